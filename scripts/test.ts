@@ -1,0 +1,74 @@
+// Runs the tests: `npm test`, `npm test -- test/data`, `npm test -- --all`.
+import { spawn, spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { glob, stat } from "node:fs/promises";
+import { cpus } from "node:os";
+import { join, resolve } from "node:path";
+import pg from "pg";
+import { findBrowser } from "../test/setup/browser.ts";
+
+const root = resolve(import.meta.dirname, "..");
+const postgresUrl = process.env["ESTEIRA_TEST_POSTGRES"] ?? "postgres://root@127.0.0.1:5432/test";
+const names = process.argv.slice(2).filter((name) => name !== "--all");
+const all = process.argv.includes("--all");
+
+const files = await selectFiles(names.length === 0 ? ["test"] : names);
+const environment: NodeJS.ProcessEnv = { ...process.env };
+environment["STORES"] ??= (await postgresAnswers()) ? "sqlite,postgres" : "sqlite";
+say(environment["STORES"].includes("postgres") ? `Databases: SQLite and PostgreSQL (${postgresUrl})` : `Databases: SQLite only: no PostgreSQL answers at ${postgresUrl}. Name another with ESTEIRA_TEST_POSTGRES.`);
+const browser = ensureBrowser();
+if (browser !== undefined) environment["ESTEIRA_TEST_BROWSER"] = browser;
+buildWeb();
+
+const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", "--test", `--test-concurrency=${Math.max(2, Math.min(4, cpus().length))}`, "--test-reporter=spec", ...files], {
+  cwd: root,
+  stdio: "inherit",
+  env: environment,
+});
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => child.kill(signal));
+child.on("exit", (code) => {
+  process.exitCode = code ?? 1;
+});
+
+async function selectFiles(places: readonly string[]): Promise<string[]> {
+  const found: string[] = [];
+  for (const place of places) {
+    const isFile = await stat(join(root, place)).then((facts) => facts.isFile(), () => false);
+    const pattern = isFile ? place : `${place}/**/*.test.ts`;
+    for await (const file of glob(pattern, { cwd: root })) if (all || isFile || !file.endsWith(".slow.test.ts")) found.push(file);
+  }
+  if (found.length === 0) throw new Error(`no test file below ${places.join(", ")}`);
+  return found.sort();
+}
+
+async function postgresAnswers(): Promise<boolean> {
+  const client = new pg.Client({ connectionString: postgresUrl, connectionTimeoutMillis: 2000 });
+  try {
+    await client.connect();
+    await client.end();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function ensureBrowser(): string | undefined {
+  const found = findBrowser();
+  if (found !== undefined) return found;
+  if (process.getuid?.() === 0 && existsSync("/usr/bin/apt-get")) {
+    say("Installing Chromium for the browser tests (once) …");
+    spawnSync("sh", ["-c", "apt-get update -qq && apt-get install -y -qq chromium"], { stdio: ["ignore", "ignore", "inherit"] });
+  }
+  const installed = findBrowser();
+  if (installed === undefined) say("No Chromium here: the browser tests will say so and be skipped. Install it (apt-get install chromium) or name it in ESTEIRA_TEST_BROWSER.");
+  return installed;
+}
+
+function buildWeb(): void {
+  const { status } = spawnSync(process.execPath, ["--disable-warning=ExperimentalWarning", join(root, "scripts/build-web.ts")], { stdio: "inherit" });
+  if (status !== 0) process.exit(status ?? 1);
+}
+
+function say(line: string): void {
+  process.stderr.write(`${line}\n`);
+}

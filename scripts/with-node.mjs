@@ -1,0 +1,39 @@
+// Runs a script of this repository on the pinned Node, installing first what is missing.
+// Plain JavaScript: this file runs on whatever Node the machine has (20 or newer).
+import { spawn, spawnSync } from "node:child_process";
+import { existsSync, statSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = resolve(dirname(fileURLToPath(import.meta.url)), "..");
+const [script, ...args] = process.argv.slice(2);
+
+if (needsInstall()) install();
+const child = spawn(pinnedNode(), [resolve(root, script), ...args], {
+  stdio: "inherit",
+  env: { ...process.env, PATH: `${dirname(pinnedNode())}:${process.env.PATH ?? ""}`, NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? join(root, "node_modules/.cache/node") },
+});
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
+child.on("exit", (code, signal) => {
+  if (signal !== null) process.kill(process.pid, signal);
+  process.exitCode = code ?? 1;
+});
+
+function pinnedNode() {
+  const folder = `node-${process.platform === "win32" ? "win" : process.platform}-${process.arch}`;
+  return join(root, "node_modules", folder, "bin", process.platform === "win32" ? "node.exe" : "node");
+}
+
+function needsInstall() {
+  const record = join(root, "node_modules/.package-lock.json");
+  if (!existsSync(pinnedNode()) || !existsSync(record)) return true;
+  return statSync(join(root, "package-lock.json")).mtimeMs > statSync(record).mtimeMs && process.env.CI !== undefined;
+}
+
+function install() {
+  process.stderr.write("Installing what package-lock.json names (once, about a minute) …\n");
+  const { status } = spawnSync("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"], { cwd: root, stdio: ["ignore", 2, 2] });
+  if (status === 0 && existsSync(pinnedNode())) return;
+  process.stderr.write(`npm ci failed${status === 0 ? `: it brought no Node 24 for ${process.platform} ${process.arch}` : ""}.\nCheck that the npm registry can be reached, then run the same command again.\n`);
+  process.exit(1);
+}
