@@ -1,0 +1,17 @@
+export { canonicalJson, type Json } from "./canonical-json.ts";
+export { type Clock, systemClock } from "./clock.ts";
+export { createDigester, type Digest, digestOf, digestOfJson, isDigest, secretsEqual } from "./digest.ts";
+export {
+  defineError,
+  definedErrors,
+  type ErrorDefinition,
+  type ErrorFactory,
+  type ErrorKind,
+  EsteiraError,
+  isEsteiraError,
+  messageOf,
+} from "./error.ts";
+export { isId, newId } from "./id.ts";
+export { type Log, silentLog } from "./log.ts";
+export { nearestName } from "./nearest.ts";
+export { type FilePosition, formatProblems, type LocatedProblem, parseYaml, type ReadYaml, readYaml, type YamlDocument } from "./yaml-document.ts";
