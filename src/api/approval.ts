@@ -1,0 +1,58 @@
+export type ApprovalSubjectKind = "notebook" | "model" | "release" | "contract" | "code";
+
+/** A decision, bound to a digest: any change of the content voids it. */
+export interface Approval {
+  readonly id: string;
+  readonly decision: "approved" | "refused";
+  readonly subjectKind: ApprovalSubjectKind;
+  /** Name of what was approved, when known. */
+  readonly subject?: string | undefined;
+  readonly digest: string;
+  readonly environment?: string | undefined;
+  readonly actor: string;
+  readonly atMs: number;
+  readonly comment?: string | undefined;
+  readonly revokedAtMs?: number | undefined;
+}
+
+/** A closed gate that waits for a decision. */
+export interface PendingApproval {
+  /** `approval:<digest>:<environment>` */
+  readonly key: string;
+  readonly subjectKind: ApprovalSubjectKind;
+  /** Name with its version, for people. */
+  readonly subject: string;
+  /** Of what wants to pass the gate: the model, where the approval is bound to its notebook. */
+  readonly version?: number | undefined;
+  readonly versionId?: string | undefined;
+  /** What an approval will be bound to. */
+  readonly digest: string;
+  readonly environment: string;
+  /** Who made it; may not approve it. */
+  readonly author?: string | undefined;
+  readonly sinceMs: number;
+  readonly reason?: string | undefined;
+  readonly required: number;
+  readonly given: number;
+  readonly pipelineRunId?: string | undefined;
+  readonly stepRunId?: string | undefined;
+  /** Whether the caller may decide. */
+  readonly mayApprove: boolean;
+  /** `author` (made it), `role` (is no reviewer), or a sentence. */
+  readonly mayNotReason?: string | undefined;
+}
+
+export interface Approvals {
+  readonly pending: readonly PendingApproval[];
+  /** Newest first, at most 200. */
+  readonly given: readonly Approval[];
+}
+
+/** Body of `POST approvals`. */
+export interface NewApproval {
+  readonly decision: "approved" | "refused";
+  readonly subjectKind: ApprovalSubjectKind;
+  readonly digest: string;
+  readonly environment?: string | undefined;
+  readonly comment?: string | undefined;
+}

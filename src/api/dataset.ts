@@ -1,0 +1,108 @@
+import type { AssetVersionSummary, StepReference } from "./asset.ts";
+
+export interface DatasetSummary {
+  readonly name: string;
+  readonly kind: "data" | "features";
+  readonly latestVersion: number;
+  readonly versionId: string;
+  readonly madeAtMs: number;
+  readonly rowCount?: number | undefined;
+  readonly sizeBytes?: number | undefined;
+  readonly columnCount?: number | undefined;
+  /** Rows in its quarantine that are still open. */
+  readonly quarantinedCount: number;
+  readonly producedBy?: StepReference | undefined;
+}
+
+export interface DatasetColumn {
+  readonly name: string;
+  /** DuckDB type. */
+  readonly type: string;
+  readonly nullable?: boolean | undefined;
+  readonly description?: string | undefined;
+  /** Columns it is computed from, when the SQL tells. */
+  readonly from?: readonly { readonly asset: string; readonly column: string }[] | undefined;
+}
+
+/** Counts between edges: `edges` has one more element than `counts`. */
+export interface Histogram {
+  readonly edges: readonly number[];
+  readonly counts: readonly number[];
+  /** True: edges are epoch milliseconds. */
+  readonly isTime?: boolean | undefined;
+}
+
+export interface ColumnProfile {
+  readonly name: string;
+  readonly type: string;
+  readonly count: number;
+  readonly nullCount: number;
+  /** Rows that distinct values, quantiles, histogram and top values were computed from; absent: all. */
+  readonly sampledCount?: number | undefined;
+  readonly distinctCount?: number | undefined;
+  /** Numbers, or text for times and strings. */
+  readonly min?: number | string | undefined;
+  readonly max?: number | string | undefined;
+  readonly mean?: number | undefined;
+  readonly standardDeviation?: number | undefined;
+  /** Values at 5, 25, 50, 75, 95 percent. */
+  readonly quantiles?: readonly number[] | undefined;
+  readonly histogram?: Histogram | undefined;
+  readonly topValues?: readonly { readonly value: string; readonly count: number }[] | undefined;
+}
+
+export interface QuarantineSummary {
+  readonly openCount: number;
+  readonly replayedCount: number;
+  readonly discardedCount: number;
+  /** Of the open ones. */
+  readonly byRule: readonly { readonly rule: string; readonly description?: string | undefined; readonly count: number }[];
+}
+
+export interface ContractSummary {
+  readonly file?: string | undefined;
+  readonly version?: string | undefined;
+  readonly rules: readonly { readonly id: string; readonly column?: string | undefined; readonly description?: string | undefined }[];
+}
+
+export interface DatasetDetail extends DatasetSummary {
+  readonly description?: string | undefined;
+  /** The version that columns and profile describe. */
+  readonly shownVersion: number;
+  /** Newest first, at most 100; older ones through `assets/:name/versions`. */
+  readonly versions: readonly AssetVersionSummary[];
+  readonly columns: readonly DatasetColumn[];
+  readonly profile?: readonly ColumnProfile[] | undefined;
+  readonly quarantine?: QuarantineSummary | undefined;
+  readonly contract?: ContractSummary | undefined;
+  readonly consumedBy: readonly StepReference[];
+  /** How to read the table in place: absolute path of the Delta table and its version. */
+  readonly location?: { readonly path: string; readonly deltaVersion: number } | undefined;
+}
+
+export interface DatasetRows {
+  readonly version: number;
+  readonly offset: number;
+  readonly rowCount?: number | undefined;
+  readonly columns: readonly { readonly name: string; readonly type: string }[];
+  /** One array per row, in the order of `columns`; JSON values. */
+  readonly rows: readonly (readonly unknown[])[];
+}
+
+export interface QuarantinedRow {
+  readonly id: string;
+  readonly atMs: number;
+  readonly state: "open" | "replayed" | "discarded";
+  readonly rules: readonly { readonly id: string; readonly message?: string | undefined }[];
+  /** The row as received; JSON values by column, or `_raw` for text that could not be read. */
+  readonly row: Readonly<Record<string, unknown>>;
+  readonly source: {
+    readonly file: string;
+    readonly digest?: string | undefined;
+    /** 1-based line of a text file. */
+    readonly line?: number | undefined;
+    /** 0-based row of a Parquet file. */
+    readonly row?: number | undefined;
+  };
+  readonly pipelineRunId?: string | undefined;
+}

@@ -1,0 +1,80 @@
+import type { Alert, Monitor } from "./alert.ts";
+import type { PipelineRunStatus } from "./pipeline-run.ts";
+
+export interface EndpointSummary {
+  readonly environment: string;
+  readonly name: string;
+  readonly state: "ready" | "loading" | "failed" | "empty";
+  readonly model?: string | undefined;
+  readonly modelVersion?: number | undefined;
+  readonly versionId?: string | undefined;
+  readonly deployedAtMs?: number | undefined;
+  /** Path on this server that takes predictions. */
+  readonly path: string;
+  readonly predictionCount: number;
+  readonly labelledCount: number;
+  readonly lastPredictionAtMs?: number | undefined;
+  readonly openAlertCount: number;
+}
+
+/** The time in which one model version answered; times are those of the predictions. */
+export interface EndpointPeriod {
+  readonly model: string;
+  readonly modelVersion: number;
+  readonly versionId: string;
+  readonly startMs: number;
+  readonly endMs?: number | undefined;
+  readonly releaseId?: string | undefined;
+}
+
+/** What monitoring computed for one window of time (usually a week). */
+export interface EndpointWindow {
+  readonly startMs: number;
+  readonly endMs: number;
+  readonly predictionCount: number;
+  readonly labelledCount: number;
+  readonly modelVersions: readonly number[];
+  readonly performance: readonly {
+    readonly metric: string;
+    readonly value: number;
+    readonly baseline?: number | undefined;
+    readonly threshold?: number | undefined;
+    readonly segment?: string | undefined;
+  }[];
+  readonly drift: readonly {
+    /** `prediction` for the drift of the answers. */
+    readonly feature: string;
+    readonly method: string;
+    readonly score: number;
+    readonly threshold?: number | undefined;
+    readonly isDrifted: boolean;
+  }[];
+  /** Other figures: mean prediction, share of nulls, … by name. */
+  readonly figures: Readonly<Record<string, number>>;
+}
+
+export interface Retraining {
+  readonly pipelineRunId: string;
+  readonly pipeline: string;
+  readonly status: PipelineRunStatus;
+  readonly atMs: number;
+  /** Time within the data (start of the window that alerted), for placing it on the chart. */
+  readonly eventAtMs?: number | undefined;
+  readonly alertId?: string | undefined;
+  readonly madeModelVersion?: number | undefined;
+  /** Why the new version did not take over. */
+  readonly blocked?: string | undefined;
+}
+
+export interface EndpointDetail extends EndpointSummary {
+  /** Oldest first. */
+  readonly periods: readonly EndpointPeriod[];
+  /** Oldest first, at most 200. */
+  readonly windows: readonly EndpointWindow[];
+  readonly monitors: readonly Monitor[];
+  /** Newest first, at most 100. */
+  readonly alerts: readonly Alert[];
+  readonly retrainings: readonly Retraining[];
+  /** One row that the endpoint accepts, for trying it. */
+  readonly exampleRequest?: Readonly<Record<string, unknown>> | undefined;
+}

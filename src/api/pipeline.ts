@@ -1,0 +1,88 @@
+import type { ApiAssetKind } from "./asset.ts";
+import type { PipelineRunStatus, PipelineRunSummary, StepRunStatus } from "./pipeline-run.ts";
+
+/** What a step carries on the belt. */
+export type Load = "code" | "data" | "models";
+
+/** Something that starts a pipeline by itself. */
+export interface Trigger {
+  readonly on: "schedule" | "data" | "alert" | "push" | "webhook";
+  /** Dataset, alert pattern, branch or webhook name. */
+  readonly subject?: string | undefined;
+  /** `schedule` only: five or six fields. */
+  readonly cron?: string | undefined;
+  /** `schedule` only: IANA name. */
+  readonly timezone?: string | undefined;
+  /** `schedule` only: the next times, ascending, at most 5. */
+  readonly nextAtMs?: readonly number[] | undefined;
+}
+
+export interface RecentRun {
+  readonly id: string;
+  readonly status: PipelineRunStatus;
+  readonly startedAtMs?: number | undefined;
+  readonly durationMs?: number | undefined;
+}
+
+export interface PipelineSummary {
+  readonly name: string;
+  readonly description?: string | undefined;
+  /** Project-relative path of its YAML file. */
+  readonly file?: string | undefined;
+  readonly loads: readonly Load[];
+  readonly stepCount: number;
+  readonly triggers: readonly Trigger[];
+  readonly nextAtMs?: number | undefined;
+  readonly lastRun?: PipelineRunSummary | undefined;
+  /** Newest last, at most 20. */
+  readonly recentRuns: readonly RecentRun[];
+}
+
+export interface PipelineStep {
+  readonly name: string;
+  /** Name of the step kind: `sql`, `notebook`, `deploy`, … */
+  readonly kind: string;
+  readonly load: Load;
+  readonly description?: string | undefined;
+  readonly makes: readonly { readonly asset: string; readonly kind: ApiAssetKind }[];
+  /** Names of assets it reads. */
+  readonly reads: readonly string[];
+  readonly hasMatrix: boolean;
+  readonly lastStatus?: StepRunStatus | undefined;
+  readonly lastCached?: boolean | undefined;
+  readonly lastStepRunId?: string | undefined;
+  readonly lastAtMs?: number | undefined;
+}
+
+/** Between two steps of one pipeline. */
+export interface PipelineEdge {
+  readonly from: string;
+  readonly to: string;
+  /** The asset that flows, or nothing for plain order. */
+  readonly asset?: string | undefined;
+}
+
+export interface PipelineParam {
+  readonly name: string;
+  /** JSON value. */
+  readonly default?: unknown;
+}
+
+export interface PipelineDetail extends PipelineSummary {
+  readonly steps: readonly PipelineStep[];
+  readonly edges: readonly PipelineEdge[];
+  /** Assets read that steps of other pipelines make. */
+  readonly externalAssets: readonly { readonly asset: string; readonly readBy: string; readonly pipeline?: string | undefined }[];
+  readonly params: readonly PipelineParam[];
+  /** The YAML text as it was registered. */
+  readonly definition?: string | undefined;
+}
+
+/** Body of `POST pipelines/:name/runs`. */
+export interface NewPipelineRun {
+  readonly params?: Readonly<Record<string, unknown>> | undefined;
+  /** Start here; what comes before is reused. */
+  readonly from?: string | undefined;
+  /** Run this step alone. */
+  readonly only?: string | undefined;
+}

@@ -1,0 +1,44 @@
+import type { VersionReference } from "./asset.ts";
+
+export type ReleaseStatus = "waiting" | "deploying" | "live" | "superseded" | "failed" | "rolled_back";
+
+export interface Release {
+  readonly id: string;
+  readonly environment: string;
+  /** Name of the deployed asset. */
+  readonly asset: string;
+  readonly status: ReleaseStatus;
+  readonly atMs: number;
+  readonly untilMs?: number | undefined;
+  readonly actor: string;
+  /** What is in it: code, data, features, model, dashboards. */
+  readonly items: readonly VersionReference[];
+  readonly pipelineRunId?: string | undefined;
+  readonly commit?: string | undefined;
+  /** Release that it replaced. */
+  readonly replaces?: string | undefined;
+  /** True when it was deployed by a rollback. */
+  readonly isRollback: boolean;
+  readonly reason?: string | undefined;
+  /** Address where it answers. */
+  readonly url?: string | undefined;
+}
+
+export interface Environment {
+  readonly name: string;
+  /** Approvals that must be given before something is deployed here. */
+  readonly requiredApprovals: number;
+  /** What an approval binds to: the notebook or code source, or each version. */
+  readonly bind: "source" | "version";
+  /** The live release of each asset. */
+  readonly live: readonly Release[];
+}
+
+/** Body of `POST releases/rollback`. */
+export interface Rollback {
+  readonly environment: string;
+  readonly asset: string;
+  /** Release to go back to; default: the one before. */
+  readonly to?: string | undefined;
+  readonly reason?: string | undefined;
+}

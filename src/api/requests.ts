@@ -1,0 +1,132 @@
+import { z } from "zod";
+
+const LARGEST_PAGE = 1000;
+
+/** `…/:name` */
+export interface NameParams {
+  readonly name: string;
+}
+export const nameParams: z.ZodType<NameParams> = z.object({ name: z.string().min(1).max(500) });
+
+/** `…/:id` */
+export interface IdParams {
+  readonly id: string;
+}
+export const idParams: z.ZodType<IdParams> = z.object({ id: z.string().min(1).max(200) });
+
+/** `…/:name/versions/:version` */
+export interface VersionParams {
+  readonly name: string;
+  readonly version: number;
+}
+export const versionParams: z.ZodType<VersionParams> = z.object({ name: z.string().min(1).max(500), version: z.coerce.number().int().min(1) });
+
+/** `endpoints/:environment/:name` */
+export interface EndpointParams {
+  readonly environment: string;
+  readonly name: string;
+}
+export const endpointParams: z.ZodType<EndpointParams> = z.object({ environment: z.string().min(1).max(100), name: z.string().min(1).max(500) });
+
+/** Keyset paging; `limit` is 1 to 1,000, default 100. */
+export interface PageQuery {
+  readonly after?: string | undefined;
+  readonly limit: number;
+}
+const page = { after: z.string().max(500).optional(), limit: z.coerce.number().int().min(1).max(LARGEST_PAGE).default(100) };
+export const pageQuery: z.ZodType<PageQuery> = z.object(page);
+
+export interface PipelineRunsQuery extends PageQuery {
+  readonly pipeline?: string | undefined;
+  readonly status?: "queued" | "running" | "waiting" | "succeeded" | "failed" | "cancelled" | "interrupted" | undefined;
+}
+export const pipelineRunsQuery: z.ZodType<PipelineRunsQuery> = z.object({
+  ...page,
+  pipeline: z.string().max(500).optional(),
+  status: z.enum(["queued", "running", "waiting", "succeeded", "failed", "cancelled", "interrupted"]).optional(),
+});
+
+/** Reads a log from a sequence on. */
+export interface LogQuery {
+  /** Highest sequence already read; default 0: from the start. */
+  readonly after: number;
+  /** Most chunks in one answer. */
+  readonly limit: number;
+}
+export const logQuery: z.ZodType<LogQuery> = z.object({
+  after: z.coerce.number().int().min(0).default(0),
+  limit: z.coerce.number().int().min(1).max(5000).default(2000),
+});
+
+/** Which version; default: the latest. */
+export interface VersionQuery {
+  readonly version?: number | undefined;
+}
+export const versionQuery: z.ZodType<VersionQuery> = z.object({ version: z.coerce.number().int().min(1).optional() });
+
+/** A stretch of rows of one version. */
+export interface RowsQuery {
+  readonly version?: number | undefined;
+  readonly offset: number;
+  readonly limit: number;
+}
+export const rowsQuery: z.ZodType<RowsQuery> = z.object({
+  version: z.coerce.number().int().min(1).optional(),
+  offset: z.coerce.number().int().min(0).default(0),
+  limit: z.coerce.number().int().min(1).max(LARGEST_PAGE).default(200),
+});
+
+export interface QuarantineQuery extends PageQuery {
+  readonly rule?: string | undefined;
+  readonly state?: "open" | "replayed" | "discarded" | undefined;
+}
+export const quarantineQuery: z.ZodType<QuarantineQuery> = z.object({
+  ...page,
+  rule: z.string().max(500).optional(),
+  state: z.enum(["open", "replayed", "discarded"]).optional(),
+});
+
+export interface LineageQuery {
+  readonly direction: "upstream" | "downstream";
+}
+export const lineageQuery: z.ZodType<LineageQuery> = z.object({ direction: z.enum(["upstream", "downstream"]).default("upstream") });
+
+/** Predictions, newest first. */
+export interface PredictionsQuery extends PageQuery {
+  /** Predictions of this time on, epoch milliseconds. */
+  readonly fromMs?: number | undefined;
+  /** Before this time, epoch milliseconds. */
+  readonly toMs?: number | undefined;
+  readonly modelVersion?: number | undefined;
+  readonly labelled?: "yes" | "no" | undefined;
+}
+export const predictionsQuery: z.ZodType<PredictionsQuery> = z.object({
+  ...page,
+  fromMs: z.coerce.number().int().optional(),
+  toMs: z.coerce.number().int().optional(),
+  modelVersion: z.coerce.number().int().min(1).optional(),
+  labelled: z.enum(["yes", "no"]).optional(),
+});
+
+export interface AlertsQuery extends PageQuery {
+  readonly state?: "open" | "acknowledged" | "closed" | undefined;
+}
+export const alertsQuery: z.ZodType<AlertsQuery> = z.object({ ...page, state: z.enum(["open", "acknowledged", "closed"]).optional() });
+
+export interface ReleasesQuery extends PageQuery {
+  readonly environment?: string | undefined;
+  readonly asset?: string | undefined;
+}
+export const releasesQuery: z.ZodType<ReleasesQuery> = z.object({ ...page, environment: z.string().max(100).optional(), asset: z.string().max(500).optional() });
+
+/** Where to pick the event stream up; browsers send the header `Last-Event-ID` instead. */
+export interface ChangesQuery {
+  readonly after?: number | undefined;
+}
+export const changesQuery: z.ZodType<ChangesQuery> = z.object({ after: z.coerce.number().int().min(0).optional() });
+
+/** Answer of a command that started or changed something. */
+export interface Acknowledged {
+  readonly id: string;
+}
+export const acknowledged: z.ZodType<Acknowledged> = z.object({ id: z.string() });
