@@ -1,0 +1,3 @@
+export type { Language } from "./project-choices.ts";
+export { type EnvironmentConfig, findProjectFolder, loadProjectConfig, loadProjectSchema, type ProjectConfig, storeOnlyConfig } from "./project-config.ts";
+export { readSettings, type Settings, toLanguage } from "./settings.ts";

@@ -1,0 +1,89 @@
+import { access, readFile } from "node:fs/promises";
+import { dirname, isAbsolute, join, resolve } from "node:path";
+import { readYaml } from "#base";
+import { projectInvalid, projectMissing } from "./errors.ts";
+import type { APPROVAL_BINDINGS } from "./project-choices.ts";
+import type { ProjectFile, projectSchema } from "./project-file.ts";
+
+export const PROJECT_FILE = "esteira.yaml";
+
+export interface EnvironmentConfig {
+  readonly name: string;
+  readonly approvals: number;
+  readonly bind: (typeof APPROVAL_BINDINGS)[number];
+  readonly sandbox: boolean;
+}
+
+export interface ProjectConfig extends Omit<ProjectFile, "environments" | "store"> {
+  /** Absolute folder of `esteira.yaml`. */
+  readonly folder: string;
+  readonly environments: readonly EnvironmentConfig[];
+  /** Absolute. */
+  readonly storeFolder: string;
+  /** Absolute SQLite file or `postgres://…`. */
+  readonly metadataAddress: string;
+}
+
+/** Folder that holds `esteira.yaml`: `start` or the nearest above. @throws CONFIG_PROJECT_MISSING */
+export async function findProjectFolder(start: string): Promise<string> {
+  for (let folder = resolve(start); ; folder = dirname(folder)) {
+    const found = await access(join(folder, PROJECT_FILE)).then(
+      () => true,
+      () => false,
+    );
+    if (found) return folder;
+    if (dirname(folder) === folder) throw projectMissing({ folder: resolve(start) });
+  }
+}
+
+/**
+ * Reads and checks a project's `esteira.yaml`.
+ *
+ * @param folder absolute folder that holds it
+ * @param storeFolder overrides `store.folder`, absolute or relative to the working folder
+ * @throws CONFIG_PROJECT_MISSING, CONFIG_PROJECT_INVALID with every mistake and its place
+ */
+export async function loadProjectConfig(folder: string, storeFolder?: string): Promise<ProjectConfig> {
+  const text = await readFile(join(folder, PROJECT_FILE), "utf8").catch((error: NodeJS.ErrnoException) => {
+    throw error.code === "ENOENT" ? projectMissing({ folder }) : error;
+  });
+  const { value, problems } = readYaml(text, PROJECT_FILE, await loadProjectSchema());
+  if (value === undefined) throw projectInvalid({ problems });
+  const store = resolve(storeFolder ?? join(folder, value.store.folder ?? ".esteira"));
+  return {
+    ...value,
+    folder,
+    environments: Object.entries(value.environments).map(([name, environment]) => ({
+      name,
+      approvals: environment?.approvals ?? 0,
+      bind: environment?.bind ?? "version",
+      sandbox: environment?.sandbox ?? false,
+    })),
+    capture: { folders: value.capture.folders.map((path) => (isAbsolute(path) ? path : resolve(folder, path))) },
+    storeFolder: store,
+    metadataAddress: storeFolder === undefined ? (value.store.metadata ?? join(store, "metadata.sqlite")) : join(store, "metadata.sqlite"),
+  };
+}
+
+/** The schema of `esteira.yaml`; loaded when it is asked for, as a bare store has no such file. */
+export async function loadProjectSchema(): Promise<typeof projectSchema> {
+  return (await import("./project-file.ts")).projectSchema;
+}
+
+/** The configuration of a store that is served without a project: tracking and registry only. */
+export function storeOnlyConfig(storeFolder: string, metadataAddress?: string): ProjectConfig {
+  const store = resolve(storeFolder);
+  return {
+    name: "default",
+    description: undefined,
+    language: undefined,
+    folder: store,
+    environments: [],
+    storeFolder: store,
+    metadataAddress: metadataAddress ?? join(store, "metadata.sqlite"),
+    capture: { folders: [] },
+    packaging: { data: "value", limit: 1024 ** 3 },
+    models: { protected_aliases: ["champion"] },
+    access: { loopback: "none" },
+  };
+}

@@ -1,0 +1,58 @@
+import assert from "node:assert/strict";
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import { findProjectFolder, loadProjectConfig, readSettings, toLanguage } from "#config";
+import { temporaryFolder } from "../setup/stores.ts";
+
+async function project(text: string): Promise<string> {
+  const folder = await temporaryFolder();
+  await writeFile(join(folder, "esteira.yaml"), text);
+  return folder;
+}
+
+describe("esteira.yaml", () => {
+  it("is found from a folder below it", async () => {
+    const folder = await project("name: flights\n");
+    await mkdir(join(folder, "a/b"), { recursive: true });
+    assert.equal(await findProjectFolder(join(folder, "a/b")), folder);
+  });
+
+  it("fills in defaults", async () => {
+    const folder = await project("name: flights\nenvironments:\n  staging:\n  production: { approvals: 1, bind: source }\n");
+    const config = await loadProjectConfig(folder);
+    assert.equal(config.metadataAddress, join(folder, ".esteira/metadata.sqlite"));
+    assert.deepEqual(config.environments, [
+      { name: "staging", approvals: 0, bind: "version", sandbox: false },
+      { name: "production", approvals: 1, bind: "source", sandbox: false },
+    ]);
+    assert.equal(config.packaging.limit, 2 ** 30);
+  });
+
+  it("reports every mistake with its place and the nearest key", async () => {
+    const folder = await project("name: Flights!\nenviroments: {}\npackaging: { limit: 1 GB }\n");
+    await assert.rejects(loadProjectConfig(folder), (error: Error) => {
+      assert.match(error.message, /3 mistakes/);
+      assert.match(error.message, /esteira.yaml:1:7 .*a name starts with a letter/);
+      assert.match(error.message, /2:1 .*"enviroments"\n.*"environments"/);
+      assert.match(error.message, /3:21 .*such as "1 GiB"/);
+      return true;
+    });
+  });
+
+  it("says where it looked when there is none", async () => {
+    await assert.rejects(findProjectFolder(await temporaryFolder()), { code: "CONFIG_PROJECT_MISSING" });
+  });
+});
+
+describe("settings", () => {
+  it("choose the language of the locale", () => {
+    assert.deepEqual(["pt_BR.UTF-8", "pt_PT", "en_US", "C", undefined].map(toLanguage), ["pt-BR", "pt-BR", "en", "en", "en"]);
+  });
+
+  it("turn colour off where it would be noise", () => {
+    assert.equal(readSettings({ NO_COLOR: "1" }, true).color, false);
+    assert.equal(readSettings({}, false).color, false);
+    assert.equal(readSettings({ TERM: "xterm" }, true).color, true);
+  });
+});
