@@ -1,0 +1,33 @@
+import type { Readable } from "node:stream";
+import type { Digest } from "#base";
+
+/** What the store says of one object. */
+export interface ObjectStat {
+  readonly digest: Digest;
+  readonly sizeBytes: number;
+}
+
+/**
+ * Immutable blobs, addressed by the sha256 of their content.
+ *
+ * Writing the same content twice stores it once. An object is visible only when it is whole and on disk;
+ * a writer that dies leaves nothing that a reader can see.
+ */
+export interface ObjectStore {
+  /** Stores bytes; returns their digest and size. Idempotent. */
+  put(content: Uint8Array | string): Promise<ObjectStat>;
+  /** Stores a stream without holding it in memory. When `expected` is given and differs: OBJECT_STORE_DIGEST_MISMATCH, nothing stored. */
+  putStream(content: AsyncIterable<Uint8Array>, expected?: Digest): Promise<ObjectStat>;
+  /** Stores a file's content; the file stays. */
+  putFile(path: string): Promise<ObjectStat>;
+  /** @throws OBJECT_STORE_OBJECT_MISSING */
+  get(digest: Digest): Promise<Buffer>;
+  /** Opens an object, or bytes `start`…`end` of it (both included). @throws OBJECT_STORE_OBJECT_MISSING */
+  open(digest: Digest, range?: { readonly start: number; readonly end: number }): Promise<Readable>;
+  /** Size of an object, or undefined when there is none. */
+  stat(digest: Digest): Promise<ObjectStat | undefined>;
+  /** A path at which the object can be read in place, fetched to a local cache first where needed. Never write to it. @throws OBJECT_STORE_OBJECT_MISSING */
+  localPath(digest: Digest): Promise<string>;
+  /** Removes an object. Removing what is not there is no error. Only garbage collection calls this. */
+  delete(digest: Digest): Promise<void>;
+}

@@ -1,0 +1,60 @@
+import { chmod, copyFile, lstat, mkdir, readdir } from "node:fs/promises";
+import { dirname, join, relative, resolve, sep } from "node:path";
+import { type Digest, digestOfJson } from "#base";
+import { pathOutsideTree, unsupportedFile } from "./errors.ts";
+import type { ObjectStore } from "./object-store.ts";
+
+/** A folder as a value: its files by path and digest. Empty folders are not kept. */
+export interface Tree {
+  readonly format: "tree/1";
+  /** Sorted by path; paths are relative, with `/`. */
+  readonly files: readonly TreeFile[];
+}
+
+export interface TreeFile {
+  readonly path: string;
+  readonly digest: Digest;
+  readonly sizeBytes: number;
+  readonly executable?: boolean;
+}
+
+/** Digest of a tree: equal for equal paths, contents and executable bits. */
+export function digestOfTree(tree: Tree): Digest {
+  return digestOfJson(tree);
+}
+
+/**
+ * Stores every file below a folder.
+ *
+ * @throws OBJECT_STORE_FILE_UNSUPPORTED for links, sockets and devices
+ */
+export async function putTree(objects: ObjectStore, folder: string): Promise<Tree> {
+  const names = (await readdir(folder, { recursive: true })).map((name) => name.split(sep).join("/")).sort();
+  const files: TreeFile[] = [];
+  for (const path of names) {
+    const absolute = join(folder, path);
+    const facts = await lstat(absolute);
+    if (facts.isDirectory()) continue;
+    if (!facts.isFile()) throw unsupportedFile({ path: relative(folder, absolute) });
+    const { digest, sizeBytes } = await objects.putFile(absolute);
+    files.push({ path, digest, sizeBytes, ...((facts.mode & 0o100) === 0 ? {} : { executable: true }) });
+  }
+  return { format: "tree/1", files };
+}
+
+/**
+ * Writes a tree's files below a folder, which is made.
+ *
+ * @throws OBJECT_STORE_PATH_OUTSIDE when a path leaves the folder, OBJECT_STORE_OBJECT_MISSING
+ */
+export async function writeTree(objects: ObjectStore, tree: Tree, folder: string): Promise<void> {
+  const root = resolve(folder);
+  await mkdir(root, { recursive: true });
+  for (const file of tree.files) {
+    const target = resolve(root, file.path);
+    if (!target.startsWith(root + sep)) throw pathOutsideTree({ path: file.path });
+    await mkdir(dirname(target), { recursive: true });
+    await copyFile(await objects.localPath(file.digest), target);
+    await chmod(target, file.executable === true ? 0o755 : 0o644);
+  }
+}
