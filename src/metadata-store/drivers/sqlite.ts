@@ -1,0 +1,140 @@
+import { mkdirSync } from "node:fs";
+import { dirname } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { Kysely } from "kysely";
+import { isEsteiraError, messageOf } from "#base";
+import type { Database, ReadTransaction, WriteTransaction } from "../database.ts";
+import { storeUnreachable, writeFailed } from "../errors.ts";
+import type { MetadataStore } from "../metadata-store.ts";
+import { migrate } from "../migrate.ts";
+import { createSqliteDialect } from "./sqlite-dialect.ts";
+
+const BUSY_TIMEOUT_MS = 15_000;
+const LARGEST_GROUP = 256;
+const CHANGE_POLL_MS = 250;
+
+interface PendingWrite {
+  readonly work: (transaction: WriteTransaction) => Promise<unknown>;
+  readonly resolve: (result: never) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * Metadata in one SQLite file (WAL, `synchronous=FULL`): one connection writes, one reads.
+ *
+ * Writes wait in a queue. The writer takes what has arrived, gives each its savepoint inside one transaction,
+ * commits once (one fsync) and only then answers all of them.
+ *
+ * @param file absolute path, made with its folder when missing
+ * @throws METADATA_STORE_UNREACHABLE, METADATA_STORE_TOO_NEW
+ */
+export async function openSqliteStore(file: string): Promise<MetadataStore> {
+  const { writer, reader } = openConnections(file);
+  const writing = new Kysely<Database>({ dialect: createSqliteDialect(writer) });
+  const reading: ReadTransaction = new Kysely<Database>({ dialect: createSqliteDialect(reader) });
+  await migrate(writing, "sqlite", file).catch((error: unknown) => {
+    writer.close();
+    reader.close();
+    throw isEsteiraError(error) ? error : storeUnreachable({ store: file, reason: messageOf(error) }, error);
+  });
+
+  const listeners = new Set<() => void>();
+  const notify = (): void => {
+    for (const listener of listeners) listener();
+  };
+  const queue: PendingWrite[] = [];
+  let draining = false;
+  let idle: Promise<void> = Promise.resolve();
+
+  async function drain(): Promise<void> {
+    while (queue.length > 0) {
+      await commitGroup(writer, writing as unknown as WriteTransaction, queue.splice(0, LARGEST_GROUP));
+      notify();
+      // Lets the event loop receive more requests, so that they share the next commit.
+      await new Promise(setImmediate);
+    }
+    draining = false;
+  }
+
+  const stopPolling = pollForeignChanges(reader, listeners, notify);
+
+  return {
+    kind: "sqlite",
+    read: (work) => work(reading),
+    write: (work) =>
+      new Promise((resolve, reject) => {
+        queue.push({ work, resolve: resolve as PendingWrite["resolve"], reject });
+        if (draining) return;
+        draining = true;
+        idle = new Promise((done) => setImmediate(() => void drain().then(done)));
+      }),
+    onChange(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    async close() {
+      stopPolling();
+      await idle;
+      writer.close();
+      reader.close();
+    },
+  };
+}
+
+function openConnections(file: string): { writer: DatabaseSync; reader: DatabaseSync } {
+  try {
+    mkdirSync(dirname(file), { recursive: true });
+    const writer = new DatabaseSync(file, { timeout: BUSY_TIMEOUT_MS });
+    writer.exec("pragma journal_mode=wal; pragma synchronous=full; pragma foreign_keys=on; pragma cache_size=-65536; pragma temp_store=memory");
+    const reader = new DatabaseSync(file, { timeout: BUSY_TIMEOUT_MS });
+    reader.exec("pragma query_only=on; pragma cache_size=-65536; pragma mmap_size=268435456; pragma temp_store=memory");
+    return { writer, reader };
+  } catch (error) {
+    throw storeUnreachable({ store: file, reason: messageOf(error) }, error);
+  }
+}
+
+async function commitGroup(writer: DatabaseSync, transaction: WriteTransaction, group: readonly PendingWrite[]): Promise<void> {
+  const answers: (() => void)[] = [];
+  try {
+    writer.exec("begin immediate");
+    for (const pending of group) answers.push(await runInSavepoint(writer, transaction, pending));
+    writer.exec("commit");
+  } catch (error) {
+    if (writer.isTransaction) writer.exec("rollback");
+    const failure = writeFailed({ reason: messageOf(error) }, error);
+    for (const pending of group) pending.reject(failure);
+    return;
+  }
+  for (const answer of answers) answer();
+}
+
+async function runInSavepoint(writer: DatabaseSync, transaction: WriteTransaction, pending: PendingWrite): Promise<() => void> {
+  writer.exec("savepoint change");
+  try {
+    const result = await pending.work(transaction);
+    writer.exec("release change");
+    return () => pending.resolve(result as never);
+  } catch (error) {
+    // A full disk ends the whole transaction, not only the savepoint.
+    if (!writer.isTransaction) throw error;
+    writer.exec("rollback to change; release change");
+    return () => pending.reject(error);
+  }
+}
+
+/** `data_version` moves when another connection, of this process or another, has committed. */
+function pollForeignChanges(reader: DatabaseSync, listeners: ReadonlySet<() => void>, notify: () => void): () => void {
+  const statement = reader.prepare("pragma data_version");
+  const current = (): unknown => statement.get()?.["data_version"];
+  let last = current();
+  const timer = setInterval(() => {
+    if (listeners.size === 0) return;
+    const version = current();
+    if (version === last) return;
+    last = version;
+    notify();
+  }, CHANGE_POLL_MS);
+  timer.unref();
+  return () => clearInterval(timer);
+}

@@ -1,0 +1,32 @@
+import type { ReadTransaction, WriteTransaction } from "./database.ts";
+
+export const STORE_KINDS = ["sqlite", "postgres"] as const;
+export type StoreKind = (typeof STORE_KINDS)[number];
+
+/**
+ * The only door to metadata. Operations are functions `(transaction, facts) => result`, one file each,
+ * so that several can be composed into one change.
+ *
+ * States: open → closed. A closed store refuses everything.
+ */
+export interface MetadataStore {
+  readonly kind: StoreKind;
+  /** Runs a read. */
+  read<Result>(work: (transaction: ReadTransaction) => Promise<Result>): Promise<Result>;
+  /**
+   * Runs one atomic change; resolves when it is durable. On SQLite, changes that arrive together share one
+   * commit (group commit), each in its own savepoint; on PostgreSQL serialization failures are retried,
+   * so `work` may run more than once and must have no effect outside the store.
+   *
+   * @throws METADATA_STORE_WRITE_FAILED, or what `work` throws: then nothing of it is kept
+   */
+  write<Result>(work: (transaction: WriteTransaction) => Promise<Result>): Promise<Result>;
+  /**
+   * Calls `listener` after changes were committed, by this process or another one on the same store
+   * (those are noticed within about 300 ms). Calls are merged; read the event log to learn what happened.
+   *
+   * @returns a function that ends the subscription
+   */
+  onChange(listener: () => void): () => void;
+  close(): Promise<void>;
+}

@@ -1,0 +1,13 @@
+import type { Migration } from "./migrate.ts";
+import { trackingMigration } from "./migrations/0004-tracking.ts";
+import { registryMigration } from "./migrations/0005-registry.ts";
+import { dataMigration } from "./migrations/0006-data.ts";
+import { featuresMigration } from "./migrations/0007-features.ts";
+import { servingMigration } from "./migrations/0008-serving.ts";
+import { accessGovernanceDeliveryMigration } from "./migrations/0009-access-governance-delivery.ts";
+import { assetMigration } from "./migrations/0002-asset.ts";
+import { pipelineMigration } from "./migrations/0003-pipeline.ts";
+import { eventMigration } from "./migrations/0001-event.ts";
+
+/** In order of application. A released one is never changed. */
+export const migrations: readonly Migration[] = [eventMigration, assetMigration, pipelineMigration, trackingMigration, registryMigration, dataMigration, featuresMigration, servingMigration, accessGovernanceDeliveryMigration];
