@@ -1,0 +1,42 @@
+import type { ReadTransaction } from "../database.ts";
+import type { NewEvent } from "./append-event.ts";
+
+export interface StoredEvent extends Required<NewEvent> {
+  /** Grows with time; not gapless. */
+  readonly sequence: number;
+}
+
+export interface EventQuery {
+  /** Only events after this sequence. */
+  readonly after?: number;
+  readonly project?: string;
+  readonly subjectKind?: string;
+  readonly subject?: string;
+  /** At most this many; default 100, at most 1000. */
+  readonly limit?: number;
+  /** Newest first instead of oldest first. */
+  readonly newestFirst?: boolean;
+}
+
+/** Events in order of their sequence. */
+export async function listEvents(transaction: ReadTransaction, query: EventQuery = {}): Promise<readonly StoredEvent[]> {
+  let select = transaction.selectFrom("event").selectAll();
+  if (query.after !== undefined) select = select.where("sequence", ">", query.after);
+  if (query.project !== undefined) select = select.where("project", "=", query.project);
+  if (query.subjectKind !== undefined) select = select.where("subject_kind", "=", query.subjectKind);
+  if (query.subject !== undefined) select = select.where("subject", "=", query.subject);
+  const rows = await select
+    .orderBy("sequence", query.newestFirst === true ? "desc" : "asc")
+    .limit(Math.min(query.limit ?? 100, 1000))
+    .execute();
+  return rows.map((row) => ({
+    sequence: row.sequence,
+    atMs: row.at_ms,
+    project: row.project,
+    type: row.type,
+    subjectKind: row.subject_kind,
+    subject: row.subject,
+    actor: row.actor,
+    data: JSON.parse(row.data) as object,
+  }));
+}
