@@ -1,0 +1,85 @@
+import { type Digest, newId } from "#base";
+import type { WriteTransaction } from "../database.ts";
+import { appendEvent } from "../event/append-event.ts";
+import { type AssetKind, type AssetVersion, toAssetVersion } from "./asset-version.ts";
+
+export interface NewAssetVersion {
+  readonly project: string;
+  readonly asset: string;
+  readonly kind: AssetKind;
+  readonly digest: Digest;
+  readonly madeAtMs: number;
+  readonly actor: string;
+  readonly pipelineRunId?: string | undefined;
+  readonly stepRunId?: string | undefined;
+  readonly rowCount?: number | undefined;
+  readonly sizeBytes?: number | undefined;
+  readonly content: object;
+  /** What it was made from: asset version ids and the part each played (`input`, `spine`, `champion`, …). */
+  readonly inputs: readonly { readonly versionId: string; readonly role: string }[];
+}
+
+/**
+ * Makes the next version of an asset visible, and its event `asset_version.made`.
+ *
+ * Content equal to the latest version's makes no new version: that one is returned, `created: false`.
+ * Callers check the attempt's fencing token in the same transaction.
+ */
+export async function recordAssetVersion(
+  transaction: WriteTransaction,
+  made: NewAssetVersion,
+): Promise<{ readonly version: AssetVersion; readonly created: boolean }> {
+  await transaction
+    .insertInto("asset")
+    .values({ project: made.project, name: made.asset, kind: made.kind, latest_version: 0, created_at_ms: made.madeAtMs })
+    .onConflict((conflict) => conflict.columns(["project", "name"]).doNothing())
+    .execute();
+  const latest = await transaction
+    .selectFrom("asset_version")
+    .selectAll()
+    .where("project", "=", made.project)
+    .where("asset", "=", made.asset)
+    .orderBy("version", "desc")
+    .limit(1)
+    .executeTakeFirst();
+  if (latest?.digest === made.digest) return { version: toAssetVersion(latest), created: false };
+  const { latest_version: number } = await transaction
+    .updateTable("asset")
+    .set((update) => ({ latest_version: update("latest_version", "+", 1), kind: made.kind }))
+    .where("project", "=", made.project)
+    .where("name", "=", made.asset)
+    .returning("latest_version")
+    .executeTakeFirstOrThrow();
+  const row = {
+    id: newId(made.madeAtMs),
+    project: made.project,
+    asset: made.asset,
+    kind: made.kind,
+    version: number,
+    digest: made.digest,
+    made_at_ms: made.madeAtMs,
+    pipeline_run_id: made.pipelineRunId ?? null,
+    step_run_id: made.stepRunId ?? null,
+    row_count: made.rowCount ?? null,
+    size_bytes: made.sizeBytes ?? null,
+    content: JSON.stringify(made.content),
+  };
+  await transaction.insertInto("asset_version").values(row).execute();
+  if (made.inputs.length > 0) {
+    await transaction
+      .insertInto("asset_version_input")
+      .values(made.inputs.map(({ versionId, role }) => ({ version_id: row.id, input_version_id: versionId, role })))
+      .onConflict((conflict) => conflict.doNothing())
+      .execute();
+  }
+  await appendEvent(transaction, {
+    atMs: made.madeAtMs,
+    project: made.project,
+    type: "asset_version.made",
+    subjectKind: "asset",
+    subject: made.asset,
+    actor: made.actor,
+    data: { id: row.id, kind: made.kind, version: number, digest: made.digest, stepRunId: made.stepRunId, rowCount: made.rowCount },
+  });
+  return { version: toAssetVersion(row), created: true };
+}

@@ -1,0 +1,31 @@
+import type { AssetKind } from "./asset-version.ts";
+
+export interface AssetTables {
+  asset: {
+    project: string;
+    name: string;
+    kind: AssetKind;
+    latest_version: number;
+    created_at_ms: number;
+  };
+  asset_version: {
+    id: string;
+    project: string;
+    asset: string;
+    kind: AssetKind;
+    version: number;
+    digest: string;
+    made_at_ms: number;
+    pipeline_run_id: string | null;
+    step_run_id: string | null;
+    row_count: number | null;
+    size_bytes: number | null;
+    /** JSON */
+    content: string;
+  };
+  asset_version_input: {
+    version_id: string;
+    input_version_id: string;
+    role: string;
+  };
+}
