@@ -1,0 +1,183 @@
+import type { Selectable } from "kysely";
+import { newId } from "#base";
+import type { ReadTransaction, WriteTransaction } from "../database.ts";
+import { appendEvent } from "../event/append-event.ts";
+import { databaseNow } from "./database-time.ts";
+import { lockPipelineRun } from "./end-step-run.ts";
+import { lockSlotGroup } from "./settle-pipeline-run.ts";
+import type { PipelineTables } from "./tables.ts";
+
+/** A step run that an engine has just taken, with the fencing token of its new attempt. */
+export interface ClaimedStepRun {
+  readonly stepRunId: string;
+  readonly pipelineRunId: string;
+  readonly project: string;
+  readonly pipeline: string;
+  readonly step: string;
+  readonly kind: string;
+  readonly matrixIndex: number;
+  readonly matrix: object | undefined;
+  readonly attemptId: string;
+  readonly attemptNumber: number;
+  readonly token: number;
+  readonly failureCount: number;
+  readonly definitionDigest: string;
+  readonly params: object;
+  readonly source: object | undefined;
+  readonly trigger: { readonly kind: string; readonly subject: string | undefined; readonly cause: object };
+  readonly actor: string;
+}
+
+export interface Claim {
+  readonly project: string;
+  /** The engine that takes them. */
+  readonly owner: string;
+  readonly limit: number;
+  readonly leaseMs: number;
+  readonly atMs: number;
+  /** Only step runs of this pipeline run. */
+  readonly pipelineRunId?: string | undefined;
+}
+
+type StepRunRow = Selectable<PipelineTables["step_run"]>;
+
+/** Takes queued step runs, oldest first, that are ready and fit their concurrency group: one attempt each, under a lease. */
+export async function claimStepRuns(transaction: WriteTransaction, claim: Claim): Promise<readonly ClaimedStepRun[]> {
+  const now = await databaseNow(transaction);
+  const claimed: ClaimedStepRun[] = [];
+  for (const candidate of await readyStepRuns(transaction, claim, claim.limit, now)) {
+    const run = await lockPipelineRun(transaction, candidate.pipeline_run_id);
+    if (run === undefined || run.cancel_requested === 1 || run.status !== "running") continue;
+    if (!(await acquireSlot(transaction, candidate, now))) continue;
+    const taken = await take(transaction, candidate, { ...claim, now });
+    if (taken === undefined) continue;
+    claimed.push({
+      ...taken,
+      pipelineRunId: run.id,
+      project: run.project,
+      pipeline: run.pipeline,
+      definitionDigest: run.definition_digest,
+      params: JSON.parse(run.params) as object,
+      source: run.source === null ? undefined : (JSON.parse(run.source) as object),
+      trigger: { kind: run.trigger_kind, subject: run.trigger_subject ?? undefined, cause: JSON.parse(run.trigger_cause) as object },
+      actor: run.actor,
+    });
+  }
+  return claimed;
+}
+
+/** True when something could be claimed now: a cheap question to ask before a write. */
+export async function hasClaimable(transaction: ReadTransaction, claim: Pick<Claim, "project" | "pipelineRunId">): Promise<boolean> {
+  return (await readyStepRuns(transaction, claim, 1, await databaseNow(transaction))).length > 0;
+}
+
+/** When the next delayed step run becomes ready, epoch milliseconds; undefined when none is delayed. */
+export async function nextReadyTime(transaction: ReadTransaction, claim: Pick<Claim, "project" | "pipelineRunId">): Promise<number | undefined> {
+  let select = transaction.selectFrom("step_run").select("ready_at_ms").where("project", "=", claim.project).where("status", "=", "queued").where("ready_at_ms", ">", await databaseNow(transaction));
+  if (claim.pipelineRunId !== undefined) select = select.where("pipeline_run_id", "=", claim.pipelineRunId);
+  return (await select.orderBy("ready_at_ms").limit(1).executeTakeFirst())?.ready_at_ms ?? undefined;
+}
+
+async function readyStepRuns(transaction: ReadTransaction, claim: Pick<Claim, "project" | "pipelineRunId">, limit: number, now: number): Promise<readonly StepRunRow[]> {
+  let select = transaction
+    .selectFrom("step_run")
+    .selectAll("step_run")
+    .where("step_run.project", "=", claim.project)
+    .where("step_run.status", "=", "queued")
+    .where("step_run.ready_at_ms", "<=", now)
+    .where((is) =>
+      is.or([
+        is("step_run.concurrency_group", "is", null),
+        is(
+          "step_run.concurrency_limit",
+          ">",
+          is
+            .selectFrom("slot")
+            .whereRef("slot.project", "=", "step_run.project")
+            .whereRef("slot.group_name", "=", "step_run.concurrency_group")
+            .where("slot.expires_at_ms", ">", now)
+            .select((count) => count.fn.countAll<number>().as("count")),
+        ),
+      ]),
+    );
+  // An interrupted or cancelled run keeps its queued steps; they are not to be taken.
+  select = select.where("step_run.pipeline_run_id", "in", transaction.selectFrom("pipeline_run").select("id").where("project", "=", claim.project).where("status", "=", "running").where("cancel_requested", "=", 0));
+  if (claim.pipelineRunId !== undefined) select = select.where("step_run.pipeline_run_id", "=", claim.pipelineRunId);
+  return select.orderBy("step_run.ready_at_ms").orderBy("step_run.id").limit(limit).execute();
+}
+
+async function acquireSlot(transaction: WriteTransaction, stepRun: StepRunRow, now: number): Promise<boolean> {
+  if (stepRun.concurrency_group === null) return true;
+  await lockSlotGroup(transaction, stepRun.project, stepRun.concurrency_group);
+  const ofGroup = { project: stepRun.project, group: stepRun.concurrency_group };
+  await transaction.deleteFrom("slot").where("project", "=", ofGroup.project).where("group_name", "=", ofGroup.group).where("expires_at_ms", "<=", now).execute();
+  const { count } = await transaction.selectFrom("slot").select((select) => select.fn.countAll<number>().as("count")).where("project", "=", ofGroup.project).where("group_name", "=", ofGroup.group).executeTakeFirstOrThrow();
+  return Number(count) < (stepRun.concurrency_limit ?? Infinity);
+}
+
+async function take(transaction: WriteTransaction, stepRun: StepRunRow, claim: Claim & { readonly now: number }) {
+  const updated = await transaction
+    .updateTable("step_run")
+    .set((update) => ({
+      status: "running",
+      token: update("token", "+", 1),
+      attempt_count: update("attempt_count", "+", 1),
+      started_at_ms: claim.atMs,
+      reason: null,
+      error: null,
+      gate_key: null,
+      progress: null,
+    }))
+    .where("id", "=", stepRun.id)
+    .where("status", "=", "queued")
+    .returning(["token", "attempt_count"])
+    .executeTakeFirst();
+  if (updated === undefined) return undefined;
+  const attemptId = newId(claim.atMs);
+  const expires = claim.now + claim.leaseMs;
+  await transaction
+    .insertInto("attempt")
+    .values({
+      id: attemptId,
+      step_run_id: stepRun.id,
+      pipeline_run_id: stepRun.pipeline_run_id,
+      project: stepRun.project,
+      number: updated.attempt_count,
+      token: updated.token,
+      owner: claim.owner,
+      status: "running",
+      lease_expires_at_ms: expires,
+      claimed_at_ms: claim.now,
+      started_at_ms: claim.atMs,
+      finished_at_ms: null,
+      error: null,
+      tracking_run_id: null,
+    })
+    .execute();
+  if (stepRun.concurrency_group !== null) {
+    await transaction
+      .insertInto("slot")
+      .values({ project: stepRun.project, group_name: stepRun.concurrency_group, holder: attemptId, step_run_id: stepRun.id, expires_at_ms: expires, acquired_at_ms: claim.atMs })
+      .execute();
+  }
+  await appendEvent(transaction, {
+    atMs: claim.atMs,
+    project: stepRun.project,
+    type: "step_run.started",
+    subjectKind: "step_run",
+    subject: stepRun.id,
+    actor: "engine",
+    data: { pipeline: stepRun.pipeline, step: stepRun.step, pipelineRunId: stepRun.pipeline_run_id, attempt: updated.attempt_count },
+  });
+  return {
+    stepRunId: stepRun.id,
+    step: stepRun.step,
+    kind: stepRun.kind,
+    matrixIndex: stepRun.matrix_index,
+    matrix: stepRun.matrix === null ? undefined : (JSON.parse(stepRun.matrix) as object),
+    attemptId,
+    attemptNumber: updated.attempt_count,
+    token: updated.token,
+    failureCount: stepRun.failure_count,
+  };
+}

@@ -1,0 +1,98 @@
+import type { Selectable, Updateable } from "kysely";
+import type { WriteTransaction } from "../database.ts";
+import { appendEvent } from "../event/append-event.ts";
+import { databaseNow } from "./database-time.ts";
+import { lockPipelineRun, propagateEnd, type StepRunEnd } from "./end-step-run.ts";
+import { settlePipelineRun } from "./settle-pipeline-run.ts";
+import type { AttemptStatus, PipelineTables, StepRunStatus } from "./tables.ts";
+
+/** An attempt whose token was found to be the current one, with the rows it belongs to; all locked for this transaction. */
+export interface HeldAttempt {
+  readonly run: Selectable<PipelineTables["pipeline_run"]>;
+  readonly stepRun: Selectable<PipelineTables["step_run"]>;
+  readonly attempt: Selectable<PipelineTables["attempt"]>;
+}
+
+/**
+ * Checks the fencing token: the attempt is running, no newer one was started, and its lease was not given away.
+ *
+ * @returns undefined when the attempt may no longer write anything
+ */
+export async function holdAttempt(transaction: WriteTransaction, key: { readonly attemptId: string; readonly token: number }): Promise<HeldAttempt | undefined> {
+  const known = await transaction.selectFrom("attempt").select("pipeline_run_id").where("id", "=", key.attemptId).executeTakeFirst();
+  if (known === undefined) return undefined;
+  const run = await lockPipelineRun(transaction, known.pipeline_run_id);
+  const attempt = await transaction.selectFrom("attempt").selectAll().where("id", "=", key.attemptId).executeTakeFirst();
+  if (run === undefined || attempt === undefined || attempt.status !== "running" || attempt.token !== key.token) return undefined;
+  const stepRun = await transaction.selectFrom("step_run").selectAll().where("id", "=", attempt.step_run_id).executeTakeFirst();
+  if (stepRun === undefined || stepRun.status !== "running" || stepRun.token !== key.token) return undefined;
+  return { run, stepRun, attempt };
+}
+
+export interface AttemptEnd {
+  readonly attempt: AttemptStatus;
+  readonly stepRun: StepRunStatus;
+  readonly atMs: number;
+  /** What dependents see, when the step run ended. */
+  readonly end?: StepRunEnd;
+  readonly reason?: string;
+  readonly error?: object;
+  readonly facts?: object;
+  readonly cached?: boolean;
+  readonly gateKey?: string;
+  readonly cacheKey?: string;
+  /** Earliest start of the next attempt, when the step run is queued again. */
+  readonly readyAtMs?: number;
+  /** A failure of the user's own budget, or a lost worker. */
+  readonly counts?: "failure" | "lost";
+}
+
+/** Ends a held attempt: its row, its step run, its slots, its dependents and the pipeline run, with the event. */
+export async function endAttempt(transaction: WriteTransaction, held: HeldAttempt, end: AttemptEnd): Promise<void> {
+  const { run, stepRun, attempt } = held;
+  const error = end.error === undefined ? null : JSON.stringify(end.error);
+  await transaction.updateTable("attempt").set({ status: end.attempt, finished_at_ms: end.atMs, error }).where("id", "=", attempt.id).execute();
+  if (stepRun.concurrency_group !== null) await transaction.deleteFrom("slot").where("holder", "=", attempt.id).execute();
+  await transaction.updateTable("step_run").set(await stepRunChange(transaction, stepRun, end, error)).where("id", "=", stepRun.id).execute();
+  await appendEvent(transaction, {
+    atMs: end.atMs,
+    project: run.project,
+    type: `step_run.${end.stepRun}`,
+    subjectKind: "step_run",
+    subject: stepRun.id,
+    actor: "engine",
+    data: {
+      pipeline: run.pipeline,
+      step: stepRun.step,
+      pipelineRunId: run.id,
+      attempt: attempt.number,
+      outcome: end.attempt,
+      ...(end.cached === true ? { cached: true } : {}),
+      ...(end.reason === undefined ? {} : { reason: end.reason }),
+    },
+  });
+  if (end.end !== undefined) await propagateEnd(transaction, { pipelineRunId: run.id, step: stepRun.step, end: end.end, reason: end.reason, atMs: end.atMs });
+  await settlePipelineRun(transaction, run, end.atMs);
+}
+
+async function stepRunChange(
+  transaction: WriteTransaction,
+  stepRun: HeldAttempt["stepRun"],
+  end: AttemptEnd,
+  error: string | null,
+): Promise<Updateable<PipelineTables["step_run"]>> {
+  const queuedAgain = end.stepRun === "queued";
+  return {
+    status: end.stepRun,
+    cached: end.cached === true ? 1 : 0,
+    reason: end.reason ?? null,
+    error,
+    facts: end.facts === undefined ? stepRun.facts : JSON.stringify(end.facts),
+    gate_key: end.gateKey ?? null,
+    cache_key: end.cacheKey ?? stepRun.cache_key,
+    finished_at_ms: queuedAgain || end.stepRun === "waiting" ? null : end.atMs,
+    ...(queuedAgain ? { queued_at_ms: end.atMs, ready_at_ms: end.readyAtMs ?? (await databaseNow(transaction)) } : {}),
+    failure_count: stepRun.failure_count + (end.counts === "failure" ? 1 : 0),
+    lost_count: stepRun.lost_count + (end.counts === "lost" ? 1 : 0),
+  };
+}

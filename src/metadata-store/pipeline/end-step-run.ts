@@ -1,0 +1,96 @@
+import type { Selectable } from "kysely";
+import type { WriteTransaction } from "../database.ts";
+import type { PipelineTables } from "./tables.ts";
+
+/** How a step run ended, as what depends on it sees it. */
+export type StepRunEnd = "succeeded" | "blocked" | "skipped" | "failed" | "cancelled";
+
+const SEVERITY: readonly string[] = ["succeeded", "skipped", "blocked", "cancelled", "failed"];
+
+/**
+ * Serializes the transitions of one pipeline run: call it before anything else in a transaction that changes one.
+ *
+ * @returns the run, or undefined when there is none
+ */
+export async function lockPipelineRun(
+  transaction: WriteTransaction,
+  id: string,
+): Promise<Selectable<PipelineTables["pipeline_run"]> | undefined> {
+  return transaction
+    .updateTable("pipeline_run")
+    .set((update) => ({ revision: update("revision", "+", 1) }))
+    .where("id", "=", id)
+    .returningAll()
+    .executeTakeFirst();
+}
+
+/**
+ * Tells the dependents of a step run that it has ended: those that now wait for nothing are queued, or skipped with the
+ * reason when something they need did not succeed. The step run's own row was changed by the caller, who holds the run's lock.
+ */
+export async function propagateEnd(
+  transaction: WriteTransaction,
+  ended: { readonly pipelineRunId: string; readonly step: string; readonly end: StepRunEnd; readonly reason?: string | undefined; readonly atMs: number },
+): Promise<void> {
+  const waiting = [{ step: ended.step, end: ended.end, reason: ended.reason, count: 1 }];
+  for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+    const closed = await closeInstances(transaction, { ...next, pipelineRunId: ended.pipelineRunId });
+    if (closed === undefined) continue;
+    for (const dependent of closed.dependents) {
+      const skipped = await releaseDependent(transaction, { ...ended, dependent, cause: closed });
+      if (skipped !== undefined) waiting.push(skipped);
+    }
+  }
+}
+
+interface ClosedStep {
+  readonly step: string;
+  readonly outcome: string | null;
+  readonly reason: string | null;
+  readonly dependents: readonly string[];
+}
+
+/** Counts ended instances of a step; returns it once the last has ended. */
+async function closeInstances(
+  transaction: WriteTransaction,
+  ended: { readonly pipelineRunId: string; readonly step: string; readonly end: StepRunEnd; readonly reason: string | undefined; readonly count: number },
+): Promise<ClosedStep | undefined> {
+  const before = await transaction.selectFrom("run_step").selectAll().where("pipeline_run_id", "=", ended.pipelineRunId).where("step", "=", ended.step).executeTakeFirstOrThrow();
+  const worse = ended.end !== "succeeded" && SEVERITY.indexOf(ended.end) > SEVERITY.indexOf(before.outcome ?? "succeeded");
+  const outcome = worse ? ended.end : before.outcome;
+  const reason = worse ? (ended.reason ?? null) : before.reason;
+  const remaining = before.remaining - ended.count;
+  await transaction.updateTable("run_step").set({ remaining, outcome, reason }).where("pipeline_run_id", "=", ended.pipelineRunId).where("step", "=", ended.step).execute();
+  return remaining > 0 ? undefined : { step: ended.step, outcome, reason, dependents: JSON.parse(before.dependents) as string[] };
+}
+
+async function releaseDependent(
+  transaction: WriteTransaction,
+  facts: { readonly pipelineRunId: string; readonly atMs: number; readonly dependent: string; readonly cause: ClosedStep },
+): Promise<{ step: string; end: "skipped"; reason: string; count: number } | undefined> {
+  const { pipelineRunId, dependent, cause, atMs } = facts;
+  const stopped = cause.outcome === null ? undefined : skipReason(cause);
+  const { pending, reason } = await transaction
+    .updateTable("run_step")
+    .set((update) => ({ pending: update("pending", "-", 1), ...(stopped === undefined ? {} : { reason: stopped }) }))
+    .where("pipeline_run_id", "=", pipelineRunId)
+    .where("step", "=", dependent)
+    .returning(["pending", "reason"])
+    .executeTakeFirstOrThrow();
+  if (pending > 0) return undefined;
+  const instances = transaction.updateTable("step_run").where("pipeline_run_id", "=", pipelineRunId).where("step", "=", dependent).where("status", "=", "pending");
+  if (reason === null) {
+    await instances.set({ status: "queued", queued_at_ms: atMs, ready_at_ms: atMs }).execute();
+    return undefined;
+  }
+  const { numUpdatedRows } = await instances.set({ status: "skipped", reason, finished_at_ms: atMs }).executeTakeFirst();
+  return numUpdatedRows === 0n ? undefined : { step: dependent, end: "skipped", reason, count: Number(numUpdatedRows) };
+}
+
+function skipReason(cause: ClosedStep): string {
+  const said = cause.reason === null ? "" : `: ${cause.reason}`;
+  if (cause.outcome === "blocked") return `${cause.step} refused${said}`;
+  // The first cause says more than the chain of skipped steps behind it.
+  if (cause.outcome === "skipped") return cause.reason ?? `${cause.step} was skipped`;
+  return cause.outcome === "cancelled" ? `${cause.step} was cancelled` : `${cause.step} failed${said}`;
+}

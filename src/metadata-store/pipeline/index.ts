@@ -1,0 +1,49 @@
+export { type CacheEntry, getCacheEntry, getLatestCacheEntry, putCacheEntry } from "./cache-entry.ts";
+export { type Claim, type ClaimedStepRun, claimStepRuns, hasClaimable, nextReadyTime } from "./claim-step-runs.ts";
+export { databaseNow } from "./database-time.ts";
+export { type AttemptEnd, endAttempt, holdAttempt, type HeldAttempt } from "./end-attempt.ts";
+export type { StepRunEnd } from "./end-step-run.ts";
+export { advanceSchedule, findMergeableRun, findTriggeredPipelines, listDueSchedules, listSchedules, matchesPattern } from "./find-triggered-pipelines.ts";
+export { changeGate, type GateChange, getGate } from "./gate.ts";
+export { insertPipelineRun, type NewPipelineRun, type NewRunStep, type NewStepRun } from "./insert-pipeline-run.ts";
+export {
+  type EngineInstance,
+  type ForeignAttempt,
+  listCancelledAttempts,
+  listEndedAttempts,
+  listForeignAttempts,
+  listOtherEngines,
+  registerEngine,
+  renewLeases,
+  retireEngine,
+  setAttemptTrackingRun,
+} from "./lease.ts";
+export { findPipelineRun, listPipelineRuns, listPipelines, type PipelineRun, type PipelineSummary } from "./list-pipeline-runs.ts";
+export {
+  type Attempt,
+  countStepRuns,
+  findLatestStepRun,
+  findStepRun,
+  listAttempts,
+  listRunSteps,
+  listSlotHolders,
+  listStepAssets,
+  listStepRuns,
+  type StepRun,
+  type StoredError,
+} from "./list-step-runs.ts";
+export { findWaitingStepRun } from "./find-waiting-step-run.ts";
+export { appendLogChunks, listLogChunks, type LogChunk } from "./log-chunk.ts";
+export { type Resume, resumePipelineRun } from "./resume-pipeline-run.ts";
+export { getPipelineDefinition, type NewPipeline, removePipelinesExcept, type SavedSchedule, savePipeline } from "./save-pipeline.ts";
+export { admitPipelineRuns } from "./settle-pipeline-run.ts";
+export { getRunInput, getRunOutput, getStepFacts, putStepInputs, putStepOutputs, setStepProgress } from "./step-assets.ts";
+export { interruptPipelineRun, requestCancel } from "./stop-pipeline-run.ts";
+export {
+  type AttemptStatus,
+  MISSED_TICK_RULES,
+  type MissedTickRule,
+  type PipelineRunStatus,
+  type StepRunStatus,
+  type TriggerKind,
+} from "./tables.ts";

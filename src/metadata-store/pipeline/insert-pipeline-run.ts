@@ -1,0 +1,131 @@
+import type { WriteTransaction } from "../database.ts";
+import { appendEvent } from "../event/append-event.ts";
+import type { TriggerKind } from "./tables.ts";
+
+const ROWS_PER_INSERT = 500;
+
+export interface NewStepRun {
+  readonly id: string;
+  readonly matrixIndex: number;
+  readonly matrix: object | undefined;
+}
+
+export interface NewRunStep {
+  readonly step: string;
+  readonly kind: string;
+  readonly position: number;
+  /** Names of the selected steps it depends on. */
+  readonly needs: readonly string[];
+  readonly concurrency: { readonly group: string; readonly limit: number } | undefined;
+  readonly stepRuns: readonly NewStepRun[];
+}
+
+export interface NewPipelineRun {
+  readonly id: string;
+  readonly project: string;
+  readonly pipeline: string;
+  readonly definitionDigest: string;
+  readonly params: object;
+  readonly selection: { readonly from?: string; readonly only?: string };
+  readonly trigger: { readonly kind: TriggerKind; readonly subject?: string; readonly cause?: object };
+  readonly actor: string;
+  readonly source: object | undefined;
+  readonly atMs: number;
+  readonly concurrency: { readonly group: string; readonly limit: number } | undefined;
+  readonly steps: readonly NewRunStep[];
+}
+
+/** Records a queued pipeline run with all its step runs; nothing of it runs before `admitPipelineRuns` lets it in. */
+export async function insertPipelineRun(transaction: WriteTransaction, run: NewPipelineRun): Promise<void> {
+  await transaction
+    .insertInto("pipeline_run")
+    .values({
+      id: run.id,
+      project: run.project,
+      pipeline: run.pipeline,
+      definition_digest: run.definitionDigest,
+      status: "queued",
+      params: JSON.stringify(run.params),
+      selection: JSON.stringify(run.selection),
+      trigger_kind: run.trigger.kind,
+      trigger_subject: run.trigger.subject ?? null,
+      trigger_cause: JSON.stringify(run.trigger.cause ?? {}),
+      actor: run.actor,
+      source: run.source === undefined ? null : JSON.stringify(run.source),
+      created_at_ms: run.atMs,
+      started_at_ms: null,
+      finished_at_ms: null,
+      cancel_requested: 0,
+      blocked: null,
+      error: null,
+      revision: 0,
+      concurrency_group: run.concurrency?.group ?? null,
+      concurrency_limit: run.concurrency?.limit ?? null,
+    })
+    .execute();
+  await insertRunSteps(transaction, run);
+  const rows = run.steps.flatMap((step) => step.stepRuns.map((stepRun) => stepRunRow(run, step, stepRun)));
+  for (let start = 0; start < rows.length; start += ROWS_PER_INSERT) {
+    await transaction.insertInto("step_run").values(rows.slice(start, start + ROWS_PER_INSERT)).execute();
+  }
+  await appendEvent(transaction, {
+    atMs: run.atMs,
+    project: run.project,
+    type: "pipeline_run.queued",
+    subjectKind: "pipeline_run",
+    subject: run.id,
+    actor: run.actor,
+    data: { pipeline: run.pipeline, trigger: run.trigger, definition: run.definitionDigest },
+  });
+}
+
+async function insertRunSteps(transaction: WriteTransaction, run: NewPipelineRun): Promise<void> {
+  const dependents = new Map<string, string[]>(run.steps.map((step) => [step.step, []]));
+  for (const step of run.steps) for (const need of step.needs) dependents.get(need)?.push(step.step);
+  const rows = run.steps.map((step) => ({
+    pipeline_run_id: run.id,
+    step: step.step,
+    position: step.position,
+    kind: step.kind,
+    pending: step.needs.length,
+    remaining: step.stepRuns.length,
+    dependents: JSON.stringify(dependents.get(step.step) ?? []),
+    outcome: null,
+    reason: null,
+  }));
+  for (let start = 0; start < rows.length; start += ROWS_PER_INSERT) {
+    await transaction.insertInto("run_step").values(rows.slice(start, start + ROWS_PER_INSERT)).execute();
+  }
+}
+
+function stepRunRow(run: NewPipelineRun, step: NewRunStep, stepRun: NewStepRun) {
+  return {
+    id: stepRun.id,
+    pipeline_run_id: run.id,
+    project: run.project,
+    pipeline: run.pipeline,
+    step: step.step,
+    kind: step.kind,
+    position: step.position,
+    matrix_index: stepRun.matrixIndex,
+    matrix: stepRun.matrix === undefined ? null : JSON.stringify(stepRun.matrix),
+    status: "pending" as const,
+    cached: 0,
+    reason: null,
+    facts: null,
+    error: null,
+    progress: null,
+    gate_key: null,
+    queued_at_ms: null,
+    ready_at_ms: null,
+    started_at_ms: null,
+    finished_at_ms: null,
+    attempt_count: 0,
+    failure_count: 0,
+    lost_count: 0,
+    token: 0,
+    concurrency_group: step.concurrency?.group ?? null,
+    concurrency_limit: step.concurrency?.limit ?? null,
+    cache_key: null,
+  };
+}

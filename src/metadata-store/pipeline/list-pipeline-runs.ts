@@ -1,0 +1,93 @@
+import type { Selectable } from "kysely";
+import type { ReadTransaction } from "../database.ts";
+import type { PipelineRunStatus, PipelineTables, TriggerKind } from "./tables.ts";
+
+const LARGEST_PAGE = 1000;
+
+/** One pipeline run, as lists show it. Times are epoch milliseconds. */
+export interface PipelineRun {
+  readonly id: string;
+  readonly project: string;
+  readonly pipeline: string;
+  readonly definitionDigest: string;
+  readonly status: PipelineRunStatus;
+  readonly params: Readonly<Record<string, unknown>>;
+  readonly selection: { readonly from?: string; readonly only?: string };
+  readonly trigger: { readonly kind: TriggerKind; readonly subject: string | undefined; readonly cause: Readonly<Record<string, unknown>> };
+  readonly actor: string;
+  /** Another folder and commit than the project's own. */
+  readonly source: { readonly folder: string; readonly commit?: string } | undefined;
+  readonly createdAtMs: number;
+  readonly startedAtMs: number | undefined;
+  readonly finishedAtMs: number | undefined;
+  readonly cancelRequested: boolean;
+  /** Why something was held back although nothing failed: a verdict that refused. */
+  readonly blocked: string | undefined;
+  readonly error: { readonly step?: string; readonly code?: string; readonly message?: string; readonly hint?: string } | undefined;
+}
+
+export function toPipelineRun(row: Selectable<PipelineTables["pipeline_run"]>): PipelineRun {
+  return {
+    id: row.id,
+    project: row.project,
+    pipeline: row.pipeline,
+    definitionDigest: row.definition_digest,
+    status: row.status,
+    params: JSON.parse(row.params) as PipelineRun["params"],
+    selection: JSON.parse(row.selection) as PipelineRun["selection"],
+    trigger: { kind: row.trigger_kind, subject: row.trigger_subject ?? undefined, cause: JSON.parse(row.trigger_cause) as Record<string, unknown> },
+    actor: row.actor,
+    source: row.source === null ? undefined : (JSON.parse(row.source) as { folder: string; commit?: string }),
+    createdAtMs: row.created_at_ms,
+    startedAtMs: row.started_at_ms ?? undefined,
+    finishedAtMs: row.finished_at_ms ?? undefined,
+    cancelRequested: row.cancel_requested === 1,
+    blocked: row.blocked ?? undefined,
+    error: row.error === null ? undefined : (JSON.parse(row.error) as PipelineRun["error"]),
+  };
+}
+
+/** Pipeline runs, newest first. `before` is the last id of the page before. At most 1,000; default 50. */
+export async function listPipelineRuns(
+  transaction: ReadTransaction,
+  query: { readonly project: string; readonly pipeline?: string | undefined; readonly status?: PipelineRunStatus | undefined; readonly before?: string | undefined; readonly limit?: number | undefined },
+): Promise<readonly PipelineRun[]> {
+  let select = transaction.selectFrom("pipeline_run").selectAll().where("project", "=", query.project);
+  if (query.pipeline !== undefined) select = select.where("pipeline", "=", query.pipeline);
+  if (query.status !== undefined) select = select.where("status", "=", query.status);
+  if (query.before !== undefined) select = select.where("id", "<", query.before);
+  const rows = await select.orderBy("id", "desc").limit(Math.min(query.limit ?? 50, LARGEST_PAGE)).execute();
+  return rows.map(toPipelineRun);
+}
+
+/** One pipeline run; undefined when there is none. */
+export async function findPipelineRun(transaction: ReadTransaction, id: string): Promise<PipelineRun | undefined> {
+  const row = await transaction.selectFrom("pipeline_run").selectAll().where("id", "=", id).executeTakeFirst();
+  return row === undefined ? undefined : toPipelineRun(row);
+}
+
+/** A registered pipeline with its newest run. */
+export interface PipelineSummary {
+  readonly name: string;
+  readonly digest: string;
+  readonly file: string;
+  readonly load: string;
+  readonly updatedAtMs: number;
+  readonly lastRun: PipelineRun | undefined;
+}
+
+/** Registered pipelines by name. `after` is the last name of the page before. At most 1,000; default 100. */
+export async function listPipelines(
+  transaction: ReadTransaction,
+  query: { readonly project: string; readonly after?: string | undefined; readonly limit?: number | undefined },
+): Promise<readonly PipelineSummary[]> {
+  let select = transaction.selectFrom("pipeline").selectAll().where("project", "=", query.project);
+  if (query.after !== undefined) select = select.where("name", ">", query.after);
+  const rows = await select.orderBy("name").limit(Math.min(query.limit ?? 100, LARGEST_PAGE)).execute();
+  const summaries: PipelineSummary[] = [];
+  for (const row of rows) {
+    const [lastRun] = await listPipelineRuns(transaction, { project: query.project, pipeline: row.name, limit: 1 });
+    summaries.push({ name: row.name, digest: row.digest, file: row.file, load: row.load, updatedAtMs: row.updated_at_ms, lastRun });
+  }
+  return summaries;
+}

@@ -1,0 +1,73 @@
+import type { AssetVersion } from "../asset/asset-version.ts";
+import { toAssetVersion } from "../asset/asset-version.ts";
+import type { ReadTransaction, WriteTransaction } from "../database.ts";
+
+/** Notes which versions a step run read. */
+export async function putStepInputs(transaction: WriteTransaction, facts: { readonly stepRunId: string; readonly inputs: readonly { readonly asset: string; readonly role: string; readonly versionId: string }[] }): Promise<void> {
+  await transaction.deleteFrom("step_input").where("step_run_id", "=", facts.stepRunId).execute();
+  if (facts.inputs.length === 0) return;
+  await transaction
+    .insertInto("step_input")
+    .values(facts.inputs.map(({ asset, role, versionId }) => ({ step_run_id: facts.stepRunId, asset, role, version_id: versionId })))
+    .onConflict((conflict) => conflict.doNothing())
+    .execute();
+}
+
+/** Notes which versions a step run gave, whether it made them or reused them. */
+export async function putStepOutputs(transaction: WriteTransaction, facts: { readonly stepRunId: string; readonly outputs: readonly { readonly asset: string; readonly versionId: string; readonly created: boolean }[] }): Promise<void> {
+  await transaction.deleteFrom("step_output").where("step_run_id", "=", facts.stepRunId).execute();
+  for (const { asset, versionId, created } of facts.outputs) {
+    const row = { version_id: versionId, created: created ? 1 : 0 };
+    await transaction
+      .insertInto("step_output")
+      .values({ step_run_id: facts.stepRunId, asset, ...row })
+      .onConflict((conflict) => conflict.columns(["step_run_id", "asset"]).doUpdateSet(row))
+      .execute();
+  }
+}
+
+/** The version of an asset that a pipeline run has given so far; undefined when no step of it did. */
+export async function getRunOutput(transaction: ReadTransaction, key: { readonly pipelineRunId: string; readonly asset: string }): Promise<AssetVersion | undefined> {
+  const row = await transaction
+    .selectFrom("step_run")
+    .innerJoin("step_output", "step_output.step_run_id", "step_run.id")
+    .innerJoin("asset_version", "asset_version.id", "step_output.version_id")
+    .selectAll("asset_version")
+    .where("step_run.pipeline_run_id", "=", key.pipelineRunId)
+    .where("step_run.status", "=", "succeeded")
+    .where("step_output.asset", "=", key.asset)
+    .orderBy("asset_version.version", "desc")
+    .limit(1)
+    .executeTakeFirst();
+  return row === undefined ? undefined : toAssetVersion(row);
+}
+
+/** Facts of the succeeded step runs of the named steps of one pipeline run: what `${{ steps.x.facts.y }}` reads. */
+export async function getStepFacts(
+  transaction: ReadTransaction,
+  key: { readonly pipelineRunId: string; readonly steps: readonly string[] },
+): Promise<ReadonlyMap<string, { readonly status: string; readonly facts: object }>> {
+  if (key.steps.length === 0) return new Map();
+  const rows = await transaction.selectFrom("step_run").select(["step", "status", "facts"]).where("pipeline_run_id", "=", key.pipelineRunId).where("step", "in", key.steps).where("matrix_index", "=", 0).execute();
+  return new Map(rows.map((row) => [row.step, { status: row.status, facts: row.facts === null ? {} : (JSON.parse(row.facts) as object) }]));
+}
+
+/** Shows how far a running step run is. */
+export async function setStepProgress(transaction: WriteTransaction, facts: { readonly stepRunId: string; readonly progress: object }): Promise<void> {
+  await transaction.updateTable("step_run").set({ progress: JSON.stringify(facts.progress) }).where("id", "=", facts.stepRunId).where("status", "=", "running").execute();
+}
+
+/** The version of an asset that a pipeline run has read already, so that all its steps read the same. */
+export async function getRunInput(transaction: ReadTransaction, key: { readonly pipelineRunId: string; readonly asset: string }): Promise<AssetVersion | undefined> {
+  const row = await transaction
+    .selectFrom("step_run")
+    .innerJoin("step_input", "step_input.step_run_id", "step_run.id")
+    .innerJoin("asset_version", "asset_version.id", "step_input.version_id")
+    .selectAll("asset_version")
+    .where("step_run.pipeline_run_id", "=", key.pipelineRunId)
+    .where("step_run.status", "=", "succeeded")
+    .where("step_input.asset", "=", key.asset)
+    .limit(1)
+    .executeTakeFirst();
+  return row === undefined ? undefined : toAssetVersion(row);
+}

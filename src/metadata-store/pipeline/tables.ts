@@ -1,0 +1,156 @@
+/** Statuses of a pipeline run. The last three and `succeeded` hold no work; `interrupted` waits for a resume. */
+export const PIPELINE_RUN_STATUSES = ["queued", "running", "waiting", "succeeded", "failed", "cancelled", "interrupted"] as const;
+export type PipelineRunStatus = (typeof PIPELINE_RUN_STATUSES)[number];
+
+/** Statuses of a step run: pending waits for other steps, queued for a worker, waiting for a gate. */
+export const STEP_RUN_STATUSES = ["pending", "queued", "running", "waiting", "succeeded", "failed", "skipped", "cancelled"] as const;
+export type StepRunStatus = (typeof STEP_RUN_STATUSES)[number];
+
+/** Statuses of an attempt. `lost`: its lease ended without a result; `interrupted`: its engine was stopped. */
+export const ATTEMPT_STATUSES = ["running", "succeeded", "failed", "waiting", "cancelled", "lost", "interrupted"] as const;
+export type AttemptStatus = (typeof ATTEMPT_STATUSES)[number];
+
+/** What started a pipeline run. */
+export const TRIGGER_KINDS = ["manual", "schedule", "data", "alert", "push", "webhook"] as const;
+export type TriggerKind = (typeof TRIGGER_KINDS)[number];
+
+/** What happens to ticks that passed while nobody looked. */
+export const MISSED_TICK_RULES = ["skip", "once", "all"] as const;
+export type MissedTickRule = (typeof MISSED_TICK_RULES)[number];
+
+export interface PipelineTables {
+  pipeline_definition: { project: string; digest: string; name: string; content: string; created_at_ms: number };
+  pipeline: { project: string; name: string; digest: string; file: string; load: string; updated_at_ms: number };
+  trigger_subscription: { project: string; on_kind: TriggerKind; pattern: string; wildcard: number; pipeline: string };
+  schedule: {
+    project: string;
+    pipeline: string;
+    position: number;
+    cron: string;
+    timezone: string;
+    missed: MissedTickRule;
+    next_at_ms: number;
+    last_at_ms: number | null;
+  };
+  pipeline_run: {
+    id: string;
+    project: string;
+    pipeline: string;
+    definition_digest: string;
+    status: PipelineRunStatus;
+    /** JSON */
+    params: string;
+    /** JSON: `{from?, only?}` */
+    selection: string;
+    trigger_kind: TriggerKind;
+    trigger_subject: string | null;
+    /** JSON: what caused it, as the one that fired it says. */
+    trigger_cause: string;
+    actor: string;
+    /** JSON: another folder and commit than the project's own, for runs of a pushed commit. */
+    source: string | null;
+    created_at_ms: number;
+    started_at_ms: number | null;
+    finished_at_ms: number | null;
+    cancel_requested: number;
+    blocked: string | null;
+    /** JSON */
+    error: string | null;
+    /** Grows with every transition; updating it first serializes the transitions of one run. */
+    revision: number;
+    concurrency_group: string | null;
+    concurrency_limit: number | null;
+  };
+  run_step: {
+    pipeline_run_id: string;
+    step: string;
+    position: number;
+    kind: string;
+    /** Steps it depends on that have not ended. */
+    pending: number;
+    /** Its own step runs that have not ended. */
+    remaining: number;
+    /** JSON: names of the steps that depend on it. */
+    dependents: string;
+    /** Worst end so far: null, `blocked`, `skipped`, `failed` or `cancelled`. */
+    outcome: string | null;
+    reason: string | null;
+  };
+  step_run: {
+    id: string;
+    pipeline_run_id: string;
+    project: string;
+    pipeline: string;
+    step: string;
+    kind: string;
+    position: number;
+    matrix_index: number;
+    matrix: string | null;
+    status: StepRunStatus;
+    cached: number;
+    reason: string | null;
+    facts: string | null;
+    error: string | null;
+    progress: string | null;
+    gate_key: string | null;
+    queued_at_ms: number | null;
+    /** Earliest start: later than `queued_at_ms` for a delayed retry. */
+    ready_at_ms: number | null;
+    started_at_ms: number | null;
+    finished_at_ms: number | null;
+    attempt_count: number;
+    failure_count: number;
+    lost_count: number;
+    /** Fencing token of the newest attempt. */
+    token: number;
+    concurrency_group: string | null;
+    concurrency_limit: number | null;
+    cache_key: string | null;
+  };
+  attempt: {
+    id: string;
+    step_run_id: string;
+    pipeline_run_id: string;
+    project: string;
+    number: number;
+    token: number;
+    owner: string;
+    status: AttemptStatus;
+    lease_expires_at_ms: number;
+    /** Database time of the claim. */
+    claimed_at_ms: number;
+    started_at_ms: number;
+    finished_at_ms: number | null;
+    error: string | null;
+    tracking_run_id: string | null;
+  };
+  step_output: { step_run_id: string; asset: string; version_id: string; created: number };
+  step_input: { step_run_id: string; asset: string; role: string; version_id: string };
+  cache_entry: {
+    project: string;
+    key: string;
+    pipeline: string;
+    step: string;
+    matrix_index: number;
+    parts: string;
+    outputs: string;
+    facts: string | null;
+    blocks: string | null;
+    step_run_id: string;
+    made_at_ms: number;
+  };
+  log_chunk: { step_run_id: string; attempt_number: number; sequence: number; stream: "stdout" | "stderr"; text: string; at_ms: number };
+  slot: { project: string; group_name: string; holder: string; step_run_id: string; expires_at_ms: number; acquired_at_ms: number };
+  slot_group: { project: string; group_name: string; revision: number };
+  gate: { project: string; key: string; state: "open" | "refused"; reason: string; changed_at_ms: number; actor: string };
+  engine_instance: {
+    id: string;
+    project: string;
+    host: string;
+    pid: number;
+    process_start: string;
+    started_at_ms: number;
+    lease_expires_at_ms: number;
+    stopped: number;
+  };
+}
