@@ -1,0 +1,75 @@
+export const DATASET_WRITE_STATES = ["begun", "committed", "settled", "dropped"] as const;
+export type DatasetWriteState = (typeof DATASET_WRITE_STATES)[number];
+
+export const QUARANTINE_ROW_STATES = ["held", "replayed", "discarded"] as const;
+export type QuarantineRowState = (typeof QUARANTINE_ROW_STATES)[number];
+
+export interface DataTables {
+  /** One row per dataset that was ever written: locking it makes claims follow one another. */
+  dataset_lock: { project: string; asset: string; locked_at_ms: number };
+  /** The intent of every write to a dataset, so that what a dead writer left in the log is known. */
+  dataset_write: {
+    project: string;
+    asset: string;
+    operation_id: string;
+    state: DatasetWriteState;
+    /** Folder name of the Delta table. */
+    table_name: string;
+    /** Delta version the write started from; -1 when there was no table. */
+    read_version: number;
+    delta_version: number | null;
+    /** Digest of what was made, and the whole as JSON. */
+    digest: string | null;
+    made: string | null;
+    begun_at_ms: number;
+    /** Until then the writer is thought alive. */
+    expires_at_ms: number;
+  };
+  /** Source files whose rows are in a dataset or its quarantine. */
+  captured_file: {
+    project: string;
+    dataset: string;
+    digest: string;
+    path: string;
+    size_bytes: number;
+    mtime_ms: number;
+    rows_read: number;
+    rows_published: number;
+    rows_quarantined: number;
+    step_run_id: string | null;
+    at_ms: number;
+  };
+  quarantine_batch: {
+    id: string;
+    project: string;
+    dataset: string;
+    source_path: string;
+    source_digest: string;
+    source_format: string;
+    /** Why the whole file was held back; null when single rows were. */
+    file_problem: string | null;
+    rows: number;
+    /** Parquet object with the rows as received; null when the whole file was held back. */
+    object_digest: string | null;
+    /** JSON: rule id → rows */
+    rules: string;
+    /** JSON: path, version and digest of the contract; null without one */
+    contract: string | null;
+    pipeline_run_id: string | null;
+    step_run_id: string | null;
+    attempt_id: string | null;
+    at_ms: number;
+    held: number;
+    replayed: number;
+    discarded: number;
+  };
+  /** Rows whose state differs from `held`, or that were replayed without success. */
+  quarantine_row: {
+    batch_id: string;
+    row_number: number;
+    state: QuarantineRowState;
+    actor: string;
+    reason: string;
+    at_ms: number;
+  };
+}
