@@ -1,0 +1,27 @@
+import type { ReadTransaction } from "../database.ts";
+import { type Alert, type AlertState, toAlert } from "./alert.ts";
+
+const LARGEST_PAGE = 1000;
+
+export interface AlertQuery {
+  readonly project: string;
+  readonly environment?: string | undefined;
+  readonly endpoint?: string | undefined;
+  readonly monitor?: string | undefined;
+  readonly states?: readonly AlertState[] | undefined;
+  /** Last id of the page before. */
+  readonly before?: string | undefined;
+  readonly limit?: number | undefined;
+}
+
+/** Alerts, newest first. */
+export async function listAlerts(transaction: ReadTransaction, query: AlertQuery): Promise<readonly Alert[]> {
+  let select = transaction.selectFrom("alert").selectAll().where("project", "=", query.project);
+  if (query.environment !== undefined) select = select.where("environment", "=", query.environment);
+  if (query.endpoint !== undefined) select = select.where("endpoint", "=", query.endpoint);
+  if (query.monitor !== undefined) select = select.where("monitor", "=", query.monitor);
+  if (query.states !== undefined) select = select.where("state", "in", query.states);
+  if (query.before !== undefined) select = select.where("id", "<", query.before);
+  const rows = await select.orderBy("id", "desc").limit(Math.min(query.limit ?? 100, LARGEST_PAGE)).execute();
+  return rows.map(toAlert);
+}

@@ -1,0 +1,103 @@
+import { newId } from "#base";
+import type { WriteTransaction } from "../database.ts";
+import { appendEvent } from "../event/append-event.ts";
+import { type Alert, toAlert } from "./alert.ts";
+
+/** One breach, found in one window. */
+export interface Breach {
+  readonly project: string;
+  readonly environment: string;
+  readonly endpoint: string;
+  readonly monitor: string;
+  readonly metric: string;
+  readonly subject: string;
+  readonly segment: string;
+  readonly value: number;
+  readonly threshold: number;
+  readonly windowStartMs: number;
+  readonly windowEndMs: number;
+  readonly n: number;
+  readonly modelVersionId: string | undefined;
+  readonly message: string;
+  readonly atMs: number;
+  /** Who is told: webhook addresses. */
+  readonly targets: readonly string[];
+}
+
+/**
+ * Opens an alert for a breach, or adds the window to the one that is open for the same monitor, metric, column and segment.
+ * A window that already breached adds nothing. Appends `alert.opened` and the pending deliveries of a new alert.
+ */
+export async function openAlert(transaction: WriteTransaction, breach: Breach): Promise<{ readonly alert: Alert; readonly opened: boolean }> {
+  const same = transaction
+    .selectFrom("alert")
+    .selectAll()
+    .where("project", "=", breach.project)
+    .where("environment", "=", breach.environment)
+    .where("monitor", "=", breach.monitor)
+    .where("metric", "=", breach.metric)
+    .where("subject", "=", breach.subject)
+    .where("segment", "=", breach.segment);
+  const known = await same.where("last_window_start_ms", ">=", breach.windowStartMs).where("window_start_ms", "<=", breach.windowStartMs).limit(1).executeTakeFirst();
+  if (known !== undefined) return { alert: toAlert(known), opened: false };
+  const open = await same.where("state", "!=", "closed").orderBy("id", "desc").limit(1).executeTakeFirst();
+  if (open !== undefined) {
+    const changed = {
+      value: breach.value,
+      threshold: breach.threshold,
+      n: breach.n,
+      message: breach.message,
+      windows: open.windows + 1,
+      last_window_start_ms: Math.max(open.last_window_start_ms, breach.windowStartMs),
+    };
+    await transaction.updateTable("alert").set(changed).where("id", "=", open.id).execute();
+    return { alert: toAlert({ ...open, ...changed }), opened: false };
+  }
+  const row = {
+    id: newId(breach.atMs),
+    project: breach.project,
+    environment: breach.environment,
+    endpoint: breach.endpoint,
+    monitor: breach.monitor,
+    metric: breach.metric,
+    subject: breach.subject,
+    segment: breach.segment,
+    state: "open" as const,
+    value: breach.value,
+    threshold: breach.threshold,
+    window_start_ms: breach.windowStartMs,
+    window_end_ms: breach.windowEndMs,
+    last_window_start_ms: breach.windowStartMs,
+    windows: 1,
+    n: breach.n,
+    model_version_id: breach.modelVersionId ?? null,
+    message: breach.message,
+    opened_at_ms: breach.atMs,
+    changed_at_ms: breach.atMs,
+    changed_by: "engine",
+    triggered: "[]",
+  };
+  await transaction.insertInto("alert").values(row).execute();
+  const targets = [...new Set(breach.targets)];
+  if (targets.length > 0) {
+    await transaction
+      .insertInto("alert_delivery")
+      .values(targets.map((target) => ({ alert_id: row.id, target, state: "pending" as const, attempts: 0, next_at_ms: breach.atMs, last_error: null, delivered_at_ms: null })))
+      .execute();
+  }
+  await appendEvent(transaction, {
+    atMs: breach.atMs,
+    project: breach.project,
+    type: "alert.opened",
+    subjectKind: "alert",
+    subject: breach.monitor,
+    actor: "engine",
+    data: { id: row.id, environment: breach.environment, metric: breach.metric, subject: breach.subject, segment: breach.segment, value: breach.value, threshold: breach.threshold },
+  });
+  return { alert: toAlert(row), opened: true };
+}
+
+/** Remembers which pipeline runs an alert started. */
+export async function linkTriggeredRuns(transaction: WriteTransaction, alertId: string, pipelineRunIds: readonly string[]): Promise<void> {
+  await transaction.updateTable("alert").set({ triggered: JSON.stringify(pipelineRunIds) }).where("id", "=", alertId).execute();
+}
