@@ -1,0 +1,39 @@
+import type { ReadTransaction, WriteTransaction } from "../database.ts";
+
+/** A push that was announced, and what was answered. */
+export interface PushDelivery {
+  readonly project: string;
+  /** The sender's id of the announcement: the same id is the same push. */
+  readonly id: string;
+  readonly branch: string;
+  readonly commit: string;
+  readonly pusher: string;
+  readonly atMs: number;
+  readonly answer: object;
+}
+
+/** Notes a push; false when this delivery was noted before. */
+export async function insertPushDelivery(transaction: WriteTransaction, push: PushDelivery): Promise<boolean> {
+  const { numInsertedOrUpdatedRows } = await transaction
+    .insertInto("push_delivery")
+    .values({
+      project: push.project,
+      id: push.id,
+      branch: push.branch,
+      commit_id: push.commit,
+      pusher: push.pusher,
+      at_ms: push.atMs,
+      answer: JSON.stringify(push.answer),
+    })
+    .onConflict((conflict) => conflict.columns(["project", "id"]).doNothing())
+    .executeTakeFirstOrThrow();
+  return Number(numInsertedOrUpdatedRows ?? 0) > 0;
+}
+
+/** @returns undefined when this delivery was never noted */
+export async function getPushDelivery(transaction: ReadTransaction, key: { readonly project: string; readonly id: string }): Promise<PushDelivery | undefined> {
+  const row = await transaction.selectFrom("push_delivery").selectAll().where("project", "=", key.project).where("id", "=", key.id).executeTakeFirst();
+  return row === undefined
+    ? undefined
+    : { project: row.project, id: row.id, branch: row.branch, commit: row.commit_id, pusher: row.pusher, atMs: row.at_ms, answer: JSON.parse(row.answer) as object };
+}
