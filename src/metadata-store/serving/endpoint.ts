@@ -1,0 +1,61 @@
+import type { Selectable } from "kysely";
+import type { ServingTables } from "./tables.ts";
+
+export const ENDPOINT_STATES = ["ready", "stopped"] as const;
+export type EndpointState = (typeof ENDPOINT_STATES)[number];
+
+export const ENDPOINT_ACTIONS = ["deploy", "try", "promote", "abort", "rollback", "stop"] as const;
+export type EndpointAction = (typeof ENDPOINT_ACTIONS)[number];
+
+/** How long a candidate is watched, and whether an alert ends its trial. Epoch ms. */
+export interface Trial {
+  readonly sinceMs: number;
+  readonly untilMs: number;
+  readonly rollbackOnAlert: boolean;
+}
+
+/** How a new version takes over. `percent` is the share of routing units the candidate answers, 0–100. */
+export type EndpointStrategy = { readonly kind: "direct" } | ({ readonly kind: "canary"; readonly percent: number } & Trial) | ({ readonly kind: "shadow" } & Trial);
+
+export interface EndpointOptions {
+  /** Rows name entities; their features are read online from this feature service. */
+  readonly featureService?: string;
+}
+
+/** The serving address of a deployed model. */
+export interface Endpoint {
+  readonly project: string;
+  readonly environment: string;
+  readonly name: string;
+  readonly modelVersionId: string;
+  readonly candidateVersionId: string | undefined;
+  readonly previousVersionId: string | undefined;
+  readonly strategy: EndpointStrategy;
+  readonly state: EndpointState;
+  readonly options: EndpointOptions;
+  readonly generation: number;
+  readonly updatedAtMs: number;
+}
+
+/** Names one endpoint. */
+export interface EndpointKey {
+  readonly project: string;
+  readonly environment: string;
+  readonly endpoint: string;
+}
+
+export function toEndpoint(row: Selectable<ServingTables["endpoint"]>): Endpoint {
+  return {
+    project: row.project,
+    environment: row.environment,
+    name: row.name,
+    modelVersionId: row.model_version_id,
+    candidateVersionId: row.candidate_version_id ?? undefined,
+    previousVersionId: row.previous_version_id ?? undefined,
+    strategy: JSON.parse(row.strategy) as EndpointStrategy,
+    state: row.state,
+    options: JSON.parse(row.options) as EndpointOptions,
+    generation: row.generation,
+    updatedAtMs: row.updated_at_ms,
+  };
+}

@@ -1,0 +1,175 @@
+import { newId } from "#base";
+import { sql } from "kysely";
+import type { WriteTransaction } from "../database.ts";
+import { appendEvent } from "../event/append-event.ts";
+import type { EndpointKey } from "./endpoint.ts";
+
+/** What really happened, for one prediction. */
+export interface NewLabel {
+  /** Prediction id; else `entityKey`. */
+  readonly id?: string | undefined;
+  /** The caller's key of the prediction: its latest prediction made at or before `atMs` is meant. */
+  readonly entityKey?: string | undefined;
+  /** A class as 0/1 or a number, or the class name of a multiclass model. */
+  readonly label: number | string;
+  /** Event time, epoch ms; default: the time it was received. */
+  readonly atMs?: number | undefined;
+}
+
+/** What became of a batch of labels. */
+export interface LabelReport {
+  readonly received: number;
+  /** Labels that found their prediction. */
+  readonly matched: number;
+  /** Labels that replaced an earlier, different one. */
+  readonly corrected: number;
+  /** Labels that said again what was known. */
+  readonly repeated: number;
+  /** Labels without a prediction; kept in `unmatched_label`. */
+  readonly unmatched: number;
+  /** The first hundred keys that were not found. */
+  readonly unmatchedKeys: readonly string[];
+  /** Event times of the predictions that were labelled, epoch ms; undefined when nothing matched. */
+  readonly fromMs: number | undefined;
+  readonly toMs: number | undefined;
+}
+
+interface Target {
+  readonly id: string;
+  readonly at_ms: number;
+  readonly entity_key: string | null;
+  readonly label: number | null;
+  readonly label_text: string | null;
+  readonly label_received_at_ms: number | null;
+}
+
+const KEYS_PER_STATEMENT = 5000;
+const REPORTED_KEYS = 100;
+
+interface Join {
+  readonly wanted: Map<string, { target: Target; label: NewLabel }>;
+  readonly unmatched: NewLabel[];
+  readonly counts: { matched: number; corrected: number; repeated: number };
+}
+
+/**
+ * Joins labels to their predictions: the last one wins, a replaced one is counted, one without a prediction is kept aside.
+ * Appends the event `labels.recorded`.
+ */
+export async function recordLabels(
+  transaction: WriteTransaction,
+  batch: EndpointKey & { readonly labels: readonly NewLabel[]; readonly receivedAtMs: number; readonly actor: string },
+): Promise<LabelReport> {
+  const ids = batch.labels.flatMap((label) => (label.id === undefined ? [] : [label.id]));
+  const keys = batch.labels.flatMap((label) => (label.id === undefined && label.entityKey !== undefined ? [label.entityKey] : []));
+  const join = joinLabels(batch.labels, await findTargets(transaction, batch, "id", ids), await findTargets(transaction, batch, "entity_key", keys));
+  await updateLabels(transaction, [...join.wanted.values()], batch.receivedAtMs);
+  await keepUnmatched(transaction, batch, join.unmatched);
+  const times = [...join.wanted.values()].map(({ target }) => target.at_ms);
+  const report: LabelReport = {
+    received: batch.labels.length,
+    ...join.counts,
+    unmatched: join.unmatched.length,
+    unmatchedKeys: join.unmatched.slice(0, REPORTED_KEYS).map((label) => label.id ?? label.entityKey ?? ""),
+    fromMs: times.length === 0 ? undefined : times.reduce((least, time) => Math.min(least, time)),
+    toMs: times.length === 0 ? undefined : times.reduce((largest, time) => Math.max(largest, time)),
+  };
+  const { unmatchedKeys: _keys, ...counts } = report;
+  await appendEvent(transaction, {
+    atMs: batch.receivedAtMs,
+    project: batch.project,
+    type: "labels.recorded",
+    subjectKind: "endpoint",
+    subject: `${batch.environment}/${batch.endpoint}`,
+    actor: batch.actor,
+    data: counts,
+  });
+  return report;
+}
+
+function joinLabels(labels: readonly NewLabel[], byId: ReadonlyMap<string, Target[]>, byKey: ReadonlyMap<string, Target[]>): Join {
+  const join: Join = { wanted: new Map(), unmatched: [], counts: { matched: 0, corrected: 0, repeated: 0 } };
+  for (const label of labels) {
+    const targets = label.id === undefined ? latestBefore(byKey.get(label.entityKey ?? "") ?? [], label.atMs) : (byId.get(label.id) ?? []);
+    const [first] = targets;
+    if (first === undefined) {
+      join.unmatched.push(label);
+      continue;
+    }
+    join.counts.matched++;
+    const known = join.wanted.get(first.id)?.label.label ?? first.label_text ?? first.label;
+    if (known === label.label) join.counts.repeated++;
+    else if (known !== null) join.counts.corrected++;
+    for (const target of targets) join.wanted.set(target.id, { target, label });
+  }
+  return join;
+}
+
+async function findTargets(transaction: WriteTransaction, key: EndpointKey, column: "id" | "entity_key", values: readonly string[]): Promise<Map<string, Target[]>> {
+  const found = new Map<string, Target[]>();
+  for (let start = 0; start < values.length; start += KEYS_PER_STATEMENT) {
+    const rows = await transaction
+      .selectFrom("prediction")
+      .select(["id", "at_ms", "entity_key", "label", "label_text", "label_received_at_ms"])
+      .where("project", "=", key.project)
+      .where("environment", "=", key.environment)
+      .where("endpoint", "=", key.endpoint)
+      .where(column, "in", values.slice(start, start + KEYS_PER_STATEMENT))
+      .execute();
+    for (const row of rows) {
+      const name = row[column] ?? "";
+      const list = found.get(name);
+      if (list === undefined) found.set(name, [row]);
+      else if (!list.some((known) => known.id === row.id)) list.push(row);
+    }
+  }
+  return found;
+}
+
+/** The latest prediction at or before the label, with its shadow. */
+function latestBefore(targets: readonly Target[], atMs: number | undefined): readonly Target[] {
+  const eligible = atMs === undefined ? targets : targets.filter((target) => target.at_ms <= atMs);
+  const latest = eligible.reduce((largest, target) => Math.max(largest, target.at_ms), -Infinity);
+  return eligible.filter((target) => target.at_ms === latest);
+}
+
+// 5 values a row.
+const UPDATES_PER_STATEMENT = 4000;
+
+async function updateLabels(transaction: WriteTransaction, wanted: readonly { target: Target; label: NewLabel }[], receivedAtMs: number): Promise<void> {
+  for (let start = 0; start < wanted.length; start += UPDATES_PER_STATEMENT) {
+    const rows = wanted.slice(start, start + UPDATES_PER_STATEMENT).map(({ target, label }) => {
+      const changed = target.label_received_at_ms !== null && (target.label_text ?? target.label) !== label.label;
+      const number = typeof label.label === "number" ? label.label : null;
+      const text = typeof label.label === "string" ? label.label : null;
+      return sql`(${target.id}, ${number}, ${text}, ${label.atMs ?? receivedAtMs}, ${changed ? 1 : 0})`;
+    });
+    await sql`
+      with new_label (id, label, label_text, at_ms, corrections) as (values ${sql.join(rows)})
+      update prediction set
+        label = cast(new_label.label as double precision),
+        label_text = new_label.label_text,
+        label_at_ms = cast(new_label.at_ms as bigint),
+        label_received_at_ms = cast(${receivedAtMs} as bigint),
+        label_corrections = prediction.label_corrections + cast(new_label.corrections as bigint)
+      from new_label where prediction.id = new_label.id`.execute(transaction);
+  }
+}
+
+const UNMATCHED_PER_STATEMENT = 3000;
+
+async function keepUnmatched(transaction: WriteTransaction, batch: EndpointKey & { readonly receivedAtMs: number }, labels: readonly NewLabel[]): Promise<void> {
+  for (let start = 0; start < labels.length; start += UNMATCHED_PER_STATEMENT) {
+    const rows = labels.slice(start, start + UNMATCHED_PER_STATEMENT).map((label) => ({
+      id: newId(batch.receivedAtMs),
+      project: batch.project,
+      environment: batch.environment,
+      endpoint: batch.endpoint,
+      label_key: label.id ?? label.entityKey ?? "",
+      label: JSON.stringify(label),
+      reason: label.id === undefined ? "no prediction with this entity key at or before the label's time" : "no prediction with this id on this endpoint",
+      received_at_ms: batch.receivedAtMs,
+    }));
+    await transaction.insertInto("unmatched_label").values(rows).execute();
+  }
+}

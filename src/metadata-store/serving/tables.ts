@@ -1,0 +1,78 @@
+import type { EndpointAction, EndpointState } from "./endpoint.ts";
+import type { PredictionArm } from "./prediction.ts";
+
+export interface ServingTables {
+  endpoint: {
+    project: string;
+    environment: string;
+    name: string;
+    /** Asset version that answers. */
+    model_version_id: string;
+    /** Asset version under trial, while a canary or a shadow runs. */
+    candidate_version_id: string | null;
+    /** What answered before. */
+    previous_version_id: string | null;
+    /** JSON: EndpointStrategy */
+    strategy: string;
+    state: EndpointState;
+    /** JSON: EndpointOptions */
+    options: string;
+    /** Grows with each change, so that every process notices. */
+    generation: number;
+    updated_at_ms: number;
+  };
+  endpoint_change: {
+    id: string;
+    project: string;
+    environment: string;
+    endpoint: string;
+    action: EndpointAction;
+    model_version_id: string;
+    previous_version_id: string | null;
+    strategy: string;
+    actor: string;
+    at_ms: number;
+    /** What asked for it; the same operation changes an endpoint once. */
+    operation_id: string;
+  };
+  prediction: {
+    id: string;
+    project: string;
+    environment: string;
+    endpoint: string;
+    model_version_id: string;
+    arm: PredictionArm;
+    /** Event time, given by the client; else the time it was received. */
+    at_ms: number;
+    received_at_ms: number;
+    request_id: string;
+    /** JSON object: what the model saw, by input name. */
+    features: string;
+    /** JSON object: what else the request said of the row (join keys, columns for segments). */
+    context: string | null;
+    /** Probability of the positive class, or the value of a regression; null for text classes and NaN. */
+    prediction: number | null;
+    /** The predicted class of a multiclass model. */
+    prediction_text: string | null;
+    entity_key: string | null;
+    label: number | null;
+    label_text: string | null;
+    /** Event time of the label. */
+    label_at_ms: number | null;
+    label_received_at_ms: number | null;
+    /** How often a label was replaced by a later one. */
+    label_corrections: number;
+  };
+  unmatched_label: {
+    id: string;
+    project: string;
+    environment: string;
+    endpoint: string;
+    /** The prediction id or entity key as it was sent. */
+    label_key: string;
+    /** JSON: the label as it was sent. */
+    label: string;
+    reason: string;
+    received_at_ms: number;
+  };
+}
