@@ -1,0 +1,215 @@
+import { createHash, randomBytes } from "node:crypto";
+import { type Clock, nearestName, newId, secretsEqual } from "#base";
+import {
+  appendEvent,
+  countGrants,
+  getToken,
+  getUser,
+  hasUsers,
+  insertToken,
+  insertUser,
+  listTokens,
+  listUsers,
+  type MetadataStore,
+  revokeToken,
+  setGrant,
+  type StoredToken,
+  type StoredUser,
+  touchToken,
+  type WriteTransaction,
+} from "#metadata-store";
+import { lastAdministrator, roleInvalid, tokenMissing, unauthenticated, userExists, userMissing, userNameInvalid } from "./errors.ts";
+import { EVERY_PROJECT, type Identity, type Role, ROLES } from "./identity.ts";
+
+const TOKEN_PREFIX = "est_";
+const SECRET_BYTES = 32;
+const TOUCH_INTERVAL_MS = 60_000;
+const USER_NAME = /^[\p{L}\p{N}._@-]{1,64}$/u;
+
+/** A token as its owner sees it, once. */
+export interface NewToken extends StoredToken {
+  /** `est_<id>_<secret>`; only its sha256 is kept. */
+  readonly token: string;
+}
+
+/** Identities, tokens and roles. Until the first user exists, loopback callers are the machine's own user. */
+export interface Access {
+  /** True when any user exists; then every request must be signed in. */
+  isSetUp(): Promise<boolean>;
+  /**
+   * Who makes a request.
+   *
+   * @param request the `Authorization` header (Bearer token, or Basic with the token as password) and whether the caller is on this machine
+   * @throws ACCESS_UNAUTHENTICATED
+   */
+  authenticate(request: { readonly authorization?: string | undefined; readonly loopback: boolean }): Promise<Identity>;
+  /** The first user becomes administrator of every project, whatever roles are asked for. @throws ACCESS_USER_EXISTS, ACCESS_USER_NAME_INVALID, ACCESS_ROLE_INVALID, ACCESS_USER_MISSING (unknown owner) */
+  createUser(user: {
+    readonly name: string;
+    readonly kind?: "person" | "service";
+    readonly owner?: string;
+    readonly emails?: readonly string[];
+    readonly roles?: readonly { readonly project: string; readonly role: Role }[];
+    readonly actor: string;
+  }): Promise<StoredUser>;
+  /** Sets a role in a project (`*`: every project); undefined takes it away. @throws ACCESS_USER_MISSING, ACCESS_ROLE_INVALID, ACCESS_LAST_ADMINISTRATOR */
+  grant(grant: { readonly user: string; readonly project: string; readonly role: Role | undefined; readonly actor: string }): Promise<StoredUser>;
+  users(page?: { readonly after?: string; readonly limit?: number }): Promise<readonly StoredUser[]>;
+  /** The only time the secret is shown. @throws ACCESS_USER_MISSING */
+  createToken(token: { readonly user: string; readonly label: string; readonly expiresAtMs?: number; readonly actor: string }): Promise<NewToken>;
+  tokens(user: string): Promise<readonly StoredToken[]>;
+  /** @throws ACCESS_TOKEN_MISSING */
+  revokeToken(token: { readonly id: string; readonly actor: string }): Promise<void>;
+}
+
+export interface AccessOptions {
+  readonly store: MetadataStore;
+  readonly clock: Clock;
+  /** Name of the machine's user, who is administrator on loopback until a user exists. */
+  readonly localUser: string;
+  /** What the machine's user may do on loopback without a token once users exist; undefined (default): nothing. */
+  readonly loopbackRole?: Role | undefined;
+}
+
+/** Opens access on a store. */
+export function createAccess(options: AccessOptions): Access {
+  const { store, clock } = options;
+  let setUp = false;
+
+  async function isSetUp(): Promise<boolean> {
+    setUp ||= await store.read(hasUsers);
+    return setUp;
+  }
+
+  return {
+    isSetUp,
+    async authenticate({ authorization, loopback }) {
+      const secret = readCredentials(authorization);
+      if (secret !== undefined) return identify(options, secret);
+      if (await isSetUp()) {
+        if (!loopback || options.loopbackRole === undefined) throw unauthenticated({ reason: "no token was sent" });
+        return { name: options.localUser, kind: "local", roles: [{ project: EVERY_PROJECT, role: options.loopbackRole }] };
+      }
+      if (!loopback) throw unauthenticated({ reason: "no user is set up, so only this machine may connect" });
+      return { name: options.localUser, kind: "local", roles: [{ project: EVERY_PROJECT, role: "admin" }] };
+    },
+    createUser: (user) => store.write((transaction) => addUser(transaction, user, clock.now())),
+    grant: (grant) => store.write((transaction) => changeGrant(transaction, grant, clock.now())),
+    users: (page) => store.read((transaction) => listUsers(transaction, page)),
+    createToken: (token) => store.write((transaction) => addToken(transaction, token, clock.now())),
+    tokens: (user) => store.read((transaction) => listTokens(transaction, user)),
+    revokeToken: ({ id, actor }) =>
+      store.write(async (transaction) => {
+        const atMs = clock.now();
+        if (!(await revokeToken(transaction, id, atMs))) throw tokenMissing({ id });
+        await record(transaction, { atMs, type: "token.revoked", subject: id, actor });
+      }),
+  };
+}
+
+interface Credentials {
+  readonly token: string;
+  /** Basic authentication names a user, which must own the token. */
+  readonly user: string | undefined;
+}
+
+/** undefined when nothing was sent; the empty Basic login of some clients is nothing too. */
+function readCredentials(authorization: string | undefined): Credentials | undefined {
+  if (authorization === undefined || authorization === "") return undefined;
+  const [scheme = "", value = ""] = authorization.trim().split(/\s+/, 2);
+  if (/^bearer$/i.test(scheme)) return { token: value, user: undefined };
+  if (!/^basic$/i.test(scheme)) throw unauthenticated({ reason: `the scheme ${JSON.stringify(scheme)} is not known, expected Bearer or Basic` });
+  const text = Buffer.from(value, "base64").toString("utf8");
+  const colon = text.indexOf(":");
+  const [user, token] = colon < 0 ? [text, ""] : [text.slice(0, colon), text.slice(colon + 1)];
+  return user === "" && token === "" ? undefined : { token, user: user === "" ? undefined : user };
+}
+
+async function identify({ store, clock }: AccessOptions, { token, user }: Credentials): Promise<Identity> {
+  const [, id, secret] = /^est_([0-9A-Z]{26})_([\w-]+)$/.exec(token) ?? [];
+  if (id === undefined || secret === undefined) throw unauthenticated({ reason: "the token does not have the form est_<id>_<secret>" });
+  const nowMs = clock.now();
+  const found = await store.read(async (transaction) => {
+    const stored = await getToken(transaction, id);
+    return stored === undefined ? undefined : { stored, owner: await getUser(transaction, stored.user) };
+  });
+  // The same answer for an unknown id and a wrong secret: ids are no secrets, but nobody needs an oracle.
+  if (found?.owner === undefined || !secretsEqual(hashSecret(secret), found.stored.secretHash)) throw unauthenticated({ reason: "the token is not valid" });
+  const { stored, owner } = found;
+  if (user !== undefined && user !== owner.name) throw unauthenticated({ reason: "the token is not valid" });
+  assertStanding(stored, nowMs);
+  if ((stored.lastUsedAtMs ?? 0) + TOUCH_INTERVAL_MS < nowMs) await store.write((transaction) => touchToken(transaction, id, nowMs));
+  return {
+    name: owner.name,
+    kind: owner.kind === "service" ? "token" : "user",
+    roles: owner.grants.map(({ project, role }) => ({ project, role: role as Role })),
+    ...(owner.owner === undefined ? {} : { owner: owner.owner }),
+  };
+}
+
+function assertStanding(token: StoredToken, nowMs: number): void {
+  if (token.revokedAtMs !== undefined) throw unauthenticated({ reason: "the token was revoked" });
+  if (token.expiresAtMs === undefined || token.expiresAtMs > nowMs) return;
+  throw unauthenticated({ reason: `the token expired at ${new Date(token.expiresAtMs).toISOString()}` });
+}
+
+async function addUser(transaction: WriteTransaction, user: Parameters<Access["createUser"]>[0], atMs: number): Promise<StoredUser> {
+  const roles = user.roles ?? [];
+  if (!USER_NAME.test(user.name) || user.name === "engine") throw userNameInvalid({ name: user.name });
+  for (const { role } of roles) assertRole(role);
+  if (user.owner !== undefined) await existing(transaction, user.owner);
+  const isFirst = !(await hasUsers(transaction));
+  const added = await insertUser(transaction, { name: user.name, kind: user.kind ?? "person", owner: user.owner, emails: user.emails ?? [], createdAtMs: atMs });
+  if (!added) throw userExists({ name: user.name });
+  const granted = isFirst ? [{ project: EVERY_PROJECT, role: "admin" }] : roles;
+  for (const { project, role } of granted) await setGrant(transaction, { user: user.name, project, role });
+  await record(transaction, { atMs, type: "user.created", subject: user.name, actor: user.actor, data: { kind: user.kind ?? "person", roles: granted } });
+  return existing(transaction, user.name);
+}
+
+async function changeGrant(transaction: WriteTransaction, grant: Parameters<Access["grant"]>[0], atMs: number): Promise<StoredUser> {
+  if (grant.role !== undefined) assertRole(grant.role);
+  const before = await existing(transaction, grant.user);
+  await setGrant(transaction, grant);
+  const hadAll = before.grants.some(({ project, role }) => project === EVERY_PROJECT && role === "admin");
+  if (hadAll && (await countGrants(transaction, { project: EVERY_PROJECT, role: "admin" })) === 0) throw lastAdministrator({ name: grant.user });
+  await record(transaction, {
+    atMs,
+    type: grant.role === undefined ? "grant.removed" : "grant.set",
+    subject: grant.user,
+    actor: grant.actor,
+    data: { project: grant.project, role: grant.role },
+  });
+  return existing(transaction, grant.user);
+}
+
+async function addToken(transaction: WriteTransaction, token: Parameters<Access["createToken"]>[0], atMs: number): Promise<NewToken> {
+  await existing(transaction, token.user);
+  const secret = randomBytes(SECRET_BYTES).toString("base64url");
+  const stored = { id: newId(), user: token.user, label: token.label, createdAtMs: atMs, expiresAtMs: token.expiresAtMs };
+  await insertToken(transaction, { ...stored, secretHash: hashSecret(secret) });
+  await record(transaction, { atMs, type: "token.created", subject: stored.id, actor: token.actor, data: { user: token.user, label: token.label, expiresAtMs: token.expiresAtMs } });
+  return { ...stored, lastUsedAtMs: undefined, revokedAtMs: undefined, token: `${TOKEN_PREFIX}${stored.id}_${secret}` };
+}
+
+function hashSecret(secret: string): string {
+  return createHash("sha256").update(secret).digest("hex");
+}
+
+function assertRole(role: string): void {
+  if (!ROLES.some((known) => known === role)) throw roleInvalid({ role, expected: ROLES, nearest: nearestName(role, ROLES) });
+}
+
+async function existing(transaction: WriteTransaction, name: string): Promise<StoredUser> {
+  const user = await getUser(transaction, name);
+  if (user !== undefined) return user;
+  const known = (await listUsers(transaction)).map((each) => each.name);
+  throw userMissing({ name, known, nearest: nearestName(name, known) });
+}
+
+function record(
+  transaction: WriteTransaction,
+  event: { readonly atMs: number; readonly type: string; readonly subject: string; readonly actor: string; readonly data?: object },
+): Promise<void> {
+  return appendEvent(transaction, { ...event, project: EVERY_PROJECT, subjectKind: "access" });
+}

@@ -1,0 +1,56 @@
+import { defineError, type ErrorFactory } from "#base";
+
+export const unauthenticated: ErrorFactory<{ reason: string }> = defineError("ACCESS_UNAUTHENTICATED", {
+  status: 401,
+  message: ({ reason }) => `The request is not signed in: ${reason}`,
+  hint: () => "Send a token: MLFLOW_TRACKING_TOKEN=…, ESTEIRA_TOKEN=…, or user name and token as MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD.",
+  solve: "Create a token with `esteira token create` and send it as Bearer token, or as the password of HTTP Basic authentication.",
+});
+
+export const denied: ErrorFactory<{ name: string; action: string; project: string; role: string | undefined; needed: string }> = defineError("ACCESS_DENIED", {
+  status: 403,
+  message: ({ name, action, project, role, needed }) => `${name} may not ${action} in project ${project}: that needs the role ${needed}, found ${role ?? "none"}`,
+  hint: ({ name, needed, project }) => `An administrator can grant it: esteira user grant ${name} ${needed} --project ${project}`,
+  solve: "Ask an administrator of the project for the role that the message names.",
+});
+
+export const userMissing: ErrorFactory<{ name: string; known: readonly string[]; nearest: string | undefined }> = defineError("ACCESS_USER_MISSING", {
+  status: 404,
+  message: ({ name, known }) => `There is no user ${JSON.stringify(name)}; known: ${known.length === 0 ? "none" : known.join(", ")}`,
+  hint: ({ nearest, name }) => (nearest === undefined ? `Create it: esteira user create ${name}` : `Did you mean ${nearest}?`),
+  solve: "Use the name of an existing user, or create the user first.",
+});
+
+export const userExists: ErrorFactory<{ name: string }> = defineError("ACCESS_USER_EXISTS", {
+  status: 409,
+  message: ({ name }) => `The user ${name} already exists`,
+  hint: ({ name }) => `Grant roles to it with: esteira user grant ${name} ROLE`,
+  solve: "Choose another name, or change the roles of the existing user.",
+});
+
+export const userNameInvalid: ErrorFactory<{ name: string }> = defineError("ACCESS_USER_NAME_INVALID", {
+  status: 400,
+  message: ({ name }) => `${JSON.stringify(name)} is no user name: expected 1 to 64 letters, digits, '.', '_', '-' or '@', and not 'engine'`,
+  solve: "Use letters, digits, `.`, `_`, `-` and `@`; `engine` is the platform itself.",
+});
+
+export const roleInvalid: ErrorFactory<{ role: string; expected: readonly string[]; nearest: string | undefined }> = defineError("ACCESS_ROLE_INVALID", {
+  status: 400,
+  message: ({ role, expected }) => `${JSON.stringify(role)} is no role; expected one of ${expected.join(", ")}`,
+  hint: ({ nearest }) => (nearest === undefined ? "Roles go from viewer (least) to admin (most)." : `Did you mean ${nearest}?`),
+  solve: "Use viewer, contributor, reviewer or admin.",
+});
+
+export const tokenMissing: ErrorFactory<{ id: string }> = defineError("ACCESS_TOKEN_MISSING", {
+  status: 404,
+  message: ({ id }) => `There is no token ${id}`,
+  hint: () => "List them with: esteira token list",
+  solve: "Use the id that `esteira token list` shows.",
+});
+
+export const lastAdministrator: ErrorFactory<{ name: string }> = defineError("ACCESS_LAST_ADMINISTRATOR", {
+  status: 409,
+  message: ({ name }) => `${name} is the last administrator of every project and must stay one`,
+  hint: () => "Make another user administrator first: esteira user grant NAME admin",
+  solve: "Grant `admin` for every project to another user first.",
+});
