@@ -1,0 +1,180 @@
+import { randomUUID } from "node:crypto";
+import { constants, createWriteStream } from "node:fs";
+import { type FileHandle, lstat, mkdir, open, readdir, realpath, rename, rm, stat } from "node:fs/promises";
+import { dirname, join, sep } from "node:path";
+import type { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { artifactDownload } from "./artifact-download.ts";
+import { locationSegments } from "./artifact-location.ts";
+import { artifactSegments } from "./artifact-path.ts";
+import { artifactMissing, artifactNotWritable, artifactPathInvalid } from "./errors.ts";
+import type { MlflowResponse } from "./mlflow-rest/route.ts";
+
+/** Where uploads grow until they are whole; on the same file system as the artifacts, invisible to readers. */
+export const INCOMING_FOLDER = ".incoming";
+const BUFFER_BYTES = 1024 * 1024;
+const LARGEST_LISTING = 100_000;
+
+export interface ArtifactEntry {
+  /** Name inside the listed folder. */
+  readonly name: string;
+  readonly isFolder: boolean;
+  /** 0 for folders. */
+  readonly sizeBytes: number;
+}
+
+/**
+ * Artifacts as plain files in MLflow's layout, `<experiment>/<run>/artifacts/…`, so that they can be read in place.
+ *
+ * Nothing outside the root is ever opened: paths are checked as text, links are neither followed nor listed.
+ * A file is visible only when it is whole and on disk.
+ */
+export interface ArtifactFolder {
+  /** Absolute path of the root. */
+  readonly root: string;
+  /** Entries of a folder by name; none for a file or what is not there. @throws TRACKING_ARTIFACT_PATH_INVALID */
+  list(path: string): Promise<readonly ArtifactEntry[]>;
+  /** Takes a stream as the content of a file; what was there before is replaced at once. Returns the size in bytes. @throws TRACKING_ARTIFACT_PATH_INVALID, TRACKING_ARTIFACT_NOT_WRITABLE */
+  write(path: string, content: Readable): Promise<number>;
+  /** Moves a finished file, which must be below `.incoming`, to its place. @throws TRACKING_ARTIFACT_PATH_INVALID, TRACKING_ARTIFACT_NOT_WRITABLE */
+  adopt(path: string, file: string): Promise<void>;
+  /** Opens a file for reading, with its size in bytes. The caller closes it. @throws TRACKING_ARTIFACT_MISSING, TRACKING_ARTIFACT_PATH_INVALID */
+  open(path: string): Promise<{ readonly handle: FileHandle; readonly sizeBytes: number }>;
+  /** Removes a file or a folder with all below it. What is not there is no error. @throws TRACKING_ARTIFACT_PATH_INVALID, also for the root itself */
+  remove(path: string): Promise<void>;
+  /** The answer that sends a file below a location, whole or the range that the headers ask for. @throws TRACKING_ARTIFACT_MISSING, TRACKING_ARTIFACT_LOCATION_FOREIGN, TRACKING_ARTIFACT_PATH_INVALID */
+  download(request: { readonly location: string; readonly path: string; readonly headers: Readonly<Record<string, unknown>> }): Promise<MlflowResponse>;
+  /** Path below the root of what lies at `path` below a location. @throws TRACKING_ARTIFACT_LOCATION_FOREIGN, TRACKING_ARTIFACT_PATH_INVALID */
+  pathBelow(location: string, path?: string): string;
+}
+
+/** @param root absolute folder; made on first write */
+export function createArtifactFolder({ root }: { readonly root: string }): ArtifactFolder {
+  async function resolve(path: string): Promise<string> {
+    const segments = artifactSegments(path);
+    if (segments[0] === INCOMING_FOLDER) throw artifactPathInvalid({ path });
+    await assertNoLinks(root, segments, path);
+    return join(root, ...segments);
+  }
+
+  async function place(path: string): Promise<string> {
+    const target = await resolve(path);
+    if (target === root) throw artifactPathInvalid({ path });
+    return target;
+  }
+
+  async function publish(target: string, file: string, path: string): Promise<void> {
+    try {
+      await mkdir(dirname(target), { recursive: true });
+      await rename(file, target);
+      await syncFolder(dirname(target));
+    } catch (error) {
+      throw artifactNotWritable({ path, reason: reasonOf(error) }, error);
+    }
+  }
+
+  return {
+    root,
+    async list(path) {
+      const folder = await resolve(path);
+      try {
+        return await readFolder(folder, folder === root);
+      } catch (error) {
+        if (isCode(error, "ENOENT", "ENOTDIR")) return [];
+        throw error;
+      }
+    },
+    async write(path, content) {
+      const target = await place(path);
+      const temporary = join(root, INCOMING_FOLDER, randomUUID());
+      await mkdir(dirname(temporary), { recursive: true });
+      try {
+        const file = createWriteStream(temporary, { flags: "wx", flush: true, highWaterMark: BUFFER_BYTES });
+        await pipeline(content, file);
+        await publish(target, temporary, path);
+        return file.bytesWritten;
+      } catch (error) {
+        await rm(temporary, { force: true });
+        throw error;
+      }
+    },
+    async adopt(path, file) {
+      await publish(await place(path), file, path);
+    },
+    async open(path) {
+      const target = await resolve(path);
+      return openFile(target, path);
+    },
+    async remove(path) {
+      const target = await place(path);
+      await rm(target, { recursive: true, force: true });
+    },
+    async download({ location, path, headers }) {
+      const below = [...locationSegments(location, root), ...artifactSegments(path)].join("/");
+      return artifactDownload(await openFile(await resolve(below), below), below, headers);
+    },
+    pathBelow: (location, path = "") => [...locationSegments(location, root), ...artifactSegments(path)].join("/"),
+  };
+}
+
+async function openFile(target: string, path: string): Promise<{ handle: FileHandle; sizeBytes: number }> {
+  let handle: FileHandle;
+  try {
+    // Without O_NONBLOCK, opening a pipe would wait for a writer for ever.
+    handle = await open(target, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch (error) {
+    if (isCode(error, "ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG")) throw artifactMissing({ path }, error);
+    throw error;
+  }
+  const facts = await handle.stat();
+  if (facts.isFile()) return { handle, sizeBytes: facts.size };
+  await handle.close();
+  throw artifactMissing({ path });
+}
+
+/** A link could lead out of the root, whatever its text: none on the way is followed. The root itself may be one. */
+async function assertNoLinks(root: string, segments: readonly string[], path: string): Promise<void> {
+  let current = root;
+  for (const segment of segments) {
+    current = join(current, segment);
+    try {
+      if ((await lstat(current)).isSymbolicLink()) throw artifactPathInvalid({ path });
+    } catch (error) {
+      if (isCode(error, "ENOENT", "ENOTDIR", "ENAMETOOLONG")) return;
+      throw error;
+    }
+  }
+  const [real, base] = [await realpath(current), await realpath(root)];
+  if (real !== base && !real.startsWith(base + sep)) throw artifactPathInvalid({ path });
+}
+
+async function readFolder(folder: string, isRoot: boolean): Promise<readonly ArtifactEntry[]> {
+  const entries = (await readdir(folder, { withFileTypes: true })).filter((entry) => (entry.isFile() || entry.isDirectory()) && !(isRoot && entry.name === INCOMING_FOLDER));
+  entries.sort((left, right) => (left.name < right.name ? -1 : 1));
+  const listed: ArtifactEntry[] = [];
+  for (const entry of entries.slice(0, LARGEST_LISTING)) {
+    const isFolder = entry.isDirectory();
+    listed.push({ name: entry.name, isFolder, sizeBytes: isFolder ? 0 : (await stat(join(folder, entry.name))).size });
+  }
+  return listed;
+}
+
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+function isCode(error: unknown, ...codes: readonly string[]): boolean {
+  return codes.includes((error as NodeJS.ErrnoException).code ?? "");
+}
+
+function reasonOf(error: unknown): string {
+  if (isCode(error, "EISDIR", "ENOTEMPTY")) return "there is a folder of that name";
+  if (isCode(error, "ENOTDIR", "EEXIST")) return "a part of the path is a file";
+  if (isCode(error, "ENAMETOOLONG")) return "a part of the path is too long";
+  return (error as Error).message;
+}

@@ -1,0 +1,171 @@
+import { type Readable, Transform } from "node:stream";
+import { posix } from "node:path";
+import { isEsteiraError } from "#base";
+import { artifactDownload } from "../artifact-download.ts";
+import type { ArtifactEntry, ArtifactFolder } from "../artifact-folder.ts";
+import { artifactSegments } from "../artifact-path.ts";
+import { artifactMissing, artifactNotDownloaded, artifactTooLarge, parameterInvalid } from "../errors.ts";
+import { createMultipartUploads } from "../multipart-upload.ts";
+import { findArtifactRun } from "../artifact-run.ts";
+import { type ArtifactRoutesOptions, wildcardPath } from "./artifact-request.ts";
+import type { MlflowMessage } from "./message.ts";
+import { multipartRoutes } from "./multipart.ts";
+import type { MlflowRequest, MlflowResponse, MlflowRoute } from "./route.ts";
+
+const LARGEST_FORM_UPLOAD_BYTES = 10 * 1024 * 1024;
+
+/** Uploads, downloads and lists of artifacts: `mlflow-artifacts/…`, `artifacts/…`, `/get-artifact`, `upload-artifact`. */
+export function createArtifactRoutes(options: ArtifactRoutesOptions): readonly MlflowRoute[] {
+  const uploads = createMultipartUploads(options.artifacts);
+  return [...proxyRoutes(options), ...runRoutes(options), ...multipartRoutes({ ...options, uploads })];
+}
+
+function proxyRoutes({ artifacts, guard }: ArtifactRoutesOptions): readonly MlflowRoute[] {
+  return [
+    {
+      method: "GET",
+      path: "mlflow-artifacts/artifacts",
+      handler: async (request) => {
+        const path = request.query.get("path") ?? "";
+        const [experimentId] = artifactSegments(path.replace(/\/+$/, ""));
+        await guard?.assertMayRead(request.identity.name, experimentId);
+        return { json: filesField((await artifacts.list(path)).map((entry) => toFile(entry, ""))) };
+      },
+    },
+    {
+      method: "GET",
+      path: "mlflow-artifacts/artifacts/*",
+      handler: async (request) => {
+        const path = wildcardPath(request);
+        await guard?.assertMayRead(request.identity.name, artifactSegments(path)[0]);
+        return artifactDownload(await openProxied(artifacts, path), path, request.headers);
+      },
+    },
+    {
+      method: "PUT",
+      path: "mlflow-artifacts/artifacts/*",
+      handler: async (request) => {
+        const path = wildcardPath(request);
+        await guard?.assertMayWrite(request.identity.name, artifactSegments(path)[0]);
+        await artifacts.write(path, request.body);
+        return {};
+      },
+    },
+    {
+      method: "DELETE",
+      path: "mlflow-artifacts/artifacts/*",
+      handler: async (request) => {
+        const path = wildcardPath(request);
+        await guard?.assertMayWrite(request.identity.name, artifactSegments(path)[0]);
+        await artifacts.remove(path);
+        return {};
+      },
+    },
+  ];
+}
+
+function runRoutes(options: ArtifactRoutesOptions): readonly MlflowRoute[] {
+  const { store, artifacts, guard } = options;
+  const download = async (request: MlflowRequest): Promise<MlflowResponse> => {
+    const fields = await request.message();
+    const run = await readRun(options, fields);
+    const path = fields.requiredString("path");
+    await assertMayRead(options, request, run.experimentId, artifacts.pathBelow(run.artifactUri, path));
+    return artifacts.download({ location: run.artifactUri, path, headers: request.headers });
+  };
+  return [
+    {
+      method: "GET",
+      path: "mlflow/artifacts/list",
+      handler: async (request) => {
+        const fields = await request.message();
+        const path = (fields.string("path") ?? "").replace(/\/+$/, "");
+        artifactSegments(path);
+        const run = await readRun(options, fields);
+        const folder = artifacts.pathBelow(run.artifactUri, path);
+        await assertMayRead(options, request, run.experimentId, folder);
+        const entries = await artifacts.list(folder);
+        return { json: { root_uri: run.artifactUri, ...filesField(entries.map((entry) => toFile(entry, path))) } };
+      },
+    },
+    { method: "GET", path: "/get-artifact", handler: download },
+    { method: "GET", path: "mlflow/get-artifact", handler: download },
+    {
+      method: "POST",
+      path: "mlflow/upload-artifact",
+      fieldsInQuery: true,
+      handler: async (request) => {
+        const runId = request.query.get("run_uuid") ?? request.query.get("run_id") ?? "";
+        const path = request.query.get("path") ?? "";
+        if (runId === "") throw parameterInvalid({ message: "Request must specify run_uuid." });
+        if (path === "") throw parameterInvalid({ message: "Request must specify path." });
+        artifactSegments(path);
+        const run = await findArtifactRun(store, runId);
+        const file = artifacts.pathBelow(run.artifactUri, path);
+        await guard?.assertMayWrite(request.identity.name, run.experimentId);
+        await guard?.assertMayWrite(request.identity.name, artifactSegments(file)[0]);
+        await artifacts.write(file, limited(request.body, LARGEST_FORM_UPLOAD_BYTES));
+        return { text: "" };
+      },
+    },
+    {
+      method: "POST",
+      path: "mlflow/artifacts/presigned-upload-url",
+      handler: async (request) => {
+        const fields = await request.message();
+        const run = await findArtifactRun(store, fields.requiredString("run_id"));
+        fields.requiredString("path");
+        const scheme = /^([A-Za-z][\w+.-]*):/.exec(run.artifactUri)?.[1] ?? "file";
+        throw parameterInvalid({
+          message: `Presigned upload is not supported for runs with proxied artifact storage (artifact URI scheme: ${scheme}). This endpoint requires a run with a direct cloud storage artifact URI.`,
+        });
+      },
+    },
+  ];
+}
+
+/** The run's experiment, and the one in whose folder the file lies: a location is only what a client wrote down. */
+async function assertMayRead({ guard }: ArtifactRoutesOptions, request: MlflowRequest, experimentId: string, path: string): Promise<void> {
+  await guard?.assertMayRead(request.identity.name, experimentId);
+  await guard?.assertMayRead(request.identity.name, artifactSegments(path)[0]);
+}
+
+async function readRun({ store }: ArtifactRoutesOptions, fields: MlflowMessage): ReturnType<typeof findArtifactRun> {
+  const runId = fields.string("run_id") ?? fields.string("run_uuid") ?? "";
+  return findArtifactRun(store, runId === "" ? fields.requiredString("run_id") : runId);
+}
+
+async function openProxied(artifacts: ArtifactFolder, path: string): ReturnType<ArtifactFolder["open"]> {
+  try {
+    return await artifacts.open(path);
+  } catch (error) {
+    throw isEsteiraError(error, artifactMissing.code) ? artifactNotDownloaded({ path }, error) : error;
+  }
+}
+
+/** An entry as MLflow sends it: a size of 0 is left out. */
+export function toFile(entry: ArtifactEntry, folder: string): object {
+  return {
+    path: posix.join(folder, entry.name),
+    is_dir: entry.isFolder,
+    ...(entry.sizeBytes === 0 ? {} : { file_size: entry.sizeBytes }),
+  };
+}
+
+/** `{ files }`, or nothing for none. */
+export function filesField(files: readonly object[]): { readonly files?: readonly object[] } {
+  return files.length === 0 ? {} : { files };
+}
+
+function limited(content: Readable, limitBytes: number): Readable {
+  let received = 0;
+  const limit = new Transform({
+    transform(piece: Buffer, _encoding, done) {
+      received += piece.byteLength;
+      if (received > limitBytes) done(artifactTooLarge({ limitBytes }));
+      else done(null, piece);
+    },
+  });
+  content.on("error", (error) => limit.destroy(error));
+  return content.pipe(limit);
+}

@@ -1,0 +1,132 @@
+import {
+  createExperiment,
+  deleteExperimentTag,
+  findExperiment,
+  type KeyValue,
+  type LifecycleStage,
+  type Position,
+  renameExperiment,
+  searchExperiments,
+  setExperimentStage,
+  setExperimentTag,
+} from "#metadata-store";
+import { appendPath, assertArtifactLocation } from "../artifact-uri.ts";
+import { experimentExists, experimentMissing, experimentNameMissing, experimentRenameTaken, parameterInvalid, tagMissing } from "../errors.ts";
+import { parseExperimentFilter, parseExperimentOrder } from "../search/experiment-filter.ts";
+import { stagesOf } from "./lifecycle-view.ts";
+import { assertKeyName, assertLength } from "./name-rules.ts";
+import { readPageToken, writePageToken } from "./page-token.ts";
+import type { MlflowRoute } from "./route.ts";
+import { activeExperiment, existingExperiment, pageSize, route, type TrackingCall, type TrackingContext } from "./tracking-call.ts";
+import { unlessEmpty, wireExperiment } from "./wire-run.ts";
+
+const LONGEST_NAME = 500;
+const LONGEST_TAG_KEY = 250;
+const LONGEST_TAG_VALUE = 5000;
+const LARGEST_PAGE = 50_000;
+const STANDARD_PAGE = 1000;
+
+/** `experiments/…` */
+export function experimentRoutes(context: TrackingContext): readonly MlflowRoute[] {
+  const { store, artifactRoot } = context;
+  const search = (call: TrackingCall): Promise<object> => searchCall(context, call);
+  return [
+    route(context, "POST", "mlflow/experiments/create", (call) => createCall(context, call)),
+    route(context, "GET", "mlflow/experiments/get", async ({ fields }) => {
+      const id = fields.requiredString("experiment_id");
+      return { experiment: wireExperiment(await store.read((transaction) => existingExperiment(transaction, id)), artifactRoot) };
+    }),
+    route(context, "GET", "mlflow/experiments/get-by-name", async ({ fields }) => {
+      const name = fields.requiredString("experiment_name");
+      const experiment = await store.read((transaction) => findExperiment(transaction, { name }));
+      if (experiment === undefined) throw experimentNameMissing({ name });
+      return { experiment: wireExperiment(experiment, artifactRoot) };
+    }),
+    route(context, "POST", "mlflow/experiments/search", search),
+    route(context, "GET", "mlflow/experiments/search", search),
+    route(context, "POST", "mlflow/experiments/update", (call) => renameCall(context, call)),
+    route(context, "POST", "mlflow/experiments/delete", (call) => stageCall(context, call, "deleted")),
+    route(context, "POST", "mlflow/experiments/restore", (call) => stageCall(context, call, "active")),
+    route(context, "POST", "mlflow/experiments/set-experiment-tag", async ({ fields, atMs }) => {
+      const id = fields.requiredString("experiment_id");
+      const tag = readTag(fields.requiredString("key"), fields.string("value"));
+      await store.write(async (transaction) => {
+        const { experimentId } = await activeExperiment(transaction, id);
+        await setExperimentTag(transaction, { experimentId, ...tag, sequence: atMs * 1000 });
+      });
+      return {};
+    }),
+    route(context, "POST", "mlflow/experiments/delete-experiment-tag", async ({ fields }) => {
+      const id = fields.requiredString("experiment_id");
+      const key = fields.requiredString("key");
+      await store.write(async (transaction) => {
+        const { experimentId } = await activeExperiment(transaction, id);
+        if (!(await deleteExperimentTag(transaction, { experimentId, key }))) throw tagMissing({ key, subject: `experiment with id ${id}` });
+      });
+      return {};
+    }),
+  ];
+}
+
+function readTag(key: string, value: string | undefined): KeyValue {
+  assertKeyName(key, "key");
+  assertLength("key", key, LONGEST_TAG_KEY);
+  assertLength("value", value ?? "", LONGEST_TAG_VALUE);
+  return { key, value: value ?? "" };
+}
+
+async function createCall({ store, project, artifactRoot }: TrackingContext, { fields, atMs, actor }: TrackingCall): Promise<object> {
+  const name = fields.requiredString("name");
+  assertLength("name", name, LONGEST_NAME);
+  const location = fields.string("artifact_location");
+  if (location !== undefined) assertArtifactLocation(location);
+  const tags = fields.messages("tags").map((tag) => readTag(tag.requiredString("key"), tag.string("value")));
+  const artifactLocation = (id: number): string => (location === undefined || location === "" ? appendPath(artifactRoot, String(id)) : location);
+  const id = await store.write((transaction) => createExperiment(transaction, { project, name, artifactLocation, tags, atMs, actor }));
+  if (id === undefined) throw experimentExists({ name });
+  return { experiment_id: String(id) };
+}
+
+async function renameCall({ store, project }: TrackingContext, { fields, atMs, actor }: TrackingCall): Promise<object> {
+  const id = fields.requiredString("experiment_id");
+  const name = fields.requiredString("new_name");
+  assertLength("new_name", name, LONGEST_NAME);
+  await store.write(async (transaction) => {
+    const { experimentId, lifecycleStage } = await existingExperiment(transaction, id);
+    if (lifecycleStage === "deleted") throw parameterInvalid({ message: "Cannot rename a non-active experiment." });
+    if (!(await renameExperiment(transaction, { experimentId, project, name, atMs, actor }))) throw experimentRenameTaken({ name });
+  });
+  return {};
+}
+
+async function stageCall({ store, project }: TrackingContext, { fields, atMs, actor }: TrackingCall, stage: LifecycleStage): Promise<object> {
+  const id = fields.requiredString("experiment_id");
+  await store.write(async (transaction) => {
+    const { experimentId, lifecycleStage } = await existingExperiment(transaction, id);
+    if (lifecycleStage === stage) throw experimentMissing({ experimentId: id });
+    await setExperimentStage(transaction, { experimentId, project, stage, atMs, actor });
+  });
+  return {};
+}
+
+async function searchCall({ store, artifactRoot }: TrackingContext, { fields }: TrackingCall): Promise<object> {
+  const limit = pageSize(fields, STANDARD_PAGE);
+  if (limit > LARGEST_PAGE) throw parameterInvalid({ message: `Invalid value ${limit} for parameter 'max_results' supplied. It must be at most ${LARGEST_PAGE}` });
+  const conditions = parseExperimentFilter(fields.string("filter") ?? "");
+  const order = fields.strings("order_by").map(parseExperimentOrder);
+  const token = fields.string("page_token");
+  const after = token === undefined || token === "" ? undefined : readPosition(token);
+  const query = { stages: stagesOf(fields.raw("view_type")), conditions, order, limit, ...(after === undefined ? {} : { after }) };
+  const { experiments, next } = await store.read((transaction) => searchExperiments(transaction, query));
+  return {
+    ...unlessEmpty("experiments", experiments.map((experiment) => wireExperiment(experiment, artifactRoot))),
+    ...(next === undefined ? {} : { next_page_token: writePageToken({ after: next }) }),
+  };
+}
+
+/** Where a page ended, from its token. @throws TRACKING_PARAMETER_INVALID */
+export function readPosition(token: string): Position {
+  const { after } = readPageToken(token);
+  if (Array.isArray(after)) return after as Position;
+  throw parameterInvalid({ message: "Invalid page token, could not base64-decode" });
+}

@@ -1,0 +1,23 @@
+import { parameterInvalid } from "../errors.ts";
+import { readJson, wireInteger } from "./json.ts";
+import type { WireObject } from "./wire-value.ts";
+
+/** An opaque token that carries where the next page starts. */
+export function writePageToken(position: object): string {
+  return Buffer.from(JSON.stringify(position, (_key, value: unknown) => (typeof value === "bigint" ? wireInteger(value) : value))).toString("base64");
+}
+
+/**
+ * What {@link writePageToken} put in.
+ *
+ * @throws TRACKING_PARAMETER_INVALID `Invalid page token, could not base64-decode`
+ */
+export function readPageToken(token: string): WireObject {
+  try {
+    const position = readJson(Buffer.from(token, "base64").toString("utf8"));
+    if (typeof position === "object" && position !== null && !Array.isArray(position)) return position as WireObject;
+  } catch {
+    // Whatever it was, it is no token: the message below says so.
+  }
+  throw parameterInvalid({ message: "Invalid page token, could not base64-decode" });
+}

@@ -1,0 +1,32 @@
+import { notImplemented, traceMissing } from "../errors.ts";
+import type { MlflowRoute } from "./route.ts";
+
+/**
+ * What clients read as the server's version. From 3.4 on they would send trace spans as OTLP protobuf, which is not taken here.
+ */
+const COMPATIBLE_VERSION = "3.3.0";
+
+/** `/health`, `/version`, `server-info`, and the answers that make clients do without traces. */
+export function serverInfoRoutes(): readonly MlflowRoute[] {
+  return [
+    { method: "GET", path: "/health", handler: async () => ({ text: "OK" }) },
+    { method: "GET", path: "/version", handler: async () => ({ text: COMPATIBLE_VERSION }) },
+    { method: "GET", path: "mlflow/server-info", handler: async () => ({ json: { store_type: "SqlStore", workspaces_enabled: false } }) },
+    { method: "POST", path: "mlflow/traces/search", handler: async () => ({ json: {} }) },
+    {
+      method: "GET",
+      path: "mlflow/traces/:trace_id",
+      handler: async (request) => {
+        throw traceMissing({ traceId: request.params["trace_id"] ?? "" });
+      },
+    },
+    {
+      method: "POST",
+      path: "/v1/traces",
+      handler: async () => {
+        // The client looks for exactly this sentence and stops sending spans.
+        throw notImplemented({ message: "REST OTLP span logging is not supported by this server" });
+      },
+    },
+  ];
+}
