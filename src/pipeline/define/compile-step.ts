@@ -1,0 +1,193 @@
+import { isEsteiraError, type Json, nearestName } from "#base";
+import type { AnalysisContext, Problem, StepAnalysis } from "../step-kind.ts";
+import type { ConcurrencyDefinition, RetryDefinition, StepDefinition } from "./definition.ts";
+import { toMilliseconds } from "./duration.ts";
+import { parseExpression, pathsOf, type Scope } from "./expression.ts";
+import { findExpressions, type FoundExpression, interpolate, parseCondition, stepsReadBy } from "./interpolate.ts";
+import { STEP_KEYS, type StepKeys, stepKeys } from "./keys.ts";
+import { expandMatrix } from "./matrix.ts";
+import type { ParsedPipeline } from "./parse-pipeline.ts";
+import { explainIssues, type JsonSchema, nearestHint, toInputSchema } from "./schema-problems.ts";
+import { declarationOf, kindsOfStep, type KnownKind, type KnownKinds } from "./step-kinds.ts";
+
+/** A step whose keys were read and whose kind has looked at it. Problems have paths below the step. */
+export interface CompiledStep {
+  readonly name: string;
+  readonly known: KnownKind | undefined;
+  readonly keys: StepKeys;
+  readonly declaration: Readonly<Record<string, Json>>;
+  /** The declaration with sample values in place of expressions, as the kind's schema read it; undefined when it is wrong. */
+  readonly parsed: unknown;
+  readonly matrix: readonly Readonly<Record<string, Json>>[] | undefined;
+  /** Steps stated in `needs` and those whose facts are read. */
+  readonly stated: readonly { readonly step: string; readonly path: readonly (string | number)[] }[];
+  readonly problems: readonly Problem[];
+}
+
+let commonSchema: JsonSchema | undefined;
+
+/** Reads a step's keys, before anything is known of the other steps. */
+export function compileStep(name: string, step: Readonly<Record<string, Json>>, pipeline: ParsedPipeline, kinds: KnownKinds): CompiledStep {
+  const problems: Problem[] = [];
+  const found = kindsOfStep(kinds, step);
+  if (found.length !== 1) problems.push(kindProblem(step, found, kinds));
+  const known = found[0];
+  const common = Object.fromEntries(Object.entries(step).filter(([key]) => STEP_KEYS.includes(key)));
+  const checked = stepKeys.safeParse(common);
+  if (!checked.success) {
+    commonSchema ??= toInputSchema(stepKeys);
+    problems.push(...explainIssues(checked.error.issues, commonSchema, common));
+  }
+  const keys: StepKeys = checked.data ?? {};
+  const declaration = known === undefined ? {} : declarationOf(known, step);
+  const matrix = expandMatrix(keys.matrix, problems);
+  const expressions = findExpressions({ ...step, when: "" });
+  const stated = [...statedNeeds(keys), ...expressionNeeds(expressions, problems), ...conditionNeeds(keys, problems)];
+  checkReferences([...expressions, ...(keys.when === undefined ? [] : [{ path: ["when"], source: stripBraces(keys.when) }])], { pipeline, matrix, steps: Object.keys(pipeline.steps) }, problems);
+  // Kinds see the step only once its expressions are right, and then with sample values in their place.
+  const parsed = known === undefined || problems.some((problem) => problem.message.includes("${{")) ? undefined : parseDeclaration(known, declaration, sampleScope(pipeline, matrix?.[0]), problems);
+  return { name, known, keys, declaration, parsed, matrix, stated, problems };
+}
+
+function kindProblem(step: Readonly<Record<string, Json>>, found: readonly KnownKind[], kinds: KnownKinds): Problem {
+  const valid = [...kinds.keys()];
+  if (found.length > 1) return { path: [found[1]?.kind.name ?? ""], message: `the step is of ${found.length} kinds at once: ${found.map(({ kind }) => kind.name).join(", ")}`, hint: "Make one step of each." };
+  const own = Object.keys(step).filter((key) => !STEP_KEYS.includes(key));
+  const near = own.map((key) => ({ key, name: nearestName(key, valid) })).find(({ name }) => name !== undefined);
+  if (near?.name !== undefined) return { path: [near.key], message: `unknown key "${near.key}"`, hint: `Did you mean "${near.name}"?` };
+  return { path: own[0] === undefined ? [] : [own[0]], message: "the step says nothing of what it does", hint: `Give it one of: ${valid.join(", ")}.` };
+}
+
+function parseDeclaration(known: KnownKind, declaration: Readonly<Record<string, Json>>, scope: Scope, problems: Problem[]): unknown {
+  const sample = interpolate(declaration, scope);
+  const checked = known.kind.schema.safeParse(sample);
+  if (checked.success) return checked.data;
+  const schema: JsonSchema = { ...known.jsonSchema, properties: { ...known.jsonSchema.properties, ...commonProperties() } };
+  problems.push(...explainIssues(checked.error.issues, schema, sample));
+  return undefined;
+}
+
+function commonProperties(): Readonly<Record<string, JsonSchema>> {
+  commonSchema ??= toInputSchema(stepKeys);
+  return commonSchema.properties ?? {};
+}
+
+function statedNeeds(keys: StepKeys): CompiledStep["stated"] {
+  if (keys.needs === undefined) return [];
+  return typeof keys.needs === "string" ? [{ step: keys.needs, path: ["needs"] }] : keys.needs.map((step, index) => ({ step, path: ["needs", index] }));
+}
+
+function expressionNeeds(expressions: readonly FoundExpression[], problems: Problem[]): CompiledStep["stated"] {
+  return expressions.flatMap(({ path, source }) => {
+    try {
+      return stepsReadBy(parseExpression(source)).map((step) => ({ step, path }));
+    } catch (error) {
+      if (!isEsteiraError(error)) throw error;
+      problems.push({ path, message: error.message, ...(error.hint === undefined ? {} : { hint: error.hint }) });
+      return [];
+    }
+  });
+}
+
+function conditionNeeds(keys: StepKeys, problems: Problem[]): CompiledStep["stated"] {
+  if (keys.when === undefined) return [];
+  try {
+    return stepsReadBy(parseCondition(keys.when)).map((step) => ({ step, path: ["when"] }));
+  } catch (error) {
+    if (!isEsteiraError(error)) throw error;
+    problems.push({ path: ["when"], message: error.message, ...(error.hint === undefined ? {} : { hint: error.hint }) });
+    return [];
+  }
+}
+
+const ROOTS: readonly string[] = ["params", "matrix", "steps", "trigger", "run", "project"];
+
+function checkReferences(
+  expressions: readonly FoundExpression[],
+  known: { readonly pipeline: ParsedPipeline; readonly matrix: CompiledStep["matrix"]; readonly steps: readonly string[] },
+  problems: Problem[],
+): void {
+  for (const { path, source } of expressions) {
+    for (const [root = "", name] of readPaths(source)) {
+      const names: Readonly<Record<string, readonly string[]>> = { params: Object.keys(known.pipeline.params), matrix: Object.keys(known.matrix?.[0] ?? {}), steps: known.steps };
+      const problem = referenceProblem(root, name, names[root]);
+      if (problem !== undefined) problems.push({ path, message: `\${{ ${source.trim()} }}: ${problem.message}`, hint: problem.hint });
+    }
+  }
+}
+
+const NOUNS: Readonly<Record<string, string>> = { params: "param", matrix: "matrix key", steps: "step" };
+
+function referenceProblem(root: string, name: string | undefined, valid: readonly string[] | undefined): { readonly message: string; readonly hint: string } | undefined {
+  if (!ROOTS.includes(root)) return { message: `unknown name "${root}"`, hint: nearestHint(root, ROOTS, "Known") };
+  if (valid === undefined) return undefined;
+  if (name === undefined) return { message: `"${root}" needs a name behind it`, hint: `For example ${root}.${valid[0] ?? "x"}.` };
+  return valid.includes(name) ? undefined : { message: `there is no ${NOUNS[root] ?? root} "${name}"`, hint: nearestHint(name, valid, "Known") };
+}
+
+function readPaths(source: string): readonly (readonly string[])[] {
+  try {
+    return pathsOf(parseExpression(source));
+  } catch {
+    // Told already where the expression was read.
+    return [];
+  }
+}
+
+function stripBraces(condition: string): string {
+  return condition.replace(/^\s*\$\{\{/, "").replace(/\}\}\s*$/, "");
+}
+
+const SAMPLES = { string: "sample", number: 1, boolean: true, any: "sample" } as const;
+
+/** Values that stand for those of a real run while a definition is checked. */
+export function sampleScope(pipeline: Pick<ParsedPipeline, "params" | "name">, matrix: Readonly<Record<string, Json>> | undefined): Scope {
+  const params = Object.fromEntries(Object.entries(pipeline.params).map(([name, param]) => [name, param.default ?? param.choices?.[0] ?? SAMPLES[param.type]]));
+  return { params, matrix: matrix ?? {}, steps: {}, trigger: { kind: "manual", subject: "sample" }, run: { id: "sample" }, project: "sample" };
+}
+
+/** Lets a step's kind look at it: inputs, outputs, files, problems. */
+export async function analyseStep(step: CompiledStep, context: AnalysisContext): Promise<StepAnalysis | undefined> {
+  if (step.known === undefined || step.parsed === undefined) return undefined;
+  return step.known.kind.analyse(step.parsed, context);
+}
+
+/** The stored form of a compiled step. */
+export function toStepDefinition(step: CompiledStep & { readonly known: KnownKind }, analysis: StepAnalysis, needs: readonly string[]): StepDefinition {
+  const { keys, known } = step;
+  return {
+    name: step.name,
+    kind: known.kind.name,
+    load: known.kind.load,
+    declaration: step.declaration,
+    needs,
+    inputs: analysis.inputs.map(({ asset, role, optional }) => ({ asset, role, ...(optional === undefined ? {} : { optional }) })),
+    makes: analysis.makes,
+    params: (keys.params ?? {}) as Record<string, Json>,
+    env: Object.fromEntries(Object.entries(keys.env ?? {}).map(([name, value]) => [name, String(value)])),
+    secrets: keys.secrets ?? [],
+    cache: keys.cache ?? true,
+    ...(keys.when === undefined ? {} : { when: keys.when }),
+    ...(keys.retry === undefined ? {} : { retry: toRetry(keys.retry) }),
+    ...(keys.timeout === undefined ? {} : { timeoutMs: toMilliseconds(keys.timeout) }),
+    ...(step.matrix === undefined ? {} : { matrix: step.matrix }),
+    ...(keys.concurrency === undefined ? {} : { concurrency: toConcurrency(keys.concurrency, step.name) }),
+    ...(keys.description === undefined ? {} : { description: keys.description }),
+  };
+}
+
+function toRetry(retry: NonNullable<StepKeys["retry"]>): RetryDefinition {
+  const stated = typeof retry === "number" ? { times: retry } : retry;
+  const delay = stated.delay ?? "1s";
+  return {
+    times: stated.times,
+    delaysMs: (Array.isArray(delay) ? delay : [delay]).map(toMilliseconds),
+    backoff: stated.backoff ?? 1,
+    jitter: stated.jitter ?? 0,
+    on: stated.on === undefined ? [] : typeof stated.on === "string" ? [stated.on] : stated.on,
+  };
+}
+
+export function toConcurrency(stated: NonNullable<StepKeys["concurrency"]>, defaultGroup: string): ConcurrencyDefinition {
+  return typeof stated === "number" ? { group: defaultGroup, limit: stated } : { group: stated.group ?? defaultGroup, limit: stated.limit };
+}

@@ -1,0 +1,91 @@
+import type { AssetKind, MissedTickRule } from "#metadata-store";
+import { digestOfJson, type Digest, type Json } from "#base";
+
+/** A param of a pipeline: its type follows from its default unless it is stated. */
+export interface ParamDefinition {
+  readonly type: "string" | "number" | "boolean" | "any";
+  readonly default?: Json;
+  readonly choices?: readonly Json[];
+  readonly description?: string;
+}
+
+export interface ScheduleDefinition {
+  readonly cron: string;
+  readonly timezone: string;
+  readonly missed: MissedTickRule;
+}
+
+/** What starts a pipeline besides a person. Patterns may hold `*`. */
+export interface TriggerDefinition {
+  readonly schedules: readonly ScheduleDefinition[];
+  readonly data: readonly string[];
+  readonly alert: readonly string[];
+  readonly push: readonly string[];
+  readonly webhook: readonly string[];
+}
+
+/** When and how often a failed attempt is followed by another. */
+export interface RetryDefinition {
+  /** Further attempts after the first. */
+  readonly times: number;
+  /** Milliseconds before each further attempt; the last one stands for all that follow. */
+  readonly delaysMs: readonly number[];
+  /** Factor on the last delay for each attempt beyond the list. */
+  readonly backoff: number;
+  /** Ratio 0–1: each delay is drawn from delay × [1 − jitter, 1 + jitter]. */
+  readonly jitter: number;
+  /** Error codes, `transient`, `timeout`, `exit N` or `signal NAME`; empty: any failure. */
+  readonly on: readonly string[];
+}
+
+export interface ConcurrencyDefinition {
+  readonly group: string;
+  readonly limit: number;
+}
+
+/** One step, compiled: edges inferred, durations in milliseconds, matrix expanded. Expressions are still in place. */
+export interface StepDefinition {
+  readonly name: string;
+  readonly kind: string;
+  readonly load: "code" | "data" | "models";
+  /** The kind's own keys as written. */
+  readonly declaration: Readonly<Record<string, Json>>;
+  /** All steps that must end before it: stated and inferred. */
+  readonly needs: readonly string[];
+  readonly inputs: readonly { readonly asset: string; readonly role: string; readonly optional?: boolean }[];
+  readonly makes: readonly { readonly asset: string; readonly kind: AssetKind }[];
+  readonly params: Readonly<Record<string, Json>>;
+  readonly env: Readonly<Record<string, string>>;
+  readonly secrets: readonly string[];
+  readonly when?: string;
+  readonly retry?: RetryDefinition;
+  readonly timeoutMs?: number;
+  readonly matrix?: readonly Readonly<Record<string, Json>>[];
+  readonly concurrency?: ConcurrencyDefinition;
+  /** False: never reuse an earlier result. */
+  readonly cache: boolean;
+  readonly description?: string;
+}
+
+/** A pipeline, compiled from its file and pinned by digest in every pipeline run. */
+export interface PipelineDefinition {
+  readonly format: "pipeline/1";
+  readonly name: string;
+  /** Project-relative path of the YAML file. */
+  readonly file: string;
+  readonly description?: string;
+  /** `models` when a step trains or deploys a model, else `data` when one makes data, else `code`. */
+  readonly load: "code" | "data" | "models";
+  readonly on: TriggerDefinition;
+  readonly params: Readonly<Record<string, ParamDefinition>>;
+  /** How many pipeline runs of the group may be at work at once; default one of this pipeline. */
+  readonly concurrency: ConcurrencyDefinition;
+  /** In topological order. */
+  readonly steps: readonly StepDefinition[];
+}
+
+/** Digest of what a definition means: comments, descriptions, order of keys and the place of the file do not count. */
+export function digestOfDefinition(definition: PipelineDefinition): Digest {
+  const steps = definition.steps.map((step) => ({ ...step, description: undefined }));
+  return digestOfJson({ ...definition, description: undefined, file: undefined, steps });
+}

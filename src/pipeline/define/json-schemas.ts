@@ -1,0 +1,35 @@
+import { pipelineKeys, stepKeys } from "./keys.ts";
+import { type JsonSchema, toInputSchema } from "./schema-problems.ts";
+import type { StepKind } from "../step-kind.ts";
+
+/**
+ * JSON Schemas for editors, made from the definitions that the program itself checks with.
+ *
+ * @returns by file name: `pipeline.schema.json`
+ */
+export function jsonSchemas(kinds: readonly StepKind<never>[]): Readonly<Record<string, object>> {
+  const common = toInputSchema(stepKeys);
+  const pipeline = toInputSchema(pipelineKeys);
+  const steps = kinds.map((kind) => stepSchema(kind, common));
+  return {
+    "pipeline.schema.json": {
+      ...pipeline,
+      $schema: "https://json-schema.org/draft/2020-12/schema",
+      title: "esteira pipeline",
+      properties: {
+        ...pipeline.properties,
+        steps: { ...pipeline.properties?.["steps"], additionalProperties: { anyOf: steps } },
+      },
+    },
+  };
+}
+
+/** A value of any type may also be given by an expression. */
+const EXPRESSION = { type: "string", pattern: "^\\s*\\$\\{\\{.*\\}\\}\\s*$" } as const;
+
+function stepSchema(kind: StepKind<never>, common: JsonSchema): JsonSchema {
+  const { $schema: _, ...own } = toInputSchema(kind.schema);
+  const orExpression = (schema: JsonSchema): JsonSchema => (schema["type"] === "string" ? schema : { anyOf: [schema, EXPRESSION] });
+  const properties = Object.fromEntries(Object.entries(own.properties ?? {}).map(([key, schema]) => [key, orExpression(schema)]));
+  return { ...own, title: `${kind.name} step`, type: "object", properties: { ...common.properties, ...properties } };
+}

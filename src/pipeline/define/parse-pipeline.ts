@@ -1,0 +1,102 @@
+import { type Json, type LocatedProblem, parseYaml, type YamlDocument } from "#base";
+import type { ParamDefinition, TriggerDefinition } from "./definition.ts";
+import { type PipelineKeys, pipelineKeys } from "./keys.ts";
+import { scheduleProblem } from "./schedule-expression.ts";
+import { explainIssues, type JsonSchema, toInputSchema } from "./schema-problems.ts";
+import type { Problem } from "../step-kind.ts";
+
+/** A pipeline file whose outer keys were read; its steps are still as written. */
+export interface ParsedPipeline {
+  readonly name: string;
+  readonly yaml: YamlDocument;
+  readonly description: string | undefined;
+  readonly on: TriggerDefinition;
+  readonly params: Readonly<Record<string, ParamDefinition>>;
+  readonly concurrency: PipelineKeys["concurrency"];
+  readonly steps: Readonly<Record<string, Readonly<Record<string, Json>>>>;
+}
+
+const NAME = /^[A-Za-z_][A-Za-z0-9_.-]{0,99}$/;
+let schema: JsonSchema | undefined;
+
+/** Reads one file of `pipelines/`; the pipeline is undefined when its outer shape is wrong. */
+export function parsePipeline(file: string, text: string): { readonly pipeline: ParsedPipeline | undefined; readonly problems: readonly LocatedProblem[] } {
+  const { document: yaml, problems: unreadable } = parseYaml(text, file);
+  if (unreadable.length > 0) return { pipeline: undefined, problems: unreadable };
+  const checked = pipelineKeys.safeParse(yaml.value);
+  if (!checked.success) {
+    schema ??= toInputSchema(pipelineKeys);
+    return { pipeline: undefined, problems: placeProblems(yaml, [], explainIssues(checked.error.issues, schema, yaml.value)) };
+  }
+  const keys = checked.data;
+  const name = file.replace(/^.*\//, "").replace(/\.ya?ml$/, "");
+  const on = toTriggers(keys);
+  const params = Object.fromEntries(Object.entries(keys.params ?? {}).map(([key, value]) => [key, toParam(value as Json)]));
+  const problems = [...nameProblems(name, keys), ...scheduleProblems(keys, on), ...paramProblems(params)];
+  const steps = keys.steps as ParsedPipeline["steps"];
+  return {
+    pipeline: { name, yaml, description: keys.description, on, params, concurrency: keys.concurrency, steps },
+    problems: placeProblems(yaml, [], problems),
+  };
+}
+
+/** Gives problems of a part of a file their place. */
+export function placeProblems(yaml: YamlDocument, prefix: readonly (string | number)[], problems: readonly Problem[]): readonly LocatedProblem[] {
+  return problems.map(({ path, message, hint, at }) => {
+    const place = message.startsWith("unknown key") ? yaml.atKey : yaml.at;
+    return { ...(at ?? place([...prefix, ...path])), message, ...(hint === undefined ? {} : { hint }) };
+  });
+}
+
+function nameProblems(name: string, keys: PipelineKeys): readonly Problem[] {
+  const hint = "Letters, digits, _ . and -, beginning with a letter or _, at most 100.";
+  const problems: Problem[] = NAME.test(name) ? [] : [{ path: [], message: `"${name}" cannot name a pipeline`, hint }];
+  const steps = Object.keys(keys.steps);
+  if (steps.length === 0) problems.push({ path: ["steps"], message: "the pipeline has no step", hint: "Add one below steps." });
+  for (const step of steps) if (!NAME.test(step)) problems.push({ path: ["steps", step], message: `"${step}" cannot name a step`, hint });
+  return problems;
+}
+
+function toTriggers(keys: PipelineKeys): TriggerDefinition {
+  const on = keys.on ?? {};
+  const list = <Value>(value: Value | Value[] | undefined): Value[] => (value === undefined ? [] : Array.isArray(value) ? value : [value]);
+  return {
+    schedules: list(on.schedule).map((one) => {
+      const stated = typeof one === "string" ? { cron: one } : one;
+      return { cron: stated.cron, timezone: stated.timezone ?? "UTC", missed: stated.missed ?? "once" };
+    }),
+    data: list(on.data),
+    alert: list(on.alert),
+    push: list(on.push),
+    webhook: list(on.webhook),
+  };
+}
+
+function scheduleProblems(keys: PipelineKeys, on: TriggerDefinition): readonly Problem[] {
+  return on.schedules.flatMap((schedule, index) => {
+    const problem = scheduleProblem(schedule);
+    if (problem === undefined) return [];
+    return [{ ...problem, path: ["on", "schedule", ...(Array.isArray(keys.on?.schedule) ? [index] : [])] }];
+  });
+}
+
+function toParam(value: Json): ParamDefinition {
+  type Stated = Omit<ParamDefinition, "type"> & { readonly type?: ParamDefinition["type"] };
+  const stated: Stated = typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Stated) : { default: value };
+  const sample = stated.default ?? stated.choices?.[0];
+  const inferred = typeof sample === "string" || typeof sample === "number" || typeof sample === "boolean" ? (typeof sample as "string" | "number" | "boolean") : "any";
+  return { ...stated, type: stated.type ?? inferred };
+}
+
+function paramProblems(params: Readonly<Record<string, ParamDefinition>>): readonly Problem[] {
+  return Object.entries(params).flatMap(([name, param]): Problem[] => {
+    if (param.default === undefined) return [];
+    if (param.type !== "any" && typeof param.default !== param.type) {
+      return [{ path: ["params", name], message: `the default of "${name}" is a ${typeof param.default}, expected a ${param.type}` }];
+    }
+    if (param.choices !== undefined && !param.choices.includes(param.default)) {
+      return [{ path: ["params", name], message: `the default of "${name}" is not one of its choices: ${param.choices.map((choice) => JSON.stringify(choice)).join(", ")}` }];
+    }
+    return [];
+  });
+}
