@@ -1,0 +1,101 @@
+import { canonicalJson, type Digest, digestOf, digestOfJson, type Json } from "#base";
+import type { AssetVersion, CacheEntry } from "#metadata-store";
+
+/** What a cache key is made of, part by part. Equal parts, equal key: here and on any other machine. */
+export interface KeyParts {
+  readonly format: "key/1";
+  readonly kind: string;
+  /** The kind's own keys, expressions replaced. */
+  readonly declaration: Json;
+  readonly params: Readonly<Record<string, Json>>;
+  readonly env: Readonly<Record<string, string>>;
+  /** Project file → digest; null for a file that is not there. */
+  readonly files: Readonly<Record<string, Digest | null>>;
+  /** Asset and role → digest of its content; null for an optional input without a version. */
+  readonly inputs: Readonly<Record<string, Digest | null>>;
+  readonly fingerprint: Json;
+}
+
+/** A key with what a reader wants to see beside it. */
+export interface CacheKey {
+  readonly key: Digest;
+  readonly parts: KeyParts;
+  /** Version numbers of the inputs, for explaining; not part of the key. */
+  readonly versions: Readonly<Record<string, number>>;
+}
+
+export function computeCacheKey(facts: {
+  readonly kind: string;
+  readonly declaration: Json;
+  readonly params: Readonly<Record<string, Json>>;
+  readonly env: Readonly<Record<string, string>>;
+  readonly files: Readonly<Record<string, Buffer | undefined>>;
+  readonly inputs: readonly { readonly asset: string; readonly role: string; readonly version: AssetVersion | undefined }[];
+  readonly fingerprint: Json | undefined;
+}): CacheKey {
+  const nameOf = (input: { readonly asset: string; readonly role: string }): string => (input.role === "input" ? input.asset : `${input.asset} (${input.role})`);
+  const parts: KeyParts = {
+    format: "key/1",
+    kind: facts.kind,
+    declaration: facts.declaration,
+    params: facts.params,
+    env: facts.env,
+    files: Object.fromEntries(Object.entries(facts.files).map(([path, content]) => [path, content === undefined ? null : digestOf(content)])),
+    inputs: Object.fromEntries(facts.inputs.map((input) => [nameOf(input), input.version?.digest ?? null])),
+    fingerprint: facts.fingerprint ?? null,
+  };
+  const versions = Object.fromEntries(facts.inputs.flatMap((input) => (input.version === undefined ? [] : [[nameOf(input), input.version.version] as const])));
+  return { key: digestOfJson(parts), parts, versions };
+}
+
+/** What is stored beside a result: the parts, and version numbers for reading. */
+export type StoredParts = KeyParts & { readonly versions?: Readonly<Record<string, number>> };
+
+/** In words: which parts differ from those of an earlier result. Empty when none does. */
+export function explainDifference(before: StoredParts, now: CacheKey): readonly string[] {
+  const changes: string[] = [];
+  if (before.kind !== now.parts.kind) changes.push(`kind: ${before.kind} → ${now.parts.kind}`);
+  changes.push(...differences(before.files, now.parts.files, (path, was, is) => `file ${path} ${is === null ? "is gone" : was === undefined || was === null ? "is new" : "changed"}`));
+  changes.push(
+    ...differences(before.inputs, now.parts.inputs, (name) => {
+      const was = before.versions?.[name];
+      const is = now.versions[name];
+      return `input ${name}: version ${was ?? "none"} → ${is ?? "none"}`;
+    }),
+  );
+  changes.push(...differences(before.params, now.parts.params, (name, was, is) => `param ${name}: ${show(was)} → ${show(is)}`));
+  changes.push(...differences(before.env, now.parts.env, (name, was, is) => `env ${name}: ${show(was)} → ${show(is)}`));
+  changes.push(...declarationDifferences(before.declaration, now.parts.declaration));
+  if (canonicalJson(before.fingerprint) !== canonicalJson(now.parts.fingerprint)) changes.push("what it reads from outside changed");
+  return changes;
+}
+
+function declarationDifferences(before: Json, now: Json): readonly string[] {
+  if (isMap(before) && isMap(now)) return differences(before, now, (key, was, is) => `${key}: ${show(was)} → ${show(is)}`);
+  return canonicalJson(before) === canonicalJson(now) ? [] : ["declaration changed"];
+}
+
+function isMap(value: Json): value is { readonly [key: string]: Json } {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function differences<Value extends Json>(
+  before: Readonly<Record<string, Value>>,
+  now: Readonly<Record<string, Value>>,
+  say: (key: string, was: Value | undefined, is: Value | undefined) => string,
+): readonly string[] {
+  const keys = [...new Set([...Object.keys(before), ...Object.keys(now)])].sort();
+  return keys.filter((key) => canonicalJson(before[key] ?? null) !== canonicalJson(now[key] ?? null) || key in before !== key in now).map((key) => say(key, before[key], now[key]));
+}
+
+function show(value: Json | undefined): string {
+  const text = value === undefined ? "none" : JSON.stringify(value);
+  return text.length > 60 ? `${text.slice(0, 57)}…` : text;
+}
+
+/** Why a step runs although the cache was asked: in one line. */
+export function explainMiss(latest: CacheEntry | undefined, now: CacheKey): string {
+  if (latest === undefined) return "it has not run before";
+  const changes = explainDifference(latest.parts as StoredParts, now);
+  return changes.length === 0 ? "its earlier result is no longer the latest version" : changes.slice(0, 5).join("; ") + (changes.length > 5 ? `; and ${changes.length - 5} more` : "");
+}

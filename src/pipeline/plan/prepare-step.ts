@@ -1,0 +1,100 @@
+import type { Json } from "#base";
+import { type AssetKind, type AssetVersion, type CacheEntry, getAssetVersion, getCacheEntry, getLatestCacheEntry, type ReadTransaction } from "#metadata-store";
+import { definitionInvalid, kindUnknown, valueUnsafe } from "../errors.ts";
+import type { StepDefinition } from "../define/definition.ts";
+import type { Scope } from "../define/expression.ts";
+import { interpolate, isShellSafe, toText } from "../define/interpolate.ts";
+import { createAnalysisContext } from "../define/load-project.ts";
+import type { ProjectFiles } from "../define/project-files.ts";
+import { explainIssues } from "../define/schema-problems.ts";
+import type { KnownKind, KnownKinds } from "../define/step-kinds.ts";
+import type { StepAnalysis } from "../step-kind.ts";
+import { type CacheKey, computeCacheKey, explainMiss } from "./cache-key.ts";
+
+/** A step with its expressions replaced and looked at again by its kind: files may have changed since it was compiled. */
+export interface PreparedStep {
+  readonly known: KnownKind;
+  readonly declaration: unknown;
+  readonly raw: Json;
+  readonly params: Readonly<Record<string, Json>>;
+  readonly env: Readonly<Record<string, string>>;
+  readonly analysis: StepAnalysis;
+  /** The kind allows reuse and the step does not forbid it. */
+  readonly cacheable: boolean;
+}
+
+/**
+ * @throws PIPELINE_KIND_UNKNOWN, PIPELINE_DEFINITION_INVALID when the values of this run do not fit, PIPELINE_VALUE_UNSAFE
+ */
+export async function prepareStep(
+  step: StepDefinition,
+  facts: { readonly project: string; readonly kinds: KnownKinds; readonly files: ProjectFiles; readonly scope: Scope; readonly knownAssets: ReadonlyMap<string, AssetKind>; readonly file: string },
+): Promise<PreparedStep> {
+  const known = facts.kinds.get(step.kind);
+  if (known === undefined) throw kindUnknown({ step: step.name, kind: step.kind });
+  const raw = interpolate(step.declaration as Json, facts.scope, ({ path, expression, value }) => {
+    if (known.kind.shellKeys?.includes(String(path[0])) === true && !isShellSafe(value)) throw valueUnsafe({ step: step.name, expression });
+  });
+  const checked = known.kind.schema.safeParse(raw);
+  if (!checked.success) throw invalid(step, facts.file, explainIssues(checked.error.issues, known.jsonSchema, raw).map(({ path, message }) => `${path.join(".")}: ${message}`));
+  const analysis = await known.kind.analyse(checked.data, createAnalysisContext({ ...facts, step: step.name }));
+  if (analysis.problems.length > 0) {
+    throw invalid(step, facts.file, analysis.problems.map(({ message, hint, at }) => `${at === undefined ? "" : `${at.file}:${at.line}:${at.column}: `}${message}${hint === undefined ? "" : `. ${hint}`}`));
+  }
+  return {
+    known,
+    declaration: checked.data,
+    raw,
+    params: interpolate(step.params, facts.scope) as Record<string, Json>,
+    env: Object.fromEntries(Object.entries(step.env).map(([name, value]) => [name, toText(interpolate(value, facts.scope))])),
+    analysis,
+    cacheable: step.cache && analysis.cacheable !== false,
+  };
+}
+
+function invalid(step: StepDefinition, file: string, lines: readonly string[]) {
+  return definitionInvalid({ count: lines.length, step: step.name, text: lines.map((line) => (/^\S+:\d+:\d+: /.test(line) ? line : `${file}: ${line}`)).join("\n") });
+}
+
+/** The key of a prepared step for the versions it would read. */
+export async function keyOfStep(
+  prepared: PreparedStep,
+  files: ProjectFiles,
+  versionOf: (asset: string) => AssetVersion | undefined,
+): Promise<CacheKey> {
+  const contents: Record<string, Buffer | undefined> = {};
+  for (const path of prepared.analysis.files) contents[path] = await files.readBytes(path);
+  return computeCacheKey({
+    kind: prepared.known.kind.name,
+    declaration: prepared.raw,
+    params: prepared.params,
+    env: prepared.env,
+    files: contents,
+    inputs: prepared.analysis.inputs.map(({ asset, role }) => ({ asset, role, version: versionOf(asset) })),
+    fingerprint: prepared.analysis.fingerprint,
+  });
+}
+
+/** What the cache says to a key: an entry to reuse, or why there is none. */
+export type CacheAnswer = { readonly hit: CacheEntry; readonly reason: string } | { readonly hit: undefined; readonly reason: string };
+
+/** Asks the cache. A result is reused only while the versions it gave are still the latest of their assets. */
+export async function askCache(
+  transaction: ReadTransaction,
+  key: CacheKey,
+  step: { readonly project: string; readonly pipeline: string; readonly step: string; readonly matrixIndex: number },
+): Promise<CacheAnswer> {
+  const entry = await getCacheEntry(transaction, { project: step.project, key: key.key });
+  if (entry !== undefined && (await isCurrent(transaction, entry))) {
+    return { hit: entry, reason: `declaration, files, inputs and params are as in step run ${entry.stepRunId}` };
+  }
+  return { hit: undefined, reason: explainMiss(await getLatestCacheEntry(transaction, step), key) };
+}
+
+async function isCurrent(transaction: ReadTransaction, entry: CacheEntry): Promise<boolean> {
+  for (const { asset, versionId } of entry.outputs) {
+    const latest = await getAssetVersion(transaction, { project: entry.project, asset });
+    if (latest?.id !== versionId) return false;
+  }
+  return true;
+}
