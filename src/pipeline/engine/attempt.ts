@@ -1,0 +1,235 @@
+import { mkdirSync } from "node:fs";
+import type { Json } from "#base";
+import { type AssetKind, type AssetVersion, type ClaimedStepRun, getAssetVersion, getRunInput, getRunOutput, getStepFacts, type ReadTransaction, setAttemptTrackingRun, setStepProgress } from "#metadata-store";
+import type { PipelineDefinition, StepDefinition } from "../define/definition.ts";
+import type { Scope } from "../define/expression.ts";
+import { holds, parseCondition, stepsReadBy, findExpressions } from "../define/interpolate.ts";
+import { parseExpression } from "../define/expression.ts";
+import { createProjectFiles } from "../define/project-files.ts";
+import { inputMissing, secretMissing, stepFailed, stepUnknown } from "../errors.ts";
+import type { ProcessResult, ProcessSpec } from "../executor.ts";
+import type { CacheKey } from "../plan/cache-key.ts";
+import { askCache, keyOfStep, prepareStep, type PreparedStep } from "../plan/prepare-step.ts";
+import type { TrackingRun } from "../ports.ts";
+import type { AttemptContext, StepOutcome } from "../step-kind.ts";
+import type { EngineParts } from "./engine-parts.ts";
+import type { LogWriter } from "./log-writer.ts";
+import { removeWorkFolder, workFolderOf } from "./work-folder.ts";
+
+const PROGRESS_EVERY_MS = 500;
+const TAIL_LENGTH = 1000;
+
+/** How an attempt went, before it is written down. */
+export type AttemptResult =
+  | { readonly type: "skipped"; readonly reason: string }
+  | { readonly type: "cached"; readonly reason: string; readonly key: CacheKey; readonly inputs: readonly ReadInput[]; readonly outputs: readonly { readonly asset: string; readonly versionId: string }[]; readonly facts: object | undefined; readonly blocks: string | undefined }
+  | { readonly type: "ended"; readonly outcome: StepOutcome; readonly reason: string; readonly key: CacheKey; readonly cacheable: boolean; readonly inputs: readonly ReadInput[] };
+
+export interface ReadInput {
+  readonly asset: string;
+  readonly role: string;
+  readonly version: AssetVersion;
+}
+
+/** What one attempt works with. */
+export interface RunningAttempt {
+  readonly claimed: ClaimedStepRun;
+  readonly definition: PipelineDefinition;
+  readonly signal: AbortSignal;
+  readonly log: LogWriter;
+}
+
+/** Carries out one attempt: looks at the step, asks the cache, runs the kind. Throws what went wrong; writes no result. */
+export async function performAttempt(parts: EngineParts, running: RunningAttempt): Promise<AttemptResult> {
+  const { claimed, definition } = running;
+  const step = definition.steps.find((one) => one.name === claimed.step);
+  if (step === undefined) throw stepUnknown({ pipeline: definition.name, step: claimed.step, steps: definition.steps.map((one) => one.name) });
+  const projectFolder = (claimed.source as { folder?: string } | undefined)?.folder ?? parts.projectFolder;
+  const files = createProjectFiles(projectFolder);
+  const scope = await buildScope(parts, running, step);
+  if (step.when !== undefined && !holds(step.when, scope)) return { type: "skipped", reason: `when is false: ${step.when}` };
+  const prepared = await prepareStep(step, { project: parts.project, kinds: parts.kinds, files, scope, knownAssets: knownAssets(definition, step), file: definition.file });
+  const inputs = await parts.store.read((transaction) => chooseInputs(transaction, parts.project, running, prepared));
+  const key = await keyOfStep(prepared, files, (asset) => inputs.find((input) => input.asset === asset)?.version);
+  const answer = prepared.cacheable
+    ? await parts.store.read((transaction) => askCache(transaction, key, { project: parts.project, pipeline: claimed.pipeline, step: claimed.step, matrixIndex: claimed.matrixIndex }))
+    : { hit: undefined, reason: step.cache ? "steps of this kind always run" : "cache: false" };
+  if (answer.hit !== undefined) {
+    const { outputs, facts, blocks } = answer.hit;
+    return { type: "cached", reason: answer.reason, key, inputs, outputs, facts, blocks };
+  }
+  const outcome = await execute(parts, running, { step, prepared, inputs, projectFolder });
+  return { type: "ended", outcome, reason: answer.reason, key, cacheable: prepared.cacheable, inputs };
+}
+
+async function buildScope(parts: EngineParts, { claimed }: RunningAttempt, step: StepDefinition): Promise<Scope> {
+  const expressions = findExpressions({ declaration: step.declaration, params: step.params, env: step.env } as unknown as Json).map(({ source }) => parseExpression(source));
+  if (step.when !== undefined) expressions.push(parseCondition(step.when));
+  const steps = [...new Set(expressions.flatMap(stepsReadBy))];
+  const facts = await parts.store.read((transaction) => getStepFacts(transaction, { pipelineRunId: claimed.pipelineRunId, steps }));
+  return {
+    params: claimed.params as Record<string, Json>,
+    matrix: (claimed.matrix ?? {}) as Record<string, Json>,
+    steps: Object.fromEntries([...facts].map(([name, { status, facts: known }]) => [name, { status, facts: known as Json }])),
+    trigger: { ...(claimed.trigger.cause as Record<string, Json>), kind: claimed.trigger.kind, subject: claimed.trigger.subject ?? null },
+    run: { id: claimed.pipelineRunId, actor: claimed.actor },
+    project: parts.project,
+  };
+}
+
+/** The pipeline was checked when it was registered; what other pipelines make is known by what this step reads. */
+function knownAssets(definition: PipelineDefinition, step: StepDefinition): ReadonlyMap<string, AssetKind> {
+  const known = new Map<string, AssetKind>(step.inputs.map(({ asset }) => [asset, "data"]));
+  for (const one of definition.steps) {
+    known.set(one.name, "data");
+    for (const { asset, kind } of one.makes) known.set(asset, kind);
+  }
+  return known;
+}
+
+/** What the run has made, else what the run has read already, else the latest version. */
+async function chooseInputs(transaction: ReadTransaction, project: string, { claimed }: RunningAttempt, prepared: PreparedStep): Promise<readonly ReadInput[]> {
+  const chosen: ReadInput[] = [];
+  const { pipelineRunId } = claimed;
+  for (const { asset, role, optional } of prepared.analysis.inputs) {
+    const version = (await getRunOutput(transaction, { pipelineRunId, asset })) ?? (await getRunInput(transaction, { pipelineRunId, asset })) ?? (await getAssetVersion(transaction, { project, asset }));
+    if (version !== undefined) chosen.push({ asset, role, version });
+    else if (optional !== true) throw inputMissing({ step: claimed.step, input: asset, pipelineRunId });
+  }
+  return chosen;
+}
+
+interface Execution {
+  readonly step: StepDefinition;
+  readonly prepared: PreparedStep;
+  readonly inputs: readonly ReadInput[];
+  readonly projectFolder: string;
+}
+
+async function execute(parts: EngineParts, running: RunningAttempt, execution: Execution): Promise<StepOutcome> {
+  const workFolder = workFolderOf(parts, running.claimed.attemptId);
+  mkdirSync(workFolder, { recursive: true });
+  const tracking: { run: Promise<TrackingRun> | undefined; values: TrackingRun | undefined } = { run: undefined, values: undefined };
+  let ending: "FINISHED" | "FAILED" | "KILLED" = "FAILED";
+  try {
+    const context = await createContext(parts, running, { ...execution, workFolder, tracking });
+    const outcome = await execution.prepared.known.kind.execute(context);
+    ending = "FINISHED";
+    return outcome;
+  } finally {
+    if (running.signal.aborted) ending = "KILLED";
+    const run = await tracking.run?.catch(() => undefined);
+    await run?.finish(ending).catch((error: unknown) => parts.log.warn("the MLflow run of an attempt could not be closed", { attemptId: running.claimed.attemptId, error: String(error) }));
+    parts.later(removeWorkFolder(parts, running.claimed.attemptId));
+  }
+}
+
+type Tracking = { run: Promise<TrackingRun> | undefined; values: TrackingRun | undefined };
+
+async function createContext(
+  parts: EngineParts,
+  running: RunningAttempt,
+  execution: Execution & { readonly workFolder: string; readonly tracking: Tracking },
+): Promise<AttemptContext<unknown>> {
+  const { claimed } = running;
+  const { step, prepared, projectFolder, workFolder, tracking } = execution;
+  const inputs = new Map(execution.inputs.map(({ asset, version }) => [asset, version]));
+  const secrets = await resolveSecrets(parts, step);
+  const commit = await parts.commitOf(claimed.pipelineRunId, projectFolder);
+  let processes = 0;
+  let progressAt = 0;
+  const facts = {
+    project: parts.project,
+    projectFolder,
+    pipeline: claimed.pipeline,
+    step: claimed.step,
+    pipelineRunId: claimed.pipelineRunId,
+    stepRunId: claimed.stepRunId,
+    attemptId: claimed.attemptId,
+  };
+  const trackingRun = (): Promise<TrackingRun> => {
+    tracking.run ??= openTrackingRun(parts, { ...facts, actor: claimed.actor, params: prepared.params, inputs, commit }).then((run) => (tracking.values = run));
+    return tracking.run;
+  };
+  const context: AttemptContext<unknown> = {
+    ...facts,
+    declaration: prepared.declaration,
+    attemptNumber: claimed.attemptNumber,
+    actor: claimed.actor,
+    commit,
+    params: prepared.params,
+    inputs,
+    workFolder,
+    signal: running.signal,
+    log: (text, stream = "stdout") => void running.log.write(stream, text.endsWith("\n") ? text : `${text}\n`),
+    progress: (done, total, unit) => {
+      const now = parts.clock.monotonic();
+      if (now - progressAt < PROGRESS_EVERY_MS && done !== total) return;
+      progressAt = now;
+      const progress = { done, unit, ...(total === undefined ? {} : { total }) };
+      parts.later(parts.store.write((transaction) => setStepProgress(transaction, { stepRunId: claimed.stepRunId, progress })));
+    },
+    operatorLog: parts.log,
+    runProcess: async (spec) => {
+      const attemptId = `${claimed.attemptId}.${++processes}`;
+      const environment = { ...prepared.env, ...secrets, ...(await platformEnvironment(parts, facts, tracking.values)), ...spec.environment };
+      return runProcess(parts, running, { ...spec, attemptId, environment, secrets: [...Object.values(secrets), ...(spec.secrets ?? [])] });
+    },
+    locate: (version) => parts.storageOf(version.kind).locate(version),
+    publish: (output) => parts.storageOf(output.kind).publish(output, context),
+    trackingRun,
+    platformUrl: parts.ports.platformUrl,
+  };
+  return context;
+}
+
+async function openTrackingRun(parts: EngineParts, facts: Parameters<EngineParts["ports"]["openTrackingRun"]>[0]): Promise<TrackingRun> {
+  const run = await parts.ports.openTrackingRun(facts);
+  await parts.store.write((transaction) => setAttemptTrackingRun(transaction, { attemptId: facts.attemptId, trackingRunId: run.runId }));
+  return run;
+}
+
+async function resolveSecrets(parts: EngineParts, step: StepDefinition): Promise<Readonly<Record<string, string>>> {
+  const secrets: Record<string, string> = {};
+  for (const name of step.secrets) {
+    const value = await parts.ports.resolveSecret(name);
+    if (value === undefined) throw secretMissing({ step: step.name, secret: name });
+    secrets[name] = value;
+  }
+  return secrets;
+}
+
+async function platformEnvironment(parts: EngineParts, facts: { readonly pipeline: string; readonly step: string; readonly pipelineRunId: string }, tracking: TrackingRun | undefined): Promise<Readonly<Record<string, string>>> {
+  const url = await parts.ports.platformUrl();
+  return {
+    ESTEIRA_URL: url,
+    ESTEIRA_PROJECT: parts.project,
+    ESTEIRA_PIPELINE: facts.pipeline,
+    ESTEIRA_STEP: facts.step,
+    ESTEIRA_PIPELINE_RUN: facts.pipelineRunId,
+    MLFLOW_TRACKING_URI: url,
+    ...(tracking === undefined ? {} : { MLFLOW_RUN_ID: tracking.runId, MLFLOW_EXPERIMENT_ID: tracking.experimentId }),
+  };
+}
+
+async function runProcess(parts: EngineParts, running: RunningAttempt, { signal: ownSignal, ...spec }: ProcessSpec & { readonly signal?: AbortSignal }): Promise<ProcessResult> {
+  const { signal, log, claimed } = running;
+  if (signal.aborted) throw stepFailed({ step: claimed.step, reason: "it was ended before its process started" });
+  let tail = "";
+  const handle = await parts.executor.submit(spec, (stream, text) => {
+    tail = (tail + text).slice(-TAIL_LENGTH);
+    return log.write(stream, text);
+  });
+  const cancel = (): void => parts.later(handle.cancel());
+  signal.addEventListener("abort", cancel, { once: true });
+  ownSignal?.addEventListener("abort", cancel, { once: true });
+  // The signal may have come while the process was being started.
+  if (signal.aborted || ownSignal?.aborted === true) cancel();
+  try {
+    const result = await handle.ended;
+    return { ...result, tail };
+  } finally {
+    signal.removeEventListener("abort", cancel);
+    ownSignal?.removeEventListener("abort", cancel);
+  }
+}

@@ -1,0 +1,53 @@
+import { findPipelineRun, getPipelineDefinition, type MetadataStore, requestCancel, resumePipelineRun } from "#metadata-store";
+import type { PipelineDefinition } from "../define/definition.ts";
+import { resumeChanged, runUnknown, stepUnknown } from "../errors.ts";
+
+/**
+ * Cancels a pipeline run, whichever process works on it: that one sees the request and ends its processes.
+ * Idempotent; a run that has ended stays as it is.
+ *
+ * @throws PIPELINE_RUN_UNKNOWN
+ */
+export async function cancelPipelineRun(store: MetadataStore, facts: { readonly id: string; readonly actor: string; readonly atMs: number }): Promise<void> {
+  const status = await store.write((transaction) => requestCancel(transaction, { ...facts, reason: `cancelled by ${facts.actor}` }));
+  if (status === undefined) throw runUnknown({ id: facts.id });
+}
+
+/**
+ * Lets a pipeline run go on after a failure, a cancel or an interruption. When its pipeline was corrected meanwhile,
+ * the new definition is used, provided that its steps and edges are the same.
+ *
+ * @returns number of step runs that will run
+ * @throws PIPELINE_RUN_UNKNOWN, PIPELINE_RESUME_CHANGED, PIPELINE_STEP_UNKNOWN
+ */
+export async function resumeRun(store: MetadataStore, facts: { readonly id: string; readonly actor: string; readonly from?: string | undefined; readonly atMs: number }): Promise<number> {
+  const run = await store.read((transaction) => findPipelineRun(transaction, facts.id));
+  if (run === undefined) throw runUnknown({ id: facts.id });
+  const pinned = await store.read((transaction) => getPipelineDefinition(transaction, { project: run.project, digest: run.definitionDigest }));
+  const current = await store.read((transaction) => getPipelineDefinition(transaction, { project: run.project, pipeline: run.pipeline }));
+  const before = pinned === undefined ? undefined : (JSON.parse(pinned.content) as PipelineDefinition);
+  const steps = before?.steps.map((step) => step.name) ?? [];
+  if (facts.from !== undefined && !steps.includes(facts.from)) throw stepUnknown({ pipeline: run.pipeline, step: facts.from, steps });
+  let definitionDigest: string | undefined;
+  // A run of a pushed commit keeps the definition of that commit.
+  if (before !== undefined && current !== undefined && current.digest !== run.definitionDigest && run.source === undefined) {
+    const change = shapeChange(before, JSON.parse(current.content) as PipelineDefinition);
+    if (change !== undefined) throw resumeChanged({ pipeline: run.pipeline, id: run.id, change });
+    definitionDigest = current.digest;
+  }
+  const count = await store.write((transaction) => resumePipelineRun(transaction, { ...facts, definitionDigest }));
+  if (count === undefined) throw runUnknown({ id: facts.id });
+  return count;
+}
+
+function shapeChange(before: PipelineDefinition, now: PipelineDefinition): string | undefined {
+  const names = (definition: PipelineDefinition): string => definition.steps.map((step) => step.name).sort().join(", ");
+  if (names(before) !== names(now)) return `its steps were ${names(before)} and are ${names(now)}`;
+  for (const step of before.steps) {
+    const other = now.steps.find((one) => one.name === step.name);
+    if (other === undefined) continue;
+    if (step.needs.join() !== other.needs.join()) return `step "${step.name}" waited for ${step.needs.join(", ") || "nothing"} and now for ${other.needs.join(", ") || "nothing"}`;
+    if ((step.matrix?.length ?? 0) !== (other.matrix?.length ?? 0)) return `the matrix of step "${step.name}" has another size`;
+  }
+  return undefined;
+}

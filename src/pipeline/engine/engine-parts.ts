@@ -1,0 +1,30 @@
+import type { Clock, Log } from "#base";
+import type { AssetKind, MetadataStore } from "#metadata-store";
+import type { PipelineDefinition } from "../define/definition.ts";
+import type { KnownKinds } from "../define/step-kinds.ts";
+import type { Executor } from "../executor.ts";
+import type { EnginePorts } from "../ports.ts";
+import type { AssetStorage } from "../step-kind.ts";
+
+/** What the parts of one engine share. */
+export interface EngineParts {
+  /** Id of this engine in the store: owner of its attempts. */
+  readonly id: string;
+  readonly store: MetadataStore;
+  readonly project: string;
+  readonly projectFolder: string;
+  readonly storeFolder: string;
+  readonly kinds: KnownKinds;
+  readonly executor: Executor;
+  readonly ports: EnginePorts;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly log: Log;
+  readonly leaseMs: number;
+  storageOf(kind: AssetKind): AssetStorage;
+  definitionOf(digest: string): Promise<PipelineDefinition>;
+  /** Commit of the work tree a pipeline run reads, asked once per run. */
+  commitOf(pipelineRunId: string, folder: string): Promise<{ readonly id: string; readonly dirty: boolean } | undefined>;
+  /** Work that nobody waits for, except the end of the engine. Its failure is logged. */
+  later(work: Promise<unknown>): void;
+}

@@ -1,0 +1,296 @@
+import { messageOf } from "#base";
+import {
+  type ClaimedStepRun,
+  claimStepRuns,
+  hasClaimable,
+  listCancelledAttempts,
+  listForeignAttempts,
+  listOtherEngines,
+  nextReadyTime,
+  registerEngine,
+  renewLeases,
+  retireEngine,
+} from "#metadata-store";
+import { performAttempt } from "./attempt.ts";
+import { type AbortCause, type AttemptEnding, writeEnd, writeLost } from "./end-attempt.ts";
+import type { EngineParts } from "./engine-parts.ts";
+import { LogWriter } from "./log-writer.ts";
+import { isProcessGone, processStart, processTableName } from "./process-identity.ts";
+import { removeWorkFolder, sweepWorkFolders } from "./work-folder.ts";
+
+const LONGEST_TIMER_MS = 60_000;
+/** Part of the lease after which an engine that hears nothing stops its own attempts. */
+const SELF_FENCE_RATIO = 0.8;
+
+interface ActiveAttempt {
+  readonly claimed: ClaimedStepRun;
+  readonly abort: (cause: AbortCause) => void;
+  readonly ended: Promise<void>;
+}
+
+/**
+ * Takes step runs from the queue and carries them out.
+ *
+ * States: new → registered (has a lease, takes work of its scope) → stopping (takes nothing, ends its attempts) → retired.
+ * Invariant: every attempt it holds is in `#active` and is aborted before its lease can have expired elsewhere.
+ */
+export class EngineWorker {
+  readonly #parts: EngineParts;
+  readonly #concurrency: number;
+  readonly #active = new Map<string, ActiveAttempt>();
+  /** Attempts that it gave up and could not say so: as soon as the store can be written again, they are lost like a dead engine's. */
+  readonly #abandoned = new Map<string, ClaimedStepRun>();
+  /** Pipeline runs it works on; undefined in the set: all of them. */
+  readonly #scope = new Set<string | undefined>();
+  #registered: Promise<void> | undefined;
+  #stopping = false;
+  #pumping = false;
+  #pumpAgain = false;
+  #pumped: Promise<void> = Promise.resolve();
+  #renewedAt = 0;
+  #heartbeat: NodeJS.Timeout | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #unsubscribe: (() => void) | undefined;
+
+  constructor(parts: EngineParts, concurrency: number) {
+    this.#parts = parts;
+    this.#concurrency = concurrency;
+  }
+
+  /** Begins to work on one pipeline run, or on all of the project. */
+  async workOn(pipelineRunId: string | undefined): Promise<void> {
+    this.#registered ??= this.#register();
+    await this.#registered;
+    this.#scope.add(pipelineRunId);
+    await this.#recoverLost();
+    this.wake();
+  }
+
+  /** Stops taking new work of one pipeline run. */
+  leave(pipelineRunId: string): void {
+    this.#scope.delete(pipelineRunId);
+  }
+
+  isWorkingOnAll(): boolean {
+    return this.#scope.has(undefined);
+  }
+
+  /** Looks for work soon; many calls are one look. */
+  wake(): void {
+    if (this.#stopping) return;
+    this.#pumpAgain = true;
+    if (this.#pumping) return;
+    this.#pumping = true;
+    this.#pumped = new Promise((done) => setImmediate(() => void this.#pump().finally(done)));
+  }
+
+  /** Ends every attempt and waits for them; returns the pipeline runs that were being worked on. */
+  async stop(): Promise<readonly string[]> {
+    this.#stopping = true;
+    clearTimeout(this.#timer);
+    await this.#pumped;
+    const runs = new Set([...this.#active.values()].map(({ claimed }) => claimed.pipelineRunId));
+    for (const { abort } of this.#active.values()) abort("interrupt");
+    await Promise.all([...this.#active.values()].map(({ ended }) => ended));
+    clearInterval(this.#heartbeat);
+    this.#unsubscribe?.();
+    if (this.#registered !== undefined) await this.#retire();
+    for (const run of this.#scope) if (run !== undefined) runs.add(run);
+    return [...runs];
+  }
+
+  /** Where that cannot be written, others find its process gone, or its lease ended. */
+  async #retire(): Promise<void> {
+    try {
+      await this.#parts.store.write((transaction) => retireEngine(transaction, this.#parts.id));
+    } catch (error) {
+      this.#parts.log.error("the end of the engine could not be written; the next one finds it gone", { error: messageOf(error) });
+    }
+  }
+
+  async #register(): Promise<void> {
+    const { store, id, project, leaseMs, clock } = this.#parts;
+    const engine = { id, project, host: processTableName(), pid: process.pid, processStart: processStart(process.pid) };
+    this.#renewedAt = clock.monotonic();
+    await store.write((transaction) => registerEngine(transaction, { ...engine, leaseMs, atMs: clock.now() }));
+    this.#heartbeat = setInterval(() => void this.#renew(), leaseMs / 3);
+    this.#unsubscribe = store.onChange(() => this.wake());
+    this.#parts.later(sweepWorkFolders(this.#parts));
+  }
+
+  async #pump(): Promise<void> {
+    try {
+      while (this.#pumpAgain && !this.#stopping) {
+        this.#pumpAgain = false;
+        await this.#abortCancelled();
+        for (const pipelineRunId of this.#scopes()) await this.#claim(pipelineRunId);
+      }
+      if (!this.#stopping) await this.#setTimer();
+    } catch (error) {
+      this.#parts.log.error("the engine could not look for work", { error: messageOf(error) });
+      if (!this.#stopping) this.#wakeIn(1000);
+    } finally {
+      this.#pumping = false;
+    }
+    if (this.#pumpAgain) this.wake();
+  }
+
+  #scopes(): readonly (string | undefined)[] {
+    return this.isWorkingOnAll() ? [undefined] : [...this.#scope];
+  }
+
+  async #claim(pipelineRunId: string | undefined): Promise<void> {
+    const { store, project, id, leaseMs, clock } = this.#parts;
+    while (!this.#stopping) {
+      const limit = this.#concurrency - this.#active.size;
+      if (limit <= 0 || !(await store.read((transaction) => hasClaimable(transaction, { project, pipelineRunId })))) return;
+      const claimed = await store.write((transaction) => claimStepRuns(transaction, { project, owner: id, limit, leaseMs, atMs: clock.now(), pipelineRunId }));
+      for (const one of claimed) this.#launch(one);
+      if (claimed.length === 0) return;
+    }
+  }
+
+  #launch(claimed: ClaimedStepRun): void {
+    const controller = new AbortController();
+    const ended = this.#run(claimed, controller).catch((error: unknown) => {
+      this.#parts.log.error("the end of an attempt could not be written; the step runs again once it can be", { step: claimed.step, attemptId: claimed.attemptId, error: messageOf(error) });
+      this.#abandon(claimed);
+    });
+    this.#active.set(claimed.attemptId, { claimed, abort: (cause) => controller.abort(cause), ended });
+  }
+
+  async #run(claimed: ClaimedStepRun, controller: AbortController): Promise<void> {
+    const { store, clock, log: operatorLog } = this.#parts;
+    const log = new LogWriter({
+      store,
+      clock,
+      stepRunId: claimed.stepRunId,
+      attemptNumber: claimed.attemptNumber,
+      onError: (error) => operatorLog.error("a step's log could not be written", { step: claimed.step, error: messageOf(error) }),
+    });
+    let timer: NodeJS.Timeout | undefined;
+    let step: AttemptEnding["step"];
+    let result: AttemptEnding["result"];
+    try {
+      const definition = await this.#parts.definitionOf(claimed.definitionDigest);
+      step = definition.steps.find((one) => one.name === claimed.step);
+      if (step?.timeoutMs !== undefined) timer = setTimeout(() => controller.abort("timeout" satisfies AbortCause), step.timeoutMs);
+      result = await performAttempt(this.#parts, { claimed, definition, signal: controller.signal, log });
+    } catch (error) {
+      result = { type: "failed", error, cause: controller.signal.aborted ? (controller.signal.reason as AbortCause) : undefined };
+    } finally {
+      clearTimeout(timer);
+    }
+    if (controller.signal.reason === ("lease" satisfies AbortCause)) {
+      this.#abandon(claimed);
+      return;
+    }
+    await this.#finish({ claimed, step, result, logs: await log.rest(), claimNext: this.#nextClaim(claimed) });
+  }
+
+  #abandon(claimed: ClaimedStepRun): void {
+    this.#active.delete(claimed.attemptId);
+    this.#abandoned.set(claimed.attemptId, claimed);
+  }
+
+  async #finish(ending: AttemptEnding): Promise<void> {
+    const next = await this.#write(ending);
+    this.#active.delete(ending.claimed.attemptId);
+    for (const one of next) this.#launch(one);
+    this.wake();
+  }
+
+  /** What a kind writes beside its outcome may be refused: then the attempt has failed. */
+  async #write(ending: AttemptEnding): Promise<readonly ClaimedStepRun[]> {
+    try {
+      return await writeEnd(this.#parts, ending);
+    } catch (error) {
+      if (ending.result.type === "failed") throw error;
+      return writeEnd(this.#parts, { ...ending, result: { type: "failed", error, cause: undefined } });
+    }
+  }
+
+  #nextClaim(claimed: ClaimedStepRun): AttemptEnding["claimNext"] {
+    if (this.#stopping || this.#active.size > this.#concurrency) return undefined;
+    if (this.isWorkingOnAll()) return { pipelineRunId: undefined };
+    return this.#scope.has(claimed.pipelineRunId) ? { pipelineRunId: claimed.pipelineRunId } : undefined;
+  }
+
+  async #abortCancelled(): Promise<void> {
+    if (this.#active.size === 0) return;
+    const ids = await this.#parts.store.read((transaction) => listCancelledAttempts(transaction, { engineId: this.#parts.id }));
+    for (const id of ids) this.#active.get(id)?.abort("cancel");
+  }
+
+  async #setTimer(): Promise<void> {
+    const { store, project } = this.#parts;
+    let next = Infinity;
+    for (const pipelineRunId of this.#scopes()) next = Math.min(next, (await store.read((transaction) => nextReadyTime(transaction, { project, pipelineRunId }))) ?? Infinity);
+    clearTimeout(this.#timer);
+    if (next !== Infinity) this.#wakeIn(next - Date.now());
+  }
+
+  #wakeIn(delayMs: number): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.wake(), Math.min(Math.max(delayMs, 1), LONGEST_TIMER_MS));
+  }
+
+  /** Measured from the moment it was sent: an attempt ends here before its lease can have ended there. */
+  async #renew(): Promise<void> {
+    const { store, clock, leaseMs, id, log } = this.#parts;
+    const sentAt = clock.monotonic();
+    const before = [...this.#active.keys()];
+    const fence = setTimeout(() => this.#fence(before), Math.max(0, leaseMs * SELF_FENCE_RATIO - (sentAt - this.#renewedAt)));
+    try {
+      const kept = new Set(await store.write((transaction) => renewLeases(transaction, { id, leaseMs })));
+      this.#renewedAt = sentAt;
+      this.#fence(before.filter((attempt) => !kept.has(attempt)));
+      await this.#loseAbandoned();
+      await this.#recoverLost();
+    } catch (error) {
+      log.warn("the engine could not prolong its leases", { error: messageOf(error) });
+      if (clock.monotonic() - this.#renewedAt >= leaseMs * SELF_FENCE_RATIO) this.#fence(before);
+    } finally {
+      clearTimeout(fence);
+    }
+  }
+
+  #fence(attempts: readonly string[]): void {
+    for (const id of attempts) this.#active.get(id)?.abort("lease");
+  }
+
+  async #loseAbandoned(): Promise<void> {
+    for (const { attemptId, token } of this.#abandoned.values()) {
+      await removeWorkFolder(this.#parts, attemptId);
+      await writeLost(this.#parts, { attemptId, token });
+      this.#abandoned.delete(attemptId);
+      this.wake();
+    }
+  }
+
+  /** Attempts of engines that are gone: what they left running is ended first, then another attempt may start. */
+  async #recoverLost(): Promise<void> {
+    const { store, project, id, executor, log } = this.#parts;
+    for (const pipelineRunId of this.#scopes()) {
+      const foreign = await store.read((transaction) => listForeignAttempts(transaction, { project, engineId: id, pipelineRunId }));
+      const lost = foreign.filter(({ leaseExpired, owner }) => leaseExpired || owner?.stopped === true || (owner !== undefined && isProcessGone(owner)));
+      for (const attempt of lost) {
+        await executor.reap({ executor: executor.name, id: attempt.attemptId, startedAtMs: attempt.startedAtMs });
+        await removeWorkFolder(this.#parts, attempt.attemptId);
+        if (await writeLost(this.#parts, attempt)) log.info("took over an attempt of an engine that is gone", { attemptId: attempt.attemptId });
+      }
+      if (lost.length > 0) this.wake();
+    }
+    await this.#retireGone();
+  }
+
+  /** Engines whose process is gone; what attempts they still have elsewhere are lost all the same. */
+  async #retireGone(): Promise<void> {
+    const { store, project, id } = this.#parts;
+    const gone = (await store.read((transaction) => listOtherEngines(transaction, { project, engineId: id }))).filter(isProcessGone);
+    if (gone.length === 0) return;
+    await store.write(async (transaction) => {
+      for (const engine of gone) await retireEngine(transaction, engine.id);
+    });
+  }
+}

@@ -1,0 +1,302 @@
+import { availableParallelism } from "node:os";
+import { type Clock, type Log, messageOf, newId, silentLog, systemClock } from "#base";
+import {
+  type AssetKind,
+  findPipelineRun,
+  getPipelineDefinition,
+  interruptPipelineRun,
+  listPipelineRuns,
+  listPipelines,
+  type MetadataStore,
+  type PipelineRun,
+  type PipelineRunStatus,
+} from "#metadata-store";
+import type { ObjectStore } from "#object-store";
+import type { PipelineDefinition } from "../define/definition.ts";
+import { knowKinds } from "../define/step-kinds.ts";
+import { pipelineUnknown, runUnknown } from "../errors.ts";
+import type { Executor } from "../executor.ts";
+import type { EnginePorts } from "../ports.ts";
+import { getRunProgress, type RunProgress } from "../query/run-progress.ts";
+import { enqueuePipeline } from "../trigger.ts";
+import type { AssetStorage, StepKind } from "../step-kind.ts";
+import type { EngineParts } from "./engine-parts.ts";
+import { EngineWorker } from "./engine-worker.ts";
+import { cancelPipelineRun, resumeRun } from "./change-run.ts";
+import type { Selection } from "./expand-run.ts";
+import { runDueSchedules } from "./schedules.ts";
+import { createTreeStorage } from "./tree-storage.ts";
+
+const DEFAULT_LEASE_MS = 30_000;
+const LONGEST_TIMER_MS = 3_600_000;
+const ENDED: readonly PipelineRunStatus[] = ["succeeded", "failed", "cancelled", "interrupted"];
+
+export interface EngineOptions {
+  readonly store: MetadataStore;
+  readonly objects: ObjectStore;
+  readonly project: string;
+  /** Absolute folder of `esteira.yaml`. */
+  readonly projectFolder: string;
+  /** Absolute folder of the store: `work/` and `cache/` are below it. */
+  readonly storeFolder: string;
+  readonly kinds: readonly StepKind<never>[];
+  /** Storage of data, features and models; plain trees are stored by the engine itself unless one of these takes the kind. */
+  readonly storages: readonly AssetStorage[];
+  /** The first one runs the steps. */
+  readonly executors: readonly [Executor, ...Executor[]];
+  readonly ports: EnginePorts;
+  readonly clock?: Clock;
+  /** 0 ≤ x < 1, for jitter. */
+  readonly random?: () => number;
+  readonly log?: Log;
+  /** Step runs at work at once; default the number of processors, at least 2. */
+  readonly concurrency?: number;
+  /** How long others wait for this engine when it falls silent; default 30 s. A dead process on the same host is noticed at once. */
+  readonly leaseMs?: number;
+}
+
+export interface SubmitRequest {
+  readonly pipeline: string;
+  readonly params?: Readonly<Record<string, unknown>>;
+  /** Start here: this step and everything behind it. */
+  readonly from?: string;
+  /** This step alone. */
+  readonly only?: string;
+  readonly actor: string;
+  readonly source?: { readonly folder: string; readonly commit?: string };
+}
+
+/**
+ * Runs pipelines: takes queued step runs, carries them out, writes their ends.
+ *
+ * States: new → working (after `start` or during `runToEnd`) → stopped. A stopped engine cannot be started again.
+ */
+export interface Engine {
+  /** Works on everything of the project until stopped: queued runs, triggers, schedules, runs of engines that died. */
+  start(): Promise<void>;
+  /**
+   * Queues a run of a registered pipeline.
+   * @returns id of the pipeline run
+   * @throws PIPELINE_UNKNOWN, PIPELINE_STEP_UNKNOWN, PIPELINE_PARAM_UNKNOWN, PIPELINE_PARAM_MISSING, PIPELINE_PARAM_WRONG
+   */
+  submit(request: SubmitRequest): Promise<string>;
+  /**
+   * Works on one pipeline run until it has ended, or waits for a gate and nothing else (with `untilWaiting`).
+   * `listener` sees its progress, at most ten times a second, and once at the end.
+   * @throws PIPELINE_RUN_UNKNOWN
+   */
+  runToEnd(id: string, listener?: (progress: RunProgress) => void, options?: { readonly untilWaiting?: boolean }): Promise<PipelineRun>;
+  /** Cancels a pipeline run and ends its processes. Idempotent. @throws PIPELINE_RUN_UNKNOWN */
+  cancel(id: string, actor: string): Promise<void>;
+  /**
+   * Lets a failed, cancelled or interrupted run go on: what succeeded is kept, the rest runs, with the definition as it is now.
+   * @returns number of step runs that will run
+   * @throws PIPELINE_RUN_UNKNOWN, PIPELINE_RESUME_CHANGED, PIPELINE_STEP_UNKNOWN
+   */
+  resume(id: string, options: { readonly actor: string; readonly from?: string }): Promise<number>;
+  /**
+   * Ends its attempts with their processes, then itself. What it was working on stays resumable: as `interrupted` when it worked on
+   * single runs, or for the next engine that starts when it worked on all (`interrupt` decides otherwise).
+   */
+  stop(options?: { readonly interrupt?: boolean }): Promise<void>;
+}
+
+/** Makes an engine; nothing runs before `start` or `runToEnd`. */
+export function createEngine(options: EngineOptions): Engine {
+  const pending = new Set<Promise<unknown>>();
+  const parts = createParts(options, pending);
+  const { store, project, clock } = parts;
+  const worker = new EngineWorker(parts, options.concurrency ?? Math.max(2, availableParallelism()));
+  const schedules = createScheduleLoop(parts);
+  let stopped = false;
+  let stopping: Promise<void> = Promise.resolve();
+
+  const stopAll = async (interrupts: boolean): Promise<void> => {
+    const runs = await worker.stop();
+    while (pending.size > 0) await Promise.allSettled(pending);
+    if (!interrupts) return;
+    try {
+      for (const id of runs) await store.write((transaction) => interruptPipelineRun(transaction, { id, actor: "engine", atMs: clock.now() }));
+    } catch (error) {
+      parts.log.error("what was interrupted could not be written; resuming the run finds it", { error: messageOf(error) });
+    }
+  };
+
+  const existing = async (id: string): Promise<PipelineRun> => {
+    const run = await store.read((transaction) => findPipelineRun(transaction, id));
+    if (run === undefined) throw runUnknown({ id });
+    return run;
+  };
+
+  return {
+    async start() {
+      await worker.workOn(undefined);
+      const interrupted = await store.read((transaction) => listPipelineRuns(transaction, { project, status: "interrupted", limit: 1000 }));
+      for (const run of interrupted) await resumeRun(store, { id: run.id, actor: "engine", atMs: clock.now() });
+      await schedules.start();
+    },
+    async submit(request) {
+      const { from, only } = request;
+      const id = await store.write((transaction) =>
+        enqueuePipeline(transaction, request.pipeline, {
+          project,
+          params: request.params ?? {},
+          selection: { ...(from === undefined ? {} : { from }), ...(only === undefined ? {} : { only }) } satisfies Selection,
+          trigger: { kind: "manual" },
+          actor: request.actor,
+          source: request.source,
+          atMs: clock.now(),
+        }),
+      );
+      if (id !== undefined) return id;
+      const known = await store.read((transaction) => listPipelines(transaction, { project }));
+      throw pipelineUnknown({ pipeline: request.pipeline, pipelines: known.map((pipeline) => pipeline.name) });
+    },
+    async runToEnd(id, listener, { untilWaiting = false } = {}) {
+      await existing(id);
+      await worker.workOn(id);
+      try {
+        await watchRun(store, id, { listener, isDone: (status) => stopped || ENDED.includes(status) || (untilWaiting && status === "waiting") });
+      } finally {
+        // A stop needs to know what was being worked on.
+        if (!stopped) worker.leave(id);
+      }
+      await stopping;
+      return existing(id);
+    },
+    cancel: (id, actor) => cancelPipelineRun(store, { id, actor, atMs: clock.now() }),
+    resume: (id, { actor, from }) => resumeRun(store, { id, actor, from, atMs: clock.now() }),
+    async stop({ interrupt } = {}) {
+      if (!stopped) {
+        stopped = true;
+        schedules.stop();
+        stopping = stopAll(interrupt ?? !worker.isWorkingOnAll());
+      }
+      await stopping;
+    },
+  };
+}
+
+function createParts(options: EngineOptions, pending: Set<Promise<unknown>>): EngineParts {
+  const log = options.log ?? silentLog;
+  const { store, project } = options;
+  const trees = createTreeStorage({ objects: options.objects, folder: options.storeFolder });
+  const storages = new Map<AssetKind, AssetStorage>([trees, ...options.storages].flatMap((storage) => storage.kinds.map((kind) => [kind, storage] as const)));
+  const definitions = new Map<string, Promise<PipelineDefinition>>();
+  const commits = new Map<string, ReturnType<EnginePorts["commit"]>>();
+  return {
+    id: newId(),
+    store,
+    project,
+    projectFolder: options.projectFolder,
+    storeFolder: options.storeFolder,
+    kinds: knowKinds(options.kinds),
+    executor: options.executors[0],
+    ports: options.ports,
+    clock: options.clock ?? systemClock,
+    random: options.random ?? Math.random,
+    log,
+    leaseMs: options.leaseMs ?? DEFAULT_LEASE_MS,
+    storageOf(kind) {
+      const storage = storages.get(kind);
+      if (storage === undefined) throw new Error(`no storage was given for assets of kind ${kind}`);
+      return storage;
+    },
+    definitionOf: (digest) => remember(definitions, digest, () => loadDefinition(store, project, digest)),
+    commitOf: (pipelineRunId, folder) => remember(commits, pipelineRunId, () => options.ports.commit(folder)),
+    later(work) {
+      const settled = work.catch((error: unknown) => log.warn("background work of the engine failed", { error: messageOf(error) })).finally(() => pending.delete(settled));
+      pending.add(settled);
+    },
+  };
+}
+
+const REMEMBERED = 200;
+
+function remember<Value>(known: Map<string, Promise<Value>>, key: string, load: () => Promise<Value>): Promise<Value> {
+  const value = known.get(key) ?? load();
+  known.set(key, value);
+  if (known.size > REMEMBERED) known.delete(known.keys().next().value ?? "");
+  value.catch(() => known.delete(key));
+  return value;
+}
+
+async function loadDefinition(store: MetadataStore, project: string, digest: string): Promise<PipelineDefinition> {
+  const stored = await store.read((transaction) => getPipelineDefinition(transaction, { project, digest }));
+  if (stored === undefined) throw pipelineUnknown({ pipeline: digest, pipelines: [] });
+  return JSON.parse(stored.content) as PipelineDefinition;
+}
+
+/** Follows one pipeline run by the store's changes until `isDone`. */
+async function watchRun(
+  store: MetadataStore,
+  id: string,
+  watch: { readonly listener: ((progress: RunProgress) => void) | undefined; readonly isDone: (status: PipelineRunStatus) => boolean },
+): Promise<void> {
+  let changed: (() => void) | undefined;
+  let dirty = true;
+  const unsubscribe = store.onChange(() => {
+    dirty = true;
+    changed?.();
+  });
+  try {
+    for (let last = 0; ; ) {
+      dirty = false;
+      const run = await store.read((transaction) => findPipelineRun(transaction, id));
+      const done = run === undefined || watch.isDone(run.status);
+      const pause = 100;
+      if (watch.listener !== undefined && (done || Date.now() - last >= pause)) {
+        last = Date.now();
+        const progress = await getRunProgress(store, id);
+        if (progress !== undefined) watch.listener(progress);
+      }
+      if (done) return;
+      // Another process on SQLite is noticed by the store's own poll, so this waits for changes alone.
+      if (!dirty) await new Promise<void>((resolve) => ((changed = resolve), setTimeout(resolve, 1000).unref()));
+    }
+  } finally {
+    unsubscribe();
+  }
+}
+
+/** Sleeps until the next tick; wakes early when schedules change. */
+function createScheduleLoop(parts: EngineParts): { start(): Promise<void>; stop(): void } {
+  let timer: NodeJS.Timeout | undefined;
+  let nextAtMs: number | undefined;
+  let running = false;
+  let unsubscribe: (() => void) | undefined;
+
+  const tick = async (): Promise<void> => {
+    if (running) return;
+    running = true;
+    try {
+      nextAtMs = await runDueSchedules(parts);
+    } catch (error) {
+      parts.log.error("due schedules could not be run", { error: messageOf(error) });
+      nextAtMs = parts.clock.now() + 5000;
+    } finally {
+      running = false;
+    }
+    clearTimeout(timer);
+    if (unsubscribe === undefined || nextAtMs === undefined) return;
+    timer = setTimeout(() => void tick(), Math.min(Math.max(nextAtMs - parts.clock.now(), 1), LONGEST_TIMER_MS));
+  };
+
+  return {
+    async start() {
+      let looking = false;
+      unsubscribe = parts.store.onChange(() => {
+        if (looking) return;
+        looking = true;
+        // A registered pipeline may bring an earlier tick: look once in a while, not at every commit.
+        setTimeout(() => ((looking = false), unsubscribe === undefined ? undefined : void tick()), 1000).unref();
+      });
+      await tick();
+    },
+    stop() {
+      clearTimeout(timer);
+      unsubscribe?.();
+      unsubscribe = undefined;
+    },
+  };
+}

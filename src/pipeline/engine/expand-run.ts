@@ -1,0 +1,108 @@
+import { type Json, newId } from "#base";
+import type { NewPipelineRun, NewRunStep, TriggerKind } from "#metadata-store";
+import type { ParamDefinition, PipelineDefinition, StepDefinition } from "../define/definition.ts";
+import { paramMissing, paramUnknown, paramWrong, stepUnknown } from "../errors.ts";
+
+/** Which steps of a pipeline run: all, those from one on, or only one. */
+export interface Selection {
+  readonly from?: string;
+  readonly only?: string;
+}
+
+export interface RunRequest {
+  readonly project: string;
+  readonly params?: Readonly<Record<string, unknown>>;
+  readonly selection?: Selection;
+  readonly trigger: { readonly kind: TriggerKind; readonly subject?: string; readonly cause?: object };
+  readonly actor: string;
+  readonly source?: { readonly folder: string; readonly commit?: string } | undefined;
+  readonly atMs: number;
+}
+
+/** The rows of a new pipeline run: checked params, selected steps, one step run per matrix entry. */
+export function expandRun(definition: PipelineDefinition, digest: string, request: RunRequest): NewPipelineRun {
+  const selected = selectSteps(definition, request.selection ?? {});
+  const names = new Set(selected.map((step) => step.name));
+  return {
+    id: newId(request.atMs),
+    project: request.project,
+    pipeline: definition.name,
+    definitionDigest: digest,
+    params: checkParams(definition, request.params ?? {}),
+    selection: request.selection ?? {},
+    trigger: request.trigger,
+    actor: request.actor,
+    source: request.source,
+    atMs: request.atMs,
+    concurrency: definition.concurrency,
+    steps: selected.map((step, position) => runStep(step, position, names, request.atMs)),
+  };
+}
+
+function runStep(step: StepDefinition, position: number, selected: ReadonlySet<string>, atMs: number): NewRunStep {
+  const entries: readonly (Readonly<Record<string, Json>> | undefined)[] = step.matrix ?? [undefined];
+  return {
+    step: step.name,
+    kind: step.kind,
+    position,
+    needs: step.needs.filter((need) => selected.has(need)),
+    concurrency: step.concurrency,
+    stepRuns: entries.map((matrix, matrixIndex) => ({ id: newId(atMs), matrixIndex, matrix })),
+  };
+}
+
+/**
+ * The steps of a selection, in order.
+ *
+ * @throws PIPELINE_STEP_UNKNOWN
+ */
+export function selectSteps(definition: PipelineDefinition, selection: Selection): readonly StepDefinition[] {
+  const names = definition.steps.map((step) => step.name);
+  for (const step of [selection.from, selection.only]) {
+    if (step !== undefined && !names.includes(step)) throw stepUnknown({ pipeline: definition.name, step, steps: names });
+  }
+  if (selection.only !== undefined) return definition.steps.filter((step) => step.name === selection.only);
+  if (selection.from === undefined) return definition.steps;
+  const kept = new Set([selection.from]);
+  // Steps are in topological order: what a step needs was seen before it.
+  for (const step of definition.steps) if (step.needs.some((need) => kept.has(need))) kept.add(step.name);
+  return definition.steps.filter((step) => kept.has(step.name));
+}
+
+/**
+ * Params of a run: defaults under what was given; text from a command line becomes the declared type.
+ *
+ * @throws PIPELINE_PARAM_UNKNOWN, PIPELINE_PARAM_MISSING, PIPELINE_PARAM_WRONG
+ */
+export function checkParams(definition: PipelineDefinition, given: Readonly<Record<string, unknown>>): Record<string, Json> {
+  const known = Object.keys(definition.params);
+  for (const name of Object.keys(given)) {
+    if (!known.includes(name)) throw paramUnknown({ pipeline: definition.name, param: name, params: known });
+  }
+  const params: Record<string, Json> = {};
+  for (const [name, param] of Object.entries(definition.params)) {
+    const value = given[name] ?? param.default;
+    if (value === undefined) throw paramMissing({ pipeline: definition.name, param: name });
+    params[name] = toParam(definition.name, name, param, value);
+  }
+  return params;
+}
+
+function toParam(pipeline: string, name: string, param: ParamDefinition, value: unknown): Json {
+  const typed = convert(param.type, value);
+  if (typed === undefined) throw paramWrong({ pipeline, param: name, found: JSON.stringify(value), expected: `a ${param.type}` });
+  if (param.choices !== undefined && !param.choices.some((choice) => JSON.stringify(choice) === JSON.stringify(typed))) {
+    throw paramWrong({ pipeline, param: name, found: JSON.stringify(value), expected: `one of ${param.choices.map((choice) => JSON.stringify(choice)).join(", ")}` });
+  }
+  return typed;
+}
+
+function convert(type: ParamDefinition["type"], value: unknown): Json | undefined {
+  if (type === "any") return value as Json;
+  if (typeof value === type) return value as Json;
+  if (type === "string") return typeof value === "number" || typeof value === "boolean" ? String(value) : undefined;
+  if (typeof value !== "string") return undefined;
+  if (type === "boolean") return value === "true" ? true : value === "false" ? false : undefined;
+  const number = Number(value);
+  return value.trim() !== "" && Number.isFinite(number) ? number : undefined;
+}

@@ -1,0 +1,103 @@
+import type { Clock } from "#base";
+import { appendLogChunks, type LogChunk, type MetadataStore } from "#metadata-store";
+
+const FLUSH_AFTER_MS = 100;
+const LARGEST_CHUNK = 64 * 1024;
+const FLUSH_AT = 256 * 1024;
+const HOLD_AT = 4 * 1024 * 1024;
+
+export interface LogWriterOptions {
+  readonly store: MetadataStore;
+  readonly clock: Clock;
+  readonly stepRunId: string;
+  readonly attemptNumber: number;
+  /** The first text that is lost; what is lost after it is not told again. */
+  readonly onError: (error: unknown) => void;
+}
+
+/**
+ * The log of one attempt: text in, numbered chunks out, at most 100 ms later.
+ *
+ * States: idle → buffering (a timer runs) → writing → idle; closed by `rest`, whose chunks are committed with the attempt's end.
+ */
+export class LogWriter {
+  readonly #options: LogWriterOptions;
+  #pieces: { stream: "stdout" | "stderr"; text: string }[] = [];
+  #size = 0;
+  #sequence = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #writing: Promise<void> = Promise.resolve();
+  #unwritten = 0;
+  #closed = false;
+  #hasLost = false;
+
+  constructor(options: LogWriterOptions) {
+    this.#options = options;
+  }
+
+  /** Takes text. Resolves at once, or, when far more came than could be written, once it was. */
+  write(stream: "stdout" | "stderr", text: string): Promise<void> | void {
+    if (text === "" || this.#closed) return;
+    const last = this.#pieces.at(-1);
+    if (last?.stream === stream) last.text += text;
+    else this.#pieces.push({ stream, text });
+    this.#size += text.length;
+    if (this.#size >= FLUSH_AT) void this.#flush();
+    else this.#timer ??= setTimeout(() => void this.#flush(), FLUSH_AFTER_MS);
+    if (this.#unwritten > HOLD_AT) return this.#writing;
+  }
+
+  /** Chunks that were not written yet; the caller commits them. Nothing is taken afterwards. */
+  async rest(): Promise<readonly LogChunk[]> {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    await this.#writing;
+    return this.#take();
+  }
+
+  #flush(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const size = this.#size;
+    const chunks = this.#take();
+    if (chunks.length === 0) return this.#writing;
+    this.#unwritten += size;
+    this.#writing = this.#writing
+      .then(() => this.#options.store.write((transaction) => appendLogChunks(transaction, chunks)))
+      .catch((error: unknown) => {
+        if (!this.#hasLost) this.#options.onError(error);
+        this.#hasLost = true;
+      })
+      .finally(() => {
+        this.#unwritten -= size;
+      });
+    return this.#writing;
+  }
+
+  #take(): readonly LogChunk[] {
+    const atMs = this.#options.clock.now();
+    const chunks: LogChunk[] = [];
+    for (const { stream, text } of this.#pieces) {
+      for (const part of split(text)) {
+        chunks.push({ stepRunId: this.#options.stepRunId, attemptNumber: this.#options.attemptNumber, sequence: this.#sequence++, stream, text: part, atMs });
+      }
+    }
+    this.#pieces = [];
+    this.#size = 0;
+    return chunks;
+  }
+}
+
+/** PostgreSQL stores no NUL character; it is shown as its picture. A pair of surrogates stays together. */
+function split(text: string): readonly string[] {
+  const clean = text.includes("\0") ? text.replaceAll("\0", "␀") : text;
+  const parts: string[] = [];
+  for (let start = 0; start < clean.length; ) {
+    let end = Math.min(start + LARGEST_CHUNK, clean.length);
+    const last = clean.charCodeAt(end - 1);
+    if (end < clean.length && last >= 0xd800 && last <= 0xdbff) end--;
+    parts.push(clean.slice(start, end));
+    start = end;
+  }
+  return parts;
+}

@@ -1,0 +1,75 @@
+import type { Digest } from "#base";
+
+/** What to start for one attempt. */
+export interface ProcessSpec {
+  /** Attempt id: a second submit with the same id returns the same handle. */
+  readonly attemptId: string;
+  /** Program and arguments, or a shell line. */
+  readonly command: readonly [string, ...string[]] | { readonly shell: string };
+  /** Absolute working folder. */
+  readonly workingFolder: string;
+  /** Everything the process sees: nothing of the engine's own environment is passed on. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** Values in the environment that must never appear in a log. */
+  readonly secrets?: readonly string[];
+  /** Ends the whole process tree after this time. */
+  readonly timeoutMs?: number;
+  /** SIGTERM first, SIGKILL after this time; default 5,000. */
+  readonly gracePeriodMs?: number;
+  /** Require a sandbox; refused where there is none. */
+  readonly sandbox?: boolean;
+  /** Extra channels (kernels): called with each log line instead of logging, when given. */
+  readonly onOutput?: (stream: "stdout" | "stderr", text: string) => void;
+}
+
+export interface ProcessResult {
+  readonly exitCode: number | undefined;
+  /** The signal that ended it, as a name; never 128 + n. */
+  readonly signal: string | undefined;
+  /** Why we ended it, if we did. */
+  readonly endedBy: "itself" | "timeout" | "cancel";
+  readonly durationMs: number;
+  /** The last of its output, at most 1,000 characters. */
+  readonly tail?: string;
+  /** Highest resident set of the tree, where the system tells. */
+  readonly peakMemoryBytes?: number;
+}
+
+/** A process of an attempt that was started and not yet seen to end. */
+export interface ProcessHandle {
+  /** Backend and its own id, enough for another process to find it again. */
+  readonly reference: { readonly executor: string; readonly id: string; readonly startedAtMs: number };
+  /** Resolves when the whole tree has ended. Never rejects for what the command did. */
+  readonly ended: Promise<ProcessResult>;
+  /** Asks, waits the grace period, kills the tree. Idempotent. */
+  cancel(): Promise<void>;
+  /** Writes to standard input, where the backend has one. */
+  write?(text: string): void;
+}
+
+/**
+ * Where processes run. Declared here, implemented in `executors`, one file per backend.
+ * What a backend says is a hint; the lease decides.
+ */
+export interface Executor {
+  readonly name: string;
+  readonly capabilities: {
+    readonly exitCode: boolean;
+    readonly liveLogs: boolean;
+    readonly sandbox: boolean;
+  };
+  /** Starts an attempt's process. Idempotent by attempt id. */
+  submit(spec: ProcessSpec, log: (stream: "stdout" | "stderr", text: string) => void | Promise<void>): Promise<ProcessHandle>;
+  /** Ends what a dead engine left behind: resolves when nothing of `reference` runs any more. */
+  reap(reference: ProcessHandle["reference"]): Promise<void>;
+}
+
+/** A locked Python environment, ready to use. */
+export interface PythonEnvironment {
+  /** Absolute path of the interpreter itself. */
+  readonly python: string;
+  /** Digest of the lock: every package with its exact version. */
+  readonly lockDigest: Digest;
+  /** The lock, one `name==version` a line. */
+  readonly lock: string;
+}

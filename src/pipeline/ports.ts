@@ -1,0 +1,33 @@
+import type { AssetVersion } from "#metadata-store";
+import type { Json } from "#base";
+
+/** An MLflow run that belongs to one attempt. */
+export interface TrackingRun {
+  readonly runId: string;
+  readonly experimentId: string;
+  /** Closes the run with the attempt. */
+  finish(status: "FINISHED" | "FAILED" | "KILLED"): Promise<void>;
+}
+
+/** What the engine needs from layers above it. */
+export interface EnginePorts {
+  /** Base URL of the platform's HTTP server; starts one when none runs. */
+  readonly platformUrl: () => Promise<string>;
+  /** Makes the MLflow run of an attempt. */
+  readonly openTrackingRun: (facts: {
+    readonly project: string;
+    readonly pipeline: string;
+    readonly step: string;
+    readonly pipelineRunId: string;
+    readonly stepRunId: string;
+    readonly attemptId: string;
+    readonly actor: string;
+    readonly params: Readonly<Record<string, Json>>;
+    readonly inputs: ReadonlyMap<string, AssetVersion>;
+    readonly commit: { readonly id: string; readonly dirty: boolean } | undefined;
+  }) => Promise<TrackingRun>;
+  /** Commit of a work tree; undefined when it is not under git. */
+  readonly commit: (folder: string) => Promise<{ readonly id: string; readonly dirty: boolean } | undefined>;
+  /** Value of a secret by name; undefined when it is not set. */
+  readonly resolveSecret: (name: string) => Promise<string | undefined>;
+}

@@ -1,0 +1,69 @@
+import { findStepRun, listLogChunks, type MetadataStore, type StepRunStatus } from "#metadata-store";
+import { runUnknown } from "../errors.ts";
+
+/** A piece of a step's log. `cursor` grows through all attempts of the step run: give the last one to read on. */
+export interface LogPiece {
+  readonly cursor: number;
+  readonly attempt: number;
+  readonly stream: "stdout" | "stderr";
+  readonly text: string;
+  readonly atMs: number;
+}
+
+export interface LogPage {
+  readonly pieces: readonly LogPiece[];
+  /** Where to read on. */
+  readonly cursor: number;
+  /** Nothing will follow: the step run has ended and this page holds its last piece. */
+  readonly ended: boolean;
+  readonly status: StepRunStatus;
+}
+
+const CHUNKS_PER_ATTEMPT = 1_000_000_000;
+const LARGEST_PAGE = 1000;
+const ENDED: readonly StepRunStatus[] = ["succeeded", "failed", "skipped", "cancelled"];
+
+/**
+ * Reads a step's log from any place, while it runs and afterwards.
+ *
+ * @param query.after cursor of the last piece that is known; 0 or nothing for the beginning
+ * @throws PIPELINE_RUN_UNKNOWN
+ */
+export async function readLog(store: MetadataStore, query: { readonly stepRunId: string; readonly after?: number; readonly limit?: number }): Promise<LogPage> {
+  const limit = Math.min(query.limit ?? 200, LARGEST_PAGE);
+  const after = query.after ?? 0;
+  return store.read(async (transaction) => {
+    // The status is read first: whatever it says, the pieces that belong to it are there.
+    const stepRun = await findStepRun(transaction, query.stepRunId);
+    if (stepRun === undefined) throw runUnknown({ id: query.stepRunId });
+    const place = after === 0 ? undefined : { attemptNumber: Math.floor(after / CHUNKS_PER_ATTEMPT), sequence: (after % CHUNKS_PER_ATTEMPT) - 1 };
+    const chunks = await listLogChunks(transaction, { stepRunId: query.stepRunId, after: place, limit });
+    const pieces = chunks.map(({ attemptNumber, sequence, stream, text, atMs }) => ({ cursor: attemptNumber * CHUNKS_PER_ATTEMPT + sequence + 1, attempt: attemptNumber, stream, text, atMs }));
+    return { pieces, cursor: pieces.at(-1)?.cursor ?? after, ended: pieces.length < limit && ENDED.includes(stepRun.status), status: stepRun.status };
+  });
+}
+
+/** Yields the pieces of a step's log as they come, and ends with the step run or with `signal`. */
+export async function* followLog(store: MetadataStore, query: { readonly stepRunId: string; readonly after?: number; readonly signal?: AbortSignal }): AsyncGenerator<LogPiece> {
+  let wake: (() => void) | undefined;
+  let dirty = true;
+  const onChange = (): void => {
+    dirty = true;
+    wake?.();
+  };
+  const unsubscribe = store.onChange(onChange);
+  query.signal?.addEventListener("abort", onChange);
+  try {
+    for (let after = query.after ?? 0; query.signal?.aborted !== true; ) {
+      dirty = false;
+      const page = await readLog(store, { stepRunId: query.stepRunId, after, limit: LARGEST_PAGE });
+      yield* page.pieces;
+      after = page.cursor;
+      if (page.ended) return;
+      if (!dirty && page.pieces.length < LARGEST_PAGE) await new Promise<void>((resolve) => (wake = resolve));
+    }
+  } finally {
+    unsubscribe();
+    query.signal?.removeEventListener("abort", onChange);
+  }
+}

@@ -1,0 +1,65 @@
+import {
+  admitPipelineRuns,
+  appendEvent,
+  findMergeableRun,
+  findTriggeredPipelines,
+  getPipelineDefinition,
+  insertPipelineRun,
+  type TriggerKind,
+  type WriteTransaction,
+} from "#metadata-store";
+import type { PipelineDefinition } from "./define/definition.ts";
+import { expandRun, type RunRequest } from "./engine/expand-run.ts";
+
+/** Something happened that pipelines may subscribe to. */
+export interface FiredTrigger {
+  readonly project: string;
+  readonly on: Exclude<TriggerKind, "manual" | "schedule">;
+  /** `data`: the asset. `alert`: `<endpoint or dataset>.<monitor>`. `push`: the branch. `webhook`: its name. */
+  readonly subject: string;
+  /** Facts kept with the pipeline run: the version, the alert, the commit. */
+  readonly cause: object;
+  readonly atMs: number;
+  readonly actor: string;
+  /** Run on another checkout than the project's own folder: a pushed commit. */
+  readonly source?: { readonly folder: string; readonly commit?: string };
+}
+
+/**
+ * Queues the pipelines that subscribe to what happened, in the transaction in which it happened.
+ *
+ * A further `data` or `alert` trigger is merged into a run of the same pipeline that is queued and has not begun: it will read
+ * the newest versions anyway.
+ *
+ * @returns ids of the pipeline runs that answer it, new or merged
+ */
+export async function fireTrigger(transaction: WriteTransaction, fired: FiredTrigger): Promise<readonly string[]> {
+  const ids: string[] = [];
+  for (const pipeline of await findTriggeredPipelines(transaction, fired)) {
+    const merged = fired.on === "data" || fired.on === "alert" ? await findMergeableRun(transaction, { project: fired.project, pipeline, triggerKind: fired.on }) : undefined;
+    if (merged !== undefined) {
+      await appendEvent(transaction, { atMs: fired.atMs, project: fired.project, type: "pipeline_run.trigger_merged", subjectKind: "pipeline_run", subject: merged, actor: fired.actor, data: { on: fired.on, subject: fired.subject, cause: fired.cause } });
+      ids.push(merged);
+      continue;
+    }
+    const id = await enqueuePipeline(transaction, pipeline, {
+      project: fired.project,
+      trigger: { kind: fired.on, subject: fired.subject, cause: fired.cause },
+      actor: fired.actor,
+      source: fired.source,
+      atMs: fired.atMs,
+    });
+    if (id !== undefined) ids.push(id);
+  }
+  return ids;
+}
+
+/** Queues one run of a registered pipeline; undefined when it is not registered. */
+export async function enqueuePipeline(transaction: WriteTransaction, pipeline: string, request: RunRequest): Promise<string | undefined> {
+  const stored = await getPipelineDefinition(transaction, { project: request.project, pipeline });
+  if (stored === undefined) return undefined;
+  const run = expandRun(JSON.parse(stored.content) as PipelineDefinition, stored.digest, request);
+  await insertPipelineRun(transaction, run);
+  if (run.concurrency !== undefined) await admitPipelineRuns(transaction, { project: request.project, group: run.concurrency.group, atMs: request.atMs });
+  return run.id;
+}
