@@ -1,0 +1,88 @@
+import { execFile } from "node:child_process";
+import { mkdir, rename, rm, stat } from "node:fs/promises";
+import { dirname } from "node:path";
+import { newId } from "#base";
+import { commitInvalid, gitFailed } from "./git-errors.ts";
+
+const COMMAND_LIMIT_MS = 120_000;
+const MOST_OUTPUT_BYTES = 16 * 1024 * 1024;
+const COMMIT = /^[0-9a-f]{40}([0-9a-f]{24})?$/;
+
+/** What the platform asks of git. */
+export interface Git {
+  /** Commit of a work tree and whether files below the folder differ from it; undefined when it is not under git or has no commit. */
+  readCommit(folder: string): Promise<{ readonly id: string; readonly dirty: boolean } | undefined>;
+  /**
+   * Makes a work tree of exactly one commit. A folder that exists is whole and left as it is.
+   *
+   * @param checkout `repository` as git takes it (path or URL); `folder` absolute
+   * @throws EXECUTORS_COMMIT_INVALID, EXECUTORS_GIT_FAILED
+   */
+  checkout(checkout: { readonly repository: string; readonly commit: string; readonly folder: string; readonly signal?: AbortSignal }): Promise<void>;
+  /** Addresses of a commit's author, committer and co-authors; empty when the commit is not known there. */
+  commitAuthors(folder: string, commit: string): Promise<readonly string[]>;
+}
+
+export interface GitOptions {
+  /** What git sees: `PATH`, and `HOME` or `SSH_AUTH_SOCK` where private repositories need them. */
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+/** The git command line, without prompts. */
+export function createGit(options: GitOptions): Git {
+  const git = (args: readonly string[], signal?: AbortSignal): Promise<string> => run(args, options, signal);
+  return {
+    async readCommit(folder) {
+      const id = await git(["-C", folder, "rev-parse", "--verify", "--quiet", "HEAD"]).catch(() => undefined);
+      if (id === undefined) return undefined;
+      const changes = await git(["-C", folder, "status", "--porcelain", "--untracked-files=no", "--", "."]);
+      return { id: id.trim(), dirty: changes.trim() !== "" };
+    },
+    async checkout({ repository, commit, folder, signal }) {
+      if (!COMMIT.test(commit)) throw commitInvalid({ commit });
+      if ((await stat(folder).catch(() => undefined)) !== undefined) return;
+      const partial = `${folder}.${newId()}`;
+      await mkdir(dirname(folder), { recursive: true });
+      try {
+        await git(["init", "--quiet", partial], signal);
+        await fetchCommit((args) => git(["-C", partial, ...args], signal), repository, commit);
+        await git(["-C", partial, "checkout", "--quiet", "--detach", commit], signal);
+        await rename(partial, folder);
+      } catch (error) {
+        await rm(partial, { recursive: true, force: true });
+        // Another process was faster: the same commit, the same files.
+        if ((await stat(folder).catch(() => undefined)) === undefined) throw error;
+      }
+    },
+    async commitAuthors(folder, commit) {
+      if (!COMMIT.test(commit)) return [];
+      const text = await git(["-C", folder, "log", "-1", "--format=%ae%n%ce%n%(trailers:key=Co-authored-by,valueonly)", commit, "--"]).catch(() => "");
+      const addresses = text.split("\n").flatMap((line) => /<([^>]+)>/.exec(line)?.[1] ?? (line.includes("@") ? line.trim() : []));
+      return [...new Set(addresses)];
+    },
+  };
+}
+
+/** One commit is enough; servers that give out branch tips only are asked for all branches. */
+async function fetchCommit(git: (args: readonly string[]) => Promise<string>, repository: string, commit: string): Promise<void> {
+  await git(["fetch", "--quiet", "--no-tags", "--depth=1", "--", repository, commit]).catch(() =>
+    git(["fetch", "--quiet", "--no-tags", "--", repository, "+refs/heads/*:refs/remotes/origin/*"]),
+  );
+}
+
+function run(args: readonly string[], { environment }: GitOptions, signal: AbortSignal | undefined): Promise<string> {
+  const env = { ...environment, GIT_TERMINAL_PROMPT: "0", GIT_CONFIG_NOSYSTEM: "1", GIT_OPTIONAL_LOCKS: "0", LC_ALL: "C" };
+  return new Promise((resolve, reject) => {
+    execFile(
+      "git",
+      // `ext::` addresses run commands; hooks of a fetched repository must never run.
+      ["-c", "protocol.ext.allow=never", "-c", "core.hooksPath=/dev/null", ...args],
+      { env, timeout: COMMAND_LIMIT_MS, maxBuffer: MOST_OUTPUT_BYTES, encoding: "utf8", ...(signal === undefined ? {} : { signal }) },
+      (error, stdout, stderr) => {
+        if (error === null) return resolve(stdout);
+        const missing = (error as NodeJS.ErrnoException).code === "ENOENT";
+        reject(gitFailed({ command: args.find((arg) => /^[a-z-]+$/.test(arg)) ?? "git", reason: missing ? "there is no git on the search path" : stderr.trim() || error.message }, error));
+      },
+    );
+  });
+}

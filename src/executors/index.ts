@@ -1,0 +1,11 @@
+export { createPythonKind, inputsOfCalls, missingFile, publishOutput, type PythonDeclaration } from "./kinds/python.ts";
+export { createPythonEnvironments, type PythonEnvironments, type PythonRequest } from "./python-environment.ts";
+export { type EsteiraCall, readEsteiraCalls } from "./python-source.ts";
+export { logsToMlflow, type StepContext, writeStepContext } from "./step-context.ts";
+export { identifyProcess, isRunning, type ProcessIdentity } from "./service/process-identity.ts";
+export type { ServicePlan } from "./service/service-process.ts";
+export { createServices, type RunningService, type ServiceKey, type Services, type ServicesOptions } from "./service/services.ts";
+export { createGit, type Git, type GitOptions } from "./git.ts";
+export { createLocalExecutor, type LocalExecutorOptions } from "./drivers/local.ts";
+export { createNodeKind, type NodeDeclaration } from "./kinds/node.ts";
+export { createRunKind, type RunDeclaration } from "./kinds/run.ts";

@@ -1,0 +1,120 @@
+import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { type Digest, digestOf, digestOfJson } from "#base";
+import type { PythonEnvironment } from "#pipeline";
+import { withFolderLock } from "./folder-lock.ts";
+import { environmentFailed } from "./python-errors.ts";
+import { createInstaller, type Installer, readRequirements } from "./python-installer.ts";
+import { findPython, type PythonInterpreter } from "./python-interpreter.ts";
+
+const FORMAT = "esteira.python/1";
+
+/** What to make an environment of. */
+export interface PythonRequest {
+  /** Content of the requirements file; empty text for the standard library alone. */
+  readonly requirements: string;
+  /** Its project-relative path, for messages. */
+  readonly requirementsFile: string;
+  /** Packages that are added when no line names them (`ipykernel` for a notebook). */
+  readonly extra?: readonly string[];
+  readonly signal?: AbortSignal;
+  /** Progress lines, for the step's log. */
+  readonly report?: (line: string) => void;
+}
+
+/** Python environments of one store, made once and shared by everything that asks for the same requirements. */
+export interface PythonEnvironments {
+  /**
+   * The environment of these requirements, made now when there is none: with `uv` where it is on PATH, else `venv` and pip.
+   *
+   * Two callers at once, of one process or of several: one makes it, the others wait. What a dead maker left is removed.
+   *
+   * @throws EXECUTORS_PYTHON_MISSING, EXECUTORS_PACKAGE_UNAVAILABLE, EXECUTORS_ENVIRONMENT_FAILED,
+   *   EXECUTORS_REQUIREMENT_UNSUPPORTED, EXECUTORS_ENVIRONMENT_CANCELLED
+   */
+  prepare(request: PythonRequest): Promise<PythonEnvironment>;
+}
+
+/** What the folder of a finished environment says of itself. */
+interface EnvironmentRecord {
+  readonly format: typeof FORMAT;
+  readonly interpreter: PythonInterpreter;
+  readonly lock: string;
+  readonly lockDigest: Digest;
+}
+
+/**
+ * @param options.storeFolder  environments live below `<storeFolder>/python/`
+ * @param options.environment  variables of the installer: PATH, HOME, and what configures pip, uv, proxies and certificates
+ * @param options.interpreter  path or name of the Python to use; default: the first on PATH that is new enough
+ */
+export function createPythonEnvironments(options: {
+  readonly storeFolder: string;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly interpreter?: string | undefined;
+}): PythonEnvironments {
+  const root = join(options.storeFolder, "python");
+  const environment = installerVariables(options.environment);
+  let interpreter: Promise<PythonInterpreter> | undefined;
+
+  async function prepare(request: PythonRequest): Promise<PythonEnvironment> {
+    const requirements = readRequirements(request.requirements, request.requirementsFile, request.extra ?? []);
+    interpreter ??= findPython({ environment, interpreter: options.interpreter });
+    const python = await interpreter.catch((error: unknown) => {
+      interpreter = undefined;
+      throw error;
+    });
+    const digest = digestOfJson({ format: FORMAT, requirements, python });
+    const folder = join(root, digest.slice("sha256:".length, "sha256:".length + 32));
+    const ready = await readRecord(folder);
+    if (ready !== undefined) return toEnvironment(folder, ready);
+    await mkdir(root, { recursive: true });
+    return withFolderLock(`${folder}.lock`, { ...(request.signal === undefined ? {} : { signal: request.signal }), onWait: () => request.report?.("waiting for the Python environment that another step is making") }, async () => {
+      const made = await readRecord(folder);
+      if (made !== undefined) return toEnvironment(folder, made);
+      const installer = await createInstaller({ environment, requirementsFile: request.requirementsFile, report: request.report ?? (() => {}), signal: request.signal });
+      return toEnvironment(folder, await make(folder, { python, requirements, installer, request }));
+    });
+  }
+  return { prepare };
+}
+
+async function make(
+  folder: string,
+  from: { readonly python: PythonInterpreter; readonly requirements: readonly string[]; readonly installer: Installer; readonly request: PythonRequest },
+): Promise<EnvironmentRecord> {
+  await rm(folder, { recursive: true, force: true });
+  try {
+    const lock = await from.installer.install({ folder, python: from.python, requirements: from.requirements });
+    const record: EnvironmentRecord = { format: FORMAT, interpreter: from.python, lock, lockDigest: digestOf(`python==${from.python.version}\n${lock}`) };
+    // The record makes the environment visible: it is written last, and in one piece.
+    await writeFile(join(folder, "esteira.json.part"), JSON.stringify(record, undefined, 2), { flush: true });
+    await rename(join(folder, "esteira.json.part"), join(folder, "esteira.json"));
+    return record;
+  } catch (error) {
+    await rm(folder, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+async function readRecord(folder: string): Promise<EnvironmentRecord | undefined> {
+  let text: string;
+  try {
+    text = await readFile(join(folder, "esteira.json"), "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw environmentFailed({ requirementsFile: folder, command: "read esteira.json", exit: "an error", lastLines: String(error) }, error);
+  }
+  const record = JSON.parse(text) as EnvironmentRecord;
+  return record.format === FORMAT ? record : undefined;
+}
+
+function toEnvironment(folder: string, record: EnvironmentRecord): PythonEnvironment {
+  return { python: join(folder, "bin", "python"), lockDigest: record.lockDigest, lock: record.lock };
+}
+
+/** The installer needs the user's own configuration of pip, uv and the network, and nothing else. */
+function installerVariables(all: Readonly<Record<string, string>>): Record<string, string> {
+  const wanted = /^(PATH|HOME|LANG|LC_ALL|TMPDIR|USER|PIP_.*|UV_.*|PYENV_.*|(HTTPS?|NO|ALL)_PROXY|(https?|no|all)_proxy|SSL_CERT_(FILE|DIR)|REQUESTS_CA_BUNDLE|XDG_.*)$/;
+  return Object.fromEntries(Object.entries(all).filter(([name]) => wanted.test(name)));
+}
