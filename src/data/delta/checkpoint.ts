@@ -1,0 +1,88 @@
+import { randomUUID } from "node:crypto";
+import { rename, stat, unlink, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { messageOf } from "#base";
+import type { Analytics } from "../analytics/analytics.ts";
+import { quotePath, quoteText } from "../analytics/sql-text.ts";
+import { tableCorrupt } from "../errors.ts";
+import type { Action } from "./actions.ts";
+import { syncFile, syncFolder } from "./log-entry.ts";
+import type { TableSnapshot } from "./snapshot.ts";
+
+/** Commits between two checkpoints. */
+export const CHECKPOINT_INTERVAL = 10;
+
+const TOMBSTONE_RETENTION_MS = 7 * 86_400_000;
+const TEXT_MAP = "MAP(VARCHAR, VARCHAR)";
+const DELETION_VECTOR = 'STRUCT("storageType" VARCHAR, "pathOrInlineDv" VARCHAR, "offset" INTEGER, "sizeInBytes" INTEGER, "cardinality" BIGINT)';
+/** Every optional column is present, because readers have failed on missing ones. */
+const COLUMNS: Readonly<Record<string, string>> = {
+  txn: "STRUCT(appId VARCHAR, version BIGINT, lastUpdated BIGINT)",
+  add: `STRUCT(path VARCHAR, partitionValues ${TEXT_MAP}, size BIGINT, modificationTime BIGINT, dataChange BOOLEAN, stats VARCHAR, tags ${TEXT_MAP}, deletionVector ${DELETION_VECTOR}, baseRowId BIGINT, defaultRowCommitVersion BIGINT, clusteringProvider VARCHAR)`,
+  remove: `STRUCT(path VARCHAR, deletionTimestamp BIGINT, dataChange BOOLEAN, extendedFileMetadata BOOLEAN, partitionValues ${TEXT_MAP}, size BIGINT, deletionVector ${DELETION_VECTOR}, baseRowId BIGINT, defaultRowCommitVersion BIGINT)`,
+  metaData: `STRUCT(id VARCHAR, name VARCHAR, description VARCHAR, format STRUCT(provider VARCHAR, options ${TEXT_MAP}), schemaString VARCHAR, partitionColumns VARCHAR[], createdTime BIGINT, configuration ${TEXT_MAP})`,
+  protocol: "STRUCT(minReaderVersion INTEGER, minWriterVersion INTEGER, readerFeatures VARCHAR[], writerFeatures VARCHAR[])",
+};
+
+function checkpointPath(table: string, version: number): string {
+  return join(table, "_delta_log", `${String(version).padStart(20, "0")}.checkpoint.parquet`);
+}
+
+/** Actions of a classic checkpoint. @throws DATA_TABLE_CORRUPT */
+export async function readCheckpoint(analytics: Analytics, table: string, version: number): Promise<Action[]> {
+  const connection = await analytics.connect();
+  try {
+    const source = `read_parquet(${quotePath(checkpointPath(table, version))}, hive_partitioning = false)`;
+    const present = new Set((await connection.describe(`select * from ${source}`)).map(({ name }) => name));
+    const wanted = Object.keys(COLUMNS).filter((name) => present.has(name));
+    const rows = await connection.rows(`select ${wanted.map((name) => `to_json("${name}")::VARCHAR as "${name}"`).join(", ")} from ${source}`);
+    return rows.map((row) => Object.fromEntries(wanted.flatMap((name) => (typeof row[name] === "string" ? [[name, dropNulls(JSON.parse(row[name]))]] : []))) as Action);
+  } catch (error) {
+    throw tableCorrupt({ table, reason: `checkpoint ${version} cannot be read (${messageOf(error)})` }, error);
+  } finally {
+    connection.close();
+  }
+}
+
+function dropNulls(action: unknown): object {
+  return Object.fromEntries(Object.entries(action as object).filter(([, value]) => value !== null));
+}
+
+/** Writes the classic (V1) checkpoint of a snapshot and the hint that points at it. The log entry must exist. */
+export async function writeCheckpoint(analytics: Analytics, snapshot: TableSnapshot, nowMs: number): Promise<void> {
+  const { table, version } = snapshot;
+  const actions = checkpointActions(snapshot, nowMs);
+  const folder = join(table, "_delta_log");
+  const lines = join(folder, `.tmp-${randomUUID()}.ndjson`);
+  const temporary = join(folder, `.tmp-${randomUUID()}.parquet`);
+  const connection = await analytics.connect();
+  try {
+    await writeFile(lines, actions.map((action) => JSON.stringify(action)).join("\n"));
+    const columns = Object.entries(COLUMNS).map(([name, type]) => `${quoteText(name)}: ${quoteText(type)}`);
+    await connection.run(
+      `copy (select * from read_json(${quotePath(lines)}, format = 'newline_delimited', maximum_object_size = 268435456, columns = {${columns.join(", ")}})) to ${quoteText(temporary)} (format parquet)`,
+    );
+    await syncFile(temporary);
+    const { size } = await stat(temporary);
+    await rename(temporary, checkpointPath(table, version));
+    const hint = `${temporary}.hint`;
+    await writeFile(hint, JSON.stringify({ version, size: actions.length, sizeInBytes: size, numOfAddFiles: snapshot.files.size }));
+    await rename(hint, join(folder, "_last_checkpoint"));
+    await syncFolder(folder);
+  } finally {
+    connection.close();
+    await unlink(lines).catch(() => {});
+    await unlink(temporary).catch(() => {});
+  }
+}
+
+function checkpointActions(snapshot: TableSnapshot, nowMs: number): Action[] {
+  const unexpired = [...snapshot.tombstones.values()].filter((remove) => (remove.deletionTimestamp ?? 0) > nowMs - TOMBSTONE_RETENTION_MS);
+  return [
+    { protocol: snapshot.protocol },
+    { metaData: snapshot.metadata },
+    ...[...snapshot.transactions.values()].map((txn) => ({ txn })),
+    ...[...snapshot.files.values()].map((add) => ({ add: { ...add, dataChange: false } })),
+    ...unexpired.map((remove) => ({ remove: { ...remove, dataChange: false } })),
+  ];
+}

@@ -1,0 +1,60 @@
+import { readdir, stat, unlink } from "node:fs/promises";
+import { join } from "node:path";
+import type { Analytics } from "../analytics/analytics.ts";
+import { absolutePath, readSnapshot } from "./snapshot.ts";
+
+const DEFAULT_RETENTION_MS = 7 * 86_400_000;
+
+export interface VacuumResult {
+  /** Names of the files removed, or that would be. */
+  readonly removed: readonly string[];
+  readonly sizeBytes: number;
+}
+
+/**
+ * Removes data files that no kept version refers to and that are older than the retention: a writer's files look like
+ * orphans until it commits. Versions in `pinned()` are kept with the latest one; it is asked again before anything is removed.
+ *
+ * @param vacuum.pinned Delta versions that something still refers to
+ * @param vacuum.retentionMs default one week
+ */
+export async function vacuumTable(vacuum: {
+  readonly analytics: Analytics;
+  readonly table: string;
+  readonly pinned: () => Promise<readonly number[]>;
+  readonly nowMs: number;
+  readonly retentionMs?: number;
+  readonly dryRun?: boolean;
+}): Promise<VacuumResult> {
+  const { table, nowMs } = vacuum;
+  const old = await filesOlderThan(table, nowMs - (vacuum.retentionMs ?? DEFAULT_RETENTION_MS));
+  await referencedFiles(vacuum);
+  // Pins that came while the folder was read count too.
+  const kept = await referencedFiles(vacuum);
+  const removed = old.filter(({ path }) => !kept.has(path));
+  if (vacuum.dryRun !== true) for (const { path } of removed) await unlink(path);
+  return { removed: removed.map(({ path }) => path.slice(table.length + 1)), sizeBytes: removed.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0) };
+}
+
+async function referencedFiles({ analytics, table, pinned }: Parameters<typeof vacuumTable>[0]): Promise<ReadonlySet<string>> {
+  const files = new Set<string>();
+  const latest = await readSnapshot(analytics, table);
+  for (const version of new Set([latest.version, ...(await pinned())])) {
+    const snapshot = version === latest.version ? latest : await readSnapshot(analytics, table, { version });
+    for (const file of snapshot.files.values()) files.add(absolutePath(table, file.path));
+  }
+  return files;
+}
+
+async function filesOlderThan(table: string, beforeMs: number): Promise<{ path: string; sizeBytes: number }[]> {
+  const entries = await readdir(table, { recursive: true, withFileTypes: true });
+  const found: { path: string; sizeBytes: number }[] = [];
+  for (const entry of entries) {
+    const path = join(entry.parentPath, entry.name);
+    const isHidden = path.slice(table.length + 1).split("/").some((part) => /^[_.]/.test(part));
+    if (!entry.isFile() || isHidden) continue;
+    const facts = await stat(path);
+    if (facts.mtimeMs < beforeMs) found.push({ path, sizeBytes: facts.size });
+  }
+  return found;
+}
