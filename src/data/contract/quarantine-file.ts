@@ -1,0 +1,30 @@
+import { join } from "node:path";
+import type { Digest } from "#base";
+import type { ObjectStore } from "#object-store";
+import type { AnalyticsConnection } from "../analytics/analytics.ts";
+import { quotePath, quoteText } from "../analytics/sql-text.ts";
+import { textOf } from "../analytics/rows.ts";
+
+/** Rows held back from one source, as one Parquet object. */
+export interface HeldRows {
+  readonly object: Digest | undefined;
+  readonly count: number;
+  /** Rule → rows; a row that breaks two counts in both. */
+  readonly rules: Readonly<Record<string, number>>;
+}
+
+/**
+ * Stores the bad rows of one source: `row_number` (from 0), `record, line, byte, row, rules, messages`.
+ *
+ * @param bad SELECT of `record, line, byte, row, rules, messages`
+ * @param folder private folder for the file on its way to the object store
+ */
+export async function storeHeldRows(connection: AnalyticsConnection, objects: ObjectStore, bad: string, folder: string): Promise<HeldRows> {
+  const path = join(folder, `quarantine-${Math.random().toString(36).slice(2)}.parquet`);
+  const [written] = await connection.rows(`copy (select (row_number() over ()) - 1 as row_number, * from (${bad})) to ${quoteText(path)} (format parquet, compression zstd, return_stats true)`);
+  const count = Number(written?.["count"] ?? 0);
+  if (count === 0) return { object: undefined, count: 0, rules: {} };
+  const rows = await connection.rows(`select rule, count(*) as n from (select unnest(rules) as rule from read_parquet(${quotePath(path)})) group by rule order by rule`);
+  const { digest } = await objects.putFile(path);
+  return { object: digest, count, rules: Object.fromEntries(rows.map((row) => [textOf(row["rule"]), Number(row["n"])])) };
+}

@@ -1,0 +1,170 @@
+import { type Clock, type Digest, digestOf } from "#base";
+import { appendEvent, type AssetVersion, getAssetVersion, getQuarantineBatch, listQuarantineRows, type MetadataStore, type QuarantineBatch, recordAssetVersion, setQuarantineRows } from "#metadata-store";
+import type { ObjectStore } from "#object-store";
+import { fireTrigger } from "#pipeline";
+import type { Analytics, AnalyticsConnection } from "../analytics/analytics.ts";
+import { type Row, textOf } from "../analytics/rows.ts";
+import { quotePath } from "../analytics/sql-text.ts";
+import { openObjects } from "../capture/json-source.ts";
+import { typeRows } from "../capture/typed-rows.ts";
+import type { DatasetContent, Datasets } from "../dataset.ts";
+import { contractInvalid, quarantineMissing } from "../errors.ts";
+import { readContract, tableOf } from "./contract.ts";
+import { compileContract } from "./rules.ts";
+
+export interface QuarantineDependencies {
+  readonly store: MetadataStore;
+  readonly objects: ObjectStore;
+  readonly analytics: Analytics;
+  readonly datasets: Datasets;
+  readonly clock: Clock;
+}
+
+/** One held row as the UI and the CLI show it. */
+export interface QuarantinedRow {
+  readonly rowNumber: number;
+  readonly state: "held" | "replayed" | "discarded";
+  /** Record of the source (from 0), line (from 1) and byte, where they can be told. */
+  readonly record: number | undefined;
+  readonly line: number | undefined;
+  readonly byte: number | undefined;
+  /** The row as received: an object of its values, or the text of a line that is no row. */
+  readonly row: unknown;
+  readonly rules: readonly string[];
+  readonly messages: readonly string[];
+  /** Who changed its state, and why. */
+  readonly reason?: string;
+  readonly actor?: string;
+}
+
+/** A page of a batch's rows. `limit` at most 1,000. @throws DATA_QUARANTINE_MISSING */
+export async function readQuarantine(
+  dependencies: QuarantineDependencies,
+  of: { readonly batchId: string; readonly offset?: number; readonly limit?: number },
+): Promise<{ readonly batch: QuarantineBatch; readonly rows: readonly QuarantinedRow[] }> {
+  const batch = await batchOf(dependencies, of.batchId);
+  if (batch.objectDigest === undefined) return { batch, rows: [] };
+  const changed = new Map((await dependencies.store.read((transaction) => listQuarantineRows(transaction, batch.id))).map((row) => [row.rowNumber, row]));
+  const path = await dependencies.objects.localPath(batch.objectDigest as Digest);
+  const connection = await dependencies.analytics.connect();
+  try {
+    const rows = await connection.rows(`select * from read_parquet(${quotePath(path)}) order by row_number limit ${Math.min(of.limit ?? 100, 1000)} offset ${of.offset ?? 0}`);
+    return { batch, rows: rows.map((row) => toQuarantinedRow(row, changed.get(Number(row["row_number"])))) };
+  } finally {
+    connection.close();
+  }
+}
+
+function toQuarantinedRow(row: Row, changed: { readonly state: QuarantinedRow["state"]; readonly reason: string; readonly actor: string } | undefined): QuarantinedRow {
+  const number = (name: string): number | undefined => (typeof row[name] === "number" ? row[name] : undefined);
+  return {
+    rowNumber: Number(row["row_number"]),
+    state: changed?.state ?? "held",
+    record: number("record"),
+    line: number("line"),
+    byte: number("byte"),
+    row: JSON.parse(textOf(row["row"] ?? "null")) as unknown,
+    rules: row["rules"] as readonly string[],
+    messages: row["messages"] as readonly string[],
+    ...(changed === undefined ? {} : { reason: changed.reason, actor: changed.actor }),
+  };
+}
+
+async function batchOf({ store }: QuarantineDependencies, id: string): Promise<QuarantineBatch> {
+  const batch = await store.read((transaction) => getQuarantineBatch(transaction, id));
+  if (batch === undefined) throw quarantineMissing({ batch: id });
+  return batch;
+}
+
+/** Gives held rows up for good, with a reason. Nothing is deleted. @throws DATA_QUARANTINE_MISSING */
+export async function discardQuarantine(
+  dependencies: QuarantineDependencies,
+  discard: { readonly batchId: string; readonly rowNumbers?: readonly number[]; readonly actor: string; readonly reason: string },
+): Promise<{ readonly discarded: number }> {
+  const batch = await batchOf(dependencies, discard.batchId);
+  const wanted = new Set(discard.rowNumbers ?? Array.from({ length: batch.rows }, (_, index) => index));
+  const held = (await heldRows(dependencies, batch)).filter((row) => wanted.has(row));
+  await dependencies.store.write(async (transaction) => {
+    await setQuarantineRows(transaction, { batchId: batch.id, rowNumbers: held, state: "discarded", actor: discard.actor, reason: discard.reason, atMs: dependencies.clock.now() });
+    await appendEvent(transaction, { atMs: dependencies.clock.now(), project: batch.project, type: "quarantine.discarded", subjectKind: "asset", subject: batch.dataset, actor: discard.actor, data: { batch: batch.id, rows: held.length, reason: discard.reason } });
+  });
+  return { discarded: held.length };
+}
+
+async function heldRows({ store }: QuarantineDependencies, batch: QuarantineBatch): Promise<number[]> {
+  const changed = new Map((await store.read((transaction) => listQuarantineRows(transaction, batch.id))).map((row) => [row.rowNumber, row.state]));
+  return Array.from({ length: batch.rows }, (_, index) => index).filter((row) => (changed.get(row) ?? "held") === "held");
+}
+
+/** What a replay did. `replayed + held` are the rows that were held before. */
+export interface ReplayResult {
+  readonly replayed: number;
+  readonly held: number;
+  readonly version: AssetVersion | undefined;
+}
+
+/**
+ * Reads held rows again under the contract as it is now: those that pass are appended to the dataset as a new version and
+ * marked, in one transaction; the others stay held, with a note. Idempotent: a row is appended once.
+ *
+ * @param replay.contract text of the contract; without one only types decide
+ * @throws DATA_QUARANTINE_MISSING, DATA_CONTRACT_INVALID, and what writing a dataset throws
+ */
+export async function replayQuarantine(
+  dependencies: QuarantineDependencies,
+  replay: { readonly batchId: string; readonly contract?: { readonly path: string; readonly text: string }; readonly actor: string; readonly reason?: string },
+): Promise<ReplayResult> {
+  const batch = await batchOf(dependencies, replay.batchId);
+  const latest = await dependencies.store.read((transaction) => getAssetVersion(transaction, { project: batch.project, asset: batch.dataset }));
+  const held = await heldRows(dependencies, batch);
+  if (latest === undefined || batch.objectDigest === undefined || held.length === 0) return { replayed: 0, held: held.length, version: latest };
+  const connection = await dependencies.analytics.connect();
+  try {
+    await connection.run("create or replace temp table __held_numbers (n BIGINT)");
+    for (let start = 0; start < held.length; start += 10_000) await connection.run(`insert into __held_numbers values ${held.slice(start, start + 10_000).map((row) => `(${row})`).join(", ")}`);
+    const path = quotePath(await dependencies.objects.localPath(batch.objectDigest as Digest));
+    await connection.run(`create or replace temp table __held as select row_number as "__record", row as "__json" from read_parquet(${path}) where row_number in (select n from __held_numbers)`);
+    return await appendPassing(dependencies, connection, { batch, latest, held, replay });
+  } finally {
+    connection.close();
+  }
+}
+
+async function appendPassing(
+  dependencies: QuarantineDependencies,
+  connection: AnalyticsConnection,
+  { batch, latest, held, replay }: { readonly batch: QuarantineBatch; readonly latest: AssetVersion; readonly held: readonly number[]; readonly replay: Parameters<typeof replayQuarantine>[1] },
+): Promise<ReplayResult> {
+  const source = await openObjects({ connection, number: 0 }, { all: "__held", format: "ndjson", line: "NULL::BIGINT", close: async () => {} });
+  const contract = compiledContract(replay.contract, batch.dataset);
+  const typed = typeRows(source, { columns: (latest.content as DatasetContent).columns, mode: "discard_value", contract });
+  const failing = new Set((await connection.rows(`select record from (${typed.bad}) where record is not null`)).map((row) => Number(row["record"])));
+  const rejected = new Set((await connection.rows(`select "__record" as record from __held where not (case when json_valid("__json") then json_type("__json") = 'OBJECT' else false end)`)).map((row) => Number(row["record"])));
+  const passing = held.filter((row) => !failing.has(row) && !rejected.has(row));
+  const note = { batchId: batch.id, actor: replay.actor, atMs: dependencies.clock.now() };
+  const staying = held.filter((row) => failing.has(row) || rejected.has(row));
+  if (passing.length === 0) {
+    await dependencies.store.write((transaction) => setQuarantineRows(transaction, { ...note, rowNumbers: staying, state: "held", reason: "replayed: still breaks the contract" }));
+    return { replayed: 0, held: staying.length, version: latest };
+  }
+  const operation = { project: batch.project, asset: batch.dataset, operationId: `replay:${batch.id}:${digestOf(passing.join()).slice(7, 23)}` };
+  const made = await dependencies.datasets.write({ ...operation, kind: latest.kind === "features" ? "features" : "data", disposition: "append", select: typed.good, connection, expectedRows: passing.length, provenance: { replayOf: batch.id, actor: replay.actor } });
+  const version = await dependencies.store.write(async (transaction) => {
+    await dependencies.datasets.settle(transaction, operation);
+    const { version: recorded } = await recordAssetVersion(transaction, { project: batch.project, madeAtMs: note.atMs, actor: replay.actor, inputs: [{ versionId: latest.id, role: "input" }], ...made });
+    await setQuarantineRows(transaction, { ...note, rowNumbers: passing, state: "replayed", reason: replay.reason ?? `replayed into version ${recorded.version}` });
+    if (staying.length > 0) await setQuarantineRows(transaction, { ...note, rowNumbers: staying, state: "held", reason: "replayed: still breaks the contract" });
+    await appendEvent(transaction, { atMs: note.atMs, project: batch.project, type: "quarantine.replayed", subjectKind: "asset", subject: batch.dataset, actor: replay.actor, data: { batch: batch.id, replayed: passing.length, held: staying.length, version: recorded.version } });
+    await fireTrigger(transaction, { project: batch.project, on: "data", subject: batch.dataset, cause: { versionId: recorded.id, replayOf: batch.id }, atMs: note.atMs, actor: replay.actor });
+    return recorded;
+  });
+  return { replayed: passing.length, held: staying.length, version };
+}
+
+function compiledContract(contract: { readonly path: string; readonly text: string } | undefined, dataset: string): ReturnType<typeof compileContract> | undefined {
+  if (contract === undefined) return undefined;
+  const read = readContract(contract.text, contract.path);
+  const table = read.contract === undefined ? undefined : tableOf(read.contract, dataset);
+  if (read.contract === undefined || table === undefined) throw contractInvalid({ problems: read.problems.map(({ line, column, message }) => `${contract.path}:${line}:${column} ${message}`) });
+  return compileContract(read.contract, table);
+}

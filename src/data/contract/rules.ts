@@ -1,0 +1,223 @@
+import { quoteName, quoteText } from "../analytics/sql-text.ts";
+import { type Contract, type ContractProperty, type ContractTable, isRowRule, OPERATORS, type QualityRule } from "./contract.ts";
+
+/** A statement about each row. */
+export interface RowRule {
+  /** `required:delay`, `maximum:delay`, or the rule's own id or name. */
+  readonly id: string;
+  readonly column?: string;
+  /** What a good row looks like: `must be at most 1440`. */
+  readonly expectation: string;
+  /** Rows that break a warning are counted and published. */
+  readonly severity: "error" | "warning";
+  /** SQL condition over the typed columns that is true for a row that breaks the rule. */
+  readonly breaks: string;
+}
+
+/** A statement about the dataset as it would be published. */
+export interface DatasetRule {
+  readonly id: string;
+  readonly expectation: string;
+  readonly severity: "error" | "warning";
+  /** SELECT that gives one number as `value`; `relation` stands for the rows. */
+  readonly measure: (relation: string) => string;
+  /** SQL condition over `value` that holds when all is well. */
+  readonly holds: string;
+}
+
+export interface CompiledContract {
+  readonly rows: readonly RowRule[];
+  readonly dataset: readonly DatasetRule[];
+  /** Column → DuckDB type, where the contract says. */
+  readonly types: ReadonlyMap<string, string>;
+  readonly required: ReadonlySet<string>;
+}
+
+/** Turns a contract's table into conditions that one scan evaluates. */
+export function compileContract(contract: Contract, table: ContractTable): CompiledContract {
+  const rows: RowRule[] = [];
+  const dataset: DatasetRule[] = [];
+  for (const property of table.properties) {
+    rows.push(...propertyRules(property));
+    if (property.unique === true) dataset.push(duplicateRule({ id: `unique:${property.name}`, columns: [property.name], rule: { mustBe: 0 } }));
+    for (const [index, rule] of (property.quality ?? []).entries()) addQualityRule(rule, { column: property.name, index, rows, dataset });
+  }
+  const key = table.properties.filter(({ primaryKey }) => primaryKey === true).sort((left, right) => (left.primaryKeyPosition ?? 0) - (right.primaryKeyPosition ?? 0));
+  if (key.length > 0) dataset.push(duplicateRule({ id: "primaryKey", columns: key.map(({ name }) => name), rule: { mustBe: 0 } }));
+  const allColumns = table.properties.map(({ name }) => name);
+  for (const [index, rule] of (table.quality ?? []).entries()) addQualityRule(rule, { allColumns, index, rows, dataset });
+  dataset.push(...freshnessRules(contract, table));
+  return {
+    rows,
+    dataset,
+    types: new Map(table.properties.flatMap((property) => typeEntry(property))),
+    required: new Set(table.properties.filter(isRequired).map(({ name }) => name)),
+  };
+}
+
+const DUCKDB_TYPES: Readonly<Record<string, string>> = { string: "VARCHAR", date: "DATE", timestamp: "TIMESTAMP WITH TIME ZONE", time: "VARCHAR", number: "DOUBLE", integer: "BIGINT", boolean: "BOOLEAN" };
+const PHYSICAL_TYPE = /^(BOOLEAN|TINYINT|SMALLINT|INTEGER|BIGINT|FLOAT|DOUBLE|VARCHAR|DATE|TIMESTAMP WITH TIME ZONE|DECIMAL\(\d+, ?\d+\))$/i;
+
+function typeEntry({ name, logicalType, physicalType }: ContractProperty): [string, string][] {
+  if (physicalType !== undefined && PHYSICAL_TYPE.test(physicalType)) return [[name, physicalType.toUpperCase().replace(", ", ",")]];
+  const type = logicalType === undefined ? undefined : DUCKDB_TYPES[logicalType];
+  return type === undefined ? [] : [[name, type]];
+}
+
+function isRequired({ required, primaryKey }: ContractProperty): boolean {
+  return required === true || primaryKey === true;
+}
+
+function* propertyRules(property: ContractProperty): Generator<RowRule> {
+  const { name, logicalType, logicalTypeOptions: options = {} } = property;
+  const column = quoteName(name);
+  const rule = (id: string, expectation: string, breaks: string): RowRule => ({ id: `${id}:${name}`, column: name, expectation, severity: "error", breaks });
+  if (isRequired(property)) yield rule("required", "must have a value", `${column} is null`);
+  const literal = (bound: number | string): string => (typeof bound === "number" ? String(bound) : logicalType === "date" ? `DATE ${quoteText(bound)}` : logicalType === "timestamp" ? `CAST(${quoteText(bound)} AS TIMESTAMPTZ)` : quoteText(bound));
+  if (options.minimum !== undefined) yield rule("minimum", `must be at least ${options.minimum}`, `${column} < ${literal(options.minimum)}`);
+  if (options.maximum !== undefined) yield rule("maximum", `must be at most ${options.maximum}`, `${column} > ${literal(options.maximum)}`);
+  if (options.exclusiveMinimum !== undefined) yield rule("exclusiveMinimum", `must be greater than ${options.exclusiveMinimum}`, `${column} <= ${literal(options.exclusiveMinimum)}`);
+  if (options.exclusiveMaximum !== undefined) yield rule("exclusiveMaximum", `must be less than ${options.exclusiveMaximum}`, `${column} >= ${literal(options.exclusiveMaximum)}`);
+  if (options.multipleOf !== undefined) yield rule("multipleOf", `must be a multiple of ${options.multipleOf}`, `${column} % ${options.multipleOf} <> 0`);
+  if (options.minLength !== undefined) yield rule("minLength", `must have at least ${options.minLength} characters`, `length(${column}) < ${options.minLength}`);
+  if (options.maxLength !== undefined) yield rule("maxLength", `must have at most ${options.maxLength} characters`, `length(${column}) > ${options.maxLength}`);
+  if (options.pattern !== undefined) yield rule("pattern", `must match ${options.pattern}`, `not ${matches(column, options.pattern)}`);
+}
+
+/** A pattern with both anchors is matched whole, which is faster and the same. */
+function matches(value: string, pattern: string): string {
+  const whole = /^\^([^|]*[^|\\])\$$/.exec(pattern)?.[1];
+  return whole === undefined ? `regexp_matches(${value}, ${quoteText(pattern)})` : `regexp_full_match(${value}, ${quoteText(whole)})`;
+}
+
+interface RuleTarget {
+  readonly column?: string;
+  readonly allColumns?: readonly string[];
+  readonly index: number;
+  readonly rows: RowRule[];
+  readonly dataset: DatasetRule[];
+}
+
+function addQualityRule(rule: QualityRule, target: RuleTarget): void {
+  const type = rule.type ?? "library";
+  // A rule in words is for people.
+  if (type === "text") return;
+  const severity = rule.severity === undefined || rule.severity === "error" ? "error" : "warning";
+  const id = rule.id ?? rule.name ?? `${type === "library" ? rule.metric : type}:${target.column ?? target.index}`;
+  const said = rule.description ?? rule.name;
+  if (!isRowRule(rule)) {
+    target.dataset.push(datasetRule(rule, { id, severity, said, target }));
+    return;
+  }
+  const { breaks, expectation } = rowCondition(rule, target.column);
+  target.rows.push({ id, ...(target.column === undefined ? {} : { column: target.column }), severity, expectation: said ?? expectation, breaks });
+}
+
+interface RuleHead {
+  readonly id: string;
+  readonly severity: "error" | "warning";
+  readonly said: string | undefined;
+  readonly target: RuleTarget;
+}
+
+function datasetRule(rule: QualityRule, { id, severity, said, target }: RuleHead): DatasetRule {
+  if (rule.metric === "duplicateValues") {
+    const columns = rule.arguments?.properties ?? (target.column === undefined ? (target.allColumns ?? []) : [target.column]);
+    return { ...duplicateRule({ id, columns, rule }), severity };
+  }
+  const measure = measureOf(rule, target.column);
+  const { condition, words } = operatorOf(rule);
+  return { id, severity, expectation: said ?? `${rule.metric ?? "the query's result"} ${words}${rule.unit === "percent" ? " percent" : ""}`, measure, holds: condition };
+}
+
+function rowCondition(rule: QualityRule, column: string | undefined): { breaks: string; expectation: string } {
+  if (typeof rule.implementation === "string") return { breaks: `not (${rule.implementation}\n)`, expectation: `must hold: ${rule.implementation}` };
+  return badValue(rule, quoteName(column ?? ""));
+}
+
+/** Condition that is true for a value that the metric counts. */
+function badValue(rule: QualityRule, column: string): { breaks: string; expectation: string } {
+  if (rule.metric === "nullValues") return { breaks: `${column} is null`, expectation: "must have a value" };
+  if (rule.metric === "missingValues") {
+    const missing = (rule.arguments?.missingValues ?? [null, ""]).filter((value) => value !== null);
+    const listed = missing.map((value) => quoteText(String(value)));
+    return { breaks: listed.length === 0 ? `${column} is null` : `(${column} is null or ${column}::VARCHAR in (${listed.join(", ")}))`, expectation: "must not be missing" };
+  }
+  const { validValues, pattern } = rule.arguments ?? {};
+  if (validValues !== undefined) return { breaks: `${column}::VARCHAR not in (${validValues.map((value) => quoteText(String(value))).join(", ")})`, expectation: `must be one of ${validValues.join(", ")}` };
+  return { breaks: `not ${matches(`${column}::VARCHAR`, pattern ?? "")}`, expectation: `must match ${pattern}` };
+}
+
+function measureOf(rule: QualityRule, column: string | undefined): (relation: string) => string {
+  if (rule.type === "sql") {
+    const query = rule.query ?? "";
+    return (relation) => `with "__object" as (select * from ${relation}) select (${query.replaceAll("{object}", '"__object"').replaceAll("{property}", quoteName(column ?? ""))}\n)::DOUBLE as value`;
+  }
+  if (rule.metric === "rowCount") return (relation) => `select count(*) as value from ${relation}`;
+  const { breaks } = badValue(rule, quoteName(column ?? ""));
+  const count = `count(*) filter (where ${breaks})`;
+  return (relation) => `select ${share(count, rule)} as value from ${relation}`;
+}
+
+function share(count: string, rule: Pick<QualityRule, "unit">): string {
+  return rule.unit === "percent" ? `coalesce(100.0 * ${count} / nullif(count(*), 0), 0)` : count;
+}
+
+function duplicateRule(duplicate: { readonly id: string; readonly columns: readonly string[]; readonly rule: QualityRule }): DatasetRule {
+  const list = duplicate.columns.map(quoteName).join(", ");
+  const { condition, words } = operatorOf(duplicate.rule);
+  const surplus = "sum(n - 1)";
+  const value = duplicate.rule.unit === "percent" ? `coalesce(100.0 * ${surplus} / nullif(sum(n), 0), 0)` : `coalesce(${surplus}, 0)`;
+  return {
+    id: duplicate.id,
+    severity: "error",
+    expectation: duplicate.rule.description ?? `duplicates over (${duplicate.columns.join(", ")}) ${words}${duplicate.rule.unit === "percent" ? " percent" : ""}`,
+    measure: (relation) => `select ${value} as value from (select count(*) as n from ${relation} group by ${list})`,
+    holds: condition,
+  };
+}
+
+/** Bounds of mustBeBetween are included: docs/adr/0010-contract-bounds-are-included.md. */
+function operatorOf(rule: QualityRule): { condition: string; words: string } {
+  const operator = OPERATORS.find((candidate) => rule[candidate] !== undefined) ?? "mustBe";
+  const operand = rule[operator];
+  const literal = typeof operand === "string" ? quoteText(operand) : String(operand);
+  const [low, high] = Array.isArray(operand) ? operand : [0, 0];
+  switch (operator) {
+    case "mustBe":
+      return { condition: `value = ${literal}`, words: `must be ${literal}` };
+    case "mustNotBe":
+      return { condition: `value <> ${literal}`, words: `must not be ${literal}` };
+    case "mustBeGreaterThan":
+      return { condition: `value > ${literal}`, words: `must be greater than ${literal}` };
+    case "mustBeGreaterOrEqualTo":
+      return { condition: `value >= ${literal}`, words: `must be at least ${literal}` };
+    case "mustBeLessThan":
+      return { condition: `value < ${literal}`, words: `must be less than ${literal}` };
+    case "mustBeLessOrEqualTo":
+      return { condition: `value <= ${literal}`, words: `must be at most ${literal}` };
+    case "mustBeBetween":
+      return { condition: `value between ${low} and ${high}`, words: `must be between ${low} and ${high}, both included` };
+    case "mustNotBeBetween":
+      return { condition: `value not between ${low} and ${high}`, words: `must not be between ${low} and ${high}, both included` };
+  }
+}
+
+const UNITS: Readonly<Record<string, string>> = { y: "year", yr: "year", d: "day", day: "day", days: "day", h: "hour", hour: "hour", hours: "hour", m: "minute", minute: "minute", minutes: "minute" };
+
+/** A late source is worth a warning; its rows are as good as they were. */
+function* freshnessRules(contract: Contract, table: ContractTable): Generator<DatasetRule> {
+  for (const { property, value, unit, element } of contract.slaProperties ?? []) {
+    if (property !== "latency" && property !== "freshness") continue;
+    const [owner, column] = (element ?? "").split(".");
+    const sqlUnit = UNITS[(unit ?? "d").toLowerCase()];
+    if (column === undefined || sqlUnit === undefined || (owner !== table.name && owner !== table.physicalName)) continue;
+    yield {
+      id: `${property}:${column}`,
+      severity: "warning",
+      expectation: `the newest ${column} must be at most ${String(value)} ${sqlUnit}s old`,
+      measure: (relation) => `select epoch(now() - max(${quoteName(column)})::TIMESTAMPTZ) / epoch(INTERVAL 1 ${sqlUnit}) as value from ${relation}`,
+      holds: `value <= ${Number(value)}`,
+    };
+  }
+}
