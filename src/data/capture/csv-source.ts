@@ -1,0 +1,114 @@
+import { createReadStream } from "node:fs";
+import { createGunzip, createZstdDecompress } from "node:zlib";
+import { isEsteiraError, messageOf } from "#base";
+import { quoteList, quoteName, quotePath, quoteText } from "../analytics/sql-text.ts";
+import { inferTextTypes } from "./infer-types.ts";
+import { type OpenSource, type SourceRows, UnreadableFile } from "./source-rows.ts";
+
+const HEADER_BYTES = 1 << 20;
+const DELIMITERS = [",", ";", "\t", "|"] as const;
+const MOST_LINE_SHIFTS = 1000;
+
+/**
+ * CSV: every value is staged as text, so that a bad one is quarantined as it was received.
+ * The dialect is never guessed from the rows: one broken line must not change how the others are read.
+ */
+export async function openCsv(source: OpenSource): Promise<SourceRows> {
+  const { connection, file, csv, number } = source;
+  const { names, delimiter } = await readHeader(source);
+  const staged = `"__staged_${number}"`;
+  const rejected = `__rejects_${number}`;
+  const options = [
+    "auto_detect = false, header = false, skip = 1, hive_partitioning = false, store_rejects = true, max_line_size = 16777216",
+    `delim = ${quoteText(delimiter)}, quote = ${quoteText(csv.quote ?? '"')}, escape = ${quoteText(csv.escape ?? '"')}, nullstr = ${quoteList(csv.nulls ?? [""])}`,
+    `encoding = ${quoteText(csv.encoding ?? "utf-8")}, rejects_table = ${quoteText(rejected)}, rejects_scan = ${quoteText(`${rejected}_scan`)}`,
+    `columns = {${names.map((name) => `${quoteText(name)}: 'VARCHAR'`).join(", ")}}`,
+  ];
+  try {
+    await connection.run(`create temp table ${staged} as select (row_number() over ()) - 1 as "__record", * from read_csv(${quotePath(file.absolute)}, ${options.join(", ")})`);
+  } catch (error) {
+    if (!isEsteiraError(error, "DATA_QUERY_FAILED")) throw error;
+    throw new UnreadableFile(`not readable as CSV (${String(error.context["reason"]).split("\n", 1)[0]})`);
+  }
+  // One line can have several errors; it is one row. Lines keep their first byte.
+  await connection.run(`create or replace temp table "${rejected}_lines" as
+    select line, min(line_byte_position) as byte, to_json(first(csv_line))::VARCHAR as row,
+      list(distinct 'csv:' || lower(replace(error_type::VARCHAR, ' ', '_'))) as rules, list(distinct concat('line ', line, ': ', error_message)) as messages
+    from ${quoteName(rejected)} group by line order by line;
+    drop table ${quoteName(rejected)}; drop table ${quoteName(`${rejected}_scan`)}`);
+  const [counts] = await connection.rows(`select (select count(*) from ${staged}) as staged, (select count(*) from "${rejected}_lines") as rejected`);
+  const [read, refused] = [Number(counts?.["staged"]), Number(counts?.["rejected"])];
+  return {
+    format: "csv",
+    columns: await inferTextTypes(connection, staged, names),
+    isText: true,
+    relation: staged,
+    numbered: staged,
+    value: quoteName,
+    rowJson: `to_json({${names.map((name) => `${quoteName(name)}: ${quoteName(name)}`).join(", ")}})::VARCHAR`,
+    line: await lineExpression(source, read, refused, `"${rejected}_lines"`),
+    total: read + refused,
+    rejects: { table: `"${rejected}_lines"`, count: refused },
+    close: () => connection.run(`drop table if exists ${staged}; drop table if exists "${rejected}_lines"`),
+  };
+}
+
+/** A record's line is known when no line is blank and no value holds a line break: then the lines add up. */
+async function lineExpression({ connection, lineFeeds }: OpenSource, read: number, refused: number, rejects: string): Promise<string> {
+  const lines = 1 + read + refused;
+  if (lineFeeds === undefined || (lineFeeds !== lines && lineFeeds !== lines - 1) || refused > MOST_LINE_SHIFTS) return "NULL::BIGINT";
+  const shifted = await connection.rows(`select line from ${rejects} order by line`);
+  const thresholds = shifted.map((row, index) => Number(row["line"]) - index);
+  return `("__record" + 2 + len(list_filter([${thresholds.join(", ")}]::BIGINT[], lambda t: t <= "__record" + 2)))`;
+}
+
+async function readHeader({ file, csv }: OpenSource): Promise<{ names: string[]; delimiter: string }> {
+  if (file.sizeBytes === 0) throw new UnreadableFile("the file is empty: not even a header line");
+  const line = await firstLine(file.absolute, csv.encoding ?? "utf-8");
+  const delimiter = csv.delimiter ?? DELIMITERS.reduce<string>((best, candidate) => (line.split(candidate).length > line.split(best).length ? candidate : best), ",");
+  const names = splitHeader(line, delimiter, csv.quote ?? '"').map((name) => name.trim());
+  const seen = new Set<string>();
+  for (const [index, name] of names.entries()) {
+    if (name === "") throw new UnreadableFile(`column ${index + 1} of the header has no name`);
+    if (seen.has(name.toLowerCase())) throw new UnreadableFile(`the header names column "${name}" twice`);
+    seen.add(name.toLowerCase());
+  }
+  return { names, delimiter };
+}
+
+const DECODERS = { "utf-8": "utf-8", "utf-16": "utf-16le", "latin-1": "latin1" } as const;
+
+async function firstLine(path: string, encoding: keyof typeof DECODERS): Promise<string> {
+  const raw = createReadStream(path);
+  const stream = path.endsWith(".gz") ? raw.pipe(createGunzip()) : path.endsWith(".zst") ? raw.pipe(createZstdDecompress()) : raw;
+  let text = "";
+  try {
+    const decoder = new TextDecoder(DECODERS[encoding]);
+    for await (const piece of stream) {
+      text += decoder.decode(piece as Buffer, { stream: true });
+      if (text.includes("\n") || text.length > HEADER_BYTES) break;
+    }
+  } catch (error) {
+    throw new UnreadableFile(`cannot be unpacked (${messageOf(error)})`);
+  } finally {
+    raw.destroy();
+  }
+  return (text.replace(/^\uFEFF/, "").split(/\r?\n/, 1)[0] ?? "").trimEnd();
+}
+
+function splitHeader(line: string, delimiter: string, quote: string): string[] {
+  const names: string[] = [];
+  let name = "";
+  let quoted = false;
+  for (let index = 0; index < line.length; index++) {
+    const character = line[index] ?? "";
+    if (character === quote && quoted && line[index + 1] === quote) name += line[++index];
+    else if (character === quote) quoted = !quoted;
+    else if (!quoted && line.startsWith(delimiter, index)) {
+      names.push(name);
+      name = "";
+      index += delimiter.length - 1;
+    } else name += character;
+  }
+  return [...names, name];
+}

@@ -1,0 +1,81 @@
+import { isEsteiraError } from "#base";
+import type { Column } from "../analytics/analytics.ts";
+import { quotePath, quoteText } from "../analytics/sql-text.ts";
+import { inferTextTypes } from "./infer-types.ts";
+import { type OpenSource, type SourceRows, UnreadableFile } from "./source-rows.ts";
+import { textOf } from "../analytics/rows.ts";
+
+const LARGEST_OBJECT_BYTES = 16_777_216;
+
+/** NDJSON: lines are staged as text, because DuckDB's reader turns a bad line into nulls without a word. */
+export async function openNdjson(source: OpenSource): Promise<SourceRows> {
+  const { connection, file, number } = source;
+  const all = `"__lines_${number}"`;
+  await stage(source, `create temp table ${all} as select (row_number() over ()) - 1 as "__record", line as "__json" from read_csv(${quotePath(file.absolute)}, auto_detect = false, header = false,
+    delim = '\\0', quote = '', escape = '', columns = {'line': 'VARCHAR'}, max_line_size = ${LARGEST_OBJECT_BYTES}, null_padding = true, ignore_errors = false)`);
+  return openObjects(source, { all, format: "ndjson", line: '"__record" + 1', close: () => connection.run(`drop table if exists ${all}`) });
+}
+
+/** JSON: one array of objects, or one object. */
+export async function openJson(source: OpenSource): Promise<SourceRows> {
+  const { connection, file, number } = source;
+  const all = `"__lines_${number}"`;
+  await stage(source, `create temp table ${all} as select (row_number() over ()) - 1 as "__record", json::VARCHAR as "__json" from read_json_objects(${quotePath(file.absolute)}, format = 'auto', maximum_object_size = ${LARGEST_OBJECT_BYTES})`);
+  return openObjects(source, { all, format: "json", line: "NULL::BIGINT", close: () => connection.run(`drop table if exists ${all}`) });
+}
+
+async function stage({ connection, file }: OpenSource, sql: string): Promise<void> {
+  if (file.sizeBytes === 0) throw new UnreadableFile("the file is empty");
+  try {
+    await connection.run(sql);
+  } catch (error) {
+    if (!isEsteiraError(error, "DATA_QUERY_FAILED")) throw error;
+    throw new UnreadableFile(`not readable as JSON (${String(error.context["reason"]).split("\n", 1)[0]?.replaceAll(file.absolute, file.path)})`);
+  }
+}
+
+/** Rows from a table `__record, __json` of texts: objects are rows, everything else is a reject, blank lines are nothing. */
+export async function openObjects(
+  { connection, number }: Pick<OpenSource, "connection" | "number">,
+  staged: { readonly all: string; readonly format: "ndjson" | "json"; readonly line: string; readonly close: () => Promise<void> },
+): Promise<SourceRows> {
+  const objects = `"__objects_${number}"`;
+  const rejects = `"__rejects_${number}_lines"`;
+  const isObject = `case when json_valid("__json") then json_type("__json") = 'OBJECT' else false end`;
+  await connection.run(`create or replace temp table ${objects} as select * from ${staged.all} where "__json" is not null and ${isObject};
+    create or replace temp table ${rejects} as select ${staged.line} as line, NULL::BIGINT as byte, to_json("__json")::VARCHAR as row,
+      [case when json_valid("__json") then 'json:not_an_object' else 'json:malformed' end] as rules,
+      [concat('line ', "__record" + 1, case when json_valid("__json") then ': not a JSON object' else ': not valid JSON' end)] as messages
+    from ${staged.all} where "__json" is not null and trim("__json") <> '' and not (${isObject})`);
+  const [counts] = await connection.rows(`select (select count(*) from ${objects}) as n, (select count(*) from ${rejects}) as m`);
+  const value = (name: string): string => `json_extract_string("__json", ${quoteText(`$."${name.replaceAll('"', '\\"')}"`)})`;
+  return {
+    format: staged.format,
+    columns: await inferObjectColumns(connection, objects, value),
+    isText: true,
+    relation: objects,
+    numbered: objects,
+    value,
+    rowJson: '"__json"',
+    line: staged.line,
+    total: Number(counts?.["n"]) + Number(counts?.["m"]),
+    rejects: { table: rejects, count: Number(counts?.["m"]) },
+    close: async () => {
+      await connection.run(`drop table if exists ${objects}; drop table if exists ${rejects}`);
+      await staged.close();
+    },
+  };
+}
+
+async function inferObjectColumns(connection: OpenSource["connection"], objects: string, value: (name: string) => string): Promise<readonly Column[]> {
+  const rows = await connection.rows(`select key, min("__record") as first from (select unnest(json_keys("__json")) as key, "__record" from ${objects}) group by key order by first, key`);
+  const names = rows.map((row) => textOf(row["key"]));
+  const inferred = await inferTextTypes(connection, objects, names, value);
+  const columns: Column[] = [];
+  for (const column of inferred) {
+    // A text that looks like a number was written as a text on purpose.
+    const [row] = await connection.rows(`select bool_or(json_type("__json", ${quoteText(`$."${column.name.replaceAll('"', '\\"')}"`)}) in ('VARCHAR', 'OBJECT', 'ARRAY')) as text from ${objects}`);
+    columns.push(row?.["text"] === true && /^(BIGINT|DOUBLE|BOOLEAN)$/.test(column.type) ? { ...column, type: "VARCHAR" } : column);
+  }
+  return columns;
+}

@@ -1,0 +1,62 @@
+import { glob, realpath, stat } from "node:fs/promises";
+import { isAbsolute, join, relative, resolve, sep } from "node:path";
+import type { Digest } from "#base";
+import { digestFile } from "../delta/data-file.ts";
+import { captureFileOutside } from "../errors.ts";
+
+export const SOURCE_FORMATS = ["csv", "ndjson", "json", "parquet"] as const;
+export type SourceFormat = (typeof SOURCE_FORMATS)[number];
+
+/** A file that a capture reads. */
+export interface SourceFile {
+  /** Relative to the folder, with `/`: its name in the ledger and the quarantine. */
+  readonly path: string;
+  readonly absolute: string;
+  readonly sizeBytes: number;
+  readonly mtimeMs: number;
+}
+
+/**
+ * Files below `folder` that match the patterns, sorted by path. Links are followed only as long as they stay inside.
+ *
+ * @throws DATA_CAPTURE_FILE_OUTSIDE
+ */
+export async function findSourceFiles(folder: string, patterns: readonly string[]): Promise<readonly SourceFile[]> {
+  const root = await realpath(folder).catch(() => resolve(folder));
+  const found = new Map<string, SourceFile>();
+  for (const pattern of patterns) {
+    if (isAbsolute(pattern) || pattern.split(/[\\/]/).includes("..")) throw captureFileOutside({ path: pattern, folder });
+    for await (const name of glob(pattern, { cwd: root })) {
+      const absolute = join(root, name);
+      const real = await realpath(absolute).catch(() => undefined);
+      if (real === undefined) continue;
+      if (!real.startsWith(root + sep)) throw captureFileOutside({ path: name, folder });
+      const facts = await stat(real);
+      if (!facts.isFile()) continue;
+      const path = relative(root, absolute).split(sep).join("/");
+      found.set(path, { path, absolute, sizeBytes: facts.size, mtimeMs: Math.floor(facts.mtimeMs) });
+    }
+  }
+  return [...found.values()].sort((left, right) => (left.path < right.path ? -1 : 1));
+}
+
+/** The format that a file's name says, or undefined. `.gz` and `.zst` are read through. */
+export function formatOf(path: string): SourceFormat | undefined {
+  const name = path.toLowerCase().replace(/\.(gz|zst)$/, "");
+  if (/\.(csv|tsv|txt)$/.test(name)) return "csv";
+  if (/\.(ndjson|jsonl)$/.test(name)) return "ndjson";
+  if (name.endsWith(".json")) return "json";
+  return name.endsWith(".parquet") ? "parquet" : undefined;
+}
+
+const LINE_FEED = 10;
+
+/** Digest of a file and its number of line feeds, in one pass. */
+export async function readIdentity(path: string, countLines: boolean): Promise<{ readonly digest: Digest; readonly lineFeeds: number | undefined }> {
+  if (!countLines) return { digest: await digestFile(path), lineFeeds: undefined };
+  let lineFeeds = 0;
+  const digest = await digestFile(path, (piece) => {
+    for (let at = piece.indexOf(LINE_FEED); at >= 0; at = piece.indexOf(LINE_FEED, at + 1)) lineFeeds++;
+  });
+  return { digest, lineFeeds };
+}

@@ -1,0 +1,53 @@
+import type { Digest } from "#base";
+import type { AnalyticsConnection, Column } from "../analytics/analytics.ts";
+import type { SourceFile, SourceFormat } from "./source-file.ts";
+
+/** How CSV is written; what is not said is `,`, `"`, `"`, with a header, in UTF-8. */
+export interface CsvOptions {
+  /** Default: the one of `, ; tab |` that the first line uses most. */
+  readonly delimiter?: string | undefined;
+  readonly quote?: string | undefined;
+  readonly escape?: string | undefined;
+  readonly encoding?: "utf-8" | "utf-16" | "latin-1" | undefined;
+  /** Texts that stand for a missing value; default: the empty one. */
+  readonly nulls?: readonly string[] | undefined;
+}
+
+export interface OpenSource {
+  readonly connection: AnalyticsConnection;
+  readonly file: SourceFile;
+  readonly digest: Digest;
+  readonly lineFeeds: number | undefined;
+  readonly csv: CsvOptions;
+  /** Distinguishes temporary tables of several files. */
+  readonly number: number;
+}
+
+/** The rows of one file as they were received, before any type or rule. */
+export interface SourceRows {
+  readonly format: SourceFormat;
+  /** Columns of the file. `type` is what its values are: of a text format what they look like. */
+  readonly columns: readonly Column[];
+  /** True when values are text that must be read as a type. */
+  readonly isText: boolean;
+  /** SQL for the FROM clause, without and with the column `__record` (from 0). */
+  readonly relation: string;
+  readonly numbered: string;
+  /** SQL of one column's received value. */
+  value(column: string): string;
+  /** SQL of the row as JSON text, over `numbered`. */
+  readonly rowJson: string;
+  /** SQL of the source line (from 1), over `numbered`; NULL where it cannot be known. */
+  readonly line: string;
+  /** Rows that could be read, plus lines that could not. */
+  readonly total: number;
+  /** Lines that are no rows: table with `line, byte, row, rule, message`. */
+  readonly rejects: { readonly table: string; readonly count: number } | undefined;
+  /** Drops what was made for reading. */
+  close(): Promise<void>;
+}
+
+/** A file that cannot be read as a whole; it goes to the quarantine with this reason. */
+export class UnreadableFile extends Error {
+  override readonly name = "UnreadableFile";
+}
