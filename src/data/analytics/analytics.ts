@@ -1,0 +1,167 @@
+import { availableParallelism, totalmem } from "node:os";
+import { mkdir } from "node:fs/promises";
+import type { DuckDBConnection, DuckDBInstance, DuckDBResultReader, DuckDBValue } from "@duckdb/node-api";
+import { messageOf } from "#base";
+import { outOfMemory, queryCancelled, queryFailed } from "../errors.ts";
+import { type ColumnBatch, toColumnBatch } from "./columns.ts";
+import { type Row, toRows, textOf } from "./rows.ts";
+import { quoteList } from "./sql-text.ts";
+
+/** A column of a table or result; `type` is DuckDB's name of it. */
+export interface Column {
+  readonly name: string;
+  readonly type: string;
+}
+
+/** What user SQL may touch: these files and folders, nothing else. */
+export interface SandboxAccess {
+  readonly files: readonly string[];
+  readonly folders?: readonly string[];
+}
+
+/**
+ * SQL over files, by DuckDB, in memory. Nothing is downloaded, time zone is UTC, insertion order is kept.
+ *
+ * States: open → closed. Connections of a closed one fail.
+ */
+export interface Analytics {
+  /** A connection for our own SQL. Connections share memory and threads; temporary tables and views belong to one. */
+  connect(): Promise<AnalyticsConnection>;
+  /** A connection for SQL that a user wrote: `prepare` runs first, then the configuration is locked and only `access` can be read or written. */
+  sandbox(access: SandboxAccess, prepare?: (connection: AnalyticsConnection) => Promise<void>): Promise<AnalyticsConnection>;
+  close(): void;
+}
+
+export interface AnalyticsConnection {
+  /** Runs statements for their effect. */
+  run(sql: string, parameters?: readonly DuckDBValue[]): Promise<void>;
+  /** Rows as objects, JSON-safe. For small results: large ones go through {@link columns}. @throws DATA_QUERY_FAILED, DATA_QUERY_CANCELLED */
+  rows(sql: string, parameters?: readonly DuckDBValue[]): Promise<readonly Row[]>;
+  /** The result by columns, in typed arrays. @throws DATA_QUERY_FAILED, DATA_QUERY_CANCELLED */
+  columns(sql: string, parameters?: readonly DuckDBValue[]): Promise<ColumnBatch>;
+  /** Column names and types of a SELECT, without running it. */
+  describe(select: string): Promise<readonly Column[]>;
+  /** Stops what runs on this connection, within milliseconds. */
+  interrupt(): void;
+  /** Interrupts when the signal aborts; returns a function that ends the watch. */
+  interruptOn(signal: AbortSignal | undefined): () => void;
+  close(): void;
+}
+
+export interface AnalyticsOptions {
+  /** Folder for spilled intermediate results; made when needed. */
+  readonly folder: string;
+  /** `2GB`; default 60 % of the memory. */
+  readonly memoryLimit?: string;
+  /** Default: one per processor. */
+  readonly threads?: number;
+}
+
+/** Opens nothing yet: DuckDB is loaded at the first connection. */
+export function createAnalytics(options: AnalyticsOptions): Analytics {
+  let shared: Promise<DuckDBInstance> | undefined;
+  const sandboxes = new Set<DuckDBInstance>();
+  return {
+    async connect() {
+      shared ??= openInstance(options);
+      return openConnection(await (await shared).connect());
+    },
+    async sandbox(access, prepare) {
+      const instance = await openInstance(options);
+      sandboxes.add(instance);
+      const connection = openConnection(await instance.connect(), () => {
+        sandboxes.delete(instance);
+        instance.closeSync();
+      });
+      try {
+        await connection.run(`set allowed_paths = ${quoteList(access.files)}; set allowed_directories = ${quoteList(access.folders ?? [])}; set enable_external_access = false`);
+        await prepare?.(connection);
+        await connection.run("set lock_configuration = true");
+      } catch (error) {
+        connection.close();
+        throw error;
+      }
+      return connection;
+    },
+    close() {
+      void shared?.then((instance) => instance.closeSync());
+      for (const instance of sandboxes) instance.closeSync();
+    },
+  };
+}
+
+async function openInstance({ folder, memoryLimit, threads }: AnalyticsOptions): Promise<DuckDBInstance> {
+  const { DuckDBInstance } = await import("@duckdb/node-api");
+  await mkdir(folder, { recursive: true });
+  const instance = await DuckDBInstance.create(":memory:", {
+    autoinstall_known_extensions: "false",
+    autoload_known_extensions: "false",
+    threads: String(threads ?? availableParallelism()),
+    memory_limit: memoryLimit ?? `${Math.floor((totalmem() * 0.6) / 1_048_576)}MiB`,
+    temp_directory: folder,
+    preserve_insertion_order: "true",
+  });
+  const connection = await instance.connect();
+  await connection.run("set global TimeZone = 'UTC'; set global Calendar = 'gregorian'");
+  connection.closeSync();
+  return instance;
+}
+
+function openConnection(connection: DuckDBConnection, onClose?: () => void): AnalyticsConnection {
+  let cancelled = false;
+  let closed = false;
+  async function batch(sql: string, parameters?: readonly DuckDBValue[]): Promise<ColumnBatch> {
+    try {
+      return await toColumnBatch(await connection.run(sql, parameters === undefined ? undefined : [...parameters]));
+    } catch (error) {
+      throw toDataError(error, cancelled, sql);
+    }
+  }
+  async function read(sql: string, parameters?: readonly DuckDBValue[]): Promise<DuckDBResultReader> {
+    try {
+      return await connection.runAndReadAll(sql, parameters === undefined ? undefined : [...parameters]);
+    } catch (error) {
+      throw toDataError(error, cancelled, sql);
+    }
+  }
+  const interrupt = (): void => {
+    cancelled = true;
+    if (!closed) connection.interrupt();
+  };
+  return {
+    async run(sql, parameters) {
+      await read(sql, parameters);
+    },
+    rows: async (sql, parameters) => toRows(await read(sql, parameters)),
+    columns: batch,
+    async describe(select) {
+      const reader = await read(`describe ${select}`);
+      return toRows(reader).map((row) => ({ name: textOf(row["column_name"]), type: textOf(row["column_type"]) }));
+    },
+    interrupt,
+    interruptOn(signal) {
+      if (signal === undefined) return () => {};
+      if (signal.aborted) interrupt();
+      signal.addEventListener("abort", interrupt, { once: true });
+      return () => signal.removeEventListener("abort", interrupt);
+    },
+    close() {
+      if (closed) return;
+      closed = true;
+      connection.closeSync();
+      onClose?.();
+    },
+  };
+}
+
+function toDataError(error: unknown, cancelled: boolean, sql: string): Error {
+  const reason = messageOf(error);
+  if (cancelled || /INTERRUPT/i.test(reason.slice(0, 30))) return queryCancelled({}, error);
+  if (reason.startsWith("Out of Memory Error")) return outOfMemory({ reason: firstLine(reason) }, error);
+  return queryFailed({ reason, sql: sql.length > 2000 ? `${sql.slice(0, 2000)}…` : sql }, error);
+}
+
+function firstLine(text: string): string {
+  return text.split("\n", 1)[0] ?? text;
+}
+

@@ -1,0 +1,19 @@
+/** A name as DuckDB reads it exactly. */
+export function quoteName(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}
+
+/** A text constant. */
+export function quoteText(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
+}
+
+/** A list of text constants. */
+export function quoteList(texts: readonly string[]): string {
+  return `[${texts.map(quoteText).join(", ")}]`;
+}
+
+/** A file path as a constant in which `* ? [ ]` mean themselves. */
+export function quotePath(path: string): string {
+  return quoteText(path.replaceAll(/[[\]*?]/g, (character) => `[${character}]`));
+}

@@ -1,0 +1,151 @@
+import { type Digest, digestOfJson } from "#base";
+import type { AnalyticsConnection, Column } from "./analytics/analytics.ts";
+import { quoteName } from "./analytics/sql-text.ts";
+import type { WriteDisposition } from "./dataset.ts";
+import type { AddFile } from "./delta/actions.ts";
+import { DIGEST_TAG, digestFile, writeDataFile } from "./delta/data-file.ts";
+import { filesRelation } from "./delta/relation.ts";
+import { absolutePath, type TableSnapshot } from "./delta/snapshot.ts";
+import { mergeKeyInvalid, schemaConflict } from "./errors.ts";
+import { textOf } from "./analytics/rows.ts";
+
+/** What a dataset holds: columns and live files. A write computes the next state from the one before. */
+export interface DatasetState {
+  readonly columns: readonly Column[];
+  readonly files: readonly AddFile[];
+}
+
+/** What a write needs to compute the next state. */
+export interface StateChange {
+  readonly connection: AnalyticsConnection;
+  readonly table: string;
+  readonly asset: string;
+  readonly disposition: WriteDisposition;
+  /** New rows in stored types. */
+  readonly select: string;
+  readonly columns: readonly Column[];
+  readonly atMs: number;
+}
+
+/** The next state, and how many rows the write brought. */
+export interface NextState extends DatasetState {
+  readonly rowCount: number;
+  /** Files written for it; orphans when the commit fails. */
+  readonly written: readonly AddFile[];
+}
+
+/** @throws DATA_SCHEMA_CONFLICT, DATA_MERGE_KEY_INVALID, DATA_QUERY_FAILED, DATA_STORAGE_FAILED */
+export async function nextState(before: DatasetState, change: StateChange): Promise<NextState> {
+  if (change.disposition === "replace") {
+    const part = await writeDataFile(change.connection, change.table, change, change.atMs);
+    return { columns: change.columns, files: part === undefined ? [] : [part.add], rowCount: part?.rowCount ?? 0, written: part === undefined ? [] : [part.add] };
+  }
+  if (change.disposition !== "append") assertKeyPresent(change.disposition.merge, change);
+  const columns = before.columns.length === 0 ? change.columns : evolveColumns(before.columns, change);
+  const select = alignSelect(change.select, change.columns, columns);
+  if (change.disposition !== "append" && before.files.length > 0) return mergedState(before, { ...change, select, columns }, change.disposition.merge);
+  if (change.disposition !== "append") await assertKeyUnique(change.connection, `(${select})`, change.disposition.merge, change);
+  const part = await writeDataFile(change.connection, change.table, { select, columns }, change.atMs);
+  return { columns, files: part === undefined ? before.files : [...before.files, part.add], rowCount: part?.rowCount ?? 0, written: part === undefined ? [] : [part.add] };
+}
+
+/** Columns of the dataset after rows with `change.columns` come in: new ones are added at the end. */
+function evolveColumns(existing: readonly Column[], change: StateChange): readonly Column[] {
+  const byName = new Map(existing.map((column) => [column.name.toLowerCase(), column]));
+  const added: Column[] = [];
+  for (const column of change.columns) {
+    const known = byName.get(column.name.toLowerCase());
+    if (known === undefined) added.push(column);
+    else if (!canHold(known.type, column.type)) throw schemaConflict({ table: change.asset, column: known.name, found: column.type, expected: known.type });
+  }
+  return added.length === 0 ? existing : [...existing, ...added];
+}
+
+const WIDTHS: Readonly<Record<string, number>> = { TINYINT: 1, SMALLINT: 2, INTEGER: 3, BIGINT: 4 };
+
+/** True when every value of `found` is a value of `expected`. */
+function canHold(expected: string, found: string): boolean {
+  if (expected === found) return true;
+  const [wide, narrow] = [WIDTHS[expected], WIDTHS[found]];
+  if (wide !== undefined && narrow !== undefined) return narrow <= wide;
+  if (expected === "DOUBLE") return found === "FLOAT" || (narrow !== undefined && narrow <= 3);
+  return expected === "FLOAT" && narrow !== undefined && narrow <= 2;
+}
+
+/** The SELECT with the dataset's column order; columns it lacks are NULL. */
+function alignSelect(select: string, from: readonly Column[], to: readonly Column[]): string {
+  if (from.length === to.length && from.every((column, index) => column.name === to[index]?.name && column.type === to[index]?.type)) return select;
+  const names = new Map(from.map((column) => [column.name.toLowerCase(), column.name]));
+  const list = to.map(({ name, type }) => {
+    const source = names.get(name.toLowerCase());
+    return `CAST(${source === undefined ? "NULL" : quoteName(source)} AS ${type}) AS ${quoteName(name)}`;
+  });
+  return `SELECT ${list.join(", ")} FROM (${select})`;
+}
+
+const SOURCE = '"__esteira_merge_source"';
+
+/** Copy-on-write: files that hold a matching key are written again without the matched rows, with the new rows behind. */
+async function mergedState(before: DatasetState, change: StateChange, keys: readonly string[]): Promise<NextState> {
+  const { connection, table } = change;
+  await connection.run(`create or replace temp table ${SOURCE} as ${change.select}`);
+  try {
+    await assertKeyUnique(connection, SOURCE, keys, change);
+    const rowCount = Number((await connection.rows(`select count(*) as n from ${SOURCE}`))[0]?.["n"]);
+    const match = keys.map((key) => `t.${quoteName(key)} = s.${quoteName(key)}`).join(" and ");
+    const paths = new Map(before.files.map((file) => [absolutePath(table, file.path), file]));
+    const keyColumns = change.columns.filter(({ name }) => keys.some((key) => key.toLowerCase() === name.toLowerCase()));
+    const touchedRows = await connection.rows(`select distinct t.filename as path from ${filesRelation([...paths.keys()], keyColumns, ["filename"])} t semi join ${SOURCE} s on ${match}`);
+    const touched = new Set(touchedRows.map((row) => textOf(row["path"])));
+    const touchedFiles = [...paths.keys()].filter((path) => touched.has(path));
+    const kept = `select t.* from ${filesRelation(touchedFiles, change.columns)} t anti join ${SOURCE} s on ${match}`;
+    const part = await writeDataFile(connection, table, { select: touchedFiles.length === 0 ? `select * from ${SOURCE}` : `${kept} union all select * from ${SOURCE}`, columns: change.columns }, change.atMs);
+    const untouched = [...paths].flatMap(([path, file]) => (touched.has(path) ? [] : [file]));
+    return { columns: change.columns, files: part === undefined ? untouched : [...untouched, part.add], rowCount, written: part === undefined ? [] : [part.add] };
+  } finally {
+    await connection.run(`drop table if exists ${SOURCE}`);
+  }
+}
+
+function assertKeyPresent(keys: readonly string[], change: StateChange): void {
+  const missing = keys.find((key) => !change.columns.some(({ name }) => name.toLowerCase() === key.toLowerCase()));
+  if (missing !== undefined) {
+    throw mergeKeyInvalid({ table: change.asset, problem: `the key column "${missing}" is not among the new rows' columns (${change.columns.map(({ name }) => name).join(", ")})` });
+  }
+}
+
+async function assertKeyUnique(connection: AnalyticsConnection, source: string, keys: readonly string[], change: StateChange): Promise<void> {
+  const list = keys.map(quoteName).join(", ");
+  const [found] = await connection.rows(`select ${list}, count(*) as "__n" from ${source} group by ${list} having count(*) > 1 or ${keys.map((key) => `${quoteName(key)} is null`).join(" or ")} limit 1`);
+  if (found === undefined) return;
+  const shown = keys.map((key) => `${key} = ${JSON.stringify(found[key] ?? null)}`).join(", ");
+  const isNull = keys.some((key) => (found[key] ?? null) === null);
+  throw mergeKeyInvalid({ table: change.asset, problem: isNull ? `a new row has no value for its key (${shown})` : `${textOf(found["__n"])} new rows have the same key (${shown})` });
+}
+
+const foreignDigests = new WeakMap<AddFile, Promise<Digest>>();
+
+/** Digest of a state: equal columns and equal data files in equal order give equal digests. */
+export async function digestOfState(table: string, state: DatasetState): Promise<Digest> {
+  const files = await Promise.all(state.files.map((file) => fileDigest(table, file)));
+  return digestOfJson({ format: "delta/1", columns: state.columns.map(({ name, type }) => ({ name, type })), files });
+}
+
+/** Other writers' files carry no digest: they are read once. */
+function fileDigest(table: string, file: AddFile): Promise<Digest> | string {
+  const tagged = file.tags?.[DIGEST_TAG];
+  if (tagged !== undefined) return tagged;
+  const known = foreignDigests.get(file) ?? digestFile(absolutePath(table, file.path));
+  foreignDigests.set(file, known);
+  return known;
+}
+
+/** What must be added to and removed from a snapshot's files to get the state. */
+export function differenceOf(snapshot: TableSnapshot, state: DatasetState): { readonly adds: readonly AddFile[]; readonly removes: readonly AddFile[] } {
+  const live = new Map([...snapshot.files.values()].map((file) => [file.path, file]));
+  const wanted = new Set(state.files.map((file) => file.path));
+  return {
+    adds: state.files.filter((file) => !live.has(file.path)),
+    removes: [...live.values()].filter((file) => !wanted.has(file.path)),
+  };
+}

@@ -1,0 +1,247 @@
+import { randomUUID } from "node:crypto";
+import { unlink } from "node:fs/promises";
+import { join } from "node:path";
+import { isEsteiraError } from "#base";
+import { type AssetVersion, commitDatasetWrite, type DatasetWriteRecord, endDatasetWrite, getDatasetWrite } from "#metadata-store";
+import type { MadeVersion } from "#pipeline";
+import type { AnalyticsConnection } from "./analytics/analytics.ts";
+import { claimDataset, claimExpiry } from "./claim.ts";
+import type { DatasetContent, DatasetWrite } from "./dataset.ts";
+import { type DatasetState, differenceOf, digestOfState, type NextState, nextState } from "./dataset-state.ts";
+import { asSubquery, countRows, createViews, type DatasetsDependencies, openTables, type SnapshotCache } from "./dataset-tables.ts";
+import type { AddFile, TableMetadata } from "./delta/actions.ts";
+import { type Committed, commitChange, findCommit, type TableChange } from "./delta/commit.ts";
+import { toStoredSelect } from "./delta/data-file.ts";
+import { filesOf, filesRelation } from "./delta/relation.ts";
+import { assertStorable, toSchemaString } from "./delta/schema.ts";
+import { absolutePath, assertWritable, readSnapshot, type TableSnapshot } from "./delta/snapshot.ts";
+import { rowsLost, tableForeign } from "./errors.ts";
+import { computeProfile } from "./profile/profile.ts";
+
+const LARGEST_RETRY = 15;
+/** Other tools must not clean away what versions refer to. */
+const TABLE_PROPERTIES = { "delta.enableExpiredLogCleanup": "false", "delta.logRetentionDuration": "interval 3650 days", "delta.deletedFileRetentionDuration": "interval 3650 days" };
+
+export interface WriteDependencies extends DatasetsDependencies {
+  readonly snapshots: SnapshotCache;
+  readonly openVersion: (version: AssetVersion) => Promise<TableSnapshot>;
+}
+
+/** One write, as {@link Datasets.write} says: intent, files, log entry, result; a repeat finds its own commit. */
+export async function writeDataset(dependencies: WriteDependencies, write: DatasetWrite): Promise<MadeVersion> {
+  const { store, clock, folder } = dependencies;
+  const tableName = tableNameOf(write.asset);
+  const table = join(folder, tableName);
+  const known = await store.read((transaction) => getDatasetWrite(transaction, write));
+  if (known?.made !== undefined && known.state !== "dropped") return known.made as MadeVersion;
+  const own = known?.state === "begun" ? await findCommit(table, write.operationId, known.readVersion) : undefined;
+  if (own !== undefined) return recordCommit(dependencies, write, { table, committed: own });
+
+  let base: TableSnapshot | undefined;
+  const { ghosts, stopRenewing } = await claimDataset(store, clock, { ...write, tableName }, async () => {
+    base = await latestSnapshot(dependencies, table);
+    if (base !== undefined) assertOwner(table, base, write);
+    return base?.version ?? -1;
+  });
+  const connection = write.connection ?? (await openSandbox(dependencies, write, table));
+  const stopWatching = connection.interruptOn(write.signal);
+  try {
+    const { committed, content } = await commitWithRetry(dependencies, { write, table, connection, ghosts });
+    return await recordCommit(dependencies, { ...write, content: { ...write.content, ...content } }, { table, committed, ghosts });
+  } catch (error) {
+    await giveUp(dependencies, write, table, base?.version ?? -1);
+    throw error;
+  } finally {
+    stopWatching();
+    stopRenewing();
+    if (write.connection === undefined) connection.close();
+  }
+}
+
+/** Nothing of a failed write is in the log: others need not wait for it. Where that cannot be told, the claim runs out by itself. */
+async function giveUp({ store }: WriteDependencies, write: DatasetWrite, table: string, readVersion: number): Promise<void> {
+  try {
+    if ((await findCommit(table, write.operationId, readVersion)) !== undefined) return;
+    await store.write((transaction) => endDatasetWrite(transaction, { ...write, state: "dropped" }));
+  } catch {
+    // The error that ended the write is the one to report.
+  }
+}
+
+/** File names hold what names may: everything else is percent-encoded. */
+export function tableNameOf(asset: string): string {
+  return encodeURIComponent(asset).replaceAll(/^[._]/g, (first) => `%${first.charCodeAt(0).toString(16)}`);
+}
+
+async function latestSnapshot(dependencies: WriteDependencies, table: string): Promise<TableSnapshot | undefined> {
+  try {
+    return await dependencies.snapshots.get(table);
+  } catch (error) {
+    if (isEsteiraError(error, "DATA_TABLE_MISSING")) return undefined;
+    throw error;
+  }
+}
+
+function assertOwner(table: string, base: TableSnapshot, write: DatasetWrite): void {
+  assertWritable(base);
+  const owner = base.metadata.name;
+  if (typeof owner === "string" && owner !== ownerName(write)) throw tableForeign({ table, project: write.project, owner });
+}
+
+function ownerName(write: DatasetWrite): string {
+  return `${write.project}.${write.asset}`;
+}
+
+async function openSandbox(dependencies: WriteDependencies, write: DatasetWrite, table: string): Promise<AnalyticsConnection> {
+  const tables = await openTables(write.tables ?? new Map(), dependencies.openVersion);
+  return dependencies.analytics.sandbox({ files: [...tables.values()].flatMap(filesOf), folders: [table] }, (connection) => createViews(connection, tables));
+}
+
+interface Attempt {
+  readonly write: DatasetWrite;
+  readonly table: string;
+  readonly connection: AnalyticsConnection;
+  readonly ghosts: readonly DatasetWriteRecord[];
+}
+
+async function commitWithRetry(dependencies: WriteDependencies, attempt: Attempt): Promise<CommittedContent> {
+  for (let number = 1; ; number++) {
+    try {
+      return await commitOnce(dependencies, attempt);
+    } catch (error) {
+      if (!isEsteiraError(error, "DATA_WRITE_CONFLICT") || number === LARGEST_RETRY) throw error;
+    }
+  }
+}
+
+/** A commit, and what {@link DatasetWrite.beforeCommit} added to the version's content. */
+interface CommittedContent {
+  readonly committed: Committed;
+  readonly content: DatasetWrite["content"];
+}
+
+async function commitOnce(dependencies: WriteDependencies, { write, table, connection, ghosts }: Attempt): Promise<CommittedContent> {
+  const atMs = dependencies.clock.now();
+  const base = await latestSnapshot(dependencies, table);
+  const before = base === undefined ? { columns: [], files: [] } : await withoutGhosts(dependencies, base, ghosts);
+  const stored = await toStoredSelect(connection, write.connection === undefined ? `select * from ${asSubquery(write.select)}` : write.select);
+  assertStorable(stored.columns);
+  const next = await nextState(before, { connection, table, asset: write.asset, disposition: write.disposition, ...stored, atMs });
+  try {
+    if (write.expectedRows !== undefined && next.rowCount !== write.expectedRows) {
+      throw rowsLost({ dataset: write.asset, read: write.expectedRows, published: next.rowCount, quarantined: 0 });
+    }
+    const relation = filesRelation(next.files.map((file) => absolutePath(table, file.path)), next.columns);
+    const content = await write.beforeCommit?.({ rowCount: next.rowCount, relation });
+    if (base !== undefined && ghosts.length === 0 && (await digestOfState(table, next)) === (await digestOfState(table, stateOf(base)))) {
+      await discard(table, next.written);
+      return { committed: { version: base.version, logDigest: base.logDigest ?? "sha256:" }, content };
+    }
+    const change = toChange(write, base, next, { schemaString: toSchemaString(next.columns), atMs });
+    const rebase = write.disposition === "replace" ? { rebase: (latest: TableSnapshot) => toChange(write, latest, next, { schemaString: toSchemaString(next.columns), atMs }) } : {};
+    const committed = await commitChange({ analytics: dependencies.analytics, table, base, change, atMs, ...rebase });
+    return { committed, content };
+  } catch (error) {
+    await discard(table, next.written);
+    throw error;
+  }
+}
+
+function stateOf(snapshot: TableSnapshot): DatasetState {
+  return { columns: snapshot.columns.map(({ name, type }) => ({ name, type })), files: [...snapshot.files.values()] };
+}
+
+/** Files that no log entry names are harmless, but they take room. */
+async function discard(table: string, files: readonly AddFile[]): Promise<void> {
+  for (const file of files) await unlink(absolutePath(table, file.path)).catch(() => {});
+}
+
+/** The state without what writers left that were never recorded. */
+async function withoutGhosts(dependencies: WriteDependencies, base: TableSnapshot, ghosts: readonly DatasetWriteRecord[]): Promise<DatasetState> {
+  const files = new Map(base.files);
+  let columns = stateOf(base).columns;
+  for (const ghost of [...ghosts].reverse()) {
+    const commit = await findCommit(base.table, ghost.operationId, ghost.readVersion);
+    if (commit === undefined) continue;
+    const previous = commit.version === 0 ? undefined : await readSnapshot(dependencies.analytics, base.table, { version: commit.version - 1 });
+    for (const { add, remove } of commit.actions) {
+      if (add !== undefined) files.delete(add.path);
+      const restored = remove === undefined ? undefined : previous?.files.get(remove.path);
+      if (remove !== undefined && restored !== undefined) files.set(remove.path, restored);
+    }
+    if (commit.actions.some((action) => action.metaData !== undefined)) columns = previous === undefined ? [] : stateOf(previous).columns;
+    dependencies.log.warn("took back a write that was never recorded", { asset: ghost.asset, operation: ghost.operationId, deltaVersion: commit.version });
+  }
+  return { columns, files: [...files.values()] };
+}
+
+function toChange(write: DatasetWrite, base: TableSnapshot | undefined, next: NextState, { schemaString, atMs }: { readonly schemaString: string; readonly atMs: number }): TableChange {
+  const { adds, removes } = base === undefined ? { adds: next.files, removes: [] } : differenceOf(base, next);
+  const metadata = nextMetadata(write, base, schemaString, atMs);
+  return {
+    operation: typeof write.disposition === "object" && base !== undefined ? "MERGE" : "WRITE",
+    mode: base === undefined ? "ErrorIfExists" : write.disposition === "replace" ? "Overwrite" : "Append",
+    txnId: write.operationId,
+    userMetadata: write.provenance === undefined ? undefined : JSON.stringify(write.provenance),
+    adds,
+    removes,
+    metadata,
+    protocol: base === undefined ? { minReaderVersion: 1, minWriterVersion: 2 } : undefined,
+    reads: write.disposition === "append" ? (removes.length === 0 ? "nothing" : new Set(removes.map((file) => file.path))) : "everything",
+  };
+}
+
+function nextMetadata(write: DatasetWrite, base: TableSnapshot | undefined, schemaString: string, atMs: number): TableMetadata | undefined {
+  if (base !== undefined) return base.metadata.schemaString === schemaString || sameColumns(base, schemaString) ? undefined : { ...base.metadata, schemaString };
+  return { id: randomUUID(), name: ownerName(write), format: { provider: "parquet", options: {} }, schemaString, partitionColumns: [], configuration: TABLE_PROPERTIES, createdTime: atMs };
+}
+
+/** Another writer's schema text may say the same in other words. */
+function sameColumns(base: TableSnapshot, schemaString: string): boolean {
+  return toSchemaString(base.columns) === schemaString;
+}
+
+/** The commit as a version, noted in the intent, so that a repeat answers the same. */
+async function recordCommit(dependencies: WriteDependencies, write: DatasetWrite, { table, committed, ghosts = [] }: { readonly table: string; readonly committed: Committed; readonly ghosts?: readonly DatasetWriteRecord[] }): Promise<MadeVersion> {
+  const { store, clock } = dependencies;
+  const snapshot = await dependencies.snapshots.get(table, committed.version);
+  const made = await toMadeVersion(dependencies, write, snapshot, committed);
+  await store.write(async (transaction) => {
+    for (const ghost of ghosts) await endDatasetWrite(transaction, { ...ghost, state: "dropped" });
+    await commitDatasetWrite(transaction, { ...write, deltaVersion: committed.version, digest: made.digest, made, expiresAtMs: claimExpiry(clock) });
+  });
+  return made;
+}
+
+async function toMadeVersion(dependencies: WriteDependencies, write: DatasetWrite, snapshot: TableSnapshot, committed: Committed): Promise<MadeVersion> {
+  const { columns, files } = stateOf(snapshot);
+  const rowCount = await countRows(dependencies.analytics, snapshot);
+  const content: DatasetContent = {
+    format: "delta/1",
+    table: tableNameOf(write.asset),
+    deltaVersion: snapshot.version,
+    tableId: snapshot.metadata.id,
+    logDigest: committed.logDigest,
+    columns,
+    profile: await storeProfile(dependencies, snapshot, rowCount),
+    ...write.content,
+  };
+  return {
+    asset: write.asset,
+    kind: write.kind ?? "data",
+    digest: await digestOfState(snapshot.table, { columns, files }),
+    rowCount,
+    sizeBytes: files.reduce((sum, file) => sum + file.size, 0),
+    content,
+  };
+}
+
+async function storeProfile(dependencies: WriteDependencies, snapshot: TableSnapshot, rowCount: number): Promise<NonNullable<DatasetContent["profile"]>> {
+  const connection = await dependencies.analytics.connect();
+  try {
+    const profile = await computeProfile(connection, snapshot, rowCount);
+    return (await dependencies.objects.put(JSON.stringify(profile))).digest;
+  } finally {
+    connection.close();
+  }
+}

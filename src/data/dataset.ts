@@ -1,0 +1,111 @@
+import type { Digest, Json } from "#base";
+import type { AssetVersion, WriteTransaction } from "#metadata-store";
+import type { MadeVersion } from "#pipeline";
+import type { AnalyticsConnection, Column } from "./analytics/analytics.ts";
+import type { Row } from "./analytics/rows.ts";
+
+/** How new rows meet the rows that are there. `merge`: rows with an equal key are replaced, others are added. */
+export type WriteDisposition = "append" | "replace" | { readonly merge: readonly string[] };
+
+/** `AssetVersion.content` of kinds `data` and `features`. */
+export interface DatasetContent {
+  readonly format: "delta/1";
+  /** Folder name below `datasets/`. */
+  readonly table: string;
+  readonly deltaVersion: number;
+  readonly tableId: string;
+  /** Digest of the log entry that made the version. */
+  readonly logDigest: Digest;
+  readonly columns: readonly Column[];
+  /** Digest of the profile (`profile/1` JSON) in the object store. */
+  readonly profile?: Digest;
+  /** What the contract let pass and held back when this version was made. */
+  readonly quarantine?: QuarantineSummary;
+  /** Column lineage of the SQL that made it. */
+  readonly lineage?: Json;
+  /** The source files captured with this version. */
+  readonly captured?: readonly { readonly path: string; readonly digest: Digest; readonly rows: number }[];
+}
+
+/** Always `read = published + quarantined`. */
+export interface QuarantineSummary {
+  readonly read: number;
+  readonly published: number;
+  readonly quarantined: number;
+  /** Rows per rule; a row that breaks two rules counts in both. */
+  readonly rules: Readonly<Record<string, number>>;
+}
+
+/** A version's rows, ready to read. */
+export interface DatasetSnapshot {
+  /** Absolute folder of the Delta table. */
+  readonly path: string;
+  /** Absolute Parquet files that hold exactly the version's rows. */
+  readonly files: readonly string[];
+  readonly deltaVersion: number;
+  readonly columns: readonly Column[];
+  readonly rowCount: number;
+}
+
+export interface DatasetWrite {
+  readonly project: string;
+  readonly asset: string;
+  readonly kind?: "data" | "features";
+  /** Stable over retries (`<step run id>:<asset>`): a repeated write finds what the first one committed. */
+  readonly operationId: string;
+  /** Earlier operations on the same dataset whose versions will be recorded in the same transaction as this one's. */
+  readonly follows?: readonly string[];
+  readonly disposition: WriteDisposition;
+  /** One SELECT. It reads `tables` by name; with `connection`, whatever that connection sees. */
+  readonly select: string;
+  readonly tables?: ReadonlyMap<string, AssetVersion>;
+  /** A trusted connection on which `select` runs. Without it the SELECT runs in a sandbox that sees only `tables`. */
+  readonly connection?: AnalyticsConnection;
+  /** Goes into the log entry's `userMetadata`: pipeline run, step run, commit, input versions. */
+  readonly provenance?: Readonly<Record<string, Json>>;
+  /** Added to the version's content. */
+  readonly content?: Partial<Pick<DatasetContent, "quarantine" | "lineage" | "captured">>;
+  /** Refuses to write when the rows do not number exactly this many. */
+  readonly expectedRows?: number;
+  /**
+   * Called when the rows are written and not yet visible: `rowCount` new rows, `relation` the whole dataset as it would be.
+   * What it throws stops the write; what it returns is added to the version's content. Not called when an earlier attempt committed.
+   */
+  readonly beforeCommit?: (next: { readonly rowCount: number; readonly relation: string }) => Promise<DatasetWrite["content"]>;
+  readonly signal?: AbortSignal;
+}
+
+/** Answer of an ad-hoc query. */
+export interface QueryResult {
+  readonly columns: readonly Column[];
+  readonly rows: readonly Row[];
+  /** True when there were more rows than the limit. */
+  readonly truncated: boolean;
+}
+
+/** Versioned datasets in Delta tables. Safe to use from several processes on the same store. */
+export interface Datasets {
+  /** Where a version's rows are. Cheap after the first call. @throws DATA_TABLE_MISSING, DATA_VERSION_MISSING, DATA_TABLE_UNSUPPORTED */
+  snapshot(version: AssetVersion): Promise<DatasetSnapshot>;
+  /** `(SELECT … FROM read_parquet([…]))`: SQL text for the FROM clause of a query on any connection of the same analytics. Columns have the version's names and types. */
+  relation(version: AssetVersion): Promise<string>;
+  /**
+   * Writes one version: Parquet files, then one log entry. Record the result with the step's outcome, and call
+   * {@link Datasets.settle} in the same transaction; a write that is never recorded is taken back by the next one.
+   * Idempotent by `operationId`.
+   *
+   * @throws DATA_QUERY_FAILED, DATA_SCHEMA_CONFLICT, DATA_MERGE_KEY_INVALID, DATA_COLUMN_UNSUPPORTED, DATA_WRITE_CONFLICT, DATA_DATASET_BUSY, DATA_STORAGE_FAILED
+   */
+  write(write: DatasetWrite): Promise<MadeVersion>;
+  /** Marks a write as recorded. @throws DATA_WRITE_LOST when it was taken back meanwhile */
+  settle(transaction: WriteTransaction, write: { readonly project: string; readonly asset: string; readonly operationId: string }): Promise<void>;
+  /** Runs a user's SELECT over named versions, in a sandbox. `limit` default 1,000, at most 100,000. @throws DATA_QUERY_FAILED, DATA_QUERY_CANCELLED */
+  query(query: { readonly sql: string; readonly tables: ReadonlyMap<string, AssetVersion>; readonly limit?: number; readonly signal?: AbortSignal }): Promise<QueryResult>;
+  /**
+   * Removes data files of a dataset that no recorded version refers to: what dead writers left. Recorded versions stay readable, all of them.
+   * `retentionMs` (default one week) protects the files of writers that are at work.
+   */
+  vacuum(of: { readonly project: string; readonly asset: string; readonly retentionMs?: number; readonly dryRun?: boolean }): Promise<{ readonly removed: readonly string[]; readonly sizeBytes: number }>;
+  /** A page of a version's rows, in stored order. `limit` at most 1,000. */
+  preview(version: AssetVersion, page?: { readonly limit?: number; readonly offset?: number }): Promise<QueryResult>;
+}

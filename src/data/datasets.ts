@@ -1,0 +1,97 @@
+import { join } from "node:path";
+import { isEsteiraError } from "#base";
+import { type AssetVersion, endDatasetWrite, listAssetVersions } from "#metadata-store";
+import type { Analytics, AnalyticsConnection } from "./analytics/analytics.ts";
+import type { DatasetContent, Datasets, DatasetSnapshot, QueryResult } from "./dataset.ts";
+import { filesOf, relationOf } from "./delta/relation.ts";
+import type { TableSnapshot } from "./delta/snapshot.ts";
+import { asSubquery, countRows, createSnapshotCache, createViews, type DatasetsDependencies, openTables } from "./dataset-tables.ts";
+import { tableNameOf, writeDataset } from "./dataset-write.ts";
+import { vacuumTable } from "./delta/vacuum.ts";
+import { queryFailed, tableCorrupt, writeLost } from "./errors.ts";
+import { explainSqlError } from "./transform/sql-text-analysis.ts";
+
+const VERSION_PAGE = 1_000;
+const LARGEST_QUERY = 100_000;
+const LARGEST_PREVIEW = 1_000;
+
+export function createDatasets(dependencies: DatasetsDependencies): Datasets {
+  const { analytics, folder } = dependencies;
+  const snapshots = createSnapshotCache(analytics);
+
+  async function open(version: AssetVersion): Promise<TableSnapshot> {
+    const content = version.content as DatasetContent;
+    const path = join(folder, content.table);
+    const snapshot = await snapshots.get(path, content.deltaVersion);
+    if (snapshot.metadata.id !== content.tableId) throw tableCorrupt({ table: path, reason: `another table (${snapshot.metadata.id}) stands where ${content.tableId} was` });
+    return snapshot;
+  }
+
+  return {
+    snapshot: async (version) => toDatasetSnapshot(analytics, await open(version)),
+    relation: async (version) => relationOf(await open(version)),
+    write: (write) => writeDataset({ ...dependencies, snapshots, openVersion: open }, write),
+    async settle(transaction, write) {
+      if (!(await endDatasetWrite(transaction, { ...write, state: "settled" }))) throw writeLost({ asset: write.asset, operation: write.operationId });
+    },
+    async query({ sql, tables, limit = LARGEST_PREVIEW, signal }) {
+      const opened = await openTables(tables, open);
+      const connection = await analytics.sandbox({ files: [...opened.values()].flatMap(filesOf) }, (prepared) => createViews(prepared, opened));
+      const stopWatching = connection.interruptOn(signal);
+      try {
+        return await limited(connection, asSubquery(sql), Math.min(limit, LARGEST_QUERY));
+      } catch (error) {
+        throw placeInQuery(error, sql);
+      } finally {
+        stopWatching();
+        connection.close();
+      }
+    },
+    vacuum: ({ project, asset, ...options }) =>
+      vacuumTable({ ...options, analytics, table: join(folder, tableNameOf(asset)), nowMs: dependencies.clock.now(), pinned: () => pinnedVersions(dependencies, project, asset) }),
+    async preview(version, { limit = 100, offset = 0 } = {}) {
+      const snapshot = await open(version);
+      const connection = await analytics.connect();
+      try {
+        return await limited(connection, relationOf(snapshot), Math.min(limit, LARGEST_PREVIEW), offset);
+      } finally {
+        connection.close();
+      }
+    },
+  };
+}
+
+/** Every recorded version is pinned: models, releases and reports refer to them for as long as they exist. */
+async function pinnedVersions({ store }: DatasetsDependencies, project: string, asset: string): Promise<readonly number[]> {
+  const pinned: number[] = [];
+  for (let before: number | undefined; ; ) {
+    const page = await store.read((transaction) => listAssetVersions(transaction, { project, asset, limit: VERSION_PAGE, ...(before === undefined ? {} : { before }) }));
+    pinned.push(...page.map((version) => (version.content as DatasetContent).deltaVersion));
+    before = page.at(-1)?.version;
+    if (page.length < VERSION_PAGE) return pinned;
+  }
+}
+
+async function toDatasetSnapshot(analytics: Analytics, snapshot: TableSnapshot): Promise<DatasetSnapshot> {
+  return {
+    path: snapshot.table,
+    files: filesOf(snapshot),
+    deltaVersion: snapshot.version,
+    columns: snapshot.columns.map(({ name, type }) => ({ name, type })),
+    rowCount: await countRows(analytics, snapshot),
+  };
+}
+
+async function limited(connection: AnalyticsConnection, source: string, limit: number, offset = 0): Promise<QueryResult> {
+  const select = `select * from ${source} limit ${limit + 1} offset ${offset}`;
+  const columns = await connection.describe(select);
+  const rows = await connection.rows(select);
+  return { columns, rows: rows.slice(0, limit), truncated: rows.length > limit };
+}
+
+/** The user wrote one SELECT and knows nothing of the query around it. */
+function placeInQuery(error: unknown, sql: string): unknown {
+  if (!isEsteiraError(error, "DATA_QUERY_FAILED")) return error;
+  const { line, column, message } = explainSqlError(String(error.context["reason"]), 1);
+  return queryFailed({ reason: `line ${line}, column ${column}: ${message}`, sql }, error);
+}

@@ -1,0 +1,185 @@
+import { defineError, type ErrorFactory } from "#base";
+
+export const queryFailed: ErrorFactory<{ reason: string; sql: string }> = defineError("DATA_QUERY_FAILED", {
+  status: 400,
+  message: ({ reason }) => `The query failed: ${reason}`,
+  hint: ({ reason }) => (/disabled by configuration/.test(reason) ? "A query reads only the project's datasets: capture the file as a dataset first." : "Correct the SQL at the place shown."),
+  solve: "Correct the SQL at the place that the message shows. Queries read only the project's datasets, by name.",
+});
+
+export const queryCancelled: ErrorFactory<object> = defineError("DATA_QUERY_CANCELLED", {
+  status: 499,
+  message: () => "The query was cancelled before it ended",
+  solve: "Run it again; give it a longer time limit if it was stopped by one.",
+});
+
+export const outOfMemory: ErrorFactory<{ reason: string }> = defineError("DATA_MEMORY_EXHAUSTED", {
+  status: 507,
+  kind: "transient",
+  message: ({ reason }) => `The query needs more memory than it may use: ${reason}`,
+  hint: () => "Read fewer rows or columns, make it in several steps, or run it where there is more memory.",
+  solve: "Let the query read fewer rows or columns, make it in several steps, or run it where there is more memory.",
+});
+
+export const tableMissing: ErrorFactory<{ table: string }> = defineError("DATA_TABLE_MISSING", {
+  status: 404,
+  message: ({ table }) => `There is no Delta table at ${table}: its _delta_log holds no version`,
+  hint: () => "Does the store point at the folder that holds the datasets?",
+  solve: "Check that the store's folder is the one in which the dataset was made; restore it from a backup.",
+});
+
+export const tableCorrupt: ErrorFactory<{ table: string; reason: string }> = defineError("DATA_TABLE_CORRUPT", {
+  status: 500,
+  message: ({ table, reason }) => `The Delta table ${table} cannot be read: ${reason}`,
+  hint: () => "Restore the missing or damaged file of _delta_log from a backup.",
+  solve: "Restore the named file of `_delta_log` from a backup; no rows were guessed.",
+});
+
+export const tableUnsupported: ErrorFactory<{ table: string; feature: string; access: "read" | "write" }> = defineError("DATA_TABLE_UNSUPPORTED", {
+  status: 400,
+  message: ({ table, feature, access }) => `The Delta table ${table} uses ${feature}, which cannot be ${access === "read" ? "read" : "written"} here`,
+  hint: () => "Write the table with protocol (1,2): without deletion vectors, column mapping and other table features.",
+  solve: "Write the table with reader version 1 and writer version 2, or drop the named feature with the tool that added it.",
+});
+
+export const versionMissing: ErrorFactory<{ table: string; version: number; latest: number | undefined }> = defineError("DATA_VERSION_MISSING", {
+  status: 404,
+  message: ({ table, version, latest }) => `The Delta table ${table} has no version ${version}${latest === undefined ? "" : `; the latest is ${latest}`}`,
+  hint: () => "Was its log cleaned by another tool? Pinned versions are kept by esteira only.",
+  solve: "Choose a version that exists, or restore the log entries from a backup.",
+});
+
+export const writeConflict: ErrorFactory<{ table: string; conflict: string; version: number }> = defineError("DATA_WRITE_CONFLICT", {
+  status: 409,
+  kind: "transient",
+  message: ({ table, conflict, version }) => `Another writer changed ${table} first (version ${version}): ${conflict}`,
+  hint: () => "Run the step again: it reads the new version.",
+  solve: "Run the step again; it starts from the version that the other writer made.",
+});
+
+export const tableForeign: ErrorFactory<{ table: string; project: string; owner: string }> = defineError("DATA_TABLE_FOREIGN", {
+  status: 409,
+  message: ({ table, project, owner }) => `The folder ${table} holds the dataset ${owner}, so project ${project} cannot write there`,
+  hint: () => "Give the asset another name, or the project its own store folder.",
+  solve: "Give the asset another name, or give each project its own store folder.",
+});
+
+export const schemaConflict: ErrorFactory<{ table: string; column: string; found: string; expected: string }> = defineError("DATA_SCHEMA_CONFLICT", {
+  status: 409,
+  message: ({ table, column, found, expected }) => `Column "${column}" of ${table} is ${expected}, but the new rows bring ${found}`,
+  hint: ({ column, expected }) => `Cast it (CAST("${column}" AS ${expected})), or write the dataset with \`write: replace\`.`,
+  solve: "Cast the column to the dataset's type, rename it, or use `write: replace`, which takes the new schema.",
+});
+
+export const columnUnsupported: ErrorFactory<{ column: string; reason: string }> = defineError("DATA_COLUMN_UNSUPPORTED", {
+  status: 400,
+  message: ({ column, reason }) => `Column ${JSON.stringify(column)} cannot be stored: ${reason}`,
+  hint: () => "Rename it with AS, or cast it.",
+  solve: "Rename the column (no space , ; { } ( ) = or line break; names differ in more than case), or cast it to a supported type.",
+});
+
+export const mergeKeyInvalid: ErrorFactory<{ table: string; problem: string }> = defineError("DATA_MERGE_KEY_INVALID", {
+  status: 400,
+  message: ({ table, problem }) => `The rows cannot be merged into ${table}: ${problem}`,
+  hint: () => "Make the key unique in the query (GROUP BY, QUALIFY row_number() OVER (…) = 1), or name more columns in merge.",
+  solve: "Every new row needs one non-null key, once. Deduplicate in the query or name more key columns.",
+});
+
+export const datasetBusy: ErrorFactory<{ asset: string; operation: string }> = defineError("DATA_DATASET_BUSY", {
+  status: 409,
+  kind: "transient",
+  message: ({ asset, operation }) => `Another attempt (${operation}) is writing dataset ${asset}`,
+  hint: () => "Try again when it has ended.",
+  solve: "Wait for the other attempt, or cancel it; a dead one gives the dataset free after half a minute.",
+});
+
+export const writeLost: ErrorFactory<{ asset: string; operation: string }> = defineError("DATA_WRITE_LOST", {
+  status: 409,
+  kind: "transient",
+  message: ({ asset, operation }) => `The rows that ${operation} wrote to dataset ${asset} were taken back, because it was thought dead; nothing was published`,
+  hint: () => "Run the step again.",
+  solve: "Run the step again. It happens when an attempt stands still for longer than its claim on the dataset lasts.",
+});
+
+export const storageFailed: ErrorFactory<{ operation: string; path: string; reason: string }> = defineError("DATA_STORAGE_FAILED", {
+  status: 503,
+  kind: "transient",
+  message: ({ operation, path, reason }) => `Cannot ${operation} ${path}: ${reason}; nothing was published`,
+  hint: ({ reason }) => (/ENOSPC|No space/i.test(reason) ? "The disk is full: free some space and run the step again." : "Check the folder's permissions and the disk."),
+  solve: "Free disk space or repair the folder's permissions, then run the step again. Nothing half-written is visible.",
+});
+
+export const captureFilesMissing: ErrorFactory<{ patterns: readonly string[]; folder: string }> = defineError("DATA_CAPTURE_FILES_MISSING", {
+  status: 404,
+  message: ({ patterns, folder }) => `No file below ${folder} matches ${patterns.join(", ")}, and the dataset has no version yet`,
+  hint: () => "Check the pattern under capture.files.",
+  solve: "Check `capture.files`; patterns are relative to the project folder, or to `capture.folder`.",
+});
+
+export const captureFileOutside: ErrorFactory<{ path: string; folder: string }> = defineError("DATA_CAPTURE_FILE_OUTSIDE", {
+  status: 400,
+  message: ({ path, folder }) => `${path} leads out of ${folder}`,
+  hint: () => "Files outside the project are read only when capture.folder names their folder.",
+  solve: "Name the folder in `capture.folder`, and no `..` or link that leaves it.",
+});
+
+export const contractBroken: ErrorFactory<{ dataset: string; problems: readonly string[] }> = defineError("DATA_CONTRACT_BROKEN", {
+  status: 422,
+  message: ({ dataset, problems }) => `Dataset ${dataset} was not published: ${problems.join("; ")}`,
+  hint: () => "Correct the source, or change the contract or the quarantine limits on purpose.",
+  solve: "Correct the source rows, or change the contract or the step's `quarantine` limits on purpose.",
+});
+
+export const contractInvalid: ErrorFactory<{ problems: readonly string[] }> = defineError("DATA_CONTRACT_INVALID", {
+  status: 400,
+  message: ({ problems }) => `The contract is not valid: ${problems.join("; ")}`,
+  solve: "Correct the contract at the places named; it follows the Open Data Contract Standard 3.1.",
+});
+
+export const rowsLost: ErrorFactory<{ dataset: string; read: number; published: number; quarantined: number }> = defineError("DATA_ROWS_LOST", {
+  status: 500,
+  message: ({ dataset, read, published, quarantined }) => `${read} rows were read for ${dataset}, but ${published} published and ${quarantined} quarantined do not add up; nothing was published`,
+  hint: () => "Did a file change while it was read? Run the step again.",
+  solve: "Run the step again. A source file that changes while it is read is the usual cause.",
+});
+
+export const quarantineMissing: ErrorFactory<{ batch: string }> = defineError("DATA_QUARANTINE_MISSING", {
+  status: 404,
+  message: ({ batch }) => `There is no quarantine batch ${batch}`,
+  hint: () => "List the batches of the dataset first.",
+  solve: "List the dataset's quarantine and take a batch id from there.",
+});
+
+export const dashboardInvalid: ErrorFactory<{ problems: readonly string[] }> = defineError("DATA_DASHBOARD_INVALID", {
+  status: 400,
+  message: ({ problems }) => `The dashboard is not valid: ${problems.join("; ")}`,
+  solve: "Correct the dashboard at the places named.",
+});
+
+export const sqlInvalid: ErrorFactory<{ file: string; problems: readonly string[] }> = defineError("DATA_SQL_INVALID", {
+  status: 400,
+  message: ({ file, problems }) => `${file}: ${problems.join("; ")}`,
+  hint: () => "A transformation is one SELECT over datasets.",
+  solve: "Correct the SQL at the place named. A transformation is one SELECT over datasets of the project.",
+});
+
+export const outputUnreadable: ErrorFactory<{ asset: string; problem: string }> = defineError("DATA_OUTPUT_UNREADABLE", {
+  status: 422,
+  message: ({ asset, problem }) => `The step's output for dataset ${asset} cannot be taken: ${problem}`,
+  hint: ({ asset }) => `Write Parquet, CSV or NDJSON files into esteira.output("${asset}").`,
+  solve: "Let the step write Parquet, CSV or NDJSON files into the output folder of the asset.",
+});
+
+export const dashboardMissing: ErrorFactory<{ dashboard: string }> = defineError("DATA_DASHBOARD_MISSING", {
+  status: 404,
+  message: ({ dashboard }) => `There is no version of the dashboard ${dashboard}`,
+  hint: () => "Run the pipeline that publishes it.",
+  solve: "Run the pipeline whose `publish` step makes the dashboard.",
+});
+
+export const datasetMissing: ErrorFactory<{ dataset: string; version: number | undefined }> = defineError("DATA_DATASET_MISSING", {
+  status: 404,
+  message: ({ dataset, version }) => `There is no dataset ${dataset}${version === undefined ? "" : ` with version ${version}`}`,
+  hint: () => "List the datasets; a dataset appears when the step that makes it has run.",
+  solve: "List the datasets of the project; run the pipeline that makes the one you need.",
+});
