@@ -1,0 +1,162 @@
+import {
+  createModelVersion,
+  deleteModelVersion,
+  deleteModelVersionTag,
+  getModelVersion,
+  type ModelVersionCondition,
+  type ModelVersionOrder,
+  searchModelVersions,
+  setModelVersionTag,
+  transitionModelVersion,
+  updateModelVersion,
+} from "#metadata-store";
+import { type MlflowResponse, type MlflowRoute, parameterInvalid, parseModelVersionFilter, parseModelVersionOrder } from "#tracking";
+import { assertPromotion } from "../protected-alias.ts";
+import { resolveSource } from "../version-source.ts";
+import { readAfter, writeAfter } from "./position-token.ts";
+import { readLimit } from "./registered-models.ts";
+import { rawRoute, readablePath, type RegistryCall, type RegistryContext, route } from "./registry-context.ts";
+import { assertTag, readTags, readVersion, toModelVersionMessage, unlessEmpty } from "./registry-message.ts";
+import { readStage } from "./stage.ts";
+
+const DEFAULT_PAGE = 10_000;
+const LARGEST_PAGE = 200_000;
+const ORDER: Readonly<Record<string, ModelVersionOrder>> = {
+  name: "name",
+  version_number: "version",
+  creation_timestamp: "created",
+  last_updated_timestamp: "updated",
+};
+
+/** `model-versions/…` of MLflow's REST API. */
+export function modelVersionRoutes(context: RegistryContext): readonly MlflowRoute[] {
+  const { store } = context;
+  return [
+    route(context, "POST", "mlflow/model-versions/create", (call) => create(context, call)),
+    route(context, "GET", "mlflow/model-versions/get", async (call) => {
+      const key = await reading(context, call);
+      return { model_version: toModelVersionMessage(await store.read((transaction) => getModelVersion(transaction, key)), true) };
+    }),
+    route(context, "PATCH", "mlflow/model-versions/update", async (call) => {
+      const change = { ...(await writing(context, call)), description: call.fields.string("description") };
+      return { model_version: toModelVersionMessage(await store.write((transaction) => updateModelVersion(transaction, change))) };
+    }),
+    route(context, "POST", "mlflow/model-versions/transition-stage", (call) => transition(context, call)),
+    route(context, "DELETE", "mlflow/model-versions/delete", async (call) => {
+      const change = await writing(context, call);
+      await store.write(async (transaction) => {
+        const { aliases } = await getModelVersion(transaction, change);
+        for (const alias of aliases) await assertPromotion(context, transaction, { ...change, alias, version: undefined });
+        await deleteModelVersion(transaction, change);
+      });
+      return {};
+    }),
+    route(context, "GET", "mlflow/model-versions/search", (call) => search(context, call)),
+    route(context, "POST", "mlflow/model-versions/search", (call) => search(context, call)),
+    route(context, "GET", "mlflow/model-versions/get-download-uri", async (call) => {
+      const key = await reading(context, call);
+      return { artifact_uri: (await store.read((transaction) => getModelVersion(transaction, key))).storageLocation };
+    }),
+    route(context, "POST", "mlflow/model-versions/set-tag", async (call) => {
+      const tag = { key: call.fields.requiredString("key"), value: call.fields.string("value") ?? "" };
+      assertTag(tag);
+      const change = { ...(await writing(context, call)), ...tag };
+      await store.write((transaction) => setModelVersionTag(transaction, change));
+      context.webhooks.wake();
+      return {};
+    }),
+    route(context, "DELETE", "mlflow/model-versions/delete-tag", async (call) => {
+      const change = { ...(await writing(context, call)), key: call.fields.requiredString("key") };
+      await store.write((transaction) => deleteModelVersionTag(transaction, change));
+      context.webhooks.wake();
+      return {};
+    }),
+    rawRoute(context, "GET", "/model-versions/get-artifact", (call) => getArtifact(context, call)),
+    rawRoute(context, "GET", "mlflow/model-versions/get-artifact", (call) => getArtifact(context, call)),
+  ];
+}
+
+async function create(context: RegistryContext, { fields, atMs, actor }: RegistryCall): Promise<object> {
+  const name = fields.requiredString("name");
+  const source = fields.requiredString("source");
+  const facts = {
+    name,
+    source,
+    runId: emptyAsAbsent(fields.string("run_id")),
+    runLink: emptyAsAbsent(fields.string("run_link")),
+    loggedModelId: emptyAsAbsent(fields.string("model_id")),
+    description: fields.string("description"),
+    tags: readTags(fields),
+    atMs,
+    actor,
+  };
+  await context.guard?.assertMayWrite(actor, name);
+  const version = await context.store.write(async (transaction) => {
+    const resolved = await resolveSource(transaction, facts);
+    return createModelVersion(transaction, { ...facts, ...resolved });
+  });
+  context.webhooks.wake();
+  return { model_version: toModelVersionMessage(version) };
+}
+
+async function transition(context: RegistryContext, call: RegistryCall): Promise<object> {
+  const stage = readStage(call.fields.requiredString("stage"));
+  const archiveOthers = call.fields.boolean("archive_existing_versions") ?? false;
+  if (archiveOthers && (stage === "None" || stage === "Archived")) {
+    throw parameterInvalid({
+      message: `Model version transition cannot archive existing model versions because '${stage}' is not an Active stage. Valid stages are ['Staging', 'Production']`,
+    });
+  }
+  const change = { ...(await writing(context, call)), stage, archiveOthers };
+  return { model_version: toModelVersionMessage(await context.store.write((transaction) => transitionModelVersion(transaction, change))) };
+}
+
+async function getArtifact(context: RegistryContext, call: RegistryCall): Promise<MlflowResponse> {
+  const key = await reading(context, call);
+  const path = call.fields.requiredString("path");
+  const { storageLocation } = await context.store.read((transaction) => getModelVersion(transaction, key));
+  await readablePath(context, call.actor, storageLocation, path);
+  return context.artifacts.download({ location: storageLocation, path, headers: call.request.headers });
+}
+
+async function reading(context: RegistryContext, { fields, actor }: RegistryCall): Promise<{ name: string; version: number }> {
+  const name = fields.requiredString("name");
+  const version = readVersion(fields);
+  await context.guard?.assertMayRead(actor, name);
+  return { name, version };
+}
+
+async function writing(context: RegistryContext, { fields, atMs, actor }: RegistryCall): Promise<{ name: string; version: number; atMs: number; actor: string }> {
+  const name = fields.requiredString("name");
+  const version = readVersion(fields);
+  await context.guard?.assertMayWrite(actor, name);
+  return { name, version, atMs, actor };
+}
+
+async function search(context: RegistryContext, { fields, actor }: RegistryCall): Promise<object> {
+  await context.guard?.assertMayRead(actor, undefined);
+  const limit = readLimit(fields, DEFAULT_PAGE, LARGEST_PAGE);
+  const orderBy = fields.strings("order_by").map(parseModelVersionOrder);
+  const conditions = parseModelVersionFilter(fields.string("filter") ?? "").map(toCondition);
+  const after = readAfter(fields);
+  const { versions, next } = await context.store.read((transaction) =>
+    searchModelVersions(transaction, {
+      conditions,
+      orderBy: orderBy.map(({ key, ascending }) => ({ by: ORDER[key] ?? "name", descending: !ascending })),
+      limit,
+      ...(after === undefined ? {} : { after }),
+    }),
+  );
+  return { ...unlessEmpty("model_versions", versions.map((version) => toModelVersionMessage(version))), ...writeAfter(next) };
+}
+
+function toCondition({ entity, key, comparator, value }: ReturnType<typeof parseModelVersionFilter>[number]): ModelVersionCondition {
+  if (entity === "attribute" && key === "version_number") return { on: "version", comparator, value } as ModelVersionCondition;
+  const test = { comparator, value } as { readonly comparator: "="; readonly value: string };
+  if (entity === "tag") return { on: "tag", key, ...test };
+  return { on: key === "source_path" ? "source" : (key as "name" | "run_id"), ...test };
+}
+
+function emptyAsAbsent(text: string | undefined): string | undefined {
+  return text === "" ? undefined : text;
+}

@@ -1,0 +1,162 @@
+import {
+  createRegisteredModel,
+  deleteRegisteredModel,
+  deleteRegisteredModelAlias,
+  deleteRegisteredModelTag,
+  getLatestModelVersions,
+  getModelVersionByAlias,
+  getRegisteredModel,
+  type RegisteredModelCondition,
+  renameRegisteredModel,
+  searchRegisteredModels,
+  setRegisteredModelAlias,
+  setRegisteredModelTag,
+  updateRegisteredModel,
+} from "#metadata-store";
+import { type MlflowMessage, type MlflowRoute, parameterWrongType, parseRegisteredModelFilter, parseRegisteredModelOrder } from "#tracking";
+import { assertAliasName, assertModelName } from "../registry-names.ts";
+import { assertPromotion } from "../protected-alias.ts";
+import { readAfter, writeAfter } from "./position-token.ts";
+import { type RegistryCall, type RegistryContext, route } from "./registry-context.ts";
+import { assertTag, readTags, readVersion, toModelVersionMessage, toRegisteredModelMessage, unlessEmpty } from "./registry-message.ts";
+import { readStage } from "./stage.ts";
+
+const DEFAULT_PAGE = 100;
+const LARGEST_PAGE = 1000;
+
+/** `registered-models/…` of MLflow's REST API. */
+export function registeredModelRoutes(context: RegistryContext): readonly MlflowRoute[] {
+  const { store } = context;
+  return [
+    route(context, "POST", "mlflow/registered-models/create", async ({ fields, atMs, actor }) => {
+      const name = fields.requiredString("name");
+      assertModelName(name);
+      const facts = { project: context.project, name, description: fields.string("description"), tags: readTags(fields), atMs, actor };
+      await context.guard?.assertMayWrite(actor, name);
+      const model = await store.write((transaction) => createRegisteredModel(transaction, facts));
+      context.webhooks.wake();
+      return { registered_model: toRegisteredModelMessage(model) };
+    }),
+    route(context, "POST", "mlflow/registered-models/rename", async (call) => {
+      const change = { ...(await writing(context, call)), newName: call.fields.requiredString("new_name") };
+      assertModelName(change.newName);
+      return { registered_model: toRegisteredModelMessage(await store.write((transaction) => renameRegisteredModel(transaction, change))) };
+    }),
+    route(context, "PATCH", "mlflow/registered-models/update", async (call) => {
+      const change = { ...(await writing(context, call)), description: call.fields.string("description") };
+      return { registered_model: toRegisteredModelMessage(await store.write((transaction) => updateRegisteredModel(transaction, change))) };
+    }),
+    route(context, "DELETE", "mlflow/registered-models/delete", async (call) => {
+      const change = await writing(context, call);
+      await store.write(async (transaction) => {
+        const { aliases } = await getRegisteredModel(transaction, change.name);
+        for (const { alias } of aliases) await assertPromotion(context, transaction, { ...change, alias, version: undefined });
+        await deleteRegisteredModel(transaction, change);
+      });
+      return {};
+    }),
+    route(context, "GET", "mlflow/registered-models/get", async ({ fields, actor }) => {
+      const name = fields.requiredString("name");
+      await context.guard?.assertMayRead(actor, name);
+      return { registered_model: toRegisteredModelMessage(await store.read((transaction) => getRegisteredModel(transaction, name))) };
+    }),
+    route(context, "GET", "mlflow/registered-models/search", (call) => search(context, call)),
+    route(context, "POST", "mlflow/registered-models/search", (call) => search(context, call)),
+    route(context, "GET", "mlflow/registered-models/get-latest-versions", (call) => latestVersions(context, call)),
+    route(context, "POST", "mlflow/registered-models/get-latest-versions", (call) => latestVersions(context, call)),
+    ...tagRoutes(context),
+    ...aliasRoutes(context),
+  ];
+}
+
+function tagRoutes(context: RegistryContext): readonly MlflowRoute[] {
+  const { store } = context;
+  return [
+    route(context, "POST", "mlflow/registered-models/set-tag", async (call) => {
+      const tag = { key: call.fields.requiredString("key"), value: call.fields.string("value") ?? "" };
+      assertTag(tag);
+      const change = { ...(await writing(context, call)), ...tag };
+      await store.write((transaction) => setRegisteredModelTag(transaction, change));
+      context.webhooks.wake();
+      return {};
+    }),
+    route(context, "DELETE", "mlflow/registered-models/delete-tag", async (call) => {
+      const change = { ...(await writing(context, call)), key: call.fields.requiredString("key") };
+      await store.write((transaction) => deleteRegisteredModelTag(transaction, change));
+      context.webhooks.wake();
+      return {};
+    }),
+  ];
+}
+
+function aliasRoutes(context: RegistryContext): readonly MlflowRoute[] {
+  const { store } = context;
+  return [
+    route(context, "POST", "mlflow/registered-models/alias", async (call) => {
+      const alias = call.fields.requiredString("alias");
+      assertAliasName(alias);
+      const change = { ...(await writing(context, call)), alias, version: readVersion(call.fields) };
+      await store.write(async (transaction) => {
+        await assertPromotion(context, transaction, change);
+        await setRegisteredModelAlias(transaction, change);
+      });
+      context.webhooks.wake();
+      return {};
+    }),
+    route(context, "DELETE", "mlflow/registered-models/alias", async (call) => {
+      const change = { ...(await writing(context, call)), alias: call.fields.requiredString("alias") };
+      await store.write(async (transaction) => {
+        await assertPromotion(context, transaction, { ...change, version: undefined });
+        await deleteRegisteredModelAlias(transaction, change);
+      });
+      context.webhooks.wake();
+      return {};
+    }),
+    route(context, "GET", "mlflow/registered-models/alias", async ({ fields, actor }) => {
+      const key = { name: fields.requiredString("name"), alias: fields.requiredString("alias") };
+      await context.guard?.assertMayRead(actor, key.name);
+      return { model_version: toModelVersionMessage(await store.read((transaction) => getModelVersionByAlias(transaction, key)), true) };
+    }),
+  ];
+}
+
+async function writing(context: RegistryContext, { fields, atMs, actor }: RegistryCall): Promise<{ name: string; atMs: number; actor: string }> {
+  const name = fields.requiredString("name");
+  await context.guard?.assertMayWrite(actor, name);
+  return { name, atMs, actor };
+}
+
+async function latestVersions(context: RegistryContext, { fields, actor }: RegistryCall): Promise<object> {
+  const key = { name: fields.requiredString("name"), stages: fields.strings("stages").map(readStage) };
+  await context.guard?.assertMayRead(actor, key.name);
+  const versions = await context.store.read((transaction) => getLatestModelVersions(transaction, key));
+  return unlessEmpty("model_versions", versions.map((version) => toModelVersionMessage(version)));
+}
+
+async function search(context: RegistryContext, { fields, actor }: RegistryCall): Promise<object> {
+  await context.guard?.assertMayRead(actor, undefined);
+  const limit = readLimit(fields, DEFAULT_PAGE, LARGEST_PAGE);
+  const orderBy = fields.strings("order_by").map(parseRegisteredModelOrder);
+  const after = readAfter(fields);
+  const { models, next } = await context.store.read((transaction) =>
+    searchRegisteredModels(transaction, {
+      conditions: parseRegisteredModelFilter(fields.string("filter") ?? "").map(toCondition),
+      orderBy: orderBy.map(({ key, ascending }) => ({ by: key === "name" ? "name" : "updated", descending: !ascending })),
+      limit,
+      ...(after === undefined ? {} : { after }),
+    }),
+  );
+  return { ...unlessEmpty("registered_models", models.map(toRegisteredModelMessage)), ...writeAfter(next) };
+}
+
+function toCondition({ entity, key, comparator, value }: ReturnType<typeof parseRegisteredModelFilter>[number]): RegisteredModelCondition {
+  const test = { comparator, value } as Pick<RegisteredModelCondition, "comparator" | "value">;
+  return entity === "tag" ? { on: "tag", key, ...test } : { on: "name", ...test };
+}
+
+/** `max_results`; 0 is the default. @throws TRACKING_PARAMETER_WRONG_TYPE beyond the largest page */
+export function readLimit(fields: MlflowMessage, byDefault: number, largest: number): number {
+  const limit = fields.integer("max_results") ?? 0;
+  if (limit < 0 || limit > largest) throw parameterWrongType({ parameter: "max_results", value: fields.raw("max_results") ?? null });
+  return limit === 0 ? byDefault : limit;
+}

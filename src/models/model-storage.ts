@@ -1,0 +1,181 @@
+import { createHash } from "node:crypto";
+import { mkdir, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { type Clock, digestOfJson, type Json } from "#base";
+import {
+  type AssetVersion,
+  createModelVersion,
+  createRegisteredModel,
+  getAssetVersion,
+  getModelVersionOfAsset,
+  getVersionGraph,
+  type MetadataStore,
+  type WriteTransaction,
+} from "#metadata-store";
+import { digestOfTree, type ObjectStore, putTree, writeTree } from "#object-store";
+import type { ArtifactFolder } from "#tracking";
+import type { AssetStorage, AttemptContext, LocatedAsset, PublishedOutput } from "#pipeline";
+import { fileMissing } from "./errors.ts";
+import { DESCRIPTION_FILE, type ModelDescription, parseModelDescription } from "./model-description.ts";
+import { layArtifacts } from "./mlflow-artifacts.ts";
+import { type ModelContent, type ModelRecord, readModelContent, type RecordedInput } from "./model-version.ts";
+import type { RunReader } from "./ports.ts";
+
+export interface ModelStorageOptions {
+  readonly store: MetadataStore;
+  readonly objects: ObjectStore;
+  /** Where model folders are unpacked for reading, below the store's `cache/`. */
+  readonly folder: string;
+  readonly runs: RunReader;
+  /** Where artifacts of MLflow runs are: the model is laid there too, so that `mlflow.onnx.load_model("models:/NAME/1")` finds it. */
+  readonly artifacts?: ArtifactFolder;
+  readonly clock: Clock;
+}
+
+/**
+ * Storage of assets of kind `model`: the folder becomes a tree in the object store, the version an MLflow model version.
+ *
+ * `publish` throws MODELS_FILE_MISSING and MODELS_DESCRIPTION_INVALID.
+ */
+export function createModelStorage(options: ModelStorageOptions): AssetStorage {
+  return {
+    kinds: ["model"],
+    locate: (version) => locate(version, options),
+    publish: (output, attempt) => publish(output, attempt, options),
+  };
+}
+
+async function locate(version: AssetVersion, { objects, folder }: ModelStorageOptions): Promise<LocatedAsset> {
+  const { tree } = readModelContent(version);
+  const path = join(folder, digestOfTree(tree).slice("sha256:".length));
+  if ((await stat(path).catch(() => undefined)) === undefined) {
+    // A folder under its final name is whole: others may be unpacking the same version now.
+    const partial = `${path}.${process.pid}.${createHash("sha256").update(version.id).digest("hex").slice(0, 8)}`;
+    await mkdir(folder, { recursive: true });
+    await rm(partial, { recursive: true, force: true });
+    await writeTree(objects, tree, partial);
+    await rename(partial, path).catch(async (error: unknown) => {
+      await rm(partial, { recursive: true, force: true });
+      if ((await stat(path).catch(() => undefined)) === undefined) throw error;
+    });
+  }
+  return { format: "tree/1", path };
+}
+
+async function publish(
+  output: { readonly asset: string; readonly folder: string; readonly options?: object },
+  attempt: AttemptContext<unknown>,
+  options: ModelStorageOptions,
+): Promise<PublishedOutput> {
+  const model = await readDescription(output.asset, output.folder);
+  const tree = await putTree(options.objects, output.folder);
+  const run = await attempt.trackingRun();
+  const logged = await options.runs.readRun(run.runId);
+  const record = await collectRecord(attempt, model, { source: (output.options ?? {}) as Record<string, Json>, run, logged, store: options.store });
+  const content: ModelContent = { format: "model/1", tree, model, registered: { name: output.asset }, record };
+  const { notebookDigest, environmentLock } = record.source;
+  const digest = digestOfJson({ tree, inputs: record.inputs.map((input) => input.digest).sort(), notebookDigest, environmentLock });
+  const source = await layArtifacts({ asset: output.asset, model, tree, runId: run.runId, artifactUri: logged.artifactUri, atMs: options.clock.now() }, options);
+  const sizeBytes = tree.files.reduce((sum, file) => sum + file.sizeBytes, 0);
+  return {
+    made: { asset: output.asset, kind: "model", digest, sizeBytes, content },
+    alsoWrite: (transaction) => register(transaction, { project: attempt.project, asset: output.asset, digest, record, model, source, atMs: options.clock.now(), actor: attempt.actor }),
+  };
+}
+
+async function readDescription(asset: string, folder: string): Promise<ModelDescription> {
+  const found = await readdir(folder);
+  if (!found.includes(DESCRIPTION_FILE)) throw fileMissing({ asset, file: DESCRIPTION_FILE, found });
+  const model = parseModelDescription(await readFile(join(folder, DESCRIPTION_FILE), "utf8"), asset);
+  const facts = await stat(join(folder, model.file)).catch(() => undefined);
+  if (facts?.isFile() !== true) throw fileMissing({ asset, file: model.file, found });
+  return model;
+}
+
+async function collectRecord(
+  attempt: AttemptContext<unknown>,
+  model: ModelDescription,
+  facts: {
+    readonly store: MetadataStore;
+    readonly source: Readonly<Record<string, Json>>;
+    readonly run: ModelRecord["trackingRun"];
+    readonly logged: Awaited<ReturnType<RunReader["readRun"]>>;
+  },
+): Promise<ModelRecord> {
+  const versions = [...attempt.inputs.values()];
+  const training = versions.find((version) => hasColumn(version, model.label)) ?? versions.find(({ kind }) => kind === "data");
+  const { store, logged } = facts;
+  const upstream = training === undefined ? [] : (await store.read((transaction) => getVersionGraph(transaction, training.id, "upstream"))).versions;
+  return {
+    inputs: versions.map(toInput),
+    training: training === undefined ? undefined : toInput(training),
+    features: upstream.filter(({ kind }) => kind === "features").map(toInput),
+    join: (training?.content as { readonly join?: Json } | undefined)?.join,
+    source: facts.source,
+    commit: attempt.commit,
+    params: attempt.params,
+    hyperparameters: Object.fromEntries(logged.params),
+    metrics: Object.fromEntries([...logged.metrics].map(([name, value]) => [name, Number.isFinite(value) ? value : String(value)])),
+    trackingRun: facts.run,
+    madeBy: {
+      pipeline: attempt.pipeline,
+      step: attempt.step,
+      pipelineRunId: attempt.pipelineRunId,
+      stepRunId: attempt.stepRunId,
+      attemptId: attempt.attemptId,
+      actor: attempt.actor,
+    },
+  };
+}
+
+/** Dataset versions list their columns in `content.columns`. */
+function hasColumn(version: AssetVersion, column: string | undefined): boolean {
+  const columns = (version.content as { readonly columns?: readonly { readonly name: string }[] }).columns;
+  return column !== undefined && (columns ?? []).some(({ name }) => name === column);
+}
+
+function toInput(version: AssetVersion): RecordedInput {
+  return { versionId: version.id, asset: version.asset, kind: version.kind, version: version.version, digest: version.digest };
+}
+
+/** Runs after the asset version was recorded, in its transaction. Content equal to the latest version's is registered already. */
+async function register(
+  transaction: WriteTransaction,
+  facts: {
+    readonly project: string;
+    readonly asset: string;
+    readonly digest: string;
+    readonly record: ModelRecord;
+    readonly model: ModelDescription;
+    /** As MLflow's clients resolve it. */
+    readonly source: string;
+    readonly atMs: number;
+    readonly actor: string;
+  },
+): Promise<void> {
+  const { project, asset, digest, record, atMs, actor } = facts;
+  const version = await getAssetVersion(transaction, { project, asset });
+  const recorded = version?.digest === digest ? version : undefined;
+  if (recorded !== undefined && (await getModelVersionOfAsset(transaction, recorded.id)) !== undefined) return;
+  await createRegisteredModel(transaction, { project, name: asset, atMs, actor, whenExists: "keep" });
+  const tags: Readonly<Record<string, string | undefined>> = {
+    "esteira.digest": digest,
+    "esteira.asset_version": recorded === undefined ? undefined : `${asset} ${recorded.version}`,
+    "esteira.asset_version_id": recorded?.id,
+    "esteira.pipeline_run": record.madeBy.pipelineRunId,
+    "esteira.step_run": record.madeBy.stepRunId,
+    "esteira.commit": record.commit === undefined ? undefined : `${record.commit.id}${record.commit.dirty ? " (uncommitted changes)" : ""}`,
+    "esteira.training_data": record.training === undefined ? undefined : `${record.training.asset} ${record.training.version}`,
+    "esteira.training_digest": record.training?.digest,
+    "esteira.task": facts.model.task,
+  };
+  await createModelVersion(transaction, {
+    name: asset,
+    source: facts.source,
+    runId: record.trackingRun.runId,
+    assetVersionId: recorded?.id,
+    tags: Object.entries(tags).flatMap(([key, value]) => (value === undefined ? [] : [{ key, value }])),
+    atMs,
+    actor,
+  });
+}
