@@ -1,0 +1,131 @@
+import type { Clock, Log } from "#base";
+import type { Analytics, Datasets } from "#data";
+import { type FeatureViewState, listFeatureViewStates, type MetadataStore } from "#metadata-store";
+import { definitionsInvalid } from "./errors.ts";
+import { type CellExplanation, explainCell } from "./explain.ts";
+import type { FeatureDefinitions } from "./feature-definitions.ts";
+import { answerGetOnlineFeatures, type FeatureServerResponse } from "./feature-server.ts";
+import type { JoinedView } from "./join-plan.ts";
+import { type Materialization, materializeAll } from "./materialize.ts";
+import { type OnlineFeatureRows, type OnlineRequest, type OnlineValue, planOnlineRead, readOnlineFeatures } from "./online-read.ts";
+import { readProjectFeatures } from "./project-features.ts";
+
+const WATCH_EVERY_MS = 500;
+
+export interface FeaturesOptions {
+  readonly store: MetadataStore;
+  readonly datasets: Datasets;
+  readonly analytics: Analytics;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly project: string;
+  readonly projectFolder: string;
+}
+
+/** The feature store of a project. */
+export interface Features {
+  /** What `features/*.yaml` defines, as read last; read on first use. @throws FEATURES_DEFINITIONS_INVALID */
+  definitions(): Promise<FeatureDefinitions>;
+  /** Reads the files again, for reads from now on. @throws FEATURES_DEFINITIONS_INVALID */
+  reload(): Promise<FeatureDefinitions>;
+  /** Views that are online, with the version of their source. */
+  states(): Promise<readonly FeatureViewState[]>;
+  /** Brings every view whose source has a new version online. Idempotent; calls at once are merged. */
+  catchUp(): Promise<readonly Materialization[]>;
+  /** Keeps views online: catches up now and whenever the store changes. @returns a function that ends it */
+  watch(): () => Promise<void>;
+  /** Last values per key. @throws FEATURES_NAME_UNKNOWN, FEATURES_NAME_COLLISION, FEATURES_REQUEST_INVALID */
+  readOnline(request: OnlineRequest): Promise<OnlineFeatureRows>;
+  /** `POST /get-online-features` of Feast's feature server; mount it with the raw body. */
+  handleGetOnlineFeatures(body: string): Promise<FeatureServerResponse>;
+  /** Features of a service by name, for endpoints: implements the port `OnlineFeatures` of `serving`. */
+  read(request: {
+    readonly project: string;
+    readonly service: string;
+    readonly rows: readonly Readonly<Record<string, unknown>>[];
+    readonly atMs?: number;
+    readonly signal?: AbortSignal;
+  }): Promise<ReadonlyMap<string, readonly OnlineValue[]>>;
+  /** Which source row gave a cell of a training set. @throws FEATURES_CELL_UNKNOWN */
+  explain(cell: { readonly versionId: string; readonly row: number; readonly column: string }): Promise<CellExplanation>;
+}
+
+/** Opens nothing: definitions are read, and DuckDB is loaded, on first use. */
+export function createFeatures(options: FeaturesOptions): Features {
+  const { store, project, clock } = options;
+  let known: Promise<FeatureDefinitions> | undefined;
+  let plans = new Map<string, readonly JoinedView[]>();
+  let running: Promise<readonly Materialization[]> | undefined;
+  let again = false;
+
+  async function load(): Promise<FeatureDefinitions> {
+    const { definitions, problems } = await readProjectFeatures(options.projectFolder);
+    if (problems.length > 0) throw definitionsInvalid({ problems: problems.map(({ file, line, column, message }) => `${file}:${line}:${column} ${message}`) });
+    plans = new Map();
+    return definitions;
+  }
+  function reload(): Promise<FeatureDefinitions> {
+    known = load();
+    known.catch(() => (known = undefined));
+    return known;
+  }
+  const definitions = (): Promise<FeatureDefinitions> => known ?? reload();
+
+  function catchUp(): Promise<readonly Materialization[]> {
+    if (running !== undefined) {
+      again = true;
+      return running;
+    }
+    running = (async () => {
+      const done: Materialization[] = [];
+      do {
+        again = false;
+        done.push(...(await materializeAll(options, (await definitions()).views.values())));
+      } while (again);
+      return done;
+    })().finally(() => (running = undefined));
+    return running;
+  }
+
+  async function readOnline(request: OnlineRequest): Promise<OnlineFeatureRows> {
+    const found = await definitions();
+    const key = JSON.stringify([request.features, request.fullNames ?? null]);
+    const joined = plans.get(key) ?? planOnlineRead(found, request.features, request.fullNames);
+    // Plans are few: one per service and per list of features that a client uses.
+    if (plans.size < 1_000) plans.set(key, joined);
+    return readOnlineFeatures(store, { project, joined, entities: request.entities, atMs: request.atMs ?? clock.now() });
+  }
+
+  return {
+    definitions,
+    reload,
+    states: () => store.read((transaction) => listFeatureViewStates(transaction, project)),
+    catchUp,
+    watch() {
+      const run = (): void => void catchUp().catch((error: unknown) => options.log.error("feature views could not be materialized", { error: String(error) }));
+      let timer: NodeJS.Timeout | undefined;
+      run();
+      // A busy store changes hundreds of times a second; new dataset versions are rarer than that.
+      const end = store.onChange(() => {
+        timer ??= setTimeout(() => {
+          timer = undefined;
+          run();
+        }, WATCH_EVERY_MS).unref();
+      });
+      return async () => {
+        end();
+        clearTimeout(timer);
+        await running?.catch(() => {});
+      };
+    },
+    readOnline,
+    handleGetOnlineFeatures: (body) => answerGetOnlineFeatures(body, readOnline),
+    async read({ service, rows, atMs }) {
+      const names = new Set(rows.flatMap((row) => Object.keys(row)));
+      const entities = Object.fromEntries([...names].map((name) => [name, rows.map((row) => row[name] ?? null)]));
+      const found = await readOnline({ features: service, entities, ...(atMs === undefined ? {} : { atMs }) });
+      return new Map(found.columns.map(({ name, values }) => [name, values]));
+    },
+    explain: (cell) => explainCell(options, cell),
+  };
+}

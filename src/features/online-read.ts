@@ -1,0 +1,140 @@
+import { type Json, nearestName } from "#base";
+import { type FeatureViewState, getOnlineFeatures, listFeatureViewStates, type MetadataStore, type OnlineFeature } from "#metadata-store";
+import { nameCollision, notFound, requestInvalid } from "./errors.ts";
+import type { FeatureDefinitions, FeatureReference } from "./feature-definitions.ts";
+import { collisionsOf, type JoinedView, planJoin } from "./join-plan.ts";
+
+export const FEATURE_STATUSES = ["PRESENT", "NULL_VALUE", "NOT_FOUND", "OUTSIDE_MAX_AGE"] as const;
+export type FeatureStatus = (typeof FEATURE_STATUSES)[number];
+
+/** A value read online; whole numbers beyond 2^53 are bigint. */
+export type OnlineValue = Json | bigint;
+
+export interface OnlineRequest {
+  /** References, or the name of a feature service. */
+  readonly features: readonly FeatureReference[] | string;
+  /** Lists of one length, by column: join keys, under the names that the references give them. Others are passed over. */
+  readonly entities: Readonly<Record<string, readonly unknown[]>>;
+  /** Default: as the service says, else false. */
+  readonly fullNames?: boolean;
+  /** The instant at which the features are wanted, epoch ms; default now. Age counts from it. */
+  readonly atMs?: number;
+}
+
+/** One feature for every row. */
+export interface OnlineColumn {
+  readonly name: string;
+  readonly values: readonly OnlineValue[];
+  readonly statuses: readonly FeatureStatus[];
+  /** Epoch microseconds; 0 where there is no row. */
+  readonly eventUs: readonly number[];
+}
+
+export interface OnlineFeatureRows {
+  readonly rowCount: number;
+  /** Join keys that the request had to bring. */
+  readonly keys: readonly string[];
+  readonly columns: readonly OnlineColumn[];
+}
+
+/** The views that references stand for. @throws FEATURES_NAME_UNKNOWN, FEATURES_NAME_COLLISION */
+export function planOnlineRead(definitions: FeatureDefinitions, features: OnlineRequest["features"], fullNames?: boolean): readonly JoinedView[] {
+  const service = typeof features === "string" ? definitions.services.get(features) : undefined;
+  if (typeof features === "string" && service === undefined) throw unknown("feature service", features, definitions.services.keys());
+  const references = typeof features === "string" ? (service?.features ?? []) : features;
+  for (const reference of references) assertReference(definitions, reference);
+  const joined = planJoin(references, definitions.views, fullNames ?? service?.fullNames ?? false);
+  const [collision] = collisionsOf(joined);
+  if (collision !== undefined) throw nameCollision(collision);
+  return joined;
+}
+
+function assertReference(definitions: FeatureDefinitions, reference: FeatureReference): void {
+  const view = definitions.views.get(reference.view);
+  if (view === undefined) throw unknown("feature view", reference.view, definitions.views.keys());
+  for (const feature of reference.features ?? []) {
+    if (!view.features.includes(feature)) throw unknown("feature", `${view.name}:${feature}`, view.features.map((name) => `${view.name}:${name}`));
+  }
+}
+
+function unknown(kind: "feature view" | "feature service" | "feature", name: string, known: Iterable<string>): Error {
+  const names = [...known];
+  return notFound({ kind, name, nearest: nearestName(name, names), known: names });
+}
+
+/**
+ * Reads the last values of views from the online store, by the same rule as the point-in-time join: a value that is older than the
+ * view's ttl at the time of the request counts as none.
+ *
+ * @throws FEATURES_REQUEST_INVALID when a join key is missing or lists differ in length
+ */
+export async function readOnlineFeatures(
+  store: MetadataStore,
+  request: { readonly project: string; readonly joined: readonly JoinedView[]; readonly entities: OnlineRequest["entities"]; readonly atMs: number },
+): Promise<OnlineFeatureRows> {
+  const rowCount = countRows(request.entities);
+  const keys = [...new Set(request.joined.flatMap((view) => view.keys.map(({ spine }) => spine)))];
+  for (const key of keys) {
+    if (request.entities[key] === undefined) throw requestInvalid({ found: `the join key "${key}" is missing among the entities ${Object.keys(request.entities).join(", ") || "(none)"}` });
+  }
+  const columns = await store.read(async (transaction) => {
+    const states = new Map((await listFeatureViewStates(transaction, request.project)).map((state) => [state.view, state]));
+    const read: OnlineColumn[] = [];
+    for (const view of request.joined) {
+      const entityKeys = Array.from({ length: rowCount }, (_, row) => entityKeyOf(view, request.entities, row));
+      const state: FeatureViewState | undefined = states.get(view.view);
+      const wanted = [...new Set(entityKeys.filter((key) => key !== undefined))];
+      const found = state === undefined ? new Map<string, OnlineFeature>() : await getOnlineFeatures(transaction, { project: request.project, view: view.view, generation: state.generation }, wanted);
+      read.push(...columnsOf(view, entityKeys, found, request.atMs * 1000));
+    }
+    return read;
+  });
+  return { rowCount, keys, columns };
+}
+
+function countRows(entities: OnlineRequest["entities"]): number {
+  const lengths = Object.entries(entities).map(([name, values]) => ({ name, length: values.length }));
+  const [first] = lengths;
+  const other = lengths.find(({ length }) => length !== first?.length);
+  if (first !== undefined && other !== undefined) throw requestInvalid({ found: `entity "${first.name}" has ${first.length} values, "${other.name}" has ${other.length}` });
+  return first?.length ?? 0;
+}
+
+/** The stored form of a key: undefined when a part is null, which matches nothing. */
+function entityKeyOf(view: JoinedView, entities: OnlineRequest["entities"], row: number): string | undefined {
+  const parts = view.keys.map(({ spine }) => entities[spine]?.[row]);
+  if (parts.some((part) => part === null || part === undefined)) return undefined;
+  return `[${parts.map((part) => JSON.stringify(typeof part === "string" ? part : typeof part === "object" ? JSON.stringify(part) : String(part as number | bigint | boolean))).join(",")}]`;
+}
+
+function columnsOf(view: JoinedView, entityKeys: readonly (string | undefined)[], found: ReadonlyMap<string, OnlineFeature>, atUs: number): readonly OnlineColumn[] {
+  const rows = new Map([...found].map(([key, feature]) => [key, { eventUs: feature.eventUs, values: parsePayload(feature.payload) }]));
+  return view.features.map(({ column, name }) => {
+    const values: OnlineValue[] = [];
+    const statuses: FeatureStatus[] = [];
+    const eventUs: number[] = [];
+    for (const key of entityKeys) {
+      const row = key === undefined ? undefined : rows.get(key);
+      const status = statusOf(row, column, { atUs, ttlUs: view.ttlUs });
+      statuses.push(status);
+      values.push(status === "PRESENT" ? (row?.values[column] ?? null) : null);
+      eventUs.push(row?.eventUs ?? 0);
+    }
+    return { name, values, statuses, eventUs };
+  });
+}
+
+/** A row whose time is still to come is not known yet: the offline join would not see it either. */
+function statusOf(row: { readonly eventUs: number; readonly values: Readonly<Record<string, OnlineValue>> } | undefined, column: string, { atUs, ttlUs }: { readonly atUs: number; readonly ttlUs: number }): FeatureStatus {
+  if (row === undefined || row.eventUs > atUs) return "NOT_FOUND";
+  if (ttlUs > 0 && row.eventUs < atUs - ttlUs) return "OUTSIDE_MAX_AGE";
+  return row.values[column] === null || row.values[column] === undefined ? "NULL_VALUE" : "PRESENT";
+}
+
+/** Whole numbers beyond 2^53 are read from their digits. */
+function parsePayload(payload: string): Readonly<Record<string, OnlineValue>> {
+  return JSON.parse(payload, (_key: string, value: unknown, context?: { readonly source?: string }): unknown => {
+    if (typeof value !== "number" || Number.isSafeInteger(value) || context?.source === undefined || !/^-?\d+$/.test(context.source)) return value;
+    return BigInt(context.source);
+  }) as Readonly<Record<string, OnlineValue>>;
+}
