@@ -1,0 +1,257 @@
+import { type Clock, EsteiraError, type Log, messageOf, nearestName, newId } from "#base";
+import {
+  type AssetVersion,
+  type Deployed,
+  type Deployment,
+  getAssetVersion,
+  getDeployment,
+  getRelease,
+  getVersionGraph,
+  insertDeployment,
+  insertRelease,
+  listDeployed,
+  listDeployments,
+  listReleases,
+  type MetadataStore,
+  type Release,
+  type ReleaseVersion,
+} from "#metadata-store";
+import type { ObjectStore } from "#object-store";
+import type { Services } from "#executors";
+import { type Environment, findEnvironment, PRODUCTION } from "./environment.ts";
+import { nothingDeployed, releaseMissing, versionMissing } from "./errors.ts";
+import { type ModelTarget, type TargetState } from "./ports.ts";
+import { deployProcess } from "./process-target.ts";
+import { crownVersion, recordFailure, recordRemoval, recordSuccess } from "./record-deployment.ts";
+import type { ReleaseSettings } from "./release-settings.ts";
+
+export interface DeliveryOptions {
+  readonly store: MetadataStore;
+  readonly objects: ObjectStore;
+  readonly services: Services;
+  readonly models: ModelTarget;
+  readonly environments: readonly Environment[];
+  /** Where code releases are unpacked: `<store>/releases`. */
+  readonly folder: string;
+  /** `PATH` of deployed processes. */
+  readonly searchPath: string;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** One version to put into one environment. */
+export interface NewDeployment {
+  readonly project: string;
+  readonly environment: string;
+  readonly version: AssetVersion;
+  readonly settings: ReleaseSettings;
+  readonly actor: string;
+  readonly stepRunId?: string | undefined;
+  /** The same key is the same deployment, whatever was killed in between; a failed one is not tried again under its key. */
+  readonly idempotencyKey: string;
+}
+
+/** How a caller follows a deployment. */
+export interface DeploymentWatch {
+  readonly signal: AbortSignal;
+  readonly log: (line: string) => void;
+}
+
+export interface FinishedDeployment {
+  readonly deployment: Deployment;
+  readonly release: Release;
+  readonly state: TargetState;
+}
+
+/** Puts releases into environments, takes them back, and remembers what ran where and when. */
+export interface Delivery {
+  readonly environments: readonly Environment[];
+  /**
+   * Deploys one version. What ran before keeps running until the new one is ready, and stays when it is not.
+   *
+   * @throws DELIVERY_ENVIRONMENT_UNKNOWN, DELIVERY_ASSET_NOT_DEPLOYABLE, DELIVERY_COMMAND_MISSING, EXECUTORS_SERVICE_UNHEALTHY, and what the model target throws
+   */
+  deploy(deployment: NewDeployment, watch: DeploymentWatch): Promise<FinishedDeployment>;
+  /**
+   * Deploys an earlier release again, code and models alike: the one before, or the release with this number or id.
+   *
+   * @throws DELIVERY_NOTHING_DEPLOYED, DELIVERY_RELEASE_MISSING, and what `deploy` throws
+   */
+  rollback(request: { readonly project: string; readonly environment: string; readonly asset: string; readonly to?: number | string | undefined; readonly actor: string }, watch?: DeploymentWatch): Promise<FinishedDeployment>;
+  /** Takes an asset out of an environment. @throws DELIVERY_NOTHING_DEPLOYED */
+  remove(request: { readonly project: string; readonly environment: string; readonly asset: string; readonly actor: string }): Promise<void>;
+  /**
+   * Makes production's models champions whose trial (canary, shadow) has ended well since they were deployed. Call it after trials were settled.
+   * Idempotent.
+   *
+   * @returns how many aliases moved
+   */
+  settle(project: string): Promise<number>;
+  /** After a start: finishes rollbacks that a dead process left, and starts services whose supervisor is gone. */
+  recover(project: string): Promise<void>;
+}
+
+const unwatched: DeploymentWatch = { signal: new AbortController().signal, log: () => {} };
+
+/** Opens delivery on a store. */
+export function createDelivery(options: DeliveryOptions): Delivery {
+  const { store, clock, environments } = options;
+
+  async function carryOut(deployment: Deployment, release: Release, watch: DeploymentWatch): Promise<FinishedDeployment> {
+    const version = await store.read((transaction) => getAssetVersion(transaction, { id: release.versionId }));
+    if (version === undefined) throw versionMissing({ asset: release.asset });
+    try {
+      const state = await switchTarget({ deployment, release, version }, watch, options);
+      const answers = await answersNow(release, version, options);
+      await store.write((transaction) => recordSuccess(transaction, { deployment, release, version, state, answers, atMs: clock.now() }));
+      return { deployment: (await store.read((transaction) => getDeployment(transaction, { id: deployment.id }))) ?? deployment, release, state };
+    } catch (error) {
+      // Stopped from outside: the deployment stays open, for another worker may be going on with it already.
+      if (watch.signal.aborted) throw error;
+      const facts = error instanceof EsteiraError ? error.toJSON() : { message: messageOf(error) };
+      await store.write((transaction) => recordFailure(transaction, { deployment, release, error: facts, atMs: clock.now() }));
+      throw error;
+    }
+  }
+
+  return {
+    environments,
+    async deploy(request, watch) {
+      findEnvironment(environments, request.environment);
+      const { deployment, release } = await begin(store, request, clock.now());
+      if (deployment.status === "succeeded") return { deployment, release, state: deployment.target as TargetState };
+      return carryOut(deployment, release, watch);
+    },
+    async rollback(request, watch = unwatched) {
+      findEnvironment(environments, request.environment);
+      const release = await chooseEarlierRelease(store, request);
+      const deployment = await store.write((transaction) =>
+        insertDeployment(transaction, {
+          ...newDeployment(request, release, clock.now()),
+          reason: "rollback",
+          idempotencyKey: `rollback:${newId()}`,
+          stepRunId: undefined,
+        }),
+      );
+      return carryOut(deployment, release, watch);
+    },
+    async remove(request) {
+      const { project, environment, asset } = request;
+      const deployed = await findDeployed(store, request);
+      const release = await store.read((transaction) => getRelease(transaction, { id: deployed.releaseId }));
+      const settings = release?.settings as ReleaseSettings | undefined;
+      if (settings?.target === "model") await options.models.remove({ project, environment, endpoint: settings.endpoint });
+      else await options.services.stop({ project, environment, name: asset });
+      await store.write((transaction) => recordRemoval(transaction, { deployed, actor: request.actor, atMs: clock.now() }));
+    },
+    async settle(project) {
+      let moved = 0;
+      for (const deployed of await store.read((transaction) => listDeployed(transaction, { project, environment: PRODUCTION }))) {
+        const { release, version } = await store.read(async (transaction) => ({
+          release: await getRelease(transaction, { id: deployed.releaseId }),
+          version: await getAssetVersion(transaction, { id: deployed.versionId }),
+        }));
+        if (release === undefined || version?.kind !== "model" || !(await answersNow(release, version, options))) continue;
+        if (await store.write((transaction) => crownVersion(transaction, version, { atMs: clock.now(), actor: release.createdBy }))) moved++;
+      }
+      return moved;
+    },
+    async recover(project) {
+      await recoverServices(project, options);
+      const open = await store.read((transaction) => listDeployments(transaction, { project, status: "deploying" }));
+      for (const deployment of open.filter(({ stepRunId }) => stepRunId === undefined)) {
+        const release = await store.read((transaction) => getRelease(transaction, { id: deployment.releaseId }));
+        if (release === undefined) continue;
+        await carryOut(deployment, release, unwatched).catch((error: unknown) => options.log.warn("a deployment could not be finished", { deployment: deployment.id, reason: messageOf(error) }));
+      }
+    },
+  };
+}
+
+/** The deployment of this key: the one that was begun, or a new one with its release. */
+async function begin(store: MetadataStore, request: NewDeployment, atMs: number): Promise<{ readonly deployment: Deployment; readonly release: Release }> {
+  const { project, environment, version, settings, actor, stepRunId, idempotencyKey } = request;
+  const upstream = await store.read((transaction) => getVersionGraph(transaction, version.id, "upstream"));
+  return store.write(async (transaction) => {
+    const begun = await getDeployment(transaction, { project, idempotencyKey });
+    if (begun !== undefined) {
+      const release = await getRelease(transaction, { id: begun.releaseId });
+      if (release !== undefined) return { deployment: begun, release };
+    }
+    const versions = upstream.versions.map((each): ReleaseVersion => ({ versionId: each.id, asset: each.asset, kind: each.kind, digest: each.digest, role: each.id === version.id ? "deployed" : "made_from" }));
+    const release = await insertRelease(transaction, { id: newId(), project, environment, asset: version.asset, versionId: version.id, createdAtMs: atMs, createdBy: actor, settings, versions });
+    const deployment = await insertDeployment(transaction, { ...newDeployment(request, release, atMs), reason: "deploy", idempotencyKey, stepRunId });
+    return { deployment, release };
+  });
+}
+
+function newDeployment(
+  request: { readonly project: string; readonly environment: string; readonly actor: string },
+  release: Release,
+  startedAtMs: number,
+): Omit<Deployment, "status" | "endedAtMs" | "target" | "error" | "reason" | "idempotencyKey" | "stepRunId"> {
+  return { id: newId(), project: request.project, environment: request.environment, asset: release.asset, releaseId: release.id, actor: request.actor, startedAtMs };
+}
+
+async function switchTarget(
+  facts: { readonly deployment: Deployment; readonly release: Release; readonly version: AssetVersion },
+  watch: DeploymentWatch,
+  options: DeliveryOptions,
+): Promise<TargetState> {
+  const { deployment, release, version } = facts;
+  const { project, environment, asset } = release;
+  const settings = release.settings as ReleaseSettings;
+  watch.log(`${environment}: release ${release.number}, ${asset} ${version.version}${deployment.reason === "rollback" ? ", rollback" : ""}`);
+  if (settings.target === "model") {
+    return options.models.deploy(
+      { deploymentId: deployment.id, project, environment, endpoint: settings.endpoint, version, actor: deployment.actor, ...(settings.featureService === undefined ? {} : { featureService: settings.featureService }), ...(settings.strategy === undefined || deployment.reason === "rollback" ? {} : { strategy: settings.strategy }) },
+      watch,
+    );
+  }
+  const service = await deployProcess({ deploymentId: deployment.id, project, environment, asset, version, settings }, watch.signal, options);
+  watch.log(`${environment}: healthy, answers at ${service.url}`);
+  return { versionId: version.id, digest: version.digest, address: service.url };
+}
+
+/** False while a model is only tried beside the one that answers. */
+async function answersNow(release: Release, version: AssetVersion, { models }: DeliveryOptions): Promise<boolean> {
+  const settings = release.settings as ReleaseSettings;
+  if (settings.target !== "model") return true;
+  const current = await models.current({ project: release.project, environment: release.environment, endpoint: settings.endpoint });
+  return current === undefined || current.versionId === version.id;
+}
+
+async function findDeployed(store: MetadataStore, key: { readonly project: string; readonly environment: string; readonly asset: string }): Promise<Deployed> {
+  const there = await store.read((transaction) => listDeployed(transaction, { project: key.project, environment: key.environment }));
+  const deployed = there.find(({ asset }) => asset === key.asset);
+  if (deployed !== undefined) return deployed;
+  const known = there.map(({ asset }) => asset);
+  throw nothingDeployed({ environment: key.environment, asset: key.asset, known, nearest: nearestName(key.asset, known) });
+}
+
+/** Only a release that ran in the environment can be gone back to. */
+async function chooseEarlierRelease(
+  store: MetadataStore,
+  request: { readonly project: string; readonly environment: string; readonly asset: string; readonly to?: number | string | undefined },
+): Promise<Release> {
+  const { project, environment, asset, to } = request;
+  const deployed = await findDeployed(store, request);
+  const { releases, ran } = await store.read(async (transaction) => ({
+    releases: await listReleases(transaction, { project, environment, asset, limit: 1000 }),
+    ran: new Set((await listDeployments(transaction, { project, environment, asset, status: "succeeded", limit: 1000 })).map(({ releaseId }) => releaseId)),
+  }));
+  const earlier = releases.filter(({ id }) => ran.has(id) && id !== deployed.releaseId);
+  const current = releases.find(({ id }) => id === deployed.releaseId);
+  const chosen = to === undefined ? earlier.find(({ number }) => number < (current?.number ?? Infinity)) : earlier.find(({ id, number }) => id === to || String(number) === String(to));
+  if (chosen !== undefined) return chosen;
+  throw releaseMissing({ environment, asset, release: to === undefined ? "earlier release" : `other release ${to}`, known: earlier.map(({ number }) => String(number)) });
+}
+
+async function recoverServices(project: string, { store, services, log }: DeliveryOptions): Promise<void> {
+  for (const deployed of await store.read((transaction) => listDeployed(transaction, { project }))) {
+    const release = await store.read((transaction) => getRelease(transaction, { id: deployed.releaseId }));
+    if ((release?.settings as ReleaseSettings | undefined)?.target !== "process") continue;
+    const { environment, asset } = deployed;
+    await services.ensure({ project, environment, name: asset }).catch((error: unknown) => log.warn("a service could not be started", { environment, asset, reason: messageOf(error) }));
+  }
+}

@@ -1,0 +1,201 @@
+import { z } from "zod";
+import { type Json, nearestName } from "#base";
+import { type AssetKind, type AssetVersion, type Deployment, getAssetVersion, getDeployment, listDeployed, type MetadataStore } from "#metadata-store";
+import type { AnalysisContext, AttemptContext, Problem, StepAnalysis, StepKind, StepOutcome } from "#pipeline";
+import type { Delivery, FinishedDeployment } from "./delivery.ts";
+import { findEnvironment } from "./environment.ts";
+import { assetNotDeployable, notApproved, versionMissing } from "./errors.ts";
+import type { ApprovalCheck } from "./ports.ts";
+import type { ReleaseSettings } from "./release-settings.ts";
+
+/** `deploy: ASSET` and where it goes. */
+export interface DeployDeclaration {
+  readonly deploy: string;
+  readonly to: string | readonly string[];
+  readonly endpoint?: string | undefined;
+  readonly features?: string | undefined;
+  readonly strategy?: Readonly<Record<string, unknown>> | undefined;
+  readonly start?: string | undefined;
+  readonly health?: string | undefined;
+  readonly health_timeout?: string | undefined;
+  readonly port?: number | Readonly<Record<string, number>> | undefined;
+  readonly env?: Readonly<Record<string, string>> | undefined;
+}
+
+const port = z.int().min(1).max(65_535);
+
+const schema: z.ZodType<DeployDeclaration> = z.strictObject({
+  deploy: z.string().min(1).describe("The code or model to deploy."),
+  to: z.union([z.string(), z.array(z.string()).min(1)]).describe("Environments, one after the other."),
+  endpoint: z.string().regex(/^[a-z][\w-]*$/i).optional().describe("Models: name of the endpoint; default: the asset's name."),
+  features: z.string().min(1).optional().describe("Models: feature service that the endpoint reads online, so that requests carry only join keys and what they know themselves."),
+  strategy: z.record(z.string(), z.unknown()).optional().describe("Models: how requests move to the new version (canary, shadow, …); default: all at once."),
+  start: z.string().min(1).optional().describe("Code: command that serves on $HOST:$PORT; default: the start script of package.json."),
+  health: z.string().startsWith("/").optional().describe("Code: path that answers 2xx when the release is ready."),
+  health_timeout: z.string().regex(/^\d+(ms|s|m)$/).optional().describe("Code: how long to wait for health; default 30s."),
+  port: z.union([port, z.record(z.string(), port)]).optional().describe("Code: stable port, or one per environment; default: a free one, kept."),
+  env: z.record(z.string().regex(/^[A-Za-z_]\w*$/), z.string()).optional().describe("Code: variables of the process."),
+});
+
+const CODE_KEYS = ["start", "health", "health_timeout", "port", "env"] as const;
+const MODEL_KEYS = ["endpoint", "features", "strategy"] as const;
+
+export interface DeployKindOptions {
+  readonly store: MetadataStore;
+  readonly delivery: Delivery;
+  readonly approvals: ApprovalCheck;
+}
+
+/**
+ * Steps that put code or models into environments: `deploy: ASSET`. A protected environment waits for its approval, holding nothing; what was
+ * deployed before the wait, or before a crash, is not deployed again.
+ */
+export function createDeployKind(options: DeployKindOptions): StepKind<DeployDeclaration> {
+  return {
+    name: "deploy",
+    load: "code",
+    schema,
+    describe: ({ deploy, to }) => `deploy ${deploy} to ${[to].flat().join(", then ")}`,
+    analyse: (declaration, context) => analyse(declaration, context, options),
+    execute: (attempt) => execute(attempt, options),
+  };
+}
+
+async function analyse(declaration: DeployDeclaration, context: AnalysisContext, { store, delivery }: DeployKindOptions): Promise<StepAnalysis> {
+  const kind = context.knownAssets.get(declaration.deploy);
+  const known = delivery.environments.map(({ name }) => name);
+  const problems: Problem[] = [];
+  for (const [index, name] of [declaration.to].flat().entries()) {
+    if (known.includes(name)) continue;
+    const nearest = nearestName(name, known);
+    problems.push({
+      path: typeof declaration.to === "string" ? ["to"] : ["to", index],
+      message: `There is no environment "${name}"; ${known.length === 0 ? "esteira.yaml names none" : `esteira.yaml names ${known.join(", ")}`}`,
+      hint: nearest === undefined ? `Add it to esteira.yaml under environments.` : `Did you mean ${nearest}?`,
+    });
+  }
+  if (kind !== undefined) problems.push(...explainKind(declaration, kind));
+  return {
+    inputs: [{ asset: declaration.deploy, role: "deploy", path: ["deploy"] }],
+    makes: [],
+    files: [],
+    fingerprint: await deployedFingerprint(store, { project: context.project, asset: declaration.deploy, environments: [declaration.to].flat() }),
+    problems,
+  };
+}
+
+/** Only code and models can be deployed, each with its own keys. */
+function explainKind(declaration: DeployDeclaration, kind: AssetKind): readonly Problem[] {
+  const hint = "A step makes code with makes: { code: FOLDER }, and a model with makes: model.";
+  if (kind !== "code" && kind !== "model") return [{ path: ["deploy"], message: `"${declaration.deploy}" is ${kind}; only code and models can be deployed`, hint }];
+  const [keys, noun, other] = kind === "model" ? [CODE_KEYS, "a model", "code"] : [MODEL_KEYS, "code", "model"];
+  return keys
+    .filter((key) => declaration[key] !== undefined)
+    .map((key) => ({ path: [key], message: `"${key}" says nothing about ${noun}: it belongs to a ${other} deployment`, hint: "Remove it." }));
+}
+
+/** An environment that was rolled back, or given another version by hand, makes the step run again; its own deployment does not. */
+async function deployedFingerprint(store: MetadataStore, key: { readonly project: string; readonly asset: string; readonly environments: readonly string[] }): Promise<Json> {
+  const { latest, deployed } = await store.read(async (transaction) => ({
+    latest: await getAssetVersion(transaction, key),
+    deployed: await listDeployed(transaction, { project: key.project, asset: key.asset }),
+  }));
+  return deployed.filter(({ environment, versionId }) => key.environments.includes(environment) && versionId !== latest?.id).map(({ environment, versionId }) => `${environment}:${versionId}`);
+}
+
+async function execute(attempt: AttemptContext<DeployDeclaration>, options: DeployKindOptions): Promise<StepOutcome> {
+  const { declaration } = attempt;
+  const version = attempt.inputs.get(declaration.deploy);
+  if (version === undefined) throw versionMissing({ asset: declaration.deploy });
+  const facts: Record<string, Json> = {};
+  for (const environment of [declaration.to].flat()) {
+    const known = await findOwnDeployment(attempt, environment, options.store);
+    if (known?.status !== "succeeded" && known?.status !== "deploying") {
+      const closed = await checkApproval(attempt, { version, environment }, options);
+      if (closed !== undefined) return closed;
+    }
+    const done = await deployTo(attempt, { version, environment, known }, options.delivery);
+    facts[environment] = { release: done.release.number, releaseId: done.release.id, version: version.version, address: done.state.address };
+  }
+  return { status: "succeeded", made: [], facts };
+}
+
+/** undefined when the version may go there. */
+async function checkApproval(
+  attempt: AttemptContext<DeployDeclaration>,
+  subject: { readonly version: AssetVersion; readonly environment: string },
+  { delivery, approvals }: DeployKindOptions,
+): Promise<StepOutcome | undefined> {
+  const { version, environment } = subject;
+  const rules = findEnvironment(delivery.environments, environment);
+  const decision = await approvals.check({ project: attempt.project, environment, rules: { approvals: rules.approvals, bind: rules.bind }, version, requestedBy: attempt.actor });
+  if (decision.open) {
+    if (decision.approvedBy.length > 0) attempt.log(`${environment}: approved by ${decision.approvedBy.join(", ")} (${decision.digest})`);
+    return undefined;
+  }
+  if (decision.refused) throw notApproved({ asset: version.asset, version: version.version, environment, reason: decision.gate.reason });
+  attempt.log(`${environment}: ${decision.gate.reason}`);
+  return { status: "waiting", gate: decision.gate };
+}
+
+/** One deployment per step run and environment; a failed one leaves the next attempt its own. */
+function keyOf(attempt: AttemptContext<unknown>, environment: string, attemptNumber: number): string {
+  return `${attempt.stepRunId}:${environment}:${attemptNumber}`;
+}
+
+/** What an earlier attempt of this step run did for the environment, unless it failed. */
+async function findOwnDeployment(attempt: AttemptContext<unknown>, environment: string, store: MetadataStore): Promise<Deployment | undefined> {
+  return store.read(async (transaction) => {
+    for (let number = attempt.attemptNumber; number > 0; number--) {
+      const found = await getDeployment(transaction, { project: attempt.project, idempotencyKey: keyOf(attempt, environment, number) });
+      if (found !== undefined && found.status !== "failed") return found;
+    }
+    return undefined;
+  });
+}
+
+async function deployTo(
+  attempt: AttemptContext<DeployDeclaration>,
+  facts: { readonly version: AssetVersion; readonly environment: string; readonly known: Deployment | undefined },
+  delivery: Delivery,
+): Promise<FinishedDeployment> {
+  const { version, environment, known } = facts;
+  return delivery.deploy(
+    {
+      project: attempt.project,
+      environment,
+      version,
+      settings: settingsOf(attempt.declaration, version, environment),
+      actor: attempt.actor,
+      stepRunId: attempt.stepRunId,
+      idempotencyKey: known?.idempotencyKey ?? keyOf(attempt, environment, attempt.attemptNumber),
+    },
+    { signal: attempt.signal, log: (line) => attempt.log(line) },
+  );
+}
+
+function settingsOf(declaration: DeployDeclaration, version: AssetVersion, environment: string): ReleaseSettings {
+  if (version.kind === "model") {
+    return {
+      target: "model",
+      endpoint: declaration.endpoint ?? version.asset,
+      ...(declaration.features === undefined ? {} : { featureService: declaration.features }),
+      ...(declaration.strategy === undefined ? {} : { strategy: declaration.strategy }),
+    };
+  }
+  if (version.kind !== "code") throw assetNotDeployable({ asset: version.asset, kind: version.kind });
+  const stable = typeof declaration.port === "object" ? declaration.port[environment] : declaration.port;
+  return {
+    target: "process",
+    ...(declaration.start === undefined ? {} : { start: declaration.start }),
+    ...(declaration.health === undefined ? {} : { health: declaration.health }),
+    ...(declaration.health_timeout === undefined ? {} : { healthTimeoutMs: toMilliseconds(declaration.health_timeout) }),
+    ...(stable === undefined ? {} : { port: stable }),
+    environment: declaration.env ?? {},
+  };
+}
+
+function toMilliseconds(text: string): number {
+  const [, amount, unit] = /^(\d+)(ms|s|m)$/.exec(text) ?? [];
+  return Number(amount) * (unit === "m" ? 60_000 : unit === "s" ? 1000 : 1);
+}

@@ -1,0 +1,67 @@
+import type { Digest } from "#base";
+import type { AssetVersion } from "#metadata-store";
+
+/** What an endpoint or a service of one environment runs. */
+export interface TargetState {
+  /** Asset version that answers requests now. */
+  readonly versionId: string;
+  readonly digest: Digest;
+  /** Where it answers, as a base URL or a path of the platform (`/endpoints/production/delay`). */
+  readonly address: string;
+}
+
+/** One model to put behind an endpoint. */
+export interface ModelDeployment {
+  /** Id of the deployment: a repeat with the same id changes nothing and answers the same. */
+  readonly deploymentId: string;
+  readonly project: string;
+  readonly environment: string;
+  /** Name of the endpoint; the asset's name unless the step says otherwise. */
+  readonly endpoint: string;
+  readonly version: AssetVersion;
+  /** Feature service that the endpoint reads online for the rows of its requests. */
+  readonly featureService?: string;
+  /** User that caused it, or `engine`. */
+  readonly actor: string;
+  /** The step's `strategy`, as written; undefined switches all requests at once. */
+  readonly strategy?: object;
+}
+
+/**
+ * Where models answer requests. Declared here, implemented by `serving`.
+ *
+ * `deploy` loads the model and answers its example row before the endpoint is switched: when it throws, what was
+ * there before still answers.
+ */
+export interface ModelTarget {
+  deploy(deployment: ModelDeployment, options: { readonly signal: AbortSignal; readonly log: (line: string) => void }): Promise<TargetState>;
+  /** What the endpoint runs now; undefined when it runs nothing. */
+  current(endpoint: { readonly project: string; readonly environment: string; readonly endpoint: string }): Promise<TargetState | undefined>;
+  /** Takes the endpoint out of service. Idempotent. */
+  remove(endpoint: { readonly project: string; readonly environment: string; readonly endpoint: string }): Promise<void>;
+}
+
+/** Rules that protect one environment, from `environments` in `esteira.yaml`. */
+export interface EnvironmentRules {
+  /** Distinct approvals that must stand; 0 for none. */
+  readonly approvals: number;
+  /** `version`: each digest needs its own; `source`: an approved notebook source lets every model through that it made and that passed its test. */
+  readonly bind: "version" | "source";
+}
+
+/** What `ApprovalCheck` answers. */
+export type ApprovalDecision =
+  | { readonly open: true; readonly approvedBy: readonly string[]; readonly digest: Digest | undefined }
+  | {
+      readonly open: false;
+      /** Refused for good (a reviewer rejected the digest, a verdict refused the model); waiting does not help. */
+      readonly refused: boolean;
+      /** `approval:<digest>:<environment>`; approving the digest opens it. */
+      readonly gate: { readonly key: string; readonly reason: string };
+    };
+
+/** Whether a version may go to an environment. Declared here, implemented by `governance`. */
+export interface ApprovalCheck {
+  /** Decides now; a closed gate is recorded as a request that reviewers see. */
+  check(subject: { readonly project: string; readonly environment: string; readonly rules: EnvironmentRules; readonly version: AssetVersion; readonly requestedBy: string }): Promise<ApprovalDecision>;
+}

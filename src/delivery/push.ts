@@ -1,0 +1,117 @@
+import { createHmac, timingSafeEqual } from "node:crypto";
+import { join } from "node:path";
+import { z } from "zod";
+import { type Clock, digestOf } from "#base";
+import { appendEvent, getPushDelivery, insertPushDelivery, type MetadataStore } from "#metadata-store";
+import type { Git } from "#executors";
+import { assertValid, fireTrigger, loadProjectPipelines, registerPipelines, type StepKind } from "#pipeline";
+import { pushInvalid, pushUnsigned } from "./errors.ts";
+
+/** A request as any HTTP server can hand it on. */
+export interface PushRequest {
+  /** Lower-case names. */
+  readonly headers: Readonly<Record<string, string | undefined>>;
+  /** The bytes as they were sent: the signature is over them. */
+  readonly body: Uint8Array;
+}
+
+export interface PushAnswer {
+  readonly status: number;
+  readonly json: { readonly commit?: string; readonly pipelineRuns?: readonly string[]; readonly ignored?: string };
+}
+
+export interface PushHandlerOptions {
+  readonly store: MetadataStore;
+  readonly git: Git;
+  readonly project: string;
+  /** Where commits are fetched from; never what a request says. */
+  readonly repository: string;
+  /** Folder of `esteira.yaml` in the repository; default its root. */
+  readonly subfolder?: string | undefined;
+  /** Branch whose pipelines are the project's current ones. */
+  readonly mainBranch: string;
+  /** Shared with the sender. */
+  readonly secret: string;
+  /** Where commits are checked out: `<store>/checkouts`. */
+  readonly folder: string;
+  readonly kinds: readonly StepKind<never>[];
+  readonly clock: Clock;
+}
+
+const pushSchema = z.object({
+  ref: z.string().min(1),
+  after: z.string().regex(/^[0-9a-f]{40}([0-9a-f]{24})?$/),
+  deleted: z.boolean().optional(),
+  pusher: z.object({ name: z.string().min(1).max(200) }).optional(),
+});
+
+const NO_COMMIT = /^0+$/;
+
+/**
+ * Answers push events in GitHub's form: queues the pipelines with `on: { push: BRANCH }` on a checkout of the pushed commit. A push to the main
+ * branch makes that commit's pipelines the project's current ones first; a mistake in them refuses the push event and starts nothing.
+ *
+ * The same delivery twice is one push. Other events are answered and ignored.
+ *
+ * @throws DELIVERY_PUSH_UNSIGNED, DELIVERY_PUSH_INVALID, PIPELINE_DEFINITION_INVALID, EXECUTORS_GIT_FAILED
+ */
+export function createPushHandler(options: PushHandlerOptions): (request: PushRequest) => Promise<PushAnswer> {
+  return async (request) => {
+    assertSigned(request, options.secret);
+    const event = request.headers["x-github-event"] ?? "push";
+    if (event !== "push") return { status: 200, json: { ignored: `event ${event}` } };
+    const push = parsePush(request.body);
+    const branch = /^refs\/heads\/(.+)$/.exec(push.ref)?.[1];
+    if (branch === undefined || push.deleted === true || NO_COMMIT.test(push.after)) return { status: 200, json: { ignored: `${push.ref} carries no commit of a branch` } };
+    const id = request.headers["x-github-delivery"] ?? digestOf(request.body);
+    const known = await options.store.read((transaction) => getPushDelivery(transaction, { project: options.project, id }));
+    if (known !== undefined) return { status: 200, json: known.answer };
+    return startPipelines({ id, branch, commit: push.after, pusher: push.pusher?.name ?? "git" }, options);
+  };
+}
+
+async function startPipelines(push: { readonly id: string; readonly branch: string; readonly commit: string; readonly pusher: string }, options: PushHandlerOptions): Promise<PushAnswer> {
+  const { store, project, clock } = options;
+  const { branch, commit, pusher } = push;
+  const checkout = join(options.folder, project, commit);
+  await options.git.checkout({ repository: options.repository, commit, folder: checkout });
+  const folder = options.subfolder === undefined ? checkout : join(checkout, options.subfolder);
+  if (branch === options.mainBranch) {
+    const { pipelines } = assertValid(await loadProjectPipelines({ project, projectFolder: folder, kinds: options.kinds }));
+    await registerPipelines(store, { project, pipelines, actor: pusher, atMs: clock.now() });
+  }
+  return store.write(async (transaction) => {
+    const atMs = clock.now();
+    const raced = await getPushDelivery(transaction, { project, id: push.id });
+    if (raced !== undefined) return { status: 200, json: raced.answer };
+    const pipelineRuns = await fireTrigger(transaction, { project, on: "push", subject: branch, cause: { branch, commit, pusher, delivery: push.id }, atMs, actor: pusher, source: { folder, commit } });
+    const answer = { commit, pipelineRuns };
+    await insertPushDelivery(transaction, { project, ...push, atMs, answer });
+    await appendEvent(transaction, { atMs, project, type: "push.received", subjectKind: "push", subject: branch, actor: pusher, data: { commit, pipelineRuns } });
+    return { status: 202, json: answer };
+  });
+}
+
+function parsePush(body: Uint8Array): z.output<typeof pushSchema> {
+  let value: unknown;
+  try {
+    value = JSON.parse(Buffer.from(body).toString("utf8"));
+  } catch (error) {
+    throw pushInvalid({ problem: `it is no JSON (${(error as Error).message})` }, error);
+  }
+  const parsed = pushSchema.safeParse(value);
+  if (!parsed.success) throw pushInvalid({ problem: parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("; ") });
+  return parsed.data;
+}
+
+function assertSigned(request: PushRequest, secret: string): void {
+  const sent = request.headers["x-hub-signature-256"];
+  if (sent === undefined) throw pushUnsigned({ reason: "it carries no X-Hub-Signature-256" });
+  const [found, expected] = [Buffer.from(sent), Buffer.from(signPush(request.body, secret))];
+  if (found.length !== expected.length || !timingSafeEqual(found, expected)) throw pushUnsigned({ reason: "its signature does not fit the secret" });
+}
+
+/** Value of `X-Hub-Signature-256` for a body: HMAC-SHA256 with the shared secret. */
+export function signPush(body: Uint8Array | string, secret: string): string {
+  return `sha256=${createHmac("sha256", secret).update(body).digest("hex")}`;
+}
