@@ -1,0 +1,222 @@
+import { type Clock, type Log, messageOf } from "#base";
+import {
+  type Alert,
+  changeAlert,
+  countPredictionsByVersion,
+  type EndpointKey,
+  getPredictionRange,
+  linkTriggeredRuns,
+  listAlerts,
+  listWindows,
+  type MetadataStore,
+  type MonitorScore,
+  type MonitorWindow,
+  openAlert,
+  saveWindow,
+  type WriteTransaction,
+} from "#metadata-store";
+import { fireTrigger } from "#pipeline";
+import { type Judgement, judgeWindow } from "./judge.ts";
+import { type Monitor, type MonitorSet, readMonitorSets, unknownColumns } from "./monitor-set.ts";
+import type { Reference, References } from "./reference.ts";
+import { readWindow } from "./window-rows.ts";
+import { computeScores } from "./window-scores.ts";
+import { windowMs, windowStarts } from "./window-time.ts";
+
+/** What to evaluate. */
+export interface EvaluationRequest extends EndpointKey {
+  /** Only windows that touch this event time, epoch ms; default: all that may have changed. */
+  readonly fromMs?: number | undefined;
+  readonly toMs?: number | undefined;
+  /** The caller knows that no more predictions with an earlier event time will come: windows that end by then are judged. Epoch ms. */
+  readonly untilMs?: number | undefined;
+  /** Compute every window that changed, however recently it was computed; default: at most once a minute each. */
+  readonly immediate?: boolean | undefined;
+}
+
+/** What an evaluation did. */
+export interface EvaluationReport {
+  /** Windows that were computed. */
+  readonly windows: number;
+  /** Alerts that were opened, with the pipeline runs they started. */
+  readonly opened: readonly Alert[];
+  readonly closed: number;
+}
+
+export interface EvaluationOptions {
+  readonly store: MetadataStore;
+  readonly references: References;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** A window without traffic for this long, whose end lies behind, gets no more predictions. */
+const QUIET_MS = 3_600_000;
+/** A window is computed again at most this often, unless someone asks. */
+const REFRESH_MS = 60_000;
+
+/**
+ * Computes the windows of an endpoint that changed, saves them and judges those that are closed: a breach opens an alert and fires its
+ * trigger in the transaction that saves the window, once per window.
+ */
+export async function evaluateEndpoint(request: EvaluationRequest, options: EvaluationOptions): Promise<EvaluationReport> {
+  const range = await options.store.read((transaction) => getPredictionRange(transaction, request));
+  if (range === undefined) return { windows: 0, opened: [], closed: 0 };
+  const reports: EvaluationReport[] = [];
+  for (const set of await readMonitorSets(options.store, request)) {
+    const known = new Map((await options.store.read((transaction) => listWindows(transaction, { ...keyOf(request), size: set.window, metric: "", limit: 1000 }))).map((window) => [window.startMs, window]));
+    const first = request.fromMs ?? range.firstMs;
+    const last = Math.min(request.toMs ?? range.lastMs, range.lastMs);
+    for (const startMs of windowStarts(set.window, first, last)) {
+      const report = await evaluateWindow({ set, startMs, known: known.get(startMs), lastMs: Math.max(range.lastMs, request.untilMs ?? 0), immediate: request.immediate === true }, request, options);
+      if (report !== undefined) reports.push(report);
+    }
+  }
+  return { windows: reports.length, opened: reports.flatMap((report) => report.opened), closed: reports.reduce((sum, report) => sum + report.closed, 0) };
+}
+
+interface Candidate {
+  readonly set: MonitorSet;
+  readonly startMs: number;
+  readonly known: MonitorWindow | undefined;
+  /** Latest event time seen. */
+  readonly lastMs: number;
+  readonly immediate: boolean;
+}
+
+async function evaluateWindow(candidate: Candidate, key: EndpointKey, options: EvaluationOptions): Promise<EvaluationReport | undefined> {
+  const { store, clock } = options;
+  const { set, startMs, known } = candidate;
+  const endMs = startMs + windowMs(set.window);
+  const counts = await store.read((transaction) => countPredictionsByVersion(transaction, { ...keyOf(key), fromMs: startMs, toMs: endMs }));
+  const predictions = counts.reduce((sum, count) => sum + count.predictions, 0);
+  const labelled = counts.reduce((sum, count) => sum + count.labelled, 0);
+  if (predictions === 0) return undefined;
+  const nowMs = clock.now();
+  const lastReceivedMs = counts.reduce((latest, count) => Math.max(latest, count.receivedAtMs), 0);
+  const closed = candidate.lastMs >= endMs || (nowMs >= endMs && nowMs - lastReceivedMs > QUIET_MS);
+  const unchanged = known?.predictions === predictions && known.labelled === labelled && known.closed === closed;
+  const fresh = known !== undefined && known.closed === closed && nowMs - known.evaluatedAtMs < REFRESH_MS;
+  if (unchanged || (fresh && !candidate.immediate)) return undefined;
+  const main = counts.reduce((largest, count) => (count.predictions > largest.predictions ? count : largest));
+  const facts = { size: set.window, startMs, endMs, predictions, labelled, versions: Object.fromEntries(counts.map((count) => [count.modelVersionId, count.predictions])), closed, evaluatedAtMs: nowMs };
+  const { scores, referenceVersionId } = await scoreWindow(set, { fromMs: startMs, toMs: endMs, modelVersionId: main.modelVersionId }, key, options);
+  const window = withThresholds({ ...facts, referenceVersionId, scores }, set);
+  return store.write(async (transaction) => {
+    await saveWindow(transaction, keyOf(key), window);
+    return closed ? judge(transaction, { set, window, key: keyOf(key), atMs: nowMs }) : { windows: 1, opened: [], closed: 0 };
+  });
+}
+
+/** A model without training data in its record is still counted, but has nothing to be compared with. */
+async function scoreWindow(
+  set: MonitorSet,
+  range: { readonly fromMs: number; readonly toMs: number; readonly modelVersionId: string },
+  key: EndpointKey,
+  { store, references, log }: EvaluationOptions,
+): Promise<{ readonly scores: readonly MonitorScore[]; readonly referenceVersionId: string | undefined }> {
+  let reference: Reference;
+  try {
+    reference = await references.get(range.modelVersionId, { rows: set.reference, segments: set.segments, minRows: set.min_rows });
+  } catch (error) {
+    log.warn("a window has no reference", { endpoint: key.endpoint, model: range.modelVersionId, error: messageOf(error) });
+    return { scores: [], referenceVersionId: undefined };
+  }
+  for (const monitor of set.monitors) {
+    for (const { column, nearest } of unknownColumns(monitor.rule, reference.model.inputs.map((input) => input.name))) {
+      log.warn("a monitor names a column that the model does not have", { monitor: monitor.name, column, nearest });
+    }
+  }
+  const inputs = new Set(reference.model.inputs.map((input) => input.name));
+  const rows = await readWindow(store, keyOf(key), { ...range, context: set.segments.filter((column) => !inputs.has(column)) }, reference.model);
+  const scores = computeScores(rows, reference, { minRows: set.min_rows, segments: set.segments, rules: set.monitors.map((monitor) => monitor.rule) });
+  return { scores, referenceVersionId: reference.version.id };
+}
+
+/** Marks each score that a monitor watches with the monitor's threshold and verdict. */
+function withThresholds(window: MonitorWindow, set: MonitorSet): MonitorWindow {
+  const judgements = set.monitors.flatMap((monitor) => judgeWindow(monitor.rule, window, set));
+  const scores = window.scores.map((score) => {
+    const own = judgements.filter((judgement) => isSameSeries(score, judgement));
+    const judgement = own.find((one) => one.breached) ?? own[0];
+    return judgement === undefined ? score : { ...score, threshold: judgement.threshold, breached: judgement.breached };
+  });
+  const added = judgements.filter((judgement) => !window.scores.some((score) => isSameSeries(score, judgement)));
+  return { ...window, scores: [...scores, ...added.map(({ message, ...judgement }) => ({ ...judgement, baseline: undefined, nReference: undefined, method: { message } }))] };
+}
+
+interface Judging {
+  readonly set: MonitorSet;
+  readonly window: MonitorWindow;
+  readonly key: EndpointKey;
+  readonly atMs: number;
+}
+
+async function judge(transaction: WriteTransaction, judging: Judging): Promise<EvaluationReport> {
+  const { set, window, key } = judging;
+  const longest = set.monitors.reduce((most, monitor) => Math.max(most, monitor.rule.consecutive), 1);
+  const earlier = longest === 1 ? [] : (await listWindows(transaction, { ...key, size: set.window, toMs: window.startMs, limit: longest - 1 })).filter((one) => one.closed);
+  const opened: Alert[] = [];
+  let closed = 0;
+  for (const monitor of set.monitors) {
+    const judgements = judgeWindow(monitor.rule, window, set);
+    closed += await closeSettled(transaction, monitor, judgements, judging);
+    const before = earlier.slice(1 - monitor.rule.consecutive).map((one) => judgeWindow(monitor.rule, one, set));
+    const lasting = monitor.rule.consecutive === 1 ? judgements : judgements.filter((judgement) => before.length >= monitor.rule.consecutive - 1 && before.every((one) => one.some((other) => other.breached && isSameSeries(judgement, other))));
+    opened.push(...(await openBreaches(transaction, monitor, lasting.filter((judgement) => judgement.breached), judging)));
+  }
+  return { windows: 1, opened, closed };
+}
+
+function isSameSeries(left: Pick<Judgement, "metric" | "subject" | "segment">, right: Pick<Judgement, "metric" | "subject" | "segment">): boolean {
+  return left.metric === right.metric && left.subject === right.subject && left.segment === right.segment;
+}
+
+/** Closes open alerts of a monitor whose value came back, or whose model no longer answers. */
+async function closeSettled(transaction: WriteTransaction, monitor: Monitor, judgements: readonly Judgement[], { key, window, atMs }: Judging): Promise<number> {
+  const open = await listAlerts(transaction, { project: key.project, environment: key.environment, monitor: monitor.name, states: ["open", "acknowledged"], limit: 1000 });
+  let closed = 0;
+  for (const alert of open) {
+    if (window.startMs <= alert.lastWindowStartMs) continue;
+    const replaced = window.referenceVersionId !== undefined && alert.modelVersionId !== undefined && window.referenceVersionId !== alert.modelVersionId;
+    const settled = judgements.some((judgement) => !judgement.breached && isSameSeries(judgement, alert));
+    if (!replaced && !settled) continue;
+    const reason = replaced ? "another model version answers" : "the value is back within its bounds";
+    await changeAlert(transaction, { project: key.project, id: alert.id, state: "closed", actor: "engine", atMs, reason });
+    closed++;
+  }
+  return closed;
+}
+
+async function openBreaches(transaction: WriteTransaction, monitor: Monitor, breaches: readonly Judgement[], { key, window, set, atMs }: Judging): Promise<Alert[]> {
+  const opened: Alert[] = [];
+  for (const breach of breaches) {
+    const result = await openAlert(transaction, {
+      ...key,
+      monitor: monitor.name,
+      metric: breach.metric,
+      subject: breach.subject,
+      segment: breach.segment,
+      value: breach.value,
+      threshold: breach.threshold,
+      windowStartMs: window.startMs,
+      windowEndMs: window.endMs,
+      n: breach.n,
+      modelVersionId: window.referenceVersionId,
+      message: breach.message,
+      atMs,
+      targets: set.notify.map(({ webhook }) => webhook),
+    });
+    if (result.opened) opened.push(result.alert);
+  }
+  if (opened.length === 0) return [];
+  const cause = { environment: key.environment, endpoint: key.endpoint, monitor: monitor.name, windowStartMs: window.startMs, windowEndMs: window.endMs, alerts: opened.map(({ id, metric, subject, value, threshold }) => ({ id, metric, subject, value, threshold })) };
+  const runs = await fireTrigger(transaction, { project: key.project, on: "alert", subject: monitor.name, cause, atMs, actor: "engine" });
+  for (const alert of opened) await linkTriggeredRuns(transaction, alert.id, runs);
+  return opened.map((alert) => ({ ...alert, triggered: runs }));
+}
+
+function keyOf({ project, environment, endpoint }: EndpointKey): EndpointKey {
+  return { project, environment, endpoint };
+}
+

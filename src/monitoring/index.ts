@@ -1,0 +1,7 @@
+export { type ColumnSample, type DriftMethod, type DriftScore, scoreDrift } from "./drift-method.ts";
+export { toColumnSample, type WatchedType } from "./column-sample.ts";
+export type { EvaluationReport, EvaluationRequest } from "./evaluation.ts";
+export { type LabelBatch, parseLabelBatch } from "./label-batch.ts";
+export { type MonitorFile, monitorFileSchema, type MonitorRule, type WindowSize } from "./monitor-file.ts";
+export { createMonitoring, type Monitoring, type MonitoringOptions } from "./monitoring.ts";
+export { createMonitoringRoutes, type MonitoringRequest, type MonitoringResponse, type MonitoringRoute } from "./routes.ts";

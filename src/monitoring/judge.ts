@@ -1,0 +1,122 @@
+import type { MonitorScore, MonitorWindow } from "#metadata-store";
+import { isLowerBetter, type MetricName } from "#models";
+import { defaultThreshold, type DriftMethod } from "./drift-method.ts";
+import type { MonitorFile, MonitorRule } from "./monitor-file.ts";
+import { watches } from "./window-scores.ts";
+
+/** One series that a monitor watches, judged in one window. */
+export interface Judgement {
+  readonly metric: string;
+  /** Column, or empty. */
+  readonly subject: string;
+  readonly segment: string;
+  readonly value: number;
+  readonly threshold: number;
+  readonly breached: boolean;
+  readonly n: number;
+  /** What crossed what, for people. */
+  readonly message: string;
+}
+
+/**
+ * What a monitor says of one window. Series without enough data are left out: no data is no verdict.
+ *
+ * Pure.
+ */
+export function judgeWindow(rule: MonitorRule, window: MonitorWindow, file: Pick<MonitorFile, "min_rows">): readonly Judgement[] {
+  if (window.predictions < file.min_rows) return [];
+  if ("drift" in rule) return judgeDrift(rule.drift, window.scores);
+  if ("prediction_drift" in rule) return window.scores.filter((score) => isDriftOf(score, "prediction_drift", rule.prediction_drift.method)).flatMap((score) => judgeScore(score, rule.prediction_drift.threshold, "the predictions"));
+  if ("performance" in rule) return judgePerformance(rule.performance, window, file);
+  return judgeQuality(rule.quality, window.scores);
+}
+
+function isDriftOf(score: MonitorScore, metric: string, method: DriftMethod | undefined): boolean {
+  if (!score.metric.startsWith(`${metric}.`)) return false;
+  const isDefault = (score.method as { default?: boolean }).default === true;
+  return method === undefined ? isDefault : score.metric === `${metric}.${method}`;
+}
+
+function judgeScore(score: MonitorScore, declared: number | undefined, what: string): Judgement[] {
+  if (score.value === undefined) return [];
+  const method = score.metric.slice(score.metric.indexOf(".") + 1) as DriftMethod;
+  const threshold = declared ?? defaultThreshold(method);
+  const small = (score.method as { scale?: string }).scale === "p_value";
+  const breached = small ? score.value <= threshold : score.value >= threshold;
+  const message = `${what} drifted: ${method} ${small ? "p-value " : ""}${format(score.value)} ${small ? "≤" : "≥"} ${format(threshold)} (${score.n} rows against ${score.nReference ?? 0})`;
+  return [{ metric: score.metric, subject: score.subject, segment: score.segment, value: score.value, threshold, breached, n: score.n, message }];
+}
+
+type DriftRule = Extract<MonitorRule, { drift: unknown }>["drift"];
+
+function judgeDrift(rule: DriftRule, scores: readonly MonitorScore[]): readonly Judgement[] {
+  const seen = new Set<string>();
+  const columns = scores.filter((score) => {
+    if (!isDriftOf(score, "drift", rule.method) || !watches(rule, score.subject) || seen.has(score.subject)) return false;
+    seen.add(score.subject);
+    return true;
+  });
+  const judged = columns.flatMap((score) => judgeScore(score, rule.threshold, `column "${score.subject}"`));
+  if (rule.share === undefined) return judged;
+  if (judged.length === 0) return [];
+  const drifted = judged.filter((judgement) => judgement.breached);
+  const value = drifted.length / judged.length;
+  const n = judged.reduce((least, judgement) => Math.min(least, judgement.n), Infinity);
+  const names = drifted.map((judgement) => judgement.subject).join(", ");
+  return [{ metric: "drift_share", subject: "", segment: "", value, threshold: rule.share, breached: value >= rule.share, n, message: `${drifted.length} of ${judged.length} columns drifted (${names || "none"}): ${format(value)} ≥ ${format(rule.share)}` }];
+}
+
+type PerformanceRule = Extract<MonitorRule, { performance: unknown }>["performance"];
+
+function judgePerformance(rule: PerformanceRule, window: MonitorWindow, file: Pick<MonitorFile, "min_rows">): readonly Judgement[] {
+  if (!rule.estimated && window.labelled < Math.max(file.min_rows, rule.coverage * window.predictions)) return [];
+  const metric = rule.estimated ? `estimated_${rule.metric}` : rule.metric;
+  return window.scores.flatMap((score): Judgement[] => {
+    if (score.metric !== metric || score.value === undefined || (score.segment !== "" && !rule.segments) || score.n < file.min_rows) return [];
+    const bounds = boundsOf(rule, score.baseline);
+    const crossed = bounds.find((bound) => (bound.side === "below" ? (score.value ?? 0) < bound.threshold : (score.value ?? 0) > bound.threshold));
+    const bound = crossed ?? bounds[0];
+    if (bound === undefined) return [];
+    const message = `${metric}${score.segment === "" ? "" : ` of ${score.segment}`} is ${format(score.value)}, ${bound.side} ${format(bound.threshold)} (${bound.reason}; ${score.n} labelled rows)`;
+    return [{ metric, subject: "", segment: score.segment, value: score.value, threshold: bound.threshold, breached: crossed !== undefined, n: score.n, message }];
+  });
+}
+
+interface Bound {
+  readonly side: "below" | "above";
+  readonly threshold: number;
+  readonly reason: string;
+}
+
+function boundsOf(rule: PerformanceRule, baseline: number | undefined): readonly Bound[] {
+  const bounds: Bound[] = [];
+  if (rule.at_least !== undefined) bounds.push({ side: "below", threshold: rule.at_least, reason: "at_least" });
+  if (rule.at_most !== undefined) bounds.push({ side: "above", threshold: rule.at_most, reason: "at_most" });
+  if (rule.drop !== undefined && baseline !== undefined) {
+    const lower = isLowerBetter(rule.metric as MetricName);
+    bounds.push({ side: lower ? "above" : "below", threshold: lower ? baseline + rule.drop : baseline - rule.drop, reason: `${format(baseline)} on the test rows, drop ${rule.drop}` });
+  }
+  return bounds;
+}
+
+type QualityRule = Extract<MonitorRule, { quality: unknown }>["quality"];
+
+function judgeQuality(rule: QualityRule, scores: readonly MonitorScore[]): readonly Judgement[] {
+  const limits = [
+    ["null_share", rule.null_share, "missing values"],
+    ["out_of_range", rule.out_of_range, "values outside the reference's range"],
+    ["unseen", rule.unseen, "values that the reference does not have"],
+  ] as const;
+  return limits.flatMap(([metric, limit, what]) =>
+    scores.flatMap((score): Judgement[] => {
+      if (limit === undefined || score.metric !== metric || score.value === undefined || !watches(rule, score.subject)) return [];
+      const threshold = limit + (metric === "null_share" ? (score.baseline ?? 0) : 0);
+      const message = `column "${score.subject}": ${format(score.value)} of the rows hold ${what}, allowed are ${format(threshold)}`;
+      return [{ metric, subject: score.subject, segment: "", value: score.value, threshold, breached: score.value > threshold, n: score.n, message }];
+    }),
+  );
+}
+
+function format(value: number): string {
+  return Number(value.toPrecision(4)).toString();
+}

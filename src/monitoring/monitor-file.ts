@@ -1,0 +1,125 @@
+import { z } from "zod";
+import { type LocatedProblem, readYaml } from "#base";
+import { BINARY_METRICS, MULTICLASS_METRICS, type MetricName, REGRESSION_METRICS } from "#models";
+import { DRIFT_METHODS } from "./drift-method.ts";
+
+const METRICS = [...new Set<MetricName>([...BINARY_METRICS, ...MULTICLASS_METRICS, ...REGRESSION_METRICS])];
+
+/** Sizes of the windows in which an endpoint is watched. Weeks begin on Monday, days at midnight, UTC. */
+export const WINDOW_SIZES = ["day", "week"] as const;
+export type WindowSize = (typeof WINDOW_SIZES)[number];
+
+const name = z.string().regex(/^[A-Za-z][A-Za-z0-9_-]*$/, "expected letters, digits, _ and -, beginning with a letter");
+const share = z.number().min(0).max(1);
+const common = {
+  description: z.string().optional().describe("Why it is watched, for people."),
+  consecutive: z.int().min(1).max(50).default(1).describe("Windows in a row that must cross the threshold before an alert opens."),
+};
+const driftMethod = z.enum(DRIFT_METHODS).optional().describe("Statistical test; default: chosen by type and size, as Evidently does.");
+const threshold = z.number().min(0).optional().describe("Default: 0.1 for distances, 0.05 for p-values.");
+
+const drift = z.strictObject({
+  ...common,
+  drift: z
+    .strictObject({
+      columns: z.array(z.string()).min(1).optional().describe("Inputs to watch; default: all."),
+      except: z.array(z.string()).optional().describe("Inputs to leave out."),
+      method: driftMethod,
+      threshold,
+      share: share.optional().describe("Alert once when this share of the columns has drifted, instead of once per column."),
+    })
+    .describe("Inputs against the reference."),
+});
+const predictionDrift = z.strictObject({ ...common, prediction_drift: z.strictObject({ method: driftMethod, threshold }).describe("What the model answers, against its answers on the reference.") });
+const performance = z.strictObject({
+  ...common,
+  performance: z
+    .strictObject({
+      metric: z.enum(METRICS),
+      at_least: z.number().optional().describe("Alert below this value."),
+      at_most: z.number().optional().describe("Alert above this value."),
+      drop: z.number().min(0).optional().describe("Alert when it is worse than on the model's test rows by more than this."),
+      estimated: z.boolean().default(false).describe("Watch the value estimated from the probabilities, before labels come."),
+      coverage: share.default(0.8).describe("Share of the window's predictions that must have a label."),
+      segments: z.boolean().default(false).describe("Watch each value of the file's segment columns too."),
+    })
+    .refine((rule) => rule.at_least !== undefined || rule.at_most !== undefined || rule.drop !== undefined, "give at_least, at_most or drop"),
+});
+const quality = z.strictObject({
+  ...common,
+  quality: z
+    .strictObject({
+      columns: z.array(z.string()).min(1).optional().describe("Inputs to watch; default: all."),
+      null_share: share.optional().describe("Largest share of missing values above the reference's."),
+      out_of_range: share.optional().describe("Largest share of numbers outside the reference's range."),
+      unseen: share.optional().describe("Largest share of categories that the reference does not have."),
+    })
+    .refine((rule) => rule.null_share !== undefined || rule.out_of_range !== undefined || rule.unseen !== undefined, "give null_share, out_of_range or unseen"),
+});
+
+/** Schema of `monitors/*.yaml`; the JSON Schema for editors is made from it. */
+export const monitorFileSchema: z.ZodType<MonitorFile> = z.strictObject({
+  endpoint: name.describe("The endpoint that is watched."),
+  environment: name.default("production"),
+  window: z.enum(WINDOW_SIZES).default("week"),
+  reference: z.enum(["training", "test"]).default("training").describe("Rows of the model's training set that the inputs are compared with: those it learned from, or those held out."),
+  min_rows: z.int().min(1).default(200).describe("Windows and segments with fewer rows are not judged."),
+  segments: z.array(z.string()).max(10).default([]).describe("Columns by whose values performance is computed too: inputs of the model, or others that the requests carry."),
+  notify: z.array(z.strictObject({ webhook: z.url({ protocol: /^https?$/ }) })).max(20).default([]),
+  monitors: z.record(name, z.union([drift, predictionDrift, performance, quality])),
+});
+
+interface CommonRule {
+  readonly description?: string | undefined;
+  readonly consecutive: number;
+}
+
+/** One monitor of a file, defaults filled in. */
+export type MonitorRule = CommonRule &
+  (
+    | {
+        readonly drift: {
+          readonly columns?: readonly string[] | undefined;
+          readonly except?: readonly string[] | undefined;
+          readonly method?: (typeof DRIFT_METHODS)[number] | undefined;
+          readonly threshold?: number | undefined;
+          readonly share?: number | undefined;
+        };
+      }
+    | { readonly prediction_drift: { readonly method?: (typeof DRIFT_METHODS)[number] | undefined; readonly threshold?: number | undefined } }
+    | {
+        readonly performance: {
+          readonly metric: MetricName;
+          readonly at_least?: number | undefined;
+          readonly at_most?: number | undefined;
+          readonly drop?: number | undefined;
+          readonly estimated: boolean;
+          readonly coverage: number;
+          readonly segments: boolean;
+        };
+      }
+    | { readonly quality: { readonly columns?: readonly string[] | undefined; readonly null_share?: number | undefined; readonly out_of_range?: number | undefined; readonly unseen?: number | undefined } }
+  );
+
+/** What one file watches. */
+export interface MonitorFile {
+  readonly endpoint: string;
+  readonly environment: string;
+  readonly window: WindowSize;
+  readonly reference: "training" | "test";
+  readonly min_rows: number;
+  readonly segments: readonly string[];
+  readonly notify: readonly { readonly webhook: string }[];
+  readonly monitors: Readonly<Record<string, MonitorRule>>;
+}
+
+/**
+ * Reads one `monitors/*.yaml`; reports every mistake with its place.
+ *
+ * @param file name shown in problems, project-relative
+ * Pure; never throws for what the file holds.
+ */
+export function parseMonitorFile(text: string, file: string): { readonly value: MonitorFile | undefined; readonly problems: readonly LocatedProblem[] } {
+  const read = readYaml(text, file, monitorFileSchema);
+  return { value: read.value, problems: read.problems };
+}

@@ -1,0 +1,74 @@
+import { type Clock, nearestName } from "#base";
+import { listMonitors, type MetadataStore, replaceMonitors, type StoredMonitor } from "#metadata-store";
+import { monitorInvalid } from "./errors.ts";
+import { type MonitorFile, type MonitorRule, parseMonitorFile, type WindowSize } from "./monitor-file.ts";
+
+/** One monitor with the settings of its file. */
+export interface Monitor extends Omit<MonitorFile, "monitors"> {
+  /** `<endpoint>.<monitor>`: the subject that pipelines subscribe to. */
+  readonly name: string;
+  readonly rule: MonitorRule;
+}
+
+/** Monitors that share windows and reference. */
+export interface MonitorSet extends Omit<MonitorFile, "monitors"> {
+  readonly monitors: readonly Monitor[];
+}
+
+/**
+ * Reads the monitor files of a project and makes its monitors exactly those.
+ *
+ * @param files content by project-relative path
+ * @throws MONITORING_MONITOR_INVALID for the first mistake, with file, line and column
+ */
+export async function saveMonitorFiles(
+  options: { readonly store: MetadataStore; readonly clock: Clock },
+  project: string,
+  files: ReadonlyMap<string, string>,
+): Promise<readonly StoredMonitor[]> {
+  const taken = new Map<string, string>();
+  const monitors: StoredMonitor[] = [];
+  for (const [file, text] of files) {
+    const { value, problems } = parseMonitorFile(text, file);
+    const [problem] = problems;
+    if (problem !== undefined) throw monitorInvalid({ ...problem, ...(problem.hint === undefined ? {} : { advice: problem.hint }) });
+    if (value === undefined) continue;
+    const place = `${value.environment}/${value.endpoint} by ${value.window}`;
+    const other = taken.get(place);
+    if (other !== undefined) throw monitorInvalid({ file, line: 1, column: 1, message: `${place} is already watched by ${other}`, advice: `Move these monitors into ${other}.` });
+    taken.set(place, file);
+    const { monitors: rules, ...settings } = value;
+    for (const [key, rule] of Object.entries(rules)) {
+      const name = `${value.endpoint}.${key}`;
+      monitors.push({ project, environment: value.environment, name, endpoint: value.endpoint, declaration: { ...settings, name, rule }, file, updatedAtMs: options.clock.now() });
+    }
+  }
+  await options.store.write((transaction) => replaceMonitors(transaction, project, monitors));
+  return monitors;
+}
+
+const DEFAULTS = { window: "week", reference: "training", min_rows: 200, segments: [], notify: [] } as const;
+
+/** What watches an endpoint, by window size. An endpoint that nobody watches still gets its weekly scores. */
+export async function readMonitorSets(store: MetadataStore, key: { readonly project: string; readonly environment: string; readonly endpoint: string }): Promise<readonly MonitorSet[]> {
+  const stored = await store.read((transaction) => listMonitors(transaction, key));
+  const monitors = stored.map((monitor) => monitor.declaration as Monitor);
+  const sizes = new Set<WindowSize>(monitors.map((monitor) => monitor.window));
+  const place = { endpoint: key.endpoint, environment: key.environment };
+  if (sizes.size === 0) return [{ ...DEFAULTS, ...place, monitors: [] }];
+  return [...sizes].map((size) => {
+    const own = monitors.filter((monitor) => monitor.window === size);
+    const [first] = own;
+    return { ...DEFAULTS, ...place, ...(first === undefined ? {} : pickSettings(first)), monitors: own };
+  });
+}
+
+function pickSettings({ window, reference, min_rows, segments, notify }: Monitor): Pick<Monitor, "window" | "reference" | "min_rows" | "segments" | "notify"> {
+  return { window, reference, min_rows, segments, notify };
+}
+
+/** Columns that a rule names and the model does not have, with the nearest that it has. */
+export function unknownColumns(rule: MonitorRule, inputs: readonly string[]): readonly { readonly column: string; readonly nearest: string | undefined }[] {
+  const named = "drift" in rule ? [...(rule.drift.columns ?? []), ...(rule.drift.except ?? [])] : "quality" in rule ? (rule.quality.columns ?? []) : [];
+  return named.filter((column) => !inputs.includes(column)).map((column) => ({ column, nearest: nearestName(column, inputs) }));
+}

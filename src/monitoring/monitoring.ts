@@ -1,0 +1,98 @@
+import { type Clock, type Log, messageOf, systemClock } from "#base";
+import { type Alert, type EndpointKey, type LabelReport, listAlerts, listEndpoints, type MetadataStore, recordLabels, type StoredMonitor } from "#metadata-store";
+import type { DatasetReader, Scorer } from "#models";
+import { type EvaluationReport, type EvaluationRequest, evaluateEndpoint } from "./evaluation.ts";
+import type { LabelBatch } from "./label-batch.ts";
+import { saveMonitorFiles } from "./monitor-set.ts";
+import { deliverNotifications } from "./notification.ts";
+import { createReferences } from "./reference.ts";
+
+export interface MonitoringOptions {
+  readonly store: MetadataStore;
+  /** Reads training sets: the reference of every score. */
+  readonly datasets: DatasetReader;
+  /** Answers of a model on its reference rows. */
+  readonly scorer: Scorer;
+  readonly log: Log;
+  readonly clock?: Clock;
+  readonly webhookSecret?: string | undefined;
+}
+
+/** Watches endpoints: labels, windows, alerts. */
+export interface Monitoring {
+  /** Makes the monitors of a project exactly those of its files (content by path). @throws MONITORING_MONITOR_INVALID with file, line and column */
+  saveMonitors(project: string, files: ReadonlyMap<string, string>): Promise<readonly StoredMonitor[]>;
+  /** Joins labels to predictions, durably; the windows they fall into are evaluated soon after. */
+  recordLabels(batch: EndpointKey & LabelBatch & { readonly actor: string }): Promise<LabelReport>;
+  /**
+   * Computes and judges the windows of an endpoint that changed, now. Evaluations of one endpoint follow each other; `opened` also holds
+   * what this process opened by itself since the last call.
+   */
+  evaluate(request: EvaluationRequest): Promise<EvaluationReport>;
+  /** Evaluates every endpoint and delivers what is due. The server calls it every few seconds; a call during another one does nothing. */
+  tick(): Promise<void>;
+  /** Whether an alert was opened on an endpoint since a time and is not closed (`AlertWatch` of `serving`). */
+  openSince(key: EndpointKey, sinceMs: number): Promise<boolean>;
+}
+
+const MOST_UNREPORTED = 1000;
+
+export function createMonitoring(options: MonitoringOptions): Monitoring {
+  const { store, log, clock = systemClock } = options;
+  const evaluation = { store, clock, log, references: createReferences(options) };
+  const running = new Map<string, Promise<unknown>>();
+  const unreported = new Map<string, readonly Alert[]>();
+  let ticking = false;
+
+  const nameOf = (key: EndpointKey): string => JSON.stringify([key.project, key.environment, key.endpoint]);
+
+  function evaluate(request: EvaluationRequest): Promise<EvaluationReport> {
+    const name = nameOf(request);
+    const after = (running.get(name) ?? Promise.resolve()).catch(() => {}).then(() => evaluateEndpoint(request, evaluation));
+    running.set(name, after);
+    return after.finally(() => {
+      if (running.get(name) === after) running.delete(name);
+    });
+  }
+
+  async function evaluateQuietly(request: EvaluationRequest): Promise<void> {
+    try {
+      const { opened } = await evaluate(request);
+      if (opened.length > 0) unreported.set(nameOf(request), [...(unreported.get(nameOf(request)) ?? []), ...opened].slice(-MOST_UNREPORTED));
+    } catch (error) {
+      log.error("an endpoint could not be evaluated", { environment: request.environment, endpoint: request.endpoint, error: messageOf(error) });
+    }
+  }
+
+  return {
+    saveMonitors: (project, files) => saveMonitorFiles({ store, clock }, project, files),
+    async recordLabels({ labels, untilMs, actor, ...key }) {
+      const report = await store.write((transaction) => recordLabels(transaction, { ...key, labels, receivedAtMs: clock.now(), actor }));
+      // While an evaluation runs, the next tick takes up what this batch changed.
+      if (report.fromMs !== undefined && !running.has(nameOf(key))) void evaluateQuietly({ ...key, fromMs: report.fromMs, toMs: report.toMs, untilMs });
+      return report;
+    },
+    async evaluate(request) {
+      const report = await evaluate({ immediate: true, ...request });
+      const earlier = unreported.get(nameOf(request)) ?? [];
+      unreported.delete(nameOf(request));
+      return { ...report, opened: [...earlier, ...report.opened] };
+    },
+    async tick() {
+      if (ticking) return;
+      ticking = true;
+      try {
+        for (const endpoint of await store.read((transaction) => listEndpoints(transaction, { limit: 1000 }))) {
+          await evaluateQuietly({ project: endpoint.project, environment: endpoint.environment, endpoint: endpoint.name });
+        }
+        await deliverNotifications({ store, clock, log, webhookSecret: options.webhookSecret });
+      } finally {
+        ticking = false;
+      }
+    },
+    async openSince(key, sinceMs) {
+      const alerts = await store.read((transaction) => listAlerts(transaction, { project: key.project, environment: key.environment, endpoint: key.endpoint, states: ["open", "acknowledged"], limit: 1000 }));
+      return alerts.some((alert) => alert.openedAtMs >= sinceMs);
+    },
+  };
+}

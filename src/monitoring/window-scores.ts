@@ -1,0 +1,167 @@
+import type { MonitorScore } from "#metadata-store";
+import { evaluateAll, type MetricName, pickRows, segmentsOf } from "#models";
+import { toColumnSample } from "./column-sample.ts";
+import { type ColumnSample, type DriftMethod, scoreDrift } from "./drift-method.ts";
+import type { MonitorRule } from "./monitor-file.ts";
+import { type Reference, toPredictionSample } from "./reference.ts";
+import { estimatePerformance } from "./statistics/estimated-performance.ts";
+import type { WindowRows } from "./window-rows.ts";
+
+/** What is computed of a window, beside what is always computed. */
+export interface ScoreRequest {
+  readonly minRows: number;
+  readonly segments: readonly string[];
+  readonly rules: readonly MonitorRule[];
+}
+
+/**
+ * Every score of one window: drift of inputs and predictions, data quality, performance (overall and by segment), estimated performance.
+ *
+ * A score that needs more rows than there are has no value. Drift metrics are called `drift.<method>` and `prediction_drift.<method>`,
+ * estimates `estimated_<metric>`.
+ */
+export function computeScores(rows: WindowRows, reference: Reference, request: ScoreRequest): readonly MonitorScore[] {
+  const scores = [...inputScores(rows, reference, request), ...predictionScores(rows, reference, request), ...performanceScores(rows, reference, request), ...estimatedScores(rows, reference, request)];
+  // A rule may ask for the method that is the default anyway.
+  const byKey = new Map<string, MonitorScore>();
+  for (const score of scores) {
+    const key = JSON.stringify([score.metric, score.subject, score.segment]);
+    if (!byKey.has(key)) byKey.set(key, score);
+  }
+  return [...byKey.values()];
+}
+
+function inputScores(rows: WindowRows, reference: Reference, request: ScoreRequest): MonitorScore[] {
+  const scores: MonitorScore[] = [];
+  for (const { name, type } of reference.model.inputs) {
+    const known = reference.columns.get(name);
+    const values = rows.columns.get(name);
+    if (known === undefined || values === undefined) continue;
+    const current = toColumnSample(values, type, known.kind === "categorical");
+    for (const method of methodsFor(name, request.rules)) scores.push(driftScore("drift", name, { reference: known, current, method, minRows: request.minRows }));
+    scores.push(...qualityScores(name, known, current, rows.rowCount));
+  }
+  return scores;
+}
+
+/** The default method, and those that rules ask for. */
+function methodsFor(column: string, rules: readonly MonitorRule[]): readonly (DriftMethod | undefined)[] {
+  const asked = rules.flatMap((rule) => ("drift" in rule && watches(rule.drift, column) && rule.drift.method !== undefined ? [rule.drift.method] : []));
+  return [undefined, ...new Set(asked)];
+}
+
+/** Whether a rule watches a column. */
+export function watches(rule: { readonly columns?: readonly string[] | undefined; readonly except?: readonly string[] | undefined }, column: string): boolean {
+  return (rule.columns?.includes(column) ?? true) && rule.except?.includes(column) !== true;
+}
+
+interface Compared {
+  readonly reference: ColumnSample;
+  readonly current: ColumnSample;
+  readonly method: DriftMethod | undefined;
+  readonly minRows: number;
+}
+
+function driftScore(metric: string, subject: string, { reference, current, method, minRows }: Compared): MonitorScore {
+  const facts = { subject, segment: "", baseline: undefined, n: current.size, nReference: reference.size };
+  if (current.size < minRows || reference.size === 0) {
+    return { ...facts, metric: `${metric}.${method ?? "default"}`, value: undefined, threshold: undefined, breached: undefined, method: { reason: `not enough data: ${current.size} rows of ${minRows}` } };
+  }
+  const found = scoreDrift(reference, current, { method });
+  return {
+    ...facts,
+    metric: `${metric}.${found.method}`,
+    value: found.score,
+    threshold: found.threshold,
+    breached: found.drifted,
+    method: { ...found.definition, ...(method === undefined ? { default: true } : {}) },
+  };
+}
+
+function qualityScores(name: string, reference: ColumnSample, current: ColumnSample, rowCount: number): MonitorScore[] {
+  if (rowCount === 0) return [];
+  const facts = { subject: name, segment: "", threshold: undefined, breached: undefined, n: rowCount, nReference: reference.size };
+  const scores: MonitorScore[] = [{ ...facts, metric: "null_share", value: current.nullShare, baseline: reference.nullShare, method: { share: "missing values of all rows" } }];
+  if (current.size === 0) return scores;
+  if (reference.kind === "numeric" && current.kind === "numeric" && reference.size > 0) {
+    const [least, largest] = [reference.sample.values[0] ?? 0, reference.sample.values.at(-1) ?? 0];
+    const outside = current.sample.values.reduce((count, value) => count + (value < least || value > largest ? 1 : 0), 0);
+    scores.push({ ...facts, metric: "out_of_range", value: outside / current.size, baseline: 0, method: { least, largest } });
+  }
+  if (reference.kind === "categorical" && current.kind === "categorical") {
+    let unseen = 0;
+    for (const [category, count] of current.counts) if (!reference.counts.has(category)) unseen += count;
+    scores.push({ ...facts, metric: "unseen", value: unseen / current.size, baseline: 0, method: { categories: reference.counts.size } });
+  }
+  return scores;
+}
+
+function predictionScores(rows: WindowRows, reference: Reference, request: ScoreRequest): MonitorScore[] {
+  const current = toPredictionSample(rows.predictions, reference.model);
+  const asked = request.rules.flatMap((rule) => ("prediction_drift" in rule && rule.prediction_drift.method !== undefined ? [rule.prediction_drift.method] : []));
+  const scores = [undefined, ...new Set(asked)].map((method) => driftScore("prediction_drift", "", { reference: reference.predictions, current, method, minRows: request.minRows }));
+  if (rows.rowCount > 0 && reference.model.task !== "multiclass_classification") {
+    const known = rows.predictions.filter((value) => !Number.isNaN(value));
+    const mean = known.reduce((sum, value) => sum + value, 0) / known.length;
+    scores.push({ metric: "prediction_mean", subject: "", segment: "", value: mean, baseline: meanOf(reference.predictions), threshold: undefined, breached: undefined, n: known.length, nReference: reference.predictions.size, method: {} });
+  }
+  return scores;
+}
+
+function meanOf(column: ColumnSample): number | undefined {
+  if (column.kind === "categorical" || column.size === 0) return undefined;
+  return column.sample.values.reduce((sum, value) => sum + value, 0) / column.size;
+}
+
+function performanceScores(rows: WindowRows, reference: Reference, request: ScoreRequest): MonitorScore[] {
+  if (rows.labelled === 0) return [];
+  const { task } = reference.model;
+  const sample = { labels: rows.labels, predictions: rows.predictions };
+  const known = Uint32Array.from(Array.from({ length: rows.rowCount }, (_, row) => row).filter((row) => !Number.isNaN(rows.labels[row]) && !Number.isNaN(rows.predictions[row])));
+  const toScores = (of: Uint32Array, segment: string, baseline: Readonly<Partial<Record<MetricName, number>>> | undefined): MonitorScore[] =>
+    of.length === 0
+      ? []
+      : Object.entries(evaluateAll(pickRows(sample, of), task)).map(([metric, value]) => ({
+          metric,
+          subject: "",
+          segment,
+          value,
+          baseline: baseline?.[metric as MetricName],
+          threshold: undefined,
+          breached: undefined,
+          n: of.length,
+          nReference: undefined,
+          method: { labelled: of.length, predictions: rows.rowCount },
+        }));
+  const scores = toScores(known, "", reference.performance.overall);
+  for (const column of request.segments) {
+    const values = rows.columns.get(column) ?? rows.context.get(column);
+    if (values === undefined) continue;
+    const isKnown = new Set(known);
+    for (const segment of segmentsOf(values)) {
+      const labelled = segment.rows.filter((row) => isKnown.has(row));
+      if (labelled.length >= request.minRows) scores.push(...toScores(labelled, `${column}=${segment.value}`, reference.performance.segments.get(`${column}=${segment.value}`)));
+    }
+  }
+  return scores;
+}
+
+const ASSUMPTION = "estimated from the model's own probabilities: right only if they are calibrated and only the inputs changed";
+
+function estimatedScores(rows: WindowRows, reference: Reference, request: ScoreRequest): MonitorScore[] {
+  if (reference.model.task !== "binary_classification") return [];
+  const probabilities = rows.predictions.filter((value) => !Number.isNaN(value));
+  if (probabilities.length < request.minRows) return [];
+  return Object.entries(estimatePerformance(probabilities)).map(([metric, value]) => ({
+    metric: `estimated_${metric}`,
+    subject: "",
+    segment: "",
+    value: Number.isNaN(value) ? undefined : value,
+    baseline: reference.performance.overall[metric as MetricName],
+    threshold: undefined,
+    breached: undefined,
+    n: probabilities.length,
+    nReference: undefined,
+    method: { name: "CBPE, not recalibrated", assumption: ASSUMPTION },
+  }));
+}
