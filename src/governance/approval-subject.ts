@@ -1,0 +1,88 @@
+import type { Digest } from "#base";
+import {
+  type ApprovalRequest,
+  type ApprovalSubject,
+  type AssetKind,
+  type AssetVersion,
+  getVersionGraph,
+  listApprovalRequests,
+  listAuthors,
+  listVersionsByDigest,
+  listUsers,
+  type MetadataStore,
+  type ReadTransaction,
+} from "#metadata-store";
+
+/** Kinds whose makers are authors of what is made of them. Data are captured, not authored. */
+const AUTHORED_KINDS: readonly AssetKind[] = ["notebook", "model", "code"];
+
+/** Who wrote a commit, as addresses. `app` wires the project's repository. */
+export type CommitAuthors = (commit: string) => Promise<readonly string[]>;
+
+/** What an approval would be bound to, and who must not give it. */
+export interface ApprovalSubjectFacts {
+  readonly versions: readonly AssetVersion[];
+  readonly requests: readonly ApprovalRequest[];
+  /** Sorted user names. */
+  readonly authors: readonly string[];
+  /** A name for messages. */
+  readonly name: string;
+}
+
+/**
+ * Finds what has a digest and who made it: the actors who recorded it, those who recorded the notebooks, code and models it was
+ * made from, the users who committed the sources, and who asked for the approval.
+ */
+export async function findSubject(
+  store: MetadataStore,
+  key: { readonly project: string; readonly digest: Digest },
+  commitAuthors: CommitAuthors | undefined,
+): Promise<ApprovalSubjectFacts> {
+  const { versions, requests, lineage } = await store.read(async (transaction) => {
+    const found = await listVersionsByDigest(transaction, key);
+    const asked = (await listApprovalRequests(transaction, { ...key, limit: 1000 })) as readonly ApprovalRequest[];
+    return { versions: found, requests: asked, lineage: await readAuthoredLineage(transaction, found) };
+  });
+  const authors = new Set(requests.map(({ requestedBy }) => requestedBy));
+  for (const digest of new Set([key.digest, ...lineage.map((version) => version.digest)])) {
+    for (const author of await store.read((transaction) => listAuthors(transaction, { project: key.project, digest }))) authors.add(author);
+  }
+  for (const name of await findCommitters(store, lineage, commitAuthors)) authors.add(name);
+  authors.delete("engine");
+  const named = versions[0];
+  return { versions, requests, authors: [...authors].sort(), name: named === undefined ? (requests[0]?.subject ?? key.digest) : `${named.asset} ${named.version}` };
+}
+
+async function readAuthoredLineage(transaction: ReadTransaction, versions: readonly AssetVersion[]): Promise<readonly AssetVersion[]> {
+  const found = new Map<string, AssetVersion>();
+  for (const version of versions.slice(0, 20)) {
+    for (const each of (await getVersionGraph(transaction, version.id, "upstream")).versions) {
+      if (AUTHORED_KINDS.includes(each.kind)) found.set(each.id, each);
+    }
+  }
+  return [...found.values()];
+}
+
+async function findCommitters(store: MetadataStore, versions: readonly AssetVersion[], commitAuthors: CommitAuthors | undefined): Promise<readonly string[]> {
+  if (commitAuthors === undefined) return [];
+  const commits = new Set(versions.flatMap((version) => commitOf(version)?.id ?? []));
+  const addresses = new Set((await Promise.all([...commits].map(commitAuthors))).flat().map((address) => address.toLowerCase()));
+  if (addresses.size === 0) return [];
+  const users = await store.read((transaction) => listUsers(transaction, { limit: 1000 }));
+  return users.filter(({ emails }) => emails.some((email) => addresses.has(email.toLowerCase()))).map(({ name }) => name);
+}
+
+/** The commit that a version's content says it was made at. */
+export function commitOf(version: AssetVersion): { readonly id: string; readonly dirty: boolean } | undefined {
+  const content = version.content as { readonly commit?: unknown; readonly record?: { readonly commit?: unknown }; readonly provenance?: { readonly commit?: unknown } };
+  const commit = content.record?.commit ?? content.commit ?? content.provenance?.commit;
+  if (typeof commit === "string") return { id: commit, dirty: false };
+  if (typeof commit !== "object" || commit === null || !("id" in commit)) return undefined;
+  return { id: String(commit.id), dirty: "dirty" in commit && commit.dirty === true };
+}
+
+/** The kind of approval that a version needs. */
+export function subjectKindOf(kind: AssetKind): ApprovalSubject {
+  if (kind === "notebook" || kind === "model" || kind === "code") return kind;
+  return "release";
+}

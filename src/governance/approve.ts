@@ -1,0 +1,218 @@
+import { roleIn, type Role } from "#access";
+import { type Clock, type Digest, newId } from "#base";
+import {
+  appendEvent,
+  type ApprovalSubject,
+  closeApprovalRequest,
+  getApproval,
+  getUser,
+  hasUsers,
+  insertApproval,
+  listApprovalRequests,
+  listApprovalRows,
+  markApprovalRevoked,
+  type MetadataStore,
+  type ReadTransaction,
+  type StoredApproval,
+  type WriteTransaction,
+} from "#metadata-store";
+import { openGate, refuseGate } from "#pipeline";
+import { type ApprovalSubjectFacts, type CommitAuthors, findSubject } from "./approval-subject.ts";
+import { approvalMissing, authorCannotApprove, reviewerRequired, revocationDenied, subjectUnknown } from "./errors.ts";
+
+/** One person's decision over a digest. */
+export interface NewDecision {
+  readonly project: string;
+  readonly subjectKind: ApprovalSubject;
+  readonly digest: Digest;
+  /** Default: every environment. */
+  readonly environment?: string | undefined;
+  readonly decision?: "approved" | "refused";
+  readonly actor: string;
+  readonly comment?: string | undefined;
+}
+
+export interface ApproveOptions {
+  readonly clock: Clock;
+  readonly commitAuthors?: CommitAuthors | undefined;
+}
+
+/** Key of the gate that an approval opens. */
+export function approvalGateKey(digest: string, environment: string): string {
+  return `approval:${digest}:${environment}`;
+}
+
+/**
+ * Records a decision, bound to the digest: any change of the content needs a new one. When enough people have approved, the gates that
+ * wait for it open in the same transaction; a refusal refuses them. The same person's repeat of a standing decision changes nothing.
+ *
+ * @throws GOVERNANCE_AUTHOR_CANNOT_APPROVE, GOVERNANCE_REVIEWER_REQUIRED, GOVERNANCE_SUBJECT_UNKNOWN
+ */
+export async function approve(store: MetadataStore, decision: NewDecision, options: ApproveOptions): Promise<StoredApproval> {
+  const subject = await findSubject(store, decision, options.commitAuthors);
+  const approval = await store.write((transaction) => decide(transaction, decision, { subject, atMs: options.clock.now() }));
+  // A request that was being written at the same moment saw no approval, and was not seen: now that the approval is visible, it is.
+  const { project, digest } = decision;
+  const missed = await store.read((transaction) => listApprovalRequests(transaction, { project, digest }));
+  if (missed.length > 0) await store.write((transaction) => moveGates(transaction, approval, { subject, atMs: options.clock.now() }));
+  return approval;
+}
+
+async function decide(transaction: WriteTransaction, decision: NewDecision, facts: { readonly subject: ApprovalSubjectFacts; readonly atMs: number }): Promise<StoredApproval> {
+  const { project, digest, actor, environment } = decision;
+  const { subject, atMs } = facts;
+  const chosen = decision.decision ?? "approved";
+  const reviewer = await findReviewer(transaction, { project, actor });
+  if (subject.versions.length === 0 && subject.requests.length === 0) {
+    const pending = await listApprovalRequests(transaction, { project });
+    throw subjectUnknown({ digest, project, pending: pending.map((request) => `${request.subject} (${request.digest}) for ${request.environment}`) });
+  }
+  const self = [actor, reviewer.countsFor].find((name) => subject.authors.includes(name));
+  if (self !== undefined) throw authorCannotApprove({ actor, subject: subject.name, authors: subject.authors });
+  const standing = await listApprovalRows(transaction, { project, digest, standing: true, limit: 1000 });
+  const same = standing.find((each) => each.countsFor === reviewer.countsFor && each.decision === chosen && each.environment === environment);
+  const approval: StoredApproval = same ?? {
+    id: newId(),
+    project,
+    subjectKind: decision.subjectKind,
+    digest,
+    environment,
+    decision: chosen,
+    actor,
+    countsFor: reviewer.countsFor,
+    comment: decision.comment ?? "",
+    atMs,
+    revokedAtMs: undefined,
+    revokedBy: undefined,
+  };
+  if (same === undefined) {
+    await insertApproval(transaction, approval);
+    await appendEvent(transaction, {
+      atMs,
+      project,
+      type: chosen === "approved" ? "approval.given" : "approval.refused",
+      subjectKind: "approval",
+      subject: digest,
+      actor,
+      data: { id: approval.id, kind: decision.subjectKind, name: subject.name, environment, countsFor: reviewer.countsFor, comment: approval.comment },
+    });
+  }
+  await moveGates(transaction, approval, { subject, atMs });
+  return approval;
+}
+
+async function moveGates(transaction: WriteTransaction, approval: StoredApproval, facts: { readonly subject: ApprovalSubjectFacts; readonly atMs: number }): Promise<void> {
+  const { project, digest, actor } = approval;
+  const { atMs } = facts;
+  const open = await listApprovalRequests(transaction, { project, digest, limit: 1000 });
+  for (const request of open.filter((each) => approval.environment === undefined || each.environment === approval.environment)) {
+    const gate = { project, key: approvalGateKey(digest, request.environment), atMs, actor };
+    if (approval.decision === "refused") {
+      await refuseGate(transaction, { ...gate, reason: `${request.subject} was refused for ${request.environment} by ${actor}${approval.comment === "" ? "" : `: ${approval.comment}`}` });
+    } else {
+      const approvers = await listApprovers(transaction, { project, digest, environment: request.environment, authors: facts.subject.authors });
+      if (approvers.length < request.needed) continue;
+      await openGate(transaction, gate);
+    }
+    await closeApprovalRequest(transaction, { project, digest, environment: request.environment, atMs });
+  }
+}
+
+/** Who may decide, and for whom it counts. While no user is set up, names cannot be checked and any but the author's is taken. */
+async function findReviewer(transaction: ReadTransaction, key: { readonly project: string; readonly actor: string }): Promise<{ readonly countsFor: string }> {
+  if (!(await hasUsers(transaction))) return { countsFor: key.actor };
+  const user = await getUser(transaction, key.actor);
+  const role = user === undefined ? undefined : roleIn({ name: user.name, kind: "user", roles: toRoles(user.grants) }, key.project);
+  if (user === undefined || (role !== "reviewer" && role !== "admin")) throw reviewerRequired({ ...key, role });
+  return { countsFor: user.owner ?? user.name };
+}
+
+/** Distinct people whose standing approval counts now: still reviewers, and no authors. Sorted. */
+export async function listApprovers(
+  transaction: ReadTransaction,
+  key: { readonly project: string; readonly digest: string; readonly environment: string; readonly authors: readonly string[] },
+): Promise<readonly string[]> {
+  const rows = await listApprovalRows(transaction, { project: key.project, digest: key.digest, environment: key.environment, standing: true, limit: 1000 });
+  const people = new Set<string>();
+  for (const row of rows) {
+    if (row.decision !== "approved" || key.authors.includes(row.countsFor) || key.authors.includes(row.actor)) continue;
+    const counts = await findReviewer(transaction, { project: key.project, actor: row.actor }).then(
+      () => true,
+      () => false,
+    );
+    if (counts) people.add(row.countsFor);
+  }
+  return [...people].sort();
+}
+
+/**
+ * Ends a decision. What was deployed with it stays deployed; the event `approval.revoked` tells who watches.
+ *
+ * @throws GOVERNANCE_APPROVAL_MISSING, GOVERNANCE_REVOCATION_DENIED
+ */
+export async function revokeApproval(store: MetadataStore, facts: { readonly id: string; readonly actor: string; readonly comment?: string }, options: { readonly clock: Clock }): Promise<void> {
+  await store.write(async (transaction) => {
+    const atMs = options.clock.now();
+    const approval = await getApproval(transaction, facts.id);
+    if (approval === undefined) throw approvalMissing({ id: facts.id });
+    const user = await getUser(transaction, facts.actor);
+    const isAdmin = user !== undefined && roleIn({ name: user.name, kind: "user", roles: toRoles(user.grants) }, approval.project) === "admin";
+    if (facts.actor !== approval.actor && facts.actor !== approval.countsFor && !isAdmin) throw revocationDenied({ actor: facts.actor, id: facts.id, by: approval.actor });
+    if (!(await markApprovalRevoked(transaction, { id: facts.id, atMs, actor: facts.actor }))) throw approvalMissing({ id: facts.id });
+    await appendEvent(transaction, {
+      atMs,
+      project: approval.project,
+      type: "approval.revoked",
+      subjectKind: "approval",
+      subject: approval.digest,
+      actor: facts.actor,
+      data: { id: approval.id, kind: approval.subjectKind, environment: approval.environment, comment: facts.comment },
+    });
+  });
+}
+
+/** Decisions, newest first; `before` is the last id of the page before. */
+export async function listApprovals(
+  store: MetadataStore,
+  query: { readonly project: string; readonly digest?: string; readonly before?: string; readonly limit?: number },
+): Promise<readonly StoredApproval[]> {
+  return store.read((transaction) => listApprovalRows(transaction, query));
+}
+
+/** Something that waits for a decision, with who has decided so far. */
+export interface PendingApproval {
+  /** Key of the gate. */
+  readonly key: string;
+  readonly subjectKind: ApprovalSubject;
+  readonly subject: string;
+  readonly versionId: string | undefined;
+  readonly digest: Digest;
+  readonly environment: string;
+  readonly reason: string;
+  readonly needed: number;
+  readonly approvedBy: readonly string[];
+  readonly authors: readonly string[];
+  readonly requestedBy: string;
+  readonly requestedAtMs: number;
+}
+
+/** What waits for approval, oldest first, at most 100 unless told; of one digest when it is given. */
+export async function listPendingApprovals(
+  store: MetadataStore,
+  query: { readonly project: string; readonly digest?: Digest; readonly limit?: number },
+  commitAuthors?: CommitAuthors,
+): Promise<readonly PendingApproval[]> {
+  const requests = await store.read((transaction) => listApprovalRequests(transaction, query));
+  const pending: PendingApproval[] = [];
+  for (const request of requests) {
+    const { authors } = await findSubject(store, request, commitAuthors);
+    const approvedBy = await store.read((transaction) => listApprovers(transaction, { ...request, authors }));
+    const { subjectKind, subject, versionId, digest, environment, reason, needed, requestedBy, requestedAtMs } = request;
+    pending.push({ key: approvalGateKey(digest, environment), subjectKind, subject, versionId, digest, environment, reason, needed, approvedBy, authors, requestedBy, requestedAtMs });
+  }
+  return pending;
+}
+
+function toRoles(grants: readonly { readonly project: string; readonly role: string }[]): readonly { readonly project: string; readonly role: Role }[] {
+  return grants.map(({ project, role }) => ({ project, role: role as Role }));
+}

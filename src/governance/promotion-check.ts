@@ -1,0 +1,29 @@
+import { getAssetVersion, listDeployed, type ReadTransaction } from "#metadata-store";
+import type { Promotion, PromotionCheck } from "#models";
+
+/** Environment whose models carry protected aliases. */
+const PRODUCTION = "production";
+
+/**
+ * Protected aliases follow what production runs: implements `PromotionCheck` of `models`. A client may set `champion` to the version that is
+ * deployed there, and to no other; deployments, which carry the approvals, move it themselves.
+ */
+export function createPromotionCheck(): PromotionCheck {
+  return {
+    async refuse(transaction: ReadTransaction, { name, alias, version }: Promotion) {
+      const asset = version?.assetVersionId === undefined ? undefined : await getAssetVersion(transaction, { id: version.assetVersionId });
+      if (version !== undefined && asset !== undefined) {
+        const deployed = await listDeployed(transaction, { project: asset.project, environment: PRODUCTION, asset: asset.asset });
+        if (deployed.some(({ versionId }) => versionId === asset.id)) return undefined;
+        return {
+          reason: `"${alias}" follows what production runs, and ${name} version ${version.version} is not deployed there.`,
+          hint: `Let a reviewer approve it (esteira approve ${asset.digest} --environment ${PRODUCTION}) and deploy it: the deployment moves the alias.`,
+        };
+      }
+      return {
+        reason: version === undefined ? `"${alias}" follows what production runs and is not taken away by hand.` : `"${alias}" follows what production runs, and ${name} version ${version.version} was not made by a pipeline, so it cannot be deployed.`,
+        hint: version === undefined ? "Deploy another version, or roll back: esteira rollback." : "Make the model in a pipeline step with makes: model, approve it and deploy it.",
+      };
+    },
+  };
+}

@@ -1,0 +1,181 @@
+import type { Digest } from "#base";
+import { type AssetVersion, getAssetVersion, getPrediction, getVersionGraph, listApprovalRows, type MetadataStore, type StoredApproval } from "#metadata-store";
+import { commitOf } from "./approval-subject.ts";
+import { sourceDigestOf } from "./approval-check.ts";
+import { traceUnknown } from "./errors.ts";
+
+export const TRACE_NODE_KINDS = ["data", "features", "notebook", "model", "code", "report", "source_file", "commit", "prediction"] as const;
+
+/** One thing in a lineage. */
+export interface TraceNode {
+  /** Asset version id, commit id, prediction id, or `file:<path>@<digest>`. */
+  readonly id: string;
+  readonly kind: (typeof TRACE_NODE_KINDS)[number];
+  /** Asset name, path, or short commit id. */
+  readonly label: string;
+  readonly version?: number;
+  readonly digest?: string;
+  readonly atMs?: number;
+  readonly rowCount?: number;
+  readonly pipelineRunId?: string;
+  readonly stepRunId?: string;
+}
+
+/** Everything that something was made from, up to captured files and commits. */
+export interface Trace {
+  /** Id of what was asked about. */
+  readonly root: string;
+  readonly nodes: readonly TraceNode[];
+  /** `from` is what was read, `to` what was made of it. */
+  readonly edges: readonly { readonly from: string; readonly to: string; readonly role: string }[];
+  /** True when the graph is larger than what is returned. */
+  readonly truncated: boolean;
+  /** The way back in one line of ids: prediction, model version, training data, …, captured file, commit. */
+  readonly chain: readonly TraceNode[];
+  /** Digests of the notebook sources that had a part in it. */
+  readonly notebookDigests: readonly Digest[];
+  /** Standing approvals of the versions and notebook sources. */
+  readonly approvals: readonly StoredApproval[];
+}
+
+const LARGEST_FILE_LIST = 1000;
+
+/**
+ * Where a version came from.
+ *
+ * @throws GOVERNANCE_TRACE_UNKNOWN
+ */
+export async function traceVersion(store: MetadataStore, versionId: string): Promise<Trace> {
+  const version = await store.read((transaction) => getAssetVersion(transaction, { id: versionId }));
+  if (version === undefined) throw traceUnknown({ kind: "asset version", id: versionId });
+  return trace(store, version);
+}
+
+/**
+ * Where a prediction came from: the version that answered, and all that it was made from.
+ *
+ * @throws GOVERNANCE_TRACE_UNKNOWN
+ */
+export async function tracePrediction(store: MetadataStore, predictionId: string): Promise<Trace> {
+  const prediction = await store.read((transaction) => getPrediction(transaction, predictionId));
+  if (prediction === undefined) throw traceUnknown({ kind: "prediction", id: predictionId });
+  const upstream = await traceVersion(store, prediction.modelVersionId);
+  const node: TraceNode = { id: prediction.id, kind: "prediction", label: `${prediction.endpoint} (${prediction.environment})`, atMs: prediction.atMs };
+  return {
+    ...upstream,
+    root: prediction.id,
+    nodes: [node, ...upstream.nodes],
+    edges: [{ from: prediction.modelVersionId, to: prediction.id, role: "answered" }, ...upstream.edges],
+    chain: [node, ...upstream.chain],
+  };
+}
+
+/** Everything that was made of a version, itself included. @throws GOVERNANCE_TRACE_UNKNOWN */
+export async function traceDownstream(store: MetadataStore, versionId: string): Promise<Trace> {
+  const version = await store.read((transaction) => getAssetVersion(transaction, { id: versionId }));
+  if (version === undefined) throw traceUnknown({ kind: "asset version", id: versionId });
+  const graph = await store.read((transaction) => getVersionGraph(transaction, versionId, "downstream"));
+  return { root: versionId, nodes: graph.versions.map(toNode), edges: graph.edges, truncated: graph.truncated, chain: [toNode(version)], notebookDigests: [], approvals: [] };
+}
+
+async function trace(store: MetadataStore, root: AssetVersion): Promise<Trace> {
+  const graph = await store.read((transaction) => getVersionGraph(transaction, root.id, "upstream"));
+  const files = graph.versions.flatMap(capturedFiles);
+  const commits = graph.versions.flatMap((version) => {
+    const commit = commitOf(version);
+    return commit === undefined ? [] : [{ versionId: version.id, commit }];
+  });
+  const commitNodes = new Map(commits.map(({ commit }) => [commit.id, { id: commit.id, kind: "commit" as const, label: `${commit.id.slice(0, 10)}${commit.dirty ? " with uncommitted changes" : ""}` }]));
+  const nodes = [...graph.versions.map(toNode), ...files.slice(0, LARGEST_FILE_LIST).map(({ node }) => node), ...commitNodes.values()];
+  const edges = [
+    ...graph.edges,
+    ...files.slice(0, LARGEST_FILE_LIST).map(({ node, versionId }) => ({ from: node.id, to: versionId, role: "captured" })),
+    ...commits.map(({ versionId, commit }) => ({ from: commit.id, to: versionId, role: "commit" })),
+  ];
+  const notebookDigests = [...new Set(graph.versions.flatMap((version) => (version.kind === "notebook" ? [version.digest] : (sourceDigestOf(version) ?? []))))];
+  return {
+    root: root.id,
+    nodes: [...new Map(nodes.map((node) => [node.id, node])).values()],
+    edges,
+    truncated: graph.truncated || files.length > LARGEST_FILE_LIST,
+    chain: chainOf(root, { versions: graph.versions, edges: graph.edges, file: files[0], commits }),
+    notebookDigests,
+    approvals: await approvalsOf(store, root.project, [...graph.versions.map(({ digest }) => digest), ...notebookDigests]),
+  };
+}
+
+/** The way back along what each version was mainly made from, then its newest captured file, then the root's commit. */
+function chainOf(
+  root: AssetVersion,
+  graph: {
+    readonly versions: readonly AssetVersion[];
+    readonly edges: Trace["edges"];
+    readonly file: CapturedNode | undefined;
+    readonly commits: readonly { readonly versionId: string; readonly commit: { readonly id: string } }[];
+  },
+): readonly TraceNode[] {
+  const byId = new Map(graph.versions.map((version) => [version.id, version]));
+  const seen = new Set<string>();
+  const chain: TraceNode[] = [];
+  let last = root;
+  for (let current: AssetVersion | undefined = root; current !== undefined && !seen.has(current.id); ) {
+    seen.add(current.id);
+    chain.push(toNode(current));
+    last = current;
+    const ranked: readonly { readonly version: AssetVersion; readonly rank: number }[] = graph.edges
+      .filter(({ to }) => to === last.id)
+      .flatMap(({ from, role }) => {
+        const version = byId.get(from);
+        return version === undefined ? [] : [{ version, rank: rank(version, role) }];
+      })
+      .filter((each) => each.rank < Infinity)
+      .sort((left, right) => left.rank - right.rank || (left.version.id < right.version.id ? 1 : -1));
+    current = ranked[0]?.version;
+  }
+  const file = capturedFiles(last).at(-1) ?? graph.file;
+  if (file !== undefined) chain.push(file.node);
+  const commit = graph.commits.find(({ versionId }) => versionId === root.id) ?? graph.commits[0];
+  if (commit !== undefined) chain.push({ id: commit.commit.id, kind: "commit", label: commit.commit.id.slice(0, 10) });
+  return chain;
+}
+
+/** The spine of a join and other data lead back to the captured files; feature views are aggregates beside the main way. */
+function rank(version: AssetVersion, role: string): number {
+  if (role === "spine") return 0;
+  if (version.kind === "data") return 1;
+  return version.kind === "features" ? 2 : Infinity;
+}
+
+interface CapturedNode {
+  readonly node: TraceNode;
+  readonly versionId: string;
+}
+
+/** Datasets list the source files that were captured with a version under `content.captured`. */
+function capturedFiles(version: AssetVersion): readonly CapturedNode[] {
+  const { captured } = version.content as { readonly captured?: readonly { readonly path: string; readonly digest: string; readonly rows?: number }[] };
+  return (captured ?? []).map((file) => ({
+    versionId: version.id,
+    node: { id: `file:${file.path}@${file.digest}`, kind: "source_file", label: file.path, digest: file.digest, ...(file.rows === undefined ? {} : { rowCount: file.rows }) },
+  }));
+}
+
+function toNode(version: AssetVersion): TraceNode {
+  return {
+    id: version.id,
+    kind: version.kind,
+    label: version.asset,
+    version: version.version,
+    digest: version.digest,
+    atMs: version.madeAtMs,
+    ...(version.rowCount === undefined ? {} : { rowCount: version.rowCount }),
+    ...(version.pipelineRunId === undefined ? {} : { pipelineRunId: version.pipelineRunId }),
+    ...(version.stepRunId === undefined ? {} : { stepRunId: version.stepRunId }),
+  };
+}
+
+async function approvalsOf(store: MetadataStore, project: string, digests: readonly string[]): Promise<readonly StoredApproval[]> {
+  const wanted = new Set(digests);
+  const rows = await store.read((transaction) => listApprovalRows(transaction, { project, standing: true, limit: 1000 }));
+  return rows.filter(({ digest }) => wanted.has(digest));
+}

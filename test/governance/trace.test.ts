@@ -1,0 +1,36 @@
+import assert from "node:assert/strict";
+import { it } from "node:test";
+import { digestOf, isEsteiraError, newId } from "#base";
+import { traceDownstream, tracePrediction, traceVersion } from "#governance";
+import { type AssetVersion, type NewAssetVersion, recordAssetVersion, recordPredictions } from "#metadata-store";
+import { describeStores, openTestStore } from "../setup/stores.ts";
+
+describeStores("traces", (kind) => {
+  it("lead from a prediction back to model, training data, captured files and commit", async () => {
+    const { store } = await openTestStore(kind);
+    const make = async (asset: string, assetKind: NewAssetVersion["kind"], inputs: readonly AssetVersion[], content: object = {}): Promise<AssetVersion> => {
+      const made = { project: "p", asset, kind: assetKind, digest: digestOf(asset), madeAtMs: 1, actor: "ana", content, inputs: inputs.map(({ id }) => ({ versionId: id, role: "input" })) };
+      return (await store.write((tx) => recordAssetVersion(tx, made))).version;
+    };
+    const file = { path: "data/week-01.parquet", digest: digestOf("file"), rows: 10 };
+    const raw = await make("raw", "data", [], { captured: [file] });
+    const view = await make("airport_day", "features", [raw]);
+    const training = await make("training_set", "data", [view, raw]);
+    const notebook = await make("train", "notebook", []);
+    const model = await make("delay", "model", [training, notebook], { record: { commit: { id: "0123456789abcdef", dirty: false } } });
+    const id = newId();
+    await store.write((tx) =>
+      recordPredictions(tx, [
+        { id, project: "p", environment: "production", endpoint: "delay", modelVersionId: model.id, arm: "stable", atMs: 2, receivedAtMs: 2, requestId: "r", features: "{}", context: undefined, prediction: 0.5, predictionText: undefined, entityKey: undefined },
+      ]),
+    );
+    const trace = await tracePrediction(store, id);
+    assert.deepEqual(trace.chain.map((node) => node.id), [id, model.id, training.id, raw.id, `file:${file.path}@${file.digest}`, "0123456789abcdef"]);
+    assert.deepEqual(trace.notebookDigests, [notebook.digest]);
+    assert.equal(trace.nodes.length, 8);
+    assert.ok(trace.edges.some((edge) => edge.from === model.id && edge.to === id));
+    assert.deepEqual((await traceDownstream(store, raw.id)).nodes.map(({ label }) => label).sort(), ["airport_day", "delay", "raw", "training_set"]);
+    await assert.rejects(traceVersion(store, "nothing"), (error) => isEsteiraError(error, "GOVERNANCE_TRACE_UNKNOWN"));
+    await assert.rejects(tracePrediction(store, "nothing"), (error) => isEsteiraError(error, "GOVERNANCE_TRACE_UNKNOWN"));
+  });
+});
