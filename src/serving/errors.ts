@@ -1,0 +1,111 @@
+import { defineError, type ErrorFactory } from "#base";
+
+export const endpointUnknown: ErrorFactory<{ environment: string; endpoint: string; known: readonly string[] }> = defineError("SERVING_ENDPOINT_UNKNOWN", {
+  status: 404,
+  message: ({ environment, endpoint, known }) =>
+    `There is no endpoint "${endpoint}" in environment "${environment}"; ${known.length === 0 ? "no endpoint is deployed" : `deployed: ${known.join(", ")}`}`,
+  hint: () => "Deploy a model with a step `deploy: MODEL`, `to: [ENVIRONMENT]`, or correct the address.",
+  solve: "Check environment and name in the address against the list of endpoints; deploy the model first.",
+});
+
+export const endpointNotReady: ErrorFactory<{ environment: string; endpoint: string; reason: string }> = defineError("SERVING_ENDPOINT_NOT_READY", {
+  status: 503,
+  kind: "transient",
+  message: ({ environment, endpoint, reason }) => `Endpoint "${endpoint}" in "${environment}" cannot answer yet: ${reason}`,
+  hint: () => "Try again in a moment; if it stays, look at the endpoint's page for the model that could not be loaded.",
+  solve: "Wait until the model is loaded, or deploy a version that loads.",
+});
+
+export const modelUnusable: ErrorFactory<{ model: string; problem: string; advice?: string }> = defineError("SERVING_MODEL_UNUSABLE", {
+  status: 422,
+  message: ({ model, problem }) => `Model ${model} cannot be served: ${problem}`,
+  hint: ({ advice }) => advice ?? "Save it again with esteira.save_model(name, onnx_model, task=…, inputs=…).",
+  solve: "Make model.json and the ONNX file agree: input names and types, tensor outputs only (`zipmap=False` for scikit-learn).",
+});
+
+export const modelMissing: ErrorFactory<{ versionId: string }> = defineError("SERVING_MODEL_MISSING", {
+  status: 404,
+  message: ({ versionId }) => `The model version ${versionId} is not in the metadata store`,
+  hint: () => "Was the store replaced? Deploy the model again.",
+  solve: "Use the store that holds the model version, or deploy another version.",
+});
+
+export const exampleFailed: ErrorFactory<{ model: string; reason: string }> = defineError("SERVING_EXAMPLE_FAILED", {
+  status: 422,
+  message: ({ model, reason }) => `Model ${model} was loaded but cannot answer its example row: ${reason}; the endpoint was not switched`,
+  hint: () => "Check `example` and `inputs` in model.json against what the model was trained on.",
+  solve: "Correct the example row or the input types when the model is saved, and deploy the new version.",
+});
+
+/** A cell that does not fit the model's signature. `row` counts from 0. */
+export const inputInvalid: ErrorFactory<{ column: string; row: number; found: string; expected: string; advice?: string }> = defineError("SERVING_INPUT_INVALID", {
+  status: 400,
+  message: ({ column, row, found, expected }) => `Column "${column}", row ${row}: found ${found}, expected ${expected}`,
+  hint: ({ advice }) => advice ?? "Send the value in the type that the model's signature states (GET the endpoint's metadata).",
+  solve: "Send every value in the type of the model's signature; nothing is converted silently.",
+});
+
+export const columnMissing: ErrorFactory<{ column: string; row: number; found: readonly string[]; nearest?: string }> = defineError("SERVING_COLUMN_MISSING", {
+  status: 400,
+  message: ({ column, row, found }) => `Row ${row} has no column "${column}"; it has: ${found.slice(0, 30).join(", ") || "nothing"}`,
+  hint: ({ nearest }) => (nearest === undefined ? "Send every input of the model's signature." : `Did you mean "${nearest}"? Rename it.`),
+  solve: "Send every input of the model's signature, by its name.",
+});
+
+export const columnUnknown: ErrorFactory<{ column: string; row: number; expected: readonly string[]; nearest?: string }> = defineError("SERVING_COLUMN_UNKNOWN", {
+  status: 400,
+  message: ({ column, row, expected }) => `Row ${row} has an unknown column "${column}"; the model's inputs are: ${expected.slice(0, 50).join(", ")}`,
+  hint: ({ nearest }) => (nearest === undefined ? "Leave it out." : `Did you mean "${nearest}"?`),
+  solve: "Leave out columns that the model does not know, or rename a misspelt one.",
+});
+
+export const requestInvalid: ErrorFactory<{ where: string; found: string; expected: string }> = defineError("SERVING_REQUEST_INVALID", {
+  status: 400,
+  message: ({ where, found, expected }) => `${where}: found ${found}, expected ${expected}`,
+  hint: () => "See the reference of the endpoint's protocols for the exact forms.",
+  solve: "Send one of the documented request forms.",
+});
+
+export const mediaTypeUnsupported: ErrorFactory<{ found: string }> = defineError("SERVING_MEDIA_TYPE_UNSUPPORTED", {
+  status: 415,
+  message: ({ found }) => `The request's Content-Type is ${found}; expected application/json or text/csv, in UTF-8`,
+  hint: () => "Set the header Content-Type.",
+  solve: "Send JSON or CSV with its Content-Type.",
+});
+
+export const rowsTooMany: ErrorFactory<{ rows: number; limit: number }> = defineError("SERVING_ROWS_TOO_MANY", {
+  status: 413,
+  message: ({ rows, limit }) => `The request has ${rows} rows, at most ${limit} are answered at once`,
+  hint: ({ limit }) => `Send it in parts of at most ${limit} rows.`,
+  solve: "Split the request, or score large tables in a pipeline step.",
+});
+
+export const queueFull: ErrorFactory<{ endpoint: string; waiting: number }> = defineError("SERVING_QUEUE_FULL", {
+  status: 503,
+  kind: "transient",
+  message: ({ endpoint, waiting }) => `Endpoint "${endpoint}" is busy: ${waiting} requests are waiting`,
+  hint: () => "Try again after the time in Retry-After; send fewer requests at once, with more rows each.",
+  solve: "Retry with a delay, or run more processes.",
+});
+
+export const runtimeFailed: ErrorFactory<{ model: string; reason: string }> = defineError("SERVING_RUNTIME_FAILED", {
+  status: 500,
+  message: ({ model, reason }) => `Model ${model} failed while it computed: ${reason}`,
+  hint: () => "The request fits the signature, so the model itself fails on these values; try its example row.",
+  solve: "Try the example row; if it works, the values of this request are outside what the model can compute.",
+});
+
+export const runtimeDied: ErrorFactory<{ reason: string }> = defineError("SERVING_RUNTIME_DIED", {
+  status: 503,
+  kind: "transient",
+  message: ({ reason }) => `The thread that computes models ended: ${reason}; it is started again`,
+  hint: () => "Try again.",
+  solve: "Try again; if it happens with the same request, the model crashes its runtime: deploy another version.",
+});
+
+export const strategyInvalid: ErrorFactory<{ found: string; reason: string }> = defineError("SERVING_STRATEGY_INVALID", {
+  status: 400,
+  message: ({ found, reason }) => `The strategy ${found} cannot be used: ${reason}`,
+  hint: () => "Write `strategy: { canary: 10%, watch: 30m }`, `strategy: { shadow: true }`, or leave it out.",
+  solve: "Use canary with a percentage between 0% and 100%, shadow, or none.",
+});

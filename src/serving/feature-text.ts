@@ -1,0 +1,35 @@
+import type { ModelSignature } from "./model-signature.ts";
+import type { InputColumns, RowSource } from "./row-source.ts";
+
+/** Each row of a model's inputs as the text of a JSON object, for the prediction log. Missing numbers are null. */
+export function toFeatureTexts(signature: ModelSignature, inputs: InputColumns): string[] {
+  const keys = signature.inputs.map(({ name }, position) => `${position === 0 ? "{" : ","}${JSON.stringify(name)}:`);
+  const writers = signature.inputs.map(({ type }, position) => {
+    const column = inputs.columns[position] ?? [];
+    if (!(column instanceof Float64Array)) return (row: number): string => JSON.stringify(column[row] ?? "");
+    if (type === "boolean") return (row: number): string => String(column[row] === 1);
+    return (row: number): string => (Number.isNaN(column[row]) ? "null" : String(column[row]));
+  });
+  return Array.from({ length: inputs.rowCount }, (_, row) => {
+    let text = "";
+    for (let position = 0; position < keys.length; position++) text += (keys[position] ?? "") + (writers[position]?.(row) ?? "null");
+    return `${text}}`;
+  });
+}
+
+const LARGEST_CONTEXT = 2000;
+
+/**
+ * What a row says beside the model's inputs, as the text of a JSON object: plain values only; undefined when there is nothing, or more
+ * than 2,000 characters of it.
+ */
+export function toContextText(signature: ModelSignature, source: RowSource, row: number): string | undefined {
+  const inputs = new Set(signature.inputs.map((input) => input.name));
+  const entries = source.names(row).flatMap((name) => {
+    const value = inputs.has(name) ? null : source.value(row, name);
+    return typeof value === "string" || typeof value === "boolean" || (typeof value === "number" && Number.isFinite(value)) ? [[name, value]] : [];
+  });
+  if (entries.length === 0) return undefined;
+  const text = JSON.stringify(Object.fromEntries(entries));
+  return text.length > LARGEST_CONTEXT ? undefined : text;
+}

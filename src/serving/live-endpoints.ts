@@ -1,0 +1,162 @@
+import { type Log, messageOf } from "#base";
+import { type Endpoint, type EndpointKey, getAssetVersion, getEndpoint, listEndpoints, type MetadataStore } from "#metadata-store";
+import { endpointNotReady, endpointUnknown, modelMissing } from "./errors.ts";
+import type { LoadedModel, LoadedModels } from "./loaded-model.ts";
+
+/** An endpoint with its models. A switch replaces it by another one. */
+export interface LiveEndpoint {
+  readonly endpoint: Endpoint;
+  readonly stable: LoadedModel;
+  readonly candidate: LoadedModel | undefined;
+}
+
+/**
+ * The endpoints of this process, each with its models loaded.
+ *
+ * States of one: absent → live → retired (replaced; requests in flight finish on it) → released (its models unloaded).
+ */
+export interface LiveEndpoints {
+  /** Runs work on the endpoint as it is now; its models stay loaded until the work ends. @throws SERVING_ENDPOINT_UNKNOWN, SERVING_ENDPOINT_NOT_READY */
+  use<Result>(key: EndpointKey, work: (live: LiveEndpoint) => Promise<Result>): Promise<Result>;
+  /** Brings one endpoint in line with its row in the store. @throws SERVING_MODEL_*; then what was live stays live */
+  refresh(key: EndpointKey): Promise<void>;
+  /** Brings all in line; what fails is logged. */
+  refreshAll(): Promise<void>;
+  /** True when a row in the store differs from what is live. */
+  behind(): Promise<boolean>;
+  /** True when all that is deployed was loaded at the last look. */
+  ready(): boolean;
+}
+
+interface Held {
+  readonly live: LiveEndpoint;
+  users: number;
+  retired: boolean;
+}
+
+const LARGEST_COUNT = 1000;
+
+export function createLiveEndpoints(options: { readonly store: MetadataStore; readonly models: LoadedModels; readonly log: Log }): LiveEndpoints {
+  const { store, models, log } = options;
+  const current = new Map<string, Held>();
+  const refreshing = new Map<string, Promise<void>>();
+  let failed = new Set<string>();
+
+  function release(held: Held): void {
+    held.users--;
+    if (held.users > 0 || !held.retired) return;
+    const { stable, candidate } = held.live;
+    for (const model of [stable, candidate]) {
+      if (model === undefined) continue;
+      void models.release(model.version.id).catch((error: unknown) => log.warn("a model could not be unloaded", { model: model.title, error: messageOf(error) }));
+    }
+  }
+
+  function retire(held: Held | undefined): void {
+    if (held === undefined) return;
+    held.retired = true;
+    release(held);
+  }
+
+  async function replace(key: EndpointKey): Promise<void> {
+    const name = nameOf(key);
+    const endpoint = await store.read((transaction) => getEndpoint(transaction, key));
+    const before = current.get(name);
+    if (endpoint === undefined || endpoint.state === "stopped") {
+      current.delete(name);
+      return retire(before);
+    }
+    if (before !== undefined && before.live.endpoint.generation >= endpoint.generation) return;
+    const live = await loadEndpoint(endpoint, options);
+    // The entry itself is one user; retiring gives it back.
+    current.set(name, { live, users: 1, retired: false });
+    retire(before);
+  }
+
+  function refresh(key: EndpointKey): Promise<void> {
+    const name = nameOf(key);
+    const after = (refreshing.get(name) ?? Promise.resolve()).catch(() => {}).then(() => replace(key));
+    refreshing.set(name, after);
+    return after.finally(() => {
+      if (refreshing.get(name) === after) refreshing.delete(name);
+    });
+  }
+
+  async function find(key: EndpointKey): Promise<Held> {
+    const known = current.get(nameOf(key));
+    if (known !== undefined) return known;
+    await refresh(key).catch((error: unknown) => {
+      throw endpointNotReady({ environment: key.environment, endpoint: key.endpoint, reason: messageOf(error) }, error);
+    });
+    return current.get(nameOf(key)) ?? refuseUnknown(store, key);
+  }
+
+  return {
+    async use(key, work) {
+      // Taking hold must follow the look-up without a pause, or a switch could unload the model in between.
+      const held = current.get(nameOf(key)) ?? (await find(key));
+      if (held.retired) return this.use(key, work);
+      held.users++;
+      try {
+        return await work(held.live);
+      } finally {
+        release(held);
+      }
+    },
+    refresh,
+    async refreshAll() {
+      const problems = new Set<string>();
+      for (const endpoint of await store.read((transaction) => listEndpoints(transaction, { limit: LARGEST_COUNT }))) {
+        await refresh(keyOf(endpoint)).catch((error: unknown) => {
+          problems.add(nameOf(keyOf(endpoint)));
+          log.error("an endpoint could not be loaded", { environment: endpoint.environment, endpoint: endpoint.name, error: messageOf(error) });
+        });
+      }
+      failed = problems;
+    },
+    async behind() {
+      const rows = await store.read((transaction) => listEndpoints(transaction, { limit: LARGEST_COUNT }));
+      return rows.some((endpoint) => {
+        const known = current.get(nameOf(keyOf(endpoint)))?.live.endpoint;
+        return known?.generation !== (endpoint.state === "stopped" ? undefined : endpoint.generation);
+      });
+    },
+    ready: () => failed.size === 0,
+  };
+}
+
+async function refuseUnknown(store: MetadataStore, key: EndpointKey): Promise<never> {
+  const deployed = await store.read((transaction) => listEndpoints(transaction, { project: key.project, limit: 20 }));
+  throw endpointUnknown({ ...key, known: deployed.filter((one) => one.state === "ready").map((one) => `${one.environment}/${one.name}`) });
+}
+
+function nameOf(key: EndpointKey): string {
+  return `${key.project}\u0000${key.environment}\u0000${key.endpoint}`;
+}
+
+function keyOf(endpoint: Endpoint): EndpointKey {
+  return { project: endpoint.project, environment: endpoint.environment, endpoint: endpoint.name };
+}
+
+interface LoadOptions {
+  readonly store: MetadataStore;
+  readonly models: LoadedModels;
+  readonly log: Log;
+}
+
+async function loadEndpoint(endpoint: Endpoint, options: LoadOptions): Promise<LiveEndpoint> {
+  const stable = await acquire(endpoint.modelVersionId, options);
+  if (endpoint.candidateVersionId === undefined) return { endpoint, stable, candidate: undefined };
+  try {
+    return { endpoint, stable, candidate: await acquire(endpoint.candidateVersionId, options) };
+  } catch (error) {
+    options.log.error("a candidate could not be loaded; the stable version answers alone", { endpoint: endpoint.name, error: messageOf(error) });
+    return { endpoint, stable, candidate: undefined };
+  }
+}
+
+async function acquire(versionId: string, { store, models }: LoadOptions): Promise<LoadedModel> {
+  const version = await store.read((transaction) => getAssetVersion(transaction, { id: versionId }));
+  if (version === undefined) throw modelMissing({ versionId });
+  return models.acquire(version);
+}

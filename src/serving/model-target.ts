@@ -1,0 +1,138 @@
+import { type Clock, type Log, messageOf, systemClock } from "#base";
+import type { ModelDeployment, ModelTarget, TargetState } from "#delivery";
+import { type AssetVersion, type Endpoint, type EndpointKey, getAssetVersion, getEndpoint, listEndpoints, type MetadataStore, saveEndpoint } from "#metadata-store";
+import type { Endpoints } from "./endpoints.ts";
+import { modelMissing } from "./errors.ts";
+import type { LoadedModels } from "./loaded-model.ts";
+import type { AlertWatch } from "./ports.ts";
+import { parseStrategy } from "./strategy.ts";
+
+/** Deploys models behind this platform's endpoints. */
+export interface ServingTarget extends ModelTarget {
+  /**
+   * Ends trials whose time is over: a candidate becomes the stable version, or leaves when an alert opened on its endpoint.
+   * Call it every few seconds. Idempotent, also with several processes.
+   *
+   * @returns how many trials ended
+   */
+  settleTrials(): Promise<number>;
+}
+
+export interface ModelTargetOptions {
+  readonly store: MetadataStore;
+  readonly models: LoadedModels;
+  readonly endpoints: Endpoints;
+  readonly log: Log;
+  readonly clock?: Clock;
+  /** Without it, a trial never ends early. */
+  readonly alerts?: AlertWatch;
+}
+
+/** `ModelTarget` of `delivery`: loads and tries the model first, then switches the endpoint's row, then this process. */
+export function createModelTarget(options: ModelTargetOptions): ServingTarget {
+  const { store, models, endpoints, clock = systemClock } = options;
+  return {
+    async deploy(deployment, { log, signal }) {
+      signal.throwIfAborted();
+      const key = { project: deployment.project, environment: deployment.environment, endpoint: deployment.endpoint };
+      const strategy = parseStrategy(deployment.strategy, clock.now());
+      log(`loading ${deployment.version.asset} version ${deployment.version.version}`);
+      // Loaded before anything is switched: when this throws, what was there still answers.
+      await models.acquire(deployment.version);
+      try {
+        log("the model is loaded and answers its example");
+        signal.throwIfAborted();
+        await switchEndpoint(store, deployment, strategy, clock.now());
+        await endpoints.refresh(key);
+      } finally {
+        await models.release(deployment.version.id);
+      }
+      log(strategy.kind === "direct" ? `endpoint ${deployment.environment}/${deployment.endpoint} answers with it` : `endpoint ${deployment.environment}/${deployment.endpoint} tries it: ${strategy.kind}`);
+      return toTargetState(deployment.version, key);
+    },
+    async current(key) {
+      const endpoint = await store.read((transaction) => getEndpoint(transaction, key));
+      if (endpoint === undefined || endpoint.state === "stopped") return undefined;
+      return toTargetState(await readVersion(store, endpoint.modelVersionId), key);
+    },
+    async remove(key) {
+      const endpoint = await store.read((transaction) => getEndpoint(transaction, key));
+      if (endpoint === undefined || endpoint.state === "stopped") return;
+      await store.write((transaction) =>
+        saveEndpoint(transaction, { ...key, action: "stop", modelVersionId: endpoint.modelVersionId, strategy: { kind: "direct" }, actor: "engine", atMs: clock.now(), operationId: `stop:${endpoint.generation}:${key.project}/${key.environment}/${key.endpoint}` }),
+      );
+      await endpoints.refresh(key);
+    },
+    settleTrials: () => settleTrials(options),
+  };
+}
+
+async function switchEndpoint(store: MetadataStore, deployment: ModelDeployment, strategy: ReturnType<typeof parseStrategy>, atMs: number): Promise<void> {
+  const key = { project: deployment.project, environment: deployment.environment, endpoint: deployment.endpoint };
+  await store.write(async (transaction) => {
+    const current = await getEndpoint(transaction, key);
+    const stable = current?.state === "ready" ? current.modelVersionId : undefined;
+    const direct = strategy.kind === "direct" || stable === undefined || stable === deployment.version.id;
+    return saveEndpoint(transaction, {
+      ...key,
+      action: direct ? "deploy" : "try",
+      modelVersionId: direct ? deployment.version.id : stable,
+      candidateVersionId: direct ? undefined : deployment.version.id,
+      strategy: direct ? { kind: "direct" } : strategy,
+      options: deployment.featureService === undefined ? {} : { featureService: deployment.featureService },
+      actor: deployment.actor,
+      atMs,
+      operationId: deployment.deploymentId,
+    });
+  });
+}
+
+async function settleTrials({ store, endpoints, log, alerts, clock = systemClock }: ModelTargetOptions): Promise<number> {
+  const deployed = await store.read((transaction) => listEndpoints(transaction, { limit: 1000 }));
+  let settled = 0;
+  for (const endpoint of deployed) {
+    const { strategy, candidateVersionId } = endpoint;
+    if (strategy.kind === "direct" || candidateVersionId === undefined || endpoint.state === "stopped") continue;
+    const key = { project: endpoint.project, environment: endpoint.environment, endpoint: endpoint.name };
+    const alarmed = strategy.rollbackOnAlert && (await alerts?.openSince(key, strategy.sinceMs)) === true;
+    if (!alarmed && clock.now() < strategy.untilMs) continue;
+    // A shadow that nobody complained about is not promoted: it was a rehearsal.
+    const promoted = !alarmed && strategy.kind === "canary";
+    try {
+      await endTrial(store, endpoint, promoted, clock.now());
+      await endpoints.refresh(key);
+      settled++;
+      log.info(promoted ? "a candidate took over" : "a trial ended", { environment: key.environment, endpoint: key.endpoint, alarmed });
+    } catch (error) {
+      log.error("a trial could not be ended", { environment: key.environment, endpoint: key.endpoint, error: messageOf(error) });
+    }
+  }
+  return settled;
+}
+
+async function endTrial(store: MetadataStore, endpoint: Endpoint, promoted: boolean, atMs: number): Promise<void> {
+  const key = { project: endpoint.project, environment: endpoint.environment, endpoint: endpoint.name };
+  await store.write(async (transaction) => {
+    const current = await getEndpoint(transaction, key);
+    if (current?.generation !== endpoint.generation || current.candidateVersionId === undefined) return;
+    await saveEndpoint(transaction, {
+      ...key,
+      action: promoted ? "promote" : "abort",
+      modelVersionId: promoted ? current.candidateVersionId : current.modelVersionId,
+      strategy: { kind: "direct" },
+      actor: "engine",
+      atMs,
+      operationId: `settle:${endpoint.generation}:${key.project}/${key.environment}/${key.endpoint}`,
+    });
+  });
+}
+
+async function readVersion(store: MetadataStore, id: string): Promise<AssetVersion> {
+  const version = await store.read((transaction) => getAssetVersion(transaction, { id }));
+  if (version === undefined) throw modelMissing({ versionId: id });
+  return version;
+}
+
+function toTargetState(version: AssetVersion, key: EndpointKey): TargetState {
+  return { versionId: version.id, digest: version.digest, address: `/endpoints/${key.environment}/${key.endpoint}` };
+}

@@ -1,0 +1,78 @@
+import { newId } from "#base";
+import type { EndpointKey, NewPrediction, PredictionArm } from "#metadata-store";
+import type { PredictRequest } from "./endpoints.ts";
+import { toContextText, toFeatureTexts } from "./feature-text.ts";
+import type { LoadedModel } from "./loaded-model.ts";
+import { type InputColumns, readInputs, selectRows } from "./row-source.ts";
+import type { ModelOutput } from "./runtime/onnx-messages.ts";
+
+/** The rows of a request that one model answered. */
+export interface PredictionPart {
+  readonly model: LoadedModel;
+  readonly arm: PredictionArm;
+  /** Positions in the request. */
+  readonly rows: readonly number[];
+  readonly inputs: InputColumns;
+  readonly output: ModelOutput;
+}
+
+/** Reads the model's inputs from some rows of the request and runs it. */
+export async function runPart(model: LoadedModel, arm: PredictionArm, rows: readonly number[], request: PredictRequest): Promise<PredictionPart> {
+  const source = rows.length === request.source.rowCount ? request.source : selectRows(request.source, rows);
+  const inputs = readInputs(model.signature, source, arm === "stable" ? (request.unknownColumns ?? "refuse") : "ignore");
+  return { model, arm, rows, inputs, output: await model.run(inputs) };
+}
+
+/** What the prediction log keeps of a part. A shadow's rows have ids of their own. */
+export function toPredictionRows(
+  part: PredictionPart,
+  key: EndpointKey,
+  request: PredictRequest,
+  ids: { readonly requestId: string; readonly predictionIds: readonly string[]; readonly nowMs: number },
+): NewPrediction[] {
+  const features = toFeatureTexts(part.model.signature, part.inputs);
+  return part.rows.map((row, index) => {
+    const value = part.output.kind === "numbers" ? part.output.values[index] : undefined;
+    const known = part.arm === "shadow" ? undefined : ids.predictionIds[row];
+    return {
+      id: known ?? newId(ids.nowMs),
+      project: key.project,
+      environment: key.environment,
+      endpoint: key.endpoint,
+      modelVersionId: part.model.version.id,
+      arm: part.arm,
+      atMs: request.atMs?.[row] ?? ids.nowMs,
+      receivedAtMs: ids.nowMs,
+      requestId: ids.requestId,
+      features: features[index] ?? "{}",
+      context: request.unknownColumns === "ignore" ? toContextText(part.model.signature, request.source, row) : undefined,
+      prediction: value === undefined || Number.isNaN(value) ? undefined : value,
+      predictionText: part.output.kind === "classes" ? part.output.labels[index] : undefined,
+      entityKey: request.entityKeys?.[row],
+    };
+  });
+}
+
+/** Puts the parts of an answer back into the order of the request's rows. */
+export function joinOutputs(parts: readonly PredictionPart[], rowCount: number): ModelOutput {
+  const [first] = parts;
+  if (parts.length === 1 && first !== undefined) return first.output;
+  if (parts.every((part) => part.output.kind === "numbers")) {
+    const values = new Float64Array(rowCount);
+    for (const { rows, output } of parts) {
+      if (output.kind === "numbers") rows.forEach((row, index) => (values[row] = output.values[index] ?? NaN));
+    }
+    return { kind: "numbers", values };
+  }
+  const labels = Array.from({ length: rowCount }, () => "");
+  const classCount = Math.max(...parts.map(({ output }) => (output.kind === "classes" ? output.classCount : 0)));
+  const probabilities = new Float64Array(rowCount * classCount);
+  for (const { rows, output } of parts) {
+    if (output.kind !== "classes") continue;
+    rows.forEach((row, index) => {
+      labels[row] = output.labels[index] ?? "";
+      probabilities.set(output.probabilities.subarray(index * output.classCount, (index + 1) * output.classCount), row * classCount);
+    });
+  }
+  return { kind: "classes", labels, probabilities, classCount };
+}

@@ -1,0 +1,164 @@
+import { nearestName } from "#base";
+import { columnMissing, columnUnknown, inputInvalid, requestInvalid } from "./errors.ts";
+import type { ModelInput, ModelSignature } from "./model-signature.ts";
+
+/** Rows as a request brought them, before anything was checked. */
+export interface RowSource {
+  readonly rowCount: number;
+  /** Column names of one row. */
+  names(row: number): readonly string[];
+  /** undefined: the row has no such column. */
+  value(row: number, name: string): unknown;
+}
+
+/** Checked inputs of one model in the order of its signature: numbers and booleans as Float64Array (missing = NaN), strings as text. */
+export interface InputColumns {
+  readonly rowCount: number;
+  readonly columns: readonly (Float64Array | readonly string[])[];
+}
+
+/** Rows as JSON objects. @throws SERVING_REQUEST_INVALID when one is not an object */
+export function sourceOfRecords(records: readonly unknown[]): RowSource {
+  for (const [row, record] of records.entries()) {
+    if (typeof record !== "object" || record === null || Array.isArray(record)) {
+      throw requestInvalid({ where: `Row ${row}`, found: describe(record), expected: "an object with one key per column" });
+    }
+  }
+  const rows = records as readonly Readonly<Record<string, unknown>>[];
+  return {
+    rowCount: rows.length,
+    names: (row) => Object.keys(rows[row] ?? {}),
+    value: (row, name) => {
+      const record = rows[row];
+      return record !== undefined && Object.hasOwn(record, name) ? record[name] : undefined;
+    },
+  };
+}
+
+/** Rows as arrays below one list of column names. @throws SERVING_REQUEST_INVALID when a row has another length */
+export function sourceOfTable(names: readonly string[], rows: readonly unknown[]): RowSource {
+  for (const [row, cells] of rows.entries()) {
+    if (!Array.isArray(cells) || cells.length !== names.length) {
+      throw requestInvalid({ where: `Row ${row}`, found: Array.isArray(cells) ? `${cells.length} values` : describe(cells), expected: `an array of ${names.length} values` });
+    }
+  }
+  const positions = new Map(names.map((name, index) => [name, index]));
+  const table = rows as readonly (readonly unknown[])[];
+  return {
+    rowCount: rows.length,
+    names: () => names,
+    value: (row, name) => {
+      const position = positions.get(name);
+      return position === undefined ? undefined : (table[row]?.[position] ?? null);
+    },
+  };
+}
+
+/** Whole columns by name. @throws SERVING_REQUEST_INVALID when their lengths differ */
+export function sourceOfColumns(columns: ReadonlyMap<string, ArrayLike<unknown>>): RowSource {
+  const names = [...columns.keys()];
+  const rowCount = columns.values().next().value?.length ?? 0;
+  for (const [name, values] of columns) {
+    if (values.length !== rowCount) throw requestInvalid({ where: `Column "${name}"`, found: `${values.length} values`, expected: `${rowCount}, as in "${names[0]}"` });
+  }
+  return {
+    rowCount,
+    names: () => names,
+    value: (row, name) => {
+      const values = columns.get(name);
+      return values === undefined ? undefined : (values[row] ?? null);
+    },
+  };
+}
+
+/** Some rows of a source, in the given order. */
+export function selectRows(source: RowSource, rows: readonly number[]): RowSource {
+  return {
+    rowCount: rows.length,
+    names: (row) => source.names(rows[row] ?? 0),
+    value: (row, name) => source.value(rows[row] ?? 0, name),
+  };
+}
+
+/**
+ * Reads a model's inputs from rows, strictly: nothing is converted that would change a value.
+ *
+ * @param unknownColumns `refuse` columns that the model does not know, or `ignore` them
+ * @throws SERVING_COLUMN_MISSING, SERVING_COLUMN_UNKNOWN, SERVING_INPUT_INVALID, each with column and row
+ */
+export function readInputs(signature: ModelSignature, source: RowSource, unknownColumns: "refuse" | "ignore"): InputColumns {
+  if (unknownColumns === "refuse") refuseUnknown(signature, source);
+  return { rowCount: source.rowCount, columns: signature.inputs.map((input) => readColumn(input, source)) };
+}
+
+function refuseUnknown(signature: ModelSignature, source: RowSource): void {
+  const known = new Set(signature.inputs.map((input) => input.name));
+  let checked: readonly string[] | undefined;
+  for (let row = 0; row < source.rowCount; row++) {
+    const names = source.names(row);
+    if (names === checked) continue;
+    checked = names;
+    for (const name of names) {
+      if (known.has(name)) continue;
+      const missing = [...known].filter((input) => !names.includes(input));
+      const nearest = nearestName(name, missing.length > 0 ? missing : known);
+      throw columnUnknown({ column: name, row, expected: [...known], ...(nearest === undefined ? {} : { nearest }) });
+    }
+  }
+}
+
+function readColumn(input: ModelInput, source: RowSource): Float64Array | readonly string[] {
+  if (input.type === "string") {
+    return Array.from({ length: source.rowCount }, (_, row) => readText(input, source, row));
+  }
+  const values = new Float64Array(source.rowCount);
+  for (let row = 0; row < source.rowCount; row++) values[row] = readNumber(input, source, row);
+  return values;
+}
+
+function cell(input: ModelInput, source: RowSource, row: number): unknown {
+  const value = source.value(row, input.name);
+  if (value !== undefined) return value;
+  const found = source.names(row);
+  const nearest = nearestName(input.name, found);
+  throw columnMissing({ column: input.name, row, found, ...(nearest === undefined ? {} : { nearest }) });
+}
+
+function readText(input: ModelInput, source: RowSource, row: number): string {
+  const value = cell(input, source, row);
+  if (typeof value === "string") return value;
+  if (value === null && input.nullable) return "";
+  throw invalid(input, row, value);
+}
+
+function readNumber(input: ModelInput, source: RowSource, row: number): number {
+  const value = cell(input, source, row);
+  if (input.type === "boolean" && typeof value === "boolean") return value ? 1 : 0;
+  if (typeof value === "number" && input.type !== "boolean") {
+    if (input.type === "integer" ? Number.isSafeInteger(value) : Number.isFinite(value)) return value;
+    if (Number.isNaN(value) && input.nullable) return NaN;
+  }
+  if (value === null && input.nullable) return NaN;
+  throw invalid(input, row, value);
+}
+
+const EXPECTED = {
+  float: "a finite number",
+  integer: "a whole number between -2^53 and 2^53",
+  boolean: "true or false",
+  string: "a string",
+} as const;
+
+function invalid(input: ModelInput, row: number, value: unknown): Error {
+  const expected = `${EXPECTED[input.type]}${input.nullable ? " or null" : ""}`;
+  const numeric = input.type === "float" || input.type === "integer";
+  const advice = typeof value === "string" && numeric && value.trim() !== "" && Number.isFinite(Number(value)) ? "Send the number without quotes." : undefined;
+  return inputInvalid({ column: input.name, row, found: describe(value), expected, ...(advice === undefined ? {} : { advice }) });
+}
+
+/** A value as an error shows it. */
+export function describe(value: unknown): string {
+  if (value === undefined) return "nothing";
+  const text = typeof value === "number" || typeof value === "bigint" ? String(value) : (JSON.stringify(value) ?? typeof value);
+  return text.length > 60 ? `${text.slice(0, 57)}…` : text;
+}

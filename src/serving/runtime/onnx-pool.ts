@@ -1,0 +1,114 @@
+import { Worker } from "node:worker_threads";
+import type { Log } from "#base";
+import { modelUnusable, runtimeDied, runtimeFailed } from "../errors.ts";
+import type { ModelSignature } from "../model-signature.ts";
+import type { InputColumns } from "../row-source.ts";
+import type { ModelOutput, WorkerAnswer, WorkerRequest } from "./onnx-messages.ts";
+
+type Load = Extract<WorkerRequest, { kind: "load" }>;
+type Unnumbered<Request> = Request extends WorkerRequest ? Omit<Request, "call"> : never;
+
+/** Threads that run ONNX models. Every model is loaded in every thread. */
+export interface OnnxPool {
+  readonly threads: number;
+  /** @throws SERVING_MODEL_UNUSABLE when the file is not ONNX or does not fit the signature */
+  load(model: { readonly key: string; readonly title: string; readonly path: string; readonly signature: ModelSignature }): Promise<void>;
+  /** @throws SERVING_RUNTIME_FAILED, SERVING_RUNTIME_DIED */
+  run(model: { readonly key: string; readonly title: string }, inputs: InputColumns): Promise<ModelOutput>;
+  unload(key: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+interface Thread {
+  readonly worker: Worker;
+  readonly calls: Map<number, { readonly resolve: (answer: WorkerAnswer) => void; readonly reject: (error: Error) => void }>;
+}
+
+/**
+ * States of a thread: absent (until the first load) → running → died (its calls fail as transient) → running again, models loaded anew.
+ *
+ * @param options.threads default 1; more only help when several cores are free
+ */
+export function createOnnxPool(options: { readonly threads?: number; readonly log: Log }): OnnxPool {
+  const count = Math.max(1, options.threads ?? 1);
+  const slots: (Promise<Thread> | undefined)[] = Array.from({ length: count }, () => undefined);
+  const busy = Array.from({ length: count }, () => 0);
+  const loads = new Map<string, Unnumbered<Load>>();
+  let nextCall = 1;
+  let closed = false;
+
+  function start(slot: number): Thread {
+    const worker = new Worker(new URL("./onnx-worker.ts", import.meta.url));
+    worker.unref();
+    const thread: Thread = { worker, calls: new Map() };
+    worker.on("message", (answer: WorkerAnswer) => {
+      const call = thread.calls.get(answer.call);
+      thread.calls.delete(answer.call);
+      call?.resolve(answer);
+      if (thread.calls.size === 0) worker.unref();
+    });
+    const end = (reason: string): void => {
+      if (slots[slot] !== undefined && !closed) options.log.error("an inference thread ended", { reason });
+      slots[slot] = undefined;
+      for (const call of thread.calls.values()) call.reject(runtimeDied({ reason }));
+      thread.calls.clear();
+    };
+    worker.on("error", (error) => end(error.message));
+    worker.on("exit", (code) => end(`exit code ${code}`));
+    return thread;
+  }
+
+  function send(thread: Thread, request: Unnumbered<WorkerRequest>): Promise<WorkerAnswer> {
+    const call = nextCall++;
+    thread.worker.ref();
+    return new Promise((resolve, reject) => {
+      thread.calls.set(call, { resolve, reject });
+      thread.worker.postMessage({ ...request, call });
+    });
+  }
+
+  /** A running thread with all models loaded. */
+  function threadAt(slot: number): Promise<Thread> {
+    const known = slots[slot];
+    if (known !== undefined) return known;
+    const starting = (async () => {
+      const thread = start(slot);
+      for (const load of loads.values()) await send(thread, load);
+      return thread;
+    })();
+    slots[slot] = starting;
+    starting.catch(() => (slots[slot] = undefined));
+    return starting;
+  }
+
+  return {
+    threads: count,
+    async load({ key, title, path, signature }) {
+      const request = { kind: "load" as const, key, path, task: signature.task, inputs: signature.inputs.map(({ name, type }) => ({ name, type })) };
+      for (let slot = 0; slot < count; slot++) {
+        const answer = await send(await threadAt(slot), request);
+        if (!answer.ok) throw modelUnusable({ model: title, problem: answer.problem, ...(answer.advice === undefined ? {} : { advice: answer.advice }) });
+      }
+      loads.set(key, request);
+    },
+    async run({ key, title }, inputs) {
+      const slot = busy.indexOf(Math.min(...busy));
+      busy[slot] = (busy[slot] ?? 0) + 1;
+      try {
+        const answer = await send(await threadAt(slot), { kind: "run", key, rowCount: inputs.rowCount, columns: inputs.columns });
+        if (answer.ok && answer.output !== undefined) return answer.output;
+        throw runtimeFailed({ model: title, reason: answer.ok ? "it gave no output" : answer.problem });
+      } finally {
+        busy[slot] = (busy[slot] ?? 1) - 1;
+      }
+    },
+    async unload(key) {
+      if (!loads.delete(key)) return;
+      await Promise.all(slots.map(async (slot) => slot !== undefined && send(await slot, { kind: "unload", key }).catch(() => undefined)));
+    },
+    async close() {
+      closed = true;
+      await Promise.all(slots.map(async (slot) => (await slot)?.worker.terminate()));
+    },
+  };
+}

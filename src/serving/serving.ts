@@ -1,0 +1,62 @@
+import { type Clock, type Log, systemClock } from "#base";
+import type { MetadataStore } from "#metadata-store";
+import type { Scorer } from "#models";
+import type { ObjectStore } from "#object-store";
+import { createEndpoints, type Endpoints } from "./endpoints.ts";
+import { createLoadedModels } from "./loaded-model.ts";
+import { createModelTarget, type ServingTarget } from "./model-target.ts";
+import type { AlertWatch, OnlineFeatures } from "./ports.ts";
+import { createPredictionLog } from "./prediction-log.ts";
+import { createScorer } from "./scorer.ts";
+import { createOnnxPool } from "./runtime/onnx-pool.ts";
+
+export interface ServingOptions {
+  readonly store: MetadataStore;
+  readonly objects: ObjectStore;
+  readonly log: Log;
+  readonly clock?: Clock;
+  /** Inference threads; default 1. Each holds every model. */
+  readonly threads?: number;
+  /** Rows per request; default 50,000. */
+  readonly maxRows?: number;
+  /** Requests that may wait for a model; default 1,024. */
+  readonly maxWaiting?: number;
+  readonly features?: OnlineFeatures;
+  readonly alerts?: AlertWatch;
+}
+
+/** Everything that serves models, sharing one pool of threads. */
+export interface Serving {
+  readonly endpoints: Endpoints;
+  /** `ModelTarget` of `delivery`, and the end of trials. */
+  readonly target: ServingTarget;
+  /** `Scorer` of `models`. */
+  readonly scorer: Scorer;
+  /** Ends the threads; requests in flight fail. */
+  close(): Promise<void>;
+}
+
+/** Builds serving. No thread is started and no ONNX loaded before the first model. */
+export function createServing(options: ServingOptions): Serving {
+  const { store, objects, log, clock = systemClock } = options;
+  const pool = createOnnxPool({ log, ...(options.threads === undefined ? {} : { threads: options.threads }) });
+  const models = createLoadedModels({ objects, pool, ...(options.maxWaiting === undefined ? {} : { maxWaiting: options.maxWaiting }) });
+  const endpoints = createEndpoints({
+    store,
+    models,
+    predictions: createPredictionLog(store),
+    log,
+    clock,
+    features: options.features,
+    ...(options.maxRows === undefined ? {} : { maxRows: options.maxRows }),
+  });
+  return {
+    endpoints,
+    target: createModelTarget({ store, models, endpoints, log, clock, ...(options.alerts === undefined ? {} : { alerts: options.alerts }) }),
+    scorer: createScorer({ models }),
+    async close() {
+      await endpoints.close();
+      await pool.close();
+    },
+  };
+}

@@ -1,0 +1,110 @@
+import { readFile } from "node:fs/promises";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { after } from "node:test";
+import { digestOf, digestOfJson, silentLog, systemClock } from "#base";
+import { type AssetVersion, type MetadataStore, recordAssetVersion, type StoreKind } from "#metadata-store";
+import type { ObjectStore } from "#object-store";
+import { createServing, createServingRoutes, type Serving, type ServingOptions } from "#serving";
+import { openTestStore } from "../setup/stores.ts";
+
+const MODELS = join(import.meta.dirname, "models");
+
+/** A model of `models/`, with rows and scikit-learn's own predictions for them. */
+export interface ModelCase {
+  readonly model: { readonly inputs: readonly { readonly name: string; readonly type: string }[]; readonly example?: Record<string, unknown> };
+  readonly rows: readonly Record<string, unknown>[];
+  readonly predicted: readonly (number | string)[];
+}
+
+export async function readCase(name: string): Promise<ModelCase> {
+  return JSON.parse(await readFile(join(MODELS, `${name}.json`), "utf8")) as ModelCase;
+}
+
+/** Registers a model of `models/` as the next version of an asset; `change` alters its model.json. */
+export async function registerModel(
+  { store, objects }: { readonly store: MetadataStore; readonly objects: ObjectStore },
+  file: string,
+  options: { readonly asset?: string; readonly describedBy?: string; readonly change?: object; readonly inputs?: readonly { versionId: string; role: string }[]; readonly record?: object } = {},
+): Promise<AssetVersion> {
+  const { model } = await readCase(options.describedBy ?? file);
+  const onnx = await objects.putFile(join(MODELS, `${file}.onnx`));
+  const content = {
+    format: "model/1",
+    tree: { format: "tree/1", files: [{ path: "model.onnx", digest: onnx.digest, sizeBytes: onnx.sizeBytes }] },
+    model: { ...model, ...options.change },
+    registered: { name: options.asset ?? "delay" },
+    record: options.record ?? {},
+  };
+  const made = await store.write((transaction) =>
+    recordAssetVersion(transaction, {
+      project: "p",
+      asset: options.asset ?? "delay",
+      kind: "model",
+      digest: digestOf(`${digestOfJson(content)}${Math.random()}`),
+      madeAtMs: systemClock.now(),
+      actor: "ana",
+      content,
+      inputs: options.inputs ?? [],
+    }),
+  );
+  return made.version;
+}
+
+export interface TestServing {
+  readonly store: MetadataStore;
+  readonly address: string;
+  readonly objects: ObjectStore;
+  readonly serving: Serving;
+}
+
+export async function startServing(kind: StoreKind, options: Partial<ServingOptions> = {}): Promise<TestServing> {
+  const { store, objects, address } = await openTestStore(kind);
+  const serving = createServing({ store, objects, log: silentLog, ...options });
+  after(() => serving.close());
+  return { store, address, objects, serving };
+}
+
+let deployments = 0;
+
+export function deploy(serving: Serving, version: AssetVersion, options: { readonly strategy?: object; readonly environment?: string; readonly deploymentId?: string } = {}): Promise<unknown> {
+  return serving.target.deploy(
+    {
+      deploymentId: options.deploymentId ?? `d${++deployments}-${version.id}`,
+      project: "p",
+      environment: options.environment ?? "production",
+      endpoint: "delay",
+      version,
+      actor: "ana",
+      ...(options.strategy === undefined ? {} : { strategy: options.strategy }),
+    },
+    { signal: new AbortController().signal, log: () => {} },
+  );
+}
+
+/** The routes behind a real socket. */
+export async function listen(serving: Serving): Promise<string> {
+  const routes = createServingRoutes({ endpoints: serving.endpoints, project: "p", log: silentLog }).map((route) => ({
+    ...route,
+    pattern: new RegExp(`^${route.path.replaceAll(/:(\w+)/g, "(?<$1>[^/]+)")}$`),
+  }));
+  const server: Server = createServer((request, response) => {
+    void (async () => {
+      const url = new URL(request.url ?? "/", "http://localhost");
+      const found = routes.find((route) => route.method === request.method && route.pattern.test(url.pathname));
+      const chunks: Buffer[] = [];
+      for await (const chunk of request) chunks.push(chunk as Buffer);
+      if (found === undefined) return response.writeHead(404).end();
+      const params = found.pattern.exec(url.pathname)?.groups ?? {};
+      const answer = await found.handler({ params, query: url.searchParams, headers: request.headers, body: Buffer.concat(chunks) });
+      return response.writeHead(answer.status, answer.headers).end(answer.body);
+    })();
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
