@@ -1,0 +1,33 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { ContractSummary } from "#api";
+import { readContract } from "#data";
+import type { LoadedProject } from "#pipeline";
+import type { ProjectGraph } from "./project-graph.ts";
+
+/** The contract of the step that makes a dataset, as people see it; undefined when it has none. */
+export async function readContractSummary(facts: {
+  readonly graph: ProjectGraph;
+  readonly dataset: string;
+  readonly projectFolder: string;
+  readonly loadProject: () => Promise<LoadedProject>;
+}): Promise<ContractSummary | undefined> {
+  const producer = facts.graph.producerOf(facts.dataset);
+  if (producer === undefined) return undefined;
+  const { pipelines } = await facts.loadProject();
+  const step = pipelines.find(({ name }) => name === producer.pipeline)?.steps.find(({ name }) => name === producer.step);
+  const file = step?.declaration["contract"];
+  if (typeof file !== "string") return undefined;
+  const text = await readFile(join(facts.projectFolder, file), "utf8").catch(() => undefined);
+  const contract = text === undefined ? undefined : readContract(text, file).contract;
+  if (contract === undefined) return undefined;
+  const table = contract.schema.find(({ name }) => name === facts.dataset) ?? contract.schema[0];
+  return {
+    file,
+    version: contract.version,
+    rules: [
+      ...(table?.properties ?? []).map((property) => ({ id: property.name, column: property.name, description: property.description })),
+      ...(table?.quality ?? []).map((rule, index) => ({ id: rule.id ?? rule.name ?? `quality-${index + 1}`, description: rule.description })),
+    ],
+  };
+}

@@ -1,0 +1,134 @@
+import { join } from "node:path";
+import type { Settings } from "#config";
+import { createDatasetStorage } from "#data";
+import { createLocalExecutor } from "#executors";
+import { getPipelineDefinition, listPipelines } from "#metadata-store";
+import { createModelStorage } from "#models";
+import { createMonitoringRoutes } from "#monitoring";
+import { assertValid, createEngine, type Engine, type EnginePorts, loadProjectPipelines, type PipelineDefinition, registerPipelines } from "#pipeline";
+import { createServingRoutes } from "#serving";
+import { createArtifactFolder } from "#tracking";
+import { readContractSummary } from "./contract-summary.ts";
+import { createEndpointWatch } from "./endpoint-watch.ts";
+import { createParts, type Parts } from "./parts.ts";
+import type { Platform, StorePlatform } from "./platform.ts";
+import { createProjectGraph } from "./project-graph.ts";
+import { readMonitorFiles } from "./project-monitors.ts";
+import { createPushSourceHandler, installPushSource } from "./push-source.ts";
+import { createRunReader } from "./run-reader.ts";
+import { createStepKinds } from "./step-kinds.ts";
+
+/** A platform with what its owner alone may do. */
+export interface OwnedPlatform {
+  readonly platform: Platform;
+  /** Starts endpoints and monitors, and in a project its engine. Once. @throws PIPELINE_DEFINITION_INVALID */
+  start(): Promise<void>;
+  /** Ends what works by itself. */
+  stop(): Promise<void>;
+  /** Lets go of what is held, after `stop`. */
+  close(): Promise<void>;
+}
+
+/** Builds what a project needs over an open store. */
+export function createPlatform(base: StorePlatform, settings: Settings): OwnedPlatform {
+  const parts = createParts(base, settings);
+  const { store, config, clock, log, serving, project } = parts;
+  const kinds = createStepKinds(parts);
+  const watch = createEndpointWatch(parts);
+  let stopFeatures: (() => Promise<void>) | undefined;
+  let graph = createProjectGraph([]);
+  const engine = createPlatformEngine(parts, { kinds, settings, url: base.url });
+  const loadProject: Platform["loadProject"] = () => loadProjectPipelines({ project, projectFolder: config.folder, kinds });
+
+  const platform: Platform = {
+    ...base,
+    ...parts,
+    engine,
+    kinds,
+    servingRoutes: createServingRoutes({ endpoints: serving.endpoints, project, log }),
+    monitoringRoutes: createMonitoringRoutes({ monitoring: parts.monitoring, project, log }),
+    loadProject,
+    async registerProject(actor) {
+      const loaded = assertValid(await loadProject());
+      await parts.monitoring.saveMonitors(project, await readMonitorFiles(config.folder));
+      await registerPipelines(store, { project, pipelines: loaded.pipelines, actor, atMs: clock.now() });
+      await parts.features.reload();
+      graph = createProjectGraph(loaded.pipelines);
+      return loaded;
+    },
+    async useRegistered() {
+      graph = createProjectGraph(await readRegistered(store, project));
+    },
+    producerOf: (asset) => graph.producerOf(asset),
+    consumersOf: (asset) => graph.consumersOf(asset),
+    pipelineNames: () => graph.pipelineNames(),
+    stepsByKind: () => graph.stepsByKind(),
+    contractOf: (dataset) => readContractSummary({ graph, dataset, projectFolder: config.folder, loadProject }),
+    rollBack: async ({ to, ...request }) => (await parts.delivery.rollback({ project, ...request, to })).release.id,
+    pushHandler: () => createPushSourceHandler(parts, kinds),
+    installHook: (request) => installPushSource(parts, request),
+    async startEndpoints() {
+      await serving.endpoints.start();
+    },
+  };
+
+  return {
+    platform,
+    async start() {
+      await serving.endpoints.start();
+      watch.start();
+      if (!base.isProject) return;
+      await platform.registerProject(settings.user);
+      await parts.delivery.recover(project);
+      stopFeatures = parts.features.watch();
+      await engine.start();
+    },
+    async stop() {
+      await watch.stop();
+      await stopFeatures?.();
+      await engine.stop();
+    },
+    async close() {
+      await serving.close();
+      parts.analytics.close();
+    },
+  };
+}
+
+async function readRegistered(store: Parts["store"], project: string): Promise<readonly PipelineDefinition[]> {
+  return store.read(async (transaction) => {
+    const stored = await Promise.all((await listPipelines(transaction, { project, limit: 1000 })).map(({ digest }) => getPipelineDefinition(transaction, { project, digest })));
+    return stored.flatMap((definition) => (definition === undefined ? [] : [JSON.parse(definition.content) as PipelineDefinition]));
+  });
+}
+
+function createPlatformEngine(parts: Parts, facts: { readonly kinds: Platform["kinds"]; readonly settings: Settings; readonly url: () => Promise<string> }): Engine {
+  const { store, objects, config, clock, log, tracking, git, project } = parts;
+  const ports: EnginePorts = {
+    platformUrl: facts.url,
+    openTrackingRun: async ({ inputs, commit, ...run }) => {
+      const { runId, experimentId } = await tracking.openRun({
+        ...run,
+        ...(commit === undefined ? {} : { commit: commit.id }),
+        inputs: [...inputs.values()].map(({ asset, version, digest }) => ({ name: asset, version, digest })),
+      });
+      return { runId, experimentId, finish: (status) => tracking.closeRun(runId, status) };
+    },
+    commit: (folder) => git.readCommit(folder),
+    resolveSecret: async (name) => facts.settings.secret(name),
+  };
+  const cache = join(config.storeFolder, "cache");
+  return createEngine({
+    store,
+    objects,
+    project,
+    projectFolder: config.folder,
+    storeFolder: config.storeFolder,
+    kinds: facts.kinds,
+    storages: [createDatasetStorage(parts), createModelStorage({ store, objects, folder: join(cache, "models"), runs: createRunReader(tracking), artifacts: createArtifactFolder({ root: join(config.storeFolder, "artifacts") }), clock })],
+    executors: [createLocalExecutor({ workFolder: join(config.storeFolder, "work"), path: facts.settings.searchPath })],
+    ports,
+    clock,
+    log,
+  });
+}

@@ -1,0 +1,10 @@
+export { exportModelPackage } from "./export-model-package.ts";
+export { createUserWithToken } from "./create-user.ts";
+export { replayDataset } from "./replay-dataset.ts";
+export { lintProject } from "./lint-project.ts";
+export { explainStep, planPipeline } from "./plan-pipeline.ts";
+export { openPlatform, openStorePlatform, type PlatformOptions } from "./open-platform.ts";
+export { importMlflowStore, purgeTracking } from "./tracking-upkeep.ts";
+export type { Platform, StorePlatform } from "./platform.ts";
+export type { Identity } from "#access";
+export type { RunProgress } from "#pipeline";

@@ -1,0 +1,148 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { createAccess } from "#access";
+import { type Clock, type Log, systemClock } from "#base";
+import type { ProjectConfig, Settings } from "#config";
+import { openMetadataStore } from "#metadata-store";
+import { createRegistryRoutes, createWebhookSender, type WebhookSender } from "#models";
+import { createFileSystemObjectStore } from "#object-store";
+import { createArtifactFolder, createArtifactRoutes, createTracking, createTrackingRoutes, type MlflowRoute } from "#tracking";
+import { createMlflowGuards } from "./access-guards.ts";
+import type { OwnedPlatform } from "./create-platform.ts";
+import type { Platform, StorePlatform } from "./platform.ts";
+import { promotionCheck } from "./promotion-check.ts";
+
+/** Where artifacts of MLflow runs go by default: through this server. */
+const ARTIFACT_ROOT = "mlflow-artifacts:/";
+
+export interface PlatformOptions {
+  readonly config: ProjectConfig;
+  /** False for a bare store: tracking and registry only. */
+  readonly isProject: boolean;
+  readonly settings: Settings;
+  readonly log: Log;
+  readonly clock?: Clock;
+  /** Starts an HTTP server on a free loopback port and answers its URL: for steps, when no server listens yet. */
+  readonly startServer?: (platform: StorePlatform) => Promise<{ readonly url: string; close(): Promise<void> }>;
+}
+
+/**
+ * Opens the stores of one process and builds what a bare store needs; the rest is loaded with the first call of `whole()`.
+ *
+ * @throws METADATA_STORE_UNREACHABLE, METADATA_STORE_TOO_NEW
+ */
+export async function openStorePlatform(options: PlatformOptions): Promise<StorePlatform> {
+  const { config, settings, log, isProject, clock = systemClock } = options;
+  const store = await openMetadataStore(config.metadataAddress);
+  const { loopback } = config.access;
+  const guards = createMlflowGuards(config.name);
+  const webhooks = createWebhookSender({ store, clock, log });
+  const address = createAddress(() => options.startServer?.(platform));
+  let building: Promise<OwnedPlatform> | undefined;
+  let starting: Promise<void> | undefined;
+  let isStarted = false;
+  const build = (): Promise<OwnedPlatform> =>
+    (building ??= import("./create-platform.ts")
+      .then(({ createPlatform }) => createPlatform(platform, settings))
+      .catch((error: unknown) => {
+        building = undefined;
+        throw error;
+      }));
+  const startWhole = async (): Promise<void> => (starting ??= (await build()).start());
+
+  const platform: StorePlatform = {
+    config,
+    project: config.name,
+    isProject,
+    version: readVersion(),
+    clock,
+    log,
+    store,
+    objects: createFileSystemObjectStore(join(config.storeFolder, "objects")),
+    access: createAccess({ store, clock, localUser: settings.user, loopbackRole: loopback === "none" ? undefined : loopback }),
+    tracking: createTracking({ store, clock, artifactRoot: ARTIFACT_ROOT }),
+    guards,
+    mlflowRoutes: (artifactFolder) => createMlflowRoutes(platform, { artifactFolder: artifactFolder ?? join(config.storeFolder, "artifacts"), guards, webhooks }),
+    setUrl: address.set,
+    url: address.url,
+    async whole() {
+      const { platform: whole } = await build();
+      // A bare store starts what nobody asked for until now; a project is started by start() alone, which tells what is wrong with it.
+      if (isStarted && !isProject) await startWhole();
+      return whole;
+    },
+    async start() {
+      isStarted = true;
+      webhooks.wake();
+      if (isProject || building !== undefined) await startWhole();
+    },
+    async close() {
+      const whole = await building?.catch(() => undefined);
+      await starting?.catch(() => undefined);
+      await whole?.stop();
+      await address.close();
+      await webhooks.close();
+      await whole?.close();
+      await store.close();
+    },
+  };
+  return platform;
+}
+
+/**
+ * Builds the whole platform of one process from its configuration.
+ *
+ * @throws METADATA_STORE_UNREACHABLE, METADATA_STORE_TOO_NEW
+ */
+export async function openPlatform(options: PlatformOptions): Promise<Platform> {
+  return (await openStorePlatform(options)).whole();
+}
+
+function createMlflowRoutes(
+  { store, clock, log, project, config }: Pick<StorePlatform, "store" | "clock" | "log" | "project" | "config">,
+  facts: { readonly artifactFolder: string; readonly guards: StorePlatform["guards"]; readonly webhooks: WebhookSender },
+): readonly MlflowRoute[] {
+  const artifacts = createArtifactFolder({ root: facts.artifactFolder });
+  return [
+    ...createTrackingRoutes({ store, clock, artifactRoot: ARTIFACT_ROOT, project }),
+    ...createArtifactRoutes({ store, artifacts, guard: facts.guards.artifacts }),
+    ...createRegistryRoutes({
+      store,
+      clock,
+      log,
+      project,
+      artifactRoot: ARTIFACT_ROOT,
+      artifacts,
+      promotion: promotionCheck,
+      protectedAliases: config.models.protected_aliases,
+      guard: facts.guards.registry,
+      artifactGuard: facts.guards.artifacts,
+      webhooks: facts.webhooks,
+    }),
+  ];
+}
+
+/** Where this process's server listens; starts one when somebody asks and none does. */
+function createAddress(start: () => Promise<{ readonly url: string; close(): Promise<void> }> | undefined): { url(): Promise<string>; set(url: string): void; close(): Promise<void> } {
+  let known: Promise<string> | undefined;
+  let own: Promise<{ readonly url: string; close(): Promise<void> }> | undefined;
+  return {
+    set(url) {
+      known = Promise.resolve(url);
+    },
+    url() {
+      if (known !== undefined) return known;
+      own ??= start();
+      if (own === undefined) return Promise.reject(new Error("this process has no HTTP server, and nothing that could start one"));
+      known = own.then(({ url }) => url);
+      return known;
+    },
+    async close() {
+      await (await own)?.close();
+    },
+  };
+}
+
+function readVersion(): string {
+  return (JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as { version: string }).version;
+}

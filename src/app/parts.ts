@@ -1,0 +1,72 @@
+import { join } from "node:path";
+import { tmpdir } from "node:os";
+import type { Settings } from "#config";
+import { type Analytics, createAnalytics, createDatasets, type Datasets } from "#data";
+import { createDelivery, type Delivery } from "#delivery";
+import { createGit, createPythonEnvironments, createServices, type Git, type PythonEnvironments, type Services } from "#executors";
+import { createFeatures, type Features } from "#features";
+import { type CommitAuthors, createApprovalCheck } from "#governance";
+import type { DatasetReader } from "#models";
+import { createMonitoring, type Monitoring } from "#monitoring";
+import { createServing, type Serving } from "#serving";
+import { createDatasetReader } from "./dataset-reader.ts";
+import type { StorePlatform } from "./platform.ts";
+
+/** The services of a project's process, wired; what step kinds are built from. */
+export interface Parts extends Pick<StorePlatform, "project" | "config" | "clock" | "log" | "store" | "objects" | "access" | "tracking"> {
+  readonly analytics: Analytics;
+  readonly datasets: Datasets;
+  /** Folder of the Delta tables. */
+  readonly folder: string;
+  readonly reader: DatasetReader;
+  readonly features: Features;
+  readonly serving: Serving;
+  readonly monitoring: Monitoring;
+  readonly services: Services;
+  readonly delivery: Delivery;
+  readonly git: Git;
+  /** Who committed a source: nobody approves their own. */
+  readonly commitAuthors: CommitAuthors;
+  readonly approvals: ReturnType<typeof createApprovalCheck>;
+  readonly environments: PythonEnvironments;
+  readonly temporaryFolder: string;
+}
+
+/** Wires the services over an open store. Nothing runs, and no heavy library is loaded. */
+export function createParts({ project, config, clock, log, store, objects, access, tracking }: StorePlatform, settings: Settings): Parts {
+  const below = (folder: string): string => join(config.storeFolder, folder);
+  const analytics = createAnalytics({ folder: below("cache/duckdb") });
+  const folder = below("datasets");
+  const datasets = createDatasets({ store, objects, folder, analytics, clock, log });
+  const reader = createDatasetReader({ datasets, analytics });
+  const features = createFeatures({ store, datasets, analytics, clock, log, project, projectFolder: config.folder });
+  const serving: Serving = createServing({ store, objects, log, clock, features, alerts: { openSince: (key, sinceMs) => monitoring.openSince(key, sinceMs) } });
+  const monitoring: Monitoring = createMonitoring({ store, datasets: reader, scorer: serving.scorer, log, clock });
+  const services = createServices({ folder: below("services") });
+  const git = createGit({ environment: { PATH: settings.searchPath, ...(settings.homeFolder === undefined ? {} : { HOME: settings.homeFolder }) } });
+  const commitAuthors: CommitAuthors = (commit) => git.commitAuthors(config.folder, commit);
+  return {
+    project,
+    config,
+    clock,
+    log,
+    store,
+    objects,
+    access,
+    analytics,
+    datasets,
+    folder,
+    reader,
+    tracking,
+    features,
+    serving,
+    monitoring,
+    services,
+    delivery: createDelivery({ store, objects, services, models: serving.target, environments: config.environments, folder: below("releases"), searchPath: settings.searchPath, clock, log }),
+    git,
+    commitAuthors,
+    approvals: createApprovalCheck({ store, clock, commitAuthors }),
+    environments: createPythonEnvironments({ storeFolder: config.storeFolder, environment: settings.installer }),
+    temporaryFolder: tmpdir(),
+  };
+}

@@ -1,0 +1,88 @@
+import type { Access } from "#access";
+import type { ContractSummary, StepReference } from "#api";
+import type { Clock, Log } from "#base";
+import type { ProjectConfig } from "#config";
+import type { Analytics, Datasets } from "#data";
+import type { Delivery, PushAnswer, PushRequest } from "#delivery";
+import type { CommitAuthors } from "#governance";
+import type { MetadataStore } from "#metadata-store";
+import type { ObjectStore } from "#object-store";
+import type { Engine, LoadedProject, StepKind } from "#pipeline";
+import type { Monitoring, MonitoringRoute } from "#monitoring";
+import type { Features } from "#features";
+import type { Serving, ServingRoute } from "#serving";
+import type { MlflowRoute, Tracking } from "#tracking";
+import type { MlflowGuards } from "./access-guards.ts";
+
+/**
+ * What works on a bare store: access, tracking and the model registry.
+ *
+ * States: open (nothing runs by itself) → started → closed.
+ */
+export interface StorePlatform {
+  readonly config: ProjectConfig;
+  /** Name of the project; `default` for a bare store. */
+  readonly project: string;
+  /** False for a bare store: tracking and registry only. */
+  readonly isProject: boolean;
+  /** Version of esteira. */
+  readonly version: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly store: MetadataStore;
+  readonly objects: ObjectStore;
+  readonly access: Access;
+  readonly tracking: Tracking;
+  readonly guards: MlflowGuards;
+  /** MLflow's calls; artifacts below `artifactFolder`, default `artifacts/` in the store. */
+  mlflowRoutes(artifactFolder?: string): readonly MlflowRoute[];
+  /** Tells where the HTTP server listens, so that steps can reach it. */
+  setUrl(url: string): void;
+  /** Base URL of this process's server; starts one on a free loopback port when none listens yet. */
+  url(): Promise<string>;
+  /** The platform with everything that a project needs; loaded and built with the first call. */
+  whole(): Promise<Platform>;
+  /** Starts what works by itself: webhooks, and in a project the engine's queue, triggers and schedules, endpoints, monitors. @throws PIPELINE_DEFINITION_INVALID */
+  start(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Everything a process of esteira works with, built from its configuration. */
+export interface Platform extends StorePlatform {
+  /** Who committed a source: nobody approves their own. */
+  readonly commitAuthors: CommitAuthors;
+  readonly analytics: Analytics;
+  readonly datasets: Datasets;
+  readonly features: Features;
+  readonly serving: Serving;
+  readonly monitoring: Monitoring;
+  readonly delivery: Delivery;
+  readonly engine: Engine;
+  readonly kinds: readonly StepKind<never>[];
+  readonly servingRoutes: readonly ServingRoute[];
+  /** Labels and evaluation, below the endpoints. */
+  readonly monitoringRoutes: readonly MonitoringRoute[];
+  /** Reads and checks every file of the project; nothing is changed. */
+  loadProject(): Promise<LoadedProject>;
+  /** Checks the project and makes its pipelines, monitors and feature views the current ones. Launches nothing. @throws PIPELINE_DEFINITION_INVALID */
+  registerProject(actor: string): Promise<LoadedProject>;
+  /** Knows the pipelines that were registered last, by this process or another, without reading the project's files. */
+  useRegistered(): Promise<void>;
+  /** The step that makes an asset, by the pipelines registered last. */
+  producerOf(asset: string): StepReference | undefined;
+  /** The steps that read an asset. */
+  consumersOf(asset: string): readonly StepReference[];
+  /** Names of the registered pipelines. */
+  pipelineNames(): readonly string[];
+  /** Steps of the registered pipelines, by step kind. */
+  stepsByKind(): ReadonlyMap<string, readonly { readonly pipeline: string; readonly step: string }[]>;
+  contractOf(dataset: string): Promise<ContractSummary | undefined>;
+  /** Deploys an earlier release again; returns its id. @throws DELIVERY_NOTHING_DEPLOYED, DELIVERY_RELEASE_MISSING */
+  rollBack(request: { readonly environment: string; readonly asset: string; readonly to?: string | undefined; readonly reason?: string | undefined; readonly actor: string }): Promise<string>;
+  /** Answers push events of the project's repository; undefined outside a project, or while no hook was installed. */
+  pushHandler(): Promise<((request: PushRequest) => Promise<PushAnswer>) | undefined>;
+  /** Lets pushes to a repository trigger this project's pipelines: `post-receive` hook, shared secret. @throws DELIVERY_HOOK_EXISTS */
+  installHook(request: { readonly repository: string; readonly url: string; readonly branch: string; readonly subfolder?: string | undefined }): Promise<void>;
+  /** Starts the endpoints of this process, for those who only run one pipeline. */
+  startEndpoints(): Promise<void>;
+}

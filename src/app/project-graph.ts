@@ -1,0 +1,33 @@
+import type { StepReference } from "#api";
+import type { PipelineDefinition } from "#pipeline";
+
+/** Who makes and who reads each asset, by the pipelines of a project. */
+export interface ProjectGraph {
+  producerOf(asset: string): StepReference | undefined;
+  consumersOf(asset: string): readonly StepReference[];
+  pipelineNames(): readonly string[];
+  stepsByKind(): ReadonlyMap<string, readonly { readonly pipeline: string; readonly step: string }[]>;
+}
+
+export function createProjectGraph(pipelines: readonly PipelineDefinition[]): ProjectGraph {
+  const producers = new Map<string, StepReference>();
+  const consumers = new Map<string, StepReference[]>();
+  const byKind = new Map<string, { pipeline: string; step: string }[]>();
+  for (const pipeline of pipelines) {
+    for (const step of pipeline.steps) {
+      byKind.set(step.kind, [...(byKind.get(step.kind) ?? []), { pipeline: pipeline.name, step: step.name }]);
+      const made = step.makes[0]?.asset;
+      for (const { asset } of step.makes) producers.set(asset, { pipeline: pipeline.name, step: step.name });
+      for (const { asset } of step.inputs) {
+        const reading = consumers.get(asset) ?? [];
+        consumers.set(asset, [...reading, { pipeline: pipeline.name, step: step.name, makes: made }]);
+      }
+    }
+  }
+  return {
+    producerOf: (asset) => producers.get(asset),
+    consumersOf: (asset) => consumers.get(asset) ?? [],
+    pipelineNames: () => pipelines.map(({ name }) => name),
+    stepsByKind: () => byKind,
+  };
+}

@@ -1,0 +1,9 @@
+import type { PromotionCheck } from "#models";
+
+/** `PromotionCheck` of `models`, by `governance`, which is loaded when the first protected alias moves. */
+export const promotionCheck: PromotionCheck = {
+  async refuse(transaction, promotion) {
+    const { createPromotionCheck } = await import("#governance");
+    return createPromotionCheck().refuse(transaction, promotion);
+  },
+};
