@@ -1,0 +1,36 @@
+import type { Platform } from "#app";
+import { createAlertHandlers } from "../alerts/alert-handlers.ts";
+import { createApprovalHandlers } from "../approvals/approval-handlers.ts";
+import { createChangeHandlers } from "../changes/change-handlers.ts";
+import { createDashboardHandlers } from "../dashboards/dashboard-handlers.ts";
+import { createDatasetHandlers } from "../datasets/dataset-handlers.ts";
+import { createEndpointHandlers } from "../endpoints/endpoint-handlers.ts";
+import { createLineageHandlers } from "../lineage/lineage-handlers.ts";
+import { createModelHandlers } from "../models/model-handlers.ts";
+import { createNotebookHandlers } from "../notebooks/notebook-handlers.ts";
+import { createOverviewHandlers } from "../overview/overview-handlers.ts";
+import { createPipelineRunHandlers } from "../pipeline-runs/pipeline-run-handlers.ts";
+import { createPipelineHandlers } from "../pipelines/pipeline-handlers.ts";
+import { createReleaseHandlers } from "../releases/release-handlers.ts";
+import { createSessionHandlers } from "../session/session-handlers.ts";
+import type { ApiHandlers } from "./mount-api.ts";
+
+/** Everything that answers the API, over one platform. */
+export function createApiHandlers(platform: Platform): ApiHandlers {
+  return {
+    ...createSessionHandlers(platform),
+    ...createOverviewHandlers(platform),
+    ...createChangeHandlers(platform),
+    ...createPipelineHandlers(platform),
+    ...createPipelineRunHandlers(platform),
+    ...createDatasetHandlers(platform),
+    ...createModelHandlers(platform),
+    ...createLineageHandlers(platform),
+    ...createNotebookHandlers(platform),
+    ...createEndpointHandlers(platform),
+    ...createAlertHandlers(platform),
+    ...createReleaseHandlers(platform),
+    ...createApprovalHandlers(platform),
+    ...createDashboardHandlers(platform),
+  };
+}

@@ -1,0 +1,130 @@
+import type { ColumnProfile, DatasetDetail, DatasetSummary, StepReference } from "#api";
+import type { Platform } from "#app";
+import type { ColumnLineage, DatasetContent, Profile } from "#data";
+import { type AssetVersion, getAssetVersion, listAssets, listAssetVersions, type ReadTransaction, summarizeQuarantine } from "#metadata-store";
+import type { ApiHandlers } from "../api/mount-api.ts";
+import { toPage } from "../api/paging.ts";
+import { toVersionSummary } from "../api/version-reference.ts";
+import { resourceMissing } from "../errors.ts";
+import { listQuarantine, toQuarantineSummary } from "./quarantine-view.ts";
+
+type DatasetHandlers = Pick<ApiHandlers, "listDatasets" | "getDataset" | "getDatasetRows" | "listQuarantinedRows" | "listAssetVersions">;
+
+const SHOWN_VERSIONS = 100;
+
+/** Datasets: versions, columns, profile, rows, quarantine. */
+export function createDatasetHandlers(platform: Platform): DatasetHandlers {
+  const { store, datasets, project } = platform;
+
+  async function versionOf(transaction: ReadTransaction, name: string, version?: number): Promise<AssetVersion> {
+    const found = await getAssetVersion(transaction, { project, asset: name, ...(version === undefined ? {} : { version }) });
+    if (found === undefined || (found.kind !== "data" && found.kind !== "features")) throw resourceMissing({ kind: "dataset", key: version === undefined ? name : `${name} version ${version}` });
+    return found;
+  }
+
+  return {
+    listDatasets: ({ query }) =>
+      store.read(async (transaction) => {
+        const after = query.after === undefined ? {} : { after: query.after };
+        const kinds = await Promise.all((["data", "features"] as const).map((kind) => listAssets(transaction, { project, kind, limit: query.limit + 1, ...after })));
+        const found = kinds.flat().sort((left, right) => (left.asset < right.asset ? -1 : 1));
+        const quarantined = new Map((await summarizeQuarantine(transaction, { project })).map((summary) => [summary.dataset, summary.held]));
+        return toPage(found, { limit: query.limit, cursor: ({ asset }) => asset, show: (version) => toSummary(version, { quarantined: quarantined.get(version.asset) ?? 0, producedBy: platform.producerOf(version.asset) }) });
+      }),
+
+    getDataset: async ({ params, query }) => {
+      const { latest, shown, versions, summary, quarantine } = await store.read(async (transaction) => {
+        const latestVersion = await versionOf(transaction, params.name);
+        const [counts] = await summarizeQuarantine(transaction, { project, dataset: params.name });
+        const listed = await listAssetVersions(transaction, { project, asset: params.name, limit: SHOWN_VERSIONS });
+        return {
+          latest: latestVersion,
+          shown: query.version === undefined ? latestVersion : await versionOf(transaction, params.name, query.version),
+          versions: await Promise.all(listed.map((version) => toVersionSummary(transaction, version))),
+          summary: toSummary(latestVersion, { quarantined: counts?.held ?? 0, producedBy: platform.producerOf(params.name) }),
+          quarantine: counts,
+        };
+      });
+      const content = shown.content as DatasetContent;
+      return {
+        ...summary,
+        shownVersion: shown.version,
+        versions,
+        columns: content.columns.map((column) => ({ name: column.name, type: column.type, from: columnSources(content, column.name) })),
+        profile: await readProfile(platform, content),
+        ...(quarantine === undefined ? {} : { quarantine: await toQuarantineSummary(platform, params.name, quarantine) }),
+        contract: await platform.contractOf(params.name),
+        consumedBy: platform.consumersOf(params.name),
+        location: { path: (await datasets.snapshot(latest)).path, deltaVersion: content.deltaVersion },
+      } satisfies DatasetDetail;
+    },
+
+    getDatasetRows: async ({ params, query }) => {
+      const version = await store.read((transaction) => versionOf(transaction, params.name, query.version));
+      const { columns, rows } = await datasets.preview(version, { limit: query.limit, offset: query.offset });
+      return {
+        version: version.version,
+        offset: query.offset,
+        rowCount: version.rowCount,
+        columns: columns.map(({ name, type }) => ({ name, type })),
+        rows: rows.map((row) => columns.map(({ name }) => row[name])),
+      };
+    },
+
+    listQuarantinedRows: async ({ params, query }) => listQuarantine(platform, params.name, query),
+
+    listAssetVersions: ({ params, query }) =>
+      store.read(async (transaction) => {
+        const before = query.after === undefined ? {} : { before: Number(query.after) };
+        const found = await listAssetVersions(transaction, { project, asset: params.name, limit: query.limit + 1, ...before });
+        const shown = await Promise.all(found.map((version) => toVersionSummary(transaction, version)));
+        return toPage(shown, { limit: query.limit, cursor: ({ version }) => String(version), show: (version) => version });
+      }),
+  };
+}
+
+function toSummary(version: AssetVersion, facts: { readonly quarantined: number; readonly producedBy: StepReference | undefined }): DatasetSummary {
+  return {
+    name: version.asset,
+    kind: version.kind === "features" ? "features" : "data",
+    latestVersion: version.version,
+    versionId: version.id,
+    madeAtMs: version.madeAtMs,
+    rowCount: version.rowCount,
+    sizeBytes: version.sizeBytes,
+    columnCount: (version.content as Partial<DatasetContent>).columns?.length,
+    quarantinedCount: facts.quarantined,
+    producedBy: facts.producedBy,
+  };
+}
+
+async function readProfile(platform: Platform, content: DatasetContent): Promise<readonly ColumnProfile[] | undefined> {
+  if (content.profile === undefined) return undefined;
+  const profile = JSON.parse((await platform.objects.get(content.profile)).toString()) as Profile;
+  return profile.columns.map((column) => ({
+    name: column.name,
+    type: column.type,
+    count: profile.rowCount,
+    ...(profile.sampleRows === profile.rowCount ? {} : { sampledCount: profile.sampleRows }),
+    nullCount: column.nullCount,
+    distinctCount: column.distinctInSample,
+    min: boundOf(column.min),
+    max: boundOf(column.max),
+    mean: column.mean,
+    standardDeviation: column.standardDeviation,
+    ...(column.quantiles === undefined ? {} : { quantiles: ["0.05", "0.25", "0.5", "0.75", "0.95"].flatMap((key) => column.quantiles?.[key] ?? []) }),
+    ...(column.histogram === undefined ? {} : { histogram: { ...column.histogram, isTime: /^(DATE|TIMESTAMP)/.test(column.type) } }),
+    topValues: column.top,
+  }));
+}
+
+function boundOf(value: unknown): number | string | undefined {
+  if (typeof value === "number" || typeof value === "string") return value;
+  return value === null || value === undefined ? undefined : JSON.stringify(value);
+}
+
+/** Column lineage as `data` keeps it: output column to source columns. */
+function columnSources(content: DatasetContent, column: string): readonly { readonly asset: string; readonly column: string }[] | undefined {
+  const lineage = content.lineage as unknown as ColumnLineage | undefined;
+  return lineage?.columns[column]?.inputs.filter(({ type }) => type === "DIRECT").map((input) => ({ asset: input.dataset, column: input.column }));
+}

@@ -1,0 +1,108 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods } from "fastify";
+import { type Log, messageOf } from "#base";
+import { type MlflowCaller, type MlflowRequest, type MlflowResponse, type MlflowRoute, requestInvalid, toMlflowError, writeJson } from "#tracking";
+import { createRouteTable, MLFLOW_PREFIXES, type RouteTable } from "./route-table.ts";
+import { readMessage } from "./read-message.ts";
+
+export interface MlflowPluginOptions {
+  readonly routes: readonly MlflowRoute[];
+  /** Who calls; throws what stops the request. MLflow's clients send HTTP Basic or a bearer token. */
+  readonly identify: (request: FastifyRequest) => MlflowCaller | Promise<MlflowCaller>;
+  /** Throws when the caller may not: called before each call that needs it. Default: everybody may. */
+  readonly authorize?: (caller: MlflowCaller, route: MlflowRoute) => void;
+  readonly log: Log;
+}
+
+const METHODS: HTTPMethods[] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
+/** Answered without credentials: clients ask before they know any. */
+const OPEN_PATHS = new Set(["/health", "/version"]);
+
+/** Serves MLflow's REST API: calls below the four prefixes, and those with a path of their own. */
+export function createMlflowPlugin(options: MlflowPluginOptions): (server: FastifyInstance) => void {
+  const below = createRouteTable(options.routes.filter((route) => !route.path.startsWith("/")));
+  const own = options.routes.filter((route) => route.path.startsWith("/"));
+  return (server) => {
+    // Bodies are left alone: JSON is read exactly, artifacts are streamed.
+    server.removeAllContentTypeParsers();
+    server.addContentTypeParser("*", (_request, _payload, done) => done(null));
+    for (const prefix of MLFLOW_PREFIXES) {
+      const handler = (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => answer({ ...options, table: below, prefix }, request, reply);
+      server.route({ method: METHODS, url: `${prefix}*`, handler });
+    }
+    const table = createRouteTable(own);
+    for (const path of new Set(own.map((route) => route.path))) {
+      const handler = (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => answer({ ...options, table, prefix: "" }, request, reply);
+      server.route({ method: METHODS, url: path, handler });
+    }
+  };
+}
+
+interface Answering extends MlflowPluginOptions {
+  readonly table: RouteTable;
+  readonly prefix: string;
+}
+
+async function answer(options: Answering, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+  reply.header("vary", "Origin");
+  try {
+    const [path, queryText] = splitOnce(request.raw.url ?? "/", "?");
+    const found = findRoute(options, request.method, path.slice(options.prefix.length));
+    // Clients read a 404 that is no JSON as "this server does not know the call", and fall back.
+    if (found === undefined) return await reply.code(404).type("text/html").send("<!doctype html><title>404 Not Found</title><h1>Not Found</h1>");
+    if ("allowed" in found) {
+      return await reply.code(405).header("allow", found.allowed.join(", ")).type("text/html").send("<!doctype html><title>405 Method Not Allowed</title><h1>Method Not Allowed</h1>");
+    }
+    const identity = OPEN_PATHS.has(found.route.path) ? { name: "anonymous", roles: [] } : await options.identify(request);
+    options.authorize?.(identity, found.route);
+    const query = new URLSearchParams(queryText);
+    const call: MlflowRequest = {
+      method: request.method,
+      path,
+      query,
+      params: found.params,
+      headers: request.headers,
+      identity,
+      message: () => readMessage(found.route, query, request.raw),
+      body: request.raw,
+    };
+    return await send(reply, request.method, await found.route.handler(call));
+  } catch (error) {
+    return await sendError(options.log, request, reply, error);
+  }
+}
+
+function splitOnce(text: string, separator: string): readonly [string, string] {
+  const at = text.indexOf(separator);
+  return at < 0 ? [text, ""] : [text.slice(0, at), text.slice(at + 1)];
+}
+
+function findRoute({ table }: Answering, method: string, path: string): ReturnType<RouteTable["find"]> {
+  try {
+    return table.find(method, path);
+  } catch (error) {
+    throw requestInvalid({ message: "Invalid path" }, error);
+  }
+}
+
+async function send(reply: FastifyReply, method: string, response: MlflowResponse): Promise<unknown> {
+  reply.code(response.status ?? 200);
+  if (response.stream !== undefined) {
+    reply.headers({ "content-type": "application/octet-stream", ...response.headers });
+    if (method !== "HEAD") return reply.send(response.stream);
+    response.stream.destroy();
+    return reply.send();
+  }
+  if (response.text !== undefined) reply.type("text/plain; charset=utf-8");
+  else reply.type("application/json");
+  if (response.headers !== undefined) reply.headers(response.headers);
+  return reply.send(response.text ?? writeJson(response.json ?? {}));
+}
+
+async function sendError(log: Log, request: FastifyRequest, reply: FastifyReply, error: unknown): Promise<unknown> {
+  const { status, body } = toMlflowError(error);
+  if (status >= 500 && status !== 501) log.error("MLflow call failed", { method: request.method, url: request.url, reason: messageOf(error), stack: (error as Error).stack });
+  // What is still on its way of a refused body would be taken for the next request.
+  if (!request.raw.readableEnded) request.raw.resume();
+  if (status === 401) reply.header("www-authenticate", 'Basic realm="mlflow"');
+  return reply.code(status).type("application/json").send(writeJson(body));
+}

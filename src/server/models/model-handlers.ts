@@ -1,0 +1,195 @@
+import type { ModelDetail, ModelSummary, ModelVersionRecord, ModelVersionSummary, ServedAt, Verdict } from "#api";
+import type { Platform } from "#app";
+import { isAllowed } from "#access";
+import { listApprovals, traceVersion } from "#governance";
+import {
+  type AssetVersion,
+  type Deployed,
+  getAssetVersion,
+  getModelVersionOfAsset,
+  getRegisteredModel,
+  getVerdict,
+  listAssets,
+  listAssetVersions,
+  listDeployed,
+  listDeployments,
+  type ReadTransaction,
+  type StoredVerdict,
+} from "#metadata-store";
+import { readModelContent, type Verdict as JudgedVerdict } from "#models";
+import type { ApiHandlers } from "../api/mount-api.ts";
+import { toPage } from "../api/paging.ts";
+import { referencesOf } from "../api/version-reference.ts";
+import { pendingApprovals, toApproval } from "../approvals/approval-handlers.ts";
+import { resourceMissing } from "../errors.ts";
+import { toGraph } from "../lineage/lineage-handlers.ts";
+import { recentReleases } from "../releases/release-handlers.ts";
+
+const SHOWN_VERSIONS = 200;
+
+/** Models with their versions and records. */
+export function createModelHandlers(platform: Platform): Pick<ApiHandlers, "listModels" | "getModel" | "getModelVersion"> {
+  const { store, project } = platform;
+
+  async function latestOf(transaction: ReadTransaction, name: string, version?: number): Promise<AssetVersion> {
+    const found = await getAssetVersion(transaction, { project, asset: name, ...(version === undefined ? {} : { version }) });
+    if (found?.kind !== "model") throw resourceMissing({ kind: "model", key: version === undefined ? name : `${name} version ${version}` });
+    return found;
+  }
+
+  return {
+    listModels: ({ query }) =>
+      store.read(async (transaction) => {
+        const found = await listAssets(transaction, { project, kind: "model", limit: query.limit + 1, ...(query.after === undefined ? {} : { after: query.after }) });
+        const shown = await Promise.all(found.map((version) => summarize(transaction, version)));
+        return toPage(shown, { limit: query.limit, cursor: ({ name }) => name, show: (model) => model });
+      }),
+    getModel: ({ params }) =>
+      store.read(async (transaction) => {
+        const latest = await latestOf(transaction, params.name);
+        const versions = await listAssetVersions(transaction, { project, asset: params.name, limit: SHOWN_VERSIONS });
+        const registered = await getRegisteredModel(transaction, params.name);
+        const deployed = await listDeployed(transaction, { project, asset: params.name });
+        return {
+          ...(await summarize(transaction, latest)),
+          description: registered?.description || undefined,
+          tags: Object.fromEntries((registered?.tags ?? []).map(({ key, value }) => [key, value])),
+          versions: await Promise.all(versions.map((version) => toVersionSummary(transaction, version, deployed))),
+        } satisfies ModelDetail;
+      }),
+    getModelVersion: async ({ params, identity }) => {
+      const { version, summary } = await store.read(async (transaction) => {
+        const found = await latestOf(transaction, params.name, params.version);
+        const deployed = await listDeployed(transaction, { project, asset: params.name });
+        return { version: found, summary: await toVersionSummary(transaction, found, deployed) };
+      });
+      return toRecord(platform, { version, summary, caller: { name: identity.name, mayReview: isAllowed(identity, "approve", project) } });
+    },
+  };
+}
+
+async function summarize(transaction: ReadTransaction, latest: AssetVersion): Promise<ModelSummary> {
+  const deployed = await listDeployed(transaction, { project: latest.project, asset: latest.asset });
+  const versions = await listAssetVersions(transaction, { project: latest.project, asset: latest.asset, limit: SHOWN_VERSIONS });
+  const summaries = await Promise.all(versions.map((version) => toVersionSummary(transaction, version, deployed)));
+  return {
+    name: latest.asset,
+    task: readModelContent(latest).model.task,
+    versionCount: latest.version,
+    latest: await toVersionSummary(transaction, latest, deployed),
+    champion: summaries.find((version) => version.aliases.includes("champion")),
+  };
+}
+
+async function toVersionSummary(transaction: ReadTransaction, version: AssetVersion, deployed: readonly Deployed[]): Promise<ModelVersionSummary> {
+  const { record } = readModelContent(version);
+  const registered = await getModelVersionOfAsset(transaction, version.id);
+  const verdict = await getVerdict(transaction, version.id);
+  const judged = verdict?.content as JudgedVerdict | undefined;
+  return {
+    name: version.asset,
+    version: version.version,
+    assetVersionId: version.id,
+    digest: version.digest,
+    madeAtMs: version.madeAtMs,
+    actor: record.madeBy.actor,
+    aliases: registered?.aliases ?? [],
+    metrics: { ...numbersOf(record.metrics), ...numbersOf(judged?.metrics ?? {}) },
+    verdict: verdict === undefined ? "none" : verdict.passed ? "passed" : "refused",
+    servedAt: servedAt(version, deployed),
+    pipelineRunId: version.pipelineRunId,
+  };
+}
+
+function servedAt(version: AssetVersion, deployed: readonly Deployed[]): readonly ServedAt[] {
+  return deployed.filter(({ versionId }) => versionId === version.id).map(({ environment, asset }) => ({ environment, endpoint: asset }));
+}
+
+async function toRecord(
+  platform: Platform,
+  facts: { readonly version: AssetVersion; readonly summary: ModelVersionSummary; readonly caller: { readonly name: string; readonly mayReview: boolean } },
+): Promise<ModelVersionRecord> {
+  const { store, project } = platform;
+  const { version, summary } = facts;
+  const { model, record, tree } = readModelContent(version);
+  const trace = await traceVersion(store, version.id);
+  const notebook = trace.nodes.find((node) => node.kind === "notebook");
+  const digests = [version.digest, ...trace.notebookDigests];
+  const approvals = (await Promise.all(digests.map((digest) => listApprovals(store, { project, digest })))).flat();
+  const pending = (await Promise.all(digests.map((digest) => pendingApprovals(platform, facts.caller, digest)))).flat();
+  const { training, test, features, verdict, deployments } = await store.read(async (transaction) => ({
+    training: await referencesOf(transaction, record.training === undefined ? [] : [{ id: record.training.versionId, role: "train" }]),
+    test: await referencesOf(transaction, testDataIds(await getVerdict(transaction, version.id))),
+    features: await referencesOf(transaction, record.features.map(({ versionId }) => ({ id: versionId, role: "features" }))),
+    verdict: await getVerdict(transaction, version.id),
+    deployments: await deploymentsOf(transaction, version),
+  }));
+  const lockDigest = textOf(record.source["environmentLock"]);
+  return {
+    ...summary,
+    task: model.task,
+    runtime: model.runtime,
+    label: model.label,
+    inputs: model.inputs,
+    outputs: model.outputs,
+    trainingData: training,
+    testData: test,
+    features,
+    ...(notebook === undefined ? {} : { notebook: { versionId: notebook.id, asset: notebook.label, path: notebook.label, sourceDigest: notebook.digest ?? "" } }),
+    commit: record.commit,
+    hyperparameters: record.hyperparameters,
+    testVerdict: verdict === undefined ? undefined : toVerdict(verdict, test),
+    ...(lockDigest === undefined ? {} : { environmentLock: { digest: lockDigest, lock: textOf(record.source["lock"]) } }),
+    trackingRun: record.trackingRun,
+    files: tree.files.map(({ path, sizeBytes, digest }) => ({ path, sizeBytes, digest })),
+    approvals: approvals.map(toApproval),
+    pendingApprovals: pending,
+    deployments,
+    lineage: toGraph(trace),
+  };
+}
+
+async function deploymentsOf(transaction: ReadTransaction, version: AssetVersion): Promise<ModelVersionRecord["deployments"]> {
+  const releases = await recentReleases(transaction, { project: version.project, asset: version.asset, limit: 200 });
+  const deployments = await listDeployments(transaction, { project: version.project, asset: version.asset, limit: 200 });
+  return releases
+    .filter((release) => release.items.some((item) => item.id === version.id && item.role === "deployed"))
+    .map((release) => ({
+      releaseId: release.id,
+      environment: release.environment,
+      atMs: release.atMs,
+      untilMs: release.untilMs,
+      actor: deployments.find((deployment) => deployment.releaseId === release.id)?.actor ?? release.actor,
+      status: release.status,
+    }));
+}
+
+function testDataIds(verdict: StoredVerdict | undefined): readonly { readonly id: string; readonly role: string }[] {
+  const judged = verdict?.content as JudgedVerdict | undefined;
+  return judged === undefined ? [] : [{ id: judged.data.versionId, role: "test" }];
+}
+
+function toVerdict(stored: StoredVerdict, data: Verdict["data"][] | readonly NonNullable<Verdict["data"]>[]): Verdict {
+  const judged = stored.content as JudgedVerdict;
+  return {
+    state: stored.passed ? "passed" : "refused",
+    atMs: stored.atMs,
+    reason: judged.reason === "" ? undefined : judged.reason,
+    rowCount: judged.data.rows,
+    data: data[0],
+    championVersion: judged.champion?.version,
+    rules: judged.rules.map((rule) => ({ rule: rule.text, passed: rule.passed, value: rule.left, threshold: rule.right, segment: rule.segment, note: rule.note })),
+    metrics: numbersOf(judged.metrics),
+    championMetrics: judged.championMetrics === undefined ? undefined : numbersOf(judged.championMetrics),
+    segments: judged.segments.map((segment) => ({ column: segment.column, value: segment.value, rowCount: segment.rows, metrics: numbersOf(segment.metrics) })),
+  };
+}
+
+function numbersOf(values: Readonly<Record<string, unknown>>): Record<string, number> {
+  return Object.fromEntries(Object.entries(values).filter((entry): entry is [string, number] => typeof entry[1] === "number"));
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === "string" ? value : undefined;
+}
+

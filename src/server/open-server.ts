@@ -1,0 +1,72 @@
+import type { FastifyInstance, FastifyRequest } from "fastify";
+import { resolve } from "node:path";
+import { authorize, type Identity, isAllowed } from "#access";
+import type { StorePlatform } from "#app";
+import { accessNotSetUp } from "./errors.ts";
+import { createMlflowPlugin } from "./mlflow/mlflow-plugin.ts";
+import { serveOnDemand } from "./on-demand.ts";
+import { isLoopback } from "./security/host-and-origin.ts";
+import { createServer, listen } from "./server.ts";
+
+/** Paths of what needs the whole platform. */
+const PROJECT_PATHS = ["/api/v1/*", "/endpoints/*", "/get-online-features", "/hooks/*"];
+const WEB_FOLDER = resolve(import.meta.dirname, "../../web/dist");
+
+export interface OpenServerOptions {
+  /** Address it will listen on. */
+  readonly host: string;
+  /** Names it answers to, beside the loopback ones and `host`. */
+  readonly hostNames?: readonly string[];
+  /** Folder of MLflow artifacts; default `artifacts/` in the store. */
+  readonly artifactRoot?: string;
+}
+
+/**
+ * The HTTP server of a platform: page, MLflow, and with the first request to them the API and endpoints. It does not listen yet.
+ *
+ * @throws SERVER_ACCESS_NOT_SET_UP when others could reach it and no user exists
+ */
+export async function openServer(platform: StorePlatform, options: OpenServerOptions): Promise<FastifyInstance> {
+  const { access, project, log, guards } = platform;
+  if (!isLoopback(options.host) && !(await access.isSetUp())) throw accessNotSetUp({ host: options.host });
+  const identify = async (request: FastifyRequest): Promise<Identity> => {
+    const identity = await access.authenticate({ authorization: request.headers.authorization, loopback: isLoopback(request.socket.remoteAddress?.replace(/^::ffff:/, "") ?? "") });
+    guards.remember(identity);
+    return identity;
+  };
+  const hostNames = [options.host, ...(options.hostNames ?? [])];
+  const buildProjectServer = async (): Promise<FastifyInstance> => {
+    const [whole, { projectPlugins }] = await Promise.all([platform.whole(), import("./project-server.ts")]);
+    const server = await createServer({ hostNames, log, plugins: projectPlugins(whole, identify) });
+    await server.ready();
+    return server;
+  };
+  return createServer({
+    hostNames,
+    webFolder: WEB_FOLDER,
+    log,
+    plugins: [
+      createMlflowPlugin({
+        routes: platform.mlflowRoutes(options.artifactRoot === undefined ? undefined : resolve(options.artifactRoot)),
+        identify: async (request) => {
+          const identity = await identify(request);
+          return { name: identity.name, roles: identity.roles.map(({ role }) => role), mayWrite: isAllowed(identity, "write", project) } as { name: string; roles: readonly string[] };
+        },
+        authorize: (caller, route) => {
+          const reading = route.method === "GET" || /\/(search|get-latest-versions)/.test(route.path);
+          if (!reading && (caller as { mayWrite?: boolean }).mayWrite === false) authorize({ name: caller.name, kind: "user", roles: [] }, "write", project);
+        },
+        log,
+      }),
+      (server) => serveOnDemand(server, { paths: PROJECT_PATHS, build: buildProjectServer }),
+    ],
+  });
+}
+
+/** Serves a platform on a free loopback port: for steps of a process that has no server otherwise. */
+export async function startLocalServer(platform: StorePlatform): Promise<{ readonly url: string; close(): Promise<void> }> {
+  const host = "127.0.0.1";
+  const server = await openServer(platform, { host });
+  const url = await listen(server, { host, port: 0 });
+  return { url, close: () => server.close() };
+}

@@ -1,0 +1,108 @@
+import type { Load, PipelineDetail, PipelineStep, PipelineSummary, Trigger } from "#api";
+import type { Platform } from "#app";
+import { findLatestStepRun, getPipelineDefinition, type ReadTransaction } from "#metadata-store";
+import { getPipeline, listPipelineRuns, listPipelines, nextTicks, type PipelineDefinition, type StepDefinition } from "#pipeline";
+import type { ApiHandlers } from "../api/mount-api.ts";
+import { toPage } from "../api/paging.ts";
+import { projectNotOpen } from "../errors.ts";
+import { toRunSummary } from "../pipeline-runs/pipeline-run-view.ts";
+
+const RECENT_RUNS = 20;
+const NEXT_TIMES = 5;
+
+/** Pipelines with their graphs and triggers. */
+export function createPipelineHandlers(platform: Platform): Pick<ApiHandlers, "listPipelines" | "getPipeline" | "createPipelineRun"> {
+  const { store, project, clock, engine } = platform;
+  return {
+    listPipelines: async ({ query }) => {
+      const found = await listPipelines(store, { project, after: query.after, limit: query.limit + 1, nowMs: clock.now() });
+      const shown = await Promise.all(
+        found.map(async ({ name }) => {
+          const stored = await store.read((transaction) => getPipelineDefinition(transaction, { project, pipeline: name }));
+          return summarize(platform, JSON.parse(stored?.content ?? "{}") as PipelineDefinition);
+        }),
+      );
+      return toPage(shown, { limit: query.limit, cursor: ({ name }) => name, show: (pipeline) => pipeline });
+    },
+    getPipeline: async ({ params }) => {
+      const { definition } = await getPipeline(store, { project, pipeline: params.name, nowMs: clock.now(), times: NEXT_TIMES });
+      const own = new Set(definition.steps.flatMap((step) => [step.name, ...step.makes.map(({ asset }) => asset)]));
+      return {
+        ...(await summarize(platform, definition)),
+        steps: await store.read((transaction) => Promise.all(definition.steps.map((step) => toStep(transaction, { project, pipeline: definition.name, step })))),
+        edges: definition.steps.flatMap((step) => step.needs.map((needed) => ({ from: needed, to: step.name, asset: flowing(definition, needed, step) }))),
+        externalAssets: definition.steps.flatMap((step) =>
+          step.inputs.filter(({ asset }) => !own.has(asset)).map(({ asset }) => ({ asset, readBy: step.name, pipeline: platform.producerOf(asset)?.pipeline })),
+        ),
+        params: Object.entries(definition.params).map(([name, param]) => ({ name, default: param.default })),
+      } satisfies PipelineDetail;
+    },
+    createPipelineRun: async ({ params, body, identity }) => {
+      if (!platform.isProject) throw projectNotOpen({ what: "Running a pipeline" });
+      await platform.registerProject(identity.name);
+      const { params: given, from, only } = body;
+      return {
+        id: await engine.submit({
+          pipeline: params.name,
+          actor: identity.name,
+          ...(given === undefined ? {} : { params: given }),
+          ...(from === undefined ? {} : { from }),
+          ...(only === undefined ? {} : { only }),
+        }),
+      };
+    },
+  };
+}
+
+async function summarize({ store, project, clock }: Platform, definition: PipelineDefinition): Promise<PipelineSummary> {
+  const recent = await listPipelineRuns(store, { project, pipeline: definition.name, limit: RECENT_RUNS });
+  const triggers = toTriggers(definition, clock.now());
+  const nextTimes = triggers.flatMap(({ nextAtMs }) => nextAtMs ?? []);
+  const [last] = recent;
+  return {
+    name: definition.name,
+    description: definition.description,
+    file: definition.file,
+    loads: [...new Set(definition.steps.map(({ load }) => load))] satisfies Load[],
+    stepCount: definition.steps.length,
+    triggers,
+    nextAtMs: nextTimes.length === 0 ? undefined : Math.min(...nextTimes),
+    lastRun: last === undefined ? undefined : await store.read((transaction) => toRunSummary(transaction, last)),
+    recentRuns: recent.toReversed().map((run) => ({
+      id: run.id,
+      status: run.status,
+      startedAtMs: run.startedAtMs,
+      durationMs: run.startedAtMs === undefined || run.finishedAtMs === undefined ? undefined : run.finishedAtMs - run.startedAtMs,
+    })),
+  };
+}
+
+function toTriggers({ on }: PipelineDefinition, nowMs: number): readonly Trigger[] {
+  return [
+    ...on.schedules.map((schedule) => ({ on: "schedule" as const, cron: schedule.cron, timezone: schedule.timezone, nextAtMs: nextTicks(schedule, nowMs, NEXT_TIMES) })),
+    ...(["data", "alert", "push", "webhook"] as const).flatMap((kind) => on[kind].map((subject) => ({ on: kind, subject }))),
+  ];
+}
+
+async function toStep(transaction: ReadTransaction, facts: { readonly project: string; readonly pipeline: string; readonly step: StepDefinition }): Promise<PipelineStep> {
+  const { step } = facts;
+  const last = await findLatestStepRun(transaction, { project: facts.project, pipeline: facts.pipeline, step: step.name });
+  return {
+    name: step.name,
+    kind: step.kind,
+    load: step.load,
+    description: step.description,
+    makes: step.makes,
+    reads: step.inputs.map(({ asset }) => asset),
+    hasMatrix: step.matrix !== undefined,
+    lastStatus: last?.status,
+    lastCached: last?.cached,
+    lastStepRunId: last?.id,
+    lastAtMs: last?.finishedAtMs ?? last?.startedAtMs,
+  };
+}
+
+function flowing(definition: PipelineDefinition, from: string, to: StepDefinition): string | undefined {
+  const made = definition.steps.find((step) => step.name === from)?.makes.map(({ asset }) => asset) ?? [];
+  return to.inputs.find(({ asset }) => made.includes(asset))?.asset;
+}
