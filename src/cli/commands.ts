@@ -1,0 +1,35 @@
+import type { Command } from "./command.ts";
+
+interface CommandEntry {
+  readonly summary: string;
+  load(): Promise<{ readonly command: Command }>;
+}
+
+/** Every command by its words, each loaded only when it is used. */
+export const commands: Readonly<Record<string, CommandEntry>> = {
+  up: { summary: "Start the server: web page, API, MLflow, endpoints, triggers", load: () => import("./commands/server/up.ts") },
+  init: { summary: "Start a project in this folder", load: () => import("./commands/project/init.ts") },
+  lint: { summary: "Check every file of the project without running anything", load: () => import("./commands/project/lint.ts") },
+  plan: { summary: "Say what would run, what is cached, and why", load: () => import("./commands/pipeline/plan.ts") },
+  run: { summary: "Run a pipeline, or finish one", load: () => import("./commands/pipeline/run.ts") },
+  status: { summary: "Show pipelines and their latest runs", load: () => import("./commands/pipeline/status.ts") },
+  logs: { summary: "Show the log of a pipeline run or a step", load: () => import("./commands/pipeline/logs.ts") },
+  why: { summary: "Explain why a step ran or was cached", load: () => import("./commands/pipeline/why.ts") },
+  cancel: { summary: "Cancel a pipeline run and end its processes", load: () => import("./commands/pipeline/cancel.ts") },
+  approve: { summary: "Approve a digest for an environment", load: () => import("./commands/approval/approve.ts") },
+  "approval list": { summary: "List approvals, waiting and given", load: () => import("./commands/approval/list.ts") },
+  "dataset list": { summary: "List datasets with versions, rows and quarantine", load: () => import("./commands/dataset/list.ts") },
+  "dataset show": { summary: "Show rows of a dataset version", load: () => import("./commands/dataset/show.ts") },
+  "quarantine list": { summary: "List rows that broke a contract", load: () => import("./commands/quarantine/list.ts") },
+  "quarantine replay": { summary: "Check quarantined rows again and publish those that hold now", load: () => import("./commands/quarantine/replay.ts") },
+  "model list": { summary: "List models with versions, verdicts and aliases", load: () => import("./commands/model/list.ts") },
+  "model export": { summary: "Write a model with its data as an OCI ModelPack", load: () => import("./commands/model/export.ts") },
+  rollback: { summary: "Deploy the release before, or a given one", load: () => import("./commands/release/rollback.ts") },
+  "release list": { summary: "List releases of an environment", load: () => import("./commands/release/list.ts") },
+  lineage: { summary: "Trace a version or a prediction back to its sources", load: () => import("./commands/lineage/lineage.ts") },
+  "import mlflow": { summary: "Take over an MLflow server's experiments, runs and models", load: () => import("./commands/import/mlflow.ts") },
+  purge: { summary: "Remove deleted runs and experiments for good, with their artifacts", load: () => import("./commands/tracking/purge.ts") },
+  "user create": { summary: "Create a user and its first token", load: () => import("./commands/user/create.ts") },
+  "user list": { summary: "List users and roles", load: () => import("./commands/user/list.ts") },
+  "hook install": { summary: "Let pushes to a git repository trigger pipelines", load: () => import("./commands/hook/install.ts") },
+};

@@ -1,0 +1,32 @@
+import { type Command, commonOptions, textOption } from "../../command.ts";
+import { usageWrong } from "../../errors.ts";
+import { formatCount } from "../../format.ts";
+import { withProject } from "../../session.ts";
+
+export const command: Command = {
+  usage: "dataset show NAME [--version N] [--limit N]",
+  summary: "Show rows of a dataset version",
+  options: {
+    ...commonOptions,
+    version: { type: "string", value: "N", help: "An earlier version; default: the latest." },
+    limit: { type: "string", value: "N", help: "Rows to show, at most 1000; default 20." },
+  },
+  examples: [{ line: "esteira dataset show flights --version 3", does: "Twenty rows as they were in version 3" }],
+  positionals: { least: 1, most: 1 },
+  run: (context, options, [name = ""]) =>
+    withProject(context, options, async ({ call }) => {
+      const { terminal } = context;
+      const version = textOption(options, "version");
+      const query = { offset: 0, limit: wholeNumber("limit", textOption(options, "limit") ?? "20"), version: version === undefined ? undefined : wholeNumber("version", version) };
+      const rows = await call("getDatasetRows", { params: { name }, query });
+      if (options["json"] === true) return terminal.printJson(rows);
+      terminal.table([rows.columns.map((column) => column.name), ...rows.rows.map((row) => row.map((value) => (typeof value === "string" ? value : value === null ? "" : (JSON.stringify(value) ?? ""))))]);
+      terminal.note(terminal.style("dim", `version ${rows.version}, ${formatCount(rows.rowCount ?? rows.rows.length)} rows`));
+    }),
+};
+
+function wholeNumber(option: string, text: string): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value >= 1 && value <= 1000) return value;
+  throw usageWrong({ usage: command.usage, reason: `--${option} is ${JSON.stringify(text)}; expected a whole number from 1 to 1000` });
+}

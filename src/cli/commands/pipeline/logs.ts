@@ -1,0 +1,55 @@
+import { type Command, commonOptions } from "../../command.ts";
+import { usageWrong } from "../../errors.ts";
+import { type CliSession, withProject } from "../../session.ts";
+import type { Terminal } from "../../terminal.ts";
+
+const PAGE = 2000;
+
+export const command: Command = {
+  usage: "logs RUN [STEP] [-f]",
+  summary: "Show the log of a pipeline run or a step",
+  options: { ...commonOptions, follow: { type: "boolean", short: "f", help: "Stay and show what comes, until the run ends." } },
+  examples: [
+    { line: "esteira logs 01JXAMPLE", does: "The logs of all steps, one after the other" },
+    { line: "esteira logs 01JXAMPLE delay -f", does: "Follows one step" },
+    { line: "esteira logs latest", does: "The newest pipeline run" },
+  ],
+  positionals: { least: 1, most: 2 },
+  run: (context, options, [given = "", step]) =>
+    withProject(context, options, async (session) => {
+      const id = given === "latest" ? await latestRun(session) : given;
+      const run = await session.call("getPipelineRun", { params: { id } });
+      const chosen = run.stepRuns.filter((each) => step === undefined || each.step === step);
+      if (chosen.length === 0 && step !== undefined) {
+        throw usageWrong({ usage: command.usage, reason: `The run has no step ${JSON.stringify(step)}; it has ${[...new Set(run.stepRuns.map((each) => each.step))].join(", ")}` });
+      }
+      for (const stepRun of chosen) {
+        if (chosen.length > 1 && options["json"] !== true) context.terminal.print(context.terminal.style("bold", `── ${stepRun.step}${stepRun.matrix === undefined ? "" : ` (${stepRun.matrix})`}`));
+        await printLog(session, context.terminal, { stepRunId: stepRun.id, follow: options["follow"] === true, asJson: options["json"] === true, signal: context.signal });
+      }
+    }),
+};
+
+async function latestRun({ call }: CliSession): Promise<string> {
+  const { items } = await call("listPipelineRuns", { query: { limit: 1 } });
+  const [newest] = items;
+  if (newest === undefined) throw usageWrong({ usage: command.usage, reason: "Nothing has run yet" });
+  return newest.id;
+}
+
+async function printLog(
+  { call }: CliSession,
+  terminal: Terminal,
+  { stepRunId, follow, asJson, signal }: { readonly stepRunId: string; readonly follow: boolean; readonly asJson: boolean; readonly signal: AbortSignal },
+): Promise<void> {
+  for (let after = 0; !signal.aborted; ) {
+    const log = await call("getStepRunLog", { params: { id: stepRunId }, query: { after, limit: PAGE } });
+    for (const chunk of log.items) {
+      if (asJson) terminal.print(JSON.stringify(chunk));
+      else process.stdout.write(chunk.text);
+    }
+    if (log.complete || (!follow && log.items.length < PAGE)) return;
+    if (log.lastSequence === after) await new Promise((resolve) => setTimeout(resolve, 200));
+    after = log.lastSequence;
+  }
+}

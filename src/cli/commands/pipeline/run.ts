@@ -1,0 +1,82 @@
+import type { PipelineRunDetail, PipelineRunStatus, PipelineRunSummary } from "#api";
+import { type Command, commonOptions, type CommandContext, type OptionValues, textOption, textOptions } from "../../command.ts";
+import { usageWrong } from "../../errors.ts";
+import { readParams } from "../../params.ts";
+import { createRunView } from "../../run-view.ts";
+import { type CliSession, withProject } from "../../session.ts";
+
+const EXIT_FAILED = 1;
+const EXIT_WAITING = 3;
+const EXIT_INTERRUPTED = 130;
+
+export const command: Command = {
+  usage: "run PIPELINE [--param k=v] [--from STEP] [--only STEP] | run --resume [RUN]",
+  summary: "Run a pipeline, or finish one",
+  description: "Steps whose declaration, code, environment, inputs and params are unchanged are not run again. Exit code 0: succeeded (a refused verdict included), 1: failed, 3: waits for an approval, 130: interrupted.",
+  options: {
+    ...commonOptions,
+    param: { type: "string", multiple: true, value: "NAME=VALUE", help: "A param of the pipeline; may be repeated." },
+    from: { type: "string", value: "STEP", help: "Start here: this step and everything behind it." },
+    only: { type: "string", value: "STEP", help: "Run this step alone." },
+    resume: { type: "boolean", help: "Finish a run that failed, was cancelled or interrupted: what succeeded is kept." },
+  },
+  examples: [
+    { line: "esteira run flights", does: "Runs pipelines/flights.yaml and shows its steps" },
+    { line: "esteira run delay --param max_depth=8", does: "With another value for one param" },
+    { line: "esteira run flights --from flights", does: "This step again, and what follows" },
+    { line: "esteira run --resume", does: "Finishes the newest run that did not end well" },
+  ],
+  positionals: { least: 0, most: 1 },
+  run: (context, options, [name]) =>
+    withProject(context, options, async (session) => {
+      await session.platform.registerProject(session.identity.name);
+      const id = options["resume"] === true ? await resume(session, name) : await submit(session, name, options);
+      return watch(session, context, { id, asJson: options["json"] === true });
+    }),
+};
+
+async function submit({ call }: CliSession, pipeline: string | undefined, options: OptionValues): Promise<string> {
+  if (pipeline === undefined) throw usageWrong({ usage: command.usage, reason: "Which pipeline? See them with: esteira status" });
+  const { id } = await call("createPipelineRun", {
+    params: { name: pipeline },
+    body: { params: readParams(textOptions(options, "param"), command.usage), from: textOption(options, "from"), only: textOption(options, "only") },
+  });
+  return id;
+}
+
+const RESUMABLE: readonly PipelineRunStatus[] = ["interrupted", "failed", "cancelled"];
+const UNFINISHED: readonly PipelineRunStatus[] = [...RESUMABLE, "running", "queued"];
+
+/** A run that an engine left behind when it died is still called running: working on it finishes it. */
+async function resume({ call }: CliSession, given: string | undefined): Promise<string> {
+  const run = given === undefined ? await newestUnfinished(call) : await call("getPipelineRun", { params: { id: given }, query: {} });
+  if (RESUMABLE.includes(run.status)) await call("resumePipelineRun", { params: { id: run.id } });
+  return run.id;
+}
+
+async function newestUnfinished(call: CliSession["call"]): Promise<PipelineRunSummary> {
+  const { items } = await call("listPipelineRuns", { query: { limit: 100 } });
+  const found = items.find(({ status }) => UNFINISHED.includes(status));
+  if (found === undefined) throw usageWrong({ usage: command.usage, reason: "Every pipeline run has ended well: there is nothing to finish" });
+  return found;
+}
+
+async function watch(session: CliSession, { terminal, signal }: CommandContext, { id, asJson }: { readonly id: string; readonly asJson: boolean }): Promise<number> {
+  const { platform, call } = session;
+  const view = asJson ? undefined : createRunView(terminal);
+  // What goes wrong with it is told when the platform is closed.
+  const interrupt = (): void => void platform.engine.stop({ interrupt: true }).catch(() => {});
+  signal.addEventListener("abort", interrupt, { once: true });
+  if (signal.aborted) interrupt();
+  await platform.engine.runToEnd(id, view?.show, { untilWaiting: true });
+  const run = await call("getPipelineRun", { params: { id }, query: {} });
+  if (asJson) terminal.printJson(run);
+  else view?.end(run);
+  return exitCode(run, signal.aborted);
+}
+
+function exitCode(run: PipelineRunDetail, wasInterrupted: boolean): number {
+  if (run.status === "succeeded") return 0;
+  if (wasInterrupted || run.status === "interrupted") return EXIT_INTERRUPTED;
+  return run.status === "waiting" ? EXIT_WAITING : EXIT_FAILED;
+}

@@ -1,0 +1,3 @@
+export { commands } from "./commands.ts";
+export { commandHelp } from "./help.ts";
+export { createTerminal } from "./terminal.ts";

@@ -1,0 +1,48 @@
+import { type Identity, openStorePlatform, type Platform, type StorePlatform } from "#app";
+import { findProjectFolder, loadProjectConfig, storeOnlyConfig } from "#config";
+import { type ApiCall, callApi, type CallName, startLocalServer } from "#server";
+import { type CommandContext, type OptionValues, textOption } from "./command.ts";
+import { operatorLog } from "./operator-log.ts";
+
+/** A project opened for one command. */
+export interface CliSession {
+  readonly platform: Platform;
+  readonly identity: Identity;
+  /** Calls the API in this process: the same answer that HTTP gives. */
+  call<Name extends CallName>(name: Name, request?: Partial<ApiCall<Name>["request"]>): Promise<ApiCall<Name>["response"]>;
+}
+
+/**
+ * Opens the project that the user stands in (or `--project`), runs `work` and closes it again.
+ *
+ * @throws CONFIG_PROJECT_MISSING, CONFIG_PROJECT_INVALID, METADATA_STORE_UNREACHABLE, ACCESS_UNAUTHENTICATED
+ */
+export async function withProject<Result>(context: CommandContext, options: OptionValues, work: (session: CliSession) => Promise<Result>): Promise<Result> {
+  const opened = await openFor(context, options);
+  try {
+    const platform = await opened.whole();
+    const identity = await identify(context, platform);
+    await platform.useRegistered();
+    return await work({ platform, identity, call: (name, request) => callApi(platform, name, { identity, signal: context.signal, ...request }) });
+  } finally {
+    await opened.close();
+  }
+}
+
+/** Opens the project, or the bare store when only `--store` is given. */
+export async function openFor(context: CommandContext, options: OptionValues, facts: { readonly storeOnlyAllowed?: boolean } = {}): Promise<StorePlatform> {
+  const storeFolder = textOption(options, "store") ?? context.settings.storeFolder;
+  const start = textOption(options, "project") ?? context.workingFolder;
+  const folder = await findProjectFolder(start).catch((error: unknown) => {
+    if (facts.storeOnlyAllowed === true && textOption(options, "project") === undefined && storeFolder !== undefined) return undefined;
+    throw error;
+  });
+  const config = folder === undefined ? storeOnlyConfig(storeFolder ?? start) : await loadProjectConfig(folder, storeFolder);
+  return openStorePlatform({ config, isProject: folder !== undefined, settings: context.settings, log: operatorLog(context.terminal), startServer: startLocalServer });
+}
+
+/** With a token, its owner; else the machine's user, whose files these are. */
+async function identify({ settings }: CommandContext, platform: StorePlatform): Promise<Identity> {
+  if (settings.token !== undefined) return platform.access.authenticate({ authorization: `Bearer ${settings.token}`, loopback: true });
+  return { name: settings.user, kind: "local", roles: [{ project: "*", role: "admin" }] };
+}
