@@ -1,0 +1,201 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import type { LineageGraph, StepRun } from "#api";
+import { ansiSpans, lastOverwrite, withoutAnsi } from "../../web/models/ansi.ts";
+import { beltPath, shownCounts, toBelt } from "../../web/models/belt.ts";
+import { readableChain } from "../../web/models/chain.ts";
+import { changeTargets } from "../../web/models/change-targets.ts";
+import { createEventReader } from "../../web/models/event-text.ts";
+import { createFormat, shortDigest } from "../../web/models/format.ts";
+import { highlightPython } from "../../web/models/highlight.ts";
+import { lineDiff } from "../../web/models/line-diff.ts";
+import { lineageLayers } from "../../web/models/lineage.ts";
+import { toLogLines } from "../../web/models/log-lines.ts";
+import { markdownHtml } from "../../web/models/markdown.ts";
+import { compareMetric, metricNames } from "../../web/models/metrics.ts";
+import { runActions, stepProgress, toTimeline } from "../../web/models/run.ts";
+import { triggerSentence } from "../../web/models/trigger-sentence.ts";
+import { distinctRetrainings, driftSeries, lastPerformance, versionBands } from "../../web/models/weeks.ts";
+import { endpoint, overview } from "./fixture/cycle.ts";
+
+describe("the belt", () => {
+  test("shows nine stations in two runs and moves while something runs", () => {
+    const belt = toBelt(overview);
+    assert.deepEqual([...belt.upper, ...belt.lower].map(({ name }) => name), ["capture", "transform", "features", "train", "test", "registry", "approve", "deploy", "production"]);
+    assert.equal(belt.isMoving, true);
+    assert.equal(toBelt({ ...overview, runs: [], stations: overview.stations.filter(({ state }) => state !== "running") }).isMoving, false);
+  });
+
+  test("is a closed path within its box", () => {
+    assert.equal(beltPath(400, 100, 10), "M 50 10 H 350 A 40 40 0 0 1 350 90 H 50 A 40 40 0 0 1 50 10 Z");
+  });
+
+  test("shows what needs a person before what is only large, and no zero", () => {
+    const counts = [{ name: "versions", value: 4 }, { name: "rows", value: 100 }, { name: "datasets", value: 1 }, { name: "quarantined", value: 3 }, { name: "alerts", value: 0 }] as const;
+    assert.deepEqual(shownCounts({ name: "capture", state: "succeeded", counts }).map(({ name }) => name), ["rows", "quarantined"]);
+  });
+});
+
+describe("logs", () => {
+  const chunk = (sequence: number, text: string, stream: "stdout" | "stderr" = "stdout") => ({ sequence, attempt: 1, atMs: sequence, stream, text });
+
+  test("lines that arrive in pieces, out of order and twice are whole", () => {
+    const lines = toLogLines([chunk(2, "lo\nwor"), chunk(1, "hel"), chunk(3, "ld\n"), chunk(2, "lo\nwor")]);
+    assert.deepEqual(lines.map(({ text }) => text), ["hello", "world"]);
+  });
+
+  test("the two streams do not mix within a line, empty lines stay", () => {
+    const lines = toLogLines([chunk(1, "a"), chunk(2, "error\n", "stderr"), chunk(3, "b\n\nlast")]);
+    assert.deepEqual(lines.map(({ text, stream }) => [stream, text]), [["stderr", "error"], ["stdout", "ab"], ["stdout", ""], ["stdout", "last"]]);
+  });
+
+  test("a progress bar shows its last state", () => assert.equal(lastOverwrite("10%\r50%\r100%\r"), "100%"));
+
+  test("colours become classes and other sequences vanish", () => {
+    assert.deepEqual(ansiSpans("\u001b[1;31mbad\u001b[0m ok\u001b[2K"), [{ text: "bad", classes: ["ansi-red", "ansi-bold"] }, { text: " ok", classes: [] }]);
+    assert.deepEqual(ansiSpans("\u001b[38;5;208mx\u001b[38;2;1;2;3my"), [{ text: "x", classes: [] }, { text: "y", classes: [] }]);
+    assert.equal(withoutAnsi("\u001b]8;;http://a\u0007link\u001b]8;;\u0007"), "link");
+  });
+});
+
+describe("pipeline runs", () => {
+  const stepRun = (step: string, times: Partial<StepRun>): StepRun => ({ id: step, step, kind: "sql", status: "succeeded", cached: false, attempts: [], facts: {}, inputs: [], made: [], ...times });
+
+  test("progress counts reused steps once", () => {
+    const progress = stepProgress({ succeeded: 3, cached: 2, running: 1, pending: 4 });
+    assert.deepEqual([progress.done, progress.total], [3, 8]);
+    assert.deepEqual(progress.parts.map(({ state, count }) => [state, count]), [["cached", 2], ["succeeded", 1], ["running", 1], ["pending", 4]]);
+  });
+
+  test("the timeline spans all steps and goes on while one runs", () => {
+    const timeline = toTimeline([stepRun("b", { queuedAtMs: 100, startedAtMs: 200, status: "running" }), stepRun("a", { queuedAtMs: 100, startedAtMs: 100, endedAtMs: 200 }), stepRun("c", { status: "pending" })], 300);
+    assert.deepEqual(timeline.bars.map(({ stepRun: { step }, from, to }) => [step, from, to]), [["a", 0, 0.5], ["b", 0.5, 1], ["c", 1, 1]]);
+  });
+
+  test("only what has not ended can be cancelled, only what ended badly resumed", () => {
+    assert.deepEqual(runActions("running"), { canCancel: true, canResume: false });
+    assert.deepEqual(runActions("failed"), { canCancel: false, canResume: true });
+    assert.deepEqual(runActions("succeeded"), { canCancel: false, canResume: false });
+  });
+});
+
+describe("triggers in words", () => {
+  const schedule = (cron: string, language = "en") => triggerSentence({ on: "schedule", cron }, language);
+
+  test("common schedules become sentences", () => {
+    assert.deepEqual(schedule("0 4 * * *", "pt-BR"), { key: "trigger.daily", params: { time: "04:00" } });
+    assert.deepEqual(schedule("30 6 * * 1"), { key: "trigger.weekly", params: { time: "6:30 AM", day: "Monday" } });
+    assert.deepEqual(schedule("0 6 * * SUN", "pt-BR"), { key: "trigger.weekly", params: { time: "06:00", day: "domingo" } });
+    assert.deepEqual(schedule("*/5 * * * *"), { key: "trigger.minutes", params: { count: 5 } });
+    assert.deepEqual(schedule("15 * * * *"), { key: "trigger.hourly", params: { minute: 15 } });
+    assert.deepEqual(schedule("0 0 0 1 * *", "pt-BR"), { key: "trigger.monthly", params: { time: "00:00", day: 1 } });
+  });
+
+  test("others stay as they are written", () => {
+    for (const cron of ["0 4 * 6 *", "0 4 1 * 1", "0,30 * * * *", "0 9-17 * * *", "30 0 4 * * *", "nonsense"]) assert.deepEqual(schedule(cron), { key: "trigger.cron", params: { cron } });
+  });
+});
+
+describe("formats", () => {
+  // Intl separates with no-break spaces in some languages.
+  const plain = (text: string): string => text.replace(/\s/g, " ");
+
+  test("numbers, sizes and durations follow the language", () => {
+    const [en, pt] = [createFormat("en"), createFormat("pt-BR")];
+    assert.equal(pt.number(1234567.891), "1.234.567,891");
+    assert.equal(en.bytes(2_533_886), "2.53 MB");
+    assert.equal(pt.bytes(999), "999 B");
+    assert.equal(plain(pt.percent(0.123)), "12,3%");
+    assert.deepEqual([900, 5200, 61_000, 3_720_000, 90_000_000].map((ms) => en.duration(ms)), ["900 ms", "5.2 s", "1 min 1 s", "1 h 2 min", "1 d 1 h"]);
+    assert.equal(pt.relative(0, 3 * 3_600_000), "há 3 horas");
+    assert.equal(shortDigest(`sha256:${"ab".repeat(32)}`), "ababababab");
+  });
+});
+
+describe("models and endpoints", () => {
+  test("metrics are compared by what they mean", () => {
+    assert.equal(compareMetric("roc_auc", 0.72, 0.7), "better");
+    assert.equal(compareMetric("test_log_loss", 0.42, 0.4), "worse");
+    assert.equal(compareMetric("cost", 1, 2), undefined);
+    assert.deepEqual(metricNames([{ zeta: 1, brier: 1, roc_auc: 1, alpha: 1 }]), ["roc_auc", "brier", "alpha", "zeta"]);
+  });
+
+  test("bands of model versions lie within the windows that are shown", () => {
+    const bands = versionBands(endpoint);
+    assert.deepEqual(bands.map(({ label }) => label), ["v2", "v3"]);
+    assert.equal(bands[0]?.fromMs, endpoint.windows[0]?.startMs);
+    assert.equal(bands[1]?.toMs, endpoint.windows.at(-1)?.endMs);
+  });
+
+  test("a run that several alerts started is one retraining", () => {
+    const [first] = endpoint.retrainings;
+    assert.ok(first !== undefined);
+    assert.equal(distinctRetrainings([first, { ...first, alertId: "other" }]).length, 1);
+  });
+
+  test("an endpoint is judged by its first metric in the last window that has it", () => {
+    assert.deepEqual([lastPerformance(endpoint.windows)?.metric, lastPerformance(endpoint.windows)?.value], ["roc_auc", endpoint.windows[10]?.performance[0]?.value]);
+    assert.equal(lastPerformance([]), undefined);
+  });
+
+  test("the most drifted feature comes first", () => assert.equal(driftSeries(endpoint.windows)[0]?.feature, "origin_late_ratio"));
+});
+
+describe("lineage", () => {
+  test("many source files of one dataset are gathered into one node, few are not", () => {
+    const graph = (files: number): LineageGraph => ({
+      root: "m", truncated: false,
+      nodes: [{ id: "m", kind: "model", label: "m" }, ...Array.from({ length: files }, (_, index) => ({ id: `f${index}`, kind: "source_file" as const, label: `f${index}` }))],
+      edges: Array.from({ length: files }, (_, index) => ({ from: `f${index}`, to: "m" })),
+    });
+    const many = lineageLayers(graph(20));
+    assert.deepEqual([many.nodes.length, many.edges.length, many.nodes[1]?.count], [2, 1, 20]);
+    assert.equal(lineageLayers(graph(3)).nodes.length, 4);
+  });
+});
+
+describe("the way back from a prediction", () => {
+  test("names the training data and puts the notebook beside the model", () => {
+    const chain = [{ kind: "prediction", id: "p", label: "p" }, { kind: "model", id: "m", label: "m" }, { kind: "data", id: "t", label: "t" }, { kind: "data", id: "r", label: "r" }, { kind: "commit", id: "c", label: "c" }] as const;
+    const lineage: LineageGraph = { root: "p", truncated: false, nodes: [{ id: "n", kind: "notebook", label: "n" }, { id: "x", kind: "notebook", label: "of another model" }], edges: [{ from: "n", to: "m" }] };
+    assert.deepEqual(readableChain({ chain, lineage }).map(({ kind, id }) => `${kind} ${id}`), ["prediction p", "model m", "notebook n", "training_data t", "data r", "commit c"]);
+    assert.deepEqual(readableChain({ chain }).map(({ id }) => id), ["p", "m", "t", "r", "c"]);
+  });
+});
+
+describe("notebooks", () => {
+  test("a difference puts removals before additions and keeps what is equal", () => {
+    assert.deepEqual(lineDiff("a\nb\nc", "a\nx\nc\nd").map(({ kind, text }) => `${kind[0]}${text}`), ["sa", "rb", "ax", "sc", "ad"]);
+  });
+
+  test("highlighted source is the source", () => {
+    const source = 'def f(x):  # "not a string"\n    return f"""{x}\n# no comment""" + 1e-3\n';
+    const spans = highlightPython(source);
+    assert.equal(spans.map(({ text }) => text).join(""), source);
+    assert.deepEqual(spans.filter(({ kind }) => kind !== "plain").map(({ kind }) => kind), ["keyword", "comment", "keyword", "string", "number"]);
+  });
+
+  test("markdown escapes what a user writes", () => {
+    assert.equal(markdownHtml("# A <b>\n\n- **x**\n- `y<`"), "<h2>A &lt;b&gt;</h2>\n<ul><li><strong>x</strong></li><li><code>y&lt;</code></li></ul>");
+    assert.ok(!markdownHtml("[x](javascript:alert(1))").includes("<a"));
+    assert.ok(!markdownHtml("[x](https://a\" onclick=\"b)").includes("onclick=\""));
+  });
+});
+
+describe("live changes", () => {
+  test("events are read however the pieces are cut", () => {
+    const text = ": hello\r\n\r\nid: 7\r\nevent: change\r\ndata: {\"a\":\r\ndata: 1}\r\n\r\n";
+    const read = createEventReader();
+    assert.deepEqual(read(text), [{ name: "change", data: '{"a":\n1}', id: "7" }]);
+    const byLetter = createEventReader();
+    const cut = [...text.replaceAll("\r\n", "\n")].flatMap((letter) => byLetter(letter));
+    assert.deepEqual(cut, [{ name: "change", data: '{"a":\n1}', id: "7" }]);
+  });
+
+  test("a change is read again where it shows", () => {
+    assert.ok(changeTargets({ type: "step_run.succeeded" }).includes("pipeline-runs"));
+    assert.ok(changeTargets({ type: "asset_version.made" }).includes("datasets"));
+    assert.ok(changeTargets({ type: "approval.given" }).includes("approvals"));
+    assert.deepEqual(changeTargets({ type: "something.new" }), ["overview"]);
+  });
+});

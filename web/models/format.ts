@@ -1,0 +1,87 @@
+/** How numbers, times and sizes are written in one language. */
+export interface Format {
+  number(value: number, digits?: number): string;
+  /** Short form for tight places: 1.2M. */
+  compact(value: number): string;
+  /** Of a ratio 0–1. */
+  percent(ratio: number, digits?: number): string;
+  bytes(sizeBytes: number): string;
+  duration(durationMs: number): string;
+  dateTime(atMs: number): string;
+  date(atMs: number): string;
+  time(atMs: number): string;
+  relative(atMs: number, nowMs: number): string;
+}
+
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+const RELATIVE_STEPS = [
+  { unit: "second", ms: SECOND, below: MINUTE },
+  { unit: "minute", ms: MINUTE, below: HOUR },
+  { unit: "hour", ms: HOUR, below: DAY },
+  { unit: "day", ms: DAY, below: 30 * DAY },
+  { unit: "month", ms: 30 * DAY, below: 365 * DAY },
+  { unit: "year", ms: 365 * DAY, below: Infinity },
+] as const;
+
+const BYTE_UNITS = ["B", "kB", "MB", "GB", "TB"] as const;
+
+/** @param language BCP 47 tag */
+export function createFormat(language: string): Format {
+  const compact = new Intl.NumberFormat(language, { notation: "compact", maximumFractionDigits: 1 });
+  const dateTime = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "medium" });
+  const date = new Intl.DateTimeFormat(language, { dateStyle: "medium" });
+  const time = new Intl.DateTimeFormat(language, { timeStyle: "medium" });
+  const relative = new Intl.RelativeTimeFormat(language, { numeric: "auto", style: "long" });
+  const number = (value: number, digits = 4): string =>
+    new Intl.NumberFormat(language, Number.isInteger(value) ? {} : { maximumFractionDigits: digits }).format(value);
+  return {
+    number,
+    compact: (value) => compact.format(value),
+    percent: (ratio, digits = 1) => new Intl.NumberFormat(language, { style: "percent", maximumFractionDigits: digits }).format(ratio),
+    bytes: (sizeBytes) => bytesText(sizeBytes, number),
+    duration: (durationMs) => durationText(durationMs, number),
+    dateTime: (atMs) => dateTime.format(atMs),
+    date: (atMs) => date.format(atMs),
+    time: (atMs) => time.format(atMs),
+    relative: (atMs, nowMs) => {
+      const distance = atMs - nowMs;
+      const step = RELATIVE_STEPS.find(({ below }) => Math.abs(distance) < below) ?? RELATIVE_STEPS[5];
+      return relative.format(Math.trunc(distance / step.ms), step.unit);
+    },
+  };
+}
+
+function bytesText(sizeBytes: number, number: Format["number"]): string {
+  let value = sizeBytes;
+  let unit = 0;
+  while (value >= 1000 && unit < BYTE_UNITS.length - 1) {
+    value /= 1000;
+    unit++;
+  }
+  return `${number(Number(value.toPrecision(3)), 2)} ${BYTE_UNITS[unit] ?? "B"}`;
+}
+
+function durationText(durationMs: number, number: Format["number"]): string {
+  if (durationMs < 10 * SECOND) return durationMs < SECOND ? `${number(Math.round(durationMs))} ms` : `${number(durationMs / SECOND, 1)} s`;
+  if (durationMs < MINUTE) return `${number(Math.round(durationMs / SECOND))} s`;
+  if (durationMs < HOUR) return `${Math.floor(durationMs / MINUTE)} min ${Math.round((durationMs % MINUTE) / SECOND)} s`;
+  if (durationMs < DAY) return `${Math.floor(durationMs / HOUR)} h ${Math.round((durationMs % HOUR) / MINUTE)} min`;
+  return `${Math.floor(durationMs / DAY)} d ${Math.round((durationMs % DAY) / HOUR)} h`;
+}
+
+/** The first characters of a digest or commit id, without `sha256:`. */
+export function shortDigest(digest: string, length = 10): string {
+  return digest.replace(/^sha256:/, "").slice(0, length);
+}
+
+/** Any JSON value on one line, for cells of a table. */
+export function valueText(value: unknown): string {
+  if (value === null || value === undefined) return "";
+  if (typeof value === "string") return value;
+  if (typeof value === "number" || typeof value === "boolean" || typeof value === "bigint") return String(value);
+  return JSON.stringify(value);
+}

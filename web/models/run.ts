@@ -1,0 +1,73 @@
+import type { PipelineRunStatus, StepCounts, StepRun } from "#api";
+
+const ORDER = ["cached", "succeeded", "running", "waiting", "failed", "skipped", "cancelled", "queued", "pending"] as const;
+const TONES = { cached: "cached", succeeded: "good", running: "running", waiting: "waiting", failed: "bad", skipped: "idle", cancelled: "idle", queued: "rest", pending: "rest" } as const;
+
+export interface ProgressPart {
+  readonly state: (typeof ORDER)[number];
+  readonly tone: string;
+  readonly count: number;
+}
+
+export interface StepProgress {
+  readonly done: number;
+  readonly total: number;
+  /** In the order they are drawn; none is empty. */
+  readonly parts: readonly ProgressPart[];
+}
+
+/** How far a pipeline run is, in step runs. */
+export function stepProgress(counts: StepCounts): StepProgress {
+  const cached = counts.cached ?? 0;
+  const own: Readonly<Record<string, number | undefined>> = { ...counts, cached, succeeded: Math.max(0, (counts.succeeded ?? 0) - cached) };
+  const parts = ORDER.map((state) => ({ state, tone: TONES[state], count: own[state] ?? 0 })).filter(({ count }) => count > 0);
+  const total = parts.reduce((sum, part) => sum + part.count, 0);
+  const open = parts.filter(({ state }) => state === "pending" || state === "queued" || state === "running" || state === "waiting").reduce((sum, part) => sum + part.count, 0);
+  return { done: total - open, total, parts };
+}
+
+/** True when nothing of it will happen any more by itself. */
+export function isOver(status: PipelineRunStatus): boolean {
+  return status === "succeeded" || status === "failed" || status === "cancelled" || status === "interrupted";
+}
+
+/** What a person may do with a pipeline run now. */
+export function runActions(status: PipelineRunStatus): { readonly canCancel: boolean; readonly canResume: boolean } {
+  return { canCancel: status === "queued" || status === "running" || status === "waiting", canResume: status === "failed" || status === "cancelled" || status === "interrupted" };
+}
+
+/** The word for a pipeline run's outcome: `blocked` when a verdict stopped what depended on it. */
+export function runState(run: { readonly status: PipelineRunStatus; readonly blocked?: string | undefined }): string {
+  return run.status === "succeeded" && run.blocked !== undefined ? "blocked" : run.status;
+}
+
+export interface TimelineBar {
+  readonly stepRun: StepRun;
+  /** 0–1 of the whole time shown. */
+  readonly queuedFrom: number;
+  readonly from: number;
+  readonly to: number;
+}
+
+export interface Timeline {
+  readonly startMs: number;
+  readonly endMs: number;
+  readonly bars: readonly TimelineBar[];
+}
+
+/** Step runs on a common time axis, in the order they started; those that never started come last, without width. */
+export function toTimeline(stepRuns: readonly StepRun[], nowMs: number): Timeline {
+  const started = stepRuns.flatMap(({ queuedAtMs, startedAtMs }) => [queuedAtMs, startedAtMs]).filter((value) => value !== undefined);
+  const startMs = started.length === 0 ? nowMs : Math.min(...started);
+  const ends = stepRuns.map((stepRun) => stepRun.endedAtMs ?? (stepRun.startedAtMs === undefined ? startMs : nowMs));
+  const endMs = Math.max(startMs + 1, ...ends);
+  const share = (atMs: number): number => (atMs - startMs) / (endMs - startMs);
+  const bars = stepRuns.map((stepRun): TimelineBar => {
+    const from = stepRun.startedAtMs ?? stepRun.endedAtMs;
+    if (from === undefined) return { stepRun, queuedFrom: 1, from: 1, to: 1 };
+    const to = stepRun.endedAtMs ?? nowMs;
+    return { stepRun, queuedFrom: share(Math.min(stepRun.queuedAtMs ?? from, from)), from: share(from), to: share(Math.max(to, from)) };
+  });
+  bars.sort((left, right) => left.from - right.from || left.to - right.to);
+  return { startMs, endMs, bars };
+}

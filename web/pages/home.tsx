@@ -1,0 +1,185 @@
+import { useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
+import type { Alert, EndpointSummary, Overview, PendingApproval, PipelineRunSummary, Release } from "#api";
+import { stepProgress } from "../models/run.ts";
+import { address } from "../routes/address.ts";
+import { queries } from "../services/queries.ts";
+import { BeltView } from "../ui/belt.tsx";
+import { useLanguage } from "../ui/language.tsx";
+import { Empty, Page, Panel, Read } from "../ui/page.tsx";
+import { StateBadge } from "../ui/state.tsx";
+import { Ago, Digest, Duration } from "../ui/text.tsx";
+
+/** The cycle itself, live. */
+export function HomePage() {
+  const { t } = useLanguage();
+  const overview = useQuery(queries.overview());
+  return (
+    <Page title={t("home.title")} subtitle={t("home.subtitle")}>
+      <Read result={overview} lines={8}>
+        {(data) => (
+          <>
+            <BeltView overview={data} />
+            {data.pipelineCount === 0 ? (
+              <Empty icon="cycle" title={t("home.empty.title")} text={t("home.empty.text")} command="esteira init" />
+            ) : (
+              <div className="home-grid">
+                <RunsPanel overview={data} />
+                <div className="home-side">
+                  <AttentionPanel overview={data} />
+                  <EndpointsPanel endpoints={data.endpoints} />
+                  <ReleasesPanel releases={data.releases} />
+                </div>
+              </div>
+            )}
+          </>
+        )}
+      </Read>
+    </Page>
+  );
+}
+
+function RunsPanel({ overview }: { readonly overview: Overview }) {
+  const { t } = useLanguage();
+  return (
+    <Panel title={t("home.runs")} icon="bolt" flush actions={<Link to={address.pipelines()}>{t("home.allPipelines")}</Link>}>
+      {overview.runs.length === 0 ? (
+        <Empty icon="play" title={t("home.noRuns.title")} text={t("home.noRuns.text")} command="esteira run PIPELINE" />
+      ) : (
+        <ul className="run-list">
+          {overview.runs.map((run) => (
+            <RunLine key={run.id} run={run} />
+          ))}
+        </ul>
+      )}
+    </Panel>
+  );
+}
+
+function RunLine({ run }: { readonly run: PipelineRunSummary }) {
+  const { t, name } = useLanguage();
+  const progress = stepProgress(run.steps);
+  return (
+    <li>
+      <Link to={address.run(run.id)} className="run-line">
+        <StateBadge state={run.blocked !== undefined && run.status === "succeeded" ? "blocked" : run.status} />
+        <span className="run-line-name">{run.pipeline}</span>
+        <span className="muted run-line-cause">
+          {name("cause", run.trigger.on)}
+          {run.trigger.subject !== undefined && ` · ${run.trigger.subject}`}
+        </span>
+        <span className="run-line-time">
+          {run.endedAtMs === undefined ? <Duration startMs={run.startedAtMs} /> : <Ago atMs={run.endedAtMs} />}
+        </span>
+        <span className="progress" role="img" aria-label={t("home.progress", { done: progress.done, total: progress.total })}>
+          {progress.parts.map((part) => (
+            <span key={part.state} className={`progress-part tone-${part.tone}`} style={{ flexGrow: part.count }} />
+          ))}
+        </span>
+        {run.blocked !== undefined && <span className="run-line-note">{run.blocked}</span>}
+      </Link>
+    </li>
+  );
+}
+
+function AttentionPanel({ overview }: { readonly overview: Overview }) {
+  const { t } = useLanguage();
+  const count = overview.openAlerts.length + overview.pendingApprovals.length;
+  return (
+    <Panel title={t("home.attention")} icon="alert" flush>
+      {count === 0 ? (
+        <p className="panel-note">{t("home.noAttention")}</p>
+      ) : (
+        <ul className="attention-list">
+          {overview.pendingApprovals.map((approval) => (
+            <ApprovalLine key={approval.key} approval={approval} />
+          ))}
+          {overview.openAlerts.map((alert) => (
+            <AlertLine key={alert.id} alert={alert} />
+          ))}
+        </ul>
+      )}
+    </Panel>
+  );
+}
+
+function ApprovalLine({ approval }: { readonly approval: PendingApproval }) {
+  const { t } = useLanguage();
+  return (
+    <li>
+      <StateBadge state="waiting" />
+      <div>
+        <Link to={address.approvals()}>{t("home.approvalFor", { subject: approval.subject, environment: approval.environment })}</Link>
+        <p className="muted">
+          <Digest digest={approval.digest} /> · <Ago atMs={approval.sinceMs} />
+        </p>
+      </div>
+    </li>
+  );
+}
+
+function AlertLine({ alert }: { readonly alert: Alert }) {
+  const { t, format } = useLanguage();
+  return (
+    <li>
+      <StateBadge state="alert" />
+      <div>
+        <Link to={alert.environment === undefined ? address.alerts() : address.endpoint(alert.environment, alert.subject)}>{alert.monitor}</Link>
+        <p className="muted">
+          {t(alert.alertWhen === "above" ? "alert.above" : "alert.below", { metric: alert.metric, value: format.number(alert.value), threshold: format.number(alert.threshold) })} · <Ago atMs={alert.atMs} />
+        </p>
+      </div>
+    </li>
+  );
+}
+
+function EndpointsPanel({ endpoints }: { readonly endpoints: readonly EndpointSummary[] }) {
+  const { t, format } = useLanguage();
+  if (endpoints.length === 0) return null;
+  return (
+    <Panel title={t("nav.endpoints")} icon="endpoint" flush>
+      <ul className="attention-list">
+        {endpoints.map((endpoint) => (
+          <li key={`${endpoint.environment}/${endpoint.name}`}>
+            <StateBadge state={endpoint.openAlertCount > 0 ? "alert" : endpoint.state} />
+            <div>
+              <Link to={address.endpoint(endpoint.environment, endpoint.name)}>
+                {endpoint.name} <span className="muted">{endpoint.environment}</span>
+              </Link>
+              <p className="muted">
+                {endpoint.model !== undefined && `${endpoint.model} v${endpoint.modelVersion ?? "?"} · `}
+                {t("endpoint.predictionCount", { count: endpoint.predictionCount })}
+                {endpoint.predictionCount > 0 && ` · ${t("endpoint.labelled", { share: format.percent(endpoint.labelledCount / endpoint.predictionCount, 0) })}`}
+              </p>
+            </div>
+          </li>
+        ))}
+      </ul>
+    </Panel>
+  );
+}
+
+function ReleasesPanel({ releases }: { readonly releases: readonly Release[] }) {
+  const { t } = useLanguage();
+  if (releases.length === 0) return null;
+  return (
+    <Panel title={t("home.releases")} icon="release" flush actions={<Link to={address.releases()}>{t("home.allReleases")}</Link>}>
+      <ul className="attention-list">
+        {releases.map((release) => (
+          <li key={release.id}>
+            <StateBadge state={release.status} />
+            <div>
+              <span>
+                {release.asset} {release.items[0] !== undefined && `v${release.items[0].version}`} → {release.environment}
+              </span>
+              <p className="muted">
+                {release.isRollback && `${t("release.rollback")} · `}
+                {release.actor} · <Ago atMs={release.atMs} />
+              </p>
+            </div>
+          </li>
+        ))}
+      </ul>
+    </Panel>
+  );
+}

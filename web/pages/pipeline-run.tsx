@@ -1,0 +1,186 @@
+import { Drawer } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+import { Link, useParams } from "@tanstack/react-router";
+import type { PipelineRunDetail, StepRun } from "#api";
+import { isOver, runActions, runState, stepProgress } from "../models/run.ts";
+import { address } from "../routes/address.ts";
+import { ProblemError } from "../services/api.ts";
+import { commands } from "../services/commands.ts";
+import { queries } from "../services/queries.ts";
+import { CommandButton } from "../ui/command-button.tsx";
+import { Graph } from "../ui/graph.tsx";
+import { Icon } from "../ui/icon.tsx";
+import { useLanguage } from "../ui/language.tsx";
+import { Page, Panel, Problem, Read } from "../ui/page.tsx";
+import { useSearchValue } from "../ui/search-value.ts";
+import { StateBadge } from "../ui/state.tsx";
+import { loadOfKind, stepEdges, stepNode } from "../ui/step-node.tsx";
+import { StepRunFacts } from "../ui/step-run-facts.tsx";
+import { Ago, Copy, Digest, Duration, Figure } from "../ui/text.tsx";
+import { TimelineView } from "../ui/timeline.tsx";
+
+const LARGEST_GRAPH = 150;
+/** From here on the timeline can be filtered. */
+const MANY_STEPS = 15;
+
+export function PipelineRunPage() {
+  const { t } = useLanguage();
+  const { id } = useParams({ strict: false }) as { id: string };
+  const run = useQuery({ ...queries.pipelineRun(id), refetchInterval: ({ state }) => (state.data !== undefined && isOver(state.data.status) ? false : 5000) });
+  return (
+    <Page
+      title={run.data === undefined ? t("run.title") : <RunTitle run={run.data} />}
+      plainTitle={`${run.data?.pipeline ?? ""} ${id.slice(-6)}`}
+      crumbs={[{ label: t("nav.pipelines"), to: address.pipelines() }, ...(run.data === undefined ? [] : [{ label: run.data.pipeline, to: address.pipeline(run.data.pipeline) }])]}
+      subtitle={run.data !== undefined && <RunSubtitle run={run.data} />}
+      actions={run.data !== undefined && <RunActions run={run.data} />}
+    >
+      <Read result={run} lines={7}>
+        {(data) => <RunBody run={data} />}
+      </Read>
+    </Page>
+  );
+}
+
+function RunTitle({ run }: { readonly run: PipelineRunDetail }) {
+  return (
+    <span className="title-with-state">
+      {run.pipeline} <span className="mono muted">{run.id.slice(-10)}</span> <StateBadge state={runState(run)} />
+    </span>
+  );
+}
+
+function RunSubtitle({ run }: { readonly run: PipelineRunDetail }) {
+  const { t, name } = useLanguage();
+  return (
+    <>
+      <span>{[name("cause", run.trigger.on), run.trigger.subject].filter((part) => part !== undefined).join(" · ")}</span>
+      <span>{t("run.by", { actor: run.actor })}</span>
+      <Ago atMs={run.startedAtMs ?? run.queuedAtMs} />
+      {run.commit !== undefined && (
+        <span className="chips">
+          <Icon name="commit" size={14} /> <Digest digest={run.commit.id} /> {run.commit.dirty && <span className="chip">{t("commit.dirty")}</span>}
+        </span>
+      )}
+      <span>
+        <code>{run.id}</code> <Copy text={run.id} />
+      </span>
+    </>
+  );
+}
+
+function RunActions({ run }: { readonly run: PipelineRunDetail }) {
+  const { t } = useLanguage();
+  const { canCancel, canResume } = runActions(run.status);
+  return (
+    <>
+      {canResume && <CommandButton label={run.status === "failed" ? t("run.retry") : t("run.resume")} icon="resume" variant="filled" capability="pipeline.run" run={() => commands.resumeRun(run.id)} done={t("run.resumed")} />}
+      {canCancel && (
+        <CommandButton label={t("run.cancel")} icon="stop" variant="danger" capability="pipeline.cancel" run={() => commands.cancelRun(run.id)} done={t("run.cancelAsked")} confirm={{ title: t("run.cancel.title"), content: <p>{t("run.cancel.text")}</p> }} />
+      )}
+    </>
+  );
+}
+
+function RunBody({ run }: { readonly run: PipelineRunDetail }) {
+  const { t, name } = useLanguage();
+  const [selected, select] = useSearchValue("step");
+  const current = run.stepRuns.find(({ id }) => id === selected);
+  const progress = stepProgress(run.steps);
+  const steps = graphSteps(run.stepRuns);
+  const [state, setState] = useSearchValue("state");
+  const states = [...new Set(run.stepRuns.map(({ status }) => status))];
+  const shown = state === undefined ? run : { ...run, stepRuns: run.stepRuns.filter(({ status }) => status === state) };
+  const rows = run.stepRuns.flatMap(({ made }) => made).reduce((sum, version) => sum + (version.rowCount ?? 0), 0);
+  return (
+    <>
+      {run.error !== undefined && <Problem error={new ProblemError(0, run.error)} />}
+      {run.blocked !== undefined && (
+        <div className="note tone-waiting">
+          <Icon name="approval" size={16} />
+          <span>
+            <b>{t("run.blocked")}</b> {run.blocked}
+          </span>
+        </div>
+      )}
+      <WaitingNotes run={run} />
+      <div className="figures">
+        <Figure label={t("run.stepsDone")}>
+          {progress.done}/{progress.total}
+        </Figure>
+        <Figure label={t("run.duration")}>
+          <Duration startMs={run.startedAtMs} endMs={run.endedAtMs} />
+        </Figure>
+        <Figure label={t("run.cached")}>{run.stepRuns.filter(({ cached }) => cached).length}</Figure>
+        <Figure label={t("run.versionsMade")}>{run.stepRuns.reduce((sum, { made, cached }) => sum + (cached ? 0 : made.length), 0)}</Figure>
+        <RowsFigure rows={rows} />
+      </div>
+      <Panel title={t("run.timeline")} icon="clock" flush actions={states.length > 1 && run.stepRuns.length > MANY_STEPS && <StateFilter states={states} value={state} onChange={setState} />}>
+        <TimelineView run={shown} selected={selected} onSelect={select} />
+      </Panel>
+      {steps.length <= LARGEST_GRAPH && (
+        <Panel title={t("pipeline.graph")} icon="pipeline" flush>
+          <Graph
+            label={t("pipeline.graph")}
+            nodes={steps.map((step) => stepNode({ name: step.step, kind: step.kind, load: loadOfKind(step.kind), status: step.status, cached: step.cached }, `${step.step}, ${step.kind}, ${name("state", step.status)}`))}
+            edges={stepEdges(run.edges, run.stepRuns)}
+            selected={current?.step}
+            onSelect={(step) => select(run.stepRuns.find((each) => each.step === step)?.id)}
+          />
+        </Panel>
+      )}
+      <Drawer opened={current !== undefined} onClose={() => select(undefined)} position="right" size="min(860px, 100vw)" title={current === undefined ? "" : <DrawerTitle stepRun={current} />} closeButtonProps={{ "aria-label": t("shell.close") }}>
+        {current !== undefined && <StepRunFacts stepRun={current} run={run} />}
+      </Drawer>
+    </>
+  );
+}
+
+/** Finds the few that failed among many. */
+function StateFilter({ states, value, onChange }: { readonly states: readonly string[]; readonly value: string | undefined; readonly onChange: (value: string | undefined) => void }) {
+  const { t, name } = useLanguage();
+  return (
+    <select className="field" aria-label={t("run.status")} value={value ?? ""} onChange={(event) => onChange(event.target.value === "" ? undefined : event.target.value)}>
+      <option value="">{t("run.allStatuses")}</option>
+      {states.map((each) => (
+        <option key={each} value={each}>
+          {name("state", each)}
+        </option>
+      ))}
+    </select>
+  );
+}
+
+function RowsFigure({ rows }: { readonly rows: number }) {
+  const { t, format } = useLanguage();
+  return rows === 0 ? null : <Figure label={t("run.rows")}>{format.compact(rows)}</Figure>;
+}
+
+function DrawerTitle({ stepRun }: { readonly stepRun: StepRun }) {
+  return (
+    <span className="title-with-state">
+      <b>{stepRun.step}</b> {stepRun.matrix !== undefined && <span className="chip">{stepRun.matrix}</span>} <StateBadge state={stepRun.status} cached={stepRun.cached} />
+    </span>
+  );
+}
+
+function WaitingNotes({ run }: { readonly run: PipelineRunDetail }) {
+  const { t } = useLanguage();
+  return run.stepRuns
+    .filter(({ gate, status }) => gate !== undefined && status === "waiting")
+    .map(({ id, step, gate }) => (
+      <div key={id} className="note tone-waiting">
+        <Icon name="pause" size={16} />
+        <span>
+          <b>{t("run.waitsAt", { step })}</b> {gate?.reason} {gate?.key.startsWith("approval:") === true && <Link to={address.approvals()}>{t("run.toApprovals")}</Link>}
+        </span>
+      </div>
+    ));
+}
+
+/** One node per step: of a fan-out, the step run that most needs looking at. */
+function graphSteps(stepRuns: readonly StepRun[]): readonly StepRun[] {
+  const urgency = ["failed", "running", "waiting", "queued", "pending", "cancelled", "skipped", "succeeded"];
+  const groups = Map.groupBy(stepRuns, ({ step }) => step);
+  return [...groups.values()].flatMap((group) => group.toSorted((left, right) => urgency.indexOf(left.status) - urgency.indexOf(right.status)).slice(0, 1));
+}

@@ -1,0 +1,12 @@
+import type { Acknowledged, Approval, NewApproval, NewPipelineRun, Rollback } from "#api";
+import { path, post } from "./api.ts";
+
+/** What the pages ask the server to do. All throw ProblemError. */
+export const commands = {
+  runPipeline: (name: string, body: NewPipelineRun): Promise<Acknowledged> => post(path`/pipelines/${name}/runs`, body),
+  cancelRun: (id: string): Promise<Acknowledged> => post(path`/pipeline-runs/${id}/cancel`),
+  resumeRun: (id: string): Promise<Acknowledged> => post(path`/pipeline-runs/${id}/resume`),
+  acknowledgeAlert: (id: string): Promise<Acknowledged> => post(path`/alerts/${id}/acknowledge`),
+  rollBack: (body: Rollback): Promise<Acknowledged> => post("/releases/rollback", body),
+  decide: (body: NewApproval): Promise<Approval> => post("/approvals", body),
+} as const;

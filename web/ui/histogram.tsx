@@ -1,0 +1,52 @@
+import type { Histogram } from "#api";
+import { useLanguage } from "./language.tsx";
+
+const WIDTH = 180;
+const HEIGHT = 44;
+
+/** Counts between edges, as small bars. */
+export function HistogramBars({ histogram }: { readonly histogram: Histogram }) {
+  const { t, format } = useLanguage();
+  const largest = Math.max(1, ...histogram.counts);
+  const step = WIDTH / Math.max(1, histogram.counts.length);
+  const edge = (index: number): string => {
+    const value = histogram.edges[index];
+    if (value === undefined) return "";
+    return histogram.isTime === true ? format.date(value) : format.number(value, 3);
+  };
+  return (
+    <div className="histogram">
+      <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} preserveAspectRatio="none" role="img" aria-label={t("profile.histogram", { from: edge(0), to: edge(histogram.edges.length - 1) })}>
+        {histogram.counts.map((count, index) => {
+          const height = count === 0 ? 0 : Math.max(1.5, (count / largest) * HEIGHT);
+          return (
+            <rect key={index} x={index * step + 0.5} y={HEIGHT - height} width={Math.max(0.5, step - 1)} height={height}>
+              <title>{`${edge(index)} – ${edge(index + 1)}: ${format.number(count)}`}</title>
+            </rect>
+          );
+        })}
+      </svg>
+      <div className="histogram-edges">
+        <span>{edge(0)}</span>
+        <span>{edge(histogram.edges.length - 1)}</span>
+      </div>
+    </div>
+  );
+}
+
+/** Most frequent values with their share. */
+export function TopValues({ values, total }: { readonly values: readonly { readonly value: string; readonly count: number }[]; readonly total: number }) {
+  const { format } = useLanguage();
+  const shown = values.slice(0, 4);
+  return (
+    <ul className="top-values">
+      {shown.map(({ value, count }) => (
+        <li key={value}>
+          <span className="top-value">{value === "" ? "∅" : value}</span>
+          <span className="top-bar" style={{ width: `${Math.max(1, (count / Math.max(1, shown[0]?.count ?? 1)) * 60)}px` }} />
+          <span className="muted">{format.percent(count / Math.max(1, total))}</span>
+        </li>
+      ))}
+    </ul>
+  );
+}
