@@ -1,0 +1,166 @@
+import assert from "node:assert/strict";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, describe, it } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
+import { isEsteiraError, newId } from "#base";
+import type { Executor, ProcessHandle, ProcessResult, ProcessSpec } from "#pipeline";
+
+interface Started {
+  readonly handle: ProcessHandle;
+  readonly output: { stdout: string; stderr: string };
+}
+
+/** What every executor must do, whatever it runs processes on. */
+export function describeExecutor(title: string, create: (folder: string) => Executor): void {
+  describe(`the executor ${title}`, () => {
+    const setting = async () => {
+      const folder = await mkdtemp(join(tmpdir(), "esteira-executor-"));
+      after(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
+      const executor = create(folder);
+      const start = async (command: ProcessSpec["command"], more: Partial<ProcessSpec> = {}): Promise<Started> => {
+        const output = { stdout: "", stderr: "" };
+        const handle = await executor.submit({ attemptId: newId(), command, workingFolder: folder, environment: {}, ...more }, (stream, text) => {
+          output[stream] += text;
+        });
+        return { handle, output };
+      };
+      const run = async (command: ProcessSpec["command"], more: Partial<ProcessSpec> = {}): Promise<ProcessResult & Started["output"]> => {
+        const { handle, output } = await start(command, more);
+        return { ...(await handle.ended), ...output };
+      };
+      return { folder, executor, start, run };
+    };
+    const isAlive = (pid: number): boolean => {
+      try {
+        process.kill(pid, 0);
+        return true;
+      } catch {
+        return false;
+      }
+    };
+    const isGone = async (pid: number): Promise<boolean> => !isAlive(pid) || / Z /.test(await readFile(`/proc/${pid}/stat`, "latin1").catch(() => " Z "));
+    const pidIn = async (path: string): Promise<number> => {
+      for (;;) {
+        const pid = Number(await readFile(path, "utf8").catch(() => ""));
+        if (pid > 0) return pid;
+        await delay(10);
+      }
+    };
+
+    it("tells exit codes from signals", async () => {
+      const { run } = await setting();
+      assert.deepEqual([(await run(["true"])).exitCode, (await run({ shell: "exit 1" })).exitCode, (await run({ shell: "exit 137" })).exitCode], [0, 1, 137]);
+      const killed = await run({ shell: "kill -KILL $$" });
+      assert.deepEqual([killed.exitCode, killed.signal, killed.endedBy], [undefined, "SIGKILL", "itself"]);
+    });
+
+    it("says what is missing: the command, the interpreter, the folder", async () => {
+      const { start, folder } = await setting();
+      await assert.rejects(start(["no-such-command"]), (error) => isEsteiraError(error, "EXECUTORS_COMMAND_MISSING"));
+      await assert.rejects(start(["true"], { workingFolder: join(folder, "nowhere") }), (error) => isEsteiraError(error, "EXECUTORS_FOLDER_UNUSABLE"));
+      await writeFile(join(folder, "script"), "#!/no/such/interpreter\n", { mode: 0o755 });
+      await assert.rejects(start(["./script"]), (error) => isEsteiraError(error, "EXECUTORS_START_FAILED"));
+    });
+
+    it("starts an attempt once, however often it is asked", async () => {
+      const { start, folder } = await setting();
+      const attemptId = newId();
+      const [first, second] = await Promise.all([start({ shell: "echo x >> once" }, { attemptId }), start({ shell: "echo x >> once" }, { attemptId })]);
+      assert.equal(first.handle, second.handle);
+      await first.handle.ended;
+      assert.equal(await readFile(join(folder, "once"), "utf8"), "x\n");
+    });
+
+    it("stops a shell line at the first error", async () => {
+      const { run } = await setting();
+      assert.deepEqual([(await run({ shell: "false; echo on" })).stdout], [""]);
+    });
+
+    it("gives output in order, with characters whole, a last line without end, and bytes that are no UTF-8", async () => {
+      const { run } = await setting();
+      const text = await run({ shell: "for i in 1 2 3 4 5; do echo $i; done; printf '\\303'; sleep 0.05; printf '\\251'; printf '\\377'; printf end; echo err >&2" });
+      assert.deepEqual([text.stdout, text.stderr], ["1\n2\n3\n4\n5\né\uFFFDend", "err\n"]);
+    });
+
+    it("passes 20 MB of output", async () => {
+      const { executor, folder } = await setting();
+      let length = 0;
+      const handle = await executor.submit({ attemptId: newId(), command: { shell: "yes 0123456789 | head -c 20000000" }, workingFolder: folder, environment: {} }, async (_, text) => {
+        length += text.length;
+        await delay(0);
+      });
+      await handle.ended;
+      assert.equal(length, 20_000_000);
+    });
+
+    it("ends what a process left behind, and the whole tree on cancel, also what ignores SIGTERM or has its own session", async () => {
+      const { run, start, folder } = await setting();
+      await run({ shell: "sleep 600 & echo $! > left" });
+      assert.ok(await isGone(await pidIn(join(folder, "left"))));
+      const { handle } = await start({ shell: "trap '' TERM; (trap '' TERM; echo $(exec sh -c 'echo $PPID') > stubborn; sleep 600) & setsid sh -c 'echo $$ > own; sleep 600' & wait; sleep 600" }, { gracePeriodMs: 200 });
+      const pids = [await pidIn(join(folder, "stubborn")), await pidIn(join(folder, "own"))];
+      await Promise.all([handle.cancel(), handle.cancel()]);
+      assert.equal((await handle.ended).endedBy, "cancel");
+      for (const pid of pids) assert.ok(await isGone(pid), `${pid} still runs`);
+      await handle.cancel();
+    });
+
+    it("lets a process end by its own handler within the grace period", async () => {
+      const { start, folder } = await setting();
+      const { handle, output } = await start({ shell: "trap 'echo bye; exit 3' TERM; echo $$ > ready; while :; do sleep 0.05; done" });
+      await pidIn(join(folder, "ready"));
+      await handle.cancel();
+      assert.deepEqual([(await handle.ended).exitCode, output.stdout], [3, "bye\n"]);
+    });
+
+    it("ends the tree at the timeout", async () => {
+      const { run } = await setting();
+      const result = await run({ shell: "sleep 600 & sleep 600" }, { timeoutMs: 100 });
+      assert.deepEqual([result.endedBy, result.exitCode], ["timeout", undefined]);
+    });
+
+    it("ends by reaping what another engine left", async () => {
+      const { start, executor, folder } = await setting();
+      const { handle } = await start({ shell: "setsid sleep 600 & echo $! > orphan; sleep 600" });
+      const orphan = await pidIn(join(folder, "orphan"));
+      await executor.reap(handle.reference);
+      assert.ok(await isGone(orphan));
+      assert.equal((await handle.ended).signal, "SIGKILL");
+    });
+
+    it("shows a process nothing but what is declared", async () => {
+      const { run } = await setting();
+      process.env["ESTEIRA_TEST_LEAK"] = "leak";
+      const { stdout } = await run({ shell: "env | sort; touch $HOME/file $TMPDIR/file" }, { environment: { GIVEN: "yes" } });
+      delete process.env["ESTEIRA_TEST_LEAK"];
+      const names = stdout.trim().split("\n").map((line) => line.split("=")[0]);
+      assert.deepEqual(names, ["ESTEIRA_ATTEMPT_ID", "ESTEIRA_ENGINE", "GIVEN", "HOME", "LANG", "PATH", "PWD", "TMPDIR"]);
+    });
+
+    it("masks secrets that arrive in pieces, and holds back no other text", async () => {
+      const { run } = await setting();
+      const { stdout } = await run({ shell: "printf 'a pass'; sleep 0.05; printf 'word-1 b pass'; sleep 0.05; printf 'enger'" }, { secrets: ["password-1"] });
+      assert.equal(stdout, "a *** b passenger");
+    });
+
+    it("runs 100 processes at once", async () => {
+      const { run } = await setting();
+      const results = await Promise.all(Array.from({ length: 100 }, (_, index) => run({ shell: `echo ${index}` })));
+      assert.ok(results.every((result, index) => result.exitCode === 0 && result.stdout === `${index}\n`));
+    });
+
+    it("keeps a sandboxed process from writing outside, or says why there is no sandbox", async () => {
+      const { run, folder } = await setting();
+      try {
+        const result = await run({ shell: "echo in > inside; echo out > /etc/esteira-test-outside && echo wrote; ls /proc | grep -c '^[0-9]'" }, { sandbox: true });
+        assert.equal(await readFile(join(folder, "inside"), "utf8"), "in\n");
+        assert.doesNotMatch(result.stdout, /wrote/);
+      } catch (error) {
+        assert.ok(isEsteiraError(error, "EXECUTORS_SANDBOX_UNAVAILABLE"), String(error));
+        assert.ok((error.hint ?? "").length > 0);
+      }
+    });
+  });
+}

@@ -1,0 +1,53 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { randomBytes } from "node:crypto";
+import { after, describe } from "node:test";
+import pg from "pg";
+import { createFileSystemObjectStore, type ObjectStore } from "#object-store";
+import { type MetadataStore, openMetadataStore, STORE_KINDS, type StoreKind } from "#metadata-store";
+
+const POSTGRES_URL = process.env["ESTEIRA_TEST_POSTGRES"] ?? "postgres://root@127.0.0.1:5432/test";
+
+/** The databases this run tests on: both, or those named in `STORES` (`STORES=sqlite`). */
+export const storeKinds: readonly StoreKind[] = STORE_KINDS.filter((kind) => (process.env["STORES"] ?? "sqlite,postgres").split(",").includes(kind));
+
+/** Declares the same tests once per database. */
+export function describeStores(title: string, tests: (kind: StoreKind) => void): void {
+  for (const kind of storeKinds) describe(`${title} (${kind})`, () => tests(kind));
+}
+
+/** A folder that is removed after the current suite. */
+export async function temporaryFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "esteira-test-"));
+  after(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
+  return folder;
+}
+
+export interface TestStore {
+  readonly store: MetadataStore;
+  /** Give this to `openMetadataStore` to open it a second time. */
+  readonly address: string;
+  readonly objects: ObjectStore;
+  readonly folder: string;
+}
+
+/** An empty store of the given kind, closed and removed after the current suite. */
+export async function openTestStore(kind: StoreKind): Promise<TestStore> {
+  const folder = await temporaryFolder();
+  const address = kind === "sqlite" ? join(folder, "metadata.sqlite") : await createPostgresSchema();
+  const store = await openMetadataStore(address);
+  after(() => store.close());
+  return { store, address, objects: createFileSystemObjectStore(join(folder, "objects")), folder };
+}
+
+async function createPostgresSchema(): Promise<string> {
+  const schema = `test_${randomBytes(6).toString("hex")}`;
+  after(async () => {
+    const client = new pg.Client(POSTGRES_URL);
+    await client.connect();
+    await client.query(`drop schema if exists ${schema} cascade`);
+    await client.end();
+  });
+  return `${POSTGRES_URL}?schema=${schema}`;
+}
