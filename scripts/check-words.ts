@@ -1,4 +1,4 @@
-// Checks names that a linter does not know: forbidden folder and file names, what every module has, machine traces.
+// Checks what a linter does not know: forbidden folder and file names, what every module has, marks left behind, a whole lock file.
 import { readFileSync, statSync } from "node:fs";
 import { spawnSync } from "node:child_process";
 import { basename, dirname, extname, join, resolve } from "node:path";
@@ -33,6 +33,16 @@ for (const file of files.filter((name) => /\.(ts|tsx|md|json|py|ya?ml|mjs|sh)$/.
   const text = readFileSync(join(root, file), "utf8");
   const mark = /\b(TODO|FIXME|XXX|HACK)\b(?! #\d)/.exec(text);
   if (mark !== null) problems.push(`${file}: ${mark[0]} without an issue number`);
+}
+
+// A lock file written where the registry lacks another platform's packages leaves them out, and `npm ci` then fails everywhere.
+interface Locked {
+  readonly packages: Record<string, { readonly optionalDependencies?: Record<string, string> }>;
+}
+const { packages } = JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8")) as Locked;
+const locked = new Set(Object.keys(packages).map((path) => path.slice(path.lastIndexOf("node_modules/") + "node_modules/".length)));
+for (const name of Object.values(packages).flatMap(({ optionalDependencies }) => Object.keys(optionalDependencies ?? {}))) {
+  if (!locked.has(name)) problems.push(`package-lock.json: ${name}, an optional dependency of another platform, is missing`);
 }
 
 process.stdout.write(problems.map((problem) => `${problem}\n`).join(""));

@@ -34,6 +34,7 @@ function install() {
   process.stderr.write("Installing what package-lock.json names (once, about a minute) …\n");
   const { status } = spawnSync("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"], { cwd: root, stdio: ["ignore", 2, 2] });
   if (status === 0 && existsSync(pinnedNode())) return;
-  process.stderr.write(`npm ci failed${status === 0 ? `: it brought no Node 24 for ${process.platform} ${process.arch}` : ""}.\nCheck that the npm registry can be reached, then run the same command again.\n`);
+  const reason = status === 0 ? `npm ci brought no Node 24 for ${process.platform} ${process.arch}: is \`optional\` omitted in the npm settings?` : "npm ci failed; the lines above say why.";
+  process.stderr.write(`${reason}\nOnce that is mended (the npm registry must be reachable), run the same command again.\n`);
   process.exit(1);
 }
