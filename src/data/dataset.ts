@@ -25,6 +25,8 @@ export interface DatasetContent {
   readonly lineage?: Json;
   /** The source files captured with this version. */
   readonly captured?: readonly { readonly path: string; readonly digest: Digest; readonly rows: number }[];
+  /** How they were captured: unless it says `replace`, the files of earlier versions are still in this one. */
+  readonly disposition?: WriteDisposition;
 }
 
 /** Always `read = published + quarantined`. */
@@ -64,7 +66,7 @@ export interface DatasetWrite {
   /** Goes into the log entry's `userMetadata`: pipeline run, step run, commit, input versions. */
   readonly provenance?: Readonly<Record<string, Json>>;
   /** Added to the version's content. */
-  readonly content?: Partial<Pick<DatasetContent, "quarantine" | "lineage" | "captured">>;
+  readonly content?: Partial<Pick<DatasetContent, "quarantine" | "lineage" | "captured" | "disposition">>;
   /** Refuses to write when the rows do not number exactly this many. */
   readonly expectedRows?: number;
   /**

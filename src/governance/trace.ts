@@ -1,5 +1,5 @@
 import type { Digest } from "#base";
-import { type AssetVersion, getAssetVersion, getPrediction, getVersionGraph, listApprovalRows, type MetadataStore, type StoredApproval } from "#metadata-store";
+import { type AssetVersion, getAssetVersion, getPrediction, getVersionGraph, listApprovalRows, listAssetVersions, type MetadataStore, type StoredApproval } from "#metadata-store";
 import { commitOf } from "./approval-subject.ts";
 import { sourceDigestOf } from "./approval-check.ts";
 import { traceUnknown } from "./errors.ts";
@@ -80,7 +80,7 @@ export async function traceDownstream(store: MetadataStore, versionId: string): 
 
 async function trace(store: MetadataStore, root: AssetVersion): Promise<Trace> {
   const graph = await store.read((transaction) => getVersionGraph(transaction, root.id, "upstream"));
-  const files = graph.versions.flatMap(capturedFiles);
+  const files = (await Promise.all(graph.versions.map((version) => filesBehind(store, version)))).flat();
   const commits = graph.versions.flatMap((version) => {
     const commit = commitOf(version);
     return commit === undefined ? [] : [{ versionId: version.id, commit }];
@@ -98,7 +98,7 @@ async function trace(store: MetadataStore, root: AssetVersion): Promise<Trace> {
     nodes: [...new Map(nodes.map((node) => [node.id, node])).values()],
     edges,
     truncated: graph.truncated || files.length > LARGEST_FILE_LIST,
-    chain: chainOf(root, { versions: graph.versions, edges: graph.edges, file: files[0], commits }),
+    chain: chainOf(root, { versions: graph.versions, edges: graph.edges, files, commits }),
     notebookDigests,
     approvals: await approvalsOf(store, root.project, [...graph.versions.map(({ digest }) => digest), ...notebookDigests]),
   };
@@ -110,7 +110,7 @@ function chainOf(
   graph: {
     readonly versions: readonly AssetVersion[];
     readonly edges: Trace["edges"];
-    readonly file: CapturedNode | undefined;
+    readonly files: readonly CapturedNode[];
     readonly commits: readonly { readonly versionId: string; readonly commit: { readonly id: string } }[];
   },
 ): readonly TraceNode[] {
@@ -132,7 +132,7 @@ function chainOf(
       .sort((left, right) => left.rank - right.rank || (left.version.id < right.version.id ? 1 : -1));
     current = ranked[0]?.version;
   }
-  const file = capturedFiles(last).at(-1) ?? graph.file;
+  const file = graph.files.find(({ versionId }) => versionId === last.id) ?? graph.files[0];
   if (file !== undefined) chain.push(file.node);
   const commit = graph.commits.find(({ versionId }) => versionId === root.id) ?? graph.commits[0];
   if (commit !== undefined) chain.push({ id: commit.commit.id, kind: "commit", label: commit.commit.id.slice(0, 10) });
@@ -151,11 +151,35 @@ interface CapturedNode {
   readonly versionId: string;
 }
 
-/** Datasets list the source files that were captured with a version under `content.captured`. */
-function capturedFiles(version: AssetVersion): readonly CapturedNode[] {
-  const { captured } = version.content as { readonly captured?: readonly { readonly path: string; readonly digest: string; readonly rows?: number }[] };
+/** What a dataset's content says of its source files. */
+interface CaptureRecord {
+  readonly captured?: readonly { readonly path: string; readonly digest: string; readonly rows?: number }[];
+  readonly disposition?: unknown;
+}
+
+/** The source files whose rows are in a version, newest first: its own, and those of the versions that it was added to. */
+async function filesBehind(store: MetadataStore, version: AssetVersion): Promise<readonly CapturedNode[]> {
+  const own = version.content as CaptureRecord;
+  if (own.captured === undefined) return [];
+  const files = fileNodes(own, version.id);
+  let last: CaptureRecord = own;
+  let before = version.version;
+  while (last.disposition !== "replace" && before > 1 && files.length <= LARGEST_FILE_LIST) {
+    const page = await store.read((transaction) => listAssetVersions(transaction, { project: version.project, asset: version.asset, before }));
+    if (page.length === 0) break;
+    for (const earlier of page) {
+      before = earlier.version;
+      last = earlier.content as CaptureRecord;
+      files.push(...fileNodes(last, version.id));
+      if (last.disposition === "replace") break;
+    }
+  }
+  return files;
+}
+
+function fileNodes({ captured }: CaptureRecord, versionId: string): CapturedNode[] {
   return (captured ?? []).map((file) => ({
-    versionId: version.id,
+    versionId,
     node: { id: `file:${file.path}@${file.digest}`, kind: "source_file", label: file.path, digest: file.digest, ...(file.rows === undefined ? {} : { rowCount: file.rows }) },
   }));
 }

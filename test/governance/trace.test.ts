@@ -33,4 +33,21 @@ describeStores("traces", (kind) => {
     await assert.rejects(traceVersion(store, "nothing"), (error) => isEsteiraError(error, "GOVERNANCE_TRACE_UNKNOWN"));
     await assert.rejects(tracePrediction(store, "nothing"), (error) => isEsteiraError(error, "GOVERNANCE_TRACE_UNKNOWN"));
   });
+
+  it("names the files of all versions that an appended dataset was added to, back to the last that replaced it", async () => {
+    const { store } = await openTestStore(kind);
+    const capture = async (name: string, disposition: string): Promise<AssetVersion> => {
+      const content = { captured: [{ path: `data/${name}.csv`, digest: digestOf(name), rows: 1 }], disposition };
+      return (await store.write((tx) => recordAssetVersion(tx, { project: "p", asset: "raw", kind: "data", digest: digestOf(name), madeAtMs: 1, actor: "ana", content, inputs: [] }))).version;
+    };
+    await capture("before", "append");
+    await capture("whole", "replace");
+    await capture("first", "append");
+    const last = await capture("second", "append");
+    await capture("later", "append");
+    const trace = await traceVersion(store, last.id);
+    assert.deepEqual(trace.nodes.filter(({ kind: node }) => node === "source_file").map(({ label }) => label), ["data/second.csv", "data/first.csv", "data/whole.csv"]);
+    assert.equal(trace.chain.at(-1)?.label, "data/second.csv");
+    assert.ok(trace.edges.every(({ to }) => to === last.id));
+  });
 });

@@ -143,13 +143,13 @@ async function publish(dependencies: CaptureDependencies, batch: CaptureBatch, c
     beforeCommit: async ({ rowCount, relation }) => {
       held = await holdBack(dependencies, batch, connection, { reads, total, published: rowCount });
       await checkDataset(batch, connection, relation);
-      return { quarantine: summarize(total, held), captured: capturedContent(reads, held) };
+      return { quarantine: summarize(total, held), captured: capturedContent(reads, held), disposition: batch.disposition };
     },
   });
   // The rows were published by an earlier attempt: what it held back is computed again.
   held ??= await holdBack(dependencies, batch, connection, { reads, total, published: undefined });
   const warnings = await countWarnings(connection, readable);
-  const content: DatasetContent = { ...(made.content as DatasetContent), quarantine: summarize(total, held), captured: capturedContent(reads, held) };
+  const content: DatasetContent = { ...(made.content as DatasetContent), quarantine: summarize(total, held), captured: capturedContent(reads, held), disposition: batch.disposition };
   return { made: { ...made, content }, files: toLedger(batch, reads, held), quarantine: toBatches(batch, reads, held), warnings };
 }
 
