@@ -3,7 +3,8 @@ import type { ApiClient } from "./api-client.ts";
 import type { Flight, SourceFiles } from "./source-files.ts";
 import { historyWeeks, productionWeeks, type Week } from "./weeks.ts";
 
-const ROWS_PER_WEEK = 2000;
+/** A random sample of each week: an area under the curve of 10,000 rows has a standard error of 0.007, a quarter of the drop that alerts. */
+const ROWS_PER_WEEK = 10_000;
 const ROWS_PER_REQUEST = 500;
 const LATE_MINUTES = 15;
 /** The feed's file of a week is there on Monday at six; flights before that are answered with what was known. */

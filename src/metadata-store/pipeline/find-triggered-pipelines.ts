@@ -1,5 +1,6 @@
 import type { Selectable } from "kysely";
 import type { ReadTransaction, WriteTransaction } from "../database.ts";
+import { lockPipelineRun } from "./end-step-run.ts";
 import type { PipelineTables, TriggerKind } from "./tables.ts";
 
 /** Names of the pipelines that subscribe to a subject; a pattern may hold `*`. */
@@ -25,22 +26,27 @@ export function matchesPattern(subject: string, pattern: string): boolean {
   return new RegExp(`^${parts.join(".*")}$`, "s").test(subject);
 }
 
-/** A queued run of a pipeline that was started the same way and has not begun: a further trigger can be merged into it. */
+/** A run of a pipeline that was started the same way and of which no step has begun: a further trigger can be merged into it. */
 export async function findMergeableRun(
-  transaction: ReadTransaction,
+  transaction: WriteTransaction,
   key: { readonly project: string; readonly pipeline: string; readonly triggerKind: TriggerKind },
 ): Promise<string | undefined> {
   const row = await transaction
     .selectFrom("pipeline_run")
     .select("id")
     .where("project", "=", key.project)
-    .where("status", "=", "queued")
+    .where("status", "in", ["queued", "running"])
     .where("pipeline", "=", key.pipeline)
     .where("trigger_kind", "=", key.triggerKind)
-    .where("started_at_ms", "is", null)
+    .where("cancel_requested", "=", 0)
+    .orderBy("id", "desc")
     .limit(1)
     .executeTakeFirst();
-  return row?.id;
+  if (row === undefined) return undefined;
+  // A claim takes this lock too: what has not begun by now begins after this transaction, and sees what it wrote.
+  await lockPipelineRun(transaction, row.id);
+  const begun = await transaction.selectFrom("step_run").select("id").where("pipeline_run_id", "=", row.id).where("started_at_ms", "is not", null).limit(1).executeTakeFirst();
+  return begun === undefined ? row.id : undefined;
 }
 
 type Schedule = Selectable<PipelineTables["schedule"]>;
