@@ -39,6 +39,6 @@ export const revocationDenied: ErrorFactory<{ actor: string; id: string; by: str
 export const traceUnknown: ErrorFactory<{ kind: string; id: string }> = defineError("GOVERNANCE_TRACE_UNKNOWN", {
   status: 404,
   message: ({ kind, id }) => `There is no ${kind} ${id}`,
-  hint: ({ kind }) => (kind === "prediction" ? "The id is in predictionIds of the endpoint's answer; it may have been removed by retention." : "List versions with: esteira asset list"),
+  hint: ({ kind }) => (kind === "prediction" ? "The id is in predictionIds of the endpoint's answer; it may have been removed by retention." : "Name an asset (`flights`), one of its versions (`flights@3`), or an id. `esteira dataset list` and `esteira model list` show the assets."),
   solve: "Use an id that the platform gave out.",
 });

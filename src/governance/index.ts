@@ -2,4 +2,4 @@ export { type ApprovalCheckOptions, createApprovalCheck, type ProtectionDecision
 export type { CommitAuthors } from "./approval-subject.ts";
 export { approve, type ApproveOptions, listApprovals, listPendingApprovals, type NewDecision, type PendingApproval, revokeApproval } from "./approve.ts";
 export { createPromotionCheck } from "./promotion-check.ts";
-export { type Trace, traceDownstream, type TraceNode, tracePrediction, traceVersion } from "./trace.ts";
+export { findNamedVersion, type Trace, traceDownstream, type TraceNode, tracePrediction, traceVersion } from "./trace.ts";

@@ -52,6 +52,21 @@ export async function traceVersion(store: MetadataStore, versionId: string): Pro
 }
 
 /**
+ * The version that a person names: an id, an asset (its latest version), or `asset@version`.
+ *
+ * @throws GOVERNANCE_TRACE_UNKNOWN
+ */
+export async function findNamedVersion(store: MetadataStore, named: { readonly project: string; readonly reference: string }): Promise<AssetVersion> {
+  const [, asset = named.reference, number] = /^(.+)@(\d{1,9})$/.exec(named.reference) ?? [];
+  const found = await store.read(async (transaction) => {
+    const known = await getAssetVersion(transaction, { id: named.reference });
+    return known ?? getAssetVersion(transaction, { project: named.project, asset, ...(number === undefined ? {} : { version: Number(number) }) });
+  });
+  if (found === undefined) throw traceUnknown({ kind: "asset version", id: named.reference });
+  return found;
+}
+
+/**
  * Where a prediction came from: the version that answered, and all that it was made from.
  *
  * @throws GOVERNANCE_TRACE_UNKNOWN

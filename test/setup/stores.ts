@@ -41,7 +41,8 @@ export async function openTestStore(kind: StoreKind): Promise<TestStore> {
   return { store, address, objects: createFileSystemObjectStore(join(folder, "objects")), folder };
 }
 
-async function createPostgresSchema(): Promise<string> {
+/** A connection string with a schema of its own, dropped after the current suite. */
+export async function createPostgresSchema(): Promise<string> {
   const schema = `test_${randomBytes(6).toString("hex")}`;
   after(async () => {
     const client = new pg.Client(POSTGRES_URL);

@@ -4,10 +4,13 @@ import { formatCount, formatDigest, formatTime } from "../../format.ts";
 import { withProject } from "../../session.ts";
 
 export const command: Command = {
-  usage: "lineage ID [--downstream]",
+  usage: "lineage ASSET|ASSET@VERSION|ID [--downstream]",
   summary: "Trace a version or a prediction back to its sources",
   options: { ...commonOptions, downstream: { type: "boolean", help: "What was made of it, instead of what it was made from." } },
-  examples: [{ line: "esteira lineage 01JXAMPLE", does: "From a prediction back to model, training data, notebook, commit and captured files" }],
+  examples: [
+    { line: "esteira lineage delay@2", does: "What version 2 of delay was made from: data, features, notebook, commit, captured files" },
+    { line: "esteira lineage 01JXAMPLE", does: "From a prediction back to model, training data, notebook, commit and captured files" },
+  ],
   positionals: { least: 1, most: 1 },
   run: (context, options, [id = ""]) =>
     withProject(context, options, async ({ call }) => {
