@@ -18,7 +18,7 @@ import {
   touchToken,
   type WriteTransaction,
 } from "#metadata-store";
-import { lastAdministrator, roleInvalid, tokenMissing, unauthenticated, userExists, userMissing, userNameInvalid } from "./errors.ts";
+import { grantMissing, lastAdministrator, roleInvalid, tokenMissing, unauthenticated, userExists, userMissing, userNameInvalid } from "./errors.ts";
 import { EVERY_PROJECT, type Identity, type Role, ROLES } from "./identity.ts";
 
 const TOKEN_PREFIX = "est_";
@@ -52,12 +52,13 @@ export interface Access {
     readonly roles?: readonly { readonly project: string; readonly role: Role }[];
     readonly actor: string;
   }): Promise<StoredUser>;
-  /** Sets a role in a project (`*`: every project); undefined takes it away. @throws ACCESS_USER_MISSING, ACCESS_ROLE_INVALID, ACCESS_LAST_ADMINISTRATOR */
+  /** Sets a role in a project (`*`: every project); undefined takes it away. @throws ACCESS_USER_MISSING, ACCESS_ROLE_INVALID, ACCESS_GRANT_MISSING (nothing to take away), ACCESS_LAST_ADMINISTRATOR */
   grant(grant: { readonly user: string; readonly project: string; readonly role: Role | undefined; readonly actor: string }): Promise<StoredUser>;
   users(page?: { readonly after?: string; readonly limit?: number }): Promise<readonly StoredUser[]>;
   /** The only time the secret is shown. @throws ACCESS_USER_MISSING */
   createToken(token: { readonly user: string; readonly label: string; readonly expiresAtMs?: number; readonly actor: string }): Promise<NewToken>;
-  tokens(user: string): Promise<readonly StoredToken[]>;
+  /** Of one user, or of all; newest first, at most 1,000. */
+  tokens(user?: string): Promise<readonly StoredToken[]>;
   /** @throws ACCESS_TOKEN_MISSING */
   revokeToken(token: { readonly id: string; readonly actor: string }): Promise<void>;
 }
@@ -170,6 +171,8 @@ async function addUser(transaction: WriteTransaction, user: Parameters<Access["c
 async function changeGrant(transaction: WriteTransaction, grant: Parameters<Access["grant"]>[0], atMs: number): Promise<StoredUser> {
   if (grant.role !== undefined) assertRole(grant.role);
   const before = await existing(transaction, grant.user);
+  const isHeld = before.grants.some(({ project }) => project === grant.project);
+  if (grant.role === undefined && !isHeld) throw grantMissing({ name: grant.user, project: grant.project, held: before.grants });
   await setGrant(transaction, grant);
   const hadAll = before.grants.some(({ project, role }) => project === EVERY_PROJECT && role === "admin");
   if (hadAll && (await countGrants(transaction, { project: EVERY_PROJECT, role: "admin" })) === 0) throw lastAdministrator({ name: grant.user });

@@ -48,9 +48,17 @@ export const tokenMissing: ErrorFactory<{ id: string }> = defineError("ACCESS_TO
   solve: "Use the id that `esteira token list` shows.",
 });
 
+export const grantMissing: ErrorFactory<{ name: string; project: string; held: readonly { readonly project: string; readonly role: string }[] }> = defineError("ACCESS_GRANT_MISSING", {
+  status: 404,
+  message: ({ name, project, held }) =>
+    `${name} holds no role in ${project === "*" ? "every project" : `project ${project}`}; holds: ${held.length === 0 ? "none" : held.map((grant) => `${grant.role} in ${grant.project}`).join(", ")}`,
+  hint: () => "Name the project of the role that is to go: esteira user revoke USER --project PROJECT ('*' for a role in every project)",
+  solve: "Name the project in which `esteira user list` shows a role of the user.",
+});
+
 export const lastAdministrator: ErrorFactory<{ name: string }> = defineError("ACCESS_LAST_ADMINISTRATOR", {
   status: 409,
   message: ({ name }) => `${name} is the last administrator of every project and must stay one`,
-  hint: () => "Make another user administrator first: esteira user grant NAME admin",
+  hint: () => "Make another user administrator first: esteira user grant NAME admin --project '*'",
   solve: "Grant `admin` for every project to another user first.",
 });

@@ -6,5 +6,5 @@ export { explainStep, planPipeline } from "./plan-pipeline.ts";
 export { openPlatform, openStorePlatform, type PlatformOptions } from "./open-platform.ts";
 export { importMlflowStore, purgeTracking } from "./tracking-upkeep.ts";
 export type { Platform, StorePlatform } from "./platform.ts";
-export type { Identity } from "#access";
+export type { Identity, Role } from "#access";
 export type { RunProgress } from "#pipeline";

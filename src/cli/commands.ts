@@ -31,5 +31,10 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
   purge: { summary: "Remove deleted runs and experiments for good, with their artifacts", load: () => import("./commands/tracking/purge.ts") },
   "user create": { summary: "Create a user and its first token", load: () => import("./commands/user/create.ts") },
   "user list": { summary: "List users and roles", load: () => import("./commands/user/list.ts") },
+  "user grant": { summary: "Give a user a role in a project", load: () => import("./commands/user/grant.ts") },
+  "user revoke": { summary: "Take away a user's role in a project", load: () => import("./commands/user/revoke.ts") },
+  "token create": { summary: "Create a token for a user; it is shown once", load: () => import("./commands/token/create.ts") },
+  "token list": { summary: "List tokens: whose, what for, when last used; never a secret", load: () => import("./commands/token/list.ts") },
+  "token revoke": { summary: "End a token now; nothing can sign in with it any more", load: () => import("./commands/token/revoke.ts") },
   "hook install": { summary: "Let pushes to a git repository trigger pipelines", load: () => import("./commands/hook/install.ts") },
 };

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { APPROVAL_BINDINGS, DATA_PACKAGINGS, LANGUAGES } from "./project-choices.ts";
+import { PROJECT_NAME } from "./project-name.ts";
 
 const SIZE_UNITS: Readonly<Record<string, number>> = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3, TiB: 1024 ** 4 };
 
@@ -24,7 +25,7 @@ const environmentSchema = z.strictObject({
 export const projectSchema = z.strictObject({
   name: z
     .string()
-    .regex(/^[a-z][a-z0-9_-]{0,62}$/, "a name starts with a letter and holds only a–z, 0–9, _ and -, at most 63")
+    .regex(PROJECT_NAME, "a name starts with a letter and holds only a–z, 0–9, _ and -, at most 63")
     .describe("Name of the project; part of every record."),
   description: z.string().optional().describe("One sentence for people."),
   language: z.enum(LANGUAGES).optional().describe("Language of messages and pages. Default: the user's."),

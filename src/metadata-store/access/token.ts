@@ -37,9 +37,11 @@ export async function getToken(transaction: ReadTransaction, id: string): Promis
   return row === undefined ? undefined : { ...toToken(row), secretHash: row.secret_hash };
 }
 
-/** A user's tokens, newest first, at most 1,000. */
-export async function listTokens(transaction: ReadTransaction, user: string): Promise<readonly StoredToken[]> {
-  const rows = await transaction.selectFrom("access_token").selectAll().where("user_name", "=", user).orderBy("id", "desc").limit(1000).execute();
+/** Tokens of one user, or of all, newest first, at most 1,000. */
+export async function listTokens(transaction: ReadTransaction, user?: string): Promise<readonly StoredToken[]> {
+  let select = transaction.selectFrom("access_token").selectAll();
+  if (user !== undefined) select = select.where("user_name", "=", user);
+  const rows = await select.orderBy("id", "desc").limit(1000).execute();
   return rows.map(toToken);
 }
 
