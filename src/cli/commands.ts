@@ -20,6 +20,7 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
   "approval list": { summary: "List approvals, waiting and given", load: () => import("./commands/approval/list.ts") },
   "dataset list": { summary: "List datasets with versions, rows and quarantine", load: () => import("./commands/dataset/list.ts") },
   "dataset show": { summary: "Show rows of a dataset version", load: () => import("./commands/dataset/show.ts") },
+  "dataset vacuum": { summary: "Remove data files that no version of a dataset refers to", load: () => import("./commands/dataset/vacuum.ts") },
   "quarantine list": { summary: "List rows that broke a contract", load: () => import("./commands/quarantine/list.ts") },
   "quarantine replay": { summary: "Check quarantined rows again and publish those that hold now", load: () => import("./commands/quarantine/replay.ts") },
   "model list": { summary: "List models with versions, verdicts and aliases", load: () => import("./commands/model/list.ts") },

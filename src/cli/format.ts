@@ -37,6 +37,13 @@ export function formatCount(count: number): string {
   return count.toLocaleString("en-US");
 }
 
+/** `850 B`, `3.2 MiB`. */
+export function formatSize(sizeBytes: number): string {
+  const units = ["B", "KiB", "MiB", "GiB", "TiB"] as const;
+  const power = sizeBytes < 1 ? 0 : Math.min(units.length - 1, Math.floor(Math.log2(sizeBytes) / 10));
+  return power === 0 ? `${sizeBytes} B` : `${(sizeBytes / 1024 ** power).toFixed(1)} ${units[power] ?? "B"}`;
+}
+
 /** `sha256:0123456789ab…` */
 export function formatDigest(digest: string): string {
   return digest.length > 22 ? `${digest.slice(0, 19)}…` : digest;

@@ -105,7 +105,7 @@ export interface Datasets {
   query(query: { readonly sql: string; readonly tables: ReadonlyMap<string, AssetVersion>; readonly limit?: number; readonly signal?: AbortSignal }): Promise<QueryResult>;
   /**
    * Removes data files of a dataset that no recorded version refers to: what dead writers left. Recorded versions stay readable, all of them.
-   * `retentionMs` (default one week) protects the files of writers that are at work.
+   * `retentionMs` (default one week) protects the files of writers that are at work; those of a write that holds its claim stay, however short it is.
    */
   vacuum(of: { readonly project: string; readonly asset: string; readonly retentionMs?: number; readonly dryRun?: boolean }): Promise<{ readonly removed: readonly string[]; readonly sizeBytes: number }>;
   /** A page of a version's rows, in stored order. `limit` at most 1,000. */

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { isEsteiraError } from "#base";
-import { type AssetVersion, endDatasetWrite, listAssetVersions } from "#metadata-store";
+import { type AssetVersion, endDatasetWrite, listAssetVersions, listOpenDatasetWrites } from "#metadata-store";
 import type { Analytics, AnalyticsConnection } from "./analytics/analytics.ts";
 import type { DatasetContent, Datasets, DatasetSnapshot, QueryResult } from "./dataset.ts";
 import { filesOf, relationOf } from "./delta/relation.ts";
@@ -48,7 +48,7 @@ export function createDatasets(dependencies: DatasetsDependencies): Datasets {
       }
     },
     vacuum: ({ project, asset, ...options }) =>
-      vacuumTable({ ...options, analytics, table: join(folder, tableNameOf(asset)), nowMs: dependencies.clock.now(), pinned: () => pinnedVersions(dependencies, project, asset) }),
+      vacuumTable({ ...options, analytics, table: join(folder, tableNameOf(asset)), nowMs: dependencies.clock.now(), pinned: () => pinnedVersions(dependencies, project, asset), writingSinceMs: () => oldestWriteMs(dependencies, project, asset) }),
     async preview(version, { limit = 100, offset = 0 } = {}) {
       const snapshot = await open(version);
       const connection = await analytics.connect();
@@ -70,6 +70,12 @@ async function pinnedVersions({ store }: DatasetsDependencies, project: string, 
     before = page.at(-1)?.version;
     if (page.length < VERSION_PAGE) return pinned;
   }
+}
+
+/** A writer that lost its claim takes nothing more: what it left may go. */
+async function oldestWriteMs({ store, clock }: DatasetsDependencies, project: string, asset: string): Promise<number | undefined> {
+  const open = await store.read((transaction) => listOpenDatasetWrites(transaction, { project, asset }));
+  return open.find(({ expiresAtMs }) => expiresAtMs > clock.now())?.begunAtMs;
 }
 
 async function toDatasetSnapshot(analytics: Analytics, snapshot: TableSnapshot): Promise<DatasetSnapshot> {

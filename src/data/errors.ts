@@ -180,6 +180,6 @@ export const dashboardMissing: ErrorFactory<{ dashboard: string }> = defineError
 export const datasetMissing: ErrorFactory<{ dataset: string; version: number | undefined }> = defineError("DATA_DATASET_MISSING", {
   status: 404,
   message: ({ dataset, version }) => `There is no dataset ${dataset}${version === undefined ? "" : ` with version ${version}`}`,
-  hint: () => "List the datasets; a dataset appears when the step that makes it has run.",
-  solve: "List the datasets of the project; run the pipeline that makes the one you need.",
+  hint: () => "List them with: esteira dataset list. A dataset appears when the step that makes it has run.",
+  solve: "List the datasets of the project (`esteira dataset list`); run the pipeline that makes the one you need.",
 });

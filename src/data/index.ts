@@ -4,6 +4,7 @@ export type { JsonCell, Row } from "./analytics/rows.ts";
 export { quoteList, quoteName, quoteText } from "./analytics/sql-text.ts";
 export type { DatasetContent, Datasets, DatasetSnapshot, DatasetWrite, QuarantineSummary, QueryResult, WriteDisposition } from "./dataset.ts";
 export { createDatasets } from "./datasets.ts";
+export { type DatasetVacuum, vacuumDatasets } from "./vacuum-datasets.ts";
 export type { DatasetsDependencies } from "./dataset-tables.ts";
 export type { ColumnProfile, Profile } from "./profile/profile.ts";
 export { type CaptureDeclaration, type CaptureKindDependencies, createCaptureKind } from "./capture/capture-kind.ts";

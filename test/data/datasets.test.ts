@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { readdir } from "node:fs/promises";
+import { readdir, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, it } from "node:test";
 import { newId, silentLog, systemClock } from "#base";
-import { createAnalytics, createDatasets, type Datasets, type DatasetWrite } from "#data";
+import { createAnalytics, createDatasets, type Datasets, type DatasetWrite, vacuumDatasets } from "#data";
 import { type AssetVersion, recordAssetVersion } from "#metadata-store";
 import { describeStores, openTestStore, type TestStore } from "../setup/stores.ts";
 
@@ -44,6 +44,27 @@ describeStores("datasets", (kind) => {
     assert.deepEqual(await rows(fourth), [{ other: 9 }]);
     assert.equal((await datasets.snapshot(third)).rowCount, 4);
     assert.deepEqual((await datasets.preview(second, { limit: 2 })).truncated, true);
+  });
+
+  it("a vacuum takes nothing from a write that is at work, and goes through all datasets", async () => {
+    const { made, rows, datasets, store, folder } = await openDatasets(kind);
+    const vacuum = (dataset?: string): ReturnType<typeof vacuumDatasets> =>
+      vacuumDatasets({ store, datasets, project: "p" }, { dataset, retentionMs: 0, dryRun: false, signal: new AbortController().signal });
+    await made({ select: "select 1 as id" });
+    await made({ asset: "other", select: "select 1 as id", kind: "features" });
+    for (const asset of ["d", "other"]) {
+      const path = join(folder, "datasets", asset, "part-left.parquet");
+      await writeFile(path, "left over");
+      await utimes(path, 1, 1);
+    }
+    const beforeCommit = async (): Promise<undefined> => {
+      assert.deepEqual((await vacuum("d")).map(({ removed }) => removed), [["part-left.parquet"]]);
+      return undefined;
+    };
+    const version = await made({ select: "select 2 as id", beforeCommit });
+    assert.equal((await rows(version)).length, 2);
+    assert.deepEqual((await vacuum()).map(({ dataset, removed }) => [dataset, removed]), [["d", []], ["other", ["part-left.parquet"]]]);
+    await assert.rejects(vacuum("none"), { code: "DATA_DATASET_MISSING" });
   });
 
   it("a repeated operation answers with the first one's version and writes nothing", async () => {

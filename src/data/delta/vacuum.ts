@@ -5,6 +5,15 @@ import { absolutePath, readSnapshot } from "./snapshot.ts";
 
 const DEFAULT_RETENTION_MS = 7 * 86_400_000;
 
+/** File systems stamp files some milliseconds late or early, and other machines' clocks differ. */
+const CLOCK_TOLERANCE_MS = 60_000;
+
+interface DataFile {
+  readonly path: string;
+  readonly sizeBytes: number;
+  readonly writtenAtMs: number;
+}
+
 export interface VacuumResult {
   /** Names of the files removed, or that would be. */
   readonly removed: readonly string[];
@@ -16,22 +25,26 @@ export interface VacuumResult {
  * orphans until it commits. Versions in `pinned()` are kept with the latest one; it is asked again before anything is removed.
  *
  * @param vacuum.pinned Delta versions that something still refers to
+ * @param vacuum.writingSinceMs when the oldest write that is still at work began: its files stay, however short the retention
  * @param vacuum.retentionMs default one week
  */
 export async function vacuumTable(vacuum: {
   readonly analytics: Analytics;
   readonly table: string;
   readonly pinned: () => Promise<readonly number[]>;
+  readonly writingSinceMs: () => Promise<number | undefined>;
   readonly nowMs: number;
   readonly retentionMs?: number;
   readonly dryRun?: boolean;
 }): Promise<VacuumResult> {
   const { table, nowMs } = vacuum;
   const old = await filesOlderThan(table, nowMs - (vacuum.retentionMs ?? DEFAULT_RETENTION_MS));
+  // Asked after the folder was read: a write that ended meanwhile is in the log, one that begins now has no file in the list.
+  const writingSinceMs = (await vacuum.writingSinceMs()) ?? Infinity;
   await referencedFiles(vacuum);
   // Pins that came while the folder was read count too.
   const kept = await referencedFiles(vacuum);
-  const removed = old.filter(({ path }) => !kept.has(path));
+  const removed = old.filter(({ path, writtenAtMs }) => !kept.has(path) && writtenAtMs < writingSinceMs - CLOCK_TOLERANCE_MS);
   if (vacuum.dryRun !== true) for (const { path } of removed) await unlink(path);
   return { removed: removed.map(({ path }) => path.slice(table.length + 1)), sizeBytes: removed.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0) };
 }
@@ -46,15 +59,15 @@ async function referencedFiles({ analytics, table, pinned }: Parameters<typeof v
   return files;
 }
 
-async function filesOlderThan(table: string, beforeMs: number): Promise<{ path: string; sizeBytes: number }[]> {
+async function filesOlderThan(table: string, beforeMs: number): Promise<DataFile[]> {
   const entries = await readdir(table, { recursive: true, withFileTypes: true });
-  const found: { path: string; sizeBytes: number }[] = [];
+  const found: DataFile[] = [];
   for (const entry of entries) {
     const path = join(entry.parentPath, entry.name);
     const isHidden = path.slice(table.length + 1).split("/").some((part) => /^[_.]/.test(part));
     if (!entry.isFile() || isHidden) continue;
     const facts = await stat(path);
-    if (facts.mtimeMs < beforeMs) found.push({ path, sizeBytes: facts.size });
+    if (facts.mtimeMs < beforeMs) found.push({ path, sizeBytes: facts.size, writtenAtMs: facts.mtimeMs });
   }
   return found;
 }

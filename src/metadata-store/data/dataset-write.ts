@@ -17,6 +17,7 @@ export interface DatasetWriteRecord extends DatasetWriteKey {
   readonly deltaVersion: number | undefined;
   readonly digest: string | undefined;
   readonly made: object | undefined;
+  readonly begunAtMs: number;
   readonly expiresAtMs: number;
 }
 
@@ -31,6 +32,7 @@ function toRecord(row: Selectable<DataTables["dataset_write"]>): DatasetWriteRec
     deltaVersion: row.delta_version ?? undefined,
     digest: row.digest ?? undefined,
     made: row.made === null ? undefined : (JSON.parse(row.made) as object),
+    begunAtMs: row.begun_at_ms,
     expiresAtMs: row.expires_at_ms,
   };
 }
