@@ -105,11 +105,12 @@ async function collectRecord(
   const versions = [...attempt.inputs.values()];
   const training = versions.find((version) => hasColumn(version, model.label)) ?? versions.find(({ kind }) => kind === "data");
   const { store, logged } = facts;
-  const upstream = training === undefined ? [] : (await store.read((transaction) => getVersionGraph(transaction, training.id, "upstream"))).versions;
+  const upstream = training === undefined ? undefined : await store.read((transaction) => getVersionGraph(transaction, training.id, "upstream"));
+  const joined = new Set(upstream?.edges.filter(({ to, role }) => to === training?.id && role === "features").map(({ from }) => from));
   return {
     inputs: versions.map(toInput),
     training: training === undefined ? undefined : toInput(training),
-    features: upstream.filter(({ kind }) => kind === "features").map(toInput),
+    features: (upstream?.versions ?? []).filter(({ id, kind }) => kind === "features" || joined.has(id)).map(toInput),
     join: (training?.content as { readonly join?: Json } | undefined)?.join,
     source: facts.source,
     commit: attempt.commit,

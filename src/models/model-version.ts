@@ -19,7 +19,7 @@ export interface ModelRecord {
   readonly inputs: readonly RecordedInput[];
   /** The input that holds the label: what the model was trained on. */
   readonly training: RecordedInput | undefined;
-  /** Versions of kind `features` behind the training data. */
+  /** What the features of the training data were read from: the sources of its join, and versions of kind `features`. */
   readonly features: readonly RecordedInput[];
   /** How the training data were joined: spine, label, feature views, split; undefined when they were not. */
   readonly join: Json | undefined;

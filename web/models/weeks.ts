@@ -24,6 +24,11 @@ export function performanceSeries(windows: readonly EndpointWindow[], metric: st
   return windows.map(({ performance }) => performance.find((each) => each.metric === metric && each.segment === segment)?.value ?? null);
 }
 
+/** What a metric is held against, window by window: every model version brings its own. */
+export function boundSeries(windows: readonly EndpointWindow[], metric: string, bound: "baseline" | "threshold"): readonly (number | null)[] {
+  return windows.map(({ performance }) => performance.find((each) => each.metric === metric && each.segment === undefined)?.[bound] ?? null);
+}
+
 export interface DriftSeries {
   readonly feature: string;
   readonly method: string;
@@ -58,11 +63,6 @@ export function versionBands({ periods, windows }: Pick<EndpointDetail, "periods
   return periods
     .map((period, index) => ({ fromMs: Math.max(first, period.startMs), toMs: Math.min(last, period.endMs ?? last), label: `v${period.modelVersion}`, isOdd: index % 2 === 1 }))
     .filter((band) => band.toMs > band.fromMs);
-}
-
-/** Thresholds of monitors of one metric, each value once. */
-export function thresholdsOf(monitors: EndpointDetail["monitors"], metric: string): readonly number[] {
-  return [...new Set(monitors.filter((monitor) => monitor.metric === metric).map(({ threshold }) => threshold))];
 }
 
 /** Pipeline runs that alerts started, each once: several alerts of one window start one run. Newest first. */

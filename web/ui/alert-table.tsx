@@ -19,14 +19,14 @@ export function AlertTable({ alerts, more }: AlertTableProps) {
   const { t, format } = useLanguage();
   if (alerts.length === 0) return <Empty icon="alert" title={t("alerts.empty.title")} text={t("alerts.empty.text")} />;
   const columns: readonly Column<Alert>[] = [
-    { key: "monitor", title: t("alert.monitor"), width: "minmax(170px, 1.2fr)", cell: (alert) => (alert.environment === undefined ? alert.monitor : <Link to={address.endpoint(alert.environment, alert.subject)}>{alert.monitor}</Link>), sortBy: (alert) => alert.monitor },
-    { key: "state", title: t("run.status"), width: "140px", cell: (alert) => <StateBadge state={alert.state} />, sortBy: (alert) => alert.state },
-    { key: "metric", title: t("model.metric"), width: "minmax(150px, 1fr)", cell: (alert) => <Watched watched={alert} /> },
-    { key: "value", title: t("verdict.value"), width: "150px", align: "right", cell: (alert) => `${format.number(alert.value)} ${alert.alertWhen === "above" ? ">" : "<"} ${format.number(alert.threshold)}`, sortBy: (alert) => alert.value },
-    { key: "window", title: t("alert.window"), width: "125px", cell: (alert) => (alert.windowStartMs === undefined ? "–" : format.date(alert.windowStartMs)), sortBy: (alert) => alert.windowStartMs },
-    { key: "run", title: t("alert.triggered"), width: "minmax(150px, 1fr)", cell: (alert) => <Triggered alert={alert} /> },
-    { key: "time", title: t("run.time"), width: "145px", cell: (alert) => <Ago atMs={alert.atMs} />, sortBy: (alert) => alert.atMs },
-    { key: "act", title: t("alert.action"), width: "140px", cell: (alert) => alert.state === "open" && <CommandButton size="xs" label={t("alert.acknowledge")} icon="check" capability="alert.acknowledge" run={() => commands.acknowledgeAlert(alert.id)} done={t("alert.acknowledged")} /> },
+    { key: "monitor", title: t("alert.monitor"), width: "minmax(140px, 1.2fr)", cell: (alert) => (alert.environment === undefined ? alert.monitor : <Link to={address.endpoint(alert.environment, alert.subject)}>{alert.monitor}</Link>), sortBy: (alert) => alert.monitor },
+    { key: "state", title: t("run.status"), width: "115px", cell: (alert) => <StateBadge state={alert.state} />, sortBy: (alert) => alert.state },
+    { key: "metric", title: t("model.metric"), width: "minmax(115px, 1fr)", cell: (alert) => <Watched watched={alert} /> },
+    { key: "value", title: t("verdict.value"), width: "135px", align: "right", cell: (alert) => `${format.number(alert.value)} ${alert.alertWhen === "above" ? ">" : "<"} ${format.number(alert.threshold)}`, sortBy: (alert) => alert.value },
+    { key: "window", title: t("alert.window"), width: "110px", cell: (alert) => (alert.windowStartMs === undefined ? "–" : format.date(alert.windowStartMs)), sortBy: (alert) => alert.windowStartMs },
+    { key: "run", title: t("alert.triggered"), width: "minmax(120px, 1fr)", cell: (alert) => <Triggered alert={alert} /> },
+    { key: "time", title: t("run.time"), width: "125px", cell: (alert) => <Ago atMs={alert.atMs} />, sortBy: (alert) => alert.atMs },
+    { key: "act", title: t("alert.action"), width: "150px", cell: (alert) => alert.state === "open" && <CommandButton size="xs" label={t("alert.acknowledge")} icon="check" capability="alert.acknowledge" run={() => commands.acknowledgeAlert(alert.id)} done={t("alert.acknowledged")} /> },
   ];
   return <DataTable label={t("nav.alerts")} rows={alerts} columns={columns} rowKey={(alert) => alert.id} {...(more === undefined ? {} : { more })} rowHeight={46} />;
 }

@@ -12,6 +12,8 @@ export interface ChartSeries {
   readonly color: string;
   readonly isBars?: boolean;
   readonly isDashed?: boolean;
+  /** A bound that holds until the next one, drawn thin and without points. */
+  readonly isStepped?: boolean;
 }
 
 export interface ChartBand {
@@ -147,10 +149,11 @@ function seriesOptions(each: ChartSeries, color: (name: string) => string, count
   const stroke = color(each.color);
   const number = new Intl.NumberFormat(language, { maximumFractionDigits: 4 });
   return {
-    label: each.label, stroke, width: each.isBars === true ? 0 : 2, spanGaps: true,
+    label: each.label, stroke, width: each.isBars === true ? 0 : each.isStepped === true ? 1.2 : 2, spanGaps: true,
     value: (_, value) => (value === null || value === undefined ? "–" : number.format(value)),
-    points: { show: each.isBars !== true && count < 60, size: 6, fill: stroke },
+    points: { show: each.isBars !== true && each.isStepped !== true && count < 60, size: 6, fill: stroke },
     ...(each.isDashed === true ? { dash: [6, 5] } : {}),
+    ...(each.isStepped === true && uPlot.paths.stepped !== undefined ? { paths: uPlot.paths.stepped({ align: 1 }) } : {}),
     ...(each.isBars === true && uPlot.paths.bars !== undefined ? { paths: uPlot.paths.bars({ size: [0.68, 46] }), fill: `${stroke}99` } : {}),
   };
 }

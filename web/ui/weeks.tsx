@@ -1,6 +1,6 @@
 import { useMemo } from "react";
 import type { EndpointDetail } from "#api";
-import { distinctRetrainings, driftSeries, performanceMetrics, performanceSeries, segmentsOf, thresholdsOf, versionBands, windowMiddle } from "../models/weeks.ts";
+import { boundSeries, distinctRetrainings, driftSeries, performanceMetrics, performanceSeries, segmentsOf, versionBands, windowMiddle } from "../models/weeks.ts";
 import { Chart, type ChartMark } from "./chart.tsx";
 import { useLanguage } from "./language.tsx";
 import { Empty, Panel } from "./page.tsx";
@@ -47,10 +47,15 @@ function Performance({ endpoint, shared }: PartProps) {
   const chart = useMemo(() => {
     if (metric === undefined) return undefined;
     const segments = segmentsOf(endpoint.windows, metric).slice(0, COLORS.length);
-    const baseline = endpoint.windows.flatMap(({ performance }) => performance).find((each) => each.metric === metric && each.segment === undefined)?.baseline;
+    const bounds = [
+      { label: t("weeks.atTest"), values: boundSeries(endpoint.windows, metric, "baseline"), color: "--ink-soft" },
+      { label: t("weeks.threshold"), values: boundSeries(endpoint.windows, metric, "threshold"), color: "--bad" },
+    ].filter(({ values }) => values.some((value) => value !== null));
     return {
-      series: segments.map((segment, index) => ({ label: segment ?? t("verdict.overall"), values: performanceSeries(endpoint.windows, metric, segment), color: COLORS[index] ?? "--idle", isDashed: segment !== undefined })),
-      thresholds: [...thresholdsOf(endpoint.monitors, metric).map((value) => ({ value, label: t("weeks.threshold") })), ...(baseline === undefined ? [] : [{ value: baseline, label: t("weeks.atTest") }])],
+      series: [
+        ...segments.map((segment, index) => ({ label: segment ?? t("verdict.overall"), values: performanceSeries(endpoint.windows, metric, segment), color: COLORS[index] ?? "--idle", isDashed: segment !== undefined })),
+        ...bounds.map((bound) => ({ ...bound, isDashed: true, isStepped: true })),
+      ],
     };
   }, [endpoint, metric, t]);
   if (metric === undefined || chart === undefined) return <Panel title={t("weeks.performance")} icon="dashboard"><p className="muted">{t("weeks.noLabels")}</p></Panel>;

@@ -8,7 +8,7 @@ import { rowCountOf } from "../delta/statistics.ts";
 
 const SAMPLE_ROWS = 16_384;
 /** Rows are taken in blocks of what the engine reads at once. */
-const BLOCK_ROWS = 2_048;
+const BLOCK_ROWS = 256;
 const TOP_VALUES = 10;
 const BINS = 20;
 const LARGEST_WIDTH = 200;

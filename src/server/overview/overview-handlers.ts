@@ -33,6 +33,7 @@ const KINDS: Partial<Record<StationName, readonly string[]>> = {
 };
 const ACTIVE: readonly PipelineRunStatus[] = ["running", "queued", "waiting"];
 const RUNS_SHOWN = 10;
+const ALERTS_LOOKED_AT = 100;
 const RELEASES_SHOWN = 5;
 const MOST_ASSETS = 1000;
 
@@ -47,7 +48,8 @@ export function createOverviewHandlers(platform: Platform): Pick<ApiHandlers, "g
       return store.read(async (transaction) => {
         const endpoints = await Promise.all((await listEndpoints(transaction, { project })).map((endpoint) => summarizeEndpoint(transaction, endpoint)));
         const openAlerts = await Promise.all((await listAlerts(transaction, { project, states: ["open"], limit: 20 })).map((alert) => toAlert(transaction, alert)));
-        const [lastAlert] = await listAlerts(transaction, { project, limit: 1 });
+        const alerts = await listAlerts(transaction, { project, limit: ALERTS_LOOKED_AT });
+        const lastAlert = alerts.find(({ triggered }) => triggered.length > 0) ?? alerts[0];
         const releases = await recentReleases(transaction, { project, limit: RELEASES_SHOWN });
         const facts = { endpoints, openAlerts: openAlerts.length, pending: pending.length, releases: releases.length };
         const retrain = lastAlert === undefined ? undefined : await toAlert(transaction, lastAlert);
