@@ -1,12 +1,14 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { text } from "node:stream/consumers";
 import { after, describe, it } from "node:test";
+import { pathToFileURL } from "node:url";
+import { runEsteira } from "../setup/command-line.ts";
 
 const MAIN = resolve(import.meta.dirname, "../../src/cli/main.ts");
 const folder = await mkdtemp(join(tmpdir(), "esteira-up-"));
@@ -49,6 +51,25 @@ describe("esteira up", () => {
     } finally {
       assert.equal(await end(server), 0);
     }
+  });
+
+  it("keeps MLflow's artifacts in the folder that a file: URI names", async () => {
+    const artifacts = join(folder, "where artifacts go");
+    const server = up(folder, "--store", join(folder, "store"), "--artifact-root", pathToFileURL(artifacts).href);
+    try {
+      const url = await addressOf(server);
+      const put = await fetch(`${url}/api/2.0/mlflow-artifacts/artifacts/0/run/artifacts/note.txt`, { method: "PUT", body: "noted" });
+      assert.equal(put.status, 200, await put.text());
+      assert.equal(await readFile(join(artifacts, "0/run/artifacts/note.txt"), "utf8"), "noted");
+    } finally {
+      assert.equal(await end(server), 0);
+    }
+  });
+
+  it("refuses artifacts in a place that it cannot keep them in, and says what it can", async () => {
+    const { code, stderr } = await runEsteira(folder, ["up", "--port", "0", "--store", join(folder, "store"), "--artifact-root", "s3://bucket/mlflow"], { ESTEIRA_LANG: "en" });
+    assert.equal(code, 2);
+    assert.match(stderr, /s3:\/\/bucket\/mlflow.*cannot be kept in s3:.*Supported: a folder.*file:\/\/\/folder.*Mount it.*--artifact-root URI/s);
   });
 
   it("ends, and says why, when a file of the project is wrong", async () => {

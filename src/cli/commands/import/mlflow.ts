@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import { importMlflowStore } from "#app";
+import { artifactRootOption, readArtifactRoot } from "../../artifact-root.ts";
 import { type Command, commonOptions, textOption } from "../../command.ts";
 import { usageWrong } from "../../errors.ts";
 import { openFor } from "../../session.ts";
@@ -12,7 +13,7 @@ export const command: Command = {
     ...commonOptions,
     from: { type: "string", value: "URI", help: "What the MLflow server was started with as --backend-store-uri: a SQLite file, postgresql://…, or the folder mlruns." },
     "artifacts-from": { type: "string", value: "FOLDER", help: "What it was started with as --artifacts-destination; default: mlartifacts or mlruns beside its store." },
-    "artifact-root": { type: "string", value: "FOLDER", help: "Where artifacts go; default: artifacts/ in the store." },
+    "artifact-root": artifactRootOption("Where artifacts go"),
     reference: { type: "boolean", help: "Leave artifacts where they are instead of copying them." },
   },
   examples: [
@@ -24,14 +25,15 @@ export const command: Command = {
     const { terminal, signal, settings, workingFolder } = context;
     const from = textOption(options, "from");
     if (from === undefined) throw usageWrong({ reason: "--from is missing: what is to be imported?", usage: command.usage });
-    const folderOption = (name: string): string | undefined => (textOption(options, name) === undefined ? undefined : resolve(workingFolder, textOption(options, name) ?? ""));
+    const artifactFolder = readArtifactRoot(options, { workingFolder, usage: command.usage });
+    const artifactsFrom = textOption(options, "artifacts-from");
     const platform = await openFor(context, options, { storeOnlyAllowed: true });
     try {
       const report = await importMlflowStore(platform, {
         from: /^\w[\w+]*:/.test(from) ? from : resolve(workingFolder, from),
         actor: settings.user,
-        artifactFolder: folderOption("artifact-root"),
-        artifactsFrom: folderOption("artifacts-from"),
+        artifactFolder,
+        artifactsFrom: artifactsFrom === undefined ? undefined : resolve(workingFolder, artifactsFrom),
         copyArtifacts: options["reference"] !== true,
         onProgress: ({ stage, subject, done, total }) => terminal.draw([`${stage}  ${done}${total === undefined ? "" : ` / ${total}`}  ${subject}`]),
         signal,

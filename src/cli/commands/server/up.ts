@@ -1,5 +1,6 @@
 import type { StorePlatform } from "#app";
 import { listen, openServer } from "#server";
+import { artifactRootOption, readArtifactRoot } from "../../artifact-root.ts";
 import { type Command, commonOptions, textOption } from "../../command.ts";
 import { usageWrong } from "../../errors.ts";
 import { openFor } from "../../session.ts";
@@ -8,7 +9,7 @@ import type { Terminal } from "../../terminal.ts";
 const DEFAULT_PORT = 4740;
 
 export const command: Command = {
-  usage: "up [--host H] [--port N] [--store DIR]",
+  usage: "up [--host H] [--port N] [--store DIR] [--artifact-root URI]",
   summary: "Start the server: web page, API, MLflow, endpoints, triggers",
   description: "Inside a project it runs its pipelines' schedules and triggers and serves its endpoints. With --store outside a project it is an MLflow tracking server and registry.",
   options: {
@@ -16,17 +17,18 @@ export const command: Command = {
     host: { type: "string", value: "HOST", help: "Address to listen on; default 127.0.0.1. Others need a user first: esteira user create." },
     port: { type: "string", value: "PORT", help: `Port; default ${DEFAULT_PORT}, 0 picks a free one.` },
     "allow-host": { type: "string", multiple: true, value: "NAME", help: "Another host name that this server answers to, as behind a proxy; may be repeated." },
-    "artifact-root": { type: "string", value: "FOLDER", help: "Folder of MLflow artifacts; default: artifacts/ in the store." },
+    "artifact-root": artifactRootOption("Where MLflow artifacts are kept"),
   },
   examples: [
     { line: "esteira up", does: "Serves the project of this folder at http://127.0.0.1:4740" },
     { line: "esteira up --store /data/tracking --port 5000", does: "An MLflow server: export MLFLOW_TRACKING_URI=http://127.0.0.1:5000" },
+    { line: "esteira up --artifact-root file:///data/mlartifacts", does: "Keeps MLflow's artifacts in /data/mlartifacts" },
   ],
   async run(context, options) {
     const { terminal, signal } = context;
     const host = textOption(options, "host") ?? "127.0.0.1";
     const port = toPort(textOption(options, "port") ?? String(DEFAULT_PORT));
-    const artifactRoot = textOption(options, "artifact-root");
+    const artifactRoot = readArtifactRoot(options, { workingFolder: context.workingFolder, usage: command.usage });
     const hostNames = [options["allow-host"] ?? []].flat().filter((name) => typeof name === "string");
     const platform = await openFor(context, options, { storeOnlyAllowed: true });
     try {
