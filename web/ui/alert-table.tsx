@@ -23,10 +23,10 @@ export function AlertTable({ alerts, more }: AlertTableProps) {
     { key: "state", title: t("run.status"), width: "115px", cell: (alert) => <StateBadge state={alert.state} />, sortBy: (alert) => alert.state },
     { key: "metric", title: t("model.metric"), width: "minmax(115px, 1fr)", cell: (alert) => <Watched watched={alert} /> },
     { key: "value", title: t("verdict.value"), width: "135px", align: "right", cell: (alert) => `${format.number(alert.value)} ${alert.alertWhen === "above" ? ">" : "<"} ${format.number(alert.threshold)}`, sortBy: (alert) => alert.value },
-    { key: "window", title: t("alert.window"), width: "110px", cell: (alert) => (alert.windowStartMs === undefined ? "–" : format.date(alert.windowStartMs)), sortBy: (alert) => alert.windowStartMs },
+    { key: "window", title: t("alert.window"), width: "120px", cell: (alert) => (alert.windowStartMs === undefined ? "–" : format.date(alert.windowStartMs)), sortBy: (alert) => alert.windowStartMs },
     { key: "run", title: t("alert.triggered"), width: "minmax(120px, 1fr)", cell: (alert) => <Triggered alert={alert} /> },
     { key: "time", title: t("run.time"), width: "125px", cell: (alert) => <Ago atMs={alert.atMs} />, sortBy: (alert) => alert.atMs },
-    { key: "act", title: t("alert.action"), width: "150px", cell: (alert) => alert.state === "open" && <CommandButton size="xs" label={t("alert.acknowledge")} icon="check" capability="alert.acknowledge" run={() => commands.acknowledgeAlert(alert.id)} done={t("alert.acknowledged")} /> },
+    { key: "act", title: t("alert.action"), width: "140px", cell: (alert) => alert.state === "open" && <CommandButton size="xs" label={t("alert.acknowledge")} icon="check" capability="alert.acknowledge" run={() => commands.acknowledgeAlert(alert.id)} done={t("alert.acknowledged")} /> },
   ];
   return <DataTable label={t("nav.alerts")} rows={alerts} columns={columns} rowKey={(alert) => alert.id} {...(more === undefined ? {} : { more })} rowHeight={46} />;
 }

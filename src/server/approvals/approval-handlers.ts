@@ -3,7 +3,7 @@ import type { Platform } from "#app";
 import { isAllowed } from "#access";
 import { type Digest, isDigest } from "#base";
 import { approve, listApprovals, listPendingApprovals, type PendingApproval as Pending } from "#governance";
-import { findWaitingStepRun, getAssetVersion, type StoredApproval } from "#metadata-store";
+import { findWaitingStepRun, getAssetVersion, listVersionsByDigest, type StoredApproval } from "#metadata-store";
 import type { ApiHandlers } from "../api/mount-api.ts";
 import { requestInvalid } from "../errors.ts";
 
@@ -17,7 +17,7 @@ export function createApprovalHandlers(platform: Platform): Pick<ApiHandlers, "l
       const mayReview = isAllowed(identity, "approve", project);
       return {
         pending: await pendingApprovals(platform, { name: identity.name, mayReview }),
-        given: (await listApprovals(store, { project, limit: GIVEN_SHOWN })).map(toApproval),
+        given: await nameApprovals(platform, await listApprovals(store, { project, limit: GIVEN_SHOWN })),
       };
     },
     async createApproval({ body, identity }) {
@@ -27,7 +27,8 @@ export function createApprovalHandlers(platform: Platform): Pick<ApiHandlers, "l
         { project, subjectKind: body.subjectKind === "code" ? "release" : body.subjectKind, digest: body.digest as Digest, decision: body.decision, environment: body.environment, comment: body.comment, actor: identity.name },
         { clock, commitAuthors },
       );
-      return toApproval(stored);
+      const [named] = await nameApprovals(platform, [stored]);
+      return named ?? toApproval(stored, undefined);
     },
   };
 }
@@ -61,11 +62,26 @@ function toPending(each: Pending, caller: { readonly name: string; readonly mayR
   };
 }
 
-export function toApproval(stored: StoredApproval): Approval {
+/** Approvals as the API shows them, with the asset and version that each digest belongs to. */
+export async function nameApprovals({ store, project }: Platform, approvals: readonly StoredApproval[]): Promise<readonly Approval[]> {
+  const digests = [...new Set(approvals.map(({ digest }) => digest))];
+  const names = await store.read((transaction) =>
+    Promise.all(digests.map(async (digest) => {
+      const versions = await listVersionsByDigest(transaction, { project, digest });
+      const newest = versions.toSorted((left, right) => right.version - left.version)[0];
+      return [digest, newest === undefined ? undefined : `${newest.asset} ${newest.version}`] as const;
+    })),
+  );
+  const byDigest = new Map(names);
+  return approvals.map((stored) => toApproval(stored, byDigest.get(stored.digest)));
+}
+
+function toApproval(stored: StoredApproval, subject: string | undefined): Approval {
   return {
     id: stored.id,
     decision: stored.decision,
     subjectKind: stored.subjectKind,
+    subject,
     digest: stored.digest,
     environment: stored.environment,
     actor: stored.actor,

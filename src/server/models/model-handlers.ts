@@ -20,7 +20,7 @@ import { readModelContent, type Verdict as JudgedVerdict } from "#models";
 import type { ApiHandlers } from "../api/mount-api.ts";
 import { toPage } from "../api/paging.ts";
 import { referencesOf } from "../api/version-reference.ts";
-import { pendingApprovals, toApproval } from "../approvals/approval-handlers.ts";
+import { nameApprovals, pendingApprovals } from "../approvals/approval-handlers.ts";
 import { resourceMissing } from "../errors.ts";
 import { toGraph } from "../lineage/lineage-handlers.ts";
 import { recentReleases } from "../releases/release-handlers.ts";
@@ -142,7 +142,7 @@ async function toRecord(
     ...(lockDigest === undefined ? {} : { environmentLock: { digest: lockDigest, lock: textOf(record.source["lock"]) } }),
     trackingRun: record.trackingRun,
     files: tree.files.map(({ path, sizeBytes, digest }) => ({ path, sizeBytes, digest })),
-    approvals: approvals.map(toApproval),
+    approvals: await nameApprovals(platform, approvals),
     pendingApprovals: pending,
     deployments,
     lineage: toGraph(trace),

@@ -5,14 +5,15 @@ import { listApprovals } from "#governance";
 import { type AssetVersion, findStepRun, getAssetVersion } from "#metadata-store";
 import { type NotebookOutput as StoredOutput, parseNotebook, type Notebook } from "#notebooks";
 import type { ApiHandlers } from "../api/mount-api.ts";
-import { toApproval } from "../approvals/approval-handlers.ts";
+import { nameApprovals } from "../approvals/approval-handlers.ts";
 import { resourceMissing } from "../errors.ts";
 
 /** From the richest form that is safe to show to the plainest. */
 const MIME_TYPES = ["image/png", "image/jpeg", "image/svg+xml", "text/html", "application/json", "text/plain"] as const;
 
 /** Notebook versions: cells, outputs of the execution that is kept as evidence, changes against the version before. */
-export function createNotebookHandlers({ store, objects, project }: Platform): Pick<ApiHandlers, "getNotebookVersion"> {
+export function createNotebookHandlers(platform: Platform): Pick<ApiHandlers, "getNotebookVersion"> {
+  const { store, objects, project } = platform;
   async function load(version: AssetVersion): Promise<Notebook> {
     const [file] = (version.content as { files?: readonly { digest: Digest }[] }).files ?? [];
     if (file === undefined) throw resourceMissing({ kind: "notebook", key: version.id });
@@ -45,7 +46,7 @@ export function createNotebookHandlers({ store, objects, project }: Platform): P
         pipelineRunId: version.pipelineRunId,
         parameters: facts.parameters ?? {},
         cells: toCells(executed ?? source, before === undefined ? undefined : await load(before)),
-        approvals: (await listApprovals(store, { project, digest: version.digest })).map(toApproval),
+        approvals: await nameApprovals(platform, await listApprovals(store, { project, digest: version.digest })),
       } satisfies NotebookVersion;
     },
   };
