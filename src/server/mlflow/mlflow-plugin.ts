@@ -3,6 +3,7 @@ import { type Log, messageOf } from "#base";
 import { type MlflowCaller, type MlflowRequest, type MlflowResponse, type MlflowRoute, requestInvalid, toMlflowError, writeJson } from "#tracking";
 import { createRouteTable, MLFLOW_PREFIXES, type RouteTable } from "./route-table.ts";
 import { readMessage } from "./read-message.ts";
+import { sendFile } from "./send-file.ts";
 
 export interface MlflowPluginOptions {
   readonly routes: readonly MlflowRoute[];
@@ -65,7 +66,7 @@ async function answer(options: Answering, request: FastifyRequest, reply: Fastif
       message: () => readMessage(found.route, query, request.raw),
       body: request.raw,
     };
-    return await send(reply, request.method, await found.route.handler(call));
+    return await send(options.log, request, reply, await found.route.handler(call));
   } catch (error) {
     return await sendError(options.log, request, reply, error);
   }
@@ -84,12 +85,18 @@ function findRoute({ table }: Answering, method: string, path: string): ReturnTy
   }
 }
 
-async function send(reply: FastifyReply, method: string, response: MlflowResponse): Promise<unknown> {
+async function send(log: Log, request: FastifyRequest, reply: FastifyReply, response: MlflowResponse): Promise<unknown> {
   reply.code(response.status ?? 200);
   if (response.stream !== undefined) {
     reply.headers({ "content-type": "application/octet-stream", ...response.headers });
-    if (method !== "HEAD") return reply.send(response.stream);
+    if (request.method !== "HEAD") return reply.send(response.stream);
     response.stream.destroy();
+    return reply.send();
+  }
+  if (response.file !== undefined) {
+    if (response.headers !== undefined) reply.headers(response.headers);
+    if (request.method !== "HEAD") return sendFile(reply, response.file, (error) => log.error("A download broke off", { url: request.url, reason: messageOf(error) }));
+    await response.file.handle.close();
     return reply.send();
   }
   if (response.text !== undefined) reply.type("text/plain; charset=utf-8");
