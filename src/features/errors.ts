@@ -3,7 +3,7 @@ import { defineError, type ErrorFactory } from "#base";
 export const definitionsInvalid: ErrorFactory<{ problems: readonly string[] }> = defineError("FEATURES_DEFINITIONS_INVALID", {
   status: 400,
   message: ({ problems }) => `The feature definitions hold ${problems.length} mistake${problems.length === 1 ? "" : "s"}: ${problems.join("; ")}`,
-  hint: () => "Correct the files below features/; esteira plan shows each mistake with its place.",
+  hint: () => "Correct the files below features/; `esteira plan` shows each mistake with its place.",
   solve: "Correct the named lines below `features/`.",
 });
 

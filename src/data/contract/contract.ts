@@ -183,7 +183,7 @@ function* qualityProblems(rule: QualityRule, column: string | undefined, columns
   const type = rule.type ?? "library";
   if (type === "text") return;
   if (type === "custom") {
-    if (rule.engine !== "esteira") yield { ...at("engine"), message: `The engine "${rule.engine ?? ""}" of this custom rule is not known here`, hint: "engine: esteira takes a condition over the columns of one row as implementation." };
+    if (rule.engine !== "esteira") yield { ...at("engine"), message: `The engine "${rule.engine ?? ""}" of this custom rule is not known here`, hint: "With `engine: esteira` the implementation is a condition over the columns of one row." };
     else if (typeof rule.implementation !== "string") yield { ...at("implementation"), message: "A custom rule needs an implementation: a condition that holds for every good row" };
     return;
   }
