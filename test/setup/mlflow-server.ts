@@ -2,7 +2,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { after } from "node:test";
 import Fastify, { type FastifyInstance } from "fastify";
-import { silentLog, systemClock } from "#base";
+import { type Log, silentLog, systemClock } from "#base";
 import type { StoreKind } from "#metadata-store";
 import { createRegistryRoutes, createWebhookSender, type RegistryRoutesOptions } from "#models";
 import { createArtifactFolder, createArtifactRoutes, createTrackingRoutes } from "#tracking";
@@ -19,22 +19,23 @@ export interface TestMlflowServer extends TestStore {
 /** MLflow's calls on an empty store, closed after the current suite. `localWebhooks`: webhooks may reach this machine, where tests listen. */
 export async function openMlflowServer(
   kind: StoreKind,
-  options: { readonly listen?: boolean; readonly localWebhooks?: boolean; readonly registry?: Partial<RegistryRoutesOptions> } = {},
+  options: { readonly listen?: boolean; readonly localWebhooks?: boolean; readonly log?: Log; readonly registry?: Partial<RegistryRoutesOptions> } = {},
 ): Promise<TestMlflowServer> {
+  const { log = silentLog } = options;
   const testStore = await openTestStore(kind);
   const { store, folder } = testStore;
   const artifactFolder = join(folder, "artifacts");
   await mkdir(artifactFolder);
   const artifacts = createArtifactFolder({ root: artifactFolder });
-  const webhooks = createWebhookSender({ store, clock: systemClock, log: silentLog, ...(options.localWebhooks === true ? { allowPrivateAddresses: true, schemes: ["http", "https"] } : {}) });
+  const webhooks = createWebhookSender({ store, clock: systemClock, log, ...(options.localWebhooks === true ? { allowPrivateAddresses: true, schemes: ["http", "https"] } : {}) });
   after(() => webhooks.close());
   const routes = [
     ...createTrackingRoutes({ store, clock: systemClock, artifactRoot: "mlflow-artifacts:/" }),
     ...createArtifactRoutes({ store, artifacts }),
-    ...createRegistryRoutes({ store, clock: systemClock, log: silentLog, artifacts, webhooks, ...options.registry }),
+    ...createRegistryRoutes({ store, clock: systemClock, log, artifacts, webhooks, ...options.registry }),
   ];
   const server = Fastify({ forceCloseConnections: true, routerOptions: { maxParamLength: 2000 } });
-  await server.register(async (scope) => createMlflowPlugin({ routes, identify: () => ({ name: "tester", roles: ["admin"] }), log: silentLog })(scope));
+  await server.register(async (scope) => createMlflowPlugin({ routes, identify: () => ({ name: "tester", roles: ["admin"] }), log })(scope));
   const url = options.listen === true ? await server.listen({ port: 0, host: "127.0.0.1" }) : "";
   if (options.listen !== true) await server.ready();
   after(() => server.close());

@@ -86,6 +86,7 @@ export interface RegistryTables {
     url: string;
     /** JSON: `[{"entity","action"}]`, upper case. */
     events: string;
+    /** As it was given: deliveries are signed with it. Never part of an answer, an event or a log line. */
     secret: string | null;
     status: WebhookStatus;
     created_at_ms: number;

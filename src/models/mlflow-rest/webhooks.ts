@@ -70,7 +70,14 @@ async function test(context: RegistryContext, { fields, actor }: RegistryCall, i
 }
 
 function readOptional(fields: MlflowMessage): { description: string | undefined; secret: string | undefined; status: "ACTIVE" | "DISABLED" | undefined } {
-  return { description: fields.string("description"), secret: fields.string("secret"), status: fields.enumeration("status", STATUS_NUMBERS) };
+  return { description: fields.string("description"), secret: readSecret(fields), status: fields.enumeration("status", STATUS_NUMBERS) };
+}
+
+/** Unlike other fields, what was sent is not repeated in the answer: a number or a list is as secret as a string. */
+function readSecret(fields: MlflowMessage): string | undefined {
+  const value = fields.raw("secret");
+  if (value === undefined || typeof value === "string") return value;
+  throw parameterInvalid({ message: "Invalid value for parameter 'secret' supplied: it must be a string." });
 }
 
 function readPageSize(fields: MlflowMessage): number {

@@ -20,8 +20,13 @@ export function readJson(text: string): WireValue {
     if (!LONG_INTEGER.test(text)) return JSON.parse(text) as WireValue;
     return JSON.parse(text, exactInteger as (key: string, value: unknown) => unknown) as WireValue;
   } catch (error) {
-    throw requestInvalid({ message: `The request body is not valid JSON: ${(error as Error).message}. Expected a JSON object.` }, error);
+    throw requestInvalid({ message: `The request body is not valid JSON: ${problemOf(error as Error)}. Expected a JSON object.` }, error);
   }
+}
+
+/** Without the piece of the body that the parser quotes: it may be part of a secret. */
+function problemOf({ message }: Error): string {
+  return message.replace(/,? (\.\.\.)?"[^]*"(\.\.\.)? is not valid JSON$/, "");
 }
 
 const exactInteger: Reviver = (_key, value, context) => {
