@@ -125,7 +125,7 @@ function createPlatformEngine(parts: Parts, facts: { readonly kinds: Platform["k
     projectFolder: config.folder,
     storeFolder: config.storeFolder,
     kinds: facts.kinds,
-    storages: [createDatasetStorage(parts), createModelStorage({ store, objects, folder: join(cache, "models"), runs: createRunReader(tracking), artifacts: createArtifactFolder({ root: join(config.storeFolder, "artifacts") }), clock })],
+    storages: [createDatasetStorage(parts), createModelStorage({ store, objects, folder: join(cache, "models"), runs: createRunReader(tracking), artifacts: createArtifactFolder({ root: parts.artifactFolder }), clock })],
     executors: [createLocalExecutor({ workFolder: join(config.storeFolder, "work"), path: facts.settings.searchPath })],
     ports,
     clock,

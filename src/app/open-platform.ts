@@ -19,6 +19,8 @@ export interface PlatformOptions {
   readonly config: ProjectConfig;
   /** False for a bare store: tracking and registry only. */
   readonly isProject: boolean;
+  /** Folder of MLflow artifacts; default `artifacts/` in the store. */
+  readonly artifactFolder?: string | undefined;
   readonly settings: Settings;
   readonly log: Log;
   readonly clock?: Clock;
@@ -62,7 +64,8 @@ export async function openStorePlatform(options: PlatformOptions): Promise<Store
     access: createAccess({ store, clock, localUser: settings.user, loopbackRole: loopback === "none" ? undefined : loopback }),
     tracking: createTracking({ store, clock, artifactRoot: ARTIFACT_ROOT }),
     guards,
-    mlflowRoutes: (artifactFolder) => createMlflowRoutes(platform, { artifactFolder: artifactFolder ?? join(config.storeFolder, "artifacts"), guards, webhooks }),
+    artifactFolder: options.artifactFolder ?? join(config.storeFolder, "artifacts"),
+    mlflowRoutes: () => createMlflowRoutes(platform, { guards, webhooks }),
     setUrl: address.set,
     url: address.url,
     async whole() {
@@ -99,10 +102,10 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
 }
 
 function createMlflowRoutes(
-  { store, clock, log, project, config }: Pick<StorePlatform, "store" | "clock" | "log" | "project" | "config">,
-  facts: { readonly artifactFolder: string; readonly guards: StorePlatform["guards"]; readonly webhooks: WebhookSender },
+  { store, clock, log, project, config, artifactFolder }: Pick<StorePlatform, "store" | "clock" | "log" | "project" | "config" | "artifactFolder">,
+  facts: { readonly guards: StorePlatform["guards"]; readonly webhooks: WebhookSender },
 ): readonly MlflowRoute[] {
-  const artifacts = createArtifactFolder({ root: facts.artifactFolder });
+  const artifacts = createArtifactFolder({ root: artifactFolder });
   return [
     ...createTrackingRoutes({ store, clock, artifactRoot: ARTIFACT_ROOT, project }),
     ...createArtifactRoutes({ store, artifacts, guard: facts.guards.artifacts }),

@@ -13,7 +13,7 @@ import { createDatasetReader } from "./dataset-reader.ts";
 import type { StorePlatform } from "./platform.ts";
 
 /** The services of a project's process, wired; what step kinds are built from. */
-export interface Parts extends Pick<StorePlatform, "project" | "config" | "clock" | "log" | "store" | "objects" | "access" | "tracking"> {
+export interface Parts extends Pick<StorePlatform, "project" | "config" | "clock" | "log" | "store" | "objects" | "access" | "tracking" | "artifactFolder"> {
   readonly analytics: Analytics;
   readonly datasets: Datasets;
   /** Folder of the Delta tables. */
@@ -33,7 +33,7 @@ export interface Parts extends Pick<StorePlatform, "project" | "config" | "clock
 }
 
 /** Wires the services over an open store. Nothing runs, and no heavy library is loaded. */
-export function createParts({ project, config, clock, log, store, objects, access, tracking }: StorePlatform, settings: Settings): Parts {
+export function createParts({ project, config, clock, log, store, objects, access, tracking, artifactFolder }: StorePlatform, settings: Settings): Parts {
   const below = (folder: string): string => join(config.storeFolder, folder);
   const analytics = createAnalytics({ folder: below("cache/duckdb") });
   const folder = below("datasets");
@@ -47,6 +47,7 @@ export function createParts({ project, config, clock, log, store, objects, acces
   const commitAuthors: CommitAuthors = (commit) => git.commitAuthors(config.folder, commit);
   return {
     project,
+    artifactFolder,
     config,
     clock,
     log,

@@ -34,8 +34,10 @@ export interface StorePlatform {
   readonly access: Access;
   readonly tracking: Tracking;
   readonly guards: MlflowGuards;
-  /** MLflow's calls; artifacts below `artifactFolder`, default `artifacts/` in the store. */
-  mlflowRoutes(artifactFolder?: string): readonly MlflowRoute[];
+  /** Where MLflow artifacts are kept. */
+  readonly artifactFolder: string;
+  /** MLflow's calls. */
+  mlflowRoutes(): readonly MlflowRoute[];
   /** Tells where the HTTP server listens, so that steps can reach it. */
   setUrl(url: string): void;
   /** Base URL of this process's server; starts one on a free loopback port when none listens yet. */

@@ -1,15 +1,13 @@
-import { join } from "node:path";
 import { type ImportProgress, type ImportReport, importMlflow, purgeDeleted, type PurgeReport } from "#models";
 import { createArtifactFolder } from "#tracking";
 import type { StorePlatform } from "./platform.ts";
 
-/** Takes over the store of an MLflow server; artifacts go below `artifactFolder`, default `artifacts/` in the store. @throws METADATA_STORE_IMPORT_SOURCE_UNREADABLE */
+/** Takes over the store of an MLflow server; artifacts go where those of this store are kept. @throws METADATA_STORE_IMPORT_SOURCE_UNREADABLE */
 export async function importMlflowStore(
-  { store, clock, log, project, config }: StorePlatform,
+  { store, clock, log, project, artifactFolder }: StorePlatform,
   request: {
     readonly from: string;
     readonly actor: string;
-    readonly artifactFolder?: string | undefined;
     /** What `mlflow-artifacts:/` meant there. */
     readonly artifactsFrom?: string | undefined;
     readonly copyArtifacts: boolean;
@@ -25,7 +23,7 @@ export async function importMlflowStore(
     log,
     project,
     actor,
-    artifacts: createArtifactFolder({ root: request.artifactFolder ?? join(config.storeFolder, "artifacts") }),
+    artifacts: createArtifactFolder({ root: artifactFolder }),
     artifactMode: request.copyArtifacts ? "copy" : "reference",
     onProgress,
     signal,
@@ -35,9 +33,9 @@ export async function importMlflowStore(
 
 /** Removes for good what was deleted in tracking longer ago than the retention, with its artifacts; with `dryRun` says what would go. */
 export async function purgeTracking(
-  { store, clock, log, project, config }: StorePlatform,
-  request: { readonly actor: string; readonly artifactFolder?: string | undefined; readonly retentionMs: number; readonly dryRun: boolean; readonly signal: AbortSignal },
+  { store, clock, log, project, artifactFolder }: StorePlatform,
+  request: { readonly actor: string; readonly retentionMs: number; readonly dryRun: boolean; readonly signal: AbortSignal },
 ): Promise<PurgeReport> {
-  const artifacts = createArtifactFolder({ root: request.artifactFolder ?? join(config.storeFolder, "artifacts") });
+  const artifacts = createArtifactFolder({ root: artifactFolder });
   return purgeDeleted({ store, clock, log, project, artifacts, actor: request.actor, retentionMs: request.retentionMs, dryRun: request.dryRun, signal: request.signal });
 }

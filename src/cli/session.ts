@@ -30,7 +30,7 @@ export async function withProject<Result>(context: CommandContext, options: Opti
 }
 
 /** Opens the project, or the bare store when only `--store` is given. */
-export async function openFor(context: CommandContext, options: OptionValues, facts: { readonly storeOnlyAllowed?: boolean } = {}): Promise<StorePlatform> {
+export async function openFor(context: CommandContext, options: OptionValues, facts: { readonly storeOnlyAllowed?: boolean; readonly artifactFolder?: string | undefined } = {}): Promise<StorePlatform> {
   const storeFolder = textOption(options, "store") ?? context.settings.storeFolder;
   const start = textOption(options, "project") ?? context.workingFolder;
   const folder = await findProjectFolder(start).catch((error: unknown) => {
@@ -38,7 +38,7 @@ export async function openFor(context: CommandContext, options: OptionValues, fa
     throw error;
   });
   const config = folder === undefined ? storeOnlyConfig(storeFolder ?? start) : await loadProjectConfig(folder, storeFolder);
-  return openStorePlatform({ config, isProject: folder !== undefined, settings: context.settings, log: operatorLog(context.terminal), startServer: startLocalServer });
+  return openStorePlatform({ config, isProject: folder !== undefined, artifactFolder: facts.artifactFolder, settings: context.settings, log: operatorLog(context.terminal), startServer: startLocalServer });
 }
 
 /** With a token, its owner; else the machine's user, whose files these are. */

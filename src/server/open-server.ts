@@ -17,8 +17,6 @@ export interface OpenServerOptions {
   readonly host: string;
   /** Names it answers to, beside the loopback ones and `host`. */
   readonly hostNames?: readonly string[];
-  /** Folder of MLflow artifacts; default `artifacts/` in the store. */
-  readonly artifactRoot?: string;
 }
 
 /**
@@ -47,7 +45,7 @@ export async function openServer(platform: StorePlatform, options: OpenServerOpt
     log,
     plugins: [
       createMlflowPlugin({
-        routes: platform.mlflowRoutes(options.artifactRoot === undefined ? undefined : resolve(options.artifactRoot)),
+        routes: platform.mlflowRoutes(),
         identify: async (request) => {
           const identity = await identify(request);
           return { name: identity.name, roles: identity.roles.map(({ role }) => role), mayWrite: isAllowed(identity, "write", project) } as { name: string; roles: readonly string[] };

@@ -7,7 +7,7 @@ import { filesRelation, holdsColumns, plainRelation, relationOf } from "../delta
 import { rowCountOf } from "../delta/statistics.ts";
 
 const SAMPLE_ROWS = 16_384;
-/** Rows are taken in blocks of what the engine reads at once. */
+/** Rows are taken in blocks, small enough that those of a table in order of time show all its times. */
 const BLOCK_ROWS = 256;
 const TOP_VALUES = 10;
 const BINS = 20;
@@ -121,20 +121,16 @@ async function boundsFromRows(connection: AnalyticsConnection, snapshot: TableSn
   );
 }
 
-/** Small versions whole; of large ones the same share of each file, in evenly spaced blocks, which skips what lies between. */
+/** Small versions whole; of large ones the same share of each file, in evenly spaced blocks: of what lies between only the number is read. */
 function sampleOf(snapshot: TableSnapshot, rowCount: number): string {
   if (rowCount <= SAMPLE_ROWS || snapshot.metadata.partitionColumns.length > 0) return `select * from ${relationOf(snapshot)} limit ${SAMPLE_ROWS}`;
-  const blocks = SAMPLE_ROWS / BLOCK_ROWS;
-  const spacing = Math.floor(rowCount / blocks);
+  const spacing = Math.floor((rowCount * BLOCK_ROWS) / SAMPLE_ROWS);
   const selects: string[] = [];
   let passed = 0;
   for (const file of snapshot.files.values()) {
     const rows = rowCountOf(file.stats) ?? 0;
-    const ranges: string[] = [];
-    for (let start = Math.ceil(passed / spacing) * spacing; start < passed + rows && selects.length + ranges.length < blocks * 2; start += spacing) {
-      ranges.push(`file_row_number between ${start - passed} and ${start - passed + BLOCK_ROWS - 1}`);
-    }
-    if (ranges.length > 0) selects.push(`select * exclude (file_row_number) from ${relationWithNumbers(snapshot, file)} where ${ranges.join(" or ")}`);
+    const into = passed % spacing;
+    if (into < BLOCK_ROWS || into + rows > spacing) selects.push(`select * exclude (file_row_number) from ${relationWithNumbers(snapshot, file)} where (file_row_number + ${into}) % ${spacing} < ${BLOCK_ROWS}`);
     passed += rows;
   }
   return selects.length === 0 ? `select * from ${relationOf(snapshot)} limit ${SAMPLE_ROWS}` : selects.join(" union all ");

@@ -27,12 +27,11 @@ export const command: Command = {
     if (from === undefined) throw usageWrong({ reason: "--from is missing: what is to be imported?", usage: command.usage });
     const artifactFolder = readArtifactRoot(options, { workingFolder, usage: command.usage });
     const artifactsFrom = textOption(options, "artifacts-from");
-    const platform = await openFor(context, options, { storeOnlyAllowed: true });
+    const platform = await openFor(context, options, { storeOnlyAllowed: true, artifactFolder });
     try {
       const report = await importMlflowStore(platform, {
         from: /^\w[\w+]*:/.test(from) ? from : resolve(workingFolder, from),
         actor: settings.user,
-        artifactFolder,
         artifactsFrom: artifactsFrom === undefined ? undefined : resolve(workingFolder, artifactsFrom),
         copyArtifacts: options["reference"] !== true,
         onProgress: ({ stage, subject, done, total }) => terminal.draw([`${stage}  ${done}${total === undefined ? "" : ` / ${total}`}  ${subject}`]),

@@ -28,11 +28,11 @@ export const command: Command = {
     const { terminal, signal } = context;
     const host = textOption(options, "host") ?? "127.0.0.1";
     const port = toPort(textOption(options, "port") ?? String(DEFAULT_PORT));
-    const artifactRoot = readArtifactRoot(options, { workingFolder: context.workingFolder, usage: command.usage });
+    const artifactFolder = readArtifactRoot(options, { workingFolder: context.workingFolder, usage: command.usage });
     const hostNames = [options["allow-host"] ?? []].flat().filter((name) => typeof name === "string");
-    const platform = await openFor(context, options, { storeOnlyAllowed: true });
+    const platform = await openFor(context, options, { storeOnlyAllowed: true, artifactFolder });
     try {
-      const server = await openServer(platform, { host, hostNames, ...(artifactRoot === undefined ? {} : { artifactRoot }) });
+      const server = await openServer(platform, { host, hostNames });
       try {
         const url = await listen(server, { host, port });
         announce(terminal, platform, { url, asJson: options["json"] === true });

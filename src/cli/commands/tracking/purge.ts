@@ -25,11 +25,10 @@ export const command: Command = {
     const days = Number(textOption(options, "older-than") ?? "30");
     if (!(days >= 0)) throw usageWrong({ reason: `--older-than is ${textOption(options, "older-than")}, expected a number of days`, usage: command.usage });
     const artifactFolder = readArtifactRoot(options, { workingFolder, usage: command.usage });
-    const platform = await openFor(context, options, { storeOnlyAllowed: true });
+    const platform = await openFor(context, options, { storeOnlyAllowed: true, artifactFolder });
     try {
       const report = await purgeTracking(platform, {
         actor: settings.user,
-        artifactFolder,
         retentionMs: days * DAY_MS,
         dryRun: options["yes"] !== true,
         signal,
