@@ -1,9 +1,6 @@
-import type { FileHandle } from "node:fs/promises";
 import { extname, posix } from "node:path";
-import { Readable } from "node:stream";
-import type { MlflowResponse } from "./mlflow-rest/route.ts";
-
-const BUFFER_BYTES = 1024 * 1024;
+import type { OpenArtifact } from "./artifact-folder.ts";
+import type { MlflowRequest, MlflowResponse } from "./mlflow-rest/route.ts";
 
 /** Content types by ending. Nothing here is run by a browser: `nosniff` and `attachment` go with each of them. */
 const CONTENT_TYPES: Readonly<Record<string, string>> = {
@@ -32,41 +29,36 @@ const CONTENT_TYPES: Readonly<Record<string, string>> = {
 };
 const PLAIN_NAMES = ["MLmodel", "MLproject"];
 
-/** The answer that streams an open file, whole or one range of it, and closes it. */
-export async function artifactDownload(
-  file: { readonly handle: FileHandle; readonly sizeBytes: number },
-  path: string,
-  headers: Readonly<Record<string, unknown>>,
-): Promise<MlflowResponse> {
+/** The answer that sends an open file, whole or one range of it. */
+export async function artifactDownload({ handle, sizeBytes, etag }: OpenArtifact, path: string, request: Pick<MlflowRequest, "method" | "headers">): Promise<MlflowResponse> {
   const name = posix.basename(path);
   const common = {
     "content-type": contentTypeOf(name),
     "content-disposition": `attachment; filename=${quoted(name)}`,
     "x-content-type-options": "nosniff",
     "accept-ranges": "bytes",
+    etag,
     // An artifact of a hostile client must not act in the name of the user who looks at it.
     "content-security-policy": "sandbox; default-src 'none'",
   };
-  const range = parseRange(headers["range"], file.sizeBytes);
+  const range = requestedRange(request, sizeBytes, etag);
   if (range === "unsatisfiable") {
-    await file.handle.close();
-    return { status: 416, headers: { ...common, "content-range": `bytes */${file.sizeBytes}` }, text: "" };
+    await handle.close();
+    return { status: 416, headers: { ...common, "content-range": `bytes */${sizeBytes}` }, text: "" };
   }
-  if (range === undefined) return { headers: { ...common, "content-length": String(file.sizeBytes) }, stream: streamOf(file, undefined) };
+  if (range === undefined) return { headers: { ...common, "content-length": String(sizeBytes) }, file: { handle, start: 0, sizeBytes } };
+  const rangeBytes = range.end - range.start + 1;
   return {
     status: 206,
-    headers: { ...common, "content-length": String(range.end - range.start + 1), "content-range": `bytes ${range.start}-${range.end}/${file.sizeBytes}` },
-    stream: streamOf(file, range),
+    headers: { ...common, "content-length": String(rangeBytes), "content-range": `bytes ${range.start}-${range.end}/${sizeBytes}` },
+    file: { handle, start: range.start, sizeBytes: rangeBytes },
   };
 }
 
-function streamOf(file: { readonly handle: FileHandle; readonly sizeBytes: number }, range: { readonly start: number; readonly end: number } | undefined): Readable {
-  if (file.sizeBytes === 0) {
-    void file.handle.close();
-    return Readable.from([]);
-  }
-  // Never beyond the announced length, also when the file is replaced or grows meanwhile.
-  return file.handle.createReadStream({ highWaterMark: BUFFER_BYTES, ...(range ?? { start: 0, end: file.sizeBytes - 1 }) });
+/** RFC 9110: ranges are for GET, and a range of another content than the client knows (`If-Range`) is no use to it. */
+function requestedRange({ method, headers }: Pick<MlflowRequest, "method" | "headers">, sizeBytes: number, etag: string): ReturnType<typeof parseRange> {
+  const condition = headers["if-range"];
+  return method === "GET" && (condition === undefined || condition === etag) ? parseRange(headers["range"], sizeBytes) : undefined;
 }
 
 /** One range of RFC 9110; what cannot be understood, and lists of ranges, are answered with the whole. */

@@ -8,7 +8,7 @@ import { artifactDownload } from "./artifact-download.ts";
 import { locationSegments } from "./artifact-location.ts";
 import { artifactSegments } from "./artifact-path.ts";
 import { artifactMissing, artifactNotWritable, artifactPathInvalid } from "./errors.ts";
-import type { MlflowResponse } from "./mlflow-rest/route.ts";
+import type { MlflowRequest, MlflowResponse } from "./mlflow-rest/route.ts";
 
 /** Where uploads grow until they are whole; on the same file system as the artifacts, invisible to readers. */
 export const INCOMING_FOLDER = ".incoming";
@@ -21,6 +21,14 @@ export interface ArtifactEntry {
   readonly isFolder: boolean;
   /** 0 for folders. */
   readonly sizeBytes: number;
+}
+
+/** A file that is open for reading, until the holder closes it. */
+export interface OpenArtifact {
+  readonly handle: FileHandle;
+  readonly sizeBytes: number;
+  /** Another one for another content under the same path. */
+  readonly etag: string;
 }
 
 /**
@@ -38,12 +46,12 @@ export interface ArtifactFolder {
   write(path: string, content: Readable): Promise<number>;
   /** Moves a finished file, which must be below `.incoming`, to its place. @throws TRACKING_ARTIFACT_PATH_INVALID, TRACKING_ARTIFACT_NOT_WRITABLE */
   adopt(path: string, file: string): Promise<void>;
-  /** Opens a file for reading, with its size in bytes. The caller closes it. @throws TRACKING_ARTIFACT_MISSING, TRACKING_ARTIFACT_PATH_INVALID */
-  open(path: string): Promise<{ readonly handle: FileHandle; readonly sizeBytes: number }>;
+  /** Opens a file for reading. The caller closes it. @throws TRACKING_ARTIFACT_MISSING, TRACKING_ARTIFACT_PATH_INVALID */
+  open(path: string): Promise<OpenArtifact>;
   /** Removes a file or a folder with all below it. What is not there is no error. @throws TRACKING_ARTIFACT_PATH_INVALID, also for the root itself */
   remove(path: string): Promise<void>;
-  /** The answer that sends a file below a location, whole or the range that the headers ask for. @throws TRACKING_ARTIFACT_MISSING, TRACKING_ARTIFACT_LOCATION_FOREIGN, TRACKING_ARTIFACT_PATH_INVALID */
-  download(request: { readonly location: string; readonly path: string; readonly headers: Readonly<Record<string, unknown>> }): Promise<MlflowResponse>;
+  /** The answer that sends a file below a location, whole or the range that the request asks for. @throws TRACKING_ARTIFACT_MISSING, TRACKING_ARTIFACT_LOCATION_FOREIGN, TRACKING_ARTIFACT_PATH_INVALID */
+  download(request: { readonly location: string; readonly path: string; readonly request: Pick<MlflowRequest, "method" | "headers"> }): Promise<MlflowResponse>;
   /** Path below the root of what lies at `path` below a location. @throws TRACKING_ARTIFACT_LOCATION_FOREIGN, TRACKING_ARTIFACT_PATH_INVALID */
   pathBelow(location: string, path?: string): string;
 }
@@ -109,15 +117,15 @@ export function createArtifactFolder({ root }: { readonly root: string }): Artif
       const target = await place(path);
       await rm(target, { recursive: true, force: true });
     },
-    async download({ location, path, headers }) {
+    async download({ location, path, request }) {
       const below = [...locationSegments(location, root), ...artifactSegments(path)].join("/");
-      return artifactDownload(await openFile(await resolve(below), below), below, headers);
+      return artifactDownload(await openFile(await resolve(below), below), below, request);
     },
     pathBelow: (location, path = "") => [...locationSegments(location, root), ...artifactSegments(path)].join("/"),
   };
 }
 
-async function openFile(target: string, path: string): Promise<{ handle: FileHandle; sizeBytes: number }> {
+async function openFile(target: string, path: string): Promise<OpenArtifact> {
   let handle: FileHandle;
   try {
     // Without O_NONBLOCK, opening a pipe would wait for a writer for ever.
@@ -126,8 +134,9 @@ async function openFile(target: string, path: string): Promise<{ handle: FileHan
     if (isCode(error, "ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG")) throw artifactMissing({ path }, error);
     throw error;
   }
-  const facts = await handle.stat();
-  if (facts.isFile()) return { handle, sizeBytes: facts.size };
+  const facts = await handle.stat({ bigint: true });
+  // Files are replaced, never changed: one that is replaced has another inode, or another time.
+  if (facts.isFile()) return { handle, sizeBytes: Number(facts.size), etag: `"${[facts.ino, facts.mtimeNs, facts.size].map((fact) => fact.toString(36)).join("-")}"` };
   await handle.close();
   throw artifactMissing({ path });
 }

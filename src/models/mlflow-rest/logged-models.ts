@@ -102,7 +102,7 @@ async function download(context: RegistryContext, call: RegistryCall): Promise<M
   const path = call.fields.requiredString("artifact_file_path");
   const { artifactUri } = await context.store.read((transaction) => getLoggedModel(transaction, idOf(call)));
   await readablePath(context, call.actor, artifactUri, path);
-  return context.artifacts.download({ location: artifactUri, path, headers: call.request.headers });
+  return context.artifacts.download({ location: artifactUri, path, request: call.request });
 }
 
 /** Who changes which logged model. Its experiment decides whether they may. */

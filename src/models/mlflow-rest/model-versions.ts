@@ -116,7 +116,7 @@ async function getArtifact(context: RegistryContext, call: RegistryCall): Promis
   const path = call.fields.requiredString("path");
   const { storageLocation } = await context.store.read((transaction) => getModelVersion(transaction, key));
   await readablePath(context, call.actor, storageLocation, path);
-  return context.artifacts.download({ location: storageLocation, path, headers: call.request.headers });
+  return context.artifacts.download({ location: storageLocation, path, request: call.request });
 }
 
 async function reading(context: RegistryContext, { fields, actor }: RegistryCall): Promise<{ name: string; version: number }> {

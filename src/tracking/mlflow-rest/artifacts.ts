@@ -38,7 +38,7 @@ function proxyRoutes({ artifacts, guard }: ArtifactRoutesOptions): readonly Mlfl
       handler: async (request) => {
         const path = wildcardPath(request);
         await guard?.assertMayRead(request.identity.name, artifactSegments(path)[0]);
-        return artifactDownload(await openProxied(artifacts, path), path, request.headers);
+        return artifactDownload(await openProxied(artifacts, path), path, request);
       },
     },
     {
@@ -71,7 +71,7 @@ function runRoutes(options: ArtifactRoutesOptions): readonly MlflowRoute[] {
     const run = await readRun(options, fields);
     const path = fields.requiredString("path");
     await assertMayRead(options, request, run.experimentId, artifacts.pathBelow(run.artifactUri, path));
-    return artifacts.download({ location: run.artifactUri, path, headers: request.headers });
+    return artifacts.download({ location: run.artifactUri, path, request });
   };
   return [
     {

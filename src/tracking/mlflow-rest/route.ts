@@ -1,3 +1,4 @@
+import type { FileHandle } from "node:fs/promises";
 import type { Readable } from "node:stream";
 import type { MlflowMessage } from "./message.ts";
 
@@ -32,16 +33,25 @@ export interface MlflowRequest {
   readonly body: Readable;
 }
 
-/** What a handler answers: JSON (unset fields and empty lists left out by the caller), text or a stream. */
+/** Bytes of an open file. Who sends them closes it, also when they are not sent. */
+export interface MlflowFile {
+  readonly handle: FileHandle;
+  /** Offset of the first byte. */
+  readonly start: number;
+  readonly sizeBytes: number;
+}
+
+/** What a handler answers: JSON (unset fields and empty lists left out by the caller), text, a stream or a file. */
 export interface MlflowResponse {
   /** Default 200. */
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Written with {@link writeJson}; `{}` when none of the three is given. */
+  /** Written with {@link writeJson}; `{}` when none of the four is given. */
   readonly json?: object;
   /** Sent as it is; content type `text/plain` unless a header says otherwise. */
   readonly text?: string;
   readonly stream?: Readable;
+  readonly file?: MlflowFile;
 }
 
 export type MlflowHandler = (request: MlflowRequest) => Promise<MlflowResponse>;

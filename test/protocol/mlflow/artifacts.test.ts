@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { readdir, readFile } from "node:fs/promises";
-import { request } from "node:http";
+import { readdir, readFile, readlink, truncate } from "node:fs/promises";
+import { type IncomingMessage, request } from "node:http";
+import { connect } from "node:net";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { openMlflowServer } from "../../setup/mlflow-server.ts";
@@ -18,6 +19,20 @@ async function startRun(): Promise<{ text: string }> {
 }
 
 const incoming = async (): Promise<readonly string[]> => readdir(join(server.artifactFolder, ".incoming")).catch(() => []);
+const uncounted = process.platform === "linux" ? false : "open files are counted in /proc";
+
+/** How often this process, which is the server too, holds a file open. */
+async function openCount(file: string): Promise<number> {
+  const targets = await Promise.all((await readdir("/proc/self/fd").catch(() => [])).map((name) => readlink(`/proc/self/fd/${name}`).catch(() => "")));
+  return targets.filter((target) => target === file).length;
+}
+
+async function closed(file: string): Promise<void> {
+  while ((await openCount(file)) > 0) await new Promise(setImmediate);
+}
+
+/** The answer to a GET, of which nothing has been read. */
+const start = (url: string): Promise<IncomingMessage> => new Promise((resolve, reject) => request(url, { agent: false }, resolve).on("error", reject).end());
 const post = (path: string, body: object): Promise<Response> => fetch(`${server.url}/api/2.0/${path}`, { method: "POST", body: JSON.stringify(body), headers: { "content-type": "application/json" } });
 
 describe("uploads", () => {
@@ -89,6 +104,113 @@ describe("downloads", () => {
       const body = Buffer.from(await response.arrayBuffer());
       if (expected !== undefined) assert.deepEqual(body, expected, range);
     }
+  });
+
+  it("give a range only of the content that the client knows", async () => {
+    const url = `${base}/known.bin`;
+    await fetch(url, { method: "PUT", body: content });
+    const etag = (await fetch(url, { method: "HEAD" })).headers.get("etag") ?? "";
+    assert.match(etag, /^"[\w-]+"$/);
+    const resume = async (): Promise<[number, number]> => {
+      const response = await fetch(url, { headers: { range: "bytes=100-", "if-range": etag } });
+      return [response.status, (await response.arrayBuffer()).byteLength];
+    };
+    assert.deepEqual(await resume(), [206, 9900]);
+    await fetch(url, { method: "PUT", body: content });
+    assert.deepEqual(await resume(), [200, 10_000]);
+  });
+
+  it("give no range to HEAD", async () => {
+    const head = await fetch(`${base}/range.bin`, { method: "HEAD", headers: { range: "bytes=0-99" } });
+    assert.deepEqual([head.status, head.headers.get("content-length"), head.headers.get("content-range")], [200, "10000", null]);
+  });
+
+  it("are whole, whatever the size", async () => {
+    for (const size of [0, 1, 512 * 1024, 512 * 1024 + 1, 3 * 512 * 1024, 5_000_000]) {
+      const bytes = randomBytes(size);
+      await fetch(`${base}/sized.bin`, { method: "PUT", body: bytes });
+      const response = await fetch(`${base}/sized.bin`);
+      assert.equal(response.headers.get("content-length"), String(size));
+      assert.ok(bytes.equals(Buffer.from(await response.arrayBuffer())), `${size} bytes`);
+    }
+    const bytes = await readFile(join(folder, "sized.bin"));
+    const part = await fetch(`${base}/sized.bin`, { headers: { range: "bytes=700000-3900000" } });
+    assert.ok(bytes.subarray(700_000, 3_900_001).equals(Buffer.from(await part.arrayBuffer())));
+    await closed(join(folder, "sized.bin"));
+  });
+
+  it("do not mix when many clients read at different speeds", async () => {
+    const files = await Promise.all(
+      Array.from({ length: 8 }, async (_, index) => {
+        const bytes = Buffer.alloc(4_000_000, index + 1);
+        await fetch(`${base}/mixed-${index}.bin`, { method: "PUT", body: bytes });
+        return bytes;
+      }),
+    );
+    await Promise.all(
+      files.map(async (bytes, index) => {
+        const chunks: Buffer[] = [];
+        for await (const chunk of await start(`${base}/mixed-${index}.bin`)) {
+          chunks.push(chunk as Buffer);
+          if (index % 2 === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+        }
+        assert.ok(bytes.equals(Buffer.concat(chunks)), `file ${index}`);
+      }),
+    );
+  });
+
+  describe("of a large file", () => {
+    const size = 64 * 2 ** 20;
+    const large = join(folder, "large.bin");
+    const put = (): Promise<Response> => fetch(`${base}/large.bin`, { method: "PUT", body: Buffer.alloc(size, "esteira ") });
+
+    it("hold little of it while the client does not read", async () => {
+      await put();
+      const before = process.memoryUsage.rss();
+      const responses = await Promise.all(Array.from({ length: 8 }, () => start(`${base}/large.bin`)));
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      const grown = process.memoryUsage.rss() - before;
+      assert.ok(grown < size, `${grown} bytes for eight downloads of ${size}`);
+      for (const response of responses) response.destroy();
+      await closed(large);
+    });
+
+    it("close it when the client goes away", { skip: uncounted }, async () => {
+      await put();
+      const response = await start(`${base}/large.bin`);
+      assert.equal(await openCount(large), 1);
+      response.destroy();
+      await closed(large);
+    });
+
+    it("close it also when the answer still waits for an earlier one on the connection", { skip: uncounted }, async () => {
+      await put();
+      const { hostname, port, pathname } = new URL(`${base}/large.bin`);
+      const socket = connect(Number(port), hostname);
+      const get = `GET ${pathname} HTTP/1.1\r\nhost: ${hostname}:${port}\r\n\r\n`;
+      socket.write(get + get);
+      while ((await openCount(large)) < 2) await new Promise(setImmediate);
+      socket.destroy();
+      await closed(large);
+    });
+
+    it("break off, and do not end, when it gets shorter meanwhile", async () => {
+      await put();
+      const response = await start(`${base}/large.bin`);
+      await truncate(large, 1);
+      await assert.rejects(async () => {
+        for await (const _ of response);
+      }, /aborted/);
+      await closed(large);
+      assert.equal((await fetch(`${base}/range.bin`)).status, 200);
+    });
+
+    it("are not sent to HEAD, nor for a range that it has not, and leave it closed", async () => {
+      await put();
+      assert.equal((await fetch(`${base}/large.bin`, { method: "HEAD" })).headers.get("content-length"), String(size));
+      assert.equal((await fetch(`${base}/large.bin`, { headers: { range: `bytes=${size}-` } })).status, 416);
+      await closed(large);
+    });
   });
 
   it("tell the size to HEAD, and 404 for a folder or what is not there", async () => {
