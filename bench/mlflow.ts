@@ -4,13 +4,15 @@
  *   node bench/mlflow.ts [--artifact-mb 1000] [--only log_batch,search]
  *
  * Prints medians and ratios. MLflow runs with its own defaults (four workers). Its 10,000 runs and 100,000 points are written
- * to its database directly: over its API they would take a quarter of an hour.
+ * to its database directly: over its API they would take a quarter of an hour. So is the file that is downloaded, to both.
+ * While one server is measured, the other is idle.
  */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { Agent, request } from "node:http";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { Readable } from "node:stream";
 import { DatabaseSync } from "node:sqlite";
 import { parseArgs } from "node:util";
@@ -20,6 +22,7 @@ const PACKAGES = ["mlflow==3.11.1"];
 const SEARCHED_RUNS = 10_000;
 const HISTORY_POINTS = 100_000;
 const API = "/api/2.0/mlflow";
+const DOWNLOADED = "0/bench/artifacts/download.bin";
 
 const { values: flags } = parseArgs({ options: { "artifact-mb": { type: "string", default: "1000" }, only: { type: "string" } } });
 const artifactBytes = Number(flags["artifact-mb"]) * 1_000_000;
@@ -31,6 +34,8 @@ interface Server {
   readonly child: ChildProcess;
   readonly startMs: number;
   readonly database: string;
+  /** The folder that holds the artifacts. */
+  readonly artifacts: string;
 }
 
 const agent = new Agent({ keepAlive: true, maxSockets: 64 });
@@ -63,7 +68,29 @@ function send(server: Server, method: string, path: string, body?: object | Read
 
 const post = (server: Server, path: string, body: object): Promise<string> => send(server, "POST", API + path, body);
 
-async function startServer(name: string, command: string, parameters: readonly string[], database: string): Promise<Server> {
+/** Reads an answer into one piece of memory and looks at nothing but its status and size: costs the client as little as can be. */
+function receive(server: Server, path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const { hostname, port } = new URL(server.url);
+    const buffer = Buffer.alloc(1024 * 1024);
+    let status = "";
+    let received = 0;
+    const callback = (count: number): boolean => {
+      if (received === 0) status = buffer.toString("latin1", 0, "HTTP/1.1 200".length);
+      received += count;
+      return true;
+    };
+    const socket = connect({ host: hostname, port: Number(port), onread: { buffer, callback } });
+    socket.on("error", reject);
+    socket.on("close", () => {
+      if (status === "HTTP/1.1 200" && received > artifactBytes) resolve();
+      else reject(new Error(`${server.name} ${path}: ${status}, ${received} bytes`));
+    });
+    socket.write(`GET ${path} HTTP/1.1\r\nhost: ${hostname}:${port}\r\nconnection: close\r\n\r\n`);
+  });
+}
+
+async function startServer(name: string, command: string, parameters: readonly string[], files: Pick<Server, "database" | "artifacts">): Promise<Server> {
   const port = 20_000 + Math.floor(Math.random() * 20_000);
   const url = `http://127.0.0.1:${port}`;
   const started = performance.now();
@@ -74,7 +101,7 @@ async function startServer(name: string, command: string, parameters: readonly s
     if (performance.now() - started > 120_000) throw new Error(`${name} did not start`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
-  return { name, url, child, startMs: performance.now() - started, database };
+  return { name, url, child, startMs: performance.now() - started, ...files };
 }
 
 /** Resident memory of a process and all its children, in MB. */
@@ -118,6 +145,8 @@ interface Measure {
   readonly name: string;
   readonly label: string;
   readonly least: number;
+  /** More than one: runs on both servers by turns, after one that is not counted; the median is taken. Default 1. */
+  readonly rounds?: number;
   readonly run: (server: Server, python: string) => Promise<number>;
 }
 
@@ -213,26 +242,50 @@ const measures: readonly Measure[] = [
     run: (server) => repeat(1, () => send(server, "PUT", "/api/2.0/mlflow-artifacts/artifacts/0/bench/artifacts/big.bin", Readable.from(pieces(artifactBytes)))),
   },
   {
-    name: "download",
-    label: `artifact download, ${flags["artifact-mb"]} MB`,
+    name: "download_raw",
+    label: `artifact download, ${flags["artifact-mb"]} MB, raw HTTP`,
     least: 2,
-    run: (server) => repeat(1, () => send(server, "GET", "/api/2.0/mlflow-artifacts/artifacts/0/bench/artifacts/big.bin")),
+    rounds: 7,
+    run: (server) => repeat(1, () => receive(server, `/api/2.0/mlflow-artifacts/artifacts/${DOWNLOADED}`)),
   },
+  // How fast a disk takes a file is the client's matter, differs widely from run to run, and hides what the server does.
+  { ...pythonMeasure("download", "whole", `artifact download, ${flags["artifact-mb"]} MB, the Python client, into memory`, "/dev/shm"), name: "download_memory", least: 2, rounds: 5 },
+  { ...pythonMeasure("download", "waiting", "  of which waiting for the server, and receiving", "/dev/shm"), name: "download_memory", least: 2, rounds: 5 },
+  { ...pythonMeasure("download", "whole", `artifact download, ${flags["artifact-mb"]} MB, the Python client, to disk`, tmpdir()), name: "download_disk", least: 2, rounds: 5 },
 ];
 
 /** What the client itself computes is the same for both servers, and much of a call: both figures are shown. */
-function pythonMeasure(work: "log_batch" | "search", part: "whole" | "waiting", label: string): Measure {
+function pythonMeasure(work: "log_batch" | "search" | "download", part: "whole" | "waiting", label: string, folder = ""): Measure {
   return {
     name: `python_${work}`,
     label,
     least: 10,
     async run(server, python) {
       const script = join(import.meta.dirname, "mlflow_client.py");
-      const environment = { ...process.env, MLFLOW_TRACKING_URI: server.url };
-      const output = execFileSync(python, ["-W", "ignore", script, work], { encoding: "utf8", env: environment, stdio: ["ignore", "pipe", "ignore"] });
+      const environment = { ...process.env, MLFLOW_TRACKING_URI: server.url, MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR: "false" };
+      const output = execFileSync(python, ["-W", "ignore", script, work, `mlflow-artifacts:/${DOWNLOADED}`, folder], { encoding: "utf8", env: environment, stdio: "pipe" });
       return (JSON.parse(output.trim().split("\n").at(-1) ?? "{}") as Record<typeof part, number>)[part];
     },
   };
+}
+
+async function byTurns({ rounds = 1, run }: Measure, pair: readonly [Server, Server], python: string): Promise<[number, number]> {
+  const times: [number[], number[]] = [[], []];
+  for (let round = rounds > 1 ? -1 : 0; round < rounds; round++) {
+    for (const index of [0, 1] as const) {
+      // What was written before shall not be in the way.
+      execFileSync("sync");
+      const time = await run(pair[index], python);
+      if (round >= 0) times[index].push(time);
+    }
+  }
+  return [median(times[0]), median(times[1])];
+}
+
+async function placeDownload({ artifacts }: Server): Promise<void> {
+  const file = join(artifacts, DOWNLOADED);
+  await mkdir(dirname(file), { recursive: true });
+  await writeFile(file, pieces(artifactBytes));
 }
 
 function* pieces(sizeBytes: number): Generator<Buffer> {
@@ -312,15 +365,15 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
   });
 }
 try {
-  const ourDatabase = join(folder, "ours", "metadata.sqlite");
-  const ours = await startServer("esteira", join(import.meta.dirname, "../bin/esteira"), ["up", "--host", "127.0.0.1", "--port", "{port}", "--store", join(folder, "ours")], ourDatabase);
+  const ours = await startServer("esteira", join(import.meta.dirname, "../bin/esteira"), ["up", "--host", "127.0.0.1", "--port", "{port}", "--store", join(folder, "ours")], { database: join(folder, "ours", "metadata.sqlite"), artifacts: join(folder, "ours", "artifacts") });
   servers.push(ours);
   const theirDatabase = join(folder, "mlflow.db");
+  const theirArtifacts = join(folder, "mlflow-artifacts");
   const theirs = await startServer(
     "mlflow",
     python,
-    ["-m", "mlflow", "server", "--host", "127.0.0.1", "--port", "{port}", "--backend-store-uri", `sqlite:///${theirDatabase}`, "--artifacts-destination", join(folder, "mlflow-artifacts")],
-    theirDatabase,
+    ["-m", "mlflow", "server", "--host", "127.0.0.1", "--port", "{port}", "--backend-store-uri", `sqlite:///${theirDatabase}`, "--artifacts-destination", theirArtifacts],
+    { database: theirDatabase, artifacts: theirArtifacts },
   );
   servers.push(theirs);
   const row = (label: string, [mine, other]: readonly [number, number], unit: string, least: number): void => {
@@ -331,9 +384,10 @@ try {
   row("start until /health answers, empty store", [ours.startMs, theirs.startMs], "ms", 10);
   await fillOurs(ours);
   await fillMlflow(theirs);
-  for (const { name, label, least, run } of measures) {
-    if (only !== undefined && !only.some((wanted) => name.startsWith(wanted))) continue;
-    row(label, [await run(ours, python), await run(theirs, python)], "ms", least);
+  for (const measure of measures) {
+    if (only !== undefined && !only.some((wanted) => measure.name.startsWith(wanted))) continue;
+    if (measure.name.startsWith("download")) for (const server of servers) await placeDownload(server);
+    row(measure.label, await byTurns(measure, [ours, theirs], python), "ms", measure.least);
   }
   row("memory after all this", [await memoryMb(ours.child.pid ?? 0), await memoryMb(theirs.child.pid ?? 0)], "MB", 3);
 } finally {
