@@ -15,6 +15,7 @@ export { nextTicks } from "./define/schedule-expression.ts";
 export { cancelPipelineRun } from "./engine/change-run.ts";
 export { createEngine, type Engine, type EngineOptions, type SubmitRequest } from "./engine/engine.ts";
 export type { Selection } from "./engine/expand-run.ts";
+export type { RunAhead } from "./engine/runs-ahead.ts";
 export { createTreeStorage } from "./engine/tree-storage.ts";
 export {
   commandFailed,

@@ -202,6 +202,34 @@ steps:
     assert.deepEqual([await steps(waiting), (await steps(other))["run"]], [{ run: "succeeded", gate: "succeeded", next: "succeeded" }, "succeeded"]);
   });
 
+  it("works on an older run that holds the place which its run waits for, and says so", { timeout: 20_000 }, async () => {
+    const { project, state, run, steps } = await set(kind, { ship: "steps:\n  serve: { act: gate }\n  after: { act: say, value: 1, needs: serve }\n" });
+    const older = await run("ship");
+    const newer = await run("ship");
+    state.open.add("serve");
+    await project.store.write((transaction) => openGate(transaction, { project: "p", key: "approval:serve", reason: "reviewed", actor: "bo", atMs: Date.now() }));
+    assert.deepEqual([await steps(older), await steps(newer)].map((one) => one["run"]), ["running", "queued"]);
+    const told: string[] = [];
+    await project.engine().runToEnd(newer, undefined, { untilWaiting: true, onAhead: (ahead) => told.push(`${ahead.run.id} ${ahead.worker?.pid ?? "here"}`) });
+    assert.deepEqual(told, [`${older} here`]);
+    assert.deepEqual([await steps(older), await steps(newer)].map((one) => one["run"]), ["succeeded", "succeeded"]);
+  });
+
+  it("leaves a run that another engine works on alone, and says who does", { timeout: 20_000 }, async () => {
+    const { project, engine, steps } = await set(kind, { one: 'steps:\n  only: { run: "touch started; while [ ! -e go ]; do sleep 0.02; done" }\n' });
+    const first = await engine.submit({ pipeline: "one", actor: "ana" });
+    const firstEnd = engine.runToEnd(first);
+    while ((await steps(first))["only"] !== "running") await delay(5);
+    const second = await engine.submit({ pipeline: "one", actor: "ana" });
+    const told: string[] = [];
+    const secondEnd = project.engine().runToEnd(second, undefined, { onAhead: ({ run, worker }) => told.push(`${run.id} ${worker?.pid ?? "here"}`) });
+    while (told.length === 0) await delay(5);
+    await project.write("go", "");
+    assert.equal((await firstEnd).status, "succeeded");
+    assert.equal((await secondEnd).status, "succeeded");
+    assert.deepEqual(told, [`${first} ${process.pid}`]);
+  });
+
   it("does not miss a gate that opens while the step looks at it", async () => {
     const { project, engine, steps, state } = await set(kind, { ship: "steps:\n  gate: { act: gate }\n" });
     state.onGate = async () => {

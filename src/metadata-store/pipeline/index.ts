@@ -18,7 +18,7 @@ export {
   retireEngine,
   setAttemptTrackingRun,
 } from "./lease.ts";
-export { findPipelineRun, listPipelineRuns, listPipelines, type PipelineRun, type PipelineSummary } from "./list-pipeline-runs.ts";
+export { findPipelineRun, findRunAhead, listPipelineRuns, listPipelines, type PipelineRun, type PipelineSummary } from "./list-pipeline-runs.ts";
 export {
   type Attempt,
   countStepRuns,

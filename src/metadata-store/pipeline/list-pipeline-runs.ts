@@ -66,6 +66,22 @@ export async function findPipelineRun(transaction: ReadTransaction, id: string):
   return row === undefined ? undefined : toPipelineRun(row);
 }
 
+/** The oldest run that holds a place in the concurrency group which a queued run waits for; undefined when the run does not wait for one. */
+export async function findRunAhead(transaction: ReadTransaction, id: string): Promise<PipelineRun | undefined> {
+  const queued = await transaction.selectFrom("pipeline_run").select(["project", "concurrency_group"]).where("id", "=", id).where("status", "=", "queued").executeTakeFirst();
+  if (queued === undefined || queued.concurrency_group === null) return undefined;
+  const row = await transaction
+    .selectFrom("pipeline_run")
+    .selectAll()
+    .where("project", "=", queued.project)
+    .where("concurrency_group", "=", queued.concurrency_group)
+    .where("status", "=", "running")
+    .orderBy("id")
+    .limit(1)
+    .executeTakeFirst();
+  return row === undefined ? undefined : toPipelineRun(row);
+}
+
 /** A registered pipeline with its newest run. */
 export interface PipelineSummary {
   readonly name: string;

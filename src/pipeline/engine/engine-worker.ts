@@ -16,6 +16,7 @@ import { type AbortCause, type AttemptEnding, writeEnd, writeLost } from "./end-
 import type { EngineParts } from "./engine-parts.ts";
 import { LogWriter } from "./log-writer.ts";
 import { isProcessGone, processStart, processTableName } from "./process-identity.ts";
+import { isLost } from "./runs-ahead.ts";
 import { removeWorkFolder, sweepWorkFolders } from "./work-folder.ts";
 
 const LONGEST_TIMER_MS = 60_000;
@@ -273,7 +274,7 @@ export class EngineWorker {
     const { store, project, id, executor, log } = this.#parts;
     for (const pipelineRunId of this.#scopes()) {
       const foreign = await store.read((transaction) => listForeignAttempts(transaction, { project, engineId: id, pipelineRunId }));
-      const lost = foreign.filter(({ leaseExpired, owner }) => leaseExpired || owner?.stopped === true || (owner !== undefined && isProcessGone(owner)));
+      const lost = foreign.filter(isLost);
       for (const attempt of lost) {
         await executor.reap({ executor: executor.name, id: attempt.attemptId, startedAtMs: attempt.startedAtMs });
         await removeWorkFolder(this.#parts, attempt.attemptId);

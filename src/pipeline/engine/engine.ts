@@ -24,6 +24,7 @@ import type { EngineParts } from "./engine-parts.ts";
 import { EngineWorker } from "./engine-worker.ts";
 import { cancelPipelineRun, resumeRun } from "./change-run.ts";
 import type { Selection } from "./expand-run.ts";
+import { createRunsAhead, type RunAhead } from "./runs-ahead.ts";
 import { runDueSchedules } from "./schedules.ts";
 import { createTreeStorage } from "./tree-storage.ts";
 
@@ -81,11 +82,12 @@ export interface Engine {
    */
   submit(request: SubmitRequest): Promise<string>;
   /**
-   * Works on one pipeline run until it has ended, or waits for a gate and nothing else (with `untilWaiting`).
-   * `listener` sees its progress, at most ten times a second, and once at the end.
+   * Works on one pipeline run until it has ended, or waits for a gate and nothing else (with `untilWaiting`). While the run waits for a
+   * place that another run holds, it works on that one too, unless a living engine does.
+   * `listener` sees its progress, at most ten times a second, and once at the end; `onAhead` what the run waits for, each time that changes.
    * @throws PIPELINE_RUN_UNKNOWN
    */
-  runToEnd(id: string, listener?: (progress: RunProgress) => void, options?: { readonly untilWaiting?: boolean }): Promise<PipelineRun>;
+  runToEnd(id: string, listener?: (progress: RunProgress) => void, options?: { readonly untilWaiting?: boolean; readonly onAhead?: (ahead: RunAhead) => void }): Promise<PipelineRun>;
   /** Cancels a pipeline run and ends its processes. Idempotent. @throws PIPELINE_RUN_UNKNOWN */
   cancel(id: string, actor: string): Promise<void>;
   /**
@@ -152,14 +154,19 @@ export function createEngine(options: EngineOptions): Engine {
       const known = await store.read((transaction) => listPipelines(transaction, { project }));
       throw pipelineUnknown({ pipeline: request.pipeline, pipelines: known.map((pipeline) => pipeline.name) });
     },
-    async runToEnd(id, listener, { untilWaiting = false } = {}) {
+    async runToEnd(id, listener, { untilWaiting = false, onAhead } = {}) {
       await existing(id);
       await worker.workOn(id);
+      const ahead = createRunsAhead(parts, worker, onAhead);
       try {
-        await watchRun(store, id, { listener, isDone: (status) => stopped || ENDED.includes(status) || (untilWaiting && status === "waiting") });
+        await watchRun(store, id, {
+          listener,
+          onQueued: () => (stopped ? Promise.resolve() : ahead.look(id)),
+          isDone: (status) => stopped || ENDED.includes(status) || (untilWaiting && status === "waiting"),
+        });
       } finally {
         // A stop needs to know what was being worked on.
-        if (!stopped) worker.leave(id);
+        if (!stopped) for (const run of [id, ...ahead.helped()]) worker.leave(run);
       }
       await stopping;
       return existing(id);
@@ -231,7 +238,7 @@ async function loadDefinition(store: MetadataStore, project: string, digest: str
 async function watchRun(
   store: MetadataStore,
   id: string,
-  watch: { readonly listener: ((progress: RunProgress) => void) | undefined; readonly isDone: (status: PipelineRunStatus) => boolean },
+  watch: { readonly listener: ((progress: RunProgress) => void) | undefined; readonly onQueued: () => Promise<void>; readonly isDone: (status: PipelineRunStatus) => boolean },
 ): Promise<void> {
   let changed: (() => void) | undefined;
   let dirty = true;
@@ -251,6 +258,7 @@ async function watchRun(
         if (progress !== undefined) watch.listener(progress);
       }
       if (done) return;
+      if (run.status === "queued") await watch.onQueued();
       // Another process on SQLite is noticed by the store's own poll, so this waits for changes alone.
       if (!dirty) await new Promise<void>((resolve) => ((changed = resolve), setTimeout(resolve, 1000).unref()));
     }
