@@ -41,6 +41,11 @@ export interface AnalyticsConnection {
   columns(sql: string, parameters?: readonly DuckDBValue[]): Promise<ColumnBatch>;
   /** Column names and types of a SELECT, without running it. */
   describe(select: string): Promise<readonly Column[]>;
+  /**
+   * Makes `name(a, b)` known to SQL on this connection: it is false, and `seen` is told the two whole numbers of each row that it is
+   * asked about. In a filter it notes the rows that are left out, without a second look at them.
+   */
+  registerWitness(name: string, seen: (first: number, second: number) => void): Promise<void>;
   /** Stops what runs on this connection, within milliseconds. */
   interrupt(): void;
   /** Interrupts when the signal aborts; returns a function that ends the watch. */
@@ -137,6 +142,24 @@ function openConnection(connection: DuckDBConnection, onClose?: () => void): Ana
     async describe(select) {
       const reader = await read(`describe ${select}`);
       return toRows(reader).map((row) => ({ name: textOf(row["column_name"]), type: textOf(row["column_type"]) }));
+    },
+    async registerWitness(name, seen) {
+      const { BIGINT, BOOLEAN, DuckDBScalarFunction } = await import("@duckdb/node-api");
+      const witness = DuckDBScalarFunction.create({
+        name,
+        returnType: BOOLEAN,
+        parameterTypes: [BIGINT, BIGINT],
+        volatile: true,
+        mainFunction: (_, input, output) => {
+          const [first, second] = [input.getColumnVector(0), input.getColumnVector(1)];
+          for (let row = 0; row < input.rowCount; row++) {
+            seen(Number(first.getItem(row)), Number(second.getItem(row)));
+            output.setItem(row, false);
+          }
+          output.flush();
+        },
+      });
+      connection.registerScalarFunction(witness);
     },
     interrupt,
     interruptOn(signal) {

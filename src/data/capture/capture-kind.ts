@@ -10,7 +10,7 @@ import type { DatasetContent, WriteDisposition } from "../dataset.ts";
 import { tableNameOf } from "../dataset-write.ts";
 import { captureFilesMissing, contractInvalid } from "../errors.ts";
 import { writeSchema } from "../write-declaration.ts";
-import { type CaptureBatch, captureBatch, type CaptureDependencies, type Captured, type IdentifiedFile } from "./capture.ts";
+import { type CaptureBatch, captureBatch, type CaptureDependencies, type Captured, type IdentifiedFile, watchDroppedRows } from "./capture.ts";
 import { findSourceFiles, formatOf, readIdentity, SOURCE_FORMATS, type SourceFile } from "./source-file.ts";
 import { SCHEMA_MODES } from "./typed-rows.ts";
 
@@ -141,13 +141,14 @@ async function captureAll(
   const groups = perFile ? plan.fresh.map((file) => [file]) : [plan.fresh];
   const common = await commonBatch(attempt, plan.disposition);
   const connection = await dependencies.analytics.sandbox({ files: plan.fresh.map(({ absolute }) => absolute), folders: [join(dependencies.folder, tableNameOf(attempt.step)), attempt.workFolder] });
+  const dropped = await watchDroppedRows(connection);
   const stopWatching = connection.interruptOn(attempt.signal);
   const results: { batch: CaptureBatch; result: Captured }[] = [];
   let existing = (plan.latest?.content as DatasetContent | undefined)?.columns ?? [];
   try {
     for (const [index, files] of groups.entries()) {
       const follows = results.map(({ batch }) => batch.operationId);
-      const batch: CaptureBatch = { ...common, operationId: operationIdOf(attempt, files), follows, files, existing };
+      const batch: CaptureBatch = { ...common, dropped, operationId: operationIdOf(attempt, files), follows, files, existing };
       const result = await captureBatch(dependencies, batch, connection);
       existing = (result.made.content as DatasetContent).columns;
       results.push({ batch, result });
@@ -166,7 +167,7 @@ function operationIdOf(attempt: AttemptContext<CaptureDeclaration>, files: reado
   return `${attempt.stepRunId}:${attempt.step}:${digestOf(files.map(({ digest }) => digest).join()).slice(7, 23)}`;
 }
 
-async function commonBatch(attempt: AttemptContext<CaptureDeclaration>, disposition: WriteDisposition): Promise<Omit<CaptureBatch, "operationId" | "follows" | "files" | "existing">> {
+async function commonBatch(attempt: AttemptContext<CaptureDeclaration>, disposition: WriteDisposition): Promise<Omit<CaptureBatch, "operationId" | "follows" | "files" | "existing" | "dropped">> {
   const { capture, quarantine, schema_contract: schemaMode } = attempt.declaration;
   const { pipelineRunId, stepRunId, attemptId } = attempt;
   return {

@@ -34,6 +34,8 @@ export interface CaptureBatch {
   readonly follows: readonly string[];
   readonly files: readonly IdentifiedFile[];
   readonly disposition: WriteDisposition;
+  /** The records that the SELECT of each file's good rows left out; see {@link watchDroppedRows}. */
+  readonly dropped: DroppedRows;
   /** Columns the dataset has; empty before its first version. */
   readonly existing: readonly Column[];
   readonly contract: { readonly path: string; readonly version: string; readonly digest: string; readonly compiled: CompiledContract } | undefined;
@@ -63,7 +65,26 @@ export interface Captured {
   readonly warnings: Readonly<Record<string, number>>;
 }
 
+/** Records that were left out, by file of the batch that is at work. */
+export type DroppedRows = Map<number, Set<number>>;
+
+const WITNESS = "esteira_dropped";
+/** Beyond, the file is looked through again: a list of records has to stay shorter than that. */
+const MOST_NAMED_RECORDS = 20_000;
+
+/** Lets SQL on the connection note the rows that it leaves out. Once per connection. */
+export async function watchDroppedRows(connection: AnalyticsConnection): Promise<DroppedRows> {
+  const dropped: DroppedRows = new Map();
+  await connection.registerWitness(WITNESS, (file, record) => {
+    const records = dropped.get(file);
+    if (records === undefined) dropped.set(file, new Set([record]));
+    else if (records.size <= MOST_NAMED_RECORDS) records.add(record);
+  });
+  return dropped;
+}
+
 interface ReadFile {
+  readonly number: number;
   readonly file: IdentifiedFile;
   readonly format: string;
   readonly rows: SourceRows | undefined;
@@ -80,6 +101,7 @@ interface ReadFile {
  */
 export async function captureBatch(dependencies: CaptureDependencies, batch: CaptureBatch, connection: AnalyticsConnection): Promise<Captured> {
   const reads: ReadFile[] = [];
+  batch.dropped.clear();
   try {
     for (const [number, file] of batch.files.entries()) reads.push(await readFile(batch, connection, { file, number, known: columnsSoFar(batch, reads) }));
     return await publish(dependencies, batch, connection, reads);
@@ -102,11 +124,11 @@ async function readFile(batch: CaptureBatch, connection: AnalyticsConnection, { 
     const source = { connection, file, digest: file.digest, lineFeeds: file.lineFeeds, csv: batch.csv, number };
     const open = { csv: openCsv, ndjson: openNdjson, json: openJson, parquet: openParquet }[format];
     rows = await open(source);
-    return { file, format, rows, typed: typeRows(rows, targetOf(batch, rows, known)), problem: undefined };
+    return { number, file, format, rows, typed: typeRows(rows, targetOf(batch, rows, known), (record) => `${WITNESS}(${number}, ${record})`), problem: undefined };
   } catch (error) {
     await rows?.close();
     if (!(error instanceof UnreadableFile)) throw error;
-    return { file, format: format ?? "unknown", rows: undefined, typed: undefined, problem: error.message };
+    return { number, file, format: format ?? "unknown", rows: undefined, typed: undefined, problem: error.message };
   }
 }
 
@@ -177,7 +199,9 @@ async function holdBack(
   if (counts.published === counts.total) return held;
   for (const read of counts.reads) {
     if (read.typed === undefined) continue;
-    const rows = await storeHeldRows(connection, dependencies.objects, read.typed.bad, batch.workFolder);
+    const noted = counts.published === undefined ? undefined : (batch.dropped.get(read.number) ?? new Set<number>());
+    const records = noted === undefined || noted.size > MOST_NAMED_RECORDS ? undefined : noted;
+    const rows = await storeHeldRows(connection, dependencies.objects, read.typed.bad(records), batch.workFolder);
     if (rows.count > 0) held.set(read, rows);
   }
   const quarantined = sumOf(held);

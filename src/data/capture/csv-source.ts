@@ -43,7 +43,6 @@ export async function openCsv(source: OpenSource): Promise<SourceRows> {
     columns: await inferTextTypes(connection, staged, names),
     isText: true,
     relation: staged,
-    numbered: staged,
     value: quoteName,
     rowJson: `to_json({${names.map((name) => `${quoteName(name)}: ${quoteName(name)}`).join(", ")}})::VARCHAR`,
     line: await lineExpression(source, read, refused, `"${rejected}_lines"`),

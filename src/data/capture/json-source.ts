@@ -54,7 +54,6 @@ export async function openObjects(
     columns: await inferObjectColumns(connection, objects, value),
     isText: true,
     relation: objects,
-    numbered: objects,
     value,
     rowJson: '"__json"',
     line: staged.line,

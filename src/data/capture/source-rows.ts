@@ -30,14 +30,13 @@ export interface SourceRows {
   readonly columns: readonly Column[];
   /** True when values are text that must be read as a type. */
   readonly isText: boolean;
-  /** SQL for the FROM clause, without and with the column `__record` (from 0). */
+  /** SQL for the FROM clause; beside the columns it has `__record`, the row's number in the file, from 0. */
   readonly relation: string;
-  readonly numbered: string;
   /** SQL of one column's received value. */
   value(column: string): string;
-  /** SQL of the row as JSON text, over `numbered`. */
+  /** SQL of the row as JSON text, over `relation`. */
   readonly rowJson: string;
-  /** SQL of the source line (from 1), over `numbered`; NULL where it cannot be known. */
+  /** SQL of the source line (from 1), over `relation`; NULL where it cannot be known. */
   readonly line: string;
   /** Rows that could be read, plus lines that could not. */
   readonly total: number;

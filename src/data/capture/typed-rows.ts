@@ -20,10 +20,10 @@ export interface TargetSchema {
 export interface TypedRows {
   /** Columns of the good rows, in stored types. */
   readonly columns: readonly Column[];
-  /** SELECT of the rows that break no rule. */
+  /** SELECT of the rows that break no rule; tells the witness, where there is one, the records that it leaves out. */
   readonly good: string;
-  /** SELECT of those that break at least one: `record, line, byte, row, rules, messages`. */
-  readonly bad: string;
+  /** SELECT of those that break at least one: `record, line, byte, row, rules, messages`. With `records` only those are looked at. */
+  bad(records?: Iterable<number>): string;
   /** Rules whose breaking is only counted: id → SELECT count. */
   readonly warnings: ReadonlyMap<string, string>;
 }
@@ -31,9 +31,10 @@ export interface TypedRows {
 /**
  * Reads received values as the target's types and splits rows by the rules.
  *
+ * @param witness SQL that notes a record and is false
  * @throws UnreadableFile when a required column is missing, or the schema is frozen and the file differs
  */
-export function typeRows(source: SourceRows, target: TargetSchema): TypedRows {
+export function typeRows(source: SourceRows, target: TargetSchema, witness?: (record: string) => string): TypedRows {
   const received = new Map(source.columns.map((column) => [column.name.toLowerCase(), column]));
   const columns = plannedColumns(source, target, received);
   const values: string[] = [];
@@ -57,7 +58,7 @@ export function typeRows(source: SourceRows, target: TargetSchema): TypedRows {
   }
   const flags = new Map(rules.map(({ id, breaks }) => [id, breaks]));
   rules.push(...(target.contract?.rows ?? []).map((rule) => unlessUnreadable(rule, flags)));
-  return splitRows(source, columns, values, rules);
+  return splitRows(source, { columns, values, rules, witness });
 }
 
 /** A value that cannot be read as its type is not also missing. */
@@ -66,26 +67,37 @@ function unlessUnreadable(rule: RowRule, flags: ReadonlyMap<string, string>): Ro
   return flag === undefined ? rule : { ...rule, breaks: `(${rule.breaks}) and (${flag}) is not true` };
 }
 
-function splitRows(source: SourceRows, columns: readonly Column[], values: readonly string[], rules: readonly RowRule[]): TypedRows {
+interface RowPlan {
+  readonly columns: readonly Column[];
+  readonly values: readonly string[];
+  readonly rules: readonly RowRule[];
+  readonly witness: ((record: string) => string) | undefined;
+}
+
+function splitRows(source: SourceRows, { columns, values, rules, witness }: RowPlan): TypedRows {
   const errors = rules.filter(({ severity }) => severity === "error");
-  const typed = `(select ${values.join(", ")} from ${source.relation})`;
+  const typed = `(select ${[...values, '"__record"'].join(", ")} from ${source.relation})`;
   const list = columns.map(({ name }) => quoteName(name)).join(", ");
-  const good = `select ${list} from ${typed}${errors.length === 0 ? "" : ` where not coalesce(${anyBroken(errors)}, false)`}`;
-  const numbered = `(select ${[...values, '"__record"', `${source.rowJson} as "__row"`].join(", ")} from ${source.numbered})`;
+  const leftOut = witness === undefined ? "false" : witness('"__record"');
+  const good = `select ${list} from ${typed}${errors.length === 0 ? "" : ` where case when ${anyBroken(errors)} then ${leftOut} else true end`}`;
   const broken = errors.map(({ id, breaks }) => `case when ${breaks} then ${quoteText(id)} end`);
   const messages = errors.map((rule) => `case when ${rule.breaks} then ${messageOf(rule)} end`);
-  const rows =
-    errors.length === 0
-      ? []
-      : [
-          `select "__record" as record, ${source.line} as line, NULL::BIGINT as byte, "__row" as row, list_filter([${broken.join(", ")}], lambda x: x is not null) as rules,
-            list_filter([${messages.join(", ")}], lambda x: x is not null) as messages from ${numbered} where coalesce(${anyBroken(errors)}, false)`,
-        ];
-  if (source.rejects !== undefined && source.rejects.count > 0) rows.push(`select NULL::BIGINT as record, line, byte, row, rules, messages from ${source.rejects.table}`);
-  const none = "select NULL::BIGINT as record, NULL::BIGINT as line, NULL::BIGINT as byte, NULL::VARCHAR as row, NULL::VARCHAR[] as rules, NULL::VARCHAR[] as messages where false";
+  const bad = (records?: Iterable<number>): string => {
+    const rows: string[] = [];
+    if (errors.length > 0) {
+      const among = records === undefined ? "" : ` where "__record" in (${[...records, -1].join(", ")})`;
+      const whole = `(select ${[...values, '"__record"', `${source.rowJson} as "__row"`].join(", ")} from ${source.relation}${among})`;
+      rows.push(`select "__record" as record, ${source.line} as line, NULL::BIGINT as byte, "__row" as row, list_filter([${broken.join(", ")}], lambda x: x is not null) as rules,
+            list_filter([${messages.join(", ")}], lambda x: x is not null) as messages from ${whole} where coalesce(${anyBroken(errors)}, false)`);
+    }
+    if (source.rejects !== undefined && source.rejects.count > 0) rows.push(`select NULL::BIGINT as record, line, byte, row, rules, messages from ${source.rejects.table}`);
+    return rows.length === 0 ? NO_ROWS : rows.join(" union all ");
+  };
   const warnings = rules.filter(({ severity }) => severity === "warning");
-  return { columns, good, bad: rows.length === 0 ? none : rows.join(" union all "), warnings: new Map(warnings.map(({ id, breaks }) => [id, `select count(*) as n from ${typed} where ${breaks}`])) };
+  return { columns, good, bad, warnings: new Map(warnings.map(({ id, breaks }) => [id, `select count(*) as n from ${typed} where ${breaks}`])) };
 }
+
+const NO_ROWS = "select NULL::BIGINT as record, NULL::BIGINT as line, NULL::BIGINT as byte, NULL::VARCHAR as row, NULL::VARCHAR[] as rules, NULL::VARCHAR[] as messages where false";
 
 /** One chain of OR over plain comparisons: DuckDB evaluates it five times faster than a chain of three-valued tests. */
 function anyBroken(rules: readonly RowRule[]): string {

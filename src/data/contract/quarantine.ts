@@ -138,7 +138,7 @@ async function appendPassing(
   const source = await openObjects({ connection, number: 0 }, { all: "__held", format: "ndjson", line: "NULL::BIGINT", close: async () => {} });
   const contract = compiledContract(replay.contract, batch.dataset);
   const typed = typeRows(source, { columns: (latest.content as DatasetContent).columns, mode: "discard_value", contract });
-  const failing = new Set((await connection.rows(`select record from (${typed.bad}) where record is not null`)).map((row) => Number(row["record"])));
+  const failing = new Set((await connection.rows(`select record from (${typed.bad()}) where record is not null`)).map((row) => Number(row["record"])));
   const rejected = new Set((await connection.rows(`select "__record" as record from __held where not (case when json_valid("__json") then json_type("__json") = 'OBJECT' else false end)`)).map((row) => Number(row["record"])));
   const passing = held.filter((row) => !failing.has(row) && !rejected.has(row));
   const note = { batchId: batch.id, actor: replay.actor, atMs: dependencies.clock.now() };

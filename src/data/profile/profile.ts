@@ -1,5 +1,5 @@
 import type { AnalyticsConnection, Column } from "../analytics/analytics.ts";
-import { type JsonCell, textOf } from "../analytics/rows.ts";
+import { type JsonCell, type Row, textOf } from "../analytics/rows.ts";
 import { quoteName } from "../analytics/sql-text.ts";
 import type { AddFile } from "../delta/actions.ts";
 import { absolutePath, type TableSnapshot } from "../delta/snapshot.ts";
@@ -57,12 +57,9 @@ export async function computeProfile(connection: AnalyticsConnection, snapshot: 
   const sample = '"__esteira_profile_sample"';
   await connection.run(`create or replace temp table ${sample} as ${sampleOf(snapshot, rowCount)}`);
   try {
-    const [counted] = await connection.rows(`select count(*) as n from ${sample}`);
-    const profiles: ColumnProfile[] = [];
-    for (const column of shown) {
-      profiles.push({ name: column.name, type: column.type, ...(exact.get(column.name) ?? { nullCount: 0 }), ...(await profileColumn(connection, sample, column)) });
-    }
-    return { format: "profile/1", rowCount, sampleRows: Number(counted?.["n"]), columns: profiles };
+    const described = await describeSample(connection, sample, shown);
+    const columns = shown.map((column, index) => ({ name: column.name, type: column.type, ...(exact.get(column.name) ?? { nullCount: 0 }), ...described.columns[index] }) as ColumnProfile);
+    return { format: "profile/1", rowCount, sampleRows: described.rowCount, columns };
   } finally {
     await connection.run(`drop table if exists ${sample}`);
   }
@@ -141,35 +138,75 @@ function relationWithNumbers(snapshot: TableSnapshot, file: AddFile): string {
   return holdsColumns(file, snapshot.columns) ? plainRelation(path, snapshot.columns, ["file_row_number"]) : filesRelation(path, snapshot.columns, ["file_row_number"]);
 }
 
-async function profileColumn(connection: AnalyticsConnection, sample: string, { name, type }: Column): Promise<Pick<ColumnProfile, "distinctInSample" | "mean" | "standardDeviation" | "quantiles" | "histogram" | "top">> {
-  const column = quoteName(name);
-  const number = MEASURED.test(type) ? `${column}::DOUBLE` : TIMES.test(type) ? `epoch_ms(${column}::TIMESTAMP)::DOUBLE` : undefined;
-  const [facts = {}] = await connection.rows(
-    number === undefined
-      ? `select approx_count_distinct(${column}) as n from ${sample}`
-      : `select approx_count_distinct(${column}) as n, avg(x) as mean, stddev_samp(x) as deviation, quantile_cont(x, [${QUANTILES.join(", ")}]) as quantiles, min(x) as low, max(x) as high
-         from (select ${column}, case when isfinite(${number}) then ${number} end as x from ${sample})`,
-  );
-  const top = (await connection.rows(`select left(value::VARCHAR, 200) as value, n from (select ${column} as value, count(*) as n from ${sample} where ${column} is not null group by all) order by n desc, value limit ${TOP_VALUES}`)).map((row) => ({
-    value: textOf(row["value"]),
-    count: Number(row["n"]),
-  }));
-  const base = { distinctInSample: Number(facts["n"]), top };
-  if (number === undefined || typeof facts["low"] !== "number" || typeof facts["high"] !== "number") return base;
-  const histogram = await histogramOf(connection, sample, number, [facts["low"], facts["high"]]);
-  if (!MEASURED.test(type)) return { ...base, histogram };
-  const quantiles = Object.fromEntries(QUANTILES.map((quantile, index) => [String(quantile), Number((facts["quantiles"] as readonly JsonCell[])[index])]));
-  return { ...base, histogram, quantiles, ...(typeof facts["mean"] === "number" ? { mean: facts["mean"] } : {}), ...(typeof facts["deviation"] === "number" ? { standardDeviation: facts["deviation"] } : {}) };
+type SampleFacts = Pick<ColumnProfile, "distinctInSample" | "mean" | "standardDeviation" | "quantiles" | "histogram" | "top">;
+
+/** All columns in three queries: what each holds, its most frequent values, its histogram. */
+async function describeSample(connection: AnalyticsConnection, sample: string, columns: readonly Column[]): Promise<{ readonly rowCount: number; readonly columns: readonly SampleFacts[] }> {
+  const measures = columns.map(({ name, type }) => measureOf(quoteName(name), type));
+  const facts = columns.flatMap(({ name }, index) => {
+    const [column, x] = [quoteName(name), measures[index]];
+    const distinct = `approx_count_distinct(${column}) as n${index}`;
+    return x === undefined ? [distinct] : [distinct, `avg(${x}) as mean${index}`, `stddev_samp(${x}) as deviation${index}`, `quantile_cont(${x}, [${QUANTILES.join(", ")}]) as quantiles${index}`, `min(${x}) as low${index}`, `max(${x}) as high${index}`];
+  });
+  const [row = {}] = await connection.rows(`select count(*) as row_count, ${facts.join(", ")} from ${sample}`);
+  const top = await topValues(connection, sample, columns);
+  const bounds = columns.flatMap((_, index) => {
+    const [x, low, high] = [measures[index], row[`low${index}`], row[`high${index}`]];
+    return x === undefined || typeof low !== "number" || typeof high !== "number" ? [] : [{ index, x, low, high }];
+  });
+  const histograms = await histogramsOf(connection, sample, bounds);
+  return {
+    rowCount: Number(row["row_count"]),
+    columns: columns.map(({ type }, index): SampleFacts => {
+      const base = { distinctInSample: Number(row[`n${index}`]), top: top.get(index) ?? [] };
+      const histogram = histograms.get(index);
+      if (histogram === undefined) return base;
+      if (!MEASURED.test(type)) return { ...base, histogram };
+      const [mean, deviation] = [row[`mean${index}`], row[`deviation${index}`]];
+      const quantiles = Object.fromEntries(QUANTILES.map((quantile, place) => [String(quantile), Number((row[`quantiles${index}`] as readonly JsonCell[])[place])]));
+      return { ...base, histogram, quantiles, ...(typeof mean === "number" ? { mean } : {}), ...(typeof deviation === "number" ? { standardDeviation: deviation } : {}) };
+    }),
+  };
 }
 
-async function histogramOf(connection: AnalyticsConnection, sample: string, number: string, [low, high]: readonly [number, number]): Promise<{ edges: number[]; counts: number[] }> {
-  const width = (high - low) / BINS;
-  if (width === 0) {
-    const [row] = await connection.rows(`select count(*) as n from ${sample} where ${number} is not null`);
-    return { edges: [low, high], counts: [Number(row?.["n"])] };
-  }
-  const rows = await connection.rows(`select least(floor((x - ${low}) / ${width}), ${BINS - 1})::INTEGER as bin, count(*) as n from (select ${number} as x from ${sample}) where isfinite(x) group by bin`);
-  const counts = Array.from({ length: BINS }, () => 0);
-  for (const row of rows) counts[Number(row["bin"])] = Number(row["n"]);
-  return { edges: Array.from({ length: BINS + 1 }, (_, index) => (index === BINS ? high : low + index * width)), counts };
+/** SQL of a column's finite values as numbers; undefined for what cannot be measured. */
+function measureOf(column: string, type: string): string | undefined {
+  const number = MEASURED.test(type) ? `${column}::DOUBLE` : TIMES.test(type) ? `epoch_ms(${column}::TIMESTAMP)::DOUBLE` : undefined;
+  return number === undefined ? undefined : `(case when isfinite(${number}) then ${number} end)`;
+}
+
+async function topValues(connection: AnalyticsConnection, sample: string, columns: readonly Column[]): Promise<ReadonlyMap<number, ColumnProfile["top"]>> {
+  const selects = columns.map(({ name }, index) => `(select ${index} as place, left(value::VARCHAR, 200) as value, n from (select ${quoteName(name)} as value, count(*) as n from ${sample} where ${quoteName(name)} is not null group by all) order by n desc, value limit ${TOP_VALUES})`);
+  const rows = await connection.rows(`select * from (${selects.join(" union all ")}) order by place, n desc, value`);
+  return grouped(rows, (row) => ({ value: textOf(row["value"]), count: Number(row["n"]) }));
+}
+
+interface Bounded {
+  readonly index: number;
+  /** SQL of the value. */
+  readonly x: string;
+  readonly low: number;
+  readonly high: number;
+}
+
+async function histogramsOf(connection: AnalyticsConnection, sample: string, columns: readonly Bounded[]): Promise<ReadonlyMap<number, { readonly edges: number[]; readonly counts: number[] }>> {
+  if (columns.length === 0) return new Map();
+  const binOf = ({ x, low, high }: Bounded): string => (high === low ? `case when ${x} is not null then 0 end` : `least(floor((${x} - ${low}) / ${(high - low) / BINS}), ${BINS - 1})::INTEGER`);
+  const selects = columns.map((column) => `select ${column.index} as place, ${binOf(column)} as bin, count(*) as n from ${sample} group by bin`);
+  const rows = grouped(await connection.rows(`select * from (${selects.join(" union all ")}) where bin is not null`), (row) => ({ bin: Number(row["bin"]), count: Number(row["n"]) }));
+  return new Map(
+    columns.map(({ index, low, high }) => {
+      const bins = high === low ? 1 : BINS;
+      const counts = Array.from({ length: bins }, () => 0);
+      for (const { bin, count } of rows.get(index) ?? []) counts[bin] = count;
+      const width = (high - low) / bins;
+      return [index, { edges: Array.from({ length: bins + 1 }, (_, edge) => (edge === bins ? high : low + edge * width)), counts }];
+    }),
+  );
+}
+
+function grouped<Value>(rows: readonly Row[], read: (row: Row) => Value): ReadonlyMap<number, Value[]> {
+  const groups = new Map<number, Value[]>();
+  for (const row of rows) groups.set(Number(row["place"]), [...(groups.get(Number(row["place"])) ?? []), read(row)]);
+  return groups;
 }
