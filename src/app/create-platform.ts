@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { Settings } from "#config";
 import { createDatasetStorage } from "#data";
+import { sandboxRequirementOf } from "#delivery";
 import { createLocalExecutor } from "#executors";
 import { getPipelineDefinition, listPipelines } from "#metadata-store";
 import { createModelStorage } from "#models";
@@ -115,6 +116,7 @@ function createPlatformEngine(parts: Parts, facts: { readonly kinds: Platform["k
       return { runId, experimentId, finish: (status) => tracking.closeRun(runId, status) };
     },
     commit: (folder) => git.readCommit(folder),
+    sandboxRequiredBy: (pipeline) => sandboxRequirementOf(pipeline, config.environments),
     resolveSecret: async (name) => facts.settings.secret(name),
   };
   const cache = join(config.storeFolder, "cache");
@@ -126,7 +128,7 @@ function createPlatformEngine(parts: Parts, facts: { readonly kinds: Platform["k
     storeFolder: config.storeFolder,
     kinds: facts.kinds,
     storages: [createDatasetStorage(parts), createModelStorage({ store, objects, folder: join(cache, "models"), runs: createRunReader(tracking), artifacts: createArtifactFolder({ root: parts.artifactFolder }), clock })],
-    executors: [createLocalExecutor({ workFolder: join(config.storeFolder, "work"), path: facts.settings.searchPath })],
+    executors: [createLocalExecutor({ workFolder: join(config.storeFolder, "work"), storeFolder: config.storeFolder, path: facts.settings.searchPath })],
     ports,
     clock,
     log,

@@ -19,7 +19,7 @@ const environmentSchema = z.strictObject({
     .enum(APPROVAL_BINDINGS)
     .default("version")
     .describe("`version`: each model or code digest needs its own approval. `source`: an approved notebook lets every model through that it made with a passing verdict, so retraining can go live by itself. Default version."),
-  sandbox: z.boolean().default(false).describe("Refuse steps for this environment where no sandbox is available. Default false."),
+  sandbox: z.boolean().default(false).describe("Steps of a pipeline that deploys to this environment, and the releases themselves, run their processes in a sandbox, or not at all where there is none. Default false."),
 });
 
 export const projectSchema = z.strictObject({

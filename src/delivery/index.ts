@@ -1,6 +1,6 @@
 export { createDelivery, type Delivery, type DeliveryOptions, type DeploymentWatch, type FinishedDeployment, type NewDeployment } from "./delivery.ts";
 export { createDeployKind, type DeployDeclaration, type DeployKindOptions } from "./deploy-kind.ts";
-export type { Environment } from "./environment.ts";
+export { type Environment, sandboxRequirementOf } from "./environment.ts";
 export type { ApprovalCheck, ApprovalDecision, EnvironmentRules, ModelDeployment, ModelTarget, TargetState } from "./ports.ts";
 export { createPushHandler, type PushAnswer, type PushHandlerOptions, type PushRequest, signPush } from "./push.ts";
 export { installPushHook } from "./push-hook.ts";

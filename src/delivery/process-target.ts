@@ -3,6 +3,7 @@ import { delimiter, dirname, join } from "node:path";
 import type { AssetVersion } from "#metadata-store";
 import { digestOfTree, type ObjectStore, type Tree, writeTree } from "#object-store";
 import type { RunningService, Services } from "#executors";
+import { type Environment, findEnvironment, sandboxRequirement } from "./environment.ts";
 import { assetNotDeployable, commandMissing } from "./errors.ts";
 import type { ReleaseSettings } from "./release-settings.ts";
 
@@ -13,6 +14,7 @@ export interface ProcessTargetOptions {
   readonly folder: string;
   /** `PATH` of the processes, before the release's own `node_modules/.bin`. */
   readonly searchPath: string;
+  readonly environments: readonly Environment[];
 }
 
 export interface ProcessDeployment {
@@ -30,6 +32,7 @@ export async function deployProcess(deployment: ProcessDeployment, signal: Abort
   const tree = version.content as Tree;
   if (version.kind !== "code" || tree.format !== "tree/1") throw assetNotDeployable({ asset, kind: version.kind });
   const folder = join(options.folder, project, environment, asset, digestOfTree(tree).slice("sha256:".length));
+  const sandboxRequiredBy = sandboxRequirement(findEnvironment(options.environments, environment));
   await unpack(options.objects, tree, { folder, deploymentId: deployment.deploymentId });
   const command = settings.start ?? (await startScript(folder));
   if (command === undefined) throw commandMissing({ asset, files: tree.files.slice(0, 10).map(({ path }) => path) });
@@ -47,6 +50,7 @@ export async function deployProcess(deployment: ProcessDeployment, signal: Abort
         ESTEIRA_VERSION: String(version.version),
         ESTEIRA_DIGEST: version.digest,
       },
+      ...(sandboxRequiredBy === undefined ? {} : { sandboxRequiredBy }),
       ...(settings.health === undefined ? {} : { health: settings.health }),
       ...(settings.healthTimeoutMs === undefined ? {} : { healthTimeoutMs: settings.healthTimeoutMs }),
     },

@@ -1,8 +1,8 @@
 import { defineError, type ErrorFactory } from "#base";
 
-export const sandboxUnavailable: ErrorFactory<{ reason: string }> = defineError("EXECUTORS_SANDBOX_UNAVAILABLE", {
+export const sandboxUnavailable: ErrorFactory<{ requiredBy: string; reason: string }> = defineError("EXECUTORS_SANDBOX_UNAVAILABLE", {
   status: 424,
-  message: ({ reason }) => `A sandbox is required, but none can be made here: ${reason}`,
+  message: ({ requiredBy, reason }) => `A sandbox is required by ${requiredBy}, but none can be made here: ${reason}`,
   hint: ({ reason }) =>
     /uid map|RTM_NEWADDR|userns|namespace/i.test(reason)
       ? "This system restricts unprivileged user namespaces: allow them for bwrap (on Ubuntu 23.10 and later, an AppArmor profile for /usr/bin/bwrap)."

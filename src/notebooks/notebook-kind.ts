@@ -1,5 +1,5 @@
 import { readFile, writeFile } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { z } from "zod";
 import type { Clock, Digest, Json } from "#base";
 import { logsToMlflow, publishOutput, type PythonEnvironments, type StepContext, writeStepContext } from "#executors";
@@ -234,6 +234,8 @@ async function openKernel(
           command: [environment.python, "-m", "ipykernel_launcher", "-f", connectionFile, "--HistoryManager.enabled=False", "--colors=NoColor"],
           workingFolder: attempt.projectFolder,
           environment: { ...context.environment, IPYTHONDIR: join(attempt.workFolder, "ipython"), JUPYTER_PLATFORM_DIRS: "1", PYDEVD_DISABLE_FILE_VALIDATION: "1" },
+          // Holds the kernel's sockets.
+          writable: [dirname(connectionFile)],
           signal,
           onOutput: (stream, text) => (started ? attempt.log(redactSecrets(text.replace(/\n$/, "")), stream) : opening.push(text)),
         }),

@@ -18,6 +18,10 @@ export interface ProcessSpec {
   readonly gracePeriodMs?: number;
   /** Require a sandbox; refused where there is none. */
   readonly sandbox?: boolean;
+  /** What requires one although the step does not ask for it, as people say it: `environment "production"`. */
+  readonly sandboxRequiredBy?: string;
+  /** Folders beside the working folder and the attempt's own that a sandboxed process may write. */
+  readonly writable?: readonly string[];
   /** Extra channels (kernels): called with each log line instead of logging, when given. */
   readonly onOutput?: (stream: "stdout" | "stderr", text: string) => void;
 }

@@ -1,5 +1,6 @@
 import type { AssetVersion } from "#metadata-store";
 import type { Json } from "#base";
+import type { PipelineDefinition } from "./define/definition.ts";
 
 /** An MLflow run that belongs to one attempt. */
 export interface TrackingRun {
@@ -28,6 +29,8 @@ export interface EnginePorts {
   }) => Promise<TrackingRun>;
   /** Commit of a work tree; undefined when it is not under git. */
   readonly commit: (folder: string) => Promise<{ readonly id: string; readonly dirty: boolean } | undefined>;
+  /** What requires that the processes of a pipeline's steps run in a sandbox (`environment "production"`); undefined when nothing does. Default: nothing. */
+  readonly sandboxRequiredBy?: (pipeline: PipelineDefinition) => string | undefined;
   /** Value of a secret by name; undefined when it is not set. */
   readonly resolveSecret: (name: string) => Promise<string | undefined>;
 }

@@ -7,7 +7,7 @@ import { commandMissing, folderUnusable, startFailed } from "../errors.ts";
 import { LocalSupervisor } from "./local-supervisor.ts";
 import { readOutput } from "./output-reader.ts";
 import { endGroup, isGroupAlive, killMarkedProcesses, waitForGroupEnd } from "./process-tree.ts";
-import { assertSandbox, sandboxCommand } from "./sandbox.ts";
+import { createSandbox, type Sandbox } from "./sandbox.ts";
 
 const DEFAULT_GRACE_MS = 5000;
 const DEFAULT_PATH = `${dirname(process.execPath)}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`;
@@ -19,6 +19,10 @@ export interface LocalExecutorOptions {
   readonly workFolder: string;
   /** PATH of the processes; default the folder of this Node and the system's usual ones. */
   readonly path?: string;
+  /** Absolute folder that sandboxed processes see and do not write, wherever it lies: the store. */
+  readonly storeFolder?: string;
+  /** Default the system's bubblewrap. */
+  readonly sandbox?: Sandbox;
 }
 
 /**
@@ -31,6 +35,7 @@ export interface LocalExecutorOptions {
 export function createLocalExecutor(options: LocalExecutorOptions): Executor {
   const mark = newId();
   const supervisor = new LocalSupervisor(mark);
+  const sandbox = options.sandbox ?? createSandbox();
   const handles = new Map<string, Promise<ProcessHandle>>();
 
   return {
@@ -39,7 +44,7 @@ export function createLocalExecutor(options: LocalExecutorOptions): Executor {
     submit(spec, log) {
       const known = handles.get(spec.attemptId);
       if (known !== undefined) return known;
-      const started = start(spec, { ...options, mark, supervisor, log });
+      const started = start(spec, { ...options, sandbox, mark, supervisor, log });
       handles.set(spec.attemptId, started);
       const forget = (): boolean => handles.delete(spec.attemptId);
       // Kept while it runs, and a while longer for a repeat that comes late.
@@ -51,6 +56,7 @@ export function createLocalExecutor(options: LocalExecutorOptions): Executor {
 }
 
 interface Starting extends LocalExecutorOptions {
+  readonly sandbox: Sandbox;
   readonly mark: string;
   readonly supervisor: LocalSupervisor;
   readonly log: (stream: "stdout" | "stderr", text: string) => void | Promise<void>;
@@ -60,9 +66,7 @@ async function start(spec: ProcessSpec, starting: Starting): Promise<ProcessHand
   const environment = buildEnvironment(spec, starting);
   const plain: readonly [string, ...string[]] = "shell" in spec.command ? ["/bin/sh", "-e", "-c", spec.command.shell] : spec.command;
   assertStartable(plain[0], spec.workingFolder, environment["PATH"] ?? "");
-  if (spec.sandbox === true) await assertSandbox();
-  const writable = [environment["HOME"], environment["TMPDIR"], spec.environment["ESTEIRA_OUTPUT"]].filter((folder) => folder !== undefined);
-  const [program, ...args] = spec.sandbox === true ? sandboxCommand(plain, { workingFolder: spec.workingFolder, writable }) : plain;
+  const [program, ...args] = spec.sandbox === true || spec.sandboxRequiredBy !== undefined ? await sandboxed(plain, spec, starting) : plain;
   const startedAt = performance.now();
   const child = spawn(program, args, { cwd: spec.workingFolder, env: environment, stdio: ["pipe", "pipe", "pipe"], detached: true });
   const group = child.pid;
@@ -75,6 +79,18 @@ async function start(spec: ProcessSpec, starting: Starting): Promise<ProcessHand
   child.stdin.on("error", () => {});
   return superviseProcess(spec, { child, group, startedAt, supervisor: starting.supervisor });
 }
+
+async function sandboxed(command: readonly [string, ...string[]], spec: ProcessSpec, { sandbox, storeFolder, workFolder }: Starting): Promise<readonly [string, ...string[]]> {
+  await sandbox.assertAvailable(spec.sandboxRequiredBy ?? "the step");
+  return sandbox.wrap(command, {
+    workingFolder: spec.workingFolder,
+    writable: [join(workFolder, attemptOf(spec)), ...(spec.writable ?? [])],
+    readable: storeFolder === undefined ? [] : [storeFolder],
+  });
+}
+
+/** A second process of an attempt carries a number behind its id. */
+const attemptOf = ({ attemptId }: ProcessSpec): string => attemptId.split(".")[0] ?? attemptId;
 
 function superviseProcess(spec: ProcessSpec, running: { readonly child: ChildProcess; readonly group: number; readonly startedAt: number; readonly supervisor: LocalSupervisor }): ProcessHandle {
   const { child, group, startedAt, supervisor } = running;
@@ -129,7 +145,7 @@ function failToStart(child: ChildProcess, command: string): Promise<never> {
 }
 
 function buildEnvironment(spec: ProcessSpec, starting: Starting): Record<string, string> {
-  const attempt = spec.attemptId.split(".")[0] ?? spec.attemptId;
+  const attempt = attemptOf(spec);
   const home = join(starting.workFolder, attempt, "home");
   const temporary = join(starting.workFolder, attempt, "tmp");
   try {

@@ -5,6 +5,7 @@ import { request } from "node:http";
 import { connect, createServer } from "node:net";
 import { dirname } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { createSandbox } from "../drivers/sandbox.ts";
 
 /** What to start for one deployment of a service. */
 export interface ServicePlan {
@@ -15,6 +16,8 @@ export interface ServicePlan {
   readonly command: string;
   /** Everything the process sees, beside `HOST` and `PORT`. */
   readonly environment: Readonly<Record<string, string>>;
+  /** What requires that the process runs in a sandbox, where it may write only the folder: `environment "production"`. */
+  readonly sandboxRequiredBy?: string;
   /** Path that answers 2xx when the service is ready; without one, an accepted connection is enough. */
   readonly health?: string;
   /** Default 30,000. */
@@ -46,7 +49,8 @@ export async function startServiceProcess(plan: ServicePlan, logFile: string): P
   const port = await freePort();
   mkdirSync(dirname(logFile), { recursive: true });
   const log = openSync(logFile, "a");
-  const child = spawn("/bin/sh", ["-c", plan.command], {
+  const [program, ...args] = plan.sandboxRequiredBy === undefined ? shellOf(plan) : createSandbox().wrap(shellOf(plan), { workingFolder: plan.folder, writable: [] });
+  const child = spawn(program, args, {
     cwd: plan.folder,
     env: { ...plan.environment, HOST, PORT: String(port) },
     stdio: ["ignore", log, log],
@@ -78,6 +82,8 @@ export async function startServiceProcess(plan: ServicePlan, logFile: string): P
     },
   };
 }
+
+const shellOf = ({ command }: ServicePlan): readonly [string, ...string[]] => ["/bin/sh", "-c", command];
 
 function endOf(child: ChildProcess): Promise<string> {
   return new Promise((resolve) => {

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { messageOf } from "#base";
+import { createSandbox, type Sandbox } from "../drivers/sandbox.ts";
 import { isRunning } from "./process-identity.ts";
 import { serviceUnhealthy, supervisorUnavailable } from "./service-errors.ts";
 import { readLastLines, type ServicePlan } from "./service-process.ts";
@@ -34,7 +35,7 @@ export interface Services {
   /**
    * Starts the plan beside what runs, waits until it is healthy, then switches without losing a request. Idempotent by deployment id.
    *
-   * @throws EXECUTORS_SERVICE_UNHEALTHY: what ran before still answers; EXECUTORS_SUPERVISOR_UNAVAILABLE
+   * @throws EXECUTORS_SERVICE_UNHEALTHY: what ran before still answers; EXECUTORS_SUPERVISOR_UNAVAILABLE, EXECUTORS_SANDBOX_UNAVAILABLE
    */
   deploy(key: ServiceKey, plan: ServicePlan, options: { readonly signal: AbortSignal; readonly port?: number }): Promise<RunningService>;
   /** undefined when nothing was deployed or its supervisor does not run. */
@@ -50,15 +51,18 @@ export interface Services {
 export interface ServicesOptions {
   /** Absolute; one folder per service below it. */
   readonly folder: string;
+  /** Default the system's bubblewrap. */
+  readonly sandbox?: Sandbox;
 }
 
 /** Opens the services below a folder. Safe to use from several processes. */
-export function createServices({ folder }: ServicesOptions): Services {
+export function createServices({ folder, sandbox = createSandbox() }: ServicesOptions): Services {
   const folderOf = (key: ServiceKey): string => join(folder, key.project, key.environment, key.name);
   const nameOf = (key: ServiceKey): string => `${key.name} in ${key.environment}`;
   return {
     async deploy(key, plan, { signal, port }) {
       signal.throwIfAborted();
+      if (plan.sandboxRequiredBy !== undefined) await sandbox.assertAvailable(plan.sandboxRequiredBy);
       const address = await startSupervisor(folderOf(key), nameOf(key), port);
       const abandon = (): void => void call(address, "POST /abandon", { deploymentId: plan.deploymentId }).catch(() => {});
       signal.addEventListener("abort", abandon, { once: true });

@@ -173,7 +173,8 @@ async function createContext(
     runProcess: async (spec) => {
       const attemptId = `${claimed.attemptId}.${++processes}`;
       const environment = { ...prepared.env, ...secrets, ...(await platformEnvironment(parts, facts, tracking.values)), ...spec.environment };
-      return runProcess(parts, running, { ...spec, attemptId, environment, secrets: [...Object.values(secrets), ...(spec.secrets ?? [])] });
+      const sandboxRequiredBy = parts.ports.sandboxRequiredBy?.(running.definition);
+      return runProcess(parts, running, { ...spec, ...(sandboxRequiredBy === undefined ? {} : { sandboxRequiredBy }), attemptId, environment, secrets: [...Object.values(secrets), ...(spec.secrets ?? [])] });
     },
     locate: (version) => parts.storageOf(version.kind).locate(version),
     publish: (output) => parts.storageOf(output.kind).publish(output, context),

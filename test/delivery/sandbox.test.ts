@@ -1,0 +1,132 @@
+// What works for an environment with `sandbox: true` runs in a sandbox, or not at all.
+import assert from "node:assert/strict";
+import { access, mkdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { after, it } from "node:test";
+import { digestOf, isEsteiraError, newId, silentLog, systemClock } from "#base";
+import { createDelivery, sandboxRequirementOf, type Delivery } from "#delivery";
+import { createLocalExecutor, createSandbox, createServices, type Services } from "#executors";
+import { type AssetVersion, recordAssetVersion, type StoreKind } from "#metadata-store";
+import { digestOfTree, putTree } from "#object-store";
+import { getPipelineRun, type StepKind } from "#pipeline";
+import { createTestProject, type TestProject, testPorts } from "../setup/engine.ts";
+import { describeStores, openTestStore } from "../setup/stores.ts";
+
+const ENVIRONMENTS = [
+  { name: "staging", approvals: 0, bind: "version" as const },
+  { name: "production", approvals: 0, bind: "version" as const, sandbox: true },
+];
+const SERVER = `
+const { writeFileSync } = require("node:fs");
+writeFileSync("inside", "in");
+try { writeFileSync(process.env.OUTSIDE, "out"); } catch {}
+require("node:http").createServer((request, response) => response.end("up")).listen(process.env.PORT, process.env.HOST);
+`;
+const NOWHERE = createSandbox("/nowhere");
+
+const deployKind = { analyse: () => Promise.resolve({ inputs: [], makes: [], files: [], problems: [] }), execute: () => Promise.resolve({ status: "succeeded", made: [] }) };
+
+async function available(): Promise<boolean> {
+  return createSandbox().assertAvailable("this test").then(() => true, () => false);
+}
+
+/** A project whose pipeline `release` deploys to production and `trial` to staging; both write beside the project first. */
+async function open(kind: StoreKind, sandbox = createSandbox()): Promise<TestProject & { run(pipeline: string): ReturnType<typeof getPipelineRun> }> {
+  const pipeline = (to: string): string => `steps:\n  build: { run: 'echo in > inside; echo out > ../outside-${to} || true' }\n  ship: { deploy: build, to: ${to}, needs: build }\n`;
+  const { z } = await import("zod");
+  const schema = z.strictObject({ deploy: z.string(), to: z.string() });
+  const project = await createTestProject(kind, { "pipelines/release.yaml": pipeline("production"), "pipelines/trial.yaml": pipeline("staging") }, [{ name: "deploy", load: "code", schema, describe: () => "deploy", ...deployKind } as unknown as StepKind<never>]);
+  await project.register();
+  const executor = createLocalExecutor({ workFolder: join(project.folder, "work"), storeFolder: project.folder, sandbox });
+  const engine = project.engine({ executors: [executor], ports: { ...testPorts, sandboxRequiredBy: (definition) => sandboxRequirementOf(definition, ENVIRONMENTS) } });
+  await engine.start();
+  return {
+    ...project,
+    run: async (name) => {
+      const id = await engine.submit({ pipeline: name, actor: "ana" });
+      await engine.runToEnd(id);
+      return getPipelineRun(project.store, id);
+    },
+  };
+}
+
+interface Deploying {
+  readonly delivery: Delivery;
+  readonly version: AssetVersion;
+  readonly outside: string;
+  deployTo(environment: string): ReturnType<Delivery["deploy"]>;
+}
+
+async function openDelivery(kind: StoreKind, sandbox = createSandbox()): Promise<Deploying> {
+  const opened: Services[] = [];
+  // Hooks run in the order they are given: services end before their folder goes.
+  after(async () => {
+    for (const services of opened) for (const { name } of ENVIRONMENTS) await services.stop({ project: "p", environment: name, name: "app" });
+  });
+  const { store, objects, folder } = await openTestStore(kind);
+  const services = createServices({ folder: join(folder, "services"), sandbox });
+  opened.push(services);
+  const refused = (): never => assert.fail("no model is deployed here");
+  const delivery = createDelivery({ store, objects, services, models: { deploy: refused, current: refused, remove: refused }, environments: ENVIRONMENTS, folder: join(folder, "releases"), searchPath: "/usr/bin:/bin", clock: systemClock, log: silentLog });
+  await mkdir(join(folder, "tree"));
+  await writeFile(join(folder, "tree", "server.cjs"), SERVER);
+  const tree = await putTree(objects, join(folder, "tree"));
+  const { version } = await store.write((tx) => recordAssetVersion(tx, { project: "p", asset: "app", kind: "code", digest: digestOfTree(tree), madeAtMs: 1, actor: "ana", content: tree, inputs: [] }));
+  const outside = join(folder, "outside");
+  return {
+    delivery,
+    version,
+    outside,
+    deployTo: (environment) =>
+      delivery.deploy(
+        { project: "p", environment, version, settings: { target: "process", start: "exec node server.cjs", environment: { OUTSIDE: outside } }, actor: "ana", idempotencyKey: digestOf(newId()) },
+        { signal: new AbortController().signal, log: () => {} },
+      ),
+  };
+}
+
+describeStores("environments that require a sandbox", (kind) => {
+  it("refuse the steps of a pipeline that deploys to them where there is none, and say what is missing", { timeout: 60_000 }, async () => {
+    const { run, projectFolder } = await open(kind, NOWHERE);
+    const { stepRuns } = await run("release");
+    const build = stepRuns.find(({ step }) => step === "build");
+    assert.equal(build?.status, "failed");
+    const error = JSON.stringify(build);
+    assert.match(error, /EXECUTORS_SANDBOX_UNAVAILABLE/);
+    assert.match(error, /required by environment \\"production\\".*bubblewrap \(bwrap\) is not installed/);
+    assert.match(error, /apt-get install bubblewrap/);
+    await assert.rejects(access(join(projectFolder, "inside")));
+    assert.equal((await run("trial")).run.status, "succeeded", "another environment does not ask for one");
+  });
+
+  it("let steps write only in the project where there is one", { timeout: 60_000 }, async (test) => {
+    if (!(await available())) return test.skip("no sandbox on this machine");
+    const { run, projectFolder } = await open(kind);
+    assert.equal((await run("release")).run.status, "succeeded");
+    assert.equal(await readFile(join(projectFolder, "inside"), "utf8"), "in\n");
+    await assert.rejects(access(join(projectFolder, "../outside-production")));
+    assert.equal((await run("trial")).run.status, "succeeded");
+    await access(join(projectFolder, "../outside-staging"));
+  });
+
+  it("refuse a release where there is none", { timeout: 60_000 }, async () => {
+    const { deployTo } = await openDelivery(kind, NOWHERE);
+    await assert.rejects(deployTo("production"), (error) => isEsteiraError(error, "EXECUTORS_SANDBOX_UNAVAILABLE") && /environment "production"/.test(error.message));
+    assert.equal((await deployTo("staging")).deployment.status, "succeeded");
+  });
+
+  it("let a release write only in its own folder", { timeout: 60_000 }, async (test) => {
+    if (!(await available())) return test.skip("no sandbox on this machine");
+    const { deployTo, outside } = await openDelivery(kind);
+    const { state } = await deployTo("production");
+    assert.equal(await (await fetch(state.address)).text(), "up");
+    await assert.rejects(access(outside));
+  });
+});
+
+it("a step whose environment is known only when it runs counts as one that deploys to all", () => {
+  const pipeline = (to: string): never => ({ steps: [{ kind: "deploy", declaration: { deploy: "app", to } }] }) as never;
+  assert.equal(sandboxRequirementOf(pipeline("staging"), ENVIRONMENTS), undefined);
+  assert.equal(sandboxRequirementOf(pipeline("production"), ENVIRONMENTS), 'environment "production"');
+  assert.equal(sandboxRequirementOf(pipeline("${{ params.to }}"), ENVIRONMENTS), 'environment "production"');
+});
