@@ -72,6 +72,19 @@ describeStores("capture", (kind) => {
     assert.equal(batch?.rules["csv:missing_columns"], 1);
   });
 
+  it("many bad rows in several files are all held, each with its own record", async () => {
+    const { folder, runCapture, rows, batches } = await openDataProject(kind);
+    await writeFile(join(folder, "contract.yaml"), contract("      - { name: id, logicalType: integer, required: true, logicalTypeOptions: { minimum: 0 } }\n"));
+    const [many, few] = [90_000, 300];
+    for (const [name, count] of [["few", few], ["many", many]] as const) {
+      await writeFile(join(folder, `${name}.csv`), `id\n${Array.from({ length: count }, (_, row) => (row % 3 === 0 ? -1 - row : row)).join("\n")}\n`);
+    }
+    const { versions, outcome } = await runCapture({ capture: { files: "*.csv" }, contract: "contract.yaml" });
+    assert.deepEqual([outcome.facts?.["read"], outcome.facts?.["published"], outcome.facts?.["quarantined"]], [many + few, ((many + few) * 2) / 3, (many + few) / 3]);
+    assert.deepEqual(await rows(versions[0], "select count(*)::int as n, min(id)::int as low from d"), [{ n: ((many + few) * 2) / 3, low: 1 }]);
+    assert.deepEqual((await batches()).map((batch) => [batch.sourcePath, batch.rows]).sort(), [["few.csv", few / 3], ["many.csv", many / 3]]);
+  });
+
   it("a file that cannot be read is held back whole and harms no other", async () => {
     const { folder, runCapture, batches } = await openDataProject(kind);
     const flights = await readFile(new URL("../../node_modules/vega-datasets/data/airports.csv", import.meta.url));
