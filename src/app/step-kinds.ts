@@ -13,7 +13,7 @@ export function createStepKinds(parts: Parts): readonly StepKind<never>[] {
     createRunKind(),
     createPythonKind(parts),
     createNodeKind(),
-    createCaptureKind(parts),
+    createCaptureKind({ ...parts, captureFolders: parts.config.capture.folders }),
     createSqlKind(parts),
     createPublishKind(parts),
     createJoinKind(parts),

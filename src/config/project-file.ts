@@ -38,7 +38,7 @@ export const projectSchema = z.strictObject({
     .default({})
     .describe("Where metadata and objects live."),
   capture: z
-    .strictObject({ folders: z.array(z.string()).default([]).describe("Folders outside the project that capture steps may read.") })
+    .strictObject({ folders: z.array(z.string()).default([]).describe("Folders outside the project that capture steps may read, with all below them. Default none.") })
     .default({ folders: [] })
     .describe("What capture steps may read."),
   packaging: z

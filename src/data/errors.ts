@@ -109,6 +109,14 @@ export const storageFailed: ErrorFactory<{ operation: string; path: string; reas
   solve: "Free disk space or repair the folder's permissions, then run the step again. Nothing half-written is visible.",
 });
 
+export const captureFolderRefused: ErrorFactory<{ folder: string; found: string; allowed: readonly string[] }> = defineError("DATA_CAPTURE_FOLDER_REFUSED", {
+  status: 403,
+  message: ({ folder, found, allowed }) =>
+    `The folder ${folder}${found === folder ? "" : ` (${found})`} lies outside the project and below no folder that captures may read: ${allowed.length === 0 ? "esteira.yaml names none" : `esteira.yaml names ${allowed.join(", ")}`}`,
+  hint: () => "Name it, or a folder above it, under capture.folders in esteira.yaml.",
+  solve: "Name the folder, or one above it, under `capture.folders` in `esteira.yaml`. Links count as what they lead to.",
+});
+
 export const captureFilesMissing: ErrorFactory<{ patterns: readonly string[]; folder: string }> = defineError("DATA_CAPTURE_FILES_MISSING", {
   status: 404,
   message: ({ patterns, folder }) => `No file below ${folder} matches ${patterns.join(", ")}, and the dataset has no version yet`,

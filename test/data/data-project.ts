@@ -35,7 +35,7 @@ export interface DataProject {
   held(batch: QuarantineBatch | undefined): Promise<readonly Record<string, unknown>[]>;
 }
 
-export async function openDataProject(storeKind: StoreKind): Promise<DataProject> {
+export async function openDataProject(storeKind: StoreKind, options: { readonly captureFolders?: (storeFolder: string) => readonly string[] } = {}): Promise<DataProject> {
   const { store, objects, folder: storeFolder, address } = await openTestStore(storeKind);
   const folder = join(storeFolder, "project");
   const analytics = createAnalytics({ folder: join(storeFolder, "spill"), threads: 2 });
@@ -43,7 +43,7 @@ export async function openDataProject(storeKind: StoreKind): Promise<DataProject
   const datasetFolder = join(storeFolder, "datasets");
   const datasets = createDatasets({ store, objects, folder: datasetFolder, analytics, clock: systemClock, log: silentLog });
   const parts = { store, objects, analytics, datasets };
-  const capture = createCaptureKind({ ...parts, folder: datasetFolder });
+  const capture = createCaptureKind({ ...parts, folder: datasetFolder, captureFolders: options.captureFolders?.(storeFolder) ?? [] });
   const logged: string[] = [];
   await mkdir(folder);
   await mkdir(join(storeFolder, "work"));

@@ -66,6 +66,20 @@ const MISTAKES: readonly Mistake[] = [
     says: [/read 4, published 1, quarantined 3/, /esteira quarantine list raw/],
   },
   { mistake: "a Parquet file that is none", files: { "data/a.parquet": randomBytes(3000), "pipelines/a.yaml": pipeline('raw: { capture: { files: "data/*.parquet" } }') }, command: ["run", "a"], code: 1, says: [/data\/a\.parquet: not a whole Parquet file/, /DATA_CONTRACT_BROKEN/] },
+  {
+    mistake: "a folder outside the project that esteira.yaml does not name",
+    files: { "pipelines/a.yaml": pipeline('raw: { capture: { folder: /usr/share, files: "*.csv" } }') },
+    command: ["lint"],
+    code: 1,
+    says: [/a\.yaml:2:\d+: The folder \/usr\/share lies outside the project.*esteira\.yaml names none/, /capture\.folders/],
+  },
+  {
+    mistake: "a folder beside the one that esteira.yaml names",
+    files: { "esteira.yaml": "name: p\ncapture: { folders: [/usr/sha] }\n", "pipelines/a.yaml": pipeline('raw: { capture: { folder: /usr/share, files: "*.csv" } }') },
+    command: ["run", "a"],
+    code: 1,
+    says: [/a\.yaml:2:\d+: The folder \/usr\/share lies outside the project.*esteira\.yaml names \/usr\/sha/, /Nothing was started/],
+  },
   { mistake: "a pattern that no file matches", files: { "data/a.csv": CSV, "pipelines/a.yaml": pipeline('raw: { capture: { files: "dta/*.csv" } }') }, command: ["run", "a"], code: 1, says: [/No file below .* matches dta\/\*\.csv/, /capture\.files/] },
   {
     mistake: "an unknown parameter of a notebook",

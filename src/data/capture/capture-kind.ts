@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { digestOf } from "#base";
+import { digestOf, type EsteiraError, isEsteiraError } from "#base";
 import { type AssetVersion, clearCapturedFiles, getAssetVersion, listCapturedFiles, recordCapturedFiles, recordQuarantineBatch } from "#metadata-store";
 import type { AnalysisContext, AttemptContext, MadeVersion, Problem, StepAnalysis, StepKind, StepOutcome } from "#pipeline";
 import { compileContract } from "../contract/rules.ts";
@@ -11,7 +11,7 @@ import { tableNameOf } from "../dataset-write.ts";
 import { captureFilesMissing, contractInvalid } from "../errors.ts";
 import { writeSchema } from "../write-declaration.ts";
 import { type CaptureBatch, captureBatch, type CaptureDependencies, type Captured, type IdentifiedFile, watchDroppedRows } from "./capture.ts";
-import { findSourceFiles, formatOf, readIdentity, SOURCE_FORMATS, type SourceFile } from "./source-file.ts";
+import { findCaptureFolder, findSourceFiles, formatOf, readIdentity, SOURCE_FORMATS, type SourceFile } from "./source-file.ts";
 import { SCHEMA_MODES } from "./typed-rows.ts";
 
 const pattern = z.string().min(1);
@@ -19,7 +19,7 @@ const pattern = z.string().min(1);
 const captureSchema = z.strictObject({
   capture: z.strictObject({
     files: z.union([pattern, z.array(pattern).min(1)]).describe("Path or glob below the project folder, or several."),
-    folder: z.string().startsWith("/").optional().describe("Absolute folder that the patterns start from, when the files are outside the project."),
+    folder: z.string().startsWith("/").optional().describe("Absolute folder that the patterns start from, when the files are outside the project: below one of `capture.folders` of esteira.yaml."),
     format: z.enum(SOURCE_FORMATS).optional().describe("Default: what the file's name says; .gz and .zst are read through."),
     version_per: z.enum(["run", "file"]).optional().describe("One dataset version per run (default), or one per file, in order of their names."),
     csv: z
@@ -44,6 +44,8 @@ export type CaptureDeclaration = z.infer<typeof captureSchema>;
 export interface CaptureKindDependencies extends CaptureDependencies {
   /** Folder of all datasets, as given to the datasets. */
   readonly folder: string;
+  /** Absolute folders outside the project that captures may read. Default none. */
+  readonly captureFolders?: readonly string[];
 }
 
 /** `capture`: files become rows of a dataset, each file exactly once. */
@@ -53,7 +55,7 @@ export function createCaptureKind(dependencies: CaptureKindDependencies): StepKi
     load: "data",
     schema: captureSchema as z.ZodType<CaptureDeclaration>,
     describe: ({ capture }) => `capture ${patternsOf(capture).join(", ")}`,
-    analyse: analyseCapture,
+    analyse: (declaration, context) => analyseCapture(declaration, context, dependencies),
     execute: (attempt) => executeCapture(dependencies, attempt),
   };
 }
@@ -62,14 +64,15 @@ function patternsOf(capture: CaptureDeclaration["capture"]): readonly string[] {
   return typeof capture.files === "string" ? [capture.files] : capture.files;
 }
 
-async function analyseCapture(declaration: CaptureDeclaration, context: AnalysisContext): Promise<StepAnalysis> {
+async function analyseCapture(declaration: CaptureDeclaration, context: AnalysisContext, { captureFolders = [] }: CaptureKindDependencies): Promise<StepAnalysis> {
   const { capture, contract } = declaration;
   const problems: Problem[] = [];
   let files: readonly SourceFile[] = [];
   try {
-    files = await findSourceFiles(capture.folder ?? context.projectFolder, patternsOf(capture));
+    files = await findSourceFiles(await findCaptureFolder(capture.folder, context.projectFolder, captureFolders), patternsOf(capture));
   } catch (error) {
-    problems.push({ path: ["capture", "files"], message: (error as Error).message });
+    const { message, hint } = error as EsteiraError;
+    problems.push({ path: ["capture", isEsteiraError(error, "DATA_CAPTURE_FOLDER_REFUSED") ? "folder" : "files"], message, ...(hint === undefined ? {} : { hint }) });
   }
   if (contract !== undefined) problems.push(...(await contractProblems(contract, context)));
   return {
@@ -94,7 +97,7 @@ async function contractProblems(contract: string, context: AnalysisContext): Pro
 
 async function executeCapture(dependencies: CaptureKindDependencies, attempt: AttemptContext<CaptureDeclaration>): Promise<StepOutcome> {
   const { capture } = attempt.declaration;
-  const folder = capture.folder ?? attempt.projectFolder;
+  const folder = await findCaptureFolder(capture.folder, attempt.projectFolder, dependencies.captureFolders ?? []);
   const found = await findSourceFiles(folder, patternsOf(capture));
   const latest = await dependencies.store.read((transaction) => getAssetVersion(transaction, { project: attempt.project, asset: attempt.step }));
   if (found.length === 0 && latest === undefined) throw captureFilesMissing({ patterns: patternsOf(capture), folder });

@@ -1,8 +1,8 @@
 import { glob, realpath, stat } from "node:fs/promises";
-import { isAbsolute, join, relative, resolve, sep } from "node:path";
+import { dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
 import type { Digest } from "#base";
 import { digestFile } from "../delta/data-file.ts";
-import { captureFileOutside } from "../errors.ts";
+import { captureFileOutside, captureFolderRefused } from "../errors.ts";
 
 export const SOURCE_FORMATS = ["csv", "ndjson", "json", "parquet"] as const;
 export type SourceFormat = (typeof SOURCE_FORMATS)[number];
@@ -14,6 +14,33 @@ export interface SourceFile {
   readonly absolute: string;
   readonly sizeBytes: number;
   readonly mtimeMs: number;
+}
+
+/**
+ * The folder that a capture's patterns start from, with links resolved, so that nobody can lead it elsewhere afterwards.
+ *
+ * @param asked absolute; default the project's folder
+ * @param allowed absolute folders outside the project that captures may read
+ * @throws DATA_CAPTURE_FOLDER_REFUSED
+ */
+export async function findCaptureFolder(asked: string | undefined, projectFolder: string, allowed: readonly string[]): Promise<string> {
+  if (asked === undefined) return projectFolder;
+  const found = await resolveLinks(resolve(asked));
+  for (const root of [projectFolder, ...allowed]) {
+    const real = await resolveLinks(root);
+    if (found === real || found.startsWith(real.endsWith(sep) ? real : real + sep)) return found;
+  }
+  throw captureFolderRefused({ folder: asked, found, allowed });
+}
+
+/** What is not there has no links. */
+async function resolveLinks(path: string): Promise<string> {
+  try {
+    return await realpath(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT" || dirname(path) === path) throw error;
+    return join(await resolveLinks(dirname(path)), path.slice(dirname(path).length));
+  }
 }
 
 /**
