@@ -20,6 +20,7 @@ import type { ObjectStore } from "#object-store";
 import type { Services } from "#executors";
 import { type Environment, findEnvironment, PRODUCTION } from "./environment.ts";
 import { nothingDeployed, releaseMissing, versionMissing } from "./errors.ts";
+import { findKeptDeployment, stateOf } from "./kept-deployment.ts";
 import { type ModelTarget, type TargetState } from "./ports.ts";
 import { deployProcess } from "./process-target.ts";
 import { crownVersion, recordFailure, recordRemoval, recordSuccess } from "./record-deployment.ts";
@@ -49,6 +50,8 @@ export interface NewDeployment {
   readonly stepRunId?: string | undefined;
   /** The same key is the same deployment, whatever was killed in between; a failed one is not tried again under its key. */
   readonly idempotencyKey: string;
+  /** When the caller first wanted it, epoch milliseconds: see `WantedDeployment`. */
+  readonly sinceMs?: number | undefined;
 }
 
 /** How a caller follows a deployment. */
@@ -61,13 +64,16 @@ export interface FinishedDeployment {
   readonly deployment: Deployment;
   readonly release: Release;
   readonly state: TargetState;
+  /** True when the version already ran there in the same way: nothing was done, and this is the deployment that did it. */
+  readonly kept?: boolean;
 }
 
 /** Puts releases into environments, takes them back, and remembers what ran where and when. */
 export interface Delivery {
   readonly environments: readonly Environment[];
   /**
-   * Deploys one version. What ran before keeps running until the new one is ready, and stays when it is not.
+   * Deploys one version. What ran before keeps running until the new one is ready, and stays when it is not. A version that already runs
+   * there, deployed in the same way, is not deployed again and gets no new release.
    *
    * @throws DELIVERY_ENVIRONMENT_UNKNOWN, DELIVERY_ASSET_NOT_DEPLOYABLE, DELIVERY_COMMAND_MISSING, EXECUTORS_SERVICE_UNHEALTHY, and what the model target throws
    */
@@ -118,6 +124,12 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     environments,
     async deploy(request, watch) {
       findEnvironment(environments, request.environment);
+      const begun = await store.read((transaction) => getDeployment(transaction, request));
+      const kept = begun === undefined ? await findKeptDeployment(request, options) : undefined;
+      if (kept !== undefined) {
+        watch.log(`${request.environment}: already deployed, release ${kept.release.number}, ${request.version.asset} ${request.version.version}`);
+        return { ...kept, state: stateOf(kept), kept: true };
+      }
       const { deployment, release } = await begin(store, request, clock.now());
       if (deployment.status === "succeeded") return { deployment, release, state: deployment.target as TargetState };
       return carryOut(deployment, release, watch);

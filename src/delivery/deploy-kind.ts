@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { type Json, nearestName } from "#base";
-import { type AssetKind, type AssetVersion, type Deployment, getAssetVersion, getDeployment, listDeployed, type MetadataStore } from "#metadata-store";
+import { type AssetKind, type AssetVersion, type Deployment, getAssetVersion, getDeployment, listAttempts, listDeployed, type MetadataStore } from "#metadata-store";
 import type { AnalysisContext, AttemptContext, Problem, StepAnalysis, StepKind, StepOutcome } from "#pipeline";
 import type { Delivery, FinishedDeployment } from "./delivery.ts";
 import { findEnvironment } from "./environment.ts";
@@ -48,7 +48,7 @@ export interface DeployKindOptions {
 
 /**
  * Steps that put code or models into environments: `deploy: ASSET`. A protected environment waits for its approval, holding nothing; what was
- * deployed before the wait, or before a crash, is not deployed again.
+ * deployed before the wait, before a crash, or by another run in the same way, is not deployed again.
  */
 export function createDeployKind(options: DeployKindOptions): StepKind<DeployDeclaration> {
   return {
@@ -108,14 +108,15 @@ async function execute(attempt: AttemptContext<DeployDeclaration>, options: Depl
   const version = attempt.inputs.get(declaration.deploy);
   if (version === undefined) throw versionMissing({ asset: declaration.deploy });
   const facts: Record<string, Json> = {};
+  const sinceMs = await firstStart(attempt, options.store);
   for (const environment of [declaration.to].flat()) {
     const known = await findOwnDeployment(attempt, environment, options.store);
     if (known?.status !== "succeeded" && known?.status !== "deploying") {
       const closed = await checkApproval(attempt, { version, environment }, options);
       if (closed !== undefined) return closed;
     }
-    const done = await deployTo(attempt, { version, environment, known }, options.delivery);
-    facts[environment] = { release: done.release.number, releaseId: done.release.id, version: version.version, address: done.state.address };
+    const done = await deployTo(attempt, { version, environment, known, sinceMs }, options.delivery);
+    facts[environment] = { release: done.release.number, releaseId: done.release.id, version: version.version, address: done.state.address, ...(done.kept === true ? { alreadyDeployed: true } : {}) };
   }
   return { status: "succeeded", made: [], facts };
 }
@@ -154,12 +155,18 @@ async function findOwnDeployment(attempt: AttemptContext<unknown>, environment: 
   });
 }
 
+/** When an earlier attempt of this step run began; undefined in the first. */
+async function firstStart({ stepRunId, attemptNumber }: AttemptContext<unknown>, store: MetadataStore): Promise<number | undefined> {
+  if (attemptNumber === 1) return undefined;
+  return (await store.read((transaction) => listAttempts(transaction, stepRunId)))[0]?.startedAtMs;
+}
+
 async function deployTo(
   attempt: AttemptContext<DeployDeclaration>,
-  facts: { readonly version: AssetVersion; readonly environment: string; readonly known: Deployment | undefined },
+  facts: { readonly version: AssetVersion; readonly environment: string; readonly known: Deployment | undefined; readonly sinceMs: number | undefined },
   delivery: Delivery,
 ): Promise<FinishedDeployment> {
-  const { version, environment, known } = facts;
+  const { version, environment, known, sinceMs } = facts;
   return delivery.deploy(
     {
       project: attempt.project,
@@ -168,6 +175,7 @@ async function deployTo(
       settings: settingsOf(attempt.declaration, version, environment),
       actor: attempt.actor,
       stepRunId: attempt.stepRunId,
+      sinceMs,
       idempotencyKey: known?.idempotencyKey ?? keyOf(attempt, environment, attempt.attemptNumber),
     },
     { signal: attempt.signal, log: (line) => attempt.log(line) },

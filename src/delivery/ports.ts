@@ -35,8 +35,8 @@ export interface ModelDeployment {
  */
 export interface ModelTarget {
   deploy(deployment: ModelDeployment, options: { readonly signal: AbortSignal; readonly log: (line: string) => void }): Promise<TargetState>;
-  /** What the endpoint runs now; undefined when it runs nothing. */
-  current(endpoint: { readonly project: string; readonly environment: string; readonly endpoint: string }): Promise<TargetState | undefined>;
+  /** What the endpoint runs now, and the version that it tries beside it; undefined when it runs nothing. */
+  current(endpoint: { readonly project: string; readonly environment: string; readonly endpoint: string }): Promise<(TargetState & { readonly candidateVersionId?: string | undefined }) | undefined>;
   /** Takes the endpoint out of service. Idempotent. */
   remove(endpoint: { readonly project: string; readonly environment: string; readonly endpoint: string }): Promise<void>;
 }

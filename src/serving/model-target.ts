@@ -53,7 +53,7 @@ export function createModelTarget(options: ModelTargetOptions): ServingTarget {
     async current(key) {
       const endpoint = await store.read((transaction) => getEndpoint(transaction, key));
       if (endpoint === undefined || endpoint.state === "stopped") return undefined;
-      return toTargetState(await readVersion(store, endpoint.modelVersionId), key);
+      return { ...toTargetState(await readVersion(store, endpoint.modelVersionId), key), candidateVersionId: endpoint.candidateVersionId };
     },
     async remove(key) {
       const endpoint = await store.read((transaction) => getEndpoint(transaction, key));

@@ -69,7 +69,9 @@ async function open(kind: StoreKind): Promise<World> {
       // As a canary does: a version with a strategy answers only once its trial has ended.
       const there = modelDeployments.filter((each) => each.environment === environment && each.endpoint === endpoint && (each.strategy === undefined || trialsEnded.has(each.version.id)));
       const last = there.at(-1);
-      return last === undefined ? undefined : { versionId: last.version.id, digest: last.version.digest, address: "" };
+      const tried = modelDeployments.filter((each) => each.environment === environment && each.endpoint === endpoint).at(-1);
+      if (last === undefined) return undefined;
+      return { versionId: last.version.id, digest: last.version.digest, address: "", candidateVersionId: trialsEnded.has("taken back") || tried?.strategy === undefined ? undefined : tried.version.id };
     },
     remove: async () => {},
   };
@@ -139,6 +141,45 @@ describeStores("delivery", (kind) => {
     // The first attempt's deployment to staging was not repeated.
     assert.equal((await store.read((tx) => listDeployments(tx, { project: PROJECT }))).length, 2);
     assert.deepEqual((await store.read((tx) => listEvents(tx, { subjectKind: "release" }))).map(({ type }) => type), ["release.deployed", "release.deployed"]);
+  });
+
+  it("makes no new release of a version that already runs there in the same way, and one when the way changes or it was rolled back", { timeout: 60_000 }, async () => {
+    const { store, code, run, delivery, services } = await open(kind);
+    const one = await code("one");
+    const releaseOf = (outcome: StepOutcome): unknown => (outcome.status === "succeeded" ? outcome.facts?.["staging"] : undefined);
+    const first = releaseOf(await run(one, {}, { stepRunId: "first" })) as Record<string, unknown>;
+    const history = (): Promise<unknown> => store.read(async (tx) => [await listDeployments(tx, { project: PROJECT }), await listEvents(tx, { subjectKind: "release" })]);
+    const before = await history();
+    assert.deepEqual(releaseOf(await run(one, {}, { stepRunId: "second" })), { ...first, alreadyDeployed: true });
+    assert.deepEqual(await history(), before);
+    await services.stop({ project: PROJECT, environment: "staging", name: "app" });
+    await run(one, {}, { stepRunId: "third" });
+    assert.equal(await answerOf(store, "staging"), "one staging");
+    await run(one, { env: { LEVEL: "debug" } }, { stepRunId: "fourth" });
+    await run(await code("two"), {}, { stepRunId: "fifth" });
+    await run(one, {}, { stepRunId: "sixth" });
+    assert.equal(await answerOf(store, "staging"), "one staging");
+    await delivery.rollback({ project: PROJECT, environment: "staging", asset: "app", actor: "ana" });
+    await run(one, {}, { stepRunId: "seventh" });
+    assert.equal(await answerOf(store, "staging"), "one staging");
+  });
+
+  it("keeps a trial of the same model as it is, and tries a model again whose trial was taken back", async () => {
+    const { store, model, run, modelDeployments, trialsEnded } = await open(kind);
+    const plain = { to: "staging", health: undefined, health_timeout: undefined } as const;
+    await run(await model("v1"), plain, { stepRunId: "a" });
+    const second = await model("v2");
+    const trial = { ...plain, strategy: { canary: "10%" } };
+    await run(second, trial, { stepRunId: "b" });
+    await run(second, trial, { stepRunId: "c" });
+    assert.equal(modelDeployments.length, 2);
+    trialsEnded.add("taken back");
+    await run(second, trial, { stepRunId: "d" });
+    assert.equal(modelDeployments.length, 3);
+    trialsEnded.add(second.id);
+    await run(second, trial, { stepRunId: "e" });
+    assert.equal(modelDeployments.length, 3);
+    assert.equal((await store.read((tx) => listReleases(tx, { project: PROJECT, environment: "staging" }))).length, 3);
   });
 
   it("keeps what ran when the new release is not healthy, and goes back to an earlier release on demand", { timeout: 60_000 }, async () => {
