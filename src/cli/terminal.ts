@@ -23,7 +23,7 @@ export interface Terminal {
   style(style: Style, text: string): string;
   /** Columns aligned; the first row is the heading. */
   table(rows: readonly (readonly string[])[]): void;
-  /** A sentence of the message catalogue, in the user's language. */
+  /** A sentence of the message catalogue, in the user's language; `count` among the facts chooses between one and many. */
   say(key: MessageKey, facts?: Readonly<Record<string, string | number>>): string;
 }
 
@@ -76,9 +76,15 @@ export function createTerminal({ output, errors, color, language }: TerminalOpti
         terminal.print(index === 0 ? style("dim", line) : line);
       }
     },
-    say: (key, facts = {}) => catalogue[key].replaceAll(/\{(\w+)\}/g, (_match, name: string) => String(facts[name] ?? "")),
+    say: (key, facts = {}) => formOf(catalogue[key], facts["count"]).replaceAll(/\{(\w+)\}/g, (_match, name: string) => String(facts[name] ?? "")),
   };
   return terminal;
+}
+
+/** The form for one or for many. A count may come formatted: `1,234`. */
+function formOf(message: string, count: string | number | undefined): string {
+  const [one = "", many = one] = message.split(" || ");
+  return String(count) === "1" ? one : many;
 }
 
 function displayWidth(text: string): number {

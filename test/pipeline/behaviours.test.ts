@@ -207,7 +207,7 @@ steps:
     const older = await run("ship");
     const newer = await run("ship");
     state.open.add("serve");
-    await project.store.write((transaction) => openGate(transaction, { project: "p", key: "approval:serve", reason: "reviewed", actor: "bo", atMs: Date.now() }));
+    await project.store.write((transaction) => openGate(transaction, { project: "p", key: "approval:serve", actor: "bo", atMs: Date.now() }));
     assert.deepEqual([await steps(older), await steps(newer)].map((one) => one["run"]), ["running", "queued"]);
     const told: string[] = [];
     await project.engine().runToEnd(newer, undefined, { untilWaiting: true, onAhead: (ahead) => told.push(`${ahead.run.id} ${ahead.worker?.pid ?? "here"}`) });

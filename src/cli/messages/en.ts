@@ -1,4 +1,7 @@
-/** English messages of the CLI; the keys that every language has. */
+/**
+ * English messages of the CLI; the keys that every language has. `{name}` is filled in; ` || ` separates the form for one from the form for
+ * many, chosen by `{count}`.
+ */
 export const en = {
   error: "Error:",
   usage: "Usage",
@@ -13,6 +16,8 @@ export const en = {
   stopping: "Stopping: running steps are ended and can be resumed …",
   stopped: "Stopped.",
   runStarted: "Pipeline run {id} of {pipeline}",
+  runAhead: "Pipeline run {id} of {pipeline} holds the place that this one waits for: it is worked on first",
+  runAheadElsewhere: "Waiting for pipeline run {id} of {pipeline}, which process {pid} on {host} works on",
   runSucceeded: "Succeeded in {seconds} s: {ran} run, {cached} cached",
   runBlocked: "Finished in {seconds} s; held back: {reason}",
   runFailed: "Failed after {seconds} s",
@@ -26,7 +31,7 @@ export const en = {
   nothingYet: "Nothing has run yet. Start with: esteira run PIPELINE",
   noPipelines: "The project has no pipelines. Put one into pipelines/NAME.yaml.",
   planNothing: "Nothing to do: every step is cached.",
-  planWould: "{count} of {total} steps would run.",
+  planWould: "{would} of {count} step would run. || {would} of {count} steps would run.",
   approved: "Approved {digest} for {environment} by {actor}.",
   cancelled: "Pipeline run {id} is cancelled.",
   tokenOnce: "The token is shown only now: {token}",
@@ -39,8 +44,8 @@ export const en = {
   noTokens: "There is no token. Create one: esteira token create USER",
   roleHeld: "{role} in {project}",
   roleNone: "no role",
-  vacuumed: "{count} files removed.",
-  vacuumWould: "{count} files would go; without --dry-run they do.",
+  vacuumed: "{count} file removed. || {count} files removed.",
+  vacuumWould: "{count} file would go; without --dry-run it does. || {count} files would go; without --dry-run they do.",
   dataset: "DATASET",
   files: "FILES",
   size: "SIZE",
@@ -57,6 +62,7 @@ export const en = {
   started: "STARTED",
   duration: "TIME",
   run: "RUN",
+  unfinished: "Not finished: other runs of these pipelines",
 } as const;
 
 export type MessageKey = keyof typeof en;

@@ -40,7 +40,7 @@ export const command: Command = {
           }),
         ]);
         const would = plan.steps.filter(({ action }) => action === "run").length;
-        terminal.print(terminal.style("dim", would === 0 ? terminal.say("planNothing") : terminal.say("planWould", { count: would, total: plan.steps.length })));
+        terminal.print(terminal.style("dim", would === 0 ? terminal.say("planNothing") : terminal.say("planWould", { would, count: plan.steps.length })));
       }
     }),
 };

@@ -1,9 +1,11 @@
 import type { PipelineRunDetail, PipelineRunStatus, PipelineRunSummary } from "#api";
+import type { RunAhead } from "#app";
 import { type Command, commonOptions, type CommandContext, type OptionValues, textOption, textOptions } from "../../command.ts";
 import { usageWrong } from "../../errors.ts";
 import { readParams } from "../../params.ts";
 import { createRunView } from "../../run-view.ts";
 import { type CliSession, withProject } from "../../session.ts";
+import type { Terminal } from "../../terminal.ts";
 
 const EXIT_FAILED = 1;
 const EXIT_WAITING = 3;
@@ -68,11 +70,15 @@ async function watch(session: CliSession, { terminal, signal }: CommandContext, 
   const interrupt = (): void => void platform.engine.stop({ interrupt: true }).catch(() => {});
   signal.addEventListener("abort", interrupt, { once: true });
   if (signal.aborted) interrupt();
-  await platform.engine.runToEnd(id, view?.show, { untilWaiting: true });
+  await platform.engine.runToEnd(id, view?.show, { untilWaiting: true, onAhead: (ahead) => tellAhead(terminal, ahead) });
   const run = await call("getPipelineRun", { params: { id }, query: {} });
   if (asJson) terminal.printJson(run);
   else view?.end(run);
   return exitCode(run, signal.aborted);
+}
+
+function tellAhead(terminal: Terminal, { run: { id, pipeline }, worker }: RunAhead): void {
+  terminal.note(worker === undefined ? terminal.say("runAhead", { id, pipeline }) : terminal.say("runAheadElsewhere", { id, pipeline, ...worker }));
 }
 
 function exitCode(run: PipelineRunDetail, wasInterrupted: boolean): number {

@@ -1,13 +1,17 @@
+import type { PipelineRunStatus, PipelineRunSummary, PipelineSummary } from "#api";
 import { type Command, commonOptions } from "../../command.ts";
 import { formatDuration, formatStatus, formatTime } from "../../format.ts";
-import { withProject } from "../../session.ts";
+import { type CliSession, withProject } from "../../session.ts";
+import type { Terminal } from "../../terminal.ts";
+
+const UNFINISHED: readonly PipelineRunStatus[] = ["running", "queued", "waiting", "interrupted"];
 
 export const command: Command = {
   usage: "status [RUN]",
-  summary: "Show pipelines and their latest runs",
+  summary: "Show pipelines, their latest runs, and every run that is not finished",
   options: commonOptions,
   examples: [
-    { line: "esteira status", does: "Every pipeline with its latest run" },
+    { line: "esteira status", does: "Every pipeline with its latest run, and older ones that are not finished" },
     { line: "esteira status 01JXAMPLE", does: "One pipeline run with its steps" },
   ],
   positionals: { least: 0, most: 1 },
@@ -30,18 +34,35 @@ export const command: Command = {
         ]);
       }
       const { items } = await call("listPipelines", { query: { limit: 1000 } });
-      if (options["json"] === true) return terminal.printJson(items);
+      const unfinished = await listUnfinished(call);
+      if (options["json"] === true) return terminal.printJson(items.map((item) => ({ ...item, unfinishedRuns: unfinished.filter(({ pipeline }) => pipeline === item.name) })));
       if (items.length === 0) return terminal.print(terminal.say("noPipelines"));
-      terminal.table([
-        [terminal.say("pipeline"), terminal.say("status"), terminal.say("started"), terminal.say("duration"), terminal.say("run")],
-        ...items.map(({ name, lastRun }) => [
-          name,
-          lastRun === undefined ? "–" : formatStatus(terminal, lastRun.status),
-          lastRun?.startedAtMs === undefined ? "" : formatTime(lastRun.startedAtMs),
-          lastRun?.startedAtMs === undefined || lastRun.endedAtMs === undefined ? "" : formatDuration(lastRun.endedAtMs - lastRun.startedAtMs),
-          terminal.style("dim", lastRun?.id ?? ""),
-        ]),
-      ]);
+      printRuns(terminal, items.map(({ name, lastRun }) => ({ name, run: lastRun })));
+      const shown = new Set(items.map(({ lastRun }) => lastRun?.id));
+      const others = unfinished.filter(({ id }) => !shown.has(id));
+      if (others.length > 0) {
+        terminal.print(`\n${terminal.say("unfinished")}`);
+        printRuns(terminal, others.map((run) => ({ name: run.pipeline, run })));
+      }
       if (items.every(({ lastRun }) => lastRun === undefined)) terminal.print(terminal.say("nothingYet"));
     }),
 };
+
+/** Newest first, of each status at most 1,000. */
+async function listUnfinished(call: CliSession["call"]): Promise<readonly PipelineRunSummary[]> {
+  const pages = await Promise.all(UNFINISHED.map((status) => call("listPipelineRuns", { query: { status, limit: 1000 } })));
+  return pages.flatMap(({ items }) => items).toSorted((left, right) => (left.id < right.id ? 1 : -1));
+}
+
+function printRuns(terminal: Terminal, rows: readonly { readonly name: string; readonly run: PipelineSummary["lastRun"] }[]): void {
+  terminal.table([
+    [terminal.say("pipeline"), terminal.say("status"), terminal.say("started"), terminal.say("duration"), terminal.say("run")],
+    ...rows.map(({ name, run }) => [
+      name,
+      run === undefined ? "–" : formatStatus(terminal, run.status),
+      run?.startedAtMs === undefined ? "" : formatTime(run.startedAtMs),
+      run?.startedAtMs === undefined || run.endedAtMs === undefined ? "" : formatDuration(run.endedAtMs - run.startedAtMs),
+      terminal.style("dim", run?.id ?? ""),
+    ]),
+  ]);
+}

@@ -1,0 +1,52 @@
+// What the command line says about runs that wait for each other, on a project of its own.
+import assert from "node:assert/strict";
+import { mkdir, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { after, it } from "node:test";
+import { listProcessesOf, runEsteira } from "../setup/command-line.ts";
+import { createPostgresSchema, describeStores, temporaryFolder } from "../setup/stores.ts";
+
+async function createProject(files: Readonly<Record<string, string>>): Promise<string> {
+  const folder = await temporaryFolder();
+  for (const [path, text] of Object.entries(files)) {
+    await mkdir(dirname(join(folder, path)), { recursive: true });
+    await writeFile(join(folder, path), text);
+  }
+  return folder;
+}
+
+const RELEASE = `steps:
+  app: { run: "mkdir -p d; cp server.cjs d/", makes: { code: d }, files: [server.cjs] }
+  web: { deploy: app, to: production, start: "exec node server.cjs" }
+`;
+const SERVER = 'require("node:http").createServer((request, response) => response.end("ok")).listen(process.env.PORT, process.env.HOST);\n';
+
+describeStores("runs that wait for the same approval", (kind) => {
+  it("are both finished by run --resume, which says what it works on first, and status shows both", { timeout: 90_000 }, async () => {
+    const store = kind === "sqlite" ? "" : `\nstore: { metadata: "${await createPostgresSchema()}" }`;
+    const folder = await createProject({ "esteira.yaml": `name: ships\nenvironments: { production: { approvals: 1 } }${store}\n`, "pipelines/p.yaml": RELEASE, "server.cjs": SERVER });
+    after(async () => {
+      for (const line of await listProcessesOf(folder)) process.kill(Number.parseInt(line, 10), "SIGKILL");
+    });
+    const older = JSON.parse((await runEsteira(folder, ["run", "p", "--json"])).stdout) as { id: string; status: string };
+    const newer = JSON.parse((await runEsteira(folder, ["run", "p", "--json"])).stdout) as { id: string; status: string };
+    assert.deepEqual([older.status, newer.status], ["waiting", "waiting"]);
+
+    const { stdout: status } = await runEsteira(folder, ["status"]);
+    assert.match(status, new RegExp(`${newer.id}[^]*Not finished[^]*waiting[^]*${older.id}`));
+
+    const created = await runEsteira(folder, ["user", "create", "rui", "--role", "reviewer", "--json"]);
+    const { token } = JSON.parse(created.stdout) as { token: string };
+    const { pending } = JSON.parse((await runEsteira(folder, ["approval", "list", "--json"])).stdout) as { pending: readonly { digest: string }[] };
+    const approved = await runEsteira(folder, ["approve", pending[0]?.digest ?? "", "--environment", "production"], { ESTEIRA_TOKEN: token });
+    assert.equal(approved.code, 0, approved.stderr);
+
+    const resumed = await runEsteira(folder, ["run", "--resume"]);
+    assert.equal(resumed.code, 0, resumed.stderr);
+    assert.match(resumed.stderr, new RegExp(`Pipeline run ${older.id} of p holds the place that this one waits for: it is worked on first`));
+    const runs = JSON.parse((await runEsteira(folder, ["status", older.id, "--json"])).stdout) as { status: string };
+    assert.equal(runs.status, "succeeded");
+    const releases = JSON.parse((await runEsteira(folder, ["release", "list", "--json"])).stdout) as readonly unknown[];
+    assert.equal(releases.length, 1);
+  });
+});
