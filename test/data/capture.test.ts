@@ -65,7 +65,7 @@ describeStores("capture", (kind) => {
     assert.deepEqual(byLine.get(4)?.["rules"], ["type:born", "required:id", "minimum:age", "pattern:mail"]);
     assert.deepEqual(JSON.parse(String(byLine.get(4)?.["row"])), { id: null, age: "-5", mail: "nope", born: "2000-02-30" });
     assert.deepEqual(byLine.get(3)?.["rules"], ["type:id"]);
-    assert.match(String(byLine.get(3)?.["messages"]), /the value is "x": must be BIGINT/);
+    assert.match(String(byLine.get(3)?.["messages"]), /id is "x": must be BIGINT/);
     assert.deepEqual(byLine.get(7)?.["rules"], ["csv:too_many_columns"]);
     assert.equal(JSON.parse(String(byLine.get(7)?.["row"])), "4,30,too,many,fields");
     assert.deepEqual(new Set(byLine.keys()), new Set([3, 4, 5, 7, 8, 9]));

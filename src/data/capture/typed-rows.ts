@@ -4,6 +4,9 @@ import type { CompiledContract, RowRule } from "../contract/rules.ts";
 import { storedExpression, storedType } from "../delta/schema.ts";
 import { type SourceRows, UnreadableFile } from "./source-rows.ts";
 
+/** Id of the rule that a value can be read as its column's type, before the column's name. */
+const TYPE_RULE = "type:";
+
 /** What happens to what a source brings beyond the known columns (dlt's words; what is discarded is kept in quarantine). */
 export const SCHEMA_MODES = ["evolve", "freeze", "discard_row", "discard_value"] as const;
 export type SchemaMode = (typeof SCHEMA_MODES)[number];
@@ -49,7 +52,7 @@ export function typeRows(source: SourceRows, target: TargetSchema, witness?: (re
     values.push(`${cast.value} AS ${quoteName(column.name)}`);
     if (cast.fails === undefined) continue;
     values.push(`(${cast.fails}) AS "__type_${index}"`, `CAST(${source.value(from.name)} AS VARCHAR) AS "__text_${index}"`);
-    rules.push({ id: `type:${column.name}`, column: `__text_${index}`, expectation: `must be ${column.type}`, severity: "error", breaks: `"__type_${index}"` });
+    rules.push({ id: `${TYPE_RULE}${column.name}`, column: `__text_${index}`, expectation: `must be ${column.type}`, severity: "error", breaks: `"__type_${index}"` });
   }
   const extra = extraColumns(source, target);
   if (target.mode === "discard_row" && extra.length > 0) {
@@ -63,7 +66,7 @@ export function typeRows(source: SourceRows, target: TargetSchema, witness?: (re
 
 /** A value that cannot be read as its type is not also missing. */
 function unlessUnreadable(rule: RowRule, flags: ReadonlyMap<string, string>): RowRule {
-  const flag = rule.id.startsWith("required:") && rule.column !== undefined ? flags.get(`type:${rule.column}`) : undefined;
+  const flag = rule.id.startsWith("required:") && rule.column !== undefined ? flags.get(`${TYPE_RULE}${rule.column}`) : undefined;
   return flag === undefined ? rule : { ...rule, breaks: `(${rule.breaks}) and (${flag}) is not true` };
 }
 
@@ -104,9 +107,9 @@ function anyBroken(rules: readonly RowRule[]): string {
   return `(${rules.map(({ breaks }) => `(${breaks})`).join(" or ")})`;
 }
 
-function messageOf({ column, expectation }: RowRule): string {
+function messageOf({ id, column, expectation }: RowRule): string {
   if (column === undefined) return quoteText(expectation);
-  const shown = column.startsWith("__text_") ? "the value" : column;
+  const shown = column.startsWith("__text_") ? id.slice(TYPE_RULE.length) : column;
   return `concat(${quoteText(`${shown} is `)}, coalesce('"' || left(${quoteName(column)}::VARCHAR, 100) || '"', 'missing'), ${quoteText(`: ${expectation}`)})`;
 }
 
