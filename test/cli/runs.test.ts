@@ -29,7 +29,8 @@ describeStores("runs that wait for the same approval", (kind) => {
       for (const line of await listProcessesOf(folder)) process.kill(Number.parseInt(line, 10), "SIGKILL");
     });
     const older = JSON.parse((await runEsteira(folder, ["run", "p", "--json"])).stdout) as { id: string; status: string };
-    const newer = JSON.parse((await runEsteira(folder, ["run", "p", "--json"])).stdout) as { id: string; status: string };
+    const newer = JSON.parse((await runEsteira(folder, ["run", "p", "--json"])).stdout) as { id: string; status: string; steps: object };
+    assert.deepEqual(newer.steps, { succeeded: 1, cached: 1, waiting: 1 });
     assert.deepEqual([older.status, newer.status], ["waiting", "waiting"]);
 
     const { stdout: status } = await runEsteira(folder, ["status"]);

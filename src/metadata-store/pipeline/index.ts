@@ -21,6 +21,7 @@ export {
 export { findPipelineRun, findRunAhead, listPipelineRuns, listPipelines, type PipelineRun, type PipelineSummary } from "./list-pipeline-runs.ts";
 export {
   type Attempt,
+  countCachedStepRuns,
   countStepRuns,
   findLatestStepRun,
   findStepRun,

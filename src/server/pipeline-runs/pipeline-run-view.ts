@@ -1,6 +1,7 @@
 import type { Attempt, PipelineEdge, PipelineRunSummary, RunCause, StepCounts, StepRun } from "#api";
 import {
   type Attempt as StoredAttempt,
+  countCachedStepRuns,
   countStepRuns,
   getAssetVersion,
   listAttempts,
@@ -24,7 +25,7 @@ export async function toRunSummary(transaction: ReadTransaction, run: PipelineRu
     queuedAtMs: run.createdAtMs,
     startedAtMs: run.startedAtMs,
     endedAtMs: run.finishedAtMs,
-    steps: (await countStepRuns(transaction, run.id)) satisfies StepCounts,
+    steps: { ...(await countStepRuns(transaction, run.id)), cached: await countCachedStepRuns(transaction, run.id) } satisfies StepCounts,
     blocked: run.blocked,
   };
 }
