@@ -81,8 +81,8 @@ export interface PipelineDetail extends PipelineSummary {
 /** Body of `POST pipelines/:name/runs`. */
 export interface NewPipelineRun {
   readonly params?: Readonly<Record<string, unknown>> | undefined;
-  /** Start here; what comes before is reused. */
+  /** Start here: this step runs again; what comes before is reused, and what follows when its inputs come out unchanged. */
   readonly from?: string | undefined;
-  /** Run this step alone. */
+  /** Run this step alone, again. */
   readonly only?: string | undefined;
 }

@@ -750,8 +750,8 @@ export const pipelineDetailSchema: z.ZodType<PipelineDetail> = z.object({
 
 export const newPipelineRunSchema: z.ZodType<NewPipelineRun> = z.object({
   "params": z.record(z.string(), z.unknown()).optional(),
-  "from": z.string().optional().describe("Start here; what comes before is reused."),
-  "only": z.string().optional().describe("Run this step alone."),
+  "from": z.string().optional().describe("Start here: this step runs again; what comes before is reused, and what follows when its inputs come out unchanged."),
+  "only": z.string().optional().describe("Run this step alone, again."),
 }).describe("Body of `POST pipelines/:name/runs`.");
 
 export const predictionSummarySchema: z.ZodType<PredictionSummary> = z.object({

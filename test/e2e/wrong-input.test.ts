@@ -157,7 +157,7 @@ describe("esteira says what is wrong, where, and what to do:", { concurrency: 2 
       "contracts/c.yaml": contract("{ name: id, logicalType: integer, required: true }", "{ name: amount, logicalType: number, required: true }"),
     });
     assert.equal((await runEsteira(folder, ["run", "a"])).code, 0);
-    assertSays(await runEsteira(folder, ["quarantine", "list", "raw"]), { code: 0, says: [/data\/a\.csv:3 {2}line 3: Expected Number of Columns: 2 Found: 3/, /data\/a\.csv:4 {2}total is "x": must be DOUBLE/] });
+    assertSays(await runEsteira(folder, ["quarantine", "list", "raw"]), { code: 0, says: [/data\/a\.csv:3 {2}line 3: Expected Number of Columns: 2 Found: 3/, /data\/a\.csv:4 {2}amount is "x": must be DOUBLE/] });
   });
 
   it("a port that is taken", async () => {

@@ -129,6 +129,20 @@ describeStores("what a user of pipelines expects", (kind) => {
     await assert.rejects(engine.submit({ pipeline: "cycles", actor: "ana" }), /There is no pipeline "cycles"; known: cycle/);
   });
 
+  it("runs the step again that --from or --only names, and reuses what follows when it came out unchanged", async () => {
+    const { project, run, steps } = await set(kind, { cycle: CYCLE });
+    await run("cycle");
+    const sees = async (selection: { from?: string; only?: string }) =>
+      (await plan({ store: project.store, loaded: await project.load(), pipeline: "cycle", ...selection })).steps.map(({ action, reason }) => `${action}: ${reason}`);
+    assert.deepEqual((await sees({ from: "clean" })).slice(0, 2), ["run: the run was asked for from this step on", "depends: reused if clean comes out unchanged"]);
+    assert.deepEqual(await steps(await run("cycle", { from: "clean" })), { run: "succeeded", clean: "succeeded", model: "cached", say: "succeeded" });
+    assert.deepEqual(await sees({ only: "raw" }), ["run: this step was asked for"]);
+    const only = await run("cycle", { only: "raw" });
+    assert.deepEqual(await steps(only), { run: "succeeded", raw: "succeeded" });
+    assert.equal((await getPipelineRun(project.store, only)).stepRuns[0]?.reason, "this step was asked for");
+    assert.deepEqual(await steps(await run("cycle")), { run: "succeeded", raw: "cached", clean: "cached", model: "cached", say: "succeeded" });
+  });
+
   it("tries again by the step's rule, and counts a timeout as a failure that ends the processes", async () => {
     const { project, run, steps } = await set(kind, {
       retry: `

@@ -4,6 +4,7 @@ import type { ReadTransaction, WriteTransaction } from "../database.ts";
 import { appendEvent } from "../event/append-event.ts";
 import { databaseNow } from "./database-time.ts";
 import { lockPipelineRun } from "./end-step-run.ts";
+import type { PipelineRun } from "./list-pipeline-runs.ts";
 import { lockSlotGroup } from "./settle-pipeline-run.ts";
 import type { PipelineTables } from "./tables.ts";
 
@@ -23,6 +24,8 @@ export interface ClaimedStepRun {
   readonly failureCount: number;
   readonly definitionDigest: string;
   readonly params: object;
+  /** The part of the pipeline that was asked for. */
+  readonly selection: PipelineRun["selection"];
   readonly source: object | undefined;
   readonly trigger: { readonly kind: string; readonly subject: string | undefined; readonly cause: object };
   readonly actor: string;
@@ -58,6 +61,7 @@ export async function claimStepRuns(transaction: WriteTransaction, claim: Claim)
       pipeline: run.pipeline,
       definitionDigest: run.definition_digest,
       params: JSON.parse(run.params) as object,
+      selection: JSON.parse(run.selection) as PipelineRun["selection"],
       source: run.source === null ? undefined : (JSON.parse(run.source) as object),
       trigger: { kind: run.trigger_kind, subject: run.trigger_subject ?? undefined, cause: JSON.parse(run.trigger_cause) as object },
       actor: run.actor,

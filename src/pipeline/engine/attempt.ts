@@ -13,6 +13,7 @@ import { askCache, keyOfStep, prepareStep, type PreparedStep } from "../plan/pre
 import type { TrackingRun } from "../ports.ts";
 import type { AttemptContext, StepOutcome } from "../step-kind.ts";
 import type { EngineParts } from "./engine-parts.ts";
+import { reasonToRunAgain } from "./expand-run.ts";
 import type { LogWriter } from "./log-writer.ts";
 import { removeWorkFolder, workFolderOf } from "./work-folder.ts";
 
@@ -51,9 +52,11 @@ export async function performAttempt(parts: EngineParts, running: RunningAttempt
   const prepared = await prepareStep(step, { project: parts.project, kinds: parts.kinds, files, scope, knownAssets: knownAssets(definition, step), file: definition.file });
   const inputs = await parts.store.read((transaction) => chooseInputs(transaction, parts.project, running, prepared));
   const key = await keyOfStep(prepared, files, (asset) => inputs.find((input) => input.asset === asset)?.version);
-  const answer = prepared.cacheable
-    ? await parts.store.read((transaction) => askCache(transaction, key, { project: parts.project, pipeline: claimed.pipeline, step: claimed.step, matrixIndex: claimed.matrixIndex }))
-    : { hit: undefined, reason: step.cache ? "steps of this kind always run" : "cache: false" };
+  const again = reasonToRunAgain(step.name, claimed.selection);
+  const answer =
+    prepared.cacheable && again === undefined
+      ? await parts.store.read((transaction) => askCache(transaction, key, { project: parts.project, pipeline: claimed.pipeline, step: claimed.step, matrixIndex: claimed.matrixIndex }))
+      : { hit: undefined, reason: again ?? (step.cache ? "steps of this kind always run" : "cache: false") };
   if (answer.hit !== undefined) {
     const { outputs, facts, blocks } = answer.hit;
     return { type: "cached", reason: answer.reason, key, inputs, outputs, facts, blocks };

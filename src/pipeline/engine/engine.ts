@@ -59,9 +59,9 @@ export interface EngineOptions {
 export interface SubmitRequest {
   readonly pipeline: string;
   readonly params?: Readonly<Record<string, unknown>>;
-  /** Start here: this step and everything behind it. */
+  /** Start here: this step again, and everything behind it as far as its inputs changed. */
   readonly from?: string;
-  /** This step alone. */
+  /** This step alone, again. */
   readonly only?: string;
   readonly actor: string;
   readonly source?: { readonly folder: string; readonly commit?: string };

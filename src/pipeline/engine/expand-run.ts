@@ -9,6 +9,12 @@ export interface Selection {
   readonly only?: string;
 }
 
+/** Why the cache is not asked for a step: it was named. What comes from it or goes to it is reused as ever. */
+export function reasonToRunAgain(step: string, { from, only }: Selection): string | undefined {
+  if (only === step) return "this step was asked for";
+  return from === step ? "the run was asked for from this step on" : undefined;
+}
+
 export interface RunRequest {
   readonly project: string;
   readonly params?: Readonly<Record<string, unknown>>;

@@ -5,7 +5,7 @@ import { findExpressions, holds, parseCondition, stepsReadBy } from "../define/i
 import { parseExpression, type Scope } from "../define/expression.ts";
 import { assertValid, type LoadedProject } from "../define/load-project.ts";
 import { createProjectFiles, type ProjectFiles } from "../define/project-files.ts";
-import { checkParams, selectSteps, type Selection } from "../engine/expand-run.ts";
+import { checkParams, reasonToRunAgain, selectSteps, type Selection } from "../engine/expand-run.ts";
 import { pipelineUnknown, stepUnknown } from "../errors.ts";
 import { explainDifference, type StoredParts } from "./cache-key.ts";
 import { askCache, keyOfStep, prepareStep, type PreparedStep } from "./prepare-step.ts";
@@ -53,11 +53,17 @@ export async function plan(request: PlanRequest): Promise<Plan> {
   const changing = new Map<string, string>();
   const steps: PlannedStep[] = [];
   for (const step of selected) {
-    const planned = await planner.planStep(step, changing);
+    const planned = runAgain(await planner.planStep(step, changing), request);
     if (planned.action === "run" || planned.action === "depends") for (const { asset } of step.makes) changing.set(asset, step.name);
     steps.push(planned);
   }
   return { pipeline: definition.name, params, steps };
+}
+
+/** As the engine does: a step that was named runs though it could be reused. */
+function runAgain(planned: PlannedStep, selection: Selection): PlannedStep {
+  const reason = reasonToRunAgain(planned.step, selection);
+  return reason === undefined || planned.action === "skip" || planned.reason.startsWith("it would fail") ? planned : { ...planned, action: "run", reason };
 }
 
 function findDefinition(loaded: LoadedProject, pipeline: string): PipelineDefinition {

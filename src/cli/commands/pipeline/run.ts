@@ -14,18 +14,18 @@ const EXIT_INTERRUPTED = 130;
 export const command: Command = {
   usage: "run PIPELINE [--param k=v] [--from STEP] [--only STEP] | run --resume [RUN]",
   summary: "Run a pipeline, or finish one",
-  description: "Steps whose declaration, code, environment, inputs and params are unchanged are not run again. Exit code 0: succeeded (a refused verdict included), 1: failed, 3: waits for an approval, 130: interrupted.",
+  description: "Steps whose declaration, code, environment, inputs and params are unchanged are not run again, except the one that --from or --only names. Exit code 0: succeeded (a refused verdict included), 1: failed, 3: waits for an approval, 130: interrupted.",
   options: {
     ...commonOptions,
     param: { type: "string", multiple: true, value: "NAME=VALUE", help: "A param of the pipeline; may be repeated." },
-    from: { type: "string", value: "STEP", help: "Start here: this step and everything behind it." },
-    only: { type: "string", value: "STEP", help: "Run this step alone." },
+    from: { type: "string", value: "STEP", help: "Start here: this step runs again, and what follows it runs where its inputs have changed." },
+    only: { type: "string", value: "STEP", help: "Run this step alone, again." },
     resume: { type: "boolean", help: "Finish a run that failed, was cancelled or interrupted: what succeeded is kept." },
   },
   examples: [
     { line: "esteira run flights", does: "Runs pipelines/flights.yaml and shows its steps" },
     { line: "esteira run delay --param max_depth=8", does: "With another value for one param" },
-    { line: "esteira run flights --from flights", does: "This step again, and what follows" },
+    { line: "esteira run flights --from flights", does: "This step again, and what follows where that makes a difference" },
     { line: "esteira run --resume", does: "Finishes the newest run that did not end well" },
   ],
   positionals: { least: 0, most: 1 },
