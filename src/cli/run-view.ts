@@ -16,6 +16,7 @@ export interface RunView {
 
 export function createRunView(terminal: Terminal): RunView {
   const announced = new Set<string>();
+  const begun = new Set<string>();
   let frame = 0;
   let started = false;
   return {
@@ -26,7 +27,7 @@ export function createRunView(terminal: Terminal): RunView {
       }
       frame++;
       if (terminal.isInteractive) terminal.draw(liveLines(terminal, progress, frame));
-      else for (const step of progress.stepRuns) announce(terminal, step, announced);
+      else for (const step of progress.stepRuns) if (!isFirstLook(step, begun)) announce(terminal, step, announced);
     },
     end(run) {
       if (terminal.isInteractive) terminal.draw([]);
@@ -59,6 +60,13 @@ function detailOf(step: StepProgress): string {
   if (step.cached) return `cached: ${step.reason ?? ""}`;
   if (step.status === "succeeded") return `${durationOf(step)}${factsOf(step)}`;
   return step.error?.message ?? step.reason ?? "";
+}
+
+/** A step that has only just been taken may turn out to be skipped or cached: it is called running when it still is at the second look. */
+function isFirstLook(step: StepProgress, begun: Set<string>): boolean {
+  if (step.status !== "running" || begun.has(step.id)) return false;
+  begun.add(step.id);
+  return true;
 }
 
 function announce(terminal: Terminal, step: StepProgress, announced: Set<string>): void {

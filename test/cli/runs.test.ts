@@ -2,7 +2,11 @@
 import assert from "node:assert/strict";
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { after, it } from "node:test";
+import { Writable } from "node:stream";
+import { after, describe, it } from "node:test";
+import type { RunProgress } from "#app";
+import { createRunView } from "../../src/cli/run-view.ts";
+import { createTerminal } from "../../src/cli/terminal.ts";
 import { listProcessesOf, runEsteira } from "../setup/command-line.ts";
 import { createPostgresSchema, describeStores, temporaryFolder } from "../setup/stores.ts";
 
@@ -49,5 +53,21 @@ describeStores("runs that wait for the same approval", (kind) => {
     assert.equal(runs.status, "succeeded");
     const releases = JSON.parse((await runEsteira(folder, ["release", "list", "--json"])).stdout) as readonly unknown[];
     assert.equal(releases.length, 1);
+  });
+});
+
+describe("a step that has only just been taken", () => {
+  it("is not called running before it is known to be skipped or cached, and is while it works", () => {
+    const said: string[] = [];
+    const output = new Writable({ write: (piece: Buffer, _encoding, done) => (said.push(piece.toString()), done()) });
+    const view = createRunView(createTerminal({ output, errors: output, color: false, language: "en" }));
+    const look = (exported: object, trained: object): void => {
+      const stepRuns = [{ id: "1", step: "export", cached: false, ...exported }, { id: "2", step: "train", cached: false, startedAtMs: 0, ...trained }];
+      view.show({ run: { id: "r", pipeline: "p" }, counts: {}, stepRuns } as unknown as RunProgress);
+    };
+    look({ status: "running" }, { status: "running" });
+    look({ status: "skipped", reason: "when is false: params.all" }, { status: "running" });
+    look({ status: "skipped", reason: "when is false: params.all" }, { status: "failed", error: { message: "no" } });
+    assert.equal(said.join(""), "Pipeline run r of p\n  ↷ skipped  export  when is false: params.all\n  ▶ running  train\n  ✖ failed  train  no\n");
   });
 });
