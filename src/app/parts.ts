@@ -41,7 +41,7 @@ export function createParts({ project, config, clock, log, store, objects, acces
   const reader = createDatasetReader({ datasets, analytics });
   const features = createFeatures({ store, datasets, analytics, clock, log, project, projectFolder: config.folder });
   const serving: Serving = createServing({ store, objects, log, clock, features, alerts: { openSince: (key, sinceMs) => monitoring.openSince(key, sinceMs) } });
-  const monitoring: Monitoring = createMonitoring({ store, datasets: reader, scorer: serving.scorer, log, clock });
+  const monitoring: Monitoring = createMonitoring({ store, datasets: reader, scorer: serving.scorer, log, clock, secret: (name) => settings.secret(name) });
   const services = createServices({ folder: below("services") });
   const git = createGit({ environment: { PATH: settings.searchPath, ...(settings.homeFolder === undefined ? {} : { HOME: settings.homeFolder }) } });
   const commitAuthors: CommitAuthors = (commit) => git.commitAuthors(config.folder, commit);

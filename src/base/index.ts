@@ -13,5 +13,6 @@ export {
 } from "./error.ts";
 export { isId, newId } from "./id.ts";
 export { type Log, silentLog } from "./log.ts";
+export { isSignatureOf, type SignedMessage, signMessage } from "./message-signature.ts";
 export { nearestName } from "./nearest.ts";
 export { type FilePosition, formatProblems, type LocatedProblem, parseYaml, type ReadYaml, readYaml, type YamlDocument } from "./yaml-document.ts";

@@ -65,7 +65,16 @@ export const monitorFileSchema: z.ZodType<MonitorFile> = z.strictObject({
   reference: z.enum(["training", "test"]).default("training").describe("Rows of the model's training set that the inputs are compared with: those it learned from, or those held out."),
   min_rows: z.int().min(1).default(200).describe("Windows and segments with fewer rows are not judged."),
   segments: z.array(z.string()).max(10).default([]).describe("Columns by whose values performance is computed too: inputs of the model, or others that the requests carry."),
-  notify: z.array(z.strictObject({ webhook: z.url({ protocol: /^https?$/ }) })).max(20).default([]),
+  notify: z
+    .array(
+      z.strictObject({
+        webhook: z.url({ protocol: /^https?$/ }).describe("Address that each opened alert is sent to."),
+        secret: z.string().regex(/^[A-Za-z][A-Za-z0-9_-]*$/, "expected the name of a secret").optional().describe("Name of the secret that signs it, set as ESTEIRA_SECRET_<NAME>. Without one it is not signed."),
+      }),
+    )
+    .max(20)
+    .default([])
+    .describe("Who is told of opened alerts."),
   monitors: z.record(name, z.union([drift, predictionDrift, performance, quality])),
 });
 
@@ -109,7 +118,7 @@ export interface MonitorFile {
   readonly reference: "training" | "test";
   readonly min_rows: number;
   readonly segments: readonly string[];
-  readonly notify: readonly { readonly webhook: string }[];
+  readonly notify: readonly { readonly webhook: string; readonly secret?: string | undefined }[];
   readonly monitors: Readonly<Record<string, MonitorRule>>;
 }
 

@@ -15,7 +15,8 @@ export interface MonitoringOptions {
   readonly scorer: Scorer;
   readonly log: Log;
   readonly clock?: Clock;
-  readonly webhookSecret?: string | undefined;
+  /** Value of a secret by name, for webhooks that are signed; default: none is set. */
+  readonly secret?: (name: string) => string | undefined;
 }
 
 /** Watches endpoints: labels, windows, alerts. */
@@ -85,7 +86,7 @@ export function createMonitoring(options: MonitoringOptions): Monitoring {
         for (const endpoint of await store.read((transaction) => listEndpoints(transaction, { limit: 1000 }))) {
           await evaluateQuietly({ project: endpoint.project, environment: endpoint.environment, endpoint: endpoint.name });
         }
-        await deliverNotifications({ store, clock, log, webhookSecret: options.webhookSecret });
+        await deliverNotifications({ store, clock, log, secret: options.secret ?? (() => undefined) });
       } finally {
         ticking = false;
       }

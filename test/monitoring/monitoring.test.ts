@@ -1,13 +1,12 @@
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
-import { after, it } from "node:test";
+import { it } from "node:test";
 import { type Clock, isEsteiraError, systemClock } from "#base";
 import { getPrediction, listAlerts, listDeliveries, listMonitors, listWindows } from "#metadata-store";
 import { evaluate } from "#models";
 import { parseLabelBatch } from "#monitoring";
 import { describeStores } from "../setup/stores.ts";
+import { openWebhookTarget } from "../setup/webhook-target.ts";
 import { createRandom, KEY, makeFlights, MONDAY_MS, startMonitoring, WEEK_MS } from "./watched.ts";
 
 const MONITORS = `
@@ -116,35 +115,46 @@ describeStores("monitoring", (kind) => {
     }
   });
 
-  it("delivers an alert to its webhook until it is taken, signed and with a stable id", async () => {
-    const taken: { id: string; signature: string; body: string }[] = [];
-    let failures = 1;
-    const server = createServer((request, response) => {
-      void (async () => {
-        const chunks: Buffer[] = [];
-        for await (const chunk of request) chunks.push(chunk as Buffer);
-        if (failures-- > 0) return response.writeHead(503).end();
-        taken.push({ id: String(request.headers["x-esteira-alert"]), signature: String(request.headers["x-esteira-signature"]), body: Buffer.concat(chunks).toString() });
-        return response.writeHead(204).end();
-      })();
-    });
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    after(() => server.close());
+  it("delivers an alert to its webhook until it is taken, signed with the secret that notify names and with a stable id", async () => {
+    const target = await openWebhookTarget((received) => (received.length === 1 ? 503 : 204));
+    const plain = await openWebhookTarget();
     let shiftMs = 0;
     const clock: Clock = { now: () => Date.now() + shiftMs, monotonic: systemClock.monotonic };
-    const test = await startMonitoring(kind, { clock, webhookSecret: "s" });
-    await test.monitoring.saveMonitors("p", files(`endpoint: delay\nnotify: [{ webhook: "http://127.0.0.1:${(server.address() as AddressInfo).port}/hook" }]\nmonitors:\n  drift: { drift: { columns: [distance] } }\n`));
+    const test = await startMonitoring(kind, { clock, secret: (name) => (name === "ALERTS" ? "s3cret-value" : undefined) });
+    await test.monitoring.saveMonitors("p", files(`endpoint: delay\nnotify: [{ webhook: "${target.url}", secret: ALERTS }, { webhook: "${plain.url}" }]\nmonitors:\n  drift: { drift: { columns: [distance] } }\n`));
     await test.play(0, makeFlights(400, { seed: 2, shift: 500 }), { labels: false });
     const { opened } = await test.monitoring.evaluate({ ...KEY, untilMs: MONDAY_MS + WEEK_MS });
+    const id = opened[0]?.id ?? "";
     await test.monitoring.tick();
-    assert.equal(taken.length, 0);
+    assert.equal(target.received.length, 1);
     shiftMs = 60_000;
     await test.monitoring.tick();
     await test.monitoring.tick();
-    assert.deepEqual(taken.map(({ id }) => id), [opened[0]?.id]);
-    assert.equal(taken[0]?.signature, `sha256=${createHmac("sha256", "s").update(taken[0]?.body ?? "").digest("hex")}`);
-    const deliveries = await test.store.read((transaction) => listDeliveries(transaction, opened[0]?.id ?? ""));
-    assert.deepEqual(deliveries.map(({ state, attempts }) => [state, attempts]), [["delivered", 2]]);
+    assert.deepEqual(target.received.map(({ headers }) => headers["x-esteira-alert"]), [id, id]);
+    for (const { headers, body } of target.received) {
+      const timestamp = String(headers["x-esteira-timestamp"]);
+      assert.ok(Math.abs(Number(timestamp) - Date.now() / 1000) < 120);
+      // Computed here as a receiver would.
+      assert.equal(headers["x-esteira-signature"], `sha256=${createHmac("sha256", "s3cret-value").update(`${id}.${timestamp}.${body}`).digest("hex")}`);
+      assert.doesNotMatch(JSON.stringify(headers) + body, /s3cret-value/);
+    }
+    assert.deepEqual(plain.received.map(({ headers }) => headers["x-esteira-signature"]), [undefined]);
+    const deliveries = await test.store.read((transaction) => listDeliveries(transaction, id));
+    assert.deepEqual(deliveries.map(({ target: url, state, attempts }) => [url, state, attempts]).sort(), [[plain.url, "delivered", 1], [target.url, "delivered", 2]].sort());
+    const stored = await test.store.read(async (transaction) => [await listMonitors(transaction, { project: "p" }), await listAlerts(transaction, { project: "p" }), deliveries]);
+    assert.doesNotMatch(JSON.stringify(stored), /s3cret-value/);
+  });
+
+  it("sends nothing that cannot be signed as its monitor says, and tells which secret is missing", async () => {
+    const target = await openWebhookTarget();
+    const test = await startMonitoring(kind);
+    await test.monitoring.saveMonitors("p", files(`endpoint: delay\nnotify: [{ webhook: "${target.url}", secret: alerts-key }]\nmonitors:\n  drift: { drift: { columns: [distance] } }\n`));
+    await test.play(0, makeFlights(400, { seed: 2, shift: 500 }), { labels: false });
+    const { opened } = await test.monitoring.evaluate({ ...KEY, untilMs: MONDAY_MS + WEEK_MS });
+    await test.monitoring.tick();
+    const [delivery] = await test.store.read((transaction) => listDeliveries(transaction, opened[0]?.id ?? ""));
+    assert.deepEqual([delivery?.state, delivery?.attempts, target.received.length], ["pending", 1, 0]);
+    assert.match(delivery?.lastError ?? "", /ESTEIRA_SECRET_ALERTS_KEY/);
   });
 
   it("refuses a monitor file with a mistake, naming the place, and keeps the monitors it had", async () => {

@@ -55,7 +55,7 @@ export interface TestMonitoring extends TestServing {
   redeploy(): Promise<AssetVersion>;
 }
 
-export async function startMonitoring(kind: StoreKind, options: { readonly clock?: Clock; readonly webhookSecret?: string } = {}): Promise<TestMonitoring> {
+export async function startMonitoring(kind: StoreKind, options: { readonly clock?: Clock; readonly secret?: (name: string) => string | undefined } = {}): Promise<TestMonitoring> {
   const test = await startServing(kind);
   const { store, serving } = test;
   const rows = makeFlights(4000, { seed: 1 }).map((flight, row) => ({ ...flight, split: row < 3000 ? "train" : "test" }));
