@@ -14,7 +14,7 @@ export const command: Command = {
       if (options["json"] === true) return terminal.printJson(approvals);
       if (approvals.pending.length === 0) terminal.print("Nothing waits for approval.");
       for (const each of approvals.pending) {
-        terminal.print(`${terminal.style("yellow", "⏸")} ${terminal.style("bold", each.subject)} for ${each.environment}: ${each.given} of ${each.required} approvals, author ${each.author ?? "unknown"}`);
+        terminal.print(`${terminal.style("yellow", "⏸")} ${terminal.say("approvalPending", { subject: terminal.style("bold", each.subject), environment: each.environment, given: each.given, count: each.required, author: each.author ?? "?" })}`);
         terminal.print(`  esteira approve ${each.digest} --environment ${each.environment}`);
       }
       if (approvals.given.length === 0) return;

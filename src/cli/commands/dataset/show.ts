@@ -21,7 +21,7 @@ export const command: Command = {
       const rows = await call("getDatasetRows", { params: { name }, query });
       if (options["json"] === true) return terminal.printJson(rows);
       terminal.table([rows.columns.map((column) => column.name), ...rows.rows.map((row) => row.map((value) => (typeof value === "string" ? value : value === null ? "" : (JSON.stringify(value) ?? ""))))]);
-      terminal.note(terminal.style("dim", `version ${rows.version}, ${formatCount(rows.rowCount ?? rows.rows.length)} rows`));
+      terminal.note(terminal.style("dim", terminal.say("rowsOfVersion", { version: rows.version, count: formatCount(rows.rowCount ?? rows.rows.length) })));
     }),
 };
 

@@ -26,6 +26,6 @@ export const command: Command = {
       const version = textOption(options, "version");
       const exported = await exportModelPackage(platform, { name, to, version: version === undefined ? undefined : Number(version), data });
       if (options["json"] === true) terminal.printJson(exported);
-      else terminal.print(`${terminal.style("green", "✔")} ${exported.path}: ${exported.reference}, ${exported.layers} layers, ${formatCount(exported.sizeBytes)} bytes\n  ${exported.manifestDigest}`);
+      else terminal.print(`${terminal.style("green", "✔")} ${terminal.say("packaged", { path: exported.path, reference: exported.reference, count: exported.layers, bytes: formatCount(exported.sizeBytes) })}\n  ${exported.manifestDigest}`);
     }),
 };

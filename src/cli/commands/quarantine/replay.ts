@@ -16,6 +16,6 @@ export const command: Command = {
       await platform.registerProject(identity.name);
       const result = await replayDataset(platform, { dataset: name, actor: identity.name });
       if (options["json"] === true) terminal.printJson(result);
-      else terminal.print(`${formatCount(result.replayed)} rows published, ${formatCount(result.held)} still held.`);
+      else terminal.print(terminal.say("replayed", { count: formatCount(result.replayed), held: formatCount(result.held) }));
     }),
 };
