@@ -1,5 +1,5 @@
 import { type Identity, openStorePlatform, type Platform, type StorePlatform } from "#app";
-import { findProjectFolder, loadProjectConfig, storeOnlyConfig } from "#config";
+import { findProjectFolder, loadProjectConfig, type ProjectConfig, storeOnlyConfig } from "#config";
 import { type ApiCall, callApi, type CallName, startLocalServer } from "#server";
 import { type CommandContext, type OptionValues, textOption } from "./command.ts";
 import { operatorLog } from "./operator-log.ts";
@@ -38,7 +38,15 @@ export async function openFor(context: CommandContext, options: OptionValues, fa
     throw error;
   });
   const config = folder === undefined ? storeOnlyConfig(storeFolder ?? start) : await loadProjectConfig(folder, storeFolder);
+  if (folder !== undefined && storeFolder !== undefined) tellOverride(context, { config, named: await loadProjectConfig(folder), byOption: textOption(options, "store") !== undefined });
   return openStorePlatform({ config, isProject: folder !== undefined, artifactFolder: facts.artifactFolder, settings: context.settings, log: operatorLog(context.terminal), startServer: startLocalServer });
+}
+
+/** A store folder brings its own SQLite file: whoever has named a database server is told that it is left out. */
+function tellOverride({ terminal }: CommandContext, { config, named, byOption }: { readonly config: ProjectConfig; readonly named: ProjectConfig; readonly byOption: boolean }): void {
+  const server = /^postgres(?:ql)?:\/\/(?:[^@/]*@)?([^?]*)/.exec(named.metadataAddress)?.[1];
+  if (server === undefined) return;
+  terminal.note(terminal.say("storeOverrides", { source: byOption ? "--store" : "ESTEIRA_STORE", address: config.metadataAddress, named: `PostgreSQL (${server})` }));
 }
 
 /** With a token, its owner; else the machine's user, whose files these are. */

@@ -56,6 +56,22 @@ describeStores("runs that wait for the same approval", (kind) => {
   });
 });
 
+describe("--store in a project whose metadata are in PostgreSQL", () => {
+  it("says that it means another database, without the password", async () => {
+    const folder = await createProject({ "esteira.yaml": 'name: p\nstore: { metadata: "postgres://ana:secret@db.example:5432/mlops" }\n' });
+    const { stdout, stderr } = await runEsteira(folder, ["status", "--store", "other", "--json"]);
+    assert.deepEqual(JSON.parse(stdout), []);
+    assert.match(stderr, /Note: with --store the metadata are in .*other\/metadata\.sqlite, not in PostgreSQL \(db\.example:5432\/mlops\), which esteira\.yaml names\./);
+    assert.doesNotMatch(stderr, /secret/);
+    assert.match((await runEsteira(folder, ["status"], { ESTEIRA_STORE: "other" })).stderr, /with ESTEIRA_STORE/);
+  });
+
+  it("says nothing where esteira.yaml names none", async () => {
+    const folder = await createProject({ "esteira.yaml": "name: p\n" });
+    assert.equal((await runEsteira(folder, ["status", "--store", "other"])).stderr, "");
+  });
+});
+
 describe("a step that has only just been taken", () => {
   it("is not called running before it is known to be skipped or cached, and is while it works", () => {
     const said: string[] = [];
