@@ -6,7 +6,7 @@ import { createLocalExecutor } from "#executors";
 import { getPipelineDefinition, listPipelines } from "#metadata-store";
 import { createModelStorage } from "#models";
 import { createMonitoringRoutes } from "#monitoring";
-import { assertValid, createEngine, type Engine, type EnginePorts, loadProjectPipelines, type PipelineDefinition, registerPipelines } from "#pipeline";
+import { assertValid, createEngine, type Engine, type EnginePorts, type LoadedProject, loadProjectPipelines, type PipelineDefinition, registerPipelines } from "#pipeline";
 import { createServingRoutes } from "#serving";
 import { createArtifactFolder } from "#tracking";
 import { readContractSummary } from "./contract-summary.ts";
@@ -15,6 +15,7 @@ import { createParts, type Parts } from "./parts.ts";
 import type { Platform, StorePlatform } from "./platform.ts";
 import { createProjectGraph } from "./project-graph.ts";
 import { readMonitorFiles } from "./project-monitors.ts";
+import { addProblems, findProjectProblems } from "./project-problems.ts";
 import { createPushSourceHandler, installPushSource } from "./push-source.ts";
 import { createRunReader } from "./run-reader.ts";
 import { createStepKinds } from "./step-kinds.ts";
@@ -22,6 +23,8 @@ import { createStepKinds } from "./step-kinds.ts";
 /** A platform with what its owner alone may do. */
 export interface OwnedPlatform {
   readonly platform: Platform;
+  /** Reads and checks the project's files, for the start that follows. @throws PIPELINE_DEFINITION_INVALID */
+  check(): Promise<void>;
   /** Starts endpoints and monitors, and in a project its engine. Once. @throws PIPELINE_DEFINITION_INVALID */
   start(): Promise<void>;
   /** Ends what works by itself. */
@@ -39,7 +42,8 @@ export function createPlatform(base: StorePlatform, settings: Settings): OwnedPl
   let stopFeatures: (() => Promise<void>) | undefined;
   let graph = createProjectGraph([]);
   const engine = createPlatformEngine(parts, { kinds, settings, url: base.url });
-  const loadProject: Platform["loadProject"] = () => loadProjectPipelines({ project, projectFolder: config.folder, kinds });
+  const loadProject: Platform["loadProject"] = async () => addProblems(await loadProjectPipelines({ project, projectFolder: config.folder, kinds }), await findProjectProblems(config.folder));
+  let checked: LoadedProject | undefined;
 
   const platform: Platform = {
     ...base,
@@ -50,7 +54,8 @@ export function createPlatform(base: StorePlatform, settings: Settings): OwnedPl
     monitoringRoutes: createMonitoringRoutes({ monitoring: parts.monitoring, project, log }),
     loadProject,
     async registerProject(actor) {
-      const loaded = assertValid(await loadProject());
+      const loaded = checked ?? assertValid(await loadProject());
+      checked = undefined;
       await parts.monitoring.saveMonitors(project, await readMonitorFiles(config.folder));
       await registerPipelines(store, { project, pipelines: loaded.pipelines, actor, atMs: clock.now() });
       await parts.features.reload();
@@ -75,6 +80,9 @@ export function createPlatform(base: StorePlatform, settings: Settings): OwnedPl
 
   return {
     platform,
+    async check() {
+      if (base.isProject) checked = assertValid(await loadProject());
+    },
     async start() {
       await serving.endpoints.start();
       watch.start();

@@ -2,7 +2,7 @@ export { exportModelPackage } from "./export-model-package.ts";
 export { createUserWithToken } from "./create-user.ts";
 export { replayDataset } from "./replay-dataset.ts";
 export { vacuumProjectDatasets } from "./vacuum-datasets.ts";
-export { lintProject } from "./lint-project.ts";
+export { lintProject, lintWithoutConfig } from "./lint-project.ts";
 export { explainStep, planPipeline } from "./plan-pipeline.ts";
 export { openPlatform, openStorePlatform, type PlatformOptions } from "./open-platform.ts";
 export { importMlflowStore, purgeTracking } from "./tracking-upkeep.ts";

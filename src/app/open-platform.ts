@@ -74,6 +74,9 @@ export async function openStorePlatform(options: PlatformOptions): Promise<Store
       if (isStarted && !isProject) await startWhole();
       return whole;
     },
+    async check() {
+      if (isProject) await (await build()).check();
+    },
     async start() {
       isStarted = true;
       webhooks.wake();

@@ -44,6 +44,8 @@ export interface StorePlatform {
   url(): Promise<string>;
   /** The platform with everything that a project needs; loaded and built with the first call. */
   whole(): Promise<Platform>;
+  /** Before a start: reads and checks every file of the project; a bare store has none. @throws PIPELINE_DEFINITION_INVALID with every mistake */
+  check(): Promise<void>;
   /** Starts what works by itself: webhooks, and in a project the engine's queue, triggers and schedules, endpoints, monitors. @throws PIPELINE_DEFINITION_INVALID */
   start(): Promise<void>;
   close(): Promise<void>;

@@ -15,6 +15,6 @@ export { describeStandaloneTable, type StandaloneTable } from "./delta/standalon
 export { type DatasetDetails, type DatasetQueryDependencies, type DatasetSummary, getDatasetDetails, listDatasets, type QuarantineTotals } from "./dataset-queries.ts";
 export { createDatasetStorage, type DatasetStorageDependencies } from "./dataset-storage.ts";
 export { discardQuarantine, type QuarantineDependencies, type QuarantinedRow, readQuarantine, replayQuarantine, type ReplayResult } from "./contract/quarantine.ts";
-export { type Dashboard, dashboardJsonSchema, type DashboardTile } from "./deliver/dashboard.ts";
+export { type Dashboard, dashboardJsonSchema, type DashboardTile, readDashboard, type ReadDashboard } from "./deliver/dashboard.ts";
 export { createPublishKind, type PublishDeclaration, type PublishKindDependencies } from "./deliver/publish-kind.ts";
 export { type DashboardReport, getDashboard } from "./deliver/report.ts";

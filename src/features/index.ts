@@ -6,4 +6,5 @@ export { createJoinKind, type JoinDeclaration, type JoinKindDependencies } from 
 export type { JoinedView } from "./join-plan.ts";
 export type { Materialization } from "./materialize.ts";
 export type { FeatureStatus, OnlineColumn, OnlineFeatureRows, OnlineRequest, OnlineValue } from "./online-read.ts";
+export { readProjectFeatures } from "./project-features.ts";
 export { type JoinedRows, joinPointInTime, type PointInTimeJoin } from "./point-in-time-join.ts";

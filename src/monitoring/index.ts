@@ -3,5 +3,6 @@ export { toColumnSample, type WatchedType } from "./column-sample.ts";
 export type { EvaluationReport, EvaluationRequest } from "./evaluation.ts";
 export { type LabelBatch, parseLabelBatch } from "./label-batch.ts";
 export { type MonitorFile, monitorFileSchema, type MonitorRule, type WindowSize } from "./monitor-file.ts";
+export { type MonitorDeclarations, readMonitorDeclarations } from "./monitor-set.ts";
 export { createMonitoring, type Monitoring, type MonitoringOptions } from "./monitoring.ts";
 export { createMonitoringRoutes, type MonitoringRequest, type MonitoringResponse, type MonitoringRoute } from "./routes.ts";

@@ -1,4 +1,4 @@
-import { type Clock, nearestName } from "#base";
+import { type Clock, type LocatedProblem, nearestName } from "#base";
 import { listMonitors, type MetadataStore, replaceMonitors, type StoredMonitor } from "#metadata-store";
 import { monitorInvalid } from "./errors.ts";
 import { type MonitorFile, type MonitorRule, parseMonitorFile, type WindowSize } from "./monitor-file.ts";
@@ -15,6 +15,39 @@ export interface MonitorSet extends Omit<MonitorFile, "monitors"> {
   readonly monitors: readonly Monitor[];
 }
 
+/** What monitor files declare, and their mistakes. */
+export interface MonitorDeclarations {
+  readonly monitors: readonly Omit<StoredMonitor, "project" | "updatedAtMs">[];
+  readonly problems: readonly LocatedProblem[];
+}
+
+/**
+ * Reads the monitor files of a project: every mistake of all of them.
+ *
+ * @param files content by project-relative path
+ * Pure; never throws for what a file says.
+ */
+export function readMonitorDeclarations(files: ReadonlyMap<string, string>): MonitorDeclarations {
+  const taken = new Map<string, string>();
+  const monitors: MonitorDeclarations["monitors"][number][] = [];
+  const problems: LocatedProblem[] = [];
+  for (const [file, text] of files) {
+    const read = parseMonitorFile(text, file);
+    problems.push(...read.problems);
+    if (read.value === undefined) continue;
+    const { monitors: rules, ...settings } = read.value;
+    const place = `${settings.environment}/${settings.endpoint} by ${settings.window}`;
+    const other = taken.get(place);
+    if (other !== undefined) problems.push({ file, line: 1, column: 1, message: `${place} is already watched by ${other}`, hint: `Move these monitors into ${other}.` });
+    else taken.set(place, file);
+    for (const [key, rule] of Object.entries(rules)) {
+      const name = `${settings.endpoint}.${key}`;
+      monitors.push({ environment: settings.environment, name, endpoint: settings.endpoint, declaration: { ...settings, name, rule }, file });
+    }
+  }
+  return { monitors, problems };
+}
+
 /**
  * Reads the monitor files of a project and makes its monitors exactly those.
  *
@@ -26,23 +59,10 @@ export async function saveMonitorFiles(
   project: string,
   files: ReadonlyMap<string, string>,
 ): Promise<readonly StoredMonitor[]> {
-  const taken = new Map<string, string>();
-  const monitors: StoredMonitor[] = [];
-  for (const [file, text] of files) {
-    const { value, problems } = parseMonitorFile(text, file);
-    const [problem] = problems;
-    if (problem !== undefined) throw monitorInvalid({ ...problem, ...(problem.hint === undefined ? {} : { advice: problem.hint }) });
-    if (value === undefined) continue;
-    const place = `${value.environment}/${value.endpoint} by ${value.window}`;
-    const other = taken.get(place);
-    if (other !== undefined) throw monitorInvalid({ file, line: 1, column: 1, message: `${place} is already watched by ${other}`, advice: `Move these monitors into ${other}.` });
-    taken.set(place, file);
-    const { monitors: rules, ...settings } = value;
-    for (const [key, rule] of Object.entries(rules)) {
-      const name = `${value.endpoint}.${key}`;
-      monitors.push({ project, environment: value.environment, name, endpoint: value.endpoint, declaration: { ...settings, name, rule }, file, updatedAtMs: options.clock.now() });
-    }
-  }
+  const { monitors: declared, problems } = readMonitorDeclarations(files);
+  const [problem] = problems;
+  if (problem !== undefined) throw monitorInvalid({ ...problem, ...(problem.hint === undefined ? {} : { advice: problem.hint }) });
+  const monitors = declared.map((monitor): StoredMonitor => ({ ...monitor, project, updatedAtMs: options.clock.now() }));
   await options.store.write((transaction) => replaceMonitors(transaction, project, monitors));
   return monitors;
 }

@@ -14,6 +14,7 @@ interface Mistake {
   readonly mistake: string;
   readonly files: Files;
   readonly command: readonly string[];
+  readonly environment?: Readonly<Record<string, string>>;
   readonly code: number;
   /** Each is in what the command says. */
   readonly says: readonly RegExp[];
@@ -32,7 +33,23 @@ const NOTEBOOK = JSON.stringify({
 });
 const ONE_STEP: Files = { "pipelines/a.yaml": pipeline('a: { run: "true" }') };
 
+const MONITOR = 'endpoint: delay\nnotify: ["http://127.0.0.1/hook"]\nmonitors:\n  performance: { performance: { metric: roc_auc, drpo: 0.05 } }\n';
+const WRONG_EVERYWHERE: Files = {
+  "pipelines/a.yaml": pipeline("a: { rum: ls }"),
+  "monitors/delay.yaml": MONITOR,
+  "features/f.yaml": "views:\n  v: { source: raw, entities: [airport], timestamp: at, features: [x] }\n",
+  "dashboards/d.yaml": "title: Days\ntiles:\n  - { titel: Days, sql: SELECT 1 }\n",
+  "contracts/c.yaml": "apiVersion: v3.1.0\nkind: DataContract\nid: c\nversion: 1.0.0\nstatus: active\nschemas: []\n",
+};
+const EVERY_PLACE = [/contracts\/c\.yaml:6:1: .*schemas/, /dashboards\/d\.yaml:3:7: .*titel/, /features\/f\.yaml:2:\d+: .*airport/, /monitors\/delay\.yaml:2:10: /, /monitors\/delay\.yaml:4:\d+: .*drpo.*Did you mean "drop"\?/];
+
 const MISTAKES: readonly Mistake[] = [
+  { mistake: "mistakes in every kind of file, to lint", files: WRONG_EVERYWHERE, command: ["lint"], code: 1, says: [...EVERY_PLACE, /pipelines\/a\.yaml:2:\d+: .*rum/, /✖ \d mistakes/] },
+  { mistake: "mistakes in every kind of file, to plan", files: WRONG_EVERYWHERE, command: ["plan"], code: 1, says: [...EVERY_PLACE, /pipelines\/a\.yaml:2:\d+: .*rum/] },
+  { mistake: "mistakes in every kind of file, to up, which is not up then", files: WRONG_EVERYWHERE, command: ["up", "--port", "0"], code: 1, says: [...EVERY_PLACE, /^(?![^]*esteira is up)/] },
+  { mistake: "mistakes in esteira.yaml and elsewhere, to lint", files: { ...WRONG_EVERYWHERE, "esteira.yaml": "name: p\nenviroments: {}\n" }, command: ["lint"], code: 1, says: [...EVERY_PLACE, /esteira\.yaml:2:1: .*Did you mean "environments"\?/, /pipelines are checked once esteira\.yaml is right/] },
+  { mistake: "none: one pipeline is not two", files: ONE_STEP, command: ["lint"], code: 0, says: [/✔ 1 pipeline, no mistakes/] },
+  { mistake: "nenhum, em português", files: ONE_STEP, command: ["lint"], environment: { ESTEIRA_LANG: "pt-BR" }, code: 0, says: [/✔ 1 pipeline, nenhum erro/] },
   {
     mistake: "a misspelt key of a step",
     files: { "pipelines/a.yaml": pipeline("raw: { captur: { files: data/*.csv } }", 'two: { run: "true", neds: raw }') },
@@ -138,9 +155,9 @@ function assertSays({ code, stdout, stderr }: CommandEnd, expected: Pick<Mistake
 }
 
 describe("esteira says what is wrong, where, and what to do:", { concurrency: 2 }, () => {
-  for (const { mistake, files, command, ...expected } of MISTAKES) {
+  for (const { mistake, files, command, environment, ...expected } of MISTAKES) {
     it(mistake, async () => {
-      assertSays(await runEsteira(await createProject(files), command), expected);
+      assertSays(await runEsteira(await createProject(files), command, environment), expected);
     });
   }
 

@@ -32,6 +32,8 @@ export const command: Command = {
     const hostNames = [options["allow-host"] ?? []].flat().filter((name) => typeof name === "string");
     const platform = await openFor(context, options, { storeOnlyAllowed: true, artifactFolder });
     try {
+      // What is wrong with the project is said before anything is said to be up.
+      await platform.check();
       const server = await openServer(platform, { host, hostNames });
       try {
         const url = await listen(server, { host, port });
