@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { Settings } from "#config";
 import { createDatasetStorage } from "#data";
-import { sandboxRequirementOf } from "#delivery";
+import { createWebhookHandler, sandboxRequirementOf } from "#delivery";
 import { createLocalExecutor } from "#executors";
 import { getPipelineDefinition, listPipelines } from "#metadata-store";
 import { createModelStorage } from "#models";
@@ -72,6 +72,7 @@ export function createPlatform(base: StorePlatform, settings: Settings): OwnedPl
     contractOf: (dataset) => readContractSummary({ graph, dataset, projectFolder: config.folder, loadProject }),
     rollBack: async ({ to, ...request }) => (await parts.delivery.rollback({ project, ...request, to })).release.id,
     pushHandler: () => createPushSourceHandler(parts, kinds),
+    webhookHandler: base.isProject ? createWebhookHandler({ ...parts, secret: (name) => settings.secret(name) }) : undefined,
     installHook: (request) => installPushSource(parts, request),
     async startEndpoints() {
       await serving.endpoints.start();

@@ -3,7 +3,7 @@ import type { ContractSummary, StepReference } from "#api";
 import type { Clock, Log } from "#base";
 import type { ProjectConfig } from "#config";
 import type { Analytics, Datasets } from "#data";
-import type { Delivery, PushAnswer, PushRequest } from "#delivery";
+import type { Delivery, PushAnswer, PushRequest, WebhookAnswer } from "#delivery";
 import type { CommitAuthors } from "#governance";
 import type { MetadataStore } from "#metadata-store";
 import type { ObjectStore } from "#object-store";
@@ -85,6 +85,8 @@ export interface Platform extends StorePlatform {
   rollBack(request: { readonly environment: string; readonly asset: string; readonly to?: string | undefined; readonly reason?: string | undefined; readonly actor: string }): Promise<string>;
   /** Answers push events of the project's repository; undefined outside a project, or while no hook was installed. */
   pushHandler(): Promise<((request: PushRequest) => Promise<PushAnswer>) | undefined>;
+  /** Answers a signed call of a webhook; undefined outside a project. */
+  readonly webhookHandler: ((webhook: string, request: PushRequest) => Promise<WebhookAnswer>) | undefined;
   /** Lets pushes to a repository trigger this project's pipelines: `post-receive` hook, shared secret. @throws DELIVERY_HOOK_EXISTS */
   installHook(request: { readonly repository: string; readonly url: string; readonly branch: string; readonly subfolder?: string | undefined }): Promise<void>;
   /** Starts the endpoints of this process, for those who only run one pipeline. */

@@ -63,6 +63,34 @@ export const pushInvalid: ErrorFactory<{ problem: string }> = defineError("DELIV
   solve: "Send a push event in GitHub's JSON form.",
 });
 
+export const webhookClosed: ErrorFactory<{ webhook: string; secret: string }> = defineError("DELIVERY_WEBHOOK_CLOSED", {
+  status: 404,
+  message: ({ webhook }) => `The webhook "${webhook}" takes no calls: the server has no secret for it`,
+  hint: ({ secret }) => `Start the server with ESTEIRA_SECRET_${secret} set, and sign the calls with the same value.`,
+  solve: "Set `ESTEIRA_SECRET_WEBHOOK_<NAME>` in the server's environment, and sign the calls with the same value.",
+});
+
+export const webhookUnsigned: ErrorFactory<{ reason: string }> = defineError("DELIVERY_WEBHOOK_UNSIGNED", {
+  status: 401,
+  message: ({ reason }) => `The call was not accepted: ${reason}`,
+  hint: () => "X-Esteira-Signature is sha256= and the HMAC-SHA256, in hex, of DELIVERY.TIMESTAMP.BODY with the shared secret.",
+  solve: "Send `X-Esteira-Delivery`, `X-Esteira-Timestamp` (seconds, now) and `X-Esteira-Signature: sha256=HMAC` over `<delivery>.<timestamp>.<body>`, with the secret that the server has.",
+});
+
+export const webhookInvalid: ErrorFactory<{ problem: string }> = defineError("DELIVERY_WEBHOOK_INVALID", {
+  status: 400,
+  message: ({ problem }) => `The call cannot be read: ${problem}`,
+  hint: () => "Send JSON in UTF-8, or no body.",
+  solve: "Send a body of JSON in UTF-8, at most 256 KiB, or none.",
+});
+
+export const webhookUnused: ErrorFactory<{ webhook: string }> = defineError("DELIVERY_WEBHOOK_UNUSED", {
+  status: 404,
+  message: ({ webhook }) => `No pipeline starts on the webhook "${webhook}"`,
+  hint: ({ webhook }) => `Add on: { webhook: ${webhook} } to a pipeline; a running server reads it when it starts.`,
+  solve: "Add `on: { webhook: NAME }` to a pipeline and start the server again.",
+});
+
 export const hookExists: ErrorFactory<{ path: string }> = defineError("DELIVERY_HOOK_EXISTS", {
   status: 409,
   message: ({ path }) => `${path} exists already and was not written by esteira; it was left as it is`,

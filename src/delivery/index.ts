@@ -4,4 +4,5 @@ export { type Environment, sandboxRequirementOf } from "./environment.ts";
 export type { ApprovalCheck, ApprovalDecision, EnvironmentRules, ModelDeployment, ModelTarget, TargetState } from "./ports.ts";
 export { createPushHandler, type PushAnswer, type PushHandlerOptions, type PushRequest, signPush } from "./push.ts";
 export { installPushHook } from "./push-hook.ts";
+export { createWebhookHandler, LARGEST_WEBHOOK_BYTES, type WebhookAnswer, type WebhookHandlerOptions } from "./webhook.ts";
 export type { ReleaseSettings } from "./release-settings.ts";

@@ -1,6 +1,6 @@
 import type { ReadTransaction, WriteTransaction } from "../database.ts";
 
-/** A push that was announced, and what was answered. */
+/** A push that was announced, or a call of a webhook (its name is the branch, there is no commit), and what was answered. */
 export interface PushDelivery {
   readonly project: string;
   /** The sender's id of the announcement: the same id is the same push. */

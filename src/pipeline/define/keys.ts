@@ -70,7 +70,7 @@ export const pipelineKeys = z.strictObject({
       data: names.optional().describe("Assets whose new version starts it; * stands for any text."),
       alert: names.optional().describe("Alerts that start it: <endpoint or dataset>.<monitor>, * stands for any text."),
       push: names.optional().describe("Branches whose push starts it."),
-      webhook: names.optional().describe("Names of webhooks that start it."),
+      webhook: names.optional().describe("Names of webhooks that start it, called by POST /hooks/NAME; * stands for any text."),
     })
     .optional()
     .describe("What starts the pipeline."),

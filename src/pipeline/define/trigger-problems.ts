@@ -4,7 +4,7 @@ import { findCycle } from "./graph.ts";
 import type { CompiledPipeline } from "./load-project.ts";
 import { nearestHint } from "./schema-problems.ts";
 
-/** Data triggers that nothing fires, and pipelines that would start each other for ever. */
+/** Data triggers and webhooks that nothing can fire, and pipelines that would start each other for ever. */
 export function triggerProblems(pipelines: readonly CompiledPipeline[]): readonly LocatedProblem[] {
   const problems: LocatedProblem[] = [];
   const assets = new Map(pipelines.flatMap((pipeline) => [...pipeline.analyses.values()].flatMap(({ makes }) => makes.map(({ asset }) => [asset, pipeline.parsed.name] as const))));
@@ -22,6 +22,7 @@ export function triggerProblems(pipelines: readonly CompiledPipeline[]): readonl
     }
     startedBy.set(parsed.name, [...causes]);
   }
+  problems.push(...pipelines.flatMap(webhookProblems));
   const cycle = findCycle(startedBy);
   const first = pipelines.find((pipeline) => pipeline.parsed.name === cycle?.[0]);
   if (cycle !== undefined && first !== undefined) {
@@ -29,4 +30,14 @@ export function triggerProblems(pipelines: readonly CompiledPipeline[]): readonl
     problems.push({ ...first.parsed.yaml.at(["on", "data"]), message: `these pipelines would start each other for ever: ${path}`, hint: "Take one of the data triggers out." });
   }
   return problems;
+}
+
+/** A webhook is called by `POST /hooks/NAME`, and its secret is a variable of that name. */
+function webhookProblems({ parsed }: CompiledPipeline): readonly LocatedProblem[] {
+  const value = (parsed.yaml.value as { on?: { webhook?: unknown } }).on?.webhook;
+  return parsed.on.webhook.flatMap((name, index) => {
+    const message = name === "push" ? '"push" cannot name a webhook: /hooks/push takes the pushes' : /^[A-Za-z*][\w*-]{0,99}$/.test(name) ? undefined : `"${name}" cannot name a webhook`;
+    if (message === undefined) return [];
+    return [{ ...parsed.yaml.at(["on", "webhook", ...(Array.isArray(value) ? [index] : [])]), message, hint: "Letters, digits, _ and -, beginning with a letter, at most 100; * stands for any text." }];
+  });
 }

@@ -1,15 +1,21 @@
 import type { FastifyInstance } from "fastify";
 import type { Platform } from "#app";
+import { LARGEST_WEBHOOK_BYTES } from "#delivery";
 import { projectNotOpen } from "../errors.ts";
 
-/** `POST /hooks/push`: signed push events in GitHub's form; the signature stands for the caller. */
-export function servePushes(server: FastifyInstance, platform: Platform): void {
+/** `POST /hooks/push`: signed push events in GitHub's form; `POST /hooks/NAME`: signed calls of webhooks. The signature stands for the caller. */
+export function serveHooks(server: FastifyInstance, platform: Platform): void {
   server.removeAllContentTypeParsers();
   server.addContentTypeParser("*", { parseAs: "buffer" }, (_request, body, done) => done(null, body));
   server.post("/hooks/push", async (request, reply) => {
     const handler = await platform.pushHandler();
     if (handler === undefined) throw projectNotOpen({ what: "Receiving pushes" });
     const answer = await handler({ headers: request.headers as Record<string, string | undefined>, body: (request.body as Buffer | undefined) ?? Buffer.alloc(0) });
+    return reply.code(answer.status).send(answer.json);
+  });
+  server.post<{ Params: { name: string } }>("/hooks/:name", { bodyLimit: LARGEST_WEBHOOK_BYTES }, async (request, reply) => {
+    if (platform.webhookHandler === undefined) throw projectNotOpen({ what: "Receiving webhooks" });
+    const answer = await platform.webhookHandler(request.params.name, { headers: request.headers as Record<string, string | undefined>, body: (request.body as Buffer | undefined) ?? Buffer.alloc(0) });
     return reply.code(answer.status).send(answer.json);
   });
 }
