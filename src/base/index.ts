@@ -15,4 +15,5 @@ export { isId, newId } from "./id.ts";
 export { type Log, silentLog } from "./log.ts";
 export { isSignatureOf, type SignedMessage, signMessage } from "./message-signature.ts";
 export { nearestName } from "./nearest.ts";
+export { formatQuantity } from "./quantity.ts";
 export { type FilePosition, formatProblems, type LocatedProblem, parseYaml, type ReadYaml, readYaml, type YamlDocument } from "./yaml-document.ts";

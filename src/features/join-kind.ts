@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { type Clock, type Json, nearestName } from "#base";
+import { type Clock, formatQuantity, type Json, nearestName } from "#base";
 import { type Analytics, type AnalyticsConnection, type Column, type Datasets, quoteName, quoteText } from "#data";
 import { type AssetVersion, getDatasetOrder, type MetadataStore, recordDatasetOrder } from "#metadata-store";
 import type { AnalysisContext, AttemptContext, MadeVersion, Problem, StepAnalysis, StepInput, StepKind, StepOutcome } from "#pipeline";
@@ -151,7 +151,7 @@ async function execute(attempt: AttemptContext<JoinDeclaration>, deps: JoinKindD
     });
     await rows.drop();
     attempt.progress(sources.views.length + 1, sources.views.length + 1, "views");
-    for (const [alias, count] of Object.entries(rows.matched)) attempt.log(`${alias}: ${count} of ${rows.rowCount} rows got a value`);
+    for (const [alias, count] of Object.entries(rows.matched)) attempt.log(`${alias}: ${count} of ${formatQuantity(rows.rowCount, "row")} got a value`);
     return {
       status: "succeeded",
       made: [withSpec(made, spec)],

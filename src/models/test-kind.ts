@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { canonicalJson, type Clock, isEsteiraError, type Json } from "#base";
+import { canonicalJson, type Clock, formatQuantity, isEsteiraError, type Json } from "#base";
 import {
   appendEvent,
   type AssetVersion,
@@ -164,7 +164,7 @@ async function test(attempt: AttemptContext<TestDeclaration>, model: AssetVersio
   const inputs = [model, ...(champion === undefined ? [] : [champion])].flatMap((version) => readModelContent(version).model.inputs.map(({ name }) => name));
   const rows = await readTestRows(data, [...inputs, label, ...segmentColumns], datasets);
   const labels = toLabels(rows.columns.get(label) ?? [], description);
-  attempt.log(`testing ${model.asset} ${model.version} on ${rows.rowCount} rows of ${data.version.asset} ${data.version.version}`);
+  attempt.log(`testing ${model.asset} ${model.version} on ${formatQuantity(rows.rowCount, "row")} of ${data.version.asset} ${data.version.version}`);
   const predictions = await scorer.score(model, rows);
   const sample = {
     task: description.task,

@@ -1,3 +1,4 @@
+import { formatQuantity } from "#base";
 import type { AssetVersion } from "#metadata-store";
 import { evaluateAll, isLowerBetter, type MetricName, pickRows, type ScoredSample, segmentsOf } from "./evaluation.ts";
 import type { ModelTask } from "./model-description.ts";
@@ -161,7 +162,7 @@ export function writeVerdictPage(verdict: Verdict): string {
     `# ${name(verdict.model)}: ${verdict.passed ? "passed" : "refused"}`,
     "",
     ...(verdict.passed ? [] : [verdict.reason, ""]),
-    `Tested on ${verdict.data.rows} rows of ${name(verdict.data)}, against ${verdict.champion === undefined ? "no champion" : `the champion ${name(verdict.champion)}`}.`,
+    `Tested on ${formatQuantity(verdict.data.rows, "row")} of ${name(verdict.data)}, against ${verdict.champion === undefined ? "no champion" : `the champion ${name(verdict.champion)}`}.`,
     "",
     "| metric | model | champion | better |",
     "|---|---|---|---|",

@@ -68,7 +68,7 @@ export const en = {
   "home.approvalFor": "{subject} may go to {environment}?",
   "home.releases": "Latest releases",
   "home.allReleases": "All releases",
-  "home.progress": "{done} of {total} steps done",
+  "home.progress": "Steps done: {done} of {total}",
   "home.empty.title": "The belt is ready, but empty",
   "home.empty.text": "Write a pipeline in pipelines/, or let esteira make a first one. This page then shows what it captures, trains and deploys.",
   "belt.label": "The cycle: nine stations from capture to production, and back",

@@ -70,7 +70,7 @@ export const ptBR: Readonly<Record<keyof typeof en, string>> = {
   "home.approvalFor": "{subject} pode ir para {environment}?",
   "home.releases": "Últimas entregas",
   "home.allReleases": "Todas as entregas",
-  "home.progress": "{done} de {total} passos concluídos",
+  "home.progress": "Passos concluídos: {done} de {total}",
   "home.empty.title": "A esteira está pronta, mas vazia",
   "home.empty.text": "Escreva um pipeline em pipelines/, ou deixe o esteira criar o primeiro. Esta página mostrará o que ele captura, treina e implanta.",
   "belt.label": "O ciclo: nove estações, da captura à produção, e de volta",

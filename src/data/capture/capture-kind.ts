@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { digestOf, type EsteiraError, isEsteiraError } from "#base";
+import { digestOf, type EsteiraError, formatQuantity, isEsteiraError } from "#base";
 import { type AssetVersion, clearCapturedFiles, getAssetVersion, listCapturedFiles, recordCapturedFiles, recordQuarantineBatch } from "#metadata-store";
 import type { AnalysisContext, AttemptContext, MadeVersion, Problem, StepAnalysis, StepKind, StepOutcome } from "#pipeline";
 import { compileContract } from "../contract/rules.ts";
@@ -104,7 +104,7 @@ async function executeCapture(dependencies: CaptureKindDependencies, attempt: At
   const disposition: WriteDisposition = attempt.declaration.write ?? "append";
   const fresh = await freshFiles(dependencies, attempt, found, disposition);
   if (fresh.length === 0 && latest !== undefined) {
-    attempt.log(`nothing new: ${found.length} files are captured already`);
+    attempt.log(`nothing new: ${formatQuantity(found.length, "file is", "files are")} captured already`);
     return { status: "succeeded", made: [toMade(latest)], facts: { files: 0, read: 0, published: 0, quarantined: 0 } };
   }
   const captured = await captureAll(dependencies, attempt, { fresh, disposition, latest });
@@ -208,9 +208,9 @@ function report(attempt: AttemptContext<CaptureDeclaration>, { files, quarantine
   for (const file of files) {
     const held = problems.get(file.digest as `sha256:${string}`);
     if (held?.fileProblem !== undefined) attempt.log(`${file.path}: held back whole: ${held.fileProblem}`);
-    else attempt.log(`${file.path}: ${file.rowsRead} rows read, ${file.rowsPublished} published, ${file.rowsQuarantined} in quarantine${rulesText(held?.rules)}`);
+    else attempt.log(`${file.path}: ${formatQuantity(file.rowsRead, "row")} read, ${file.rowsPublished} published, ${file.rowsQuarantined} in quarantine${rulesText(held?.rules)}`);
   }
-  for (const [rule, count] of Object.entries(warnings)) if (count > 0) attempt.log(`warning: ${count} rows break ${rule}; they are published`);
+  for (const [rule, count] of Object.entries(warnings)) if (count > 0) attempt.log(`warning: ${formatQuantity(count, "row breaks", "rows break")} ${rule} and ${count === 1 ? "is" : "are"} published`);
 }
 
 function rulesText(rules: Readonly<Record<string, number>> | undefined): string {

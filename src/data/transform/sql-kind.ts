@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { isEsteiraError, type Json, nearestName } from "#base";
+import { formatQuantity, isEsteiraError, type Json, nearestName } from "#base";
 import { type AssetVersion, getAssetVersion, type MetadataStore } from "#metadata-store";
 import type { AnalysisContext, AttemptContext, Problem, StepAnalysis, StepKind, StepOutcome } from "#pipeline";
 import type { Analytics, Column } from "../analytics/analytics.ts";
@@ -123,7 +123,7 @@ async function executeStep({ analytics, datasets }: SqlKindDependencies, attempt
   try {
     const lineage = await lineageOf(analytics, sql, tables, analysis);
     const made = await datasets.write({ ...operation, disposition: write, select: sql, tables, content: { lineage: lineage as unknown as Json }, provenance: provenanceOf(attempt, file), signal: attempt.signal });
-    attempt.log(`${attempt.step}: ${made.rowCount ?? 0} rows, ${made.content && (made.content as DatasetContent).columns.length} columns`);
+    attempt.log(`${attempt.step}: ${formatQuantity(made.rowCount ?? 0, "row")}, ${formatQuantity((made.content as DatasetContent | undefined)?.columns.length ?? 0, "column")}`);
     return { status: "succeeded", made: [made], facts: { rows: made.rowCount ?? 0 }, alsoWrite: (transaction) => datasets.settle(transaction, operation) };
   } catch (error) {
     if (!isEsteiraError(error, "DATA_QUERY_FAILED")) throw error;
