@@ -9,7 +9,7 @@ const didYouMean = (found: string, names: readonly string[]): string => {
 export const definitionInvalid: ErrorFactory<{ count: number; text: string; step?: string }> = defineError("PIPELINE_DEFINITION_INVALID", {
   status: 400,
   // Some mistakes show only once the steps before have run: a column that a file does not bring.
-  message: ({ count, text, step }) => (step === undefined ? `${count} ${count === 1 ? "mistake" : "mistakes"} in the project's pipelines:\n${text}` : `Step "${step}" does not fit what it reads:\n${text}`),
+  message: ({ count, text, step }) => (step === undefined ? `${count} ${count === 1 ? "mistake" : "mistakes"} in the project's files:\n${text}` : `Step "${step}" does not fit what it reads:\n${text}`),
   hint: ({ step }) => (step === undefined ? "Nothing was started. Correct the lines named above and try again." : "Correct the lines named above; what ran before is kept."),
   solve: "Every mistake is listed with its file, line and column; correct them and run the command again.",
 });
