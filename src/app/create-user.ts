@@ -1,10 +1,10 @@
 import type { Role } from "#access";
 import type { StoredUser } from "#metadata-store";
-import type { Platform } from "./platform.ts";
+import type { StorePlatform } from "./platform.ts";
 
 /** A user with a role in the project, and a token that is shown once. @throws ACCESS_USER_EXISTS, ACCESS_USER_NAME_INVALID, ACCESS_ROLE_INVALID */
 export async function createUserWithToken(
-  { access, project }: Platform,
+  { access, project }: StorePlatform,
   request: { readonly name: string; readonly role: string; readonly actor: string },
 ): Promise<{ readonly user: StoredUser; readonly token: string }> {
   const { name, role, actor } = request;

@@ -1,4 +1,5 @@
 export { exportModelPackage } from "./export-model-package.ts";
+export { assertAdministrator } from "./assert-administrator.ts";
 export { createUserWithToken } from "./create-user.ts";
 export { replayDataset } from "./replay-dataset.ts";
 export { vacuumProjectDatasets } from "./vacuum-datasets.ts";

@@ -1,4 +1,4 @@
-import { type Identity, openStorePlatform, type Platform, type StorePlatform } from "#app";
+import { assertAdministrator, type Identity, openStorePlatform, type Platform, type StorePlatform } from "#app";
 import { findProjectFolder, loadProjectConfig, type ProjectConfig, storeOnlyConfig } from "#config";
 import { type ApiCall, callApi, type CallName, startLocalServer } from "#server";
 import { type CommandContext, type OptionValues, textOption } from "./command.ts";
@@ -26,6 +26,26 @@ export async function withProject<Result>(context: CommandContext, options: Opti
     return await work({ platform, identity, call: (name, request) => callApi(platform, name, { identity, signal: context.signal, ...request }) });
   } finally {
     await opened.close();
+  }
+}
+
+/**
+ * Opens the project, or the bare store that `--store` names, for a command on users and tokens, and closes it again.
+ *
+ * @param work `assertAdministrator` refuses a token whose owner administers neither the project (default: this one; `*`: every project) nor all
+ * @throws CONFIG_PROJECT_MISSING, CONFIG_PROJECT_INVALID, METADATA_STORE_UNREACHABLE, ACCESS_UNAUTHENTICATED
+ */
+export async function withAccess<Result>(
+  context: CommandContext,
+  options: OptionValues,
+  work: (session: { readonly platform: StorePlatform; readonly identity: Identity; assertAdministrator(project?: string): void }) => Promise<Result>,
+): Promise<Result> {
+  const platform = await openFor(context, options, { storeOnlyAllowed: true });
+  try {
+    const identity = await identify(context, platform);
+    return await work({ platform, identity, assertAdministrator: (project = platform.project) => assertAdministrator(identity, project) });
+  } finally {
+    await platform.close();
   }
 }
 

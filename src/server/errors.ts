@@ -17,7 +17,7 @@ export const listenFailed: ErrorFactory<{ host: string; port: number; reason: st
 export const accessNotSetUp: ErrorFactory<{ host: string }> = defineError("SERVER_ACCESS_NOT_SET_UP", {
   status: 500,
   message: ({ host }) => `The server does not listen on ${host} while no user exists: anybody who reaches it could do anything`,
-  hint: () => "Create the first user, who gets a token: esteira user create NAME --role admin. Or listen on 127.0.0.1.",
+  hint: () => "Create the first user, who gets a token: esteira user create NAME --role admin (with the same --store, if you gave one). Or listen on 127.0.0.1.",
   solve: "Create a user (`esteira user create NAME --role admin`) before listening on an address that others can reach.",
 });
 

@@ -1,7 +1,7 @@
 import { type Command, commonOptions, textOption } from "../../command.ts";
 import { usageWrong } from "../../errors.ts";
 import { formatTime } from "../../format.ts";
-import { withProject } from "../../session.ts";
+import { withAccess } from "../../session.ts";
 
 const DAY_MS = 24 * 3600 * 1000;
 const LONGEST_DAYS = 3650;
@@ -9,7 +9,7 @@ const LONGEST_DAYS = 3650;
 export const command: Command = {
   usage: "token create USER [--name LABEL] [--expires DAYS]",
   summary: "Create a token for a user; it is shown once",
-  description: "Programs send it as ESTEIRA_TOKEN or MLFLOW_TRACKING_TOKEN. It may do what the user may do. Only a digest of it is kept: a lost token is revoked and replaced.",
+  description: "Programs send it as ESTEIRA_TOKEN or MLFLOW_TRACKING_TOKEN. It may do what the user may do. Only a digest of it is kept: a lost token is revoked and replaced. With ESTEIRA_TOKEN, its owner must administer every project.",
   options: {
     ...commonOptions,
     name: { type: "string", value: "LABEL", help: "What it is for, as token list shows it; default: none." },
@@ -22,7 +22,8 @@ export const command: Command = {
   positionals: { least: 1, most: 1 },
   run: (context, options, [user = ""]) => {
     const days = readDays(textOption(options, "expires"));
-    return withProject(context, options, async ({ platform, identity }) => {
+    return withAccess(context, options, async ({ platform, identity, assertAdministrator }) => {
+      assertAdministrator("*");
       const { terminal } = context;
       const expiry = days === undefined ? {} : { expiresAtMs: platform.clock.now() + days * DAY_MS };
       const { id, label, expiresAtMs, token } = await platform.access.createToken({ user, label: textOption(options, "name") ?? "", ...expiry, actor: identity.name });

@@ -1,6 +1,6 @@
 import { type Command, commonOptions } from "../../command.ts";
 import { formatTime } from "../../format.ts";
-import { withProject } from "../../session.ts";
+import { withAccess } from "../../session.ts";
 
 export const command: Command = {
   usage: "token list",
@@ -8,7 +8,8 @@ export const command: Command = {
   options: commonOptions,
   examples: [{ line: "esteira token list", does: "Newest first, with what ended and why" }],
   run: (context, options) =>
-    withProject(context, options, async ({ platform }) => {
+    withAccess(context, options, async ({ platform, assertAdministrator }) => {
+      assertAdministrator("*");
       const { terminal } = context;
       const tokens = await platform.access.tokens();
       if (options["json"] === true) return terminal.printJson(tokens);

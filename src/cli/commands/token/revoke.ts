@@ -1,5 +1,5 @@
 import { type Command, commonOptions } from "../../command.ts";
-import { withProject } from "../../session.ts";
+import { withAccess } from "../../session.ts";
 
 export const command: Command = {
   usage: "token revoke ID",
@@ -8,7 +8,8 @@ export const command: Command = {
   examples: [{ line: "esteira token revoke 01JXAMPLE", does: "The id is the one that esteira token list shows" }],
   positionals: { least: 1, most: 1 },
   run: (context, options, [id = ""]) =>
-    withProject(context, options, async ({ platform, identity }) => {
+    withAccess(context, options, async ({ platform, identity, assertAdministrator }) => {
+      assertAdministrator("*");
       const { terminal } = context;
       await platform.access.revokeToken({ id, actor: identity.name });
       if (options["json"] === true) return terminal.printJson({ id, revoked: true });

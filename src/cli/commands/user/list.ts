@@ -1,5 +1,5 @@
 import { type Command, commonOptions } from "../../command.ts";
-import { withProject } from "../../session.ts";
+import { withAccess } from "../../session.ts";
 
 export const command: Command = {
   usage: "user list",
@@ -7,7 +7,7 @@ export const command: Command = {
   options: commonOptions,
   examples: [{ line: "esteira user list", does: "Names, kinds and roles; never a secret" }],
   run: (context, options) =>
-    withProject(context, options, async ({ platform }) => {
+    withAccess(context, options, async ({ platform }) => {
       const { terminal } = context;
       const users = await platform.access.users({ limit: 1000 });
       if (options["json"] === true) return terminal.printJson(users);
