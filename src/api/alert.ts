@@ -11,7 +11,8 @@ export interface Monitor {
   /** Column or segment, when it watches one. */
   readonly column?: string | undefined;
   readonly segment?: string | undefined;
-  readonly threshold: number;
+  /** Missing while it follows from data that have not come. */
+  readonly threshold?: number | undefined;
   /** The side of the threshold that is bad. */
   readonly alertWhen: "above" | "below";
   readonly window: string;

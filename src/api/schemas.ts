@@ -26,7 +26,7 @@ export const monitorSchema: z.ZodType<Monitor> = z.object({
   "metric": z.string().describe("`roc_auc`, `drift.psi`, `null_ratio`, …"),
   "column": z.string().optional().describe("Column or segment, when it watches one."),
   "segment": z.string().optional(),
-  "threshold": z.number(),
+  "threshold": z.number().optional().describe("Missing while it follows from data that have not come."),
   "alertWhen": z.enum(["above", "below"]).describe("The side of the threshold that is bad."),
   "window": z.string(),
   "description": z.string().optional(),

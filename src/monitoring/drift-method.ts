@@ -36,6 +36,11 @@ const P_VALUE_METHODS: readonly DriftMethod[] = ["ks", "chisquare", "z"];
 const NUMERIC_METHODS: readonly DriftMethod[] = ["psi", "kl_div", "jensenshannon", "hellinger", "wasserstein", "ks"];
 const CATEGORICAL_METHODS: readonly DriftMethod[] = ["psi", "kl_div", "jensenshannon", "hellinger", "chisquare", "z"];
 
+/** Whether a small score is drift: a p-value. */
+export function isPValue(method: DriftMethod): boolean {
+  return P_VALUE_METHODS.includes(method);
+}
+
 /** Evidently's threshold of a method. */
 export function defaultThreshold(method: DriftMethod): number {
   return P_VALUE_METHODS.includes(method) ? 0.05 : 0.1;

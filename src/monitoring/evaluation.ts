@@ -142,7 +142,7 @@ function withThresholds(window: MonitorWindow, set: MonitorSet): MonitorWindow {
     return judgement === undefined ? score : { ...score, threshold: judgement.threshold, breached: judgement.breached };
   });
   const added = judgements.filter((judgement) => !window.scores.some((score) => isSameSeries(score, judgement)));
-  return { ...window, scores: [...scores, ...added.map(({ message, ...judgement }) => ({ ...judgement, baseline: undefined, nReference: undefined, method: { message } }))] };
+  return { ...window, scores: [...scores, ...added.map(({ message, side: _side, ...judgement }) => ({ ...judgement, baseline: undefined, nReference: undefined, method: { message } }))] };
 }
 
 interface Judging {

@@ -4,5 +4,7 @@ export type { EvaluationReport, EvaluationRequest } from "./evaluation.ts";
 export { type LabelBatch, parseLabelBatch } from "./label-batch.ts";
 export { type MonitorFile, monitorFileSchema, type MonitorRule, type WindowSize } from "./monitor-file.ts";
 export { type MonitorDeclarations, readMonitorDeclarations } from "./monitor-set.ts";
+export type { Monitor } from "./monitor-set.ts";
+export { readWatchedSeries, type WatchedSeries } from "./watched-series.ts";
 export { createMonitoring, type Monitoring, type MonitoringOptions } from "./monitoring.ts";
 export { createMonitoringRoutes, type MonitoringRequest, type MonitoringResponse, type MonitoringRoute } from "./routes.ts";

@@ -12,6 +12,8 @@ export interface Judgement {
   readonly segment: string;
   readonly value: number;
   readonly threshold: number;
+  /** The side of the threshold that is bad. */
+  readonly side: "above" | "below";
   readonly breached: boolean;
   readonly n: number;
   /** What crossed what, for people. */
@@ -44,7 +46,7 @@ function judgeScore(score: MonitorScore, declared: number | undefined, what: str
   const small = (score.method as { scale?: string }).scale === "p_value";
   const breached = small ? score.value <= threshold : score.value >= threshold;
   const message = `${what} drifted: ${method} ${small ? "p-value " : ""}${format(score.value)} ${small ? "≤" : "≥"} ${format(threshold)} (${score.n} rows against ${score.nReference ?? 0})`;
-  return [{ metric: score.metric, subject: score.subject, segment: score.segment, value: score.value, threshold, breached, n: score.n, message }];
+  return [{ metric: score.metric, subject: score.subject, segment: score.segment, value: score.value, threshold, side: small ? "below" : "above", breached, n: score.n, message }];
 }
 
 type DriftRule = Extract<MonitorRule, { drift: unknown }>["drift"];
@@ -63,7 +65,7 @@ function judgeDrift(rule: DriftRule, scores: readonly MonitorScore[]): readonly 
   const value = drifted.length / judged.length;
   const n = judged.reduce((least, judgement) => Math.min(least, judgement.n), Infinity);
   const names = drifted.map((judgement) => judgement.subject).join(", ");
-  return [{ metric: "drift_share", subject: "", segment: "", value, threshold: rule.share, breached: value >= rule.share, n, message: `${drifted.length} of ${judged.length} columns drifted (${names || "none"}): ${format(value)} ≥ ${format(rule.share)}` }];
+  return [{ metric: "drift_share", subject: "", segment: "", value, threshold: rule.share, side: "above", breached: value >= rule.share, n, message: `${drifted.length} of ${judged.length} columns drifted (${names || "none"}): ${format(value)} ≥ ${format(rule.share)}` }];
 }
 
 type PerformanceRule = Extract<MonitorRule, { performance: unknown }>["performance"];
@@ -78,7 +80,7 @@ function judgePerformance(rule: PerformanceRule, window: MonitorWindow, file: Pi
     const bound = crossed ?? bounds[0];
     if (bound === undefined) return [];
     const message = `${metric}${score.segment === "" ? "" : ` of ${score.segment}`} is ${format(score.value)}, ${bound.side} ${format(bound.threshold)} (${bound.reason}; ${score.n} labelled rows)`;
-    return [{ metric, subject: "", segment: score.segment, value: score.value, threshold: bound.threshold, breached: crossed !== undefined, n: score.n, message }];
+    return [{ metric, subject: "", segment: score.segment, value: score.value, threshold: bound.threshold, side: bound.side, breached: crossed !== undefined, n: score.n, message }];
   });
 }
 
@@ -112,7 +114,7 @@ function judgeQuality(rule: QualityRule, scores: readonly MonitorScore[]): reado
       if (limit === undefined || score.metric !== metric || score.value === undefined || !watches(rule, score.subject)) return [];
       const threshold = limit + (metric === "null_share" ? (score.baseline ?? 0) : 0);
       const message = `column "${score.subject}": ${format(score.value)} of the rows hold ${what}, allowed are ${format(threshold)}`;
-      return [{ metric, subject: score.subject, segment: "", value: score.value, threshold, breached: score.value > threshold, n: score.n, message }];
+      return [{ metric, subject: score.subject, segment: "", value: score.value, threshold, side: "above", breached: score.value > threshold, n: score.n, message }];
     }),
   );
 }

@@ -67,7 +67,7 @@ export function MonitorTable({ monitors }: { readonly monitors: readonly Monitor
     { key: "name", title: t("alert.monitor"), width: "minmax(180px, 1.4fr)", cell: (monitor) => <span title={monitor.description}>{monitor.name}</span>, sortBy: (monitor) => monitor.name },
     { key: "subject", title: t("alert.subject"), width: "minmax(150px, 1fr)", cell: (monitor) => [monitor.subject, monitor.environment].filter((part) => part !== undefined).join(" · ") },
     { key: "metric", title: t("model.metric"), width: "minmax(150px, 1fr)", cell: (monitor) => <Watched watched={monitor} /> },
-    { key: "threshold", title: t("verdict.threshold"), width: "120px", align: "right", cell: (monitor) => `${monitor.alertWhen === "above" ? ">" : "<"} ${format.number(monitor.threshold)}` },
+    { key: "threshold", title: t("verdict.threshold"), width: "120px", align: "right", cell: (monitor) => (monitor.threshold === undefined ? "–" : `${monitor.alertWhen === "above" ? ">" : "<"} ${format.number(monitor.threshold)}`) },
     { key: "last", title: t("alert.last"), width: "120px", align: "right", cell: (monitor) => (monitor.lastValue === undefined ? "–" : format.number(monitor.lastValue)), sortBy: (monitor) => monitor.lastValue },
     { key: "window", title: t("alert.window"), width: "90px", cell: (monitor) => monitor.window },
     { key: "state", title: t("run.status"), width: "120px", cell: (monitor) => <StateBadge state={monitor.state} />, sortBy: (monitor) => monitor.state },

@@ -1,5 +1,6 @@
 import type { Alert, Monitor } from "#api";
 import type { Platform } from "#app";
+import { type Monitor as DeclaredMonitor, readWatchedSeries, type WatchedSeries } from "#monitoring";
 import { changeAlert, findPipelineRun, listAlerts, listMonitors, listWindows, type Alert as StoredAlert, type ReadTransaction, type StoredMonitor } from "#metadata-store";
 import type { ApiHandlers } from "../api/mount-api.ts";
 import { toPage } from "../api/paging.ts";
@@ -11,8 +12,9 @@ export function createAlertHandlers({ store, project, clock }: Platform): Pick<A
     listMonitors: ({ query }) =>
       store.read(async (transaction) => {
         const found = await listMonitors(transaction, { project, after: query.after, limit: query.limit + 1 });
-        const shown = await Promise.all(found.map((monitor) => toMonitor(transaction, monitor)));
-        return toPage(shown.flat(), { limit: query.limit, cursor: ({ name }) => name, show: (monitor) => monitor });
+        // A page holds whole monitors, each with all that it watches.
+        const { items, next } = toPage(found, { limit: query.limit, cursor: ({ name }) => name, show: (monitor) => monitor });
+        return { items: (await Promise.all(items.map((monitor) => toMonitor(transaction, monitor)))).flat(), ...(next === undefined ? {} : { next }) };
       }),
     listAlerts: ({ query }) =>
       store.read(async (transaction) => {
@@ -51,30 +53,34 @@ export async function toAlert(transaction: ReadTransaction, alert: StoredAlert):
   };
 }
 
-interface DeclaredMonitor {
-  readonly window?: string;
-  readonly description?: string;
-}
+/** Windows that are looked through for one that could be judged: labels may come weeks later. */
+const MOST_WINDOWS = 20;
 
-/** A declared monitor as one row per metric that the newest window measured against a threshold. */
+/** A declared monitor as one row per series that it watches, with what its newest judged window says, and its open alerts. */
 export async function toMonitor(transaction: ReadTransaction, monitor: StoredMonitor): Promise<readonly Monitor[]> {
-  const declaration = monitor.declaration as DeclaredMonitor;
-  const window = declaration.window ?? "week";
-  const key = { project: monitor.project, environment: monitor.environment, endpoint: monitor.endpoint };
-  const [latest] = await listWindows(transaction, { ...key, size: window, limit: 1 });
-  const open = await listAlerts(transaction, { project: monitor.project, environment: monitor.environment, monitor: monitor.name, states: ["open", "acknowledged"], limit: 1 });
-  const common = { name: monitor.name, subject: monitor.endpoint, environment: monitor.environment, window, description: declaration.description };
-  const measured = (latest?.scores ?? []).filter((score) => score.threshold !== undefined && score.value !== undefined);
-  if (latest === undefined || measured.length === 0) return [{ ...common, metric: monitor.name.split(".").at(-1) ?? "", threshold: 0, alertWhen: "above", state: "no_data" }];
-  return measured.map((score) => ({
-    ...common,
-    metric: score.metric,
-    column: score.subject === "" ? undefined : score.subject,
-    segment: score.segment === "" ? undefined : score.segment,
-    threshold: score.threshold ?? 0,
-    alertWhen: score.breached === (score.value ?? 0) < (score.threshold ?? 0) ? "below" : "above",
-    state: score.breached === true || open.some((alert) => alert.metric === score.metric) ? "alert" : "ok",
-    lastValue: score.value,
-    lastAtMs: latest.endMs,
+  const declared = monitor.declaration as DeclaredMonitor;
+  const windows = await listWindows(transaction, { project: monitor.project, environment: monitor.environment, endpoint: monitor.endpoint, size: declared.window, limit: MOST_WINDOWS });
+  const open = await listAlerts(transaction, { project: monitor.project, environment: monitor.environment, monitor: monitor.name, states: ["open", "acknowledged"], limit: 1000 });
+  const series = readWatchedSeries(declared, windows).filter(({ value, metric }) => value !== undefined || !open.some((alert) => alert.metric.startsWith(metric)));
+  const isOf = (alert: StoredAlert, one: WatchedSeries): boolean => alert.metric === one.metric && alert.subject === one.subject && alert.segment === one.segment;
+  const unseen = open.filter((alert) => !series.some((one) => isOf(alert, one)));
+  const shown = [
+    ...series.map((one) => ({ ...one, alert: open.some((alert) => isOf(alert, one)) })),
+    ...unseen.map(({ metric, subject, segment, threshold, value, windowEndMs }) => ({ metric, subject, segment, threshold, value, atMs: windowEndMs, side: value < threshold ? ("below" as const) : ("above" as const), alert: true })),
+  ];
+  return shown.map(({ metric, subject, segment, threshold, side, value, atMs, alert }) => ({
+    name: monitor.name,
+    subject: monitor.endpoint,
+    environment: monitor.environment,
+    window: declared.window,
+    description: declared.rule.description,
+    metric,
+    column: subject === "" ? undefined : subject,
+    segment: segment === "" ? undefined : segment,
+    threshold,
+    alertWhen: side,
+    state: alert ? "alert" : value === undefined ? "no_data" : "ok",
+    lastValue: value,
+    lastAtMs: atMs,
   }));
 }

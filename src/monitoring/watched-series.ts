@@ -1,0 +1,60 @@
+import type { MonitorWindow } from "#metadata-store";
+import { isLowerBetter, type MetricName } from "#models";
+import { defaultThreshold, type DriftMethod, isPValue } from "./drift-method.ts";
+import { judgeWindow } from "./judge.ts";
+import type { MonitorRule } from "./monitor-file.ts";
+import type { Monitor } from "./monitor-set.ts";
+
+/** One series that a monitor watches, as it stood when it was judged last. */
+export interface WatchedSeries {
+  readonly metric: string;
+  /** Column, or empty. */
+  readonly subject: string;
+  /** `column=value`, or empty for all rows. */
+  readonly segment: string;
+  /** undefined while it follows from data that have not come: a drop from the reference, a method that is chosen by them. */
+  readonly threshold: number | undefined;
+  /** The side of the threshold that is bad. */
+  readonly side: "above" | "below";
+  /** undefined: no window could be judged. */
+  readonly value?: number | undefined;
+  /** End of the window that was judged, epoch ms. */
+  readonly atMs?: number | undefined;
+}
+
+/**
+ * What a monitor watches, by the newest window that it could judge: the last one may still wait for rows or labels.
+ *
+ * @param windows oldest first, of the monitor's window size
+ * @returns at least one series: without any judged window, what the rule declares
+ * Pure.
+ */
+export function readWatchedSeries(monitor: Monitor, windows: readonly MonitorWindow[]): readonly WatchedSeries[] {
+  for (const window of windows.toReversed()) {
+    const judged = judgeWindow(monitor.rule, window, monitor);
+    if (judged.length > 0) return judged.map(({ metric, subject, segment, threshold, side, value }) => ({ metric, subject, segment, threshold, side, value, atMs: window.endMs }));
+  }
+  return declaredSeries(monitor.rule);
+}
+
+function declaredSeries(rule: MonitorRule): readonly WatchedSeries[] {
+  const overall = { subject: "", segment: "" };
+  if ("drift" in rule) {
+    const { columns = [""], method, threshold, share } = rule.drift;
+    if (share !== undefined) return [{ ...overall, metric: "drift_share", threshold: share, side: "above" }];
+    return columns.map((subject) => ({ subject, segment: "", ...declaredDrift("drift", method, threshold) }));
+  }
+  if ("prediction_drift" in rule) return [{ ...overall, ...declaredDrift("prediction_drift", rule.prediction_drift.method, rule.prediction_drift.threshold) }];
+  if ("performance" in rule) {
+    const { metric, estimated, at_least: least, at_most: most } = rule.performance;
+    const below = least !== undefined || (most === undefined && !isLowerBetter(metric as MetricName));
+    return [{ ...overall, metric: estimated ? `estimated_${metric}` : metric, threshold: least ?? most, side: below ? "below" : "above" }];
+  }
+  const { columns = [""], ...limits } = rule.quality;
+  return columns.flatMap((subject) => (["null_share", "out_of_range", "unseen"] as const).flatMap((metric): WatchedSeries[] => (limits[metric] === undefined ? [] : [{ metric, subject, segment: "", threshold: limits[metric], side: "above" }])));
+}
+
+function declaredDrift(metric: string, method: DriftMethod | undefined, threshold: number | undefined): Pick<WatchedSeries, "metric" | "threshold" | "side"> {
+  if (method === undefined) return { metric, threshold, side: "above" };
+  return { metric: `${metric}.${method}`, threshold: threshold ?? defaultThreshold(method), side: isPValue(method) ? "below" : "above" };
+}
