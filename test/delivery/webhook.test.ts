@@ -47,7 +47,7 @@ describeStores("a webhook", (kind) => {
     assert.deepEqual(await call("restock"), { status: 200, json: first.json });
     const together = await Promise.all([1, 2, 3, 4].map(() => call("restock", { delivery: "d-2" })));
     assert.equal(new Set(together.map(({ json }) => JSON.stringify(json))).size, 1);
-    assert.deepEqual(together.map(({ status }) => status).sort(), [200, 200, 200, 202]);
+    assert.deepEqual(together.map(({ status }) => status).sort((left, right) => left - right), [200, 200, 200, 202]);
     assert.equal((await listPipelineRuns(store, { project: "p" })).length, 2);
     const worker = engine();
     await worker.start();

@@ -140,7 +140,7 @@ describeStores("monitoring", (kind) => {
     }
     assert.deepEqual(plain.received.map(({ headers }) => headers["x-esteira-signature"]), [undefined]);
     const deliveries = await test.store.read((transaction) => listDeliveries(transaction, id));
-    assert.deepEqual(deliveries.map(({ target: url, state, attempts }) => [url, state, attempts]).sort(), [[plain.url, "delivered", 1], [target.url, "delivered", 2]].sort());
+    assert.deepEqual(new Map(deliveries.map(({ target: url, state, attempts }) => [url, [state, attempts]])), new Map([[plain.url, ["delivered", 1]], [target.url, ["delivered", 2]]]));
     const stored = await test.store.read(async (transaction) => [await listMonitors(transaction, { project: "p" }), await listAlerts(transaction, { project: "p" }), deliveries]);
     assert.doesNotMatch(JSON.stringify(stored), /s3cret-value/);
   });
