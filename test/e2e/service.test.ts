@@ -203,3 +203,18 @@ describeStores("a pushed service", (kind) => {
     await world.engine.runToEnd(id);
   });
 });
+
+it("the example's folder is committed without what esteira and the build leave in it", async () => {
+  const folder = join(await temporaryFolder(), "service");
+  await cp(EXAMPLE, folder, { recursive: true });
+  for (const left of [".esteira/metadata.sqlite", "dist/server.mjs", "junit-server.xml"]) {
+    await mkdir(join(folder, left, ".."), { recursive: true });
+    await writeFile(join(folder, left), "left");
+  }
+  const git = async (...words: readonly string[]): Promise<string> => (await promisify(execFile)("git", ["-C", folder, ...words])).stdout;
+  await git("init", "-q", ".");
+  await git("add", ".");
+  assert.doesNotMatch(await git("ls-files"), /\.esteira|dist|junit/);
+  // The steps of its README, in the order in which they work.
+  assert.match(await readFile(join(folder, "README.md"), "utf8"), /git remote add origin.*esteira hook install.*esteira up.*git push/s);
+});
