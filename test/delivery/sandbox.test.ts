@@ -10,7 +10,8 @@ import { type AssetVersion, recordAssetVersion, type StoreKind } from "#metadata
 import { digestOfTree, putTree } from "#object-store";
 import { getPipelineRun, type StepKind } from "#pipeline";
 import { createTestProject, type TestProject, testPorts } from "../setup/engine.ts";
-import { describeStores, openTestStore } from "../setup/stores.ts";
+import { runEsteira } from "../setup/command-line.ts";
+import { describeStores, openTestStore, temporaryFolder } from "../setup/stores.ts";
 
 const ENVIRONMENTS = [
   { name: "staging", approvals: 0, bind: "version" as const },
@@ -129,4 +130,16 @@ it("a step whose environment is known only when it runs counts as one that deplo
   assert.equal(sandboxRequirementOf(pipeline("staging"), ENVIRONMENTS), undefined);
   assert.equal(sandboxRequirementOf(pipeline("production"), ENVIRONMENTS), 'environment "production"');
   assert.equal(sandboxRequirementOf(pipeline("${{ params.to }}"), ENVIRONMENTS), 'environment "production"');
+});
+
+it("the setting in esteira.yaml reaches the processes that a command starts", { timeout: 60_000 }, async () => {
+  const outer = await temporaryFolder();
+  const folder = join(outer, "project");
+  await mkdir(join(folder, "pipelines"), { recursive: true });
+  await writeFile(join(folder, "esteira.yaml"), "name: p\nenvironments: { production: { sandbox: true } }\n");
+  await writeFile(join(folder, "pipelines/release.yaml"), "steps:\n  app: { run: 'mkdir -p dist; echo in > dist/inside; echo out > ../outside || true', makes: { code: dist } }\n  live: { deploy: app, to: production }\n");
+  const { code, stdout, stderr } = await runEsteira(folder, ["run", "release", "--only", "app"], { ESTEIRA_LANG: "en" });
+  await assert.rejects(access(join(outer, "outside")));
+  if (await available()) assert.equal(code, 0, stdout + stderr);
+  else assert.match(stdout + stderr, /EXECUTORS_SANDBOX_UNAVAILABLE/);
 });
