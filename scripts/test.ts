@@ -16,7 +16,8 @@ const files = await selectFiles(names.length === 0 ? ["test"] : names);
 const environment: NodeJS.ProcessEnv = { ...process.env };
 environment["STORES"] ??= (await postgresAnswers()) ? "sqlite,postgres" : "sqlite";
 say(environment["STORES"].includes("postgres") ? `Databases: SQLite and PostgreSQL (${postgresUrl})` : `Databases: SQLite only: no PostgreSQL answers at ${postgresUrl}. Name another with ESTEIRA_TEST_POSTGRES.`);
-const browser = ensureBrowser();
+installMissingPrograms();
+const browser = findBrowser();
 if (browser !== undefined) environment["ESTEIRA_TEST_BROWSER"] = browser;
 buildWeb();
 
@@ -52,16 +53,19 @@ async function postgresAnswers(): Promise<boolean> {
   }
 }
 
-function ensureBrowser(): string | undefined {
-  const found = findBrowser();
-  if (found !== undefined) return found;
-  if (process.getuid?.() === 0 && existsSync("/usr/bin/apt-get")) {
-    say("Installing Chromium for the browser tests (once) …");
-    spawnSync("sh", ["-c", "apt-get update -qq && apt-get install -y -qq chromium"], { stdio: ["ignore", "ignore", "inherit"] });
+/** What some tests drive: a browser, and the sandbox of steps. Installed where this may be done; else the tests that need them say so. */
+function installMissingPrograms(): void {
+  const hasSandbox = (): boolean => spawnSync("bwrap", ["--version"], { stdio: "ignore" }).status === 0;
+  const programs = [
+    { name: "chromium", isThere: () => findBrowser() !== undefined, otherwise: "the browser tests are skipped; or name one in ESTEIRA_TEST_BROWSER" },
+    { name: "bubblewrap", isThere: hasSandbox, otherwise: "the sandbox tests are skipped" },
+  ];
+  const missing = programs.filter(({ isThere }) => !isThere()).map(({ name }) => name);
+  if (missing.length > 0 && process.getuid?.() === 0 && existsSync("/usr/bin/apt-get")) {
+    say(`Installing ${missing.join(" and ")} for the tests (once) …`);
+    spawnSync("sh", ["-c", `apt-get update -qq && apt-get install -y -qq ${missing.join(" ")}`], { stdio: ["ignore", "ignore", "inherit"], env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" } });
   }
-  const installed = findBrowser();
-  if (installed === undefined) say("No Chromium here: the browser tests will say so and be skipped. Install it (apt-get install chromium) or name it in ESTEIRA_TEST_BROWSER.");
-  return installed;
+  for (const { name, isThere, otherwise } of programs) if (!isThere()) say(`There is no ${name} here: ${otherwise}. Install it with: apt-get install ${name}`);
 }
 
 function buildWeb(): void {
