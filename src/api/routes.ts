@@ -6,6 +6,7 @@ import type { Change } from "./change.ts";
 import type { DashboardDetail, DashboardSummary } from "./dashboard.ts";
 import type { DatasetDetail, DatasetRows, DatasetSummary, QuarantinedRow } from "./dataset.ts";
 import type { EndpointDetail, EndpointSummary } from "./endpoint.ts";
+import type { FeatureViewSummary } from "./feature-view.ts";
 import type { LineageGraph } from "./lineage.ts";
 import type { ModelDetail, ModelSummary, ModelVersionRecord } from "./model.ts";
 import type { NotebookVersion } from "./notebook.ts";
@@ -38,6 +39,7 @@ export interface ApiRoutes {
   readonly getDataset: ApiRoute<{ params: requests.NameParams; query: requests.VersionQuery; response: DatasetDetail }>;
   readonly getDatasetRows: ApiRoute<{ params: requests.NameParams; query: requests.RowsQuery; response: DatasetRows }>;
   readonly listQuarantinedRows: ApiRoute<{ params: requests.NameParams; query: requests.QuarantineQuery; response: Page<QuarantinedRow> }>;
+  readonly listFeatureViews: ApiRoute<{ response: Page<FeatureViewSummary> }>;
   readonly listModels: ApiRoute<{ query: requests.PageQuery; response: Page<ModelSummary> }>;
   readonly getModel: ApiRoute<{ params: requests.NameParams; response: ModelDetail }>;
   readonly getModelVersion: ApiRoute<{ params: requests.VersionParams; response: ModelVersionRecord }>;
@@ -96,6 +98,7 @@ export const routes: ApiRoutes = {
     method: "GET", path: "/datasets/:name/quarantine", summary: "Rows kept out by the contract, newest first",
     params: nameParams, query: requests.quarantineQuery, response: pageOf(schemas.quarantinedRowSchema),
   },
+  listFeatureViews: { method: "GET", path: "/feature-views", summary: "Feature views, and how far they are online", response: pageOf(schemas.featureViewSummarySchema) },
   listModels: { method: "GET", path: "/models", summary: "Models by name", query: pageQuery, response: pageOf(schemas.modelSummarySchema) },
   getModel: { method: "GET", path: "/models/:name", summary: "A model with its versions", params: nameParams, response: schemas.modelDetailSchema },
   getModelVersion: { method: "GET", path: "/models/:name/versions/:version", summary: "The full record of a model version", params: requests.versionParams, response: schemas.modelVersionRecordSchema },

@@ -8,6 +8,7 @@ import type { Change } from "./change.ts";
 import type { DashboardDetail, DashboardSummary, DashboardTile } from "./dashboard.ts";
 import type { ColumnProfile, ContractSummary, DatasetColumn, DatasetDetail, DatasetRows, DatasetSummary, Histogram, QuarantineSummary, QuarantinedRow } from "./dataset.ts";
 import type { EndpointDetail, EndpointPeriod, EndpointSummary, EndpointWindow, Retraining } from "./endpoint.ts";
+import type { FeatureViewSummary } from "./feature-view.ts";
 import type { LineageEdge, LineageGraph, LineageNode, LineageNodeKind } from "./lineage.ts";
 import type { ModelColumn, ModelDeployment, ModelDetail, ModelSummary, ModelVersionRecord, ModelVersionSummary, ServedAt, Verdict, VerdictRule, VerdictState } from "./model.ts";
 import type { NotebookCell, NotebookOutput, NotebookVersion } from "./notebook.ts";
@@ -342,6 +343,18 @@ export const endpointDetailSchema: z.ZodType<EndpointDetail> = z.object({
   "retrainings": z.array(retrainingSchema),
   "exampleRequest": z.record(z.string(), z.unknown()).optional().describe("One row that the endpoint accepts, for trying it."),
 });
+
+export const featureViewSummarySchema: z.ZodType<FeatureViewSummary> = z.object({
+  "name": z.string(),
+  "description": z.string().optional(),
+  "source": z.string().describe("The dataset it reads."),
+  "entities": z.array(z.string()),
+  "features": z.array(z.string()),
+  "sourceVersion": z.number().optional().describe("Newest version of the source; missing before there is one."),
+  "onlineVersion": z.number().optional().describe("Version whose last values are read online; missing before the first."),
+  "isCurrent": z.boolean().describe("True when online reads see the newest version of the source."),
+  "onlineAtMs": z.number().optional(),
+}).describe("A feature view, and how far its online values have followed its source.");
 
 export const lineageNodeKindSchema: z.ZodType<LineageNodeKind> = z.union([apiAssetKindSchema, z.literal("source_file"), z.literal("commit"), z.literal("prediction"), z.literal("endpoint")]).describe("What stands in a lineage graph beside asset versions.");
 

@@ -1,6 +1,6 @@
 import type { Clock, Log } from "#base";
 import type { Analytics, Datasets } from "#data";
-import { type FeatureViewState, listFeatureViewStates, type MetadataStore } from "#metadata-store";
+import type { MetadataStore } from "#metadata-store";
 import { definitionsInvalid } from "./errors.ts";
 import { type CellExplanation, explainCell } from "./explain.ts";
 import type { FeatureDefinitions } from "./feature-definitions.ts";
@@ -9,6 +9,7 @@ import type { JoinedView } from "./join-plan.ts";
 import { type Materialization, materializeAll } from "./materialize.ts";
 import { type OnlineFeatureRows, type OnlineRequest, type OnlineValue, planOnlineRead, readOnlineFeatures } from "./online-read.ts";
 import { readProjectFeatures } from "./project-features.ts";
+import { type FeatureViewStatus, listViewStatus } from "./view-status.ts";
 
 const WATCH_EVERY_MS = 500;
 
@@ -28,8 +29,8 @@ export interface Features {
   definitions(): Promise<FeatureDefinitions>;
   /** Reads the files again, for reads from now on. @throws FEATURES_DEFINITIONS_INVALID */
   reload(): Promise<FeatureDefinitions>;
-  /** Views that are online, with the version of their source. */
-  states(): Promise<readonly FeatureViewState[]>;
+  /** Every view, with how far it is online. @throws FEATURES_DEFINITIONS_INVALID */
+  viewStatus(): Promise<readonly FeatureViewStatus[]>;
   /** Brings every view whose source has a new version online. Idempotent; calls at once are merged. */
   catchUp(): Promise<readonly Materialization[]>;
   /** Keeps views online: catches up now and whenever the store changes. @returns a function that ends it */
@@ -99,7 +100,7 @@ export function createFeatures(options: FeaturesOptions): Features {
   return {
     definitions,
     reload,
-    states: () => store.read((transaction) => listFeatureViewStates(transaction, project)),
+    viewStatus: async () => listViewStatus(store, project, (await definitions()).views.values()),
     catchUp,
     watch() {
       const run = (): void => void catchUp().catch((error: unknown) => options.log.error("feature views could not be materialized", { error: String(error) }));

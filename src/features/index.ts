@@ -8,3 +8,4 @@ export type { Materialization } from "./materialize.ts";
 export type { FeatureStatus, OnlineColumn, OnlineFeatureRows, OnlineRequest, OnlineValue } from "./online-read.ts";
 export { readProjectFeatures } from "./project-features.ts";
 export { type JoinedRows, joinPointInTime, type PointInTimeJoin } from "./point-in-time-join.ts";
+export type { FeatureViewStatus } from "./view-status.ts";

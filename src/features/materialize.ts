@@ -73,7 +73,7 @@ function switchTo(
 }
 
 /** Identity of what is stored online for a view. */
-function digestOfView(view: FeatureView): Digest {
+export function digestOfView(view: FeatureView): Digest {
   return digestOfJson({ source: view.source, keys: view.keys, timestamp: view.timestamp, created: view.created ?? null, availableAfterUs: view.availableAfterUs, features: view.features });
 }
 

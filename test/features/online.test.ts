@@ -52,6 +52,24 @@ describeStores("the online store", (kind) => {
     assert.equal((await bench.features.handleGetOnlineFeatures("{")).status, 400);
   });
 
+  it("says how far each view is online: not before its source, nor with another definition", async () => {
+    const bench = await openFeatureBench(kind);
+    await bench.define(DEFINITIONS);
+    const status = async (): Promise<unknown> => (await bench.features.viewStatus()).filter(({ view }) => view.name === "stats").map(({ source, online, isCurrent }) => [source?.version, online?.sourceVersion, isCurrent]);
+    assert.deepEqual(await status(), [[undefined, undefined, false]]);
+    await bench.make("stats", row(1, "11:00", "1"));
+    assert.deepEqual(await status(), [[1, undefined, false]]);
+    await bench.features.catchUp();
+    assert.deepEqual(await status(), [[1, 1, true]]);
+    await bench.make("stats", row(2, "11:00", "2"), "append");
+    assert.deepEqual(await status(), [[2, 1, false]]);
+    await bench.features.catchUp();
+    assert.deepEqual(await status(), [[2, 2, true]]);
+    await bench.define(DEFINITIONS.replace("features: [trips, rating, big]", "features: [trips, rating]"));
+    await bench.features.reload();
+    assert.deepEqual(await status(), [[2, undefined, false]]);
+  });
+
   it("holds the same after increments as after a full rebuild, late and replaced rows included", async () => {
     const bench = await openFeatureBench(kind);
     await bench.define(DEFINITIONS);

@@ -1,4 +1,4 @@
-import type { Approvals, DatasetSummary, EndpointDetail, Page, PipelineRunDetail, PipelineRunSummary, PredictionSummary } from "#api";
+import type { Approvals, DatasetSummary, EndpointDetail, FeatureViewSummary, Page, PipelineRunDetail, PipelineRunSummary, PredictionSummary } from "#api";
 import type { ApiClient } from "./api-client.ts";
 import type { Flight, SourceFiles } from "./source-files.ts";
 import { historyWeeks, productionWeeks, type Week } from "./weeks.ts";
@@ -50,6 +50,7 @@ async function deliverHistory({ api, files, say }: StoryOptions): Promise<void> 
   for (const week of historyWeeks) await files.deliver(week);
   await files.deliverDamaged();
   const run = await runPipeline(api, "flights");
+  await featuresFollow(api);
   const captured = run.stepRuns.find(({ step }) => step === "raw_flights");
   const { items } = await api.get<Page<DatasetSummary>>("/api/v1/datasets");
   const raw = items.find(({ name }) => name === "raw_flights");
@@ -108,6 +109,7 @@ async function closeWeek(options: StoryOptions, week: Week): Promise<void> {
   const unlabelled = await api.get<Page<PredictionSummary>>(`/api/v1/endpoints/production/delay/predictions?fromMs=${week.startMs}&toMs=${week.endMs}&labelled=no&limit=1`);
   if (unlabelled.items.length === 0) return;
   await runPipeline(api, "flights");
+  await featuresFollow(api);
   const flights = await files.sample(week, ROWS_PER_WEEK);
   const labels = flights.map(({ id, delay }) => ({ entityKey: id, label: Number(delay > LATE_MINUTES), at: week.endMs + FILE_ARRIVES_MS }));
   await api.post("/endpoints/production/delay/labels", { labels, until: week.endMs });
@@ -168,6 +170,17 @@ async function waitForRun(api: ApiClient, id: string, statuses: readonly string[
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
   throw new Error(`pipeline run ${id} did not reach ${statuses.join(", ")} within ${LONGEST_RUN_MS / 60_000} minutes`);
+}
+
+/** The week's features count from Monday at six. Here a week takes seconds, so the next flight waits until they are online. */
+async function featuresFollow(api: ApiClient): Promise<void> {
+  const until = Date.now() + LONGEST_RUN_MS;
+  while (Date.now() < until) {
+    const { items } = await api.get<Page<FeatureViewSummary>>("/api/v1/feature-views");
+    if (items.every(({ isCurrent }) => isCurrent)) return;
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+  throw new Error("the online features did not follow their sources; the server's log says why");
 }
 
 async function liveEndpoint(api: ApiClient): Promise<EndpointDetail | undefined> {

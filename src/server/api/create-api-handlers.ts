@@ -5,6 +5,7 @@ import { createChangeHandlers } from "../changes/change-handlers.ts";
 import { createDashboardHandlers } from "../dashboards/dashboard-handlers.ts";
 import { createDatasetHandlers } from "../datasets/dataset-handlers.ts";
 import { createEndpointHandlers } from "../endpoints/endpoint-handlers.ts";
+import { createFeatureViewHandlers } from "../features/feature-view-handlers.ts";
 import { createLineageHandlers } from "../lineage/lineage-handlers.ts";
 import { createModelHandlers } from "../models/model-handlers.ts";
 import { createNotebookHandlers } from "../notebooks/notebook-handlers.ts";
@@ -24,6 +25,7 @@ export function createApiHandlers(platform: Platform): ApiHandlers {
     ...createPipelineHandlers(platform),
     ...createPipelineRunHandlers(platform),
     ...createDatasetHandlers(platform),
+    ...createFeatureViewHandlers(platform),
     ...createModelHandlers(platform),
     ...createLineageHandlers(platform),
     ...createNotebookHandlers(platform),

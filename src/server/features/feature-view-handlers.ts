@@ -1,0 +1,24 @@
+import type { Platform } from "#app";
+import type { ApiHandlers } from "../api/mount-api.ts";
+
+/** Feature views and how far they are online. */
+export function createFeatureViewHandlers({ features }: Platform): Pick<ApiHandlers, "listFeatureViews"> {
+  return {
+    async listFeatureViews() {
+      const statuses = await features.viewStatus();
+      return {
+        items: statuses.map(({ view, source, online, isCurrent }) => ({
+          name: view.name,
+          description: view.description,
+          source: view.source,
+          entities: view.entities,
+          features: view.features,
+          sourceVersion: source?.version,
+          onlineVersion: online?.sourceVersion,
+          isCurrent,
+          onlineAtMs: online?.materializedAtMs,
+        })),
+      };
+    },
+  };
+}
