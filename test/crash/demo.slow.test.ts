@@ -10,7 +10,7 @@ import { createFlightsProject, type FlightsProject, writeSourceFiles } from "./f
 import { findDoubleWork, latestRun, listLeftovers, readEndState, readRows } from "./flights-state.ts";
 
 const KILLS = Number(process.env["CRASH_KILLS"] ?? 30);
-/** A step run fails when its engine is lost six times: that is another test's matter. */
+/** The kills are spread over the pipelines, so that later ones are killed too. */
 const KILLS_PER_PIPELINE = 5;
 const SEED = Number(process.env["CRASH_SEED"] ?? Date.now() % 1_000_000);
 const LONGEST_MS = 180_000;

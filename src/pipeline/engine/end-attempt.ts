@@ -27,8 +27,8 @@ import { retryDelay } from "./retry.ts";
 /** Why an engine ended an attempt from outside. */
 export type AbortCause = "cancel" | "timeout" | "interrupt" | "lease";
 
-/** A worker may be lost this often before the step run fails. */
-export const LOST_BUDGET = 5;
+/** An engine may be lost this often under one step run before that fails: far beyond bad luck, for steps that bring down their machine. */
+export const LOST_BUDGET = 50;
 
 export interface AttemptEnding {
   readonly claimed: ClaimedStepRun;
