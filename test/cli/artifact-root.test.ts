@@ -2,17 +2,17 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { readArtifactRoot } from "../../src/cli/artifact-root.ts";
 
-const read = (text: string): string | undefined => readArtifactRoot({ "artifact-root": text }, { workingFolder: "/work/here", usage: "up" });
+const read = (text: string): string | undefined => readArtifactRoot({ "artifact-root": text }, { workingFolder: "/home/ana/here", usage: "up" });
 
 describe("--artifact-root", () => {
   it("is a folder, absolute or relative, or a file: URI", () => {
-    assert.equal(readArtifactRoot({}, { workingFolder: "/work/here", usage: "up" }), undefined);
+    assert.equal(readArtifactRoot({}, { workingFolder: "/home/ana/here", usage: "up" }), undefined);
     const folders = {
       "/data/artifacts": "/data/artifacts",
-      artifacts: "/work/here/artifacts",
-      "../a b": "/work/a b",
-      "./s3:data": "/work/here/s3:data",
-      "100%": "/work/here/100%",
+      artifacts: "/home/ana/here/artifacts",
+      "../a b": "/home/ana/a b",
+      "./s3:data": "/home/ana/here/s3:data",
+      "100%": "/home/ana/here/100%",
       "file:///data/artifacts": "/data/artifacts",
       "file:///data/artifacts/": "/data/artifacts",
       "file:/data/artifacts": "/data/artifacts",
