@@ -32,6 +32,8 @@ export interface EvaluationRequest extends EndpointKey {
   readonly untilMs?: number | undefined;
   /** Compute every window that changed, however recently it was computed; default: at most once a minute each. */
   readonly immediate?: boolean | undefined;
+  /** Pass over windows that are closed and whose predictions all have their label, without counting them again. */
+  readonly skipSettled?: boolean | undefined;
 }
 
 /** What an evaluation did. */
@@ -68,11 +70,16 @@ export async function evaluateEndpoint(request: EvaluationRequest, options: Eval
     const first = request.fromMs ?? range.firstMs;
     const last = Math.min(request.toMs ?? range.lastMs, range.lastMs);
     for (const startMs of windowStarts(set.window, first, last)) {
+      if (request.skipSettled === true && isSettled(known.get(startMs))) continue;
       const report = await evaluateWindow({ set, startMs, known: known.get(startMs), lastMs: Math.max(range.lastMs, request.untilMs ?? 0), immediate: request.immediate === true }, request, options);
       if (report !== undefined) reports.push(report);
     }
   }
   return { windows: reports.length, opened: reports.flatMap((report) => report.opened), closed: reports.reduce((sum, report) => sum + report.closed, 0) };
+}
+
+function isSettled(window: MonitorWindow | undefined): boolean {
+  return window !== undefined && window.closed && window.labelled === window.predictions;
 }
 
 interface Candidate {

@@ -84,7 +84,8 @@ export function createMonitoring(options: MonitoringOptions): Monitoring {
       ticking = true;
       try {
         for (const endpoint of await store.read((transaction) => listEndpoints(transaction, { limit: 1000 }))) {
-          await evaluateQuietly({ project: endpoint.project, environment: endpoint.environment, endpoint: endpoint.name });
+          // Whatever changes a settled window brings a label with it, and labels are evaluated as they come.
+          await evaluateQuietly({ project: endpoint.project, environment: endpoint.environment, endpoint: endpoint.name, skipSettled: true });
         }
         await deliverNotifications({ store, clock, log, secret: options.secret ?? (() => undefined) });
       } finally {
