@@ -38,6 +38,7 @@ export function createOnnxPool(options: { readonly threads?: number; readonly lo
   let closed = false;
 
   function start(slot: number): Thread {
+    refuseTelemetry();
     const worker = new Worker(new URL("./onnx-worker.ts", import.meta.url));
     worker.unref();
     const thread: Thread = { worker, calls: new Map() };
@@ -111,4 +112,12 @@ export function createOnnxPool(options: { readonly threads?: number; readonly lo
       await Promise.all(slots.map(async (slot) => (await slot)?.worker.terminate()));
     },
   };
+}
+
+/**
+ * ONNX Runtime (from 1.29) sends events about sessions and models to its maker unless told not to before it is loaded. It reads the
+ * variable of the process, which a worker cannot set.
+ */
+function refuseTelemetry(): void {
+  process.env["ORT_DISABLE_TELEMETRY"] = "1";
 }
