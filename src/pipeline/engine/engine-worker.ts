@@ -15,8 +15,7 @@ import { performAttempt } from "./attempt.ts";
 import { type AbortCause, type AttemptEnding, writeEnd, writeLost } from "./end-attempt.ts";
 import type { EngineParts } from "./engine-parts.ts";
 import { LogWriter } from "./log-writer.ts";
-import { isProcessGone, processStart, processTableName } from "./process-identity.ts";
-import { isLost } from "./runs-ahead.ts";
+import { isLost, isProcessGone, processStart, processTableName } from "./process-identity.ts";
 import { removeWorkFolder, sweepWorkFolders } from "./work-folder.ts";
 
 const LONGEST_TIMER_MS = 60_000;

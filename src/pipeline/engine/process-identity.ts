@@ -1,5 +1,6 @@
 import { readFileSync, readlinkSync } from "node:fs";
 import { hostname } from "node:os";
+import type { ForeignAttempt } from "#metadata-store";
 
 /** Name of this process table: host, boot and process namespace. Process ids of two processes compare only when it is equal. */
 export function processTableName(): string {
@@ -25,6 +26,11 @@ export function isProcessGone(process: { readonly host: string; readonly pid: nu
   const status = readText(`/proc/${process.pid}/stat`);
   const isZombie = /\) Z /.test(status);
   return isZombie || (process.processStart !== "" && processStart(process.pid) !== process.processStart);
+}
+
+/** The engine that held an attempt is gone, or has fallen silent for longer than its lease. */
+export function isLost({ leaseExpired, owner }: ForeignAttempt): boolean {
+  return leaseExpired || owner?.stopped === true || (owner !== undefined && isProcessGone(owner));
 }
 
 function readText(path: string): string {

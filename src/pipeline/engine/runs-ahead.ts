@@ -1,7 +1,7 @@
 import { findRunAhead, type ForeignAttempt, listForeignAttempts, type PipelineRun } from "#metadata-store";
 import type { EngineParts } from "./engine-parts.ts";
 import type { EngineWorker } from "./engine-worker.ts";
-import { isProcessGone } from "./process-identity.ts";
+import { isLost } from "./process-identity.ts";
 
 /** A run that holds the place which another one waits for. */
 export interface RunAhead {
@@ -46,9 +46,4 @@ async function findAhead({ store, project, id: engineId }: EngineParts, id: stri
     const run = await findRunAhead(transaction, id);
     return { run, foreign: run === undefined ? [] : await listForeignAttempts(transaction, { project, engineId, pipelineRunId: run.id }) };
   });
-}
-
-/** The engine that held it is gone, or has fallen silent for longer than its lease. */
-export function isLost({ leaseExpired, owner }: ForeignAttempt): boolean {
-  return leaseExpired || owner?.stopped === true || (owner !== undefined && isProcessGone(owner));
 }
