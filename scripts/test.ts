@@ -53,11 +53,11 @@ async function postgresAnswers(): Promise<boolean> {
   }
 }
 
-/** What some tests drive: a browser, and the sandbox of steps. Installed where this may be done; else the tests that need them say so. */
+/** What some tests drive: a browser, and the sandbox of steps. Installed where this may be done; else it is said what comes of it. */
 function installMissingPrograms(): void {
   const hasSandbox = (): boolean => spawnSync("bwrap", ["--version"], { stdio: "ignore" }).status === 0;
   const programs = [
-    { name: "chromium", isThere: () => findBrowser() !== undefined, otherwise: "the browser tests are skipped; or name one in ESTEIRA_TEST_BROWSER" },
+    { name: "chromium", isThere: () => findBrowser() !== undefined, otherwise: "the browser tests fail; or name one in ESTEIRA_TEST_BROWSER" },
     { name: "bubblewrap", isThere: hasSandbox, otherwise: "the sandbox tests are skipped" },
   ];
   const missing = programs.filter(({ isThere }) => !isThere()).map(({ name }) => name);
