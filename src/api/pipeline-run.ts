@@ -115,6 +115,8 @@ export interface StepRunLog {
   readonly items: readonly LogChunk[];
   /** Highest sequence read; pass it back as `after`. */
   readonly lastSequence: number;
+  /** There is more to read now: ask again with `lastSequence`. A page ends by number or by size (4 MB), so its length says nothing. */
+  readonly more: boolean;
   /** True: the step run is over and there is nothing after `lastSequence`. */
   readonly complete: boolean;
 }

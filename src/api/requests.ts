@@ -50,7 +50,7 @@ export const pipelineRunsQuery: z.ZodType<PipelineRunsQuery> = z.object({
 export interface LogQuery {
   /** Highest sequence already read; default 0: from the start. */
   readonly after: number;
-  /** Most chunks in one answer. */
+  /** Most chunks in one answer, which also ends at 4 MB of text. */
   readonly limit: number;
 }
 export const logQuery: z.ZodType<LogQuery> = z.object({

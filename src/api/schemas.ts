@@ -693,6 +693,7 @@ export const logChunkSchema: z.ZodType<LogChunk> = z.object({
 export const stepRunLogSchema: z.ZodType<StepRunLog> = z.object({
   "items": z.array(logChunkSchema),
   "lastSequence": z.number().describe("Highest sequence read; pass it back as `after`."),
+  "more": z.boolean().describe("There is more to read now: ask again with `lastSequence`. A page ends by number or by size (4 MB), so its length says nothing."),
   "complete": z.boolean().describe("True: the step run is over and there is nothing after `lastSequence`."),
 });
 

@@ -12,10 +12,12 @@ export interface CommandEnd {
 }
 
 /** Starts a command of esteira in a folder, at the head of a process group of its own. */
-export function startEsteira(folder: string, words: readonly string[], environment: Readonly<Record<string, string>> = {}): { readonly child: ChildProcess; readonly ended: Promise<CommandEnd> } {
+export function startEsteira(folder: string, words: readonly string[], environment: Readonly<Record<string, string>> = {}, { keepOutput = true }: { readonly keepOutput?: boolean } = {}): { readonly child: ChildProcess; readonly ended: Promise<CommandEnd> } {
   const child = spawn(ESTEIRA, words, { cwd: folder, detached: true, stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, ...environment } });
   const said = { stdout: "", stderr: "" };
-  for (const stream of ["stdout", "stderr"] as const) child[stream].on("data", (piece: Buffer) => (said[stream] += piece.toString()));
+  for (const stream of ["stdout", "stderr"] as const) child[stream].setEncoding("utf8").on("data", (piece: string) => {
+      if (keepOutput || stream === "stderr") said[stream] += piece;
+    });
   const ended = new Promise<CommandEnd>((done, failed) => {
     child.once("error", failed);
     child.once("close", (code) => done({ code, ...said }));

@@ -82,6 +82,17 @@ function listPages<Item>(key: readonly unknown[], read: (token: string | undefin
   });
 }
 
+/** Every page, until the server has no more. */
+async function readAll<Item>(read: (token: string | undefined) => Promise<Page<Item>>): Promise<readonly Item[]> {
+  const items: Item[] = [];
+  for (let token: string | undefined; ; ) {
+    const { items: found, next } = await read(token);
+    for (const item of found) items.push(item);
+    if (next === undefined) return items;
+    token = next;
+  }
+}
+
 function page<Item>(items: readonly Item[] | undefined, next: string | undefined): Page<Item> {
   return { items: [...(items ?? [])], ...(next === undefined || next === "" ? {} : { next }) };
 }
@@ -103,7 +114,11 @@ export const trackingQueries = {
   children: (run: Pick<TrackingRun, "id" | "experimentId">) =>
     queryOptions({
       queryKey: ["tracking", "children", run.id],
-      queryFn: async ({ signal }) => (await readRuns({ experimentId: run.experimentId, filter: `tags.\`mlflow.parentRunId\` = ${quoteText(run.id)}`, orderBy: ["attributes.start_time DESC"], lifecycle: "ACTIVE_ONLY" }, { limit: 100 }, signal)).runs,
+      queryFn: ({ signal }) =>
+        readAll(async (token) => {
+          const { runs, token: next } = await readRuns({ experimentId: run.experimentId, filter: `tags.\`mlflow.parentRunId\` = ${quoteText(run.id)}`, orderBy: ["attributes.start_time DESC"], lifecycle: "ACTIVE_ONLY" }, { limit: 1000, token }, signal);
+          return page(runs, next);
+        }),
     }),
   history: (query: { readonly runIds: readonly string[]; readonly key: string; readonly range?: readonly [number, number] | undefined; readonly points: number }) =>
     queryOptions({
@@ -123,7 +138,11 @@ export const trackingQueries = {
   versionsOfRun: (runId: string) =>
     queryOptions({
       queryKey: ["registry", "of-run", runId],
-      queryFn: async ({ signal }) => (await mlflowGet<Paged<"model_versions", RegisteredVersion>>("model-versions/search", { filter: `run_id = ${quoteText(runId)}`, max_results: 100 }, signal)).model_versions ?? [],
+      queryFn: ({ signal }) =>
+        readAll(async (token) => {
+          const answer = await mlflowGet<Paged<"model_versions", RegisteredVersion>>("model-versions/search", { filter: `run_id = ${quoteText(runId)}`, max_results: 1000, page_token: token }, signal);
+          return page(answer.model_versions, answer.next_page_token);
+        }),
     }),
   registeredModels: (filter: string) =>
     listPages<RegisteredModel>(["registry", "models", filter], async (token, signal) => {

@@ -127,8 +127,8 @@ async function readAll(stepRunId: string, signal: AbortSignal): Promise<readonly
   let after = 0;
   for (;;) {
     const page = await get<StepRunLog>(path`/step-runs/${stepRunId}/log`, { after }, signal);
-    chunks.push(...page.items);
-    if (page.items.length === 0 || page.complete || page.lastSequence <= after) return chunks;
+    for (const chunk of page.items) chunks.push(chunk);
+    if (!page.more) return chunks;
     after = page.lastSequence;
   }
 }

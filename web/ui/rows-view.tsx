@@ -28,7 +28,7 @@ export function RowsView({ name, version }: { readonly name: string; readonly ve
             <button type="button" className="plain-button" disabled={offset === 0} onClick={() => setOffset(Math.max(0, offset - PAGE_ROWS))}>
               {t("rows.before")}
             </button>
-            <button type="button" className="plain-button" disabled={data.rows.length < PAGE_ROWS} onClick={() => setOffset(offset + PAGE_ROWS)}>
+            <button type="button" className="plain-button" disabled={data.rows.length === 0 || (data.rowCount === undefined ? data.rows.length < PAGE_ROWS : data.offset + data.rows.length >= data.rowCount)} onClick={() => setOffset(data.offset + data.rows.length)}>
               {t("rows.after")}
             </button>
           </div>

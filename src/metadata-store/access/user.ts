@@ -1,4 +1,5 @@
 import type { ReadTransaction, WriteTransaction } from "../database.ts";
+import { LARGEST_PAGE } from "../largest-page.ts";
 
 /** A person or a service account, with its roles by project. */
 export interface StoredUser {
@@ -26,7 +27,7 @@ export async function getUser(transaction: ReadTransaction, name: string): Promi
 export async function listUsers(transaction: ReadTransaction, query: { readonly after?: string; readonly limit?: number } = {}): Promise<readonly StoredUser[]> {
   let select = transaction.selectFrom("access_user").select("name");
   if (query.after !== undefined) select = select.where("name", ">", query.after);
-  const names = await select.orderBy("name").limit(Math.min(query.limit ?? 100, 1000)).execute();
+  const names = await select.orderBy("name").limit(Math.min(query.limit ?? 100, LARGEST_PAGE)).execute();
   return names.length === 0 ? [] : readUsers(transaction, names.map(({ name }) => name));
 }
 

@@ -1,7 +1,6 @@
 import type { ReadTransaction } from "../database.ts";
 import { type AssetKind, type AssetVersion, toAssetVersion } from "./asset-version.ts";
-
-const LARGEST_PAGE = 1000;
+import { LARGEST_PAGE } from "../largest-page.ts";
 
 /** The latest version of each asset, by name. `after` is the last name of the page before. */
 export async function listAssets(

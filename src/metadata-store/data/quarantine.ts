@@ -1,6 +1,7 @@
 import { type Selectable, sql } from "kysely";
 import type { ReadTransaction, WriteTransaction } from "../database.ts";
 import type { DataTables, QuarantineRowState } from "./tables.ts";
+import { LARGEST_PAGE } from "../largest-page.ts";
 
 /** Rows of one source file that broke the contract, or a file that could not be read at all. */
 export interface QuarantineBatch {
@@ -97,7 +98,7 @@ export async function listQuarantineBatches(
   let select = transaction.selectFrom("quarantine_batch").selectAll().where("project", "=", query.project).where("dataset", "=", query.dataset);
   if (query.before !== undefined) select = select.where("id", "<", query.before);
   if (query.onlyHeld === true) select = select.where("held", ">", 0);
-  const rows = await select.orderBy("id", "desc").limit(Math.min(query.limit ?? 100, 1000)).execute();
+  const rows = await select.orderBy("id", "desc").limit(Math.min(query.limit ?? 100, LARGEST_PAGE)).execute();
   return rows.map(toBatch);
 }
 

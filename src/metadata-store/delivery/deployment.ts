@@ -1,6 +1,7 @@
 import type { Selectable } from "kysely";
 import type { ReadTransaction, WriteTransaction } from "../database.ts";
 import type { DeliveryTables } from "./tables.ts";
+import { LARGEST_PAGE } from "../largest-page.ts";
 
 export const DEPLOYMENT_STATUSES = ["deploying", "succeeded", "failed"] as const;
 export type DeploymentStatus = (typeof DEPLOYMENT_STATUSES)[number];
@@ -80,7 +81,7 @@ export async function listDeployments(
   if (query.asset !== undefined) select = select.where("asset", "=", query.asset);
   if (query.status !== undefined) select = select.where("status", "=", query.status);
   if (query.before !== undefined) select = select.where("id", "<", query.before);
-  const rows = await select.orderBy("id", "desc").limit(Math.min(query.limit ?? 100, 1000)).execute();
+  const rows = await select.orderBy("id", "desc").limit(Math.min(query.limit ?? 100, LARGEST_PAGE)).execute();
   return rows.map(toDeployment);
 }
 

@@ -1,6 +1,7 @@
 import type { Selectable } from "kysely";
 import type { ReadTransaction, WriteTransaction } from "../database.ts";
 import type { DeliveryTables } from "./tables.ts";
+import { LARGEST_PAGE } from "../largest-page.ts";
 
 /** Versions that go to an environment together: the deployed one and what it was made from. */
 export interface Release {
@@ -76,7 +77,7 @@ export async function listReleases(
   if (query.environment !== undefined) select = select.where("environment", "=", query.environment);
   if (query.asset !== undefined) select = select.where("asset", "=", query.asset);
   if (query.before !== undefined) select = select.where("id", "<", query.before);
-  return withVersions(transaction, await select.orderBy("id", "desc").limit(Math.min(query.limit ?? 100, 1000)).execute());
+  return withVersions(transaction, await select.orderBy("id", "desc").limit(Math.min(query.limit ?? 100, LARGEST_PAGE)).execute());
 }
 
 async function withVersions(transaction: ReadTransaction, rows: readonly Selectable<DeliveryTables["release"]>[]): Promise<readonly Release[]> {

@@ -1,5 +1,6 @@
 import type { ReadTransaction } from "../database.ts";
 import type { NewEvent } from "./append-event.ts";
+import { LARGEST_PAGE } from "../largest-page.ts";
 
 export interface StoredEvent extends Required<NewEvent> {
   /** Grows with time; not gapless. */
@@ -27,7 +28,7 @@ export async function listEvents(transaction: ReadTransaction, query: EventQuery
   if (query.subject !== undefined) select = select.where("subject", "=", query.subject);
   const rows = await select
     .orderBy("sequence", query.newestFirst === true ? "desc" : "asc")
-    .limit(Math.min(query.limit ?? 100, 1000))
+    .limit(Math.min(query.limit ?? 100, LARGEST_PAGE))
     .execute();
   return rows.map((row) => ({
     sequence: row.sequence,

@@ -3,6 +3,7 @@ import type { Digest } from "#base";
 import type { ReadTransaction, WriteTransaction } from "../database.ts";
 import type { ApprovalSubject } from "./approval.ts";
 import type { GovernanceTables } from "./tables.ts";
+import { LARGEST_PAGE } from "../largest-page.ts";
 
 /** Something that waits for a decision. */
 export interface ApprovalRequest {
@@ -71,7 +72,7 @@ export async function listApprovalRequests(
 ): Promise<readonly ApprovalRequest[]> {
   let select = transaction.selectFrom("approval_request").selectAll().where("project", "=", query.project).where("closed_at_ms", "is", null);
   if (query.digest !== undefined) select = select.where("digest", "=", query.digest);
-  const rows = await select.orderBy("requested_at_ms").orderBy("digest").limit(Math.min(query.limit ?? 100, 1000)).execute();
+  const rows = await select.orderBy("requested_at_ms").orderBy("digest").limit(Math.min(query.limit ?? 100, LARGEST_PAGE)).execute();
   return rows.map(toRequest);
 }
 

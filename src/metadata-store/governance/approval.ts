@@ -2,6 +2,7 @@ import type { Selectable } from "kysely";
 import type { Digest } from "#base";
 import type { ReadTransaction, WriteTransaction } from "../database.ts";
 import type { GovernanceTables } from "./tables.ts";
+import { LARGEST_PAGE } from "../largest-page.ts";
 
 export const APPROVAL_SUBJECTS = ["notebook", "model", "code", "release", "contract"] as const;
 export type ApprovalSubject = (typeof APPROVAL_SUBJECTS)[number];
@@ -72,7 +73,7 @@ export async function listApprovalRows(
   if (query.environment !== undefined) select = select.where("environment", "in", ["", query.environment]);
   if (query.standing === true) select = select.where("revoked_at_ms", "is", null);
   if (query.before !== undefined) select = select.where("id", "<", query.before);
-  const rows = await select.orderBy("id", "desc").limit(Math.min(query.limit ?? 100, 1000)).execute();
+  const rows = await select.orderBy("id", "desc").limit(Math.min(query.limit ?? 100, LARGEST_PAGE)).execute();
   return rows.map(toApproval);
 }
 

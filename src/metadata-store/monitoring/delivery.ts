@@ -1,5 +1,6 @@
 import type { ReadTransaction, WriteTransaction } from "../database.ts";
 import { type Alert, type DeliveryState, toAlert } from "./alert.ts";
+import { LARGEST_PAGE } from "../largest-page.ts";
 
 /** One alert to be told to one target. */
 export interface AlertDelivery {
@@ -18,7 +19,7 @@ export async function listDueDeliveries(transaction: ReadTransaction, query: { r
     .where("alert_delivery.state", "=", "pending")
     .where("alert_delivery.next_at_ms", "<=", query.atMs)
     .orderBy("alert_delivery.next_at_ms")
-    .limit(Math.min(query.limit ?? 100, 1000))
+    .limit(Math.min(query.limit ?? 100, LARGEST_PAGE))
     .execute();
   return rows.map(({ target, attempts, ...row }) => ({ alert: toAlert(row), target, attempts }));
 }

@@ -1,7 +1,6 @@
 import type { ReadTransaction } from "../database.ts";
 import { type Alert, type AlertState, toAlert } from "./alert.ts";
-
-const LARGEST_PAGE = 1000;
+import { LARGEST_PAGE } from "../largest-page.ts";
 
 export interface AlertQuery {
   readonly project: string;

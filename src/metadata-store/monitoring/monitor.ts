@@ -1,4 +1,5 @@
 import type { ReadTransaction, WriteTransaction } from "../database.ts";
+import { LARGEST_PAGE } from "../largest-page.ts";
 
 /** A monitor as it is declared. */
 export interface StoredMonitor {
@@ -41,7 +42,7 @@ export async function listMonitors(
   if (query.environment !== undefined) select = select.where("environment", "=", query.environment);
   if (query.endpoint !== undefined) select = select.where("endpoint", "=", query.endpoint);
   if (query.after !== undefined) select = select.where("name", ">", query.after);
-  const rows = await select.orderBy("name").orderBy("environment").limit(Math.min(query.limit ?? 1000, 1000)).execute();
+  const rows = await select.orderBy("name").orderBy("environment").limit(Math.min(query.limit ?? 1000, LARGEST_PAGE)).execute();
   return rows.map((row) => ({
     project: row.project,
     environment: row.environment,

@@ -1,5 +1,6 @@
 import type { ReadTransaction, WriteTransaction } from "../database.ts";
 import type { EndpointKey } from "../serving/endpoint.ts";
+import { LARGEST_PAGE } from "../largest-page.ts";
 
 /** One value of one window. */
 export interface MonitorScore {
@@ -109,7 +110,7 @@ export async function listWindows(transaction: ReadTransaction, query: WindowQue
     .where("size", "=", query.size);
   if (query.fromMs !== undefined) select = select.where("start_ms", ">=", query.fromMs);
   if (query.toMs !== undefined) select = select.where("start_ms", "<", query.toMs);
-  const windows = (await select.orderBy("start_ms", "desc").limit(Math.min(query.limit ?? 100, 1000)).execute()).reverse();
+  const windows = (await select.orderBy("start_ms", "desc").limit(Math.min(query.limit ?? 100, LARGEST_PAGE)).execute()).reverse();
   const [first] = windows;
   const last = windows.at(-1);
   if (first === undefined || last === undefined) return [];

@@ -2,6 +2,7 @@ import type { Selectable } from "kysely";
 import type { ReadTransaction, WriteTransaction } from "../database.ts";
 import { lockPipelineRun } from "./end-step-run.ts";
 import type { PipelineTables, TriggerKind } from "./tables.ts";
+import { LARGEST_PAGE } from "../largest-page.ts";
 
 /** Names of the pipelines that subscribe to a subject; a pattern may hold `*`. */
 export async function findTriggeredPipelines(
@@ -60,7 +61,7 @@ export async function listDueSchedules(transaction: ReadTransaction, query: { re
 export async function listSchedules(transaction: ReadTransaction, query: { readonly project: string; readonly pipeline?: string | undefined; readonly limit?: number }): Promise<readonly Schedule[]> {
   let select = transaction.selectFrom("schedule").selectAll().where("project", "=", query.project);
   if (query.pipeline !== undefined) select = select.where("pipeline", "=", query.pipeline);
-  return select.orderBy("next_at_ms").limit(Math.min(query.limit ?? 100, 1000)).execute();
+  return select.orderBy("next_at_ms").limit(Math.min(query.limit ?? 100, LARGEST_PAGE)).execute();
 }
 
 /** Moves a schedule on, if nobody else did: true when this call was the one that did. */

@@ -1,8 +1,7 @@
 import type { Selectable } from "kysely";
 import type { ReadTransaction } from "../database.ts";
 import type { PipelineRunStatus, PipelineTables, TriggerKind } from "./tables.ts";
-
-const LARGEST_PAGE = 1000;
+import { LARGEST_PAGE } from "../largest-page.ts";
 
 /** One pipeline run, as lists show it. Times are epoch milliseconds. */
 export interface PipelineRun {

@@ -1,7 +1,6 @@
 import type { ReadTransaction } from "../database.ts";
 import { type Endpoint, type EndpointAction, type EndpointKey, type EndpointStrategy, toEndpoint } from "./endpoint.ts";
-
-const LARGEST_PAGE = 1000;
+import { LARGEST_PAGE } from "../largest-page.ts";
 
 /** Endpoints by environment and name; of every project when none is named. `after` is the `[environment, name]` that ended the page before. */
 export async function listEndpoints(

@@ -1,8 +1,8 @@
 import type { ReadTransaction } from "../database.ts";
 import type { EndpointKey } from "./endpoint.ts";
 import { type Prediction, type PredictionArm, toPrediction } from "./prediction.ts";
+import { LARGEST_PAGE } from "../largest-page.ts";
 
-const LARGEST_PAGE = 1000;
 const LARGEST_SCAN = 20_000;
 
 /** @returns undefined when no prediction has this id */

@@ -1,4 +1,4 @@
-import { findStepRun, listLogChunks, type MetadataStore, type StepRunStatus } from "#metadata-store";
+import { findStepRun, listLogChunks, type MetadataStore, type ReadTransaction, type StepRunStatus } from "#metadata-store";
 import { runUnknown } from "../errors.ts";
 
 /** A piece of a step's log. `cursor` grows through all attempts of the step run: give the last one to read on. */
@@ -14,13 +14,18 @@ export interface LogPage {
   readonly pieces: readonly LogPiece[];
   /** Where to read on. */
   readonly cursor: number;
+  /** There is more behind `cursor` now. A page says nothing of it by its length: it ends by number or by size. */
+  readonly more: boolean;
   /** Nothing will follow: the step run has ended and this page holds its last piece. */
   readonly ended: boolean;
   readonly status: StepRunStatus;
 }
 
 const CHUNKS_PER_ATTEMPT = 1_000_000_000;
-const LARGEST_PAGE = 1000;
+const LARGEST_PAGE = 5000;
+/** Characters after which a page ends, and pieces that are read from the store at once. */
+const LARGEST_TEXT = 4 * 2 ** 20;
+const PIECES_PER_READ = 100;
 const ENDED: readonly StepRunStatus[] = ["succeeded", "failed", "skipped", "cancelled"];
 
 /**
@@ -36,11 +41,27 @@ export async function readLog(store: MetadataStore, query: { readonly stepRunId:
     // The status is read first: whatever it says, the pieces that belong to it are there.
     const stepRun = await findStepRun(transaction, query.stepRunId);
     if (stepRun === undefined) throw runUnknown({ id: query.stepRunId });
-    const place = after === 0 ? undefined : { attemptNumber: Math.floor(after / CHUNKS_PER_ATTEMPT), sequence: (after % CHUNKS_PER_ATTEMPT) - 1 };
-    const chunks = await listLogChunks(transaction, { stepRunId: query.stepRunId, after: place, limit });
-    const pieces = chunks.map(({ attemptNumber, sequence, stream, text, atMs }) => ({ cursor: attemptNumber * CHUNKS_PER_ATTEMPT + sequence + 1, attempt: attemptNumber, stream, text, atMs }));
-    return { pieces, cursor: pieces.at(-1)?.cursor ?? after, ended: pieces.length < limit && ENDED.includes(stepRun.status), status: stepRun.status };
+    const { pieces, more } = await readPieces(transaction, { stepRunId: query.stepRunId, after, limit });
+    return { pieces, cursor: pieces.at(-1)?.cursor ?? after, more, ended: !more && ENDED.includes(stepRun.status), status: stepRun.status };
   });
+}
+
+async function readPieces(transaction: ReadTransaction, query: { readonly stepRunId: string; readonly after: number; readonly limit: number }): Promise<{ readonly pieces: readonly LogPiece[]; readonly more: boolean }> {
+  const pieces: LogPiece[] = [];
+  let after = query.after;
+  let more = true;
+  for (let size = 0; more && pieces.length < query.limit && size < LARGEST_TEXT; ) {
+    const wanted = Math.min(query.limit - pieces.length, PIECES_PER_READ);
+    const place = after === 0 ? undefined : { attemptNumber: Math.floor(after / CHUNKS_PER_ATTEMPT), sequence: (after % CHUNKS_PER_ATTEMPT) - 1 };
+    const chunks = await listLogChunks(transaction, { stepRunId: query.stepRunId, after: place, limit: wanted + 1 });
+    more = chunks.length > wanted;
+    for (const { attemptNumber, sequence, stream, text, atMs } of chunks.slice(0, wanted)) {
+      after = attemptNumber * CHUNKS_PER_ATTEMPT + sequence + 1;
+      size += text.length;
+      pieces.push({ cursor: after, attempt: attemptNumber, stream, text, atMs });
+    }
+  }
+  return { pieces, more };
 }
 
 /** Yields the pieces of a step's log as they come, and ends with the step run or with `signal`. */
@@ -60,7 +81,7 @@ export async function* followLog(store: MetadataStore, query: { readonly stepRun
       yield* page.pieces;
       after = page.cursor;
       if (page.ended) return;
-      if (!dirty && page.pieces.length < LARGEST_PAGE) await new Promise<void>((resolve) => (wake = resolve));
+      if (!dirty && !page.more) await new Promise<void>((resolve) => (wake = resolve));
     }
   } finally {
     unsubscribe();

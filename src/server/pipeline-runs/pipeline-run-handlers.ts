@@ -7,8 +7,6 @@ import { toPage } from "../api/paging.ts";
 import { resourceMissing } from "../errors.ts";
 import { toEdges, toRunSummary, toStepRun } from "./pipeline-run-view.ts";
 
-const LARGEST_LOG_PAGE = 1000;
-
 type PipelineRunHandlers = Pick<ApiHandlers, "listPipelineRuns" | "getPipelineRun" | "cancelPipelineRun" | "resumePipelineRun" | "getStepRunLog" | "streamStepRunLog">;
 
 /** Pipeline runs, their steps and logs. */
@@ -47,8 +45,8 @@ export function createPipelineRunHandlers(platform: Platform): PipelineRunHandle
     },
     getStepRunLog: async ({ params, query }) => {
       await assertOwn(params.id);
-      const page = await readLog(store, { stepRunId: params.id, after: query.after, limit: Math.min(query.limit, LARGEST_LOG_PAGE) });
-      return { items: page.pieces.map(toChunk), lastSequence: page.cursor, complete: page.ended };
+      const page = await readLog(store, { stepRunId: params.id, after: query.after, limit: query.limit });
+      return { items: page.pieces.map(toChunk), lastSequence: page.cursor, more: page.more, complete: page.ended };
     },
     async *streamStepRunLog({ params, query, lastEventId, signal }) {
       await assertOwn(params.id);

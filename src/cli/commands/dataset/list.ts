@@ -1,5 +1,6 @@
 import { type Command, commonOptions } from "../../command.ts";
 import { formatCount, formatTime } from "../../format.ts";
+import { listAll } from "../../list-all.ts";
 import { withProject } from "../../session.ts";
 
 export const command: Command = {
@@ -10,7 +11,7 @@ export const command: Command = {
   run: (context, options) =>
     withProject(context, options, async ({ call }) => {
       const { terminal } = context;
-      const { items } = await call("listDatasets", { query: { limit: 1000 } });
+      const items = await listAll((page) => call("listDatasets", { query: page }));
       if (options["json"] === true) return terminal.printJson(items);
       if (items.length === 0) return terminal.print(terminal.say("nothingYet"));
       terminal.table([

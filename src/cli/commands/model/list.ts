@@ -1,5 +1,6 @@
 import { type Command, commonOptions } from "../../command.ts";
 import { formatTime } from "../../format.ts";
+import { listAll } from "../../list-all.ts";
 import { withProject } from "../../session.ts";
 
 export const command: Command = {
@@ -14,7 +15,7 @@ export const command: Command = {
   run: (context, options, [name]) =>
     withProject(context, options, async ({ call }) => {
       const { terminal } = context;
-      const versions = name === undefined ? (await call("listModels", { query: { limit: 1000 } })).items.flatMap((model) => [model.latest]) : (await call("getModel", { params: { name } })).versions;
+      const versions = name === undefined ? (await listAll((page) => call("listModels", { query: page }))).flatMap((model) => [model.latest]) : (await call("getModel", { params: { name } })).versions;
       if (options["json"] === true) return terminal.printJson(versions);
       if (versions.length === 0) return terminal.print(terminal.say("nothingYet"));
       terminal.table([

@@ -3,7 +3,7 @@ import { usageWrong } from "../../errors.ts";
 import { type CliSession, withProject } from "../../session.ts";
 import type { Terminal } from "../../terminal.ts";
 
-const PAGE = 2000;
+const PAGE = 5000;
 
 export const command: Command = {
   usage: "logs RUN [STEP] [-f]",
@@ -48,8 +48,8 @@ async function printLog(
       if (asJson) terminal.print(JSON.stringify(chunk));
       else process.stdout.write(chunk.text);
     }
-    if (log.complete || (!follow && log.items.length < PAGE)) return;
-    if (log.lastSequence === after) await new Promise((resolve) => setTimeout(resolve, 200));
+    if (log.complete || (!follow && !log.more)) return;
+    if (!log.more) await new Promise((resolve) => setTimeout(resolve, 200));
     after = log.lastSequence;
   }
 }

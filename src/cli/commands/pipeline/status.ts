@@ -1,6 +1,7 @@
 import type { PipelineRunStatus, PipelineRunSummary, PipelineSummary } from "#api";
 import { type Command, commonOptions } from "../../command.ts";
 import { formatDuration, formatStatus, formatTime } from "../../format.ts";
+import { listAll } from "../../list-all.ts";
 import { type CliSession, withProject } from "../../session.ts";
 import type { Terminal } from "../../terminal.ts";
 
@@ -33,7 +34,7 @@ export const command: Command = {
           ]),
         ]);
       }
-      const { items } = await call("listPipelines", { query: { limit: 1000 } });
+      const items = await listAll((page) => call("listPipelines", { query: page }));
       const unfinished = await listUnfinished(call);
       if (options["json"] === true) return terminal.printJson(items.map((item) => ({ ...item, unfinishedRuns: unfinished.filter(({ pipeline }) => pipeline === item.name) })));
       if (items.length === 0) return terminal.print(terminal.say("noPipelines"));
@@ -48,10 +49,10 @@ export const command: Command = {
     }),
 };
 
-/** Newest first, of each status at most 1,000. */
+/** Newest first. */
 async function listUnfinished(call: CliSession["call"]): Promise<readonly PipelineRunSummary[]> {
-  const pages = await Promise.all(UNFINISHED.map((status) => call("listPipelineRuns", { query: { status, limit: 1000 } })));
-  return pages.flatMap(({ items }) => items).toSorted((left, right) => (left.id < right.id ? 1 : -1));
+  const pages = await Promise.all(UNFINISHED.map((status) => listAll((page) => call("listPipelineRuns", { query: { ...page, status } }))));
+  return pages.flat().toSorted((left, right) => (left.id < right.id ? 1 : -1));
 }
 
 function printRuns(terminal: Terminal, rows: readonly { readonly name: string; readonly run: PipelineSummary["lastRun"] }[]): void {

@@ -1,4 +1,5 @@
 import { type Command, commonOptions, textOption } from "../../command.ts";
+import { listAll } from "../../list-all.ts";
 import { withProject } from "../../session.ts";
 
 export const command: Command = {
@@ -10,7 +11,7 @@ export const command: Command = {
   run: (context, options, [name = ""]) =>
     withProject(context, options, async ({ call }) => {
       const { terminal } = context;
-      const { items } = await call("listQuarantinedRows", { params: { name }, query: { limit: 1000, rule: textOption(options, "rule") } });
+      const items = await listAll((page) => call("listQuarantinedRows", { params: { name }, query: { ...page, rule: textOption(options, "rule") } }));
       if (options["json"] === true) return terminal.printJson(items);
       if (items.length === 0) return terminal.print(`The quarantine of ${name} is empty.`);
       terminal.table([

@@ -1,5 +1,6 @@
 import { type Command, commonOptions, textOption } from "../../command.ts";
 import { formatTime } from "../../format.ts";
+import { listAll } from "../../list-all.ts";
 import { withProject } from "../../session.ts";
 
 export const command: Command = {
@@ -14,7 +15,7 @@ export const command: Command = {
   run: (context, options) =>
     withProject(context, options, async ({ call }) => {
       const { terminal } = context;
-      const { items } = await call("listReleases", { query: { limit: 100, environment: textOption(options, "environment"), asset: textOption(options, "asset") } });
+      const items = await listAll((page) => call("listReleases", { query: { ...page, environment: textOption(options, "environment"), asset: textOption(options, "asset") } }));
       if (options["json"] === true) return terminal.printJson(items);
       if (items.length === 0) return terminal.print("Nothing was deployed yet.");
       terminal.table([
