@@ -3,16 +3,16 @@
 // Makes its own virtual environment with both peers when there is none yet.
 import { spawn } from "node:child_process";
 import { existsSync, mkdirSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { testCache } from "../test/setup/cache-folder.ts";
 
 const { values } = parseArgs({
   options: {
     chain: { type: "string", default: "200" },
     fan: { type: "string", default: "1000" },
     runs: { type: "string", default: "3" },
-    venv: { type: "string", default: join(tmpdir(), "esteira-bench-peers") },
+    venv: { type: "string", default: join(testCache(), "bench-peers") },
     python: { type: "string", default: "python3" },
   },
 });

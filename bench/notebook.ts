@@ -12,11 +12,12 @@ import { createNotebookKind } from "#notebooks";
 import { createFileSystemObjectStore } from "#object-store";
 import { testAttempt } from "../test/setup/attempt.ts";
 import { notebookText } from "../test/notebooks/notebook-text.ts";
+import { testCache } from "../test/setup/cache-folder.ts";
 
 const { values: flags } = parseArgs({ options: { cells: { type: "string", default: "50" }, runs: { type: "string", default: "3" } } });
 const folder = await mkdtemp(join(tmpdir(), "esteira-bench-"));
 // One environment for both: papermill brings its kernel, and the step finds ipykernel there.
-const environments = createPythonEnvironments({ storeFolder: join(tmpdir(), "esteira-bench-python"), environment: process.env as Record<string, string> });
+const environments = createPythonEnvironments({ storeFolder: join(testCache(), "bench-python"), environment: process.env as Record<string, string> });
 const requirements = "papermill==2.7.0\nipykernel==7.4.0\n";
 const { python } = await environments.prepare({ requirements, requirementsFile: "requirements.txt", report: (line) => console.error(line) });
 const store = await openMetadataStore(join(folder, "metadata.sqlite"));

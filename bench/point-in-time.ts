@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { createAnalytics } from "#data";
 import { joinPointInTime, type JoinedView } from "#features";
+import { testCache } from "../test/setup/cache-folder.ts";
 
 const { values } = parseArgs({
   options: {
@@ -83,7 +84,7 @@ await rm(folder, { recursive: true, force: true });
 
 /** Feast's local stores, in an environment of their own that is kept between runs. */
 async function compareWithFeast(): Promise<void> {
-  const environment = join(tmpdir(), "esteira-bench-feast");
+  const environment = join(testCache(), "bench-feast");
   if (!existsSync(join(environment, "bin", "feast"))) {
     console.log("  installing feast (once)");
     spawnSync("python3", ["-m", "venv", environment], { stdio: "inherit" });

@@ -9,9 +9,9 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { chromium, type Page } from "playwright-core";
+import type { Page } from "playwright-core";
 import { buildWeb } from "../scripts/build-web.ts";
-import { findBrowser } from "../test/setup/browser.ts";
+import { launchBrowser } from "../test/setup/browser.ts";
 import { startServer } from "../test/setup/started-server.ts";
 import { fillExperiment, logHistory } from "../test/setup/tracking-content.ts";
 
@@ -19,8 +19,6 @@ const { values } = parseArgs({ options: { runs: { type: "string", default: "1000
 const runCount = Number(values.runs);
 const pointCount = Number(values.points);
 const SCROLLED_ROWS = 5000;
-const executablePath = findBrowser();
-if (executablePath === undefined) throw new Error("no Chromium here; ESTEIRA_TEST_BROWSER names one");
 
 /** Runs in the page: scrolls 400 px per frame until enough rows came, and measures the time between frames. */
 const SCROLL = `(async () => {
@@ -56,7 +54,7 @@ const { experimentId, runIds } = await fillExperiment(server.url, { name: "bench
 await logHistory(server.url, runIds[0] ?? "", { key: "long", pointCount, valueAt: (step) => Math.sin(step / 50_000) });
 const fillSeconds = (performance.now() - started) / 1000;
 
-const browser = await chromium.launch({ executablePath, args: ["--no-sandbox", "--headless", "--disable-gpu", "--disable-background-networking"] });
+const browser = await launchBrowser();
 try {
   const page = await browser.newPage({ viewport: { width: 1360, height: 860 } });
   const firstRowsMs = await timed(page, () => page.goto(`${server.url}/experiments/${experimentId}`), "run 0");

@@ -5,7 +5,7 @@ import { glob, stat } from "node:fs/promises";
 import { cpus } from "node:os";
 import { join, resolve } from "node:path";
 import pg from "pg";
-import { findBrowser } from "../test/setup/browser.ts";
+import { findBrowser, installNpmBrowser } from "../test/setup/browser.ts";
 
 const root = resolve(import.meta.dirname, "..");
 const postgresUrl = process.env["ESTEIRA_TEST_POSTGRES"] ?? "postgres://root@127.0.0.1:5432/test";
@@ -21,7 +21,7 @@ const browser = findBrowser();
 if (browser !== undefined) environment["ESTEIRA_TEST_BROWSER"] = browser;
 buildWeb();
 
-const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", "--test", `--test-concurrency=${Math.max(2, Math.min(4, cpus().length))}`, "--test-reporter=spec", ...files], {
+const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", "--test", `--test-timeout=${(all ? 60 : 20) * 60_000}`, `--test-concurrency=${Math.max(2, Math.min(4, cpus().length))}`, "--test-reporter=spec", ...files], {
   cwd: root,
   stdio: "inherit",
   env: environment,
@@ -53,17 +53,22 @@ async function postgresAnswers(): Promise<boolean> {
   }
 }
 
-/** What some tests drive: a browser, and the sandbox of steps. Installed where this may be done; else it is said what comes of it. */
+/** What some tests drive: a browser, and the sandbox of steps. Installed where this may be done (a browser comes with npm, too); else it is said what comes of it. */
 function installMissingPrograms(): void {
   const hasSandbox = (): boolean => spawnSync("bwrap", ["--version"], { stdio: "ignore" }).status === 0;
   const programs = [
-    { name: "chromium", isThere: () => findBrowser() !== undefined, otherwise: "the browser tests fail; or name one in ESTEIRA_TEST_BROWSER" },
+    { name: "chromium", isThere: () => findBrowser() !== undefined, otherwise: "the browser tests are skipped; ESTEIRA_TEST_BROWSER may name one" },
     { name: "bubblewrap", isThere: hasSandbox, otherwise: "the sandbox tests are skipped" },
   ];
   const missing = programs.filter(({ isThere }) => !isThere()).map(({ name }) => name);
   if (missing.length > 0 && process.getuid?.() === 0 && existsSync("/usr/bin/apt-get")) {
     say(`Installing ${missing.join(" and ")} for the tests (once) …`);
     spawnSync("sh", ["-c", `apt-get update -qq && apt-get install -y -qq ${missing.join(" ")}`], { stdio: ["ignore", "ignore", "inherit"], env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" } });
+  }
+  if (findBrowser() === undefined) {
+    say("Bringing a Chromium from npm for the tests (once, about a minute) …");
+    const problem = installNpmBrowser();
+    if (problem !== undefined) say(`None came: ${problem}`);
   }
   for (const { name, isThere, otherwise } of programs) if (!isThere()) say(`There is no ${name} here: ${otherwise}. Install it with: apt-get install ${name}`);
 }

@@ -6,9 +6,9 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { promisify } from "node:util";
-import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+import type { Browser, BrowserContext, Page } from "playwright-core";
 import { buildWeb } from "../../scripts/build-web.ts";
-import { findBrowser } from "../setup/browser.ts";
+import { launchBrowser, needsBrowser } from "../setup/browser.ts";
 import { type StartedServer, startServer } from "../setup/started-server.ts";
 import { type FilledExperiment, fillExperiment, logHistory, mlflowCaller } from "../setup/tracking-content.ts";
 
@@ -23,6 +23,7 @@ let filled: FilledExperiment;
 let first: string;
 
 before(async () => {
+  if (needsBrowser.skip !== false) return;
   await buildWeb({ quiet: true });
   folder = await mkdtemp(join(tmpdir(), "esteira-mlflow-pages-"));
   await writeProject();
@@ -36,15 +37,13 @@ before(async () => {
   await call("registered-models/create", { name: "delay", description: "Says who is **late**" });
   for (let version = 1; version <= 2; version++) await call("model-versions/create", { name: "delay", source: `runs:/${first}/model`, run_id: first });
   await call("registered-models/alias", { name: "delay", alias: "candidate", version: "1" });
-  const executablePath = findBrowser();
-  assert.ok(executablePath !== undefined, "no Chromium here; ESTEIRA_TEST_BROWSER names one");
-  browser = await chromium.launch({ executablePath, args: ["--no-sandbox", "--headless", "--disable-gpu", "--disable-background-networking"] });
+  browser = await launchBrowser();
 });
 
 after(async () => {
-  await browser.close();
-  await server.stop();
-  await rm(folder, { recursive: true, force: true, maxRetries: 5 });
+  await browser?.close();
+  await server?.stop();
+  if (folder !== undefined) await rm(folder, { recursive: true, force: true, maxRetries: 5 });
 });
 
 /** A project whose pipeline makes a model, and has made it. */
@@ -95,7 +94,7 @@ async function violations(page: Page): Promise<readonly string[]> {
   });
 }
 
-describe("the runs table", () => {
+describe("the runs table", needsBrowser, () => {
   test("follows page after page while someone scrolls, with few rows in the page", async () => {
     const { page, context, complaints } = await open(`/experiments/${filled.experimentId}`);
     await page.getByRole("link", { name: "run 0", exact: true }).waitFor();
@@ -165,7 +164,7 @@ describe("the runs table", () => {
   });
 });
 
-describe("a run", () => {
+describe("a run", needsBrowser, () => {
   test("says that a long metric is sampled, and shows more of a stretch that someone drags over", async () => {
     const { page, context, complaints } = await open(`/experiments/run/${first}?tab=metrics&metric=long`);
     await page.getByText(/^Sampled: 1,001 points, evenly chosen from step 0 to 4,999/).waitFor();
@@ -220,7 +219,7 @@ describe("a run", () => {
   });
 });
 
-describe("the registry", () => {
+describe("the registry", needsBrowser, () => {
   test("an alias is moved; what the server refuses is told in the dialog", async () => {
     const { page, context } = await open("/registry");
     await page.getByRole("link", { name: "delay", exact: true }).click();
@@ -261,7 +260,7 @@ describe("the registry", () => {
   });
 });
 
-test("no page makes the browser complain, and none breaks WCAG 2.1 AA, in both languages, light and dark", async () => {
+test("no page makes the browser complain, and none breaks WCAG 2.1 AA, in both languages, light and dark", needsBrowser, async () => {
   const compared = filled.runIds.slice(0, 12).join(",");
   const run = `/experiments/run/${first}`;
   const paths = [

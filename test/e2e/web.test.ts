@@ -6,12 +6,12 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+import type { Browser, BrowserContext, Page } from "playwright-core";
 import { buildWeb } from "../../scripts/build-web.ts";
+import { launchBrowser, needsBrowser } from "../setup/browser.ts";
 import { startFixtureServer } from "../web/fixture/server.ts";
 
 const ROOT = resolve(import.meta.dirname, "../..");
-const CHROMIUM = process.env["ESTEIRA_TEST_CHROMIUM"] ?? "/usr/bin/chromium";
 const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 const NODE_FLAG = "--disable-warning=ExperimentalWarning";
 
@@ -43,20 +43,21 @@ let server: { readonly url: string; readonly child: ChildProcess };
 const fixtures: { close(): Promise<void>; readonly url: string }[] = [];
 
 before(async () => {
+  if (needsBrowser.skip !== false) return;
   await buildWeb({ quiet: true });
   folder = await mkdtemp(join(tmpdir(), "esteira-web-"));
   await writeProject(folder);
   server = await startServer(folder);
   fixtures.push(await startFixtureServer("filled"), await startFixtureServer("empty"));
-  browser = await chromium.launch({ executablePath: CHROMIUM, args: ["--no-sandbox", "--headless", "--disable-gpu", "--disable-background-networking"] });
+  browser = await launchBrowser();
 });
 
 after(async () => {
-  await browser.close();
+  await browser?.close();
   for (const fixture of fixtures) await fixture.close();
-  server.child.kill("SIGTERM");
-  if (server.child.exitCode === null) await once(server.child, "exit");
-  await rm(folder, { recursive: true, force: true, maxRetries: 5 });
+  server?.child.kill("SIGTERM");
+  if (server?.child.exitCode === null) await once(server.child, "exit");
+  if (folder !== undefined) await rm(folder, { recursive: true, force: true, maxRetries: 5 });
 });
 
 async function writeProject(place: string): Promise<void> {
@@ -112,7 +113,7 @@ async function violations(page: Page): Promise<readonly string[]> {
   return found;
 }
 
-describe("the web page on a real server", () => {
+describe("the web page on a real server", needsBrowser, () => {
   test("a pipeline is run from its page, and the page follows it to the end", async () => {
     const { page, context, complaints } = await open(`${server.url}/pipelines/trips`);
     await page.getByRole("button", { name: "Run", exact: true }).click();
@@ -173,7 +174,7 @@ describe("the web page on a real server", () => {
   });
 });
 
-describe("the pages of a full project", () => {
+describe("the pages of a full project", needsBrowser, () => {
   const run = "01JDB000000000000000008001";
   const paths = [
     "/", "/pipelines", "/pipelines?tab=runs", "/pipelines/delay?step=delay", `/runs/${run}`, `/runs/${run}?step=01JDB000000000000000009003`, "/datasets", "/datasets/raw_flights", "/datasets/raw_flights?tab=rows", "/datasets/raw_flights?tab=versions", "/datasets/raw_flights?tab=quarantine",
@@ -224,7 +225,7 @@ describe("the pages of a full project", () => {
   });
 });
 
-describe("the pages of an empty project", () => {
+describe("the pages of an empty project", needsBrowser, () => {
   test("every page says what it would show and what to do for it, in both languages", async () => {
     for (const language of ["en-US", "pt-BR"]) {
       const { page, context, complaints } = await open(fixtures[1]?.url ?? "", language);

@@ -40,7 +40,7 @@ async function open(): Promise<{ readonly services: Services; readonly folder: s
     plan: (name, environment = {}) => ({
       deploymentId: name,
       folder: release,
-      command: `exec ${process.execPath} server.cjs`,
+      command: `exec "${process.execPath}" server.cjs`,
       environment: { PATH: "/usr/bin:/bin", NAME: name, ...environment },
       health: "/healthz",
       healthTimeoutMs: 10_000,

@@ -9,9 +9,10 @@ import { createPythonEnvironments, type PythonEnvironments } from "#executors";
 import type { AssetVersion } from "#metadata-store";
 import { digestOfTree, type ObjectStore, putTree } from "#object-store";
 import type { AttemptContext, LocatedAsset, ProcessResult } from "#pipeline";
+import { testCache } from "./cache-folder.ts";
 
 /** Python environments that are kept between test runs: making one takes the better part of a minute. */
-export const testEnvironments: PythonEnvironments = createPythonEnvironments({ storeFolder: join(tmpdir(), "esteira-test-python"), environment: process.env as Record<string, string> });
+export const testEnvironments: PythonEnvironments = createPythonEnvironments({ storeFolder: join(testCache(), "test-environments"), environment: process.env as Record<string, string> });
 
 export interface TestAttempt<Declaration> extends AttemptContext<Declaration> {
   readonly logged: { readonly stream: string; readonly text: string }[];

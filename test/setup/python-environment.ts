@@ -1,8 +1,8 @@
 import { execFileSync, spawn } from "node:child_process";
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { homedir } from "node:os";
 import { join } from "node:path";
 import { digestOfJson } from "#base";
+import { testCache } from "./cache-folder.ts";
 
 /**
  * A Python environment with exactly these packages, made once and kept in the user's cache; progress goes to stderr.
@@ -12,7 +12,7 @@ import { digestOfJson } from "#base";
 export async function testPython(packages: readonly string[]): Promise<{ readonly python: string } | { readonly problem: string }> {
   const base = basePython();
   if (base === undefined) return { problem: "no Python 3.10 or newer was found as `python3`" };
-  const cache = join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "esteira", "test-python");
+  const cache = join(testCache(), "test-python");
   const folder = join(cache, digestOfJson({ base, packages }).slice("sha256:".length, "sha256:".length + 16));
   const python = join(folder, "bin", "python");
   if (existsSync(join(folder, "complete"))) return { python };
