@@ -26,7 +26,7 @@ const RELEASE = `steps:
 const SERVER = 'require("node:http").createServer((request, response) => response.end("ok")).listen(process.env.PORT, process.env.HOST);\n';
 
 describeStores("runs that wait for the same approval", (kind) => {
-  it("are both finished by run --resume, which says what it works on first, and status shows both", { timeout: 90_000 }, async () => {
+  it("are both finished by run --resume, which says what it works on first, and status shows both", { timeout: 180_000 }, async () => {
     const store = kind === "sqlite" ? "" : `\nstore: { metadata: "${await createPostgresSchema()}" }`;
     const folder = await createProject({ "esteira.yaml": `name: ships\nenvironments: { production: { approvals: 1 } }${store}\n`, "pipelines/p.yaml": RELEASE, "server.cjs": SERVER });
     after(async () => {

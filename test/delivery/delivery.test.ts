@@ -128,7 +128,7 @@ async function answerOf(store: MetadataStore, environment: string): Promise<stri
 }
 
 describeStores("delivery", (kind) => {
-  it("deploys code to one environment after the other and waits where an approval is missing", { timeout: 60_000 }, async () => {
+  it("deploys code to one environment after the other and waits where an approval is missing", { timeout: 180_000 }, async () => {
     const { store, code, run } = await open(kind);
     const version = await code("one");
     const waiting = await run(version, { to: ["staging", "production"] });
@@ -143,7 +143,7 @@ describeStores("delivery", (kind) => {
     assert.deepEqual((await store.read((tx) => listEvents(tx, { subjectKind: "release" }))).map(({ type }) => type), ["release.deployed", "release.deployed"]);
   });
 
-  it("makes no new release of a version that already runs there in the same way, and one when the way changes or it was rolled back", { timeout: 60_000 }, async () => {
+  it("makes no new release of a version that already runs there in the same way, and one when the way changes or it was rolled back", { timeout: 180_000 }, async () => {
     const { store, code, run, delivery, services } = await open(kind);
     const one = await code("one");
     const releaseOf = (outcome: StepOutcome): unknown => (outcome.status === "succeeded" ? outcome.facts?.["staging"] : undefined);
@@ -182,7 +182,7 @@ describeStores("delivery", (kind) => {
     assert.equal((await store.read((tx) => listReleases(tx, { project: PROJECT, environment: "staging" }))).length, 3);
   });
 
-  it("keeps what ran when the new release is not healthy, and goes back to an earlier release on demand", { timeout: 60_000 }, async () => {
+  it("keeps what ran when the new release is not healthy, and goes back to an earlier release on demand", { timeout: 180_000 }, async () => {
     const { store, code, run, delivery } = await open(kind);
     await run(await code("one"), {});
     await run(await code("two"), {});
@@ -202,7 +202,7 @@ describeStores("delivery", (kind) => {
     await assert.rejects(delivery.rollback({ project: PROJECT, environment: "staging", asset: "ap", actor: "ana" }), (error) => isEsteiraError(error, "DELIVERY_NOTHING_DEPLOYED") && error.hint === "Did you mean app?");
   });
 
-  it("goes on with the deployment that an earlier attempt began, and ends what was left open before it", { timeout: 60_000 }, async () => {
+  it("goes on with the deployment that an earlier attempt began, and ends what was left open before it", { timeout: 180_000 }, async () => {
     const { store, code, run } = await open(kind);
     const statuses = async (): Promise<readonly string[]> => (await store.read((tx) => listDeployments(tx, { project: PROJECT }))).map(({ status }) => status);
     const stopped = (): AbortSignal => AbortSignal.timeout(200);
@@ -215,7 +215,7 @@ describeStores("delivery", (kind) => {
     assert.equal(await answerOf(store, "staging"), "slow staging");
   });
 
-  it("finishes a rollback that a dead process began, and brings back services that are down", { timeout: 60_000 }, async () => {
+  it("finishes a rollback that a dead process began, and brings back services that are down", { timeout: 180_000 }, async () => {
     const { store, code, run, delivery, services } = await open(kind);
     await run(await code("one"), {});
     await run(await code("two"), {});

@@ -92,7 +92,7 @@ async function openDelivery(kind: StoreKind, sandbox = createSandbox()): Promise
 }
 
 describeStores("environments that require a sandbox", (kind) => {
-  it("refuse the steps of a pipeline that deploys to them where there is none, and say what is missing", { timeout: 60_000 }, async () => {
+  it("refuse the steps of a pipeline that deploys to them where there is none, and say what is missing", { timeout: 180_000 }, async () => {
     const { run, projectFolder } = await open(kind, NOWHERE);
     const { stepRuns } = await run("release");
     const build = stepRuns.find(({ step }) => step === "build");
@@ -105,7 +105,7 @@ describeStores("environments that require a sandbox", (kind) => {
     assert.equal((await run("trial")).run.status, "succeeded", "another environment does not ask for one");
   });
 
-  it("let steps write only in the project where there is one", { timeout: 60_000 }, async (test) => {
+  it("let steps write only in the project where there is one", { timeout: 180_000 }, async (test) => {
     if (!(await hasSandbox())) return test.skip(NO_SANDBOX);
     const { run, projectFolder } = await open(kind);
     assert.equal((await run("release")).run.status, "succeeded");
@@ -115,13 +115,13 @@ describeStores("environments that require a sandbox", (kind) => {
     await access(join(projectFolder, "../outside-staging"));
   });
 
-  it("refuse a release where there is none", { timeout: 60_000 }, async () => {
+  it("refuse a release where there is none", { timeout: 180_000 }, async () => {
     const { deployTo } = await openDelivery(kind, NOWHERE);
     await assert.rejects(deployTo("production"), (error) => isEsteiraError(error, "EXECUTORS_SANDBOX_UNAVAILABLE") && /environment "production"/.test(error.message));
     assert.equal((await deployTo("staging")).deployment.status, "succeeded");
   });
 
-  it("let a release write only in its own folder", { timeout: 60_000 }, async (test) => {
+  it("let a release write only in its own folder", { timeout: 180_000 }, async (test) => {
     if (!(await hasSandbox())) return test.skip(NO_SANDBOX);
     const { deployTo, outside } = await openDelivery(kind);
     const { state } = await deployTo("production");
@@ -137,7 +137,7 @@ it("a step whose environment is known only when it runs counts as one that deplo
   assert.equal(sandboxRequirementOf(pipeline("${{ params.to }}"), ENVIRONMENTS), 'environment "production"');
 });
 
-it("the setting in esteira.yaml reaches the processes that a command starts", { timeout: 60_000 }, async () => {
+it("the setting in esteira.yaml reaches the processes that a command starts", { timeout: 180_000 }, async () => {
   const outer = await temporaryFolder();
   const folder = join(outer, "project");
   await mkdir(join(folder, "pipelines"), { recursive: true });

@@ -40,7 +40,7 @@ async function open(kind: StoreKind): Promise<TestProject & { call(webhook: stri
 }
 
 describeStores("a webhook", (kind) => {
-  it("starts its pipelines with the call's JSON, each delivery once however often and at once it comes", { timeout: 60_000 }, async () => {
+  it("starts its pipelines with the call's JSON, each delivery once however often and at once it comes", { timeout: 180_000 }, async () => {
     const { call, store, engine } = await open(kind);
     const first = await call("restock");
     assert.equal(first.status, 202);
@@ -96,7 +96,7 @@ describeStores("a webhook", (kind) => {
   });
 });
 
-it("a webhook is called over HTTP with curl and openssl, and a body that is too large is not read", { timeout: 60_000 }, async () => {
+it("a webhook is called over HTTP with curl and openssl, and a body that is too large is not read", { timeout: 180_000 }, async () => {
   const folder = await temporaryFolder();
   await mkdir(join(folder, "pipelines"));
   await writeFile(join(folder, "esteira.yaml"), "name: p\n");

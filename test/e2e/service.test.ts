@@ -140,7 +140,7 @@ async function approvePending({ store }: World): Promise<void> {
 }
 
 describeStores("a pushed service", (kind) => {
-  it("is tested, built and deployed; a broken commit leaves the old release; rollback goes back", { timeout: 120_000 }, async () => {
+  it("is tested, built and deployed; a broken commit leaves the old release; rollback goes back", { timeout: 300_000 }, async () => {
     const world = await open(kind);
     const first = await world.push("First version");
     assert.equal((await waitFor(world, first)).status, "waiting");
@@ -175,7 +175,7 @@ describeStores("a pushed service", (kind) => {
     assert.equal(await world.greeting("staging"), "Welcome, Ana!");
   });
 
-  it("is not started by an unsigned push event, nor twice by the same one, nor by a mistake in its pipeline", { timeout: 60_000 }, async () => {
+  it("is not started by an unsigned push event, nor twice by the same one, nor by a mistake in its pipeline", { timeout: 180_000 }, async () => {
     const world = await open(kind);
     const unsigned = await fetch(world.url, { method: "POST", body: "{}" });
     assert.deepEqual([unsigned.status, ((await unsigned.json()) as { code: string }).code], [401, "DELIVERY_PUSH_UNSIGNED"]);

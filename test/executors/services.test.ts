@@ -43,7 +43,7 @@ async function open(): Promise<{ readonly services: Services; readonly folder: s
       command: `exec "${process.execPath}" server.cjs`,
       environment: { PATH: "/usr/bin:/bin", NAME: name, ...environment },
       health: "/healthz",
-      healthTimeoutMs: 10_000,
+      healthTimeoutMs: 60_000,
     }),
   };
 }
@@ -63,7 +63,7 @@ afterEach(async () => {
 });
 
 describe("services", () => {
-  it("keep one address over releases and lose no request in a switch", { timeout: 60_000 }, async () => {
+  it("keep one address over releases and lose no request in a switch", { timeout: 180_000 }, async () => {
     const { services, plan } = await open();
     const first = await services.deploy(key, plan("one", { SLOW: "30" }), { signal: never });
     assert.equal(await fetchText(first.url), "one 0");
@@ -86,7 +86,7 @@ describe("services", () => {
     assert.ok([...answers.values()].reduce((sum, count) => sum + count, 0) > 50);
   });
 
-  it("keep the release before when the next one is not healthy, and show its last lines", { timeout: 30_000 }, async () => {
+  it("keep the release before when the next one is not healthy, and show its last lines", { timeout: 180_000 }, async () => {
     const { services, plan } = await open();
     const first = await services.deploy(key, plan("good"), { signal: never });
     await assert.rejects(
@@ -101,7 +101,7 @@ describe("services", () => {
     assert.equal((await services.status(key))?.current?.deploymentId, "good");
   });
 
-  it("answer a repeated deploy with what runs, also when two ask at once", { timeout: 30_000 }, async () => {
+  it("answer a repeated deploy with what runs, also when two ask at once", { timeout: 180_000 }, async () => {
     const { services, plan, folder } = await open();
     const other = createServices({ folder: join(folder, "services") });
     const states = await Promise.all([services, other, services].map((each) => each.deploy(key, plan("one"), { signal: never })));
@@ -109,7 +109,7 @@ describe("services", () => {
     assert.equal(new Set([...states, again].map((state) => state.current?.pid)).size, 1);
   });
 
-  it("start a process that ended again while requests wait", { timeout: 30_000 }, async () => {
+  it("start a process that ended again while requests wait", { timeout: 180_000 }, async () => {
     const { services, plan } = await open();
     const { url, current } = await services.deploy(key, plan("one"), { signal: never });
     await assert.rejects(fetchText(`${url}/crash`), /502/);
@@ -120,7 +120,7 @@ describe("services", () => {
     assert.equal(after?.restarts, 1);
   });
 
-  it("bring the release back when the supervisor was killed, and leave no process of before", { timeout: 30_000 }, async () => {
+  it("bring the release back when the supervisor was killed, and leave no process of before", { timeout: 180_000 }, async () => {
     const { services, plan, folder } = await open();
     const { url, current } = await services.deploy(key, plan("one"), { signal: never });
     const file = join(folder, "services", "p", "staging", "web", "supervisor.json");
@@ -135,7 +135,7 @@ describe("services", () => {
     assert.equal(await identifyProcess(current?.pid ?? 0), undefined);
   });
 
-  it("stop waiting for health when the deploy is cancelled", { timeout: 30_000 }, async () => {
+  it("stop waiting for health when the deploy is cancelled", { timeout: 180_000 }, async () => {
     const { services, plan } = await open();
     await services.deploy(key, plan("one"), { signal: never });
     const cancel = new AbortController();
@@ -145,7 +145,7 @@ describe("services", () => {
     assert.equal((await services.status(key))?.current?.deploymentId, "one");
   });
 
-  it("pass bodies and chunked requests through unchanged", { timeout: 30_000 }, async () => {
+  it("pass bodies and chunked requests through unchanged", { timeout: 180_000 }, async () => {
     const { services, plan } = await open();
     const { port }: RunningService = await services.deploy(key, plan("one"), { signal: never });
     const text = await new Promise<string>((resolve, reject) => {
@@ -161,7 +161,7 @@ describe("services", () => {
     assert.equal(text, `one ${64 * 16_384}`);
   });
 
-  it("end with their process when they are stopped, twice without harm", { timeout: 30_000 }, async () => {
+  it("end with their process when they are stopped, twice without harm", { timeout: 180_000 }, async () => {
     const { services, plan } = await open();
     const { current } = await services.deploy(key, plan("one"), { signal: never });
     await services.stop(key);

@@ -39,7 +39,7 @@ describeStores("the list of monitors", (kind) => {
     ]);
   });
 
-  it("shows the metric, threshold, last value and state of the newest judged window, also while newer ones wait for labels", { timeout: 60_000 }, async () => {
+  it("shows the metric, threshold, last value and state of the newest judged window, also while newer ones wait for labels", { timeout: 180_000 }, async () => {
     const test = await open(kind);
     await test.play(0, makeFlights(1000, { seed: 5, shift: 500 }));
     await test.play(1, makeFlights(50, { seed: 6 }), { labels: false });

@@ -216,7 +216,7 @@ steps:
     assert.deepEqual([await steps(waiting), (await steps(other))["run"]], [{ run: "succeeded", gate: "succeeded", next: "succeeded" }, "succeeded"]);
   });
 
-  it("works on an older run that holds the place which its run waits for, and says so", { timeout: 20_000 }, async () => {
+  it("works on an older run that holds the place which its run waits for, and says so", { timeout: 180_000 }, async () => {
     const { project, state, run, steps } = await set(kind, { ship: "steps:\n  serve: { act: gate }\n  after: { act: say, value: 1, needs: serve }\n" });
     const older = await run("ship");
     const newer = await run("ship");
@@ -229,7 +229,7 @@ steps:
     assert.deepEqual([await steps(older), await steps(newer)].map((one) => one["run"]), ["succeeded", "succeeded"]);
   });
 
-  it("leaves a run that another engine works on alone, and says who does", { timeout: 20_000 }, async () => {
+  it("leaves a run that another engine works on alone, and says who does", { timeout: 180_000 }, async () => {
     const { project, engine, steps } = await set(kind, { one: 'steps:\n  only: { run: "touch started; while [ ! -e go ]; do sleep 0.02; done" }\n' });
     const first = await engine.submit({ pipeline: "one", actor: "ana" });
     const firstEnd = engine.runToEnd(first);
