@@ -9,9 +9,10 @@ export { type MlflowErrorBody, toMlflowError } from "./mlflow-rest/error-code.ts
 export { readJson, wireDouble, wireInteger, writeJson } from "./mlflow-rest/json.ts";
 export { MlflowMessage } from "./mlflow-rest/message.ts";
 export { assertKeyName, assertLength } from "./mlflow-rest/name-rules.ts";
-export { readPageToken, writePageToken } from "./mlflow-rest/page-token.ts";
+export { readPageToken, readPosition, writePageToken } from "./mlflow-rest/page-token.ts";
 export type { MlflowCaller, MlflowFile, MlflowHandler, MlflowMethod, MlflowRequest, MlflowResponse, MlflowRoute } from "./mlflow-rest/route.ts";
 export type { Int64, WireObject, WireValue } from "./mlflow-rest/wire-value.ts";
+export { readOrders } from "./search/order-by.ts";
 export type { Comparator, Condition, OrderKey } from "./search/filter.ts";
 export { type LoggedModelEntity, parseLoggedModelFilter, parseLoggedModelOrderField } from "./search/logged-model-filter.ts";
 export { type ModelEntity, parseModelVersionFilter, parseModelVersionOrder, parseRegisteredModelFilter, parseRegisteredModelOrder } from "./search/model-filter.ts";

@@ -1,6 +1,6 @@
 import { type LoggedModelCondition, type LoggedModelOrder, LOGGED_MODEL_NUMBERS, searchLoggedModels } from "#metadata-store";
 import { digestOfJson } from "#base";
-import { type MlflowMessage, type MlflowRoute, parameterInvalid, parameterMissing, parseLoggedModelFilter, parseLoggedModelOrderField, readPageToken, writePageToken } from "#tracking";
+import { type MlflowMessage, type MlflowRoute, parameterInvalid, parameterMissing, parseLoggedModelFilter, parseLoggedModelOrderField, readOrders, readPageToken, readPosition, writePageToken } from "#tracking";
 import { type RegistryContext, route } from "./registry-context.ts";
 import { toLoggedModelMessage, unlessEmpty } from "./registry-message.ts";
 
@@ -27,7 +27,7 @@ export function searchRoute(context: RegistryContext): MlflowRoute {
       experimentIds,
       conditions: parseLoggedModelFilter(filter ?? "").map(toCondition),
       datasets: readDatasets(fields),
-      orderBy: fields.messages("order_by").map(readOrder),
+      orderBy: readOrders(fields.messages("order_by"), readOrder),
       limit: readLimit(fields),
       ...(after === undefined ? {} : { after }),
     };
@@ -91,12 +91,12 @@ function readToken(fields: MlflowMessage, bound: Bound): readonly (string | numb
   const token = fields.string("page_token") ?? "";
   if (token === "") return undefined;
   const { after, filter, query } = readPageToken(token);
-  if (!Array.isArray(after)) throw parameterInvalid({ message: "Invalid page token: it was not made by this call" });
+  const position = readPosition(after);
   if ((filter ?? "") !== (bound.filter ?? "")) {
     throw parameterInvalid({
       message: `Filter string in the page token does not match the requested filter string. Expected: ${bound.filter ?? "None"}. Found: ${typeof filter === "string" ? filter : "None"}`,
     });
   }
   if (query !== digestOf(bound)) throw parameterInvalid({ message: "Experiment IDs or order_by in the page token do not match the requested ones." });
-  return after as unknown as readonly (string | number)[];
+  return position;
 }

@@ -10,7 +10,7 @@ import {
   transitionModelVersion,
   updateModelVersion,
 } from "#metadata-store";
-import { type MlflowResponse, type MlflowRoute, parameterInvalid, parseModelVersionFilter, parseModelVersionOrder } from "#tracking";
+import { type MlflowResponse, type MlflowRoute, parameterInvalid, parseModelVersionFilter, parseModelVersionOrder, readOrders } from "#tracking";
 import { assertPromotion } from "../protected-alias.ts";
 import { resolveSource } from "../version-source.ts";
 import { readAfter, writeAfter } from "./position-token.ts";
@@ -136,7 +136,7 @@ async function writing(context: RegistryContext, { fields, atMs, actor }: Regist
 async function search(context: RegistryContext, { fields, actor }: RegistryCall): Promise<object> {
   await context.guard?.assertMayRead(actor, undefined);
   const limit = readLimit(fields, DEFAULT_PAGE, LARGEST_PAGE);
-  const orderBy = fields.strings("order_by").map(parseModelVersionOrder);
+  const orderBy = readOrders(fields.strings("order_by"), parseModelVersionOrder);
   const conditions = parseModelVersionFilter(fields.string("filter") ?? "").map(toCondition);
   const after = readAfter(fields);
   const { versions, next } = await context.store.read((transaction) =>

@@ -1,15 +1,11 @@
 import type { Position } from "#metadata-store";
-import { type MlflowMessage, parameterInvalid, readPageToken, writePageToken } from "#tracking";
+import { type MlflowMessage, readPageToken, readPosition, writePageToken } from "#tracking";
 
 /** Where the page that was asked for starts. @throws TRACKING_PARAMETER_INVALID for a token that is none of ours */
 export function readAfter(fields: MlflowMessage): Position | undefined {
   const token = fields.string("page_token") ?? "";
   if (token === "") return undefined;
-  const { after } = readPageToken(token);
-  if (!Array.isArray(after) || !after.every((value) => typeof value === "string" || typeof value === "number")) {
-    throw parameterInvalid({ message: "Invalid page token: it was not made by this call" });
-  }
-  return after as unknown as Position;
+  return readPosition(readPageToken(token)["after"]);
 }
 
 /** The field `next_page_token`, or nothing on the last page. */

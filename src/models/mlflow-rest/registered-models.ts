@@ -13,7 +13,7 @@ import {
   setRegisteredModelTag,
   updateRegisteredModel,
 } from "#metadata-store";
-import { type MlflowMessage, type MlflowRoute, parameterWrongType, parseRegisteredModelFilter, parseRegisteredModelOrder } from "#tracking";
+import { type MlflowMessage, type MlflowRoute, parameterWrongType, parseRegisteredModelFilter, parseRegisteredModelOrder, readOrders } from "#tracking";
 import { assertAliasName, assertModelName } from "../registry-names.ts";
 import { assertPromotion } from "../protected-alias.ts";
 import { readAfter, writeAfter } from "./position-token.ts";
@@ -136,7 +136,7 @@ async function latestVersions(context: RegistryContext, { fields, actor }: Regis
 async function search(context: RegistryContext, { fields, actor }: RegistryCall): Promise<object> {
   await context.guard?.assertMayRead(actor, undefined);
   const limit = readLimit(fields, DEFAULT_PAGE, LARGEST_PAGE);
-  const orderBy = fields.strings("order_by").map(parseRegisteredModelOrder);
+  const orderBy = readOrders(fields.strings("order_by"), parseRegisteredModelOrder);
   const after = readAfter(fields);
   const { models, next } = await context.store.read((transaction) =>
     searchRegisteredModels(transaction, {

@@ -4,7 +4,6 @@ import {
   findExperiment,
   type KeyValue,
   type LifecycleStage,
-  type Position,
   renameExperiment,
   searchExperiments,
   setExperimentStage,
@@ -13,9 +12,10 @@ import {
 import { appendPath, assertArtifactLocation } from "../artifact-uri.ts";
 import { experimentExists, experimentMissing, experimentNameMissing, experimentRenameTaken, parameterInvalid, tagMissing } from "../errors.ts";
 import { parseExperimentFilter, parseExperimentOrder } from "../search/experiment-filter.ts";
+import { readOrders } from "../search/order-by.ts";
 import { stagesOf } from "./lifecycle-view.ts";
 import { assertKeyName, assertLength } from "./name-rules.ts";
-import { readPageToken, writePageToken } from "./page-token.ts";
+import { readPageToken, readPosition, writePageToken } from "./page-token.ts";
 import type { MlflowRoute } from "./route.ts";
 import { activeExperiment, existingExperiment, pageSize, route, type TrackingCall, type TrackingContext } from "./tracking-call.ts";
 import { unlessEmpty, wireExperiment } from "./wire-run.ts";
@@ -113,20 +113,13 @@ async function searchCall({ store, artifactRoot }: TrackingContext, { fields }: 
   const limit = pageSize(fields, STANDARD_PAGE);
   if (limit > LARGEST_PAGE) throw parameterInvalid({ message: `Invalid value ${limit} for parameter 'max_results' supplied. It must be at most ${LARGEST_PAGE}` });
   const conditions = parseExperimentFilter(fields.string("filter") ?? "");
-  const order = fields.strings("order_by").map(parseExperimentOrder);
+  const order = readOrders(fields.strings("order_by"), parseExperimentOrder);
   const token = fields.string("page_token");
-  const after = token === undefined || token === "" ? undefined : readPosition(token);
+  const after = token === undefined || token === "" ? undefined : readPosition(readPageToken(token)["after"]);
   const query = { stages: stagesOf(fields.raw("view_type")), conditions, order, limit, ...(after === undefined ? {} : { after }) };
   const { experiments, next } = await store.read((transaction) => searchExperiments(transaction, query));
   return {
     ...unlessEmpty("experiments", experiments.map((experiment) => wireExperiment(experiment, artifactRoot))),
     ...(next === undefined ? {} : { next_page_token: writePageToken({ after: next }) }),
   };
-}
-
-/** Where a page ended, from its token. @throws TRACKING_PARAMETER_INVALID */
-export function readPosition(token: string): Position {
-  const { after } = readPageToken(token);
-  if (Array.isArray(after)) return after as Position;
-  throw parameterInvalid({ message: "Invalid page token, could not base64-decode" });
 }

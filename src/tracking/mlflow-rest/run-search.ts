@@ -1,9 +1,9 @@
 import { type RunQuery, searchRuns, summarizeDatasets } from "#metadata-store";
 import { parameterInvalid, parameterWrongType } from "../errors.ts";
+import { readOrders } from "../search/order-by.ts";
 import { parseRunFilter, parseRunOrder } from "../search/run-filter.ts";
-import { readPosition } from "./experiments.ts";
 import { stagesOf } from "./lifecycle-view.ts";
-import { writePageToken } from "./page-token.ts";
+import { readPageToken, readPosition, writePageToken } from "./page-token.ts";
 import type { MlflowRoute } from "./route.ts";
 import { pageSize, parseExperimentId, route, type TrackingCall, type TrackingContext } from "./tracking-call.ts";
 import { unlessEmpty, wireRun } from "./wire-run.ts";
@@ -27,7 +27,7 @@ async function searchCall({ store }: TrackingContext, { fields }: TrackingCall):
   if (limit > LARGEST_PAGE) throw parameterWrongType({ parameter: "max_results", value: fields.raw("max_results") ?? limit });
   const conditions = parseRunFilter(fields.string("filter") ?? "");
   const entries = fields.strings("order_by");
-  const order = entries.map(parseRunOrder);
+  const order = readOrders(entries, parseRunOrder);
   assertDistinct(entries, order);
   const token = fields.string("page_token");
   const query: RunQuery = {
@@ -36,7 +36,7 @@ async function searchCall({ store }: TrackingContext, { fields }: TrackingCall):
     conditions,
     order,
     limit,
-    ...(token === undefined || token === "" ? {} : { after: readPosition(token) }),
+    ...(token === undefined || token === "" ? {} : { after: readPosition(readPageToken(token)["after"]) }),
   };
   const { runs, next } = await store.read((transaction) => searchRuns(transaction, query));
   return { ...unlessEmpty("runs", runs.map(wireRun)), ...(next === undefined ? {} : { next_page_token: writePageToken({ after: next }) }) };

@@ -37,6 +37,7 @@ export function readComparisons(filter: string, quoted: boolean): readonly Phras
   if (statement === undefined) refuse(`Invalid filter '${filter}'. Could not be parsed.`);
   if (statements.length > 1) refuse(`Search filter contained multiple expression '${filter}'. Provide AND-ed expression list.`);
   const phrases = joinWordComparisons(statement);
+  assertConditionCount(phrases);
   const unused = phrases.filter((phrase) => phrase.kind !== "comparison" && !(phrase.kind === "keyword" && phrase.text.toUpperCase() === "AND"));
   if (unused.length > 0) refuse(`Invalid clause(s) in filter string: ${unused.map(({ text }) => (quoted ? `'${text}'` : text)).join(", ")}`);
   const comparisons = phrases.filter((phrase) => phrase.kind === "comparison");
@@ -44,6 +45,15 @@ export function readComparisons(filter: string, quoted: boolean): readonly Phras
     if (left?.kind !== "identifier") refuse(`Invalid comparison clause. Expected 'Identifier' found '${left?.text}'`);
   }
   return comparisons;
+}
+
+/** Each is a part of one SQL statement, of which databases limit the depth. */
+const MOST_CONDITIONS = 200;
+
+/** @throws TRACKING_PARAMETER_INVALID */
+export function assertConditionCount(phrases: readonly Phrase[]): void {
+  const count = phrases.filter((phrase) => phrase.kind === "comparison").length;
+  if (count > MOST_CONDITIONS) refuse(`A filter takes at most ${MOST_CONDITIONS} conditions. Got ${count}. Use IN lists, or split it across several searches.`);
 }
 
 /** The comparator in capitals. */

@@ -1,5 +1,5 @@
-import { type Comparator, type Condition, isQuoted, listValue, refuse } from "./filter.ts";
-import { joinWordComparisons, type Phrase, readStatements } from "./phrase.ts";
+import { assertConditionCount, type Comparator, type Condition, isQuoted, listValue, refuse } from "./filter.ts";
+import { assertReadable, joinWordComparisons, type Phrase, readStatements } from "./phrase.ts";
 
 export const LOGGED_MODEL_ENTITIES = ["attributes", "metrics", "params", "tags"] as const;
 export type LoggedModelEntity = (typeof LOGGED_MODEL_ENTITIES)[number];
@@ -25,7 +25,9 @@ export function parseLoggedModelFilter(filter: string): readonly Condition<Logge
   const [statement] = statements;
   if (statement === undefined || statements.length !== 1) refuse(`Invalid filter string: ${pythonRepr(filter)}. Expected a single SQL expression.`);
   const conditions: Condition<LoggedModelEntity>[] = [];
-  for (const phrase of joinWordComparisons(statement)) {
+  const phrases = joinWordComparisons(statement);
+  assertConditionCount(phrases);
+  for (const phrase of phrases) {
     if (phrase.kind === "comparison") conditions.push(readCondition(phrase));
     else if (phrase.text.toUpperCase() !== "AND") {
       refuse(
@@ -42,6 +44,7 @@ export function parseLoggedModelFilter(filter: string): readonly Condition<Logge
  * @throws TRACKING_PARAMETER_INVALID
  */
 export function parseLoggedModelOrderField(field: string): { readonly entity: "metrics" | "attributes"; readonly key: string } {
+  assertReadable(field);
   const dot = field.indexOf(".");
   if (dot >= 0) {
     const entity = field.slice(0, dot);

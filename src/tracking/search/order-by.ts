@@ -1,6 +1,15 @@
 import { refuse } from "./filter.ts";
 import { readStatements } from "./phrase.ts";
 
+/** Each may cost a join, of which a database has a limit. */
+const MOST_ORDER_KEYS = 50;
+
+/** Reads the entries of an order_by. @throws TRACKING_PARAMETER_INVALID, also for more than 50 */
+export function readOrders<Entry, Key>(entries: readonly Entry[], parse: (entry: Entry) => Key): readonly Key[] {
+  if (entries.length > MOST_ORDER_KEYS) refuse(`An order takes at most ${MOST_ORDER_KEYS} keys. Got ${entries.length}.`);
+  return entries.map(parse);
+}
+
 /**
  * Splits one order_by entry into what to sort by and the direction.
  *

@@ -1,3 +1,4 @@
+import { parameterInvalid } from "../errors.ts";
 import { type Token, tokenize } from "./lexer.ts";
 
 export type PhraseKind = "identifier" | "string" | "integer" | "float" | "list" | "comparator" | "keyword" | "order" | "operation" | "comparison" | "other";
@@ -21,6 +22,7 @@ interface Spaced {
 
 /** The phrases of each statement (`;` ends one), in the order and with the grouping that MLflow's SQL parser gives them. */
 export function readStatements(text: string): readonly (readonly Phrase[])[] {
+  assertReadable(text);
   const statements: Token[][] = [];
   let open: Token[] = [];
   for (const token of tokenize(text)) {
@@ -32,6 +34,18 @@ export function readStatements(text: string): readonly (readonly Phrase[])[] {
   }
   if (open.some((token) => token.kind !== "space")) statements.push(open);
   return statements.map((tokens) => joinLists(group(tokens)).map((spaced) => spaced.phrase));
+}
+
+const LONGEST_FILTER = 16 * 1024;
+const LONGEST_WITH_VALUES = 1024 * 1024;
+/** A quoted value with the comma behind it: long lists of them are no work. */
+const QUOTED_VALUE = /'[^']*'\s*,?\s*|"[^"]*"\s*,?\s*/g;
+
+/** @throws TRACKING_PARAMETER_INVALID */
+export function assertReadable(text: string): void {
+  if (text.length <= LONGEST_FILTER) return;
+  if (text.length <= LONGEST_WITH_VALUES && text.replace(QUOTED_VALUE, "").length <= LONGEST_FILTER) return;
+  throw parameterInvalid({ message: `The filter or order has ${text.length} characters. At most ${LONGEST_FILTER} are read beside quoted values, and ${LONGEST_WITH_VALUES} with them. Split it across several searches.` });
 }
 
 function group(tokens: readonly Token[]): Spaced[] {
@@ -53,6 +67,7 @@ const KIND_OF_TOKEN: Readonly<Record<string, PhraseKind>> = {
 };
 
 function joinParentheses(tokens: readonly Token[]): Spaced[] {
+  const ends = closings(tokens);
   const result: Spaced[] = [];
   let gap = "";
   for (let index = 0; index < tokens.length; index++) {
@@ -62,7 +77,7 @@ function joinParentheses(tokens: readonly Token[]): Spaced[] {
       gap = token.text;
       continue;
     }
-    const end = token.text === "(" && token.kind === "punctuation" ? closing(tokens, index) : -1;
+    const end = ends.get(index) ?? -1;
     const phrase: Phrase =
       end < 0 ? { kind: KIND_OF_TOKEN[token.kind] ?? "other", text: token.text } : { kind: "list", text: textOf(tokens.slice(index, end + 1)) };
     if (end >= 0) index = end;
@@ -72,15 +87,17 @@ function joinParentheses(tokens: readonly Token[]): Spaced[] {
   return result;
 }
 
-function closing(tokens: readonly Token[], start: number): number {
-  let depth = 0;
-  for (let index = start; index < tokens.length; index++) {
-    const token = tokens[index];
-    if (token?.kind !== "punctuation") continue;
-    if (token.text === "(") depth++;
-    if (token.text === ")" && --depth === 0) return index;
+/** Where each parenthesis closes that does, by where it opens. One pass: looking ahead from each would take a quadratic time. */
+function closings(tokens: readonly Token[]): ReadonlyMap<number, number> {
+  const open: number[] = [];
+  const ends = new Map<number, number>();
+  for (const [index, { kind, text }] of tokens.entries()) {
+    if (kind !== "punctuation") continue;
+    if (text === "(") open.push(index);
+    const start = text === ")" ? open.pop() : undefined;
+    if (start !== undefined) ends.set(start, index);
   }
-  return -1;
+  return ends;
 }
 
 function textOf(tokens: readonly Token[]): string {
@@ -88,7 +105,8 @@ function textOf(tokens: readonly Token[]): string {
 }
 
 function merge(kind: PhraseKind, parts: readonly Spaced[], members: Omit<Phrase, "kind" | "text"> = {}): Spaced {
-  const text = parts.map((part, index) => (index === 0 ? "" : part.gap) + part.phrase.text).join("");
+  // Added, not joined: a long chain of merges must not copy its text at each of them.
+  const text = parts.reduce((whole, part, index) => whole + (index === 0 ? "" : part.gap) + part.phrase.text, "");
   return { phrase: { kind, text, ...members }, gap: parts[0]?.gap ?? "" };
 }
 
