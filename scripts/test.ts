@@ -15,7 +15,7 @@ const all = process.argv.includes("--all");
 const files = await selectFiles(names.length === 0 ? ["test"] : names);
 const environment: NodeJS.ProcessEnv = { ...process.env };
 environment["STORES"] ??= (await postgresAnswers()) ? "sqlite,postgres" : "sqlite";
-say(environment["STORES"].includes("postgres") ? `Databases: SQLite and PostgreSQL (${postgresUrl})` : `Databases: SQLite only: no PostgreSQL answers at ${postgresUrl}. Name another with ESTEIRA_TEST_POSTGRES.`);
+say(describeDatabases());
 installMissingPrograms();
 const browser = findBrowser();
 if (browser !== undefined) environment["ESTEIRA_TEST_BROWSER"] = browser;
@@ -40,6 +40,12 @@ async function selectFiles(places: readonly string[]): Promise<string[]> {
   }
   if (found.length === 0) throw new Error(`no test file below ${places.join(", ")}`);
   return found.sort();
+}
+
+function describeDatabases(): string {
+  if (environment["STORES"]?.includes("postgres") === true) return `Databases: ${environment["STORES"] === "postgres" ? "" : "SQLite and "}PostgreSQL (${postgresUrl})`;
+  if (process.env["STORES"] !== undefined) return `Databases: ${environment["STORES"] ?? ""}, as STORES says`;
+  return `Databases: SQLite only: no PostgreSQL answers at ${postgresUrl}. Name another with ESTEIRA_TEST_POSTGRES.`;
 }
 
 async function postgresAnswers(): Promise<boolean> {

@@ -45,9 +45,13 @@ export interface EndpointWindow {
     /** `prediction` for the drift of the answers. */
     readonly feature: string;
     readonly method: string;
-    readonly score: number;
+    /** Missing where no distance exists: `reason` says why. */
+    readonly score?: number | undefined;
     readonly threshold?: number | undefined;
     readonly isDrifted: boolean;
+    /** The p-value, adjusted for the other columns that were tested. */
+    readonly adjusted?: number | undefined;
+    readonly reason?: string | undefined;
   }[];
   /** Other figures: mean prediction, share of nulls, … by name. */
   readonly figures: Readonly<Record<string, number>>;

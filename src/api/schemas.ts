@@ -308,7 +308,7 @@ export const endpointWindowSchema: z.ZodType<EndpointWindow> = z.object({
   "labelledCount": z.number(),
   "modelVersions": z.array(z.number()),
   "performance": z.array(z.object({ "metric": z.string(), "value": z.number(), "baseline": z.number().optional(), "threshold": z.number().optional(), "segment": z.string().optional() })),
-  "drift": z.array(z.object({ "feature": z.string().describe("`prediction` for the drift of the answers."), "method": z.string(), "score": z.number(), "threshold": z.number().optional(), "isDrifted": z.boolean() })),
+  "drift": z.array(z.object({ "feature": z.string().describe("`prediction` for the drift of the answers."), "method": z.string(), "score": z.number().optional().describe("Missing where no distance exists: `reason` says why."), "threshold": z.number().optional(), "isDrifted": z.boolean(), "adjusted": z.number().optional().describe("The p-value, adjusted for the other columns that were tested."), "reason": z.string().optional() })),
   "figures": z.record(z.string(), z.number()).describe("Other figures: mean prediction, share of nulls, … by name."),
 }).describe("What monitoring computed for one window of time (usually a week).");
 

@@ -1,4 +1,4 @@
-import { methodUnknown } from "./errors.ts";
+import { emptySample, methodUnknown } from "./errors.ts";
 import { alignCategories, type BinnedPair, binTogether, type SortedSample } from "./statistics/bins.ts";
 import { chiSquare } from "./statistics/chi-square.ts";
 import { binForHellinger, hellinger } from "./statistics/hellinger.ts";
@@ -63,10 +63,12 @@ export function chooseMethod(reference: ColumnSample, current: ColumnSample): Dr
  *
  * @param method default: {@link chooseMethod}
  * @param threshold default: {@link defaultThreshold}
+ * @throws MONITORING_EMPTY_SAMPLE when a side holds no value
  * @throws MONITORING_METHOD_UNSUITABLE when the method does not fit the column's type
  * Pure. Sources: Evidently 0.7; one file per test in `statistics/`.
  */
 export function scoreDrift(reference: ColumnSample, current: ColumnSample, options: { readonly method?: DriftMethod | undefined; readonly threshold?: number | undefined } = {}): DriftScore {
+  if (reference.size === 0 || current.size === 0) throw emptySample({ side: reference.size === 0 ? "reference" : "current" });
   const method = options.method ?? chooseMethod(reference, current);
   const threshold = options.threshold ?? defaultThreshold(method);
   const scale = P_VALUE_METHODS.includes(method) ? "p_value" : "distance";

@@ -7,6 +7,13 @@ export const methodUnknown: ErrorFactory<{ method: string; kind: string; valid: 
   solve: "Choose a method for the column's type, or none: a default is chosen by type and size.",
 });
 
+export const emptySample: ErrorFactory<{ side: "reference" | "current" }> = defineError("MONITORING_EMPTY_SAMPLE", {
+  status: 422,
+  message: ({ side }) => `The ${side} side of the column has no value that could be compared`,
+  hint: () => "Compare columns that hold at least one value on both sides.",
+  solve: "Leave the column out, or find out why its values are missing.",
+});
+
 export const monitorInvalid: ErrorFactory<{ file: string; line: number; column: number; message: string; advice?: string }> = defineError("MONITORING_MONITOR_INVALID", {
   status: 400,
   message: ({ file, line, column, message }) => `${file}:${line}:${column}: ${message}`,

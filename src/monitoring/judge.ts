@@ -2,7 +2,7 @@ import type { MonitorScore, MonitorWindow } from "#metadata-store";
 import { isLowerBetter, type MetricName } from "#models";
 import { defaultThreshold, type DriftMethod } from "./drift-method.ts";
 import type { MonitorFile, MonitorRule } from "./monitor-file.ts";
-import { watches } from "./window-scores.ts";
+import { adjustedPValues, type GoneColumn, watches } from "./window-scores.ts";
 
 /** One series that a monitor watches, judged in one window. */
 export interface Judgement {
@@ -28,7 +28,7 @@ export interface Judgement {
 export function judgeWindow(rule: MonitorRule, window: MonitorWindow, file: Pick<MonitorFile, "min_rows">): readonly Judgement[] {
   if (window.predictions < file.min_rows) return [];
   if ("drift" in rule) return judgeDrift(rule.drift, window.scores);
-  if ("prediction_drift" in rule) return window.scores.filter((score) => isDriftOf(score, "prediction_drift", rule.prediction_drift.method)).flatMap((score) => judgeScore(score, rule.prediction_drift.threshold, "the predictions"));
+  if ("prediction_drift" in rule) return window.scores.filter((score) => isDriftOf(score, "prediction_drift", rule.prediction_drift.method)).flatMap((score) => judgeScore(score, { what: "the predictions", declared: rule.prediction_drift.threshold }));
   if ("performance" in rule) return judgePerformance(rule.performance, window, file);
   return judgeQuality(rule.quality, window.scores);
 }
@@ -39,14 +39,38 @@ function isDriftOf(score: MonitorScore, metric: string, method: DriftMethod | un
   return method === undefined ? isDefault : score.metric === `${metric}.${method}`;
 }
 
-function judgeScore(score: MonitorScore, declared: number | undefined, what: string): Judgement[] {
+interface Scored {
+  readonly what: string;
+  /** Threshold of the rule. */
+  readonly declared: number | undefined;
+  /** The p-value, adjusted for the columns that are judged with it. */
+  readonly adjusted?: { readonly value: number; readonly tests: number } | undefined;
+}
+
+function judgeScore(score: MonitorScore, { what, declared, adjusted }: Scored): Judgement[] {
+  if (isGone(score.method)) return [judgeGone(score, score.method, what)];
   if (score.value === undefined) return [];
   const method = score.metric.slice(score.metric.indexOf(".") + 1) as DriftMethod;
   const threshold = declared ?? defaultThreshold(method);
   const small = (score.method as { scale?: string }).scale === "p_value";
-  const breached = small ? score.value <= threshold : score.value >= threshold;
-  const message = `${what} drifted: ${method} ${small ? "p-value " : ""}${format(score.value)} ${small ? "≤" : "≥"} ${format(threshold)} (${score.n} rows against ${score.nReference ?? 0})`;
-  return [{ metric: score.metric, subject: score.subject, segment: score.segment, value: score.value, threshold, side: small ? "below" : "above", breached, n: score.n, message }];
+  const value = adjusted?.value ?? score.value;
+  const breached = small ? value <= threshold : value >= threshold;
+  const found = adjusted === undefined || adjusted.tests < 2 ? format(value) : `${format(score.value)}, ${format(value)} adjusted for ${adjusted.tests} columns,`;
+  const message = `${what} drifted: ${method} ${small ? "p-value " : ""}${found} ${small ? "≤" : "≥"} ${format(threshold)} (${score.n} rows against ${score.nReference ?? 0})`;
+  return [{ metric: score.metric, subject: score.subject, segment: score.segment, value, threshold, side: small ? "below" : "above", breached, n: score.n, message }];
+}
+
+function isGone(method: object): method is GoneColumn {
+  return (method as Partial<GoneColumn>).gone === true;
+}
+
+function judgeGone(score: MonitorScore, gone: GoneColumn, what: string): Judgement {
+  const message = `${what} drifted: ${percent(gone.nullShare)} of its values are missing (${percent(gone.referenceNullShare)} in the reference)`;
+  return { metric: score.metric, subject: score.subject, segment: score.segment, value: gone.nullShare, threshold: gone.referenceNullShare, side: "above", breached: true, n: score.n, message };
+}
+
+function percent(share: number): string {
+  return `${format(share * 100)} %`;
 }
 
 type DriftRule = Extract<MonitorRule, { drift: unknown }>["drift"];
@@ -58,7 +82,11 @@ function judgeDrift(rule: DriftRule, scores: readonly MonitorScore[]): readonly 
     seen.add(score.subject);
     return true;
   });
-  const judged = columns.flatMap((score) => judgeScore(score, rule.threshold, `column "${score.subject}"`));
+  const adjusted = adjustedPValues(columns);
+  const judged = columns.flatMap((score) => {
+    const value = adjusted.get(score);
+    return judgeScore(score, { what: `column "${score.subject}"`, declared: rule.threshold, adjusted: value === undefined ? undefined : { value, tests: adjusted.size } });
+  });
   if (rule.share === undefined) return judged;
   if (judged.length === 0) return [];
   const drifted = judged.filter((judgement) => judgement.breached);

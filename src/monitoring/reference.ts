@@ -3,6 +3,7 @@ import { type DatasetReader, evaluateAll, type MetricName, type ModelDescription
 import { isCategorical, toColumnSample, type WatchedType } from "./column-sample.ts";
 import type { ColumnSample } from "./drift-method.ts";
 import { referenceMissing } from "./errors.ts";
+import { type Calibration, learnCalibration } from "./statistics/calibration.ts";
 
 export type Metrics = Readonly<Partial<Record<MetricName, number>>>;
 
@@ -15,6 +16,8 @@ export interface Reference {
   readonly columns: ReadonlyMap<string, ColumnSample>;
   /** The model's answers on those rows. */
   readonly predictions: ColumnSample;
+  /** How the probabilities of a binary classifier are read before labels come; learned from the held-out rows. Undefined without enough of them. */
+  readonly calibration: Calibration | undefined;
   /** Metrics on the held-out rows: all of them, and by `column=value`. Empty without a split. */
   readonly performance: { readonly overall: Metrics; readonly segments: ReadonlyMap<string, Metrics> };
 }
@@ -74,7 +77,7 @@ async function makeReference(modelVersionId: string, request: ReferenceRequest, 
     dataset,
     columns: new Map(model.inputs.map(({ name, type }) => [name, toColumnSample(rows.columns.get(name) ?? [], type)])),
     predictions: toPredictionSample(scores, model),
-    performance: held === undefined ? { overall: {}, segments: new Map() } : await measure(version, model, held, { scorer, request }),
+    ...(held === undefined ? NOT_MEASURED : await measure(version, model, held, { scorer, request })),
   };
 }
 
@@ -102,11 +105,15 @@ async function readRows(
   return datasets.readColumns(dataset, { columns, where, ...(every > 1 ? { every } : {}) });
 }
 
-async function measure(version: AssetVersion, model: ModelDescription, rows: Rows, options: { readonly scorer: Scorer; readonly request: ReferenceRequest }): Promise<Reference["performance"]> {
+type Measured = Pick<Reference, "performance" | "calibration">;
+
+const NOT_MEASURED: Measured = { performance: { overall: {}, segments: new Map() }, calibration: undefined };
+
+async function measure(version: AssetVersion, model: ModelDescription, rows: Rows, options: { readonly scorer: Scorer; readonly request: ReferenceRequest }): Promise<Measured> {
   const truth = model.label === undefined ? undefined : rows.columns.get(model.label);
-  if (truth === undefined || rows.rowCount === 0) return { overall: {}, segments: new Map() };
+  if (truth === undefined || rows.rowCount === 0) return NOT_MEASURED;
   const labels = toLabels(truth, model);
-  if (labels.every(Number.isNaN)) return { overall: {}, segments: new Map() };
+  if (labels.every(Number.isNaN)) return NOT_MEASURED;
   const sample: ScoredSample = { labels, predictions: await options.scorer.score(version, { rowCount: rows.rowCount, columns: rows.columns }) };
   const segments = new Map<string, Metrics>();
   for (const column of options.request.segments) {
@@ -114,5 +121,6 @@ async function measure(version: AssetVersion, model: ModelDescription, rows: Row
       if (segment.rows.length >= options.request.minRows) segments.set(`${column}=${segment.value}`, evaluateAll(pickRows(sample, segment.rows), model.task));
     }
   }
-  return { overall: evaluateAll(sample, model.task), segments };
+  const calibration = model.task === "binary_classification" ? learnCalibration(sample.predictions, labels) : undefined;
+  return { performance: { overall: evaluateAll(sample, model.task), segments }, calibration };
 }

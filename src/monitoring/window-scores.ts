@@ -1,10 +1,13 @@
 import type { MonitorScore } from "#metadata-store";
 import { evaluateAll, type MetricName, pickRows, segmentsOf } from "#models";
 import { toColumnSample } from "./column-sample.ts";
-import { type ColumnSample, type DriftMethod, scoreDrift } from "./drift-method.ts";
+import { chooseMethod, type ColumnSample, type DriftMethod, scoreDrift } from "./drift-method.ts";
 import type { MonitorRule } from "./monitor-file.ts";
 import { type Reference, toPredictionSample } from "./reference.ts";
+import type { Calibration } from "./statistics/calibration.ts";
 import { estimatePerformance } from "./statistics/estimated-performance.ts";
+import { adjustPValues } from "./statistics/false-discovery.ts";
+import { applyIsotonic } from "./statistics/isotonic.ts";
 import type { WindowRows } from "./window-rows.ts";
 
 /** What is computed of a window, beside what is always computed. */
@@ -38,10 +41,32 @@ function inputScores(rows: WindowRows, reference: Reference, request: ScoreReque
     const values = rows.columns.get(name);
     if (known === undefined || values === undefined) continue;
     const current = toColumnSample(values, type, known.kind === "categorical");
-    for (const method of methodsFor(name, request.rules)) scores.push(driftScore("drift", name, { reference: known, current, method, minRows: request.minRows }));
+    for (const method of methodsFor(name, request.rules)) scores.push(driftScore("drift", name, { reference: known, current, method, minRows: request.minRows, rowCount: rows.rowCount }));
     scores.push(...qualityScores(name, known, current, rows.rowCount));
   }
-  return scores;
+  return adjustDrift(scores);
+}
+
+/** Many columns, many chances of a small p-value by accident: those of one method of choosing are judged together. */
+function adjustDrift(scores: readonly MonitorScore[]): MonitorScore[] {
+  const families = Map.groupBy(scores.filter((score) => isPValueScore(score)), (score) => ((score.method as { default?: boolean }).default === true ? "default" : score.metric));
+  const adjusted = new Map([...families.values()].flatMap((family) => [...adjustedPValues(family)]));
+  return scores.map((score) => {
+    const value = adjusted.get(score);
+    if (value === undefined || score.threshold === undefined) return score;
+    return { ...score, breached: value <= score.threshold, method: { ...score.method, adjusted: value } };
+  });
+}
+
+function isPValueScore(score: MonitorScore): boolean {
+  return score.value !== undefined && (score.method as { scale?: string }).scale === "p_value";
+}
+
+/** Of the scores that are p-values: the smallest false discovery rate at which each counts as drift. Source: Benjamini & Hochberg (1995). */
+export function adjustedPValues(scores: readonly MonitorScore[]): ReadonlyMap<MonitorScore, number> {
+  const tests = scores.filter((score) => isPValueScore(score));
+  const adjusted = adjustPValues(tests.map((score) => score.value ?? 1));
+  return new Map(tests.map((score, index) => [score, adjusted[index] ?? 1]));
 }
 
 /** The default method, and those that rules ask for. */
@@ -55,15 +80,31 @@ export function watches(rule: { readonly columns?: readonly string[] | undefined
   return (rule.columns?.includes(column) ?? true) && rule.except?.includes(column) !== true;
 }
 
+/** In the `method` of a drift score: the column's values are missing, so that no distance can be computed. */
+export interface GoneColumn {
+  readonly gone: true;
+  /** Shares of missing values, 0 to 1. */
+  readonly nullShare: number;
+  readonly referenceNullShare: number;
+}
+
 interface Compared {
   readonly reference: ColumnSample;
   readonly current: ColumnSample;
   readonly method: DriftMethod | undefined;
   readonly minRows: number;
+  /** Rows of the window, with a value or without. */
+  readonly rowCount: number;
 }
 
-function driftScore(metric: string, subject: string, { reference, current, method, minRows }: Compared): MonitorScore {
+function driftScore(metric: string, subject: string, { reference, current, method, minRows, rowCount }: Compared): MonitorScore {
   const facts = { subject, segment: "", baseline: undefined, n: current.size, nReference: reference.size };
+  // Enough rows came, but hardly any value: as many values missing as never before is a drift, not a lack of data.
+  if (current.size < minRows && reference.size > 0 && rowCount * (1 - reference.nullShare) >= minRows) {
+    const gone: GoneColumn = { gone: true, nullShare: current.nullShare, referenceNullShare: reference.nullShare };
+    const reason = `${current.size} of ${rowCount} rows have a value`;
+    return { ...facts, metric: `${metric}.${method ?? chooseMethod(reference, reference)}`, value: undefined, threshold: undefined, breached: true, method: { ...gone, reason, ...(method === undefined ? { default: true } : {}) } };
+  }
   if (current.size < minRows || reference.size === 0) {
     return { ...facts, metric: `${metric}.${method ?? "default"}`, value: undefined, threshold: undefined, breached: undefined, method: { reason: `not enough data: ${current.size} rows of ${minRows}` } };
   }
@@ -99,7 +140,7 @@ function qualityScores(name: string, reference: ColumnSample, current: ColumnSam
 function predictionScores(rows: WindowRows, reference: Reference, request: ScoreRequest): MonitorScore[] {
   const current = toPredictionSample(rows.predictions, reference.model);
   const asked = request.rules.flatMap((rule) => ("prediction_drift" in rule && rule.prediction_drift.method !== undefined ? [rule.prediction_drift.method] : []));
-  const scores = [undefined, ...new Set(asked)].map((method) => driftScore("prediction_drift", "", { reference: reference.predictions, current, method, minRows: request.minRows }));
+  const scores = [undefined, ...new Set(asked)].map((method) => driftScore("prediction_drift", "", { reference: reference.predictions, current, method, minRows: request.minRows, rowCount: rows.rowCount }));
   if (rows.rowCount > 0 && reference.model.task !== "multiclass_classification") {
     const known = rows.predictions.filter((value) => !Number.isNaN(value));
     const mean = known.reduce((sum, value) => sum + value, 0) / known.length;
@@ -146,13 +187,16 @@ function performanceScores(rows: WindowRows, reference: Reference, request: Scor
   return scores;
 }
 
-const ASSUMPTION = "estimated from the model's own probabilities: right only if they are calibrated and only the inputs changed";
+const ASSUMPTION = "estimated from the model's own probabilities: right only if they can be read as frequencies and only the inputs changed, not what they mean";
 
 function estimatedScores(rows: WindowRows, reference: Reference, request: ScoreRequest): MonitorScore[] {
   if (reference.model.task !== "binary_classification") return [];
-  const probabilities = rows.predictions.filter((value) => !Number.isNaN(value));
-  if (probabilities.length < request.minRows) return [];
-  return Object.entries(estimatePerformance(probabilities)).map(([metric, value]) => ({
+  const scores = rows.predictions.filter((value) => !Number.isNaN(value));
+  if (scores.length < request.minRows) return [];
+  const { calibration } = reference;
+  const curve = calibration?.curve;
+  const probabilities = curve === undefined ? scores : scores.map((score) => applyIsotonic(curve, score));
+  return Object.entries(estimatePerformance(probabilities, scores)).map(([metric, value]) => ({
     metric: `estimated_${metric}`,
     subject: "",
     segment: "",
@@ -160,8 +204,15 @@ function estimatedScores(rows: WindowRows, reference: Reference, request: ScoreR
     baseline: reference.performance.overall[metric as MetricName],
     threshold: undefined,
     breached: undefined,
-    n: probabilities.length,
-    nReference: undefined,
-    method: { name: "CBPE, not recalibrated", assumption: ASSUMPTION },
+    n: scores.length,
+    nReference: calibration?.n,
+    method: { name: "CBPE", calibration: describeCalibration(calibration), assumption: ASSUMPTION },
   }));
+}
+
+function describeCalibration(calibration: Calibration | undefined): string {
+  if (calibration === undefined) return "none: too few held-out rows with labels";
+  const { errorRaw, errorCalibrated, n } = calibration;
+  const errors = `error ${errorRaw.toPrecision(2)} as given, ${errorCalibrated.toPrecision(2)} calibrated, on ${n} held-out rows`;
+  return calibration.curve === undefined ? `none needed (${errors})` : `isotonic (${errors})`;
 }

@@ -1,16 +1,20 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { alignCategories, binTogether, sortSample } from "../../src/monitoring/statistics/bins.ts";
+import { evaluate } from "#models";
+import { calibrationError, learnCalibration } from "../../src/monitoring/statistics/calibration.ts";
 import { chiSquare } from "../../src/monitoring/statistics/chi-square.ts";
 import { estimatePerformance } from "../../src/monitoring/statistics/estimated-performance.ts";
 import { adjustPValues } from "../../src/monitoring/statistics/false-discovery.ts";
 import { upperGamma } from "../../src/monitoring/statistics/gamma.ts";
 import { binForHellinger, hellinger } from "../../src/monitoring/statistics/hellinger.ts";
+import { applyIsotonic, fitIsotonic } from "../../src/monitoring/statistics/isotonic.ts";
 import { jensenShannon } from "../../src/monitoring/statistics/jensen-shannon.ts";
 import { klDivergence } from "../../src/monitoring/statistics/kl-divergence.ts";
 import { kolmogorovSurvival } from "../../src/monitoring/statistics/kolmogorov-distribution.ts";
 import { kolmogorovSmirnov } from "../../src/monitoring/statistics/kolmogorov-smirnov.ts";
 import { psi } from "../../src/monitoring/statistics/psi.ts";
+import { seededRandom } from "../../src/monitoring/statistics/seeded-random.ts";
 import { normedWasserstein, wasserstein } from "../../src/monitoring/statistics/wasserstein.ts";
 import { zTest } from "../../src/monitoring/statistics/z-test.ts";
 
@@ -151,4 +155,54 @@ describe("other statistics", () => {
     for (const [a, x, expected] of cases) near(upperGamma(a, x), expected);
     assert.ok(Math.abs(upperGamma(10, 40) / 3.925932226286184e-9 - 1) < 1e-9);
   });
+});
+
+describe("calibration", () => {
+  const random = seededRandom(7);
+  /** Rows whose class 1 has the probability sigmoid(z); the model says sigmoid(z · sharpness). */
+  function simulate(count: number, sharpness: number, shift: number): { readonly labels: Float64Array; readonly said: Float64Array } {
+    const [labels, said] = [new Float64Array(count), new Float64Array(count)];
+    for (let row = 0; row < count; row++) {
+      const z = 1.3 * Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random()) + shift;
+      labels[row] = random() < 1 / (1 + Math.exp(-z)) ? 1 : 0;
+      said[row] = 1 / (1 + Math.exp(-z * sharpness));
+    }
+    return { labels, said };
+  }
+
+  it("fits the curve that scikit-learn's IsotonicRegression fits", () => {
+    const curve = fitIsotonic([0.1, 0.4, 0.35, 0.8, 0.6, 0.35, 0.9, 0.2], [0, 0, 1, 1, 0, 1, 1, 0]);
+    const expected = [0, 0, 0, 0, 1 / 3, 0.5, 0.5, 0.5, 0.5, 0.5, 0.75, 1, 1, 1];
+    [0, 0.1, 0.15, 0.2, 0.3, 0.35, 0.38, 0.4, 0.5, 0.6, 0.7, 0.8, 0.95, 1].forEach((x, index) => near(applyIsotonic(curve, x), expected[index] ?? NaN, `at ${x}`));
+  });
+
+  it("measures the calibration error as NannyML", () => {
+    near(calibrationError([0.1, 0.2, 0.35, 0.5, 0.6, 0.7, 0.8, 0.95], [0, 0, 1, 0, 1, 1, 1, 1], 2), 0.1375);
+  });
+
+  for (const [name, sharpness] of [["a calibrated", 1], ["an overconfident", 2.5], ["an underconfident", 0.4]] as const) {
+    it(`makes the estimate for ${name} model on shifted inputs true within 0.015`, () => {
+      const held = simulate(30_000, sharpness, 0);
+      const calibration = learnCalibration(held.said, held.labels);
+      assert.ok(calibration !== undefined);
+      if (sharpness !== 1) assert.ok(calibration.curve !== undefined && calibration.errorRaw > calibration.errorCalibrated);
+      const current = simulate(30_000, sharpness, 0.4);
+      const { curve } = calibration;
+      const estimated = estimatePerformance(curve === undefined ? current.said : current.said.map((said) => applyIsotonic(curve, said)), current.said);
+      for (const metric of ["roc_auc", "f1", "precision", "recall", "accuracy"] as const) {
+        const truth = evaluate(metric, { labels: current.labels, predictions: current.said }, "binary_classification");
+        assert.ok(Math.abs(estimated[metric] - truth) < 0.015, `${metric}: ${estimated[metric]} against ${truth}`);
+      }
+    });
+  }
+
+  it("is not learned from one class or a few rows", () => {
+    assert.equal(learnCalibration(new Float64Array(500).fill(0.3), new Float64Array(500)), undefined);
+    assert.equal(learnCalibration([0.1, 0.9], [0, 1]), undefined);
+  });
+});
+
+it("a distance of numbers near 1e15 is as exact as that of their differences", () => {
+  const far = (count: number, offset: number): Float64Array => Float64Array.from({ length: count }, (_, index) => 1e15 + ((index * 7919) % count) * 3 + offset);
+  near(normedWasserstein(sortSample(far(1000, 0)), sortSample(far(800, 11))), 0.3339453361746812, "wasserstein");
 });

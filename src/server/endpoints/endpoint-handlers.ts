@@ -159,7 +159,7 @@ function windowSize(declarations: readonly object[]): string {
 async function toWindow(transaction: ReadTransaction, window: MonitorWindow): Promise<EndpointWindow> {
   const versions = await Promise.all(Object.keys(window.versions).map((id) => getAssetVersion(transaction, { id })));
   const measured = window.scores.flatMap((score) => (score.value === undefined ? [] : [{ ...score, value: score.value }]));
-  const drift = measured.filter(({ metric }) => DRIFT.test(metric));
+  const drift = window.scores.filter(({ metric, value, breached }) => DRIFT.test(metric) && (value !== undefined || breached === true));
   const others = measured.filter(({ metric }) => !DRIFT.test(metric));
   return {
     startMs: window.startMs,
@@ -176,6 +176,8 @@ async function toWindow(transaction: ReadTransaction, window: MonitorWindow): Pr
       score: score.value,
       threshold: score.threshold,
       isDrifted: score.breached === true,
+      adjusted: (score.method as { adjusted?: number }).adjusted,
+      reason: (score.method as { reason?: string }).reason,
     })),
     figures: Object.fromEntries(others.filter(({ subject, segment }) => subject !== "" && segment === "").map((score) => [`${score.metric}:${score.subject}`, score.value])),
   };
