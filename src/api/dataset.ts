@@ -32,23 +32,42 @@ export interface Histogram {
   readonly isTime?: boolean | undefined;
 }
 
+/** What a version's column holds. Every figure is of all rows, except what `sample` says. */
 export interface ColumnProfile {
   readonly name: string;
   readonly type: string;
   readonly count: number;
   readonly nullCount: number;
-  /** Rows that distinct values, quantiles, histogram and top values were computed from; absent: all. */
-  readonly sampledCount?: number | undefined;
+  /** NaN is in no other figure; absent: none. */
+  readonly nanCount?: number | undefined;
+  readonly positiveInfinityCount?: number | undefined;
+  readonly negativeInfinityCount?: number | undefined;
   readonly distinctCount?: number | undefined;
-  /** Numbers, or text for times and strings. */
+  /** Relative error of `distinctCount` with 95 percent certainty; 0: exact; absent: unknown. */
+  readonly distinctError?: number | undefined;
+  /** Numbers, or text for times and numbers of many digits. */
   readonly min?: number | string | undefined;
   readonly max?: number | string | undefined;
   readonly mean?: number | undefined;
   readonly standardDeviation?: number | undefined;
-  /** Values at 5, 25, 50, 75, 95 percent. */
+  /** Characters of texts, bytes of binaries, elements of lists and maps. */
+  readonly lengths?: { readonly min: number; readonly max: number; readonly mean: number } | undefined;
+  /** Values at 5, 25, 50, 75, 95 percent; times as epoch milliseconds. */
   readonly quantiles?: readonly number[] | undefined;
   readonly histogram?: Histogram | undefined;
+  /** All values of a number, time or boolean column that has few, in order. */
+  readonly values?: readonly { readonly value: string; readonly count: number }[] | undefined;
   readonly topValues?: readonly { readonly value: string; readonly count: number }[] | undefined;
+  /** What quantiles and top values are counted in; absent: all rows. */
+  readonly sample?: ProfileSample | undefined;
+}
+
+export interface ProfileSample {
+  /** `rows`: a uniform sample of rows. `blocks`: adjacent rows, by an older release; mean, deviation, distinct values and histogram come from them too. */
+  readonly kind: "rows" | "blocks";
+  readonly rowCount: number;
+  /** Largest error of a share or of a quantile's rank with 95 percent certainty; absent: unknown. */
+  readonly shareError?: number | undefined;
 }
 
 export interface QuarantineSummary {

@@ -6,7 +6,7 @@ import type { Approval, ApprovalSubjectKind, Approvals, NewApproval, PendingAppr
 import type { ApiAssetKind, AssetVersionSummary, StepReference, VersionReference } from "./asset.ts";
 import type { Change } from "./change.ts";
 import type { DashboardDetail, DashboardSummary, DashboardTile } from "./dashboard.ts";
-import type { ColumnProfile, ContractSummary, DatasetColumn, DatasetDetail, DatasetRows, DatasetSummary, Histogram, QuarantineSummary, QuarantinedRow } from "./dataset.ts";
+import type { ColumnProfile, ContractSummary, DatasetColumn, DatasetDetail, DatasetRows, DatasetSummary, Histogram, ProfileSample, QuarantineSummary, QuarantinedRow } from "./dataset.ts";
 import type { EndpointDetail, EndpointPeriod, EndpointSummary, EndpointWindow, Retraining } from "./endpoint.ts";
 import type { FeatureViewSummary } from "./feature-view.ts";
 import type { LineageEdge, LineageGraph, LineageNode, LineageNodeKind } from "./lineage.ts";
@@ -208,21 +208,33 @@ export const histogramSchema: z.ZodType<Histogram> = z.object({
   "isTime": z.boolean().optional().describe("True: edges are epoch milliseconds."),
 }).describe("Counts between edges: `edges` has one more element than `counts`.");
 
+export const profileSampleSchema: z.ZodType<ProfileSample> = z.object({
+  "kind": z.enum(["rows", "blocks"]).describe("`rows`: a uniform sample of rows. `blocks`: adjacent rows, by an older release; mean, deviation, distinct values and histogram come from them too."),
+  "rowCount": z.number(),
+  "shareError": z.number().optional().describe("Largest error of a share or of a quantile's rank with 95 percent certainty; absent: unknown."),
+});
+
 export const columnProfileSchema: z.ZodType<ColumnProfile> = z.object({
   "name": z.string(),
   "type": z.string(),
   "count": z.number(),
   "nullCount": z.number(),
-  "sampledCount": z.number().optional().describe("Rows that distinct values, quantiles, histogram and top values were computed from; absent: all."),
+  "nanCount": z.number().optional().describe("NaN is in no other figure; absent: none."),
+  "positiveInfinityCount": z.number().optional(),
+  "negativeInfinityCount": z.number().optional(),
   "distinctCount": z.number().optional(),
-  "min": z.union([z.number(), z.string()]).optional().describe("Numbers, or text for times and strings."),
+  "distinctError": z.number().optional().describe("Relative error of `distinctCount` with 95 percent certainty; 0: exact; absent: unknown."),
+  "min": z.union([z.number(), z.string()]).optional().describe("Numbers, or text for times and numbers of many digits."),
   "max": z.union([z.number(), z.string()]).optional(),
   "mean": z.number().optional(),
   "standardDeviation": z.number().optional(),
-  "quantiles": z.array(z.number()).optional().describe("Values at 5, 25, 50, 75, 95 percent."),
+  "lengths": z.object({ "min": z.number(), "max": z.number(), "mean": z.number() }).optional().describe("Characters of texts, bytes of binaries, elements of lists and maps."),
+  "quantiles": z.array(z.number()).optional().describe("Values at 5, 25, 50, 75, 95 percent; times as epoch milliseconds."),
   "histogram": histogramSchema.optional(),
+  "values": z.array(z.object({ "value": z.string(), "count": z.number() })).optional().describe("All values of a number, time or boolean column that has few, in order."),
   "topValues": z.array(z.object({ "value": z.string(), "count": z.number() })).optional(),
-});
+  "sample": profileSampleSchema.optional().describe("What quantiles and top values are counted in; absent: all rows."),
+}).describe("What a version's column holds. Every figure is of all rows, except what `sample` says.");
 
 export const quarantineSummarySchema: z.ZodType<QuarantineSummary> = z.object({
   "openCount": z.number(),

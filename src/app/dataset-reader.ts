@@ -10,7 +10,7 @@ export function createDatasetReader({ datasets, analytics }: { readonly datasets
       try {
         const names = columns.map(quoteName).join(", ");
         const rows = `SELECT ${names} FROM ${await datasets.relation(version)}${conditions.length === 0 ? "" : ` WHERE ${conditions.join(" AND ")}`}`;
-        const thinned = every <= 1 ? rows : `SELECT ${names} FROM (SELECT *, row_number() OVER () AS "row number" FROM (${rows})) WHERE "row number" % ${Math.trunc(every)} = 0`;
+        const thinned = every <= 1 ? rows : `SELECT ${names} FROM (SELECT *, row_number() OVER () AS "row number" FROM (${rows})) WHERE hash("row number") % ${Math.trunc(every)} = 0`;
         const batch = await connection.columns(`${thinned}${limit === undefined ? "" : ` LIMIT ${Math.trunc(limit)}`}`);
         return { rowCount: batch.rowCount, columns: new Map(Object.entries(batch.values).map(([name, values]) => [name, withNulls(values)])) };
       } finally {

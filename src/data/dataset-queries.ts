@@ -5,6 +5,7 @@ import type { Column } from "./analytics/analytics.ts";
 import type { DatasetContent, QuarantineSummary } from "./dataset.ts";
 import { datasetMissing } from "./errors.ts";
 import type { Profile } from "./profile/profile.ts";
+import { parseProfile } from "./profile/stored-profile.ts";
 import type { ColumnLineage } from "./transform/column-lineage.ts";
 
 export interface DatasetQueryDependencies {
@@ -85,7 +86,7 @@ function contentOf(version: AssetVersion): DatasetContent {
 }
 
 /** A version's profile, or undefined when it has none. */
-export async function readProfile(objects: ObjectStore, content: DatasetContent): Promise<Profile | undefined> {
+export async function readProfile(objects: ObjectStore, content: Pick<DatasetContent, "profile">): Promise<Profile | undefined> {
   if (content.profile === undefined || !isDigest(content.profile)) return undefined;
-  return JSON.parse((await objects.get(content.profile)).toString()) as Profile;
+  return parseProfile((await objects.get(content.profile)).toString());
 }

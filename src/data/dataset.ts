@@ -17,7 +17,7 @@ export interface DatasetContent {
   /** Digest of the log entry that made the version. */
   readonly logDigest: Digest;
   readonly columns: readonly Column[];
-  /** Digest of the profile (`profile/1` JSON) in the object store. */
+  /** Digest of the profile (`profile/2` JSON) in the object store. */
   readonly profile?: Digest;
   /** What the contract let pass and held back when this version was made. */
   readonly quarantine?: QuarantineSummary;

@@ -12,7 +12,7 @@ export { type Contract, readContract } from "./contract/contract.ts";
 export type { ColumnLineage, LineageInput } from "./transform/column-lineage.ts";
 export { createSqlKind, type SqlDeclaration, type SqlKindDependencies } from "./transform/sql-kind.ts";
 export { describeStandaloneTable, type StandaloneTable } from "./delta/standalone-table.ts";
-export { type DatasetDetails, type DatasetQueryDependencies, type DatasetSummary, getDatasetDetails, listDatasets, type QuarantineTotals } from "./dataset-queries.ts";
+export { type DatasetDetails, type DatasetQueryDependencies, type DatasetSummary, getDatasetDetails, listDatasets, type QuarantineTotals, readProfile } from "./dataset-queries.ts";
 export { createDatasetStorage, type DatasetStorageDependencies } from "./dataset-storage.ts";
 export { discardQuarantine, type QuarantineDependencies, type QuarantinedRow, readQuarantine, replayQuarantine, type ReplayResult } from "./contract/quarantine.ts";
 export { type Dashboard, dashboardJsonSchema, type DashboardTile, readDashboard, type ReadDashboard } from "./deliver/dashboard.ts";

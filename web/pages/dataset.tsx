@@ -1,10 +1,11 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
+import type { ReactNode } from "react";
 import type { AssetVersionSummary, ColumnProfile, DatasetDetail, StepReference } from "#api";
 import { address } from "../routes/address.ts";
 import { queries } from "../services/queries.ts";
 import { VersionLinks } from "../ui/asset-links.tsx";
-import { HistogramBars, TopValues } from "../ui/histogram.tsx";
+import { HistogramBars, TopValues, ValueBars } from "../ui/histogram.tsx";
 import { useLanguage } from "../ui/language.tsx";
 import { LineageView } from "../ui/lineage-view.tsx";
 import { useList } from "../ui/list-page.ts";
@@ -84,16 +85,9 @@ function ColumnsTab({ dataset }: { readonly dataset: DatasetDetail }) {
         </Figure>
       </div>
       <ColumnsTable dataset={dataset} />
-      <SampleNote dataset={dataset} />
       <ReadPanel dataset={dataset} />
     </>
   );
-}
-
-function SampleNote({ dataset }: { readonly dataset: DatasetDetail }) {
-  const { t } = useLanguage();
-  const count = dataset.profile?.find(({ sampledCount }) => sampledCount !== undefined)?.sampledCount;
-  return count === undefined ? null : <p className="muted sample-note">{t("profile.sampled", { count })}</p>;
 }
 
 interface ColumnRow {
@@ -115,9 +109,9 @@ function ColumnsTable({ dataset }: { readonly dataset: DatasetDetail }) {
   const columns: readonly Column<ColumnRow>[] = [
     { key: "name", title: t("dataset.column"), width: "minmax(160px, 1.2fr)", cell: (row) => <ColumnName row={row} />, sortBy: (row) => row.name },
     { key: "nulls", title: t("profile.nulls"), width: "90px", align: "right", cell: (row) => (row.profile === undefined ? "–" : share(row.profile) > 0 && share(row.profile) < 0.001 ? `< ${format.percent(0.001)}` : format.percent(share(row.profile))), sortBy: (row) => row.profile && share(row.profile) },
-    { key: "distinct", title: t("profile.distinct"), width: "110px", align: "right", cell: (row) => (row.profile?.distinctCount === undefined ? "–" : format.number(row.profile.distinctCount)), sortBy: (row) => row.profile?.distinctCount },
+    { key: "distinct", title: t("profile.distinct"), width: "130px", align: "right", cell: (row) => <DistinctCell profile={row.profile} />, sortBy: (row) => row.profile?.distinctCount },
     { key: "range", title: t("profile.range"), width: "minmax(190px, 1fr)", cell: (row) => <RangeCell profile={row.profile} /> },
-    { key: "mean", title: t("profile.mean"), width: "110px", align: "right", cell: (row) => (row.profile?.mean === undefined ? "–" : format.number(row.profile.mean, 3)), sortBy: (row) => row.profile?.mean },
+    { key: "mean", title: t("profile.mean"), width: "110px", align: "right", cell: (row) => <MeanCell profile={row.profile} />, sortBy: (row) => row.profile?.mean },
     { key: "shape", title: t("profile.shape"), width: "240px", cell: (row) => <ShapeCell profile={row.profile} /> },
   ];
   return <DataTable label={t("dataset.columns")} rows={rows} columns={columns} rowKey={(row) => row.name} rowHeight={82} visibleRows={400} />;
@@ -141,28 +135,81 @@ function ColumnName({ row }: { readonly row: ColumnRow }) {
   );
 }
 
-function RangeCell({ profile }: { readonly profile: ColumnProfile | undefined }) {
+/** `213,832` where it was counted, `≈ 213,832 ± 0.8 %` where it was estimated. */
+function DistinctCell({ profile }: { readonly profile: ColumnProfile | undefined }) {
   const { t, format } = useLanguage();
-  if (profile?.min === undefined) return <>–</>;
-  const text = (value: number | string | undefined): string => (typeof value === "number" ? format.number(value, 3) : (value ?? ""));
-  const median = profile.quantiles?.[2];
+  if (profile?.distinctCount === undefined) return <>–</>;
+  const { distinctCount, distinctError, sample } = profile;
+  if (distinctError === 0) return <span title={t("profile.exact")}>{format.number(distinctCount)}</span>;
   return (
-    <span className="figure" style={{ fontSize: 12.5 }}>
-      {text(profile.min)} … {text(profile.max)}
-      {median !== undefined && (
-        <>
-          <br />
-          <span className="muted">{t("profile.median", { value: format.number(median, 3) })}</span>
-        </>
-      )}
+    <span title={distinctError === undefined ? undefined : t("profile.certainty")}>
+      ≈ {format.number(distinctCount)}
+      <ProfileNote>{distinctError !== undefined ? `± ${format.percent(distinctError, 1)}` : sample?.kind === "blocks" ? t("profile.blocks", { count: sample.rowCount }) : t("profile.estimate")}</ProfileNote>
     </span>
   );
 }
 
+function MeanCell({ profile }: { readonly profile: ColumnProfile | undefined }) {
+  const { t, format } = useLanguage();
+  if (profile?.mean === undefined) return <>–</>;
+  return (
+    <span>
+      {profile.sample?.kind === "blocks" ? "≈ " : ""}
+      {format.number(profile.mean, 3)}
+      {profile.standardDeviation !== undefined && <ProfileNote>{t("profile.deviation", { value: format.number(profile.standardDeviation, 3) })}</ProfileNote>}
+    </span>
+  );
+}
+
+function RangeCell({ profile }: { readonly profile: ColumnProfile | undefined }) {
+  const { t, format } = useLanguage();
+  if (profile === undefined) return <>–</>;
+  const { min, max, lengths, quantiles, sample } = profile;
+  const isTime = /^(DATE|TIMESTAMP)/.test(profile.type);
+  const text = (value: number | string | undefined): string => (typeof value === "number" ? format.number(value, 3) : (value ?? ""));
+  const median = quantiles?.[2];
+  const shown = median === undefined ? undefined : isTime ? format.dateTime(median) : format.number(median, 3);
+  const odd = [["profile.nan", profile.nanCount], ["profile.infinite", (profile.positiveInfinityCount ?? 0) + (profile.negativeInfinityCount ?? 0)]] as const;
+  return (
+    <span className="figure" style={{ fontSize: 12.5 }}>
+      {min !== undefined ? `${text(min)} … ${text(max)}` : lengths === undefined ? "–" : t("profile.lengths", { from: format.number(lengths.min), to: format.number(lengths.max) })}
+      {shown !== undefined && <ProfileNote>{t("profile.median", { value: sample === undefined ? shown : `≈ ${shown}` })}</ProfileNote>}
+      {odd.map(([key, count]) => (count !== undefined && count > 0 ? <ProfileNote key={key}>{t(key, { count: format.number(count) })}</ProfileNote> : null))}
+      <SampleNote profile={profile} />
+    </span>
+  );
+}
+
+/** Beside what comes from a sample: how large it is and how far off it may be. */
+function SampleNote({ profile }: { readonly profile: ColumnProfile }) {
+  const { t, format } = useLanguage();
+  const { sample } = profile;
+  if (sample === undefined) return null;
+  const count = format.number(sample.rowCount);
+  return <ProfileNote>{sample.kind === "blocks" ? t("profile.blocks", { count }) : t("profile.sampled", { count, error: format.percent(sample.shareError ?? 0, 1) })}</ProfileNote>;
+}
+
+function ProfileNote({ children }: { readonly children: ReactNode }) {
+  return (
+    <>
+      <br />
+      <span className="muted" style={{ fontSize: 12 }}>
+        {children}
+      </span>
+    </>
+  );
+}
+
 function ShapeCell({ profile }: { readonly profile: ColumnProfile | undefined }) {
+  if (profile?.values !== undefined && profile.values.length > 0) return <ValueBars values={profile.values} total={profile.count} />;
   if (profile?.histogram !== undefined && profile.histogram.counts.length > 0) return <HistogramBars histogram={profile.histogram} />;
-  if (profile?.topValues !== undefined && profile.topValues.length > 0) return <TopValues values={profile.topValues} total={profile.sampledCount ?? profile.count} />;
-  return <>–</>;
+  if (profile?.topValues === undefined || profile.topValues.length === 0) return <>–</>;
+  return (
+    <>
+      <TopValues values={profile.topValues} total={profile.sample?.rowCount ?? profile.count} />
+      {profile.min === undefined && profile.lengths === undefined && <SampleNote profile={profile} />}
+    </>
+  );
 }
 
 function ReadPanel({ dataset }: { readonly dataset: DatasetDetail }) {

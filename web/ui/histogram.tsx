@@ -3,6 +3,8 @@ import { useLanguage } from "./language.tsx";
 
 const WIDTH = 180;
 const HEIGHT = 44;
+/** Labels that find room below the bars. */
+const MOST_LABELS = 8;
 
 /** Counts between edges, as small bars. */
 export function HistogramBars({ histogram }: { readonly histogram: Histogram }) {
@@ -29,6 +31,31 @@ export function HistogramBars({ histogram }: { readonly histogram: Histogram }) 
       <div className="histogram-edges">
         <span>{edge(0)}</span>
         <span>{edge(histogram.edges.length - 1)}</span>
+      </div>
+    </div>
+  );
+}
+
+/** Every value of a column that has few, in order, with its share of all rows. */
+export function ValueBars({ values, total }: { readonly values: readonly { readonly value: string; readonly count: number }[]; readonly total: number }) {
+  const { t, format } = useLanguage();
+  const largest = Math.max(1, ...values.map(({ count }) => count));
+  const step = WIDTH / values.length;
+  const shown = values.map(({ value, count }) => `${value}: ${format.number(count)} (${format.percent(count / Math.max(1, total), 1)})`);
+  return (
+    <div className="histogram">
+      <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} preserveAspectRatio="none" role="img" aria-label={t("profile.values", { values: shown.join("; ") })}>
+        {values.map(({ value, count }, index) => {
+          const height = count === 0 ? 0 : Math.max(1.5, (count / largest) * HEIGHT);
+          return (
+            <rect key={value} x={index * step + step * 0.15} y={HEIGHT - height} width={step * 0.7} height={height}>
+              <title>{shown[index]}</title>
+            </rect>
+          );
+        })}
+      </svg>
+      <div className="histogram-edges" style={{ justifyContent: "space-around" }}>
+        {values.length <= MOST_LABELS ? values.map(({ value }) => <span key={value}>{value}</span>) : [values[0], values.at(-1)].map((end) => <span key={end?.value}>{end?.value}</span>)}
       </div>
     </div>
   );

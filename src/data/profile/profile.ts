@@ -1,30 +1,26 @@
-import type { AnalyticsConnection, Column } from "../analytics/analytics.ts";
-import { type JsonCell, type Row, textOf } from "../analytics/rows.ts";
+import type { AnalyticsConnection } from "../analytics/analytics.ts";
+import { type JsonCell, textOf } from "../analytics/rows.ts";
 import { quoteName } from "../analytics/sql-text.ts";
-import type { AddFile } from "../delta/actions.ts";
-import { absolutePath, type TableSnapshot } from "../delta/snapshot.ts";
-import { filesRelation, holdsColumns, plainRelation, relationOf } from "../delta/relation.ts";
-import { rowCountOf } from "../delta/statistics.ts";
+import { relationOf } from "../delta/relation.ts";
+import type { TableSnapshot } from "../delta/snapshot.ts";
+import { countAlone, countDistinct, countTogether, createFrequencies, dropFrequencies } from "./frequencies.ts";
+import { type CountedValue, type Facts, readFacts, readHistograms, readQuantiles, readTop, readValues, shownTime, shownValue } from "./frequency-facts.ts";
+import { measureColumn, type MeasuredColumn } from "./measured-column.ts";
+import { type ScannedFacts, scanFacts } from "./scan-facts.ts";
 
-const SAMPLE_ROWS = 16_384;
-/** Rows are taken in blocks, small enough that those of a table in order of time show all its times. */
-const BLOCK_ROWS = 256;
-const TOP_VALUES = 10;
-const BINS = 20;
-const LARGEST_WIDTH = 200;
-const MEASURED = /^(TINYINT|SMALLINT|INTEGER|BIGINT|FLOAT|DOUBLE|DECIMAL.*)$/;
-const TIMES = /^(DATE|TIMESTAMP.*)$/;
-const QUANTILES = [0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99] as const;
+/** A version of no more cells is looked at as a whole; of a larger one a sample of rows gives quantiles and frequent values. */
+const SAMPLE_CELLS = 4_000_000;
+const [FEWEST_SAMPLE_ROWS, MOST_SAMPLE_ROWS] = [4_096, 65_536];
+/** A column with no more values than this is counted value by value. */
+const FEW_VALUES = 50_000;
+/** A number column with no more values than this is shown by its values, not by bins. */
+const SHOWN_VALUES = 20;
+const CERTAINTY_LOSS = 0.05;
 
-/**
- * What a version's rows look like. `rowCount`, `nullCount`, `min` and `max` are those of all rows (times rounded outwards to the
- * millisecond); everything else comes from `sampleRows` rows, blocks spread evenly over the files.
- */
+/** What a version's rows look like. Everything is of all rows, except what a column's `sample` says. */
 export interface Profile {
-  readonly format: "profile/1";
+  readonly format: "profile/2";
   readonly rowCount: number;
-  readonly sampleRows: number;
-  /** The first 200 of wider tables. */
   readonly columns: readonly ColumnProfile[];
 }
 
@@ -32,181 +28,171 @@ export interface ColumnProfile {
   readonly name: string;
   readonly type: string;
   readonly nullCount: number;
-  /** HyperLogLog estimate over the sample. */
-  readonly distinctInSample: number;
+  /** NaN is no value: it is in no other figure than this one. Floating point only. */
+  readonly nanCount?: number;
+  /** Infinities are in no bound, mean, quantile or bin. */
+  readonly positiveInfinityCount?: number;
+  readonly negativeInfinityCount?: number;
+  /** Different values. `error`: half the width of the interval that holds the truth with 95 percent certainty, relative to `count`; 0 is exact, absent unknown. */
+  readonly distinct: { readonly count: number; readonly error?: number };
   readonly min?: JsonCell;
   readonly max?: JsonCell;
   /** Numbers only. */
   readonly mean?: number;
   readonly standardDeviation?: number;
-  /** Numbers only: quantile → value. */
+  /** Characters of texts, bytes of binaries, elements of lists and maps. */
+  readonly lengths?: { readonly min: number; readonly max: number; readonly mean: number };
+  /** Numbers and times: quantile → value; times as epoch milliseconds. */
   readonly quantiles?: Readonly<Record<string, number>>;
-  /** Numbers and times: `edges` has one more element than `counts`; times as epoch milliseconds. */
+  /** Numbers and times with many values: `edges` has one more element than `counts`; times as epoch milliseconds. */
   readonly histogram?: { readonly edges: readonly number[]; readonly counts: readonly number[] };
-  /** The most frequent values, as text, with their count in the sample. */
+  /** Numbers, times and booleans with few values: all of them, in order. */
+  readonly values?: readonly { readonly value: string; readonly count: number }[];
+  /** The most frequent values, as text. */
   readonly top: readonly { readonly value: string; readonly count: number }[];
+  /** What `quantiles` and `top` are counted in, where that is not all rows. */
+  readonly sample?: ProfileSample;
 }
 
-/** Profile of a table's snapshot: bounds and null counts from the log, the rest from a sample. */
+export interface ProfileSample {
+  /** `rows`: each row of the version was as likely as any other. `blocks`: blocks of adjacent rows, by an older release; every figure but nulls and bounds comes from them. */
+  readonly kind: "rows" | "blocks";
+  readonly rows: number;
+  /** With 95 percent certainty no quantile's rank and no value's share is off by more (Dvoretzky–Kiefer–Wolfowitz); absent: unknown. */
+  readonly shareError?: number;
+}
+
+/** Profile of all rows of a table's snapshot, all columns. */
 export async function computeProfile(connection: AnalyticsConnection, snapshot: TableSnapshot, rowCount: number): Promise<Profile> {
-  const shown = snapshot.columns.slice(0, LARGEST_WIDTH).map(({ name, type }) => ({ name, type }));
-  if (rowCount === 0 || shown.length === 0) {
-    return { format: "profile/1", rowCount, sampleRows: 0, columns: shown.map(({ name, type }) => ({ name, type, nullCount: 0, distinctInSample: 0, top: [] })) };
+  const columns = snapshot.columns.map(({ name, type }, place) => measureColumn({ name, type }, place));
+  if (rowCount === 0 || columns.length === 0) {
+    return { format: "profile/2", rowCount, columns: columns.map(({ name, type }) => ({ name, type, nullCount: 0, distinct: { count: 0, error: 0 }, top: [] })) };
   }
-  const exact = boundsFromLog(snapshot, shown) ?? (await boundsFromRows(connection, snapshot, shown));
-  const sample = '"__esteira_profile_sample"';
-  await connection.run(`create or replace temp table ${sample} as ${sampleOf(snapshot, rowCount)}`);
+  await createFrequencies(connection);
   try {
-    const described = await describeSample(connection, sample, shown);
-    const columns = shown.map((column, index) => ({ name: column.name, type: column.type, ...(exact.get(column.name) ?? { nullCount: 0 }), ...described.columns[index] }) as ColumnProfile);
-    return { format: "profile/1", rowCount, sampleRows: described.rowCount, columns };
+    const sampleRows = Math.min(rowCount, Math.max(FEWEST_SAMPLE_ROWS, Math.min(MOST_SAMPLE_ROWS, Math.floor(SAMPLE_CELLS / columns.length))));
+    await connection.run(`create or replace temp table ${SAMPLE} as ${sampleOf(snapshot, { sampleRows, rowCount })}`);
+    await countTogether(connection, SAMPLE, columns);
+    await connection.run(`drop table ${SAMPLE}`);
+    const scanned = sampleRows === rowCount ? new Map<number, ScannedFacts>() : await lookAtAllRows(connection, relationOf(snapshot), { columns, sampleRows, rowCount });
+    const decimals = await boundsOfDecimals(connection, relationOf(snapshot), columns);
+    return { format: "profile/2", rowCount, columns: await describeColumns(connection, columns, { scanned, sampleRows, decimals }) };
   } finally {
-    await connection.run(`drop table if exists ${sample}`);
+    await dropFrequencies(connection);
+    await connection.run(`drop table if exists ${SAMPLE}`);
   }
 }
 
-interface Bounds {
-  readonly nullCount: number;
-  readonly min?: JsonCell;
-  readonly max?: JsonCell;
+const SAMPLE = '"__profile_sample"';
+
+/** Every row has a number that is as good as random; the rows with the smallest ones are the sample. */
+function sampleOf(snapshot: TableSnapshot, { sampleRows, rowCount }: { readonly sampleRows: number; readonly rowCount: number }): string {
+  if (sampleRows === rowCount) return `select * from ${relationOf(snapshot)}`;
+  // Foreign tables with partitions have no row numbers here.
+  if (snapshot.metadata.partitionColumns.length > 0) return `select * from ${relationOf(snapshot)} using sample reservoir(${sampleRows} rows) repeatable (1)`;
+  const random = "hash(filename, file_row_number)";
+  // More than twice the deviation of a binomial count above the wanted number: the limit then cuts to exactly that.
+  const share = (sampleRows + 8 * Math.sqrt(sampleRows)) / rowCount;
+  const among = share >= 1 ? "" : ` where ${random} < ${BigInt(Math.floor(share * 2 ** 53)) * 2n ** 11n}`;
+  const names = snapshot.columns.map(({ name }) => quoteName(name)).join(", ");
+  return `select ${names} from ${relationOf(snapshot, ["filename", "file_row_number"])}${among} order by ${random} limit ${sampleRows}`;
 }
 
-interface FileStatistics {
-  readonly minValues?: Readonly<Record<string, JsonCell>>;
-  readonly maxValues?: Readonly<Record<string, JsonCell>>;
-  readonly nullCount?: Readonly<Record<string, number>>;
-}
-
-/** Undefined when a file's statistics lack a column: then the rows must be read. */
-function boundsFromLog(snapshot: TableSnapshot, columns: readonly Column[]): ReadonlyMap<string, Bounds> | undefined {
-  const files = [...snapshot.files.values()].map(({ stats }) => (stats === null || stats === undefined ? {} : (JSON.parse(stats) as FileStatistics)));
-  const found = new Map<string, Bounds>();
-  for (const { name, type } of columns) {
-    const counts = files.map(({ nullCount }) => nullCount?.[name]);
-    if (counts.some((count) => typeof count !== "number")) return undefined;
-    const nullCount = counts.reduce<number>((sum, count) => sum + (count ?? 0), 0);
-    if (!MEASURED.test(type) && !TIMES.test(type)) {
-      found.set(name, { nullCount });
-      continue;
-    }
-    const lows = files.flatMap(({ minValues }) => (minValues?.[name] === undefined ? [] : [minValues[name]]));
-    const highs = files.flatMap(({ maxValues }) => (maxValues?.[name] === undefined ? [] : [maxValues[name]]));
-    // Large integers and decimals would lose digits here; NaN has no bounds; an all-null file has none either.
-    const isExact = [...lows, ...highs].every((value) => typeof value !== "number" || Number.isSafeInteger(value) || /^(FLOAT|DOUBLE)$/.test(type));
-    if (!isExact || lows.length !== files.length || highs.length !== files.length) return undefined;
-    found.set(name, { nullCount, min: extreme(lows, -1), max: extreme(highs, 1) });
+/** Columns with few values are counted anew over all rows, the others scanned; which is which, the sample tells. */
+async function lookAtAllRows(connection: AnalyticsConnection, relation: string, { columns, sampleRows, rowCount }: { readonly columns: readonly MeasuredColumn[]; readonly sampleRows: number; readonly rowCount: number }): Promise<ReadonlyMap<number, ScannedFacts>> {
+  const seen = await countDistinct(connection);
+  const many: { readonly column: MeasuredColumn; readonly guess: number }[] = [];
+  for (const column of columns) {
+    const { values, once } = seen.get(column.place) ?? { values: 0, once: 0 };
+    // Guaranteed-error estimator: what came once in the sample stands for others like it (Charikar et al. 2000).
+    const guess = Math.min(rowCount, Math.sqrt(rowCount / sampleRows) * once + values - once);
+    if (guess <= FEW_VALUES) await countAlone(connection, relation, column);
+    else many.push({ column, guess });
   }
-  return found;
+  return scanFacts(connection, relation, many);
 }
 
-function extreme(values: readonly JsonCell[], sign: -1 | 1): JsonCell {
-  return values.reduce((best, value) => ((value as number) > (best as number) === (sign === 1) && value !== best ? value : best));
+/** Decimals of many digits differ where their DOUBLEs do not. */
+async function boundsOfDecimals(connection: AnalyticsConnection, relation: string, columns: readonly MeasuredColumn[]): Promise<ReadonlyMap<number, Pick<Facts, "min" | "max">>> {
+  const decimals = columns.filter(({ type }) => type.startsWith("DECIMAL"));
+  if (decimals.length === 0) return new Map();
+  const [row = {}] = await connection.rows(`select ${decimals.map(({ name, place }) => `min(${quoteName(name)})::VARCHAR as low${place}, max(${quoteName(name)})::VARCHAR as high${place}`).join(", ")} from ${relation}`);
+  return new Map(decimals.map(({ place }) => [place, { min: row[`low${place}`] ?? null, max: row[`high${place}`] ?? null }]));
 }
 
-async function boundsFromRows(connection: AnalyticsConnection, snapshot: TableSnapshot, columns: readonly Column[]): Promise<ReadonlyMap<string, Bounds>> {
-  const parts = columns.flatMap(({ name, type }, index) => {
-    const column = quoteName(name);
-    const bounds = MEASURED.test(type) || TIMES.test(type) ? [`min(${column}) as min_${index}`, `max(${column}) as max_${index}`] : [];
-    return [`count(*) - count(${column}) as null_${index}`, ...bounds];
+interface Looked {
+  readonly scanned: ReadonlyMap<number, ScannedFacts>;
+  readonly sampleRows: number;
+  readonly decimals: ReadonlyMap<number, Pick<Facts, "min" | "max">>;
+}
+
+async function describeColumns(connection: AnalyticsConnection, columns: readonly MeasuredColumn[], { scanned, sampleRows, decimals }: Looked): Promise<ColumnProfile[]> {
+  const counted = await readFacts(connection);
+  const measured = columns.filter(({ sense }) => sense === "number" || sense === "time");
+  const quantiles = await readQuantiles(connection, measured);
+  const top = await readTop(connection);
+  const isFew = ({ place }: MeasuredColumn): boolean => !scanned.has(place) && (counted.get(place)?.distinct ?? 0) <= SHOWN_VALUES;
+  const values = await readValues(connection, columns.filter((column) => column.kind !== "text" && isFew(column)));
+  const binned = measured.filter((column) => !isFew(column) && !scanned.has(column.place)).flatMap((column) => {
+    const { min = null, max = null } = counted.get(column.place) ?? {};
+    const unit = column.sense === "time" ? 1000 : 1;
+    return min === null || max === null || Number(min) === Number(max) ? [] : [{ column, low: Number(min) / unit, high: Number(max) / unit }];
   });
-  const [row = {}] = await connection.rows(`select ${parts.join(", ")} from ${relationOf(snapshot)}`);
-  return new Map(
-    columns.map(({ name }, index) => {
-      const bounds = row[`min_${index}`] === undefined ? {} : { min: row[`min_${index}`] ?? null, max: row[`max_${index}`] ?? null };
-      return [name, { nullCount: Number(row[`null_${index}`]), ...bounds }];
-    }),
-  );
-}
-
-/** Small versions whole; of large ones the same share of each file, in evenly spaced blocks: of what lies between only the number is read. */
-function sampleOf(snapshot: TableSnapshot, rowCount: number): string {
-  if (rowCount <= SAMPLE_ROWS || snapshot.metadata.partitionColumns.length > 0) return `select * from ${relationOf(snapshot)} limit ${SAMPLE_ROWS}`;
-  const spacing = Math.floor((rowCount * BLOCK_ROWS) / SAMPLE_ROWS);
-  const selects: string[] = [];
-  let passed = 0;
-  for (const file of snapshot.files.values()) {
-    const rows = rowCountOf(file.stats) ?? 0;
-    const into = passed % spacing;
-    if (into < BLOCK_ROWS || into + rows > spacing) selects.push(`select * exclude (file_row_number) from ${relationWithNumbers(snapshot, file)} where (file_row_number + ${into}) % ${spacing} < ${BLOCK_ROWS}`);
-    passed += rows;
-  }
-  return selects.length === 0 ? `select * from ${relationOf(snapshot)} limit ${SAMPLE_ROWS}` : selects.join(" union all ");
-}
-
-function relationWithNumbers(snapshot: TableSnapshot, file: AddFile): string {
-  const path = [absolutePath(snapshot.table, file.path)];
-  return holdsColumns(file, snapshot.columns) ? plainRelation(path, snapshot.columns, ["file_row_number"]) : filesRelation(path, snapshot.columns, ["file_row_number"]);
-}
-
-type SampleFacts = Pick<ColumnProfile, "distinctInSample" | "mean" | "standardDeviation" | "quantiles" | "histogram" | "top">;
-
-/** All columns in three queries: what each holds, its most frequent values, its histogram. */
-async function describeSample(connection: AnalyticsConnection, sample: string, columns: readonly Column[]): Promise<{ readonly rowCount: number; readonly columns: readonly SampleFacts[] }> {
-  const measures = columns.map(({ name, type }) => measureOf(quoteName(name), type));
-  const facts = columns.flatMap(({ name }, index) => {
-    const [column, x] = [quoteName(name), measures[index]];
-    const distinct = `approx_count_distinct(${column}) as n${index}`;
-    return x === undefined ? [distinct] : [distinct, `avg(${x}) as mean${index}`, `stddev_samp(${x}) as deviation${index}`, `quantile_cont(${x}, [${QUANTILES.join(", ")}]) as quantiles${index}`, `min(${x}) as low${index}`, `max(${x}) as high${index}`];
+  const histograms = await readHistograms(connection, binned);
+  return columns.map((column): ColumnProfile => {
+    const { place } = column;
+    const [scan, shown, found] = [scanned.get(place), values.get(place), scanned.get(place) ?? counted.get(place)];
+    const facts = found === undefined ? undefined : { ...found, ...decimals.get(place) };
+    const histogram = scan === undefined ? histograms.get(place) : scan.histogram;
+    const isMeasured = column.sense === "number" || column.sense === "time";
+    return {
+      name: column.name,
+      type: column.type,
+      ...factsOf(column, facts, scan?.error ?? 0),
+      ...(isMeasured && quantiles.has(place) ? { quantiles: inUnits(column, quantiles.get(place) ?? {}) } : {}),
+      ...(histogram === undefined ? {} : { histogram }),
+      ...(shown === undefined ? {} : { values: toShown(column, shown) }),
+      top: toShown(column, top.get(place) ?? []),
+      ...(scan === undefined ? {} : { sample: { kind: "rows", rows: sampleRows, shareError: Math.sqrt(Math.log(2 / CERTAINTY_LOSS) / (2 * sampleRows)) } }),
+    };
   });
-  const [row = {}] = await connection.rows(`select count(*) as row_count, ${facts.join(", ")} from ${sample}`);
-  const top = await topValues(connection, sample, columns);
-  const bounds = columns.flatMap((_, index) => {
-    const [x, low, high] = [measures[index], row[`low${index}`], row[`high${index}`]];
-    return x === undefined || typeof low !== "number" || typeof high !== "number" ? [] : [{ index, x, low, high }];
-  });
-  const histograms = await histogramsOf(connection, sample, bounds);
+}
+
+function factsOf(column: MeasuredColumn, facts: Facts | undefined, error: number): Pick<ColumnProfile, "nullCount" | "distinct"> & Partial<ColumnProfile> {
+  if (facts === undefined) return { nullCount: 0, distinct: { count: 0, error: 0 } };
+  const { nullCount, distinct, nanCount, positiveInfinityCount, negativeInfinityCount, min, max, mean, standardDeviation, lengths } = facts;
+  const isNumber = column.sense === "number";
+  const bound = (value: JsonCell): JsonCell => (column.sense === "time" ? shownValue(column, value) : column.type === "DOUBLE" || column.kind === "whole" || column.type === "FLOAT" ? toNumber(value) : value);
   return {
-    rowCount: Number(row["row_count"]),
-    columns: columns.map(({ type }, index): SampleFacts => {
-      const base = { distinctInSample: Number(row[`n${index}`]), top: top.get(index) ?? [] };
-      const histogram = histograms.get(index);
-      if (histogram === undefined) return base;
-      if (!MEASURED.test(type)) return { ...base, histogram };
-      const [mean, deviation] = [row[`mean${index}`], row[`deviation${index}`]];
-      const quantiles = Object.fromEntries(QUANTILES.map((quantile, place) => [String(quantile), Number((row[`quantiles${index}`] as readonly JsonCell[])[place])]));
-      return { ...base, histogram, quantiles, ...(typeof mean === "number" ? { mean } : {}), ...(typeof deviation === "number" ? { standardDeviation: deviation } : {}) };
-    }),
+    nullCount,
+    ...(nanCount > 0 ? { nanCount } : {}),
+    ...(positiveInfinityCount > 0 ? { positiveInfinityCount } : {}),
+    ...(negativeInfinityCount > 0 ? { negativeInfinityCount } : {}),
+    distinct: { count: distinct, error },
+    ...(min === null || max === null || !(isNumber || column.sense === "time") ? {} : { min: bound(min), max: bound(max) }),
+    ...(isNumber && mean !== undefined ? { mean } : {}),
+    ...(isNumber && standardDeviation !== undefined ? { standardDeviation } : {}),
+    ...(lengths === undefined ? {} : { lengths }),
   };
 }
 
-/** SQL of a column's finite values as numbers; undefined for what cannot be measured. */
-function measureOf(column: string, type: string): string | undefined {
-  const number = MEASURED.test(type) ? `${column}::DOUBLE` : TIMES.test(type) ? `epoch_ms(${column}::TIMESTAMP)::DOUBLE` : undefined;
-  return number === undefined ? undefined : `(case when isfinite(${number}) then ${number} end)`;
+/** As a number where that loses nothing. */
+function toNumber(value: JsonCell): JsonCell {
+  if (typeof value !== "string") return value;
+  return /^[+-]?\d+$/.test(value) && !Number.isSafeInteger(Number(value)) ? value : Number(value);
 }
 
-async function topValues(connection: AnalyticsConnection, sample: string, columns: readonly Column[]): Promise<ReadonlyMap<number, ColumnProfile["top"]>> {
-  const selects = columns.map(({ name }, index) => `(select ${index} as place, left(value::VARCHAR, 200) as value, n from (select ${quoteName(name)} as value, count(*) as n from ${sample} where ${quoteName(name)} is not null group by all) order by n desc, value limit ${TOP_VALUES})`);
-  const rows = await connection.rows(`select * from (${selects.join(" union all ")}) order by place, n desc, value`);
-  return grouped(rows, (row) => ({ value: textOf(row["value"]), count: Number(row["n"]) }));
+function inUnits({ sense }: MeasuredColumn, quantiles: Readonly<Record<string, number>>): Readonly<Record<string, number>> {
+  return sense === "time" ? Object.fromEntries(Object.entries(quantiles).map(([quantile, value]) => [quantile, value / 1000])) : quantiles;
 }
 
-interface Bounded {
-  readonly index: number;
-  /** SQL of the value. */
-  readonly x: string;
-  readonly low: number;
-  readonly high: number;
+function toShown(column: MeasuredColumn, values: readonly CountedValue[]): ColumnProfile["top"] {
+  return values.map(({ value, count }) => ({ value: shownTimeOrValue(column, value), count }));
 }
 
-async function histogramsOf(connection: AnalyticsConnection, sample: string, columns: readonly Bounded[]): Promise<ReadonlyMap<number, { readonly edges: number[]; readonly counts: number[] }>> {
-  if (columns.length === 0) return new Map();
-  const binOf = ({ x, low, high }: Bounded): string => (high === low ? `case when ${x} is not null then 0 end` : `least(floor((${x} - ${low}) / ${(high - low) / BINS}), ${BINS - 1})::INTEGER`);
-  const selects = columns.map((column) => `select ${column.index} as place, ${binOf(column)} as bin, count(*) as n from ${sample} group by bin`);
-  const rows = grouped(await connection.rows(`select * from (${selects.join(" union all ")}) where bin is not null`), (row) => ({ bin: Number(row["bin"]), count: Number(row["n"]) }));
-  return new Map(
-    columns.map(({ index, low, high }) => {
-      const bins = high === low ? 1 : BINS;
-      const counts = Array.from({ length: bins }, () => 0);
-      for (const { bin, count } of rows.get(index) ?? []) counts[bin] = count;
-      const width = (high - low) / bins;
-      return [index, { edges: Array.from({ length: bins + 1 }, (_, edge) => (edge === bins ? high : low + edge * width)), counts }];
-    }),
-  );
-}
-
-function grouped<Value>(rows: readonly Row[], read: (row: Row) => Value): ReadonlyMap<number, Value[]> {
-  const groups = new Map<number, Value[]>();
-  for (const row of rows) groups.set(Number(row["place"]), [...(groups.get(Number(row["place"])) ?? []), read(row)]);
-  return groups;
+function shownTimeOrValue(column: MeasuredColumn, value: JsonCell): string {
+  if (column.sense !== "time") return shownValue(column, value);
+  const text = textOf(value);
+  if (/^-?9223372036854775807$/.test(text)) return text.startsWith("-") ? "-infinity" : "infinity";
+  return shownTime(BigInt(text), column.type);
 }

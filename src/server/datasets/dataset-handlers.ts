@@ -1,6 +1,6 @@
 import type { ColumnProfile, DatasetDetail, DatasetSummary, StepReference } from "#api";
 import type { Platform } from "#app";
-import type { ColumnLineage, DatasetContent, Profile } from "#data";
+import { type ColumnLineage, type DatasetContent, readProfile } from "#data";
 import { type AssetVersion, getAssetVersion, listAssets, listAssetVersions, type ReadTransaction, summarizeQuarantine } from "#metadata-store";
 import type { ApiHandlers } from "../api/mount-api.ts";
 import { toPage } from "../api/paging.ts";
@@ -51,7 +51,7 @@ export function createDatasetHandlers(platform: Platform): DatasetHandlers {
         shownVersion: shown.version,
         versions,
         columns: content.columns.map((column) => ({ name: column.name, type: column.type, from: columnSources(content, column.name) })),
-        profile: await readProfile(platform, content),
+        profile: await showProfile(platform, content),
         ...(quarantine === undefined ? {} : { quarantine: await toQuarantineSummary(platform, params.name, quarantine) }),
         contract: await platform.contractOf(params.name),
         consumedBy: platform.consumersOf(params.name),
@@ -98,24 +98,23 @@ function toSummary(version: AssetVersion, facts: { readonly quarantined: number;
   };
 }
 
-async function readProfile(platform: Platform, content: DatasetContent): Promise<readonly ColumnProfile[] | undefined> {
-  if (content.profile === undefined) return undefined;
-  const profile = JSON.parse((await platform.objects.get(content.profile)).toString()) as Profile;
-  return profile.columns.map((column) => ({
-    name: column.name,
-    type: column.type,
-    count: profile.rowCount,
-    ...(profile.sampleRows === profile.rowCount ? {} : { sampledCount: profile.sampleRows }),
-    nullCount: column.nullCount,
-    distinctCount: column.distinctInSample,
-    min: boundOf(column.min),
-    max: boundOf(column.max),
-    mean: column.mean,
-    standardDeviation: column.standardDeviation,
-    ...(column.quantiles === undefined ? {} : { quantiles: ["0.05", "0.25", "0.5", "0.75", "0.95"].flatMap((key) => column.quantiles?.[key] ?? []) }),
-    ...(column.histogram === undefined ? {} : { histogram: { ...column.histogram, isTime: /^(DATE|TIMESTAMP)/.test(column.type) } }),
-    topValues: column.top,
-  }));
+async function showProfile(platform: Platform, content: DatasetContent): Promise<readonly ColumnProfile[] | undefined> {
+  const profile = await readProfile(platform.objects, content);
+  return profile?.columns.map(({ distinct, top, sample, quantiles, histogram, min, max, ...column }) => {
+    const isTime = /^(DATE|TIMESTAMP)/.test(column.type);
+    return {
+      ...column,
+      count: profile.rowCount,
+      distinctCount: distinct.count,
+      ...(distinct.error === undefined ? {} : { distinctError: distinct.error }),
+      min: boundOf(min),
+      max: boundOf(max),
+      ...(quantiles === undefined ? {} : { quantiles: ["0.05", "0.25", "0.5", "0.75", "0.95"].flatMap((key) => quantiles[key] ?? []) }),
+      ...(histogram === undefined ? {} : { histogram: { ...histogram, isTime } }),
+      topValues: top,
+      ...(sample === undefined ? {} : { sample: { kind: sample.kind, rowCount: sample.rows, ...(sample.shareError === undefined ? {} : { shareError: sample.shareError }) } }),
+    };
+  });
 }
 
 function boundOf(value: unknown): number | string | undefined {
