@@ -42,7 +42,6 @@ export async function generateConfigurationReference(): Promise<ReadonlyMap<stri
     "",
     "| variable | meaning |",
     "|---|---|",
-    "| `ESTEIRA_USER` | Name that the command line acts as; default the system's user. |",
     "| `ESTEIRA_TOKEN` | API token that the command line acts with. |",
     "| `ESTEIRA_STORE` | Folder of the store, as `--store`. |",
     "| `ESTEIRA_LANG` | `en` or `pt-BR`; else `LC_ALL`, `LC_MESSAGES`, `LANG`. |",

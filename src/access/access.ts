@@ -2,7 +2,9 @@ import { createHash, randomBytes } from "node:crypto";
 import { type Clock, nearestName, newId, secretsEqual } from "#base";
 import {
   appendEvent,
+  type AttemptCredential,
   countGrants,
+  getAttemptCredential,
   getToken,
   getUser,
   hasUsers,
@@ -12,16 +14,20 @@ import {
   listUsers,
   type MetadataStore,
   revokeToken,
+  setAttemptTokenHash,
   setGrant,
   type StoredToken,
   type StoredUser,
   touchToken,
   type WriteTransaction,
 } from "#metadata-store";
-import { grantMissing, lastAdministrator, roleInvalid, tokenMissing, unauthenticated, userExists, userMissing, userNameInvalid } from "./errors.ts";
-import { EVERY_PROJECT, type Identity, type Role, ROLES } from "./identity.ts";
+import { actionInvalid, grantMissing, lastAdministrator, roleInvalid, tokenMissing, unauthenticated, userExists, userMissing, userNameInvalid } from "./errors.ts";
+import { type Action, EVERY_PROJECT, type Identity, type Role, ROLES } from "./identity.ts";
 
 const TOKEN_PREFIX = "est_";
+const ATTEMPT_TOKEN_PREFIX = "esa_";
+/** What a token may be limited to. */
+const LIMITS: readonly Action[] = ["predict", "read"];
 const SECRET_BYTES = 32;
 const TOUCH_INTERVAL_MS = 60_000;
 const USER_NAME = /^[\p{L}\p{N}._@-]{1,64}$/u;
@@ -55,8 +61,15 @@ export interface Access {
   /** Sets a role in a project (`*`: every project); undefined takes it away. @throws ACCESS_USER_MISSING, ACCESS_ROLE_INVALID, ACCESS_GRANT_MISSING (nothing to take away), ACCESS_LAST_ADMINISTRATOR */
   grant(grant: { readonly user: string; readonly project: string; readonly role: Role | undefined; readonly actor: string }): Promise<StoredUser>;
   users(page?: { readonly after?: string; readonly limit?: number }): Promise<readonly StoredUser[]>;
-  /** The only time the secret is shown. @throws ACCESS_USER_MISSING */
-  createToken(token: { readonly user: string; readonly label: string; readonly expiresAtMs?: number; readonly actor: string }): Promise<NewToken>;
+  /** The only time the secret is shown. `only`: the one action that it allows, `predict` or `read`. @throws ACCESS_USER_MISSING, ACCESS_ACTION_INVALID */
+  createToken(token: { readonly user: string; readonly label: string; readonly expiresAtMs?: number; readonly only?: string; readonly actor: string }): Promise<NewToken>;
+  /**
+   * A token for the processes of a running attempt, valid as long as its lease is. A second one replaces the first.
+   *
+   * @param attempt its id and its fencing token
+   * @throws ACCESS_UNAUTHENTICATED when the attempt is no longer current
+   */
+  createAttemptToken(attempt: { readonly attemptId: string; readonly token: number }): Promise<string>;
   /** Of one user, or of all; newest first, at most 1,000. */
   tokens(user?: string): Promise<readonly StoredToken[]>;
   /** @throws ACCESS_TOKEN_MISSING */
@@ -98,6 +111,12 @@ export function createAccess(options: AccessOptions): Access {
     grant: (grant) => store.write((transaction) => changeGrant(transaction, grant, clock.now())),
     users: (page) => store.read((transaction) => listUsers(transaction, page)),
     createToken: (token) => store.write((transaction) => addToken(transaction, token, clock.now())),
+    async createAttemptToken({ attemptId, token }) {
+      const secret = randomBytes(SECRET_BYTES).toString("base64url");
+      const isCurrent = await store.write((transaction) => setAttemptTokenHash(transaction, { attemptId, token, tokenHash: hashSecret(secret) }));
+      if (!isCurrent) throw unauthenticated({ reason: "the attempt has ended" });
+      return `${ATTEMPT_TOKEN_PREFIX}${attemptId}_${secret}`;
+    },
     tokens: (user) => store.read((transaction) => listTokens(transaction, user)),
     revokeToken: ({ id, actor }) =>
       store.write(async (transaction) => {
@@ -127,8 +146,9 @@ function readCredentials(authorization: string | undefined): Credentials | undef
 }
 
 async function identify({ store, clock }: AccessOptions, { token, user }: Credentials): Promise<Identity> {
-  const [, id, secret] = /^est_([0-9A-Z]{26})_([\w-]+)$/.exec(token) ?? [];
+  const [, prefix, id, secret] = /^(est_|esa_)([0-9A-Z]{26})_([\w-]+)$/.exec(token) ?? [];
   if (id === undefined || secret === undefined) throw unauthenticated({ reason: "the token does not have the form est_<id>_<secret>" });
+  if (prefix === ATTEMPT_TOKEN_PREFIX) return toAttempt(id, secret, await store.read((transaction) => getAttemptCredential(transaction, id)));
   const nowMs = clock.now();
   const found = await store.read(async (transaction) => {
     const stored = await getToken(transaction, id);
@@ -145,7 +165,16 @@ async function identify({ store, clock }: AccessOptions, { token, user }: Creden
     kind: owner.kind === "service" ? "token" : "user",
     roles: owner.grants.map(({ project, role }) => ({ project, role: role as Role })),
     ...(owner.owner === undefined ? {} : { owner: owner.owner }),
+    ...(stored.only === undefined ? {} : { only: stored.only as Action }),
   };
+}
+
+/** Named after the attempt, not after who started it: what a step does is not what a person did. */
+function toAttempt(attemptId: string, secret: string, credential: AttemptCredential | undefined): Identity {
+  if (credential === undefined || !secretsEqual(hashSecret(secret), credential.tokenHash)) throw unauthenticated({ reason: "the token is not valid" });
+  const { project, pipelineRunId, actor, current } = credential;
+  if (!current) throw unauthenticated({ reason: "the attempt that the token belongs to has ended" });
+  return { name: `attempt:${attemptId}`, kind: "attempt", roles: [{ project, role: "viewer" }], attempt: { attemptId, pipelineRunId, project, startedBy: actor } };
 }
 
 function assertStanding(token: StoredToken, nowMs: number): void {
@@ -188,10 +217,11 @@ async function changeGrant(transaction: WriteTransaction, grant: Parameters<Acce
 
 async function addToken(transaction: WriteTransaction, token: Parameters<Access["createToken"]>[0], atMs: number): Promise<NewToken> {
   await existing(transaction, token.user);
+  if (token.only !== undefined && !LIMITS.some((known) => known === token.only)) throw actionInvalid({ action: token.only, expected: LIMITS });
   const secret = randomBytes(SECRET_BYTES).toString("base64url");
-  const stored = { id: newId(), user: token.user, label: token.label, createdAtMs: atMs, expiresAtMs: token.expiresAtMs };
+  const stored = { id: newId(), user: token.user, label: token.label, createdAtMs: atMs, expiresAtMs: token.expiresAtMs, only: token.only };
   await insertToken(transaction, { ...stored, secretHash: hashSecret(secret) });
-  await record(transaction, { atMs, type: "token.created", subject: stored.id, actor: token.actor, data: { user: token.user, label: token.label, expiresAtMs: token.expiresAtMs } });
+  await record(transaction, { atMs, type: "token.created", subject: stored.id, actor: token.actor, data: { user: token.user, label: token.label, expiresAtMs: token.expiresAtMs, only: token.only } });
   return { ...stored, lastUsedAtMs: undefined, revokedAtMs: undefined, token: `${TOKEN_PREFIX}${stored.id}_${secret}` };
 }
 

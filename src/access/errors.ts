@@ -14,6 +14,19 @@ export const denied: ErrorFactory<{ name: string; action: string; project: strin
   solve: "Ask an administrator of the project for the role that the message names.",
 });
 
+export const tokenLimited: ErrorFactory<{ name: string; action: string; only: string }> = defineError("ACCESS_TOKEN_LIMITED", {
+  status: 403,
+  message: ({ name, action, only }) => `This token of ${name} may only ${only}, not ${action}`,
+  hint: () => "Use another token of the user: one that was made without --only.",
+  solve: "Send a token that was made without `--only`, or one for the action that the message names.",
+});
+
+export const actionInvalid: ErrorFactory<{ action: string; expected: readonly string[] }> = defineError("ACCESS_ACTION_INVALID", {
+  status: 400,
+  message: ({ action, expected }) => `A token cannot be limited to ${JSON.stringify(action)}; expected one of ${expected.join(", ")}`,
+  solve: "Use `predict` or `read`, or leave the limit out.",
+});
+
 export const userMissing: ErrorFactory<{ name: string; known: readonly string[]; nearest: string | undefined }> = defineError("ACCESS_USER_MISSING", {
   status: 404,
   message: ({ name, known }) => `There is no user ${JSON.stringify(name)}; known: ${known.length === 0 ? "none" : known.join(", ")}`,

@@ -839,7 +839,7 @@ export const rollbackSchema: z.ZodType<Rollback> = z.object({
 export const capabilitySchema: z.ZodType<Capability> = z.enum(["pipeline.run", "pipeline.cancel", "approve", "rollback", "alert.acknowledge", "quarantine.decide"]);
 
 export const sessionSchema: z.ZodType<Session> = z.object({
-  "identity": z.object({ "name": z.string(), "kind": z.enum(["user", "token", "local"]), "roles": z.array(z.string()) }),
+  "identity": z.object({ "name": z.string(), "kind": z.enum(["user", "token", "local", "attempt"]), "roles": z.array(z.string()) }),
   "project": z.string(),
   "projectDescription": z.string().optional(),
   "language": z.enum(["en", "pt-BR"]).optional().describe("Language of the project, when it names one; else the browser decides."),

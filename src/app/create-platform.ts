@@ -113,7 +113,7 @@ async function readRegistered(store: Parts["store"], project: string): Promise<r
 }
 
 function createPlatformEngine(parts: Parts, facts: { readonly kinds: Platform["kinds"]; readonly settings: Settings; readonly url: () => Promise<string> }): Engine {
-  const { store, objects, config, clock, log, tracking, git, project } = parts;
+  const { store, objects, access, config, clock, log, tracking, git, project } = parts;
   const ports: EnginePorts = {
     platformUrl: facts.url,
     openTrackingRun: async ({ inputs, commit, ...run }) => {
@@ -124,6 +124,7 @@ function createPlatformEngine(parts: Parts, facts: { readonly kinds: Platform["k
       });
       return { runId, experimentId, finish: (status) => tracking.closeRun(runId, status) };
     },
+    attemptToken: (attempt) => access.createAttemptToken(attempt),
     commit: (folder) => git.readCommit(folder),
     sandboxRequiredBy: (pipeline) => sandboxRequirementOf(pipeline, config.environments),
     resolveSecret: async (name) => facts.settings.secret(name),

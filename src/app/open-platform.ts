@@ -6,8 +6,7 @@ import type { ProjectConfig, Settings } from "#config";
 import { openMetadataStore } from "#metadata-store";
 import { createRegistryRoutes, createWebhookSender, type WebhookSender } from "#models";
 import { createFileSystemObjectStore } from "#object-store";
-import { createArtifactFolder, createArtifactRoutes, createTracking, createTrackingRoutes, type MlflowRoute } from "#tracking";
-import { createMlflowGuards } from "./access-guards.ts";
+import { createArtifactFolder, createArtifactRoutes, createAttemptScope, createTracking, createTrackingRoutes, type MlflowRoute } from "#tracking";
 import type { OwnedPlatform } from "./create-platform.ts";
 import type { Platform, StorePlatform } from "./platform.ts";
 import { promotionCheck } from "./promotion-check.ts";
@@ -37,7 +36,7 @@ export async function openStorePlatform(options: PlatformOptions): Promise<Store
   const { config, settings, log, isProject, clock = systemClock } = options;
   const store = await openMetadataStore(config.metadataAddress);
   const { loopback } = config.access;
-  const guards = createMlflowGuards(config.name);
+  const artifactFolder = options.artifactFolder ?? join(config.storeFolder, "artifacts");
   const webhooks = createWebhookSender({ store, clock, log });
   const address = createAddress(() => options.startServer?.(platform));
   let building: Promise<OwnedPlatform> | undefined;
@@ -63,9 +62,9 @@ export async function openStorePlatform(options: PlatformOptions): Promise<Store
     objects: createFileSystemObjectStore(join(config.storeFolder, "objects")),
     access: createAccess({ store, clock, localUser: settings.user, loopbackRole: loopback === "none" ? undefined : loopback }),
     tracking: createTracking({ store, clock, artifactRoot: ARTIFACT_ROOT }),
-    guards,
-    artifactFolder: options.artifactFolder ?? join(config.storeFolder, "artifacts"),
-    mlflowRoutes: () => createMlflowRoutes(platform, { guards, webhooks }),
+    attemptScope: createAttemptScope({ store, artifacts: createArtifactFolder({ root: artifactFolder }) }),
+    artifactFolder,
+    mlflowRoutes: () => createMlflowRoutes(platform, { webhooks }),
     setUrl: address.set,
     url: address.url,
     async whole() {
@@ -106,12 +105,12 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
 
 function createMlflowRoutes(
   { store, clock, log, project, config, artifactFolder }: Pick<StorePlatform, "store" | "clock" | "log" | "project" | "config" | "artifactFolder">,
-  facts: { readonly guards: StorePlatform["guards"]; readonly webhooks: WebhookSender },
+  facts: { readonly webhooks: WebhookSender },
 ): readonly MlflowRoute[] {
   const artifacts = createArtifactFolder({ root: artifactFolder });
   return [
     ...createTrackingRoutes({ store, clock, artifactRoot: ARTIFACT_ROOT, project }),
-    ...createArtifactRoutes({ store, artifacts, guard: facts.guards.artifacts }),
+    ...createArtifactRoutes({ store, artifacts }),
     ...createRegistryRoutes({
       store,
       clock,
@@ -121,8 +120,6 @@ function createMlflowRoutes(
       artifacts,
       promotion: promotionCheck,
       protectedAliases: config.models.protected_aliases,
-      guard: facts.guards.registry,
-      artifactGuard: facts.guards.artifacts,
       webhooks: facts.webhooks,
     }),
   ];

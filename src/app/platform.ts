@@ -11,8 +11,7 @@ import type { Engine, LoadedProject, StepKind } from "#pipeline";
 import type { Monitoring, MonitoringRoute } from "#monitoring";
 import type { Features } from "#features";
 import type { Serving, ServingRoute } from "#serving";
-import type { MlflowRoute, Tracking } from "#tracking";
-import type { MlflowGuards } from "./access-guards.ts";
+import type { AttemptScope, MlflowRoute, Tracking } from "#tracking";
 
 /**
  * What works on a bare store: access, tracking and the model registry.
@@ -33,7 +32,8 @@ export interface StorePlatform {
   readonly objects: ObjectStore;
   readonly access: Access;
   readonly tracking: Tracking;
-  readonly guards: MlflowGuards;
+  /** What the token of a step may write among MLflow's calls. */
+  readonly attemptScope: AttemptScope;
   /** Where MLflow artifacts are kept. */
   readonly artifactFolder: string;
   /** MLflow's calls. */

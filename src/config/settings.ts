@@ -3,6 +3,7 @@ import { LANGUAGES, type Language } from "./project-choices.ts";
 
 /** What the process's environment says. The only reader of `process.env`. */
 export interface Settings {
+  /** The machine's user as records name it, `local:NAME`: no user of a store can have that name. Nothing but the system says who that is. */
   readonly user: string;
   readonly homeFolder: string | undefined;
   /** `ESTEIRA_STORE`: folder of the store, as `--store`. */
@@ -23,7 +24,7 @@ export interface Settings {
 /** Reads the settings of this process. */
 export function readSettings(environment: NodeJS.ProcessEnv = process.env, isTerminal: boolean = process.stdout.isTTY === true): Settings {
   return {
-    user: environment["ESTEIRA_USER"] ?? safeUserName(),
+    user: `local:${safeUserName()}`,
     homeFolder: environment["HOME"],
     storeFolder: nonEmpty(environment["ESTEIRA_STORE"]),
     token: nonEmpty(environment["ESTEIRA_TOKEN"]),

@@ -115,7 +115,7 @@ export { type Experiment, findExperiment } from "./tracking/experiment.ts";
 export { hydrateRuns } from "./tracking/hydrate-runs.ts";
 export { logMetrics, logParams, type ParamConflict } from "./tracking/log-run.ts";
 export { getMetricAtSteps, getMetricHistory, getMetricSteps, type HistoryPosition } from "./tracking/metric-history.ts";
-export { findRun, findRunOfAttempt, type MetricPoint, type Run, type RunDataset, type RunInfo, type RunModel } from "./tracking/run.ts";
+export { ATTEMPT_TAG, findRun, findRunOfAttempt, isRunOfAttempt, type MetricPoint, type Run, type RunDataset, type RunInfo, type RunModel } from "./tracking/run.ts";
 export { type DatasetSummary, logDatasets, logRunModels, summarizeDatasets } from "./tracking/run-inputs.ts";
 export { type ExperimentCondition, type ExperimentQuery, searchExperiments } from "./tracking/search-experiments.ts";
 export { type RunCondition, type RunOrder, type RunQuery, searchRuns } from "./tracking/search-runs.ts";

@@ -12,7 +12,7 @@ export type { RuleResult, SegmentResult, TestRules, TestSample, Verdict } from "
 export { createRegistryRoutes } from "./mlflow-rest/create-registry-routes.ts";
 export type { RegistryRoutesOptions } from "./mlflow-rest/registry-context.ts";
 export { isPublicAddress } from "./public-address.ts";
-export type { Promotion, PromotionCheck, RegistryGuard } from "./ports.ts";
+export type { Promotion, PromotionCheck } from "./ports.ts";
 export { createWebhookSender, type WebhookAnswer, type WebhookSender, type WebhookSenderOptions } from "./webhook-sender.ts";
 export { type ImportOptions, type ImportProgress, type ImportReport, importMlflow } from "./import/import-mlflow.ts";
 export type { ArtifactCounts } from "./import/imported-artifacts.ts";

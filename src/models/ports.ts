@@ -72,12 +72,3 @@ export interface PromotionCheck {
    */
   refuse(transaction: ReadTransaction, promotion: Promotion): Promise<{ readonly reason: string; readonly hint: string } | undefined>;
 }
-
-/** Decides who may read and change which registered model; throws an error of status 403 to refuse. Declared here, implemented over `access`. */
-export interface RegistryGuard {
-  /** `registeredModel` is undefined for searches over all of them. */
-  assertMayRead(actor: string, registeredModel: string | undefined): Promise<void>;
-  assertMayWrite(actor: string, registeredModel: string | undefined): Promise<void>;
-  /** Webhooks make this server call other machines: who may set them up. Default: who may write. */
-  assertMayConfigure?(actor: string): Promise<void>;
-}

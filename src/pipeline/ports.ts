@@ -27,6 +27,8 @@ export interface EnginePorts {
     readonly inputs: ReadonlyMap<string, AssetVersion>;
     readonly commit: { readonly id: string; readonly dirty: boolean } | undefined;
   }) => Promise<TrackingRun>;
+  /** A token for the processes of a running attempt, refused as soon as that is no longer current. */
+  readonly attemptToken: (attempt: { readonly attemptId: string; readonly token: number }) => Promise<string>;
   /** Commit of a work tree; undefined when it is not under git. */
   readonly commit: (folder: string) => Promise<{ readonly id: string; readonly dirty: boolean } | undefined>;
   /** What requires that the processes of a pipeline's steps run in a sandbox (`environment "production"`); undefined when nothing does. Default: nothing. */

@@ -48,3 +48,9 @@ export const projectNotOpen: ErrorFactory<{ what: string }> = defineError("SERVE
   hint: () => "Start it in a folder with an esteira.yaml: cd my-project && esteira up",
   solve: "Start `esteira up` inside a project's folder.",
 });
+
+export const routeUnguarded: ErrorFactory<{ route: string }> = defineError("SERVER_ROUTE_UNGUARDED", {
+  status: 500,
+  message: ({ route }) => `The route ${route} says of nobody who may call it`,
+  solve: "Give the route the action that a caller's role must allow; a server with a route that has none does not start.",
+});

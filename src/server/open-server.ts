@@ -1,9 +1,10 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { resolve } from "node:path";
-import { authorize, type Identity, isAllowed } from "#access";
+import type { Identity } from "#access";
 import type { StorePlatform } from "#app";
 import { accessNotSetUp } from "./errors.ts";
 import { createMlflowPlugin } from "./mlflow/mlflow-plugin.ts";
+import { toMlflowCaller } from "./mlflow/mlflow-caller.ts";
 import { serveOnDemand } from "./on-demand.ts";
 import { isLoopback } from "./security/host-and-origin.ts";
 import { createServer, listen } from "./server.ts";
@@ -25,12 +26,11 @@ export interface OpenServerOptions {
  * @throws SERVER_ACCESS_NOT_SET_UP when others could reach it and no user exists
  */
 export async function openServer(platform: StorePlatform, options: OpenServerOptions): Promise<FastifyInstance> {
-  const { access, project, log, guards } = platform;
+  const { access, project, log } = platform;
   if (!isLoopback(options.host) && !(await access.isSetUp())) throw accessNotSetUp({ host: options.host });
   const identify = async (request: FastifyRequest): Promise<Identity> => {
-    const identity = await access.authenticate({ authorization: request.headers.authorization, loopback: isLoopback(request.socket.remoteAddress?.replace(/^::ffff:/, "") ?? "") });
-    guards.remember(identity);
-    return identity;
+    const loopback = isLoopback(request.socket.remoteAddress?.replace(/^::ffff:/, "") ?? "");
+    return access.authenticate({ authorization: request.headers.authorization, loopback });
   };
   const hostNames = [options.host, ...(options.hostNames ?? [])];
   const buildProjectServer = async (): Promise<FastifyInstance> => {
@@ -46,14 +46,8 @@ export async function openServer(platform: StorePlatform, options: OpenServerOpt
     plugins: [
       createMlflowPlugin({
         routes: platform.mlflowRoutes(),
-        identify: async (request) => {
-          const identity = await identify(request);
-          return { name: identity.name, roles: identity.roles.map(({ role }) => role), mayWrite: isAllowed(identity, "write", project) } as { name: string; roles: readonly string[] };
-        },
-        authorize: (caller, route) => {
-          const reading = route.method === "GET" || /\/(search|get-latest-versions)/.test(route.path);
-          if (!reading && (caller as { mayWrite?: boolean }).mayWrite === false) authorize({ name: caller.name, kind: "user", roles: [] }, "write", project);
-        },
+        identify: async (request) => toMlflowCaller(await identify(request), project),
+        attemptScope: platform.attemptScope,
         log,
       }),
       (server) => serveOnDemand(server, { paths: PROJECT_PATHS, build: buildProjectServer }),

@@ -141,3 +141,10 @@ export const notImplemented: ErrorFactory<{ message: string }> = defineError("TR
   message: ({ message }) => message,
   solve: "Use another call: this one belongs to a part of MLflow that is not served here.",
 });
+
+export const attemptScopeExceeded: ErrorFactory<{ attemptId: string; what: string }> = defineError("TRACKING_ATTEMPT_SCOPE", {
+  status: 403,
+  message: ({ attemptId, what }) => `The token of attempt ${attemptId} may not ${what}: it writes the run of its own step, the runs it makes, what belongs to them, and registered models`,
+  hint: () => "What a step should change beyond that is changed with a token of its own, given to it as a secret.",
+  solve: "Log to the run of the step (`MLFLOW_RUN_ID`) or to one that the step itself starts; for anything else give the step a token of its own as a secret.",
+});

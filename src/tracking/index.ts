@@ -2,7 +2,6 @@ export { type ArtifactFolder, createArtifactFolder } from "./artifact-folder.ts"
 export { localPath } from "./artifact-location.ts";
 export { artifactSegments, hasParentSegment } from "./artifact-path.ts";
 export { artifactLocationForeign } from "./errors.ts";
-export type { ArtifactGuard } from "./mlflow-rest/artifact-request.ts";
 export { createArtifactRoutes, filesField, toFile } from "./mlflow-rest/artifacts.ts";
 export { experimentMissing, parameterInvalid, parameterMissing, parameterWrongType, requestInvalid } from "./errors.ts";
 export { type MlflowErrorBody, toMlflowError } from "./mlflow-rest/error-code.ts";
@@ -10,7 +9,9 @@ export { readJson, wireDouble, wireInteger, writeJson } from "./mlflow-rest/json
 export { MlflowMessage } from "./mlflow-rest/message.ts";
 export { assertKeyName, assertLength } from "./mlflow-rest/name-rules.ts";
 export { readPageToken, readPosition, writePageToken } from "./mlflow-rest/page-token.ts";
-export type { MlflowCaller, MlflowFile, MlflowHandler, MlflowMethod, MlflowRequest, MlflowResponse, MlflowRoute } from "./mlflow-rest/route.ts";
+export type { MlflowCaller, MlflowFile, MlflowHandler, MlflowLine, MlflowPermission, MlflowRequest, MlflowResponse, MlflowRoute } from "./mlflow-rest/route.ts";
+export { type CallingAttempt, MLFLOW_PERMISSIONS, parseLine } from "./mlflow-rest/route.ts";
+export { type AttemptScope, createAttemptScope } from "./mlflow-rest/attempt-scope.ts";
 export type { Int64, WireObject, WireValue } from "./mlflow-rest/wire-value.ts";
 export { readOrders } from "./search/order-by.ts";
 export type { Comparator, Condition, OrderKey } from "./search/filter.ts";

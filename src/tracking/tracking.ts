@@ -1,6 +1,7 @@
 import type { Clock } from "#base";
 import { createHash } from "node:crypto";
 import {
+  ATTEMPT_TAG,
   createExperiment,
   createRun,
   findExperiment,
@@ -153,7 +154,7 @@ function tagsOf(facts: NewStepRun): readonly KeyValue[] {
     "esteira.step": facts.step,
     "esteira.pipeline_run": facts.pipelineRunId,
     "esteira.step_run": facts.stepRunId,
-    "esteira.attempt": facts.attemptId,
+    [ATTEMPT_TAG]: facts.attemptId,
     ...Object.fromEntries(facts.inputs.map(({ name, version }) => [`esteira.input.${name}`, String(version)])),
     ...facts.tags,
   };

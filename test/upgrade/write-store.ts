@@ -52,7 +52,7 @@ try {
 }
 
 async function command(...words: string[]): Promise<void> {
-  const { code, stdout, stderr } = await runEsteira(folder, words, { ESTEIRA_USER: "ana" });
+  const { code, stdout, stderr } = await runEsteira(folder, words);
   if (code !== 0) throw new Error(`esteira ${words.join(" ")} ended with ${code}: ${stdout}${stderr}`);
 }
 

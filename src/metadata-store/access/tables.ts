@@ -25,5 +25,7 @@ export interface AccessTables {
     expires_at_ms: number | null;
     last_used_at_ms: number | null;
     revoked_at_ms: number | null;
+    /** The one action that it allows; null: all that its owner may do. */
+    only_action: string | null;
   };
 }

@@ -9,12 +9,14 @@ export interface StoredToken {
   readonly expiresAtMs: number | undefined;
   readonly lastUsedAtMs: number | undefined;
   readonly revokedAtMs: number | undefined;
+  /** The one action that it allows; undefined: all that its owner may do. */
+  readonly only: string | undefined;
 }
 
 /** Adds a token; only the sha256 of its secret is kept. */
 export async function insertToken(
   transaction: WriteTransaction,
-  token: Pick<StoredToken, "id" | "user" | "label" | "createdAtMs" | "expiresAtMs"> & { readonly secretHash: string },
+  token: Pick<StoredToken, "id" | "user" | "label" | "createdAtMs" | "expiresAtMs" | "only"> & { readonly secretHash: string },
 ): Promise<void> {
   await transaction
     .insertInto("access_token")
@@ -27,6 +29,7 @@ export async function insertToken(
       expires_at_ms: token.expiresAtMs ?? null,
       last_used_at_ms: null,
       revoked_at_ms: null,
+      only_action: token.only ?? null,
     })
     .execute();
 }
@@ -69,6 +72,7 @@ function toToken(row: {
   expires_at_ms: number | null;
   last_used_at_ms: number | null;
   revoked_at_ms: number | null;
+  only_action: string | null;
 }): StoredToken {
   return {
     id: row.id,
@@ -78,5 +82,6 @@ function toToken(row: {
     expiresAtMs: row.expires_at_ms ?? undefined,
     lastUsedAtMs: row.last_used_at_ms ?? undefined,
     revokedAtMs: row.revoked_at_ms ?? undefined,
+    only: row.only_action ?? undefined,
   };
 }

@@ -156,6 +156,7 @@ async function take(transaction: WriteTransaction, stepRun: StepRunRow, claim: C
       finished_at_ms: null,
       error: null,
       tracking_run_id: null,
+      token_hash: null,
     })
     .execute();
   if (stepRun.concurrency_group !== null) {

@@ -1,3 +1,4 @@
+export { type AttemptCredential, getAttemptCredential, setAttemptTokenHash } from "./attempt-token.ts";
 export { type CacheEntry, getCacheEntry, getLatestCacheEntry, putCacheEntry } from "./cache-entry.ts";
 export { type Claim, type ClaimedStepRun, claimStepRuns, hasClaimable, nextReadyTime } from "./claim-step-runs.ts";
 export { databaseNow } from "./database-time.ts";

@@ -123,6 +123,8 @@ export interface PipelineTables {
     finished_at_ms: number | null;
     error: string | null;
     tracking_run_id: string | null;
+    /** sha256 of the token that its processes call with, hexadecimal; null until one was made. */
+    token_hash: string | null;
   };
   step_output: { step_run_id: string; asset: string; version_id: string; created: number };
   step_input: { step_run_id: string; asset: string; role: string; version_id: string };

@@ -14,7 +14,8 @@ create table "access_token" (
   "created_at_ms" bigint not null,
   "expires_at_ms" bigint,
   "last_used_at_ms" bigint,
-  "revoked_at_ms" bigint
+  "revoked_at_ms" bigint,
+  "only_action" text
 );
 
 create table "access_user" (
@@ -132,7 +133,8 @@ create table "attempt" (
   "started_at_ms" bigint not null,
   "finished_at_ms" bigint,
   "error" text,
-  "tracking_run_id" text
+  "tracking_run_id" text,
+  "token_hash" text
 );
 
 create table "cache_entry" (

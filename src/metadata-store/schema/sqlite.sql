@@ -12,7 +12,8 @@ CREATE TABLE "access_token" ("id" text primary key,
   "created_at_ms" bigint not null,
   "expires_at_ms" bigint,
   "last_used_at_ms" bigint,
-  "revoked_at_ms" bigint);
+  "revoked_at_ms" bigint,
+  "only_action" text);
 
 CREATE TABLE "access_user" ("name" text primary key,
   "kind" text not null,
@@ -115,7 +116,8 @@ CREATE TABLE "asset_version_input" ("version_id" text not null,
 
 CREATE TABLE attempt (id text primary key, step_run_id text not null, pipeline_run_id text not null, project text not null, number bigint not null,
     token bigint not null, owner text not null, status text not null, lease_expires_at_ms bigint not null, claimed_at_ms bigint not null,
-    started_at_ms bigint not null, finished_at_ms bigint, error text, tracking_run_id text);
+    started_at_ms bigint not null, finished_at_ms bigint, error text, tracking_run_id text,
+  "token_hash" text);
 
 CREATE TABLE cache_entry (project text not null, key text not null, pipeline text not null, step text not null, matrix_index bigint not null, parts text not null,
     outputs text not null, facts text, blocks text, step_run_id text not null, made_at_ms bigint not null, primary key (project, key));

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import {
   addLoggedModelParams,
+  ATTEMPT_TAG,
   createLoggedModel,
   deleteLoggedModel,
   deleteLoggedModelTag,
@@ -15,7 +16,7 @@ import { appendPath, artifactSegments, experimentMissing, filesField, type Mlflo
 import { generateLoggedModelName } from "../logged-model-name.ts";
 import { assertLoggedModelName } from "../registry-names.ts";
 import { searchRoute } from "./logged-model-search.ts";
-import { rawRoute, readablePath, type RegistryCall, type RegistryContext, route } from "./registry-context.ts";
+import { rawRoute, type RegistryCall, type RegistryContext, route } from "./registry-context.ts";
 import { readTags, toLoggedModelMessage } from "./registry-message.ts";
 
 const KEY_LIMIT = 250;
@@ -25,56 +26,55 @@ const STATUS_NUMBERS = { LOGGED_MODEL_PENDING: 1, LOGGED_MODEL_READY: 2, LOGGED_
 export function loggedModelRoutes(context: RegistryContext): readonly MlflowRoute[] {
   const { store } = context;
   return [
-    route(context, "POST", "mlflow/logged-models", (call) => create(context, call)),
+    route(context, "POST mlflow/logged-models", "write new logged model", (call) => create(context, call)),
     searchRoute(context),
-    route(context, "GET", "mlflow/logged-models/:modelId", async (call) => {
+    route(context, "GET mlflow/logged-models/:modelId", "read", async (call) => {
       const withDeleted = call.fields.boolean("allow_deleted") ?? false;
       const model = await store.read((transaction) => getLoggedModel(transaction, idOf(call), { withDeleted }));
-      await context.artifactGuard?.assertMayRead(call.actor, model.experimentId);
       return { model: toLoggedModelMessage(model) };
     }),
-    route(context, "PATCH", "mlflow/logged-models/:modelId", async (call) => {
+    route(context, "PATCH mlflow/logged-models/:modelId", "write logged model", async (call) => {
       call.fields.requiredString("model_id");
       const status = call.fields.enumeration("status", STATUS_NUMBERS);
       if (status === undefined) call.fields.requiredString("status");
-      const change = { ...(await changing(context, call)), status: status ?? "LOGGED_MODEL_READY" };
+      const change = { ...changing(context, call), status: status ?? "LOGGED_MODEL_READY" };
       return { model: toLoggedModelMessage(await store.write((transaction) => setLoggedModelStatus(transaction, change))) };
     }),
-    route(context, "DELETE", "mlflow/logged-models/:modelId", async (call) => {
-      const change = await changing(context, call);
+    route(context, "DELETE mlflow/logged-models/:modelId", "write logged model", async (call) => {
+      const change = changing(context, call);
       await store.write((transaction) => deleteLoggedModel(transaction, change));
       return {};
     }),
-    route(context, "PATCH", "mlflow/logged-models/:modelId/tags", async (call) => {
-      const change = { ...(await changing(context, call)), tags: readTags(call.fields) };
+    route(context, "PATCH mlflow/logged-models/:modelId/tags", "write logged model", async (call) => {
+      const change = { ...changing(context, call), tags: readTags(call.fields) };
       await store.write((transaction) => setLoggedModelTags(transaction, change));
       return {};
     }),
-    route(context, "DELETE", "mlflow/logged-models/:modelId/tags/:key", async (call) => {
-      const change = { ...(await changing(context, call)), key: call.request.params["key"] ?? "" };
+    route(context, "DELETE mlflow/logged-models/:modelId/tags/:key", "write logged model", async (call) => {
+      const change = { ...changing(context, call), key: call.request.params["key"] ?? "" };
       await store.write((transaction) => deleteLoggedModelTag(transaction, change));
       return {};
     }),
-    route(context, "POST", "mlflow/logged-models/:modelId/params", async (call) => {
+    route(context, "POST mlflow/logged-models/:modelId/params", "write logged model", async (call) => {
       call.fields.requiredString("model_id");
-      const change = { ...(await changing(context, call)), params: readParams(call.fields) };
+      const change = { ...changing(context, call), params: readParams(call.fields) };
       await store.write((transaction) => addLoggedModelParams(transaction, change));
       return {};
     }),
-    route(context, "GET", "mlflow/logged-models/:modelId/artifacts/directories", async (call) => {
+    route(context, "GET mlflow/logged-models/:modelId/artifacts/directories", "read", async (call) => {
       const folder = (call.fields.string("artifact_directory_path") ?? "").replace(/\/+$/, "");
       artifactSegments(folder);
       const { artifactUri } = await store.read((transaction) => getLoggedModel(transaction, idOf(call)));
-      const entries = await context.artifacts.list(await readablePath(context, call.actor, artifactUri, folder));
+      const entries = await context.artifacts.list(context.artifacts.pathBelow(artifactUri, folder));
       return { root_uri: artifactUri, ...filesField(entries.map((entry) => toFile(entry, folder))) };
     }),
-    rawRoute(context, "GET", "mlflow/logged-models/:modelId/artifacts/files", (call) => download(context, call)),
+    rawRoute(context, "GET mlflow/logged-models/:modelId/artifacts/files", "read", (call) => download(context, call)),
   ];
 }
 
-async function create(context: RegistryContext, { fields, atMs, actor }: RegistryCall): Promise<object> {
+async function create(context: RegistryContext, { fields, atMs, actor, request }: RegistryCall): Promise<object> {
   const experimentId = fields.requiredString("experiment_id");
-  await context.artifactGuard?.assertMayWrite(actor, experimentId);
+  const { attempt } = request.identity;
   const given = fields.string("name");
   if (given !== undefined && given !== "") assertLoggedModelName(given);
   const id = `m-${randomBytes(16).toString("hex")}`;
@@ -90,7 +90,7 @@ async function create(context: RegistryContext, { fields, atMs, actor }: Registr
       modelType: fields.string("model_type"),
       sourceRunId: fields.string("source_run_id"),
       params: readParams(fields),
-      tags: readTags(fields),
+      tags: attempt === undefined ? readTags(fields) : [...readTags(fields).filter(({ key }) => key !== ATTEMPT_TAG), { key: ATTEMPT_TAG, value: attempt.attemptId }],
       atMs,
       actor,
     });
@@ -101,17 +101,11 @@ async function create(context: RegistryContext, { fields, atMs, actor }: Registr
 async function download(context: RegistryContext, call: RegistryCall): Promise<MlflowResponse> {
   const path = call.fields.requiredString("artifact_file_path");
   const { artifactUri } = await context.store.read((transaction) => getLoggedModel(transaction, idOf(call)));
-  await readablePath(context, call.actor, artifactUri, path);
   return context.artifacts.download({ location: artifactUri, path, request: call.request });
 }
 
-/** Who changes which logged model. Its experiment decides whether they may. */
-async function changing(context: RegistryContext, call: RegistryCall): Promise<LoggedModelChange> {
-  const { artifactGuard } = context;
-  if (artifactGuard !== undefined) {
-    const { experimentId } = await context.store.read((transaction) => getLoggedModel(transaction, idOf(call), { withDeleted: true }));
-    await artifactGuard.assertMayWrite(call.actor, experimentId);
-  }
+/** Who changes which logged model. */
+function changing(context: RegistryContext, call: RegistryCall): LoggedModelChange {
   return { id: idOf(call), project: context.project, atMs: call.atMs, actor: call.actor };
 }
 

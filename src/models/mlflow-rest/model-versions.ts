@@ -15,7 +15,7 @@ import { assertPromotion } from "../protected-alias.ts";
 import { resolveSource } from "../version-source.ts";
 import { readAfter, writeAfter } from "./position-token.ts";
 import { readLimit } from "./registered-models.ts";
-import { rawRoute, readablePath, type RegistryCall, type RegistryContext, route } from "./registry-context.ts";
+import { rawRoute, type RegistryCall, type RegistryContext, route } from "./registry-context.ts";
 import { assertTag, readTags, readVersion, toModelVersionMessage, unlessEmpty } from "./registry-message.ts";
 import { readStage } from "./stage.ts";
 
@@ -32,18 +32,18 @@ const ORDER: Readonly<Record<string, ModelVersionOrder>> = {
 export function modelVersionRoutes(context: RegistryContext): readonly MlflowRoute[] {
   const { store } = context;
   return [
-    route(context, "POST", "mlflow/model-versions/create", (call) => create(context, call)),
-    route(context, "GET", "mlflow/model-versions/get", async (call) => {
-      const key = await reading(context, call);
+    route(context, "POST mlflow/model-versions/create", "write model", (call) => create(context, call)),
+    route(context, "GET mlflow/model-versions/get", "read", async (call) => {
+      const key = reading(call);
       return { model_version: toModelVersionMessage(await store.read((transaction) => getModelVersion(transaction, key)), true) };
     }),
-    route(context, "PATCH", "mlflow/model-versions/update", async (call) => {
-      const change = { ...(await writing(context, call)), description: call.fields.string("description") };
+    route(context, "PATCH mlflow/model-versions/update", "write model", async (call) => {
+      const change = { ...writing(call), description: call.fields.string("description") };
       return { model_version: toModelVersionMessage(await store.write((transaction) => updateModelVersion(transaction, change))) };
     }),
-    route(context, "POST", "mlflow/model-versions/transition-stage", (call) => transition(context, call)),
-    route(context, "DELETE", "mlflow/model-versions/delete", async (call) => {
-      const change = await writing(context, call);
+    route(context, "POST mlflow/model-versions/transition-stage", "write model", (call) => transition(context, call)),
+    route(context, "DELETE mlflow/model-versions/delete", "write", async (call) => {
+      const change = writing(call);
       await store.write(async (transaction) => {
         const { aliases } = await getModelVersion(transaction, change);
         for (const alias of aliases) await assertPromotion(context, transaction, { ...change, alias, version: undefined });
@@ -51,28 +51,28 @@ export function modelVersionRoutes(context: RegistryContext): readonly MlflowRou
       });
       return {};
     }),
-    route(context, "GET", "mlflow/model-versions/search", (call) => search(context, call)),
-    route(context, "POST", "mlflow/model-versions/search", (call) => search(context, call)),
-    route(context, "GET", "mlflow/model-versions/get-download-uri", async (call) => {
-      const key = await reading(context, call);
+    route(context, "GET mlflow/model-versions/search", "read", (call) => search(context, call)),
+    route(context, "POST mlflow/model-versions/search", "read", (call) => search(context, call)),
+    route(context, "GET mlflow/model-versions/get-download-uri", "read", async (call) => {
+      const key = reading(call);
       return { artifact_uri: (await store.read((transaction) => getModelVersion(transaction, key))).storageLocation };
     }),
-    route(context, "POST", "mlflow/model-versions/set-tag", async (call) => {
+    route(context, "POST mlflow/model-versions/set-tag", "write model", async (call) => {
       const tag = { key: call.fields.requiredString("key"), value: call.fields.string("value") ?? "" };
       assertTag(tag);
-      const change = { ...(await writing(context, call)), ...tag };
+      const change = { ...writing(call), ...tag };
       await store.write((transaction) => setModelVersionTag(transaction, change));
       context.webhooks.wake();
       return {};
     }),
-    route(context, "DELETE", "mlflow/model-versions/delete-tag", async (call) => {
-      const change = { ...(await writing(context, call)), key: call.fields.requiredString("key") };
+    route(context, "DELETE mlflow/model-versions/delete-tag", "write model", async (call) => {
+      const change = { ...writing(call), key: call.fields.requiredString("key") };
       await store.write((transaction) => deleteModelVersionTag(transaction, change));
       context.webhooks.wake();
       return {};
     }),
-    rawRoute(context, "GET", "/model-versions/get-artifact", (call) => getArtifact(context, call)),
-    rawRoute(context, "GET", "mlflow/model-versions/get-artifact", (call) => getArtifact(context, call)),
+    rawRoute(context, "GET /model-versions/get-artifact", "read", (call) => getArtifact(context, call)),
+    rawRoute(context, "GET mlflow/model-versions/get-artifact", "read", (call) => getArtifact(context, call)),
   ];
 }
 
@@ -90,7 +90,6 @@ async function create(context: RegistryContext, { fields, atMs, actor }: Registr
     atMs,
     actor,
   };
-  await context.guard?.assertMayWrite(actor, name);
   const version = await context.store.write(async (transaction) => {
     const resolved = await resolveSource(transaction, facts);
     return createModelVersion(transaction, { ...facts, ...resolved });
@@ -107,34 +106,26 @@ async function transition(context: RegistryContext, call: RegistryCall): Promise
       message: `Model version transition cannot archive existing model versions because '${stage}' is not an Active stage. Valid stages are ['Staging', 'Production']`,
     });
   }
-  const change = { ...(await writing(context, call)), stage, archiveOthers };
+  const change = { ...writing(call), stage, archiveOthers };
   return { model_version: toModelVersionMessage(await context.store.write((transaction) => transitionModelVersion(transaction, change))) };
 }
 
 async function getArtifact(context: RegistryContext, call: RegistryCall): Promise<MlflowResponse> {
-  const key = await reading(context, call);
+  const key = reading(call);
   const path = call.fields.requiredString("path");
   const { storageLocation } = await context.store.read((transaction) => getModelVersion(transaction, key));
-  await readablePath(context, call.actor, storageLocation, path);
   return context.artifacts.download({ location: storageLocation, path, request: call.request });
 }
 
-async function reading(context: RegistryContext, { fields, actor }: RegistryCall): Promise<{ name: string; version: number }> {
-  const name = fields.requiredString("name");
-  const version = readVersion(fields);
-  await context.guard?.assertMayRead(actor, name);
-  return { name, version };
+function reading({ fields }: RegistryCall): { name: string; version: number } {
+  return { name: fields.requiredString("name"), version: readVersion(fields) };
 }
 
-async function writing(context: RegistryContext, { fields, atMs, actor }: RegistryCall): Promise<{ name: string; version: number; atMs: number; actor: string }> {
-  const name = fields.requiredString("name");
-  const version = readVersion(fields);
-  await context.guard?.assertMayWrite(actor, name);
-  return { name, version, atMs, actor };
+function writing({ fields, atMs, actor }: RegistryCall): { name: string; version: number; atMs: number; actor: string } {
+  return { name: fields.requiredString("name"), version: readVersion(fields), atMs, actor };
 }
 
-async function search(context: RegistryContext, { fields, actor }: RegistryCall): Promise<object> {
-  await context.guard?.assertMayRead(actor, undefined);
+async function search(context: RegistryContext, { fields }: RegistryCall): Promise<object> {
   const limit = readLimit(fields, DEFAULT_PAGE, LARGEST_PAGE);
   const orderBy = readOrders(fields.strings("order_by"), parseModelVersionOrder);
   const conditions = parseModelVersionFilter(fields.string("filter") ?? "").map(toCondition);

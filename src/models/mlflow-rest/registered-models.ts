@@ -28,26 +28,25 @@ const LARGEST_PAGE = 1000;
 export function registeredModelRoutes(context: RegistryContext): readonly MlflowRoute[] {
   const { store } = context;
   return [
-    route(context, "POST", "mlflow/registered-models/create", async ({ fields, atMs, actor }) => {
+    route(context, "POST mlflow/registered-models/create", "write model", async ({ fields, atMs, actor }) => {
       const name = fields.requiredString("name");
       assertModelName(name);
       const facts = { project: context.project, name, description: fields.string("description"), tags: readTags(fields), atMs, actor };
-      await context.guard?.assertMayWrite(actor, name);
       const model = await store.write((transaction) => createRegisteredModel(transaction, facts));
       context.webhooks.wake();
       return { registered_model: toRegisteredModelMessage(model) };
     }),
-    route(context, "POST", "mlflow/registered-models/rename", async (call) => {
-      const change = { ...(await writing(context, call)), newName: call.fields.requiredString("new_name") };
+    route(context, "POST mlflow/registered-models/rename", "write", async (call) => {
+      const change = { ...writing(call), newName: call.fields.requiredString("new_name") };
       assertModelName(change.newName);
       return { registered_model: toRegisteredModelMessage(await store.write((transaction) => renameRegisteredModel(transaction, change))) };
     }),
-    route(context, "PATCH", "mlflow/registered-models/update", async (call) => {
-      const change = { ...(await writing(context, call)), description: call.fields.string("description") };
+    route(context, "PATCH mlflow/registered-models/update", "write model", async (call) => {
+      const change = { ...writing(call), description: call.fields.string("description") };
       return { registered_model: toRegisteredModelMessage(await store.write((transaction) => updateRegisteredModel(transaction, change))) };
     }),
-    route(context, "DELETE", "mlflow/registered-models/delete", async (call) => {
-      const change = await writing(context, call);
+    route(context, "DELETE mlflow/registered-models/delete", "write", async (call) => {
+      const change = writing(call);
       await store.write(async (transaction) => {
         const { aliases } = await getRegisteredModel(transaction, change.name);
         for (const { alias } of aliases) await assertPromotion(context, transaction, { ...change, alias, version: undefined });
@@ -55,15 +54,14 @@ export function registeredModelRoutes(context: RegistryContext): readonly Mlflow
       });
       return {};
     }),
-    route(context, "GET", "mlflow/registered-models/get", async ({ fields, actor }) => {
+    route(context, "GET mlflow/registered-models/get", "read", async ({ fields }) => {
       const name = fields.requiredString("name");
-      await context.guard?.assertMayRead(actor, name);
       return { registered_model: toRegisteredModelMessage(await store.read((transaction) => getRegisteredModel(transaction, name))) };
     }),
-    route(context, "GET", "mlflow/registered-models/search", (call) => search(context, call)),
-    route(context, "POST", "mlflow/registered-models/search", (call) => search(context, call)),
-    route(context, "GET", "mlflow/registered-models/get-latest-versions", (call) => latestVersions(context, call)),
-    route(context, "POST", "mlflow/registered-models/get-latest-versions", (call) => latestVersions(context, call)),
+    route(context, "GET mlflow/registered-models/search", "read", (call) => search(context, call)),
+    route(context, "POST mlflow/registered-models/search", "read", (call) => search(context, call)),
+    route(context, "GET mlflow/registered-models/get-latest-versions", "read", (call) => latestVersions(context, call)),
+    route(context, "POST mlflow/registered-models/get-latest-versions", "read", (call) => latestVersions(context, call)),
     ...tagRoutes(context),
     ...aliasRoutes(context),
   ];
@@ -72,16 +70,16 @@ export function registeredModelRoutes(context: RegistryContext): readonly Mlflow
 function tagRoutes(context: RegistryContext): readonly MlflowRoute[] {
   const { store } = context;
   return [
-    route(context, "POST", "mlflow/registered-models/set-tag", async (call) => {
+    route(context, "POST mlflow/registered-models/set-tag", "write model", async (call) => {
       const tag = { key: call.fields.requiredString("key"), value: call.fields.string("value") ?? "" };
       assertTag(tag);
-      const change = { ...(await writing(context, call)), ...tag };
+      const change = { ...writing(call), ...tag };
       await store.write((transaction) => setRegisteredModelTag(transaction, change));
       context.webhooks.wake();
       return {};
     }),
-    route(context, "DELETE", "mlflow/registered-models/delete-tag", async (call) => {
-      const change = { ...(await writing(context, call)), key: call.fields.requiredString("key") };
+    route(context, "DELETE mlflow/registered-models/delete-tag", "write model", async (call) => {
+      const change = { ...writing(call), key: call.fields.requiredString("key") };
       await store.write((transaction) => deleteRegisteredModelTag(transaction, change));
       context.webhooks.wake();
       return {};
@@ -92,10 +90,10 @@ function tagRoutes(context: RegistryContext): readonly MlflowRoute[] {
 function aliasRoutes(context: RegistryContext): readonly MlflowRoute[] {
   const { store } = context;
   return [
-    route(context, "POST", "mlflow/registered-models/alias", async (call) => {
+    route(context, "POST mlflow/registered-models/alias", "write model", async (call) => {
       const alias = call.fields.requiredString("alias");
       assertAliasName(alias);
-      const change = { ...(await writing(context, call)), alias, version: readVersion(call.fields) };
+      const change = { ...writing(call), alias, version: readVersion(call.fields) };
       await store.write(async (transaction) => {
         await assertPromotion(context, transaction, change);
         await setRegisteredModelAlias(transaction, change);
@@ -103,8 +101,8 @@ function aliasRoutes(context: RegistryContext): readonly MlflowRoute[] {
       context.webhooks.wake();
       return {};
     }),
-    route(context, "DELETE", "mlflow/registered-models/alias", async (call) => {
-      const change = { ...(await writing(context, call)), alias: call.fields.requiredString("alias") };
+    route(context, "DELETE mlflow/registered-models/alias", "write", async (call) => {
+      const change = { ...writing(call), alias: call.fields.requiredString("alias") };
       await store.write(async (transaction) => {
         await assertPromotion(context, transaction, { ...change, version: undefined });
         await deleteRegisteredModelAlias(transaction, change);
@@ -112,29 +110,24 @@ function aliasRoutes(context: RegistryContext): readonly MlflowRoute[] {
       context.webhooks.wake();
       return {};
     }),
-    route(context, "GET", "mlflow/registered-models/alias", async ({ fields, actor }) => {
+    route(context, "GET mlflow/registered-models/alias", "read", async ({ fields }) => {
       const key = { name: fields.requiredString("name"), alias: fields.requiredString("alias") };
-      await context.guard?.assertMayRead(actor, key.name);
       return { model_version: toModelVersionMessage(await store.read((transaction) => getModelVersionByAlias(transaction, key)), true) };
     }),
   ];
 }
 
-async function writing(context: RegistryContext, { fields, atMs, actor }: RegistryCall): Promise<{ name: string; atMs: number; actor: string }> {
-  const name = fields.requiredString("name");
-  await context.guard?.assertMayWrite(actor, name);
-  return { name, atMs, actor };
+function writing({ fields, atMs, actor }: RegistryCall): { name: string; atMs: number; actor: string } {
+  return { name: fields.requiredString("name"), atMs, actor };
 }
 
-async function latestVersions(context: RegistryContext, { fields, actor }: RegistryCall): Promise<object> {
+async function latestVersions(context: RegistryContext, { fields }: RegistryCall): Promise<object> {
   const key = { name: fields.requiredString("name"), stages: fields.strings("stages").map(readStage) };
-  await context.guard?.assertMayRead(actor, key.name);
   const versions = await context.store.read((transaction) => getLatestModelVersions(transaction, key));
   return unlessEmpty("model_versions", versions.map((version) => toModelVersionMessage(version)));
 }
 
-async function search(context: RegistryContext, { fields, actor }: RegistryCall): Promise<object> {
-  await context.guard?.assertMayRead(actor, undefined);
+async function search(context: RegistryContext, { fields }: RegistryCall): Promise<object> {
   const limit = readLimit(fields, DEFAULT_PAGE, LARGEST_PAGE);
   const orderBy = readOrders(fields.strings("order_by"), parseRegisteredModelOrder);
   const after = readAfter(fields);

@@ -1,7 +1,8 @@
 import type { Clock, Log } from "#base";
 import type { MetadataStore } from "#metadata-store";
-import type { ArtifactFolder, ArtifactGuard, MlflowHandler, MlflowMessage, MlflowMethod, MlflowRequest, MlflowResponse, MlflowRoute } from "#tracking";
-import type { PromotionCheck, RegistryGuard } from "../ports.ts";
+import type { ArtifactFolder, MlflowHandler, MlflowLine, MlflowMessage, MlflowPermission, MlflowRequest, MlflowResponse, MlflowRoute } from "#tracking";
+import { parseLine } from "#tracking";
+import type { PromotionCheck } from "../ports.ts";
 import type { WebhookSender } from "../webhook-sender.ts";
 
 /** What the registry's calls work with. */
@@ -19,10 +20,6 @@ export interface RegistryRoutesOptions {
   readonly promotion?: PromotionCheck;
   /** Default: `champion`. */
   readonly protectedAliases?: readonly string[];
-  /** Decides who may read and write; default: everybody. */
-  readonly guard?: RegistryGuard;
-  /** Decides, by experiment, who may read the artifacts that versions point at, and read and change logged models; the same as for the artifact routes. Default: everybody. */
-  readonly artifactGuard?: ArtifactGuard;
   /** Sends test deliveries, and is told when new ones wait. */
   readonly webhooks: WebhookSender;
 }
@@ -44,20 +41,13 @@ export interface RegistryCall {
 }
 
 /** A route whose handler gets the call's fields and answers JSON. */
-export function route(context: RegistryContext, method: MlflowMethod, path: string, answer: (call: RegistryCall) => Promise<object>): MlflowRoute {
-  return rawRoute(context, method, path, async (call) => ({ json: await answer(call) }));
+export function route(context: RegistryContext, line: MlflowLine, permission: MlflowPermission, answer: (call: RegistryCall) => Promise<object>): MlflowRoute {
+  return rawRoute(context, line, permission, async (call) => ({ json: await answer(call) }));
 }
 
 /** A route that answers anything. */
-export function rawRoute(context: RegistryContext, method: MlflowMethod, path: string, answer: (call: RegistryCall) => Promise<MlflowResponse>): MlflowRoute {
+export function rawRoute(context: RegistryContext, line: MlflowLine, permission: MlflowPermission, answer: (call: RegistryCall) => Promise<MlflowResponse>): MlflowRoute {
   const handler: MlflowHandler = async (request) =>
     answer({ request, fields: await request.message(), atMs: context.clock.now(), actor: request.identity.name });
-  return { method, path, handler };
-}
-
-/** Path below the artifact root of what lies at `path` below a location, if the caller may read it. */
-export async function readablePath({ artifacts, artifactGuard }: RegistryContext, actor: string, location: string, path = ""): Promise<string> {
-  const below = artifacts.pathBelow(location, path);
-  await artifactGuard?.assertMayRead(actor, below.split("/")[0]);
-  return below;
+  return { ...parseLine(line), permission, handler };
 }

@@ -13,8 +13,7 @@ export function webhookRoutes(context: RegistryContext): readonly MlflowRoute[] 
   const { store } = context;
   const idOf = ({ request }: RegistryCall): string => request.params["webhookId"] ?? "";
   return [
-    route(context, "POST", "mlflow/webhooks", async ({ fields, atMs, actor }) => {
-      await assertMayConfigure(context, actor);
+    route(context, "POST mlflow/webhooks", "administer", async ({ fields, atMs, actor }) => {
       const name = fields.requiredString("name");
       const url = fields.requiredString("url");
       assertName(name);
@@ -22,8 +21,7 @@ export function webhookRoutes(context: RegistryContext): readonly MlflowRoute[] 
       const facts = { ...readOptional(fields), name, url, events: readEvents(fields), project: context.project, atMs, actor };
       return { webhook: toWebhookMessage(await store.write((transaction) => createWebhook(transaction, facts))) };
     }),
-    route(context, "GET", "mlflow/webhooks", async ({ fields, actor }) => {
-      await assertMayConfigure(context, actor);
+    route(context, "GET mlflow/webhooks", "administer", async ({ fields }) => {
       const limit = readPageSize(fields);
       const token = fields.string("page_token") ?? "";
       const { after } = token === "" ? { after: undefined } : readPageToken(token);
@@ -32,13 +30,11 @@ export function webhookRoutes(context: RegistryContext): readonly MlflowRoute[] 
       const next = found.length > limit ? { next_page_token: writePageToken({ after: page.at(-1)?.id }) } : {};
       return { ...unlessEmpty("webhooks", page.map(toWebhookMessage)), ...next };
     }),
-    route(context, "GET", "mlflow/webhooks/:webhookId", async (call) => {
-      await assertMayConfigure(context, call.actor);
+    route(context, "GET mlflow/webhooks/:webhookId", "administer", async (call) => {
       return { webhook: toWebhookMessage(await store.read((transaction) => getWebhook(transaction, idOf(call)))) };
     }),
-    route(context, "PATCH", "mlflow/webhooks/:webhookId", async (call) => {
+    route(context, "PATCH mlflow/webhooks/:webhookId", "administer", async (call) => {
       const { fields, atMs, actor } = call;
-      await assertMayConfigure(context, actor);
       const [name, url] = [fields.string("name"), fields.string("url")];
       if (name !== undefined) assertName(name);
       if (url !== undefined) await assertUrl(context, url);
@@ -46,23 +42,16 @@ export function webhookRoutes(context: RegistryContext): readonly MlflowRoute[] 
       const change = { ...readOptional(fields), id: idOf(call), name, url, events, project: context.project, atMs, actor };
       return { webhook: toWebhookMessage(await store.write((transaction) => updateWebhook(transaction, change))) };
     }),
-    route(context, "DELETE", "mlflow/webhooks/:webhookId", async (call) => {
+    route(context, "DELETE mlflow/webhooks/:webhookId", "administer", async (call) => {
       const { atMs, actor } = call;
-      await assertMayConfigure(context, actor);
       await store.write((transaction) => deleteWebhook(transaction, { id: idOf(call), project: context.project, atMs, actor }));
       return {};
     }),
-    route(context, "POST", "mlflow/webhooks/:webhookId/test", async (call) => ({ result: await test(context, call, idOf(call)) })),
+    route(context, "POST mlflow/webhooks/:webhookId/test", "administer", async (call) => ({ result: await test(context, call, idOf(call)) })),
   ];
 }
 
-async function assertMayConfigure({ guard }: RegistryContext, actor: string): Promise<void> {
-  if (guard?.assertMayConfigure === undefined) await guard?.assertMayWrite(actor, undefined);
-  else await guard.assertMayConfigure(actor);
-}
-
-async function test(context: RegistryContext, { fields, actor }: RegistryCall, id: string): Promise<object> {
-  await assertMayConfigure(context, actor);
+async function test(context: RegistryContext, { fields }: RegistryCall, id: string): Promise<object> {
   const event = fields.message("event");
   const outcome = await context.webhooks.test(id, event === undefined ? undefined : readEvent(event));
   if ("error" in outcome) return { success: false, error_message: outcome.error };

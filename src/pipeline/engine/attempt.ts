@@ -140,6 +140,7 @@ async function createContext(
   const secrets = await resolveSecrets(parts, step);
   const commit = await parts.commitOf(claimed.pipelineRunId, projectFolder);
   let processes = 0;
+  let token: Promise<string> | undefined;
   let progressAt = 0;
   const facts = {
     project: parts.project,
@@ -175,9 +176,11 @@ async function createContext(
     operatorLog: parts.log,
     runProcess: async (spec) => {
       const attemptId = `${claimed.attemptId}.${++processes}`;
-      const environment = { ...prepared.env, ...secrets, ...(await platformEnvironment(parts, facts, tracking.values)), ...spec.environment };
+      token ??= parts.ports.attemptToken({ attemptId: claimed.attemptId, token: claimed.token });
+      const own = await token;
+      const environment = { ...prepared.env, ...secrets, ...(await platformEnvironment(parts, { ...facts, token: own }, tracking.values)), ...spec.environment };
       const sandboxRequiredBy = parts.ports.sandboxRequiredBy?.(running.definition);
-      return runProcess(parts, running, { ...spec, ...(sandboxRequiredBy === undefined ? {} : { sandboxRequiredBy }), attemptId, environment, secrets: [...Object.values(secrets), ...(spec.secrets ?? [])] });
+      return runProcess(parts, running, { ...spec, ...(sandboxRequiredBy === undefined ? {} : { sandboxRequiredBy }), attemptId, environment, secrets: [...Object.values(secrets), own, ...(spec.secrets ?? [])] });
     },
     locate: (version) => parts.storageOf(version.kind).locate(version),
     publish: (output) => parts.storageOf(output.kind).publish(output, context),
@@ -203,7 +206,7 @@ async function resolveSecrets(parts: EngineParts, step: StepDefinition): Promise
   return secrets;
 }
 
-async function platformEnvironment(parts: EngineParts, facts: { readonly pipeline: string; readonly step: string; readonly pipelineRunId: string }, tracking: TrackingRun | undefined): Promise<Readonly<Record<string, string>>> {
+async function platformEnvironment(parts: EngineParts, facts: { readonly pipeline: string; readonly step: string; readonly pipelineRunId: string; readonly token: string }, tracking: TrackingRun | undefined): Promise<Readonly<Record<string, string>>> {
   const url = await parts.ports.platformUrl();
   return {
     ESTEIRA_URL: url,
@@ -211,7 +214,9 @@ async function platformEnvironment(parts: EngineParts, facts: { readonly pipelin
     ESTEIRA_PIPELINE: facts.pipeline,
     ESTEIRA_STEP: facts.step,
     ESTEIRA_PIPELINE_RUN: facts.pipelineRunId,
+    ESTEIRA_TOKEN: facts.token,
     MLFLOW_TRACKING_URI: url,
+    MLFLOW_TRACKING_TOKEN: facts.token,
     ...(tracking === undefined ? {} : { MLFLOW_RUN_ID: tracking.runId, MLFLOW_EXPERIMENT_ID: tracking.experimentId }),
   };
 }

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
-import { authorize, type Identity } from "#access";
+import { type Action, authorize, type Identity } from "#access";
 import type { Platform } from "#app";
+import type { ServingRoute } from "#serving";
 
 const LARGEST_BODY_BYTES = 64 * 2 ** 20;
 
@@ -26,7 +27,7 @@ export function servePredictions(server: FastifyInstance, platform: Platform, id
       url: route.path,
       handler: async (request, reply) => {
         const identity = await identify(request);
-        authorize(identity, "read", platform.project);
+        authorize(identity, actionFor(identity, route), platform.project);
         const gone = new AbortController();
         reply.raw.once("close", () => gone.abort());
         const answer = await route.handler({
@@ -41,4 +42,9 @@ export function servePredictions(server: FastifyInstance, platform: Platform, id
       },
     });
   }
+}
+
+/** Who may ask an endpoint may also have it described: clients do that first. */
+function actionFor(identity: Identity, route: ServingRoute): Action {
+  return identity.only === "predict" ? "predict" : route.action;
 }

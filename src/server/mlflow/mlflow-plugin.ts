@@ -1,6 +1,20 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods } from "fastify";
 import { type Log, messageOf } from "#base";
-import { type MlflowCaller, type MlflowRequest, type MlflowResponse, type MlflowRoute, requestInvalid, toMlflowError, writeJson } from "#tracking";
+import {
+  type AttemptScope,
+  type CallingAttempt,
+  MLFLOW_PERMISSIONS,
+  type MlflowCaller,
+  type MlflowMessage,
+  type MlflowPermission,
+  type MlflowRequest,
+  type MlflowResponse,
+  type MlflowRoute,
+  requestInvalid,
+  toMlflowError,
+  writeJson,
+} from "#tracking";
+import { routeUnguarded } from "../errors.ts";
 import { createRouteTable, MLFLOW_PREFIXES, type RouteTable } from "./route-table.ts";
 import { readMessage } from "./read-message.ts";
 import { sendFile } from "./send-file.ts";
@@ -9,17 +23,26 @@ export interface MlflowPluginOptions {
   readonly routes: readonly MlflowRoute[];
   /** Who calls; throws what stops the request. MLflow's clients send HTTP Basic or a bearer token. */
   readonly identify: (request: FastifyRequest) => MlflowCaller | Promise<MlflowCaller>;
-  /** Throws when the caller may not: called before each call that needs it. Default: everybody may. */
-  readonly authorize?: (caller: MlflowCaller, route: MlflowRoute) => void;
+  /** What the tokens of attempts may write. Without one, they only read. */
+  readonly attemptScope?: AttemptScope;
   readonly log: Log;
 }
 
 const METHODS: HTTPMethods[] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
-/** Answered without credentials: clients ask before they know any. */
-const OPEN_PATHS = new Set(["/health", "/version"]);
+/** Calls that clients make before they know any credentials. */
+const ANYBODY: MlflowCaller = {
+  name: "anonymous",
+  user: "anonymous",
+  assertMay: () => {
+    throw new Error("an open route asked what nobody may");
+  },
+};
 
 /** Serves MLflow's REST API: calls below the four prefixes, and those with a path of their own. */
 export function createMlflowPlugin(options: MlflowPluginOptions): (server: FastifyInstance) => void {
+  for (const { method, path, permission } of options.routes) {
+    if (!MLFLOW_PERMISSIONS.includes(permission)) throw routeUnguarded({ route: `${method} ${path}` });
+  }
   const below = createRouteTable(options.routes.filter((route) => !route.path.startsWith("/")));
   const own = options.routes.filter((route) => route.path.startsWith("/"));
   return (server) => {
@@ -53,8 +76,10 @@ async function answer(options: Answering, request: FastifyRequest, reply: Fastif
     if ("allowed" in found) {
       return await reply.code(405).header("allow", found.allowed.join(", ")).type("text/html").send("<!doctype html><title>405 Method Not Allowed</title><h1>Method Not Allowed</h1>");
     }
-    const identity = OPEN_PATHS.has(found.route.path) ? { name: "anonymous", roles: [] } : await options.identify(request);
-    options.authorize?.(identity, found.route);
+    const { route } = found;
+    const identity = route.permission === "open" ? ANYBODY : await options.identify(request);
+    if (route.permission !== "open") identity.assertMay(actionOf(route.permission));
+    let message: Promise<MlflowMessage> | undefined;
     const query = new URLSearchParams(queryText);
     const call: MlflowRequest = {
       method: request.method,
@@ -63,13 +88,25 @@ async function answer(options: Answering, request: FastifyRequest, reply: Fastif
       params: found.params,
       headers: request.headers,
       identity,
-      message: () => readMessage(found.route, query, request.raw),
+      message: () => (message ??= readMessage(route, query, request.raw)),
       body: request.raw,
     };
-    return await send(options.log, request, reply, await found.route.handler(call));
+    if (identity.attempt !== undefined && actionOf(route.permission) !== "read") await assertOwn(options.attemptScope, identity.attempt, route, call);
+    return await send(options.log, request, reply, await route.handler(call));
   } catch (error) {
     return await sendError(options.log, request, reply, error);
   }
+}
+
+/** The first word of a permission. */
+function actionOf(permission: MlflowPermission): "read" | "write" | "administer" {
+  if (permission === "read" || permission === "administer") return permission;
+  return "write";
+}
+
+async function assertOwn(scope: AttemptScope | undefined, attempt: CallingAttempt, route: MlflowRoute, call: MlflowRequest): Promise<void> {
+  if (scope === undefined) throw new Error("a step's token was accepted where nothing says what it may write");
+  await scope.assertWithin(attempt, route, call);
 }
 
 function splitOnce(text: string, separator: string): readonly [string, string] {

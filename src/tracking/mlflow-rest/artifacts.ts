@@ -20,33 +20,33 @@ export function createArtifactRoutes(options: ArtifactRoutesOptions): readonly M
   return [...proxyRoutes(options), ...runRoutes(options), ...multipartRoutes({ ...options, uploads })];
 }
 
-function proxyRoutes({ artifacts, guard }: ArtifactRoutesOptions): readonly MlflowRoute[] {
+function proxyRoutes({ artifacts }: ArtifactRoutesOptions): readonly MlflowRoute[] {
   return [
     {
       method: "GET",
       path: "mlflow-artifacts/artifacts",
+      permission: "read",
       handler: async (request) => {
         const path = request.query.get("path") ?? "";
-        const [experimentId] = artifactSegments(path.replace(/\/+$/, ""));
-        await guard?.assertMayRead(request.identity.name, experimentId);
+        artifactSegments(path.replace(/\/+$/, ""));
         return { json: filesField((await artifacts.list(path)).map((entry) => toFile(entry, ""))) };
       },
     },
     {
       method: "GET",
       path: "mlflow-artifacts/artifacts/*",
+      permission: "read",
       handler: async (request) => {
         const path = wildcardPath(request);
-        await guard?.assertMayRead(request.identity.name, artifactSegments(path)[0]);
         return artifactDownload(await openProxied(artifacts, path), path, request);
       },
     },
     {
       method: "PUT",
       path: "mlflow-artifacts/artifacts/*",
+      permission: "write artifact",
       handler: async (request) => {
         const path = wildcardPath(request);
-        await guard?.assertMayWrite(request.identity.name, artifactSegments(path)[0]);
         await artifacts.write(path, request.body);
         return {};
       },
@@ -54,9 +54,9 @@ function proxyRoutes({ artifacts, guard }: ArtifactRoutesOptions): readonly Mlfl
     {
       method: "DELETE",
       path: "mlflow-artifacts/artifacts/*",
+      permission: "write artifact",
       handler: async (request) => {
         const path = wildcardPath(request);
-        await guard?.assertMayWrite(request.identity.name, artifactSegments(path)[0]);
         await artifacts.remove(path);
         return {};
       },
@@ -65,34 +65,33 @@ function proxyRoutes({ artifacts, guard }: ArtifactRoutesOptions): readonly Mlfl
 }
 
 function runRoutes(options: ArtifactRoutesOptions): readonly MlflowRoute[] {
-  const { store, artifacts, guard } = options;
+  const { store, artifacts } = options;
   const download = async (request: MlflowRequest): Promise<MlflowResponse> => {
     const fields = await request.message();
     const run = await readRun(options, fields);
     const path = fields.requiredString("path");
-    await assertMayRead(options, request, run.experimentId, artifacts.pathBelow(run.artifactUri, path));
     return artifacts.download({ location: run.artifactUri, path, request });
   };
   return [
     {
       method: "GET",
       path: "mlflow/artifacts/list",
+      permission: "read",
       handler: async (request) => {
         const fields = await request.message();
         const path = (fields.string("path") ?? "").replace(/\/+$/, "");
         artifactSegments(path);
         const run = await readRun(options, fields);
-        const folder = artifacts.pathBelow(run.artifactUri, path);
-        await assertMayRead(options, request, run.experimentId, folder);
-        const entries = await artifacts.list(folder);
+        const entries = await artifacts.list(artifacts.pathBelow(run.artifactUri, path));
         return { json: { root_uri: run.artifactUri, ...filesField(entries.map((entry) => toFile(entry, path))) } };
       },
     },
-    { method: "GET", path: "/get-artifact", handler: download },
-    { method: "GET", path: "mlflow/get-artifact", handler: download },
+    { method: "GET", path: "/get-artifact", permission: "read", handler: download },
+    { method: "GET", path: "mlflow/get-artifact", permission: "read", handler: download },
     {
       method: "POST",
       path: "mlflow/upload-artifact",
+      permission: "write run",
       fieldsInQuery: true,
       handler: async (request) => {
         const runId = request.query.get("run_uuid") ?? request.query.get("run_id") ?? "";
@@ -102,8 +101,6 @@ function runRoutes(options: ArtifactRoutesOptions): readonly MlflowRoute[] {
         artifactSegments(path);
         const run = await findArtifactRun(store, runId);
         const file = artifacts.pathBelow(run.artifactUri, path);
-        await guard?.assertMayWrite(request.identity.name, run.experimentId);
-        await guard?.assertMayWrite(request.identity.name, artifactSegments(file)[0]);
         await artifacts.write(file, limited(request.body, LARGEST_FORM_UPLOAD_BYTES));
         return { text: "" };
       },
@@ -111,6 +108,7 @@ function runRoutes(options: ArtifactRoutesOptions): readonly MlflowRoute[] {
     {
       method: "POST",
       path: "mlflow/artifacts/presigned-upload-url",
+      permission: "write run",
       handler: async (request) => {
         const fields = await request.message();
         const run = await findArtifactRun(store, fields.requiredString("run_id"));
@@ -122,12 +120,6 @@ function runRoutes(options: ArtifactRoutesOptions): readonly MlflowRoute[] {
       },
     },
   ];
-}
-
-/** The run's experiment, and the one in whose folder the file lies: a location is only what a client wrote down. */
-async function assertMayRead({ guard }: ArtifactRoutesOptions, request: MlflowRequest, experimentId: string, path: string): Promise<void> {
-  await guard?.assertMayRead(request.identity.name, experimentId);
-  await guard?.assertMayRead(request.identity.name, artifactSegments(path)[0]);
 }
 
 async function readRun({ store }: ArtifactRoutesOptions, fields: MlflowMessage): ReturnType<typeof findArtifactRun> {

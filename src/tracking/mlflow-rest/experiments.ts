@@ -17,9 +17,11 @@ import { stagesOf } from "./lifecycle-view.ts";
 import { assertKeyName, assertLength } from "./name-rules.ts";
 import { readPageToken, readPosition, writePageToken } from "./page-token.ts";
 import type { MlflowRoute } from "./route.ts";
-import { activeExperiment, existingExperiment, pageSize, route, type TrackingCall, type TrackingContext } from "./tracking-call.ts";
+import { activeExperiment, existingExperiment, pageSize, parseExperimentId, route, type TrackingCall, type TrackingContext } from "./tracking-call.ts";
 import { unlessEmpty, wireExperiment } from "./wire-run.ts";
 
+/** Where clients log who name no experiment: everybody's, so it is an administrator's to take away. */
+const DEFAULT_EXPERIMENT = 0;
 const LONGEST_NAME = 500;
 const LONGEST_TAG_KEY = 250;
 const LONGEST_TAG_VALUE = 5000;
@@ -31,23 +33,23 @@ export function experimentRoutes(context: TrackingContext): readonly MlflowRoute
   const { store, artifactRoot } = context;
   const search = (call: TrackingCall): Promise<object> => searchCall(context, call);
   return [
-    route(context, "POST", "mlflow/experiments/create", (call) => createCall(context, call)),
-    route(context, "GET", "mlflow/experiments/get", async ({ fields }) => {
+    route(context, "POST mlflow/experiments/create", "write new experiment", (call) => createCall(context, call)),
+    route(context, "GET mlflow/experiments/get", "read", async ({ fields }) => {
       const id = fields.requiredString("experiment_id");
       return { experiment: wireExperiment(await store.read((transaction) => existingExperiment(transaction, id)), artifactRoot) };
     }),
-    route(context, "GET", "mlflow/experiments/get-by-name", async ({ fields }) => {
+    route(context, "GET mlflow/experiments/get-by-name", "read", async ({ fields }) => {
       const name = fields.requiredString("experiment_name");
       const experiment = await store.read((transaction) => findExperiment(transaction, { name }));
       if (experiment === undefined) throw experimentNameMissing({ name });
       return { experiment: wireExperiment(experiment, artifactRoot) };
     }),
-    route(context, "POST", "mlflow/experiments/search", search),
-    route(context, "GET", "mlflow/experiments/search", search),
-    route(context, "POST", "mlflow/experiments/update", (call) => renameCall(context, call)),
-    route(context, "POST", "mlflow/experiments/delete", (call) => stageCall(context, call, "deleted")),
-    route(context, "POST", "mlflow/experiments/restore", (call) => stageCall(context, call, "active")),
-    route(context, "POST", "mlflow/experiments/set-experiment-tag", async ({ fields, atMs }) => {
+    route(context, "POST mlflow/experiments/search", "read", search),
+    route(context, "GET mlflow/experiments/search", "read", search),
+    route(context, "POST mlflow/experiments/update", "write", (call) => renameCall(context, call)),
+    route(context, "POST mlflow/experiments/delete", "write", (call) => stageCall(context, call, "deleted")),
+    route(context, "POST mlflow/experiments/restore", "write", (call) => stageCall(context, call, "active")),
+    route(context, "POST mlflow/experiments/set-experiment-tag", "write", async ({ fields, atMs }) => {
       const id = fields.requiredString("experiment_id");
       const tag = readTag(fields.requiredString("key"), fields.string("value"));
       await store.write(async (transaction) => {
@@ -56,7 +58,7 @@ export function experimentRoutes(context: TrackingContext): readonly MlflowRoute
       });
       return {};
     }),
-    route(context, "POST", "mlflow/experiments/delete-experiment-tag", async ({ fields }) => {
+    route(context, "POST mlflow/experiments/delete-experiment-tag", "write", async ({ fields }) => {
       const id = fields.requiredString("experiment_id");
       const key = fields.requiredString("key");
       await store.write(async (transaction) => {
@@ -87,8 +89,9 @@ async function createCall({ store, project, artifactRoot }: TrackingContext, { f
   return { experiment_id: String(id) };
 }
 
-async function renameCall({ store, project }: TrackingContext, { fields, atMs, actor }: TrackingCall): Promise<object> {
+async function renameCall({ store, project }: TrackingContext, { fields, atMs, actor, request }: TrackingCall): Promise<object> {
   const id = fields.requiredString("experiment_id");
+  if (parseExperimentId(id) === DEFAULT_EXPERIMENT) request.identity.assertMay("administer");
   const name = fields.requiredString("new_name");
   assertLength("new_name", name, LONGEST_NAME);
   await store.write(async (transaction) => {
@@ -99,8 +102,9 @@ async function renameCall({ store, project }: TrackingContext, { fields, atMs, a
   return {};
 }
 
-async function stageCall({ store, project }: TrackingContext, { fields, atMs, actor }: TrackingCall, stage: LifecycleStage): Promise<object> {
+async function stageCall({ store, project }: TrackingContext, { fields, atMs, actor, request }: TrackingCall, stage: LifecycleStage): Promise<object> {
   const id = fields.requiredString("experiment_id");
+  if (parseExperimentId(id) === DEFAULT_EXPERIMENT) request.identity.assertMay("administer");
   await store.write(async (transaction) => {
     const { experimentId, lifecycleStage } = await existingExperiment(transaction, id);
     if (lifecycleStage === stage) throw experimentMissing({ experimentId: id });

@@ -20,9 +20,9 @@ interface LoggedPoint extends MetricPoint {
 /** `runs/log-metric, log-parameter, log-batch` */
 export function loggingRoutes(context: TrackingContext): readonly MlflowRoute[] {
   return [
-    route(context, "POST", "mlflow/runs/log-metric", (call) => logMetricCall(context, call)),
-    route(context, "POST", "mlflow/runs/log-parameter", (call) => logParamCall(context, call)),
-    route(context, "POST", "mlflow/runs/log-batch", (call) => logBatchCall(context, call)),
+    route(context, "POST mlflow/runs/log-metric", "write run", (call) => logMetricCall(context, call)),
+    route(context, "POST mlflow/runs/log-parameter", "write run", (call) => logParamCall(context, call)),
+    route(context, "POST mlflow/runs/log-batch", "write run", (call) => logBatchCall(context, call)),
   ];
 }
 

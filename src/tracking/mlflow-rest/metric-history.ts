@@ -18,13 +18,14 @@ export function metricHistoryRoutes(context: TrackingContext): readonly MlflowRo
     {
       method: "GET",
       path: "mlflow/metrics/get-history",
+      permission: "read",
       handler: async (request) => {
         const fields = await request.message();
         return fields.has("max_results") || fields.has("page_token") ? { json: await historyCall(context, fields) } : wholeHistory(context, fields);
       },
     },
-    route(context, "GET", "mlflow/metrics/get-history-bulk", (call) => bulkCall(context, call)),
-    route(context, "GET", "mlflow/metrics/get-history-bulk-interval", (call) => intervalCall(context, call)),
+    route(context, "GET mlflow/metrics/get-history-bulk", "read", (call) => bulkCall(context, call)),
+    route(context, "GET mlflow/metrics/get-history-bulk-interval", "read", (call) => intervalCall(context, call)),
   ];
 }
 

@@ -14,16 +14,16 @@ interface Options extends ArtifactRoutesOptions {
  * `mlflow-artifacts/mpu/…` and `mlflow-artifacts/presigned/…`. The addresses handed out are this server's own, and the
  * headers that go with them carry what the caller identified itself with: clients send parts without asking again.
  */
-export function multipartRoutes({ artifacts, uploads, guard }: Options): readonly MlflowRoute[] {
+export function multipartRoutes({ artifacts, uploads }: Options): readonly MlflowRoute[] {
   const target = async (request: MlflowRequest, fields: MlflowMessage): Promise<string> => {
     const path = filePath(request, fields);
-    await guard?.assertMayWrite(request.identity.name, artifactSegments(path)[0]);
     return path;
   };
   return [
     {
       method: "POST",
       path: "mlflow-artifacts/mpu/create/*",
+      permission: "write artifact",
       handler: async (request) => {
         const fields = await request.message();
         const partCount = fields.integer("num_parts") ?? 1;
@@ -39,6 +39,7 @@ export function multipartRoutes({ artifacts, uploads, guard }: Options): readonl
     {
       method: "PUT",
       path: "mlflow-artifacts/mpu/part/:uploadId/:partNumber",
+      permission: "write upload",
       handler: async (request) => {
         const etag = await uploads.writePart(request.params["uploadId"] ?? "", Number(request.params["partNumber"]), request.body);
         return { headers: { etag: `"${etag}"` } };
@@ -47,6 +48,7 @@ export function multipartRoutes({ artifacts, uploads, guard }: Options): readonl
     {
       method: "POST",
       path: "mlflow-artifacts/mpu/complete/*",
+      permission: "write artifact",
       handler: async (request) => {
         const fields = await request.message();
         const parts = fields.messages("parts").map((part) => ({ partNumber: part.integer("part_number") ?? 0, etag: part.string("etag") }));
@@ -57,6 +59,7 @@ export function multipartRoutes({ artifacts, uploads, guard }: Options): readonl
     {
       method: "POST",
       path: "mlflow-artifacts/mpu/abort/*",
+      permission: "write artifact",
       handler: async (request) => {
         const fields = await request.message();
         await uploads.abort(await target(request, fields), fields.requiredString("upload_id"));
@@ -66,9 +69,9 @@ export function multipartRoutes({ artifacts, uploads, guard }: Options): readonl
     {
       method: "GET",
       path: "mlflow-artifacts/presigned/*",
+      permission: "read",
       handler: async (request) => {
         const path = wildcardPath(request);
-        await guard?.assertMayRead(request.identity.name, artifactSegments(path)[0]);
         const { handle, sizeBytes } = await artifacts.open(path);
         await handle.close();
         const encoded = artifactSegments(path).map(encodeURIComponent).join("/");

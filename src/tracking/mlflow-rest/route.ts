@@ -5,10 +5,45 @@ import type { MlflowMessage } from "./message.ts";
 export const MLFLOW_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"] as const;
 export type MlflowMethod = (typeof MLFLOW_METHODS)[number];
 
+/** Verb and path of a call, as HTTP writes them: `POST mlflow/runs/create`. */
+export type MlflowLine = `${MlflowMethod} ${string}`;
+
+/**
+ * What a call does. Its first word is what the caller's role must allow; the rest says to what, for the token of an attempt, which
+ * may write only what is its own. A plain `write` is refused to those.
+ */
+export const MLFLOW_PERMISSIONS = [
+  "open",
+  "read",
+  "write",
+  "write run",
+  "write new run",
+  "write new experiment",
+  "write artifact",
+  "write upload",
+  "write model",
+  "write logged model",
+  "write new logged model",
+  "administer",
+] as const;
+export type MlflowPermission = (typeof MLFLOW_PERMISSIONS)[number];
+
+/** The attempt of a step that calls with its own token. */
+export interface CallingAttempt {
+  readonly attemptId: string;
+  readonly pipelineRunId: string;
+  readonly project: string;
+}
+
 /** Who calls. The server fills it from `#access`. */
 export interface MlflowCaller {
+  /** As events name who did something. */
   readonly name: string;
-  readonly roles: readonly string[];
+  /** The person behind the caller: for an attempt, who started its pipeline run. */
+  readonly user: string;
+  readonly attempt?: CallingAttempt | undefined;
+  /** Throws an error of status 403 unless the caller's role allows it. */
+  assertMay(action: "read" | "write" | "administer"): void;
 }
 
 /** One request, already routed. Bodies are read only when a handler asks for them. */
@@ -68,7 +103,14 @@ export type MlflowHandler = (request: MlflowRequest) => Promise<MlflowResponse>;
 export interface MlflowRoute {
   readonly method: MlflowMethod;
   readonly path: string;
+  readonly permission: MlflowPermission;
   readonly handler: MlflowHandler;
   /** True where the query string carries the fields although the method is not GET (`upload-artifact`). */
   readonly fieldsInQuery?: boolean;
+}
+
+/** A line as method and path. */
+export function parseLine(line: MlflowLine): Pick<MlflowRoute, "method" | "path"> {
+  const space = line.indexOf(" ");
+  return { method: line.slice(0, space) as MlflowMethod, path: line.slice(space + 1) };
 }

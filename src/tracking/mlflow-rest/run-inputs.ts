@@ -13,7 +13,7 @@ const LONGEST_TAG_VALUE = 500;
 /** `runs/log-inputs` */
 export function runInputRoutes(context: TrackingContext): readonly MlflowRoute[] {
   return [
-    route(context, "POST", "mlflow/runs/log-inputs", async ({ fields, atMs }) => {
+    route(context, "POST mlflow/runs/log-inputs", "write run", async ({ fields, atMs }) => {
       const runId = runIdOf(fields);
       const inputs = fields.messages("datasets");
       if (inputs.length > MOST_DATASETS) throw parameterInvalid({ message: `A run takes at most ${MOST_DATASETS} datasets in one request. Got ${inputs.length}.` });

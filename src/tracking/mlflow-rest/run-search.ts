@@ -16,8 +16,8 @@ const MOST_DATASETS = 1000;
 /** `runs/search, experiments/search-datasets` */
 export function runSearchRoutes(context: TrackingContext): readonly MlflowRoute[] {
   return [
-    route(context, "POST", "mlflow/runs/search", (call) => searchCall(context, call)),
-    route(context, "POST", "mlflow/experiments/search-datasets", (call) => datasetsCall(context, call)),
+    route(context, "POST mlflow/runs/search", "read", (call) => searchCall(context, call)),
+    route(context, "POST mlflow/experiments/search-datasets", "read", (call) => datasetsCall(context, call)),
   ];
 }
 

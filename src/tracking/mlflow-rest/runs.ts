@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { createRun, deleteRunTag, hydrateRuns, type KeyValue, type LifecycleStage, logRunModels, type RunStatus, setRunStage, setRunTags, updateRun } from "#metadata-store";
+import { ATTEMPT_TAG, createRun, deleteRunTag, hydrateRuns, type KeyValue, type LifecycleStage, logRunModels, type RunStatus, setRunStage, setRunTags, updateRun } from "#metadata-store";
 import { appendPath } from "../artifact-uri.ts";
 import { parameterInvalid, tagMissing } from "../errors.ts";
 import { randomRunName } from "../run-name.ts";
@@ -18,17 +18,17 @@ const STATUS_NUMBERS: Readonly<Record<RunStatus, number>> = { RUNNING: 1, SCHEDU
 export function runRoutes(context: TrackingContext): readonly MlflowRoute[] {
   const { store } = context;
   return [
-    route(context, "POST", "mlflow/runs/create", (call) => createCall(context, call)),
-    route(context, "GET", "mlflow/runs/get", async ({ fields }) => {
+    route(context, "POST mlflow/runs/create", "write new run", (call) => createCall(context, call)),
+    route(context, "GET mlflow/runs/get", "read", async ({ fields }) => {
       const runId = runIdOf(fields);
       const [run] = await store.read(async (transaction) => hydrateRuns(transaction, [await existingRun(transaction, runId)]));
       return { run: run === undefined ? {} : wireRun(run) };
     }),
-    route(context, "POST", "mlflow/runs/update", (call) => updateCall(context, call)),
-    route(context, "POST", "mlflow/runs/delete", (call) => stageCall(context, call, "deleted")),
-    route(context, "POST", "mlflow/runs/restore", (call) => stageCall(context, call, "active")),
-    route(context, "POST", "mlflow/runs/set-tag", (call) => setTagCall(context, call)),
-    route(context, "POST", "mlflow/runs/delete-tag", async ({ fields }) => {
+    route(context, "POST mlflow/runs/update", "write run", (call) => updateCall(context, call)),
+    route(context, "POST mlflow/runs/delete", "write run", (call) => stageCall(context, call, "deleted")),
+    route(context, "POST mlflow/runs/restore", "write run", (call) => stageCall(context, call, "active")),
+    route(context, "POST mlflow/runs/set-tag", "write run", (call) => setTagCall(context, call)),
+    route(context, "POST mlflow/runs/delete-tag", "write run", async ({ fields }) => {
       const runId = runIdOf(fields);
       const key = fields.requiredString("key");
       await store.write(async (transaction) => {
@@ -37,7 +37,7 @@ export function runRoutes(context: TrackingContext): readonly MlflowRoute[] {
       });
       return {};
     }),
-    route(context, "POST", "mlflow/runs/outputs", async ({ fields, atMs }) => {
+    route(context, "POST mlflow/runs/outputs", "write run", async ({ fields, atMs }) => {
       const runId = runIdOf(fields);
       const models = fields.messages("models").map((model) => ({ modelId: model.requiredString("model_id"), step: model.int64("step") ?? 0 }));
       await store.write(async (transaction) => {
@@ -46,7 +46,7 @@ export function runRoutes(context: TrackingContext): readonly MlflowRoute[] {
       });
       return {};
     }),
-    route(context, "POST", "mlflow/runs/log-model", (call) => logModelCall(context, call)),
+    route(context, "POST mlflow/runs/log-model", "write run", (call) => logModelCall(context, call)),
   ];
 }
 
@@ -58,12 +58,14 @@ export function readRunTag(key: string, value: string | undefined, path: string)
   return { key, value: truncate(value ?? "", LONGEST_TAG_VALUE) };
 }
 
-async function createCall({ store, artifactRoot }: TrackingContext, { fields, atMs, actor }: TrackingCall): Promise<object> {
+async function createCall({ store, artifactRoot }: TrackingContext, { fields, atMs, actor, request }: TrackingCall): Promise<object> {
   const experimentText = fields.requiredString("experiment_id");
   const startTimeMs = fields.int64("start_time") ?? 0;
-  const given = fields.messages("tags").map((tag) => readRunTag(tag.requiredString("key"), tag.string("value"), ""));
+  const { user, attempt } = request.identity;
+  const sent = fields.messages("tags").map((tag) => readRunTag(tag.requiredString("key"), tag.string("value"), ""));
+  const given = attempt === undefined ? sent : withTags(sent, { "mlflow.user": user, [ATTEMPT_TAG]: attempt.attemptId, "esteira.pipeline_run": attempt.pipelineRunId });
   const { runName, tags } = nameRun(fields.string("run_name") ?? "", given);
-  const userId = fields.string("user_id") ?? "";
+  const userId = attempt === undefined ? (fields.string("user_id") ?? "") : user;
   const runId = randomBytes(16).toString("hex");
   const info = await store.write(async (transaction) => {
     const experiment = await activeExperiment(transaction, experimentText);
@@ -72,6 +74,11 @@ async function createCall({ store, artifactRoot }: TrackingContext, { fields, at
     return createRun(transaction, { runId, experimentId, project, runName, userId, startTimeMs, artifactUri, tags, atMs, actor });
   });
   return { run: wireNewRun(info, tags) };
+}
+
+/** A step cannot know who started it: its process has another user than the run. */
+function withTags(tags: readonly KeyValue[], own: Readonly<Record<string, string>>): readonly KeyValue[] {
+  return [...tags.filter(({ key }) => !Object.hasOwn(own, key)), ...Object.entries(own).map(([key, value]) => ({ key, value }))];
 }
 
 /** Name and name tag are one. @throws TRACKING_PARAMETER_INVALID when both are given and differ */

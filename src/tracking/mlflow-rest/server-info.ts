@@ -9,13 +9,14 @@ const COMPATIBLE_VERSION = "3.3.0";
 /** `/health`, `/version`, `server-info`, and the answers that make clients do without traces. */
 export function serverInfoRoutes(): readonly MlflowRoute[] {
   return [
-    { method: "GET", path: "/health", handler: async () => ({ text: "OK" }) },
-    { method: "GET", path: "/version", handler: async () => ({ text: COMPATIBLE_VERSION }) },
-    { method: "GET", path: "mlflow/server-info", handler: async () => ({ json: { store_type: "SqlStore", workspaces_enabled: false } }) },
-    { method: "POST", path: "mlflow/traces/search", handler: async () => ({ json: {} }) },
+    { method: "GET", path: "/health", permission: "open", handler: async () => ({ text: "OK" }) },
+    { method: "GET", path: "/version", permission: "open", handler: async () => ({ text: COMPATIBLE_VERSION }) },
+    { method: "GET", path: "mlflow/server-info", permission: "read", handler: async () => ({ json: { store_type: "SqlStore", workspaces_enabled: false } }) },
+    { method: "POST", path: "mlflow/traces/search", permission: "read", handler: async () => ({ json: {} }) },
     {
       method: "GET",
       path: "mlflow/traces/:trace_id",
+      permission: "read",
       handler: async (request) => {
         throw traceMissing({ traceId: request.params["trace_id"] ?? "" });
       },
@@ -23,6 +24,7 @@ export function serverInfoRoutes(): readonly MlflowRoute[] {
     {
       method: "POST",
       path: "/v1/traces",
+      permission: "read",
       handler: async () => {
         // The client looks for exactly this sentence and stops sending spans.
         throw notImplemented({ message: "REST OTLP span logging is not supported by this server" });

@@ -3,7 +3,7 @@ import { type Experiment, findExperiment, findRun, type MetadataStore, type Read
 import { appendPath } from "../artifact-uri.ts";
 import { experimentMissing, experimentNotActive, parameterInvalid, runMissing, runNotActive } from "../errors.ts";
 import type { MlflowMessage } from "./message.ts";
-import type { MlflowMethod, MlflowRequest, MlflowResponse, MlflowRoute } from "./route.ts";
+import { type MlflowLine, type MlflowPermission, type MlflowRequest, type MlflowResponse, type MlflowRoute, parseLine } from "./route.ts";
 
 /** What the tracking calls work with. */
 export interface TrackingRoutesOptions {
@@ -31,13 +31,13 @@ export interface TrackingCall {
 /** Defines routes of one group: each handler gets the call's fields and answers JSON. */
 export function route(
   context: TrackingContext,
-  method: MlflowMethod,
-  path: string,
+  line: MlflowLine,
+  permission: MlflowPermission,
   answer: (call: TrackingCall) => Promise<object>,
 ): MlflowRoute {
   return {
-    method,
-    path,
+    ...parseLine(line),
+    permission,
     handler: async (request): Promise<MlflowResponse> => {
       const fields = await request.message();
       return { json: await answer({ fields, atMs: context.clock.now(), actor: request.identity.name, request }) };
