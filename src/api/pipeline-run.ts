@@ -96,7 +96,15 @@ export interface StepRun {
 
 export interface PipelineRunDetail extends PipelineRunSummary {
   readonly params: Readonly<Record<string, unknown>>;
+  /** In the order of the graph: the first 1,000. How many there are of each status is in `steps`. */
   readonly stepRuns: readonly StepRun[];
+  readonly stepRunCount: number;
+  /** There are more step runs: pass it as `after` to `/pipeline-runs/:id/step-runs`. */
+  readonly nextStepRuns?: string | undefined;
+  /** Versions that its steps made, those left out that were reused. */
+  readonly versionsMade: number;
+  /** Rows of all versions that its steps gave. */
+  readonly rowsMade: number;
   readonly edges: readonly PipelineEdge[];
   readonly error?: ApiProblem | undefined;
 }

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { StepRunStatus } from "./pipeline-run.ts";
 
 const LARGEST_PAGE = 1000;
 
@@ -44,6 +45,22 @@ export const pipelineRunsQuery: z.ZodType<PipelineRunsQuery> = z.object({
   ...page,
   pipeline: z.string().max(500).optional(),
   status: z.enum(["queued", "running", "waiting", "succeeded", "failed", "cancelled", "interrupted"]).optional(),
+});
+
+/** Step runs of a pipeline run, in the order of the graph. */
+export interface StepRunsQuery extends PageQuery {
+  readonly status?: StepRunStatus | undefined;
+  /** Name of the step. */
+  readonly step?: string | undefined;
+  /** Only the step run of this id. */
+  readonly stepRun?: string | undefined;
+}
+export const stepRunsQuery: z.ZodType<StepRunsQuery> = z.object({
+  ...page,
+  after: z.string().regex(/^\d{1,15}\.\d{1,15}$/).optional(),
+  status: z.enum(["pending", "queued", "running", "waiting", "succeeded", "failed", "skipped", "cancelled"]).optional(),
+  step: z.string().max(500).optional(),
+  stepRun: z.string().max(200).optional(),
 });
 
 /** Reads a log from a sequence on. */

@@ -12,7 +12,7 @@ import type { ModelDetail, ModelSummary, ModelVersionRecord } from "./model.ts";
 import type { NotebookVersion } from "./notebook.ts";
 import type { Overview } from "./overview.ts";
 import type { Page } from "./page.ts";
-import type { LogChunk, PipelineRunDetail, PipelineRunSummary, StepRunLog } from "./pipeline-run.ts";
+import type { LogChunk, PipelineRunDetail, PipelineRunSummary, StepRun, StepRunLog } from "./pipeline-run.ts";
 import type { NewPipelineRun, PipelineDetail, PipelineSummary } from "./pipeline.ts";
 import type { PredictionDetail, PredictionSummary } from "./prediction.ts";
 import type { Environment, Release, Rollback } from "./release.ts";
@@ -31,6 +31,7 @@ export interface ApiRoutes {
   readonly createPipelineRun: ApiRoute<{ params: requests.NameParams; body: NewPipelineRun; response: requests.Acknowledged }>;
   readonly listPipelineRuns: ApiRoute<{ query: requests.PipelineRunsQuery; response: Page<PipelineRunSummary> }>;
   readonly getPipelineRun: ApiRoute<{ params: requests.IdParams; response: PipelineRunDetail }>;
+  readonly listStepRuns: ApiRoute<{ params: requests.IdParams; query: requests.StepRunsQuery; response: Page<StepRun> }>;
   readonly cancelPipelineRun: ApiRoute<{ params: requests.IdParams; response: requests.Acknowledged }>;
   readonly resumePipelineRun: ApiRoute<{ params: requests.IdParams; response: requests.Acknowledged }>;
   readonly getStepRunLog: ApiRoute<{ params: requests.IdParams; query: requests.LogQuery; response: StepRunLog }>;
@@ -81,6 +82,10 @@ export const routes: ApiRoutes = {
   },
   listPipelineRuns: { method: "GET", path: "/pipeline-runs", summary: "Pipeline runs, newest first", query: requests.pipelineRunsQuery, response: pageOf(schemas.pipelineRunSummarySchema) },
   getPipelineRun: { method: "GET", path: "/pipeline-runs/:id", summary: "A pipeline run with its step runs", params: idParams, response: schemas.pipelineRunDetailSchema },
+  listStepRuns: {
+    method: "GET", path: "/pipeline-runs/:id/step-runs", summary: "Step runs of a pipeline run, in the order of the graph",
+    params: idParams, query: requests.stepRunsQuery, response: pageOf(schemas.stepRunSchema),
+  },
   cancelPipelineRun: { method: "POST", path: "/pipeline-runs/:id/cancel", summary: "Cancel a pipeline run", capability: "pipeline.cancel", params: idParams, response: acknowledged },
   resumePipelineRun: {
     method: "POST", path: "/pipeline-runs/:id/resume", summary: "Run again what failed, was cancelled or interrupted, and what follows; keep the rest", capability: "pipeline.run",

@@ -689,7 +689,11 @@ export const pipelineRunDetailSchema: z.ZodType<PipelineRunDetail> = z.object({
   "steps": stepCountsSchema,
   "blocked": z.string().optional().describe("A verdict refused: the run succeeded, but what depended on it was skipped, for this reason."),
   "params": z.record(z.string(), z.unknown()),
-  "stepRuns": z.array(stepRunSchema),
+  "stepRuns": z.array(stepRunSchema).describe("In the order of the graph: the first 1,000. How many there are of each status is in `steps`."),
+  "stepRunCount": z.number(),
+  "nextStepRuns": z.string().optional().describe("There are more step runs: pass it as `after` to `/pipeline-runs/:id/step-runs`."),
+  "versionsMade": z.number().describe("Versions that its steps made, those left out that were reused."),
+  "rowsMade": z.number().describe("Rows of all versions that its steps gave."),
   "edges": z.array(pipelineEdgeSchema),
   "error": apiProblemSchema.optional(),
 });

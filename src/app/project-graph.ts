@@ -15,13 +15,10 @@ export function createProjectGraph(pipelines: readonly PipelineDefinition[]): Pr
   const byKind = new Map<string, { pipeline: string; step: string }[]>();
   for (const pipeline of pipelines) {
     for (const step of pipeline.steps) {
-      byKind.set(step.kind, [...(byKind.get(step.kind) ?? []), { pipeline: pipeline.name, step: step.name }]);
+      listAt(byKind, step.kind).push({ pipeline: pipeline.name, step: step.name });
       const made = step.makes[0]?.asset;
       for (const { asset } of step.makes) producers.set(asset, { pipeline: pipeline.name, step: step.name });
-      for (const { asset } of step.inputs) {
-        const reading = consumers.get(asset) ?? [];
-        consumers.set(asset, [...reading, { pipeline: pipeline.name, step: step.name, makes: made }]);
-      }
+      for (const { asset } of step.inputs) listAt(consumers, asset).push({ pipeline: pipeline.name, step: step.name, makes: made });
     }
   }
   return {
@@ -30,4 +27,11 @@ export function createProjectGraph(pipelines: readonly PipelineDefinition[]): Pr
     pipelineNames: () => pipelines.map(({ name }) => name),
     stepsByKind: () => byKind,
   };
+}
+
+/** The list under a key, made when there is none: it grows in place, for a list copied at each step costs their square. */
+function listAt<Value>(lists: Map<string, Value[]>, key: string): Value[] {
+  const list = lists.get(key) ?? [];
+  lists.set(key, list);
+  return list;
 }

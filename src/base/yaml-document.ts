@@ -78,10 +78,10 @@ export function parseYaml(text: string, file: string, maxBytes: number = LARGEST
     const { line, col } = lines.linePos(offset);
     return { file, line: Math.max(line, 1), column: Math.max(col, 1) };
   };
-  const documents = parseAllDocuments(text, { lineCounter: lines, uniqueKeys: true, prettyErrors: false });
+  const documents = parseAllDocuments(text, { lineCounter: lines, uniqueKeys: false, prettyErrors: false });
   const root = Array.isArray(documents) ? documents[0] : undefined;
   if (root === undefined || (root.contents === null && root.errors.length === 0)) return unreadable([{ ...start, message: "The file is empty" }]);
-  const problems: LocatedProblem[] = root.errors.map(({ code, message, pos: [offset] }) => ({ ...positionAt(offset), ...explainSyntax(code, message, keyAt(text, offset)) }));
+  const problems: LocatedProblem[] = root.errors.map(({ code, message, pos: [offset] }) => ({ ...positionAt(offset), ...explainSyntax(code, message) }));
   if (documents.length > 1) problems.push({ ...positionAt(documents[1]?.range[0] ?? 0), message: "The file holds more than one YAML document", hint: "Remove the line '---' and what follows, or make a second file." });
   if (root.contents !== null) problems.push(...keyProblems(root.contents, positionAt));
   if (problems.length > 0) return unreadable(problems);
@@ -101,6 +101,16 @@ function keyProblems(contents: Node, positionAt: (offset: number) => FilePositio
   const { isScalar, visit } = loadYaml();
   const problems: LocatedProblem[] = [];
   visit(contents, {
+    // The parser compares each key with all others of its map, which takes minutes where there are thousands.
+    Map: (_key, map) => {
+      const known = new Set<string>();
+      for (const { key } of map.items) {
+        if (!isScalar(key)) continue;
+        const name = String(key.value);
+        if (known.has(name)) problems.push({ ...positionAt(startOf(key) ?? 0), message: `${name} stands twice in the same place`, hint: "Keep one of the two." });
+        known.add(name);
+      }
+    },
     Pair: (_key, pair) => {
       if (isScalar(pair.key) && typeof pair.key.value === "string") return;
       const found = isScalar(pair.key) ? String(pair.key.value) : "a list or a map";
@@ -110,12 +120,7 @@ function keyProblems(contents: Node, positionAt: (offset: number) => FilePositio
   return problems;
 }
 
-function keyAt(text: string, offset: number): string {
-  return /^[^\s:{}[\],]+/.exec(text.slice(offset, offset + 100))?.[0] ?? "This key";
-}
-
-function explainSyntax(code: string, message: string, key: string): { message: string; hint?: string } {
-  if (code === "DUPLICATE_KEY") return { message: `${key} stands twice in the same place`, hint: "Keep one of the two." };
+function explainSyntax(code: string, message: string): { message: string; hint?: string } {
   if (code === "TAB_AS_INDENT") return { message: "A tab indents this line; YAML takes only spaces", hint: "Replace the tab by spaces." };
   return { message: `Not valid YAML: ${message.split("\n")[0] ?? message}` };
 }
@@ -141,9 +146,17 @@ function locate(root: Node | null, path: readonly (string | number)[], wantKey: 
   return offset;
 }
 
+const entriesOf = new WeakMap<YAMLMap, ReadonlyMap<string, Pair>>();
+
 function entryOf(map: YAMLMap, name: string | number): Pair | undefined {
+  const known = entriesOf.get(map) ?? indexOf(map);
+  entriesOf.set(map, known);
+  return known.get(String(name));
+}
+
+function indexOf(map: YAMLMap): ReadonlyMap<string, Pair> {
   const { isPair, isScalar } = loadYaml();
-  return map.items.find((item) => isPair(item) && isScalar(item.key) && String(item.key.value) === String(name));
+  return new Map(map.items.flatMap((item) => (isPair(item) && isScalar(item.key) ? [[String(item.key.value), item] as const] : [])));
 }
 
 function startOf(node: unknown): number | undefined {

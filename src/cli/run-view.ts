@@ -100,6 +100,8 @@ function printSteps(terminal: Terminal, run: PipelineRunDetail): void {
     const detail = step.error?.message ?? (step.status === "succeeded" && !step.cached ? `${durationOf(step)}${factsOf(step)}` : (step.gate?.reason ?? step.reason ?? ""));
     terminal.note(`  ${formatStatus(terminal, step.status, "").trimEnd()} ${step.step.padEnd(width)}  ${terminal.style("dim", step.cached ? terminal.say("cached") : detail)}`);
   }
+  const more = run.stepRuns.length - STEPS_SHOWN;
+  if (more > 0) terminal.note(terminal.style("dim", `  ${terminal.say("moreSteps", { count: formatCount(more), id: run.id })}`));
 }
 
 function printSummary(terminal: Terminal, run: PipelineRunDetail): void {

@@ -232,6 +232,8 @@ export const en = {
   "pipeline.never": "Never",
   "pipeline.stepCount": "{count} step || {count} steps",
   "pipeline.graph": "Steps",
+  "pipeline.graphTooLarge": "More than {count} steps are not drawn as a graph: they are listed.",
+  "run.stepsShown": "{shown} of {total} step runs are shown",
   "pipeline.matrix": "matrix",
   "pipeline.outside": "from outside",
   "pipeline.from": "from {pipeline}",

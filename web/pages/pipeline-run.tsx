@@ -11,6 +11,7 @@ import { CommandButton } from "../ui/command-button.tsx";
 import { Graph } from "../ui/graph.tsx";
 import { Icon } from "../ui/icon.tsx";
 import { useLanguage } from "../ui/language.tsx";
+import { useList } from "../ui/list-page.ts";
 import { Page, Panel, Problem, Read } from "../ui/page.tsx";
 import { useSearchValue } from "../ui/search-value.ts";
 import { StateBadge } from "../ui/state.tsx";
@@ -85,13 +86,12 @@ function RunActions({ run }: { readonly run: PipelineRunDetail }) {
 function RunBody({ run }: { readonly run: PipelineRunDetail }) {
   const { t, name } = useLanguage();
   const [selected, select] = useSearchValue("step");
-  const current = run.stepRuns.find(({ id }) => id === selected);
+  const [state, setState] = useSearchValue("state");
+  const { stepRuns, more } = useStepRuns(run, state);
+  const current = useSelected(run, stepRuns, selected);
   const progress = stepProgress(run.steps);
   const steps = graphSteps(run.stepRuns);
-  const [state, setState] = useSearchValue("state");
-  const states = [...new Set(run.stepRuns.map(({ status }) => status))];
-  const shown = state === undefined ? run : { ...run, stepRuns: run.stepRuns.filter(({ status }) => status === state) };
-  const rows = run.stepRuns.flatMap(({ made }) => made).reduce((sum, version) => sum + (version.rowCount ?? 0), 0);
+  const states = stepStates(run);
   return (
     <>
       {run.error !== undefined && <Problem error={new ProblemError(0, run.error)} />}
@@ -111,14 +111,16 @@ function RunBody({ run }: { readonly run: PipelineRunDetail }) {
         <Figure label={t("run.duration")}>
           <Duration startMs={run.startedAtMs} endMs={run.endedAtMs} />
         </Figure>
-        <Figure label={t("run.cached")}>{run.stepRuns.filter(({ cached }) => cached).length}</Figure>
-        <Figure label={t("run.versionsMade")}>{run.stepRuns.reduce((sum, { made, cached }) => sum + (cached ? 0 : made.length), 0)}</Figure>
-        <RowsFigure rows={rows} />
+        <Figure label={t("run.cached")}>{run.steps.cached ?? 0}</Figure>
+        <Figure label={t("run.versionsMade")}>{run.versionsMade}</Figure>
+        <RowsFigure rows={run.rowsMade} />
       </div>
-      <Panel title={t("run.timeline")} icon="clock" flush actions={states.length > 1 && run.stepRuns.length > MANY_STEPS && <StateFilter states={states} value={state} onChange={setState} />}>
-        <TimelineView run={shown} selected={selected} onSelect={select} />
+      <Panel title={t("run.timeline")} icon="clock" flush actions={states.length > 1 && run.stepRunCount > MANY_STEPS && <StateFilter states={states} value={state} onChange={setState} />}>
+        <TimelineView run={{ ...run, stepRuns }} selected={selected} onSelect={select} />
+        {more !== undefined && <MoreSteps shown={stepRuns.length} total={state === undefined ? run.stepRunCount : (run.steps[state as StepRun["status"]] ?? 0)} more={more} />}
       </Panel>
-      {steps.length <= LARGEST_GRAPH && (
+      {(steps.length > LARGEST_GRAPH || run.nextStepRuns !== undefined) && <p className="muted">{t("pipeline.graphTooLarge", { count: LARGEST_GRAPH })}</p>}
+      {steps.length <= LARGEST_GRAPH && run.nextStepRuns === undefined && (
         <Panel title={t("pipeline.graph")} icon="pipeline" flush>
           <Graph
             label={t("pipeline.graph")}
@@ -133,6 +135,47 @@ function RunBody({ run }: { readonly run: PipelineRunDetail }) {
         {current !== undefined && <StepRunFacts stepRun={current} run={run} />}
       </Drawer>
     </>
+  );
+}
+
+interface MoreStepRuns {
+  readonly hasMore: boolean;
+  readonly isLoading: boolean;
+  readonly load: () => void;
+}
+
+/** The step runs to show, of one state or of all; of a run with more than one answer holds, page after page. */
+function useStepRuns(run: PipelineRunDetail, state: string | undefined): { readonly stepRuns: readonly StepRun[]; readonly more: MoreStepRuns | undefined } {
+  const isLarge = run.nextStepRuns !== undefined;
+  const { result, more } = useList({ ...queries.stepRuns(run.id, { status: state }), enabled: isLarge });
+  const own = state === undefined ? run.stepRuns : run.stepRuns.filter(({ status }) => status === state);
+  return isLarge ? { stepRuns: result.data ?? own, more } : { stepRuns: own, more: undefined };
+}
+
+/** The chosen step run, also when it is not among those read so far. */
+function useSelected(run: PipelineRunDetail, stepRuns: readonly StepRun[], selected: string | undefined): StepRun | undefined {
+  const known = stepRuns.find(({ id }) => id === selected) ?? run.stepRuns.find(({ id }) => id === selected);
+  const { result } = useList({ ...queries.stepRuns(run.id, { stepRun: selected }), enabled: selected !== undefined && known === undefined && run.nextStepRuns !== undefined });
+  return known ?? (selected === undefined ? undefined : result.data?.[0]);
+}
+
+/** The states that the run's steps are in, by the server's counts. */
+function stepStates(run: PipelineRunDetail): readonly string[] {
+  const { cached: _, ...counts } = run.steps;
+  return Object.entries(counts).flatMap(([state, count]) => ((count ?? 0) > 0 ? [state] : []));
+}
+
+function MoreSteps({ shown, total, more }: { readonly shown: number; readonly total: number; readonly more: MoreStepRuns }) {
+  const { t, format } = useLanguage();
+  return (
+    <div className="toolbar">
+      <span className="muted">{t("run.stepsShown", { shown: format.number(shown), total: format.number(total) })}</span>
+      {more.hasMore && (
+        <button type="button" className="plain-button" disabled={more.isLoading} onClick={more.load}>
+          {t("table.more")}
+        </button>
+      )}
+    </div>
   );
 }
 
@@ -166,7 +209,8 @@ function DrawerTitle({ stepRun }: { readonly stepRun: StepRun }) {
 
 function WaitingNotes({ run }: { readonly run: PipelineRunDetail }) {
   const { t } = useLanguage();
-  return run.stepRuns
+  const waiting = useStepRuns((run.steps.waiting ?? 0) === 0 ? { ...run, nextStepRuns: undefined } : run, "waiting");
+  return waiting.stepRuns
     .filter(({ gate, status }) => gate !== undefined && status === "waiting")
     .map(({ id, step, gate }) => (
       <div key={id} className="note tone-waiting">

@@ -16,9 +16,13 @@ import { RunTable } from "../ui/run-table.tsx";
 import { useSearchValue } from "../ui/search-value.ts";
 import { StateBadge } from "../ui/state.tsx";
 import { stepEdges, stepNode } from "../ui/step-node.tsx";
+import { type Column, DataTable } from "../ui/table.tsx";
 import { Tabs } from "../ui/tabs.tsx";
 import { Ago, Copy, Facts } from "../ui/text.tsx";
 import { TriggerList } from "../ui/trigger-list.tsx";
+
+/** More steps than this are listed, not drawn. */
+const LARGEST_GRAPH = 300;
 
 export function PipelinePage() {
   const { t } = useLanguage();
@@ -63,6 +67,7 @@ function Subtitle({ pipeline }: { readonly pipeline: PipelineDetail }) {
 function GraphPanel({ pipeline }: { readonly pipeline: PipelineDetail }) {
   const { t, name } = useLanguage();
   const [selected, select] = useSearchValue("step");
+  if (pipeline.steps.length > LARGEST_GRAPH) return <StepsPanel pipeline={pipeline} selected={selected} onSelect={select} />;
   const step = pipeline.steps.find((each) => each.name === selected);
   const outside = [...new Set(pipeline.externalAssets.map(({ asset }) => asset))];
   const nodes = [
@@ -75,6 +80,32 @@ function GraphPanel({ pipeline }: { readonly pipeline: PipelineDetail }) {
   return (
     <Panel title={t("pipeline.graph")} icon="pipeline" flush>
       <Graph label={t("pipeline.graph")} nodes={nodes} edges={edges} selected={selected} onSelect={(id) => id.startsWith("outside ") || select(id === selected ? undefined : id)} />
+      {step !== undefined && <StepFacts pipeline={pipeline.name} step={step} />}
+    </Panel>
+  );
+}
+
+/** Too many steps to be drawn: as a list. */
+function StepsPanel({ pipeline, selected, onSelect }: { readonly pipeline: PipelineDetail; readonly selected: string | undefined; readonly onSelect: (step: string | undefined) => void }) {
+  const { t } = useLanguage();
+  const step = pipeline.steps.find((each) => each.name === selected);
+  const columns: readonly Column<PipelineStep>[] = [
+    {
+      key: "name", title: t("step.name"), width: "minmax(180px, 2fr)", sortBy: (each) => each.name,
+      cell: (each) => (
+        <button type="button" className="plain-button" aria-pressed={each.name === selected} onClick={() => onSelect(each.name === selected ? undefined : each.name)}>
+          {each.name}
+        </button>
+      ),
+    },
+    { key: "kind", title: t("step.kind"), width: "120px", cell: (each) => each.kind, sortBy: (each) => each.kind },
+    { key: "last", title: t("step.last"), width: "160px", cell: (each) => (each.lastStatus === undefined ? t("pipeline.never") : <StateBadge state={each.lastStatus} cached={each.lastCached === true} />), sortBy: (each) => each.lastStatus },
+    { key: "time", title: t("run.time"), width: "150px", cell: (each) => <Ago atMs={each.lastAtMs} />, sortBy: (each) => each.lastAtMs },
+  ];
+  return (
+    <Panel title={t("pipeline.graph")} icon="pipeline" flush>
+      <p className="panel-body muted">{t("pipeline.graphTooLarge", { count: LARGEST_GRAPH })}</p>
+      <DataTable label={t("pipeline.graph")} rows={pipeline.steps} columns={columns} rowKey={(each) => each.name} />
       {step !== undefined && <StepFacts pipeline={pipeline.name} step={step} />}
     </Panel>
   );

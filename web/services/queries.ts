@@ -2,7 +2,7 @@ import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 import type {
   Alert, Approvals, AssetVersionSummary, DashboardDetail, DashboardSummary, DatasetDetail, DatasetRows, DatasetSummary, EndpointDetail, EndpointSummary,
   Environment, LineageGraph, ModelDetail, ModelSummary, ModelVersionRecord, Monitor, NotebookVersion, Overview, Page, PipelineDetail, PipelineRunDetail,
-  PipelineRunSummary, PipelineSummary, PredictionDetail, PredictionSummary, QuarantinedRow, Release, Session,
+  PipelineRunSummary, PipelineSummary, PredictionDetail, PredictionSummary, QuarantinedRow, Release, Session, StepRun,
 } from "#api";
 import { get, path, type QueryValues } from "./api.ts";
 
@@ -29,6 +29,7 @@ export const queries = {
   pipeline: (name: string) => one<PipelineDetail>(["pipelines", name], path`/pipelines/${name}`),
   pipelineRuns: (query: QueryValues) => pages<PipelineRunSummary>(["pipeline-runs"], "/pipeline-runs", query),
   pipelineRun: (id: string) => one<PipelineRunDetail>(["pipeline-runs", id], path`/pipeline-runs/${id}`),
+  stepRuns: (id: string, query: QueryValues) => pages<StepRun>(["pipeline-runs", id, "step-runs"], path`/pipeline-runs/${id}/step-runs`, { limit: 1000, ...query }),
   datasets: () => pages<DatasetSummary>(["datasets"], "/datasets"),
   dataset: (name: string, version?: number) => one<DatasetDetail>(["datasets", name], path`/datasets/${name}`, { version }),
   datasetRows: (name: string, query: { readonly version?: number | undefined; readonly offset: number; readonly limit: number }) =>

@@ -26,6 +26,7 @@ export {
   countStepRuns,
   findLatestStepRun,
   findStepRun,
+  listAllStepRuns,
   listAttempts,
   listRunSteps,
   listSlotHolders,
@@ -34,6 +35,7 @@ export {
   type StepRun,
   type StoredError,
 } from "./list-step-runs.ts";
+export { listAssetsOf, listAttemptsOf, listLatestStepRuns, type StepAsset, sumOutputs } from "./step-runs-in-bulk.ts";
 export { findWaitingStepRun } from "./find-waiting-step-run.ts";
 export { appendLogChunks, listLogChunks, type LogChunk } from "./log-chunk.ts";
 export { type Resume, resumePipelineRun } from "./resume-pipeline-run.ts";

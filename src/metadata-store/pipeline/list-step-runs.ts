@@ -2,7 +2,8 @@ import type { Selectable } from "kysely";
 import type { ReadTransaction } from "../database.ts";
 import type { AttemptStatus, PipelineTables, StepRunStatus } from "./tables.ts";
 
-const LARGEST_PAGE = 2000;
+/** One more than the API gives. */
+const LARGEST_PAGE = 5001;
 
 /** What went wrong, as stored with a step run or an attempt. */
 export interface StoredError {
@@ -69,12 +70,13 @@ export function toStepRun(row: Selectable<PipelineTables["step_run"]>): StepRun 
   };
 }
 
-/** Step runs of a pipeline run in the order of the graph. `after` is the last one of the page before. At most 2,000, the default. */
+/** Step runs of a pipeline run in the order of the graph. `after` is the last one of the page before. At most 5,001, the default; {@link listAllStepRuns} reads all. */
 export async function listStepRuns(
   transaction: ReadTransaction,
   query: {
     readonly pipelineRunId: string;
     readonly step?: string | undefined;
+    readonly status?: StepRunStatus | undefined;
     readonly after?: { readonly position: number; readonly matrixIndex: number } | undefined;
     readonly limit?: number | undefined;
   },
@@ -82,11 +84,23 @@ export async function listStepRuns(
   const { after } = query;
   let select = transaction.selectFrom("step_run").selectAll().where("pipeline_run_id", "=", query.pipelineRunId);
   if (query.step !== undefined) select = select.where("step", "=", query.step);
+  if (query.status !== undefined) select = select.where("status", "=", query.status);
   if (after !== undefined) {
     select = select.where((is) => is.or([is("position", ">", after.position), is.and([is("position", "=", after.position), is("matrix_index", ">", after.matrixIndex)])]));
   }
   const rows = await select.orderBy("position").orderBy("matrix_index").limit(Math.min(query.limit ?? LARGEST_PAGE, LARGEST_PAGE)).execute();
   return rows.map(toStepRun);
+}
+
+/** Every step run of a pipeline run, in the order of the graph. */
+export async function listAllStepRuns(transaction: ReadTransaction, pipelineRunId: string): Promise<readonly StepRun[]> {
+  const all: StepRun[] = [];
+  for (let after: StepRun | undefined; ; ) {
+    const page = await listStepRuns(transaction, { pipelineRunId, after });
+    for (const stepRun of page) all.push(stepRun);
+    if (page.length < LARGEST_PAGE) return all;
+    after = page.at(-1);
+  }
 }
 
 /** One step run; undefined when there is none. */
@@ -123,7 +137,7 @@ export async function listRunSteps(
   transaction: ReadTransaction,
   pipelineRunId: string,
 ): Promise<readonly { readonly step: string; readonly kind: string; readonly position: number; readonly dependents: readonly string[]; readonly outcome: string | undefined; readonly reason: string | undefined }[]> {
-  const rows = await transaction.selectFrom("run_step").selectAll().where("pipeline_run_id", "=", pipelineRunId).orderBy("position").limit(LARGEST_PAGE).execute();
+  const rows = await transaction.selectFrom("run_step").selectAll().where("pipeline_run_id", "=", pipelineRunId).orderBy("position").execute();
   return rows.map((row) => ({
     step: row.step,
     kind: row.kind,
@@ -159,8 +173,12 @@ export interface Attempt {
 
 /** Attempts of a step run, first to last. */
 export async function listAttempts(transaction: ReadTransaction, stepRunId: string): Promise<readonly Attempt[]> {
-  const rows = await transaction.selectFrom("attempt").selectAll().where("step_run_id", "=", stepRunId).orderBy("number").limit(LARGEST_PAGE).execute();
-  return rows.map((row) => ({
+  const rows = await transaction.selectFrom("attempt").selectAll().where("step_run_id", "=", stepRunId).orderBy("number").execute();
+  return rows.map(toAttempt);
+}
+
+export function toAttempt(row: Selectable<PipelineTables["attempt"]>): Attempt {
+  return {
     id: row.id,
     number: row.number,
     status: row.status,
@@ -169,7 +187,7 @@ export async function listAttempts(transaction: ReadTransaction, stepRunId: stri
     leaseExpiresAtMs: row.lease_expires_at_ms,
     error: row.error === null ? undefined : (JSON.parse(row.error) as StoredError),
     trackingRunId: row.tracking_run_id ?? undefined,
-  }));
+  };
 }
 
 /** Asset versions that step runs read or gave. */
@@ -186,7 +204,6 @@ export async function listStepAssets(
     .select(["step_input.asset as asset", "step_input.role as role", "asset_version.id as id", "asset_version.version as version"])
     .where("step_input.step_run_id", "=", stepRunId)
     .orderBy("step_input.asset")
-    .limit(LARGEST_PAGE)
     .execute();
   const outputs = await transaction
     .selectFrom("step_output")
@@ -194,7 +211,6 @@ export async function listStepAssets(
     .select(["step_output.asset as asset", "asset_version.kind as kind", "asset_version.id as id", "asset_version.version as version", "step_output.created as created", "asset_version.row_count as row_count"])
     .where("step_output.step_run_id", "=", stepRunId)
     .orderBy("step_output.asset")
-    .limit(LARGEST_PAGE)
     .execute();
   return {
     inputs: inputs.map((row) => ({ asset: row.asset, role: row.role, versionId: row.id, version: row.version })),

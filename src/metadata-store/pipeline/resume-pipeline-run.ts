@@ -1,5 +1,6 @@
 import type { WriteTransaction } from "../database.ts";
 import { lockPipelineRun } from "./end-step-run.ts";
+import { chunksOf, readRunGraph, recountRun, stepsBehind } from "./run-graph.ts";
 import { admitPipelineRuns, appendRunEvent, queueReadySteps, startPipelineRun } from "./settle-pipeline-run.ts";
 import type { StepRunStatus } from "./tables.ts";
 
@@ -24,19 +25,18 @@ export interface Resume {
 export async function resumePipelineRun(transaction: WriteTransaction, resume: Resume): Promise<number | undefined> {
   const run = await lockPipelineRun(transaction, resume.id);
   if (run === undefined) return undefined;
-  const again = resume.from === undefined ? new Set<string>() : await stepsBehind(transaction, run.id, resume.from);
-  let reset = 0;
-  const steps = await transaction.selectFrom("run_step").select("step").where("pipeline_run_id", "=", run.id).execute();
-  for (const { step } of steps) {
-    let update = transaction
+  const graph = await readRunGraph(transaction, run.id);
+  const again = resume.from === undefined ? new Set<string>() : stepsBehind(graph, [resume.from]);
+  const ids = [...graph.values()].flatMap(({ step, instances }) => instances.filter(({ status }) => (again.has(step) ? status !== "running" : !KEPT.includes(status))).map(({ id }) => id));
+  for (const some of chunksOf(ids)) {
+    await transaction
       .updateTable("step_run")
       .set({ status: "pending", reason: null, error: null, finished_at_ms: null, queued_at_ms: null, ready_at_ms: null, failure_count: 0, lost_count: 0, cached: 0 })
-      .where("pipeline_run_id", "=", run.id)
-      .where("step", "=", step);
-    update = again.has(step) ? update.where("status", "not in", ["running"]) : update.where("status", "not in", KEPT);
-    reset += Number((await update.executeTakeFirst()).numUpdatedRows);
+      .where("id", "in", some)
+      .execute();
   }
-  await recount(transaction, run.id);
+  const reset = ids.length;
+  await recountRun(transaction, run.id);
   if (reset === 0 && run.status !== "interrupted") return 0;
   const active = run.status === "running" || run.status === "waiting";
   const changed = {
@@ -53,40 +53,4 @@ export async function resumePipelineRun(transaction: WriteTransaction, resume: R
   else if (run.concurrency_group === null) await startPipelineRun(transaction, { ...run, ...changed }, resume.atMs);
   else await admitPipelineRuns(transaction, { project: run.project, group: run.concurrency_group, atMs: resume.atMs });
   return reset;
-}
-
-async function stepsBehind(transaction: WriteTransaction, pipelineRunId: string, from: string): Promise<Set<string>> {
-  const rows = await transaction.selectFrom("run_step").select(["step", "dependents"]).where("pipeline_run_id", "=", pipelineRunId).execute();
-  const dependents = new Map(rows.map((row) => [row.step, JSON.parse(row.dependents) as string[]]));
-  const reached = new Set<string>();
-  const open = [from];
-  for (let step = open.pop(); step !== undefined; step = open.pop()) {
-    if (reached.has(step)) continue;
-    reached.add(step);
-    open.push(...(dependents.get(step) ?? []));
-  }
-  return reached;
-}
-
-/** Counts anew what each step waits for: the counters follow the rows, never the other way round. */
-async function recount(transaction: WriteTransaction, pipelineRunId: string): Promise<void> {
-  const steps = await transaction.selectFrom("run_step").select(["step", "dependents"]).where("pipeline_run_id", "=", pipelineRunId).execute();
-  const open = await transaction
-    .selectFrom("step_run")
-    .select((select) => ["step", select.fn.countAll<number>().as("count")])
-    .where("pipeline_run_id", "=", pipelineRunId)
-    .where("status", "in", ["pending", "queued", "running", "waiting"])
-    .groupBy("step")
-    .execute();
-  const remaining = new Map(open.map((row) => [row.step, Number(row.count)]));
-  const pending = new Map<string, number>();
-  for (const step of steps) {
-    if ((remaining.get(step.step) ?? 0) === 0) continue;
-    for (const dependent of JSON.parse(step.dependents) as string[]) pending.set(dependent, (pending.get(dependent) ?? 0) + 1);
-  }
-  for (const { step } of steps) {
-    const count = remaining.get(step) ?? 0;
-    const fresh = count > 0 ? { outcome: null, reason: null } : {};
-    await transaction.updateTable("run_step").set({ remaining: count, pending: pending.get(step) ?? 0, ...fresh }).where("pipeline_run_id", "=", pipelineRunId).where("step", "=", step).execute();
-  }
 }

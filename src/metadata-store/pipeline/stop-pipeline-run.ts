@@ -1,5 +1,6 @@
 import type { WriteTransaction } from "../database.ts";
 import { lockPipelineRun } from "./end-step-run.ts";
+import { chunksOf, type GraphStep, readRunGraph } from "./run-graph.ts";
 import { appendRunEvent, settlePipelineRun } from "./settle-pipeline-run.ts";
 import type { PipelineRunStatus, StepRunStatus } from "./tables.ts";
 
@@ -21,24 +22,22 @@ export async function requestCancel(
   const status = run.status === "waiting" ? "waiting" : "running";
   await transaction.updateTable("pipeline_run").set({ cancel_requested: 1, status }).where("id", "=", run.id).execute();
   await appendRunEvent(transaction, run, { what: "cancel_requested", atMs: facts.atMs, actor: facts.actor });
-  const stopped = await transaction
-    .updateTable("step_run")
-    .set({ status: "cancelled", reason: facts.reason, finished_at_ms: facts.atMs })
-    .where("pipeline_run_id", "=", run.id)
-    .where("status", "in", NOT_STARTED)
-    .returning("step")
-    .execute();
-  // Everything open ends together, so nothing is left for the dependents to learn.
-  for (const step of new Set(stopped.map((row) => row.step))) {
-    const count = stopped.filter((row) => row.step === step).length;
-    await transaction
-      .updateTable("run_step")
-      .set((update) => ({ remaining: update("remaining", "-", count), outcome: "cancelled", reason: facts.reason }))
-      .where("pipeline_run_id", "=", run.id)
-      .where("step", "=", step)
-      .execute();
-  }
+  const graph = await readRunGraph(transaction, run.id);
+  await cancelSteps(transaction, { ...facts, steps: [...graph.values()] });
   return settlePipelineRun(transaction, { ...run, status, cancel_requested: 1 }, facts.atMs);
+}
+
+/** Ends the instances that have not started. Everything open ends together, so nothing is left for the dependents to learn. */
+async function cancelSteps(transaction: WriteTransaction, facts: { readonly id: string; readonly reason: string; readonly atMs: number; readonly steps: readonly GraphStep[] }): Promise<void> {
+  const notStarted = ({ instances }: GraphStep): number => instances.filter(({ status }) => NOT_STARTED.includes(status)).length;
+  const ofRun = transaction.updateTable("run_step").where("pipeline_run_id", "=", facts.id);
+  for (const [count, steps] of Map.groupBy(facts.steps, notStarted)) {
+    if (count === 0) continue;
+    for (const names of chunksOf(steps.map(({ step }) => step))) {
+      await ofRun.set((update) => ({ remaining: update("remaining", "-", count), outcome: "cancelled", reason: facts.reason })).where("step", "in", names).execute();
+      await transaction.updateTable("step_run").set({ status: "cancelled", reason: facts.reason, finished_at_ms: facts.atMs }).where("pipeline_run_id", "=", facts.id).where("step", "in", names).where("status", "in", NOT_STARTED).execute();
+    }
+  }
 }
 
 /** Marks running pipeline runs as interrupted: their open step runs stay, and wait for a resume. */

@@ -43,7 +43,7 @@ export function compileStep(name: string, step: Readonly<Record<string, Json>>, 
   const matrix = expandMatrix(keys.matrix, problems);
   const expressions = findExpressions({ ...step, when: "" });
   const stated = [...statedNeeds(keys), ...expressionNeeds(expressions, problems), ...conditionNeeds(keys, problems)];
-  checkReferences([...expressions, ...(keys.when === undefined ? [] : [{ path: ["when"], source: stripBraces(keys.when) }])], { pipeline, matrix, steps: Object.keys(pipeline.steps) }, problems);
+  checkReferences([...expressions, ...(keys.when === undefined ? [] : [{ path: ["when"], source: stripBraces(keys.when) }])], { pipeline, matrix }, problems);
   // Kinds see the step only once its expressions are right, and then with sample values in their place.
   const parsed = known === undefined || problems.some((problem) => problem.message.includes("${{")) ? undefined : parseDeclaration(known, declaration, sampleScope(pipeline, matrix?.[0]), problems);
   return { name, known, keys, declaration, parsed, matrix, stated, problems };
@@ -104,12 +104,12 @@ const ROOTS: readonly string[] = ["params", "matrix", "steps", "trigger", "run",
 
 function checkReferences(
   expressions: readonly FoundExpression[],
-  known: { readonly pipeline: ParsedPipeline; readonly matrix: CompiledStep["matrix"]; readonly steps: readonly string[] },
+  known: { readonly pipeline: ParsedPipeline; readonly matrix: CompiledStep["matrix"] },
   problems: Problem[],
 ): void {
   for (const { path, source } of expressions) {
     for (const [root = "", name] of readPaths(source)) {
-      const names: Readonly<Record<string, readonly string[]>> = { params: Object.keys(known.pipeline.params), matrix: Object.keys(known.matrix?.[0] ?? {}), steps: known.steps };
+      const names: Readonly<Record<string, ReadonlySet<string>>> = { params: new Set(Object.keys(known.pipeline.params)), matrix: new Set(Object.keys(known.matrix?.[0] ?? {})), steps: known.pipeline.stepNames };
       const problem = referenceProblem(root, name, names[root]);
       if (problem !== undefined) problems.push({ path, message: `\${{ ${source.trim()} }}: ${problem.message}`, hint: problem.hint });
     }
@@ -118,11 +118,11 @@ function checkReferences(
 
 const NOUNS: Readonly<Record<string, string>> = { params: "param", matrix: "matrix key", steps: "step" };
 
-function referenceProblem(root: string, name: string | undefined, valid: readonly string[] | undefined): { readonly message: string; readonly hint: string } | undefined {
+function referenceProblem(root: string, name: string | undefined, valid: ReadonlySet<string> | undefined): { readonly message: string; readonly hint: string } | undefined {
   if (!ROOTS.includes(root)) return { message: `unknown name "${root}"`, hint: nearestHint(root, ROOTS, "Known") };
   if (valid === undefined) return undefined;
-  if (name === undefined) return { message: `"${root}" needs a name behind it`, hint: `For example ${root}.${valid[0] ?? "x"}.` };
-  return valid.includes(name) ? undefined : { message: `there is no ${NOUNS[root] ?? root} "${name}"`, hint: nearestHint(name, valid, "Known") };
+  if (name === undefined) return { message: `"${root}" needs a name behind it`, hint: `For example ${root}.${[...valid][0] ?? "x"}.` };
+  return valid.has(name) ? undefined : { message: `there is no ${NOUNS[root] ?? root} "${name}"`, hint: nearestHint(name, valid, "Known") };
 }
 
 function readPaths(source: string): readonly (readonly string[])[] {

@@ -1,5 +1,6 @@
 import type { LocatedProblem } from "#base";
 import type { Problem } from "../step-kind.ts";
+import type { CompiledStep } from "./compile-step.ts";
 import type { CompiledPipeline } from "./load-project.ts";
 import { placeProblems } from "./parse-pipeline.ts";
 import { nearestHint } from "./schema-problems.ts";
@@ -14,12 +15,13 @@ export function inferEdges(pipelines: readonly CompiledPipeline[]): { readonly e
   const edges = new Map<string, ReadonlyMap<string, readonly string[]>>();
   for (const pipeline of pipelines) {
     const ofPipeline = new Map<string, readonly string[]>();
+    const facts = { pipeline, makers, undone: pipeline.steps.some((step) => step.parsed === undefined), tests: findTests(pipeline) };
     for (const step of pipeline.steps) {
       const found = new Set<string>();
       const report = (list: readonly Problem[]) => problems.push(...placeProblems(pipeline.parsed.yaml, ["steps", step.name], list));
-      addStated(pipeline, step.name, found, report);
-      addInputs(pipeline, step.name, { makers, found, report });
-      addTests(pipeline, step.name, found);
+      addStated(facts, step, { found, report });
+      addInputs(facts, step.name, { found, report });
+      addTests(facts, step, found);
       ofPipeline.set(step.name, [...found].sort());
     }
     edges.set(pipeline.parsed.name, ofPipeline);
@@ -49,37 +51,56 @@ function findMakers(pipelines: readonly CompiledPipeline[], problems: LocatedPro
   return makers;
 }
 
-type Report = (problems: readonly Problem[]) => void;
+interface PipelineFacts {
+  readonly pipeline: CompiledPipeline;
+  readonly makers: ReadonlyMap<string, Maker>;
+  /** A step has mistakes, so that what it would make is not known. */
+  readonly undone: boolean;
+  /** What is tested, with the steps that test it. */
+  readonly tests: ReadonlyMap<string, readonly string[]>;
+}
 
-function addStated(pipeline: CompiledPipeline, name: string, found: Set<string>, report: Report): void {
-  const names = pipeline.steps.map((step) => step.name);
-  for (const { step, path } of pipeline.steps.find((one) => one.name === name)?.stated ?? []) {
-    if (names.includes(step)) found.add(step);
+interface Finding {
+  readonly found: Set<string>;
+  readonly report: (problems: readonly Problem[]) => void;
+}
+
+function addStated({ pipeline: { parsed } }: PipelineFacts, { stated }: CompiledStep, { found, report }: Finding): void {
+  for (const { step, path } of stated) {
+    if (parsed.stepNames.has(step)) found.add(step);
     // A step that an expression names was checked with the expression.
-    else if (path[0] === "needs") report([{ path, message: `there is no step "${step}" in this pipeline`, hint: nearestHint(step, names, "Steps") }]);
+    else if (path[0] === "needs") report([{ path, message: `there is no step "${step}" in this pipeline`, hint: nearestHint(step, parsed.stepNames, "Steps") }]);
   }
 }
 
-function addInputs(pipeline: CompiledPipeline, name: string, facts: { readonly makers: ReadonlyMap<string, Maker>; readonly found: Set<string>; readonly report: Report }): void {
-  const undone = pipeline.steps.some((step) => step.parsed === undefined);
+function addInputs({ pipeline, makers, undone }: PipelineFacts, name: string, { found, report }: Finding): void {
   for (const input of pipeline.analyses.get(name)?.inputs ?? []) {
-    const maker = facts.makers.get(input.asset);
+    const maker = makers.get(input.asset);
     if (maker !== undefined) {
       // A step that reads what it makes reads its version before.
-      if (maker.pipeline === pipeline.parsed.name && maker.step !== name) facts.found.add(maker.step);
+      if (maker.pipeline === pipeline.parsed.name && maker.step !== name) found.add(maker.step);
       continue;
     }
     // What a step with mistakes would have made is not known: its own mistakes are told first.
-    if (undone && pipeline.steps.some((step) => step.name === input.asset)) continue;
-    facts.report([{ path: input.path, message: `no step makes "${input.asset}", which step "${name}" reads`, hint: nearestHint(input.asset, facts.makers.keys(), "Assets") }]);
+    if (undone && pipeline.parsed.stepNames.has(input.asset)) continue;
+    report([{ path: input.path, message: `no step makes "${input.asset}", which step "${name}" reads`, hint: nearestHint(input.asset, makers.keys(), "Assets") }]);
   }
 }
 
-/** What is deployed waits for every test of it. */
-function addTests(pipeline: CompiledPipeline, name: string, found: Set<string>): void {
-  const step = pipeline.steps.find((one) => one.name === name);
-  if (step?.known?.kind.name !== "deploy") return;
-  for (const other of pipeline.steps) {
-    if (other.known?.kind.name === "test" && other.declaration["test"] === step.declaration["deploy"]) found.add(other.name);
+function findTests(pipeline: CompiledPipeline): ReadonlyMap<string, readonly string[]> {
+  const tests = new Map<string, string[]>();
+  for (const { name, known, declaration } of pipeline.steps) {
+    const subject = known?.kind.name === "test" ? declaration["test"] : undefined;
+    if (typeof subject !== "string") continue;
+    const of = tests.get(subject) ?? [];
+    of.push(name);
+    tests.set(subject, of);
   }
+  return tests;
+}
+
+/** What is deployed waits for every test of it. */
+function addTests({ tests }: PipelineFacts, { known, declaration }: CompiledStep, found: Set<string>): void {
+  const subject = known?.kind.name === "deploy" ? declaration["deploy"] : undefined;
+  if (typeof subject === "string") for (const test of tests.get(subject) ?? []) found.add(test);
 }

@@ -14,6 +14,7 @@ export interface ParsedPipeline {
   readonly params: Readonly<Record<string, ParamDefinition>>;
   readonly concurrency: PipelineKeys["concurrency"];
   readonly steps: Readonly<Record<string, Readonly<Record<string, Json>>>>;
+  readonly stepNames: ReadonlySet<string>;
 }
 
 const NAME = /^[A-Za-z_][A-Za-z0-9_.-]{0,99}$/;
@@ -35,7 +36,7 @@ export function parsePipeline(file: string, text: string): { readonly pipeline: 
   const problems = [...nameProblems(name, keys), ...scheduleProblems(keys, on), ...paramProblems(params)];
   const steps = keys.steps as ParsedPipeline["steps"];
   return {
-    pipeline: { name, yaml, description: keys.description, on, params, concurrency: keys.concurrency, steps },
+    pipeline: { name, yaml, description: keys.description, on, params, concurrency: keys.concurrency, steps, stepNames: new Set(Object.keys(steps)) },
     problems: placeProblems(yaml, [], problems),
   };
 }

@@ -5,6 +5,7 @@ import type { PipelineDefinition, StepDefinition } from "../define/definition.ts
 import type { Scope } from "../define/expression.ts";
 import { holds, parseCondition, stepsReadBy, findExpressions } from "../define/interpolate.ts";
 import { parseExpression } from "../define/expression.ts";
+import { findStep, indexOf } from "../define/definition-index.ts";
 import { createProjectFiles } from "../define/project-files.ts";
 import { inputMissing, secretMissing, stepFailed, stepUnknown } from "../errors.ts";
 import type { ProcessResult, ProcessSpec } from "../executor.ts";
@@ -43,7 +44,7 @@ export interface RunningAttempt {
 /** Carries out one attempt: looks at the step, asks the cache, runs the kind. Throws what went wrong; writes no result. */
 export async function performAttempt(parts: EngineParts, running: RunningAttempt): Promise<AttemptResult> {
   const { claimed, definition } = running;
-  const step = definition.steps.find((one) => one.name === claimed.step);
+  const step = findStep(definition, claimed.step);
   if (step === undefined) throw stepUnknown({ pipeline: definition.name, step: claimed.step, steps: definition.steps.map((one) => one.name) });
   const projectFolder = (claimed.source as { folder?: string } | undefined)?.folder ?? parts.projectFolder;
   const files = createProjectFiles(projectFolder);
@@ -82,12 +83,9 @@ async function buildScope(parts: EngineParts, { claimed }: RunningAttempt, step:
 
 /** The pipeline was checked when it was registered; what other pipelines make is known by what this step reads. */
 function knownAssets(definition: PipelineDefinition, step: StepDefinition): ReadonlyMap<string, AssetKind> {
-  const known = new Map<string, AssetKind>(step.inputs.map(({ asset }) => [asset, "data"]));
-  for (const one of definition.steps) {
-    known.set(one.name, "data");
-    for (const { asset, kind } of one.makes) known.set(asset, kind);
-  }
-  return known;
+  const { assets } = indexOf(definition);
+  const foreign = step.inputs.filter(({ asset }) => !assets.has(asset));
+  return foreign.length === 0 ? assets : new Map([...foreign.map(({ asset }) => [asset, "data"] as const), ...assets]);
 }
 
 /** What the run has made, else what the run has read already, else the latest version. */

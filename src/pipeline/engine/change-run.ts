@@ -43,8 +43,9 @@ export async function resumeRun(store: MetadataStore, facts: { readonly id: stri
 function shapeChange(before: PipelineDefinition, now: PipelineDefinition): string | undefined {
   const names = (definition: PipelineDefinition): string => definition.steps.map((step) => step.name).sort().join(", ");
   if (names(before) !== names(now)) return `its steps were ${names(before)} and are ${names(now)}`;
+  const byName = new Map(now.steps.map((step) => [step.name, step]));
   for (const step of before.steps) {
-    const other = now.steps.find((one) => one.name === step.name);
+    const other = byName.get(step.name);
     if (other === undefined) continue;
     if (step.needs.join() !== other.needs.join()) return `step "${step.name}" waited for ${step.needs.join(", ") || "nothing"} and now for ${other.needs.join(", ") || "nothing"}`;
     if ((step.matrix?.length ?? 0) !== (other.matrix?.length ?? 0)) return `the matrix of step "${step.name}" has another size`;

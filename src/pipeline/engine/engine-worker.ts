@@ -11,6 +11,7 @@ import {
   renewLeases,
   retireEngine,
 } from "#metadata-store";
+import { findStep } from "../define/definition-index.ts";
 import { performAttempt } from "./attempt.ts";
 import { type AbortCause, type AttemptEnding, writeEnd, writeLost } from "./end-attempt.ts";
 import type { EngineParts } from "./engine-parts.ts";
@@ -173,7 +174,7 @@ export class EngineWorker {
     let result: AttemptEnding["result"];
     try {
       const definition = await this.#parts.definitionOf(claimed.definitionDigest);
-      step = definition.steps.find((one) => one.name === claimed.step);
+      step = findStep(definition, claimed.step);
       if (step?.timeoutMs !== undefined) timer = setTimeout(() => controller.abort("timeout" satisfies AbortCause), step.timeoutMs);
       result = await performAttempt(this.#parts, { claimed, definition, signal: controller.signal, log });
     } catch (error) {

@@ -4,6 +4,7 @@ import {
   findPipelineRun,
   findStepRun,
   getPipelineDefinition,
+  listAllStepRuns,
   listAttempts,
   listPipelineRuns as listRuns,
   listPipelines as listRegistered,
@@ -11,7 +12,6 @@ import {
   listSchedules,
   listSlotHolders,
   listStepAssets,
-  listStepRuns,
   type MetadataStore,
   type PipelineRun,
   type PipelineRunStatus,
@@ -29,7 +29,7 @@ export interface PipelineRunDetail {
   readonly counts: Readonly<Partial<Record<StepRunStatus, number>>>;
   /** Nodes with what depends on them, in the order of the graph. */
   readonly steps: readonly { readonly step: string; readonly kind: string; readonly dependents: readonly string[]; readonly outcome: string | undefined; readonly reason: string | undefined }[];
-  /** The first 2,000 in the order of the graph; read on with `listStepRuns`. */
+  /** In the order of the graph. */
   readonly stepRuns: readonly StepRun[];
 }
 
@@ -56,7 +56,7 @@ export async function getPipelineRun(store: MetadataStore, id: string): Promise<
   return store.read(async (transaction) => {
     const run = await findPipelineRun(transaction, id);
     if (run === undefined) throw runUnknown({ id });
-    return { run, counts: await countStepRuns(transaction, id), steps: await listRunSteps(transaction, id), stepRuns: await listStepRuns(transaction, { pipelineRunId: id }) };
+    return { run, counts: await countStepRuns(transaction, id), steps: await listRunSteps(transaction, id), stepRuns: await listAllStepRuns(transaction, id) };
   });
 }
 

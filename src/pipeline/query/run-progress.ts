@@ -1,11 +1,11 @@
-import { countStepRuns, findPipelineRun, listStepRuns, type MetadataStore, type PipelineRun, type StepRun, type StepRunStatus } from "#metadata-store";
+import { countStepRuns, findPipelineRun, listAllStepRuns, type MetadataStore, type PipelineRun, type StepRun, type StepRunStatus } from "#metadata-store";
 
 /** A pipeline run with its step runs, as a person watches it. */
 export interface RunProgress {
   readonly run: PipelineRun;
   /** How many step runs have each status. */
   readonly counts: Readonly<Partial<Record<StepRunStatus, number>>>;
-  /** In the order of the graph; the first 2,000. */
+  /** In the order of the graph. */
   readonly stepRuns: readonly StepRun[];
 }
 
@@ -14,6 +14,6 @@ export async function getRunProgress(store: MetadataStore, id: string): Promise<
   return store.read(async (transaction) => {
     const run = await findPipelineRun(transaction, id);
     if (run === undefined) return undefined;
-    return { run, counts: await countStepRuns(transaction, id), stepRuns: await listStepRuns(transaction, { pipelineRunId: id }) };
+    return { run, counts: await countStepRuns(transaction, id), stepRuns: await listAllStepRuns(transaction, id) };
   });
 }

@@ -1,13 +1,15 @@
-import type { LogChunk, PipelineRunDetail } from "#api";
+import type { LogChunk, Page, PipelineRunDetail, StepCounts, StepRun } from "#api";
 import type { Platform } from "#app";
-import { findStepRun } from "#metadata-store";
-import { followLog, getPipelineRun, listPipelineRuns, type LogPiece, readLog } from "#pipeline";
+import { findPipelineRun, findStepRun, listRunSteps, listStepRuns, type PipelineRun, type ReadTransaction, sumOutputs } from "#metadata-store";
+import { followLog, listPipelineRuns, type LogPiece, readLog } from "#pipeline";
 import type { ApiHandlers, StreamedEvent } from "../api/mount-api.ts";
 import { toPage } from "../api/paging.ts";
 import { resourceMissing } from "../errors.ts";
-import { toEdges, toRunSummary, toStepRun } from "./pipeline-run-view.ts";
+import { toEdges, toRunSummary, toStepRuns } from "./pipeline-run-view.ts";
 
-type PipelineRunHandlers = Pick<ApiHandlers, "listPipelineRuns" | "getPipelineRun" | "cancelPipelineRun" | "resumePipelineRun" | "getStepRunLog" | "streamStepRunLog">;
+const STEP_RUNS_SHOWN = 1000;
+
+type PipelineRunHandlers = Pick<ApiHandlers, "listPipelineRuns" | "getPipelineRun" | "listStepRuns" | "cancelPipelineRun" | "resumePipelineRun" | "getStepRunLog" | "streamStepRunLog">;
 
 /** Pipeline runs, their steps and logs. */
 export function createPipelineRunHandlers(platform: Platform): PipelineRunHandlers {
@@ -18,6 +20,12 @@ export function createPipelineRunHandlers(platform: Platform): PipelineRunHandle
     if (stepRun?.project !== project) throw resourceMissing({ kind: "step run", key: stepRunId });
   }
 
+  async function ownRun(transaction: ReadTransaction, id: string): Promise<PipelineRun> {
+    const run = await findPipelineRun(transaction, id);
+    if (run?.project !== project) throw resourceMissing({ kind: "pipeline run", key: id });
+    return run;
+  }
+
   return {
     listPipelineRuns: async ({ query }) => {
       const found = await listPipelineRuns(store, { project, pipeline: query.pipeline, status: query.status, before: query.after, limit: query.limit + 1 });
@@ -25,16 +33,31 @@ export function createPipelineRunHandlers(platform: Platform): PipelineRunHandle
       return toPage(shown, { limit: query.limit, cursor: ({ id }) => id, show: (run) => run });
     },
     getPipelineRun: async ({ params }) => {
-      const { run, steps, stepRuns } = await getPipelineRun(store, params.id);
-      if (run.project !== project) throw resourceMissing({ kind: "pipeline run", key: params.id });
-      return store.read(async (transaction) => ({
-        ...(await toRunSummary(transaction, run)),
-        params: run.params,
-        stepRuns: await Promise.all(stepRuns.map((stepRun) => toStepRun(transaction, stepRun))),
-        edges: toEdges(steps),
-        error: run.error?.message === undefined ? undefined : { code: run.error.code ?? "PIPELINE_STEP_FAILED", message: run.error.message, hint: run.error.hint },
-      })) satisfies Promise<PipelineRunDetail>;
+      return store.read(async (transaction) => {
+        const run = await ownRun(transaction, params.id);
+        const first = await pageOfStepRuns(transaction, { pipelineRunId: run.id, limit: STEP_RUNS_SHOWN });
+        const made = await sumOutputs(transaction, run.id);
+        const summary = await toRunSummary(transaction, run);
+        return {
+          ...summary,
+          params: run.params,
+          stepRuns: first.items,
+          stepRunCount: totalOf(summary.steps),
+          nextStepRuns: first.next,
+          versionsMade: made.versions,
+          rowsMade: made.rows,
+          edges: toEdges(await listRunSteps(transaction, run.id)),
+          error: run.error?.message === undefined ? undefined : { code: run.error.code ?? "PIPELINE_STEP_FAILED", message: run.error.message, hint: run.error.hint },
+        } satisfies PipelineRunDetail;
+      });
     },
+    listStepRuns: ({ params, query }) =>
+      store.read(async (transaction) => {
+        const { id } = await ownRun(transaction, params.id);
+        if (query.stepRun === undefined) return pageOfStepRuns(transaction, { ...query, pipelineRunId: id });
+        const stepRun = await findStepRun(transaction, query.stepRun);
+        return { items: stepRun?.pipelineRunId === id ? await toStepRuns(transaction, [stepRun]) : [] };
+      }),
     cancelPipelineRun: async ({ params, identity }) => {
       await engine.cancel(params.id, identity.name);
       return { id: params.id };
@@ -55,6 +78,22 @@ export function createPipelineRunHandlers(platform: Platform): PipelineRunHandle
       }
     },
   };
+}
+
+/** The cursor is the place in the graph: position and matrix index. */
+async function pageOfStepRuns(
+  transaction: ReadTransaction,
+  query: { readonly pipelineRunId: string; readonly after?: string | undefined; readonly limit: number; readonly status?: StepRun["status"] | undefined; readonly step?: string | undefined },
+): Promise<Page<StepRun>> {
+  const [position, matrixIndex] = query.after?.split(".").map(Number) ?? [];
+  const after = position === undefined || matrixIndex === undefined ? undefined : { position, matrixIndex };
+  const found = await listStepRuns(transaction, { ...query, after, limit: query.limit + 1 });
+  const { items, next } = toPage(found, { limit: query.limit, cursor: (stepRun) => `${stepRun.position}.${stepRun.matrixIndex}`, show: (stepRun) => stepRun });
+  return { items: await toStepRuns(transaction, items), next };
+}
+
+function totalOf({ cached: _, ...counts }: StepCounts): number {
+  return Object.values(counts).reduce<number>((sum, count) => sum + (count ?? 0), 0);
 }
 
 function toChunk(piece: LogPiece): LogChunk {

@@ -3,15 +3,14 @@ import {
   type Attempt as StoredAttempt,
   countCachedStepRuns,
   countStepRuns,
-  getAssetVersion,
-  listAttempts,
-  listStepAssets,
+  listAssetsOf,
+  listAttemptsOf,
   type PipelineRun,
   type ReadTransaction,
+  type StepAsset,
   type StepRun as StoredStepRun,
   type StoredError,
 } from "#metadata-store";
-import { toReference } from "../api/version-reference.ts";
 
 /** A pipeline run as lists show it. */
 export async function toRunSummary(transaction: ReadTransaction, run: PipelineRun): Promise<PipelineRunSummary> {
@@ -35,12 +34,21 @@ function toCause({ trigger }: PipelineRun): RunCause {
   return { on: trigger.kind, subject: trigger.subject, cause: cause.alertId ?? cause.versionId ?? cause.commit ?? cause.id };
 }
 
-/** A step run with its attempts and versions. */
-export async function toStepRun(transaction: ReadTransaction, stepRun: StoredStepRun): Promise<StepRun> {
-  const attempts = stepRun.attemptCount === 0 ? [] : await listAttempts(transaction, stepRun.id);
-  const { inputs, outputs } = await listStepAssets(transaction, stepRun.id);
-  const versions = await Promise.all([...inputs, ...outputs].map(({ versionId }) => getAssetVersion(transaction, { id: versionId })));
-  const byId = new Map(versions.flatMap((version) => (version === undefined ? [] : [[version.id, version] as const])));
+/** Step runs with their attempts and versions: a few statements, whatever their number. */
+export async function toStepRuns(transaction: ReadTransaction, stepRuns: readonly StoredStepRun[]): Promise<readonly StepRun[]> {
+  const ids = stepRuns.map(({ id }) => id);
+  const attempts = await listAttemptsOf(transaction, stepRuns.filter(({ attemptCount }) => attemptCount > 0).map(({ id }) => id));
+  const { inputs, outputs } = await listAssetsOf(transaction, ids);
+  return stepRuns.map((stepRun) => toStepRun(stepRun, { attempts: attempts.get(stepRun.id) ?? [], inputs: inputs.get(stepRun.id) ?? [], outputs: outputs.get(stepRun.id) ?? [] }));
+}
+
+interface StepRunFacts {
+  readonly attempts: readonly StoredAttempt[];
+  readonly inputs: readonly StepAsset[];
+  readonly outputs: readonly StepAsset[];
+}
+
+function toStepRun(stepRun: StoredStepRun, { attempts, inputs, outputs }: StepRunFacts): StepRun {
   const trackingRunId = attempts.findLast((attempt) => attempt.trackingRunId !== undefined)?.trackingRunId;
   return {
     id: stepRun.id,
@@ -55,8 +63,8 @@ export async function toStepRun(transaction: ReadTransaction, stepRun: StoredSte
     endedAtMs: stepRun.finishedAtMs,
     attempts: attempts.map(toAttempt),
     facts: stepRun.facts ?? {},
-    inputs: inputs.flatMap(({ versionId, role }) => { const version = byId.get(versionId); return version === undefined ? [] : [toReference(version, role)]; }),
-    made: outputs.flatMap(({ versionId }) => { const version = byId.get(versionId); return version === undefined ? [] : [toReference(version)]; }),
+    inputs: inputs.map(({ stepRunId: _, ...version }) => version),
+    made: outputs.map(({ stepRunId: _, ...version }) => version),
     gate: stepRun.status === "waiting" && stepRun.gateKey !== undefined ? { key: stepRun.gateKey, reason: stepRun.reason ?? "" } : undefined,
     progress: stepRun.status === "running" ? stepRun.progress : undefined,
     error: stepRun.error === undefined ? undefined : toProblem(stepRun.error),

@@ -1,7 +1,7 @@
-import type { Load, PipelineDetail, PipelineStep, PipelineSummary, Trigger } from "#api";
+import type { Load, PipelineDetail, PipelineEdge, PipelineStep, PipelineSummary, Trigger } from "#api";
 import type { Platform } from "#app";
-import { findLatestStepRun, getPipelineDefinition, type ReadTransaction } from "#metadata-store";
-import { getPipeline, listPipelineRuns, listPipelines, nextTicks, type PipelineDefinition, type StepDefinition } from "#pipeline";
+import { getPipelineDefinition, listLatestStepRuns, type ReadTransaction } from "#metadata-store";
+import { getPipeline, listPipelineRuns, listPipelines, nextTicks, type PipelineDefinition } from "#pipeline";
 import type { ApiHandlers } from "../api/mount-api.ts";
 import { toPage } from "../api/paging.ts";
 import { projectNotOpen } from "../errors.ts";
@@ -29,8 +29,8 @@ export function createPipelineHandlers(platform: Platform): Pick<ApiHandlers, "l
       const own = new Set(definition.steps.flatMap((step) => [step.name, ...step.makes.map(({ asset }) => asset)]));
       return {
         ...(await summarize(platform, definition)),
-        steps: await store.read((transaction) => Promise.all(definition.steps.map((step) => toStep(transaction, { project, pipeline: definition.name, step })))),
-        edges: definition.steps.flatMap((step) => step.needs.map((needed) => ({ from: needed, to: step.name, asset: flowing(definition, needed, step) }))),
+        steps: await store.read((transaction) => toSteps(transaction, project, definition)),
+        edges: toEdges(definition),
         externalAssets: definition.steps.flatMap((step) =>
           step.inputs.filter(({ asset }) => !own.has(asset)).map(({ asset }) => ({ asset, readBy: step.name, pipeline: platform.producerOf(asset)?.pipeline })),
         ),
@@ -84,25 +84,28 @@ function toTriggers({ on }: PipelineDefinition, nowMs: number): readonly Trigger
   ];
 }
 
-async function toStep(transaction: ReadTransaction, facts: { readonly project: string; readonly pipeline: string; readonly step: StepDefinition }): Promise<PipelineStep> {
-  const { step } = facts;
-  const last = await findLatestStepRun(transaction, { project: facts.project, pipeline: facts.pipeline, step: step.name });
-  return {
-    name: step.name,
-    kind: step.kind,
-    load: step.load,
-    description: step.description,
-    makes: step.makes,
-    reads: step.inputs.map(({ asset }) => asset),
-    hasMatrix: step.matrix !== undefined,
-    lastStatus: last?.status,
-    lastCached: last?.cached,
-    lastStepRunId: last?.id,
-    lastAtMs: last?.finishedAtMs ?? last?.startedAtMs,
-  };
+async function toSteps(transaction: ReadTransaction, project: string, { name, steps }: PipelineDefinition): Promise<readonly PipelineStep[]> {
+  const latest = await listLatestStepRuns(transaction, { project, pipeline: name, steps: steps.map((step) => step.name) });
+  return steps.map((step) => {
+    const last = latest.get(step.name);
+    return {
+      name: step.name,
+      kind: step.kind,
+      load: step.load,
+      description: step.description,
+      makes: step.makes,
+      reads: step.inputs.map(({ asset }) => asset),
+      hasMatrix: step.matrix !== undefined,
+      lastStatus: last?.status,
+      lastCached: last?.cached,
+      lastStepRunId: last?.id,
+      lastAtMs: last?.finishedAtMs ?? last?.startedAtMs,
+    };
+  });
 }
 
-function flowing(definition: PipelineDefinition, from: string, to: StepDefinition): string | undefined {
-  const made = definition.steps.find((step) => step.name === from)?.makes.map(({ asset }) => asset) ?? [];
-  return to.inputs.find(({ asset }) => made.includes(asset))?.asset;
+/** Edges with the asset that flows along them, when one does. */
+function toEdges({ steps }: PipelineDefinition): readonly PipelineEdge[] {
+  const makes = new Map(steps.map((step) => [step.name, new Set(step.makes.map(({ asset }) => asset))]));
+  return steps.flatMap((step) => step.needs.map((needed) => ({ from: needed, to: step.name, asset: step.inputs.find(({ asset }) => makes.get(needed)?.has(asset) === true)?.asset })));
 }

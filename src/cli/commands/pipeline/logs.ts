@@ -2,6 +2,7 @@ import { type Command, commonOptions } from "../../command.ts";
 import { usageWrong } from "../../errors.ts";
 import { type CliSession, withProject } from "../../session.ts";
 import type { Terminal } from "../../terminal.ts";
+import { readWholeRun } from "../../whole-run.ts";
 
 const PAGE = 5000;
 
@@ -18,7 +19,7 @@ export const command: Command = {
   run: (context, options, [given = "", step]) =>
     withProject(context, options, async (session) => {
       const id = given === "latest" ? await latestRun(session) : given;
-      const run = await session.call("getPipelineRun", { params: { id } });
+      const run = await readWholeRun(session.call, id);
       const chosen = run.stepRuns.filter((each) => step === undefined || each.step === step);
       if (chosen.length === 0 && step !== undefined) {
         throw usageWrong({ usage: command.usage, reason: `The run has no step ${JSON.stringify(step)}; it has ${[...new Set(run.stepRuns.map((each) => each.step))].join(", ")}` });

@@ -6,6 +6,7 @@ import { readParams } from "../../params.ts";
 import { createRunView } from "../../run-view.ts";
 import { type CliSession, withProject } from "../../session.ts";
 import type { Terminal } from "../../terminal.ts";
+import { readWholeRun } from "../../whole-run.ts";
 
 const EXIT_FAILED = 1;
 const EXIT_WAITING = 3;
@@ -71,7 +72,7 @@ async function watch(session: CliSession, { terminal, signal }: CommandContext, 
   signal.addEventListener("abort", interrupt, { once: true });
   if (signal.aborted) interrupt();
   await platform.engine.runToEnd(id, view?.show, { untilWaiting: true, onAhead: (ahead) => tellAhead(terminal, ahead) });
-  const run = await call("getPipelineRun", { params: { id }, query: {} });
+  const run = await readWholeRun(call, id);
   if (asJson) terminal.printJson(run);
   else view?.end(run);
   return exitCode(run, signal.aborted);

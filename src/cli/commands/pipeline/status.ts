@@ -4,6 +4,7 @@ import { formatDuration, formatStatus, formatTime } from "../../format.ts";
 import { listAll } from "../../list-all.ts";
 import { type CliSession, withProject } from "../../session.ts";
 import type { Terminal } from "../../terminal.ts";
+import { readWholeRun } from "../../whole-run.ts";
 
 const UNFINISHED: readonly PipelineRunStatus[] = ["running", "queued", "waiting", "interrupted"];
 
@@ -20,7 +21,7 @@ export const command: Command = {
     withProject(context, options, async ({ call }) => {
       const { terminal } = context;
       if (id !== undefined) {
-        const run = await call("getPipelineRun", { params: { id } });
+        const run = await readWholeRun(call, id);
         if (options["json"] === true) return terminal.printJson(run);
         terminal.print(`${formatStatus(terminal, run.status)}  ${run.pipeline}  ${terminal.style("dim", run.id)}${run.blocked === undefined ? "" : `  ${run.blocked}`}`);
         return terminal.table([
