@@ -74,6 +74,8 @@ export interface QuarantineSummary {
   readonly openCount: number;
   readonly replayedCount: number;
   readonly discardedCount: number;
+  /** Rows that a corrected file, or a replacement of the dataset, made pointless. */
+  readonly supersededCount: number;
   /** Of the open ones. */
   readonly byRule: readonly { readonly rule: string; readonly description?: string | undefined; readonly count: number }[];
 }
@@ -111,7 +113,10 @@ export interface DatasetRows {
 export interface QuarantinedRow {
   readonly id: string;
   readonly atMs: number;
-  readonly state: "open" | "replayed" | "discarded";
+  readonly state: "open" | "replayed" | "discarded" | "superseded";
+  /** Why it is no longer open, or what the last replay found, and who decided. */
+  readonly reason?: string | undefined;
+  readonly actor?: string | undefined;
   readonly rules: readonly { readonly id: string; readonly message?: string | undefined }[];
   /** The row as received; JSON values by column, or `_raw` for text that could not be read. */
   readonly row: Readonly<Record<string, unknown>>;

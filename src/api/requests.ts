@@ -95,12 +95,12 @@ export const rowsQuery: z.ZodType<RowsQuery> = z.object({
 
 export interface QuarantineQuery extends PageQuery {
   readonly rule?: string | undefined;
-  readonly state?: "open" | "replayed" | "discarded" | undefined;
+  readonly state?: "open" | "replayed" | "discarded" | "superseded" | undefined;
 }
 export const quarantineQuery: z.ZodType<QuarantineQuery> = z.object({
   ...page,
   rule: z.string().max(500).optional(),
-  state: z.enum(["open", "replayed", "discarded"]).optional(),
+  state: z.enum(["open", "replayed", "discarded", "superseded"]).optional(),
 });
 
 export interface LineageQuery {

@@ -240,6 +240,7 @@ export const quarantineSummarySchema: z.ZodType<QuarantineSummary> = z.object({
   "openCount": z.number(),
   "replayedCount": z.number(),
   "discardedCount": z.number(),
+  "supersededCount": z.number().describe("Rows that a corrected file, or a replacement of the dataset, made pointless."),
   "byRule": z.array(z.object({ "rule": z.string(), "description": z.string().optional(), "count": z.number() })).describe("Of the open ones."),
 });
 
@@ -282,7 +283,9 @@ export const datasetRowsSchema: z.ZodType<DatasetRows> = z.object({
 export const quarantinedRowSchema: z.ZodType<QuarantinedRow> = z.object({
   "id": z.string(),
   "atMs": z.number(),
-  "state": z.enum(["open", "replayed", "discarded"]),
+  "state": z.enum(["open", "replayed", "discarded", "superseded"]),
+  "reason": z.string().optional().describe("Why it is no longer open, or what the last replay found, and who decided."),
+  "actor": z.string().optional(),
   "rules": z.array(z.object({ "id": z.string(), "message": z.string().optional() })),
   "row": z.record(z.string(), z.unknown()).describe("The row as received; JSON values by column, or `_raw` for text that could not be read."),
   "source": z.object({ "file": z.string(), "digest": z.string().optional(), "line": z.number().optional().describe("1-based line of a text file."), "row": z.number().optional().describe("0-based row of a Parquet file.") }),

@@ -63,7 +63,7 @@ async function tryClaim(transaction: WriteTransaction, clock: Clock, write: Clai
 async function settleWhenRecorded(transaction: WriteTransaction, write: DatasetWriteRecord): Promise<boolean> {
   const { digest } = write;
   if (write.state !== "committed" || digest === undefined) return false;
-  if (!(await hasAssetVersion(transaction, { project: write.project, asset: write.asset, digest }))) return false;
+  if (!(await hasAssetVersion(transaction, { project: write.project, asset: write.asset, digest, deltaVersion: write.deltaVersion }))) return false;
   return endDatasetWrite(transaction, { ...write, state: "settled" });
 }
 

@@ -20,6 +20,7 @@ export interface QuarantineTotals {
   readonly held: number;
   readonly replayed: number;
   readonly discarded: number;
+  readonly superseded: number;
 }
 
 /** A dataset in a list: its latest version and what stands in quarantine. */
@@ -30,7 +31,7 @@ export interface DatasetSummary {
   readonly quarantine: QuarantineTotals;
 }
 
-const NONE: QuarantineTotals = { batches: 0, files: 0, held: 0, replayed: 0, discarded: 0 };
+const NONE: QuarantineTotals = { batches: 0, files: 0, held: 0, replayed: 0, discarded: 0, superseded: 0 };
 
 /** Datasets by name; `after` is the last name of the page before. `limit` at most 1,000, default 100. */
 export async function listDatasets({ store }: Pick<DatasetQueryDependencies, "store">, query: { readonly project: string; readonly after?: string; readonly limit?: number }): Promise<readonly DatasetSummary[]> {
@@ -41,8 +42,8 @@ export async function listDatasets({ store }: Pick<DatasetQueryDependencies, "st
 
 function totalsOf(row: QuarantineTotals | undefined): QuarantineTotals {
   if (row === undefined) return NONE;
-  const { batches, files, held, replayed, discarded } = row;
-  return { batches, files, held, replayed, discarded };
+  const { batches, files, held, replayed, discarded, superseded } = row;
+  return { batches, files, held, replayed, discarded, superseded };
 }
 
 /** One version of a dataset with everything a page shows of it. */

@@ -6,7 +6,9 @@ import type { AddFile } from "./delta/actions.ts";
 import { DIGEST_TAG, digestFile, writeDataFile } from "./delta/data-file.ts";
 import { filesRelation } from "./delta/relation.ts";
 import { absolutePath, type TableSnapshot } from "./delta/snapshot.ts";
-import { mergeKeyInvalid, schemaConflict } from "./errors.ts";
+import { rowCountOf } from "./delta/statistics.ts";
+import { mergeKeyInvalid, schemaConflict, sourceRowsUnknown } from "./errors.ts";
+import { isWhollyKnown, type RowSources, splitRowSources, sumOf, unknownSources } from "./row-sources.ts";
 import { textOf } from "./analytics/rows.ts";
 
 /** What a dataset holds: columns and live files. A write computes the next state from the one before. */
@@ -25,6 +27,20 @@ export interface StateChange {
   readonly select: string;
   readonly columns: readonly Column[];
   readonly atMs: number;
+  /** Sources whose rows go, with an append: in the same change that brings the new ones. */
+  readonly supersedes?: Superseding | undefined;
+}
+
+export interface Superseding {
+  readonly sources: readonly SupersededSource[];
+  readonly sourcesOf: (file: AddFile) => RowSources | undefined;
+}
+
+/** A source whose rows go, and how many it brought, as far as is known. */
+export interface SupersededSource {
+  readonly key: string;
+  readonly path: string;
+  readonly rows: number;
 }
 
 /** The next state, and how many rows the write brought. */
@@ -32,21 +48,59 @@ export interface NextState extends DatasetState {
   readonly rowCount: number;
   /** Files written for it; orphans when the commit fails. */
   readonly written: readonly AddFile[];
+  /** Sources of the rows that were there before and stand first in the written file. */
+  readonly kept: RowSources;
+  /** Rows that were taken out because their source was superseded. */
+  readonly superseded: number;
 }
 
 /** @throws DATA_SCHEMA_CONFLICT, DATA_MERGE_KEY_INVALID, DATA_QUERY_FAILED, DATA_STORAGE_FAILED */
 export async function nextState(before: DatasetState, change: StateChange): Promise<NextState> {
   if (change.disposition === "replace") {
     const part = await writeDataFile(change.connection, change.table, change, change.atMs);
-    return { columns: change.columns, files: part === undefined ? [] : [part.add], rowCount: part?.rowCount ?? 0, written: part === undefined ? [] : [part.add] };
+    return { columns: change.columns, files: part === undefined ? [] : [part.add], ...onlyNew(part) };
   }
   if (change.disposition !== "append") assertKeyPresent(change.disposition.merge, change);
   const columns = before.columns.length === 0 ? change.columns : evolveColumns(before.columns, change);
   const select = alignSelect(change.select, change.columns, columns);
   if (change.disposition !== "append" && before.files.length > 0) return mergedState(before, { ...change, select, columns }, change.disposition.merge);
   if (change.disposition !== "append") await assertKeyUnique(change.connection, `(${select})`, change.disposition.merge, change);
+  if (change.disposition === "append" && change.supersedes !== undefined) return supersededState(before, { ...change, select, columns }, change.supersedes);
   const part = await writeDataFile(change.connection, change.table, { select, columns }, change.atMs);
-  return { columns, files: part === undefined ? before.files : [...before.files, part.add], rowCount: part?.rowCount ?? 0, written: part === undefined ? [] : [part.add] };
+  return { columns, files: part === undefined ? before.files : [...before.files, part.add], ...onlyNew(part) };
+}
+
+type WrittenPart = Awaited<ReturnType<typeof writeDataFile>>;
+
+function onlyNew(part: WrittenPart): Pick<NextState, "rowCount" | "written" | "kept" | "superseded"> {
+  return { rowCount: part?.rowCount ?? 0, written: part === undefined ? [] : [part.add], kept: [], superseded: 0 };
+}
+
+/** Copy-on-write: data files that hold rows of the superseded sources are written again without them, with the new rows behind. */
+async function supersededState(before: DatasetState, change: StateChange, { sources, sourcesOf }: Superseding): Promise<NextState> {
+  const gone = new Set(sources.map(({ key }) => key));
+  const split = new Map(before.files.map((file) => [file, splitRowSources(sourcesOf(file) ?? unknownSources(rowCountOf(file.stats) ?? 0), gone)]));
+  const superseded = [...split.values()].reduce((sum, { ranges }) => sum + ranges.reduce((rows, [first, last]) => rows + last - first + 1, 0), 0);
+  if (!before.files.every((file) => isWhollyKnown(sourcesOf(file)))) assertAllFound(change, { sources, superseded });
+  const touched = before.files.filter((file) => split.get(file)?.ranges.length !== 0);
+  const selects = touched.flatMap((file) => {
+    const { ranges = [], kept = [] } = split.get(file) ?? {};
+    if (kept.length === 0) return [];
+    const columns = change.columns.map(({ name }) => quoteName(name)).join(", ");
+    const out = ranges.map(([first, last]) => `file_row_number between ${first} and ${last}`).join(" or ");
+    return [`select ${columns} from ${filesRelation([absolutePath(change.table, file.path)], change.columns, ["file_row_number"])} where not (${out})`];
+  });
+  const part = await writeDataFile(change.connection, change.table, { select: [...selects, `select * from (${change.select})`].join(" union all "), columns: change.columns }, change.atMs);
+  const kept = touched.flatMap((file) => split.get(file)?.kept ?? []);
+  const untouched = before.files.filter((file) => !touched.includes(file));
+  const written = part === undefined ? [] : [part.add];
+  return { columns: change.columns, files: [...untouched, ...written], rowCount: (part?.rowCount ?? 0) - sumOf(kept), written, kept, superseded };
+}
+
+/** Where some rows have no known source, those to take out must all be among the known ones: else some would stay, and stand there twice. */
+function assertAllFound(change: StateChange, found: { readonly sources: readonly SupersededSource[]; readonly superseded: number }): void {
+  const expected = found.sources.reduce((sum, { rows }) => sum + rows, 0);
+  if (found.superseded < expected) throw sourceRowsUnknown({ dataset: change.asset, paths: [...new Set(found.sources.map(({ path }) => path))], expected, found: found.superseded });
 }
 
 /** Columns of the dataset after rows with `change.columns` come in: new ones are added at the end. */
@@ -101,7 +155,8 @@ async function mergedState(before: DatasetState, change: StateChange, keys: read
     const kept = `select t.* from ${filesRelation(touchedFiles, change.columns)} t anti join ${SOURCE} s on ${match}`;
     const part = await writeDataFile(connection, table, { select: touchedFiles.length === 0 ? `select * from ${SOURCE}` : `${kept} union all select * from ${SOURCE}`, columns: change.columns }, change.atMs);
     const untouched = [...paths].flatMap(([path, file]) => (touched.has(path) ? [] : [file]));
-    return { columns: change.columns, files: part === undefined ? untouched : [...untouched, part.add], rowCount, written: part === undefined ? [] : [part.add] };
+    const others = unknownSources((part?.rowCount ?? 0) - rowCount);
+    return { columns: change.columns, files: part === undefined ? untouched : [...untouched, part.add], rowCount, written: part === undefined ? [] : [part.add], kept: others, superseded: 0 };
   } finally {
     await connection.run(`drop table if exists ${SOURCE}`);
   }

@@ -7,7 +7,7 @@ import type { MadeVersion } from "#pipeline";
 import type { AnalyticsConnection } from "./analytics/analytics.ts";
 import { claimDataset, claimExpiry } from "./claim.ts";
 import type { DatasetContent, DatasetWrite } from "./dataset.ts";
-import { type DatasetState, differenceOf, digestOfState, type NextState, nextState } from "./dataset-state.ts";
+import { type DatasetState, differenceOf, digestOfState, type NextState, nextState, type Superseding } from "./dataset-state.ts";
 import { asSubquery, countRows, createViews, type DatasetsDependencies, openTables, type SnapshotCache } from "./dataset-tables.ts";
 import type { AddFile, TableMetadata } from "./delta/actions.ts";
 import { type Committed, commitChange, findCommit, type TableChange } from "./delta/commit.ts";
@@ -17,6 +17,8 @@ import { assertStorable, toSchemaString } from "./delta/schema.ts";
 import { absolutePath, assertWritable, readSnapshot, type TableSnapshot } from "./delta/snapshot.ts";
 import { rowsLost, tableForeign } from "./errors.ts";
 import { computeProfile } from "./profile/profile.ts";
+import { recoverRowSources } from "./recover-row-sources.ts";
+import { type RowSources, rowSourcesOf, sourceKey, sumOf, unknownSources, withRowSources } from "./row-sources.ts";
 
 const LARGEST_RETRY = 15;
 /** Other tools must not clean away what versions refer to. */
@@ -126,13 +128,15 @@ async function commitOnce(dependencies: WriteDependencies, { write, table, conne
   const before = base === undefined ? { columns: [], files: [] } : await withoutGhosts(dependencies, base, ghosts);
   const stored = await toStoredSelect(connection, write.connection === undefined ? `select * from ${asSubquery(write.select)}` : write.select);
   assertStorable(stored.columns);
-  const next = await nextState(before, { connection, table, asset: write.asset, disposition: write.disposition, ...stored, atMs });
+  const supersedes = await supersedingOf(dependencies, write, table, before);
+  const unsigned = await nextState(before, { connection, table, asset: write.asset, disposition: write.disposition, ...stored, atMs, supersedes });
   try {
-    if (write.expectedRows !== undefined && next.rowCount !== write.expectedRows) {
-      throw rowsLost({ dataset: write.asset, read: write.expectedRows, published: next.rowCount, quarantined: 0 });
+    if (write.expectedRows !== undefined && unsigned.rowCount !== write.expectedRows) {
+      throw rowsLost({ dataset: write.asset, read: write.expectedRows, published: unsigned.rowCount, quarantined: 0 });
     }
-    const relation = filesRelation(next.files.map((file) => absolutePath(table, file.path)), next.columns);
-    const content = await write.beforeCommit?.({ rowCount: next.rowCount, relation });
+    const relation = filesRelation(unsigned.files.map((file) => absolutePath(table, file.path)), unsigned.columns);
+    const content = await write.beforeCommit?.({ rowCount: unsigned.rowCount, superseded: unsigned.superseded, relation });
+    const next = noteSources(unsigned, write, content);
     if (base !== undefined && ghosts.length === 0 && (await digestOfState(table, next)) === (await digestOfState(table, stateOf(base)))) {
       await discard(table, next.written);
       return { committed: { version: base.version, logDigest: base.logDigest ?? "sha256:" }, content };
@@ -142,13 +146,31 @@ async function commitOnce(dependencies: WriteDependencies, { write, table, conne
     const committed = await commitChange({ analytics: dependencies.analytics, table, base, change, atMs, ...rebase });
     return { committed, content };
   } catch (error) {
-    await discard(table, next.written);
+    await discard(table, unsigned.written);
     throw error;
   }
 }
 
+/** Where the rows of superseded sources are: what the files say of themselves, and for older files what is recorded of their versions. */
+async function supersedingOf(dependencies: WriteDependencies, write: DatasetWrite, table: string, before: DatasetState): Promise<Superseding | undefined> {
+  if (write.supersedes === undefined || write.supersedes.length === 0) return undefined;
+  const isOlder = before.files.some((file) => rowSourcesOf(file) === undefined);
+  const recovered = isOlder ? await recoverRowSources(dependencies.store, { project: write.project, asset: write.asset, table }) : new Map<string, RowSources>();
+  return { sources: write.supersedes.map(({ digest, path, rows }) => ({ key: sourceKey(digest), path, rows })), sourcesOf: (file) => rowSourcesOf(file) ?? recovered.get(file.path) };
+}
+
+function noteSources(next: NextState, write: DatasetWrite, content: DatasetWrite["content"]): NextState {
+  const columns = next.columns.map((column) => (column.original === undefined && write.originals?.has(column.name) === true ? { ...column, original: write.originals.get(column.name) } : column));
+  const [written] = next.written;
+  if (written === undefined) return { ...next, columns };
+  const captured = content?.captured ?? write.content?.captured;
+  const fresh = captured?.map(({ digest, rows }) => [sourceKey(digest), rows] as const) ?? (write.source === undefined ? unknownSources(next.rowCount) : [[sourceKey(write.source), next.rowCount] as const]);
+  const noted = withRowSources(written, [...next.kept, ...(sumOf(fresh) === next.rowCount ? fresh : unknownSources(next.rowCount))]);
+  return { ...next, columns, files: next.files.map((file) => (file === written ? noted : file)), written: [noted] };
+}
+
 function stateOf(snapshot: TableSnapshot): DatasetState {
-  return { columns: snapshot.columns.map(({ name, type }) => ({ name, type })), files: [...snapshot.files.values()] };
+  return { columns: snapshot.columns.map(({ name, type, original }) => ({ name, type, ...(original === undefined ? {} : { original }) })), files: [...snapshot.files.values()] };
 }
 
 /** Files that no log entry names are harmless, but they take room. */

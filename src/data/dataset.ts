@@ -25,6 +25,12 @@ export interface DatasetContent {
   readonly lineage?: Json;
   /** The source files captured with this version. */
   readonly captured?: readonly { readonly path: string; readonly digest: Digest; readonly rows: number }[];
+  /** Rows of earlier contents of these files that went with this version. */
+  readonly superseded?: { readonly files: readonly { readonly path: string; readonly digest: Digest }[]; readonly rows: number };
+  /** The version whose content this one has again. */
+  readonly restoredFrom?: number;
+  /** It was dropped: nothing is in it. */
+  readonly dropped?: boolean;
   /** How they were captured: unless it says `replace`, the files of earlier versions are still in this one. */
   readonly disposition?: WriteDisposition;
 }
@@ -65,15 +71,21 @@ export interface DatasetWrite {
   readonly connection?: AnalyticsConnection;
   /** Goes into the log entry's `userMetadata`: pipeline run, step run, commit, input versions. */
   readonly provenance?: Readonly<Record<string, Json>>;
-  /** Added to the version's content. */
-  readonly content?: Partial<Pick<DatasetContent, "quarantine" | "lineage" | "captured" | "disposition">>;
+  /** Added to the version's content. Files in `captured` are noted as the sources of the new rows, in their order. */
+  readonly content?: Partial<Pick<DatasetContent, "quarantine" | "lineage" | "captured" | "disposition" | "superseded">>;
+  /** Column → the name that its source has for it, where a dataset cannot have that one. */
+  readonly originals?: ReadonlyMap<string, string> | undefined;
+  /** Digest of the source file that all new rows come from, where `content.captured` does not say. */
+  readonly source?: Digest | undefined;
+  /** With `append`: source files whose rows go with this version, with the rows that each is known to have brought. */
+  readonly supersedes?: readonly { readonly digest: Digest; readonly path: string; readonly rows: number }[] | undefined;
   /** Refuses to write when the rows do not number exactly this many. */
   readonly expectedRows?: number;
   /**
-   * Called when the rows are written and not yet visible: `rowCount` new rows, `relation` the whole dataset as it would be.
+   * Called when the rows are written and not yet visible: `rowCount` new rows, `superseded` rows that go, `relation` the whole dataset as it would be.
    * What it throws stops the write; what it returns is added to the version's content. Not called when an earlier attempt committed.
    */
-  readonly beforeCommit?: (next: { readonly rowCount: number; readonly relation: string }) => Promise<DatasetWrite["content"]>;
+  readonly beforeCommit?: (next: { readonly rowCount: number; readonly superseded: number; readonly relation: string }) => Promise<DatasetWrite["content"]>;
   readonly signal?: AbortSignal;
 }
 

@@ -85,6 +85,14 @@ export const mergeKeyInvalid: ErrorFactory<{ table: string; problem: string }> =
   solve: "Every new row needs one non-null key, once. Deduplicate in the query or name more key columns.",
 });
 
+export const sourceRowsUnknown: ErrorFactory<{ dataset: string; paths: readonly string[]; expected: number; found: number }> = defineError("DATA_SOURCE_ROWS_UNKNOWN", {
+  status: 409,
+  message: ({ dataset, paths, expected, found }) =>
+    `${paths.slice(0, 5).join(", ")}${paths.length > 5 ? ` and ${paths.length - 5} more` : ""} changed, but of the ${expected} rows that ${paths.length === 1 ? "it" : "they"} brought to ${dataset} only ${found} can be told from the others; nothing was published`,
+  hint: ({ dataset }) => `A merge or another tool rewrote the table. Read all files anew, in one version: esteira capture ${dataset} --again all`,
+  solve: "A merge, or another tool that rewrote the table's files, mixed the rows. Read all files of the dataset anew, in one version: `esteira capture DATASET --again all`.",
+});
+
 export const datasetBusy: ErrorFactory<{ asset: string; operation: string }> = defineError("DATA_DATASET_BUSY", {
   status: 409,
   kind: "transient",
@@ -122,6 +130,15 @@ export const captureFilesMissing: ErrorFactory<{ patterns: readonly string[]; fo
   message: ({ patterns, folder }) => `No file below ${folder} matches ${patterns.join(", ")}, and the dataset has no version yet`,
   hint: () => "Check the pattern under capture.files.",
   solve: "Check `capture.files`; patterns are relative to the project folder, or to `capture.folder`.",
+});
+
+export const captureEmpty: ErrorFactory<{ dataset: string; files: number; rows: number; problems: readonly string[]; isEncoding: boolean }> = defineError("DATA_CAPTURE_EMPTY", {
+  status: 422,
+  message: ({ dataset, files, rows, problems }) =>
+    `Nothing was published to dataset ${dataset}: ${rows > 0 ? `none of ${rows} ${rows === 1 ? "row" : "rows"} in ${files} ${files === 1 ? "file" : "files"} can be` : files === 1 ? "its file was held back whole" : `all ${files} files were held back whole`}. ${problems.slice(0, 5).join("; ")}${problems.length > 5 ? `; and ${problems.length - 5} more files` : ""}`,
+  hint: ({ dataset, isEncoding }) =>
+    `${isEncoding ? "Is the file in another encoding? Say so: csv: { encoding: latin-1 }. " : ""}What was held back: esteira quarantine list ${dataset}. If a run without rows is right, set allow_empty: true under capture.`,
+  solve: "Look at what was held back (`esteira quarantine list DATASET`); correct the source, the way it is read (`csv.encoding`, `csv.delimiter`), or the contract. If a run without rows is right, set `capture.allow_empty: true`.",
 });
 
 export const captureFileOutside: ErrorFactory<{ path: string; folder: string }> = defineError("DATA_CAPTURE_FILE_OUTSIDE", {

@@ -170,23 +170,32 @@ interface CapturedNode {
 interface CaptureRecord {
   readonly captured?: readonly { readonly path: string; readonly digest: string; readonly rows?: number }[];
   readonly disposition?: unknown;
+  /** Earlier contents of files, whose rows went with this version. */
+  readonly superseded?: { readonly files: readonly { readonly digest: string }[] };
+  /** Its content is that of an earlier version. */
+  readonly restoredFrom?: number;
+  readonly dropped?: boolean;
 }
 
 /** The source files whose rows are in a version, newest first: its own, and those of the versions that it was added to. */
 async function filesBehind(store: MetadataStore, version: AssetVersion): Promise<readonly CapturedNode[]> {
   const own = version.content as CaptureRecord;
   if (own.captured === undefined) return [];
-  const files = fileNodes(own, version.id);
-  let last: CaptureRecord = own;
-  let before = version.version;
-  while (last.disposition !== "replace" && before > 1 && files.length <= LARGEST_FILE_LIST) {
+  const files: CapturedNode[] = [];
+  const gone = new Set<string>();
+  // Returns the number before which to look on; 0: nothing before is in it.
+  const take = (record: CaptureRecord, number: number): number => {
+    files.push(...fileNodes(record, version.id).filter(({ node }) => !gone.has(node.digest ?? "")));
+    for (const { digest } of record.superseded?.files ?? []) gone.add(digest);
+    return record.disposition === "replace" || record.dropped === true ? 0 : (record.restoredFrom ?? number);
+  };
+  let before = take(own, version.version);
+  while (before > 1 && files.length <= LARGEST_FILE_LIST) {
     const page = await store.read((transaction) => listAssetVersions(transaction, { project: version.project, asset: version.asset, before }));
     if (page.length === 0) break;
     for (const earlier of page) {
-      before = earlier.version;
-      last = earlier.content as CaptureRecord;
-      files.push(...fileNodes(last, version.id));
-      if (last.disposition === "replace") break;
+      before = take(earlier.content as CaptureRecord, earlier.version);
+      if (before !== earlier.version) break;
     }
   }
   return files;

@@ -3,11 +3,20 @@ export { countGrants, getUser, hasUsers, insertUser, listUsers, setGrant, type S
 export { ASSET_KINDS, type AssetKind, type AssetVersion } from "./asset/asset-version.ts";
 export { type AssetVersionKey, getAssetVersion } from "./asset/get-asset-version.ts";
 export { getVersionGraph, type VersionGraph } from "./asset/lineage.ts";
+export { dropAsset, listDependents } from "./asset/drop-asset.ts";
 export { listAssets, listAssetVersions } from "./asset/list-assets.ts";
 export { listVersionsByDigest } from "./asset/list-versions-by-digest.ts";
 export { type NewAssetVersion, recordAssetVersion } from "./asset/record-asset-version.ts";
 export { hasAssetVersion } from "./data/has-asset-version.ts";
-export { type CapturedFile, clearCapturedFiles, listCapturedFiles, recordCapturedFiles } from "./data/captured-file.ts";
+export {
+  type CapturedFile,
+  clearCapturedFiles,
+  listCapturedFiles,
+  moveCapturedFile,
+  recordCapturedFiles,
+  removeCapturedFiles,
+  setCapturedFileState,
+} from "./data/captured-file.ts";
 export {
   beginDatasetWrite,
   commitDatasetWrite,
@@ -20,16 +29,19 @@ export {
   lockDataset,
 } from "./data/dataset-write.ts";
 export {
+  closeQuarantine,
   getQuarantineBatch,
+  listOpenQuarantine,
   listQuarantineBatches,
   listQuarantineRows,
+  type NewQuarantineBatch,
   type QuarantineBatch,
   type QuarantineRow,
   recordQuarantineBatch,
   setQuarantineRows,
   summarizeQuarantine,
 } from "./data/quarantine.ts";
-export type { QuarantineRowState } from "./data/tables.ts";
+export type { CapturedFileState, QuarantineRowState } from "./data/tables.ts";
 export type { ReadTransaction, WriteTransaction } from "./database.ts";
 export {
   clearDeployed,

@@ -175,5 +175,7 @@ export interface StepKind<Declaration = unknown> {
   /** One line for `esteira plan` and the UI. */
   describe(declaration: Declaration): string;
   analyse(declaration: Declaration, context: AnalysisContext): Promise<StepAnalysis>;
+  /** One line for `esteira plan`: what a run would find and do. Only for steps whose analysis found no problem; without side effects. */
+  preview?(declaration: Declaration, context: AnalysisContext): Promise<string>;
   execute(attempt: AttemptContext<Declaration>): Promise<StepOutcome>;
 }

@@ -65,9 +65,9 @@ export async function openDataProject(storeKind: StoreKind, options: { readonly 
   };
   const record: DataProject["record"] = (outcome) =>
     store.write(async (transaction) => {
-      await outcome.alsoWrite?.(transaction);
       const versions: AssetVersion[] = [];
       for (const made of outcome.made) versions.push((await recordAssetVersion(transaction, { project: "p", madeAtMs: 1, actor: "engine", inputs: [], ...made })).version);
+      await outcome.alsoWrite?.(transaction);
       return versions;
     });
   const run: DataProject["run"] = async (kind, declaration, step, inputs) => {

@@ -121,9 +121,9 @@ describeStores("quarantine", (kind) => {
     const none = await replayQuarantine(parts, { batchId: batch.id, contract: { path: "c.yaml", text: contract(99) }, actor: "ana" });
     assert.deepEqual([none.replayed, none.held], [0, 2]);
     assert.deepEqual(await project.rows(all.version, 'select id, "at" from d order by id'), [{ id: 1, at: "2001-01-01T00:00:00Z" }, { id: 20, at: "2001-01-02T00:00:00Z" }, { id: 40, at: "2001-01-03T00:00:00Z" }]);
-    assert.deepEqual(await discardQuarantine(parts, { batchId: batch.id, actor: "bia", reason: "no flight" }), { discarded: 2 });
+    assert.deepEqual(await discardQuarantine(parts, { batchId: batch.id, actor: "bia", reason: "no flight" }), { discarded: 2, files: 0 });
     const [summary] = await listDatasets(project, { project: "p" });
-    assert.deepEqual(summary?.quarantine, { batches: 1, files: 0, held: 0, replayed: 2, discarded: 2 });
+    assert.deepEqual(summary?.quarantine, { batches: 1, files: 0, held: 0, replayed: 2, discarded: 2, superseded: 0 });
     const details = await getDatasetDetails(project, { project: "p", dataset: "d", version: versions[0]?.version ?? 0 });
     assert.deepEqual(details.checked, { read: 5, published: 1, quarantined: 4, rules: { "csv:missing_columns": 1, "maximum:id": 3, "type:at": 1 } });
     assert.equal(details.profile?.rowCount, 1);

@@ -23,7 +23,7 @@ const makeKind: StepKind<{ make: readonly string[]; depth?: number | undefined; 
     }),
   execute: () => Promise.reject(new Error("not run here")),
 };
-const pythonKind: StepKind<{ python: string }> = { ...makeKind, name: "python", schema: z.strictObject({ python: z.string() }), describe: () => "", analyse: () => Promise.resolve({ inputs: [], makes: [], files: [], problems: [] }), execute: () => Promise.reject(new Error("not run here")) };
+const pythonKind: StepKind<{ python: string }> = { name: "python", load: makeKind.load, schema: z.strictObject({ python: z.string() }), describe: () => "", analyse: () => Promise.resolve({ inputs: [], makes: [], files: [], problems: [] }), execute: () => Promise.reject(new Error("not run here")) };
 const kinds = [createRunKind(), createNodeKind(), makeKind, pythonKind] as unknown as readonly StepKind<never>[];
 
 async function load(files: Readonly<Record<string, string>>): Promise<LoadedProject> {

@@ -11,7 +11,7 @@ import { StateBadge } from "./state.tsx";
 import { type Column, DataTable } from "./table.tsx";
 import { Ago, Command } from "./text.tsx";
 
-const STATES = ["open", "replayed", "discarded"] as const;
+const STATES = ["open", "replayed", "discarded", "superseded"] as const;
 
 /** What the contract kept out of a dataset: which rule, which row, and where it came from. */
 export function QuarantineView({ dataset }: { readonly dataset: DatasetDetail }) {
@@ -84,7 +84,7 @@ function QuarantineTable({ rows, more }: { readonly rows: readonly QuarantinedRo
     { key: "rule", title: t("quarantine.rule"), width: "minmax(180px, 1fr)", cell: (row) => <span className="clip" title={row.rules.map(({ id, message }) => message ?? id).join("\n")}>{row.rules.map(({ id }) => id).join(", ")}</span>, sortBy: (row) => row.rules[0]?.id },
     { key: "source", title: t("quarantine.source"), width: "minmax(240px, 1.4fr)", cell: (row) => <SourceCell row={row} /> },
     { key: "row", title: t("quarantine.row"), width: "minmax(340px, 2.6fr)", cell: (row) => <RowCell row={row} /> },
-    { key: "state", title: t("quarantine.state"), width: "120px", cell: (row) => <StateBadge state={row.state} />, sortBy: (row) => row.state },
+    { key: "state", title: t("quarantine.state"), width: "120px", cell: (row) => <span title={[row.reason, row.actor].filter((part) => part !== undefined).join(" · ")}><StateBadge state={row.state} /></span>, sortBy: (row) => row.state },
     { key: "time", title: t("run.time"), width: "140px", cell: (row) => (row.pipelineRunId === undefined ? <Ago atMs={row.atMs} /> : <Link to={address.run(row.pipelineRunId)} title={format.dateTime(row.atMs)}><Ago atMs={row.atMs} /></Link>), sortBy: (row) => row.atMs },
   ];
   return <DataTable label={t("dataset.quarantine")} rows={rows} columns={columns} rowKey={(row) => row.id} more={more} rowHeight={40} />;

@@ -11,6 +11,8 @@ import { quoteList } from "./sql-text.ts";
 export interface Column {
   readonly name: string;
   readonly type: string;
+  /** The name that its source has for it, where a dataset cannot have that one. */
+  readonly original?: string | undefined;
 }
 
 /** What user SQL may touch: these files and folders, nothing else. */

@@ -1,5 +1,5 @@
-import { newId } from "#base";
-import type { MetadataStore, QuarantineBatch, CapturedFile } from "#metadata-store";
+import { type Digest, formatQuantity, newId } from "#base";
+import type { CapturedFile, CapturedFileState, MetadataStore, NewQuarantineBatch } from "#metadata-store";
 import type { ObjectStore } from "#object-store";
 import type { MadeVersion } from "#pipeline";
 import type { Analytics, AnalyticsConnection, Column } from "../analytics/analytics.ts";
@@ -7,11 +7,13 @@ import type { CompiledContract } from "../contract/rules.ts";
 import { type HeldRows, storeHeldRows } from "../contract/quarantine-file.ts";
 import type { DatasetContent, Datasets, QuarantineSummary, WriteDisposition } from "../dataset.ts";
 import { contractBroken, rowsLost } from "../errors.ts";
+import { nameColumns } from "./column-names.ts";
 import { openCsv } from "./csv-source.ts";
 import { openJson, openNdjson } from "./json-source.ts";
 import { openParquet } from "./parquet-source.ts";
 import { formatOf, readIdentity, type SourceFile, type SourceFormat } from "./source-file.ts";
 import { type CsvOptions, type SourceRows, UnreadableFile } from "./source-rows.ts";
+import { findTypeChanges } from "./type-change.ts";
 import { type SchemaMode, type TypedRows, typeRows } from "./typed-rows.ts";
 import { textOf } from "../analytics/rows.ts";
 
@@ -19,6 +21,8 @@ import { textOf } from "../analytics/rows.ts";
 export interface IdentifiedFile extends SourceFile {
   readonly digest: Awaited<ReturnType<typeof readIdentity>>["digest"];
   readonly lineFeeds: number | undefined;
+  /** What the same file brought before, and what goes when its rows are published. */
+  readonly supersedes: readonly CapturedFile[];
 }
 
 export interface QuarantineLimits {
@@ -41,6 +45,8 @@ export interface CaptureBatch {
   readonly contract: { readonly path: string; readonly version: string; readonly digest: string; readonly compiled: CompiledContract } | undefined;
   readonly schemaMode: SchemaMode;
   readonly limits: QuarantineLimits;
+  /** A source with rows of which none can be published is no mistake. */
+  readonly allowEmpty: boolean;
   readonly format: SourceFormat | undefined;
   readonly csv: CsvOptions;
   readonly workFolder: string;
@@ -58,10 +64,27 @@ export interface CaptureDependencies {
   readonly datasets: Datasets;
 }
 
+/** A file that was held back whole. */
+export interface HeldFile {
+  readonly reason: string;
+  /** Its content breaks what was declared (a limit, a rule about the dataset, a type), so it is tried again by every run; other files cannot be read at all. */
+  readonly isRetried: boolean;
+  /** What was declared says that nobody may build on a dataset without it. */
+  readonly blocks: boolean;
+}
+
 export interface Captured {
-  readonly made: MadeVersion;
+  /** Undefined when no row of the batch could be published. */
+  readonly made: MadeVersion | undefined;
   readonly files: readonly CapturedFile[];
-  readonly quarantine: readonly Omit<QuarantineBatch, "held" | "replayed" | "discarded">[];
+  readonly quarantine: readonly NewQuarantineBatch[];
+  /** Entries of the ledger that go: the same files have other content now. */
+  readonly superseded: readonly CapturedFile[];
+  /** Rows that went with them. */
+  readonly supersededRows: number;
+  readonly heldFiles: readonly (HeldFile & { readonly path: string })[];
+  /** Why rows were held back, with samples, by path of the file. */
+  readonly explanations: ReadonlyMap<string, string>;
   readonly warnings: Readonly<Record<string, number>>;
 }
 
@@ -88,26 +111,70 @@ interface ReadFile {
   readonly file: IdentifiedFile;
   readonly format: string;
   readonly rows: SourceRows | undefined;
+  /** Undefined when the file is held back whole. */
   readonly typed: TypedRows | undefined;
-  readonly problem: string | undefined;
+  readonly problem: HeldFile | undefined;
+}
+
+/** Files of the batch turn out to be unfit while it is written: it is written again without them. */
+class FilesUnfit extends Error {
+  override readonly name = "FilesUnfit";
+  readonly files: ReadonlyMap<ReadFile, HeldFile>;
+
+  constructor(files: ReadonlyMap<ReadFile, HeldFile>) {
+    super("files are held back whole");
+    this.files = files;
+  }
+}
+
+/** Every row of the batch breaks a rule. */
+class NothingToPublish extends Error {
+  override readonly name = "NothingToPublish";
+  readonly held: ReadonlyMap<ReadFile, HeldRows>;
+
+  constructor(held: ReadonlyMap<ReadFile, HeldRows>) {
+    super("no row can be published");
+    this.held = held;
+  }
 }
 
 /**
  * Reads files, splits their rows by the contract, writes the good ones as one version and keeps the bad ones.
- * A file that cannot be read is held back whole and harms no other.
+ * A file that cannot be read, or breaks a limit by itself, is held back whole and harms no other.
  *
- * @throws DATA_CONTRACT_BROKEN when a limit or a rule about the dataset fails: nothing is published then
+ * @throws DATA_CONTRACT_BROKEN when a limit or a rule about the dataset fails that no single file is to blame for: nothing is published then
  * @throws DATA_ROWS_LOST when the counts do not add up
  */
 export async function captureBatch(dependencies: CaptureDependencies, batch: CaptureBatch, connection: AnalyticsConnection): Promise<Captured> {
-  const reads: ReadFile[] = [];
-  batch.dropped.clear();
+  let reads: ReadFile[] = [];
   try {
     for (const [number, file] of batch.files.entries()) reads.push(await readFile(batch, connection, { file, number, known: columnsSoFar(batch, reads) }));
-    return await publish(dependencies, batch, connection, reads);
+    for (;;) {
+      batch.dropped.clear();
+      if (isFruitless(batch, reads)) return toCaptured(batch, reads, { made: undefined, held: new Map(), supersededRows: 0, warnings: {} });
+      try {
+        return await publish(dependencies, batch, connection, reads);
+      } catch (error) {
+        if (error instanceof NothingToPublish) return toCaptured(batch, reads, { made: undefined, held: error.held, supersededRows: 0, warnings: {} });
+        if (!(error instanceof FilesUnfit)) throw error;
+        reads = reads.map((read) => (error.files.has(read) ? { ...read, typed: undefined, problem: error.files.get(read) } : read));
+      }
+    }
   } finally {
     for (const { rows } of reads) await rows?.close().catch(() => {});
   }
+}
+
+/** A batch of one file that broke a rule about the dataset: the file is held back whole. */
+export function holdWhole(batch: CaptureBatch, reason: string): Captured {
+  const problem: HeldFile = { reason, isRetried: true, blocks: true };
+  const reads = batch.files.map((file, number): ReadFile => ({ number, file, format: batch.format ?? formatOf(file.path) ?? "unknown", rows: undefined, typed: undefined, problem }));
+  return toCaptured(batch, reads, { made: undefined, held: new Map(), supersededRows: 0, warnings: {} });
+}
+
+/** True when there is something in the files, and none of them can be read. */
+function isFruitless(batch: CaptureBatch, reads: readonly ReadFile[]): boolean {
+  return !batch.allowEmpty && reads.every(({ typed }) => typed === undefined) && reads.some(({ file }) => file.sizeBytes > 0);
 }
 
 /** A dataset without columns takes those of the first file that can be read; the others of the batch are added. */
@@ -124,12 +191,20 @@ async function readFile(batch: CaptureBatch, connection: AnalyticsConnection, { 
     const source = { connection, file, digest: file.digest, lineFeeds: file.lineFeeds, csv: batch.csv, number };
     const open = { csv: openCsv, ndjson: openNdjson, json: openJson, parquet: openParquet }[format];
     rows = await open(source);
-    return { number, file, format, rows, typed: typeRows(rows, targetOf(batch, rows, known), (record) => `${WITNESS}(${number}, ${record})`), problem: undefined };
+    const named = nameColumns(rows, known);
+    const typed = typeRows(named, targetOf(batch, named, known), (record) => `${WITNESS}(${number}, ${record})`);
+    const changes = await findTypeChanges(connection, { rows: named, typed, dataset: batch.dataset, known, contract: batch.contract?.path });
+    if (changes === undefined) return { number, file, format, rows: named, typed, problem: undefined };
+    return { number, file, format, rows: named, typed: undefined, problem: { reason: changes, isRetried: true, blocks: hasLimits(batch) } };
   } catch (error) {
     await rows?.close();
     if (!(error instanceof UnreadableFile)) throw error;
-    return { number, file, format: format ?? "unknown", rows: undefined, typed: undefined, problem: error.message };
+    return { number, file, format: format ?? "unknown", rows: undefined, typed: undefined, problem: { reason: error.message, isRetried: false, blocks: false } };
   }
+}
+
+function hasLimits({ limits }: CaptureBatch): boolean {
+  return limits.rows !== undefined || limits.percent !== undefined;
 }
 
 function targetOf(batch: CaptureBatch, rows: SourceRows, known: readonly Column[]): Parameters<typeof typeRows>[1] {
@@ -148,10 +223,22 @@ function targetOf(batch: CaptureBatch, rows: SourceRows, known: readonly Column[
   return { columns, mode: batch.schemaMode, contract: declared };
 }
 
+function totalOf({ typed, rows }: ReadFile): number {
+  return typed === undefined ? 0 : (rows?.total ?? 0);
+}
+
 async function publish(dependencies: CaptureDependencies, batch: CaptureBatch, connection: AnalyticsConnection, reads: readonly ReadFile[]): Promise<Captured> {
   const readable = reads.flatMap(({ typed }) => (typed === undefined ? [] : [typed]));
-  const total = reads.reduce((sum, { rows }) => sum + (rows?.total ?? 0), 0);
+  const total = reads.reduce((sum, read) => sum + totalOf(read), 0);
+  const superseded = reads.flatMap(({ typed, file }) => (typed === undefined ? [] : file.supersedes));
   let held: ReadonlyMap<ReadFile, HeldRows> | undefined;
+  let supersededRows: number | undefined;
+  const describe = (rows: ReadonlyMap<ReadFile, HeldRows>, gone: number): NonNullable<Parameters<Datasets["write"]>[0]["content"]> => ({
+    quarantine: summarize(total, rows),
+    captured: capturedContent(reads, rows),
+    disposition: batch.disposition,
+    ...(superseded.length === 0 ? {} : { superseded: { files: superseded.map(({ path, digest }) => ({ path, digest: digest as Digest })), rows: gone } }),
+  });
   const made = await dependencies.datasets.write({
     project: batch.project,
     asset: batch.dataset,
@@ -162,17 +249,37 @@ async function publish(dependencies: CaptureDependencies, batch: CaptureBatch, c
     connection,
     provenance: batch.provenance,
     signal: batch.signal,
-    beforeCommit: async ({ rowCount, relation }) => {
+    originals: new Map(readable.flatMap(({ originals }) => [...originals])),
+    supersedes: batch.disposition === "append" ? superseded.filter(({ state }) => state !== "left_out").map(({ digest, path, rowsPublished }) => ({ digest: digest as Digest, path, rows: rowsPublished })) : [],
+    beforeCommit: async ({ rowCount, superseded: gone, relation }) => {
       held = await holdBack(dependencies, batch, connection, { reads, total, published: rowCount });
+      if (rowCount === 0 && !batch.allowEmpty && sumOf(held) > 0) throw new NothingToPublish(held);
       await checkDataset(batch, connection, relation);
-      return { quarantine: summarize(total, held), captured: capturedContent(reads, held), disposition: batch.disposition };
+      supersededRows = gone;
+      return describe(held, gone);
     },
   });
   // The rows were published by an earlier attempt: what it held back is computed again.
   held ??= await holdBack(dependencies, batch, connection, { reads, total, published: undefined });
+  supersededRows ??= (made.content as DatasetContent).superseded?.rows ?? superseded.reduce((sum, { rowsPublished }) => sum + rowsPublished, 0);
   const warnings = await countWarnings(connection, readable);
-  const content: DatasetContent = { ...(made.content as DatasetContent), quarantine: summarize(total, held), captured: capturedContent(reads, held), disposition: batch.disposition };
-  return { made: { ...made, content }, files: toLedger(batch, reads, held), quarantine: toBatches(batch, reads, held), warnings };
+  const content: DatasetContent = { ...(made.content as DatasetContent), ...describe(held, supersededRows) };
+  return toCaptured(batch, reads, { made: { ...made, content }, held, supersededRows, warnings });
+}
+
+function toCaptured(batch: CaptureBatch, reads: readonly ReadFile[], outcome: { readonly made: MadeVersion | undefined; readonly held: ReadonlyMap<ReadFile, HeldRows>; readonly supersededRows: number; readonly warnings: Captured["warnings"] }): Captured {
+  const { made, held, supersededRows, warnings } = outcome;
+  const explained = reads.map((read) => [read.file.path, read.problem?.reason ?? (held.has(read) ? explainHeld(held.get(read)) : "")] as const);
+  return {
+    made,
+    files: toLedger(batch, reads, held),
+    quarantine: toBatches(batch, reads, held),
+    superseded: made === undefined ? [] : reads.flatMap(({ typed, file }) => (typed === undefined ? [] : file.supersedes)),
+    supersededRows,
+    heldFiles: reads.flatMap(({ problem, file: { path } }) => (problem === undefined ? [] : [{ ...problem, path }])),
+    explanations: new Map(explained.filter(([, text]) => text !== "")),
+    warnings,
+  };
 }
 
 const PROBLEMS_NAMED = 5;
@@ -182,7 +289,7 @@ function selectOf(batch: CaptureBatch, reads: readonly ReadFile[]): string {
   if (readable.length > 0) return readable.map(({ good }) => good).join(" union all by name ");
   const types = batch.existing.length > 0 ? batch.existing : [...(batch.contract?.compiled.types ?? [])].map(([name, type]) => ({ name, type }));
   if (types.length === 0) {
-    const named = reads.flatMap(({ file, problem }) => (problem === undefined ? [] : [`${file.path}: ${problem}`])).slice(0, PROBLEMS_NAMED);
+    const named = reads.flatMap(({ file, problem }) => (problem === undefined ? [] : [`${file.path}: ${problem.reason}`])).slice(0, PROBLEMS_NAMED);
     throw contractBroken({ dataset: batch.dataset, problems: [...named, reads.length === 1 ? "there is no other file, and no contract that says which columns there are" : `none of ${reads.length} files could be read, and no contract says which columns there are`] });
   }
   return `select ${types.map(({ name, type }) => `cast(null as ${type}) as "${name.replaceAll('"', '""')}"`).join(", ")} where false`;
@@ -206,7 +313,7 @@ async function holdBack(
   }
   const quarantined = sumOf(held);
   if (counts.published !== undefined && counts.published + quarantined !== counts.total) throw rowsLost({ dataset: batch.dataset, read: counts.total, published: counts.published, quarantined });
-  assertWithinLimits(batch, counts.total, quarantined);
+  assertWithinLimits(batch, counts.reads, held);
   return held;
 }
 
@@ -214,12 +321,42 @@ function sumOf(held: ReadonlyMap<ReadFile, HeldRows>): number {
   return [...held.values()].reduce((sum, { count }) => sum + count, 0);
 }
 
-function assertWithinLimits(batch: CaptureBatch, total: number, quarantined: number): void {
-  const percent = total === 0 ? 0 : (100 * quarantined) / total;
-  const problems: string[] = [];
-  if (batch.limits.rows !== undefined && quarantined > batch.limits.rows) problems.push(`${quarantined} of ${total} rows break the contract, at most ${batch.limits.rows} may`);
-  if (batch.limits.percent !== undefined && percent > batch.limits.percent) problems.push(`${percent.toFixed(3)} percent of ${total} rows break the contract, at most ${batch.limits.percent} may`);
-  if (problems.length > 0) throw contractBroken({ dataset: batch.dataset, problems });
+/**
+ * Files that are beyond a limit by themselves are held back whole. So are those that would take out what they brought before and put nothing in its place.
+ */
+function assertWithinLimits(batch: CaptureBatch, reads: readonly ReadFile[], held: ReadonlyMap<ReadFile, HeldRows>): void {
+  const unfit = new Map<ReadFile, HeldFile>();
+  for (const [read, rows] of held) {
+    const reason = beyondLimits(batch, totalOf(read), rows);
+    const isWhole = rows.count === totalOf(read) && read.file.supersedes.some(({ rowsPublished }) => rowsPublished > 0) && !batch.allowEmpty;
+    if (reason !== undefined) unfit.set(read, { reason, isRetried: true, blocks: true });
+    else if (isWhole) unfit.set(read, { reason: `none of its ${formatQuantity(rows.count, "row")} can be published, and what the file brought before stays: ${explainHeld(rows)}`, isRetried: true, blocks: hasLimits(batch) });
+  }
+  if (unfit.size > 0) throw new FilesUnfit(unfit);
+  const total = reads.reduce((sum, read) => sum + totalOf(read), 0);
+  const all: HeldRows = { object: undefined, count: sumOf(held), rules: summarize(total, held).rules, samples: Object.assign({}, ...[...held.values()].map(({ samples }) => samples)) as HeldRows["samples"] };
+  const reason = beyondLimits(batch, total, all);
+  if (reason !== undefined) throw contractBroken({ dataset: batch.dataset, problems: [reason] });
+}
+
+function beyondLimits({ limits }: CaptureBatch, total: number, rows: HeldRows): string | undefined {
+  const percent = total === 0 ? 0 : (100 * rows.count) / total;
+  const broken = `of ${formatQuantity(total, "row")} break the contract, at most`;
+  if (limits.rows !== undefined && rows.count > limits.rows) return `${rows.count} ${broken} ${limits.rows} may: ${explainHeld(rows)}`;
+  if (limits.percent !== undefined && percent > limits.percent) return `${rows.count} (${Number(percent.toPrecision(3))} %) ${broken} ${limits.percent} % may: ${explainHeld(rows)}`;
+  return undefined;
+}
+
+const RULES_EXPLAINED = 5;
+
+/** Rules by the number of rows that break them, each with samples. */
+function explainHeld(rows: HeldRows | undefined): string {
+  const rules = Object.entries(rows?.rules ?? {}).sort(([, left], [, right]) => right - left);
+  const said = rules.slice(0, RULES_EXPLAINED).map(([rule, count]) => {
+    const samples = rows?.samples[rule] ?? [];
+    return `${rule}: ${formatQuantity(count, "row")}${samples.length === 0 ? "" : `, ${count > samples.length ? "such as " : ""}${samples.join(", ")}`}`;
+  });
+  return `${said.join("; ")}${rules.length > RULES_EXPLAINED ? `; and ${rules.length - RULES_EXPLAINED} more rules` : ""}`;
 }
 
 /** Rules about the dataset are checked on what it would hold. Warnings are said and let pass. */
@@ -251,15 +388,16 @@ function summarize(total: number, held: ReadonlyMap<ReadFile, HeldRows>): Quaran
 }
 
 function capturedContent(reads: readonly ReadFile[], held: ReadonlyMap<ReadFile, HeldRows>): NonNullable<DatasetContent["captured"]> {
-  return reads.map((read) => ({ path: read.file.path, digest: read.file.digest, rows: (read.rows?.total ?? 0) - (held.get(read)?.count ?? 0) }));
+  return reads.map((read) => ({ path: read.file.path, digest: read.file.digest, rows: totalOf(read) - (held.get(read)?.count ?? 0) }));
 }
 
 function toLedger(batch: CaptureBatch, reads: readonly ReadFile[], held: ReadonlyMap<ReadFile, HeldRows>): CapturedFile[] {
   return reads.map((read) => {
-    const rowsRead = read.rows?.total ?? 0;
+    const rowsRead = totalOf(read);
+    const state: CapturedFileState = read.problem?.isRetried === true ? "held" : "captured";
     const rowsQuarantined = held.get(read)?.count ?? 0;
     const { digest, path, sizeBytes, mtimeMs } = read.file;
-    return { project: batch.project, dataset: batch.dataset, digest, path, sizeBytes, mtimeMs, rowsRead, rowsPublished: rowsRead - rowsQuarantined, rowsQuarantined, stepRunId: batch.run.stepRunId, atMs: batch.atMs };
+    return { project: batch.project, dataset: batch.dataset, digest, path, sizeBytes, mtimeMs, rowsRead, rowsPublished: rowsRead - rowsQuarantined, rowsQuarantined, stepRunId: batch.run.stepRunId, atMs: batch.atMs, state };
   });
 }
 
@@ -276,7 +414,7 @@ function toBatches(batch: CaptureBatch, reads: readonly ReadFile[], held: Readon
         sourcePath: read.file.path,
         sourceDigest: read.file.digest,
         sourceFormat: read.format,
-        fileProblem: read.problem,
+        fileProblem: read.problem?.reason,
         rows: rows?.count ?? 0,
         objectDigest: rows?.object,
         rules: rows?.rules ?? {},

@@ -15,7 +15,7 @@ const MOST_LINE_SHIFTS = 1000;
  */
 export async function openCsv(source: OpenSource): Promise<SourceRows> {
   const { connection, file, csv, number } = source;
-  const { names, delimiter } = await readHeader(source);
+  const { names, originals, delimiter } = await readHeader(source);
   const staged = `"__staged_${number}"`;
   const rejected = `__rejects_${number}`;
   const options = [
@@ -41,6 +41,7 @@ export async function openCsv(source: OpenSource): Promise<SourceRows> {
   return {
     format: "csv",
     columns: await inferTextTypes(connection, staged, names),
+    originals,
     isText: true,
     relation: staged,
     value: quoteName,
@@ -61,18 +62,23 @@ async function lineExpression({ connection, lineFeeds }: OpenSource, read: numbe
   return `("__record" + 2 + len(list_filter([${thresholds.join(", ")}]::BIGINT[], lambda t: t <= "__record" + 2)))`;
 }
 
-async function readHeader({ file, csv }: OpenSource): Promise<{ names: string[]; delimiter: string }> {
+async function readHeader({ file, csv }: OpenSource): Promise<{ names: string[]; originals: ReadonlyMap<string, string>; delimiter: string }> {
   if (file.sizeBytes === 0) throw new UnreadableFile("the file is empty: not even a header line");
   const line = await firstLine(file.absolute, csv.encoding ?? "utf-8");
   const delimiter = csv.delimiter ?? DELIMITERS.reduce<string>((best, candidate) => (line.split(candidate).length > line.split(best).length ? candidate : best), ",");
-  const names = splitHeader(line, delimiter, csv.quote ?? '"').map((name) => name.trim());
-  const seen = new Set<string>();
-  for (const [index, name] of names.entries()) {
-    if (name === "") throw new UnreadableFile(`column ${index + 1} of the header has no name`);
-    if (seen.has(name.toLowerCase())) throw new UnreadableFile(`the header names column "${name}" twice`);
-    seen.add(name.toLowerCase());
-  }
-  return { names, delimiter };
+  const header = splitHeader(line, delimiter, csv.quote ?? '"').map((name) => name.trim());
+  const taken = new Set(header.filter((name) => name !== "").map((name) => name.toLowerCase()));
+  const used = new Set<string>();
+  const originals = new Map<string, string>();
+  const names = header.map((name, index) => {
+    const plain = name === "" ? `column_${index + 1}` : name;
+    let free = plain;
+    for (let number = 2; used.has(free.toLowerCase()) || (free !== name && taken.has(free.toLowerCase())); number++) free = `${plain}_${number}`;
+    used.add(free.toLowerCase());
+    if (free !== name) originals.set(free, name);
+    return free;
+  });
+  return { names, originals, delimiter };
 }
 
 const DECODERS = { "utf-8": "utf-8", "utf-16": "utf-16le", "latin-1": "latin1" } as const;

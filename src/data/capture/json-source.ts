@@ -48,13 +48,14 @@ export async function openObjects(
       [concat('line ', "__record" + 1, case when json_valid("__json") then ': not a JSON object' else ': not valid JSON' end)] as messages
     from ${staged.all} where "__json" is not null and trim("__json") <> '' and not (${isObject})`);
   const [counts] = await connection.rows(`select (select count(*) from ${objects}) as n, (select count(*) from ${rejects}) as m`);
-  const value = (name: string): string => `json_extract_string("__json", ${quoteText(`$."${name.replaceAll('"', '\\"')}"`)})`;
+  const value = (name: string): string => `json_extract_string("__json", ${pathOf(name)})`;
   return {
     format: staged.format,
     columns: await inferObjectColumns(connection, objects, value),
     isText: true,
     relation: objects,
     value,
+    isTextValue: (name) => `json_type("__json", ${pathOf(name)}) = 'VARCHAR'`,
     rowJson: '"__json"',
     line: staged.line,
     total: Number(counts?.["n"]) + Number(counts?.["m"]),
@@ -66,6 +67,11 @@ export async function openObjects(
   };
 }
 
+/** A member's place. JSON pointers, unlike JSON paths, take any name. */
+function pathOf(name: string): string {
+  return quoteText(`/${name.replaceAll("~", "~0").replaceAll("/", "~1")}`);
+}
+
 async function inferObjectColumns(connection: OpenSource["connection"], objects: string, value: (name: string) => string): Promise<readonly Column[]> {
   const rows = await connection.rows(`select key, min("__record") as first from (select unnest(json_keys("__json")) as key, "__record" from ${objects}) group by key order by first, key`);
   const names = rows.map((row) => textOf(row["key"]));
@@ -73,7 +79,7 @@ async function inferObjectColumns(connection: OpenSource["connection"], objects:
   const columns: Column[] = [];
   for (const column of inferred) {
     // A text that looks like a number was written as a text on purpose.
-    const [row] = await connection.rows(`select bool_or(json_type("__json", ${quoteText(`$."${column.name.replaceAll('"', '\\"')}"`)}) in ('VARCHAR', 'OBJECT', 'ARRAY')) as text from ${objects}`);
+    const [row] = await connection.rows(`select bool_or(json_type("__json", ${pathOf(column.name)}) in ('VARCHAR', 'OBJECT', 'ARRAY')) as text from ${objects}`);
     columns.push(row?.["text"] === true && /^(BIGINT|DOUBLE|BOOLEAN)$/.test(column.type) ? { ...column, type: "VARCHAR" } : column);
   }
   return columns;

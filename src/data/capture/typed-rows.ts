@@ -1,6 +1,7 @@
 import type { Column } from "../analytics/analytics.ts";
 import { quoteName, quoteText } from "../analytics/sql-text.ts";
 import type { CompiledContract, RowRule } from "../contract/rules.ts";
+import type { ValueFormat } from "../contract/value-format.ts";
 import { storedExpression, storedType } from "../delta/schema.ts";
 import { type SourceRows, UnreadableFile } from "./source-rows.ts";
 
@@ -29,6 +30,22 @@ export interface TypedRows {
   bad(records?: Iterable<number>): string;
   /** Rules whose breaking is only counted: id → SELECT count. */
   readonly warnings: ReadonlyMap<string, string>;
+  /** Received columns whose values may not be of their column's type. */
+  readonly casts: readonly ReadCast[];
+  /** Column → the name that the source has for it, where they differ. */
+  readonly originals: ReadonlyMap<string, string>;
+}
+
+/** How one received column becomes one of the target. */
+export interface ReadCast {
+  readonly column: Column;
+  /** `type` is what its values look like. */
+  readonly from: Column;
+  /** SQL of the value as received, and of the condition that it cannot be read. */
+  readonly value: string;
+  readonly fails: string;
+  /** How the contract says it is written. */
+  readonly format: string | undefined;
 }
 
 /**
@@ -42,17 +59,20 @@ export function typeRows(source: SourceRows, target: TargetSchema, witness?: (re
   const columns = plannedColumns(source, target, received);
   const values: string[] = [];
   const rules: RowRule[] = [];
+  const casts: ReadCast[] = [];
   for (const [index, column] of columns.entries()) {
     const from = received.get(column.name.toLowerCase());
     if (from === undefined) {
       values.push(`CAST(NULL AS ${column.type}) AS ${quoteName(column.name)}`);
       continue;
     }
-    const cast = castOf(source, from, column.type);
+    const format = target.contract?.formats.get(column.name.toLowerCase());
+    const cast = castOf(source, from, column.type, format);
     values.push(`${cast.value} AS ${quoteName(column.name)}`);
     if (cast.fails === undefined) continue;
+    casts.push({ column, from, value: source.value(from.name), fails: cast.fails, format: format?.text });
     values.push(`(${cast.fails}) AS "__type_${index}"`, `CAST(${source.value(from.name)} AS VARCHAR) AS "__text_${index}"`);
-    rules.push({ id: `${TYPE_RULE}${column.name}`, column: `__text_${index}`, expectation: `must be ${column.type}`, severity: "error", breaks: `"__type_${index}"` });
+    rules.push({ id: `${TYPE_RULE}${column.name}`, column: `__text_${index}`, expectation: `must be ${column.type}${format === undefined ? "" : ` in the format ${format.text}`}`, severity: "error", breaks: `"__type_${index}"` });
   }
   const extra = extraColumns(source, target);
   if (target.mode === "discard_row" && extra.length > 0) {
@@ -61,7 +81,7 @@ export function typeRows(source: SourceRows, target: TargetSchema, witness?: (re
   }
   const flags = new Map(rules.map(({ id, breaks }) => [id, breaks]));
   rules.push(...(target.contract?.rows ?? []).map((rule) => unlessUnreadable(rule, flags)));
-  return splitRows(source, { columns, values, rules, witness });
+  return { ...splitRows(source, { columns, values, rules, witness }), casts, originals: source.originals ?? new Map() };
 }
 
 /** A value that cannot be read as its type is not also missing. */
@@ -77,7 +97,7 @@ interface RowPlan {
   readonly witness: ((record: string) => string) | undefined;
 }
 
-function splitRows(source: SourceRows, { columns, values, rules, witness }: RowPlan): TypedRows {
+function splitRows(source: SourceRows, { columns, values, rules, witness }: RowPlan): Omit<TypedRows, "casts" | "originals"> {
   const errors = rules.filter(({ severity }) => severity === "error");
   const typed = `(select ${[...values, '"__record"'].join(", ")} from ${source.relation})`;
   const list = columns.map(({ name }) => quoteName(name)).join(", ");
@@ -138,19 +158,29 @@ function plannedColumns(source: SourceRows, target: TargetSchema, received: Read
 const WHOLE = /^(TINYINT|SMALLINT|INTEGER|BIGINT)$/;
 
 /** How a received value becomes one of `type`, and the condition under which it cannot. */
-function castOf(source: SourceRows, from: Column, type: string): { readonly value: string; readonly fails?: string } {
+function castOf(source: SourceRows, from: Column, type: string, format: ValueFormat | undefined): { readonly value: string; readonly fails?: string } {
   const value = source.value(from.name);
   if (source.isText) {
-    if (type === "VARCHAR") return { value };
-    const cast = `try_cast(${value} as ${type})`;
-    // A cast would round 5.7 to 6 in silence.
-    const fraction = WHOLE.test(type) ? ` or not regexp_full_match(trim(${value}), '[+-]?[0-9]+(\\.0*)?')` : "";
-    return { value: cast, fails: `${value} is not null and (${cast} is null${fraction})` };
+    const plain = castText(value, type);
+    if (format === undefined || format.type !== type) return plain;
+    const written = format.read(value);
+    const fails = `${value} is not null and (${written} is null)`;
+    if (source.isTextValue === undefined) return { value: written, fails };
+    const isText = source.isTextValue(from.name);
+    return { value: `case when ${isText} then ${written} else ${plain.value} end`, fails: `case when ${isText} then ${fails} else ${plain.fails ?? "false"} end` };
   }
   const stored = storedType(from.type);
   if (stored === type) return { value: storedExpression(value, from.type) };
   const cast = `try_cast(${storedExpression(value, from.type)} as ${type})`;
   if (type === "VARCHAR") return { value: cast };
   const fraction = WHOLE.test(type) && /^(FLOAT|DOUBLE|DECIMAL)/.test(from.type) ? ` or ${value} <> trunc(${value})` : "";
+  return { value: cast, fails: `${value} is not null and (${cast} is null${fraction})` };
+}
+
+function castText(value: string, type: string): { readonly value: string; readonly fails?: string } {
+  if (type === "VARCHAR") return { value };
+  const cast = `try_cast(${value} as ${type})`;
+  // A cast would round 5.7 to 6 in silence.
+  const fraction = WHOLE.test(type) ? ` or not regexp_full_match(trim(${value}), '[+-]?[0-9]+(\\.0*)?')` : "";
   return { value: cast, fails: `${value} is not null and (${cast} is null${fraction})` };
 }

@@ -1,5 +1,7 @@
 import { z } from "zod";
 import { type LocatedProblem, readYaml, type YamlDocument } from "#base";
+import { typeOf } from "./column-type.ts";
+import { meaningOfFormat } from "./value-format.ts";
 
 /** Operators of ODCS library and SQL rules; exactly one per rule. */
 export const OPERATORS = ["mustBe", "mustNotBe", "mustBeGreaterThan", "mustBeGreaterOrEqualTo", "mustBeLessThan", "mustBeLessOrEqualTo", "mustBeBetween", "mustNotBeBetween"] as const;
@@ -172,8 +174,25 @@ function* ruleProblems(contract: Contract, yaml: YamlDocument): Generator<Locate
       const at = (...path: (string | number)[]): ReturnType<YamlDocument["at"]> => yaml.at(["schema", tableIndex, "properties", columnIndex, ...path]);
       const pattern = column.logicalTypeOptions?.pattern;
       if (pattern !== undefined) yield* patternProblems(pattern, at("logicalTypeOptions", "pattern"));
+      yield* formatProblems(column, at);
       for (const [index, rule] of (column.quality ?? []).entries()) yield* qualityProblems(rule, column.name, columns, (...path) => at("quality", index, ...path));
     }
+  }
+}
+
+function* formatProblems(column: ContractProperty, at: PlaceOf): Generator<LocatedProblem> {
+  const meaning = meaningOfFormat(column, typeOf(column) ?? "VARCHAR");
+  if (meaning?.kind === "refused") yield { ...at("logicalTypeOptions", "format"), message: meaning.message, hint: meaning.hint };
+  const zone = column.logicalTypeOptions?.defaultTimezone;
+  if (zone !== undefined && !isTimeZone(zone)) yield { ...at("logicalTypeOptions", "defaultTimezone"), message: `There is no time zone ${JSON.stringify(zone)}`, hint: "Name it as the IANA does: America/Sao_Paulo, Etc/UTC." };
+}
+
+function isTimeZone(name: string): boolean {
+  try {
+    void new Intl.DateTimeFormat("en", { timeZone: name });
+    return true;
+  } catch {
+    return false;
   }
 }
 

@@ -1,11 +1,26 @@
 import { type Clock, type Digest, digestOf } from "#base";
-import { appendEvent, type AssetVersion, getAssetVersion, getQuarantineBatch, listQuarantineRows, type MetadataStore, type QuarantineBatch, recordAssetVersion, setQuarantineRows } from "#metadata-store";
+import {
+  appendEvent,
+  type AssetVersion,
+  closeQuarantine,
+  getAssetVersion,
+  getQuarantineBatch,
+  listQuarantineRows,
+  type MetadataStore,
+  type QuarantineBatch,
+  type QuarantineRow,
+  type QuarantineRowState,
+  recordAssetVersion,
+  setCapturedFileState,
+  setQuarantineRows,
+} from "#metadata-store";
 import type { ObjectStore } from "#object-store";
 import { fireTrigger } from "#pipeline";
 import type { Analytics, AnalyticsConnection } from "../analytics/analytics.ts";
 import { type Row, textOf } from "../analytics/rows.ts";
 import { quotePath } from "../analytics/sql-text.ts";
 import { openObjects } from "../capture/json-source.ts";
+import { nameColumns } from "../capture/column-names.ts";
 import { typeRows } from "../capture/typed-rows.ts";
 import type { DatasetContent, Datasets } from "../dataset.ts";
 import { contractInvalid, quarantineMissing } from "../errors.ts";
@@ -23,7 +38,7 @@ export interface QuarantineDependencies {
 /** One held row as the UI and the CLI show it. */
 export interface QuarantinedRow {
   readonly rowNumber: number;
-  readonly state: "held" | "replayed" | "discarded";
+  readonly state: QuarantineRowState;
   /** Record of the source (from 0), line (from 1) and byte, where they can be told. */
   readonly record: number | undefined;
   readonly line: number | undefined;
@@ -49,13 +64,16 @@ export async function readQuarantine(
   const connection = await dependencies.analytics.connect();
   try {
     const rows = await connection.rows(`select * from read_parquet(${quotePath(path)}) order by row_number limit ${Math.min(of.limit ?? 100, 1000)} offset ${of.offset ?? 0}`);
-    return { batch, rows: rows.map((row) => toQuarantinedRow(row, changed.get(Number(row["row_number"])))) };
+    return { batch, rows: rows.map((row) => toQuarantinedRow(row, changed.get(Number(row["row_number"])), batch.closed)) };
   } finally {
     connection.close();
   }
 }
 
-function toQuarantinedRow(row: Row, changed: { readonly state: QuarantinedRow["state"]; readonly reason: string; readonly actor: string } | undefined): QuarantinedRow {
+function toQuarantinedRow(row: Row, own: QuarantineRow | undefined, closed: QuarantineBatch["closed"]): QuarantinedRow {
+  // What happened to the batch as a whole happened to the rows that were still held.
+  const isOpen = own === undefined || own.state === "held";
+  const changed = isOpen && closed !== undefined ? { state: closed.as, reason: closed.reason, actor: closed.by } : own;
   const number = (name: string): number | undefined => (typeof row[name] === "number" ? row[name] : undefined);
   return {
     rowNumber: Number(row["row_number"]),
@@ -76,22 +94,36 @@ async function batchOf({ store }: QuarantineDependencies, id: string): Promise<Q
   return batch;
 }
 
-/** Gives held rows up for good, with a reason. Nothing is deleted. @throws DATA_QUARANTINE_MISSING */
+/**
+ * Gives held rows of a batch up for good, with a reason; without `rowNumbers` the whole batch, also a file that is held back whole, which no run tries
+ * again then. Nothing is deleted.
+ *
+ * @throws DATA_QUARANTINE_MISSING
+ */
 export async function discardQuarantine(
   dependencies: QuarantineDependencies,
   discard: { readonly batchId: string; readonly rowNumbers?: readonly number[]; readonly actor: string; readonly reason: string },
-): Promise<{ readonly discarded: number }> {
+): Promise<{ readonly discarded: number; readonly files: number }> {
   const batch = await batchOf(dependencies, discard.batchId);
-  const wanted = new Set(discard.rowNumbers ?? Array.from({ length: batch.rows }, (_, index) => index));
-  const held = (await heldRows(dependencies, batch)).filter((row) => wanted.has(row));
+  if (batch.closed !== undefined) return { discarded: 0, files: 0 };
+  const { project, dataset } = batch;
+  const { actor, reason, rowNumbers } = discard;
+  const atMs = dependencies.clock.now();
+  const wanted = rowNumbers === undefined ? undefined : new Set(rowNumbers);
+  const held = (await heldRows(dependencies, batch)).filter((row) => wanted?.has(row) ?? true);
+  const isFile = wanted === undefined && batch.fileProblem !== undefined;
+  if (held.length === 0 && !isFile) return { discarded: 0, files: 0 };
   await dependencies.store.write(async (transaction) => {
-    await setQuarantineRows(transaction, { batchId: batch.id, rowNumbers: held, state: "discarded", actor: discard.actor, reason: discard.reason, atMs: dependencies.clock.now() });
-    await appendEvent(transaction, { atMs: dependencies.clock.now(), project: batch.project, type: "quarantine.discarded", subjectKind: "asset", subject: batch.dataset, actor: discard.actor, data: { batch: batch.id, rows: held.length, reason: discard.reason } });
+    if (wanted !== undefined) await setQuarantineRows(transaction, { batchId: batch.id, rowNumbers: held, state: "discarded", actor, reason, atMs });
+    else await closeQuarantine(transaction, { batchIds: [batch.id], as: "discarded", actor, reason, atMs });
+    if (isFile) await setCapturedFileState(transaction, { project, dataset, digests: [batch.sourceDigest], state: "captured", onlyFrom: "held" });
+    await appendEvent(transaction, { atMs, project, type: "quarantine.discarded", subjectKind: "asset", subject: dataset, actor, data: { batch: batch.id, rows: held.length, files: isFile ? 1 : 0, source: batch.sourcePath, reason } });
   });
-  return { discarded: held.length };
+  return { discarded: held.length, files: isFile ? 1 : 0 };
 }
 
 async function heldRows({ store }: QuarantineDependencies, batch: QuarantineBatch): Promise<number[]> {
+  if (batch.closed !== undefined) return [];
   const changed = new Map((await store.read((transaction) => listQuarantineRows(transaction, batch.id))).map((row) => [row.rowNumber, row.state]));
   return Array.from({ length: batch.rows }, (_, index) => index).filter((row) => (changed.get(row) ?? "held") === "held");
 }
@@ -135,9 +167,12 @@ async function appendPassing(
   connection: AnalyticsConnection,
   { batch, latest, held, replay }: { readonly batch: QuarantineBatch; readonly latest: AssetVersion; readonly held: readonly number[]; readonly replay: Parameters<typeof replayQuarantine>[1] },
 ): Promise<ReplayResult> {
-  const source = await openObjects({ connection, number: 0 }, { all: "__held", format: "ndjson", line: "NULL::BIGINT", close: async () => {} });
-  const contract = compiledContract(replay.contract, batch.dataset);
-  const typed = typeRows(source, { columns: (latest.content as DatasetContent).columns, mode: "discard_value", contract });
+  const { columns } = latest.content as DatasetContent;
+  const source = nameColumns(await openObjects({ connection, number: 0 }, { all: "__held", format: "ndjson", line: "NULL::BIGINT", close: async () => {} }), columns);
+  const compiled = compiledContract(replay.contract, batch.dataset);
+  // Typed values of a Parquet file were never written in a format.
+  const contract = compiled === undefined || batch.sourceFormat !== "parquet" ? compiled : { ...compiled, formats: new Map() };
+  const typed = typeRows(source, { columns, mode: "discard_value", contract });
   const failing = new Set((await connection.rows(`select record from (${typed.bad()}) where record is not null`)).map((row) => Number(row["record"])));
   const rejected = new Set((await connection.rows(`select "__record" as record from __held where not (case when json_valid("__json") then json_type("__json") = 'OBJECT' else false end)`)).map((row) => Number(row["record"])));
   const passing = held.filter((row) => !failing.has(row) && !rejected.has(row));
@@ -148,7 +183,7 @@ async function appendPassing(
     return { replayed: 0, held: staying.length, version: latest };
   }
   const operation = { project: batch.project, asset: batch.dataset, operationId: `replay:${batch.id}:${digestOf(passing.join()).slice(7, 23)}` };
-  const made = await dependencies.datasets.write({ ...operation, kind: latest.kind === "features" ? "features" : "data", disposition: "append", select: typed.good, connection, expectedRows: passing.length, provenance: { replayOf: batch.id, actor: replay.actor } });
+  const made = await dependencies.datasets.write({ ...operation, kind: latest.kind === "features" ? "features" : "data", disposition: "append", select: typed.good, connection, expectedRows: passing.length, source: batch.sourceDigest as Digest, provenance: { replayOf: batch.id, actor: replay.actor } });
   const version = await dependencies.store.write(async (transaction) => {
     await dependencies.datasets.settle(transaction, operation);
     const { version: recorded } = await recordAssetVersion(transaction, { project: batch.project, madeAtMs: note.atMs, actor: replay.actor, inputs: [{ versionId: latest.id, role: "input" }], ...made });

@@ -1,4 +1,7 @@
 import { quoteName, quoteText } from "../analytics/sql-text.ts";
+import { normaliseColumnName } from "../column-name.ts";
+import { typeOf } from "./column-type.ts";
+import { meaningOfFormat, type ValueFormat } from "./value-format.ts";
 import { type Contract, type ContractProperty, type ContractTable, isRowRule, OPERATORS, type QualityRule } from "./contract.ts";
 
 /** A statement about each row. */
@@ -31,10 +34,13 @@ export interface CompiledContract {
   /** Column → DuckDB type, where the contract says. */
   readonly types: ReadonlyMap<string, string>;
   readonly required: ReadonlySet<string>;
+  /** Column, in lower case → how its text is read, where the contract says. */
+  readonly formats: ReadonlyMap<string, ValueFormat>;
 }
 
-/** Turns a contract's table into conditions that one scan evaluates. */
-export function compileContract(contract: Contract, table: ContractTable): CompiledContract {
+/** Turns a contract's table into conditions that one scan evaluates. Properties may be named as the source names them, or as the dataset does. */
+export function compileContract(contract: Contract, described: ContractTable): CompiledContract {
+  const table = { ...described, properties: described.properties.map((property, index) => ({ ...property, name: normaliseColumnName(property.name, index) })) };
   const rows: RowRule[] = [];
   const dataset: DatasetRule[] = [];
   for (const property of table.properties) {
@@ -50,18 +56,22 @@ export function compileContract(contract: Contract, table: ContractTable): Compi
   return {
     rows,
     dataset,
-    types: new Map(table.properties.flatMap((property) => typeEntry(property))),
+    types: new Map(table.properties.flatMap(typeEntry)),
     required: new Set(table.properties.filter(isRequired).map(({ name }) => name)),
+    formats: new Map(table.properties.flatMap(formatEntry)),
   };
 }
 
-const DUCKDB_TYPES: Readonly<Record<string, string>> = { string: "VARCHAR", date: "DATE", timestamp: "TIMESTAMP WITH TIME ZONE", time: "VARCHAR", number: "DOUBLE", integer: "BIGINT", boolean: "BOOLEAN" };
-const PHYSICAL_TYPE = /^(BOOLEAN|TINYINT|SMALLINT|INTEGER|BIGINT|FLOAT|DOUBLE|VARCHAR|DATE|TIMESTAMP WITH TIME ZONE|DECIMAL\(\d+, ?\d+\))$/i;
+function typeEntry(property: ContractProperty): [string, string][] {
+  const type = typeOf(property);
+  return type === undefined ? [] : [[property.name, type]];
+}
 
-function typeEntry({ name, logicalType, physicalType }: ContractProperty): [string, string][] {
-  if (physicalType !== undefined && PHYSICAL_TYPE.test(physicalType)) return [[name, physicalType.toUpperCase().replace(", ", ",")]];
-  const type = logicalType === undefined ? undefined : DUCKDB_TYPES[logicalType];
-  return type === undefined ? [] : [[name, type]];
+function formatEntry(property: ContractProperty): [string, ValueFormat][] {
+  const type = typeOf(property) ?? "VARCHAR";
+  const meaning = meaningOfFormat(property, type);
+  const text = property.logicalTypeOptions?.format ?? `ISO 8601, in ${property.logicalTypeOptions?.defaultTimezone ?? "UTC"}`;
+  return meaning?.kind === "read" ? [[property.name.toLowerCase(), { text, type, read: meaning.read }]] : [];
 }
 
 function isRequired({ required, primaryKey }: ContractProperty): boolean {
@@ -81,6 +91,8 @@ function* propertyRules(property: ContractProperty): Generator<RowRule> {
   if (options.multipleOf !== undefined) yield rule("multipleOf", `must be a multiple of ${options.multipleOf}`, `${column} % ${options.multipleOf} <> 0`);
   if (options.minLength !== undefined) yield rule("minLength", `must have at least ${options.minLength} characters`, `length(${column}) < ${options.minLength}`);
   if (options.maxLength !== undefined) yield rule("maxLength", `must have at most ${options.maxLength} characters`, `length(${column}) > ${options.maxLength}`);
+  const format = meaningOfFormat(property, typeOf(property) ?? "VARCHAR");
+  if (format?.kind === "rule") yield rule("format", format.expectation, format.breaks(column));
   if (options.pattern !== undefined) yield rule("pattern", `must match ${options.pattern}`, `not ${matches(column, options.pattern)}`);
 }
 
@@ -122,7 +134,7 @@ interface RuleHead {
 
 function datasetRule(rule: QualityRule, { id, severity, said, target }: RuleHead): DatasetRule {
   if (rule.metric === "duplicateValues") {
-    const columns = rule.arguments?.properties ?? (target.column === undefined ? (target.allColumns ?? []) : [target.column]);
+    const columns = rule.arguments?.properties?.map((name, index) => normaliseColumnName(name, index)) ?? (target.column === undefined ? (target.allColumns ?? []) : [target.column]);
     return { ...duplicateRule({ id, columns, rule }), severity };
   }
   const measure = measureOf(rule, target.column);

@@ -16,6 +16,9 @@ export interface DeltaField {
   readonly metadata: Readonly<Record<string, unknown>>;
 }
 
+/** Metadata of a field: the name that the source has for the column. */
+const ORIGINAL_NAME = "esteira.original_name";
+
 const TO_DELTA: Readonly<Record<string, string>> = {
   BOOLEAN: "boolean",
   TINYINT: "byte",
@@ -96,14 +99,17 @@ export function toSchemaString(columns: readonly Column[]): string {
     seen.set(name.toLowerCase(), name);
     if (name === "" || /[ ,;{}()\n\t=]/.test(name)) throw columnUnsupported({ column: name, reason: "its name is empty or holds a space or one of , ; { } ( ) =" });
   }
-  return JSON.stringify({ type: "struct", fields: columns.map(({ name, type }) => ({ name, type: toDeltaType(type, name), nullable: true, metadata: {} })) });
+  return JSON.stringify({ type: "struct", fields: columns.map(({ name, type, original }) => ({ name, type: toDeltaType(type, name), nullable: true, metadata: original === undefined ? {} : { [ORIGINAL_NAME]: original } })) });
 }
 
 /** Columns with their DuckDB types. @throws DATA_TABLE_CORRUPT */
 export function parseSchemaString(schemaString: string, table: string): readonly (Column & { readonly field: DeltaField })[] {
   try {
     const schema = JSON.parse(schemaString) as { fields: DeltaField[] };
-    return schema.fields.map((field) => ({ name: field.name, type: toDuckDbType(field.type), field }));
+    return schema.fields.map((field) => {
+      const original = field.metadata[ORIGINAL_NAME];
+      return { name: field.name, type: toDuckDbType(field.type), ...(typeof original === "string" ? { original } : {}), field };
+    });
   } catch (error) {
     throw tableCorrupt({ table, reason: "its schema is not a struct type" }, error);
   }

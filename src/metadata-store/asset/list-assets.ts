@@ -2,7 +2,7 @@ import type { ReadTransaction } from "../database.ts";
 import { type AssetKind, type AssetVersion, toAssetVersion } from "./asset-version.ts";
 import { LARGEST_PAGE } from "../largest-page.ts";
 
-/** The latest version of each asset, by name. `after` is the last name of the page before. */
+/** The latest version of each asset that was not dropped, by name. `after` is the last name of the page before. */
 export async function listAssets(
   transaction: ReadTransaction,
   query: { readonly project: string; readonly kind?: AssetKind; readonly after?: string; readonly limit?: number },
@@ -16,7 +16,8 @@ export async function listAssets(
         .onRef("asset_version.version", "=", "asset.latest_version"),
     )
     .selectAll("asset_version")
-    .where("asset.project", "=", query.project);
+    .where("asset.project", "=", query.project)
+    .where("asset.dropped_at_ms", "is", null);
   if (query.kind !== undefined) select = select.where("asset.kind", "=", query.kind);
   if (query.after !== undefined) select = select.where("asset.name", ">", query.after);
   const rows = await select.orderBy("asset.name").limit(Math.min(query.limit ?? 100, LARGEST_PAGE)).execute();

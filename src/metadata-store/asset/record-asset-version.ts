@@ -31,7 +31,7 @@ export async function recordAssetVersion(
 ): Promise<{ readonly version: AssetVersion; readonly created: boolean }> {
   await transaction
     .insertInto("asset")
-    .values({ project: made.project, name: made.asset, kind: made.kind, latest_version: 0, created_at_ms: made.madeAtMs })
+    .values({ project: made.project, name: made.asset, kind: made.kind, latest_version: 0, created_at_ms: made.madeAtMs, dropped_at_ms: null })
     .onConflict((conflict) => conflict.columns(["project", "name"]).doNothing())
     .execute();
   const latest = await transaction
@@ -45,7 +45,7 @@ export async function recordAssetVersion(
   if (latest?.digest === made.digest) return { version: toAssetVersion(latest), created: false };
   const { latest_version: number } = await transaction
     .updateTable("asset")
-    .set((update) => ({ latest_version: update("latest_version", "+", 1), kind: made.kind }))
+    .set((update) => ({ latest_version: update("latest_version", "+", 1), kind: made.kind, dropped_at_ms: null }))
     .where("project", "=", made.project)
     .where("name", "=", made.asset)
     .returning("latest_version")

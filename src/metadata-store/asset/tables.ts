@@ -7,6 +7,8 @@ export interface AssetTables {
     kind: AssetKind;
     latest_version: number;
     created_at_ms: number;
+    /** Its versions stay; it is no longer listed until it is made again. */
+    dropped_at_ms: number | null;
   };
   asset_version: {
     id: string;

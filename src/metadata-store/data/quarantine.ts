@@ -24,7 +24,14 @@ export interface QuarantineBatch {
   readonly held: number;
   readonly replayed: number;
   readonly discarded: number;
+  /** Rows that a corrected file, or a replacement of the dataset, made pointless. */
+  readonly superseded: number;
+  /** How the batch was closed as a whole: the state of its rows that have none of their own. */
+  readonly closed: { readonly as: "superseded" | "discarded"; readonly by: string; readonly reason: string; readonly atMs: number } | undefined;
 }
+
+/** A batch before anything happened to its rows. */
+export type NewQuarantineBatch = Omit<QuarantineBatch, "held" | "replayed" | "discarded" | "superseded" | "closed">;
 
 export interface QuarantineRow {
   readonly batchId: string;
@@ -55,10 +62,12 @@ function toBatch(row: Selectable<DataTables["quarantine_batch"]>): QuarantineBat
     held: row.held,
     replayed: row.replayed,
     discarded: row.discarded,
+    superseded: row.superseded,
+    closed: row.closed_as === null ? undefined : { as: row.closed_as, by: row.closed_by ?? "", reason: row.closed_reason ?? "", atMs: row.closed_at_ms ?? 0 },
   };
 }
 
-export async function recordQuarantineBatch(transaction: WriteTransaction, batch: Omit<QuarantineBatch, "held" | "replayed" | "discarded">): Promise<void> {
+export async function recordQuarantineBatch(transaction: WriteTransaction, batch: NewQuarantineBatch): Promise<void> {
   await transaction
     .insertInto("quarantine_batch")
     .values({
@@ -80,6 +89,11 @@ export async function recordQuarantineBatch(transaction: WriteTransaction, batch
       held: batch.rows,
       replayed: 0,
       discarded: 0,
+      superseded: 0,
+      closed_as: null,
+      closed_by: null,
+      closed_reason: null,
+      closed_at_ms: null,
     })
     .onConflict((conflict) => conflict.column("id").doNothing())
     .execute();
@@ -102,18 +116,60 @@ export async function listQuarantineBatches(
   return rows.map(toBatch);
 }
 
-/** Totals per dataset of a project. */
+/** Batches of a dataset that are open: rows of them are held, or the whole file is; of these sources, or of all. Oldest first, at most 10,000. */
+export async function listOpenQuarantine(
+  transaction: ReadTransaction,
+  query: { readonly project: string; readonly dataset: string; readonly sources?: readonly { readonly path: string; readonly digest: string }[] | undefined },
+): Promise<readonly QuarantineBatch[]> {
+  const rows = await transaction
+    .selectFrom("quarantine_batch")
+    .selectAll()
+    .where("project", "=", query.project)
+    .where("dataset", "=", query.dataset)
+    .where("closed_as", "is", null)
+    .where((where) => where.or([where("held", ">", 0), where("file_problem", "is not", null)]))
+    .orderBy("id")
+    .limit(10_000)
+    .execute();
+  const paths = new Set(query.sources?.map(({ path }) => path));
+  const digests = new Set(query.sources?.map(({ digest }) => digest));
+  return rows.filter((row) => query.sources === undefined || paths.has(row.source_path) || digests.has(row.source_digest)).map(toBatch);
+}
+
+/** Closes batches: their rows that are held, and files held back whole, get another state for good. */
+export async function closeQuarantine(
+  transaction: WriteTransaction,
+  change: { readonly batchIds: readonly string[]; readonly as: "superseded" | "discarded"; readonly actor: string; readonly reason: string; readonly atMs: number },
+): Promise<void> {
+  for (let start = 0; start < change.batchIds.length; start += LARGEST_INSERT) {
+    await transaction
+      .updateTable("quarantine_batch")
+      .set((update) => ({
+        ...(change.as === "superseded" ? { superseded: sql<number>`superseded + held` } : { discarded: sql<number>`discarded + held` }),
+        held: update.lit(0),
+        closed_as: change.as,
+        closed_by: change.actor,
+        closed_reason: change.reason,
+        closed_at_ms: change.atMs,
+      }))
+      .where("id", "in", change.batchIds.slice(start, start + LARGEST_INSERT))
+      .where("closed_as", "is", null)
+      .execute();
+  }
+}
+
+/** Totals per dataset of a project. `files`: held back whole and still open. */
 export async function summarizeQuarantine(
   transaction: ReadTransaction,
   query: { readonly project: string; readonly dataset?: string },
-): Promise<readonly { readonly dataset: string; readonly batches: number; readonly files: number; readonly held: number; readonly replayed: number; readonly discarded: number }[]> {
+): Promise<readonly { readonly dataset: string; readonly batches: number; readonly files: number; readonly held: number; readonly replayed: number; readonly discarded: number; readonly superseded: number }[]> {
   let select = transaction
     .selectFrom("quarantine_batch")
-    .select(["dataset", sql<number>`count(*)`.as("batches"), sql<number>`count(file_problem)`.as("files"), sql<number>`sum(held)`.as("held"), sql<number>`sum(replayed)`.as("replayed"), sql<number>`sum(discarded)`.as("discarded")])
+    .select(["dataset", sql<number>`count(*)`.as("batches"), sql<number>`count(case when closed_as is null then file_problem end)`.as("files"), sql<number>`sum(held)`.as("held"), sql<number>`sum(replayed)`.as("replayed"), sql<number>`sum(discarded)`.as("discarded"), sql<number>`sum(superseded)`.as("superseded")])
     .where("project", "=", query.project);
   if (query.dataset !== undefined) select = select.where("dataset", "=", query.dataset);
   const rows = await select.groupBy("dataset").orderBy("dataset").limit(10_000).execute();
-  return rows.map((row) => ({ dataset: row.dataset, batches: Number(row.batches), files: Number(row.files), held: Number(row.held), replayed: Number(row.replayed), discarded: Number(row.discarded) }));
+  return rows.map((row) => ({ dataset: row.dataset, batches: Number(row.batches), files: Number(row.files), held: Number(row.held), replayed: Number(row.replayed), discarded: Number(row.discarded), superseded: Number(row.superseded) }));
 }
 
 /** Rows of a batch that are no longer simply held, in order. */
@@ -124,7 +180,7 @@ export async function listQuarantineRows(transaction: ReadTransaction, batchId: 
 
 const LARGEST_INSERT = 5000;
 
-/** Moves held rows to another state, or notes a replay without success (`held` with its reason), and counts anew. */
+/** Moves held rows of an open batch to another state, or notes a replay without success (`held` with its reason), and counts anew. */
 export async function setQuarantineRows(
   transaction: WriteTransaction,
   change: { readonly batchId: string; readonly rowNumbers: readonly number[]; readonly state: QuarantineRowState; readonly actor: string; readonly reason: string; readonly atMs: number },
@@ -158,5 +214,6 @@ export async function setQuarantineRows(
     .updateTable("quarantine_batch")
     .set({ held: sql<number>`rows - ${Number(replayed)} - ${Number(discarded)}`, replayed: Number(replayed), discarded: Number(discarded) })
     .where("id", "=", change.batchId)
+    .where("closed_as", "is", null)
     .execute();
 }

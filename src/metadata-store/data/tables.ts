@@ -1,8 +1,15 @@
 export const DATASET_WRITE_STATES = ["begun", "committed", "settled", "dropped"] as const;
 export type DatasetWriteState = (typeof DATASET_WRITE_STATES)[number];
 
-export const QUARANTINE_ROW_STATES = ["held", "replayed", "discarded"] as const;
+export const QUARANTINE_ROW_STATES = ["held", "replayed", "discarded", "superseded"] as const;
 export type QuarantineRowState = (typeof QUARANTINE_ROW_STATES)[number];
+
+/**
+ * `captured`: done. `again`: a person asked for it to be read once more; `anew`: for the whole dataset to be made again from its files. `held`: held back whole for what it holds, and tried again by every
+ * run until it is corrected or given up. `left_out`: the dataset was restored to a version without its rows.
+ */
+export const CAPTURED_FILE_STATES = ["captured", "again", "anew", "held", "left_out"] as const;
+export type CapturedFileState = (typeof CAPTURED_FILE_STATES)[number];
 
 export interface DataTables {
   /** One row per dataset that was ever written: locking it makes claims follow one another. */
@@ -38,6 +45,7 @@ export interface DataTables {
     rows_quarantined: number;
     step_run_id: string | null;
     at_ms: number;
+    state: CapturedFileState;
   };
   quarantine_batch: {
     id: string;
@@ -62,6 +70,12 @@ export interface DataTables {
     held: number;
     replayed: number;
     discarded: number;
+    superseded: number;
+    /** State that rows without one of their own have since the batch was closed as a whole; null while it is open. */
+    closed_as: "superseded" | "discarded" | null;
+    closed_by: string | null;
+    closed_reason: string | null;
+    closed_at_ms: number | null;
   };
   /** Rows whose state differs from `held`, or that were replayed without success. */
   quarantine_row: {

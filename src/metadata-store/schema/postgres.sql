@@ -95,7 +95,8 @@ create table "asset" (
   "name" text not null,
   "kind" text not null,
   "latest_version" bigint not null,
-  "created_at_ms" bigint not null
+  "created_at_ms" bigint not null,
+  "dropped_at_ms" bigint
 );
 
 create table "asset_version" (
@@ -162,7 +163,8 @@ create table "captured_file" (
   "rows_published" bigint not null,
   "rows_quarantined" bigint not null,
   "step_run_id" text,
-  "at_ms" bigint not null
+  "at_ms" bigint not null,
+  "state" text not null
 );
 
 create table "dataset" (
@@ -531,7 +533,12 @@ create table "quarantine_batch" (
   "at_ms" bigint not null,
   "held" bigint not null,
   "replayed" bigint not null,
-  "discarded" bigint not null
+  "discarded" bigint not null,
+  "superseded" bigint not null,
+  "closed_as" text,
+  "closed_by" text,
+  "closed_reason" text,
+  "closed_at_ms" bigint
 );
 
 create table "quarantine_row" (

@@ -90,7 +90,8 @@ CREATE TABLE "asset" ("project" text not null,
   "name" text not null,
   "kind" text not null,
   "latest_version" bigint not null,
-  "created_at_ms" bigint not null, constraint "asset_key" primary key ("project",
+  "created_at_ms" bigint not null,
+  "dropped_at_ms" bigint, constraint "asset_key" primary key ("project",
   "name"));
 
 CREATE TABLE "asset_version" ("id" text primary key,
@@ -132,7 +133,8 @@ CREATE TABLE "captured_file" ("project" text not null,
   "rows_published" bigint not null,
   "rows_quarantined" bigint not null,
   "step_run_id" text,
-  "at_ms" bigint not null, constraint "captured_file_key" primary key ("project",
+  "at_ms" bigint not null,
+  "state" text default 'captured' not null, constraint "captured_file_key" primary key ("project",
   "dataset",
   "digest"));
 
@@ -443,7 +445,12 @@ CREATE TABLE "quarantine_batch" ("id" text primary key,
   "at_ms" bigint not null,
   "held" bigint not null,
   "replayed" bigint not null,
-  "discarded" bigint not null);
+  "discarded" bigint not null,
+  "superseded" bigint default 0 not null,
+  "closed_as" text,
+  "closed_by" text,
+  "closed_reason" text,
+  "closed_at_ms" bigint);
 
 CREATE TABLE "quarantine_row" ("batch_id" text not null,
   "row_number" bigint not null,

@@ -3,7 +3,7 @@ import { type Json, messageOf } from "#base";
 import type { PipelineDefinition, StepDefinition } from "../define/definition.ts";
 import { findExpressions, holds, parseCondition, stepsReadBy } from "../define/interpolate.ts";
 import { parseExpression, type Scope } from "../define/expression.ts";
-import { assertValid, type LoadedProject } from "../define/load-project.ts";
+import { assertValid, createAnalysisContext, type LoadedProject } from "../define/load-project.ts";
 import { createProjectFiles, type ProjectFiles } from "../define/project-files.ts";
 import { checkParams, reasonToRunAgain, selectSteps, type Selection } from "../engine/expand-run.ts";
 import { pipelineUnknown, stepUnknown } from "../errors.ts";
@@ -90,7 +90,9 @@ function createPlanner(store: MetadataStore, loaded: LoadedProject, definition: 
     } catch (error) {
       return { ...facts, description: step.kind, action: "run", reason: `it would fail: ${messageOf(error)}` };
     }
-    return { ...facts, description: kind?.describe(prepared.declaration) ?? step.kind, ...(await judge(store, { loaded, definition, step, prepared, files, changing })) };
+    const judged = await judge(store, { loaded, definition, step, prepared, files, changing });
+    const found = judged.action === "run" ? await kind?.preview?.(prepared.declaration, createAnalysisContext({ project: loaded.project, files, step: step.name, knownAssets: known })) : undefined;
+    return { ...facts, description: kind?.describe(prepared.declaration) ?? step.kind, ...judged, ...(found === undefined ? {} : { reason: `${judged.reason}; ${found}` }) };
   }
 
   return { planStep, prepare, files };

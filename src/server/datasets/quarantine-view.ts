@@ -4,13 +4,13 @@ import { type QuarantinedRow as HeldRow, readQuarantine } from "#data";
 import { listQuarantineBatches, type QuarantineBatch } from "#metadata-store";
 
 const CONSIDERED_BATCHES = 1000;
-const STATES = { held: "open", replayed: "replayed", discarded: "discarded" } as const;
+const STATES = { held: "open", replayed: "replayed", discarded: "discarded", superseded: "superseded" } as const;
 
 /** How many rows stand in a dataset's quarantine, and why. */
 export async function toQuarantineSummary(
   { store, project }: Platform,
   dataset: string,
-  counts: { readonly held: number; readonly replayed: number; readonly discarded: number },
+  counts: { readonly held: number; readonly replayed: number; readonly discarded: number; readonly superseded: number },
 ): Promise<QuarantineSummary> {
   const batches = await store.read((transaction) => listQuarantineBatches(transaction, { project, dataset, limit: CONSIDERED_BATCHES, onlyHeld: true }));
   const byRule = new Map<string, number>();
@@ -19,6 +19,7 @@ export async function toQuarantineSummary(
     openCount: counts.held,
     replayedCount: counts.replayed,
     discardedCount: counts.discarded,
+    supersededCount: counts.superseded,
     byRule: [...byRule].map(([rule, count]) => ({ rule, count })).sort((left, right) => right.count - left.count),
   };
 }
@@ -62,7 +63,8 @@ function wholeFile(batch: QuarantineBatch): QuarantinedRow {
   return {
     id: `${batch.id}.file`,
     atMs: batch.atMs,
-    state: batch.held > 0 || batch.rows === 0 ? "open" : "replayed",
+    state: batch.closed?.as ?? "open",
+    ...(batch.closed === undefined ? {} : { reason: batch.closed.reason, actor: batch.closed.by }),
     rules: [{ id: "file", message: batch.fileProblem }],
     row: {},
     source: { file: batch.sourcePath, digest: batch.sourceDigest },
@@ -75,6 +77,7 @@ function toRow(batch: QuarantineBatch, held: HeldRow): QuarantinedRow {
     id: `${batch.id}.${held.rowNumber}`,
     atMs: batch.atMs,
     state: STATES[held.state],
+    ...(held.reason === undefined ? {} : { reason: held.reason, actor: held.actor }),
     rules: held.rules.map((id, index) => ({ id, message: held.messages[index] })),
     row: typeof held.row === "object" && held.row !== null ? (held.row as Record<string, unknown>) : { _raw: held.row },
     source: { file: batch.sourcePath, digest: batch.sourceDigest, line: held.line, row: held.line === undefined ? held.record : undefined },
