@@ -1,6 +1,8 @@
 export { createPythonKind, inputsOfCalls, missingFile, publishOutput, type PythonDeclaration } from "./kinds/python.ts";
 export { createPythonEnvironments, type PythonEnvironments, type PythonRequest } from "./python-environment.ts";
 export { type EsteiraCall, readEsteiraCalls } from "./python-source.ts";
+export { findImportedFiles } from "./python-imports.ts";
+export { matchFiles, otherFiles, patternsOf } from "./kinds/run.ts";
 export { logsToMlflow, type StepContext, writeStepContext } from "./step-context.ts";
 export { identifyProcess, isRunning, type ProcessIdentity } from "./service/process-identity.ts";
 export type { ServicePlan } from "./service/service-process.ts";

@@ -1,5 +1,6 @@
+import { posix } from "node:path";
 import { isEsteiraError, type Json } from "#base";
-import { inputsOfCalls, missingFile, readEsteiraCalls } from "#executors";
+import { findImportedFiles, inputsOfCalls, matchFiles, missingFile, patternsOf, readEsteiraCalls } from "#executors";
 import type { AnalysisContext, Problem, StepAnalysis, StepInput } from "#pipeline";
 import type { NotebookDeclaration } from "./notebook-kind.ts";
 import { type Notebook, parseNotebook } from "./notebook.ts";
@@ -14,10 +15,12 @@ export async function analyseNotebook(declaration: NotebookDeclaration, context:
   const problems: Problem[] = [];
   if (python !== undefined && (await context.readFile(python)) === undefined) problems.push(await missingFile(python, ["python"], context, "**/*requirements*.txt"));
   const understood = await readAndUnderstand(declaration, context);
+  const other = await matchFiles(patternsOf(declaration.files), context);
+  problems.push(...other.problems);
   return {
     inputs: [...declared.map((asset, index) => ({ asset, role: "input", path: ["inputs", index] })), ...understood.inputs],
     makes: declaration.makes === undefined ? [] : [{ asset: context.step, kind: declaration.makes }],
-    files: python === undefined ? [] : [python],
+    files: [...new Set([...(python === undefined ? [] : [python]), ...understood.imported, ...other.files])].sort(),
     // Not the file: its outputs and execution counts change without changing what the step does.
     fingerprint: { notebook: understood.digest ?? null },
     problems: [...problems, ...understood.problems],
@@ -28,13 +31,15 @@ interface Understood {
   /** Undefined when the file is no notebook. */
   readonly digest: string | undefined;
   readonly inputs: readonly StepInput[];
+  /** Files of the project that its cells import. */
+  readonly imported: readonly string[];
   readonly problems: readonly Problem[];
 }
 
 async function readAndUnderstand(declaration: NotebookDeclaration, context: AnalysisContext): Promise<Understood> {
   const text = await context.readFile(declaration.notebook);
   const read = text === undefined ? await missingFile(declaration.notebook, ["notebook"], context, "**/*.ipynb") : parse(text, declaration.notebook);
-  return text === undefined || "message" in read ? { digest: undefined, inputs: [], problems: [read as Problem] } : understand(text, read, declaration, context);
+  return text === undefined || "message" in read ? { digest: undefined, inputs: [], imported: [], problems: [read as Problem] } : understand(text, read, declaration, context);
 }
 
 function parse(text: string, file: string): Notebook | Problem {
@@ -81,7 +86,14 @@ async function understand(
     for (const input of read.inputs) inputs.set(input.asset, input);
     problems.push(...read.problems);
   }
-  return { digest: digestOfNotebook(notebook), inputs: [...inputs.values()], problems };
+  const folder = posix.dirname(file);
+  const imported = await findImportedFiles({ text: codeOf(notebook), folder: folder === "." ? "" : folder }, context);
+  return { digest: digestOfNotebook(notebook), inputs: [...inputs.values()], imported, problems };
+}
+
+/** The cells one below the other, as they run. */
+function codeOf(notebook: Notebook): string {
+  return sourceCells(notebook).flatMap(({ type, source }) => (type === "code" ? [source] : [])).join("\n");
 }
 
 function toProblem(problem: ParameterProblem, file: string, place: (cellIndex: number, line: number) => NonNullable<Problem["at"]>): Problem {

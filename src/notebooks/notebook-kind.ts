@@ -1,8 +1,8 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { z } from "zod";
-import type { Clock, Digest, Json } from "#base";
-import { logsToMlflow, publishOutput, type PythonEnvironments, type StepContext, writeStepContext } from "#executors";
+import { type Clock, type Digest, digestOf, type Json } from "#base";
+import { logsToMlflow, otherFiles, publishOutput, type PythonEnvironments, type StepContext, writeStepContext } from "#executors";
 import { appendEvent, type AssetVersion, type MetadataStore, recordAssetVersion } from "#metadata-store";
 import type { ObjectStore } from "#object-store";
 import type { AttemptContext, PythonEnvironment, StepKind, StepOutcome } from "#pipeline";
@@ -14,7 +14,7 @@ import { analyseNotebook } from "./notebook-analysis.ts";
 import { type Notebook, parseNotebook } from "./notebook.ts";
 import { checkParameters, type DeclaredParameters, readParameters } from "./parameters.ts";
 import { redactSecrets } from "./secret-scan.ts";
-import { digestOfNotebook, sourceCells, strippedNotebook } from "./source-digest.ts";
+import { digestOfSource, sourceCells, strippedNotebook } from "./source-digest.ts";
 import { positionInFile } from "./source-position.ts";
 
 const KERNEL_START_MS = 60_000;
@@ -27,6 +27,7 @@ export interface NotebookDeclaration {
   readonly python?: string | undefined;
   readonly inputs?: readonly string[] | undefined;
   readonly makes?: "model" | "data" | "features" | "report" | undefined;
+  readonly files?: string | readonly string[] | undefined;
   /** Seconds. */
   readonly cell_timeout?: number | undefined;
 }
@@ -37,6 +38,7 @@ const schema: z.ZodType<NotebookDeclaration> = z.strictObject({
   python: z.string().optional().describe("Requirements file of the notebook's environment; ipykernel is added when it is not listed."),
   inputs: z.array(z.string()).optional().describe("Assets it reads, beside those in esteira.input(\"…\")."),
   makes: z.enum(["model", "data", "features", "report"]).optional().describe("What the step makes, under its own name. A report is the executed notebook itself."),
+  files: otherFiles,
   cell_timeout: z.number().positive().optional().describe("Seconds after which a cell is interrupted; default: no limit but the step's `timeout`."),
 }) as z.ZodType<NotebookDeclaration>;
 
@@ -72,6 +74,9 @@ interface Prepared {
   readonly notebook: Notebook;
   readonly declared: DeclaredParameters;
   readonly parameters: Readonly<Record<string, Json>>;
+  /** The project's files that it imports or names, by path. */
+  readonly sources: ReadonlyMap<string, Buffer>;
+  /** Of the notebook and those files. */
   readonly digest: Digest;
 }
 
@@ -145,7 +150,16 @@ async function prepare(attempt: AttemptContext<NotebookDeclaration>): Promise<Pr
   const parameters = givenParameters(attempt);
   const problems = [...declared.problems, ...checkParameters(declared, parameters)];
   if (problems.length > 0) throw parametersRefused({ file, problems: problems.map(({ message, hint }) => (hint === undefined ? message : `${message} (${hint.replace(/\.$/, "")})`)) });
-  return { file, text, notebook, declared, parameters, digest: digestOfNotebook(notebook) };
+  const sources = await readSources(attempt);
+  const digest = digestOfSource(notebook, Object.fromEntries([...sources].map(([path, content]) => [path, digestOf(content)])));
+  return { file, text, notebook, declared, parameters, sources, digest };
+}
+
+/** The requirements are no source of the notebook: what was installed for them is in the record of what it makes. */
+async function readSources({ files, declaration, projectFolder }: AttemptContext<NotebookDeclaration>): Promise<ReadonlyMap<string, Buffer>> {
+  const sources = new Map<string, Buffer>();
+  for (const path of files) if (path !== declaration.python) sources.set(path, await readFile(resolve(projectFolder, path)));
+  return sources;
 }
 
 /** The step's own params; where the declaration still holds a placeholder, the engine's resolved value counts. */
@@ -154,8 +168,10 @@ function givenParameters(attempt: AttemptContext<NotebookDeclaration>): Readonly
   return Object.fromEntries(Object.entries(declared).map(([name, value]) => [name, typeof value === "string" && value.includes("${{") ? (attempt.params[name] ?? value) : value]));
 }
 
-async function recordNotebook(attempt: AttemptContext<NotebookDeclaration>, { file, notebook, digest, declared }: Prepared, deps: NotebookKindDependencies): Promise<AssetVersion> {
+async function recordNotebook(attempt: AttemptContext<NotebookDeclaration>, { file, notebook, digest, declared, sources }: Prepared, deps: NotebookKindDependencies): Promise<AssetVersion> {
   const stripped = await deps.objects.put(strippedNotebook(notebook));
+  const stored: { path: string; digest: Digest; sizeBytes: number }[] = [];
+  for (const [source, content] of sources) stored.push({ path: source, ...pick(await deps.objects.put(content)) });
   const path = file.split("/").at(-1) ?? file;
   const { version } = await deps.store.write((transaction) =>
     recordAssetVersion(transaction, {
@@ -167,10 +183,11 @@ async function recordNotebook(attempt: AttemptContext<NotebookDeclaration>, { fi
       actor: attempt.actor,
       pipelineRunId: attempt.pipelineRunId,
       stepRunId: attempt.stepRunId,
-      sizeBytes: stripped.sizeBytes,
+      sizeBytes: stored.reduce((sum, { sizeBytes }) => sum + sizeBytes, stripped.sizeBytes),
       content: {
         format: "tree/1",
-        files: [{ path, digest: stripped.digest, sizeBytes: stripped.sizeBytes }],
+        // The notebook first, then what it imports.
+        files: [{ path, ...pick(stripped) }, ...stored],
         cells: sourceCells(notebook).length,
         kernel: notebook.kernel,
         parameters: declared.parameters.map(({ name, typeText, required, help }) => ({ name, type: typeText, required, ...(help === undefined ? {} : { help }) })),
@@ -180,6 +197,10 @@ async function recordNotebook(attempt: AttemptContext<NotebookDeclaration>, { fi
     }),
   );
   return version;
+}
+
+function pick({ digest, sizeBytes }: { readonly digest: Digest; readonly sizeBytes: number }): { digest: Digest; sizeBytes: number } {
+  return { digest, sizeBytes };
 }
 
 async function run(

@@ -21,6 +21,16 @@ export function digestOfNotebook(notebook: Notebook): Digest {
   });
 }
 
+/**
+ * What an approval of a notebook is bound to: its source, and with it the project's files that it imports or names.
+ *
+ * @param files project-relative path → digest of the content; without any, the notebook's own digest
+ */
+export function digestOfSource(notebook: Notebook, files: Readonly<Record<string, Digest>>): Digest {
+  const digest = digestOfNotebook(notebook);
+  return Object.keys(files).length === 0 ? digest : digestOfJson({ esteira: "source/1", notebook: digest, files });
+}
+
 /** The cells that count: all but injected ones. */
 export function sourceCells(notebook: Notebook): readonly NotebookCell[] {
   return notebook.cells.filter((cell) => !cell.tags.includes(INJECTED_TAG));

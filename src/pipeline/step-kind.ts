@@ -103,6 +103,8 @@ export interface AttemptContext<Declaration> {
   readonly params: Readonly<Record<string, Json>>;
   /** Versions chosen for the inputs, by asset name; an optional input may be missing. */
   readonly inputs: ReadonlyMap<string, AssetVersion>;
+  /** What the analysis named as `files`: project-relative, sorted. */
+  readonly files: readonly string[];
   /** Private folder of this attempt, removed afterwards. */
   readonly workFolder: string;
   /** Aborts on cancel, timeout or loss of the lease. */

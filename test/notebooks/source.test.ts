@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { describe, it } from "node:test";
-import { isEsteiraError } from "#base";
+import { digestOf, isEsteiraError } from "#base";
 import { changesSource, createNotebookKind, diffNotebooks, digestOfNotebook, findSecrets, type Notebook, parseNotebook, redactSecrets, reportHiddenState, scanNotebook, strippedNotebook } from "#notebooks";
+import { digestOfSource } from "../../src/notebooks/source-digest.ts";
 import { notebookText, type TestCell } from "./notebook-text.ts";
 
 const read = (cells: readonly TestCell[], metadata?: object): Notebook => parseNotebook(notebookText(cells, metadata), "n.ipynb");
@@ -164,5 +165,16 @@ describe("analysing a notebook step", () => {
         [lineOf("traning_set"), 'esteira.input("traning_set"): no step makes "traning_set"', 'Did you mean "training_set"?'],
       ],
     );
+  });
+});
+
+describe("what an approval of a notebook is bound to", () => {
+  it("is its own digest, and with every file that it imports another one", () => {
+    const notebook = parseNotebook(notebookText([{ source: "import helper" }]), "n.ipynb");
+    const bound = (text: string): string => digestOfSource(notebook, { "src/helper.py": digestOf(text) });
+    assert.equal(digestOfSource(notebook, {}), digestOfNotebook(notebook));
+    assert.notEqual(bound("x = 1"), digestOfNotebook(notebook));
+    assert.notEqual(bound("x = 1"), bound("x = -1"));
+    assert.equal(bound("x = 1"), bound("x = 1"));
   });
 });

@@ -30,6 +30,7 @@ export async function testAttempt<Declaration>(
     readonly step?: string;
     readonly params?: Readonly<Record<string, Json>>;
     readonly inputs?: ReadonlyMap<string, AssetVersion>;
+    readonly files?: readonly string[];
     readonly located?: (version: AssetVersion) => LocatedAsset;
     readonly signal?: AbortSignal;
     readonly environment?: Readonly<Record<string, string>>;
@@ -58,6 +59,7 @@ export async function testAttempt<Declaration>(
     commit: { id: "0123456789abcdef0123456789abcdef01234567", dirty: false },
     params: options.params ?? {},
     inputs: options.inputs ?? new Map(),
+    files: options.files ?? [],
     workFolder,
     signal,
     logged,

@@ -3,7 +3,8 @@ import { z } from "zod";
 import { nearestName } from "#base";
 import type { AnalysisContext, Problem, StepAnalysis, StepKind } from "#pipeline";
 import { type CommandOptions, inputsOf, makesOf, runCommand } from "./command.ts";
-import { commandShape, matchFiles } from "./run.ts";
+import { findScriptImports } from "../script-imports.ts";
+import { commandShape, matchFiles, patternsOf } from "./run.ts";
 
 /** `node: scripts/build.ts` and what belongs to it. */
 export interface NodeDeclaration extends CommandOptions {
@@ -40,12 +41,12 @@ async function analyse(declaration: NodeDeclaration, context: AnalysisContext): 
     const near = nearestName(declaration.node, await context.glob("**/*.{js,mjs,cjs,ts,mts}"));
     problems.push({ path: ["node"], message: `there is no file ${declaration.node} in the project`, ...(near === undefined ? {} : { hint: `Did you mean ${near}?` }) });
   }
-  const patterns = declaration.files === undefined ? [] : typeof declaration.files === "string" ? [declaration.files] : declaration.files;
+  const patterns = patternsOf(declaration.files);
   const matched = await matchFiles(patterns, context);
   return {
     inputs: inputsOf(declaration.inputs),
     makes: makesOf(context.step, declaration.makes),
-    files: [...new Set([declaration.node, ...matched.files])].sort(),
+    files: [...new Set([declaration.node, ...(await findScriptImports(declaration.node, context)), ...matched.files])].sort(),
     cacheable: patterns.length > 0,
     problems: [...problems, ...matched.problems],
   };

@@ -5,6 +5,8 @@ import { type Json, nearestName } from "#base";
 import type { AnalysisContext, AttemptContext, MadeVersion, Problem, StepAnalysis, StepInput, StepKind, StepOutcome } from "#pipeline";
 import type { AssetKind, WriteTransaction } from "#pipeline";
 import { outputMissing, pythonFailed } from "../python-errors.ts";
+import { findScriptImports } from "../script-imports.ts";
+import { matchFiles, otherFiles, patternsOf } from "./run.ts";
 import type { PythonEnvironments } from "../python-environment.ts";
 import { type EsteiraCall, readEsteiraCalls } from "../python-source.ts";
 import { logsToMlflow, writeStepContext } from "../step-context.ts";
@@ -16,6 +18,7 @@ export interface PythonDeclaration {
   readonly requirements?: string | undefined;
   readonly inputs?: readonly string[] | undefined;
   readonly makes?: AssetKind | undefined;
+  readonly files?: string | readonly string[] | undefined;
 }
 
 const schema: z.ZodType<PythonDeclaration> = z.strictObject({
@@ -24,6 +27,7 @@ const schema: z.ZodType<PythonDeclaration> = z.strictObject({
   requirements: z.string().optional().describe("Requirements file of the script's environment; default: the standard library alone."),
   inputs: z.array(z.string()).optional().describe("Assets it reads, beside those in esteira.input(\"…\")."),
   makes: z.enum(["data", "features", "model", "code", "report"]).optional().describe("What the step makes, under its own name: esteira.output(STEP)."),
+  files: otherFiles,
 });
 
 /** Steps that run a Python script in a locked environment. Its inputs are the `esteira.input("…")` calls of the script. */
@@ -46,14 +50,16 @@ async function analyse(declaration: PythonDeclaration, context: AnalysisContext)
   if (declaration.requirements !== undefined && (await context.readFile(declaration.requirements)) === undefined) {
     problems.push(await missingFile(declaration.requirements, ["requirements"], context, "**/*requirements*.txt"));
   }
+  const other = await matchFiles(patternsOf(declaration.files), context);
+  const imported = await findScriptImports(declaration.python, context);
   const calls = script === undefined ? [] : await readEsteiraCalls(script);
   const declared = (declaration.inputs ?? []).map((asset, index) => ({ asset, role: "input", path: ["inputs", index] }));
   const inferred = inputsOfCalls(calls, { context, declared: declaration.inputs ?? [], place: (call) => ({ file: declaration.python, line: call.line, column: call.column }) });
   return {
     inputs: [...declared, ...inferred.inputs],
     makes: declaration.makes === undefined ? [] : [{ asset: context.step, kind: declaration.makes }],
-    files,
-    problems: [...problems, ...inferred.problems],
+    files: [...new Set([...files, ...imported, ...other.files])].sort(),
+    problems: [...problems, ...other.problems, ...inferred.problems],
   };
 }
 

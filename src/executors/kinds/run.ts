@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { ASSET_KINDS } from "#pipeline";
 import type { AnalysisContext, Problem, StepAnalysis, StepKind } from "#pipeline";
+import { findCommandScripts } from "../script-imports.ts";
 import { type CommandOptions, inputsOf, makesOf, runCommand } from "./command.ts";
 
 /** `run: npm test` and what belongs to it. */
@@ -43,9 +44,20 @@ export function createRunKind(): StepKind<RunDeclaration> {
 }
 
 async function analyse(declaration: RunDeclaration, context: AnalysisContext): Promise<StepAnalysis> {
-  const patterns = declaration.files === undefined ? [] : typeof declaration.files === "string" ? [declaration.files] : declaration.files;
+  const patterns = patternsOf(declaration.files);
   const { files, problems } = await matchFiles(patterns, context);
-  return { inputs: inputsOf(declaration.inputs), makes: makesOf(context.step, declaration.makes), files, cacheable: patterns.length > 0, problems };
+  const scripts = patterns.length === 0 ? [] : await findCommandScripts(declaration.run, declaration.folder ?? "", context);
+  return { inputs: inputsOf(declaration.inputs), makes: makesOf(context.step, declaration.makes), files: [...new Set([...files, ...scripts])].sort(), cacheable: patterns.length > 0, problems };
+}
+
+/** Of kinds whose own source says what they import. */
+export const otherFiles: z.ZodType<string | readonly string[] | undefined> = z
+  .union([z.string(), z.array(z.string())])
+  .optional()
+  .describe("Other files of the project that it reads, as globs, or imports under a name that is computed. What it imports by name is found by itself.");
+
+export function patternsOf(files: string | readonly string[] | undefined): readonly string[] {
+  return files === undefined ? [] : typeof files === "string" ? [files] : files;
 }
 
 /** The files that globs name; a glob that names none is a mistake. */

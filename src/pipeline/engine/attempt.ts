@@ -161,6 +161,7 @@ async function createContext(
     commit,
     params: prepared.params,
     inputs,
+    files: prepared.analysis.files,
     workFolder,
     signal: running.signal,
     log: (text, stream = "stdout") => void running.log.write(stream, text.endsWith("\n") ? text : `${text}\n`),
