@@ -9,6 +9,7 @@ import { createFileSystemObjectStore } from "#object-store";
 import { createArtifactFolder, createArtifactRoutes, createAttemptScope, createTracking, createTrackingRoutes, type MlflowRoute } from "#tracking";
 import type { OwnedPlatform } from "./create-platform.ts";
 import type { Platform, StorePlatform } from "./platform.ts";
+import { openPrivateStore } from "./private-store.ts";
 import { promotionCheck } from "./promotion-check.ts";
 
 /** Where artifacts of MLflow runs go by default: through this server. */
@@ -34,6 +35,7 @@ export interface PlatformOptions {
  */
 export async function openStorePlatform(options: PlatformOptions): Promise<StorePlatform> {
   const { config, settings, log, isProject, clock = systemClock } = options;
+  await openPrivateStore(config.storeFolder, log);
   const store = await openMetadataStore(config.metadataAddress);
   const { loopback } = config.access;
   const artifactFolder = options.artifactFolder ?? join(config.storeFolder, "artifacts");

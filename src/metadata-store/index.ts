@@ -84,11 +84,11 @@ export { deleteModelVersion, transitionModelVersion, updateModelVersion } from "
 export { deleteRegisteredModel, renameRegisteredModel, updateRegisteredModel } from "./registry/change-registered-model.ts";
 export { createLoggedModel } from "./registry/create-logged-model.ts";
 export { createModelVersion } from "./registry/create-model-version.ts";
-export { createRegisteredModel } from "./registry/create-registered-model.ts";
+export { createRegisteredModel, isPromptTag } from "./registry/create-registered-model.ts";
 export { WEBHOOK_ACTIONS, webhookBody, type WebhookEntity, type WebhookEvent } from "./registry/enqueue-webhooks.ts";
 export { modelAliasMissing, modelVersionMissing, registeredModelMissing } from "./registry/errors.ts";
 export { getLatestModelVersions, getModelVersion, getModelVersionOfAsset } from "./registry/get-model-version.ts";
-export { getRegisteredModel } from "./registry/get-registered-model.ts";
+export { getRegisteredModel, isPromptModel } from "./registry/get-registered-model.ts";
 export { isPipelineModel } from "./registry/is-pipeline-model.ts";
 export type { KeyValue } from "./registry/key-value.ts";
 export type { Position } from "./registry/keyset.ts";

@@ -1,6 +1,6 @@
 import { isEsteiraError } from "#base";
 import { getLoggedModel, getModelVersion, getModelVersionByAlias, getRunLocation, type ReadTransaction } from "#metadata-store";
-import { hasParentSegment, localPath, parameterInvalid } from "#tracking";
+import { hasNul, hasParentSegment, localPath, parameterInvalid } from "#tracking";
 
 const MODELS_URI = /^models:\/+([^?#]+)$/;
 
@@ -22,17 +22,18 @@ export interface ResolvedSource {
  */
 export async function resolveSource(
   transaction: ReadTransaction,
-  facts: { readonly source: string; readonly runId: string | undefined; readonly loggedModelId: string | undefined },
+  facts: { readonly source: string; readonly runId: string | undefined; readonly loggedModelId: string | undefined; readonly isPrompt: boolean },
 ): Promise<ResolvedSource> {
   const { source } = facts;
-  if (hasParentSegment(source)) {
+  if (hasParentSegment(source) || hasNul(source)) {
     throw parameterInvalid({
       message: `Invalid model version source: '${source}'. If supplying a source as an http, https, local file path, ftp, objectstore, or mlflow-artifacts uri, an absolute path must be provided without relative path references present. Please provide an absolute path.`,
     });
   }
   const models = MODELS_URI.exec(source);
   if (models !== null) return withLoggedModel(transaction, facts, await followModelsUri(transaction, source, models[1] ?? ""));
-  await assertLocalSource(transaction, facts);
+  if (facts.isPrompt) assertPromptSource(source);
+  else await assertLocalSource(transaction, facts);
   return withLoggedModel(transaction, facts, { storageLocation: source, loggedModelId: undefined });
 }
 
@@ -75,8 +76,6 @@ async function assertLocalSource(
   { source, runId, loggedModelId }: { readonly source: string; readonly runId: string | undefined; readonly loggedModelId: string | undefined },
 ): Promise<void> {
   if (!isLocal(source)) return;
-  // Prompts have no files; MLflow's client sends this word.
-  if (source === "dummy-source") return;
   const path = localPath(source);
   const roots = [
     runId === undefined ? undefined : (await getRunLocation(transaction, runId))?.artifactUri,
@@ -86,6 +85,12 @@ async function assertLocalSource(
   throw parameterInvalid({
     message: `Invalid model version source: '${path ?? source}'. To use a local path as a model version source, the run_id request parameter has to be specified and the local path has to be contained within the artifact directory of the run specified by the run_id.`,
   });
+}
+
+/** Prompts have no files: clients send a word in place of a source. A path would be read as one. */
+function assertPromptSource(source: string): void {
+  if (!isLocal(source) || /^[\w-]+$/.test(source)) return;
+  throw parameterInvalid({ message: `Invalid prompt source: '${source}'. Local source paths are not allowed for prompts.` });
 }
 
 /** `file:`, absolute paths of any system, and whatever has no scheme. */

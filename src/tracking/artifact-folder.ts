@@ -2,11 +2,12 @@ import { randomUUID } from "node:crypto";
 import { constants, createWriteStream } from "node:fs";
 import { type FileHandle, lstat, mkdir, open, readdir, realpath, rename, rm, stat } from "node:fs/promises";
 import { dirname, join, sep } from "node:path";
-import type { Readable } from "node:stream";
+import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { artifactDownload } from "./artifact-download.ts";
 import { locationSegments } from "./artifact-location.ts";
 import { artifactSegments } from "./artifact-path.ts";
+import { toStorageError } from "./artifact-storage-error.ts";
 import { artifactMissing, artifactNotWritable, artifactPathInvalid } from "./errors.ts";
 import type { MlflowRequest, MlflowResponse } from "./mlflow-rest/route.ts";
 
@@ -43,7 +44,7 @@ export interface ArtifactFolder {
   /** Entries of a folder by name; none for a file or what is not there. @throws TRACKING_ARTIFACT_PATH_INVALID */
   list(path: string): Promise<readonly ArtifactEntry[]>;
   /** Takes a stream as the content of a file; what was there before is replaced at once. Returns the size in bytes. @throws TRACKING_ARTIFACT_PATH_INVALID, TRACKING_ARTIFACT_NOT_WRITABLE */
-  write(path: string, content: Readable): Promise<number>;
+  write(path: string, content: AsyncIterable<Uint8Array>): Promise<number>;
   /** Moves a finished file, which must be below `.incoming`, to its place. @throws TRACKING_ARTIFACT_PATH_INVALID, TRACKING_ARTIFACT_NOT_WRITABLE */
   adopt(path: string, file: string): Promise<void>;
   /** Opens a file for reading. The caller closes it. @throws TRACKING_ARTIFACT_MISSING, TRACKING_ARTIFACT_PATH_INVALID */
@@ -56,8 +57,20 @@ export interface ArtifactFolder {
   pathBelow(location: string, path?: string): string;
 }
 
-/** @param root absolute folder; made on first write */
-export function createArtifactFolder({ root }: { readonly root: string }): ArtifactFolder {
+const PRIVATE_FILE = 0o600;
+const PRIVATE_FOLDER = 0o700;
+
+export interface ArtifactFolderOptions {
+  /** Absolute folder; made on first write. */
+  readonly root: string;
+  /** True where others than the server's user read the files too: modes then follow the umask. Default: files 0600, folders 0700. */
+  readonly isShared?: boolean;
+}
+
+export function createArtifactFolder({ root, isShared = false }: ArtifactFolderOptions): ArtifactFolder {
+  const fileMode = isShared ? {} : { mode: PRIVATE_FILE };
+  const folderMode = isShared ? {} : { mode: PRIVATE_FOLDER };
+
   async function resolve(path: string): Promise<string> {
     const segments = artifactSegments(path);
     if (segments[0] === INCOMING_FOLDER) throw artifactPathInvalid({ path });
@@ -73,11 +86,12 @@ export function createArtifactFolder({ root }: { readonly root: string }): Artif
 
   async function publish(target: string, file: string, path: string): Promise<void> {
     try {
-      await mkdir(dirname(target), { recursive: true });
+      await mkdir(dirname(target), { recursive: true, ...folderMode });
       await rename(file, target);
       await syncFolder(dirname(target));
     } catch (error) {
-      throw artifactNotWritable({ path, reason: reasonOf(error) }, error);
+      const reason = conflictOf(error);
+      throw reason === undefined ? toStorageError(error, path) : artifactNotWritable({ path, reason }, error);
     }
   }
 
@@ -89,21 +103,21 @@ export function createArtifactFolder({ root }: { readonly root: string }): Artif
         return await readFolder(folder, folder === root);
       } catch (error) {
         if (isCode(error, "ENOENT", "ENOTDIR")) return [];
-        throw error;
+        throw toStorageError(error, path);
       }
     },
     async write(path, content) {
       const target = await place(path);
       const temporary = join(root, INCOMING_FOLDER, randomUUID());
-      await mkdir(dirname(temporary), { recursive: true });
       try {
-        const file = createWriteStream(temporary, { flags: "wx", flush: true, highWaterMark: BUFFER_BYTES });
-        await pipeline(content, file);
+        await mkdir(dirname(temporary), { recursive: true, ...folderMode });
+        const file = createWriteStream(temporary, { flags: "wx", flush: true, highWaterMark: BUFFER_BYTES, ...fileMode });
+        await pipeline(piecesOf(content), file);
         await publish(target, temporary, path);
         return file.bytesWritten;
       } catch (error) {
         await rm(temporary, { force: true });
-        throw error;
+        throw toStorageError(error, path);
       }
     },
     async adopt(path, file) {
@@ -115,7 +129,7 @@ export function createArtifactFolder({ root }: { readonly root: string }): Artif
     },
     async remove(path) {
       const target = await place(path);
-      await rm(target, { recursive: true, force: true });
+      await rm(target, { recursive: true, force: true }).catch((error: unknown) => Promise.reject(toStorageError(error, path) as Error));
     },
     async download({ location, path, request }) {
       const below = [...locationSegments(location, root), ...artifactSegments(path)].join("/");
@@ -125,6 +139,12 @@ export function createArtifactFolder({ root }: { readonly root: string }): Artif
   };
 }
 
+/** The pieces of a request's body, which stays open when they are not taken to the end: an answer goes back on the same connection. */
+export async function* piecesOf(content: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const pieces = content instanceof Readable ? (content.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>) : content;
+  for await (const piece of pieces) yield piece;
+}
+
 async function openFile(target: string, path: string): Promise<OpenArtifact> {
   let handle: FileHandle;
   try {
@@ -132,7 +152,7 @@ async function openFile(target: string, path: string): Promise<OpenArtifact> {
     handle = await open(target, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   } catch (error) {
     if (isCode(error, "ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG")) throw artifactMissing({ path }, error);
-    throw error;
+    throw toStorageError(error, path);
   }
   const facts = await handle.stat({ bigint: true });
   // Files are replaced, never changed: one that is replaced has another inode, or another time.
@@ -153,7 +173,10 @@ async function assertNoLinks(root: string, segments: readonly string[], path: st
       throw error;
     }
   }
-  const [real, base] = [await realpath(current), await realpath(root)];
+  // Nothing was written yet: there is no root, and nothing in it.
+  const base = await realpath(root).catch((error: unknown) => (isCode(error, "ENOENT") ? undefined : Promise.reject(error as Error)));
+  if (base === undefined) return;
+  const real = await realpath(current);
   if (real !== base && !real.startsWith(base + sep)) throw artifactPathInvalid({ path });
 }
 
@@ -181,9 +204,10 @@ function isCode(error: unknown, ...codes: readonly string[]): boolean {
   return codes.includes((error as NodeJS.ErrnoException).code ?? "");
 }
 
-function reasonOf(error: unknown): string {
+/** What is in the way of a path; undefined when nothing is, and the storage itself failed. */
+function conflictOf(error: unknown): string | undefined {
   if (isCode(error, "EISDIR", "ENOTEMPTY")) return "there is a folder of that name";
   if (isCode(error, "ENOTDIR", "EEXIST")) return "a part of the path is a file";
   if (isCode(error, "ENAMETOOLONG")) return "a part of the path is too long";
-  return (error as Error).message;
+  return undefined;
 }

@@ -36,6 +36,18 @@ export function hasParentSegment(text: string): boolean {
   return true;
 }
 
+/** True when a text, however often it is percent-encoded, holds a NUL: programs in C would see it end there. */
+export function hasNul(text: string): boolean {
+  let current = text;
+  for (let times = 0; times < MOST_DECODINGS; times++) {
+    if (current.includes("\u0000")) return true;
+    const decoded = decode(current);
+    if (decoded === current) return false;
+    current = decoded;
+  }
+  return true;
+}
+
 function assertPlain(text: string): void {
   const bad =
     text.startsWith("/") ||

@@ -106,6 +106,19 @@ export const artifactNotWritable: ErrorFactory<{ path: string; reason: string }>
   solve: "Choose a path that no other file or folder takes part of.",
 });
 
+export const artifactStorageFull: ErrorFactory<{ path: string; reason: string }> = defineError("TRACKING_ARTIFACT_STORAGE_FULL", {
+  status: 507,
+  message: ({ path, reason }) => `There is no room for the artifact '${path}' (${reason}): nothing of it was kept. Free some space where the server keeps artifacts, then send it again`,
+  solve: "Free disk space (or raise the quota) where the server keeps artifacts, then send the artifact again; nothing half-written is kept.",
+});
+
+export const artifactStorageFailed: ErrorFactory<{ path: string; reason: string }> = defineError("TRACKING_ARTIFACT_STORAGE_FAILED", {
+  status: 503,
+  kind: "transient",
+  message: ({ path, reason }) => `The artifact '${path}' could not be read or written: ${reason}. Nothing half-written is kept. Check the permissions and the disk where the server keeps artifacts`,
+  solve: "Check the permissions of the artifact folder and the disk it lies on, then try again.",
+});
+
 export const artifactLocationForeign: ErrorFactory<{ location: string }> = defineError("TRACKING_ARTIFACT_LOCATION_FOREIGN", {
   status: 400,
   message: ({ location }) => `This server does not keep the artifacts at '${location}': clients read and write them there directly. It keeps those at mlflow-artifacts:/ locations.`,
@@ -130,10 +143,17 @@ export const uploadPartInvalid: ErrorFactory<{ problem: string }> = defineError(
   solve: "Send every part once to the address that was given for it, then complete with the parts and their ETags.",
 });
 
-export const traceMissing: ErrorFactory<{ traceId: string }> = defineError("TRACKING_TRACE_MISSING", {
+/** MLflow's `ENDPOINT_NOT_FOUND`: clients fall back to an older call, or say that the server has none. */
+export const callMissing: ErrorFactory<{ message: string }> = defineError("TRACKING_CALL_MISSING", {
   status: 404,
-  message: ({ traceId }) => `Trace with ID '${traceId}' not found.`,
-  solve: "Traces are not stored here; log runs, metrics and artifacts.",
+  message: ({ message }) => message,
+  solve: "Check the path and the method; what MLflow has and this server has not is listed in docs/guides/mlflow.md.",
+});
+
+export const callMethodWrong: ErrorFactory<{ method: string; path: string; allowed: readonly string[] }> = defineError("TRACKING_CALL_METHOD_WRONG", {
+  status: 405,
+  message: ({ method, path, allowed }) => `${path} is not called with ${method}. Expected: ${allowed.join(", ")}`,
+  solve: "Use the method that the message names.",
 });
 
 export const notImplemented: ErrorFactory<{ message: string }> = defineError("TRACKING_CALL_NOT_IMPLEMENTED", {

@@ -1,9 +1,9 @@
 export { type ArtifactFolder, createArtifactFolder } from "./artifact-folder.ts";
 export { localPath } from "./artifact-location.ts";
-export { artifactSegments, hasParentSegment } from "./artifact-path.ts";
+export { artifactSegments, hasNul, hasParentSegment } from "./artifact-path.ts";
 export { artifactLocationForeign } from "./errors.ts";
 export { createArtifactRoutes, filesField, toFile } from "./mlflow-rest/artifacts.ts";
-export { experimentMissing, parameterInvalid, parameterMissing, parameterWrongType, requestInvalid } from "./errors.ts";
+export { callMethodWrong, callMissing, experimentMissing, parameterInvalid, parameterMissing, parameterWrongType, requestInvalid } from "./errors.ts";
 export { type MlflowErrorBody, toMlflowError } from "./mlflow-rest/error-code.ts";
 export { readJson, wireDouble, wireInteger, writeJson } from "./mlflow-rest/json.ts";
 export { MlflowMessage } from "./mlflow-rest/message.ts";

@@ -4,11 +4,14 @@ import { mkdir, open, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { type ArtifactFolder, INCOMING_FOLDER } from "./artifact-folder.ts";
+import { type ArtifactFolder, INCOMING_FOLDER, piecesOf } from "./artifact-folder.ts";
+import { toStorageError } from "./artifact-storage-error.ts";
 import { uploadMissing, uploadPartInvalid } from "./errors.ts";
 
 const MOST_PARTS = 10_000;
 const UPLOAD_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+const PRIVATE = { mode: 0o600 };
+const PRIVATE_FOLDER = 0o700;
 const BUFFER_BYTES = 1024 * 1024;
 
 interface Upload {
@@ -64,12 +67,17 @@ export function createMultipartUploads(artifacts: ArtifactFolder): MultipartUplo
       // Refuses a bad path before a single part is sent.
       await artifacts.list(path);
       const uploadId = randomUUID();
-      await mkdir(folderOf(uploadId), { recursive: true });
-      await writeFile(join(folderOf(uploadId), "upload.json"), JSON.stringify({ path, partCount } satisfies Upload));
+      try {
+        await mkdir(folderOf(uploadId), { recursive: true, mode: PRIVATE_FOLDER });
+        await writeFile(join(folderOf(uploadId), "upload.json"), JSON.stringify({ path, partCount } satisfies Upload), PRIVATE);
+      } catch (error) {
+        await rm(folderOf(uploadId), { recursive: true, force: true });
+        throw toStorageError(error, path);
+      }
       return uploadId;
     },
     async writePart(uploadId, partNumber, content) {
-      const { partCount } = await read(uploadId);
+      const { partCount, path } = await read(uploadId);
       if (!Number.isInteger(partNumber) || partNumber < 1 || partNumber > partCount) {
         throw uploadPartInvalid({ problem: `part ${partNumber} was sent, expected 1 to ${partCount}` });
       }
@@ -82,14 +90,14 @@ export function createMultipartUploads(artifacts: ArtifactFolder): MultipartUplo
         },
       });
       try {
-        await pipeline(content, hashing, createWriteStream(temporary, { flags: "wx", highWaterMark: BUFFER_BYTES }));
+        await pipeline(piecesOf(content), hashing, createWriteStream(temporary, { flags: "wx", highWaterMark: BUFFER_BYTES, ...PRIVATE }));
         const etag = hash.digest("hex");
-        await writeFile(`${partFile(folderOf(uploadId), partNumber)}.etag`, etag);
+        await writeFile(`${partFile(folderOf(uploadId), partNumber)}.etag`, etag, PRIVATE);
         await rename(temporary, partFile(folderOf(uploadId), partNumber));
         return etag;
       } catch (error) {
         await rm(temporary, { force: true });
-        throw error;
+        throw toStorageError(error, path);
       }
     },
     async complete(path, uploadId, parts) {
@@ -97,13 +105,14 @@ export function createMultipartUploads(artifacts: ArtifactFolder): MultipartUplo
       const folder = folderOf(uploadId);
       await assertParts(folder, partCount, parts);
       const whole = join(folder, "whole");
-      await rm(whole, { force: true });
-      for (let number = 1; number <= partCount; number++) {
-        await pipeline(createReadStream(partFile(folder, number), { highWaterMark: BUFFER_BYTES }), createWriteStream(whole, { flags: "a", highWaterMark: BUFFER_BYTES }));
+      try {
+        await joinParts(folder, partCount, whole);
+        await artifacts.adopt(path, whole);
+      } catch (error) {
+        // The parts stay: the upload can be completed when there is room.
+        await rm(whole, { force: true });
+        throw toStorageError(error, path);
       }
-      const handle = await open(whole, "r+");
-      await handle.sync().finally(() => handle.close());
-      await artifacts.adopt(path, whole);
       await rm(folder, { recursive: true, force: true });
     },
     async abort(path, uploadId) {
@@ -111,6 +120,15 @@ export function createMultipartUploads(artifacts: ArtifactFolder): MultipartUplo
       await rm(folderOf(uploadId), { recursive: true, force: true });
     },
   };
+}
+
+async function joinParts(folder: string, partCount: number, whole: string): Promise<void> {
+  await rm(whole, { force: true });
+  for (let number = 1; number <= partCount; number++) {
+    await pipeline(createReadStream(partFile(folder, number), { highWaterMark: BUFFER_BYTES }), createWriteStream(whole, { flags: "a", highWaterMark: BUFFER_BYTES, ...PRIVATE }));
+  }
+  const handle = await open(whole, "r+");
+  await handle.sync().finally(() => handle.close());
 }
 
 function partFile(folder: string, partNumber: number): string {

@@ -5,7 +5,7 @@ import Fastify, { type FastifyInstance } from "fastify";
 import { type Log, silentLog, systemClock } from "#base";
 import type { StoreKind } from "#metadata-store";
 import { createRegistryRoutes, createWebhookSender, type RegistryRoutesOptions } from "#models";
-import { createArtifactFolder, createArtifactRoutes, createTrackingRoutes } from "#tracking";
+import { createArtifactFolder, createArtifactRoutes, createTrackingRoutes, type MlflowCaller } from "#tracking";
 import { createMlflowPlugin } from "../../src/server/mlflow/mlflow-plugin.ts";
 import { openTestStore, type TestStore } from "./stores.ts";
 
@@ -19,7 +19,7 @@ export interface TestMlflowServer extends TestStore {
 /** MLflow's calls on an empty store, closed after the current suite. `localWebhooks`: webhooks may reach this machine, where tests listen. */
 export async function openMlflowServer(
   kind: StoreKind,
-  options: { readonly listen?: boolean; readonly localWebhooks?: boolean; readonly log?: Log; readonly registry?: Partial<RegistryRoutesOptions> } = {},
+  options: { readonly listen?: boolean; readonly localWebhooks?: boolean; readonly log?: Log; readonly registry?: Partial<RegistryRoutesOptions>; readonly caller?: MlflowCaller } = {},
 ): Promise<TestMlflowServer> {
   const { log = silentLog } = options;
   const testStore = await openTestStore(kind);
@@ -35,7 +35,7 @@ export async function openMlflowServer(
     ...createRegistryRoutes({ store, clock: systemClock, log, artifacts, webhooks, ...options.registry }),
   ];
   const server = Fastify({ forceCloseConnections: true, routerOptions: { maxParamLength: 2000 } });
-  await server.register(async (scope) => createMlflowPlugin({ routes, identify: () => ({ name: "tester", user: "tester", assertMay: () => undefined }), log })(scope));
+  await server.register(async (scope) => createMlflowPlugin({ routes, identify: () => options.caller ?? { name: "tester", user: "tester", assertMay: () => undefined }, log })(scope));
   const url = options.listen === true ? await server.listen({ port: 0, host: "127.0.0.1" }) : "";
   if (options.listen !== true) await server.ready();
   after(() => server.close());

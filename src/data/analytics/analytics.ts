@@ -99,7 +99,7 @@ export function createAnalytics(options: AnalyticsOptions): Analytics {
 
 async function openInstance({ folder, memoryLimit, threads }: AnalyticsOptions): Promise<DuckDBInstance> {
   const { DuckDBInstance } = await import("@duckdb/node-api");
-  await mkdir(folder, { recursive: true });
+  await mkdir(folder, { recursive: true, mode: 0o700 });
   const instance = await DuckDBInstance.create(":memory:", {
     autoinstall_known_extensions: "false",
     autoload_known_extensions: "false",

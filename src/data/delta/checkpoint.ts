@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { rename, stat, unlink, writeFile } from "node:fs/promises";
+import { chmod, rename, stat, unlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { messageOf } from "#base";
 import type { Analytics } from "../analytics/analytics.ts";
@@ -57,16 +57,17 @@ export async function writeCheckpoint(analytics: Analytics, snapshot: TableSnaps
   const temporary = join(folder, `.tmp-${randomUUID()}.parquet`);
   const connection = await analytics.connect();
   try {
-    await writeFile(lines, actions.map((action) => JSON.stringify(action)).join("\n"));
+    await writeFile(lines, actions.map((action) => JSON.stringify(action)).join("\n"), { mode: 0o600 });
     const columns = Object.entries(COLUMNS).map(([name, type]) => `${quoteText(name)}: ${quoteText(type)}`);
     await connection.run(
       `copy (select * from read_json(${quotePath(lines)}, format = 'newline_delimited', maximum_object_size = 268435456, columns = {${columns.join(", ")}})) to ${quoteText(temporary)} (format parquet)`,
     );
+    await chmod(temporary, 0o600);
     await syncFile(temporary);
     const { size } = await stat(temporary);
     await rename(temporary, checkpointPath(table, version));
     const hint = `${temporary}.hint`;
-    await writeFile(hint, JSON.stringify({ version, size: actions.length, sizeInBytes: size, numOfAddFiles: snapshot.files.size }));
+    await writeFile(hint, JSON.stringify({ version, size: actions.length, sizeInBytes: size, numOfAddFiles: snapshot.files.size }), { mode: 0o600 });
     await rename(hint, join(folder, "_last_checkpoint"));
     await syncFolder(folder);
   } finally {

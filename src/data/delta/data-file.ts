@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from "node:crypto";
-import { mkdir, open, stat, unlink } from "node:fs/promises";
+import { chmod, mkdir, open, stat, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { type Digest, isEsteiraError, messageOf } from "#base";
 import type { AnalyticsConnection, Column } from "../analytics/analytics.ts";
@@ -34,7 +34,7 @@ export async function writeDataFile(
   source: { readonly select: string; readonly columns: readonly Column[] },
   atMs: number,
 ): Promise<{ readonly add: AddFile; readonly rowCount: number } | undefined> {
-  await mkdir(table, { recursive: true });
+  await mkdir(table, { recursive: true, mode: 0o700 });
   const name = `part-${randomUUID()}.parquet`;
   const path = join(table, name);
   try {
@@ -44,7 +44,7 @@ export async function writeDataFile(
       await unlink(path).catch(() => {});
       return undefined;
     }
-    const [digest, { size }] = await Promise.all([digestFile(path), stat(path), syncFile(path), syncFolder(table)]);
+    const [digest, { size }] = await Promise.all([digestFile(path), stat(path), chmod(path, 0o600).then(() => syncFile(path)), syncFolder(table)]);
     const stats = toStats(rowCount, source.columns, parseWrittenStatistics(written?.["column_statistics"]));
     return { add: { path: name, partitionValues: {}, size, modificationTime: atMs, dataChange: true, stats, tags: { [DIGEST_TAG]: digest } }, rowCount };
   } catch (error) {

@@ -59,7 +59,7 @@ export async function putLogEntry(table: string, version: number, text: string):
   const path = logEntryPath(table, version);
   const temporary = join(dirname(path), `.tmp-${randomUUID()}`);
   try {
-    await mkdir(dirname(path), { recursive: true });
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
     await writeDurably(temporary, text);
     await link(temporary, path);
     await syncFolder(dirname(path));
@@ -74,7 +74,7 @@ export async function putLogEntry(table: string, version: number, text: string):
 
 /** Writes a new file and waits until it is on disk. */
 export async function writeDurably(path: string, content: string): Promise<void> {
-  const file = await open(path, "wx");
+  const file = await open(path, "wx", 0o600);
   try {
     await file.writeFile(content);
     await file.sync();

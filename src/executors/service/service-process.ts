@@ -48,7 +48,7 @@ const TAIL_BYTES = 65_536;
 export async function startServiceProcess(plan: ServicePlan, logFile: string): Promise<ServiceProcess> {
   const port = await freePort();
   mkdirSync(dirname(logFile), { recursive: true });
-  const log = openSync(logFile, "a");
+  const log = openSync(logFile, "a", 0o600);
   const [program, ...args] = plan.sandboxRequiredBy === undefined ? shellOf(plan) : createSandbox().wrap(shellOf(plan), { workingFolder: plan.folder, writable: [] });
   const child = spawn(program, args, {
     cwd: plan.folder,

@@ -174,7 +174,7 @@ class Supervisor {
   }
 
   async #note(text: string, plan: ServicePlan): Promise<void> {
-    await writeFile(this.#logFile(plan), `esteira: ${text}\n`, { flag: "a" });
+    await writeFile(this.#logFile(plan), `esteira: ${text}\n`, { flag: "a", mode: 0o600 });
   }
 }
 

@@ -1,4 +1,4 @@
-import { mkdirSync } from "node:fs";
+import { closeSync, mkdirSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { Kysely } from "kysely";
@@ -83,7 +83,9 @@ export async function openSqliteStore(file: string): Promise<MetadataStore> {
 
 function openConnections(file: string): { writer: DatabaseSync; reader: DatabaseSync } {
   try {
-    mkdirSync(dirname(file), { recursive: true });
+    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+    // Made here, so that nobody else can read it; SQLite gives its `-wal` and `-shm` the mode of the file.
+    closeSync(openSync(file, "a", 0o600));
     const writer = new DatabaseSync(file, { timeout: BUSY_TIMEOUT_MS });
     writer.exec("pragma journal_mode=wal; pragma synchronous=full; pragma foreign_keys=on; pragma cache_size=-65536; pragma temp_store=memory");
     const reader = new DatabaseSync(file, { timeout: BUSY_TIMEOUT_MS });

@@ -1,6 +1,7 @@
 import { type RawBuilder, type SqlBool, sql } from "kysely";
 import type { ReadTransaction } from "../database.ts";
 import { PROMPT_TAG } from "./create-registered-model.ts";
+import { isQueryingPrompts, promptsAside } from "./prompt-condition.ts";
 import { cutPage, isAfter, type OrderColumn, orderList, type Position, positionColumns } from "./keyset.ts";
 import { hydrateModelVersions, type ModelVersion, type ModelVersionRow } from "./model-version.ts";
 import { type NumberComparator, numberMatches, type TextTest, textMatches } from "./text-match.ts";
@@ -33,8 +34,8 @@ export async function searchModelVersions(
 ): Promise<{ readonly versions: readonly ModelVersion[]; readonly next: Position | undefined }> {
   const limit = Math.min(query.limit ?? 10_000, LARGEST_PAGE);
   const columns = toOrder(query.orderBy ?? []);
-  const where = (query.conditions ?? []).map((condition) => toSql(transaction, condition));
-  if (!(query.conditions ?? []).some(isOnPrompts)) where.push(isNoPrompt);
+  const where = promptsAside(query.conditions ?? []).map((condition) => toSql(transaction, condition));
+  if (!isQueryingPrompts(query.conditions ?? [])) where.push(isNoPrompt);
   if (query.after !== undefined) where.push(isAfter(columns, query.after));
   const { rows } = await sql<ModelVersionRow & Record<string, unknown>>`
     select v.*, m.name, ${positionColumns(columns)} from model_version v join registered_model m on m.id = v.registered_model_id
@@ -46,16 +47,11 @@ export async function searchModelVersions(
 const isNoPrompt: RawBuilder<SqlBool> = sql<SqlBool>`m.is_prompt = 0 and not exists (
   select 1 from model_version_tag t where t.model_version_id = v.id and t.key = ${PROMPT_TAG} and t.value = 'true')`;
 
-function isOnPrompts(condition: ModelVersionCondition): boolean {
-  return condition.on === "tag" && condition.key === PROMPT_TAG;
-}
-
 function toSql(transaction: ReadTransaction, condition: ModelVersionCondition): RawBuilder<SqlBool> {
   switch (condition.on) {
     case "version":
       return numberMatches(sql.ref("v.version"), condition.comparator, condition.value);
     case "tag":
-      if (isOnPrompts(condition) && condition.comparator === "!=" && condition.value === "true") return isNoPrompt;
       return sql`exists (select 1 from model_version_tag t where t.model_version_id = v.id and t.key = ${condition.key}
         and ${textMatches(transaction, sql.ref("t.value"), condition)})`;
     case "run_id":
@@ -70,12 +66,9 @@ function toSql(transaction: ReadTransaction, condition: ModelVersionCondition): 
 
 function toOrder(orderBy: NonNullable<ModelVersionQuery["orderBy"]>): readonly OrderColumn[] {
   const wanted: { by: ModelVersionOrder; descending: boolean }[] = [...orderBy];
-  const defaults = [
-    { by: "updated", descending: true },
-    { by: "name", descending: false },
-    { by: "version", descending: true },
-  ] as const;
-  for (const column of defaults) {
+  if (wanted.length === 0) wanted.push({ by: "updated", descending: true });
+  // Ties go by name, then the newest first. Source: MLflow's `_parse_search_model_versions_order_by`.
+  for (const column of [{ by: "name", descending: false }, { by: "version", descending: true }] as const) {
     if (!wanted.some(({ by }) => by === column.by)) wanted.push(column);
   }
   return wanted.map(({ by, descending }) => ({ value: sql.ref(COLUMN[by]), descending }));

@@ -1,6 +1,6 @@
 import { type SqlBool, sql, type RawBuilder } from "kysely";
 import type { ReadTransaction } from "../database.ts";
-import { PROMPT_TAG } from "./create-registered-model.ts";
+import { isQueryingPrompts, promptsAside } from "./prompt-condition.ts";
 import { cutPage, isAfter, type OrderColumn, orderList, type Position, positionColumns } from "./keyset.ts";
 import { hydrateRegisteredModels, type RegisteredModel, type RegisteredModelRow } from "./registered-model.ts";
 import { type TextTest, textMatches } from "./text-match.ts";
@@ -27,8 +27,8 @@ export async function searchRegisteredModels(
 ): Promise<{ readonly models: readonly RegisteredModel[]; readonly next: Position | undefined }> {
   const limit = Math.min(query.limit ?? 100, LARGEST_PAGE);
   const columns = toOrder(query.orderBy ?? []);
-  const where = (query.conditions ?? []).map((condition) => toSql(transaction, condition));
-  if (!(query.conditions ?? []).some(isOnPrompts)) where.push(sql`m.is_prompt = 0`);
+  const where = promptsAside(query.conditions ?? []).map((condition) => toSql(transaction, condition));
+  if (!isQueryingPrompts(query.conditions ?? [])) where.push(sql`m.is_prompt = 0`);
   if (query.after !== undefined) where.push(isAfter(columns, query.after));
   const { rows } = await sql<RegisteredModelRow & Record<string, unknown>>`
     select m.*, ${positionColumns(columns)} from registered_model m
@@ -37,14 +37,8 @@ export async function searchRegisteredModels(
   return { models: await hydrateRegisteredModels(transaction, page), next };
 }
 
-function isOnPrompts(condition: RegisteredModelCondition): boolean {
-  return condition.on === "tag" && condition.key === PROMPT_TAG;
-}
-
 function toSql(transaction: ReadTransaction, condition: RegisteredModelCondition): RawBuilder<SqlBool> {
   if (condition.on === "name") return textMatches(transaction, sql.ref("m.name"), condition);
-  // "not a prompt" must also hold where the tag is absent; any other `!=` needs the tag.
-  if (isOnPrompts(condition) && condition.comparator === "!=" && condition.value === "true") return sql`m.is_prompt = 0`;
   return sql`exists (select 1 from registered_model_tag t where t.registered_model_id = m.id and t.key = ${condition.key}
     and ${textMatches(transaction, sql.ref("t.value"), condition)})`;
 }

@@ -3,6 +3,8 @@ import {
   deleteModelVersion,
   deleteModelVersionTag,
   getModelVersion,
+  isPromptModel,
+  isPromptTag,
   type ModelVersionCondition,
   type ModelVersionOrder,
   searchModelVersions,
@@ -91,7 +93,7 @@ async function create(context: RegistryContext, { fields, atMs, actor }: Registr
     actor,
   };
   const version = await context.store.write(async (transaction) => {
-    const resolved = await resolveSource(transaction, facts);
+    const resolved = await resolveSource(transaction, { ...facts, isPrompt: isPromptTag(facts.tags) || (await isPromptModel(transaction, name)) });
     return createModelVersion(transaction, { ...facts, ...resolved });
   });
   context.webhooks.wake();

@@ -25,7 +25,7 @@ export function createFileSystemObjectStore(root: string): ObjectStore {
     const digester = createDigester();
     let sizeBytes = 0;
     try {
-      await mkdir(incoming, { recursive: true });
+      await mkdir(incoming, { recursive: true, mode: 0o700 });
       await pipeline(
         content,
         async function* (pieces) {
@@ -35,7 +35,7 @@ export function createFileSystemObjectStore(root: string): ObjectStore {
             yield piece;
           }
         },
-        createWriteStream(temporary, { flush: true }),
+        createWriteStream(temporary, { flush: true, mode: 0o600 }),
       );
       const digest = digester.digest();
       if (expected !== undefined && digest !== expected) throw digestMismatch({ expected, found: digest });
@@ -89,7 +89,7 @@ async function* single(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
 
 async function publish(temporary: string, path: string): Promise<void> {
   const folder = dirname(path);
-  await mkdir(folder, { recursive: true });
+  await mkdir(folder, { recursive: true, mode: 0o700 });
   await rename(temporary, path);
   const handle = await open(folder, "r");
   try {

@@ -8,10 +8,11 @@ import type { MlflowCaller } from "#tracking";
  * @param project project whose roles count
  */
 export function toMlflowCaller(identity: Identity, project: string): MlflowCaller {
-  const { name, attempt } = identity;
+  const { name, kind, attempt } = identity;
   return {
     name,
     user: attempt?.startedBy ?? name,
+    isSignedIn: kind !== "local",
     ...(attempt === undefined ? {} : { attempt }),
     assertMay(action) {
       if (action === "write" && attempt?.project === project) return;

@@ -2,6 +2,8 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods } from 
 import { type Log, messageOf } from "#base";
 import {
   type AttemptScope,
+  callMethodWrong,
+  callMissing,
   type CallingAttempt,
   MLFLOW_PERMISSIONS,
   type MlflowCaller,
@@ -71,10 +73,11 @@ async function answer(options: Answering, request: FastifyRequest, reply: Fastif
   try {
     const [path, queryText] = splitOnce(request.raw.url ?? "/", "?");
     const found = findRoute(options, request.method, path.slice(options.prefix.length));
-    // Clients read a 404 that is no JSON as "this server does not know the call", and fall back.
-    if (found === undefined) return await reply.code(404).type("text/html").send("<!doctype html><title>404 Not Found</title><h1>Not Found</h1>");
+    // Clients read ENDPOINT_NOT_FOUND as "this server does not know the call", and fall back.
+    if (found === undefined) throw callMissing({ message: `This server has no call ${request.method} ${path}` });
     if ("allowed" in found) {
-      return await reply.code(405).header("allow", found.allowed.join(", ")).type("text/html").send("<!doctype html><title>405 Method Not Allowed</title><h1>Method Not Allowed</h1>");
+      reply.header("allow", found.allowed.join(", "));
+      throw callMethodWrong({ method: request.method, path, allowed: found.allowed });
     }
     const { route } = found;
     const identity = route.permission === "open" ? ANYBODY : await options.identify(request);

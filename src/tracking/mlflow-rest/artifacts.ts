@@ -101,7 +101,7 @@ function runRoutes(options: ArtifactRoutesOptions): readonly MlflowRoute[] {
         artifactSegments(path);
         const run = await findArtifactRun(store, runId);
         const file = artifacts.pathBelow(run.artifactUri, path);
-        await artifacts.write(file, limited(request.body, LARGEST_FORM_UPLOAD_BYTES));
+        await artifacts.write(file, notEmpty(limited(request.body, LARGEST_FORM_UPLOAD_BYTES)));
         return { text: "" };
       },
     },
@@ -147,6 +147,16 @@ export function toFile(entry: ArtifactEntry, folder: string): object {
 /** `{ files }`, or nothing for none. */
 export function filesField(files: readonly object[]): { readonly files?: readonly object[] } {
   return files.length === 0 ? {} : { files };
+}
+
+/** As MLflow: a form without a file is a mistake, not an empty artifact. */
+async function* notEmpty(content: Readable): AsyncGenerator<Buffer> {
+  let isEmpty = true;
+  for await (const piece of content as AsyncIterable<Buffer>) {
+    isEmpty &&= piece.byteLength === 0;
+    yield piece;
+  }
+  if (isEmpty) throw parameterInvalid({ message: "Request must specify data." });
 }
 
 function limited(content: Readable, limitBytes: number): Readable {

@@ -40,7 +40,13 @@ const BY_STATUS: Readonly<Record<number, string>> = {
 /** Errors whose `error_code` does not follow from their status. `…_EXISTS` is always RESOURCE_ALREADY_EXISTS. */
 const BY_CODE: Readonly<Record<string, string>> = {
   TRACKING_EXPERIMENT_NAME_TAKEN: "BAD_REQUEST",
+  TRACKING_ARTIFACT_STORAGE_FULL: "RESOURCE_EXHAUSTED",
+  TRACKING_CALL_MISSING: "ENDPOINT_NOT_FOUND",
+  TRACKING_CALL_METHOD_WRONG: "ENDPOINT_NOT_FOUND",
 };
+
+/** Statuses that say more than any `error_code`; clients retry neither. */
+const OWN_STATUSES = new Set([405, 507]);
 
 export interface MlflowErrorBody {
   readonly error_code: string;
@@ -51,5 +57,5 @@ export interface MlflowErrorBody {
 export function toMlflowError(error: unknown): { readonly status: number; readonly body: MlflowErrorBody } {
   if (!isEsteiraError(error)) return { status: 500, body: { error_code: "INTERNAL_ERROR", message: "Internal error; the server's log says more." } };
   const code = BY_CODE[error.code] ?? (error.code.endsWith("_EXISTS") ? "RESOURCE_ALREADY_EXISTS" : (BY_STATUS[error.status] ?? "INTERNAL_ERROR"));
-  return { status: MLFLOW_ERROR_STATUS[code] ?? 500, body: { error_code: code, message: error.message } };
+  return { status: OWN_STATUSES.has(error.status) ? error.status : (MLFLOW_ERROR_STATUS[code] ?? 500), body: { error_code: code, message: error.message } };
 }

@@ -9,7 +9,7 @@ import {
   setExperimentStage,
   setExperimentTag,
 } from "#metadata-store";
-import { appendPath, assertArtifactLocation } from "../artifact-uri.ts";
+import { appendPath, readArtifactLocation } from "../artifact-uri.ts";
 import { experimentExists, experimentMissing, experimentNameMissing, experimentRenameTaken, parameterInvalid, tagMissing } from "../errors.ts";
 import { parseExperimentFilter, parseExperimentOrder } from "../search/experiment-filter.ts";
 import { readOrders } from "../search/order-by.ts";
@@ -80,10 +80,9 @@ function readTag(key: string, value: string | undefined): KeyValue {
 async function createCall({ store, project, artifactRoot }: TrackingContext, { fields, atMs, actor }: TrackingCall): Promise<object> {
   const name = fields.requiredString("name");
   assertLength("name", name, LONGEST_NAME);
-  const location = fields.string("artifact_location");
-  if (location !== undefined) assertArtifactLocation(location);
+  const location = readArtifactLocation(fields.string("artifact_location") ?? "");
   const tags = fields.messages("tags").map((tag) => readTag(tag.requiredString("key"), tag.string("value")));
-  const artifactLocation = (id: number): string => (location === undefined || location === "" ? appendPath(artifactRoot, String(id)) : location);
+  const artifactLocation = (id: number): string => (location === "" ? appendPath(artifactRoot, String(id)) : location);
   const id = await store.write((transaction) => createExperiment(transaction, { project, name, artifactLocation, tags, atMs, actor }));
   if (id === undefined) throw experimentExists({ name });
   return { experiment_id: String(id) };

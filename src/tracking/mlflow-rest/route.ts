@@ -41,6 +41,8 @@ export interface MlflowCaller {
   readonly name: string;
   /** The person behind the caller: for an attempt, who started its pipeline run. */
   readonly user: string;
+  /** True when a token said who it is, not only the machine it calls from. */
+  readonly isSignedIn?: boolean;
   readonly attempt?: CallingAttempt | undefined;
   /** Throws an error of status 403 unless the caller's role allows it. */
   assertMay(action: "read" | "write" | "administer"): void;

@@ -4,11 +4,12 @@ import { appendPath } from "../artifact-uri.ts";
 import { parameterInvalid, tagMissing } from "../errors.ts";
 import { randomRunName } from "../run-name.ts";
 import { assertKeyName, assertLength, truncate } from "./name-rules.ts";
-import type { MlflowRoute } from "./route.ts";
+import type { MlflowCaller, MlflowRoute } from "./route.ts";
 import { activeExperiment, activeRun, artifactLocationOf, existingRun, parseStoredJson, route, runIdOf, type TrackingCall, type TrackingContext } from "./tracking-call.ts";
 import { wireNewRun, wireRun, wireRunInfo } from "./wire-run.ts";
 
 export const RUN_NAME_TAG = "mlflow.runName";
+const USER_TAG = "mlflow.user";
 const HISTORY_TAG = "mlflow.log-model.history";
 const LONGEST_KEY = 250;
 const LONGEST_TAG_VALUE = 8000;
@@ -58,14 +59,25 @@ export function readRunTag(key: string, value: string | undefined, path: string)
   return { key, value: truncate(value ?? "", LONGEST_TAG_VALUE) };
 }
 
+/** What clients send that do not know their user. */
+const UNKNOWN_USER = "unknown";
+
+/** A caller's name stands where the client gave none: what a client says of its user stays, and who called is in the event anyhow. */
+function withUser({ user, isSignedIn }: MlflowCaller, run: { readonly userId: string; readonly tags: readonly KeyValue[] }): { readonly userId: string; readonly tags: readonly KeyValue[] } {
+  if (isSignedIn !== true) return run;
+  const tagged = run.tags.find(({ key }) => key === USER_TAG)?.value;
+  const userId = run.userId === "" || run.userId === UNKNOWN_USER ? (tagged ?? user) : run.userId;
+  return { userId, tags: tagged === undefined ? [...run.tags, { key: USER_TAG, value: userId }] : run.tags };
+}
+
 async function createCall({ store, artifactRoot }: TrackingContext, { fields, atMs, actor, request }: TrackingCall): Promise<object> {
   const experimentText = fields.requiredString("experiment_id");
   const startTimeMs = fields.int64("start_time") ?? 0;
   const { user, attempt } = request.identity;
   const sent = fields.messages("tags").map((tag) => readRunTag(tag.requiredString("key"), tag.string("value"), ""));
-  const given = attempt === undefined ? sent : withTags(sent, { "mlflow.user": user, [ATTEMPT_TAG]: attempt.attemptId, "esteira.pipeline_run": attempt.pipelineRunId });
-  const { runName, tags } = nameRun(fields.string("run_name") ?? "", given);
-  const userId = attempt === undefined ? (fields.string("user_id") ?? "") : user;
+  const given = attempt === undefined ? sent : withTags(sent, { [USER_TAG]: user, [ATTEMPT_TAG]: attempt.attemptId, "esteira.pipeline_run": attempt.pipelineRunId });
+  const { runName, tags: named } = nameRun(fields.string("run_name") ?? "", given);
+  const { userId, tags } = attempt === undefined ? withUser(request.identity, { userId: fields.string("user_id") ?? "", tags: named }) : { userId: user, tags: named };
   const runId = randomBytes(16).toString("hex");
   const info = await store.write(async (transaction) => {
     const experiment = await activeExperiment(transaction, experimentText);

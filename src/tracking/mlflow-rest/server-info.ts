@@ -1,4 +1,4 @@
-import { notImplemented, traceMissing } from "../errors.ts";
+import { notImplemented } from "../errors.ts";
 import type { MlflowRoute } from "./route.ts";
 
 /**
@@ -6,21 +6,12 @@ import type { MlflowRoute } from "./route.ts";
  */
 const COMPATIBLE_VERSION = "3.3.0";
 
-/** `/health`, `/version`, `server-info`, and the answers that make clients do without traces. */
+/** `/health`, `/version`, `server-info`, and the answer that makes clients send no spans. */
 export function serverInfoRoutes(): readonly MlflowRoute[] {
   return [
     { method: "GET", path: "/health", permission: "open", handler: async () => ({ text: "OK" }) },
     { method: "GET", path: "/version", permission: "open", handler: async () => ({ text: COMPATIBLE_VERSION }) },
     { method: "GET", path: "mlflow/server-info", permission: "read", handler: async () => ({ json: { store_type: "SqlStore", workspaces_enabled: false } }) },
-    { method: "POST", path: "mlflow/traces/search", permission: "read", handler: async () => ({ json: {} }) },
-    {
-      method: "GET",
-      path: "mlflow/traces/:trace_id",
-      permission: "read",
-      handler: async (request) => {
-        throw traceMissing({ traceId: request.params["trace_id"] ?? "" });
-      },
-    },
     {
       method: "POST",
       path: "/v1/traces",

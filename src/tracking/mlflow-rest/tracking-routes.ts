@@ -1,6 +1,7 @@
 import { experimentRoutes } from "./experiments.ts";
 import { loggingRoutes } from "./logging.ts";
 import { metricHistoryRoutes } from "./metric-history.ts";
+import { missingCallRoutes } from "./missing-calls.ts";
 import type { MlflowRoute } from "./route.ts";
 import { runInputRoutes } from "./run-inputs.ts";
 import { runSearchRoutes } from "./run-search.ts";
@@ -22,5 +23,6 @@ export function createTrackingRoutes(options: TrackingRoutesOptions): readonly M
     ...runSearchRoutes(context),
     ...runInputRoutes(context),
     ...serverInfoRoutes(),
+    ...missingCallRoutes(),
   ];
 }

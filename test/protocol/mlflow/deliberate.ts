@@ -54,6 +54,8 @@ export const deliberate: readonly Deliberate[] = [
   { method: "POST", path: path("logged-models/<model>/params"), body: /"value":"2"/, status: 400, response: /INVALID_PARAMETER_VALUE/, because: "no SQL in messages" },
   { method: "POST", path: path("logged-models/search"), body: /"page_token":"xx"/, status: 400, because: "a user's mistake is no 500" },
   { method: "PATCH", path: path("webhooks/<webhook>"), body: /"name":"w2"/, status: 200, response: /"status":"DISABLED"/, because: "what is not given stays" },
+  { method: "GET", path: /^\/api\/3\.0\/mlflow\/traces\/tr-zz$/, status: 501, response: /NOT_IMPLEMENTED.*Traces are not stored/, because: "a trace that cannot be there is told with the reason" },
+  { method: "POST", path: /^\/api\/3\.0\/mlflow\/traces\/search$/, status: 501, response: /NOT_IMPLEMENTED.*Traces are not stored/, because: "what is not stored is not searched in silence" },
   { method: "GET", path: /^\/version$/, status: 200, response: /^3\.3\.0$/, because: "from 3.4 on clients would send spans" },
   { method: "POST", path: /^\/v1\/traces$/, status: 501, response: /REST OTLP span logging is not supported/, because: "spans are not taken" },
 ];
