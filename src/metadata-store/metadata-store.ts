@@ -28,5 +28,21 @@ export interface MetadataStore {
    * @returns a function that ends the subscription
    */
   onChange(listener: () => void): () => void;
+  /**
+   * The same store by its lane for engines: what steps and leases wait for goes before what many clients log. It holds few, small changes;
+   * a part of every commit stays for all others, so that neither lane waits for the end of the other.
+   */
+  readonly urgent: MetadataStore;
   close(): Promise<void>;
+}
+
+/** A store with its urgent lane, whose own urgent lane is itself. */
+export function withUrgent(store: Omit<MetadataStore, "urgent">, urgent: Omit<MetadataStore, "urgent">): MetadataStore {
+  const lane: MetadataStore = {
+    ...urgent,
+    get urgent() {
+      return lane;
+    },
+  };
+  return { ...store, urgent: lane };
 }

@@ -10,7 +10,7 @@ const STEPS = 5200;
 const PIPELINE = `steps:\n${Array.from({ length: STEPS }, (_, index) => `  s${index}: { run: "true"${index < 10 ? "" : `, needs: [s${index - 10}]`} }`).join("\n")}\n`;
 
 /** Counts the statements of a piece of work by its transaction's executor. */
-async function statementsOf(store: MetadataStore, work: () => Promise<unknown>): Promise<number> {
+async function statementsOf({ urgent: store }: MetadataStore, work: () => Promise<unknown>): Promise<number> {
   let count = 0;
   const original = store.write;
   const counting: MetadataStore["write"] = (inner) =>

@@ -3,10 +3,12 @@ import pg from "pg";
 import { messageOf } from "#base";
 import type { Database, WriteTransaction } from "../database.ts";
 import { storeUnreachable } from "../errors.ts";
-import type { MetadataStore } from "../metadata-store.ts";
+import { type MetadataStore, withUrgent } from "../metadata-store.ts";
 import { migrate } from "../migrate.ts";
 
 const CONNECTIONS = 16;
+/** Connections that only engines use: they never wait for one of the others. */
+const URGENT_CONNECTIONS = 4;
 const WRITE_TRIES = 8;
 const SERIALIZATION_FAILURE = "40001";
 const DEADLOCK = "40P01";
@@ -37,6 +39,9 @@ export async function openPostgresStore(options: PostgresOptions): Promise<Metad
   const pool = new pg.Pool({ ...connection, max: CONNECTIONS });
   pool.on("error", () => {});
   const kysely = new Kysely<Database>({ dialect: new PostgresDialect({ pool }) });
+  const urgentPool = new pg.Pool({ ...connection, max: URGENT_CONNECTIONS });
+  urgentPool.on("error", () => {});
+  const urgent = new Kysely<Database>({ dialect: new PostgresDialect({ pool: urgentPool }) });
   try {
     await pool.query(`create schema if not exists "${schema.replaceAll('"', '""')}"`);
   } catch (error) {
@@ -61,14 +66,15 @@ export async function openPostgresStore(options: PostgresOptions): Promise<Metad
     await client.query(`listen ${CHANNEL}`);
   };
 
-  return {
-    kind: "postgres",
-    read: (work) => work(kysely),
-    write: async (work) => {
-      const result = await writeWithRetries(kysely, work);
+  const writeBy =
+    (lane: Kysely<Database>): MetadataStore["write"] =>
+    async (work) => {
+      const result = await writeWithRetries(lane, work);
       void pool.query(`notify ${CHANNEL}`).catch(() => {});
       return result;
-    },
+    };
+  const common: Omit<MetadataStore, "read" | "write" | "urgent"> = {
+    kind: "postgres",
     onChange(listener) {
       if (listening === undefined) void listen().catch(() => {});
       listeners.add(listener);
@@ -76,9 +82,11 @@ export async function openPostgresStore(options: PostgresOptions): Promise<Metad
     },
     async close() {
       await listening?.end();
+      await urgent.destroy();
       await kysely.destroy();
     },
   };
+  return withUrgent({ ...common, read: (work) => work(kysely), write: writeBy(kysely) }, { ...common, read: (work) => work(urgent), write: writeBy(urgent) });
 }
 
 async function writeWithRetries<Result>(

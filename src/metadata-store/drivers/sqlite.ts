@@ -5,12 +5,16 @@ import { Kysely } from "kysely";
 import { isEsteiraError, messageOf } from "#base";
 import type { Database, ReadTransaction, WriteTransaction } from "../database.ts";
 import { storeUnreachable, writeFailed } from "../errors.ts";
-import type { MetadataStore } from "../metadata-store.ts";
+import { type MetadataStore, withUrgent } from "../metadata-store.ts";
 import { migrate } from "../migrate.ts";
 import { createSqliteDialect } from "./sqlite-dialect.ts";
 
 const BUSY_TIMEOUT_MS = 15_000;
 const LARGEST_GROUP = 256;
+/** Other changes that share a commit with urgent ones: so many go on however much the engine writes. */
+const BESIDE_URGENT = 16;
+/** A group ends after this long, so that what becomes urgent meanwhile does not wait for hundreds of others. */
+const LONGEST_GROUP_MS = 10;
 const CHANGE_POLL_MS = 250;
 
 interface PendingWrite {
@@ -22,7 +26,7 @@ interface PendingWrite {
 /**
  * Metadata in one SQLite file (WAL, `synchronous=FULL`): one connection writes, one reads.
  *
- * Writes wait in a queue. The writer takes what has arrived, gives each its savepoint inside one transaction,
+ * Writes wait in two queues. The writer takes what has arrived, urgent ones first, gives each its savepoint inside one transaction,
  * commits once (one fsync) and only then answers all of them.
  *
  * @param file absolute path, made with its folder when missing
@@ -43,12 +47,15 @@ export async function openSqliteStore(file: string): Promise<MetadataStore> {
     for (const listener of listeners) listener();
   };
   const queue: PendingWrite[] = [];
+  const urgentQueue: PendingWrite[] = [];
   let draining = false;
   let idle: Promise<void> = Promise.resolve();
 
   async function drain(): Promise<void> {
-    while (queue.length > 0) {
-      await commitGroup(writer, writing as unknown as WriteTransaction, queue.splice(0, LARGEST_GROUP));
+    while (queue.length + urgentQueue.length > 0) {
+      const first = urgentQueue.splice(0, LARGEST_GROUP - BESIDE_URGENT);
+      const others = queue.splice(0, first.length === 0 ? LARGEST_GROUP : BESIDE_URGENT);
+      queue.unshift(...(await commitGroup(writer, writing as unknown as WriteTransaction, [...first, ...others])));
       notify();
       // Lets the event loop receive more requests, so that they share the next commit.
       await new Promise(setImmediate);
@@ -58,16 +65,18 @@ export async function openSqliteStore(file: string): Promise<MetadataStore> {
 
   const stopPolling = pollForeignChanges(reader, listeners, notify);
 
-  return {
-    kind: "sqlite",
-    read: (work) => work(reading),
-    write: (work) =>
+  const writeTo =
+    (lane: PendingWrite[]): MetadataStore["write"] =>
+    (work) =>
       new Promise((resolve, reject) => {
-        queue.push({ work, resolve: resolve as PendingWrite["resolve"], reject });
+        lane.push({ work, resolve: resolve as PendingWrite["resolve"], reject });
         if (draining) return;
         draining = true;
         idle = new Promise((done) => setImmediate(() => void drain().then(done)));
-      }),
+      });
+  const common: Omit<MetadataStore, "write" | "urgent"> = {
+    kind: "sqlite",
+    read: (work) => work(reading),
     onChange(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
@@ -79,6 +88,7 @@ export async function openSqliteStore(file: string): Promise<MetadataStore> {
       reader.close();
     },
   };
+  return withUrgent({ ...common, write: writeTo(queue) }, { ...common, write: writeTo(urgentQueue) });
 }
 
 function openConnections(file: string): { writer: DatabaseSync; reader: DatabaseSync } {
@@ -96,19 +106,25 @@ function openConnections(file: string): { writer: DatabaseSync; reader: Database
   }
 }
 
-async function commitGroup(writer: DatabaseSync, transaction: WriteTransaction, group: readonly PendingWrite[]): Promise<void> {
+/** Commits changes of a group for as long as a group may take, at least one; returns those that are left for the next. */
+async function commitGroup(writer: DatabaseSync, transaction: WriteTransaction, group: readonly PendingWrite[]): Promise<readonly PendingWrite[]> {
   const answers: (() => void)[] = [];
+  const deadline = performance.now() + LONGEST_GROUP_MS;
   try {
     writer.exec("begin immediate");
-    for (const pending of group) answers.push(await runInSavepoint(writer, transaction, pending));
+    for (const pending of group) {
+      answers.push(await runInSavepoint(writer, transaction, pending));
+      if (performance.now() > deadline) break;
+    }
     writer.exec("commit");
   } catch (error) {
     if (writer.isTransaction) writer.exec("rollback");
     const failure = writeFailed({ reason: messageOf(error) }, error);
     for (const pending of group) pending.reject(failure);
-    return;
+    return [];
   }
   for (const answer of answers) answer();
+  return group.slice(answers.length);
 }
 
 async function runInSavepoint(writer: DatabaseSync, transaction: WriteTransaction, pending: PendingWrite): Promise<() => void> {

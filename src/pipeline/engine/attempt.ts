@@ -170,7 +170,7 @@ async function createContext(
       if (now - progressAt < PROGRESS_EVERY_MS && done !== total) return;
       progressAt = now;
       const progress = { done, unit, ...(total === undefined ? {} : { total }) };
-      parts.later(parts.store.write((transaction) => setStepProgress(transaction, { stepRunId: claimed.stepRunId, progress })));
+      parts.later(parts.patientStore.write((transaction) => setStepProgress(transaction, { stepRunId: claimed.stepRunId, progress })));
     },
     operatorLog: parts.log,
     runProcess: async (spec) => {

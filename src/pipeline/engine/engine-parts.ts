@@ -10,7 +10,10 @@ import type { AssetStorage } from "../step-kind.ts";
 export interface EngineParts {
   /** Id of this engine in the store: owner of its attempts. */
   readonly id: string;
+  /** By its urgent lane: leases, claims and ends of attempts do not wait for what others log. */
   readonly store: MetadataStore;
+  /** For what is much and can wait: the steps' logs and progress. */
+  readonly patientStore: MetadataStore;
   readonly project: string;
   readonly projectFolder: string;
   readonly storeFolder: string;

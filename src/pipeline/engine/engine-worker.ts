@@ -161,9 +161,9 @@ export class EngineWorker {
   }
 
   async #run(claimed: ClaimedStepRun, controller: AbortController): Promise<void> {
-    const { store, clock, log: operatorLog } = this.#parts;
+    const { patientStore, clock, log: operatorLog } = this.#parts;
     const log = new LogWriter({
-      store,
+      store: patientStore,
       clock,
       stepRunId: claimed.stepRunId,
       attemptNumber: claimed.attemptNumber,

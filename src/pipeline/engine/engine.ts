@@ -187,7 +187,8 @@ export function createEngine(options: EngineOptions): Engine {
 
 function createParts(options: EngineOptions, pending: Set<Promise<unknown>>): EngineParts {
   const log = options.log ?? silentLog;
-  const { store, project } = options;
+  const { project } = options;
+  const store = options.store.urgent;
   const trees = createTreeStorage({ objects: options.objects, folder: options.storeFolder });
   const storages = new Map<AssetKind, AssetStorage>([trees, ...options.storages].flatMap((storage) => storage.kinds.map((kind) => [kind, storage] as const)));
   const definitions = new Map<string, Promise<PipelineDefinition>>();
@@ -195,6 +196,7 @@ function createParts(options: EngineOptions, pending: Set<Promise<unknown>>): En
   return {
     id: newId(),
     store,
+    patientStore: options.store,
     project,
     projectFolder: options.projectFolder,
     storeFolder: options.storeFolder,
