@@ -149,6 +149,7 @@ describe("profile", () => {
     close((huge?.mean ?? 0) / 1e308, 0.75);
     close((huge?.standardDeviation ?? 0) / 1e308, 0.25 * Math.sqrt(100 / 99));
     assert.equal(apart?.mean, 0);
+    assert.deepEqual([apart?.quantiles?.["0.05"], apart?.quantiles?.["0.5"]], [-1.7e308, 0]);
     assert.deepEqual([of.get("price")?.min, of.get("price")?.mean, of.get("price")?.top], ["1.50", 1.5, [{ value: "1.50", count: 100 }]]);
   });
 

@@ -76,11 +76,8 @@ async function inferObjectColumns(connection: OpenSource["connection"], objects:
   const rows = await connection.rows(`select key, min("__record") as first from (select unnest(json_keys("__json")) as key, "__record" from ${objects}) group by key order by first, key`);
   const names = rows.map((row) => textOf(row["key"]));
   const inferred = await inferTextTypes(connection, objects, names, value);
-  const columns: Column[] = [];
-  for (const column of inferred) {
-    // A text that looks like a number was written as a text on purpose.
-    const [row] = await connection.rows(`select bool_or(json_type("__json", ${pathOf(column.name)}) in ('VARCHAR', 'OBJECT', 'ARRAY')) as text from ${objects}`);
-    columns.push(row?.["text"] === true && /^(BIGINT|DOUBLE|BOOLEAN)$/.test(column.type) ? { ...column, type: "VARCHAR" } : column);
-  }
-  return columns;
+  // A text that looks like a number was written as a text on purpose.
+  const written = inferred.map(({ name }, index) => `bool_or(json_type("__json", ${pathOf(name)}) in ('VARCHAR', 'OBJECT', 'ARRAY')) as t${index}`);
+  const [row] = written.length === 0 ? [] : await connection.rows(`select ${written.join(", ")} from ${objects}`);
+  return inferred.map((column, index) => (row?.[`t${index}`] === true && /^(BIGINT|DOUBLE|BOOLEAN)$/.test(column.type) ? { ...column, type: "VARCHAR" } : column));
 }

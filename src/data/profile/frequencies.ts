@@ -1,4 +1,5 @@
 import type { AnalyticsConnection } from "../analytics/analytics.ts";
+import { quoteName } from "../analytics/sql-text.ts";
 import { type MeasuredColumn, type MeasuredKind, MEASURED_KINDS } from "./measured-column.ts";
 
 /** Columns in one statement: thousands of expressions are planned slowly. */
@@ -43,10 +44,11 @@ export async function countTogether(connection: AnalyticsConnection, relation: s
 }
 
 /** Counts one column's values in a large relation, in place of what was counted of it before. */
-export async function countAlone(connection: AnalyticsConnection, relation: string, { kind, place, value, text, length }: MeasuredColumn): Promise<void> {
-  const inner = { whole: `${value} as v`, real: `${value} as v, ${text} as t`, text: `${text} as v, hash(${value}) as h, ${length} as length` }[kind];
-  await connection.run(`delete from ${tableOf(kind)} where place = ${place}`);
-  await connection.run(`insert into ${tableOf(kind)} select ${place}, *, count(*) as n from (select ${inner} from ${relation}) group by all`);
+export async function countAlone(connection: AnalyticsConnection, relation: string, { kind, name, place, value, text, length }: MeasuredColumn): Promise<void> {
+  const shown = { whole: value, real: `${value}, ${text}`, text: `${text}, hash(${value}), ${length}` }[kind];
+  const column = quoteName(name);
+  await connection.run(`delete from ${tableOf(kind)} where place = ${place};
+    insert into ${tableOf(kind)} select ${place}, ${shown}, n from (select ${column}, count(*) as n from ${relation} group by ${column})`);
 }
 
 /** Different values, and values that came once, of each column. */

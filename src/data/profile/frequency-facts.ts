@@ -84,21 +84,37 @@ export async function readQuantiles(connection: AnalyticsConnection, columns: re
   for (const kind of ["whole", "real"] as const) {
     const places = placesOf(columns, kind);
     if (places.length === 0) continue;
-    const at = (quantile: number): string => `${quantile}::DOUBLE * (total - 1)`;
-    const values = QUANTILES.flatMap((quantile, index) => [`min(v) filter (upto > floor(${at(quantile)})) as low${index}`, `min(v) filter (upto > ceil(${at(quantile)})) as high${index}`]);
-    const rows = await connection.rows(`select place, any_value(total) as total, ${values.join(", ")} from (
-      select place, v::DOUBLE as v, sum(n) over (partition by place order by v rows unbounded preceding)::DOUBLE as upto, sum(n) over (partition by place)::DOUBLE as total
-      from ${tableOf(kind)} where place in (${places.join(", ")}) and ${isFinite(kind)}) group by place`);
-    for (const row of rows) {
-      const quantiles = QUANTILES.map((quantile, index) => {
-        const [low, high, position] = [Number(row[`low${index}`]), Number(row[`high${index}`]), quantile * (Number(row["total"]) - 1)];
-        const share = position - Math.floor(position);
-        return [String(quantile), low === high ? low : low * (1 - share) + high * share] as const;
-      });
+    const counted = `${tableOf(kind)} where place in (${places.join(", ")}) and ${isFinite(kind)}`;
+    const [size] = await connection.rows(`select count(*) as different, sum(n) as values from ${counted}`);
+    const areMostlyOnce = Number(size?.["values"]) < REPEATS_COUNTED * Number(size?.["different"]);
+    for (const row of await connection.rows(areMostlyOnce ? neighboursByValue(counted) : neighboursByCount(counted))) {
+      const [low, high] = [row["low"] as readonly number[], row["high"] as readonly number[]];
+      const quantiles = QUANTILES.map((quantile, index) => [String(quantile), between(low[index] ?? 0, high[index] ?? 0, quantile * (Number(row["total"]) - 1))] as const);
       found.set(Number(row["place"]), Object.fromEntries(quantiles));
     }
   }
   return found;
+}
+
+/** Values that come less often than this on average are not counted up in order, which means sorting, but selected one by one. */
+const REPEATS_COUNTED = 8;
+
+function between(low: number, high: number, position: number): number {
+  const share = position - Math.floor(position);
+  return low === high ? low : low * (1 - share) + high * share;
+}
+
+/** SQL: per place the values beside each quantile's position, by running totals. */
+function neighboursByCount(counted: string): string {
+  const beside = (rounded: string): string => QUANTILES.map((quantile) => `min(v) filter (upto > ${rounded}(${quantile}::DOUBLE * (total - 1)))`).join(", ");
+  return `select place, any_value(total) as total, [${beside("floor")}] as low, [${beside("ceil")}] as high from (
+    select place, v::DOUBLE as v, sum(n) over (partition by place order by v rows unbounded preceding)::DOUBLE as upto, sum(n) over (partition by place)::DOUBLE as total from ${counted}) group by place`;
+}
+
+/** The same by selection; the interpolated value stands for both. In quarters, so that no difference of two values is out of range. */
+function neighboursByValue(counted: string): string {
+  const list = `[${QUANTILES.join(", ")}]`;
+  return `select place, count(*) as total, list_transform(quantile_cont(v / 4, ${list}), lambda x: x * 4) as low, low as high from (select place, v::DOUBLE as v, unnest(range(n)) from ${counted}) group by place`;
 }
 
 /** The most frequent values; of equally frequent ones the smallest. */

@@ -10,7 +10,7 @@ import { type ScannedFacts, scanFacts } from "./scan-facts.ts";
 
 /** A version of no more cells is looked at as a whole; of a larger one a sample of rows gives quantiles and frequent values. */
 const SAMPLE_CELLS = 4_000_000;
-const [FEWEST_SAMPLE_ROWS, MOST_SAMPLE_ROWS] = [4_096, 65_536];
+const [FEWEST_SAMPLE_ROWS, MOST_SAMPLE_ROWS] = [4_096, 32_768];
 /** A column with no more values than this is counted value by value. */
 const FEW_VALUES = 50_000;
 /** A number column with no more values than this is shown by its values, not by bins. */

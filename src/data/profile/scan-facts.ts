@@ -46,7 +46,7 @@ function hashShare(guess: number): number {
 
 function finite({ kind, sense }: MeasuredColumn, v: string): string {
   if (kind === "real") return `isfinite(${v})`;
-  return sense === "time" ? `${v} not in (${INFINITE_TIME}, -${INFINITE_TIME})` : `${v} is not null`;
+  return sense === "time" ? `${v} < ${INFINITE_TIME} and ${v} > -${INFINITE_TIME}` : `${v} is not null`;
 }
 
 function firstPass({ column, guess }: ManyValued, index: number): string[] {
@@ -84,15 +84,17 @@ function secondPass(column: MeasuredColumn, index: number, first: Row): string[]
   if (bounds === undefined || bounds.low === bounds.high) return [];
   const x = column.sense === "time" ? `(v${index}::DOUBLE / 1000)` : column.kind === "whole" ? `v${index}::DOUBLE` : `v${index}`;
   const only = finite(column, `v${index}`);
-  const below = edgesOf(bounds).slice(1, -1).map((edge, bin) => `count(*) filter (${only} and ${x} < ${literal(edge)}) as below${index}_${bin}`);
-  if (column.sense === "time") return below;
+  // Bins of this aggregate hold their upper edge; of negated values that is the lower one.
+  const edges = [...new Set(edgesOf(bounds).slice(1, -1))].map((edge) => literal(-edge)).reverse();
+  const bins = [`map_entries(histogram(-(${x}), [${edges.join(", ")}]) filter (${only})) as bins${index}`];
+  if (column.sense === "time") return bins;
   const scale = scaleOf(bounds);
   // A whole column's center is a whole number: differences stay exact beyond 2^53.
   const moments =
     column.kind === "whole"
       ? [`sum(v${index}::HUGEINT - ${centerOf(first, index)})::DOUBLE as first${index}`, `fsum((v${index}::HUGEINT - ${centerOf(first, index)})::DOUBLE ** 2) as second${index}`]
       : [`favg(v${index} / ${literal(scale)}) filter (${only}) as scaled_mean${index}`, `stddev_samp(v${index} / ${literal(scale)}) filter (${only}) as scaled_deviation${index}`];
-  return [...below, ...moments];
+  return [...bins, ...moments];
 }
 
 function centerOf(first: Row, index: number): string {
@@ -109,7 +111,7 @@ function toScanned({ column, index, share, first, spread }: { readonly column: M
     ...facts,
     distinct: kept * share,
     error: share === 1 ? 0 : kept === 0 ? 1 : NORMAL_95 * Math.sqrt((1 - 1 / share) / kept),
-    histogram: bounds === undefined || bounds.low === bounds.high ? undefined : { edges: edgesOf(bounds), counts: countsOf(spread, index, Number(of(first, "known"))) },
+    histogram: bounds === undefined || bounds.low === bounds.high ? undefined : { edges: edgesOf(bounds), counts: countsOf(spread, index, edgesOf(bounds)) },
   };
 }
 
@@ -125,7 +127,12 @@ function momentsOf(column: MeasuredColumn, { index, bounds, first, spread }: { r
   return { deviation: Math.sqrt(Math.max(0, squares - (sum * sum) / known) / (known - 1)) };
 }
 
-function countsOf(spread: Row, index: number, known: number): number[] {
-  const upto = [...Array.from({ length: HISTOGRAM_BINS - 1 }, (_, bin) => Number(spread[`below${index}_${bin}`])), known];
-  return upto.map((count, bin) => count - (upto[bin - 1] ?? 0));
+/** What is in no bin that was asked for is below the second edge. */
+function countsOf(spread: Row, index: number, edges: readonly number[]): number[] {
+  const counts = Array.from({ length: HISTOGRAM_BINS }, () => 0);
+  for (const { key, value } of (spread[`bins${index}`] ?? []) as readonly { readonly key: number | string; readonly value: number | string }[]) {
+    const bin = edges.findLastIndex((edge, place) => place > 0 && place < HISTOGRAM_BINS && edge === -Number(key));
+    counts[Math.max(0, bin)] = (counts[Math.max(0, bin)] ?? 0) + Number(value);
+  }
+  return counts;
 }
