@@ -86,11 +86,16 @@ export interface RowsQuery {
   readonly version?: number | undefined;
   readonly offset: number;
   readonly limit: number;
+  /** Column that all rows of the version are sorted by, nulls last; default: as stored. */
+  readonly sort?: string | undefined;
+  readonly order?: "ascending" | "descending" | undefined;
 }
 export const rowsQuery: z.ZodType<RowsQuery> = z.object({
   version: z.coerce.number().int().min(1).optional(),
   offset: z.coerce.number().int().min(0).default(0),
   limit: z.coerce.number().int().min(1).max(LARGEST_PAGE).default(200),
+  sort: z.string().min(1).max(500).optional(),
+  order: z.enum(["ascending", "descending"]).optional(),
 });
 
 export interface QuarantineQuery extends PageQuery {

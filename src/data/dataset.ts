@@ -120,6 +120,12 @@ export interface Datasets {
    * `retentionMs` (default one week) protects the files of writers that are at work; those of a write that holds its claim stay, however short it is.
    */
   vacuum(of: { readonly project: string; readonly asset: string; readonly retentionMs?: number; readonly dryRun?: boolean }): Promise<{ readonly removed: readonly string[]; readonly sizeBytes: number }>;
-  /** A page of a version's rows, in stored order. `limit` at most 1,000. */
-  preview(version: AssetVersion, page?: { readonly limit?: number; readonly offset?: number }): Promise<QueryResult>;
+  /** A page of a version's rows: in stored order, or all rows sorted by a column, nulls last. `limit` at most 1,000. @throws DATA_COLUMN_UNKNOWN */
+  preview(version: AssetVersion, page?: { readonly limit?: number; readonly offset?: number; readonly sort?: RowOrder | undefined }): Promise<QueryResult>;
+}
+
+/** By which column rows are sorted. */
+export interface RowOrder {
+  readonly column: string;
+  readonly isDescending: boolean;
 }

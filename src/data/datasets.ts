@@ -2,13 +2,14 @@ import { join } from "node:path";
 import { isEsteiraError } from "#base";
 import { type AssetVersion, endDatasetWrite, listAssetVersions, listOpenDatasetWrites } from "#metadata-store";
 import type { Analytics, AnalyticsConnection } from "./analytics/analytics.ts";
-import type { DatasetContent, Datasets, DatasetSnapshot, QueryResult } from "./dataset.ts";
+import { quoteName } from "./analytics/sql-text.ts";
+import type { DatasetContent, Datasets, DatasetSnapshot, QueryResult, RowOrder } from "./dataset.ts";
 import { filesOf, relationOf } from "./delta/relation.ts";
 import type { TableSnapshot } from "./delta/snapshot.ts";
 import { asSubquery, countRows, createSnapshotCache, createViews, type DatasetsDependencies, openTables } from "./dataset-tables.ts";
 import { tableNameOf, writeDataset } from "./dataset-write.ts";
 import { vacuumTable } from "./delta/vacuum.ts";
-import { queryFailed, tableCorrupt, writeLost } from "./errors.ts";
+import { columnUnknown, queryFailed, tableCorrupt, writeLost } from "./errors.ts";
 import { explainSqlError } from "./transform/sql-text-analysis.ts";
 
 const VERSION_PAGE = 1_000;
@@ -49,16 +50,24 @@ export function createDatasets(dependencies: DatasetsDependencies): Datasets {
     },
     vacuum: ({ project, asset, ...options }) =>
       vacuumTable({ ...options, analytics, table: join(folder, tableNameOf(asset)), nowMs: dependencies.clock.now(), pinned: () => pinnedVersions(dependencies, project, asset), writingSinceMs: () => oldestWriteMs(dependencies, project, asset) }),
-    async preview(version, { limit = 100, offset = 0 } = {}) {
+    async preview(version, { limit = 100, offset = 0, sort } = {}) {
       const snapshot = await open(version);
+      const order = sort === undefined ? undefined : orderOf(snapshot, version.asset, sort);
       const connection = await analytics.connect();
       try {
-        return await limited(connection, relationOf(snapshot), Math.min(limit, LARGEST_PREVIEW), offset);
+        return await limited(connection, relationOf(snapshot), Math.min(limit, LARGEST_PREVIEW), { offset, order });
       } finally {
         connection.close();
       }
     },
   };
+}
+
+/** The other columns settle ties: pages of the same order neither repeat nor skip rows. */
+function orderOf({ columns }: TableSnapshot, dataset: string, { column, isDescending }: RowOrder): string {
+  const names = columns.map(({ name }) => name);
+  if (!names.includes(column)) throw columnUnknown({ dataset, column, columns: names });
+  return [`${quoteName(column)} ${isDescending ? "DESC" : "ASC"} NULLS LAST`, ...names.filter((name) => name !== column).map(quoteName)].join(", ");
 }
 
 /** Every recorded version is pinned: models, releases and reports refer to them for as long as they exist. */
@@ -88,8 +97,8 @@ async function toDatasetSnapshot(analytics: Analytics, snapshot: TableSnapshot):
   };
 }
 
-async function limited(connection: AnalyticsConnection, source: string, limit: number, offset = 0): Promise<QueryResult> {
-  const select = `select * from ${source} limit ${limit + 1} offset ${offset}`;
+async function limited(connection: AnalyticsConnection, source: string, limit: number, { offset = 0, order }: { readonly offset?: number; readonly order?: string | undefined } = {}): Promise<QueryResult> {
+  const select = `select * from ${source}${order === undefined ? "" : ` order by ${order}`} limit ${limit + 1} offset ${offset}`;
   const columns = await connection.describe(select);
   const rows = await connection.rows(select);
   return { columns, rows: rows.slice(0, limit), truncated: rows.length > limit };

@@ -1,4 +1,4 @@
-import { defineError, type ErrorFactory } from "#base";
+import { defineError, type ErrorFactory, nearestName } from "#base";
 
 export const queryFailed: ErrorFactory<{ reason: string; sql: string }> = defineError("DATA_QUERY_FAILED", {
   status: 400,
@@ -207,4 +207,11 @@ export const datasetMissing: ErrorFactory<{ dataset: string; version: number | u
   message: ({ dataset, version }) => `There is no dataset ${dataset}${version === undefined ? "" : ` with version ${version}`}`,
   hint: () => "List them with: esteira dataset list. A dataset appears when the step that makes it has run.",
   solve: "List the datasets of the project (`esteira dataset list`); run the pipeline that makes the one you need.",
+});
+
+export const columnUnknown: ErrorFactory<{ dataset: string; column: string; columns: readonly string[] }> = defineError("DATA_COLUMN_UNKNOWN", {
+  status: 400,
+  message: ({ dataset, column, columns }) => `Dataset ${dataset} has no column "${column}"; it has: ${columns.slice(0, 20).join(", ")}${columns.length > 20 ? `, and ${columns.length - 20} more` : ""}`,
+  hint: ({ column, columns }) => `Name one of its columns${nearestName(column, columns) === undefined ? "" : `, perhaps "${nearestName(column, columns)}"`}.`,
+  solve: "Use the name of a column of that version of the dataset; names are compared letter by letter.",
 });

@@ -46,6 +46,20 @@ describeStores("datasets", (kind) => {
     assert.deepEqual((await datasets.preview(second, { limit: 2 })).truncated, true);
   });
 
+  it("a page of sorted rows is a page of all rows sorted, whatever the ties, nulls last", async () => {
+    const { made, datasets } = await openDatasets(kind);
+    const version = await made({ select: `select i as id, case when i % 50 = 0 then null else (i * 7919) % 97 end as late_by from range(2000) t(i)` });
+    const page = async (offset: number, isDescending: boolean): Promise<readonly Record<string, unknown>[]> => (await datasets.preview(version, { limit: 500, offset, sort: { column: "late_by", isDescending } })).rows as readonly Record<string, unknown>[];
+    const all = (await Promise.all([0, 500, 1000, 1500].map((offset) => page(offset, true)))).flat();
+    assert.equal(all[0]?.["late_by"], 96);
+    assert.equal(new Set(all.map(({ id }) => id)).size, 2000);
+    const delays = all.map((row) => row["late_by"] as number | null);
+    assert.deepEqual(delays, delays.toSorted((left, right) => (left === null ? 1 : right === null ? -1 : right - left)));
+    assert.equal((await page(0, false))[0]?.["late_by"], 0);
+    assert.equal(delays.at(-1), null);
+    await assert.rejects(datasets.preview(version, { sort: { column: "dealy", isDescending: false } }), { code: "DATA_COLUMN_UNKNOWN" });
+  });
+
   it("a vacuum takes nothing from a write that is at work, and goes through all datasets", async () => {
     const { made, rows, datasets, store, folder } = await openDatasets(kind);
     const vacuum = (dataset?: string): ReturnType<typeof vacuumDatasets> =>

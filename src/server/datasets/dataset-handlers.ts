@@ -61,7 +61,7 @@ export function createDatasetHandlers(platform: Platform): DatasetHandlers {
 
     getDatasetRows: async ({ params, query }) => {
       const version = await store.read((transaction) => versionOf(transaction, params.name, query.version));
-      const { columns, rows } = await datasets.preview(version, { limit: query.limit, offset: query.offset });
+      const { columns, rows } = await datasets.preview(version, { limit: query.limit, offset: query.offset, sort: query.sort === undefined ? undefined : { column: query.sort, isDescending: query.order === "descending" } });
       return {
         version: version.version,
         offset: query.offset,

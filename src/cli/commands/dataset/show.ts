@@ -4,12 +4,14 @@ import { formatCount } from "../../format.ts";
 import { withProject } from "../../session.ts";
 
 export const command: Command = {
-  usage: "dataset show NAME [--version N] [--limit N]",
+  usage: "dataset show NAME [--version N] [--limit N] [--sort COLUMN [--descending]]",
   summary: "Show rows of a dataset version",
   options: {
     ...commonOptions,
     version: { type: "string", value: "N", help: "An earlier version; default: the latest." },
     limit: { type: "string", value: "N", help: "Rows to show, at most 1000; default 20." },
+    sort: { type: "string", value: "COLUMN", help: "Sort all rows by a column, nulls last; default: as stored." },
+    descending: { type: "boolean", help: "Largest first." },
   },
   examples: [{ line: "esteira dataset show flights --version 3", does: "Twenty rows as they were in version 3" }],
   positionals: { least: 1, most: 1 },
@@ -17,7 +19,9 @@ export const command: Command = {
     withProject(context, options, async ({ call }) => {
       const { terminal } = context;
       const version = textOption(options, "version");
-      const query = { offset: 0, limit: wholeNumber("limit", textOption(options, "limit") ?? "20"), version: version === undefined ? undefined : wholeNumber("version", version) };
+      const sort = textOption(options, "sort");
+      const order = options["descending"] === true ? ("descending" as const) : ("ascending" as const);
+      const query = { ...(sort === undefined ? {} : { sort, order }), offset: 0, limit: wholeNumber("limit", textOption(options, "limit") ?? "20"), version: version === undefined ? undefined : wholeNumber("version", version) };
       const rows = await call("getDatasetRows", { params: { name }, query });
       if (options["json"] === true) return terminal.printJson(rows);
       terminal.table([rows.columns.map((column) => column.name), ...rows.rows.map((row) => row.map((value) => (typeof value === "string" ? value : value === null ? "" : (JSON.stringify(value) ?? ""))))]);
