@@ -9,7 +9,7 @@ export type { FeatureViewSummary } from "./feature-view.ts";
 export type { LineageEdge, LineageGraph, LineageNode, LineageNodeKind } from "./lineage.ts";
 export type { ModelColumn, ModelDeployment, ModelDetail, ModelSummary, ModelVersionRecord, ModelVersionSummary, ServedAt, Verdict, VerdictRule, VerdictState } from "./model.ts";
 export type { NotebookCell, NotebookOutput, NotebookVersion } from "./notebook.ts";
-export type { Overview, Station, StationCount, StationName } from "./overview.ts";
+export type { CodeStation, CodeStationName, FailedRun, Overview, Parcel, Station, StationCount, StationName, StationState } from "./overview.ts";
 export type { Page } from "./page.ts";
 export type { Attempt, CacheReason, LogChunk, PipelineRunDetail, PipelineRunStatus, PipelineRunSummary, RunCause, StepCounts, StepRun, StepRunLog, StepRunStatus } from "./pipeline-run.ts";
 export type { Load, NewPipelineRun, PipelineDetail, PipelineEdge, PipelineParam, PipelineStep, PipelineSummary, RecentRun, Trigger } from "./pipeline.ts";

@@ -2,10 +2,14 @@ import type { Alert } from "./alert.ts";
 import type { PendingApproval } from "./approval.ts";
 import type { EndpointSummary } from "./endpoint.ts";
 import type { PipelineRunSummary } from "./pipeline-run.ts";
+import type { ApiProblem } from "./problem.ts";
 import type { Release } from "./release.ts";
 
 /** The stations of the cycle, in the order of the belt. */
 export type StationName = "capture" | "transform" | "features" | "train" | "test" | "registry" | "approve" | "deploy" | "production";
+
+/** The stations of the code lane, in order: a commit is checked, built and released. */
+export type CodeStationName = "commit" | "check" | "build" | "release";
 
 /** One figure of a station; the page words it. */
 export interface StationCount {
@@ -32,12 +36,18 @@ export interface StationCount {
   readonly value: number;
 }
 
+/** `empty`: the project has no step for it; `idle`: there is one that never ran; `attention`: it works, but a person should look. */
+export type StationState = "empty" | "idle" | "running" | "waiting" | "succeeded" | "attention" | "failed";
+
 export interface Station {
   readonly name: StationName;
-  /** `empty`: the project has no step for it; `idle`: there is one that never ran; `attention`: it works, but a person should look. */
-  readonly state: "empty" | "idle" | "running" | "waiting" | "succeeded" | "attention" | "failed";
-  /** What it works on or worked on last: a dataset, a model with version, an endpoint. */
+  readonly state: StationState;
+  /** What it works on now, else what is live there: a step, a dataset, a model, an endpoint. */
   readonly subject?: string | undefined;
+  /** Version of the subject, when it is one of an asset. */
+  readonly subjectVersion?: number | undefined;
+  /** Where the subject went or answers. */
+  readonly subjectEnvironment?: string | undefined;
   /** Pipeline and step that stand behind it, for linking. */
   readonly pipeline?: string | undefined;
   readonly step?: string | undefined;
@@ -47,6 +57,39 @@ export interface Station {
   readonly counts: readonly StationCount[];
 }
 
+/** A station of the code lane. */
+export interface CodeStation {
+  readonly name: CodeStationName;
+  readonly state: StationState;
+  /** A commit, a step, or what was built or released. */
+  readonly subject?: string | undefined;
+  readonly subjectVersion?: number | undefined;
+  readonly subjectEnvironment?: string | undefined;
+  readonly pipeline?: string | undefined;
+  readonly stepRunId?: string | undefined;
+  readonly pipelineRunId?: string | undefined;
+  readonly lastAtMs?: number | undefined;
+}
+
+/** One step run that works now. */
+export interface Parcel {
+  readonly pipeline: string;
+  readonly pipelineRunId: string;
+  readonly step: string;
+  readonly stepRunId: string;
+  readonly load: "code" | "data" | "models";
+  readonly station: StationName | CodeStationName;
+  readonly startedAtMs?: number | undefined;
+}
+
+/** A pipeline whose newest run that ended did not end well, and that nobody has said to have seen. */
+export interface FailedRun {
+  readonly run: PipelineRunSummary;
+  readonly step?: string | undefined;
+  readonly stepRunId?: string | undefined;
+  readonly error?: ApiProblem | undefined;
+}
+
 /** The home page: the whole cycle at this moment. */
 export interface Overview {
   readonly project: string;
@@ -54,6 +97,14 @@ export interface Overview {
   readonly stations: readonly Station[];
   /** From the last alert back to training: the cycle closes here. */
   readonly retrain?: { readonly alert: Alert; readonly pipelineRunId?: string | undefined } | undefined;
+  /** The four stations of the code lane; absent when no step of the project is about code. */
+  readonly code?: readonly CodeStation[] | undefined;
+  /** One for each step run that works now, at most 60, oldest first. */
+  readonly parcels: readonly Parcel[];
+  /** How many step runs work now, shown or not. */
+  readonly parcelCount: number;
+  /** Newest first. */
+  readonly failedRuns: readonly FailedRun[];
   readonly pipelineCount: number;
   /** Queued, running or waiting; then the last ended, at most 10 in all. */
   readonly runs: readonly PipelineRunSummary[];

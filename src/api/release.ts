@@ -17,6 +17,10 @@ export interface Release {
   readonly commit?: string | undefined;
   /** Release that it replaced. */
   readonly replaces?: string | undefined;
+  /** What was in the release that it replaced: what differs from `items` is what this release changed. */
+  readonly replacedItems?: readonly VersionReference[] | undefined;
+  /** Of the live one: the release that a rollback goes to when none is named, with what comes back. */
+  readonly before?: { readonly id: string; readonly items: readonly VersionReference[] } | undefined;
   /** True when it was deployed by a rollback. */
   readonly isRollback: boolean;
   readonly reason?: string | undefined;

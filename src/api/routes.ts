@@ -53,6 +53,7 @@ export interface ApiRoutes {
   readonly getPrediction: ApiRoute<{ params: requests.IdParams; response: PredictionDetail }>;
   readonly listMonitors: ApiRoute<{ query: requests.PageQuery; response: Page<Monitor> }>;
   readonly listAlerts: ApiRoute<{ query: requests.AlertsQuery; response: Page<Alert> }>;
+  readonly acknowledgePipelineRun: ApiRoute<{ params: requests.IdParams; response: requests.Acknowledged }>;
   readonly acknowledgeAlert: ApiRoute<{ params: requests.IdParams; response: requests.Acknowledged }>;
   readonly listEnvironments: ApiRoute<{ response: Page<Environment> }>;
   readonly listReleases: ApiRoute<{ query: requests.ReleasesQuery; response: Page<Release> }>;
@@ -91,6 +92,7 @@ export const routes: ApiRoutes = {
     method: "POST", path: "/pipeline-runs/:id/resume", summary: "Run again what failed, was cancelled or interrupted, and what follows; keep the rest", capability: "pipeline.run",
     params: idParams, response: acknowledged,
   },
+  acknowledgePipelineRun: { method: "POST", path: "/pipeline-runs/:id/acknowledge", summary: "Say that a person has seen how a pipeline run failed", capability: "alert.acknowledge", params: idParams, response: acknowledged },
   getStepRunLog: { method: "GET", path: "/step-runs/:id/log", summary: "The log of a step run from a sequence on", params: idParams, query: requests.logQuery, response: schemas.stepRunLogSchema },
   streamStepRunLog: {
     method: "GET", path: "/step-runs/:id/log/stream", summary: "The log of a step run, followed", params: idParams, query: requests.logQuery,

@@ -12,7 +12,7 @@ import type { FeatureViewSummary } from "./feature-view.ts";
 import type { LineageEdge, LineageGraph, LineageNode, LineageNodeKind } from "./lineage.ts";
 import type { ModelColumn, ModelDeployment, ModelDetail, ModelSummary, ModelVersionRecord, ModelVersionSummary, ServedAt, Verdict, VerdictRule, VerdictState } from "./model.ts";
 import type { NotebookCell, NotebookOutput, NotebookVersion } from "./notebook.ts";
-import type { Overview, Station, StationCount, StationName } from "./overview.ts";
+import type { CodeStation, CodeStationName, FailedRun, Overview, Parcel, Station, StationCount, StationName, StationState } from "./overview.ts";
 import type { Attempt, CacheReason, LogChunk, PipelineRunDetail, PipelineRunStatus, PipelineRunSummary, RunCause, StepCounts, StepRun, StepRunLog, StepRunStatus } from "./pipeline-run.ts";
 import type { Load, NewPipelineRun, PipelineDetail, PipelineEdge, PipelineParam, PipelineStep, PipelineSummary, RecentRun, Trigger } from "./pipeline.ts";
 import type { ChainLink, PredictionDetail, PredictionSummary } from "./prediction.ts";
@@ -543,15 +543,21 @@ export const notebookVersionSchema: z.ZodType<NotebookVersion> = z.object({
 
 export const stationNameSchema: z.ZodType<StationName> = z.enum(["capture", "transform", "features", "train", "test", "registry", "approve", "deploy", "production"]).describe("The stations of the cycle, in the order of the belt.");
 
+export const codeStationNameSchema: z.ZodType<CodeStationName> = z.enum(["commit", "check", "build", "release"]).describe("The stations of the code lane, in order: a commit is checked, built and released.");
+
 export const stationCountSchema: z.ZodType<StationCount> = z.object({
   "name": z.enum(["datasets", "versions", "rows", "quarantined", "views", "training_sets", "models", "model_versions", "passed", "refused", "pending", "approved", "environments", "releases", "endpoints", "predictions", "labelled", "alerts", "runs"]),
   "value": z.number(),
 }).describe("One figure of a station; the page words it.");
 
+export const stationStateSchema: z.ZodType<StationState> = z.enum(["empty", "idle", "running", "waiting", "succeeded", "attention", "failed"]).describe("`empty`: the project has no step for it; `idle`: there is one that never ran; `attention`: it works, but a person should look.");
+
 export const stationSchema: z.ZodType<Station> = z.object({
   "name": stationNameSchema,
-  "state": z.enum(["empty", "idle", "running", "waiting", "succeeded", "attention", "failed"]).describe("`empty`: the project has no step for it; `idle`: there is one that never ran; `attention`: it works, but a person should look."),
-  "subject": z.string().optional().describe("What it works on or worked on last: a dataset, a model with version, an endpoint."),
+  "state": stationStateSchema,
+  "subject": z.string().optional().describe("What it works on now, else what is live there: a step, a dataset, a model, an endpoint."),
+  "subjectVersion": z.number().optional().describe("Version of the subject, when it is one of an asset."),
+  "subjectEnvironment": z.string().optional().describe("Where the subject went or answers."),
   "pipeline": z.string().optional().describe("Pipeline and step that stand behind it, for linking."),
   "step": z.string().optional(),
   "stepRunId": z.string().optional(),
@@ -559,6 +565,28 @@ export const stationSchema: z.ZodType<Station> = z.object({
   "lastAtMs": z.number().optional(),
   "counts": z.array(stationCountSchema),
 });
+
+export const codeStationSchema: z.ZodType<CodeStation> = z.object({
+  "name": codeStationNameSchema,
+  "state": stationStateSchema,
+  "subject": z.string().optional().describe("A commit, a step, or what was built or released."),
+  "subjectVersion": z.number().optional(),
+  "subjectEnvironment": z.string().optional(),
+  "pipeline": z.string().optional(),
+  "stepRunId": z.string().optional(),
+  "pipelineRunId": z.string().optional(),
+  "lastAtMs": z.number().optional(),
+}).describe("A station of the code lane.");
+
+export const parcelSchema: z.ZodType<Parcel> = z.object({
+  "pipeline": z.string(),
+  "pipelineRunId": z.string(),
+  "step": z.string(),
+  "stepRunId": z.string(),
+  "load": z.enum(["code", "data", "models"]),
+  "station": z.union([stationNameSchema, codeStationNameSchema]),
+  "startedAtMs": z.number().optional(),
+}).describe("One step run that works now.");
 
 export const runCauseSchema: z.ZodType<RunCause> = z.object({
   "on": z.enum(["manual", "schedule", "data", "alert", "push", "webhook", "backfill"]),
@@ -592,6 +620,21 @@ export const pipelineRunSummarySchema: z.ZodType<PipelineRunSummary> = z.object(
   "blocked": z.string().optional().describe("A verdict refused: the run succeeded, but what depended on it was skipped, for this reason."),
 });
 
+export const apiProblemSchema: z.ZodType<ApiProblem> = z.object({
+  "code": z.string().describe("`MODULE_SUBJECT_PROBLEM`"),
+  "message": z.string().describe("Where, what was found, what was expected."),
+  "kind": z.enum(["terminal", "transient"]).optional(),
+  "hint": z.string().optional().describe("The key, command or file to change."),
+  "context": z.record(z.string(), z.unknown()).optional(),
+}).describe("The body of every answer that is not 2xx, and the form of stored errors.");
+
+export const failedRunSchema: z.ZodType<FailedRun> = z.object({
+  "run": pipelineRunSummarySchema,
+  "step": z.string().optional(),
+  "stepRunId": z.string().optional(),
+  "error": apiProblemSchema.optional(),
+}).describe("A pipeline whose newest run that ended did not end well, and that nobody has said to have seen.");
+
 export const releaseSchema: z.ZodType<Release> = z.object({
   "id": z.string(),
   "environment": z.string(),
@@ -604,6 +647,8 @@ export const releaseSchema: z.ZodType<Release> = z.object({
   "pipelineRunId": z.string().optional(),
   "commit": z.string().optional(),
   "replaces": z.string().optional().describe("Release that it replaced."),
+  "replacedItems": z.array(versionReferenceSchema).optional().describe("What was in the release that it replaced: what differs from `items` is what this release changed."),
+  "before": z.object({ "id": z.string(), "items": z.array(versionReferenceSchema) }).optional().describe("Of the live one: the release that a rollback goes to when none is named, with what comes back."),
   "isRollback": z.boolean().describe("True when it was deployed by a rollback."),
   "reason": z.string().optional(),
   "url": z.string().optional().describe("Address where it answers."),
@@ -613,6 +658,10 @@ export const overviewSchema: z.ZodType<Overview> = z.object({
   "project": z.string(),
   "stations": z.array(stationSchema).describe("In the order of the belt; all nine."),
   "retrain": z.object({ "alert": alertSchema, "pipelineRunId": z.string().optional() }).optional().describe("From the last alert back to training: the cycle closes here."),
+  "code": z.array(codeStationSchema).optional().describe("The four stations of the code lane; absent when no step of the project is about code."),
+  "parcels": z.array(parcelSchema).describe("One for each step run that works now, at most 60, oldest first."),
+  "parcelCount": z.number().describe("How many step runs work now, shown or not."),
+  "failedRuns": z.array(failedRunSchema).describe("Newest first."),
   "pipelineCount": z.number(),
   "runs": z.array(pipelineRunSummarySchema).describe("Queued, running or waiting; then the last ended, at most 10 in all."),
   "openAlerts": z.array(alertSchema),
@@ -622,14 +671,6 @@ export const overviewSchema: z.ZodType<Overview> = z.object({
 }).describe("The home page: the whole cycle at this moment.");
 
 export const stepRunStatusSchema: z.ZodType<StepRunStatus> = z.enum(["pending", "queued", "running", "waiting", "succeeded", "failed", "skipped", "cancelled"]);
-
-export const apiProblemSchema: z.ZodType<ApiProblem> = z.object({
-  "code": z.string().describe("`MODULE_SUBJECT_PROBLEM`"),
-  "message": z.string().describe("Where, what was found, what was expected."),
-  "kind": z.enum(["terminal", "transient"]).optional(),
-  "hint": z.string().optional().describe("The key, command or file to change."),
-  "context": z.record(z.string(), z.unknown()).optional(),
-}).describe("The body of every answer that is not 2xx, and the form of stored errors.");
 
 export const attemptSchema: z.ZodType<Attempt> = z.object({
   "id": z.string(),

@@ -69,6 +69,7 @@ export function createPlatform(base: StorePlatform, settings: Settings): OwnedPl
     consumersOf: (asset) => graph.consumersOf(asset),
     pipelineNames: () => graph.pipelineNames(),
     stepsByKind: () => graph.stepsByKind(),
+    stationedSteps: () => graph.stationedSteps(),
     contractOf: (dataset) => readContractSummary({ graph, dataset, projectFolder: config.folder, loadProject }),
     rollBack: async ({ to, ...request }) => (await parts.delivery.rollback({ project, ...request, to })).release.id,
     pushHandler: () => createPushSourceHandler(parts, kinds),

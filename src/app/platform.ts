@@ -12,6 +12,7 @@ import type { Monitoring, MonitoringRoute } from "#monitoring";
 import type { Features } from "#features";
 import type { Serving, ServingRoute } from "#serving";
 import type { AttemptScope, MlflowRoute, Tracking } from "#tracking";
+import type { StationedStep } from "./station-of-step.ts";
 
 /**
  * What works on a bare store: access, tracking and the model registry.
@@ -80,6 +81,8 @@ export interface Platform extends StorePlatform {
   pipelineNames(): readonly string[];
   /** Steps of the registered pipelines, by step kind. */
   stepsByKind(): ReadonlyMap<string, readonly { readonly pipeline: string; readonly step: string }[]>;
+  /** Steps of the registered pipelines, each with its station of the cycle. */
+  stationedSteps(): readonly StationedStep[];
   contractOf(dataset: string): Promise<ContractSummary | undefined>;
   /** Deploys an earlier release again; returns its id. @throws DELIVERY_NOTHING_DEPLOYED, DELIVERY_RELEASE_MISSING */
   rollBack(request: { readonly environment: string; readonly asset: string; readonly to?: string | undefined; readonly reason?: string | undefined; readonly actor: string }): Promise<string>;

@@ -1,11 +1,14 @@
 import type { StepReference } from "#api";
 import type { PipelineDefinition } from "#pipeline";
+import { type StationedStep, stationsOf } from "./station-of-step.ts";
 
 /** Who makes and who reads each asset, by the pipelines of a project. */
 export interface ProjectGraph {
   producerOf(asset: string): StepReference | undefined;
   consumersOf(asset: string): readonly StepReference[];
   pipelineNames(): readonly string[];
+  /** Every step with its station of the cycle. */
+  stationedSteps(): readonly StationedStep[];
   stepsByKind(): ReadonlyMap<string, readonly { readonly pipeline: string; readonly step: string }[]>;
 }
 
@@ -13,6 +16,7 @@ export function createProjectGraph(pipelines: readonly PipelineDefinition[]): Pr
   const producers = new Map<string, StepReference>();
   const consumers = new Map<string, StepReference[]>();
   const byKind = new Map<string, { pipeline: string; step: string }[]>();
+  const stationed = stationsOf(pipelines);
   for (const pipeline of pipelines) {
     for (const step of pipeline.steps) {
       listAt(byKind, step.kind).push({ pipeline: pipeline.name, step: step.name });
@@ -26,6 +30,7 @@ export function createProjectGraph(pipelines: readonly PipelineDefinition[]): Pr
     consumersOf: (asset) => consumers.get(asset) ?? [],
     pipelineNames: () => pipelines.map(({ name }) => name),
     stepsByKind: () => byKind,
+    stationedSteps: () => stationed,
   };
 }
 

@@ -253,10 +253,19 @@ async function chooseEarlierRelease(
     ran: new Set((await listDeployments(transaction, { project, environment, asset, status: "succeeded", limit: 1000 })).map(({ releaseId }) => releaseId)),
   }));
   const earlier = releases.filter(({ id }) => ran.has(id) && id !== deployed.releaseId);
-  const current = releases.find(({ id }) => id === deployed.releaseId);
-  const chosen = to === undefined ? earlier.find(({ number }) => number < (current?.number ?? Infinity)) : earlier.find(({ id, number }) => id === to || String(number) === String(to));
+  const chosen = to === undefined ? releaseBefore(releases, { ran, currentId: deployed.releaseId }) : earlier.find(({ id, number }) => id === to || String(number) === String(to));
   if (chosen !== undefined) return chosen;
   throw releaseMissing({ environment, asset, release: to === undefined ? "earlier release" : `other release ${to}`, known: earlier.map(({ number }) => String(number)) });
+}
+
+/**
+ * Where a rollback that names no release goes: the newest release before the current one that ran.
+ *
+ * @param releases of one asset in one environment, newest first
+ */
+export function releaseBefore<Each extends Pick<Release, "id" | "number">>(releases: readonly Each[], facts: { readonly ran: ReadonlySet<string>; readonly currentId: string }): Each | undefined {
+  const current = releases.find(({ id }) => id === facts.currentId);
+  return releases.find(({ id, number }) => facts.ran.has(id) && id !== facts.currentId && number < (current?.number ?? Infinity));
 }
 
 async function recoverServices(project: string, { store, services, log }: DeliveryOptions): Promise<void> {

@@ -1,4 +1,4 @@
-export { createDelivery, type Delivery, type DeliveryOptions, type DeploymentWatch, type FinishedDeployment, type NewDeployment } from "./delivery.ts";
+export { createDelivery, releaseBefore, type Delivery, type DeliveryOptions, type DeploymentWatch, type FinishedDeployment, type NewDeployment } from "./delivery.ts";
 export { createDeployKind, type DeployDeclaration, type DeployKindOptions } from "./deploy-kind.ts";
 export { type Environment, sandboxRequirementOf } from "./environment.ts";
 export type { ApprovalCheck, ApprovalDecision, EnvironmentRules, ModelDeployment, ModelTarget, TargetState } from "./ports.ts";

@@ -13,7 +13,8 @@ import { lineageLayers } from "../../web/models/lineage.ts";
 import { toLogLines } from "../../web/models/log-lines.ts";
 import { markdownHtml } from "../../web/models/markdown.ts";
 import { compareMetric, metricNames } from "../../web/models/metrics.ts";
-import { runActions, stepProgress, toTimeline } from "../../web/models/run.ts";
+import { deployedItem, releaseChanges } from "../../web/models/release-changes.ts";
+import { lastLine, runActions, stepProgress, toTimeline } from "../../web/models/run.ts";
 import { triggerSentence } from "../../web/models/trigger-sentence.ts";
 import { distinctRetrainings, driftSeries, lastPerformance, versionBands } from "../../web/models/weeks.ts";
 import { endpoint, overview } from "./fixture/cycle.ts";
@@ -23,7 +24,7 @@ describe("the belt", () => {
     const belt = toBelt(overview);
     assert.deepEqual([...belt.upper, ...belt.lower].map(({ name }) => name), ["capture", "transform", "features", "train", "test", "registry", "approve", "deploy", "production"]);
     assert.equal(belt.isMoving, true);
-    assert.equal(toBelt({ ...overview, runs: [], stations: overview.stations.filter(({ state }) => state !== "running") }).isMoving, false);
+    assert.equal(toBelt({ ...overview, parcels: [], parcelCount: 0 }).isMoving, false);
   });
 
   test("is a closed path within its box", () => {
@@ -64,6 +65,9 @@ describe("pipeline runs", () => {
   test("progress counts reused steps once", () => {
     const progress = stepProgress({ succeeded: 3, cached: 2, running: 1, pending: 4 });
     assert.deepEqual([progress.done, progress.total], [3, 8]);
+    // What failed, was skipped or cancelled is over, but not done.
+    const failed = stepProgress({ succeeded: 1, failed: 1, skipped: 1, cancelled: 2 });
+    assert.deepEqual([failed.done, failed.total], [1, 5]);
     assert.deepEqual(progress.parts.map(({ state, count }) => [state, count]), [["cached", 2], ["succeeded", 1], ["running", 1], ["pending", 4]]);
   });
 
@@ -72,10 +76,52 @@ describe("pipeline runs", () => {
     assert.deepEqual(timeline.bars.map(({ stepRun: { step }, from, to }) => [step, from, to]), [["a", 0, 0.5], ["b", 0.5, 1], ["c", 1, 1]]);
   });
 
+  test("a timeline ends no bar outside of itself, however late the clock of the page is", () => {
+    const timeline = toTimeline([stepRun("a", { queuedAtMs: 1000, startedAtMs: 1000, endedAtMs: 1400 }), stepRun("b", { queuedAtMs: 1100, startedAtMs: 1500, status: "running" })], 200);
+    assert.ok(timeline.bars.every(({ queuedFrom, from, to }) => [queuedFrom, from, to].every((share) => share >= 0 && share <= 1) && to >= from));
+    assert.equal(timeline.endMs, 1500);
+  });
+
+  test("the reason of a failure is the last line that says something", () => {
+    assert.equal(lastLine("exit 3; it said last:\n  ValueError: no rows\n\n"), "ValueError: no rows");
+    assert.equal(lastLine(""), "");
+  });
+
   test("only what has not ended can be cancelled, only what ended badly resumed", () => {
     assert.deepEqual(runActions("running"), { canCancel: true, canResume: false });
     assert.deepEqual(runActions("failed"), { canCancel: false, canResume: true });
     assert.deepEqual(runActions("succeeded"), { canCancel: false, canResume: false });
+  });
+});
+
+describe("what goes back with a rollback", () => {
+  const item = (asset: string, kind: "data" | "model", version: number, role = "made_from") => ({ id: `${asset}${version}`, asset, kind, version, digest: "", role });
+
+  test("only what differs is named, what is deployed first", () => {
+    const live = [item("flights", "data", 12), item("delay", "model", 2, "deployed"), item("calendar", "data", 1)];
+    const before = [item("flights", "data", 1), item("delay", "model", 1, "deployed"), item("calendar", "data", 1)];
+    assert.deepEqual(releaseChanges(live, before).map(({ kind, asset, from, to }) => [kind, asset, from?.version, to?.version]), [["model", "delay", 2, 1], ["data", "flights", 12, 1]]);
+    assert.deepEqual(releaseChanges(live, live), []);
+  });
+
+  test("what one side does not hold is missing there, and of several versions of an asset the newest counts", () => {
+    const changes = releaseChanges([item("a", "data", 1), item("a", "data", 3)], [item("b", "data", 2), item("a", "data", 2)]);
+    assert.deepEqual(changes.map(({ asset, from, to }) => [asset, from?.version, to?.version]), [["a", 3, 2], ["b", undefined, 2]]);
+  });
+
+  test("a release is named by what it deploys, wherever that stands among its contents", () => {
+    assert.equal(deployedItem({ asset: "delay", items: [item("airport_day", "data", 12), item("delay", "model", 2, "deployed")] })?.version, 2);
+  });
+});
+
+describe("times within data", () => {
+  test("are written in the language and in no other time zone than their own", () => {
+    const english = createFormat("en");
+    assert.equal(english.dataTime("2001-01-01T23:59:00.000Z", "TIMESTAMP").replaceAll("\u202f", " "), "Jan 1, 2001, 11:59:00 PM");
+    assert.equal(english.dataTime("2001-01-01T23:59:00.125", "TIMESTAMP").replaceAll("\u202f", " "), "Jan 1, 2001, 11:59:00 PM .125");
+    assert.equal(english.dataTime("2001-12-31", "DATE"), "Dec 31, 2001");
+    assert.equal(createFormat("pt-BR").dataTime("2001-12-31", "DATE"), "31 de dez. de 2001");
+    assert.equal(english.dataTime("infinity", "TIMESTAMP"), "infinity");
   });
 });
 

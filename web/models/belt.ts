@@ -1,4 +1,4 @@
-import type { Overview, Station, StationCount, StationName } from "#api";
+import type { Overview, Parcel, Station, StationCount, StationName } from "#api";
 
 export const STATION_ORDER: readonly StationName[] = ["capture", "transform", "features", "train", "test", "registry", "approve", "deploy", "production"];
 
@@ -8,7 +8,7 @@ export const UPPER_COUNT = 5;
 export interface Belt {
   readonly upper: readonly Station[];
   readonly lower: readonly Station[];
-  /** True while something runs: the belt moves. */
+  /** True while a step runs: the belt moves. */
   readonly isMoving: boolean;
   /** True when the project has nothing to run yet. */
   readonly isEmpty: boolean;
@@ -21,9 +21,14 @@ export function toBelt(overview: Overview): Belt {
   return {
     upper: stations.slice(0, UPPER_COUNT),
     lower: stations.slice(UPPER_COUNT),
-    isMoving: stations.some(({ state }) => state === "running") || overview.runs.some(({ status }) => status === "running"),
+    isMoving: overview.parcelCount > 0,
     isEmpty: overview.pipelineCount === 0,
   };
+}
+
+/** What runs at a station of the belt or of the code lane. */
+export function parcelsAt(parcels: readonly Parcel[], station: Parcel["station"]): readonly Parcel[] {
+  return parcels.filter((parcel) => parcel.station === station);
 }
 
 /** The load a station works on, for its colour. */

@@ -11,6 +11,13 @@ export interface Format {
   date(atMs: number): string;
   time(atMs: number): string;
   relative(atMs: number, nowMs: number): string;
+  /** A time within data, as it stands there: in no time zone but its own. `type` is DuckDB's. */
+  dataTime(text: string, type: string): string;
+}
+
+/** True for a DuckDB type whose values are dates or moments. */
+export function isTimeType(type: string): boolean {
+  return /^(DATE|TIMESTAMP)/.test(type);
 }
 
 const SECOND = 1000;
@@ -34,6 +41,8 @@ export function createFormat(language: string): Format {
   const compact = new Intl.NumberFormat(language, { notation: "compact", maximumFractionDigits: 1 });
   const dateTime = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "medium" });
   const date = new Intl.DateTimeFormat(language, { dateStyle: "medium" });
+  const dataDate = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeZone: "UTC" });
+  const dataMoment = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "medium", timeZone: "UTC" });
   const time = new Intl.DateTimeFormat(language, { timeStyle: "medium" });
   const relative = new Intl.RelativeTimeFormat(language, { numeric: "auto", style: "long" });
   const number = (value: number, digits = 4): string =>
@@ -46,6 +55,7 @@ export function createFormat(language: string): Format {
     duration: (durationMs) => durationText(durationMs, number),
     dateTime: (atMs) => dateTime.format(atMs),
     date: (atMs) => date.format(atMs),
+    dataTime: (text, type) => dataTimeText(text, { dataDate, dataMoment, isDate: type === "DATE" }),
     time: (atMs) => time.format(atMs),
     relative: (atMs, nowMs) => {
       const distance = atMs - nowMs;
@@ -53,6 +63,15 @@ export function createFormat(language: string): Format {
       return relative.format(Math.trunc(distance / step.ms), step.unit);
     },
   };
+}
+
+/** Fractions of a second are kept; what is no time (infinity, a year beyond calendars) stays as it is. */
+function dataTimeText(text: string, { dataDate, dataMoment, isDate }: { readonly dataDate: Intl.DateTimeFormat; readonly dataMoment: Intl.DateTimeFormat; readonly isDate: boolean }): string {
+  const atMs = Date.parse(/^\d{4}-\d{2}-\d{2}$/.test(text) ? `${text}T00:00:00Z` : /[zZ]$|[+-]\d{2}(:?\d{2})?$/.test(text.slice(10)) ? text.replace(" ", "T") : `${text.replace(" ", "T")}Z`);
+  if (!Number.isFinite(atMs)) return text;
+  if (isDate) return dataDate.format(atMs);
+  const [, fraction] = /\.(\d*?[1-9])0*(?:[zZ]|[+-].*)?$/.exec(text) ?? [];
+  return fraction === undefined ? dataMoment.format(atMs) : `${dataMoment.format(atMs)} .${fraction}`;
 }
 
 function bytesText(sizeBytes: number, number: Format["number"]): string {

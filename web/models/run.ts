@@ -10,6 +10,7 @@ export interface ProgressPart {
 }
 
 export interface StepProgress {
+  /** Those that gave what they were to give, anew or reused. */
   readonly done: number;
   readonly total: number;
   /** In the order they are drawn; none is empty. */
@@ -22,8 +23,8 @@ export function stepProgress(counts: StepCounts): StepProgress {
   const own: Readonly<Record<string, number | undefined>> = { ...counts, cached, succeeded: Math.max(0, (counts.succeeded ?? 0) - cached) };
   const parts = ORDER.map((state) => ({ state, tone: TONES[state], count: own[state] ?? 0 })).filter(({ count }) => count > 0);
   const total = parts.reduce((sum, part) => sum + part.count, 0);
-  const open = parts.filter(({ state }) => state === "pending" || state === "queued" || state === "running" || state === "waiting").reduce((sum, part) => sum + part.count, 0);
-  return { done: total - open, total, parts };
+  const done = parts.filter(({ state }) => state === "succeeded" || state === "cached").reduce((sum, part) => sum + part.count, 0);
+  return { done, total, parts };
 }
 
 /** True when nothing of it will happen any more by itself. */
@@ -60,8 +61,9 @@ export function toTimeline(stepRuns: readonly StepRun[], nowMs: number): Timelin
   const started = stepRuns.flatMap(({ queuedAtMs, startedAtMs }) => [queuedAtMs, startedAtMs]).filter((value) => value !== undefined);
   const startMs = started.length === 0 ? nowMs : Math.min(...started);
   const ends = stepRuns.map((stepRun) => stepRun.endedAtMs ?? (stepRun.startedAtMs === undefined ? startMs : nowMs));
-  const endMs = Math.max(startMs + 1, ...ends);
-  const share = (atMs: number): number => (atMs - startMs) / (endMs - startMs);
+  // A clock that lags behind the server's must not end the axis before what it shows.
+  const endMs = Math.max(startMs + 1, ...started, ...ends);
+  const share = (atMs: number): number => Math.min(1, Math.max(0, (atMs - startMs) / (endMs - startMs)));
   const bars = stepRuns.map((stepRun): TimelineBar => {
     const from = stepRun.startedAtMs ?? stepRun.endedAtMs;
     if (from === undefined) return { stepRun, queuedFrom: 1, from: 1, to: 1 };
@@ -70,4 +72,9 @@ export function toTimeline(stepRuns: readonly StepRun[], nowMs: number): Timelin
   });
   bars.sort((left, right) => left.from - right.from || left.to - right.to);
   return { startMs, endMs, bars };
+}
+
+/** The last line that says something: the reason of a failure stands at the end of what a program said. */
+export function lastLine(text: string): string {
+  return text.trimEnd().split("\n").findLast((line) => line.trim() !== "")?.trim() ?? "";
 }

@@ -1,6 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
 import type { EndpointDetail, PredictionSummary } from "#api";
+import { endpointState } from "../models/endpoint.ts";
 import { distinctRetrainings, lastPerformance } from "../models/weeks.ts";
 import { address } from "../routes/address.ts";
 import { queries } from "../services/queries.ts";
@@ -24,7 +25,7 @@ export function EndpointPage() {
     <Page
       title={
         <span className="title-row">
-          {name} <span className="muted">{environment}</span> {endpoint.data !== undefined && <StateBadge state={endpoint.data.state} />}
+          {name} <span className="muted">{environment}</span> {endpoint.data !== undefined && <StateBadge state={endpointState(endpoint.data)} />}
         </span>
       }
       plainTitle={`${name} ${environment}`}

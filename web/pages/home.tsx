@@ -1,14 +1,19 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import type { Alert, EndpointSummary, Overview, PendingApproval, PipelineRunSummary, Release } from "#api";
-import { stepProgress } from "../models/run.ts";
+import type { Alert, EndpointSummary, FailedRun, Overview, PendingApproval, PipelineRunSummary, Release } from "#api";
+import { deployedItem } from "../models/release-changes.ts";
+import { lastLine, stepProgress } from "../models/run.ts";
+import { endpointState } from "../models/endpoint.ts";
 import { address } from "../routes/address.ts";
+import { commands } from "../services/commands.ts";
 import { queries } from "../services/queries.ts";
 import { BeltView } from "../ui/belt.tsx";
+import { CommandButton } from "../ui/command-button.tsx";
 import { useLanguage } from "../ui/language.tsx";
 import { Empty, Page, Panel, Read } from "../ui/page.tsx";
+import { StepOutcomes } from "../ui/run-progress.tsx";
 import { StateBadge } from "../ui/state.tsx";
-import { Ago, Digest, Duration } from "../ui/text.tsx";
+import { Ago, Amount, Digest, Duration } from "../ui/text.tsx";
 
 /** The cycle itself, live. */
 export function HomePage() {
@@ -71,10 +76,13 @@ function RunLine({ run }: { readonly run: PipelineRunSummary }) {
         <span className="run-line-time">
           {run.endedAtMs === undefined ? <Duration startMs={run.startedAtMs} /> : <Ago atMs={run.endedAtMs} />}
         </span>
-        <span className="progress" role="img" aria-label={t("home.progress", { done: progress.done, total: progress.total })}>
-          {progress.parts.map((part) => (
-            <span key={part.state} className={`progress-part tone-${part.tone}`} style={{ flexGrow: part.count }} />
-          ))}
+        <span className="run-line-steps muted">
+          <StepOutcomes steps={run.steps} />
+          <span className="progress" role="img" aria-label={t("home.progress", { done: progress.done, total: progress.total })}>
+            {progress.parts.map((part) => (
+              <span key={part.state} className={`progress-part tone-${part.tone}`} style={{ flexGrow: part.count }} />
+            ))}
+          </span>
         </span>
         {run.blocked !== undefined && <span className="run-line-note">{run.blocked}</span>}
       </Link>
@@ -84,13 +92,16 @@ function RunLine({ run }: { readonly run: PipelineRunSummary }) {
 
 function AttentionPanel({ overview }: { readonly overview: Overview }) {
   const { t } = useLanguage();
-  const count = overview.openAlerts.length + overview.pendingApprovals.length;
+  const count = overview.failedRuns.length + overview.openAlerts.length + overview.pendingApprovals.length;
   return (
     <Panel title={t("home.attention")} icon="alert" flush>
       {count === 0 ? (
         <p className="panel-note">{t("home.noAttention")}</p>
       ) : (
         <ul className="attention-list">
+          {overview.failedRuns.map((failed) => (
+            <FailureLine key={failed.run.id} failed={failed} />
+          ))}
           {overview.pendingApprovals.map((approval) => (
             <ApprovalLine key={approval.key} approval={approval} />
           ))}
@@ -100,6 +111,28 @@ function AttentionPanel({ overview }: { readonly overview: Overview }) {
         </ul>
       )}
     </Panel>
+  );
+}
+
+/** A pipeline that did not end well: why, in its last line, and what a person can do about it. */
+function FailureLine({ failed }: { readonly failed: FailedRun }) {
+  const { t } = useLanguage();
+  const { run, step, stepRunId, error } = failed;
+  const title = run.status === "interrupted" ? t("home.interruptedRun", { pipeline: run.pipeline }) : step === undefined ? t("home.failedRun", { pipeline: run.pipeline }) : t("home.failed", { pipeline: run.pipeline, step });
+  return (
+    <li>
+      <StateBadge state={run.status} />
+      <div>
+        <Link to={stepRunId === undefined ? address.run(run.id) : address.stepRun(run.id, stepRunId)}>{title}</Link>
+        <p className="muted">
+          {error !== undefined && <span className="reason">{lastLine(error.message)}</span>} · <Ago atMs={run.endedAtMs} />
+        </p>
+        <div className="line-actions">
+          <CommandButton size="xs" label={t("home.retry")} icon="resume" capability="pipeline.run" run={() => commands.resumeRun(run.id)} done={t("run.resumed")} />
+          <CommandButton size="xs" label={t("alert.acknowledge")} icon="check" capability="alert.acknowledge" run={() => commands.acknowledgeRun(run.id)} done={t("alert.acknowledged")} />
+        </div>
+      </div>
+    </li>
   );
 }
 
@@ -141,14 +174,16 @@ function EndpointsPanel({ endpoints }: { readonly endpoints: readonly EndpointSu
       <ul className="attention-list">
         {endpoints.map((endpoint) => (
           <li key={`${endpoint.environment}/${endpoint.name}`}>
-            <StateBadge state={endpoint.openAlertCount > 0 ? "alert" : endpoint.state} />
+            <StateBadge state={endpointState(endpoint)} />
             <div>
               <Link to={address.endpoint(endpoint.environment, endpoint.name)}>
                 {endpoint.name} <span className="muted">{endpoint.environment}</span>
               </Link>
               <p className="muted">
                 {endpoint.model !== undefined && `${endpoint.model} v${endpoint.modelVersion ?? "?"} · `}
-                {t("endpoint.predictionCount", { count: endpoint.predictionCount })}
+                <Amount name="endpoint.predictions" value={endpoint.predictionCount}>
+                  {t("endpoint.predictionCount", { count: endpoint.predictionCount })}
+                </Amount>
                 {endpoint.predictionCount > 0 && ` · ${t("endpoint.labelled", { share: format.percent(endpoint.labelledCount / endpoint.predictionCount, 0) })}`}
               </p>
             </div>
@@ -170,7 +205,7 @@ function ReleasesPanel({ releases }: { readonly releases: readonly Release[] }) 
             <StateBadge state={release.status} />
             <div>
               <span>
-                {release.asset} {release.items[0] !== undefined && `v${release.items[0].version}`} → {release.environment}
+                {release.asset} <Amount name="release.version" value={deployedItem(release)?.version}>{`v${deployedItem(release)?.version ?? "?"}`}</Amount> → {release.environment}
               </span>
               <p className="muted">
                 {release.isRollback && `${t("release.rollback")} · `}

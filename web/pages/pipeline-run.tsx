@@ -3,6 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
 import type { PipelineRunDetail, StepRun } from "#api";
 import { isOver, runActions, runState, stepProgress } from "../models/run.ts";
+import { valueText } from "../models/format.ts";
 import { address } from "../routes/address.ts";
 import { ProblemError } from "../services/api.ts";
 import { commands } from "../services/commands.ts";
@@ -13,11 +14,12 @@ import { Icon } from "../ui/icon.tsx";
 import { useLanguage } from "../ui/language.tsx";
 import { useList } from "../ui/list-page.ts";
 import { Page, Panel, Problem, Read } from "../ui/page.tsx";
-import { useSearchValue } from "../ui/search-value.ts";
+import { useOpened, useSearchValue } from "../ui/search-value.ts";
+import { StepOutcomes } from "../ui/run-progress.tsx";
 import { StateBadge } from "../ui/state.tsx";
 import { loadOfKind, stepEdges, stepNode } from "../ui/step-node.tsx";
 import { StepRunFacts } from "../ui/step-run-facts.tsx";
-import { Ago, Copy, Digest, Duration, Figure } from "../ui/text.tsx";
+import { Ago, Copy, Digest, Duration, Facts, Figure } from "../ui/text.tsx";
 import { TimelineView } from "../ui/timeline.tsx";
 
 const LARGEST_GRAPH = 150;
@@ -85,16 +87,17 @@ function RunActions({ run }: { readonly run: PipelineRunDetail }) {
 
 function RunBody({ run }: { readonly run: PipelineRunDetail }) {
   const { t, name } = useLanguage();
-  const [selected, select] = useSearchValue("step");
+  const [selected, select] = useOpened("step");
   const [state, setState] = useSearchValue("state");
   const { stepRuns, more } = useStepRuns(run, state);
   const current = useSelected(run, stepRuns, selected);
   const progress = stepProgress(run.steps);
   const steps = graphSteps(run.stepRuns);
   const states = stepStates(run);
+  const failed = run.stepRuns.find(({ status }) => status === "failed");
   return (
     <>
-      {run.error !== undefined && <Problem error={new ProblemError(0, run.error)} />}
+      {run.error !== undefined && <Problem error={new ProblemError(0, run.error)} {...(failed === undefined ? {} : { action: { label: t("run.toStep"), run: () => select(failed.id) } })} />}
       {run.blocked !== undefined && (
         <div className="note tone-waiting">
           <Icon name="approval" size={16} />
@@ -105,16 +108,20 @@ function RunBody({ run }: { readonly run: PipelineRunDetail }) {
       )}
       <WaitingNotes run={run} />
       <div className="figures">
-        <Figure label={t("run.stepsDone")}>
-          {progress.done}/{progress.total}
+        <Figure label={t("run.steps")} name="run.steps" value={progress.total}>
+          <span className="figure-small">
+            <StepOutcomes steps={run.steps} />
+          </span>
         </Figure>
-        <Figure label={t("run.duration")}>
+        <Figure label={t("run.duration")} name="run.duration" value={run.startedAtMs === undefined || run.endedAtMs === undefined ? undefined : run.endedAtMs - run.startedAtMs}>
           <Duration startMs={run.startedAtMs} endMs={run.endedAtMs} />
         </Figure>
-        <Figure label={t("run.cached")}>{run.steps.cached ?? 0}</Figure>
-        <Figure label={t("run.versionsMade")}>{run.versionsMade}</Figure>
+        <Figure label={t("run.versionsMade")} name="run.versionsMade" value={run.versionsMade}>
+          {run.versionsMade}
+        </Figure>
         <RowsFigure rows={run.rowsMade} />
       </div>
+      <ParamsPanel params={run.params} />
       <Panel title={t("run.timeline")} icon="clock" flush actions={states.length > 1 && run.stepRunCount > MANY_STEPS && <StateFilter states={states} value={state} onChange={setState} />}>
         <TimelineView run={{ ...run, stepRuns }} selected={selected} onSelect={select} />
         {more !== undefined && <MoreSteps shown={stepRuns.length} total={state === undefined ? run.stepRunCount : (run.steps[state as StepRun["status"]] ?? 0)} more={more} />}
@@ -179,6 +186,18 @@ function MoreSteps({ shown, total, more }: { readonly shown: number; readonly to
   );
 }
 
+/** With what the run was started, declared defaults included. */
+function ParamsPanel({ params }: { readonly params: PipelineRunDetail["params"] }) {
+  const { t } = useLanguage();
+  const entries = Object.entries(params);
+  if (entries.length === 0) return null;
+  return (
+    <Panel title={t("run.params")} icon="features">
+      <Facts columns={3} items={entries.map(([key, value]) => [key, <code key={key}>{valueText(value) || "–"}</code>] as const)} />
+    </Panel>
+  );
+}
+
 /** Finds the few that failed among many. */
 function StateFilter({ states, value, onChange }: { readonly states: readonly string[]; readonly value: string | undefined; readonly onChange: (value: string | undefined) => void }) {
   const { t, name } = useLanguage();
@@ -196,7 +215,7 @@ function StateFilter({ states, value, onChange }: { readonly states: readonly st
 
 function RowsFigure({ rows }: { readonly rows: number }) {
   const { t, format } = useLanguage();
-  return rows === 0 ? null : <Figure label={t("run.rows")}>{format.compact(rows)}</Figure>;
+  return rows === 0 ? null : <Figure label={t("run.rows")} name="run.rows" value={rows}>{format.number(rows)}</Figure>;
 }
 
 function DrawerTitle({ stepRun }: { readonly stepRun: StepRun }) {

@@ -1,17 +1,19 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import type { Environment, Release } from "#api";
+import type { Environment, Release, VersionReference } from "#api";
+import { deployedItem, releaseChanges } from "../models/release-changes.ts";
 import { address } from "../routes/address.ts";
 import { commands } from "../services/commands.ts";
 import { queries } from "../services/queries.ts";
-import { VersionLinks } from "../ui/asset-links.tsx";
+import { VersionLink } from "../ui/asset-links.tsx";
 import { CommandButton } from "../ui/command-button.tsx";
 import { useLanguage } from "../ui/language.tsx";
 import { useList } from "../ui/list-page.ts";
 import { Empty, Page, Panel, Read } from "../ui/page.tsx";
+import { ReleaseChanges } from "../ui/release-changes.tsx";
 import { StateBadge } from "../ui/state.tsx";
 import { type Column, DataTable } from "../ui/table.tsx";
-import { Ago } from "../ui/text.tsx";
+import { Ago, Amount } from "../ui/text.tsx";
 
 export function ReleasesPage() {
   const { t } = useLanguage();
@@ -43,6 +45,18 @@ export function ReleasesPage() {
   );
 }
 
+/** What is live, and how much was released with it. */
+function LiveItem({ release }: { readonly release: Release }) {
+  const { t } = useLanguage();
+  const item = deployedItem(release);
+  return (
+    <span className="chips">
+      {item === undefined ? <b>{release.asset}</b> : <VersionLink version={item} />}
+      <span className="muted">{t("release.itemCount", { count: release.items.length })}</span>
+    </span>
+  );
+}
+
 function EnvironmentPanel({ environment }: { readonly environment: Environment }) {
   const { t } = useLanguage();
   const rule = environment.requiredApprovals === 0 ? t("environment.open") : t(environment.bind === "source" ? "environment.bindSource" : "environment.bindVersion", { count: environment.requiredApprovals });
@@ -54,12 +68,12 @@ function EnvironmentPanel({ environment }: { readonly environment: Environment }
           <li key={release.id}>
             <StateBadge state={release.status} />
             <div style={{ flex: 1 }}>
-              <b>{release.asset}</b> <VersionLinks versions={release.items} />
+              <LiveItem release={release} />
               <p className="muted">
                 {release.actor} · <Ago atMs={release.atMs} />
               </p>
             </div>
-            {release.replaces !== undefined && <RollbackButton release={release} />}
+            {release.before !== undefined && <RollbackButton release={release} to={release.before} />}
           </li>
         ))}
         {environment.live.length === 0 && <li className="muted">{t("environment.empty")}</li>}
@@ -68,14 +82,24 @@ function EnvironmentPanel({ environment }: { readonly environment: Environment }
   );
 }
 
-function RollbackButton({ release, to }: { readonly release: Release; readonly to?: Release }) {
+/** Asks before it goes from a live release to an earlier one: names what changes, and nothing else. */
+function RollbackButton({ release, to }: { readonly release: Release; readonly to: { readonly id: string; readonly items: readonly VersionReference[] } }) {
   const { t } = useLanguage();
-  const target = to === undefined ? t("release.before") : `${to.asset} ${to.items.map((item) => `v${item.version}`).join(", ")}`;
+  const changes = releaseChanges(release.items, to.items);
+  const same = new Set(to.items.map(({ kind, asset }) => `${kind} ${asset}`)).size - changes.filter((change) => change.to !== undefined).length;
+  const content = (
+    <>
+      {changes.length === 0 ? <p>{t("release.rollBack.nothing")}</p> : <p>{t("release.rollBack.changes")}</p>}
+      <ReleaseChanges changes={changes} />
+      {changes.length > 0 && same > 0 && <p className="muted">{t("release.rollBack.same", { count: same })}</p>}
+      <p>{t("release.rollBack.text", { environment: release.environment })}</p>
+    </>
+  );
   return (
     <CommandButton
       size="xs" label={t("release.rollBack")} icon="back" variant="danger" capability="rollback" done={t("release.rolledBack")}
-      run={() => commands.rollBack({ environment: release.environment, asset: release.asset, ...(to === undefined ? {} : { to: to.id }) })}
-      confirm={{ title: t("release.rollBack.title", { asset: release.asset, environment: release.environment }), content: <p>{t("release.rollBack.text", { target, environment: release.environment })}</p> }}
+      run={() => commands.rollBack({ environment: release.environment, asset: release.asset, to: to.id })}
+      confirm={{ title: t("release.rollBack.title", { asset: release.asset, environment: release.environment }), content }}
     />
   );
 }
@@ -89,17 +113,43 @@ function ReleaseTable({ releases, more }: ReleaseTableProps) {
   const { t } = useLanguage();
   const live = new Map(releases.filter(({ status }) => status === "live").map((release) => [`${release.environment}/${release.asset}`, release]));
   const columns: readonly Column<Release>[] = [
-    { key: "asset", title: t("table.name"), width: "minmax(140px, 1fr)", cell: (release) => <b>{release.asset}</b>, sortBy: (release) => release.asset },
-    { key: "environment", title: t("release.environment"), width: "130px", cell: (release) => release.environment, sortBy: (release) => release.environment },
-    { key: "status", title: t("run.status"), width: "150px", cell: (release) => <StateBadge state={release.status} />, sortBy: (release) => release.status },
-    { key: "items", title: t("release.contents"), width: "minmax(220px, 1.6fr)", cell: (release) => <VersionLinks versions={release.items} /> },
-    { key: "why", title: t("release.why"), width: "minmax(150px, 1fr)", cell: (release) => <span className="clip" title={release.reason}>{release.isRollback ? `${t("release.rollback")} · ${release.reason ?? ""}` : (release.reason ?? "–")}</span> },
-    { key: "run", title: t("run.title"), width: "130px", cell: (release) => (release.pipelineRunId === undefined ? "–" : <Link to={address.run(release.pipelineRunId)}>{release.pipelineRunId.slice(-8)}</Link>) },
-    { key: "actor", title: t("model.by"), width: "110px", cell: (release) => release.actor },
-    { key: "time", title: t("run.time"), width: "130px", cell: (release) => <Ago atMs={release.atMs} />, sortBy: (release) => release.atMs },
-    { key: "act", title: t("alert.action"), width: "130px", cell: (release) => <BackTo release={release} live={live.get(`${release.environment}/${release.asset}`)} /> },
+    { key: "asset", title: t("table.name"), width: "minmax(150px, 1fr)", cell: (release) => <NameCell release={release} />, value: (release) => deployedItem(release)?.version },
+    { key: "status", title: t("run.status"), width: "136px", cell: (release) => <StateBadge state={release.status} /> },
+    { key: "changed", title: t("release.changed"), width: "minmax(230px, 1.7fr)", cell: (release) => <ChangedCell release={release} /> },
+    { key: "why", title: t("release.why"), width: "minmax(90px, 0.7fr)", cell: (release) => <span>{release.isRollback ? [t("release.rollback"), release.reason].filter((part) => part !== undefined).join(" · ") : (release.reason ?? "–")}</span> },
+    { key: "run", title: t("run.title"), width: "112px", cell: (release) => (release.pipelineRunId === undefined ? "–" : <Link to={address.run(release.pipelineRunId)}>{release.pipelineRunId.slice(-8)}</Link>) },
+    { key: "actor", title: t("model.by"), width: "84px", cell: (release) => release.actor },
+    { key: "time", title: t("run.time"), width: "136px", cell: (release) => <Ago atMs={release.atMs} />, value: (release) => release.atMs },
+    { key: "act", title: t("alert.action"), width: "136px", cell: (release) => <BackTo release={release} live={live.get(`${release.environment}/${release.asset}`)} /> },
   ];
-  return <DataTable label={t("nav.releases")} rows={releases} columns={columns} rowKey={(release) => release.id} more={more} rowHeight={46} />;
+  return <DataTable name="releases" label={t("nav.releases")} rows={releases} columns={columns} rowKey={(release) => release.id} more={more} rowHeight={54} />;
+}
+
+function NameCell({ release }: { readonly release: Release }) {
+  const item = deployedItem(release);
+  return (
+    <span>
+      <b>
+        {release.asset} {item !== undefined && `v${item.version}`}
+      </b>
+      <br />
+      <span className="muted">→ {release.environment}</span>
+    </span>
+  );
+}
+
+/** What a release brought that the one before did not have; of the first one, all of it. */
+function ChangedCell({ release }: { readonly release: Release }) {
+  const { t } = useLanguage();
+  const changes = releaseChanges(release.replacedItems ?? [], release.items);
+  return (
+    <span className="release-changed">
+      {changes.length === 0 ? <span className="muted">–</span> : <ReleaseChanges changes={changes} />}
+      <Amount name="release.items" value={release.items.length} className="muted">
+        {t("release.itemCount", { count: release.items.length })}
+      </Amount>
+    </span>
+  );
 }
 
 function BackTo({ release, live }: { readonly release: Release; readonly live: Release | undefined }) {

@@ -7,6 +7,7 @@ export const address = {
   pipeline: (name: string) => `/pipelines/${encode(name)}`,
   run: (id: string) => `/runs/${encode(id)}`,
   stepRun: (runId: string, stepRunId: string) => `/runs/${encode(runId)}?step=${encode(stepRunId)}`,
+  runningRuns: () => "/pipelines?tab=runs&status=running",
   datasets: () => "/datasets",
   dataset: (name: string, version?: number) => `/datasets/${encode(name)}${version === undefined ? "" : `?version=${version}`}`,
   quarantine: (name: string) => `/datasets/${encode(name)}?tab=quarantine`,

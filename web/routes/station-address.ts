@@ -1,4 +1,4 @@
-import type { Station } from "#api";
+import type { CodeStation, Station } from "#api";
 import { address } from "./address.ts";
 
 /** Where a station leads: its own area, or the step that stands behind it. */
@@ -22,7 +22,13 @@ export function stationAddress(station: Station): string {
   }
 }
 
-function stepAddress(station: Station): string {
+/** Where a station of the code lane leads. */
+export function codeStationAddress(station: CodeStation): string {
+  if (station.name === "release" && station.state !== "failed") return address.releases();
+  return stepAddress(station);
+}
+
+function stepAddress(station: Pick<Station, "pipeline" | "pipelineRunId" | "stepRunId">): string {
   if (station.pipelineRunId !== undefined) {
     return station.stepRunId === undefined ? address.run(station.pipelineRunId) : address.stepRun(station.pipelineRunId, station.stepRunId);
   }

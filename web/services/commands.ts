@@ -6,6 +6,7 @@ export const commands = {
   runPipeline: (name: string, body: NewPipelineRun): Promise<Acknowledged> => post(path`/pipelines/${name}/runs`, body),
   cancelRun: (id: string): Promise<Acknowledged> => post(path`/pipeline-runs/${id}/cancel`),
   resumeRun: (id: string): Promise<Acknowledged> => post(path`/pipeline-runs/${id}/resume`),
+  acknowledgeRun: (id: string): Promise<Acknowledged> => post(path`/pipeline-runs/${id}/acknowledge`),
   acknowledgeAlert: (id: string): Promise<Acknowledged> => post(path`/alerts/${id}/acknowledge`),
   rollBack: (body: Rollback): Promise<Acknowledged> => post("/releases/rollback", body),
   decide: (body: NewApproval): Promise<Approval> => post("/approvals", body),

@@ -32,7 +32,7 @@ export const queries = {
   stepRuns: (id: string, query: QueryValues) => pages<StepRun>(["pipeline-runs", id, "step-runs"], path`/pipeline-runs/${id}/step-runs`, { limit: 1000, ...query }),
   datasets: () => pages<DatasetSummary>(["datasets"], "/datasets"),
   dataset: (name: string, version?: number) => one<DatasetDetail>(["datasets", name], path`/datasets/${name}`, { version }),
-  datasetRows: (name: string, query: { readonly version?: number | undefined; readonly offset: number; readonly limit: number }) =>
+  datasetRows: (name: string, query: QueryValues) =>
     one<DatasetRows>(["datasets", name, "rows"], path`/datasets/${name}/rows`, query),
   quarantine: (name: string, query: QueryValues) => pages<QuarantinedRow>(["datasets", name, "quarantine"], path`/datasets/${name}/quarantine`, query),
   assetVersions: (name: string) => pages<AssetVersionSummary>(["assets", name], path`/assets/${name}/versions`),

@@ -5,16 +5,24 @@ let nowMs = Date.now();
 let timer: ReturnType<typeof setInterval> | undefined;
 const listeners = new Set<() => void>();
 
+function tick(): void {
+  nowMs = Date.now();
+  for (const each of listeners) each();
+}
+
 function subscribe(listener: () => void): () => void {
   listeners.add(listener);
-  timer ??= setInterval(() => {
-    nowMs = Date.now();
-    for (const each of listeners) each();
-  }, STEP_MS);
+  if (timer === undefined) {
+    // While nothing showed the time it stood still, and in a hidden tab it may.
+    tick();
+    timer = setInterval(tick, STEP_MS);
+    document.addEventListener("visibilitychange", tick);
+  }
   return () => {
     listeners.delete(listener);
     if (listeners.size > 0) return;
     clearInterval(timer);
+    document.removeEventListener("visibilitychange", tick);
     timer = undefined;
   };
 }

@@ -33,10 +33,10 @@ export function Page({ title, plainTitle, crumbs = [], subtitle, actions, childr
         <div className="page-head-text">
           {crumbs.length > 0 && (
             <nav aria-label={t("page.crumbs")} className="crumbs">
-              {crumbs.map((crumb) => (
+              {crumbs.map((crumb, index) => (
                 <span key={crumb.to}>
+                  {index > 0 && <Icon name="chevron" size={11} />}
                   <Link to={crumb.to}>{crumb.label}</Link>
-                  <Icon name="chevron" size={11} />
                 </span>
               ))}
             </nav>
@@ -102,7 +102,7 @@ export function Empty({ icon, title, text, command, children }: EmptyProps) {
 }
 
 /** An error as the server tells it: what, the code, and what to do. */
-export function Problem({ error, retry }: { readonly error: unknown; readonly retry?: () => void }) {
+export function Problem({ error, retry, action }: { readonly error: unknown; readonly retry?: () => void; readonly action?: { readonly label: string; readonly run: () => void } }) {
   const { t } = useLanguage();
   const problem = error instanceof ProblemError ? error.problem : { code: "WEB_PAGE_FAILED", message: error instanceof Error ? error.message : String(error) };
   const isUnreachable = problem.code === "WEB_SERVER_UNREACHABLE";
@@ -117,6 +117,11 @@ export function Problem({ error, retry }: { readonly error: unknown; readonly re
           <code>{problem.code}</code>
         </p>
       </div>
+      {action !== undefined && (
+        <button type="button" className="plain-button" onClick={action.run}>
+          {action.label}
+        </button>
+      )}
       {retry !== undefined && (
         <button type="button" className="plain-button" onClick={retry}>
           {t("problem.retry")}

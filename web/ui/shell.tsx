@@ -107,13 +107,14 @@ function Sidebar({ connection, onHelp }: { readonly connection: Connection; read
 function NavCount({ to, overview }: { readonly to: string; readonly overview: Overview | undefined }) {
   const { t } = useLanguage();
   if (overview === undefined) return null;
-  const counts: Readonly<Record<string, number>> = { "/alerts": overview.openAlerts.length, "/approvals": overview.pendingApprovals.length };
+  const counts: Readonly<Record<string, number>> = { "/": overview.failedRuns.length, "/alerts": overview.openAlerts.length, "/approvals": overview.pendingApprovals.length };
+  const texts = { "/": "nav.failedRuns", "/alerts": "nav.openAlerts", "/approvals": "nav.pendingApprovals" } as const;
   const count = counts[to] ?? 0;
   if (count === 0) return null;
   return (
-    <span className={`nav-count ${to === "/alerts" ? "tone-bad" : "tone-waiting"}`}>
+    <span className={`nav-count ${to === "/approvals" ? "tone-waiting" : "tone-bad"}`} data-figure={texts[to as keyof typeof texts]} data-value={count}>
       <span aria-hidden="true">{count}</span>
-      <span className="hidden-text">{t(to === "/alerts" ? "nav.openAlerts" : "nav.pendingApprovals", { count })}</span>
+      <span className="hidden-text">{t(texts[to as keyof typeof texts], { count })}</span>
     </span>
   );
 }
@@ -134,7 +135,7 @@ function LanguageSwitch() {
   return (
     <div className="language-switch" role="group" aria-label={t("shell.language")}>
       {languages.map((each) => (
-        <button key={each} type="button" lang={each} aria-pressed={each === language} aria-label={LANGUAGE_NAMES[each]} title={LANGUAGE_NAMES[each]} onClick={() => setLanguage(each)}>
+        <button key={each} type="button" lang={each} aria-pressed={each === language} aria-label={`${each.slice(0, 2).toUpperCase()}: ${LANGUAGE_NAMES[each]}`} title={LANGUAGE_NAMES[each]} onClick={() => setLanguage(each)}>
           {each.slice(0, 2).toUpperCase()}
         </button>
       ))}

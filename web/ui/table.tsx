@@ -1,6 +1,6 @@
 import { Link } from "@tanstack/react-router";
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { type ReactNode, useMemo, useRef, useState } from "react";
+import { type ReactNode, useEffect, useMemo, useRef, useState } from "react";
 import { Icon } from "./icon.tsx";
 import { useLanguage } from "./language.tsx";
 
@@ -11,8 +11,10 @@ export interface Column<Row> {
   readonly width?: string;
   readonly align?: "right";
   readonly cell: (row: Row) => ReactNode;
-  /** Makes the column sortable, among the rows that are loaded. */
+  /** The value behind the cell: makes the column sortable, and is what the page's figure is recomputed from. */
   readonly sortBy?: (row: Row) => number | string | undefined;
+  /** The value behind the cell of a column that is not sortable: of lists that go on, newest first. */
+  readonly value?: (row: Row) => number | string | undefined;
 }
 
 interface TableProps<Row> {
@@ -24,14 +26,19 @@ interface TableProps<Row> {
   readonly rowLink?: (row: Row) => string;
   /** Rows beyond this are virtualised in a scrolling box. */
   readonly visibleRows?: number;
+  /** Reading the rows that are not here yet. A table that is not whole reads them all before it sorts. */
   readonly more?: { readonly hasMore: boolean; readonly isLoading: boolean; readonly load: () => void };
   readonly rowHeight?: number;
+  /** Names the figures of the table: `NAME.COLUMN`. */
+  readonly name?: string;
+  /** Sorts where the rows come from, for tables that hold a stretch of many; without it the table sorts its own rows. */
+  readonly sorting?: { readonly value: Sorting | undefined; readonly set: (sorting: Sorting | undefined) => void };
 }
 
 const ROW_HEIGHT = 42;
 const LEAST_COLUMN = 100;
 
-interface Sorting {
+export interface Sorting {
   readonly key: string;
   readonly isDescending: boolean;
 }
@@ -39,10 +46,8 @@ interface Sorting {
 /** A table for few and for very many rows: beyond `visibleRows` only what is seen is in the page. */
 export function DataTable<Row>(props: TableProps<Row>) {
   const { label, rows, columns, rowKey, more, visibleRows = 14, rowHeight = ROW_HEIGHT } = props;
-  const { t } = useLanguage();
   const box = useRef<HTMLDivElement>(null);
-  const [sorting, setSorting] = useState<Sorting>();
-  const sorted = useMemo(() => sortRows(rows, columns, sorting), [rows, columns, sorting]);
+  const { sorted, sorting, setSorting, isReading } = useSorted(props);
   const isVirtual = sorted.length > visibleRows * 2;
   const virtual = useVirtualizer({ count: isVirtual ? sorted.length : 0, getScrollElement: () => box.current, estimateSize: () => rowHeight, overscan: 12 });
   const template = columns.map((column) => column.width ?? "minmax(100px, 1fr)").join(" ");
@@ -62,18 +67,39 @@ export function DataTable<Row>(props: TableProps<Row>) {
             {shown.map(({ index, top }) => {
               const row = sorted[index];
               return row === undefined ? null : (
-                <BodyRow key={rowKey(row)} row={row} index={index} top={top} template={template} height={rowHeight} {...props} />
+                <BodyRow key={rowKey(row)} row={row} index={index} top={top} template={template} height={rowHeight} measure={virtual.measureElement} {...props} />
               );
             })}
           </div>
         </div>
       </div>
-      {more?.hasMore === true && (
-        <div className="table-more">
-          <button type="button" className="plain-button" disabled={more.isLoading} onClick={more.load}>
-            {more.isLoading ? t("page.loading") : t("table.more")}
-          </button>
-        </div>
+      {more?.hasMore === true && <MoreRows more={more} count={rows.length} isReading={isReading} />}
+    </div>
+  );
+}
+
+/** The rows in the order that was asked for, once they are all here: an order of some of them would pass for the order of all. */
+function useSorted<Row>({ rows, columns, more, sorting: given }: TableProps<Row>) {
+  const own = useState<Sorting>();
+  const [sorting, setSorting] = given === undefined ? own : [given.value, given.set];
+  const isPartial = more?.hasMore === true;
+  const isReading = given === undefined && sorting !== undefined && isPartial;
+  useEffect(() => {
+    if (isReading && !more.isLoading) more.load();
+  }, [isReading, more]);
+  const sorted = useMemo(() => (given !== undefined || isPartial ? rows : sortRows(rows, columns, sorting)), [given, isPartial, rows, columns, sorting]);
+  return { sorted, sorting, setSorting, isReading };
+}
+
+function MoreRows({ more, count, isReading }: { readonly more: NonNullable<TableProps<unknown>["more"]>; readonly count: number; readonly isReading: boolean }) {
+  const { t } = useLanguage();
+  return (
+    <div className="table-more" role={isReading ? "status" : undefined}>
+      <span className="muted">{t(isReading ? "table.readingAll" : "table.partial", { count })}</span>
+      {!isReading && (
+        <button type="button" className="plain-button" disabled={more.isLoading} onClick={more.load}>
+          {more.isLoading ? t("page.loading") : t("table.more")}
+        </button>
       )}
     </div>
   );
@@ -111,15 +137,16 @@ interface BodyRowProps<Row> extends TableProps<Row> {
   readonly top: number | undefined;
   readonly template: string;
   readonly height: number;
+  readonly measure: (element: HTMLElement | null) => void;
 }
 
-function BodyRow<Row>({ row, index, top, template, height, columns, rowLink }: BodyRowProps<Row>) {
-  const place = top === undefined ? { minHeight: height } : { height, position: "absolute" as const, insetInline: 0, transform: `translateY(${top}px)` };
+function BodyRow<Row>({ row, index, top, template, height, measure, columns, rowLink, rowKey, name }: BodyRowProps<Row>) {
+  const place = top === undefined ? { minHeight: height } : { minHeight: height, position: "absolute" as const, insetInline: 0, transform: `translateY(${top}px)` };
   const link = rowLink?.(row);
   return (
-    <div role="row" aria-rowindex={index + 2} className={`table-row${link === undefined ? "" : " table-row-link"}`} style={{ gridTemplateColumns: template, ...place }}>
+    <div role="row" ref={top === undefined ? undefined : measure} data-index={index} data-row={name === undefined ? undefined : rowKey(row)} aria-rowindex={index + 2} className={`table-row${link === undefined ? "" : " table-row-link"}`} style={{ gridTemplateColumns: template, ...place }}>
       {columns.map((column, position) => (
-        <div role="cell" key={column.key} className={`table-cell${column.align === "right" ? " right" : ""}`}>
+        <div role="cell" key={column.key} className={`table-cell${column.align === "right" ? " right" : ""}`} {...cellHooks(name, column, row)}>
           {position === 0 && link !== undefined ? (
             <Link to={link} className="row-link">
               {column.cell(row)}
@@ -131,6 +158,12 @@ function BodyRow<Row>({ row, index, top, template, height, columns, rowLink }: B
       ))}
     </div>
   );
+}
+
+/** How a figure is found on a page by those who recompute it. */
+function cellHooks<Row>(name: string | undefined, column: Column<Row>, row: Row): object {
+  const value = column.value ?? column.sortBy;
+  return name === undefined || value === undefined ? {} : { "data-figure": `${name}.${column.key}`, "data-value": value(row) };
 }
 
 /** Sum of the narrowest widths: below it the table scrolls sideways. */

@@ -91,11 +91,34 @@ export function Facts({ items, columns = 1 }: { readonly items: readonly (readon
   );
 }
 
+interface Figured {
+  /** What the figure is, whatever the language: `dataset.rows`. */
+  readonly name?: string;
+  /** The figure before it was rounded and worded. */
+  readonly value?: number | string | undefined;
+}
+
+/** How a figure is found on a page by those who recompute it. */
+function hooks({ name, value }: Figured): { readonly "data-figure"?: string; readonly "data-value"?: number | string | undefined } {
+  return name === undefined ? {} : { "data-figure": name, "data-value": value };
+}
+
+/** A figure within a text. */
+export function Amount({ children, className, ...figured }: Figured & { readonly children: ReactNode; readonly className?: string }) {
+  return (
+    <span {...(className === undefined ? {} : { className })} {...hooks(figured)}>
+      {children}
+    </span>
+  );
+}
+
 /** One figure with what it counts. */
-export function Figure({ label, children, tone }: { readonly label: string; readonly children: ReactNode; readonly tone?: string }) {
+export function Figure({ label, children, tone, ...figured }: Figured & { readonly label: string; readonly children: ReactNode; readonly tone?: string }) {
   return (
     <div className={`figure-box${tone === undefined ? "" : ` tone-${tone}`}`}>
-      <div className="figure-value">{children}</div>
+      <div className="figure-value" {...hooks(figured)}>
+        {children}
+      </div>
       <div className="figure-label">{label}</div>
     </div>
   );

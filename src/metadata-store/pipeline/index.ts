@@ -36,6 +36,7 @@ export {
   type StoredError,
 } from "./list-step-runs.ts";
 export { listAssetsOf, listAttemptsOf, listLatestStepRuns, type StepAsset, sumOutputs } from "./step-runs-in-bulk.ts";
+export { findFailedStepRun, isRunAcknowledged, listRunningStepRuns, listUnsettledFailures } from "./current-state.ts";
 export { findWaitingStepRun } from "./find-waiting-step-run.ts";
 export { appendLogChunks, listLogChunks, type LogChunk } from "./log-chunk.ts";
 export { type Resume, resumePipelineRun } from "./resume-pipeline-run.ts";

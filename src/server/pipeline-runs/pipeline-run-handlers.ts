@@ -1,6 +1,6 @@
 import type { LogChunk, Page, PipelineRunDetail, StepCounts, StepRun } from "#api";
 import type { Platform } from "#app";
-import { findPipelineRun, findStepRun, listRunSteps, listStepRuns, type PipelineRun, type ReadTransaction, sumOutputs } from "#metadata-store";
+import { appendEvent, findPipelineRun, findStepRun, listRunSteps, listStepRuns, type PipelineRun, type ReadTransaction, sumOutputs } from "#metadata-store";
 import { followLog, listPipelineRuns, type LogPiece, readLog } from "#pipeline";
 import type { ApiHandlers, StreamedEvent } from "../api/mount-api.ts";
 import { toPage } from "../api/paging.ts";
@@ -9,11 +9,11 @@ import { toEdges, toRunSummary, toStepRuns } from "./pipeline-run-view.ts";
 
 const STEP_RUNS_SHOWN = 1000;
 
-type PipelineRunHandlers = Pick<ApiHandlers, "listPipelineRuns" | "getPipelineRun" | "listStepRuns" | "cancelPipelineRun" | "resumePipelineRun" | "getStepRunLog" | "streamStepRunLog">;
+type PipelineRunHandlers = Pick<ApiHandlers, "listPipelineRuns" | "getPipelineRun" | "listStepRuns" | "cancelPipelineRun" | "resumePipelineRun" | "acknowledgePipelineRun" | "getStepRunLog" | "streamStepRunLog">;
 
 /** Pipeline runs, their steps and logs. */
 export function createPipelineRunHandlers(platform: Platform): PipelineRunHandlers {
-  const { store, project, engine } = platform;
+  const { store, project, engine, clock } = platform;
 
   async function assertOwn(stepRunId: string): Promise<void> {
     const stepRun = await store.read((transaction) => findStepRun(transaction, stepRunId));
@@ -60,6 +60,14 @@ export function createPipelineRunHandlers(platform: Platform): PipelineRunHandle
       }),
     cancelPipelineRun: async ({ params, identity }) => {
       await engine.cancel(params.id, identity.name);
+      return { id: params.id };
+    },
+    acknowledgePipelineRun: async ({ params, identity }) => {
+      await store.write(async (transaction) => {
+        const run = await findPipelineRun(transaction, params.id);
+        if (run?.project !== project) throw resourceMissing({ kind: "pipeline run", key: params.id });
+        await appendEvent(transaction, { atMs: clock.now(), project, type: "pipeline_run.acknowledged", subjectKind: "pipeline_run", subject: run.id, actor: identity.name });
+      });
       return { id: params.id };
     },
     resumePipelineRun: async ({ params, identity }) => {

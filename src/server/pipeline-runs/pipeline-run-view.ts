@@ -86,8 +86,9 @@ function toAttempt(attempt: StoredAttempt): Attempt {
   };
 }
 
-function toProblem(error: StoredError): NonNullable<StepRun["error"]> {
-  return { code: error.code ?? "PIPELINE_STEP_FAILED", message: error.message, hint: error.hint };
+/** A stored error as the API shows it. */
+export function toProblem(error: StoredError): NonNullable<StepRun["error"]> {
+  return { code: error.code ?? "PIPELINE_STEP_FAILED", message: error.message, hint: error.hint, context: error.context as Readonly<Record<string, unknown>> | undefined };
 }
 
 /** Edges of a run from each step's dependents. */

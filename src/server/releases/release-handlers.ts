@@ -1,6 +1,7 @@
-import type { Environment, Release } from "#api";
+import type { Environment, Release, VersionReference } from "#api";
 import type { Platform } from "#app";
-import { type Deployment, getAssetVersion, listDeployed, listDeployments, listReleases, type ReadTransaction, type Release as StoredRelease } from "#metadata-store";
+import { releaseBefore } from "#delivery";
+import { type Deployment, getAssetVersion, getRelease, listDeployed, listDeployments, listReleases, type ReadTransaction, type Release as StoredRelease } from "#metadata-store";
 import type { ApiHandlers } from "../api/mount-api.ts";
 import { toPage } from "../api/paging.ts";
 import { referencesOf } from "../api/version-reference.ts";
@@ -42,7 +43,22 @@ export async function recentReleases(
   const releases = await listReleases(transaction, { ...scope, limit, ...(before === undefined ? {} : { before }) });
   const deployments = await listDeployments(transaction, { ...scope, limit: CONSIDERED_DEPLOYMENTS });
   const deployed = await listDeployed(transaction, scope);
-  return Promise.all(releases.map(async (release) => toRelease(transaction, release, { deployments, liveIds: new Set(deployed.map(({ releaseId }) => releaseId)) })));
+  const facts = { deployments, liveIds: new Set(deployed.map(({ releaseId }) => releaseId)) };
+  const shown: Release[] = [];
+  for (const release of releases) shown.push(await toRelease(transaction, release, facts));
+  return shown;
+}
+
+/** What a rollback of a live release brings back. */
+async function findBefore(transaction: ReadTransaction, release: StoredRelease, deployments: readonly Deployment[]): Promise<Release["before"]> {
+  const { project, environment, asset } = release;
+  const ran = new Set(deployments.filter((deployment) => deployment.environment === environment && deployment.asset === asset && deployment.status === "succeeded").map(({ releaseId }) => releaseId));
+  const before = releaseBefore(await listReleases(transaction, { project, environment, asset, limit: 1000 }), { ran, currentId: release.id });
+  return before === undefined ? undefined : { id: before.id, items: await itemsOf(transaction, before) };
+}
+
+async function itemsOf(transaction: ReadTransaction, release: StoredRelease): Promise<readonly VersionReference[]> {
+  return referencesOf(transaction, release.versions.map(({ versionId, role }) => ({ id: versionId, role })));
 }
 
 async function toRelease(transaction: ReadTransaction, release: StoredRelease, facts: { readonly deployments: readonly Deployment[]; readonly liveIds: ReadonlySet<string> }): Promise<Release> {
@@ -52,16 +68,20 @@ async function toRelease(transaction: ReadTransaction, release: StoredRelease, f
   const successor = position > 0 ? sameTarget[position - 1] : undefined;
   const version = await getAssetVersion(transaction, { id: release.versionId });
   const isLive = facts.liveIds.has(release.id);
+  const replaced = sameTarget.slice(position + 1).find(({ releaseId }) => releaseId !== release.id)?.releaseId;
+  const replacedRelease = replaced === undefined ? undefined : await getRelease(transaction, { id: replaced });
   return {
     id: release.id,
     environment: release.environment,
     asset: release.asset,
     status: isLive ? "live" : statusOf(latest, successor),
     untilMs: isLive ? undefined : successor?.startedAtMs,
-    items: await referencesOf(transaction, release.versions.map(({ versionId, role }) => ({ id: versionId, role }))),
+    items: await itemsOf(transaction, release),
     pipelineRunId: version?.pipelineRunId,
     commit: (version?.content as { record?: { commit?: { id?: string } } } | undefined)?.record?.commit?.id,
-    replaces: sameTarget[position + 1]?.releaseId,
+    replaces: replaced,
+    replacedItems: replacedRelease === undefined ? undefined : await itemsOf(transaction, replacedRelease),
+    before: isLive ? await findBefore(transaction, release, facts.deployments) : undefined,
     ...(latest === undefined ? { atMs: release.createdAtMs, actor: release.createdBy, isRollback: false, reason: undefined, url: undefined } : describeDeployment(latest)),
   };
 }
