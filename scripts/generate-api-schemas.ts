@@ -4,7 +4,7 @@ import ts from "typescript";
 
 const FOLDER = join(import.meta.dirname, "..", "src", "api");
 const TARGET = join(FOLDER, "schemas.ts");
-const NOT_SOURCES = new Set(["schemas.ts", "index.ts", "routes.ts", "page.ts", "route.ts", "requests.ts"]);
+const NOT_SOURCES = new Set(["schemas.ts", "index.ts", "routes.ts", "page.ts", "page-paths.ts", "route.ts", "requests.ts"]);
 
 type Declaration = ts.InterfaceDeclaration | ts.TypeAliasDeclaration;
 

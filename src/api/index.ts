@@ -11,6 +11,7 @@ export type { ModelColumn, ModelDeployment, ModelDetail, ModelSummary, ModelVers
 export type { NotebookCell, NotebookOutput, NotebookVersion } from "./notebook.ts";
 export type { CodeStation, CodeStationName, FailedRun, Overview, Parcel, Station, StationCount, StationName, StationState } from "./overview.ts";
 export type { Page } from "./page.ts";
+export { isPagePath, type PagePath } from "./page-paths.ts";
 export type { Attempt, CacheReason, LogChunk, PipelineRunDetail, PipelineRunStatus, PipelineRunSummary, RunCause, StepCounts, StepRun, StepRunLog, StepRunStatus } from "./pipeline-run.ts";
 export type { Load, NewPipelineRun, PipelineDetail, PipelineEdge, PipelineParam, PipelineStep, PipelineSummary, RecentRun, Trigger } from "./pipeline.ts";
 export type { ChainLink, PredictionDetail, PredictionSummary } from "./prediction.ts";

@@ -12,8 +12,10 @@ export {
   messageOf,
 } from "./error.ts";
 export { isId, newId } from "./id.ts";
+export { assertJsonDepth } from "./json-depth.ts";
 export { type Log, silentLog } from "./log.ts";
 export { isSignatureOf, type SignedMessage, signMessage } from "./message-signature.ts";
+export { type Counter, createMetrics, type Histogram, type Metrics, type Reading } from "./metrics.ts";
 export { nearestName } from "./nearest.ts";
 export { formatQuantity } from "./quantity.ts";
 export { type FilePosition, formatProblems, type LocatedProblem, parseYaml, type ReadYaml, readYaml, type YamlDocument } from "./yaml-document.ts";

@@ -1,7 +1,7 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { join } from "node:path";
 import { z } from "zod";
-import { type Clock, digestOf } from "#base";
+import { assertJsonDepth, type Clock, digestOf } from "#base";
 import { appendEvent, getPushDelivery, insertPushDelivery, type MetadataStore } from "#metadata-store";
 import type { Git } from "#executors";
 import { assertValid, fireTrigger, loadProjectPipelines, registerPipelines, type StepKind } from "#pipeline";
@@ -95,7 +95,9 @@ async function startPipelines(push: { readonly id: string; readonly branch: stri
 function parsePush(body: Uint8Array): z.output<typeof pushSchema> {
   let value: unknown;
   try {
-    value = JSON.parse(Buffer.from(body).toString("utf8"));
+    const text = Buffer.from(body).toString("utf8");
+    assertJsonDepth(text);
+    value = JSON.parse(text);
   } catch (error) {
     throw pushInvalid({ problem: `it is no JSON (${(error as Error).message})` }, error);
   }

@@ -1,4 +1,4 @@
-import { type Clock, isSignatureOf } from "#base";
+import { assertJsonDepth, type Clock, isSignatureOf } from "#base";
 import { appendEvent, getPushDelivery, insertPushDelivery, type MetadataStore, type WriteTransaction } from "#metadata-store";
 import { fireTrigger } from "#pipeline";
 import { webhookClosed, webhookInvalid, webhookUnsigned, webhookUnused } from "./errors.ts";
@@ -89,7 +89,9 @@ function parseBody(body: Uint8Array): unknown {
   if (body.length > LARGEST_WEBHOOK_BYTES) throw webhookInvalid({ problem: `its body has ${body.length} bytes, at most ${LARGEST_WEBHOOK_BYTES} are taken` });
   if (body.length === 0) return null;
   try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body));
+    const text = new TextDecoder("utf-8", { fatal: true }).decode(body);
+    assertJsonDepth(text);
+    return JSON.parse(text);
   } catch (error) {
     throw webhookInvalid({ problem: `its body is no JSON (${(error as Error).message})` }, error);
   }

@@ -1,4 +1,4 @@
-import { isEsteiraError, type Json, messageOf } from "#base";
+import { assertJsonDepth, isEsteiraError, type Json, messageOf } from "#base";
 import { z } from "zod";
 import { requestInvalid } from "./errors.ts";
 import type { FeatureReference } from "./feature-definitions.ts";
@@ -39,6 +39,7 @@ export async function answerGetOnlineFeatures(body: string, read: (request: Onli
 function parseRequest(body: string): OnlineRequest {
   let json: unknown;
   try {
+    assertJsonDepth(body);
     json = JSON.parse(body, (_key: string, value: unknown, context?: { readonly source?: string }): unknown =>
       typeof value === "number" && !Number.isSafeInteger(value) && /^-?\d+$/.test(context?.source ?? "") ? BigInt(context?.source ?? "0") : value,
     );

@@ -1,4 +1,4 @@
-import { EsteiraError, type Log, messageOf } from "#base";
+import { assertJsonDepth, EsteiraError, type Log, messageOf } from "#base";
 import type { EndpointKey } from "#metadata-store";
 import { labelInvalid } from "./errors.ts";
 import { parseLabelBatch, parseUntil } from "./label-batch.ts";
@@ -67,7 +67,9 @@ function json(status: number, value: object): MonitoringResponse {
 function parseBody(body: Uint8Array): unknown {
   if (body.byteLength === 0) return {};
   try {
-    return JSON.parse(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString("utf8")) as unknown;
+    const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString("utf8");
+    assertJsonDepth(text);
+    return JSON.parse(text) as unknown;
   } catch (error) {
     throw labelInvalid({ where: "The request's body", found: `text that is not JSON (${messageOf(error)})`, expected: "a JSON document" }, error);
   }

@@ -54,3 +54,23 @@ export const routeUnguarded: ErrorFactory<{ route: string }> = defineError("SERV
   message: ({ route }) => `The route ${route} says of nobody who may call it`,
   solve: "Give the route the action that a caller's role must allow; a server with a route that has none does not start.",
 });
+
+export const encodingUnknown: ErrorFactory<{ found: string }> = defineError("SERVER_ENCODING_UNKNOWN", {
+  status: 415,
+  message: ({ found }) => `The request's Content-Encoding is ${JSON.stringify(found)}; expected gzip, deflate, br or identity`,
+  hint: () => "Send the body compressed once with one of these, or not at all.",
+  solve: "Compress the body with gzip, deflate (zlib) or br, once, or send it as it is.",
+});
+
+export const bodyTooLarge: ErrorFactory<{ largestBytes: number | undefined }> = defineError("SERVER_BODY_TOO_LARGE", {
+  status: 413,
+  message: ({ largestBytes }) => largestBytes === undefined ? "The request's body is larger than this address takes" : `The request's body is larger than ${largestBytes} bytes decompressed, the most that this address takes`,
+  hint: () => "Split it across several requests.",
+  solve: "Split the request; the limit is of the decompressed body.",
+});
+
+export const requestRefused: ErrorFactory<{ status: number; reason: string }> = defineError("SERVER_REQUEST_REFUSED", {
+  status: 400,
+  message: ({ reason }) => `The request was refused: ${reason}`,
+  solve: "The message says what the HTTP server could not read: content type, length, header.",
+});

@@ -3,10 +3,14 @@ import { messageOf, type Log } from "#base";
 import { listenFailed, portInUse } from "./errors.ts";
 import { replyWithErrors } from "./security/error-reply.ts";
 import { checkHostAndOrigin } from "./security/host-and-origin.ts";
+import { compressAnswers } from "./web/compress-answers.ts";
+import { limitConnections } from "./security/connection-limit.ts";
+import { decodeBodies, LARGEST_BODY_BYTES } from "./security/request-body.ts";
 import { serveWebPage } from "./web/static-files.ts";
 
-const LARGEST_BODY_BYTES = 64 * 2 ** 20;
 const KEEP_ALIVE_TIMEOUT_MS = 75_000;
+const HEADERS_TIMEOUT_MS = 20_000;
+const CHECK_EVERY_MS = 5000;
 
 /** One concern of the server: adds its routes. */
 export type ServerPlugin = (server: FastifyInstance) => void | Promise<void>;
@@ -25,14 +29,19 @@ export interface ServerOptions {
 export async function createServer(options: ServerOptions): Promise<FastifyInstance> {
   const { default: Fastify } = await import("fastify");
   const server = Fastify({
-    bodyLimit: LARGEST_BODY_BYTES,
+    bodyLimit: LARGEST_BODY_BYTES.api,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+    // How long a connection may take to send the head of a request, and how often that is looked at.
+    http: { headersTimeout: HEADERS_TIMEOUT_MS, connectionsCheckingInterval: CHECK_EVERY_MS },
     forceCloseConnections: true,
     routerOptions: { maxParamLength: 2000 },
     schemaController: { compilersFactory: { buildValidator: refuseSchemas, buildSerializer: refuseSchemas } },
   });
   checkHostAndOrigin(server, options.hostNames);
   replyWithErrors(server, options.log);
+  decodeBodies(server);
+  compressAnswers(server);
+  limitConnections(server.server);
   for (const plugin of options.plugins) await server.register(async (scope) => plugin(scope));
   if (options.webFolder !== undefined) serveWebPage(server, options.webFolder);
   return server;

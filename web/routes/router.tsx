@@ -1,4 +1,5 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent, type RouteComponent } from "@tanstack/react-router";
+import type { PagePath } from "#api";
 import { HomePage } from "../pages/home.tsx";
 import { NotFoundPage } from "../pages/not-found.tsx";
 import { Problem } from "../ui/page.tsx";
@@ -13,7 +14,7 @@ function validateSearch(search: Record<string, unknown>): Search {
   return Object.fromEntries(Object.entries(search).flatMap(([name, value]) => (typeof value === "string" || typeof value === "number" ? [[name, value]] : [])));
 }
 
-function page(path: string, component: RouteComponent) {
+function page(path: PagePath, component: RouteComponent) {
   return createRoute({ getParentRoute: () => root, path, component, validateSearch });
 }
 

@@ -3,6 +3,8 @@ import { z } from "zod";
 import { type ApiRoute, type ApiRoutes, routes, type RouteShape } from "#api";
 import type { Identity } from "#access";
 import { requestInvalid } from "../errors.ts";
+import { callerOf, guarded } from "../security/guard.ts";
+import { LARGEST_BODY_BYTES, parseJsonBody } from "../security/request-body.ts";
 
 /** One event of a stream; `sequence` becomes its id, so that a client picks up where it was cut off. */
 export interface StreamedEvent<Data> {
@@ -45,15 +47,17 @@ const KEEP_ALIVE_MS = 15_000;
 
 /** Registers every route of the contract below `/api/v1`, and its description at `/api/v1/openapi.json`. */
 export function mountApi(server: FastifyInstance, handlers: ApiHandlers, guard: ApiGuard): void {
+  server.removeAllContentTypeParsers();
+  server.addContentTypeParser("application/json", { parseAs: "string" }, async (_request: FastifyRequest, body: string) => parseJsonBody(body));
   for (const [name, route] of Object.entries(routes) as [keyof ApiRoutes, ApiRoute][]) {
     const handler = handlers[name] as unknown as AnyHandler;
     server.route({
       method: route.method,
       url: PREFIX + route.path,
+      onRequest: guarded(guard.identify, (identity) => guard.authorize(identity, route.capability)),
+      bodyLimit: LARGEST_BODY_BYTES.api,
       handler: async (request, reply) => {
-        const identity = await guard.identify(request);
-        guard.authorize(identity, route.capability);
-        const parsed = parseRequest(route, request, identity, reply);
+        const parsed = parseRequest(route, request, callerOf(request), reply);
         const answer = handler(parsed);
         if (route.stream === undefined) return reply.header("cache-control", "no-store").send(await (answer as Promise<unknown>));
         return sendStream(reply, answer as AsyncIterable<StreamedEvent<unknown>>, route.stream);

@@ -2,20 +2,20 @@ import type { FastifyInstance, FastifyRequest } from "fastify";
 import { type Action, authorize, type Identity } from "#access";
 import type { Platform } from "#app";
 import type { ServingRoute } from "#serving";
-
-const LARGEST_BODY_BYTES = 64 * 2 ** 20;
+import { callerOf, guarded } from "../security/guard.ts";
+import { LARGEST_BODY_BYTES } from "../security/request-body.ts";
 
 /** The addresses of the endpoints themselves: predictions in three protocols, labels, evaluation. */
 export function servePredictions(server: FastifyInstance, platform: Platform, identify: (request: FastifyRequest) => Promise<Identity>): void {
   server.removeAllContentTypeParsers();
-  server.addContentTypeParser("*", { parseAs: "buffer", bodyLimit: LARGEST_BODY_BYTES }, (_request, body, done) => done(null, body));
+  server.addContentTypeParser("*", { parseAs: "buffer", bodyLimit: LARGEST_BODY_BYTES.predictions }, (_request, body, done) => done(null, body));
   for (const route of platform.monitoringRoutes) {
     server.route({
       method: route.method,
       url: route.path,
+      onRequest: guarded(identify, (identity) => authorize(identity, "write", platform.project)),
       handler: async (request, reply) => {
-        const identity = await identify(request);
-        authorize(identity, "write", platform.project);
+        const identity = callerOf(request);
         const answer = await route.handler({ params: request.params as Record<string, string>, body: (request.body as Buffer | undefined) ?? Buffer.alloc(0), caller: identity.name });
         return reply.code(answer.status).headers(answer.headers).send(answer.body);
       },
@@ -25,9 +25,9 @@ export function servePredictions(server: FastifyInstance, platform: Platform, id
     server.route({
       method: route.method,
       url: route.path,
+      onRequest: guarded(identify, (identity) => authorize(identity, actionFor(identity, route), platform.project)),
       handler: async (request, reply) => {
-        const identity = await identify(request);
-        authorize(identity, actionFor(identity, route), platform.project);
+        const identity = callerOf(request);
         const gone = new AbortController();
         reply.raw.once("close", () => gone.abort());
         const answer = await route.handler({

@@ -20,6 +20,7 @@ import { routeUnguarded } from "../errors.ts";
 import { createRouteTable, MLFLOW_PREFIXES, type RouteTable } from "./route-table.ts";
 import { readMessage } from "./read-message.ts";
 import { sendFile } from "./send-file.ts";
+import { decodeBody } from "../security/request-body.ts";
 
 export interface MlflowPluginOptions {
   readonly routes: readonly MlflowRoute[];
@@ -92,7 +93,9 @@ async function answer(options: Answering, request: FastifyRequest, reply: Fastif
       headers: request.headers,
       identity,
       message: () => (message ??= readMessage(route, query, request.raw)),
-      body: request.raw,
+      get body() {
+        return decodeBody(request.raw);
+      },
     };
     if (identity.attempt !== undefined && actionOf(route.permission) !== "read") await assertOwn(options.attemptScope, identity.attempt, route, call);
     return await send(options.log, request, reply, await route.handler(call));

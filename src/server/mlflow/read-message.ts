@@ -1,7 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import { MlflowMessage, type MlflowRoute, readJson, requestInvalid, type WireValue } from "#tracking";
-
-const LARGEST_BODY_BYTES = 64 * 2 ** 20;
+import { LARGEST_BODY_BYTES, readBody } from "../security/request-body.ts";
 
 /**
  * The fields of a call: from the query string, or from the JSON body, which may be absent or a JSON string that holds JSON.
@@ -27,13 +26,5 @@ function assertJsonType(contentType: string | undefined): void {
 }
 
 async function readText(raw: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
-  let sizeBytes = 0;
-  for await (const chunk of raw as AsyncIterable<Buffer>) {
-    sizeBytes += chunk.length;
-    if (sizeBytes > LARGEST_BODY_BYTES) throw requestInvalid({ message: `The request body is larger than ${LARGEST_BODY_BYTES} bytes. Split it across several requests.` });
-    chunks.push(chunk);
-  }
-  const [only] = chunks;
-  return (chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks)).toString("utf8");
+  return (await readBody(raw, LARGEST_BODY_BYTES.mlflow)).toString("utf8");
 }

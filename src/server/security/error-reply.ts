@@ -1,29 +1,70 @@
-import type { FastifyInstance, FastifyReply } from "fastify";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { EsteiraError, type Log, messageOf } from "#base";
-import { requestInvalid, routeMissing } from "../errors.ts";
+import { toMlflowError } from "#tracking";
+import { bodyTooLarge, requestInvalid, requestRefused, routeMissing } from "../errors.ts";
 
-interface ValidationIssue {
-  readonly instancePath?: string;
-  readonly message?: string;
-}
+/** How a client of an address reads an error. */
+type ErrorForm = "esteira" | "open-inference" | "feast" | "mlflow";
 
-/** Answers every failure as `{ error: { code, message, hint, … } }`; what we did not foresee is logged and says nothing of its inside. */
+const FORMS: readonly (readonly [RegExp, ErrorForm])[] = [
+  [/^(\/endpoints\/[^/]+\/[^/]+)?\/v2(\/|$)/, "open-inference"],
+  [/^\/endpoints\/[^/]+\/[^/]+\/(invocations|ping)$/, "mlflow"],
+  // Feast's feature server, also what this one does not answer.
+  [/^\/(get-online-features|push|materialize|materialize-incremental|write-to-online-store|retrieve-online-documents)$/, "feast"],
+];
+
+/**
+ * Answers every failure in the form that the clients of its address read: `{ error: { code, message, hint, … } }`, Open Inference's
+ * `{ error: text }`, Feast's `{ detail: text }`, MLflow's. What we did not foresee is logged and says nothing of its inside.
+ */
 export function replyWithErrors(server: FastifyInstance, log: Log): void {
   server.setErrorHandler((error: unknown, request, reply) => {
-    if (error instanceof EsteiraError) return send(reply, error);
-    const { validation, validationContext, statusCode, code } = error as { validation?: ValidationIssue[]; validationContext?: string; statusCode?: number; code?: string };
-    if (validation !== undefined) {
-      const problems = validation.map(({ instancePath, message }) => `${(instancePath ?? "").slice(1).replaceAll("/", ".") || "it"}: ${message ?? "not valid"}`);
-      return send(reply, requestInvalid({ where: validationContext ?? "body", problems }));
-    }
-    if (statusCode !== undefined && statusCode < 500) return reply.code(statusCode).send({ error: { code: code ?? "SERVER_REQUEST_REFUSED", message: messageOf(error) } });
+    const known = toKnown(error);
+    if (known !== undefined) return send(request, reply, known);
     log.error("request failed", { method: request.method, url: request.url, reason: messageOf(error), stack: (error as Error).stack });
-    return reply.code(500).send({ error: { code: "SERVER_INTERNAL", message: "The server failed in a way it did not foresee; its log has the details." } });
+    const message = "The server failed in a way it did not foresee; its log has the details.";
+    return reply.code(500).send(bodyOf(formOf(request), { code: "SERVER_INTERNAL", message }));
   });
-  server.setNotFoundHandler((request, reply) => send(reply, routeMissing({ method: request.method, path: request.url.split("?")[0] ?? "" })));
+  server.setNotFoundHandler((request, reply) => send(request, reply, routeMissing({ method: request.method, path: pathOf(request) })));
 }
 
-function send(reply: FastifyReply, error: EsteiraError): FastifyReply {
-  if (error.kind === "transient" && error.status === 503) reply.header("retry-after", "1");
-  return reply.code(error.status).send({ error: error.toJSON() });
+/** The error as one of ours; undefined for what nobody foresaw. */
+function toKnown(error: unknown): EsteiraError | undefined {
+  if (error instanceof EsteiraError) return error;
+  const { statusCode, code } = error as { statusCode?: number; code?: string };
+  if (statusCode === undefined || statusCode >= 500) return undefined;
+  if (statusCode === 413) return bodyTooLarge({ largestBytes: undefined }, error);
+  if (/^Z_|^ERR__ERROR_FORMAT/.test(code ?? "")) return requestInvalid({ where: "body", problems: [`it cannot be decompressed (${messageOf(error)})`] }, error);
+  return requestRefused({ status: statusCode, reason: messageOf(error) }, error);
+}
+
+function send(request: FastifyRequest, reply: FastifyReply, error: EsteiraError): FastifyReply {
+  const status = typeof error.context["status"] === "number" && error.code === requestRefused.code ? error.context["status"] : error.status;
+  if (error.kind === "transient" && status === 503) reply.header("retry-after", "1");
+  if (status === 401) reply.header("www-authenticate", 'Bearer realm="esteira", Basic realm="esteira"');
+  return reply.code(status).send(bodyOf(formOf(request), error));
+}
+
+function bodyOf(form: ErrorForm, error: EsteiraError | { readonly code: string; readonly message: string }): object {
+  const hint = error instanceof EsteiraError ? error.hint : undefined;
+  const text = `${error.message}${hint === undefined ? "" : `. ${hint}`}`;
+  switch (form) {
+    case "open-inference":
+      return { error: `${text} [${error.code}]` };
+    case "feast":
+      return { detail: text };
+    case "mlflow":
+      return { ...toMlflowError(error).body, message: text };
+    case "esteira":
+      return { error: error instanceof EsteiraError ? error.toJSON() : error };
+  }
+}
+
+function formOf(request: FastifyRequest): ErrorForm {
+  const path = pathOf(request);
+  return FORMS.find(([pattern]) => pattern.test(path))?.[1] ?? "esteira";
+}
+
+function pathOf(request: FastifyRequest): string {
+  return (request.raw.url ?? "/").split("?")[0] ?? "/";
 }

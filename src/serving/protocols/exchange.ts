@@ -1,3 +1,4 @@
+import { assertJsonDepth } from "#base";
 import type { EndpointKey } from "#metadata-store";
 import type { Endpoints, PredictAnswer } from "../endpoints.ts";
 import { requestInvalid } from "../errors.ts";
@@ -42,6 +43,7 @@ export function header(request: ServingRequest, name: string): string | undefine
 export function parseJson(body: Uint8Array): unknown {
   const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString("utf8");
   try {
+    assertJsonDepth(text);
     return JSON.parse(text) as unknown;
   } catch (error) {
     throw requestInvalid({ where: "The request's body", found: `text that is not JSON (${(error as Error).message})`, expected: "a JSON document" }, error);

@@ -1,3 +1,4 @@
+import { assertJsonDepth } from "#base";
 import { requestInvalid } from "../errors.ts";
 import type { Int64, WireValue } from "./wire-value.ts";
 
@@ -17,6 +18,7 @@ const { rawJSON } = JSON as unknown as { rawJSON(text: string): object };
  */
 export function readJson(text: string): WireValue {
   try {
+    assertJsonDepth(text);
     if (!LONG_INTEGER.test(text)) return JSON.parse(text) as WireValue;
     return JSON.parse(text, exactInteger as (key: string, value: unknown) => unknown) as WireValue;
   } catch (error) {

@@ -1,4 +1,4 @@
-import { type Clock, messageOf } from "#base";
+import { assertJsonDepth, type Clock, messageOf } from "#base";
 import { type Experiment, findExperiment, findRun, type MetadataStore, type ReadTransaction, type RunInfo } from "#metadata-store";
 import { appendPath } from "../artifact-uri.ts";
 import { experimentMissing, experimentNotActive, parameterInvalid, runMissing, runNotActive } from "../errors.ts";
@@ -100,6 +100,7 @@ export function pageSize(fields: MlflowMessage, standard: number): number {
 /** Runs a parser on a stored JSON text; undefined when it is no JSON. */
 export function parseStoredJson(text: string): { readonly value: unknown } | { readonly problem: string } {
   try {
+    assertJsonDepth(text);
     return { value: JSON.parse(text) };
   } catch (error) {
     return { problem: messageOf(error) };
