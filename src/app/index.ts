@@ -1,3 +1,4 @@
+export type { HealthCheck } from "./health.ts";
 export { exportModelPackage } from "./export-model-package.ts";
 export { assertAdministrator } from "./assert-administrator.ts";
 export { createUserWithToken } from "./create-user.ts";

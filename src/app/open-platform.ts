@@ -1,15 +1,17 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createAccess } from "#access";
-import { type Clock, type Log, systemClock } from "#base";
+import { type Clock, createMetrics, type Log, messageOf, systemClock } from "#base";
 import type { ProjectConfig, Settings } from "#config";
 import { openMetadataStore } from "#metadata-store";
 import { createRegistryRoutes, createWebhookSender, type WebhookSender } from "#models";
 import { createFileSystemObjectStore } from "#object-store";
 import { createArtifactFolder, createArtifactRoutes, createAttemptScope, createTracking, createTrackingRoutes, type MlflowRoute } from "#tracking";
 import type { OwnedPlatform } from "./create-platform.ts";
+import { checkProject, checkStore, type HealthCheck } from "./health.ts";
 import type { Platform, StorePlatform } from "./platform.ts";
 import { openPrivateStore } from "./private-store.ts";
+import { countStoreErrors, measureProcess, measureStepRuns } from "./process-metrics.ts";
 import { promotionCheck } from "./promotion-check.ts";
 
 /** Where artifacts of MLflow runs go by default: through this server. */
@@ -35,8 +37,9 @@ export interface PlatformOptions {
  */
 export async function openStorePlatform(options: PlatformOptions): Promise<StorePlatform> {
   const { config, settings, log, isProject, clock = systemClock } = options;
+  const metrics = createMetrics();
   await openPrivateStore(config.storeFolder, log);
-  const store = await openMetadataStore(config.metadataAddress);
+  const store = countStoreErrors(await openMetadataStore(config.metadataAddress), metrics);
   const { loopback } = config.access;
   const artifactFolder = options.artifactFolder ?? join(config.storeFolder, "artifacts");
   const webhooks = createWebhookSender({ store, clock, log });
@@ -53,7 +56,17 @@ export async function openStorePlatform(options: PlatformOptions): Promise<Store
       }));
   const startWhole = async (): Promise<void> => (starting ??= (await build()).start());
 
+  let endMeasuring: (() => void) | undefined;
+  const checkWhole = async (): Promise<readonly HealthCheck[]> => {
+    if (!isProject) return [];
+    if (!isStarted || building === undefined) return [{ name: "engine", problem: "the project is not started yet" }];
+    const failed = await Promise.race([startWhole().then(() => undefined, (error: unknown) => messageOf(error)), new Promise<string>((resolve) => setImmediate(() => resolve("the project is being started")))]);
+    return failed === undefined ? checkProject(await platform.whole()) : [{ name: "engine", problem: failed }];
+  };
+
   const platform: StorePlatform = {
+    metrics,
+    health: async () => [await checkStore(store), ...(await checkWhole())],
     config,
     project: config.name,
     isProject,
@@ -80,6 +93,8 @@ export async function openStorePlatform(options: PlatformOptions): Promise<Store
     },
     async start() {
       isStarted = true;
+      endMeasuring ??= measureProcess(metrics);
+      measureStepRuns(metrics, { store, project: config.name });
       webhooks.wake();
       if (isProject || building !== undefined) await startWhole();
     },
@@ -87,6 +102,7 @@ export async function openStorePlatform(options: PlatformOptions): Promise<Store
       const whole = await building?.catch(() => undefined);
       await starting?.catch(() => undefined);
       await whole?.stop();
+      endMeasuring?.();
       await address.close();
       await webhooks.close();
       await whole?.close();

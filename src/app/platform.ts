@@ -1,6 +1,6 @@
 import type { Access } from "#access";
 import type { ContractSummary, StepReference } from "#api";
-import type { Clock, Log } from "#base";
+import type { Clock, Log, Metrics } from "#base";
 import type { ProjectConfig } from "#config";
 import type { Analytics, Datasets } from "#data";
 import type { Delivery, PushAnswer, PushRequest, WebhookAnswer } from "#delivery";
@@ -13,6 +13,7 @@ import type { Features } from "#features";
 import type { Serving, ServingRoute } from "#serving";
 import type { AttemptScope, MlflowRoute, Tracking } from "#tracking";
 import type { StationedStep } from "./station-of-step.ts";
+import type { HealthCheck } from "./health.ts";
 
 /**
  * What works on a bare store: access, tracking and the model registry.
@@ -29,6 +30,8 @@ export interface StorePlatform {
   readonly version: string;
   readonly clock: Clock;
   readonly log: Log;
+  /** What this process counts of itself. */
+  readonly metrics: Metrics;
   readonly store: MetadataStore;
   readonly objects: ObjectStore;
   readonly access: Access;
@@ -37,6 +40,8 @@ export interface StorePlatform {
   readonly attemptScope: AttemptScope;
   /** Where MLflow artifacts are kept. */
   readonly artifactFolder: string;
+  /** Whether each part works that requests need; cheap, and within about two seconds. */
+  health(): Promise<readonly HealthCheck[]>;
   /** MLflow's calls. */
   mlflowRoutes(): readonly MlflowRoute[];
   /** Tells where the HTTP server listens, so that steps can reach it. */

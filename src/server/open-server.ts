@@ -5,6 +5,7 @@ import type { StorePlatform } from "#app";
 import { accessNotSetUp } from "./errors.ts";
 import { createMlflowPlugin } from "./mlflow/mlflow-plugin.ts";
 import { toMlflowCaller } from "./mlflow/mlflow-caller.ts";
+import { serveOperations } from "./operations/serve-operations.ts";
 import { serveOnDemand } from "./on-demand.ts";
 import { isLoopback } from "./security/host-and-origin.ts";
 import { createServer, listen } from "./server.ts";
@@ -26,7 +27,7 @@ export interface OpenServerOptions {
  * @throws SERVER_ACCESS_NOT_SET_UP when others could reach it and no user exists
  */
 export async function openServer(platform: StorePlatform, options: OpenServerOptions): Promise<FastifyInstance> {
-  const { access, project, log } = platform;
+  const { access, project, log, metrics } = platform;
   if (!isLoopback(options.host) && !(await access.isSetUp())) throw accessNotSetUp({ host: options.host });
   const identify = async (request: FastifyRequest): Promise<Identity> => {
     const loopback = isLoopback(request.socket.remoteAddress?.replace(/^::ffff:/, "") ?? "");
@@ -35,7 +36,7 @@ export async function openServer(platform: StorePlatform, options: OpenServerOpt
   const hostNames = [options.host, ...(options.hostNames ?? [])];
   const buildProjectServer = async (): Promise<FastifyInstance> => {
     const [whole, { projectPlugins }] = await Promise.all([platform.whole(), import("./project-server.ts")]);
-    const server = await createServer({ hostNames, log, plugins: projectPlugins(whole, identify) });
+    const server = await createServer({ hostNames, log, metrics, plugins: projectPlugins(whole, identify) });
     await server.ready();
     return server;
   };
@@ -43,6 +44,7 @@ export async function openServer(platform: StorePlatform, options: OpenServerOpt
     hostNames,
     webFolder: WEB_FOLDER,
     log,
+    metrics,
     plugins: [
       createMlflowPlugin({
         routes: platform.mlflowRoutes(),
@@ -50,6 +52,7 @@ export async function openServer(platform: StorePlatform, options: OpenServerOpt
         attemptScope: platform.attemptScope,
         log,
       }),
+      (server) => serveOperations(server, platform, identify),
       (server) => serveOnDemand(server, { paths: PROJECT_PATHS, build: buildProjectServer }),
     ],
   });

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from "fastify";
-import { messageOf, type Log } from "#base";
+import { messageOf, type Log, type Metrics } from "#base";
 import { listenFailed, portInUse } from "./errors.ts";
+import { measureRequests } from "./operations/measure-requests.ts";
 import { replyWithErrors } from "./security/error-reply.ts";
 import { checkHostAndOrigin } from "./security/host-and-origin.ts";
 import { compressAnswers } from "./web/compress-answers.ts";
@@ -23,6 +24,7 @@ export interface ServerOptions {
   /** Absolute folder of the built web page; none is served without it. */
   readonly webFolder?: string;
   readonly log: Log;
+  readonly metrics?: Metrics;
 }
 
 /** Builds the HTTP server; it does not listen yet, and can be tested with `inject`. */
@@ -37,6 +39,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     routerOptions: { maxParamLength: 2000 },
     schemaController: { compilersFactory: { buildValidator: refuseSchemas, buildSerializer: refuseSchemas } },
   });
+  if (options.metrics !== undefined) measureRequests(server, options.metrics);
   checkHostAndOrigin(server, options.hostNames);
   replyWithErrors(server, options.log);
   decodeBodies(server);

@@ -2,7 +2,7 @@ import { type Clock, type Log, messageOf, newId, systemClock } from "#base";
 import type { AssetVersion, EndpointKey, MetadataStore } from "#metadata-store";
 import { rowsTooMany } from "./errors.ts";
 import { createFeatureReader } from "./feature-reader.ts";
-import { createLiveEndpoints, type LiveEndpoint } from "./live-endpoints.ts";
+import { createLiveEndpoints, type EndpointProblem, type LiveEndpoint } from "./live-endpoints.ts";
 import type { LoadedModel, LoadedModels } from "./loaded-model.ts";
 import type { OnlineFeatures } from "./ports.ts";
 import { joinOutputs, type PredictionPart, runPart, toPredictionRows } from "./prediction-part.ts";
@@ -40,8 +40,8 @@ export interface PredictAnswer {
 export interface Endpoints {
   /** Loads what is deployed and follows changes of the store. Resolves when the first load was tried; failures are logged and tried again with the next change. */
   start(): Promise<void>;
-  /** True when every deployed endpoint has its model loaded. */
-  ready(): boolean;
+  /** Deployed endpoints whose model is not loaded; undefined until the first load was tried. */
+  problems(): readonly EndpointProblem[] | undefined;
   /**
    * Predicts rows and logs them durably.
    *
@@ -144,7 +144,7 @@ export function createEndpoints(options: EndpointsOptions): Endpoints {
         }, log),
       );
     },
-    ready: live.ready,
+    problems: live.problems,
     predict(key, request) {
       if (request.source.rowCount > maxRows) return Promise.reject(rowsTooMany({ rows: request.source.rowCount, limit: maxRows }));
       return live.use(key, async (current) => answer(current, key, await enrich(current.endpoint, current.stable.signature, request)));

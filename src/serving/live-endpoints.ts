@@ -24,8 +24,15 @@ export interface LiveEndpoints {
   refreshAll(): Promise<void>;
   /** True when a row in the store differs from what is live. */
   behind(): Promise<boolean>;
-  /** True when all that is deployed was loaded at the last look. */
-  ready(): boolean;
+  /** What could not be loaded at the last look, and why; undefined before the first. */
+  problems(): readonly EndpointProblem[] | undefined;
+}
+
+/** An endpoint that cannot answer here. */
+export interface EndpointProblem {
+  readonly environment: string;
+  readonly endpoint: string;
+  readonly reason: string;
 }
 
 interface Held {
@@ -40,7 +47,7 @@ export function createLiveEndpoints(options: { readonly store: MetadataStore; re
   const { store, models, log } = options;
   const current = new Map<string, Held>();
   const refreshing = new Map<string, Promise<void>>();
-  let failed = new Set<string>();
+  let failed: readonly EndpointProblem[] | undefined;
 
   function release(held: Held): void {
     held.users--;
@@ -70,6 +77,7 @@ export function createLiveEndpoints(options: { readonly store: MetadataStore; re
     const live = await loadEndpoint(endpoint, options);
     // The entry itself is one user; retiring gives it back.
     current.set(name, { live, users: 1, retired: false });
+    failed = failed?.filter((problem) => problem.environment !== key.environment || problem.endpoint !== key.endpoint);
     retire(before);
   }
 
@@ -105,10 +113,10 @@ export function createLiveEndpoints(options: { readonly store: MetadataStore; re
     },
     refresh,
     async refreshAll() {
-      const problems = new Set<string>();
+      const problems: EndpointProblem[] = [];
       for (const endpoint of await store.read((transaction) => listEndpoints(transaction, { limit: LARGEST_COUNT }))) {
         await refresh(keyOf(endpoint)).catch((error: unknown) => {
-          problems.add(nameOf(keyOf(endpoint)));
+          problems.push({ environment: endpoint.environment, endpoint: endpoint.name, reason: messageOf(error) });
           log.error("an endpoint could not be loaded", { environment: endpoint.environment, endpoint: endpoint.name, error: messageOf(error) });
         });
       }
@@ -121,7 +129,7 @@ export function createLiveEndpoints(options: { readonly store: MetadataStore; re
         return known?.generation !== (endpoint.state === "stopped" ? undefined : endpoint.generation);
       });
     },
-    ready: () => failed.size === 0,
+    problems: () => failed,
   };
 }
 

@@ -22,9 +22,11 @@ export async function openTestServer(options: { readonly yaml?: string; readonly
   await options.prepare?.(folder);
   const settings = readSettings({ PATH: process.env["PATH"] ?? "", HOME: folder, ESTEIRA_USER: "maria" }, false);
   const platform = await openStorePlatform({ config: await loadProjectConfig(folder), isProject: true, settings, log: silentLog });
-  after(() => platform.close());
   const server = await openServer(platform, { host: "127.0.0.1" });
-  after(() => server.close());
+  after(async () => {
+    await server.close();
+    await platform.close();
+  });
   const url = await listen(server, { host: "127.0.0.1", port: 0 });
   platform.setUrl(url);
   if (options.start === true) await platform.start();

@@ -76,6 +76,8 @@ export interface SubmitRequest {
 export interface Engine {
   /** Works on everything of the project until stopped: queued runs, triggers, schedules, runs of engines that died. */
   start(): Promise<void>;
+  /** True between the start and the stop: it takes whatever work the project has. */
+  isWorking(): boolean;
   /**
    * Queues a run of a registered pipeline.
    * @returns id of the pipeline run
@@ -138,6 +140,7 @@ export function createEngine(options: EngineOptions): Engine {
       for (const run of interrupted) await resumeRun(store, { id: run.id, actor: "engine", atMs: clock.now() });
       await schedules.start();
     },
+    isWorking: () => !stopped && worker.isWorkingOnAll(),
     async submit(request) {
       const { from, only } = request;
       const id = await store.write((transaction) =>
