@@ -7,6 +7,7 @@ import { findEnvironment } from "./environment.ts";
 import { assetNotDeployable, notApproved, versionMissing } from "./errors.ts";
 import type { ApprovalCheck } from "./ports.ts";
 import type { ReleaseSettings } from "./release-settings.ts";
+import { type StrategyDeclaration, strategySchema } from "./strategy.ts";
 
 /** `deploy: ASSET` and where it goes. */
 export interface DeployDeclaration {
@@ -14,7 +15,7 @@ export interface DeployDeclaration {
   readonly to: string | readonly string[];
   readonly endpoint?: string | undefined;
   readonly features?: string | undefined;
-  readonly strategy?: Readonly<Record<string, unknown>> | undefined;
+  readonly strategy?: StrategyDeclaration | undefined;
   readonly start?: string | undefined;
   readonly health?: string | undefined;
   readonly health_timeout?: string | undefined;
@@ -29,7 +30,7 @@ const schema: z.ZodType<DeployDeclaration> = z.strictObject({
   to: z.union([z.string(), z.array(z.string()).min(1)]).describe("Environments, one after the other."),
   endpoint: z.string().regex(/^[a-z][\w-]*$/i).optional().describe("Models: name of the endpoint; default: the asset's name."),
   features: z.string().min(1).optional().describe("Models: feature service that the endpoint reads online, so that requests carry only join keys and what they know themselves."),
-  strategy: z.record(z.string(), z.unknown()).optional().describe("Models: how requests move to the new version (canary, shadow, …); default: all at once."),
+  strategy: strategySchema.optional().describe("Models: how requests move to the new version (canary, shadow); default: all at once."),
   start: z.string().min(1).optional().describe("Code: command that serves on $HOST:$PORT; default: the start script of package.json."),
   health: z.string().startsWith("/").optional().describe("Code: path that answers 2xx when the release is ready."),
   health_timeout: z.string().regex(/^\d+(ms|s|m)$/).optional().describe("Code: how long to wait for health; default 30s."),

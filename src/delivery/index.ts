@@ -5,4 +5,5 @@ export type { ApprovalCheck, ApprovalDecision, EnvironmentRules, ModelDeployment
 export { createPushHandler, type PushAnswer, type PushHandlerOptions, type PushRequest, signPush } from "./push.ts";
 export { installPushHook } from "./push-hook.ts";
 export { createWebhookHandler, LARGEST_WEBHOOK_BYTES, type WebhookAnswer, type WebhookHandlerOptions } from "./webhook.ts";
+export { type StrategyDeclaration, strategySchema } from "./strategy.ts";
 export type { ReleaseSettings } from "./release-settings.ts";

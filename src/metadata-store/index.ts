@@ -111,6 +111,7 @@ export { countPredictions, countPredictionsByVersion, getPrediction, getPredicti
 export type { Prediction, PredictionArm } from "./serving/prediction.ts";
 export { type LabelReport, type NewLabel, recordLabels } from "./serving/record-labels.ts";
 export { type NewPrediction, recordPredictions } from "./serving/record-predictions.ts";
+export { type ArmFigures, beginTrial, changeTrialFigures, type EndpointTrial, getOpenTrial, listTrials, type TrialComparison, type TrialFigures, type TrialOutcome } from "./serving/trial.ts";
 export { type EndpointChange, saveEndpoint } from "./serving/save-endpoint.ts";
 export * from "./pipeline/index.ts";
 export {

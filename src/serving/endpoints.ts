@@ -1,4 +1,4 @@
-import { type Clock, type Log, messageOf, newId, systemClock } from "#base";
+import { type Clock, EsteiraError, type Log, messageOf, newId, systemClock } from "#base";
 import type { AssetVersion, EndpointKey, MetadataStore } from "#metadata-store";
 import { rowsTooMany } from "./errors.ts";
 import { createFeatureReader } from "./feature-reader.ts";
@@ -10,6 +10,7 @@ import type { PredictionLog } from "./prediction-log.ts";
 import type { RowSource } from "./row-source.ts";
 import type { ModelOutput } from "./runtime/onnx-messages.ts";
 import { isCandidateUnit } from "./strategy.ts";
+import { type ArmObservation, compareOutputs } from "./trial-figures.ts";
 
 /** Rows to predict. */
 export interface PredictRequest {
@@ -55,6 +56,8 @@ export interface Endpoints {
   refresh(key: EndpointKey): Promise<void>;
   /** Shadow predictions that were dropped because the shadow failed or fell behind; canary calls that fell back to the stable version. */
   readonly counters: { readonly shadowDropped: number; readonly candidateFailed: number };
+  /** Calls `judge` after each request that a candidate could not answer, before the request is answered. */
+  onCandidateFailure(judge: (key: EndpointKey) => Promise<void>): void;
   close(): Promise<void>;
 }
 
@@ -79,34 +82,56 @@ export function createEndpoints(options: EndpointsOptions): Endpoints {
   const counters = { shadowDropped: 0, candidateFailed: 0 };
   const enrich = createFeatureReader(options.features);
   let shadows = 0;
+  let judge: (key: EndpointKey) => Promise<void> = async () => undefined;
   let unsubscribe: (() => void) | undefined;
 
-  async function tryCandidate(current: LiveEndpoint, request: PredictRequest, requestId: string): Promise<PredictionPart | undefined> {
+  /** What the candidate made of its rows, and the observation that it is judged by. */
+  async function tryCandidate(current: LiveEndpoint, request: PredictRequest, requestId: string): Promise<{ readonly part?: PredictionPart; readonly seen?: ArmObservation }> {
     const rows = candidateRows(current, request, requestId);
-    if (rows.length === 0 || current.candidate === undefined) return undefined;
+    if (rows.length === 0 || current.candidate === undefined) return {};
+    const startMs = clock.monotonic();
     try {
-      return await runPart(current.candidate, "candidate", rows, request);
+      const part = await runPart(current.candidate, "candidate", rows, request);
+      return { part, seen: { arm: "candidate", rows: rows.length, durationMs: clock.monotonic() - startMs } };
     } catch (error) {
       // The caller must not pay for a trial: the stable version answers these rows too.
       counters.candidateFailed++;
       log.warn("a canary failed; the stable version answered", { endpoint: current.endpoint.name, error: messageOf(error) });
-      return undefined;
+      return { seen: { arm: "candidate", rows: rows.length, failure: codeOf(error) } };
+    }
+  }
+
+  /** The stable version's answer; while a trial goes on its failures are counted too, unless they are the caller's. */
+  async function runStable(current: LiveEndpoint, key: EndpointKey, rows: readonly number[], request: PredictRequest): Promise<{ readonly part: PredictionPart; readonly seen: ArmObservation }> {
+    const startMs = clock.monotonic();
+    try {
+      const part = await runPart(current.stable, "stable", rows, request);
+      return { part, seen: { arm: "stable", rows: rows.length, durationMs: clock.monotonic() - startMs } };
+    } catch (error) {
+      if (isUnderTrial(current) && !(error instanceof EsteiraError && error.status < 500)) {
+        await predictions.append([], { key, observations: [{ arm: "stable", rows: rows.length, failure: codeOf(error) }] }).catch((problem: unknown) => log.error("a failure could not be counted", { error: messageOf(problem) }));
+      }
+      throw error;
     }
   }
 
   /** After the answer is chosen: never delays, never fails the caller; what falls behind is dropped and counted. */
-  function runShadow(candidate: LoadedModel, request: PredictRequest, write: (part: PredictionPart) => Promise<void>): void {
+  function runShadow(candidate: LoadedModel, request: PredictRequest, given: ModelOutput, write: (rows: PredictionPart | undefined, seen: ArmObservation) => Promise<void>): void {
     if (shadows >= SHADOW_QUEUE) {
       counters.shadowDropped++;
       return;
     }
     shadows++;
+    const startMs = clock.monotonic();
+    const rows = request.source.rowCount;
     void runPart(candidate, "shadow", allRows(request.source), request)
-      .then(write)
+      .then((part) => write(part, { arm: "shadow", rows, durationMs: clock.monotonic() - startMs, comparison: compareOutputs(given, part.output) }))
       .catch((error: unknown) => {
         counters.shadowDropped++;
         log.warn("a shadow prediction was dropped", { model: candidate.title, error: messageOf(error) });
+        return write(undefined, { arm: "shadow", rows, failure: codeOf(error) });
       })
+      .catch((error: unknown) => log.warn("a shadow's failure could not be counted", { error: messageOf(error) }))
       .finally(() => shadows--);
   }
 
@@ -114,20 +139,23 @@ export function createEndpoints(options: EndpointsOptions): Endpoints {
     const nowMs = clock.now();
     const requestId = request.requestId ?? newId(nowMs);
     const predictionIds = Array.from({ length: request.source.rowCount }, () => newId(nowMs));
-    const trial = await tryCandidate(current, request, requestId);
+    const { part: trial, seen } = await tryCandidate(current, request, requestId);
     const taken = new Set(trial?.rows);
     const rest = trial === undefined ? allRows(request.source) : allRows(request.source).filter((row) => !taken.has(row));
-    const stable = rest.length > 0 || trial === undefined ? await runPart(current.stable, "stable", rest, request) : undefined;
-    const parts = [stable, trial].filter((part) => part !== undefined);
+    const stable = rest.length > 0 || trial === undefined ? await runStable(current, key, rest, request) : undefined;
+    const parts = [stable?.part, trial].filter((part) => part !== undefined);
+    const output = joinOutputs(parts, request.source.rowCount);
     const ids = { requestId, predictionIds, nowMs };
-    await predictions.append(parts.flatMap((part) => toPredictionRows(part, key, request, ids)));
+    const note = isUnderTrial(current) ? { key, observations: [stable?.seen, seen].filter((each) => each !== undefined) } : undefined;
+    await predictions.append(parts.flatMap((part) => toPredictionRows(part, key, request, ids)), note);
+    if (seen?.failure !== undefined) await judge(key).catch((error: unknown) => log.error("a trial could not be judged", { endpoint: key.endpoint, error: messageOf(error) }));
     if (current.endpoint.strategy.kind === "shadow" && current.candidate !== undefined) {
-      runShadow(current.candidate, request, (part) => predictions.append(toPredictionRows(part, key, request, ids)));
+      runShadow(current.candidate, request, output, (part, shadow) => predictions.append(part === undefined ? [] : toPredictionRows(part, key, request, ids), { key, observations: [shadow] }));
     }
     return {
       requestId,
       predictionIds,
-      output: joinOutputs(parts, request.source.rowCount),
+      output,
       model: current.stable,
       candidate: trial === undefined ? undefined : { version: trial.model.version, rows: trial.rows },
     };
@@ -135,6 +163,9 @@ export function createEndpoints(options: EndpointsOptions): Endpoints {
 
   return {
     counters,
+    onCandidateFailure(call) {
+      judge = call;
+    },
     async start() {
       await live.refreshAll();
       // Predictions change the store all the time; only a change of an endpoint's row is of interest.
@@ -155,6 +186,14 @@ export function createEndpoints(options: EndpointsOptions): Endpoints {
       unsubscribe?.();
     },
   };
+}
+
+function isUnderTrial({ endpoint, candidate }: LiveEndpoint): boolean {
+  return endpoint.strategy.kind !== "direct" && candidate !== undefined;
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof EsteiraError ? error.code : "SERVING_REQUEST_FAILED";
 }
 
 function candidateRows(current: LiveEndpoint, request: PredictRequest, requestId: string): readonly number[] {

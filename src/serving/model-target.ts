@@ -1,21 +1,24 @@
-import { type Clock, type Log, messageOf, systemClock } from "#base";
+import { type Clock, type Log, systemClock } from "#base";
 import type { ModelDeployment, ModelTarget, TargetState } from "#delivery";
-import { type AssetVersion, type Endpoint, type EndpointKey, getAssetVersion, getEndpoint, listEndpoints, type MetadataStore, saveEndpoint } from "#metadata-store";
+import { type AssetVersion, type EndpointKey, getAssetVersion, getEndpoint, type MetadataStore, saveEndpoint } from "#metadata-store";
 import type { Endpoints } from "./endpoints.ts";
 import { modelMissing } from "./errors.ts";
 import type { LoadedModels } from "./loaded-model.ts";
 import type { AlertWatch } from "./ports.ts";
 import { parseStrategy } from "./strategy.ts";
+import { reportTrials, settleTrial, settleTrials, type TrialReport } from "./trials.ts";
 
 /** Deploys models behind this platform's endpoints. */
 export interface ServingTarget extends ModelTarget {
   /**
-   * Ends trials whose time is over: a candidate becomes the stable version, or leaves when an alert opened on its endpoint.
+   * Judges every trial by the candidate's own figures: it becomes the stable version, leaves, or goes on.
    * Call it every few seconds. Idempotent, also with several processes.
    *
    * @returns how many trials ended
    */
   settleTrials(): Promise<number>;
+  /** The trials of an endpoint, newest first, with the figures of both arms. */
+  trials(key: EndpointKey): Promise<readonly TrialReport[]>;
 }
 
 export interface ModelTargetOptions {
@@ -31,6 +34,7 @@ export interface ModelTargetOptions {
 /** `ModelTarget` of `delivery`: loads and tries the model first, then switches the endpoint's row, then this process. */
 export function createModelTarget(options: ModelTargetOptions): ServingTarget {
   const { store, models, endpoints, clock = systemClock } = options;
+  endpoints.onCandidateFailure((key) => settleTrial(options, key));
   return {
     async deploy(deployment, { log, signal }) {
       signal.throwIfAborted();
@@ -64,6 +68,7 @@ export function createModelTarget(options: ModelTargetOptions): ServingTarget {
       await endpoints.refresh(key);
     },
     settleTrials: () => settleTrials(options),
+    trials: (key) => reportTrials(options, key),
   };
 }
 
@@ -83,46 +88,6 @@ async function switchEndpoint(store: MetadataStore, deployment: ModelDeployment,
       actor: deployment.actor,
       atMs,
       operationId: deployment.deploymentId,
-    });
-  });
-}
-
-async function settleTrials({ store, endpoints, log, alerts, clock = systemClock }: ModelTargetOptions): Promise<number> {
-  const deployed = await store.read((transaction) => listEndpoints(transaction, { limit: 1000 }));
-  let settled = 0;
-  for (const endpoint of deployed) {
-    const { strategy, candidateVersionId } = endpoint;
-    if (strategy.kind === "direct" || candidateVersionId === undefined || endpoint.state === "stopped") continue;
-    const key = { project: endpoint.project, environment: endpoint.environment, endpoint: endpoint.name };
-    const alarmed = strategy.rollbackOnAlert && (await alerts?.openSince(key, strategy.sinceMs)) === true;
-    if (!alarmed && clock.now() < strategy.untilMs) continue;
-    // A shadow that nobody complained about is not promoted: it was a rehearsal.
-    const promoted = !alarmed && strategy.kind === "canary";
-    try {
-      await endTrial(store, endpoint, promoted, clock.now());
-      await endpoints.refresh(key);
-      settled++;
-      log.info(promoted ? "a candidate took over" : "a trial ended", { environment: key.environment, endpoint: key.endpoint, alarmed });
-    } catch (error) {
-      log.error("a trial could not be ended", { environment: key.environment, endpoint: key.endpoint, error: messageOf(error) });
-    }
-  }
-  return settled;
-}
-
-async function endTrial(store: MetadataStore, endpoint: Endpoint, promoted: boolean, atMs: number): Promise<void> {
-  const key = { project: endpoint.project, environment: endpoint.environment, endpoint: endpoint.name };
-  await store.write(async (transaction) => {
-    const current = await getEndpoint(transaction, key);
-    if (current?.generation !== endpoint.generation || current.candidateVersionId === undefined) return;
-    await saveEndpoint(transaction, {
-      ...key,
-      action: promoted ? "promote" : "abort",
-      modelVersionId: promoted ? current.candidateVersionId : current.modelVersionId,
-      strategy: { kind: "direct" },
-      actor: "engine",
-      atMs,
-      operationId: `settle:${endpoint.generation}:${key.project}/${key.environment}/${key.endpoint}`,
     });
   });
 }

@@ -1,15 +1,23 @@
-import { type MetadataStore, type NewPrediction, recordPredictions } from "#metadata-store";
+import { changeTrialFigures, type EndpointKey, type MetadataStore, type NewPrediction, recordPredictions, type WriteTransaction } from "#metadata-store";
+import { addObservation, type ArmObservation } from "./trial-figures.ts";
+
+/** What the arms of a trial did with a request. */
+export interface TrialNote {
+  readonly key: EndpointKey;
+  readonly observations: readonly ArmObservation[];
+}
 
 interface Pending {
   readonly rows: readonly NewPrediction[];
+  readonly note: TrialNote | undefined;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }
 
 /** Where every prediction is written before it is answered. */
 export interface PredictionLog {
-  /** Resolves when the rows are durable. @throws METADATA_STORE_WRITE_FAILED */
-  append(rows: readonly NewPrediction[]): Promise<void>;
+  /** Resolves when the rows are durable, and with them what a trial is judged by. @throws METADATA_STORE_WRITE_FAILED */
+  append(rows: readonly NewPrediction[], note?: TrialNote): Promise<void>;
 }
 
 const LARGEST_COMMIT_ROWS = 8192;
@@ -47,7 +55,10 @@ export function createPredictionLog(store: MetadataStore): PredictionLog {
       const group = takeGroup(queue);
       const startMs = performance.now();
       try {
-        await store.write((transaction) => recordPredictions(transaction, group.flatMap((pending) => pending.rows)));
+        await store.write(async (transaction) => {
+          await recordPredictions(transaction, group.flatMap((pending) => pending.rows));
+          await recordNotes(transaction, group.flatMap(({ note }) => note ?? []));
+        });
         for (const pending of group) pending.resolve();
       } catch (error) {
         for (const pending of group) pending.reject(error);
@@ -58,15 +69,25 @@ export function createPredictionLog(store: MetadataStore): PredictionLog {
   }
 
   return {
-    append: (rows) =>
+    append: (rows, note) =>
       new Promise((resolve, reject) => {
-        queue.push({ rows, resolve, reject });
+        queue.push({ rows, note, resolve, reject });
         arrived?.();
         if (writing) return;
         writing = true;
         void flush();
       }),
   };
+}
+
+/** One change for each endpoint, however many requests share the commit. */
+async function recordNotes(transaction: WriteTransaction, notes: readonly TrialNote[]): Promise<void> {
+  const byEndpoint = Map.groupBy(notes, ({ key }) => JSON.stringify([key.project, key.environment, key.endpoint]));
+  for (const [, group] of byEndpoint) {
+    const [first] = group;
+    if (first === undefined) continue;
+    await changeTrialFigures(transaction, first.key, (figures) => group.flatMap(({ observations }) => observations).reduce(addObservation, figures));
+  }
 }
 
 function takeGroup(queue: Pending[]): Pending[] {

@@ -1,46 +1,45 @@
 import { createHash } from "node:crypto";
-import { z } from "zod";
+import { type StrategyDeclaration, strategySchema } from "#delivery";
 import type { EndpointStrategy } from "#metadata-store";
 import { strategyInvalid } from "./errors.ts";
 
 const BUCKETS = 10_000;
-const UNIT_MS = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
-
-const percent = z.union([z.number(), z.string().regex(/^\d+(\.\d+)?%$/)]);
-const duration = z.string().regex(/^\d+(s|m|h|d)$/);
-const schema = z.strictObject({
-  canary: percent.optional(),
-  shadow: z.union([z.literal(true), percent]).optional(),
-  watch: duration.optional(),
-  rollback_on: z.literal("alert").optional(),
-});
+const UNIT_MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
 /** Default time that a candidate is watched, in ms. */
 const DEFAULT_WATCH_MS = 30 * UNIT_MS.m;
+/** Default number of requests without which a candidate does not take over. */
+export const DEFAULT_MIN_REQUESTS = 20;
 
 /**
- * Reads a deploy step's `strategy`: `{ canary: 10%, watch: 30m, rollback_on: alert }`, `{ shadow: true, watch: 1d }`, or nothing.
+ * Reads a deploy step's `strategy`: `{ canary: 10%, watch: 30m, rollback_on: alert, min_requests: 100, max_p95: 200ms }`,
+ * `{ shadow: true, watch: 1d }`, or nothing.
  *
  * @throws SERVING_STRATEGY_INVALID
  */
 export function parseStrategy(declared: object | undefined, nowMs: number): EndpointStrategy {
   if (declared === undefined) return { kind: "direct" };
-  const found = JSON.stringify(declared);
-  const parsed = schema.safeParse(declared);
-  if (!parsed.success) throw strategyInvalid({ found, reason: parsed.error.issues.map((issue) => `${issue.path.join(".")} ${issue.message}`.trim()).join("; ") });
-  const { canary, shadow, watch } = parsed.data;
-  const untilMs = nowMs + (watch === undefined ? DEFAULT_WATCH_MS : toMs(watch));
-  const rollbackOnAlert = parsed.data.rollback_on === "alert";
-  if (canary !== undefined && shadow !== undefined) throw strategyInvalid({ found, reason: "canary and shadow exclude each other" });
-  if (shadow !== undefined) return { kind: "shadow", sinceMs: nowMs, untilMs, rollbackOnAlert };
-  if (canary === undefined) return { kind: "direct" };
-  const share = typeof canary === "number" ? canary : Number(canary.slice(0, -1));
-  if (!(share >= 0 && share <= 100)) throw strategyInvalid({ found, reason: `${share}% is not between 0% and 100%` });
-  return { kind: "canary", percent: share, sinceMs: nowMs, untilMs, rollbackOnAlert };
+  const parsed = strategySchema.safeParse(declared);
+  if (!parsed.success) throw strategyInvalid({ found: JSON.stringify(declared), reason: parsed.error.issues.map((issue) => `${issue.path.join(".")} ${issue.message}`.trim()).join("; ") });
+  const { canary, shadow } = parsed.data;
+  const trial = trialOf(parsed.data, nowMs);
+  if (shadow !== undefined) return { kind: "shadow", ...trial };
+  return { kind: "canary", percent: typeof canary === "number" ? canary : Number((canary ?? "0%").slice(0, -1)), ...trial };
+}
+
+function trialOf({ watch, rollback_on, min_requests, max_p95 }: StrategyDeclaration, nowMs: number): Omit<Extract<EndpointStrategy, { kind: "shadow" }>, "kind"> {
+  return {
+    sinceMs: nowMs,
+    untilMs: nowMs + (watch === undefined ? DEFAULT_WATCH_MS : toMs(watch)),
+    rollbackOnAlert: rollback_on === "alert",
+    minRequests: min_requests ?? DEFAULT_MIN_REQUESTS,
+    ...(max_p95 === undefined ? {} : { maxP95Ms: toMs(max_p95) }),
+  };
 }
 
 function toMs(text: string): number {
-  return Number(text.slice(0, -1)) * UNIT_MS[text.slice(-1) as keyof typeof UNIT_MS];
+  const [, amount, unit] = /^(\d+)(ms|s|m|h|d)$/.exec(text) ?? [];
+  return Number(amount) * UNIT_MS[unit as keyof typeof UNIT_MS];
 }
 
 /**

@@ -4,7 +4,7 @@ import type { ServingTables } from "./tables.ts";
 export const ENDPOINT_STATES = ["ready", "stopped"] as const;
 export type EndpointState = (typeof ENDPOINT_STATES)[number];
 
-export const ENDPOINT_ACTIONS = ["deploy", "try", "promote", "abort", "rollback", "stop"] as const;
+export const ENDPOINT_ACTIONS = ["deploy", "try", "promote", "abort", "end", "rollback", "stop"] as const;
 export type EndpointAction = (typeof ENDPOINT_ACTIONS)[number];
 
 /** How long a candidate is watched, and whether an alert ends its trial. Epoch ms. */
@@ -12,6 +12,10 @@ export interface Trial {
   readonly sinceMs: number;
   readonly untilMs: number;
   readonly rollbackOnAlert: boolean;
+  /** Requests that the candidate must have had before it may take over; default 20. */
+  readonly minRequests?: number;
+  /** A candidate whose 95th percentile is slower does not take over. */
+  readonly maxP95Ms?: number;
 }
 
 /** How a new version takes over. `percent` is the share of routing units the candidate answers, 0–100. */

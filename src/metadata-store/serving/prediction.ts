@@ -25,6 +25,8 @@ export interface Prediction {
   readonly prediction: number | undefined;
   readonly predictionText: string | undefined;
   readonly entityKey: string | undefined;
+  /** JSON text of an object: feature to status, of those that were not present in the online store. */
+  readonly featureStatus?: string | undefined;
   readonly label: number | undefined;
   readonly labelText: string | undefined;
   readonly labelAtMs: number | undefined;
@@ -48,6 +50,7 @@ export function toPrediction(row: Selectable<ServingTables["prediction"]>): Pred
     prediction: row.prediction ?? undefined,
     predictionText: row.prediction_text ?? undefined,
     entityKey: row.entity_key ?? undefined,
+    featureStatus: row.feature_status ?? undefined,
     label: row.label ?? undefined,
     labelText: row.label_text ?? undefined,
     labelAtMs: row.label_at_ms ?? undefined,

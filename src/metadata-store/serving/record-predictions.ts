@@ -5,7 +5,7 @@ import type { Prediction } from "./prediction.ts";
 /** A prediction before any label. */
 export type NewPrediction = Omit<Prediction, "label" | "labelText" | "labelAtMs" | "labelReceivedAtMs" | "labelCorrections">;
 
-// 15 values a row, at most 30,000 a statement. Powers of two, so that few different statements exist.
+// 16 values a row, at most 30,000 a statement. Powers of two, so that few different statements exist.
 const ROWS_PER_STATEMENT = 1024;
 
 /** Appends predictions. Predictions have no events: their rows are the log. */
@@ -37,6 +37,7 @@ function toRow(prediction: NewPrediction): Readonly<Record<string, string | numb
     prediction: prediction.prediction ?? null,
     prediction_text: prediction.predictionText ?? null,
     entity_key: prediction.entityKey ?? null,
+    feature_status: prediction.featureStatus ?? null,
     label_corrections: 0,
   };
 }

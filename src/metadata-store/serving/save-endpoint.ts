@@ -1,6 +1,7 @@
 import { newId } from "#base";
 import type { WriteTransaction } from "../database.ts";
 import { appendEvent } from "../event/append-event.ts";
+import { beginTrial, endOpenTrial, type TrialOutcome } from "./trial.ts";
 import { type Endpoint, type EndpointAction, type EndpointKey, type EndpointOptions, type EndpointStrategy, toEndpoint } from "./endpoint.ts";
 
 export interface EndpointChange extends EndpointKey {
@@ -15,6 +16,8 @@ export interface EndpointChange extends EndpointKey {
   readonly atMs: number;
   /** The same operation changes an endpoint once. */
   readonly operationId: string;
+  /** Why a trial ends, for `promote` and `abort`. */
+  readonly reason?: object | undefined;
 }
 
 /**
@@ -69,6 +72,7 @@ export async function saveEndpoint(transaction: WriteTransaction, change: Endpoi
       operation_id: change.operationId,
     })
     .execute();
+  await changeTrial(transaction, change);
   await appendEvent(transaction, {
     atMs: change.atMs,
     project: change.project,
@@ -76,7 +80,16 @@ export async function saveEndpoint(transaction: WriteTransaction, change: Endpoi
     subjectKind: "endpoint",
     subject: `${change.environment}/${change.endpoint}`,
     actor: change.actor,
-    data: { action: change.action, modelVersionId: change.modelVersionId, candidateVersionId: change.candidateVersionId, strategy: change.strategy },
+    data: { action: change.action, modelVersionId: change.modelVersionId, candidateVersionId: change.candidateVersionId, strategy: change.strategy, reason: change.reason },
   });
   return { endpoint: toEndpoint(row), changed: true };
+}
+
+const OUTCOMES: Readonly<Partial<Record<EndpointAction, TrialOutcome>>> = { promote: "promoted", abort: "aborted", end: "ended" };
+
+/** Whatever changes an endpoint ends its trial; a try begins one. */
+async function changeTrial(transaction: WriteTransaction, change: EndpointChange): Promise<void> {
+  await endOpenTrial(transaction, change, { outcome: OUTCOMES[change.action] ?? "replaced", reason: change.reason, atMs: change.atMs });
+  if (change.action !== "try" || change.candidateVersionId === undefined) return;
+  await beginTrial(transaction, { ...change, id: newId(change.atMs), stableVersionId: change.modelVersionId, candidateVersionId: change.candidateVersionId, startedAtMs: change.atMs });
 }

@@ -1,5 +1,6 @@
 import type { EndpointAction, EndpointState } from "./endpoint.ts";
 import type { PredictionArm } from "./prediction.ts";
+import type { TrialOutcome } from "./trial.ts";
 
 export interface ServingTables {
   endpoint: {
@@ -35,6 +36,23 @@ export interface ServingTables {
     /** What asked for it; the same operation changes an endpoint once. */
     operation_id: string;
   };
+  endpoint_trial: {
+    id: string;
+    project: string;
+    environment: string;
+    endpoint: string;
+    /** JSON: EndpointStrategy */
+    strategy: string;
+    stable_version_id: string;
+    candidate_version_id: string;
+    started_at_ms: number;
+    ended_at_ms: number | null;
+    outcome: TrialOutcome | null;
+    /** JSON */
+    reason: string | null;
+    /** JSON: TrialFigures */
+    figures: string;
+  };
   prediction: {
     id: string;
     project: string;
@@ -55,6 +73,8 @@ export interface ServingTables {
     /** The predicted class of a multiclass model. */
     prediction_text: string | null;
     entity_key: string | null;
+    /** JSON object: features of the endpoint's feature service that were not read as they are stored, each with its status; null: all were. */
+    feature_status: string | null;
     label: number | null;
     label_text: string | null;
     /** Event time of the label. */
