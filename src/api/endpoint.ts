@@ -70,6 +70,40 @@ export interface Retraining {
   readonly blocked?: string | undefined;
 }
 
+/** What one arm of a trial did. */
+export interface TrialArm {
+  readonly arm: "stable" | "candidate";
+  readonly model: string;
+  readonly modelVersion: number;
+  readonly requests: number;
+  readonly rows: number;
+  /** Requests that it could not answer, by error code. */
+  readonly failures: readonly { readonly code: string; readonly count: number }[];
+  /** Median and 95th percentile of its answers' duration, to about 5 percent. */
+  readonly p50Ms?: number | undefined;
+  readonly p95Ms?: number | undefined;
+}
+
+/** A candidate's trial beside the stable version. */
+export interface EndpointTrial {
+  readonly kind: "canary" | "shadow";
+  /** Share of the requests' units that the candidate answers, 0–100. */
+  readonly percent?: number | undefined;
+  readonly startedAtMs: number;
+  readonly untilMs: number;
+  readonly endedAtMs?: number | undefined;
+  /** Undefined while it goes on. */
+  readonly outcome?: "promoted" | "aborted" | "ended" | "replaced" | undefined;
+  /** Why it ended, or goes on. */
+  readonly reason: "failures" | "alert" | "failure_share" | "latency" | "no_traffic" | "passed" | "rehearsed" | "watching" | "waiting_for_traffic" | "replaced";
+  /** The reason as a sentence. */
+  readonly explanation: string;
+  readonly minRequests: number;
+  readonly arms: readonly TrialArm[];
+  /** Of a shadow: how far its answers lie from those that were given. */
+  readonly comparison?: { readonly rows: number; readonly meanDifference: number; readonly agreedShare: number } | undefined;
+}
+
 export interface EndpointDetail extends EndpointSummary {
   /** Oldest first. */
   readonly periods: readonly EndpointPeriod[];
@@ -79,6 +113,8 @@ export interface EndpointDetail extends EndpointSummary {
   /** Newest first, at most 100. */
   readonly alerts: readonly Alert[];
   readonly retrainings: readonly Retraining[];
+  /** Newest first, at most 10. */
+  readonly trials: readonly EndpointTrial[];
   /** One row that the endpoint accepts, for trying it. */
   readonly exampleRequest?: Readonly<Record<string, unknown>> | undefined;
 }

@@ -4,7 +4,7 @@ export type { ApiAssetKind, AssetVersionSummary, StepReference, VersionReference
 export type { Change } from "./change.ts";
 export type { DashboardDetail, DashboardSummary, DashboardTile } from "./dashboard.ts";
 export type { ColumnProfile, ContractSummary, DatasetColumn, DatasetDetail, DatasetRows, DatasetSummary, Histogram, QuarantineSummary, QuarantinedRow } from "./dataset.ts";
-export type { EndpointDetail, EndpointPeriod, EndpointSummary, EndpointWindow, Retraining } from "./endpoint.ts";
+export type { EndpointDetail, EndpointPeriod, EndpointSummary, EndpointTrial, EndpointWindow, Retraining, TrialArm } from "./endpoint.ts";
 export type { FeatureViewSummary } from "./feature-view.ts";
 export type { LineageEdge, LineageGraph, LineageNode, LineageNodeKind } from "./lineage.ts";
 export type { ModelColumn, ModelDeployment, ModelDetail, ModelSummary, ModelVersionRecord, ModelVersionSummary, ServedAt, Verdict, VerdictRule, VerdictState } from "./model.ts";

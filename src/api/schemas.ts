@@ -7,7 +7,7 @@ import type { ApiAssetKind, AssetVersionSummary, StepReference, VersionReference
 import type { Change } from "./change.ts";
 import type { DashboardDetail, DashboardSummary, DashboardTile } from "./dashboard.ts";
 import type { ColumnProfile, ContractSummary, DatasetColumn, DatasetDetail, DatasetRows, DatasetSummary, Histogram, ProfileSample, QuarantineSummary, QuarantinedRow } from "./dataset.ts";
-import type { EndpointDetail, EndpointPeriod, EndpointSummary, EndpointWindow, Retraining } from "./endpoint.ts";
+import type { EndpointDetail, EndpointPeriod, EndpointSummary, EndpointTrial, EndpointWindow, Retraining, TrialArm } from "./endpoint.ts";
 import type { FeatureViewSummary } from "./feature-view.ts";
 import type { LineageEdge, LineageGraph, LineageNode, LineageNodeKind } from "./lineage.ts";
 import type { ModelColumn, ModelDeployment, ModelDetail, ModelSummary, ModelVersionRecord, ModelVersionSummary, ServedAt, Verdict, VerdictRule, VerdictState } from "./model.ts";
@@ -338,6 +338,31 @@ export const retrainingSchema: z.ZodType<Retraining> = z.object({
   "blocked": z.string().optional().describe("Why the new version did not take over."),
 });
 
+export const trialArmSchema: z.ZodType<TrialArm> = z.object({
+  "arm": z.enum(["stable", "candidate"]),
+  "model": z.string(),
+  "modelVersion": z.number(),
+  "requests": z.number(),
+  "rows": z.number(),
+  "failures": z.array(z.object({ "code": z.string(), "count": z.number() })).describe("Requests that it could not answer, by error code."),
+  "p50Ms": z.number().optional().describe("Median and 95th percentile of its answers' duration, to about 5 percent."),
+  "p95Ms": z.number().optional(),
+}).describe("What one arm of a trial did.");
+
+export const endpointTrialSchema: z.ZodType<EndpointTrial> = z.object({
+  "kind": z.enum(["canary", "shadow"]),
+  "percent": z.number().optional().describe("Share of the requests' units that the candidate answers, 0–100."),
+  "startedAtMs": z.number(),
+  "untilMs": z.number(),
+  "endedAtMs": z.number().optional(),
+  "outcome": z.enum(["promoted", "aborted", "ended", "replaced"]).optional().describe("Undefined while it goes on."),
+  "reason": z.enum(["failures", "alert", "failure_share", "latency", "no_traffic", "passed", "rehearsed", "watching", "waiting_for_traffic", "replaced"]).describe("Why it ended, or goes on."),
+  "explanation": z.string().describe("The reason as a sentence."),
+  "minRequests": z.number(),
+  "arms": z.array(trialArmSchema),
+  "comparison": z.object({ "rows": z.number(), "meanDifference": z.number(), "agreedShare": z.number() }).optional().describe("Of a shadow: how far its answers lie from those that were given."),
+}).describe("A candidate's trial beside the stable version.");
+
 export const endpointDetailSchema: z.ZodType<EndpointDetail> = z.object({
   "environment": z.string(),
   "name": z.string(),
@@ -356,6 +381,7 @@ export const endpointDetailSchema: z.ZodType<EndpointDetail> = z.object({
   "monitors": z.array(monitorSchema),
   "alerts": z.array(alertSchema).describe("Newest first, at most 100."),
   "retrainings": z.array(retrainingSchema),
+  "trials": z.array(endpointTrialSchema).describe("Newest first, at most 10."),
   "exampleRequest": z.record(z.string(), z.unknown()).optional().describe("One row that the endpoint accepts, for trying it."),
 });
 

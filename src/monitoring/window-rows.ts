@@ -39,6 +39,12 @@ export interface WindowRange {
   readonly toMs: number;
   /** Columns beside the model's inputs. */
   readonly context: readonly string[];
+  /** The version that answered most: another one under trial is judged by its own figures, not by this window's. */
+  readonly modelVersionId?: string | undefined;
+}
+
+function isOnTrial({ arm, model_version_id }: ScannedPrediction, { modelVersionId }: WindowRange): boolean {
+  return arm === "candidate" && modelVersionId !== undefined && model_version_id !== modelVersionId;
 }
 
 /**
@@ -56,6 +62,7 @@ export async function readWindow(store: MetadataStore, key: EndpointKey, range: 
   let labelled = 0;
   await scanWindow(store, key, { fromMs: range.fromMs, toMs: range.toMs }, (page) => {
     for (const row of page) {
+      if (isOnTrial(row, range)) continue;
       versions.set(row.model_version_id, (versions.get(row.model_version_id) ?? 0) + 1);
       const features = JSON.parse(row.features) as Record<string, unknown>;
       for (const [name, values] of columns) values.push(features[name] ?? null);

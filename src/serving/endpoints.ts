@@ -1,16 +1,15 @@
-import { type Clock, EsteiraError, type Log, messageOf, newId, systemClock } from "#base";
+import { type Clock, type Log, messageOf, newId, systemClock } from "#base";
 import type { AssetVersion, EndpointKey, MetadataStore } from "#metadata-store";
 import { rowsTooMany } from "./errors.ts";
 import { createFeatureReader } from "./feature-reader.ts";
 import { createLiveEndpoints, type EndpointProblem, type LiveEndpoint } from "./live-endpoints.ts";
 import type { LoadedModel, LoadedModels } from "./loaded-model.ts";
 import type { OnlineFeatures } from "./ports.ts";
-import { joinOutputs, type PredictionPart, runPart, toPredictionRows } from "./prediction-part.ts";
+import { joinOutputs, toPredictionRows } from "./prediction-part.ts";
 import type { PredictionLog } from "./prediction-log.ts";
 import type { RowSource } from "./row-source.ts";
 import type { ModelOutput } from "./runtime/onnx-messages.ts";
-import { isCandidateUnit } from "./strategy.ts";
-import { type ArmObservation, compareOutputs } from "./trial-figures.ts";
+import { allRows, createArms, isUnderTrial } from "./arms.ts";
 
 /** Rows to predict. */
 export interface PredictRequest {
@@ -73,67 +72,14 @@ export interface EndpointsOptions {
   readonly maxRows?: number;
 }
 
-const SHADOW_QUEUE = 64;
-
 /** Makes the endpoints of one process. Nothing is loaded before `start` or the first request. */
 export function createEndpoints(options: EndpointsOptions): Endpoints {
   const { store, predictions, log, clock = systemClock, maxRows = 50_000 } = options;
   const live = createLiveEndpoints(options);
-  const counters = { shadowDropped: 0, candidateFailed: 0 };
+  const { counters, tryCandidate, runStable, runShadow } = createArms({ predictions, log, clock });
   const enrich = createFeatureReader(options.features);
-  let shadows = 0;
   let judge: (key: EndpointKey) => Promise<void> = async () => undefined;
   let unsubscribe: (() => void) | undefined;
-
-  /** What the candidate made of its rows, and the observation that it is judged by. */
-  async function tryCandidate(current: LiveEndpoint, request: PredictRequest, requestId: string): Promise<{ readonly part?: PredictionPart; readonly seen?: ArmObservation }> {
-    const rows = candidateRows(current, request, requestId);
-    if (rows.length === 0 || current.candidate === undefined) return {};
-    const startMs = clock.monotonic();
-    try {
-      const part = await runPart(current.candidate, "candidate", rows, request);
-      return { part, seen: { arm: "candidate", rows: rows.length, durationMs: clock.monotonic() - startMs } };
-    } catch (error) {
-      // The caller must not pay for a trial: the stable version answers these rows too.
-      counters.candidateFailed++;
-      log.warn("a canary failed; the stable version answered", { endpoint: current.endpoint.name, error: messageOf(error) });
-      return { seen: { arm: "candidate", rows: rows.length, failure: codeOf(error) } };
-    }
-  }
-
-  /** The stable version's answer; while a trial goes on its failures are counted too, unless they are the caller's. */
-  async function runStable(current: LiveEndpoint, key: EndpointKey, rows: readonly number[], request: PredictRequest): Promise<{ readonly part: PredictionPart; readonly seen: ArmObservation }> {
-    const startMs = clock.monotonic();
-    try {
-      const part = await runPart(current.stable, "stable", rows, request);
-      return { part, seen: { arm: "stable", rows: rows.length, durationMs: clock.monotonic() - startMs } };
-    } catch (error) {
-      if (isUnderTrial(current) && !(error instanceof EsteiraError && error.status < 500)) {
-        await predictions.append([], { key, observations: [{ arm: "stable", rows: rows.length, failure: codeOf(error) }] }).catch((problem: unknown) => log.error("a failure could not be counted", { error: messageOf(problem) }));
-      }
-      throw error;
-    }
-  }
-
-  /** After the answer is chosen: never delays, never fails the caller; what falls behind is dropped and counted. */
-  function runShadow(candidate: LoadedModel, request: PredictRequest, given: ModelOutput, write: (rows: PredictionPart | undefined, seen: ArmObservation) => Promise<void>): void {
-    if (shadows >= SHADOW_QUEUE) {
-      counters.shadowDropped++;
-      return;
-    }
-    shadows++;
-    const startMs = clock.monotonic();
-    const rows = request.source.rowCount;
-    void runPart(candidate, "shadow", allRows(request.source), request)
-      .then((part) => write(part, { arm: "shadow", rows, durationMs: clock.monotonic() - startMs, comparison: compareOutputs(given, part.output) }))
-      .catch((error: unknown) => {
-        counters.shadowDropped++;
-        log.warn("a shadow prediction was dropped", { model: candidate.title, error: messageOf(error) });
-        return write(undefined, { arm: "shadow", rows, failure: codeOf(error) });
-      })
-      .catch((error: unknown) => log.warn("a shadow's failure could not be counted", { error: messageOf(error) }))
-      .finally(() => shadows--);
-  }
 
   async function answer(current: LiveEndpoint, key: EndpointKey, request: PredictRequest): Promise<PredictAnswer> {
     const nowMs = clock.now();
@@ -186,25 +132,6 @@ export function createEndpoints(options: EndpointsOptions): Endpoints {
       unsubscribe?.();
     },
   };
-}
-
-function isUnderTrial({ endpoint, candidate }: LiveEndpoint): boolean {
-  return endpoint.strategy.kind !== "direct" && candidate !== undefined;
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof EsteiraError ? error.code : "SERVING_REQUEST_FAILED";
-}
-
-function candidateRows(current: LiveEndpoint, request: PredictRequest, requestId: string): readonly number[] {
-  const { strategy } = current.endpoint;
-  const trial = current.candidate?.version.id;
-  if (strategy.kind !== "canary" || trial === undefined) return [];
-  return allRows(request.source).filter((row) => isCandidateUnit(trial, request.entityKeys?.[row] ?? requestId, strategy.percent));
-}
-
-function allRows(source: RowSource): number[] {
-  return Array.from({ length: source.rowCount }, (_, row) => row);
 }
 
 const QUIET_MS = 100;

@@ -122,15 +122,14 @@ export function createLiveEndpoints(options: { readonly store: MetadataStore; re
       }
       failed = problems;
     },
-    async behind() {
-      const rows = await store.read((transaction) => listEndpoints(transaction, { limit: LARGEST_COUNT }));
-      return rows.some((endpoint) => {
-        const known = current.get(nameOf(keyOf(endpoint)))?.live.endpoint;
-        return known?.generation !== (endpoint.state === "stopped" ? undefined : endpoint.generation);
-      });
-    },
+    behind: () => isBehind(store, (name) => current.get(name)?.live.endpoint),
     problems: () => failed,
   };
+}
+
+async function isBehind(store: MetadataStore, live: (name: string) => Endpoint | undefined): Promise<boolean> {
+  const rows = await store.read((transaction) => listEndpoints(transaction, { limit: LARGEST_COUNT }));
+  return rows.some((endpoint) => live(nameOf(keyOf(endpoint)))?.generation !== (endpoint.state === "stopped" ? undefined : endpoint.generation));
 }
 
 async function refuseUnknown(store: MetadataStore, key: EndpointKey): Promise<never> {

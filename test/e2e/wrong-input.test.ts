@@ -57,6 +57,13 @@ const MISTAKES: readonly Mistake[] = [
     code: 1,
     says: [/2 mistakes/, /pipelines\/a\.yaml:2:10: unknown key "captur"\. Did you mean "capture"\?/, /a\.yaml:3:23: unknown key "neds"\. Did you mean "needs"\?/, /Nothing was started/],
   },
+  {
+    mistake: "a misspelt strategy of a deployment",
+    files: { "esteira.yaml": "name: p\nenvironments: { production: {} }\n", "pipelines/a.yaml": pipeline("d: { deploy: m, to: production, strategy: { canry: 10% } }") },
+    command: ["lint"],
+    code: 1,
+    says: [/pipelines\/a\.yaml:2:47: unknown key "canry"\. Did you mean "canary"\?/],
+  },
   { mistake: "a misspelt key of esteira.yaml", files: { "esteira.yaml": "name: p\nenviroments: {}\n" }, command: ["status"], code: 1, says: [/esteira\.yaml:2:1/, /Did you mean "environments"\?/] },
   { mistake: "a step that reads a table nobody makes", files: { "pipelines/a.yaml": pipeline(CAPTURE, "t: { sql: sql/t.sql }"), "sql/t.sql": "SELECT * FROM rew\n" }, command: ["run", "a"], code: 1, says: [/sql\/t\.sql:1:15: No step makes a dataset "rew"\. Did you mean "raw"\?/] },
   { mistake: "an SQL file that is not there", files: { "pipelines/a.yaml": pipeline(CAPTURE, "t: { sql: sql/u.sql }"), "sql/t.sql": "SELECT * FROM raw\n" }, command: ["run", "a"], code: 1, says: [/a\.yaml:3:13: There is no file sql\/u\.sql in the project\. Did you mean sql\/t\.sql\?/] },

@@ -106,7 +106,7 @@ describeStores("a canary that fails", (kind) => {
     for (let request = 0; request < 2; request++) await predictOne(test, `unit-${request}`);
     const store = await openMetadataStore(test.address);
     const serving = createServing({ store, objects: test.objects, log: silentLog });
-    await predictOne({ ...test, store, serving }, "unit-2");
+    await predictOne({ serving }, "unit-2");
     assert.equal((await serving.target.trials(KEY))[0]?.outcome, "aborted");
     await serving.close();
     await store.close();

@@ -15,6 +15,7 @@ import { StateBadge } from "../ui/state.tsx";
 import { type Column, DataTable } from "../ui/table.tsx";
 import { Tabs } from "../ui/tabs.tsx";
 import { Ago, Copy, Facts, Figure } from "../ui/text.tsx";
+import { TrialsView } from "../ui/trials.tsx";
 import { WeeksView } from "../ui/weeks.tsx";
 
 export function EndpointPage() {
@@ -43,6 +44,7 @@ export function EndpointPage() {
                 { key: "predictions", label: t("endpoint.predictions"), content: () => <Predictions environment={environment} name={name} /> },
                 { key: "monitors", label: t("endpoint.monitors"), count: String(data.monitors.length), content: () => <MonitorTable monitors={data.monitors} /> },
                 { key: "alerts", label: t("nav.alerts"), count: String(data.alerts.length), content: () => <AlertTable alerts={data.alerts} /> },
+                { key: "trials", label: t("endpoint.trials"), count: String(data.trials.length), content: () => <TrialsView trials={data.trials} /> },
                 { key: "history", label: t("endpoint.history"), count: String(data.periods.length), content: () => <History endpoint={data} /> },
                 { key: "call", label: t("endpoint.call"), content: () => <Call endpoint={data} /> },
               ]}

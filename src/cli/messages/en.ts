@@ -30,6 +30,7 @@ export const en = {
   logHint: "Its log: esteira logs {id} {step}",
   cached: "cached",
   nothingYet: "Nothing has run yet. Start with: esteira run PIPELINE",
+  noTrials: "No version was tried here yet: strategy: { canary: 10% } in a deploy step does.",
   noPipelines: "The project has no pipelines. Put one into pipelines/NAME.yaml.",
   planNothing: "Nothing to do: every step is cached.",
   planWould: "{would} of {count} step would run. || {would} of {count} steps would run.",

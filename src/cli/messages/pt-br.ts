@@ -29,6 +29,7 @@ export const ptBr: Readonly<Record<MessageKey, string>> = {
   logHint: "O log: esteira logs {id} {step}",
   cached: "do cache",
   nothingYet: "Nada foi executado ainda. Comece com: esteira run PIPELINE",
+  noTrials: "Nenhuma versão foi testada aqui ainda: strategy: { canary: 10% } em um passo deploy faz isso.",
   noPipelines: "O projeto não tem pipelines. Crie um em pipelines/NOME.yaml.",
   planNothing: "Nada a fazer: todos os passos estão no cache.",
   planWould: "A executar: {would} de {count} passo. || A executar: {would} de {count} passos.",

@@ -259,6 +259,21 @@ create table "endpoint_change" (
   "operation_id" text not null
 );
 
+create table "endpoint_trial" (
+  "id" text not null,
+  "project" text not null,
+  "environment" text not null,
+  "endpoint" text not null,
+  "strategy" text not null,
+  "stable_version_id" text not null,
+  "candidate_version_id" text not null,
+  "started_at_ms" bigint not null,
+  "ended_at_ms" bigint,
+  "outcome" text,
+  "reason" text,
+  "figures" text not null
+);
+
 create table "engine_instance" (
   "id" text not null,
   "project" text not null,
@@ -502,7 +517,8 @@ create table "prediction" (
   "label_text" text,
   "label_at_ms" bigint,
   "label_received_at_ms" bigint,
-  "label_corrections" bigint not null
+  "label_corrections" bigint not null,
+  "feature_status" text
 );
 
 create table "push_delivery" (
@@ -888,6 +904,10 @@ CREATE UNIQUE INDEX endpoint_change_operation_id_key ON endpoint_change USING bt
 CREATE UNIQUE INDEX endpoint_change_pkey ON endpoint_change USING btree (id);
 
 CREATE UNIQUE INDEX endpoint_key ON endpoint USING btree (project, environment, name);
+
+CREATE INDEX endpoint_trial_endpoint ON endpoint_trial USING btree (project, environment, endpoint, id);
+
+CREATE UNIQUE INDEX endpoint_trial_pkey ON endpoint_trial USING btree (id);
 
 CREATE UNIQUE INDEX engine_instance_pkey ON engine_instance USING btree (id);
 

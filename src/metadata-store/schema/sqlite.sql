@@ -225,6 +225,19 @@ CREATE TABLE "endpoint_change" ("id" text primary key,
   "at_ms" bigint not null,
   "operation_id" text not null unique);
 
+CREATE TABLE "endpoint_trial" ("id" text primary key,
+  "project" text not null,
+  "environment" text not null,
+  "endpoint" text not null,
+  "strategy" text not null,
+  "stable_version_id" text not null,
+  "candidate_version_id" text not null,
+  "started_at_ms" bigint not null,
+  "ended_at_ms" bigint,
+  "outcome" text,
+  "reason" text,
+  "figures" text not null);
+
 CREATE TABLE engine_instance (id text primary key, project text not null, host text not null, pid bigint not null, process_start text not null,
     started_at_ms bigint not null, lease_expires_at_ms bigint not null, stopped smallint not null);
 
@@ -417,7 +430,8 @@ CREATE TABLE "prediction" ("id" text primary key,
   "label_text" text,
   "label_at_ms" bigint,
   "label_received_at_ms" bigint,
-  "label_corrections" bigint not null);
+  "label_corrections" bigint not null,
+  "feature_status" text);
 
 CREATE TABLE "push_delivery" ("project" text not null,
   "id" text not null,
@@ -671,6 +685,11 @@ CREATE INDEX "deployment_history" on "deployment" ("project",
   "id");
 
 CREATE INDEX "endpoint_change_of" on "endpoint_change" ("project",
+  "environment",
+  "endpoint",
+  "id");
+
+CREATE INDEX "endpoint_trial_endpoint" on "endpoint_trial" ("project",
   "environment",
   "endpoint",
   "id");

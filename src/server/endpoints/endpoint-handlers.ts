@@ -45,9 +45,10 @@ export function createEndpointHandlers(platform: Platform): Pick<ApiHandlers, "l
         return toPage(shown, { limit: query.limit, cursor: ({ environment, name }) => `${environment}/${name}`, show: (endpoint) => endpoint });
       }),
 
-    getEndpoint: ({ params }) =>
-      store.read(async (transaction) => {
-        const key = { project, environment: params.environment, endpoint: params.name };
+    getEndpoint: async ({ params }) => {
+      const key = { project, environment: params.environment, endpoint: params.name };
+      const trials = await platform.serving.target.trials(key);
+      return store.read(async (transaction) => {
         const endpoint = await getEndpoint(transaction, key);
         if (endpoint === undefined) throw resourceMissing({ kind: "endpoint", key: `${params.environment}/${params.name}` });
         const alerts = await listAlerts(transaction, { project, environment: params.environment, endpoint: params.name, limit: SHOWN_ALERTS });
@@ -62,8 +63,10 @@ export function createEndpointHandlers(platform: Platform): Pick<ApiHandlers, "l
           alerts: await Promise.all(alerts.map((alert) => toAlert(transaction, alert))),
           retrainings: (await Promise.all(alerts.map((alert) => retrainingsOf(transaction, alert)))).flat(),
           exampleRequest: version === undefined ? undefined : (readModelContent(version).model.example as EndpointDetail["exampleRequest"]),
+          trials,
         } satisfies EndpointDetail;
-      }),
+      });
+    },
 
     listPredictions: ({ params, query }) =>
       store.read(async (transaction) => {
@@ -134,7 +137,7 @@ export async function summarizeEndpoint(transaction: ReadTransaction, endpoint: 
 
 /** Which version answered when: from the windows' predictions where there are any, else from the switches themselves. */
 async function periodsOf(transaction: ReadTransaction, key: EndpointKey): Promise<readonly EndpointPeriod[]> {
-  const history = (await listEndpointHistory(transaction, { ...key, limit: 1000 })).filter(({ action }) => action !== "try" && action !== "abort").reverse();
+  const history = (await listEndpointHistory(transaction, { ...key, limit: 1000 })).filter(({ action }) => action !== "try" && action !== "abort" && action !== "end").reverse();
   const periods: EndpointPeriod[] = [];
   for (const entry of history) {
     if (periods.at(-1)?.versionId === entry.modelVersionId) continue;
