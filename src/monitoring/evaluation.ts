@@ -2,11 +2,10 @@ import { type Clock, type Log, messageOf } from "#base";
 import {
   type Alert,
   changeAlert,
-  countPredictionsByVersion,
   type EndpointKey,
-  getPredictionRange,
   linkTriggeredRuns,
   listAlerts,
+  listPredictionTotals,
   listWindows,
   type MetadataStore,
   type MonitorScore,
@@ -16,12 +15,13 @@ import {
   type WriteTransaction,
 } from "#metadata-store";
 import { fireTrigger } from "#pipeline";
+import { type CountedWindow, countChanged, countRange, findChangedHours, remember, type WatchMemory } from "./changed-windows.ts";
 import { type Judgement, judgeWindow } from "./judge.ts";
 import { type Monitor, type MonitorSet, readMonitorSets, unknownColumns } from "./monitor-set.ts";
 import type { Reference, References } from "./reference.ts";
 import { readWindow } from "./window-rows.ts";
 import { computeScores } from "./window-scores.ts";
-import { windowMs, windowStarts } from "./window-time.ts";
+import { windowMs } from "./window-time.ts";
 
 /** What to evaluate. */
 export interface EvaluationRequest extends EndpointKey {
@@ -32,8 +32,6 @@ export interface EvaluationRequest extends EndpointKey {
   readonly untilMs?: number | undefined;
   /** Compute every window that changed, however recently it was computed; default: at most once a minute each. */
   readonly immediate?: boolean | undefined;
-  /** Pass over windows that are closed and whose predictions all have their label, without counting them again. */
-  readonly skipSettled?: boolean | undefined;
 }
 
 /** What an evaluation did. */
@@ -57,62 +55,87 @@ const QUIET_MS = 3_600_000;
 /** A window is computed again at most this often, unless someone asks. */
 const REFRESH_MS = 60_000;
 
+/** An open window is computed again only when that took less than this share of the time since it was computed last. */
+const LARGEST_SHARE = 0.02;
+
 /**
  * Computes the windows of an endpoint that changed, saves them and judges those that are closed: a breach opens an alert and fires its
  * trigger in the transaction that saves the window, once per window.
+ *
+ * @param memory of earlier looks: only what changed since is looked at, and it is brought up to date. A window that fails keeps no other one waiting.
  */
-export async function evaluateEndpoint(request: EvaluationRequest, options: EvaluationOptions): Promise<EvaluationReport> {
-  const range = await options.store.read((transaction) => getPredictionRange(transaction, request));
-  if (range === undefined) return { windows: 0, opened: [], closed: 0 };
+export async function evaluateEndpoint(request: EvaluationRequest, options: EvaluationOptions, memory?: WatchMemory): Promise<EvaluationReport> {
+  const { store } = options;
+  const key = keyOf(request);
+  const totals = await store.read((transaction) => listPredictionTotals(transaction, key));
+  if (totals.length === 0) return { windows: 0, opened: [], closed: 0 };
+  const sets = await readMonitorSets(store, request);
+  const hours = memory === undefined ? undefined : await findChangedHours(store, key, { totals, sets, memory });
+  if (memory !== undefined && hours === undefined) memory.waiting = new Map();
+  const lastMs = totals.reduce((latest, total) => Math.max(latest, total.lastAtMs), request.untilMs ?? 0);
   const reports: EvaluationReport[] = [];
-  for (const set of await readMonitorSets(options.store, request)) {
-    const known = new Map((await options.store.read((transaction) => listWindows(transaction, { ...keyOf(request), size: set.window, metric: "", limit: 1000 }))).map((window) => [window.startMs, window]));
-    const first = request.fromMs ?? range.firstMs;
-    const last = Math.min(request.toMs ?? range.lastMs, range.lastMs);
-    for (const startMs of windowStarts(set.window, first, last)) {
-      if (request.skipSettled === true && isSettled(known.get(startMs))) continue;
-      const report = await evaluateWindow({ set, startMs, known: known.get(startMs), lastMs: Math.max(range.lastMs, request.untilMs ?? 0), immediate: request.immediate === true }, request, options);
-      if (report !== undefined) reports.push(report);
+  const failures: unknown[] = [];
+  for (const set of sets) {
+    const windows =
+      memory === undefined || hours === undefined
+        ? await countRange(store, key, { size: set.window, fromMs: request.fromMs, toMs: request.toMs })
+        : countChanged(store, key, { size: set.window, hours, memory, nowMs: options.clock.now() });
+    const waiting = memory?.waiting.get(set.window) ?? new Map<number, number>();
+    memory?.waiting.set(set.window, waiting);
+    for await (const window of windows) {
+      const result = await evaluateWindow({ set, window, lastMs, immediate: request.immediate === true }, key, options).catch((error: unknown) => {
+        if (memory === undefined) throw error;
+        failures.push(error);
+        return { report: undefined, againAtMs: options.clock.now() + REFRESH_MS };
+      });
+      if (result.report !== undefined) reports.push(result.report);
+      if (result.againAtMs === undefined) waiting.delete(window.startMs);
+      else waiting.set(window.startMs, result.againAtMs);
     }
   }
+  if (memory !== undefined) remember(memory, totals, sets);
+  if (failures.length > 0) throw failures[0];
   return { windows: reports.length, opened: reports.flatMap((report) => report.opened), closed: reports.reduce((sum, report) => sum + report.closed, 0) };
-}
-
-function isSettled(window: MonitorWindow | undefined): boolean {
-  return window !== undefined && window.closed && window.labelled === window.predictions;
 }
 
 interface Candidate {
   readonly set: MonitorSet;
-  readonly startMs: number;
-  readonly known: MonitorWindow | undefined;
+  readonly window: CountedWindow;
   /** Latest event time seen. */
   readonly lastMs: number;
   readonly immediate: boolean;
 }
 
-async function evaluateWindow(candidate: Candidate, key: EndpointKey, options: EvaluationOptions): Promise<EvaluationReport | undefined> {
+interface Evaluated {
+  /** undefined: nothing was computed. */
+  readonly report: EvaluationReport | undefined;
+  /** When it has to be looked at again though nothing is counted meanwhile, epoch ms; undefined for a window that is settled. */
+  readonly againAtMs: number | undefined;
+}
+
+async function evaluateWindow({ set, window: { startMs, counts, known }, lastMs, immediate }: Candidate, key: EndpointKey, options: EvaluationOptions): Promise<Evaluated> {
   const { store, clock } = options;
-  const { set, startMs, known } = candidate;
   const endMs = startMs + windowMs(set.window);
-  const counts = await store.read((transaction) => countPredictionsByVersion(transaction, { ...keyOf(key), fromMs: startMs, toMs: endMs }));
-  const predictions = counts.reduce((sum, count) => sum + count.predictions, 0);
-  const labelled = counts.reduce((sum, count) => sum + count.labelled, 0);
-  if (predictions === 0) return undefined;
+  const sum = (name: "predictions" | "labelled" | "corrections"): number => counts.reduce((total, count) => total + count[name], 0);
+  const [predictions, labelled, corrections] = [sum("predictions"), sum("labelled"), sum("corrections")];
+  if (predictions === 0) return { report: undefined, againAtMs: undefined };
   const nowMs = clock.now();
   const lastReceivedMs = counts.reduce((latest, count) => Math.max(latest, count.receivedAtMs), 0);
-  const closed = candidate.lastMs >= endMs || (nowMs >= endMs && nowMs - lastReceivedMs > QUIET_MS);
-  const unchanged = known?.predictions === predictions && known.labelled === labelled && known.closed === closed;
+  // Once closed, it stays so: whoever closed it may have known more.
+  const closed = known?.closed === true || lastMs >= endMs || (nowMs >= endMs && nowMs - lastReceivedMs > QUIET_MS);
+  const unchanged = known?.predictions === predictions && known.labelled === labelled && known.corrections === corrections && known.closed === closed;
+  if (unchanged) return { report: undefined, againAtMs: closed ? undefined : nowMs };
   const fresh = known !== undefined && known.closed === closed && nowMs - known.evaluatedAtMs < REFRESH_MS;
-  if (unchanged || (fresh && !candidate.immediate)) return undefined;
+  if (fresh && !immediate) return { report: undefined, againAtMs: known.evaluatedAtMs + REFRESH_MS };
   const main = counts.reduce((largest, count) => (count.predictions > largest.predictions ? count : largest));
-  const facts = { size: set.window, startMs, endMs, predictions, labelled, versions: Object.fromEntries(counts.map((count) => [count.modelVersionId, count.predictions])), closed, evaluatedAtMs: nowMs };
+  const facts = { size: set.window, startMs, endMs, predictions, labelled, corrections, versions: Object.fromEntries(counts.map((count) => [count.modelVersionId, count.predictions])), closed, evaluatedAtMs: nowMs };
   const { scores, referenceVersionId } = await scoreWindow(set, { fromMs: startMs, toMs: endMs, modelVersionId: main.modelVersionId }, key, options);
   const window = withThresholds({ ...facts, referenceVersionId, scores }, set);
-  return store.write(async (transaction) => {
+  const report = await store.write(async (transaction) => {
     await saveWindow(transaction, keyOf(key), window);
     return closed ? judge(transaction, { set, window, key: keyOf(key), atMs: nowMs }) : { windows: 1, opened: [], closed: 0 };
   });
+  return { report, againAtMs: closed ? undefined : nowMs + (clock.now() - nowMs) / LARGEST_SHARE };
 }
 
 /** A model without training data in its record is still counted, but has nothing to be compared with. */

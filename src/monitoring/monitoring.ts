@@ -1,6 +1,7 @@
 import { type Clock, type Log, messageOf, systemClock } from "#base";
 import { type Alert, type EndpointKey, type LabelReport, listAlerts, listEndpoints, type MetadataStore, recordLabels, type StoredMonitor } from "#metadata-store";
 import type { DatasetReader, Scorer } from "#models";
+import { createWatchMemory, type WatchMemory } from "./changed-windows.ts";
 import { type EvaluationReport, type EvaluationRequest, evaluateEndpoint } from "./evaluation.ts";
 import type { LabelBatch } from "./label-batch.ts";
 import { saveMonitorFiles } from "./monitor-set.ts";
@@ -43,22 +44,30 @@ export function createMonitoring(options: MonitoringOptions): Monitoring {
   const evaluation = { store, clock, log, references: createReferences(options) };
   const running = new Map<string, Promise<unknown>>();
   const unreported = new Map<string, readonly Alert[]>();
+  const memories = new Map<string, WatchMemory>();
   let ticking = false;
 
   const nameOf = (key: EndpointKey): string => JSON.stringify([key.project, key.environment, key.endpoint]);
 
-  function evaluate(request: EvaluationRequest): Promise<EvaluationReport> {
+  function evaluate(request: EvaluationRequest, memory?: WatchMemory): Promise<EvaluationReport> {
     const name = nameOf(request);
-    const after = (running.get(name) ?? Promise.resolve()).catch(() => {}).then(() => evaluateEndpoint(request, evaluation));
+    const after = (running.get(name) ?? Promise.resolve()).catch(() => {}).then(() => evaluateEndpoint(request, evaluation, memory));
     running.set(name, after);
     return after.finally(() => {
       if (running.get(name) === after) running.delete(name);
     });
   }
 
-  async function evaluateQuietly(request: EvaluationRequest): Promise<void> {
+  function memoryOf(key: EndpointKey): WatchMemory {
+    const name = nameOf(key);
+    const memory = memories.get(name) ?? createWatchMemory();
+    memories.set(name, memory);
+    return memory;
+  }
+
+  async function evaluateQuietly(request: EvaluationRequest, memory?: WatchMemory): Promise<void> {
     try {
-      const { opened } = await evaluate(request);
+      const { opened } = await evaluate(request, memory);
       if (opened.length > 0) unreported.set(nameOf(request), [...(unreported.get(nameOf(request)) ?? []), ...opened].slice(-MOST_UNREPORTED));
     } catch (error) {
       log.error("an endpoint could not be evaluated", { environment: request.environment, endpoint: request.endpoint, error: messageOf(error) });
@@ -84,8 +93,8 @@ export function createMonitoring(options: MonitoringOptions): Monitoring {
       ticking = true;
       try {
         for (const endpoint of await store.read((transaction) => listEndpoints(transaction, { limit: 1000 }))) {
-          // Whatever changes a settled window brings a label with it, and labels are evaluated as they come.
-          await evaluateQuietly({ project: endpoint.project, environment: endpoint.environment, endpoint: endpoint.name, skipSettled: true });
+          const key = { project: endpoint.project, environment: endpoint.environment, endpoint: endpoint.name };
+          await evaluateQuietly(key, memoryOf(key));
         }
         await deliverNotifications({ store, clock, log, secret: options.secret ?? (() => undefined) });
       } finally {

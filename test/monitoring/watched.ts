@@ -49,6 +49,8 @@ export interface TestMonitoring extends TestServing {
   readonly monitoring: Monitoring;
   readonly version: AssetVersion;
   readonly training: AssetVersion;
+  /** Sets the clock of the monitors forward. */
+  forward(ms: number): void;
   /** Sends flights as predictions of a week, then their labels; returns the prediction ids. */
   play(week: number, flights: readonly Flight[], options?: { readonly labels?: boolean }): Promise<readonly string[]>;
   /** Registers and deploys another version of the same model. */
@@ -66,12 +68,17 @@ export async function startMonitoring(kind: StoreKind, options: { readonly clock
   const register = (): Promise<AssetVersion> => registerModel(test, "late-by-columns", { record, inputs: [{ versionId: training.id, role: "input" }] });
   const version = await register();
   await deploy(serving, version);
-  const monitoring = createMonitoring({ store, datasets: createRowReader(rows), scorer: serving.scorer, log: silentLog, ...options });
+  let forwardMs = 0;
+  const clock: Clock = { now: () => systemClock.now() + forwardMs, monotonic: systemClock.monotonic };
+  const monitoring = createMonitoring({ store, datasets: createRowReader(rows), scorer: serving.scorer, log: silentLog, clock, ...options });
   return {
     ...test,
     monitoring,
     version,
     training,
+    forward(ms) {
+      forwardMs += ms;
+    },
     async play(week, flights, { labels = true } = {}) {
       const startMs = MONDAY_MS + week * WEEK_MS;
       const atMs = flights.map((_, row) => startMs + Math.floor((row / flights.length) * WEEK_MS));

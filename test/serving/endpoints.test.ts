@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { it } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { isEsteiraError } from "#base";
-import { countPredictions, getEndpoint, getPrediction, listEndpointHistory, listPredictions, openMetadataStore } from "#metadata-store";
+import { getEndpoint, getPrediction, listEndpointHistory, listPredictions, listPredictionTotals, openMetadataStore } from "#metadata-store";
 import { sourceOfRecords } from "#serving";
 import { describeStores } from "../setup/stores.ts";
 import { deploy, readCase, registerModel, startServing } from "./served.ts";
@@ -96,7 +96,7 @@ describeStores("an endpoint", (kind) => {
     }
     const misspelt = { distance: 500, hour: 12, orgin: "ATL" };
     await assert.rejects(test.serving.endpoints.predict(KEY, { source: sourceOfRecords([misspelt]), unknownColumns: "ignore" }), (error) => isEsteiraError(error, "SERVING_COLUMN_MISSING") && error.hint === 'Did you mean "orgin"? Rename it.');
-    assert.deepEqual(await test.store.read((transaction) => countPredictions(transaction, KEY)), { predictions: 0, labelled: 0 });
+    assert.deepEqual(await test.store.read((transaction) => listPredictionTotals(transaction, KEY)), []);
   });
 
   it("is not switched to a model that cannot answer its example, nor to one that is not served", async () => {

@@ -18,7 +18,7 @@ export async function listDependents(transaction: ReadTransaction, of: { readonl
   const reached = sql`with recursive reached(id) as (
       select id from asset_version where project = ${of.project} and asset = ${of.asset}
       union
-      select e.version_id from asset_version_input e join reached r on e.input_version_id = r.id
+      select e.version_id from reached r cross join asset_version_input e where e.input_version_id = r.id
     )`;
   const models = await sql<{ name: string }>`${reached}
     select distinct m.name as name from model_version v join registered_model m on m.id = v.registered_model_id

@@ -18,3 +18,16 @@ export async function getAssetVersion(transaction: ReadTransaction, key: AssetVe
   const row = await select.orderBy("version", "desc").limit(1).executeTakeFirst();
   return row === undefined ? undefined : toAssetVersion(row);
 }
+
+// Parameters of one statement.
+const IDS_PER_STATEMENT = 5000;
+
+/** The versions with these ids, with their content, by id; unknown ones are left out. */
+export async function listVersionsById(transaction: ReadTransaction, ids: readonly string[]): Promise<ReadonlyMap<string, AssetVersion>> {
+  const found = new Map<string, AssetVersion>();
+  for (let start = 0; start < ids.length; start += IDS_PER_STATEMENT) {
+    const rows = await transaction.selectFrom("asset_version").selectAll().where("id", "in", ids.slice(start, start + IDS_PER_STATEMENT)).execute();
+    for (const row of rows) found.set(row.id, toAssetVersion(row));
+  }
+  return found;
+}

@@ -143,11 +143,12 @@ export async function clearDeployed(transaction: WriteTransaction, key: Pick<Dep
 /** What runs where, by environment and asset, at most 1,000. */
 export async function listDeployed(
   transaction: ReadTransaction,
-  query: { readonly project: string; readonly environment?: string; readonly asset?: string },
+  query: { readonly project: string; readonly environment?: string; readonly asset?: string; readonly assets?: readonly string[] },
 ): Promise<readonly Deployed[]> {
   let select = transaction.selectFrom("deployed").selectAll().where("project", "=", query.project);
   if (query.environment !== undefined) select = select.where("environment", "=", query.environment);
   if (query.asset !== undefined) select = select.where("asset", "=", query.asset);
+  if (query.assets !== undefined) select = select.where("asset", "in", query.assets);
   const rows = await select.orderBy("environment").orderBy("asset").limit(1000).execute();
   return rows.map((row) => ({
     project: row.project,

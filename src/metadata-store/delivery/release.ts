@@ -68,6 +68,12 @@ export async function getRelease(transaction: ReadTransaction, key: { readonly i
   return row === undefined ? undefined : (await withVersions(transaction, [row]))[0];
 }
 
+/** How many releases a project has made. */
+export async function countReleases(transaction: ReadTransaction, project: string): Promise<number> {
+  const { count } = await transaction.selectFrom("release").select((select) => select.fn.countAll<number>().as("count")).where("project", "=", project).executeTakeFirstOrThrow();
+  return Number(count);
+}
+
 /** Releases, newest first; `before` is the last id of the page before. */
 export async function listReleases(
   transaction: ReadTransaction,

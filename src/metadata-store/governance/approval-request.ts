@@ -76,6 +76,17 @@ export async function listApprovalRequests(
   return rows.map(toRequest);
 }
 
+/** How many requests of a project are open. */
+export async function countApprovalRequests(transaction: ReadTransaction, project: string): Promise<number> {
+  const { count } = await transaction
+    .selectFrom("approval_request")
+    .select((select) => select.fn.countAll<number>().as("count"))
+    .where("project", "=", project)
+    .where("closed_at_ms", "is", null)
+    .executeTakeFirstOrThrow();
+  return Number(count);
+}
+
 function toRequest(row: Selectable<GovernanceTables["approval_request"]>): ApprovalRequest {
   return {
     project: row.project,

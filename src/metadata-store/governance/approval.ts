@@ -77,6 +77,18 @@ export async function listApprovalRows(
   return rows.map(toApproval);
 }
 
+/** How many standing decisions of a project approved something. */
+export async function countApprovals(transaction: ReadTransaction, project: string): Promise<number> {
+  const { count } = await transaction
+    .selectFrom("approval")
+    .select((select) => select.fn.countAll<number>().as("count"))
+    .where("project", "=", project)
+    .where("decision", "=", "approved")
+    .where("revoked_at_ms", "is", null)
+    .executeTakeFirstOrThrow();
+  return Number(count);
+}
+
 function toApproval(row: Selectable<GovernanceTables["approval"]>): StoredApproval {
   return {
     id: row.id,

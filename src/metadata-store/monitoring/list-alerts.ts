@@ -24,3 +24,15 @@ export async function listAlerts(transaction: ReadTransaction, query: AlertQuery
   const rows = await select.orderBy("id", "desc").limit(Math.min(query.limit ?? 100, LARGEST_PAGE)).execute();
   return rows.map(toAlert);
 }
+
+/** Open alerts of a project by environment and endpoint; an endpoint without any is left out. */
+export async function countOpenAlerts(transaction: ReadTransaction, query: { readonly project: string }): Promise<readonly { readonly environment: string; readonly endpoint: string; readonly count: number }[]> {
+  const rows = await transaction
+    .selectFrom("alert")
+    .select((select) => ["environment", "endpoint", select.fn.countAll<number>().as("count")])
+    .where("project", "=", query.project)
+    .where("state", "=", "open")
+    .groupBy(["environment", "endpoint"])
+    .execute();
+  return rows.map((row) => ({ environment: row.environment, endpoint: row.endpoint, count: Number(row.count) }));
+}

@@ -23,6 +23,8 @@ export interface MonitoringTables {
     end_ms: number;
     predictions: number;
     labelled: number;
+    /** How often labels of the window were replaced by different ones. */
+    corrections: number;
     /** JSON: predictions by model version id. */
     versions: string;
     /** The model version whose reference was compared with. */

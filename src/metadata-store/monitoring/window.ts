@@ -30,6 +30,8 @@ export interface MonitorWindow {
   readonly endMs: number;
   readonly predictions: number;
   readonly labelled: number;
+  /** How often labels of the window were replaced by different ones. */
+  readonly corrections: number;
   /** Predictions by model version id. */
   readonly versions: Readonly<Record<string, number>>;
   /** The model version whose reference was compared with. */
@@ -49,6 +51,7 @@ export async function saveWindow(transaction: WriteTransaction, key: EndpointKey
     end_ms: window.endMs,
     predictions: window.predictions,
     labelled: window.labelled,
+    corrections: window.corrections,
     versions: JSON.stringify(window.versions),
     reference_version_id: window.referenceVersionId ?? null,
     closed: window.closed ? 1 : 0,
@@ -131,6 +134,7 @@ export async function listWindows(transaction: ReadTransaction, query: WindowQue
     endMs: row.end_ms,
     predictions: row.predictions,
     labelled: row.labelled,
+    corrections: row.corrections,
     versions: JSON.parse(row.versions) as Record<string, number>,
     referenceVersionId: row.reference_version_id ?? undefined,
     closed: row.closed === 1,
@@ -148,4 +152,22 @@ export async function listWindows(transaction: ReadTransaction, query: WindowQue
       method: JSON.parse(score.method) as object,
     })),
   }));
+}
+
+/** What tells whether a window has to be evaluated again. */
+export type WindowFacts = Pick<MonitorWindow, "startMs" | "predictions" | "labelled" | "corrections" | "closed" | "evaluatedAtMs">;
+
+/** Windows without their scores: every one that starts in a time range, oldest first. */
+export async function listWindowFacts(transaction: ReadTransaction, query: Omit<WindowQuery, "metric" | "limit">): Promise<readonly WindowFacts[]> {
+  let select = transaction
+    .selectFrom("monitor_window")
+    .select(["start_ms", "predictions", "labelled", "corrections", "closed", "evaluated_at_ms"])
+    .where("project", "=", query.project)
+    .where("environment", "=", query.environment)
+    .where("endpoint", "=", query.endpoint)
+    .where("size", "=", query.size);
+  if (query.fromMs !== undefined) select = select.where("start_ms", ">=", query.fromMs);
+  if (query.toMs !== undefined) select = select.where("start_ms", "<", query.toMs);
+  const rows = await select.orderBy("start_ms").execute();
+  return rows.map((row) => ({ startMs: row.start_ms, predictions: row.predictions, labelled: row.labelled, corrections: row.corrections, closed: row.closed === 1, evaluatedAtMs: row.evaluated_at_ms }));
 }

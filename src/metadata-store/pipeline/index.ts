@@ -19,7 +19,7 @@ export {
   retireEngine,
   setAttemptTrackingRun,
 } from "./lease.ts";
-export { findPipelineRun, findRunAhead, listPipelineRuns, listPipelines, type PipelineRun, type PipelineSummary } from "./list-pipeline-runs.ts";
+export { findPipelineRun, findPipelineRuns, findRunAhead, listPipelineRuns, listPipelines, type PipelineRun, type PipelineSummary } from "./list-pipeline-runs.ts";
 export {
   type Attempt,
   countCachedStepRuns,
@@ -37,6 +37,7 @@ export {
 } from "./list-step-runs.ts";
 export { listAssetsOf, listAttemptsOf, listLatestStepRuns, type StepAsset, sumOutputs } from "./step-runs-in-bulk.ts";
 export { findFailedStepRun, isRunAcknowledged, listRunningStepRuns, listUnsettledFailures } from "./current-state.ts";
+export { countStepRunsOf, findLatestStepRuns, type LatestStepRun, nameStepRuns } from "./latest-step-runs.ts";
 export { findWaitingStepRun } from "./find-waiting-step-run.ts";
 export { appendLogChunks, listLogChunks, type LogChunk } from "./log-chunk.ts";
 export { type Resume, resumePipelineRun } from "./resume-pipeline-run.ts";

@@ -65,6 +65,20 @@ export async function findPipelineRun(transaction: ReadTransaction, id: string):
   return row === undefined ? undefined : toPipelineRun(row);
 }
 
+// Parameters of one statement.
+const IDS_PER_STATEMENT = 5000;
+
+/** The pipeline runs with these ids; unknown ones are left out. */
+export async function findPipelineRuns(transaction: ReadTransaction, ids: readonly string[]): Promise<readonly PipelineRun[]> {
+  const wanted = [...new Set(ids)];
+  const found: PipelineRun[] = [];
+  for (let start = 0; start < wanted.length; start += IDS_PER_STATEMENT) {
+    const rows = await transaction.selectFrom("pipeline_run").selectAll().where("id", "in", wanted.slice(start, start + IDS_PER_STATEMENT)).execute();
+    found.push(...rows.map(toPipelineRun));
+  }
+  return found;
+}
+
 /** The oldest run that holds a place in the concurrency group which a queued run waits for; undefined when the run does not wait for one. */
 export async function findRunAhead(transaction: ReadTransaction, id: string): Promise<PipelineRun | undefined> {
   const queued = await transaction.selectFrom("pipeline_run").select(["project", "concurrency_group"]).where("id", "=", id).where("status", "=", "queued").executeTakeFirst();

@@ -444,7 +444,8 @@ create table "monitor_window" (
   "versions" text not null,
   "reference_version_id" text,
   "closed" smallint not null,
-  "evaluated_at_ms" bigint not null
+  "evaluated_at_ms" bigint not null,
+  "corrections" bigint not null
 );
 
 create table "online_feature" (
@@ -519,6 +520,34 @@ create table "prediction" (
   "label_received_at_ms" bigint,
   "label_corrections" bigint not null,
   "feature_status" text
+);
+
+create table "prediction_hour" (
+  "project" text not null,
+  "environment" text not null,
+  "endpoint" text not null,
+  "model_version_id" text not null,
+  "arm" text not null,
+  "hour_ms" bigint not null,
+  "predictions" bigint not null,
+  "labelled" bigint not null,
+  "corrections" bigint not null,
+  "last_received_at_ms" bigint not null,
+  "revision" bigint not null
+);
+
+create table "prediction_total" (
+  "project" text not null,
+  "environment" text not null,
+  "endpoint" text not null,
+  "model_version_id" text not null,
+  "arm" text not null,
+  "predictions" bigint not null,
+  "labelled" bigint not null,
+  "corrections" bigint not null,
+  "first_at_ms" bigint not null,
+  "last_at_ms" bigint not null,
+  "revision" bigint not null
 );
 
 create table "push_delivery" (
@@ -837,6 +866,8 @@ CREATE UNIQUE INDEX alert_delivery_key ON alert_delivery USING btree (alert_id, 
 
 CREATE INDEX alert_of ON alert USING btree (project, state, id);
 
+CREATE INDEX alert_of_endpoint ON alert USING btree (project, environment, endpoint, state, id);
+
 CREATE UNIQUE INDEX alert_pkey ON alert USING btree (id);
 
 CREATE UNIQUE INDEX alert_window ON alert USING btree (project, environment, monitor, metric, subject, segment, window_start_ms);
@@ -848,6 +879,8 @@ CREATE UNIQUE INDEX approval_pkey ON approval USING btree (id);
 CREATE UNIQUE INDEX approval_request_key ON approval_request USING btree (project, digest, environment);
 
 CREATE UNIQUE INDEX asset_key ON asset USING btree (project, name);
+
+CREATE INDEX asset_of_kind ON asset USING btree (project, kind, name);
 
 CREATE INDEX asset_version_digest ON asset_version USING btree (project, digest);
 
@@ -894,6 +927,10 @@ CREATE UNIQUE INDEX deployed_key ON deployed USING btree (project, environment, 
 CREATE INDEX deployment_history ON deployment USING btree (project, environment, id);
 
 CREATE UNIQUE INDEX deployment_idempotency ON deployment USING btree (project, idempotency_key);
+
+CREATE INDEX deployment_of_release ON deployment USING btree (release_id, id);
+
+CREATE INDEX deployment_of_target ON deployment USING btree (project, environment, asset, status, id);
 
 CREATE UNIQUE INDEX deployment_pkey ON deployment USING btree (id);
 
@@ -969,17 +1006,29 @@ CREATE INDEX pipeline_run_by_status ON pipeline_run USING btree (project, status
 
 CREATE INDEX pipeline_run_of_pipeline ON pipeline_run USING btree (project, pipeline, id);
 
+CREATE INDEX pipeline_run_of_pipeline_by_status ON pipeline_run USING btree (project, pipeline, status, id);
+
 CREATE INDEX pipeline_run_of_project ON pipeline_run USING btree (project, id);
 
 CREATE UNIQUE INDEX pipeline_run_pkey ON pipeline_run USING btree (id);
 
 CREATE INDEX prediction_entity ON prediction USING btree (entity_key) WHERE (entity_key IS NOT NULL);
 
-CREATE INDEX prediction_model ON prediction USING btree (model_version_id, id);
+CREATE UNIQUE INDEX prediction_hour_key ON prediction_hour USING btree (project, environment, endpoint, hour_ms, model_version_id, arm);
+
+CREATE INDEX prediction_hour_revision ON prediction_hour USING btree (project, environment, endpoint, model_version_id, arm, revision);
+
+CREATE INDEX prediction_labelled ON prediction USING btree (project, environment, endpoint, at_ms, id) WHERE (label_received_at_ms IS NOT NULL);
+
+CREATE INDEX prediction_model_time ON prediction USING btree (project, environment, endpoint, model_version_id, at_ms, id);
 
 CREATE UNIQUE INDEX prediction_pkey ON prediction USING btree (id);
 
 CREATE INDEX prediction_time ON prediction USING btree (project, environment, endpoint, at_ms, id);
+
+CREATE UNIQUE INDEX prediction_total_key ON prediction_total USING btree (project, environment, endpoint, model_version_id, arm);
+
+CREATE INDEX prediction_unlabelled ON prediction USING btree (project, environment, endpoint, at_ms, id) WHERE (label_received_at_ms IS NULL);
 
 CREATE UNIQUE INDEX push_delivery_key ON push_delivery USING btree (project, id);
 
@@ -1070,6 +1119,8 @@ CREATE UNIQUE INDEX trigger_subscription_pkey ON trigger_subscription USING btre
 CREATE INDEX unmatched_label_of ON unmatched_label USING btree (project, environment, endpoint, id);
 
 CREATE UNIQUE INDEX unmatched_label_pkey ON unmatched_label USING btree (id);
+
+CREATE INDEX verdict_passed ON verdict USING btree (project, passed, version_id);
 
 CREATE UNIQUE INDEX verdict_pkey ON verdict USING btree (version_id);
 

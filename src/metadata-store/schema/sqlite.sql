@@ -384,7 +384,8 @@ CREATE TABLE "monitor_window" ("project" text not null,
   "versions" text not null,
   "reference_version_id" text,
   "closed" smallint not null,
-  "evaluated_at_ms" bigint not null, constraint "monitor_window_key" primary key ("project",
+  "evaluated_at_ms" bigint not null,
+  "corrections" bigint default 0 not null, constraint "monitor_window_key" primary key ("project",
   "environment",
   "endpoint",
   "size",
@@ -432,6 +433,39 @@ CREATE TABLE "prediction" ("id" text primary key,
   "label_received_at_ms" bigint,
   "label_corrections" bigint not null,
   "feature_status" text);
+
+CREATE TABLE "prediction_hour" ("project" text not null,
+  "environment" text not null,
+  "endpoint" text not null,
+  "model_version_id" text not null,
+  "arm" text not null,
+  "hour_ms" bigint not null,
+  "predictions" bigint not null,
+  "labelled" bigint not null,
+  "corrections" bigint not null,
+  "last_received_at_ms" bigint not null,
+  "revision" bigint not null, constraint "prediction_hour_key" primary key ("project",
+  "environment",
+  "endpoint",
+  "hour_ms",
+  "model_version_id",
+  "arm"));
+
+CREATE TABLE "prediction_total" ("project" text not null,
+  "environment" text not null,
+  "endpoint" text not null,
+  "model_version_id" text not null,
+  "arm" text not null,
+  "predictions" bigint not null,
+  "labelled" bigint not null,
+  "corrections" bigint not null,
+  "first_at_ms" bigint not null,
+  "last_at_ms" bigint not null,
+  "revision" bigint not null, constraint "prediction_total_key" primary key ("project",
+  "environment",
+  "endpoint",
+  "model_version_id",
+  "arm"));
 
 CREATE TABLE "push_delivery" ("project" text not null,
   "id" text not null,
@@ -656,8 +690,18 @@ CREATE INDEX "alert_of" on "alert" ("project",
   "state",
   "id");
 
+CREATE INDEX "alert_of_endpoint" on "alert" ("project",
+  "environment",
+  "endpoint",
+  "state",
+  "id");
+
 CREATE INDEX "approval_digest" on "approval" ("project",
   "digest");
+
+CREATE INDEX "asset_of_kind" on "asset" ("project",
+  "kind",
+  "name");
 
 CREATE INDEX "asset_version_digest" on "asset_version" ("project",
   "digest");
@@ -682,6 +726,15 @@ CREATE INDEX "dataset_write_state" on "dataset_write" ("project",
 
 CREATE INDEX "deployment_history" on "deployment" ("project",
   "environment",
+  "id");
+
+CREATE INDEX "deployment_of_release" on "deployment" ("release_id",
+  "id");
+
+CREATE INDEX "deployment_of_target" on "deployment" ("project",
+  "environment",
+  "asset",
+  "status",
   "id");
 
 CREATE INDEX "endpoint_change_of" on "endpoint_change" ("project",
@@ -715,11 +768,29 @@ CREATE INDEX pipeline_run_by_status on pipeline_run (project, status, id);
 
 CREATE INDEX pipeline_run_of_pipeline on pipeline_run (project, pipeline, id);
 
+CREATE INDEX "pipeline_run_of_pipeline_by_status" on "pipeline_run" ("project",
+  "pipeline",
+  "status",
+  "id");
+
 CREATE INDEX pipeline_run_of_project on pipeline_run (project, id);
 
 CREATE INDEX prediction_entity on prediction (entity_key) where entity_key is not null;
 
-CREATE INDEX "prediction_model" on "prediction" ("model_version_id",
+CREATE INDEX "prediction_hour_revision" on "prediction_hour" ("project",
+  "environment",
+  "endpoint",
+  "model_version_id",
+  "arm",
+  "revision");
+
+CREATE INDEX prediction_labelled on prediction (project, environment, endpoint, at_ms, id) where label_received_at_ms is not null;
+
+CREATE INDEX "prediction_model_time" on "prediction" ("project",
+  "environment",
+  "endpoint",
+  "model_version_id",
+  "at_ms",
   "id");
 
 CREATE INDEX "prediction_time" on "prediction" ("project",
@@ -727,6 +798,8 @@ CREATE INDEX "prediction_time" on "prediction" ("project",
   "endpoint",
   "at_ms",
   "id");
+
+CREATE INDEX prediction_unlabelled on prediction (project, environment, endpoint, at_ms, id) where label_received_at_ms is null;
 
 CREATE INDEX "quarantine_batch_dataset" on "quarantine_batch" ("project",
   "dataset",
@@ -763,6 +836,10 @@ CREATE INDEX "unmatched_label_of" on "unmatched_label" ("project",
   "environment",
   "endpoint",
   "id");
+
+CREATE INDEX "verdict_passed" on "verdict" ("project",
+  "passed",
+  "version_id");
 
 CREATE INDEX "webhook_delivery_due" on "webhook_delivery" ("state",
   "due_at_ms");

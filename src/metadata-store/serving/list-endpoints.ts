@@ -70,3 +70,9 @@ export async function listEndpointHistory(
     operationId: row.operation_id,
   }));
 }
+
+/** How many endpoints a project has. */
+export async function countEndpoints(transaction: ReadTransaction, project: string): Promise<number> {
+  const { count } = await transaction.selectFrom("endpoint").select((select) => select.fn.countAll<number>().as("count")).where("project", "=", project).executeTakeFirstOrThrow();
+  return Number(count);
+}

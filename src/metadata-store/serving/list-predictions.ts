@@ -39,6 +39,8 @@ export async function listPredictions(transaction: ReadTransaction, query: Predi
   if (query.toMs !== undefined) select = select.where("at_ms", "<", query.toMs);
   const { before } = query;
   if (before !== undefined) {
+    // What pages pass over by time; with a version, its index is the better way and a bound on the time would lead SQLite away from it.
+    if (query.modelVersionId === undefined) select = select.where("at_ms", "<=", before[0]);
     select = select.where((where) => where.or([where("at_ms", "<", before[0]), where.and([where("at_ms", "=", before[0]), where("id", "<", before[1])])]));
   }
   const rows = await select
@@ -90,60 +92,4 @@ export async function scanPredictions(
     .orderBy("id")
     .limit(Math.min(scan.limit ?? LARGEST_SCAN, LARGEST_SCAN))
     .execute();
-}
-
-/** First and last event time of an endpoint's predictions, in epoch ms; undefined when there are none. */
-export async function getPredictionRange(transaction: ReadTransaction, key: EndpointKey): Promise<{ readonly firstMs: number; readonly lastMs: number } | undefined> {
-  const range = (direction: "asc" | "desc"): Promise<{ at_ms: number } | undefined> =>
-    transaction
-      .selectFrom("prediction")
-      .select("at_ms")
-      .where("project", "=", key.project)
-      .where("environment", "=", key.environment)
-      .where("endpoint", "=", key.endpoint)
-      .orderBy("at_ms", direction)
-      .limit(1)
-      .executeTakeFirst();
-  const first = await range("asc");
-  const last = await range("desc");
-  return first === undefined || last === undefined ? undefined : { firstMs: first.at_ms, lastMs: last.at_ms };
-}
-
-/** How many predictions an endpoint has, and how many of them have a label. */
-export async function countPredictions(transaction: ReadTransaction, key: EndpointKey): Promise<{ readonly predictions: number; readonly labelled: number }> {
-  const row = await transaction
-    .selectFrom("prediction")
-    .select((select) => [select.fn.countAll<number>().as("predictions"), select.fn.count<number>("label_received_at_ms").as("labelled")])
-    .where("project", "=", key.project)
-    .where("environment", "=", key.environment)
-    .where("endpoint", "=", key.endpoint)
-    .where("arm", "!=", "shadow")
-    .executeTakeFirstOrThrow();
-  return { predictions: Number(row.predictions), labelled: Number(row.labelled) };
-}
-
-/** Answered predictions of a time range by model version, and how many have a label. Shadows are left out. */
-export async function countPredictionsByVersion(
-  transaction: ReadTransaction,
-  range: EndpointKey & { readonly fromMs: number; readonly toMs: number },
-): Promise<readonly { readonly modelVersionId: string; readonly predictions: number; readonly labelled: number; readonly receivedAtMs: number }[]> {
-  const rows = await transaction
-    .selectFrom("prediction")
-    .select((select) => [
-      "model_version_id",
-      select.fn.countAll<number>().as("predictions"),
-      select.fn.count<number>("label_received_at_ms").as("labelled"),
-      select.fn.max("received_at_ms").as("received_at_ms"),
-    ])
-    .where("project", "=", range.project)
-    .where("environment", "=", range.environment)
-    .where("endpoint", "=", range.endpoint)
-    .where("at_ms", ">=", range.fromMs)
-    .where("at_ms", "<", range.toMs)
-    .where("arm", "!=", "shadow")
-    .groupBy("model_version_id")
-    .orderBy("model_version_id")
-    .limit(1000)
-    .execute();
-  return rows.map((row) => ({ modelVersionId: row.model_version_id, predictions: Number(row.predictions), labelled: Number(row.labelled), receivedAtMs: Number(row.received_at_ms) }));
 }

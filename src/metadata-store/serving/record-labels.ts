@@ -1,8 +1,10 @@
 import { newId } from "#base";
-import { sql } from "kysely";
+import { PostgresAdapter, sql } from "kysely";
 import type { WriteTransaction } from "../database.ts";
 import { appendEvent } from "../event/append-event.ts";
 import type { EndpointKey } from "./endpoint.ts";
+import { changeCounts } from "./prediction-count.ts";
+import type { PredictionArm } from "./prediction.ts";
 
 /** What really happened, for one prediction. */
 export interface NewLabel {
@@ -36,7 +38,10 @@ export interface LabelReport {
 
 interface Target {
   readonly id: string;
+  readonly model_version_id: string;
+  readonly arm: PredictionArm;
   readonly at_ms: number;
+  readonly received_at_ms: number;
   readonly entity_key: string | null;
   readonly label: number | null;
   readonly label_text: string | null;
@@ -63,7 +68,20 @@ export async function recordLabels(
   const ids = batch.labels.flatMap((label) => (label.id === undefined ? [] : [label.id]));
   const keys = batch.labels.flatMap((label) => (label.id === undefined && label.entityKey !== undefined ? [label.entityKey] : []));
   const join = joinLabels(batch.labels, await findTargets(transaction, batch, "id", ids), await findTargets(transaction, batch, "entity_key", keys));
-  await updateLabels(transaction, [...join.wanted.values()], batch.receivedAtMs);
+  const wanted = [...join.wanted.values()].map(({ target, label }) => ({ target, label, isCorrection: target.label_received_at_ms !== null && (target.label_text ?? target.label) !== label.label }));
+  await updateLabels(transaction, wanted, batch.receivedAtMs);
+  await changeCounts(transaction, wanted.map(({ target, isCorrection }) => ({
+    project: batch.project,
+    environment: batch.environment,
+    endpoint: batch.endpoint,
+    modelVersionId: target.model_version_id,
+    arm: target.arm,
+    atMs: target.at_ms,
+    receivedAtMs: target.received_at_ms,
+    predictions: 0,
+    labelled: target.label_received_at_ms === null ? 1 : 0,
+    corrections: isCorrection ? 1 : 0,
+  })));
   await keepUnmatched(transaction, batch, join.unmatched);
   const times = [...join.wanted.values()].map(({ target }) => target.at_ms);
   const report: LabelReport = {
@@ -107,14 +125,17 @@ function joinLabels(labels: readonly NewLabel[], byId: ReadonlyMap<string, Targe
 
 async function findTargets(transaction: WriteTransaction, key: EndpointKey, column: "id" | "entity_key", values: readonly string[]): Promise<Map<string, Target[]>> {
   const found = new Map<string, Target[]>();
+  // What is counted follows from what stood there, so nobody else may label these rows meanwhile. SQLite has one writer anyway.
+  const isShared = transaction.getExecutor().adapter instanceof PostgresAdapter;
   for (let start = 0; start < values.length; start += KEYS_PER_STATEMENT) {
     const rows = await transaction
       .selectFrom("prediction")
-      .select(["id", "at_ms", "entity_key", "label", "label_text", "label_received_at_ms"])
+      .select(["id", "model_version_id", "arm", "at_ms", "received_at_ms", "entity_key", "label", "label_text", "label_received_at_ms"])
       .where("project", "=", key.project)
       .where("environment", "=", key.environment)
       .where("endpoint", "=", key.endpoint)
       .where(column, "in", values.slice(start, start + KEYS_PER_STATEMENT))
+      .$if(isShared, (select) => select.forUpdate())
       .execute();
     for (const row of rows) {
       const name = row[column] ?? "";
@@ -136,13 +157,12 @@ function latestBefore(targets: readonly Target[], atMs: number | undefined): rea
 // 5 values a row.
 const UPDATES_PER_STATEMENT = 4000;
 
-async function updateLabels(transaction: WriteTransaction, wanted: readonly { target: Target; label: NewLabel }[], receivedAtMs: number): Promise<void> {
+async function updateLabels(transaction: WriteTransaction, wanted: readonly { readonly target: Target; readonly label: NewLabel; readonly isCorrection: boolean }[], receivedAtMs: number): Promise<void> {
   for (let start = 0; start < wanted.length; start += UPDATES_PER_STATEMENT) {
-    const rows = wanted.slice(start, start + UPDATES_PER_STATEMENT).map(({ target, label }) => {
-      const changed = target.label_received_at_ms !== null && (target.label_text ?? target.label) !== label.label;
+    const rows = wanted.slice(start, start + UPDATES_PER_STATEMENT).map(({ target, label, isCorrection }) => {
       const number = typeof label.label === "number" ? label.label : null;
       const text = typeof label.label === "string" ? label.label : null;
-      return sql`(${target.id}, ${number}, ${text}, ${label.atMs ?? receivedAtMs}, ${changed ? 1 : 0})`;
+      return sql`(${target.id}, ${number}, ${text}, ${label.atMs ?? receivedAtMs}, ${isCorrection ? 1 : 0})`;
     });
     await sql`
       with new_label (id, label, label_text, at_ms, corrections) as (values ${sql.join(rows)})

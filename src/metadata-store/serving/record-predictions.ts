@@ -1,5 +1,6 @@
 import { CompiledQuery } from "kysely";
 import type { WriteTransaction } from "../database.ts";
+import { changeCounts } from "./prediction-count.ts";
 import type { Prediction } from "./prediction.ts";
 
 /** A prediction before any label. */
@@ -8,7 +9,7 @@ export type NewPrediction = Omit<Prediction, "label" | "labelText" | "labelAtMs"
 // 16 values a row, at most 30,000 a statement. Powers of two, so that few different statements exist.
 const ROWS_PER_STATEMENT = 1024;
 
-/** Appends predictions. Predictions have no events: their rows are the log. */
+/** Appends predictions and counts them. Predictions have no events: their rows are the log. */
 export async function recordPredictions(transaction: WriteTransaction, predictions: readonly NewPrediction[]): Promise<void> {
   let size = ROWS_PER_STATEMENT;
   for (let start = 0; start < predictions.length; start += size) {
@@ -16,6 +17,7 @@ export async function recordPredictions(transaction: WriteTransaction, predictio
     const rows = predictions.slice(start, start + size).map(toRow);
     await transaction.executeQuery(CompiledQuery.raw(insertText(transaction, rows), rows.flatMap(Object.values)));
   }
+  await changeCounts(transaction, predictions.map((prediction) => ({ ...prediction, predictions: 1, labelled: 0, corrections: 0 })));
 }
 
 type Row = ReturnType<typeof toRow>;

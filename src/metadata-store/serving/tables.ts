@@ -83,6 +83,38 @@ export interface ServingTables {
     /** How often a label was replaced by a later one. */
     label_corrections: number;
   };
+  /** The log counted: one row per version that answered in an arm. */
+  prediction_total: {
+    project: string;
+    environment: string;
+    endpoint: string;
+    model_version_id: string;
+    arm: PredictionArm;
+    predictions: number;
+    labelled: number;
+    /** How often a label was replaced by a different one. */
+    corrections: number;
+    first_at_ms: number;
+    last_at_ms: number;
+    /** Grows with each change. */
+    revision: number;
+  };
+  /** The same by hour of the event. */
+  prediction_hour: {
+    project: string;
+    environment: string;
+    endpoint: string;
+    model_version_id: string;
+    arm: PredictionArm;
+    /** Start of the hour, epoch ms. */
+    hour_ms: number;
+    predictions: number;
+    labelled: number;
+    corrections: number;
+    last_received_at_ms: number;
+    /** That of the total, when this hour changed last. */
+    revision: number;
+  };
   unmatched_label: {
     id: string;
     project: string;

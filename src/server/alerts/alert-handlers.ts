@@ -1,7 +1,7 @@
 import type { Alert, Monitor } from "#api";
 import type { Platform } from "#app";
 import { type Monitor as DeclaredMonitor, readWatchedSeries, type WatchedSeries } from "#monitoring";
-import { changeAlert, findPipelineRun, listAlerts, listMonitors, listWindows, type Alert as StoredAlert, type ReadTransaction, type StoredMonitor } from "#metadata-store";
+import { changeAlert, findPipelineRuns, listAlerts, listMonitors, listWindows, type PipelineRun, type Alert as StoredAlert, type ReadTransaction, type StoredMonitor } from "#metadata-store";
 import type { ApiHandlers } from "../api/mount-api.ts";
 import { toPage } from "../api/paging.ts";
 import { resourceMissing } from "../errors.ts";
@@ -19,7 +19,7 @@ export function createAlertHandlers({ store, project, clock }: Platform): Pick<A
     listAlerts: ({ query }) =>
       store.read(async (transaction) => {
         const found = await listAlerts(transaction, { project, before: query.after, limit: query.limit + 1, ...(query.state === undefined ? {} : { states: [query.state] }) });
-        const shown = await Promise.all(found.map((alert) => toAlert(transaction, alert)));
+        const shown = await toAlerts(transaction, found);
         return toPage(shown, { limit: query.limit, cursor: ({ id }) => id, show: (alert) => alert });
       }),
     acknowledgeAlert: async ({ params, identity }) => {
@@ -30,9 +30,13 @@ export function createAlertHandlers({ store, project, clock }: Platform): Pick<A
   };
 }
 
-/** An alert with the pipeline runs it started. */
-export async function toAlert(transaction: ReadTransaction, alert: StoredAlert): Promise<Alert> {
-  const runs = await Promise.all(alert.triggered.map((id) => findPipelineRun(transaction, id)));
+/** Alerts with the pipeline runs they started. */
+export async function toAlerts(transaction: ReadTransaction, alerts: readonly StoredAlert[]): Promise<readonly Alert[]> {
+  const runs = new Map((await findPipelineRuns(transaction, alerts.flatMap(({ triggered }) => triggered))).map((run) => [run.id, run]));
+  return alerts.map((alert) => toAlert(alert, runs));
+}
+
+function toAlert(alert: StoredAlert, runs: ReadonlyMap<string, PipelineRun>): Alert {
   return {
     id: alert.id,
     monitor: alert.monitor,
@@ -49,7 +53,10 @@ export async function toAlert(transaction: ReadTransaction, alert: StoredAlert):
     atMs: alert.openedAtMs,
     state: alert.state,
     closedAtMs: alert.state === "closed" ? alert.changedAtMs : undefined,
-    triggered: runs.flatMap((run) => (run === undefined ? [] : [{ pipelineRunId: run.id, pipeline: run.pipeline, status: run.status }])),
+    triggered: alert.triggered.flatMap((id) => {
+      const run = runs.get(id);
+      return run === undefined ? [] : [{ pipelineRunId: id, pipeline: run.pipeline, status: run.status }];
+    }),
   };
 }
 

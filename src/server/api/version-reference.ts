@@ -1,8 +1,8 @@
 import type { AssetVersionSummary, VersionReference } from "#api";
-import { type AssetVersion, findStepRun, getAssetVersion, getVersionGraph, type ReadTransaction } from "#metadata-store";
+import { type AssetVersion, listDirectInputs, listVersionHeads, nameStepRuns, type ReadTransaction, type VersionHead } from "#metadata-store";
 
 /** Enough of a version to name it and to link to it. */
-export function toReference(version: AssetVersion, role?: string): VersionReference {
+export function toReference(version: VersionHead, role?: string): VersionReference {
   return {
     id: version.id,
     asset: version.asset,
@@ -15,40 +15,46 @@ export function toReference(version: AssetVersion, role?: string): VersionRefere
   };
 }
 
-/** A version in a list, with the step that made it and what it was made from. */
-export async function toVersionSummary(transaction: ReadTransaction, version: AssetVersion): Promise<AssetVersionSummary> {
-  const stepRun = version.stepRunId === undefined ? undefined : await findStepRun(transaction, version.stepRunId);
-  const { quarantine } = version.content as { quarantine?: { quarantined?: number } };
-  return {
-    id: version.id,
-    asset: version.asset,
-    kind: version.kind,
-    version: version.version,
-    digest: version.digest,
-    madeAtMs: version.madeAtMs,
-    rowCount: version.rowCount,
-    sizeBytes: version.sizeBytes,
-    pipeline: stepRun?.pipeline,
-    step: stepRun?.step,
-    pipelineRunId: version.pipelineRunId,
-    stepRunId: version.stepRunId,
-    quarantinedCount: quarantine?.quarantined,
-    inputs: await directInputs(transaction, version.id),
-  };
+/** Versions in a list, each with the step that made it and what it was made from. */
+export async function toVersionSummaries(transaction: ReadTransaction, versions: readonly AssetVersion[]): Promise<readonly AssetVersionSummary[]> {
+  const steps = await nameStepRuns(transaction, versions.flatMap(({ stepRunId }) => stepRunId ?? []));
+  const inputs = await directInputs(transaction, versions.map(({ id }) => id));
+  return versions.map((version) => {
+    const { quarantine } = version.content as { quarantine?: { quarantined?: number } };
+    return {
+      id: version.id,
+      asset: version.asset,
+      kind: version.kind,
+      version: version.version,
+      digest: version.digest,
+      madeAtMs: version.madeAtMs,
+      rowCount: version.rowCount,
+      sizeBytes: version.sizeBytes,
+      ...(version.stepRunId === undefined ? {} : steps.get(version.stepRunId)),
+      pipelineRunId: version.pipelineRunId,
+      stepRunId: version.stepRunId,
+      quarantinedCount: quarantine?.quarantined,
+      inputs: inputs.get(version.id) ?? [],
+    };
+  });
 }
 
-/** The versions that one was made from, without theirs. */
-export async function directInputs(transaction: ReadTransaction, versionId: string): Promise<readonly VersionReference[]> {
-  const { versions, edges } = await getVersionGraph(transaction, versionId, "upstream");
-  return edges.filter((edge) => edge.to === versionId).flatMap((edge) => versions.filter((version) => version.id === edge.from).map((version) => toReference(version, edge.role)));
+/** The versions that each one was made from, without theirs, by its id. */
+async function directInputs(transaction: ReadTransaction, versionIds: readonly string[]): Promise<ReadonlyMap<string, readonly VersionReference[]>> {
+  const edges = await listDirectInputs(transaction, versionIds);
+  const heads = await listVersionHeads(transaction, [...edges.values()].flat().map(({ versionId }) => versionId));
+  return new Map([...edges].map(([id, list]) => [id, toReferences(heads, list.map(({ versionId, role }) => ({ id: versionId, role })))]));
 }
 
 /** The versions that stand behind ids, unknown ones left out. */
 export async function referencesOf(transaction: ReadTransaction, ids: readonly { readonly id: string; readonly role?: string }[]): Promise<readonly VersionReference[]> {
-  const found: VersionReference[] = [];
-  for (const { id, role } of ids) {
-    const version = await getAssetVersion(transaction, { id });
-    if (version !== undefined) found.push(toReference(version, role));
-  }
-  return found;
+  return toReferences(await listVersionHeads(transaction, ids.map(({ id }) => id)), ids);
+}
+
+/** References in the order of the ids, unknown ones left out. */
+export function toReferences(heads: ReadonlyMap<string, VersionHead>, ids: readonly { readonly id: string; readonly role?: string }[]): readonly VersionReference[] {
+  return ids.flatMap(({ id, role }) => {
+    const head = heads.get(id);
+    return head === undefined ? [] : [toReference(head, role)];
+  });
 }

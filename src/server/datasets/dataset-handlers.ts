@@ -4,7 +4,7 @@ import { type ColumnLineage, type DatasetContent, readProfile } from "#data";
 import { type AssetVersion, getAssetVersion, listAssets, listAssetVersions, type ReadTransaction, summarizeQuarantine } from "#metadata-store";
 import type { ApiHandlers } from "../api/mount-api.ts";
 import { toPage } from "../api/paging.ts";
-import { toVersionSummary } from "../api/version-reference.ts";
+import { toVersionSummaries } from "../api/version-reference.ts";
 import { resourceMissing } from "../errors.ts";
 import { listQuarantine, toQuarantineSummary } from "./quarantine-view.ts";
 
@@ -40,7 +40,7 @@ export function createDatasetHandlers(platform: Platform): DatasetHandlers {
         return {
           latest: latestVersion,
           shown: query.version === undefined ? latestVersion : await versionOf(transaction, params.name, query.version),
-          versions: await Promise.all(listed.map((version) => toVersionSummary(transaction, version))),
+          versions: await toVersionSummaries(transaction, listed),
           summary: toSummary(latestVersion, { quarantined: counts?.held ?? 0, producedBy: platform.producerOf(params.name) }),
           quarantine: counts,
         };
@@ -77,7 +77,7 @@ export function createDatasetHandlers(platform: Platform): DatasetHandlers {
       store.read(async (transaction) => {
         const before = query.after === undefined ? {} : { before: Number(query.after) };
         const found = await listAssetVersions(transaction, { project, asset: params.name, limit: query.limit + 1, ...before });
-        const shown = await Promise.all(found.map((version) => toVersionSummary(transaction, version)));
+        const shown = await toVersionSummaries(transaction, found);
         return toPage(shown, { limit: query.limit, cursor: ({ version }) => String(version), show: (version) => version });
       }),
   };

@@ -2,28 +2,31 @@ import type { EndpointDetail, EndpointPeriod, EndpointSummary, EndpointWindow, P
 import type { Platform } from "#app";
 import { tracePrediction } from "#governance";
 import {
-  countPredictions,
+  countOpenAlerts,
   type Endpoint,
   type EndpointKey,
-  findPipelineRun,
+  findPipelineRuns,
   getAssetVersion,
   getEndpoint,
   getPrediction,
-  getPredictionRange,
   listAlerts,
-  listAssetVersions,
   listEndpointHistory,
   listEndpoints,
   listMonitors,
   listPredictions,
+  listPredictionTotals,
+  listVersionHeads,
+  listVersionsOfRuns,
   listWindows,
   type MonitorWindow,
   type Prediction,
+  type PredictionTotal,
   type ReadTransaction,
   type Alert as StoredAlert,
+  type VersionHead,
 } from "#metadata-store";
 import { readModelContent } from "#models";
-import { toAlert, toMonitor } from "../alerts/alert-handlers.ts";
+import { toAlerts, toMonitor } from "../alerts/alert-handlers.ts";
 import type { ApiHandlers } from "../api/mount-api.ts";
 import { toPage } from "../api/paging.ts";
 import { resourceMissing } from "../errors.ts";
@@ -41,7 +44,7 @@ export function createEndpointHandlers(platform: Platform): Pick<ApiHandlers, "l
       store.read(async (transaction) => {
         const after = query.after?.split("/", 2) as [string, string] | undefined;
         const found = await listEndpoints(transaction, { project, limit: query.limit + 1, ...(after === undefined ? {} : { after }) });
-        const shown = await Promise.all(found.map((endpoint) => summarizeEndpoint(transaction, endpoint)));
+        const shown = await summarizeEndpoints(transaction, project, found);
         return toPage(shown, { limit: query.limit, cursor: ({ environment, name }) => `${environment}/${name}`, show: (endpoint) => endpoint });
       }),
 
@@ -55,13 +58,15 @@ export function createEndpointHandlers(platform: Platform): Pick<ApiHandlers, "l
         const monitors = await listMonitors(transaction, { project, environment: params.environment, endpoint: params.name });
         const windows = await listWindows(transaction, { ...key, size: windowSize(monitors.map(({ declaration }) => declaration)), limit: SHOWN_WINDOWS });
         const version = await getAssetVersion(transaction, { id: endpoint.modelVersionId });
+        const [summary] = await summarizeEndpoints(transaction, project, [endpoint]);
+        const versions = await listVersionHeads(transaction, windows.flatMap((window) => Object.keys(window.versions)));
         return {
-          ...(await summarizeEndpoint(transaction, endpoint)),
+          ...(summary as EndpointSummary),
           periods: await periodsOf(transaction, key),
-          windows: await Promise.all(windows.map((window) => toWindow(transaction, window))),
+          windows: windows.map((window) => toWindow(window, versions)),
           monitors: (await Promise.all(monitors.map((monitor) => toMonitor(transaction, monitor)))).flat(),
-          alerts: await Promise.all(alerts.map((alert) => toAlert(transaction, alert))),
-          retrainings: (await Promise.all(alerts.map((alert) => retrainingsOf(transaction, alert)))).flat(),
+          alerts: await toAlerts(transaction, alerts),
+          retrainings: await retrainingsOf(transaction, alerts),
           exampleRequest: version === undefined ? undefined : (readModelContent(version).model.example as EndpointDetail["exampleRequest"]),
           trials,
         } satisfies EndpointDetail;
@@ -84,7 +89,8 @@ export function createEndpointHandlers(platform: Platform): Pick<ApiHandlers, "l
           before: atText === undefined || id === undefined ? undefined : [Number(atText), id],
           limit: query.limit + 1,
         });
-        const shown = await Promise.all(found.map((prediction) => toPrediction(transaction, prediction)));
+        const heads = await listVersionHeads(transaction, found.map((prediction) => prediction.modelVersionId));
+        const shown = found.map((prediction) => toPrediction(prediction, heads));
         return toPage(shown, { limit: query.limit, cursor: (prediction) => `${prediction.atMs}~${prediction.id}`, show: (prediction) => prediction });
       }),
 
@@ -92,7 +98,7 @@ export function createEndpointHandlers(platform: Platform): Pick<ApiHandlers, "l
       const { prediction, summary } = await store.read(async (transaction) => {
         const found = await getPrediction(transaction, params.id);
         if (found === undefined || found.project !== project) throw resourceMissing({ kind: "prediction", key: params.id });
-        return { prediction: found, summary: await toPrediction(transaction, found) };
+        return { prediction: found, summary: toPrediction(found, await listVersionHeads(transaction, [found.modelVersionId])) };
       });
       const trace = await tracePrediction(store, prediction.id);
       return {
@@ -112,55 +118,61 @@ function linkKind(kind: string): LinkKind {
   return kind === "code" || kind === "report" ? "data" : (kind as LinkKind);
 }
 
-/** An endpoint with its counts. */
-export async function summarizeEndpoint(transaction: ReadTransaction, endpoint: Endpoint): Promise<EndpointSummary> {
-  const key = { project: endpoint.project, environment: endpoint.environment, endpoint: endpoint.name };
-  const version = await getAssetVersion(transaction, { id: endpoint.modelVersionId });
-  const counts = await countPredictions(transaction, key);
-  const range = await getPredictionRange(transaction, key);
-  const open = await listAlerts(transaction, { ...key, states: ["open"], limit: 1000 });
-  return {
-    environment: endpoint.environment,
-    name: endpoint.name,
-    state: endpoint.state === "ready" ? "ready" : "empty",
-    model: version?.asset,
-    modelVersion: version?.version,
-    versionId: version?.id,
-    deployedAtMs: endpoint.updatedAtMs,
-    path: `/endpoints/${endpoint.environment}/${endpoint.name}/invocations`,
-    predictionCount: counts.predictions,
-    labelledCount: counts.labelled,
-    lastPredictionAtMs: range?.lastMs,
-    openAlertCount: open.length,
-  };
+/** Endpoints of a project with their counts. */
+export async function summarizeEndpoints(transaction: ReadTransaction, project: string, endpoints: readonly Endpoint[]): Promise<readonly EndpointSummary[]> {
+  const versions = await listVersionHeads(transaction, endpoints.map(({ modelVersionId }) => modelVersionId));
+  const [only] = endpoints;
+  const totals = Map.groupBy(await listPredictionTotals(transaction, { project, ...(endpoints.length === 1 && only !== undefined ? { environment: only.environment, endpoint: only.name } : {}) }), nameOf);
+  const open = new Map((await countOpenAlerts(transaction, { project })).map((counted) => [nameOf(counted), counted.count]));
+  return endpoints.map((endpoint) => {
+    const version = versions.get(endpoint.modelVersionId);
+    const name = nameOf({ environment: endpoint.environment, endpoint: endpoint.name });
+    const own = totals.get(name) ?? [];
+    return {
+      environment: endpoint.environment,
+      name: endpoint.name,
+      state: endpoint.state === "ready" ? "ready" : "empty",
+      model: version?.asset,
+      modelVersion: version?.version,
+      versionId: version?.id,
+      deployedAtMs: endpoint.updatedAtMs,
+      path: `/endpoints/${endpoint.environment}/${endpoint.name}/invocations`,
+      predictionCount: own.reduce((sum, total) => sum + total.predictions, 0),
+      labelledCount: own.reduce((sum, total) => sum + total.labelled, 0),
+      lastPredictionAtMs: own.length === 0 ? undefined : own.reduce((last, total) => Math.max(last, total.lastAtMs), -Infinity),
+      openAlertCount: open.get(name) ?? 0,
+    };
+  });
 }
 
-/** Which version answered when: from the windows' predictions where there are any, else from the switches themselves. */
+function nameOf({ environment, endpoint }: { readonly environment: string; readonly endpoint: string }): string {
+  return JSON.stringify([environment, endpoint]);
+}
+
+/** Which version answered when: from its predictions where there are any, else from the switch itself. */
 async function periodsOf(transaction: ReadTransaction, key: EndpointKey): Promise<readonly EndpointPeriod[]> {
   const history = (await listEndpointHistory(transaction, { ...key, limit: 1000 })).filter(({ action }) => action !== "try" && action !== "abort" && action !== "end").reverse();
-  const periods: EndpointPeriod[] = [];
-  for (const entry of history) {
-    if (periods.at(-1)?.versionId === entry.modelVersionId) continue;
-    const version = await getAssetVersion(transaction, { id: entry.modelVersionId });
-    if (version === undefined) continue;
-    const [last] = await listPredictions(transaction, { ...key, modelVersionId: version.id, limit: 1 });
-    const first = await firstPredictionAtMs(transaction, key, version.id);
-    periods.push({ model: version.asset, modelVersion: version.version, versionId: version.id, startMs: first ?? entry.atMs, endMs: last?.atMs });
-  }
+  const switches = history.filter((entry, index) => entry.modelVersionId !== history[index - 1]?.modelVersionId);
+  const versions = await listVersionHeads(transaction, switches.map(({ modelVersionId }) => modelVersionId));
+  const totals = Map.groupBy(await listPredictionTotals(transaction, key), ({ modelVersionId }) => modelVersionId);
+  const periods = switches.flatMap((entry): EndpointPeriod[] => {
+    const version = versions.get(entry.modelVersionId);
+    return version === undefined ? [] : [{ model: version.asset, modelVersion: version.version, versionId: version.id, ...spanOf(totals.get(version.id), entry.atMs) }];
+  });
   return periods.map((period, index) => (index === periods.length - 1 ? { ...period, endMs: undefined } : period));
 }
 
-async function firstPredictionAtMs(transaction: ReadTransaction, key: EndpointKey, modelVersionId: string): Promise<number | undefined> {
-  const windows = await listWindows(transaction, { ...key, size: "week", limit: SHOWN_WINDOWS });
-  return windows.find((window) => (window.versions[modelVersionId] ?? 0) > 0)?.startMs;
+function spanOf(totals: readonly PredictionTotal[] = [], switchedAtMs: number): Pick<EndpointPeriod, "startMs" | "endMs"> {
+  if (totals.length === 0) return { startMs: switchedAtMs };
+  return { startMs: Math.min(...totals.map(({ firstAtMs }) => firstAtMs)), endMs: Math.max(...totals.map(({ lastAtMs }) => lastAtMs)) };
 }
 
 function windowSize(declarations: readonly object[]): string {
   return declarations.map((declaration) => (declaration as { window?: string }).window).find((size) => size !== undefined) ?? "week";
 }
 
-async function toWindow(transaction: ReadTransaction, window: MonitorWindow): Promise<EndpointWindow> {
-  const versions = await Promise.all(Object.keys(window.versions).map((id) => getAssetVersion(transaction, { id })));
+function toWindow(window: MonitorWindow, heads: ReadonlyMap<string, VersionHead>): EndpointWindow {
+  const versions = Object.keys(window.versions).map((id) => heads.get(id));
   const measured = window.scores.flatMap((score) => (score.value === undefined ? [] : [{ ...score, value: score.value }]));
   const drift = window.scores.filter(({ metric, value, breached }) => DRIFT.test(metric) && (value !== undefined || breached === true));
   const others = measured.filter(({ metric }) => !DRIFT.test(metric));
@@ -186,19 +198,21 @@ async function toWindow(transaction: ReadTransaction, window: MonitorWindow): Pr
   };
 }
 
-async function retrainingsOf(transaction: ReadTransaction, alert: StoredAlert): Promise<readonly Retraining[]> {
-  const runs = await Promise.all(alert.triggered.map((id) => findPipelineRun(transaction, id)));
-  return Promise.all(
-    runs.flatMap((run) => (run === undefined ? [] : [run])).map(async (run) => {
-      const versions = await listAssetVersions(transaction, { project: alert.project, asset: alert.endpoint, limit: 1000 });
-      const made = versions.find((version) => version.pipelineRunId === run.id);
-      return { pipelineRunId: run.id, pipeline: run.pipeline, status: run.status, atMs: run.createdAtMs, eventAtMs: alert.windowEndMs, alertId: alert.id, madeModelVersion: made?.version, blocked: run.blocked };
+async function retrainingsOf(transaction: ReadTransaction, alerts: readonly StoredAlert[]): Promise<readonly Retraining[]> {
+  const runs = new Map((await findPipelineRuns(transaction, alerts.flatMap(({ triggered }) => triggered))).map((run) => [run.id, run]));
+  const made = await listVersionsOfRuns(transaction, [...runs.keys()]);
+  return alerts.flatMap((alert) =>
+    alert.triggered.flatMap((id): Retraining[] => {
+      const run = runs.get(id);
+      if (run === undefined) return [];
+      const version = made.find((one) => one.pipelineRunId === id && one.project === alert.project && one.asset === alert.endpoint);
+      return [{ pipelineRunId: id, pipeline: run.pipeline, status: run.status, atMs: run.createdAtMs, eventAtMs: alert.windowEndMs, alertId: alert.id, madeModelVersion: version?.version, blocked: run.blocked }];
     }),
   );
 }
 
-async function toPrediction(transaction: ReadTransaction, prediction: Prediction): Promise<PredictionSummary> {
-  const version = await getAssetVersion(transaction, { id: prediction.modelVersionId });
+function toPrediction(prediction: Prediction, heads: ReadonlyMap<string, VersionHead>): PredictionSummary {
+  const version = heads.get(prediction.modelVersionId);
   return {
     id: prediction.id,
     environment: prediction.environment,

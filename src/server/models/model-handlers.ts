@@ -6,17 +6,20 @@ import {
   type AssetVersion,
   type Deployed,
   getAssetVersion,
-  getModelVersionOfAsset,
   getRegisteredModel,
   getVerdict,
+  listAliasedAssets,
   listAssets,
   listAssetVersions,
   listDeployed,
   listDeployments,
+  listModelVersionsOfAssets,
+  listVerdicts,
+  listVersionsById,
   type ReadTransaction,
   type StoredVerdict,
 } from "#metadata-store";
-import { readModelContent, type Verdict as JudgedVerdict } from "#models";
+import { CHAMPION_ALIAS, readModelContent, type Verdict as JudgedVerdict } from "#models";
 import type { ApiHandlers } from "../api/mount-api.ts";
 import { toPage } from "../api/paging.ts";
 import { referencesOf } from "../api/version-reference.ts";
@@ -41,7 +44,7 @@ export function createModelHandlers(platform: Platform): Pick<ApiHandlers, "list
     listModels: ({ query }) =>
       store.read(async (transaction) => {
         const found = await listAssets(transaction, { project, kind: "model", limit: query.limit + 1, ...(query.after === undefined ? {} : { after: query.after }) });
-        const shown = await Promise.all(found.map((version) => summarize(transaction, version)));
+        const shown = await summarizeModels(transaction, project, found);
         return toPage(shown, { limit: query.limit, cursor: ({ name }) => name, show: (model) => model });
       }),
     getModel: ({ params }) =>
@@ -49,56 +52,63 @@ export function createModelHandlers(platform: Platform): Pick<ApiHandlers, "list
         const latest = await latestOf(transaction, params.name);
         const versions = await listAssetVersions(transaction, { project, asset: params.name, limit: SHOWN_VERSIONS });
         const registered = await getRegisteredModel(transaction, params.name);
-        const deployed = await listDeployed(transaction, { project, asset: params.name });
+        const [summary] = await summarizeModels(transaction, project, [latest]);
         return {
-          ...(await summarize(transaction, latest)),
+          ...(summary as ModelSummary),
           description: registered?.description || undefined,
           tags: Object.fromEntries((registered?.tags ?? []).map(({ key, value }) => [key, value])),
-          versions: await Promise.all(versions.map((version) => toVersionSummary(transaction, version, deployed))),
+          versions: await toVersionSummaries(transaction, project, versions),
         } satisfies ModelDetail;
       }),
     getModelVersion: async ({ params, identity }) => {
       const { version, summary } = await store.read(async (transaction) => {
         const found = await latestOf(transaction, params.name, params.version);
-        const deployed = await listDeployed(transaction, { project, asset: params.name });
-        return { version: found, summary: await toVersionSummary(transaction, found, deployed) };
+        const [summary] = await toVersionSummaries(transaction, project, [found]);
+        return { version: found, summary: summary as ModelVersionSummary };
       });
       return toRecord(platform, { version, summary, caller: { name: identity.name, mayReview: isAllowed(identity, "approve", project) } });
     },
   };
 }
 
-async function summarize(transaction: ReadTransaction, latest: AssetVersion): Promise<ModelSummary> {
-  const deployed = await listDeployed(transaction, { project: latest.project, asset: latest.asset });
-  const versions = await listAssetVersions(transaction, { project: latest.project, asset: latest.asset, limit: SHOWN_VERSIONS });
-  const summaries = await Promise.all(versions.map((version) => toVersionSummary(transaction, version, deployed)));
-  return {
-    name: latest.asset,
-    task: readModelContent(latest).model.task,
-    versionCount: latest.version,
-    latest: await toVersionSummary(transaction, latest, deployed),
-    champion: summaries.find((version) => version.aliases.includes("champion")),
-  };
+/** Models by their latest versions, each with its champion. The statements do not grow with the number of models. */
+async function summarizeModels(transaction: ReadTransaction, project: string, latest: readonly AssetVersion[]): Promise<readonly ModelSummary[]> {
+  const champions = await listAliasedAssets(transaction, { names: latest.map(({ asset }) => asset), alias: CHAMPION_ALIAS });
+  const known = new Map(latest.map((version) => [version.id, version]));
+  const others = await listVersionsById(transaction, [...new Set(champions.values())].filter((id) => !known.has(id)));
+  const summaries = new Map((await toVersionSummaries(transaction, project, [...latest, ...[...others.values()].filter((version) => version.project === project)])).map((summary) => [summary.assetVersionId, summary]));
+  return latest.map((version) => ({
+    name: version.asset,
+    task: readModelContent(version).model.task,
+    versionCount: version.version,
+    latest: summaries.get(version.id) as ModelVersionSummary,
+    champion: summaries.get(champions.get(version.asset) ?? ""),
+  }));
 }
 
-async function toVersionSummary(transaction: ReadTransaction, version: AssetVersion, deployed: readonly Deployed[]): Promise<ModelVersionSummary> {
-  const { record } = readModelContent(version);
-  const registered = await getModelVersionOfAsset(transaction, version.id);
-  const verdict = await getVerdict(transaction, version.id);
-  const judged = verdict?.content as JudgedVerdict | undefined;
-  return {
-    name: version.asset,
-    version: version.version,
-    assetVersionId: version.id,
-    digest: version.digest,
-    madeAtMs: version.madeAtMs,
-    actor: record.madeBy.actor,
-    aliases: registered?.aliases ?? [],
-    metrics: { ...numbersOf(record.metrics), ...numbersOf(judged?.metrics ?? {}) },
-    verdict: verdict === undefined ? "none" : verdict.passed ? "passed" : "refused",
-    servedAt: servedAt(version, deployed),
-    pipelineRunId: version.pipelineRunId,
-  };
+async function toVersionSummaries(transaction: ReadTransaction, project: string, versions: readonly AssetVersion[]): Promise<readonly ModelVersionSummary[]> {
+  const ids = versions.map(({ id }) => id);
+  const registered = await listModelVersionsOfAssets(transaction, ids);
+  const verdicts = await listVerdicts(transaction, ids);
+  const deployed = await listDeployed(transaction, { project, assets: [...new Set(versions.map(({ asset }) => asset))] });
+  return versions.map((version) => {
+    const { record } = readModelContent(version);
+    const verdict = verdicts.get(version.id);
+    const judged = verdict?.content as JudgedVerdict | undefined;
+    return {
+      name: version.asset,
+      version: version.version,
+      assetVersionId: version.id,
+      digest: version.digest,
+      madeAtMs: version.madeAtMs,
+      actor: record.madeBy.actor,
+      aliases: registered.get(version.id)?.aliases ?? [],
+      metrics: { ...numbersOf(record.metrics), ...numbersOf(judged?.metrics ?? {}) },
+      verdict: verdict === undefined ? "none" : verdict.passed ? "passed" : "refused",
+      servedAt: servedAt(version, deployed),
+      pipelineRunId: version.pipelineRunId,
+    };
+  });
 }
 
 function servedAt(version: AssetVersion, deployed: readonly Deployed[]): readonly ServedAt[] {

@@ -3,25 +3,30 @@ import type { Platform } from "#app";
 import { isAllowed } from "#access";
 import { listApprovals } from "#governance";
 import {
-  findLatestStepRun,
-  getAssetVersion,
-  getVerdict,
+  countApprovalRequests,
+  countApprovals,
+  countEndpoints,
+  countOpenAlerts,
+  countReleases,
+  countVerdicts,
+  findLatestStepRuns,
+  type LatestStepRun,
   listAlerts,
-  listApprovalRows,
-  listAssets,
-  listAssetVersions,
   listEndpoints,
   listPipelineRuns,
+  listPredictionTotals,
+  listVersionHeads,
   type PipelineRunStatus,
   type ReadTransaction,
-  type StepRun,
+  sumAssets,
   summarizeQuarantine,
+  type VersionHead,
 } from "#metadata-store";
-import { toAlert } from "../alerts/alert-handlers.ts";
+import { toAlerts } from "../alerts/alert-handlers.ts";
 import type { ApiHandlers } from "../api/mount-api.ts";
 import { nameApprovals, pendingApprovals } from "../approvals/approval-handlers.ts";
-import { summarizeEndpoint } from "../endpoints/endpoint-handlers.ts";
-import { toRunSummary } from "../pipeline-runs/pipeline-run-view.ts";
+import { summarizeEndpoints } from "../endpoints/endpoint-handlers.ts";
+import { toRunSummaries } from "../pipeline-runs/pipeline-run-view.ts";
 import { recentReleases } from "../releases/release-handlers.ts";
 import { readCodeLane } from "./code-lane.ts";
 import { readFailedRuns, readParcels } from "./current-work.ts";
@@ -33,7 +38,10 @@ const ACTIVE: readonly PipelineRunStatus[] = ["running", "queued", "waiting"];
 const RUNS_SHOWN = 10;
 const ALERTS_LOOKED_AT = 100;
 const RELEASES_SHOWN = 5;
-const MOST_ASSETS = 1000;
+const ENDPOINTS_SHOWN = 1000;
+const ALERTS_SHOWN = 20;
+/** What `listPendingApprovals` answers at most. */
+const PENDING_READ = 100;
 
 type Counts = readonly StationCount[];
 
@@ -45,13 +53,13 @@ export function createOverviewHandlers(platform: Platform): Pick<ApiHandlers, "g
       const pending = await pendingApprovals(platform, { name: identity.name, mayReview: isAllowed(identity, "approve", project) });
       const [approved] = await nameApprovals(platform, (await listApprovals(store, { project, limit: 20 })).filter(({ decision }) => decision === "approved").slice(0, 1));
       return store.read(async (transaction) => {
-        const endpoints = await Promise.all((await listEndpoints(transaction, { project })).map((endpoint) => summarizeEndpoint(transaction, endpoint)));
-        const openAlerts = await Promise.all((await listAlerts(transaction, { project, states: ["open"], limit: 20 })).map((alert) => toAlert(transaction, alert)));
+        const endpoints = await summarizeEndpoints(transaction, project, await listEndpoints(transaction, { project, limit: ENDPOINTS_SHOWN }));
+        const openAlerts = await toAlerts(transaction, await listAlerts(transaction, { project, states: ["open"], limit: ALERTS_SHOWN }));
         const alerts = await listAlerts(transaction, { project, limit: ALERTS_LOOKED_AT });
         const lastAlert = alerts.find(({ triggered }) => triggered.length > 0) ?? alerts[0];
         const releases = await recentReleases(transaction, { project, limit: RELEASES_SHOWN });
-        const facts = { endpoints, openAlerts: openAlerts.length, pending, releases, approved: approvedSubject(approved?.subject) };
-        const retrain = lastAlert === undefined ? undefined : await toAlert(transaction, lastAlert);
+        const facts = { ...(await countFacts(transaction, project, { endpoints, pending })), endpoints, pending, releases, approved: approvedSubject(approved?.subject) };
+        const [retrain] = await toAlerts(transaction, lastAlert === undefined ? [] : [lastAlert]);
         return {
           project,
           stations: await stationsOf(transaction, platform, facts),
@@ -75,12 +83,33 @@ async function latestRuns(transaction: ReadTransaction, project: string): Promis
   const active = (await Promise.all(ACTIVE.map((status) => listPipelineRuns(transaction, { project, status, limit: RUNS_SHOWN })))).flat();
   const recent = await listPipelineRuns(transaction, { project, limit: RUNS_SHOWN });
   const chosen = [...active, ...recent.filter(({ id }) => !active.some((run) => run.id === id))].slice(0, RUNS_SHOWN);
-  return Promise.all(chosen.map((run) => toRunSummary(transaction, run)));
+  return toRunSummaries(transaction, chosen);
 }
 
-interface Facts {
-  readonly endpoints: Overview["endpoints"];
+/** Exact numbers, however much of it is shown. */
+interface ExactCounts {
+  readonly endpointCount: number;
+  readonly predictions: number;
+  readonly labelled: number;
   readonly openAlerts: number;
+  readonly pendingCount: number;
+  readonly releaseCount: number;
+}
+
+async function countFacts(transaction: ReadTransaction, project: string, shown: Pick<Overview, "endpoints"> & { readonly pending: Overview["pendingApprovals"] }): Promise<ExactCounts> {
+  const totals = await listPredictionTotals(transaction, { project });
+  return {
+    endpointCount: shown.endpoints.length < ENDPOINTS_SHOWN ? shown.endpoints.length : await countEndpoints(transaction, project),
+    predictions: totals.reduce((sum, total) => sum + total.predictions, 0),
+    labelled: totals.reduce((sum, total) => sum + total.labelled, 0),
+    openAlerts: (await countOpenAlerts(transaction, { project })).reduce((sum, { count }) => sum + count, 0),
+    pendingCount: shown.pending.length < PENDING_READ ? shown.pending.length : await countApprovalRequests(transaction, project),
+    releaseCount: await countReleases(transaction, project),
+  };
+}
+
+interface Facts extends ExactCounts {
+  readonly endpoints: Overview["endpoints"];
   readonly pending: Overview["pendingApprovals"];
   readonly releases: Overview["releases"];
   readonly approved: ReturnType<typeof approvedSubject>;
@@ -88,13 +117,13 @@ interface Facts {
 
 async function stationsOf(transaction: ReadTransaction, platform: Platform, facts: Facts): Promise<readonly Station[]> {
   const { counts, live } = await countsOf(transaction, platform, facts);
-  const byKind = await Promise.all(
-    WORKING.map(async (name) => {
-      const own = platform.stationedSteps().filter(({ station }) => station === name);
-      const runs = await Promise.all(own.map(({ pipeline, step }) => findLatestStepRun(transaction, { project: platform.project, pipeline, step })));
-      return [name, toStation(name, { stepCount: own.length, runs: runs.flatMap((run) => run ?? []), counts: counts[name] ?? [], live: live[name] ?? {} })] as const;
-    }),
-  );
+  const working = platform.stationedSteps().filter(({ station }) => (WORKING as readonly string[]).includes(station));
+  const latest = new Map((await findLatestStepRuns(transaction, { project: platform.project, steps: working })).map((run) => [JSON.stringify([run.pipeline, run.step]), run]));
+  const byKind = WORKING.map((name) => {
+    const own = working.filter(({ station }) => station === name);
+    const runs = own.flatMap(({ pipeline, step }) => latest.get(JSON.stringify([pipeline, step])) ?? []);
+    return [name, toStation(name, { stepCount: own.length, runs, counts: counts[name] ?? [], live: live[name] ?? {} })] as const;
+  });
   const stations = new Map<StationName, Station>(byKind);
   const models = countOf(counts.registry, "models");
   stations.set("registry", { name: "registry", state: models === 0 ? emptyOr(stations.get("train")) : "succeeded", ...live.registry, counts: counts.registry ?? [] });
@@ -110,7 +139,7 @@ function emptyOr(station: Station | undefined): Station["state"] {
   return station === undefined || station.state === "empty" ? "empty" : "idle";
 }
 
-function toStation(name: StationName, facts: { readonly stepCount: number; readonly runs: readonly StepRun[]; readonly counts: Counts; readonly live: Partial<Station> }): Station {
+function toStation(name: StationName, facts: { readonly stepCount: number; readonly runs: readonly LatestStepRun[]; readonly counts: Counts; readonly live: Partial<Station> }): Station {
   const latest = facts.runs.toSorted((left, right) => (left.id < right.id ? 1 : -1));
   const [newest] = latest;
   if (newest === undefined) return { name, state: facts.stepCount === 0 ? "empty" : "idle", ...facts.live, counts: facts.counts };
@@ -130,7 +159,7 @@ function toStation(name: StationName, facts: { readonly stepCount: number; reado
   };
 }
 
-function stateOf(run: StepRun, counts: Counts): Station["state"] {
+function stateOf(run: Pick<LatestStepRun, "status">, counts: Counts): Station["state"] {
   switch (run.status) {
     case "running":
     case "queued":
@@ -154,43 +183,39 @@ function countOf(counts: Counts | undefined, name: StationCount["name"]): number
 
 async function countsOf(transaction: ReadTransaction, platform: Platform, facts: Facts): Promise<{ readonly counts: Partial<Record<StationName, Counts>>; readonly live: Partial<Record<StationName, Partial<Station>>> }> {
   const { project } = platform;
-  const data = await listAssets(transaction, { project, kind: "data", limit: MOST_ASSETS });
-  const captured = new Set((platform.stepsByKind().get("capture") ?? []).map(({ step }) => step));
-  const joined = new Set((platform.stepsByKind().get("join") ?? []).map(({ step }) => step));
-  const sources = data.filter(({ asset }) => captured.has(asset));
-  const transformed = data.filter(({ asset }) => !captured.has(asset) && !joined.has(asset));
-  const models = await listAssets(transaction, { project, kind: "model", limit: MOST_ASSETS });
-  const versions = (await Promise.all(models.map(({ asset }) => listAssetVersions(transaction, { project, asset, limit: 100 })))).flat();
-  const allVerdicts = await Promise.all(versions.map(({ id }) => getVerdict(transaction, id)));
-  const verdicts = allVerdicts.flatMap((verdict) => verdict ?? []);
-  const approvals = await listApprovalRows(transaction, { project, standing: true, limit: 1000 });
+  const made = (kind: string): string[] => (platform.stepsByKind().get(kind) ?? []).map(({ step }) => step);
+  const captured = await sumAssets(transaction, { project, kind: "data", names: made("capture") });
+  const joined = await sumAssets(transaction, { project, kind: "data", names: made("join") });
+  const transformed = await sumAssets(transaction, { project, kind: "data", except: [...made("capture"), ...made("join")] });
+  const models = await sumAssets(transaction, { project, kind: "model" });
+  const verdicts = await countVerdicts(transaction, project);
   const quarantined = (await summarizeQuarantine(transaction, { project })).reduce((sum, { held }) => sum + held, 0);
-  const sum = (values: readonly (number | undefined)[]): number => values.reduce<number>((total, value) => total + (value ?? 0), 0);
   const answering = facts.endpoints.find(({ environment }) => environment === "production");
-  const judged = versions.filter((_, index) => allVerdicts[index] !== undefined).toSorted((left, right) => right.madeAtMs - left.madeAtMs)[0];
+  const newest = [captured.newestId, joined.newestId, transformed.newestId, models.newestId, verdicts.newestVersionId, answering?.versionId];
+  const heads = await listVersionHeads(transaction, newest.flatMap((id) => id ?? []));
+  const headOf = (id: string | undefined): VersionHead | undefined => (id === undefined ? undefined : heads.get(id));
   const live = liveSubjects({
-    captured: sources, transformed, joined: data.filter(({ asset }) => joined.has(asset)), models: versions, judged,
-    answering: answering?.versionId === undefined ? undefined : await getAssetVersion(transaction, { id: answering.versionId }),
-    endpoint: answering, pending: facts.pending, approved: facts.approved, releases: facts.releases,
+    captured: headOf(captured.newestId), transformed: headOf(transformed.newestId), joined: headOf(joined.newestId), model: headOf(models.newestId), judged: headOf(verdicts.newestVersionId),
+    answering: headOf(answering?.versionId), endpoint: answering, pending: facts.pending, approved: facts.approved, releases: facts.releases,
   });
   const counts: Partial<Record<StationName, Counts>> = {
     capture: [
-      { name: "datasets", value: sources.length },
-      { name: "versions", value: sum(sources.map(({ version }) => version)) },
-      { name: "rows", value: sum(sources.map(({ rowCount }) => rowCount)) },
+      { name: "datasets", value: captured.assets },
+      { name: "versions", value: captured.versions },
+      { name: "rows", value: captured.rows },
       { name: "quarantined", value: quarantined },
     ],
-    transform: [{ name: "datasets", value: transformed.length }, { name: "rows", value: sum(transformed.map(({ rowCount }) => rowCount)) }],
-    features: [{ name: "training_sets", value: sum(data.filter(({ asset }) => joined.has(asset)).map(({ version }) => version)) }],
-    train: [{ name: "model_versions", value: versions.length }],
-    test: [{ name: "passed", value: verdicts.filter(({ passed }) => passed).length }, { name: "refused", value: verdicts.filter(({ passed }) => !passed).length }],
-    registry: [{ name: "models", value: models.length }, { name: "model_versions", value: versions.length }],
-    approve: [{ name: "pending", value: facts.pending.length }, { name: "approved", value: approvals.filter(({ decision }) => decision === "approved").length }],
-    deploy: [{ name: "environments", value: platform.config.environments.length }, { name: "releases", value: facts.releases.length }],
+    transform: [{ name: "datasets", value: transformed.assets }, { name: "rows", value: transformed.rows }],
+    features: [{ name: "training_sets", value: joined.versions }],
+    train: [{ name: "model_versions", value: models.versions }],
+    test: [{ name: "passed", value: verdicts.passed }, { name: "refused", value: verdicts.refused }],
+    registry: [{ name: "models", value: models.assets }, { name: "model_versions", value: models.versions }],
+    approve: [{ name: "pending", value: facts.pendingCount }, { name: "approved", value: await countApprovals(transaction, project) }],
+    deploy: [{ name: "environments", value: platform.config.environments.length }, { name: "releases", value: facts.releaseCount }],
     production: [
-      { name: "endpoints", value: facts.endpoints.length },
-      { name: "predictions", value: sum(facts.endpoints.map(({ predictionCount }) => predictionCount)) },
-      { name: "labelled", value: sum(facts.endpoints.map(({ labelledCount }) => labelledCount)) },
+      { name: "endpoints", value: facts.endpointCount },
+      { name: "predictions", value: facts.predictions },
+      { name: "labelled", value: facts.labelled },
       { name: "alerts", value: facts.openAlerts },
     ],
   };

@@ -1,18 +1,18 @@
 import type { PendingApproval, Release, Station, StationName } from "#api";
-import type { AssetVersion, Endpoint } from "#metadata-store";
+import type { Endpoint, VersionHead } from "#metadata-store";
 
 type Subject = Pick<Station, "subject" | "subjectVersion" | "subjectEnvironment">;
 
+/** The newest version of each sort. */
 export interface LiveFacts {
-  readonly captured: readonly AssetVersion[];
-  readonly transformed: readonly AssetVersion[];
-  readonly joined: readonly AssetVersion[];
-  /** Versions of models, newest first for each. */
-  readonly models: readonly AssetVersion[];
-  /** The model version that was judged last. */
-  readonly judged: AssetVersion | undefined;
+  readonly captured: VersionHead | undefined;
+  readonly transformed: VersionHead | undefined;
+  readonly joined: VersionHead | undefined;
+  readonly model: VersionHead | undefined;
+  /** The newest model version that was judged. */
+  readonly judged: VersionHead | undefined;
   /** The model version that answers in production. */
-  readonly answering: AssetVersion | undefined;
+  readonly answering: VersionHead | undefined;
   readonly endpoint: Pick<Endpoint, "environment"> | undefined;
   readonly pending: readonly PendingApproval[];
   /** What was approved last. */
@@ -22,17 +22,16 @@ export interface LiveFacts {
 
 /** What is live at each station: the newest of what it makes, and in production what answers. */
 export function liveSubjects(facts: LiveFacts): Partial<Record<StationName, Subject>> {
-  const named = (version: AssetVersion | undefined): Subject => (version === undefined ? {} : { subject: version.asset, subjectVersion: version.version });
-  const newest = (versions: readonly AssetVersion[]): Subject => named(versions.toSorted((left, right) => right.madeAtMs - left.madeAtMs || right.version - left.version)[0]);
+  const named = (version: VersionHead | undefined): Subject => (version === undefined ? {} : { subject: version.asset, subjectVersion: version.version });
   const [pending] = facts.pending;
   const [release] = facts.releases;
   return {
-    capture: newest(facts.captured),
-    transform: newest(facts.transformed),
-    features: newest(facts.joined),
-    train: newest(facts.models),
+    capture: named(facts.captured),
+    transform: named(facts.transformed),
+    features: named(facts.joined),
+    train: named(facts.model),
     test: named(facts.judged),
-    registry: facts.answering === undefined ? newest(facts.models) : named(facts.answering),
+    registry: named(facts.answering ?? facts.model),
     approve: pending === undefined ? (facts.approved ?? {}) : { subject: pending.subject, subjectEnvironment: pending.environment },
     deploy: releaseSubject(release),
     production: { ...named(facts.answering), subjectEnvironment: facts.endpoint?.environment },

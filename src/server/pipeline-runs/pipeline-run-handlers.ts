@@ -5,7 +5,7 @@ import { followLog, listPipelineRuns, type LogPiece, readLog } from "#pipeline";
 import type { ApiHandlers, StreamedEvent } from "../api/mount-api.ts";
 import { toPage } from "../api/paging.ts";
 import { resourceMissing } from "../errors.ts";
-import { toEdges, toRunSummary, toStepRuns } from "./pipeline-run-view.ts";
+import { toEdges, toRunSummaries, toRunSummary, toStepRuns } from "./pipeline-run-view.ts";
 
 const STEP_RUNS_SHOWN = 1000;
 
@@ -29,7 +29,7 @@ export function createPipelineRunHandlers(platform: Platform): PipelineRunHandle
   return {
     listPipelineRuns: async ({ query }) => {
       const found = await listPipelineRuns(store, { project, pipeline: query.pipeline, status: query.status, before: query.after, limit: query.limit + 1 });
-      const shown = await store.read((transaction) => Promise.all(found.map((run) => toRunSummary(transaction, run))));
+      const shown = await store.read((transaction) => toRunSummaries(transaction, found));
       return toPage(shown, { limit: query.limit, cursor: ({ id }) => id, show: (run) => run });
     },
     getPipelineRun: async ({ params }) => {

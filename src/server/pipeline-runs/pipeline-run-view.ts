@@ -1,8 +1,7 @@
 import type { Attempt, PipelineEdge, PipelineRunSummary, RunCause, StepCounts, StepRun } from "#api";
 import {
   type Attempt as StoredAttempt,
-  countCachedStepRuns,
-  countStepRuns,
+  countStepRunsOf,
   listAssetsOf,
   listAttemptsOf,
   type PipelineRun,
@@ -14,6 +13,16 @@ import {
 
 /** A pipeline run as lists show it. */
 export async function toRunSummary(transaction: ReadTransaction, run: PipelineRun): Promise<PipelineRunSummary> {
+  return summarize(run, (await countStepRunsOf(transaction, [run.id])).get(run.id));
+}
+
+/** Pipeline runs as lists show them. */
+export async function toRunSummaries(transaction: ReadTransaction, runs: readonly PipelineRun[]): Promise<readonly PipelineRunSummary[]> {
+  const counts = await countStepRunsOf(transaction, runs.map(({ id }) => id));
+  return runs.map((run) => summarize(run, counts.get(run.id)));
+}
+
+function summarize(run: PipelineRun, counts: StepCounts = { cached: 0 }): PipelineRunSummary {
   return {
     id: run.id,
     pipeline: run.pipeline,
@@ -24,7 +33,7 @@ export async function toRunSummary(transaction: ReadTransaction, run: PipelineRu
     queuedAtMs: run.createdAtMs,
     startedAtMs: run.startedAtMs,
     endedAtMs: run.finishedAtMs,
-    steps: { ...(await countStepRuns(transaction, run.id)), cached: await countCachedStepRuns(transaction, run.id) } satisfies StepCounts,
+    steps: counts,
     blocked: run.blocked,
   };
 }
