@@ -2,7 +2,7 @@ import { join } from "node:path";
 import type { Settings } from "#config";
 import { createDatasetStorage } from "#data";
 import { createWebhookHandler, sandboxRequirementOf } from "#delivery";
-import { createLocalExecutor } from "#executors";
+import { createLocalExecutor, createWorkspace } from "#executors";
 import { getPipelineDefinition, listPipelines } from "#metadata-store";
 import { createModelStorage } from "#models";
 import { createMonitoringRoutes } from "#monitoring";
@@ -126,6 +126,7 @@ function createPlatformEngine(parts: Parts, facts: { readonly kinds: Platform["k
       return { runId, experimentId, finish: (status) => tracking.closeRun(runId, status) };
     },
     attemptToken: (attempt) => access.createAttemptToken(attempt),
+    createWorkspace: (request) => createWorkspace({ ...request, leaveOut: [config.storeFolder] }, git),
     commit: (folder) => git.readCommit(folder),
     sandboxRequiredBy: (pipeline) => sandboxRequirementOf(pipeline, config.environments),
     resolveSecret: async (name) => facts.settings.secret(name),

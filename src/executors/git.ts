@@ -19,6 +19,8 @@ export interface Git {
    * @throws EXECUTORS_COMMIT_INVALID, EXECUTORS_GIT_FAILED
    */
   checkout(checkout: { readonly repository: string; readonly commit: string; readonly folder: string; readonly signal?: AbortSignal }): Promise<void>;
+  /** Paths below a folder that git ignores, relative to it and without a slash at the end; of an ignored folder only itself. Empty where there is no repository. */
+  ignoredPaths(folder: string): Promise<readonly string[]>;
   /** Addresses of a commit's author, committer and co-authors; empty when the commit is not known there. */
   commitAuthors(folder: string, commit: string): Promise<readonly string[]>;
 }
@@ -53,6 +55,10 @@ export function createGit(options: GitOptions): Git {
         // Another process was faster: the same commit, the same files.
         if ((await stat(folder).catch(() => undefined)) === undefined) throw error;
       }
+    },
+    async ignoredPaths(folder) {
+      const listed = await git(["-C", folder, "ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory", "--", "."]).catch(() => "");
+      return listed.split("\0").flatMap((path) => (path === "" ? [] : path.replace(/\/$/, "")));
     },
     async commitAuthors(folder, commit) {
       if (!COMMIT.test(commit)) return [];

@@ -8,6 +8,7 @@ export { identifyProcess, isRunning, type ProcessIdentity } from "./service/proc
 export type { ServicePlan } from "./service/service-process.ts";
 export { createServices, type RunningService, type ServiceKey, type Services, type ServicesOptions } from "./service/services.ts";
 export { createGit, type Git, type GitOptions } from "./git.ts";
+export { createWorkspace, type WorkspaceRequest } from "./workspace.ts";
 export { createSandbox, type Sandbox } from "./drivers/sandbox.ts";
 export { createLocalExecutor, type LocalExecutorOptions } from "./drivers/local.ts";
 export { createNodeKind, type NodeDeclaration } from "./kinds/node.ts";

@@ -63,6 +63,7 @@ export function createNotebookKind(deps: NotebookKindDependencies): StepKind<Not
     load: "models",
     schema,
     describe: ({ notebook, params }) => `notebook ${notebook}${params === undefined ? "" : ` with ${Object.entries(params).map(([name, value]) => `${name}=${typeof value === "string" ? value : JSON.stringify(value)}`).join(", ")}`}`,
+    workspace: () => [],
     analyse: analyseNotebook,
     execute: (attempt) => execute(attempt, deps),
   };

@@ -89,6 +89,7 @@ export interface AssetStorage {
 export interface AttemptContext<Declaration> {
   readonly declaration: Declaration;
   readonly project: string;
+  /** The project's files; for kinds with a `workspace`, the attempt's own copy of them. */
   readonly projectFolder: string;
   readonly pipeline: string;
   readonly step: string;
@@ -174,6 +175,11 @@ export interface StepKind<Declaration = unknown> {
   readonly schema: z.ZodType<Declaration>;
   /** Keys whose text a shell reads: values put into it by expressions are refused when a shell would interpret them. */
   readonly shellKeys?: readonly string[];
+  /**
+   * For kinds that run the user's own processes: they work in a copy of the project that belongs to the attempt alone, which is the
+   * `projectFolder` that `execute` sees. Answers the project-relative paths that the step makes in it.
+   */
+  workspace?(declaration: Declaration): readonly string[];
   /** One line for `esteira plan` and the UI. */
   describe(declaration: Declaration): string;
   analyse(declaration: Declaration, context: AnalysisContext): Promise<StepAnalysis>;

@@ -142,7 +142,7 @@ it("the setting in esteira.yaml reaches the processes that a command starts", { 
   const folder = join(outer, "project");
   await mkdir(join(folder, "pipelines"), { recursive: true });
   await writeFile(join(folder, "esteira.yaml"), "name: p\nenvironments: { production: { sandbox: true } }\n");
-  await writeFile(join(folder, "pipelines/release.yaml"), "steps:\n  app: { run: 'mkdir -p dist; echo in > dist/inside; echo out > ../outside || true', makes: { code: dist } }\n  live: { deploy: app, to: production }\n");
+  await writeFile(join(folder, "pipelines/release.yaml"), `steps:\n  app: { run: 'mkdir -p dist; echo in > dist/inside; echo out > ${outer}/outside || true', makes: { code: dist } }\n  live: { deploy: app, to: production }\n`);
   const { code, stdout, stderr } = await runEsteira(folder, ["run", "release", "--only", "app"], { ESTEIRA_LANG: "en" });
   await assert.rejects(access(join(outer, "outside")));
   if (await hasSandbox()) assert.equal(code, 0, stdout + stderr);

@@ -7,17 +7,17 @@ import { listProcessesOf, runEsteira, signalGroup, startEsteira } from "../setup
 import { temporaryFolder } from "../setup/stores.ts";
 
 /** A step that has ended, one that stands still with a child in the background until there is a file `go`, and one after it. */
-const PIPELINE = `steps:
-  first: { run: "echo 1 >> first" }
-  long: { run: "test -f go || { sleep 600 & echo $$ > pid; wait; }", needs: first }
-  last: { run: "echo 1 >> last", needs: long }
+const pipelineOf = (place: string): string => `steps:
+  first: { run: "echo 1 >> ${place}/first" }
+  long: { run: "test -f ${place}/go || { sleep 600 & echo $$ > ${place}/pid; wait; }", needs: first }
+  last: { run: "echo 1 >> ${place}/last", needs: long }
 `;
 
 async function createProject(): Promise<string> {
   const folder = await temporaryFolder();
   await mkdir(join(folder, "pipelines"));
   await writeFile(join(folder, "esteira.yaml"), "name: p\n");
-  await writeFile(join(folder, "pipelines/work.yaml"), PIPELINE);
+  await writeFile(join(folder, "pipelines/work.yaml"), pipelineOf(folder));
   return folder;
 }
 

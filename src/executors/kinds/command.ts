@@ -27,6 +27,11 @@ export function makesOf(step: string, makes: CommandOptions["makes"]): StepAnaly
   return Object.keys(makes ?? {}).map((kind) => ({ asset: step, kind: kind as AssetKind }));
 }
 
+/** Project-relative paths that the command makes. */
+export function madeBy({ makes, report }: CommandOptions): readonly string[] {
+  return [...Object.values(makes ?? {}), ...(report === undefined ? [] : [report])];
+}
+
 /** Runs the command, reads its report, takes what it made. */
 export async function runCommand(attempt: AttemptContext<unknown>, command: ProcessSpec["command"], options: CommandOptions): Promise<StepOutcome> {
   const context = await writeStepContext(attempt, attempt.params);

@@ -2,7 +2,7 @@ import { resolve } from "node:path";
 import { z } from "zod";
 import { nearestName } from "#base";
 import type { AnalysisContext, Problem, StepAnalysis, StepKind } from "#pipeline";
-import { type CommandOptions, inputsOf, makesOf, runCommand } from "./command.ts";
+import { type CommandOptions, inputsOf, madeBy, makesOf, runCommand } from "./command.ts";
 import { findScriptImports } from "../script-imports.ts";
 import { commandShape, matchFiles, patternsOf } from "./run.ts";
 
@@ -27,6 +27,7 @@ export function createNodeKind(): StepKind<NodeDeclaration> {
     load: "code",
     schema,
     describe: ({ node, args }) => ["node", node, ...(args ?? [])].join(" "),
+    workspace: madeBy,
     analyse,
     execute: (attempt) => {
       const { node, args = [] } = attempt.declaration;

@@ -37,6 +37,7 @@ export function createPythonKind(deps: { readonly environments: PythonEnvironmen
     load: "code",
     schema,
     describe: ({ python, args }) => `python ${[python, ...(args ?? [])].join(" ")}`,
+    workspace: () => [],
     analyse,
     execute: (attempt) => execute(attempt, deps.environments),
   };

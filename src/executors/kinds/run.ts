@@ -2,7 +2,7 @@ import { z } from "zod";
 import { ASSET_KINDS } from "#pipeline";
 import type { AnalysisContext, Problem, StepAnalysis, StepKind } from "#pipeline";
 import { findCommandScripts } from "../script-imports.ts";
-import { type CommandOptions, inputsOf, makesOf, runCommand } from "./command.ts";
+import { type CommandOptions, inputsOf, madeBy, makesOf, runCommand } from "./command.ts";
 
 /** `run: npm test` and what belongs to it. */
 export interface RunDeclaration extends CommandOptions {
@@ -35,6 +35,7 @@ export function createRunKind(): StepKind<RunDeclaration> {
     schema,
     shellKeys: ["run"],
     describe: ({ run }) => (typeof run === "string" ? (run.trim().split("\n")[0] ?? "") : run.join(" ")),
+    workspace: madeBy,
     analyse,
     execute: (attempt) => {
       const { run } = attempt.declaration;

@@ -1,4 +1,5 @@
 import { mkdirSync } from "node:fs";
+import { join } from "node:path";
 import type { Json } from "#base";
 import { type AssetKind, type AssetVersion, type ClaimedStepRun, getAssetVersion, getRunInput, getRunOutput, getStepFacts, type ReadTransaction, setAttemptTrackingRun, setStepProgress } from "#metadata-store";
 import type { PipelineDefinition, StepDefinition } from "../define/definition.ts";
@@ -62,8 +63,8 @@ export async function performAttempt(parts: EngineParts, running: RunningAttempt
     const { outputs, facts, blocks } = answer.hit;
     return { type: "cached", reason: answer.reason, key, inputs, outputs, facts, blocks };
   }
-  const outcome = await execute(parts, running, { step, prepared, inputs, projectFolder });
-  return { type: "ended", outcome, reason: answer.reason, key, cacheable: prepared.cacheable, inputs };
+  const { outcome, workspace } = await execute(parts, running, { step, prepared, inputs, projectFolder, rekey: (folder) => keyOfStep(prepared, createProjectFiles(folder), (asset) => inputs.find((input) => input.asset === asset)?.version) });
+  return { type: "ended", outcome, reason: answer.reason, key: workspace ?? key, cacheable: prepared.cacheable, inputs };
 }
 
 async function buildScope(parts: EngineParts, { claimed }: RunningAttempt, step: StepDefinition): Promise<Scope> {
@@ -105,18 +106,28 @@ interface Execution {
   readonly prepared: PreparedStep;
   readonly inputs: readonly ReadInput[];
   readonly projectFolder: string;
+  /** The key for the files in a folder. */
+  readonly rekey: (folder: string) => Promise<CacheKey>;
 }
 
-async function execute(parts: EngineParts, running: RunningAttempt, execution: Execution): Promise<StepOutcome> {
+interface Executed {
+  readonly outcome: StepOutcome;
+  /** Key of what was in the attempt's own copy of the project: a file that changed after the cache was asked is in it as it ran. */
+  readonly workspace: CacheKey | undefined;
+}
+
+async function execute(parts: EngineParts, running: RunningAttempt, execution: Execution): Promise<Executed> {
   const workFolder = workFolderOf(parts, running.claimed.attemptId);
   mkdirSync(workFolder, { recursive: true });
   const tracking: { run: Promise<TrackingRun> | undefined; values: TrackingRun | undefined } = { run: undefined, values: undefined };
   let ending: "FINISHED" | "FAILED" | "KILLED" = "FAILED";
   try {
-    const context = await createContext(parts, running, { ...execution, workFolder, tracking });
+    const workspaceFolder = await openWorkspace(parts, execution, workFolder);
+    const workspace = workspaceFolder === undefined ? undefined : await execution.rekey(workspaceFolder);
+    const context = await createContext(parts, running, { ...execution, workFolder, workspaceFolder, tracking });
     const outcome = await execution.prepared.known.kind.execute(context);
     ending = "FINISHED";
-    return outcome;
+    return { outcome, workspace };
   } finally {
     if (running.signal.aborted) ending = "KILLED";
     const run = await tracking.run?.catch(() => undefined);
@@ -125,12 +136,21 @@ async function execute(parts: EngineParts, running: RunningAttempt, execution: E
   }
 }
 
+/** Undefined for kinds that start no process of the user's. */
+async function openWorkspace({ ports }: EngineParts, { prepared, projectFolder }: Execution, workFolder: string): Promise<string | undefined> {
+  const { kind } = prepared.known;
+  if (kind.workspace === undefined || ports.createWorkspace === undefined) return undefined;
+  const folder = join(workFolder, "project");
+  await ports.createWorkspace({ projectFolder, folder, made: kind.workspace(prepared.declaration as never) });
+  return folder;
+}
+
 type Tracking = { run: Promise<TrackingRun> | undefined; values: TrackingRun | undefined };
 
 async function createContext(
   parts: EngineParts,
   running: RunningAttempt,
-  execution: Execution & { readonly workFolder: string; readonly tracking: Tracking },
+  execution: Execution & { readonly workFolder: string; readonly workspaceFolder: string | undefined; readonly tracking: Tracking },
 ): Promise<AttemptContext<unknown>> {
   const { claimed } = running;
   const { step, prepared, projectFolder, workFolder, tracking } = execution;
@@ -155,6 +175,7 @@ async function createContext(
   };
   const context: AttemptContext<unknown> = {
     ...facts,
+    projectFolder: execution.workspaceFolder ?? projectFolder,
     declaration: prepared.declaration,
     attemptNumber: claimed.attemptNumber,
     actor: claimed.actor,
