@@ -107,7 +107,7 @@ async function violations(page: Page): Promise<readonly string[]> {
   await page.evaluate(await readFile(AXE, "utf8"));
   const found = await page.evaluate(async () => {
     const { axe } = globalThis as unknown as { axe: { run(context: object, options: object): Promise<{ violations: { id: string; nodes: { html: string; failureSummary?: string }[] }[] }> } };
-    const { violations: all } = await axe.run({ exclude: ["iframe"] }, { runOnly: ["wcag2a", "wcag2aa", "wcag21aa"], iframes: false });
+    const { violations: all } = await axe.run({ exclude: ["iframe"] }, { runOnly: ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"], rules: { "label-content-name-mismatch": { enabled: true }, "landmark-unique": { enabled: true }, "target-size": { enabled: true } }, iframes: false });
     return all.map(({ id, nodes }) => `${id}: ${nodes[0]?.html.slice(0, 160) ?? ""} ${nodes[0]?.failureSummary?.replace(/\s+/g, " ").slice(0, 200) ?? ""}`);
   });
   return found;
@@ -182,17 +182,17 @@ describe("the pages of a full project", needsBrowser, () => {
     "/predictions/x", "/alerts", "/alerts?tab=monitors", "/releases", "/approvals",
   ];
 
-  test("no page makes the browser complain, and none breaks WCAG 2.1 AA, in light and in dark", async () => {
+  test("no page makes the browser complain, and none breaks WCAG 2.2 AA, in light and in dark", async () => {
     const problems = new Set<string>();
     const inDark = paths.filter((path) => ["/", "/pipelines/delay?step=delay", "/models/delay/3?tab=verdict", "/endpoint/production/delay", "/approvals", "/notebooks/x"].includes(path));
-    for (const [scheme, chosen] of [["light", paths], ["dark", inDark]] as const) {
-      const { page, context, complaints } = await open(fixtures[0]?.url ?? "");
+    for (const [scheme, language, chosen] of [["light", "en-US", paths], ["light", "pt-BR", paths], ["dark", "en-US", inDark]] as const) {
+      const { page, context, complaints } = await open(fixtures[0]?.url ?? "", language);
       await page.emulateMedia({ colorScheme: scheme, reducedMotion: "reduce" });
       for (const path of chosen) {
         await page.goto(`${fixtures[0]?.url ?? ""}${path}`);
         await page.locator("h1").waitFor();
         await page.locator(".waiting").first().waitFor({ state: "detached" });
-        for (const violation of await violations(page)) problems.add(`${scheme} ${path} ${violation}`);
+        for (const violation of await violations(page)) problems.add(`${scheme} ${language} ${path} ${violation}`);
       }
       for (const complaint of complaints) problems.add(complaint);
       await context.close();

@@ -7,10 +7,11 @@ import { readableChain } from "../../web/models/chain.ts";
 import { changeTargets } from "../../web/models/change-targets.ts";
 import { createEventReader } from "../../web/models/event-text.ts";
 import { createFormat, shortDigest } from "../../web/models/format.ts";
+import { edgePath, placeGraph } from "../../web/models/graph.ts";
 import { highlightPython } from "../../web/models/highlight.ts";
 import { lineDiff } from "../../web/models/line-diff.ts";
-import { lineageLayers } from "../../web/models/lineage.ts";
-import { toLogLines } from "../../web/models/log-lines.ts";
+import { lineageLayers, totalRows } from "../../web/models/lineage.ts";
+import { firstError, toLogLines } from "../../web/models/log-lines.ts";
 import { markdownHtml } from "../../web/models/markdown.ts";
 import { compareMetric, metricNames } from "../../web/models/metrics.ts";
 import { deployedItem, releaseChanges } from "../../web/models/release-changes.ts";
@@ -125,6 +126,47 @@ describe("times within data", () => {
   });
 });
 
+describe("graphs", () => {
+  const box = (id: string) => ({ id, width: 190, height: 62 });
+  const shapes: Readonly<Record<string, readonly (readonly [string, string])[]>> = {
+    skip: [["flights", "training_set"], ["training_set", "delay"], ["delay", "verdict"], ["verdict", "serve"], ["delay", "serve"], ["flights", "serve"]],
+    fan: [["a", "b"], ["a", "c"], ["a", "d"], ["b", "e"], ["c", "e"], ["d", "e"], ["e", "f"], ["a", "f"], ["b", "f"]],
+  };
+
+  for (const [shape, pairs] of Object.entries(shapes)) {
+    test(`no edge runs behind a node that it does not belong to (${shape})`, () => {
+      const nodes = [...new Set(pairs.flat())].map(box);
+      const graph = placeGraph(nodes, pairs.map(([from, to]) => ({ from, to })));
+      const places = new Map(graph.nodes.map((node) => [node.id, node]));
+      for (const { from, to, passages } of graph.edges) {
+        const [start, end] = [places.get(from), places.get(to)];
+        assert.ok(start !== undefined && end !== undefined);
+        // Bends lie between layers; within a layer the edge is level, and no node is there.
+        for (const { fromX, toX, y } of passages) {
+          for (const node of graph.nodes) assert.ok(toX < node.x || fromX > node.x + 190 || y < node.y - 4 || y > node.y + 66, `${from} > ${to} behind ${node.id}`);
+        }
+        const corners = [start.x + 190, ...passages.flatMap(({ fromX, toX }) => [fromX, toX]), end.x];
+        assert.deepEqual(corners, corners.toSorted((left, right) => left - right));
+        for (let index = 0; index < corners.length; index += 2) {
+          for (const node of graph.nodes) assert.ok((corners[index + 1] ?? 0) <= node.x + 0.5 || (corners[index] ?? 0) >= node.x + 189.5, `${from} > ${to} bends behind ${node.id}`);
+        }
+        assert.match(edgePath({ x: start.x + 190, y: start.y + 31 }, { x: end.x, y: end.y + 31 }, passages), /^M [\d.-]+ [\d.-]+( [CL] [\d.\s-]+)+$/);
+      }
+      assert.ok(graph.edges.some(({ passages }) => passages.length > 0));
+    });
+  }
+});
+
+describe("where the trouble of a log begins", () => {
+  const lines = (...texts: readonly (readonly ["stdout" | "stderr", string])[]) => texts.map(([stream, text], index) => ({ number: index + 1, attempt: 1, text, stream, atMs: 0 }));
+
+  test("is the first line on stderr that speaks of an error, else the first anywhere, else nowhere", () => {
+    assert.equal(firstError(lines(["stdout", "error log opened"], ["stderr", "warning: slow"], ["stderr", "Traceback (most recent call last):"], ["stderr", "ValueError: no rows"])), 2);
+    assert.equal(firstError(lines(["stdout", "ok"], ["stdout", "npm ERR! failed"])), 1);
+    assert.equal(firstError(lines(["stdout", "0 errors, no failures"], ["stderr", "fine"])), undefined);
+  });
+});
+
 describe("triggers in words", () => {
   const schedule = (cron: string, language = "en") => triggerSentence({ on: "schedule", cron }, language);
 
@@ -197,6 +239,9 @@ describe("lineage", () => {
     const many = lineageLayers(graph(20));
     assert.deepEqual([many.nodes.length, many.edges.length, many.nodes[1]?.count], [2, 1, 20]);
     assert.equal(lineageLayers(graph(3)).nodes.length, 4);
+    assert.equal(totalRows([{ rowCount: 2 }, { rowCount: 40 }]), 42);
+    // Some of the rows would pass for all.
+    assert.equal(totalRows([{ rowCount: 2 }, {}]), undefined);
   });
 });
 

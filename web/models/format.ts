@@ -11,6 +11,8 @@ export interface Format {
   date(atMs: number): string;
   time(atMs: number): string;
   relative(atMs: number, nowMs: number): string;
+  /** A moment with its time zone named, for what is yet to come. */
+  moment(atMs: number): string;
   /** A time within data, as it stands there: in no time zone but its own. `type` is DuckDB's. */
   dataTime(text: string, type: string): string;
 }
@@ -43,6 +45,7 @@ export function createFormat(language: string): Format {
   const date = new Intl.DateTimeFormat(language, { dateStyle: "medium" });
   const dataDate = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeZone: "UTC" });
   const dataMoment = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "medium", timeZone: "UTC" });
+  const moment = new Intl.DateTimeFormat(language, { year: "numeric", month: "short", day: "numeric", hour: "numeric", minute: "2-digit", timeZoneName: "short" });
   const time = new Intl.DateTimeFormat(language, { timeStyle: "medium" });
   const relative = new Intl.RelativeTimeFormat(language, { numeric: "auto", style: "long" });
   const number = (value: number, digits = 4): string =>
@@ -55,6 +58,7 @@ export function createFormat(language: string): Format {
     duration: (durationMs) => durationText(durationMs, number),
     dateTime: (atMs) => dateTime.format(atMs),
     date: (atMs) => date.format(atMs),
+    moment: (atMs) => moment.format(atMs),
     dataTime: (text, type) => dataTimeText(text, { dataDate, dataMoment, isDate: type === "DATE" }),
     time: (atMs) => time.format(atMs),
     relative: (atMs, nowMs) => {

@@ -8,6 +8,11 @@ export interface DrawnLineageNode extends LineageNode {
 /** Source files that lead to the same things are drawn as one node beyond this number. */
 const MOST_FILES = 3;
 
+/** Rows of all; undefined when some are not known, for a part would pass for the whole. */
+export function totalRows(nodes: readonly Pick<LineageNode, "rowCount">[]): number | undefined {
+  return nodes.every(({ rowCount }) => rowCount !== undefined) ? nodes.reduce((sum, { rowCount = 0 }) => sum + rowCount, 0) : undefined;
+}
+
 /** The graph with its many source files gathered, edges without repetition. */
 export function lineageLayers(graph: LineageGraph): { readonly nodes: readonly DrawnLineageNode[]; readonly edges: readonly LineageEdge[] } {
   const targets = Map.groupBy(graph.edges, ({ from }) => from);
@@ -21,7 +26,7 @@ export function lineageLayers(graph: LineageGraph): { readonly nodes: readonly D
     const [first] = files;
     if (first === undefined || files.length <= MOST_FILES) continue;
     for (const file of files) replaced.set(file.id, first.id);
-    gathered.push({ ...first, count: files.length });
+    gathered.push({ ...first, count: files.length, rowCount: totalRows(files) });
   }
   const nodes = [...graph.nodes.filter(({ id }) => !replaced.has(id)).map((node) => ({ ...node, count: 1 })), ...gathered];
   const edges = new Map<string, LineageEdge>();

@@ -34,3 +34,14 @@ export function toLogLines(chunks: readonly LogChunk[]): readonly LogLine[] {
   for (const key of Array.from(open.keys())) close(key);
   return lines;
 }
+
+const ERROR_LINE = /\b(error|exception|fatal|panic|failed|failure|traceback|not found|denied)\b|\w(Error|Exception)\b/i;
+const HARMLESS = /\b(0|no|without) (errors?|failures?|failed)\b|\bfailed[:=] ?0\b/i;
+
+/** Index of the line where the trouble begins: the first on stderr that speaks of an error, else the first that does, else none. */
+export function firstError(lines: readonly LogLine[]): number | undefined {
+  const speaks = ({ text }: LogLine): boolean => ERROR_LINE.test(text) && !HARMLESS.test(text);
+  const found = lines.findIndex((line) => line.stream === "stderr" && speaks(line));
+  const index = found >= 0 ? found : lines.findIndex(speaks);
+  return index < 0 ? undefined : index;
+}

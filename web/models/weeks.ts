@@ -6,6 +6,12 @@ export function windowMiddle(window: EndpointWindow): number {
   return (window.startMs + window.endMs) / 2;
 }
 
+/** From the start of the first window to the end of the last: what every chart of them spans. */
+export function windowSpan(windows: readonly EndpointWindow[]): readonly [number, number] | undefined {
+  const [first, last] = [windows[0], windows.at(-1)];
+  return first === undefined || last === undefined ? undefined : [first.startMs, last.endMs];
+}
+
 /** Performance metrics that some window has, overall or by segment. */
 export function performanceMetrics(windows: readonly EndpointWindow[]): readonly string[] {
   // What was measured with labels comes before what was estimated without.

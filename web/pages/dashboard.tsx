@@ -47,7 +47,7 @@ export function DashboardPage() {
 function Tile({ tile }: { readonly tile: DashboardTile }) {
   const { t } = useLanguage();
   return (
-    <section className="panel tile" style={{ gridColumn: `span ${Math.min(12, Math.max(2, tile.width ?? 6))}` }} aria-label={tile.title}>
+    <section className="panel tile" style={{ gridColumn: `span ${Math.min(12, Math.max(2, tile.width ?? 6))}` }}>
       {tile.title !== undefined && <h2>{tile.title}</h2>}
       {tile.description !== undefined && <p className="muted">{tile.description}</p>}
       <TileContent tile={tile} />

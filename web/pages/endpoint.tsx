@@ -14,7 +14,7 @@ import { useSearchValue } from "../ui/search-value.ts";
 import { StateBadge } from "../ui/state.tsx";
 import { type Column, DataTable } from "../ui/table.tsx";
 import { Tabs } from "../ui/tabs.tsx";
-import { Ago, Copy, Facts, Figure } from "../ui/text.tsx";
+import { Ago, Copy, DataTime, Facts, Figure } from "../ui/text.tsx";
 import { TrialsView } from "../ui/trials.tsx";
 import { WeeksView } from "../ui/weeks.tsx";
 
@@ -81,20 +81,22 @@ function Figures({ endpoint }: { readonly endpoint: EndpointDetail }) {
   const last = lastPerformance(endpoint.windows);
   return (
     <div className="figures">
-      <Figure label={t("endpoint.predictions")}>{format.compact(endpoint.predictionCount)}</Figure>
-      <Figure label={t("endpoint.labels")}>{endpoint.predictionCount === 0 ? "–" : format.percent(endpoint.labelledCount / endpoint.predictionCount, 0)}</Figure>
-      {last !== undefined && <Figure label={t("endpoint.lastWeek", { metric: last.metric })}>{format.number(last.value)}</Figure>}
+      <Figure label={t("endpoint.predictions")} name="endpoint.predictions" value={endpoint.predictionCount}>
+        {format.number(endpoint.predictionCount)}
+      </Figure>
+      <Figure label={t("endpoint.labels")} name="endpoint.labelled" value={endpoint.labelledCount}>{endpoint.predictionCount === 0 ? "–" : format.percent(endpoint.labelledCount / endpoint.predictionCount, 0)}</Figure>
+      {last !== undefined && <Figure label={t("endpoint.lastWeek", { metric: last.metric })} name={`endpoint.last.${last.metric}`} value={last.value}>{format.number(last.value)}</Figure>}
       {drifted !== undefined && (
-        <Figure label={t("endpoint.drifted")} {...(drifted > 0 ? { tone: "waiting" } : {})}>
+        <Figure label={t("endpoint.drifted")} name="endpoint.drifted" value={drifted} {...(drifted > 0 ? { tone: "waiting" } : {})}>
           {drifted}
         </Figure>
       )}
-      <Figure label={t("endpoint.openAlerts")} {...(endpoint.openAlertCount > 0 ? { tone: "bad" } : {})}>
+      <Figure label={t("endpoint.openAlerts")} name="endpoint.openAlerts" value={endpoint.openAlertCount} {...(endpoint.openAlertCount > 0 ? { tone: "bad" } : {})}>
         {endpoint.openAlertCount}
       </Figure>
       <Figure label={t("endpoint.lastPrediction")}>
         <span className="figure-small">
-          <Ago atMs={endpoint.lastPredictionAtMs} />
+          <DataTime atMs={endpoint.lastPredictionAtMs} />
         </span>
       </Figure>
     </div>
@@ -110,12 +112,12 @@ function Predictions({ environment, name }: { readonly environment: string; read
   const versions = [...new Set(endpoint.data?.periods.map((period) => period.modelVersion))];
   const value = (each: number | string | undefined): string => (each === undefined ? "–" : typeof each === "number" ? format.number(each, 4) : each);
   const columns: readonly Column<PredictionSummary>[] = [
-    { key: "id", title: t("prediction.id"), width: "210px", cell: (prediction) => <span className="mono">{prediction.id.slice(-16)}</span> },
-    { key: "prediction", title: t("prediction.value"), width: "120px", align: "right", cell: (prediction) => value(prediction.prediction), sortBy: (prediction) => prediction.prediction },
-    { key: "label", title: t("prediction.label"), width: "100px", align: "right", cell: (prediction) => value(prediction.label), sortBy: (prediction) => prediction.label },
-    { key: "version", title: t("table.version"), width: "110px", cell: (prediction) => `v${prediction.modelVersion}`, sortBy: (prediction) => prediction.modelVersion },
-    { key: "entity", title: t("prediction.entity"), width: "minmax(160px, 1fr)", cell: (prediction) => <span className="clip mono">{prediction.entityKey ?? "–"}</span> },
-    { key: "time", title: t("prediction.time"), width: "190px", cell: (prediction) => format.dateTime(prediction.atMs), sortBy: (prediction) => prediction.atMs },
+    { key: "id", title: t("prediction.id"), width: "210px", cell: (prediction) => <span className="mono nowrap">{prediction.id.slice(-16)}</span> },
+    { key: "prediction", title: t("prediction.value"), width: "120px", align: "right", cell: (prediction) => value(prediction.prediction), value: (prediction) => prediction.prediction },
+    { key: "label", title: t("prediction.label"), width: "100px", align: "right", cell: (prediction) => value(prediction.label), value: (prediction) => prediction.label },
+    { key: "version", title: t("table.version"), width: "110px", cell: (prediction) => `v${prediction.modelVersion}`, value: (prediction) => prediction.modelVersion },
+    { key: "entity", title: t("prediction.entity"), width: "minmax(160px, 1fr)", cell: (prediction) => <span className="wrap mono">{prediction.entityKey ?? "–"}</span> },
+    { key: "time", title: t("prediction.time"), width: "190px", cell: (prediction) => format.dateTime(prediction.atMs), value: (prediction) => prediction.atMs },
   ];
   return (
     <>
@@ -139,7 +141,7 @@ function Predictions({ environment, name }: { readonly environment: string; read
           predictions.length === 0 ? (
             <Empty icon="prediction" title={t("predictions.empty.title")} text={t("predictions.empty.text")} />
           ) : (
-            <DataTable label={t("endpoint.predictions")} rows={predictions} columns={columns} rowKey={(prediction) => prediction.id} rowLink={(prediction) => address.prediction(prediction.id)} more={more} rowHeight={38} />
+            <DataTable name="predictions" label={t("endpoint.predictions")} rows={predictions} columns={columns} rowKey={(prediction) => prediction.id} rowLink={(prediction) => address.prediction(prediction.id)} more={more} rowHeight={38} />
           )
         }
       </Read>

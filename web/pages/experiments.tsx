@@ -55,7 +55,7 @@ export function StageSelect({ value, onChange }: { readonly value: Lifecycle; re
 function ExperimentTable({ experiments, more }: { readonly experiments: readonly Experiment[]; readonly more: ReturnType<typeof useList>["more"] }) {
   const { t } = useTrackingText();
   const columns: readonly Column<Experiment>[] = [
-    { key: "name", title: t("table.name"), width: "minmax(220px, 2fr)", cell: (experiment) => <span className="clip">{experiment.name}</span>, sortBy: (experiment) => experiment.name },
+    { key: "name", title: t("table.name"), width: "minmax(220px, 2fr)", cell: (experiment) => <span className="wrap">{experiment.name}</span>, sortBy: (experiment) => experiment.name },
     { key: "tags", title: t("tags.title"), width: "minmax(160px, 1.4fr)", cell: (experiment) => <Chips experiment={experiment} /> },
     { key: "changed", title: t("table.changed"), width: "150px", cell: (experiment) => <Ago atMs={experiment.last_update_time} />, sortBy: (experiment) => experiment.last_update_time },
     { key: "made", title: t("table.made"), width: "150px", cell: (experiment) => <Ago atMs={experiment.creation_time} />, sortBy: (experiment) => experiment.creation_time },

@@ -46,8 +46,8 @@ function Figures({ model }: { readonly model: ModelDetail }) {
     <div className="figures">
       <Figure label={t("model.inProduction")}>{model.champion === undefined ? "–" : `v${model.champion.version}`}</Figure>
       <Figure label={t("model.latest")}>v{model.latest.version}</Figure>
-      {metric !== undefined && <Figure label={t("model.metricOf", { metric, version: `v${model.latest.version}` })}>{format.number(model.latest.metrics[metric] ?? 0)}</Figure>}
-      {metric !== undefined && model.champion?.metrics[metric] !== undefined && <Figure label={t("model.metricOf", { metric, version: `v${model.champion.version}` })}>{format.number(model.champion.metrics[metric])}</Figure>}
+      {metric !== undefined && <Figure label={t("model.metricOf", { metric, version: `v${model.latest.version}` })} name={`model.${metric}`} value={model.latest.metrics[metric]}>{format.number(model.latest.metrics[metric] ?? 0)}</Figure>}
+      {metric !== undefined && model.champion?.metrics[metric] !== undefined && model.champion.version !== model.latest.version && <Figure label={t("model.metricOf", { metric, version: `v${model.champion.version}` })}>{format.number(model.champion.metrics[metric])}</Figure>}
       <Figure label={t("dataset.versions")}>{format.number(model.versionCount)}</Figure>
     </div>
   );

@@ -86,7 +86,7 @@ function RunActions({ run }: { readonly run: PipelineRunDetail }) {
 }
 
 function RunBody({ run }: { readonly run: PipelineRunDetail }) {
-  const { t, name } = useLanguage();
+  const { t } = useLanguage();
   const [selected, select] = useOpened("step");
   const [state, setState] = useSearchValue("state");
   const { stepRuns, more } = useStepRuns(run, state);
@@ -131,7 +131,7 @@ function RunBody({ run }: { readonly run: PipelineRunDetail }) {
         <Panel title={t("pipeline.graph")} icon="pipeline" flush>
           <Graph
             label={t("pipeline.graph")}
-            nodes={steps.map((step) => stepNode({ name: step.step, kind: step.kind, load: loadOfKind(step.kind), status: step.status, cached: step.cached }, `${step.step}, ${step.kind}, ${name("state", step.status)}`))}
+            nodes={steps.map((step) => stepNode({ name: step.step, kind: step.kind, load: loadOfKind(step.kind), status: step.status, cached: step.cached }))}
             edges={stepEdges(run.edges, run.stepRuns)}
             selected={current?.step}
             onSelect={(step) => select(run.stepRuns.find((each) => each.step === step)?.id)}

@@ -59,21 +59,21 @@ function Subtitle({ pipeline }: { readonly pipeline: PipelineDetail }) {
     <>
       {pipeline.description !== undefined && <span>{pipeline.description}</span>}
       <TriggerList triggers={pipeline.triggers} />
-      {pipeline.nextAtMs !== undefined && <span>{t("trigger.next", { time: format.dateTime(pipeline.nextAtMs) })}</span>}
+      {pipeline.nextAtMs !== undefined && <span>{t("trigger.next", { time: format.moment(pipeline.nextAtMs) })}</span>}
     </>
   );
 }
 
 function GraphPanel({ pipeline }: { readonly pipeline: PipelineDetail }) {
-  const { t, name } = useLanguage();
+  const { t } = useLanguage();
   const [selected, select] = useSearchValue("step");
   if (pipeline.steps.length > LARGEST_GRAPH) return <StepsPanel pipeline={pipeline} selected={selected} onSelect={select} />;
   const step = pipeline.steps.find((each) => each.name === selected);
   const outside = [...new Set(pipeline.externalAssets.map(({ asset }) => asset))];
   const nodes = [
-    ...outside.map((asset) => ({ id: `outside ${asset}`, label: asset, className: "graph-node-outside load-data", content: <OutsideNode asset={asset} pipeline={pipeline.externalAssets.find((each) => each.asset === asset)?.pipeline} /> })),
+    ...outside.map((asset) => ({ id: `outside ${asset}`, className: "graph-node-outside load-data", content: <OutsideNode asset={asset} pipeline={pipeline.externalAssets.find((each) => each.asset === asset)?.pipeline} /> })),
     ...pipeline.steps.map((each) =>
-      stepNode({ name: each.name, kind: each.kind, load: each.load, status: each.lastStatus, cached: each.lastCached, note: each.hasMatrix ? `${each.kind} · ${t("pipeline.matrix")}` : undefined }, `${each.name}, ${each.kind}, ${name("state", each.lastStatus ?? "idle")}`),
+      stepNode({ name: each.name, kind: each.kind, load: each.load, status: each.lastStatus, cached: each.lastCached, note: each.hasMatrix ? `${each.kind} · ${t("pipeline.matrix")}` : undefined }),
     ),
   ];
   const edges = [...stepEdges(pipeline.edges), ...pipeline.externalAssets.map(({ asset, readBy }) => ({ from: `outside ${asset}`, to: readBy }))];

@@ -15,6 +15,8 @@ import { type Tab, Tabs } from "../ui/tabs.tsx";
 import { Ago } from "../ui/text.tsx";
 import { TriggerList } from "../ui/trigger-list.tsx";
 
+/** The newest runs that have room; a target of a pointer is not narrower than 24 pixels. */
+const BARS = 10;
 const STATUSES = ["running", "waiting", "queued", "succeeded", "failed", "cancelled", "interrupted"] as const;
 
 export function PipelinesPage() {
@@ -36,7 +38,7 @@ function Pipelines() {
   const columns: readonly Column<PipelineSummary>[] = [
     { key: "name", title: t("table.name"), width: "minmax(170px, 1.2fr)", cell: (pipeline) => <NameCell pipeline={pipeline} />, sortBy: (pipeline) => pipeline.name },
     { key: "triggers", title: t("pipeline.triggers"), width: "minmax(260px, 2fr)", cell: (pipeline) => <TriggerList triggers={pipeline.triggers} /> },
-    { key: "recent", title: t("pipeline.recent"), width: "190px", cell: (pipeline) => <RecentBars pipeline={pipeline} /> },
+    { key: "recent", title: t("pipeline.recentCount", { count: BARS }), width: "270px", cell: (pipeline) => <RecentBars pipeline={pipeline} /> },
     { key: "last", title: t("pipeline.lastRun"), width: "130px", cell: (pipeline) => (pipeline.lastRun === undefined ? <span className="muted">{t("pipeline.never")}</span> : <StateBadge state={runState(pipeline.lastRun)} />) },
     { key: "time", title: t("run.time"), width: "150px", cell: (pipeline) => <Ago atMs={pipeline.lastRun?.startedAtMs ?? pipeline.lastRun?.queuedAtMs} />, sortBy: (pipeline) => pipeline.lastRun?.queuedAtMs },
   ];
@@ -71,9 +73,9 @@ function RecentBars({ pipeline }: { readonly pipeline: PipelineSummary }) {
   const longest = Math.max(1, ...pipeline.recentRuns.map(({ durationMs }) => durationMs ?? 0));
   return (
     <span className="bars">
-      {pipeline.recentRuns.map((run) => {
+      {pipeline.recentRuns.slice(-BARS).map((run) => {
         const text = `${name("state", run.status)}${run.durationMs === undefined ? "" : ` · ${format.duration(run.durationMs)}`}`;
-        return <Link key={run.id} to={address.run(run.id)} title={text} aria-label={text} className={`tone-${toneOf(run.status)}`} style={{ height: `${Math.max(20, ((run.durationMs ?? 0) / longest) * 100)}%` }} />;
+        return <Link key={run.id} to={address.run(run.id)} title={text} aria-label={text} className={`tone-${toneOf(run.status)}`}><span style={{ height: `${Math.max(20, ((run.durationMs ?? 0) / longest) * 100)}%` }} /></Link>;
       })}
     </span>
   );

@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
 import type { ChainLink, PredictionDetail } from "#api";
-import { readableChain } from "../models/chain.ts";
+import { readableChain, type ReadableLink } from "../models/chain.ts";
 import { shortDigest, valueText } from "../models/format.ts";
 import { address, versionAddress } from "../routes/address.ts";
 import { queries } from "../services/queries.ts";
@@ -9,7 +9,7 @@ import { Icon, type IconName } from "../ui/icon.tsx";
 import { useLanguage } from "../ui/language.tsx";
 import { LineageView } from "../ui/lineage-view.tsx";
 import { Page, Panel, Read } from "../ui/page.tsx";
-import { Copy, Digest, Figure } from "../ui/text.tsx";
+import { Amount, Copy, Digest, Figure } from "../ui/text.tsx";
 
 const ICONS: Readonly<Record<ChainLink["kind"], IconName>> = {
   prediction: "prediction", model: "model", training_data: "dataset", data: "dataset", features: "features", notebook: "notebook", commit: "commit", pipeline_run: "pipeline", source_file: "file",
@@ -91,13 +91,13 @@ function Figures({ prediction }: { readonly prediction: PredictionDetail }) {
 }
 
 /** From the prediction back to the files it began with, one step a line. */
-function Chain({ links }: { readonly links: readonly ChainLink[] }) {
+function Chain({ links }: { readonly links: readonly ReadableLink[] }) {
   const { t, name, format } = useLanguage();
   return (
     <ol className="chain">
       {links.map((link, index) => {
-        const target = chainAddress(link);
-        const label = link.kind === "commit" ? shortDigest(link.label, 12) : link.version === undefined ? link.label : `${link.label} v${link.version}`;
+        const target = link.count === undefined ? chainAddress(link) : undefined;
+        const label = link.count !== undefined ? t("lineage.files", { count: link.count }) : link.kind === "commit" ? shortDigest(link.label, 12) : link.version === undefined ? link.label : `${link.label} v${link.version}`;
         return (
           <li key={`${link.kind}${link.id}${index}`}>
             <span className="chain-icon">
@@ -107,7 +107,11 @@ function Chain({ links }: { readonly links: readonly ChainLink[] }) {
               <span className="chain-kind">{name("chain", link.kind)}</span>
               {target === undefined ? <b>{label}</b> : <Link to={target}>{label}</Link>}
               <p className="muted">
-                {link.digest !== undefined && <Digest digest={link.digest} />} {link.rowCount !== undefined && t("dataset.rowCount", { count: link.rowCount })} {link.atMs !== undefined && format.dateTime(link.atMs)}
+                {link.digest !== undefined && <Digest digest={link.digest} />} {link.rowCount !== undefined && (
+                  <Amount name={`chain.${link.kind}.rows`} value={link.rowCount}>
+                    {t("dataset.rowCount", { count: link.rowCount })}
+                  </Amount>
+                )} {link.atMs !== undefined && format.dateTime(link.atMs)}
               </p>
             </div>
           </li>

@@ -83,7 +83,7 @@ function Versions({ model }: { readonly model: RegisteredModel }) {
     { key: "version", title: t("table.version"), width: "minmax(180px, 1fr)", cell: (version) => (<>v{version.version} {aliases.get(version.version)?.map(({ alias }) => <span key={alias} className="alias">{alias}</span>)}</>), sortBy: (version) => Number(version.version) },
     { key: "verdict", title: t("model.verdict"), width: "130px", cell: (version) => <Verdict version={version} /> },
     { key: "stage", title: t("registry.stage"), width: "110px", cell: (version) => (version.current_stage === "None" ? <span className="muted">–</span> : version.current_stage), sortBy: (version) => version.current_stage },
-    { key: "data", title: t("model.trainingData"), width: "minmax(130px, 1fr)", cell: (version) => <span className="clip">{toMap(version.tags).get("esteira.training_data") ?? "–"}</span> },
+    { key: "data", title: t("model.trainingData"), width: "minmax(130px, 1fr)", cell: (version) => <span className="wrap">{toMap(version.tags).get("esteira.training_data") ?? "–"}</span> },
     { key: "run", title: t("runs.run"), width: "150px", cell: (version) => (version.run_id === "" ? <span className="muted">–</span> : <Digest digest={version.run_id} length={8} />) },
     { key: "made", title: t("table.made"), width: "140px", cell: (version) => <Ago atMs={version.creation_timestamp} />, sortBy: (version) => version.creation_timestamp },
   ];

@@ -120,8 +120,8 @@ function PairsPanel({ title, search, icon, pairs, isNumeric = false }: { readonl
   const [words, setWords] = useState("");
   const found = pairs.filter(({ key, value }) => `${key} ${value}`.toLowerCase().includes(words.toLowerCase())).toSorted((left, right) => left.key.localeCompare(right.key));
   const columns: readonly Column<Pair>[] = [
-    { key: "key", title: t("table.name"), width: "minmax(120px, 1.4fr)", cell: (pair) => <span className="clip" title={pair.key}>{pair.key}</span>, sortBy: (pair) => pair.key },
-    { key: "value", title: t("tags.value"), width: "minmax(100px, 1fr)", ...(isNumeric ? { align: "right" as const } : {}), cell: (pair) => <span className="clip figure" title={String(pair.value)}>{typeof pair.value === "number" ? metricText(pair.value, format.number) : pair.value}</span>, sortBy: (pair) => pair.value },
+    { key: "key", title: t("table.name"), width: "minmax(120px, 1.4fr)", cell: (pair) => <span className="wrap">{pair.key}</span>, sortBy: (pair) => pair.key },
+    { key: "value", title: t("tags.value"), width: "minmax(100px, 1fr)", ...(isNumeric ? { align: "right" as const } : {}), cell: (pair) => <span className="wrap figure">{typeof pair.value === "number" ? metricText(pair.value, format.number) : pair.value}</span>, sortBy: (pair) => pair.value },
     ...(isNumeric ? [{ key: "step", title: t("xAxis.step"), width: "82px", align: "right" as const, cell: (pair: Pair) => (pair.step === undefined ? "–" : format.number(pair.step)) }] : []),
   ];
   return (

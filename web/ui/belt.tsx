@@ -7,7 +7,7 @@ import { codeStationAddress, stationAddress } from "../routes/station-address.ts
 import { Icon } from "./icon.tsx";
 import { useLanguage } from "./language.tsx";
 import { stateIcon, toneOf } from "./state.tsx";
-import { Ago, Amount } from "./text.tsx";
+import { Ago, Amount, DataTime } from "./text.tsx";
 
 const BELT_HEIGHT = 96;
 const BELT_INSET = 11;
@@ -77,7 +77,7 @@ function StationCard({ station, number, side, parcels }: StationCardProps) {
             </span>
           ))}
         </span>
-        <span className="station-foot">{station.lastAtMs === undefined ? " " : <Ago atMs={station.lastAtMs} />}</span>
+        <span className="station-foot">{station.lastAtMs === undefined ? " " : station.name === "production" ? <DataTime atMs={station.lastAtMs} /> : <Ago atMs={station.lastAtMs} />}</span>
       </Link>
       <span className="station-post" aria-hidden="true" />
       <Parcels parcels={parcels} />

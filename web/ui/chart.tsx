@@ -41,6 +41,8 @@ interface ChartProps {
   readonly bands?: readonly ChartBand[];
   readonly marks?: readonly ChartMark[];
   readonly height?: number;
+  /** The same for all charts that stand below one another; default: what `x` spans. */
+  readonly xSpan?: readonly [number, number] | undefined;
   /** Charts with the same key move their cursors together. */
   readonly syncKey?: string;
 }
@@ -158,7 +160,8 @@ function seriesOptions(each: ChartSeries, color: (name: string) => string, count
   };
 }
 
-function xRange({ x, series }: ChartProps): uPlot.Scale.Range {
+function xRange({ x, series, xSpan }: ChartProps): uPlot.Scale.Range {
+  if (xSpan !== undefined) return [xSpan[0] / 1000, xSpan[1] / 1000];
   const hasBars = series.some(({ isBars }) => isBars === true);
   return (_, min, max) => {
     const step = x.length > 1 ? (max - min) / (x.length - 1) : 1;
@@ -205,22 +208,32 @@ function drawLines(plot: uPlot, { thresholds = [], marks = [] }: ChartProps, col
     ctx.strokeStyle = ctx.fillStyle = color("--bad");
     ctx.setLineDash([5 * devicePixelRatio, 4 * devicePixelRatio]);
     line(ctx, [bbox.left, y], [bbox.left + bbox.width, y]);
-    ctx.textAlign = "right";
-    ctx.fillText(label, bbox.left + bbox.width - 4 * devicePixelRatio, y - 5 * devicePixelRatio);
+    ctx.textAlign = "left";
+    ctx.fillText(label, bbox.left + 4 * devicePixelRatio, y - 5 * devicePixelRatio);
   }
   ctx.setLineDash([]);
   ctx.textAlign = "left";
   const rows = [...new Set(marks.map((mark) => mark.color))];
-  for (const mark of marks) {
+  const taken: { from: number; to: number; row: number }[] = [];
+  for (const mark of marks.toSorted((left, right) => left.atMs - right.atMs)) {
     // Marks of different kinds at one place stand side by side.
     const x = plot.valToPos(mark.atMs / 1000, "x", true) + 3 * rows.indexOf(mark.color) * devicePixelRatio;
     if (x < bbox.left || x > bbox.left + bbox.width) continue;
     ctx.strokeStyle = ctx.fillStyle = color(mark.color);
     line(ctx, [x, bbox.top], [x, bbox.top + bbox.height]);
-    ctx.fillText(mark.label, x + 5 * devicePixelRatio, bbox.top + bbox.height - (6 + 14 * rows.indexOf(mark.color)) * devicePixelRatio);
+    // Labels stack where they would run into one another, and lie within the chart.
+    const width = ctx.measureText(mark.label).width + 8 * devicePixelRatio;
+    const from = Math.min(x + 5 * devicePixelRatio, bbox.left + bbox.width - width);
+    const row = LABEL_ROWS.find((each) => !taken.some((place) => place.row === each && place.from < from + width && from < place.to));
+    if (row === undefined) continue;
+    taken.push({ from, to: from + width, row });
+    ctx.fillText(mark.label, from, bbox.top + (28 + LABEL_STEP * row) * devicePixelRatio);
   }
   ctx.restore();
 }
+
+const LABEL_ROWS = [0, 1, 2, 3];
+const LABEL_STEP = 14;
 
 function line(ctx: CanvasRenderingContext2D, from: readonly [number, number], to: readonly [number, number]): void {
   ctx.lineWidth = 1.3 * devicePixelRatio;

@@ -21,8 +21,7 @@ export function LineageView({ graph }: { readonly graph: LineageGraph }) {
     const detail = [node.version === undefined ? undefined : `v${node.version}`, node.rowCount === undefined ? undefined : t("dataset.rowCount", { count: node.rowCount })].filter((part) => part !== undefined);
     return {
       id: node.id,
-      label: `${kind} ${label} ${detail.join(" ")}`,
-      className: `load-${LOADS[node.kind] ?? "production"}${node.id === graph.root ? " graph-node-selected" : ""}`,
+      className: `load-${LOADS[node.kind] ?? "production"}`,
       content: (
         <>
           <span className="graph-line graph-name">
@@ -30,7 +29,9 @@ export function LineageView({ graph }: { readonly graph: LineageGraph }) {
             <span title={node.label}>{node.kind === "commit" ? shortDigest(node.label, 10) : label}</span>
           </span>
           <span className="graph-line graph-sub">
-            <span>{[kind, ...detail].join(" · ")}</span>
+            <span data-figure={`lineage.${node.kind}.rows`} data-value={node.rowCount}>
+              {[kind, ...detail].join(" · ")}
+            </span>
           </span>
         </>
       ),
@@ -41,6 +42,7 @@ export function LineageView({ graph }: { readonly graph: LineageGraph }) {
       <Graph
         label={t("lineage.title")}
         nodes={drawn}
+        selected={graph.root}
         edges={edges.map(({ from, to, role }) => ({ from, to, label: role === undefined || role === "input" ? undefined : name("role", role) }))}
         onSelect={(id) => {
           const node = nodes.find((each) => each.id === id);

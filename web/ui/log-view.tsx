@@ -3,7 +3,7 @@ import { useVirtualizer } from "@tanstack/react-virtual";
 import { memo, useEffect, useMemo, useRef, useState } from "react";
 import type { LogChunk, StepRunLog } from "#api";
 import { ansiSpans, withoutAnsi } from "../models/ansi.ts";
-import { type LogLine, toLogLines } from "../models/log-lines.ts";
+import { firstError, type LogLine, toLogLines } from "../models/log-lines.ts";
 import { get, path, streamAddress } from "../services/api.ts";
 import { followStream } from "../services/event-stream.ts";
 import { Icon } from "./icon.tsx";
@@ -21,33 +21,46 @@ export function LogView({ stepRunId, isLive }: { readonly stepRunId: string; rea
   const { t, format } = useLanguage();
   const { chunks, error, isPending } = useLog(stepRunId, isLive);
   const [filter, setFilter] = useState("");
+  const frame = useRef<HTMLDivElement>(null);
   const lines = useMemo(() => toLogLines(chunks), [chunks]);
   const shown = useMemo(() => (filter === "" ? lines : lines.filter(({ text }) => withoutAnsi(text).toLowerCase().includes(filter.toLowerCase()))), [lines, filter]);
   if (error !== undefined) return <Problem error={error} />;
   if (isPending) return <Waiting lines={3} />;
   return (
-    <div className="log">
+    <div className="log" ref={frame}>
       <div className="log-tools">
         <input className="field" type="search" value={filter} onChange={(event) => setFilter(event.target.value)} placeholder={t("log.filter")} aria-label={t("log.filter")} />
         <span className="muted">
           {t("log.lines", { count: shown.length })}
           {isLive && ` · ${t("log.following")}`}
         </span>
+        <button type="button" className="plain-button log-button" onClick={() => download(`${stepRunId}.log`, lines)} disabled={lines.length === 0}>
+          {t("log.download")}
+        </button>
+        <button type="button" className="plain-button log-button" onClick={() => void toggleFullScreen(frame.current)}>
+          {t("log.fullScreen")}
+        </button>
         <Copy text={lines.map(({ text }) => withoutAnsi(text)).join("\n")} label={t("log.copy")} />
       </div>
-      {lines.length === 0 ? <p className="log-empty">{isLive ? t("log.waiting") : t("log.empty")}</p> : <Lines lines={shown} timeOf={format.time} />}
+      {lines.length === 0 ? <p className="log-empty">{isLive ? t("log.waiting") : t("log.empty")}</p> : <Lines lines={shown} timeOf={format.time} isLive={isLive} />}
     </div>
   );
 }
 
-function Lines({ lines, timeOf }: { readonly lines: readonly LogLine[]; timeOf(atMs: number): string }) {
+function Lines({ lines, timeOf, isLive }: { readonly lines: readonly LogLine[]; readonly isLive: boolean; timeOf(atMs: number): string }) {
   const { t } = useLanguage();
   const box = useRef<HTMLDivElement>(null);
-  const [isFollowing, setFollowing] = useState(true);
+  const error = useMemo(() => firstError(lines), [lines]);
+  // What is over opens at what went wrong; what goes on is followed.
+  const [isFollowing, setFollowing] = useState(isLive || error === undefined);
+  const [marked, setMarked] = useState(isLive ? undefined : error);
   const virtual = useVirtualizer({ count: lines.length, getScrollElement: () => box.current, estimateSize: () => LINE_HEIGHT, overscan: 30 });
   useEffect(() => {
     if (isFollowing && lines.length > 0) virtual.scrollToIndex(lines.length - 1, { align: "end" });
   }, [isFollowing, lines.length, virtual]);
+  useEffect(() => {
+    if (marked !== undefined) virtual.scrollToIndex(marked, { align: "center" });
+  }, [marked, virtual]);
   const onScroll = (): void => {
     const element = box.current;
     if (element !== null) setFollowing(element.scrollHeight - element.scrollTop - element.clientHeight < LINE_HEIGHT * 2);
@@ -60,12 +73,25 @@ function Lines({ lines, timeOf }: { readonly lines: readonly LogLine[]; timeOf(a
             const line = lines[item.index];
             return line === undefined ? null : (
               <div key={item.key} className="log-line-place" style={{ transform: `translateY(${item.start}px)` }}>
-                <Line line={line} time={timeOf(line.atMs)} />
+                <Line line={line} time={timeOf(line.atMs)} isError={item.index === error} />
               </div>
             );
           })}
         </div>
       </div>
+      {error !== undefined && (
+        <button
+          type="button"
+          className="log-follow log-to-error"
+          onClick={() => {
+            setFollowing(false);
+            setMarked(error);
+            virtual.scrollToIndex(error, { align: "center" });
+          }}
+        >
+          <Icon name="alert" size={12} /> {t("log.toError")}
+        </button>
+      )}
       {!isFollowing && (
         <button type="button" className="log-follow" onClick={() => setFollowing(true)}>
           <Icon name="down" size={12} /> {t("log.follow")}
@@ -75,9 +101,9 @@ function Lines({ lines, timeOf }: { readonly lines: readonly LogLine[]; timeOf(a
   );
 }
 
-const Line = memo(function Line({ line, time }: { readonly line: LogLine; readonly time: string }) {
+const Line = memo(function Line({ line, time, isError }: { readonly line: LogLine; readonly time: string; readonly isError: boolean }) {
   return (
-    <div className={`log-line log-${line.stream}`} title={time}>
+    <div className={`log-line log-${line.stream}${isError ? " log-error" : ""}`} title={time}>
       <span className="log-number">{line.number}</span>
       <span className="log-text">
         {ansiSpans(line.text).map((span, index) => (
@@ -89,6 +115,19 @@ const Line = memo(function Line({ line, time }: { readonly line: LogLine; readon
     </div>
   );
 });
+
+function download(name: string, lines: readonly LogLine[]): void {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([lines.map(({ text }) => `${withoutAnsi(text)}\n`).join("")], { type: "text/plain" }));
+  link.download = name;
+  link.click();
+  URL.revokeObjectURL(link.href);
+}
+
+async function toggleFullScreen(frame: HTMLElement | null): Promise<void> {
+  if (document.fullscreenElement === null) await frame?.requestFullscreen();
+  else await document.exitFullscreen();
+}
 
 interface LogState {
   readonly chunks: readonly LogChunk[];

@@ -9,7 +9,7 @@ import { Empty, Panel, Read } from "./page.tsx";
 import { useSearchValue } from "./search-value.ts";
 import { StateBadge } from "./state.tsx";
 import { type Column, DataTable } from "./table.tsx";
-import { Ago, Command } from "./text.tsx";
+import { Ago, Amount, Command } from "./text.tsx";
 
 const STATES = ["open", "replayed", "discarded", "superseded"] as const;
 
@@ -44,30 +44,27 @@ export function QuarantineView({ dataset }: { readonly dataset: DatasetDetail })
 
 function RulesPanel({ dataset, selected, onSelect }: { readonly dataset: DatasetDetail; readonly selected: string | undefined; readonly onSelect: (rule: string | undefined) => void }) {
   const { t, format } = useLanguage();
-  const counts = new Map(dataset.quarantine?.byRule.map((each) => [each.rule, each.count]));
-  const known = dataset.contract?.rules.map((rule) => ({ id: rule.id, text: [rule.column, rule.description].filter((part) => part !== undefined).join(": ") })) ?? [];
-  const others = (dataset.quarantine?.byRule ?? []).filter(({ rule }) => !known.some(({ id }) => id === rule)).map((each) => ({ id: each.rule, text: each.description ?? "" }));
-  const rules = [...known, ...others].toSorted((left, right) => (counts.get(right.id) ?? 0) - (counts.get(left.id) ?? 0));
-  const largest = Math.max(1, ...counts.values());
+  const described = new Map(dataset.contract?.rules.map((rule) => [rule.id, rule.description]));
+  const rules = dataset.quarantine?.byRule ?? [];
+  const largest = Math.max(1, ...rules.map(({ count }) => count));
   if (rules.length === 0) return null;
   return (
     <Panel title={t("quarantine.rules")} icon="approval" actions={dataset.contract?.file !== undefined && <code>{dataset.contract.file}</code>}>
       <ul className="rule-list">
-        {rules.map(({ id, text }) => {
-          const count = counts.get(id) ?? 0;
-          return (
-            <li key={id}>
-              <button type="button" className="link-button" aria-pressed={selected === id} onClick={() => onSelect(selected === id ? undefined : id)}>
-                {id}
-              </button>
-              <span className="muted clip">{text}</span>
-              <span className="rule-bar" aria-hidden="true">
-                <span style={{ width: `${(count / largest) * 100}%` }} />
-              </span>
-              <span className="figure">{format.number(count)}</span>
-            </li>
-          );
-        })}
+        {rules.map(({ rule: id, description, count }) => (
+          <li key={id}>
+            <button type="button" className="link-button wrap" aria-pressed={selected === id} onClick={() => onSelect(selected === id ? undefined : id)}>
+              {id}
+            </button>
+            <span className="muted wrap">{described.get(id) ?? description ?? <RuleWords id={id} />}</span>
+            <span className="rule-bar" aria-hidden="true">
+              <span style={{ width: `${(count / largest) * 100}%` }} />
+            </span>
+            <Amount name={`quarantine.rule.${id}`} value={count} className="figure">
+              {format.number(count)}
+            </Amount>
+          </li>
+        ))}
       </ul>
       {(dataset.quarantine?.openCount ?? 0) > 0 && (
         <p style={{ marginTop: 14 }}>
@@ -78,43 +75,82 @@ function RulesPanel({ dataset, selected, onSelect }: { readonly dataset: Dataset
   );
 }
 
+/** What a rule of a kind that every contract may have asks for: `maximum:delay`. */
+function RuleWords({ id }: { readonly id: string }) {
+  const { name } = useLanguage();
+  const [kind = "", column] = id.split(":");
+  const words = name("rule", kind);
+  if (words === kind) return null;
+  return (
+    <>
+      {column !== undefined && kind !== "csv" && <b>{column}</b>} {words}
+    </>
+  );
+}
+
+/** Columns that the rules a row broke are about. */
+function brokenColumns(row: QuarantinedRow): ReadonlySet<string> {
+  return new Set(row.rules.flatMap(({ id }) => id.split(":").slice(1)));
+}
+
 function QuarantineTable({ rows, more }: { readonly rows: readonly QuarantinedRow[]; readonly more: { readonly hasMore: boolean; readonly isLoading: boolean; readonly load: () => void } }) {
   const { t, format } = useLanguage();
   const columns: readonly Column<QuarantinedRow>[] = [
-    { key: "rule", title: t("quarantine.rule"), width: "minmax(180px, 1fr)", cell: (row) => <span className="clip" title={row.rules.map(({ id, message }) => message ?? id).join("\n")}>{row.rules.map(({ id }) => id).join(", ")}</span>, sortBy: (row) => row.rules[0]?.id },
-    { key: "source", title: t("quarantine.source"), width: "minmax(240px, 1.4fr)", cell: (row) => <SourceCell row={row} /> },
-    { key: "row", title: t("quarantine.row"), width: "minmax(340px, 2.6fr)", cell: (row) => <RowCell row={row} /> },
-    { key: "state", title: t("quarantine.state"), width: "120px", cell: (row) => <span title={[row.reason, row.actor].filter((part) => part !== undefined).join(" · ")}><StateBadge state={row.state} /></span>, sortBy: (row) => row.state },
-    { key: "time", title: t("run.time"), width: "140px", cell: (row) => (row.pipelineRunId === undefined ? <Ago atMs={row.atMs} /> : <Link to={address.run(row.pipelineRunId)} title={format.dateTime(row.atMs)}><Ago atMs={row.atMs} /></Link>), sortBy: (row) => row.atMs },
+    { key: "rule", title: t("quarantine.rule"), width: "minmax(170px, 1.2fr)", cell: (row) => <RuleCell row={row} />, value: (row) => row.rules.map(({ id }) => id).join(" ") },
+    { key: "source", title: t("quarantine.source"), width: "minmax(190px, 1.1fr)", cell: (row) => <SourceCell row={row} /> },
+    { key: "row", title: t("quarantine.row"), width: "minmax(260px, 2.2fr)", cell: (row) => <RowCell row={row} /> },
+    { key: "state", title: t("quarantine.state"), width: "120px", cell: (row) => <span title={[row.reason, row.actor].filter((part) => part !== undefined).join(" · ")}><StateBadge state={row.state} /></span>, value: (row) => row.state },
+    { key: "time", title: t("run.time"), width: "140px", cell: (row) => (row.pipelineRunId === undefined ? <Ago atMs={row.atMs} /> : <Link to={address.run(row.pipelineRunId)} title={format.dateTime(row.atMs)}><Ago atMs={row.atMs} /></Link>), value: (row) => row.atMs },
   ];
-  return <DataTable label={t("dataset.quarantine")} rows={rows} columns={columns} rowKey={(row) => row.id} more={more} rowHeight={40} />;
+  return <DataTable name="quarantine" label={t("dataset.quarantine")} rows={rows} columns={columns} rowKey={(row) => row.id} more={more} rowHeight={40} />;
+}
+
+function RuleCell({ row }: { readonly row: QuarantinedRow }) {
+  return (
+    <span className="wrap">
+      {row.rules.map(({ id, message }) => (
+        <span key={id} className="quarantine-rule">
+          <b>{id}</b>
+          {message !== undefined && <span className="muted">{message}</span>}
+        </span>
+      ))}
+    </span>
+  );
 }
 
 function SourceCell({ row }: { readonly row: QuarantinedRow }) {
   const { t, format } = useLanguage();
   const { file, line, row: position } = row.source;
   return (
-    <>
-      <span className="clip" title={file}>
-        {file.split("/").at(-1)}
-      </span>
+    <span className="wrap">
+      {file.split("/").at(-1)}{" "}
       {line !== undefined && <span className="muted nowrap">{t("quarantine.line", { line: format.number(line) })}</span>}
       {line === undefined && position !== undefined && <span className="muted nowrap">{t("quarantine.position", { row: format.number(position) })}</span>}
-    </>
+    </span>
   );
 }
 
+/** The row as it came, with what broke a rule marked. */
 function RowCell({ row }: { readonly row: QuarantinedRow }) {
-  const entries = Object.entries(row.row);
-  const text = entries.map(([key, value]) => `${key}: ${valueText(value)}`).join("\n");
+  const { t } = useLanguage();
+  const broken = brokenColumns(row);
   return (
-    <span className="clip mono" title={text}>
-      {entries.map(([key, value]) => (
-        <span key={key}>
-          <span className="muted">{key}=</span>
-          {value === null ? "null" : valueText(value)}{" "}
-        </span>
-      ))}
+    <span className="wrap mono">
+      {Object.entries(row.row).map(([key, value]) => {
+        const text = value === null ? "null" : valueText(value);
+        return (
+          <span key={key}>
+            <span className="muted">{key}=</span>
+            {broken.has(key) ? (
+              <mark className="broken" title={t("quarantine.broken")}>
+                {text}
+              </mark>
+            ) : (
+              text
+            )}{" "}
+          </span>
+        );
+      })}
     </span>
   );
 }

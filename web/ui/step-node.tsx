@@ -12,12 +12,11 @@ interface StepFacts {
   readonly note?: string | undefined;
 }
 
-/** A step as a node of a graph. `label` is what a screen reader says. */
-export function stepNode(step: StepFacts, label: string): DrawnNode {
+/** A step as a node of a graph. */
+export function stepNode(step: StepFacts): DrawnNode {
   const icon = KIND_ICONS[step.kind] ?? (isIconName(step.kind) ? step.kind : "pipeline");
   return {
     id: step.name,
-    label,
     className: `load-${step.load} ${step.status === undefined ? "" : `tone-${toneOf(step.status)}`}`,
     content: (
       <>

@@ -19,6 +19,17 @@ export function Ago({ atMs }: { readonly atMs: number | undefined }) {
   );
 }
 
+/** A moment within the data, which may lie years away from the clock. */
+export function DataTime({ atMs }: { readonly atMs: number | undefined }) {
+  const { t, format } = useLanguage();
+  if (atMs === undefined) return <span className="muted">–</span>;
+  return (
+    <time dateTime={new Date(atMs).toISOString()} title={format.dateTime(atMs)}>
+      {t("time.data", { time: format.date(atMs) })}
+    </time>
+  );
+}
+
 /** From start to end, still counting when there is no end. */
 export function Duration({ startMs, endMs }: { readonly startMs: number | undefined; readonly endMs?: number | undefined }) {
   if (startMs === undefined) return <span className="muted">–</span>;

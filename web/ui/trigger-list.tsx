@@ -15,9 +15,10 @@ export function TriggerList({ triggers }: { readonly triggers: readonly Trigger[
         const { key, params } = triggerSentence(trigger, language);
         const next = trigger.nextAtMs?.[0];
         return (
-          <span key={index} className="chip" title={[trigger.cron, trigger.timezone, next === undefined ? undefined : t("trigger.next", { time: format.dateTime(next) })].filter((part) => part !== undefined).join(" · ")}>
+          <span key={index} className="chip" title={[trigger.cron, trigger.timezone, next === undefined ? undefined : t("trigger.next", { time: format.moment(next) })].filter((part) => part !== undefined).join(" · ")}>
             <Icon name={ICONS[trigger.on]} size={13} />
             {t(key, params)}
+            {trigger.timezone !== undefined && <span className="muted">{trigger.timezone.replaceAll("_", " ")}</span>}
           </span>
         );
       })}

@@ -29,7 +29,7 @@ export default function VegaTile({ tile }: { readonly tile: DashboardTile }) {
     const color = (name: string): string => style.getPropertyValue(name).trim();
     let isGone = false;
     const drawn = embed(element, tileSpec(tile, color) as unknown as VisualizationSpec, {
-      actions: false, ast: true, expr: expressionInterpreter, loader: noLoads, renderer: "svg", formatLocale: formatLocale(language), tooltip: { theme: scheme === "dark" ? "dark" : "light" },
+      actions: false, ast: true, expr: expressionInterpreter, loader: noLoads, renderer: "svg", formatLocale: formatLocale(language), timeFormatLocale: timeLocale(language), tooltip: { theme: scheme === "dark" ? "dark" : "light" },
     });
     drawn.then(
       (result) => isGone && result.finalize(),
@@ -49,3 +49,18 @@ function formatLocale(language: string) {
   const part = (type: string): string => parts.find((each) => each.type === type)?.value ?? "";
   return { decimal: part("decimal"), thousands: part("group"), grouping: [3], currency: ["", ""] as [string, string] };
 }
+
+/** Names of months and days as the language has them, and its order of a date. */
+function timeLocale(language: string) {
+  const month = (style: "long" | "short") => Array.from({ length: 12 }, (_, index) => new Intl.DateTimeFormat(language, { month: style, timeZone: "UTC" }).format(Date.UTC(2024, index, 15)).replace(/\.$/, ""));
+  // 2024-01-07 is a Sunday.
+  const day = (style: "long" | "short") => Array.from({ length: 7 }, (_, index) => new Intl.DateTimeFormat(language, { weekday: style, timeZone: "UTC" }).format(Date.UTC(2024, 0, 7 + index)).replace(/\.$/, ""));
+  const isDayFirst = !language.startsWith("en");
+  return {
+    dateTime: isDayFirst ? "%d/%m/%Y %H:%M:%S" : "%x, %X", date: isDayFirst ? "%d/%m/%Y" : "%-m/%-d/%Y", time: isDayFirst ? "%H:%M:%S" : "%-I:%M:%S %p",
+    periods: ["AM", "PM"] as [string, string], days: day("long") as Week, shortDays: day("short") as Week, months: month("long") as Year, shortMonths: month("short") as Year,
+  };
+}
+
+type Week = [string, string, string, string, string, string, string];
+type Year = [string, string, string, string, string, string, string, string, string, string, string, string];

@@ -35,7 +35,7 @@ function RulesTable({ rules }: { readonly rules: readonly VerdictRule[] }) {
   const { t, format } = useLanguage();
   const number = (value: number | undefined): string => (value === undefined ? "–" : format.number(value, 5));
   const columns: readonly Column<VerdictRule>[] = [
-    { key: "rule", title: t("verdict.rule"), width: "minmax(260px, 2fr)", cell: (rule) => <code className="clip" title={rule.rule}>{rule.rule}</code> },
+    { key: "rule", title: t("verdict.rule"), width: "minmax(260px, 2fr)", cell: (rule) => <code className="wrap">{rule.rule}</code> },
     { key: "segment", title: t("verdict.segment"), width: "140px", cell: (rule) => rule.segment ?? <span className="muted">{t("verdict.overall")}</span> },
     { key: "value", title: t("verdict.value"), width: "110px", align: "right", cell: (rule) => number(rule.value), sortBy: (rule) => rule.value },
     { key: "threshold", title: t("verdict.threshold"), width: "110px", align: "right", cell: (rule) => number(rule.threshold), sortBy: (rule) => rule.threshold },

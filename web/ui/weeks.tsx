@@ -1,6 +1,6 @@
 import { useMemo } from "react";
 import type { EndpointDetail } from "#api";
-import { boundSeries, distinctRetrainings, driftSeries, performanceMetrics, performanceSeries, segmentsOf, versionBands, windowMiddle } from "../models/weeks.ts";
+import { boundSeries, distinctRetrainings, driftSeries, performanceMetrics, performanceSeries, segmentsOf, versionBands, windowMiddle, windowSpan } from "../models/weeks.ts";
 import { Chart, type ChartMark } from "./chart.tsx";
 import { useLanguage } from "./language.tsx";
 import { Empty, Panel } from "./page.tsx";
@@ -13,7 +13,7 @@ const SHOWN_FEATURES = 5;
 export function WeeksView({ endpoint }: { readonly endpoint: EndpointDetail }) {
   const { t } = useLanguage();
   const marks = useMarks(endpoint);
-  const shared = useMemo(() => ({ x: endpoint.windows.map(windowMiddle), bands: versionBands(endpoint), marks, syncKey: `${endpoint.environment}/${endpoint.name}` }), [endpoint, marks]);
+  const shared = useMemo(() => ({ x: endpoint.windows.map(windowMiddle), xSpan: windowSpan(endpoint.windows), bands: versionBands(endpoint), marks, syncKey: `${endpoint.environment}/${endpoint.name}` }), [endpoint, marks]);
   if (endpoint.windows.length === 0) return <Empty icon="endpoint" title={t("weeks.empty.title")} text={t("weeks.empty.text")} />;
   return (
     <>
@@ -29,6 +29,7 @@ export function WeeksView({ endpoint }: { readonly endpoint: EndpointDetail }) {
 
 interface Shared {
   readonly x: readonly number[];
+  readonly xSpan: readonly [number, number] | undefined;
   readonly bands: ReturnType<typeof versionBands>;
   readonly marks: readonly ChartMark[];
   readonly syncKey: string;
