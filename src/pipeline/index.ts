@@ -1,3 +1,4 @@
+export { parseReason, type ReasonClause } from "./plan/reason.ts";
 export {
   type ConcurrencyDefinition,
   digestOfDefinition,

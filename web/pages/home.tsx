@@ -11,6 +11,7 @@ import { BeltView } from "../ui/belt.tsx";
 import { CommandButton } from "../ui/command-button.tsx";
 import { useLanguage } from "../ui/language.tsx";
 import { Empty, Page, Panel, Read } from "../ui/page.tsx";
+import { useProblemText } from "../ui/problem-text.ts";
 import { StepOutcomes } from "../ui/run-progress.tsx";
 import { StateBadge } from "../ui/state.tsx";
 import { Ago, Amount, Digest, Duration } from "../ui/text.tsx";
@@ -125,7 +126,7 @@ function FailureLine({ failed }: { readonly failed: FailedRun }) {
       <div>
         <Link to={stepRunId === undefined ? address.run(run.id) : address.stepRun(run.id, stepRunId)}>{title}</Link>
         <p className="muted">
-          {error !== undefined && <span className="reason">{lastLine(error.message)}</span>} · <Ago atMs={run.endedAtMs} />
+          {error !== undefined && <FailureReason error={error} />} · <Ago atMs={run.endedAtMs} />
         </p>
         <div className="line-actions">
           <CommandButton size="xs" label={t("home.retry")} icon="resume" capability="pipeline.run" run={() => commands.resumeRun(run.id)} done={t("run.resumed")} />
@@ -134,6 +135,11 @@ function FailureLine({ failed }: { readonly failed: FailedRun }) {
       </div>
     </li>
   );
+}
+
+function FailureReason({ error }: { readonly error: NonNullable<FailedRun["error"]> }) {
+  const { message } = useProblemText(error);
+  return <span className="reason">{lastLine(message)}</span>;
 }
 
 function ApprovalLine({ approval }: { readonly approval: PendingApproval }) {

@@ -8,6 +8,7 @@ import { queries } from "../services/queries.ts";
 import { Icon, type IconName } from "./icon.tsx";
 import { useLanguage } from "./language.tsx";
 import { Problem } from "./page.tsx";
+import { useProblemText } from "./problem-text.ts";
 
 interface CommandButtonProps<Answer> {
   readonly label: string;
@@ -39,7 +40,7 @@ export function CommandButton<Answer>(props: CommandButtonProps<Answer>) {
       onDone?.(answer);
     },
     onError: (error) => {
-      if (confirm === undefined) notifications.show({ title: error instanceof ProblemError ? error.problem.code : t("problem.title"), message: problemText(error), color: "red", autoClose: false });
+      if (confirm === undefined) notifications.show({ title: error instanceof ProblemError ? error.problem.code : t("problem.title"), message: <ProblemLine error={error} />, color: "red", autoClose: false });
     },
   });
   if (session.data !== undefined && !session.data.capabilities.includes(capability)) return null;
@@ -69,6 +70,7 @@ export function CommandButton<Answer>(props: CommandButtonProps<Answer>) {
   );
 }
 
-function problemText(error: Error): string {
-  return error instanceof ProblemError && error.problem.hint !== undefined ? `${error.message} ${error.problem.hint}` : error.message;
+function ProblemLine({ error }: { readonly error: Error }) {
+  const { message, hint } = useProblemText(error instanceof ProblemError ? error.problem : undefined);
+  return <>{error instanceof ProblemError ? [message, hint].filter((part) => part !== undefined).join(" ") : error.message}</>;
 }

@@ -3,6 +3,7 @@ import { type ReactNode, useEffect } from "react";
 import { ProblemError } from "../services/api.ts";
 import { Icon, type IconName } from "./icon.tsx";
 import { useLanguage } from "./language.tsx";
+import { useProblemText } from "./problem-text.ts";
 import { Command } from "./text.tsx";
 
 export interface Crumb {
@@ -105,13 +106,14 @@ export function Empty({ icon, title, text, command, children }: EmptyProps) {
 export function Problem({ error, retry, action }: { readonly error: unknown; readonly retry?: () => void; readonly action?: { readonly label: string; readonly run: () => void } }) {
   const { t } = useLanguage();
   const problem = error instanceof ProblemError ? error.problem : { code: "WEB_PAGE_FAILED", message: error instanceof Error ? error.message : String(error) };
+  const { message, hint } = useProblemText(problem);
   const isUnreachable = problem.code === "WEB_SERVER_UNREACHABLE";
   return (
     <div className="problem" role="alert">
       <Icon name="alert" size={20} />
       <div>
-        <p className="problem-message">{isUnreachable ? t("problem.unreachable") : problem.message}</p>
-        {problem.hint !== undefined && <p className="problem-hint">{problem.hint}</p>}
+        <p className="problem-message">{isUnreachable ? t("problem.unreachable") : message}</p>
+        {hint !== undefined && <p className="problem-hint">{hint}</p>}
         {isUnreachable && <Command text="esteira up" />}
         <p className="problem-code">
           <code>{problem.code}</code>

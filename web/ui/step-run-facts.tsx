@@ -9,6 +9,8 @@ import { Icon } from "./icon.tsx";
 import { useLanguage } from "./language.tsx";
 import { LogView } from "./log-view.tsx";
 import { Problem } from "./page.tsx";
+import { useProblemText } from "./problem-text.ts";
+import { ReasonText } from "./reason-text.tsx";
 import { StateBadge } from "./state.tsx";
 import { Ago, Command, Copy, Digest, Duration, Facts } from "./text.tsx";
 
@@ -20,7 +22,7 @@ export function StepRunFacts({ stepRun, run }: { readonly stepRun: StepRun; read
   return (
     <>
       {stepRun.error !== undefined && <Problem error={new ProblemError(0, stepRun.error)} />}
-      {stepRun.reason !== undefined && stepRun.reason !== stepRun.error?.message && (
+      {stepRun.reason !== undefined && stepRun.error?.message.startsWith(stepRun.reason) !== true && stepRun.why === undefined && (
         <div className="note">
           <Icon name="dot" size={16} /> {stepRun.reason}
         </div>
@@ -42,7 +44,7 @@ export function StepRunFacts({ stepRun, run }: { readonly stepRun: StepRun; read
           <Facts columns={3} items={facts.map(([key, value]) => [name("fact", key), <FactValue key={key} name={key} value={value} />] as const)} />
         </section>
       )}
-      <Why reasons={stepRun.why ?? []} isCached={stepRun.cached} />
+      <Why reasons={stepRun.why ?? []} stepRun={stepRun} />
       <Attempts attempts={stepRun.attempts} />
       {hasLog(stepRun) && (
         <section className="step-section">
@@ -94,26 +96,29 @@ function FactValue({ name, value }: { readonly name: string; readonly value: unk
   return text.length > 160 ? <code title={text}>{text.slice(0, 160)}…</code> : text;
 }
 
-function Why({ reasons, isCached }: { readonly reasons: readonly CacheReason[]; readonly isCached: boolean }) {
-  const { t, name } = useLanguage();
+function Why({ reasons, stepRun }: { readonly reasons: readonly CacheReason[]; readonly stepRun: StepRun }) {
+  const { t } = useLanguage();
   if (reasons.length === 0) return null;
-  const short = (text: string): string => (text.startsWith("sha256:") ? shortDigest(text) : text);
   return (
     <section className="step-section">
-      <h3>{isCached ? t("step.whyCached") : t("step.whyRun")}</h3>
+      <h3>{t(stepRun.cached ? "step.whyCached" : stepRun.startedAtMs === undefined ? "step.whyNot" : "step.whyRun")}</h3>
       <ul className="list">
         {reasons.map((reason, index) => (
           <li key={index}>
-            {name("why", reason.part)} {reason.name !== undefined && <code>{reason.name}</code>}{" "}
-            {reason.before !== undefined && reason.after !== undefined && (
-              <span className="muted">
-                <code title={reason.before}>{short(reason.before)}</code> → <code title={reason.after}>{short(reason.after)}</code>
-              </span>
-            )}
+            <ReasonText reason={reason} />
           </li>
         ))}
       </ul>
     </section>
+  );
+}
+
+function AttemptError({ error }: { readonly error: NonNullable<Attempt["error"]> }) {
+  const { message } = useProblemText(error);
+  return (
+    <p className="muted">
+      {message} <code>{error.code}</code>
+    </p>
   );
 }
 
@@ -137,11 +142,7 @@ function Attempts({ attempts }: { readonly attempts: readonly Attempt[] }) {
                 .filter((part) => part !== undefined)
                 .join(" · ")}
             </span>
-            {attempt.error !== undefined && (
-              <p className="muted">
-                {attempt.error.message} <code>{attempt.error.code}</code>
-              </p>
-            )}
+            {attempt.error !== undefined && <AttemptError error={attempt.error} />}
           </li>
         ))}
       </ul>

@@ -4,6 +4,7 @@ import type { PipelineRunDetail } from "#api";
 import { isOver, type TimelineBar, toTimeline } from "../models/run.ts";
 import { useLanguage } from "./language.tsx";
 import { useNow } from "./now.ts";
+import { StepReason } from "./reason-text.tsx";
 import { StateMark, toneOf } from "./state.tsx";
 import { Duration } from "./text.tsx";
 import "./timeline.css";
@@ -79,7 +80,7 @@ function Row({ bar, top, isSelected, onSelect }: RowProps) {
       <span className="timeline-track">
         {bar.from > bar.queuedFrom && <span className="timeline-queued" style={{ left: `${bar.queuedFrom * 100}%`, width: `${(bar.from - bar.queuedFrom) * 100}%` }} />}
         {stepRun.startedAtMs !== undefined && <span className={`timeline-bar tone-${toneOf(stepRun.cached ? "cached" : stepRun.status)}${isRunning ? " timeline-bar-running" : ""}`} style={{ left: `${bar.from * 100}%`, width: `${(bar.to - bar.from) * 100}%` }} />}
-        {stepRun.startedAtMs === undefined && <span className="timeline-note">{stepRun.reason ?? ""}</span>}
+        {stepRun.startedAtMs === undefined && <span className="timeline-note"><StepReason stepRun={stepRun} /></span>}
       </span>
       <span className="timeline-time">
         {isRunning && progress?.total !== undefined ? format.percent(progress.done / Math.max(1, progress.total), 0) : stepRun.cached ? t("state.cached") : <Duration startMs={stepRun.startedAtMs} endMs={stepRun.endedAtMs} />}

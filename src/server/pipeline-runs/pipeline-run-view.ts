@@ -67,6 +67,7 @@ function toStepRun(stepRun: StoredStepRun, { attempts, inputs, outputs }: StepRu
     cached: stepRun.cached,
     matrix: stepRun.matrix === undefined ? undefined : Object.entries(stepRun.matrix).map(([name, value]) => `${name}=${String(value)}`).join(", "),
     reason: stepRun.reason,
+    why: stepRun.reason === undefined ? undefined : parseReason(stepRun.reason),
     queuedAtMs: stepRun.queuedAtMs,
     startedAtMs: stepRun.startedAtMs,
     endedAtMs: stepRun.finishedAtMs,
