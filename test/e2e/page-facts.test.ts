@@ -113,6 +113,18 @@ describe("pages of a project in which something failed", needsBrowser, () => {
     await page.context().close();
   });
 
+  test("in Portuguese the reason, the error and its hint are in Portuguese, and no hint asks for a command line", async () => {
+    const { items } = await api<{ items: { id: string }[] }>("/pipeline-runs?pipeline=checks&limit=1");
+    const page = await open(`/runs/${items[0]?.id ?? ""}`, { language: "pt-BR" });
+    await page.getByText("O comando do passo “verify” falhou").first().waitFor();
+    await page.getByText("O log do passo diz mais.").first().waitFor();
+    await page.getByRole("button", { name: /^report/ }).first().click();
+    await page.getByRole("dialog").getByText("verify falhou").waitFor();
+    await page.goto(`${server.url}/runs/nothing`);
+    await page.getByText(/Não existe a execução de pipeline/).waitFor();
+    await page.context().close();
+  });
+
   test("home waits with the failure, its reason and a retry; its station stands red until it went well or somebody saw it", async () => {
     const page = await open("/");
     const waiting = page.locator(".attention-list").first();

@@ -19,6 +19,8 @@ export const problemsEn: ProblemTexts = {
   ACCESS_UNAUTHENTICATED: { hint: "Sign in with a token, at the foot of the side bar." },
   ACCESS_DENIED: { hint: "An administrator of the project can grant the role." },
   DATA_DATASET_MISSING: { hint: "The page Datasets lists what there is; a dataset appears when the step that makes it has run." },
+  DATA_CAPTURE_EMPTY: { hint: "The tab Quarantine of the dataset shows what was held back. Is the file in another encoding? Say so: csv: { encoding: latin-1 }. If a run without rows is right, set allow_empty: true under capture." },
+  DATA_SOURCE_ROWS_UNKNOWN: { hint: "A merge or another tool rewrote the table: all its files have to be read anew, in one version." },
   MODELS_VERSION_MISSING: { hint: "The page Models lists the versions." },
   FEATURES_DEFINITIONS_INVALID: { hint: "Correct the files below features/." },
 };

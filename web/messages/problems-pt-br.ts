@@ -68,6 +68,8 @@ export const problemsPtBr: ProblemTexts = {
   DATA_OUTPUT_UNREADABLE: { message: "A saída do passo para o dataset {asset} não pode ser aceita: {problem}", hint: "Escreva arquivos Parquet, CSV ou NDJSON." },
   DATA_DASHBOARD_MISSING: { message: "Não há versão do painel {dashboard}.", hint: "Execute o pipeline que o publica." },
   DATA_DATASET_MISSING: { message: "Não existe o dataset {dataset}.", hint: "A página Datasets lista os que existem; um aparece quando o passo que o faz foi executado." },
+  DATA_CAPTURE_EMPTY: { message: "Nada foi publicado no dataset {dataset}: {problems}", hint: "A aba Quarentena do dataset mostra o que foi retido. O arquivo está em outra codificação? Diga: csv: { encoding: latin-1 }. Se uma execução sem linhas está certa, use allow_empty: true em capture." },
+  DATA_SOURCE_ROWS_UNKNOWN: { hint: "Uma fusão ou outra ferramenta reescreveu a tabela: todos os arquivos precisam ser lidos de novo, numa só versão." },
   MODELS_DESCRIPTION_INVALID: { message: "{file} do modelo “{asset}” não é válido: {problems}", hint: "Grave o modelo com esteira.save_model: ela escreve model.json." },
   MODELS_FILE_MISSING: { message: "O modelo “{asset}” não tem o arquivo {file}.", hint: "Grave o modelo com esteira.save_model." },
   MODELS_VERSION_NOT_MODEL: { message: "A versão {version} de “{asset}” é {kind}, não um modelo." },

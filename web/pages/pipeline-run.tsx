@@ -97,7 +97,7 @@ function RunBody({ run }: { readonly run: PipelineRunDetail }) {
   const failed = run.stepRuns.find(({ status }) => status === "failed");
   return (
     <>
-      {run.error !== undefined && <Problem error={new ProblemError(0, run.error)} {...(failed === undefined ? {} : { action: { label: t("run.toStep"), run: () => select(failed.id) } })} />}
+      {run.error !== undefined && <Problem error={new ProblemError(0, failed?.error ?? run.error)} {...(failed === undefined ? {} : { action: { label: t("run.toStep"), run: () => select(failed.id) } })} />}
       {run.blocked !== undefined && (
         <div className="note tone-waiting">
           <Icon name="approval" size={16} />

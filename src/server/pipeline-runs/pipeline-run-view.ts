@@ -10,6 +10,7 @@ import {
   type StepRun as StoredStepRun,
   type StoredError,
 } from "#metadata-store";
+import { parseReason } from "#pipeline";
 
 /** A pipeline run as lists show it. */
 export async function toRunSummary(transaction: ReadTransaction, run: PipelineRun): Promise<PipelineRunSummary> {
