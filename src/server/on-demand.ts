@@ -21,7 +21,7 @@ export function serveOnDemand(server: FastifyInstance, { paths, build }: { reado
     server.route({
       method: METHODS,
       url,
-      config: { handsOver: true },
+      config: { handsOver: true, open: "the other server asks" },
       // Before the body is read: that is the other server's to do.
       onRequest: async (request, reply) => {
         const other = await buildOnce();

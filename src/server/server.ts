@@ -3,6 +3,7 @@ import { messageOf, type Log, type Metrics } from "#base";
 import { listenFailed, portInUse } from "./errors.ts";
 import { measureRequests } from "./operations/measure-requests.ts";
 import { replyWithErrors } from "./security/error-reply.ts";
+import { refuseUnguardedRoutes } from "./security/guard.ts";
 import { checkHostAndOrigin } from "./security/host-and-origin.ts";
 import { compressAnswers } from "./web/compress-answers.ts";
 import { limitConnections } from "./security/connection-limit.ts";
@@ -42,6 +43,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   if (options.metrics !== undefined) measureRequests(server, options.metrics);
   checkHostAndOrigin(server, options.hostNames);
   replyWithErrors(server, options.log);
+  refuseUnguardedRoutes(server);
   decodeBodies(server);
   compressAnswers(server);
   limitConnections(server.server);

@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
 import { type ApiRoute, type ApiRoutes, routes, type RouteShape } from "#api";
 import type { Identity } from "#access";
-import { requestInvalid } from "../errors.ts";
+import { requestInvalid, routeUnguarded } from "../errors.ts";
 import { callerOf, guarded } from "../security/guard.ts";
 import { LARGEST_BODY_BYTES, parseJsonBody } from "../security/request-body.ts";
 
@@ -51,6 +51,8 @@ export function mountApi(server: FastifyInstance, handlers: ApiHandlers, guard: 
   server.addContentTypeParser("application/json", { parseAs: "string" }, async (_request: FastifyRequest, body: string) => parseJsonBody(body));
   for (const [name, route] of Object.entries(routes) as [keyof ApiRoutes, ApiRoute][]) {
     const handler = handlers[name] as unknown as AnyHandler;
+    // What changes something says what it takes; reading is every role's.
+    if (route.method !== "GET" && route.capability === undefined) throw routeUnguarded({ route: `${route.method} ${route.path}` });
     server.route({
       method: route.method,
       url: PREFIX + route.path,
@@ -64,7 +66,7 @@ export function mountApi(server: FastifyInstance, handlers: ApiHandlers, guard: 
       },
     });
   }
-  server.get(`${PREFIX}/openapi.json`, async () => openApi());
+  server.get(`${PREFIX}/openapi.json`, { config: { open: "the description of the API holds no data" } }, async () => openApi());
 }
 
 function parseRequest(route: ApiRoute, request: FastifyRequest, identity: Identity, reply: FastifyReply): ApiRequest<RouteShape> {

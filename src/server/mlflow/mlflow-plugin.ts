@@ -31,6 +31,8 @@ export interface MlflowPluginOptions {
   readonly log: Log;
 }
 
+/** Each of MLflow's routes has its own permission, which is asked once the route is known. */
+const OPEN_HERE = { open: "the permission of MLflow's route is asked" };
 const METHODS: HTTPMethods[] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
 /** Calls that clients make before they know any credentials. */
 const ANYBODY: MlflowCaller = {
@@ -54,12 +56,12 @@ export function createMlflowPlugin(options: MlflowPluginOptions): (server: Fasti
     server.addContentTypeParser("*", (_request, _payload, done) => done(null));
     for (const prefix of MLFLOW_PREFIXES) {
       const handler = (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => answer({ ...options, table: below, prefix }, request, reply);
-      server.route({ method: METHODS, url: `${prefix}*`, handler });
+      server.route({ method: METHODS, url: `${prefix}*`, config: OPEN_HERE, handler });
     }
     const table = createRouteTable(own);
     for (const path of new Set(own.map((route) => route.path))) {
       const handler = (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => answer({ ...options, table, prefix: "" }, request, reply);
-      server.route({ method: METHODS, url: path, handler });
+      server.route({ method: METHODS, url: path, config: OPEN_HERE, handler });
     }
   };
 }

@@ -3,6 +3,8 @@ import { authorize, type Identity, isAllowed } from "#access";
 import type { HealthCheck, StorePlatform } from "#app";
 import { guarded } from "../security/guard.ts";
 
+const PROBE = { config: { open: "probes come without a token, and learn no name" } };
+
 /**
  * What whoever runs the server asks: `/livez`, `/readyz` and `/healthz` (the same), open to all, and `/metrics` in the text format of
  * Prometheus, for those who may read the project.
@@ -22,9 +24,9 @@ export function serveOperations(server: FastifyInstance, platform: StorePlatform
     return reply.send({ status: isReady ? "ready" : "not ready", checks: Object.fromEntries(checks.map((check) => [check.name, toText(check, tells)])) });
   };
   // Answers as long as the event loop turns: whoever restarts what does not answer must not be led by a store that is away for a moment.
-  server.get("/livez", async (_request, reply) => reply.header("cache-control", "no-store").send({ status: "live" }));
-  server.get("/readyz", answerReadiness);
-  server.get("/healthz", answerReadiness);
+  server.get("/livez", PROBE, async (_request, reply) => reply.header("cache-control", "no-store").send({ status: "live" }));
+  server.get("/readyz", PROBE, answerReadiness);
+  server.get("/healthz", PROBE, answerReadiness);
   server.get("/metrics", { onRequest: guarded(identify, (identity) => authorize(identity, "read", platform.project)) }, async (_request, reply) =>
     reply.header("cache-control", "no-store").type("text/plain; version=0.0.4; charset=utf-8").send(await platform.metrics.write()),
   );

@@ -49,7 +49,7 @@ type CompressedFiles = Map<string, Promise<Buffer>>;
  */
 export function serveWebPage(server: FastifyInstance, folder: string): void {
   const compressed: CompressedFiles = new Map();
-  server.get("/*", async (request, reply) => {
+  server.get("/*", { config: { open: "the page holds no data" } }, async (request, reply) => {
     const path = request.raw.url?.split("?")[0] ?? "/";
     const accepted = request.headers.accept ?? "*/*";
     // Loaded with the first page: the contract behind it takes a while, and clients of MLflow never need it.
