@@ -32,6 +32,7 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
   lineage: { summary: "Trace a version or a prediction back to its sources", load: () => import("./commands/lineage/lineage.ts") },
   "import mlflow": { summary: "Take over an MLflow server's experiments, runs and models", load: () => import("./commands/import/mlflow.ts") },
   purge: { summary: "Remove deleted runs and experiments for good, with their artifacts", load: () => import("./commands/tracking/purge.ts") },
+  verify: { summary: "Check every object, log entry and data file of the store against its digest", load: () => import("./commands/server/verify.ts") },
   "user create": { summary: "Create a user and its first token", load: () => import("./commands/user/create.ts") },
   "user list": { summary: "List users and roles", load: () => import("./commands/user/list.ts") },
   "user grant": { summary: "Give a user a role in a project", load: () => import("./commands/user/grant.ts") },

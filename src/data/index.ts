@@ -11,6 +11,7 @@ export { type CaptureDeclaration, type CaptureKindDependencies, createCaptureKin
 export { type Contract, readContract } from "./contract/contract.ts";
 export type { ColumnLineage, LineageInput } from "./transform/column-lineage.ts";
 export { createSqlKind, type SqlDeclaration, type SqlKindDependencies } from "./transform/sql-kind.ts";
+export { listTables, type TableDamage, verifyTable } from "./delta/verify-table.ts";
 export { describeStandaloneTable, type StandaloneTable } from "./delta/standalone-table.ts";
 export { type DatasetDetails, type DatasetQueryDependencies, type DatasetSummary, getDatasetDetails, listDatasets, type QuarantineTotals, readProfile } from "./dataset-queries.ts";
 export { createDatasetStorage, type DatasetStorageDependencies } from "./dataset-storage.ts";

@@ -6,6 +6,7 @@ export { getVersionGraph, listDirectInputs, type VersionGraph } from "./asset/li
 export { dropAsset, listDependents } from "./asset/drop-asset.ts";
 export { listAssets, listAssetVersions } from "./asset/list-assets.ts";
 export { listVersionHeads, listVersionsOfRuns, type VersionHead } from "./asset/list-version-heads.ts";
+export { listUses, listVersionsInTable, listVersionsNaming, type VersionUses } from "./asset/list-uses.ts";
 export { listVersionsByDigest } from "./asset/list-versions-by-digest.ts";
 export { type NewAssetVersion, recordAssetVersion } from "./asset/record-asset-version.ts";
 export { type AssetSum, sumAssets } from "./asset/sum-assets.ts";

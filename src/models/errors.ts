@@ -67,6 +67,13 @@ export const columnMissing: ErrorFactory<{ dataset: string; column: string; colu
   solve: "Test on data that has the model's inputs, its label and the segment columns.",
 });
 
+export const packageFileDamaged: ErrorFactory<{ file: string; digest: string; found: string }> = defineError("MODELS_PACKAGE_FILE_DAMAGED", {
+  status: 500,
+  message: ({ file, digest, found }) => `The file ${file} is damaged: it has digest ${found}, ${digest} was recorded. Nothing was exported of it`,
+  hint: () => "esteira verify names everything that is affected. Restore the file from a backup, or run again the step that made it.",
+  solve: "Run `esteira verify`, then restore the file from a backup or run the step that made it again.",
+});
+
 export const packageTargetExists: ErrorFactory<{ path: string }> = defineError("MODELS_PACKAGE_TARGET_EXISTS", {
   status: 409,
   message: ({ path }) => `${path} exists already and is not an empty folder or an OCI layout`,

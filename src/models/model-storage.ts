@@ -12,7 +12,7 @@ import {
   type MetadataStore,
   type WriteTransaction,
 } from "#metadata-store";
-import { digestOfTree, type ObjectStore, putTree, writeTree } from "#object-store";
+import { digestOfTree, isTreeAt, type ObjectStore, putTree, writeTree } from "#object-store";
 import type { ArtifactFolder } from "#tracking";
 import type { AssetStorage, AttemptContext, LocatedAsset, PublishedOutput } from "#pipeline";
 import { fileMissing } from "./errors.ts";
@@ -48,7 +48,9 @@ export function createModelStorage(options: ModelStorageOptions): AssetStorage {
 async function locate(version: AssetVersion, { objects, folder }: ModelStorageOptions): Promise<LocatedAsset> {
   const { tree } = readModelContent(version);
   const path = join(folder, digestOfTree(tree).slice("sha256:".length));
-  if ((await stat(path).catch(() => undefined)) === undefined) {
+  // What was unpacked earlier may have been changed since: it is the input of a step.
+  if (!(await isTreeAt(tree, path))) {
+    if ((await stat(path).catch(() => undefined)) !== undefined) await rm(path, { recursive: true, force: true });
     // A folder under its final name is whole: others may be unpacking the same version now.
     const partial = `${path}.${process.pid}.${createHash("sha256").update(version.id).digest("hex").slice(0, 8)}`;
     await mkdir(folder, { recursive: true });

@@ -1,3 +1,4 @@
+import type { Digest } from "#base";
 import type { AssetVersion, ModelVersion, ReadTransaction } from "#metadata-store";
 
 /** A batch of rows by column; every array has the same length. `null` marks a missing value. */
@@ -40,7 +41,7 @@ export interface TableExporter {
   describeTable(version: AssetVersion): Promise<{
     readonly log: string;
     readonly tableId: string;
-    readonly files: readonly { readonly path: string; readonly absolutePath: string; readonly sizeBytes: number }[];
+    readonly files: readonly { readonly path: string; readonly absolutePath: string; readonly sizeBytes: number; readonly digest?: Digest }[];
   }>;
 }
 

@@ -14,6 +14,13 @@ export const digestMismatch: ErrorFactory<{ expected: string; found: string }> =
   solve: "Send the content again; if it happens twice, the source file changes while it is read.",
 });
 
+export const objectDamaged: ErrorFactory<{ digest: string; found: string; path: string }> = defineError("OBJECT_STORE_OBJECT_DAMAGED", {
+  status: 500,
+  message: ({ digest, found, path }) => `The object ${digest} is damaged: the file ${path} has digest ${found}. It is not used`,
+  hint: () => "esteira verify names what is affected. Restore the file from a backup, or run again the step that made it: storing the same content heals it.",
+  solve: "Run `esteira verify` to see what is affected. Restore the file from a backup, or run the step that made it again; storing the same content heals the object.",
+});
+
 export const storageFailed: ErrorFactory<{ operation: string; path: string; reason: string }> = defineError("OBJECT_STORE_STORAGE_FAILED", {
   status: 503,
   kind: "transient",

@@ -12,6 +12,9 @@ export interface ObjectStat {
  *
  * Writing the same content twice stores it once. An object is visible only when it is whole and on disk;
  * a writer that dies leaves nothing that a reader can see.
+ *
+ * Bytes are checked against their digest before they are handed out: a damaged object is an error, OBJECT_STORE_OBJECT_DAMAGED, never read as fine.
+ * A large file is read for it once in a process, until its inode, size or times change. Storing the same content again heals it.
  */
 export interface ObjectStore {
   /** Stores bytes; returns their digest and size. Idempotent. */
@@ -24,6 +27,8 @@ export interface ObjectStore {
   get(digest: Digest): Promise<Buffer>;
   /** Opens an object, or bytes `start`…`end` of it (both included). @throws OBJECT_STORE_OBJECT_MISSING */
   open(digest: Digest, range?: { readonly start: number; readonly end: number }): Promise<Readable>;
+  /** All objects by digest, whole or not, and where they are. */
+  list(): AsyncIterable<{ readonly digest: Digest; readonly path: string }>;
   /** Size of an object, or undefined when there is none. */
   stat(digest: Digest): Promise<ObjectStat | undefined>;
   /** A path at which the object can be read in place, fetched to a local cache first where needed. Never write to it. @throws OBJECT_STORE_OBJECT_MISSING */

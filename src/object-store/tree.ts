@@ -2,6 +2,7 @@ import { chmod, copyFile, lstat, mkdir, readdir } from "node:fs/promises";
 import { dirname, join, relative, resolve, sep } from "node:path";
 import { type Digest, digestOfJson } from "#base";
 import { pathOutsideTree, unsupportedFile } from "./errors.ts";
+import { digestOfFile } from "./file-digest.ts";
 import type { ObjectStore } from "./object-store.ts";
 
 /** A folder as a value: its files by path and digest. Empty folders are not kept. */
@@ -57,4 +58,13 @@ export async function writeTree(objects: ObjectStore, tree: Tree, folder: string
     await copyFile(await objects.localPath(file.digest), target);
     await chmod(target, file.executable === true ? 0o755 : 0o644);
   }
+}
+
+/** True when a folder that {@link writeTree} wrote still holds every file of the tree with its content. */
+export async function isTreeAt(tree: Tree, folder: string): Promise<boolean> {
+  for (const { path, digest } of tree.files) {
+    const found = await digestOfFile(join(folder, path)).catch(() => undefined);
+    if (found !== digest) return false;
+  }
+  return true;
 }

@@ -4,7 +4,7 @@ import { mkdir, readFile, readdir, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, it } from "node:test";
 import { promisify } from "node:util";
-import { isEsteiraError, silentLog, systemClock } from "#base";
+import { type Digest, isEsteiraError, silentLog, systemClock } from "#base";
 import { createAnalytics, createDatasets, type DatasetContent, describeStandaloneTable } from "#data";
 import {
   type AssetVersion,
@@ -197,7 +197,8 @@ describeStores("a model's way", (kind) => {
 
     await copyWithSkopeo(context, layout, join(folder, "pulled"), exported.manifestDigest);
     const weights = verified.files.find(({ path }) => path === "model.onnx");
-    assert.ok((await stat(weights?.blob ?? "")).nlink > 1, "the blob is a hard link to the store's object");
+    assert.equal((await stat(weights?.blob ?? "")).nlink, 1, "what becomes of the package never touches the store");
+    await assertDamagedIsNotExported(stores, weights?.digest ?? "sha256:", join(folder, "damaged"));
     await writeFile(join(folder, "again", "blobs", "sha256", exported.manifestDigest.slice(7)), "{}");
     await assert.rejects(readPackage(join(folder, "again")), (error) => isEsteiraError(error, "MODELS_PACKAGE_INVALID") && /was changed/.test(error.message));
   });
@@ -236,4 +237,16 @@ async function copyWithSkopeo(context: { diagnostic(message: string): void }, la
   }
   const { digestOf } = await import("#base");
   assert.equal(digestOf(await readFile(join(to, "manifest.json"))), manifestDigest);
+}
+
+/** A bit of the weights is changed in the store: nothing leaves it any more, until the bytes are as they were. */
+async function assertDamagedIsNotExported(stores: Awaited<ReturnType<typeof open>>["stores"], digest: Digest, to: string): Promise<void> {
+  const path = await stores.objects.localPath(digest);
+  const bytes = await readFile(path);
+  const changed = Buffer.from(bytes);
+  changed.writeUInt8(changed.readUInt8(changed.length >> 1) ^ 1, changed.length >> 1);
+  await writeFile(path, changed);
+  await assert.rejects(exportModel({ project: PROJECT, name: "delay", to }, stores), (error) => isEsteiraError(error, "OBJECT_STORE_OBJECT_DAMAGED") && error.message.includes(path));
+  await stores.objects.put(bytes);
+  await exportModel({ project: PROJECT, name: "delay", to }, stores);
 }

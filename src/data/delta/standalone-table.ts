@@ -1,6 +1,8 @@
 import { stat } from "node:fs/promises";
 import type { Analytics } from "../analytics/analytics.ts";
-import { formatActions } from "./actions.ts";
+import { type Digest, isDigest } from "#base";
+import { type AddFile, formatActions } from "./actions.ts";
+import { DIGEST_TAG } from "./data-file.ts";
 import { readSnapshot } from "./snapshot.ts";
 
 /** One version of a table as a table of its own. */
@@ -9,7 +11,7 @@ export interface StandaloneTable {
   readonly log: string;
   readonly tableId: string;
   /** `path` is the file's name in the standalone table. */
-  readonly files: readonly { readonly path: string; readonly absolutePath: string; readonly sizeBytes: number }[];
+  readonly files: readonly { readonly path: string; readonly absolutePath: string; readonly sizeBytes: number; readonly digest?: Digest }[];
 }
 
 /**
@@ -34,5 +36,10 @@ export async function describeStandaloneTable(analytics: Analytics, table: strin
     { metaData: snapshot.metadata },
     ...files.map(({ add, path, sizeBytes }) => ({ add: { ...add, path: encodeURI(path), size: sizeBytes, dataChange: true } })),
   ]);
-  return { log, tableId: snapshot.metadata.id, files: files.map(({ path, absolutePath, sizeBytes }) => ({ path, absolutePath, sizeBytes })) };
+  return { log, tableId: snapshot.metadata.id, files: files.map(({ path, absolutePath, sizeBytes, add }) => ({ path, absolutePath, sizeBytes, ...recordedDigest(add) })) };
+}
+
+function recordedDigest({ tags }: AddFile): { readonly digest?: Digest } {
+  const digest = tags?.[DIGEST_TAG];
+  return digest !== undefined && isDigest(digest) ? { digest } : {};
 }

@@ -1,8 +1,10 @@
-import { copyFile, link, mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { constants } from "node:fs";
+import { copyFile, mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Digest, digestOf, nearestName } from "#base";
 import { type AssetVersion, getAssetVersion, listAssets, listAssetVersions, type MetadataStore } from "#metadata-store";
-import { packageTargetExists, versionMissing } from "../errors.ts";
+import { packageFileDamaged, packageTargetExists, versionMissing } from "../errors.ts";
+import { digestOfFile } from "#object-store";
 import { readModelContent } from "../model-version.ts";
 import { ARTIFACT_TYPE, CONFIG_TYPE, formatConfig, formatManifest, type ImageIndex, INDEX_TYPE, MANIFEST_TYPE, type PackageFacts, REFERENCE_ANNOTATION, sortLayers } from "./model-pack.ts";
 import { collectPackage, type PackageSourceOptions, type SourcedLayer } from "./package-source.ts";
@@ -38,7 +40,7 @@ const LAYOUT_FILE = '{"imageLayoutVersion":"1.0.0"}';
 
 /**
  * Writes a model version and its data as an OCI image layout with a CNCF ModelPack artifact: one file per raw layer, so that a layer's digest
- * is the file's. Files of the store are hard-linked where the file system allows it. Exporting twice gives the same manifest digest.
+ * is the file's. Files of the store are copied (cloned where the file system can) and checked: a damaged one is not exported, and what becomes of the package never touches the store. Exporting twice gives the same manifest digest.
  *
  * @throws MODELS_VERSION_MISSING, MODELS_VERSION_NOT_MODEL, MODELS_PACKAGE_TARGET_EXISTS
  * Source: CNCF model-spec v0.0.7, OCI image-spec 1.1.1.
@@ -111,11 +113,16 @@ async function writeLayout(folder: string, version: AssetVersion, sources: reado
 async function writeBlob(blobs: string, layer: SourcedLayer): Promise<void> {
   if ("text" in layer.source) return void (await writeTextBlob(blobs, layer.source.text));
   const target = join(blobs, hexOf(layer.digest));
-  if ((await stat(target).catch(() => undefined))?.size === layer.sizeBytes) return;
+  if ((await digestOfFile(target).catch(() => undefined)) === layer.digest) return;
   const partial = `${target}.partial`;
   await rm(partial, { force: true });
   const { file } = layer.source;
-  await link(file, partial).catch(() => copyFile(file, partial));
+  await copyFile(file, partial, constants.COPYFILE_FICLONE);
+  const found = await digestOfFile(partial);
+  if (found !== layer.digest) {
+    await rm(partial, { force: true });
+    throw packageFileDamaged({ file, digest: layer.digest, found });
+  }
   await rename(partial, target);
 }
 
@@ -126,7 +133,7 @@ async function writeTextBlob(blobs: string, text: string): Promise<Digest> {
 }
 
 async function writeWhole(path: string, text: string): Promise<void> {
-  // A blob may be a hard link into the store: it is replaced, never written to.
+  // A blob of an earlier export may be a hard link into the store: it is replaced, never written to.
   await writeFile(`${path}.partial`, text);
   await rename(`${path}.partial`, path);
 }

@@ -1,7 +1,6 @@
-import { createReadStream } from "node:fs";
-import { canonicalJson, createDigester, type Digest, digestOf, isDigest } from "#base";
+import { canonicalJson, digestOf, isDigest } from "#base";
 import { type AssetVersion, getAssetVersion, getVersionGraph, type MetadataStore } from "#metadata-store";
-import type { ObjectStore, Tree } from "#object-store";
+import { digestOfFile, type ObjectStore, type Tree } from "#object-store";
 import { type ModelRecord, readModelContent } from "../model-version.ts";
 import type { TableExporter } from "../ports.ts";
 import type { LayerKind, PackageLayer } from "./model-pack.ts";
@@ -77,8 +76,8 @@ async function collectTable(
 ): Promise<{ readonly how: "value" | "reference"; readonly layers: readonly SourcedLayer[] }> {
   const table = await tables.describeTable(dataset);
   const files: SourcedLayer[] = [];
-  for (const { path, absolutePath, sizeBytes } of table.files) {
-    files.push({ kind: "dataset", path: `${folder}/${path}`, digest: await digestOfFile(absolutePath), sizeBytes, source: { file: absolutePath } });
+  for (const { path, absolutePath, sizeBytes, digest } of table.files) {
+    files.push({ kind: "dataset", path: `${folder}/${path}`, digest: digest ?? (await digestOfFile(absolutePath)), sizeBytes, source: { file: absolutePath } });
   }
   const total = files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   if (data === "value" && total <= limitBytes) {
@@ -101,11 +100,4 @@ async function collectTable(
 
 function textLayer(kind: LayerKind, path: string, text: string): SourcedLayer {
   return { kind, path, digest: digestOf(text), sizeBytes: Buffer.byteLength(text), source: { text } };
-}
-
-/** Digest of a file's content, read as a stream. */
-export async function digestOfFile(path: string): Promise<Digest> {
-  const digester = createDigester();
-  for await (const chunk of createReadStream(path, { highWaterMark: 1024 * 1024 })) digester.update(chunk as Buffer);
-  return digester.digest();
 }

@@ -1,9 +1,9 @@
 import { copyFile, mkdir, readFile, stat } from "node:fs/promises";
 import { dirname, join, resolve, sep } from "node:path";
 import { type Digest, digestOf, isDigest } from "#base";
+import { digestOfFile } from "#object-store";
 import { packageInvalid } from "../errors.ts";
 import { ARTIFACT_TYPE, type Descriptor, FILE_PATH_ANNOTATION, type ImageIndex, type Manifest, REFERENCE_ANNOTATION } from "./model-pack.ts";
-import { digestOfFile } from "./package-source.ts";
 
 /** A package whose every digest was checked. */
 export interface VerifiedPackage {

@@ -1,11 +1,12 @@
 import { randomUUID } from "node:crypto";
 import { createReadStream, createWriteStream } from "node:fs";
-import { access, mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
+import { mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { createDigester, type Digest, digestOf, messageOf } from "#base";
-import { digestMismatch, objectMissing, storageFailed } from "../errors.ts";
+import { createDigester, type Digest, digestOf, isEsteiraError, messageOf } from "#base";
+import { digestMismatch, objectDamaged, objectMissing, storageFailed } from "../errors.ts";
+import { digestOfFile } from "../file-digest.ts";
 import type { ObjectStat, ObjectStore } from "../object-store.ts";
 
 /**
@@ -47,14 +48,27 @@ export function createFileSystemObjectStore(root: string): ObjectStore {
     }
   }
 
+  /** Path of an object whose bytes are what its name says: a disk, or a hand, may have changed them. */
   async function existing(digest: Digest): Promise<string> {
     const path = pathOf(digest);
+    let found: Digest;
     try {
-      await access(path);
-      return path;
+      found = await digestOfFile(path);
     } catch (error) {
       throw isMissing(error) ? objectMissing({ digest }) : toStorageError(error, "read", path);
     }
+    if (found !== digest) throw objectDamaged({ digest, found, path });
+    return path;
+  }
+
+  /** An object that is whole; undefined when there is none, or a damaged one that is to be written again. */
+  async function whole(digest: Digest): Promise<ObjectStat | undefined> {
+    const known = await statObject(digest);
+    if (known === undefined) return undefined;
+    return existing(digest).then(
+      () => known,
+      (error: unknown) => (isEsteiraError(error, objectMissing.code) || isEsteiraError(error, objectDamaged.code) ? undefined : Promise.reject(error as Error)),
+    );
   }
 
   async function statObject(digest: Digest): Promise<ObjectStat | undefined> {
@@ -71,13 +85,17 @@ export function createFileSystemObjectStore(root: string): ObjectStore {
     async put(content) {
       const bytes = typeof content === "string" ? Buffer.from(content) : content;
       const digest = digestOf(bytes);
-      return (await statObject(digest)) ?? receive(single(bytes), digest);
+      return (await whole(digest)) ?? receive(single(bytes), digest);
     },
     putStream: receive,
     putFile: (path) => receive(createReadStream(path)),
     get: async (digest) => readFile(await existing(digest)),
     open: async (digest, range): Promise<Readable> => createReadStream(await existing(digest), range),
     stat: statObject,
+    async *list() {
+      const folders = await namesIn(join(root, "sha256"));
+      for (const folder of folders) for (const name of await namesIn(join(root, "sha256", folder))) yield { digest: `sha256:${folder}${name}` as Digest, path: join(root, "sha256", folder, name) };
+    },
     localPath: existing,
     delete: (digest) => rm(pathOf(digest), { force: true }),
   };
@@ -96,6 +114,16 @@ async function publish(temporary: string, path: string): Promise<void> {
     await handle.sync();
   } finally {
     await handle.close();
+  }
+}
+
+/** Names in a folder in order; none when it is not there. */
+async function namesIn(folder: string): Promise<readonly string[]> {
+  try {
+    return (await readdir(folder)).sort();
+  } catch (error) {
+    if (isMissing(error)) return [];
+    throw toStorageError(error, "list", folder);
   }
 }
 

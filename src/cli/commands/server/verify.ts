@@ -1,0 +1,33 @@
+import { verifyPlatformStore } from "#app";
+import { type Command, commonOptions } from "../../command.ts";
+import { openFor } from "../../session.ts";
+
+export const command: Command = {
+  usage: "verify [--json]",
+  summary: "Check every object, log entry and data file of the store against its digest",
+  description: "Says what is damaged and which versions, models, releases and endpoints hold it. Nothing is changed. Ends with 1 when something is damaged.",
+  options: { ...commonOptions },
+  examples: [
+    { line: "esteira verify", does: "Reads the whole store and says what is damaged" },
+    { line: "esteira verify --json", does: "The same for programs" },
+  ],
+  async run(context, options) {
+    const { terminal, signal } = context;
+    const platform = await openFor(context, options, { storeOnlyAllowed: true });
+    try {
+      const { damages, ...counts } = await verifyPlatformStore(platform, signal);
+      if (options["json"] === true) terminal.printJson({ ...counts, damages });
+      else {
+        for (const { file, problem, versions, releases, endpoints } of damages) {
+          terminal.print(`${terminal.style("red", "✖")} ${file}: ${problem}`);
+          for (const [what, names] of [["affectedVersions", versions], ["affectedReleases", releases], ["affectedEndpoints", endpoints]] as const) if (names.length > 0) terminal.print(`    ${terminal.say(what)}: ${names.join(", ")}`);
+        }
+        const said = terminal.say(damages.length === 0 ? "verifiedWhole" : "verifiedDamaged", { count: damages.length, objects: counts.objects, files: counts.tableFiles });
+        terminal.print(damages.length === 0 ? terminal.style("green", `✔ ${said}`) : terminal.style("red", `✖ ${said}`));
+      }
+      return damages.length === 0 ? 0 : 1;
+    } finally {
+      await platform.close();
+    }
+  },
+};

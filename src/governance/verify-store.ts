@@ -1,0 +1,63 @@
+import { join } from "node:path";
+import { digestOfFile, type ObjectStore } from "#object-store";
+import { messageOf } from "#base";
+import { listTables, verifyTable } from "#data";
+import { type AssetVersion, listUses, listVersionsInTable, listVersionsNaming, type MetadataStore } from "#metadata-store";
+
+/** A file whose bytes are not what was recorded, and what is affected. */
+export interface Damage {
+  /** Absolute. */
+  readonly file: string;
+  readonly problem: string;
+  /** `delay 3`: asset and number; models among them. */
+  readonly versions: readonly string[];
+  readonly releases: readonly string[];
+  readonly endpoints: readonly string[];
+}
+
+export interface StoreVerification {
+  readonly objects: number;
+  readonly tables: number;
+  readonly tableFiles: number;
+  readonly damages: readonly Damage[];
+}
+
+/**
+ * Reads every object, every log entry and every data file of a store and compares them with their digests. Nothing is changed.
+ *
+ * @param datasetFolder absolute folder of the Delta tables
+ */
+export async function verifyStore(
+  { store, objects }: { readonly store: MetadataStore; readonly objects: ObjectStore },
+  { datasetFolder, signal }: { readonly datasetFolder: string; readonly signal?: AbortSignal | undefined },
+): Promise<StoreVerification> {
+  const damages: Damage[] = [];
+  const tell = async (found: { readonly file: string; readonly problem: string }, versions: readonly AssetVersion[]): Promise<void> => {
+    const uses = await store.read((transaction) => listUses(transaction, versions.map(({ id }) => id)));
+    damages.push({ ...found, versions: versions.map(({ asset, version }) => `${asset} ${version}`), ...uses });
+  };
+  let objectCount = 0;
+  for await (const { digest, path } of objects.list()) {
+    signal?.throwIfAborted();
+    objectCount++;
+    const found = await digestOfFile(path).catch((error: unknown) => messageOf(error));
+    if (found === digest) continue;
+    await tell({ file: path, problem: found.startsWith("sha256:") ? `it has digest ${found}, expected ${digest}` : `it cannot be read: ${found}` }, await store.read((transaction) => listVersionsNaming(transaction, digest)));
+  }
+  let tableFiles = 0;
+  const tables = await listTables(datasetFolder);
+  for (const table of tables) {
+    signal?.throwIfAborted();
+    const verified = await verifyTable(join(datasetFolder, table));
+    tableFiles += verified.files;
+    if (verified.damages.length === 0) continue;
+    const versions = await store.read((transaction) => listVersionsInTable(transaction, table));
+    for (const { file, problem, from, until } of verified.damages) await tell({ file, problem }, versions.filter((version) => isHeld(version, from, until)));
+  }
+  return { objects: objectCount, tables: tables.length, tableFiles, damages };
+}
+
+function isHeld({ content }: AssetVersion, from: number, until: number | undefined): boolean {
+  const { deltaVersion } = content as { readonly deltaVersion?: unknown };
+  return typeof deltaVersion === "number" && deltaVersion >= from && (until === undefined || deltaVersion < until);
+}

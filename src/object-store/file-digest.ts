@@ -1,0 +1,42 @@
+import { open } from "node:fs/promises";
+import { createDigester, type Digest } from "#base";
+
+const PIECE_BYTES = 1024 * 1024;
+const MOST_KNOWN = 100_000;
+
+/** Digests of files that this process has read: a file is read again only when its inode, size, change or modification time differs. */
+const known = new Map<string, { readonly state: string; readonly digest: Digest }>();
+
+/** sha256 of a file's content. Memory is bounded, and a file that did not change is read once in a process. @throws what the file system throws */
+export async function digestOfFile(path: string): Promise<Digest> {
+  const file = await open(path, "r");
+  try {
+    const state = await stateOf(file);
+    const before = known.get(path);
+    if (before?.state === state) return before.digest;
+    const digester = createDigester();
+    const buffer = Buffer.allocUnsafe(PIECE_BYTES);
+    for (;;) {
+      const { bytesRead } = await file.read(buffer, 0, buffer.length);
+      if (bytesRead === 0) break;
+      digester.update(buffer.subarray(0, bytesRead));
+    }
+    const digest = digester.digest();
+    // A file that changed while it was read is not known.
+    if ((await stateOf(file)) === state) remember(path, { state, digest });
+    return digest;
+  } finally {
+    await file.close();
+  }
+}
+
+async function stateOf(file: Awaited<ReturnType<typeof open>>): Promise<string> {
+  const { dev, ino, size, mtimeNs, ctimeNs } = await file.stat({ bigint: true });
+  return [dev, ino, size, mtimeNs, ctimeNs].join(":");
+}
+
+function remember(path: string, entry: { readonly state: string; readonly digest: Digest }): void {
+  known.delete(path);
+  known.set(path, entry);
+  if (known.size > MOST_KNOWN) known.delete(known.keys().next().value ?? "");
+}

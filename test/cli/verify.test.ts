@@ -1,0 +1,62 @@
+import assert from "node:assert/strict";
+import { appendFile, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import { runEsteira } from "../setup/command-line.ts";
+import { temporaryFolder } from "../setup/stores.ts";
+
+interface Verification {
+  readonly objects: number;
+  readonly tableFiles: number;
+  readonly damages: readonly { readonly file: string; readonly problem: string; readonly versions: readonly string[] }[];
+}
+
+async function createProject(): Promise<string> {
+  const folder = await temporaryFolder();
+  for (const name of ["pipelines", "data", "sql"]) await mkdir(join(folder, name));
+  await writeFile(join(folder, "esteira.yaml"), "name: p\n");
+  await writeFile(join(folder, "data/a.csv"), "id,amount\n1,2\n2,3\n");
+  await writeFile(join(folder, "sql/twice.sql"), "SELECT id, amount * 2 AS twice FROM raw\n");
+  await writeFile(join(folder, "pipelines/a.yaml"), 'steps:\n  raw: { capture: { files: "data/*.csv" } }\n  twice: { sql: sql/twice.sql }\n');
+  return folder;
+}
+
+async function verify(folder: string): Promise<{ readonly code: number | null; readonly found: Verification }> {
+  const { code, stdout } = await runEsteira(folder, ["verify", "--json"]);
+  return { code, found: JSON.parse(stdout) as Verification };
+}
+
+async function filesBelow(folder: string, ending: RegExp): Promise<readonly string[]> {
+  return (await readdir(folder, { recursive: true })).filter((name) => ending.test(name)).sort().map((name) => join(folder, name));
+}
+
+describe("esteira verify", () => {
+  it("finds damaged objects, data files and log entries, and names the versions that hold them", async () => {
+    const folder = await createProject();
+    assert.equal((await runEsteira(folder, ["run", "a"])).code, 0);
+    const whole = await verify(folder);
+    assert.equal(whole.code, 0);
+    assert.deepEqual(whole.found.damages, []);
+    assert.ok(whole.found.objects > 0 && whole.found.tableFiles >= 4, JSON.stringify(whole.found));
+
+    const store = join(folder, ".esteira");
+    const [object = ""] = await filesBelow(join(store, "objects/sha256"), /^..\/[0-9a-f]{62}$/);
+    await appendFile(object, "!");
+    const [data = ""] = await filesBelow(join(store, "datasets"), /raw.*\.parquet$/);
+    await rm(data);
+    const [entry = ""] = await filesBelow(join(store, "datasets"), /twice.*\d{20}\.json$/);
+    const text = await readFile(entry, "utf8");
+    await writeFile(entry, text.slice(0, text.length / 2));
+
+    const { code, found } = await verify(folder);
+    assert.equal(code, 1);
+    const about = (file: string): Verification["damages"][number] | undefined => found.damages.find((damage) => damage.file === file);
+    assert.match(about(object)?.problem ?? "", /^it has digest sha256:[0-9a-f]{64}, expected sha256:[0-9a-f]{64}$/);
+    assert.notDeepEqual(about(object)?.versions, []);
+    assert.equal(about(data)?.problem, "it is missing");
+    assert.deepEqual(about(data)?.versions, ["raw 1"]);
+    assert.match(about(entry)?.problem ?? "", /not JSON lines/);
+    assert.deepEqual(about(entry)?.versions, ["twice 1"]);
+    assert.match((await runEsteira(folder, ["verify"], { ESTEIRA_LANG: "en" })).stdout, /affected versions: raw 1[^]*✖ \d damaged files among/);
+  });
+});
