@@ -130,3 +130,49 @@ export interface QuarantinedRow {
   };
   readonly pipelineRunId?: string | undefined;
 }
+
+/** Body of `POST datasets/:name/restore`. */
+export interface DatasetRestoration {
+  /** The version whose content comes back. */
+  readonly version: number;
+}
+
+export interface RestoredDataset {
+  /** The version with that content: a new one, unless the latest has it already. */
+  readonly version: number;
+  readonly restoredFrom: number;
+  /** False: the latest version has this content already. */
+  readonly restored: boolean;
+}
+
+export interface DroppedDataset {
+  readonly name: string;
+  /** Versions that stay readable, for lineage. */
+  readonly versions: number;
+}
+
+/** Body of `POST datasets/:name/capture`. */
+export interface NewCapture {
+  /** Files to capture again, as the log names them. */
+  readonly files?: readonly string[] | undefined;
+  /** True: make the dataset anew from all its files. */
+  readonly all?: boolean | undefined;
+}
+
+/** Body of `POST datasets/:name/quarantine/discard`: everything that is open, or what came from one file or broke one rule. */
+export interface QuarantineDiscard {
+  readonly reason: string;
+  readonly rule?: string | undefined;
+  readonly source?: string | undefined;
+}
+
+export interface DiscardedQuarantine {
+  readonly discarded: number;
+  /** Files that were held back whole. */
+  readonly files: number;
+}
+
+export interface ReplayedQuarantine {
+  readonly replayed: number;
+  readonly held: number;
+}

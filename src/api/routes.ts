@@ -4,7 +4,7 @@ import type { Approval, Approvals, NewApproval } from "./approval.ts";
 import type { AssetVersionSummary } from "./asset.ts";
 import type { Change } from "./change.ts";
 import type { DashboardDetail, DashboardSummary } from "./dashboard.ts";
-import type { DatasetDetail, DatasetRows, DatasetSummary, QuarantinedRow } from "./dataset.ts";
+import type { DatasetDetail, DatasetRestoration, DatasetRows, DatasetSummary, DiscardedQuarantine, DroppedDataset, NewCapture, QuarantineDiscard, QuarantinedRow, ReplayedQuarantine, RestoredDataset } from "./dataset.ts";
 import type { EndpointDetail, EndpointSummary } from "./endpoint.ts";
 import type { FeatureViewSummary } from "./feature-view.ts";
 import type { LineageGraph } from "./lineage.ts";
@@ -40,6 +40,11 @@ export interface ApiRoutes {
   readonly getDataset: ApiRoute<{ params: requests.NameParams; query: requests.VersionQuery; response: DatasetDetail }>;
   readonly getDatasetRows: ApiRoute<{ params: requests.NameParams; query: requests.RowsQuery; response: DatasetRows }>;
   readonly listQuarantinedRows: ApiRoute<{ params: requests.NameParams; query: requests.QuarantineQuery; response: Page<QuarantinedRow> }>;
+  readonly captureAgain: ApiRoute<{ params: requests.NameParams; body: NewCapture; response: requests.Acknowledged }>;
+  readonly restoreDataset: ApiRoute<{ params: requests.NameParams; body: DatasetRestoration; response: RestoredDataset }>;
+  readonly dropDataset: ApiRoute<{ params: requests.NameParams; response: DroppedDataset }>;
+  readonly replayQuarantine: ApiRoute<{ params: requests.NameParams; response: ReplayedQuarantine }>;
+  readonly discardQuarantine: ApiRoute<{ params: requests.NameParams; body: QuarantineDiscard; response: DiscardedQuarantine }>;
   readonly listFeatureViews: ApiRoute<{ response: Page<FeatureViewSummary> }>;
   readonly listModels: ApiRoute<{ query: requests.PageQuery; response: Page<ModelSummary> }>;
   readonly getModel: ApiRoute<{ params: requests.NameParams; response: ModelDetail }>;
@@ -104,6 +109,23 @@ export const routes: ApiRoutes = {
   listQuarantinedRows: {
     method: "GET", path: "/datasets/:name/quarantine", summary: "Rows kept out by the contract, newest first",
     params: nameParams, query: requests.quarantineQuery, response: pageOf(schemas.quarantinedRowSchema),
+  },
+  captureAgain: {
+    method: "POST", path: "/datasets/:name/capture", summary: "Capture files again that are captured already, or all; answers with the pipeline run", capability: "pipeline.run",
+    params: nameParams, body: schemas.newCaptureSchema, response: acknowledged,
+  },
+  restoreDataset: {
+    method: "POST", path: "/datasets/:name/restore", summary: "Make a new version with the content of an earlier one", capability: "dataset.restore",
+    params: nameParams, body: schemas.datasetRestorationSchema, response: schemas.restoredDatasetSchema,
+  },
+  dropDataset: { method: "POST", path: "/datasets/:name/drop", summary: "Drop a dataset that nothing needs; its versions stay for lineage", capability: "dataset.drop", params: nameParams, response: schemas.droppedDatasetSchema },
+  replayQuarantine: {
+    method: "POST", path: "/datasets/:name/quarantine/replay", summary: "Check quarantined rows again and publish those that hold now", capability: "quarantine.decide",
+    params: nameParams, response: schemas.replayedQuarantineSchema,
+  },
+  discardQuarantine: {
+    method: "POST", path: "/datasets/:name/quarantine/discard", summary: "Give quarantined rows up, with a reason", capability: "quarantine.decide",
+    params: nameParams, body: schemas.quarantineDiscardSchema, response: schemas.discardedQuarantineSchema,
   },
   listFeatureViews: { method: "GET", path: "/feature-views", summary: "Feature views, and how far they are online", response: pageOf(schemas.featureViewSummarySchema) },
   listModels: { method: "GET", path: "/models", summary: "Models by name", query: pageQuery, response: pageOf(schemas.modelSummarySchema) },

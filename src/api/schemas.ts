@@ -6,7 +6,7 @@ import type { Approval, ApprovalSubjectKind, Approvals, NewApproval, PendingAppr
 import type { ApiAssetKind, AssetVersionSummary, StepReference, VersionReference } from "./asset.ts";
 import type { Change } from "./change.ts";
 import type { DashboardDetail, DashboardSummary, DashboardTile } from "./dashboard.ts";
-import type { ColumnProfile, ContractSummary, DatasetColumn, DatasetDetail, DatasetRows, DatasetSummary, Histogram, ProfileSample, QuarantineSummary, QuarantinedRow } from "./dataset.ts";
+import type { ColumnProfile, ContractSummary, DatasetColumn, DatasetDetail, DatasetRestoration, DatasetRows, DatasetSummary, DiscardedQuarantine, DroppedDataset, Histogram, NewCapture, ProfileSample, QuarantineDiscard, QuarantineSummary, QuarantinedRow, ReplayedQuarantine, RestoredDataset } from "./dataset.ts";
 import type { EndpointDetail, EndpointPeriod, EndpointSummary, EndpointTrial, EndpointWindow, Retraining, TrialArm } from "./endpoint.ts";
 import type { FeatureViewSummary } from "./feature-view.ts";
 import type { LineageEdge, LineageGraph, LineageNode, LineageNodeKind } from "./lineage.ts";
@@ -290,6 +290,42 @@ export const quarantinedRowSchema: z.ZodType<QuarantinedRow> = z.object({
   "row": z.record(z.string(), z.unknown()).describe("The row as received; JSON values by column, or `_raw` for text that could not be read."),
   "source": z.object({ "file": z.string(), "digest": z.string().optional(), "line": z.number().optional().describe("1-based line of a text file."), "row": z.number().optional().describe("0-based row of a Parquet file.") }),
   "pipelineRunId": z.string().optional(),
+});
+
+export const datasetRestorationSchema: z.ZodType<DatasetRestoration> = z.object({
+  "version": z.number().describe("The version whose content comes back."),
+}).describe("Body of `POST datasets/:name/restore`.");
+
+export const restoredDatasetSchema: z.ZodType<RestoredDataset> = z.object({
+  "version": z.number().describe("The version with that content: a new one, unless the latest has it already."),
+  "restoredFrom": z.number(),
+  "restored": z.boolean().describe("False: the latest version has this content already."),
+});
+
+export const droppedDatasetSchema: z.ZodType<DroppedDataset> = z.object({
+  "name": z.string(),
+  "versions": z.number().describe("Versions that stay readable, for lineage."),
+});
+
+export const newCaptureSchema: z.ZodType<NewCapture> = z.object({
+  "files": z.array(z.string()).optional().describe("Files to capture again, as the log names them."),
+  "all": z.boolean().optional().describe("True: make the dataset anew from all its files."),
+}).describe("Body of `POST datasets/:name/capture`.");
+
+export const quarantineDiscardSchema: z.ZodType<QuarantineDiscard> = z.object({
+  "reason": z.string(),
+  "rule": z.string().optional(),
+  "source": z.string().optional(),
+}).describe("Body of `POST datasets/:name/quarantine/discard`: everything that is open, or what came from one file or broke one rule.");
+
+export const discardedQuarantineSchema: z.ZodType<DiscardedQuarantine> = z.object({
+  "discarded": z.number(),
+  "files": z.number().describe("Files that were held back whole."),
+});
+
+export const replayedQuarantineSchema: z.ZodType<ReplayedQuarantine> = z.object({
+  "replayed": z.number(),
+  "held": z.number(),
 });
 
 export const endpointSummarySchema: z.ZodType<EndpointSummary> = z.object({
@@ -910,7 +946,7 @@ export const rollbackSchema: z.ZodType<Rollback> = z.object({
   "reason": z.string().optional(),
 }).describe("Body of `POST releases/rollback`.");
 
-export const capabilitySchema: z.ZodType<Capability> = z.enum(["pipeline.run", "pipeline.cancel", "approve", "rollback", "alert.acknowledge", "quarantine.decide"]);
+export const capabilitySchema: z.ZodType<Capability> = z.enum(["pipeline.run", "pipeline.cancel", "approve", "rollback", "alert.acknowledge", "quarantine.decide", "dataset.restore", "dataset.drop"]);
 
 export const sessionSchema: z.ZodType<Session> = z.object({
   "identity": z.object({ "name": z.string(), "kind": z.enum(["user", "token", "local", "attempt"]), "roles": z.array(z.string()) }),

@@ -1,4 +1,4 @@
-export type Capability = "pipeline.run" | "pipeline.cancel" | "approve" | "rollback" | "alert.acknowledge" | "quarantine.decide";
+export type Capability = "pipeline.run" | "pipeline.cancel" | "approve" | "rollback" | "alert.acknowledge" | "quarantine.decide" | "dataset.restore" | "dataset.drop";
 
 /** Who is looking, at what, and what they may do. */
 export interface Session {

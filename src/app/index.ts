@@ -2,6 +2,7 @@ export type { HealthCheck } from "./health.ts";
 export { exportModelPackage } from "./export-model-package.ts";
 export { assertAdministrator } from "./assert-administrator.ts";
 export { createUserWithToken } from "./create-user.ts";
+export { captureAgain, discardHeldRows, dropProjectDataset, restoreProjectDataset } from "./change-dataset.ts";
 export { replayDataset } from "./replay-dataset.ts";
 export { vacuumProjectDatasets } from "./vacuum-datasets.ts";
 export { verifyPlatformStore } from "./verify-project.ts";

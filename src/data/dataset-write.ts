@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
-import { unlink } from "node:fs/promises";
+import { access, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { isEsteiraError } from "#base";
-import { type AssetVersion, commitDatasetWrite, type DatasetWriteRecord, endDatasetWrite, getDatasetWrite } from "#metadata-store";
+import { type AssetVersion, commitDatasetWrite, type DatasetWriteRecord, endDatasetWrite, getDatasetWrite, listAssetVersions } from "#metadata-store";
 import type { MadeVersion } from "#pipeline";
 import type { AnalyticsConnection } from "./analytics/analytics.ts";
 import { claimDataset, claimExpiry } from "./claim.ts";
@@ -12,10 +12,11 @@ import { asSubquery, countRows, createViews, type DatasetsDependencies, openTabl
 import type { AddFile, TableMetadata } from "./delta/actions.ts";
 import { type Committed, commitChange, findCommit, type TableChange } from "./delta/commit.ts";
 import { toStoredSelect } from "./delta/data-file.ts";
+import { readLogEntry } from "./delta/log-entry.ts";
 import { filesOf, filesRelation } from "./delta/relation.ts";
 import { assertStorable, toSchemaString } from "./delta/schema.ts";
-import { absolutePath, assertWritable, readSnapshot, type TableSnapshot } from "./delta/snapshot.ts";
-import { rowsLost, tableForeign } from "./errors.ts";
+import { absolutePath, assertWritable, decodePath, readSnapshot, type TableSnapshot } from "./delta/snapshot.ts";
+import { rowsLost, tableCorrupt, tableForeign } from "./errors.ts";
 import { computeProfile } from "./profile/profile.ts";
 import { recoverRowSources } from "./recover-row-sources.ts";
 import { type RowSources, rowSourcesOf, sourceKey, sumOf, unknownSources, withRowSources } from "./row-sources.ts";
@@ -125,11 +126,8 @@ interface CommittedContent {
 async function commitOnce(dependencies: WriteDependencies, { write, table, connection, ghosts }: Attempt): Promise<CommittedContent> {
   const atMs = dependencies.clock.now();
   const base = await latestSnapshot(dependencies, table);
-  const before = base === undefined ? { columns: [], files: [] } : await withoutGhosts(dependencies, base, ghosts);
-  const stored = await toStoredSelect(connection, write.connection === undefined ? `select * from ${asSubquery(write.select)}` : write.select);
-  assertStorable(stored.columns);
-  const supersedes = await supersedingOf(dependencies, write, table, before);
-  const unsigned = await nextState(before, { connection, table, asset: write.asset, disposition: write.disposition, ...stored, atMs, supersedes });
+  const before = base === undefined ? NOTHING : await withoutGhosts(dependencies, base, ghosts);
+  const unsigned = write.state === undefined ? await writtenState(dependencies, { write, table, connection, before, atMs }) : await givenState(dependencies, write.state, before);
   try {
     if (write.expectedRows !== undefined && unsigned.rowCount !== write.expectedRows) {
       throw rowsLost({ dataset: write.asset, read: write.expectedRows, published: unsigned.rowCount, quarantined: 0 });
@@ -137,7 +135,7 @@ async function commitOnce(dependencies: WriteDependencies, { write, table, conne
     const relation = filesRelation(unsigned.files.map((file) => absolutePath(table, file.path)), unsigned.columns);
     const content = await write.beforeCommit?.({ rowCount: unsigned.rowCount, superseded: unsigned.superseded, relation });
     const next = noteSources(unsigned, write, content);
-    if (base !== undefined && ghosts.length === 0 && (await digestOfState(table, next)) === (await digestOfState(table, stateOf(base)))) {
+    if (base !== undefined && ghosts.length === 0 && isDropped(base) === (write.state === "dropped") && (await digestOfState(table, next)) === (await digestOfState(table, stateOf(base)))) {
       await discard(table, next.written);
       return { committed: { version: base.version, logDigest: base.logDigest ?? "sha256:" }, content };
     }
@@ -149,6 +147,44 @@ async function commitOnce(dependencies: WriteDependencies, { write, table, conne
     await discard(table, unsigned.written);
     throw error;
   }
+}
+
+const NOTHING: DatasetState & { readonly dropped: boolean } = { columns: [], files: [], dropped: false };
+
+interface Writing {
+  readonly write: DatasetWrite;
+  readonly table: string;
+  readonly connection: AnalyticsConnection;
+  readonly before: DatasetState & { readonly dropped: boolean };
+  readonly atMs: number;
+}
+
+async function writtenState(dependencies: WriteDependencies, { write, table, connection, before, atMs }: Writing): Promise<NextState> {
+  const stored = await toStoredSelect(connection, write.connection === undefined ? `select * from ${asSubquery(write.select)}` : write.select);
+  assertStorable(stored.columns);
+  const start = before.dropped ? NOTHING : before;
+  const supersedes = await supersedingOf(dependencies, write, table, start);
+  return nextState(start, { connection, table, asset: write.asset, disposition: write.disposition, ...stored, atMs, supersedes });
+}
+
+/** @throws DATA_TABLE_CORRUPT when a file of the version is gone */
+async function givenState(dependencies: WriteDependencies, state: NonNullable<DatasetWrite["state"]>, before: DatasetState): Promise<NextState> {
+  const unwritten = { rowCount: 0, written: [], kept: [], superseded: 0 };
+  if (state === "dropped") return { columns: before.columns, files: [], ...unwritten };
+  const snapshot = await dependencies.openVersion(state);
+  for (const path of filesOf(snapshot)) {
+    await access(path).catch((error: unknown) => {
+      throw tableCorrupt({ table: snapshot.table, reason: `${path} of version ${state.version} is gone` }, error);
+    });
+  }
+  return { ...stateOf(snapshot), ...unwritten };
+}
+
+/** Property of a table: what is made under its name starts anew. */
+const DROPPED = "esteira.dropped";
+
+function isDropped({ metadata }: Pick<TableSnapshot, "metadata">): boolean {
+  return metadata.configuration[DROPPED] === "true";
 }
 
 /** Where the rows of superseded sources are: what the files say of themselves, and for older files what is recorded of their versions. */
@@ -178,23 +214,35 @@ async function discard(table: string, files: readonly AddFile[]): Promise<void> 
   for (const file of files) await unlink(absolutePath(table, file.path)).catch(() => {});
 }
 
-/** The state without what writers left that were never recorded. */
-async function withoutGhosts(dependencies: WriteDependencies, base: TableSnapshot, ghosts: readonly DatasetWriteRecord[]): Promise<DatasetState> {
-  const files = new Map(base.files);
-  let columns = stateOf(base).columns;
-  for (const ghost of [...ghosts].reverse()) {
-    const commit = await findCommit(base.table, ghost.operationId, ghost.readVersion);
-    if (commit === undefined) continue;
-    const previous = commit.version === 0 ? undefined : await readSnapshot(dependencies.analytics, base.table, { version: commit.version - 1 });
-    for (const { add, remove } of commit.actions) {
-      if (add !== undefined) files.delete(add.path);
-      const restored = remove === undefined ? undefined : previous?.files.get(remove.path);
-      if (remove !== undefined && restored !== undefined) files.set(remove.path, restored);
+/**
+ * The state without what writers left that were never recorded: that of the version recorded last, and every later entry of the log that is not one
+ * of theirs. An entry that took back another ghost is skipped as a whole, and what it took back with it.
+ */
+async function withoutGhosts(dependencies: WriteDependencies, base: TableSnapshot, ghosts: readonly DatasetWriteRecord[]): Promise<DatasetState & { readonly dropped: boolean }> {
+  const [ghost] = ghosts;
+  if (ghost === undefined) return { ...stateOf(base), dropped: isDropped(base) };
+  const { analytics, store, log } = dependencies;
+  const unrecorded = new Set(ghosts.map(({ operationId }) => operationId));
+  const [recorded] = await store.read((transaction) => listAssetVersions(transaction, { ...ghost, limit: 1 }));
+  const from = (recorded?.content as DatasetContent | undefined)?.deltaVersion ?? -1;
+  let last = from < 0 ? undefined : await readSnapshot(analytics, base.table, { version: from });
+  const files = new Map(last?.files);
+  for (let version = from + 1; version <= base.version; version++) {
+    const entry = await readLogEntry(base.table, version);
+    if (entry === undefined) throw tableCorrupt({ table: base.table, reason: `log entry ${version} is missing` });
+    const operationId = entry.actions.find(({ commitInfo }) => commitInfo !== undefined)?.commitInfo?.txnId;
+    const known = operationId === undefined ? undefined : await store.read((transaction) => getDatasetWrite(transaction, { ...ghost, operationId }));
+    if (known?.state === "dropped" || (operationId !== undefined && unrecorded.has(operationId))) {
+      log.warn("took back a write that was never recorded", { asset: ghost.asset, operation: operationId, deltaVersion: version });
+      continue;
     }
-    if (commit.actions.some((action) => action.metaData !== undefined)) columns = previous === undefined ? [] : stateOf(previous).columns;
-    dependencies.log.warn("took back a write that was never recorded", { asset: ghost.asset, operation: ghost.operationId, deltaVersion: commit.version });
+    const after = await readSnapshot(analytics, base.table, { version });
+    for (const { remove } of entry.actions) if (remove !== undefined) files.delete(decodePath(remove.path));
+    for (const { add } of entry.actions) if (add !== undefined) files.set(decodePath(add.path), add);
+    if (entry.actions.some(({ metaData }) => metaData !== undefined)) last = after;
+    last ??= after;
   }
-  return { columns, files: [...files.values()] };
+  return { columns: last === undefined ? [] : stateOf(last).columns, files: [...files.values()], dropped: last !== undefined && isDropped(last) };
 }
 
 function toChange(write: DatasetWrite, base: TableSnapshot | undefined, next: NextState, { schemaString, atMs }: { readonly schemaString: string; readonly atMs: number }): TableChange {
@@ -214,7 +262,12 @@ function toChange(write: DatasetWrite, base: TableSnapshot | undefined, next: Ne
 }
 
 function nextMetadata(write: DatasetWrite, base: TableSnapshot | undefined, schemaString: string, atMs: number): TableMetadata | undefined {
-  if (base !== undefined) return base.metadata.schemaString === schemaString || sameColumns(base, schemaString) ? undefined : { ...base.metadata, schemaString };
+  if (base !== undefined) {
+    const isSame = base.metadata.schemaString === schemaString || sameColumns(base, schemaString);
+    if (isSame && isDropped(base) === (write.state === "dropped")) return undefined;
+    const { [DROPPED]: _, ...configuration } = base.metadata.configuration;
+    return { ...base.metadata, schemaString, configuration: write.state === "dropped" ? { ...configuration, [DROPPED]: "true" } : configuration };
+  }
   return { id: randomUUID(), name: ownerName(write), format: { provider: "parquet", options: {} }, schemaString, partitionColumns: [], configuration: TABLE_PROPERTIES, createdTime: atMs };
 }
 

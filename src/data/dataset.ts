@@ -64,15 +64,17 @@ export interface DatasetWrite {
   /** Earlier operations on the same dataset whose versions will be recorded in the same transaction as this one's. */
   readonly follows?: readonly string[];
   readonly disposition: WriteDisposition;
-  /** One SELECT. It reads `tables` by name; with `connection`, whatever that connection sees. */
+  /** One SELECT. It reads `tables` by name; with `connection`, whatever that connection sees. Not looked at with `state`. */
   readonly select: string;
+  /** Instead of rows: the dataset gets the content of an earlier version again, or is emptied for good, so that what is made under its name starts anew. */
+  readonly state?: AssetVersion | "dropped" | undefined;
   readonly tables?: ReadonlyMap<string, AssetVersion>;
   /** A trusted connection on which `select` runs. Without it the SELECT runs in a sandbox that sees only `tables`. */
   readonly connection?: AnalyticsConnection;
   /** Goes into the log entry's `userMetadata`: pipeline run, step run, commit, input versions. */
   readonly provenance?: Readonly<Record<string, Json>>;
   /** Added to the version's content. Files in `captured` are noted as the sources of the new rows, in their order. */
-  readonly content?: Partial<Pick<DatasetContent, "quarantine" | "lineage" | "captured" | "disposition" | "superseded">>;
+  readonly content?: Partial<Pick<DatasetContent, "quarantine" | "lineage" | "captured" | "disposition" | "superseded" | "restoredFrom" | "dropped">>;
   /** Column → the name that its source has for it, where a dataset cannot have that one. */
   readonly originals?: ReadonlyMap<string, string> | undefined;
   /** Digest of the source file that all new rows come from, where `content.captured` does not say. */

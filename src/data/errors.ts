@@ -202,6 +202,20 @@ export const dashboardMissing: ErrorFactory<{ dashboard: string }> = defineError
   solve: "Run the pipeline whose `publish` step makes the dashboard.",
 });
 
+export const datasetNeeded: ErrorFactory<{ dataset: string; needs: readonly string[] }> = defineError("DATA_DATASET_NEEDED", {
+  status: 409,
+  message: ({ dataset, needs }) => `Dataset ${dataset} cannot be dropped: ${needs.slice(0, 20).join("; ")}${needs.length > 20 ? `; and ${needs.length - 20} more` : ""}`,
+  hint: () => "Take out what needs it first. A step that makes it would make it again.",
+  solve: "Take the steps that make or read the dataset out of the project, and delete the registered models that were made of it. Releases that were made of it keep it for good.",
+});
+
+export const captureFileUnknown: ErrorFactory<{ dataset: string; path: string; reason: string; known: readonly string[] }> = defineError("DATA_CAPTURE_FILE_UNKNOWN", {
+  status: 404,
+  message: ({ dataset, path, reason, known }) => `${path} cannot be captured again into ${dataset}: ${reason}${known.length === 0 ? "" : `. Captured are ${known.slice(0, 10).join(", ")}${known.length > 10 ? ` and ${known.length - 10} more` : ""}`}`,
+  hint: () => "Name the file as the quarantine and the log do: relative to the project folder, or to capture.folder.",
+  solve: "Name a file that was captured, as the log names it: relative to the project folder or to `capture.folder`. A file that was never captured comes in with the next run.",
+});
+
 export const datasetMissing: ErrorFactory<{ dataset: string; version: number | undefined }> = defineError("DATA_DATASET_MISSING", {
   status: 404,
   message: ({ dataset, version }) => `There is no dataset ${dataset}${version === undefined ? "" : ` with version ${version}`}`,

@@ -5,6 +5,8 @@ export { quoteList, quoteName, quoteText } from "./analytics/sql-text.ts";
 export type { DatasetContent, Datasets, DatasetSnapshot, DatasetWrite, QuarantineSummary, QueryResult, WriteDisposition } from "./dataset.ts";
 export { createDatasets } from "./datasets.ts";
 export { type DatasetVacuum, vacuumDatasets } from "./vacuum-datasets.ts";
+export { captureFileUnknown } from "./errors.ts";
+export { askForCapture, dropDataset, restoreDataset } from "./change-dataset.ts";
 export type { DatasetsDependencies } from "./dataset-tables.ts";
 export type { ColumnProfile, Profile } from "./profile/profile.ts";
 export { type CaptureDeclaration, type CaptureKindDependencies, createCaptureKind } from "./capture/capture-kind.ts";
@@ -15,7 +17,7 @@ export { listTables, type TableDamage, verifyTable } from "./delta/verify-table.
 export { describeStandaloneTable, type StandaloneTable } from "./delta/standalone-table.ts";
 export { type DatasetDetails, type DatasetQueryDependencies, type DatasetSummary, getDatasetDetails, listDatasets, type QuarantineTotals, readProfile } from "./dataset-queries.ts";
 export { createDatasetStorage, type DatasetStorageDependencies } from "./dataset-storage.ts";
-export { discardQuarantine, type QuarantineDependencies, type QuarantinedRow, readQuarantine, replayQuarantine, type ReplayResult } from "./contract/quarantine.ts";
+export { discardHeld, discardQuarantine, type QuarantineDependencies, type QuarantinedRow, readQuarantine, replayQuarantine, type ReplayResult } from "./contract/quarantine.ts";
 export { type Dashboard, dashboardJsonSchema, type DashboardTile, readDashboard, type ReadDashboard } from "./deliver/dashboard.ts";
 export { createPublishKind, type PublishDeclaration, type PublishKindDependencies } from "./deliver/publish-kind.ts";
 export { type DashboardReport, getDashboard } from "./deliver/report.ts";

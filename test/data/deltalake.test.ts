@@ -1,14 +1,15 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { readFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { newId, silentLog, systemClock } from "#base";
-import { createAnalytics, createDatasets, type DatasetWrite } from "#data";
+import { type CaptureDeclaration, createAnalytics, createDatasets, type DatasetContent, type DatasetWrite, restoreDataset } from "#data";
 import { type AssetVersion, recordAssetVersion } from "#metadata-store";
 import { testPython } from "../setup/python-environment.ts";
 import { openTestStore } from "../setup/stores.ts";
+import { openDataProject } from "./data-project.ts";
 
 const script = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 
@@ -67,6 +68,26 @@ describe("Python deltalake", () => {
     assert.ok(seen.versions[10]?.rows.some((row) => row["big"] === 9007199254740993n || String(row["big"]) === "9007199254740992"));
     assert.equal(seen.history[0]?.["operation"], "WRITE");
     assert.deepEqual(seen.versions.at(-1)?.rows, [{ id: 1, list: [1, 2], nested: { a: "x" } }]);
+  });
+
+  it("reads the same rows after a file was superseded, held back for its type, and a version restored; and columns with odd names", async () => {
+    const { folder, storeFolder, runCapture, rows, store, datasets } = await openDataProject("sqlite");
+    const declaration: CaptureDeclaration = { capture: { files: "*.csv" } };
+    await writeFile(join(folder, "a.csv"), 'Creative Type,"n ""of"" x",Ação\nfilm,1,2\nplay,3,4\n');
+    await writeFile(join(folder, "b.csv"), 'Creative Type,"n ""of"" x",Ação\nbook,5,6\n');
+    const first = (await runCapture(declaration)).versions[0];
+    await writeFile(join(folder, "a.csv"), 'Creative Type,"n ""of"" x",Ação\nfilm,10,2\n');
+    await writeFile(join(folder, "c.csv"), "Creative Type,Ação\nx,ten\ny,two\n");
+    const { versions, outcome } = await runCapture(declaration);
+    assert.equal(outcome.facts?.["filesHeldBack"], 1);
+    const { version: restored } = await restoreDataset({ store, datasets, clock: systemClock, project: "p" }, { dataset: "d", version: 1, actor: "me" });
+    const seen = read(join(storeFolder, "datasets/d"));
+    const ofDelta = (version: AssetVersion | undefined): readonly Record<string, unknown>[] => seen.versions[(version?.content as DatasetContent).deltaVersion]?.rows ?? [];
+    const sorted = (list: readonly Record<string, unknown>[]): unknown[] => list.map((row) => JSON.stringify(row)).sort();
+    for (const version of [first, versions[0], restored]) assert.deepEqual(sorted(ofDelta(version)), sorted(await rows(version, "select * from d")));
+    assert.deepEqual(sorted(ofDelta(versions[0])), sorted([{ Creative_Type: "film", n_of_x: 10, Ação: 2 }, { Creative_Type: "book", n_of_x: 5, Ação: 6 }]));
+    assert.deepEqual(sorted(ofDelta(restored)), sorted(ofDelta(first)));
+    assert.deepEqual([restored.version, restored.digest], [3, first?.digest]);
   });
 
   it("may append, merge, compact, delete and checkpoint, and we go on from there", async () => {

@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { it } from "node:test";
-import type { CaptureDeclaration, DatasetContent } from "#data";
-import { listCapturedFiles } from "#metadata-store";
+import { systemClock } from "#base";
+import { askForCapture, type CaptureDeclaration, type DatasetContent, dropDataset, restoreDataset } from "#data";
+import { extendDatasetWrite, getAssetVersion, listCapturedFiles, listEvents } from "#metadata-store";
 import { describeStores } from "../setup/stores.ts";
 import { openDataProject } from "./data-project.ts";
 
@@ -96,6 +97,53 @@ describeStores("a file that was captured and has other content now", (kind) => {
     const corrected = await runCapture(declaration);
     assert.deepEqual(await rows(corrected.versions[0], "select * from d order by n"), [{ n: 2 }, { n: 3 }, { n: 7 }]);
     assert.equal((await store.read((transaction) => listCapturedFiles(transaction, { project: "p", dataset: "d" }))).length, 3);
+  });
+});
+
+describeStores("a dataset that is restored or dropped", (kind) => {
+  it("keeps out what came later until it changes or is asked for, and a changed file still supersedes what came back", async () => {
+    const { folder, runCapture, rows, logged, store, datasets } = await openDataProject(kind);
+    const change = { store, datasets, clock: systemClock, project: "p" };
+    const put = (name: string, ...values: number[]): Promise<void> => writeFile(join(folder, name), `n\n${values.join("\n")}\n`);
+    await put("a.csv", 1, 2);
+    await runCapture(DECLARATION);
+    await put("a.csv", 3);
+    await put("b.csv", 4);
+    await runCapture(DECLARATION);
+    const { version } = await restoreDataset(change, { dataset: "d", version: 1, actor: "me" });
+    assert.deepEqual([version.version, (version.content as DatasetContent).restoredFrom], [3, 1]);
+    assert.deepEqual(await rows(version, "select n from d order by n"), [{ n: 1 }, { n: 2 }]);
+    assert.equal((await runCapture(DECLARATION)).versions[0]?.version, 3);
+    assert.ok(logged.some((line) => line.startsWith("b.csv stays out")));
+    await askForCapture(change, { dataset: "d", actor: "me", files: ["b.csv"], exists: async () => true });
+    assert.deepEqual(await rows((await runCapture(DECLARATION)).versions[0], "select n from d order by n"), [{ n: 1 }, { n: 2 }, { n: 4 }]);
+    await put("a.csv", 5);
+    assert.deepEqual(await rows((await runCapture(DECLARATION)).versions[0], "select n from d order by n"), [{ n: 4 }, { n: 5 }]);
+    const events = await store.read((transaction) => listEvents(transaction, { after: 0, limit: 1000 }));
+    assert.deepEqual(events.filter(({ type }) => type.startsWith("dataset.")).map(({ type, actor }) => [type, actor]), [["dataset.restored", "me"], ["dataset.capture_asked", "me"]]);
+  });
+
+  it("starts anew when it is made again after a drop; a restoration or a drop that died before it was recorded is taken back", async () => {
+    const { folder, runCapture, rows, store, datasets } = await openDataProject(kind);
+    const change = { store, datasets, clock: systemClock, project: "p" };
+    await writeFile(join(folder, "a.csv"), "n\n1\n");
+    await runCapture(DECLARATION);
+    await writeFile(join(folder, "b.csv"), "n\n2\n");
+    const second = (await runCapture(DECLARATION)).versions[0];
+    const first = await store.read((transaction) => getAssetVersion(transaction, { project: "p", asset: "d", version: 1 }));
+    for (const [operationId, state] of [["restore:dead", first], ["drop:dead", "dropped"]] as const) {
+      await datasets.write({ project: "p", asset: "d", operationId, disposition: "replace", select: "", state });
+      await store.write((transaction) => extendDatasetWrite(transaction, { project: "p", asset: "d", operationId, expiresAtMs: 0 }));
+    }
+    await writeFile(join(folder, "c.csv"), "n\n3\n");
+    assert.deepEqual(await rows((await runCapture(DECLARATION)).versions[0], "select n from d order by n"), [{ n: 1 }, { n: 2 }, { n: 3 }]);
+    await assert.rejects(dropDataset(change, { dataset: "d", actor: "me", needs: ["step x/d makes it"] }), { code: "DATA_DATASET_NEEDED" });
+    await dropDataset(change, { dataset: "d", actor: "me", needs: [] });
+    assert.equal(await store.read((transaction) => getAssetVersion(transaction, { project: "p", asset: "d" })), undefined);
+    assert.deepEqual(await rows(second, "select n from d order by n"), [{ n: 1 }, { n: 2 }]);
+    await writeFile(join(folder, "a.csv"), "other\nx\n");
+    const { versions } = await runCapture({ capture: { files: "a.csv" } });
+    assert.deepEqual([versions[0]?.version, await rows(versions[0], "select * from d")], [5, [{ other: "x" }]]);
   });
 });
 

@@ -81,7 +81,7 @@ function openFiles(ledger: readonly CapturedFile[], files: readonly Omit<Identif
     const known = byDigest.get(file.digest);
     if (known?.state === "captured" || known?.state === "left_out") return [];
     const earlier = (byPath.get(file.path) ?? []).filter(({ digest }) => digest !== file.digest && !places.has(digest));
-    const isChanged = earlier.length > 0 && (changed === "supersede" || known?.state === "again");
+    const isChanged = earlier.length > 0 && changed === "supersede";
     const supersedes = [...(isChanged ? earlier : []), ...(known === undefined ? [] : [known])];
     return [{ file: { ...file, supersedes }, why: known !== undefined ? "again" : isChanged ? "changed" : "new" }];
   });

@@ -5,6 +5,7 @@ import {
   closeQuarantine,
   getAssetVersion,
   getQuarantineBatch,
+  listOpenQuarantine,
   listQuarantineRows,
   type MetadataStore,
   type QuarantineBatch,
@@ -23,7 +24,7 @@ import { openObjects } from "../capture/json-source.ts";
 import { nameColumns } from "../capture/column-names.ts";
 import { typeRows } from "../capture/typed-rows.ts";
 import type { DatasetContent, Datasets } from "../dataset.ts";
-import { contractInvalid, quarantineMissing } from "../errors.ts";
+import { contractInvalid, datasetMissing, quarantineMissing } from "../errors.ts";
 import { readContract, tableOf } from "./contract.ts";
 import { compileContract } from "./rules.ts";
 
@@ -120,6 +121,46 @@ export async function discardQuarantine(
     await appendEvent(transaction, { atMs, project, type: "quarantine.discarded", subjectKind: "asset", subject: dataset, actor, data: { batch: batch.id, rows: held.length, files: isFile ? 1 : 0, source: batch.sourcePath, reason } });
   });
   return { discarded: held.length, files: isFile ? 1 : 0 };
+}
+
+/**
+ * Gives up what is open in a dataset's quarantine: everything, or the rows of one source or one rule. A row that breaks several rules counts for each.
+ *
+ * @throws DATA_DATASET_MISSING when nothing was ever held back from a dataset of that name, and there is none
+ */
+export async function discardHeld(
+  dependencies: QuarantineDependencies,
+  request: { readonly project: string; readonly dataset: string; readonly source?: string | undefined; readonly rule?: string | undefined; readonly actor: string; readonly reason: string },
+): Promise<{ readonly discarded: number; readonly files: number }> {
+  const { project, dataset, source, rule, actor, reason } = request;
+  const { open, latest } = await dependencies.store.read(async (transaction) => ({
+    open: await listOpenQuarantine(transaction, { project, dataset }),
+    latest: await getAssetVersion(transaction, { project, asset: dataset }),
+  }));
+  if (open.length === 0 && latest === undefined) throw datasetMissing({ dataset, version: undefined });
+  let [discarded, files] = [0, 0];
+  for (const batch of open.filter(({ sourcePath }) => source === undefined || sourcePath === source)) {
+    const isWhole = rule === undefined || (rule === FILE_RULE && batch.fileProblem !== undefined);
+    const rowNumbers = isWhole ? undefined : await rowsOfRule(dependencies, batch.id, rule);
+    if (rowNumbers?.length === 0) continue;
+    const done = await discardQuarantine(dependencies, { batchId: batch.id, actor, reason, ...(rowNumbers === undefined ? {} : { rowNumbers }) });
+    discarded += done.discarded;
+    files += done.files;
+  }
+  return { discarded, files };
+}
+
+/** Rule id under which a file that is held back whole is listed. */
+const FILE_RULE = "file";
+const PAGE = 1000;
+
+async function rowsOfRule(dependencies: QuarantineDependencies, batchId: string, rule: string): Promise<readonly number[]> {
+  const numbers: number[] = [];
+  for (let offset = 0; ; offset += PAGE) {
+    const { rows } = await readQuarantine(dependencies, { batchId, offset, limit: PAGE });
+    for (const row of rows) if (row.rules.includes(rule)) numbers.push(row.rowNumber);
+    if (rows.length < PAGE) return numbers;
+  }
 }
 
 async function heldRows({ store }: QuarantineDependencies, batch: QuarantineBatch): Promise<number[]> {

@@ -177,7 +177,8 @@ export function absolutePath(table: string, path: string): string {
   return isAbsolute(decoded) ? decoded : join(table, decoded);
 }
 
-function decodePath(path: string): string {
+/** Path of a data file as it is on disk. */
+export function decodePath(path: string): string {
   try {
     return decodeURIComponent(path);
   } catch {

@@ -1,7 +1,7 @@
 import type { ReadTransaction } from "../database.ts";
 import { type AssetVersion, toAssetVersion } from "./asset-version.ts";
 
-/** One version: by id, by number, or the latest when only the asset is named. */
+/** One version: by id, by number, or the latest when only the asset is named and was not dropped. */
 export type AssetVersionKey =
   | { readonly id: string }
   | { readonly project: string; readonly asset: string; readonly version?: number };
@@ -14,6 +14,7 @@ export async function getAssetVersion(transaction: ReadTransaction, key: AssetVe
   } else {
     select = select.where("project", "=", key.project).where("asset", "=", key.asset);
     if (key.version !== undefined) select = select.where("version", "=", key.version);
+    else select = select.where(({ not, exists, selectFrom }) => not(exists(selectFrom("asset").select("asset.name").where("asset.project", "=", key.project).where("asset.name", "=", key.asset).where("asset.dropped_at_ms", "is not", null))));
   }
   const row = await select.orderBy("version", "desc").limit(1).executeTakeFirst();
   return row === undefined ? undefined : toAssetVersion(row);

@@ -1,14 +1,14 @@
 import type { ColumnProfile, DatasetDetail, DatasetSummary, StepReference } from "#api";
-import type { Platform } from "#app";
+import { captureAgain, discardHeldRows, dropProjectDataset, type Platform, replayDataset, restoreProjectDataset } from "#app";
 import { type ColumnLineage, type DatasetContent, readProfile } from "#data";
 import { type AssetVersion, getAssetVersion, listAssets, listAssetVersions, type ReadTransaction, summarizeQuarantine } from "#metadata-store";
 import type { ApiHandlers } from "../api/mount-api.ts";
 import { toPage } from "../api/paging.ts";
 import { toVersionSummaries } from "../api/version-reference.ts";
-import { resourceMissing } from "../errors.ts";
+import { requestInvalid, resourceMissing } from "../errors.ts";
 import { listQuarantine, toQuarantineSummary } from "./quarantine-view.ts";
 
-type DatasetHandlers = Pick<ApiHandlers, "listDatasets" | "getDataset" | "getDatasetRows" | "listQuarantinedRows" | "listAssetVersions">;
+type DatasetHandlers = Pick<ApiHandlers, "listDatasets" | "getDataset" | "getDatasetRows" | "listQuarantinedRows" | "listAssetVersions" | "captureAgain" | "restoreDataset" | "dropDataset" | "replayQuarantine" | "discardQuarantine">;
 
 const SHOWN_VERSIONS = 100;
 
@@ -69,6 +69,21 @@ export function createDatasetHandlers(platform: Platform): DatasetHandlers {
         columns: columns.map(({ name, type }) => ({ name, type })),
         rows: rows.map((row) => columns.map(({ name }) => row[name])),
       };
+    },
+
+    captureAgain: ({ params, body, identity }) => {
+      if (body.all !== true && (body.files ?? []).length === 0) throw requestInvalid({ where: "body", problems: ["files: name at least one, or say all: true"] });
+      return captureAgain(platform, { dataset: params.name, actor: identity.name, files: body.all === true ? "all" : (body.files ?? []) });
+    },
+    restoreDataset: ({ params, body, identity, signal }) => restoreProjectDataset(platform, { dataset: params.name, version: body.version, actor: identity.name, signal }),
+    dropDataset: ({ params, identity, signal }) => dropProjectDataset(platform, { dataset: params.name, actor: identity.name, signal }),
+    replayQuarantine: async ({ params, identity }) => {
+      await platform.registerProject(identity.name);
+      return replayDataset(platform, { dataset: params.name, actor: identity.name });
+    },
+    discardQuarantine: ({ params, body, identity }) => {
+      if (body.reason.trim() === "") throw requestInvalid({ where: "body", problems: ["reason: say why"] });
+      return discardHeldRows(platform, { ...body, dataset: params.name, actor: identity.name });
     },
 
     listQuarantinedRows: async ({ params, query }) => listQuarantine(platform, params.name, query),

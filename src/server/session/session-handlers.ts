@@ -11,6 +11,8 @@ export const actionOfCapability: Readonly<Record<Capability, Action>> = {
   rollback: "deploy",
   "alert.acknowledge": "write",
   "quarantine.decide": "write",
+  "dataset.restore": "write",
+  "dataset.drop": "administer",
 };
 
 /** Who is calling, and what they may do. */

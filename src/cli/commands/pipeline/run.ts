@@ -64,7 +64,8 @@ async function newestUnfinished(call: CliSession["call"]): Promise<PipelineRunSu
   return found;
 }
 
-async function watch(session: CliSession, { terminal, signal }: CommandContext, { id, asJson }: { readonly id: string; readonly asJson: boolean }): Promise<number> {
+/** Shows a run until it ends or waits, and gives its exit code. */
+export async function watch(session: CliSession, { terminal, signal }: CommandContext, { id, asJson }: { readonly id: string; readonly asJson: boolean }): Promise<number> {
   const { platform, call } = session;
   const view = asJson ? undefined : createRunView(terminal);
   // What goes wrong with it is told when the platform is closed.

@@ -8,7 +8,7 @@ export const command: Command = {
   summary: "Check quarantined rows again and publish those that hold now",
   description: "Uses the contract as it is now. Rows that pass become a new version of the dataset, once; the others stay, with a note. Nothing is deleted.",
   options: commonOptions,
-  examples: [{ line: "esteira quarantine replay raw_flights", does: "After the contract or the source was corrected" }],
+  examples: [{ line: "esteira quarantine replay raw_flights", does: "After the contract was corrected; a corrected file comes in with the next run" }],
   positionals: { least: 1, most: 1 },
   run: (context, options, [name = ""]) =>
     withProject(context, options, async ({ platform, identity }) => {
