@@ -117,4 +117,6 @@ export interface EndpointDetail extends EndpointSummary {
   readonly trials: readonly EndpointTrial[];
   /** One row that the endpoint accepts, for trying it. */
   readonly exampleRequest?: Readonly<Record<string, unknown>> | undefined;
+  /** Time at which the example's features are fresh, to be sent with it; absent where the endpoint reads none. */
+  readonly exampleAtMs?: number | undefined;
 }

@@ -419,6 +419,7 @@ export const endpointDetailSchema: z.ZodType<EndpointDetail> = z.object({
   "retrainings": z.array(retrainingSchema),
   "trials": z.array(endpointTrialSchema).describe("Newest first, at most 10."),
   "exampleRequest": z.record(z.string(), z.unknown()).optional().describe("One row that the endpoint accepts, for trying it."),
+  "exampleAtMs": z.number().optional().describe("Time at which the example's features are fresh, to be sent with it; absent where the endpoint reads none."),
 });
 
 export const featureViewSummarySchema: z.ZodType<FeatureViewSummary> = z.object({

@@ -11,9 +11,10 @@ import { createMonitoring, type Monitoring } from "#monitoring";
 import { createServing, type Serving } from "#serving";
 import { createDatasetReader } from "./dataset-reader.ts";
 import type { StorePlatform } from "./platform.ts";
+import { createTrainingNulls } from "./training-nulls.ts";
 
 /** The services of a project's process, wired; what step kinds are built from. */
-export interface Parts extends Pick<StorePlatform, "project" | "config" | "clock" | "log" | "store" | "objects" | "access" | "tracking" | "artifactFolder"> {
+export interface Parts extends Pick<StorePlatform, "project" | "config" | "clock" | "log" | "store" | "objects" | "access" | "metrics" | "tracking" | "artifactFolder"> {
   readonly analytics: Analytics;
   readonly datasets: Datasets;
   /** Folder of the Delta tables. */
@@ -33,14 +34,14 @@ export interface Parts extends Pick<StorePlatform, "project" | "config" | "clock
 }
 
 /** Wires the services over an open store. Nothing runs, and no heavy library is loaded. */
-export function createParts({ project, config, clock, log, store, objects, access, tracking, artifactFolder }: StorePlatform, settings: Settings): Parts {
+export function createParts({ project, config, clock, log, metrics, store, objects, access, tracking, artifactFolder }: StorePlatform, settings: Settings): Parts {
   const below = (folder: string): string => join(config.storeFolder, folder);
   const analytics = createAnalytics({ folder: below("cache/duckdb") });
   const folder = below("datasets");
   const datasets = createDatasets({ store, objects, folder, analytics, clock, log });
   const reader = createDatasetReader({ datasets, analytics });
   const features = createFeatures({ store, datasets, analytics, clock, log, project, projectFolder: config.folder });
-  const serving: Serving = createServing({ store, objects, log, clock, features, alerts: { openSince: (key, sinceMs) => monitoring.openSince(key, sinceMs) } });
+  const serving: Serving = createServing({ store, objects, log, clock, features, metrics, trainingNulls: createTrainingNulls({ store, objects }), alerts: { openSince: (key, sinceMs) => monitoring.openSince(key, sinceMs) } });
   const monitoring: Monitoring = createMonitoring({ store, datasets: reader, scorer: serving.scorer, log, clock, secret: (name) => settings.secret(name) });
   const services = createServices({ folder: below("services") });
   const git = createGit({ environment: { PATH: settings.searchPath, ...(settings.homeFolder === undefined ? {} : { HOME: settings.homeFolder }) } });
@@ -51,6 +52,7 @@ export function createParts({ project, config, clock, log, store, objects, acces
     config,
     clock,
     log,
+    metrics,
     store,
     objects,
     access,

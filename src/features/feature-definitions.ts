@@ -28,6 +28,15 @@ export interface FeatureView {
   readonly description: string | undefined;
 }
 
+export const MISSING_ACTIONS = ["refuse", "default", "null"] as const;
+
+/** What an endpoint does where the online store has no value of a feature that is young enough. */
+export interface MissingPolicy {
+  readonly action: (typeof MISSING_ACTIONS)[number];
+  /** Of `default`. */
+  readonly value?: string | number | boolean | undefined;
+}
+
 /** A use of a view: which of its features, under which name, with which columns as its keys. */
 export interface FeatureReference {
   readonly view: string;
@@ -37,12 +46,16 @@ export interface FeatureReference {
   readonly as?: string | undefined;
   /** Join key → column of the spine that holds it. */
   readonly keys?: Readonly<Record<string, string>> | undefined;
+  /** For its features; default: as the service says. */
+  readonly onMissing?: MissingPolicy | undefined;
 }
 
 export interface FeatureService {
   readonly name: string;
   readonly features: readonly FeatureReference[];
   readonly fullNames: boolean;
+  /** undefined: a row that lacks all of them is refused, a single one is null where the model takes null. */
+  readonly onMissing: MissingPolicy | undefined;
   readonly description: string | undefined;
 }
 
@@ -55,21 +68,46 @@ export interface FeatureDefinitions {
 
 const name = z.string().regex(/^[A-Za-z_][A-Za-z0-9_-]*$/, "expected letters, digits, _ and -, starting with a letter");
 
+const missing = {
+  // YAML reads null without quotes as a null of its own.
+  on_missing: z.union([z.enum(MISSING_ACTIONS), z.null()]).optional().describe("What an endpoint does where the online store has no value, or none young enough: refuse the request, use `default`, or give the model null."),
+  default: z.union([z.string(), z.number(), z.boolean()]).optional().describe("The value of `on_missing: default`."),
+};
+const defaultFits = ({ on_missing, default: value }: { on_missing?: string | null | undefined; default?: unknown }): boolean => (on_missing === "default") === (value !== undefined);
+const DEFAULT_MISFITS = { message: "`on_missing: default` and `default: VALUE` belong together", path: ["on_missing"] };
+
+function toPolicy({ on_missing, default: value }: { readonly on_missing?: MissingPolicy["action"] | null | undefined; readonly default?: MissingPolicy["value"] }): MissingPolicy | undefined {
+  return on_missing === undefined ? undefined : { action: on_missing ?? "null", ...(value === undefined ? {} : { value }) };
+}
+
+const referenceText = z
+  .string()
+  .regex(/^[A-Za-z_][\w-]*(:\w+)?$/, "expected view or view:feature")
+  .transform((text): FeatureReference => {
+    const [view = "", feature] = text.split(":");
+    return feature === undefined ? { view } : { view, features: [feature] };
+  });
+
+const referenceFields = {
+  view: name.describe("A feature view."),
+  features: z.array(z.string()).min(1).optional().describe("Which of its features; default: all."),
+  as: name.optional().describe("Name of this use of the view, when it is joined more than once."),
+  keys: z.record(z.string(), z.string()).optional().describe("Join key of the view: column of the spine that holds it."),
+};
+
 /** `view`, `view:feature`, or a mapping. */
-export const featureReferenceSchema: z.ZodType<FeatureReference> = z.union([
+export const featureReferenceSchema: z.ZodType<FeatureReference> = z.union([referenceText, z.strictObject(referenceFields)]);
+
+/** As in a join, and what an endpoint does where a feature is missing. */
+const servedReferenceSchema: z.ZodType<FeatureReference> = z.union([
+  referenceText,
   z
-    .string()
-    .regex(/^[A-Za-z_][\w-]*(:\w+)?$/, "expected view or view:feature")
-    .transform((text): FeatureReference => {
-      const [view = "", feature] = text.split(":");
-      return feature === undefined ? { view } : { view, features: [feature] };
+    .strictObject({ ...referenceFields, ...missing })
+    .refine(defaultFits, DEFAULT_MISFITS)
+    .transform(({ on_missing, default: value, ...reference }): FeatureReference => {
+      const onMissing = toPolicy({ on_missing, default: value });
+      return { ...reference, ...(onMissing === undefined ? {} : { onMissing }) };
     }),
-  z.strictObject({
-    view: name.describe("A feature view."),
-    features: z.array(z.string()).min(1).optional().describe("Which of its features; default: all."),
-    as: name.optional().describe("Name of this use of the view, when it is joined more than once."),
-    keys: z.record(z.string(), z.string()).optional().describe("Join key of the view: column of the spine that holds it."),
-  }),
 ]);
 
 const fileSchema = z.strictObject({
@@ -89,7 +127,7 @@ const fileSchema = z.strictObject({
       }),
     )
     .optional(),
-  services: z.record(name, z.strictObject({ features: z.array(featureReferenceSchema).min(1), full_names: z.boolean().optional(), description: z.string().optional() })).optional(),
+  services: z.record(name, z.strictObject({ features: z.array(servedReferenceSchema).min(1), full_names: z.boolean().optional(), description: z.string().optional(), ...missing }).refine(defaultFits, DEFAULT_MISFITS)).optional(),
 });
 
 type FeatureFile = z.infer<typeof fileSchema>;
@@ -126,12 +164,12 @@ export function readFeatureDefinitions(files: readonly { readonly path: string; 
     }
   }
   for (const { value, document } of read) {
-    for (const [service, { features, full_names: fullNames = false, description }] of Object.entries(value.services ?? {})) {
+    for (const [service, { features, full_names: fullNames = false, description, ...policy }] of Object.entries(value.services ?? {})) {
       if (services.has(service)) problems.push(twice("service", service, document, ["services", service]));
       features.forEach((reference, index) => {
         for (const problem of referenceProblems(reference, views)) problems.push({ ...document.at(["services", service, "features", index]), ...problem });
       });
-      services.set(service, { name: service, features, fullNames, description });
+      services.set(service, { name: service, features, fullNames, onMissing: toPolicy(policy), description });
     }
   }
   return { definitions: { entities, views, services }, problems };

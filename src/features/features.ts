@@ -7,7 +7,8 @@ import type { FeatureDefinitions } from "./feature-definitions.ts";
 import { answerGetOnlineFeatures, type FeatureServerResponse } from "./feature-server.ts";
 import type { JoinedView } from "./join-plan.ts";
 import { type Materialization, materializeAll } from "./materialize.ts";
-import { type OnlineFeatureRows, type OnlineRequest, type OnlineValue, planOnlineRead, readOnlineFeatures } from "./online-read.ts";
+import { type OnlineFeatureRows, type FeatureStatus, findExampleKeys, type OnlineRequest, type OnlineValue, planOnlineRead, readOnlineFeatures } from "./online-read.ts";
+import { describeService, type ServiceDescription } from "./service-description.ts";
 import { readProjectFeatures } from "./project-features.ts";
 import { type FeatureViewStatus, listViewStatus } from "./view-status.ts";
 
@@ -44,9 +45,13 @@ export interface Features {
     readonly project: string;
     readonly service: string;
     readonly rows: readonly Readonly<Record<string, unknown>>[];
-    readonly atMs?: number;
+    readonly atMs?: readonly number[];
     readonly signal?: AbortSignal;
-  }): Promise<ReadonlyMap<string, readonly OnlineValue[]>>;
+  }): Promise<ReadonlyMap<string, { readonly values: readonly OnlineValue[]; readonly statuses: readonly FeatureStatus[] }>>;
+  /** What a service asks of its callers: implements the same port. @throws FEATURES_NAME_UNKNOWN */
+  describeService(service: string): Promise<ServiceDescription>;
+  /** A row of join keys that the online store knows, and when its values are fresh; undefined when it is empty. */
+  exampleKeys(service: string): Promise<{ readonly keys: Readonly<Record<string, string>>; readonly atMs: number } | undefined>;
   /** Which source row gave a cell of a training set. @throws FEATURES_CELL_UNKNOWN */
   explain(cell: { readonly versionId: string; readonly row: number; readonly column: string }): Promise<CellExplanation>;
 }
@@ -125,8 +130,10 @@ export function createFeatures(options: FeaturesOptions): Features {
       const names = new Set(rows.flatMap((row) => Object.keys(row)));
       const entities = Object.fromEntries([...names].map((name) => [name, rows.map((row) => row[name] ?? null)]));
       const found = await readOnline({ features: service, entities, ...(atMs === undefined ? {} : { atMs }) });
-      return new Map(found.columns.map(({ name, values }) => [name, values]));
+      return new Map(found.columns.map(({ name, values, statuses }) => [name, { values, statuses }]));
     },
+    describeService: async (service) => describeService(await definitions(), service),
+    exampleKeys: async (service) => findExampleKeys(store, { project, joined: planOnlineRead(await definitions(), service) }),
     explain: (cell) => explainCell(options, cell),
   };
 }

@@ -1,5 +1,5 @@
 import { type Json, nearestName } from "#base";
-import { type FeatureViewState, getOnlineFeatures, listFeatureViewStates, type MetadataStore, type OnlineFeature } from "#metadata-store";
+import { type FeatureViewState, getFirstOnlineFeature, getOnlineFeatures, listFeatureViewStates, type MetadataStore, type OnlineFeature } from "#metadata-store";
 import { nameCollision, notFound, requestInvalid } from "./errors.ts";
 import type { FeatureDefinitions, FeatureReference } from "./feature-definitions.ts";
 import { collisionsOf, type JoinedView, planJoin } from "./join-plan.ts";
@@ -17,8 +17,8 @@ export interface OnlineRequest {
   readonly entities: Readonly<Record<string, readonly unknown[]>>;
   /** Default: as the service says, else false. */
   readonly fullNames?: boolean;
-  /** The instant at which the features are wanted, epoch ms; default now. Age counts from it. */
-  readonly atMs?: number;
+  /** The instant at which the features are wanted, epoch ms, for all rows or for each; default now. Age counts from it. */
+  readonly atMs?: number | readonly number[];
 }
 
 /** One feature for every row. */
@@ -70,7 +70,7 @@ function unknown(kind: "feature view" | "feature service" | "feature", name: str
  */
 export async function readOnlineFeatures(
   store: MetadataStore,
-  request: { readonly project: string; readonly joined: readonly JoinedView[]; readonly entities: OnlineRequest["entities"]; readonly atMs: number },
+  request: { readonly project: string; readonly joined: readonly JoinedView[]; readonly entities: OnlineRequest["entities"]; readonly atMs: number | readonly number[] },
 ): Promise<OnlineFeatureRows> {
   const rowCount = countRows(request.entities);
   const keys = [...new Set(request.joined.flatMap((view) => view.keys.map(({ spine }) => spine)))];
@@ -85,11 +85,34 @@ export async function readOnlineFeatures(
       const state: FeatureViewState | undefined = states.get(view.view);
       const wanted = [...new Set(entityKeys.filter((key) => key !== undefined))];
       const found = state === undefined ? new Map<string, OnlineFeature>() : await getOnlineFeatures(transaction, { project: request.project, view: view.view, generation: state.generation }, wanted);
-      read.push(...columnsOf(view, entityKeys, found, request.atMs * 1000));
+      read.push(...columnsOf(view, entityKeys, found, (row) => (typeof request.atMs === "number" ? request.atMs : (request.atMs[row] ?? 0)) * 1000));
     }
     return read;
   });
   return { rowCount, keys, columns };
+}
+
+/** Keys that the online store knows, of one row for all views, and a time at which their values are known. */
+export async function findExampleKeys(store: MetadataStore, request: { readonly project: string; readonly joined: readonly JoinedView[] }): Promise<{ readonly keys: Readonly<Record<string, string>>; readonly atMs: number } | undefined> {
+  const keys: Record<string, string> = {};
+  let latestUs = 0;
+  await store.read(async (transaction) => {
+    const states = new Map((await listFeatureViewStates(transaction, request.project)).map((state) => [state.view, state]));
+    // Views with many keys first: theirs go together.
+    for (const view of request.joined.toSorted((left, right) => right.keys.length - left.keys.length)) {
+      const state = states.get(view.view);
+      if (state === undefined) continue;
+      const place = { project: request.project, view: view.view, generation: state.generation };
+      const known = view.keys.every(({ spine }) => keys[spine] !== undefined);
+      const wanted = JSON.stringify(view.keys.map(({ spine }) => keys[spine]));
+      const found = known ? (await getOnlineFeatures(transaction, place, [wanted])).get(wanted) : await getFirstOnlineFeature(transaction, place);
+      if (found === undefined) continue;
+      const values = JSON.parse(found.entityKey) as readonly string[];
+      for (const [index, { spine }] of view.keys.entries()) keys[spine] ??= values[index] ?? "";
+      latestUs = Math.max(latestUs, found.eventUs);
+    }
+  });
+  return latestUs === 0 ? undefined : { keys, atMs: Math.ceil(latestUs / 1000) };
 }
 
 function countRows(entities: OnlineRequest["entities"]): number {
@@ -107,15 +130,15 @@ function entityKeyOf(view: JoinedView, entities: OnlineRequest["entities"], row:
   return `[${parts.map((part) => JSON.stringify(typeof part === "string" ? part : typeof part === "object" ? JSON.stringify(part) : String(part as number | bigint | boolean))).join(",")}]`;
 }
 
-function columnsOf(view: JoinedView, entityKeys: readonly (string | undefined)[], found: ReadonlyMap<string, OnlineFeature>, atUs: number): readonly OnlineColumn[] {
+function columnsOf(view: JoinedView, entityKeys: readonly (string | undefined)[], found: ReadonlyMap<string, OnlineFeature>, atUsOf: (row: number) => number): readonly OnlineColumn[] {
   const rows = new Map([...found].map(([key, feature]) => [key, { eventUs: feature.eventUs, values: parsePayload(feature.payload) }]));
   return view.features.map(({ column, name }) => {
     const values: OnlineValue[] = [];
     const statuses: FeatureStatus[] = [];
     const eventUs: number[] = [];
-    for (const key of entityKeys) {
+    for (const [index, key] of entityKeys.entries()) {
       const row = key === undefined ? undefined : rows.get(key);
-      const status = statusOf(row, column, { atUs, ttlUs: view.ttlUs });
+      const status = statusOf(row, column, { atUs: atUsOf(index), ttlUs: view.ttlUs });
       statuses.push(status);
       values.push(status === "PRESENT" ? (row?.values[column] ?? null) : null);
       eventUs.push(row?.eventUs ?? 0);

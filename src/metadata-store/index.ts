@@ -139,4 +139,4 @@ export { type RunCondition, type RunOrder, type RunQuery, searchRuns } from "./t
 export type { LifecycleStage, RunStatus, StoredInteger } from "./tracking/tables.ts";
 export { getDatasetOrder, recordDatasetOrder } from "./features/dataset-order.ts";
 export { type FeatureViewState, listFeatureViewStates, setFeatureViewState } from "./features/feature-view-state.ts";
-export { deleteOldOnlineFeatures, getOnlineFeatures, type OnlineFeature, putOnlineFeatures } from "./features/online-feature.ts";
+export { deleteOldOnlineFeatures, getFirstOnlineFeature, getOnlineFeatures, type OnlineFeature, putOnlineFeatures } from "./features/online-feature.ts";

@@ -1,4 +1,4 @@
-import { type Clock, type Log, messageOf, newId, systemClock } from "#base";
+import { type Clock, type Log, type Metrics, messageOf, newId, systemClock } from "#base";
 import type { AssetVersion, EndpointKey, MetadataStore } from "#metadata-store";
 import { rowsTooMany } from "./errors.ts";
 import { createFeatureReader } from "./feature-reader.ts";
@@ -6,10 +6,23 @@ import { createLiveEndpoints, type EndpointProblem, type LiveEndpoint } from "./
 import type { LoadedModel, LoadedModels } from "./loaded-model.ts";
 import type { OnlineFeatures } from "./ports.ts";
 import { joinOutputs, toPredictionRows } from "./prediction-part.ts";
-import type { PredictionLog } from "./prediction-log.ts";
+import type { PredictionLog, TrialNote } from "./prediction-log.ts";
+import type { ArmObservation } from "./trial-figures.ts";
+import { createPredictionMetrics } from "./prediction-metrics.ts";
+import { exampleRequest, type RequestColumn, requestColumns } from "./request-columns.ts";
 import type { RowSource } from "./row-source.ts";
 import type { ModelOutput } from "./runtime/onnx-messages.ts";
 import { allRows, createArms, isUnderTrial } from "./arms.ts";
+
+/** Features of one row that were not read as they are stored, by name. */
+export type RowFeatures = Readonly<Record<string, "NULL_VALUE" | "NOT_FOUND" | "OUTSIDE_MAX_AGE" | "DEFAULT">>;
+
+/** What became of the features that an endpoint reads for its rows. */
+export interface FeatureReport {
+  /** Inputs of the model that the feature service gives. */
+  readonly names: readonly string[];
+  readonly rows: readonly RowFeatures[];
+}
 
 /** Rows to predict. */
 export interface PredictRequest {
@@ -22,6 +35,11 @@ export interface PredictRequest {
   /** Default `refuse`. */
   readonly unknownColumns?: "refuse" | "ignore";
   readonly signal?: AbortSignal;
+  /** Columns that are no inputs of the model and no mistake either: join keys, features of the service. */
+  readonly allowedColumns?: ReadonlySet<string>;
+  /** Inputs that a policy lets be null. */
+  readonly nullableColumns?: ReadonlySet<string>;
+  readonly features?: FeatureReport;
 }
 
 /** Predictions, durable when they are returned. */
@@ -34,6 +52,8 @@ export interface PredictAnswer {
   readonly model: LoadedModel;
   /** The candidate's version, and the rows it answered; undefined when it answered none. */
   readonly candidate: { readonly version: AssetVersion; readonly rows: readonly number[] } | undefined;
+  /** Of an endpoint with a feature service. */
+  readonly features: FeatureReport | undefined;
 }
 
 /** The endpoints that this process serves. */
@@ -51,6 +71,10 @@ export interface Endpoints {
   predict(key: EndpointKey, request: PredictRequest): Promise<PredictAnswer>;
   /** The loaded stable model of an endpoint. @throws SERVING_ENDPOINT_UNKNOWN, SERVING_ENDPOINT_NOT_READY */
   model(key: EndpointKey): Promise<LoadedModel>;
+  /** What a request may and must bring. @throws SERVING_ENDPOINT_UNKNOWN, SERVING_ENDPOINT_NOT_READY */
+  columns(key: EndpointKey): Promise<readonly RequestColumn[]>;
+  /** A request that the endpoint accepts; undefined when none is known. */
+  example(key: EndpointKey): ReturnType<typeof exampleRequest>;
   /** Brings what is loaded in line with an endpoint's row in the store: the switch. Requests in flight finish on the model they began with. */
   refresh(key: EndpointKey): Promise<void>;
   /** Shadow predictions that were dropped because the shadow failed or fell behind; canary calls that fell back to the stable version. */
@@ -68,6 +92,7 @@ export interface EndpointsOptions {
   readonly clock?: Clock;
   /** Needed by endpoints that name a feature service. */
   readonly features?: OnlineFeatures | undefined;
+  readonly metrics?: Metrics | undefined;
   /** Rows per request; default 50,000. */
   readonly maxRows?: number;
 }
@@ -78,31 +103,40 @@ export function createEndpoints(options: EndpointsOptions): Endpoints {
   const live = createLiveEndpoints(options);
   const { counters, tryCandidate, runStable, runShadow } = createArms({ predictions, log, clock });
   const enrich = createFeatureReader(options.features);
+  const measured = createPredictionMetrics(options.metrics);
   let judge: (key: EndpointKey) => Promise<void> = async () => undefined;
   let unsubscribe: (() => void) | undefined;
 
+  async function noteFailure(key: EndpointKey, modelVersion: number, rows: number): Promise<void> {
+    measured?.armFailed(key, { arm: "candidate", modelVersion, rows });
+    await judge(key).catch((error: unknown) => log.error("a trial could not be judged", { endpoint: key.endpoint, error: messageOf(error) }));
+  }
+
   async function answer(current: LiveEndpoint, key: EndpointKey, request: PredictRequest): Promise<PredictAnswer> {
     const nowMs = clock.now();
+    const startMs = clock.monotonic();
     const requestId = request.requestId ?? newId(nowMs);
     const predictionIds = Array.from({ length: request.source.rowCount }, () => newId(nowMs));
     const { part: trial, seen } = await tryCandidate(current, request, requestId);
     const taken = new Set(trial?.rows);
-    const rest = trial === undefined ? allRows(request.source) : allRows(request.source).filter((row) => !taken.has(row));
+    const rest = allRows(request.source).filter((row) => !taken.has(row));
     const stable = rest.length > 0 || trial === undefined ? await runStable(current, key, rest, request) : undefined;
     const parts = [stable?.part, trial].filter((part) => part !== undefined);
     const output = joinOutputs(parts, request.source.rowCount);
     const ids = { requestId, predictionIds, nowMs };
-    const note = isUnderTrial(current) ? { key, observations: [stable?.seen, seen].filter((each) => each !== undefined) } : undefined;
-    await predictions.append(parts.flatMap((part) => toPredictionRows(part, key, request, ids)), note);
-    if (seen?.failure !== undefined) await judge(key).catch((error: unknown) => log.error("a trial could not be judged", { endpoint: key.endpoint, error: messageOf(error) }));
-    if (current.endpoint.strategy.kind === "shadow" && current.candidate !== undefined) {
-      runShadow(current.candidate, request, output, (part, shadow) => predictions.append(part === undefined ? [] : toPredictionRows(part, key, request, ids), { key, observations: [shadow] }));
+    await predictions.append(parts.flatMap((part) => toPredictionRows(part, key, request, ids)), noteOf(current, key, [stable?.seen, seen]));
+    if (seen?.failure !== undefined) await noteFailure(key, current.candidate?.version.version ?? 0, seen.rows);
+    const shadowed = shadowOf(current);
+    if (shadowed !== undefined) {
+      runShadow(shadowed, request, output, (part, shadow) => predictions.append(part === undefined ? [] : toPredictionRows(part, key, request, ids), { key, observations: [shadow] }));
     }
+    measured?.answered(key, { parts, features: request.features, durationMs: clock.monotonic() - startMs });
     return {
       requestId,
       predictionIds,
       output,
       model: current.stable,
+      features: request.features,
       candidate: trial === undefined ? undefined : { version: trial.model.version, rows: trial.rows },
     };
   }
@@ -124,14 +158,33 @@ export function createEndpoints(options: EndpointsOptions): Endpoints {
     problems: live.problems,
     predict(key, request) {
       if (request.source.rowCount > maxRows) return Promise.reject(rowsTooMany({ rows: request.source.rowCount, limit: maxRows }));
-      return live.use(key, async (current) => answer(current, key, await enrich(current.endpoint, current.stable.signature, request)));
+      return live.use(key, async (current) => {
+        const startMs = clock.monotonic();
+        try {
+          return await answer(current, key, await enrich(current.endpoint, current.stable.signature, request));
+        } catch (error) {
+          measured?.failed(key, { error, durationMs: clock.monotonic() - startMs });
+          throw error;
+        }
+      });
     },
     model: (key) => live.use(key, (current) => Promise.resolve(current.stable)),
+    columns: (key) => live.use(key, ({ endpoint, stable }) => requestColumns(endpoint, stable, options.features)),
+    example: (key) => live.use(key, ({ endpoint, stable }) => exampleRequest(endpoint, stable, options.features)),
     refresh: live.refresh,
     async close() {
       unsubscribe?.();
     },
   };
+}
+
+function shadowOf({ endpoint, candidate }: LiveEndpoint): LoadedModel | undefined {
+  return endpoint.strategy.kind === "shadow" ? candidate : undefined;
+}
+
+/** What the arms of a trial did; undefined where nothing is tried. */
+function noteOf(current: LiveEndpoint, key: EndpointKey, seen: readonly (ArmObservation | undefined)[]): TrialNote | undefined {
+  return isUnderTrial(current) ? { key, observations: seen.filter((each) => each !== undefined) } : undefined;
 }
 
 const QUIET_MS = 100;

@@ -109,3 +109,17 @@ export const strategyInvalid: ErrorFactory<{ found: string; reason: string }> = 
   hint: () => "Write `strategy: { canary: 10%, watch: 30m }`, `strategy: { shadow: true }`, or leave it out.",
   solve: "Use canary with a percentage between 0% and 100%, shadow, or none.",
 });
+
+export const nullRefused: ErrorFactory<{ column: string; row: number; reason: string }> = defineError("SERVING_NULL_REFUSED", {
+  status: 400,
+  message: ({ column, row, reason }) => `Column "${column}", row ${row}, may not be null: ${reason}`,
+  hint: () => "Send a value, or train the model on data that lacks some.",
+  solve: "Send a value for the column: the model never saw a missing one there, or its input cannot hold one.",
+});
+
+export const featuresMissing: ErrorFactory<{ service: string; row: number; keys: readonly string[]; missing: readonly string[]; feature: string }> = defineError("SERVING_FEATURES_MISSING", {
+  status: 422,
+  message: ({ service, row, keys, missing }) => `Row ${row}: the online store has no value young enough of ${missing.join(", ")} for ${keys.join(", ")} (feature service "${service}")`,
+  hint: ({ feature }) => `Check the join keys and the row's time, send "${feature}" yourself, or say on_missing: null or default in the feature service.`,
+  solve: "Send join keys that the online store knows and a time at which its values are fresh, send the features themselves, or set `on_missing` of the feature service.",
+});

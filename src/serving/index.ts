@@ -1,6 +1,6 @@
 export type { Endpoints, PredictAnswer, PredictRequest } from "./endpoints.ts";
 export type { ServingTarget } from "./model-target.ts";
-export type { AlertWatch, OnlineFeatures } from "./ports.ts";
+export type { AlertWatch, OnlineFeatures, TrainingNulls } from "./ports.ts";
 export type { ServingRequest, ServingResponse } from "./protocols/exchange.ts";
 export { createServingRoutes, type ServingRoute } from "./routes.ts";
 export { sourceOfRecords, type RowSource } from "./row-source.ts";

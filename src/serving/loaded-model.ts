@@ -2,7 +2,8 @@ import { messageOf } from "#base";
 import type { AssetVersion } from "#metadata-store";
 import type { ObjectStore } from "#object-store";
 import { exampleFailed } from "./errors.ts";
-import { type ModelSignature, readSignature, titleOf } from "./model-signature.ts";
+import { type ModelSignature, readSignature, titleOf, withNulls } from "./model-signature.ts";
+import type { TrainingNulls } from "./ports.ts";
 import { type InputColumns, readInputs, sourceOfRecords } from "./row-source.ts";
 import { type Batcher, createBatcher } from "./runtime/batcher.ts";
 import type { ModelOutput } from "./runtime/onnx-messages.ts";
@@ -35,14 +36,15 @@ interface Held {
 }
 
 /** Reads signature and ONNX file of model versions from the object store and loads them into the pool. */
-export function createLoadedModels(options: { readonly objects: ObjectStore; readonly pool: OnnxPool; readonly maxWaiting?: number }): LoadedModels {
+export function createLoadedModels(options: { readonly objects: ObjectStore; readonly pool: OnnxPool; readonly maxWaiting?: number; readonly trainingNulls?: TrainingNulls | undefined }): LoadedModels {
   const { objects, pool } = options;
   const held = new Map<string, Held>();
 
   async function load(version: AssetVersion): Promise<LoadedModel> {
     const title = titleOf(version);
-    const signature = readSignature(version);
-    await pool.load({ key: version.id, title, path: await objects.localPath(signature.file), signature });
+    const declared = readSignature(version);
+    const exact = await pool.load({ key: version.id, title, path: await objects.localPath(declared.file), signature: declared });
+    const signature = withNulls(declared, { trainingNulls: await options.trainingNulls?.(version.id), exact });
     const batcher = createBatcher({
       name: title,
       parallel: pool.threads,

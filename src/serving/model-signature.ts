@@ -7,8 +7,12 @@ import { modelUnusable } from "./errors.ts";
 export interface ModelInput {
   readonly name: string;
   readonly type: ModelColumnType;
-  /** A missing value may be sent as null, and is NaN to the model: floats only. */
+  /** A missing value may be sent as null, and is NaN to the model, or an empty text. */
   readonly nullable: boolean;
+  /** The graph takes whole numbers or truth values there, which cannot be missing. */
+  readonly exact?: boolean;
+  /** Why null is refused. */
+  readonly nullRefusal?: string;
 }
 
 /** What serving needs of a model's description. */
@@ -19,6 +23,23 @@ export interface ModelSignature {
   readonly example: Readonly<Record<string, unknown>> | undefined;
   /** The ONNX file. */
   readonly file: Digest;
+}
+
+/**
+ * Which inputs may be null: those that were null in the training data, where that is known, else floats. What the graph takes as a whole
+ * number or a truth value never may.
+ */
+export function withNulls(signature: ModelSignature, facts: { readonly trainingNulls: ReadonlySet<string> | undefined; readonly exact: readonly string[] }): ModelSignature {
+  const { trainingNulls, exact } = facts;
+  return {
+    ...signature,
+    inputs: signature.inputs.map(({ name, type }) => {
+      const isExact = exact.includes(name);
+      const wasNull = trainingNulls === undefined ? type === "float" : trainingNulls.has(name);
+      const reason = isExact && wasNull ? "the model's input holds whole numbers only" : trainingNulls === undefined || wasNull ? undefined : "training had none";
+      return { name, type, nullable: wasNull && !isExact, exact: isExact, ...(reason === undefined ? {} : { nullRefusal: reason }) };
+    }),
+  };
 }
 
 /** Reads the signature of a version of kind `model`. @throws MODELS_VERSION_NOT_MODEL, SERVING_MODEL_UNUSABLE when the file is missing */

@@ -1,6 +1,7 @@
 import { newId } from "#base";
 import type { EndpointKey, NewPrediction, PredictionArm } from "#metadata-store";
-import type { PredictRequest } from "./endpoints.ts";
+import type { PredictRequest, RowFeatures } from "./endpoints.ts";
+import type { ModelSignature } from "./model-signature.ts";
 import { toContextText, toFeatureTexts } from "./feature-text.ts";
 import type { LoadedModel } from "./loaded-model.ts";
 import { type InputColumns, readInputs, selectRows } from "./row-source.ts";
@@ -19,8 +20,14 @@ export interface PredictionPart {
 /** Reads the model's inputs from some rows of the request and runs it. */
 export async function runPart(model: LoadedModel, arm: PredictionArm, rows: readonly number[], request: PredictRequest): Promise<PredictionPart> {
   const source = rows.length === request.source.rowCount ? request.source : selectRows(request.source, rows);
-  const inputs = readInputs(model.signature, source, arm === "stable" ? (request.unknownColumns ?? "refuse") : "ignore");
+  const inputs = readInputs(signatureFor(model.signature, request), source, arm === "stable" && request.unknownColumns !== "ignore" ? { allowed: request.allowedColumns } : "ignore");
   return { model, arm, rows, inputs, output: await model.run(inputs) };
+}
+
+/** A policy that gives null gives it to any input that can hold it. */
+function signatureFor(signature: ModelSignature, { nullableColumns }: PredictRequest): ModelSignature {
+  if (nullableColumns === undefined || nullableColumns.size === 0) return signature;
+  return { ...signature, inputs: signature.inputs.map((input) => (nullableColumns.has(input.name) ? { ...input, nullable: input.nullable || !input.exact } : input)) };
 }
 
 /** What the prediction log keeps of a part. A shadow's rows have ids of their own. */
@@ -45,12 +52,18 @@ export function toPredictionRows(
       receivedAtMs: ids.nowMs,
       requestId: ids.requestId,
       features: features[index] ?? "{}",
-      context: request.unknownColumns === "ignore" ? toContextText(part.model.signature, request.source, row) : undefined,
+      context: request.unknownColumns === "ignore" || request.allowedColumns !== undefined ? toContextText(part.model.signature, request.source, row) : undefined,
       prediction: value === undefined || Number.isNaN(value) ? undefined : value,
       predictionText: part.output.kind === "classes" ? part.output.labels[index] : undefined,
       entityKey: request.entityKeys?.[row],
+      featureStatus: statusText(request.features?.rows[row]),
     };
   });
+}
+
+/** undefined when every feature was read as it is stored. */
+function statusText(statuses: RowFeatures | undefined): string | undefined {
+  return statuses === undefined || Object.keys(statuses).length === 0 ? undefined : JSON.stringify(statuses);
 }
 
 /** Puts the parts of an answer back into the order of the request's rows. */

@@ -1,5 +1,5 @@
 import { nearestName } from "#base";
-import { columnMissing, columnUnknown, inputInvalid, requestInvalid } from "./errors.ts";
+import { columnMissing, columnUnknown, inputInvalid, nullRefused, requestInvalid } from "./errors.ts";
 import type { ModelInput, ModelSignature } from "./model-signature.ts";
 
 /** Rows as a request brought them, before anything was checked. */
@@ -83,16 +83,17 @@ export function selectRows(source: RowSource, rows: readonly number[]): RowSourc
 /**
  * Reads a model's inputs from rows, strictly: nothing is converted that would change a value.
  *
- * @param unknownColumns `refuse` columns that the model does not know, or `ignore` them
+ * @param unknownColumns `refuse` columns that the model does not know, but those allowed, or `ignore` them
  * @throws SERVING_COLUMN_MISSING, SERVING_COLUMN_UNKNOWN, SERVING_INPUT_INVALID, each with column and row
  */
-export function readInputs(signature: ModelSignature, source: RowSource, unknownColumns: "refuse" | "ignore"): InputColumns {
-  if (unknownColumns === "refuse") refuseUnknown(signature, source);
+export function readInputs(signature: ModelSignature, source: RowSource, unknownColumns: "refuse" | "ignore" | { readonly allowed: ReadonlySet<string> | undefined }): InputColumns {
+  if (unknownColumns !== "ignore") refuseUnknown(signature, source, unknownColumns === "refuse" ? undefined : unknownColumns.allowed);
   return { rowCount: source.rowCount, columns: signature.inputs.map((input) => readColumn(input, source)) };
 }
 
-function refuseUnknown(signature: ModelSignature, source: RowSource): void {
-  const known = new Set(signature.inputs.map((input) => input.name));
+/** @throws SERVING_COLUMN_UNKNOWN with the nearest name */
+export function refuseUnknown(signature: ModelSignature, source: RowSource, allowed: ReadonlySet<string> = new Set()): void {
+  const known = new Set([...allowed, ...signature.inputs.map((input) => input.name)]);
   let checked: readonly string[] | undefined;
   for (let row = 0; row < source.rowCount; row++) {
     const names = source.names(row);
@@ -101,7 +102,7 @@ function refuseUnknown(signature: ModelSignature, source: RowSource): void {
     for (const name of names) {
       if (known.has(name)) continue;
       const missing = [...known].filter((input) => !names.includes(input));
-      const nearest = nearestName(name, missing.length > 0 ? missing : known);
+      const nearest = nearestName(name, missing) ?? nearestName(name, known);
       throw columnUnknown({ column: name, row, expected: [...known], ...(nearest === undefined ? {} : { nearest }) });
     }
   }
@@ -150,6 +151,7 @@ const EXPECTED = {
 } as const;
 
 function invalid(input: ModelInput, row: number, value: unknown): Error {
+  if (value === null && input.nullRefusal !== undefined) return nullRefused({ column: input.name, row, reason: input.nullRefusal });
   const expected = `${EXPECTED[input.type]}${input.nullable ? " or null" : ""}`;
   const numeric = input.type === "float" || input.type === "integer";
   const advice = typeof value === "string" && numeric && value.trim() !== "" && Number.isFinite(Number(value)) ? "Send the number without quotes." : undefined;

@@ -1,11 +1,11 @@
-import { type Clock, type Log, systemClock } from "#base";
+import { type Clock, type Log, type Metrics, systemClock } from "#base";
 import type { MetadataStore } from "#metadata-store";
 import type { Scorer } from "#models";
 import type { ObjectStore } from "#object-store";
 import { createEndpoints, type Endpoints } from "./endpoints.ts";
 import { createLoadedModels } from "./loaded-model.ts";
 import { createModelTarget, type ServingTarget } from "./model-target.ts";
-import type { AlertWatch, OnlineFeatures } from "./ports.ts";
+import type { AlertWatch, OnlineFeatures, TrainingNulls } from "./ports.ts";
 import { createPredictionLog } from "./prediction-log.ts";
 import { createScorer } from "./scorer.ts";
 import { createOnnxPool } from "./runtime/onnx-pool.ts";
@@ -23,6 +23,8 @@ export interface ServingOptions {
   readonly maxWaiting?: number;
   readonly features?: OnlineFeatures;
   readonly alerts?: AlertWatch;
+  readonly trainingNulls?: TrainingNulls;
+  readonly metrics?: Metrics;
 }
 
 /** Everything that serves models, sharing one pool of threads. */
@@ -40,7 +42,7 @@ export interface Serving {
 export function createServing(options: ServingOptions): Serving {
   const { store, objects, log, clock = systemClock } = options;
   const pool = createOnnxPool({ log, ...(options.threads === undefined ? {} : { threads: options.threads }) });
-  const models = createLoadedModels({ objects, pool, ...(options.maxWaiting === undefined ? {} : { maxWaiting: options.maxWaiting }) });
+  const models = createLoadedModels({ objects, pool, trainingNulls: options.trainingNulls, ...(options.maxWaiting === undefined ? {} : { maxWaiting: options.maxWaiting }) });
   const endpoints = createEndpoints({
     store,
     models,
@@ -48,6 +50,7 @@ export function createServing(options: ServingOptions): Serving {
     log,
     clock,
     features: options.features,
+    metrics: options.metrics,
     ...(options.maxRows === undefined ? {} : { maxRows: options.maxRows }),
   });
   return {

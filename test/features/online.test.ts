@@ -37,8 +37,8 @@ describeStores("the online store", (kind) => {
       '{"metadata":{"feature_names":["driver_id","stats__big"]},"results":[{"values":[3,"4"],"statuses":["PRESENT","PRESENT"],"event_timestamps":["1970-01-01T00:00:00Z","1970-01-01T00:00:00Z"]},' +
         '{"values":[null,null],"statuses":["OUTSIDE_MAX_AGE","NOT_FOUND"],"event_timestamps":["2026-01-01T11:59:59.500Z","1970-01-01T00:00:00Z"]}]}',
     );
-    const service = await bench.features.read({ project: "p", service: "rank", rows: [{ driver_id: 1, other: "x" }, { driver_id: 9 }], atMs: T0 });
-    assert.deepEqual([...service], [["rating", [3.5, null]], ["trips", [7, null]]]);
+    const service = await bench.features.read({ project: "p", service: "rank", rows: [{ driver_id: 1, other: "x" }, { driver_id: 9 }], atMs: [T0, T0] });
+    assert.deepEqual([...service], [["rating", { values: [3.5, null], statuses: ["PRESENT", "NOT_FOUND"] }], ["trips", { values: [7, null], statuses: ["PRESENT", "NOT_FOUND"] }]]);
   });
 
   it("answers errors as Feast's client reads them", async () => {

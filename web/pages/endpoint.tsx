@@ -196,7 +196,8 @@ function History({ endpoint }: { readonly endpoint: EndpointDetail }) {
 
 function Call({ endpoint }: { readonly endpoint: EndpointDetail }) {
   const { t } = useLanguage();
-  const body = JSON.stringify({ dataframe_records: [endpoint.exampleRequest ?? {}] });
+  const at = endpoint.exampleAtMs === undefined ? {} : { at: new Date(endpoint.exampleAtMs).toISOString() };
+  const body = JSON.stringify({ dataframe_records: [endpoint.exampleRequest ?? {}], ...at });
   const command = `curl ${location.origin}${endpoint.path} \\\n  -H 'content-type: application/json' \\\n  -d '${body}'`;
   return (
     <Panel title={t("endpoint.call")} icon="code" actions={<Copy text={command} />}>

@@ -65,6 +65,20 @@ export async function getOnlineFeatures(transaction: ReadTransaction, place: Pla
   return found;
 }
 
+/** Some value that the view has online; undefined when it has none. */
+export async function getFirstOnlineFeature(transaction: ReadTransaction, place: Place): Promise<OnlineFeature | undefined> {
+  const row = await transaction
+    .selectFrom("online_feature")
+    .select(["entity_key", "event_us", "created_us", "payload"])
+    .where("project", "=", place.project)
+    .where("view", "=", place.view)
+    .where("generation", "=", place.generation)
+    .orderBy("entity_key")
+    .limit(1)
+    .executeTakeFirst();
+  return row === undefined ? undefined : { entityKey: row.entity_key, eventUs: row.event_us, createdUs: row.created_us, payload: row.payload };
+}
+
 /** Removes up to 20,000 values of generations that are not `keep`; call again until it returns 0. */
 export async function deleteOldOnlineFeatures(transaction: WriteTransaction, place: { readonly project: string; readonly view: string; readonly keep: number }): Promise<number> {
   const { rows } = await sql<{ entity_key: string; generation: number }>`

@@ -25,7 +25,6 @@ import {
   type Alert as StoredAlert,
   type VersionHead,
 } from "#metadata-store";
-import { readModelContent } from "#models";
 import { toAlerts, toMonitor } from "../alerts/alert-handlers.ts";
 import type { ApiHandlers } from "../api/mount-api.ts";
 import { toPage } from "../api/paging.ts";
@@ -51,13 +50,14 @@ export function createEndpointHandlers(platform: Platform): Pick<ApiHandlers, "l
     getEndpoint: async ({ params }) => {
       const key = { project, environment: params.environment, endpoint: params.name };
       const trials = await platform.serving.target.trials(key);
+      // An endpoint whose model cannot be loaded is shown all the same.
+      const example = await platform.serving.endpoints.example(key).catch(() => undefined);
       return store.read(async (transaction) => {
         const endpoint = await getEndpoint(transaction, key);
         if (endpoint === undefined) throw resourceMissing({ kind: "endpoint", key: `${params.environment}/${params.name}` });
         const alerts = await listAlerts(transaction, { project, environment: params.environment, endpoint: params.name, limit: SHOWN_ALERTS });
         const monitors = await listMonitors(transaction, { project, environment: params.environment, endpoint: params.name });
         const windows = await listWindows(transaction, { ...key, size: windowSize(monitors.map(({ declaration }) => declaration)), limit: SHOWN_WINDOWS });
-        const version = await getAssetVersion(transaction, { id: endpoint.modelVersionId });
         const [summary] = await summarizeEndpoints(transaction, project, [endpoint]);
         const versions = await listVersionHeads(transaction, windows.flatMap((window) => Object.keys(window.versions)));
         return {
@@ -67,7 +67,8 @@ export function createEndpointHandlers(platform: Platform): Pick<ApiHandlers, "l
           monitors: (await Promise.all(monitors.map((monitor) => toMonitor(transaction, monitor)))).flat(),
           alerts: await toAlerts(transaction, alerts),
           retrainings: await retrainingsOf(transaction, alerts),
-          exampleRequest: version === undefined ? undefined : (readModelContent(version).model.example as EndpointDetail["exampleRequest"]),
+          exampleRequest: example?.row,
+          exampleAtMs: example?.atMs,
           trials,
         } satisfies EndpointDetail;
       });

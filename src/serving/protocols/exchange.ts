@@ -1,6 +1,7 @@
 import { assertJsonDepth } from "#base";
 import type { EndpointKey } from "#metadata-store";
-import type { Endpoints, PredictAnswer } from "../endpoints.ts";
+import type { Endpoints, FeatureReport, PredictAnswer } from "../endpoints.ts";
+import { presentOf } from "../prediction-metrics.ts";
 import { requestInvalid } from "../errors.ts";
 import { describe } from "../row-source.ts";
 
@@ -103,6 +104,7 @@ export function answerHeaders(answer: PredictAnswer): Record<string, string> {
     "x-esteira-model": encodeURIComponent(version.asset),
     "x-esteira-model-version": String(version.version),
     "x-esteira-request-id": answer.requestId,
+    ...(answer.features === undefined ? {} : { "x-esteira-features": featureText(answer.features) }),
     ...(answer.candidate === undefined ? {} : { "x-esteira-candidate-version": String(answer.candidate.version.version) }),
   };
 }
@@ -117,6 +119,21 @@ export function modelOf(answer: PredictAnswer): object {
     modelVersionId: version.id,
     ...(candidate === undefined ? {} : { candidate: { modelVersion: candidate.version.version, modelVersionId: candidate.version.id, rows: candidate.rows } }),
   };
+}
+
+/** `8/10 present`: of the values that the feature service gives for the rows of a request. */
+export function featureText(report: FeatureReport): string {
+  const { present, wanted } = presentOf(report);
+  return `${present}/${wanted} present`;
+}
+
+/** Names of the features with a status in any row, and in which rows nothing but the policy spoke. Of an endpoint without a feature service: nothing. */
+export function featuresOf(answer: PredictAnswer): { readonly features?: object } {
+  const { features: report } = answer;
+  if (report === undefined) return {};
+  const named = (...statuses: readonly string[]): readonly string[] => report.names.filter((name) => report.rows.some((row) => statuses.includes(row[name] ?? "")));
+  const { present, wanted } = presentOf(report);
+  return { features: { present, wanted, missing: named("NOT_FOUND"), stale: named("OUTSIDE_MAX_AGE"), null: named("NULL_VALUE"), default: named("DEFAULT") } };
 }
 
 /** One value per row: a number (null where the model gave none) or a class name. */

@@ -3,7 +3,7 @@ import { mediaTypeUnsupported, requestInvalid } from "../errors.ts";
 import type { ModelSignature } from "../model-signature.ts";
 import { describe, type RowSource, sourceOfColumns, sourceOfRecords, sourceOfTable } from "../row-source.ts";
 import { parseCsv } from "./csv.ts";
-import { answerHeaders, asArray, asObject, header, json, modelOf, parseJson, type ProtocolContext, readKeys, readTimes, type ServingRequest, type ServingResponse, toValues } from "./exchange.ts";
+import { answerHeaders, asArray, asObject, featuresOf, header, json, modelOf, parseJson, type ProtocolContext, readKeys, readTimes, type ServingRequest, type ServingResponse, toValues } from "./exchange.ts";
 
 const INPUT_KEYS = ["dataframe_split", "dataframe_records", "instances", "inputs"] as const;
 
@@ -23,7 +23,7 @@ export async function handleInvocations(context: ProtocolContext, request: Servi
     requestId: header(request, "x-request-id"),
     ...(request.signal === undefined ? {} : { signal: request.signal }),
   });
-  return json(200, { predictions: toValues(answer), predictionIds: answer.predictionIds, ...modelOf(answer) }, answerHeaders(answer));
+  return json(200, { predictions: toValues(answer), predictionIds: answer.predictionIds, ...featuresOf(answer), ...modelOf(answer) }, answerHeaders(answer));
 }
 
 function isCsv(request: ServingRequest): boolean {

@@ -1,8 +1,8 @@
 import { requestInvalid } from "../errors.ts";
-import type { PredictAnswer } from "../endpoints.ts";
+import type { FeatureReport, PredictAnswer } from "../endpoints.ts";
 import type { ModelSignature } from "../model-signature.ts";
 import { describe, type RowSource, sourceOfColumns } from "../row-source.ts";
-import { answerHeaders, asArray, asObject, header, json, parseJson, type ProtocolContext, readKey, readTime, type ServingRequest, type ServingResponse, toValues } from "./exchange.ts";
+import { answerHeaders, asArray, asObject, featureText, header, json, parseJson, type ProtocolContext, readKey, readTime, type ServingRequest, type ServingResponse, toValues } from "./exchange.ts";
 import { type Datatype, elementsOf, type InputTensor, readBinaryData, readDatatype, readJsonData } from "./tensor.ts";
 
 const INPUT_DATATYPES = { float: "FP64", integer: "INT64", string: "BYTES", boolean: "BOOL" } as const;
@@ -27,7 +27,8 @@ export async function handleInfer(context: ProtocolContext, request: ServingRequ
   const { signature } = await context.endpoints.model(context.key);
   const parameters = document["parameters"] === undefined ? {} : asObject(document["parameters"], "parameters");
   const wanted = readWanted(document["outputs"]);
-  const source = toSource(inputs, signature);
+  const columns = await context.endpoints.columns(context.key);
+  const source = toSource(inputs, signature, new Set(columns.map(({ name }) => name)));
   const key = readKey(parameters["entity_key"], "parameters.entity_key");
   const answer = await context.endpoints.predict(context.key, {
     source,
@@ -41,10 +42,15 @@ export async function handleInfer(context: ProtocolContext, request: ServingRequ
     model_name: context.key.endpoint,
     model_version: String(answer.model.version.version),
     id: answer.requestId,
-    parameters: { prediction_ids: answer.predictionIds.join(",") },
+    parameters: { prediction_ids: answer.predictionIds.join(","), ...(answer.features === undefined ? {} : { features: featureText(answer.features), features_missing: missingNames(answer.features) }) },
   };
   const isBinary = (name: string): boolean => wanted.get(name) ?? parameters["binary_data_output"] === true;
   return writeAnswer(head, outputs, { isBinary, headers: answerHeaders(answer) });
+}
+
+/** Features that some row lacks in the online store, whatever the policy made of it. */
+function missingNames({ names, rows }: FeatureReport): string {
+  return names.filter((name) => rows.some((row) => row[name] !== undefined && row[name] !== "NULL_VALUE")).join(",");
 }
 
 function splitBody(request: ServingRequest): { readonly document: Readonly<Record<string, unknown>>; readonly binary: Uint8Array } {
@@ -81,11 +87,11 @@ function readTensors(inputs: readonly unknown[], binary: Uint8Array): InputTenso
 }
 
 /** One tensor per column, or one matrix. */
-function toSource(tensors: readonly InputTensor[], signature: ModelSignature): RowSource {
+function toSource(tensors: readonly InputTensor[], signature: ModelSignature, known: ReadonlySet<string>): RowSource {
   const [only] = tensors;
   if (only === undefined) throw requestInvalid({ where: "inputs", found: "no tensor", expected: signature.inputs.map((input) => input.name).join(", ") });
   const width = only.shape.length === 2 ? (only.shape[1] ?? 0) : 1;
-  const named = signature.inputs.some((input) => input.name === only.name);
+  const named = known.has(only.name);
   if (tensors.length === 1 && (!named || width > 1)) return sourceOfMatrix(only, width, signature);
   const names = new Set<string>();
   for (const tensor of tensors) {
@@ -179,12 +185,15 @@ function toBytes(output: OutputTensor): Buffer {
 /** `GET …/models/{m}`. */
 export async function describeModel(context: ProtocolContext): Promise<ServingResponse> {
   const { signature, version } = await context.endpoints.model(context.key);
+  const columns = await context.endpoints.columns(context.key);
+  const isServed = columns.some(({ role }) => role !== "input");
   const tensor = (name: string, datatype: Datatype, shape: readonly number[]): object => ({ name, datatype, shape });
   return json(200, {
     name: context.key.endpoint,
     versions: [String(version.version)],
     platform: "onnx_onnxv1",
-    inputs: signature.inputs.map((input) => tensor(input.name, INPUT_DATATYPES[input.type], [-1])),
+    // What is not required is read online by the endpoint, unless the request brings it.
+    inputs: columns.map((column) => ({ ...tensor(column.name, INPUT_DATATYPES[column.type], [-1]), ...(isServed ? { parameters: { required: column.required, role: column.role, nullable: column.nullable } } : {}) })),
     outputs:
       signature.task === "multiclass_classification"
         ? [tensor("label", "BYTES", [-1]), tensor("probabilities", "FP64", [-1, -1])]

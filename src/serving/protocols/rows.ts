@@ -1,6 +1,7 @@
+import type { PredictAnswer } from "../endpoints.ts";
 import { requestInvalid } from "../errors.ts";
 import { describe, sourceOfRecords } from "../row-source.ts";
-import { answerHeaders, asArray, asObject, header, json, modelOf, parseJson, type ProtocolContext, readKey, readTime, type ServingRequest, type ServingResponse, toValues } from "./exchange.ts";
+import { answerHeaders, asArray, asObject, featuresOf, header, json, modelOf, parseJson, type ProtocolContext, readKey, readTime, type ServingRequest, type ServingResponse, toValues } from "./exchange.ts";
 
 /**
  * esteira's own form: `POST …/predict` with `{"rows": [{"id"?, "at"?, "features": {…}}, …]}`.
@@ -29,9 +30,16 @@ export async function handleRows(context: ProtocolContext, request: ServingReque
   const predictions = answer.predictionIds.map((id, row) => ({
     id,
     [name]: values[row] ?? null,
+    ...missingOf(answer, row),
     ...(output.kind === "classes" && output.classCount > 0 ? { probabilities: Array.from(output.probabilities.subarray(row * output.classCount, (row + 1) * output.classCount)) } : {}),
   }));
-  return json(200, { predictions, requestId: answer.requestId, ...modelOf(answer) }, answerHeaders(answer));
+  return json(200, { predictions, requestId: answer.requestId, ...featuresOf(answer), ...modelOf(answer) }, answerHeaders(answer));
+}
+
+/** What of a row's features was not read as it is stored. */
+function missingOf({ features }: PredictAnswer, row: number): object {
+  const statuses = features?.rows[row] ?? {};
+  return Object.keys(statuses).length === 0 ? {} : { features: statuses };
 }
 
 function readRow(value: unknown, index: number): { readonly features: unknown; readonly key: string | undefined; readonly atMs: number | undefined } {

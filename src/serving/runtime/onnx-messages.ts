@@ -24,5 +24,5 @@ export type WorkerRequest =
 
 /** Worker → main thread. */
 export type WorkerAnswer =
-  | { readonly call: number; readonly ok: true; readonly output?: ModelOutput }
+  | { readonly call: number; readonly ok: true; readonly output?: ModelOutput; readonly exact?: readonly string[] }
   | { readonly call: number; readonly ok: false; readonly problem: string; readonly advice?: string };

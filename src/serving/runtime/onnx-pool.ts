@@ -11,8 +11,8 @@ type Unnumbered<Request> = Request extends WorkerRequest ? Omit<Request, "call">
 /** Threads that run ONNX models. Every model is loaded in every thread. */
 export interface OnnxPool {
   readonly threads: number;
-  /** @throws SERVING_MODEL_UNUSABLE when the file is not ONNX or does not fit the signature */
-  load(model: { readonly key: string; readonly title: string; readonly path: string; readonly signature: ModelSignature }): Promise<void>;
+  /** @returns inputs that the graph takes as whole numbers or truth values @throws SERVING_MODEL_UNUSABLE when the file is not ONNX or does not fit the signature */
+  load(model: { readonly key: string; readonly title: string; readonly path: string; readonly signature: ModelSignature }): Promise<readonly string[]>;
   /** @throws SERVING_RUNTIME_FAILED, SERVING_RUNTIME_DIED */
   run(model: { readonly key: string; readonly title: string }, inputs: InputColumns): Promise<ModelOutput>;
   unload(key: string): Promise<void>;
@@ -54,8 +54,7 @@ export function createOnnxPool(options: { readonly threads?: number; readonly lo
       for (const call of thread.calls.values()) call.reject(runtimeDied({ reason }));
       thread.calls.clear();
     };
-    worker.on("error", (error) => end(error.message));
-    worker.on("exit", (code) => end(`exit code ${code}`));
+    worker.on("error", (error) => end(error.message)).on("exit", (code) => end(`exit code ${code}`));
     return thread;
   }
 
@@ -86,19 +85,21 @@ export function createOnnxPool(options: { readonly threads?: number; readonly lo
     threads: count,
     async load({ key, title, path, signature }) {
       const request = { kind: "load" as const, key, path, task: signature.task, inputs: signature.inputs.map(({ name, type }) => ({ name, type })) };
+      let exact: readonly string[] = [];
       for (let slot = 0; slot < count; slot++) {
         const answer = await send(await threadAt(slot), request);
         if (!answer.ok) throw modelUnusable({ model: title, problem: answer.problem, ...(answer.advice === undefined ? {} : { advice: answer.advice }) });
+        exact = answer.exact ?? exact;
       }
       loads.set(key, request);
+      return exact;
     },
     async run({ key, title }, inputs) {
       const slot = busy.indexOf(Math.min(...busy));
       busy[slot] = (busy[slot] ?? 0) + 1;
       try {
         const answer = await send(await threadAt(slot), { kind: "run", key, rowCount: inputs.rowCount, columns: inputs.columns });
-        if (answer.ok && answer.output !== undefined) return answer.output;
-        throw runtimeFailed({ model: title, reason: answer.ok ? "it gave no output" : answer.problem });
+        return outputOf(answer, title);
       } finally {
         busy[slot] = (busy[slot] ?? 1) - 1;
       }
@@ -107,11 +108,17 @@ export function createOnnxPool(options: { readonly threads?: number; readonly lo
       if (!loads.delete(key)) return;
       await Promise.all(slots.map(async (slot) => slot !== undefined && send(await slot, { kind: "unload", key }).catch(() => undefined)));
     },
-    async close() {
+    close: async () => {
       closed = true;
       await Promise.all(slots.map(async (slot) => (await slot)?.worker.terminate()));
     },
   };
+}
+
+/** @throws SERVING_RUNTIME_FAILED */
+function outputOf(answer: WorkerAnswer, title: string): ModelOutput {
+  if (answer.ok && answer.output !== undefined) return answer.output;
+  throw runtimeFailed({ model: title, reason: answer.ok ? "it gave no output" : answer.problem });
 }
 
 /**

@@ -36,7 +36,7 @@ async function answer(request: WorkerRequest): Promise<WorkerAnswer> {
     switch (request.kind) {
       case "load":
         models.set(request.key, await load(request));
-        return { call: request.call, ok: true };
+        return { call: request.call, ok: true, exact: exactInputs(models.get(request.key)) };
       case "run":
         return { call: request.call, ok: true, output: await run(request) };
       case "unload":
@@ -58,6 +58,14 @@ async function load(request: Load): Promise<Loaded> {
   checkInputs(session, request, byName);
   if (session.outputMetadata.every((output) => !output.isTensor)) throw mapOutput();
   return { session, load: request, layout: byName ? "columns" : "matrix" };
+}
+
+/** Inputs that have no form for a missing value. */
+function exactInputs(model: Loaded | undefined): readonly string[] {
+  if (model === undefined) return [];
+  const exact = model.session.inputMetadata.filter((input) => input.isTensor && /^(u?int\d+|bool)$/.test(input.type));
+  if (model.layout === "matrix") return exact.length === 0 ? [] : model.load.inputs.map(({ name }) => name);
+  return exact.map(({ name }) => name);
 }
 
 function checkInputs(session: InferenceSession, { inputs }: Load, byName: boolean): void {
