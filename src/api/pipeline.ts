@@ -48,6 +48,10 @@ export interface PipelineStep {
   /** Names of assets it reads. */
   readonly reads: readonly string[];
   readonly hasMatrix: boolean;
+  /** Its condition, as written. */
+  readonly when?: string | undefined;
+  /** It stands in `finally`: it runs after all others, whatever happened. */
+  readonly isFinal?: boolean | undefined;
   readonly lastStatus?: StepRunStatus | undefined;
   readonly lastCached?: boolean | undefined;
   readonly lastStepRunId?: string | undefined;

@@ -857,6 +857,8 @@ export const pipelineStepSchema: z.ZodType<PipelineStep> = z.object({
   "makes": z.array(z.object({ "asset": z.string(), "kind": apiAssetKindSchema })),
   "reads": z.array(z.string()).describe("Names of assets it reads."),
   "hasMatrix": z.boolean(),
+  "when": z.string().optional().describe("Its condition, as written."),
+  "isFinal": z.boolean().optional().describe("It stands in `finally`: it runs after all others, whatever happened."),
   "lastStatus": stepRunStatusSchema.optional(),
   "lastCached": z.boolean().optional(),
   "lastStepRunId": z.string().optional(),

@@ -9,9 +9,10 @@ import { attemptTokenMigration } from "./migrations/0010-attempt-token.ts";
 import { datasetLifecycleMigration } from "./migrations/0011-dataset-lifecycle.ts";
 import { servingTrialsMigration } from "./migrations/0012-serving-trials.ts";
 import { growthMigration } from "./migrations/0013-growth.ts";
+import { ownConditionMigration } from "./migrations/0014-own-condition.ts";
 import { assetMigration } from "./migrations/0002-asset.ts";
 import { pipelineMigration } from "./migrations/0003-pipeline.ts";
 import { eventMigration } from "./migrations/0001-event.ts";
 
 /** In order of application. A released one is never changed. */
-export const migrations: readonly Migration[] = [eventMigration, assetMigration, pipelineMigration, trackingMigration, registryMigration, dataMigration, featuresMigration, servingMigration, accessGovernanceDeliveryMigration, attemptTokenMigration, datasetLifecycleMigration, servingTrialsMigration, growthMigration];
+export const migrations: readonly Migration[] = [eventMigration, assetMigration, pipelineMigration, trackingMigration, registryMigration, dataMigration, featuresMigration, servingMigration, accessGovernanceDeliveryMigration, attemptTokenMigration, datasetLifecycleMigration, servingTrialsMigration, growthMigration, ownConditionMigration];

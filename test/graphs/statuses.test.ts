@@ -50,12 +50,31 @@ function yaml(needs: Readonly<Record<string, readonly string[]>>, special: strin
   return `steps:\n${steps.join("\n")}\n`;
 }
 
+/** Beside every step one that always follows it, one that follows its failure, and one behind that; and two steps in finally. */
+function conditionalYaml(needs: Readonly<Record<string, readonly string[]>>, special: string, behaviour: Behaviour): string {
+  const beside = Object.keys(needs).map((step) => `  ${step}_always: { be: ok, needs: ${step}, when: always() }\n  ${step}_failure: { be: ok, needs: ${step}, when: failure() }\n  ${step}_behind: { be: ok, needs: ${step}_failure }`);
+  return `${yaml(needs, special, behaviour)}${beside.join("\n")}\nfinally:\n  end: { be: ok }\n  end_failed: { be: ok, when: "\${{ failure() && steps.${special}.status == 'failed' }}" }\n`;
+}
+
+function expectedOfConditions(needs: Readonly<Record<string, readonly string[]>>, special: string, behaviour: Behaviour): Record<string, string> {
+  const statuses = expectedStatuses(needs, special, behaviour);
+  const hasFailure = (step: string): boolean => statuses[step] === "failed" || (needs[step] ?? []).some(hasFailure);
+  for (const step of Object.keys(needs)) {
+    statuses[`${step}_always`] = "succeeded";
+    statuses[`${step}_failure`] = statuses[`${step}_behind`] = hasFailure(step) ? "succeeded" : "skipped";
+  }
+  return { ...statuses, end: "succeeded", end_failed: behaviour === "fail" ? "succeeded" : "skipped" };
+}
+
 describeStores("graphs of every shape", (kind) => {
   for (const [shape, needs] of Object.entries(SHAPES)) {
-    it(`end as their edges say when one step of a ${shape} succeeds, fails, refuses or is skipped`, async () => {
+    for (const [title, write, expected] of [
+      [`end as their edges say when one step of a ${shape} succeeds, fails, refuses or is skipped`, yaml, expectedStatuses],
+      [`run what stands after a failure, and what stands in finally, when one step of a ${shape} succeeds, fails, refuses or is skipped`, conditionalYaml, expectedOfConditions],
+    ] as const) it(title, { timeout: 120_000 }, async () => {
       const steps = kind === "sqlite" ? Object.keys(needs) : Object.keys(needs).slice(0, 1);
       const cases = steps.flatMap((special) => BEHAVIOURS.map((behaviour) => ({ special, behaviour, name: `${special}_${behaviour}` })));
-      const files = Object.fromEntries(cases.map(({ name, special, behaviour }) => [`pipelines/${name}.yaml`, yaml(needs, special, behaviour)]));
+      const files = Object.fromEntries(cases.map(({ name, special, behaviour }) => [`pipelines/${name}.yaml`, write(needs, special, behaviour)]));
       const project = await createTestProject(kind, files, [beKind as StepKind<never>]);
       await project.register();
       const engine = project.engine();
@@ -65,7 +84,7 @@ describeStores("graphs of every shape", (kind) => {
           await engine.runToEnd(id);
           const { run, stepRuns } = await getPipelineRun(project.store, id);
           const statuses = { run: run.status, ...Object.fromEntries(stepRuns.map((step) => [step.step, step.status])) };
-          assert.deepEqual(statuses, expectedStatuses(needs, special, behaviour), name);
+          assert.deepEqual(statuses, expected(needs, special, behaviour), name);
         }),
       );
     });

@@ -270,6 +270,8 @@ export const en = {
   "pipeline.never": "Never",
   "pipeline.stepCount": "{count} step || {count} steps",
   "pipeline.graph": "Steps",
+  "step.when": "When",
+  "step.final": "after all others, whatever happened",
   "pipeline.graphTooLarge": "More than {count} steps are not drawn as a graph: they are listed.",
   "run.stepsShown": "{shown} of {total} step runs are shown",
   "pipeline.matrix": "matrix",

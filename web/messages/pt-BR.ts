@@ -272,6 +272,8 @@ export const ptBR: Readonly<Record<keyof typeof en, string>> = {
   "pipeline.never": "Nunca",
   "pipeline.stepCount": "{count} passo || {count} passos",
   "pipeline.graph": "Passos",
+  "step.when": "Quando",
+  "step.final": "depois de todos os outros, aconteça o que acontecer",
   "pipeline.graphTooLarge": "Mais de {count} passos não são desenhados como grafo: estão na lista.",
   "run.stepsShown": "{shown} de {total} execuções de passos são mostradas",
   "pipeline.matrix": "matriz",

@@ -139,6 +139,7 @@ function StepFacts({ pipeline, step }: { readonly pipeline: string; readonly ste
           [t("step.does"), step.description ?? "–"],
           [t("step.reads"), step.reads.join(", ") || "–"],
           [t("step.makes"), step.makes.map(({ asset, kind }) => `${asset} (${name("assetKind", kind)})`).join(", ") || "–"],
+          ...(step.when === undefined && step.isFinal !== true ? [] : [[t("step.when"), [...(step.isFinal === true ? [t("step.final")] : []), ...(step.when === undefined ? [] : [step.when])].join(" · ")] as const]),
           [t("step.last"), step.lastStatus === undefined ? t("pipeline.never") : <StateBadge key="state" state={step.lastStatus} cached={step.lastCached === true} />],
           [t("run.time"), <Ago key="time" atMs={step.lastAtMs} />],
         ]}

@@ -3,7 +3,7 @@ import { newId } from "#base";
 import type { ReadTransaction, WriteTransaction } from "../database.ts";
 import { appendEvent } from "../event/append-event.ts";
 import { databaseNow } from "./database-time.ts";
-import { lockPipelineRun } from "./end-step-run.ts";
+import { isStopped, lockPipelineRun } from "./end-step-run.ts";
 import type { PipelineRun } from "./list-pipeline-runs.ts";
 import { lockSlotGroup } from "./settle-pipeline-run.ts";
 import type { PipelineTables } from "./tables.ts";
@@ -50,7 +50,7 @@ export async function claimStepRuns(transaction: WriteTransaction, claim: Claim)
   const claimed: ClaimedStepRun[] = [];
   for (const candidate of await readyStepRuns(transaction, claim, claim.limit, now)) {
     const run = await lockPipelineRun(transaction, candidate.pipeline_run_id);
-    if (run === undefined || run.cancel_requested === 1 || run.status !== "running") continue;
+    if (run === undefined || isStopped(run, candidate) || run.status !== "running") continue;
     if (!(await acquireSlot(transaction, candidate, now))) continue;
     const taken = await take(transaction, candidate, { ...claim, now });
     if (taken === undefined) continue;
@@ -105,7 +105,13 @@ async function readyStepRuns(transaction: ReadTransaction, claim: Pick<Claim, "p
       ]),
     );
   // An interrupted or cancelled run keeps its queued steps; they are not to be taken.
-  select = select.where("step_run.pipeline_run_id", "in", transaction.selectFrom("pipeline_run").select("id").where("project", "=", claim.project).where("status", "=", "running").where("cancel_requested", "=", 0));
+  const running = transaction.selectFrom("pipeline_run").select("id").where("project", "=", claim.project).where("status", "=", "running");
+  select = select.where((is) =>
+    is.or([
+      is("step_run.pipeline_run_id", "in", running.where("cancel_requested", "=", 0)),
+      is.and([is("step_run.own_condition", "=", 1), is("step_run.pipeline_run_id", "in", running.where("cancel_requested", "=", 1))]),
+    ]),
+  );
   if (claim.pipelineRunId !== undefined) select = select.where("step_run.pipeline_run_id", "=", claim.pipelineRunId);
   return select.orderBy("step_run.ready_at_ms").orderBy("step_run.id").limit(limit).execute();
 }

@@ -24,6 +24,11 @@ export async function lockPipelineRun(
     .executeTakeFirst();
 }
 
+/** The run was cancelled, and this step run with it: one that runs whatever happens ends only when the run is cancelled a second time. */
+export function isStopped(run: Pick<Selectable<PipelineTables["pipeline_run"]>, "cancel_requested">, stepRun: Pick<Selectable<PipelineTables["step_run"]>, "own_condition">): boolean {
+  return run.cancel_requested > (stepRun.own_condition === 1 ? 1 : 0);
+}
+
 /**
  * Tells the dependents of a step run that it has ended: those that now wait for nothing are queued, or skipped with the
  * reason when something they need did not succeed. The step run's own row was changed by the caller, who holds the run's lock.
@@ -72,7 +77,8 @@ async function releaseDependent(
   const stopped = cause.outcome === null ? undefined : skipReason(cause);
   const { pending, reason } = await transaction
     .updateTable("run_step")
-    .set((update) => ({ pending: update("pending", "-", 1), ...(stopped === undefined ? {} : { reason: stopped }) }))
+    // A step whose own condition decides learns of what happened when it is looked at.
+    .set((update) => ({ pending: update("pending", "-", 1), ...(stopped === undefined ? {} : { reason: update.case().when("own_condition", "=", 0).then(stopped).else(update.ref("reason")).end() }) }))
     .where("pipeline_run_id", "=", pipelineRunId)
     .where("step", "=", dependent)
     .returning(["pending", "reason"])
@@ -87,10 +93,10 @@ async function releaseDependent(
   return numUpdatedRows === 0n ? undefined : { step: dependent, end: "skipped", reason, count: Number(numUpdatedRows) };
 }
 
+/** Names the step that did it; what happened there is told there, not once more at everything behind it. */
 function skipReason(cause: ClosedStep): string {
-  const said = cause.reason === null ? "" : `: ${cause.reason}`;
-  if (cause.outcome === "blocked") return `${cause.step} refused${said}`;
+  if (cause.outcome === "blocked") return cause.reason === null ? `${cause.step} refused` : `${cause.step} refused: ${cause.reason}`;
   // The first cause says more than the chain of skipped steps behind it.
   if (cause.outcome === "skipped") return cause.reason ?? `${cause.step} was skipped`;
-  return cause.outcome === "cancelled" ? `${cause.step} was cancelled` : `${cause.step} failed${said}`;
+  return cause.outcome === "cancelled" ? `${cause.step} was cancelled` : `${cause.step} failed`;
 }

@@ -3,7 +3,7 @@ export { type CacheEntry, getCacheEntry, getLatestCacheEntry, putCacheEntry } fr
 export { type Claim, type ClaimedStepRun, claimStepRuns, hasClaimable, nextReadyTime } from "./claim-step-runs.ts";
 export { databaseNow } from "./database-time.ts";
 export { type AttemptEnd, endAttempt, holdAttempt, type HeldAttempt } from "./end-attempt.ts";
-export type { StepRunEnd } from "./end-step-run.ts";
+export { isStopped, type StepRunEnd } from "./end-step-run.ts";
 export { advanceSchedule, findMergeableRun, findTriggeredPipelines, listDueSchedules, listSchedules, matchesPattern } from "./find-triggered-pipelines.ts";
 export { changeGate, type GateChange, getGate } from "./gate.ts";
 export { insertPipelineRun, type NewPipelineRun, type NewRunStep, type NewStepRun } from "./insert-pipeline-run.ts";
@@ -43,7 +43,7 @@ export { appendLogChunks, listLogChunks, type LogChunk } from "./log-chunk.ts";
 export { type Resume, resumePipelineRun } from "./resume-pipeline-run.ts";
 export { getPipelineDefinition, type NewPipeline, removePipelinesExcept, type SavedSchedule, savePipeline } from "./save-pipeline.ts";
 export { admitPipelineRuns } from "./settle-pipeline-run.ts";
-export { getRunInput, getRunOutput, getStepFacts, putStepInputs, putStepOutputs, setStepProgress } from "./step-assets.ts";
+export { getRunInput, getRunOutcomes, getRunOutput, getStepFacts, putStepInputs, putStepOutputs, setStepProgress } from "./step-assets.ts";
 export { interruptPipelineRun, requestCancel } from "./stop-pipeline-run.ts";
 export {
   type AttemptStatus,

@@ -17,6 +17,8 @@ export interface NewRunStep {
   /** Names of the selected steps it depends on. */
   readonly needs: readonly string[];
   readonly concurrency: { readonly group: string; readonly limit: number } | undefined;
+  /** 0: it runs when all before it succeeded. Else its own condition decides: 1 also after a cancel, 2 not then. */
+  readonly ownCondition: 0 | 1 | 2;
   readonly stepRuns: readonly NewStepRun[];
 }
 
@@ -92,6 +94,7 @@ async function insertRunSteps(transaction: WriteTransaction, run: NewPipelineRun
     dependents: JSON.stringify(dependents.get(step.step) ?? []),
     outcome: null,
     reason: null,
+    own_condition: step.ownCondition,
   }));
   for (let start = 0; start < rows.length; start += ROWS_PER_INSERT) {
     await transaction.insertInto("run_step").values(rows.slice(start, start + ROWS_PER_INSERT)).execute();
@@ -127,5 +130,6 @@ function stepRunRow(run: NewPipelineRun, step: NewRunStep, stepRun: NewStepRun) 
     concurrency_group: step.concurrency?.group ?? null,
     concurrency_limit: step.concurrency?.limit ?? null,
     cache_key: null,
+    own_condition: step.ownCondition,
   };
 }

@@ -125,15 +125,16 @@ export async function listForeignAttempts(
   }));
 }
 
-/** Pipeline runs that someone asked to cancel and that this engine still works on. */
+/** Attempts of this engine that end because someone cancelled their pipeline run. */
 export async function listCancelledAttempts(transaction: ReadTransaction, query: { readonly engineId: string }): Promise<readonly string[]> {
   const rows = await transaction
     .selectFrom("attempt")
     .innerJoin("pipeline_run", "pipeline_run.id", "attempt.pipeline_run_id")
+    .innerJoin("step_run", "step_run.id", "attempt.step_run_id")
     .select("attempt.id as id")
     .where("attempt.owner", "=", query.engineId)
     .where("attempt.status", "=", "running")
-    .where("pipeline_run.cancel_requested", "=", 1)
+    .where((is) => is.or([is("pipeline_run.cancel_requested", "=", 2), is.and([is("pipeline_run.cancel_requested", "=", 1), is("step_run.own_condition", "!=", 1)])]))
     .limit(1000)
     .execute();
   return rows.map((row) => row.id);

@@ -40,7 +40,7 @@ export function toPipelineRun(row: Selectable<PipelineTables["pipeline_run"]>): 
     createdAtMs: row.created_at_ms,
     startedAtMs: row.started_at_ms ?? undefined,
     finishedAtMs: row.finished_at_ms ?? undefined,
-    cancelRequested: row.cancel_requested === 1,
+    cancelRequested: row.cancel_requested > 0,
     blocked: row.blocked ?? undefined,
     error: row.error === null ? undefined : (JSON.parse(row.error) as PipelineRun["error"]),
   };

@@ -1,6 +1,6 @@
 import type { WriteTransaction } from "../database.ts";
 import { lockPipelineRun } from "./end-step-run.ts";
-import { chunksOf, readRunGraph, recountRun, stepsBehind } from "./run-graph.ts";
+import { chunksOf, type GraphStep, readRunGraph, recountRun, stepsBehind } from "./run-graph.ts";
 import { admitPipelineRuns, appendRunEvent, queueReadySteps, startPipelineRun } from "./settle-pipeline-run.ts";
 import type { StepRunStatus } from "./tables.ts";
 
@@ -26,8 +26,7 @@ export async function resumePipelineRun(transaction: WriteTransaction, resume: R
   const run = await lockPipelineRun(transaction, resume.id);
   if (run === undefined) return undefined;
   const graph = await readRunGraph(transaction, run.id);
-  const again = resume.from === undefined ? new Set<string>() : stepsBehind(graph, [resume.from]);
-  const ids = [...graph.values()].flatMap(({ step, instances }) => instances.filter(({ status }) => (again.has(step) ? status !== "running" : !KEPT.includes(status))).map(({ id }) => id));
+  const ids = instancesToReset(graph, resume.from);
   for (const some of chunksOf(ids)) {
     await transaction
       .updateTable("step_run")
@@ -53,4 +52,23 @@ export async function resumePipelineRun(transaction: WriteTransaction, resume: R
   else if (run.concurrency_group === null) await startPipelineRun(transaction, { ...run, ...changed }, resume.atMs);
   else await admitPipelineRuns(transaction, { project: run.project, group: run.concurrency_group, atMs: resume.atMs });
   return reset;
+}
+
+/**
+ * What runs again: all that did not succeed, and with `from` that step and everything behind it. A step whose own condition decided by what came
+ * before is asked again when any of that runs again. What a verdict holds back stays skipped: the verdict stands.
+ */
+function instancesToReset(graph: ReadonlyMap<string, GraphStep>, from: string | undefined): readonly string[] {
+  const named = from === undefined ? new Set<string>() : stepsBehind(graph, [from]);
+  const resetBy = ({ step, instances }: GraphStep, again: ReadonlySet<string>) => instances.filter(({ status }) => (again.has(step) ? status !== "running" : !KEPT.includes(status)));
+  const heldBack = new Set<string>();
+  for (const each of graph.values()) {
+    const isRefusal = each.outcome === "blocked" && resetBy(each, named).length === 0;
+    if (isRefusal || heldBack.has(each.step)) for (const dependent of each.dependents) if (graph.get(dependent)?.ownCondition === 0 && !named.has(dependent)) heldBack.add(dependent);
+  }
+  const free = [...graph.values()].filter(({ step }) => !heldBack.has(step));
+  const changed = free.filter((each) => resetBy(each, named).length > 0).map(({ step }) => step);
+  const asked = [...stepsBehind(graph, changed)].filter((step) => (graph.get(step)?.ownCondition ?? 0) > 0);
+  const again = new Set([...named, ...stepsBehind(graph, asked)]);
+  return free.flatMap((each) => resetBy(each, again).map(({ id }) => id));
 }

@@ -9,15 +9,16 @@ export interface GraphStep {
   readonly step: string;
   readonly dependents: readonly string[];
   readonly outcome: string | null;
+  readonly ownCondition: number;
   readonly instances: readonly { readonly id: string; readonly status: StepRunStatus }[];
 }
 
 /** The steps of a pipeline run by name, in the order of the graph: two statements, whatever their number. */
 export async function readRunGraph(transaction: ReadTransaction, pipelineRunId: string): Promise<ReadonlyMap<string, GraphStep>> {
-  const steps = await transaction.selectFrom("run_step").select(["step", "dependents", "outcome"]).where("pipeline_run_id", "=", pipelineRunId).orderBy("position").execute();
+  const steps = await transaction.selectFrom("run_step").select(["step", "dependents", "outcome", "own_condition"]).where("pipeline_run_id", "=", pipelineRunId).orderBy("position").execute();
   const rows = await transaction.selectFrom("step_run").select(["id", "step", "status"]).where("pipeline_run_id", "=", pipelineRunId).execute();
   const instances = Map.groupBy(rows, ({ step }) => step);
-  return new Map(steps.map(({ step, dependents, outcome }) => [step, { step, dependents: JSON.parse(dependents) as string[], outcome, instances: instances.get(step) ?? [] }]));
+  return new Map(steps.map(({ step, dependents, outcome, own_condition: ownCondition }) => [step, { step, dependents: JSON.parse(dependents) as string[], outcome, ownCondition, instances: instances.get(step) ?? [] }]));
 }
 
 /** The steps that can be reached from some, these included. */
@@ -41,13 +42,21 @@ export async function recountRun(transaction: WriteTransaction, pipelineRunId: s
     if ((remaining.get(step) ?? 0) === 0) continue;
     for (const dependent of dependents) pending.set(dependent, (pending.get(dependent) ?? 0) + 1);
   }
-  const alike = Map.groupBy(graph.keys(), (step) => `${remaining.get(step) ?? 0} ${pending.get(step) ?? 0}`);
+  const outcomes = new Map([...graph.values()].map((step) => [step.step, outcomeSoFar(step)]));
+  const alike = Map.groupBy(graph.keys(), (step) => `${remaining.get(step) ?? 0} ${pending.get(step) ?? 0} ${outcomes.get(step) ?? ""}`);
   for (const steps of alike.values()) {
     const [first = ""] = steps;
     const count = remaining.get(first) ?? 0;
-    const counters = { remaining: count, pending: pending.get(first) ?? 0, ...(count > 0 ? { outcome: null, reason: null } : {}) };
+    const counters = { remaining: count, pending: pending.get(first) ?? 0, ...(count > 0 ? { outcome: outcomes.get(first) ?? null, reason: null } : {}) };
     for (const names of chunksOf(steps)) await transaction.updateTable("run_step").set(counters).where("pipeline_run_id", "=", pipelineRunId).where("step", "in", names).execute();
   }
+}
+
+/** The worst end among the instances of a step that have ended. */
+function outcomeSoFar({ outcome, instances }: GraphStep): string | null {
+  const ended = new Set(instances.map(({ status }) => status as string));
+  const worst = ["failed", "cancelled"].find((status) => ended.has(status));
+  return worst ?? (outcome === "blocked" && ended.has("succeeded") ? outcome : null);
 }
 
 /** Parts of a list that fit one statement. */

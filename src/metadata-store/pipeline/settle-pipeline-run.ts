@@ -21,7 +21,7 @@ export async function settlePipelineRun(
   }
   const failed = await transaction.selectFrom("step_run").select(["step", "error"]).where("pipeline_run_id", "=", run.id).where("status", "=", "failed").orderBy("finished_at_ms").limit(1).executeTakeFirst();
   const blocked = await transaction.selectFrom("run_step").select(["step", "reason"]).where("pipeline_run_id", "=", run.id).where("outcome", "=", "blocked").orderBy("position").limit(1).executeTakeFirst();
-  const status: PipelineRunStatus = run.cancel_requested === 1 ? "cancelled" : failed === undefined ? "succeeded" : "failed";
+  const status: PipelineRunStatus = run.cancel_requested > 0 ? "cancelled" : failed === undefined ? "succeeded" : "failed";
   await transaction
     .updateTable("pipeline_run")
     .set({

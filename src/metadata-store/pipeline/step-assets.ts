@@ -42,14 +42,36 @@ export async function getRunOutput(transaction: ReadTransaction, key: { readonly
   return row === undefined ? undefined : toAssetVersion(row);
 }
 
-/** Facts of the succeeded step runs of the named steps of one pipeline run: what `${{ steps.x.facts.y }}` reads. */
+/**
+ * How the named steps of one pipeline run stand, with their facts: what `${{ steps.x.status }}` and `${{ steps.x.facts.y }}` read.
+ * A step of several instances has the worst of their statuses, and the facts of the first.
+ */
 export async function getStepFacts(
   transaction: ReadTransaction,
   key: { readonly pipelineRunId: string; readonly steps: readonly string[] },
 ): Promise<ReadonlyMap<string, { readonly status: string; readonly facts: object }>> {
   if (key.steps.length === 0) return new Map();
-  const rows = await transaction.selectFrom("step_run").select(["step", "status", "facts"]).where("pipeline_run_id", "=", key.pipelineRunId).where("step", "in", key.steps).where("matrix_index", "=", 0).execute();
-  return new Map(rows.map((row) => [row.step, { status: row.status, facts: row.facts === null ? {} : (JSON.parse(row.facts) as object) }]));
+  const rows = await transaction
+    .selectFrom("step_run")
+    .innerJoin("run_step", (join) => join.onRef("run_step.pipeline_run_id", "=", "step_run.pipeline_run_id").onRef("run_step.step", "=", "step_run.step"))
+    .select(["step_run.step as step", "step_run.status as status", "step_run.facts as facts", "run_step.remaining as remaining", "run_step.outcome as outcome"])
+    .where("step_run.pipeline_run_id", "=", key.pipelineRunId)
+    .where("step_run.step", "in", key.steps)
+    .where("step_run.matrix_index", "=", 0)
+    .execute();
+  return new Map(rows.map(({ step, status, facts, remaining, outcome }) => [step, { status: remaining > 0 ? status : statusOf(outcome), facts: facts === null ? {} : (JSON.parse(facts) as object) }]));
+}
+
+/** A step that refused has succeeded: it did its work. */
+function statusOf(outcome: string | null): string {
+  return outcome === null || outcome === "blocked" ? "succeeded" : outcome;
+}
+
+/** How the steps of a pipeline run that have ended otherwise than well ended, and whether the run is being cancelled. */
+export async function getRunOutcomes(transaction: ReadTransaction, pipelineRunId: string): Promise<{ readonly outcomes: ReadonlyMap<string, string>; readonly isCancelled: boolean }> {
+  const run = await transaction.selectFrom("pipeline_run").select("cancel_requested").where("id", "=", pipelineRunId).executeTakeFirst();
+  const rows = await transaction.selectFrom("run_step").select(["step", "outcome"]).where("pipeline_run_id", "=", pipelineRunId).where("outcome", "is not", null).execute();
+  return { outcomes: new Map(rows.map(({ step, outcome }) => [step, outcome ?? ""])), isCancelled: (run?.cancel_requested ?? 0) > 0 };
 }
 
 /** Shows how far a running step run is. */

@@ -75,6 +75,8 @@ export interface PipelineTables {
     /** Worst end so far: null, `blocked`, `skipped`, `failed` or `cancelled`. */
     outcome: string | null;
     reason: string | null;
+    /** 0: it runs when all before it succeeded. Else its own condition decides: 1 also after a cancel, 2 not then. */
+    own_condition: number;
   };
   step_run: {
     id: string;
@@ -105,6 +107,7 @@ export interface PipelineTables {
     token: number;
     concurrency_group: string | null;
     concurrency_limit: number | null;
+    own_condition: number;
     cache_key: string | null;
   };
   attempt: {

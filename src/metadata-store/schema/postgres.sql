@@ -714,7 +714,8 @@ create table "run_step" (
   "remaining" bigint not null,
   "dependents" text not null,
   "outcome" text,
-  "reason" text
+  "reason" text,
+  "own_condition" smallint not null
 );
 
 create table "run_tag" (
@@ -797,7 +798,8 @@ create table "step_run" (
   "token" bigint not null,
   "concurrency_group" text,
   "concurrency_limit" bigint,
-  "cache_key" text
+  "cache_key" text,
+  "own_condition" smallint not null
 );
 
 create table "trigger_subscription" (

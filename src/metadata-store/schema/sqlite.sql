@@ -612,7 +612,7 @@ CREATE TABLE "run_param" ("run" bigint not null,
   "key")) without rowid;
 
 CREATE TABLE run_step (pipeline_run_id text not null, step text not null, position bigint not null, kind text not null, pending bigint not null,
-    remaining bigint not null, dependents text not null, outcome text, reason text, primary key (pipeline_run_id, step));
+    remaining bigint not null, dependents text not null, outcome text, reason text, own_condition smallint not null default 0, primary key (pipeline_run_id, step));
 
 CREATE TABLE "run_tag" ("run" bigint not null,
   "key" text not null,
@@ -640,7 +640,7 @@ CREATE TABLE step_run (id text primary key, pipeline_run_id text not null, proje
     kind text not null, position bigint not null, matrix_index bigint not null, matrix text, status text not null, cached smallint not null,
     reason text, facts text, error text, progress text, gate_key text, queued_at_ms bigint, ready_at_ms bigint, started_at_ms bigint,
     finished_at_ms bigint, attempt_count bigint not null, failure_count bigint not null, lost_count bigint not null, token bigint not null,
-    concurrency_group text, concurrency_limit bigint, cache_key text);
+    concurrency_group text, concurrency_limit bigint, cache_key text, own_condition smallint not null default 0);
 
 CREATE TABLE trigger_subscription (project text not null, on_kind text not null, pattern text not null, wildcard smallint not null, pipeline text not null,
     primary key (project, on_kind, pattern, pipeline));

@@ -2,10 +2,11 @@ import { isEsteiraError, type Json, nearestName } from "#base";
 import type { AnalysisContext, Problem, StepAnalysis } from "../step-kind.ts";
 import type { ConcurrencyDefinition, RetryDefinition, StepDefinition } from "./definition.ts";
 import { toMilliseconds } from "./duration.ts";
-import { parseExpression, pathsOf, type Scope } from "./expression.ts";
+import { callsOf, parseExpression, pathsOf, type Scope } from "./expression.ts";
 import { findExpressions, type FoundExpression, interpolate, parseCondition, stepsReadBy } from "./interpolate.ts";
 import { STEP_KEYS, type StepKeys, stepKeys } from "./keys.ts";
 import { expandMatrix } from "./matrix.ts";
+import { neverHolds, unknownStatus } from "./own-condition.ts";
 import type { ParsedPipeline } from "./parse-pipeline.ts";
 import { explainIssues, type JsonSchema, nearestHint, toInputSchema } from "./schema-problems.ts";
 import { declarationOf, kindsOfStep, type KnownKind, type KnownKinds } from "./step-kinds.ts";
@@ -42,7 +43,7 @@ export function compileStep(name: string, step: Readonly<Record<string, Json>>, 
   const declaration = known === undefined ? {} : declarationOf(known, step);
   const matrix = expandMatrix(keys.matrix, problems);
   const expressions = findExpressions({ ...step, when: "" });
-  const stated = [...statedNeeds(keys), ...expressionNeeds(expressions, problems), ...conditionNeeds(keys, problems)];
+  const stated = [...statedNeeds(keys), ...expressionNeeds(expressions, problems), ...conditionNeeds(keys, problems, pipeline.finalSteps.has(name))];
   checkReferences([...expressions, ...(keys.when === undefined ? [] : [{ path: ["when"], source: stripBraces(keys.when) }])], { pipeline, matrix }, problems);
   // Kinds see the step only once its expressions are right, and then with sample values in their place.
   const parsed = known === undefined || problems.some((problem) => problem.message.includes("${{")) ? undefined : parseDeclaration(known, declaration, sampleScope(pipeline, matrix?.[0]), problems);
@@ -80,7 +81,10 @@ function statedNeeds(keys: StepKeys): CompiledStep["stated"] {
 function expressionNeeds(expressions: readonly FoundExpression[], problems: Problem[]): CompiledStep["stated"] {
   return expressions.flatMap(({ path, source }) => {
     try {
-      return stepsReadBy(parseExpression(source)).map((step) => ({ step, path }));
+      const expression = parseExpression(source);
+      const [call] = callsOf(expression);
+      if (call !== undefined) problems.push({ path, message: `\${{ ${source.trim()} }}: ${call.name}() can only be asked in when`, hint: `Give the step a condition: when: ${call.name}().` });
+      return stepsReadBy(expression).map((step) => ({ step, path }));
     } catch (error) {
       if (!isEsteiraError(error)) throw error;
       problems.push({ path, message: error.message, ...(error.hint === undefined ? {} : { hint: error.hint }) });
@@ -89,10 +93,13 @@ function expressionNeeds(expressions: readonly FoundExpression[], problems: Prob
   });
 }
 
-function conditionNeeds(keys: StepKeys, problems: Problem[]): CompiledStep["stated"] {
+function conditionNeeds(keys: StepKeys, problems: Problem[], isFinal: boolean): CompiledStep["stated"] {
   if (keys.when === undefined) return [];
   try {
-    return stepsReadBy(parseCondition(keys.when)).map((step) => ({ step, path: ["when"] }));
+    const condition = parseCondition(keys.when);
+    const problem = unknownStatus(condition) ?? neverHolds(condition, isFinal);
+    if (problem !== undefined) problems.push(problem);
+    return stepsReadBy(condition).map((step) => ({ step, path: ["when"] }));
   } catch (error) {
     if (!isEsteiraError(error)) throw error;
     problems.push({ path: ["when"], message: error.message, ...(error.hint === undefined ? {} : { hint: error.hint }) });
@@ -153,14 +160,14 @@ export async function analyseStep(step: CompiledStep, context: AnalysisContext):
 }
 
 /** The stored form of a compiled step. */
-export function toStepDefinition(step: CompiledStep & { readonly known: KnownKind }, analysis: StepAnalysis, needs: readonly string[]): StepDefinition {
+export function toStepDefinition(step: CompiledStep & { readonly known: KnownKind }, analysis: StepAnalysis, facts: { readonly needs: readonly string[]; readonly isFinal: boolean }): StepDefinition {
   const { keys, known } = step;
   return {
     name: step.name,
     kind: known.kind.name,
     load: known.kind.load,
     declaration: step.declaration,
-    needs,
+    needs: facts.needs,
     inputs: analysis.inputs.map(({ asset, role, optional }) => ({ asset, role, ...(optional === undefined ? {} : { optional }) })),
     makes: analysis.makes,
     params: (keys.params ?? {}) as Record<string, Json>,
@@ -168,6 +175,7 @@ export function toStepDefinition(step: CompiledStep & { readonly known: KnownKin
     secrets: keys.secrets ?? [],
     cache: keys.cache ?? true,
     ...(keys.when === undefined ? {} : { when: keys.when }),
+    ...(facts.isFinal ? { finally: true as const } : {}),
     ...(keys.retry === undefined ? {} : { retry: toRetry(keys.retry) }),
     ...(keys.timeout === undefined ? {} : { timeoutMs: toMilliseconds(keys.timeout) }),
     ...(step.matrix === undefined ? {} : { matrix: step.matrix }),

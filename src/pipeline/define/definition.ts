@@ -58,6 +58,8 @@ export interface StepDefinition {
   readonly env: Readonly<Record<string, string>>;
   readonly secrets: readonly string[];
   readonly when?: string;
+  /** It stands in `finally`: it runs after all others, whatever happened. */
+  readonly finally?: true;
   readonly retry?: RetryDefinition;
   readonly timeoutMs?: number;
   readonly matrix?: readonly Readonly<Record<string, Json>>[];

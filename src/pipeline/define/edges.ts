@@ -2,7 +2,7 @@ import type { LocatedProblem } from "#base";
 import type { Problem } from "../step-kind.ts";
 import type { CompiledStep } from "./compile-step.ts";
 import type { CompiledPipeline } from "./load-project.ts";
-import { placeProblems } from "./parse-pipeline.ts";
+import { placeOfStep, placeProblems } from "./parse-pipeline.ts";
 import { nearestHint } from "./schema-problems.ts";
 
 /** For each pipeline, each step with the steps it depends on. */
@@ -18,12 +18,14 @@ export function inferEdges(pipelines: readonly CompiledPipeline[]): { readonly e
     const facts = { pipeline, makers, undone: pipeline.steps.some((step) => step.parsed === undefined), tests: findTests(pipeline) };
     for (const step of pipeline.steps) {
       const found = new Set<string>();
-      const report = (list: readonly Problem[]) => problems.push(...placeProblems(pipeline.parsed.yaml, ["steps", step.name], list));
+      const report = (list: readonly Problem[]) => problems.push(...placeProblems(pipeline.parsed.yaml, placeOfStep(pipeline.parsed, step.name), list));
       addStated(facts, step, { found, report });
       addInputs(facts, step.name, { found, report });
       addTests(facts, step, found);
+      checkFinal(facts, step.name, { found, report });
       ofPipeline.set(step.name, [...found].sort());
     }
+    addFinal(pipeline, ofPipeline);
     edges.set(pipeline.parsed.name, ofPipeline);
   }
   return { edges, problems };
@@ -39,7 +41,7 @@ function findMakers(pipelines: readonly CompiledPipeline[], problems: LocatedPro
   for (const pipeline of pipelines) {
     for (const step of pipeline.steps) {
       const makes = pipeline.analyses.get(step.name)?.makes ?? [];
-      const place = pipeline.parsed.yaml.atKey(["steps", step.name]);
+      const place = pipeline.parsed.yaml.atKey(placeOfStep(pipeline.parsed, step.name));
       if (makes.length > 0 && step.matrix !== undefined) problems.push({ ...place, message: `step "${step.name}" has a matrix and makes "${makes[0]?.asset}": its combinations would overwrite each other`, hint: "Make one step for each, or leave makes out." });
       for (const { asset } of makes) {
         const other = makers.get(asset);
@@ -103,4 +105,23 @@ function findTests(pipeline: CompiledPipeline): ReadonlyMap<string, readonly str
 function addTests({ tests }: PipelineFacts, { known, declaration }: CompiledStep, found: Set<string>): void {
   const subject = known?.kind.name === "deploy" ? declaration["deploy"] : undefined;
   if (typeof subject === "string") for (const test of tests.get(subject) ?? []) found.add(test);
+}
+
+/** What runs after all others cannot be waited for by one of them. */
+function checkFinal({ pipeline: { parsed } }: PipelineFacts, name: string, { found, report }: Finding): void {
+  if (parsed.finalSteps.has(name)) return;
+  for (const need of found) {
+    if (!parsed.finalSteps.has(need)) continue;
+    found.delete(need);
+    report([{ path: ["needs"], message: `step "${name}" waits for "${need}", which stands in finally and runs after all others`, hint: "Put the step into finally too, or the other into steps." }]);
+  }
+}
+
+/** The steps of `finally` wait for every end of the others. */
+function addFinal({ parsed, steps }: CompiledPipeline, edges: Map<string, readonly string[]>): void {
+  if (parsed.finalSteps.size === 0) return;
+  const others = steps.filter(({ name }) => !parsed.finalSteps.has(name));
+  const waitedFor = new Set(others.flatMap(({ name }) => edges.get(name) ?? []));
+  const ends = others.filter(({ name }) => !waitedFor.has(name)).map(({ name }) => name);
+  for (const name of parsed.finalSteps) edges.set(name, [...new Set([...(edges.get(name) ?? []), ...ends])].sort());
 }

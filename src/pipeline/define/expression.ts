@@ -5,8 +5,17 @@ import { expressionWrong } from "../errors.ts";
 export type Expression =
   | { readonly type: "literal"; readonly value: Json }
   | { readonly type: "path"; readonly path: readonly string[] }
+  | { readonly type: "call"; readonly name: StatusFunction }
   | { readonly type: "not"; readonly operand: Expression }
   | { readonly type: "binary"; readonly operator: string; readonly left: Expression; readonly right: Expression };
+
+/** What a condition may ask of the run so far: `failure()`. */
+export const STATUS_FUNCTIONS = ["success", "failure", "always", "cancelled"] as const;
+export type StatusFunction = (typeof STATUS_FUNCTIONS)[number];
+
+/** Where a scope holds the answers of the status functions: a place that no path leads to. */
+export const STATUS = "status()";
+const STATUS_OF_GOOD_RUN: Readonly<Record<StatusFunction, boolean>> = { success: true, failure: false, always: true, cancelled: false };
 
 /** What paths are looked up in: `params`, `matrix`, `steps`, `trigger`, `run`, `project`. */
 export type Scope = Readonly<Record<string, Json | undefined>>;
@@ -52,8 +61,18 @@ export function parseExpression(source: string): Expression {
     if (token.type === "operator") throw wrong(`"${token.text}" stands where a value is expected`);
     if (token.type === "text") return { type: "literal", value: token.text.slice(1, -1).replaceAll("''", "'") };
     if (token.type === "number") return { type: "literal", value: Number(token.text) };
+    if (peek()?.type === "operator" && peek()?.text === "(") return call(token.text);
     const literal = LITERALS[token.text];
     return literal === undefined ? { type: "path", path: token.text.split(".") } : { type: "literal", value: literal };
+  }
+
+  function call(name: string): Expression {
+    const known = STATUS_FUNCTIONS.find((one) => one === name);
+    if (known === undefined) throw expressionWrong({ expression: source.trim(), reason: `there is no function "${name}"`, hint: `There are ${STATUS_FUNCTIONS.map((one) => `${one}()`).join(", ")}.` });
+    at++;
+    if (peek()?.text !== ")") throw wrong(`${name}() takes nothing between its parentheses`);
+    at++;
+    return { type: "call", name: known };
   }
 
   const expression = binary(0);
@@ -88,6 +107,7 @@ function tokenize(source: string): readonly Token[] {
 export function pathsOf(expression: Expression): readonly (readonly string[])[] {
   switch (expression.type) {
     case "literal":
+    case "call":
       return [];
     case "path":
       return [expression.path];
@@ -98,6 +118,21 @@ export function pathsOf(expression: Expression): readonly (readonly string[])[] 
   }
 }
 
+/** Status functions that an expression calls. */
+export function callsOf(expression: Expression): readonly { readonly name: StatusFunction; readonly isNegated: boolean }[] {
+  switch (expression.type) {
+    case "literal":
+    case "path":
+      return [];
+    case "call":
+      return [{ name: expression.name, isNegated: false }];
+    case "not":
+      return callsOf(expression.operand).map(({ name, isNegated }) => ({ name, isNegated: !isNegated }));
+    case "binary":
+      return [...callsOf(expression.left), ...callsOf(expression.right)];
+  }
+}
+
 /** The value of an expression; a path that leads nowhere is null. */
 export function evaluate(expression: Expression, scope: Scope): Json {
   switch (expression.type) {
@@ -105,6 +140,8 @@ export function evaluate(expression: Expression, scope: Scope): Json {
       return expression.value;
     case "path":
       return lookUp(expression.path, scope);
+    case "call":
+      return ((scope[STATUS] ?? STATUS_OF_GOOD_RUN) as Readonly<Record<StatusFunction, boolean>>)[expression.name];
     case "not":
       return !isTrue(evaluate(expression.operand, scope));
     case "binary":

@@ -19,6 +19,7 @@ export function jsonSchemas(kinds: readonly StepKind<never>[]): Readonly<Record<
       properties: {
         ...pipeline.properties,
         steps: { ...pipeline.properties?.["steps"], additionalProperties: { anyOf: steps } },
+        finally: { ...pipeline.properties?.["finally"], additionalProperties: { anyOf: steps } },
       },
     },
   };

@@ -35,7 +35,7 @@ export const stepKeys = z.strictObject({
     .record(z.string(), z.union([z.array(scalar).min(1), z.array(matrixEntry)]))
     .optional()
     .describe("Runs the step once per combination; include and exclude add and remove combinations."),
-  when: z.string().optional().describe("Condition, for example ${{ params.full == true }}; when false the step is skipped."),
+  when: z.string().optional().describe("Condition, for example ${{ params.full == true }}; when false the step is skipped. With success(), failure(), always() or cancelled() it also decides what happens after a failure."),
   concurrency: concurrency.optional().describe("How many step runs of the group may be at work at once."),
   env: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).optional().describe("Environment variables of its processes."),
   secrets: z.array(z.string()).optional().describe("Names of secrets put into the environment of its processes and masked in its log."),
@@ -77,5 +77,6 @@ export const pipelineKeys = z.strictObject({
   params: z.record(z.string(), z.union([scalar, z.array(z.unknown()), paramKeys])).optional().describe("Name and default of each param; or type, default, choices."),
   concurrency: concurrency.optional().describe("How many pipeline runs may be at work at once; default 1 of this pipeline."),
   steps: z.record(z.string(), z.record(z.string(), z.unknown())).describe("Steps by the name of what they make."),
+  finally: z.record(z.string(), z.record(z.string(), z.unknown())).optional().describe("Steps that run after all others, whatever happened: also after a failure or a cancel."),
 });
 export type PipelineKeys = z.infer<typeof pipelineKeys>;

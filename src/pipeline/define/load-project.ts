@@ -8,7 +8,7 @@ import { analyseStep, type CompiledStep, compileStep, toConcurrency, toStepDefin
 import type { PipelineDefinition } from "./definition.ts";
 import { inferEdges } from "./edges.ts";
 import { findCycle, topologicalOrder } from "./graph.ts";
-import { type ParsedPipeline, parsePipeline, placeProblems } from "./parse-pipeline.ts";
+import { type ParsedPipeline, parsePipeline, placeOfStep, placeProblems } from "./parse-pipeline.ts";
 import { createProjectFiles, type ProjectFiles } from "./project-files.ts";
 import { knowKinds, type KnownKind, type KnownKinds } from "./step-kinds.ts";
 import { triggerProblems } from "./trigger-problems.ts";
@@ -60,7 +60,7 @@ export async function loadProjectPipelines(options: {
   }));
   const analysed = await analyseAll(compiled, { ...options, files });
   for (const { parsed: pipeline, steps, analyses } of analysed) {
-    for (const step of steps) problems.push(...placeProblems(pipeline.yaml, ["steps", step.name], [...step.problems, ...(analyses.get(step.name)?.problems ?? [])]));
+    for (const step of steps) problems.push(...placeProblems(pipeline.yaml, placeOfStep(pipeline, step.name), [...step.problems, ...(analyses.get(step.name)?.problems ?? [])]));
   }
   const { edges, problems: edgeProblems } = inferEdges(analysed);
   problems.push(...edgeProblems, ...triggerProblems(analysed));
@@ -148,7 +148,7 @@ function toDefinition(pipeline: CompiledPipeline, edges: ReadonlyMap<string, rea
   const { parsed, steps, analyses } = pipeline;
   const cycle = findCycle(edges);
   if (cycle !== undefined) {
-    const place = (step: string) => parsed.yaml.atKey(["steps", step]);
+    const place = (step: string) => parsed.yaml.atKey(placeOfStep(parsed, step));
     const path = cycle.map((step) => `${step} (line ${place(step).line})`).join(" → needs ");
     problems.push({ ...place(cycle[0] ?? ""), message: `these steps wait for each other: ${path}`, hint: "Take one of these edges out." });
     return [];
@@ -160,7 +160,7 @@ function toDefinition(pipeline: CompiledPipeline, edges: ReadonlyMap<string, rea
   if (complete.length !== steps.length) return [];
   const byName = new Map(complete.map((entry) => [entry.step.name, entry]));
   const ordered = topologicalOrder(edges).flatMap((name) => byName.get(name) ?? []);
-  const definitions = ordered.map(({ step, analysis }) => toStepDefinition(step, analysis, edges.get(step.name) ?? []));
+  const definitions = ordered.map(({ step, analysis }) => toStepDefinition(step, analysis, { needs: edges.get(step.name) ?? [], isFinal: parsed.finalSteps.has(step.name) }));
   const loads = definitions.map((step) => step.load);
   return [
     {

@@ -13,7 +13,10 @@ export interface ParsedPipeline {
   readonly on: TriggerDefinition;
   readonly params: Readonly<Record<string, ParamDefinition>>;
   readonly concurrency: PipelineKeys["concurrency"];
+  /** Those of `steps` and those of `finally`, by name. */
   readonly steps: Readonly<Record<string, Readonly<Record<string, Json>>>>;
+  /** Names of the steps that stand in `finally`. */
+  readonly finalSteps: ReadonlySet<string>;
   readonly stepNames: ReadonlySet<string>;
 }
 
@@ -34,11 +37,17 @@ export function parsePipeline(file: string, text: string): { readonly pipeline: 
   const on = toTriggers(keys);
   const params = Object.fromEntries(Object.entries(keys.params ?? {}).map(([key, value]) => [key, toParam(value as Json)]));
   const problems = [...nameProblems(name, keys), ...scheduleProblems(keys, on), ...paramProblems(params)];
-  const steps = keys.steps as ParsedPipeline["steps"];
+  const final = (keys.finally ?? {}) as ParsedPipeline["steps"];
+  const steps = { ...(keys.steps as ParsedPipeline["steps"]), ...Object.fromEntries(Object.entries(final).filter(([step]) => !Object.hasOwn(keys.steps, step))) };
   return {
-    pipeline: { name, yaml, description: keys.description, on, params, concurrency: keys.concurrency, steps, stepNames: new Set(Object.keys(steps)) },
+    pipeline: { name, yaml, description: keys.description, on, params, concurrency: keys.concurrency, steps, finalSteps: new Set(Object.keys(final).filter((step) => !Object.hasOwn(keys.steps, step))), stepNames: new Set(Object.keys(steps)) },
     problems: placeProblems(yaml, [], problems),
   };
+}
+
+/** Where a step stands in its file. */
+export function placeOfStep(pipeline: ParsedPipeline, step: string): readonly [string, string] {
+  return [pipeline.finalSteps.has(step) ? "finally" : "steps", step];
 }
 
 /** Gives problems of a part of a file their place. */
@@ -55,6 +64,10 @@ function nameProblems(name: string, keys: PipelineKeys): readonly Problem[] {
   const steps = Object.keys(keys.steps);
   if (steps.length === 0) problems.push({ path: ["steps"], message: "the pipeline has no step", hint: "Add one below steps." });
   for (const step of steps) if (!NAME.test(step)) problems.push({ path: ["steps", step], message: `"${step}" cannot name a step`, hint });
+  for (const step of Object.keys(keys.finally ?? {})) {
+    if (!NAME.test(step)) problems.push({ path: ["finally", step], message: `"${step}" cannot name a step`, hint });
+    if (Object.hasOwn(keys.steps, step)) problems.push({ path: ["finally", step], message: `"${step}" stands in steps and in finally`, hint: "Rename one of the two." });
+  }
   return problems;
 }
 

@@ -1,17 +1,18 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Json } from "#base";
-import { type AssetKind, type AssetVersion, type ClaimedStepRun, getAssetVersion, getRunInput, getRunOutput, getStepFacts, type ReadTransaction, setAttemptTrackingRun, setStepProgress } from "#metadata-store";
+import { type AssetKind, type AssetVersion, type ClaimedStepRun, getAssetVersion, getRunInput, getRunOutcomes, getRunOutput, getStepFacts, type ReadTransaction, setAttemptTrackingRun, setStepProgress } from "#metadata-store";
 import type { PipelineDefinition, StepDefinition } from "../define/definition.ts";
-import type { Scope } from "../define/expression.ts";
+import { type Scope, STATUS, type StatusFunction } from "../define/expression.ts";
 import { holds, parseCondition, stepsReadBy, findExpressions } from "../define/interpolate.ts";
 import { parseExpression } from "../define/expression.ts";
 import { findStep, indexOf } from "../define/definition-index.ts";
+import { ownConditionOf } from "../define/own-condition.ts";
 import { createProjectFiles } from "../define/project-files.ts";
 import { inputMissing, secretMissing, stepFailed, stepUnknown } from "../errors.ts";
 import type { ProcessResult, ProcessSpec } from "../executor.ts";
 import type { CacheKey } from "../plan/cache-key.ts";
-import { askCache, keyOfStep, prepareStep, type PreparedStep } from "../plan/prepare-step.ts";
+import { askCache, keyOfStep, prepareStep, type PreparedStep, reasonNotToCache } from "../plan/prepare-step.ts";
 import type { TrackingRun } from "../ports.ts";
 import type { AttemptContext, StepOutcome } from "../step-kind.ts";
 import type { EngineParts } from "./engine-parts.ts";
@@ -58,7 +59,7 @@ export async function performAttempt(parts: EngineParts, running: RunningAttempt
   const answer =
     prepared.cacheable && again === undefined
       ? await parts.store.read((transaction) => askCache(transaction, key, { project: parts.project, pipeline: claimed.pipeline, step: claimed.step, matrixIndex: claimed.matrixIndex }))
-      : { hit: undefined, reason: again ?? (step.cache ? "steps of this kind always run" : "cache: false") };
+      : { hit: undefined, reason: again ?? reasonNotToCache(step) };
   if (answer.hit !== undefined) {
     const { outputs, facts, blocks } = answer.hit;
     return { type: "cached", reason: answer.reason, key, inputs, outputs, facts, blocks };
@@ -67,10 +68,11 @@ export async function performAttempt(parts: EngineParts, running: RunningAttempt
   return { type: "ended", outcome, reason: answer.reason, key: workspace ?? key, cacheable: prepared.cacheable, inputs };
 }
 
-async function buildScope(parts: EngineParts, { claimed }: RunningAttempt, step: StepDefinition): Promise<Scope> {
+async function buildScope(parts: EngineParts, { claimed, definition }: RunningAttempt, step: StepDefinition): Promise<Scope> {
   const expressions = findExpressions({ declaration: step.declaration, params: step.params, env: step.env } as unknown as Json).map(({ source }) => parseExpression(source));
   if (step.when !== undefined) expressions.push(parseCondition(step.when));
   const steps = [...new Set(expressions.flatMap(stepsReadBy))];
+  const status = ownConditionOf(step) === 0 ? undefined : await readStatus(parts, { claimed, definition }, step);
   const facts = await parts.store.read((transaction) => getStepFacts(transaction, { pipelineRunId: claimed.pipelineRunId, steps }));
   return {
     params: claimed.params as Record<string, Json>,
@@ -79,7 +81,17 @@ async function buildScope(parts: EngineParts, { claimed }: RunningAttempt, step:
     trigger: { ...(claimed.trigger.cause as Record<string, Json>), kind: claimed.trigger.kind, subject: claimed.trigger.subject ?? null },
     run: { id: claimed.pipelineRunId, actor: claimed.actor },
     project: parts.project,
+    ...(status === undefined ? {} : { [STATUS]: status }),
   };
+}
+
+/** `success()`: all that the step waits for succeeded. `failure()`: something before it failed, however far back. */
+async function readStatus(parts: EngineParts, { claimed, definition }: Pick<RunningAttempt, "claimed" | "definition">, step: StepDefinition): Promise<Readonly<Record<StatusFunction, boolean>>> {
+  const { outcomes, isCancelled } = await parts.store.read((transaction) => getRunOutcomes(transaction, claimed.pipelineRunId));
+  const before = new Set(step.needs);
+  for (const name of before) for (const need of findStep(definition, name)?.needs ?? []) before.add(need);
+  const failure = [...before].some((name) => outcomes.get(name) === "failed");
+  return { always: true, cancelled: isCancelled, failure, success: !isCancelled && step.needs.every((need) => !outcomes.has(need)) };
 }
 
 /** The pipeline was checked when it was registered; what other pipelines make is known by what this step reads. */

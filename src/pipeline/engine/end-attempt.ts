@@ -9,6 +9,7 @@ import {
   getGate,
   type HeldAttempt,
   holdAttempt,
+  isStopped,
   type LogChunk,
   putCacheEntry,
   putStepInputs,
@@ -173,7 +174,7 @@ async function writeFailure(
   const { held, ending, failed, atMs } = writing;
   const { cause } = failed;
   if (cause === "interrupt") return endAttempt(transaction, held, { attempt: "interrupted", stepRun: "queued", reason: "its engine was stopped", atMs });
-  if (cause === "cancel" || held.run.cancel_requested === 1) return endAttempt(transaction, held, { attempt: "cancelled", stepRun: "cancelled", end: "cancelled", reason: "cancelled", atMs });
+  if (cause === "cancel" || isStopped(held.run, held.stepRun)) return endAttempt(transaction, held, { attempt: "cancelled", stepRun: "cancelled", end: "cancelled", reason: "cancelled", atMs });
   const error = toStepError(ending, failed);
   const delay = retryDelay(ending.step?.retry, held.stepRun.failure_count, { error, timedOut: cause === "timeout" }, parts.random);
   if (delay === undefined) {
@@ -201,7 +202,7 @@ export async function writeLost(parts: EngineParts, lost: { readonly attemptId: 
     const atMs = parts.clock.now();
     await killTrackingRun(transaction, lost.attemptId, atMs);
     const losses = held.stepRun.lost_count + 1;
-    if (held.run.cancel_requested === 1) {
+    if (isStopped(held.run, held.stepRun)) {
       await endAttempt(transaction, held, { attempt: "lost", stepRun: "cancelled", end: "cancelled", reason: "cancelled", atMs });
     } else if (losses > LOST_BUDGET) {
       const error = workerLost({ step: held.stepRun.step, losses });

@@ -1,6 +1,7 @@
 import { type Json, newId } from "#base";
 import type { NewPipelineRun, NewRunStep, TriggerKind } from "#metadata-store";
 import type { ParamDefinition, PipelineDefinition, StepDefinition } from "../define/definition.ts";
+import { ownConditionOf } from "../define/own-condition.ts";
 import { paramMissing, paramUnknown, paramWrong, stepUnknown } from "../errors.ts";
 
 /** Which steps of a pipeline run: all, those from one on, or only one. */
@@ -53,6 +54,7 @@ function runStep(step: StepDefinition, position: number, selected: ReadonlySet<s
     position,
     needs: step.needs.filter((need) => selected.has(need)),
     concurrency: step.concurrency,
+    ownCondition: ownConditionOf(step),
     stepRuns: entries.map((matrix, matrixIndex) => ({ id: newId(atMs), matrixIndex, matrix })),
   };
 }

@@ -2,13 +2,16 @@ import { type AssetVersion, findLatestStepRun, getAssetVersion, getLatestCacheEn
 import { type Json, messageOf } from "#base";
 import type { PipelineDefinition, StepDefinition } from "../define/definition.ts";
 import { findExpressions, holds, parseCondition, stepsReadBy } from "../define/interpolate.ts";
-import { parseExpression, type Scope } from "../define/expression.ts";
+import { parseExpression, type Scope, STATUS } from "../define/expression.ts";
 import { assertValid, createAnalysisContext, type LoadedProject } from "../define/load-project.ts";
 import { createProjectFiles, type ProjectFiles } from "../define/project-files.ts";
 import { checkParams, reasonToRunAgain, selectSteps, type Selection } from "../engine/expand-run.ts";
 import { pipelineUnknown, stepUnknown } from "../errors.ts";
 import { explainDifference, type StoredParts } from "./cache-key.ts";
-import { askCache, keyOfStep, prepareStep, type PreparedStep } from "./prepare-step.ts";
+import { askCache, keyOfStep, prepareStep, type PreparedStep, reasonNotToCache } from "./prepare-step.ts";
+
+/** What a condition hears when something before it failed, or the run was cancelled. */
+const AFTER_FAILURE = { success: false, failure: true, always: true, cancelled: true };
 
 /** What would happen to a step: it runs, its earlier result is reused, or that shows once what it reads was made anew. */
 export type PlannedAction = "run" | "cached" | "depends" | "skip";
@@ -83,6 +86,7 @@ function createPlanner(store: MetadataStore, loaded: LoadedProject, definition: 
     const kind = loaded.kinds.get(step.kind)?.kind;
     const facts = { step: step.name, kind: step.kind, needs: step.needs, makes: step.makes.map(({ asset }) => asset), stepRuns: step.matrix?.length ?? 1 };
     if (readsSteps(step)) return { ...facts, description: step.kind, action: "depends", reason: "it uses what earlier steps of the run say" };
+    if (step.when !== undefined && !holds(step.when, scopeOf(step)) && holds(step.when, { ...scopeOf(step), [STATUS]: AFTER_FAILURE })) return { ...facts, description: step.kind, action: "depends", reason: `it runs only after a failure: ${step.when}` };
     if (step.when !== undefined && !holds(step.when, scopeOf(step))) return { ...facts, description: step.kind, action: "skip", reason: `when is false: ${step.when}` };
     let prepared: PreparedStep;
     try {
@@ -109,7 +113,7 @@ async function judge(
   facts: { readonly loaded: LoadedProject; readonly definition: PipelineDefinition; readonly step: StepDefinition; readonly prepared: PreparedStep; readonly files: ProjectFiles; readonly changing: ReadonlyMap<string, string> },
 ): Promise<{ readonly action: PlannedAction; readonly reason: string }> {
   const { loaded, definition, step, prepared, files, changing } = facts;
-  if (!prepared.cacheable) return { action: "run", reason: step.cache ? "steps of this kind always run" : "cache: false" };
+  if (!prepared.cacheable) return { action: "run", reason: reasonNotToCache(step) };
   const versions = await latestVersions(store, loaded.project, prepared);
   const missing = prepared.analysis.inputs.filter(({ asset, optional }) => versions.get(asset) === undefined && optional !== true && !changing.has(asset));
   if (missing.length > 0) return { action: "run", reason: `it would fail: ${missing.map(({ asset }) => asset).join(", ")} has no version` };

@@ -9,6 +9,7 @@ import type { ProjectFiles } from "../define/project-files.ts";
 import { explainIssues } from "../define/schema-problems.ts";
 import type { KnownKind, KnownKinds } from "../define/step-kinds.ts";
 import type { StepAnalysis } from "../step-kind.ts";
+import { ownConditionOf } from "../define/own-condition.ts";
 import { type CacheKey, computeCacheKey, explainMiss } from "./cache-key.ts";
 
 /** A step with its expressions replaced and looked at again by its kind: files may have changed since it was compiled. */
@@ -48,8 +49,15 @@ export async function prepareStep(
     params: interpolate(step.params, facts.scope) as Record<string, Json>,
     env: Object.fromEntries(Object.entries(step.env).map(([name, value]) => [name, toText(interpolate(value, facts.scope))])),
     analysis,
-    cacheable: step.cache && analysis.cacheable !== false,
+    cacheable: step.cache && analysis.cacheable !== false && ownConditionOf(step) === 0,
   };
+}
+
+/** Why the cache is not asked for a step. */
+export function reasonNotToCache(step: StepDefinition): string {
+  if (step.finally === true) return "it runs after all others, whatever happened";
+  if (ownConditionOf(step) !== 0) return `when holds: ${step.when ?? ""}`;
+  return step.cache ? "steps of this kind always run" : "cache: false";
 }
 
 function invalid(step: StepDefinition, file: string, lines: readonly string[]) {

@@ -96,6 +96,8 @@ async function toSteps(transaction: ReadTransaction, project: string, { name, st
       makes: step.makes,
       reads: step.inputs.map(({ asset }) => asset),
       hasMatrix: step.matrix !== undefined,
+      when: step.when,
+      isFinal: step.finally,
       lastStatus: last?.status,
       lastCached: last?.cached,
       lastStepRunId: last?.id,
