@@ -92,7 +92,6 @@ function RunBody({ run }: { readonly run: PipelineRunDetail }) {
   const { stepRuns, more } = useStepRuns(run, state);
   const current = useSelected(run, stepRuns, selected);
   const progress = stepProgress(run.steps);
-  const steps = graphSteps(run.stepRuns);
   const states = stepStates(run);
   const failed = run.stepRuns.find(({ status }) => status === "failed");
   return (
@@ -126,18 +125,7 @@ function RunBody({ run }: { readonly run: PipelineRunDetail }) {
         <TimelineView run={{ ...run, stepRuns }} selected={selected} onSelect={select} />
         {more !== undefined && <MoreSteps shown={stepRuns.length} total={state === undefined ? run.stepRunCount : (run.steps[state as StepRun["status"]] ?? 0)} more={more} />}
       </Panel>
-      {(steps.length > LARGEST_GRAPH || run.nextStepRuns !== undefined) && <p className="muted">{t("pipeline.graphTooLarge", { count: LARGEST_GRAPH })}</p>}
-      {steps.length <= LARGEST_GRAPH && run.nextStepRuns === undefined && (
-        <Panel title={t("pipeline.graph")} icon="pipeline" flush>
-          <Graph
-            label={t("pipeline.graph")}
-            nodes={steps.map((step) => stepNode({ name: step.step, kind: step.kind, load: loadOfKind(step.kind), status: step.status, cached: step.cached }))}
-            edges={stepEdges(run.edges, run.stepRuns)}
-            selected={current?.step}
-            onSelect={(step) => select(run.stepRuns.find((each) => each.step === step)?.id)}
-          />
-        </Panel>
-      )}
+      <StepGraph run={run} selected={current?.step} onSelect={select} />
       <Drawer opened={current !== undefined} onClose={() => select(undefined)} position="right" size="min(860px, 100vw)" title={current === undefined ? "" : <DrawerTitle stepRun={current} />} closeButtonProps={{ "aria-label": t("shell.close") }}>
         {current !== undefined && <StepRunFacts stepRun={current} run={run} />}
       </Drawer>
@@ -145,6 +133,24 @@ function RunBody({ run }: { readonly run: PipelineRunDetail }) {
   );
 }
 
+function StepGraph({ run, selected, onSelect }: { readonly run: PipelineRunDetail; readonly selected: string | undefined; readonly onSelect: (id: string | undefined) => void }) {
+  const { t } = useLanguage();
+  const steps = graphSteps(run.stepRuns);
+  if (steps.length > LARGEST_GRAPH || run.nextStepRuns !== undefined) return <p className="muted">{t("pipeline.graphTooLarge", { count: LARGEST_GRAPH })}</p>;
+  return (
+    <Panel title={t("pipeline.graph")} icon="pipeline" flush>
+      <Graph
+        label={t("pipeline.graph")}
+        nodes={steps.map((step) => stepNode({ name: step.step, kind: step.kind, load: loadOfKind(step.kind), status: step.status, cached: step.cached }))}
+        edges={stepEdges(run.edges, run.stepRuns)}
+        selected={selected}
+        onSelect={(step) => onSelect(run.stepRuns.find((each) => each.step === step)?.id)}
+      />
+    </Panel>
+  );
+}
+
+/** How many step runs there are beyond those shown. */
 interface MoreStepRuns {
   readonly hasMore: boolean;
   readonly isLoading: boolean;
@@ -168,8 +174,7 @@ function useSelected(run: PipelineRunDetail, stepRuns: readonly StepRun[], selec
 
 /** The states that the run's steps are in, by the server's counts. */
 function stepStates(run: PipelineRunDetail): readonly string[] {
-  const { cached: _, ...counts } = run.steps;
-  return Object.entries(counts).flatMap(([state, count]) => ((count ?? 0) > 0 ? [state] : []));
+  return Object.entries(run.steps).flatMap(([state, count]) => (state !== "cached" && (count ?? 0) > 0 ? [state] : []));
 }
 
 function MoreSteps({ shown, total, more }: { readonly shown: number; readonly total: number; readonly more: MoreStepRuns }) {

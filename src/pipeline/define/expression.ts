@@ -58,6 +58,10 @@ export function parseExpression(source: string): Expression {
       at++;
       return inner;
     }
+    return value(token);
+  }
+
+  function value(token: Token): Expression {
     if (token.type === "operator") throw wrong(`"${token.text}" stands where a value is expected`);
     if (token.type === "text") return { type: "literal", value: token.text.slice(1, -1).replaceAll("''", "'") };
     if (token.type === "number") return { type: "literal", value: Number(token.text) };

@@ -86,8 +86,8 @@ function createPlanner(store: MetadataStore, loaded: LoadedProject, definition: 
     const kind = loaded.kinds.get(step.kind)?.kind;
     const facts = { step: step.name, kind: step.kind, needs: step.needs, makes: step.makes.map(({ asset }) => asset), stepRuns: step.matrix?.length ?? 1 };
     if (readsSteps(step)) return { ...facts, description: step.kind, action: "depends", reason: "it uses what earlier steps of the run say" };
-    if (step.when !== undefined && !holds(step.when, scopeOf(step)) && holds(step.when, { ...scopeOf(step), [STATUS]: AFTER_FAILURE })) return { ...facts, description: step.kind, action: "depends", reason: `it runs only after a failure: ${step.when}` };
-    if (step.when !== undefined && !holds(step.when, scopeOf(step))) return { ...facts, description: step.kind, action: "skip", reason: `when is false: ${step.when}` };
+    const held = heldBy(step, scopeOf(step));
+    if (held !== undefined) return { ...facts, description: step.kind, ...held };
     let prepared: PreparedStep;
     try {
       prepared = await prepare(step);
@@ -100,6 +100,12 @@ function createPlanner(store: MetadataStore, loaded: LoadedProject, definition: 
   }
 
   return { planStep, prepare, files };
+}
+
+/** What a condition that does not hold now means: nothing, or that it holds after a failure. */
+function heldBy({ when }: StepDefinition, scope: Scope): { readonly action: "depends" | "skip"; readonly reason: string } | undefined {
+  if (when === undefined || holds(when, scope)) return undefined;
+  return holds(when, { ...scope, [STATUS]: AFTER_FAILURE }) ? { action: "depends", reason: `it runs only after a failure: ${when}` } : { action: "skip", reason: `when is false: ${when}` };
 }
 
 function readsSteps(step: StepDefinition): boolean {

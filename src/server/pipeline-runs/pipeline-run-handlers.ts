@@ -100,8 +100,8 @@ async function pageOfStepRuns(
   return { items: await toStepRuns(transaction, items), next };
 }
 
-function totalOf({ cached: _, ...counts }: StepCounts): number {
-  return Object.values(counts).reduce<number>((sum, count) => sum + (count ?? 0), 0);
+function totalOf(counts: StepCounts): number {
+  return Object.entries(counts).reduce((sum, [state, count]) => (state === "cached" ? sum : sum + (count ?? 0)), 0);
 }
 
 function toChunk(piece: LogPiece): LogChunk {

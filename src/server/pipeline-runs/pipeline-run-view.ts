@@ -1,4 +1,4 @@
-import type { Attempt, PipelineEdge, PipelineRunSummary, RunCause, StepCounts, StepRun } from "#api";
+import type { Attempt, PipelineEdge, PipelineRunSummary, RunCause, StepCounts, StepRun, VersionReference } from "#api";
 import {
   type Attempt as StoredAttempt,
   countStepRunsOf,
@@ -74,13 +74,17 @@ function toStepRun(stepRun: StoredStepRun, { attempts, inputs, outputs }: StepRu
     endedAtMs: stepRun.finishedAtMs,
     attempts: attempts.map(toAttempt),
     facts: stepRun.facts ?? {},
-    inputs: inputs.map(({ stepRunId: _, ...version }) => version),
-    made: outputs.map(({ stepRunId: _, ...version }) => version),
+    inputs: inputs.map(toReference),
+    made: outputs.map(toReference),
     gate: stepRun.status === "waiting" && stepRun.gateKey !== undefined ? { key: stepRun.gateKey, reason: stepRun.reason ?? "" } : undefined,
     progress: stepRun.status === "running" ? stepRun.progress : undefined,
     error: stepRun.error === undefined ? undefined : toProblem(stepRun.error),
     trackingRun: trackingRunId === undefined ? undefined : { experimentId: "", runId: trackingRunId },
   };
+}
+
+function toReference({ id, asset, kind, version, digest, role, rowCount, sizeBytes }: StepAsset): VersionReference {
+  return { id, asset, kind, version, digest, role, rowCount, sizeBytes };
 }
 
 function toAttempt(attempt: StoredAttempt): Attempt {
