@@ -4,7 +4,7 @@ export { assertAdministrator } from "./assert-administrator.ts";
 export { createUserWithToken } from "./create-user.ts";
 export { captureAgain, discardHeldRows, dropProjectDataset, restoreProjectDataset } from "./change-dataset.ts";
 export { replayDataset } from "./replay-dataset.ts";
-export { vacuumProjectDatasets } from "./vacuum-datasets.ts";
+export { compactProjectDatasets, vacuumProjectDatasets } from "./vacuum-datasets.ts";
 export { verifyPlatformStore } from "./verify-project.ts";
 export { lintProject, lintWithoutConfig } from "./lint-project.ts";
 export { explainStep, planPipeline } from "./plan-pipeline.ts";

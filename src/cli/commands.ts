@@ -25,6 +25,7 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
   capture: { summary: "Capture files again that are captured already", load: () => import("./commands/dataset/capture.ts") },
   "dataset restore": { summary: "Give a dataset the content of an earlier version again", load: () => import("./commands/dataset/restore.ts") },
   "dataset drop": { summary: "Drop a dataset that nothing needs", load: () => import("./commands/dataset/drop.ts") },
+  "dataset compact": { summary: "Write the small files of a dataset as one", load: () => import("./commands/dataset/compact.ts") },
   "dataset vacuum": { summary: "Remove data files that no version of a dataset refers to", load: () => import("./commands/dataset/vacuum.ts") },
   "quarantine list": { summary: "List rows that broke a contract", load: () => import("./commands/quarantine/list.ts") },
   "quarantine replay": { summary: "Check quarantined rows again and publish those that hold now", load: () => import("./commands/quarantine/replay.ts") },

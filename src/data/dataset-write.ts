@@ -6,11 +6,13 @@ import { type AssetVersion, commitDatasetWrite, type DatasetWriteRecord, endData
 import type { MadeVersion } from "#pipeline";
 import type { AnalyticsConnection } from "./analytics/analytics.ts";
 import { claimDataset, claimExpiry } from "./claim.ts";
+import { compactWhenDue } from "./compact-files.ts";
 import type { DatasetContent, DatasetWrite } from "./dataset.ts";
 import { type DatasetState, differenceOf, digestOfState, type NextState, nextState, type Superseding } from "./dataset-state.ts";
 import { asSubquery, countRows, createViews, type DatasetsDependencies, openTables, type SnapshotCache } from "./dataset-tables.ts";
 import type { AddFile, TableMetadata } from "./delta/actions.ts";
 import { type Committed, commitChange, findCommit, type TableChange } from "./delta/commit.ts";
+import { isCompaction } from "./delta/compaction.ts";
 import { toStoredSelect } from "./delta/data-file.ts";
 import { readLogEntry } from "./delta/log-entry.ts";
 import { filesOf, filesRelation } from "./delta/relation.ts";
@@ -49,6 +51,8 @@ export async function writeDataset(dependencies: WriteDependencies, write: Datas
   const connection = write.connection ?? (await openSandbox(dependencies, write, table));
   const stopWatching = connection.interruptOn(write.signal);
   try {
+    // Rows that must be taken back, or that go anyway, are not written again.
+    if (base !== undefined && ghosts.length === 0 && write.disposition !== "replace") await compactWhenDue(dependencies, base, write.operationId);
     const { committed, content } = await commitWithRetry(dependencies, { write, table, connection, ghosts });
     return await recordCommit(dependencies, { ...write, content: { ...write.content, ...content } }, { table, committed, ghosts });
   } catch (error) {
@@ -236,6 +240,8 @@ async function withoutGhosts(dependencies: WriteDependencies, base: TableSnapsho
       log.warn("took back a write that was never recorded", { asset: ghost.asset, operation: operationId, deltaVersion: version });
       continue;
     }
+    // A compaction that wrote such rows among others goes with them; the files it read are still there.
+    if (isCompaction(entry.actions) && entry.actions.some(({ remove }) => remove !== undefined && !files.has(decodePath(remove.path)))) continue;
     const after = await readSnapshot(analytics, base.table, { version });
     for (const { remove } of entry.actions) if (remove !== undefined) files.delete(decodePath(remove.path));
     for (const { add } of entry.actions) if (add !== undefined) files.set(decodePath(add.path), add);

@@ -2,6 +2,7 @@ import type { Digest, Json } from "#base";
 import type { AssetVersion, WriteTransaction } from "#metadata-store";
 import type { MadeVersion } from "#pipeline";
 import type { AnalyticsConnection, Column } from "./analytics/analytics.ts";
+import type { CompactedFiles } from "./compact-dataset.ts";
 import type { Row } from "./analytics/rows.ts";
 
 /** How new rows meet the rows that are there. `merge`: rows with an equal key are replaced, others are added. */
@@ -122,6 +123,8 @@ export interface Datasets {
    * `retentionMs` (default one week) protects the files of writers that are at work; those of a write that holds its claim stay, however short it is.
    */
   vacuum(of: { readonly project: string; readonly asset: string; readonly retentionMs?: number; readonly dryRun?: boolean }): Promise<{ readonly removed: readonly string[]; readonly sizeBytes: number }>;
+  /** Writes the small files of a dataset as one; a write does so by itself when there are more than 64. Versions keep their rows and their files. */
+  compact(of: { readonly project: string; readonly asset: string; readonly signal?: AbortSignal }): Promise<CompactedFiles>;
   /** A page of a version's rows: in stored order, or all rows sorted by a column, nulls last. `limit` at most 1,000. @throws DATA_COLUMN_UNKNOWN */
   preview(version: AssetVersion, page?: { readonly limit?: number; readonly offset?: number; readonly sort?: RowOrder | undefined }): Promise<QueryResult>;
 }

@@ -4,6 +4,8 @@ import { type AssetVersion, endDatasetWrite, listAssetVersions, listOpenDatasetW
 import type { Analytics, AnalyticsConnection } from "./analytics/analytics.ts";
 import { quoteName } from "./analytics/sql-text.ts";
 import type { DatasetContent, Datasets, DatasetSnapshot, QueryResult, RowOrder } from "./dataset.ts";
+import { compactDataset } from "./compact-dataset.ts";
+import { compactedVersion } from "./delta/compaction.ts";
 import { filesOf, relationOf } from "./delta/relation.ts";
 import type { TableSnapshot } from "./delta/snapshot.ts";
 import { asSubquery, countRows, createSnapshotCache, createViews, type DatasetsDependencies, openTables } from "./dataset-tables.ts";
@@ -23,7 +25,7 @@ export function createDatasets(dependencies: DatasetsDependencies): Datasets {
   async function open(version: AssetVersion): Promise<TableSnapshot> {
     const content = version.content as DatasetContent;
     const path = join(folder, content.table);
-    const snapshot = await snapshots.get(path, content.deltaVersion);
+    const snapshot = await snapshots.get(path, await compactedVersion(path, content.deltaVersion));
     if (snapshot.metadata.id !== content.tableId) throw tableCorrupt({ table: path, reason: `another table (${snapshot.metadata.id}) stands where ${content.tableId} was` });
     return snapshot;
   }
@@ -48,6 +50,7 @@ export function createDatasets(dependencies: DatasetsDependencies): Datasets {
         connection.close();
       }
     },
+    compact: (of) => compactDataset({ ...dependencies, snapshots, openVersion: open }, of),
     vacuum: ({ project, asset, ...options }) =>
       vacuumTable({ ...options, analytics, table: join(folder, tableNameOf(asset)), nowMs: dependencies.clock.now(), pinned: () => pinnedVersions(dependencies, project, asset), writingSinceMs: () => oldestWriteMs(dependencies, project, asset) }),
     async preview(version, { limit = 100, offset = 0, sort } = {}) {

@@ -4,6 +4,7 @@ export type { JsonCell, Row } from "./analytics/rows.ts";
 export { quoteList, quoteName, quoteText } from "./analytics/sql-text.ts";
 export type { DatasetContent, Datasets, DatasetSnapshot, DatasetWrite, QuarantineSummary, QueryResult, WriteDisposition } from "./dataset.ts";
 export { createDatasets } from "./datasets.ts";
+export { compactDatasets, type DatasetCompaction } from "./compact-datasets.ts";
 export { type DatasetVacuum, vacuumDatasets } from "./vacuum-datasets.ts";
 export { captureFileUnknown } from "./errors.ts";
 export { askForCapture, dropDataset, restoreDataset } from "./change-dataset.ts";

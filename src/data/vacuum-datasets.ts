@@ -1,8 +1,6 @@
-import { getAssetVersion, listAssets, type MetadataStore } from "#metadata-store";
+import type { MetadataStore } from "#metadata-store";
 import type { Datasets } from "./dataset.ts";
-import { datasetMissing } from "./errors.ts";
-
-const PAGE = 1_000;
+import { datasetNames } from "./dataset-names.ts";
 
 /** What a vacuum removed of one dataset, or would remove. */
 export interface DatasetVacuum {
@@ -25,7 +23,7 @@ export async function vacuumDatasets(
   request: { readonly dataset?: string | undefined; readonly retentionMs?: number | undefined; readonly dryRun: boolean; readonly signal: AbortSignal },
 ): Promise<readonly DatasetVacuum[]> {
   const { dataset, retentionMs, dryRun, signal } = request;
-  const names = dataset === undefined ? await listNames(store, project) : [await existing(store, project, dataset)];
+  const names = await datasetNames(store, project, dataset);
   const vacuumed: DatasetVacuum[] = [];
   for (const name of names) {
     if (signal.aborted) break;
@@ -33,23 +31,4 @@ export async function vacuumDatasets(
     vacuumed.push({ dataset: name, removed, sizeBytes });
   }
   return vacuumed;
-}
-
-async function listNames(store: MetadataStore, project: string): Promise<readonly string[]> {
-  const names: string[] = [];
-  for (const kind of ["data", "features"] as const) {
-    for (let after: string | undefined; ; ) {
-      const page = await store.read((transaction) => listAssets(transaction, { project, kind, limit: PAGE, ...(after === undefined ? {} : { after }) }));
-      names.push(...page.map(({ asset }) => asset));
-      after = page.at(-1)?.asset;
-      if (page.length < PAGE) break;
-    }
-  }
-  return names.sort();
-}
-
-async function existing(store: MetadataStore, project: string, dataset: string): Promise<string> {
-  const version = await store.read((transaction) => getAssetVersion(transaction, { project, asset: dataset }));
-  if (version === undefined || (version.kind !== "data" && version.kind !== "features")) throw datasetMissing({ dataset, version: undefined });
-  return dataset;
 }

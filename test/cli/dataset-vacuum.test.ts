@@ -39,4 +39,17 @@ describe("esteira dataset vacuum", () => {
     assert.match((await esteira("dataset", "vacuum", "sale")).text, /There is no dataset sale.*esteira dataset list/s);
     assert.equal((await esteira("dataset", "vacuum", "--retention", "soon")).code, 2);
   });
+
+  it("is not needed to have few files: compact writes the small ones as one", async () => {
+    const folder = await temporaryFolder();
+    await mkdir(join(folder, "data"));
+    await mkdir(join(folder, "pipelines"));
+    await writeFile(join(folder, "esteira.yaml"), "name: shop\n");
+    for (const id of [1, 2, 3]) await writeFile(join(folder, `data/${id}.csv`), `id\n${id}\n`);
+    await writeFile(join(folder, "pipelines/a.yaml"), "steps:\n  sales: { capture: { files: data/*.csv, version_per: file } }\n");
+    assert.equal((await runEsteira(folder, ["run", "a"], {})).code, 0);
+    assert.deepEqual(JSON.parse((await runEsteira(folder, ["dataset", "compact", "sales", "--json"], {})).stdout), [{ dataset: "sales", filesBefore: 3, filesAfter: 1, isUnfinished: false }]);
+    assert.match((await runEsteira(folder, ["dataset", "compact"], { ESTEIRA_LANG: "en" })).stdout, /sales +1 +1/);
+    assert.match((await runEsteira(folder, ["dataset", "show", "sales"], {})).stdout, /^id\n1\n2\n3\n/);
+  });
 });

@@ -9,8 +9,11 @@ import type { Action } from "./actions.ts";
 import { syncFile, syncFolder } from "./log-entry.ts";
 import type { TableSnapshot } from "./snapshot.ts";
 
-/** Commits between two checkpoints. */
+/** Fewest commits between two checkpoints; they are at multiples of it. */
 export const CHECKPOINT_INTERVAL = 10;
+/** So many actions of a snapshot are worth one commit more to wait: otherwise checkpoints, each of which tells of everything, would grow with the log's square. */
+const ACTIONS_PER_COMMIT = 4;
+const MOST_COMMITS = 200;
 
 const TOMBSTONE_RETENTION_MS = 7 * 86_400_000;
 const TEXT_MAP = "MAP(VARCHAR, VARCHAR)";
@@ -46,6 +49,12 @@ export async function readCheckpoint(analytics: Analytics, table: string, versio
 
 function dropNulls(action: unknown): object {
   return Object.fromEntries(Object.entries(action as object).filter(([, value]) => value !== null));
+}
+
+/** Whether enough happened since the checkpoint before. */
+export function isCheckpointDue(snapshot: TableSnapshot, previous: number | undefined): boolean {
+  const worth = Math.min(MOST_COMMITS, (snapshot.files.size + snapshot.tombstones.size) / ACTIONS_PER_COMMIT);
+  return snapshot.version - (previous ?? 0) >= Math.max(CHECKPOINT_INTERVAL, worth);
 }
 
 /** Writes the classic (V1) checkpoint of a snapshot and the hint that points at it. The log entry must exist. */

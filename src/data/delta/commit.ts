@@ -2,8 +2,8 @@ import { type Digest, digestOf, isEsteiraError } from "#base";
 import type { Analytics } from "../analytics/analytics.ts";
 import { writeConflict } from "../errors.ts";
 import { type Action, type AddFile, formatActions, type Protocol, type TableMetadata, toRemove } from "./actions.ts";
-import { CHECKPOINT_INTERVAL, writeCheckpoint } from "./checkpoint.ts";
-import { putLogEntry, readLogEntry } from "./log-entry.ts";
+import { CHECKPOINT_INTERVAL, isCheckpointDue, writeCheckpoint } from "./checkpoint.ts";
+import { listLog, putLogEntry, readLogEntry } from "./log-entry.ts";
 import { readSnapshot, type TableSnapshot } from "./snapshot.ts";
 
 const LARGEST_RETRY = 50;
@@ -51,7 +51,7 @@ export async function commitChange(commit: {
   for (let attempt = 0; attempt < LARGEST_RETRY; attempt++) {
     const text = formatActions(toActions(change, commit.atMs));
     if (await put(table, version, text, change.txnId)) {
-      await checkpointWhenDue(commit.analytics, table, version, commit.atMs);
+      await checkpointWhenDue(commit, version);
       return { version, logDigest: digestOf(text) };
     }
     const found = await meetWinners(commit.table, version, change, commit.rebase === undefined);
@@ -134,10 +134,12 @@ function toActions(change: TableChange, atMs: number): Action[] {
 }
 
 /** A checkpoint only speeds up reading: failing to write one fails nothing. */
-async function checkpointWhenDue(analytics: Analytics, table: string, version: number, atMs: number): Promise<void> {
+async function checkpointWhenDue(commit: Pick<Parameters<typeof commitChange>[0], "analytics" | "table" | "base" | "atMs">, version: number): Promise<void> {
+  const { analytics, table, base, atMs } = commit;
   if (version === 0 || version % CHECKPOINT_INTERVAL !== 0) return;
   try {
-    await writeCheckpoint(analytics, await readSnapshot(analytics, table, { version }), atMs);
+    const snapshot = await readSnapshot(analytics, table, { version, base });
+    if (isCheckpointDue(snapshot, (await listLog(table))?.checkpoints.findLast((checkpoint) => checkpoint < version))) await writeCheckpoint(analytics, snapshot, atMs);
   } catch (error) {
     if (!isEsteiraError(error)) throw error;
   }

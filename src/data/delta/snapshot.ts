@@ -8,6 +8,8 @@ import { readCheckpoint } from "./checkpoint.ts";
 import { listLog, type LogListing, readLogEntry } from "./log-entry.ts";
 import { type DeltaField, parseSchemaString } from "./schema.ts";
 
+/** So many log entries are read sooner than a checkpoint. */
+const NEAR_COMMITS = 20;
 const READABLE_FEATURES = new Set(["timestampNtz"]);
 const WRITABLE_FEATURES = new Set(["appendOnly", "invariants"]);
 const FORBIDDEN_FIELD_METADATA = ["delta.invariants", "delta.generationExpression", "delta.identity."];
@@ -51,7 +53,7 @@ export async function readSnapshot(
   if (version > latest) throw versionMissing({ table, version, latest });
   const base = options.base !== undefined && options.base.version <= version ? options.base : undefined;
   if (base?.version === version) return base;
-  const { state, from } = await startState({ analytics, table, version, base, checkpoints: listing.checkpoints });
+  const { state, from } = await startState({ analytics, table, version, base, checkpoints: listing.checkpoints, firstEntry: listing.entries[0] });
   for (let number = from; number <= version; number++) {
     const entry = await readLogEntry(table, number);
     if (entry !== undefined) applyActions(state, entry.actions);
@@ -79,10 +81,12 @@ async function startState(start: {
   readonly version: number;
   readonly base: TableSnapshot | undefined;
   readonly checkpoints: readonly number[];
+  readonly firstEntry: number | undefined;
 }): Promise<{ state: State; from: number }> {
   const { base, version } = start;
   const checkpoint = start.checkpoints.findLast((number) => number <= version && number > (base?.version ?? -1));
-  if (checkpoint !== undefined) {
+  const isNear = base !== undefined && version - base.version <= NEAR_COMMITS && (start.firstEntry ?? 0) <= base.version + 1;
+  if (checkpoint !== undefined && !isNear) {
     const state = emptyState();
     applyActions(state, await readCheckpoint(start.analytics, start.table, checkpoint));
     return { state, from: checkpoint + 1 };

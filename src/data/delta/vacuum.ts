@@ -1,7 +1,8 @@
 import { readdir, stat, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import type { Analytics } from "../analytics/analytics.ts";
-import { absolutePath, readSnapshot } from "./snapshot.ts";
+import { compactedVersion } from "./compaction.ts";
+import { absolutePath, readSnapshot, type TableSnapshot } from "./snapshot.ts";
 
 const DEFAULT_RETENTION_MS = 7 * 86_400_000;
 
@@ -52,9 +53,13 @@ export async function vacuumTable(vacuum: {
 async function referencedFiles({ analytics, table, pinned }: Parameters<typeof vacuumTable>[0]): Promise<ReadonlySet<string>> {
   const files = new Set<string>();
   const latest = await readSnapshot(analytics, table);
-  for (const version of new Set([latest.version, ...(await pinned())])) {
-    const snapshot = version === latest.version ? latest : await readSnapshot(analytics, table, { version });
-    for (const file of snapshot.files.values()) files.add(absolutePath(table, file.path));
+  const versions = new Set([latest.version]);
+  // A version is also read from the files of the compaction behind it.
+  for (const version of await pinned()) versions.add(version).add(await compactedVersion(table, version));
+  let base: TableSnapshot | undefined;
+  for (const version of [...versions].sort((left, right) => left - right)) {
+    base = await readSnapshot(analytics, table, { version, base });
+    for (const file of base.files.values()) files.add(absolutePath(table, file.path));
   }
   return files;
 }

@@ -18,11 +18,11 @@ const LAYOUT: Readonly<Record<MeasuredKind, string>> = {
 };
 
 export async function createFrequencies(connection: AnalyticsConnection): Promise<void> {
-  for (const kind of MEASURED_KINDS) await connection.run(`create or replace temp table ${tableOf(kind)} (${LAYOUT[kind]})`);
+  await connection.run(MEASURED_KINDS.map((kind) => `create or replace temp table ${tableOf(kind)} (${LAYOUT[kind]})`).join("; "));
 }
 
 export async function dropFrequencies(connection: AnalyticsConnection): Promise<void> {
-  for (const kind of MEASURED_KINDS) await connection.run(`drop table if exists ${tableOf(kind)}`);
+  await connection.run(MEASURED_KINDS.map((kind) => `drop table if exists ${tableOf(kind)}`).join("; "));
 }
 
 /** Counts the values of many columns of a small relation in one pass per kind. */

@@ -53,9 +53,9 @@ const FACTS: Readonly<Record<MeasuredKind, (table: string) => string>> = {
       min(length) as shortest, max(length) as longest, sum(length * n) / sum(n) filter (length is not null) as length_mean from ${table} group by place`,
 };
 
-export async function readFacts(connection: AnalyticsConnection): Promise<ReadonlyMap<number, Facts>> {
+export async function readFacts(connection: AnalyticsConnection, columns: readonly MeasuredColumn[]): Promise<ReadonlyMap<number, Facts>> {
   const facts = new Map<number, Facts>();
-  for (const kind of MEASURED_KINDS) {
+  for (const kind of kindsOf(columns)) {
     for (const row of await connection.rows(FACTS[kind](tableOf(kind)))) facts.set(Number(row["place"]), toFacts(row));
   }
   return facts;
@@ -85,9 +85,7 @@ export async function readQuantiles(connection: AnalyticsConnection, columns: re
     const places = placesOf(columns, kind);
     if (places.length === 0) continue;
     const counted = `${tableOf(kind)} where place in (${places.join(", ")}) and ${isFinite(kind)}`;
-    const [size] = await connection.rows(`select count(*) as different, sum(n) as values from ${counted}`);
-    const areMostlyOnce = Number(size?.["values"]) < REPEATS_COUNTED * Number(size?.["different"]);
-    for (const row of await connection.rows(areMostlyOnce ? neighboursByValue(counted) : neighboursByCount(counted))) {
+    for (const row of await connection.rows((await areMostlyOnce(connection, counted)) ? neighboursByValue(counted) : neighboursByCount(counted))) {
       const [low, high] = [row["low"] as readonly number[], row["high"] as readonly number[]];
       const quantiles = QUANTILES.map((quantile, index) => [String(quantile), between(low[index] ?? 0, high[index] ?? 0, quantile * (Number(row["total"]) - 1))] as const);
       found.set(Number(row["place"]), Object.fromEntries(quantiles));
@@ -98,6 +96,11 @@ export async function readQuantiles(connection: AnalyticsConnection, columns: re
 
 /** Values that come less often than this on average are not counted up in order, which means sorting, but selected one by one. */
 const REPEATS_COUNTED = 8;
+
+async function areMostlyOnce(connection: AnalyticsConnection, counted: string): Promise<boolean> {
+  const [size] = await connection.rows(`select count(*) as different, sum(n) as "values" from ${counted}`);
+  return Number(size?.["values"]) < REPEATS_COUNTED * Number(size?.["different"]);
+}
 
 function between(low: number, high: number, position: number): number {
   const share = position - Math.floor(position);
@@ -118,10 +121,10 @@ function neighboursByValue(counted: string): string {
 }
 
 /** The most frequent values; of equally frequent ones the smallest. */
-export async function readTop(connection: AnalyticsConnection): Promise<ReadonlyMap<number, readonly CountedValue[]>> {
+export async function readTop(connection: AnalyticsConnection, columns: readonly MeasuredColumn[]): Promise<ReadonlyMap<number, readonly CountedValue[]>> {
   const shown = { whole: "'v': v", real: "'v': v, 't': t", text: "'v': v, 'h': h" };
   const top = new Map<number, readonly CountedValue[]>();
-  for (const kind of MEASURED_KINDS) {
+  for (const kind of kindsOf(columns)) {
     const condition = kind === "real" ? "v is not null and not isnan(v)" : "v is not null";
     const rows = await connection.rows(`select place, min({'n': -n, ${shown[kind]}}, ${TOP_VALUES}) as top from ${tableOf(kind)} where ${condition} group by place`);
     for (const row of rows) {
@@ -165,6 +168,10 @@ export async function readHistograms(connection: AnalyticsConnection, bounded: r
     }
   }
   return found;
+}
+
+function kindsOf(columns: readonly MeasuredColumn[]): readonly MeasuredKind[] {
+  return MEASURED_KINDS.filter((kind) => columns.some((column) => column.kind === kind));
 }
 
 function placesOf(columns: readonly MeasuredColumn[], kind: MeasuredKind): number[] {

@@ -127,10 +127,10 @@ interface Looked {
 }
 
 async function describeColumns(connection: AnalyticsConnection, columns: readonly MeasuredColumn[], { scanned, sampleRows, decimals }: Looked): Promise<ColumnProfile[]> {
-  const counted = await readFacts(connection);
+  const counted = await readFacts(connection, columns);
   const measured = columns.filter(({ sense }) => sense === "number" || sense === "time");
   const quantiles = await readQuantiles(connection, measured);
-  const top = await readTop(connection);
+  const top = await readTop(connection, columns);
   const isFew = ({ place }: MeasuredColumn): boolean => !scanned.has(place) && (counted.get(place)?.distinct ?? 0) <= SHOWN_VALUES;
   const values = await readValues(connection, columns.filter((column) => column.kind !== "text" && isFew(column)));
   const binned = measured.filter((column) => !isFew(column) && !scanned.has(column.place)).flatMap((column) => {
