@@ -19,6 +19,8 @@ export interface Column {
 export interface SandboxAccess {
   readonly files: readonly string[];
   readonly folders?: readonly string[];
+  /** `640MiB`: beyond it intermediate results go to disk. Default: that of the analytics. */
+  readonly memoryLimit?: string | undefined;
 }
 
 /**
@@ -74,7 +76,7 @@ export function createAnalytics(options: AnalyticsOptions): Analytics {
       return openConnection(await (await shared).connect());
     },
     async sandbox(access, prepare) {
-      const instance = await openInstance(options);
+      const instance = await openInstance(access.memoryLimit === undefined ? options : { ...options, memoryLimit: access.memoryLimit });
       sandboxes.add(instance);
       const connection = openConnection(await instance.connect(), () => {
         sandboxes.delete(instance);
@@ -107,6 +109,8 @@ async function openInstance({ folder, memoryLimit, threads }: AnalyticsOptions):
     memory_limit: memoryLimit ?? `${Math.floor((totalmem() * 0.6) / 1_048_576)}MiB`,
     temp_directory: folder,
     preserve_insertion_order: "true",
+    // Files are local: the operating system keeps what is read again, and gives it back when memory is short.
+    enable_external_file_cache: "false",
   });
   const connection = await instance.connect();
   await connection.run("set global TimeZone = 'UTC'; set global Calendar = 'gregorian'");

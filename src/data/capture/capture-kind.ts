@@ -189,7 +189,7 @@ async function captureAll(dependencies: CaptureKindDependencies, attempt: Attemp
   const perFile = attempt.declaration.capture.version_per === "file" && disposition !== "replace";
   const groups = perFile ? all.map((file) => [file]) : [all];
   const common = await commonBatch(attempt, disposition);
-  const connection = await dependencies.analytics.sandbox({ files: all.map(({ absolute }) => absolute), folders: [join(dependencies.folder, tableNameOf(attempt.step)), attempt.workFolder] });
+  const connection = await dependencies.analytics.sandbox({ files: all.map(({ absolute }) => absolute), folders: [join(dependencies.folder, tableNameOf(attempt.step)), attempt.workFolder], memoryLimit: memoryFor(all) });
   const dropped = await watchDroppedRows(connection);
   const stopWatching = connection.interruptOn(attempt.signal);
   const results: CapturedBatch[] = [];
@@ -220,6 +220,13 @@ async function captureOrHold(dependencies: CaptureKindDependencies, batch: Captu
     if (batch.files.length !== 1 || !FAULTS_OF_A_FILE.some((code) => isEsteiraError(error, code))) throw error;
     return holdWhole(batch, (error as EsteiraError).message);
   }
+}
+
+/** Text is staged before it is typed: large files are staged on disk, so that memory does not grow with them. */
+const STAGED_IN_MEMORY_BYTES = 256 << 20;
+
+function memoryFor(files: readonly SourceFile[]): string | undefined {
+  return files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0) > STAGED_IN_MEMORY_BYTES ? "512MiB" : undefined;
 }
 
 /** Stable over the attempts of a step run, and different for different content. */

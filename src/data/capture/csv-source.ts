@@ -3,6 +3,7 @@ import { createGunzip, createZstdDecompress } from "node:zlib";
 import { isEsteiraError, messageOf } from "#base";
 import { quoteList, quoteName, quotePath, quoteText } from "../analytics/sql-text.ts";
 import { inferTextTypes } from "./infer-types.ts";
+import type { SourceFile } from "./source-file.ts";
 import { type OpenSource, type SourceRows, UnreadableFile } from "./source-rows.ts";
 
 const HEADER_BYTES = 1 << 20;
@@ -19,7 +20,8 @@ export async function openCsv(source: OpenSource): Promise<SourceRows> {
   const staged = `"__staged_${number}"`;
   const rejected = `__rejects_${number}`;
   const options = [
-    "auto_detect = false, header = false, skip = 1, hive_partitioning = false, store_rejects = true, max_line_size = 16777216",
+    "auto_detect = false, header = false, skip = 1, hive_partitioning = false, store_rejects = true",
+    lineLimits(file),
     `delim = ${quoteText(delimiter)}, quote = ${quoteText(csv.quote ?? '"')}, escape = ${quoteText(csv.escape ?? '"')}, nullstr = ${quoteList(csv.nulls ?? [""])}`,
     `encoding = ${quoteText(csv.encoding ?? "utf-8")}, rejects_table = ${quoteText(rejected)}, rejects_scan = ${quoteText(`${rejected}_scan`)}`,
     `columns = {${names.map((name) => `${quoteText(name)}: 'VARCHAR'`).join(", ")}}`,
@@ -51,6 +53,16 @@ export async function openCsv(source: OpenSource): Promise<SourceRows> {
     rejects: { table: `"${rejected}_lines"`, count: refused },
     close: () => connection.run(`drop table if exists ${staged}; drop table if exists "${rejected}_lines"`),
   };
+}
+
+const LONGEST_LINE_BYTES = 16_777_216;
+const SMALLEST_LIMIT_BYTES = 65_536;
+
+/** The reader's default buffer is sixteen longest lines, for each thread: 256 MB of which a small file needs none and a large one little. */
+export function lineLimits({ path, sizeBytes }: Pick<SourceFile, "path" | "sizeBytes">): string {
+  const isPacked = /\.(gz|zst)$/i.test(path);
+  const longest = isPacked ? LONGEST_LINE_BYTES : Math.min(LONGEST_LINE_BYTES, Math.max(SMALLEST_LIMIT_BYTES, sizeBytes + 1));
+  return `max_line_size = ${longest}, buffer_size = ${2 * longest}`;
 }
 
 /** A record's line is known when no line is blank and no value holds a line break: then the lines add up. */

@@ -1,6 +1,7 @@
 import { isEsteiraError } from "#base";
 import type { Column } from "../analytics/analytics.ts";
 import { quotePath, quoteText } from "../analytics/sql-text.ts";
+import { lineLimits } from "./csv-source.ts";
 import { inferTextTypes } from "./infer-types.ts";
 import { type OpenSource, type SourceRows, UnreadableFile } from "./source-rows.ts";
 import { textOf } from "../analytics/rows.ts";
@@ -12,7 +13,7 @@ export async function openNdjson(source: OpenSource): Promise<SourceRows> {
   const { connection, file, number } = source;
   const all = `"__lines_${number}"`;
   await stage(source, `create temp table ${all} as select (row_number() over ()) - 1 as "__record", line as "__json" from read_csv(${quotePath(file.absolute)}, auto_detect = false, header = false,
-    delim = '\\0', quote = '', escape = '', columns = {'line': 'VARCHAR'}, max_line_size = ${LARGEST_OBJECT_BYTES}, null_padding = true, ignore_errors = false)`);
+    delim = '\\0', quote = '', escape = '', columns = {'line': 'VARCHAR'}, ${lineLimits(file)}, null_padding = true, ignore_errors = false)`);
   return openObjects(source, { all, format: "ndjson", line: '"__record" + 1', close: () => connection.run(`drop table if exists ${all}`) });
 }
 

@@ -38,7 +38,7 @@ export async function writeDataFile(
   const name = `part-${randomUUID()}.parquet`;
   const path = join(table, name);
   try {
-    const [written] = await connection.rows(`copy (${source.select}) to ${quoteText(path)} (format parquet, compression snappy, return_stats true)`);
+    const [written] = await connection.rows(`copy (${source.select}) to ${quoteText(path)} (format parquet, compression snappy, row_group_size ${rowGroupSize(source.columns.length)}, return_stats true)`);
     const rowCount = Number(written?.["count"] ?? 0);
     if (rowCount === 0) {
       await unlink(path).catch(() => {});
@@ -55,6 +55,15 @@ export async function writeDataFile(
     if (isEsteiraError(error)) throw error;
     throw storageFailed({ operation: "write", path, reason: messageOf(error) }, error);
   }
+}
+
+const ROW_GROUP_ROWS = 122_880;
+const ROW_GROUP_CELLS = 8_000_000;
+const VECTOR_ROWS = 2048;
+
+/** A row group is in memory as a whole until it is written: a wide one has fewer rows. */
+function rowGroupSize(columns: number): number {
+  return Math.min(ROW_GROUP_ROWS, Math.max(VECTOR_ROWS, Math.floor(ROW_GROUP_CELLS / Math.max(1, columns) / VECTOR_ROWS) * VECTOR_ROWS));
 }
 
 const PIECE_BYTES = 4 << 20;
