@@ -1,3 +1,5 @@
+import type { VerdictState } from "./model.ts";
+
 export type ApprovalSubjectKind = "notebook" | "model" | "release" | "contract" | "code";
 
 /** A decision, bound to a digest: any change of the content voids it. */
@@ -13,6 +15,20 @@ export interface Approval {
   readonly atMs: number;
   readonly comment?: string | undefined;
   readonly revokedAtMs?: number | undefined;
+}
+
+/** What a model that waits for approval is judged by. */
+export interface ApprovalEvidence {
+  readonly model: string;
+  readonly modelVersion: number;
+  readonly verdict: VerdictState;
+  /** On the test data. */
+  readonly metrics: Readonly<Record<string, number>>;
+  /** The champion's on the same data; empty when there was none. */
+  readonly championMetrics: Readonly<Record<string, number>>;
+  readonly championVersion?: number | undefined;
+  /** The notebook that made it, with what changed since the version before. */
+  readonly notebookVersionId?: string | undefined;
 }
 
 /** A closed gate that waits for a decision. */
@@ -32,6 +48,7 @@ export interface PendingApproval {
   readonly author?: string | undefined;
   readonly sinceMs: number;
   readonly reason?: string | undefined;
+  readonly evidence?: ApprovalEvidence | undefined;
   readonly required: number;
   readonly given: number;
   readonly pipelineRunId?: string | undefined;

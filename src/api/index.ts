@@ -1,5 +1,5 @@
 export type { Alert, Monitor } from "./alert.ts";
-export type { Approval, ApprovalSubjectKind, Approvals, NewApproval, PendingApproval } from "./approval.ts";
+export type { Approval, ApprovalEvidence, ApprovalSubjectKind, Approvals, NewApproval, PendingApproval } from "./approval.ts";
 export type { ApiAssetKind, AssetVersionSummary, StepReference, VersionReference } from "./asset.ts";
 export type { Change } from "./change.ts";
 export type { DashboardDetail, DashboardSummary, DashboardTile } from "./dashboard.ts";

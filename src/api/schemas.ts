@@ -2,7 +2,7 @@
 /* oxlint-disable max-lines -- generated */
 import { z } from "zod";
 import type { Alert, Monitor } from "./alert.ts";
-import type { Approval, ApprovalSubjectKind, Approvals, NewApproval, PendingApproval } from "./approval.ts";
+import type { Approval, ApprovalEvidence, ApprovalSubjectKind, Approvals, NewApproval, PendingApproval } from "./approval.ts";
 import type { ApiAssetKind, AssetVersionSummary, StepReference, VersionReference } from "./asset.ts";
 import type { Change } from "./change.ts";
 import type { DashboardDetail, DashboardSummary, DashboardTile } from "./dashboard.ts";
@@ -72,6 +72,18 @@ export const approvalSchema: z.ZodType<Approval> = z.object({
   "revokedAtMs": z.number().optional(),
 }).describe("A decision, bound to a digest: any change of the content voids it.");
 
+export const verdictStateSchema: z.ZodType<VerdictState> = z.enum(["passed", "refused", "none"]);
+
+export const approvalEvidenceSchema: z.ZodType<ApprovalEvidence> = z.object({
+  "model": z.string(),
+  "modelVersion": z.number(),
+  "verdict": verdictStateSchema,
+  "metrics": z.record(z.string(), z.number()).describe("On the test data."),
+  "championMetrics": z.record(z.string(), z.number()).describe("The champion's on the same data; empty when there was none."),
+  "championVersion": z.number().optional(),
+  "notebookVersionId": z.string().optional().describe("The notebook that made it, with what changed since the version before."),
+}).describe("What a model that waits for approval is judged by.");
+
 export const pendingApprovalSchema: z.ZodType<PendingApproval> = z.object({
   "key": z.string().describe("`approval:<digest>:<environment>`"),
   "subjectKind": approvalSubjectKindSchema,
@@ -83,6 +95,7 @@ export const pendingApprovalSchema: z.ZodType<PendingApproval> = z.object({
   "author": z.string().optional().describe("Who made it; may not approve it."),
   "sinceMs": z.number(),
   "reason": z.string().optional(),
+  "evidence": approvalEvidenceSchema.optional(),
   "required": z.number(),
   "given": z.number(),
   "pipelineRunId": z.string().optional(),
@@ -460,8 +473,6 @@ export const lineageGraphSchema: z.ZodType<LineageGraph> = z.object({
   "edges": z.array(lineageEdgeSchema),
   "truncated": z.boolean().describe("True when the graph is larger than what is shown."),
 });
-
-export const verdictStateSchema: z.ZodType<VerdictState> = z.enum(["passed", "refused", "none"]);
 
 export const servedAtSchema: z.ZodType<ServedAt> = z.object({
   "environment": z.string(),

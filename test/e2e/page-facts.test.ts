@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -11,7 +11,7 @@ import { type StartedServer, startServer } from "../setup/started-server.ts";
 
 // What pages say of a real project: it captures, fails, is repaired, and releases code twice.
 const FILES: Readonly<Record<string, string>> = {
-  "esteira.yaml": "name: facts\nenvironments: { staging: {} }\n",
+  "esteira.yaml": "name: facts\nenvironments: { staging: {}, production: { approvals: 1, bind: version } }\n",
   "pipelines/numbers.yaml": 'steps:\n  raw_numbers: { capture: { files: "data/*.csv" } }\n  numbers: { sql: sql/numbers.sql }\n',
   "pipelines/checks.yaml": `params: { expected: 3 }
 steps:
@@ -23,6 +23,7 @@ steps:
   app: { run: "mkdir -p dist && cp site.txt server.mjs dist/", files: [site.txt, server.mjs], makes: { code: dist/ } }
   web: { deploy: app, to: [staging], start: "node server.mjs" }
 `,
+  "pipelines/train.yaml": 'steps:\n  late: { run: "mkdir -p made && cp trained/* made/", files: ["trained/*"], makes: { model: made } }\n  serve: { deploy: late, to: [production] }\n',
   "pipelines/slow.yaml": 'steps:\n  wait: { run: "while [ ! -e GO_FILE ]; do sleep 0.1; done", cache: false }\n',
   "verify.sh": "echo looking\necho '  found nothing' >&2\necho 'ValueError: departures are missing' >&2\nexit 3\n",
   "sql/numbers.sql": "SELECT id, value FROM raw_numbers\n",
@@ -40,6 +41,10 @@ before(async () => {
   await buildWeb({ quiet: true });
   folder = await mkdtemp(join(tmpdir(), "esteira-facts-"));
   for (const [file, text] of Object.entries(FILES)) await write(file, text.replace("GO_FILE", join(folder, "go")));
+  const models = join(import.meta.dirname, "../serving/models");
+  const { model } = JSON.parse(await readFile(join(models, "late-by-matrix.json"), "utf8")) as { readonly model: object };
+  await write("trained/model.json", JSON.stringify(model));
+  await copyFile(join(models, "late-by-matrix.onnx"), join(folder, "trained/model.onnx"));
   server = await startServer(folder);
   browser = await launchBrowser();
 });
@@ -190,6 +195,16 @@ describe("pages that say what is live", needsBrowser, () => {
     await page.locator(".environments").getByText("app v1").waitFor();
     // Before the first release there is none: nothing is offered that would be refused.
     assert.equal(await page.locator(".environments").getByRole("button", { name: "Roll back" }).count(), 0);
+    await page.context().close();
+  });
+
+  test("an approval's card says what it is about: the version, its verdict, its notebook when one made it", async () => {
+    await api("/pipelines/train/runs", {});
+    const page = await open("/approvals");
+    const card = page.locator(".approval");
+    await card.getByRole("link", { name: "late v1" }).waitFor({ timeout: 60_000 });
+    await card.locator(".approval-evidence").getByText("Not tested").waitFor();
+    assert.equal(await card.getByRole("link", { name: "What changed in its notebook" }).count(), 0);
     await page.context().close();
   });
 

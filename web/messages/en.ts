@@ -676,6 +676,7 @@ export const en = {
   "role.made_from": "made from",
   "role.deployed": "deployed",
   "approval.open": "What wants to pass, and what it was made from",
+  "approval.diff": "What changed in its notebook",
   "mayNot.author": "You made it: a reviewer other than you has to decide. In a terminal:",
   "mayNot.role": "Only a reviewer can decide; sign in with a reviewer’s token, or in a terminal:",
 } as const;

@@ -678,6 +678,7 @@ export const ptBR: Readonly<Record<keyof typeof en, string>> = {
   "role.made_from": "origem",
   "role.deployed": "implantado",
   "approval.open": "O que quer passar, e do que foi feito",
+  "approval.diff": "O que mudou no seu notebook",
   "mayNot.author": "Você o fez: outro revisor precisa decidir. No terminal:",
   "mayNot.role": "Só um revisor pode decidir; entre com o token de um revisor, ou no terminal:",
 };

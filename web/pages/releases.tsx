@@ -51,7 +51,7 @@ function LiveItem({ release }: { readonly release: Release }) {
   const item = deployedItem(release);
   return (
     <span className="chips">
-      {item === undefined ? <b>{release.asset}</b> : <VersionLink version={item} />}
+      {item === undefined ? <b>{release.asset}</b> : <VersionLink version={{ ...item, role: undefined }} />}
       <span className="muted">{t("release.itemCount", { count: release.items.length })}</span>
     </span>
   );

@@ -1,6 +1,7 @@
 import { Link } from "@tanstack/react-router";
 import { useState } from "react";
 import type { Approval, PendingApproval } from "#api";
+import { metricNames } from "../models/metrics.ts";
 import { address } from "../routes/address.ts";
 import { commands } from "../services/commands.ts";
 import { CommandButton } from "./command-button.tsx";
@@ -28,8 +29,50 @@ export function PendingApprovalCard({ approval }: { readonly approval: PendingAp
           [t("run.title"), approval.pipelineRunId === undefined ? "–" : <Link key="run" to={address.run(approval.pipelineRunId)}>{approval.pipelineRunId.slice(-10)}</Link>],
         ]}
       />
+      {approval.evidence !== undefined && <Evidence evidence={approval.evidence} />}
       {approval.mayApprove ? <Decide approval={approval} /> : <MayNot approval={approval} />}
     </Panel>
+  );
+}
+
+const METRICS_SHOWN = 6;
+
+/** What the decision is about, without leaving the card. */
+function Evidence({ evidence }: { readonly evidence: NonNullable<PendingApproval["evidence"]> }) {
+  const { t, format } = useLanguage();
+  const metrics = metricNames([evidence.metrics]).slice(0, METRICS_SHOWN);
+  return (
+    <div className="approval-evidence">
+      <p className="chips">
+        <Link to={`${address.modelVersion(evidence.model, evidence.modelVersion)}?tab=verdict`}>{`${evidence.model} v${evidence.modelVersion}`}</Link> <StateBadge state={evidence.verdict} />
+        {evidence.notebookVersionId !== undefined && <Link to={`${address.notebook(evidence.notebookVersionId)}?only=changed`}>{t("approval.diff")}</Link>}
+      </p>
+      {metrics.length > 0 && (
+        <table className="key-table">
+          <thead>
+            <tr>
+              <th scope="col">{t("model.metric")}</th>
+              <td>{`v${evidence.modelVersion}`}</td>
+              {evidence.championVersion !== undefined && <td>{t("model.championLine", { version: evidence.championVersion })}</td>}
+            </tr>
+          </thead>
+          <tbody>
+            {metrics.map((metric) => {
+              const before = evidence.championMetrics[metric];
+              return (
+                <tr key={metric}>
+                  <th scope="row">{metric}</th>
+                  <td className="figure" data-figure={`approval.${metric}`} data-value={evidence.metrics[metric]}>
+                    {format.number(evidence.metrics[metric] ?? 0)}
+                  </td>
+                  {evidence.championVersion !== undefined && <td className="figure">{before === undefined ? "–" : format.number(before)}</td>}
+                </tr>
+              );
+            })}
+          </tbody>
+        </table>
+      )}
+    </div>
   );
 }
 

@@ -6,6 +6,7 @@ import { approve, listApprovals, listPendingApprovals, type PendingApproval as P
 import { findWaitingStepRun, getAssetVersion, listVersionsByDigest, type StoredApproval } from "#metadata-store";
 import type { ApiHandlers } from "../api/mount-api.ts";
 import { requestInvalid } from "../errors.ts";
+import { readEvidence } from "./approval-evidence.ts";
 
 const GIVEN_SHOWN = 200;
 
@@ -39,7 +40,7 @@ export async function pendingApprovals({ store, project, commitAuthors }: Platfo
   return Promise.all(pending.map((each) => store.read(async (transaction) => {
     const version = each.versionId === undefined ? undefined : await getAssetVersion(transaction, { id: each.versionId });
     const waiting = await findWaitingStepRun(transaction, { project, gateKey: each.key });
-    return { ...toPending(each, caller), version: version?.version, pipelineRunId: waiting?.pipelineRunId, stepRunId: waiting?.id };
+    return { ...toPending(each, caller), evidence: await readEvidence(transaction, version), version: version?.version, pipelineRunId: waiting?.pipelineRunId, stepRunId: waiting?.id };
   })));
 }
 
