@@ -41,7 +41,7 @@ export function createParts({ project, config, clock, log, metrics, store, objec
   const datasets = createDatasets({ store, objects, folder, analytics, clock, log });
   const reader = createDatasetReader({ datasets, analytics });
   const features = createFeatures({ store, datasets, analytics, clock, log, project, projectFolder: config.folder });
-  const serving: Serving = createServing({ store, objects, log, clock, features, metrics, trainingNulls: createTrainingNulls({ store, objects }), alerts: { openSince: (key, sinceMs) => monitoring.openSince(key, sinceMs) } });
+  const serving: Serving = createServing({ store, objects, log, clock, features, metrics, threads: config.serving.threads, timeoutMs: config.serving.timeout * 1000, trainingNulls: createTrainingNulls({ store, objects }), alerts: { openSince: (key, sinceMs) => monitoring.openSince(key, sinceMs) } });
   const monitoring: Monitoring = createMonitoring({ store, datasets: reader, scorer: serving.scorer, log, clock, secret: (name) => settings.secret(name) });
   const services = createServices({ folder: below("services") });
   const git = createGit({ environment: { PATH: settings.searchPath, ...(settings.homeFolder === undefined ? {} : { HOME: settings.homeFolder }) } });

@@ -61,6 +61,13 @@ export const projectSchema = z.strictObject({
     .strictObject({ protected_aliases: z.array(z.string()).default(["champion"]).describe("Aliases that move only with an approved deployment.") })
     .default({ protected_aliases: ["champion"] })
     .describe("Rules of the model registry."),
+  serving: z
+    .strictObject({
+      timeout: z.int().min(1).max(3600).default(60).describe("Seconds that a request to an endpoint may take, waiting included; then it is answered with 504. Default 60."),
+      threads: z.int().min(1).max(64).default(1).describe("Threads that compute models, each with every model loaded. More help when processors are idle. Default 1."),
+    })
+    .default({ timeout: 60, threads: 1 })
+    .describe("How endpoints compute."),
 });
 
 /** `esteira.yaml`, checked, with defaults filled in. */

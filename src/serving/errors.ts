@@ -123,3 +123,17 @@ export const featuresMissing: ErrorFactory<{ service: string; row: number; keys:
   hint: ({ feature }) => `Check the join keys and the row's time, send "${feature}" yourself, or say on_missing: null or default in the feature service.`,
   solve: "Send join keys that the online store knows and a time at which its values are fresh, send the features themselves, or set `on_missing` of the feature service.",
 });
+
+export const timeExceeded: ErrorFactory<{ model: string; seconds: number; rows: number }> = defineError("SERVING_TIME_EXCEEDED", {
+  status: 504,
+  kind: "transient",
+  message: ({ model, seconds, rows }) => `Model ${model} did not answer ${rows} rows within ${seconds} seconds, waiting included`,
+  hint: () => "Send fewer rows at once, or raise serving.timeout in esteira.yaml.",
+  solve: "Send fewer rows at once or fewer requests, or raise `serving.timeout` in `esteira.yaml`.",
+});
+
+export const callerGone: ErrorFactory<{ model: string }> = defineError("SERVING_CALLER_GONE", {
+  status: 499,
+  message: ({ model }) => `The caller left before model ${model} answered; what was not computed is not`,
+  solve: "Nothing to do: the client closed its connection before the answer was there.",
+});

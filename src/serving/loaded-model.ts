@@ -5,7 +5,7 @@ import { exampleFailed } from "./errors.ts";
 import { type ModelSignature, readSignature, titleOf, withNulls } from "./model-signature.ts";
 import type { TrainingNulls } from "./ports.ts";
 import { type InputColumns, readInputs, sourceOfRecords } from "./row-source.ts";
-import { type Batcher, createBatcher } from "./runtime/batcher.ts";
+import { type Batcher, createBatcher, type RunOptions } from "./runtime/batcher.ts";
 import type { ModelOutput } from "./runtime/onnx-messages.ts";
 import type { OnnxPool } from "./runtime/onnx-pool.ts";
 
@@ -19,7 +19,7 @@ export interface LoadedModel {
   readonly signature: ModelSignature;
   /** `delay version 3` */
   readonly title: string;
-  run(inputs: InputColumns): Promise<ModelOutput>;
+  run(inputs: InputColumns, options?: RunOptions): Promise<ModelOutput>;
   readonly counters: Batcher["counters"];
 }
 
@@ -36,7 +36,7 @@ interface Held {
 }
 
 /** Reads signature and ONNX file of model versions from the object store and loads them into the pool. */
-export function createLoadedModels(options: { readonly objects: ObjectStore; readonly pool: OnnxPool; readonly maxWaiting?: number; readonly trainingNulls?: TrainingNulls | undefined }): LoadedModels {
+export function createLoadedModels(options: { readonly objects: ObjectStore; readonly pool: OnnxPool; readonly maxWaiting?: number; readonly timeoutMs?: number | undefined; readonly trainingNulls?: TrainingNulls | undefined }): LoadedModels {
   const { objects, pool } = options;
   const held = new Map<string, Held>();
 
@@ -50,6 +50,7 @@ export function createLoadedModels(options: { readonly objects: ObjectStore; rea
       parallel: pool.threads,
       execute: (inputs) => pool.run({ key: version.id, title }, inputs),
       ...(options.maxWaiting === undefined ? {} : { maxWaiting: options.maxWaiting }),
+      ...(options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs }),
     });
     const model = { version, signature, title, run: batcher.run, counters: batcher.counters };
     try {

@@ -21,7 +21,7 @@ export interface PredictionPart {
 export async function runPart(model: LoadedModel, arm: PredictionArm, rows: readonly number[], request: PredictRequest): Promise<PredictionPart> {
   const source = rows.length === request.source.rowCount ? request.source : selectRows(request.source, rows);
   const inputs = readInputs(signatureFor(model.signature, request), source, arm === "stable" && request.unknownColumns !== "ignore" ? { allowed: request.allowedColumns } : "ignore");
-  return { model, arm, rows, inputs, output: await model.run(inputs) };
+  return { model, arm, rows, inputs, output: await model.run(inputs, { signal: arm === "shadow" ? undefined : request.signal }) };
 }
 
 /** A policy that gives null gives it to any input that can hold it. */

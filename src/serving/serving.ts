@@ -21,6 +21,8 @@ export interface ServingOptions {
   readonly maxRows?: number;
   /** Requests that may wait for a model; default 1,024. */
   readonly maxWaiting?: number;
+  /** How long a request may take, waiting included; default a minute. */
+  readonly timeoutMs?: number;
   readonly features?: OnlineFeatures;
   readonly alerts?: AlertWatch;
   readonly trainingNulls?: TrainingNulls;
@@ -42,7 +44,7 @@ export interface Serving {
 export function createServing(options: ServingOptions): Serving {
   const { store, objects, log, clock = systemClock } = options;
   const pool = createOnnxPool({ log, ...(options.threads === undefined ? {} : { threads: options.threads }) });
-  const models = createLoadedModels({ objects, pool, trainingNulls: options.trainingNulls, ...(options.maxWaiting === undefined ? {} : { maxWaiting: options.maxWaiting }) });
+  const models = createLoadedModels({ objects, pool, timeoutMs: options.timeoutMs, trainingNulls: options.trainingNulls, ...(options.maxWaiting === undefined ? {} : { maxWaiting: options.maxWaiting }) });
   const endpoints = createEndpoints({
     store,
     models,

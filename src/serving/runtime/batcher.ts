@@ -1,29 +1,42 @@
-import { queueFull } from "../errors.ts";
+import { callerGone, queueFull, timeExceeded } from "../errors.ts";
 import type { InputColumns } from "../row-source.ts";
 import type { ModelOutput } from "./onnx-messages.ts";
 
+/** What is asked of a model with some rows. */
+export interface RunOptions {
+  /** Aborts when the caller went away: what was not begun then costs nothing. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** States: waiting → (a piece of it is computed → waiting …) → settled: answered, failed, too late, or given up by its caller. */
 interface Waiting {
   readonly inputs: InputColumns;
+  /** Rows that were computed. */
+  done: number;
+  readonly outputs: ModelOutput[];
+  settled: boolean;
   readonly resolve: (output: ModelOutput) => void;
   readonly reject: (error: unknown) => void;
 }
 
-/** Merges requests that arrive while the model is busy into one call. */
+/** Merges requests that arrive while the model is busy into one call, and cuts large ones into pieces. */
 export interface Batcher {
-  /** @throws SERVING_QUEUE_FULL when too many requests wait; what the model throws for these rows */
-  run(inputs: InputColumns): Promise<ModelOutput>;
+  /** @throws SERVING_QUEUE_FULL when too many requests wait; SERVING_TIME_EXCEEDED; SERVING_CALLER_GONE; what the model throws for these rows */
+  run(inputs: InputColumns, options?: RunOptions): Promise<ModelOutput>;
   /** Calls made so far, and rows in them. */
   readonly counters: { readonly executions: number; readonly rows: number };
 }
 
 /**
  * Natural batching: while a call is in flight, requests queue; when it returns, what has queued goes together.
- * No delay is added when the model is idle. Rows count, not requests; a larger request goes alone. When a merged call
+ * No delay is added when the model is idle. Rows count, not requests. A larger request is computed in pieces, and what came meanwhile
+ * goes between them: nobody, of this model or of another on the same thread, waits for more than one piece. When a merged call
  * fails, each of its requests is tried alone, so that only the guilty one fails.
  *
  * @param options.parallel calls in flight at once; default 1
- * @param options.maxRows rows per merged call; default 4,096
+ * @param options.maxRows rows per call; default 4,096
  * @param options.maxWaiting requests that may wait; default 1,024
+ * @param options.timeoutMs how long a request may take, waiting included; default a minute
  */
 export function createBatcher(options: {
   readonly name: string;
@@ -31,8 +44,9 @@ export function createBatcher(options: {
   readonly parallel?: number;
   readonly maxRows?: number;
   readonly maxWaiting?: number;
+  readonly timeoutMs?: number;
 }): Batcher {
-  const { execute, parallel = 1, maxRows = 4096, maxWaiting = 1024 } = options;
+  const { execute, parallel = 1, maxRows = 4096, maxWaiting = 1024, timeoutMs = 60_000 } = options;
   const queue: Waiting[] = [];
   const counters = { executions: 0, rows: 0 };
   let inFlight = 0;
@@ -41,10 +55,12 @@ export function createBatcher(options: {
     const batch: Waiting[] = [];
     let rows = 0;
     for (let next = queue[0]; next !== undefined; next = queue[0]) {
-      if (batch.length > 0 && rows + next.inputs.rowCount > maxRows) break;
-      rows += next.inputs.rowCount;
-      batch.push(next);
+      const wanted = next.inputs.rowCount - next.done;
+      if (!next.settled && batch.length > 0 && rows + wanted > maxRows) break;
       queue.shift();
+      if (next.settled) continue;
+      rows += wanted;
+      batch.push(next);
     }
     return batch;
   }
@@ -55,30 +71,44 @@ export function createBatcher(options: {
     return execute(inputs);
   }
 
+  /** The next rows of one request; the rest goes behind what came meanwhile. */
+  async function runPiece(waiting: Waiting): Promise<void> {
+    const { inputs, done } = waiting;
+    const end = Math.min(inputs.rowCount, done + maxRows);
+    try {
+      waiting.outputs.push(await call(done === 0 && end === inputs.rowCount ? inputs : sliceInputs(inputs, done, end)));
+    } catch (error) {
+      return waiting.reject(error);
+    }
+    waiting.done = end;
+    if (end < inputs.rowCount) queue.push(waiting);
+    else waiting.resolve(concatOutputs(waiting.outputs));
+  }
+
   async function runBatch(batch: readonly Waiting[]): Promise<void> {
     const [only] = batch;
-    if (batch.length === 1 && only !== undefined) {
-      await call(only.inputs).then(only.resolve, only.reject);
-      return;
-    }
+    if (batch.length === 1 && only !== undefined) return runPiece(only);
     let output: ModelOutput;
     try {
-      output = await call(mergeInputs(batch.map((waiting) => waiting.inputs)));
+      output = await call(mergeInputs(batch.map(({ inputs, done }) => (done === 0 ? inputs : sliceInputs(inputs, done, inputs.rowCount)))));
     } catch {
-      for (const waiting of batch) await call(waiting.inputs).then(waiting.resolve, waiting.reject);
+      for (const waiting of batch) await runPiece(waiting);
       return;
     }
     let start = 0;
     for (const waiting of batch) {
-      waiting.resolve(sliceOutput(output, start, start + waiting.inputs.rowCount));
-      start += waiting.inputs.rowCount;
+      const end = start + waiting.inputs.rowCount - waiting.done;
+      waiting.resolve(concatOutputs([...waiting.outputs, sliceOutput(output, start, end)]));
+      start = end;
     }
   }
 
   function pump(): void {
     while (inFlight < parallel && queue.length > 0) {
+      const batch = take();
+      if (batch.length === 0) return;
       inFlight++;
-      void runBatch(take()).finally(() => {
+      void runBatch(batch).finally(() => {
         inFlight--;
         pump();
       });
@@ -87,16 +117,52 @@ export function createBatcher(options: {
 
   return {
     counters,
-    run: (inputs) =>
+    run: (inputs, { signal } = {}) =>
       new Promise((resolve, reject) => {
-        if (queue.length >= maxWaiting) {
-          reject(queueFull({ endpoint: options.name, waiting: queue.length }));
-          return;
-        }
-        queue.push({ inputs, resolve, reject });
+        if (queue.length >= maxWaiting) return reject(queueFull({ endpoint: options.name, waiting: queue.length }));
+        if (signal?.aborted === true) return reject(callerGone({ model: options.name }));
+        const settle = (): void => {
+          waiting.settled = true;
+          clearTimeout(timer);
+          signal?.removeEventListener("abort", leave);
+        };
+        const waiting: Waiting = {
+          inputs,
+          done: 0,
+          outputs: [],
+          settled: false,
+          resolve: (output) => (settle(), resolve(output)),
+          reject: (error) => (settle(), reject(error as Error)),
+        };
+        const leave = (): void => waiting.reject(callerGone({ model: options.name }));
+        const timer = setTimeout(() => waiting.reject(timeExceeded({ model: options.name, seconds: timeoutMs / 1000, rows: inputs.rowCount })), timeoutMs);
+        signal?.addEventListener("abort", leave, { once: true });
+        queue.push(waiting);
         pump();
       }),
   };
+}
+
+function sliceInputs(inputs: InputColumns, start: number, end: number): InputColumns {
+  return { rowCount: end - start, columns: inputs.columns.map((column) => column.slice(start, end)) };
+}
+
+function concatOutputs(outputs: readonly ModelOutput[]): ModelOutput {
+  const [first] = outputs;
+  if (first === undefined || outputs.length === 1) return first ?? { kind: "numbers", values: new Float64Array() };
+  if (first.kind === "numbers") return { kind: "numbers", values: concatNumbers(outputs.map((output) => (output.kind === "numbers" ? output.values : new Float64Array()))) };
+  const classes = outputs.filter((output) => output.kind === "classes");
+  return { kind: "classes", classCount: first.classCount, labels: classes.flatMap(({ labels }) => labels), probabilities: concatNumbers(classes.map(({ probabilities }) => probabilities)) };
+}
+
+function concatNumbers(parts: readonly Float64Array[]): Float64Array {
+  const whole = new Float64Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let offset = 0;
+  for (const part of parts) {
+    whole.set(part, offset);
+    offset += part.length;
+  }
+  return whole;
 }
 
 function mergeInputs(parts: readonly InputColumns[]): InputColumns {
