@@ -34,7 +34,7 @@ export interface PageQuery {
   readonly after?: string | undefined;
   readonly limit: number;
 }
-const page = { after: z.string().max(500).optional(), limit: z.coerce.number().int().min(1).max(LARGEST_PAGE).default(100) };
+const page = { after: z.string().max(500).regex(/^[^\0]*$/).optional(), limit: z.coerce.number().int().min(1).max(LARGEST_PAGE).default(100) };
 export const pageQuery: z.ZodType<PageQuery> = z.object(page);
 
 export interface PipelineRunsQuery extends PageQuery {

@@ -3,7 +3,7 @@ import type { Platform } from "#app";
 import { type Monitor as DeclaredMonitor, readWatchedSeries, type WatchedSeries } from "#monitoring";
 import { changeAlert, findPipelineRuns, listAlerts, listMonitors, listWindows, type PipelineRun, type Alert as StoredAlert, type ReadTransaction, type StoredMonitor } from "#metadata-store";
 import type { ApiHandlers } from "../api/mount-api.ts";
-import { toPage } from "../api/paging.ts";
+import { parseCursor, toPage, ULID } from "../api/paging.ts";
 import { resourceMissing } from "../errors.ts";
 
 /** Monitors and the alerts they raise. */
@@ -18,7 +18,7 @@ export function createAlertHandlers({ store, project, clock }: Platform): Pick<A
       }),
     listAlerts: ({ query }) =>
       store.read(async (transaction) => {
-        const found = await listAlerts(transaction, { project, before: query.after, limit: query.limit + 1, ...(query.state === undefined ? {} : { states: [query.state] }) });
+        const found = await listAlerts(transaction, { project, before: parseCursor(query.after, ULID)?.[0], limit: query.limit + 1, ...(query.state === undefined ? {} : { states: [query.state] }) });
         const shown = await toAlerts(transaction, found);
         return toPage(shown, { limit: query.limit, cursor: ({ id }) => id, show: (alert) => alert });
       }),

@@ -3,7 +3,7 @@ import { captureAgain, discardHeldRows, dropProjectDataset, type Platform, repla
 import { type ColumnLineage, type DatasetContent, readProfile } from "#data";
 import { type AssetVersion, getAssetVersion, listAssets, listAssetVersions, type ReadTransaction, summarizeQuarantine } from "#metadata-store";
 import type { ApiHandlers } from "../api/mount-api.ts";
-import { toPage } from "../api/paging.ts";
+import { parseCursor, toPage } from "../api/paging.ts";
 import { toVersionSummaries } from "../api/version-reference.ts";
 import { requestInvalid, resourceMissing } from "../errors.ts";
 import { listQuarantine, toQuarantineSummary } from "./quarantine-view.ts";
@@ -90,7 +90,8 @@ export function createDatasetHandlers(platform: Platform): DatasetHandlers {
 
     listAssetVersions: ({ params, query }) =>
       store.read(async (transaction) => {
-        const before = query.after === undefined ? {} : { before: Number(query.after) };
+        const [beforeText] = parseCursor(query.after, /^(\d{1,15})$/) ?? [];
+        const before = beforeText === undefined ? {} : { before: Number(beforeText) };
         const found = await listAssetVersions(transaction, { project, asset: params.name, limit: query.limit + 1, ...before });
         const shown = await toVersionSummaries(transaction, found);
         return toPage(shown, { limit: query.limit, cursor: ({ version }) => String(version), show: (version) => version });

@@ -2,6 +2,7 @@ import type { Page, QuarantinedRow, QuarantineSummary } from "#api";
 import type { Platform } from "#app";
 import { type QuarantinedRow as HeldRow, readQuarantine } from "#data";
 import { listQuarantineBatches, type QuarantineBatch } from "#metadata-store";
+import { parseCursor } from "../api/paging.ts";
 
 const CONSIDERED_BATCHES = 1000;
 const STATES = { held: "open", replayed: "replayed", discarded: "discarded", superseded: "superseded" } as const;
@@ -31,7 +32,7 @@ export async function listQuarantine(
   query: { readonly after?: string | undefined; readonly limit: number; readonly rule?: string | undefined; readonly state?: QuarantinedRow["state"] | undefined },
 ): Promise<Page<QuarantinedRow>> {
   const { store, project } = platform;
-  const [afterBatch, afterRows] = query.after?.split(".", 2) ?? [];
+  const [afterBatch, afterRows] = parseCursor(query.after, /^([^.]+)\.(\d{1,15})$/) ?? [];
   const batches = await store.read((transaction) => listQuarantineBatches(transaction, { project, dataset, limit: CONSIDERED_BATCHES }));
   const start = afterBatch === undefined ? 0 : Math.max(0, batches.findIndex(({ id }) => id === afterBatch));
   const items: QuarantinedRow[] = [];

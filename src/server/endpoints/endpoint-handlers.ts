@@ -27,7 +27,7 @@ import {
 } from "#metadata-store";
 import { toAlerts, toMonitor } from "../alerts/alert-handlers.ts";
 import type { ApiHandlers } from "../api/mount-api.ts";
-import { toPage } from "../api/paging.ts";
+import { parseCursor, toPage } from "../api/paging.ts";
 import { resourceMissing } from "../errors.ts";
 import { toGraph } from "../lineage/lineage-handlers.ts";
 
@@ -41,7 +41,7 @@ export function createEndpointHandlers(platform: Platform): Pick<ApiHandlers, "l
   return {
     listEndpoints: ({ query }) =>
       store.read(async (transaction) => {
-        const after = query.after?.split("/", 2) as [string, string] | undefined;
+        const after = parseCursor(query.after, /^([^/]+)\/([^/]+)$/) as [string, string] | undefined;
         const found = await listEndpoints(transaction, { project, limit: query.limit + 1, ...(after === undefined ? {} : { after }) });
         const shown = await summarizeEndpoints(transaction, project, found);
         return toPage(shown, { limit: query.limit, cursor: ({ environment, name }) => `${environment}/${name}`, show: (endpoint) => endpoint });
@@ -77,7 +77,7 @@ export function createEndpointHandlers(platform: Platform): Pick<ApiHandlers, "l
     listPredictions: ({ params, query }) =>
       store.read(async (transaction) => {
         const key = { project, environment: params.environment, endpoint: params.name };
-        const [atText, id] = query.after?.split("~", 2) ?? [];
+        const [atText, id] = parseCursor(query.after, /^(-?\d{1,16})~([0-9A-Z]{26})$/) ?? [];
         const endpoint = await getEndpoint(transaction, key);
         const asset = endpoint === undefined ? undefined : (await getAssetVersion(transaction, { id: endpoint.modelVersionId }))?.asset;
         const modelVersionId = query.modelVersion === undefined || asset === undefined ? undefined : (await getAssetVersion(transaction, { project, asset, version: query.modelVersion }))?.id;

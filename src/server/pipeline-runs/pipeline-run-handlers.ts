@@ -3,7 +3,7 @@ import type { Platform } from "#app";
 import { appendEvent, findPipelineRun, findStepRun, listRunSteps, listStepRuns, type PipelineRun, type ReadTransaction, sumOutputs } from "#metadata-store";
 import { followLog, listPipelineRuns, type LogPiece, readLog } from "#pipeline";
 import type { ApiHandlers, StreamedEvent } from "../api/mount-api.ts";
-import { toPage } from "../api/paging.ts";
+import { parseCursor, toPage, ULID } from "../api/paging.ts";
 import { resourceMissing } from "../errors.ts";
 import { toEdges, toRunSummaries, toRunSummary, toStepRuns } from "./pipeline-run-view.ts";
 
@@ -28,7 +28,7 @@ export function createPipelineRunHandlers(platform: Platform): PipelineRunHandle
 
   return {
     listPipelineRuns: async ({ query }) => {
-      const found = await listPipelineRuns(store, { project, pipeline: query.pipeline, status: query.status, before: query.after, limit: query.limit + 1 });
+      const found = await listPipelineRuns(store, { project, pipeline: query.pipeline, status: query.status, before: parseCursor(query.after, ULID)?.[0], limit: query.limit + 1 });
       const shown = await store.read((transaction) => toRunSummaries(transaction, found));
       return toPage(shown, { limit: query.limit, cursor: ({ id }) => id, show: (run) => run });
     },

@@ -3,7 +3,7 @@ import type { Platform } from "#app";
 import { releaseBefore } from "#delivery";
 import { type Deployment, getAssetVersion, getRelease, listDeployed, listDeployments, listReleases, type ReadTransaction, type Release as StoredRelease } from "#metadata-store";
 import type { ApiHandlers } from "../api/mount-api.ts";
-import { toPage } from "../api/paging.ts";
+import { parseCursor, toPage, ULID } from "../api/paging.ts";
 import { referencesOf } from "../api/version-reference.ts";
 
 const CONSIDERED_DEPLOYMENTS = 1000;
@@ -26,7 +26,7 @@ export function createReleaseHandlers(platform: Platform): Pick<ApiHandlers, "li
       }),
     listReleases: ({ query }) =>
       store.read(async (transaction) => {
-        const found = await recentReleases(transaction, { project, environment: query.environment, asset: query.asset, before: query.after, limit: query.limit + 1 });
+        const found = await recentReleases(transaction, { project, environment: query.environment, asset: query.asset, before: parseCursor(query.after, ULID)?.[0], limit: query.limit + 1 });
         return toPage(found, { limit: query.limit, cursor: ({ id }) => id, show: (release) => release });
       }),
     rollBack: async ({ body, identity }) => ({ id: await platform.rollBack({ environment: body.environment, asset: body.asset, to: body.to, reason: body.reason, actor: identity.name }) }),

@@ -121,26 +121,36 @@ export function createBatcher(options: {
       new Promise((resolve, reject) => {
         if (queue.length >= maxWaiting) return reject(queueFull({ endpoint: options.name, waiting: queue.length }));
         if (signal?.aborted === true) return reject(callerGone({ model: options.name }));
-        const settle = (): void => {
-          waiting.settled = true;
-          clearTimeout(timer);
-          signal?.removeEventListener("abort", leave);
-        };
-        const waiting: Waiting = {
-          inputs,
-          done: 0,
-          outputs: [],
-          settled: false,
-          resolve: (output) => (settle(), resolve(output)),
-          reject: (error) => (settle(), reject(error as Error)),
-        };
-        const leave = (): void => waiting.reject(callerGone({ model: options.name }));
-        const timer = setTimeout(() => waiting.reject(timeExceeded({ model: options.name, seconds: timeoutMs / 1000, rows: inputs.rowCount })), timeoutMs);
-        signal?.addEventListener("abort", leave, { once: true });
+        const waiting = waitFor({ inputs, signal, name: options.name, timeoutMs }, { resolve, reject });
         queue.push(waiting);
         pump();
       }),
   };
+}
+
+/** A request that settles once: by its answer, its time limit, or its caller's leaving. */
+function waitFor(
+  request: { readonly inputs: InputColumns; readonly signal: AbortSignal | undefined; readonly name: string; readonly timeoutMs: number },
+  promise: { readonly resolve: (output: ModelOutput) => void; readonly reject: (error: unknown) => void },
+): Waiting {
+  const { inputs, signal, name, timeoutMs } = request;
+  const settle = (): void => {
+    waiting.settled = true;
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", leave);
+  };
+  const waiting: Waiting = {
+    inputs,
+    done: 0,
+    outputs: [],
+    settled: false,
+    resolve: (output) => (settle(), promise.resolve(output)),
+    reject: (error) => (settle(), promise.reject(error)),
+  };
+  const leave = (): void => waiting.reject(callerGone({ model: name }));
+  const timer = setTimeout(() => waiting.reject(timeExceeded({ model: name, seconds: timeoutMs / 1000, rows: inputs.rowCount })), timeoutMs);
+  signal?.addEventListener("abort", leave, { once: true });
+  return waiting;
 }
 
 function sliceInputs(inputs: InputColumns, start: number, end: number): InputColumns {
