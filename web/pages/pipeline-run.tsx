@@ -91,12 +91,10 @@ function RunBody({ run }: { readonly run: PipelineRunDetail }) {
   const [state, setState] = useSearchValue("state");
   const { stepRuns, more } = useStepRuns(run, state);
   const current = useSelected(run, stepRuns, selected);
-  const progress = stepProgress(run.steps);
   const states = stepStates(run);
-  const failed = run.stepRuns.find(({ status }) => status === "failed");
   return (
     <>
-      {run.error !== undefined && <Problem error={new ProblemError(0, failed?.error ?? run.error)} {...(failed === undefined ? {} : { action: { label: t("run.toStep"), run: () => select(failed.id) } })} />}
+      <RunError run={run} onSelect={select} />
       {run.blocked !== undefined && (
         <div className="note tone-waiting">
           <Icon name="approval" size={16} />
@@ -106,20 +104,7 @@ function RunBody({ run }: { readonly run: PipelineRunDetail }) {
         </div>
       )}
       <WaitingNotes run={run} />
-      <div className="figures">
-        <Figure label={t("run.steps")} name="run.steps" value={progress.total}>
-          <span className="figure-small">
-            <StepOutcomes steps={run.steps} />
-          </span>
-        </Figure>
-        <Figure label={t("run.duration")} name="run.duration" value={run.startedAtMs === undefined || run.endedAtMs === undefined ? undefined : run.endedAtMs - run.startedAtMs}>
-          <Duration startMs={run.startedAtMs} endMs={run.endedAtMs} />
-        </Figure>
-        <Figure label={t("run.versionsMade")} name="run.versionsMade" value={run.versionsMade}>
-          {run.versionsMade}
-        </Figure>
-        <RowsFigure rows={run.rowsMade} />
-      </div>
+      <RunFigures run={run} />
       <ParamsPanel params={run.params} />
       <Panel title={t("run.timeline")} icon="clock" flush actions={states.length > 1 && run.stepRunCount > MANY_STEPS && <StateFilter states={states} value={state} onChange={setState} />}>
         <TimelineView run={{ ...run, stepRuns }} selected={selected} onSelect={select} />
@@ -130,6 +115,35 @@ function RunBody({ run }: { readonly run: PipelineRunDetail }) {
         {current !== undefined && <StepRunFacts stepRun={current} run={run} />}
       </Drawer>
     </>
+  );
+}
+
+/** What went wrong, with the way to the step where it did. */
+function RunError({ run, onSelect }: { readonly run: PipelineRunDetail; readonly onSelect: (id: string | undefined) => void }) {
+  const { t } = useLanguage();
+  const failed = run.stepRuns.find(({ status }) => status === "failed");
+  if (run.error === undefined) return null;
+  return <Problem error={new ProblemError(0, failed?.error ?? run.error)} {...(failed === undefined ? {} : { action: { label: t("run.toStep"), run: () => onSelect(failed.id) } })} />;
+}
+
+function RunFigures({ run }: { readonly run: PipelineRunDetail }) {
+  const { t } = useLanguage();
+  const { total } = stepProgress(run.steps);
+  return (
+    <div className="figures">
+      <Figure label={t("run.steps")} name="run.steps" value={total}>
+        <span className="figure-small">
+          <StepOutcomes steps={run.steps} />
+        </span>
+      </Figure>
+      <Figure label={t("run.duration")} name="run.duration" value={run.startedAtMs === undefined || run.endedAtMs === undefined ? undefined : run.endedAtMs - run.startedAtMs}>
+        <Duration startMs={run.startedAtMs} endMs={run.endedAtMs} />
+      </Figure>
+      <Figure label={t("run.versionsMade")} name="run.versionsMade" value={run.versionsMade}>
+        {run.versionsMade}
+      </Figure>
+      <RowsFigure rows={run.rowsMade} />
+    </div>
   );
 }
 
