@@ -3,7 +3,7 @@ export type { Approval, ApprovalEvidence, ApprovalSubjectKind, Approvals, NewApp
 export type { ApiAssetKind, AssetVersionSummary, StepReference, VersionReference } from "./asset.ts";
 export type { Change } from "./change.ts";
 export type { DashboardDetail, DashboardSummary, DashboardTile } from "./dashboard.ts";
-export type { ColumnProfile, ContractSummary, DatasetColumn, DatasetDetail, DatasetRows, DatasetSummary, Histogram, QuarantineSummary, QuarantinedRow } from "./dataset.ts";
+export type { DiscardedQuarantine, QuarantineDiscard, ReplayedQuarantine, ColumnProfile, ContractSummary, DatasetColumn, DatasetDetail, DatasetRows, DatasetSummary, Histogram, QuarantineSummary, QuarantinedRow } from "./dataset.ts";
 export type { EndpointDetail, EndpointPeriod, EndpointSummary, EndpointTrial, EndpointWindow, Retraining, TrialArm } from "./endpoint.ts";
 export type { FeatureViewSummary } from "./feature-view.ts";
 export type { LineageEdge, LineageGraph, LineageNode, LineageNodeKind } from "./lineage.ts";

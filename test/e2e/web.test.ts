@@ -131,6 +131,11 @@ describe("the web page on a real server", needsBrowser, () => {
     await page.getByRole("tab", { name: /Quarantine/ }).click();
     await page.getByText("trips.csv").first().waitFor();
     await page.getByText("line 202").waitFor();
+    assert.deepEqual(await page.locator("mark.broken").allInnerTexts(), ["-5"]);
+    await page.getByRole("button", { name: "Discard…" }).click();
+    await page.getByRole("dialog").getByLabel("Why").fill("a test of the meter");
+    await page.getByRole("dialog").getByRole("button", { name: "Discard…" }).click();
+    await page.getByRole("cell", { name: "Discarded" }).waitFor();
     await page.getByRole("tab", { name: "Rows" }).click();
     await page.getByText("Rows 1 to 200 of 200").waitFor();
     assert.deepEqual(complaints, []);

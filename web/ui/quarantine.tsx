@@ -1,15 +1,18 @@
 import { Link } from "@tanstack/react-router";
+import { useState } from "react";
 import type { DatasetDetail, QuarantinedRow } from "#api";
 import { valueText } from "../models/format.ts";
 import { address } from "../routes/address.ts";
+import { commands } from "../services/commands.ts";
 import { queries } from "../services/queries.ts";
+import { CommandButton } from "./command-button.tsx";
 import { useLanguage } from "./language.tsx";
 import { useList } from "./list-page.ts";
 import { Empty, Panel, Read } from "./page.tsx";
 import { useSearchValue } from "./search-value.ts";
 import { StateBadge } from "./state.tsx";
 import { type Column, DataTable } from "./table.tsx";
-import { Ago, Amount, Command } from "./text.tsx";
+import { Ago, Amount } from "./text.tsx";
 
 const STATES = ["open", "replayed", "discarded", "superseded"] as const;
 
@@ -66,12 +69,32 @@ function RulesPanel({ dataset, selected, onSelect }: { readonly dataset: Dataset
           </li>
         ))}
       </ul>
-      {(dataset.quarantine?.openCount ?? 0) > 0 && (
-        <p style={{ marginTop: 14 }}>
-          <span className="muted">{t("quarantine.replayText")}</span> <Command text={`esteira quarantine replay ${dataset.name}`} />
-        </p>
-      )}
+      {(dataset.quarantine?.openCount ?? 0) > 0 && <Decide dataset={dataset} rule={selected} />}
     </Panel>
+  );
+}
+
+/** Checks the open rows again, or gives those of the chosen rule (or all) up, with a reason. */
+function Decide({ dataset, rule }: { readonly dataset: DatasetDetail; readonly rule: string | undefined }) {
+  const { t } = useLanguage();
+  const [reason, setReason] = useState("");
+  const open = dataset.quarantine?.openCount ?? 0;
+  const count = rule === undefined ? open : (dataset.quarantine?.byRule.find((each) => each.rule === rule)?.count ?? 0);
+  const form = (
+    <>
+      <p>{rule === undefined ? t("quarantine.discardAll", { count }) : t("quarantine.discardRule", { count, rule })}</p>
+      <label className="label">
+        {t("quarantine.reason")}
+        <input className="field" required value={reason} onChange={(event) => setReason(event.target.value)} />
+      </label>
+    </>
+  );
+  return (
+    <div className="form-actions quarantine-actions">
+      <span className="muted">{t("quarantine.replayText")}</span>
+      <CommandButton size="xs" label={t("quarantine.replay")} icon="resume" capability="quarantine.decide" run={() => commands.replayQuarantine(dataset.name)} done={t("quarantine.replayed")} />
+      <CommandButton size="xs" label={t("quarantine.discard")} icon="dash" variant="danger" capability="quarantine.decide" run={() => commands.discardQuarantine(dataset.name, { reason, ...(rule === undefined ? {} : { rule }) })} done={t("quarantine.discarded")} confirm={{ title: t("quarantine.discard.title"), content: form }} />
+    </div>
   );
 }
 
