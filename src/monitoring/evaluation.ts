@@ -73,29 +73,45 @@ export async function evaluateEndpoint(request: EvaluationRequest, options: Eval
   const hours = memory === undefined ? undefined : await findChangedHours(store, key, { totals, sets, memory });
   if (memory !== undefined && hours === undefined) memory.waiting = new Map();
   const lastMs = totals.reduce((latest, total) => Math.max(latest, total.lastAtMs), request.untilMs ?? 0);
-  const reports: EvaluationReport[] = [];
-  const failures: unknown[] = [];
-  for (const set of sets) {
-    const windows =
-      memory === undefined || hours === undefined
-        ? await countRange(store, key, { size: set.window, fromMs: request.fromMs, toMs: request.toMs })
-        : countChanged(store, key, { size: set.window, hours, memory, nowMs: options.clock.now() });
-    const waiting = memory?.waiting.get(set.window) ?? new Map<number, number>();
-    memory?.waiting.set(set.window, waiting);
-    for await (const window of windows) {
-      const result = await evaluateWindow({ set, window, lastMs, immediate: request.immediate === true }, key, options).catch((error: unknown) => {
-        if (memory === undefined) throw error;
-        failures.push(error);
-        return { report: undefined, againAtMs: options.clock.now() + REFRESH_MS };
-      });
-      if (result.report !== undefined) reports.push(result.report);
-      if (result.againAtMs === undefined) waiting.delete(window.startMs);
-      else waiting.set(window.startMs, result.againAtMs);
-    }
-  }
+  const looked: Looked = { reports: [], failures: [] };
+  for (const set of sets) await lookAtSet({ set, hours, memory, lastMs, request }, options, looked);
   if (memory !== undefined) remember(memory, totals, sets);
+  const { reports, failures } = looked;
   if (failures.length > 0) throw failures[0];
   return { windows: reports.length, opened: reports.flatMap((report) => report.opened), closed: reports.reduce((sum, report) => sum + report.closed, 0) };
+}
+
+interface Looked {
+  readonly reports: EvaluationReport[];
+  readonly failures: unknown[];
+}
+
+interface Look {
+  readonly set: MonitorSet;
+  /** Hours that changed since the last look; undefined: all windows of the request are looked at. */
+  readonly hours: readonly number[] | undefined;
+  readonly memory: WatchMemory | undefined;
+  readonly lastMs: number;
+  readonly request: EvaluationRequest;
+}
+
+async function lookAtSet({ set, hours, memory, lastMs, request }: Look, options: EvaluationOptions, looked: Looked): Promise<void> {
+  const { store, clock } = options;
+  const key = keyOf(request);
+  const size = set.window;
+  const windows = memory === undefined || hours === undefined ? await countRange(store, key, { size, fromMs: request.fromMs, toMs: request.toMs }) : countChanged(store, key, { size, hours, memory, nowMs: clock.now() });
+  const waiting = memory?.waiting.get(size) ?? new Map<number, number>();
+  memory?.waiting.set(size, waiting);
+  for await (const window of windows) {
+    const { report, againAtMs } = await evaluateWindow({ set, window, lastMs, immediate: request.immediate === true }, key, options).catch((error: unknown): Evaluated => {
+      if (memory === undefined) throw error;
+      looked.failures.push(error);
+      return { report: undefined, againAtMs: clock.now() + REFRESH_MS };
+    });
+    if (report !== undefined) looked.reports.push(report);
+    if (againAtMs === undefined) waiting.delete(window.startMs);
+    else waiting.set(window.startMs, againAtMs);
+  }
 }
 
 interface Candidate {
@@ -120,9 +136,7 @@ async function evaluateWindow({ set, window: { startMs, counts, known }, lastMs,
   const [predictions, labelled, corrections] = [sum("predictions"), sum("labelled"), sum("corrections")];
   if (predictions === 0) return { report: undefined, againAtMs: undefined };
   const nowMs = clock.now();
-  const lastReceivedMs = counts.reduce((latest, count) => Math.max(latest, count.receivedAtMs), 0);
-  // Once closed, it stays so: whoever closed it may have known more.
-  const closed = known?.closed === true || lastMs >= endMs || (nowMs >= endMs && nowMs - lastReceivedMs > QUIET_MS);
+  const closed = isClosed({ counts, known, endMs, lastMs, nowMs });
   const unchanged = known?.predictions === predictions && known.labelled === labelled && known.corrections === corrections && known.closed === closed;
   if (unchanged) return { report: undefined, againAtMs: closed ? undefined : nowMs };
   const fresh = known !== undefined && known.closed === closed && nowMs - known.evaluatedAtMs < REFRESH_MS;
@@ -136,6 +150,12 @@ async function evaluateWindow({ set, window: { startMs, counts, known }, lastMs,
     return closed ? judge(transaction, { set, window, key: keyOf(key), atMs: nowMs }) : { windows: 1, opened: [], closed: 0 };
   });
   return { report, againAtMs: closed ? undefined : nowMs + (clock.now() - nowMs) / LARGEST_SHARE };
+}
+
+function isClosed({ counts, known, endMs, lastMs, nowMs }: Pick<CountedWindow, "counts" | "known"> & { readonly endMs: number; readonly lastMs: number; readonly nowMs: number }): boolean {
+  const lastReceivedMs = counts.reduce((latest, count) => Math.max(latest, count.receivedAtMs), 0);
+  // Once closed, it stays so: whoever closed it may have known more.
+  return known?.closed === true || lastMs >= endMs || (nowMs >= endMs && nowMs - lastReceivedMs > QUIET_MS);
 }
 
 /** A model without training data in its record is still counted, but has nothing to be compared with. */

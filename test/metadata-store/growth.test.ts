@@ -50,7 +50,7 @@ describeStores("a store of before the counters", (kind) => {
     after(() => store.close());
     const totals = await store.read((transaction) => listPredictionTotals(transaction, KEY));
     assert.deepEqual(
-      totals.map(({ modelVersionId, predictions, labelled, corrections, firstAtMs, lastAtMs }) => [modelVersionId, predictions, labelled, corrections, firstAtMs, lastAtMs]).sort(),
+      totals.map(({ modelVersionId, predictions, labelled, corrections, firstAtMs, lastAtMs }) => [modelVersionId, predictions, labelled, corrections, firstAtMs, lastAtMs]).toSorted((left, right) => (String(left[0]) < String(right[0]) ? -1 : 1)),
       [["m1", 3, 2, 2, 5 * HOUR_MS + 1, 7 * HOUR_MS], ["m2", 1, 0, 0, -1, -1]],
     );
     const hours = await store.read((transaction) => transaction.selectFrom("prediction_hour").select(["model_version_id", "arm", "hour_ms", "predictions"]).orderBy("hour_ms").orderBy("arm").execute());

@@ -4,6 +4,8 @@ import { listEvents, type StoredEvent } from "#metadata-store";
 import type { ApiHandlers, StreamedEvent } from "../api/mount-api.ts";
 
 const LARGEST_BATCH = 500;
+/** On PostgreSQL an event with a smaller sequence may become visible after one with a larger: so many are looked at again. */
+const OVERTAKEN_EVENTS = 1000;
 
 /** The event log as a stream of hints: something changed, read it again. */
 export function createChangeHandlers({ store, project }: Platform): Pick<ApiHandlers, "streamChanges"> {
@@ -13,12 +15,18 @@ export function createChangeHandlers({ store, project }: Platform): Pick<ApiHand
       const changed = waitForChanges((listener) => store.onChange(listener), signal);
       try {
         while (!signal.aborted) {
+          // Read before the events: what comes in between is read again with the next change.
+          const newest = await newestSequence();
           const events = await store.read((transaction) => listEvents(transaction, { after, project, limit: LARGEST_BATCH }));
           for (const event of events) {
             after = event.sequence;
             yield { sequence: event.sequence, data: toChange(event) } satisfies StreamedEvent<Change>;
           }
-          if (events.length < LARGEST_BATCH) await changed.next();
+          if (events.length < LARGEST_BATCH) {
+            // Events of other projects are passed over once.
+            after = Math.max(after, newest - OVERTAKEN_EVENTS);
+            await changed.next();
+          }
         }
       } finally {
         changed.end();
