@@ -9,7 +9,7 @@ export type { FeatureViewSummary } from "./feature-view.ts";
 export type { LineageEdge, LineageGraph, LineageNode, LineageNodeKind } from "./lineage.ts";
 export type { ModelColumn, ModelDeployment, ModelDetail, ModelSummary, ModelVersionRecord, ModelVersionSummary, ServedAt, Verdict, VerdictRule, VerdictState } from "./model.ts";
 export type { NotebookCell, NotebookOutput, NotebookVersion } from "./notebook.ts";
-export type { CodeStation, CodeStationName, FailedRun, Overview, Parcel, Station, StationCount, StationName, StationState } from "./overview.ts";
+export type { CodeStation, CodeStationName, FailedRun, Overview, Parcel, ProjectProblem, Station, StationCount, StationName, StationState } from "./overview.ts";
 export type { Page } from "./page.ts";
 export { isPagePath, type PagePath } from "./page-paths.ts";
 export type { Attempt, CacheReason, LogChunk, PipelineRunDetail, PipelineRunStatus, PipelineRunSummary, RunCause, StepCounts, StepRun, StepRunLog, StepRunStatus } from "./pipeline-run.ts";

@@ -90,6 +90,15 @@ export interface FailedRun {
   readonly error?: ApiProblem | undefined;
 }
 
+/** A mistake in a file of the project. */
+export interface ProjectProblem {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+  readonly message: string;
+  readonly hint?: string | undefined;
+}
+
 /** The home page: the whole cycle at this moment. */
 export interface Overview {
   readonly project: string;
@@ -106,6 +115,8 @@ export interface Overview {
   /** Newest first. */
   readonly failedRuns: readonly FailedRun[];
   readonly pipelineCount: number;
+  /** Mistakes of the project's files as they are now; while there are any, the project as it was before them stays in force. */
+  readonly problems?: readonly ProjectProblem[] | undefined;
   /** Queued, running or waiting; then the last ended, at most 10 in all. */
   readonly runs: readonly PipelineRunSummary[];
   readonly openAlerts: readonly Alert[];

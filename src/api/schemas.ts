@@ -12,7 +12,7 @@ import type { FeatureViewSummary } from "./feature-view.ts";
 import type { LineageEdge, LineageGraph, LineageNode, LineageNodeKind } from "./lineage.ts";
 import type { ModelColumn, ModelDeployment, ModelDetail, ModelSummary, ModelVersionRecord, ModelVersionSummary, ServedAt, Verdict, VerdictRule, VerdictState } from "./model.ts";
 import type { NotebookCell, NotebookOutput, NotebookVersion } from "./notebook.ts";
-import type { CodeStation, CodeStationName, FailedRun, Overview, Parcel, Station, StationCount, StationName, StationState } from "./overview.ts";
+import type { CodeStation, CodeStationName, FailedRun, Overview, Parcel, ProjectProblem, Station, StationCount, StationName, StationState } from "./overview.ts";
 import type { Attempt, CacheReason, LogChunk, PipelineRunDetail, PipelineRunStatus, PipelineRunSummary, RunCause, StepCounts, StepRun, StepRunLog, StepRunStatus } from "./pipeline-run.ts";
 import type { Load, NewPipelineRun, PipelineDetail, PipelineEdge, PipelineParam, PipelineStep, PipelineSummary, RecentRun, Trigger } from "./pipeline.ts";
 import type { ChainLink, PredictionDetail, PredictionSummary } from "./prediction.ts";
@@ -709,6 +709,14 @@ export const failedRunSchema: z.ZodType<FailedRun> = z.object({
   "error": apiProblemSchema.optional(),
 }).describe("A pipeline whose newest run that ended did not end well, and that nobody has said to have seen.");
 
+export const projectProblemSchema: z.ZodType<ProjectProblem> = z.object({
+  "file": z.string(),
+  "line": z.number(),
+  "column": z.number(),
+  "message": z.string(),
+  "hint": z.string().optional(),
+}).describe("A mistake in a file of the project.");
+
 export const releaseSchema: z.ZodType<Release> = z.object({
   "id": z.string(),
   "environment": z.string(),
@@ -737,6 +745,7 @@ export const overviewSchema: z.ZodType<Overview> = z.object({
   "parcelCount": z.number().describe("How many step runs work now, shown or not."),
   "failedRuns": z.array(failedRunSchema).describe("Newest first."),
   "pipelineCount": z.number(),
+  "problems": z.array(projectProblemSchema).optional().describe("Mistakes of the project's files as they are now; while there are any, the project as it was before them stays in force."),
   "runs": z.array(pipelineRunSummarySchema).describe("Queued, running or waiting; then the last ended, at most 10 in all."),
   "openAlerts": z.array(alertSchema),
   "pendingApprovals": z.array(pendingApprovalSchema),

@@ -2,22 +2,12 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { ContractSummary } from "#api";
 import { readContract } from "#data";
-import type { LoadedProject } from "#pipeline";
 import type { ProjectGraph } from "./project-graph.ts";
 
 /** The contract of the step that makes a dataset, as people see it; undefined when it has none. */
-export async function readContractSummary(facts: {
-  readonly graph: ProjectGraph;
-  readonly dataset: string;
-  readonly projectFolder: string;
-  readonly loadProject: () => Promise<LoadedProject>;
-}): Promise<ContractSummary | undefined> {
-  const producer = facts.graph.producerOf(facts.dataset);
-  if (producer === undefined) return undefined;
-  const { pipelines } = await facts.loadProject();
-  const step = pipelines.find(({ name }) => name === producer.pipeline)?.steps.find(({ name }) => name === producer.step);
-  const file = step?.declaration["contract"];
-  if (typeof file !== "string") return undefined;
+export async function readContractSummary(facts: { readonly graph: ProjectGraph; readonly dataset: string; readonly projectFolder: string }): Promise<ContractSummary | undefined> {
+  const file = facts.graph.contractFileOf(facts.dataset);
+  if (file === undefined) return undefined;
   const text = await readFile(join(facts.projectFolder, file), "utf8").catch(() => undefined);
   const contract = text === undefined ? undefined : readContract(text, file).contract;
   if (contract === undefined) return undefined;

@@ -15,10 +15,13 @@ import { createParts, type Parts } from "./parts.ts";
 import type { Platform, StorePlatform } from "./platform.ts";
 import { createProjectGraph } from "./project-graph.ts";
 import { readMonitorFiles } from "./project-monitors.ts";
+import { createProjectWatch } from "./project-watch.ts";
 import { addProblems, findProjectProblems } from "./project-problems.ts";
 import { createPushSourceHandler, installPushSource } from "./push-source.ts";
 import { createRunReader } from "./run-reader.ts";
 import { createStepKinds } from "./step-kinds.ts";
+
+const PIPELINES_PER_PAGE = 1000;
 
 /** A platform with what its owner alone may do. */
 export interface OwnedPlatform {
@@ -44,6 +47,13 @@ export function createPlatform(base: StorePlatform, settings: Settings): OwnedPl
   const engine = createPlatformEngine(parts, { kinds, settings, url: base.url });
   const loadProject: Platform["loadProject"] = async () => addProblems(await loadProjectPipelines({ project, projectFolder: config.folder, kinds }), await findProjectProblems(config.folder));
   let checked: LoadedProject | undefined;
+  const putInForce = async (loaded: LoadedProject, actor: string): Promise<void> => {
+    await parts.monitoring.saveMonitors(project, await readMonitorFiles(config.folder));
+    await registerPipelines(store, { project, pipelines: loaded.pipelines, actor, atMs: clock.now() });
+    await parts.features.reload();
+    graph = createProjectGraph(loaded.pipelines);
+  };
+  const files = createProjectWatch({ folder: config.folder, storeFolder: config.storeFolder, load: loadProject, register: (loaded) => putInForce(loaded, settings.user), log });
 
   const platform: Platform = {
     ...base,
@@ -56,10 +66,7 @@ export function createPlatform(base: StorePlatform, settings: Settings): OwnedPl
     async registerProject(actor) {
       const loaded = checked ?? assertValid(await loadProject());
       checked = undefined;
-      await parts.monitoring.saveMonitors(project, await readMonitorFiles(config.folder));
-      await registerPipelines(store, { project, pipelines: loaded.pipelines, actor, atMs: clock.now() });
-      await parts.features.reload();
-      graph = createProjectGraph(loaded.pipelines);
+      await putInForce(loaded, actor);
       return loaded;
     },
     async useRegistered() {
@@ -70,7 +77,8 @@ export function createPlatform(base: StorePlatform, settings: Settings): OwnedPl
     pipelineNames: () => graph.pipelineNames(),
     stepsByKind: () => graph.stepsByKind(),
     stationedSteps: () => graph.stationedSteps(),
-    contractOf: (dataset) => readContractSummary({ graph, dataset, projectFolder: config.folder, loadProject }),
+    projectProblems: () => files.problems(),
+    contractOf: (dataset) => readContractSummary({ graph, dataset, projectFolder: config.folder }),
     rollBack: async ({ to, ...request }) => (await parts.delivery.rollback({ project, ...request, to })).release.id,
     pushHandler: () => createPushSourceHandler(parts, kinds),
     webhookHandler: base.isProject ? createWebhookHandler({ ...parts, secret: (name) => settings.secret(name) }) : undefined,
@@ -89,12 +97,13 @@ export function createPlatform(base: StorePlatform, settings: Settings): OwnedPl
       await serving.endpoints.start();
       watch.start();
       if (!base.isProject) return;
-      await platform.registerProject(settings.user);
+      await files.start(await platform.registerProject(settings.user));
       await parts.delivery.recover(project);
       stopFeatures = parts.features.watch();
       await engine.start();
     },
     async stop() {
+      await files.stop();
       await watch.stop();
       await stopFeatures?.();
       await engine.stop();
@@ -108,8 +117,14 @@ export function createPlatform(base: StorePlatform, settings: Settings): OwnedPl
 
 async function readRegistered(store: Parts["store"], project: string): Promise<readonly PipelineDefinition[]> {
   return store.read(async (transaction) => {
-    const stored = await Promise.all((await listPipelines(transaction, { project, limit: 1000 })).map(({ digest }) => getPipelineDefinition(transaction, { project, digest })));
-    return stored.flatMap((definition) => (definition === undefined ? [] : [JSON.parse(definition.content) as PipelineDefinition]));
+    const definitions: PipelineDefinition[] = [];
+    for (let after: string | undefined; ; ) {
+      const page = await listPipelines(transaction, { project, after, limit: PIPELINES_PER_PAGE });
+      const stored = await Promise.all(page.map(({ digest }) => getPipelineDefinition(transaction, { project, digest })));
+      definitions.push(...stored.flatMap((definition) => (definition === undefined ? [] : [JSON.parse(definition.content) as PipelineDefinition])));
+      after = page.at(-1)?.name;
+      if (page.length < PIPELINES_PER_PAGE) return definitions;
+    }
   });
 }
 

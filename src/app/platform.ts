@@ -1,6 +1,6 @@
 import type { Access } from "#access";
 import type { ContractSummary, StepReference } from "#api";
-import type { Clock, Log, Metrics } from "#base";
+import type { Clock, LocatedProblem, Log, Metrics } from "#base";
 import type { ProjectConfig } from "#config";
 import type { Analytics, Datasets } from "#data";
 import type { Delivery, PushAnswer, PushRequest, WebhookAnswer } from "#delivery";
@@ -88,6 +88,8 @@ export interface Platform extends StorePlatform {
   stepsByKind(): ReadonlyMap<string, readonly { readonly pipeline: string; readonly step: string }[]>;
   /** Steps of the registered pipelines, each with its station of the cycle. */
   stationedSteps(): readonly StationedStep[];
+  /** Mistakes of the project's files as they are now, while the process follows them; what was read before them stays in force. */
+  projectProblems(): readonly LocatedProblem[];
   contractOf(dataset: string): Promise<ContractSummary | undefined>;
   /** Deploys an earlier release again; returns its id. @throws DELIVERY_NOTHING_DEPLOYED, DELIVERY_RELEASE_MISSING */
   rollBack(request: { readonly environment: string; readonly asset: string; readonly to?: string | undefined; readonly reason?: string | undefined; readonly actor: string }): Promise<string>;

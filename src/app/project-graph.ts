@@ -6,6 +6,8 @@ import { type StationedStep, stationsOf } from "./station-of-step.ts";
 export interface ProjectGraph {
   producerOf(asset: string): StepReference | undefined;
   consumersOf(asset: string): readonly StepReference[];
+  /** The contract file that the step which makes a dataset names. */
+  contractFileOf(dataset: string): string | undefined;
   pipelineNames(): readonly string[];
   /** Every step with its station of the cycle. */
   stationedSteps(): readonly StationedStep[];
@@ -15,12 +17,15 @@ export interface ProjectGraph {
 export function createProjectGraph(pipelines: readonly PipelineDefinition[]): ProjectGraph {
   const producers = new Map<string, StepReference>();
   const consumers = new Map<string, StepReference[]>();
+  const contracts = new Map<string, string>();
   const byKind = new Map<string, { pipeline: string; step: string }[]>();
   const stationed = stationsOf(pipelines);
   for (const pipeline of pipelines) {
     for (const step of pipeline.steps) {
       listAt(byKind, step.kind).push({ pipeline: pipeline.name, step: step.name });
       const made = step.makes[0]?.asset;
+      const contract = step.declaration["contract"];
+      if (typeof contract === "string") for (const { asset } of step.makes) contracts.set(asset, contract);
       for (const { asset } of step.makes) producers.set(asset, { pipeline: pipeline.name, step: step.name });
       for (const { asset } of step.inputs) listAt(consumers, asset).push({ pipeline: pipeline.name, step: step.name, makes: made });
     }
@@ -28,6 +33,7 @@ export function createProjectGraph(pipelines: readonly PipelineDefinition[]): Pr
   return {
     producerOf: (asset) => producers.get(asset),
     consumersOf: (asset) => consumers.get(asset) ?? [],
+    contractFileOf: (dataset) => contracts.get(dataset),
     pipelineNames: () => pipelines.map(({ name }) => name),
     stepsByKind: () => byKind,
     stationedSteps: () => stationed,

@@ -72,6 +72,8 @@ export const en = {
   "home.failedRun": "{pipeline} failed",
   "home.interruptedRun": "{pipeline} was interrupted",
   "home.retry": "Retry",
+  "home.problems": "{count} mistake in the project's files; what was read before stays in force || {count} mistakes in the project's files; what was read before stays in force",
+  "home.moreProblems": "{shown} of {count} are shown; `esteira lint` shows all.",
   "home.noAttention": "Nothing needs a person right now.",
   "home.approvalFor": "{subject} may go to {environment}?",
   "home.releases": "Latest releases",

@@ -74,6 +74,8 @@ export const ptBR: Readonly<Record<keyof typeof en, string>> = {
   "home.failedRun": "{pipeline} falhou",
   "home.interruptedRun": "{pipeline} foi interrompido",
   "home.retry": "Tentar de novo",
+  "home.problems": "{count} erro nos arquivos do projeto; continua valendo o que foi lido antes || {count} erros nos arquivos do projeto; continua valendo o que foi lido antes",
+  "home.moreProblems": "São mostrados {shown} de {count}; `esteira lint` mostra todos.",
   "home.noAttention": "Nada precisa de uma pessoa agora.",
   "home.approvalFor": "{subject} pode ir para {environment}?",
   "home.releases": "Últimas entregas",

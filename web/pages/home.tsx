@@ -16,6 +16,8 @@ import { StepOutcomes } from "../ui/run-progress.tsx";
 import { StateBadge } from "../ui/state.tsx";
 import { Ago, Amount, Digest, Duration } from "../ui/text.tsx";
 
+const PROBLEMS_SHOWN = 5;
+
 /** The cycle itself, live. */
 export function HomePage() {
   const { t } = useLanguage();
@@ -93,13 +95,25 @@ function RunLine({ run }: { readonly run: PipelineRunSummary }) {
 
 function AttentionPanel({ overview }: { readonly overview: Overview }) {
   const { t } = useLanguage();
-  const count = overview.failedRuns.length + overview.openAlerts.length + overview.pendingApprovals.length;
+  const problems = overview.problems ?? [];
+  const count = problems.length + overview.failedRuns.length + overview.openAlerts.length + overview.pendingApprovals.length;
   return (
     <Panel title={t("home.attention")} icon="alert" flush>
       {count === 0 ? (
         <p className="panel-note">{t("home.noAttention")}</p>
       ) : (
         <ul className="attention-list">
+          {problems.length > 0 && (
+            <li className="panel-note" role="status">
+              <strong>{t("home.problems", { count: problems.length })}</strong>
+              {problems.slice(0, PROBLEMS_SHOWN).map((problem) => (
+                <div key={`${problem.file}:${problem.line}:${problem.column} ${problem.message}`}>
+                  <code>{`${problem.file}:${problem.line}:${problem.column}`}</code> {problem.message}
+                </div>
+              ))}
+              {problems.length > PROBLEMS_SHOWN && <div>{t("home.moreProblems", { shown: PROBLEMS_SHOWN, count: problems.length })}</div>}
+            </li>
+          )}
           {overview.failedRuns.map((failed) => (
             <FailureLine key={failed.run.id} failed={failed} />
           ))}

@@ -68,6 +68,7 @@ export function createOverviewHandlers(platform: Platform): Pick<ApiHandlers, "g
           failedRuns: await readFailedRuns(transaction, project),
           ...(retrain === undefined ? {} : { retrain: { alert: retrain, pipelineRunId: retrain.triggered[0]?.pipelineRunId } }),
           pipelineCount: platform.pipelineNames().length,
+          problems: platform.projectProblems().map(({ file, line, column, message, hint }) => ({ file, line, column, message, hint })),
           runs: await latestRuns(transaction, project),
           openAlerts,
           pendingApprovals: pending,
