@@ -18,7 +18,7 @@ export type { ChainLink, PredictionDetail, PredictionSummary } from "./predictio
 export type { ApiProblem } from "./problem.ts";
 export type { Environment, Release, ReleaseStatus, Rollback } from "./release.ts";
 export type { Capability, Session } from "./session.ts";
-export type { Acknowledged, AlertsQuery, ChangesQuery, EndpointParams, IdParams, LineageQuery, LogQuery, NameParams, PageQuery, PipelineRunsQuery, PredictionsQuery, QuarantineQuery, ReleasesQuery, RowsQuery, StepRunsQuery, VersionParams, VersionQuery } from "./requests.ts";
+export type { Acknowledged, AlertsQuery, ChangesQuery, EndpointParams, IdParams, LineageQuery, LogQuery, NameParams, NotebookQuery, PageQuery, PipelineRunsQuery, PredictionsQuery, QuarantineQuery, ReleasesQuery, RowsQuery, StepRunsQuery, VersionParams, VersionQuery } from "./requests.ts";
 export type { ApiRoute, RouteShape } from "./route.ts";
 export { type ApiRoutes, routes } from "./routes.ts";
 export { apiProblemSchema } from "./schemas.ts";

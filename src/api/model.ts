@@ -97,7 +97,7 @@ export interface ModelVersionRecord extends ModelVersionSummary {
   readonly trainingData: readonly VersionReference[];
   readonly testData: readonly VersionReference[];
   readonly features: readonly VersionReference[];
-  readonly notebook?: { readonly versionId?: string | undefined; readonly asset?: string | undefined; readonly path?: string | undefined; readonly sourceDigest: string } | undefined;
+  readonly notebook?: { readonly versionId?: string | undefined; readonly asset?: string | undefined; readonly path?: string | undefined; readonly sourceDigest: string; readonly stepRunId?: string | undefined } | undefined;
   readonly commit?: { readonly id: string; readonly dirty: boolean } | undefined;
   readonly hyperparameters: Readonly<Record<string, string>>;
   readonly testVerdict?: Verdict | undefined;

@@ -113,6 +113,14 @@ export interface LineageQuery {
 }
 export const lineageQuery: z.ZodType<LineageQuery> = z.object({ direction: z.enum(["upstream", "downstream"]).default("upstream") });
 
+/** Which execution of a notebook: one source may have been executed by many step runs. */
+export interface NotebookQuery {
+  /** Id of a step run; default: the one that made the version. */
+  readonly stepRun?: string | undefined;
+}
+
+export const notebookQuery: z.ZodType<NotebookQuery> = z.object({ stepRun: z.string().optional() });
+
 /** Predictions, newest first. */
 export interface PredictionsQuery extends PageQuery {
   /** Predictions of this time on, epoch milliseconds. */

@@ -51,7 +51,7 @@ export interface ApiRoutes {
   readonly getModelVersion: ApiRoute<{ params: requests.VersionParams; response: ModelVersionRecord }>;
   readonly listAssetVersions: ApiRoute<{ params: requests.NameParams; query: requests.PageQuery; response: Page<AssetVersionSummary> }>;
   readonly getLineage: ApiRoute<{ params: requests.IdParams; query: requests.LineageQuery; response: LineageGraph }>;
-  readonly getNotebookVersion: ApiRoute<{ params: requests.IdParams; response: NotebookVersion }>;
+  readonly getNotebookVersion: ApiRoute<{ params: requests.IdParams; query: requests.NotebookQuery; response: NotebookVersion }>;
   readonly listEndpoints: ApiRoute<{ query: requests.PageQuery; response: Page<EndpointSummary> }>;
   readonly getEndpoint: ApiRoute<{ params: requests.EndpointParams; response: EndpointDetail }>;
   readonly listPredictions: ApiRoute<{ params: requests.EndpointParams; query: requests.PredictionsQuery; response: Page<PredictionSummary> }>;
@@ -133,7 +133,7 @@ export const routes: ApiRoutes = {
   getModelVersion: { method: "GET", path: "/models/:name/versions/:version", summary: "The full record of a model version", params: requests.versionParams, response: schemas.modelVersionRecordSchema },
   listAssetVersions: { method: "GET", path: "/assets/:name/versions", summary: "Versions of an asset, newest first", params: nameParams, query: pageQuery, response: pageOf(schemas.assetVersionSummarySchema) },
   getLineage: { method: "GET", path: "/lineage/:id", summary: "What a version was made from, or what was made of it", params: idParams, query: requests.lineageQuery, response: schemas.lineageGraphSchema },
-  getNotebookVersion: { method: "GET", path: "/notebooks/:id", summary: "A notebook version: cells, outputs, changes", params: idParams, response: schemas.notebookVersionSchema },
+  getNotebookVersion: { method: "GET", path: "/notebooks/:id", summary: "A notebook version: cells, changes, outputs of one execution", params: idParams, query: requests.notebookQuery, response: schemas.notebookVersionSchema },
   listEndpoints: { method: "GET", path: "/endpoints", summary: "Endpoints", query: pageQuery, response: pageOf(schemas.endpointSummarySchema) },
   getEndpoint: { method: "GET", path: "/endpoints/:environment/:name", summary: "An endpoint with its windows and alerts", params: requests.endpointParams, response: schemas.endpointDetailSchema },
   listPredictions: {

@@ -570,7 +570,7 @@ export const modelVersionRecordSchema: z.ZodType<ModelVersionRecord> = z.object(
   "trainingData": z.array(versionReferenceSchema),
   "testData": z.array(versionReferenceSchema),
   "features": z.array(versionReferenceSchema),
-  "notebook": z.object({ "versionId": z.string().optional(), "asset": z.string().optional(), "path": z.string().optional(), "sourceDigest": z.string() }).optional(),
+  "notebook": z.object({ "versionId": z.string().optional(), "asset": z.string().optional(), "path": z.string().optional(), "sourceDigest": z.string(), "stepRunId": z.string().optional() }).optional(),
   "commit": z.object({ "id": z.string(), "dirty": z.boolean() }).optional(),
   "hyperparameters": z.record(z.string(), z.string()),
   "testVerdict": verdictSchema.optional(),

@@ -14,13 +14,13 @@ const ADVICE: Readonly<Record<string, string>> = {
 
 /** `--artifact-root URI`, of every command that has it. */
 export function artifactRootOption(what: string): CommandOption {
-  return { type: "string", value: "URI", help: `${what}: a folder, or file:///folder; default: artifacts/ in the store.` };
+  return { type: "string", value: "URI", help: `${what}: a folder, or file:///folder; default: artifacts/ in the store, which mlflow-artifacts:/ names too.` };
 }
 
 /**
  * The folder that `--artifact-root` names: absolute, relative to where the user stands, or a `file:` URI, whose path is percent-decoded.
  *
- * @returns an absolute path; undefined when the option was not given
+ * @returns an absolute path; undefined when the option was not given, or is `mlflow-artifacts:/`
  * @throws CLI_USAGE_WRONG for any other scheme, another machine, or a URI that names no folder
  */
 export function readArtifactRoot(options: OptionValues, { workingFolder, usage }: { readonly workingFolder: string; readonly usage: string }): string | undefined {
@@ -28,6 +28,8 @@ export function readArtifactRoot(options: OptionValues, { workingFolder, usage }
   if (text === undefined) return undefined;
   const refuse = (problem: string): Error => usageWrong({ usage, reason: `--artifact-root is ${JSON.stringify(text)}: ${problem}` });
   if (text.trim() === "") throw refuse("expected a folder, absolute or relative, or file:///folder");
+  // MLflow's own default: through the server, which keeps them where it keeps them.
+  if (/^mlflow-artifacts:\/?$/i.test(text)) return undefined;
   const scheme = SCHEME.exec(text)?.[1]?.toLowerCase();
   if (scheme === undefined) return resolve(workingFolder, text);
   if (scheme === "file") return toFolder(text, refuse);

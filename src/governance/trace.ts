@@ -39,6 +39,9 @@ export interface Trace {
 }
 
 const LARGEST_FILE_LIST = 1000;
+const MOST_LATER = 200;
+/** What leads from a version to a later one of its dataset that still holds its rows. */
+const CONTAINED = "contained in";
 
 /**
  * Where a version came from.
@@ -89,8 +92,40 @@ export async function tracePrediction(store: MetadataStore, predictionId: string
 export async function traceDownstream(store: MetadataStore, versionId: string): Promise<Trace> {
   const version = await store.read((transaction) => getAssetVersion(transaction, { id: versionId }));
   if (version === undefined) throw traceUnknown({ kind: "asset version", id: versionId });
-  const graph = await store.read((transaction) => getVersionGraph(transaction, versionId, "downstream"));
-  return { root: versionId, nodes: graph.versions.map(toNode), edges: graph.edges, truncated: graph.truncated, chain: [toNode(version)], notebookDigests: [], approvals: [] };
+  const { later, isAll } = await laterContaining(store, version);
+  const graphs = await Promise.all([version, ...later].map(({ id }) => store.read((transaction) => getVersionGraph(transaction, id, "downstream"))));
+  const nodes = new Map(graphs.flatMap(({ versions }) => versions.map((each) => [each.id, toNode(each)] as const)));
+  const edges = new Map(graphs.flatMap((graph) => graph.edges).map((edge) => [`${edge.from} ${edge.to} ${edge.role}`, edge]));
+  for (const { id } of later) edges.set(`${versionId} ${id}`, { from: versionId, to: id, role: CONTAINED });
+  return { root: versionId, nodes: [...nodes.values()], edges: [...edges.values()], truncated: !isAll || graphs.some(({ truncated }) => truncated), chain: [toNode(version)], notebookDigests: [], approvals: [] };
+}
+
+/** The rows of a version are in later versions of its dataset, until one replaces everything, or every file of it was superseded. */
+async function laterContaining(store: MetadataStore, root: AssetVersion): Promise<{ readonly later: readonly AssetVersion[]; readonly isAll: boolean }> {
+  if (root.kind !== "data") return { later: [], isAll: true };
+  const files = new Set((await filesBehind(store, root)).map(({ node }) => node.digest));
+  const later: AssetVersion[] = [];
+  const newer = await versionsAfter(store, root);
+  for (const version of newer.versions) {
+    const { disposition, dropped, restoredFrom, superseded } = version.content as CaptureRecord;
+    if (disposition === undefined || disposition === "replace" || dropped === true || (restoredFrom !== undefined && restoredFrom < root.version)) break;
+    const before = files.size;
+    for (const { digest } of superseded?.files ?? []) files.delete(digest);
+    if (before > 0 && files.size === 0) break;
+    later.push(version);
+  }
+  return { later, isAll: newer.isAll || later.length < newer.versions.length };
+}
+
+/** The next versions of a dataset, oldest first, at most as many as a graph is made of. */
+async function versionsAfter(store: MetadataStore, { project, asset, version: number }: AssetVersion): Promise<{ readonly versions: readonly AssetVersion[]; readonly isAll: boolean }> {
+  const versions: AssetVersion[] = [];
+  for (let next = number + 1; versions.length < MOST_LATER; next++) {
+    const version = await store.read((transaction) => getAssetVersion(transaction, { project, asset, version: next }));
+    if (version === undefined) return { versions, isAll: true };
+    versions.push(version);
+  }
+  return { versions, isAll: false };
 }
 
 async function trace(store: MetadataStore, root: AssetVersion): Promise<Trace> {

@@ -7,6 +7,7 @@ const read = (text: string): string | undefined => readArtifactRoot({ "artifact-
 describe("--artifact-root", () => {
   it("is a folder, absolute or relative, or a file: URI", () => {
     assert.equal(readArtifactRoot({}, { workingFolder: "/home/ana/here", usage: "up" }), undefined);
+    assert.equal(read("mlflow-artifacts:/"), undefined);
     const folders = {
       "/data/artifacts": "/data/artifacts",
       artifacts: "/home/ana/here/artifacts",
@@ -28,7 +29,7 @@ describe("--artifact-root", () => {
       ["gs://bucket", /cannot be kept in gs:/],
       ["http://host/artifacts", /Artifacts of another server/],
       ["https://host/artifacts", /cannot be kept in https:.*Artifacts of another server/],
-      ["mlflow-artifacts:/", /name the folder itself/],
+      ["mlflow-artifacts:/0/x", /name the folder itself/],
       ["wasbs://c@a.blob.core.windows.net/x", /Supported: a folder/],
       ["file://server/share", /of this machine/],
       ["file:artifacts", /absolute/],

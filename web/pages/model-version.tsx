@@ -110,7 +110,7 @@ function OriginPanel({ record }: { readonly record: ModelVersionRecord }) {
   const { notebook, commit } = record;
   const notebookLink: ReactNode = notebook === undefined ? none : (
     <span className="chips">
-      {notebook.versionId === undefined ? (notebook.path ?? notebook.asset) : <Link to={address.notebook(notebook.versionId)}>{notebook.path ?? notebook.asset ?? t("assetKind.notebook")}</Link>}
+      {notebook.versionId === undefined ? (notebook.path ?? notebook.asset) : <Link to={address.notebook(notebook.versionId, notebook.stepRunId)}>{notebook.path ?? notebook.asset ?? t("assetKind.notebook")}</Link>}
       <Digest digest={notebook.sourceDigest} />
     </span>
   );

@@ -14,7 +14,8 @@ import { Ago, Digest, Facts } from "../ui/text.tsx";
 export function NotebookPage() {
   const { t } = useLanguage();
   const { id } = useParams({ strict: false }) as { id: string };
-  const notebook = useQuery(queries.notebook(id));
+  const [stepRun] = useSearchValue("stepRun");
+  const notebook = useQuery(queries.notebook(id, stepRun));
   return (
     <Page title={notebook.data?.path ?? notebook.data?.asset ?? t("assetKind.notebook")} crumbs={[{ label: t("nav.models"), to: address.models() }]} subtitle={notebook.data !== undefined && <Subtitle notebook={notebook.data} />}>
       <Read result={notebook} lines={8}>

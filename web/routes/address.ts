@@ -16,7 +16,7 @@ export const address = {
   models: () => "/models",
   model: (name: string) => `/models/${encode(name)}`,
   modelVersion: (name: string, version: number) => `/models/${encode(name)}/${version}`,
-  notebook: (versionId: string) => `/notebooks/${encode(versionId)}`,
+  notebook: (versionId: string, stepRunId?: string) => `/notebooks/${encode(versionId)}${stepRunId === undefined ? "" : `?stepRun=${encode(stepRunId)}`}`,
   endpoints: () => "/endpoints",
   endpoint: (environment: string, name: string) => `/endpoint/${encode(environment)}/${encode(name)}`,
   prediction: (id: string) => `/predictions/${encode(id)}`,

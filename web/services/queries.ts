@@ -40,7 +40,7 @@ export const queries = {
   model: (name: string) => one<ModelDetail>(["models", name], path`/models/${name}`),
   modelVersion: (name: string, version: number) => one<ModelVersionRecord>(["models", name, version], path`/models/${name}/versions/${version}`),
   lineage: (id: string, direction: "upstream" | "downstream") => one<LineageGraph>(["lineage", id], path`/lineage/${id}`, { direction }),
-  notebook: (id: string) => one<NotebookVersion>(["notebooks", id], path`/notebooks/${id}`),
+  notebook: (id: string, stepRun?: string) => one<NotebookVersion>(["notebooks", id, stepRun ?? ""], path`/notebooks/${id}`, stepRun === undefined ? {} : { stepRun }),
   endpoints: () => pages<EndpointSummary>(["endpoints"], "/endpoints"),
   endpoint: (environment: string, name: string) => one<EndpointDetail>(["endpoints", environment, name], path`/endpoints/${environment}/${name}`),
   predictions: (environment: string, name: string, query: QueryValues) =>

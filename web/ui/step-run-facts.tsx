@@ -41,7 +41,7 @@ export function StepRunFacts({ stepRun, run }: { readonly stepRun: StepRun; read
       {facts.length > 0 && (
         <section className="step-section">
           <h3>{t("step.facts")}</h3>
-          <Facts columns={3} items={facts.map(([key, value]) => [name("fact", key), <FactValue key={key} name={key} value={value} />] as const)} />
+          <Facts columns={3} items={facts.map(([key, value]) => [name("fact", key), <FactValue key={key} name={key} value={value} stepRunId={stepRun.id} />] as const)} />
         </section>
       )}
       <Why reasons={stepRun.why ?? []} stepRun={stepRun} />
@@ -76,11 +76,11 @@ function hasLog({ cached, status }: StepRun): boolean {
 }
 
 /** A fact by what it looks like: a digest, a number, names with values, a notebook's version, text. */
-function FactValue({ name, value }: { readonly name: string; readonly value: unknown }) {
+function FactValue({ name, value, stepRunId }: { readonly name: string; readonly value: unknown; readonly stepRunId: string }) {
   const { t, format } = useLanguage();
   if (typeof value === "number") return <span className="figure">{format.number(value)}</span>;
   if (typeof value === "string" && /^sha256:[0-9a-f]{64}$/.test(value)) return <Digest digest={value} length={14} />;
-  if (typeof value === "string" && name === "notebookVersionId") return <Link to={address.notebook(value)}>{t("fact.openNotebook")}</Link>;
+  if (typeof value === "string" && name === "notebookVersionId") return <Link to={address.notebook(value, stepRunId)}>{t("fact.openNotebook")}</Link>;
   if (typeof value === "object" && value !== null && !Array.isArray(value)) {
     return (
       <span className="chips">

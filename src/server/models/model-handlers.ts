@@ -1,7 +1,7 @@
 import type { ModelDetail, ModelSummary, ModelVersionRecord, ModelVersionSummary, ServedAt, Verdict } from "#api";
 import type { Platform } from "#app";
 import { isAllowed } from "#access";
-import { listApprovals, traceVersion } from "#governance";
+import { listApprovals, type Trace, traceVersion } from "#governance";
 import {
   type AssetVersion,
   type Deployed,
@@ -145,7 +145,7 @@ async function toRecord(
     trainingData: training,
     testData: test,
     features,
-    ...(notebook === undefined ? {} : { notebook: { versionId: notebook.id, asset: notebook.label, path: notebook.label, sourceDigest: notebook.digest ?? "" } }),
+    ...(notebook === undefined ? {} : { notebook: { versionId: notebook.id, asset: notebook.label, path: notebook.label, sourceDigest: notebook.digest ?? "", ...executionOf(trace, notebook.id, version) } }),
     commit: record.commit,
     hyperparameters: record.hyperparameters,
     testVerdict: verdict === undefined ? undefined : toVerdict(verdict, test),
@@ -203,3 +203,9 @@ function textOf(value: unknown): string | undefined {
   return typeof value === "string" ? value : undefined;
 }
 
+
+/** The step run that executed the notebook, where the model itself came out of it: an earlier version of the same source was executed by another. */
+function executionOf({ edges }: Trace, notebookId: string, version: AssetVersion): { readonly stepRunId?: string } {
+  const isDirect = edges.some(({ from, to }) => from === notebookId && to === version.id);
+  return isDirect && version.stepRunId !== undefined ? { stepRunId: version.stepRunId } : {};
+}

@@ -2,7 +2,7 @@ import type { NotebookCell, NotebookOutput, NotebookVersion } from "#api";
 import type { Platform } from "#app";
 import type { Digest } from "#base";
 import { listApprovals } from "#governance";
-import { type AssetVersion, findStepRun, getAssetVersion } from "#metadata-store";
+import { type AssetVersion, findStepRun, getAssetVersion, type ReadTransaction, type StepRun } from "#metadata-store";
 import { type NotebookOutput as StoredOutput, parseNotebook, type Notebook } from "#notebooks";
 import type { ApiHandlers } from "../api/mount-api.ts";
 import { nameApprovals } from "../approvals/approval-handlers.ts";
@@ -21,14 +21,14 @@ export function createNotebookHandlers(platform: Platform): Pick<ApiHandlers, "g
   }
 
   return {
-    async getNotebookVersion({ params }) {
+    async getNotebookVersion({ params, query }) {
       const { version, before, stepRun } = await store.read(async (transaction) => {
         const found = await getAssetVersion(transaction, { id: params.id });
         if (found?.kind !== "notebook" || found.project !== project) throw resourceMissing({ kind: "notebook version", key: params.id });
         return {
           version: found,
           before: found.version === 1 ? undefined : await getAssetVersion(transaction, { project, asset: found.asset, version: found.version - 1 }),
-          stepRun: found.stepRunId === undefined ? undefined : await findStepRun(transaction, found.stepRunId),
+          stepRun: await findExecution(transaction, found, query.stepRun),
         };
       });
       const source = await load(version);
@@ -43,13 +43,23 @@ export function createNotebookHandlers(platform: Platform): Pick<ApiHandlers, "g
         kernel: source.kernel,
         isExecuted: executed !== undefined,
         executedAtMs: stepRun?.finishedAtMs,
-        pipelineRunId: version.pipelineRunId,
+        pipelineRunId: stepRun?.pipelineRunId ?? version.pipelineRunId,
         parameters: facts.parameters ?? {},
         cells: toCells(executed ?? source, before === undefined ? undefined : await load(before)),
         approvals: await nameApprovals(platform, await listApprovals(store, { project, digest: version.digest })),
       } satisfies NotebookVersion;
     },
   };
+}
+
+/** The step run whose outputs are shown: the one asked for, if it executed this version, else the one that made the version. */
+async function findExecution(transaction: ReadTransaction, version: AssetVersion, asked: string | undefined): Promise<StepRun | undefined> {
+  const id = asked ?? version.stepRunId;
+  const stepRun = id === undefined ? undefined : await findStepRun(transaction, id);
+  if (asked === undefined) return stepRun;
+  const { notebookVersionId } = (stepRun?.facts ?? {}) as { readonly notebookVersionId?: unknown };
+  if (stepRun === undefined || notebookVersionId !== version.id) throw resourceMissing({ kind: "execution of this notebook", key: asked });
+  return stepRun;
 }
 
 function toCells(notebook: Notebook, before: Notebook | undefined): readonly NotebookCell[] {
