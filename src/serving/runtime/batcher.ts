@@ -95,12 +95,7 @@ export function createBatcher(options: {
       for (const waiting of batch) await runPiece(waiting);
       return;
     }
-    let start = 0;
-    for (const waiting of batch) {
-      const end = start + waiting.inputs.rowCount - waiting.done;
-      waiting.resolve(concatOutputs([...waiting.outputs, sliceOutput(output, start, end)]));
-      start = end;
-    }
+    hand(batch, output);
   }
 
   function pump(): void {
@@ -126,6 +121,16 @@ export function createBatcher(options: {
         pump();
       }),
   };
+}
+
+/** Gives each request of a merged call its rows. */
+function hand(batch: readonly Waiting[], output: ModelOutput): void {
+  let start = 0;
+  for (const waiting of batch) {
+    const end = start + waiting.inputs.rowCount - waiting.done;
+    waiting.resolve(concatOutputs([...waiting.outputs, sliceOutput(output, start, end)]));
+    start = end;
+  }
 }
 
 /** A request that settles once: by its answer, its time limit, or its caller's leaving. */
