@@ -22,7 +22,6 @@ export {
 export { findPipelineRun, findPipelineRuns, findRunAhead, listPipelineRuns, listPipelines, type PipelineRun, type PipelineSummary } from "./list-pipeline-runs.ts";
 export {
   type Attempt,
-  countCachedStepRuns,
   countStepRuns,
   findLatestStepRun,
   findStepRun,

@@ -120,18 +120,6 @@ export async function countStepRuns(transaction: ReadTransaction, pipelineRunId:
   return Object.fromEntries(rows.map((row) => [row.status, Number(row.count)]));
 }
 
-/** How many step runs of a pipeline run succeeded without running. */
-export async function countCachedStepRuns(transaction: ReadTransaction, pipelineRunId: string): Promise<number> {
-  const { count } = await transaction
-    .selectFrom("step_run")
-    .select((select) => select.fn.countAll<number>().as("count"))
-    .where("pipeline_run_id", "=", pipelineRunId)
-    .where("status", "=", "succeeded")
-    .where("cached", "=", 1)
-    .executeTakeFirstOrThrow();
-  return Number(count);
-}
-
 /** Steps of a pipeline run with their edges, in the order of the graph. */
 export async function listRunSteps(
   transaction: ReadTransaction,
