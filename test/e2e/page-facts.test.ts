@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import type { Browser, Page } from "playwright-core";
+import { createServices } from "#executors";
 import { buildWeb } from "../../scripts/build-web.ts";
 import { launchBrowser, needsBrowser } from "../setup/browser.ts";
 import { type StartedServer, startServer } from "../setup/started-server.ts";
@@ -52,6 +53,8 @@ before(async () => {
 after(async () => {
   await browser?.close();
   await server?.stop();
+  // A released service outlives the server that started it.
+  if (folder !== undefined) await createServices({ folder: join(folder, ".esteira/services") }).stop({ project: "facts", environment: "staging", name: "app" });
   if (folder !== undefined) await rm(folder, { recursive: true, force: true, maxRetries: 5 });
 });
 
