@@ -2,6 +2,7 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { isEsteiraError, messageOf } from "#base";
 import { digestOfFile } from "#object-store";
+import type { Action, AddFile } from "./actions.ts";
 import { DIGEST_TAG } from "./data-file.ts";
 import { listLog, logEntryPath, readLogEntry } from "./log-entry.ts";
 
@@ -25,14 +26,10 @@ export interface TableDamage {
 export async function verifyTable(table: string): Promise<{ readonly files: number; readonly damages: readonly TableDamage[] }> {
   const log = await listLog(table);
   const damages: TableDamage[] = [];
-  const held = new Map<string, { digest: string | undefined; from: number; until: number | undefined }>();
+  const held = new Map<string, HeldFile>();
   for (const version of log?.entries ?? []) {
     try {
-      for (const action of (await readLogEntry(table, version))?.actions ?? []) {
-        if ("add" in action && action.add !== undefined && !held.has(action.add.path)) held.set(action.add.path, { digest: action.add.tags?.[DIGEST_TAG], from: version, until: undefined });
-        const removed = "remove" in action && action.remove !== undefined ? held.get(action.remove.path) : undefined;
-        if (removed !== undefined) removed.until ??= version;
-      }
+      for (const action of (await readLogEntry(table, version))?.actions ?? []) noteAction(held, action, version);
     } catch (error) {
       if (!isEsteiraError(error)) throw error;
       damages.push({ file: logEntryPath(table, version), problem: messageOf(error), from: version, until: undefined });
@@ -44,6 +41,19 @@ export async function verifyTable(table: string): Promise<{ readonly files: numb
     if (problem !== undefined) damages.push({ file, problem, from, until });
   }
   return { files: (log?.entries.length ?? 0) + held.size, damages };
+}
+
+interface HeldFile {
+  readonly digest: string | undefined;
+  readonly from: number;
+  readonly until: number | undefined;
+}
+
+function noteAction(held: Map<string, HeldFile>, action: Action, version: number): void {
+  const { add, remove } = action as { readonly add?: AddFile; readonly remove?: { readonly path: string } };
+  if (add !== undefined && !held.has(add.path)) held.set(add.path, { digest: add.tags?.[DIGEST_TAG], from: version, until: undefined });
+  const removed = remove === undefined ? undefined : held.get(remove.path);
+  if (remove !== undefined && removed !== undefined) held.set(remove.path, { ...removed, until: removed.until ?? version });
 }
 
 async function problemOf(file: string, digest: string | undefined): Promise<string | undefined> {

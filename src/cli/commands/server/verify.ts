@@ -1,6 +1,9 @@
 import { verifyPlatformStore } from "#app";
 import { type Command, commonOptions } from "../../command.ts";
 import { openFor } from "../../session.ts";
+import type { Terminal } from "../../terminal.ts";
+
+type Damage = Awaited<ReturnType<typeof verifyPlatformStore>>["damages"][number];
 
 export const command: Command = {
   usage: "verify [--json]",
@@ -18,10 +21,7 @@ export const command: Command = {
       const { damages, ...counts } = await verifyPlatformStore(platform, signal);
       if (options["json"] === true) terminal.printJson({ ...counts, damages });
       else {
-        for (const { file, problem, versions, releases, endpoints } of damages) {
-          terminal.print(`${terminal.style("red", "✖")} ${file}: ${problem}`);
-          for (const [what, names] of [["affectedVersions", versions], ["affectedReleases", releases], ["affectedEndpoints", endpoints]] as const) if (names.length > 0) terminal.print(`    ${terminal.say(what)}: ${names.join(", ")}`);
-        }
+        for (const damage of damages) printDamage(terminal, damage);
         const said = terminal.say(damages.length === 0 ? "verifiedWhole" : "verifiedDamaged", { count: damages.length, objects: counts.objects, files: counts.tableFiles });
         terminal.print(damages.length === 0 ? terminal.style("green", `✔ ${said}`) : terminal.style("red", `✖ ${said}`));
       }
@@ -31,3 +31,9 @@ export const command: Command = {
     }
   },
 };
+
+function printDamage(terminal: Terminal, { file, problem, versions, releases, endpoints }: Damage): void {
+  terminal.print(`${terminal.style("red", "✖")} ${file}: ${problem}`);
+  const affected = [["affectedVersions", versions], ["affectedReleases", releases], ["affectedEndpoints", endpoints]] as const;
+  for (const [what, names] of affected) if (names.length > 0) terminal.print(`    ${terminal.say(what)}: ${names.join(", ")}`);
+}
