@@ -1,6 +1,6 @@
 // The whole cycle on real data: `npm run demo`, `npm run demo -- --exit --report FILE`, `npm run demo -- --fresh`.
 import { spawn, spawnSync } from "node:child_process";
-import { chmod, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, cp, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
@@ -10,8 +10,7 @@ import { openSourceFiles } from "../examples/flights/demo/source-files.ts";
 import { playCycle } from "../examples/flights/demo/story.ts";
 
 const root = resolve(import.meta.dirname, "..");
-const project = join(root, "examples/flights");
-const storeFolder = join(project, ".esteira");
+const example = join(root, "examples/flights");
 const esteira = join(root, "bin/esteira");
 const startedMs = Date.now();
 
@@ -21,19 +20,25 @@ const { values } = parseArgs({
     report: { type: "string" },
     fresh: { type: "boolean", default: false },
     port: { type: "string", default: "4740" },
+    folder: { type: "string" },
     help: { type: "boolean", short: "h", default: false },
   },
 });
 
 if (values.help) {
-  say(`npm run demo -- [--exit] [--report FILE] [--fresh] [--port N]
+  say(`npm run demo -- [--exit] [--report FILE] [--fresh] [--port N] [--folder DIR]
 
   --exit         end when the cycle is done, instead of staying up with the page
   --report FILE  write what happened as JSON
   --fresh        forget what an earlier demo made
-  --port N       port of the page and the API; default 4740, 0 picks a free one`);
+  --port N       port of the page and the API; default 4740, 0 picks a free one
+  --folder DIR   play it in a copy of the example in this folder, made when it is not there`);
   process.exit(0);
 }
+
+const callerFolder = process.env["INIT_CWD"] ?? process.cwd();
+const project = values.folder === undefined ? example : resolve(callerFolder, values.folder);
+const storeFolder = join(project, ".esteira");
 
 await main().catch((error: unknown) => {
   say(`\nThe demo stopped: ${error instanceof Error ? error.message : String(error)}`);
@@ -41,6 +46,7 @@ await main().catch((error: unknown) => {
 });
 
 async function main(): Promise<void> {
+  if (project !== example) await copyExample();
   if (values.fresh) {
     await rm(storeFolder, { recursive: true, force: true });
     await rm(join(project, "data"), { recursive: true, force: true });
@@ -58,13 +64,22 @@ async function main(): Promise<void> {
     await playCycle({ api, files: await openSourceFiles(join(project, "data")), reviewerToken, say });
     const report = await writeReport(api, startedMs);
     say(formatReport(report));
-    if (values.report !== undefined) await writeFile(resolve(process.env["INIT_CWD"] ?? process.cwd(), values.report), `${JSON.stringify(report, undefined, 2)}\n`);
+    if (values.report !== undefined) await writeFile(resolve(callerFolder, values.report), `${JSON.stringify(report, undefined, 2)}\n`);
     if (values.exit) return;
     say(`\nThe page stays up at ${server.url}. Ctrl-C ends it.`);
     await server.ended;
   } finally {
     await server.stop();
   }
+}
+
+/** The project's own files; what a demo in the example's folder made or captured stays there. */
+async function copyExample(): Promise<void> {
+  const there = await readdir(project).catch(() => []);
+  const played = await readFile(join(storeFolder, "demo-reviewer.json"), "utf8").then(() => true, () => false);
+  if (there.length > 0 && !played) throw new Error(`${project} holds other things, and no demo: name an empty folder, or one that is not there`);
+  const left = [join(example, ".esteira"), join(example, "data")];
+  await cp(example, project, { recursive: true, force: false, filter: (place) => !left.includes(place) });
 }
 
 /** The one who approves, and is not the author. The token is kept beside the store, for the demo's next run. */

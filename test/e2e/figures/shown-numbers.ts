@@ -1,0 +1,84 @@
+import type { Page } from "playwright-core";
+
+/** A number as a page shows it. */
+export interface ShownNumber {
+  /** The text it stands in, and what stands around that. */
+  readonly text: string;
+  readonly around: string;
+  /** In the unit of the truth: a percentage as a share, a duration in ms, a size in bytes. */
+  readonly value: number;
+  /** Half of the last digit shown, in the same unit. */
+  readonly precision: number;
+  /** The page says that it is an estimate. */
+  readonly estimated: boolean;
+  /** Name of the figure, where the page gives one. */
+  readonly figure: string | undefined;
+}
+
+export interface ShownTime {
+  readonly text: string;
+  readonly atMs: number;
+}
+
+interface ShownText {
+  readonly text: string;
+  readonly figure: string | undefined;
+  readonly around: string;
+}
+
+const UNITS: Readonly<Record<string, number>> = {
+  "%": 0.01, K: 1e3, k: 1e3, M: 1e6, B: 1e9, kB: 1e3, MB: 1e6, GB: 1e9, ms: 1, s: 1e3, min: 60e3, h: 3_600e3,
+};
+const NUMBER = /(?<![\w.-])(v|-|−|≈ ?)?(\d{1,3}(?:,\d{3})+|\d+)(\.\d+)?(?:e([+-]?\d+))?(?: ?(%|kB|MB|GB|ms|min|[KMBksh])(?![\w]))?(?![\w])/g;
+
+/** Runs in the page. */
+const READ = `(() => {
+  const skipped = "script, style, pre, code, time, textarea, .cm-editor, .log-lines, .notebook, .vega-embed, .mono, .station-number, [hidden]";
+  const texts = [];
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  for (let node = walker.nextNode(); node !== null; node = walker.nextNode()) {
+    const element = node.parentElement;
+    const text = (node.textContent ?? "").replaceAll(/\\s+/g, " ").trim();
+    if (element === null || !/\\d/.test(text) || element.closest(skipped) !== null) continue;
+    const box = element.getBoundingClientRect();
+    if (box.width === 0 || box.height === 0) continue;
+    texts.push({ text, figure: element.closest("[data-figure]")?.getAttribute("data-figure") ?? undefined, around: (element.parentElement?.textContent ?? "").replaceAll(/\\s+/g, " ").slice(0, 200) });
+  }
+  const times = [...document.querySelectorAll("time[datetime]")].map((element) => ({ text: element.textContent ?? "", at: element.getAttribute("datetime") ?? "" }));
+  return { texts, times };
+})()`;
+
+/** Every number that a person reads on the page, but for those in source code, logs and identifiers, and every time. */
+export async function readShown(page: Page): Promise<{ readonly numbers: readonly ShownNumber[]; readonly times: readonly ShownTime[] }> {
+  const { texts, times } = await page.evaluate<{ readonly texts: readonly ShownText[]; readonly times: readonly { readonly text: string; readonly at: string }[] }>(READ);
+  return { numbers: texts.flatMap(numbersIn), times: times.map(({ text, at }) => ({ text, atMs: Date.parse(at) })) };
+}
+
+function numbersIn({ text, figure, around }: ShownText): readonly ShownNumber[] {
+  const parts = [...text.matchAll(NUMBER)].map((match) => {
+    const [, sign = "", whole = "0", fraction = "", exponent, unit = ""] = match;
+    const scale = (UNITS[unit] ?? 1) * 10 ** Number(exponent ?? 0);
+    return {
+      text,
+      around,
+      value: Number(`${whole.replaceAll(",", "")}${fraction}`) * scale * (sign === "-" || sign === "−" ? -1 : 1),
+      precision: (0.5 * scale) / 10 ** Math.max(0, fraction.length - 1),
+      estimated: sign.startsWith("≈") || text.includes("≈") || text.includes("±"),
+      figure,
+      unit,
+    };
+  });
+  return joinDurations(parts);
+}
+
+/** "3 min 4 s" is one figure. */
+function joinDurations(parts: readonly (ShownNumber & { readonly unit: string })[]): readonly ShownNumber[] {
+  const joined: (ShownNumber & { readonly unit: string })[] = [];
+  for (const part of parts) {
+    const before = joined.at(-1);
+    if (before !== undefined && ((before.unit === "min" && part.unit === "s") || (before.unit === "h" && part.unit === "min"))) {
+      joined[joined.length - 1] = { ...part, value: before.value + part.value };
+    } else joined.push(part);
+  }
+  return joined;
+}
