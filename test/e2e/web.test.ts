@@ -9,6 +9,7 @@ import { after, before, describe, test } from "node:test";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { buildWeb } from "../../scripts/build-web.ts";
 import { launchBrowser, needsBrowser } from "../setup/browser.ts";
+import { recorded } from "../web/fixture/recorded.ts";
 import { startFixtureServer } from "../web/fixture/server.ts";
 
 const ROOT = resolve(import.meta.dirname, "../..");
@@ -180,16 +181,16 @@ describe("the web page on a real server", needsBrowser, () => {
 });
 
 describe("the pages of a full project", needsBrowser, () => {
-  const run = "01JDB000000000000000008001";
+  const { running: run, runningStep, failed, notebook, prediction } = recorded.subjects;
   const paths = [
-    "/", "/pipelines", "/pipelines?tab=runs", "/pipelines/delay?step=delay", `/runs/${run}`, `/runs/${run}?step=01JDB000000000000000009003`, "/datasets", "/datasets/raw_flights", "/datasets/raw_flights?tab=rows", "/datasets/raw_flights?tab=versions", "/datasets/raw_flights?tab=quarantine",
-    "/datasets/raw_flights?tab=lineage", "/dashboards", "/dashboards/delays", "/models", "/models/delay", "/models/delay/3", "/models/delay/3?tab=verdict", "/models/delay/3?tab=lineage", "/notebooks/x", "/endpoints", "/endpoint/production/delay", "/endpoint/production/delay?tab=predictions", "/endpoint/production/delay?tab=history",
-    "/predictions/x", "/alerts", "/alerts?tab=monitors", "/releases", "/approvals",
+    "/", "/pipelines", "/pipelines?tab=runs", "/pipelines/delay?step=delay", `/runs/${run}`, `/runs/${run}?step=${runningStep}`, `/runs/${failed}`, "/datasets", "/datasets/raw_flights", "/datasets/raw_flights?tab=rows", "/datasets/raw_flights?tab=versions", "/datasets/raw_flights?tab=quarantine",
+    "/datasets/raw_flights?tab=lineage", "/dashboards", "/dashboards/delays", "/models", "/models/delay", "/models/delay/2", "/models/delay/2?tab=verdict", "/models/delay/2?tab=lineage", `/notebooks/${notebook}`, "/endpoints", "/endpoint/production/delay", "/endpoint/production/delay?tab=predictions", "/endpoint/production/delay?tab=history",
+    `/predictions/${prediction}`, "/alerts", "/alerts?tab=monitors", "/releases", "/approvals",
   ];
 
   test("no page makes the browser complain, and none breaks WCAG 2.2 AA, in light and in dark", async () => {
     const problems = new Set<string>();
-    const inDark = paths.filter((path) => ["/", "/pipelines/delay?step=delay", "/models/delay/3?tab=verdict", "/endpoint/production/delay", "/approvals", "/notebooks/x"].includes(path));
+    const inDark = paths.filter((path) => ["/", "/pipelines/delay?step=delay", "/models/delay/2?tab=verdict", "/endpoint/production/delay", "/approvals", `/notebooks/${notebook}`].includes(path));
     for (const [scheme, language, chosen] of [["light", "en-US", paths], ["light", "pt-BR", paths], ["dark", "en-US", inDark]] as const) {
       const { page, context, complaints } = await open(fixtures[0]?.url ?? "", language);
       await page.emulateMedia({ colorScheme: scheme, reducedMotion: "reduce" });
@@ -214,7 +215,7 @@ describe("the pages of a full project", needsBrowser, () => {
   });
 
   test("a user's HTML runs in a sandbox that can do nothing", async () => {
-    const { page, context } = await open(`${fixtures[0]?.url ?? ""}/notebooks/x`);
+    const { page, context } = await open(`${fixtures[0]?.url ?? ""}/notebooks/${notebook}`);
     await page.locator("iframe").waitFor();
     assert.equal(await page.locator("iframe").getAttribute("sandbox"), "");
     assert.match(await page.title(), /esteira$/);
@@ -225,7 +226,7 @@ describe("the pages of a full project", needsBrowser, () => {
     const { page, context } = await open(`${fixtures[0]?.url ?? ""}/runs/${run}`);
     await page.getByRole("button", { name: "Cancel" }).click();
     await page.getByRole("dialog").getByRole("button", { name: "Cancel" }).click();
-    await page.getByRole("dialog").getByText("Start it again.").waitFor();
+    await page.getByRole("dialog").getByText((recorded.refusal.body as { error: { code: string } }).error.code).waitFor();
     await context.close();
   });
 });
