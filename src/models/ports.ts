@@ -20,12 +20,12 @@ export interface Scorer {
 /** Reads rows of a dataset version. Declared here, implemented by `data`. */
 export interface DatasetReader {
   /**
-   * @param request `columns` to read; `where` as equalities that all hold; `every`: only each n-th of the rows that hold; `limit` rows at most, in stored order
+   * @param request `columns` to read; `where` as equalities that all hold; `atMost`: of the rows that hold, a random sample of about so many, the same at every call; all when there are no more
    * @throws what the reader defines for a missing column
    */
   readColumns(
     version: AssetVersion,
-    request: { readonly columns: readonly string[]; readonly where?: Readonly<Record<string, string | number | boolean>>; readonly every?: number; readonly limit?: number },
+    request: { readonly columns: readonly string[]; readonly where?: Readonly<Record<string, string | number | boolean>>; readonly atMost?: number },
   ): Promise<ColumnBatch>;
   /** Columns with their DuckDB types. */
   describe(version: AssetVersion): Promise<readonly { readonly name: string; readonly type: string }[]>;

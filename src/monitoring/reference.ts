@@ -34,7 +34,10 @@ export interface References {
   get(modelVersionId: string, request: ReferenceRequest): Promise<Reference>;
 }
 
+/** Rows that columns are compared with. */
 const LARGEST_SAMPLE = 100_000;
+/** Held-out rows that are scored: so many that the performance on them is the one that the model was tested with. */
+const MOST_HELD_OUT = 400_000;
 const KEPT = 8;
 
 /** References come from the training set in the model's record; each is made once and kept. */
@@ -68,8 +71,8 @@ async function makeReference(modelVersionId: string, request: ReferenceRequest, 
   if (dataset === undefined) throw referenceMissing({ model: title, reason: "its record names no training data" });
   const known = new Set((await datasets.describe(dataset)).map((column) => column.name));
   const split = known.has(SPLIT_COLUMN);
-  const held = split ? await readRows(dataset, { model, request, where: { [SPLIT_COLUMN]: TEST_SPLIT }, known }, options) : undefined;
-  const rows = held !== undefined && request.rows === "test" ? held : await readRows(dataset, { model, request, where: split ? { [SPLIT_COLUMN]: "train" } : {}, known }, options);
+  const held = split ? await readRows(dataset, { model, request, where: { [SPLIT_COLUMN]: TEST_SPLIT }, known, atMost: MOST_HELD_OUT }, options) : undefined;
+  const rows = held !== undefined && request.rows === "test" ? held : await readRows(dataset, { model, request, where: split ? { [SPLIT_COLUMN]: "train" } : {}, known, atMost: LARGEST_SAMPLE }, options);
   const scores = await scorer.score(version, { rowCount: rows.rowCount, columns: rows.columns });
   return {
     version,
@@ -92,17 +95,16 @@ interface Rows {
   readonly columns: ReadonlyMap<string, ArrayLike<unknown>>;
 }
 
-/** At most 100,000 rows, taken evenly over the training set, so that a large one is never in memory as a whole. */
+/** A random sample, so that a large training set is never in memory as a whole. */
 async function readRows(
   dataset: AssetVersion,
-  wanted: { readonly model: ModelDescription; readonly request: ReferenceRequest; readonly where: Readonly<Record<string, string>>; readonly known: ReadonlySet<string> },
+  wanted: { readonly model: ModelDescription; readonly request: ReferenceRequest; readonly where: Readonly<Record<string, string>>; readonly known: ReadonlySet<string>; readonly atMost: number },
   { datasets }: Options,
 ): Promise<Rows> {
-  const { model, request, where, known } = wanted;
+  const { model, request, where, known, atMost } = wanted;
   const names = [...model.inputs.map((input) => input.name), ...(model.label === undefined ? [] : [model.label]), ...request.segments];
   const columns = [...new Set(names)].filter((name) => known.has(name));
-  const every = Math.ceil((dataset.rowCount ?? 0) / LARGEST_SAMPLE);
-  return datasets.readColumns(dataset, { columns, where, ...(every > 1 ? { every } : {}) });
+  return datasets.readColumns(dataset, { columns, where, atMost });
 }
 
 type Measured = Pick<Reference, "performance" | "calibration">;
