@@ -12,7 +12,7 @@ import { startServer, type StartedServer } from "../test/setup/started-server.ts
 const ROOT = resolve(import.meta.dirname, "..");
 const TARGET = join(ROOT, "test/web/fixture/recorded.json");
 /** What a page asks for at first is up to a hundred rows; the tests of long lists repeat a recorded row. */
-const ROWS = 40;
+const LIMITED = "?limit=40";
 
 const BESIDE: Readonly<Record<string, string>> = {
   "pipelines/nightly.yaml": `description: Checks that the airports' list is complete
@@ -97,66 +97,105 @@ interface Run {
   readonly stepRuns: readonly { readonly id: string; readonly step: string; readonly status: string }[];
 }
 
-async function record({ url }: StartedServer): Promise<Recorded> {
-  const ask = async (path: string, init?: RequestInit): Promise<Response> => fetch(`${url}/api/v1${path}`, init);
+interface Recording {
+  readonly answers: Record<string, unknown>;
+  /** Asks, and keeps the answer under the address without its query. */
+  get<Answer>(path: string): Promise<Answer>;
+  post(path: string): Promise<Response>;
+}
+
+function openRecording(url: string): Recording {
   const answers: Record<string, unknown> = {};
-  const get = async <Answer>(path: string): Promise<Answer> => {
-    const response = await ask(path);
-    if (!response.ok) throw new Error(`GET ${path}: ${response.status} ${await response.text()}`);
-    const answer = withoutPlaces(await response.text());
-    answers[path.replace(/\?.*$/, "")] = JSON.parse(answer);
-    return JSON.parse(answer) as Answer;
+  return {
+    answers,
+    async get(path) {
+      const response = await fetch(`${url}/api/v1${path}`);
+      const text = withoutPlaces(await response.text());
+      if (!response.ok) throw new Error(`GET ${path}: ${response.status} ${text}`);
+      answers[path.replace(/\?.*$/, "")] = JSON.parse(text);
+      return JSON.parse(text) as never;
+    },
+    post: (path) => fetch(`${url}/api/v1${path}`, { method: "POST", headers: { "content-type": "application/json" }, body: "{}" }),
   };
-  const start = async (pipeline: string): Promise<string> => {
-    const response = await ask(`/pipelines/${pipeline}/runs`, { method: "POST", headers: { "content-type": "application/json" }, body: "{}" });
-    return ((await response.json()) as { readonly id: string }).id;
+}
+
+async function record({ url }: StartedServer): Promise<Recorded> {
+  const recording = openRecording(url);
+  const runs = await playBeside(url, recording);
+  for (const path of ["/session", "/overview", "/alerts", "/monitors", "/environments", "/approvals", "/feature-views"]) await recording.get(path);
+  const trained = await recordRuns(recording, runs);
+  await recordAssets(recording);
+  const subjects = await recordModel(recording);
+  const refused = await recording.post(`/pipeline-runs/${runs.failed.id}/cancel`);
+  const refusal = { status: refused.status, body: JSON.parse(withoutPlaces(await refused.text())) as unknown };
+  await recording.post(`/pipeline-runs/${runs.running.id}/cancel`);
+  return {
+    recordedAtMs: Date.now(),
+    subjects: { failed: runs.failed.id, waiting: runs.waiting.id, running: runs.running.id, runningStep: runs.running.stepRuns[0]?.id ?? "", trained, ...subjects },
+    answers: recording.answers,
+    refusal,
   };
-  const until = async (id: string, isReached: (run: Run) => boolean): Promise<Run> => {
+}
+
+interface Beside {
+  readonly failed: Run;
+  readonly waiting: Run;
+  readonly running: Run;
+}
+
+/** Runs the pipelines beside the demo: one fails, one waits for an approval, one is still running. */
+async function playBeside(url: string, { post }: Recording): Promise<Beside> {
+  const ask = async <Answer>(path: string): Promise<Answer> => (await (await fetch(`${url}/api/v1${path}`)).json()) as Answer;
+  const start = async (pipeline: string, isReached: (run: Run) => boolean): Promise<Run> => {
+    const { id } = (await (await post(`/pipelines/${pipeline}/runs`)).json()) as { readonly id: string };
     for (;;) {
-      const run = (await (await ask(`/pipeline-runs/${id}`)).json()) as Run;
+      const run = await ask<Run>(`/pipeline-runs/${id}`);
       if (isReached(run)) return run;
-      await new Promise((resolve) => setTimeout(resolve, 200));
+      await pause();
     }
   };
-  const failed = await until(await start("nightly"), ({ status }) => status === "failed");
-  const waiting = await until(await start("web"), ({ status }) => ["waiting", "failed", "succeeded"].includes(status));
-  const running = await until(await start("export"), ({ stepRuns }) => stepRuns.some(({ status }) => status === "running"));
-  const archive = running.stepRuns[0]?.id ?? "";
-  while (((await (await ask(`/step-runs/${archive}/log?limit=1000`)).json()) as { items: { text: string }[] }).items.every(({ text }) => !text.includes("0400"))) await new Promise((resolve) => setTimeout(resolve, 200));
+  const failed = await start("nightly", ({ status }) => status === "failed");
+  const waiting = await start("web", ({ status }) => ["waiting", "failed", "succeeded"].includes(status));
+  const running = await start("export", ({ stepRuns }) => stepRuns.some(({ status }) => status === "running"));
+  const log = `/step-runs/${running.stepRuns[0]?.id ?? ""}/log?limit=1000`;
+  while ((await ask<{ readonly items: readonly { readonly text: string }[] }>(log)).items.every(({ text }) => !text.includes("0400"))) await pause();
+  return { failed, waiting, running };
+}
 
-  for (const path of ["/session", "/overview", "/alerts", "/monitors", "/environments", "/approvals", "/feature-views"]) await get(path);
-  const limited = `?limit=${ROWS}`;
-  const { items: runs } = await get<{ readonly items: readonly Run[] }>(`/pipeline-runs${limited}`);
-  const trained = runs.find(({ pipeline, status }) => pipeline === "delay" && status === "succeeded") ?? failed;
-  for (const run of [failed, waiting, running, trained]) {
-    const { stepRuns } = await get<Run>(`/pipeline-runs/${run.id}`);
-    for (const { id } of stepRuns) await get(`/step-runs/${id}/log?limit=1000`);
+function pause(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 200));
+}
+
+/** @returns the newest run that trained a model */
+async function recordRuns({ get }: Recording, { failed, waiting, running }: Beside): Promise<string> {
+  const { items } = await get<{ readonly items: readonly Run[] }>(`/pipeline-runs${LIMITED}`);
+  const trained = items.find(({ pipeline, status }) => pipeline === "delay" && status === "succeeded") ?? failed;
+  for (const { id } of [failed, waiting, running, trained]) {
+    const { stepRuns } = await get<Run>(`/pipeline-runs/${id}`);
+    await get(`/pipeline-runs/${id}/step-runs${LIMITED}`);
+    for (const step of stepRuns) await get(`/step-runs/${step.id}/log?limit=1000`);
   }
-  for (const list of ["/pipelines", "/datasets", "/models", "/endpoints", "/dashboards", "/releases"]) await get(`${list}${limited}`);
-  for (const { name } of (answers["/pipelines"] as Named).items) await get(`/pipelines/${name}`);
-  for (const { name } of (answers["/datasets"] as Named).items) {
-    await get(`/datasets/${name}`);
-    await get(`/datasets/${name}/rows${limited}`);
-    await get(`/datasets/${name}/quarantine${limited}`);
-    await get(`/assets/${name}/versions${limited}`);
+  return trained.id;
+}
+
+async function recordAssets({ get }: Recording): Promise<void> {
+  for (const list of ["/models", "/endpoints", "/releases"]) await get(`${list}${LIMITED}`);
+  for (const { name } of (await get<Named>(`/pipelines${LIMITED}`)).items) await get(`/pipelines/${name}`);
+  for (const { name } of (await get<Named>(`/dashboards${LIMITED}`)).items) await get(`/dashboards/${name}`);
+  for (const { name } of (await get<Named>(`/datasets${LIMITED}`)).items) {
+    for (const path of [`/datasets/${name}`, `/datasets/${name}/rows${LIMITED}`, `/datasets/${name}/quarantine${LIMITED}`, `/assets/${name}/versions${LIMITED}`]) await get(path);
   }
+}
+
+async function recordModel({ get }: Recording): Promise<Readonly<Record<string, string>>> {
   await get("/models/delay");
-  const { items: predictions } = await get<{ readonly items: readonly { readonly id: string }[] }>(`/endpoints/production/delay/predictions${limited}`);
-  await get(`/endpoints/staging/delay/predictions${limited}`);
-  await get(`/predictions/${predictions[0]?.id ?? ""}`);
-  for (const environment of ["staging", "production"]) await get(`/endpoints/${environment}/delay`);
-  const model = await get<{ readonly assetVersionId: string; readonly notebook?: { readonly versionId: string } }>("/models/delay/versions/2");
-  await get("/models/delay/versions/1");
-  await get(`/lineage/${model.assetVersionId}`);
-  const { versionId } = await get<{ readonly versionId: string }>("/datasets/raw_flights");
-  await get(`/lineage/${versionId}`);
-  await get(`/notebooks/${model.notebook?.versionId ?? ""}`);
-  for (const { name } of (answers["/dashboards"] as Named).items) await get(`/dashboards/${name}`);
-  const refused = await ask(`/pipeline-runs/${failed.id}/cancel`, { method: "POST", headers: { "content-type": "application/json" }, body: "{}" });
-  const refusal = { status: refused.status, body: JSON.parse(withoutPlaces(await refused.text())) as unknown };
-  const subjects = { failed: failed.id, waiting: waiting.id, running: running.id, trained: trained.id, runningStep: archive, notebook: model.notebook?.versionId ?? "", prediction: predictions[0]?.id ?? "", model: model.assetVersionId, rawFlights: versionId };
-  await ask(`/pipeline-runs/${running.id}/cancel`, { method: "POST", headers: { "content-type": "application/json" }, body: "{}" });
-  return { recordedAtMs: Date.now(), subjects, answers, refusal };
+  const { items: predictions } = await get<{ readonly items: readonly { readonly id: string }[] }>(`/endpoints/production/delay/predictions${LIMITED}`);
+  const prediction = predictions[0]?.id ?? "";
+  for (const path of [`/endpoints/staging/delay/predictions${LIMITED}`, `/predictions/${prediction}`, "/endpoints/staging/delay", "/endpoints/production/delay", "/models/delay/versions/1"]) await get(path);
+  const { assetVersionId: model, notebook } = await get<{ readonly assetVersionId: string; readonly notebook?: { readonly versionId: string } }>("/models/delay/versions/2");
+  const { versionId: rawFlights } = await get<{ readonly versionId: string }>("/datasets/raw_flights");
+  for (const path of [`/lineage/${model}`, `/lineage/${rawFlights}`, `/notebooks/${notebook?.versionId ?? ""}`]) await get(path);
+  return { notebook: notebook?.versionId ?? "", prediction, model, rawFlights };
 }
 
 interface Named {

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { access, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { isEsteiraError } from "#base";
-import { type AssetVersion, commitDatasetWrite, type DatasetWriteRecord, endDatasetWrite, getDatasetWrite, listAssetVersions } from "#metadata-store";
+import { type AssetVersion, commitDatasetWrite, type DatasetWriteRecord, endDatasetWrite, getDatasetWrite, listAssetVersions, type MetadataStore } from "#metadata-store";
 import type { MadeVersion } from "#pipeline";
 import type { AnalyticsConnection } from "./analytics/analytics.ts";
 import { claimDataset, claimExpiry } from "./claim.ts";
@@ -10,7 +10,7 @@ import { compactWhenDue } from "./compact-files.ts";
 import type { DatasetContent, DatasetWrite } from "./dataset.ts";
 import { type DatasetState, differenceOf, digestOfState, type NextState, nextState, type Superseding } from "./dataset-state.ts";
 import { asSubquery, countRows, createViews, type DatasetsDependencies, openTables, type SnapshotCache } from "./dataset-tables.ts";
-import type { AddFile, TableMetadata } from "./delta/actions.ts";
+import type { Action, AddFile, TableMetadata } from "./delta/actions.ts";
 import { type Committed, commitChange, findCommit, type TableChange } from "./delta/commit.ts";
 import { isCompaction } from "./delta/compaction.ts";
 import { toStoredSelect } from "./delta/data-file.ts";
@@ -235,20 +235,29 @@ async function withoutGhosts(dependencies: WriteDependencies, base: TableSnapsho
     const entry = await readLogEntry(base.table, version);
     if (entry === undefined) throw tableCorrupt({ table: base.table, reason: `log entry ${version} is missing` });
     const operationId = entry.actions.find(({ commitInfo }) => commitInfo !== undefined)?.commitInfo?.txnId;
-    const known = operationId === undefined ? undefined : await store.read((transaction) => getDatasetWrite(transaction, { ...ghost, operationId }));
-    if (known?.state === "dropped" || (operationId !== undefined && unrecorded.has(operationId))) {
+    if (operationId !== undefined && (unrecorded.has(operationId) || (await isDroppedWrite(store, { ...ghost, operationId })))) {
       log.warn("took back a write that was never recorded", { asset: ghost.asset, operation: operationId, deltaVersion: version });
       continue;
     }
-    // A compaction that wrote such rows among others goes with them; the files it read are still there.
-    if (isCompaction(entry.actions) && entry.actions.some(({ remove }) => remove !== undefined && !files.has(decodePath(remove.path)))) continue;
-    const after = await readSnapshot(analytics, base.table, { version });
-    for (const { remove } of entry.actions) if (remove !== undefined) files.delete(decodePath(remove.path));
-    for (const { add } of entry.actions) if (add !== undefined) files.set(decodePath(add.path), add);
-    if (entry.actions.some(({ metaData }) => metaData !== undefined)) last = after;
-    last ??= after;
+    if (compactsOthers(entry.actions, files)) continue;
+    applyActions(files, entry.actions);
+    if (last === undefined || entry.actions.some(({ metaData }) => metaData !== undefined)) last = await readSnapshot(analytics, base.table, { version });
   }
   return { columns: last === undefined ? [] : stateOf(last).columns, files: [...files.values()], dropped: last !== undefined && isDropped(last) };
+}
+
+async function isDroppedWrite(store: MetadataStore, key: { readonly project: string; readonly asset: string; readonly operationId: string }): Promise<boolean> {
+  return (await store.read((transaction) => getDatasetWrite(transaction, key)))?.state === "dropped";
+}
+
+/** A compaction that wrote rows of a ghost among others goes with them; the files it read are still there. */
+function compactsOthers(actions: readonly Action[], files: ReadonlyMap<string, AddFile>): boolean {
+  return isCompaction(actions) && actions.some(({ remove }) => remove !== undefined && !files.has(decodePath(remove.path)));
+}
+
+function applyActions(files: Map<string, AddFile>, actions: readonly Action[]): void {
+  for (const { remove } of actions) if (remove !== undefined) files.delete(decodePath(remove.path));
+  for (const { add } of actions) if (add !== undefined) files.set(decodePath(add.path), add);
 }
 
 function toChange(write: DatasetWrite, base: TableSnapshot | undefined, next: NextState, { schemaString, atMs }: { readonly schemaString: string; readonly atMs: number }): TableChange {

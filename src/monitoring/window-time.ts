@@ -16,9 +16,3 @@ export function windowStart(size: WindowSize, atMs: number): number {
   return origin + Math.floor((atMs - origin) / windowMs(size)) * windowMs(size);
 }
 
-/** Starts of all windows that touch `fromMs` to `toMs`, both included; epoch ms, ascending. */
-export function windowStarts(size: WindowSize, fromMs: number, toMs: number): number[] {
-  const first = windowStart(size, fromMs);
-  const count = Math.floor((windowStart(size, toMs) - first) / windowMs(size)) + 1;
-  return Array.from({ length: Math.max(0, count) }, (_, index) => first + index * windowMs(size));
-}

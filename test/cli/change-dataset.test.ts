@@ -24,7 +24,7 @@ describe("changing datasets on the command line", () => {
     };
     const rows = async (...words: readonly string[]): Promise<unknown[]> => {
       const { text } = await esteira("dataset", "show", "sales", ...words, "--json");
-      return (JSON.parse(text) as { rows: unknown[][] }).rows.flat().sort();
+      return (JSON.parse(text) as { rows: unknown[][] }).rows.flat().sort((left, right) => Number(left) - Number(right));
     };
     assert.equal((await esteira("run", "a")).code, 0);
     assert.deepEqual(await rows(), [1, 2, 3]);

@@ -82,7 +82,7 @@ describe("Python deltalake", () => {
     assert.equal(outcome.facts?.["filesHeldBack"], 1);
     const { version: restored } = await restoreDataset({ store, datasets, clock: systemClock, project: "p" }, { dataset: "d", version: 1, actor: "me" });
     const seen = read(join(storeFolder, "datasets/d"));
-    const ofDelta = (version: AssetVersion | undefined): readonly Record<string, unknown>[] => seen.versions[(version?.content as DatasetContent).deltaVersion]?.rows ?? [];
+    const ofDelta = (version: AssetVersion | undefined): readonly Record<string, unknown>[] => seen.versions[(version?.content as DatasetContent | undefined)?.deltaVersion ?? -1]?.rows ?? [];
     const sorted = (list: readonly Record<string, unknown>[]): unknown[] => list.map((row) => JSON.stringify(row)).sort();
     for (const version of [first, versions[0], restored]) assert.deepEqual(sorted(ofDelta(version)), sorted(await rows(version, "select * from d")));
     assert.deepEqual(sorted(ofDelta(versions[0])), sorted([{ Creative_Type: "film", n_of_x: 10, Ação: 2 }, { Creative_Type: "book", n_of_x: 5, Ação: 6 }]));

@@ -31,13 +31,18 @@ export async function inferTextTypes(connection: AnalyticsConnection, table: str
       const found = await test({ columns, candidates: [candidate], rows: SAMPLE_ROWS });
       for (const column of columns) {
         const tested = found.get(column);
-        if (tested?.passed.includes(candidate) === true && tested.values > 0) types.set(column, candidate);
-        else if (tested !== undefined && tested.values > 0) left[column]?.shift();
-        if (types.has(column) || tested === undefined || tested.values === 0 || left[column]?.length === 0) open.delete(column);
+        const holds = isOf(tested, candidate);
+        if (holds) types.set(column, candidate);
+        else left[column]?.shift();
+        if (holds || (tested?.values ?? 0) === 0 || left[column]?.length === 0) open.delete(column);
       }
     }
   }
   return names.map((name, column) => ({ name, type: CANDIDATES[types.get(column) ?? -1]?.[0] ?? "VARCHAR" }));
+}
+
+function isOf(tested: Tested | undefined, candidate: number): boolean {
+  return tested !== undefined && tested.values > 0 && tested.passed.includes(candidate);
 }
 
 interface TextColumns {

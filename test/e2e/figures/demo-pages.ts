@@ -96,7 +96,7 @@ function pipelineTruth(metadata: Metadata, name: string): Truth {
   truth.add("steps", ...metadata.numbers(`select count(distinct step) from step_run where pipeline = ${literal}`));
   truth.add("runs", ...metadata.numbers(`select count(*) from pipeline_run where pipeline = ${literal}`));
   truth.add("steps of runs", ...metadata.numbers(`select count(*) from step_run where pipeline = ${literal} group by pipeline_run_id`), ...metadata.numbers(`select count(*) from step_run where pipeline = ${literal} group by pipeline_run_id, status, cached`));
-  truth.add("parameters", ...metadata.rows(`select params from pipeline_run where pipeline = ${literal}`).flatMap((row) => numbersOf(JSON.parse(String(row["params"] ?? "{}")))));
+  truth.add("parameters", ...metadata.json(`select params from pipeline_run where pipeline = ${literal}`).flatMap(numbersOf));
   truth.add("versions that steps made", ...metadata.numbers(`select v.version from step_output o join asset_version v on v.id = o.version_id join step_run s on s.id = o.step_run_id where s.pipeline = ${literal}`));
   addRunTimes(truth, metadata, `select finished_at_ms - started_at_ms from pipeline_run where pipeline = ${literal}`);
   addRunTimes(truth, metadata, `select finished_at_ms - started_at_ms from step_run where pipeline = ${literal}`);
@@ -111,7 +111,7 @@ function runTruth(metadata: Metadata, id: string): Truth {
   truth.add("cached or not run", 0);
   truth.add("versions made", ...metadata.numbers(`select count(*) from step_output o join step_run s on s.id = o.step_run_id where s.pipeline_run_id = ${literal} and o.created = 1`));
   truth.add("rows written", ...metadata.numbers(`select sum(v.row_count) from step_output o join step_run s on s.id = o.step_run_id join asset_version v on v.id = o.version_id where s.pipeline_run_id = ${literal} and o.created = 1`));
-  truth.add("facts of steps", ...metadata.rows(`select facts from step_run where pipeline_run_id = ${literal}`).flatMap((row) => numbersOf(JSON.parse(String(row["facts"] ?? "{}")))));
+  truth.add("facts of steps", ...metadata.json(`select facts from step_run where pipeline_run_id = ${literal}`).flatMap(numbersOf));
   truth.add("versions", ...metadata.numbers(`select v.version from step_output o join step_run s on s.id = o.step_run_id join asset_version v on v.id = o.version_id where s.pipeline_run_id = ${literal}`));
   addRunTimes(truth, metadata, `select finished_at_ms - started_at_ms from step_run where pipeline_run_id = ${literal}`);
   const [duration = 0] = metadata.numbers(`select finished_at_ms - started_at_ms from pipeline_run where id = ${literal}`);
@@ -165,7 +165,7 @@ async function datasetTruth(store: DemoStore, tables: Tables, name: string): Pro
     connection.close();
   }
   // How far an estimate may be off, and of how many rows it is: stated beside it.
-  for (const row of metadata.rows(`select content from asset_version where asset = '${name}' and kind in ('data', 'features') order by version desc limit 1`)) truth.add("stated sample and error", ...statedOf(JSON.parse(String(row["content"]))));
+  for (const content of metadata.json(`select content from asset_version where asset = '${name}' and kind in ('data', 'features') order by version desc limit 1`)) truth.add("stated sample and error", ...statedOf(content));
   truth.add("files captured", ...metadata.numbers(`select count(*), sum(rows_read), sum(rows_published) from captured_file where dataset = '${name}'`));
   return truth;
 }
@@ -175,12 +175,12 @@ function modelTruth(metadata: Metadata, truth: Truth): Truth {
   truth.add("registered versions and aliases", ...metadata.numbers("select last_version from registered_model"), ...metadata.numbers("select version from registered_model_alias"), ...metadata.numbers("select count(*) from registered_model"), ...metadata.numbers("select count(*) from model_version"));
   truth.add("metrics", ...metadata.numbers("select value from run_latest_metric"));
   truth.add("parameters", ...metadata.rows("select value from run_param").map((row) => Number(row["value"])).filter((value) => !Number.isNaN(value)));
-  const records = metadata.rows("select content from asset_version where kind = 'model'").map((row) => JSON.parse(String(row["content"])) as unknown);
+  const records = metadata.json("select content from asset_version where kind = 'model'");
   truth.add("the version's record", ...records.flatMap(numbersOf));
   truth.add("inputs", ...records.flatMap(listLengths));
   truth.add("versions it was made from", ...metadata.numbers("select i.version from asset_version_input l join asset_version i on i.id = l.input_version_id"));
   truth.add("inputs of versions", ...metadata.numbers("select count(*) from asset_version_input group by version_id"));
-  truth.add("verdicts", ...metadata.rows("select content from verdict").flatMap((row) => numbersOf(JSON.parse(String(row["content"])))), ...metadata.rows("select content from verdict").flatMap((row) => listLengths(JSON.parse(String(row["content"])))));
+  truth.add("verdicts", ...metadata.json("select content from verdict").flatMap((content) => [...numbersOf(content), ...listLengths(content)]));
   truth.add("deployments of versions", ...metadata.numbers("select count(*) from deployed"), ...metadata.numbers("select count(*) from deployment"), ...metadata.numbers("select count(*) from deployment d join release r on r.id = d.release_id group by r.version_id"));
   return truth;
 }
@@ -213,7 +213,7 @@ async function predictionTruth({ metadata, analytics, folder }: DemoStore, id: s
   const truth = everyPage(metadata);
   const [row] = metadata.rows("select p.*, v.version as model_version from prediction p join asset_version v on v.id = p.model_version_id where p.id = ?", id);
   truth.add("the prediction", Number(row?.["prediction"]), Number(row?.["label"]), Number(row?.["model_version"]));
-  truth.add("its inputs", ...numbersOf(JSON.parse(String(row?.["features"]))), ...numbersOf(JSON.parse(String(row?.["context"] ?? "{}"))));
+  truth.add("its inputs", ...metadata.json("select features, context from prediction where id = ?", id).flatMap(numbersOf));
   truth.add("versions of its chain", ...metadata.numbers("select version from asset_version"));
   await addSources(truth, metadata, analytics, folder);
   return truth;

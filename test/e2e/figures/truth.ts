@@ -54,7 +54,8 @@ export class Metadata {
   }
 
   text(sql: string, ...values: readonly (string | number)[]): string {
-    return String(Object.values(this.rows(sql, ...values)[0] ?? {})[0] ?? "");
+    const value = Object.values(this.rows(sql, ...values)[0] ?? {})[0];
+    return typeof value === "string" ? value : "";
   }
 
   /** Every moment that the store knows: whatever a page calls a time must be one of them. */
@@ -65,6 +66,11 @@ export class Metadata {
       for (const column of columns) for (const row of this.rows(`select distinct "${column}" as at from "${String(name)}" where "${column}" is not null`)) if (typeof row["at"] === "number") found.add(row["at"]);
     }
     return found;
+  }
+
+  /** The JSON of the answer's only column, row by row. */
+  json(sql: string, ...values: readonly (string | number)[]): readonly unknown[] {
+    return this.rows(sql, ...values).flatMap((row) => Object.values(row).flatMap((value) => (typeof value === "string" ? [JSON.parse(value) as unknown] : [])));
   }
 
   close(): void {
