@@ -86,7 +86,7 @@ interface Recorded {
   /** Ids and addresses that tests open. */
   readonly subjects: Readonly<Record<string, string>>;
   readonly answers: Readonly<Record<string, unknown>>;
-  /** What the server answers when a run that is over is cancelled. */
+  /** What the server answers when a pipeline that does not exist shall run. */
   readonly refusal: { readonly status: number; readonly body: unknown };
 }
 
@@ -126,7 +126,8 @@ async function record({ url }: StartedServer): Promise<Recorded> {
   const trained = await recordRuns(recording, runs);
   await recordAssets(recording);
   const subjects = await recordModel(recording);
-  const refused = await recording.post(`/pipeline-runs/${runs.failed.id}/cancel`);
+  const refused = await recording.post("/pipelines/nothing/runs");
+  if (refused.ok) throw new Error("a pipeline that does not exist was started: nothing was refused");
   const refusal = { status: refused.status, body: JSON.parse(withoutPlaces(await refused.text())) as unknown };
   await recording.post(`/pipeline-runs/${runs.running.id}/cancel`);
   return {
