@@ -41,6 +41,10 @@ export interface PipelineRunSummary {
   readonly steps: StepCounts;
   /** A verdict refused: the run succeeded, but what depended on it was skipped, for this reason. */
   readonly blocked?: string | undefined;
+  /** Why it failed: the step and the first line of its error. */
+  readonly reason?: string | undefined;
+  /** It is called running, but its engine is gone: `esteira run --resume ID` finishes it. */
+  readonly isAbandoned?: boolean | undefined;
 }
 
 export interface Attempt {

@@ -692,6 +692,8 @@ export const pipelineRunSummarySchema: z.ZodType<PipelineRunSummary> = z.object(
   "endedAtMs": z.number().optional(),
   "steps": stepCountsSchema,
   "blocked": z.string().optional().describe("A verdict refused: the run succeeded, but what depended on it was skipped, for this reason."),
+  "reason": z.string().optional().describe("Why it failed: the step and the first line of its error."),
+  "isAbandoned": z.boolean().optional().describe("It is called running, but its engine is gone: `esteira run --resume ID` finishes it."),
 });
 
 export const apiProblemSchema: z.ZodType<ApiProblem> = z.object({
@@ -815,6 +817,8 @@ export const pipelineRunDetailSchema: z.ZodType<PipelineRunDetail> = z.object({
   "endedAtMs": z.number().optional(),
   "steps": stepCountsSchema,
   "blocked": z.string().optional().describe("A verdict refused: the run succeeded, but what depended on it was skipped, for this reason."),
+  "reason": z.string().optional().describe("Why it failed: the step and the first line of its error."),
+  "isAbandoned": z.boolean().optional().describe("It is called running, but its engine is gone: `esteira run --resume ID` finishes it."),
   "params": z.record(z.string(), z.unknown()),
   "stepRuns": z.array(stepRunSchema).describe("In the order of the graph: the first 1,000. How many there are of each status is in `steps`."),
   "stepRunCount": z.number(),

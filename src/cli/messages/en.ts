@@ -24,6 +24,7 @@ export const en = {
   runCancelled: "Cancelled after {seconds} s",
   runWaiting: "Waiting: {reason}",
   runInterrupted: "Interrupted. Finish it with: esteira run --resume {id}",
+  engineGone: "its engine is gone; esteira run --resume {id}",
   moreSteps: "… and {count} more: esteira status {id}",
   resumeHint: "Correct the cause, then finish from there: esteira run --resume {id}",
   quarantineHint: "Held back, with rule and place: esteira quarantine list {dataset}",

@@ -1,7 +1,7 @@
 import type { LogChunk, Page, PipelineRunDetail, StepCounts, StepRun } from "#api";
 import type { Platform } from "#app";
 import { appendEvent, findPipelineRun, findStepRun, listRunSteps, listStepRuns, type PipelineRun, type ReadTransaction, sumOutputs } from "#metadata-store";
-import { followLog, listPipelineRuns, type LogPiece, readLog } from "#pipeline";
+import { followLog, isAbandoned, listPipelineRuns, type LogPiece, readLog } from "#pipeline";
 import type { ApiHandlers, StreamedEvent } from "../api/mount-api.ts";
 import { parseCursor, toPage, ULID } from "../api/paging.ts";
 import { resourceMissing } from "../errors.ts";
@@ -19,6 +19,8 @@ export function createPipelineRunHandlers(platform: Platform): PipelineRunHandle
     const stepRun = await store.read((transaction) => findStepRun(transaction, stepRunId));
     if (stepRun?.project !== project) throw resourceMissing({ kind: "step run", key: stepRunId });
   }
+
+  const abandonment = async (run: PipelineRun): Promise<{ readonly isAbandoned?: true }> => ((await isAbandoned(store, run)) ? { isAbandoned: true } : {});
 
   async function ownRun(transaction: ReadTransaction, id: string): Promise<PipelineRun> {
     const run = await findPipelineRun(transaction, id);
@@ -40,6 +42,7 @@ export function createPipelineRunHandlers(platform: Platform): PipelineRunHandle
         const summary = await toRunSummary(transaction, run);
         return {
           ...summary,
+          ...(await abandonment(run)),
           params: run.params,
           stepRuns: first.items,
           stepRunCount: totalOf(summary.steps),

@@ -36,7 +36,17 @@ function summarize(run: PipelineRun, counts: StepCounts = { cached: 0 }): Pipeli
     endedAtMs: run.finishedAtMs,
     steps: counts,
     blocked: run.blocked,
+    reason: reasonOf(run),
   };
+}
+
+const LONGEST_REASON = 200;
+
+/** The step that failed and the first line of its error, shortened. */
+function reasonOf({ error }: PipelineRun): string | undefined {
+  if (error?.message === undefined) return undefined;
+  const line = `${error.step === undefined ? "" : `${error.step}: `}${error.message.split("\n")[0] ?? ""}`;
+  return line.length > LONGEST_REASON ? `${line.slice(0, LONGEST_REASON - 1)}…` : line;
 }
 
 function toCause({ trigger }: PipelineRun): RunCause {

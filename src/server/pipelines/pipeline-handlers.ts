@@ -1,7 +1,7 @@
 import type { Load, PipelineDetail, PipelineEdge, PipelineStep, PipelineSummary, Trigger } from "#api";
 import type { Platform } from "#app";
 import { getPipelineDefinition, listLatestStepRuns, type ReadTransaction } from "#metadata-store";
-import { getPipeline, listPipelineRuns, listPipelines, nextTicks, type PipelineDefinition } from "#pipeline";
+import { getPipeline, isAbandoned, listPipelineRuns, listPipelines, nextTicks, type PipelineDefinition } from "#pipeline";
 import type { ApiHandlers } from "../api/mount-api.ts";
 import { toPage } from "../api/paging.ts";
 import { projectNotOpen } from "../errors.ts";
@@ -67,7 +67,7 @@ async function summarize({ store, project, clock }: Platform, definition: Pipeli
     stepCount: definition.steps.length,
     triggers,
     nextAtMs: nextTimes.length === 0 ? undefined : Math.min(...nextTimes),
-    lastRun: last === undefined ? undefined : await store.read((transaction) => toRunSummary(transaction, last)),
+    lastRun: last === undefined ? undefined : { ...(await store.read((transaction) => toRunSummary(transaction, last))), ...((await isAbandoned(store, last)) ? { isAbandoned: true } : {}) },
     recentRuns: recent.toReversed().map((run) => ({
       id: run.id,
       status: run.status,

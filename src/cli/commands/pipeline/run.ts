@@ -48,7 +48,7 @@ async function submit({ call }: CliSession, pipeline: string | undefined, option
 }
 
 const RESUMABLE: readonly PipelineRunStatus[] = ["interrupted", "failed", "cancelled"];
-const UNFINISHED: readonly PipelineRunStatus[] = [...RESUMABLE, "running", "queued"];
+const UNFINISHED: readonly PipelineRunStatus[] = [...RESUMABLE, "queued"];
 
 /** A run that an engine left behind when it died is still called running: working on it finishes it. */
 async function resume({ call }: CliSession, given: string | undefined): Promise<string> {
@@ -59,8 +59,9 @@ async function resume({ call }: CliSession, given: string | undefined): Promise<
 
 async function newestUnfinished(call: CliSession["call"]): Promise<PipelineRunSummary> {
   const { items } = await call("listPipelineRuns", { query: { limit: 100 } });
-  const found = items.find(({ status }) => UNFINISHED.includes(status));
-  if (found === undefined) throw usageWrong({ usage: command.usage, reason: "Every pipeline run has ended well: there is nothing to finish" });
+  // A run that a living engine works on is not ours to finish.
+  const found = items.find(({ status, isAbandoned }) => UNFINISHED.includes(status) || isAbandoned === true);
+  if (found === undefined) throw usageWrong({ usage: command.usage, reason: "No pipeline run is left to finish: each has ended well, or an engine works on it" });
   return found;
 }
 

@@ -58,13 +58,14 @@ async function listUnfinished(call: CliSession["call"]): Promise<readonly Pipeli
 
 function printRuns(terminal: Terminal, rows: readonly { readonly name: string; readonly run: PipelineSummary["lastRun"] }[]): void {
   terminal.table([
-    [terminal.say("pipeline"), terminal.say("status"), terminal.say("started"), terminal.say("duration"), terminal.say("run")],
+    [terminal.say("pipeline"), terminal.say("status"), terminal.say("started"), terminal.say("duration"), terminal.say("run"), terminal.say("why")],
     ...rows.map(({ name, run }) => [
       name,
       run === undefined ? "–" : formatStatus(terminal, run.status),
       run?.startedAtMs === undefined ? "" : formatTime(run.startedAtMs),
       run?.startedAtMs === undefined || run.endedAtMs === undefined ? "" : formatDuration(run.endedAtMs - run.startedAtMs),
       terminal.style("dim", run?.id ?? ""),
+      run?.isAbandoned === true ? terminal.say("engineGone", { id: run.id }) : (run?.reason ?? ""),
     ]),
   ]);
 }
