@@ -59,4 +59,21 @@ describe("esteira verify", () => {
     assert.deepEqual(about(entry)?.versions, ["twice 1"]);
     assert.match((await runEsteira(folder, ["verify"], { ESTEIRA_LANG: "en" })).stdout, /affected versions: raw 1[^]*✖ \d damaged files among/);
   });
+
+  it("with a token is for who administers every project", async () => {
+    const folder = await createProject();
+    const token = async (...words: readonly string[]): Promise<string> => {
+      const { code, stdout, stderr } = await runEsteira(folder, ["user", "create", ...words, "--json"]);
+      assert.equal(code, 0, stderr);
+      return (JSON.parse(stdout) as { readonly token: string }).token;
+    };
+    const administrator = await token("ana");
+    const others = [await token("rui", "--role", "reviewer"), await token("bia", "--role", "admin"), "est_wrong"];
+    for (const other of others) {
+      const { code, stdout, stderr } = await runEsteira(folder, ["verify"], { ESTEIRA_TOKEN: other });
+      assert.deepEqual([code, stdout], [1, ""], stderr);
+      assert.match(stderr, other === "est_wrong" ? /ACCESS_UNAUTHENTICATED/ : /ACCESS_DENIED/);
+    }
+    for (const environment of [{ ESTEIRA_TOKEN: administrator }, {}]) assert.equal((await runEsteira(folder, ["verify"], environment)).code, 0);
+  });
 });

@@ -1,6 +1,6 @@
 import { verifyPlatformStore } from "#app";
 import { type Command, commonOptions } from "../../command.ts";
-import { openFor } from "../../session.ts";
+import { withAccess } from "../../session.ts";
 import type { Terminal } from "../../terminal.ts";
 
 type Damage = Awaited<ReturnType<typeof verifyPlatformStore>>["damages"][number];
@@ -8,16 +8,17 @@ type Damage = Awaited<ReturnType<typeof verifyPlatformStore>>["damages"][number]
 export const command: Command = {
   usage: "verify [--json]",
   summary: "Check every object, log entry and data file of the store against its digest",
-  description: "Says what is damaged and which versions, models, releases and endpoints hold it. Nothing is changed. Ends with 1 when something is damaged.",
+  description: "Says what is damaged and which versions, models, releases and endpoints hold it. Nothing is changed. Ends with 1 when something is damaged. With ESTEIRA_TOKEN, its owner must administer every project.",
   options: { ...commonOptions },
   examples: [
     { line: "esteira verify", does: "Reads the whole store and says what is damaged" },
     { line: "esteira verify --json", does: "The same for programs" },
   ],
-  async run(context, options) {
-    const { terminal, signal } = context;
-    const platform = await openFor(context, options, { storeOnlyAllowed: true });
-    try {
+  run: (context, options) =>
+    withAccess(context, options, async ({ platform, assertAdministrator }) => {
+      // What it says is about the files of every project.
+      assertAdministrator("*");
+      const { terminal, signal } = context;
       const { damages, ...counts } = await verifyPlatformStore(platform, signal);
       if (options["json"] === true) terminal.printJson({ ...counts, damages });
       else {
@@ -26,10 +27,7 @@ export const command: Command = {
         terminal.print(damages.length === 0 ? terminal.style("green", `✔ ${said}`) : terminal.style("red", `✖ ${said}`));
       }
       return damages.length === 0 ? 0 : 1;
-    } finally {
-      await platform.close();
-    }
-  },
+    }),
 };
 
 function printDamage(terminal: Terminal, { file, problem, versions, releases, endpoints }: Damage): void {
