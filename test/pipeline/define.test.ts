@@ -89,6 +89,11 @@ describe("pipeline files", () => {
     assert.doesNotMatch(text, /depth: /);
   });
 
+  it("take what only a run knows, what a caller sent or how a step ended, where a text belongs", async () => {
+    const { problems } = await load({ "pipelines/p.yaml": 'steps:\n  a: { run: "${{ trigger.body.shop.name }}" }\n  b: { run: "${{ steps.a.status }}" }\n' });
+    assert.deepEqual(problems, []);
+  });
+
   it("find the kind of a step that holds the names of two kinds", async () => {
     const { pipelines, problems } = await load({ "pipelines/p.yaml": "steps:\n  a: { make: [], python: requirements.txt }\n  b: { python: x.py }\n" });
     assert.deepEqual(problems, []);

@@ -60,12 +60,27 @@ function kindProblem(step: Readonly<Record<string, Json>>, found: readonly Known
 }
 
 function parseDeclaration(known: KnownKind, declaration: Readonly<Record<string, Json>>, scope: Scope, problems: Problem[]): unknown {
-  const sample = interpolate(declaration, scope);
+  const sample = interpolate(declaration, { ...scope, ...sampleFacts(declaration, scope) });
   const checked = known.kind.schema.safeParse(sample);
   if (checked.success) return checked.data;
   const schema: JsonSchema = { ...known.jsonSchema, properties: { ...known.jsonSchema.properties, ...commonProperties() } };
   problems.push(...explainIssues(checked.error.issues, schema, sample));
   return undefined;
+}
+
+/** What only a run knows, `trigger.body.shop` or `steps.build.status`: a text at each place that the declaration reads. */
+function sampleFacts(declaration: Readonly<Record<string, Json>>, scope: Scope): Readonly<Record<"trigger" | "steps", Json>> {
+  const facts: Record<"trigger" | "steps", Json> = { trigger: scope["trigger"] ?? null, steps: scope["steps"] ?? null };
+  for (const { source } of findExpressions(declaration)) {
+    for (const [root, ...names] of readPaths(source)) if (root === "trigger" || root === "steps") facts[root] = withText(facts[root], names);
+  }
+  return facts;
+}
+
+function withText(value: Json | undefined, [name, ...names]: readonly string[]): Json {
+  if (name === undefined) return value ?? SAMPLES.any;
+  const members = typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Readonly<Record<string, Json>>) : {};
+  return { ...members, [name]: withText(members[name], names) };
 }
 
 function commonProperties(): Readonly<Record<string, JsonSchema>> {
