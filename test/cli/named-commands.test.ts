@@ -42,7 +42,7 @@ async function read(...patterns: readonly string[]): Promise<readonly Named[]> {
 async function problemOf({ words }: Named, isWhole: boolean): Promise<string | undefined> {
   // Any command: `esteira --help`, `esteira COMMAND --help`.
   if (/^(--?\w|COMMAND|COMANDO|VALUE)/.test(words)) return undefined;
-  const typed = words.replace(/ (…|\.\.\.).*$/, "").split(/\s+/).map((word) => word.replaceAll(/^['"]|[.,:'"]+$/g, ""));
+  const typed = (words.replace(/ (…|\.\.\.).*$/, "").match(/"[^"]*"|'[^']*'|\S+/g) ?? []).map((word) => word.replaceAll(/^['"]|[.,:'"]+$/g, ""));
   const name = [typed.slice(0, 2).join(" "), typed[0] ?? ""].find((candidate) => candidate in commands);
   // The first word of several (`esteira dataset`) lists them.
   if (name === undefined) return typed.length === 1 && Object.keys(commands).some((known) => known.startsWith(`${typed[0]} `)) ? undefined : "there is no such command";
