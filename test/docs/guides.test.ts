@@ -34,6 +34,11 @@ describe("a reader who starts from an empty folder", () => {
     const reader = await startReading(t, { python: await mlflowPython(MLFLOW_CLIENTS[0]), hasUser: false });
     await reader.follow("mlflow.md");
   });
+
+  it("reaches the end of code-pipelines.md", async (t) => {
+    const reader = await startReading(t);
+    await reader.follow("code-pipelines.md");
+  });
 });
 
 it("a reader is told of every block that is not run, and why", () => {

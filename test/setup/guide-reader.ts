@@ -48,9 +48,18 @@ function readFileBlock(content: string, before: string, extensions: readonly str
   return { kind: "write", path: named, content, isAdded: heading?.[2] !== undefined };
 }
 
-/** Lines after `$ `, with those that continue them. */
+/** Lines after `$ `, with those that continue them: after a `\` at the end, or within quotes. */
 function commandsOf(content: string): readonly string[] {
-  return [...content.matchAll(/^\$ ((?:.*\\\n)*.*)$/gm)].map(([, command]) => command ?? "");
+  const commands: string[] = [];
+  let isOpen = false;
+  for (const line of content.split("\n")) {
+    if (isOpen) commands.push(`${commands.pop() ?? ""}\n${line}`);
+    else if (line.startsWith("$ ")) commands.push(line.slice(2));
+    else continue;
+    const command = commands.at(-1) ?? "";
+    isOpen = command.endsWith("\\") || command.replace(/\s# .*$/, "").split("'").length % 2 === 0;
+  }
+  return commands;
 }
 
 /**
