@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { after, before, describe, it, type TestContext } from "node:test";
 import { createGuideReader, type GuideReader, readGuide } from "../setup/guide-reader.ts";
 import { MLFLOW_CLIENTS, mlflowPython } from "../setup/mlflow-client.ts";
 import { testPython } from "../setup/python-environment.ts";
+
+const isThere = (tool: string): boolean => spawnSync(tool, ["--version"]).error === undefined;
 
 describe("a reader who follows the guides, with users in the store and access.loopback none", () => {
   let python: Awaited<ReturnType<typeof testPython>>;
@@ -38,6 +41,11 @@ describe("a reader who starts from an empty folder", () => {
   it("reaches the end of code-pipelines.md", async (t) => {
     const reader = await startReading(t);
     await reader.follow("code-pipelines.md");
+  });
+
+  it("reaches the end of running-a-server.md", { skip: ["sqlite3", "rsync"].some((tool) => !isThere(tool)) && "sqlite3 or rsync is not installed" }, async (t) => {
+    const reader = await startReading(t, { hasUser: false });
+    await reader.follow("running-a-server.md");
   });
 });
 
