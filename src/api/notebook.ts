@@ -31,6 +31,10 @@ export interface NotebookVersion {
   readonly kernel?: string | undefined;
   /** True: outputs are the evidence of an execution. */
   readonly isExecuted: boolean;
+  /** Digest of the executed notebook whose outputs are shown: the step run has it as its fact `executedNotebook`. */
+  readonly executedDigest?: string | undefined;
+  /** The step run that executed it. */
+  readonly stepRunId?: string | undefined;
   readonly executedAtMs?: number | undefined;
   readonly pipelineRunId?: string | undefined;
   readonly parameters: Readonly<Record<string, unknown>>;

@@ -25,6 +25,8 @@ export interface ChainLink {
   readonly digest?: string | undefined;
   readonly atMs?: number | undefined;
   readonly rowCount?: number | undefined;
+  /** It stands for so many source files: the rows may have come from any of them. */
+  readonly fileCount?: number | undefined;
 }
 
 export interface PredictionDetail extends PredictionSummary {

@@ -608,6 +608,8 @@ export const notebookVersionSchema: z.ZodType<NotebookVersion> = z.object({
   "sourceDigest": z.string().describe("Digest of the source: cells, tags, kernel, parameter schema; no outputs."),
   "kernel": z.string().optional(),
   "isExecuted": z.boolean().describe("True: outputs are the evidence of an execution."),
+  "executedDigest": z.string().optional().describe("Digest of the executed notebook whose outputs are shown: the step run has it as its fact `executedNotebook`."),
+  "stepRunId": z.string().optional().describe("The step run that executed it."),
   "executedAtMs": z.number().optional(),
   "pipelineRunId": z.string().optional(),
   "parameters": z.record(z.string(), z.unknown()),
@@ -939,6 +941,7 @@ export const chainLinkSchema: z.ZodType<ChainLink> = z.object({
   "digest": z.string().optional(),
   "atMs": z.number().optional(),
   "rowCount": z.number().optional(),
+  "fileCount": z.number().optional().describe("It stands for so many source files: the rows may have come from any of them."),
 }).describe("One step back from a prediction towards the files it all began with.");
 
 export const predictionDetailSchema: z.ZodType<PredictionDetail> = z.object({

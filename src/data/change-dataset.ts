@@ -48,8 +48,8 @@ export async function restoreDataset(dependencies: DatasetChangeDependencies, re
     latest: await getAssetVersion(transaction, { project, asset: dataset }),
   }));
   if (source === undefined || (source.content as DatasetContent).dropped === true || (source.kind !== "data" && source.kind !== "features")) throw datasetMissing({ dataset, version: request.version });
-  const { captured, disposition, quarantine, lineage } = source.content as DatasetContent;
-  const kept = { ...(captured === undefined ? {} : { captured }), ...(disposition === undefined ? {} : { disposition }), ...(quarantine === undefined ? {} : { quarantine }), ...(lineage === undefined ? {} : { lineage }) };
+  const { captured, replayed, disposition, quarantine, lineage } = source.content as DatasetContent;
+  const kept = { ...(captured === undefined ? {} : { captured }), ...(replayed === undefined ? {} : { replayed }), ...(disposition === undefined ? {} : { disposition }), ...(quarantine === undefined ? {} : { quarantine }), ...(lineage === undefined ? {} : { lineage }) };
   const operation = { project, asset: dataset, operationId: `restore:${newId(clock.now())}` };
   const made = await datasets.write({ ...operation, kind: source.kind, disposition: "replace", select: "", state: source, provenance: { restoredFrom: source.version, actor }, content: { ...kept, restoredFrom: source.version }, ...(request.signal === undefined ? {} : { signal: request.signal }) });
   const inside = await filesWithin(dependencies, source);

@@ -26,6 +26,8 @@ export interface DatasetContent {
   readonly lineage?: Json;
   /** The source files captured with this version. */
   readonly captured?: readonly { readonly path: string; readonly digest: Digest; readonly rows: number }[];
+  /** Source files of which rows that were held back before came with this version. */
+  readonly replayed?: readonly { readonly path: string; readonly digest: Digest; readonly rows: number }[];
   /** Rows of earlier contents of these files that went with this version. */
   readonly superseded?: { readonly files: readonly { readonly path: string; readonly digest: Digest }[]; readonly rows: number };
   /** The version whose content this one has again. */
@@ -75,7 +77,7 @@ export interface DatasetWrite {
   /** Goes into the log entry's `userMetadata`: pipeline run, step run, commit, input versions. */
   readonly provenance?: Readonly<Record<string, Json>>;
   /** Added to the version's content. Files in `captured` are noted as the sources of the new rows, in their order. */
-  readonly content?: Partial<Pick<DatasetContent, "quarantine" | "lineage" | "captured" | "disposition" | "superseded" | "restoredFrom" | "dropped">>;
+  readonly content?: Partial<Pick<DatasetContent, "quarantine" | "lineage" | "captured" | "replayed" | "disposition" | "superseded" | "restoredFrom" | "dropped">>;
   /** Column → the name that its source has for it, where a dataset cannot have that one. */
   readonly originals?: ReadonlyMap<string, string> | undefined;
   /** Digest of the source file that all new rows come from, where `content.captured` does not say. */

@@ -21,6 +21,12 @@ export interface TraceNode {
   readonly stepRunId?: string;
 }
 
+/** A step of the way back. */
+export interface ChainNode extends TraceNode {
+  /** It stands for so many files, and names none of them. */
+  readonly fileCount?: number;
+}
+
 /** Everything that something was made from, up to captured files and commits. */
 export interface Trace {
   /** Id of what was asked about. */
@@ -30,8 +36,8 @@ export interface Trace {
   readonly edges: readonly { readonly from: string; readonly to: string; readonly role: string }[];
   /** True when the graph is larger than what is returned. */
   readonly truncated: boolean;
-  /** The way back in one line of ids: prediction, model version, training data, …, captured file, commit. */
-  readonly chain: readonly TraceNode[];
+  /** The way back in one line of ids: prediction, model version, training data, …, captured file or files, commit. */
+  readonly chain: readonly ChainNode[];
   /** Digests of the notebook sources that had a part in it. */
   readonly notebookDigests: readonly Digest[];
   /** Standing approvals of the versions and notebook sources. */
@@ -136,10 +142,11 @@ async function trace(store: MetadataStore, root: AssetVersion): Promise<Trace> {
     return commit === undefined ? [] : [{ versionId: version.id, commit }];
   });
   const commitNodes = new Map(commits.map(({ commit }) => [commit.id, { id: commit.id, kind: "commit" as const, label: `${commit.id.slice(0, 10)}${commit.dirty ? " with uncommitted changes" : ""}` }]));
-  const nodes = [...graph.versions.map(toNode), ...files.slice(0, LARGEST_FILE_LIST).map(({ node }) => node), ...commitNodes.values()];
+  const shown = files.slice(0, LARGEST_FILE_LIST);
+  const nodes = [...graph.versions.map(toNode), ...oneNodePerFile(shown), ...commitNodes.values()];
   const edges = [
     ...graph.edges,
-    ...files.slice(0, LARGEST_FILE_LIST).map(({ node, versionId }) => ({ from: node.id, to: versionId, role: "captured" })),
+    ...shown.map(({ node, versionId }) => ({ from: node.id, to: versionId, role: "captured" })),
     ...commits.map(({ versionId, commit }) => ({ from: commit.id, to: versionId, role: "commit" })),
   ];
   const notebookDigests = [...new Set(graph.versions.flatMap((version) => (version.kind === "notebook" ? [version.digest] : (sourceDigestOf(version) ?? []))))];
@@ -154,7 +161,7 @@ async function trace(store: MetadataStore, root: AssetVersion): Promise<Trace> {
   };
 }
 
-/** The way back along what each version was mainly made from, then its newest captured file, then the root's commit. */
+/** The way back along what each version was mainly made from, then its captured files, then the root's commit. */
 function chainOf(
   root: AssetVersion,
   graph: {
@@ -163,15 +170,17 @@ function chainOf(
     readonly files: readonly CapturedNode[];
     readonly commits: readonly { readonly versionId: string; readonly commit: { readonly id: string } }[];
   },
-): readonly TraceNode[] {
+): readonly ChainNode[] {
   const byId = new Map(graph.versions.map((version) => [version.id, version]));
   const seen = new Set<string>();
-  const chain: TraceNode[] = [];
+  const chain: ChainNode[] = [];
   let last = root;
   for (let current: AssetVersion | undefined = root; current !== undefined && !seen.has(current.id); ) {
     seen.add(current.id);
     chain.push(toNode(current));
     last = current;
+    // Its files are known: an earlier version of the same dataset holds fewer of their rows.
+    if (graph.files.some(({ versionId }) => versionId === last.id)) break;
     const ranked: readonly { readonly version: AssetVersion; readonly rank: number }[] = graph.edges
       .filter(({ to }) => to === last.id)
       .flatMap(({ from, role }) => {
@@ -182,11 +191,20 @@ function chainOf(
       .sort((left, right) => left.rank - right.rank || (left.version.id < right.version.id ? 1 : -1));
     current = ranked[0]?.version;
   }
-  const file = graph.files.find(({ versionId }) => versionId === last.id) ?? graph.files[0];
-  if (file !== undefined) chain.push(file.node);
+  const link = fileLink(graph.files.filter(({ versionId }) => versionId === last.id));
+  if (link !== undefined) chain.push(link);
   const commit = graph.commits.find(({ versionId }) => versionId === root.id) ?? graph.commits[0];
   if (commit !== undefined) chain.push({ id: commit.commit.id, kind: "commit", label: commit.commit.id.slice(0, 10) });
   return chain;
+}
+
+/** One captured file is named; of several none is known to hold the rows in question, so that they stand together: how many they are, and their rows. */
+function fileLink(files: readonly CapturedNode[]): ChainNode | undefined {
+  const [first] = files;
+  if (first === undefined || files.length === 1) return first?.node;
+  const { digest: _, rowCount: __, ...node } = first.node;
+  const rows = files.reduce<number | undefined>((sum, file) => (sum === undefined || file.node.rowCount === undefined ? undefined : sum + file.node.rowCount), 0);
+  return { ...node, id: `files:${first.versionId}`, label: `one of ${files.length} files`, fileCount: files.length, ...(rows === undefined ? {} : { rowCount: rows }) };
 }
 
 /** The spine of a join and other data lead back to the captured files; feature views are aggregates beside the main way. */
@@ -196,14 +214,35 @@ function rank(version: AssetVersion, role: string): number {
   return version.kind === "features" ? 2 : Infinity;
 }
 
+/** A file's rows are those in the newest version of its dataset; where two datasets took different numbers of them, no number is right. */
+function oneNodePerFile(files: readonly CapturedNode[]): readonly TraceNode[] {
+  return [...Map.groupBy(files, ({ node }) => node.id).values()].flatMap((same) => {
+    const newest = [...Map.groupBy(same, ({ asset }) => asset).values()].map((of) => of.reduce((best, each) => (each.version > best.version ? each : best)).node);
+    const [node] = newest;
+    if (node === undefined || newest.every(({ rowCount }) => rowCount === node.rowCount)) return node ?? [];
+    const { rowCount: _, ...rest } = node;
+    return rest;
+  });
+}
+
 interface CapturedNode {
   readonly node: TraceNode;
   readonly versionId: string;
+  readonly asset: string;
+  readonly version: number;
+}
+
+interface SourceFile {
+  readonly path: string;
+  readonly digest: string;
+  readonly rows?: number;
 }
 
 /** What a dataset's content says of its source files. */
 interface CaptureRecord {
-  readonly captured?: readonly { readonly path: string; readonly digest: string; readonly rows?: number }[];
+  readonly captured?: readonly SourceFile[];
+  /** Files of which rows were held back, and came with this version. */
+  readonly replayed?: readonly SourceFile[];
   readonly disposition?: unknown;
   /** Earlier contents of files, whose rows went with this version. */
   readonly superseded?: { readonly files: readonly { readonly digest: string }[] };
@@ -215,17 +254,21 @@ interface CaptureRecord {
 /** The source files whose rows are in a version, newest first: its own, and those of the versions that it was added to. */
 async function filesBehind(store: MetadataStore, version: AssetVersion): Promise<readonly CapturedNode[]> {
   const own = version.content as CaptureRecord;
-  if (own.captured === undefined) return [];
-  const files: CapturedNode[] = [];
+  if (own.captured === undefined && own.replayed === undefined) return [];
+  const files = new Map<string, CapturedNode>();
   const gone = new Set<string>();
   // Returns the number before which to look on; 0: nothing before is in it.
   const take = (record: CaptureRecord, number: number): number => {
-    files.push(...fileNodes(record, version.id).filter(({ node }) => !gone.has(node.digest ?? "")));
+    for (const node of fileNodes(record)) {
+      if (gone.has(node.digest ?? "")) continue;
+      const known = files.get(node.id)?.node;
+      files.set(node.id, { node: known === undefined ? node : addRows(known, node), versionId: version.id, asset: version.asset, version: version.version });
+    }
     for (const { digest } of record.superseded?.files ?? []) gone.add(digest);
     return record.disposition === "replace" || record.dropped === true ? 0 : (record.restoredFrom ?? number);
   };
   let before = take(own, version.version);
-  while (before > 1 && files.length <= LARGEST_FILE_LIST) {
+  while (before > 1 && files.size <= LARGEST_FILE_LIST) {
     const page = await store.read((transaction) => listAssetVersions(transaction, { project: version.project, asset: version.asset, before }));
     if (page.length === 0) break;
     for (const earlier of page) {
@@ -233,14 +276,17 @@ async function filesBehind(store: MetadataStore, version: AssetVersion): Promise
       if (before !== earlier.version) break;
     }
   }
-  return files;
+  return [...files.values()];
 }
 
-function fileNodes({ captured }: CaptureRecord, versionId: string): CapturedNode[] {
-  return (captured ?? []).map((file) => ({
-    versionId,
-    node: { id: `file:${file.path}@${file.digest}`, kind: "source_file", label: file.path, digest: file.digest, ...(file.rows === undefined ? {} : { rowCount: file.rows }) },
-  }));
+function fileNodes({ captured = [], replayed = [] }: CaptureRecord): TraceNode[] {
+  return [...captured, ...replayed].map((file) => ({ id: `file:${file.path}@${file.digest}`, kind: "source_file", label: file.path, digest: file.digest, ...(file.rows === undefined ? {} : { rowCount: file.rows }) }));
+}
+
+/** A file can bring rows more than once: those that were held back at first come later. */
+function addRows(node: TraceNode, { rowCount }: TraceNode): TraceNode {
+  const { rowCount: known, ...rest } = node;
+  return known === undefined || rowCount === undefined ? rest : { ...rest, rowCount: known + rowCount };
 }
 
 function toNode(version: AssetVersion): TraceNode {

@@ -212,6 +212,7 @@ export const en = {
   "chain.notebook": "Trained in notebook",
   "chain.commit": "At commit",
   "chain.pipeline_run": "In pipeline run",
+  "chain.oneOfFiles": "one of {count} files",
   "chain.source_file": "Captured from file",
   "cellChange.added": "Added",
   "cellChange.changed": "Changed",

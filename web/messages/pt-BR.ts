@@ -214,6 +214,7 @@ export const ptBR: Readonly<Record<keyof typeof en, string>> = {
   "chain.notebook": "Treinado no notebook",
   "chain.commit": "No commit",
   "chain.pipeline_run": "Na execução do pipeline",
+  "chain.oneOfFiles": "um de {count} arquivos",
   "chain.source_file": "Capturado do arquivo",
   "cellChange.added": "Adicionada",
   "cellChange.changed": "Alterada",

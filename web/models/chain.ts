@@ -1,21 +1,10 @@
 import type { ChainLink, PredictionDetail } from "#api";
-import { totalRows } from "./lineage.ts";
-
-/** A link of the way back; `count` above 1 stands for that many files. */
-export interface ReadableLink extends ChainLink {
-  readonly count?: number;
-}
 
 /**
  * The way back from a prediction as a person reads it: the data that the model learned from are called so, and its notebook
- * stands beside them even when the chain follows the data alone. Of many source files it names none for all.
+ * stands beside them even when the chain follows the data alone.
  */
-export function readableChain({ chain, lineage }: Pick<PredictionDetail, "chain" | "lineage">): readonly ReadableLink[] {
-  const files = lineage?.nodes.filter(({ kind }) => kind === "source_file") ?? [];
-  return notebookBeside({ chain, lineage }).map((link): ReadableLink => (link.kind === "source_file" && files.length > 1 ? { kind: "source_file", id: link.id, label: link.label, count: files.length, rowCount: totalRows(files) } : link));
-}
-
-function notebookBeside({ chain, lineage }: Pick<PredictionDetail, "chain" | "lineage">): readonly ChainLink[] {
+export function readableChain({ chain, lineage }: Pick<PredictionDetail, "chain" | "lineage">): readonly ChainLink[] {
   const model = chain.find(({ kind }) => kind === "model");
   const trainedOn = chain.findIndex(({ kind }, index) => kind === "data" && chain[index - 1]?.kind === "model");
   const links = chain.map((link, index): ChainLink => (index === trainedOn ? { ...link, kind: "training_data" } : link));

@@ -38,7 +38,7 @@ function Subtitle({ notebook }: { readonly notebook: NotebookVersion }) {
 }
 
 function Body({ notebook }: { readonly notebook: NotebookVersion }) {
-  const { t } = useLanguage();
+  const { t, name } = useLanguage();
   const [only, setOnly] = useSearchValue("only");
   const changed = notebook.cells.filter(({ change }) => change === "added" || change === "changed").length;
   const parameters = Object.entries(notebook.parameters);
@@ -68,6 +68,7 @@ function Body({ notebook }: { readonly notebook: NotebookVersion }) {
               [t("notebook.cells"), String(notebook.cells.length)],
               [t("table.version"), `${notebook.asset} v${notebook.version}`],
               [t("notebook.sourceDigest"), <Digest key="digest" digest={notebook.sourceDigest} length={20} />],
+              ...(notebook.executedDigest === undefined ? [] : [[name("fact", "executedNotebook"), <Digest key="executed" digest={notebook.executedDigest} length={20} />] as const]),
               ...parameters.map(([key, value]) => [key, <code key={key}>{valueText(value)}</code>] as const),
             ]}
           />

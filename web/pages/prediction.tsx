@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
 import type { ChainLink, PredictionDetail } from "#api";
-import { readableChain, type ReadableLink } from "../models/chain.ts";
+import { readableChain } from "../models/chain.ts";
 import { shortDigest, valueText } from "../models/format.ts";
 import { address, versionAddress } from "../routes/address.ts";
 import { queries } from "../services/queries.ts";
@@ -91,13 +91,13 @@ function Figures({ prediction }: { readonly prediction: PredictionDetail }) {
 }
 
 /** From the prediction back to the files it began with, one step a line. */
-function Chain({ links }: { readonly links: readonly ReadableLink[] }) {
+function Chain({ links }: { readonly links: readonly ChainLink[] }) {
   const { t, name, format } = useLanguage();
   return (
     <ol className="chain">
       {links.map((link, index) => {
-        const target = link.count === undefined ? chainAddress(link) : undefined;
-        const label = link.count !== undefined ? t("lineage.files", { count: link.count }) : link.kind === "commit" ? shortDigest(link.label, 12) : link.version === undefined ? link.label : `${link.label} v${link.version}`;
+        const target = link.fileCount === undefined ? chainAddress(link) : undefined;
+        const label = link.fileCount !== undefined ? t("chain.oneOfFiles", { count: link.fileCount }) : link.kind === "commit" ? shortDigest(link.label, 12) : link.version === undefined ? link.label : `${link.label} v${link.version}`;
         return (
           <li key={`${link.kind}${link.id}${index}`}>
             <span className="chain-icon">

@@ -224,7 +224,7 @@ async function appendPassing(
     return { replayed: 0, held: staying.length, version: latest };
   }
   const operation = { project: batch.project, asset: batch.dataset, operationId: `replay:${batch.id}:${digestOf(passing.join()).slice(7, 23)}` };
-  const made = await dependencies.datasets.write({ ...operation, kind: latest.kind === "features" ? "features" : "data", disposition: "append", select: typed.good, connection, expectedRows: passing.length, source: batch.sourceDigest as Digest, provenance: { replayOf: batch.id, actor: replay.actor } });
+  const made = await dependencies.datasets.write({ ...operation, kind: latest.kind === "features" ? "features" : "data", disposition: "append", select: typed.good, connection, expectedRows: passing.length, source: batch.sourceDigest as Digest, content: { replayed: [{ path: batch.sourcePath, digest: batch.sourceDigest as Digest, rows: passing.length }] }, provenance: { replayOf: batch.id, actor: replay.actor } });
   const version = await dependencies.store.write(async (transaction) => {
     await dependencies.datasets.settle(transaction, operation);
     const { version: recorded } = await recordAssetVersion(transaction, { project: batch.project, madeAtMs: note.atMs, actor: replay.actor, inputs: [{ versionId: latest.id, role: "input" }], ...made });

@@ -42,6 +42,7 @@ export function createNotebookHandlers(platform: Platform): Pick<ApiHandlers, "g
         sourceDigest: version.digest,
         kernel: source.kernel,
         isExecuted: executed !== undefined,
+        ...(executed === undefined ? {} : { executedDigest: facts.executedNotebook, stepRunId: stepRun?.id }),
         executedAtMs: stepRun?.finishedAtMs,
         pipelineRunId: stepRun?.pipelineRunId ?? version.pipelineRunId,
         parameters: facts.parameters ?? {},
