@@ -35,11 +35,12 @@ describeStores("a store with 100,000 step runs", (kind) => {
     for (const [name, ask] of Object.entries(questions)) {
       const times: number[] = [];
       for (let time = 0; time < 7; time++) {
-        const started = performance.now();
+        const before = process.cpuUsage();
         await ask();
-        times.push(performance.now() - started);
+        const { user, system } = process.cpuUsage(before);
+        times.push((user + system) / 1000);
       }
-      // The best of seven: what the query takes, not what else the machine does.
+      // The best of seven, in processor time: what the query takes, not what else the machine does.
       assert.ok(Math.min(...times) < LIMIT_MS, `${name}: ${Math.min(...times).toFixed(1)} ms`);
     }
   });
