@@ -7,9 +7,10 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { after, before, describe, test } from "node:test";
 import type { Browser, BrowserContext, Page } from "playwright-core";
+import type { NotebookVersion } from "#api";
 import { buildWeb } from "../../scripts/build-web.ts";
 import { launchBrowser, needsBrowser } from "../setup/browser.ts";
-import { recorded } from "../web/fixture/recorded.ts";
+import { recorded, recordedAnswer } from "../web/fixture/recorded.ts";
 import { startFixtureServer } from "../web/fixture/server.ts";
 
 const ROOT = resolve(import.meta.dirname, "../..");
@@ -215,7 +216,13 @@ describe("the pages of a full project", needsBrowser, () => {
   });
 
   test("a user's HTML runs in a sandbox that can do nothing", async () => {
-    const { page, context } = await open(`${fixtures[0]?.url ?? ""}/notebooks/${notebook}`);
+    const { page, context } = await open(fixtures[0]?.url ?? "");
+    // The recorded notebook, with an output that somebody hostile wrote.
+    const recordedNotebook = recordedAnswer<NotebookVersion>(`/notebooks/${notebook}`);
+    const hostile = { kind: "html", mimeType: "text/html", data: "<h1>Report</h1><script>parent.document.title = 'broken'</script>" };
+    const cells = recordedNotebook.cells.map((cell, index) => (index === recordedNotebook.cells.findIndex(({ type }) => type === "code") ? { ...cell, outputs: [hostile] } : cell));
+    await page.route(`**/api/v1/notebooks/${notebook}*`, (route) => route.fulfill({ json: { ...recordedNotebook, cells } }));
+    await page.goto(`${fixtures[0]?.url ?? ""}/notebooks/${notebook}`);
     await page.locator("iframe").waitFor();
     assert.equal(await page.locator("iframe").getAttribute("sandbox"), "");
     assert.match(await page.title(), /esteira$/);

@@ -27,7 +27,7 @@ describeStores("captured files in a lineage", (kind) => {
       const counted = new Map((await rows(version, "select file, count(*)::int as n from d group by file")).map(({ file, n }) => [file, n]));
       const trace = await traceVersion(store, version.id);
       const shown = new Map(trace.nodes.filter((node) => node.kind === "source_file").map(({ label, rowCount }) => [label, rowCount]));
-      assert.deepEqual(new Map([...shown].sort()), new Map([...counted].sort()));
+      assert.deepEqual(new Map([...shown].sort((left, right) => (String(left) < String(right) ? -1 : 1))), new Map([...counted].sort((left, right) => (String(left) < String(right) ? -1 : 1))));
       const total = [...counted.values()].reduce((sum: number, n) => sum + Number(n), 0);
       const { nodes } = lineageLayers(trace);
       const gathered = nodes.find(({ count }) => count > 1);

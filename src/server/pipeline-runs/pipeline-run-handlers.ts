@@ -32,7 +32,9 @@ export function createPipelineRunHandlers(platform: Platform): PipelineRunHandle
     listPipelineRuns: async ({ query }) => {
       const found = await listPipelineRuns(store, { project, pipeline: query.pipeline, status: query.status, before: parseCursor(query.after, ULID)?.[0], limit: query.limit + 1 });
       const shown = await store.read((transaction) => toRunSummaries(transaction, found));
-      return toPage(shown, { limit: query.limit, cursor: ({ id }) => id, show: (run) => run });
+      const working = found.filter(({ status }) => status === "running");
+      const abandoned = new Set((await Promise.all(working.map(async (run) => ((await isAbandoned(store, run)) ? [run.id] : [])))).flat());
+      return toPage(shown, { limit: query.limit, cursor: ({ id }) => id, show: (run) => (abandoned.has(run.id) ? { ...run, isAbandoned: true } : run) });
     },
     getPipelineRun: async ({ params }) => {
       return store.read(async (transaction) => {
