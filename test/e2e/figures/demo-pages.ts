@@ -68,6 +68,7 @@ function homeTruth(metadata: Metadata, tables: Tables): Truth {
   truth.add("rows in quarantine", ...metadata.numbers("select sum(rows - replayed - discarded) from quarantine_batch"));
   truth.add("transformed datasets and rows", transformed.length, sum(transformed, tables));
   truth.add("assets and versions by kind", ...metadata.numbers("select count(*), sum(latest_version) from asset group by kind"));
+  truth.add("newest versions", ...metadata.numbers("select latest_version from asset"));
   truth.add("feature views", ...metadata.numbers("select count(*) from feature_view_state"));
   truth.add("verdicts", ...metadata.numbers("select count(*), sum(passed) from verdict"));
   truth.add("releases", ...metadata.numbers("select count(*) from release"), ...metadata.numbers("select number from release"));
@@ -84,6 +85,7 @@ function homeTruth(metadata: Metadata, tables: Tables): Truth {
 function pipelinesTruth(metadata: Metadata): Truth {
   const truth = everyPage(metadata);
   truth.add("pipelines", ...metadata.numbers("select count(*) from pipeline"));
+  truth.add("runs that the table's heading names", 10);
   truth.add("steps of pipelines", ...metadata.numbers("select count(distinct step) from step_run group by pipeline"));
   addRunTimes(truth, metadata, "select finished_at_ms - started_at_ms from pipeline_run");
   addSchedules(truth, metadata);
@@ -199,8 +201,9 @@ function endpointTruth(metadata: Metadata): Truth {
   const truth = everyPage(metadata);
   addEndpoints(truth, metadata);
   truth.add("scores of windows", ...metadata.numbers("select value, baseline, threshold from monitor_score"));
-  truth.add("drifted columns", ...metadata.numbers("select count(*) from monitor_score where metric like 'drift.%' and breached = 1 group by start_ms"));
-  truth.add("watched columns", ...metadata.numbers("select count(*) from monitor_score where (metric like 'drift.%' or metric like 'prediction_drift.%') group by start_ms"), 5);
+  truth.add("drifted columns", ...metadata.numbers("select count(*) from monitor_score where (metric like 'drift.%' or metric like 'prediction_drift.%') and breached = 1 group by start_ms"));
+  truth.add("watched columns, with the predictions", ...metadata.numbers("select count(distinct subject) + 1 from monitor_score where metric like 'drift.%' group by start_ms"), 5);
+  truth.add("watched series: one of each monitor, but of the quality of each column", ...metadata.numbers("select (select count(*) from monitor where environment = 'production') - 1 + (select count(distinct subject) from monitor_score where metric = 'null_share')"));
   truth.add("alerts", ...metadata.numbers("select value, threshold from alert"), ...metadata.numbers("select count(*) from alert"));
   truth.add("monitors", ...metadata.numbers("select count(*) from monitor"), ...metadata.numbers("select count(*) from monitor_score group by start_ms"));
   truth.add("windows", ...metadata.numbers("select count(*) from monitor_window"), ...metadata.numbers("select predictions, labelled from monitor_window"));

@@ -54,8 +54,11 @@ export async function readShown(page: Page): Promise<{ readonly numbers: readonl
   return { numbers: texts.flatMap(numbersIn), times: times.map(({ text, at }) => ({ text, atMs: Date.parse(at) })) };
 }
 
+/** Dates and identifiers are no figures: `Jun 30, 2001, 6:00:00 AM`, `2001-01-01T00:00:00Z`, `2001-W14-000317`. */
+const NO_FIGURE = /\b\d{4}-\d{2}-\d{2}(?:[T ][\d:.]+Z?)?|\b(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\w* \d{1,2}(?:, \d{4})?(?:,? \d{1,2}:\d{2}(?::\d{2})?\s[AP]M)?|\b\w*[A-Za-z]\w*(?:-\w+)+|\b\w+(?:-\w*[A-Za-z]\w*)+(?:-\w+)*/g;
+
 function numbersIn({ text, figure, around }: ShownText): readonly ShownNumber[] {
-  const parts = [...text.matchAll(NUMBER)].map((match) => {
+  const parts = [...text.replaceAll(NO_FIGURE, " ").matchAll(NUMBER)].map((match) => {
     const [, sign = "", whole = "0", fraction = "", exponent, unit = ""] = match;
     const scale = (UNITS[unit] ?? 1) * 10 ** Number(exponent ?? 0);
     return {
@@ -63,7 +66,7 @@ function numbersIn({ text, figure, around }: ShownText): readonly ShownNumber[] 
       around,
       value: Number(`${whole.replaceAll(",", "")}${fraction}`) * scale * (sign === "-" || sign === "−" ? -1 : 1),
       precision: (0.5 * scale) / 10 ** Math.max(0, fraction.length - 1),
-      estimated: sign.startsWith("≈") || text.includes("≈") || text.includes("±"),
+      estimated: sign.startsWith("≈") || /[≈±]/.test(text) || /[≈±]/.test(around),
       figure,
       unit,
     };
