@@ -8,7 +8,6 @@ import { createModelStorage } from "#models";
 import { createMonitoringRoutes } from "#monitoring";
 import { assertValid, createEngine, type Engine, type EnginePorts, type LoadedProject, loadProjectPipelines, type PipelineDefinition, registerPipelines } from "#pipeline";
 import { createServingRoutes } from "#serving";
-import { createArtifactFolder } from "#tracking";
 import { readContractSummary } from "./contract-summary.ts";
 import { createEndpointWatch } from "./endpoint-watch.ts";
 import { createParts, type Parts } from "./parts.ts";
@@ -154,7 +153,7 @@ function createPlatformEngine(parts: Parts, facts: { readonly kinds: Platform["k
     projectFolder: config.folder,
     storeFolder: config.storeFolder,
     kinds: facts.kinds,
-    storages: [createDatasetStorage(parts), createModelStorage({ store, objects, folder: join(cache, "models"), runs: createRunReader(tracking), artifacts: createArtifactFolder({ root: parts.artifactFolder }), clock })],
+    storages: [createDatasetStorage(parts), createModelStorage({ store, objects, folder: join(cache, "models"), runs: createRunReader(tracking), artifacts: parts.artifacts, clock })],
     executors: [createLocalExecutor({ workFolder: join(config.storeFolder, "work"), storeFolder: config.storeFolder, path: facts.settings.searchPath })],
     ports,
     clock,

@@ -6,7 +6,7 @@ import type { ProjectConfig, Settings } from "#config";
 import { openMetadataStore } from "#metadata-store";
 import { createRegistryRoutes, createWebhookSender, type WebhookSender } from "#models";
 import { createFileSystemObjectStore } from "#object-store";
-import { createArtifactFolder, createArtifactRoutes, createAttemptScope, createTracking, createTrackingRoutes, type MlflowRoute } from "#tracking";
+import { type ArtifactFolder, createArtifactFolder, createArtifactRoutes, createAttemptScope, createTracking, createTrackingRoutes, type MlflowRoute } from "#tracking";
 import type { OwnedPlatform } from "./create-platform.ts";
 import { checkProject, checkStore, type HealthCheck } from "./health.ts";
 import type { Platform, StorePlatform } from "./platform.ts";
@@ -15,14 +15,20 @@ import { countStoreErrors, measureProcess, measureStepRuns } from "./process-met
 import { promotionCheck } from "./promotion-check.ts";
 
 /** Where artifacts of MLflow runs go by default: through this server. */
-const ARTIFACT_ROOT = "mlflow-artifacts:/";
+const PROXIED_ROOT = "mlflow-artifacts:/";
+
+export interface ArtifactPlaces {
+  /** Root of the artifact locations of new experiments, with its folder where it is one of this machine. Default: `mlflow-artifacts:/`. */
+  readonly root?: { readonly uri: string; readonly folder?: string | undefined } | undefined;
+  /** Folder that `mlflow-artifacts:/` stands for; default `artifacts/` in the store. */
+  readonly destination?: string | undefined;
+}
 
 export interface PlatformOptions {
   readonly config: ProjectConfig;
   /** False for a bare store: tracking and registry only. */
   readonly isProject: boolean;
-  /** Folder of MLflow artifacts; default `artifacts/` in the store. */
-  readonly artifactFolder?: string | undefined;
+  readonly artifacts?: ArtifactPlaces | undefined;
   readonly settings: Settings;
   readonly log: Log;
   readonly clock?: Clock;
@@ -41,7 +47,8 @@ export async function openStorePlatform(options: PlatformOptions): Promise<Store
   await openPrivateStore(config.storeFolder, log);
   const store = countStoreErrors(await openMetadataStore(config.metadataAddress), metrics);
   const { loopback } = config.access;
-  const artifactFolder = options.artifactFolder ?? join(config.storeFolder, "artifacts");
+  const artifactRoot = options.artifacts?.root?.uri ?? PROXIED_ROOT;
+  const artifacts = openArtifacts(options.artifacts, config.storeFolder);
   const webhooks = createWebhookSender({ store, clock, log });
   const address = createAddress(() => options.startServer?.(platform));
   let building: Promise<OwnedPlatform> | undefined;
@@ -76,9 +83,10 @@ export async function openStorePlatform(options: PlatformOptions): Promise<Store
     store,
     objects: createFileSystemObjectStore(join(config.storeFolder, "objects")),
     access: createAccess({ store, clock, localUser: settings.user, loopbackRole: loopback === "none" ? undefined : loopback }),
-    tracking: createTracking({ store, clock, artifactRoot: ARTIFACT_ROOT }),
-    attemptScope: createAttemptScope({ store, artifacts: createArtifactFolder({ root: artifactFolder }) }),
-    artifactFolder,
+    tracking: createTracking({ store, clock, artifactRoot }),
+    attemptScope: createAttemptScope({ store, artifacts }),
+    artifacts,
+    artifactRoot,
     mlflowRoutes: () => createMlflowRoutes(platform, { webhooks }),
     setUrl: address.set,
     url: address.url,
@@ -121,20 +129,26 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
   return (await openStorePlatform(options)).whole();
 }
 
+/** Clients write to a folder root with their own rights, so what this server writes there follows the umask too. */
+function openArtifacts(places: ArtifactPlaces | undefined, storeFolder: string): ArtifactFolder {
+  const folder = places?.root?.folder;
+  const direct = folder === undefined ? [] : [createArtifactFolder({ root: folder, isShared: true })];
+  return createArtifactFolder({ root: places?.destination ?? join(storeFolder, "artifacts"), direct });
+}
+
 function createMlflowRoutes(
-  { store, clock, log, project, config, artifactFolder }: Pick<StorePlatform, "store" | "clock" | "log" | "project" | "config" | "artifactFolder">,
+  { store, clock, log, project, config, artifacts, artifactRoot }: Pick<StorePlatform, "store" | "clock" | "log" | "project" | "config" | "artifacts" | "artifactRoot">,
   facts: { readonly webhooks: WebhookSender },
 ): readonly MlflowRoute[] {
-  const artifacts = createArtifactFolder({ root: artifactFolder });
   return [
-    ...createTrackingRoutes({ store, clock, artifactRoot: ARTIFACT_ROOT, project }),
+    ...createTrackingRoutes({ store, clock, artifactRoot, project }),
     ...createArtifactRoutes({ store, artifacts }),
     ...createRegistryRoutes({
       store,
       clock,
       log,
       project,
-      artifactRoot: ARTIFACT_ROOT,
+      artifactRoot,
       artifacts,
       promotion: promotionCheck,
       protectedAliases: config.models.protected_aliases,

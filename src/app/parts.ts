@@ -14,7 +14,7 @@ import type { StorePlatform } from "./platform.ts";
 import { createTrainingNulls } from "./training-nulls.ts";
 
 /** The services of a project's process, wired; what step kinds are built from. */
-export interface Parts extends Pick<StorePlatform, "project" | "config" | "clock" | "log" | "store" | "objects" | "access" | "metrics" | "tracking" | "artifactFolder"> {
+export interface Parts extends Pick<StorePlatform, "project" | "config" | "clock" | "log" | "store" | "objects" | "access" | "metrics" | "tracking" | "artifacts"> {
   readonly analytics: Analytics;
   readonly datasets: Datasets;
   /** Folder of the Delta tables. */
@@ -34,7 +34,7 @@ export interface Parts extends Pick<StorePlatform, "project" | "config" | "clock
 }
 
 /** Wires the services over an open store. Nothing runs, and no heavy library is loaded. */
-export function createParts({ project, config, clock, log, metrics, store, objects, access, tracking, artifactFolder }: StorePlatform, settings: Settings): Parts {
+export function createParts({ project, config, clock, log, metrics, store, objects, access, tracking, artifacts }: StorePlatform, settings: Settings): Parts {
   const below = (folder: string): string => join(config.storeFolder, folder);
   const analytics = createAnalytics({ folder: below("cache/duckdb") });
   const folder = below("datasets");
@@ -48,7 +48,7 @@ export function createParts({ project, config, clock, log, metrics, store, objec
   const commitAuthors: CommitAuthors = (commit) => git.commitAuthors(config.folder, commit);
   return {
     project,
-    artifactFolder,
+    artifacts,
     config,
     clock,
     log,

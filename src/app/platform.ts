@@ -11,7 +11,7 @@ import type { Engine, LoadedProject, StepKind } from "#pipeline";
 import type { Monitoring, MonitoringRoute } from "#monitoring";
 import type { Features } from "#features";
 import type { Serving, ServingRoute } from "#serving";
-import type { AttemptScope, MlflowRoute, Tracking } from "#tracking";
+import type { ArtifactFolder, AttemptScope, MlflowRoute, Tracking } from "#tracking";
 import type { StationedStep } from "./station-of-step.ts";
 import type { HealthCheck } from "./health.ts";
 
@@ -38,8 +38,10 @@ export interface StorePlatform {
   readonly tracking: Tracking;
   /** What the token of a step may write among MLflow's calls. */
   readonly attemptScope: AttemptScope;
-  /** Where MLflow artifacts are kept. */
-  readonly artifactFolder: string;
+  /** Where MLflow artifacts are kept, and those that clients keep in folders of this machine. */
+  readonly artifacts: ArtifactFolder;
+  /** Root of the artifact locations of new experiments. */
+  readonly artifactRoot: string;
   /** Whether each part works that requests need; cheap, and within about two seconds. */
   health(): Promise<readonly HealthCheck[]>;
   /** MLflow's calls. */

@@ -1,10 +1,9 @@
 import { type ImportProgress, type ImportReport, importMlflow, purgeDeleted, type PurgeReport } from "#models";
-import { createArtifactFolder } from "#tracking";
 import type { StorePlatform } from "./platform.ts";
 
 /** Takes over the store of an MLflow server; artifacts go where those of this store are kept. @throws METADATA_STORE_IMPORT_SOURCE_UNREADABLE */
 export async function importMlflowStore(
-  { store, clock, log, project, artifactFolder }: StorePlatform,
+  { store, clock, log, project, artifacts, artifactRoot }: StorePlatform,
   request: {
     readonly from: string;
     readonly actor: string;
@@ -23,7 +22,8 @@ export async function importMlflowStore(
     log,
     project,
     actor,
-    artifacts: createArtifactFolder({ root: artifactFolder }),
+    artifacts,
+    artifactRoot,
     artifactMode: request.copyArtifacts ? "copy" : "reference",
     onProgress,
     signal,
@@ -33,9 +33,8 @@ export async function importMlflowStore(
 
 /** Removes for good what was deleted in tracking longer ago than the retention, with its artifacts; with `dryRun` says what would go. */
 export async function purgeTracking(
-  { store, clock, log, project, artifactFolder }: StorePlatform,
+  { store, clock, log, project, artifacts }: StorePlatform,
   request: { readonly actor: string; readonly retentionMs: number; readonly dryRun: boolean; readonly signal: AbortSignal },
 ): Promise<PurgeReport> {
-  const artifacts = createArtifactFolder({ root: artifactFolder });
   return purgeDeleted({ store, clock, log, project, artifacts, actor: request.actor, retentionMs: request.retentionMs, dryRun: request.dryRun, signal: request.signal });
 }

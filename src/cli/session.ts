@@ -1,6 +1,7 @@
 import { assertAdministrator, type Identity, openStorePlatform, type Platform, type StorePlatform } from "#app";
 import { findProjectFolder, loadProjectConfig, type ProjectConfig, storeOnlyConfig } from "#config";
 import { type ApiCall, callApi, type CallName, startLocalServer } from "#server";
+import type { ArtifactPlaces } from "./artifact-root.ts";
 import { type CommandContext, type OptionValues, textOption } from "./command.ts";
 import { operatorLog } from "./operator-log.ts";
 
@@ -15,10 +16,11 @@ export interface CliSession {
 /**
  * Opens the project that the user stands in (or `--project`), runs `work` and closes it again.
  *
+ * @param artifacts of commands that make MLflow runs; default: in the store
  * @throws CONFIG_PROJECT_MISSING, CONFIG_PROJECT_INVALID, METADATA_STORE_UNREACHABLE, ACCESS_UNAUTHENTICATED
  */
-export async function withProject<Result>(context: CommandContext, options: OptionValues, work: (session: CliSession) => Promise<Result>): Promise<Result> {
-  const opened = await openFor(context, options);
+export async function withProject<Result>(context: CommandContext, options: OptionValues, work: (session: CliSession) => Promise<Result>, artifacts?: ArtifactPlaces): Promise<Result> {
+  const opened = await openFor(context, options, artifacts === undefined ? {} : { artifacts });
   try {
     const platform = await opened.whole();
     const identity = await identify(context, platform);
@@ -50,7 +52,7 @@ export async function withAccess<Result>(
 }
 
 /** Opens the project, or the bare store when only `--store` is given. */
-export async function openFor(context: CommandContext, options: OptionValues, facts: { readonly storeOnlyAllowed?: boolean; readonly artifactFolder?: string | undefined } = {}): Promise<StorePlatform> {
+export async function openFor(context: CommandContext, options: OptionValues, facts: { readonly storeOnlyAllowed?: boolean; readonly artifacts?: ArtifactPlaces } = {}): Promise<StorePlatform> {
   const storeFolder = textOption(options, "store") ?? context.settings.storeFolder;
   const start = textOption(options, "project") ?? context.workingFolder;
   const folder = await findProjectFolder(start).catch((error: unknown) => {
@@ -58,8 +60,9 @@ export async function openFor(context: CommandContext, options: OptionValues, fa
     throw error;
   });
   const config = folder === undefined ? storeOnlyConfig(storeFolder ?? start) : await loadProjectConfig(folder, storeFolder);
+  facts.artifacts?.assertApart(config.storeFolder);
   if (folder !== undefined && storeFolder !== undefined) tellOverride(context, { config, named: await loadProjectConfig(folder), byOption: textOption(options, "store") !== undefined });
-  return openStorePlatform({ config, isProject: folder !== undefined, artifactFolder: facts.artifactFolder, settings: context.settings, log: operatorLog(context.terminal), startServer: startLocalServer });
+  return openStorePlatform({ config, isProject: folder !== undefined, artifacts: facts.artifacts, settings: context.settings, log: operatorLog(context.terminal), startServer: startLocalServer });
 }
 
 /** A store folder brings its own SQLite file: whoever has named a database server is told that it is left out. */

@@ -1,6 +1,7 @@
 import { Readable } from "node:stream";
+import { isEsteiraError } from "#base";
 import type { ObjectStore, Tree } from "#object-store";
-import type { ArtifactFolder } from "#tracking";
+import { type ArtifactFolder, artifactLocationForeign } from "#tracking";
 import type { ModelColumnType, ModelDescription } from "./model-description.ts";
 
 /** MLflow's names of column types. */
@@ -17,11 +18,22 @@ export async function layArtifacts(
   { objects, artifacts }: { readonly objects: ObjectStore; readonly artifacts?: ArtifactFolder | undefined },
 ): Promise<string> {
   const { asset, model, tree, artifactUri } = facts;
-  if (artifacts === undefined || artifactUri === undefined || !artifactUri.startsWith("mlflow-artifacts:")) return `runs:/${facts.runId}/${asset}`;
-  const place = (path: string): string => artifacts.pathBelow(artifactUri, `${asset}/${path}`);
-  for (const file of tree.files) await artifacts.write(place(file.path), await objects.open(file.digest));
-  if (!tree.files.some(({ path }) => path === "MLmodel")) await artifacts.write(place("MLmodel"), Readable.from([`${JSON.stringify(toMlModel(facts, model), undefined, 2)}\n`]));
+  const held = artifactUri === undefined ? undefined : heldAt(artifacts, artifactUri, asset);
+  if (held === undefined || artifactUri === undefined) return `runs:/${facts.runId}/${asset}`;
+  const write = (path: string, content: Readable): Promise<number> => held.folder.write(`${held.path}/${path}`, content);
+  for (const file of tree.files) await write(file.path, await objects.open(file.digest));
+  if (!tree.files.some(({ path }) => path === "MLmodel")) await write("MLmodel", Readable.from([`${JSON.stringify(toMlModel(facts, model), undefined, 2)}\n`]));
   return `${artifactUri.replace(/\/+$/, "")}/${asset}`;
+}
+
+/** Undefined where this process cannot write: clients of an object store, or of another machine, write there themselves. */
+function heldAt(artifacts: ArtifactFolder | undefined, location: string, path: string): ReturnType<ArtifactFolder["at"]> | undefined {
+  try {
+    return artifacts?.at(location, path);
+  } catch (error) {
+    if (isEsteiraError(error, artifactLocationForeign.code)) return undefined;
+    throw error;
+  }
 }
 
 /** `MLmodel` as JSON, which is YAML too. */

@@ -93,12 +93,12 @@ async function sweep(options: PurgeOptions, { kind, list, purge }: Sweep): Promi
 /** False when the files are not ours to remove. */
 async function removeFiles({ artifacts, log, dryRun }: PurgeOptions, kind: Sweep["kind"], subject: Purgeable): Promise<boolean> {
   try {
-    const path = artifacts.pathBelow(subject.artifactUri);
+    const { folder: holder, path } = artifacts.at(subject.artifactUri);
     // `<experiment>/<run>/artifacts`: the run's own folder goes with it.
     const folder = kind === "experiment" ? path : path.replace(/\/artifacts$/, "");
     const own = kind === "experiment" ? folder === subject.id : folder.endsWith(`/${subject.id}`);
     if (!own) return false;
-    if (dryRun !== true) await artifacts.remove(folder);
+    if (dryRun !== true) await holder.remove(folder);
     return true;
   } catch (error) {
     if (!isEsteiraError(error, artifactLocationForeign.code)) log.warn("artifacts of something purged could not be removed", { id: subject.id, error: messageOf(error) });
@@ -107,13 +107,14 @@ async function removeFiles({ artifacts, log, dryRun }: PurgeOptions, kind: Sweep
 }
 
 async function sweepUploads({ artifacts, clock, dryRun }: PurgeOptions): Promise<number> {
-  const incoming = join(artifacts.root, ".incoming");
   let count = 0;
-  for (const name of await readdir(incoming).catch(() => [])) {
-    const facts = await stat(join(incoming, name)).catch(() => undefined);
-    if (facts === undefined || clock.now() - facts.mtimeMs < OLD_UPLOAD_MS) continue;
-    count++;
-    if (dryRun !== true) await rm(join(incoming, name), { recursive: true, force: true });
+  for (const incoming of new Set(artifacts.roots.map((root) => join(root, ".incoming")))) {
+    for (const name of await readdir(incoming).catch(() => [])) {
+      const facts = await stat(join(incoming, name)).catch(() => undefined);
+      if (facts === undefined || clock.now() - facts.mtimeMs < OLD_UPLOAD_MS) continue;
+      count++;
+      if (dryRun !== true) await rm(join(incoming, name), { recursive: true, force: true });
+    }
   }
   return count;
 }

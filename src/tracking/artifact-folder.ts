@@ -5,10 +5,10 @@ import { dirname, join, sep } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { artifactDownload } from "./artifact-download.ts";
-import { locationSegments } from "./artifact-location.ts";
+import { localSegments, proxiedSegments } from "./artifact-location.ts";
 import { artifactSegments } from "./artifact-path.ts";
 import { toStorageError } from "./artifact-storage-error.ts";
-import { artifactMissing, artifactNotWritable, artifactPathInvalid } from "./errors.ts";
+import { artifactLocationForeign, artifactMissing, artifactNotWritable, artifactPathInvalid } from "./errors.ts";
 import type { MlflowRequest, MlflowResponse } from "./mlflow-rest/route.ts";
 
 /** Where uploads grow until they are whole; on the same file system as the artifacts, invisible to readers. */
@@ -41,6 +41,8 @@ export interface OpenArtifact {
 export interface ArtifactFolder {
   /** Absolute path of the root. */
   readonly root: string;
+  /** This root, and those of the folders that clients write to themselves. */
+  readonly roots: readonly string[];
   /** Entries of a folder by name; none for a file or what is not there. @throws TRACKING_ARTIFACT_PATH_INVALID */
   list(path: string): Promise<readonly ArtifactEntry[]>;
   /** Takes a stream as the content of a file; what was there before is replaced at once. Returns the size in bytes. @throws TRACKING_ARTIFACT_PATH_INVALID, TRACKING_ARTIFACT_NOT_WRITABLE */
@@ -53,8 +55,14 @@ export interface ArtifactFolder {
   remove(path: string): Promise<void>;
   /** The answer that sends a file below a location, whole or the range that the request asks for. @throws TRACKING_ARTIFACT_MISSING, TRACKING_ARTIFACT_LOCATION_FOREIGN, TRACKING_ARTIFACT_PATH_INVALID */
   download(request: { readonly location: string; readonly path: string; readonly request: Pick<MlflowRequest, "method" | "headers"> }): Promise<MlflowResponse>;
-  /** Path below the root of what lies at `path` below a location. @throws TRACKING_ARTIFACT_LOCATION_FOREIGN, TRACKING_ARTIFACT_PATH_INVALID */
-  pathBelow(location: string, path?: string): string;
+  /**
+   * The folder that holds a location, this or one of `direct`, and the path there of what lies at `path` below the location.
+   *
+   * `mlflow-artifacts:` is this folder; `file:` and plain paths are where they lie strictly below a root.
+   *
+   * @throws TRACKING_ARTIFACT_LOCATION_FOREIGN for locations that clients alone read, TRACKING_ARTIFACT_PATH_INVALID
+   */
+  at(location: string, path?: string): { readonly folder: ArtifactFolder; readonly path: string };
 }
 
 const PRIVATE_FILE = 0o600;
@@ -65,9 +73,11 @@ export interface ArtifactFolderOptions {
   readonly root: string;
   /** True where others than the server's user read the files too: modes then follow the umask. Default: files 0600, folders 0700. */
   readonly isShared?: boolean;
+  /** Folders that clients write to themselves, by their path: what lies there is read here too. */
+  readonly direct?: readonly ArtifactFolder[];
 }
 
-export function createArtifactFolder({ root, isShared = false }: ArtifactFolderOptions): ArtifactFolder {
+export function createArtifactFolder({ root, isShared = false, direct = [] }: ArtifactFolderOptions): ArtifactFolder {
   const fileMode = isShared ? {} : { mode: PRIVATE_FILE };
   const folderMode = isShared ? {} : { mode: PRIVATE_FOLDER };
 
@@ -95,8 +105,9 @@ export function createArtifactFolder({ root, isShared = false }: ArtifactFolderO
     }
   }
 
-  return {
+  const self: ArtifactFolder = {
     root,
+    roots: [root, ...direct.map((folder) => folder.root)],
     async list(path) {
       const folder = await resolve(path);
       try {
@@ -132,11 +143,21 @@ export function createArtifactFolder({ root, isShared = false }: ArtifactFolderO
       await rm(target, { recursive: true, force: true }).catch((error: unknown) => Promise.reject(toStorageError(error, path) as Error));
     },
     async download({ location, path, request }) {
-      const below = [...locationSegments(location, root), ...artifactSegments(path)].join("/");
-      return artifactDownload(await openFile(await resolve(below), below), below, request);
+      const held = self.at(location, path);
+      return artifactDownload(await held.folder.open(held.path), held.path, request);
     },
-    pathBelow: (location, path = "") => [...locationSegments(location, root), ...artifactSegments(path)].join("/"),
+    at(location, path = "") {
+      const below = artifactSegments(path);
+      const proxied = proxiedSegments(location);
+      if (proxied !== undefined) return { folder: self, path: [...proxied, ...below].join("/") };
+      for (const folder of [...direct, self]) {
+        const local = localSegments(location, folder.root);
+        if (local !== undefined) return { folder, path: [...local, ...below].join("/") };
+      }
+      throw artifactLocationForeign({ location });
+    },
   };
+  return self;
 }
 
 /** The pieces of a request's body, which stays open when they are not taken to the end: an answer goes back on the same connection. */

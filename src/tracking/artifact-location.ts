@@ -1,22 +1,20 @@
 import { fileURLToPath } from "node:url";
 import { relative, sep } from "node:path";
 import { artifactSegments } from "./artifact-path.ts";
-import { artifactLocationForeign, artifactPathInvalid } from "./errors.ts";
+import { artifactPathInvalid } from "./errors.ts";
 
-/**
- * Segments, below the artifact root, of a location that this server keeps.
- *
- * `mlflow-artifacts:/a/b` (a host is not looked at), and `file:` locations that lie inside the root.
- *
- * @throws TRACKING_ARTIFACT_LOCATION_FOREIGN for locations that clients read themselves, TRACKING_ARTIFACT_PATH_INVALID
- */
-export function locationSegments(location: string, root: string): readonly string[] {
+/** Segments of `mlflow-artifacts:/a/b` (a host is not looked at); undefined for any other scheme. @throws TRACKING_ARTIFACT_PATH_INVALID */
+export function proxiedSegments(location: string): readonly string[] | undefined {
   const proxied = /^mlflow-artifacts:(?:\/\/[^/]*)?(?:\/([^?]*))?(?:\?.*)?$/s.exec(location);
-  if (proxied !== null) return artifactSegments(decodeOnce(proxied[1] ?? ""));
+  return proxied === null ? undefined : artifactSegments(decodeOnce(proxied[1] ?? ""));
+}
+
+/** Segments of a local location strictly below a root; undefined for the root itself and all else. @throws TRACKING_ARTIFACT_PATH_INVALID */
+export function localSegments(location: string, root: string): readonly string[] | undefined {
   const path = localPath(location);
-  if (path === undefined) throw artifactLocationForeign({ location });
+  if (path === undefined) return undefined;
   const below = relative(root, path);
-  if (below.startsWith("..") || below.startsWith(sep)) throw artifactLocationForeign({ location });
+  if (below === "" || below.startsWith("..") || below.startsWith(sep)) return undefined;
   return artifactSegments(below.split(sep).join("/"));
 }
 

@@ -121,7 +121,7 @@ export const artifactStorageFailed: ErrorFactory<{ path: string; reason: string 
 
 export const artifactLocationForeign: ErrorFactory<{ location: string }> = defineError("TRACKING_ARTIFACT_LOCATION_FOREIGN", {
   status: 400,
-  message: ({ location }) => `This server does not keep the artifacts at '${location}': clients read and write them there directly. It keeps those at mlflow-artifacts:/ locations.`,
+  message: ({ location }) => `This server cannot show the artifacts at '${location}': clients read and write them there directly. It shows those at mlflow-artifacts:/ locations, and those in folders below its --artifact-root.`,
   solve: "Read the artifacts with a client that has access to their location, or import them into this server's artifact folder.",
 });
 

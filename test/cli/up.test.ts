@@ -53,9 +53,9 @@ describe("esteira up", () => {
     }
   });
 
-  it("keeps MLflow's artifacts in the folder that a file: URI names", async () => {
+  it("keeps the artifacts that clients send it in the folder that --artifacts-destination names", async () => {
     const artifacts = join(folder, "where artifacts go");
-    const server = up(folder, "--store", join(folder, "store"), "--artifact-root", pathToFileURL(artifacts).href);
+    const server = up(folder, "--store", join(folder, "store"), "--artifacts-destination", pathToFileURL(artifacts).href);
     try {
       const url = await addressOf(server);
       const put = await fetch(`${url}/api/2.0/mlflow-artifacts/artifacts/0/run/artifacts/note.txt`, { method: "PUT", body: "noted" });
@@ -67,9 +67,16 @@ describe("esteira up", () => {
   });
 
   it("refuses artifacts in a place that it cannot keep them in, and says what it can", async () => {
-    const { code, stderr } = await runEsteira(folder, ["up", "--port", "0", "--store", join(folder, "store"), "--artifact-root", "s3://bucket/mlflow"], { ESTEIRA_LANG: "en" });
-    assert.equal(code, 2);
-    assert.match(stderr, /s3:\/\/bucket\/mlflow.*cannot be kept in s3:.*Supported: a folder.*file:\/\/\/folder.*Mount it.*--artifact-root URI/s);
+    const refused: readonly (readonly [readonly string[], RegExp])[] = [
+      [["--artifacts-destination", "s3://bucket/mlflow"], /s3:\/\/bucket\/mlflow.*cannot keep artifacts in s3:.*Supported: a folder.*file:\/\/\/folder.*Mount it.*--artifacts-destination DIR/s],
+      [["--artifact-root", "ftp://host/mlflow"], /cannot be kept in ftp:.*Supported: mlflow-artifacts:\/, a folder.*--artifact-root URI/s],
+      [["--artifact-root", folder], /the store .* lies in it/],
+    ];
+    for (const [words, says] of refused) {
+      const { code, stderr } = await runEsteira(folder, ["up", "--port", "0", "--store", join(folder, "store"), ...words], { ESTEIRA_LANG: "en" });
+      assert.equal(code, 2, stderr);
+      assert.match(stderr, says);
+    }
   });
 
   it("ends, and says why, when a file of the project is wrong", async () => {

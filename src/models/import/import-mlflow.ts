@@ -22,7 +22,6 @@ import { openMlflowFolder } from "./mlflow-folder.ts";
 
 const RUNS_PER_WRITE = 50;
 const POINTS_PER_WRITE = 10_000;
-const PROXY_ROOT = "mlflow-artifacts:/";
 
 export interface ImportOptions {
   /** The other server's `--backend-store-uri`: `sqlite:///mlflow.db` or its path, `postgresql://…`, or the folder `mlruns`. */
@@ -31,6 +30,8 @@ export interface ImportOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly artifacts: ArtifactFolder;
+  /** Root of the locations that copied artifacts get; one that `artifacts` holds. Default: `mlflow-artifacts:/`. */
+  readonly artifactRoot?: string;
   readonly project?: string;
   readonly actor?: string;
   /** What `mlflow-artifacts:/` meant there (`--artifacts-destination`). Default: `mlartifacts` or `mlruns` beside the store, where there is one. */
@@ -69,6 +70,7 @@ export interface ImportReport {
 type Mutable<Type> = { -readonly [Key in keyof Type]: Type[Key] extends { readonly total: number; readonly new: number } | { readonly new: number } ? { -readonly [Inner in keyof Type[Key]]: Type[Key][Inner] } : Type[Key] };
 
 interface Importing extends ImportOptions {
+  readonly artifactRoot: string;
   readonly source: MlflowSource;
   readonly proxyFolder: string | undefined;
   /** Folder that relative locations start from. */
@@ -110,7 +112,7 @@ export async function importMlflow(options: ImportOptions): Promise<ImportReport
       artifacts: counts,
       leftBehind: await source.leftBehind(),
     };
-    const importing: Importing = { ...options, source, base, counts, report, proxyFolder: options.artifactsFrom ?? findProxyFolder(base), moved: new Map(), paramConflicts: 0, versionConflicts: 0 };
+    const importing: Importing = { ...options, artifactRoot: options.artifactRoot ?? "mlflow-artifacts:/", source, base, counts, report, proxyFolder: options.artifactsFrom ?? findProxyFolder(base), moved: new Map(), paramConflicts: 0, versionConflicts: 0 };
     const experiments = await source.experiments();
     for (const experiment of experiments) {
       await takeExperiment(importing, experiment);
@@ -132,7 +134,7 @@ async function takeExperiment(importing: Importing, experiment: SourceExperiment
   const { store, clock, source, report } = importing;
   const moves = importing.artifactMode !== "reference" && isLocal(experiment.artifactLocation);
   const { experimentId, created } = await store.write((transaction) =>
-    importExperiment(transaction, { ...who(importing), experiment, location: (id) => (moves ? appendPath(PROXY_ROOT, String(id)) : experiment.artifactLocation), atMs: clock.now() }),
+    importExperiment(transaction, { ...who(importing), experiment, location: (id) => (moves ? appendPath(importing.artifactRoot, String(id)) : experiment.artifactLocation), atMs: clock.now() }),
   );
   if (created) report.experiments.new++;
   for await (const page of source.loggedModels(experiment.id)) {
@@ -199,10 +201,11 @@ async function takeArtifacts(importing: Importing, location: string, segments: r
     counts.referenced++;
     return location;
   }
-  const here = appendPath(PROXY_ROOT, ...segments);
+  const here = appendPath(importing.artifactRoot, ...segments);
+  const held = artifacts.at(here);
   const from = sourceFolder(location, proxyFolder, base);
   if (from === undefined) counts.missing++;
-  else await copyArtifacts(from, join(artifacts.root, ...segments), join(artifacts.root, ".incoming"), counts);
+  else await copyArtifacts(from, join(held.folder.root, held.path), join(held.folder.root, ".incoming"), counts);
   importing.moved.set(location.replace(/\/+$/, ""), here);
   return here;
 }

@@ -65,7 +65,8 @@ export function loggedModelRoutes(context: RegistryContext): readonly MlflowRout
       const folder = (call.fields.string("artifact_directory_path") ?? "").replace(/\/+$/, "");
       artifactSegments(folder);
       const { artifactUri } = await store.read((transaction) => getLoggedModel(transaction, idOf(call)));
-      const entries = await context.artifacts.list(context.artifacts.pathBelow(artifactUri, folder));
+      const held = context.artifacts.at(artifactUri, folder);
+      const entries = await held.folder.list(held.path);
       return { root_uri: artifactUri, ...filesField(entries.map((entry) => toFile(entry, folder))) };
     }),
     rawRoute(context, "GET mlflow/logged-models/:modelId/artifacts/files", "read", (call) => download(context, call)),

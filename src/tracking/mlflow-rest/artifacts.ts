@@ -82,7 +82,8 @@ function runRoutes(options: ArtifactRoutesOptions): readonly MlflowRoute[] {
         const path = (fields.string("path") ?? "").replace(/\/+$/, "");
         artifactSegments(path);
         const run = await readRun(options, fields);
-        const entries = await artifacts.list(artifacts.pathBelow(run.artifactUri, path));
+        const held = artifacts.at(run.artifactUri, path);
+        const entries = await held.folder.list(held.path);
         return { json: { root_uri: run.artifactUri, ...filesField(entries.map((entry) => toFile(entry, path))) } };
       },
     },
@@ -100,8 +101,8 @@ function runRoutes(options: ArtifactRoutesOptions): readonly MlflowRoute[] {
         if (path === "") throw parameterInvalid({ message: "Request must specify path." });
         artifactSegments(path);
         const run = await findArtifactRun(store, runId);
-        const file = artifacts.pathBelow(run.artifactUri, path);
-        await artifacts.write(file, notEmpty(limited(request.body, LARGEST_FORM_UPLOAD_BYTES)));
+        const held = artifacts.at(run.artifactUri, path);
+        await held.folder.write(held.path, notEmpty(limited(request.body, LARGEST_FORM_UPLOAD_BYTES)));
         return { text: "" };
       },
     },

@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import { importMlflowStore } from "#app";
-import { artifactRootOption, readArtifactRoot } from "../../artifact-root.ts";
+import { artifactOptions, readArtifactPlaces } from "../../artifact-root.ts";
 import { type Command, commonOptions, textOption } from "../../command.ts";
 import { usageWrong } from "../../errors.ts";
 import { openFor } from "../../session.ts";
@@ -13,7 +13,7 @@ export const command: Command = {
     ...commonOptions,
     from: { type: "string", value: "URI", help: "What the MLflow server was started with as --backend-store-uri: a SQLite file, postgresql://…, or the folder mlruns." },
     "artifacts-from": { type: "string", value: "FOLDER", help: "What it was started with as --artifacts-destination; default: mlartifacts or mlruns beside its store." },
-    "artifact-root": artifactRootOption("Where artifacts go"),
+    ...artifactOptions,
     reference: { type: "boolean", help: "Leave artifacts where they are instead of copying them." },
   },
   examples: [
@@ -25,9 +25,12 @@ export const command: Command = {
     const { terminal, signal, settings, workingFolder } = context;
     const from = textOption(options, "from");
     if (from === undefined) throw usageWrong({ reason: "--from is missing: what is to be imported?", usage: command.usage });
-    const artifactFolder = readArtifactRoot(options, { workingFolder, usage: command.usage });
+    const artifacts = readArtifactPlaces(options, { workingFolder, usage: command.usage });
+    if (artifacts.root !== undefined && artifacts.root.folder === undefined && options["reference"] !== true) {
+      throw usageWrong({ reason: `--artifact-root is ${artifacts.root.uri}: artifacts are copied into folders only. Leave it out, name a folder, or leave the artifacts where they are with --reference`, usage: command.usage });
+    }
     const artifactsFrom = textOption(options, "artifacts-from");
-    const platform = await openFor(context, options, { storeOnlyAllowed: true, artifactFolder });
+    const platform = await openFor(context, options, { storeOnlyAllowed: true, artifacts });
     try {
       const report = await importMlflowStore(platform, {
         from: /^\w[\w+]*:/.test(from) ? from : resolve(workingFolder, from),

@@ -1,5 +1,6 @@
 import type { PipelineRunDetail, PipelineRunStatus, PipelineRunSummary } from "#api";
 import type { RunAhead } from "#app";
+import { artifactOptions, readArtifactPlaces } from "../../artifact-root.ts";
 import { type Command, commonOptions, type CommandContext, type OptionValues, textOption, textOptions } from "../../command.ts";
 import { usageWrong } from "../../errors.ts";
 import { readParams } from "../../params.ts";
@@ -21,6 +22,7 @@ export const command: Command = {
     param: { type: "string", multiple: true, value: "NAME=VALUE", help: "A param of the pipeline; may be repeated." },
     from: { type: "string", value: "STEP", help: "Start here: this step runs again, and what follows it runs where its inputs have changed." },
     only: { type: "string", value: "STEP", help: "Run this step alone, again." },
+    ...artifactOptions,
     resume: { type: "boolean", help: "Finish a run that failed, was cancelled or interrupted: what succeeded is kept." },
   },
   examples: [
@@ -31,11 +33,16 @@ export const command: Command = {
   ],
   positionals: { least: 0, most: 1 },
   run: (context, options, [name]) =>
-    withProject(context, options, async (session) => {
-      await session.platform.registerProject(session.identity.name);
-      const id = options["resume"] === true ? await resume(session, name) : await submit(session, name, options);
-      return watch(session, context, { id, asJson: options["json"] === true });
-    }),
+    withProject(
+      context,
+      options,
+      async (session) => {
+        await session.platform.registerProject(session.identity.name);
+        const id = options["resume"] === true ? await resume(session, name) : await submit(session, name, options);
+        return watch(session, context, { id, asJson: options["json"] === true });
+      },
+      readArtifactPlaces(options, { workingFolder: context.workingFolder, usage: command.usage }),
+    ),
 };
 
 async function submit({ call }: CliSession, pipeline: string | undefined, options: OptionValues): Promise<string> {

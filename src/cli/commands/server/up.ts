@@ -1,6 +1,6 @@
 import type { StorePlatform } from "#app";
 import { listen, openServer } from "#server";
-import { artifactRootOption, readArtifactRoot } from "../../artifact-root.ts";
+import { artifactOptions, readArtifactPlaces } from "../../artifact-root.ts";
 import { type Command, commonOptions, textOption } from "../../command.ts";
 import { usageWrong } from "../../errors.ts";
 import { openFor } from "../../session.ts";
@@ -9,7 +9,7 @@ import type { Terminal } from "../../terminal.ts";
 const DEFAULT_PORT = 4740;
 
 export const command: Command = {
-  usage: "up [--host H] [--port N] [--store DIR] [--artifact-root URI]",
+  usage: "up [--host H] [--port N] [--store DIR] [--artifact-root URI] [--artifacts-destination DIR]",
   summary: "Start the server: web page, API, MLflow, endpoints, triggers",
   description: "Inside a project it runs its pipelines' schedules and triggers and serves its endpoints. With --store outside a project it is an MLflow tracking server and registry.",
   options: {
@@ -17,20 +17,21 @@ export const command: Command = {
     host: { type: "string", value: "HOST", help: "Address to listen on; default 127.0.0.1. Others need a user first: esteira user create." },
     port: { type: "string", value: "PORT", help: `Port; default ${DEFAULT_PORT}, 0 picks a free one.` },
     "allow-host": { type: "string", multiple: true, value: "NAME", help: "Another host name that this server answers to, as behind a proxy; may be repeated." },
-    "artifact-root": artifactRootOption("Where MLflow artifacts are kept"),
+    ...artifactOptions,
   },
   examples: [
     { line: "esteira up", does: "Serves the project of this folder at http://127.0.0.1:4740" },
     { line: "esteira up --store /data/tracking --port 5000", does: "An MLflow server: export MLFLOW_TRACKING_URI=http://127.0.0.1:5000" },
-    { line: "esteira up --artifact-root file:///data/mlartifacts", does: "Keeps MLflow's artifacts in /data/mlartifacts" },
+    { line: "esteira up --artifacts-destination /data/mlartifacts", does: "Keeps the artifacts that clients send it in /data/mlartifacts" },
+    { line: "esteira up --artifact-root s3://bucket/mlflow", does: "Clients write artifacts of new experiments there themselves" },
   ],
   async run(context, options) {
     const { terminal, signal } = context;
     const host = textOption(options, "host") ?? "127.0.0.1";
     const port = toPort(textOption(options, "port") ?? String(DEFAULT_PORT));
-    const artifactFolder = readArtifactRoot(options, { workingFolder: context.workingFolder, usage: command.usage });
+    const artifacts = readArtifactPlaces(options, { workingFolder: context.workingFolder, usage: command.usage });
     const hostNames = [options["allow-host"] ?? []].flat().filter((name) => typeof name === "string");
-    const platform = await openFor(context, options, { storeOnlyAllowed: true, artifactFolder });
+    const platform = await openFor(context, options, { storeOnlyAllowed: true, artifacts });
     try {
       // What is wrong with the project is said before anything is said to be up.
       await platform.check();

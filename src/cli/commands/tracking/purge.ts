@@ -1,5 +1,5 @@
 import { purgeTracking } from "#app";
-import { artifactRootOption, readArtifactRoot } from "../../artifact-root.ts";
+import { artifactOptions, readArtifactPlaces } from "../../artifact-root.ts";
 import { type Command, commonOptions, textOption } from "../../command.ts";
 import { usageWrong } from "../../errors.ts";
 import { openFor } from "../../session.ts";
@@ -13,7 +13,7 @@ export const command: Command = {
   options: {
     ...commonOptions,
     "older-than": { type: "string", value: "DAYS", help: "Only what was deleted this many days ago or longer; default 30." },
-    "artifact-root": artifactRootOption("Where the artifacts are"),
+    ...artifactOptions,
     yes: { type: "boolean", help: "Really remove." },
   },
   examples: [
@@ -24,8 +24,8 @@ export const command: Command = {
     const { terminal, signal, settings, workingFolder } = context;
     const days = Number(textOption(options, "older-than") ?? "30");
     if (!(days >= 0)) throw usageWrong({ reason: `--older-than is ${textOption(options, "older-than")}, expected a number of days`, usage: command.usage });
-    const artifactFolder = readArtifactRoot(options, { workingFolder, usage: command.usage });
-    const platform = await openFor(context, options, { storeOnlyAllowed: true, artifactFolder });
+    const artifacts = readArtifactPlaces(options, { workingFolder, usage: command.usage });
+    const platform = await openFor(context, options, { storeOnlyAllowed: true, artifacts });
     try {
       const report = await purgeTracking(platform, {
         actor: settings.user,
