@@ -47,7 +47,7 @@ steps:
     const { stepRuns } = await getPipelineRun(project.store, id);
     const last = stepRuns.find((step) => step.step === "last");
     assert.equal(last?.status, "skipped");
-    assert.match(last?.reason ?? "", /^bad failed: .*exit 7/);
+    assert.equal(last?.reason, "bad failed");
     await project.write("fixed", "");
     assert.equal(await engine.resume(id, { actor: "ana" }), 3);
     assert.equal((await engine.runToEnd(id)).status, "succeeded");
