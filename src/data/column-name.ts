@@ -5,7 +5,7 @@
  * @param index position among the columns, from 0
  */
 export function normaliseColumnName(name: string, index: number): string {
-  // eslint-disable-next-line no-control-regex
+  // oxlint-disable-next-line no-control-regex -- control characters are what is replaced
   const plain = name.normalize("NFC").trim().replaceAll(/[\s\u0000-\u001f\u007f"'`,;{}()=]+/g, "_");
   const trimmed = plain.length > 1 && plain !== name ? plain.replace(/^_+(?=[^_])|(?<=[^_])_+$/g, "") : plain;
   return /^_*$/.test(trimmed) ? `column_${index + 1}` : trimmed;
