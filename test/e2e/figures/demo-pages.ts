@@ -158,6 +158,10 @@ async function datasetTruth(store: DemoStore, tables: Tables, name: string): Pro
           truth.addRange(`${column}: quantile ${at}`, Number(range?.["a"]), Number(range?.["b"]));
         }
       }
+      if (type === "VARCHAR") {
+        const [lengths] = await connection.rows(`select min(length(${quoted}))::double as a, max(length(${quoted}))::double as b from ${table.relation}`);
+        truth.add(`${column}: shortest and longest text`, ...numbersOf(lengths));
+      }
       const tops = await connection.rows(`select count(*)::double as n from ${table.relation} where ${quoted} is not null group by ${quoted} order by 1 desc limit 30`);
       truth.add(`${column}: most frequent values`, ...tops.flatMap((row) => [Number(row["n"]), Number(row["n"]) / n, Number(row["n"]) / known]));
       const values = await connection.rows(`select distinct ${quoted}::varchar as v from ${table.relation} limit 40`);
