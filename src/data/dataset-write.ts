@@ -227,23 +227,38 @@ async function withoutGhosts(dependencies: WriteDependencies, base: TableSnapsho
   if (ghost === undefined) return { ...stateOf(base), dropped: isDropped(base) };
   const { analytics, store, log } = dependencies;
   const unrecorded = new Set(ghosts.map(({ operationId }) => operationId));
-  const [recorded] = await store.read((transaction) => listAssetVersions(transaction, { ...ghost, limit: 1 }));
-  const from = (recorded?.content as DatasetContent | undefined)?.deltaVersion ?? -1;
+  const isGhost = async (operationId: string | undefined) => operationId !== undefined && (unrecorded.has(operationId) || (await isDroppedWrite(store, { ...ghost, operationId })));
+  const from = await recordedVersion(store, ghost);
   let last = from < 0 ? undefined : await readSnapshot(analytics, base.table, { version: from });
   const files = new Map(last?.files);
   for (let version = from + 1; version <= base.version; version++) {
-    const entry = await readLogEntry(base.table, version);
-    if (entry === undefined) throw tableCorrupt({ table: base.table, reason: `log entry ${version} is missing` });
-    const operationId = entry.actions.find(({ commitInfo }) => commitInfo !== undefined)?.commitInfo?.txnId;
-    if (operationId !== undefined && (unrecorded.has(operationId) || (await isDroppedWrite(store, { ...ghost, operationId })))) {
+    const { actions } = await logEntryOf(base.table, version);
+    const operationId = operationOf(actions);
+    if (await isGhost(operationId)) {
       log.warn("took back a write that was never recorded", { asset: ghost.asset, operation: operationId, deltaVersion: version });
       continue;
     }
-    if (compactsOthers(entry.actions, files)) continue;
-    applyActions(files, entry.actions);
-    if (last === undefined || entry.actions.some(({ metaData }) => metaData !== undefined)) last = await readSnapshot(analytics, base.table, { version });
+    if (compactsOthers(actions, files)) continue;
+    applyActions(files, actions);
+    if (last === undefined || actions.some(({ metaData }) => metaData !== undefined)) last = await readSnapshot(analytics, base.table, { version });
   }
   return { columns: last === undefined ? [] : stateOf(last).columns, files: [...files.values()], dropped: last !== undefined && isDropped(last) };
+}
+
+/** The version of the table that the newest recorded version of the dataset is; -1 when none is recorded. */
+async function recordedVersion(store: MetadataStore, { project, asset }: DatasetWriteRecord): Promise<number> {
+  const [recorded] = await store.read((transaction) => listAssetVersions(transaction, { project, asset, limit: 1 }));
+  return (recorded?.content as DatasetContent | undefined)?.deltaVersion ?? -1;
+}
+
+async function logEntryOf(table: string, version: number): Promise<{ readonly actions: readonly Action[] }> {
+  const entry = await readLogEntry(table, version);
+  if (entry === undefined) throw tableCorrupt({ table, reason: `log entry ${version} is missing` });
+  return entry;
+}
+
+function operationOf(actions: readonly Action[]): string | undefined {
+  return actions.find(({ commitInfo }) => commitInfo !== undefined)?.commitInfo?.txnId;
 }
 
 async function isDroppedWrite(store: MetadataStore, key: { readonly project: string; readonly asset: string; readonly operationId: string }): Promise<boolean> {
