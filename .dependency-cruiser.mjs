@@ -35,7 +35,11 @@ const ownerRules = Object.entries(packageOwners).map(([dependency, owner]) => ({
   severity: "error",
   comment: `'${dependency}' belongs to '${owner}', so that it can be replaced in one place; go through #${owner}.`,
   from: { path: "^src/", pathNot: `^src/${owner}/` },
-  to: { path: dependency.startsWith("node:") ? `^(node:)?${dependency.slice(5)}$` : `(^|/)node_modules/${escape(dependency)}(/|$)` },
+  to: {
+    path: dependency.startsWith("node:")
+      ? `^(node:)?${dependency.slice(5)}$`
+      : `(^|/)node_modules/${escape(dependency)}(/|$)`,
+  },
 }));
 
 export default {
@@ -46,14 +50,16 @@ export default {
     {
       name: "no-cycle",
       severity: "error",
-      comment: "Modules that need each other at run time cannot be understood, tested or started apart; move what both need down, or declare a port.",
+      comment:
+        "Modules that need each other at run time cannot be understood, tested or started apart; move what both need down, or declare a port.",
       from: {},
       to: { circular: true, viaOnly: { dependencyTypesNot: ["type-only"] } },
     },
     {
       name: "web-imports-only-api",
       severity: "error",
-      comment: "The page shares the HTTP contract with the server and nothing else: everything in src/api must run in a browser.",
+      comment:
+        "The page shares the HTTP contract with the server and nothing else: everything in src/api must run in a browser.",
       from: { path: "^web/" },
       to: { path: "^src/", pathNot: "^src/api/" },
     },

@@ -23,9 +23,17 @@ interface Times {
   readonly fan: number;
 }
 
-function output(command: string, args: readonly string[], environment: Readonly<Record<string, string>> = {}): Promise<string> {
+function output(
+  command: string,
+  args: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+): Promise<string> {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, ...environment }, detached: true });
+    const child = spawn(command, args, {
+      stdio: ["ignore", "pipe", "pipe"],
+      env: { ...process.env, ...environment },
+      detached: true,
+    });
     let text = "";
     let errors = "";
     child.stdout.on("data", (chunk: Buffer) => (text += chunk.toString()));
@@ -39,7 +47,11 @@ function output(command: string, args: readonly string[], environment: Readonly<
         // Nothing was left behind.
       }
     });
-    child.on("close", (code) => (code === 0 ? resolve(text) : reject(new Error(`${command} ${args.join(" ")} ended with ${String(code)}: ${errors.slice(-2000)}`))));
+    child.on("close", (code) =>
+      code === 0
+        ? resolve(text)
+        : reject(new Error(`${command} ${args.join(" ")} ended with ${String(code)}: ${errors.slice(-2000)}`)),
+    );
   });
 }
 
@@ -69,12 +81,25 @@ async function peer(python: string, script: string): Promise<Times> {
 }
 
 async function ours(): Promise<{ readonly engine: Times; readonly bare: Times }> {
-  const text = await output(process.execPath, [join(import.meta.dirname, "engine.ts"), "--runs", "1", "--json", "--chain", values.chain, "--fan", values.fan]);
+  const text = await output(process.execPath, [
+    join(import.meta.dirname, "engine.ts"),
+    "--runs",
+    "1",
+    "--json",
+    "--chain",
+    values.chain,
+    "--fan",
+    values.fan,
+  ]);
   const [chain, fan] = JSON.parse(text) as { engineMs: number; bareMs: number }[];
-  return { engine: { chain: chain?.engineMs ?? NaN, fan: fan?.engineMs ?? NaN }, bare: { chain: chain?.bareMs ?? NaN, fan: fan?.bareMs ?? NaN } };
+  return {
+    engine: { chain: chain?.engineMs ?? NaN, fan: fan?.engineMs ?? NaN },
+    bare: { chain: chain?.bareMs ?? NaN, fan: fan?.bareMs ?? NaN },
+  };
 }
 
-const median = (numbers: readonly number[]): number => numbers.toSorted((left, right) => left - right)[Math.floor(numbers.length / 2)] ?? NaN;
+const median = (numbers: readonly number[]): number =>
+  numbers.toSorted((left, right) => left - right)[Math.floor(numbers.length / 2)] ?? NaN;
 
 const python = await preparePeers();
 const times: Record<string, Times[]> = { bare: [], engine: [], prefect: [], dagster: [] };
@@ -85,12 +110,21 @@ for (let run = 0; run < Number(values.runs); run++) {
   times["prefect"]?.push(await peer(python, "engine_peer_prefect.py"));
   times["dagster"]?.push(await peer(python, "engine_peer_dagster.py"));
 }
-for (const [shape, count] of [["chain", Number(values.chain)], ["fan", Number(values.fan)]] as const) {
-  const medians = Object.fromEntries(Object.entries(times).map(([name, all]) => [name, median(all.map((one) => one[shape]))]));
+for (const [shape, count] of [
+  ["chain", Number(values.chain)],
+  ["fan", Number(values.fan)],
+] as const) {
+  const medians = Object.fromEntries(
+    Object.entries(times).map(([name, all]) => [name, median(all.map((one) => one[shape]))]),
+  );
   const own = ((medians["engine"] ?? NaN) - (medians["bare"] ?? NaN)) / count;
-  console.log(`${shape} of ${count}: bare ${((medians["bare"] ?? NaN) / 1000).toFixed(2)} s, engine ${((medians["engine"] ?? NaN) / 1000).toFixed(2)} s (own ${own.toFixed(2)} ms per step)`);
+  console.log(
+    `${shape} of ${count}: bare ${((medians["bare"] ?? NaN) / 1000).toFixed(2)} s, engine ${((medians["engine"] ?? NaN) / 1000).toFixed(2)} s (own ${own.toFixed(2)} ms per step)`,
+  );
   for (const name of ["prefect", "dagster"]) {
     const theirs = ((medians[name] ?? NaN) - (medians["bare"] ?? NaN)) / count;
-    console.log(`  ${name}: ${((medians[name] ?? NaN) / 1000).toFixed(2)} s (own ${theirs.toFixed(2)} ms per step): ${(theirs / own).toFixed(1)} × our overhead`);
+    console.log(
+      `  ${name}: ${((medians[name] ?? NaN) / 1000).toFixed(2)} s (own ${theirs.toFixed(2)} ms per step): ${(theirs / own).toFixed(1)} × our overhead`,
+    );
   }
 }

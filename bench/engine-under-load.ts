@@ -1,4 +1,5 @@
-// Pipeline runs of ten steps, one after the other, alone and beside twenty clients that log batches of metrics into the same store.
+// Pipeline runs of ten steps, one after the other, alone and beside twenty clients that log batches of metrics into the
+// same store.
 // Usage: node bench/engine-under-load.ts [--runs 5] [--writers 20] [--postgres postgres://…?schema=bench] [--json]
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -9,12 +10,22 @@ import { logMetrics, openMetadataStore } from "#metadata-store";
 import { createFileSystemObjectStore } from "#object-store";
 import { createEngine, loadProjectPipelines, registerPipelines, type StepKind } from "#pipeline";
 
-const { values } = parseArgs({ options: { runs: { type: "string", default: "5" }, writers: { type: "string", default: "20" }, postgres: { type: "string" }, json: { type: "boolean", default: false } } });
+const { values } = parseArgs({
+  options: {
+    runs: { type: "string", default: "5" },
+    writers: { type: "string", default: "20" },
+    postgres: { type: "string" },
+    json: { type: "boolean", default: false },
+  },
+});
 const STEPS = 10;
 
 const folder = await mkdtemp(join(tmpdir(), "esteira-bench-"));
 await mkdir(join(folder, "pipelines"));
-await writeFile(join(folder, "pipelines", "ten.yaml"), `steps:\n${Array.from({ length: STEPS }, (_, index) => `  s${index}: { run: ["true"]${index === 0 ? "" : `, needs: s${index - 1}`} }`).join("\n")}\n`);
+await writeFile(
+  join(folder, "pipelines", "ten.yaml"),
+  `steps:\n${Array.from({ length: STEPS }, (_, index) => `  s${index}: { run: ["true"]${index === 0 ? "" : `, needs: s${index - 1}`} }`).join("\n")}\n`,
+);
 const store = await openMetadataStore(values.postgres ?? join(folder, "metadata.sqlite"));
 const kinds = [createRunKind() as StepKind<never>];
 const { pipelines } = await loadProjectPipelines({ project: "bench", projectFolder: folder, kinds });
@@ -28,7 +39,13 @@ const engine = createEngine({
   kinds,
   storages: [],
   executors: [createLocalExecutor({ workFolder: join(folder, "work") })],
-  ports: { platformUrl: () => Promise.resolve("http://127.0.0.1:1"), openTrackingRun: () => Promise.reject(new Error("no tracking here")), commit: () => Promise.resolve(undefined), resolveSecret: () => Promise.resolve(undefined), attemptToken: () => Promise.resolve("token") },
+  ports: {
+    platformUrl: () => Promise.resolve("http://127.0.0.1:1"),
+    openTrackingRun: () => Promise.reject(new Error("no tracking here")),
+    commit: () => Promise.resolve(undefined),
+    resolveSecret: () => Promise.resolve(undefined),
+    attemptToken: () => Promise.resolve("token"),
+  },
 });
 
 async function runOnce(): Promise<number> {
@@ -44,7 +61,12 @@ async function logUntil(signal: AbortSignal): Promise<number> {
   let logged = 0;
   const writer = async (name: number): Promise<void> => {
     for (let step = 0; !signal.aborted; step++) {
-      const points = Array.from({ length: 10 }, (_, index) => ({ key: `m${index}`, value: step, timestampMs: Date.now(), step }));
+      const points = Array.from({ length: 10 }, (_, index) => ({
+        key: `m${index}`,
+        value: step,
+        timestampMs: Date.now(),
+        step,
+      }));
       await store.write((transaction) => logMetrics(transaction, name + 1, points, Date.now()));
       logged++;
     }
@@ -76,5 +98,14 @@ for (let run = 0; run < Number(values.runs); run++) {
 await engine.stop();
 await store.close();
 await rm(folder, { recursive: true, force: true });
-const result = { aloneMs: median(alone), loadedMs: median(loaded), ratio: median(loaded) / median(alone), batchesPerSecond: (batches / loadedMs) * 1000 };
-console.log(values.json ? JSON.stringify(result) : `a run of ${STEPS} steps: alone ${result.aloneMs.toFixed(0)} ms, beside ${values.writers} writers ${result.loadedMs.toFixed(0)} ms (${result.ratio.toFixed(1)} ×), which logged ${result.batchesPerSecond.toFixed(0)} batches/s; medians of ${values.runs}`);
+const result = {
+  aloneMs: median(alone),
+  loadedMs: median(loaded),
+  ratio: median(loaded) / median(alone),
+  batchesPerSecond: (batches / loadedMs) * 1000,
+};
+console.log(
+  values.json
+    ? JSON.stringify(result)
+    : `a run of ${STEPS} steps: alone ${result.aloneMs.toFixed(0)} ms, beside ${values.writers} writers ${result.loadedMs.toFixed(0)} ms (${result.ratio.toFixed(1)} ×), which logged ${result.batchesPerSecond.toFixed(0)} batches/s; medians of ${values.runs}`,
+);

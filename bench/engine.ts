@@ -1,4 +1,5 @@
-// Overhead of the engine: a chain of 200 and a fan-out of 1,000 no-op steps, against the bare spawn of the same processes.
+// Overhead of the engine: a chain of 200 and a fan-out of 1,000 no-op steps, against the bare spawn of the same
+// processes.
 // Usage: node bench/engine.ts [--runs 3] [--json]
 import { spawn } from "node:child_process";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -10,13 +11,23 @@ import { openMetadataStore } from "#metadata-store";
 import { createFileSystemObjectStore } from "#object-store";
 import { createEngine, loadProjectPipelines, registerPipelines, type StepKind } from "#pipeline";
 
-const { values } = parseArgs({ options: { runs: { type: "string", default: "3" }, json: { type: "boolean", default: false }, chain: { type: "string", default: "200" }, fan: { type: "string", default: "1000" } } });
+const { values } = parseArgs({
+  options: {
+    runs: { type: "string", default: "3" },
+    json: { type: "boolean", default: false },
+    chain: { type: "string", default: "200" },
+    fan: { type: "string", default: "1000" },
+  },
+});
 const chainLength = Number(values.chain);
 const fanWidth = Number(values.fan);
 const concurrency = 4;
 
 function chainPipeline(length: number): string {
-  const steps = Array.from({ length }, (_, index) => `  s${index}: { run: ["true"]${index === 0 ? "" : `, needs: s${index - 1}`} }`);
+  const steps = Array.from(
+    { length },
+    (_, index) => `  s${index}: { run: ["true"]${index === 0 ? "" : `, needs: s${index - 1}`} }`,
+  );
   return `steps:\n${steps.join("\n")}\n`;
 }
 
@@ -40,7 +51,10 @@ async function bareSpawn(count: number, parallel: number): Promise<Measured> {
   const cpu = process.cpuUsage();
   let next = 0;
   const worker = async (): Promise<void> => {
-    while (next++ < count) await new Promise((resolve) => spawn("true", { stdio: ["pipe", "pipe", "pipe"], detached: true }).on("close", resolve));
+    while (next++ < count)
+      await new Promise((resolve) =>
+        spawn("true", { stdio: ["pipe", "pipe", "pipe"], detached: true }).on("close", resolve),
+      );
   };
   await Promise.all(Array.from({ length: parallel }, worker));
   return { wallMs: performance.now() - started, cpuMs: cpuMs(cpu) };
@@ -103,10 +117,20 @@ for (const [name, count, parallel, pipeline] of [
   const bareMs = median(bare.map((one) => one.wallMs));
   const engineMs = median(engine.map((one) => one.wallMs));
   const ownCpuMsPerStep = (median(engine.map((one) => one.cpuMs)) - median(bare.map((one) => one.cpuMs))) / count;
-  const result = { name, steps: count, bareMs, engineMs, ownMsPerStep: (engineMs - bareMs) / count, ownCpuMsPerStep, ratio: engineMs / bareMs };
+  const result = {
+    name,
+    steps: count,
+    bareMs,
+    engineMs,
+    ownMsPerStep: (engineMs - bareMs) / count,
+    ownCpuMsPerStep,
+    ratio: engineMs / bareMs,
+  };
   results.push(result);
   if (!values.json) {
-    console.log(`${name} of ${count}: engine ${(result.engineMs / 1000).toFixed(2)} s, bare spawn ${(result.bareMs / 1000).toFixed(2)} s, own ${result.ownMsPerStep.toFixed(2)} ms per step, of which processor ${result.ownCpuMsPerStep.toFixed(2)} ms (${result.ratio.toFixed(1)} ×), medians of ${values.runs}`);
+    console.log(
+      `${name} of ${count}: engine ${(result.engineMs / 1000).toFixed(2)} s, bare spawn ${(result.bareMs / 1000).toFixed(2)} s, own ${result.ownMsPerStep.toFixed(2)} ms per step, of which processor ${result.ownCpuMsPerStep.toFixed(2)} ms (${result.ratio.toFixed(1)} ×), medians of ${values.runs}`,
+    );
   }
 }
 if (values.json) console.log(JSON.stringify(results));

@@ -3,8 +3,10 @@
  *
  *   node bench/mlflow.ts [--artifact-mb 1000] [--only log_batch,search]
  *
- * Prints medians and ratios. MLflow runs with its own defaults (four workers). Its 10,000 runs and 100,000 points are written
- * to its database directly: over its API they would take a quarter of an hour. So is the file that is downloaded, to both.
+ * Prints medians and ratios. MLflow runs with its own defaults (four workers). Its 10,000 runs and 100,000 points are
+ * written
+ * to its database directly: over its API they would take a quarter of an hour. So is the file that is downloaded, to
+ * both.
  * While one server is measured, the other is idle.
  */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
@@ -24,7 +26,9 @@ const HISTORY_POINTS = 100_000;
 const API = "/api/2.0/mlflow";
 const DOWNLOADED = "0/bench/artifacts/download.bin";
 
-const { values: flags } = parseArgs({ options: { "artifact-mb": { type: "string", default: "1000" }, only: { type: "string" } } });
+const { values: flags } = parseArgs({
+  options: { "artifact-mb": { type: "string", default: "1000" }, only: { type: "string" } },
+});
 const artifactBytes = Number(flags["artifact-mb"]) * 1_000_000;
 const only = flags.only?.split(",");
 
@@ -44,7 +48,12 @@ function send(server: Server, method: string, path: string, body?: object | Read
   return new Promise((resolve, reject) => {
     const stream = body instanceof Readable;
     const text = body === undefined || stream ? undefined : JSON.stringify(body);
-    const headers = stream ? { "content-type": "application/octet-stream", "content-length": artifactBytes } : { "content-type": "application/json", ...(text === undefined ? {} : { "content-length": Buffer.byteLength(text) }) };
+    const headers = stream
+      ? { "content-type": "application/octet-stream", "content-length": artifactBytes }
+      : {
+          "content-type": "application/json",
+          ...(text === undefined ? {} : { "content-length": Buffer.byteLength(text) }),
+        };
     const call = request(server.url + path, { method, agent, headers }, (response) => {
       const chunks: Buffer[] = [];
       let sizeBytes = 0;
@@ -60,7 +69,9 @@ function send(server: Server, method: string, path: string, body?: object | Read
       response.on("error", reject);
     });
     // A connection that stood idle may have been closed by the server just now.
-    call.on("error", (error) => (call.reusedSocket && !stream ? resolve(send(server, method, path, body)) : reject(error)));
+    call.on("error", (error) =>
+      call.reusedSocket && !stream ? resolve(send(server, method, path, body)) : reject(error),
+    );
     if (stream) body.pipe(call);
     else call.end(text);
   });
@@ -68,7 +79,10 @@ function send(server: Server, method: string, path: string, body?: object | Read
 
 const post = (server: Server, path: string, body: object): Promise<string> => send(server, "POST", API + path, body);
 
-/** Reads an answer into one piece of memory and looks at nothing but its status and size: costs the client as little as can be. */
+/**
+ * Reads an answer into one piece of memory and looks at nothing but its status and size: costs the client as little as
+ * can be.
+ */
 function receive(server: Server, path: string): Promise<void> {
   return new Promise((resolve, reject) => {
     const { hostname, port } = new URL(server.url);
@@ -90,13 +104,25 @@ function receive(server: Server, path: string): Promise<void> {
   });
 }
 
-async function startServer(name: string, command: string, parameters: readonly string[], files: Pick<Server, "database" | "artifacts">): Promise<Server> {
+async function startServer(
+  name: string,
+  command: string,
+  parameters: readonly string[],
+  files: Pick<Server, "database" | "artifacts">,
+): Promise<Server> {
   const port = 20_000 + Math.floor(Math.random() * 20_000);
   const url = `http://127.0.0.1:${port}`;
   const started = performance.now();
-  const child = spawn(command, parameters.map((text) => text.replace("{port}", String(port))), { stdio: "ignore", detached: true });
+  const child = spawn(
+    command,
+    parameters.map((text) => text.replace("{port}", String(port))),
+    { stdio: "ignore", detached: true },
+  );
   for (;;) {
-    const healthy = await fetch(`${url}/health`).then((response) => response.ok, () => false);
+    const healthy = await fetch(`${url}/health`).then(
+      (response) => response.ok,
+      () => false,
+    );
     if (healthy) break;
     if (performance.now() - started > 120_000) throw new Error(`${name} did not start`);
     await new Promise((resolve) => setTimeout(resolve, 20));
@@ -110,7 +136,10 @@ async function memoryMb(pid: number): Promise<number> {
   for (const entry of await readdir("/proc")) {
     if (!/^\d+$/.test(entry)) continue;
     const status = await readFile(`/proc/${entry}/status`, "utf8").catch(() => "");
-    const group = await readFile(`/proc/${entry}/stat`, "utf8").then((text) => Number(text.slice(text.lastIndexOf(")") + 2).split(" ")[2]), () => 0);
+    const group = await readFile(`/proc/${entry}/stat`, "utf8").then(
+      (text) => Number(text.slice(text.lastIndexOf(")") + 2).split(" ")[2]),
+      () => 0,
+    );
     if (group === pid) total += Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1024;
   }
   return total;
@@ -131,12 +160,19 @@ async function repeat(count: number, work: (index: number) => Promise<unknown>):
 }
 
 async function newRun(server: Server, experimentId = "0"): Promise<string> {
-  const answer = JSON.parse(await post(server, "/runs/create", { experiment_id: experimentId, start_time: Date.now() })) as { run: { info: { run_id: string } } };
+  const answer = JSON.parse(
+    await post(server, "/runs/create", { experiment_id: experimentId, start_time: Date.now() }),
+  ) as { run: { info: { run_id: string } } };
   return answer.run.info.run_id;
 }
 
 function batch(runId: string, start: number, count: number, key?: string): object {
-  const metrics = Array.from({ length: count }, (_, index) => ({ key: key ?? `metric_${index}`, value: Math.sin(start + index), timestamp: 1_700_000_000_000 + start + index, step: start + index }));
+  const metrics = Array.from({ length: count }, (_, index) => ({
+    key: key ?? `metric_${index}`,
+    value: Math.sin(start + index),
+    timestamp: 1_700_000_000_000 + start + index,
+    step: start + index,
+  }));
   return { run_id: runId, metrics };
 }
 
@@ -175,7 +211,9 @@ const measures: readonly Measure[] = [
     least: 10,
     async run(server) {
       const runId = await newRun(server);
-      return repeat(150, (index) => post(server, "/runs/log-metric", { run_id: runId, key: "m", value: index, timestamp: index, step: index }));
+      return repeat(150, (index) =>
+        post(server, "/runs/log-metric", { run_id: runId, key: "m", value: index, timestamp: index, step: index }),
+      );
     },
   },
   {
@@ -186,7 +224,13 @@ const measures: readonly Measure[] = [
       const runs = await Promise.all(Array.from({ length: 16 }, () => newRun(server)));
       const calls = 30;
       const started = performance.now();
-      await Promise.all(runs.map((runId) => repeat(calls, (index) => post(server, "/runs/log-metric", { run_id: runId, key: "m", value: index, timestamp: index, step: index }))));
+      await Promise.all(
+        runs.map((runId) =>
+          repeat(calls, (index) =>
+            post(server, "/runs/log-metric", { run_id: runId, key: "m", value: index, timestamp: index, step: index }),
+          ),
+        ),
+      );
       return (performance.now() - started) / (16 * calls);
     },
   },
@@ -199,7 +243,9 @@ const measures: readonly Measure[] = [
       const started = performance.now();
       await Promise.all(
         Array.from({ length: 16 }, () =>
-          repeat(each, async () => post(server, "/runs/update", { run_id: await newRun(server), status: "FINISHED", end_time: Date.now() })),
+          repeat(each, async () =>
+            post(server, "/runs/update", { run_id: await newRun(server), status: "FINISHED", end_time: Date.now() }),
+          ),
         ),
       );
       return (performance.now() - started) / (16 * each);
@@ -211,7 +257,12 @@ const measures: readonly Measure[] = [
     least: 10,
     run: (server) =>
       repeat(7, () =>
-        post(server, "/runs/search", { experiment_ids: ["1"], filter: "metrics.acc > 0.3 AND params.kind = 'b'", order_by: ["metrics.acc DESC"], max_results: page }),
+        post(server, "/runs/search", {
+          experiment_ids: ["1"],
+          filter: "metrics.acc > 0.3 AND params.kind = 'b'",
+          order_by: ["metrics.acc DESC"],
+          max_results: page,
+        }),
       ),
   })),
   {
@@ -223,8 +274,16 @@ const measures: readonly Measure[] = [
         let token: string | undefined;
         let points = 0;
         do {
-          const query = new URLSearchParams({ run_id: "f".repeat(32), metric_key: "long", max_results: "25000", ...(token === undefined ? {} : { page_token: token }) });
-          const page = JSON.parse(await send(server, "GET", `${API}/metrics/get-history?${query.toString()}`)) as { metrics?: unknown[]; next_page_token?: string };
+          const query = new URLSearchParams({
+            run_id: "f".repeat(32),
+            metric_key: "long",
+            max_results: "25000",
+            ...(token === undefined ? {} : { page_token: token }),
+          });
+          const page = JSON.parse(await send(server, "GET", `${API}/metrics/get-history?${query.toString()}`)) as {
+            metrics?: unknown[];
+            next_page_token?: string;
+          };
           points += page.metrics?.length ?? 0;
           token = page.next_page_token;
         } while (token !== undefined);
@@ -239,7 +298,15 @@ const measures: readonly Measure[] = [
     name: "upload",
     label: `artifact upload, ${flags["artifact-mb"]} MB`,
     least: 2,
-    run: (server) => repeat(1, () => send(server, "PUT", "/api/2.0/mlflow-artifacts/artifacts/0/bench/artifacts/big.bin", Readable.from(pieces(artifactBytes)))),
+    run: (server) =>
+      repeat(1, () =>
+        send(
+          server,
+          "PUT",
+          "/api/2.0/mlflow-artifacts/artifacts/0/bench/artifacts/big.bin",
+          Readable.from(pieces(artifactBytes)),
+        ),
+      ),
   },
   {
     name: "download_raw",
@@ -248,28 +315,71 @@ const measures: readonly Measure[] = [
     rounds: 7,
     run: (server) => repeat(1, () => receive(server, `/api/2.0/mlflow-artifacts/artifacts/${DOWNLOADED}`)),
   },
-  // How fast a disk takes a file is the client's matter, differs widely from run to run, and hides what the server does.
-  { ...pythonMeasure("download", "whole", `artifact download, ${flags["artifact-mb"]} MB, the Python client, into memory`, "/dev/shm"), name: "download_memory", least: 2, rounds: 5 },
-  { ...pythonMeasure("download", "waiting", "  of which waiting for the server, and receiving", "/dev/shm"), name: "download_memory", least: 2, rounds: 5 },
-  { ...pythonMeasure("download", "whole", `artifact download, ${flags["artifact-mb"]} MB, the Python client, to disk`, tmpdir()), name: "download_disk", least: 2, rounds: 5 },
+  // How fast a disk takes a file is the client's matter, differs widely from run to run, and hides what the server
+  // does.
+  {
+    ...pythonMeasure(
+      "download",
+      "whole",
+      `artifact download, ${flags["artifact-mb"]} MB, the Python client, into memory`,
+      "/dev/shm",
+    ),
+    name: "download_memory",
+    least: 2,
+    rounds: 5,
+  },
+  {
+    ...pythonMeasure("download", "waiting", "  of which waiting for the server, and receiving", "/dev/shm"),
+    name: "download_memory",
+    least: 2,
+    rounds: 5,
+  },
+  {
+    ...pythonMeasure(
+      "download",
+      "whole",
+      `artifact download, ${flags["artifact-mb"]} MB, the Python client, to disk`,
+      tmpdir(),
+    ),
+    name: "download_disk",
+    least: 2,
+    rounds: 5,
+  },
 ];
 
 /** What the client itself computes is the same for both servers, and much of a call: both figures are shown. */
-function pythonMeasure(work: "log_batch" | "search" | "download", part: "whole" | "waiting", label: string, folder = ""): Measure {
+function pythonMeasure(
+  work: "log_batch" | "search" | "download",
+  part: "whole" | "waiting",
+  label: string,
+  folder = "",
+): Measure {
   return {
     name: `python_${work}`,
     label,
     least: 10,
     async run(server, python) {
       const script = join(import.meta.dirname, "mlflow_client.py");
-      const environment = { ...process.env, MLFLOW_TRACKING_URI: server.url, MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR: "false" };
-      const output = execFileSync(python, ["-W", "ignore", script, work, `mlflow-artifacts:/${DOWNLOADED}`, folder], { encoding: "utf8", env: environment, stdio: "pipe" });
+      const environment = {
+        ...process.env,
+        MLFLOW_TRACKING_URI: server.url,
+        MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR: "false",
+      };
+      const output = execFileSync(python, ["-W", "ignore", script, work, `mlflow-artifacts:/${DOWNLOADED}`, folder], {
+        encoding: "utf8",
+        env: environment,
+        stdio: "pipe",
+      });
       return (JSON.parse(output.trim().split("\n").at(-1) ?? "{}") as Record<typeof part, number>)[part];
     },
   };
 }
 
-async function byTurns({ rounds = 1, run }: Measure, pair: readonly [Server, Server], python: string): Promise<[number, number]> {
+async function byTurns(
+  { rounds = 1, run }: Measure,
+  pair: readonly [Server, Server],
+  python: string,
+): Promise<[number, number]> {
   const times: [number[], number[]] = [[], []];
   for (let round = rounds > 1 ? -1 : 0; round < rounds; round++) {
     for (const index of [0, 1] as const) {
@@ -294,7 +404,11 @@ function* pieces(sizeBytes: number): Generator<Buffer> {
 }
 
 function runFacts(index: number): { id: string; acc: number; kind: string } {
-  return { id: index.toString(16).padStart(32, "0"), acc: ((index * 7919) % 10_007) / 10_007, kind: "abc"[index % 3] ?? "a" };
+  return {
+    id: index.toString(16).padStart(32, "0"),
+    acc: ((index * 7919) % 10_007) / 10_007,
+    kind: "abc"[index % 3] ?? "a",
+  };
 }
 
 /** Both stores hold the same: 10,000 runs of five metrics, four params and three tags, and one history. */
@@ -316,8 +430,10 @@ async function fillOurs(server: Server): Promise<void> {
       latest.run(number, key, value);
       point.run(number, key, 1, 0, value);
     }
-    for (const [key, value] of Object.entries({ kind, depth: "3", rate: "0.1", seed: String(index) })) param.run(number, key, value);
-    for (const [key, value] of Object.entries({ "mlflow.runName": `run-${index}`, "mlflow.user": "u", team: kind })) tag.run(number, key, value);
+    for (const [key, value] of Object.entries({ kind, depth: "3", rate: "0.1", seed: String(index) }))
+      param.run(number, key, value);
+    for (const [key, value] of Object.entries({ "mlflow.runName": `run-${index}`, "mlflow.user": "u", team: kind }))
+      tag.run(number, key, value);
   }
   const { number } = run.get("f".repeat(32), "long", 1, 1) as { number: number };
   for (let index = 0; index < HISTORY_POINTS; index++) point.run(number, "long", index, index, Math.sin(index));
@@ -332,8 +448,12 @@ async function fillMlflow(server: Server): Promise<void> {
   const run = database.prepare(
     "insert into runs (run_uuid, name, source_type, source_name, entry_point_name, user_id, status, start_time, end_time, source_version, lifecycle_stage, artifact_uri, experiment_id) values (?,?,'UNKNOWN','','','u','FINISHED',?,?,'','active','mlflow-artifacts:/1',1)",
   );
-  const latest = database.prepare("insert into latest_metrics (key, value, timestamp, step, is_nan, run_uuid) values (?,?,1,0,0,?)");
-  const point = database.prepare("insert into metrics (key, value, timestamp, run_uuid, step, is_nan) values (?,?,?,?,?,0)");
+  const latest = database.prepare(
+    "insert into latest_metrics (key, value, timestamp, step, is_nan, run_uuid) values (?,?,1,0,0,?)",
+  );
+  const point = database.prepare(
+    "insert into metrics (key, value, timestamp, run_uuid, step, is_nan) values (?,?,?,?,?,0)",
+  );
   const param = database.prepare("insert into params (key, value, run_uuid) values (?,?,?)");
   const tag = database.prepare("insert into tags (key, value, run_uuid) values (?,?,?)");
   for (let index = 0; index < SEARCHED_RUNS; index++) {
@@ -343,8 +463,10 @@ async function fillMlflow(server: Server): Promise<void> {
       latest.run(key, value, id);
       point.run(key, value, 1, id, 0);
     }
-    for (const [key, value] of Object.entries({ kind, depth: "3", rate: "0.1", seed: String(index) })) param.run(key, value, id);
-    for (const [key, value] of Object.entries({ "mlflow.runName": `run-${index}`, "mlflow.user": "u", team: kind })) tag.run(key, value, id);
+    for (const [key, value] of Object.entries({ kind, depth: "3", rate: "0.1", seed: String(index) }))
+      param.run(key, value, id);
+    for (const [key, value] of Object.entries({ "mlflow.runName": `run-${index}`, "mlflow.user": "u", team: kind }))
+      tag.run(key, value, id);
   }
   const id = "f".repeat(32);
   run.run(id, "long", 1, 1);
@@ -365,20 +487,39 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
   });
 }
 try {
-  const ours = await startServer("esteira", join(import.meta.dirname, "../bin/esteira"), ["up", "--host", "127.0.0.1", "--port", "{port}", "--store", join(folder, "ours")], { database: join(folder, "ours", "metadata.sqlite"), artifacts: join(folder, "ours", "artifacts") });
+  const ours = await startServer(
+    "esteira",
+    join(import.meta.dirname, "../bin/esteira"),
+    ["up", "--host", "127.0.0.1", "--port", "{port}", "--store", join(folder, "ours")],
+    { database: join(folder, "ours", "metadata.sqlite"), artifacts: join(folder, "ours", "artifacts") },
+  );
   servers.push(ours);
   const theirDatabase = join(folder, "mlflow.db");
   const theirArtifacts = join(folder, "mlflow-artifacts");
   const theirs = await startServer(
     "mlflow",
     python,
-    ["-m", "mlflow", "server", "--host", "127.0.0.1", "--port", "{port}", "--backend-store-uri", `sqlite:///${theirDatabase}`, "--artifacts-destination", theirArtifacts],
+    [
+      "-m",
+      "mlflow",
+      "server",
+      "--host",
+      "127.0.0.1",
+      "--port",
+      "{port}",
+      "--backend-store-uri",
+      `sqlite:///${theirDatabase}`,
+      "--artifacts-destination",
+      theirArtifacts,
+    ],
     { database: theirDatabase, artifacts: theirArtifacts },
   );
   servers.push(theirs);
   const row = (label: string, [mine, other]: readonly [number, number], unit: string, least: number): void => {
     const ratio = other / mine;
-    console.log(`${label.padEnd(66)} ${mine.toFixed(2).padStart(10)} ${other.toFixed(2).padStart(11)} ${unit.padEnd(3)} ${ratio.toFixed(1).padStart(7)} x  ${ratio >= least ? "ok" : `below ${least} x`}`);
+    console.log(
+      `${label.padEnd(66)} ${mine.toFixed(2).padStart(10)} ${other.toFixed(2).padStart(11)} ${unit.padEnd(3)} ${ratio.toFixed(1).padStart(7)} x  ${ratio >= least ? "ok" : `below ${least} x`}`,
+    );
   };
   console.log(`${"".padEnd(66)} ${"esteira".padStart(10)} ${"mlflow".padStart(11)}`);
   row("start until /health answers, empty store", [ours.startMs, theirs.startMs], "ms", 10);

@@ -1,4 +1,5 @@
-// How lint, plan, submit, cancel and the pages of a pipeline grow with its steps: 50, 500 and 5,000 of them, whose ratio is 10 where the cost is linear.
+// How lint, plan, submit, cancel and the pages of a pipeline grow with its steps: 50, 500 and 5,000 of them, whose
+// ratio is 10 where the cost is linear.
 // The raw limit beside them: reading the same YAML text with the bare parser, inserting as many bare rows into SQLite.
 // Usage: node bench/plan.ts [--runs 3] [--json]
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -12,7 +13,9 @@ import { silentLog } from "#base";
 import { loadProjectConfig, readSettings } from "#config";
 import { callApi } from "#server";
 
-const { values } = parseArgs({ options: { runs: { type: "string", default: "3" }, json: { type: "boolean", default: false } } });
+const { values } = parseArgs({
+  options: { runs: { type: "string", default: "3" }, json: { type: "boolean", default: false } },
+});
 const SIZES = [50, 500, 5000] as const;
 const identity = { name: "bench", kind: "local", roles: [{ project: "*", role: "admin" }] } as const;
 
@@ -60,9 +63,13 @@ async function measureSize(steps: number): Promise<Readonly<Record<string, Measu
   await platform.registerProject("bench");
   found["plan"] = await measure(() => planPipeline(platform, { pipeline: "bench", params: {} }));
   let id = "";
-  found["submit"] = await measure(async () => (id = await platform.engine.submit({ pipeline: "bench", actor: "bench" })));
+  found["submit"] = await measure(
+    async () => (id = await platform.engine.submit({ pipeline: "bench", actor: "bench" })),
+  );
   found["run page"] = await measure(() => callApi(platform, "getPipelineRun", { ...call, params: { id } }));
-  found["pipeline page"] = await measure(() => callApi(platform, "getPipeline", { ...call, params: { name: "bench" } }));
+  found["pipeline page"] = await measure(() =>
+    callApi(platform, "getPipeline", { ...call, params: { name: "bench" } }),
+  );
   found["cancel"] = await measure(() => platform.engine.cancel(id, "bench"));
   found["resume"] = await measure(() => platform.engine.resume(id, { actor: "bench" }));
   await close();
@@ -73,7 +80,9 @@ async function measureSize(steps: number): Promise<Readonly<Record<string, Measu
 /** As many rows as a submitted run has, one transaction, one prepared statement. */
 function insertRows(file: string, count: number): void {
   const database = new DatabaseSync(file);
-  database.exec("pragma journal_mode=wal; create table step (id text primary key, run text, name text, position integer, status text); begin");
+  database.exec(
+    "pragma journal_mode=wal; create table step (id text primary key, run text, name text, position integer, status text); begin",
+  );
   const insert = database.prepare("insert into step values (?, ?, ?, ?, ?)");
   for (let index = 0; index < count * 2; index++) insert.run(`id-${index}`, "run", `step_${index}`, index, "pending");
   database.exec("commit");
@@ -87,16 +96,25 @@ function median(numbers: readonly number[]): number {
 
 await measureSize(50);
 const bySize = new Map<number, Readonly<Record<string, Measured>>[]>(SIZES.map((steps) => [steps, []]));
-for (let run = 0; run < Number(values.runs); run++) for (const steps of SIZES) bySize.get(steps)?.push(await measureSize(steps));
+for (let run = 0; run < Number(values.runs); run++)
+  for (const steps of SIZES) bySize.get(steps)?.push(await measureSize(steps));
 const names = Object.keys(bySize.get(50)?.[0] ?? {});
 const results = names.map((name) => {
-  const of = (steps: number, key: keyof Measured): number => median((bySize.get(steps) ?? []).map((run) => run[name]?.[key] ?? Number.NaN));
-  return { name, cpuMs: SIZES.map((steps) => of(steps, "cpuMs")), wallMs: SIZES.map((steps) => of(steps, "wallMs")), growth: of(5000, "cpuMs") / of(500, "cpuMs") };
+  const of = (steps: number, key: keyof Measured): number =>
+    median((bySize.get(steps) ?? []).map((run) => run[name]?.[key] ?? Number.NaN));
+  return {
+    name,
+    cpuMs: SIZES.map((steps) => of(steps, "cpuMs")),
+    wallMs: SIZES.map((steps) => of(steps, "wallMs")),
+    growth: of(5000, "cpuMs") / of(500, "cpuMs"),
+  };
 });
 if (values.json) console.log(JSON.stringify(results));
 else {
   for (const { name, cpuMs, wallMs, growth } of results) {
-    const shown = SIZES.map((steps, index) => `${steps}: ${(cpuMs[index] ?? 0).toFixed(1)} ms (wall ${(wallMs[index] ?? 0).toFixed(1)})`).join(", ");
+    const shown = SIZES.map(
+      (steps, index) => `${steps}: ${(cpuMs[index] ?? 0).toFixed(1)} ms (wall ${(wallMs[index] ?? 0).toFixed(1)})`,
+    ).join(", ");
     console.log(`${name}: processor time of ${shown}; 500 → 5,000 grows ${growth.toFixed(1)} ×`);
   }
 }

@@ -1,4 +1,5 @@
-// Point-in-time join of 1,000,000 rows against 10,000,000 feature rows: esteira, raw DuckDB ASOF, Feast (dask) where it can be installed.
+// Point-in-time join of 1,000,000 rows against 10,000,000 feature rows: esteira, raw DuckDB ASOF, Feast (dask) where it
+// can be installed.
 // Usage: node bench/point-in-time.ts [--rows 1000000] [--features 10000000] [--keys 100000] [--runs 3] [--feast]
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
@@ -26,11 +27,26 @@ const connection = await analytics.connect();
 const spineFile = join(folder, "spine.parquet");
 const sourceFile = join(folder, "source.parquet");
 const day = 86_400;
-await connection.run(`copy (select i::bigint as id, (hash(i) % ${values.keys})::bigint as k, timestamp '2026-01-01' + to_seconds((hash(i + 7) % ${60 * day})::bigint) as t, i % 5 = 0 as late from range(${values.rows}) r(i)) to '${spineFile}' (format parquet)`);
+await connection.run(
+  `copy (select i::bigint as id, (hash(i) % ${values.keys})::bigint as k, timestamp '2026-01-01' + to_seconds((hash(i + 7) % ${60 * day})::bigint) as t, i % 5 = 0 as late from range(${values.rows}) r(i)) to '${spineFile}' (format parquet)`,
+);
 await connection.run(
   `copy (select (i % ${values.keys})::bigint as k, timestamp '2025-12-25' + to_seconds(((i // ${values.keys}) * ${Math.floor((67 * day) / (Number(values.features) / Number(values.keys)))} + hash(i) % 600)::bigint) as ts, random() as x, i::bigint as y from range(${values.features}) r(i)) to '${sourceFile}' (format parquet)`,
 );
-const view: JoinedView = { view: "v", alias: "v", source: "source", keys: [{ spine: "k", source: "k" }], timestamp: "ts", created: null, availableAfterUs: 0, ttlUs: 0, features: [{ column: "x", name: "x" }, { column: "y", name: "y" }] };
+const view: JoinedView = {
+  view: "v",
+  alias: "v",
+  source: "source",
+  keys: [{ spine: "k", source: "k" }],
+  timestamp: "ts",
+  created: null,
+  availableAfterUs: 0,
+  ttlUs: 0,
+  features: [
+    { column: "x", name: "x" },
+    { column: "y", name: "y" },
+  ],
+};
 
 interface Timing {
   readonly wall: number;
@@ -61,22 +77,32 @@ for (let run = 0; run < runs; run++) {
   // Taken in turns, so that a busy machine is busy for both. Both write what they join.
   rawTimings.push(
     await timed(() =>
-      connection.run(`copy (select s.*, f.x, f.y from read_parquet('${spineFile}') s asof left join read_parquet('${sourceFile}') f on s.k = f.k and s.t >= f.ts) to '${output}' (format parquet)`),
+      connection.run(
+        `copy (select s.*, f.x, f.y from read_parquet('${spineFile}') s asof left join read_parquet('${sourceFile}') f on s.k = f.k and s.t >= f.ts) to '${output}' (format parquet)`,
+      ),
     ),
   );
   ourTimings.push(
     await timed(async () => {
-      const rows = await joinPointInTime({ connection, spine: { name: "spine", relation: `read_parquet('${spineFile}')`, timestamp: "t" }, views: [{ joined: view, relation: `read_parquet('${sourceFile}')`, unique: true }] });
+      const rows = await joinPointInTime({
+        connection,
+        spine: { name: "spine", relation: `read_parquet('${spineFile}')`, timestamp: "t" },
+        views: [{ joined: view, relation: `read_parquet('${sourceFile}')`, unique: true }],
+      });
       await connection.run(`copy (${rows.select()}) to '${output}' (format parquet)`);
       await rows.drop();
     }),
   );
 }
 const perKey = Math.round(Number(values.features) / Number(values.keys));
-console.log(`point-in-time join, ${values.rows} rows against ${values.features} (${perKey} per key), median of ${runs}`);
+console.log(
+  `point-in-time join, ${values.rows} rows against ${values.features} (${perKey} per key), median of ${runs}`,
+);
 const [ours, raw] = [medians(ourTimings), medians(rawTimings)];
 console.log(`  esteira           ${ours.wall.toFixed(2)} s wall, ${ours.cpu.toFixed(2)} s CPU`);
-console.log(`  raw DuckDB ASOF   ${raw.wall.toFixed(2)} s wall, ${raw.cpu.toFixed(2)} s CPU   ratio ${(raw.wall / ours.wall).toFixed(2)} wall, ${(raw.cpu / ours.cpu).toFixed(2)} CPU (at least 0.7)`);
+console.log(
+  `  raw DuckDB ASOF   ${raw.wall.toFixed(2)} s wall, ${raw.cpu.toFixed(2)} s CPU   ratio ${(raw.wall / ours.wall).toFixed(2)} wall, ${(raw.cpu / ours.cpu).toFixed(2)} CPU (at least 0.7)`,
+);
 if (values.feast) await compareWithFeast();
 connection.close();
 analytics.close();
@@ -88,13 +114,19 @@ async function compareWithFeast(): Promise<void> {
   if (!existsSync(join(environment, "bin", "feast"))) {
     console.log("  installing feast (once)");
     spawnSync("python3", ["-m", "venv", environment], { stdio: "inherit" });
-    const installed = spawnSync(join(environment, "bin", "pip"), ["install", "--quiet", "feast[duckdb]"], { stdio: ["ignore", "ignore", "pipe"] });
-    if (installed.status !== 0) return console.log(`  feast cannot be installed: ${installed.stderr.toString().slice(-300)}`);
+    const installed = spawnSync(join(environment, "bin", "pip"), ["install", "--quiet", "feast[duckdb]"], {
+      stdio: ["ignore", "ignore", "pipe"],
+    });
+    if (installed.status !== 0)
+      return console.log(`  feast cannot be installed: ${installed.stderr.toString().slice(-300)}`);
   }
   for (const store of ["duckdb", "dask"]) {
     const repository = join(folder, store);
     await mkdir(repository);
-    await writeFile(join(repository, "feature_store.yaml"), `project: bench\nregistry: registry.db\nprovider: local\noffline_store: { type: ${store} }\nonline_store: { type: sqlite, path: online.db }\nentity_key_serialization_version: 3\n`);
+    await writeFile(
+      join(repository, "feature_store.yaml"),
+      `project: bench\nregistry: registry.db\nprovider: local\noffline_store: { type: ${store} }\nonline_store: { type: sqlite, path: online.db }\nentity_key_serialization_version: 3\n`,
+    );
     await writeFile(
       join(repository, "run.py"),
       `import time, pandas as pd
@@ -116,7 +148,11 @@ print(time.perf_counter() - start, len(out))
     );
     const result = spawnSync(join(environment, "bin", "python"), ["run.py"], { cwd: repository, timeout: 600_000 });
     const [seconds, rows] = (result.stdout.toString().trim().split("\n").at(-1) ?? "").split(" ").map(Number);
-    if (result.status !== 0 || seconds === undefined || rows === undefined) console.log(`  Feast ${store}: failed: ${result.stderr.toString().trim().split("\n").at(-1) ?? "no output"}`);
-    else console.log(`  Feast ${store.padEnd(11)} ${seconds.toFixed(2)} s   ratio ${(seconds / ours.wall).toFixed(2)} (rows out ${rows})`);
+    if (result.status !== 0 || seconds === undefined || rows === undefined)
+      console.log(`  Feast ${store}: failed: ${result.stderr.toString().trim().split("\n").at(-1) ?? "no output"}`);
+    else
+      console.log(
+        `  Feast ${store.padEnd(11)} ${seconds.toFixed(2)} s   ratio ${(seconds / ours.wall).toFixed(2)} (rows out ${rows})`,
+      );
   }
 }

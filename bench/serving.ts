@@ -1,10 +1,13 @@
 /**
- * Throughput and latency of an ONNX endpoint against MLServer with the same ONNX file and the same requests (Open Inference Protocol, JSON).
+ * Throughput and latency of an ONNX endpoint against MLServer with the same ONNX file and the same requests (Open
+ * Inference Protocol, JSON).
  *
  *   node bench/serving.ts [--seconds 5] [--rows 1] [--python PATH]
  *
- * `--python`: an interpreter that has mlserver and onnxruntime; without it an environment is made. esteira checks every input and writes every
- * prediction durably to SQLite before it answers; MLServer does neither. The peer runs its model in the server's own process (`parallel_workers: 0`), which spares it a hop.
+ * `--python`: an interpreter that has mlserver and onnxruntime; without it an environment is made. esteira checks every
+ * input and writes every
+ * prediction durably to SQLite before it answers; MLServer does neither. The peer runs its model in the server's own
+ * process (`parallel_workers: 0`), which spares it a hop.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { copyFile, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
@@ -24,7 +27,13 @@ const MODELS = join(import.meta.dirname, "..", "test", "serving", "models");
 const CONNECTIONS = [1, 16, 64] as const;
 
 const { values: flags } = parseArgs({
-  options: { seconds: { type: "string", default: "5" }, rows: { type: "string", default: "1" }, python: { type: "string" }, serve: { type: "string" }, folder: { type: "string", default: "" } },
+  options: {
+    seconds: { type: "string", default: "5" },
+    rows: { type: "string", default: "1" },
+    python: { type: "string" },
+    serve: { type: "string" },
+    folder: { type: "string", default: "" },
+  },
 });
 
 /** esteira's side, in a process of its own. */
@@ -34,9 +43,29 @@ async function serve(port: number, folder: string): Promise<void> {
   const serving = createServing({ store, objects, log: silentLog });
   const { model } = JSON.parse(await readFile(join(MODELS, "late-by-matrix.json"), "utf8")) as { model: object };
   const file = await objects.putFile(join(MODELS, "late-by-matrix.onnx"));
-  const content = { format: "model/1", tree: { format: "tree/1", files: [{ path: "model.onnx", digest: file.digest, sizeBytes: file.sizeBytes }] }, model, registered: { name: "delay" }, record: {} };
-  const { version } = await store.write((transaction) => recordAssetVersion(transaction, { project: "p", asset: "delay", kind: "model", digest: digestOf("bench"), madeAtMs: 0, actor: "bench", content, inputs: [] }));
-  await serving.target.deploy({ deploymentId: "bench", project: "p", environment: "production", endpoint: "delay", version, actor: "bench" }, { signal: new AbortController().signal, log: () => {} });
+  const content = {
+    format: "model/1",
+    tree: { format: "tree/1", files: [{ path: "model.onnx", digest: file.digest, sizeBytes: file.sizeBytes }] },
+    model,
+    registered: { name: "delay" },
+    record: {},
+  };
+  const { version } = await store.write((transaction) =>
+    recordAssetVersion(transaction, {
+      project: "p",
+      asset: "delay",
+      kind: "model",
+      digest: digestOf("bench"),
+      madeAtMs: 0,
+      actor: "bench",
+      content,
+      inputs: [],
+    }),
+  );
+  await serving.target.deploy(
+    { deploymentId: "bench", project: "p", environment: "production", endpoint: "delay", version, actor: "bench" },
+    { signal: new AbortController().signal, log: () => {} },
+  );
   const server = Fastify();
   server.removeAllContentTypeParsers();
   server.addContentTypeParser("*", { parseAs: "buffer" }, (_request, body, done) => done(null, body));
@@ -45,7 +74,12 @@ async function serve(port: number, folder: string): Promise<void> {
       method: route.method,
       url: route.path,
       handler: async (received, reply) => {
-        const answer = await route.handler({ params: received.params as Record<string, string>, query: new URLSearchParams(), headers: received.headers, body: received.body as Buffer });
+        const answer = await route.handler({
+          params: received.params as Record<string, string>,
+          query: new URLSearchParams(),
+          headers: received.headers,
+          body: received.body as Buffer,
+        });
         return reply.code(answer.status).headers(answer.headers).send(answer.body);
       },
     });
@@ -69,7 +103,10 @@ interface Measured {
 }
 
 async function compare(): Promise<void> {
-  const environment = flags.python === undefined ? await testPython(["mlserver==1.7.1", "onnxruntime==1.24.4"]) : { python: flags.python };
+  const environment =
+    flags.python === undefined
+      ? await testPython(["mlserver==1.7.1", "onnxruntime==1.24.4"])
+      : { python: flags.python };
   if ("problem" in environment) throw new Error(`The peer cannot be started: ${environment.problem}`);
   const folder = await mkdtemp(join(tmpdir(), "esteira-serving-"));
   const started: Peer[] = [];
@@ -93,7 +130,9 @@ async function compare(): Promise<void> {
 
 async function startEsteira(folder: string): Promise<Peer> {
   const port = await freePort();
-  const child = spawn(process.execPath, [import.meta.filename, "--serve", String(port), "--folder", folder], { stdio: ["ignore", "ignore", "inherit"] });
+  const child = spawn(process.execPath, [import.meta.filename, "--serve", String(port), "--folder", folder], {
+    stdio: ["ignore", "ignore", "inherit"],
+  });
   return { name: "esteira", port, path: "/endpoints/production/delay/v2/models/delay/infer", child };
 }
 
@@ -101,21 +140,63 @@ async function startMlserver(folder: string, python: string): Promise<Peer> {
   const [port, grpc, metrics] = [await freePort(), await freePort(), await freePort()];
   await copyFile(join(MODELS, "late-by-matrix.onnx"), join(folder, "model.onnx"));
   await copyFile(join(import.meta.dirname, "serving_peer.py"), join(folder, "serving_peer.py"));
-  await writeFile(join(folder, "settings.json"), JSON.stringify({ http_port: port, grpc_port: grpc, metrics_port: metrics, host: "127.0.0.1", debug: false, parallel_workers: 0 }));
-  await writeFile(join(folder, "model-settings.json"), JSON.stringify({ name: "delay", implementation: "serving_peer.OnnxModel", parameters: { uri: join(folder, "model.onnx") } }));
-  const child = spawn(python, ["-m", "mlserver.cli.main", "start", folder], { cwd: folder, stdio: "ignore", env: { ...process.env, PYTHONPATH: folder } });
+  await writeFile(
+    join(folder, "settings.json"),
+    JSON.stringify({
+      http_port: port,
+      grpc_port: grpc,
+      metrics_port: metrics,
+      host: "127.0.0.1",
+      debug: false,
+      parallel_workers: 0,
+    }),
+  );
+  await writeFile(
+    join(folder, "model-settings.json"),
+    JSON.stringify({
+      name: "delay",
+      implementation: "serving_peer.OnnxModel",
+      parameters: { uri: join(folder, "model.onnx") },
+    }),
+  );
+  const child = spawn(python, ["-m", "mlserver.cli.main", "start", folder], {
+    cwd: folder,
+    stdio: "ignore",
+    env: { ...process.env, PYTHONPATH: folder },
+  });
   return { name: "MLServer", port, path: "/v2/models/delay/infer", child };
 }
 
 const rows = Number(flags.rows);
-const body = Buffer.from(JSON.stringify({ inputs: [{ name: "X", shape: [rows, 2], datatype: "FP32", data: Array.from({ length: rows * 2 }, (_, index) => (index % 2 === 0 ? 500 + index : index % 24)) }] }));
+const body = Buffer.from(
+  JSON.stringify({
+    inputs: [
+      {
+        name: "X",
+        shape: [rows, 2],
+        datatype: "FP32",
+        data: Array.from({ length: rows * 2 }, (_, index) => (index % 2 === 0 ? 500 + index : index % 24)),
+      },
+    ],
+  }),
+);
 
 function send(peer: Peer, agent: Agent): Promise<number> {
   return new Promise((resolve, reject) => {
-    const call = request({ port: peer.port, host: "127.0.0.1", path: peer.path, method: "POST", agent, headers: { "content-type": "application/json", "content-length": body.length } }, (response) => {
-      response.resume();
-      response.on("end", () => resolve(response.statusCode ?? 0));
-    });
+    const call = request(
+      {
+        port: peer.port,
+        host: "127.0.0.1",
+        path: peer.path,
+        method: "POST",
+        agent,
+        headers: { "content-type": "application/json", "content-length": body.length },
+      },
+      (response) => {
+        response.resume();
+        response.on("end", () => resolve(response.statusCode ?? 0));
+      },
+    );
     call.on("error", reject);
     call.end(body);
   });
@@ -141,7 +222,8 @@ async function measure(peer: Peer, connections: number): Promise<Measured> {
       if (keep) times.push(performance.now() - start);
     }
   };
-  const run = (seconds: number, keep: boolean): Promise<unknown> => Promise.all(Array.from({ length: connections }, () => load(performance.now() + seconds * 1000, keep)));
+  const run = (seconds: number, keep: boolean): Promise<unknown> =>
+    Promise.all(Array.from({ length: connections }, () => load(performance.now() + seconds * 1000, keep)));
   await run(1, false);
   const before = await cpuSeconds(peer.child.pid ?? 0);
   const seconds = Number(flags.seconds);
@@ -159,7 +241,10 @@ async function cpuSeconds(pid: number): Promise<number> {
     const fields = (await readFile(`/proc/${pid}/stat`, "utf8")).split(") ")[1]?.split(" ") ?? [];
     const children = (await readFile(`/proc/${pid}/task/${pid}/children`, "utf8")).trim().split(" ").filter(Boolean);
     const own = (Number(fields[11]) + Number(fields[12])) / 100;
-    return own + (await Promise.all(children.map((child) => cpuSeconds(Number(child))))).reduce((sum, seconds) => sum + seconds, 0);
+    return (
+      own +
+      (await Promise.all(children.map((child) => cpuSeconds(Number(child))))).reduce((sum, seconds) => sum + seconds, 0)
+    );
   } catch {
     return NaN;
   }
@@ -178,11 +263,17 @@ function print(results: ReadonlyMap<string, readonly Measured[]>): void {
   console.log(`${rows} rows a request, ${flags.seconds} s each`);
   for (const [name, measured] of results) {
     measured.forEach((found, index) =>
-      console.log(`${name.padEnd(10)} c=${String(CONNECTIONS[index]).padStart(2)}  ${found.perSecond.toFixed(0).padStart(6)} requests/s  p50 ${found.p50Ms.toFixed(2)} ms  p99 ${found.p99Ms.toFixed(2)} ms  CPU ${found.cpuUs.toFixed(0)} µs/request`),
+      console.log(
+        `${name.padEnd(10)} c=${String(CONNECTIONS[index]).padStart(2)}  ${found.perSecond.toFixed(0).padStart(6)} requests/s  p50 ${found.p50Ms.toFixed(2)} ms  p99 ${found.p99Ms.toFixed(2)} ms  CPU ${found.cpuUs.toFixed(0)} µs/request`,
+      ),
     );
   }
   const [ours, theirs] = [results.get("esteira") ?? [], results.get("MLServer") ?? []];
-  ours.forEach((found, index) => console.log(`ratio      c=${String(CONNECTIONS[index]).padStart(2)}  ${(found.perSecond / (theirs[index]?.perSecond ?? NaN)).toFixed(1)} × throughput, CPU ${((theirs[index]?.cpuUs ?? NaN) / found.cpuUs).toFixed(1)} × less (target 5 ×)`));
+  ours.forEach((found, index) =>
+    console.log(
+      `ratio      c=${String(CONNECTIONS[index]).padStart(2)}  ${(found.perSecond / (theirs[index]?.perSecond ?? NaN)).toFixed(1)} × throughput, CPU ${((theirs[index]?.cpuUs ?? NaN) / found.cpuUs).toFixed(1)} × less (target 5 ×)`,
+    ),
+  );
 }
 
 if (flags.serve === undefined) await compare();

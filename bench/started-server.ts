@@ -19,7 +19,11 @@ export interface StartedServer {
 
 /** Starts `esteira up` in a project's folder on a free port. `options` are options of node. */
 export async function startServer(folder: string, options: readonly string[] = []): Promise<StartedServer> {
-  const child = spawn(process.execPath, [...options, "--disable-warning=ExperimentalWarning", MAIN, "up", "--port", "0"], { cwd: folder, stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(
+    process.execPath,
+    [...options, "--disable-warning=ExperimentalWarning", MAIN, "up", "--port", "0"],
+    { cwd: folder, stdio: ["ignore", "pipe", "inherit"] },
+  );
   const url = await new Promise<string>((found, failed) => {
     let said = "";
     child.stdout.on("data", (piece: Buffer) => {

@@ -1,4 +1,5 @@
-// How long `esteira up` takes on an empty store until it answers, and what it holds then; beside a bare node:http server.
+// How long `esteira up` takes on an empty store until it answers, and what it holds then; beside a bare node:http
+// server.
 // Usage: node bench/startup.ts [--runs 7]
 // CPU time is the figure to compare on a machine that others use too. Reads /proc: Linux only.
 import { type ChildProcess, spawn } from "node:child_process";
@@ -33,16 +34,24 @@ try {
     "node:http hello": () => measure(process.execPath, [hello], "/"),
     "esteira up, empty store": async () => {
       const store = await mkdtemp(join(folder, "store-"));
-      return measure(ESTEIRA, ["up", "--port", "0", "--store", store], "/api/2.0/mlflow/experiments/get?experiment_id=0");
+      return measure(
+        ESTEIRA,
+        ["up", "--port", "0", "--store", store],
+        "/api/2.0/mlflow/experiments/get?experiment_id=0",
+      );
     },
   };
-  process.stdout.write(`medians of ${runs} runs\n${["".padEnd(26), "listens", "answers", "CPU", "memory"].join("  ")}\n`);
+  process.stdout.write(
+    `medians of ${runs} runs\n${["".padEnd(26), "listens", "answers", "CPU", "memory"].join("  ")}\n`,
+  );
   for (const [name, start] of Object.entries(cases)) {
     await start(); // fills the compile cache
     const measured: Start[] = [];
     for (let run = 0; run < runs; run++) measured.push(await start());
     const figure = (key: keyof Start): string => median(measured.map((each) => each[key])).toFixed(0);
-    process.stdout.write(`${name.padEnd(26)}  ${figure("listenMs")} ms  ${figure("answerMs")} ms  ${figure("cpuMs")} ms  ${figure("memoryMb")} MB\n`);
+    process.stdout.write(
+      `${name.padEnd(26)}  ${figure("listenMs")} ms  ${figure("answerMs")} ms  ${figure("cpuMs")} ms  ${figure("memoryMb")} MB\n`,
+    );
   }
 } finally {
   await rm(folder, { recursive: true, force: true });
@@ -75,7 +84,10 @@ async function readAddress(child: ChildProcess): Promise<string> {
 }
 
 async function readUse(pid: number): Promise<Pick<Start, "cpuMs" | "memoryMb">> {
-  const [stat, status] = await Promise.all([readFile(`/proc/${pid}/stat`, "utf8"), readFile(`/proc/${pid}/status`, "utf8")]);
+  const [stat, status] = await Promise.all([
+    readFile(`/proc/${pid}/stat`, "utf8"),
+    readFile(`/proc/${pid}/status`, "utf8"),
+  ]);
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   const cpuMs = ((Number(fields[11]) + Number(fields[12])) * 1000) / CLOCK_TICKS_PER_SECOND;
   return { cpuMs, memoryMb: Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1024 };

@@ -1,4 +1,7 @@
-/** What it costs to give an attempt a workspace of its own: 1,000 files of 4 kB, beside `cp -r` of the same files. Medians of 7 rounds. */
+/**
+ * What it costs to give an attempt a workspace of its own: 1,000 files of 4 kB, beside `cp -r` of the same files.
+ * Medians of 7 rounds.
+ */
 import { execFileSync } from "node:child_process";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -15,7 +18,8 @@ for (let index = 0; index < FILES; index++) {
 }
 execFileSync("git", ["init", "--quiet", projectFolder]);
 const git = createGit({ environment: { PATH: process.env["PATH"] ?? "" } });
-const median = (values: number[]): number => values.toSorted((left, right) => left - right)[Math.floor(values.length / 2)] ?? NaN;
+const median = (values: number[]): number =>
+  values.toSorted((left, right) => left - right)[Math.floor(values.length / 2)] ?? NaN;
 const time = async (work: (target: string) => unknown): Promise<number> => {
   const target = join(folder, "target");
   const startedAt = performance.now();
@@ -30,5 +34,7 @@ for (let round = 0; round < ROUNDS; round++) {
   ours.push(await time((target) => createWorkspace({ projectFolder, folder: target, leaveOut: [], made: [] }, git)));
   raw.push(await time((target) => execFileSync("cp", ["-r", projectFolder, target])));
 }
-console.log(`workspace of ${FILES} files: ${median(ours).toFixed(1)} ms; cp -r: ${median(raw).toFixed(1)} ms; ratio ${(median(ours) / median(raw)).toFixed(2)}`);
+console.log(
+  `workspace of ${FILES} files: ${median(ours).toFixed(1)} ms; cp -r: ${median(raw).toFixed(1)} ms; ratio ${(median(ours) / median(raw)).toFixed(2)}`,
+);
 await rm(folder, { recursive: true });

@@ -21,8 +21,13 @@ const checks: readonly Check[] = [
   { name: "types", command: node(join(root, "node_modules/typescript7/bin/tsc"), "-p", ".") },
   { name: "types of the web page", command: node(join(root, "node_modules/typescript7/bin/tsc"), "-p", "web") },
   { name: "size of the web page", command: node(join(root, "scripts/build-web.ts")) },
+  { name: "format", command: [bin("oxfmt"), "--check"] },
   { name: "lint", command: [bin("oxlint"), "--type-aware", "--deny-warnings"] },
-  { name: "boundaries", command: [bin("depcruise"), "src", "--config", ".dependency-cruiser.mjs"], inspect: enoughModules },
+  {
+    name: "boundaries",
+    command: [bin("depcruise"), "src", "--config", ".dependency-cruiser.mjs"],
+    inspect: enoughModules,
+  },
   { name: "dead code", command: [bin("knip"), "--no-progress"] },
   { name: "generated files", command: node(join(root, "scripts/generate.ts"), "--check") },
   { name: "words and names", command: node(join(root, "scripts/check-words.ts")) },
@@ -43,13 +48,17 @@ for (const check of checks) {
     process.stdout.write(`✖ ${check.name} (${seconds} s)\n${complaint.replaceAll(/^/gm, "    ")}\n`);
   }
 }
-process.stdout.write(failed === 0 ? `All ${checks.length} checks hold.\n` : `${failed} of ${checks.length} checks fail.\n`);
+process.stdout.write(
+  failed === 0 ? `All ${checks.length} checks hold.\n` : `${failed} of ${checks.length} checks fail.\n`,
+);
 process.exitCode = failed === 0 ? 0 : 1;
 
 // Without a compiler API dependency-cruiser reads nothing and passes.
 function enoughModules(output: string): string | undefined {
   const cruised = Number(/\((\d+) modules/.exec(output)?.[1] ?? /(\d+) modules/.exec(output)?.[1] ?? 0);
   if (cruised >= sources) return undefined;
-  const { version } = JSON.parse(readFileSync(join(root, "node_modules/typescript/package.json"), "utf8")) as { version: string };
+  const { version } = JSON.parse(readFileSync(join(root, "node_modules/typescript/package.json"), "utf8")) as {
+    version: string;
+  };
   return `dependency-cruiser read ${cruised} modules, src/ has ${sources}: is 'typescript' (${version}) still a version with a compiler API?`;
 }

@@ -51,7 +51,11 @@ async function main(): Promise<void> {
     await rm(storeFolder, { recursive: true, force: true });
     await rm(join(project, "data"), { recursive: true, force: true });
   }
-  const { status } = spawnSync(process.execPath, ["--disable-warning=ExperimentalWarning", join(root, "scripts/build-web.ts")], { stdio: "inherit" });
+  const { status } = spawnSync(
+    process.execPath,
+    ["--disable-warning=ExperimentalWarning", join(root, "scripts/build-web.ts")],
+    { stdio: "inherit" },
+  );
   if (status !== 0) throw new Error("the web page could not be built; the lines above say why");
   const reviewerToken = await createReviewer();
   const server = await startServer(values.port);
@@ -64,7 +68,8 @@ async function main(): Promise<void> {
     await playCycle({ api, files: await openSourceFiles(join(project, "data")), reviewerToken, say });
     const report = await writeReport(api, startedMs);
     say(formatReport(report));
-    if (values.report !== undefined) await writeFile(resolve(callerFolder, values.report), `${JSON.stringify(report, undefined, 2)}\n`);
+    if (values.report !== undefined)
+      await writeFile(resolve(callerFolder, values.report), `${JSON.stringify(report, undefined, 2)}\n`);
     if (values.exit) return;
     say(`\nThe page stays up at ${server.url}. Ctrl-C ends it.`);
     await server.ended;
@@ -76,8 +81,12 @@ async function main(): Promise<void> {
 /** The project's own files; what a demo in the example's folder made or captured stays there. */
 async function copyExample(): Promise<void> {
   const there = await readdir(project).catch(() => []);
-  const played = await readFile(join(storeFolder, "demo-reviewer.json"), "utf8").then(() => true, () => false);
-  if (there.length > 0 && !played) throw new Error(`${project} holds other things, and no demo: name an empty folder, or one that is not there`);
+  const played = await readFile(join(storeFolder, "demo-reviewer.json"), "utf8").then(
+    () => true,
+    () => false,
+  );
+  if (there.length > 0 && !played)
+    throw new Error(`${project} holds other things, and no demo: name an empty folder, or one that is not there`);
   const left = [join(example, ".esteira"), join(example, "data")];
   await cp(example, project, { recursive: true, force: false, filter: (place) => !left.includes(place) });
 }
@@ -107,7 +116,11 @@ interface RunningServer {
 }
 
 async function startServer(port: string): Promise<RunningServer> {
-  const child = spawn(esteira, ["up", "--port", port, "--json"], { cwd: project, stdio: ["ignore", "pipe", "inherit"], detached: true });
+  const child = spawn(esteira, ["up", "--port", port, "--json"], {
+    cwd: project,
+    stdio: ["ignore", "pipe", "inherit"],
+    detached: true,
+  });
   const ended = new Promise<void>((done) => child.once("exit", () => done()));
   const lines = createInterface({ input: child.stdout });
   let output = "";

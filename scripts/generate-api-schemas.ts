@@ -4,7 +4,15 @@ import ts from "typescript";
 
 const FOLDER = join(import.meta.dirname, "..", "src", "api");
 const TARGET = join(FOLDER, "schemas.ts");
-const NOT_SOURCES = new Set(["schemas.ts", "index.ts", "routes.ts", "page.ts", "page-paths.ts", "route.ts", "requests.ts"]);
+const NOT_SOURCES = new Set([
+  "schemas.ts",
+  "index.ts",
+  "routes.ts",
+  "page.ts",
+  "page-paths.ts",
+  "route.ts",
+  "requests.ts",
+]);
 
 type Declaration = ts.InterfaceDeclaration | ts.TypeAliasDeclaration;
 
@@ -52,7 +60,13 @@ async function readSources(): Promise<ReadonlyMap<string, Source>> {
 function importLines(sources: ReadonlyMap<string, Source>): string {
   const byFile = Map.groupBy([...sources], ([, source]) => source.file);
   return [...byFile]
-    .map(([file, entries]) => `import type { ${entries.map(([name]) => name).sort().join(", ")} } from "./${file}";`)
+    .map(
+      ([file, entries]) =>
+        `import type { ${entries
+          .map(([name]) => name)
+          .sort()
+          .join(", ")} } from "./${file}";`,
+    )
     .join("\n");
 }
 
@@ -64,7 +78,8 @@ function inOrder(sources: ReadonlyMap<string, Source>, bodies: ReadonlyMap<strin
     if (done.has(name)) return;
     if (open.has(name)) throw new Error(`the API types refer to each other in a circle at ${name}`);
     open.add(name);
-    for (const [other] of sources) if (other !== name && new RegExp(`\\b${schemaName(other)}\\b`).test(bodies.get(name) ?? "")) visit(other);
+    for (const [other] of sources)
+      if (other !== name && new RegExp(`\\b${schemaName(other)}\\b`).test(bodies.get(name) ?? "")) visit(other);
     done.add(name);
   };
   for (const [name] of sources) visit(name);
@@ -80,7 +95,8 @@ function membersOf(declaration: ts.InterfaceDeclaration, sources: ReadonlyMap<st
   const inherited = (declaration.heritageClauses ?? []).flatMap((clause) =>
     clause.types.flatMap((type) => {
       const base = sources.get(type.expression.getText())?.declaration;
-      if (base === undefined || !ts.isInterfaceDeclaration(base)) throw new Error(`${declaration.name.text} extends ${type.getText()}, which is not an interface here`);
+      if (base === undefined || !ts.isInterfaceDeclaration(base))
+        throw new Error(`${declaration.name.text} extends ${type.getText()}, which is not an interface here`);
       return membersOf(base, sources);
     }),
   );
@@ -88,7 +104,8 @@ function membersOf(declaration: ts.InterfaceDeclaration, sources: ReadonlyMap<st
 }
 
 function memberSchema(member: ts.TypeElement): string {
-  if (!ts.isPropertySignature(member) || member.type === undefined) throw new Error(`only properties: ${member.getText()}`);
+  if (!ts.isPropertySignature(member) || member.type === undefined)
+    throw new Error(`only properties: ${member.getText()}`);
   const schema = typeSchema(member.type);
   const optional = member.questionToken === undefined || schema.endsWith(".optional()") ? "" : ".optional()";
   const doc = documentation(member);
@@ -103,7 +120,9 @@ function typeSchema(type: ts.TypeNode): string {
   if (ts.isTypeLiteralNode(type)) return `z.object({ ${type.members.map(memberSchema).join(", ")} })`;
   if (ts.isTypeReferenceNode(type)) return referenceSchema(type);
   if (ts.isLiteralTypeNode(type) && ts.isStringLiteral(type.literal)) return `z.literal(${type.literal.getText()})`;
-  const simple = { string: "z.string()", number: "z.number()", boolean: "z.boolean()", unknown: "z.unknown()" }[type.getText()];
+  const simple = { string: "z.string()", number: "z.number()", boolean: "z.boolean()", unknown: "z.unknown()" }[
+    type.getText()
+  ];
   if (simple === undefined) throw new Error(`no schema for the type ${type.getText()}`);
   return simple;
 }
@@ -121,7 +140,8 @@ function unionSchema(union: ts.UnionTypeNode): string {
 function referenceSchema(type: ts.TypeReferenceNode): string {
   const name = type.typeName.getText();
   if (name === "Readonly" && type.typeArguments?.[0] !== undefined) return typeSchema(type.typeArguments[0]);
-  if (name === "Record" && type.typeArguments?.[1] !== undefined) return `z.record(z.string(), ${typeSchema(type.typeArguments[1])})`;
+  if (name === "Record" && type.typeArguments?.[1] !== undefined)
+    return `z.record(z.string(), ${typeSchema(type.typeArguments[1])})`;
   return schemaName(name);
 }
 
@@ -131,7 +151,11 @@ function schemaName(name: string): string {
 
 function documentation(node: ts.Node | undefined): string | undefined {
   const docs = node === undefined ? [] : ts.getJSDocCommentsAndTags(node);
-  const text = docs.map((doc) => (typeof doc.comment === "string" ? doc.comment : "")).join(" ").replace(/\s+/g, " ").trim();
+  const text = docs
+    .map((doc) => (typeof doc.comment === "string" ? doc.comment : ""))
+    .join(" ")
+    .replace(/\s+/g, " ")
+    .trim();
   return text === "" ? undefined : text;
 }
 

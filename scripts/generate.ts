@@ -1,4 +1,5 @@
-// Writes the files that are made from the code: `npm run generate`. With --check it writes nothing and fails on a difference.
+// Writes the files that are made from the code: `npm run generate`. With --check it writes nothing and fails on a
+// difference.
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { generateApiSchemas } from "./generate-api-schemas.ts";

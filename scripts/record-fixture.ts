@@ -1,6 +1,8 @@
-// Records what the real server answers, for the tests of pages: `npm run record -- [--demo DIR]`. Writes test/web/fixture/recorded.json.
+// Records what the real server answers, for the tests of pages: `npm run record -- [--demo DIR]`. Writes
+// test/web/fixture/recorded.json.
 //
-// The store is the demo's (played in a few minutes, or the one in DIR), with a few pipelines of code beside it, so that there is also something
+// The store is the demo's (played in a few minutes, or the one in DIR), with a few pipelines of code beside it, so that
+// there is also something
 // that fails, something that waits for an approval, and something that runs while it is recorded.
 import { spawnSync } from "node:child_process";
 import { cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -33,7 +35,8 @@ steps:
   archive: { run: "for i in $(seq 1 400); do printf '\\\\033[36m[%04d]\\\\033[0m copied\\\\n' $i; done; sleep 900" }
 `,
   "web/package.json": '{ "name": "delays", "type": "module", "scripts": { "start": "node server.mjs" } }\n',
-  "web/server.mjs": 'import { createServer } from "node:http";\ncreateServer((request, response) => response.end("ok")).listen(Number(process.env.PORT), "127.0.0.1");\n',
+  "web/server.mjs":
+    'import { createServer } from "node:http";\ncreateServer((request, response) => response.end("ok")).listen(Number(process.env.PORT), "127.0.0.1");\n',
 };
 
 const { values } = parseArgs({ options: { demo: { type: "string" } } });
@@ -55,7 +58,19 @@ try {
 
 async function bringDemo(): Promise<void> {
   if (values.demo === undefined) {
-    const { status } = spawnSync(process.execPath, ["--disable-warning=ExperimentalWarning", join(ROOT, "scripts/demo.ts"), "--exit", "--port", "0", "--folder", project], { stdio: ["ignore", 2, 2] });
+    const { status } = spawnSync(
+      process.execPath,
+      [
+        "--disable-warning=ExperimentalWarning",
+        join(ROOT, "scripts/demo.ts"),
+        "--exit",
+        "--port",
+        "0",
+        "--folder",
+        project,
+      ],
+      { stdio: ["ignore", 2, 2] },
+    );
     if (status !== 0) throw new Error("the demo could not be played; the lines above say why");
   } else await cp(resolve(process.env["INIT_CWD"] ?? process.cwd(), values.demo), project, { recursive: true });
   for (const [file, text] of Object.entries(BESIDE)) {
@@ -72,7 +87,22 @@ async function recordEmpty(): Promise<Readonly<Record<string, unknown>>> {
   const server = await startServer(place);
   try {
     const answers: Record<string, unknown> = {};
-    for (const path of ["/session", "/overview", "/approvals", "/alerts", "/monitors", "/environments", "/pipelines", "/pipeline-runs", "/datasets", "/models", "/endpoints", "/dashboards", "/releases", "/feature-views"]) {
+    for (const path of [
+      "/session",
+      "/overview",
+      "/approvals",
+      "/alerts",
+      "/monitors",
+      "/environments",
+      "/pipelines",
+      "/pipeline-runs",
+      "/datasets",
+      "/models",
+      "/endpoints",
+      "/dashboards",
+      "/releases",
+      "/feature-views",
+    ]) {
       answers[path] = JSON.parse(withoutPlaces(await (await fetch(`${server.url}/api/v1${path}`)).text()));
     }
     return answers;
@@ -115,14 +145,16 @@ function openRecording(url: string): Recording {
       answers[path.replace(/\?.*$/, "")] = JSON.parse(text);
       return JSON.parse(text) as never;
     },
-    post: (path) => fetch(`${url}/api/v1${path}`, { method: "POST", headers: { "content-type": "application/json" }, body: "{}" }),
+    post: (path) =>
+      fetch(`${url}/api/v1${path}`, { method: "POST", headers: { "content-type": "application/json" }, body: "{}" }),
   };
 }
 
 async function record({ url }: StartedServer): Promise<Recorded> {
   const recording = openRecording(url);
   const runs = await playBeside(url, recording);
-  for (const path of ["/session", "/overview", "/alerts", "/monitors", "/environments", "/approvals", "/feature-views"]) await recording.get(path);
+  for (const path of ["/session", "/overview", "/alerts", "/monitors", "/environments", "/approvals", "/feature-views"])
+    await recording.get(path);
   const trained = await recordRuns(recording, runs);
   await recordAssets(recording);
   const subjects = await recordModel(recording);
@@ -132,7 +164,14 @@ async function record({ url }: StartedServer): Promise<Recorded> {
   await recording.post(`/pipeline-runs/${runs.running.id}/cancel`);
   return {
     recordedAtMs: Date.now(),
-    subjects: { failed: runs.failed.id, waiting: runs.waiting.id, running: runs.running.id, runningStep: runs.running.stepRuns[0]?.id ?? "", trained, ...subjects },
+    subjects: {
+      failed: runs.failed.id,
+      waiting: runs.waiting.id,
+      running: runs.running.id,
+      runningStep: runs.running.stepRuns[0]?.id ?? "",
+      trained,
+      ...subjects,
+    },
     answers: recording.answers,
     refusal,
   };
@@ -146,7 +185,8 @@ interface Beside {
 
 /** Runs the pipelines beside the demo: one fails, one waits for an approval, one is still running. */
 async function playBeside(url: string, { post }: Recording): Promise<Beside> {
-  const ask = async <Answer>(path: string): Promise<Answer> => (await (await fetch(`${url}/api/v1${path}`)).json()) as Answer;
+  const ask = async <Answer>(path: string): Promise<Answer> =>
+    (await (await fetch(`${url}/api/v1${path}`)).json()) as Answer;
   const start = async (pipeline: string, isReached: (run: Run) => boolean): Promise<Run> => {
     const { id } = (await (await post(`/pipelines/${pipeline}/runs`)).json()) as { readonly id: string };
     for (;;) {
@@ -159,7 +199,12 @@ async function playBeside(url: string, { post }: Recording): Promise<Beside> {
   const waiting = await start("web", ({ status }) => ["waiting", "failed", "succeeded"].includes(status));
   const running = await start("export", ({ stepRuns }) => stepRuns.some(({ status }) => status === "running"));
   const log = `/step-runs/${running.stepRuns[0]?.id ?? ""}/log?limit=1000`;
-  while ((await ask<{ readonly items: readonly { readonly text: string }[] }>(log)).items.every(({ text }) => !text.includes("0400"))) await pause();
+  while (
+    (await ask<{ readonly items: readonly { readonly text: string }[] }>(log)).items.every(
+      ({ text }) => !text.includes("0400"),
+    )
+  )
+    await pause();
   return { failed, waiting, running };
 }
 
@@ -184,18 +229,37 @@ async function recordAssets({ get }: Recording): Promise<void> {
   for (const { name } of (await get<Named>(`/pipelines${LIMITED}`)).items) await get(`/pipelines/${name}`);
   for (const { name } of (await get<Named>(`/dashboards${LIMITED}`)).items) await get(`/dashboards/${name}`);
   for (const { name } of (await get<Named>(`/datasets${LIMITED}`)).items) {
-    for (const path of [`/datasets/${name}`, `/datasets/${name}/rows${LIMITED}`, `/datasets/${name}/quarantine${LIMITED}`, `/assets/${name}/versions${LIMITED}`]) await get(path);
+    for (const path of [
+      `/datasets/${name}`,
+      `/datasets/${name}/rows${LIMITED}`,
+      `/datasets/${name}/quarantine${LIMITED}`,
+      `/assets/${name}/versions${LIMITED}`,
+    ])
+      await get(path);
   }
 }
 
 async function recordModel({ get }: Recording): Promise<Readonly<Record<string, string>>> {
   await get("/models/delay");
-  const { items: predictions } = await get<{ readonly items: readonly { readonly id: string }[] }>(`/endpoints/production/delay/predictions${LIMITED}`);
+  const { items: predictions } = await get<{ readonly items: readonly { readonly id: string }[] }>(
+    `/endpoints/production/delay/predictions${LIMITED}`,
+  );
   const prediction = predictions[0]?.id ?? "";
-  for (const path of [`/endpoints/staging/delay/predictions${LIMITED}`, `/predictions/${prediction}`, "/endpoints/staging/delay", "/endpoints/production/delay", "/models/delay/versions/1"]) await get(path);
-  const { assetVersionId: model, notebook } = await get<{ readonly assetVersionId: string; readonly notebook?: { readonly versionId: string } }>("/models/delay/versions/2");
+  for (const path of [
+    `/endpoints/staging/delay/predictions${LIMITED}`,
+    `/predictions/${prediction}`,
+    "/endpoints/staging/delay",
+    "/endpoints/production/delay",
+    "/models/delay/versions/1",
+  ])
+    await get(path);
+  const { assetVersionId: model, notebook } = await get<{
+    readonly assetVersionId: string;
+    readonly notebook?: { readonly versionId: string };
+  }>("/models/delay/versions/2");
   const { versionId: rawFlights } = await get<{ readonly versionId: string }>("/datasets/raw_flights");
-  for (const path of [`/lineage/${model}`, `/lineage/${rawFlights}`, `/notebooks/${notebook?.versionId ?? ""}`]) await get(path);
+  for (const path of [`/lineage/${model}`, `/lineage/${rawFlights}`, `/notebooks/${notebook?.versionId ?? ""}`])
+    await get(path);
   return { notebook: notebook?.versionId ?? "", prediction, model, rawFlights };
 }
 

@@ -21,11 +21,22 @@ const browser = findBrowser();
 if (browser !== undefined) environment["ESTEIRA_TEST_BROWSER"] = browser;
 buildWeb();
 
-const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", "--test", `--test-timeout=${(all ? 60 : 20) * 60_000}`, `--test-concurrency=${Math.max(2, Math.min(4, cpus().length))}`, "--test-reporter=spec", ...files], {
-  cwd: root,
-  stdio: "inherit",
-  env: environment,
-});
+const child = spawn(
+  process.execPath,
+  [
+    "--disable-warning=ExperimentalWarning",
+    "--test",
+    `--test-timeout=${(all ? 60 : 20) * 60_000}`,
+    `--test-concurrency=${Math.max(2, Math.min(4, cpus().length))}`,
+    "--test-reporter=spec",
+    ...files,
+  ],
+  {
+    cwd: root,
+    stdio: "inherit",
+    env: environment,
+  },
+);
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => child.kill(signal));
 child.on("exit", (code) => {
   process.exitCode = code ?? 1;
@@ -34,16 +45,21 @@ child.on("exit", (code) => {
 async function selectFiles(places: readonly string[]): Promise<string[]> {
   const found: string[] = [];
   for (const place of places) {
-    const isFile = await stat(join(root, place)).then((facts) => facts.isFile(), () => false);
+    const isFile = await stat(join(root, place)).then(
+      (facts) => facts.isFile(),
+      () => false,
+    );
     const pattern = isFile ? place : `${place}/**/*.test.ts`;
-    for await (const file of glob(pattern, { cwd: root })) if (all || isFile || !file.endsWith(".slow.test.ts")) found.push(file);
+    for await (const file of glob(pattern, { cwd: root }))
+      if (all || isFile || !file.endsWith(".slow.test.ts")) found.push(file);
   }
   if (found.length === 0) throw new Error(`no test file below ${places.join(", ")}`);
   return found.sort();
 }
 
 function describeDatabases(): string {
-  if (environment["STORES"]?.includes("postgres") === true) return `Databases: ${environment["STORES"] === "postgres" ? "" : "SQLite and "}PostgreSQL (${postgresUrl})`;
+  if (environment["STORES"]?.includes("postgres") === true)
+    return `Databases: ${environment["STORES"] === "postgres" ? "" : "SQLite and "}PostgreSQL (${postgresUrl})`;
   if (process.env["STORES"] !== undefined) return `Databases: ${environment["STORES"] ?? ""}, as STORES says`;
   return `Databases: SQLite only: no PostgreSQL answers at ${postgresUrl}. Name another with ESTEIRA_TEST_POSTGRES.`;
 }
@@ -59,28 +75,43 @@ async function postgresAnswers(): Promise<boolean> {
   }
 }
 
-/** What some tests drive: a browser, and the sandbox of steps. Installed where this may be done (a browser comes with npm, too); else it is said what comes of it. */
+/**
+ * What some tests drive: a browser, and the sandbox of steps. Installed where this may be done (a browser comes with
+ * npm, too); else it is said what comes of it.
+ */
 function installMissingPrograms(): void {
   const hasSandbox = (): boolean => spawnSync("bwrap", ["--version"], { stdio: "ignore" }).status === 0;
   const programs = [
-    { name: "chromium", isThere: () => findBrowser() !== undefined, otherwise: "the browser tests are skipped; ESTEIRA_TEST_BROWSER may name one" },
+    {
+      name: "chromium",
+      isThere: () => findBrowser() !== undefined,
+      otherwise: "the browser tests are skipped; ESTEIRA_TEST_BROWSER may name one",
+    },
     { name: "bubblewrap", isThere: hasSandbox, otherwise: "the sandbox tests are skipped" },
   ];
   const missing = programs.filter(({ isThere }) => !isThere()).map(({ name }) => name);
   if (missing.length > 0 && process.getuid?.() === 0 && existsSync("/usr/bin/apt-get")) {
     say(`Installing ${missing.join(" and ")} for the tests (once) …`);
-    spawnSync("sh", ["-c", `apt-get update -qq && apt-get install -y -qq ${missing.join(" ")}`], { stdio: ["ignore", "ignore", "inherit"], env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" } });
+    spawnSync("sh", ["-c", `apt-get update -qq && apt-get install -y -qq ${missing.join(" ")}`], {
+      stdio: ["ignore", "ignore", "inherit"],
+      env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" },
+    });
   }
   if (findBrowser() === undefined) {
     say("Bringing a Chromium from npm for the tests (once, about a minute) …");
     const problem = installNpmBrowser();
     if (problem !== undefined) say(`None came: ${problem}`);
   }
-  for (const { name, isThere, otherwise } of programs) if (!isThere()) say(`There is no ${name} here: ${otherwise}. Install it with: apt-get install ${name}`);
+  for (const { name, isThere, otherwise } of programs)
+    if (!isThere()) say(`There is no ${name} here: ${otherwise}. Install it with: apt-get install ${name}`);
 }
 
 function buildWeb(): void {
-  const { status } = spawnSync(process.execPath, ["--disable-warning=ExperimentalWarning", join(root, "scripts/build-web.ts")], { stdio: "inherit" });
+  const { status } = spawnSync(
+    process.execPath,
+    ["--disable-warning=ExperimentalWarning", join(root, "scripts/build-web.ts")],
+    { stdio: "inherit" },
+  );
   if (status !== 0) process.exit(status ?? 1);
 }
 

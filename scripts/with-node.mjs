@@ -11,7 +11,11 @@ const [script, ...args] = process.argv.slice(2);
 if (needsInstall()) install();
 const child = spawn(pinnedNode(), [resolve(root, script), ...args], {
   stdio: "inherit",
-  env: { ...process.env, PATH: `${dirname(pinnedNode())}:${process.env.PATH ?? ""}`, NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? join(root, "node_modules/.cache/node") },
+  env: {
+    ...process.env,
+    PATH: `${dirname(pinnedNode())}:${process.env.PATH ?? ""}`,
+    NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? join(root, "node_modules/.cache/node"),
+  },
 });
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
 child.on("exit", (code, signal) => {
@@ -32,9 +36,17 @@ function needsInstall() {
 
 function install() {
   process.stderr.write("Installing what package-lock.json names (once, about a minute) …\n");
-  const { status } = spawnSync("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"], { cwd: root, stdio: ["ignore", 2, 2] });
+  const { status } = spawnSync("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"], {
+    cwd: root,
+    stdio: ["ignore", 2, 2],
+  });
   if (status === 0 && existsSync(pinnedNode())) return;
-  const reason = status === 0 ? `npm ci brought no Node 24 for ${process.platform} ${process.arch}: is \`optional\` omitted in the npm settings?` : "npm ci failed; the lines above say why.";
-  process.stderr.write(`${reason}\nOnce that is mended (the npm registry must be reachable), run the same command again.\n`);
+  const reason =
+    status === 0
+      ? `npm ci brought no Node 24 for ${process.platform} ${process.arch}: is \`optional\` omitted in the npm settings?`
+      : "npm ci failed; the lines above say why.";
+  process.stderr.write(
+    `${reason}\nOnce that is mended (the npm registry must be reachable), run the same command again.\n`,
+  );
   process.exit(1);
 }

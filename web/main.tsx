@@ -18,7 +18,8 @@ const client = new QueryClient({
       // The event stream says what changed; this is for the time when there is none.
       staleTime: 15_000,
       refetchOnWindowFocus: true,
-      retry: (count, error) => count < 2 && error instanceof ProblemError && (error.status === 0 || error.status >= 500),
+      retry: (count, error) =>
+        count < 2 && error instanceof ProblemError && (error.status === 0 || error.status >= 500),
     },
   },
 });

@@ -2,7 +2,10 @@ import { type ApiRoute, routes } from "#api";
 
 /** docs/reference/api.md: every route of the HTTP API. */
 export async function generateApiReference(): Promise<ReadonlyMap<string, string>> {
-  const rows = (Object.entries(routes) as [string, ApiRoute][]).map(([name, route]) => `| ${route.method} | \`/api/v1${route.path}\` | ${route.summary}${route.stream === undefined ? "" : " (server-sent events)"} | \`${name}\` | ${route.capability ?? "read"} |`);
+  const rows = (Object.entries(routes) as [string, ApiRoute][]).map(
+    ([name, route]) =>
+      `| ${route.method} | \`/api/v1${route.path}\` | ${route.summary}${route.stream === undefined ? "" : " (server-sent events)"} | \`${name}\` | ${route.capability ?? "read"} |`,
+  );
   const text = [
     "<!-- Made by scripts/generate.ts -->",
     "# HTTP API",

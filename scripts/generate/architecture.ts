@@ -2,7 +2,9 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 
 interface Modules {
-  readonly modules: Readonly<Record<string, { readonly layer: number; readonly holds: string; readonly mayImport: readonly string[] }>>;
+  readonly modules: Readonly<
+    Record<string, { readonly layer: number; readonly holds: string; readonly mayImport: readonly string[] }>
+  >;
   readonly packageOwners: Readonly<Record<string, string>>;
 }
 
@@ -15,9 +17,21 @@ export async function generateArchitecture(root: string): Promise<ReadonlyMap<st
   const present = await readFile(join(root, "ARCHITECTURE.md"), "utf8");
   const [before, rest] = present.split(BEGIN);
   const after = rest?.split(END)[1];
-  if (before === undefined || after === undefined) throw new Error(`ARCHITECTURE.md lacks the lines ${BEGIN} and ${END}`);
-  const rows = Object.entries(modules).map(([name, { layer, holds, mayImport }]) => `| ${layer} | \`${name}\` | ${holds} | ${mayImport.map((other) => (other === "*below" ? "everything below" : other)).join(", ") || "–"} |`);
+  if (before === undefined || after === undefined)
+    throw new Error(`ARCHITECTURE.md lacks the lines ${BEGIN} and ${END}`);
+  const rows = Object.entries(modules).map(
+    ([name, { layer, holds, mayImport }]) =>
+      `| ${layer} | \`${name}\` | ${holds} | ${mayImport.map((other) => (other === "*below" ? "everything below" : other)).join(", ") || "–"} |`,
+  );
   const owners = Object.entries(packageOwners).map(([dependency, owner]) => `| \`${dependency}\` | \`${owner}\` |`);
-  const table = ["| layer | module | holds | may import |", "|---|---|---|---|", ...rows, "", "| package | used only by |", "|---|---|", ...owners].join("\n");
+  const table = [
+    "| layer | module | holds | may import |",
+    "|---|---|---|---|",
+    ...rows,
+    "",
+    "| package | used only by |",
+    "|---|---|",
+    ...owners,
+  ].join("\n");
   return new Map([["ARCHITECTURE.md", `${before}${BEGIN}\n${table}\n${END}${after}`]]);
 }

@@ -8,5 +8,7 @@ export async function generateCliReference(): Promise<ReadonlyMap<string, string
     const { command } = await entry.load();
     sections.push(`## esteira ${name}\n\n\`\`\`text\n${commandHelp(command, terminal)}\n\`\`\`\n`);
   }
-  return new Map([["docs/reference/cli.md", `<!-- Made by scripts/generate.ts -->\n# Command line\n\n${sections.join("\n")}`]]);
+  return new Map([
+    ["docs/reference/cli.md", `<!-- Made by scripts/generate.ts -->\n# Command line\n\n${sections.join("\n")}`],
+  ]);
 }

@@ -21,7 +21,9 @@ export async function generateEditorSchemas(): Promise<ReadonlyMap<string, strin
     "dashboard.schema.json": dashboardJsonSchema(),
     ...(await pipelineSchemas()),
   };
-  return new Map(Object.entries(schemas).map(([file, schema]) => [`${FOLDER}/${file}`, `${JSON.stringify(schema, undefined, 2)}\n`]));
+  return new Map(
+    Object.entries(schemas).map(([file, schema]) => [`${FOLDER}/${file}`, `${JSON.stringify(schema, undefined, 2)}\n`]),
+  );
 }
 
 /** docs/reference/configuration.md: every key of esteira.yaml. */
@@ -64,7 +66,9 @@ function collectRows(schema: JsonSchema, prefix: string, rows: string[]): void {
     rows.push(`| \`${prefix}${name}\` | ${(property.description ?? "").replaceAll("|", "\\|")} |`);
     collectRows(property, `${prefix}${name}.`, rows);
     if (typeof property.additionalProperties !== "object") continue;
-    const value = property.additionalProperties.anyOf?.find((each) => each.properties !== undefined) ?? property.additionalProperties;
+    const value =
+      property.additionalProperties.anyOf?.find((each) => each.properties !== undefined) ??
+      property.additionalProperties;
     collectRows(value, `${prefix}${name}.NAME.`, rows);
   }
 }
@@ -75,9 +79,19 @@ function inputSchema(schema: z.ZodType): object {
 
 async function pipelineSchemas(): Promise<Readonly<Record<string, unknown>>> {
   const folder = await mkdtemp(join(tmpdir(), "esteira-generate-"));
-  const platform = await openPlatform({ config: storeOnlyConfig(folder), isProject: false, settings: readSettings({}), log: silentLog });
+  const platform = await openPlatform({
+    config: storeOnlyConfig(folder),
+    isProject: false,
+    settings: readSettings({}),
+    log: silentLog,
+  });
   try {
-    return Object.fromEntries(Object.entries(jsonSchemas(platform.kinds)).map(([name, schema]) => [name.endsWith(".json") ? name : `${name}.schema.json`, schema]));
+    return Object.fromEntries(
+      Object.entries(jsonSchemas(platform.kinds)).map(([name, schema]) => [
+        name.endsWith(".json") ? name : `${name}.schema.json`,
+        schema,
+      ]),
+    );
   } finally {
     await platform.close();
     await rm(folder, { recursive: true, force: true });

@@ -13,7 +13,8 @@ const FOLDER = "src/metadata-store/schema";
 export async function dumpSchemas(): Promise<ReadonlyMap<string, string>> {
   const dumps = new Map([[`${FOLDER}/sqlite.sql`, await dumpSqlite()]]);
   const postgres = await dumpPostgres();
-  if (postgres === undefined) process.stderr.write(`No PostgreSQL answers at ${POSTGRES_URL}: its schema dump was not compared.\n`);
+  if (postgres === undefined)
+    process.stderr.write(`No PostgreSQL answers at ${POSTGRES_URL}: its schema dump was not compared.\n`);
   else dumps.set(`${FOLDER}/postgres.sql`, postgres);
   return dumps;
 }
@@ -47,9 +48,14 @@ async function dumpPostgres(): Promise<string | undefined> {
        from information_schema.columns where table_schema = $1 order by table_name, ordinal_position`,
       [schema],
     );
-    const indexes = await client.query<{ indexdef: string }>("select indexdef from pg_indexes where schemaname = $1 order by indexname", [schema]);
+    const indexes = await client.query<{ indexdef: string }>(
+      "select indexdef from pg_indexes where schemaname = $1 order by indexname",
+      [schema],
+    );
     const tables = Map.groupBy(columns.rows, (row) => row.table_name);
-    const text = [...tables].map(([name, rows]) => `create table "${name}" (\n${rows.map((row) => row.line).join(",\n")}\n);`);
+    const text = [...tables].map(
+      ([name, rows]) => `create table "${name}" (\n${rows.map((row) => row.line).join(",\n")}\n);`,
+    );
     return `-- Made by scripts/generate.ts\n\n${[...text, ...indexes.rows.map((row) => `${row.indexdef.replaceAll(`${schema}.`, "")};`)].join("\n\n")}\n`;
   } finally {
     await client.query(`drop schema if exists ${schema} cascade`);

@@ -21,7 +21,17 @@ import {
   touchToken,
   type WriteTransaction,
 } from "#metadata-store";
-import { actionInvalid, grantMissing, lastAdministrator, roleInvalid, tokenMissing, unauthenticated, userExists, userMissing, userNameInvalid } from "./errors.ts";
+import {
+  actionInvalid,
+  grantMissing,
+  lastAdministrator,
+  roleInvalid,
+  tokenMissing,
+  unauthenticated,
+  userExists,
+  userMissing,
+  userNameInvalid,
+} from "./errors.ts";
 import { type Action, EVERY_PROJECT, type Identity, type Role, ROLES } from "./identity.ts";
 
 const TOKEN_PREFIX = "est_";
@@ -45,11 +55,15 @@ export interface Access {
   /**
    * Who makes a request.
    *
-   * @param request the `Authorization` header (Bearer token, or Basic with the token as password) and whether the caller is on this machine
+   * @param request the `Authorization` header (Bearer token, or Basic with the token as password) and whether the
+   *   caller is on this machine
    * @throws ACCESS_UNAUTHENTICATED
    */
   authenticate(request: { readonly authorization?: string | undefined; readonly loopback: boolean }): Promise<Identity>;
-  /** The first user becomes administrator of every project, whatever roles are asked for. @throws ACCESS_USER_EXISTS, ACCESS_USER_NAME_INVALID, ACCESS_ROLE_INVALID, ACCESS_USER_MISSING (unknown owner) */
+  /**
+   * The first user becomes administrator of every project, whatever roles are asked for. @throws ACCESS_USER_EXISTS,
+   * ACCESS_USER_NAME_INVALID, ACCESS_ROLE_INVALID, ACCESS_USER_MISSING (unknown owner)
+   */
   createUser(user: {
     readonly name: string;
     readonly kind?: "person" | "service";
@@ -58,11 +72,28 @@ export interface Access {
     readonly roles?: readonly { readonly project: string; readonly role: Role }[];
     readonly actor: string;
   }): Promise<StoredUser>;
-  /** Sets a role in a project (`*`: every project); undefined takes it away. @throws ACCESS_USER_MISSING, ACCESS_ROLE_INVALID, ACCESS_GRANT_MISSING (nothing to take away), ACCESS_LAST_ADMINISTRATOR */
-  grant(grant: { readonly user: string; readonly project: string; readonly role: Role | undefined; readonly actor: string }): Promise<StoredUser>;
+  /**
+   * Sets a role in a project (`*`: every project); undefined takes it away. @throws ACCESS_USER_MISSING,
+   * ACCESS_ROLE_INVALID, ACCESS_GRANT_MISSING (nothing to take away), ACCESS_LAST_ADMINISTRATOR
+   */
+  grant(grant: {
+    readonly user: string;
+    readonly project: string;
+    readonly role: Role | undefined;
+    readonly actor: string;
+  }): Promise<StoredUser>;
   users(page?: { readonly after?: string; readonly limit?: number }): Promise<readonly StoredUser[]>;
-  /** The only time the secret is shown. `only`: the one action that it allows, `predict` or `read`. @throws ACCESS_USER_MISSING, ACCESS_ACTION_INVALID */
-  createToken(token: { readonly user: string; readonly label: string; readonly expiresAtMs?: number; readonly only?: string; readonly actor: string }): Promise<NewToken>;
+  /**
+   * The only time the secret is shown. `only`: the one action that it allows, `predict` or `read`. @throws
+   * ACCESS_USER_MISSING, ACCESS_ACTION_INVALID
+   */
+  createToken(token: {
+    readonly user: string;
+    readonly label: string;
+    readonly expiresAtMs?: number;
+    readonly only?: string;
+    readonly actor: string;
+  }): Promise<NewToken>;
   /**
    * A token for the processes of a running attempt, valid as long as its lease is. A second one replaces the first.
    *
@@ -102,7 +133,11 @@ export function createAccess(options: AccessOptions): Access {
       if (secret !== undefined) return identify(options, secret);
       if (await isSetUp()) {
         if (!loopback || options.loopbackRole === undefined) throw unauthenticated({ reason: "no token was sent" });
-        return { name: options.localUser, kind: "local", roles: [{ project: EVERY_PROJECT, role: options.loopbackRole }] };
+        return {
+          name: options.localUser,
+          kind: "local",
+          roles: [{ project: EVERY_PROJECT, role: options.loopbackRole }],
+        };
       }
       if (!loopback) throw unauthenticated({ reason: "no user is set up, so only this machine may connect" });
       return { name: options.localUser, kind: "local", roles: [{ project: EVERY_PROJECT, role: "admin" }] };
@@ -113,7 +148,9 @@ export function createAccess(options: AccessOptions): Access {
     createToken: (token) => store.write((transaction) => addToken(transaction, token, clock.now())),
     async createAttemptToken({ attemptId, token }) {
       const secret = randomBytes(SECRET_BYTES).toString("base64url");
-      const isCurrent = await store.write((transaction) => setAttemptTokenHash(transaction, { attemptId, token, tokenHash: hashSecret(secret) }));
+      const isCurrent = await store.write((transaction) =>
+        setAttemptTokenHash(transaction, { attemptId, token, tokenHash: hashSecret(secret) }),
+      );
       if (!isCurrent) throw unauthenticated({ reason: "the attempt has ended" });
       return `${ATTEMPT_TOKEN_PREFIX}${attemptId}_${secret}`;
     },
@@ -138,7 +175,8 @@ function readCredentials(authorization: string | undefined): Credentials | undef
   if (authorization === undefined || authorization === "") return undefined;
   const [scheme = "", value = ""] = authorization.trim().split(/\s+/, 2);
   if (/^bearer$/i.test(scheme)) return { token: value, user: undefined };
-  if (!/^basic$/i.test(scheme)) throw unauthenticated({ reason: `the scheme ${JSON.stringify(scheme)} is not known, expected Bearer or Basic` });
+  if (!/^basic$/i.test(scheme))
+    throw unauthenticated({ reason: `the scheme ${JSON.stringify(scheme)} is not known, expected Bearer or Basic` });
   const text = Buffer.from(value, "base64").toString("utf8");
   const colon = text.indexOf(":");
   const [user, token] = colon < 0 ? [text, ""] : [text.slice(0, colon), text.slice(colon + 1)];
@@ -147,19 +185,23 @@ function readCredentials(authorization: string | undefined): Credentials | undef
 
 async function identify({ store, clock }: AccessOptions, { token, user }: Credentials): Promise<Identity> {
   const [, prefix, id, secret] = /^(est_|esa_)([0-9A-Z]{26})_([\w-]+)$/.exec(token) ?? [];
-  if (id === undefined || secret === undefined) throw unauthenticated({ reason: "the token does not have the form est_<id>_<secret>" });
-  if (prefix === ATTEMPT_TOKEN_PREFIX) return toAttempt(id, secret, await store.read((transaction) => getAttemptCredential(transaction, id)));
+  if (id === undefined || secret === undefined)
+    throw unauthenticated({ reason: "the token does not have the form est_<id>_<secret>" });
+  if (prefix === ATTEMPT_TOKEN_PREFIX)
+    return toAttempt(id, secret, await store.read((transaction) => getAttemptCredential(transaction, id)));
   const nowMs = clock.now();
   const found = await store.read(async (transaction) => {
     const stored = await getToken(transaction, id);
     return stored === undefined ? undefined : { stored, owner: await getUser(transaction, stored.user) };
   });
   // The same answer for an unknown id and a wrong secret: ids are no secrets, but nobody needs an oracle.
-  if (found?.owner === undefined || !secretsEqual(hashSecret(secret), found.stored.secretHash)) throw unauthenticated({ reason: "the token is not valid" });
+  if (found?.owner === undefined || !secretsEqual(hashSecret(secret), found.stored.secretHash))
+    throw unauthenticated({ reason: "the token is not valid" });
   const { stored, owner } = found;
   if (user !== undefined && user !== owner.name) throw unauthenticated({ reason: "the token is not valid" });
   assertStanding(stored, nowMs);
-  if ((stored.lastUsedAtMs ?? 0) + TOUCH_INTERVAL_MS < nowMs) await store.write((transaction) => touchToken(transaction, id, nowMs));
+  if ((stored.lastUsedAtMs ?? 0) + TOUCH_INTERVAL_MS < nowMs)
+    await store.write((transaction) => touchToken(transaction, id, nowMs));
   return {
     name: owner.name,
     kind: owner.kind === "service" ? "token" : "user",
@@ -171,10 +213,16 @@ async function identify({ store, clock }: AccessOptions, { token, user }: Creden
 
 /** Named after the attempt, not after who started it: what a step does is not what a person did. */
 function toAttempt(attemptId: string, secret: string, credential: AttemptCredential | undefined): Identity {
-  if (credential === undefined || !secretsEqual(hashSecret(secret), credential.tokenHash)) throw unauthenticated({ reason: "the token is not valid" });
+  if (credential === undefined || !secretsEqual(hashSecret(secret), credential.tokenHash))
+    throw unauthenticated({ reason: "the token is not valid" });
   const { project, pipelineRunId, actor, current } = credential;
   if (!current) throw unauthenticated({ reason: "the attempt that the token belongs to has ended" });
-  return { name: `attempt:${attemptId}`, kind: "attempt", roles: [{ project, role: "viewer" }], attempt: { attemptId, pipelineRunId, project, startedBy: actor } };
+  return {
+    name: `attempt:${attemptId}`,
+    kind: "attempt",
+    roles: [{ project, role: "viewer" }],
+    attempt: { attemptId, pipelineRunId, project, startedBy: actor },
+  };
 }
 
 function assertStanding(token: StoredToken, nowMs: number): void {
@@ -183,28 +231,50 @@ function assertStanding(token: StoredToken, nowMs: number): void {
   throw unauthenticated({ reason: `the token expired at ${new Date(token.expiresAtMs).toISOString()}` });
 }
 
-async function addUser(transaction: WriteTransaction, user: Parameters<Access["createUser"]>[0], atMs: number): Promise<StoredUser> {
+async function addUser(
+  transaction: WriteTransaction,
+  user: Parameters<Access["createUser"]>[0],
+  atMs: number,
+): Promise<StoredUser> {
   const roles = user.roles ?? [];
   if (!USER_NAME.test(user.name) || user.name === "engine") throw userNameInvalid({ name: user.name });
   for (const { role } of roles) assertRole(role);
   if (user.owner !== undefined) await existing(transaction, user.owner);
   const isFirst = !(await hasUsers(transaction));
-  const added = await insertUser(transaction, { name: user.name, kind: user.kind ?? "person", owner: user.owner, emails: user.emails ?? [], createdAtMs: atMs });
+  const added = await insertUser(transaction, {
+    name: user.name,
+    kind: user.kind ?? "person",
+    owner: user.owner,
+    emails: user.emails ?? [],
+    createdAtMs: atMs,
+  });
   if (!added) throw userExists({ name: user.name });
   const granted = isFirst ? [{ project: EVERY_PROJECT, role: "admin" }] : roles;
   for (const { project, role } of granted) await setGrant(transaction, { user: user.name, project, role });
-  await record(transaction, { atMs, type: "user.created", subject: user.name, actor: user.actor, data: { kind: user.kind ?? "person", roles: granted } });
+  await record(transaction, {
+    atMs,
+    type: "user.created",
+    subject: user.name,
+    actor: user.actor,
+    data: { kind: user.kind ?? "person", roles: granted },
+  });
   return existing(transaction, user.name);
 }
 
-async function changeGrant(transaction: WriteTransaction, grant: Parameters<Access["grant"]>[0], atMs: number): Promise<StoredUser> {
+async function changeGrant(
+  transaction: WriteTransaction,
+  grant: Parameters<Access["grant"]>[0],
+  atMs: number,
+): Promise<StoredUser> {
   if (grant.role !== undefined) assertRole(grant.role);
   const before = await existing(transaction, grant.user);
   const isHeld = before.grants.some(({ project }) => project === grant.project);
-  if (grant.role === undefined && !isHeld) throw grantMissing({ name: grant.user, project: grant.project, held: before.grants });
+  if (grant.role === undefined && !isHeld)
+    throw grantMissing({ name: grant.user, project: grant.project, held: before.grants });
   await setGrant(transaction, grant);
   const hadAll = before.grants.some(({ project, role }) => project === EVERY_PROJECT && role === "admin");
-  if (hadAll && (await countGrants(transaction, { project: EVERY_PROJECT, role: "admin" })) === 0) throw lastAdministrator({ name: grant.user });
+  if (hadAll && (await countGrants(transaction, { project: EVERY_PROJECT, role: "admin" })) === 0)
+    throw lastAdministrator({ name: grant.user });
   await record(transaction, {
     atMs,
     type: grant.role === undefined ? "grant.removed" : "grant.set",
@@ -215,13 +285,31 @@ async function changeGrant(transaction: WriteTransaction, grant: Parameters<Acce
   return existing(transaction, grant.user);
 }
 
-async function addToken(transaction: WriteTransaction, token: Parameters<Access["createToken"]>[0], atMs: number): Promise<NewToken> {
+async function addToken(
+  transaction: WriteTransaction,
+  token: Parameters<Access["createToken"]>[0],
+  atMs: number,
+): Promise<NewToken> {
   await existing(transaction, token.user);
-  if (token.only !== undefined && !LIMITS.some((known) => known === token.only)) throw actionInvalid({ action: token.only, expected: LIMITS });
+  if (token.only !== undefined && !LIMITS.some((known) => known === token.only))
+    throw actionInvalid({ action: token.only, expected: LIMITS });
   const secret = randomBytes(SECRET_BYTES).toString("base64url");
-  const stored = { id: newId(), user: token.user, label: token.label, createdAtMs: atMs, expiresAtMs: token.expiresAtMs, only: token.only };
+  const stored = {
+    id: newId(),
+    user: token.user,
+    label: token.label,
+    createdAtMs: atMs,
+    expiresAtMs: token.expiresAtMs,
+    only: token.only,
+  };
   await insertToken(transaction, { ...stored, secretHash: hashSecret(secret) });
-  await record(transaction, { atMs, type: "token.created", subject: stored.id, actor: token.actor, data: { user: token.user, label: token.label, expiresAtMs: token.expiresAtMs, only: token.only } });
+  await record(transaction, {
+    atMs,
+    type: "token.created",
+    subject: stored.id,
+    actor: token.actor,
+    data: { user: token.user, label: token.label, expiresAtMs: token.expiresAtMs, only: token.only },
+  });
   return { ...stored, lastUsedAtMs: undefined, revokedAtMs: undefined, token: `${TOKEN_PREFIX}${stored.id}_${secret}` };
 }
 
@@ -230,7 +318,8 @@ function hashSecret(secret: string): string {
 }
 
 function assertRole(role: string): void {
-  if (!ROLES.some((known) => known === role)) throw roleInvalid({ role, expected: ROLES, nearest: nearestName(role, ROLES) });
+  if (!ROLES.some((known) => known === role))
+    throw roleInvalid({ role, expected: ROLES, nearest: nearestName(role, ROLES) });
 }
 
 async function existing(transaction: WriteTransaction, name: string): Promise<StoredUser> {
@@ -242,7 +331,13 @@ async function existing(transaction: WriteTransaction, name: string): Promise<St
 
 function record(
   transaction: WriteTransaction,
-  event: { readonly atMs: number; readonly type: string; readonly subject: string; readonly actor: string; readonly data?: object },
+  event: {
+    readonly atMs: number;
+    readonly type: string;
+    readonly subject: string;
+    readonly actor: string;
+    readonly data?: object;
+  },
 ): Promise<void> {
   return appendEvent(transaction, { ...event, project: EVERY_PROJECT, subjectKind: "access" });
 }

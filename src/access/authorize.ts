@@ -8,6 +8,7 @@ import { type Action, type Identity, isAllowed, roleFor, roleIn } from "./identi
  */
 export function authorize(identity: Identity, action: Action, project: string): void {
   if (isAllowed(identity, action, project)) return;
-  if (identity.only !== undefined && roleIn(identity, project) !== undefined) throw tokenLimited({ name: identity.name, action, only: identity.only });
+  if (identity.only !== undefined && roleIn(identity, project) !== undefined)
+    throw tokenLimited({ name: identity.name, action, only: identity.only });
   throw denied({ name: identity.name, action, project, role: roleIn(identity, project), needed: roleFor(action) });
 }

@@ -12,7 +12,10 @@ export const EVERY_PROJECT = "*";
 /** Who makes a request. */
 export interface Identity {
   readonly name: string;
-  /** `user`: a person; `token`: a service account; `local`: the machine's user, without a token; `attempt`: a step that runs. */
+  /**
+   * `user`: a person; `token`: a service account; `local`: the machine's user, without a token; `attempt`: a step that
+   * runs.
+   */
   readonly kind: "user" | "token" | "local" | "attempt";
   /** What it may do, by project (`*`: every project). */
   readonly roles: readonly { readonly project: string; readonly role: Role }[];
@@ -56,7 +59,10 @@ export function roleIn(identity: Identity, project: string): Role | undefined {
   return ranks.length === 0 ? undefined : ROLES[Math.max(...ranks)];
 }
 
-/** True when the identity may do `action` in the project. Deny by default. A token for one action needs no more than any role. */
+/**
+ * True when the identity may do `action` in the project. Deny by default. A token for one action needs no more than any
+ * role.
+ */
 export function isAllowed(identity: Identity, action: Action, project: string): boolean {
   const role = roleIn(identity, project);
   if (identity.only !== undefined) return role !== undefined && identity.only === action;

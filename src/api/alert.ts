@@ -40,5 +40,9 @@ export interface Alert {
   readonly state: "open" | "acknowledged" | "closed";
   readonly closedAtMs?: number | undefined;
   /** Pipeline runs that it started. */
-  readonly triggered: readonly { readonly pipelineRunId: string; readonly pipeline: string; readonly status: PipelineRunStatus }[];
+  readonly triggered: readonly {
+    readonly pipelineRunId: string;
+    readonly pipeline: string;
+    readonly status: PipelineRunStatus;
+  }[];
 }

@@ -1,4 +1,6 @@
-/** One message of the event stream: something changed, read it again. Sent as SSE event `change` with the id `sequence`. */
+/**
+ * One message of the event stream: something changed, read it again. Sent as SSE event `change` with the id `sequence`.
+ */
 export interface Change {
   readonly sequence: number;
   /** `<noun>.<past participle>`: `step_run.succeeded`. */

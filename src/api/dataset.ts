@@ -63,7 +63,10 @@ export interface ColumnProfile {
 }
 
 export interface ProfileSample {
-  /** `rows`: a uniform sample of rows. `blocks`: adjacent rows, by an older release; mean, deviation, distinct values and histogram come from them too. */
+  /**
+   * `rows`: a uniform sample of rows. `blocks`: adjacent rows, by an older release; mean, deviation, distinct values
+   * and histogram come from them too.
+   */
   readonly kind: "rows" | "blocks";
   readonly rowCount: number;
   /** Largest error of a share or of a quantile's rank with 95 percent certainty; absent: unknown. */
@@ -77,13 +80,21 @@ export interface QuarantineSummary {
   /** Rows that a corrected file, or a replacement of the dataset, made pointless. */
   readonly supersededCount: number;
   /** Of the open ones. */
-  readonly byRule: readonly { readonly rule: string; readonly description?: string | undefined; readonly count: number }[];
+  readonly byRule: readonly {
+    readonly rule: string;
+    readonly description?: string | undefined;
+    readonly count: number;
+  }[];
 }
 
 export interface ContractSummary {
   readonly file?: string | undefined;
   readonly version?: string | undefined;
-  readonly rules: readonly { readonly id: string; readonly column?: string | undefined; readonly description?: string | undefined }[];
+  readonly rules: readonly {
+    readonly id: string;
+    readonly column?: string | undefined;
+    readonly description?: string | undefined;
+  }[];
 }
 
 export interface DatasetDetail extends DatasetSummary {
@@ -159,7 +170,10 @@ export interface NewCapture {
   readonly all?: boolean | undefined;
 }
 
-/** Body of `POST datasets/:name/quarantine/discard`: everything that is open, or what came from one file or broke one rule. */
+/**
+ * Body of `POST datasets/:name/quarantine/discard`: everything that is open, or what came from one file or broke one
+ * rule.
+ */
 export interface QuarantineDiscard {
   readonly reason: string;
   readonly rule?: string | undefined;

@@ -95,13 +95,25 @@ export interface EndpointTrial {
   /** Undefined while it goes on. */
   readonly outcome?: "promoted" | "aborted" | "ended" | "replaced" | undefined;
   /** Why it ended, or goes on. */
-  readonly reason: "failures" | "alert" | "failure_share" | "latency" | "no_traffic" | "passed" | "rehearsed" | "watching" | "waiting_for_traffic" | "replaced";
+  readonly reason:
+    | "failures"
+    | "alert"
+    | "failure_share"
+    | "latency"
+    | "no_traffic"
+    | "passed"
+    | "rehearsed"
+    | "watching"
+    | "waiting_for_traffic"
+    | "replaced";
   /** The reason as a sentence. */
   readonly explanation: string;
   readonly minRequests: number;
   readonly arms: readonly TrialArm[];
   /** Of a shadow: how far its answers lie from those that were given. */
-  readonly comparison?: { readonly rows: number; readonly meanDifference: number; readonly agreedShare: number } | undefined;
+  readonly comparison?:
+    | { readonly rows: number; readonly meanDifference: number; readonly agreedShare: number }
+    | undefined;
 }
 
 export interface EndpointDetail extends EndpointSummary {

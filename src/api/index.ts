@@ -1,24 +1,115 @@
 export type { Alert, Monitor } from "./alert.ts";
-export type { Approval, ApprovalEvidence, ApprovalSubjectKind, Approvals, NewApproval, PendingApproval } from "./approval.ts";
+export type {
+  Approval,
+  ApprovalEvidence,
+  ApprovalSubjectKind,
+  Approvals,
+  NewApproval,
+  PendingApproval,
+} from "./approval.ts";
 export type { ApiAssetKind, AssetVersionSummary, StepReference, VersionReference } from "./asset.ts";
 export type { Change } from "./change.ts";
 export type { DashboardDetail, DashboardSummary, DashboardTile } from "./dashboard.ts";
-export type { DiscardedQuarantine, QuarantineDiscard, ReplayedQuarantine, ColumnProfile, ContractSummary, DatasetColumn, DatasetDetail, DatasetRows, DatasetSummary, Histogram, QuarantineSummary, QuarantinedRow } from "./dataset.ts";
-export type { EndpointDetail, EndpointPeriod, EndpointSummary, EndpointTrial, EndpointWindow, Retraining, TrialArm } from "./endpoint.ts";
+export type {
+  DiscardedQuarantine,
+  QuarantineDiscard,
+  ReplayedQuarantine,
+  ColumnProfile,
+  ContractSummary,
+  DatasetColumn,
+  DatasetDetail,
+  DatasetRows,
+  DatasetSummary,
+  Histogram,
+  QuarantineSummary,
+  QuarantinedRow,
+} from "./dataset.ts";
+export type {
+  EndpointDetail,
+  EndpointPeriod,
+  EndpointSummary,
+  EndpointTrial,
+  EndpointWindow,
+  Retraining,
+  TrialArm,
+} from "./endpoint.ts";
 export type { FeatureViewSummary } from "./feature-view.ts";
 export type { LineageEdge, LineageGraph, LineageNode, LineageNodeKind } from "./lineage.ts";
-export type { ModelColumn, ModelDeployment, ModelDetail, ModelSummary, ModelVersionRecord, ModelVersionSummary, ServedAt, Verdict, VerdictRule, VerdictState } from "./model.ts";
+export type {
+  ModelColumn,
+  ModelDeployment,
+  ModelDetail,
+  ModelSummary,
+  ModelVersionRecord,
+  ModelVersionSummary,
+  ServedAt,
+  Verdict,
+  VerdictRule,
+  VerdictState,
+} from "./model.ts";
 export type { NotebookCell, NotebookOutput, NotebookVersion } from "./notebook.ts";
-export type { CodeStation, CodeStationName, FailedRun, Overview, Parcel, ProjectProblem, Station, StationCount, StationName, StationState } from "./overview.ts";
+export type {
+  CodeStation,
+  CodeStationName,
+  FailedRun,
+  Overview,
+  Parcel,
+  ProjectProblem,
+  Station,
+  StationCount,
+  StationName,
+  StationState,
+} from "./overview.ts";
 export type { Page } from "./page.ts";
 export { isPagePath, type PagePath } from "./page-paths.ts";
-export type { Attempt, CacheReason, LogChunk, PipelineRunDetail, PipelineRunStatus, PipelineRunSummary, RunCause, StepCounts, StepRun, StepRunLog, StepRunStatus } from "./pipeline-run.ts";
-export type { Load, NewPipelineRun, PipelineDetail, PipelineEdge, PipelineParam, PipelineStep, PipelineSummary, RecentRun, Trigger } from "./pipeline.ts";
+export type {
+  Attempt,
+  CacheReason,
+  LogChunk,
+  PipelineRunDetail,
+  PipelineRunStatus,
+  PipelineRunSummary,
+  RunCause,
+  StepCounts,
+  StepRun,
+  StepRunLog,
+  StepRunStatus,
+} from "./pipeline-run.ts";
+export type {
+  Load,
+  NewPipelineRun,
+  PipelineDetail,
+  PipelineEdge,
+  PipelineParam,
+  PipelineStep,
+  PipelineSummary,
+  RecentRun,
+  Trigger,
+} from "./pipeline.ts";
 export type { ChainLink, PredictionDetail, PredictionSummary } from "./prediction.ts";
 export type { ApiProblem } from "./problem.ts";
 export type { Environment, Release, ReleaseStatus, Rollback } from "./release.ts";
 export type { Capability, Session } from "./session.ts";
-export type { Acknowledged, AlertsQuery, ChangesQuery, EndpointParams, IdParams, LineageQuery, LogQuery, NameParams, NotebookQuery, PageQuery, PipelineRunsQuery, PredictionsQuery, QuarantineQuery, ReleasesQuery, RowsQuery, StepRunsQuery, VersionParams, VersionQuery } from "./requests.ts";
+export type {
+  Acknowledged,
+  AlertsQuery,
+  ChangesQuery,
+  EndpointParams,
+  IdParams,
+  LineageQuery,
+  LogQuery,
+  NameParams,
+  NotebookQuery,
+  PageQuery,
+  PipelineRunsQuery,
+  PredictionsQuery,
+  QuarantineQuery,
+  ReleasesQuery,
+  RowsQuery,
+  StepRunsQuery,
+  VersionParams,
+  VersionQuery,
+} from "./requests.ts";
 export type { ApiRoute, RouteShape } from "./route.ts";
 export { type ApiRoutes, routes } from "./routes.ts";
 export { apiProblemSchema } from "./schemas.ts";

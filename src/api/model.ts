@@ -97,11 +97,21 @@ export interface ModelVersionRecord extends ModelVersionSummary {
   readonly trainingData: readonly VersionReference[];
   readonly testData: readonly VersionReference[];
   readonly features: readonly VersionReference[];
-  readonly notebook?: { readonly versionId?: string | undefined; readonly asset?: string | undefined; readonly path?: string | undefined; readonly sourceDigest: string; readonly stepRunId?: string | undefined } | undefined;
+  readonly notebook?:
+    | {
+        readonly versionId?: string | undefined;
+        readonly asset?: string | undefined;
+        readonly path?: string | undefined;
+        readonly sourceDigest: string;
+        readonly stepRunId?: string | undefined;
+      }
+    | undefined;
   readonly commit?: { readonly id: string; readonly dirty: boolean } | undefined;
   readonly hyperparameters: Readonly<Record<string, string>>;
   readonly testVerdict?: Verdict | undefined;
-  readonly environmentLock?: { readonly digest: string; readonly python?: string | undefined; readonly lock?: string | undefined } | undefined;
+  readonly environmentLock?:
+    | { readonly digest: string; readonly python?: string | undefined; readonly lock?: string | undefined }
+    | undefined;
   readonly trackingRun?: { readonly experimentId: string; readonly runId: string } | undefined;
   readonly files: readonly { readonly path: string; readonly sizeBytes: number; readonly digest: string }[];
   readonly approvals: readonly Approval[];

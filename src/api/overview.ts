@@ -6,7 +6,16 @@ import type { ApiProblem } from "./problem.ts";
 import type { Release } from "./release.ts";
 
 /** The stations of the cycle, in the order of the belt. */
-export type StationName = "capture" | "transform" | "features" | "train" | "test" | "registry" | "approve" | "deploy" | "production";
+export type StationName =
+  | "capture"
+  | "transform"
+  | "features"
+  | "train"
+  | "test"
+  | "registry"
+  | "approve"
+  | "deploy"
+  | "production";
 
 /** The stations of the code lane, in order: a commit is checked, built and released. */
 export type CodeStationName = "commit" | "check" | "build" | "release";
@@ -36,7 +45,10 @@ export interface StationCount {
   readonly value: number;
 }
 
-/** `empty`: the project has no step for it; `idle`: there is one that never ran; `attention`: it works, but a person should look. */
+/**
+ * `empty`: the project has no step for it; `idle`: there is one that never ran; `attention`: it works, but a person
+ * should look.
+ */
 export type StationState = "empty" | "idle" | "running" | "waiting" | "succeeded" | "attention" | "failed";
 
 export interface Station {
@@ -115,7 +127,10 @@ export interface Overview {
   /** Newest first. */
   readonly failedRuns: readonly FailedRun[];
   readonly pipelineCount: number;
-  /** Mistakes of the project's files as they are now; while there are any, the project as it was before them stays in force. */
+  /**
+   * Mistakes of the project's files as they are now; while there are any, the project as it was before them stays in
+   * force.
+   */
   readonly problems?: readonly ProjectProblem[] | undefined;
   /** Queued, running or waiting; then the last ended, at most 10 in all. */
   readonly runs: readonly PipelineRunSummary[];

@@ -1,4 +1,7 @@
-/** Addresses of the web page's own pages; `$name` is one segment. Everything else that is no file and no call does not exist. */
+/**
+ * Addresses of the web page's own pages; `$name` is one segment. Everything else that is no file and no call does not
+ * exist.
+ */
 export const PAGE_PATHS = [
   "/",
   "/pipelines",

@@ -3,7 +3,15 @@ import type { PipelineEdge } from "./pipeline.ts";
 import type { ApiProblem } from "./problem.ts";
 
 export type PipelineRunStatus = "queued" | "running" | "waiting" | "succeeded" | "failed" | "cancelled" | "interrupted";
-export type StepRunStatus = "pending" | "queued" | "running" | "waiting" | "succeeded" | "failed" | "skipped" | "cancelled";
+export type StepRunStatus =
+  | "pending"
+  | "queued"
+  | "running"
+  | "waiting"
+  | "succeeded"
+  | "failed"
+  | "skipped"
+  | "cancelled";
 
 /** Why a pipeline run was started. */
 export interface RunCause {
@@ -127,7 +135,10 @@ export interface StepRunLog {
   readonly items: readonly LogChunk[];
   /** Highest sequence read; pass it back as `after`. */
   readonly lastSequence: number;
-  /** There is more to read now: ask again with `lastSequence`. A page ends by number or by size (4 MB), so its length says nothing. */
+  /**
+   * There is more to read now: ask again with `lastSequence`. A page ends by number or by size (4 MB), so its length
+   * says nothing.
+   */
   readonly more: boolean;
   /** True: the step run is over and there is nothing after `lastSequence`. */
   readonly complete: boolean;

@@ -76,7 +76,11 @@ export interface PipelineDetail extends PipelineSummary {
   readonly steps: readonly PipelineStep[];
   readonly edges: readonly PipelineEdge[];
   /** Assets read that steps of other pipelines make. */
-  readonly externalAssets: readonly { readonly asset: string; readonly readBy: string; readonly pipeline?: string | undefined }[];
+  readonly externalAssets: readonly {
+    readonly asset: string;
+    readonly readBy: string;
+    readonly pipeline?: string | undefined;
+  }[];
   readonly params: readonly PipelineParam[];
   /** The YAML text as it was registered. */
   readonly definition?: string | undefined;
@@ -85,7 +89,9 @@ export interface PipelineDetail extends PipelineSummary {
 /** Body of `POST pipelines/:name/runs`. */
 export interface NewPipelineRun {
   readonly params?: Readonly<Record<string, unknown>> | undefined;
-  /** Start here: this step runs again; what comes before is reused, and what follows when its inputs come out unchanged. */
+  /**
+   * Start here: this step runs again; what comes before is reused, and what follows when its inputs come out unchanged.
+   */
   readonly from?: string | undefined;
   /** Run this step alone, again. */
   readonly only?: string | undefined;

@@ -17,7 +17,16 @@ export interface PredictionSummary {
 
 /** One step back from a prediction towards the files it all began with. */
 export interface ChainLink {
-  readonly kind: "prediction" | "model" | "training_data" | "data" | "features" | "notebook" | "commit" | "pipeline_run" | "source_file";
+  readonly kind:
+    | "prediction"
+    | "model"
+    | "training_data"
+    | "data"
+    | "features"
+    | "notebook"
+    | "commit"
+    | "pipeline_run"
+    | "source_file";
   /** Name, path or short id for people. */
   readonly label: string;
   readonly id: string;

@@ -20,21 +20,34 @@ export interface VersionParams {
   readonly name: string;
   readonly version: number;
 }
-export const versionParams: z.ZodType<VersionParams> = z.object({ name: z.string().min(1).max(500), version: z.coerce.number().int().min(1) });
+export const versionParams: z.ZodType<VersionParams> = z.object({
+  name: z.string().min(1).max(500),
+  version: z.coerce.number().int().min(1),
+});
 
 /** `endpoints/:environment/:name` */
 export interface EndpointParams {
   readonly environment: string;
   readonly name: string;
 }
-export const endpointParams: z.ZodType<EndpointParams> = z.object({ environment: z.string().min(1).max(100), name: z.string().min(1).max(500) });
+export const endpointParams: z.ZodType<EndpointParams> = z.object({
+  environment: z.string().min(1).max(100),
+  name: z.string().min(1).max(500),
+});
 
 /** Keyset paging; `limit` is 1 to 1,000, default 100. */
 export interface PageQuery {
   readonly after?: string | undefined;
   readonly limit: number;
 }
-const page = { after: z.string().max(500).regex(/^[^\0]*$/).optional(), limit: z.coerce.number().int().min(1).max(LARGEST_PAGE).default(100) };
+const page = {
+  after: z
+    .string()
+    .max(500)
+    .regex(/^[^\0]*$/)
+    .optional(),
+  limit: z.coerce.number().int().min(1).max(LARGEST_PAGE).default(100),
+};
 export const pageQuery: z.ZodType<PageQuery> = z.object(page);
 
 export interface PipelineRunsQuery extends PageQuery {
@@ -57,7 +70,10 @@ export interface StepRunsQuery extends PageQuery {
 }
 export const stepRunsQuery: z.ZodType<StepRunsQuery> = z.object({
   ...page,
-  after: z.string().regex(/^\d{1,15}\.\d{1,15}$/).optional(),
+  after: z
+    .string()
+    .regex(/^\d{1,15}\.\d{1,15}$/)
+    .optional(),
   status: z.enum(["pending", "queued", "running", "waiting", "succeeded", "failed", "skipped", "cancelled"]).optional(),
   step: z.string().max(500).optional(),
   stepRun: z.string().max(200).optional(),
@@ -111,7 +127,9 @@ export const quarantineQuery: z.ZodType<QuarantineQuery> = z.object({
 export interface LineageQuery {
   readonly direction: "upstream" | "downstream";
 }
-export const lineageQuery: z.ZodType<LineageQuery> = z.object({ direction: z.enum(["upstream", "downstream"]).default("upstream") });
+export const lineageQuery: z.ZodType<LineageQuery> = z.object({
+  direction: z.enum(["upstream", "downstream"]).default("upstream"),
+});
 
 /** Which execution of a notebook: one source may have been executed by many step runs. */
 export interface NotebookQuery {
@@ -141,13 +159,20 @@ export const predictionsQuery: z.ZodType<PredictionsQuery> = z.object({
 export interface AlertsQuery extends PageQuery {
   readonly state?: "open" | "acknowledged" | "closed" | undefined;
 }
-export const alertsQuery: z.ZodType<AlertsQuery> = z.object({ ...page, state: z.enum(["open", "acknowledged", "closed"]).optional() });
+export const alertsQuery: z.ZodType<AlertsQuery> = z.object({
+  ...page,
+  state: z.enum(["open", "acknowledged", "closed"]).optional(),
+});
 
 export interface ReleasesQuery extends PageQuery {
   readonly environment?: string | undefined;
   readonly asset?: string | undefined;
 }
-export const releasesQuery: z.ZodType<ReleasesQuery> = z.object({ ...page, environment: z.string().max(100).optional(), asset: z.string().max(500).optional() });
+export const releasesQuery: z.ZodType<ReleasesQuery> = z.object({
+  ...page,
+  environment: z.string().max(100).optional(),
+  asset: z.string().max(500).optional(),
+});
 
 /** Where to pick the event stream up; browsers send the header `Last-Event-ID` instead. */
 export interface ChangesQuery {

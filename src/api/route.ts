@@ -21,5 +21,13 @@ export interface ApiRoute<Shape extends RouteShape = RouteShape> {
   /** Answers with a server-sent event stream; `response` is the data of one event, `event` its name. */
   readonly stream?: { readonly event: string; readonly end?: string };
   /** What the caller must be allowed to do; nothing: reading is enough. */
-  readonly capability?: "pipeline.run" | "pipeline.cancel" | "approve" | "rollback" | "alert.acknowledge" | "quarantine.decide" | "dataset.restore" | "dataset.drop";
+  readonly capability?:
+    | "pipeline.run"
+    | "pipeline.cancel"
+    | "approve"
+    | "rollback"
+    | "alert.acknowledge"
+    | "quarantine.decide"
+    | "dataset.restore"
+    | "dataset.drop";
 }

@@ -5,7 +5,11 @@ import { readContract } from "#data";
 import type { ProjectGraph } from "./project-graph.ts";
 
 /** The contract of the step that makes a dataset, as people see it; undefined when it has none. */
-export async function readContractSummary(facts: { readonly graph: ProjectGraph; readonly dataset: string; readonly projectFolder: string }): Promise<ContractSummary | undefined> {
+export async function readContractSummary(facts: {
+  readonly graph: ProjectGraph;
+  readonly dataset: string;
+  readonly projectFolder: string;
+}): Promise<ContractSummary | undefined> {
   const file = facts.graph.contractFileOf(facts.dataset);
   if (file === undefined) return undefined;
   const text = await readFile(join(facts.projectFolder, file), "utf8").catch(() => undefined);
@@ -16,8 +20,15 @@ export async function readContractSummary(facts: { readonly graph: ProjectGraph;
     file,
     version: contract.version,
     rules: [
-      ...(table?.properties ?? []).map((property) => ({ id: property.name, column: property.name, description: property.description })),
-      ...(table?.quality ?? []).map((rule, index) => ({ id: rule.id ?? rule.name ?? `quality-${index + 1}`, description: rule.description })),
+      ...(table?.properties ?? []).map((property) => ({
+        id: property.name,
+        column: property.name,
+        description: property.description,
+      })),
+      ...(table?.quality ?? []).map((rule, index) => ({
+        id: rule.id ?? rule.name ?? `quality-${index + 1}`,
+        description: rule.description,
+      })),
     ],
   };
 }

@@ -6,7 +6,16 @@ import { createLocalExecutor, createWorkspace } from "#executors";
 import { getPipelineDefinition, listPipelines } from "#metadata-store";
 import { createModelStorage } from "#models";
 import { createMonitoringRoutes } from "#monitoring";
-import { assertValid, createEngine, type Engine, type EnginePorts, type LoadedProject, loadProjectPipelines, type PipelineDefinition, registerPipelines } from "#pipeline";
+import {
+  assertValid,
+  createEngine,
+  type Engine,
+  type EnginePorts,
+  type LoadedProject,
+  loadProjectPipelines,
+  type PipelineDefinition,
+  registerPipelines,
+} from "#pipeline";
 import { createServingRoutes } from "#serving";
 import { readContractSummary } from "./contract-summary.ts";
 import { createEndpointWatch } from "./endpoint-watch.ts";
@@ -44,7 +53,11 @@ export function createPlatform(base: StorePlatform, settings: Settings): OwnedPl
   let stopFeatures: (() => Promise<void>) | undefined;
   let graph = createProjectGraph([]);
   const engine = createPlatformEngine(parts, { kinds, settings, url: base.url });
-  const loadProject: Platform["loadProject"] = async () => addProblems(await loadProjectPipelines({ project, projectFolder: config.folder, kinds }), await findProjectProblems(config.folder));
+  const loadProject: Platform["loadProject"] = async () =>
+    addProblems(
+      await loadProjectPipelines({ project, projectFolder: config.folder, kinds }),
+      await findProjectProblems(config.folder),
+    );
   let checked: LoadedProject | undefined;
   const putInForce = async (loaded: LoadedProject, actor: string): Promise<void> => {
     await parts.monitoring.saveMonitors(project, await readMonitorFiles(config.folder));
@@ -52,7 +65,13 @@ export function createPlatform(base: StorePlatform, settings: Settings): OwnedPl
     await parts.features.reload();
     graph = createProjectGraph(loaded.pipelines);
   };
-  const files = createProjectWatch({ folder: config.folder, storeFolder: config.storeFolder, load: loadProject, register: (loaded) => putInForce(loaded, settings.user), log });
+  const files = createProjectWatch({
+    folder: config.folder,
+    storeFolder: config.storeFolder,
+    load: loadProject,
+    register: (loaded) => putInForce(loaded, settings.user),
+    log,
+  });
 
   const platform: Platform = {
     ...base,
@@ -80,7 +99,9 @@ export function createPlatform(base: StorePlatform, settings: Settings): OwnedPl
     contractOf: (dataset) => readContractSummary({ graph, dataset, projectFolder: config.folder }),
     rollBack: async ({ to, ...request }) => (await parts.delivery.rollback({ project, ...request, to })).release.id,
     pushHandler: () => createPushSourceHandler(parts, kinds),
-    webhookHandler: base.isProject ? createWebhookHandler({ ...parts, secret: (name) => settings.secret(name) }) : undefined,
+    webhookHandler: base.isProject
+      ? createWebhookHandler({ ...parts, secret: (name) => settings.secret(name) })
+      : undefined,
     installHook: (request) => installPushSource(parts, request),
     async startEndpoints() {
       await serving.endpoints.start();
@@ -117,17 +138,26 @@ export function createPlatform(base: StorePlatform, settings: Settings): OwnedPl
 async function readRegistered(store: Parts["store"], project: string): Promise<readonly PipelineDefinition[]> {
   return store.read(async (transaction) => {
     const definitions: PipelineDefinition[] = [];
-    for (let after: string | undefined; ; ) {
+    for (let after: string | undefined; ;) {
       const page = await listPipelines(transaction, { project, after, limit: PIPELINES_PER_PAGE });
-      const stored = await Promise.all(page.map(({ digest }) => getPipelineDefinition(transaction, { project, digest })));
-      definitions.push(...stored.flatMap((definition) => (definition === undefined ? [] : [JSON.parse(definition.content) as PipelineDefinition])));
+      const stored = await Promise.all(
+        page.map(({ digest }) => getPipelineDefinition(transaction, { project, digest })),
+      );
+      definitions.push(
+        ...stored.flatMap((definition) =>
+          definition === undefined ? [] : [JSON.parse(definition.content) as PipelineDefinition],
+        ),
+      );
       after = page.at(-1)?.name;
       if (page.length < PIPELINES_PER_PAGE) return definitions;
     }
   });
 }
 
-function createPlatformEngine(parts: Parts, facts: { readonly kinds: Platform["kinds"]; readonly settings: Settings; readonly url: () => Promise<string> }): Engine {
+function createPlatformEngine(
+  parts: Parts,
+  facts: { readonly kinds: Platform["kinds"]; readonly settings: Settings; readonly url: () => Promise<string> },
+): Engine {
   const { store, objects, access, config, clock, log, tracking, git, project } = parts;
   const ports: EnginePorts = {
     platformUrl: facts.url,
@@ -153,8 +183,24 @@ function createPlatformEngine(parts: Parts, facts: { readonly kinds: Platform["k
     projectFolder: config.folder,
     storeFolder: config.storeFolder,
     kinds: facts.kinds,
-    storages: [createDatasetStorage(parts), createModelStorage({ store, objects, folder: join(cache, "models"), runs: createRunReader(tracking), artifacts: parts.artifacts, clock })],
-    executors: [createLocalExecutor({ workFolder: join(config.storeFolder, "work"), storeFolder: config.storeFolder, path: facts.settings.searchPath })],
+    storages: [
+      createDatasetStorage(parts),
+      createModelStorage({
+        store,
+        objects,
+        folder: join(cache, "models"),
+        runs: createRunReader(tracking),
+        artifacts: parts.artifacts,
+        clock,
+      }),
+    ],
+    executors: [
+      createLocalExecutor({
+        workFolder: join(config.storeFolder, "work"),
+        storeFolder: config.storeFolder,
+        path: facts.settings.searchPath,
+      }),
+    ],
     ports,
     clock,
     log,

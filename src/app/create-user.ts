@@ -2,7 +2,10 @@ import type { Role } from "#access";
 import type { StoredUser } from "#metadata-store";
 import type { StorePlatform } from "./platform.ts";
 
-/** A user with a role in the project, and a token that is shown once. @throws ACCESS_USER_EXISTS, ACCESS_USER_NAME_INVALID, ACCESS_ROLE_INVALID */
+/**
+ * A user with a role in the project, and a token that is shown once. @throws ACCESS_USER_EXISTS,
+ * ACCESS_USER_NAME_INVALID, ACCESS_ROLE_INVALID
+ */
 export async function createUserWithToken(
   { access, project }: StorePlatform,
   request: { readonly name: string; readonly role: string; readonly actor: string },

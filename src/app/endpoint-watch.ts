@@ -5,8 +5,17 @@ import type { Serving } from "#serving";
 
 const PAUSE_MS = 5000;
 
-/** Looks after the endpoints while the platform runs: windows, alerts and their delivery, the end of canaries and shadows. */
-export function createEndpointWatch({ monitoring, serving, delivery, project, log }: {
+/**
+ * Looks after the endpoints while the platform runs: windows, alerts and their delivery, the end of canaries and
+ * shadows.
+ */
+export function createEndpointWatch({
+  monitoring,
+  serving,
+  delivery,
+  project,
+  log,
+}: {
   readonly monitoring: Monitoring;
   readonly serving: Serving;
   readonly delivery: Delivery;

@@ -16,7 +16,10 @@ export async function checkStore(store: MetadataStore): Promise<HealthCheck> {
   const late = Promise.withResolvers<never>();
   const timer = setTimeout(() => late.reject(new Error(`no answer within ${STORE_DEADLINE_MS} ms`)), STORE_DEADLINE_MS);
   try {
-    await Promise.race([store.read((transaction) => listEvents(transaction, { newestFirst: true, limit: 1 })), late.promise]);
+    await Promise.race([
+      store.read((transaction) => listEvents(transaction, { newestFirst: true, limit: 1 })),
+      late.promise,
+    ]);
     return { name: "store", problem: undefined };
   } catch (error) {
     return { name: "store", problem: `the metadata store does not answer: ${messageOf(error)}` };
@@ -32,7 +35,12 @@ export function checkProject({ engine, serving }: Pick<Platform, "engine" | "ser
     { name: "engine", problem: engine.isWorking() ? undefined : "the engine takes no work" },
     {
       name: "endpoints",
-      problem: problems === undefined ? "the endpoints are not loaded yet" : problems.length === 0 ? undefined : problems.map(({ environment, endpoint, reason }) => `${environment}/${endpoint}: ${reason}`).join("; "),
+      problem:
+        problems === undefined
+          ? "the endpoints are not loaded yet"
+          : problems.length === 0
+            ? undefined
+            : problems.map(({ environment, endpoint, reason }) => `${environment}/${endpoint}: ${reason}`).join("; "),
     },
   ];
 }

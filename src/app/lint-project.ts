@@ -3,18 +3,27 @@ import type { Platform } from "./platform.ts";
 import { findProjectProblems, sortProblems } from "./project-problems.ts";
 
 /** Every mistake of every file of the project; nothing is run or changed. */
-export async function lintProject(platform: Platform): Promise<{ readonly problems: readonly LocatedProblem[]; readonly pipelines: number }> {
+export async function lintProject(
+  platform: Platform,
+): Promise<{ readonly problems: readonly LocatedProblem[]; readonly pipelines: number }> {
   const loaded = await platform.loadProject();
   return { problems: loaded.problems, pipelines: loaded.pipelines.length };
 }
 
 /**
- * The mistakes of a project whose `esteira.yaml` is wrong, so that it cannot be opened: those of that file and of all that can be read without it.
+ * The mistakes of a project whose `esteira.yaml` is wrong, so that it cannot be opened: those of that file and of all
+ * that can be read without it.
  * Pipelines cannot: where they deploy to is what the file says.
  *
  * @returns undefined when the error says something else
  */
-export async function lintWithoutConfig(projectFolder: string, error: unknown): Promise<readonly LocatedProblem[] | undefined> {
+export async function lintWithoutConfig(
+  projectFolder: string,
+  error: unknown,
+): Promise<readonly LocatedProblem[] | undefined> {
   if (!isEsteiraError(error, "CONFIG_PROJECT_INVALID")) return undefined;
-  return sortProblems([...(error.context["problems"] as readonly LocatedProblem[]), ...(await findProjectProblems(projectFolder))]);
+  return sortProblems([
+    ...(error.context["problems"] as readonly LocatedProblem[]),
+    ...(await findProjectProblems(projectFolder)),
+  ]);
 }

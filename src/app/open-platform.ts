@@ -6,7 +6,15 @@ import type { ProjectConfig, Settings } from "#config";
 import { openMetadataStore } from "#metadata-store";
 import { createRegistryRoutes, createWebhookSender, type WebhookSender } from "#models";
 import { createFileSystemObjectStore } from "#object-store";
-import { type ArtifactFolder, createArtifactFolder, createArtifactRoutes, createAttemptScope, createTracking, createTrackingRoutes, type MlflowRoute } from "#tracking";
+import {
+  type ArtifactFolder,
+  createArtifactFolder,
+  createArtifactRoutes,
+  createAttemptScope,
+  createTracking,
+  createTrackingRoutes,
+  type MlflowRoute,
+} from "#tracking";
 import type { OwnedPlatform } from "./create-platform.ts";
 import { checkProject, checkStore, type HealthCheck } from "./health.ts";
 import type { Platform, StorePlatform } from "./platform.ts";
@@ -18,7 +26,10 @@ import { promotionCheck } from "./promotion-check.ts";
 const PROXIED_ROOT = "mlflow-artifacts:/";
 
 export interface ArtifactPlaces {
-  /** Root of the artifact locations of new experiments, with its folder where it is one of this machine. Default: `mlflow-artifacts:/`. */
+  /**
+   * Root of the artifact locations of new experiments, with its folder where it is one of this machine. Default:
+   * `mlflow-artifacts:/`.
+   */
   readonly root?: { readonly uri: string; readonly folder?: string | undefined } | undefined;
   /** Folder that `mlflow-artifacts:/` stands for; default `artifacts/` in the store. */
   readonly destination?: string | undefined;
@@ -37,7 +48,8 @@ export interface PlatformOptions {
 }
 
 /**
- * Opens the stores of one process and builds what a bare store needs; the rest is loaded with the first call of `whole()`.
+ * Opens the stores of one process and builds what a bare store needs; the rest is loaded with the first call of
+ * `whole()`.
  *
  * @throws METADATA_STORE_UNREACHABLE, METADATA_STORE_TOO_NEW
  */
@@ -67,7 +79,13 @@ export async function openStorePlatform(options: PlatformOptions): Promise<Store
   const checkWhole = async (): Promise<readonly HealthCheck[]> => {
     if (!isProject) return [];
     if (!isStarted || building === undefined) return [{ name: "engine", problem: "the project is not started yet" }];
-    const failed = await Promise.race([startWhole().then(() => undefined, (error: unknown) => messageOf(error)), new Promise<string>((resolve) => setImmediate(() => resolve("the project is being started")))]);
+    const failed = await Promise.race([
+      startWhole().then(
+        () => undefined,
+        (error: unknown) => messageOf(error),
+      ),
+      new Promise<string>((resolve) => setImmediate(() => resolve("the project is being started"))),
+    ]);
     return failed === undefined ? checkProject(await platform.whole()) : [{ name: "engine", problem: failed }];
   };
 
@@ -82,7 +100,12 @@ export async function openStorePlatform(options: PlatformOptions): Promise<Store
     log,
     store,
     objects: createFileSystemObjectStore(join(config.storeFolder, "objects")),
-    access: createAccess({ store, clock, localUser: settings.user, loopbackRole: loopback === "none" ? undefined : loopback }),
+    access: createAccess({
+      store,
+      clock,
+      localUser: settings.user,
+      loopbackRole: loopback === "none" ? undefined : loopback,
+    }),
     tracking: createTracking({ store, clock, artifactRoot }),
     attemptScope: createAttemptScope({ store, artifacts }),
     artifacts,
@@ -92,7 +115,8 @@ export async function openStorePlatform(options: PlatformOptions): Promise<Store
     url: address.url,
     async whole() {
       const { platform: whole } = await build();
-      // A bare store starts what nobody asked for until now; a project is started by start() alone, which tells what is wrong with it.
+      // A bare store starts what nobody asked for until now; a project is started by start() alone, which tells what is
+      // wrong with it.
       if (isStarted && !isProject) await startWhole();
       return whole;
     },
@@ -137,7 +161,15 @@ function openArtifacts(places: ArtifactPlaces | undefined, storeFolder: string):
 }
 
 function createMlflowRoutes(
-  { store, clock, log, project, config, artifacts, artifactRoot }: Pick<StorePlatform, "store" | "clock" | "log" | "project" | "config" | "artifacts" | "artifactRoot">,
+  {
+    store,
+    clock,
+    log,
+    project,
+    config,
+    artifacts,
+    artifactRoot,
+  }: Pick<StorePlatform, "store" | "clock" | "log" | "project" | "config" | "artifacts" | "artifactRoot">,
   facts: { readonly webhooks: WebhookSender },
 ): readonly MlflowRoute[] {
   return [
@@ -158,7 +190,11 @@ function createMlflowRoutes(
 }
 
 /** Where this process's server listens; starts one when somebody asks and none does. */
-function createAddress(start: () => Promise<{ readonly url: string; close(): Promise<void> }> | undefined): { url(): Promise<string>; set(url: string): void; close(): Promise<void> } {
+function createAddress(start: () => Promise<{ readonly url: string; close(): Promise<void> }> | undefined): {
+  url(): Promise<string>;
+  set(url: string): void;
+  close(): Promise<void>;
+} {
   let known: Promise<string> | undefined;
   let own: Promise<{ readonly url: string; close(): Promise<void> }> | undefined;
   return {
@@ -168,7 +204,8 @@ function createAddress(start: () => Promise<{ readonly url: string; close(): Pro
     url() {
       if (known !== undefined) return known;
       own ??= start();
-      if (own === undefined) return Promise.reject(new Error("this process has no HTTP server, and nothing that could start one"));
+      if (own === undefined)
+        return Promise.reject(new Error("this process has no HTTP server, and nothing that could start one"));
       known = own.then(({ url }) => url);
       return known;
     },
@@ -179,5 +216,6 @@ function createAddress(start: () => Promise<{ readonly url: string; close(): Pro
 }
 
 function readVersion(): string {
-  return (JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as { version: string }).version;
+  return (JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as { version: string })
+    .version;
 }

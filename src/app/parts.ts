@@ -3,7 +3,14 @@ import { tmpdir } from "node:os";
 import type { Settings } from "#config";
 import { type Analytics, createAnalytics, createDatasets, type Datasets } from "#data";
 import { createDelivery, type Delivery } from "#delivery";
-import { createGit, createPythonEnvironments, createServices, type Git, type PythonEnvironments, type Services } from "#executors";
+import {
+  createGit,
+  createPythonEnvironments,
+  createServices,
+  type Git,
+  type PythonEnvironments,
+  type Services,
+} from "#executors";
 import { createFeatures, type Features } from "#features";
 import { type CommitAuthors, createApprovalCheck } from "#governance";
 import type { DatasetReader } from "#models";
@@ -14,7 +21,10 @@ import type { StorePlatform } from "./platform.ts";
 import { createTrainingNulls } from "./training-nulls.ts";
 
 /** The services of a project's process, wired; what step kinds are built from. */
-export interface Parts extends Pick<StorePlatform, "project" | "config" | "clock" | "log" | "store" | "objects" | "access" | "metrics" | "tracking" | "artifacts"> {
+export interface Parts extends Pick<
+  StorePlatform,
+  "project" | "config" | "clock" | "log" | "store" | "objects" | "access" | "metrics" | "tracking" | "artifacts"
+> {
   readonly analytics: Analytics;
   readonly datasets: Datasets;
   /** Folder of the Delta tables. */
@@ -34,17 +44,43 @@ export interface Parts extends Pick<StorePlatform, "project" | "config" | "clock
 }
 
 /** Wires the services over an open store. Nothing runs, and no heavy library is loaded. */
-export function createParts({ project, config, clock, log, metrics, store, objects, access, tracking, artifacts }: StorePlatform, settings: Settings): Parts {
+export function createParts(
+  { project, config, clock, log, metrics, store, objects, access, tracking, artifacts }: StorePlatform,
+  settings: Settings,
+): Parts {
   const below = (folder: string): string => join(config.storeFolder, folder);
   const analytics = createAnalytics({ folder: below("cache/duckdb") });
   const folder = below("datasets");
   const datasets = createDatasets({ store, objects, folder, analytics, clock, log });
   const reader = createDatasetReader({ datasets, analytics });
   const features = createFeatures({ store, datasets, analytics, clock, log, project, projectFolder: config.folder });
-  const serving: Serving = createServing({ store, objects, log, clock, features, metrics, threads: config.serving.threads, timeoutMs: config.serving.timeout * 1000, trainingNulls: createTrainingNulls({ store, objects }), alerts: { openSince: (key, sinceMs) => monitoring.openSince(key, sinceMs) } });
-  const monitoring: Monitoring = createMonitoring({ store, datasets: reader, scorer: serving.scorer, log, clock, secret: (name) => settings.secret(name) });
+  const serving: Serving = createServing({
+    store,
+    objects,
+    log,
+    clock,
+    features,
+    metrics,
+    threads: config.serving.threads,
+    timeoutMs: config.serving.timeout * 1000,
+    trainingNulls: createTrainingNulls({ store, objects }),
+    alerts: { openSince: (key, sinceMs) => monitoring.openSince(key, sinceMs) },
+  });
+  const monitoring: Monitoring = createMonitoring({
+    store,
+    datasets: reader,
+    scorer: serving.scorer,
+    log,
+    clock,
+    secret: (name) => settings.secret(name),
+  });
   const services = createServices({ folder: below("services") });
-  const git = createGit({ environment: { PATH: settings.searchPath, ...(settings.homeFolder === undefined ? {} : { HOME: settings.homeFolder }) } });
+  const git = createGit({
+    environment: {
+      PATH: settings.searchPath,
+      ...(settings.homeFolder === undefined ? {} : { HOME: settings.homeFolder }),
+    },
+  });
   const commitAuthors: CommitAuthors = (commit) => git.commitAuthors(config.folder, commit);
   return {
     project,
@@ -65,7 +101,17 @@ export function createParts({ project, config, clock, log, metrics, store, objec
     serving,
     monitoring,
     services,
-    delivery: createDelivery({ store, objects, services, models: serving.target, environments: config.environments, folder: below("releases"), searchPath: settings.searchPath, clock, log }),
+    delivery: createDelivery({
+      store,
+      objects,
+      services,
+      models: serving.target,
+      environments: config.environments,
+      folder: below("releases"),
+      searchPath: settings.searchPath,
+      clock,
+      log,
+    }),
     git,
     commitAuthors,
     approvals: createApprovalCheck({ store, clock, commitAuthors }),

@@ -8,17 +8,39 @@ import type { Platform } from "./platform.ts";
  */
 export async function planPipeline(
   platform: Platform,
-  request: { readonly pipeline?: string | undefined; readonly params: Readonly<Record<string, unknown>>; readonly from?: string | undefined; readonly only?: string | undefined },
+  request: {
+    readonly pipeline?: string | undefined;
+    readonly params: Readonly<Record<string, unknown>>;
+    readonly from?: string | undefined;
+    readonly only?: string | undefined;
+  },
 ): Promise<readonly Plan[]> {
   const { plan } = await import("#pipeline");
   const loaded = await platform.loadProject();
-  const names = request.pipeline === undefined && loaded.problems.length === 0 ? loaded.pipelines.map(({ name }) => name) : [request.pipeline ?? ""];
+  const names =
+    request.pipeline === undefined && loaded.problems.length === 0
+      ? loaded.pipelines.map(({ name }) => name)
+      : [request.pipeline ?? ""];
   const { params, from, only } = request;
-  return Promise.all(names.map((pipeline) => plan({ store: platform.store, loaded, pipeline, params, ...(from === undefined ? {} : { from }), ...(only === undefined ? {} : { only }) })));
+  return Promise.all(
+    names.map((pipeline) =>
+      plan({
+        store: platform.store,
+        loaded,
+        pipeline,
+        params,
+        ...(from === undefined ? {} : { from }),
+        ...(only === undefined ? {} : { only }),
+      }),
+    ),
+  );
 }
 
 /** Why a step ran or was reused. @throws PIPELINE_DEFINITION_INVALID, PIPELINE_STEP_UNKNOWN */
-export async function explainStep(platform: Platform, request: { readonly step: string; readonly pipeline?: string | undefined }): Promise<Why> {
+export async function explainStep(
+  platform: Platform,
+  request: { readonly step: string; readonly pipeline?: string | undefined },
+): Promise<Why> {
   const { why } = await import("#pipeline");
   return why({ store: platform.store, loaded: await platform.loadProject(), ...request });
 }

@@ -52,9 +52,15 @@ export interface StorePlatform {
   url(): Promise<string>;
   /** The platform with everything that a project needs; loaded and built with the first call. */
   whole(): Promise<Platform>;
-  /** Before a start: reads and checks every file of the project; a bare store has none. @throws PIPELINE_DEFINITION_INVALID with every mistake */
+  /**
+   * Before a start: reads and checks every file of the project; a bare store has none. @throws
+   * PIPELINE_DEFINITION_INVALID with every mistake
+   */
   check(): Promise<void>;
-  /** Starts what works by itself: webhooks, and in a project the engine's queue, triggers and schedules, endpoints, monitors. @throws PIPELINE_DEFINITION_INVALID */
+  /**
+   * Starts what works by itself: webhooks, and in a project the engine's queue, triggers and schedules, endpoints,
+   * monitors. @throws PIPELINE_DEFINITION_INVALID
+   */
   start(): Promise<void>;
   close(): Promise<void>;
 }
@@ -76,7 +82,10 @@ export interface Platform extends StorePlatform {
   readonly monitoringRoutes: readonly MonitoringRoute[];
   /** Reads and checks every file of the project; nothing is changed. */
   loadProject(): Promise<LoadedProject>;
-  /** Checks the project and makes its pipelines, monitors and feature views the current ones. Launches nothing. @throws PIPELINE_DEFINITION_INVALID */
+  /**
+   * Checks the project and makes its pipelines, monitors and feature views the current ones. Launches nothing. @throws
+   * PIPELINE_DEFINITION_INVALID
+   */
   registerProject(actor: string): Promise<LoadedProject>;
   /** Knows the pipelines that were registered last, by this process or another, without reading the project's files. */
   useRegistered(): Promise<void>;
@@ -90,17 +99,34 @@ export interface Platform extends StorePlatform {
   stepsByKind(): ReadonlyMap<string, readonly { readonly pipeline: string; readonly step: string }[]>;
   /** Steps of the registered pipelines, each with its station of the cycle. */
   stationedSteps(): readonly StationedStep[];
-  /** Mistakes of the project's files as they are now, while the process follows them; what was read before them stays in force. */
+  /**
+   * Mistakes of the project's files as they are now, while the process follows them; what was read before them stays in
+   * force.
+   */
   projectProblems(): readonly LocatedProblem[];
   contractOf(dataset: string): Promise<ContractSummary | undefined>;
   /** Deploys an earlier release again; returns its id. @throws DELIVERY_NOTHING_DEPLOYED, DELIVERY_RELEASE_MISSING */
-  rollBack(request: { readonly environment: string; readonly asset: string; readonly to?: string | undefined; readonly reason?: string | undefined; readonly actor: string }): Promise<string>;
+  rollBack(request: {
+    readonly environment: string;
+    readonly asset: string;
+    readonly to?: string | undefined;
+    readonly reason?: string | undefined;
+    readonly actor: string;
+  }): Promise<string>;
   /** Answers push events of the project's repository; undefined outside a project, or while no hook was installed. */
   pushHandler(): Promise<((request: PushRequest) => Promise<PushAnswer>) | undefined>;
   /** Answers a signed call of a webhook; undefined outside a project. */
   readonly webhookHandler: ((webhook: string, request: PushRequest) => Promise<WebhookAnswer>) | undefined;
-  /** Lets pushes to a repository trigger this project's pipelines: `post-receive` hook, shared secret. @throws DELIVERY_HOOK_EXISTS */
-  installHook(request: { readonly repository: string; readonly url: string; readonly branch: string; readonly subfolder?: string | undefined }): Promise<void>;
+  /**
+   * Lets pushes to a repository trigger this project's pipelines: `post-receive` hook, shared secret. @throws
+   * DELIVERY_HOOK_EXISTS
+   */
+  installHook(request: {
+    readonly repository: string;
+    readonly url: string;
+    readonly branch: string;
+    readonly subfolder?: string | undefined;
+  }): Promise<void>;
   /** Starts the endpoints of this process, for those who only run one pipeline. */
   startEndpoints(): Promise<void>;
 }

@@ -9,7 +9,8 @@ const OTHERS = 0o077;
 const NOT_WALKED = new Set(["python", "cache", "work"]);
 
 /**
- * Makes the folder of a store, for its user alone, whatever the umask. A store that others could read is closed to them:
+ * Makes the folder of a store, for its user alone, whatever the umask. A store that others could read is closed to
+ * them:
  * once, since a folder that is closed already is not walked again.
  *
  * A store that belongs to another user is left as it is, and a warning says so.

@@ -27,7 +27,8 @@ export function createProjectGraph(pipelines: readonly PipelineDefinition[]): Pr
       const contract = step.declaration["contract"];
       if (typeof contract === "string") for (const { asset } of step.makes) contracts.set(asset, contract);
       for (const { asset } of step.makes) producers.set(asset, { pipeline: pipeline.name, step: step.name });
-      for (const { asset } of step.inputs) listAt(consumers, asset).push({ pipeline: pipeline.name, step: step.name, makes: made });
+      for (const { asset } of step.inputs)
+        listAt(consumers, asset).push({ pipeline: pipeline.name, step: step.name, makes: made });
     }
   }
   return {
@@ -40,7 +41,9 @@ export function createProjectGraph(pipelines: readonly PipelineDefinition[]): Pr
   };
 }
 
-/** The list under a key, made when there is none: it grows in place, for a list copied at each step costs their square. */
+/**
+ * The list under a key, made when there is none: it grows in place, for a list copied at each step costs their square.
+ */
 function listAt<Value>(lists: Map<string, Value[]>, key: string): Value[] {
   const list = lists.get(key) ?? [];
   lists.set(key, list);

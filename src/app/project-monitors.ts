@@ -10,5 +10,11 @@ export async function readMonitorFiles(projectFolder: string): Promise<ReadonlyM
     throw error;
   });
   const files = names.filter((name) => /\.ya?ml$/.test(name)).sort();
-  return new Map(await Promise.all(files.map(async (name) => [`${FOLDER}/${name}`, await readFile(join(projectFolder, FOLDER, name), "utf8")] as const)));
+  return new Map(
+    await Promise.all(
+      files.map(
+        async (name) => [`${FOLDER}/${name}`, await readFile(join(projectFolder, FOLDER, name), "utf8")] as const,
+      ),
+    ),
+  );
 }

@@ -7,7 +7,10 @@ import { readMonitorDeclarations } from "#monitoring";
 import type { LoadedProject } from "#pipeline";
 import { readMonitorFiles } from "./project-monitors.ts";
 
-/** Mistakes in the files beside the pipelines: monitors, features, dashboards and contracts, whether a step uses them or not. */
+/**
+ * Mistakes in the files beside the pipelines: monitors, features, dashboards and contracts, whether a step uses them or
+ * not.
+ */
 export async function findProjectProblems(projectFolder: string): Promise<readonly LocatedProblem[]> {
   const [monitors, features, dashboards, contracts] = await Promise.all([
     readMonitorFiles(projectFolder),
@@ -23,19 +26,32 @@ export async function findProjectProblems(projectFolder: string): Promise<readon
   ];
 }
 
-/** A project with more problems, in order of file and place. What a step that uses a file has said of it is not said twice. */
+/**
+ * A project with more problems, in order of file and place. What a step that uses a file has said of it is not said
+ * twice.
+ */
 export function addProblems(loaded: LoadedProject, more: readonly LocatedProblem[]): LoadedProject {
   if (more.length === 0) return loaded;
   return { ...loaded, problems: sortProblems([...loaded.problems, ...more]) };
 }
 
 export function sortProblems(problems: readonly LocatedProblem[]): readonly LocatedProblem[] {
-  const byPlace = new Map(problems.map((problem) => [`${problem.file}:${problem.line}:${problem.column} ${problem.message}`, problem]));
-  return [...byPlace.values()].sort((left, right) => left.file.localeCompare(right.file) || left.line - right.line || left.column - right.column);
+  const byPlace = new Map(
+    problems.map((problem) => [`${problem.file}:${problem.line}:${problem.column} ${problem.message}`, problem]),
+  );
+  return [...byPlace.values()].sort(
+    (left, right) => left.file.localeCompare(right.file) || left.line - right.line || left.column - right.column,
+  );
 }
 
-async function readFiles(projectFolder: string, folder: string): Promise<readonly { readonly file: string; readonly text: string }[]> {
+async function readFiles(
+  projectFolder: string,
+  folder: string,
+): Promise<readonly { readonly file: string; readonly text: string }[]> {
   const paths: string[] = [];
-  for await (const path of glob(`${folder}/**/*.{yaml,yml}`, { cwd: projectFolder })) paths.push(path.split(sep).join("/"));
-  return Promise.all(paths.sort().map(async (file) => ({ file, text: await readFile(join(projectFolder, file), "utf8") })));
+  for await (const path of glob(`${folder}/**/*.{yaml,yml}`, { cwd: projectFolder }))
+    paths.push(path.split(sep).join("/"));
+  return Promise.all(
+    paths.sort().map(async (file) => ({ file, text: await readFile(join(projectFolder, file), "utf8") })),
+  );
 }

@@ -5,12 +5,38 @@ import { digestOf, formatProblems, type LocatedProblem, type Log, messageOf } fr
 import type { LoadedProject } from "#pipeline";
 
 /** Folders that hold no file of the project: the store, repositories, what package managers made. */
-const IGNORED: ReadonlySet<string> = new Set([".git", ".esteira", "node_modules", "__pycache__", ".ipynb_checkpoints", ".venv"]);
+const IGNORED: ReadonlySet<string> = new Set([
+  ".git",
+  ".esteira",
+  "node_modules",
+  "__pycache__",
+  ".ipynb_checkpoints",
+  ".venv",
+]);
 /** What a project is written in; data are no files of the project in this sense. */
-const WRITTEN: ReadonlySet<string> = new Set([".yaml", ".yml", ".sql", ".ipynb", ".py", ".js", ".mjs", ".cjs", ".ts", ".mts", ".sh", ".toml", ".txt", ".json", ".md"]);
+const WRITTEN: ReadonlySet<string> = new Set([
+  ".yaml",
+  ".yml",
+  ".sql",
+  ".ipynb",
+  ".py",
+  ".js",
+  ".mjs",
+  ".cjs",
+  ".ts",
+  ".mts",
+  ".sh",
+  ".toml",
+  ".txt",
+  ".json",
+  ".md",
+]);
 /** An editor writes a file in several moves. */
 const SETTLE_MS = 150;
-/** Folders over a network tell nothing of their changes: they are looked through this often, or less often when that takes long. */
+/**
+ * Folders over a network tell nothing of their changes: they are looked through this often, or less often when that
+ * takes long.
+ */
 const LOOK_EVERY_MS = 2000;
 const LARGEST_SHARE = 0.01;
 /** Watched folders, each of which costs the system a handle. */
@@ -30,7 +56,8 @@ export interface ProjectWatchOptions {
 /**
  * Keeps the project of a running process equal to its files.
  *
- * States: new → watching (after `start`) → ended. While watching, a change of a file is followed by one reading of the project; one
+ * States: new → watching (after `start`) → ended. While watching, a change of a file is followed by one reading of the
+ * project; one
  * without mistakes is put in force, one with mistakes is told and leaves the last good one in force.
  */
 export interface ProjectWatch {
@@ -76,7 +103,10 @@ export function createProjectWatch(options: ProjectWatchOptions): ProjectWatch {
     const loaded = await options.load();
     problems = loaded.problems;
     if (problems.length > 0) {
-      log.error("the project's files have mistakes; what was read before stays in force", { count: problems.length, problems: formatProblems(problems) });
+      log.error("the project's files have mistakes; what was read before stays in force", {
+        count: problems.length,
+        problems: formatProblems(problems),
+      });
       return;
     }
     await options.register(loaded);
@@ -127,7 +157,10 @@ export function createProjectWatch(options: ProjectWatchOptions): ProjectWatch {
 }
 
 /** What tells one state of the written files from another, and the folders that hold them. */
-async function readFingerprint({ folder, storeFolder }: Pick<ProjectWatchOptions, "folder" | "storeFolder">): Promise<{ readonly fingerprint: string; readonly folders: readonly string[] }> {
+async function readFingerprint({ folder, storeFolder }: Pick<ProjectWatchOptions, "folder" | "storeFolder">): Promise<{
+  readonly fingerprint: string;
+  readonly folders: readonly string[];
+}> {
   const facts: string[] = [];
   const folders: string[] = [];
   const open = [folder];

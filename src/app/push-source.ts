@@ -16,13 +16,26 @@ interface PushSource {
 
 const FILE = "push-source.json";
 
-/** Installs the hook and remembers the secret that it signs with. Idempotent; the secret is kept. @throws DELIVERY_HOOK_EXISTS */
+/**
+ * Installs the hook and remembers the secret that it signs with. Idempotent; the secret is kept. @throws
+ * DELIVERY_HOOK_EXISTS
+ */
 export async function installPushSource(
   { config }: Parts,
-  request: { readonly repository: string; readonly url: string; readonly branch: string; readonly subfolder?: string | undefined },
+  request: {
+    readonly repository: string;
+    readonly url: string;
+    readonly branch: string;
+    readonly subfolder?: string | undefined;
+  },
 ): Promise<void> {
   const known = await readPushSource(config.storeFolder);
-  const source: PushSource = { format: "push-source/1", ...request, repository: resolve(request.repository), secret: known?.secret ?? randomBytes(32).toString("base64url") };
+  const source: PushSource = {
+    format: "push-source/1",
+    ...request,
+    repository: resolve(request.repository),
+    secret: known?.secret ?? randomBytes(32).toString("base64url"),
+  };
   await installPushHook(source.repository, `${request.url}/hooks/push`, source.secret);
   await mkdir(config.storeFolder, { recursive: true });
   const partial = join(config.storeFolder, `${FILE}.part`);
@@ -31,12 +44,26 @@ export async function installPushSource(
 }
 
 /** What answers push events; undefined while no hook was installed. */
-export async function createPushSourceHandler(parts: Parts, kinds: readonly StepKind<never>[]): Promise<((request: PushRequest) => Promise<PushAnswer>) | undefined> {
+export async function createPushSourceHandler(
+  parts: Parts,
+  kinds: readonly StepKind<never>[],
+): Promise<((request: PushRequest) => Promise<PushAnswer>) | undefined> {
   const source = await readPushSource(parts.config.storeFolder);
   if (source === undefined) return undefined;
   const { store, git, project, clock, config } = parts;
   const { repository, branch, subfolder, secret } = source;
-  return createPushHandler({ store, git, project, repository, subfolder, mainBranch: branch, secret, folder: join(config.storeFolder, "checkouts"), kinds, clock });
+  return createPushHandler({
+    store,
+    git,
+    project,
+    repository,
+    subfolder,
+    mainBranch: branch,
+    secret,
+    folder: join(config.storeFolder, "checkouts"),
+    kinds,
+    clock,
+  });
 }
 
 async function readPushSource(storeFolder: string): Promise<PushSource | undefined> {

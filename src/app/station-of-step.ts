@@ -9,10 +9,24 @@ export interface StationedStep {
   readonly station: StationName | CodeStationName;
 }
 
-/** Where every step stands. What a step makes decides before its kind: a script that makes a dataset transforms, one that makes nothing checks. */
+/**
+ * Where every step stands. What a step makes decides before its kind: a script that makes a dataset transforms, one
+ * that makes nothing checks.
+ */
 export function stationsOf(pipelines: readonly PipelineDefinition[]): readonly StationedStep[] {
-  const madeKinds = new Map(pipelines.flatMap(({ steps }) => steps.flatMap(({ makes }) => makes.map(({ asset, kind }) => [asset, kind as string] as const))));
-  return pipelines.flatMap((pipeline) => pipeline.steps.map((step) => ({ pipeline: pipeline.name, step: step.name, load: step.load, station: stationOf(step, madeKinds) })));
+  const madeKinds = new Map(
+    pipelines.flatMap(({ steps }) =>
+      steps.flatMap(({ makes }) => makes.map(({ asset, kind }) => [asset, kind as string] as const)),
+    ),
+  );
+  return pipelines.flatMap((pipeline) =>
+    pipeline.steps.map((step) => ({
+      pipeline: pipeline.name,
+      step: step.name,
+      load: step.load,
+      station: stationOf(step, madeKinds),
+    })),
+  );
 }
 
 function stationOf(step: StepDefinition, madeKinds: ReadonlyMap<string, string>): StationedStep["station"] {

@@ -7,7 +7,13 @@ import type { TableExporter } from "#models";
  *
  * @param parts.folder folder of the Delta tables
  */
-export function createTableExporter({ analytics, folder }: { readonly analytics: Analytics; readonly folder: string }): TableExporter {
+export function createTableExporter({
+  analytics,
+  folder,
+}: {
+  readonly analytics: Analytics;
+  readonly folder: string;
+}): TableExporter {
   return {
     describeTable: (version) => {
       const { table, deltaVersion } = version.content as DatasetContent;

@@ -1,7 +1,10 @@
 import { type ImportProgress, type ImportReport, importMlflow, purgeDeleted, type PurgeReport } from "#models";
 import type { StorePlatform } from "./platform.ts";
 
-/** Takes over the store of an MLflow server; artifacts go where those of this store are kept. @throws METADATA_STORE_IMPORT_SOURCE_UNREADABLE */
+/**
+ * Takes over the store of an MLflow server; artifacts go where those of this store are kept. @throws
+ * METADATA_STORE_IMPORT_SOURCE_UNREADABLE
+ */
 export async function importMlflowStore(
   { store, clock, log, project, artifacts, artifactRoot }: StorePlatform,
   request: {
@@ -31,10 +34,28 @@ export async function importMlflowStore(
   });
 }
 
-/** Removes for good what was deleted in tracking longer ago than the retention, with its artifacts; with `dryRun` says what would go. */
+/**
+ * Removes for good what was deleted in tracking longer ago than the retention, with its artifacts; with `dryRun` says
+ * what would go.
+ */
 export async function purgeTracking(
   { store, clock, log, project, artifacts }: StorePlatform,
-  request: { readonly actor: string; readonly retentionMs: number; readonly dryRun: boolean; readonly signal: AbortSignal },
+  request: {
+    readonly actor: string;
+    readonly retentionMs: number;
+    readonly dryRun: boolean;
+    readonly signal: AbortSignal;
+  },
 ): Promise<PurgeReport> {
-  return purgeDeleted({ store, clock, log, project, artifacts, actor: request.actor, retentionMs: request.retentionMs, dryRun: request.dryRun, signal: request.signal });
+  return purgeDeleted({
+    store,
+    clock,
+    log,
+    project,
+    artifacts,
+    actor: request.actor,
+    retentionMs: request.retentionMs,
+    dryRun: request.dryRun,
+    signal: request.signal,
+  });
 }

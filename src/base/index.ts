@@ -18,4 +18,12 @@ export { isSignatureOf, type SignedMessage, signMessage } from "./message-signat
 export { type Counter, createMetrics, type Histogram, type Metrics, type Reading } from "./metrics.ts";
 export { nearestName } from "./nearest.ts";
 export { formatQuantity } from "./quantity.ts";
-export { type FilePosition, formatProblems, type LocatedProblem, parseYaml, type ReadYaml, readYaml, type YamlDocument } from "./yaml-document.ts";
+export {
+  type FilePosition,
+  formatProblems,
+  type LocatedProblem,
+  parseYaml,
+  type ReadYaml,
+  readYaml,
+  type YamlDocument,
+} from "./yaml-document.ts";

@@ -9,7 +9,8 @@ const OPEN_OBJECT = 0x7b;
 const CLOSE_OBJECT = 0x7d;
 
 /**
- * Refuses JSON that is nested deeper than any request needs, before it is parsed: parsing millions of levels takes seconds, and every
+ * Refuses JSON that is nested deeper than any request needs, before it is parsed: parsing millions of levels takes
+ * seconds, and every
  * function that walks the result by recursion fails. One look at each character; what lies in strings is passed over.
  *
  * @throws SyntaxError, as `JSON.parse` does
@@ -19,7 +20,8 @@ export function assertJsonDepth(text: string, largest: number = LARGEST_JSON_DEP
   for (let at = 0; at < text.length; at++) {
     const code = text.charCodeAt(at);
     if (code === OPEN_ARRAY || code === OPEN_OBJECT) {
-      if (++depth > largest) throw new SyntaxError(`arrays and objects nested more than ${largest} deep at position ${at}`);
+      if (++depth > largest)
+        throw new SyntaxError(`arrays and objects nested more than ${largest} deep at position ${at}`);
     } else if (code === CLOSE_ARRAY || code === CLOSE_OBJECT) depth--;
     else if (code === QUOTE) at = endOfString(text, at);
   }

@@ -10,7 +10,10 @@ export interface SignedMessage {
   readonly body: Uint8Array | string;
 }
 
-/** `sha256=<hex of HMAC-SHA256(secret, "<id>.<timestamp>.<body>")>`: neither the body nor when it was sent can be changed or used for another message. */
+/**
+ * `sha256=<hex of HMAC-SHA256(secret, "<id>.<timestamp>.<body>")>`: neither the body nor when it was sent can be
+ * changed or used for another message.
+ */
 export function signMessage(message: SignedMessage, secret: string): string {
   return `sha256=${createHmac("sha256", secret).update(`${message.id}.${message.timestamp}.`).update(message.body).digest("hex")}`;
 }

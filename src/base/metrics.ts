@@ -41,7 +41,12 @@ export interface Metrics {
   /** @param bounds upper bounds of the buckets, ascending, in the unit of the name; default: seconds of a request */
   histogram(name: string, help: string, bounds?: readonly number[]): Histogram;
   /** Asks for values whenever the metrics are written. A gauge whose reading fails is left out then. */
-  gauge(name: string, help: string, read: () => readonly Reading[] | Promise<readonly Reading[]>, kind?: "gauge" | "counter"): void;
+  gauge(
+    name: string,
+    help: string,
+    read: () => readonly Reading[] | Promise<readonly Reading[]>,
+    kind?: "gauge" | "counter",
+  ): void;
   /** The text format 0.0.4 of Prometheus. */
   write(): Promise<string>;
 }
@@ -53,7 +58,14 @@ const LARGEST_SERIES = 2000;
 
 export function createMetrics(): Metrics {
   const metrics = new Map<string, Metric>();
-  const gauges = new Map<string, { readonly help: string; readonly kind: "gauge" | "counter"; readonly read: () => readonly Reading[] | Promise<readonly Reading[]> }>();
+  const gauges = new Map<
+    string,
+    {
+      readonly help: string;
+      readonly kind: "gauge" | "counter";
+      readonly read: () => readonly Reading[] | Promise<readonly Reading[]>;
+    }
+  >();
 
   const define = (name: string, metric: Omit<Metric, "series">): Metric => {
     const known = metrics.get(name) ?? { ...metric, series: new Map<string, Series>() };
@@ -89,10 +101,19 @@ export function createMetrics(): Metrics {
     },
     async write() {
       const lines: string[] = [];
-      for (const [name, metric] of metrics) lines.push(...head(name, metric.kind, metric.help), ...[...metric.series.values()].flatMap((series) => (metric.kind === "histogram" ? writeHistogram(name, metric, series) : [sample(name, series.labels, series.value)])));
+      for (const [name, metric] of metrics)
+        lines.push(
+          ...head(name, metric.kind, metric.help),
+          ...[...metric.series.values()].flatMap((series) =>
+            metric.kind === "histogram"
+              ? writeHistogram(name, metric, series)
+              : [sample(name, series.labels, series.value)],
+          ),
+        );
       for (const [name, { help, kind, read }] of gauges) {
         const readings = await readSafely(read);
-        if (readings.length > 0) lines.push(...head(name, kind, help), ...readings.map(({ labels, value }) => sample(name, labels, value)));
+        if (readings.length > 0)
+          lines.push(...head(name, kind, help), ...readings.map(({ labels, value }) => sample(name, labels, value)));
       }
       return `${lines.join("\n")}\n`;
     },
@@ -122,16 +143,27 @@ function head(name: string, kind: MetricKind, help: string): readonly string[] {
   return [`# HELP ${name} ${help.replaceAll("\\", "\\\\").replaceAll("\n", "\\n")}`, `# TYPE ${name} ${kind}`];
 }
 
-function writeHistogram(name: string, { bounds }: Metric, { labels, value, buckets, count }: Series): readonly string[] {
+function writeHistogram(
+  name: string,
+  { bounds }: Metric,
+  { labels, value, buckets, count }: Series,
+): readonly string[] {
   let below = 0;
   const lines = bounds.map((bound, index) => {
     below += buckets[index] ?? 0;
     return sample(`${name}_bucket`, { ...labels, le: String(bound) }, below);
   });
-  return [...lines, sample(`${name}_bucket`, { ...labels, le: "+Inf" }, count), sample(`${name}_sum`, labels, value), sample(`${name}_count`, labels, count)];
+  return [
+    ...lines,
+    sample(`${name}_bucket`, { ...labels, le: "+Inf" }, count),
+    sample(`${name}_sum`, labels, value),
+    sample(`${name}_count`, labels, count),
+  ];
 }
 
 function sample(name: string, labels: MetricLabels, value: number): string {
-  const text = Object.entries(labels).map(([label, found]) => `${label}="${found.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n")}"`);
+  const text = Object.entries(labels).map(
+    ([label, found]) => `${label}="${found.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n")}"`,
+  );
   return `${name}${text.length === 0 ? "" : `{${text.join(",")}}`} ${Number.isFinite(value) ? value : Number.isNaN(value) ? "NaN" : value > 0 ? "+Inf" : "-Inf"}`;
 }

@@ -49,7 +49,12 @@ export interface ReadYaml<Value> {
  * @param schema strict zod schema of the whole document
  * Pure; never throws for what the file holds.
  */
-export function readYaml<Value>(text: string, file: string, schema: z.ZodType<Value>, options: { readonly maxBytes?: number } = {}): ReadYaml<Value> {
+export function readYaml<Value>(
+  text: string,
+  file: string,
+  schema: z.ZodType<Value>,
+  options: { readonly maxBytes?: number } = {},
+): ReadYaml<Value> {
   const parsed = parseYaml(text, file, options.maxBytes ?? LARGEST_FILE_BYTES);
   if (parsed.problems.length > 0) return { value: undefined, ...parsed };
   const checked = schema.safeParse(parsed.document.value);
@@ -60,18 +65,39 @@ export function readYaml<Value>(text: string, file: string, schema: z.ZodType<Va
 
 /** Lists problems for people: `file:line:column  message` and the hint below. */
 export function formatProblems(problems: readonly LocatedProblem[]): string {
-  return problems.map(({ file, line, column, message, hint }) => `${file}:${line}:${column}  ${message}${hint === undefined ? "" : `\n    ${hint}`}`).join("\n");
+  return problems
+    .map(
+      ({ file, line, column, message, hint }) =>
+        `${file}:${line}:${column}  ${message}${hint === undefined ? "" : `\n    ${hint}`}`,
+    )
+    .join("\n");
 }
 
-/** A YAML file without a schema: the value and its places, or what stops it from being read. Pure; never throws for what the file holds. */
-export function parseYaml(text: string, file: string, maxBytes: number = LARGEST_FILE_BYTES): { readonly document: YamlDocument; readonly problems: readonly LocatedProblem[] } {
+/**
+ * A YAML file without a schema: the value and its places, or what stops it from being read. Pure; never throws for what
+ * the file holds.
+ */
+export function parseYaml(
+  text: string,
+  file: string,
+  maxBytes: number = LARGEST_FILE_BYTES,
+): { readonly document: YamlDocument; readonly problems: readonly LocatedProblem[] } {
   const start = { file, line: 1, column: 1 };
-  const unreadable = (problems: readonly LocatedProblem[]): { document: YamlDocument; problems: readonly LocatedProblem[] } => ({
+  const unreadable = (
+    problems: readonly LocatedProblem[],
+  ): { document: YamlDocument; problems: readonly LocatedProblem[] } => ({
     document: { file, value: undefined, at: () => start, atKey: () => start },
     problems,
   });
   const sizeBytes = Buffer.byteLength(text);
-  if (sizeBytes > maxBytes) return unreadable([{ ...start, message: `The file has ${sizeBytes} bytes, at most ${maxBytes} are read`, hint: "Split it, or move data out of it." }]);
+  if (sizeBytes > maxBytes)
+    return unreadable([
+      {
+        ...start,
+        message: `The file has ${sizeBytes} bytes, at most ${maxBytes} are read`,
+        hint: "Split it, or move data out of it.",
+      },
+    ]);
   const { LineCounter, parseAllDocuments } = loadYaml();
   const lines = new LineCounter();
   const positionAt = (offset: number): FilePosition => {
@@ -80,9 +106,18 @@ export function parseYaml(text: string, file: string, maxBytes: number = LARGEST
   };
   const documents = parseAllDocuments(text, { lineCounter: lines, uniqueKeys: false, prettyErrors: false });
   const root = Array.isArray(documents) ? documents[0] : undefined;
-  if (root === undefined || (root.contents === null && root.errors.length === 0)) return unreadable([{ ...start, message: "The file is empty" }]);
-  const problems: LocatedProblem[] = root.errors.map(({ code, message, pos: [offset] }) => ({ ...positionAt(offset), ...explainSyntax(code, message) }));
-  if (documents.length > 1) problems.push({ ...positionAt(documents[1]?.range[0] ?? 0), message: "The file holds more than one YAML document", hint: "Remove the line '---' and what follows, or make a second file." });
+  if (root === undefined || (root.contents === null && root.errors.length === 0))
+    return unreadable([{ ...start, message: "The file is empty" }]);
+  const problems: LocatedProblem[] = root.errors.map(({ code, message, pos: [offset] }) => ({
+    ...positionAt(offset),
+    ...explainSyntax(code, message),
+  }));
+  if (documents.length > 1)
+    problems.push({
+      ...positionAt(documents[1]?.range[0] ?? 0),
+      message: "The file holds more than one YAML document",
+      hint: "Remove the line '---' and what follows, or make a second file.",
+    });
   if (root.contents !== null) problems.push(...keyProblems(root.contents, positionAt));
   if (problems.length > 0) return unreadable(problems);
   const at = (path: readonly (string | number)[], wantKey: boolean): FilePosition => {
@@ -90,10 +125,24 @@ export function parseYaml(text: string, file: string, maxBytes: number = LARGEST
     return found === undefined ? start : positionAt(found);
   };
   try {
-    return { document: { file, value: root.toJS({ maxAliasCount: MOST_ALIASES }) as unknown, at: (path) => at(path, false), atKey: (path) => at(path, true) }, problems: [] };
+    return {
+      document: {
+        file,
+        value: root.toJS({ maxAliasCount: MOST_ALIASES }) as unknown,
+        at: (path) => at(path, false),
+        atKey: (path) => at(path, true),
+      },
+      problems: [],
+    };
   } catch {
     // What is parsed without a mistake fails only for its aliases: a few of them can stand for billions of values.
-    return unreadable([{ ...start, message: `The file repeats its anchors more than ${MOST_ALIASES} times`, hint: "Write out what the aliases stand for." }]);
+    return unreadable([
+      {
+        ...start,
+        message: `The file repeats its anchors more than ${MOST_ALIASES} times`,
+        hint: "Write out what the aliases stand for.",
+      },
+    ]);
   }
 }
 
@@ -107,21 +156,31 @@ function keyProblems(contents: Node, positionAt: (offset: number) => FilePositio
       for (const { key } of map.items) {
         if (!isScalar(key)) continue;
         const name = String(key.value);
-        if (known.has(name)) problems.push({ ...positionAt(startOf(key) ?? 0), message: `${name} stands twice in the same place`, hint: "Keep one of the two." });
+        if (known.has(name))
+          problems.push({
+            ...positionAt(startOf(key) ?? 0),
+            message: `${name} stands twice in the same place`,
+            hint: "Keep one of the two.",
+          });
         known.add(name);
       }
     },
     Pair: (_key, pair) => {
       if (isScalar(pair.key) && typeof pair.key.value === "string") return;
       const found = isScalar(pair.key) ? String(pair.key.value) : "a list or a map";
-      problems.push({ ...positionAt(startOf(pair.key) ?? 0), message: `The key ${found} is not text`, hint: `Write it in quotes: "${found}".` });
+      problems.push({
+        ...positionAt(startOf(pair.key) ?? 0),
+        message: `The key ${found} is not text`,
+        hint: `Write it in quotes: "${found}".`,
+      });
     },
   });
   return problems;
 }
 
 function explainSyntax(code: string, message: string): { message: string; hint?: string } {
-  if (code === "TAB_AS_INDENT") return { message: "A tab indents this line; YAML takes only spaces", hint: "Replace the tab by spaces." };
+  if (code === "TAB_AS_INDENT")
+    return { message: "A tab indents this line; YAML takes only spaces", hint: "Replace the tab by spaces." };
   return { message: `Not valid YAML: ${message.split("\n")[0] ?? message}` };
 }
 
@@ -156,7 +215,9 @@ function entryOf(map: YAMLMap, name: string | number): Pair | undefined {
 
 function indexOf(map: YAMLMap): ReadonlyMap<string, Pair> {
   const { isPair, isScalar } = loadYaml();
-  return new Map(map.items.flatMap((item) => (isPair(item) && isScalar(item.key) ? [[String(item.key.value), item] as const] : [])));
+  return new Map(
+    map.items.flatMap((item) => (isPair(item) && isScalar(item.key) ? [[String(item.key.value), item] as const] : [])),
+  );
 }
 
 function startOf(node: unknown): number | undefined {
@@ -182,12 +243,21 @@ function toProblems(issue: Issue, document: YamlDocument, schema: z.core.$ZodTyp
         : [{ ...document.at(path), message: `${name} is ${describe(found)}; expected ${article(issue.expected)}` }];
     case "invalid_value": {
       const values = issue.values.map(String);
-      return [{ ...document.at(path), message: `${name} is ${describe(found)}; expected ${values.map((value) => `"${value}"`).join(", ")}`, ...hintOf(didYouMean(String(found), values)) }];
+      return [
+        {
+          ...document.at(path),
+          message: `${name} is ${describe(found)}; expected ${values.map((value) => `"${value}"`).join(", ")}`,
+          ...hintOf(didYouMean(String(found), values)),
+        },
+      ];
     }
     case "invalid_union": {
       const closest = closestBranch(issue.errors);
-      if (closest === undefined) return [{ ...document.at(path), message: `${name} is ${describe(found)}; ${issue.message}` }];
-      return closest.flatMap((inner) => toProblems({ ...inner, path: [...issue.path, ...inner.path] } as Issue, document, schema));
+      if (closest === undefined)
+        return [{ ...document.at(path), message: `${name} is ${describe(found)}; ${issue.message}` }];
+      return closest.flatMap((inner) =>
+        toProblems({ ...inner, path: [...issue.path, ...inner.path] } as Issue, document, schema),
+      );
     }
     case "custom":
     case "invalid_element":
@@ -202,8 +272,11 @@ function toProblems(issue: Issue, document: YamlDocument, schema: z.core.$ZodTyp
 
 /** The alternative whose mistakes lie deepest: the one the user most likely meant. */
 function closestBranch(branches: readonly (readonly Issue[])[]): readonly Issue[] | undefined {
-  const depth = (branch: readonly Issue[]): number => Math.max(0, ...branch.map((issue) => issue.path.length + (issue.code === "unrecognized_keys" ? 0.5 : 0)));
-  const [best] = branches.filter((branch) => depth(branch) > 0).sort((left, right) => depth(right) - depth(left) || left.length - right.length);
+  const depth = (branch: readonly Issue[]): number =>
+    Math.max(0, ...branch.map((issue) => issue.path.length + (issue.code === "unrecognized_keys" ? 0.5 : 0)));
+  const [best] = branches
+    .filter((branch) => depth(branch) > 0)
+    .sort((left, right) => depth(right) - depth(left) || left.length - right.length);
   return best;
 }
 
@@ -229,7 +302,14 @@ interface SchemaDefinition {
 /** The plain schemas behind wrappers, unions and intersections. */
 function alternatives(schema: z.core.$ZodType): readonly z.core.$ZodType[] {
   const definition = schema._zod.def as unknown as SchemaDefinition;
-  const inner = [...(definition.options ?? []), definition.innerType, definition.in, definition.left, definition.right, definition.getter?.()].filter((part) => part !== undefined);
+  const inner = [
+    ...(definition.options ?? []),
+    definition.innerType,
+    definition.in,
+    definition.left,
+    definition.right,
+    definition.getter?.(),
+  ].filter((part) => part !== undefined);
   return inner.length === 0 ? [schema] : inner.flatMap(alternatives);
 }
 
@@ -277,6 +357,14 @@ function describe(value: unknown): string {
 }
 
 function article(expected: string): string {
-  const names: Record<string, string> = { object: "a mapping", record: "a mapping", array: "a list", string: "text", number: "a number", int: "a whole number", boolean: "true or false" };
+  const names: Record<string, string> = {
+    object: "a mapping",
+    record: "a mapping",
+    array: "a list",
+    string: "text",
+    number: "a number",
+    int: "a whole number",
+    boolean: "true or false",
+  };
   return names[expected] ?? expected;
 }

@@ -7,43 +7,118 @@ interface CommandEntry {
 
 /** Every command by its words, each loaded only when it is used. */
 export const commands: Readonly<Record<string, CommandEntry>> = {
-  up: { summary: "Start the server: web page, API, MLflow, endpoints, triggers", load: () => import("./commands/server/up.ts") },
+  up: {
+    summary: "Start the server: web page, API, MLflow, endpoints, triggers",
+    load: () => import("./commands/server/up.ts"),
+  },
   init: { summary: "Start a project in this folder", load: () => import("./commands/project/init.ts") },
-  lint: { summary: "Check every file of the project without running anything", load: () => import("./commands/project/lint.ts") },
+  lint: {
+    summary: "Check every file of the project without running anything",
+    load: () => import("./commands/project/lint.ts"),
+  },
   plan: { summary: "Say what would run, what is cached, and why", load: () => import("./commands/pipeline/plan.ts") },
   run: { summary: "Run a pipeline, or finish one", load: () => import("./commands/pipeline/run.ts") },
-  status: { summary: "Show pipelines, their latest runs, and every run that is not finished", load: () => import("./commands/pipeline/status.ts") },
+  status: {
+    summary: "Show pipelines, their latest runs, and every run that is not finished",
+    load: () => import("./commands/pipeline/status.ts"),
+  },
   logs: { summary: "Show the log of a pipeline run or a step", load: () => import("./commands/pipeline/logs.ts") },
   why: { summary: "Explain why a step ran or was cached", load: () => import("./commands/pipeline/why.ts") },
-  cancel: { summary: "Cancel a pipeline run and end its processes", load: () => import("./commands/pipeline/cancel.ts") },
+  cancel: {
+    summary: "Cancel a pipeline run and end its processes",
+    load: () => import("./commands/pipeline/cancel.ts"),
+  },
   approve: { summary: "Approve a digest for an environment", load: () => import("./commands/approval/approve.ts") },
   "approval list": { summary: "List approvals, waiting and given", load: () => import("./commands/approval/list.ts") },
-  "dataset list": { summary: "List datasets with versions, rows and quarantine", load: () => import("./commands/dataset/list.ts") },
+  "dataset list": {
+    summary: "List datasets with versions, rows and quarantine",
+    load: () => import("./commands/dataset/list.ts"),
+  },
   "dataset show": { summary: "Show rows of a dataset version", load: () => import("./commands/dataset/show.ts") },
-  "endpoint list": { summary: "List endpoints with the version that answers and its trial", load: () => import("./commands/endpoint/list.ts") },
-  "endpoint show": { summary: "Show an endpoint and the figures of its trials", load: () => import("./commands/endpoint/show.ts") },
-  capture: { summary: "Capture files again that are captured already", load: () => import("./commands/dataset/capture.ts") },
-  "dataset restore": { summary: "Give a dataset the content of an earlier version again", load: () => import("./commands/dataset/restore.ts") },
+  "endpoint list": {
+    summary: "List endpoints with the version that answers and its trial",
+    load: () => import("./commands/endpoint/list.ts"),
+  },
+  "endpoint show": {
+    summary: "Show an endpoint and the figures of its trials",
+    load: () => import("./commands/endpoint/show.ts"),
+  },
+  capture: {
+    summary: "Capture files again that are captured already",
+    load: () => import("./commands/dataset/capture.ts"),
+  },
+  "dataset restore": {
+    summary: "Give a dataset the content of an earlier version again",
+    load: () => import("./commands/dataset/restore.ts"),
+  },
   "dataset drop": { summary: "Drop a dataset that nothing needs", load: () => import("./commands/dataset/drop.ts") },
-  "dataset compact": { summary: "Write the small files of a dataset as one", load: () => import("./commands/dataset/compact.ts") },
-  "dataset vacuum": { summary: "Remove data files that no version of a dataset refers to", load: () => import("./commands/dataset/vacuum.ts") },
-  "quarantine list": { summary: "List rows that broke a contract", load: () => import("./commands/quarantine/list.ts") },
-  "quarantine replay": { summary: "Check quarantined rows again and publish those that hold now", load: () => import("./commands/quarantine/replay.ts") },
-  "quarantine discard": { summary: "Give quarantined rows up, with a reason", load: () => import("./commands/quarantine/discard.ts") },
-  "model list": { summary: "List models with versions, verdicts and aliases", load: () => import("./commands/model/list.ts") },
-  "model export": { summary: "Write a model with its data as an OCI ModelPack", load: () => import("./commands/model/export.ts") },
-  rollback: { summary: "Deploy the release before, or a given one", load: () => import("./commands/release/rollback.ts") },
+  "dataset compact": {
+    summary: "Write the small files of a dataset as one",
+    load: () => import("./commands/dataset/compact.ts"),
+  },
+  "dataset vacuum": {
+    summary: "Remove data files that no version of a dataset refers to",
+    load: () => import("./commands/dataset/vacuum.ts"),
+  },
+  "quarantine list": {
+    summary: "List rows that broke a contract",
+    load: () => import("./commands/quarantine/list.ts"),
+  },
+  "quarantine replay": {
+    summary: "Check quarantined rows again and publish those that hold now",
+    load: () => import("./commands/quarantine/replay.ts"),
+  },
+  "quarantine discard": {
+    summary: "Give quarantined rows up, with a reason",
+    load: () => import("./commands/quarantine/discard.ts"),
+  },
+  "model list": {
+    summary: "List models with versions, verdicts and aliases",
+    load: () => import("./commands/model/list.ts"),
+  },
+  "model export": {
+    summary: "Write a model with its data as an OCI ModelPack",
+    load: () => import("./commands/model/export.ts"),
+  },
+  rollback: {
+    summary: "Deploy the release before, or a given one",
+    load: () => import("./commands/release/rollback.ts"),
+  },
   "release list": { summary: "List releases of an environment", load: () => import("./commands/release/list.ts") },
-  lineage: { summary: "Trace a version or a prediction back to its sources", load: () => import("./commands/lineage/lineage.ts") },
-  "import mlflow": { summary: "Take over an MLflow server's experiments, runs and models", load: () => import("./commands/import/mlflow.ts") },
-  purge: { summary: "Remove deleted runs and experiments for good, with their artifacts", load: () => import("./commands/tracking/purge.ts") },
-  verify: { summary: "Check every object, log entry and data file of the store against its digest", load: () => import("./commands/server/verify.ts") },
+  lineage: {
+    summary: "Trace a version or a prediction back to its sources",
+    load: () => import("./commands/lineage/lineage.ts"),
+  },
+  "import mlflow": {
+    summary: "Take over an MLflow server's experiments, runs and models",
+    load: () => import("./commands/import/mlflow.ts"),
+  },
+  purge: {
+    summary: "Remove deleted runs and experiments for good, with their artifacts",
+    load: () => import("./commands/tracking/purge.ts"),
+  },
+  verify: {
+    summary: "Check every object, log entry and data file of the store against its digest",
+    load: () => import("./commands/server/verify.ts"),
+  },
   "user create": { summary: "Create a user and its first token", load: () => import("./commands/user/create.ts") },
   "user list": { summary: "List users and roles", load: () => import("./commands/user/list.ts") },
   "user grant": { summary: "Give a user a role in a project", load: () => import("./commands/user/grant.ts") },
   "user revoke": { summary: "Take away a user's role in a project", load: () => import("./commands/user/revoke.ts") },
-  "token create": { summary: "Create a token for a user; it is shown once", load: () => import("./commands/token/create.ts") },
-  "token list": { summary: "List tokens: whose, what for, when last used; never a secret", load: () => import("./commands/token/list.ts") },
-  "token revoke": { summary: "End a token now; nothing can sign in with it any more", load: () => import("./commands/token/revoke.ts") },
-  "hook install": { summary: "Let pushes to a git repository trigger pipelines", load: () => import("./commands/hook/install.ts") },
+  "token create": {
+    summary: "Create a token for a user; it is shown once",
+    load: () => import("./commands/token/create.ts"),
+  },
+  "token list": {
+    summary: "List tokens: whose, what for, when last used; never a secret",
+    load: () => import("./commands/token/list.ts"),
+  },
+  "token revoke": {
+    summary: "End a token now; nothing can sign in with it any more",
+    load: () => import("./commands/token/revoke.ts"),
+  },
+  "hook install": {
+    summary: "Let pushes to a git repository trigger pipelines",
+    load: () => import("./commands/hook/install.ts"),
+  },
 };

@@ -1,11 +1,17 @@
 import { defineError, type ErrorFactory } from "#base";
 
-export const commandUnknown: ErrorFactory<{ found: string; nearest: string | undefined }> = defineError("CLI_COMMAND_UNKNOWN", {
-  status: 400,
-  message: ({ found }) => `There is no command "esteira ${found}"`,
-  hint: ({ nearest }) => (nearest === undefined ? "See them all: esteira --help" : `Did you mean "esteira ${nearest}"? See them all: esteira --help`),
-  solve: "Run `esteira --help` for the list of commands.",
-});
+export const commandUnknown: ErrorFactory<{ found: string; nearest: string | undefined }> = defineError(
+  "CLI_COMMAND_UNKNOWN",
+  {
+    status: 400,
+    message: ({ found }) => `There is no command "esteira ${found}"`,
+    hint: ({ nearest }) =>
+      nearest === undefined
+        ? "See them all: esteira --help"
+        : `Did you mean "esteira ${nearest}"? See them all: esteira --help`,
+    solve: "Run `esteira --help` for the list of commands.",
+  },
+);
 
 export const usageWrong: ErrorFactory<{ usage: string; reason: string }> = defineError("CLI_USAGE_WRONG", {
   status: 400,

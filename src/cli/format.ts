@@ -14,7 +14,11 @@ const STATUS_STYLES = {
 } as const;
 
 /** A status with its sign, coloured. */
-export function formatStatus(terminal: Terminal, status: PipelineRunStatus | StepRunStatus, label: string = status): string {
+export function formatStatus(
+  terminal: Terminal,
+  status: PipelineRunStatus | StepRunStatus,
+  label: string = status,
+): string {
   const [style, sign] = STATUS_STYLES[status];
   return terminal.style(style, `${sign} ${label}`);
 }

@@ -24,12 +24,19 @@ export function commandHelp(command: Command, terminal: Terminal): string {
     return [`${short}--${name}${value}`, option.help] as const;
   });
   const width = Math.max(...options.map(([left]) => left.length), 0);
-  const section = (title: string, lines: readonly string[]): string[] => (lines.length === 0 ? [] : ["", terminal.style("bold", title), ...lines.map((line) => `  ${line}`)]);
+  const section = (title: string, lines: readonly string[]): string[] =>
+    lines.length === 0 ? [] : ["", terminal.style("bold", title), ...lines.map((line) => `  ${line}`)];
   return [
     command.summary,
     ...section(terminal.say("usage"), [`esteira ${command.usage}`]),
     ...(command.description === undefined ? [] : ["", command.description]),
-    ...section(terminal.say("options"), options.map(([left, help]) => `${left.padEnd(width)}  ${help}`)),
-    ...section(terminal.say("examples"), command.examples.flatMap(({ line, does }) => [terminal.style("cyan", line), `    ${does}`])),
+    ...section(
+      terminal.say("options"),
+      options.map(([left, help]) => `${left.padEnd(width)}  ${help}`),
+    ),
+    ...section(
+      terminal.say("examples"),
+      command.examples.flatMap(({ line, does }) => [terminal.style("cyan", line), `    ${does}`]),
+    ),
   ].join("\n");
 }

@@ -4,7 +4,9 @@ import type { Terminal } from "./terminal.ts";
 /** Warnings and errors of the platform's own parts, as lines on stderr. */
 export function operatorLog(terminal: Terminal): Log {
   const write = (level: "yellow" | "red", message: string, facts?: object): void => {
-    terminal.note(`${terminal.style(level, level === "red" ? "error" : "warning")} ${message}${facts === undefined ? "" : ` ${terminal.style("dim", JSON.stringify(facts))}`}`);
+    terminal.note(
+      `${terminal.style(level, level === "red" ? "error" : "warning")} ${message}${facts === undefined ? "" : ` ${terminal.style("dim", JSON.stringify(facts))}`}`,
+    );
   };
   return {
     debug() {},

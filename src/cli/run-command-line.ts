@@ -19,7 +19,12 @@ const EXIT_INTERRUPTED = 130;
  */
 export async function runCommandLine(words: readonly string[]): Promise<number> {
   const settings = readSettings();
-  const terminal = createTerminal({ output: process.stdout, errors: process.stderr, color: settings.color, language: settings.language });
+  const terminal = createTerminal({
+    output: process.stdout,
+    errors: process.stderr,
+    color: settings.color,
+    language: settings.language,
+  });
   const wantsJson = words.includes("--json");
   // A reader that has seen enough (`| head`) closes the pipe: that is no error of ours.
   for (const stream of [process.stdout, process.stderr]) stream.on("error", ignoreClosedPipe);
@@ -30,10 +35,14 @@ export async function runCommandLine(words: readonly string[]): Promise<number> 
   try {
     const context = { terminal, settings, workingFolder: process.cwd(), signal: interrupt.signal };
     const code = await dispatch(words, context);
-    return interrupt.signal.aborted && code === 0 && !words.includes("up") && words[0] !== "up" ? EXIT_INTERRUPTED : code;
+    return interrupt.signal.aborted && code === 0 && !words.includes("up") && words[0] !== "up"
+      ? EXIT_INTERRUPTED
+      : code;
   } catch (error) {
     terminal.printError(error, wantsJson);
-    return isEsteiraError(error, "CLI_USAGE_WRONG") || isEsteiraError(error, "CLI_COMMAND_UNKNOWN") ? EXIT_USAGE : EXIT_FAILED;
+    return isEsteiraError(error, "CLI_USAGE_WRONG") || isEsteiraError(error, "CLI_COMMAND_UNKNOWN")
+      ? EXIT_USAGE
+      : EXIT_FAILED;
   } finally {
     process.off("SIGINT", onInterrupt);
     process.off("SIGTERM", onInterrupt);
@@ -67,15 +76,25 @@ async function dispatch(words: readonly string[], context: CommandContext): Prom
 /** The commands that begin with a word, as `esteira dataset`; it is no command by itself. */
 function explainGroup(words: readonly string[], first: string, terminal: Terminal): number {
   const names = Object.keys(commands);
-  if (!names.some((known) => known.startsWith(`${first} `))) throw commandUnknown({ found: words.slice(0, 2).join(" "), nearest: nearestName(first, names) });
+  if (!names.some((known) => known.startsWith(`${first} `)))
+    throw commandUnknown({ found: words.slice(0, 2).join(" "), nearest: nearestName(first, names) });
   terminal.print(overviewHelp(terminal, first));
   return words.length > 1 && !words.includes("--help") ? EXIT_USAGE : 0;
 }
 
-function parseWords(command: Command, words: readonly string[], terminal: Terminal): { values: OptionValues; positionals: readonly string[] } {
+function parseWords(
+  command: Command,
+  words: readonly string[],
+  terminal: Terminal,
+): { values: OptionValues; positionals: readonly string[] } {
   const refuse = (reason: string): Error => usageWrong({ usage: command.usage, reason });
   try {
-    const { values, positionals } = parseArgs({ args: [...words], options: { ...command.options }, allowPositionals: true, strict: true });
+    const { values, positionals } = parseArgs({
+      args: [...words],
+      options: { ...command.options },
+      allowPositionals: true,
+      strict: true,
+    });
     const { least, most } = command.positionals ?? { least: 0, most: 0 };
     if (positionals.length < least) throw refuse(`Something is missing: ${command.usage}`);
     if (positionals.length > most) throw refuse(`Too many words: ${positionals.slice(most).join(" ")}`);

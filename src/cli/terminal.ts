@@ -23,7 +23,9 @@ export interface Terminal {
   style(style: Style, text: string): string;
   /** Columns aligned; the first row is the heading. */
   table(rows: readonly (readonly string[])[]): void;
-  /** A sentence of the message catalogue, in the user's language; `count` among the facts chooses between one and many. */
+  /**
+   * A sentence of the message catalogue, in the user's language; `count` among the facts chooses between one and many.
+   */
   say(key: MessageKey, facts?: Readonly<Record<string, string | number>>): string;
 }
 
@@ -52,7 +54,9 @@ export function createTerminal({ output, errors, color, language }: TerminalOpti
     draw(lines) {
       if (!isInteractive) return;
       const width = (errors.columns ?? 80) - 1;
-      errors.write(`${drawn === 0 ? "" : `\x1b[${drawn}A\x1b[0J`}${lines.map((line) => `${clip(line, width)}\n`).join("")}`);
+      errors.write(
+        `${drawn === 0 ? "" : `\x1b[${drawn}A\x1b[0J`}${lines.map((line) => `${clip(line, width)}\n`).join("")}`,
+      );
       drawn = lines.length;
     },
     endDrawing() {
@@ -61,22 +65,36 @@ export function createTerminal({ output, errors, color, language }: TerminalOpti
     printError(error, asJson) {
       terminal.endDrawing();
       if (asJson) {
-        terminal.printJson({ error: error instanceof EsteiraError ? error.toJSON() : { code: "CLI_UNEXPECTED", message: messageOf(error) } });
+        terminal.printJson({
+          error: error instanceof EsteiraError ? error.toJSON() : { code: "CLI_UNEXPECTED", message: messageOf(error) },
+        });
         return;
       }
       errors.write(`${style("red", catalogue.error)} ${messageOf(error)}`);
       errors.write(error instanceof EsteiraError ? `  ${style("dim", `[${error.code}]`)}\n` : "\n");
       if (error instanceof EsteiraError && error.hint !== undefined) errors.write(`  ${error.hint}\n`);
-      if (!(error instanceof EsteiraError) && error instanceof Error && error.stack !== undefined) errors.write(`${style("dim", error.stack)}\n`);
+      if (!(error instanceof EsteiraError) && error instanceof Error && error.stack !== undefined)
+        errors.write(`${style("dim", error.stack)}\n`);
     },
     table(rows) {
-      const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => displayWidth(row[column] ?? ""))));
+      const widths = (rows[0] ?? []).map((_, column) =>
+        Math.max(...rows.map((row) => displayWidth(row[column] ?? ""))),
+      );
       for (const [index, row] of rows.entries()) {
-        const line = row.map((cell, column) => (column === row.length - 1 ? cell : cell + " ".repeat(Math.max(0, (widths[column] ?? 0) - displayWidth(cell))))).join("  ");
+        const line = row
+          .map((cell, column) =>
+            column === row.length - 1
+              ? cell
+              : cell + " ".repeat(Math.max(0, (widths[column] ?? 0) - displayWidth(cell))),
+          )
+          .join("  ");
         terminal.print(index === 0 ? style("dim", line) : line);
       }
     },
-    say: (key, facts = {}) => formOf(catalogue[key], facts["count"]).replaceAll(/\{(\w+)\}/g, (_match, name: string) => String(facts[name] ?? "")),
+    say: (key, facts = {}) =>
+      formOf(catalogue[key], facts["count"]).replaceAll(/\{(\w+)\}/g, (_match, name: string) =>
+        String(facts[name] ?? ""),
+      ),
   };
   return terminal;
 }

@@ -1,4 +1,11 @@
 export type { Language } from "./project-choices.ts";
-export { type EnvironmentConfig, findProjectFolder, loadProjectConfig, loadProjectSchema, type ProjectConfig, storeOnlyConfig } from "./project-config.ts";
+export {
+  type EnvironmentConfig,
+  findProjectFolder,
+  loadProjectConfig,
+  loadProjectSchema,
+  type ProjectConfig,
+  storeOnlyConfig,
+} from "./project-config.ts";
 export { PROJECT_NAME } from "./project-name.ts";
 export { readSettings, type Settings, toLanguage } from "./settings.ts";

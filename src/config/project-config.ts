@@ -61,7 +61,10 @@ export async function loadProjectConfig(folder: string, storeFolder?: string): P
     })),
     capture: { folders: value.capture.folders.map((path) => (isAbsolute(path) ? path : resolve(folder, path))) },
     storeFolder: store,
-    metadataAddress: storeFolder === undefined ? (value.store.metadata ?? join(store, "metadata.sqlite")) : join(store, "metadata.sqlite"),
+    metadataAddress:
+      storeFolder === undefined
+        ? (value.store.metadata ?? join(store, "metadata.sqlite"))
+        : join(store, "metadata.sqlite"),
   };
 }
 

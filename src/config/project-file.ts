@@ -2,7 +2,13 @@ import { z } from "zod";
 import { APPROVAL_BINDINGS, DATA_PACKAGINGS, LANGUAGES } from "./project-choices.ts";
 import { PROJECT_NAME } from "./project-name.ts";
 
-const SIZE_UNITS: Readonly<Record<string, number>> = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3, TiB: 1024 ** 4 };
+const SIZE_UNITS: Readonly<Record<string, number>> = {
+  B: 1,
+  KiB: 1024,
+  MiB: 1024 ** 2,
+  GiB: 1024 ** 3,
+  TiB: 1024 ** 4,
+};
 
 const sizeSchema = z
   .string()
@@ -14,12 +20,24 @@ const sizeSchema = z
 
 const environmentSchema = z.strictObject({
   description: z.string().optional().describe("What this environment is for."),
-  approvals: z.int().min(0).max(20).default(0).describe("Approvals a release needs, each by someone other than its author. Default 0: none."),
+  approvals: z
+    .int()
+    .min(0)
+    .max(20)
+    .default(0)
+    .describe("Approvals a release needs, each by someone other than its author. Default 0: none."),
   bind: z
     .enum(APPROVAL_BINDINGS)
     .default("version")
-    .describe("`version`: each model or code digest needs its own approval. `source`: an approved notebook lets every model through that it made with a passing verdict, so retraining can go live by itself. Default version."),
-  sandbox: z.boolean().default(false).describe("Steps of a pipeline that deploys to this environment, and the releases themselves, run their processes in a sandbox, or not at all where there is none. Default false."),
+    .describe(
+      "`version`: each model or code digest needs its own approval. `source`: an approved notebook lets every model through that it made with a passing verdict, so retraining can go live by itself. Default version.",
+    ),
+  sandbox: z
+    .boolean()
+    .default(false)
+    .describe(
+      "Steps of a pipeline that deploys to this environment, and the releases themselves, run their processes in a sandbox, or not at all where there is none. Default false.",
+    ),
 });
 
 export const projectSchema = z.strictObject({
@@ -29,21 +47,40 @@ export const projectSchema = z.strictObject({
     .describe("Name of the project; part of every record."),
   description: z.string().optional().describe("One sentence for people."),
   language: z.enum(LANGUAGES).optional().describe("Language of messages and pages. Default: the user's."),
-  environments: z.record(z.string().regex(/^[a-z][a-z0-9-]{0,30}$/, "an environment's name holds a–z, 0–9 and -"), environmentSchema.nullable()).default({}).describe("Where releases are deployed, with their protection."),
+  environments: z
+    .record(
+      z.string().regex(/^[a-z][a-z0-9-]{0,30}$/, "an environment's name holds a–z, 0–9 and -"),
+      environmentSchema.nullable(),
+    )
+    .default({})
+    .describe("Where releases are deployed, with their protection."),
   store: z
     .strictObject({
       folder: z.string().optional().describe("Folder of the embedded store. Default .esteira"),
-      metadata: z.string().optional().describe("postgres://… for metadata on many machines. Default: SQLite in the store's folder."),
+      metadata: z
+        .string()
+        .optional()
+        .describe("postgres://… for metadata on many machines. Default: SQLite in the store's folder."),
     })
     .default({})
     .describe("Where metadata and objects live."),
   capture: z
-    .strictObject({ folders: z.array(z.string()).default([]).describe("Folders outside the project that capture steps may read, with all below them. Default none.") })
+    .strictObject({
+      folders: z
+        .array(z.string())
+        .default([])
+        .describe("Folders outside the project that capture steps may read, with all below them. Default none."),
+    })
     .default({ folders: [] })
     .describe("What capture steps may read."),
   packaging: z
     .strictObject({
-      data: z.enum(DATA_PACKAGINGS).default("value").describe("Put training data into exported models (`value`) or only its digests, schema and profile (`reference`)."),
+      data: z
+        .enum(DATA_PACKAGINGS)
+        .default("value")
+        .describe(
+          "Put training data into exported models (`value`) or only its digests, schema and profile (`reference`).",
+        ),
       limit: sizeSchema.default(1024 ** 3).describe('Larger data go by reference. Default "1 GiB".'),
     })
     .default({ data: "value", limit: 1024 ** 3 })
@@ -53,18 +90,39 @@ export const projectSchema = z.strictObject({
       loopback: z
         .enum(["none", "viewer", "contributor"])
         .default("none")
-        .describe("What callers on this machine may do without a token once users exist. Before, they are administrators. Default none."),
+        .describe(
+          "What callers on this machine may do without a token once users exist. Before, they are administrators. Default none.",
+        ),
     })
     .default({ loopback: "none" })
     .describe("Who may do what without signing in."),
   models: z
-    .strictObject({ protected_aliases: z.array(z.string()).default(["champion"]).describe("Aliases that move only with an approved deployment.") })
+    .strictObject({
+      protected_aliases: z
+        .array(z.string())
+        .default(["champion"])
+        .describe("Aliases that move only with an approved deployment."),
+    })
     .default({ protected_aliases: ["champion"] })
     .describe("Rules of the model registry."),
   serving: z
     .strictObject({
-      timeout: z.int().min(1).max(3600).default(60).describe("Seconds that a request to an endpoint may take, waiting included; then it is answered with 504. Default 60."),
-      threads: z.int().min(1).max(64).default(1).describe("Threads that compute models, each with every model loaded. More help when processors are idle. Default 1."),
+      timeout: z
+        .int()
+        .min(1)
+        .max(3600)
+        .default(60)
+        .describe(
+          "Seconds that a request to an endpoint may take, waiting included; then it is answered with 504. Default 60.",
+        ),
+      threads: z
+        .int()
+        .min(1)
+        .max(64)
+        .default(1)
+        .describe(
+          "Threads that compute models, each with every model loaded. More help when processors are idle. Default 1.",
+        ),
     })
     .default({ timeout: 60, threads: 1 })
     .describe("How endpoints compute."),

@@ -3,7 +3,10 @@ import { LANGUAGES, type Language } from "./project-choices.ts";
 
 /** What the process's environment says. The only reader of `process.env`. */
 export interface Settings {
-  /** The machine's user as records name it, `local:NAME`: no user of a store can have that name. Nothing but the system says who that is. */
+  /**
+   * The machine's user as records name it, `local:NAME`: no user of a store can have that name. Nothing but the system
+   * says who that is.
+   */
   readonly user: string;
   readonly homeFolder: string | undefined;
   /** `ESTEIRA_STORE`: folder of the store, as `--store`. */
@@ -15,23 +18,36 @@ export interface Settings {
   /** False when `NO_COLOR` is set, output is no terminal or `TERM=dumb`; `FORCE_COLOR` wins. */
   readonly color: boolean;
   readonly searchPath: string;
-  /** Variables for those who install packages: proxies, certificates, settings of pip and uv. Never passed to user code. */
+  /**
+   * Variables for those who install packages: proxies, certificates, settings of pip and uv. Never passed to user code.
+   */
   readonly installer: Readonly<Record<string, string>>;
   /** `ESTEIRA_SECRET_<NAME>`: values of secrets that steps name. */
   secret(name: string): string | undefined;
 }
 
 /** Reads the settings of this process. */
-export function readSettings(environment: NodeJS.ProcessEnv = process.env, isTerminal: boolean = process.stdout.isTTY === true): Settings {
+export function readSettings(
+  environment: NodeJS.ProcessEnv = process.env,
+  isTerminal: boolean = process.stdout.isTTY === true,
+): Settings {
   return {
     user: `local:${safeUserName()}`,
     homeFolder: environment["HOME"],
     storeFolder: nonEmpty(environment["ESTEIRA_STORE"]),
     token: nonEmpty(environment["ESTEIRA_TOKEN"]),
-    language: toLanguage(environment["ESTEIRA_LANG"] ?? environment["LC_ALL"] ?? environment["LC_MESSAGES"] ?? environment["LANG"]),
-    color: environment["FORCE_COLOR"] !== undefined || (isTerminal && environment["NO_COLOR"] === undefined && environment["TERM"] !== "dumb"),
+    language: toLanguage(
+      environment["ESTEIRA_LANG"] ?? environment["LC_ALL"] ?? environment["LC_MESSAGES"] ?? environment["LANG"],
+    ),
+    color:
+      environment["FORCE_COLOR"] !== undefined ||
+      (isTerminal && environment["NO_COLOR"] === undefined && environment["TERM"] !== "dumb"),
     searchPath: environment["PATH"] ?? "/usr/local/bin:/usr/bin:/bin",
-    installer: Object.fromEntries(Object.entries(environment).flatMap(([name, value]) => (value === undefined || /SECRET|TOKEN/.test(name) ? [] : [[name, value]]))),
+    installer: Object.fromEntries(
+      Object.entries(environment).flatMap(([name, value]) =>
+        value === undefined || /SECRET|TOKEN/.test(name) ? [] : [[name, value]],
+      ),
+    ),
     secret: (name) => environment[`ESTEIRA_SECRET_${name.toUpperCase().replaceAll("-", "_")}`],
   };
 }

@@ -1,6 +1,16 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Clock } from "#base";
-import { beginDatasetWrite, type DatasetWriteRecord, endDatasetWrite, extendDatasetWrite, hasAssetVersion, listOpenDatasetWrites, lockDataset, type MetadataStore, type WriteTransaction } from "#metadata-store";
+import {
+  beginDatasetWrite,
+  type DatasetWriteRecord,
+  endDatasetWrite,
+  extendDatasetWrite,
+  hasAssetVersion,
+  listOpenDatasetWrites,
+  lockDataset,
+  type MetadataStore,
+  type WriteTransaction,
+} from "#metadata-store";
 import { datasetBusy } from "./errors.ts";
 
 const CLAIM_MS = 30_000;
@@ -20,7 +30,9 @@ export interface ClaimedWrite {
 export interface Claim {
   /** Writes of other operations that ended without being recorded: what they left in the log must be taken back. */
   readonly ghosts: readonly DatasetWriteRecord[];
-  /** Ends the renewal of the claim, not the claim: that ends when the write is settled, dropped, or its time is over. */
+  /**
+   * Ends the renewal of the claim, not the claim: that ends when the write is settled, dropped, or its time is over.
+   */
   stopRenewing(): void;
 }
 
@@ -36,7 +48,12 @@ export function claimExpiry(clock: Clock): number {
  * @param readVersion gives the table's latest version, -1 without a table; called before each try
  * @throws DATA_DATASET_BUSY when the signal aborts while another writer is alive
  */
-export async function claimDataset(store: MetadataStore, clock: Clock, write: ClaimedWrite, readVersion: () => Promise<number>): Promise<Claim> {
+export async function claimDataset(
+  store: MetadataStore,
+  clock: Clock,
+  write: ClaimedWrite,
+  readVersion: () => Promise<number>,
+): Promise<Claim> {
   for (;;) {
     const version = await readVersion();
     const tried = await store.write((transaction) => tryClaim(transaction, clock, write, version));
@@ -46,7 +63,12 @@ export async function claimDataset(store: MetadataStore, clock: Clock, write: Cl
   }
 }
 
-async function tryClaim(transaction: WriteTransaction, clock: Clock, write: ClaimedWrite, readVersion: number): Promise<{ readonly alive: DatasetWriteRecord | undefined; readonly ghosts: readonly DatasetWriteRecord[] }> {
+async function tryClaim(
+  transaction: WriteTransaction,
+  clock: Clock,
+  write: ClaimedWrite,
+  readVersion: number,
+): Promise<{ readonly alive: DatasetWriteRecord | undefined; readonly ghosts: readonly DatasetWriteRecord[] }> {
   await lockDataset(transaction, { ...write, atMs: clock.now() });
   const own = new Set([write.operationId, ...(write.follows ?? [])]);
   const ghosts: DatasetWriteRecord[] = [];
@@ -63,14 +85,24 @@ async function tryClaim(transaction: WriteTransaction, clock: Clock, write: Clai
 async function settleWhenRecorded(transaction: WriteTransaction, write: DatasetWriteRecord): Promise<boolean> {
   const { digest } = write;
   if (write.state !== "committed" || digest === undefined) return false;
-  if (!(await hasAssetVersion(transaction, { project: write.project, asset: write.asset, digest, deltaVersion: write.deltaVersion }))) return false;
+  if (
+    !(await hasAssetVersion(transaction, {
+      project: write.project,
+      asset: write.asset,
+      digest,
+      deltaVersion: write.deltaVersion,
+    }))
+  )
+    return false;
   return endDatasetWrite(transaction, { ...write, state: "settled" });
 }
 
 function keepClaim(store: MetadataStore, clock: Clock, write: ClaimedWrite): () => void {
   const timer = setInterval(() => {
     // A renewal that fails is no harm: the next one, or the commit, tells.
-    void store.write((transaction) => extendDatasetWrite(transaction, { ...write, expiresAtMs: claimExpiry(clock) })).catch(() => {});
+    void store
+      .write((transaction) => extendDatasetWrite(transaction, { ...write, expiresAtMs: claimExpiry(clock) }))
+      .catch(() => {});
   }, RENEW_MS);
   timer.unref();
   return () => clearInterval(timer);

@@ -15,11 +15,15 @@ export interface CompactedFiles {
 }
 
 /**
- * Writes the small files of a dataset as one, as its only writer. No version is made, no row changes, and no file goes: versions keep theirs.
+ * Writes the small files of a dataset as one, as its only writer. No version is made, no row changes, and no file goes:
+ * versions keep theirs.
  *
  * @throws DATA_TABLE_MISSING, DATA_DATASET_BUSY, DATA_WRITE_CONFLICT, DATA_TABLE_UNSUPPORTED, DATA_STORAGE_FAILED
  */
-export async function compactDataset(dependencies: WriteDependencies, of: { readonly project: string; readonly asset: string; readonly signal?: AbortSignal }): Promise<CompactedFiles> {
+export async function compactDataset(
+  dependencies: WriteDependencies,
+  of: { readonly project: string; readonly asset: string; readonly signal?: AbortSignal },
+): Promise<CompactedFiles> {
   const { store, clock } = dependencies;
   const tableName = tableNameOf(of.asset);
   const table = join(dependencies.folder, tableName);
@@ -32,8 +36,14 @@ export async function compactDataset(dependencies: WriteDependencies, of: { read
   });
   try {
     const isUnfinished = ghosts.length > 0;
-    const compaction = isUnfinished ? undefined : await compactFiles(dependencies, snapshot, { operationId: claimed.operationId, leastFiles: 2 });
-    return { filesBefore: snapshot.files.size, filesAfter: snapshot.files.size - (compaction === undefined ? 0 : compaction.replaced.length - 1), isUnfinished };
+    const compaction = isUnfinished
+      ? undefined
+      : await compactFiles(dependencies, snapshot, { operationId: claimed.operationId, leastFiles: 2 });
+    return {
+      filesBefore: snapshot.files.size,
+      filesAfter: snapshot.files.size - (compaction === undefined ? 0 : compaction.replaced.length - 1),
+      isUnfinished,
+    };
   } finally {
     stopRenewing();
     await store.write((transaction) => endDatasetWrite(transaction, { ...claimed, state: "dropped" }));

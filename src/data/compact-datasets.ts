@@ -14,7 +14,14 @@ export interface DatasetCompaction extends CompactedFiles {
  * @returns one entry per dataset, by name; those before an abort of `signal`, when it comes
  * @throws DATA_DATASET_MISSING, and what {@link Datasets.compact} throws
  */
-export async function compactDatasets({ store, datasets, project }: { readonly store: MetadataStore; readonly datasets: Datasets; readonly project: string }, request: { readonly dataset?: string | undefined; readonly signal: AbortSignal }): Promise<readonly DatasetCompaction[]> {
+export async function compactDatasets(
+  {
+    store,
+    datasets,
+    project,
+  }: { readonly store: MetadataStore; readonly datasets: Datasets; readonly project: string },
+  request: { readonly dataset?: string | undefined; readonly signal: AbortSignal },
+): Promise<readonly DatasetCompaction[]> {
   const { dataset, signal } = request;
   const compacted: DatasetCompaction[] = [];
   for (const name of await datasetNames(store, project, dataset)) {

@@ -1,5 +1,14 @@
 import { isDigest } from "#base";
-import { type AssetVersion, getAssetVersion, listAssets, listAssetVersions, listQuarantineBatches, type MetadataStore, type QuarantineBatch, summarizeQuarantine } from "#metadata-store";
+import {
+  type AssetVersion,
+  getAssetVersion,
+  listAssets,
+  listAssetVersions,
+  listQuarantineBatches,
+  type MetadataStore,
+  type QuarantineBatch,
+  summarizeQuarantine,
+} from "#metadata-store";
 import type { ObjectStore } from "#object-store";
 import type { Column } from "./analytics/analytics.ts";
 import type { DatasetContent, QuarantineSummary } from "./dataset.ts";
@@ -34,10 +43,23 @@ export interface DatasetSummary {
 const NONE: QuarantineTotals = { batches: 0, files: 0, held: 0, replayed: 0, discarded: 0, superseded: 0 };
 
 /** Datasets by name; `after` is the last name of the page before. `limit` at most 1,000, default 100. */
-export async function listDatasets({ store }: Pick<DatasetQueryDependencies, "store">, query: { readonly project: string; readonly after?: string; readonly limit?: number }): Promise<readonly DatasetSummary[]> {
+export async function listDatasets(
+  { store }: Pick<DatasetQueryDependencies, "store">,
+  query: { readonly project: string; readonly after?: string; readonly limit?: number },
+): Promise<readonly DatasetSummary[]> {
   const assets = await store.read((transaction) => listAssets(transaction, { ...query, kind: "data" }));
-  const totals = new Map((await store.read((transaction) => summarizeQuarantine(transaction, { project: query.project }))).map((row) => [row.dataset, row]));
-  return assets.map((latest) => ({ name: latest.asset, latest, columns: contentOf(latest).columns, quarantine: totalsOf(totals.get(latest.asset)) }));
+  const totals = new Map(
+    (await store.read((transaction) => summarizeQuarantine(transaction, { project: query.project }))).map((row) => [
+      row.dataset,
+      row,
+    ]),
+  );
+  return assets.map((latest) => ({
+    name: latest.asset,
+    latest,
+    columns: contentOf(latest).columns,
+    quarantine: totalsOf(totals.get(latest.asset)),
+  }));
 }
 
 function totalsOf(row: QuarantineTotals | undefined): QuarantineTotals {
@@ -63,12 +85,20 @@ export interface DatasetDetails {
 }
 
 /** The latest version, or the one with the given number. @throws DATA_DATASET_MISSING */
-export async function getDatasetDetails({ store, objects }: DatasetQueryDependencies, of: { readonly project: string; readonly dataset: string; readonly version?: number }): Promise<DatasetDetails> {
+export async function getDatasetDetails(
+  { store, objects }: DatasetQueryDependencies,
+  of: { readonly project: string; readonly dataset: string; readonly version?: number },
+): Promise<DatasetDetails> {
   const key = { project: of.project, asset: of.dataset };
-  const version = await store.read((transaction) => getAssetVersion(transaction, { ...key, ...(of.version === undefined ? {} : { version: of.version }) }));
-  if (version === undefined || (version.kind !== "data" && version.kind !== "features")) throw datasetMissing({ dataset: of.dataset, version: of.version });
+  const version = await store.read((transaction) =>
+    getAssetVersion(transaction, { ...key, ...(of.version === undefined ? {} : { version: of.version }) }),
+  );
+  if (version === undefined || (version.kind !== "data" && version.kind !== "features"))
+    throw datasetMissing({ dataset: of.dataset, version: of.version });
   const content = contentOf(version);
-  const [totals] = await store.read((transaction) => summarizeQuarantine(transaction, { project: of.project, dataset: of.dataset }));
+  const [totals] = await store.read((transaction) =>
+    summarizeQuarantine(transaction, { project: of.project, dataset: of.dataset }),
+  );
   return {
     version,
     columns: content.columns,
@@ -78,7 +108,9 @@ export async function getDatasetDetails({ store, objects }: DatasetQueryDependen
     captured: content.captured ?? [],
     versions: await store.read((transaction) => listAssetVersions(transaction, { ...key, limit: 100 })),
     quarantine: totalsOf(totals),
-    batches: await store.read((transaction) => listQuarantineBatches(transaction, { project: of.project, dataset: of.dataset })),
+    batches: await store.read((transaction) =>
+      listQuarantineBatches(transaction, { project: of.project, dataset: of.dataset }),
+    ),
   };
 }
 
@@ -87,7 +119,10 @@ function contentOf(version: AssetVersion): DatasetContent {
 }
 
 /** A version's profile, or undefined when it has none. */
-export async function readProfile(objects: ObjectStore, content: Pick<DatasetContent, "profile">): Promise<Profile | undefined> {
+export async function readProfile(
+  objects: ObjectStore,
+  content: Pick<DatasetContent, "profile">,
+): Promise<Profile | undefined> {
   if (content.profile === undefined || !isDigest(content.profile)) return undefined;
   return parseProfile((await objects.get(content.profile)).toString());
 }

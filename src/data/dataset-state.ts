@@ -63,9 +63,12 @@ export async function nextState(before: DatasetState, change: StateChange): Prom
   if (change.disposition !== "append") assertKeyPresent(change.disposition.merge, change);
   const columns = before.columns.length === 0 ? change.columns : evolveColumns(before.columns, change);
   const select = alignSelect(change.select, change.columns, columns);
-  if (change.disposition !== "append" && before.files.length > 0) return mergedState(before, { ...change, select, columns }, change.disposition.merge);
-  if (change.disposition !== "append") await assertKeyUnique(change.connection, `(${select})`, change.disposition.merge, change);
-  if (change.disposition === "append" && change.supersedes !== undefined) return supersededState(before, { ...change, select, columns }, change.supersedes);
+  if (change.disposition !== "append" && before.files.length > 0)
+    return mergedState(before, { ...change, select, columns }, change.disposition.merge);
+  if (change.disposition !== "append")
+    await assertKeyUnique(change.connection, `(${select})`, change.disposition.merge, change);
+  if (change.disposition === "append" && change.supersedes !== undefined)
+    return supersededState(before, { ...change, select, columns }, change.supersedes);
   const part = await writeDataFile(change.connection, change.table, { select, columns }, change.atMs);
   return { columns, files: part === undefined ? before.files : [...before.files, part.add], ...onlyNew(part) };
 }
@@ -76,11 +79,26 @@ function onlyNew(part: WrittenPart): Pick<NextState, "rowCount" | "written" | "k
   return { rowCount: part?.rowCount ?? 0, written: part === undefined ? [] : [part.add], kept: [], superseded: 0 };
 }
 
-/** Copy-on-write: data files that hold rows of the superseded sources are written again without them, with the new rows behind. */
-async function supersededState(before: DatasetState, change: StateChange, { sources, sourcesOf }: Superseding): Promise<NextState> {
+/**
+ * Copy-on-write: data files that hold rows of the superseded sources are written again without them, with the new rows
+ * behind.
+ */
+async function supersededState(
+  before: DatasetState,
+  change: StateChange,
+  { sources, sourcesOf }: Superseding,
+): Promise<NextState> {
   const gone = new Set(sources.map(({ key }) => key));
-  const split = new Map(before.files.map((file) => [file, splitRowSources(sourcesOf(file) ?? unknownSources(rowCountOf(file.stats) ?? 0), gone)]));
-  const superseded = [...split.values()].reduce((sum, { ranges }) => sum + ranges.reduce((rows, [first, last]) => rows + last - first + 1, 0), 0);
+  const split = new Map(
+    before.files.map((file) => [
+      file,
+      splitRowSources(sourcesOf(file) ?? unknownSources(rowCountOf(file.stats) ?? 0), gone),
+    ]),
+  );
+  const superseded = [...split.values()].reduce(
+    (sum, { ranges }) => sum + ranges.reduce((rows, [first, last]) => rows + last - first + 1, 0),
+    0,
+  );
   if (!before.files.every((file) => isWhollyKnown(sourcesOf(file)))) assertAllFound(change, { sources, superseded });
   const touched = before.files.filter((file) => split.get(file)?.ranges.length !== 0);
   const selects = touched.flatMap((file) => {
@@ -88,19 +106,45 @@ async function supersededState(before: DatasetState, change: StateChange, { sour
     if (kept.length === 0) return [];
     const columns = change.columns.map(({ name }) => quoteName(name)).join(", ");
     const out = ranges.map(([first, last]) => `file_row_number between ${first} and ${last}`).join(" or ");
-    return [`select ${columns} from ${filesRelation([absolutePath(change.table, file.path)], change.columns, ["file_row_number"])} where not (${out})`];
+    return [
+      `select ${columns} from ${filesRelation([absolutePath(change.table, file.path)], change.columns, ["file_row_number"])} where not (${out})`,
+    ];
   });
-  const part = await writeDataFile(change.connection, change.table, { select: [...selects, `select * from (${change.select})`].join(" union all "), columns: change.columns }, change.atMs);
+  const part = await writeDataFile(
+    change.connection,
+    change.table,
+    { select: [...selects, `select * from (${change.select})`].join(" union all "), columns: change.columns },
+    change.atMs,
+  );
   const kept = touched.flatMap((file) => split.get(file)?.kept ?? []);
   const untouched = before.files.filter((file) => !touched.includes(file));
   const written = part === undefined ? [] : [part.add];
-  return { columns: change.columns, files: [...untouched, ...written], rowCount: (part?.rowCount ?? 0) - sumOf(kept), written, kept, superseded };
+  return {
+    columns: change.columns,
+    files: [...untouched, ...written],
+    rowCount: (part?.rowCount ?? 0) - sumOf(kept),
+    written,
+    kept,
+    superseded,
+  };
 }
 
-/** Where some rows have no known source, those to take out must all be among the known ones: else some would stay, and stand there twice. */
-function assertAllFound(change: StateChange, found: { readonly sources: readonly SupersededSource[]; readonly superseded: number }): void {
+/**
+ * Where some rows have no known source, those to take out must all be among the known ones: else some would stay, and
+ * stand there twice.
+ */
+function assertAllFound(
+  change: StateChange,
+  found: { readonly sources: readonly SupersededSource[]; readonly superseded: number },
+): void {
   const expected = found.sources.reduce((sum, { rows }) => sum + rows, 0);
-  if (found.superseded < expected) throw sourceRowsUnknown({ dataset: change.asset, paths: [...new Set(found.sources.map(({ path }) => path))], expected, found: found.superseded });
+  if (found.superseded < expected)
+    throw sourceRowsUnknown({
+      dataset: change.asset,
+      paths: [...new Set(found.sources.map(({ path }) => path))],
+      expected,
+      found: found.superseded,
+    });
 }
 
 /** Columns of the dataset after rows with `change.columns` come in: new ones are added at the end. */
@@ -110,7 +154,8 @@ function evolveColumns(existing: readonly Column[], change: StateChange): readon
   for (const column of change.columns) {
     const known = byName.get(column.name.toLowerCase());
     if (known === undefined) added.push(column);
-    else if (!canHold(known.type, column.type)) throw schemaConflict({ table: change.asset, column: known.name, found: column.type, expected: known.type });
+    else if (!canHold(known.type, column.type))
+      throw schemaConflict({ table: change.asset, column: known.name, found: column.type, expected: known.type });
   }
   return added.length === 0 ? existing : [...existing, ...added];
 }
@@ -128,7 +173,11 @@ function canHold(expected: string, found: string): boolean {
 
 /** The SELECT with the dataset's column order; columns it lacks are NULL. */
 function alignSelect(select: string, from: readonly Column[], to: readonly Column[]): string {
-  if (from.length === to.length && from.every((column, index) => column.name === to[index]?.name && column.type === to[index]?.type)) return select;
+  if (
+    from.length === to.length &&
+    from.every((column, index) => column.name === to[index]?.name && column.type === to[index]?.type)
+  )
+    return select;
   const names = new Map(from.map((column) => [column.name.toLowerCase(), column.name]));
   const list = to.map(({ name, type }) => {
     const source = names.get(name.toLowerCase());
@@ -139,7 +188,9 @@ function alignSelect(select: string, from: readonly Column[], to: readonly Colum
 
 const SOURCE = '"__esteira_merge_source"';
 
-/** Copy-on-write: files that hold a matching key are written again without the matched rows, with the new rows behind. */
+/**
+ * Copy-on-write: files that hold a matching key are written again without the matched rows, with the new rows behind.
+ */
 async function mergedState(before: DatasetState, change: StateChange, keys: readonly string[]): Promise<NextState> {
   const { connection, table } = change;
   await connection.run(`create or replace temp table ${SOURCE} as ${change.select}`);
@@ -148,15 +199,34 @@ async function mergedState(before: DatasetState, change: StateChange, keys: read
     const rowCount = Number((await connection.rows(`select count(*) as n from ${SOURCE}`))[0]?.["n"]);
     const match = keys.map((key) => `t.${quoteName(key)} = s.${quoteName(key)}`).join(" and ");
     const paths = new Map(before.files.map((file) => [absolutePath(table, file.path), file]));
-    const keyColumns = change.columns.filter(({ name }) => keys.some((key) => key.toLowerCase() === name.toLowerCase()));
-    const touchedRows = await connection.rows(`select distinct t.filename as path from ${filesRelation([...paths.keys()], keyColumns, ["filename"])} t semi join ${SOURCE} s on ${match}`);
+    const keyColumns = change.columns.filter(({ name }) =>
+      keys.some((key) => key.toLowerCase() === name.toLowerCase()),
+    );
+    const touchedRows = await connection.rows(
+      `select distinct t.filename as path from ${filesRelation([...paths.keys()], keyColumns, ["filename"])} t semi join ${SOURCE} s on ${match}`,
+    );
     const touched = new Set(touchedRows.map((row) => textOf(row["path"])));
     const touchedFiles = [...paths.keys()].filter((path) => touched.has(path));
     const kept = `select t.* from ${filesRelation(touchedFiles, change.columns)} t anti join ${SOURCE} s on ${match}`;
-    const part = await writeDataFile(connection, table, { select: touchedFiles.length === 0 ? `select * from ${SOURCE}` : `${kept} union all select * from ${SOURCE}`, columns: change.columns }, change.atMs);
+    const part = await writeDataFile(
+      connection,
+      table,
+      {
+        select: touchedFiles.length === 0 ? `select * from ${SOURCE}` : `${kept} union all select * from ${SOURCE}`,
+        columns: change.columns,
+      },
+      change.atMs,
+    );
     const untouched = [...paths].flatMap(([path, file]) => (touched.has(path) ? [] : [file]));
     const others = unknownSources((part?.rowCount ?? 0) - rowCount);
-    return { columns: change.columns, files: part === undefined ? untouched : [...untouched, part.add], rowCount, written: part === undefined ? [] : [part.add], kept: others, superseded: 0 };
+    return {
+      columns: change.columns,
+      files: part === undefined ? untouched : [...untouched, part.add],
+      rowCount,
+      written: part === undefined ? [] : [part.add],
+      kept: others,
+      superseded: 0,
+    };
   } finally {
     await connection.run(`drop table if exists ${SOURCE}`);
   }
@@ -165,17 +235,32 @@ async function mergedState(before: DatasetState, change: StateChange, keys: read
 function assertKeyPresent(keys: readonly string[], change: StateChange): void {
   const missing = keys.find((key) => !change.columns.some(({ name }) => name.toLowerCase() === key.toLowerCase()));
   if (missing !== undefined) {
-    throw mergeKeyInvalid({ table: change.asset, problem: `the key column "${missing}" is not among the new rows' columns (${change.columns.map(({ name }) => name).join(", ")})` });
+    throw mergeKeyInvalid({
+      table: change.asset,
+      problem: `the key column "${missing}" is not among the new rows' columns (${change.columns.map(({ name }) => name).join(", ")})`,
+    });
   }
 }
 
-async function assertKeyUnique(connection: AnalyticsConnection, source: string, keys: readonly string[], change: StateChange): Promise<void> {
+async function assertKeyUnique(
+  connection: AnalyticsConnection,
+  source: string,
+  keys: readonly string[],
+  change: StateChange,
+): Promise<void> {
   const list = keys.map(quoteName).join(", ");
-  const [found] = await connection.rows(`select ${list}, count(*) as "__n" from ${source} group by ${list} having count(*) > 1 or ${keys.map((key) => `${quoteName(key)} is null`).join(" or ")} limit 1`);
+  const [found] = await connection.rows(
+    `select ${list}, count(*) as "__n" from ${source} group by ${list} having count(*) > 1 or ${keys.map((key) => `${quoteName(key)} is null`).join(" or ")} limit 1`,
+  );
   if (found === undefined) return;
   const shown = keys.map((key) => `${key} = ${JSON.stringify(found[key] ?? null)}`).join(", ");
   const isNull = keys.some((key) => (found[key] ?? null) === null);
-  throw mergeKeyInvalid({ table: change.asset, problem: isNull ? `a new row has no value for its key (${shown})` : `${textOf(found["__n"])} new rows have the same key (${shown})` });
+  throw mergeKeyInvalid({
+    table: change.asset,
+    problem: isNull
+      ? `a new row has no value for its key (${shown})`
+      : `${textOf(found["__n"])} new rows have the same key (${shown})`,
+  });
 }
 
 const foreignDigests = new WeakMap<AddFile, Promise<Digest>>();
@@ -196,7 +281,10 @@ function fileDigest(table: string, file: AddFile): Promise<Digest> | string {
 }
 
 /** What must be added to and removed from a snapshot's files to get the state. */
-export function differenceOf(snapshot: TableSnapshot, state: DatasetState): { readonly adds: readonly AddFile[]; readonly removes: readonly AddFile[] } {
+export function differenceOf(
+  snapshot: TableSnapshot,
+  state: DatasetState,
+): { readonly adds: readonly AddFile[]; readonly removes: readonly AddFile[] } {
   const live = new Map([...snapshot.files.values()].map((file) => [file.path, file]));
   const wanted = new Set(state.files.map((file) => file.path));
   return {

@@ -14,7 +14,10 @@ export interface DatasetStorageDependencies {
   readonly folder: string;
 }
 
-/** How versions of kinds `data` and `features` are read by other steps, and made of Parquet, CSV or NDJSON files that a process left. */
+/**
+ * How versions of kinds `data` and `features` are read by other steps, and made of Parquet, CSV or NDJSON files that a
+ * process left.
+ */
 export function createDatasetStorage({ analytics, datasets, folder }: DatasetStorageDependencies): AssetStorage {
   return {
     kinds: ["data", "features"],
@@ -24,11 +27,26 @@ export function createDatasetStorage({ analytics, datasets, folder }: DatasetSto
     },
     async publish(output, attempt) {
       const select = await selectFiles(output.asset, output.folder);
-      const connection = await analytics.sandbox({ files: [], folders: [output.folder, join(folder, tableNameOf(output.asset))] });
+      const connection = await analytics.sandbox({
+        files: [],
+        folders: [output.folder, join(folder, tableNameOf(output.asset))],
+      });
       const stopWatching = connection.interruptOn(attempt.signal);
       try {
-        const operation = { project: attempt.project, asset: output.asset, operationId: `${attempt.stepRunId}:${output.asset}` };
-        const made = await datasets.write({ ...operation, kind: output.kind === "features" ? "features" : "data", disposition: dispositionOf(output.options), select, connection, provenance: provenanceOf(attempt), signal: attempt.signal });
+        const operation = {
+          project: attempt.project,
+          asset: output.asset,
+          operationId: `${attempt.stepRunId}:${output.asset}`,
+        };
+        const made = await datasets.write({
+          ...operation,
+          kind: output.kind === "features" ? "features" : "data",
+          disposition: dispositionOf(output.options),
+          select,
+          connection,
+          provenance: provenanceOf(attempt),
+          signal: attempt.signal,
+        });
         return { made, alsoWrite: (transaction) => datasets.settle(transaction, operation) } satisfies PublishedOutput;
       } finally {
         stopWatching();
@@ -46,12 +64,16 @@ const READERS: readonly (readonly [RegExp, (path: string) => string])[] = [
 
 /** @throws DATA_OUTPUT_UNREADABLE when there is no file, or one of another format */
 async function selectFiles(asset: string, folder: string): Promise<string> {
-  const names = (await readdir(folder, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name)).sort();
+  const names = (await readdir(folder, { recursive: true, withFileTypes: true }))
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort();
   const readable = names.filter((name) => !/(^|\/)[._]/.test(name.slice(folder.length)));
   if (readable.length === 0) throw outputUnreadable({ asset, problem: "it left no file" });
   const selects = readable.map((name) => {
     const reader = READERS.find(([pattern]) => pattern.test(name));
-    if (reader === undefined) throw outputUnreadable({ asset, problem: `${name.slice(folder.length + 1)} is neither Parquet, CSV nor JSON` });
+    if (reader === undefined)
+      throw outputUnreadable({ asset, problem: `${name.slice(folder.length + 1)} is neither Parquet, CSV nor JSON` });
     return reader[1](quotePath(name));
   });
   return selects.join(" union all by name ");
@@ -62,5 +84,9 @@ function dispositionOf(options: object | undefined): WriteDisposition {
 }
 
 function provenanceOf(attempt: AttemptContext<unknown>): Record<string, string> {
-  return { pipelineRun: attempt.pipelineRunId, stepRun: attempt.stepRunId, ...(attempt.commit === undefined ? {} : { commit: attempt.commit.id }) };
+  return {
+    pipelineRun: attempt.pipelineRunId,
+    stepRun: attempt.stepRunId,
+    ...(attempt.commit === undefined ? {} : { commit: attempt.commit.id }),
+  };
 }

@@ -31,8 +31,13 @@ export function createSnapshotCache(analytics: Analytics): SnapshotCache {
     async get(table, version) {
       const found = version === undefined ? undefined : kept.get(`${table}@${version}`);
       if (found !== undefined) return found;
-      const base = [...kept.values()].filter((snapshot) => snapshot.table === table && snapshot.version <= (version ?? Infinity)).sort((left, right) => right.version - left.version)[0];
-      const snapshot = await readSnapshot(analytics, table, { ...(version === undefined ? {} : { version }), base: await stillThere(table, base) });
+      const base = [...kept.values()]
+        .filter((snapshot) => snapshot.table === table && snapshot.version <= (version ?? Infinity))
+        .sort((left, right) => right.version - left.version)[0];
+      const snapshot = await readSnapshot(analytics, table, {
+        ...(version === undefined ? {} : { version }),
+        base: await stillThere(table, base),
+      });
       kept.set(`${table}@${snapshot.version}`, snapshot);
       for (const key of kept.keys()) {
         if (kept.size <= SNAPSHOTS_KEPT) break;
@@ -43,7 +48,9 @@ export function createSnapshotCache(analytics: Analytics): SnapshotCache {
   };
 }
 
-/** A table that was removed and made again starts its log anew: what is remembered of the old one must not be built on. */
+/**
+ * A table that was removed and made again starts its log anew: what is remembered of the old one must not be built on.
+ */
 async function stillThere(table: string, base: TableSnapshot | undefined): Promise<TableSnapshot | undefined> {
   if (base?.logDigest === undefined) return undefined;
   const entry = await readLogEntry(table, base.version);
@@ -71,18 +78,27 @@ async function countFiles(analytics: Analytics, snapshot: TableSnapshot): Promis
   }
 }
 
-export async function openTables(tables: ReadonlyMap<string, AssetVersion>, open: (version: AssetVersion) => Promise<TableSnapshot>): Promise<Map<string, TableSnapshot>> {
+export async function openTables(
+  tables: ReadonlyMap<string, AssetVersion>,
+  open: (version: AssetVersion) => Promise<TableSnapshot>,
+): Promise<Map<string, TableSnapshot>> {
   const opened = new Map<string, TableSnapshot>();
   for (const [name, version] of tables) opened.set(name, await open(version));
   return opened;
 }
 
-export async function createViews(connection: AnalyticsConnection, tables: ReadonlyMap<string, TableSnapshot>): Promise<void> {
-  for (const [name, snapshot] of tables) await connection.run(`create temp view ${quoteName(name)} as select * from ${relationOf(snapshot)}`);
+export async function createViews(
+  connection: AnalyticsConnection,
+  tables: ReadonlyMap<string, TableSnapshot>,
+): Promise<void> {
+  for (const [name, snapshot] of tables)
+    await connection.run(`create temp view ${quoteName(name)} as select * from ${relationOf(snapshot)}`);
 }
 
-/** A user's SELECT as one parenthesised term: anything else is a syntax error there. The line break ends a trailing comment. */
+/**
+ * A user's SELECT as one parenthesised term: anything else is a syntax error there. The line break ends a trailing
+ * comment.
+ */
 export function asSubquery(sql: string): string {
   return `(\n${sql.trimEnd().replace(/;\s*(?:--[^\n]*\s*)*$/, "")}\n)`;
 }
-

@@ -2,14 +2,36 @@ import { randomUUID } from "node:crypto";
 import { access, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { isEsteiraError } from "#base";
-import { type AssetVersion, commitDatasetWrite, type DatasetWriteRecord, endDatasetWrite, getDatasetWrite, listAssetVersions, type MetadataStore } from "#metadata-store";
+import {
+  type AssetVersion,
+  commitDatasetWrite,
+  type DatasetWriteRecord,
+  endDatasetWrite,
+  getDatasetWrite,
+  listAssetVersions,
+  type MetadataStore,
+} from "#metadata-store";
 import type { MadeVersion } from "#pipeline";
 import type { AnalyticsConnection } from "./analytics/analytics.ts";
 import { claimDataset, claimExpiry } from "./claim.ts";
 import { compactWhenDue } from "./compact-files.ts";
 import type { DatasetContent, DatasetWrite } from "./dataset.ts";
-import { type DatasetState, differenceOf, digestOfState, type NextState, nextState, type Superseding } from "./dataset-state.ts";
-import { asSubquery, countRows, createViews, type DatasetsDependencies, openTables, type SnapshotCache } from "./dataset-tables.ts";
+import {
+  type DatasetState,
+  differenceOf,
+  digestOfState,
+  type NextState,
+  nextState,
+  type Superseding,
+} from "./dataset-state.ts";
+import {
+  asSubquery,
+  countRows,
+  createViews,
+  type DatasetsDependencies,
+  openTables,
+  type SnapshotCache,
+} from "./dataset-tables.ts";
 import type { Action, AddFile, TableMetadata } from "./delta/actions.ts";
 import { type Committed, commitChange, findCommit, type TableChange } from "./delta/commit.ts";
 import { isCompaction } from "./delta/compaction.ts";
@@ -25,7 +47,11 @@ import { type RowSources, rowSourcesOf, sourceKey, sumOf, unknownSources, withRo
 
 const LARGEST_RETRY = 15;
 /** Other tools must not clean away what versions refer to. */
-const TABLE_PROPERTIES = { "delta.enableExpiredLogCleanup": "false", "delta.logRetentionDuration": "interval 3650 days", "delta.deletedFileRetentionDuration": "interval 3650 days" };
+const TABLE_PROPERTIES = {
+  "delta.enableExpiredLogCleanup": "false",
+  "delta.logRetentionDuration": "interval 3650 days",
+  "delta.deletedFileRetentionDuration": "interval 3650 days",
+};
 
 export interface WriteDependencies extends DatasetsDependencies {
   readonly snapshots: SnapshotCache;
@@ -52,9 +78,14 @@ export async function writeDataset(dependencies: WriteDependencies, write: Datas
   const stopWatching = connection.interruptOn(write.signal);
   try {
     // Rows that must be taken back, or that go anyway, are not written again.
-    if (base !== undefined && ghosts.length === 0 && write.disposition !== "replace") await compactWhenDue(dependencies, base, write.operationId);
+    if (base !== undefined && ghosts.length === 0 && write.disposition !== "replace")
+      await compactWhenDue(dependencies, base, write.operationId);
     const { committed, content } = await commitWithRetry(dependencies, { write, table, connection, ghosts });
-    return await recordCommit(dependencies, { ...write, content: { ...write.content, ...content } }, { table, committed, ghosts });
+    return await recordCommit(
+      dependencies,
+      { ...write, content: { ...write.content, ...content } },
+      { table, committed, ghosts },
+    );
   } catch (error) {
     await giveUp(dependencies, write, table, base?.version ?? -1);
     throw error;
@@ -65,8 +96,16 @@ export async function writeDataset(dependencies: WriteDependencies, write: Datas
   }
 }
 
-/** Nothing of a failed write is in the log: others need not wait for it. Where that cannot be told, the claim runs out by itself. */
-async function giveUp({ store }: WriteDependencies, write: DatasetWrite, table: string, readVersion: number): Promise<void> {
+/**
+ * Nothing of a failed write is in the log: others need not wait for it. Where that cannot be told, the claim runs out
+ * by itself.
+ */
+async function giveUp(
+  { store }: WriteDependencies,
+  write: DatasetWrite,
+  table: string,
+  readVersion: number,
+): Promise<void> {
   try {
     if ((await findCommit(table, write.operationId, readVersion)) !== undefined) return;
     await store.write((transaction) => endDatasetWrite(transaction, { ...write, state: "dropped" }));
@@ -92,16 +131,24 @@ async function latestSnapshot(dependencies: WriteDependencies, table: string): P
 function assertOwner(table: string, base: TableSnapshot, write: DatasetWrite): void {
   assertWritable(base);
   const owner = base.metadata.name;
-  if (typeof owner === "string" && owner !== ownerName(write)) throw tableForeign({ table, project: write.project, owner });
+  if (typeof owner === "string" && owner !== ownerName(write))
+    throw tableForeign({ table, project: write.project, owner });
 }
 
 function ownerName(write: DatasetWrite): string {
   return `${write.project}.${write.asset}`;
 }
 
-async function openSandbox(dependencies: WriteDependencies, write: DatasetWrite, table: string): Promise<AnalyticsConnection> {
+async function openSandbox(
+  dependencies: WriteDependencies,
+  write: DatasetWrite,
+  table: string,
+): Promise<AnalyticsConnection> {
   const tables = await openTables(write.tables ?? new Map(), dependencies.openVersion);
-  return dependencies.analytics.sandbox({ files: [...tables.values()].flatMap(filesOf), folders: [table] }, (connection) => createViews(connection, tables));
+  return dependencies.analytics.sandbox(
+    { files: [...tables.values()].flatMap(filesOf), folders: [table] },
+    (connection) => createViews(connection, tables),
+  );
 }
 
 interface Attempt {
@@ -127,24 +174,48 @@ interface CommittedContent {
   readonly content: DatasetWrite["content"];
 }
 
-async function commitOnce(dependencies: WriteDependencies, { write, table, connection, ghosts }: Attempt): Promise<CommittedContent> {
+async function commitOnce(
+  dependencies: WriteDependencies,
+  { write, table, connection, ghosts }: Attempt,
+): Promise<CommittedContent> {
   const atMs = dependencies.clock.now();
   const base = await latestSnapshot(dependencies, table);
   const before = base === undefined ? NOTHING : await withoutGhosts(dependencies, base, ghosts);
-  const unsigned = write.state === undefined ? await writtenState(dependencies, { write, table, connection, before, atMs }) : await givenState(dependencies, write.state, before);
+  const unsigned =
+    write.state === undefined
+      ? await writtenState(dependencies, { write, table, connection, before, atMs })
+      : await givenState(dependencies, write.state, before);
   try {
     if (write.expectedRows !== undefined && unsigned.rowCount !== write.expectedRows) {
       throw rowsLost({ dataset: write.asset, read: write.expectedRows, published: unsigned.rowCount, quarantined: 0 });
     }
-    const relation = filesRelation(unsigned.files.map((file) => absolutePath(table, file.path)), unsigned.columns);
-    const content = await write.beforeCommit?.({ rowCount: unsigned.rowCount, superseded: unsigned.superseded, relation });
+    const relation = filesRelation(
+      unsigned.files.map((file) => absolutePath(table, file.path)),
+      unsigned.columns,
+    );
+    const content = await write.beforeCommit?.({
+      rowCount: unsigned.rowCount,
+      superseded: unsigned.superseded,
+      relation,
+    });
     const next = noteSources(unsigned, write, content);
-    if (base !== undefined && ghosts.length === 0 && isDropped(base) === (write.state === "dropped") && (await digestOfState(table, next)) === (await digestOfState(table, stateOf(base)))) {
+    if (
+      base !== undefined &&
+      ghosts.length === 0 &&
+      isDropped(base) === (write.state === "dropped") &&
+      (await digestOfState(table, next)) === (await digestOfState(table, stateOf(base)))
+    ) {
       await discard(table, next.written);
       return { committed: { version: base.version, logDigest: base.logDigest ?? "sha256:" }, content };
     }
     const change = toChange(write, base, next, { schemaString: toSchemaString(next.columns), atMs });
-    const rebase = write.disposition === "replace" ? { rebase: (latest: TableSnapshot) => toChange(write, latest, next, { schemaString: toSchemaString(next.columns), atMs }) } : {};
+    const rebase =
+      write.disposition === "replace"
+        ? {
+            rebase: (latest: TableSnapshot) =>
+              toChange(write, latest, next, { schemaString: toSchemaString(next.columns), atMs }),
+          }
+        : {};
     const committed = await commitChange({ analytics: dependencies.analytics, table, base, change, atMs, ...rebase });
     return { committed, content };
   } catch (error) {
@@ -163,16 +234,34 @@ interface Writing {
   readonly atMs: number;
 }
 
-async function writtenState(dependencies: WriteDependencies, { write, table, connection, before, atMs }: Writing): Promise<NextState> {
-  const stored = await toStoredSelect(connection, write.connection === undefined ? `select * from ${asSubquery(write.select)}` : write.select);
+async function writtenState(
+  dependencies: WriteDependencies,
+  { write, table, connection, before, atMs }: Writing,
+): Promise<NextState> {
+  const stored = await toStoredSelect(
+    connection,
+    write.connection === undefined ? `select * from ${asSubquery(write.select)}` : write.select,
+  );
   assertStorable(stored.columns);
   const start = before.dropped ? NOTHING : before;
   const supersedes = await supersedingOf(dependencies, write, table, start);
-  return nextState(start, { connection, table, asset: write.asset, disposition: write.disposition, ...stored, atMs, supersedes });
+  return nextState(start, {
+    connection,
+    table,
+    asset: write.asset,
+    disposition: write.disposition,
+    ...stored,
+    atMs,
+    supersedes,
+  });
 }
 
 /** @throws DATA_TABLE_CORRUPT when a file of the version is gone */
-async function givenState(dependencies: WriteDependencies, state: NonNullable<DatasetWrite["state"]>, before: DatasetState): Promise<NextState> {
+async function givenState(
+  dependencies: WriteDependencies,
+  state: NonNullable<DatasetWrite["state"]>,
+  before: DatasetState,
+): Promise<NextState> {
   const unwritten = { rowCount: 0, written: [], kept: [], superseded: 0 };
   if (state === "dropped") return { columns: before.columns, files: [], ...unwritten };
   const snapshot = await dependencies.openVersion(state);
@@ -191,26 +280,55 @@ function isDropped({ metadata }: Pick<TableSnapshot, "metadata">): boolean {
   return metadata.configuration[DROPPED] === "true";
 }
 
-/** Where the rows of superseded sources are: what the files say of themselves, and for older files what is recorded of their versions. */
-async function supersedingOf(dependencies: WriteDependencies, write: DatasetWrite, table: string, before: DatasetState): Promise<Superseding | undefined> {
+/**
+ * Where the rows of superseded sources are: what the files say of themselves, and for older files what is recorded of
+ * their versions.
+ */
+async function supersedingOf(
+  dependencies: WriteDependencies,
+  write: DatasetWrite,
+  table: string,
+  before: DatasetState,
+): Promise<Superseding | undefined> {
   if (write.supersedes === undefined || write.supersedes.length === 0) return undefined;
   const isOlder = before.files.some((file) => rowSourcesOf(file) === undefined);
-  const recovered = isOlder ? await recoverRowSources(dependencies.store, { project: write.project, asset: write.asset, table }) : new Map<string, RowSources>();
-  return { sources: write.supersedes.map(({ digest, path, rows }) => ({ key: sourceKey(digest), path, rows })), sourcesOf: (file) => rowSourcesOf(file) ?? recovered.get(file.path) };
+  const recovered = isOlder
+    ? await recoverRowSources(dependencies.store, { project: write.project, asset: write.asset, table })
+    : new Map<string, RowSources>();
+  return {
+    sources: write.supersedes.map(({ digest, path, rows }) => ({ key: sourceKey(digest), path, rows })),
+    sourcesOf: (file) => rowSourcesOf(file) ?? recovered.get(file.path),
+  };
 }
 
 function noteSources(next: NextState, write: DatasetWrite, content: DatasetWrite["content"]): NextState {
-  const columns = next.columns.map((column) => (column.original === undefined && write.originals?.has(column.name) === true ? { ...column, original: write.originals.get(column.name) } : column));
+  const columns = next.columns.map((column) =>
+    column.original === undefined && write.originals?.has(column.name) === true
+      ? { ...column, original: write.originals.get(column.name) }
+      : column,
+  );
   const [written] = next.written;
   if (written === undefined) return { ...next, columns };
   const captured = content?.captured ?? write.content?.captured;
-  const fresh = captured?.map(({ digest, rows }) => [sourceKey(digest), rows] as const) ?? (write.source === undefined ? unknownSources(next.rowCount) : [[sourceKey(write.source), next.rowCount] as const]);
-  const noted = withRowSources(written, [...next.kept, ...(sumOf(fresh) === next.rowCount ? fresh : unknownSources(next.rowCount))]);
+  const fresh =
+    captured?.map(({ digest, rows }) => [sourceKey(digest), rows] as const) ??
+    (write.source === undefined ? unknownSources(next.rowCount) : [[sourceKey(write.source), next.rowCount] as const]);
+  const noted = withRowSources(written, [
+    ...next.kept,
+    ...(sumOf(fresh) === next.rowCount ? fresh : unknownSources(next.rowCount)),
+  ]);
   return { ...next, columns, files: next.files.map((file) => (file === written ? noted : file)), written: [noted] };
 }
 
 function stateOf(snapshot: TableSnapshot): DatasetState {
-  return { columns: snapshot.columns.map(({ name, type, original }) => ({ name, type, ...(original === undefined ? {} : { original }) })), files: [...snapshot.files.values()] };
+  return {
+    columns: snapshot.columns.map(({ name, type, original }) => ({
+      name,
+      type,
+      ...(original === undefined ? {} : { original }),
+    })),
+    files: [...snapshot.files.values()],
+  };
 }
 
 /** Files that no log entry names are harmless, but they take room. */
@@ -219,15 +337,22 @@ async function discard(table: string, files: readonly AddFile[]): Promise<void> 
 }
 
 /**
- * The state without what writers left that were never recorded: that of the version recorded last, and every later entry of the log that is not one
+ * The state without what writers left that were never recorded: that of the version recorded last, and every later
+ * entry of the log that is not one
  * of theirs. An entry that took back another ghost is skipped as a whole, and what it took back with it.
  */
-async function withoutGhosts(dependencies: WriteDependencies, base: TableSnapshot, ghosts: readonly DatasetWriteRecord[]): Promise<DatasetState & { readonly dropped: boolean }> {
+async function withoutGhosts(
+  dependencies: WriteDependencies,
+  base: TableSnapshot,
+  ghosts: readonly DatasetWriteRecord[],
+): Promise<DatasetState & { readonly dropped: boolean }> {
   const [ghost] = ghosts;
   if (ghost === undefined) return { ...stateOf(base), dropped: isDropped(base) };
   const { analytics, store, log } = dependencies;
   const unrecorded = new Set(ghosts.map(({ operationId }) => operationId));
-  const isGhost = async (operationId: string | undefined) => operationId !== undefined && (unrecorded.has(operationId) || (await isDroppedWrite(store, { ...ghost, operationId })));
+  const isGhost = async (operationId: string | undefined) =>
+    operationId !== undefined &&
+    (unrecorded.has(operationId) || (await isDroppedWrite(store, { ...ghost, operationId })));
   const from = await recordedVersion(store, ghost);
   let last = from < 0 ? undefined : await readSnapshot(analytics, base.table, { version: from });
   const files = new Map(last?.files);
@@ -235,14 +360,23 @@ async function withoutGhosts(dependencies: WriteDependencies, base: TableSnapsho
     const { actions } = await logEntryOf(base.table, version);
     const operationId = operationOf(actions);
     if (await isGhost(operationId)) {
-      log.warn("took back a write that was never recorded", { asset: ghost.asset, operation: operationId, deltaVersion: version });
+      log.warn("took back a write that was never recorded", {
+        asset: ghost.asset,
+        operation: operationId,
+        deltaVersion: version,
+      });
       continue;
     }
     if (compactsOthers(actions, files)) continue;
     applyActions(files, actions);
-    if (last === undefined || actions.some(({ metaData }) => metaData !== undefined)) last = await readSnapshot(analytics, base.table, { version });
+    if (last === undefined || actions.some(({ metaData }) => metaData !== undefined))
+      last = await readSnapshot(analytics, base.table, { version });
   }
-  return { columns: last === undefined ? [] : stateOf(last).columns, files: [...files.values()], dropped: last !== undefined && isDropped(last) };
+  return {
+    columns: last === undefined ? [] : stateOf(last).columns,
+    files: [...files.values()],
+    dropped: last !== undefined && isDropped(last),
+  };
 }
 
 /** The version of the table that the newest recorded version of the dataset is; -1 when none is recorded. */
@@ -261,13 +395,18 @@ function operationOf(actions: readonly Action[]): string | undefined {
   return actions.find(({ commitInfo }) => commitInfo !== undefined)?.commitInfo?.txnId;
 }
 
-async function isDroppedWrite(store: MetadataStore, key: { readonly project: string; readonly asset: string; readonly operationId: string }): Promise<boolean> {
+async function isDroppedWrite(
+  store: MetadataStore,
+  key: { readonly project: string; readonly asset: string; readonly operationId: string },
+): Promise<boolean> {
   return (await store.read((transaction) => getDatasetWrite(transaction, key)))?.state === "dropped";
 }
 
 /** A compaction that wrote rows of a ghost among others goes with them; the files it read are still there. */
 function compactsOthers(actions: readonly Action[], files: ReadonlyMap<string, AddFile>): boolean {
-  return isCompaction(actions) && actions.some(({ remove }) => remove !== undefined && !files.has(decodePath(remove.path)));
+  return (
+    isCompaction(actions) && actions.some(({ remove }) => remove !== undefined && !files.has(decodePath(remove.path)))
+  );
 }
 
 function applyActions(files: Map<string, AddFile>, actions: readonly Action[]): void {
@@ -275,7 +414,12 @@ function applyActions(files: Map<string, AddFile>, actions: readonly Action[]): 
   for (const { add } of actions) if (add !== undefined) files.set(decodePath(add.path), add);
 }
 
-function toChange(write: DatasetWrite, base: TableSnapshot | undefined, next: NextState, { schemaString, atMs }: { readonly schemaString: string; readonly atMs: number }): TableChange {
+function toChange(
+  write: DatasetWrite,
+  base: TableSnapshot | undefined,
+  next: NextState,
+  { schemaString, atMs }: { readonly schemaString: string; readonly atMs: number },
+): TableChange {
   const { adds, removes } = base === undefined ? { adds: next.files, removes: [] } : differenceOf(base, next);
   const metadata = nextMetadata(write, base, schemaString, atMs);
   return {
@@ -287,18 +431,40 @@ function toChange(write: DatasetWrite, base: TableSnapshot | undefined, next: Ne
     removes,
     metadata,
     protocol: base === undefined ? { minReaderVersion: 1, minWriterVersion: 2 } : undefined,
-    reads: write.disposition === "append" ? (removes.length === 0 ? "nothing" : new Set(removes.map((file) => file.path))) : "everything",
+    reads:
+      write.disposition === "append"
+        ? removes.length === 0
+          ? "nothing"
+          : new Set(removes.map((file) => file.path))
+        : "everything",
   };
 }
 
-function nextMetadata(write: DatasetWrite, base: TableSnapshot | undefined, schemaString: string, atMs: number): TableMetadata | undefined {
+function nextMetadata(
+  write: DatasetWrite,
+  base: TableSnapshot | undefined,
+  schemaString: string,
+  atMs: number,
+): TableMetadata | undefined {
   if (base !== undefined) {
     const isSame = base.metadata.schemaString === schemaString || sameColumns(base, schemaString);
     if (isSame && isDropped(base) === (write.state === "dropped")) return undefined;
     const { [DROPPED]: _, ...configuration } = base.metadata.configuration;
-    return { ...base.metadata, schemaString, configuration: write.state === "dropped" ? { ...configuration, [DROPPED]: "true" } : configuration };
+    return {
+      ...base.metadata,
+      schemaString,
+      configuration: write.state === "dropped" ? { ...configuration, [DROPPED]: "true" } : configuration,
+    };
   }
-  return { id: randomUUID(), name: ownerName(write), format: { provider: "parquet", options: {} }, schemaString, partitionColumns: [], configuration: TABLE_PROPERTIES, createdTime: atMs };
+  return {
+    id: randomUUID(),
+    name: ownerName(write),
+    format: { provider: "parquet", options: {} },
+    schemaString,
+    partitionColumns: [],
+    configuration: TABLE_PROPERTIES,
+    createdTime: atMs,
+  };
 }
 
 /** Another writer's schema text may say the same in other words. */
@@ -307,18 +473,37 @@ function sameColumns(base: TableSnapshot, schemaString: string): boolean {
 }
 
 /** The commit as a version, noted in the intent, so that a repeat answers the same. */
-async function recordCommit(dependencies: WriteDependencies, write: DatasetWrite, { table, committed, ghosts = [] }: { readonly table: string; readonly committed: Committed; readonly ghosts?: readonly DatasetWriteRecord[] }): Promise<MadeVersion> {
+async function recordCommit(
+  dependencies: WriteDependencies,
+  write: DatasetWrite,
+  {
+    table,
+    committed,
+    ghosts = [],
+  }: { readonly table: string; readonly committed: Committed; readonly ghosts?: readonly DatasetWriteRecord[] },
+): Promise<MadeVersion> {
   const { store, clock } = dependencies;
   const snapshot = await dependencies.snapshots.get(table, committed.version);
   const made = await toMadeVersion(dependencies, write, snapshot, committed);
   await store.write(async (transaction) => {
     for (const ghost of ghosts) await endDatasetWrite(transaction, { ...ghost, state: "dropped" });
-    await commitDatasetWrite(transaction, { ...write, deltaVersion: committed.version, digest: made.digest, made, expiresAtMs: claimExpiry(clock) });
+    await commitDatasetWrite(transaction, {
+      ...write,
+      deltaVersion: committed.version,
+      digest: made.digest,
+      made,
+      expiresAtMs: claimExpiry(clock),
+    });
   });
   return made;
 }
 
-async function toMadeVersion(dependencies: WriteDependencies, write: DatasetWrite, snapshot: TableSnapshot, committed: Committed): Promise<MadeVersion> {
+async function toMadeVersion(
+  dependencies: WriteDependencies,
+  write: DatasetWrite,
+  snapshot: TableSnapshot,
+  committed: Committed,
+): Promise<MadeVersion> {
   const { columns, files } = stateOf(snapshot);
   const rowCount = await countRows(dependencies.analytics, snapshot);
   const content: DatasetContent = {
@@ -341,7 +526,11 @@ async function toMadeVersion(dependencies: WriteDependencies, write: DatasetWrit
   };
 }
 
-async function storeProfile(dependencies: WriteDependencies, snapshot: TableSnapshot, rowCount: number): Promise<NonNullable<DatasetContent["profile"]>> {
+async function storeProfile(
+  dependencies: WriteDependencies,
+  snapshot: TableSnapshot,
+  rowCount: number,
+): Promise<NonNullable<DatasetContent["profile"]>> {
   const connection = await dependencies.analytics.connect();
   try {
     const profile = await computeProfile(connection, snapshot, rowCount);

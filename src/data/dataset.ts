@@ -29,7 +29,10 @@ export interface DatasetContent {
   /** Source files of which rows that were held back before came with this version. */
   readonly replayed?: readonly { readonly path: string; readonly digest: Digest; readonly rows: number }[];
   /** Rows of earlier contents of these files that went with this version. */
-  readonly superseded?: { readonly files: readonly { readonly path: string; readonly digest: Digest }[]; readonly rows: number };
+  readonly superseded?: {
+    readonly files: readonly { readonly path: string; readonly digest: Digest }[];
+    readonly rows: number;
+  };
   /** The version whose content this one has again. */
   readonly restoredFrom?: number;
   /** It was dropped: nothing is in it. */
@@ -67,9 +70,15 @@ export interface DatasetWrite {
   /** Earlier operations on the same dataset whose versions will be recorded in the same transaction as this one's. */
   readonly follows?: readonly string[];
   readonly disposition: WriteDisposition;
-  /** One SELECT. It reads `tables` by name; with `connection`, whatever that connection sees. Not looked at with `state`. */
+  /**
+   * One SELECT. It reads `tables` by name; with `connection`, whatever that connection sees. Not looked at with
+   * `state`.
+   */
   readonly select: string;
-  /** Instead of rows: the dataset gets the content of an earlier version again, or is emptied for good, so that what is made under its name starts anew. */
+  /**
+   * Instead of rows: the dataset gets the content of an earlier version again, or is emptied for good, so that what is
+   * made under its name starts anew.
+   */
   readonly state?: AssetVersion | "dropped" | undefined;
   readonly tables?: ReadonlyMap<string, AssetVersion>;
   /** A trusted connection on which `select` runs. Without it the SELECT runs in a sandbox that sees only `tables`. */
@@ -77,20 +86,33 @@ export interface DatasetWrite {
   /** Goes into the log entry's `userMetadata`: pipeline run, step run, commit, input versions. */
   readonly provenance?: Readonly<Record<string, Json>>;
   /** Added to the version's content. Files in `captured` are noted as the sources of the new rows, in their order. */
-  readonly content?: Partial<Pick<DatasetContent, "quarantine" | "lineage" | "captured" | "replayed" | "disposition" | "superseded" | "restoredFrom" | "dropped">>;
+  readonly content?: Partial<
+    Pick<
+      DatasetContent,
+      "quarantine" | "lineage" | "captured" | "replayed" | "disposition" | "superseded" | "restoredFrom" | "dropped"
+    >
+  >;
   /** Column → the name that its source has for it, where a dataset cannot have that one. */
   readonly originals?: ReadonlyMap<string, string> | undefined;
   /** Digest of the source file that all new rows come from, where `content.captured` does not say. */
   readonly source?: Digest | undefined;
   /** With `append`: source files whose rows go with this version, with the rows that each is known to have brought. */
-  readonly supersedes?: readonly { readonly digest: Digest; readonly path: string; readonly rows: number }[] | undefined;
+  readonly supersedes?:
+    | readonly { readonly digest: Digest; readonly path: string; readonly rows: number }[]
+    | undefined;
   /** Refuses to write when the rows do not number exactly this many. */
   readonly expectedRows?: number;
   /**
-   * Called when the rows are written and not yet visible: `rowCount` new rows, `superseded` rows that go, `relation` the whole dataset as it would be.
-   * What it throws stops the write; what it returns is added to the version's content. Not called when an earlier attempt committed.
+   * Called when the rows are written and not yet visible: `rowCount` new rows, `superseded` rows that go, `relation`
+   * the whole dataset as it would be.
+   * What it throws stops the write; what it returns is added to the version's content. Not called when an earlier
+   * attempt committed.
    */
-  readonly beforeCommit?: (next: { readonly rowCount: number; readonly superseded: number; readonly relation: string }) => Promise<DatasetWrite["content"]>;
+  readonly beforeCommit?: (next: {
+    readonly rowCount: number;
+    readonly superseded: number;
+    readonly relation: string;
+  }) => Promise<DatasetWrite["content"]>;
   readonly signal?: AbortSignal;
 }
 
@@ -104,31 +126,69 @@ export interface QueryResult {
 
 /** Versioned datasets in Delta tables. Safe to use from several processes on the same store. */
 export interface Datasets {
-  /** Where a version's rows are. Cheap after the first call. @throws DATA_TABLE_MISSING, DATA_VERSION_MISSING, DATA_TABLE_UNSUPPORTED */
+  /**
+   * Where a version's rows are. Cheap after the first call. @throws DATA_TABLE_MISSING, DATA_VERSION_MISSING,
+   * DATA_TABLE_UNSUPPORTED
+   */
   snapshot(version: AssetVersion): Promise<DatasetSnapshot>;
-  /** `(SELECT … FROM read_parquet([…]))`: SQL text for the FROM clause of a query on any connection of the same analytics. Columns have the version's names and types. */
+  /**
+   * `(SELECT … FROM read_parquet([…]))`: SQL text for the FROM clause of a query on any connection of the same
+   * analytics. Columns have the version's names and types.
+   */
   relation(version: AssetVersion): Promise<string>;
   /**
    * Writes one version: Parquet files, then one log entry. Record the result with the step's outcome, and call
    * {@link Datasets.settle} in the same transaction; a write that is never recorded is taken back by the next one.
    * Idempotent by `operationId`.
    *
-   * @throws DATA_QUERY_FAILED, DATA_SCHEMA_CONFLICT, DATA_MERGE_KEY_INVALID, DATA_COLUMN_UNSUPPORTED, DATA_WRITE_CONFLICT, DATA_DATASET_BUSY, DATA_STORAGE_FAILED
+   * @throws DATA_QUERY_FAILED, DATA_SCHEMA_CONFLICT, DATA_MERGE_KEY_INVALID, DATA_COLUMN_UNSUPPORTED,
+   *   DATA_WRITE_CONFLICT, DATA_DATASET_BUSY, DATA_STORAGE_FAILED
    */
   write(write: DatasetWrite): Promise<MadeVersion>;
   /** Marks a write as recorded. @throws DATA_WRITE_LOST when it was taken back meanwhile */
-  settle(transaction: WriteTransaction, write: { readonly project: string; readonly asset: string; readonly operationId: string }): Promise<void>;
-  /** Runs a user's SELECT over named versions, in a sandbox. `limit` default 1,000, at most 100,000. @throws DATA_QUERY_FAILED, DATA_QUERY_CANCELLED */
-  query(query: { readonly sql: string; readonly tables: ReadonlyMap<string, AssetVersion>; readonly limit?: number; readonly signal?: AbortSignal }): Promise<QueryResult>;
+  settle(
+    transaction: WriteTransaction,
+    write: { readonly project: string; readonly asset: string; readonly operationId: string },
+  ): Promise<void>;
   /**
-   * Removes data files of a dataset that no recorded version refers to: what dead writers left. Recorded versions stay readable, all of them.
-   * `retentionMs` (default one week) protects the files of writers that are at work; those of a write that holds its claim stay, however short it is.
+   * Runs a user's SELECT over named versions, in a sandbox. `limit` default 1,000, at most 100,000. @throws
+   * DATA_QUERY_FAILED, DATA_QUERY_CANCELLED
    */
-  vacuum(of: { readonly project: string; readonly asset: string; readonly retentionMs?: number; readonly dryRun?: boolean }): Promise<{ readonly removed: readonly string[]; readonly sizeBytes: number }>;
-  /** Writes the small files of a dataset as one; a write does so by itself when there are more than 64. Versions keep their rows and their files. */
-  compact(of: { readonly project: string; readonly asset: string; readonly signal?: AbortSignal }): Promise<CompactedFiles>;
-  /** A page of a version's rows: in stored order, or all rows sorted by a column, nulls last. `limit` at most 1,000. @throws DATA_COLUMN_UNKNOWN */
-  preview(version: AssetVersion, page?: { readonly limit?: number; readonly offset?: number; readonly sort?: RowOrder | undefined }): Promise<QueryResult>;
+  query(query: {
+    readonly sql: string;
+    readonly tables: ReadonlyMap<string, AssetVersion>;
+    readonly limit?: number;
+    readonly signal?: AbortSignal;
+  }): Promise<QueryResult>;
+  /**
+   * Removes data files of a dataset that no recorded version refers to: what dead writers left. Recorded versions stay
+   * readable, all of them.
+   * `retentionMs` (default one week) protects the files of writers that are at work; those of a write that holds its
+   * claim stay, however short it is.
+   */
+  vacuum(of: {
+    readonly project: string;
+    readonly asset: string;
+    readonly retentionMs?: number;
+    readonly dryRun?: boolean;
+  }): Promise<{ readonly removed: readonly string[]; readonly sizeBytes: number }>;
+  /**
+   * Writes the small files of a dataset as one; a write does so by itself when there are more than 64. Versions keep
+   * their rows and their files.
+   */
+  compact(of: {
+    readonly project: string;
+    readonly asset: string;
+    readonly signal?: AbortSignal;
+  }): Promise<CompactedFiles>;
+  /**
+   * A page of a version's rows: in stored order, or all rows sorted by a column, nulls last. `limit` at most 1,000.
+   * @throws DATA_COLUMN_UNKNOWN
+   */
+  preview(
+    version: AssetVersion,
+    page?: { readonly limit?: number; readonly offset?: number; readonly sort?: RowOrder | undefined },
+  ): Promise<QueryResult>;
 }
 
 /** By which column rows are sorted. */

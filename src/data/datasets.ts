@@ -8,7 +8,14 @@ import { compactDataset } from "./compact-dataset.ts";
 import { compactedVersion } from "./delta/compaction.ts";
 import { filesOf, relationOf } from "./delta/relation.ts";
 import type { TableSnapshot } from "./delta/snapshot.ts";
-import { asSubquery, countRows, createSnapshotCache, createViews, type DatasetsDependencies, openTables } from "./dataset-tables.ts";
+import {
+  asSubquery,
+  countRows,
+  createSnapshotCache,
+  createViews,
+  type DatasetsDependencies,
+  openTables,
+} from "./dataset-tables.ts";
 import { tableNameOf, writeDataset } from "./dataset-write.ts";
 import { vacuumTable } from "./delta/vacuum.ts";
 import { columnUnknown, queryFailed, tableCorrupt, writeLost } from "./errors.ts";
@@ -26,7 +33,11 @@ export function createDatasets(dependencies: DatasetsDependencies): Datasets {
     const content = version.content as DatasetContent;
     const path = join(folder, content.table);
     const snapshot = await snapshots.get(path, await compactedVersion(path, content.deltaVersion));
-    if (snapshot.metadata.id !== content.tableId) throw tableCorrupt({ table: path, reason: `another table (${snapshot.metadata.id}) stands where ${content.tableId} was` });
+    if (snapshot.metadata.id !== content.tableId)
+      throw tableCorrupt({
+        table: path,
+        reason: `another table (${snapshot.metadata.id}) stands where ${content.tableId} was`,
+      });
     return snapshot;
   }
 
@@ -35,11 +46,14 @@ export function createDatasets(dependencies: DatasetsDependencies): Datasets {
     relation: async (version) => relationOf(await open(version)),
     write: (write) => writeDataset({ ...dependencies, snapshots, openVersion: open }, write),
     async settle(transaction, write) {
-      if (!(await endDatasetWrite(transaction, { ...write, state: "settled" }))) throw writeLost({ asset: write.asset, operation: write.operationId });
+      if (!(await endDatasetWrite(transaction, { ...write, state: "settled" })))
+        throw writeLost({ asset: write.asset, operation: write.operationId });
     },
     async query({ sql, tables, limit = LARGEST_PREVIEW, signal }) {
       const opened = await openTables(tables, open);
-      const connection = await analytics.sandbox({ files: [...opened.values()].flatMap(filesOf) }, (prepared) => createViews(prepared, opened));
+      const connection = await analytics.sandbox({ files: [...opened.values()].flatMap(filesOf) }, (prepared) =>
+        createViews(prepared, opened),
+      );
       const stopWatching = connection.interruptOn(signal);
       try {
         return await limited(connection, asSubquery(sql), Math.min(limit, LARGEST_QUERY));
@@ -52,7 +66,14 @@ export function createDatasets(dependencies: DatasetsDependencies): Datasets {
     },
     compact: (of) => compactDataset({ ...dependencies, snapshots, openVersion: open }, of),
     vacuum: ({ project, asset, ...options }) =>
-      vacuumTable({ ...options, analytics, table: join(folder, tableNameOf(asset)), nowMs: dependencies.clock.now(), pinned: () => pinnedVersions(dependencies, project, asset), writingSinceMs: () => oldestWriteMs(dependencies, project, asset) }),
+      vacuumTable({
+        ...options,
+        analytics,
+        table: join(folder, tableNameOf(asset)),
+        nowMs: dependencies.clock.now(),
+        pinned: () => pinnedVersions(dependencies, project, asset),
+        writingSinceMs: () => oldestWriteMs(dependencies, project, asset),
+      }),
     async preview(version, { limit = 100, offset = 0, sort } = {}) {
       const snapshot = await open(version);
       const order = sort === undefined ? undefined : orderOf(snapshot, version.asset, sort);
@@ -70,14 +91,28 @@ export function createDatasets(dependencies: DatasetsDependencies): Datasets {
 function orderOf({ columns }: TableSnapshot, dataset: string, { column, isDescending }: RowOrder): string {
   const names = columns.map(({ name }) => name);
   if (!names.includes(column)) throw columnUnknown({ dataset, column, columns: names });
-  return [`${quoteName(column)} ${isDescending ? "DESC" : "ASC"} NULLS LAST`, ...names.filter((name) => name !== column).map(quoteName)].join(", ");
+  return [
+    `${quoteName(column)} ${isDescending ? "DESC" : "ASC"} NULLS LAST`,
+    ...names.filter((name) => name !== column).map(quoteName),
+  ].join(", ");
 }
 
 /** Every recorded version is pinned: models, releases and reports refer to them for as long as they exist. */
-async function pinnedVersions({ store }: DatasetsDependencies, project: string, asset: string): Promise<readonly number[]> {
+async function pinnedVersions(
+  { store }: DatasetsDependencies,
+  project: string,
+  asset: string,
+): Promise<readonly number[]> {
   const pinned: number[] = [];
-  for (let before: number | undefined; ; ) {
-    const page = await store.read((transaction) => listAssetVersions(transaction, { project, asset, limit: VERSION_PAGE, ...(before === undefined ? {} : { before }) }));
+  for (let before: number | undefined; ;) {
+    const page = await store.read((transaction) =>
+      listAssetVersions(transaction, {
+        project,
+        asset,
+        limit: VERSION_PAGE,
+        ...(before === undefined ? {} : { before }),
+      }),
+    );
     pinned.push(...page.map((version) => (version.content as DatasetContent).deltaVersion));
     before = page.at(-1)?.version;
     if (page.length < VERSION_PAGE) return pinned;
@@ -85,7 +120,11 @@ async function pinnedVersions({ store }: DatasetsDependencies, project: string, 
 }
 
 /** A writer that lost its claim takes nothing more: what it left may go. */
-async function oldestWriteMs({ store, clock }: DatasetsDependencies, project: string, asset: string): Promise<number | undefined> {
+async function oldestWriteMs(
+  { store, clock }: DatasetsDependencies,
+  project: string,
+  asset: string,
+): Promise<number | undefined> {
   const open = await store.read((transaction) => listOpenDatasetWrites(transaction, { project, asset }));
   return open.find(({ expiresAtMs }) => expiresAtMs > clock.now())?.begunAtMs;
 }
@@ -100,7 +139,12 @@ async function toDatasetSnapshot(analytics: Analytics, snapshot: TableSnapshot):
   };
 }
 
-async function limited(connection: AnalyticsConnection, source: string, limit: number, { offset = 0, order }: { readonly offset?: number; readonly order?: string | undefined } = {}): Promise<QueryResult> {
+async function limited(
+  connection: AnalyticsConnection,
+  source: string,
+  limit: number,
+  { offset = 0, order }: { readonly offset?: number; readonly order?: string | undefined } = {},
+): Promise<QueryResult> {
   const select = `select * from ${source}${order === undefined ? "" : ` order by ${order}`} limit ${limit + 1} offset ${offset}`;
   const columns = await connection.describe(select);
   const rows = await connection.rows(select);

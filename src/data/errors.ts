@@ -3,7 +3,10 @@ import { defineError, type ErrorFactory, nearestName } from "#base";
 export const queryFailed: ErrorFactory<{ reason: string; sql: string }> = defineError("DATA_QUERY_FAILED", {
   status: 400,
   message: ({ reason }) => `The query failed: ${reason}`,
-  hint: ({ reason }) => (/disabled by configuration/.test(reason) ? "A query reads only the project's datasets: capture the file as a dataset first." : "Correct the SQL at the place shown."),
+  hint: ({ reason }) =>
+    /disabled by configuration/.test(reason)
+      ? "A query reads only the project's datasets: capture the file as a dataset first."
+      : "Correct the SQL at the place shown.",
   solve: "Correct the SQL at the place that the message shows. Queries read only the project's datasets, by name.",
 });
 
@@ -35,62 +38,95 @@ export const tableCorrupt: ErrorFactory<{ table: string; reason: string }> = def
   solve: "Restore the named file of `_delta_log` from a backup; no rows were guessed.",
 });
 
-export const tableUnsupported: ErrorFactory<{ table: string; feature: string; access: "read" | "write" }> = defineError("DATA_TABLE_UNSUPPORTED", {
-  status: 400,
-  message: ({ table, feature, access }) => `The Delta table ${table} uses ${feature}, which cannot be ${access === "read" ? "read" : "written"} here`,
-  hint: () => "Write the table with protocol (1,2): without deletion vectors, column mapping and other table features.",
-  solve: "Write the table with reader version 1 and writer version 2, or drop the named feature with the tool that added it.",
-});
+export const tableUnsupported: ErrorFactory<{ table: string; feature: string; access: "read" | "write" }> = defineError(
+  "DATA_TABLE_UNSUPPORTED",
+  {
+    status: 400,
+    message: ({ table, feature, access }) =>
+      `The Delta table ${table} uses ${feature}, which cannot be ${access === "read" ? "read" : "written"} here`,
+    hint: () =>
+      "Write the table with protocol (1,2): without deletion vectors, column mapping and other table features.",
+    solve:
+      "Write the table with reader version 1 and writer version 2, or drop the named feature with the tool that added it.",
+  },
+);
 
-export const versionMissing: ErrorFactory<{ table: string; version: number; latest: number | undefined }> = defineError("DATA_VERSION_MISSING", {
-  status: 404,
-  message: ({ table, version, latest }) => `The Delta table ${table} has no version ${version}${latest === undefined ? "" : `; the latest is ${latest}`}`,
-  hint: () => "Was its log cleaned by another tool? Pinned versions are kept by esteira only.",
-  solve: "Choose a version that exists, or restore the log entries from a backup.",
-});
+export const versionMissing: ErrorFactory<{ table: string; version: number; latest: number | undefined }> = defineError(
+  "DATA_VERSION_MISSING",
+  {
+    status: 404,
+    message: ({ table, version, latest }) =>
+      `The Delta table ${table} has no version ${version}${latest === undefined ? "" : `; the latest is ${latest}`}`,
+    hint: () => "Was its log cleaned by another tool? Pinned versions are kept by esteira only.",
+    solve: "Choose a version that exists, or restore the log entries from a backup.",
+  },
+);
 
-export const writeConflict: ErrorFactory<{ table: string; conflict: string; version: number }> = defineError("DATA_WRITE_CONFLICT", {
-  status: 409,
-  kind: "transient",
-  message: ({ table, conflict, version }) => `Another writer changed ${table} first (version ${version}): ${conflict}`,
-  hint: () => "Run the step again: it reads the new version.",
-  solve: "Run the step again; it starts from the version that the other writer made.",
-});
+export const writeConflict: ErrorFactory<{ table: string; conflict: string; version: number }> = defineError(
+  "DATA_WRITE_CONFLICT",
+  {
+    status: 409,
+    kind: "transient",
+    message: ({ table, conflict, version }) =>
+      `Another writer changed ${table} first (version ${version}): ${conflict}`,
+    hint: () => "Run the step again: it reads the new version.",
+    solve: "Run the step again; it starts from the version that the other writer made.",
+  },
+);
 
-export const tableForeign: ErrorFactory<{ table: string; project: string; owner: string }> = defineError("DATA_TABLE_FOREIGN", {
-  status: 409,
-  message: ({ table, project, owner }) => `The folder ${table} holds the dataset ${owner}, so project ${project} cannot write there`,
-  hint: () => "Give the asset another name, or the project its own store folder.",
-  solve: "Give the asset another name, or give each project its own store folder.",
-});
+export const tableForeign: ErrorFactory<{ table: string; project: string; owner: string }> = defineError(
+  "DATA_TABLE_FOREIGN",
+  {
+    status: 409,
+    message: ({ table, project, owner }) =>
+      `The folder ${table} holds the dataset ${owner}, so project ${project} cannot write there`,
+    hint: () => "Give the asset another name, or the project its own store folder.",
+    solve: "Give the asset another name, or give each project its own store folder.",
+  },
+);
 
-export const schemaConflict: ErrorFactory<{ table: string; column: string; found: string; expected: string }> = defineError("DATA_SCHEMA_CONFLICT", {
-  status: 409,
-  message: ({ table, column, found, expected }) => `Column "${column}" of ${table} is ${expected}, but the new rows bring ${found}`,
-  hint: ({ column, expected }) => `Cast it (CAST("${column}" AS ${expected})), or write the dataset with \`write: replace\`.`,
-  solve: "Cast the column to the dataset's type, rename it, or use `write: replace`, which takes the new schema.",
-});
+export const schemaConflict: ErrorFactory<{ table: string; column: string; found: string; expected: string }> =
+  defineError("DATA_SCHEMA_CONFLICT", {
+    status: 409,
+    message: ({ table, column, found, expected }) =>
+      `Column "${column}" of ${table} is ${expected}, but the new rows bring ${found}`,
+    hint: ({ column, expected }) =>
+      `Cast it (CAST("${column}" AS ${expected})), or write the dataset with \`write: replace\`.`,
+    solve: "Cast the column to the dataset's type, rename it, or use `write: replace`, which takes the new schema.",
+  });
 
-export const columnUnsupported: ErrorFactory<{ column: string; reason: string }> = defineError("DATA_COLUMN_UNSUPPORTED", {
-  status: 400,
-  message: ({ column, reason }) => `Column ${JSON.stringify(column)} cannot be stored: ${reason}`,
-  hint: () => "Rename it with AS, or cast it.",
-  solve: "Rename the column (no space , ; { } ( ) = or line break; names differ in more than case), or cast it to a supported type.",
-});
+export const columnUnsupported: ErrorFactory<{ column: string; reason: string }> = defineError(
+  "DATA_COLUMN_UNSUPPORTED",
+  {
+    status: 400,
+    message: ({ column, reason }) => `Column ${JSON.stringify(column)} cannot be stored: ${reason}`,
+    hint: () => "Rename it with AS, or cast it.",
+    solve:
+      "Rename the column (no space , ; { } ( ) = or line break; names differ in more than case), or cast it to a supported type.",
+  },
+);
 
 export const mergeKeyInvalid: ErrorFactory<{ table: string; problem: string }> = defineError("DATA_MERGE_KEY_INVALID", {
   status: 400,
   message: ({ table, problem }) => `The rows cannot be merged into ${table}: ${problem}`,
-  hint: () => "Make the key unique in the query (GROUP BY, QUALIFY row_number() OVER (…) = 1), or name more columns in merge.",
+  hint: () =>
+    "Make the key unique in the query (GROUP BY, QUALIFY row_number() OVER (…) = 1), or name more columns in merge.",
   solve: "Every new row needs one non-null key, once. Deduplicate in the query or name more key columns.",
 });
 
-export const sourceRowsUnknown: ErrorFactory<{ dataset: string; paths: readonly string[]; expected: number; found: number }> = defineError("DATA_SOURCE_ROWS_UNKNOWN", {
+export const sourceRowsUnknown: ErrorFactory<{
+  dataset: string;
+  paths: readonly string[];
+  expected: number;
+  found: number;
+}> = defineError("DATA_SOURCE_ROWS_UNKNOWN", {
   status: 409,
   message: ({ dataset, paths, expected, found }) =>
     `${paths.slice(0, 5).join(", ")}${paths.length > 5 ? ` and ${paths.length - 5} more` : ""} changed, but of the ${expected} rows that ${paths.length === 1 ? "it" : "they"} brought to ${dataset} only ${found} can be told from the others; nothing was published`,
-  hint: ({ dataset }) => `A merge or another tool rewrote the table. Read all files anew, in one version: esteira capture ${dataset} --again all`,
-  solve: "A merge, or another tool that rewrote the table's files, mixed the rows. Read all files of the dataset anew, in one version: `esteira capture DATASET --again all`.",
+  hint: ({ dataset }) =>
+    `A merge or another tool rewrote the table. Read all files anew, in one version: esteira capture ${dataset} --again all`,
+  solve:
+    "A merge, or another tool that rewrote the table's files, mixed the rows. Read all files of the dataset anew, in one version: `esteira capture DATASET --again all`.",
 });
 
 export const datasetBusy: ErrorFactory<{ asset: string; operation: string }> = defineError("DATA_DATASET_BUSY", {
@@ -104,56 +140,83 @@ export const datasetBusy: ErrorFactory<{ asset: string; operation: string }> = d
 export const writeLost: ErrorFactory<{ asset: string; operation: string }> = defineError("DATA_WRITE_LOST", {
   status: 409,
   kind: "transient",
-  message: ({ asset, operation }) => `The rows that ${operation} wrote to dataset ${asset} were taken back, because it was thought dead; nothing was published`,
+  message: ({ asset, operation }) =>
+    `The rows that ${operation} wrote to dataset ${asset} were taken back, because it was thought dead; nothing was published`,
   hint: () => "Run the step again.",
   solve: "Run the step again. It happens when an attempt stands still for longer than its claim on the dataset lasts.",
 });
 
-export const storageFailed: ErrorFactory<{ operation: string; path: string; reason: string }> = defineError("DATA_STORAGE_FAILED", {
-  status: 503,
-  kind: "transient",
-  message: ({ operation, path, reason }) => `Cannot ${operation} ${path}: ${reason}; nothing was published`,
-  hint: ({ reason }) => (/ENOSPC|No space/i.test(reason) ? "The disk is full: free some space and run the step again." : "Check the folder's permissions and the disk."),
-  solve: "Free disk space or repair the folder's permissions, then run the step again. Nothing half-written is visible.",
-});
+export const storageFailed: ErrorFactory<{ operation: string; path: string; reason: string }> = defineError(
+  "DATA_STORAGE_FAILED",
+  {
+    status: 503,
+    kind: "transient",
+    message: ({ operation, path, reason }) => `Cannot ${operation} ${path}: ${reason}; nothing was published`,
+    hint: ({ reason }) =>
+      /ENOSPC|No space/i.test(reason)
+        ? "The disk is full: free some space and run the step again."
+        : "Check the folder's permissions and the disk.",
+    solve:
+      "Free disk space or repair the folder's permissions, then run the step again. Nothing half-written is visible.",
+  },
+);
 
-export const captureFolderRefused: ErrorFactory<{ folder: string; found: string; allowed: readonly string[] }> = defineError("DATA_CAPTURE_FOLDER_REFUSED", {
-  status: 403,
-  message: ({ folder, found, allowed }) =>
-    `The folder ${folder}${found === folder ? "" : ` (${found})`} lies outside the project and below no folder that captures may read: ${allowed.length === 0 ? "esteira.yaml names none" : `esteira.yaml names ${allowed.join(", ")}`}`,
-  hint: () => "Name it, or a folder above it, under capture.folders in esteira.yaml.",
-  solve: "Name the folder, or one above it, under `capture.folders` in `esteira.yaml`. Links count as what they lead to.",
-});
+export const captureFolderRefused: ErrorFactory<{ folder: string; found: string; allowed: readonly string[] }> =
+  defineError("DATA_CAPTURE_FOLDER_REFUSED", {
+    status: 403,
+    message: ({ folder, found, allowed }) =>
+      `The folder ${folder}${found === folder ? "" : ` (${found})`} lies outside the project and below no folder that captures may read: ${allowed.length === 0 ? "esteira.yaml names none" : `esteira.yaml names ${allowed.join(", ")}`}`,
+    hint: () => "Name it, or a folder above it, under capture.folders in esteira.yaml.",
+    solve:
+      "Name the folder, or one above it, under `capture.folders` in `esteira.yaml`. Links count as what they lead to.",
+  });
 
-export const captureFilesMissing: ErrorFactory<{ patterns: readonly string[]; folder: string }> = defineError("DATA_CAPTURE_FILES_MISSING", {
-  status: 404,
-  message: ({ patterns, folder }) => `No file below ${folder} matches ${patterns.join(", ")}, and the dataset has no version yet`,
-  hint: () => "Check the pattern under capture.files.",
-  solve: "Check `capture.files`; patterns are relative to the project folder, or to `capture.folder`.",
-});
+export const captureFilesMissing: ErrorFactory<{ patterns: readonly string[]; folder: string }> = defineError(
+  "DATA_CAPTURE_FILES_MISSING",
+  {
+    status: 404,
+    message: ({ patterns, folder }) =>
+      `No file below ${folder} matches ${patterns.join(", ")}, and the dataset has no version yet`,
+    hint: () => "Check the pattern under capture.files.",
+    solve: "Check `capture.files`; patterns are relative to the project folder, or to `capture.folder`.",
+  },
+);
 
-export const captureEmpty: ErrorFactory<{ dataset: string; files: number; rows: number; problems: readonly string[]; isEncoding: boolean }> = defineError("DATA_CAPTURE_EMPTY", {
+export const captureEmpty: ErrorFactory<{
+  dataset: string;
+  files: number;
+  rows: number;
+  problems: readonly string[];
+  isEncoding: boolean;
+}> = defineError("DATA_CAPTURE_EMPTY", {
   status: 422,
   message: ({ dataset, files, rows, problems }) =>
     `Nothing was published to dataset ${dataset}: ${rows > 0 ? `none of ${rows} ${rows === 1 ? "row" : "rows"} in ${files} ${files === 1 ? "file" : "files"} can be` : files === 1 ? "its file was held back whole" : `all ${files} files were held back whole`}. ${problems.slice(0, 5).join("; ")}${problems.length > 5 ? `; and ${problems.length - 5} more files` : ""}`,
   hint: ({ dataset, isEncoding }) =>
     `${isEncoding ? "Is the file in another encoding? Say so: csv: { encoding: latin-1 }. " : ""}What was held back: esteira quarantine list ${dataset}. If a run without rows is right, set allow_empty: true under capture.`,
-  solve: "Look at what was held back (`esteira quarantine list DATASET`); correct the source, the way it is read (`csv.encoding`, `csv.delimiter`), or the contract. If a run without rows is right, set `capture.allow_empty: true`.",
+  solve:
+    "Look at what was held back (`esteira quarantine list DATASET`); correct the source, the way it is read (`csv.encoding`, `csv.delimiter`), or the contract. If a run without rows is right, set `capture.allow_empty: true`.",
 });
 
-export const captureFileOutside: ErrorFactory<{ path: string; folder: string }> = defineError("DATA_CAPTURE_FILE_OUTSIDE", {
-  status: 400,
-  message: ({ path, folder }) => `${path} leads out of ${folder}`,
-  hint: () => "Files outside the project are read only when capture.folder names their folder.",
-  solve: "Name the folder in `capture.folder`, and no `..` or link that leaves it.",
-});
+export const captureFileOutside: ErrorFactory<{ path: string; folder: string }> = defineError(
+  "DATA_CAPTURE_FILE_OUTSIDE",
+  {
+    status: 400,
+    message: ({ path, folder }) => `${path} leads out of ${folder}`,
+    hint: () => "Files outside the project are read only when capture.folder names their folder.",
+    solve: "Name the folder in `capture.folder`, and no `..` or link that leaves it.",
+  },
+);
 
-export const contractBroken: ErrorFactory<{ dataset: string; problems: readonly string[] }> = defineError("DATA_CONTRACT_BROKEN", {
-  status: 422,
-  message: ({ dataset, problems }) => `Dataset ${dataset} was not published: ${problems.join("; ")}`,
-  hint: () => "Correct the source, or change the contract or the quarantine limits on purpose.",
-  solve: "Correct the source rows, or change the contract or the step's `quarantine` limits on purpose.",
-});
+export const contractBroken: ErrorFactory<{ dataset: string; problems: readonly string[] }> = defineError(
+  "DATA_CONTRACT_BROKEN",
+  {
+    status: 422,
+    message: ({ dataset, problems }) => `Dataset ${dataset} was not published: ${problems.join("; ")}`,
+    hint: () => "Correct the source, or change the contract or the quarantine limits on purpose.",
+    solve: "Correct the source rows, or change the contract or the step's `quarantine` limits on purpose.",
+  },
+);
 
 export const contractInvalid: ErrorFactory<{ problems: readonly string[] }> = defineError("DATA_CONTRACT_INVALID", {
   status: 400,
@@ -161,12 +224,14 @@ export const contractInvalid: ErrorFactory<{ problems: readonly string[] }> = de
   solve: "Correct the contract at the places named; it follows the Open Data Contract Standard 3.1.",
 });
 
-export const rowsLost: ErrorFactory<{ dataset: string; read: number; published: number; quarantined: number }> = defineError("DATA_ROWS_LOST", {
-  status: 500,
-  message: ({ dataset, read, published, quarantined }) => `${read} rows were read for ${dataset}, but ${published} published and ${quarantined} quarantined do not add up; nothing was published`,
-  hint: () => "Did a file change while it was read? Run the step again.",
-  solve: "Run the step again. A source file that changes while it is read is the usual cause.",
-});
+export const rowsLost: ErrorFactory<{ dataset: string; read: number; published: number; quarantined: number }> =
+  defineError("DATA_ROWS_LOST", {
+    status: 500,
+    message: ({ dataset, read, published, quarantined }) =>
+      `${read} rows were read for ${dataset}, but ${published} published and ${quarantined} quarantined do not add up; nothing was published`,
+    hint: () => "Did a file change while it was read? Run the step again.",
+    solve: "Run the step again. A source file that changes while it is read is the usual cause.",
+  });
 
 export const quarantineMissing: ErrorFactory<{ batch: string }> = defineError("DATA_QUARANTINE_MISSING", {
   status: 404,
@@ -188,12 +253,15 @@ export const sqlInvalid: ErrorFactory<{ file: string; problems: readonly string[
   solve: "Correct the SQL at the place named. A transformation is one SELECT over datasets of the project.",
 });
 
-export const outputUnreadable: ErrorFactory<{ asset: string; problem: string }> = defineError("DATA_OUTPUT_UNREADABLE", {
-  status: 422,
-  message: ({ asset, problem }) => `The step's output for dataset ${asset} cannot be taken: ${problem}`,
-  hint: ({ asset }) => `Write Parquet, CSV or NDJSON files into esteira.output("${asset}").`,
-  solve: "Let the step write Parquet, CSV or NDJSON files into the output folder of the asset.",
-});
+export const outputUnreadable: ErrorFactory<{ asset: string; problem: string }> = defineError(
+  "DATA_OUTPUT_UNREADABLE",
+  {
+    status: 422,
+    message: ({ asset, problem }) => `The step's output for dataset ${asset} cannot be taken: ${problem}`,
+    hint: ({ asset }) => `Write Parquet, CSV or NDJSON files into esteira.output("${asset}").`,
+    solve: "Let the step write Parquet, CSV or NDJSON files into the output folder of the asset.",
+  },
+);
 
 export const dashboardMissing: ErrorFactory<{ dashboard: string }> = defineError("DATA_DASHBOARD_MISSING", {
   status: 404,
@@ -202,30 +270,51 @@ export const dashboardMissing: ErrorFactory<{ dashboard: string }> = defineError
   solve: "Run the pipeline whose `publish` step makes the dashboard.",
 });
 
-export const datasetNeeded: ErrorFactory<{ dataset: string; needs: readonly string[] }> = defineError("DATA_DATASET_NEEDED", {
-  status: 409,
-  message: ({ dataset, needs }) => `Dataset ${dataset} cannot be dropped: ${needs.slice(0, 20).join("; ")}${needs.length > 20 ? `; and ${needs.length - 20} more` : ""}`,
-  hint: () => "Take out what needs it first. A step that makes it would make it again.",
-  solve: "Take the steps that make or read the dataset out of the project, and delete the registered models that were made of it. Releases that were made of it keep it for good.",
-});
+export const datasetNeeded: ErrorFactory<{ dataset: string; needs: readonly string[] }> = defineError(
+  "DATA_DATASET_NEEDED",
+  {
+    status: 409,
+    message: ({ dataset, needs }) =>
+      `Dataset ${dataset} cannot be dropped: ${needs.slice(0, 20).join("; ")}${needs.length > 20 ? `; and ${needs.length - 20} more` : ""}`,
+    hint: () => "Take out what needs it first. A step that makes it would make it again.",
+    solve:
+      "Take the steps that make or read the dataset out of the project, and delete the registered models that were made of it. Releases that were made of it keep it for good.",
+  },
+);
 
-export const captureFileUnknown: ErrorFactory<{ dataset: string; path: string; reason: string; known: readonly string[] }> = defineError("DATA_CAPTURE_FILE_UNKNOWN", {
+export const captureFileUnknown: ErrorFactory<{
+  dataset: string;
+  path: string;
+  reason: string;
+  known: readonly string[];
+}> = defineError("DATA_CAPTURE_FILE_UNKNOWN", {
   status: 404,
-  message: ({ dataset, path, reason, known }) => `${path} cannot be captured again into ${dataset}: ${reason}${known.length === 0 ? "" : `. Captured are ${known.slice(0, 10).join(", ")}${known.length > 10 ? ` and ${known.length - 10} more` : ""}`}`,
+  message: ({ dataset, path, reason, known }) =>
+    `${path} cannot be captured again into ${dataset}: ${reason}${known.length === 0 ? "" : `. Captured are ${known.slice(0, 10).join(", ")}${known.length > 10 ? ` and ${known.length - 10} more` : ""}`}`,
   hint: () => "Name the file as the quarantine and the log do: relative to the project folder, or to capture.folder.",
-  solve: "Name a file that was captured, as the log names it: relative to the project folder or to `capture.folder`. A file that was never captured comes in with the next run.",
+  solve:
+    "Name a file that was captured, as the log names it: relative to the project folder or to `capture.folder`. A file that was never captured comes in with the next run.",
 });
 
-export const datasetMissing: ErrorFactory<{ dataset: string; version: number | undefined }> = defineError("DATA_DATASET_MISSING", {
-  status: 404,
-  message: ({ dataset, version }) => `There is no dataset ${dataset}${version === undefined ? "" : ` with version ${version}`}`,
-  hint: () => "List them with: esteira dataset list. A dataset appears when the step that makes it has run.",
-  solve: "List the datasets of the project (`esteira dataset list`); run the pipeline that makes the one you need.",
-});
+export const datasetMissing: ErrorFactory<{ dataset: string; version: number | undefined }> = defineError(
+  "DATA_DATASET_MISSING",
+  {
+    status: 404,
+    message: ({ dataset, version }) =>
+      `There is no dataset ${dataset}${version === undefined ? "" : ` with version ${version}`}`,
+    hint: () => "List them with: esteira dataset list. A dataset appears when the step that makes it has run.",
+    solve: "List the datasets of the project (`esteira dataset list`); run the pipeline that makes the one you need.",
+  },
+);
 
-export const columnUnknown: ErrorFactory<{ dataset: string; column: string; columns: readonly string[] }> = defineError("DATA_COLUMN_UNKNOWN", {
-  status: 400,
-  message: ({ dataset, column, columns }) => `Dataset ${dataset} has no column "${column}"; it has: ${columns.slice(0, 20).join(", ")}${columns.length > 20 ? `, and ${columns.length - 20} more` : ""}`,
-  hint: ({ column, columns }) => `Name one of its columns${nearestName(column, columns) === undefined ? "" : `, perhaps "${nearestName(column, columns)}"`}.`,
-  solve: "Use the name of a column of that version of the dataset; names are compared letter by letter.",
-});
+export const columnUnknown: ErrorFactory<{ dataset: string; column: string; columns: readonly string[] }> = defineError(
+  "DATA_COLUMN_UNKNOWN",
+  {
+    status: 400,
+    message: ({ dataset, column, columns }) =>
+      `Dataset ${dataset} has no column "${column}"; it has: ${columns.slice(0, 20).join(", ")}${columns.length > 20 ? `, and ${columns.length - 20} more` : ""}`,
+    hint: ({ column, columns }) =>
+      `Name one of its columns${nearestName(column, columns) === undefined ? "" : `, perhaps "${nearestName(column, columns)}"`}.`,
+    solve: "Use the name of a column of that version of the dataset; names are compared letter by letter.",
+  },
+);

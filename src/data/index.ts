@@ -1,8 +1,23 @@
-export { type Analytics, type AnalyticsConnection, type AnalyticsOptions, type Column, createAnalytics, type SandboxAccess } from "./analytics/analytics.ts";
+export {
+  type Analytics,
+  type AnalyticsConnection,
+  type AnalyticsOptions,
+  type Column,
+  createAnalytics,
+  type SandboxAccess,
+} from "./analytics/analytics.ts";
 export type { ColumnBatch, ColumnValues } from "./analytics/columns.ts";
 export type { JsonCell, Row } from "./analytics/rows.ts";
 export { quoteList, quoteName, quoteText } from "./analytics/sql-text.ts";
-export type { DatasetContent, Datasets, DatasetSnapshot, DatasetWrite, QuarantineSummary, QueryResult, WriteDisposition } from "./dataset.ts";
+export type {
+  DatasetContent,
+  Datasets,
+  DatasetSnapshot,
+  DatasetWrite,
+  QuarantineSummary,
+  QueryResult,
+  WriteDisposition,
+} from "./dataset.ts";
 export { createDatasets } from "./datasets.ts";
 export { compactDatasets, type DatasetCompaction } from "./compact-datasets.ts";
 export { type DatasetVacuum, vacuumDatasets } from "./vacuum-datasets.ts";
@@ -16,9 +31,31 @@ export type { ColumnLineage, LineageInput } from "./transform/column-lineage.ts"
 export { createSqlKind, type SqlDeclaration, type SqlKindDependencies } from "./transform/sql-kind.ts";
 export { listTables, type TableDamage, verifyTable } from "./delta/verify-table.ts";
 export { describeStandaloneTable, type StandaloneTable } from "./delta/standalone-table.ts";
-export { type DatasetDetails, type DatasetQueryDependencies, type DatasetSummary, getDatasetDetails, listDatasets, type QuarantineTotals, readProfile } from "./dataset-queries.ts";
+export {
+  type DatasetDetails,
+  type DatasetQueryDependencies,
+  type DatasetSummary,
+  getDatasetDetails,
+  listDatasets,
+  type QuarantineTotals,
+  readProfile,
+} from "./dataset-queries.ts";
 export { createDatasetStorage, type DatasetStorageDependencies } from "./dataset-storage.ts";
-export { discardHeld, discardQuarantine, type QuarantineDependencies, type QuarantinedRow, readQuarantine, replayQuarantine, type ReplayResult } from "./contract/quarantine.ts";
-export { type Dashboard, dashboardJsonSchema, type DashboardTile, readDashboard, type ReadDashboard } from "./deliver/dashboard.ts";
+export {
+  discardHeld,
+  discardQuarantine,
+  type QuarantineDependencies,
+  type QuarantinedRow,
+  readQuarantine,
+  replayQuarantine,
+  type ReplayResult,
+} from "./contract/quarantine.ts";
+export {
+  type Dashboard,
+  dashboardJsonSchema,
+  type DashboardTile,
+  readDashboard,
+  type ReadDashboard,
+} from "./deliver/dashboard.ts";
 export { createPublishKind, type PublishDeclaration, type PublishKindDependencies } from "./deliver/publish-kind.ts";
 export { type DashboardReport, getDashboard } from "./deliver/report.ts";

@@ -6,7 +6,10 @@ const SOURCES_TAG = "esteira.sources";
 /** Rows of which no source is known. */
 const UNKNOWN = "";
 
-/** Which source brought the rows of a data file, in stored order; see docs/adr/0015-a-changed-file-supersedes-its-rows.md. */
+/**
+ * Which source brought the rows of a data file, in stored order; see
+ * docs/adr/0015-a-changed-file-supersedes-its-rows.md.
+ */
 export type RowSources = readonly (readonly [source: string, rows: number])[];
 
 /** Short form of a source file's digest: 128 of its 256 bits. */
@@ -22,7 +25,10 @@ export function rowSourcesOf(file: AddFile): RowSources | undefined {
   return sumOf(sources) === rowCountOf(file.stats) ? sources : undefined;
 }
 
-/** The sources of files whose rows are written one after the other into one. Pieces without a known source have an empty name. */
+/**
+ * The sources of files whose rows are written one after the other into one. Pieces without a known source have an empty
+ * name.
+ */
 export function joinRowSources(files: readonly AddFile[]): RowSources {
   return mergeNeighbours(files.flatMap((file) => rowSourcesOf(file) ?? unknownSources(rowCountOf(file.stats) ?? 0)));
 }
@@ -39,8 +45,14 @@ export function withRowSources(file: AddFile, sources: RowSources): AddFile {
   return { ...file, tags: { ...file.tags, [SOURCES_TAG]: JSON.stringify(fitting) } };
 }
 
-/** Rows of a file that some sources brought, as ranges of positions (from 0, both ends included), and the sources of the others. */
-export function splitRowSources(sources: RowSources, gone: ReadonlySet<string>): { readonly ranges: readonly (readonly [first: number, last: number])[]; readonly kept: RowSources } {
+/**
+ * Rows of a file that some sources brought, as ranges of positions (from 0, both ends included), and the sources of the
+ * others.
+ */
+export function splitRowSources(
+  sources: RowSources,
+  gone: ReadonlySet<string>,
+): { readonly ranges: readonly (readonly [first: number, last: number])[]; readonly kept: RowSources } {
   const ranges: [number, number][] = [];
   let position = 0;
   for (const [source, rows] of sources) {

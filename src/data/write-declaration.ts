@@ -5,5 +5,14 @@ const name = z.string().min(1);
 
 /** The key `write` of a step that makes a dataset. */
 export const writeSchema: z.ZodType<WriteDisposition> = z
-  .union([z.enum(["append", "replace"]), z.strictObject({ merge: z.union([name.transform((key) => [key]), z.array(name).min(1)]).describe("Key columns: a row with an equal key is replaced.") })])
-  .describe("How new rows meet those that are there: append, replace, or merge by key columns.") as z.ZodType<WriteDisposition>;
+  .union([
+    z.enum(["append", "replace"]),
+    z.strictObject({
+      merge: z
+        .union([name.transform((key) => [key]), z.array(name).min(1)])
+        .describe("Key columns: a row with an equal key is replaced."),
+    }),
+  ])
+  .describe(
+    "How new rows meet those that are there: append, replace, or merge by key columns.",
+  ) as z.ZodType<WriteDisposition>;

@@ -48,7 +48,9 @@ export interface NewDeployment {
   readonly settings: ReleaseSettings;
   readonly actor: string;
   readonly stepRunId?: string | undefined;
-  /** The same key is the same deployment, whatever was killed in between; a failed one is not tried again under its key. */
+  /**
+   * The same key is the same deployment, whatever was killed in between; a failed one is not tried again under its key.
+   */
   readonly idempotencyKey: string;
   /** When the caller first wanted it, epoch milliseconds: see `WantedDeployment`. */
   readonly sinceMs?: number | undefined;
@@ -64,7 +66,9 @@ export interface FinishedDeployment {
   readonly deployment: Deployment;
   readonly release: Release;
   readonly state: TargetState;
-  /** True when the version already ran there in the same way: nothing was done, and this is the deployment that did it. */
+  /**
+   * True when the version already ran there in the same way: nothing was done, and this is the deployment that did it.
+   */
   readonly kept?: boolean;
 }
 
@@ -72,10 +76,12 @@ export interface FinishedDeployment {
 export interface Delivery {
   readonly environments: readonly Environment[];
   /**
-   * Deploys one version. What ran before keeps running until the new one is ready, and stays when it is not. A version that already runs
+   * Deploys one version. What ran before keeps running until the new one is ready, and stays when it is not. A version
+   * that already runs
    * there, deployed in the same way, is not deployed again and gets no new release.
    *
-   * @throws DELIVERY_ENVIRONMENT_UNKNOWN, DELIVERY_ASSET_NOT_DEPLOYABLE, DELIVERY_COMMAND_MISSING, EXECUTORS_SERVICE_UNHEALTHY, and what the model target throws
+   * @throws DELIVERY_ENVIRONMENT_UNKNOWN, DELIVERY_ASSET_NOT_DEPLOYABLE, DELIVERY_COMMAND_MISSING,
+   *   EXECUTORS_SERVICE_UNHEALTHY, and what the model target throws
    */
   deploy(deployment: NewDeployment, watch: DeploymentWatch): Promise<FinishedDeployment>;
   /**
@@ -83,11 +89,26 @@ export interface Delivery {
    *
    * @throws DELIVERY_NOTHING_DEPLOYED, DELIVERY_RELEASE_MISSING, and what `deploy` throws
    */
-  rollback(request: { readonly project: string; readonly environment: string; readonly asset: string; readonly to?: number | string | undefined; readonly actor: string }, watch?: DeploymentWatch): Promise<FinishedDeployment>;
+  rollback(
+    request: {
+      readonly project: string;
+      readonly environment: string;
+      readonly asset: string;
+      readonly to?: number | string | undefined;
+      readonly actor: string;
+    },
+    watch?: DeploymentWatch,
+  ): Promise<FinishedDeployment>;
   /** Takes an asset out of an environment. @throws DELIVERY_NOTHING_DEPLOYED */
-  remove(request: { readonly project: string; readonly environment: string; readonly asset: string; readonly actor: string }): Promise<void>;
+  remove(request: {
+    readonly project: string;
+    readonly environment: string;
+    readonly asset: string;
+    readonly actor: string;
+  }): Promise<void>;
   /**
-   * Makes production's models champions whose trial (canary, shadow) has ended well since they were deployed. Call it after trials were settled.
+   * Makes production's models champions whose trial (canary, shadow) has ended well since they were deployed. Call it
+   * after trials were settled.
    * Idempotent.
    *
    * @returns how many aliases moved
@@ -103,19 +124,32 @@ const unwatched: DeploymentWatch = { signal: new AbortController().signal, log: 
 export function createDelivery(options: DeliveryOptions): Delivery {
   const { store, clock, environments } = options;
 
-  async function carryOut(deployment: Deployment, release: Release, watch: DeploymentWatch): Promise<FinishedDeployment> {
+  async function carryOut(
+    deployment: Deployment,
+    release: Release,
+    watch: DeploymentWatch,
+  ): Promise<FinishedDeployment> {
     const version = await store.read((transaction) => getAssetVersion(transaction, { id: release.versionId }));
     if (version === undefined) throw versionMissing({ asset: release.asset });
     try {
       const state = await switchTarget({ deployment, release, version }, watch, options);
       const answers = await answersNow(release, version, options);
-      await store.write((transaction) => recordSuccess(transaction, { deployment, release, version, state, answers, atMs: clock.now() }));
-      return { deployment: (await store.read((transaction) => getDeployment(transaction, { id: deployment.id }))) ?? deployment, release, state };
+      await store.write((transaction) =>
+        recordSuccess(transaction, { deployment, release, version, state, answers, atMs: clock.now() }),
+      );
+      return {
+        deployment:
+          (await store.read((transaction) => getDeployment(transaction, { id: deployment.id }))) ?? deployment,
+        release,
+        state,
+      };
     } catch (error) {
       // Stopped from outside: the deployment stays open, for another worker may be going on with it already.
       if (watch.signal.aborted) throw error;
       const facts = error instanceof EsteiraError ? error.toJSON() : { message: messageOf(error) };
-      await store.write((transaction) => recordFailure(transaction, { deployment, release, error: facts, atMs: clock.now() }));
+      await store.write((transaction) =>
+        recordFailure(transaction, { deployment, release, error: facts, atMs: clock.now() }),
+      );
       throw error;
     }
   }
@@ -127,7 +161,9 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       const begun = await store.read((transaction) => getDeployment(transaction, request));
       const kept = begun === undefined ? await findKeptDeployment(request, options) : undefined;
       if (kept !== undefined) {
-        watch.log(`${request.environment}: already deployed, release ${kept.release.number}, ${request.version.asset} ${request.version.version}`);
+        watch.log(
+          `${request.environment}: already deployed, release ${kept.release.number}, ${request.version.asset} ${request.version.version}`,
+        );
         return { ...kept, state: stateOf(kept), kept: true };
       }
       const { deployment, release } = await begin(store, request, clock.now());
@@ -152,19 +188,30 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       const deployed = await findDeployed(store, request);
       const release = await store.read((transaction) => getRelease(transaction, { id: deployed.releaseId }));
       const settings = release?.settings as ReleaseSettings | undefined;
-      if (settings?.target === "model") await options.models.remove({ project, environment, endpoint: settings.endpoint });
+      if (settings?.target === "model")
+        await options.models.remove({ project, environment, endpoint: settings.endpoint });
       else await options.services.stop({ project, environment, name: asset });
-      await store.write((transaction) => recordRemoval(transaction, { deployed, actor: request.actor, atMs: clock.now() }));
+      await store.write((transaction) =>
+        recordRemoval(transaction, { deployed, actor: request.actor, atMs: clock.now() }),
+      );
     },
     async settle(project) {
       let moved = 0;
-      for (const deployed of await store.read((transaction) => listDeployed(transaction, { project, environment: PRODUCTION }))) {
+      for (const deployed of await store.read((transaction) =>
+        listDeployed(transaction, { project, environment: PRODUCTION }),
+      )) {
         const { release, version } = await store.read(async (transaction) => ({
           release: await getRelease(transaction, { id: deployed.releaseId }),
           version: await getAssetVersion(transaction, { id: deployed.versionId }),
         }));
-        if (release === undefined || version?.kind !== "model" || !(await answersNow(release, version, options))) continue;
-        if (await store.write((transaction) => crownVersion(transaction, version, { atMs: clock.now(), actor: release.createdBy }))) moved++;
+        if (release === undefined || version?.kind !== "model" || !(await answersNow(release, version, options)))
+          continue;
+        if (
+          await store.write((transaction) =>
+            crownVersion(transaction, version, { atMs: clock.now(), actor: release.createdBy }),
+          )
+        )
+          moved++;
       }
       return moved;
     },
@@ -174,14 +221,23 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       for (const deployment of open.filter(({ stepRunId }) => stepRunId === undefined)) {
         const release = await store.read((transaction) => getRelease(transaction, { id: deployment.releaseId }));
         if (release === undefined) continue;
-        await carryOut(deployment, release, unwatched).catch((error: unknown) => options.log.warn("a deployment could not be finished", { deployment: deployment.id, reason: messageOf(error) }));
+        await carryOut(deployment, release, unwatched).catch((error: unknown) =>
+          options.log.warn("a deployment could not be finished", {
+            deployment: deployment.id,
+            reason: messageOf(error),
+          }),
+        );
       }
     },
   };
 }
 
 /** The deployment of this key: the one that was begun, or a new one with its release. */
-async function begin(store: MetadataStore, request: NewDeployment, atMs: number): Promise<{ readonly deployment: Deployment; readonly release: Release }> {
+async function begin(
+  store: MetadataStore,
+  request: NewDeployment,
+  atMs: number,
+): Promise<{ readonly deployment: Deployment; readonly release: Release }> {
   const { project, environment, version, settings, actor, stepRunId, idempotencyKey } = request;
   const upstream = await store.read((transaction) => getVersionGraph(transaction, version.id, "upstream"));
   return store.write(async (transaction) => {
@@ -190,9 +246,30 @@ async function begin(store: MetadataStore, request: NewDeployment, atMs: number)
       const release = await getRelease(transaction, { id: begun.releaseId });
       if (release !== undefined) return { deployment: begun, release };
     }
-    const versions = upstream.versions.map((each): ReleaseVersion => ({ versionId: each.id, asset: each.asset, kind: each.kind, digest: each.digest, role: each.id === version.id ? "deployed" : "made_from" }));
-    const release = await insertRelease(transaction, { id: newId(), project, environment, asset: version.asset, versionId: version.id, createdAtMs: atMs, createdBy: actor, settings, versions });
-    const deployment = await insertDeployment(transaction, { ...newDeployment(request, release, atMs), reason: "deploy", idempotencyKey, stepRunId });
+    const versions = upstream.versions.map((each): ReleaseVersion => ({
+      versionId: each.id,
+      asset: each.asset,
+      kind: each.kind,
+      digest: each.digest,
+      role: each.id === version.id ? "deployed" : "made_from",
+    }));
+    const release = await insertRelease(transaction, {
+      id: newId(),
+      project,
+      environment,
+      asset: version.asset,
+      versionId: version.id,
+      createdAtMs: atMs,
+      createdBy: actor,
+      settings,
+      versions,
+    });
+    const deployment = await insertDeployment(transaction, {
+      ...newDeployment(request, release, atMs),
+      reason: "deploy",
+      idempotencyKey,
+      stepRunId,
+    });
     return { deployment, release };
   });
 }
@@ -202,7 +279,15 @@ function newDeployment(
   release: Release,
   startedAtMs: number,
 ): Omit<Deployment, "status" | "endedAtMs" | "target" | "error" | "reason" | "idempotencyKey" | "stepRunId"> {
-  return { id: newId(), project: request.project, environment: request.environment, asset: release.asset, releaseId: release.id, actor: request.actor, startedAtMs };
+  return {
+    id: newId(),
+    project: request.project,
+    environment: request.environment,
+    asset: release.asset,
+    releaseId: release.id,
+    actor: request.actor,
+    startedAtMs,
+  };
 }
 
 async function switchTarget(
@@ -213,14 +298,29 @@ async function switchTarget(
   const { deployment, release, version } = facts;
   const { project, environment, asset } = release;
   const settings = release.settings as ReleaseSettings;
-  watch.log(`${environment}: release ${release.number}, ${asset} ${version.version}${deployment.reason === "rollback" ? ", rollback" : ""}`);
+  watch.log(
+    `${environment}: release ${release.number}, ${asset} ${version.version}${deployment.reason === "rollback" ? ", rollback" : ""}`,
+  );
   if (settings.target === "model") {
     return options.models.deploy(
-      { deploymentId: deployment.id, project, environment, endpoint: settings.endpoint, version, actor: deployment.actor, ...(settings.featureService === undefined ? {} : { featureService: settings.featureService }), ...(settings.strategy === undefined || deployment.reason === "rollback" ? {} : { strategy: settings.strategy }) },
+      {
+        deploymentId: deployment.id,
+        project,
+        environment,
+        endpoint: settings.endpoint,
+        version,
+        actor: deployment.actor,
+        ...(settings.featureService === undefined ? {} : { featureService: settings.featureService }),
+        ...(settings.strategy === undefined || deployment.reason === "rollback" ? {} : { strategy: settings.strategy }),
+      },
       watch,
     );
   }
-  const service = await deployProcess({ deploymentId: deployment.id, project, environment, asset, version, settings }, watch.signal, options);
+  const service = await deployProcess(
+    { deploymentId: deployment.id, project, environment, asset, version, settings },
+    watch.signal,
+    options,
+  );
   watch.log(`${environment}: healthy, answers at ${service.url}`);
   return { versionId: version.id, digest: version.digest, address: service.url };
 }
@@ -229,33 +329,64 @@ async function switchTarget(
 async function answersNow(release: Release, version: AssetVersion, { models }: DeliveryOptions): Promise<boolean> {
   const settings = release.settings as ReleaseSettings;
   if (settings.target !== "model") return true;
-  const current = await models.current({ project: release.project, environment: release.environment, endpoint: settings.endpoint });
+  const current = await models.current({
+    project: release.project,
+    environment: release.environment,
+    endpoint: settings.endpoint,
+  });
   return current === undefined || current.versionId === version.id;
 }
 
-async function findDeployed(store: MetadataStore, key: { readonly project: string; readonly environment: string; readonly asset: string }): Promise<Deployed> {
-  const there = await store.read((transaction) => listDeployed(transaction, { project: key.project, environment: key.environment }));
+async function findDeployed(
+  store: MetadataStore,
+  key: { readonly project: string; readonly environment: string; readonly asset: string },
+): Promise<Deployed> {
+  const there = await store.read((transaction) =>
+    listDeployed(transaction, { project: key.project, environment: key.environment }),
+  );
   const deployed = there.find(({ asset }) => asset === key.asset);
   if (deployed !== undefined) return deployed;
   const known = there.map(({ asset }) => asset);
-  throw nothingDeployed({ environment: key.environment, asset: key.asset, known, nearest: nearestName(key.asset, known) });
+  throw nothingDeployed({
+    environment: key.environment,
+    asset: key.asset,
+    known,
+    nearest: nearestName(key.asset, known),
+  });
 }
 
 /** Only a release that ran in the environment can be gone back to. */
 async function chooseEarlierRelease(
   store: MetadataStore,
-  request: { readonly project: string; readonly environment: string; readonly asset: string; readonly to?: number | string | undefined },
+  request: {
+    readonly project: string;
+    readonly environment: string;
+    readonly asset: string;
+    readonly to?: number | string | undefined;
+  },
 ): Promise<Release> {
   const { project, environment, asset, to } = request;
   const deployed = await findDeployed(store, request);
   const { releases, ran } = await store.read(async (transaction) => ({
     releases: await listReleases(transaction, { project, environment, asset, limit: 1000 }),
-    ran: new Set((await listDeployments(transaction, { project, environment, asset, status: "succeeded", limit: 1000 })).map(({ releaseId }) => releaseId)),
+    ran: new Set(
+      (await listDeployments(transaction, { project, environment, asset, status: "succeeded", limit: 1000 })).map(
+        ({ releaseId }) => releaseId,
+      ),
+    ),
   }));
   const earlier = releases.filter(({ id }) => ran.has(id) && id !== deployed.releaseId);
-  const chosen = to === undefined ? releaseBefore(releases, { ran, currentId: deployed.releaseId }) : earlier.find(({ id, number }) => id === to || String(number) === String(to));
+  const chosen =
+    to === undefined
+      ? releaseBefore(releases, { ran, currentId: deployed.releaseId })
+      : earlier.find(({ id, number }) => id === to || String(number) === String(to));
   if (chosen !== undefined) return chosen;
-  throw releaseMissing({ environment, asset, release: to === undefined ? "earlier release" : `other release ${to}`, known: earlier.map(({ number }) => String(number)) });
+  throw releaseMissing({
+    environment,
+    asset,
+    release: to === undefined ? "earlier release" : `other release ${to}`,
+    known: earlier.map(({ number }) => String(number)),
+  });
 }
 
 /**
@@ -263,9 +394,14 @@ async function chooseEarlierRelease(
  *
  * @param releases of one asset in one environment, newest first
  */
-export function releaseBefore<Each extends Pick<Release, "id" | "number">>(releases: readonly Each[], facts: { readonly ran: ReadonlySet<string>; readonly currentId: string }): Each | undefined {
+export function releaseBefore<Each extends Pick<Release, "id" | "number">>(
+  releases: readonly Each[],
+  facts: { readonly ran: ReadonlySet<string>; readonly currentId: string },
+): Each | undefined {
   const current = releases.find(({ id }) => id === facts.currentId);
-  return releases.find(({ id, number }) => facts.ran.has(id) && id !== facts.currentId && number < (current?.number ?? Infinity));
+  return releases.find(
+    ({ id, number }) => facts.ran.has(id) && id !== facts.currentId && number < (current?.number ?? Infinity),
+  );
 }
 
 async function recoverServices(project: string, { store, services, log }: DeliveryOptions): Promise<void> {
@@ -273,6 +409,10 @@ async function recoverServices(project: string, { store, services, log }: Delive
     const release = await store.read((transaction) => getRelease(transaction, { id: deployed.releaseId }));
     if ((release?.settings as ReleaseSettings | undefined)?.target !== "process") continue;
     const { environment, asset } = deployed;
-    await services.ensure({ project, environment, name: asset }).catch((error: unknown) => log.warn("a service could not be started", { environment, asset, reason: messageOf(error) }));
+    await services
+      .ensure({ project, environment, name: asset })
+      .catch((error: unknown) =>
+        log.warn("a service could not be started", { environment, asset, reason: messageOf(error) }),
+      );
   }
 }

@@ -1,6 +1,15 @@
 import { z } from "zod";
 import { type Json, nearestName } from "#base";
-import { type AssetKind, type AssetVersion, type Deployment, getAssetVersion, getDeployment, listAttempts, listDeployed, type MetadataStore } from "#metadata-store";
+import {
+  type AssetKind,
+  type AssetVersion,
+  type Deployment,
+  getAssetVersion,
+  getDeployment,
+  listAttempts,
+  listDeployed,
+  type MetadataStore,
+} from "#metadata-store";
 import type { AnalysisContext, AttemptContext, Problem, StepAnalysis, StepKind, StepOutcome } from "#pipeline";
 import type { Delivery, FinishedDeployment } from "./delivery.ts";
 import { findEnvironment } from "./environment.ts";
@@ -28,14 +37,40 @@ const port = z.int().min(1).max(65_535);
 const schema: z.ZodType<DeployDeclaration> = z.strictObject({
   deploy: z.string().min(1).describe("The code or model to deploy."),
   to: z.union([z.string(), z.array(z.string()).min(1)]).describe("Environments, one after the other."),
-  endpoint: z.string().regex(/^[a-z][\w-]*$/i).optional().describe("Models: name of the endpoint; default: the asset's name."),
-  features: z.string().min(1).optional().describe("Models: feature service that the endpoint reads online, so that requests carry only join keys and what they know themselves."),
-  strategy: strategySchema.optional().describe("Models: how requests move to the new version (canary, shadow); default: all at once."),
-  start: z.string().min(1).optional().describe("Code: command that serves on $HOST:$PORT; default: the start script of package.json."),
+  endpoint: z
+    .string()
+    .regex(/^[a-z][\w-]*$/i)
+    .optional()
+    .describe("Models: name of the endpoint; default: the asset's name."),
+  features: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      "Models: feature service that the endpoint reads online, so that requests carry only join keys and what they know themselves.",
+    ),
+  strategy: strategySchema
+    .optional()
+    .describe("Models: how requests move to the new version (canary, shadow); default: all at once."),
+  start: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("Code: command that serves on $HOST:$PORT; default: the start script of package.json."),
   health: z.string().startsWith("/").optional().describe("Code: path that answers 2xx when the release is ready."),
-  health_timeout: z.string().regex(/^\d+(ms|s|m)$/).optional().describe("Code: how long to wait for health; default 30s."),
-  port: z.union([port, z.record(z.string(), port)]).optional().describe("Code: stable port, or one per environment; default: a free one, kept."),
-  env: z.record(z.string().regex(/^[A-Za-z_]\w*$/), z.string()).optional().describe("Code: variables of the process."),
+  health_timeout: z
+    .string()
+    .regex(/^\d+(ms|s|m)$/)
+    .optional()
+    .describe("Code: how long to wait for health; default 30s."),
+  port: z
+    .union([port, z.record(z.string(), port)])
+    .optional()
+    .describe("Code: stable port, or one per environment; default: a free one, kept."),
+  env: z
+    .record(z.string().regex(/^[A-Za-z_]\w*$/), z.string())
+    .optional()
+    .describe("Code: variables of the process."),
 });
 
 const CODE_KEYS = ["start", "health", "health_timeout", "port", "env"] as const;
@@ -48,7 +83,8 @@ export interface DeployKindOptions {
 }
 
 /**
- * Steps that put code or models into environments: `deploy: ASSET`. A protected environment waits for its approval, holding nothing; what was
+ * Steps that put code or models into environments: `deploy: ASSET`. A protected environment waits for its approval,
+ * holding nothing; what was
  * deployed before the wait, before a crash, or by another run in the same way, is not deployed again.
  */
 export function createDeployKind(options: DeployKindOptions): StepKind<DeployDeclaration> {
@@ -62,7 +98,11 @@ export function createDeployKind(options: DeployKindOptions): StepKind<DeployDec
   };
 }
 
-async function analyse(declaration: DeployDeclaration, context: AnalysisContext, { store, delivery }: DeployKindOptions): Promise<StepAnalysis> {
+async function analyse(
+  declaration: DeployDeclaration,
+  context: AnalysisContext,
+  { store, delivery }: DeployKindOptions,
+): Promise<StepAnalysis> {
   const kind = context.knownAssets.get(declaration.deploy);
   const known = delivery.environments.map(({ name }) => name);
   const problems: Problem[] = [];
@@ -80,7 +120,11 @@ async function analyse(declaration: DeployDeclaration, context: AnalysisContext,
     inputs: [{ asset: declaration.deploy, role: "deploy", path: ["deploy"] }],
     makes: [],
     files: [],
-    fingerprint: await deployedFingerprint(store, { project: context.project, asset: declaration.deploy, environments: [declaration.to].flat() }),
+    fingerprint: await deployedFingerprint(store, {
+      project: context.project,
+      asset: declaration.deploy,
+      environments: [declaration.to].flat(),
+    }),
     problems,
   };
 }
@@ -88,20 +132,35 @@ async function analyse(declaration: DeployDeclaration, context: AnalysisContext,
 /** Only code and models can be deployed, each with its own keys. */
 function explainKind(declaration: DeployDeclaration, kind: AssetKind): readonly Problem[] {
   const hint = "A step makes code with makes: { code: FOLDER }, and a model with makes: model.";
-  if (kind !== "code" && kind !== "model") return [{ path: ["deploy"], message: `"${declaration.deploy}" is ${kind}; only code and models can be deployed`, hint }];
+  if (kind !== "code" && kind !== "model")
+    return [
+      { path: ["deploy"], message: `"${declaration.deploy}" is ${kind}; only code and models can be deployed`, hint },
+    ];
   const [keys, noun, other] = kind === "model" ? [CODE_KEYS, "a model", "code"] : [MODEL_KEYS, "code", "model"];
   return keys
     .filter((key) => declaration[key] !== undefined)
-    .map((key) => ({ path: [key], message: `"${key}" says nothing about ${noun}: it belongs to a ${other} deployment`, hint: "Remove it." }));
+    .map((key) => ({
+      path: [key],
+      message: `"${key}" says nothing about ${noun}: it belongs to a ${other} deployment`,
+      hint: "Remove it.",
+    }));
 }
 
-/** An environment that was rolled back, or given another version by hand, makes the step run again; its own deployment does not. */
-async function deployedFingerprint(store: MetadataStore, key: { readonly project: string; readonly asset: string; readonly environments: readonly string[] }): Promise<Json> {
+/**
+ * An environment that was rolled back, or given another version by hand, makes the step run again; its own deployment
+ * does not.
+ */
+async function deployedFingerprint(
+  store: MetadataStore,
+  key: { readonly project: string; readonly asset: string; readonly environments: readonly string[] },
+): Promise<Json> {
   const { latest, deployed } = await store.read(async (transaction) => ({
     latest: await getAssetVersion(transaction, key),
     deployed: await listDeployed(transaction, { project: key.project, asset: key.asset }),
   }));
-  return deployed.filter(({ environment, versionId }) => key.environments.includes(environment) && versionId !== latest?.id).map(({ environment, versionId }) => `${environment}:${versionId}`);
+  return deployed
+    .filter(({ environment, versionId }) => key.environments.includes(environment) && versionId !== latest?.id)
+    .map(({ environment, versionId }) => `${environment}:${versionId}`);
 }
 
 async function execute(attempt: AttemptContext<DeployDeclaration>, options: DeployKindOptions): Promise<StepOutcome> {
@@ -117,7 +176,13 @@ async function execute(attempt: AttemptContext<DeployDeclaration>, options: Depl
       if (closed !== undefined) return closed;
     }
     const done = await deployTo(attempt, { version, environment, known, sinceMs }, options.delivery);
-    facts[environment] = { release: done.release.number, releaseId: done.release.id, version: version.version, address: done.state.address, ...(done.kept === true ? { alreadyDeployed: true } : {}) };
+    facts[environment] = {
+      release: done.release.number,
+      releaseId: done.release.id,
+      version: version.version,
+      address: done.state.address,
+      ...(done.kept === true ? { alreadyDeployed: true } : {}),
+    };
   }
   return { status: "succeeded", made: [], facts };
 }
@@ -130,12 +195,20 @@ async function checkApproval(
 ): Promise<StepOutcome | undefined> {
   const { version, environment } = subject;
   const rules = findEnvironment(delivery.environments, environment);
-  const decision = await approvals.check({ project: attempt.project, environment, rules: { approvals: rules.approvals, bind: rules.bind }, version, requestedBy: attempt.actor });
+  const decision = await approvals.check({
+    project: attempt.project,
+    environment,
+    rules: { approvals: rules.approvals, bind: rules.bind },
+    version,
+    requestedBy: attempt.actor,
+  });
   if (decision.open) {
-    if (decision.approvedBy.length > 0) attempt.log(`${environment}: approved by ${decision.approvedBy.join(", ")} (${decision.digest})`);
+    if (decision.approvedBy.length > 0)
+      attempt.log(`${environment}: approved by ${decision.approvedBy.join(", ")} (${decision.digest})`);
     return undefined;
   }
-  if (decision.refused) throw notApproved({ asset: version.asset, version: version.version, environment, reason: decision.gate.reason });
+  if (decision.refused)
+    throw notApproved({ asset: version.asset, version: version.version, environment, reason: decision.gate.reason });
   attempt.log(`${environment}: ${decision.gate.reason}`);
   return { status: "waiting", gate: decision.gate };
 }
@@ -146,10 +219,17 @@ function keyOf(attempt: AttemptContext<unknown>, environment: string, attemptNum
 }
 
 /** What an earlier attempt of this step run did for the environment, unless it failed. */
-async function findOwnDeployment(attempt: AttemptContext<unknown>, environment: string, store: MetadataStore): Promise<Deployment | undefined> {
+async function findOwnDeployment(
+  attempt: AttemptContext<unknown>,
+  environment: string,
+  store: MetadataStore,
+): Promise<Deployment | undefined> {
   return store.read(async (transaction) => {
     for (let number = attempt.attemptNumber; number > 0; number--) {
-      const found = await getDeployment(transaction, { project: attempt.project, idempotencyKey: keyOf(attempt, environment, number) });
+      const found = await getDeployment(transaction, {
+        project: attempt.project,
+        idempotencyKey: keyOf(attempt, environment, number),
+      });
       if (found !== undefined && found.status !== "failed") return found;
     }
     return undefined;
@@ -157,14 +237,22 @@ async function findOwnDeployment(attempt: AttemptContext<unknown>, environment: 
 }
 
 /** When an earlier attempt of this step run began; undefined in the first. */
-async function firstStart({ stepRunId, attemptNumber }: AttemptContext<unknown>, store: MetadataStore): Promise<number | undefined> {
+async function firstStart(
+  { stepRunId, attemptNumber }: AttemptContext<unknown>,
+  store: MetadataStore,
+): Promise<number | undefined> {
   if (attemptNumber === 1) return undefined;
   return (await store.read((transaction) => listAttempts(transaction, stepRunId)))[0]?.startedAtMs;
 }
 
 async function deployTo(
   attempt: AttemptContext<DeployDeclaration>,
-  facts: { readonly version: AssetVersion; readonly environment: string; readonly known: Deployment | undefined; readonly sinceMs: number | undefined },
+  facts: {
+    readonly version: AssetVersion;
+    readonly environment: string;
+    readonly known: Deployment | undefined;
+    readonly sinceMs: number | undefined;
+  },
   delivery: Delivery,
 ): Promise<FinishedDeployment> {
   const { version, environment, known, sinceMs } = facts;
@@ -198,7 +286,9 @@ function settingsOf(declaration: DeployDeclaration, version: AssetVersion, envir
     target: "process",
     ...(declaration.start === undefined ? {} : { start: declaration.start }),
     ...(declaration.health === undefined ? {} : { health: declaration.health }),
-    ...(declaration.health_timeout === undefined ? {} : { healthTimeoutMs: toMilliseconds(declaration.health_timeout) }),
+    ...(declaration.health_timeout === undefined
+      ? {}
+      : { healthTimeoutMs: toMilliseconds(declaration.health_timeout) }),
     ...(stable === undefined ? {} : { port: stable }),
     environment: declaration.env ?? {},
   };

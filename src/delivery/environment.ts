@@ -19,12 +19,20 @@ export function sandboxRequirement({ name, sandbox }: Environment): string | und
 }
 
 /**
- * What requires that the processes of a pipeline's steps run in a sandbox: the first environment it deploys to that does.
+ * What requires that the processes of a pipeline's steps run in a sandbox: the first environment it deploys to that
+ * does.
  * A step whose environment is known only when it runs counts as one that deploys to all of them.
  */
-export function sandboxRequirementOf(pipeline: PipelineDefinition, environments: readonly Environment[]): string | undefined {
-  const targets = pipeline.steps.filter(({ kind }) => kind === "deploy").flatMap(({ declaration }) => [declaration["to"]].flat().map(String));
-  const strict = environments.filter(({ name, sandbox }) => sandbox === true && targets.some((target) => target === name || target.includes("${{")));
+export function sandboxRequirementOf(
+  pipeline: PipelineDefinition,
+  environments: readonly Environment[],
+): string | undefined {
+  const targets = pipeline.steps
+    .filter(({ kind }) => kind === "deploy")
+    .flatMap(({ declaration }) => [declaration["to"]].flat().map(String));
+  const strict = environments.filter(
+    ({ name, sandbox }) => sandbox === true && targets.some((target) => target === name || target.includes("${{")),
+  );
   return strict[0] === undefined ? undefined : sandboxRequirement(strict[0]);
 }
 

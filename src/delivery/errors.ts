@@ -1,17 +1,26 @@
 import { defineError, type ErrorFactory } from "#base";
 
-export const environmentUnknown: ErrorFactory<{ environment: string; known: readonly string[]; nearest: string | undefined }> = defineError("DELIVERY_ENVIRONMENT_UNKNOWN", {
+export const environmentUnknown: ErrorFactory<{
+  environment: string;
+  known: readonly string[];
+  nearest: string | undefined;
+}> = defineError("DELIVERY_ENVIRONMENT_UNKNOWN", {
   status: 404,
-  message: ({ environment, known }) => `There is no environment "${environment}"; ${known.length === 0 ? "esteira.yaml names none" : `esteira.yaml names ${known.join(", ")}`}`,
-  hint: ({ nearest, environment }) => (nearest === undefined ? `Add it to esteira.yaml: environments: { ${environment}: {} }` : `Did you mean ${nearest}?`),
+  message: ({ environment, known }) =>
+    `There is no environment "${environment}"; ${known.length === 0 ? "esteira.yaml names none" : `esteira.yaml names ${known.join(", ")}`}`,
+  hint: ({ nearest, environment }) =>
+    nearest === undefined ? `Add it to esteira.yaml: environments: { ${environment}: {} }` : `Did you mean ${nearest}?`,
   solve: "Name an environment that `environments` in `esteira.yaml` lists, or add it there.",
 });
 
-export const assetNotDeployable: ErrorFactory<{ asset: string; kind: string }> = defineError("DELIVERY_ASSET_NOT_DEPLOYABLE", {
-  status: 400,
-  message: ({ asset, kind }) => `"${asset}" is ${kind}; only code and models can be deployed`,
-  solve: "Deploy an asset that a step makes as `code` or `model`.",
-});
+export const assetNotDeployable: ErrorFactory<{ asset: string; kind: string }> = defineError(
+  "DELIVERY_ASSET_NOT_DEPLOYABLE",
+  {
+    status: 400,
+    message: ({ asset, kind }) => `"${asset}" is ${kind}; only code and models can be deployed`,
+    solve: "Deploy an asset that a step makes as `code` or `model`.",
+  },
+);
 
 export const versionMissing: ErrorFactory<{ asset: string }> = defineError("DELIVERY_VERSION_MISSING", {
   status: 404,
@@ -20,28 +29,45 @@ export const versionMissing: ErrorFactory<{ asset: string }> = defineError("DELI
   solve: "Run the pipeline that makes the asset.",
 });
 
-export const notApproved: ErrorFactory<{ asset: string; version: number; environment: string; reason: string }> = defineError("DELIVERY_NOT_APPROVED", {
-  status: 403,
-  message: ({ asset, version, environment, reason }) => `${asset} ${version} may not be deployed to ${environment}: ${reason}`,
-  hint: () => "Make another version, or let the refusal be revoked: esteira approval list",
-  solve: "Make a version that passes its test and that reviewers do not refuse, or let the refusal be revoked.",
-});
+export const notApproved: ErrorFactory<{ asset: string; version: number; environment: string; reason: string }> =
+  defineError("DELIVERY_NOT_APPROVED", {
+    status: 403,
+    message: ({ asset, version, environment, reason }) =>
+      `${asset} ${version} may not be deployed to ${environment}: ${reason}`,
+    hint: () => "Make another version, or let the refusal be revoked: esteira approval list",
+    solve: "Make a version that passes its test and that reviewers do not refuse, or let the refusal be revoked.",
+  });
 
-export const commandMissing: ErrorFactory<{ asset: string; files: readonly string[] }> = defineError("DELIVERY_COMMAND_MISSING", {
-  status: 400,
-  message: ({ asset, files }) => `Nothing says how to start "${asset}": the deploy step has no start, and there is no package.json with a start script among ${files.join(", ")}`,
-  hint: () => 'Add start to the step, for example start: node server.js; it must listen on $HOST:$PORT.',
-  solve: "Add `start: COMMAND` to the deploy step, or a `start` script to the release's package.json.",
-});
+export const commandMissing: ErrorFactory<{ asset: string; files: readonly string[] }> = defineError(
+  "DELIVERY_COMMAND_MISSING",
+  {
+    status: 400,
+    message: ({ asset, files }) =>
+      `Nothing says how to start "${asset}": the deploy step has no start, and there is no package.json with a start script among ${files.join(", ")}`,
+    hint: () => "Add start to the step, for example start: node server.js; it must listen on $HOST:$PORT.",
+    solve: "Add `start: COMMAND` to the deploy step, or a `start` script to the release's package.json.",
+  },
+);
 
-export const nothingDeployed: ErrorFactory<{ environment: string; asset: string; known: readonly string[]; nearest: string | undefined }> = defineError("DELIVERY_NOTHING_DEPLOYED", {
+export const nothingDeployed: ErrorFactory<{
+  environment: string;
+  asset: string;
+  known: readonly string[];
+  nearest: string | undefined;
+}> = defineError("DELIVERY_NOTHING_DEPLOYED", {
   status: 404,
-  message: ({ environment, asset, known }) => `Nothing called "${asset}" is deployed in ${environment}; deployed there: ${known.length === 0 ? "nothing" : known.join(", ")}`,
+  message: ({ environment, asset, known }) =>
+    `Nothing called "${asset}" is deployed in ${environment}; deployed there: ${known.length === 0 ? "nothing" : known.join(", ")}`,
   hint: ({ nearest }) => (nearest === undefined ? "Deploy it first." : `Did you mean ${nearest}?`),
   solve: "Name an asset that is deployed in that environment.",
 });
 
-export const releaseMissing: ErrorFactory<{ environment: string; asset: string; release: string; known: readonly string[] }> = defineError("DELIVERY_RELEASE_MISSING", {
+export const releaseMissing: ErrorFactory<{
+  environment: string;
+  asset: string;
+  release: string;
+  known: readonly string[];
+}> = defineError("DELIVERY_RELEASE_MISSING", {
   status: 404,
   message: ({ environment, asset, release, known }) =>
     `There is no ${release} of "${asset}" in ${environment} to go back to; releases that ran there: ${known.length === 0 ? "none" : known.join(", ")}`,
@@ -73,8 +99,10 @@ export const webhookClosed: ErrorFactory<{ webhook: string; secret: string }> = 
 export const webhookUnsigned: ErrorFactory<{ reason: string }> = defineError("DELIVERY_WEBHOOK_UNSIGNED", {
   status: 401,
   message: ({ reason }) => `The call was not accepted: ${reason}`,
-  hint: () => "X-Esteira-Signature is sha256= and the HMAC-SHA256, in hex, of DELIVERY.TIMESTAMP.BODY with the shared secret.",
-  solve: "Send `X-Esteira-Delivery`, `X-Esteira-Timestamp` (seconds, now) and `X-Esteira-Signature: sha256=HMAC` over `<delivery>.<timestamp>.<body>`, with the secret that the server has.",
+  hint: () =>
+    "X-Esteira-Signature is sha256= and the HMAC-SHA256, in hex, of DELIVERY.TIMESTAMP.BODY with the shared secret.",
+  solve:
+    "Send `X-Esteira-Delivery`, `X-Esteira-Timestamp` (seconds, now) and `X-Esteira-Signature: sha256=HMAC` over `<delivery>.<timestamp>.<body>`, with the secret that the server has.",
 });
 
 export const webhookInvalid: ErrorFactory<{ problem: string }> = defineError("DELIVERY_WEBHOOK_INVALID", {

@@ -1,5 +1,13 @@
 import { canonicalJson } from "#base";
-import { type AssetVersion, type Deployment, getRelease, listDeployed, listDeployments, type MetadataStore, type Release } from "#metadata-store";
+import {
+  type AssetVersion,
+  type Deployment,
+  getRelease,
+  listDeployed,
+  listDeployments,
+  type MetadataStore,
+  type Release,
+} from "#metadata-store";
 import type { Services } from "#executors";
 import type { ModelTarget, TargetState } from "./ports.ts";
 import type { ReleaseSettings } from "./release-settings.ts";
@@ -10,7 +18,10 @@ export interface WantedDeployment {
   readonly environment: string;
   readonly version: AssetVersion;
   readonly settings: ReleaseSettings;
-  /** When the asker first looked, epoch milliseconds: what ran there since then counts too, even when another version came after it. */
+  /**
+   * When the asker first looked, epoch milliseconds: what ran there since then counts too, even when another version
+   * came after it.
+   */
   readonly sinceMs?: number | undefined;
 }
 
@@ -19,12 +30,24 @@ export interface KeptDeployment {
   readonly release: Release;
 }
 
-/** The deployment by which a version already runs in an environment, in the same way; undefined when it has to be deployed. */
-export async function findKeptDeployment(wanted: WantedDeployment, options: { readonly store: MetadataStore; readonly services: Services; readonly models: ModelTarget }): Promise<KeptDeployment | undefined> {
+/**
+ * The deployment by which a version already runs in an environment, in the same way; undefined when it has to be
+ * deployed.
+ */
+export async function findKeptDeployment(
+  wanted: WantedDeployment,
+  options: { readonly store: MetadataStore; readonly services: Services; readonly models: ModelTarget },
+): Promise<KeptDeployment | undefined> {
   const { project, environment, version, sinceMs } = wanted;
   const { current, succeeded } = await options.store.read(async (transaction) => ({
     current: (await listDeployed(transaction, { project, environment, asset: version.asset }))[0],
-    succeeded: await listDeployments(transaction, { project, environment, asset: version.asset, status: "succeeded", limit: 1000 }),
+    succeeded: await listDeployments(transaction, {
+      project,
+      environment,
+      asset: version.asset,
+      status: "succeeded",
+      limit: 1000,
+    }),
   }));
   if (current === undefined) return undefined;
   const running = succeeded.find(({ id }) => id === current.deploymentId);
@@ -37,9 +60,15 @@ export async function findKeptDeployment(wanted: WantedDeployment, options: { re
   return undefined;
 }
 
-async function matchRelease(deployment: Deployment, { version, settings }: WantedDeployment, store: MetadataStore): Promise<KeptDeployment | undefined> {
+async function matchRelease(
+  deployment: Deployment,
+  { version, settings }: WantedDeployment,
+  store: MetadataStore,
+): Promise<KeptDeployment | undefined> {
   const release = await store.read((transaction) => getRelease(transaction, { id: deployment.releaseId }));
-  return release?.versionId === version.id && canonicalJson(release.settings) === canonicalJson(settings) ? { deployment, release } : undefined;
+  return release?.versionId === version.id && canonicalJson(release.settings) === canonicalJson(settings)
+    ? { deployment, release }
+    : undefined;
 }
 
 /** Those that began to run after that moment, and the one that ran at it. `succeeded` comes newest first. */
@@ -48,8 +77,14 @@ function ranSince(succeeded: readonly Deployment[], sinceMs: number): readonly D
   return before === -1 ? succeeded : succeeded.slice(0, before + 1);
 }
 
-/** A trial that was taken back, an endpoint that was stopped and a service that does not come up need a deployment of their own. */
-async function isThere({ project, environment, version, settings }: WantedDeployment, { services, models }: { readonly services: Services; readonly models: ModelTarget }): Promise<boolean> {
+/**
+ * A trial that was taken back, an endpoint that was stopped and a service that does not come up need a deployment of
+ * their own.
+ */
+async function isThere(
+  { project, environment, version, settings }: WantedDeployment,
+  { services, models }: { readonly services: Services; readonly models: ModelTarget },
+): Promise<boolean> {
   if (settings.target === "model") {
     const now = await models.current({ project, environment, endpoint: settings.endpoint });
     return now?.versionId === version.id || now?.candidateVersionId === version.id;

@@ -34,18 +34,32 @@ export interface ModelDeployment {
  * there before still answers.
  */
 export interface ModelTarget {
-  deploy(deployment: ModelDeployment, options: { readonly signal: AbortSignal; readonly log: (line: string) => void }): Promise<TargetState>;
+  deploy(
+    deployment: ModelDeployment,
+    options: { readonly signal: AbortSignal; readonly log: (line: string) => void },
+  ): Promise<TargetState>;
   /** What the endpoint runs now, and the version that it tries beside it; undefined when it runs nothing. */
-  current(endpoint: { readonly project: string; readonly environment: string; readonly endpoint: string }): Promise<(TargetState & { readonly candidateVersionId?: string | undefined }) | undefined>;
+  current(endpoint: {
+    readonly project: string;
+    readonly environment: string;
+    readonly endpoint: string;
+  }): Promise<(TargetState & { readonly candidateVersionId?: string | undefined }) | undefined>;
   /** Takes the endpoint out of service. Idempotent. */
-  remove(endpoint: { readonly project: string; readonly environment: string; readonly endpoint: string }): Promise<void>;
+  remove(endpoint: {
+    readonly project: string;
+    readonly environment: string;
+    readonly endpoint: string;
+  }): Promise<void>;
 }
 
 /** Rules that protect one environment, from `environments` in `esteira.yaml`. */
 export interface EnvironmentRules {
   /** Distinct approvals that must stand; 0 for none. */
   readonly approvals: number;
-  /** `version`: each digest needs its own; `source`: an approved notebook source lets every model through that it made and that passed its test. */
+  /**
+   * `version`: each digest needs its own; `source`: an approved notebook source lets every model through that it made
+   * and that passed its test.
+   */
   readonly bind: "version" | "source";
 }
 
@@ -63,5 +77,11 @@ export type ApprovalDecision =
 /** Whether a version may go to an environment. Declared here, implemented by `governance`. */
 export interface ApprovalCheck {
   /** Decides now; a closed gate is recorded as a request that reviewers see. */
-  check(subject: { readonly project: string; readonly environment: string; readonly rules: EnvironmentRules; readonly version: AssetVersion; readonly requestedBy: string }): Promise<ApprovalDecision>;
+  check(subject: {
+    readonly project: string;
+    readonly environment: string;
+    readonly rules: EnvironmentRules;
+    readonly version: AssetVersion;
+    readonly requestedBy: string;
+  }): Promise<ApprovalDecision>;
 }

@@ -27,7 +27,11 @@ export interface ProcessDeployment {
 }
 
 /** Puts code into service: unpacks the tree, starts it beside what runs, and switches when it is healthy. */
-export async function deployProcess(deployment: ProcessDeployment, signal: AbortSignal, options: ProcessTargetOptions): Promise<RunningService> {
+export async function deployProcess(
+  deployment: ProcessDeployment,
+  signal: AbortSignal,
+  options: ProcessTargetOptions,
+): Promise<RunningService> {
   const { project, environment, asset, version, settings } = deployment;
   const tree = version.content as Tree;
   if (version.kind !== "code" || tree.format !== "tree/1") throw assetNotDeployable({ asset, kind: version.kind });
@@ -59,7 +63,11 @@ export async function deployProcess(deployment: ProcessDeployment, signal: Abort
 }
 
 /** A folder under its final name is whole. */
-async function unpack(objects: ObjectStore, tree: Tree, place: { readonly folder: string; readonly deploymentId: string }): Promise<void> {
+async function unpack(
+  objects: ObjectStore,
+  tree: Tree,
+  place: { readonly folder: string; readonly deploymentId: string },
+): Promise<void> {
   if ((await stat(place.folder).catch(() => undefined)) !== undefined) return;
   const partial = `${place.folder}.${place.deploymentId}`;
   await mkdir(dirname(place.folder), { recursive: true });

@@ -50,6 +50,9 @@ export async function installPushHook(repository: string, url: string, secret: s
   await writeFile(join(hooks, "esteira-push.mjs"), SENDER);
   await writeFile(join(hooks, "esteira-push.json"), JSON.stringify({ url, secret }), { mode: 0o600 });
   await chmod(join(hooks, "esteira-push.json"), 0o600);
-  await writeFile(hook, `#!/bin/sh\n${MARK}\nexec '${process.execPath.replaceAll("'", "'\\''")}' "$(dirname "$0")/esteira-push.mjs"\n`);
+  await writeFile(
+    hook,
+    `#!/bin/sh\n${MARK}\nexec '${process.execPath.replaceAll("'", "'\\''")}' "$(dirname "$0")/esteira-push.mjs"\n`,
+  );
   await chmod(hook, 0o755);
 }

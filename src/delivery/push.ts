@@ -48,8 +48,10 @@ const pushSchema = z.object({
 const NO_COMMIT = /^0+$/;
 
 /**
- * Answers push events in GitHub's form: queues the pipelines with `on: { push: BRANCH }` on a checkout of the pushed commit. A push to the main
- * branch makes that commit's pipelines the project's current ones first; a mistake in them refuses the push event and starts nothing.
+ * Answers push events in GitHub's form: queues the pipelines with `on: { push: BRANCH }` on a checkout of the pushed
+ * commit. A push to the main
+ * branch makes that commit's pipelines the project's current ones first; a mistake in them refuses the push event and
+ * starts nothing.
  *
  * The same delivery twice is one push. Other events are answered and ignored.
  *
@@ -62,32 +64,56 @@ export function createPushHandler(options: PushHandlerOptions): (request: PushRe
     if (event !== "push") return { status: 200, json: { ignored: `event ${event}` } };
     const push = parsePush(request.body);
     const branch = /^refs\/heads\/(.+)$/.exec(push.ref)?.[1];
-    if (branch === undefined || push.deleted === true || NO_COMMIT.test(push.after)) return { status: 200, json: { ignored: `${push.ref} carries no commit of a branch` } };
+    if (branch === undefined || push.deleted === true || NO_COMMIT.test(push.after))
+      return { status: 200, json: { ignored: `${push.ref} carries no commit of a branch` } };
     const id = request.headers["x-github-delivery"] ?? digestOf(request.body);
-    const known = await options.store.read((transaction) => getPushDelivery(transaction, { project: options.project, id }));
+    const known = await options.store.read((transaction) =>
+      getPushDelivery(transaction, { project: options.project, id }),
+    );
     if (known !== undefined) return { status: 200, json: known.answer };
     return startPipelines({ id, branch, commit: push.after, pusher: push.pusher?.name ?? "git" }, options);
   };
 }
 
-async function startPipelines(push: { readonly id: string; readonly branch: string; readonly commit: string; readonly pusher: string }, options: PushHandlerOptions): Promise<PushAnswer> {
+async function startPipelines(
+  push: { readonly id: string; readonly branch: string; readonly commit: string; readonly pusher: string },
+  options: PushHandlerOptions,
+): Promise<PushAnswer> {
   const { store, project, clock } = options;
   const { branch, commit, pusher } = push;
   const checkout = join(options.folder, project, commit);
   await options.git.checkout({ repository: options.repository, commit, folder: checkout });
   const folder = options.subfolder === undefined ? checkout : join(checkout, options.subfolder);
   if (branch === options.mainBranch) {
-    const { pipelines } = assertValid(await loadProjectPipelines({ project, projectFolder: folder, kinds: options.kinds }));
+    const { pipelines } = assertValid(
+      await loadProjectPipelines({ project, projectFolder: folder, kinds: options.kinds }),
+    );
     await registerPipelines(store, { project, pipelines, actor: pusher, atMs: clock.now() });
   }
   return store.write(async (transaction) => {
     const atMs = clock.now();
     const raced = await getPushDelivery(transaction, { project, id: push.id });
     if (raced !== undefined) return { status: 200, json: raced.answer };
-    const pipelineRuns = await fireTrigger(transaction, { project, on: "push", subject: branch, cause: { branch, commit, pusher, delivery: push.id }, atMs, actor: pusher, source: { folder, commit } });
+    const pipelineRuns = await fireTrigger(transaction, {
+      project,
+      on: "push",
+      subject: branch,
+      cause: { branch, commit, pusher, delivery: push.id },
+      atMs,
+      actor: pusher,
+      source: { folder, commit },
+    });
     const answer = { commit, pipelineRuns };
     await insertPushDelivery(transaction, { project, ...push, atMs, answer });
-    await appendEvent(transaction, { atMs, project, type: "push.received", subjectKind: "push", subject: branch, actor: pusher, data: { commit, pipelineRuns } });
+    await appendEvent(transaction, {
+      atMs,
+      project,
+      type: "push.received",
+      subjectKind: "push",
+      subject: branch,
+      actor: pusher,
+      data: { commit, pipelineRuns },
+    });
     return { status: 202, json: answer };
   });
 }
@@ -102,7 +128,10 @@ function parsePush(body: Uint8Array): z.output<typeof pushSchema> {
     throw pushInvalid({ problem: `it is no JSON (${(error as Error).message})` }, error);
   }
   const parsed = pushSchema.safeParse(value);
-  if (!parsed.success) throw pushInvalid({ problem: parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("; ") });
+  if (!parsed.success)
+    throw pushInvalid({
+      problem: parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("; "),
+    });
   return parsed.data;
 }
 
@@ -110,7 +139,8 @@ function assertSigned(request: PushRequest, secret: string): void {
   const sent = request.headers["x-hub-signature-256"];
   if (sent === undefined) throw pushUnsigned({ reason: "it carries no X-Hub-Signature-256" });
   const [found, expected] = [Buffer.from(sent), Buffer.from(signPush(request.body, secret))];
-  if (found.length !== expected.length || !timingSafeEqual(found, expected)) throw pushUnsigned({ reason: "its signature does not fit the secret" });
+  if (found.length !== expected.length || !timingSafeEqual(found, expected))
+    throw pushUnsigned({ reason: "its signature does not fit the secret" });
 }
 
 /** Value of `X-Hub-Signature-256` for a body: HMAC-SHA256 with the shared secret. */

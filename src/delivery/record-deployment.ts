@@ -25,7 +25,10 @@ import type { TargetState } from "./ports.ts";
 /** Alias of the model version that production ran before. */
 export const PREVIOUS_ALIAS = "previous";
 
-/** Points the environment at the deployment; in production a model becomes the champion, and the one before `previous`. Idempotent. */
+/**
+ * Points the environment at the deployment; in production a model becomes the champion, and the one before `previous`.
+ * Idempotent.
+ */
 export async function recordSuccess(
   transaction: WriteTransaction,
   facts: {
@@ -42,7 +45,15 @@ export async function recordSuccess(
   const { project, environment, asset, actor } = deployment;
   if (!(await endDeployment(transaction, { id: deployment.id, status: "succeeded", atMs, target: state }))) return;
   await endSupersededDeployments(transaction, { id: deployment.id, project, environment, asset, atMs });
-  await setDeployed(transaction, { project, environment, asset, deploymentId: deployment.id, releaseId: release.id, versionId: version.id, atMs });
+  await setDeployed(transaction, {
+    project,
+    environment,
+    asset,
+    deploymentId: deployment.id,
+    releaseId: release.id,
+    versionId: version.id,
+    atMs,
+  });
   await appendEvent(transaction, {
     atMs,
     project,
@@ -50,26 +61,59 @@ export async function recordSuccess(
     subjectKind: "release",
     subject: release.id,
     actor,
-    data: { environment, asset, number: release.number, deploymentId: deployment.id, versionId: version.id, version: version.version, digest: version.digest, address: state.address, stepRunId: deployment.stepRunId },
+    data: {
+      environment,
+      asset,
+      number: release.number,
+      deploymentId: deployment.id,
+      versionId: version.id,
+      version: version.version,
+      digest: version.digest,
+      address: state.address,
+      stepRunId: deployment.stepRunId,
+    },
   });
   const registered = version.kind === "model" ? await getModelVersionOfAsset(transaction, version.id) : undefined;
   if (registered === undefined) return;
   const change = { name: registered.name, version: registered.version, atMs, actor };
-  await setModelVersionTag(transaction, { ...change, key: `esteira.deployed.${environment}`, value: new Date(atMs).toISOString() });
+  await setModelVersionTag(transaction, {
+    ...change,
+    key: `esteira.deployed.${environment}`,
+    value: new Date(atMs).toISOString(),
+  });
   if (environment === PRODUCTION && facts.answers) await crown(transaction, registered, { atMs, actor });
 }
 
 /** Makes a model version the champion; false when it was already, or is not registered. */
-export async function crownVersion(transaction: WriteTransaction, version: AssetVersion, facts: { readonly atMs: number; readonly actor: string }): Promise<boolean> {
+export async function crownVersion(
+  transaction: WriteTransaction,
+  version: AssetVersion,
+  facts: { readonly atMs: number; readonly actor: string },
+): Promise<boolean> {
   const registered = await getModelVersionOfAsset(transaction, version.id);
   return registered !== undefined && crown(transaction, registered, facts);
 }
 
-async function crown(transaction: WriteTransaction, next: ModelVersion, facts: { readonly atMs: number; readonly actor: string }): Promise<boolean> {
+async function crown(
+  transaction: WriteTransaction,
+  next: ModelVersion,
+  facts: { readonly atMs: number; readonly actor: string },
+): Promise<boolean> {
   const champion = await findAlias(transaction, next.name);
   if (champion?.version === next.version) return false;
-  if (champion !== undefined) await setRegisteredModelAlias(transaction, { ...facts, name: next.name, alias: PREVIOUS_ALIAS, version: champion.version });
-  await setRegisteredModelAlias(transaction, { ...facts, name: next.name, alias: CHAMPION_ALIAS, version: next.version });
+  if (champion !== undefined)
+    await setRegisteredModelAlias(transaction, {
+      ...facts,
+      name: next.name,
+      alias: PREVIOUS_ALIAS,
+      version: champion.version,
+    });
+  await setRegisteredModelAlias(transaction, {
+    ...facts,
+    name: next.name,
+    alias: CHAMPION_ALIAS,
+    version: next.version,
+  });
   return true;
 }
 
@@ -77,7 +121,8 @@ async function findAlias(transaction: WriteTransaction, name: string): Promise<M
   try {
     return await getModelVersionByAlias(transaction, { name, alias: CHAMPION_ALIAS });
   } catch (error) {
-    if (isEsteiraError(error, modelAliasMissing.code) || isEsteiraError(error, modelVersionMissing.code)) return undefined;
+    if (isEsteiraError(error, modelAliasMissing.code) || isEsteiraError(error, modelVersionMissing.code))
+      return undefined;
     throw error;
   }
 }
@@ -96,13 +141,31 @@ export async function recordFailure(
     subjectKind: "release",
     subject: release.id,
     actor: deployment.actor,
-    data: { environment: deployment.environment, asset: deployment.asset, number: release.number, deploymentId: deployment.id, error, stepRunId: deployment.stepRunId },
+    data: {
+      environment: deployment.environment,
+      asset: deployment.asset,
+      number: release.number,
+      deploymentId: deployment.id,
+      error,
+      stepRunId: deployment.stepRunId,
+    },
   });
 }
 
 /** Notes that an environment runs an asset no more. */
-export async function recordRemoval(transaction: WriteTransaction, facts: { readonly deployed: Deployed; readonly actor: string; readonly atMs: number }): Promise<void> {
+export async function recordRemoval(
+  transaction: WriteTransaction,
+  facts: { readonly deployed: Deployed; readonly actor: string; readonly atMs: number },
+): Promise<void> {
   const { project, environment, asset, releaseId, versionId } = facts.deployed;
   await clearDeployed(transaction, { project, environment, asset });
-  await appendEvent(transaction, { atMs: facts.atMs, project, type: "release.removed", subjectKind: "release", subject: releaseId, actor: facts.actor, data: { environment, asset, versionId } });
+  await appendEvent(transaction, {
+    atMs: facts.atMs,
+    project,
+    type: "release.removed",
+    subjectKind: "release",
+    subject: releaseId,
+    actor: facts.actor,
+    data: { environment, asset, versionId },
+  });
 }

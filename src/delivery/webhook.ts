@@ -1,5 +1,11 @@
 import { assertJsonDepth, type Clock, isSignatureOf } from "#base";
-import { appendEvent, getPushDelivery, insertPushDelivery, type MetadataStore, type WriteTransaction } from "#metadata-store";
+import {
+  appendEvent,
+  getPushDelivery,
+  insertPushDelivery,
+  type MetadataStore,
+  type WriteTransaction,
+} from "#metadata-store";
 import { fireTrigger } from "#pipeline";
 import { webhookClosed, webhookInvalid, webhookUnsigned, webhookUnused } from "./errors.ts";
 import type { PushRequest } from "./push.ts";
@@ -29,14 +35,18 @@ export function webhookSecretName(webhook: string): string {
 }
 
 /**
- * Answers calls of webhooks: queues the pipelines with `on: { webhook: NAME }`, in the transaction that notes the delivery. The call's JSON is
- * `trigger.body` to them. Headers: `x-esteira-delivery`, an id; `x-esteira-timestamp`, seconds; `x-esteira-signature`, see `signMessage`.
+ * Answers calls of webhooks: queues the pipelines with `on: { webhook: NAME }`, in the transaction that notes the
+ * delivery. The call's JSON is
+ * `trigger.body` to them. Headers: `x-esteira-delivery`, an id; `x-esteira-timestamp`, seconds; `x-esteira-signature`,
+ * see `signMessage`.
  *
  * The same delivery of one webhook twice is one call.
  *
  * @throws DELIVERY_WEBHOOK_CLOSED, DELIVERY_WEBHOOK_UNSIGNED, DELIVERY_WEBHOOK_INVALID, DELIVERY_WEBHOOK_UNUSED
  */
-export function createWebhookHandler(options: WebhookHandlerOptions): (webhook: string, request: PushRequest) => Promise<WebhookAnswer> {
+export function createWebhookHandler(
+  options: WebhookHandlerOptions,
+): (webhook: string, request: PushRequest) => Promise<WebhookAnswer> {
   const { store, project } = options;
   return async (webhook, request) => {
     const delivery = assertSigned(webhook, request, options);
@@ -61,32 +71,73 @@ export function createWebhookHandler(options: WebhookHandlerOptions): (webhook: 
 /** Another request noted the same delivery since we looked: nothing of ours may stay. */
 class AnsweredMeanwhile extends Error {}
 
-async function answerCall(transaction: WriteTransaction, call: { readonly id: string; readonly webhook: string; readonly delivery: string; readonly body: unknown }, { project, clock }: WebhookHandlerOptions): Promise<WebhookAnswer> {
+async function answerCall(
+  transaction: WriteTransaction,
+  call: { readonly id: string; readonly webhook: string; readonly delivery: string; readonly body: unknown },
+  { project, clock }: WebhookHandlerOptions,
+): Promise<WebhookAnswer> {
   const { id, webhook, delivery, body } = call;
   const atMs = clock.now();
   const actor = `webhook:${webhook}`;
-  const pipelineRuns = await fireTrigger(transaction, { project, on: "webhook", subject: webhook, cause: { webhook, delivery, body }, atMs, actor });
+  const pipelineRuns = await fireTrigger(transaction, {
+    project,
+    on: "webhook",
+    subject: webhook,
+    cause: { webhook, delivery, body },
+    atMs,
+    actor,
+  });
   if (pipelineRuns.length === 0) throw webhookUnused({ webhook });
-  if (!(await insertPushDelivery(transaction, { project, id, branch: webhook, commit: "", pusher: actor, atMs, answer: { pipelineRuns } }))) throw new AnsweredMeanwhile();
-  await appendEvent(transaction, { atMs, project, type: "webhook.received", subjectKind: "webhook", subject: webhook, actor, data: { delivery, pipelineRuns } });
+  if (
+    !(await insertPushDelivery(transaction, {
+      project,
+      id,
+      branch: webhook,
+      commit: "",
+      pusher: actor,
+      atMs,
+      answer: { pipelineRuns },
+    }))
+  )
+    throw new AnsweredMeanwhile();
+  await appendEvent(transaction, {
+    atMs,
+    project,
+    type: "webhook.received",
+    subjectKind: "webhook",
+    subject: webhook,
+    actor,
+    data: { delivery, pipelineRuns },
+  });
   return { status: 202, json: { pipelineRuns } };
 }
 
 /** @returns the delivery's id. Without a secret nobody may call. */
-function assertSigned(webhook: string, { headers, body }: PushRequest, { secret, clock }: WebhookHandlerOptions): string {
+function assertSigned(
+  webhook: string,
+  { headers, body }: PushRequest,
+  { secret, clock }: WebhookHandlerOptions,
+): string {
   const name = webhookSecretName(webhook);
   const value = /^[A-Za-z][\w-]{0,99}$/.test(webhook) ? secret(name) : undefined;
   if (value === undefined || value === "") throw webhookClosed({ webhook, secret: name });
   const { "x-esteira-delivery": id, "x-esteira-timestamp": timestamp, "x-esteira-signature": signature } = headers;
-  if (id === undefined || timestamp === undefined || signature === undefined) throw webhookUnsigned({ reason: "it lacks X-Esteira-Delivery, X-Esteira-Timestamp or X-Esteira-Signature" });
-  if (!DELIVERY_ID.test(id)) throw webhookUnsigned({ reason: "X-Esteira-Delivery is no text of 1 to 200 visible characters" });
-  if (!isSignatureOf({ id, timestamp, body }, signature, value)) throw webhookUnsigned({ reason: "its signature does not fit the secret, the delivery id, the timestamp and the body" });
-  if (!/^\d{1,12}$/.test(timestamp) || Math.abs(clock.now() / 1000 - Number(timestamp)) > TOLERANCE_S) throw webhookUnsigned({ reason: `its timestamp is more than ${TOLERANCE_S} s from now` });
+  if (id === undefined || timestamp === undefined || signature === undefined)
+    throw webhookUnsigned({ reason: "it lacks X-Esteira-Delivery, X-Esteira-Timestamp or X-Esteira-Signature" });
+  if (!DELIVERY_ID.test(id))
+    throw webhookUnsigned({ reason: "X-Esteira-Delivery is no text of 1 to 200 visible characters" });
+  if (!isSignatureOf({ id, timestamp, body }, signature, value))
+    throw webhookUnsigned({
+      reason: "its signature does not fit the secret, the delivery id, the timestamp and the body",
+    });
+  if (!/^\d{1,12}$/.test(timestamp) || Math.abs(clock.now() / 1000 - Number(timestamp)) > TOLERANCE_S)
+    throw webhookUnsigned({ reason: `its timestamp is more than ${TOLERANCE_S} s from now` });
   return id;
 }
 
 function parseBody(body: Uint8Array): unknown {
-  if (body.length > LARGEST_WEBHOOK_BYTES) throw webhookInvalid({ problem: `its body has ${body.length} bytes, at most ${LARGEST_WEBHOOK_BYTES} are taken` });
+  if (body.length > LARGEST_WEBHOOK_BYTES)
+    throw webhookInvalid({ problem: `its body has ${body.length} bytes, at most ${LARGEST_WEBHOOK_BYTES} are taken` });
   if (body.length === 0) return null;
   try {
     const text = new TextDecoder("utf-8", { fatal: true }).decode(body);

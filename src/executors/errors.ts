@@ -1,34 +1,46 @@
 import { defineError, type ErrorFactory } from "#base";
 
-export const sandboxUnavailable: ErrorFactory<{ requiredBy: string; reason: string }> = defineError("EXECUTORS_SANDBOX_UNAVAILABLE", {
-  status: 424,
-  message: ({ requiredBy, reason }) => `A sandbox is required by ${requiredBy}, but none can be made here: ${reason}`,
-  hint: ({ reason }) =>
-    /uid map|RTM_NEWADDR|userns|namespace/i.test(reason)
-      ? "This system restricts unprivileged user namespaces: allow them for bwrap (on Ubuntu 23.10 and later, an AppArmor profile for /usr/bin/bwrap)."
-      : "Install bubblewrap (on Debian: apt-get install bubblewrap), or do not require a sandbox.",
-  solve: "Install bubblewrap and allow unprivileged user namespaces for it, or do not require a sandbox.",
-});
+export const sandboxUnavailable: ErrorFactory<{ requiredBy: string; reason: string }> = defineError(
+  "EXECUTORS_SANDBOX_UNAVAILABLE",
+  {
+    status: 424,
+    message: ({ requiredBy, reason }) => `A sandbox is required by ${requiredBy}, but none can be made here: ${reason}`,
+    hint: ({ reason }) =>
+      /uid map|RTM_NEWADDR|userns|namespace/i.test(reason)
+        ? "This system restricts unprivileged user namespaces: allow them for bwrap (on Ubuntu 23.10 and later, an AppArmor profile for /usr/bin/bwrap)."
+        : "Install bubblewrap (on Debian: apt-get install bubblewrap), or do not require a sandbox.",
+    solve: "Install bubblewrap and allow unprivileged user namespaces for it, or do not require a sandbox.",
+  },
+);
 
-export const commandMissing: ErrorFactory<{ command: string; searched: string }> = defineError("EXECUTORS_COMMAND_MISSING", {
-  status: 400,
-  message: ({ command, searched }) => `The command "${command}" was not found; searched: ${searched}`,
-  hint: () => "Check its spelling, install it, or write its path.",
-  solve: "Correct the command's name, install it, or give its absolute path.",
-});
+export const commandMissing: ErrorFactory<{ command: string; searched: string }> = defineError(
+  "EXECUTORS_COMMAND_MISSING",
+  {
+    status: 400,
+    message: ({ command, searched }) => `The command "${command}" was not found; searched: ${searched}`,
+    hint: () => "Check its spelling, install it, or write its path.",
+    solve: "Correct the command's name, install it, or give its absolute path.",
+  },
+);
 
-export const folderUnusable: ErrorFactory<{ folder: string; reason: string }> = defineError("EXECUTORS_FOLDER_UNUSABLE", {
-  status: 500,
-  message: ({ folder, reason }) => `A process cannot be started in ${folder}: ${reason}`,
-  hint: () => "Check that the folder is there and that this user may enter it.",
-  solve: "Make the folder, or correct its permissions.",
-});
+export const folderUnusable: ErrorFactory<{ folder: string; reason: string }> = defineError(
+  "EXECUTORS_FOLDER_UNUSABLE",
+  {
+    status: 500,
+    message: ({ folder, reason }) => `A process cannot be started in ${folder}: ${reason}`,
+    hint: () => "Check that the folder is there and that this user may enter it.",
+    solve: "Make the folder, or correct its permissions.",
+  },
+);
 
 export const startFailed: ErrorFactory<{ command: string; reason: string }> = defineError("EXECUTORS_START_FAILED", {
   status: 503,
   kind: "transient",
   message: ({ command, reason }) => `The process "${command}" could not be started: ${reason}`,
-  hint: ({ reason }) => (/EAGAIN|EMFILE|ENFILE|ENOMEM/.test(reason) ? "The system is out of processes, files or memory: lower the concurrency." : "Try again; if it stays, look at the system's log."),
+  hint: ({ reason }) =>
+    /EAGAIN|EMFILE|ENFILE|ENOMEM/.test(reason)
+      ? "The system is out of processes, files or memory: lower the concurrency."
+      : "Try again; if it stays, look at the system's log.",
   solve: "Lower the engine's concurrency, or raise the system's limits for processes, open files and memory.",
 });
 
@@ -39,9 +51,13 @@ export const reportMissing: ErrorFactory<{ step: string; report: string }> = def
   solve: "Let the command write its JUnit report to the path under `report`, or leave `report` out.",
 });
 
-export const outputFolderMissing: ErrorFactory<{ step: string; asset: string; folder: string }> = defineError("EXECUTORS_OUTPUT_FOLDER_MISSING", {
-  status: 500,
-  message: ({ step, asset, folder }) => `Step "${step}" makes "${asset}" from the folder ${folder}, but its command left nothing there`,
-  hint: () => "Let the command write its files there, or correct the folder under makes.",
-  solve: "Let the command write its files to the folder named under `makes`.",
-});
+export const outputFolderMissing: ErrorFactory<{ step: string; asset: string; folder: string }> = defineError(
+  "EXECUTORS_OUTPUT_FOLDER_MISSING",
+  {
+    status: 500,
+    message: ({ step, asset, folder }) =>
+      `Step "${step}" makes "${asset}" from the folder ${folder}, but its command left nothing there`,
+    hint: () => "Let the command write its files there, or correct the folder under makes.",
+    solve: "Let the command write its files to the folder named under `makes`.",
+  },
+);

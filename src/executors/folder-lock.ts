@@ -10,7 +10,8 @@ const STALE_AFTER_MS = 60_000;
 /**
  * Runs `work` while this process alone holds the lock file; waits for its turn.
  *
- * The holder refreshes the file's time. A lock is taken over when its process is gone from this host, or when it was not
+ * The holder refreshes the file's time. A lock is taken over when its process is gone from this host, or when it was
+ * not
  * refreshed for a minute (another host, or a process id that was given away again).
  */
 export async function withFolderLock<Result>(
@@ -49,7 +50,9 @@ async function tryLock(path: string): Promise<boolean> {
 async function removeWhenStale(path: string): Promise<void> {
   try {
     const [text, { mtimeMs }] = await Promise.all([readFile(path, "utf8"), stat(path)]);
-    const stale = Date.now() - mtimeMs > STALE_AFTER_MS || (text !== "" && isGone(JSON.parse(text) as { host: string; pid: number }));
+    const stale =
+      Date.now() - mtimeMs > STALE_AFTER_MS ||
+      (text !== "" && isGone(JSON.parse(text) as { host: string; pid: number }));
     if (!stale) return;
     // Renaming lets exactly one of several waiters remove it, and never a new holder's file seen after the check.
     const aside = `${path}.${newId()}`;

@@ -10,7 +10,10 @@ const COMMIT = /^[0-9a-f]{40}([0-9a-f]{24})?$/;
 
 /** What the platform asks of git. */
 export interface Git {
-  /** Commit of a work tree and whether files below the folder differ from it; undefined when it is not under git or has no commit. */
+  /**
+   * Commit of a work tree and whether files below the folder differ from it; undefined when it is not under git or has
+   * no commit.
+   */
   readCommit(folder: string): Promise<{ readonly id: string; readonly dirty: boolean } | undefined>;
   /**
    * Makes a work tree of exactly one commit. A folder that exists is whole and left as it is.
@@ -18,8 +21,16 @@ export interface Git {
    * @param checkout `repository` as git takes it (path or URL); `folder` absolute
    * @throws EXECUTORS_COMMIT_INVALID, EXECUTORS_GIT_FAILED
    */
-  checkout(checkout: { readonly repository: string; readonly commit: string; readonly folder: string; readonly signal?: AbortSignal }): Promise<void>;
-  /** Paths below a folder that git ignores, relative to it and without a slash at the end; of an ignored folder only itself. Empty where there is no repository. */
+  checkout(checkout: {
+    readonly repository: string;
+    readonly commit: string;
+    readonly folder: string;
+    readonly signal?: AbortSignal;
+  }): Promise<void>;
+  /**
+   * Paths below a folder that git ignores, relative to it and without a slash at the end; of an ignored folder only
+   * itself. Empty where there is no repository.
+   */
   ignoredPaths(folder: string): Promise<readonly string[]>;
   /** Addresses of a commit's author, committer and co-authors; empty when the commit is not known there. */
   commitAuthors(folder: string, commit: string): Promise<readonly string[]>;
@@ -57,37 +68,82 @@ export function createGit(options: GitOptions): Git {
       }
     },
     async ignoredPaths(folder) {
-      const listed = await git(["-C", folder, "ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory", "--", "."]).catch(() => "");
+      const listed = await git([
+        "-C",
+        folder,
+        "ls-files",
+        "-z",
+        "--others",
+        "--ignored",
+        "--exclude-standard",
+        "--directory",
+        "--",
+        ".",
+      ]).catch(() => "");
       return listed.split("\0").flatMap((path) => (path === "" ? [] : path.replace(/\/$/, "")));
     },
     async commitAuthors(folder, commit) {
       if (!COMMIT.test(commit)) return [];
-      const text = await git(["-C", folder, "log", "-1", "--format=%ae%n%ce%n%(trailers:key=Co-authored-by,valueonly)", commit, "--"]).catch(() => "");
-      const addresses = text.split("\n").flatMap((line) => /<([^>]+)>/.exec(line)?.[1] ?? (line.includes("@") ? line.trim() : []));
+      const text = await git([
+        "-C",
+        folder,
+        "log",
+        "-1",
+        "--format=%ae%n%ce%n%(trailers:key=Co-authored-by,valueonly)",
+        commit,
+        "--",
+      ]).catch(() => "");
+      const addresses = text
+        .split("\n")
+        .flatMap((line) => /<([^>]+)>/.exec(line)?.[1] ?? (line.includes("@") ? line.trim() : []));
       return [...new Set(addresses)];
     },
   };
 }
 
 /** One commit is enough; servers that give out branch tips only are asked for all branches. */
-async function fetchCommit(git: (args: readonly string[]) => Promise<string>, repository: string, commit: string): Promise<void> {
+async function fetchCommit(
+  git: (args: readonly string[]) => Promise<string>,
+  repository: string,
+  commit: string,
+): Promise<void> {
   await git(["fetch", "--quiet", "--no-tags", "--depth=1", "--", repository, commit]).catch(() =>
     git(["fetch", "--quiet", "--no-tags", "--", repository, "+refs/heads/*:refs/remotes/origin/*"]),
   );
 }
 
 function run(args: readonly string[], { environment }: GitOptions, signal: AbortSignal | undefined): Promise<string> {
-  const env = { ...environment, GIT_TERMINAL_PROMPT: "0", GIT_CONFIG_NOSYSTEM: "1", GIT_OPTIONAL_LOCKS: "0", LC_ALL: "C" };
+  const env = {
+    ...environment,
+    GIT_TERMINAL_PROMPT: "0",
+    GIT_CONFIG_NOSYSTEM: "1",
+    GIT_OPTIONAL_LOCKS: "0",
+    LC_ALL: "C",
+  };
   return new Promise((resolve, reject) => {
     execFile(
       "git",
       // `ext::` addresses run commands; hooks of a fetched repository must never run.
       ["-c", "protocol.ext.allow=never", "-c", "core.hooksPath=/dev/null", ...args],
-      { env, timeout: COMMAND_LIMIT_MS, maxBuffer: MOST_OUTPUT_BYTES, encoding: "utf8", ...(signal === undefined ? {} : { signal }) },
+      {
+        env,
+        timeout: COMMAND_LIMIT_MS,
+        maxBuffer: MOST_OUTPUT_BYTES,
+        encoding: "utf8",
+        ...(signal === undefined ? {} : { signal }),
+      },
       (error, stdout, stderr) => {
         if (error === null) return resolve(stdout);
         const missing = (error as NodeJS.ErrnoException).code === "ENOENT";
-        reject(gitFailed({ command: args.find((arg) => /^[a-z-]+$/.test(arg)) ?? "git", reason: missing ? "there is no git on the search path" : stderr.trim() || error.message }, error));
+        reject(
+          gitFailed(
+            {
+              command: args.find((arg) => /^[a-z-]+$/.test(arg)) ?? "git",
+              reason: missing ? "there is no git on the search path" : stderr.trim() || error.message,
+            },
+            error,
+          ),
+        );
       },
     );
   });

@@ -6,7 +6,13 @@ export { matchFiles, otherFiles, patternsOf } from "./kinds/run.ts";
 export { logsToMlflow, type StepContext, writeStepContext } from "./step-context.ts";
 export { identifyProcess, isRunning, type ProcessIdentity } from "./service/process-identity.ts";
 export type { ServicePlan } from "./service/service-process.ts";
-export { createServices, type RunningService, type ServiceKey, type Services, type ServicesOptions } from "./service/services.ts";
+export {
+  createServices,
+  type RunningService,
+  type ServiceKey,
+  type Services,
+  type ServicesOptions,
+} from "./service/services.ts";
 export { createGit, type Git, type GitOptions } from "./git.ts";
 export { createWorkspace, type WorkspaceRequest } from "./workspace.ts";
 export { createSandbox, type Sandbox } from "./drivers/sandbox.ts";

@@ -24,13 +24,20 @@ export function parseJunitReport(xml: string): TestReport {
     failed++;
     const suite = attribute(attributes, "classname");
     const name = attribute(attributes, "name");
-    if (failures.length < MOST_FAILURES) failures.push({ name: suite === "" ? name : `${suite} › ${name}`, message: attribute(failure[1] ?? "", "message").slice(0, 500) });
+    if (failures.length < MOST_FAILURES)
+      failures.push({
+        name: suite === "" ? name : `${suite} › ${name}`,
+        message: attribute(failure[1] ?? "", "message").slice(0, 500),
+      });
   }
   return { tests, failed, skipped, failures };
 }
 
 function attribute(attributes: string, name: string): string {
-  const found = new RegExp(`\\b${name}="([^"]*)"`).exec(attributes)?.[1] ?? new RegExp(`\\b${name}='([^']*)'`).exec(attributes)?.[1] ?? "";
+  const found =
+    new RegExp(`\\b${name}="([^"]*)"`).exec(attributes)?.[1] ??
+    new RegExp(`\\b${name}='([^']*)'`).exec(attributes)?.[1] ??
+    "";
   return unescape(found);
 }
 

@@ -25,9 +25,11 @@ export interface PythonRequest {
 /** Python environments of one store, made once and shared by everything that asks for the same requirements. */
 export interface PythonEnvironments {
   /**
-   * The environment of these requirements, made now when there is none: with `uv` where it is on PATH, else `venv` and pip.
+   * The environment of these requirements, made now when there is none: with `uv` where it is on PATH, else `venv` and
+   * pip.
    *
-   * Two callers at once, of one process or of several: one makes it, the others wait. What a dead maker left is removed.
+   * Two callers at once, of one process or of several: one makes it, the others wait. What a dead maker left is
+   * removed.
    *
    * @throws EXECUTORS_PYTHON_MISSING, EXECUTORS_PACKAGE_UNAVAILABLE, EXECUTORS_ENVIRONMENT_FAILED,
    *   EXECUTORS_REQUIREMENT_UNSUPPORTED, EXECUTORS_ENVIRONMENT_CANCELLED
@@ -45,7 +47,8 @@ interface EnvironmentRecord {
 
 /**
  * @param options.storeFolder  environments live below `<storeFolder>/python/`
- * @param options.environment  variables of the installer: PATH, HOME, and what configures pip, uv, proxies and certificates
+ * @param options.environment  variables of the installer: PATH, HOME, and what configures pip, uv, proxies and
+ *   certificates
  * @param options.interpreter  path or name of the Python to use; default: the first on PATH that is new enough
  */
 export function createPythonEnvironments(options: {
@@ -69,24 +72,46 @@ export function createPythonEnvironments(options: {
     const ready = await readRecord(folder);
     if (ready !== undefined) return toEnvironment(folder, ready);
     await mkdir(root, { recursive: true });
-    return withFolderLock(`${folder}.lock`, { ...(request.signal === undefined ? {} : { signal: request.signal }), onWait: () => request.report?.("waiting for the Python environment that another step is making") }, async () => {
-      const made = await readRecord(folder);
-      if (made !== undefined) return toEnvironment(folder, made);
-      const installer = await createInstaller({ environment, requirementsFile: request.requirementsFile, report: request.report ?? (() => {}), signal: request.signal });
-      return toEnvironment(folder, await make(folder, { python, requirements, installer, request }));
-    });
+    return withFolderLock(
+      `${folder}.lock`,
+      {
+        ...(request.signal === undefined ? {} : { signal: request.signal }),
+        onWait: () => request.report?.("waiting for the Python environment that another step is making"),
+      },
+      async () => {
+        const made = await readRecord(folder);
+        if (made !== undefined) return toEnvironment(folder, made);
+        const installer = await createInstaller({
+          environment,
+          requirementsFile: request.requirementsFile,
+          report: request.report ?? (() => {}),
+          signal: request.signal,
+        });
+        return toEnvironment(folder, await make(folder, { python, requirements, installer, request }));
+      },
+    );
   }
   return { prepare };
 }
 
 async function make(
   folder: string,
-  from: { readonly python: PythonInterpreter; readonly requirements: readonly string[]; readonly installer: Installer; readonly request: PythonRequest },
+  from: {
+    readonly python: PythonInterpreter;
+    readonly requirements: readonly string[];
+    readonly installer: Installer;
+    readonly request: PythonRequest;
+  },
 ): Promise<EnvironmentRecord> {
   await rm(folder, { recursive: true, force: true });
   try {
     const lock = await from.installer.install({ folder, python: from.python, requirements: from.requirements });
-    const record: EnvironmentRecord = { format: FORMAT, interpreter: from.python, lock, lockDigest: digestOf(`python==${from.python.version}\n${lock}`) };
+    const record: EnvironmentRecord = {
+      format: FORMAT,
+      interpreter: from.python,
+      lock,
+      lockDigest: digestOf(`python==${from.python.version}\n${lock}`),
+    };
     // The record makes the environment visible: it is written last, and in one piece.
     await writeFile(join(folder, "esteira.json.part"), JSON.stringify(record, undefined, 2), { flush: true });
     await rename(join(folder, "esteira.json.part"), join(folder, "esteira.json"));
@@ -103,7 +128,10 @@ async function readRecord(folder: string): Promise<EnvironmentRecord | undefined
     text = await readFile(join(folder, "esteira.json"), "utf8");
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw environmentFailed({ requirementsFile: folder, command: "read esteira.json", exit: "an error", lastLines: String(error) }, error);
+    throw environmentFailed(
+      { requirementsFile: folder, command: "read esteira.json", exit: "an error", lastLines: String(error) },
+      error,
+    );
   }
   const record = JSON.parse(text) as EnvironmentRecord;
   return record.format === FORMAT ? record : undefined;
@@ -115,6 +143,7 @@ function toEnvironment(folder: string, record: EnvironmentRecord): PythonEnviron
 
 /** The installer needs the user's own configuration of pip, uv and the network, and nothing else. */
 function installerVariables(all: Readonly<Record<string, string>>): Record<string, string> {
-  const wanted = /^(PATH|HOME|LANG|LC_ALL|TMPDIR|USER|PIP_.*|UV_.*|PYENV_.*|(HTTPS?|NO|ALL)_PROXY|(https?|no|all)_proxy|SSL_CERT_(FILE|DIR)|REQUESTS_CA_BUNDLE|XDG_.*)$/;
+  const wanted =
+    /^(PATH|HOME|LANG|LC_ALL|TMPDIR|USER|PIP_.*|UV_.*|PYENV_.*|(HTTPS?|NO|ALL)_PROXY|(https?|no|all)_proxy|SSL_CERT_(FILE|DIR)|REQUESTS_CA_BUNDLE|XDG_.*)$/;
   return Object.fromEntries(Object.entries(all).filter(([name]) => wanted.test(name)));
 }

@@ -30,16 +30,21 @@ interface SourceImports {
   readonly roots: readonly string[];
 }
 
-/** What `sys.path` holds beside the script's own folder: the working folder of kernels, and the usual folder of sources. */
+/**
+ * What `sys.path` holds beside the script's own folder: the working folder of kernels, and the usual folder of sources.
+ */
 const USUAL_ROOTS = ["", "src"] as const;
 const REMEMBERED = 500;
 const parsed = new Map<string, Promise<SourceImports>>();
 
 /**
- * The project's files that a Python source imports, directly and through others, sorted; the source itself is not among them.
+ * The project's files that a Python source imports, directly and through others, sorted; the source itself is not among
+ * them.
  *
- * Found by parsing: `import a.b`, `from .c import d`, `importlib.import_module("a")`, `__import__("a")`, `runpy.run_path("a.py")`,
- * `runpy.run_module("a")` and `%run a.py`. A name that could mean two files stands for both: one too many costs a run, one too few a
+ * Found by parsing: `import a.b`, `from .c import d`, `importlib.import_module("a")`, `__import__("a")`,
+ * `runpy.run_path("a.py")`,
+ * `runpy.run_module("a")` and `%run a.py`. A name that could mean two files stands for both: one too many costs a run,
+ * one too few a
  * stale result. What is imported under a name that is computed cannot be known.
  */
 export async function findImportedFiles(source: PythonSource, reader: SourceReader): Promise<readonly string[]> {
@@ -51,11 +56,16 @@ export async function findImportedFiles(source: PythonSource, reader: SourceRead
     return asked;
   };
   const roots = new Set<string>([source.folder, ...USUAL_ROOTS]);
-  const waiting: { readonly imports: SourceImports; readonly folder: string }[] = [{ imports: await readImports(source.text), folder: source.folder }];
+  const waiting: { readonly imports: SourceImports; readonly folder: string }[] = [
+    { imports: await readImports(source.text), folder: source.folder },
+  ];
   for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
     const { imports, folder } = next;
     for (const root of imports.roots) for (const base of ["", folder]) roots.add(inside(posix.join(base, root)));
-    const candidates = [...imports.scripts.flatMap((script) => [inside(script), inside(posix.join(folder, script))]), ...(await Promise.all(imports.modules.map((module) => candidatesOf(module, { folder, roots, reader })))).flat()];
+    const candidates = [
+      ...imports.scripts.flatMap((script) => [inside(script), inside(posix.join(folder, script))]),
+      ...(await Promise.all(imports.modules.map((module) => candidatesOf(module, { folder, roots, reader })))).flat(),
+    ];
     for (const path of new Set(candidates)) {
       if (found.has(path)) continue;
       const text = await read(path);
@@ -68,17 +78,22 @@ export async function findImportedFiles(source: PythonSource, reader: SourceRead
 }
 
 /** Paths that a module and its members could be, with the `__init__.py` of the packages on the way. */
-async function candidatesOf(module: ImportedModule, place: { readonly folder: string; readonly roots: ReadonlySet<string>; readonly reader: SourceReader }): Promise<readonly string[]> {
+async function candidatesOf(
+  module: ImportedModule,
+  place: { readonly folder: string; readonly roots: ReadonlySet<string>; readonly reader: SourceReader },
+): Promise<readonly string[]> {
   const bases = module.level === 0 ? [...place.roots] : [upwards(place.folder, module.level - 1)];
   const parts = module.name === "" ? [] : module.name.split(".");
   const paths: string[] = [];
   for (const base of bases) {
-    for (let length = 1; length <= parts.length; length++) paths.push(...moduleAt(posix.join(base, ...parts.slice(0, length))));
+    for (let length = 1; length <= parts.length; length++)
+      paths.push(...moduleAt(posix.join(base, ...parts.slice(0, length))));
     const package_ = posix.join(base, ...parts);
     if (parts.length === 0) paths.push(posix.join(package_, "__init__.py"));
     for (const member of module.members) {
       if (member !== "*") paths.push(...moduleAt(posix.join(package_, member)));
-      else if (module.level > 0 || (await place.reader.readFile(posix.join(package_, "__init__.py"))) !== undefined) paths.push(...(await place.reader.glob(posix.join(package_, "*.py"))));
+      else if (module.level > 0 || (await place.reader.readFile(posix.join(package_, "__init__.py"))) !== undefined)
+        paths.push(...(await place.reader.glob(posix.join(package_, "*.py"))));
     }
   }
   return paths.map(inside);
@@ -117,19 +132,28 @@ async function parseImports(source: string): Promise<SourceImports> {
   const modules: ImportedModule[] = [];
   const scripts: string[] = [];
   const roots: string[] = [];
-  for (const [, path = ""] of source.matchAll(/^\s*%run\s+(?:-\w+\s+)*["']?([^\s"']+)/gm)) scripts.push(path.endsWith(".py") ? path : `${path}.py`);
+  for (const [, path = ""] of source.matchAll(/^\s*%run\s+(?:-\w+\s+)*["']?([^\s"']+)/gm))
+    scripts.push(path.endsWith(".py") ? path : `${path}.py`);
   const text = source.replace(/^\s*[%!].*$/gm, (line) => `#${" ".repeat(Math.max(0, line.length - 1))}`);
   parser.parse(text).iterate({
     enter(node) {
       if (node.name === "ImportStatement") modules.push(...modulesOf(text.slice(node.from, node.to)));
       if (node.name !== "CallExpression") return;
       const [, callee = "", list = ""] = /^([\w.]+)\s*\(([\s\S]*)\)$/.exec(text.slice(node.from, node.to)) ?? [];
-      const literals = [...list.matchAll(/"([^"\\\n]*)"|'([^'\\\n]*)'/g)].map(([, double, single]) => double ?? single ?? "");
+      const literals = [...list.matchAll(/"([^"\\\n]*)"|'([^'\\\n]*)'/g)].map(
+        ([, double, single]) => double ?? single ?? "",
+      );
       const [first] = literals;
       if (first === undefined) return;
-      if (/(^|\.)(import_module|__import__|run_module)$/.test(callee)) modules.push({ level: /^\.*/.exec(first)?.[0].length ?? 0, name: first.replace(/^\.+/, ""), members: ["__main__"] });
+      if (/(^|\.)(import_module|__import__|run_module)$/.test(callee))
+        modules.push({
+          level: /^\.*/.exec(first)?.[0].length ?? 0,
+          name: first.replace(/^\.+/, ""),
+          members: ["__main__"],
+        });
       if (/(^|\.)run_path$/.test(callee)) scripts.push(first);
-      if (/(^|\.)path\.(append|insert|extend)$|(^|\.)addsitedir$/.test(callee)) roots.push(...literals.filter((literal) => !literal.startsWith("/")));
+      if (/(^|\.)path\.(append|insert|extend)$|(^|\.)addsitedir$/.test(callee))
+        roots.push(...literals.filter((literal) => !literal.startsWith("/")));
     },
   });
   return { modules, scripts, roots };
@@ -139,7 +163,11 @@ async function parseImports(source: string): Promise<SourceImports> {
 function modulesOf(statement: string): readonly ImportedModule[] {
   const text = statement.replace(/#.*$/gm, "").replace(/\\\n/g, " ").replace(/\s+/g, " ").trim();
   const [, from, list] = /^from ([. \w]+?) ?import ?(.*)$/.exec(text) ?? [];
-  const names = (list ?? text.replace(/^import /, "")).replace(/[()]/g, "").split(",").map((name) => name.trim().split(" ")[0] ?? "").filter((name) => name !== "");
+  const names = (list ?? text.replace(/^import /, ""))
+    .replace(/[()]/g, "")
+    .split(",")
+    .map((name) => name.trim().split(" ")[0] ?? "")
+    .filter((name) => name !== "");
   if (from === undefined) return names.map((name) => ({ level: 0, name, members: [] }));
   const path = from.replaceAll(" ", "");
   const level = /^\.*/.exec(path)?.[0].length ?? 0;

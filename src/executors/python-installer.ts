@@ -3,14 +3,26 @@ import { once } from "node:events";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { environmentCancelled, environmentFailed, packageUnavailable, requirementUnsupported } from "./python-errors.ts";
+import {
+  environmentCancelled,
+  environmentFailed,
+  packageUnavailable,
+  requirementUnsupported,
+} from "./python-errors.ts";
 import type { PythonInterpreter } from "./python-interpreter.ts";
 
 const LAST_LINES = 12;
 
-/** Makes a folder into an environment that holds the requirements; returns what it holds, `name==version` a line, sorted. */
+/**
+ * Makes a folder into an environment that holds the requirements; returns what it holds, `name==version` a line,
+ * sorted.
+ */
 export interface Installer {
-  install(what: { readonly folder: string; readonly python: PythonInterpreter; readonly requirements: readonly string[] }): Promise<string>;
+  install(what: {
+    readonly folder: string;
+    readonly python: PythonInterpreter;
+    readonly requirements: readonly string[];
+  }): Promise<string>;
 }
 
 interface InstallerOptions {
@@ -29,17 +41,42 @@ export async function createInstaller(options: InstallerOptions): Promise<Instal
   );
   return {
     async install({ folder, python, requirements }) {
-      options.report(`making a Python ${python.version} environment of ${requirements.length} requirement${requirements.length === 1 ? "" : "s"} with ${hasUv ? "uv" : "pip"} (once; it is kept)`);
+      options.report(
+        `making a Python ${python.version} environment of ${requirements.length} requirement${requirements.length === 1 ? "" : "s"} with ${hasUv ? "uv" : "pip"} (once; it is kept)`,
+      );
       const executable = join(folder, "bin", "python");
       const pip = requirements.length === 0 ? ["--without-pip"] : [];
-      await run(hasUv ? ["uv", "venv", "--quiet", "--python", python.path, folder] : [python.path, "-m", "venv", ...pip, folder]);
+      await run(
+        hasUv
+          ? ["uv", "venv", "--quiet", "--python", python.path, folder]
+          : [python.path, "-m", "venv", ...pip, folder],
+      );
       if (requirements.length === 0) return "";
       await mkdir(folder, { recursive: true });
       const file = join(folder, "requirements.txt");
       await writeFile(file, `${requirements.join("\n")}\n`);
       // Byte code is made on first import: compiling every file of scipy and pandas costs more than installing them.
-      await run(hasUv ? ["uv", "pip", "install", "--python", executable, "-r", file] : [executable, "-m", "pip", "install", "--no-compile", "--disable-pip-version-check", "--progress-bar", "off", "-r", file]);
-      const frozen = await run(hasUv ? ["uv", "pip", "freeze", "--python", executable] : [executable, "-m", "pip", "freeze", "--disable-pip-version-check"]);
+      await run(
+        hasUv
+          ? ["uv", "pip", "install", "--python", executable, "-r", file]
+          : [
+              executable,
+              "-m",
+              "pip",
+              "install",
+              "--no-compile",
+              "--disable-pip-version-check",
+              "--progress-bar",
+              "off",
+              "-r",
+              file,
+            ],
+      );
+      const frozen = await run(
+        hasUv
+          ? ["uv", "pip", "freeze", "--python", executable]
+          : [executable, "-m", "pip", "freeze", "--disable-pip-version-check"],
+      );
       return frozen
         .split("\n")
         .map((line) => line.trim())
@@ -60,7 +97,8 @@ export function readRequirements(text: string, requirementsFile: string, extra: 
   for (const [index, raw] of text.split(/\r?\n/).entries()) {
     const line = raw.replace(/(^|\s)#.*$/, "").trim();
     if (line === "") continue;
-    if (/^(-r|--requirement|-c|--constraint|-e|--editable)\b|^(\.{0,2}\/|file:)|@\s*file:/.test(line)) throw requirementUnsupported({ requirementsFile, line: index + 1, text: line });
+    if (/^(-r|--requirement|-c|--constraint|-e|--editable)\b|^(\.{0,2}\/|file:)|@\s*file:/.test(line))
+      throw requirementUnsupported({ requirementsFile, line: index + 1, text: line });
     lines.push(line);
   }
   const names = new Set(lines.map((line) => canonicalName(/^[A-Za-z0-9._-]+/.exec(line)?.[0] ?? "")));
@@ -75,7 +113,11 @@ function canonicalName(name: string): string {
 async function runInstaller(command: readonly [string, ...string[]], options: InstallerOptions): Promise<string> {
   if (isAborted(options.signal)) throw environmentCancelled({ requirementsFile: options.requirementsFile });
   const [program, ...parameters] = command;
-  const child = spawn(program, parameters, { env: { ...options.environment }, stdio: ["ignore", "pipe", "pipe"], detached: true });
+  const child = spawn(program, parameters, {
+    env: { ...options.environment },
+    stdio: ["ignore", "pipe", "pipe"],
+    detached: true,
+  });
   const output: string[] = [];
   const errors: string[] = [];
   const killTree = (): void => {
@@ -84,14 +126,19 @@ async function runInstaller(command: readonly [string, ...string[]], options: In
   options.signal?.addEventListener("abort", killTree, { once: true });
   createInterface({ input: child.stdout }).on("line", (line) => {
     output.push(line);
-    if (/^(Collecting|Downloading|Installing collected|Successfully installed|Resolved|Prepared|Installed)/.test(line)) options.report(line.replace(/ \(from .*/, "").slice(0, 200));
+    if (/^(Collecting|Downloading|Installing collected|Successfully installed|Resolved|Prepared|Installed)/.test(line))
+      options.report(line.replace(/ \(from .*/, "").slice(0, 200));
   });
   createInterface({ input: child.stderr }).on("line", (line) => errors.push(line));
   try {
     const [code, signal] = (await once(child, "close")) as [number | null, string | null];
     if (code === 0) return output.join("\n");
     if (isAborted(options.signal)) throw environmentCancelled({ requirementsFile: options.requirementsFile });
-    throw explain(command, { exit: code === null ? (signal ?? "a signal") : `exit code ${code}`, lines: [...errors, ...output], requirementsFile: options.requirementsFile });
+    throw explain(command, {
+      exit: code === null ? (signal ?? "a signal") : `exit code ${code}`,
+      lines: [...errors, ...output],
+      requirementsFile: options.requirementsFile,
+    });
   } finally {
     options.signal?.removeEventListener("abort", killTree);
   }
@@ -102,13 +149,30 @@ function isAborted(signal: AbortSignal | undefined): boolean {
 }
 
 /** pip and uv say in many ways that a package cannot be had; the user needs its name. */
-function explain(command: readonly string[], failure: { readonly exit: string; readonly lines: readonly string[]; readonly requirementsFile: string }): Error {
+function explain(
+  command: readonly string[],
+  failure: { readonly exit: string; readonly lines: readonly string[]; readonly requirementsFile: string },
+): Error {
   const text = failure.lines.join("\n");
-  const names = [...text.matchAll(/No matching distribution found for (\S+)|requirement (\S+) \(from|Because (\S+) was not found/g)].map((match) => match[1] ?? match[2] ?? match[3] ?? "");
-  const unreachable = /Failed to establish a new connection|Temporary failure in name resolution|Could not connect|ConnectTimeoutError|dns error|Network is unreachable/.exec(text);
+  const names = [
+    ...text.matchAll(/No matching distribution found for (\S+)|requirement (\S+) \(from|Because (\S+) was not found/g),
+  ].map((match) => match[1] ?? match[2] ?? match[3] ?? "");
+  const unreachable =
+    /Failed to establish a new connection|Temporary failure in name resolution|Could not connect|ConnectTimeoutError|dns error|Network is unreachable/.exec(
+      text,
+    );
   if (names.length > 0 || unreachable !== null) {
-    return packageUnavailable({ packages: [...new Set(names)], requirementsFile: failure.requirementsFile, reason: unreachable?.[0] ?? "the package index has no such version for this Python" });
+    return packageUnavailable({
+      packages: [...new Set(names)],
+      requirementsFile: failure.requirementsFile,
+      reason: unreachable?.[0] ?? "the package index has no such version for this Python",
+    });
   }
   const relevant = failure.lines.filter((line) => line.trim() !== "" && !line.startsWith("WARNING"));
-  return environmentFailed({ requirementsFile: failure.requirementsFile, command: command.slice(0, 6).join(" "), exit: failure.exit, lastLines: relevant.slice(-LAST_LINES).join("\n") });
+  return environmentFailed({
+    requirementsFile: failure.requirementsFile,
+    command: command.slice(0, 6).join(" "),
+    exit: failure.exit,
+    lastLines: relevant.slice(-LAST_LINES).join("\n"),
+  });
 }

@@ -26,7 +26,10 @@ export interface PythonInterpreter {
  * @param options.interpreter path or name that the project asks for; nothing else is tried then
  * @throws EXECUTORS_PYTHON_MISSING with everything that was tried
  */
-export async function findPython(options: { readonly environment: Readonly<Record<string, string>>; readonly interpreter?: string | undefined }): Promise<PythonInterpreter> {
+export async function findPython(options: {
+  readonly environment: Readonly<Record<string, string>>;
+  readonly interpreter?: string | undefined;
+}): Promise<PythonInterpreter> {
   const tried: string[] = [];
   for (const candidate of options.interpreter === undefined ? CANDIDATES : [options.interpreter]) {
     const found = await probe(candidate, options.environment);
@@ -39,9 +42,15 @@ export async function findPython(options: { readonly environment: Readonly<Recor
   throw pythonMissing({ searched: tried, oldest: OLDEST.join(".") });
 }
 
-async function probe(candidate: string, environment: Readonly<Record<string, string>>): Promise<PythonInterpreter | string> {
+async function probe(
+  candidate: string,
+  environment: Readonly<Record<string, string>>,
+): Promise<PythonInterpreter | string> {
   try {
-    const { stdout } = await promisify(execFile)(candidate, ["-I", "-c", PROBE], { env: environment, timeout: PROBE_TIMEOUT_MS });
+    const { stdout } = await promisify(execFile)(candidate, ["-I", "-c", PROBE], {
+      env: environment,
+      timeout: PROBE_TIMEOUT_MS,
+    });
     const [path, [major, minor, patch], platform] = JSON.parse(stdout) as [string, [number, number, number], string];
     if (major < OLDEST[0] || (major === OLDEST[0] && minor < OLDEST[1])) return `is ${major}.${minor}.${patch}`;
     return { path, version: `${major}.${minor}.${patch}`, platform };

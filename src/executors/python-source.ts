@@ -40,5 +40,8 @@ export async function readEsteiraCalls(source: string): Promise<readonly Esteira
 
 /** The value of a string literal without escapes or formatting. */
 function plainString(literal: string): string | undefined {
-  return /^(?:"""([^"\\]*)"""|'''([^'\\]*)'''|"([^"\\]*)"|'([^'\\]*)')$/.exec(literal)?.slice(1).find((group) => group !== undefined);
+  return /^(?:"""([^"\\]*)"""|'''([^'\\]*)'''|"([^"\\]*)"|'([^'\\]*)')$/
+    .exec(literal)
+    ?.slice(1)
+    .find((group) => group !== undefined);
 }

@@ -3,7 +3,9 @@ import { findImportedFiles, type SourceReader } from "./python-imports.ts";
 
 const SCRIPT = /\.(?:py|m?[jt]s|c[jt]s)$/;
 const EXTENSIONS = ["", ".js", ".mjs", ".cjs", ".ts", ".mts", ".json", "/index.js", "/index.mjs", "/index.ts"] as const;
-/** `import … from "./a"`, `export … from "./a"`, `import("./a")`, `require("./a")`, `new URL("./a", import.meta.url)`. */
+/**
+ * `import … from "./a"`, `export … from "./a"`, `import("./a")`, `require("./a")`, `new URL("./a", import.meta.url)`.
+ */
 const RELATIVE = /(?:\bfrom\s*|\bimport\s*\(?\s*|\brequire\s*\(\s*|\bnew\s+URL\s*\(\s*)["'](\.{1,2}\/[^"'\n]*)["']/g;
 
 /**
@@ -15,7 +17,10 @@ export async function findScriptImports(script: string, reader: SourceReader): P
   const text = SCRIPT.test(script) ? await reader.readFile(script) : undefined;
   if (text === undefined) return [];
   const folder = posix.dirname(script);
-  if (script.endsWith(".py")) return (await findImportedFiles({ text, folder: folder === "." ? "" : folder }, reader)).filter((file) => file !== script);
+  if (script.endsWith(".py"))
+    return (await findImportedFiles({ text, folder: folder === "." ? "" : folder }, reader)).filter(
+      (file) => file !== script,
+    );
   const found = new Set<string>();
   const waiting: { readonly path: string; readonly text: string }[] = [{ path: posix.normalize(script), text }];
   for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
@@ -29,7 +34,10 @@ export async function findScriptImports(script: string, reader: SourceReader): P
   return [...found].sort();
 }
 
-async function resolve(path: string, reader: SourceReader): Promise<{ readonly path: string; readonly text: string } | undefined> {
+async function resolve(
+  path: string,
+  reader: SourceReader,
+): Promise<{ readonly path: string; readonly text: string } | undefined> {
   for (const extension of EXTENSIONS) {
     const text = await reader.readFile(path + extension);
     if (text !== undefined) return { path: path + extension, text };
@@ -38,8 +46,14 @@ async function resolve(path: string, reader: SourceReader): Promise<{ readonly p
 }
 
 /** Files of the project that a command line names and whose imports can be followed, with what they import. */
-export async function findCommandScripts(words: string | readonly string[], folder: string, reader: SourceReader): Promise<readonly string[]> {
-  const named = (typeof words === "string" ? words.split(/[\s;&|()<>"'=]+/) : words).filter((word) => SCRIPT.test(word) && !word.startsWith("/"));
+export async function findCommandScripts(
+  words: string | readonly string[],
+  folder: string,
+  reader: SourceReader,
+): Promise<readonly string[]> {
+  const named = (typeof words === "string" ? words.split(/[\s;&|()<>"'=]+/) : words).filter(
+    (word) => SCRIPT.test(word) && !word.startsWith("/"),
+  );
   const files = new Set<string>();
   for (const word of named) {
     const path = posix.join(folder, word);

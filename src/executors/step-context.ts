@@ -19,7 +19,10 @@ export interface StepContext {
  *
  * @param params what the process sees as its params, in place of the pipeline's
  */
-export async function writeStepContext(attempt: AttemptContext<unknown>, params: Readonly<Record<string, Json>>): Promise<StepContext> {
+export async function writeStepContext(
+  attempt: AttemptContext<unknown>,
+  params: Readonly<Record<string, Json>>,
+): Promise<StepContext> {
   const outputFolder = join(attempt.workFolder, "output");
   await mkdir(outputFolder, { recursive: true });
   const inputs: Record<string, unknown> = {};
@@ -29,7 +32,10 @@ export async function writeStepContext(attempt: AttemptContext<unknown>, params:
   }
   const file = join(attempt.workFolder, "context.json");
   const { project, pipeline, step, stepRunId, attemptId } = attempt;
-  await writeFile(file, JSON.stringify({ project, pipeline, step, stepRunId, attemptId, params, inputs, outputFolder }, undefined, 2));
+  await writeFile(
+    file,
+    JSON.stringify({ project, pipeline, step, stepRunId, attemptId, params, inputs, outputFolder }, undefined, 2),
+  );
   return {
     outputFolder,
     environment: {
@@ -38,7 +44,8 @@ export async function writeStepContext(attempt: AttemptContext<unknown>, params:
       PYTHONPATH: pythonPackageFolder,
       PYTHONUNBUFFERED: "1",
       PYTHONIOENCODING: "utf-8",
-      // Threads that spin while they wait starve each other where steps share processors: training the flights model took 42 s, with this 8 s.
+      // Threads that spin while they wait starve each other where steps share processors: training the flights model
+      // took 42 s, with this 8 s.
       OMP_WAIT_POLICY: "PASSIVE",
     },
   };

@@ -18,7 +18,9 @@ export interface WorkspaceRequest {
   readonly folder: string;
   /** Absolute folders that are no part of the project although they lie in it: the store. */
   readonly leaveOut: readonly string[];
-  /** Project-relative paths that the step makes itself: where git ignores them, an earlier result is not taken along. */
+  /**
+   * Project-relative paths that the step makes itself: where git ignores them, an earlier result is not taken along.
+   */
   readonly made: readonly string[];
 }
 
@@ -26,7 +28,8 @@ export interface WorkspaceRequest {
  * Makes the folder that an attempt's processes work in: the project's files as they are now, for that attempt alone.
  *
  * - Files are copied, sharing their blocks where the file system can.
- * - Files that git ignores and files over 8 MB are links to the project's own, in folders of the attempt: they are there to be read.
+ * - Files that git ignores and files over 8 MB are links to the project's own, in folders of the attempt: they are
+ *   there to be read.
  * - `node_modules`, `.venv` and their like are links as a whole where git ignores them.
  * - `.git` is named, not copied: git's commands see the repository. The store is left out.
  */
@@ -34,7 +37,12 @@ export async function createWorkspace(request: WorkspaceRequest, git: Pick<Git, 
   const ignored = new Set(await git.ignoredPaths(request.projectFolder));
   const limit = createLimit(AT_ONCE);
   await mkdir(request.folder, { recursive: true });
-  await copyFolder("", false, { ...request, leaveOut: request.leaveOut.map((folder) => resolve(folder)), ignored, limit });
+  await copyFolder("", false, {
+    ...request,
+    leaveOut: request.leaveOut.map((folder) => resolve(folder)),
+    ignored,
+    limit,
+  });
   const repository = join(request.projectFolder, ".git");
   const found = await stat(repository).catch(() => undefined);
   if (found?.isDirectory() === true) await writeFile(join(request.folder, ".git"), `gitdir: ${repository}\n`);
@@ -66,10 +74,12 @@ async function copyEntry(entry: Dirent, path: string, isIgnored: boolean, copyin
   if (entry.isSymbolicLink()) return copying.limit(async () => symlink(await readlink(source), target));
   // Sockets and pipes are no files of a project.
   if (!entry.isFile()) return undefined;
-  return copying.limit(() => (ignored ? symlink(source, target) : copyOrLink(source, target))).catch((error: NodeJS.ErrnoException) => {
-    // Taken away while the copy was made: it is not there any more.
-    if (error.code !== "ENOENT") throw error;
-  });
+  return copying
+    .limit(() => (ignored ? symlink(source, target) : copyOrLink(source, target)))
+    .catch((error: NodeJS.ErrnoException) => {
+      // Taken away while the copy was made: it is not there any more.
+      if (error.code !== "ENOENT") throw error;
+    });
 }
 
 async function copyOrLink(source: string, target: string): Promise<void> {

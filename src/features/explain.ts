@@ -22,8 +22,15 @@ export interface CellExplanation {
   readonly keys: Readonly<Record<string, Row[string]>>;
   /** The row's event time, ISO 8601. */
   readonly at: string;
-  readonly reason: "latest row known at the event time" | "the latest row was older than the view's ttl" | "no row was known at the event time" | "a join key is null";
-  /** The source row that gave the value, or the one that was too old; with `knownFrom` (event time plus delay), ISO 8601. */
+  readonly reason:
+    | "latest row known at the event time"
+    | "the latest row was older than the view's ttl"
+    | "no row was known at the event time"
+    | "a join key is null";
+  /**
+   * The source row that gave the value, or the one that was too old; with `knownFrom` (event time plus delay), ISO
+   * 8601.
+   */
   readonly sourceRow: Row | undefined;
   readonly knownFrom: string | undefined;
 }
@@ -44,20 +51,43 @@ export async function explainCell(
   const [row] = page.rows;
   if (row === undefined) throw cellUnknown({ version: label, found: `it has no row ${cell.row}` });
   const source = spec.sources[view.source];
-  const sourceVersion = source === undefined ? undefined : await deps.store.read((transaction) => getAssetVersion(transaction, { id: source.id }));
+  const sourceVersion =
+    source === undefined
+      ? undefined
+      : await deps.store.read((transaction) => getAssetVersion(transaction, { id: source.id }));
   if (sourceVersion === undefined) throw cellUnknown({ version: label, found: `its source "${view.source}" is gone` });
   const keys = Object.fromEntries(view.keys.map(({ spine }) => [spine, row[spine] ?? null]));
   const at = String(row[spec.timestamp] as string | number);
-  const candidate = Object.values(keys).includes(null) ? undefined : await findSourceRow(deps, { view, spec, relation: await deps.datasets.relation(sourceVersion), row });
-  const facts = { row: cell.row, column: cell.column, value: row[cell.column] ?? null, view: view.view, source: { dataset: view.source, version: sourceVersion.version, versionId: sourceVersion.id }, keys, at };
-  if (Object.values(keys).includes(null)) return { ...facts, reason: "a join key is null", sourceRow: undefined, knownFrom: undefined };
-  if (candidate === undefined) return { ...facts, reason: "no row was known at the event time", sourceRow: undefined, knownFrom: undefined };
+  const candidate = Object.values(keys).includes(null)
+    ? undefined
+    : await findSourceRow(deps, { view, spec, relation: await deps.datasets.relation(sourceVersion), row });
+  const facts = {
+    row: cell.row,
+    column: cell.column,
+    value: row[cell.column] ?? null,
+    view: view.view,
+    source: { dataset: view.source, version: sourceVersion.version, versionId: sourceVersion.id },
+    keys,
+    at,
+  };
+  if (Object.values(keys).includes(null))
+    return { ...facts, reason: "a join key is null", sourceRow: undefined, knownFrom: undefined };
+  if (candidate === undefined)
+    return { ...facts, reason: "no row was known at the event time", sourceRow: undefined, knownFrom: undefined };
   const { __age: age, __known: known, ...sourceRow } = candidate;
   const expired = view.ttlUs > 0 && Number(age) > view.ttlUs;
-  return { ...facts, reason: expired ? "the latest row was older than the view's ttl" : "latest row known at the event time", sourceRow, knownFrom: `${String(known as string)}Z` };
+  return {
+    ...facts,
+    reason: expired ? "the latest row was older than the view's ttl" : "latest row known at the event time",
+    sourceRow,
+    knownFrom: `${String(known as string)}Z`,
+  };
 }
 
-async function readSpec(store: MetadataStore, versionId: string): Promise<{ readonly version: AssetVersion; readonly label: string; readonly spec: JoinSpec }> {
+async function readSpec(
+  store: MetadataStore,
+  versionId: string,
+): Promise<{ readonly version: AssetVersion; readonly label: string; readonly spec: JoinSpec }> {
   const version = await store.read((transaction) => getAssetVersion(transaction, { id: versionId }));
   if (version === undefined) throw cellUnknown({ version: versionId, found: "there is no such version" });
   const label = `${version.asset} version ${version.version}`;
@@ -71,12 +101,20 @@ function viewOf(spec: JoinSpec, column: string, label: string): JoinedView {
   if (view !== undefined) return view;
   const names = spec.views.flatMap(({ features }) => features.map(({ name }) => name));
   const nearest = nearestName(column, names);
-  throw cellUnknown({ version: label, found: `column "${column}" comes from no feature view${nearest === undefined ? "" : `; did you mean "${nearest}"?`}` });
+  throw cellUnknown({
+    version: label,
+    found: `column "${column}" comes from no feature view${nearest === undefined ? "" : `; did you mean "${nearest}"?`}`,
+  });
 }
 
 async function findSourceRow(
   deps: { readonly analytics: Analytics },
-  { view, spec, relation, row }: { readonly view: JoinedView; readonly spec: JoinSpec; readonly relation: string; readonly row: Row },
+  {
+    view,
+    spec,
+    relation,
+    row,
+  }: { readonly view: JoinedView; readonly spec: JoinSpec; readonly relation: string; readonly row: Row },
 ): Promise<Row | undefined> {
   const connection = await deps.analytics.connect();
   try {
@@ -102,7 +140,13 @@ async function findSourceRow(
 }
 
 /** Named parameters as DuckDB's numbered ones. */
-function substitute(sql: string, parameters: Readonly<Record<string, string>>): { readonly sql: string; readonly values: readonly string[] } {
+function substitute(
+  sql: string,
+  parameters: Readonly<Record<string, string>>,
+): { readonly sql: string; readonly values: readonly string[] } {
   const names = Object.keys(parameters);
-  return { sql: sql.replace(/\$(at|key\d+)/g, (_, name: string) => `$${names.indexOf(name) + 1}`), values: Object.values(parameters) };
+  return {
+    sql: sql.replace(/\$(at|key\d+)/g, (_, name: string) => `$${names.indexOf(name) + 1}`),
+    values: Object.values(parameters),
+  };
 }

@@ -70,14 +70,33 @@ const name = z.string().regex(/^[A-Za-z_][A-Za-z0-9_-]*$/, "expected letters, di
 
 const missing = {
   // YAML reads null without quotes as a null of its own.
-  on_missing: z.union([z.enum(MISSING_ACTIONS), z.null()]).optional().describe("What an endpoint does where the online store has no value, or none young enough: refuse the request, use `default`, or give the model null."),
+  on_missing: z
+    .union([z.enum(MISSING_ACTIONS), z.null()])
+    .optional()
+    .describe(
+      "What an endpoint does where the online store has no value, or none young enough: refuse the request, use `default`, or give the model null.",
+    ),
   default: z.union([z.string(), z.number(), z.boolean()]).optional().describe("The value of `on_missing: default`."),
 };
-const defaultFits = ({ on_missing, default: value }: { on_missing?: string | null | undefined; default?: unknown }): boolean => (on_missing === "default") === (value !== undefined);
+const defaultFits = ({
+  on_missing,
+  default: value,
+}: {
+  on_missing?: string | null | undefined;
+  default?: unknown;
+}): boolean => (on_missing === "default") === (value !== undefined);
 const DEFAULT_MISFITS = { message: "`on_missing: default` and `default: VALUE` belong together", path: ["on_missing"] };
 
-function toPolicy({ on_missing, default: value }: { readonly on_missing?: MissingPolicy["action"] | null | undefined; readonly default?: MissingPolicy["value"] }): MissingPolicy | undefined {
-  return on_missing === undefined ? undefined : { action: on_missing ?? "null", ...(value === undefined ? {} : { value }) };
+function toPolicy({
+  on_missing,
+  default: value,
+}: {
+  readonly on_missing?: MissingPolicy["action"] | null | undefined;
+  readonly default?: MissingPolicy["value"];
+}): MissingPolicy | undefined {
+  return on_missing === undefined
+    ? undefined
+    : { action: on_missing ?? "null", ...(value === undefined ? {} : { value }) };
 }
 
 const referenceText = z
@@ -92,11 +111,17 @@ const referenceFields = {
   view: name.describe("A feature view."),
   features: z.array(z.string()).min(1).optional().describe("Which of its features; default: all."),
   as: name.optional().describe("Name of this use of the view, when it is joined more than once."),
-  keys: z.record(z.string(), z.string()).optional().describe("Join key of the view: column of the spine that holds it."),
+  keys: z
+    .record(z.string(), z.string())
+    .optional()
+    .describe("Join key of the view: column of the spine that holds it."),
 };
 
 /** `view`, `view:feature`, or a mapping. */
-export const featureReferenceSchema: z.ZodType<FeatureReference> = z.union([referenceText, z.strictObject(referenceFields)]);
+export const featureReferenceSchema: z.ZodType<FeatureReference> = z.union([
+  referenceText,
+  z.strictObject(referenceFields),
+]);
 
 /** As in a join, and what an endpoint does where a feature is missing. */
 const servedReferenceSchema: z.ZodType<FeatureReference> = z.union([
@@ -111,7 +136,15 @@ const servedReferenceSchema: z.ZodType<FeatureReference> = z.union([
 ]);
 
 const fileSchema = z.strictObject({
-  entities: z.record(name, z.strictObject({ keys: z.array(z.string()).min(1).describe("Join keys, columns of the sources."), description: z.string().optional() })).optional(),
+  entities: z
+    .record(
+      name,
+      z.strictObject({
+        keys: z.array(z.string()).min(1).describe("Join keys, columns of the sources."),
+        description: z.string().optional(),
+      }),
+    )
+    .optional(),
   views: z
     .record(
       name,
@@ -119,15 +152,38 @@ const fileSchema = z.strictObject({
         source: z.string().min(1).describe("The dataset that holds the rows."),
         entities: z.array(z.string()).min(1),
         timestamp: z.string().describe("Column with the event time of a row."),
-        created: z.string().optional().describe("Column with the time at which a row was written; of rows with equal event time the latest written counts."),
-        available_after: durationSchema.optional().describe("How long after `timestamp` a row is known. An aggregate of a day, stamped with the day's begin, is known a day later: 1d."),
-        ttl: durationSchema.optional().describe("Age at which a row no longer counts, offline and online; default: never."),
+        created: z
+          .string()
+          .optional()
+          .describe(
+            "Column with the time at which a row was written; of rows with equal event time the latest written counts.",
+          ),
+        available_after: durationSchema
+          .optional()
+          .describe(
+            "How long after `timestamp` a row is known. An aggregate of a day, stamped with the day's begin, is known a day later: 1d.",
+          ),
+        ttl: durationSchema
+          .optional()
+          .describe("Age at which a row no longer counts, offline and online; default: never."),
         features: z.array(z.string()).min(1).describe("Columns of the source."),
         description: z.string().optional(),
       }),
     )
     .optional(),
-  services: z.record(name, z.strictObject({ features: z.array(servedReferenceSchema).min(1), full_names: z.boolean().optional(), description: z.string().optional(), ...missing }).refine(defaultFits, DEFAULT_MISFITS)).optional(),
+  services: z
+    .record(
+      name,
+      z
+        .strictObject({
+          features: z.array(servedReferenceSchema).min(1),
+          full_names: z.boolean().optional(),
+          description: z.string().optional(),
+          ...missing,
+        })
+        .refine(defaultFits, DEFAULT_MISFITS),
+    )
+    .optional(),
 });
 
 type FeatureFile = z.infer<typeof fileSchema>;
@@ -140,7 +196,10 @@ export const featureFileSchema: z.ZodType = fileSchema;
  *
  * @param files project-relative paths and contents
  */
-export function readFeatureDefinitions(files: readonly { readonly path: string; readonly text: string }[]): { readonly definitions: FeatureDefinitions; readonly problems: readonly LocatedProblem[] } {
+export function readFeatureDefinitions(files: readonly { readonly path: string; readonly text: string }[]): {
+  readonly definitions: FeatureDefinitions;
+  readonly problems: readonly LocatedProblem[];
+} {
   const problems: LocatedProblem[] = [];
   const read = files.flatMap(({ path, text }) => {
     const result = readYaml<FeatureFile>(text, path, fileSchema as z.ZodType<FeatureFile>);
@@ -164,10 +223,13 @@ export function readFeatureDefinitions(files: readonly { readonly path: string; 
     }
   }
   for (const { value, document } of read) {
-    for (const [service, { features, full_names: fullNames = false, description, ...policy }] of Object.entries(value.services ?? {})) {
+    for (const [service, { features, full_names: fullNames = false, description, ...policy }] of Object.entries(
+      value.services ?? {},
+    )) {
       if (services.has(service)) problems.push(twice("service", service, document, ["services", service]));
       features.forEach((reference, index) => {
-        for (const problem of referenceProblems(reference, views)) problems.push({ ...document.at(["services", service, "features", index]), ...problem });
+        for (const problem of referenceProblems(reference, views))
+          problems.push({ ...document.at(["services", service, "features", index]), ...problem });
       });
       services.set(service, { name: service, features, fullNames, onMissing: toPolicy(policy), description });
     }
@@ -176,35 +238,69 @@ export function readFeatureDefinitions(files: readonly { readonly path: string; 
 }
 
 /** What is wrong with a use of a view: unknown names, keys that the view has not. */
-export function referenceProblems(reference: FeatureReference, views: ReadonlyMap<string, FeatureView>): readonly { readonly message: string; readonly hint?: string }[] {
+export function referenceProblems(
+  reference: FeatureReference,
+  views: ReadonlyMap<string, FeatureView>,
+): readonly { readonly message: string; readonly hint?: string }[] {
   const view = views.get(reference.view);
   if (view === undefined) return [unknown("feature view", reference.view, views.keys())];
-  const features = (reference.features ?? []).filter((feature) => !view.features.includes(feature)).map((feature) => unknown(`feature of view "${view.name}"`, feature, view.features));
-  const keys = Object.keys(reference.keys ?? {}).filter((key) => !view.keys.includes(key)).map((key) => unknown(`join key of view "${view.name}"`, key, view.keys));
+  const features = (reference.features ?? [])
+    .filter((feature) => !view.features.includes(feature))
+    .map((feature) => unknown(`feature of view "${view.name}"`, feature, view.features));
+  const keys = Object.keys(reference.keys ?? {})
+    .filter((key) => !view.keys.includes(key))
+    .map((key) => unknown(`join key of view "${view.name}"`, key, view.keys));
   return [...features, ...keys];
 }
 
-function unknown(kind: string, found: string, valid: Iterable<string>): { readonly message: string; readonly hint: string } {
+function unknown(
+  kind: string,
+  found: string,
+  valid: Iterable<string>,
+): { readonly message: string; readonly hint: string } {
   const names = [...valid];
   const nearest = nearestName(found, names);
-  return { message: `There is no ${kind} "${found}"`, hint: nearest === undefined ? `There are: ${names.join(", ") || "none"}.` : `Did you mean "${nearest}"?` };
+  return {
+    message: `There is no ${kind} "${found}"`,
+    hint: nearest === undefined ? `There are: ${names.join(", ") || "none"}.` : `Did you mean "${nearest}"?`,
+  };
 }
 
-function viewProblems(view: string, facts: NonNullable<FeatureFile["views"]>[string], entities: ReadonlyMap<string, Entity>, document: YamlDocument): LocatedProblem[] {
+function viewProblems(
+  view: string,
+  facts: NonNullable<FeatureFile["views"]>[string],
+  entities: ReadonlyMap<string, Entity>,
+  document: YamlDocument,
+): LocatedProblem[] {
   const problems: LocatedProblem[] = [];
   const at = (...path: (string | number)[]): ReturnType<YamlDocument["at"]> => document.at(["views", view, ...path]);
   facts.entities.forEach((entity, index) => {
-    if (!entities.has(entity)) problems.push({ ...at("entities", index), ...unknown("entity", entity, entities.keys()) });
+    if (!entities.has(entity))
+      problems.push({ ...at("entities", index), ...unknown("entity", entity, entities.keys()) });
   });
-  const reserved = new Set([facts.timestamp, ...(facts.created === undefined ? [] : [facts.created]), ...facts.entities.flatMap((entity) => entities.get(entity)?.keys ?? [])]);
+  const reserved = new Set([
+    facts.timestamp,
+    ...(facts.created === undefined ? [] : [facts.created]),
+    ...facts.entities.flatMap((entity) => entities.get(entity)?.keys ?? []),
+  ]);
   facts.features.forEach((feature, index) => {
-    if (reserved.has(feature)) problems.push({ ...at("features", index), message: `"${feature}" is a key or time of view "${view}", so it is no feature`, hint: "Remove it from `features`." });
-    if (facts.features.indexOf(feature) !== index) problems.push({ ...at("features", index), message: `Feature "${feature}" is listed twice` });
+    if (reserved.has(feature))
+      problems.push({
+        ...at("features", index),
+        message: `"${feature}" is a key or time of view "${view}", so it is no feature`,
+        hint: "Remove it from `features`.",
+      });
+    if (facts.features.indexOf(feature) !== index)
+      problems.push({ ...at("features", index), message: `Feature "${feature}" is listed twice` });
   });
   return problems;
 }
 
-function toView(view: string, facts: NonNullable<FeatureFile["views"]>[string], entities: ReadonlyMap<string, Entity>): FeatureView {
+function toView(
+  view: string,
+  facts: NonNullable<FeatureFile["views"]>[string],
+  entities: ReadonlyMap<string, Entity>,
+): FeatureView {
   return {
     name: view,
     source: facts.source,
@@ -220,5 +316,9 @@ function toView(view: string, facts: NonNullable<FeatureFile["views"]>[string], 
 }
 
 function twice(kind: string, found: string, document: YamlDocument, path: readonly string[]): LocatedProblem {
-  return { ...document.atKey(path), message: `The ${kind} "${found}" is defined twice`, hint: "Give one of them another name." };
+  return {
+    ...document.atKey(path),
+    message: `The ${kind} "${found}" is defined twice`,
+    hint: "Give one of them another name.",
+  };
 }

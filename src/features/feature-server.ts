@@ -21,12 +21,17 @@ const requestSchema = z.object({
 const EPOCH = "1970-01-01T00:00:00Z";
 
 /**
- * Answers `POST /get-online-features` as Feast's feature server does: columns of values, statuses and event timestamps, join keys first.
+ * Answers `POST /get-online-features` as Feast's feature server does: columns of values, statuses and event timestamps,
+ * join keys first.
  *
  * @param body the request's text, whatever its content type says
- * Source: Feast 0.66, feature_server.py and infra/online_stores/remote.py. Errors are a JSON text that holds JSON, as its client expects.
+ * Source: Feast 0.66, feature_server.py and infra/online_stores/remote.py. Errors are a JSON text that holds JSON, as
+ * its client expects.
  */
-export async function answerGetOnlineFeatures(body: string, read: (request: OnlineRequest) => Promise<OnlineFeatureRows>): Promise<FeatureServerResponse> {
+export async function answerGetOnlineFeatures(
+  body: string,
+  read: (request: OnlineRequest) => Promise<OnlineFeatureRows>,
+): Promise<FeatureServerResponse> {
   try {
     const request = parseRequest(body);
     const rows = await read(request);
@@ -41,27 +46,44 @@ function parseRequest(body: string): OnlineRequest {
   try {
     assertJsonDepth(body);
     json = JSON.parse(body, (_key: string, value: unknown, context?: { readonly source?: string }): unknown =>
-      typeof value === "number" && !Number.isSafeInteger(value) && /^-?\d+$/.test(context?.source ?? "") ? BigInt(context?.source ?? "0") : value,
+      typeof value === "number" && !Number.isSafeInteger(value) && /^-?\d+$/.test(context?.source ?? "")
+        ? BigInt(context?.source ?? "0")
+        : value,
     );
   } catch (error) {
     throw requestInvalid({ found: `it is no JSON (${messageOf(error)})` }, error);
   }
   const checked = requestSchema.safeParse(json);
-  if (!checked.success) throw requestInvalid({ found: checked.error.issues.map(({ path, message }) => `${path.join(".") || "body"}: ${message}`).join("; ") });
+  if (!checked.success)
+    throw requestInvalid({
+      found: checked.error.issues.map(({ path, message }) => `${path.join(".") || "body"}: ${message}`).join("; "),
+    });
   const { features, feature_service: service, entities, full_feature_names: fullNames } = checked.data;
-  if ((features === undefined) === (service === undefined)) throw requestInvalid({ found: "expected one of features and feature_service" });
-  return { features: service ?? (features ?? []).map(toReference), entities, ...(fullNames === undefined ? {} : { fullNames }) };
+  if ((features === undefined) === (service === undefined))
+    throw requestInvalid({ found: "expected one of features and feature_service" });
+  return {
+    features: service ?? (features ?? []).map(toReference),
+    entities,
+    ...(fullNames === undefined ? {} : { fullNames }),
+  };
 }
 
 function toReference(text: string): FeatureReference {
   const [view = "", feature] = text.split(":");
-  if (feature === undefined || feature === "") throw requestInvalid({ found: `the feature ${JSON.stringify(text)} is not of the form view:feature` });
+  if (feature === undefined || feature === "")
+    throw requestInvalid({ found: `the feature ${JSON.stringify(text)} is not of the form view:feature` });
   return { view: view.replace(/@.*$/, ""), features: [feature] };
 }
 
 function formatRows(rows: OnlineFeatureRows, entities: OnlineRequest["entities"]): string {
-  const keys = rows.keys.map((key) => `{"values":${listOf(entities[key] ?? [], (value) => jsonOf(value as OnlineValue))},"statuses":${listOf(entities[key] ?? [], () => '"PRESENT"')},"event_timestamps":${listOf(entities[key] ?? [], () => `"${EPOCH}"`)}}`);
-  const columns = rows.columns.map((column: OnlineColumn) => `{"values":${listOf(column.values, jsonOf)},"statuses":${JSON.stringify(column.statuses)},"event_timestamps":${listOf(column.eventUs, (us) => `"${timestampOf(us)}"`)}}`);
+  const keys = rows.keys.map(
+    (key) =>
+      `{"values":${listOf(entities[key] ?? [], (value) => jsonOf(value as OnlineValue))},"statuses":${listOf(entities[key] ?? [], () => '"PRESENT"')},"event_timestamps":${listOf(entities[key] ?? [], () => `"${EPOCH}"`)}}`,
+  );
+  const columns = rows.columns.map(
+    (column: OnlineColumn) =>
+      `{"values":${listOf(column.values, jsonOf)},"statuses":${JSON.stringify(column.statuses)},"event_timestamps":${listOf(column.eventUs, (us) => `"${timestampOf(us)}"`)}}`,
+  );
   const names = [...rows.keys, ...rows.columns.map(({ name }) => name)];
   return `{"metadata":{"feature_names":${JSON.stringify(names)}},"results":[${[...keys, ...columns].join(",")}]}`;
 }
@@ -78,17 +100,31 @@ function jsonOf(value: OnlineValue): string {
 function timestampOf(us: number): string {
   const whole = new Date(Math.floor(us / 1000)).toISOString();
   const fraction = ((us % 1_000_000) + 1_000_000) % 1_000_000;
-  const digits = fraction === 0 ? "" : fraction % 1000 === 0 ? `.${String(fraction / 1000).padStart(3, "0")}` : `.${String(fraction).padStart(6, "0")}`;
+  const digits =
+    fraction === 0
+      ? ""
+      : fraction % 1000 === 0
+        ? `.${String(fraction / 1000).padStart(3, "0")}`
+        : `.${String(fraction).padStart(6, "0")}`;
   return `${whole.slice(0, 19)}${digits}Z`;
 }
 
-const FEAST_CLASSES: Readonly<Record<string, string>> = { "feature view": "FeatureViewNotFoundException", "feature service": "FeatureServiceNotFoundException", feature: "FeatureNotFoundException", entity: "EntityNotFoundException" };
+const FEAST_CLASSES: Readonly<Record<string, string>> = {
+  "feature view": "FeatureViewNotFoundException",
+  "feature service": "FeatureServiceNotFoundException",
+  feature: "FeatureNotFoundException",
+  entity: "EntityNotFoundException",
+};
 
 /** The Feast client raises the class that is named here. */
 function toFeastError(error: unknown): FeatureServerResponse {
   const status = isEsteiraError(error) ? error.status : 500;
-  const message = isEsteiraError(error) && error.hint !== undefined ? `${error.message}. ${error.hint}` : messageOf(error);
-  const feastClass = isEsteiraError(error, "FEATURES_NAME_UNKNOWN") ? FEAST_CLASSES[String(error.context["kind"])] : undefined;
-  const detail = feastClass === undefined ? message : JSON.stringify({ module: "feast.errors", class: feastClass, message });
+  const message =
+    isEsteiraError(error) && error.hint !== undefined ? `${error.message}. ${error.hint}` : messageOf(error);
+  const feastClass = isEsteiraError(error, "FEATURES_NAME_UNKNOWN")
+    ? FEAST_CLASSES[String(error.context["kind"])]
+    : undefined;
+  const detail =
+    feastClass === undefined ? message : JSON.stringify({ module: "feast.errors", class: feastClass, message });
   return { status, contentType: "application/json", body: JSON.stringify(detail) };
 }

@@ -7,7 +7,15 @@ import type { FeatureDefinitions } from "./feature-definitions.ts";
 import { answerGetOnlineFeatures, type FeatureServerResponse } from "./feature-server.ts";
 import type { JoinedView } from "./join-plan.ts";
 import { type Materialization, materializeAll } from "./materialize.ts";
-import { type OnlineFeatureRows, type FeatureStatus, findExampleKeys, type OnlineRequest, type OnlineValue, planOnlineRead, readOnlineFeatures } from "./online-read.ts";
+import {
+  type OnlineFeatureRows,
+  type FeatureStatus,
+  findExampleKeys,
+  type OnlineRequest,
+  type OnlineValue,
+  planOnlineRead,
+  readOnlineFeatures,
+} from "./online-read.ts";
 import { describeService, type ServiceDescription } from "./service-description.ts";
 import { readProjectFeatures } from "./project-features.ts";
 import { type FeatureViewStatus, listViewStatus } from "./view-status.ts";
@@ -47,13 +55,21 @@ export interface Features {
     readonly rows: readonly Readonly<Record<string, unknown>>[];
     readonly atMs?: readonly number[];
     readonly signal?: AbortSignal;
-  }): Promise<ReadonlyMap<string, { readonly values: readonly OnlineValue[]; readonly statuses: readonly FeatureStatus[] }>>;
+  }): Promise<
+    ReadonlyMap<string, { readonly values: readonly OnlineValue[]; readonly statuses: readonly FeatureStatus[] }>
+  >;
   /** What a service asks of its callers: implements the same port. @throws FEATURES_NAME_UNKNOWN */
   describeService(service: string): Promise<ServiceDescription>;
   /** A row of join keys that the online store knows, and when its values are fresh; undefined when it is empty. */
-  exampleKeys(service: string): Promise<{ readonly keys: Readonly<Record<string, string>>; readonly atMs: number } | undefined>;
+  exampleKeys(
+    service: string,
+  ): Promise<{ readonly keys: Readonly<Record<string, string>>; readonly atMs: number } | undefined>;
   /** Which source row gave a cell of a training set. @throws FEATURES_CELL_UNKNOWN */
-  explain(cell: { readonly versionId: string; readonly row: number; readonly column: string }): Promise<CellExplanation>;
+  explain(cell: {
+    readonly versionId: string;
+    readonly row: number;
+    readonly column: string;
+  }): Promise<CellExplanation>;
 }
 
 /** Opens nothing: definitions are read, and DuckDB is loaded, on first use. */
@@ -66,7 +82,10 @@ export function createFeatures(options: FeaturesOptions): Features {
 
   async function load(): Promise<FeatureDefinitions> {
     const { definitions, problems } = await readProjectFeatures(options.projectFolder);
-    if (problems.length > 0) throw definitionsInvalid({ problems: problems.map(({ file, line, column, message }) => `${file}:${line}:${column} ${message}`) });
+    if (problems.length > 0)
+      throw definitionsInvalid({
+        problems: problems.map(({ file, line, column, message }) => `${file}:${line}:${column} ${message}`),
+      });
     plans = new Map();
     return definitions;
   }
@@ -99,7 +118,12 @@ export function createFeatures(options: FeaturesOptions): Features {
     const joined = plans.get(key) ?? planOnlineRead(found, request.features, request.fullNames);
     // Plans are few: one per service and per list of features that a client uses.
     if (plans.size < 1_000) plans.set(key, joined);
-    return readOnlineFeatures(store, { project, joined, entities: request.entities, atMs: request.atMs ?? clock.now() });
+    return readOnlineFeatures(store, {
+      project,
+      joined,
+      entities: request.entities,
+      atMs: request.atMs ?? clock.now(),
+    });
   }
 
   return {
@@ -108,7 +132,10 @@ export function createFeatures(options: FeaturesOptions): Features {
     viewStatus: async () => listViewStatus(store, project, (await definitions()).views.values()),
     catchUp,
     watch() {
-      const run = (): void => void catchUp().catch((error: unknown) => options.log.error("feature views could not be materialized", { error: String(error) }));
+      const run = (): void =>
+        void catchUp().catch((error: unknown) =>
+          options.log.error("feature views could not be materialized", { error: String(error) }),
+        );
       let timer: NodeJS.Timeout | undefined;
       run();
       // A busy store changes hundreds of times a second; new dataset versions are rarer than that.
@@ -133,7 +160,8 @@ export function createFeatures(options: FeaturesOptions): Features {
       return new Map(found.columns.map(({ name, values, statuses }) => [name, { values, statuses }]));
     },
     describeService: async (service) => describeService(await definitions(), service),
-    exampleKeys: async (service) => findExampleKeys(store, { project, joined: planOnlineRead(await definitions(), service) }),
+    exampleKeys: async (service) =>
+      findExampleKeys(store, { project, joined: planOnlineRead(await definitions(), service) }),
     explain: (cell) => explainCell(options, cell),
   };
 }

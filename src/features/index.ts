@@ -1,5 +1,12 @@
 export type { CellExplanation } from "./explain.ts";
-export { type Entity, type FeatureDefinitions, featureFileSchema, type FeatureReference, type FeatureService, type FeatureView } from "./feature-definitions.ts";
+export {
+  type Entity,
+  type FeatureDefinitions,
+  featureFileSchema,
+  type FeatureReference,
+  type FeatureService,
+  type FeatureView,
+} from "./feature-definitions.ts";
 export type { FeatureServerResponse } from "./feature-server.ts";
 export { createFeatures, type Features, type FeaturesOptions } from "./features.ts";
 export { createJoinKind, type JoinDeclaration, type JoinKindDependencies } from "./join-kind.ts";

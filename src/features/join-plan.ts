@@ -18,13 +18,20 @@ export interface JoinedView {
 }
 
 /** Resolves checked references into the views to join, with the final names of their columns. */
-export function planJoin(references: readonly FeatureReference[], views: ReadonlyMap<string, FeatureView>, fullNames: boolean): readonly JoinedView[] {
+export function planJoin(
+  references: readonly FeatureReference[],
+  views: ReadonlyMap<string, FeatureView>,
+  fullNames: boolean,
+): readonly JoinedView[] {
   const merged = new Map<string, JoinedView>();
   for (const reference of references) {
     const view = views.get(reference.view);
     if (view === undefined) continue;
     const alias = reference.as ?? view.name;
-    const features = (reference.features ?? view.features).map((column) => ({ column, name: fullNames ? `${alias}__${column}` : column }));
+    const features = (reference.features ?? view.features).map((column) => ({
+      column,
+      name: fullNames ? `${alias}__${column}` : column,
+    }));
     const keys = view.keys.map((key) => ({ spine: reference.keys?.[key] ?? key, source: key }));
     // view:a and view:b with the same keys are one join.
     const same = `${alias}\n${view.name}\n${JSON.stringify(keys)}`;
@@ -45,7 +52,9 @@ export function planJoin(references: readonly FeatureReference[], views: Readonl
 }
 
 /** Final column names that occur twice among the features alone. */
-export function collisionsOf(joined: readonly JoinedView[]): readonly { readonly name: string; readonly first: string; readonly second: string }[] {
+export function collisionsOf(
+  joined: readonly JoinedView[],
+): readonly { readonly name: string; readonly first: string; readonly second: string }[] {
   const seen = new Map<string, string>();
   const found: { name: string; first: string; second: string }[] = [];
   for (const { alias, features } of joined) {
@@ -69,7 +78,11 @@ export function digestOfOrder(joined: Pick<JoinedView, "keys" | "timestamp">): D
  *
  * @throws FEATURES_COLUMN_MISSING, FEATURES_TYPE_MISMATCH
  */
-export function assertColumns(joined: JoinedView, spine: { readonly name: string; readonly columns: readonly Column[] }, source: { readonly columns: readonly Column[] }): void {
+export function assertColumns(
+  joined: JoinedView,
+  spine: { readonly name: string; readonly columns: readonly Column[] },
+  source: { readonly columns: readonly Column[] },
+): void {
   const have = (dataset: string, columns: readonly Column[], column: string, part: string): Column => {
     const found = columns.find(({ name }) => name === column);
     if (found !== undefined) return found;
@@ -80,17 +93,38 @@ export function assertColumns(joined: JoinedView, spine: { readonly name: string
     const leftColumn = have(spine.name, spine.columns, left, `join key for view "${joined.alias}"`);
     const rightColumn = have(joined.source, source.columns, right, `join key of view "${joined.view}"`);
     if (typeClass(leftColumn.type) !== typeClass(rightColumn.type)) {
-      throw typeMismatch({ left: `${spine.name}.${left}`, leftType: leftColumn.type, right: `${joined.source}.${right}`, rightType: rightColumn.type, what: `they cannot be the same join key of view "${joined.alias}"` });
+      throw typeMismatch({
+        left: `${spine.name}.${left}`,
+        leftType: leftColumn.type,
+        right: `${joined.source}.${right}`,
+        rightType: rightColumn.type,
+        what: `they cannot be the same join key of view "${joined.alias}"`,
+      });
     }
   }
-  assertTime(joined.source, have(joined.source, source.columns, joined.timestamp, `timestamp of view "${joined.view}"`));
-  if (joined.created !== null) assertTime(joined.source, have(joined.source, source.columns, joined.created, `created time of view "${joined.view}"`));
-  for (const { column } of joined.features) have(joined.source, source.columns, column, `feature of view "${joined.view}"`);
+  assertTime(
+    joined.source,
+    have(joined.source, source.columns, joined.timestamp, `timestamp of view "${joined.view}"`),
+  );
+  if (joined.created !== null)
+    assertTime(
+      joined.source,
+      have(joined.source, source.columns, joined.created, `created time of view "${joined.view}"`),
+    );
+  for (const { column } of joined.features)
+    have(joined.source, source.columns, column, `feature of view "${joined.view}"`);
 }
 
 /** @throws FEATURES_TYPE_MISMATCH when a column holds no instants */
 export function assertTime(dataset: string, column: Column): void {
-  if (!/^(TIMESTAMP|DATE)/.test(column.type)) throw typeMismatch({ left: `${dataset}.${column.name}`, leftType: column.type, right: "an event time", rightType: "TIMESTAMP or DATE", what: "it cannot be compared with instants" });
+  if (!/^(TIMESTAMP|DATE)/.test(column.type))
+    throw typeMismatch({
+      left: `${dataset}.${column.name}`,
+      leftType: column.type,
+      right: "an event time",
+      rightType: "TIMESTAMP or DATE",
+      what: "it cannot be compared with instants",
+    });
 }
 
 /** @throws FEATURES_NAME_COLLISION when a feature would take the name of a spine's column, or of another feature */
@@ -99,7 +133,8 @@ export function assertNames(spine: string, columns: readonly Column[], joined: r
   if (collision !== undefined) throw nameCollision(collision);
   const taken = new Set([...columns.map(({ name }) => name), "split"]);
   for (const { alias, features } of joined) {
-    for (const { name, column } of features) if (taken.has(name)) throw nameCollision({ name, first: `${spine}.${name}`, second: `${alias}:${column}` });
+    for (const { name, column } of features)
+      if (taken.has(name)) throw nameCollision({ name, first: `${spine}.${name}`, second: `${alias}:${column}` });
   }
 }
 

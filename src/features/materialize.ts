@@ -1,6 +1,16 @@
 import { type Clock, type Digest, digestOfJson, type Log, messageOf, nearestName } from "#base";
 import { type Analytics, type AnalyticsConnection, type Column, type Datasets, quoteList, quoteName } from "#data";
-import { type AssetVersion, deleteOldOnlineFeatures, type FeatureViewState, getAssetVersion, listFeatureViewStates, type MetadataStore, type OnlineFeature, putOnlineFeatures, setFeatureViewState } from "#metadata-store";
+import {
+  type AssetVersion,
+  deleteOldOnlineFeatures,
+  type FeatureViewState,
+  getAssetVersion,
+  listFeatureViewStates,
+  type MetadataStore,
+  type OnlineFeature,
+  putOnlineFeatures,
+  setFeatureViewState,
+} from "#metadata-store";
 import { columnMissing } from "./errors.ts";
 import type { FeatureView } from "./feature-definitions.ts";
 
@@ -28,23 +38,39 @@ export interface Materialization {
 /**
  * Brings the last value per key of a view's source to the online store.
  *
- * The watermark is the version of the source: when it only grew since, the rows of the new files are read; when rows were replaced,
- * or the view's definition changed, everything is read into a new generation, which is read from once it is complete. Either way the result
- * equals a full rebuild, late rows included, and reads are served throughout. Safe to repeat and to run in several processes.
+ * The watermark is the version of the source: when it only grew since, the rows of the new files are read; when rows
+ * were replaced,
+ * or the view's definition changed, everything is read into a new generation, which is read from once it is complete.
+ * Either way the result
+ * equals a full rebuild, late rows included, and reads are served throughout. Safe to repeat and to run in several
+ * processes.
  */
-export async function materialize(deps: MaterializeDependencies, view: FeatureView): Promise<Materialization | undefined> {
-  const version = await deps.store.read((transaction) => getAssetVersion(transaction, { project: deps.project, asset: view.source }));
+export async function materialize(
+  deps: MaterializeDependencies,
+  view: FeatureView,
+): Promise<Materialization | undefined> {
+  const version = await deps.store.read((transaction) =>
+    getAssetVersion(transaction, { project: deps.project, asset: view.source }),
+  );
   if (version === undefined) return undefined;
   const states = await deps.store.read((transaction) => listFeatureViewStates(transaction, deps.project));
   const stored = states.find((state) => state.view === view.name);
   // What another definition has put online is of no use: it is built anew beside it.
   const current = stored?.definitionDigest === digestOfView(view) ? stored : undefined;
-  if (current !== undefined && current.sourceVersion >= version.version) return { view: view.name, sourceVersion: current.sourceVersion, rows: 0, kind: "nothing" };
+  if (current !== undefined && current.sourceVersion >= version.version)
+    return { view: view.name, sourceVersion: current.sourceVersion, rows: 0, kind: "nothing" };
   const snapshot = await deps.datasets.snapshot(version);
   assertViewColumns(view, snapshot.columns);
   const added = current === undefined ? undefined : await addedFiles(deps, current, snapshot.files);
   if (current !== undefined && added !== undefined) {
-    const rows = added.length === 0 ? 0 : await writeLastValues(deps, { view, relation: `read_parquet(${quoteList(added)}, union_by_name = true)`, generation: current.generation });
+    const rows =
+      added.length === 0
+        ? 0
+        : await writeLastValues(deps, {
+            view,
+            relation: `read_parquet(${quoteList(added)}, union_by_name = true)`,
+            generation: current.generation,
+          });
     await switchTo(deps, view, { version, generation: current.generation, rows, stored });
     return { view: view.name, sourceVersion: version.version, rows, kind: "added" };
   }
@@ -57,7 +83,12 @@ export async function materialize(deps: MaterializeDependencies, view: FeatureVi
 function switchTo(
   deps: MaterializeDependencies,
   view: FeatureView,
-  to: { readonly version: AssetVersion; readonly generation: number; readonly rows: number; readonly stored: FeatureViewState | undefined },
+  to: {
+    readonly version: AssetVersion;
+    readonly generation: number;
+    readonly rows: number;
+    readonly stored: FeatureViewState | undefined;
+  },
 ): Promise<boolean> {
   const state: FeatureViewState = {
     project: deps.project,
@@ -74,12 +105,25 @@ function switchTo(
 
 /** Identity of what is stored online for a view. */
 export function digestOfView(view: FeatureView): Digest {
-  return digestOfJson({ source: view.source, keys: view.keys, timestamp: view.timestamp, created: view.created ?? null, availableAfterUs: view.availableAfterUs, features: view.features });
+  return digestOfJson({
+    source: view.source,
+    keys: view.keys,
+    timestamp: view.timestamp,
+    created: view.created ?? null,
+    availableAfterUs: view.availableAfterUs,
+    features: view.features,
+  });
 }
 
 /** Files that are new since the version that is online; undefined when some of its rows are gone. */
-async function addedFiles(deps: MaterializeDependencies, previous: FeatureViewState, files: readonly string[]): Promise<readonly string[] | undefined> {
-  const before: AssetVersion | undefined = await deps.store.read((transaction) => getAssetVersion(transaction, { id: previous.sourceVersionId }));
+async function addedFiles(
+  deps: MaterializeDependencies,
+  previous: FeatureViewState,
+  files: readonly string[],
+): Promise<readonly string[] | undefined> {
+  const before: AssetVersion | undefined = await deps.store.read((transaction) =>
+    getAssetVersion(transaction, { id: previous.sourceVersionId }),
+  );
   if (before === undefined) return undefined;
   const { files: known } = await deps.datasets.snapshot(before);
   const now = new Set(files);
@@ -88,7 +132,14 @@ async function addedFiles(deps: MaterializeDependencies, previous: FeatureViewSt
   return files.filter((file) => !old.has(file));
 }
 
-async function writeLastValues(deps: MaterializeDependencies, { view, relation, generation }: { readonly view: FeatureView; readonly relation: string; readonly generation: number }): Promise<number> {
+async function writeLastValues(
+  deps: MaterializeDependencies,
+  {
+    view,
+    relation,
+    generation,
+  }: { readonly view: FeatureView; readonly relation: string; readonly generation: number },
+): Promise<number> {
   const connection = await deps.analytics.connect();
   try {
     await connection.run(`create or replace temp table last_values as ${lastValuesOf(view, relation)}`);
@@ -96,7 +147,9 @@ async function writeLastValues(deps: MaterializeDependencies, { view, relation, 
     for (;;) {
       const features = await readPage(connection, written);
       if (features.length === 0) return written;
-      await deps.store.write((transaction) => putOnlineFeatures(transaction, { project: deps.project, view: view.name, generation }, features));
+      await deps.store.write((transaction) =>
+        putOnlineFeatures(transaction, { project: deps.project, view: view.name, generation }, features),
+      );
       written += features.length;
     }
   } finally {
@@ -120,7 +173,9 @@ function lastValuesOf(view: FeatureView, relation: string): string {
 }
 
 async function readPage(connection: AnalyticsConnection, offset: number): Promise<readonly OnlineFeature[]> {
-  const rows = await connection.rows(`select __key, __event::varchar as event, __created::varchar as created, __payload from last_values where rowid >= ${offset} and rowid < ${offset + KEYS_PER_WRITE} order by rowid`);
+  const rows = await connection.rows(
+    `select __key, __event::varchar as event, __created::varchar as created, __payload from last_values where rowid >= ${offset} and rowid < ${offset + KEYS_PER_WRITE} order by rowid`,
+  );
   return rows.map((row) => ({
     entityKey: row["__key"] as string,
     eventUs: Number(row["event"]),
@@ -130,19 +185,39 @@ async function readPage(connection: AnalyticsConnection, offset: number): Promis
 }
 
 async function dropOthers(deps: MaterializeDependencies, view: string, keep: number): Promise<void> {
-  for (let left = 1; left > 0; ) left = await deps.store.write((transaction) => deleteOldOnlineFeatures(transaction, { project: deps.project, view, keep }));
+  for (let left = 1; left > 0;)
+    left = await deps.store.write((transaction) =>
+      deleteOldOnlineFeatures(transaction, { project: deps.project, view, keep }),
+    );
 }
 
 function assertViewColumns(view: FeatureView, columns: readonly Column[]): void {
   const names = columns.map(({ name }) => name);
-  const wanted = [...view.keys.map((key) => [key, "join key"]), [view.timestamp, "timestamp"], ...(view.created === undefined ? [] : [[view.created, "created time"]]), ...view.features.map((feature) => [feature, "feature"])];
+  const wanted = [
+    ...view.keys.map((key) => [key, "join key"]),
+    [view.timestamp, "timestamp"],
+    ...(view.created === undefined ? [] : [[view.created, "created time"]]),
+    ...view.features.map((feature) => [feature, "feature"]),
+  ];
   for (const [column = "", part = ""] of wanted) {
-    if (!names.includes(column)) throw columnMissing({ dataset: view.source, column, part: `${part} of view "${view.name}"`, nearest: nearestName(column, names), columns: names });
+    if (!names.includes(column))
+      throw columnMissing({
+        dataset: view.source,
+        column,
+        part: `${part} of view "${view.name}"`,
+        nearest: nearestName(column, names),
+        columns: names,
+      });
   }
 }
 
-/** Materializes every view whose source has a newer version; a view that fails is logged and does not stop the others. */
-export async function materializeAll(deps: MaterializeDependencies, views: Iterable<FeatureView>): Promise<readonly Materialization[]> {
+/**
+ * Materializes every view whose source has a newer version; a view that fails is logged and does not stop the others.
+ */
+export async function materializeAll(
+  deps: MaterializeDependencies,
+  views: Iterable<FeatureView>,
+): Promise<readonly Materialization[]> {
   const done: Materialization[] = [];
   for (const view of views) {
     try {

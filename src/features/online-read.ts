@@ -1,5 +1,12 @@
 import { type Json, nearestName } from "#base";
-import { type FeatureViewState, getFirstOnlineFeature, getOnlineFeatures, listFeatureViewStates, type MetadataStore, type OnlineFeature } from "#metadata-store";
+import {
+  type FeatureViewState,
+  getFirstOnlineFeature,
+  getOnlineFeatures,
+  listFeatureViewStates,
+  type MetadataStore,
+  type OnlineFeature,
+} from "#metadata-store";
 import { nameCollision, notFound, requestInvalid } from "./errors.ts";
 import type { FeatureDefinitions, FeatureReference } from "./feature-definitions.ts";
 import { collisionsOf, type JoinedView, planJoin } from "./join-plan.ts";
@@ -13,11 +20,15 @@ export type OnlineValue = Json | bigint;
 export interface OnlineRequest {
   /** References, or the name of a feature service. */
   readonly features: readonly FeatureReference[] | string;
-  /** Lists of one length, by column: join keys, under the names that the references give them. Others are passed over. */
+  /**
+   * Lists of one length, by column: join keys, under the names that the references give them. Others are passed over.
+   */
   readonly entities: Readonly<Record<string, readonly unknown[]>>;
   /** Default: as the service says, else false. */
   readonly fullNames?: boolean;
-  /** The instant at which the features are wanted, epoch ms, for all rows or for each; default now. Age counts from it. */
+  /**
+   * The instant at which the features are wanted, epoch ms, for all rows or for each; default now. Age counts from it.
+   */
   readonly atMs?: number | readonly number[];
 }
 
@@ -38,9 +49,14 @@ export interface OnlineFeatureRows {
 }
 
 /** The views that references stand for. @throws FEATURES_NAME_UNKNOWN, FEATURES_NAME_COLLISION */
-export function planOnlineRead(definitions: FeatureDefinitions, features: OnlineRequest["features"], fullNames?: boolean): readonly JoinedView[] {
+export function planOnlineRead(
+  definitions: FeatureDefinitions,
+  features: OnlineRequest["features"],
+  fullNames?: boolean,
+): readonly JoinedView[] {
   const service = typeof features === "string" ? definitions.services.get(features) : undefined;
-  if (typeof features === "string" && service === undefined) throw unknown("feature service", features, definitions.services.keys());
+  if (typeof features === "string" && service === undefined)
+    throw unknown("feature service", features, definitions.services.keys());
   const references = typeof features === "string" ? (service?.features ?? []) : features;
   for (const reference of references) assertReference(definitions, reference);
   const joined = planJoin(references, definitions.views, fullNames ?? service?.fullNames ?? false);
@@ -53,7 +69,12 @@ function assertReference(definitions: FeatureDefinitions, reference: FeatureRefe
   const view = definitions.views.get(reference.view);
   if (view === undefined) throw unknown("feature view", reference.view, definitions.views.keys());
   for (const feature of reference.features ?? []) {
-    if (!view.features.includes(feature)) throw unknown("feature", `${view.name}:${feature}`, view.features.map((name) => `${view.name}:${name}`));
+    if (!view.features.includes(feature))
+      throw unknown(
+        "feature",
+        `${view.name}:${feature}`,
+        view.features.map((name) => `${view.name}:${name}`),
+      );
   }
 }
 
@@ -63,29 +84,54 @@ function unknown(kind: "feature view" | "feature service" | "feature", name: str
 }
 
 /**
- * Reads the last values of views from the online store, by the same rule as the point-in-time join: a value that is older than the
+ * Reads the last values of views from the online store, by the same rule as the point-in-time join: a value that is
+ * older than the
  * view's ttl at the time of the request counts as none.
  *
  * @throws FEATURES_REQUEST_INVALID when a join key is missing or lists differ in length
  */
 export async function readOnlineFeatures(
   store: MetadataStore,
-  request: { readonly project: string; readonly joined: readonly JoinedView[]; readonly entities: OnlineRequest["entities"]; readonly atMs: number | readonly number[] },
+  request: {
+    readonly project: string;
+    readonly joined: readonly JoinedView[];
+    readonly entities: OnlineRequest["entities"];
+    readonly atMs: number | readonly number[];
+  },
 ): Promise<OnlineFeatureRows> {
   const rowCount = countRows(request.entities);
   const keys = [...new Set(request.joined.flatMap((view) => view.keys.map(({ spine }) => spine)))];
   for (const key of keys) {
-    if (request.entities[key] === undefined) throw requestInvalid({ found: `the join key "${key}" is missing among the entities ${Object.keys(request.entities).join(", ") || "(none)"}` });
+    if (request.entities[key] === undefined)
+      throw requestInvalid({
+        found: `the join key "${key}" is missing among the entities ${Object.keys(request.entities).join(", ") || "(none)"}`,
+      });
   }
   const columns = await store.read(async (transaction) => {
-    const states = new Map((await listFeatureViewStates(transaction, request.project)).map((state) => [state.view, state]));
+    const states = new Map(
+      (await listFeatureViewStates(transaction, request.project)).map((state) => [state.view, state]),
+    );
     const read: OnlineColumn[] = [];
     for (const view of request.joined) {
       const entityKeys = Array.from({ length: rowCount }, (_, row) => entityKeyOf(view, request.entities, row));
       const state: FeatureViewState | undefined = states.get(view.view);
       const wanted = [...new Set(entityKeys.filter((key) => key !== undefined))];
-      const found = state === undefined ? new Map<string, OnlineFeature>() : await getOnlineFeatures(transaction, { project: request.project, view: view.view, generation: state.generation }, wanted);
-      read.push(...columnsOf(view, entityKeys, found, (row) => (typeof request.atMs === "number" ? request.atMs : (request.atMs[row] ?? 0)) * 1000));
+      const found =
+        state === undefined
+          ? new Map<string, OnlineFeature>()
+          : await getOnlineFeatures(
+              transaction,
+              { project: request.project, view: view.view, generation: state.generation },
+              wanted,
+            );
+      read.push(
+        ...columnsOf(
+          view,
+          entityKeys,
+          found,
+          (row) => (typeof request.atMs === "number" ? request.atMs : (request.atMs[row] ?? 0)) * 1000,
+        ),
+      );
     }
     return read;
   });
@@ -93,11 +139,16 @@ export async function readOnlineFeatures(
 }
 
 /** Keys that the online store knows, of one row for all views, and a time at which their values are known. */
-export async function findExampleKeys(store: MetadataStore, request: { readonly project: string; readonly joined: readonly JoinedView[] }): Promise<{ readonly keys: Readonly<Record<string, string>>; readonly atMs: number } | undefined> {
+export async function findExampleKeys(
+  store: MetadataStore,
+  request: { readonly project: string; readonly joined: readonly JoinedView[] },
+): Promise<{ readonly keys: Readonly<Record<string, string>>; readonly atMs: number } | undefined> {
   const keys: Record<string, string> = {};
   let latestUs = 0;
   await store.read(async (transaction) => {
-    const states = new Map((await listFeatureViewStates(transaction, request.project)).map((state) => [state.view, state]));
+    const states = new Map(
+      (await listFeatureViewStates(transaction, request.project)).map((state) => [state.view, state]),
+    );
     // Views with many keys first: theirs go together.
     for (const view of request.joined.toSorted((left, right) => right.keys.length - left.keys.length)) {
       const state = states.get(view.view);
@@ -105,7 +156,9 @@ export async function findExampleKeys(store: MetadataStore, request: { readonly 
       const place = { project: request.project, view: view.view, generation: state.generation };
       const known = view.keys.every(({ spine }) => keys[spine] !== undefined);
       const wanted = JSON.stringify(view.keys.map(({ spine }) => keys[spine]));
-      const found = known ? (await getOnlineFeatures(transaction, place, [wanted])).get(wanted) : await getFirstOnlineFeature(transaction, place);
+      const found = known
+        ? (await getOnlineFeatures(transaction, place, [wanted])).get(wanted)
+        : await getFirstOnlineFeature(transaction, place);
       if (found === undefined) continue;
       const values = JSON.parse(found.entityKey) as readonly string[];
       for (const [index, { spine }] of view.keys.entries()) keys[spine] ??= values[index] ?? "";
@@ -119,7 +172,10 @@ function countRows(entities: OnlineRequest["entities"]): number {
   const lengths = Object.entries(entities).map(([name, values]) => ({ name, length: values.length }));
   const [first] = lengths;
   const other = lengths.find(({ length }) => length !== first?.length);
-  if (first !== undefined && other !== undefined) throw requestInvalid({ found: `entity "${first.name}" has ${first.length} values, "${other.name}" has ${other.length}` });
+  if (first !== undefined && other !== undefined)
+    throw requestInvalid({
+      found: `entity "${first.name}" has ${first.length} values, "${other.name}" has ${other.length}`,
+    });
   return first?.length ?? 0;
 }
 
@@ -130,8 +186,15 @@ function entityKeyOf(view: JoinedView, entities: OnlineRequest["entities"], row:
   return `[${parts.map((part) => JSON.stringify(typeof part === "string" ? part : typeof part === "object" ? JSON.stringify(part) : String(part as number | bigint | boolean))).join(",")}]`;
 }
 
-function columnsOf(view: JoinedView, entityKeys: readonly (string | undefined)[], found: ReadonlyMap<string, OnlineFeature>, atUsOf: (row: number) => number): readonly OnlineColumn[] {
-  const rows = new Map([...found].map(([key, feature]) => [key, { eventUs: feature.eventUs, values: parsePayload(feature.payload) }]));
+function columnsOf(
+  view: JoinedView,
+  entityKeys: readonly (string | undefined)[],
+  found: ReadonlyMap<string, OnlineFeature>,
+  atUsOf: (row: number) => number,
+): readonly OnlineColumn[] {
+  const rows = new Map(
+    [...found].map(([key, feature]) => [key, { eventUs: feature.eventUs, values: parsePayload(feature.payload) }]),
+  );
   return view.features.map(({ column, name }) => {
     const values: OnlineValue[] = [];
     const statuses: FeatureStatus[] = [];
@@ -148,7 +211,11 @@ function columnsOf(view: JoinedView, entityKeys: readonly (string | undefined)[]
 }
 
 /** A row whose time is still to come is not known yet: the offline join would not see it either. */
-function statusOf(row: { readonly eventUs: number; readonly values: Readonly<Record<string, OnlineValue>> } | undefined, column: string, { atUs, ttlUs }: { readonly atUs: number; readonly ttlUs: number }): FeatureStatus {
+function statusOf(
+  row: { readonly eventUs: number; readonly values: Readonly<Record<string, OnlineValue>> } | undefined,
+  column: string,
+  { atUs, ttlUs }: { readonly atUs: number; readonly ttlUs: number },
+): FeatureStatus {
   if (row === undefined || row.eventUs > atUs) return "NOT_FOUND";
   if (ttlUs > 0 && row.eventUs < atUs - ttlUs) return "OUTSIDE_MAX_AGE";
   return row.values[column] === null || row.values[column] === undefined ? "NULL_VALUE" : "PRESENT";
@@ -157,7 +224,13 @@ function statusOf(row: { readonly eventUs: number; readonly values: Readonly<Rec
 /** Whole numbers beyond 2^53 are read from their digits. */
 function parsePayload(payload: string): Readonly<Record<string, OnlineValue>> {
   return JSON.parse(payload, (_key: string, value: unknown, context?: { readonly source?: string }): unknown => {
-    if (typeof value !== "number" || Number.isSafeInteger(value) || context?.source === undefined || !/^-?\d+$/.test(context.source)) return value;
+    if (
+      typeof value !== "number" ||
+      Number.isSafeInteger(value) ||
+      context?.source === undefined ||
+      !/^-?\d+$/.test(context.source)
+    )
+      return value;
     return BigInt(context.source);
   }) as Readonly<Record<string, OnlineValue>>;
 }

@@ -12,14 +12,20 @@ export interface PointInTimeJoin {
     /** True when (keys, timestamp) is known to occur once: ties need no removal. */
     readonly unique: boolean;
   }[];
-  /** Rows whose `created` lies after the spine's time are unknown then: a late correction does not leak. Default false, as in Feast. */
+  /**
+   * Rows whose `created` lies after the spine's time are unknown then: a late correction does not leak. Default false,
+   * as in Feast.
+   */
   readonly onlyKnown?: boolean;
 }
 
 /** The joined rows, in temporary tables of the connection. */
 export interface JoinedRows {
   readonly rowCount: number;
-  /** SELECT of the spine's columns, unchanged and in order, then the features; rows in the spine's order. `extra` adds expressions over `spine`. */
+  /**
+   * SELECT of the spine's columns, unchanged and in order, then the features; rows in the spine's order. `extra` adds
+   * expressions over `spine`.
+   */
   select(extra?: readonly string[]): string;
   /** Rows of each view that got a value of it. */
   readonly matched: Readonly<Record<string, number>>;
@@ -33,8 +39,10 @@ export const SPINE_TIME = "spine.__t";
 /**
  * Joins to every row of the spine, and for every view by itself, the values that were known at the row's time T.
  *
- * Of the source's rows with equal keys and `timestamp + availableAfter <= T`, and `>= T - ttl` when there is a ttl, the one with the
- * greatest timestamp counts, of these the one with the greatest `created` (NULL last), of these the last in the dataset's order. Both
+ * Of the source's rows with equal keys and `timestamp + availableAfter <= T`, and `>= T - ttl` when there is a ttl, the
+ * one with the
+ * greatest timestamp counts, of these the one with the greatest `created` (NULL last), of these the last in the
+ * dataset's order. Both
  * bounds are inclusive. A NULL key matches nothing. Without a match all features of the view are NULL; the row stays.
  *
  * N rows in, N rows out, in the same order: checked here.
@@ -44,27 +52,42 @@ export const SPINE_TIME = "spine.__t";
  */
 export async function joinPointInTime(join: PointInTimeJoin): Promise<JoinedRows> {
   const { connection, spine } = join;
-  await connection.run(`create or replace temp table spine as select *, epoch_us(${quoteName(spine.timestamp)}) as __t from ${spine.relation}`);
-  const [bounds] = await connection.rows("select count(*) as n, min(__t)::varchar as low, max(__t)::varchar as high from spine");
+  await connection.run(
+    `create or replace temp table spine as select *, epoch_us(${quoteName(spine.timestamp)}) as __t from ${spine.relation}`,
+  );
+  const [bounds] = await connection.rows(
+    "select count(*) as n, min(__t)::varchar as low, max(__t)::varchar as high from spine",
+  );
   const rowCount = Number(bounds?.["n"] ?? 0);
   const tables = ["spine"];
   const matched: Record<string, number> = {};
   for (const [index, view] of join.views.entries()) {
     const table = `joined_${index}`;
     tables.push(table);
-    await connection.run(`create or replace temp table ${table} as ${joinOfView(view, { low: textOf(bounds?.["low"]), high: textOf(bounds?.["high"]), onlyKnown: join.onlyKnown === true })}`);
-    const [count] = await connection.rows(`select count(*) as n, sum(__rid)::varchar as ids, count(*) filter (where __hit) as hit from ${table}`);
+    await connection.run(
+      `create or replace temp table ${table} as ${joinOfView(view, { low: textOf(bounds?.["low"]), high: textOf(bounds?.["high"]), onlyKnown: join.onlyKnown === true })}`,
+    );
+    const [count] = await connection.rows(
+      `select count(*) as n, sum(__rid)::varchar as ids, count(*) filter (where __hit) as hit from ${table}`,
+    );
     // ASOF LEFT JOIN gives every row once; the sum of ids catches a row that is there twice while another is lost.
     const found = Number(count?.["n"] ?? 0);
     const expectedIds = (BigInt(rowCount) * BigInt(rowCount - 1)) / 2n;
-    if (found !== rowCount || (rowCount > 0 && BigInt(textOf(count?.["ids"])) !== expectedIds)) throw rowsChanged({ spine: spine.name, expected: rowCount, found, view: view.joined.alias });
+    if (found !== rowCount || (rowCount > 0 && BigInt(textOf(count?.["ids"])) !== expectedIds))
+      throw rowsChanged({ spine: spine.name, expected: rowCount, found, view: view.joined.alias });
     matched[view.joined.alias] = Number(count?.["hit"] ?? 0);
   }
   return {
     rowCount,
     matched,
     select: (extra = []) => {
-      const columns = ["spine.* exclude (__t)", ...join.views.flatMap(({ joined }, index) => joined.features.map(({ name }) => `joined_${index}.${quoteName(name)}`)), ...extra];
+      const columns = [
+        "spine.* exclude (__t)",
+        ...join.views.flatMap(({ joined }, index) =>
+          joined.features.map(({ name }) => `joined_${index}.${quoteName(name)}`),
+        ),
+        ...extra,
+      ];
       return `select ${columns.join(", ")} from spine ${join.views.map((_, index) => `positional join joined_${index}`).join(" ")}`;
     },
     async drop() {
@@ -73,13 +96,20 @@ export async function joinPointInTime(join: PointInTimeJoin): Promise<JoinedRows
   };
 }
 
-function joinOfView(view: PointInTimeJoin["views"][number], options: { readonly low: string; readonly high: string; readonly onlyKnown: boolean }): string {
+function joinOfView(
+  view: PointInTimeJoin["views"][number],
+  options: { readonly low: string; readonly high: string; readonly onlyKnown: boolean },
+): string {
   const { joined } = view;
   const probeKeys = joined.keys.map(({ spine }, index) => `${quoteName(spine)} as k${index}`);
   const keysEqual = joined.keys.map((_, index) => `s.k${index} = f.k${index}`);
   const known = options.onlyKnown && joined.created !== null;
   const alive = joined.ttlUs === 0 ? "true" : `f.__ts >= s.__t - ${joined.ttlUs}`;
-  const values = joined.features.map(({ name }, index) => (joined.ttlUs === 0 ? `f.v${index} as ${quoteName(name)}` : `case when ${alive} then f.v${index} end as ${quoteName(name)}`));
+  const values = joined.features.map(({ name }, index) =>
+    joined.ttlUs === 0
+      ? `f.v${index} as ${quoteName(name)}`
+      : `case when ${alive} then f.v${index} end as ${quoteName(name)}`,
+  );
   // Sorted back by row number, so that the pieces can be laid side by side without another join.
   return `
     with s as (select rowid as __rid, __t, ${probeKeys.join(", ")} from spine),
@@ -90,7 +120,11 @@ function joinOfView(view: PointInTimeJoin["views"][number], options: { readonly 
 }
 
 /** The source's rows by event time, pruned to what the spine can reach, one per (keys, time). */
-function latestRows(joined: JoinedView, view: { readonly relation: string; readonly unique: boolean }, { low, high }: { readonly low: string; readonly high: string }): string {
+function latestRows(
+  joined: JoinedView,
+  view: { readonly relation: string; readonly unique: boolean },
+  { low, high }: { readonly low: string; readonly high: string },
+): string {
   const keys = joined.keys.map((_, index) => `k${index}`).join(", ");
   const rows = `select ${sourceColumns(joined).join(", ")} from ${view.relation} where ${hasKeys(joined)} and ${withinReach(joined, low, high)}`;
   if (view.unique) return rows;
@@ -99,13 +133,19 @@ function latestRows(joined: JoinedView, view: { readonly relation: string; reado
 }
 
 /**
- * With `created <= T`: a row is known from `greatest(timestamp, created)`. A running maximum over the order of becoming known
+ * With `created <= T`: a row is known from `greatest(timestamp, created)`. A running maximum over the order of becoming
+ * known
  * gives, for each such instant, the row that counts from then on.
  */
 function knownRows(joined: JoinedView, relation: string, { high }: { readonly high: string }): string {
   const keys = joined.keys.map((_, index) => `k${index}`).join(", ");
   const values = joined.features.map((_, index) => `best.v${index} as v${index}`).join(", ");
-  const row = ["__ts := __ts", "__created := __created", "__row := __row", ...joined.features.map((_, index) => `v${index} := v${index}`)].join(", ");
+  const row = [
+    "__ts := __ts",
+    "__created := __created",
+    "__row := __row",
+    ...joined.features.map((_, index) => `v${index} := v${index}`),
+  ].join(", ");
   return `
     select ${joined.keys.map((_, index) => `k${index}`).join(", ")}, __known, best.__ts as __ts, ${values} from (
       select *, max(struct_pack(${row})) over (partition by ${keys} order by __known range unbounded preceding) as best from (
@@ -132,7 +172,9 @@ function hasKeys(joined: JoinedView): string {
 function withinReach(joined: JoinedView, low: string, high: string): string {
   const column = quoteName(joined.timestamp);
   const latest = `${column} <= make_timestamp(${high} - ${joined.availableAfterUs})`;
-  return joined.ttlUs === 0 ? latest : `${latest} and ${column} >= make_timestamp(${low} - ${joined.availableAfterUs + joined.ttlUs})`;
+  return joined.ttlUs === 0
+    ? latest
+    : `${latest} and ${column} >= make_timestamp(${low} - ${joined.availableAfterUs + joined.ttlUs})`;
 }
 
 /** Bounds of a spine without any time: then nothing can match. */

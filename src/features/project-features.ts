@@ -6,6 +6,8 @@ import { readFeatureDefinitions } from "./feature-definitions.ts";
 export async function readProjectFeatures(projectFolder: string): Promise<ReturnType<typeof readFeatureDefinitions>> {
   const paths: string[] = [];
   for await (const path of glob("features/**/*.yaml", { cwd: projectFolder })) paths.push(path.split(sep).join("/"));
-  const files = await Promise.all(paths.sort().map(async (path) => ({ path, text: await readFile(join(projectFolder, path), "utf8") })));
+  const files = await Promise.all(
+    paths.sort().map(async (path) => ({ path, text: await readFile(join(projectFolder, path), "utf8") })),
+  );
   return readFeatureDefinitions(files);
 }

@@ -1,4 +1,10 @@
-import { type AssetVersion, type FeatureViewState, getAssetVersion, listFeatureViewStates, type MetadataStore } from "#metadata-store";
+import {
+  type AssetVersion,
+  type FeatureViewState,
+  getAssetVersion,
+  listFeatureViewStates,
+  type MetadataStore,
+} from "#metadata-store";
 import type { FeatureView } from "./feature-definitions.ts";
 import { digestOfView } from "./materialize.ts";
 
@@ -14,7 +20,11 @@ export interface FeatureViewStatus {
 }
 
 /** The status of views, by name. */
-export async function listViewStatus(store: MetadataStore, project: string, views: Iterable<FeatureView>): Promise<readonly FeatureViewStatus[]> {
+export async function listViewStatus(
+  store: MetadataStore,
+  project: string,
+  views: Iterable<FeatureView>,
+): Promise<readonly FeatureViewStatus[]> {
   const ordered = [...views].sort((left, right) => (left.name < right.name ? -1 : 1));
   return store.read(async (transaction) => {
     const states = new Map((await listFeatureViewStates(transaction, project)).map((state) => [state.view, state]));
@@ -23,7 +33,12 @@ export async function listViewStatus(store: MetadataStore, project: string, view
         const source = await getAssetVersion(transaction, { project, asset: view.source });
         const state = states.get(view.name);
         const online = state?.definitionDigest === digestOfView(view) ? state : undefined;
-        return { view, source, online, isCurrent: source !== undefined && online !== undefined && online.sourceVersion >= source.version };
+        return {
+          view,
+          source,
+          online,
+          isCurrent: source !== undefined && online !== undefined && online.sourceVersion >= source.version,
+        };
       }),
     );
   });

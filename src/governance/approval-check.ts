@@ -22,7 +22,11 @@ export interface ProtectionRules {
 
 export type ProtectionDecision =
   | { readonly open: true; readonly approvedBy: readonly string[]; readonly digest: Digest | undefined }
-  | { readonly open: false; readonly refused: boolean; readonly gate: { readonly key: string; readonly reason: string } };
+  | {
+      readonly open: false;
+      readonly refused: boolean;
+      readonly gate: { readonly key: string; readonly reason: string };
+    };
 
 export interface ApprovalCheckOptions {
   readonly store: MetadataStore;
@@ -40,11 +44,18 @@ interface Binding {
 /**
  * Decides whether a version may go to an environment; implements `ApprovalCheck` of `delivery`.
  *
- * Roles and authorship are checked again at this moment: a removed reviewer no longer counts. A closed gate is noted as a request,
+ * Roles and authorship are checked again at this moment: a removed reviewer no longer counts. A closed gate is noted as
+ * a request,
  * with its event `approval.requested`.
  */
 export function createApprovalCheck(options: ApprovalCheckOptions): {
-  check(subject: { readonly project: string; readonly environment: string; readonly rules: ProtectionRules; readonly version: AssetVersion; readonly requestedBy: string }): Promise<ProtectionDecision>;
+  check(subject: {
+    readonly project: string;
+    readonly environment: string;
+    readonly rules: ProtectionRules;
+    readonly version: AssetVersion;
+    readonly requestedBy: string;
+  }): Promise<ProtectionDecision>;
 } {
   const { store } = options;
   return {
@@ -54,14 +65,31 @@ export function createApprovalCheck(options: ApprovalCheckOptions): {
       const binding = await bindingOf(store, version, rules.bind === "source" && verdict?.passed === true);
       const key = approvalGateKey(binding.digest, environment);
       if (rules.bind === "source" && verdict?.passed === false) {
-        return { open: false, refused: true, gate: { key, reason: `${version.asset} ${version.version} did not pass its test, so it may not go to ${environment}` } };
+        return {
+          open: false,
+          refused: true,
+          gate: {
+            key,
+            reason: `${version.asset} ${version.version} did not pass its test, so it may not go to ${environment}`,
+          },
+        };
       }
       const refusal = await findRefusal(store, { project, digest: binding.digest, environment });
       if (refusal !== undefined) {
-        return { open: false, refused: true, gate: { key, reason: `${refusal.actor} refused ${binding.name} for ${environment}${refusal.comment === "" ? "" : `: ${refusal.comment}`}` } };
+        return {
+          open: false,
+          refused: true,
+          gate: {
+            key,
+            reason: `${refusal.actor} refused ${binding.name} for ${environment}${refusal.comment === "" ? "" : `: ${refusal.comment}`}`,
+          },
+        };
       }
       const { authors } = await findSubject(store, { project, digest: binding.digest }, options.commitAuthors);
-      const count = (): Promise<readonly string[]> => store.read((transaction) => listApprovers(transaction, { project, digest: binding.digest, environment, authors }));
+      const count = (): Promise<readonly string[]> =>
+        store.read((transaction) =>
+          listApprovers(transaction, { project, digest: binding.digest, environment, authors }),
+        );
       let approvedBy = await count();
       if (approvedBy.length < rules.approvals) {
         // Counted again after the request was noted: an approval given in between did not see it and opened no gate.
@@ -72,21 +100,39 @@ export function createApprovalCheck(options: ApprovalCheckOptions): {
         await close(options, { project, environment, digest: binding.digest });
         return { open: true, approvedBy, digest: binding.digest };
       }
-      return { open: false, refused: false, gate: { key, reason: describeNeed({ binding, environment, needed: rules.approvals, approvedBy, authors }) } };
+      return {
+        open: false,
+        refused: false,
+        gate: { key, reason: describeNeed({ binding, environment, needed: rules.approvals, approvedBy, authors }) },
+      };
     },
   };
 }
 
-function describeNeed(facts: { readonly binding: Binding; readonly environment: string; readonly needed: number; readonly approvedBy: readonly string[]; readonly authors: readonly string[] }): string {
+function describeNeed(facts: {
+  readonly binding: Binding;
+  readonly environment: string;
+  readonly needed: number;
+  readonly approvedBy: readonly string[];
+  readonly authors: readonly string[];
+}): string {
   const missing = facts.needed - facts.approvedBy.length;
   const not = facts.authors.length === 0 ? "" : `, not ${facts.authors.join(" or ")}`;
   return `${facts.binding.name} needs ${missing} approval${missing === 1 ? "" : "s"} for ${facts.environment} by a reviewer${not}: esteira approve ${facts.binding.digest} --environment ${facts.environment}`;
 }
 
-/** The source that made a tested model, or the version itself. A source can only speak for a model that passed its test. */
+/**
+ * The source that made a tested model, or the version itself. A source can only speak for a model that passed its test.
+ */
 async function bindingOf(store: MetadataStore, version: AssetVersion, bySource: boolean): Promise<Binding> {
   const source = bySource ? await findSource(store, version) : undefined;
-  return source ?? { digest: version.digest, subjectKind: subjectKindOf(version.kind), name: `${version.asset} ${version.version}` };
+  return (
+    source ?? {
+      digest: version.digest,
+      subjectKind: subjectKindOf(version.kind),
+      name: `${version.asset} ${version.version}`,
+    }
+  );
 }
 
 /** The notebook that made a model: its version among the inputs, else what the record says. */
@@ -94,38 +140,85 @@ async function findSource(store: MetadataStore, version: AssetVersion): Promise<
   const recorded = sourceDigestOf(version);
   const graph = await store.read((transaction) => getVersionGraph(transaction, version.id, "upstream"));
   const direct = new Set(graph.edges.filter(({ to }) => to === version.id).map(({ from }) => from));
-  const notebook = graph.versions.find((each) => each.kind === "notebook" && direct.has(each.id) && (recorded === undefined || each.digest === recorded));
-  if (notebook !== undefined) return { digest: notebook.digest, subjectKind: "notebook", name: `notebook ${notebook.asset} ${notebook.version}` };
-  return recorded === undefined ? undefined : { digest: recorded, subjectKind: "notebook", name: `the notebook of ${version.asset} ${version.version}` };
+  const notebook = graph.versions.find(
+    (each) => each.kind === "notebook" && direct.has(each.id) && (recorded === undefined || each.digest === recorded),
+  );
+  if (notebook !== undefined)
+    return { digest: notebook.digest, subjectKind: "notebook", name: `notebook ${notebook.asset} ${notebook.version}` };
+  return recorded === undefined
+    ? undefined
+    : { digest: recorded, subjectKind: "notebook", name: `the notebook of ${version.asset} ${version.version}` };
 }
 
 /** Digest of the notebook source that a model's record names. */
 export function sourceDigestOf(version: AssetVersion): Digest | undefined {
-  const { record } = version.content as { readonly record?: { readonly source?: { readonly notebook?: { readonly digest?: Digest; readonly sourceDigest?: Digest }; readonly notebookDigest?: Digest; readonly sourceDigest?: Digest } } };
+  const { record } = version.content as {
+    readonly record?: {
+      readonly source?: {
+        readonly notebook?: { readonly digest?: Digest; readonly sourceDigest?: Digest };
+        readonly notebookDigest?: Digest;
+        readonly sourceDigest?: Digest;
+      };
+    };
+  };
   const source = record?.source;
   return source?.notebook?.sourceDigest ?? source?.notebook?.digest ?? source?.notebookDigest ?? source?.sourceDigest;
 }
 
-async function findRefusal(store: MetadataStore, key: { readonly project: string; readonly digest: string; readonly environment: string }): Promise<{ readonly actor: string; readonly comment: string } | undefined> {
-  const rows = await store.read((transaction) => listApprovalRows(transaction, { ...key, standing: true, limit: 1000 }));
+async function findRefusal(
+  store: MetadataStore,
+  key: { readonly project: string; readonly digest: string; readonly environment: string },
+): Promise<{ readonly actor: string; readonly comment: string } | undefined> {
+  const rows = await store.read((transaction) =>
+    listApprovalRows(transaction, { ...key, standing: true, limit: 1000 }),
+  );
   return rows.find(({ decision }) => decision === "refused");
 }
 
 async function request(
   options: ApprovalCheckOptions,
-  facts: { readonly project: string; readonly environment: string; readonly version: AssetVersion; readonly binding: Binding; readonly requestedBy: string; readonly needed: number },
+  facts: {
+    readonly project: string;
+    readonly environment: string;
+    readonly version: AssetVersion;
+    readonly binding: Binding;
+    readonly requestedBy: string;
+    readonly needed: number;
+  },
 ): Promise<void> {
   const { project, environment, version, binding, requestedBy, needed } = facts;
   await options.store.write(async (transaction) => {
     const known = await listApprovalRequests(transaction, { project, digest: binding.digest, limit: 1000 });
     const atMs = options.clock.now();
     const reason = `${version.asset} ${version.version} wants to go to ${environment}`;
-    await upsertApprovalRequest(transaction, { project, digest: binding.digest, environment, subjectKind: binding.subjectKind, subject: binding.name, versionId: version.id, reason, needed, requestedBy, requestedAtMs: atMs });
+    await upsertApprovalRequest(transaction, {
+      project,
+      digest: binding.digest,
+      environment,
+      subjectKind: binding.subjectKind,
+      subject: binding.name,
+      versionId: version.id,
+      reason,
+      needed,
+      requestedBy,
+      requestedAtMs: atMs,
+    });
     if (known.some((each) => each.environment === environment)) return;
-    await appendEvent(transaction, { atMs, project, type: "approval.requested", subjectKind: "approval", subject: binding.digest, actor: requestedBy, data: { kind: binding.subjectKind, name: binding.name, environment, needed, reason } });
+    await appendEvent(transaction, {
+      atMs,
+      project,
+      type: "approval.requested",
+      subjectKind: "approval",
+      subject: binding.digest,
+      actor: requestedBy,
+      data: { kind: binding.subjectKind, name: binding.name, environment, needed, reason },
+    });
   });
 }
 
-async function close(options: ApprovalCheckOptions, key: { readonly project: string; readonly digest: string; readonly environment: string }): Promise<void> {
+async function close(
+  options: ApprovalCheckOptions,
+  key: { readonly project: string; readonly digest: string; readonly environment: string },
+): Promise<void> {
   await options.store.write((transaction) => closeApprovalRequest(transaction, { ...key, atMs: options.clock.now() }));
 }

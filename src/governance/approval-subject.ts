@@ -30,7 +30,8 @@ export interface ApprovalSubjectFacts {
 }
 
 /**
- * Finds what has a digest and who made it: the actors who recorded it, those who recorded the notebooks, code and models it was
+ * Finds what has a digest and who made it: the actors who recorded it, those who recorded the notebooks, code and
+ * models it was
  * made from, the users who committed the sources, and who asked for the approval.
  */
 export async function findSubject(
@@ -45,15 +46,24 @@ export async function findSubject(
   });
   const authors = new Set(requests.map(({ requestedBy }) => requestedBy));
   for (const digest of new Set([key.digest, ...lineage.map((version) => version.digest)])) {
-    for (const author of await store.read((transaction) => listAuthors(transaction, { project: key.project, digest }))) authors.add(author);
+    for (const author of await store.read((transaction) => listAuthors(transaction, { project: key.project, digest })))
+      authors.add(author);
   }
   for (const name of await findCommitters(store, lineage, commitAuthors)) authors.add(name);
   authors.delete("engine");
   const named = versions[0];
-  return { versions, requests, authors: [...authors].sort(), name: named === undefined ? (requests[0]?.subject ?? key.digest) : `${named.asset} ${named.version}` };
+  return {
+    versions,
+    requests,
+    authors: [...authors].sort(),
+    name: named === undefined ? (requests[0]?.subject ?? key.digest) : `${named.asset} ${named.version}`,
+  };
 }
 
-async function readAuthoredLineage(transaction: ReadTransaction, versions: readonly AssetVersion[]): Promise<readonly AssetVersion[]> {
+async function readAuthoredLineage(
+  transaction: ReadTransaction,
+  versions: readonly AssetVersion[],
+): Promise<readonly AssetVersion[]> {
   const found = new Map<string, AssetVersion>();
   for (const version of versions.slice(0, 20)) {
     for (const each of (await getVersionGraph(transaction, version.id, "upstream")).versions) {
@@ -63,18 +73,30 @@ async function readAuthoredLineage(transaction: ReadTransaction, versions: reado
   return [...found.values()];
 }
 
-async function findCommitters(store: MetadataStore, versions: readonly AssetVersion[], commitAuthors: CommitAuthors | undefined): Promise<readonly string[]> {
+async function findCommitters(
+  store: MetadataStore,
+  versions: readonly AssetVersion[],
+  commitAuthors: CommitAuthors | undefined,
+): Promise<readonly string[]> {
   if (commitAuthors === undefined) return [];
   const commits = new Set(versions.flatMap((version) => commitOf(version)?.id ?? []));
-  const addresses = new Set((await Promise.all([...commits].map(commitAuthors))).flat().map((address) => address.toLowerCase()));
+  const addresses = new Set(
+    (await Promise.all([...commits].map(commitAuthors))).flat().map((address) => address.toLowerCase()),
+  );
   if (addresses.size === 0) return [];
   const users = await store.read((transaction) => listUsers(transaction, { limit: 1000 }));
-  return users.filter(({ emails }) => emails.some((email) => addresses.has(email.toLowerCase()))).map(({ name }) => name);
+  return users
+    .filter(({ emails }) => emails.some((email) => addresses.has(email.toLowerCase())))
+    .map(({ name }) => name);
 }
 
 /** The commit that a version's content says it was made at. */
 export function commitOf(version: AssetVersion): { readonly id: string; readonly dirty: boolean } | undefined {
-  const content = version.content as { readonly commit?: unknown; readonly record?: { readonly commit?: unknown }; readonly provenance?: { readonly commit?: unknown } };
+  const content = version.content as {
+    readonly commit?: unknown;
+    readonly record?: { readonly commit?: unknown };
+    readonly provenance?: { readonly commit?: unknown };
+  };
   const commit = content.record?.commit ?? content.commit ?? content.provenance?.commit;
   if (typeof commit === "string") return { id: commit, dirty: false };
   if (typeof commit !== "object" || commit === null || !("id" in commit)) return undefined;

@@ -43,34 +43,54 @@ export function approvalGateKey(digest: string, environment: string): string {
 }
 
 /**
- * Records a decision, bound to the digest: any change of the content needs a new one. When enough people have approved, the gates that
- * wait for it open in the same transaction; a refusal refuses them. The same person's repeat of a standing decision changes nothing.
+ * Records a decision, bound to the digest: any change of the content needs a new one. When enough people have approved,
+ * the gates that
+ * wait for it open in the same transaction; a refusal refuses them. The same person's repeat of a standing decision
+ * changes nothing.
  *
  * @throws GOVERNANCE_AUTHOR_CANNOT_APPROVE, GOVERNANCE_REVIEWER_REQUIRED, GOVERNANCE_SUBJECT_UNKNOWN
  */
-export async function approve(store: MetadataStore, decision: NewDecision, options: ApproveOptions): Promise<StoredApproval> {
+export async function approve(
+  store: MetadataStore,
+  decision: NewDecision,
+  options: ApproveOptions,
+): Promise<StoredApproval> {
   const subject = await findSubject(store, decision, options.commitAuthors);
-  const approval = await store.write((transaction) => decide(transaction, decision, { subject, atMs: options.clock.now() }));
-  // A request that was being written at the same moment saw no approval, and was not seen: now that the approval is visible, it is.
+  const approval = await store.write((transaction) =>
+    decide(transaction, decision, { subject, atMs: options.clock.now() }),
+  );
+  // A request that was being written at the same moment saw no approval, and was not seen: now that the approval is
+  // visible, it is.
   const { project, digest } = decision;
   const missed = await store.read((transaction) => listApprovalRequests(transaction, { project, digest }));
-  if (missed.length > 0) await store.write((transaction) => moveGates(transaction, approval, { subject, atMs: options.clock.now() }));
+  if (missed.length > 0)
+    await store.write((transaction) => moveGates(transaction, approval, { subject, atMs: options.clock.now() }));
   return approval;
 }
 
-async function decide(transaction: WriteTransaction, decision: NewDecision, facts: { readonly subject: ApprovalSubjectFacts; readonly atMs: number }): Promise<StoredApproval> {
+async function decide(
+  transaction: WriteTransaction,
+  decision: NewDecision,
+  facts: { readonly subject: ApprovalSubjectFacts; readonly atMs: number },
+): Promise<StoredApproval> {
   const { project, digest, actor, environment } = decision;
   const { subject, atMs } = facts;
   const chosen = decision.decision ?? "approved";
   const reviewer = await findReviewer(transaction, { project, actor });
   if (subject.versions.length === 0 && subject.requests.length === 0) {
     const pending = await listApprovalRequests(transaction, { project });
-    throw subjectUnknown({ digest, project, pending: pending.map((request) => `${request.subject} (${request.digest}) for ${request.environment}`) });
+    throw subjectUnknown({
+      digest,
+      project,
+      pending: pending.map((request) => `${request.subject} (${request.digest}) for ${request.environment}`),
+    });
   }
   const self = [actor, reviewer.countsFor].find((name) => subject.authors.includes(name));
   if (self !== undefined) throw authorCannotApprove({ actor, subject: subject.name, authors: subject.authors });
   const standing = await listApprovalRows(transaction, { project, digest, standing: true, limit: 1000 });
-  const same = standing.find((each) => each.countsFor === reviewer.countsFor && each.decision === chosen && each.environment === environment);
+  const same = standing.find(
+    (each) => each.countsFor === reviewer.countsFor && each.decision === chosen && each.environment === environment,
+  );
   const approval: StoredApproval = same ?? {
     id: newId(),
     project,
@@ -94,23 +114,44 @@ async function decide(transaction: WriteTransaction, decision: NewDecision, fact
       subjectKind: "approval",
       subject: digest,
       actor,
-      data: { id: approval.id, kind: decision.subjectKind, name: subject.name, environment, countsFor: reviewer.countsFor, comment: approval.comment },
+      data: {
+        id: approval.id,
+        kind: decision.subjectKind,
+        name: subject.name,
+        environment,
+        countsFor: reviewer.countsFor,
+        comment: approval.comment,
+      },
     });
   }
   await moveGates(transaction, approval, { subject, atMs });
   return approval;
 }
 
-async function moveGates(transaction: WriteTransaction, approval: StoredApproval, facts: { readonly subject: ApprovalSubjectFacts; readonly atMs: number }): Promise<void> {
+async function moveGates(
+  transaction: WriteTransaction,
+  approval: StoredApproval,
+  facts: { readonly subject: ApprovalSubjectFacts; readonly atMs: number },
+): Promise<void> {
   const { project, digest, actor } = approval;
   const { atMs } = facts;
   const open = await listApprovalRequests(transaction, { project, digest, limit: 1000 });
-  for (const request of open.filter((each) => approval.environment === undefined || each.environment === approval.environment)) {
+  for (const request of open.filter(
+    (each) => approval.environment === undefined || each.environment === approval.environment,
+  )) {
     const gate = { project, key: approvalGateKey(digest, request.environment), atMs, actor };
     if (approval.decision === "refused") {
-      await refuseGate(transaction, { ...gate, reason: `${request.subject} was refused for ${request.environment} by ${actor}${approval.comment === "" ? "" : `: ${approval.comment}`}` });
+      await refuseGate(transaction, {
+        ...gate,
+        reason: `${request.subject} was refused for ${request.environment} by ${actor}${approval.comment === "" ? "" : `: ${approval.comment}`}`,
+      });
     } else {
-      const approvers = await listApprovers(transaction, { project, digest, environment: request.environment, authors: facts.subject.authors });
+      const approvers = await listApprovers(transaction, {
+        project,
+        digest,
+        environment: request.environment,
+        authors: facts.subject.authors,
+      });
       if (approvers.length < request.needed) continue;
       await openGate(transaction, gate);
     }
@@ -118,11 +159,20 @@ async function moveGates(transaction: WriteTransaction, approval: StoredApproval
   }
 }
 
-/** Who may decide, and for whom it counts. While no user is set up, names cannot be checked and any but the author's is taken. */
-async function findReviewer(transaction: ReadTransaction, key: { readonly project: string; readonly actor: string }): Promise<{ readonly countsFor: string }> {
+/**
+ * Who may decide, and for whom it counts. While no user is set up, names cannot be checked and any but the author's is
+ * taken.
+ */
+async function findReviewer(
+  transaction: ReadTransaction,
+  key: { readonly project: string; readonly actor: string },
+): Promise<{ readonly countsFor: string }> {
   if (!(await hasUsers(transaction))) return { countsFor: key.actor };
   const user = await getUser(transaction, key.actor);
-  const role = user === undefined ? undefined : roleIn({ name: user.name, kind: "user", roles: toRoles(user.grants) }, key.project);
+  const role =
+    user === undefined
+      ? undefined
+      : roleIn({ name: user.name, kind: "user", roles: toRoles(user.grants) }, key.project);
   if (user === undefined || (role !== "reviewer" && role !== "admin")) throw reviewerRequired({ ...key, role });
   return { countsFor: user.owner ?? user.name };
 }
@@ -130,9 +180,20 @@ async function findReviewer(transaction: ReadTransaction, key: { readonly projec
 /** Distinct people whose standing approval counts now: still reviewers, and no authors. Sorted. */
 export async function listApprovers(
   transaction: ReadTransaction,
-  key: { readonly project: string; readonly digest: string; readonly environment: string; readonly authors: readonly string[] },
+  key: {
+    readonly project: string;
+    readonly digest: string;
+    readonly environment: string;
+    readonly authors: readonly string[];
+  },
 ): Promise<readonly string[]> {
-  const rows = await listApprovalRows(transaction, { project: key.project, digest: key.digest, environment: key.environment, standing: true, limit: 1000 });
+  const rows = await listApprovalRows(transaction, {
+    project: key.project,
+    digest: key.digest,
+    environment: key.environment,
+    standing: true,
+    limit: 1000,
+  });
   const people = new Set<string>();
   for (const row of rows) {
     if (row.decision !== "approved" || key.authors.includes(row.countsFor) || key.authors.includes(row.actor)) continue;
@@ -150,15 +211,23 @@ export async function listApprovers(
  *
  * @throws GOVERNANCE_APPROVAL_MISSING, GOVERNANCE_REVOCATION_DENIED
  */
-export async function revokeApproval(store: MetadataStore, facts: { readonly id: string; readonly actor: string; readonly comment?: string }, options: { readonly clock: Clock }): Promise<void> {
+export async function revokeApproval(
+  store: MetadataStore,
+  facts: { readonly id: string; readonly actor: string; readonly comment?: string },
+  options: { readonly clock: Clock },
+): Promise<void> {
   await store.write(async (transaction) => {
     const atMs = options.clock.now();
     const approval = await getApproval(transaction, facts.id);
     if (approval === undefined) throw approvalMissing({ id: facts.id });
     const user = await getUser(transaction, facts.actor);
-    const isAdmin = user !== undefined && roleIn({ name: user.name, kind: "user", roles: toRoles(user.grants) }, approval.project) === "admin";
-    if (facts.actor !== approval.actor && facts.actor !== approval.countsFor && !isAdmin) throw revocationDenied({ actor: facts.actor, id: facts.id, by: approval.actor });
-    if (!(await markApprovalRevoked(transaction, { id: facts.id, atMs, actor: facts.actor }))) throw approvalMissing({ id: facts.id });
+    const isAdmin =
+      user !== undefined &&
+      roleIn({ name: user.name, kind: "user", roles: toRoles(user.grants) }, approval.project) === "admin";
+    if (facts.actor !== approval.actor && facts.actor !== approval.countsFor && !isAdmin)
+      throw revocationDenied({ actor: facts.actor, id: facts.id, by: approval.actor });
+    if (!(await markApprovalRevoked(transaction, { id: facts.id, atMs, actor: facts.actor })))
+      throw approvalMissing({ id: facts.id });
     await appendEvent(transaction, {
       atMs,
       project: approval.project,
@@ -207,12 +276,28 @@ export async function listPendingApprovals(
   for (const request of requests) {
     const { authors } = await findSubject(store, request, commitAuthors);
     const approvedBy = await store.read((transaction) => listApprovers(transaction, { ...request, authors }));
-    const { subjectKind, subject, versionId, digest, environment, reason, needed, requestedBy, requestedAtMs } = request;
-    pending.push({ key: approvalGateKey(digest, environment), subjectKind, subject, versionId, digest, environment, reason, needed, approvedBy, authors, requestedBy, requestedAtMs });
+    const { subjectKind, subject, versionId, digest, environment, reason, needed, requestedBy, requestedAtMs } =
+      request;
+    pending.push({
+      key: approvalGateKey(digest, environment),
+      subjectKind,
+      subject,
+      versionId,
+      digest,
+      environment,
+      reason,
+      needed,
+      approvedBy,
+      authors,
+      requestedBy,
+      requestedAtMs,
+    });
   }
   return pending;
 }
 
-function toRoles(grants: readonly { readonly project: string; readonly role: string }[]): readonly { readonly project: string; readonly role: Role }[] {
+function toRoles(
+  grants: readonly { readonly project: string; readonly role: string }[],
+): readonly { readonly project: string; readonly role: Role }[] {
   return grants.map(({ project, role }) => ({ project, role: role as Role }));
 }

@@ -1,26 +1,34 @@
 import { defineError, type ErrorFactory } from "#base";
 
-export const authorCannotApprove: ErrorFactory<{ actor: string; subject: string; authors: readonly string[] }> = defineError("GOVERNANCE_AUTHOR_CANNOT_APPROVE", {
-  status: 403,
-  message: ({ actor, subject, authors }) => `${actor} had a part in making ${subject} and cannot approve it (made by ${authors.join(", ")})`,
-  hint: () => "Ask another reviewer of the project.",
-  solve: "Let somebody approve who did not make the notebook, the model, the commit or the request.",
-});
+export const authorCannotApprove: ErrorFactory<{ actor: string; subject: string; authors: readonly string[] }> =
+  defineError("GOVERNANCE_AUTHOR_CANNOT_APPROVE", {
+    status: 403,
+    message: ({ actor, subject, authors }) =>
+      `${actor} had a part in making ${subject} and cannot approve it (made by ${authors.join(", ")})`,
+    hint: () => "Ask another reviewer of the project.",
+    solve: "Let somebody approve who did not make the notebook, the model, the commit or the request.",
+  });
 
-export const reviewerRequired: ErrorFactory<{ actor: string; project: string; role: string | undefined }> = defineError("GOVERNANCE_REVIEWER_REQUIRED", {
-  status: 403,
-  message: ({ actor, project, role }) => `${actor} cannot approve in project ${project}: that needs the role reviewer, found ${role ?? "none"}`,
-  hint: ({ actor, project }) => `An administrator can grant it: esteira user grant ${actor} reviewer --project ${project}`,
-  solve: "Grant the role `reviewer` in the project, or ask a reviewer.",
-});
+export const reviewerRequired: ErrorFactory<{ actor: string; project: string; role: string | undefined }> = defineError(
+  "GOVERNANCE_REVIEWER_REQUIRED",
+  {
+    status: 403,
+    message: ({ actor, project, role }) =>
+      `${actor} cannot approve in project ${project}: that needs the role reviewer, found ${role ?? "none"}`,
+    hint: ({ actor, project }) =>
+      `An administrator can grant it: esteira user grant ${actor} reviewer --project ${project}`,
+    solve: "Grant the role `reviewer` in the project, or ask a reviewer.",
+  },
+);
 
-export const subjectUnknown: ErrorFactory<{ digest: string; project: string; pending: readonly string[] }> = defineError("GOVERNANCE_SUBJECT_UNKNOWN", {
-  status: 404,
-  message: ({ digest, project, pending }) =>
-    `Project ${project} knows nothing with digest ${digest}, so nobody can say who made it; waiting for approval: ${pending.length === 0 ? "nothing" : pending.join(", ")}`,
-  hint: () => "Approve a digest that `esteira approval list` shows; any change of the content gives another digest.",
-  solve: "Approve the digest that `esteira approval list` or the page shows.",
-});
+export const subjectUnknown: ErrorFactory<{ digest: string; project: string; pending: readonly string[] }> =
+  defineError("GOVERNANCE_SUBJECT_UNKNOWN", {
+    status: 404,
+    message: ({ digest, project, pending }) =>
+      `Project ${project} knows nothing with digest ${digest}, so nobody can say who made it; waiting for approval: ${pending.length === 0 ? "nothing" : pending.join(", ")}`,
+    hint: () => "Approve a digest that `esteira approval list` shows; any change of the content gives another digest.",
+    solve: "Approve the digest that `esteira approval list` or the page shows.",
+  });
 
 export const approvalMissing: ErrorFactory<{ id: string }> = defineError("GOVERNANCE_APPROVAL_MISSING", {
   status: 404,
@@ -29,16 +37,22 @@ export const approvalMissing: ErrorFactory<{ id: string }> = defineError("GOVERN
   solve: "Use an id that `esteira approval list` shows; a revoked one cannot be revoked again.",
 });
 
-export const revocationDenied: ErrorFactory<{ actor: string; id: string; by: string }> = defineError("GOVERNANCE_REVOCATION_DENIED", {
-  status: 403,
-  message: ({ actor, id, by }) => `${actor} cannot revoke approval ${id}, which ${by} gave`,
-  hint: () => "Only who gave it, or an administrator, can revoke it.",
-  solve: "Let the one who approved, or an administrator, revoke it.",
-});
+export const revocationDenied: ErrorFactory<{ actor: string; id: string; by: string }> = defineError(
+  "GOVERNANCE_REVOCATION_DENIED",
+  {
+    status: 403,
+    message: ({ actor, id, by }) => `${actor} cannot revoke approval ${id}, which ${by} gave`,
+    hint: () => "Only who gave it, or an administrator, can revoke it.",
+    solve: "Let the one who approved, or an administrator, revoke it.",
+  },
+);
 
 export const traceUnknown: ErrorFactory<{ kind: string; id: string }> = defineError("GOVERNANCE_TRACE_UNKNOWN", {
   status: 404,
   message: ({ kind, id }) => `There is no ${kind} ${id}`,
-  hint: ({ kind }) => (kind === "prediction" ? "The id is in predictionIds of the endpoint's answer; it may have been removed by retention." : "Name an asset (`flights`), one of its versions (`flights@3`), or an id. `esteira dataset list` and `esteira model list` show the assets."),
+  hint: ({ kind }) =>
+    kind === "prediction"
+      ? "The id is in predictionIds of the endpoint's answer; it may have been removed by retention."
+      : "Name an asset (`flights`), one of its versions (`flights@3`), or an id. `esteira dataset list` and `esteira model list` show the assets.",
   solve: "Use an id that the platform gave out.",
 });

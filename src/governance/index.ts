@@ -1,6 +1,26 @@
-export { type ApprovalCheckOptions, createApprovalCheck, type ProtectionDecision, type ProtectionRules } from "./approval-check.ts";
+export {
+  type ApprovalCheckOptions,
+  createApprovalCheck,
+  type ProtectionDecision,
+  type ProtectionRules,
+} from "./approval-check.ts";
 export type { CommitAuthors } from "./approval-subject.ts";
-export { approve, type ApproveOptions, listApprovals, listPendingApprovals, type NewDecision, type PendingApproval, revokeApproval } from "./approve.ts";
+export {
+  approve,
+  type ApproveOptions,
+  listApprovals,
+  listPendingApprovals,
+  type NewDecision,
+  type PendingApproval,
+  revokeApproval,
+} from "./approve.ts";
 export { createPromotionCheck } from "./promotion-check.ts";
-export { findNamedVersion, type Trace, traceDownstream, type TraceNode, tracePrediction, traceVersion } from "./trace.ts";
+export {
+  findNamedVersion,
+  type Trace,
+  traceDownstream,
+  type TraceNode,
+  tracePrediction,
+  traceVersion,
+} from "./trace.ts";
 export { type Damage, type StoreVerification, verifyStore } from "./verify-store.ts";

@@ -5,15 +5,23 @@ import type { Promotion, PromotionCheck } from "#models";
 const PRODUCTION = "production";
 
 /**
- * Protected aliases follow what production runs: implements `PromotionCheck` of `models`. A client may set `champion` to the version that is
+ * Protected aliases follow what production runs: implements `PromotionCheck` of `models`. A client may set `champion`
+ * to the version that is
  * deployed there, and to no other; deployments, which carry the approvals, move it themselves.
  */
 export function createPromotionCheck(): PromotionCheck {
   return {
     async refuse(transaction: ReadTransaction, { name, alias, version }: Promotion) {
-      const asset = version?.assetVersionId === undefined ? undefined : await getAssetVersion(transaction, { id: version.assetVersionId });
+      const asset =
+        version?.assetVersionId === undefined
+          ? undefined
+          : await getAssetVersion(transaction, { id: version.assetVersionId });
       if (version !== undefined && asset !== undefined) {
-        const deployed = await listDeployed(transaction, { project: asset.project, environment: PRODUCTION, asset: asset.asset });
+        const deployed = await listDeployed(transaction, {
+          project: asset.project,
+          environment: PRODUCTION,
+          asset: asset.asset,
+        });
         if (deployed.some(({ versionId }) => versionId === asset.id)) return undefined;
         return {
           reason: `"${alias}" follows what production runs, and ${name} version ${version.version} is not deployed there.`,
@@ -21,8 +29,14 @@ export function createPromotionCheck(): PromotionCheck {
         };
       }
       return {
-        reason: version === undefined ? `"${alias}" follows what production runs and is not taken away by hand.` : `"${alias}" follows what production runs, and ${name} version ${version.version} was not made by a pipeline, so it cannot be deployed.`,
-        hint: version === undefined ? "Deploy another version, or roll back: esteira rollback." : "Make the model in a pipeline step with makes: model, approve it and deploy it.",
+        reason:
+          version === undefined
+            ? `"${alias}" follows what production runs and is not taken away by hand.`
+            : `"${alias}" follows what production runs, and ${name} version ${version.version} was not made by a pipeline, so it cannot be deployed.`,
+        hint:
+          version === undefined
+            ? "Deploy another version, or roll back: esteira rollback."
+            : "Make the model in a pipeline step with makes: model, approve it and deploy it.",
       };
     },
   };

@@ -1,10 +1,29 @@
 import type { Digest } from "#base";
-import { type AssetVersion, getAssetVersion, getPrediction, getVersionGraph, listApprovalRows, listAssetVersions, type MetadataStore, type StoredApproval } from "#metadata-store";
+import {
+  type AssetVersion,
+  getAssetVersion,
+  getPrediction,
+  getVersionGraph,
+  listApprovalRows,
+  listAssetVersions,
+  type MetadataStore,
+  type StoredApproval,
+} from "#metadata-store";
 import { commitOf } from "./approval-subject.ts";
 import { sourceDigestOf } from "./approval-check.ts";
 import { traceUnknown } from "./errors.ts";
 
-export const TRACE_NODE_KINDS = ["data", "features", "notebook", "model", "code", "report", "source_file", "commit", "prediction"] as const;
+export const TRACE_NODE_KINDS = [
+  "data",
+  "features",
+  "notebook",
+  "model",
+  "code",
+  "report",
+  "source_file",
+  "commit",
+  "prediction",
+] as const;
 
 /** One thing in a lineage. */
 export interface TraceNode {
@@ -65,11 +84,21 @@ export async function traceVersion(store: MetadataStore, versionId: string): Pro
  *
  * @throws GOVERNANCE_TRACE_UNKNOWN
  */
-export async function findNamedVersion(store: MetadataStore, named: { readonly project: string; readonly reference: string }): Promise<AssetVersion> {
+export async function findNamedVersion(
+  store: MetadataStore,
+  named: { readonly project: string; readonly reference: string },
+): Promise<AssetVersion> {
   const [, asset = named.reference, number] = /^(.+)@(\d{1,9})$/.exec(named.reference) ?? [];
   const found = await store.read(async (transaction) => {
     const known = await getAssetVersion(transaction, { id: named.reference });
-    return known ?? getAssetVersion(transaction, { project: named.project, asset, ...(number === undefined ? {} : { version: Number(number) }) });
+    return (
+      known ??
+      getAssetVersion(transaction, {
+        project: named.project,
+        asset,
+        ...(number === undefined ? {} : { version: Number(number) }),
+      })
+    );
   });
   if (found === undefined) throw traceUnknown({ kind: "asset version", id: named.reference });
   return found;
@@ -84,7 +113,12 @@ export async function tracePrediction(store: MetadataStore, predictionId: string
   const prediction = await store.read((transaction) => getPrediction(transaction, predictionId));
   if (prediction === undefined) throw traceUnknown({ kind: "prediction", id: predictionId });
   const upstream = await traceVersion(store, prediction.modelVersionId);
-  const node: TraceNode = { id: prediction.id, kind: "prediction", label: `${prediction.endpoint} (${prediction.environment})`, atMs: prediction.atMs };
+  const node: TraceNode = {
+    id: prediction.id,
+    kind: "prediction",
+    label: `${prediction.endpoint} (${prediction.environment})`,
+    atMs: prediction.atMs,
+  };
   return {
     ...upstream,
     root: prediction.id,
@@ -99,22 +133,46 @@ export async function traceDownstream(store: MetadataStore, versionId: string): 
   const version = await store.read((transaction) => getAssetVersion(transaction, { id: versionId }));
   if (version === undefined) throw traceUnknown({ kind: "asset version", id: versionId });
   const { later, isAll } = await laterContaining(store, version);
-  const graphs = await Promise.all([version, ...later].map(({ id }) => store.read((transaction) => getVersionGraph(transaction, id, "downstream"))));
+  const graphs = await Promise.all(
+    [version, ...later].map(({ id }) => store.read((transaction) => getVersionGraph(transaction, id, "downstream"))),
+  );
   const nodes = new Map(graphs.flatMap(({ versions }) => versions.map((each) => [each.id, toNode(each)] as const)));
-  const edges = new Map(graphs.flatMap((graph) => graph.edges).map((edge) => [`${edge.from} ${edge.to} ${edge.role}`, edge]));
+  const edges = new Map(
+    graphs.flatMap((graph) => graph.edges).map((edge) => [`${edge.from} ${edge.to} ${edge.role}`, edge]),
+  );
   for (const { id } of later) edges.set(`${versionId} ${id}`, { from: versionId, to: id, role: CONTAINED });
-  return { root: versionId, nodes: [...nodes.values()], edges: [...edges.values()], truncated: !isAll || graphs.some(({ truncated }) => truncated), chain: [toNode(version)], notebookDigests: [], approvals: [] };
+  return {
+    root: versionId,
+    nodes: [...nodes.values()],
+    edges: [...edges.values()],
+    truncated: !isAll || graphs.some(({ truncated }) => truncated),
+    chain: [toNode(version)],
+    notebookDigests: [],
+    approvals: [],
+  };
 }
 
-/** The rows of a version are in later versions of its dataset, until one replaces everything, or every file of it was superseded. */
-async function laterContaining(store: MetadataStore, root: AssetVersion): Promise<{ readonly later: readonly AssetVersion[]; readonly isAll: boolean }> {
+/**
+ * The rows of a version are in later versions of its dataset, until one replaces everything, or every file of it was
+ * superseded.
+ */
+async function laterContaining(
+  store: MetadataStore,
+  root: AssetVersion,
+): Promise<{ readonly later: readonly AssetVersion[]; readonly isAll: boolean }> {
   if (root.kind !== "data") return { later: [], isAll: true };
   const files = new Set((await filesBehind(store, root)).map(({ node }) => node.digest));
   const later: AssetVersion[] = [];
   const newer = await versionsAfter(store, root);
   for (const version of newer.versions) {
     const { disposition, dropped, restoredFrom, superseded } = version.content as CaptureRecord;
-    if (disposition === undefined || disposition === "replace" || dropped === true || (restoredFrom !== undefined && restoredFrom < root.version)) break;
+    if (
+      disposition === undefined ||
+      disposition === "replace" ||
+      dropped === true ||
+      (restoredFrom !== undefined && restoredFrom < root.version)
+    )
+      break;
     const before = files.size;
     for (const { digest } of superseded?.files ?? []) files.delete(digest);
     if (before > 0 && files.size === 0) break;
@@ -124,7 +182,10 @@ async function laterContaining(store: MetadataStore, root: AssetVersion): Promis
 }
 
 /** The next versions of a dataset, oldest first, at most as many as a graph is made of. */
-async function versionsAfter(store: MetadataStore, { project, asset, version: number }: AssetVersion): Promise<{ readonly versions: readonly AssetVersion[]; readonly isAll: boolean }> {
+async function versionsAfter(
+  store: MetadataStore,
+  { project, asset, version: number }: AssetVersion,
+): Promise<{ readonly versions: readonly AssetVersion[]; readonly isAll: boolean }> {
   const versions: AssetVersion[] = [];
   for (let next = number + 1; versions.length < MOST_LATER; next++) {
     const version = await store.read((transaction) => getAssetVersion(transaction, { project, asset, version: next }));
@@ -141,7 +202,16 @@ async function trace(store: MetadataStore, root: AssetVersion): Promise<Trace> {
     const commit = commitOf(version);
     return commit === undefined ? [] : [{ versionId: version.id, commit }];
   });
-  const commitNodes = new Map(commits.map(({ commit }) => [commit.id, { id: commit.id, kind: "commit" as const, label: `${commit.id.slice(0, 10)}${commit.dirty ? " with uncommitted changes" : ""}` }]));
+  const commitNodes = new Map(
+    commits.map(({ commit }) => [
+      commit.id,
+      {
+        id: commit.id,
+        kind: "commit" as const,
+        label: `${commit.id.slice(0, 10)}${commit.dirty ? " with uncommitted changes" : ""}`,
+      },
+    ]),
+  );
   const shown = files.slice(0, LARGEST_FILE_LIST);
   const nodes = [...graph.versions.map(toNode), ...oneNodePerFile(shown), ...commitNodes.values()];
   const edges = [
@@ -149,7 +219,13 @@ async function trace(store: MetadataStore, root: AssetVersion): Promise<Trace> {
     ...shown.map(({ node, versionId }) => ({ from: node.id, to: versionId, role: "captured" })),
     ...commits.map(({ versionId, commit }) => ({ from: commit.id, to: versionId, role: "commit" })),
   ];
-  const notebookDigests = [...new Set(graph.versions.flatMap((version) => (version.kind === "notebook" ? [version.digest] : (sourceDigestOf(version) ?? []))))];
+  const notebookDigests = [
+    ...new Set(
+      graph.versions.flatMap((version) =>
+        version.kind === "notebook" ? [version.digest] : (sourceDigestOf(version) ?? []),
+      ),
+    ),
+  ];
   return {
     root: root.id,
     nodes: [...new Map(nodes.map((node) => [node.id, node])).values()],
@@ -157,7 +233,10 @@ async function trace(store: MetadataStore, root: AssetVersion): Promise<Trace> {
     truncated: graph.truncated || files.length > LARGEST_FILE_LIST,
     chain: chainOf(root, { versions: graph.versions, edges: graph.edges, files, commits }),
     notebookDigests,
-    approvals: await approvalsOf(store, root.project, [...graph.versions.map(({ digest }) => digest), ...notebookDigests]),
+    approvals: await approvalsOf(store, root.project, [
+      ...graph.versions.map(({ digest }) => digest),
+      ...notebookDigests,
+    ]),
   };
 }
 
@@ -175,7 +254,7 @@ function chainOf(
   const seen = new Set<string>();
   const chain: ChainNode[] = [];
   let last = root;
-  for (let current: AssetVersion | undefined = root; current !== undefined && !seen.has(current.id); ) {
+  for (let current: AssetVersion | undefined = root; current !== undefined && !seen.has(current.id);) {
     seen.add(current.id);
     chain.push(toNode(current));
     last = current;
@@ -198,26 +277,45 @@ function chainOf(
   return chain;
 }
 
-/** One captured file is named; of several none is known to hold the rows in question, so that they stand together: how many they are, and their rows. */
+/**
+ * One captured file is named; of several none is known to hold the rows in question, so that they stand together: how
+ * many they are, and their rows.
+ */
 function fileLink(files: readonly CapturedNode[]): ChainNode | undefined {
   const [first] = files;
   if (first === undefined || files.length === 1) return first?.node;
   const { digest: _, rowCount: __, ...node } = first.node;
-  const rows = files.reduce<number | undefined>((sum, file) => (sum === undefined || file.node.rowCount === undefined ? undefined : sum + file.node.rowCount), 0);
-  return { ...node, id: `files:${first.versionId}`, label: `one of ${files.length} files`, fileCount: files.length, ...(rows === undefined ? {} : { rowCount: rows }) };
+  const rows = files.reduce<number | undefined>(
+    (sum, file) => (sum === undefined || file.node.rowCount === undefined ? undefined : sum + file.node.rowCount),
+    0,
+  );
+  return {
+    ...node,
+    id: `files:${first.versionId}`,
+    label: `one of ${files.length} files`,
+    fileCount: files.length,
+    ...(rows === undefined ? {} : { rowCount: rows }),
+  };
 }
 
-/** The spine of a join and other data lead back to the captured files; feature views are aggregates beside the main way. */
+/**
+ * The spine of a join and other data lead back to the captured files; feature views are aggregates beside the main way.
+ */
 function rank(version: AssetVersion, role: string): number {
   if (role === "spine") return 0;
   if (version.kind === "data") return 1;
   return version.kind === "features" ? 2 : Infinity;
 }
 
-/** A file's rows are those in the newest version of its dataset; where two datasets took different numbers of them, no number is right. */
+/**
+ * A file's rows are those in the newest version of its dataset; where two datasets took different numbers of them, no
+ * number is right.
+ */
 function oneNodePerFile(files: readonly CapturedNode[]): readonly TraceNode[] {
   return [...Map.groupBy(files, ({ node }) => node.id).values()].flatMap((same) => {
-    const newest = [...Map.groupBy(same, ({ asset }) => asset).values()].map((of) => of.reduce((best, each) => (each.version > best.version ? each : best)).node);
+    const newest = [...Map.groupBy(same, ({ asset }) => asset).values()].map(
+      (of) => of.reduce((best, each) => (each.version > best.version ? each : best)).node,
+    );
     const [node] = newest;
     if (node === undefined || newest.every(({ rowCount }) => rowCount === node.rowCount)) return node ?? [];
     const { rowCount: _, ...rest } = node;
@@ -251,7 +349,9 @@ interface CaptureRecord {
   readonly dropped?: boolean;
 }
 
-/** The source files whose rows are in a version, newest first: its own, and those of the versions that it was added to. */
+/**
+ * The source files whose rows are in a version, newest first: its own, and those of the versions that it was added to.
+ */
 async function filesBehind(store: MetadataStore, version: AssetVersion): Promise<readonly CapturedNode[]> {
   const own = version.content as CaptureRecord;
   if (own.captured === undefined && own.replayed === undefined) return [];
@@ -262,14 +362,21 @@ async function filesBehind(store: MetadataStore, version: AssetVersion): Promise
     for (const node of fileNodes(record)) {
       if (gone.has(node.digest ?? "")) continue;
       const known = files.get(node.id)?.node;
-      files.set(node.id, { node: known === undefined ? node : addRows(known, node), versionId: version.id, asset: version.asset, version: version.version });
+      files.set(node.id, {
+        node: known === undefined ? node : addRows(known, node),
+        versionId: version.id,
+        asset: version.asset,
+        version: version.version,
+      });
     }
     for (const { digest } of record.superseded?.files ?? []) gone.add(digest);
     return record.disposition === "replace" || record.dropped === true ? 0 : (record.restoredFrom ?? number);
   };
   let before = take(own, version.version);
   while (before > 1 && files.size <= LARGEST_FILE_LIST) {
-    const page = await store.read((transaction) => listAssetVersions(transaction, { project: version.project, asset: version.asset, before }));
+    const page = await store.read((transaction) =>
+      listAssetVersions(transaction, { project: version.project, asset: version.asset, before }),
+    );
     if (page.length === 0) break;
     for (const earlier of page) {
       before = take(earlier.content as CaptureRecord, earlier.version);
@@ -280,7 +387,13 @@ async function filesBehind(store: MetadataStore, version: AssetVersion): Promise
 }
 
 function fileNodes({ captured = [], replayed = [] }: CaptureRecord): TraceNode[] {
-  return [...captured, ...replayed].map((file) => ({ id: `file:${file.path}@${file.digest}`, kind: "source_file", label: file.path, digest: file.digest, ...(file.rows === undefined ? {} : { rowCount: file.rows }) }));
+  return [...captured, ...replayed].map((file) => ({
+    id: `file:${file.path}@${file.digest}`,
+    kind: "source_file",
+    label: file.path,
+    digest: file.digest,
+    ...(file.rows === undefined ? {} : { rowCount: file.rows }),
+  }));
 }
 
 /** A file can bring rows more than once: those that were held back at first come later. */
@@ -303,8 +416,14 @@ function toNode(version: AssetVersion): TraceNode {
   };
 }
 
-async function approvalsOf(store: MetadataStore, project: string, digests: readonly string[]): Promise<readonly StoredApproval[]> {
+async function approvalsOf(
+  store: MetadataStore,
+  project: string,
+  digests: readonly string[],
+): Promise<readonly StoredApproval[]> {
   const wanted = new Set(digests);
-  const rows = await store.read((transaction) => listApprovalRows(transaction, { project, standing: true, limit: 1000 }));
+  const rows = await store.read((transaction) =>
+    listApprovalRows(transaction, { project, standing: true, limit: 1000 }),
+  );
   return rows.filter(({ digest }) => wanted.has(digest));
 }

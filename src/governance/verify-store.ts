@@ -2,7 +2,13 @@ import { join } from "node:path";
 import { digestOfFile, type ObjectStore } from "#object-store";
 import { messageOf } from "#base";
 import { listTables, verifyTable } from "#data";
-import { type AssetVersion, listUses, listVersionsInTable, listVersionsNaming, type MetadataStore } from "#metadata-store";
+import {
+  type AssetVersion,
+  listUses,
+  listVersionsInTable,
+  listVersionsNaming,
+  type MetadataStore,
+} from "#metadata-store";
 
 /** A file whose bytes are not what was recorded, and what is affected. */
 export interface Damage {
@@ -23,7 +29,8 @@ export interface StoreVerification {
 }
 
 /**
- * Reads every object, every log entry and every data file of a store and compares them with their digests. Nothing is changed.
+ * Reads every object, every log entry and every data file of a store and compares them with their digests. Nothing is
+ * changed.
  *
  * @param datasetFolder absolute folder of the Delta tables
  */
@@ -32,8 +39,16 @@ export async function verifyStore(
   { datasetFolder, signal }: { readonly datasetFolder: string; readonly signal?: AbortSignal | undefined },
 ): Promise<StoreVerification> {
   const damages: Damage[] = [];
-  const tell = async (found: { readonly file: string; readonly problem: string }, versions: readonly AssetVersion[]): Promise<void> => {
-    const uses = await store.read((transaction) => listUses(transaction, versions.map(({ id }) => id)));
+  const tell = async (
+    found: { readonly file: string; readonly problem: string },
+    versions: readonly AssetVersion[],
+  ): Promise<void> => {
+    const uses = await store.read((transaction) =>
+      listUses(
+        transaction,
+        versions.map(({ id }) => id),
+      ),
+    );
     damages.push({ ...found, versions: versions.map(({ asset, version }) => `${asset} ${version}`), ...uses });
   };
   let objectCount = 0;
@@ -42,7 +57,15 @@ export async function verifyStore(
     objectCount++;
     const found = await digestOfFile(path).catch((error: unknown) => messageOf(error));
     if (found === digest) continue;
-    await tell({ file: path, problem: found.startsWith("sha256:") ? `it has digest ${found}, expected ${digest}` : `it cannot be read: ${found}` }, await store.read((transaction) => listVersionsNaming(transaction, digest)));
+    await tell(
+      {
+        file: path,
+        problem: found.startsWith("sha256:")
+          ? `it has digest ${found}, expected ${digest}`
+          : `it cannot be read: ${found}`,
+      },
+      await store.read((transaction) => listVersionsNaming(transaction, digest)),
+    );
   }
   let tableFiles = 0;
   const tables = await listTables(datasetFolder);
@@ -52,7 +75,11 @@ export async function verifyStore(
     tableFiles += verified.files;
     if (verified.damages.length === 0) continue;
     const versions = await store.read((transaction) => listVersionsInTable(transaction, table));
-    for (const { file, problem, from, until } of verified.damages) await tell({ file, problem }, versions.filter((version) => isHeld(version, from, until)));
+    for (const { file, problem, from, until } of verified.damages)
+      await tell(
+        { file, problem },
+        versions.filter((version) => isHeld(version, from, until)),
+      );
   }
   return { objects: objectCount, tables: tables.length, tableFiles, damages };
 }

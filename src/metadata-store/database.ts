@@ -13,7 +13,20 @@ import type { ServingTables } from "./serving/tables.ts";
 import type { TrackingTables } from "./tracking/tables.ts";
 
 /** Every table of the metadata store. An area adds its tables here. */
-export interface Database extends EventTables, AssetTables, PipelineTables, DataTables, AccessTables, GovernanceTables, DeliveryTables, ServingTables, MonitoringTables, RegistryTables, TrackingTables, FeatureTables {}
+export interface Database
+  extends
+    EventTables,
+    AssetTables,
+    PipelineTables,
+    DataTables,
+    AccessTables,
+    GovernanceTables,
+    DeliveryTables,
+    ServingTables,
+    MonitoringTables,
+    RegistryTables,
+    TrackingTables,
+    FeatureTables {}
 
 /** Reads committed state. Statements of one read are not one snapshot. */
 export type ReadTransaction = Kysely<Database>;

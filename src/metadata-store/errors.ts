@@ -1,24 +1,38 @@
 import { defineError, type ErrorFactory } from "#base";
 
-export const storeUnreachable: ErrorFactory<{ store: string; reason: string }> = defineError("METADATA_STORE_UNREACHABLE", {
-  status: 503,
-  kind: "transient",
-  message: ({ store, reason }) => `The metadata store ${store} cannot be opened: ${reason}`,
-  hint: ({ reason }) => (/is full|ENOSPC|No space/i.test(reason) ? "The disk is full: free some space and try again." : "Check store.metadata in esteira.yaml (or --store), that the folder is writable and that the database answers."),
-  solve: "Check the address in `store.metadata` or `--store`, the folder's permissions and that the database server runs.",
-});
+export const storeUnreachable: ErrorFactory<{ store: string; reason: string }> = defineError(
+  "METADATA_STORE_UNREACHABLE",
+  {
+    status: 503,
+    kind: "transient",
+    message: ({ store, reason }) => `The metadata store ${store} cannot be opened: ${reason}`,
+    hint: ({ reason }) =>
+      /is full|ENOSPC|No space/i.test(reason)
+        ? "The disk is full: free some space and try again."
+        : "Check store.metadata in esteira.yaml (or --store), that the folder is writable and that the database answers.",
+    solve:
+      "Check the address in `store.metadata` or `--store`, the folder's permissions and that the database server runs.",
+  },
+);
 
-export const storeTooNew: ErrorFactory<{ store: string; found: number; known: number }> = defineError("METADATA_STORE_TOO_NEW", {
-  status: 500,
-  message: ({ store, found, known }) => `The metadata store ${store} has schema ${found}, this program knows up to ${known}`,
-  hint: () => "A newer esteira wrote this store: update esteira.",
-  solve: "Use the esteira version that wrote the store, or a newer one.",
-});
+export const storeTooNew: ErrorFactory<{ store: string; found: number; known: number }> = defineError(
+  "METADATA_STORE_TOO_NEW",
+  {
+    status: 500,
+    message: ({ store, found, known }) =>
+      `The metadata store ${store} has schema ${found}, this program knows up to ${known}`,
+    hint: () => "A newer esteira wrote this store: update esteira.",
+    solve: "Use the esteira version that wrote the store, or a newer one.",
+  },
+);
 
 export const writeFailed: ErrorFactory<{ reason: string }> = defineError("METADATA_STORE_WRITE_FAILED", {
   status: 503,
   kind: "transient",
   message: ({ reason }) => `The metadata store could not commit: ${reason}; nothing of this change was kept`,
-  hint: ({ reason }) => (/full|ENOSPC/i.test(reason) ? "The disk is full: free some space and try again." : "Try again; if it stays, check the disk and the database's log."),
+  hint: ({ reason }) =>
+    /full|ENOSPC/i.test(reason)
+      ? "The disk is full: free some space and try again."
+      : "Try again; if it stays, check the disk and the database's log.",
   solve: "Free disk space or repair the database, then try again: the change was rolled back as a whole.",
 });

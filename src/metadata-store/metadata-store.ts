@@ -29,7 +29,8 @@ export interface MetadataStore {
    */
   onChange(listener: () => void): () => void;
   /**
-   * The same store by its lane for engines: what steps and leases wait for goes before what many clients log. It holds few, small changes;
+   * The same store by its lane for engines: what steps and leases wait for goes before what many clients log. It holds
+   * few, small changes;
    * a part of every commit stays for all others, so that neither lane waits for the end of the other.
    */
   readonly urgent: MetadataStore;

@@ -27,13 +27,17 @@ export async function migrate<Tables>(opened: Kysely<Tables>, kind: StoreKind, s
   if (known > migrations.length) throw storeTooNew({ store, found: known, known: migrations.length });
   await database.transaction().execute(async (transaction) => {
     if (kind === "postgres") await sql`select pg_advisory_xact_lock(${sql.lit(LOCK_KEY)})`.execute(transaction);
-    await sql`create table if not exists schema_migration (number bigint primary key, name text not null, applied_at_ms bigint not null)`.execute(transaction);
+    await sql`create table if not exists schema_migration (number bigint primary key, name text not null, applied_at_ms bigint not null)`.execute(
+      transaction,
+    );
     const { rows } = await sql<{ count: number }>`select count(*) as count from schema_migration`.execute(transaction);
     for (let number = Number(rows[0]?.count ?? 0) + 1; number <= migrations.length; number++) {
       const migration = migrations[number - 1];
       if (migration === undefined) break;
       await migration.up(transaction, kind);
-      await sql`insert into schema_migration (number, name, applied_at_ms) values (${number}, ${migration.name}, ${Date.now()})`.execute(transaction);
+      await sql`insert into schema_migration (number, name, applied_at_ms) values (${number}, ${migration.name}, ${Date.now()})`.execute(
+        transaction,
+      );
     }
   });
 }
@@ -42,7 +46,9 @@ async function appliedCount(database: Kysely<never>, kind: StoreKind): Promise<n
   const exists =
     kind === "sqlite"
       ? sql<{ count: number }>`select count(*) as count from sqlite_master where name = 'schema_migration'`
-      : sql<{ count: number }>`select count(*) as count from information_schema.tables where table_name = 'schema_migration' and table_schema = current_schema()`;
+      : sql<{
+          count: number;
+        }>`select count(*) as count from information_schema.tables where table_name = 'schema_migration' and table_schema = current_schema()`;
   if (Number((await exists.execute(database)).rows[0]?.count) === 0) return 0;
   const { rows } = await sql<{ count: number }>`select count(*) as count from schema_migration`.execute(database);
   return Number(rows[0]?.count);

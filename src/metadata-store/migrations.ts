@@ -15,4 +15,19 @@ import { pipelineMigration } from "./migrations/0003-pipeline.ts";
 import { eventMigration } from "./migrations/0001-event.ts";
 
 /** In order of application. A released one is never changed. */
-export const migrations: readonly Migration[] = [eventMigration, assetMigration, pipelineMigration, trackingMigration, registryMigration, dataMigration, featuresMigration, servingMigration, accessGovernanceDeliveryMigration, attemptTokenMigration, datasetLifecycleMigration, servingTrialsMigration, growthMigration, ownConditionMigration];
+export const migrations: readonly Migration[] = [
+  eventMigration,
+  assetMigration,
+  pipelineMigration,
+  trackingMigration,
+  registryMigration,
+  dataMigration,
+  featuresMigration,
+  servingMigration,
+  accessGovernanceDeliveryMigration,
+  attemptTokenMigration,
+  datasetLifecycleMigration,
+  servingTrialsMigration,
+  growthMigration,
+  ownConditionMigration,
+];

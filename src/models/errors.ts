@@ -1,29 +1,50 @@
 import { defineError, type ErrorFactory } from "#base";
 
-export const descriptionInvalid: ErrorFactory<{ asset: string; file: string; problems: readonly string[] }> = defineError("MODELS_DESCRIPTION_INVALID", {
-  status: 400,
-  message: ({ asset, file, problems }) => `${file} of model "${asset}" is not what esteira.model/1 asks for: ${problems.join("; ")}`,
-  hint: () => "Save the model with esteira.save_model(name, model, task=…, inputs=[…], label=…): it writes model.json.",
-  solve: "Save the model with `esteira.save_model`, or write a `model.json` of format `esteira.model/1` into the output folder.",
-});
+export const descriptionInvalid: ErrorFactory<{ asset: string; file: string; problems: readonly string[] }> =
+  defineError("MODELS_DESCRIPTION_INVALID", {
+    status: 400,
+    message: ({ asset, file, problems }) =>
+      `${file} of model "${asset}" is not what esteira.model/1 asks for: ${problems.join("; ")}`,
+    hint: () =>
+      "Save the model with esteira.save_model(name, model, task=…, inputs=[…], label=…): it writes model.json.",
+    solve:
+      "Save the model with `esteira.save_model`, or write a `model.json` of format `esteira.model/1` into the output folder.",
+  });
 
-export const fileMissing: ErrorFactory<{ asset: string; file: string; found: readonly string[] }> = defineError("MODELS_FILE_MISSING", {
-  status: 400,
-  message: ({ asset, file, found }) => `Model "${asset}" has no file ${file}; its folder holds ${found.length === 0 ? "nothing" : found.join(", ")}`,
-  hint: ({ file }) => (file === "model.json" ? "Save the model with esteira.save_model(name, model, …)." : `model.json names ${file} under "file": save it beside model.json.`),
-  solve: "Leave `model.json` and the file it names in the output folder of the model.",
-});
+export const fileMissing: ErrorFactory<{ asset: string; file: string; found: readonly string[] }> = defineError(
+  "MODELS_FILE_MISSING",
+  {
+    status: 400,
+    message: ({ asset, file, found }) =>
+      `Model "${asset}" has no file ${file}; its folder holds ${found.length === 0 ? "nothing" : found.join(", ")}`,
+    hint: ({ file }) =>
+      file === "model.json"
+        ? "Save the model with esteira.save_model(name, model, …)."
+        : `model.json names ${file} under "file": save it beside model.json.`,
+    solve: "Leave `model.json` and the file it names in the output folder of the model.",
+  },
+);
 
-export const versionNotModel: ErrorFactory<{ asset: string; version: number; kind: string }> = defineError("MODELS_VERSION_NOT_MODEL", {
-  status: 400,
-  message: ({ asset, version, kind }) => `Version ${version} of "${asset}" is ${kind}, not a model`,
-  solve: "Name an asset that a step makes with `makes: model`.",
-});
+export const versionNotModel: ErrorFactory<{ asset: string; version: number; kind: string }> = defineError(
+  "MODELS_VERSION_NOT_MODEL",
+  {
+    status: 400,
+    message: ({ asset, version, kind }) => `Version ${version} of "${asset}" is ${kind}, not a model`,
+    solve: "Name an asset that a step makes with `makes: model`.",
+  },
+);
 
-export const versionMissing: ErrorFactory<{ asset: string; version: string; known: readonly string[]; nearest: string | undefined }> = defineError("MODELS_VERSION_MISSING", {
+export const versionMissing: ErrorFactory<{
+  asset: string;
+  version: string;
+  known: readonly string[];
+  nearest: string | undefined;
+}> = defineError("MODELS_VERSION_MISSING", {
   status: 404,
-  message: ({ asset, version, known }) => `There is no ${version} of model "${asset}"; ${known.length === 0 ? "no version was made yet" : `known: ${known.join(", ")}`}`,
-  hint: ({ nearest }) => (nearest === undefined ? "Run the pipeline that makes it: esteira run PIPELINE" : `Did you mean ${nearest}?`),
+  message: ({ asset, version, known }) =>
+    `There is no ${version} of model "${asset}"; ${known.length === 0 ? "no version was made yet" : `known: ${known.join(", ")}`}`,
+  hint: ({ nearest }) =>
+    nearest === undefined ? "Run the pipeline that makes it: esteira run PIPELINE" : `Did you mean ${nearest}?`,
   solve: "Run the pipeline that makes the model, or name an existing version.",
 });
 
@@ -34,45 +55,76 @@ export const sampleEmpty: ErrorFactory<{ where: string }> = defineError("MODELS_
   solve: "Use test data that has rows with a label.",
 });
 
-export const sampleMismatch: ErrorFactory<{ labels: number; predictions: number }> = defineError("MODELS_SAMPLE_MISMATCH", {
-  status: 500,
-  message: ({ labels, predictions }) => `There are ${labels} labels but ${predictions} predictions`,
-  solve: "Report this as a defect: a scorer must answer one number per row.",
-});
+export const sampleMismatch: ErrorFactory<{ labels: number; predictions: number }> = defineError(
+  "MODELS_SAMPLE_MISMATCH",
+  {
+    status: 500,
+    message: ({ labels, predictions }) => `There are ${labels} labels but ${predictions} predictions`,
+    solve: "Report this as a defect: a scorer must answer one number per row.",
+  },
+);
 
-export const metricUndefined: ErrorFactory<{ metric: string; reason: string }> = defineError("MODELS_METRIC_UNDEFINED", {
-  status: 400,
-  message: ({ metric, reason }) => `${metric} cannot be computed: ${reason}`,
-  solve: "Use test data on which the metric exists (both classes present, labels that vary).",
-});
+export const metricUndefined: ErrorFactory<{ metric: string; reason: string }> = defineError(
+  "MODELS_METRIC_UNDEFINED",
+  {
+    status: 400,
+    message: ({ metric, reason }) => `${metric} cannot be computed: ${reason}`,
+    solve: "Use test data on which the metric exists (both classes present, labels that vary).",
+  },
+);
 
-export const requirementInvalid: ErrorFactory<{ text: string; column: number; problem: string; nearest: string | undefined }> = defineError("MODELS_REQUIREMENT_INVALID", {
+export const requirementInvalid: ErrorFactory<{
+  text: string;
+  column: number;
+  problem: string;
+  nearest: string | undefined;
+}> = defineError("MODELS_REQUIREMENT_INVALID", {
   status: 400,
   message: ({ text, column, problem }) => `Requirement ${JSON.stringify(text)}, column ${column}: ${problem}`,
-  hint: ({ nearest }) => (nearest === undefined ? 'Write it like "roc_auc >= 0.70" or "roc_auc >= champion.roc_auc - 0.005".' : `Did you mean ${nearest}?`),
+  hint: ({ nearest }) =>
+    nearest === undefined
+      ? 'Write it like "roc_auc >= 0.70" or "roc_auc >= champion.roc_auc - 0.005".'
+      : `Did you mean ${nearest}?`,
   solve: "Write `METRIC COMPARISON EXPRESSION`, for example `roc_auc[origin=ATL] >= 0.65`.",
 });
 
-export const testDataMissing: ErrorFactory<{ model: string; version: number; reason: string }> = defineError("MODELS_TEST_DATA_MISSING", {
-  status: 400,
-  message: ({ model, version, reason }) => `Model "${model}" version ${version} cannot be tested: ${reason}`,
-  hint: () => "Name the test data in the step: data: DATASET",
-  solve: "Add `data: DATASET` to the test step, or train from a dataset with a split.",
-});
+export const testDataMissing: ErrorFactory<{ model: string; version: number; reason: string }> = defineError(
+  "MODELS_TEST_DATA_MISSING",
+  {
+    status: 400,
+    message: ({ model, version, reason }) => `Model "${model}" version ${version} cannot be tested: ${reason}`,
+    hint: () => "Name the test data in the step: data: DATASET",
+    solve: "Add `data: DATASET` to the test step, or train from a dataset with a split.",
+  },
+);
 
-export const columnMissing: ErrorFactory<{ dataset: string; column: string; columns: readonly string[]; nearest: string | undefined }> = defineError("MODELS_COLUMN_MISSING", {
+export const columnMissing: ErrorFactory<{
+  dataset: string;
+  column: string;
+  columns: readonly string[];
+  nearest: string | undefined;
+}> = defineError("MODELS_COLUMN_MISSING", {
   status: 400,
-  message: ({ dataset, column, columns }) => `The test data "${dataset}" has no column "${column}"; found ${columns.join(", ")}`,
-  hint: ({ nearest }) => (nearest === undefined ? "The model's inputs and its label must be columns of the test data." : `Did you mean ${nearest}?`),
+  message: ({ dataset, column, columns }) =>
+    `The test data "${dataset}" has no column "${column}"; found ${columns.join(", ")}`,
+  hint: ({ nearest }) =>
+    nearest === undefined
+      ? "The model's inputs and its label must be columns of the test data."
+      : `Did you mean ${nearest}?`,
   solve: "Test on data that has the model's inputs, its label and the segment columns.",
 });
 
-export const packageFileDamaged: ErrorFactory<{ file: string; digest: string; found: string }> = defineError("MODELS_PACKAGE_FILE_DAMAGED", {
-  status: 500,
-  message: ({ file, digest, found }) => `The file ${file} is damaged: it has digest ${found}, ${digest} was recorded. Nothing was exported of it`,
-  hint: () => "esteira verify names everything that is affected. Restore the file from a backup, or run again the step that made it.",
-  solve: "Run `esteira verify`, then restore the file from a backup or run the step that made it again.",
-});
+export const packageFileDamaged: ErrorFactory<{ file: string; digest: string; found: string }> = defineError(
+  "MODELS_PACKAGE_FILE_DAMAGED",
+  {
+    status: 500,
+    message: ({ file, digest, found }) =>
+      `The file ${file} is damaged: it has digest ${found}, ${digest} was recorded. Nothing was exported of it`,
+    hint: () =>
+      "esteira verify names everything that is affected. Restore the file from a backup, or run again the step that made it.",
+    solve: "Run `esteira verify`, then restore the file from a backup or run the step that made it again.",
+  },
+);
 
 export const packageTargetExists: ErrorFactory<{ path: string }> = defineError("MODELS_PACKAGE_TARGET_EXISTS", {
   status: 409,
@@ -88,15 +140,26 @@ export const packageInvalid: ErrorFactory<{ path: string; problem: string }> = d
   solve: "Export the package again, or copy it again from where it is whole.",
 });
 
-export const promotionRefused: ErrorFactory<{ name: string; alias: string; version: number | undefined; reason: string; hint: string }> = defineError("MODELS_PROMOTION_REFUSED", {
+export const promotionRefused: ErrorFactory<{
+  name: string;
+  alias: string;
+  version: number | undefined;
+  reason: string;
+  hint: string;
+}> = defineError("MODELS_PROMOTION_REFUSED", {
   status: 403,
   message: ({ name, alias, version, reason, hint }) =>
     `The alias '${alias}' of '${name}' is protected and was not ${version === undefined ? "removed" : `moved to version ${version}`}: ${reason} ${hint}`,
-  solve: "Have someone other than the author approve the version (`esteira approve …`) and deploy it: the deployment moves the alias. Or set another alias.",
+  solve:
+    "Have someone other than the author approve the version (`esteira approve …`) and deploy it: the deployment moves the alias. Or set another alias.",
 });
 
-export const webhookTargetRefused: ErrorFactory<{ url: string; reason: string }> = defineError("MODELS_WEBHOOK_TARGET_REFUSED", {
-  status: 400,
-  message: ({ url, reason }) => `Webhook URL ${url} is refused: ${reason}`,
-  solve: "Use an https address whose host resolves to public addresses, or let the server's operator allow private ones.",
-});
+export const webhookTargetRefused: ErrorFactory<{ url: string; reason: string }> = defineError(
+  "MODELS_WEBHOOK_TARGET_REFUSED",
+  {
+    status: 400,
+    message: ({ url, reason }) => `Webhook URL ${url} is refused: ${reason}`,
+    solve:
+      "Use an https address whose host resolves to public addresses, or let the server's operator allow private ones.",
+  },
+);

@@ -35,12 +35,16 @@ export function isLowerBetter(metric: MetricName): boolean {
 /**
  * One metric of a sample. Rows without a label (NaN) are left out.
  *
- * `roc_auc`: area under the ROC curve, ties count half, range [0, 1]. `log_loss`: mean negative log-likelihood in nats, probabilities
- * clipped to machine epsilon, [0, ∞). `brier`: mean squared error of the probability, [0, 1]. `accuracy`, `precision`, `recall`, `f1`:
- * [0, 1], above probability 0.5; 0 when there is nothing to divide by; multiclass averages are weighted by class size. `rmse`, `mae`: in the
+ * `roc_auc`: area under the ROC curve, ties count half, range [0, 1]. `log_loss`: mean negative log-likelihood in nats,
+ * probabilities
+ * clipped to machine epsilon, [0, ∞). `brier`: mean squared error of the probability, [0, 1]. `accuracy`, `precision`,
+ * `recall`, `f1`:
+ * [0, 1], above probability 0.5; 0 when there is nothing to divide by; multiclass averages are weighted by class size.
+ * `rmse`, `mae`: in the
  * label's unit; `r2`: (−∞, 1].
  *
- * @throws MODELS_SAMPLE_EMPTY, MODELS_SAMPLE_MISMATCH, MODELS_METRIC_UNDEFINED (one class only for roc_auc, constant labels for r2)
+ * @throws MODELS_SAMPLE_EMPTY, MODELS_SAMPLE_MISMATCH, MODELS_METRIC_UNDEFINED (one class only for roc_auc, constant
+ *   labels for r2)
  * Pure. Same definitions and values as scikit-learn 1.x.
  */
 export function evaluate(metric: MetricName, sample: ScoredSample, task: ModelTask): number {
@@ -62,13 +66,21 @@ export function evaluate(metric: MetricName, sample: ScoredSample, task: ModelTa
     case "precision":
     case "recall":
     case "f1": {
-      const classes = task === "binary_classification" ? predictions.map((probability) => (probability > DECISION_THRESHOLD ? 1 : 0)) : predictions;
-      return task === "binary_classification" ? binaryRate(metric, labels, classes) : weightedRate(metric, labels, classes);
+      const classes =
+        task === "binary_classification"
+          ? predictions.map((probability) => (probability > DECISION_THRESHOLD ? 1 : 0))
+          : predictions;
+      return task === "binary_classification"
+        ? binaryRate(metric, labels, classes)
+        : weightedRate(metric, labels, classes);
     }
   }
 }
 
-/** Every metric of the task that can be computed on the sample; those that cannot are left out. Errors as {@link evaluate}, without MODELS_METRIC_UNDEFINED. */
+/**
+ * Every metric of the task that can be computed on the sample; those that cannot are left out. Errors as {@link
+ * evaluate}, without MODELS_METRIC_UNDEFINED.
+ */
 export function evaluateAll(sample: ScoredSample, task: ModelTask): Readonly<Partial<Record<MetricName, number>>> {
   const values: Partial<Record<MetricName, number>> = {};
   for (const metric of metricsOf(task)) {
@@ -88,7 +100,9 @@ export interface Segment {
   readonly rows: Uint32Array;
 }
 
-/** Groups rows by the text of a column's value; missing values form the segment `null`. Largest first, then by value. */
+/**
+ * Groups rows by the text of a column's value; missing values form the segment `null`. Largest first, then by value.
+ */
 export function segmentsOf(column: ArrayLike<unknown>): readonly Segment[] {
   const rows = new Map<string, number[]>();
   for (let row = 0; row < column.length; row++) {
@@ -113,23 +127,31 @@ export function pickRows(sample: ScoredSample, rows: Uint32Array): ScoredSample 
 function textOf(value: unknown): string {
   if (value === null || value === undefined) return "null";
   if (typeof value === "string") return value;
-  return typeof value === "number" || typeof value === "boolean" || typeof value === "bigint" ? `${value}` : JSON.stringify(value);
+  return typeof value === "number" || typeof value === "boolean" || typeof value === "bigint"
+    ? `${value}`
+    : JSON.stringify(value);
 }
 
 function labelled({ labels, predictions }: ScoredSample): { labels: Float64Array; predictions: Float64Array } {
-  if (labels.length !== predictions.length) throw sampleMismatch({ labels: labels.length, predictions: predictions.length });
+  if (labels.length !== predictions.length)
+    throw sampleMismatch({ labels: labels.length, predictions: predictions.length });
   const rows: number[] = [];
   for (let row = 0; row < labels.length; row++) if (!Number.isNaN(labels[row])) rows.push(row);
   if (rows.length === 0) throw sampleEmpty({ where: "evaluation" });
-  return { labels: Float64Array.from(rows, (row) => labels[row] ?? Number.NaN), predictions: Float64Array.from(rows, (row) => predictions[row] ?? Number.NaN) };
+  return {
+    labels: Float64Array.from(rows, (row) => labels[row] ?? Number.NaN),
+    predictions: Float64Array.from(rows, (row) => predictions[row] ?? Number.NaN),
+  };
 }
 
 /** Mann–Whitney U over ranks; tied predictions get their mean rank. */
 function rocAuc(labels: Float64Array, predictions: Float64Array): number {
-  const order = Uint32Array.from(predictions, (_, index) => index).sort((left, right) => (predictions[left] ?? 0) - (predictions[right] ?? 0));
+  const order = Uint32Array.from(predictions, (_, index) => index).sort(
+    (left, right) => (predictions[left] ?? 0) - (predictions[right] ?? 0),
+  );
   let positives = 0;
   let rankSum = 0;
-  for (let start = 0; start < order.length; ) {
+  for (let start = 0; start < order.length;) {
     let end = start + 1;
     const value = predictions[order[start] ?? 0];
     while (end < order.length && predictions[order[end] ?? 0] === value) end++;
@@ -143,7 +165,10 @@ function rocAuc(labels: Float64Array, predictions: Float64Array): number {
   }
   const negatives = order.length - positives;
   if (positives === 0 || negatives === 0) {
-    throw metricUndefined({ metric: "roc_auc", reason: `all ${order.length} rows have the label ${positives === 0 ? 0 : 1}` });
+    throw metricUndefined({
+      metric: "roc_auc",
+      reason: `all ${order.length} rows have the label ${positives === 0 ? 0 : 1}`,
+    });
   }
   return (rankSum - (positives * (positives + 1)) / 2) / (positives * negatives);
 }
@@ -162,7 +187,11 @@ function r2(labels: Float64Array, predictions: Float64Array): number {
   return 1 - mean(labels, predictions, (label, value) => (value - label) ** 2) / total;
 }
 
-function mean(labels: Float64Array, predictions: Float64Array, term: (label: number, prediction: number) => number): number {
+function mean(
+  labels: Float64Array,
+  predictions: Float64Array,
+  term: (label: number, prediction: number) => number,
+): number {
   let sum = 0;
   for (let row = 0; row < labels.length; row++) sum += term(labels[row] ?? Number.NaN, predictions[row] ?? Number.NaN);
   return sum / labels.length;
@@ -185,7 +214,12 @@ function weightedRate(metric: RateName, labels: Float64Array, classes: Float64Ar
   return sum / labels.length;
 }
 
-function classRate(metric: Exclude<RateName, "accuracy">, labels: Float64Array, classes: Float64Array, positive: number): number {
+function classRate(
+  metric: Exclude<RateName, "accuracy">,
+  labels: Float64Array,
+  classes: Float64Array,
+  positive: number,
+): number {
   let [hit, missed, wrong] = [0, 0, 0];
   for (let row = 0; row < labels.length; row++) {
     const [is, said] = [labels[row] === positive, classes[row] === positive];

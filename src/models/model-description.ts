@@ -61,7 +61,8 @@ export function parseModelDescription(text: string, asset: string): ModelDescrip
     return fail([`it is no JSON (${(error as Error).message})`], error);
   }
   const parsed = schema.safeParse(value);
-  if (!parsed.success) return fail(parsed.error.issues.map((issue) => `${issue.path.join(".") || "the document"}: ${issue.message}`));
+  if (!parsed.success)
+    return fail(parsed.error.issues.map((issue) => `${issue.path.join(".") || "the document"}: ${issue.message}`));
   const names = parsed.data.inputs.map(({ name }) => name);
   const twice = names.filter((name, index) => names.indexOf(name) !== index);
   if (twice.length > 0) return fail([`inputs: ${twice.join(", ")} named twice`]);

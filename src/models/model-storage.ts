@@ -27,13 +27,17 @@ export interface ModelStorageOptions {
   /** Where model folders are unpacked for reading, below the store's `cache/`. */
   readonly folder: string;
   readonly runs: RunReader;
-  /** Where artifacts of MLflow runs are: the model is laid there too, so that `mlflow.onnx.load_model("models:/NAME/1")` finds it. */
+  /**
+   * Where artifacts of MLflow runs are: the model is laid there too, so that `mlflow.onnx.load_model("models:/NAME/1")`
+   * finds it.
+   */
   readonly artifacts?: ArtifactFolder;
   readonly clock: Clock;
 }
 
 /**
- * Storage of assets of kind `model`: the folder becomes a tree in the object store, the version an MLflow model version.
+ * Storage of assets of kind `model`: the folder becomes a tree in the object store, the version an MLflow model
+ * version.
  *
  * `publish` throws MODELS_FILE_MISSING and MODELS_DESCRIPTION_INVALID.
  */
@@ -73,15 +77,38 @@ async function publish(
   const tree = await putTree(options.objects, output.folder);
   const run = await attempt.trackingRun();
   const logged = await options.runs.readRun(run.runId);
-  const record = await collectRecord(attempt, model, { source: (output.options ?? {}) as Record<string, Json>, run, logged, store: options.store });
+  const record = await collectRecord(attempt, model, {
+    source: (output.options ?? {}) as Record<string, Json>,
+    run,
+    logged,
+    store: options.store,
+  });
   const content: ModelContent = { format: "model/1", tree, model, registered: { name: output.asset }, record };
   const { notebookDigest, environmentLock } = record.source;
-  const digest = digestOfJson({ tree, inputs: record.inputs.map((input) => input.digest).sort(), notebookDigest, environmentLock });
-  const source = await layArtifacts({ asset: output.asset, model, tree, runId: run.runId, artifactUri: logged.artifactUri, atMs: options.clock.now() }, options);
+  const digest = digestOfJson({
+    tree,
+    inputs: record.inputs.map((input) => input.digest).sort(),
+    notebookDigest,
+    environmentLock,
+  });
+  const source = await layArtifacts(
+    { asset: output.asset, model, tree, runId: run.runId, artifactUri: logged.artifactUri, atMs: options.clock.now() },
+    options,
+  );
   const sizeBytes = tree.files.reduce((sum, file) => sum + file.sizeBytes, 0);
   return {
     made: { asset: output.asset, kind: "model", digest, sizeBytes, content },
-    alsoWrite: (transaction) => register(transaction, { project: attempt.project, asset: output.asset, digest, record, model, source, atMs: options.clock.now(), actor: attempt.actor }),
+    alsoWrite: (transaction) =>
+      register(transaction, {
+        project: attempt.project,
+        asset: output.asset,
+        digest,
+        record,
+        model,
+        source,
+        atMs: options.clock.now(),
+        actor: attempt.actor,
+      }),
   };
 }
 
@@ -105,10 +132,16 @@ async function collectRecord(
   },
 ): Promise<ModelRecord> {
   const versions = [...attempt.inputs.values()];
-  const training = versions.find((version) => hasColumn(version, model.label)) ?? versions.find(({ kind }) => kind === "data");
+  const training =
+    versions.find((version) => hasColumn(version, model.label)) ?? versions.find(({ kind }) => kind === "data");
   const { store, logged } = facts;
-  const upstream = training === undefined ? undefined : await store.read((transaction) => getVersionGraph(transaction, training.id, "upstream"));
-  const joined = new Set(upstream?.edges.filter(({ to, role }) => to === training?.id && role === "features").map(({ from }) => from));
+  const upstream =
+    training === undefined
+      ? undefined
+      : await store.read((transaction) => getVersionGraph(transaction, training.id, "upstream"));
+  const joined = new Set(
+    upstream?.edges.filter(({ to, role }) => to === training?.id && role === "features").map(({ from }) => from),
+  );
   return {
     inputs: versions.map(toInput),
     training: training === undefined ? undefined : toInput(training),
@@ -118,7 +151,9 @@ async function collectRecord(
     commit: attempt.commit,
     params: attempt.params,
     hyperparameters: Object.fromEntries(logged.params),
-    metrics: Object.fromEntries([...logged.metrics].map(([name, value]) => [name, Number.isFinite(value) ? value : String(value)])),
+    metrics: Object.fromEntries(
+      [...logged.metrics].map(([name, value]) => [name, Number.isFinite(value) ? value : String(value)]),
+    ),
     trackingRun: facts.run,
     madeBy: {
       pipeline: attempt.pipeline,
@@ -138,10 +173,19 @@ function hasColumn(version: AssetVersion, column: string | undefined): boolean {
 }
 
 function toInput(version: AssetVersion): RecordedInput {
-  return { versionId: version.id, asset: version.asset, kind: version.kind, version: version.version, digest: version.digest };
+  return {
+    versionId: version.id,
+    asset: version.asset,
+    kind: version.kind,
+    version: version.version,
+    digest: version.digest,
+  };
 }
 
-/** Runs after the asset version was recorded, in its transaction. Content equal to the latest version's is registered already. */
+/**
+ * Runs after the asset version was recorded, in its transaction. Content equal to the latest version's is registered
+ * already.
+ */
 async function register(
   transaction: WriteTransaction,
   facts: {
@@ -167,8 +211,12 @@ async function register(
     "esteira.asset_version_id": recorded?.id,
     "esteira.pipeline_run": record.madeBy.pipelineRunId,
     "esteira.step_run": record.madeBy.stepRunId,
-    "esteira.commit": record.commit === undefined ? undefined : `${record.commit.id}${record.commit.dirty ? " (uncommitted changes)" : ""}`,
-    "esteira.training_data": record.training === undefined ? undefined : `${record.training.asset} ${record.training.version}`,
+    "esteira.commit":
+      record.commit === undefined
+        ? undefined
+        : `${record.commit.id}${record.commit.dirty ? " (uncommitted changes)" : ""}`,
+    "esteira.training_data":
+      record.training === undefined ? undefined : `${record.training.asset} ${record.training.version}`,
     "esteira.training_digest": record.training?.digest,
     "esteira.task": facts.model.task,
   };

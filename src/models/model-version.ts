@@ -19,7 +19,9 @@ export interface ModelRecord {
   readonly inputs: readonly RecordedInput[];
   /** The input that holds the label: what the model was trained on. */
   readonly training: RecordedInput | undefined;
-  /** What the features of the training data were read from: the sources of its join, and versions of kind `features`. */
+  /**
+   * What the features of the training data were read from: the sources of its join, and versions of kind `features`.
+   */
   readonly features: readonly RecordedInput[];
   /** How the training data were joined: spine, label, feature views, split; undefined when they were not. */
   readonly join: Json | undefined;
@@ -32,7 +34,14 @@ export interface ModelRecord {
   /** NaN and infinities as their names: JSON has no form for them. */
   readonly metrics: Readonly<Record<string, number | string>>;
   readonly trackingRun: { readonly runId: string; readonly experimentId: string };
-  readonly madeBy: { readonly pipeline: string; readonly step: string; readonly pipelineRunId: string; readonly stepRunId: string; readonly attemptId: string; readonly actor: string };
+  readonly madeBy: {
+    readonly pipeline: string;
+    readonly step: string;
+    readonly pipelineRunId: string;
+    readonly stepRunId: string;
+    readonly attemptId: string;
+    readonly actor: string;
+  };
 }
 
 /** Content of an asset version of kind `model`. */
@@ -52,6 +61,7 @@ export interface ModelContent {
  */
 export function readModelContent(version: AssetVersion): ModelContent {
   const content = version.content as Partial<ModelContent>;
-  if (version.kind !== "model" || content.format !== "model/1") throw versionNotModel({ asset: version.asset, version: version.version, kind: version.kind });
+  if (version.kind !== "model" || content.format !== "model/1")
+    throw versionNotModel({ asset: version.asset, version: version.version, kind: version.kind });
   return content as ModelContent;
 }

@@ -20,12 +20,17 @@ export interface Scorer {
 /** Reads rows of a dataset version. Declared here, implemented by `data`. */
 export interface DatasetReader {
   /**
-   * @param request `columns` to read; `where` as equalities that all hold; `atMost`: of the rows that hold, a random sample of about so many, the same at every call; all when there are no more
+   * @param request `columns` to read; `where` as equalities that all hold; `atMost`: of the rows that hold, a random
+   *   sample of about so many, the same at every call; all when there are no more
    * @throws what the reader defines for a missing column
    */
   readColumns(
     version: AssetVersion,
-    request: { readonly columns: readonly string[]; readonly where?: Readonly<Record<string, string | number | boolean>>; readonly atMost?: number },
+    request: {
+      readonly columns: readonly string[];
+      readonly where?: Readonly<Record<string, string | number | boolean>>;
+      readonly atMost?: number;
+    },
   ): Promise<ColumnBatch>;
   /** Columns with their DuckDB types. */
   describe(version: AssetVersion): Promise<readonly { readonly name: string; readonly type: string }[]>;
@@ -41,14 +46,23 @@ export interface TableExporter {
   describeTable(version: AssetVersion): Promise<{
     readonly log: string;
     readonly tableId: string;
-    readonly files: readonly { readonly path: string; readonly absolutePath: string; readonly sizeBytes: number; readonly digest?: Digest }[];
+    readonly files: readonly {
+      readonly path: string;
+      readonly absolutePath: string;
+      readonly sizeBytes: number;
+      readonly digest?: Digest;
+    }[];
   }>;
 }
 
 /** Reads what a tracking run logged. Declared here, implemented by `tracking`. */
 export interface RunReader {
   /** The latest value of each metric; NaN and infinities as such. Empty maps when the run logged nothing. */
-  readRun(runId: string): Promise<{ readonly params: ReadonlyMap<string, string>; readonly metrics: ReadonlyMap<string, number>; readonly artifactUri: string | undefined }>;
+  readRun(runId: string): Promise<{
+    readonly params: ReadonlyMap<string, string>;
+    readonly metrics: ReadonlyMap<string, number>;
+    readonly artifactUri: string | undefined;
+  }>;
 }
 
 /** A protected alias that a client wants to move or take away. */
@@ -63,7 +77,8 @@ export interface Promotion {
 }
 
 /**
- * Decides whether a client may move a protected alias (`champion`: what is in production). Asked only about models that a
+ * Decides whether a client may move a protected alias (`champion`: what is in production). Asked only about models that
+ * a
  * pipeline made: the versions of plain MLflow users are theirs. Declared here, implemented by `governance`.
  */
 export interface PromotionCheck {
@@ -71,5 +86,8 @@ export interface PromotionCheck {
    * @param transaction the one that would move the alias
    * @returns undefined when it may move, else one sentence with the reason and one with the command that changes it
    */
-  refuse(transaction: ReadTransaction, promotion: Promotion): Promise<{ readonly reason: string; readonly hint: string } | undefined>;
+  refuse(
+    transaction: ReadTransaction,
+    promotion: Promotion,
+  ): Promise<{ readonly reason: string; readonly hint: string } | undefined>;
 }

@@ -16,13 +16,17 @@ export async function assertPromotion(
   const { name, alias, actor } = move;
   if (!rules.protectedAliases.includes(alias)) return;
   const { aliases } = await getRegisteredModel(transaction, name);
-  const version = move.version === undefined ? undefined : await getModelVersion(transaction, { name, version: move.version });
+  const version =
+    move.version === undefined ? undefined : await getModelVersion(transaction, { name, version: move.version });
   const current = aliases.find((entry) => entry.alias === alias)?.version;
   if (current === move.version) return;
   if (!(await isPipelineModel(transaction, name))) return;
   const refusal =
     rules.promotion === undefined
-      ? { reason: "no approval of this version is known to this server.", hint: "Approve the version (esteira approve) and deploy it: the deployment moves the alias." }
+      ? {
+          reason: "no approval of this version is known to this server.",
+          hint: "Approve the version (esteira approve) and deploy it: the deployment moves the alias.",
+        }
       : await rules.promotion.refuse(transaction, { name, alias, version, actor });
   if (refusal !== undefined) throw promotionRefused({ name, alias, version: move.version, ...refusal });
 }

@@ -20,7 +20,10 @@ for (const [network, prefix] of [
 ] as const) {
   PRIVATE.addSubnet(network, prefix, "ipv4");
 }
-/** Only 2000::/3 is global; of it, these are not: documentation, Teredo and its neighbours, 6to4 (which wraps any IPv4 address). */
+/**
+ * Only 2000::/3 is global; of it, these are not: documentation, Teredo and its neighbours, 6to4 (which wraps any IPv4
+ * address).
+ */
 const PRIVATE_6 = new BlockList();
 for (const [network, prefix] of [
   ["2001::", 23],
@@ -34,7 +37,8 @@ const GLOBAL_6 = new BlockList();
 GLOBAL_6.addSubnet("2000::", 3, "ipv6");
 
 /**
- * True for addresses of the public internet: not loopback, private, link-local, shared, multicast, reserved, nor an IPv6
+ * True for addresses of the public internet: not loopback, private, link-local, shared, multicast, reserved, nor an
+ * IPv6
  * form that wraps such an IPv4 address. Source: IANA special-purpose address registries (RFC 6890).
  */
 export function isPublicAddress(address: string): boolean {

@@ -50,15 +50,24 @@ interface Sweep {
 }
 
 /**
- * Removes deleted runs, logged models and then experiments for good, with their artifacts, once their retention has passed.
+ * Removes deleted runs, logged models and then experiments for good, with their artifacts, once their retention has
+ * passed.
  *
  * What a registered model version was made from stays, however long ago it was deleted. Records go first, then files: a
  * process that dies in between leaves files that nothing names, never a run without its files. Can be repeated.
  */
 export async function purgeDeleted(options: PurgeOptions): Promise<PurgeReport> {
   const runs = await sweep(options, { kind: "run", list: listPurgeableRuns, purge: purgeRun });
-  const models = await sweep(options, { kind: "logged model", list: listPurgeableLoggedModels, purge: purgeLoggedModel });
-  const experiments = await sweep(options, { kind: "experiment", list: listPurgeableExperiments, purge: purgeExperiment });
+  const models = await sweep(options, {
+    kind: "logged model",
+    list: listPurgeableLoggedModels,
+    purge: purgeLoggedModel,
+  });
+  const experiments = await sweep(options, {
+    kind: "experiment",
+    list: listPurgeableExperiments,
+    purge: purgeExperiment,
+  });
   return {
     runs: runs.gone,
     loggedModels: models.gone,
@@ -69,19 +78,28 @@ export async function purgeDeleted(options: PurgeOptions): Promise<PurgeReport> 
   };
 }
 
-async function sweep(options: PurgeOptions, { kind, list, purge }: Sweep): Promise<{ gone: number; foreign: number; kept: PurgeReport["kept"][number][] }> {
+async function sweep(
+  options: PurgeOptions,
+  { kind, list, purge }: Sweep,
+): Promise<{ gone: number; foreign: number; kept: PurgeReport["kept"][number][] }> {
   const { store, clock, project, actor } = options;
   const beforeMs = clock.now() - options.retentionMs;
   const outcome = { gone: 0, foreign: 0, kept: [] as PurgeReport["kept"][number][] };
-  for (let after: string | undefined; ; ) {
+  for (let after: string | undefined; ;) {
     options.signal?.throwIfAborted();
-    const page = await store.read((transaction) => list(transaction, { beforeMs, ...(after === undefined ? {} : { after }) }));
+    const page = await store.read((transaction) =>
+      list(transaction, { beforeMs, ...(after === undefined ? {} : { after }) }),
+    );
     for (const subject of page) {
       if (subject.usedBy !== undefined) {
         if (kind !== "experiment") outcome.kept.push({ kind, id: subject.id, usedBy: subject.usedBy });
         continue;
       }
-      if (options.dryRun !== true && !(await store.write((transaction) => purge(transaction, { subject, project, actor, atMs: clock.now() })))) continue;
+      if (
+        options.dryRun !== true &&
+        !(await store.write((transaction) => purge(transaction, { subject, project, actor, atMs: clock.now() })))
+      )
+        continue;
       outcome.gone++;
       if (!(await removeFiles(options, kind, subject))) outcome.foreign++;
     }
@@ -91,7 +109,11 @@ async function sweep(options: PurgeOptions, { kind, list, purge }: Sweep): Promi
 }
 
 /** False when the files are not ours to remove. */
-async function removeFiles({ artifacts, log, dryRun }: PurgeOptions, kind: Sweep["kind"], subject: Purgeable): Promise<boolean> {
+async function removeFiles(
+  { artifacts, log, dryRun }: PurgeOptions,
+  kind: Sweep["kind"],
+  subject: Purgeable,
+): Promise<boolean> {
   try {
     const { folder: holder, path } = artifacts.at(subject.artifactUri);
     // `<experiment>/<run>/artifacts`: the run's own folder goes with it.
@@ -101,7 +123,8 @@ async function removeFiles({ artifacts, log, dryRun }: PurgeOptions, kind: Sweep
     if (dryRun !== true) await holder.remove(folder);
     return true;
   } catch (error) {
-    if (!isEsteiraError(error, artifactLocationForeign.code)) log.warn("artifacts of something purged could not be removed", { id: subject.id, error: messageOf(error) });
+    if (!isEsteiraError(error, artifactLocationForeign.code))
+      log.warn("artifacts of something purged could not be removed", { id: subject.id, error: messageOf(error) });
     return false;
   }
 }

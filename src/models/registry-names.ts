@@ -6,7 +6,8 @@ const FORBIDDEN_IN_LOGGED_MODEL = ["/", ":", ".", "%", '"', "'"];
 
 /** Name of a registered model. @throws TRACKING_PARAMETER_INVALID with MLflow's sentence */
 export function assertModelName(name: string): void {
-  if (/[/:]/.test(name)) throw parameterInvalid({ message: `Invalid model name '${name}'. Names cannot contain '/' or ':'.` });
+  if (/[/:]/.test(name))
+    throw parameterInvalid({ message: `Invalid model name '${name}'. Names cannot contain '/' or ':'.` });
   if (name.trim() === "") throw parameterInvalid({ message: "Registered model name cannot be empty." });
   assertLength("name", name, LONGEST_NAME);
 }
@@ -14,10 +15,13 @@ export function assertModelName(name: string): void {
 /** Alias of a registered model. @throws TRACKING_PARAMETER_INVALID with MLflow's sentence */
 export function assertAliasName(alias: string): void {
   if (!/^[\p{L}\p{N}\p{M}_-]*$/u.test(alias)) {
-    throw parameterInvalid({ message: `Invalid alias name: '${alias}'. Names may only contain alphanumerics, underscores (_), and dashes (-).` });
+    throw parameterInvalid({
+      message: `Invalid alias name: '${alias}'. Names may only contain alphanumerics, underscores (_), and dashes (-).`,
+    });
   }
   assertLength("alias", alias, LONGEST_ALIAS);
-  if (alias.toLowerCase() === "latest") throw parameterInvalid({ message: "'latest' alias name (case insensitive) is reserved." });
+  if (alias.toLowerCase() === "latest")
+    throw parameterInvalid({ message: "'latest' alias name (case insensitive) is reserved." });
   if (/^v\d+$/i.test(alias)) throw parameterInvalid({ message: `Version alias name '${alias}' is reserved.` });
 }
 

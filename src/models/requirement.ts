@@ -16,7 +16,12 @@ export interface MetricReference {
 type Expression =
   | { readonly kind: "number"; readonly value: number }
   | { readonly kind: "metric"; readonly reference: MetricReference }
-  | { readonly kind: "operation"; readonly operator: "+" | "-" | "*" | "/"; readonly left: Expression; readonly right: Expression };
+  | {
+      readonly kind: "operation";
+      readonly operator: "+" | "-" | "*" | "/";
+      readonly left: Expression;
+      readonly right: Expression;
+    };
 
 /** One rule that a model must satisfy: `roc_auc >= champion.roc_auc - 0.005`. */
 export interface Requirement {
@@ -69,7 +74,8 @@ export function parseRequirement(text: string, metrics: readonly string[]): Requ
     position++;
     if (token.kind === "number") return { kind: "number", value: Number(token.text) };
     if (token.kind === "metric") return { kind: "metric", reference: toReference(token) };
-    if (token.text === "-") return { kind: "operation", operator: "-", left: { kind: "number", value: 0 }, right: parseOperand() };
+    if (token.text === "-")
+      return { kind: "operation", operator: "-", left: { kind: "number", value: 0 }, right: parseOperand() };
     if (token.text !== "(") return fail(`found ${JSON.stringify(token.text)}, expected a metric or a number`, token);
     const inner = parseSum();
     if (peek()?.text !== ")") fail('expected ")"');
@@ -80,7 +86,11 @@ export function parseRequirement(text: string, metrics: readonly string[]): Requ
   function toReference(token: Token): MetricReference {
     const [, owner, metric = "", column, value] = METRIC.exec(token.text) ?? [];
     if (!metrics.includes(metric)) {
-      fail(`there is no metric ${JSON.stringify(metric)}; expected one of ${metrics.join(", ")}`, token, nearestName(metric, metrics));
+      fail(
+        `there is no metric ${JSON.stringify(metric)}; expected one of ${metrics.join(", ")}`,
+        token,
+        nearestName(metric, metrics),
+      );
     }
     const reference: MetricReference = {
       of: owner === undefined ? "candidate" : "champion",
@@ -94,7 +104,8 @@ export function parseRequirement(text: string, metrics: readonly string[]): Requ
 
   const left = parseSum();
   const comparison = peek() ?? fail(`the rule ends where one of ${COMPARISONS.join(" ")} is expected`);
-  if (!COMPARISONS.some((known) => known === comparison.text)) fail(`found ${JSON.stringify(comparison.text)}, expected one of ${COMPARISONS.join(" ")}`, comparison);
+  if (!COMPARISONS.some((known) => known === comparison.text))
+    fail(`found ${JSON.stringify(comparison.text)}, expected one of ${COMPARISONS.join(" ")}`, comparison);
   position++;
   const right = parseSum();
   if (peek() !== undefined) fail(`found ${JSON.stringify(peek()?.text)} after the end of the rule`);
@@ -103,13 +114,23 @@ export function parseRequirement(text: string, metrics: readonly string[]): Requ
 }
 
 /** Decides a rule. `lookUp` answers a metric's value, or undefined when it does not exist. Pure. */
-export function decideRequirement(requirement: Requirement, lookUp: (reference: MetricReference) => number | undefined): RequirementResult {
+export function decideRequirement(
+  requirement: Requirement,
+  lookUp: (reference: MetricReference) => number | undefined,
+): RequirementResult {
   const left = valueOf(requirement.left, lookUp);
   const right = valueOf(requirement.right, lookUp);
-  return { left, right, passed: left === undefined || right === undefined ? undefined : compare(left, requirement.comparison, right) };
+  return {
+    left,
+    right,
+    passed: left === undefined || right === undefined ? undefined : compare(left, requirement.comparison, right),
+  };
 }
 
-function valueOf(expression: Expression, lookUp: (reference: MetricReference) => number | undefined): number | undefined {
+function valueOf(
+  expression: Expression,
+  lookUp: (reference: MetricReference) => number | undefined,
+): number | undefined {
   if (expression.kind === "number") return expression.value;
   if (expression.kind === "metric") return lookUp(expression.reference);
   const [left, right] = [valueOf(expression.left, lookUp), valueOf(expression.right, lookUp)];
@@ -151,7 +172,8 @@ interface Token {
 }
 
 const METRIC = /^(champion\.)?([A-Za-z_][\w]*)(?:\[\s*([A-Za-z_]\w*)\s*=\s*("[^"]*"|'[^']*'|[^\]]*?)\s*\])?$/;
-const TOKEN = /\s*(?:(\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)|((?:champion\.)?[A-Za-z_]\w*(?:\[[^\]]*\])?)|(>=|<=|==|!=|[><+\-*/()]))/y;
+const TOKEN =
+  /\s*(?:(\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)|((?:champion\.)?[A-Za-z_]\w*(?:\[[^\]]*\])?)|(>=|<=|==|!=|[><+\-*/()]))/y;
 
 function tokenize(text: string): readonly Token[] {
   const tokens: Token[] = [];
@@ -161,13 +183,23 @@ function tokenize(text: string): readonly Token[] {
     const match = TOKEN.exec(text);
     if (match === null) {
       const at = start + (text.slice(start).length - text.slice(start).trimStart().length);
-      throw requirementInvalid({ text, column: at + 1, problem: `found ${JSON.stringify(text.charAt(at))}, which has no meaning here`, nearest: undefined });
+      throw requirementInvalid({
+        text,
+        column: at + 1,
+        problem: `found ${JSON.stringify(text.charAt(at))}, which has no meaning here`,
+        nearest: undefined,
+      });
     }
     const [whole, number, metric, sign] = match;
     const found = number ?? metric ?? sign ?? "";
     const at = start + whole.length - found.length;
     if (metric !== undefined && !METRIC.test(metric)) {
-      throw requirementInvalid({ text, column: at + 1, problem: `a segment is written METRIC[COLUMN=VALUE], found ${JSON.stringify(metric)}`, nearest: undefined });
+      throw requirementInvalid({
+        text,
+        column: at + 1,
+        problem: `a segment is written METRIC[COLUMN=VALUE], found ${JSON.stringify(metric)}`,
+        nearest: undefined,
+      });
     }
     tokens.push({ kind: number !== undefined ? "number" : metric !== undefined ? "metric" : "sign", text: found, at });
   }

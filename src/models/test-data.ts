@@ -16,7 +16,8 @@ export interface TestData {
 }
 
 /**
- * The rows a model is tested on: the dataset that the step names (its held-out rows, if it has a split), or the held-out rows
+ * The rows a model is tested on: the dataset that the step names (its held-out rows, if it has a split), or the
+ * held-out rows
  * of the training set that the model was made from.
  *
  * @throws MODELS_TEST_DATA_MISSING
@@ -29,21 +30,38 @@ export async function chooseTestData(
   const { record } = readModelContent(model);
   const facts = { model: model.asset, version: model.version };
   const training = record.training;
-  const version = named ?? (training === undefined ? undefined : await store.read((transaction) => getAssetVersion(transaction, { id: training.versionId })));
+  const version =
+    named ??
+    (training === undefined
+      ? undefined
+      : await store.read((transaction) => getAssetVersion(transaction, { id: training.versionId })));
   if (version === undefined) throw testDataMissing({ ...facts, reason: "its record names no training data" });
   const columns = await datasets.describe(version);
   if (columns.some(({ name }) => name === SPLIT_COLUMN)) return { version, where: { [SPLIT_COLUMN]: TEST_SPLIT } };
   if (version.id === training?.versionId) {
-    throw testDataMissing({ ...facts, reason: `its training data ${version.asset} ${version.version} have no column "${SPLIT_COLUMN}", so no row was held out` });
+    throw testDataMissing({
+      ...facts,
+      reason: `its training data ${version.asset} ${version.version} have no column "${SPLIT_COLUMN}", so no row was held out`,
+    });
   }
   return { version, where: {} };
 }
 
 /** @throws MODELS_COLUMN_MISSING */
-export async function readTestRows(data: TestData, columns: readonly string[], datasets: DatasetReader): Promise<ColumnBatch> {
+export async function readTestRows(
+  data: TestData,
+  columns: readonly string[],
+  datasets: DatasetReader,
+): Promise<ColumnBatch> {
   const known = (await datasets.describe(data.version)).map(({ name }) => name);
   for (const column of columns) {
-    if (!known.includes(column)) throw columnMissing({ dataset: `${data.version.asset} ${data.version.version}`, column, columns: known, nearest: nearestName(column, known) });
+    if (!known.includes(column))
+      throw columnMissing({
+        dataset: `${data.version.asset} ${data.version.version}`,
+        column,
+        columns: known,
+        nearest: nearestName(column, known),
+      });
   }
   return datasets.readColumns(data.version, { columns: [...new Set(columns)], where: data.where });
 }

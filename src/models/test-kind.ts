@@ -36,17 +36,30 @@ export interface TestDeclaration {
   readonly test: string;
   readonly require: readonly string[];
   readonly data?: string | undefined;
-  readonly segments?: { readonly by: string | readonly string[]; readonly min_rows?: number | undefined; readonly require?: readonly string[] | undefined } | undefined;
+  readonly segments?:
+    | {
+        readonly by: string | readonly string[];
+        readonly min_rows?: number | undefined;
+        readonly require?: readonly string[] | undefined;
+      }
+    | undefined;
 }
 
 const schema: z.ZodType<TestDeclaration> = z.strictObject({
   test: z.string().min(1).describe("The model to test."),
-  require: z.array(z.string()).min(1).describe("Rules that must hold, for example roc_auc >= 0.70 or roc_auc >= champion.roc_auc - 0.005."),
+  require: z
+    .array(z.string())
+    .min(1)
+    .describe("Rules that must hold, for example roc_auc >= 0.70 or roc_auc >= champion.roc_auc - 0.005."),
   data: z.string().optional().describe("Dataset to test on; default: the held-out rows of the model's training set."),
   segments: z
     .strictObject({
       by: z.union([z.string(), z.array(z.string()).min(1)]).describe("Columns whose values make the segments."),
-      min_rows: z.int().min(1).optional().describe(`Segments with fewer labelled rows are not judged; default ${DEFAULT_MINIMUM_ROWS}.`),
+      min_rows: z
+        .int()
+        .min(1)
+        .optional()
+        .describe(`Segments with fewer labelled rows are not judged; default ${DEFAULT_MINIMUM_ROWS}.`),
       require: z.array(z.string()).optional().describe("Rules that must hold in every segment."),
     })
     .optional()
@@ -61,7 +74,8 @@ export interface TestKindOptions {
 }
 
 /**
- * Steps that judge a model: `test: MODEL`. Candidate and champion score the same rows; the verdict is a report version, a
+ * Steps that judge a model: `test: MODEL`. Candidate and champion score the same rows; the verdict is a report version,
+ * a
  * record, and the tag `esteira.verdict` of the MLflow model version. A refusal blocks what depends on the step.
  */
 export function createTestKind(options: TestKindOptions): StepKind<TestDeclaration> {
@@ -104,7 +118,10 @@ function analyse(declaration: TestDeclaration, step: string): StepAnalysis {
 }
 
 /** A new champion makes a verdict stale; the tested version's own promotion does not. */
-async function championFingerprint(store: MetadataStore, model: { readonly project: string; readonly asset: string }): Promise<Json> {
+async function championFingerprint(
+  store: MetadataStore,
+  model: { readonly project: string; readonly asset: string },
+): Promise<Json> {
   return store.read(async (transaction) => {
     const champion = await findChampion(transaction, model);
     const latest = await getAssetVersion(transaction, model);
@@ -113,12 +130,18 @@ async function championFingerprint(store: MetadataStore, model: { readonly proje
 }
 
 /** The asset version that production runs; undefined while there is none. */
-export async function findChampion(transaction: ReadTransaction, model: { readonly project: string; readonly asset: string }): Promise<AssetVersion | undefined> {
+export async function findChampion(
+  transaction: ReadTransaction,
+  model: { readonly project: string; readonly asset: string },
+): Promise<AssetVersion | undefined> {
   try {
     const { assetVersionId } = await getModelVersionByAlias(transaction, { name: model.asset, alias: CHAMPION_ALIAS });
     return assetVersionId === undefined ? undefined : await getAssetVersion(transaction, { id: assetVersionId });
   } catch (error) {
-    if ([registeredModelMissing, modelAliasMissing, modelVersionMissing].some(({ code }) => isEsteiraError(error, code))) return undefined;
+    if (
+      [registeredModelMissing, modelAliasMissing, modelVersionMissing].some(({ code }) => isEsteiraError(error, code))
+    )
+      return undefined;
     throw error;
   }
 }
@@ -126,9 +149,13 @@ export async function findChampion(transaction: ReadTransaction, model: { readon
 async function execute(attempt: AttemptContext<TestDeclaration>, options: TestKindOptions): Promise<StepOutcome> {
   const { declaration } = attempt;
   const model = attempt.inputs.get(declaration.test);
-  if (model === undefined) throw testDataMissing({ model: declaration.test, version: 0, reason: "it has no version yet" });
+  if (model === undefined)
+    throw testDataMissing({ model: declaration.test, version: 0, reason: "it has no version yet" });
   const verdict = await test(attempt, model, options);
-  for (const rule of verdict.rules) attempt.log(`${rule.passed ? "holds" : "fails"}: ${rule.text}${rule.segment === undefined ? "" : ` for ${rule.segment}`}${rule.note === undefined ? `: ${rule.left} against ${rule.right}` : ` (${rule.note})`}`);
+  for (const rule of verdict.rules)
+    attempt.log(
+      `${rule.passed ? "holds" : "fails"}: ${rule.text}${rule.segment === undefined ? "" : ` for ${rule.segment}`}${rule.note === undefined ? `: ${rule.left} against ${rule.right}` : ` (${rule.note})`}`,
+    );
   const folder = join(attempt.workFolder, "verdict");
   await mkdir(folder, { recursive: true });
   await writeFile(join(folder, "verdict.json"), `${canonicalJson(verdict)}\n`);
@@ -140,41 +167,76 @@ async function execute(attempt: AttemptContext<TestDeclaration>, options: TestKi
   return {
     status: "succeeded",
     made: [{ ...report.made, alsoMadeFrom: [...(report.made.alsoMadeFrom ?? []), ...alsoMadeFrom] }],
-    facts: { passed: verdict.passed, rows: verdict.data.rows, metrics: verdict.metrics as Json, champion: (verdict.championMetrics ?? null) as Json },
+    facts: {
+      passed: verdict.passed,
+      rows: verdict.data.rows,
+      metrics: verdict.metrics as Json,
+      champion: (verdict.championMetrics ?? null) as Json,
+    },
     ...(verdict.passed ? {} : { blocks: { reason: `${model.asset} ${model.version} was refused: ${verdict.reason}` } }),
     alsoWrite: async (transaction) => {
       await report.alsoWrite?.(transaction);
-      await keepVerdict(transaction, verdict, { project: attempt.project, stepRunId: attempt.stepRunId, atMs: options.clock.now(), actor: attempt.actor });
+      await keepVerdict(transaction, verdict, {
+        project: attempt.project,
+        stepRunId: attempt.stepRunId,
+        atMs: options.clock.now(),
+        actor: attempt.actor,
+      });
     },
   };
 }
 
-async function test(attempt: AttemptContext<TestDeclaration>, model: AssetVersion, { store, scorer, datasets }: TestKindOptions): Promise<Verdict> {
+async function test(
+  attempt: AttemptContext<TestDeclaration>,
+  model: AssetVersion,
+  { store, scorer, datasets }: TestKindOptions,
+): Promise<Verdict> {
   const { declaration } = attempt;
   const { model: description } = readModelContent(model);
   const named = declaration.data === undefined ? undefined : attempt.inputs.get(declaration.data);
   const data = await chooseTestData(model, named, { store, datasets });
   const label = description.label;
-  if (label === undefined) throw testDataMissing({ model: model.asset, version: model.version, reason: "its model.json names no label" });
-  const champion = await store.read((transaction) => findChampion(transaction, { project: attempt.project, asset: model.asset }));
+  if (label === undefined)
+    throw testDataMissing({ model: model.asset, version: model.version, reason: "its model.json names no label" });
+  const champion = await store.read((transaction) =>
+    findChampion(transaction, { project: attempt.project, asset: model.asset }),
+  );
   const parse = (text: string): Requirement => parseRequirement(text, METRIC_NAMES);
   const require = declaration.require.map(parse);
   const by = [declaration.segments?.by ?? []].flat();
-  const segmentColumns = [...new Set([...by, ...require.flatMap(({ references }) => references.flatMap(({ segment }) => (segment === undefined ? [] : [segment.column])))])];
-  const inputs = [model, ...(champion === undefined ? [] : [champion])].flatMap((version) => readModelContent(version).model.inputs.map(({ name }) => name));
+  const segmentColumns = [
+    ...new Set([
+      ...by,
+      ...require.flatMap(({ references }) =>
+        references.flatMap(({ segment }) => (segment === undefined ? [] : [segment.column])),
+      ),
+    ]),
+  ];
+  const inputs = [model, ...(champion === undefined ? [] : [champion])].flatMap((version) =>
+    readModelContent(version).model.inputs.map(({ name }) => name),
+  );
   const rows = await readTestRows(data, [...inputs, label, ...segmentColumns], datasets);
   const labels = toLabels(rows.columns.get(label) ?? [], description);
-  attempt.log(`testing ${model.asset} ${model.version} on ${formatQuantity(rows.rowCount, "row")} of ${data.version.asset} ${data.version.version}`);
+  attempt.log(
+    `testing ${model.asset} ${model.version} on ${formatQuantity(rows.rowCount, "row")} of ${data.version.asset} ${data.version.version}`,
+  );
   const predictions = await scorer.score(model, rows);
   const sample = {
     task: description.task,
     candidate: { labels, predictions },
-    champion: champion === undefined ? undefined : { labels, predictions: champion.id === model.id ? predictions : await scorer.score(champion, rows) },
+    champion:
+      champion === undefined
+        ? undefined
+        : { labels, predictions: champion.id === model.id ? predictions : await scorer.score(champion, rows) },
     segmentColumns: new Map(segmentColumns.map((name) => [name, rows.columns.get(name) ?? []])),
   };
   const judged = judge(sample, {
     require,
-    segments: { by, minimumRows: declaration.segments?.min_rows ?? DEFAULT_MINIMUM_ROWS, require: (declaration.segments?.require ?? []).map(parse) },
+    segments: {
+      by,
+      minimumRows: declaration.segments?.min_rows ?? DEFAULT_MINIMUM_ROWS,
+      require: (declaration.segments?.require ?? []).map(parse),
+    },
   });
   return {
     format: "verdict/1",
@@ -206,6 +268,14 @@ async function keepVerdict(
   const registered = await getModelVersionOfAsset(transaction, versionId);
   if (registered === undefined) return;
   const change = { name: registered.name, version: registered.version, atMs, actor };
-  await setModelVersionTag(transaction, { ...change, key: "esteira.verdict", value: verdict.passed ? "passed" : "refused" });
-  await setModelVersionTag(transaction, { ...change, key: "esteira.verdict.reason", value: verdict.passed ? "every rule holds" : verdict.reason.slice(0, 4000) });
+  await setModelVersionTag(transaction, {
+    ...change,
+    key: "esteira.verdict",
+    value: verdict.passed ? "passed" : "refused",
+  });
+  await setModelVersionTag(transaction, {
+    ...change,
+    key: "esteira.verdict.reason",
+    value: verdict.passed ? "every rule holds" : verdict.reason.slice(0, 4000),
+  });
 }

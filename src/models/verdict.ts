@@ -40,7 +40,10 @@ export interface Verdict {
   readonly reason: string;
   readonly model: TestedVersion;
   readonly champion: TestedVersion | undefined;
-  readonly data: TestedVersion & { readonly where: Readonly<Record<string, string | number | boolean>>; readonly rows: number };
+  readonly data: TestedVersion & {
+    readonly where: Readonly<Record<string, string | number | boolean>>;
+    readonly rows: number;
+  };
   readonly task: ModelTask;
   readonly metrics: Metrics;
   readonly championMetrics: Metrics | undefined;
@@ -68,48 +71,84 @@ export interface TestSample {
 /** What a model must satisfy. */
 export interface TestRules {
   readonly require: readonly Requirement[];
-  readonly segments: { readonly by: readonly string[]; readonly minimumRows: number; readonly require: readonly Requirement[] };
+  readonly segments: {
+    readonly by: readonly string[];
+    readonly minimumRows: number;
+    readonly require: readonly Requirement[];
+  };
 }
 
 /** Decides every rule. Rules about a champion pass with a note while there is none. Pure; errors as `evaluateAll`. */
-export function judge(sample: TestSample, rules: TestRules): Pick<Verdict, "passed" | "reason" | "metrics" | "championMetrics" | "rules" | "segments"> {
+export function judge(
+  sample: TestSample,
+  rules: TestRules,
+): Pick<Verdict, "passed" | "reason" | "metrics" | "championMetrics" | "rules" | "segments"> {
   const metrics = evaluateAll(sample.candidate, sample.task);
   const championMetrics = sample.champion === undefined ? undefined : evaluateAll(sample.champion, sample.task);
   const segments = evaluateSegments(sample, rules.segments.minimumRows);
   const lookUp = (reference: MetricReference, current?: SegmentResult): number | undefined => {
     const { segment } = reference;
-    const found = segment === undefined ? current : segments.find(({ column, value }) => column === segment.column && value === segment.value);
+    const found =
+      segment === undefined
+        ? current
+        : segments.find(({ column, value }) => column === segment.column && value === segment.value);
     const overall = segment === undefined && current === undefined;
     const own = overall ? metrics : found?.metrics;
     const other = overall ? championMetrics : found?.champion;
     return (reference.of === "candidate" ? own : other)?.[reference.metric as MetricName];
   };
   const results = [
-    ...rules.require.map((rule) => applyRule(rule, { hasChampion: sample.champion !== undefined, lookUp, minimumRows: rules.segments.minimumRows })),
+    ...rules.require.map((rule) =>
+      applyRule(rule, { hasChampion: sample.champion !== undefined, lookUp, minimumRows: rules.segments.minimumRows }),
+    ),
     ...segments
       .filter(({ column }) => rules.segments.by.includes(column))
       .flatMap((segment) =>
         rules.segments.require.map((rule) => ({
-          ...applyRule(rule, { hasChampion: sample.champion !== undefined, lookUp: (reference) => lookUp(reference, segment), minimumRows: rules.segments.minimumRows }),
+          ...applyRule(rule, {
+            hasChampion: sample.champion !== undefined,
+            lookUp: (reference) => lookUp(reference, segment),
+            minimumRows: rules.segments.minimumRows,
+          }),
           segment: `${segment.column}=${segment.value}`,
         })),
       ),
   ];
   const failed = results.filter(({ passed }) => !passed);
-  return { passed: failed.length === 0, reason: failed.map(toSentence).join("; "), metrics, championMetrics, rules: results, segments: shorten(segments) };
+  return {
+    passed: failed.length === 0,
+    reason: failed.map(toSentence).join("; "),
+    metrics,
+    championMetrics,
+    rules: results,
+    segments: shorten(segments),
+  };
 }
 
 function applyRule(
   rule: Requirement,
-  facts: { readonly hasChampion: boolean; readonly lookUp: (reference: MetricReference) => number | undefined; readonly minimumRows: number },
+  facts: {
+    readonly hasChampion: boolean;
+    readonly lookUp: (reference: MetricReference) => number | undefined;
+    readonly minimumRows: number;
+  },
 ): RuleResult {
-  if (!facts.hasChampion && rule.references.some(({ of }) => of === "champion")) return { text: rule.text, passed: true, note: "there is no champion yet" };
+  if (!facts.hasChampion && rule.references.some(({ of }) => of === "champion"))
+    return { text: rule.text, passed: true, note: "there is no champion yet" };
   const { left, right, passed } = decideRequirement(rule, facts.lookUp);
   const numbers = { ...(left === undefined ? {} : { left }), ...(right === undefined ? {} : { right }) };
   if (passed !== undefined) return { text: rule.text, passed, ...numbers };
   const missing = rule.references.find((reference) => facts.lookUp(reference) === undefined);
-  const where = missing?.segment === undefined ? "" : ` for ${missing.segment.column}=${missing.segment.value}: the segment has fewer than ${facts.minimumRows} labelled rows or only one class`;
-  return { text: rule.text, passed: false, ...numbers, note: `${missing?.of === "champion" ? "champion." : ""}${missing?.metric ?? "a metric"} does not exist${where}` };
+  const where =
+    missing?.segment === undefined
+      ? ""
+      : ` for ${missing.segment.column}=${missing.segment.value}: the segment has fewer than ${facts.minimumRows} labelled rows or only one class`;
+  return {
+    text: rule.text,
+    passed: false,
+    ...numbers,
+    note: `${missing?.of === "champion" ? "champion." : ""}${missing?.metric ?? "a metric"} does not exist${where}`,
+  };
 }
 
 function evaluateSegments(sample: TestSample, minimumRows: number): readonly SegmentResult[] {
@@ -118,7 +157,8 @@ function evaluateSegments(sample: TestSample, minimumRows: number): readonly Seg
     for (const { value, rows } of segmentsOf(values)) {
       const labelled = rows.filter((row) => !Number.isNaN(sample.candidate.labels[row]));
       if (labelled.length < minimumRows) continue;
-      const champion = sample.champion === undefined ? undefined : evaluateAll(pickRows(sample.champion, labelled), sample.task);
+      const champion =
+        sample.champion === undefined ? undefined : evaluateAll(pickRows(sample.champion, labelled), sample.task);
       results.push({
         column,
         value,
@@ -166,11 +206,17 @@ export function writeVerdictPage(verdict: Verdict): string {
     "",
     "| metric | model | champion | better |",
     "|---|---|---|---|",
-    ...Object.entries(verdict.metrics).map(([metric, value]) => `| ${metric} | ${format(value)} | ${format(verdict.championMetrics?.[metric as MetricName])} | ${isLowerBetter(metric as MetricName) ? "lower" : "higher"} |`),
+    ...Object.entries(verdict.metrics).map(
+      ([metric, value]) =>
+        `| ${metric} | ${format(value)} | ${format(verdict.championMetrics?.[metric as MetricName])} | ${isLowerBetter(metric as MetricName) ? "lower" : "higher"} |`,
+    ),
     "",
     "| rule | result | numbers |",
     "|---|---|---|",
-    ...verdict.rules.map((rule) => `| \`${rule.text}\`${rule.segment === undefined ? "" : ` for ${rule.segment}`} | ${rule.passed ? "holds" : "fails"} | ${rule.note ?? `${format(rule.left)} against ${format(rule.right)}`} |`),
+    ...verdict.rules.map(
+      (rule) =>
+        `| \`${rule.text}\`${rule.segment === undefined ? "" : ` for ${rule.segment}`} | ${rule.passed ? "holds" : "fails"} | ${rule.note ?? `${format(rule.left)} against ${format(rule.right)}`} |`,
+    ),
   ];
   return `${lines.join("\n")}\n`;
 }

@@ -1,5 +1,11 @@
 import { isEsteiraError } from "#base";
-import { getLoggedModel, getModelVersion, getModelVersionByAlias, getRunLocation, type ReadTransaction } from "#metadata-store";
+import {
+  getLoggedModel,
+  getModelVersion,
+  getModelVersionByAlias,
+  getRunLocation,
+  type ReadTransaction,
+} from "#metadata-store";
 import { hasNul, hasParentSegment, localPath, parameterInvalid } from "#tracking";
 
 const MODELS_URI = /^models:\/+([^?#]+)$/;
@@ -22,7 +28,12 @@ export interface ResolvedSource {
  */
 export async function resolveSource(
   transaction: ReadTransaction,
-  facts: { readonly source: string; readonly runId: string | undefined; readonly loggedModelId: string | undefined; readonly isPrompt: boolean },
+  facts: {
+    readonly source: string;
+    readonly runId: string | undefined;
+    readonly loggedModelId: string | undefined;
+    readonly isPrompt: boolean;
+  },
 ): Promise<ResolvedSource> {
   const { source } = facts;
   if (hasParentSegment(source) || hasNul(source)) {
@@ -31,13 +42,18 @@ export async function resolveSource(
     });
   }
   const models = MODELS_URI.exec(source);
-  if (models !== null) return withLoggedModel(transaction, facts, await followModelsUri(transaction, source, models[1] ?? ""));
+  if (models !== null)
+    return withLoggedModel(transaction, facts, await followModelsUri(transaction, source, models[1] ?? ""));
   if (facts.isPrompt) assertPromptSource(source);
   else await assertLocalSource(transaction, facts);
   return withLoggedModel(transaction, facts, { storageLocation: source, loggedModelId: undefined });
 }
 
-async function followModelsUri(transaction: ReadTransaction, source: string, target: string): Promise<{ storageLocation: string; loggedModelId: string | undefined }> {
+async function followModelsUri(
+  transaction: ReadTransaction,
+  source: string,
+  target: string,
+): Promise<{ storageLocation: string; loggedModelId: string | undefined }> {
   try {
     if (!target.includes("/") && !target.includes("@")) {
       const model = await getLoggedModel(transaction, target);
@@ -47,7 +63,10 @@ async function followModelsUri(transaction: ReadTransaction, source: string, tar
     return { storageLocation: version.storageLocation, loggedModelId: undefined };
   } catch (error) {
     if (!isEsteiraError(error) || error.status >= 500) throw error;
-    throw parameterInvalid({ message: `Unable to fetch model from model URI source artifact location '${source}'.Error: ${error.message}` }, error);
+    throw parameterInvalid(
+      { message: `Unable to fetch model from model URI source artifact location '${source}'.Error: ${error.message}` },
+      error,
+    );
   }
 }
 
@@ -73,7 +92,11 @@ async function withLoggedModel(
 
 async function assertLocalSource(
   transaction: ReadTransaction,
-  { source, runId, loggedModelId }: { readonly source: string; readonly runId: string | undefined; readonly loggedModelId: string | undefined },
+  {
+    source,
+    runId,
+    loggedModelId,
+  }: { readonly source: string; readonly runId: string | undefined; readonly loggedModelId: string | undefined },
 ): Promise<void> {
   if (!isLocal(source)) return;
   const path = localPath(source);
@@ -90,7 +113,9 @@ async function assertLocalSource(
 /** Prompts have no files: clients send a word in place of a source. A path would be read as one. */
 function assertPromptSource(source: string): void {
   if (!isLocal(source) || /^[\w-]+$/.test(source)) return;
-  throw parameterInvalid({ message: `Invalid prompt source: '${source}'. Local source paths are not allowed for prompts.` });
+  throw parameterInvalid({
+    message: `Invalid prompt source: '${source}'. Local source paths are not allowed for prompts.`,
+  });
 }
 
 /** `file:`, absolute paths of any system, and whatever has no scheme. */

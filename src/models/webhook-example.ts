@@ -1,6 +1,10 @@
 import type { WebhookEvent } from "#metadata-store";
 
-const MODEL = { name: "example_model", tags: { example_key: "example_value" }, description: "An example registered model" };
+const MODEL = {
+  name: "example_model",
+  tags: { example_key: "example_value" },
+  description: "An example registered model",
+};
 const VERSION = { name: "example_model", version: "1" };
 const TAG = { key: "example_key", value: "example_value" };
 
@@ -18,8 +22,18 @@ export function examplePayload({ entity, action }: WebhookEvent): object {
       return { name: VERSION.name, ...value };
     case "MODEL_VERSION_ALIAS":
     case "PROMPT_ALIAS":
-      return { name: VERSION.name, alias: "example_alias", ...(action === "DELETED" ? {} : { version: VERSION.version }) };
+      return {
+        name: VERSION.name,
+        alias: "example_alias",
+        ...(action === "DELETED" ? {} : { version: VERSION.version }),
+      };
     default:
-      return { ...VERSION, source: "models:/123", run_id: "abcd1234abcd5678", tags: MODEL.tags, description: "An example model version" };
+      return {
+        ...VERSION,
+        source: "models:/123",
+        run_id: "abcd1234abcd5678",
+        tags: MODEL.tags,
+        description: "An example model version",
+      };
   }
 }

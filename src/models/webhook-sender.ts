@@ -42,7 +42,10 @@ export interface WebhookSenderOptions {
   readonly store: MetadataStore;
   readonly clock: Clock;
   readonly log: Log;
-  /** Deliver to addresses of the local network too; default false: an address book of the inside is what an attacker wants. */
+  /**
+   * Deliver to addresses of the local network too; default false: an address book of the inside is what an attacker
+   * wants.
+   */
   readonly allowPrivateAddresses?: boolean;
   /** Default `https` only. */
   readonly schemes?: readonly string[];
@@ -51,15 +54,22 @@ export interface WebhookSenderOptions {
 /**
  * Sends what waits in the outbox, signed as MLflow signs it.
  *
- * A delivery is claimed, sent, and its outcome written; a process that dies in between leaves a claim that ends by itself
+ * A delivery is claimed, sent, and its outcome written; a process that dies in between leaves a claim that ends by
+ * itself
  * after 90 s, so that another one sends it again: targets see each delivery id at least once.
  */
 export interface WebhookSender {
   /** Tells that deliveries may wait. Returns at once. */
   wake(): void;
   /** Sends an example to a webhook, whatever its status. @throws METADATA_STORE_WEBHOOK_MISSING */
-  test(webhookId: string, event?: WebhookEvent): Promise<{ readonly answer: WebhookAnswer } | { readonly error: string }>;
-  /** @throws MODELS_WEBHOOK_TARGET_REFUSED for an address that is not, or does not resolve to, a public one. A host that does not resolve now is looked at again at delivery. */
+  test(
+    webhookId: string,
+    event?: WebhookEvent,
+  ): Promise<{ readonly answer: WebhookAnswer } | { readonly error: string }>;
+  /**
+   * @throws MODELS_WEBHOOK_TARGET_REFUSED for an address that is not, or does not resolve to, a public one. A host that
+   * does not resolve now is looked at again at delivery.
+   */
   assertTarget(url: string): Promise<void>;
   /** Allowed schemes, for messages. */
   readonly schemes: readonly string[];
@@ -122,7 +132,13 @@ export function createWebhookSender(options: WebhookSenderOptions): WebhookSende
       }));
       const tested = event ?? events[0] ?? { entity: "MODEL_VERSION", action: "CREATED" };
       try {
-        return { answer: await post(options, { url, secret, body: webhookBody(tested, examplePayload(tested), clock.now()) }, randomUUID()) };
+        return {
+          answer: await post(
+            options,
+            { url, secret, body: webhookBody(tested, examplePayload(tested), clock.now()) },
+            randomUUID(),
+          ),
+        };
       } catch (error) {
         return { error: `Failed to test webhook: ${messageOf(error)}` };
       }
@@ -132,7 +148,11 @@ export function createWebhookSender(options: WebhookSenderOptions): WebhookSende
       const host = hostOf(url);
       const addresses = isIP(host) === 0 ? await resolveHost(host) : [host];
       const refused = addresses.find((address) => !isPublicAddress(address));
-      if (refused !== undefined) throw webhookTargetRefused({ url, reason: `${host} is ${refused === host ? "" : `${refused}, `}not a public address.` });
+      if (refused !== undefined)
+        throw webhookTargetRefused({
+          url,
+          reason: `${host} is ${refused === host ? "" : `${refused}, `}not a public address.`,
+        });
     },
     async close() {
       closed = true;
@@ -147,7 +167,9 @@ async function claimDue({ store, clock }: WebhookSenderOptions): Promise<readonl
   const nowMs = clock.now();
   const next = await store.read(nextWebhookDeliveryMs);
   if (next === undefined || next > nowMs) return [];
-  return store.write((transaction) => claimWebhookDeliveries(transaction, { nowMs, claimUntilMs: nowMs + CLAIM_MS, limit: WORKERS }));
+  return store.write((transaction) =>
+    claimWebhookDeliveries(transaction, { nowMs, claimUntilMs: nowMs + CLAIM_MS, limit: WORKERS }),
+  );
 }
 
 async function deliver(options: WebhookSenderOptions, delivery: WebhookDelivery): Promise<void> {
@@ -163,7 +185,8 @@ async function deliver(options: WebhookSenderOptions, delivery: WebhookDelivery)
   const nowMs = clock.now();
   const retried = outcome.responseStatus === undefined || RETRIED_STATUSES.includes(outcome.responseStatus);
   const state = outcome.error === undefined ? "delivered" : retried && attempts <= MOST_RETRIES ? "pending" : "failed";
-  if (state === "failed") log.warn("a webhook delivery failed", { webhook: delivery.webhookId, delivery: delivery.id, error: outcome.error });
+  if (state === "failed")
+    log.warn("a webhook delivery failed", { webhook: delivery.webhookId, delivery: delivery.id, error: outcome.error });
   const dueAtMs = state === "pending" ? nowMs + backoffMs(attempts) : nowMs;
   await store.write(async (transaction) => {
     await recordWebhookDelivery(transaction, { id: delivery.id, state, attempts, dueAtMs, ...outcome });
@@ -181,12 +204,17 @@ export function signWebhook(secret: string, deliveryId: string, timestamp: strin
   return `v1,${createHmac("sha256", secret).update(`${deliveryId}.${timestamp}.${body}`).digest("base64")}`;
 }
 
-function post(options: WebhookSenderOptions, target: { readonly url: string; readonly secret: string | undefined; readonly body: string }, deliveryId: string): Promise<WebhookAnswer> {
+function post(
+  options: WebhookSenderOptions,
+  target: { readonly url: string; readonly secret: string | undefined; readonly body: string },
+  deliveryId: string,
+): Promise<WebhookAnswer> {
   const url = new URL(target.url);
   const timestamp = String(Math.floor(options.clock.now() / 1000));
   const checked = options.allowPrivateAddresses !== true;
   const host = hostOf(target.url);
-  if (checked && isIP(host) !== 0 && !isPublicAddress(host)) return Promise.reject(webhookTargetRefused({ url: target.url, reason: `${host} is not a public address.` }));
+  if (checked && isIP(host) !== 0 && !isPublicAddress(host))
+    return Promise.reject(webhookTargetRefused({ url: target.url, reason: `${host} is not a public address.` }));
   return new Promise((resolve, reject) => {
     const send = url.protocol === "https:" ? httpsRequest : httpRequest;
     const request = send(
@@ -199,7 +227,9 @@ function post(options: WebhookSenderOptions, target: { readonly url: string; rea
           "user-agent": "esteira-webhook",
           "x-mlflow-delivery-id": deliveryId,
           "x-mlflow-timestamp": timestamp,
-          ...(target.secret === undefined ? {} : { "x-mlflow-signature": signWebhook(target.secret, deliveryId, timestamp, target.body) }),
+          ...(target.secret === undefined
+            ? {}
+            : { "x-mlflow-signature": signWebhook(target.secret, deliveryId, timestamp, target.body) }),
         },
         signal: AbortSignal.timeout(TIME_LIMIT_MS),
         // The address that was checked is the one that is connected to: a name cannot change in between.
@@ -229,7 +259,14 @@ function publicLookup(url: string): Lookup {
         const refused = addresses.find(({ address }) => !isPublicAddress(address));
         const [first] = addresses;
         if (refused !== undefined || first === undefined) {
-          done(webhookTargetRefused({ url, reason: `${hostname} is ${refused?.address ?? "unknown"}, not a public address.` }), "", 0);
+          done(
+            webhookTargetRefused({
+              url,
+              reason: `${hostname} is ${refused?.address ?? "unknown"}, not a public address.`,
+            }),
+            "",
+            0,
+          );
         } else if (lookupOptions.all === true) done(null, addresses);
         else done(null, first.address, first.family);
       },

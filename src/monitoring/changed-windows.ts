@@ -1,10 +1,20 @@
-import { countWindows, type EndpointKey, listChangedHours, listWindowFacts, type MetadataStore, type PredictionTotal, type WindowCount, type WindowFacts } from "#metadata-store";
+import {
+  countWindows,
+  type EndpointKey,
+  listChangedHours,
+  listWindowFacts,
+  type MetadataStore,
+  type PredictionTotal,
+  type WindowCount,
+  type WindowFacts,
+} from "#metadata-store";
 import type { WindowSize } from "./monitor-file.ts";
 import type { MonitorSet } from "./monitor-set.ts";
 import { windowMs, windowStart } from "./window-time.ts";
 
 /**
- * What a process remembers of an endpoint between two looks at it, so that a look costs what changed since the last one.
+ * What a process remembers of an endpoint between two looks at it, so that a look costs what changed since the last
+ * one.
  * Empty at first and after the monitors changed: then every window is compared with what was stored of it, once.
  */
 export interface WatchMemory {
@@ -12,7 +22,10 @@ export interface WatchMemory {
   sets: string | undefined;
   /** Revision of the counters seen last, by model version and arm. */
   revisions: ReadonlyMap<string, number>;
-  /** Windows to be looked at again although their counters stand still, by size: start to the earliest time for it, epoch ms. */
+  /**
+   * Windows to be looked at again although their counters stand still, by size: start to the earliest time for it,
+   * epoch ms.
+   */
   waiting: Map<WindowSize, Map<number, number>>;
 }
 
@@ -29,14 +42,25 @@ export interface CountedWindow {
 }
 
 /** Hours whose counters changed since the last look; undefined when all are to be looked at. */
-export async function findChangedHours(store: MetadataStore, key: EndpointKey, facts: { readonly totals: readonly PredictionTotal[]; readonly sets: readonly MonitorSet[]; readonly memory: WatchMemory }): Promise<readonly number[] | undefined> {
+export async function findChangedHours(
+  store: MetadataStore,
+  key: EndpointKey,
+  facts: {
+    readonly totals: readonly PredictionTotal[];
+    readonly sets: readonly MonitorSet[];
+    readonly memory: WatchMemory;
+  },
+): Promise<readonly number[] | undefined> {
   const { totals, sets, memory } = facts;
   if (memory.sets !== JSON.stringify(sets)) return undefined;
   const hours = new Set<number>();
   for (const { modelVersionId, arm, revision } of totals) {
     const afterRevision = memory.revisions.get(`${arm} ${modelVersionId}`) ?? 0;
     if (revision <= afterRevision) continue;
-    for (const hour of await store.read((transaction) => listChangedHours(transaction, { ...key, modelVersionId, arm, afterRevision }))) hours.add(hour);
+    for (const hour of await store.read((transaction) =>
+      listChangedHours(transaction, { ...key, modelVersionId, arm, afterRevision }),
+    ))
+      hours.add(hour);
   }
   return [...hours];
 }
@@ -48,20 +72,44 @@ export function remember(memory: WatchMemory, totals: readonly PredictionTotal[]
 }
 
 /** Windows of a time range that hold predictions, by start. */
-export async function countRange(store: MetadataStore, key: EndpointKey, range: { readonly size: WindowSize; readonly fromMs?: number | undefined; readonly toMs?: number | undefined }): Promise<readonly CountedWindow[]> {
+export async function countRange(
+  store: MetadataStore,
+  key: EndpointKey,
+  range: { readonly size: WindowSize; readonly fromMs?: number | undefined; readonly toMs?: number | undefined },
+): Promise<readonly CountedWindow[]> {
   const { size } = range;
   const lengthMs = windowMs(size);
   const bounds = {
     ...(range.fromMs === undefined ? {} : { fromMs: windowStart(size, range.fromMs) }),
     ...(range.toMs === undefined ? {} : { toMs: windowStart(size, range.toMs) + lengthMs }),
   };
-  const known = new Map((await store.read((transaction) => listWindowFacts(transaction, { ...key, size, ...bounds }))).map((window) => [window.startMs, window]));
-  const counts = await store.read((transaction) => countWindows(transaction, { ...key, originMs: windowStart(size, 0), lengthMs, ...bounds }));
-  return [...Map.groupBy(counts, ({ startMs }) => startMs)].map(([startMs, own]) => ({ startMs, counts: own, known: known.get(startMs) }));
+  const known = new Map(
+    (await store.read((transaction) => listWindowFacts(transaction, { ...key, size, ...bounds }))).map((window) => [
+      window.startMs,
+      window,
+    ]),
+  );
+  const counts = await store.read((transaction) =>
+    countWindows(transaction, { ...key, originMs: windowStart(size, 0), lengthMs, ...bounds }),
+  );
+  return [...Map.groupBy(counts, ({ startMs }) => startMs)].map(([startMs, own]) => ({
+    startMs,
+    counts: own,
+    known: known.get(startMs),
+  }));
 }
 
 /** The windows that some hours fall into, and those whose time to be looked at again has come; by start. */
-export async function* countChanged(store: MetadataStore, key: EndpointKey, facts: { readonly size: WindowSize; readonly hours: readonly number[]; readonly memory: WatchMemory; readonly nowMs: number }): AsyncGenerator<CountedWindow> {
+export async function* countChanged(
+  store: MetadataStore,
+  key: EndpointKey,
+  facts: {
+    readonly size: WindowSize;
+    readonly hours: readonly number[];
+    readonly memory: WatchMemory;
+    readonly nowMs: number;
+  },
+): AsyncGenerator<CountedWindow> {
   const { size, hours, memory, nowMs } = facts;
   const waiting = memory.waiting.get(size) ?? new Map<number, number>();
   const due = [...waiting].flatMap(([startMs, notBeforeMs]) => (notBeforeMs <= nowMs ? [startMs] : []));

@@ -7,12 +7,17 @@ export type WatchedType = "float" | "integer" | "string" | "boolean";
 const FEW_INTEGERS = 10;
 
 /**
- * Makes a column comparable: floats are numeric; integers too, unless the reference has at most 10 different ones; the rest is categorical.
+ * Makes a column comparable: floats are numeric; integers too, unless the reference has at most 10 different ones; the
+ * rest is categorical.
  *
  * @param values one per row; null, undefined and NaN are missing
  * @param asCategorical decided by the reference, so that both sides are treated alike
  */
-export function toColumnSample(values: ArrayLike<unknown>, type: WatchedType, asCategorical: boolean = isCategorical(values, type)): ColumnSample {
+export function toColumnSample(
+  values: ArrayLike<unknown>,
+  type: WatchedType,
+  asCategorical: boolean = isCategorical(values, type),
+): ColumnSample {
   return asCategorical ? toCategorical(values) : toNumeric(values, type === "integer");
 }
 
@@ -28,9 +33,17 @@ export function isCategorical(reference: ArrayLike<unknown>, type: WatchedType):
 }
 
 function toNumeric(values: ArrayLike<unknown>, integer: boolean): ColumnSample {
-  const numbers = values instanceof Float64Array ? values : Float64Array.from(values, (value) => (isMissing(value) ? NaN : Number(value)));
+  const numbers =
+    values instanceof Float64Array
+      ? values
+      : Float64Array.from(values, (value) => (isMissing(value) ? NaN : Number(value)));
   const sample = sortSample(numbers, integer);
-  return { kind: "numeric", sample, size: sample.values.length, nullShare: values.length === 0 ? 0 : 1 - sample.values.length / values.length };
+  return {
+    kind: "numeric",
+    sample,
+    size: sample.values.length,
+    nullShare: values.length === 0 ? 0 : 1 - sample.values.length / values.length,
+  };
 }
 
 function toCategorical(values: ArrayLike<unknown>): ColumnSample {

@@ -10,13 +10,27 @@ import { normedWasserstein } from "./statistics/wasserstein.ts";
 import { zTest } from "./statistics/z-test.ts";
 
 /** Statistical tests and distances by Evidently's names. */
-export const DRIFT_METHODS = ["psi", "kl_div", "jensenshannon", "hellinger", "wasserstein", "ks", "chisquare", "z"] as const;
+export const DRIFT_METHODS = [
+  "psi",
+  "kl_div",
+  "jensenshannon",
+  "hellinger",
+  "wasserstein",
+  "ks",
+  "chisquare",
+  "z",
+] as const;
 export type DriftMethod = (typeof DRIFT_METHODS)[number];
 
 /** One column of one side, ready to be compared. */
 export type ColumnSample =
   | { readonly kind: "numeric"; readonly sample: SortedSample; readonly size: number; readonly nullShare: number }
-  | { readonly kind: "categorical"; readonly counts: ReadonlyMap<string, number>; readonly size: number; readonly nullShare: number };
+  | {
+      readonly kind: "categorical";
+      readonly counts: ReadonlyMap<string, number>;
+      readonly size: number;
+      readonly nullShare: number;
+    };
 
 /** A drift score with the definition that gives it a meaning. */
 export interface DriftScore {
@@ -67,12 +81,20 @@ export function chooseMethod(reference: ColumnSample, current: ColumnSample): Dr
  * @throws MONITORING_METHOD_UNSUITABLE when the method does not fit the column's type
  * Pure. Sources: Evidently 0.7; one file per test in `statistics/`.
  */
-export function scoreDrift(reference: ColumnSample, current: ColumnSample, options: { readonly method?: DriftMethod | undefined; readonly threshold?: number | undefined } = {}): DriftScore {
-  if (reference.size === 0 || current.size === 0) throw emptySample({ side: reference.size === 0 ? "reference" : "current" });
+export function scoreDrift(
+  reference: ColumnSample,
+  current: ColumnSample,
+  options: { readonly method?: DriftMethod | undefined; readonly threshold?: number | undefined } = {},
+): DriftScore {
+  if (reference.size === 0 || current.size === 0)
+    throw emptySample({ side: reference.size === 0 ? "reference" : "current" });
   const method = options.method ?? chooseMethod(reference, current);
   const threshold = options.threshold ?? defaultThreshold(method);
   const scale = P_VALUE_METHODS.includes(method) ? "p_value" : "distance";
-  const { score, definition } = reference.kind === "numeric" && current.kind === "numeric" ? scoreNumeric(method, reference.sample, current.sample) : scoreCategorical(method, reference, current);
+  const { score, definition } =
+    reference.kind === "numeric" && current.kind === "numeric"
+      ? scoreNumeric(method, reference.sample, current.sample)
+      : scoreCategorical(method, reference, current);
   return {
     method,
     score,
@@ -93,13 +115,19 @@ interface Scored {
 function scoreNumeric(method: DriftMethod, reference: SortedSample, current: SortedSample): Scored {
   switch (method) {
     case "wasserstein":
-      return { score: normedWasserstein(reference, current), definition: { unit: "standard deviations of the reference" } };
+      return {
+        score: normedWasserstein(reference, current),
+        definition: { unit: "standard deviations of the reference" },
+      };
     case "ks": {
       const { pValue, statistic, exact } = kolmogorovSmirnov(reference, current);
       return { score: pValue, definition: { statistic, exact } };
     }
     case "hellinger":
-      return { score: hellinger(binForHellinger(reference, current)), definition: { bins: "sturges over distinct values" } };
+      return {
+        score: hellinger(binForHellinger(reference, current)),
+        definition: { bins: "sturges over distinct values" },
+      };
     case "psi":
     case "kl_div":
     case "jensenshannon":
@@ -114,7 +142,8 @@ function scoreNumeric(method: DriftMethod, reference: SortedSample, current: Sor
 }
 
 function scoreCategorical(method: DriftMethod, reference: ColumnSample, current: ColumnSample): Scored {
-  if (!CATEGORICAL_METHODS.includes(method)) throw methodUnknown({ method, kind: "categorical", valid: CATEGORICAL_METHODS });
+  if (!CATEGORICAL_METHODS.includes(method))
+    throw methodUnknown({ method, kind: "categorical", valid: CATEGORICAL_METHODS });
   return scoreBinned(method, alignCategories(toCounts(reference), toCounts(current)));
 }
 
@@ -147,7 +176,8 @@ function toCounts(column: ColumnSample): ReadonlyMap<string, number> {
 }
 
 function countDistinct(reference: ColumnSample, current: ColumnSample): number {
-  if (reference.kind === "categorical" || current.kind === "categorical") return new Set([...toCounts(reference).keys(), ...toCounts(current).keys()]).size;
+  if (reference.kind === "categorical" || current.kind === "categorical")
+    return new Set([...toCounts(reference).keys(), ...toCounts(current).keys()]).size;
   if (reference.sample.distinct > FEW_VALUES || current.sample.distinct > FEW_VALUES) return FEW_VALUES + 1;
   return new Set([...reference.sample.values, ...current.sample.values]).size;
 }

@@ -1,11 +1,15 @@
 import { defineError, type ErrorFactory } from "#base";
 
-export const methodUnknown: ErrorFactory<{ method: string; kind: string; valid: readonly string[] }> = defineError("MONITORING_METHOD_UNSUITABLE", {
-  status: 422,
-  message: ({ method, kind, valid }) => `The method "${method}" does not apply to ${kind} columns; these do: ${valid.join(", ")}`,
-  hint: ({ valid }) => `Use one of ${valid.join(", ")}, or leave the method out.`,
-  solve: "Choose a method for the column's type, or none: a default is chosen by type and size.",
-});
+export const methodUnknown: ErrorFactory<{ method: string; kind: string; valid: readonly string[] }> = defineError(
+  "MONITORING_METHOD_UNSUITABLE",
+  {
+    status: 422,
+    message: ({ method, kind, valid }) =>
+      `The method "${method}" does not apply to ${kind} columns; these do: ${valid.join(", ")}`,
+    hint: ({ valid }) => `Use one of ${valid.join(", ")}, or leave the method out.`,
+    solve: "Choose a method for the column's type, or none: a default is chosen by type and size.",
+  },
+);
 
 export const emptySample: ErrorFactory<{ side: "reference" | "current" }> = defineError("MONITORING_EMPTY_SAMPLE", {
   status: 422,
@@ -14,23 +18,35 @@ export const emptySample: ErrorFactory<{ side: "reference" | "current" }> = defi
   solve: "Leave the column out, or find out why its values are missing.",
 });
 
-export const monitorInvalid: ErrorFactory<{ file: string; line: number; column: number; message: string; advice?: string }> = defineError("MONITORING_MONITOR_INVALID", {
+export const monitorInvalid: ErrorFactory<{
+  file: string;
+  line: number;
+  column: number;
+  message: string;
+  advice?: string;
+}> = defineError("MONITORING_MONITOR_INVALID", {
   status: 400,
   message: ({ file, line, column, message }) => `${file}:${line}:${column}: ${message}`,
   hint: ({ advice }) => advice ?? "See the JSON Schema of monitors for the keys and their values.",
   solve: "Correct the file at the place that the message names.",
 });
 
-export const referenceMissing: ErrorFactory<{ model: string; reason: string }> = defineError("MONITORING_REFERENCE_MISSING", {
-  status: 422,
-  message: ({ model, reason }) => `There is nothing to compare ${model} with: ${reason}`,
-  hint: () => "Train it in a step that reads a training set with a label and a split.",
-  solve: "Make the model in a pipeline step that reads its training set as an input.",
-});
+export const referenceMissing: ErrorFactory<{ model: string; reason: string }> = defineError(
+  "MONITORING_REFERENCE_MISSING",
+  {
+    status: 422,
+    message: ({ model, reason }) => `There is nothing to compare ${model} with: ${reason}`,
+    hint: () => "Train it in a step that reads a training set with a label and a split.",
+    solve: "Make the model in a pipeline step that reads its training set as an input.",
+  },
+);
 
-export const labelInvalid: ErrorFactory<{ where: string; found: string; expected: string }> = defineError("MONITORING_LABEL_INVALID", {
-  status: 400,
-  message: ({ where, found, expected }) => `${where}: found ${found}, expected ${expected}`,
-  hint: () => 'Send {"labels": [{"id" or "entityKey", "label", "at"?}]}.',
-  solve: "Send each label with the prediction's id or the caller's key, and a number, a boolean or a class name.",
-});
+export const labelInvalid: ErrorFactory<{ where: string; found: string; expected: string }> = defineError(
+  "MONITORING_LABEL_INVALID",
+  {
+    status: 400,
+    message: ({ where, found, expected }) => `${where}: found ${found}, expected ${expected}`,
+    hint: () => 'Send {"labels": [{"id" or "entityKey", "label", "at"?}]}.',
+    solve: "Send each label with the prediction's id or the caller's key, and a number, a boolean or a class name.",
+  },
+);

@@ -15,7 +15,14 @@ import {
   type WriteTransaction,
 } from "#metadata-store";
 import { fireTrigger } from "#pipeline";
-import { type CountedWindow, countChanged, countRange, findChangedHours, remember, type WatchMemory } from "./changed-windows.ts";
+import {
+  type CountedWindow,
+  countChanged,
+  countRange,
+  findChangedHours,
+  remember,
+  type WatchMemory,
+} from "./changed-windows.ts";
 import { type Judgement, judgeWindow } from "./judge.ts";
 import { type Monitor, type MonitorSet, readMonitorSets, unknownColumns } from "./monitor-set.ts";
 import type { Reference, References } from "./reference.ts";
@@ -28,7 +35,10 @@ export interface EvaluationRequest extends EndpointKey {
   /** Only windows that touch this event time, epoch ms; default: all that may have changed. */
   readonly fromMs?: number | undefined;
   readonly toMs?: number | undefined;
-  /** The caller knows that no more predictions with an earlier event time will come: windows that end by then are judged. Epoch ms. */
+  /**
+   * The caller knows that no more predictions with an earlier event time will come: windows that end by then are
+   * judged. Epoch ms.
+   */
   readonly untilMs?: number | undefined;
   /** Compute every window that changed, however recently it was computed; default: at most once a minute each. */
   readonly immediate?: boolean | undefined;
@@ -59,12 +69,18 @@ const REFRESH_MS = 60_000;
 const LARGEST_SHARE = 0.02;
 
 /**
- * Computes the windows of an endpoint that changed, saves them and judges those that are closed: a breach opens an alert and fires its
+ * Computes the windows of an endpoint that changed, saves them and judges those that are closed: a breach opens an
+ * alert and fires its
  * trigger in the transaction that saves the window, once per window.
  *
- * @param memory of earlier looks: only what changed since is looked at, and it is brought up to date. A window that fails keeps no other one waiting.
+ * @param memory of earlier looks: only what changed since is looked at, and it is brought up to date. A window that
+ *   fails keeps no other one waiting.
  */
-export async function evaluateEndpoint(request: EvaluationRequest, options: EvaluationOptions, memory?: WatchMemory): Promise<EvaluationReport> {
+export async function evaluateEndpoint(
+  request: EvaluationRequest,
+  options: EvaluationOptions,
+  memory?: WatchMemory,
+): Promise<EvaluationReport> {
   const { store } = options;
   const key = keyOf(request);
   const totals = await store.read((transaction) => listPredictionTotals(transaction, key));
@@ -78,7 +94,11 @@ export async function evaluateEndpoint(request: EvaluationRequest, options: Eval
   if (memory !== undefined) remember(memory, totals, sets);
   const { reports, failures } = looked;
   if (failures.length > 0) throw failures[0];
-  return { windows: reports.length, opened: reports.flatMap((report) => report.opened), closed: reports.reduce((sum, report) => sum + report.closed, 0) };
+  return {
+    windows: reports.length,
+    opened: reports.flatMap((report) => report.opened),
+    closed: reports.reduce((sum, report) => sum + report.closed, 0),
+  };
 }
 
 interface Looked {
@@ -95,15 +115,26 @@ interface Look {
   readonly request: EvaluationRequest;
 }
 
-async function lookAtSet({ set, hours, memory, lastMs, request }: Look, options: EvaluationOptions, looked: Looked): Promise<void> {
+async function lookAtSet(
+  { set, hours, memory, lastMs, request }: Look,
+  options: EvaluationOptions,
+  looked: Looked,
+): Promise<void> {
   const { store, clock } = options;
   const key = keyOf(request);
   const size = set.window;
-  const windows = memory === undefined || hours === undefined ? await countRange(store, key, { size, fromMs: request.fromMs, toMs: request.toMs }) : countChanged(store, key, { size, hours, memory, nowMs: clock.now() });
+  const windows =
+    memory === undefined || hours === undefined
+      ? await countRange(store, key, { size, fromMs: request.fromMs, toMs: request.toMs })
+      : countChanged(store, key, { size, hours, memory, nowMs: clock.now() });
   const waiting = memory?.waiting.get(size) ?? new Map<number, number>();
   memory?.waiting.set(size, waiting);
   for await (const window of windows) {
-    const { report, againAtMs } = await evaluateWindow({ set, window, lastMs, immediate: request.immediate === true }, key, options).catch((error: unknown): Evaluated => {
+    const { report, againAtMs } = await evaluateWindow(
+      { set, window, lastMs, immediate: request.immediate === true },
+      key,
+      options,
+    ).catch((error: unknown): Evaluated => {
       if (memory === undefined) throw error;
       looked.failures.push(error);
       return { report: undefined, againAtMs: clock.now() + REFRESH_MS };
@@ -125,34 +156,73 @@ interface Candidate {
 interface Evaluated {
   /** undefined: nothing was computed. */
   readonly report: EvaluationReport | undefined;
-  /** When it has to be looked at again though nothing is counted meanwhile, epoch ms; undefined for a window that is settled. */
+  /**
+   * When it has to be looked at again though nothing is counted meanwhile, epoch ms; undefined for a window that is
+   * settled.
+   */
   readonly againAtMs: number | undefined;
 }
 
-async function evaluateWindow({ set, window: { startMs, counts, known }, lastMs, immediate }: Candidate, key: EndpointKey, options: EvaluationOptions): Promise<Evaluated> {
+async function evaluateWindow(
+  { set, window: { startMs, counts, known }, lastMs, immediate }: Candidate,
+  key: EndpointKey,
+  options: EvaluationOptions,
+): Promise<Evaluated> {
   const { store, clock } = options;
   const endMs = startMs + windowMs(set.window);
-  const sum = (name: "predictions" | "labelled" | "corrections"): number => counts.reduce((total, count) => total + count[name], 0);
+  const sum = (name: "predictions" | "labelled" | "corrections"): number =>
+    counts.reduce((total, count) => total + count[name], 0);
   const [predictions, labelled, corrections] = [sum("predictions"), sum("labelled"), sum("corrections")];
   if (predictions === 0) return { report: undefined, againAtMs: undefined };
   const nowMs = clock.now();
   const closed = isClosed({ counts, known, endMs, lastMs, nowMs });
-  const unchanged = known?.predictions === predictions && known.labelled === labelled && known.corrections === corrections && known.closed === closed;
+  const unchanged =
+    known?.predictions === predictions &&
+    known.labelled === labelled &&
+    known.corrections === corrections &&
+    known.closed === closed;
   if (unchanged) return { report: undefined, againAtMs: closed ? undefined : nowMs };
   const fresh = known !== undefined && known.closed === closed && nowMs - known.evaluatedAtMs < REFRESH_MS;
   if (fresh && !immediate) return { report: undefined, againAtMs: known.evaluatedAtMs + REFRESH_MS };
   const main = counts.reduce((largest, count) => (count.predictions > largest.predictions ? count : largest));
-  const facts = { size: set.window, startMs, endMs, predictions, labelled, corrections, versions: Object.fromEntries(counts.map((count) => [count.modelVersionId, count.predictions])), closed, evaluatedAtMs: nowMs };
-  const { scores, referenceVersionId } = await scoreWindow(set, { fromMs: startMs, toMs: endMs, modelVersionId: main.modelVersionId }, key, options);
+  const facts = {
+    size: set.window,
+    startMs,
+    endMs,
+    predictions,
+    labelled,
+    corrections,
+    versions: Object.fromEntries(counts.map((count) => [count.modelVersionId, count.predictions])),
+    closed,
+    evaluatedAtMs: nowMs,
+  };
+  const { scores, referenceVersionId } = await scoreWindow(
+    set,
+    { fromMs: startMs, toMs: endMs, modelVersionId: main.modelVersionId },
+    key,
+    options,
+  );
   const window = withThresholds({ ...facts, referenceVersionId, scores }, set);
   const report = await store.write(async (transaction) => {
     await saveWindow(transaction, keyOf(key), window);
-    return closed ? judge(transaction, { set, window, key: keyOf(key), atMs: nowMs }) : { windows: 1, opened: [], closed: 0 };
+    return closed
+      ? judge(transaction, { set, window, key: keyOf(key), atMs: nowMs })
+      : { windows: 1, opened: [], closed: 0 };
   });
   return { report, againAtMs: closed ? undefined : nowMs + (clock.now() - nowMs) / LARGEST_SHARE };
 }
 
-function isClosed({ counts, known, endMs, lastMs, nowMs }: Pick<CountedWindow, "counts" | "known"> & { readonly endMs: number; readonly lastMs: number; readonly nowMs: number }): boolean {
+function isClosed({
+  counts,
+  known,
+  endMs,
+  lastMs,
+  nowMs,
+}: Pick<CountedWindow, "counts" | "known"> & {
+  readonly endMs: number;
+  readonly lastMs: number;
+  readonly nowMs: number;
+}): boolean {
   const lastReceivedMs = counts.reduce((latest, count) => Math.max(latest, count.receivedAtMs), 0);
   // Once closed, it stays so: whoever closed it may have known more.
   return known?.closed === true || lastMs >= endMs || (nowMs >= endMs && nowMs - lastReceivedMs > QUIET_MS);
@@ -167,19 +237,39 @@ async function scoreWindow(
 ): Promise<{ readonly scores: readonly MonitorScore[]; readonly referenceVersionId: string | undefined }> {
   let reference: Reference;
   try {
-    reference = await references.get(range.modelVersionId, { rows: set.reference, segments: set.segments, minRows: set.min_rows });
+    reference = await references.get(range.modelVersionId, {
+      rows: set.reference,
+      segments: set.segments,
+      minRows: set.min_rows,
+    });
   } catch (error) {
-    log.warn("a window has no reference", { endpoint: key.endpoint, model: range.modelVersionId, error: messageOf(error) });
+    log.warn("a window has no reference", {
+      endpoint: key.endpoint,
+      model: range.modelVersionId,
+      error: messageOf(error),
+    });
     return { scores: [], referenceVersionId: undefined };
   }
   for (const monitor of set.monitors) {
-    for (const { column, nearest } of unknownColumns(monitor.rule, reference.model.inputs.map((input) => input.name))) {
+    for (const { column, nearest } of unknownColumns(
+      monitor.rule,
+      reference.model.inputs.map((input) => input.name),
+    )) {
       log.warn("a monitor names a column that the model does not have", { monitor: monitor.name, column, nearest });
     }
   }
   const inputs = new Set(reference.model.inputs.map((input) => input.name));
-  const rows = await readWindow(store, keyOf(key), { ...range, context: set.segments.filter((column) => !inputs.has(column)) }, reference.model);
-  const scores = computeScores(rows, reference, { minRows: set.min_rows, segments: set.segments, rules: set.monitors.map((monitor) => monitor.rule) });
+  const rows = await readWindow(
+    store,
+    keyOf(key),
+    { ...range, context: set.segments.filter((column) => !inputs.has(column)) },
+    reference.model,
+  );
+  const scores = computeScores(rows, reference, {
+    minRows: set.min_rows,
+    segments: set.segments,
+    rules: set.monitors.map((monitor) => monitor.rule),
+  });
   return { scores, referenceVersionId: reference.version.id };
 }
 
@@ -192,7 +282,18 @@ function withThresholds(window: MonitorWindow, set: MonitorSet): MonitorWindow {
     return judgement === undefined ? score : { ...score, threshold: judgement.threshold, breached: judgement.breached };
   });
   const added = judgements.filter((judgement) => !window.scores.some((score) => isSameSeries(score, judgement)));
-  return { ...window, scores: [...scores, ...added.map(({ message, side: _side, ...judgement }) => ({ ...judgement, baseline: undefined, nReference: undefined, method: { message } }))] };
+  return {
+    ...window,
+    scores: [
+      ...scores,
+      ...added.map(({ message, side: _side, ...judgement }) => ({
+        ...judgement,
+        baseline: undefined,
+        nReference: undefined,
+        method: { message },
+      })),
+    ],
+  };
 }
 
 interface Judging {
@@ -205,40 +306,88 @@ interface Judging {
 async function judge(transaction: WriteTransaction, judging: Judging): Promise<EvaluationReport> {
   const { set, window, key } = judging;
   const longest = set.monitors.reduce((most, monitor) => Math.max(most, monitor.rule.consecutive), 1);
-  const earlier = longest === 1 ? [] : (await listWindows(transaction, { ...key, size: set.window, toMs: window.startMs, limit: longest - 1 })).filter((one) => one.closed);
+  const earlier =
+    longest === 1
+      ? []
+      : (await listWindows(transaction, { ...key, size: set.window, toMs: window.startMs, limit: longest - 1 })).filter(
+          (one) => one.closed,
+        );
   const opened: Alert[] = [];
   let closed = 0;
   for (const monitor of set.monitors) {
     const judgements = judgeWindow(monitor.rule, window, set);
     closed += await closeSettled(transaction, monitor, judgements, judging);
     const before = earlier.slice(1 - monitor.rule.consecutive).map((one) => judgeWindow(monitor.rule, one, set));
-    const lasting = monitor.rule.consecutive === 1 ? judgements : judgements.filter((judgement) => before.length >= monitor.rule.consecutive - 1 && before.every((one) => one.some((other) => other.breached && isSameSeries(judgement, other))));
-    opened.push(...(await openBreaches(transaction, monitor, lasting.filter((judgement) => judgement.breached), judging)));
+    const lasting =
+      monitor.rule.consecutive === 1
+        ? judgements
+        : judgements.filter(
+            (judgement) =>
+              before.length >= monitor.rule.consecutive - 1 &&
+              before.every((one) => one.some((other) => other.breached && isSameSeries(judgement, other))),
+          );
+    opened.push(
+      ...(await openBreaches(
+        transaction,
+        monitor,
+        lasting.filter((judgement) => judgement.breached),
+        judging,
+      )),
+    );
   }
   return { windows: 1, opened, closed };
 }
 
-function isSameSeries(left: Pick<Judgement, "metric" | "subject" | "segment">, right: Pick<Judgement, "metric" | "subject" | "segment">): boolean {
+function isSameSeries(
+  left: Pick<Judgement, "metric" | "subject" | "segment">,
+  right: Pick<Judgement, "metric" | "subject" | "segment">,
+): boolean {
   return left.metric === right.metric && left.subject === right.subject && left.segment === right.segment;
 }
 
 /** Closes open alerts of a monitor whose value came back, or whose model no longer answers. */
-async function closeSettled(transaction: WriteTransaction, monitor: Monitor, judgements: readonly Judgement[], { key, window, atMs }: Judging): Promise<number> {
-  const open = await listAlerts(transaction, { project: key.project, environment: key.environment, monitor: monitor.name, states: ["open", "acknowledged"], limit: 1000 });
+async function closeSettled(
+  transaction: WriteTransaction,
+  monitor: Monitor,
+  judgements: readonly Judgement[],
+  { key, window, atMs }: Judging,
+): Promise<number> {
+  const open = await listAlerts(transaction, {
+    project: key.project,
+    environment: key.environment,
+    monitor: monitor.name,
+    states: ["open", "acknowledged"],
+    limit: 1000,
+  });
   let closed = 0;
   for (const alert of open) {
     if (window.startMs <= alert.lastWindowStartMs) continue;
-    const replaced = window.referenceVersionId !== undefined && alert.modelVersionId !== undefined && window.referenceVersionId !== alert.modelVersionId;
+    const replaced =
+      window.referenceVersionId !== undefined &&
+      alert.modelVersionId !== undefined &&
+      window.referenceVersionId !== alert.modelVersionId;
     const settled = judgements.some((judgement) => !judgement.breached && isSameSeries(judgement, alert));
     if (!replaced && !settled) continue;
     const reason = replaced ? "another model version answers" : "the value is back within its bounds";
-    await changeAlert(transaction, { project: key.project, id: alert.id, state: "closed", actor: "engine", atMs, reason });
+    await changeAlert(transaction, {
+      project: key.project,
+      id: alert.id,
+      state: "closed",
+      actor: "engine",
+      atMs,
+      reason,
+    });
     closed++;
   }
   return closed;
 }
 
-async function openBreaches(transaction: WriteTransaction, monitor: Monitor, breaches: readonly Judgement[], { key, window, set, atMs }: Judging): Promise<Alert[]> {
+async function openBreaches(
+  transaction: WriteTransaction,
+  monitor: Monitor,
+  breaches: readonly Judgement[],
+  { key, window, set, atMs }: Judging,
+): Promise<Alert[]> {
   const opened: Alert[] = [];
   for (const breach of breaches) {
     const result = await openAlert(transaction, {
@@ -260,8 +409,22 @@ async function openBreaches(transaction: WriteTransaction, monitor: Monitor, bre
     if (result.opened) opened.push(result.alert);
   }
   if (opened.length === 0) return [];
-  const cause = { environment: key.environment, endpoint: key.endpoint, monitor: monitor.name, windowStartMs: window.startMs, windowEndMs: window.endMs, alerts: opened.map(({ id, metric, subject, value, threshold }) => ({ id, metric, subject, value, threshold })) };
-  const runs = await fireTrigger(transaction, { project: key.project, on: "alert", subject: monitor.name, cause, atMs, actor: "engine" });
+  const cause = {
+    environment: key.environment,
+    endpoint: key.endpoint,
+    monitor: monitor.name,
+    windowStartMs: window.startMs,
+    windowEndMs: window.endMs,
+    alerts: opened.map(({ id, metric, subject, value, threshold }) => ({ id, metric, subject, value, threshold })),
+  };
+  const runs = await fireTrigger(transaction, {
+    project: key.project,
+    on: "alert",
+    subject: monitor.name,
+    cause,
+    atMs,
+    actor: "engine",
+  });
   for (const alert of opened) await linkTriggeredRuns(transaction, alert.id, runs);
   return opened.map((alert) => ({ ...alert, triggered: runs }));
 }
@@ -269,4 +432,3 @@ async function openBreaches(transaction: WriteTransaction, monitor: Monitor, bre
 function keyOf({ project, environment, endpoint }: EndpointKey): EndpointKey {
   return { project, environment, endpoint };
 }
-

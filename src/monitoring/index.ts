@@ -7,4 +7,9 @@ export { type MonitorDeclarations, readMonitorDeclarations } from "./monitor-set
 export type { Monitor } from "./monitor-set.ts";
 export { readWatchedSeries, type WatchedSeries } from "./watched-series.ts";
 export { createMonitoring, type Monitoring, type MonitoringOptions } from "./monitoring.ts";
-export { createMonitoringRoutes, type MonitoringRequest, type MonitoringResponse, type MonitoringRoute } from "./routes.ts";
+export {
+  createMonitoringRoutes,
+  type MonitoringRequest,
+  type MonitoringResponse,
+  type MonitoringRoute,
+} from "./routes.ts";

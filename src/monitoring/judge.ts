@@ -25,10 +25,17 @@ export interface Judgement {
  *
  * Pure.
  */
-export function judgeWindow(rule: MonitorRule, window: MonitorWindow, file: Pick<MonitorFile, "min_rows">): readonly Judgement[] {
+export function judgeWindow(
+  rule: MonitorRule,
+  window: MonitorWindow,
+  file: Pick<MonitorFile, "min_rows">,
+): readonly Judgement[] {
   if (window.predictions < file.min_rows) return [];
   if ("drift" in rule) return judgeDrift(rule.drift, window.scores);
-  if ("prediction_drift" in rule) return window.scores.filter((score) => isDriftOf(score, "prediction_drift", rule.prediction_drift.method)).flatMap((score) => judgeScore(score, { what: "the predictions", declared: rule.prediction_drift.threshold }));
+  if ("prediction_drift" in rule)
+    return window.scores
+      .filter((score) => isDriftOf(score, "prediction_drift", rule.prediction_drift.method))
+      .flatMap((score) => judgeScore(score, { what: "the predictions", declared: rule.prediction_drift.threshold }));
   if ("performance" in rule) return judgePerformance(rule.performance, window, file);
   return judgeQuality(rule.quality, window.scores);
 }
@@ -55,9 +62,24 @@ function judgeScore(score: MonitorScore, { what, declared, adjusted }: Scored): 
   const small = (score.method as { scale?: string }).scale === "p_value";
   const value = adjusted?.value ?? score.value;
   const breached = small ? value <= threshold : value >= threshold;
-  const found = adjusted === undefined || adjusted.tests < 2 ? format(value) : `${format(score.value)}, ${format(value)} adjusted for ${adjusted.tests} columns,`;
+  const found =
+    adjusted === undefined || adjusted.tests < 2
+      ? format(value)
+      : `${format(score.value)}, ${format(value)} adjusted for ${adjusted.tests} columns,`;
   const message = `${what} drifted: ${method} ${small ? "p-value " : ""}${found} ${small ? "≤" : "≥"} ${format(threshold)} (${score.n} rows against ${score.nReference ?? 0})`;
-  return [{ metric: score.metric, subject: score.subject, segment: score.segment, value, threshold, side: small ? "below" : "above", breached, n: score.n, message }];
+  return [
+    {
+      metric: score.metric,
+      subject: score.subject,
+      segment: score.segment,
+      value,
+      threshold,
+      side: small ? "below" : "above",
+      breached,
+      n: score.n,
+      message,
+    },
+  ];
 }
 
 function isGone(method: object): method is GoneColumn {
@@ -66,7 +88,17 @@ function isGone(method: object): method is GoneColumn {
 
 function judgeGone(score: MonitorScore, gone: GoneColumn, what: string): Judgement {
   const message = `${what} drifted: ${percent(gone.nullShare)} of its values are missing (${percent(gone.referenceNullShare)} in the reference)`;
-  return { metric: score.metric, subject: score.subject, segment: score.segment, value: gone.nullShare, threshold: gone.referenceNullShare, side: "above", breached: true, n: score.n, message };
+  return {
+    metric: score.metric,
+    subject: score.subject,
+    segment: score.segment,
+    value: gone.nullShare,
+    threshold: gone.referenceNullShare,
+    side: "above",
+    breached: true,
+    n: score.n,
+    message,
+  };
 }
 
 function percent(share: number): string {
@@ -78,14 +110,19 @@ type DriftRule = Extract<MonitorRule, { drift: unknown }>["drift"];
 function judgeDrift(rule: DriftRule, scores: readonly MonitorScore[]): readonly Judgement[] {
   const seen = new Set<string>();
   const columns = scores.filter((score) => {
-    if (!isDriftOf(score, "drift", rule.method) || !watches(rule, score.subject) || seen.has(score.subject)) return false;
+    if (!isDriftOf(score, "drift", rule.method) || !watches(rule, score.subject) || seen.has(score.subject))
+      return false;
     seen.add(score.subject);
     return true;
   });
   const adjusted = adjustedPValues(columns);
   const judged = columns.flatMap((score) => {
     const value = adjusted.get(score);
-    return judgeScore(score, { what: `column "${score.subject}"`, declared: rule.threshold, adjusted: value === undefined ? undefined : { value, tests: adjusted.size } });
+    return judgeScore(score, {
+      what: `column "${score.subject}"`,
+      declared: rule.threshold,
+      adjusted: value === undefined ? undefined : { value, tests: adjusted.size },
+    });
   });
   if (rule.share === undefined) return judged;
   if (judged.length === 0) return [];
@@ -93,22 +130,58 @@ function judgeDrift(rule: DriftRule, scores: readonly MonitorScore[]): readonly 
   const value = drifted.length / judged.length;
   const n = judged.reduce((least, judgement) => Math.min(least, judgement.n), Infinity);
   const names = drifted.map((judgement) => judgement.subject).join(", ");
-  return [{ metric: "drift_share", subject: "", segment: "", value, threshold: rule.share, side: "above", breached: value >= rule.share, n, message: `${drifted.length} of ${judged.length} columns drifted (${names || "none"}): ${format(value)} ≥ ${format(rule.share)}` }];
+  return [
+    {
+      metric: "drift_share",
+      subject: "",
+      segment: "",
+      value,
+      threshold: rule.share,
+      side: "above",
+      breached: value >= rule.share,
+      n,
+      message: `${drifted.length} of ${judged.length} columns drifted (${names || "none"}): ${format(value)} ≥ ${format(rule.share)}`,
+    },
+  ];
 }
 
 type PerformanceRule = Extract<MonitorRule, { performance: unknown }>["performance"];
 
-function judgePerformance(rule: PerformanceRule, window: MonitorWindow, file: Pick<MonitorFile, "min_rows">): readonly Judgement[] {
+function judgePerformance(
+  rule: PerformanceRule,
+  window: MonitorWindow,
+  file: Pick<MonitorFile, "min_rows">,
+): readonly Judgement[] {
   if (!rule.estimated && window.labelled < Math.max(file.min_rows, rule.coverage * window.predictions)) return [];
   const metric = rule.estimated ? `estimated_${rule.metric}` : rule.metric;
   return window.scores.flatMap((score): Judgement[] => {
-    if (score.metric !== metric || score.value === undefined || (score.segment !== "" && !rule.segments) || score.n < file.min_rows) return [];
+    if (
+      score.metric !== metric ||
+      score.value === undefined ||
+      (score.segment !== "" && !rule.segments) ||
+      score.n < file.min_rows
+    )
+      return [];
     const bounds = boundsOf(rule, score.baseline);
-    const crossed = bounds.find((bound) => (bound.side === "below" ? (score.value ?? 0) < bound.threshold : (score.value ?? 0) > bound.threshold));
+    const crossed = bounds.find((bound) =>
+      bound.side === "below" ? (score.value ?? 0) < bound.threshold : (score.value ?? 0) > bound.threshold,
+    );
     const bound = crossed ?? bounds[0];
     if (bound === undefined) return [];
     const message = `${metric}${score.segment === "" ? "" : ` of ${score.segment}`} is ${format(score.value)}, ${bound.side} ${format(bound.threshold)} (${bound.reason}; ${score.n} labelled rows)`;
-    return [{ metric, subject: "", segment: score.segment, value: score.value, threshold: bound.threshold, side: bound.side, breached: crossed !== undefined, n: score.n, message }];
+    return [
+      {
+        metric,
+        subject: "",
+        segment: score.segment,
+        value: score.value,
+        threshold: bound.threshold,
+        side: bound.side,
+        breached: crossed !== undefined,
+        n: score.n,
+        message,
+      },
+    ];
   });
 }
 
@@ -124,7 +197,11 @@ function boundsOf(rule: PerformanceRule, baseline: number | undefined): readonly
   if (rule.at_most !== undefined) bounds.push({ side: "above", threshold: rule.at_most, reason: "at_most" });
   if (rule.drop !== undefined && baseline !== undefined) {
     const lower = isLowerBetter(rule.metric as MetricName);
-    bounds.push({ side: lower ? "above" : "below", threshold: lower ? baseline + rule.drop : baseline - rule.drop, reason: `${format(baseline)} on the test rows, drop ${rule.drop}` });
+    bounds.push({
+      side: lower ? "above" : "below",
+      threshold: lower ? baseline + rule.drop : baseline - rule.drop,
+      reason: `${format(baseline)} on the test rows, drop ${rule.drop}`,
+    });
   }
   return bounds;
 }
@@ -139,10 +216,23 @@ function judgeQuality(rule: QualityRule, scores: readonly MonitorScore[]): reado
   ] as const;
   return limits.flatMap(([metric, limit, what]) =>
     scores.flatMap((score): Judgement[] => {
-      if (limit === undefined || score.metric !== metric || score.value === undefined || !watches(rule, score.subject)) return [];
+      if (limit === undefined || score.metric !== metric || score.value === undefined || !watches(rule, score.subject))
+        return [];
       const threshold = limit + (metric === "null_share" ? (score.baseline ?? 0) : 0);
       const message = `column "${score.subject}": ${format(score.value)} of the rows hold ${what}, allowed are ${format(threshold)}`;
-      return [{ metric, subject: score.subject, segment: "", value: score.value, threshold, side: "above", breached: score.value > threshold, n: score.n, message }];
+      return [
+        {
+          metric,
+          subject: score.subject,
+          segment: "",
+          value: score.value,
+          threshold,
+          side: "above",
+          breached: score.value > threshold,
+          n: score.n,
+          message,
+        },
+      ];
     }),
   );
 }

@@ -27,12 +27,20 @@ export function parseLabelBatch(body: unknown): LabelBatch {
   const parsed = schema.safeParse(body);
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
-    throw labelInvalid({ where: issue?.path.join(".") || "The request's body", found: "something else", expected: issue?.message ?? '{"labels": […]}' });
+    throw labelInvalid({
+      where: issue?.path.join(".") || "The request's body",
+      found: "something else",
+      expected: issue?.message ?? '{"labels": […]}',
+    });
   }
   return {
     labels: parsed.data.labels.map((row, index) => {
       if ((row.id === undefined) === (row.entityKey === undefined)) {
-        throw labelInvalid({ where: `labels.${index}`, found: row.id === undefined ? "neither id nor entityKey" : "both id and entityKey", expected: "exactly one of them" });
+        throw labelInvalid({
+          where: `labels.${index}`,
+          found: row.id === undefined ? "neither id nor entityKey" : "both id and entityKey",
+          expected: "exactly one of them",
+        });
       }
       const value = typeof row.label === "boolean" ? Number(row.label) : row.label;
       return { id: row.id, entityKey: row.entityKey, label: value, atMs: toMs(row.at, `labels.${index}.at`) };
@@ -46,13 +54,22 @@ const untilSchema = z.strictObject({ until: time.optional() });
 /** Reads `{"until"?}`; epoch ms, undefined when it says nothing. @throws MONITORING_LABEL_INVALID */
 export function parseUntil(body: unknown): number | undefined {
   const parsed = untilSchema.safeParse(body);
-  if (!parsed.success) throw labelInvalid({ where: "The request's body", found: "something else", expected: '{"until"?: epoch milliseconds or ISO 8601 text}' });
+  if (!parsed.success)
+    throw labelInvalid({
+      where: "The request's body",
+      found: "something else",
+      expected: '{"until"?: epoch milliseconds or ISO 8601 text}',
+    });
   return toMs(parsed.data.until, "until");
 }
 
 function toMs(value: number | string | undefined, where: string): number | undefined {
   if (value === undefined) return undefined;
-  const ms = typeof value === "number" ? value : Date.parse(/(Z|[+-]\d{2}:?\d{2})$/.test(value) || value.length === 10 ? value : `${value.replace(" ", "T")}Z`);
-  if (!Number.isFinite(ms)) throw labelInvalid({ where, found: JSON.stringify(value), expected: "epoch milliseconds or ISO 8601 text" });
+  const ms =
+    typeof value === "number"
+      ? value
+      : Date.parse(/(Z|[+-]\d{2}:?\d{2})$/.test(value) || value.length === 10 ? value : `${value.replace(" ", "T")}Z`);
+  if (!Number.isFinite(ms))
+    throw labelInvalid({ where, found: JSON.stringify(value), expected: "epoch milliseconds or ISO 8601 text" });
   return Math.round(ms);
 }

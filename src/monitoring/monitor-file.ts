@@ -13,9 +13,17 @@ const name = z.string().regex(/^[A-Za-z][A-Za-z0-9_-]*$/, "expected letters, dig
 const share = z.number().min(0).max(1);
 const common = {
   description: z.string().optional().describe("Why it is watched, for people."),
-  consecutive: z.int().min(1).max(50).default(1).describe("Windows in a row that must cross the threshold before an alert opens."),
+  consecutive: z
+    .int()
+    .min(1)
+    .max(50)
+    .default(1)
+    .describe("Windows in a row that must cross the threshold before an alert opens."),
 };
-const driftMethod = z.enum(DRIFT_METHODS).optional().describe("Statistical test; default: chosen by type and size, as Evidently does.");
+const driftMethod = z
+  .enum(DRIFT_METHODS)
+  .optional()
+  .describe("Statistical test; default: chosen by type and size, as Evidently does.");
 const threshold = z.number().min(0).optional().describe("Default: 0.1 for distances, 0.05 for p-values.");
 
 const drift = z.strictObject({
@@ -26,11 +34,18 @@ const drift = z.strictObject({
       except: z.array(z.string()).optional().describe("Inputs to leave out."),
       method: driftMethod,
       threshold,
-      share: share.optional().describe("Alert once when this share of the columns has drifted, instead of once per column."),
+      share: share
+        .optional()
+        .describe("Alert once when this share of the columns has drifted, instead of once per column."),
     })
     .describe("Inputs against the reference."),
 });
-const predictionDrift = z.strictObject({ ...common, prediction_drift: z.strictObject({ method: driftMethod, threshold }).describe("What the model answers, against its answers on the reference.") });
+const predictionDrift = z.strictObject({
+  ...common,
+  prediction_drift: z
+    .strictObject({ method: driftMethod, threshold })
+    .describe("What the model answers, against its answers on the reference."),
+});
 const performance = z.strictObject({
   ...common,
   performance: z
@@ -38,12 +53,22 @@ const performance = z.strictObject({
       metric: z.enum(METRICS),
       at_least: z.number().optional().describe("Alert below this value."),
       at_most: z.number().optional().describe("Alert above this value."),
-      drop: z.number().min(0).optional().describe("Alert when it is worse than on the model's test rows by more than this."),
-      estimated: z.boolean().default(false).describe("Watch the value estimated from the probabilities, before labels come."),
+      drop: z
+        .number()
+        .min(0)
+        .optional()
+        .describe("Alert when it is worse than on the model's test rows by more than this."),
+      estimated: z
+        .boolean()
+        .default(false)
+        .describe("Watch the value estimated from the probabilities, before labels come."),
       coverage: share.default(0.8).describe("Share of the window's predictions that must have a label."),
       segments: z.boolean().default(false).describe("Watch each value of the file's segment columns too."),
     })
-    .refine((rule) => rule.at_least !== undefined || rule.at_most !== undefined || rule.drop !== undefined, "give at_least, at_most or drop"),
+    .refine(
+      (rule) => rule.at_least !== undefined || rule.at_most !== undefined || rule.drop !== undefined,
+      "give at_least, at_most or drop",
+    ),
 });
 const quality = z.strictObject({
   ...common,
@@ -54,7 +79,10 @@ const quality = z.strictObject({
       out_of_range: share.optional().describe("Largest share of numbers outside the reference's range."),
       unseen: share.optional().describe("Largest share of categories that the reference does not have."),
     })
-    .refine((rule) => rule.null_share !== undefined || rule.out_of_range !== undefined || rule.unseen !== undefined, "give null_share, out_of_range or unseen"),
+    .refine(
+      (rule) => rule.null_share !== undefined || rule.out_of_range !== undefined || rule.unseen !== undefined,
+      "give null_share, out_of_range or unseen",
+    ),
 });
 
 /** Schema of `monitors/*.yaml`; the JSON Schema for editors is made from it. */
@@ -62,14 +90,29 @@ export const monitorFileSchema: z.ZodType<MonitorFile> = z.strictObject({
   endpoint: name.describe("The endpoint that is watched."),
   environment: name.default("production"),
   window: z.enum(WINDOW_SIZES).default("week"),
-  reference: z.enum(["training", "test"]).default("training").describe("Rows of the model's training set that the inputs are compared with: those it learned from, or those held out."),
+  reference: z
+    .enum(["training", "test"])
+    .default("training")
+    .describe(
+      "Rows of the model's training set that the inputs are compared with: those it learned from, or those held out.",
+    ),
   min_rows: z.int().min(1).default(200).describe("Windows and segments with fewer rows are not judged."),
-  segments: z.array(z.string()).max(10).default([]).describe("Columns by whose values performance is computed too: inputs of the model, or others that the requests carry."),
+  segments: z
+    .array(z.string())
+    .max(10)
+    .default([])
+    .describe(
+      "Columns by whose values performance is computed too: inputs of the model, or others that the requests carry.",
+    ),
   notify: z
     .array(
       z.strictObject({
         webhook: z.url({ protocol: /^https?$/ }).describe("Address that each opened alert is sent to."),
-        secret: z.string().regex(/^[A-Za-z][A-Za-z0-9_-]*$/, "expected the name of a secret").optional().describe("Name of the secret that signs it, set as ESTEIRA_SECRET_<NAME>. Without one it is not signed."),
+        secret: z
+          .string()
+          .regex(/^[A-Za-z][A-Za-z0-9_-]*$/, "expected the name of a secret")
+          .optional()
+          .describe("Name of the secret that signs it, set as ESTEIRA_SECRET_<NAME>. Without one it is not signed."),
       }),
     )
     .max(20)
@@ -95,7 +138,12 @@ export type MonitorRule = CommonRule &
           readonly share?: number | undefined;
         };
       }
-    | { readonly prediction_drift: { readonly method?: (typeof DRIFT_METHODS)[number] | undefined; readonly threshold?: number | undefined } }
+    | {
+        readonly prediction_drift: {
+          readonly method?: (typeof DRIFT_METHODS)[number] | undefined;
+          readonly threshold?: number | undefined;
+        };
+      }
     | {
         readonly performance: {
           readonly metric: MetricName;
@@ -107,7 +155,14 @@ export type MonitorRule = CommonRule &
           readonly segments: boolean;
         };
       }
-    | { readonly quality: { readonly columns?: readonly string[] | undefined; readonly null_share?: number | undefined; readonly out_of_range?: number | undefined; readonly unseen?: number | undefined } }
+    | {
+        readonly quality: {
+          readonly columns?: readonly string[] | undefined;
+          readonly null_share?: number | undefined;
+          readonly out_of_range?: number | undefined;
+          readonly unseen?: number | undefined;
+        };
+      }
   );
 
 /** What one file watches. */
@@ -128,7 +183,10 @@ export interface MonitorFile {
  * @param file name shown in problems, project-relative
  * Pure; never throws for what the file holds.
  */
-export function parseMonitorFile(text: string, file: string): { readonly value: MonitorFile | undefined; readonly problems: readonly LocatedProblem[] } {
+export function parseMonitorFile(
+  text: string,
+  file: string,
+): { readonly value: MonitorFile | undefined; readonly problems: readonly LocatedProblem[] } {
   const read = readYaml(text, file, monitorFileSchema);
   return { value: read.value, problems: read.problems };
 }

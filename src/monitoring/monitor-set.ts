@@ -38,11 +38,24 @@ export function readMonitorDeclarations(files: ReadonlyMap<string, string>): Mon
     const { monitors: rules, ...settings } = read.value;
     const place = `${settings.environment}/${settings.endpoint} by ${settings.window}`;
     const other = taken.get(place);
-    if (other !== undefined) problems.push({ file, line: 1, column: 1, message: `${place} is already watched by ${other}`, hint: `Move these monitors into ${other}.` });
+    if (other !== undefined)
+      problems.push({
+        file,
+        line: 1,
+        column: 1,
+        message: `${place} is already watched by ${other}`,
+        hint: `Move these monitors into ${other}.`,
+      });
     else taken.set(place, file);
     for (const [key, rule] of Object.entries(rules)) {
       const name = `${settings.endpoint}.${key}`;
-      monitors.push({ environment: settings.environment, name, endpoint: settings.endpoint, declaration: { ...settings, name, rule }, file });
+      monitors.push({
+        environment: settings.environment,
+        name,
+        endpoint: settings.endpoint,
+        declaration: { ...settings, name, rule },
+        file,
+      });
     }
   }
   return { monitors, problems };
@@ -61,8 +74,13 @@ export async function saveMonitorFiles(
 ): Promise<readonly StoredMonitor[]> {
   const { monitors: declared, problems } = readMonitorDeclarations(files);
   const [problem] = problems;
-  if (problem !== undefined) throw monitorInvalid({ ...problem, ...(problem.hint === undefined ? {} : { advice: problem.hint }) });
-  const monitors = declared.map((monitor): StoredMonitor => ({ ...monitor, project, updatedAtMs: options.clock.now() }));
+  if (problem !== undefined)
+    throw monitorInvalid({ ...problem, ...(problem.hint === undefined ? {} : { advice: problem.hint }) });
+  const monitors = declared.map((monitor): StoredMonitor => ({
+    ...monitor,
+    project,
+    updatedAtMs: options.clock.now(),
+  }));
   await options.store.write((transaction) => replaceMonitors(transaction, project, monitors));
   return monitors;
 }
@@ -70,7 +88,10 @@ export async function saveMonitorFiles(
 const DEFAULTS = { window: "week", reference: "training", min_rows: 200, segments: [], notify: [] } as const;
 
 /** What watches an endpoint, by window size. An endpoint that nobody watches still gets its weekly scores. */
-export async function readMonitorSets(store: MetadataStore, key: { readonly project: string; readonly environment: string; readonly endpoint: string }): Promise<readonly MonitorSet[]> {
+export async function readMonitorSets(
+  store: MetadataStore,
+  key: { readonly project: string; readonly environment: string; readonly endpoint: string },
+): Promise<readonly MonitorSet[]> {
   const stored = await store.read((transaction) => listMonitors(transaction, key));
   const monitors = stored.map((monitor) => monitor.declaration as Monitor);
   const sizes = new Set<WindowSize>(monitors.map((monitor) => monitor.window));
@@ -83,12 +104,28 @@ export async function readMonitorSets(store: MetadataStore, key: { readonly proj
   });
 }
 
-function pickSettings({ window, reference, min_rows, segments, notify }: Monitor): Pick<Monitor, "window" | "reference" | "min_rows" | "segments" | "notify"> {
+function pickSettings({
+  window,
+  reference,
+  min_rows,
+  segments,
+  notify,
+}: Monitor): Pick<Monitor, "window" | "reference" | "min_rows" | "segments" | "notify"> {
   return { window, reference, min_rows, segments, notify };
 }
 
 /** Columns that a rule names and the model does not have, with the nearest that it has. */
-export function unknownColumns(rule: MonitorRule, inputs: readonly string[]): readonly { readonly column: string; readonly nearest: string | undefined }[] {
-  const named = "drift" in rule ? [...(rule.drift.columns ?? []), ...(rule.drift.except ?? [])] : "quality" in rule ? (rule.quality.columns ?? []) : [];
-  return named.filter((column) => !inputs.includes(column)).map((column) => ({ column, nearest: nearestName(column, inputs) }));
+export function unknownColumns(
+  rule: MonitorRule,
+  inputs: readonly string[],
+): readonly { readonly column: string; readonly nearest: string | undefined }[] {
+  const named =
+    "drift" in rule
+      ? [...(rule.drift.columns ?? []), ...(rule.drift.except ?? [])]
+      : "quality" in rule
+        ? (rule.quality.columns ?? [])
+        : [];
+  return named
+    .filter((column) => !inputs.includes(column))
+    .map((column) => ({ column, nearest: nearestName(column, inputs) }));
 }

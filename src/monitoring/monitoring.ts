@@ -1,5 +1,14 @@
 import { type Clock, type Log, messageOf, systemClock } from "#base";
-import { type Alert, type EndpointKey, type LabelReport, listAlerts, listEndpoints, type MetadataStore, recordLabels, type StoredMonitor } from "#metadata-store";
+import {
+  type Alert,
+  type EndpointKey,
+  type LabelReport,
+  listAlerts,
+  listEndpoints,
+  type MetadataStore,
+  recordLabels,
+  type StoredMonitor,
+} from "#metadata-store";
 import type { DatasetReader, Scorer } from "#models";
 import { createWatchMemory, type WatchMemory } from "./changed-windows.ts";
 import { type EvaluationReport, type EvaluationRequest, evaluateEndpoint } from "./evaluation.ts";
@@ -22,16 +31,23 @@ export interface MonitoringOptions {
 
 /** Watches endpoints: labels, windows, alerts. */
 export interface Monitoring {
-  /** Makes the monitors of a project exactly those of its files (content by path). @throws MONITORING_MONITOR_INVALID with file, line and column */
+  /**
+   * Makes the monitors of a project exactly those of its files (content by path). @throws MONITORING_MONITOR_INVALID
+   * with file, line and column
+   */
   saveMonitors(project: string, files: ReadonlyMap<string, string>): Promise<readonly StoredMonitor[]>;
   /** Joins labels to predictions, durably; the windows they fall into are evaluated soon after. */
   recordLabels(batch: EndpointKey & LabelBatch & { readonly actor: string }): Promise<LabelReport>;
   /**
-   * Computes and judges the windows of an endpoint that changed, now. Evaluations of one endpoint follow each other; `opened` also holds
+   * Computes and judges the windows of an endpoint that changed, now. Evaluations of one endpoint follow each other;
+   * `opened` also holds
    * what this process opened by itself since the last call.
    */
   evaluate(request: EvaluationRequest): Promise<EvaluationReport>;
-  /** Evaluates every endpoint and delivers what is due. The server calls it every few seconds; a call during another one does nothing. */
+  /**
+   * Evaluates every endpoint and delivers what is due. The server calls it every few seconds; a call during another one
+   * does nothing.
+   */
   tick(): Promise<void>;
   /** Whether an alert was opened on an endpoint since a time and is not closed (`AlertWatch` of `serving`). */
   openSince(key: EndpointKey, sinceMs: number): Promise<boolean>;
@@ -51,7 +67,9 @@ export function createMonitoring(options: MonitoringOptions): Monitoring {
 
   function evaluate(request: EvaluationRequest, memory?: WatchMemory): Promise<EvaluationReport> {
     const name = nameOf(request);
-    const after = (running.get(name) ?? Promise.resolve()).catch(() => {}).then(() => evaluateEndpoint(request, evaluation, memory));
+    const after = (running.get(name) ?? Promise.resolve())
+      .catch(() => {})
+      .then(() => evaluateEndpoint(request, evaluation, memory));
     running.set(name, after);
     return after.finally(() => {
       if (running.get(name) === after) running.delete(name);
@@ -68,18 +86,29 @@ export function createMonitoring(options: MonitoringOptions): Monitoring {
   async function evaluateQuietly(request: EvaluationRequest, memory?: WatchMemory): Promise<void> {
     try {
       const { opened } = await evaluate(request, memory);
-      if (opened.length > 0) unreported.set(nameOf(request), [...(unreported.get(nameOf(request)) ?? []), ...opened].slice(-MOST_UNREPORTED));
+      if (opened.length > 0)
+        unreported.set(
+          nameOf(request),
+          [...(unreported.get(nameOf(request)) ?? []), ...opened].slice(-MOST_UNREPORTED),
+        );
     } catch (error) {
-      log.error("an endpoint could not be evaluated", { environment: request.environment, endpoint: request.endpoint, error: messageOf(error) });
+      log.error("an endpoint could not be evaluated", {
+        environment: request.environment,
+        endpoint: request.endpoint,
+        error: messageOf(error),
+      });
     }
   }
 
   return {
     saveMonitors: (project, files) => saveMonitorFiles({ store, clock }, project, files),
     async recordLabels({ labels, untilMs, actor, ...key }) {
-      const report = await store.write((transaction) => recordLabels(transaction, { ...key, labels, receivedAtMs: clock.now(), actor }));
+      const report = await store.write((transaction) =>
+        recordLabels(transaction, { ...key, labels, receivedAtMs: clock.now(), actor }),
+      );
       // While an evaluation runs, the next tick takes up what this batch changed.
-      if (report.fromMs !== undefined && !running.has(nameOf(key))) void evaluateQuietly({ ...key, fromMs: report.fromMs, toMs: report.toMs, untilMs });
+      if (report.fromMs !== undefined && !running.has(nameOf(key)))
+        void evaluateQuietly({ ...key, fromMs: report.fromMs, toMs: report.toMs, untilMs });
       return report;
     },
     async evaluate(request) {
@@ -102,7 +131,15 @@ export function createMonitoring(options: MonitoringOptions): Monitoring {
       }
     },
     async openSince(key, sinceMs) {
-      const alerts = await store.read((transaction) => listAlerts(transaction, { project: key.project, environment: key.environment, endpoint: key.endpoint, states: ["open", "acknowledged"], limit: 1000 }));
+      const alerts = await store.read((transaction) =>
+        listAlerts(transaction, {
+          project: key.project,
+          environment: key.environment,
+          endpoint: key.endpoint,
+          states: ["open", "acknowledged"],
+          limit: 1000,
+        }),
+      );
       return alerts.some((alert) => alert.openedAtMs >= sinceMs);
     },
   };

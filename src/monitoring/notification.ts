@@ -15,8 +15,10 @@ const FIRST_DELAY_MS = 5000;
 const TIMEOUT_MS = 10_000;
 
 /**
- * Sends the alerts that are due to their webhooks: at least once, the alert's id is stable; a failure is tried again after 5 s, 10 s, 20 s, …,
- * eight times in all, and stays visible. Signed where `notify` names a secret: `x-esteira-signature` over alert id, timestamp and body (`signMessage`).
+ * Sends the alerts that are due to their webhooks: at least once, the alert's id is stable; a failure is tried again
+ * after 5 s, 10 s, 20 s, …,
+ * eight times in all, and stays visible. Signed where `notify` names a secret: `x-esteira-signature` over alert id,
+ * timestamp and body (`signMessage`).
  *
  * @returns how many were delivered
  */
@@ -28,7 +30,13 @@ export async function deliverNotifications(options: NotificationOptions): Promis
     const attempts = delivery.attempts + 1;
     const nowMs = options.clock.now();
     if (error === undefined) delivered++;
-    else options.log.warn("an alert could not be delivered", { alert: delivery.alert.id, target: new URL(delivery.target).host, attempts, error });
+    else
+      options.log.warn("an alert could not be delivered", {
+        alert: delivery.alert.id,
+        target: new URL(delivery.target).host,
+        attempts,
+        error,
+      });
     await options.store.write((transaction) =>
       saveDelivery(transaction, {
         alertId: delivery.alert.id,
@@ -44,27 +52,41 @@ export async function deliverNotifications(options: NotificationOptions): Promis
   return delivered;
 }
 
-/** @returns undefined when the target took it, else why not. What was to be signed is never sent without a signature. */
+/**
+ * @returns undefined when the target took it, else why not. What was to be signed is never sent without a signature.
+ */
 async function trySend(delivery: AlertDelivery, options: NotificationOptions): Promise<string | undefined> {
   const { alert, target } = delivery;
-  const monitors = await options.store.read((transaction) => listMonitors(transaction, { project: alert.project, environment: alert.environment, endpoint: alert.endpoint }));
+  const monitors = await options.store.read((transaction) =>
+    listMonitors(transaction, { project: alert.project, environment: alert.environment, endpoint: alert.endpoint }),
+  );
   const monitor = monitors.find(({ name }) => name === alert.monitor)?.declaration as Monitor | undefined;
   const entry = monitor?.notify.find(({ webhook }) => webhook === target);
   if (entry === undefined) return `the monitor ${alert.monitor} no longer names this address`;
   if (entry.secret === undefined) return send(delivery, { secret: undefined, clock: options.clock });
   const secret = options.secret(entry.secret);
-  if (secret === undefined || secret === "") return `the secret "${entry.secret}" that signs it is not set: ESTEIRA_SECRET_${entry.secret.toUpperCase().replaceAll("-", "_")}`;
+  if (secret === undefined || secret === "")
+    return `the secret "${entry.secret}" that signs it is not set: ESTEIRA_SECRET_${entry.secret.toUpperCase().replaceAll("-", "_")}`;
   return send(delivery, { secret, clock: options.clock });
 }
 
-async function send({ alert, target }: AlertDelivery, { secret, clock }: { readonly secret: string | undefined; readonly clock: Clock }): Promise<string | undefined> {
+async function send(
+  { alert, target }: AlertDelivery,
+  { secret, clock }: { readonly secret: string | undefined; readonly clock: Clock },
+): Promise<string | undefined> {
   const body = JSON.stringify({ type: "alert.opened", alert });
   const timestamp = String(Math.floor(clock.now() / 1000));
-  const signature = secret === undefined ? {} : { "x-esteira-signature": signMessage({ id: alert.id, timestamp, body }, secret) };
+  const signature =
+    secret === undefined ? {} : { "x-esteira-signature": signMessage({ id: alert.id, timestamp, body }, secret) };
   try {
     const response = await fetch(target, {
       method: "POST",
-      headers: { "content-type": "application/json", "x-esteira-alert": alert.id, "x-esteira-timestamp": timestamp, ...signature },
+      headers: {
+        "content-type": "application/json",
+        "x-esteira-alert": alert.id,
+        "x-esteira-timestamp": timestamp,
+        ...signature,
+      },
       body,
       redirect: "error",
       signal: AbortSignal.timeout(TIMEOUT_MS),

@@ -1,5 +1,18 @@
 import { type AssetVersion, getAssetVersion, type MetadataStore } from "#metadata-store";
-import { type DatasetReader, evaluateAll, type MetricName, type ModelDescription, pickRows, readModelContent, type ScoredSample, type Scorer, segmentsOf, SPLIT_COLUMN, TEST_SPLIT, toLabels } from "#models";
+import {
+  type DatasetReader,
+  evaluateAll,
+  type MetricName,
+  type ModelDescription,
+  pickRows,
+  readModelContent,
+  type ScoredSample,
+  type Scorer,
+  segmentsOf,
+  SPLIT_COLUMN,
+  TEST_SPLIT,
+  toLabels,
+} from "#models";
 import { isCategorical, toColumnSample, type WatchedType } from "./column-sample.ts";
 import type { ColumnSample } from "./drift-method.ts";
 import { referenceMissing } from "./errors.ts";
@@ -16,7 +29,10 @@ export interface Reference {
   readonly columns: ReadonlyMap<string, ColumnSample>;
   /** The model's answers on those rows. */
   readonly predictions: ColumnSample;
-  /** How the probabilities of a binary classifier are read before labels come; learned from the held-out rows. Undefined without enough of them. */
+  /**
+   * How the probabilities of a binary classifier are read before labels come; learned from the held-out rows. Undefined
+   * without enough of them.
+   */
   readonly calibration: Calibration | undefined;
   /** Metrics on the held-out rows: all of them, and by `column=value`. Empty without a split. */
   readonly performance: { readonly overall: Metrics; readonly segments: ReadonlyMap<string, Metrics> };
@@ -41,7 +57,11 @@ const MOST_HELD_OUT = 400_000;
 const KEPT = 8;
 
 /** References come from the training set in the model's record; each is made once and kept. */
-export function createReferences(options: { readonly store: MetadataStore; readonly datasets: DatasetReader; readonly scorer: Scorer }): References {
+export function createReferences(options: {
+  readonly store: MetadataStore;
+  readonly datasets: DatasetReader;
+  readonly scorer: Scorer;
+}): References {
   const kept = new Map<string, Promise<Reference>>();
   return {
     get(modelVersionId, request) {
@@ -63,16 +83,33 @@ type Options = Parameters<typeof createReferences>[0];
 async function makeReference(modelVersionId: string, request: ReferenceRequest, options: Options): Promise<Reference> {
   const { store, datasets, scorer } = options;
   const version = await store.read((transaction) => getAssetVersion(transaction, { id: modelVersionId }));
-  if (version === undefined) throw referenceMissing({ model: modelVersionId, reason: "the model version is not in the store" });
+  if (version === undefined)
+    throw referenceMissing({ model: modelVersionId, reason: "the model version is not in the store" });
   const title = `${version.asset} version ${version.version}`;
   const { model, record } = readModelContent(version);
   const { training } = record;
-  const dataset = training === undefined ? undefined : await store.read((transaction) => getAssetVersion(transaction, { id: training.versionId }));
+  const dataset =
+    training === undefined
+      ? undefined
+      : await store.read((transaction) => getAssetVersion(transaction, { id: training.versionId }));
   if (dataset === undefined) throw referenceMissing({ model: title, reason: "its record names no training data" });
   const known = new Set((await datasets.describe(dataset)).map((column) => column.name));
   const split = known.has(SPLIT_COLUMN);
-  const held = split ? await readRows(dataset, { model, request, where: { [SPLIT_COLUMN]: TEST_SPLIT }, known, atMost: MOST_HELD_OUT }, options) : undefined;
-  const rows = held !== undefined && request.rows === "test" ? held : await readRows(dataset, { model, request, where: split ? { [SPLIT_COLUMN]: "train" } : {}, known, atMost: LARGEST_SAMPLE }, options);
+  const held = split
+    ? await readRows(
+        dataset,
+        { model, request, where: { [SPLIT_COLUMN]: TEST_SPLIT }, known, atMost: MOST_HELD_OUT },
+        options,
+      )
+    : undefined;
+  const rows =
+    held !== undefined && request.rows === "test"
+      ? held
+      : await readRows(
+          dataset,
+          { model, request, where: split ? { [SPLIT_COLUMN]: "train" } : {}, known, atMost: LARGEST_SAMPLE },
+          options,
+        );
   const scores = await scorer.score(version, { rowCount: rows.rowCount, columns: rows.columns });
   return {
     version,
@@ -98,11 +135,21 @@ interface Rows {
 /** A random sample, so that a large training set is never in memory as a whole. */
 async function readRows(
   dataset: AssetVersion,
-  wanted: { readonly model: ModelDescription; readonly request: ReferenceRequest; readonly where: Readonly<Record<string, string>>; readonly known: ReadonlySet<string>; readonly atMost: number },
+  wanted: {
+    readonly model: ModelDescription;
+    readonly request: ReferenceRequest;
+    readonly where: Readonly<Record<string, string>>;
+    readonly known: ReadonlySet<string>;
+    readonly atMost: number;
+  },
   { datasets }: Options,
 ): Promise<Rows> {
   const { model, request, where, known, atMost } = wanted;
-  const names = [...model.inputs.map((input) => input.name), ...(model.label === undefined ? [] : [model.label]), ...request.segments];
+  const names = [
+    ...model.inputs.map((input) => input.name),
+    ...(model.label === undefined ? [] : [model.label]),
+    ...request.segments,
+  ];
   const columns = [...new Set(names)].filter((name) => known.has(name));
   return datasets.readColumns(dataset, { columns, where, atMost });
 }
@@ -111,16 +158,25 @@ type Measured = Pick<Reference, "performance" | "calibration">;
 
 const NOT_MEASURED: Measured = { performance: { overall: {}, segments: new Map() }, calibration: undefined };
 
-async function measure(version: AssetVersion, model: ModelDescription, rows: Rows, options: { readonly scorer: Scorer; readonly request: ReferenceRequest }): Promise<Measured> {
+async function measure(
+  version: AssetVersion,
+  model: ModelDescription,
+  rows: Rows,
+  options: { readonly scorer: Scorer; readonly request: ReferenceRequest },
+): Promise<Measured> {
   const truth = model.label === undefined ? undefined : rows.columns.get(model.label);
   if (truth === undefined || rows.rowCount === 0) return NOT_MEASURED;
   const labels = toLabels(truth, model);
   if (labels.every(Number.isNaN)) return NOT_MEASURED;
-  const sample: ScoredSample = { labels, predictions: await options.scorer.score(version, { rowCount: rows.rowCount, columns: rows.columns }) };
+  const sample: ScoredSample = {
+    labels,
+    predictions: await options.scorer.score(version, { rowCount: rows.rowCount, columns: rows.columns }),
+  };
   const segments = new Map<string, Metrics>();
   for (const column of options.request.segments) {
     for (const segment of segmentsOf(rows.columns.get(column) ?? [])) {
-      if (segment.rows.length >= options.request.minRows) segments.set(`${column}=${segment.value}`, evaluateAll(pickRows(sample, segment.rows), model.task));
+      if (segment.rows.length >= options.request.minRows)
+        segments.set(`${column}=${segment.value}`, evaluateAll(pickRows(sample, segment.rows), model.task));
     }
   }
   const calibration = model.task === "binary_classification" ? learnCalibration(sample.predictions, labels) : undefined;

@@ -29,13 +29,22 @@ export interface MonitoringRoute {
 }
 
 /**
- * `POST /endpoints/:environment/:endpoint/labels` takes `{"labels": [{"id" or "entityKey", "label", "at"?}], "until"?}` and answers what
+ * `POST /endpoints/:environment/:endpoint/labels` takes `{"labels": [{"id" or "entityKey", "label", "at"?}], "until"?}`
+ * and answers what
  * became of them; `POST …/evaluate` takes `{"until"?}`, computes and judges the windows that changed, and answers
  * `{"windows", "alerts", "closed"}`: the alerts that were opened since it was last asked.
  */
-export function createMonitoringRoutes(options: { readonly monitoring: Monitoring; readonly project: string; readonly log: Log }): readonly MonitoringRoute[] {
+export function createMonitoringRoutes(options: {
+  readonly monitoring: Monitoring;
+  readonly project: string;
+  readonly log: Log;
+}): readonly MonitoringRoute[] {
   const { monitoring, log, project } = options;
-  const route = (path: string, summary: string, work: (key: EndpointKey, body: unknown, caller: string) => Promise<object>): MonitoringRoute => ({
+  const route = (
+    path: string,
+    summary: string,
+    work: (key: EndpointKey, body: unknown, caller: string) => Promise<object>,
+  ): MonitoringRoute => ({
     method: "POST",
     path: `/endpoints/:environment/:endpoint/${path}`,
     summary,
@@ -46,13 +55,19 @@ export function createMonitoringRoutes(options: { readonly monitoring: Monitorin
         return json(200, await work(key, parseBody(body), caller));
       } catch (error) {
         if (error instanceof EsteiraError) return json(error.status, { error: error.toJSON() });
-        log.error("a monitoring request failed", { error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
-        return json(500, { error: { code: "MONITORING_REQUEST_FAILED", message: "The request failed; the server's log says why" } });
+        log.error("a monitoring request failed", {
+          error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+        });
+        return json(500, {
+          error: { code: "MONITORING_REQUEST_FAILED", message: "The request failed; the server's log says why" },
+        });
       }
     },
   });
   return [
-    route("labels", "Tell what really happened", (key, body, actor) => monitoring.recordLabels({ ...key, ...parseLabelBatch(body), actor })),
+    route("labels", "Tell what really happened", (key, body, actor) =>
+      monitoring.recordLabels({ ...key, ...parseLabelBatch(body), actor }),
+    ),
     route("evaluate", "Compute and judge the windows that changed", async (key, body) => {
       const { windows, opened, closed } = await monitoring.evaluate({ ...key, untilMs: parseUntil(body) });
       return { windows, alerts: opened, closed };
@@ -71,6 +86,13 @@ function parseBody(body: Uint8Array): unknown {
     assertJsonDepth(text);
     return JSON.parse(text) as unknown;
   } catch (error) {
-    throw labelInvalid({ where: "The request's body", found: `text that is not JSON (${messageOf(error)})`, expected: "a JSON document" }, error);
+    throw labelInvalid(
+      {
+        where: "The request's body",
+        found: `text that is not JSON (${messageOf(error)})`,
+        expected: "a JSON document",
+      },
+      error,
+    );
   }
 }

@@ -12,7 +12,10 @@ export interface WatchedSeries {
   readonly subject: string;
   /** `column=value`, or empty for all rows. */
   readonly segment: string;
-  /** undefined while it follows from data that have not come: a drop from the reference, a method that is chosen by them. */
+  /**
+   * undefined while it follows from data that have not come: a drop from the reference, a method that is chosen by
+   * them.
+   */
   readonly threshold: number | undefined;
   /** The side of the threshold that is bad. */
   readonly side: "above" | "below";
@@ -32,7 +35,16 @@ export interface WatchedSeries {
 export function readWatchedSeries(monitor: Monitor, windows: readonly MonitorWindow[]): readonly WatchedSeries[] {
   for (const window of windows.toReversed()) {
     const judged = judgeWindow(monitor.rule, window, monitor);
-    if (judged.length > 0) return judged.map(({ metric, subject, segment, threshold, side, value }) => ({ metric, subject, segment, threshold, side, value, atMs: window.endMs }));
+    if (judged.length > 0)
+      return judged.map(({ metric, subject, segment, threshold, side, value }) => ({
+        metric,
+        subject,
+        segment,
+        threshold,
+        side,
+        value,
+        atMs: window.endMs,
+      }));
   }
   return declaredSeries(monitor.rule);
 }
@@ -44,17 +56,42 @@ function declaredSeries(rule: MonitorRule): readonly WatchedSeries[] {
     if (share !== undefined) return [{ ...overall, metric: "drift_share", threshold: share, side: "above" }];
     return columns.map((subject) => ({ subject, segment: "", ...declaredDrift("drift", method, threshold) }));
   }
-  if ("prediction_drift" in rule) return [{ ...overall, ...declaredDrift("prediction_drift", rule.prediction_drift.method, rule.prediction_drift.threshold) }];
+  if ("prediction_drift" in rule)
+    return [
+      {
+        ...overall,
+        ...declaredDrift("prediction_drift", rule.prediction_drift.method, rule.prediction_drift.threshold),
+      },
+    ];
   if ("performance" in rule) {
     const { metric, estimated, at_least: least, at_most: most } = rule.performance;
     const below = least !== undefined || (most === undefined && !isLowerBetter(metric as MetricName));
-    return [{ ...overall, metric: estimated ? `estimated_${metric}` : metric, threshold: least ?? most, side: below ? "below" : "above" }];
+    return [
+      {
+        ...overall,
+        metric: estimated ? `estimated_${metric}` : metric,
+        threshold: least ?? most,
+        side: below ? "below" : "above",
+      },
+    ];
   }
   const { columns = [""], ...limits } = rule.quality;
-  return columns.flatMap((subject) => (["null_share", "out_of_range", "unseen"] as const).flatMap((metric): WatchedSeries[] => (limits[metric] === undefined ? [] : [{ metric, subject, segment: "", threshold: limits[metric], side: "above" }])));
+  return columns.flatMap((subject) =>
+    (["null_share", "out_of_range", "unseen"] as const).flatMap((metric): WatchedSeries[] =>
+      limits[metric] === undefined ? [] : [{ metric, subject, segment: "", threshold: limits[metric], side: "above" }],
+    ),
+  );
 }
 
-function declaredDrift(metric: string, method: DriftMethod | undefined, threshold: number | undefined): Pick<WatchedSeries, "metric" | "threshold" | "side"> {
+function declaredDrift(
+  metric: string,
+  method: DriftMethod | undefined,
+  threshold: number | undefined,
+): Pick<WatchedSeries, "metric" | "threshold" | "side"> {
   if (method === undefined) return { metric, threshold, side: "above" };
-  return { metric: `${metric}.${method}`, threshold: threshold ?? defaultThreshold(method), side: isPValue(method) ? "below" : "above" };
+  return {
+    metric: `${metric}.${method}`,
+    threshold: threshold ?? defaultThreshold(method),
+    side: isPValue(method) ? "below" : "above",
+  };
 }

@@ -18,7 +18,12 @@ export interface WindowRows {
 }
 
 /** Reads a time range page by page. */
-export async function scanWindow(store: MetadataStore, key: EndpointKey, range: { readonly fromMs: number; readonly toMs: number }, use: (page: readonly ScannedPrediction[]) => void): Promise<void> {
+export async function scanWindow(
+  store: MetadataStore,
+  key: EndpointKey,
+  range: { readonly fromMs: number; readonly toMs: number },
+  use: (page: readonly ScannedPrediction[]) => void,
+): Promise<void> {
   let after: readonly [number, string] | undefined;
   for (;;) {
     const page = await store.read((transaction) => scanPredictions(transaction, { ...key, ...range, after }));
@@ -52,7 +57,12 @@ function isOnTrial({ arm, model_version_id }: ScannedPrediction, { modelVersionI
  *
  * @param model whose inputs and classes are read; a version with other inputs leaves them missing
  */
-export async function readWindow(store: MetadataStore, key: EndpointKey, range: WindowRange, model: Pick<ModelDescription, "inputs" | "classes">): Promise<WindowRows> {
+export async function readWindow(
+  store: MetadataStore,
+  key: EndpointKey,
+  range: WindowRange,
+  model: Pick<ModelDescription, "inputs" | "classes">,
+): Promise<WindowRows> {
   const context = new Map<string, unknown[]>(range.context.map((name) => [name, []]));
   const columns = new Map<string, unknown[]>(model.inputs.map(({ name }) => [name, []]));
   const versions = new Map<string, number>();
@@ -66,7 +76,8 @@ export async function readWindow(store: MetadataStore, key: EndpointKey, range: 
       versions.set(row.model_version_id, (versions.get(row.model_version_id) ?? 0) + 1);
       const features = JSON.parse(row.features) as Record<string, unknown>;
       for (const [name, values] of columns) values.push(features[name] ?? null);
-      const beside = context.size === 0 || row.context === null ? {} : (JSON.parse(row.context) as Record<string, unknown>);
+      const beside =
+        context.size === 0 || row.context === null ? {} : (JSON.parse(row.context) as Record<string, unknown>);
       for (const [name, values] of context) values.push(beside[name] ?? null);
       predictions.push(row.prediction ?? (row.prediction_text === null ? NaN : classes(row.prediction_text)));
       const label = row.label ?? (row.label_text === null ? NaN : classes(row.label_text));
@@ -78,7 +89,12 @@ export async function readWindow(store: MetadataStore, key: EndpointKey, range: 
     rowCount: predictions.length,
     labelled,
     versions,
-    columns: new Map(model.inputs.map(({ name, type }) => [name, type === "float" || type === "integer" ? toNumbers(columns.get(name) ?? []) : (columns.get(name) ?? [])])),
+    columns: new Map(
+      model.inputs.map(({ name, type }) => [
+        name,
+        type === "float" || type === "integer" ? toNumbers(columns.get(name) ?? []) : (columns.get(name) ?? []),
+      ]),
+    ),
     context,
     predictions: Float64Array.from(predictions),
     labels: Float64Array.from(labels),

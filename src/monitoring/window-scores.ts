@@ -18,13 +18,20 @@ export interface ScoreRequest {
 }
 
 /**
- * Every score of one window: drift of inputs and predictions, data quality, performance (overall and by segment), estimated performance.
+ * Every score of one window: drift of inputs and predictions, data quality, performance (overall and by segment),
+ * estimated performance.
  *
- * A score that needs more rows than there are has no value. Drift metrics are called `drift.<method>` and `prediction_drift.<method>`,
+ * A score that needs more rows than there are has no value. Drift metrics are called `drift.<method>` and
+ * `prediction_drift.<method>`,
  * estimates `estimated_<metric>`.
  */
 export function computeScores(rows: WindowRows, reference: Reference, request: ScoreRequest): readonly MonitorScore[] {
-  const scores = [...inputScores(rows, reference, request), ...predictionScores(rows, reference, request), ...performanceScores(rows, reference, request), ...estimatedScores(rows, reference, request)];
+  const scores = [
+    ...inputScores(rows, reference, request),
+    ...predictionScores(rows, reference, request),
+    ...performanceScores(rows, reference, request),
+    ...estimatedScores(rows, reference, request),
+  ];
   // A rule may ask for the method that is the default anyway.
   const byKey = new Map<string, MonitorScore>();
   for (const score of scores) {
@@ -41,7 +48,16 @@ function inputScores(rows: WindowRows, reference: Reference, request: ScoreReque
     const values = rows.columns.get(name);
     if (known === undefined || values === undefined) continue;
     const current = toColumnSample(values, type, known.kind === "categorical");
-    for (const method of methodsFor(name, request.rules)) scores.push(driftScore("drift", name, { reference: known, current, method, minRows: request.minRows, rowCount: rows.rowCount }));
+    for (const method of methodsFor(name, request.rules))
+      scores.push(
+        driftScore("drift", name, {
+          reference: known,
+          current,
+          method,
+          minRows: request.minRows,
+          rowCount: rows.rowCount,
+        }),
+      );
     scores.push(...qualityScores(name, known, current, rows.rowCount));
   }
   return adjustDrift(scores);
@@ -49,7 +65,10 @@ function inputScores(rows: WindowRows, reference: Reference, request: ScoreReque
 
 /** Many columns, many chances of a small p-value by accident: those of one method of choosing are judged together. */
 function adjustDrift(scores: readonly MonitorScore[]): MonitorScore[] {
-  const families = Map.groupBy(scores.filter((score) => isPValueScore(score)), (score) => ((score.method as { default?: boolean }).default === true ? "default" : score.metric));
+  const families = Map.groupBy(
+    scores.filter((score) => isPValueScore(score)),
+    (score) => ((score.method as { default?: boolean }).default === true ? "default" : score.metric),
+  );
   const adjusted = new Map([...families.values()].flatMap((family) => [...adjustedPValues(family)]));
   return scores.map((score) => {
     const value = adjusted.get(score);
@@ -62,7 +81,10 @@ function isPValueScore(score: MonitorScore): boolean {
   return score.value !== undefined && (score.method as { scale?: string }).scale === "p_value";
 }
 
-/** Of the scores that are p-values: the smallest false discovery rate at which each counts as drift. Source: Benjamini & Hochberg (1995). */
+/**
+ * Of the scores that are p-values: the smallest false discovery rate at which each counts as drift. Source: Benjamini &
+ * Hochberg (1995).
+ */
 export function adjustedPValues(scores: readonly MonitorScore[]): ReadonlyMap<MonitorScore, number> {
   const tests = scores.filter((score) => isPValueScore(score));
   const adjusted = adjustPValues(tests.map((score) => score.value ?? 1));
@@ -71,12 +93,17 @@ export function adjustedPValues(scores: readonly MonitorScore[]): ReadonlyMap<Mo
 
 /** The default method, and those that rules ask for. */
 function methodsFor(column: string, rules: readonly MonitorRule[]): readonly (DriftMethod | undefined)[] {
-  const asked = rules.flatMap((rule) => ("drift" in rule && watches(rule.drift, column) && rule.drift.method !== undefined ? [rule.drift.method] : []));
+  const asked = rules.flatMap((rule) =>
+    "drift" in rule && watches(rule.drift, column) && rule.drift.method !== undefined ? [rule.drift.method] : [],
+  );
   return [undefined, ...new Set(asked)];
 }
 
 /** Whether a rule watches a column. */
-export function watches(rule: { readonly columns?: readonly string[] | undefined; readonly except?: readonly string[] | undefined }, column: string): boolean {
+export function watches(
+  rule: { readonly columns?: readonly string[] | undefined; readonly except?: readonly string[] | undefined },
+  column: string,
+): boolean {
   return (rule.columns?.includes(column) ?? true) && rule.except?.includes(column) !== true;
 }
 
@@ -97,16 +124,34 @@ interface Compared {
   readonly rowCount: number;
 }
 
-function driftScore(metric: string, subject: string, { reference, current, method, minRows, rowCount }: Compared): MonitorScore {
+function driftScore(
+  metric: string,
+  subject: string,
+  { reference, current, method, minRows, rowCount }: Compared,
+): MonitorScore {
   const facts = { subject, segment: "", baseline: undefined, n: current.size, nReference: reference.size };
   // Enough rows came, but hardly any value: as many values missing as never before is a drift, not a lack of data.
   if (current.size < minRows && reference.size > 0 && rowCount * (1 - reference.nullShare) >= minRows) {
     const gone: GoneColumn = { gone: true, nullShare: current.nullShare, referenceNullShare: reference.nullShare };
     const reason = `${current.size} of ${rowCount} rows have a value`;
-    return { ...facts, metric: `${metric}.${method ?? chooseMethod(reference, reference)}`, value: undefined, threshold: undefined, breached: true, method: { ...gone, reason, ...(method === undefined ? { default: true } : {}) } };
+    return {
+      ...facts,
+      metric: `${metric}.${method ?? chooseMethod(reference, reference)}`,
+      value: undefined,
+      threshold: undefined,
+      breached: true,
+      method: { ...gone, reason, ...(method === undefined ? { default: true } : {}) },
+    };
   }
   if (current.size < minRows || reference.size === 0) {
-    return { ...facts, metric: `${metric}.${method ?? "default"}`, value: undefined, threshold: undefined, breached: undefined, method: { reason: `not enough data: ${current.size} rows of ${minRows}` } };
+    return {
+      ...facts,
+      metric: `${metric}.${method ?? "default"}`,
+      value: undefined,
+      threshold: undefined,
+      breached: undefined,
+      method: { reason: `not enough data: ${current.size} rows of ${minRows}` },
+    };
   }
   const found = scoreDrift(reference, current, { method });
   return {
@@ -121,30 +166,81 @@ function driftScore(metric: string, subject: string, { reference, current, metho
 
 function qualityScores(name: string, reference: ColumnSample, current: ColumnSample, rowCount: number): MonitorScore[] {
   if (rowCount === 0) return [];
-  const facts = { subject: name, segment: "", threshold: undefined, breached: undefined, n: rowCount, nReference: reference.size };
-  const scores: MonitorScore[] = [{ ...facts, metric: "null_share", value: current.nullShare, baseline: reference.nullShare, method: { share: "missing values of all rows" } }];
+  const facts = {
+    subject: name,
+    segment: "",
+    threshold: undefined,
+    breached: undefined,
+    n: rowCount,
+    nReference: reference.size,
+  };
+  const scores: MonitorScore[] = [
+    {
+      ...facts,
+      metric: "null_share",
+      value: current.nullShare,
+      baseline: reference.nullShare,
+      method: { share: "missing values of all rows" },
+    },
+  ];
   if (current.size === 0) return scores;
   if (reference.kind === "numeric" && current.kind === "numeric" && reference.size > 0) {
     const [least, largest] = [reference.sample.values[0] ?? 0, reference.sample.values.at(-1) ?? 0];
-    const outside = current.sample.values.reduce((count, value) => count + (value < least || value > largest ? 1 : 0), 0);
-    scores.push({ ...facts, metric: "out_of_range", value: outside / current.size, baseline: 0, method: { least, largest } });
+    const outside = current.sample.values.reduce(
+      (count, value) => count + (value < least || value > largest ? 1 : 0),
+      0,
+    );
+    scores.push({
+      ...facts,
+      metric: "out_of_range",
+      value: outside / current.size,
+      baseline: 0,
+      method: { least, largest },
+    });
   }
   if (reference.kind === "categorical" && current.kind === "categorical") {
     let unseen = 0;
     for (const [category, count] of current.counts) if (!reference.counts.has(category)) unseen += count;
-    scores.push({ ...facts, metric: "unseen", value: unseen / current.size, baseline: 0, method: { categories: reference.counts.size } });
+    scores.push({
+      ...facts,
+      metric: "unseen",
+      value: unseen / current.size,
+      baseline: 0,
+      method: { categories: reference.counts.size },
+    });
   }
   return scores;
 }
 
 function predictionScores(rows: WindowRows, reference: Reference, request: ScoreRequest): MonitorScore[] {
   const current = toPredictionSample(rows.predictions, reference.model);
-  const asked = request.rules.flatMap((rule) => ("prediction_drift" in rule && rule.prediction_drift.method !== undefined ? [rule.prediction_drift.method] : []));
-  const scores = [undefined, ...new Set(asked)].map((method) => driftScore("prediction_drift", "", { reference: reference.predictions, current, method, minRows: request.minRows, rowCount: rows.rowCount }));
+  const asked = request.rules.flatMap((rule) =>
+    "prediction_drift" in rule && rule.prediction_drift.method !== undefined ? [rule.prediction_drift.method] : [],
+  );
+  const scores = [undefined, ...new Set(asked)].map((method) =>
+    driftScore("prediction_drift", "", {
+      reference: reference.predictions,
+      current,
+      method,
+      minRows: request.minRows,
+      rowCount: rows.rowCount,
+    }),
+  );
   if (rows.rowCount > 0 && reference.model.task !== "multiclass_classification") {
     const known = rows.predictions.filter((value) => !Number.isNaN(value));
     const mean = known.reduce((sum, value) => sum + value, 0) / known.length;
-    scores.push({ metric: "prediction_mean", subject: "", segment: "", value: mean, baseline: meanOf(reference.predictions), threshold: undefined, breached: undefined, n: known.length, nReference: reference.predictions.size, method: {} });
+    scores.push({
+      metric: "prediction_mean",
+      subject: "",
+      segment: "",
+      value: mean,
+      baseline: meanOf(reference.predictions),
+      threshold: undefined,
+      breached: undefined,
+      n: known.length,
+      nReference: reference.predictions.size,
+      method: {},
+    });
   }
   return scores;
 }
@@ -158,8 +254,16 @@ function performanceScores(rows: WindowRows, reference: Reference, request: Scor
   if (rows.labelled === 0) return [];
   const { task } = reference.model;
   const sample = { labels: rows.labels, predictions: rows.predictions };
-  const known = Uint32Array.from(Array.from({ length: rows.rowCount }, (_, row) => row).filter((row) => !Number.isNaN(rows.labels[row]) && !Number.isNaN(rows.predictions[row])));
-  const toScores = (of: Uint32Array, segment: string, baseline: Readonly<Partial<Record<MetricName, number>>> | undefined): MonitorScore[] =>
+  const known = Uint32Array.from(
+    Array.from({ length: rows.rowCount }, (_, row) => row).filter(
+      (row) => !Number.isNaN(rows.labels[row]) && !Number.isNaN(rows.predictions[row]),
+    ),
+  );
+  const toScores = (
+    of: Uint32Array,
+    segment: string,
+    baseline: Readonly<Partial<Record<MetricName, number>>> | undefined,
+  ): MonitorScore[] =>
     of.length === 0
       ? []
       : Object.entries(evaluateAll(pickRows(sample, of), task)).map(([metric, value]) => ({
@@ -181,13 +285,21 @@ function performanceScores(rows: WindowRows, reference: Reference, request: Scor
     const isKnown = new Set(known);
     for (const segment of segmentsOf(values)) {
       const labelled = segment.rows.filter((row) => isKnown.has(row));
-      if (labelled.length >= request.minRows) scores.push(...toScores(labelled, `${column}=${segment.value}`, reference.performance.segments.get(`${column}=${segment.value}`)));
+      if (labelled.length >= request.minRows)
+        scores.push(
+          ...toScores(
+            labelled,
+            `${column}=${segment.value}`,
+            reference.performance.segments.get(`${column}=${segment.value}`),
+          ),
+        );
     }
   }
   return scores;
 }
 
-const ASSUMPTION = "estimated from the model's own probabilities: right only if they can be read as frequencies and only the inputs changed, not what they mean";
+const ASSUMPTION =
+  "estimated from the model's own probabilities: right only if they can be read as frequencies and only the inputs changed, not what they mean";
 
 function estimatedScores(rows: WindowRows, reference: Reference, request: ScoreRequest): MonitorScore[] {
   if (reference.model.task !== "binary_classification") return [];

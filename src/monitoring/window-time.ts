@@ -15,4 +15,3 @@ export function windowStart(size: WindowSize, atMs: number): number {
   const origin = size === "week" ? FIRST_MONDAY_MS : 0;
   return origin + Math.floor((atMs - origin) / windowMs(size)) * windowMs(size);
 }
-

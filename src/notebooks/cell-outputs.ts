@@ -94,7 +94,10 @@ function createCellOutputs(displays: Map<string, MutableOutput[]>): CellOutputs 
         case "display_data":
           return addDisplay({ output_type: "display_data", ...bundleOf(content) }, content);
         case "execute_result":
-          return addDisplay({ output_type: "execute_result", execution_count: countOf(content), ...bundleOf(content) }, content);
+          return addDisplay(
+            { output_type: "execute_result", execution_count: countOf(content), ...bundleOf(content) },
+            content,
+          );
         case "update_display_data":
           return updateDisplays(displays, content);
         case "error":
@@ -110,7 +113,12 @@ function createCellOutputs(displays: Map<string, MutableOutput[]>): CellOutputs 
 }
 
 function errorOf(content: KernelMessage["content"]): MutableOutput {
-  return { output_type: "error", ename: textIn(content, "ename"), evalue: textIn(content, "evalue"), traceback: (content["traceback"] ?? []) as Json };
+  return {
+    output_type: "error",
+    ename: textIn(content, "ename"),
+    evalue: textIn(content, "evalue"),
+    traceback: (content["traceback"] ?? []) as Json,
+  };
 }
 
 function countOf(content: KernelMessage["content"]): Json {
@@ -124,13 +132,16 @@ function updateDisplays(displays: ReadonlyMap<string, MutableOutput[]>, content:
   for (const output of displays.get(id) ?? []) Object.assign(output, bundleOf(content));
 }
 
-/** `data` and `metadata` as nbformat wants them; `transient` is refused there. Values that are too large become a note. */
+/**
+ * `data` and `metadata` as nbformat wants them; `transient` is refused there. Values that are too large become a note.
+ */
 function bundleOf(content: KernelMessage["content"]): { data: Json; metadata: Json } {
   const data: Record<string, Json> = {};
   for (const [mime, value] of Object.entries(isObject(content["data"]) ? content["data"] : {})) {
     const size = typeof value === "string" ? value.length : JSON.stringify(value).length;
     if (size > LARGEST_DISPLAY) data["text/plain"] = `[esteira: ${mime} of ${size} characters was cut]`;
-    else if (data[mime] === undefined) data[mime] = typeof value === "string" && /^text\/|svg/.test(mime) ? linesOf(value) : value;
+    else if (data[mime] === undefined)
+      data[mime] = typeof value === "string" && /^text\/|svg/.test(mime) ? linesOf(value) : value;
   }
   return { data, metadata: isObject(content["metadata"]) ? content["metadata"] : {} };
 }

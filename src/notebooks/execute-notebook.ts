@@ -51,12 +51,21 @@ interface Progress {
   readonly startedMs: number;
 }
 
-/** Executes a notebook's cells from top to bottom in a kernel that was just started; never throws for what the cells do. */
+/**
+ * Executes a notebook's cells from top to bottom in a kernel that was just started; never throws for what the cells do.
+ */
 export async function executeNotebook(options: ExecuteOptions): Promise<ExecutedNotebook> {
-  const cells: ExecutedCell[] = withInjected(options).map((cell) => ({ cell, status: "pending", outputs: [], executionCount: undefined }));
+  const cells: ExecutedCell[] = withInjected(options).map((cell) => ({
+    cell,
+    status: "pending",
+    outputs: [],
+    executionCount: undefined,
+  }));
   const state: Progress = { cells, redacted: [], startedMs: options.nowMs() };
   const outputs = createNotebookOutputs();
-  const code = cells.filter(({ cell }) => cell.type === "code" && !cell.tags.includes("skip-execution") && cell.source.trim() !== "");
+  const code = cells.filter(
+    ({ cell }) => cell.type === "code" && !cell.tags.includes("skip-execution") && cell.source.trim() !== "",
+  );
   let failure: CellFailure | undefined;
   let done = 0;
   for (const executed of code) {
@@ -71,19 +80,39 @@ export async function executeNotebook(options: ExecuteOptions): Promise<Executed
     }
   }
   options.progress(done, code.length);
-  return { text: evidence(options, state, failure !== undefined), cellsExecuted: done, redactedRules: [...new Set(state.redacted)], failure };
+  return {
+    text: evidence(options, state, failure !== undefined),
+    cellsExecuted: done,
+    redactedRules: [...new Set(state.redacted)],
+    failure,
+  };
 }
 
 /** The cells to execute: forged injected cells are gone already, ours stands behind the parameters. */
 function withInjected({ notebook, declared, parameters }: ExecuteOptions): readonly NotebookCell[] {
   const cells = sourceCells(notebook);
   if (Object.keys(parameters).length === 0) return cells;
-  const injected: NotebookCell = { id: "injected-parameters", type: "code", source: injectedSource(parameters), tags: [INJECTED_TAG], metadata: {}, attachments: {}, outputs: [], executionCount: undefined, index: -1 };
+  const injected: NotebookCell = {
+    id: "injected-parameters",
+    type: "code",
+    source: injectedSource(parameters),
+    tags: [INJECTED_TAG],
+    metadata: {},
+    attachments: {},
+    outputs: [],
+    executionCount: undefined,
+    index: -1,
+  };
   const at = declared.cell === undefined ? 0 : cells.findIndex(({ id }) => id === declared.cell?.id) + 1;
   return [...cells.slice(0, at), injected, ...cells.slice(at)];
 }
 
-async function executeCell(executed: ExecutedCell, outputs: CellOutputs, options: ExecuteOptions, state: Progress): Promise<"next" | "stop" | CellFailure> {
+async function executeCell(
+  executed: ExecutedCell,
+  outputs: CellOutputs,
+  options: ExecuteOptions,
+  state: Progress,
+): Promise<"next" | "stop" | CellFailure> {
   const { cell } = executed;
   const name = cell.index < 0 ? "the parameters cell" : `cell ${cell.index + 1}`;
   const log = createLineLog(options.log);
@@ -127,17 +156,27 @@ async function withTimeout(execution: Promise<ExecutionEnd>, options: ExecuteOpt
   return { status: "timeout" };
 }
 
-function judge(end: TimedEnd, executed: ExecutedCell, options: ExecuteOptions, name: string): "next" | "stop" | CellFailure {
+function judge(
+  end: TimedEnd,
+  executed: ExecutedCell,
+  options: ExecuteOptions,
+  name: string,
+): "next" | "stop" | CellFailure {
   const { file } = options;
-  if (end.status === "dead" && options.signal.aborted) return (executedNotebook) => attemptStopped({ file, cell: name, executedNotebook });
-  if (end.status === "dead") return (executedNotebook) => kernelDied({ file, cell: name, exit: end.exit, executedNotebook });
-  if (end.status === "timeout") return (executedNotebook) => cellTimedOut({ file, cell: name, seconds: (options.cellTimeoutMs ?? 0) / 1000, executedNotebook });
+  if (end.status === "dead" && options.signal.aborted)
+    return (executedNotebook) => attemptStopped({ file, cell: name, executedNotebook });
+  if (end.status === "dead")
+    return (executedNotebook) => kernelDied({ file, cell: name, exit: end.exit, executedNotebook });
+  if (end.status === "timeout")
+    return (executedNotebook) =>
+      cellTimedOut({ file, cell: name, seconds: (options.cellTimeoutMs ?? 0) / 1000, executedNotebook });
   if (end.status === "ok" || executed.cell.tags.includes("raises-exception")) return "next";
   const errorName = textIn(end.reply.content, "ename") || "Error";
   const errorValue = redactSecrets(withoutAnsi(textIn(end.reply.content, "evalue")));
   if (errorName === "SystemExit" && ["", "0", "None"].includes(errorValue)) return "stop";
   const line = options.lineInFile(executed.cell.index, lineOfError(end.reply.content["traceback"]));
-  return (executedNotebook) => cellFailed({ file, cell: name, line, errorName, errorValue: errorValue.slice(0, 2_000), executedNotebook });
+  return (executedNotebook) =>
+    cellFailed({ file, cell: name, line, errorName, errorValue: errorValue.slice(0, 2_000), executedNotebook });
 }
 
 /** IPython's traceback marks the line of the cell with an arrow; of several frames the first is in the cell itself. */
@@ -147,7 +186,9 @@ function lineOfError(traceback: Json | undefined): number {
 }
 
 function evidence(options: ExecuteOptions, state: Progress, failed: boolean | undefined): string {
-  const defaults = Object.fromEntries(options.declared.parameters.flatMap(({ name, default: value }) => (value === undefined ? [] : [[name, value]])));
+  const defaults = Object.fromEntries(
+    options.declared.parameters.flatMap(({ name, default: value }) => (value === undefined ? [] : [[name, value]])),
+  );
   const endMs = options.nowMs();
   const facts: ExecutedFacts = {
     kernel: options.notebook.kernel,
@@ -173,7 +214,8 @@ function noteDate(dates: Record<string, string>, message: KernelMessage): void {
 /** Sends what cells print to the step's log, whole lines at a time, without secrets. */
 function createLineLog(log: ExecuteOptions["log"]): { message(message: KernelMessage): void; flush(): void } {
   const rest = { stdout: "", stderr: "" };
-  const write = (text: string, stream: "stdout" | "stderr"): void => log(redactSecrets(withoutAnsi(text)).replace(/\n$/, ""), stream);
+  const write = (text: string, stream: "stdout" | "stderr"): void =>
+    log(redactSecrets(withoutAnsi(text)).replace(/\n$/, ""), stream);
   return {
     message({ type, content }) {
       if (type === "stream") {
@@ -183,7 +225,10 @@ function createLineLog(log: ExecuteOptions["log"]): { message(message: KernelMes
         if (end > 0) write(text.slice(0, end), stream);
         rest[stream] = text.slice(end);
       } else if (type === "error") {
-        write((Array.isArray(content["traceback"]) ? content["traceback"] : [textIn(content, "evalue")]).join("\n"), "stderr");
+        write(
+          (Array.isArray(content["traceback"]) ? content["traceback"] : [textIn(content, "evalue")]).join("\n"),
+          "stderr",
+        );
       } else if (type === "execute_result") {
         const data = content["data"] as Readonly<Record<string, Json>> | undefined;
         if (typeof data?.["text/plain"] === "string") write(data["text/plain"], "stdout");

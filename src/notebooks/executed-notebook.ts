@@ -64,16 +64,30 @@ export async function writeEvidence(path: string, text: string): Promise<void> {
 
 function formatCell(executed: ExecutedCell): object {
   const { cell } = executed;
-  const common = { cell_type: cell.type, id: cell.id, source: linesOf(cell.source), ...(Object.keys(cell.attachments).length === 0 ? {} : { attachments: cell.attachments }) };
+  const common = {
+    cell_type: cell.type,
+    id: cell.id,
+    source: linesOf(cell.source),
+    ...(Object.keys(cell.attachments).length === 0 ? {} : { attachments: cell.attachments }),
+  };
   const tags = cell.tags.length === 0 ? {} : { tags: cell.tags };
   if (cell.type !== "code") return { ...common, metadata: tags };
-  const duration = executed.startedAt === undefined || executed.endedAt === undefined ? null : (Date.parse(executed.endedAt) - Date.parse(executed.startedAt)) / 1000;
+  const duration =
+    executed.startedAt === undefined || executed.endedAt === undefined
+      ? null
+      : (Date.parse(executed.endedAt) - Date.parse(executed.startedAt)) / 1000;
   return {
     ...common,
     metadata: {
       ...tags,
       ...(executed.execution === undefined ? {} : { execution: executed.execution }),
-      papermill: { start_time: executed.startedAt ?? null, end_time: executed.endedAt ?? null, duration, exception: executed.status === "failed", status: executed.status },
+      papermill: {
+        start_time: executed.startedAt ?? null,
+        end_time: executed.endedAt ?? null,
+        duration,
+        exception: executed.status === "failed",
+        status: executed.status,
+      },
       ...(executed.sentDigest === undefined ? {} : { esteira: { sourceDigest: executed.sentDigest } }),
     },
     execution_count: executed.executionCount ?? null,

@@ -4,7 +4,16 @@ import { PYTHON_BUILTINS } from "./python-builtins.ts";
 import { children } from "./python-literal.ts";
 import { sourceCells } from "./source-digest.ts";
 
-export const HIDDEN_STATE_RULES = ["never-executed", "executed-out-of-order", "executed-again", "gap-in-counts", "output-without-count", "used-before-defined", "never-defined", "defined-again"] as const;
+export const HIDDEN_STATE_RULES = [
+  "never-executed",
+  "executed-out-of-order",
+  "executed-again",
+  "gap-in-counts",
+  "output-without-count",
+  "used-before-defined",
+  "never-defined",
+  "defined-again",
+] as const;
 export type HiddenStateRule = (typeof HIDDEN_STATE_RULES)[number];
 
 /** A sign that a notebook's saved state does not follow from executing it from top to bottom. */
@@ -32,13 +41,19 @@ export interface HiddenStateReport {
   readonly edges: readonly CellEdge[];
 }
 
-/** Looks for hidden state: execution counts that are not 1…n from top to bottom, names that are used before or without being defined. */
+/**
+ * Looks for hidden state: execution counts that are not 1…n from top to bottom, names that are used before or without
+ * being defined.
+ */
 export async function reportHiddenState(notebook: Notebook): Promise<HiddenStateReport> {
   const { parser } = await import("@lezer/python");
   const cells = sourceCells(notebook).filter(({ type }) => type === "code");
   const findings = [...countFindings(cells)];
   const edges: CellEdge[] = [];
-  const names = cells.map((cell) => ({ cell, ...namesOf(parser.parse(withoutMagics(cell.source)).topNode, cell.source) }));
+  const names = cells.map((cell) => ({
+    cell,
+    ...namesOf(parser.parse(withoutMagics(cell.source)).topNode, cell.source),
+  }));
   const definedAnywhere = new Set(names.flatMap(({ defines }) => [...defines]));
   const definedIn = new Map<string, NotebookCell>();
   const hasStar = names.some(({ star }) => star);
@@ -46,12 +61,36 @@ export async function reportHiddenState(notebook: Notebook): Promise<HiddenState
     for (const name of uses) {
       const source = definedIn.get(name);
       if (source !== undefined) edges.push({ from: source.id, to: cell.id, name });
-      else if (definedAnywhere.has(name) && !defines.has(name)) findings.push(finding("used-before-defined", cell, name, `"${name}" is used in cell ${cell.index + 1}, before the cell that defines it`));
-      else if (!definedAnywhere.has(name) && !PYTHON_BUILTINS.has(name) && !hasStar) findings.push(finding("never-defined", cell, name, `"${name}" is used in cell ${cell.index + 1}, but no cell defines it; was its cell deleted?`));
+      else if (definedAnywhere.has(name) && !defines.has(name))
+        findings.push(
+          finding(
+            "used-before-defined",
+            cell,
+            name,
+            `"${name}" is used in cell ${cell.index + 1}, before the cell that defines it`,
+          ),
+        );
+      else if (!definedAnywhere.has(name) && !PYTHON_BUILTINS.has(name) && !hasStar)
+        findings.push(
+          finding(
+            "never-defined",
+            cell,
+            name,
+            `"${name}" is used in cell ${cell.index + 1}, but no cell defines it; was its cell deleted?`,
+          ),
+        );
     }
     for (const name of defines) {
       const earlier = definedIn.get(name);
-      if (earlier !== undefined && !name.startsWith("_")) findings.push(finding("defined-again", cell, name, `"${name}" is defined in cell ${earlier.index + 1} and again in cell ${cell.index + 1}`));
+      if (earlier !== undefined && !name.startsWith("_"))
+        findings.push(
+          finding(
+            "defined-again",
+            cell,
+            name,
+            `"${name}" is defined in cell ${earlier.index + 1} and again in cell ${cell.index + 1}`,
+          ),
+        );
       definedIn.set(name, cell);
     }
   }
@@ -64,19 +103,37 @@ function finding(rule: HiddenStateRule, cell: NotebookCell, name: string, messag
 
 function* countFindings(cells: readonly NotebookCell[]): Generator<HiddenStateFinding> {
   const executed = cells.filter(({ executionCount }) => executionCount !== undefined);
-  const at = (rule: HiddenStateRule, cell: NotebookCell, message: string): HiddenStateFinding => ({ rule, cellId: cell.id, cellIndex: cell.index, message });
+  const at = (rule: HiddenStateRule, cell: NotebookCell, message: string): HiddenStateFinding => ({
+    rule,
+    cellId: cell.id,
+    cellIndex: cell.index,
+    message,
+  });
   let last = 0;
   const seen = new Set<number>();
   for (const cell of cells) {
     const count = cell.executionCount;
     if (count === undefined) {
-      if (cell.outputs.length > 0) yield at("output-without-count", cell, `cell ${cell.index + 1} has outputs, but was not executed`);
-      else if (executed.length > 0 && cell.source.trim() !== "") yield at("never-executed", cell, `cell ${cell.index + 1} was not executed, others were`);
+      if (cell.outputs.length > 0)
+        yield at("output-without-count", cell, `cell ${cell.index + 1} has outputs, but was not executed`);
+      else if (executed.length > 0 && cell.source.trim() !== "")
+        yield at("never-executed", cell, `cell ${cell.index + 1} was not executed, others were`);
       continue;
     }
-    if (seen.has(count)) yield at("executed-again", cell, `cell ${cell.index + 1} has the count ${count} of another cell`);
-    else if (count < last) yield at("executed-out-of-order", cell, `cell ${cell.index + 1} was executed as number ${count}, after a cell below it`);
-    else if (count > last + 1) yield at("gap-in-counts", cell, `cell ${cell.index + 1} was executed as number ${count} after number ${last}: what ran between is not in the notebook`);
+    if (seen.has(count))
+      yield at("executed-again", cell, `cell ${cell.index + 1} has the count ${count} of another cell`);
+    else if (count < last)
+      yield at(
+        "executed-out-of-order",
+        cell,
+        `cell ${cell.index + 1} was executed as number ${count}, after a cell below it`,
+      );
+    else if (count > last + 1)
+      yield at(
+        "gap-in-counts",
+        cell,
+        `cell ${cell.index + 1} was executed as number ${count} after number ${last}: what ran between is not in the notebook`,
+      );
     seen.add(count);
     last = Math.max(last, count);
   }
@@ -88,13 +145,24 @@ function withoutMagics(source: string): string {
 
 interface CellNames {
   readonly defines: ReadonlySet<string>;
-  /** Names that must exist before the cell runs: used at its top level before the cell itself defines them, or inside its functions. */
+  /**
+   * Names that must exist before the cell runs: used at its top level before the cell itself defines them, or inside
+   * its functions.
+   */
   readonly uses: ReadonlySet<string>;
   /** `from x import *`: any name may be defined. */
   readonly star: boolean;
 }
 
-const SCOPES: readonly string[] = ["FunctionDefinition", "ClassDefinition", "LambdaExpression", "ArrayComprehensionExpression", "DictionaryComprehensionExpression", "SetComprehensionExpression", "ComprehensionExpression"];
+const SCOPES: readonly string[] = [
+  "FunctionDefinition",
+  "ClassDefinition",
+  "LambdaExpression",
+  "ArrayComprehensionExpression",
+  "DictionaryComprehensionExpression",
+  "SetComprehensionExpression",
+  "ComprehensionExpression",
+];
 
 /** `sum(x for x in y)`: the arguments are a scope of their own. */
 function isScope(node: SyntaxNode): boolean {
@@ -147,8 +215,15 @@ function targetsOf(node: SyntaxNode): readonly SyntaxNode[] {
     const last = parts.findLastIndex((part) => part.name === "AssignOp");
     return parts.slice(0, last === -1 ? 1 : last).filter((part) => isTarget(part));
   }
-  if (node.name === "ForStatement") return parts.slice(0, parts.findIndex((part) => part.name === "in")).filter((part) => isTarget(part));
-  if (node.name === "WithStatement" || node.name === "TryStatement") return parts.filter((part, index) => parts[index - 1]?.name === "as" && isTarget(part));
+  if (node.name === "ForStatement")
+    return parts
+      .slice(
+        0,
+        parts.findIndex((part) => part.name === "in"),
+      )
+      .filter((part) => isTarget(part));
+  if (node.name === "WithStatement" || node.name === "TryStatement")
+    return parts.filter((part, index) => parts[index - 1]?.name === "as" && isTarget(part));
   return [];
 }
 
@@ -165,7 +240,10 @@ function importedNames(node: SyntaxNode, text: (node: SyntaxNode) => string): re
   const statement = text(node).replace(/\\\n|[()]/g, " ");
   const list = /^from\s+\S+\s+import\s+([\s\S]*)$/.exec(statement)?.[1] ?? statement.replace(/^import\s+/, "");
   return list.split(",").flatMap((part) => {
-    const words = part.replace(/#.*$/gm, "").trim().split(/\s+as\s+/);
+    const words = part
+      .replace(/#.*$/gm, "")
+      .trim()
+      .split(/\s+as\s+/);
     const name = words[1] ?? words[0]?.split(".")[0] ?? "";
     return /^\w+$/.test(name) ? [name] : [];
   });
@@ -177,7 +255,10 @@ function boundNames(node: SyntaxNode, text: (node: SyntaxNode) => string): Reado
   const visit = (inner: SyntaxNode): void => {
     if (inner.name === "ParamList") parameterNames(inner, text).forEach((name) => bound.add(name));
     else if (inner.name === "ImportStatement") importedNames(inner, text).forEach((name) => bound.add(name));
-    else if (inner !== node && inner.name.endsWith("Definition")) children(inner).filter(({ name }) => name === "VariableName").forEach((name) => bound.add(text(name)));
+    else if (inner !== node && inner.name.endsWith("Definition"))
+      children(inner)
+        .filter(({ name }) => name === "VariableName")
+        .forEach((name) => bound.add(text(name)));
     else {
       const targets = [...targetsOf(inner), ...comprehensionTargets(inner)];
       targets.flatMap((target) => plainNames(target, text)).forEach((name) => bound.add(name));

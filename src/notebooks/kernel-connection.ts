@@ -18,8 +18,10 @@ export interface KernelConnection {
 }
 
 /**
- * Writes a connection file and connects to where the kernel will listen: Unix sockets in a private folder, so that there are no
- * ports to race for and no other user can read; TCP on loopback where a socket's path would be too long or the transport is asked for.
+ * Writes a connection file and connects to where the kernel will listen: Unix sockets in a private folder, so that
+ * there are no
+ * ports to race for and no other user can read; TCP on loopback where a socket's path would be too long or the
+ * transport is asked for.
  */
 export async function openKernelConnection(options: {
   /** Folder for short-lived sockets; must exist. */
@@ -32,7 +34,8 @@ export async function openKernelConnection(options: {
   await chmod(folder, 0o700);
   const session = { id: randomUUID(), key: randomUUID() };
   const socketPrefix = join(folder, "s");
-  const transport = options.transport ?? (process.platform === "win32" || socketPrefix.length > LONGEST_SOCKET_PATH ? "tcp" : "ipc");
+  const transport =
+    options.transport ?? (process.platform === "win32" || socketPrefix.length > LONGEST_SOCKET_PATH ? "tcp" : "ipc");
   const ports = transport === "ipc" ? CHANNELS.map((_, index) => index + 1) : await freePorts(CHANNELS.length);
   const ip = transport === "ipc" ? socketPrefix : "127.0.0.1";
   const addressOf = (channel: (typeof CHANNELS)[number]): string => {
@@ -41,12 +44,34 @@ export async function openKernelConnection(options: {
   };
   const file = join(folder, "kernel.json");
   const portKeys = Object.fromEntries(CHANNELS.map((channel, index) => [`${channel}_port`, ports[index]]));
-  await writeFile(file, JSON.stringify({ transport, ip, ...portKeys, key: session.key, signature_scheme: "hmac-sha256", kernel_name: "python3" }), { mode: 0o600 });
+  await writeFile(
+    file,
+    JSON.stringify({
+      transport,
+      ip,
+      ...portKeys,
+      key: session.key,
+      signature_scheme: "hmac-sha256",
+      kernel_name: "python3",
+    }),
+    { mode: 0o600 },
+  );
 
-  const settings = { linger: 0, reconnectInterval: 10, reconnectMaxInterval: 200, receiveHighWaterMark: 0, sendHighWaterMark: 0 };
+  const settings = {
+    linger: 0,
+    reconnectInterval: 10,
+    reconnectMaxInterval: 200,
+    receiveHighWaterMark: 0,
+    sendHighWaterMark: 0,
+  };
   const shell = new Dealer({ ...settings, routingId: session.id });
   const control = new Dealer({ ...settings, routingId: `${session.id}-c` });
-  const iopub = new Subscriber({ linger: 0, reconnectInterval: 10, reconnectMaxInterval: 200, receiveHighWaterMark: 0 });
+  const iopub = new Subscriber({
+    linger: 0,
+    reconnectInterval: 10,
+    reconnectMaxInterval: 200,
+    receiveHighWaterMark: 0,
+  });
   iopub.subscribe();
   const receive = async (channel: "shell" | "iopub" | "control", socket: AsyncIterable<Buffer[]>): Promise<void> => {
     for await (const frames of socket) {

@@ -15,9 +15,20 @@ export interface KernelMessage {
 }
 
 /** Frames of a request, signed; and its id. */
-export function encodeRequest(type: string, content: object, session: { readonly id: string; readonly key: string }): { readonly id: string; readonly frames: readonly string[] } {
+export function encodeRequest(
+  type: string,
+  content: object,
+  session: { readonly id: string; readonly key: string },
+): { readonly id: string; readonly frames: readonly string[] } {
   const id = randomUUID();
-  const header = { msg_id: id, session: session.id, username: "esteira", date: new Date().toISOString(), msg_type: type, version: "5.3" };
+  const header = {
+    msg_id: id,
+    session: session.id,
+    username: "esteira",
+    date: new Date().toISOString(),
+    msg_type: type,
+    version: "5.3",
+  };
   const parts = [JSON.stringify(header), "{}", "{}", JSON.stringify(content)];
   return { id, frames: [DELIMITER, sign(parts, session.key), ...parts] };
 }
@@ -27,9 +38,21 @@ export function decodeMessage(frames: readonly Uint8Array[], key: string): Kerne
   const texts = frames.map((frame) => Buffer.from(frame));
   const start = texts.findIndex((frame) => frame.toString("latin1") === DELIMITER);
   const [signature, header, parent, metadata, content] = texts.slice(start + 1);
-  if (start === -1 || signature === undefined || header === undefined || parent === undefined || metadata === undefined || content === undefined) return undefined;
+  if (
+    start === -1 ||
+    signature === undefined ||
+    header === undefined ||
+    parent === undefined ||
+    metadata === undefined ||
+    content === undefined
+  )
+    return undefined;
   if (!secretsEqual(signature.toString("latin1"), sign([header, parent, metadata, content], key))) return undefined;
-  const { msg_id: id, msg_type: type, date } = JSON.parse(header.toString()) as { msg_id: string; msg_type: string; date?: string };
+  const {
+    msg_id: id,
+    msg_type: type,
+    date,
+  } = JSON.parse(header.toString()) as { msg_id: string; msg_type: string; date?: string };
   const { msg_id: parentId } = JSON.parse(parent.toString()) as { msg_id?: string };
   return { type, id, parentId, date: date ?? new Date().toISOString(), content: parseContent(content.toString()) };
 }
@@ -51,6 +74,8 @@ function parseContent(text: string): KernelMessage["content"] {
   try {
     return JSON.parse(text) as KernelMessage["content"];
   } catch {
-    return JSON.parse(text.replace(/("(?:[^"\\]|\\.)*")|-?\bInfinity\b|\bNaN\b/g, (_, quoted: string | undefined) => quoted ?? "null")) as KernelMessage["content"];
+    return JSON.parse(
+      text.replace(/("(?:[^"\\]|\\.)*")|-?\bInfinity\b|\bNaN\b/g, (_, quoted: string | undefined) => quoted ?? "null"),
+    ) as KernelMessage["content"];
   }
 }

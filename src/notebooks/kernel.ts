@@ -16,14 +16,16 @@ export type ExecutionEnd =
 /**
  * One running kernel.
  *
- * States: starting → ready → (busy → ready)* → ended. `ended` is entered from anywhere when the process exits, and every
+ * States: starting → ready → (busy → ready)* → ended. `ended` is entered from anywhere when the process exits, and
+ * every
  * execution that waits then resolves as `dead` at once.
  */
 export interface Kernel {
   /** `ipykernel 7.4.0` and the like, as the kernel says it. */
   readonly implementation: string;
   /**
-   * Executes code. It is finished when both the reply and the status `idle` with the same parent have come: all output was
+   * Executes code. It is finished when both the reply and the status `idle` with the same parent have come: all output
+   * was
    * published then.
    *
    * @param onMessage iopub messages of this execution, in order
@@ -69,14 +71,17 @@ export async function startKernel(options: KernelOptions): Promise<Kernel> {
   });
   const stopping = new AbortController();
   let exit: string | undefined;
-  const ended = options.start(connection.file, stopping.signal).then(
-    (result) => describeExit(result),
-    (error: unknown) => String(error),
-  ).then((text) => {
-    exit = text;
-    for (const execution of waiting.values()) execution.resolve({ status: "dead", exit: text });
-    waiting.clear();
-  });
+  const ended = options
+    .start(connection.file, stopping.signal)
+    .then(
+      (result) => describeExit(result),
+      (error: unknown) => String(error),
+    )
+    .then((text) => {
+      exit = text;
+      for (const execution of waiting.values()) execution.resolve({ status: "dead", exit: text });
+      waiting.clear();
+    });
 
   function request(type: string, content: object, onMessage: (message: KernelMessage) => void): Promise<ExecutionEnd> {
     if (exit !== undefined) return Promise.resolve({ status: "dead", exit });
@@ -94,11 +99,18 @@ export async function startKernel(options: KernelOptions): Promise<Kernel> {
   const first = await answerOf(probe, options.startTimeoutMs);
   if (first === undefined || first.status === "dead") {
     await kill();
-    throw new KernelStartError(first === undefined ? `no answer within ${options.startTimeoutMs / 1000} s` : `its process ended (${first.exit})`);
+    throw new KernelStartError(
+      first === undefined ? `no answer within ${options.startTimeoutMs / 1000} s` : `its process ended (${first.exit})`,
+    );
   }
   return {
     implementation: `${textIn(first.reply.content, "implementation")} ${textIn(first.reply.content, "implementation_version")}`,
-    execute: (code, onMessage) => request("execute_request", { code, silent: false, store_history: true, user_expressions: {}, allow_stdin: false, stop_on_error: true }, onMessage),
+    execute: (code, onMessage) =>
+      request(
+        "execute_request",
+        { code, silent: false, store_history: true, user_expressions: {}, allow_stdin: false, stop_on_error: true },
+        onMessage,
+      ),
     interrupt: () => void connection.request("control", "interrupt_request", {}),
     kill,
     async shutdown() {
@@ -112,7 +124,8 @@ export async function startKernel(options: KernelOptions): Promise<Kernel> {
 }
 
 /**
- * The first answer of a kernel that is starting. A subscription is live only once an `idle` has come through it, and a request
+ * The first answer of a kernel that is starting. A subscription is live only once an `idle` has come through it, and a
+ * request
  * sent before that is answered without one: so requests are repeated until one is answered in full.
  */
 async function answerOf(probe: () => Promise<ExecutionEnd>, timeoutMs: number): Promise<ExecutionEnd | undefined> {
@@ -126,7 +139,12 @@ async function answerOf(probe: () => Promise<ExecutionEnd>, timeoutMs: number): 
   return undefined;
 }
 
-function receive(waiting: Map<string, Waiting>, channel: "shell" | "iopub" | "control", message: KernelMessage, onStray: (message: KernelMessage) => void): void {
+function receive(
+  waiting: Map<string, Waiting>,
+  channel: "shell" | "iopub" | "control",
+  message: KernelMessage,
+  onStray: (message: KernelMessage) => void,
+): void {
   const execution = message.parentId === undefined ? undefined : waiting.get(message.parentId);
   if (execution === undefined) {
     if (channel === "iopub" && message.type !== "status") onStray(message);

@@ -10,15 +10,22 @@ import { digestOfNotebook, sourceCells } from "./source-digest.ts";
 import { positionInFile } from "./source-position.ts";
 
 /** What a notebook step reads and makes, and every mistake that shows without a kernel. */
-export async function analyseNotebook(declaration: NotebookDeclaration, context: AnalysisContext): Promise<StepAnalysis> {
+export async function analyseNotebook(
+  declaration: NotebookDeclaration,
+  context: AnalysisContext,
+): Promise<StepAnalysis> {
   const { python, inputs: declared = [] } = declaration;
   const problems: Problem[] = [];
-  if (python !== undefined && (await context.readFile(python)) === undefined) problems.push(await missingFile(python, ["python"], context, "**/*requirements*.txt"));
+  if (python !== undefined && (await context.readFile(python)) === undefined)
+    problems.push(await missingFile(python, ["python"], context, "**/*requirements*.txt"));
   const understood = await readAndUnderstand(declaration, context);
   const other = await matchFiles(patternsOf(declaration.files), context);
   problems.push(...other.problems);
   return {
-    inputs: [...declared.map((asset, index) => ({ asset, role: "input", path: ["inputs", index] })), ...understood.inputs],
+    inputs: [
+      ...declared.map((asset, index) => ({ asset, role: "input", path: ["inputs", index] })),
+      ...understood.inputs,
+    ],
     makes: declaration.makes === undefined ? [] : [{ asset: context.step, kind: declaration.makes }],
     files: [...new Set([...(python === undefined ? [] : [python]), ...understood.imported, ...other.files])].sort(),
     // Not the file: its outputs and execution counts change without changing what the step does.
@@ -38,15 +45,24 @@ interface Understood {
 
 async function readAndUnderstand(declaration: NotebookDeclaration, context: AnalysisContext): Promise<Understood> {
   const text = await context.readFile(declaration.notebook);
-  const read = text === undefined ? await missingFile(declaration.notebook, ["notebook"], context, "**/*.ipynb") : parse(text, declaration.notebook);
-  return text === undefined || "message" in read ? { digest: undefined, inputs: [], imported: [], problems: [read as Problem] } : understand(text, read, declaration, context);
+  const read =
+    text === undefined
+      ? await missingFile(declaration.notebook, ["notebook"], context, "**/*.ipynb")
+      : parse(text, declaration.notebook);
+  return text === undefined || "message" in read
+    ? { digest: undefined, inputs: [], imported: [], problems: [read as Problem] }
+    : understand(text, read, declaration, context);
 }
 
 function parse(text: string, file: string): Notebook | Problem {
   try {
     const notebook = parseNotebook(text, file);
     if (notebook.language.toLowerCase() === "python") return notebook;
-    return { path: ["notebook"], message: `${file} is written in ${notebook.language}; notebook steps run Python kernels`, hint: "Rewrite it for a Python kernel, or call its language from a `run` step." };
+    return {
+      path: ["notebook"],
+      message: `${file} is written in ${notebook.language}; notebook steps run Python kernels`,
+      hint: "Rewrite it for a Python kernel, or call its language from a `run` step.",
+    };
   } catch (error) {
     if (!isEsteiraError(error)) throw error;
     const { line, column } = error.context as { readonly line?: number; readonly column?: number };
@@ -66,10 +82,15 @@ async function understand(
   context: AnalysisContext,
 ): Promise<Understood> {
   const file = declaration.notebook;
-  const place = (cellIndex: number, line: number, column?: number): NonNullable<Problem["at"]> => ({ file, ...positionInFile(text, cellIndex, line, column) });
+  const place = (cellIndex: number, line: number, column?: number): NonNullable<Problem["at"]> => ({
+    file,
+    ...positionInFile(text, cellIndex, line, column),
+  });
   const parameters = await readParameters(notebook);
   const given: Readonly<Record<string, Json>> = declaration.params ?? {};
-  const problems: Problem[] = [...parameters.problems, ...checkParameters(parameters, given)].map((problem) => toProblem(problem, file, place));
+  const problems: Problem[] = [...parameters.problems, ...checkParameters(parameters, given)].map((problem) =>
+    toProblem(problem, file, place),
+  );
   for (const finding of scanNotebook(notebook, "lint")) {
     if (finding.channel === "output" || finding.cellIndex === undefined) continue;
     problems.push({
@@ -82,7 +103,11 @@ async function understand(
   const inputs = new Map<string, StepInput>();
   for (const cell of sourceCells(notebook)) {
     if (cell.type !== "code") continue;
-    const read = inputsOfCalls(await readEsteiraCalls(cell.source), { context, declared: declaration.inputs ?? [], place: (call) => place(cell.index, call.line, call.column) });
+    const read = inputsOfCalls(await readEsteiraCalls(cell.source), {
+      context,
+      declared: declaration.inputs ?? [],
+      place: (call) => place(cell.index, call.line, call.column),
+    });
     for (const input of read.inputs) inputs.set(input.asset, input);
     problems.push(...read.problems);
   }
@@ -93,11 +118,27 @@ async function understand(
 
 /** The cells one below the other, as they run. */
 function codeOf(notebook: Notebook): string {
-  return sourceCells(notebook).flatMap(({ type, source }) => (type === "code" ? [source] : [])).join("\n");
+  return sourceCells(notebook)
+    .flatMap(({ type, source }) => (type === "code" ? [source] : []))
+    .join("\n");
 }
 
-function toProblem(problem: ParameterProblem, file: string, place: (cellIndex: number, line: number) => NonNullable<Problem["at"]>): Problem {
+function toProblem(
+  problem: ParameterProblem,
+  file: string,
+  place: (cellIndex: number, line: number) => NonNullable<Problem["at"]>,
+): Problem {
   const hint = problem.hint === undefined ? {} : { hint: problem.hint };
-  if (problem.place !== undefined) return { path: ["notebook"], at: place(problem.place.cellIndex, problem.place.line), message: problem.message, ...hint };
-  return { path: problem.given === undefined ? ["notebook"] : ["params", problem.given], message: `${file}: ${problem.message}`, ...hint };
+  if (problem.place !== undefined)
+    return {
+      path: ["notebook"],
+      at: place(problem.place.cellIndex, problem.place.line),
+      message: problem.message,
+      ...hint,
+    };
+  return {
+    path: problem.given === undefined ? ["notebook"] : ["params", problem.given],
+    message: `${file}: ${problem.message}`,
+    ...hint,
+  };
 }

@@ -39,7 +39,8 @@ export function diffNotebooks(before: Notebook, after: Notebook): readonly CellC
   const removed = old.filter((cell) => !stayed.includes(cell));
   let next = 0;
   const takeRemovedBefore = (limit: number): void => {
-    for (; next < removed.length && old.indexOf(removed[next] as NotebookCell) < limit; next++) changes.push(oneSided("removed", removed[next] as NotebookCell));
+    for (; next < removed.length && old.indexOf(removed[next] as NotebookCell) < limit; next++)
+      changes.push(oneSided("removed", removed[next] as NotebookCell));
   };
   for (const cell of now) {
     const partner = pairs.get(cell);
@@ -62,7 +63,16 @@ export function changesSource(changes: readonly CellChange[]): boolean {
 
 function oneSided(kind: "added" | "removed", cell: NotebookCell): CellChange {
   const lines = cell.source.split("\n").map((text) => ({ kind, text }));
-  return { kind, before: kind === "removed" ? cell : undefined, after: kind === "added" ? cell : undefined, lines, tagsChanged: false, typeChanged: false, outputsChanged: false, moved: false };
+  return {
+    kind,
+    before: kind === "removed" ? cell : undefined,
+    after: kind === "added" ? cell : undefined,
+    lines,
+    tagsChanged: false,
+    typeChanged: false,
+    outputsChanged: false,
+    moved: false,
+  };
 }
 
 function compareCells(before: NotebookCell, after: NotebookCell, moved: boolean): CellChange {
@@ -83,7 +93,10 @@ function compareCells(before: NotebookCell, after: NotebookCell, moved: boolean)
   };
 }
 
-function pairCells(old: readonly NotebookCell[], now: readonly NotebookCell[]): ReadonlyMap<NotebookCell, NotebookCell> {
+function pairCells(
+  old: readonly NotebookCell[],
+  now: readonly NotebookCell[],
+): ReadonlyMap<NotebookCell, NotebookCell> {
   const byId = new Map(old.map((cell) => [cell.id, cell]));
   const pairs = new Map<NotebookCell, NotebookCell>();
   const free = new Set(old);
@@ -139,7 +152,8 @@ function commonLengths(before: readonly string[], after: readonly string[]): (i:
   const lengths = new Uint32Array((before.length + 1) * width);
   const at = (i: number, j: number): number => lengths[i * width + j] ?? 0;
   for (let i = before.length - 1; i >= 0; i--) {
-    for (let j = after.length - 1; j >= 0; j--) lengths[i * width + j] = before[i] === after[j] ? at(i + 1, j + 1) + 1 : Math.max(at(i + 1, j), at(i, j + 1));
+    for (let j = after.length - 1; j >= 0; j--)
+      lengths[i * width + j] = before[i] === after[j] ? at(i + 1, j + 1) + 1 : Math.max(at(i + 1, j), at(i, j + 1));
   }
   return at;
 }
@@ -148,7 +162,9 @@ function longestIncreasing(values: readonly number[]): readonly number[] {
   let longest: readonly number[] = [];
   const endingAt: (readonly number[])[] = [];
   for (const value of values) {
-    const before = endingAt.filter((run) => (run.at(-1) ?? 0) < value).reduce<readonly number[]>((left, right) => (right.length > left.length ? right : left), []);
+    const before = endingAt
+      .filter((run) => (run.at(-1) ?? 0) < value)
+      .reduce<readonly number[]>((left, right) => (right.length > left.length ? right : left), []);
     const run = [...before, value];
     endingAt.push(run);
     if (run.length > longest.length) longest = run;

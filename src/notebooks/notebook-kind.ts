@@ -2,7 +2,14 @@ import { readFile, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { z } from "zod";
 import { type Clock, type Digest, digestOf, type Json } from "#base";
-import { logsToMlflow, otherFiles, publishOutput, type PythonEnvironments, type StepContext, writeStepContext } from "#executors";
+import {
+  logsToMlflow,
+  otherFiles,
+  publishOutput,
+  type PythonEnvironments,
+  type StepContext,
+  writeStepContext,
+} from "#executors";
 import { appendEvent, type AssetVersion, type MetadataStore, recordAssetVersion } from "#metadata-store";
 import type { ObjectStore } from "#object-store";
 import type { AttemptContext, PythonEnvironment, StepKind, StepOutcome } from "#pipeline";
@@ -33,13 +40,29 @@ export interface NotebookDeclaration {
 }
 
 const schema: z.ZodType<NotebookDeclaration> = z.strictObject({
-  notebook: z.string().regex(/\.ipynb$/, "expected a path that ends in .ipynb").describe("The notebook, project-relative. Its identity is the digest of its source, without outputs."),
-  params: z.record(z.string(), z.json()).optional().describe('Values for the cell tagged "parameters"; names and types are checked before anything runs.'),
-  python: z.string().optional().describe("Requirements file of the notebook's environment; ipykernel is added when it is not listed."),
-  inputs: z.array(z.string()).optional().describe("Assets it reads, beside those in esteira.input(\"…\")."),
-  makes: z.enum(["model", "data", "features", "report"]).optional().describe("What the step makes, under its own name. A report is the executed notebook itself."),
+  notebook: z
+    .string()
+    .regex(/\.ipynb$/, "expected a path that ends in .ipynb")
+    .describe("The notebook, project-relative. Its identity is the digest of its source, without outputs."),
+  params: z
+    .record(z.string(), z.json())
+    .optional()
+    .describe('Values for the cell tagged "parameters"; names and types are checked before anything runs.'),
+  python: z
+    .string()
+    .optional()
+    .describe("Requirements file of the notebook's environment; ipykernel is added when it is not listed."),
+  inputs: z.array(z.string()).optional().describe('Assets it reads, beside those in esteira.input("…").'),
+  makes: z
+    .enum(["model", "data", "features", "report"])
+    .optional()
+    .describe("What the step makes, under its own name. A report is the executed notebook itself."),
   files: otherFiles,
-  cell_timeout: z.number().positive().optional().describe("Seconds after which a cell is interrupted; default: no limit but the step's `timeout`."),
+  cell_timeout: z
+    .number()
+    .positive()
+    .optional()
+    .describe("Seconds after which a cell is interrupted; default: no limit but the step's `timeout`."),
 }) as z.ZodType<NotebookDeclaration>;
 
 export interface NotebookKindDependencies {
@@ -54,7 +77,8 @@ export interface NotebookKindDependencies {
 /**
  * Steps that execute a notebook from top to bottom in a new kernel.
  *
- * The source digest becomes a version of the asset named like the file; what the step makes was made from it. The executed notebook is
+ * The source digest becomes a version of the asset named like the file; what the step makes was made from it. The
+ * executed notebook is
  * kept in the object store, also when it failed: fact `executedNotebook`, event `notebook.executed`.
  */
 export function createNotebookKind(deps: NotebookKindDependencies): StepKind<NotebookDeclaration> {
@@ -62,7 +86,14 @@ export function createNotebookKind(deps: NotebookKindDependencies): StepKind<Not
     name: "notebook",
     load: "models",
     schema,
-    describe: ({ notebook, params }) => `notebook ${notebook}${params === undefined ? "" : ` with ${Object.entries(params).map(([name, value]) => `${name}=${typeof value === "string" ? value : JSON.stringify(value)}`).join(", ")}`}`,
+    describe: ({ notebook, params }) =>
+      `notebook ${notebook}${
+        params === undefined
+          ? ""
+          : ` with ${Object.entries(params)
+              .map(([name, value]) => `${name}=${typeof value === "string" ? value : JSON.stringify(value)}`)
+              .join(", ")}`
+      }`,
     workspace: () => [],
     analyse: analyseNotebook,
     execute: (attempt) => execute(attempt, deps),
@@ -81,18 +112,24 @@ interface Prepared {
   readonly digest: Digest;
 }
 
-async function execute(attempt: AttemptContext<NotebookDeclaration>, deps: NotebookKindDependencies): Promise<StepOutcome> {
+async function execute(
+  attempt: AttemptContext<NotebookDeclaration>,
+  deps: NotebookKindDependencies,
+): Promise<StepOutcome> {
   const prepared = await prepare(attempt);
   const { python: requirementsFile, makes } = attempt.declaration;
   const environment = await deps.environments.prepare({
-    requirements: requirementsFile === undefined ? "" : await readFile(resolve(attempt.projectFolder, requirementsFile), "utf8"),
+    requirements:
+      requirementsFile === undefined ? "" : await readFile(resolve(attempt.projectFolder, requirementsFile), "utf8"),
     requirementsFile: requirementsFile ?? prepared.file,
     extra: ["ipykernel"],
     signal: attempt.signal,
     report: (line) => attempt.log(line),
   });
   const version = await recordNotebook(attempt, prepared, deps);
-  const defaults = Object.fromEntries(prepared.declared.parameters.flatMap(({ name, default: value }) => (value === undefined ? [] : [[name, value]])));
+  const defaults = Object.fromEntries(
+    prepared.declared.parameters.flatMap(({ name, default: value }) => (value === undefined ? [] : [[name, value]])),
+  );
   const context = await writeStepContext(attempt, { ...defaults, ...prepared.parameters });
   if (makes === "model" || logsToMlflow(environment.lock)) await attempt.trackingRun();
   const executed = await run(attempt, { deps, prepared, context, environment });
@@ -107,12 +144,21 @@ async function execute(attempt: AttemptContext<NotebookDeclaration>, deps: Noteb
     parameters: { ...defaults, ...prepared.parameters },
     ...(executed.redactedRules.length === 0 ? {} : { secretsRemoved: executed.redactedRules }),
   };
-  const event = { atMs: deps.clock.now(), project: attempt.project, type: "notebook.executed", subjectKind: "step_run", subject: attempt.stepRunId, actor: attempt.actor, data: { ...facts, attemptId: attempt.attemptId, failed: executed.failure !== undefined } };
+  const event = {
+    atMs: deps.clock.now(),
+    project: attempt.project,
+    type: "notebook.executed",
+    subjectKind: "step_run",
+    subject: attempt.stepRunId,
+    actor: attempt.actor,
+    data: { ...facts, attemptId: attempt.attemptId, failed: executed.failure !== undefined },
+  };
   if (executed.failure !== undefined) {
     await deps.store.write((transaction) => appendEvent(transaction, event));
     throw executed.failure(evidence);
   }
-  if (makes === "report") await writeFile(join(await outputFolderOf(context, attempt.step), "executed.ipynb"), executed.text);
+  if (makes === "report")
+    await writeFile(join(await outputFolderOf(context, attempt.step), "executed.ipynb"), executed.text);
   const published =
     makes === undefined
       ? undefined
@@ -120,7 +166,12 @@ async function execute(attempt: AttemptContext<NotebookDeclaration>, deps: Noteb
           kind: makes,
           outputFolder: context.outputFolder,
           environmentLock: environment.lockDigest,
-          options: { notebookDigest: prepared.digest, executedNotebook: evidence, parameters: facts.parameters, lock: environment.lock },
+          options: {
+            notebookDigest: prepared.digest,
+            executedNotebook: evidence,
+            parameters: facts.parameters,
+            lock: environment.lock,
+          },
           alsoMadeFrom: [{ versionId: version.id, role: "notebook" }],
         });
   return {
@@ -150,26 +201,49 @@ async function prepare(attempt: AttemptContext<NotebookDeclaration>): Promise<Pr
   const declared = await readParameters(notebook);
   const parameters = givenParameters(attempt);
   const problems = [...declared.problems, ...checkParameters(declared, parameters)];
-  if (problems.length > 0) throw parametersRefused({ file, problems: problems.map(({ message, hint }) => (hint === undefined ? message : `${message} (${hint.replace(/\.$/, "")})`)) });
+  if (problems.length > 0)
+    throw parametersRefused({
+      file,
+      problems: problems.map(({ message, hint }) =>
+        hint === undefined ? message : `${message} (${hint.replace(/\.$/, "")})`,
+      ),
+    });
   const sources = await readSources(attempt);
-  const digest = digestOfSource(notebook, Object.fromEntries([...sources].map(([path, content]) => [path, digestOf(content)])));
+  const digest = digestOfSource(
+    notebook,
+    Object.fromEntries([...sources].map(([path, content]) => [path, digestOf(content)])),
+  );
   return { file, text, notebook, declared, parameters, sources, digest };
 }
 
 /** The requirements are no source of the notebook: what was installed for them is in the record of what it makes. */
-async function readSources({ files, declaration, projectFolder }: AttemptContext<NotebookDeclaration>): Promise<ReadonlyMap<string, Buffer>> {
+async function readSources({
+  files,
+  declaration,
+  projectFolder,
+}: AttemptContext<NotebookDeclaration>): Promise<ReadonlyMap<string, Buffer>> {
   const sources = new Map<string, Buffer>();
-  for (const path of files) if (path !== declaration.python) sources.set(path, await readFile(resolve(projectFolder, path)));
+  for (const path of files)
+    if (path !== declaration.python) sources.set(path, await readFile(resolve(projectFolder, path)));
   return sources;
 }
 
 /** The step's own params; where the declaration still holds a placeholder, the engine's resolved value counts. */
 function givenParameters(attempt: AttemptContext<NotebookDeclaration>): Readonly<Record<string, Json>> {
   const declared = attempt.declaration.params ?? {};
-  return Object.fromEntries(Object.entries(declared).map(([name, value]) => [name, typeof value === "string" && value.includes("${{") ? (attempt.params[name] ?? value) : value]));
+  return Object.fromEntries(
+    Object.entries(declared).map(([name, value]) => [
+      name,
+      typeof value === "string" && value.includes("${{") ? (attempt.params[name] ?? value) : value,
+    ]),
+  );
 }
 
-async function recordNotebook(attempt: AttemptContext<NotebookDeclaration>, { file, notebook, digest, declared, sources }: Prepared, deps: NotebookKindDependencies): Promise<AssetVersion> {
+async function recordNotebook(
+  attempt: AttemptContext<NotebookDeclaration>,
+  { file, notebook, digest, declared, sources }: Prepared,
+  deps: NotebookKindDependencies,
+): Promise<AssetVersion> {
   const stripped = await deps.objects.put(strippedNotebook(notebook));
   const stored: { path: string; digest: Digest; sizeBytes: number }[] = [];
   for (const [source, content] of sources) stored.push({ path: source, ...pick(await deps.objects.put(content)) });
@@ -191,7 +265,12 @@ async function recordNotebook(attempt: AttemptContext<NotebookDeclaration>, { fi
         files: [{ path, ...pick(stripped) }, ...stored],
         cells: sourceCells(notebook).length,
         kernel: notebook.kernel,
-        parameters: declared.parameters.map(({ name, typeText, required, help }) => ({ name, type: typeText, required, ...(help === undefined ? {} : { help }) })),
+        parameters: declared.parameters.map(({ name, typeText, required, help }) => ({
+          name,
+          type: typeText,
+          required,
+          ...(help === undefined ? {} : { help }),
+        })),
         ...(attempt.commit === undefined ? {} : { commit: attempt.commit }),
       },
       inputs: [],
@@ -200,13 +279,21 @@ async function recordNotebook(attempt: AttemptContext<NotebookDeclaration>, { fi
   return version;
 }
 
-function pick({ digest, sizeBytes }: { readonly digest: Digest; readonly sizeBytes: number }): { digest: Digest; sizeBytes: number } {
+function pick({ digest, sizeBytes }: { readonly digest: Digest; readonly sizeBytes: number }): {
+  digest: Digest;
+  sizeBytes: number;
+} {
   return { digest, sizeBytes };
 }
 
 async function run(
   attempt: AttemptContext<NotebookDeclaration>,
-  parts: { readonly deps: NotebookKindDependencies; readonly prepared: Prepared; readonly context: StepContext; readonly environment: PythonEnvironment },
+  parts: {
+    readonly deps: NotebookKindDependencies;
+    readonly prepared: Prepared;
+    readonly context: StepContext;
+    readonly environment: PythonEnvironment;
+  },
 ): Promise<ExecutedNotebook> {
   const { prepared, deps } = parts;
   const kernel = await openKernel(attempt, parts);
@@ -218,7 +305,8 @@ async function run(
       declared: prepared.declared,
       parameters: prepared.parameters,
       kernel,
-      cellTimeoutMs: attempt.declaration.cell_timeout === undefined ? undefined : attempt.declaration.cell_timeout * 1000,
+      cellTimeoutMs:
+        attempt.declaration.cell_timeout === undefined ? undefined : attempt.declaration.cell_timeout * 1000,
       signal: attempt.signal,
       facts: {
         sourceDigest: prepared.digest,
@@ -227,7 +315,12 @@ async function run(
         attemptId: attempt.attemptId,
         environmentLock: parts.environment.lockDigest,
         packages: parts.environment.lock.split("\n"),
-        inputs: Object.fromEntries([...attempt.inputs].map(([name, input]) => [name, { id: input.id, version: input.version, digest: input.digest }])),
+        inputs: Object.fromEntries(
+          [...attempt.inputs].map(([name, input]) => [
+            name,
+            { id: input.id, version: input.version, digest: input.digest },
+          ]),
+        ),
       },
       nowMs: () => deps.clock.now(),
       lineInFile: (cellIndex, line) => (cellIndex < 0 ? 1 : positionInFile(prepared.text, cellIndex, line).line),
@@ -242,7 +335,17 @@ async function run(
 
 async function openKernel(
   attempt: AttemptContext<NotebookDeclaration>,
-  { deps, prepared, context, environment }: { readonly deps: NotebookKindDependencies; readonly prepared: Prepared; readonly context: StepContext; readonly environment: PythonEnvironment },
+  {
+    deps,
+    prepared,
+    context,
+    environment,
+  }: {
+    readonly deps: NotebookKindDependencies;
+    readonly prepared: Prepared;
+    readonly context: StepContext;
+    readonly environment: PythonEnvironment;
+  },
 ): Promise<Kernel> {
   // What a kernel says while it starts is of interest only when it does not.
   const opening: string[] = [];
@@ -253,20 +356,35 @@ async function openKernel(
       startTimeoutMs: KERNEL_START_MS,
       start: (connectionFile, signal) =>
         attempt.runProcess({
-          command: [environment.python, "-m", "ipykernel_launcher", "-f", connectionFile, "--HistoryManager.enabled=False", "--colors=NoColor"],
+          command: [
+            environment.python,
+            "-m",
+            "ipykernel_launcher",
+            "-f",
+            connectionFile,
+            "--HistoryManager.enabled=False",
+            "--colors=NoColor",
+          ],
           workingFolder: attempt.projectFolder,
-          environment: { ...context.environment, IPYTHONDIR: join(attempt.workFolder, "ipython"), JUPYTER_PLATFORM_DIRS: "1", PYDEVD_DISABLE_FILE_VALIDATION: "1" },
+          environment: {
+            ...context.environment,
+            IPYTHONDIR: join(attempt.workFolder, "ipython"),
+            JUPYTER_PLATFORM_DIRS: "1",
+            PYDEVD_DISABLE_FILE_VALIDATION: "1",
+          },
           // Holds the kernel's sockets.
           writable: [dirname(connectionFile)],
           signal,
-          onOutput: (stream, text) => (started ? attempt.log(redactSecrets(text.replace(/\n$/, "")), stream) : opening.push(text)),
+          onOutput: (stream, text) =>
+            started ? attempt.log(redactSecrets(text.replace(/\n$/, "")), stream) : opening.push(text),
         }),
     });
     started = true;
     return kernel;
   } catch (error) {
     attempt.log(redactSecrets(opening.join("")), "stderr");
-    if (error instanceof Error && error.name === "KernelStartError") throw kernelStartFailed({ file: prepared.file, reason: error.message }, error);
+    if (error instanceof Error && error.name === "KernelStartError")
+      throw kernelStartFailed({ file: prepared.file, reason: error.message }, error);
     throw error;
   }
 }

@@ -48,14 +48,20 @@ export function parseNotebook(text: string, file: string): Notebook {
   const raw = parseJson(text, file);
   if (!isObject(raw)) throw notebookInvalid({ file, found: "the file holds no JSON object" });
   const major = raw["nbformat"];
-  if (major !== 4) throw typeof major === "number" ? notebookFormatOld({ file, found: String(major) }) : notebookInvalid({ file, found: "the key nbformat is missing" });
+  if (major !== 4)
+    throw typeof major === "number"
+      ? notebookFormatOld({ file, found: String(major) })
+      : notebookInvalid({ file, found: "the key nbformat is missing" });
   const cells = raw["cells"];
   if (!Array.isArray(cells)) throw notebookInvalid({ file, found: "the key cells is missing, or no list" });
   const metadata = isObject(raw["metadata"]) ? raw["metadata"] : {};
   const kernelspec = isObject(metadata["kernelspec"]) ? metadata["kernelspec"] : {};
   const languageInfo = isObject(metadata["language_info"]) ? metadata["language_info"] : {};
   return {
-    cells: withIds(cells.map((cell, index) => toCell(cell as Json, index, file)), file),
+    cells: withIds(
+      cells.map((cell, index) => toCell(cell as Json, index, file)),
+      file,
+    ),
     kernel: textOf(kernelspec["name"]) ?? "python3",
     language: textOf(languageInfo["name"]) ?? textOf(kernelspec["language"]) ?? "python",
     metadata,
@@ -68,18 +74,33 @@ function parseJson(text: string, file: string): Json {
   } catch (error) {
     const offset = findJsonError(text);
     const before = text.slice(0, offset);
-    const found = offset >= text.length ? "the file ends too early" : `the file is no JSON: ${JSON.stringify(text[offset])} is unexpected`;
-    throw notebookInvalid({ file, line: before.split("\n").length, column: offset - before.lastIndexOf("\n"), found }, error);
+    const found =
+      offset >= text.length
+        ? "the file ends too early"
+        : `the file is no JSON: ${JSON.stringify(text[offset])} is unexpected`;
+    throw notebookInvalid(
+      { file, line: before.split("\n").length, column: offset - before.lastIndexOf("\n"), found },
+      error,
+    );
   }
 }
 
-function toCell(raw: Json, index: number, file: string): Omit<NotebookCell, "id"> & { readonly id: string | undefined } {
+function toCell(
+  raw: Json,
+  index: number,
+  file: string,
+): Omit<NotebookCell, "id"> & { readonly id: string | undefined } {
   const where = `cell ${index + 1}`;
   if (!isObject(raw)) throw notebookInvalid({ file, found: `${where} is no object` });
   const type = raw["cell_type"];
-  if (!CELL_TYPES.includes(type as CellType)) throw notebookInvalid({ file, found: `${where} has cell_type ${JSON.stringify(type)}; expected ${CELL_TYPES.join(", ")}` });
+  if (!CELL_TYPES.includes(type as CellType))
+    throw notebookInvalid({
+      file,
+      found: `${where} has cell_type ${JSON.stringify(type)}; expected ${CELL_TYPES.join(", ")}`,
+    });
   const source = joined(raw["source"]);
-  if (source === undefined) throw notebookInvalid({ file, found: `${where} has no source (a string or a list of lines)` });
+  if (source === undefined)
+    throw notebookInvalid({ file, found: `${where} has no source (a string or a list of lines)` });
   const metadata = isObject(raw["metadata"]) ? raw["metadata"] : {};
   const tags = Array.isArray(metadata["tags"]) ? metadata["tags"].filter((tag) => typeof tag === "string") : [];
   return {
@@ -96,12 +117,20 @@ function toCell(raw: Json, index: number, file: string): Omit<NotebookCell, "id"
 }
 
 /** Before nbformat 4.5 cells have no ids: they are derived from the content, so that diffs and approvals are stable. */
-function withIds(cells: readonly (Omit<NotebookCell, "id"> & { readonly id: string | undefined })[], file: string): readonly NotebookCell[] {
+function withIds(
+  cells: readonly (Omit<NotebookCell, "id"> & { readonly id: string | undefined })[],
+  file: string,
+): readonly NotebookCell[] {
   const taken = new Set<string>();
   return cells.map((cell) => {
     const id = cell.id ?? derivedId(cell.type, cell.source, taken);
-    if (!CELL_ID.test(id)) throw notebookInvalid({ file, found: `cell ${cell.index + 1} has the id ${JSON.stringify(id)}; expected 1 to 64 letters, digits, - or _` });
-    if (taken.has(id)) throw notebookInvalid({ file, found: `two cells have the id "${id}" (the second is cell ${cell.index + 1})` });
+    if (!CELL_ID.test(id))
+      throw notebookInvalid({
+        file,
+        found: `cell ${cell.index + 1} has the id ${JSON.stringify(id)}; expected 1 to 64 letters, digits, - or _`,
+      });
+    if (taken.has(id))
+      throw notebookInvalid({ file, found: `two cells have the id "${id}" (the second is cell ${cell.index + 1})` });
     taken.add(id);
     return { ...cell, id };
   });

@@ -11,7 +11,8 @@ export type ParameterType =
 const ANY: ParameterType = { kind: "any" };
 
 /**
- * Reads an annotation: `int`, `float`, `str`, `bool`, `list[T]`, `dict[str, T]`, `Optional[T]`, `T | None`, `Union[…]`, `Literal[…]`.
+ * Reads an annotation: `int`, `float`, `str`, `bool`, `list[T]`, `dict[str, T]`, `Optional[T]`, `T | None`, `Union[…]`,
+ * `Literal[…]`.
  *
  * @returns undefined for an annotation of another form
  */
@@ -38,7 +39,9 @@ function genericType(name: string, inner: string): ParameterType | undefined {
       return listOf(parseParameterType(inner));
     case "dict":
     case "mapping":
-      return members.length === 2 && members[0]?.trim() === "str" ? dictOf(parseParameterType(members[1] ?? "")) : undefined;
+      return members.length === 2 && members[0]?.trim() === "str"
+        ? dictOf(parseParameterType(members[1] ?? ""))
+        : undefined;
     case "literal":
       return literalOf(members.map(literalMember));
     default:
@@ -143,7 +146,9 @@ function simpleType(name: string): ParameterType | undefined {
 }
 
 function unionOf(options: readonly (ParameterType | undefined)[]): ParameterType | undefined {
-  return options.some((option) => option === undefined) ? undefined : { kind: "union", options: options as ParameterType[] };
+  return options.some((option) => option === undefined)
+    ? undefined
+    : { kind: "union", options: options as ParameterType[] };
 }
 
 function literalMember(text: string): Json | undefined {

@@ -1,7 +1,13 @@
 import type { SyntaxNode } from "@lezer/common";
 import { type Json, nearestName } from "#base";
 import { type Notebook, type NotebookCell, PARAMETERS_TAG } from "./notebook.ts";
-import { accepts, formatParameterType, type ParameterType, parseParameterType, typeOfDefault } from "./parameter-type.ts";
+import {
+  accepts,
+  formatParameterType,
+  type ParameterType,
+  parseParameterType,
+  typeOfDefault,
+} from "./parameter-type.ts";
 import { children, computed, readLiteral, toPythonLiteral } from "./python-literal.ts";
 import { sourceCells } from "./source-digest.ts";
 
@@ -38,14 +44,19 @@ export interface DeclaredParameters {
 }
 
 /**
- * The parameters that a Python notebook declares, with everything that is ambiguous about them: a second `parameters` cell,
+ * The parameters that a Python notebook declares, with everything that is ambiguous about them: a second `parameters`
+ * cell,
  * a computed default, a parameter assigned again in a later cell.
  */
 export async function readParameters(notebook: Notebook): Promise<DeclaredParameters> {
   const { parser } = await import("@lezer/python");
   const code = sourceCells(notebook).filter((cell) => cell.type === "code");
   const [cell, ...others] = code.filter((candidate) => candidate.tags.includes(PARAMETERS_TAG));
-  const problems: ParameterProblem[] = others.map((other) => ({ message: `cell ${other.index + 1} is tagged "parameters" too; the first such cell is cell ${(cell?.index ?? 0) + 1}`, hint: "Keep one cell with the tag.", place: { cellIndex: other.index, line: 1 } }));
+  const problems: ParameterProblem[] = others.map((other) => ({
+    message: `cell ${other.index + 1} is tagged "parameters" too; the first such cell is cell ${(cell?.index ?? 0) + 1}`,
+    hint: "Keep one cell with the tag.",
+    place: { cellIndex: other.index, line: 1 },
+  }));
   if (cell === undefined) return { parameters: [], cell, problems };
   const parameters: NotebookParameter[] = [];
   for (const statement of assignments(parser.parse(cell.source).topNode, cell.source)) {
@@ -56,7 +67,12 @@ export async function readParameters(notebook: Notebook): Promise<DeclaredParame
   const names = new Set(parameters.map(({ name }) => name));
   for (const later of code.filter(({ index }) => index > cell.index)) {
     for (const { name, line } of assignments(parser.parse(later.source).topNode, later.source)) {
-      if (names.has(name)) problems.push({ message: `parameter "${name}" is assigned again in cell ${later.index + 1}, which hides the value that the step gives`, hint: "Use another name there.", place: { cellIndex: later.index, line } });
+      if (names.has(name))
+        problems.push({
+          message: `parameter "${name}" is assigned again in cell ${later.index + 1}, which hides the value that the step gives`,
+          hint: "Use another name there.",
+          place: { cellIndex: later.index, line },
+        });
     }
   }
   return { parameters, cell, problems };
@@ -68,33 +84,57 @@ export async function readParameters(notebook: Notebook): Promise<DeclaredParame
  * @param given values; a text that still holds `${{ … }}` is checked by its name only
  * @returns one problem per unknown, ill-typed or missing parameter
  */
-export function checkParameters(declared: DeclaredParameters, given: Readonly<Record<string, Json>>): readonly ParameterProblem[] {
+export function checkParameters(
+  declared: DeclaredParameters,
+  given: Readonly<Record<string, Json>>,
+): readonly ParameterProblem[] {
   const byName = new Map(declared.parameters.map((parameter) => [parameter.name, parameter]));
   const problems: ParameterProblem[] = [];
   for (const [name, value] of Object.entries(given)) {
     const parameter = byName.get(name);
     if (parameter === undefined) problems.push(unknownParameter(name, declared));
     else if (!isUnresolved(value) && !isSecret(value) && !accepts(parameter.type, value)) {
-      problems.push({ given: name, message: `parameter "${name}" is ${JSON.stringify(value)}; expected ${formatParameterType(parameter.type)}` });
+      problems.push({
+        given: name,
+        message: `parameter "${name}" is ${JSON.stringify(value)}; expected ${formatParameterType(parameter.type)}`,
+      });
     }
   }
   for (const parameter of declared.parameters) {
-    if (parameter.required && !(parameter.name in given)) problems.push({ message: `parameter "${parameter.name}" (${parameter.typeText}) has no default and is not given`, hint: `Add it to \`params\` of the step.` });
+    if (parameter.required && !(parameter.name in given))
+      problems.push({
+        message: `parameter "${parameter.name}" (${parameter.typeText}) has no default and is not given`,
+        hint: `Add it to \`params\` of the step.`,
+      });
   }
   return problems;
 }
 
-/** The source of the cell that sets the given values, in papermill's form; secrets come from the kernel's environment. */
+/**
+ * The source of the cell that sets the given values, in papermill's form; secrets come from the kernel's environment.
+ */
 export function injectedSource(given: Readonly<Record<string, Json>>): string {
-  const lines = Object.entries(given).map(([name, value]) => `${name} = ${isSecret(value) ? `__import__("os").environ[${JSON.stringify(value.slice("secret:".length))}]` : toPythonLiteral(value)}`);
+  const lines = Object.entries(given).map(
+    ([name, value]) =>
+      `${name} = ${isSecret(value) ? `__import__("os").environ[${JSON.stringify(value.slice("secret:".length))}]` : toPythonLiteral(value)}`,
+  );
   return ["# Parameters", ...lines, ""].join("\n");
 }
 
 function unknownParameter(name: string, declared: DeclaredParameters): ParameterProblem {
-  if (declared.cell === undefined) return { given: name, message: `parameter "${name}" is given, but no cell of the notebook is tagged "parameters"`, hint: 'Tag the cell that holds the defaults with "parameters".' };
+  if (declared.cell === undefined)
+    return {
+      given: name,
+      message: `parameter "${name}" is given, but no cell of the notebook is tagged "parameters"`,
+      hint: 'Tag the cell that holds the defaults with "parameters".',
+    };
   const names = declared.parameters.map((parameter) => parameter.name);
   const nearest = nearestName(name, names);
-  return { given: name, message: `the notebook has no parameter "${name}"`, hint: nearest === undefined ? `Its parameters: ${names.join(", ") || "none"}.` : `Did you mean "${nearest}"?` };
+  return {
+    given: name,
+    message: `the notebook has no parameter "${name}"`,
+    hint: nearest === undefined ? `Its parameters: ${names.join(", ") || "none"}.` : `Did you mean "${nearest}"?`,
+  };
 }
 
 function isUnresolved(value: Json): boolean {
@@ -147,21 +187,48 @@ function statementsOf(script: SyntaxNode): SyntaxNode[] {
 function toParameter(statement: Assignment, cell: NotebookCell): NotebookParameter | ParameterProblem {
   const place = { cellIndex: cell.index, line: statement.line };
   const value = statement.value === undefined ? undefined : readLiteral(statement.value, statement.source);
-  if (value === computed) return { message: `the default of parameter "${statement.name}" is computed; expected a literal`, hint: "Compute it in a later cell, from a parameter.", place };
+  if (value === computed)
+    return {
+      message: `the default of parameter "${statement.name}" is computed; expected a literal`,
+      hint: "Compute it in a later cell, from a parameter.",
+      place,
+    };
   const commented = /^type:\s*([^\s].*?)(?:\s{2,}(.*))?$/.exec(statement.comment ?? "");
   const commentedType = commented === null ? undefined : parseParameterType(commented[1] ?? "");
   const annotated = statement.annotation === undefined ? commentedType : parseParameterType(statement.annotation);
   if (statement.annotation !== undefined && annotated === undefined) {
-    return { message: `parameter "${statement.name}" has the type ${statement.annotation}; expected int, float, str, bool, list[T], dict[str, T], Optional[T] or Literal[…]`, place };
+    return {
+      message: `parameter "${statement.name}" has the type ${statement.annotation}; expected int, float, str, bool, list[T], dict[str, T], Optional[T] or Literal[…]`,
+      place,
+    };
   }
-  return declare(statement, { place, type: annotated ?? typeOfDefault(value ?? null), value, help: commentedType === undefined ? statement.comment : commented?.[2] });
+  return declare(statement, {
+    place,
+    type: annotated ?? typeOfDefault(value ?? null),
+    value,
+    help: commentedType === undefined ? statement.comment : commented?.[2],
+  });
 }
 
 function declare(
   statement: Assignment,
-  { place, type, value, help }: { readonly place: NonNullable<ParameterProblem["place"]>; readonly type: ParameterType; readonly value: Json | undefined; readonly help: string | undefined },
+  {
+    place,
+    type,
+    value,
+    help,
+  }: {
+    readonly place: NonNullable<ParameterProblem["place"]>;
+    readonly type: ParameterType;
+    readonly value: Json | undefined;
+    readonly help: string | undefined;
+  },
 ): NotebookParameter | ParameterProblem {
-  if (value !== undefined && !accepts(type, value)) return { message: `the default of parameter "${statement.name}" is ${JSON.stringify(value)}, but its type is ${formatParameterType(type)}`, place };
+  if (value !== undefined && !accepts(type, value))
+    return {
+      message: `the default of parameter "${statement.name}" is ${JSON.stringify(value)}, but its type is ${formatParameterType(type)}`,
+      place,
+    };
   return {
     name: statement.name,
     type,

@@ -55,7 +55,8 @@ export function redactSecrets(text: string): string {
 }
 
 /**
- * Scans a notebook's decoded content: sources, metadata, attachment names, and every textual output, after terminal colours were taken out.
+ * Scans a notebook's decoded content: sources, metadata, attachment names, and every textual output, after terminal
+ * colours were taken out.
  *
  * Images and other binaries are passed over by their MIME type.
  *
@@ -82,14 +83,19 @@ export function scanNotebook(notebook: Notebook, salt: string): readonly SecretF
     scan(cell.source, { ...place, channel: "source" });
     for (const text of stringsOf(cell.metadata)) scan(text, { ...place, channel: "metadata" });
     for (const name of Object.keys(cell.attachments)) scan(name, { ...place, channel: "attachment" });
-    for (const output of cell.outputs) for (const text of textsOfOutput(output)) scan(text, { ...place, channel: "output" });
+    for (const output of cell.outputs)
+      for (const text of textsOfOutput(output)) scan(text, { ...place, channel: "output" });
   }
-  for (const text of stringsOf(notebook.metadata)) scan(text, { cellId: undefined, cellIndex: undefined, channel: "metadata" });
+  for (const text of stringsOf(notebook.metadata))
+    scan(text, { cellId: undefined, cellIndex: undefined, channel: "metadata" });
   return findings;
 }
 
 /** An output without its secrets, and whether there were any. */
-export function redactOutput(output: NotebookOutput): { readonly output: NotebookOutput; readonly rules: readonly string[] } {
+export function redactOutput(output: NotebookOutput): {
+  readonly output: NotebookOutput;
+  readonly rules: readonly string[];
+} {
   const rules = textsOfOutput(output).flatMap((text) => findSecrets(text).map(({ rule }) => rule));
   if (rules.length === 0) return { output, rules };
   return { output: redactValue(output as unknown as Json) as unknown as NotebookOutput, rules };
@@ -102,7 +108,10 @@ function redactValue(value: Json): Json {
     return typeof value === "string" ? clean : clean.split(/(?<=\n)/);
   }
   if (Array.isArray(value)) return value.map((item) => redactValue(item as Json));
-  if (isObject(value)) return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, isBinary(key) ? member : redactValue(member)]));
+  if (isObject(value))
+    return Object.fromEntries(
+      Object.entries(value).map(([key, member]) => [key, isBinary(key) ? member : redactValue(member)]),
+    );
   return value;
 }
 
@@ -111,7 +120,8 @@ function textsOfOutput(output: NotebookOutput): readonly string[] {
   const traceback = output["traceback"];
   if (Array.isArray(traceback)) texts.push(traceback.join("\n"));
   if (isObject(output["data"])) {
-    for (const [mime, value] of Object.entries(output["data"])) if (!isBinary(mime)) texts.push(joined(value) ?? stringsOf(value).join("\n"));
+    for (const [mime, value] of Object.entries(output["data"]))
+      if (!isBinary(mime)) texts.push(joined(value) ?? stringsOf(value).join("\n"));
   }
   return texts.flatMap((text) => (text === undefined || text === "" ? [] : [withoutAnsi(text)]));
 }
@@ -120,7 +130,10 @@ function stringsOf(value: Json): readonly string[] {
   if (typeof value === "string") return [value];
   if (Array.isArray(value)) return value.flatMap((item) => stringsOf(item as Json));
   // Key and value together, so that {"password": "…"} reads like an assignment.
-  if (isObject(value)) return Object.entries(value).flatMap(([key, member]) => (typeof member === "string" ? [`${key}: "${member}"`] : stringsOf(member)));
+  if (isObject(value))
+    return Object.entries(value).flatMap(([key, member]) =>
+      typeof member === "string" ? [`${key}: "${member}"`] : stringsOf(member),
+    );
   return [];
 }
 

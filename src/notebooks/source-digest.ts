@@ -6,8 +6,10 @@ const FORMAT = "notebook/1";
 /**
  * The identity of a notebook: the digest of its source.
  *
- * In: the cells in order with type, id, source, tags and attachments; the kernel's name, the language, a declared parameter schema.
- * Out: outputs, execution counts and all other metadata, and cells tagged `injected-parameters`: an executed copy has the digest
+ * In: the cells in order with type, id, source, tags and attachments; the kernel's name, the language, a declared
+ * parameter schema.
+ * Out: outputs, execution counts and all other metadata, and cells tagged `injected-parameters`: an executed copy has
+ * the digest
  * of its source, and such cells are never executed.
  */
 export function digestOfNotebook(notebook: Notebook): Digest {
@@ -17,7 +19,13 @@ export function digestOfNotebook(notebook: Notebook): Digest {
     kernel: notebook.kernel,
     language: notebook.language,
     parameters: isObject(esteira) ? (esteira["parameters"] ?? null) : null,
-    cells: sourceCells(notebook).map((cell) => ({ id: cell.id, type: cell.type, source: cell.source, tags: cell.tags, attachments: digestsOfAttachments(cell) })),
+    cells: sourceCells(notebook).map((cell) => ({
+      id: cell.id,
+      type: cell.type,
+      source: cell.source,
+      tags: cell.tags,
+      attachments: digestsOfAttachments(cell),
+    })),
   });
 }
 
@@ -48,7 +56,9 @@ export function strippedNotebook(notebook: Notebook): string {
     ...(Object.keys(cell.attachments).length === 0 ? {} : { attachments: cell.attachments }),
   }));
   const metadata = {
-    ...(isObject(esteira) && esteira["parameters"] !== undefined ? { esteira: { parameters: esteira["parameters"] } } : {}),
+    ...(isObject(esteira) && esteira["parameters"] !== undefined
+      ? { esteira: { parameters: esteira["parameters"] } }
+      : {}),
     kernelspec: { display_name: notebook.kernel, language: notebook.language, name: notebook.kernel },
     language_info: { name: notebook.language },
   };
@@ -63,7 +73,9 @@ export function linesOf(text: string): string[] {
 function digestsOfAttachments(cell: NotebookCell): Record<string, Record<string, Digest>> {
   const digests: Record<string, Record<string, Digest>> = {};
   for (const [name, bundle] of Object.entries(cell.attachments)) {
-    digests[name] = Object.fromEntries(Object.entries(bundle).map(([mime, value]) => [mime, digestOfAttachment(mime, value)]));
+    digests[name] = Object.fromEntries(
+      Object.entries(bundle).map(([mime, value]) => [mime, digestOfAttachment(mime, value)]),
+    );
   }
   return digests;
 }
@@ -71,5 +83,7 @@ function digestsOfAttachments(cell: NotebookCell): Record<string, Record<string,
 function digestOfAttachment(mime: string, value: Json): Digest {
   const text = joined(value);
   if (text === undefined) return digestOfJson(value);
-  return digestOf(/^(image\/(?!svg)|audio\/|video\/|application\/(pdf|octet-stream))/.test(mime) ? Buffer.from(text, "base64") : text);
+  return digestOf(
+    /^(image\/(?!svg)|audio\/|video\/|application\/(pdf|octet-stream))/.test(mime) ? Buffer.from(text, "base64") : text,
+  );
 }

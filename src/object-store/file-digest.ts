@@ -4,10 +4,16 @@ import { createDigester, type Digest } from "#base";
 const PIECE_BYTES = 1024 * 1024;
 const MOST_KNOWN = 100_000;
 
-/** Digests of files that this process has read: a file is read again only when its inode, size, change or modification time differs. */
+/**
+ * Digests of files that this process has read: a file is read again only when its inode, size, change or modification
+ * time differs.
+ */
 const known = new Map<string, { readonly state: string; readonly digest: Digest }>();
 
-/** sha256 of a file's content. Memory is bounded, and a file that did not change is read once in a process. @throws what the file system throws */
+/**
+ * sha256 of a file's content. Memory is bounded, and a file that did not change is read once in a process. @throws what
+ * the file system throws
+ */
 export async function digestOfFile(path: string): Promise<Digest> {
   const file = await open(path, "r");
   try {

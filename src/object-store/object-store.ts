@@ -13,13 +13,18 @@ export interface ObjectStat {
  * Writing the same content twice stores it once. An object is visible only when it is whole and on disk;
  * a writer that dies leaves nothing that a reader can see.
  *
- * Bytes are checked against their digest before they are handed out: a damaged object is an error, OBJECT_STORE_OBJECT_DAMAGED, never read as fine.
- * A large file is read for it once in a process, until its inode, size or times change. Storing the same content again heals it.
+ * Bytes are checked against their digest before they are handed out: a damaged object is an error,
+ * OBJECT_STORE_OBJECT_DAMAGED, never read as fine.
+ * A large file is read for it once in a process, until its inode, size or times change. Storing the same content again
+ * heals it.
  */
 export interface ObjectStore {
   /** Stores bytes; returns their digest and size. Idempotent. */
   put(content: Uint8Array | string): Promise<ObjectStat>;
-  /** Stores a stream without holding it in memory. When `expected` is given and differs: OBJECT_STORE_DIGEST_MISMATCH, nothing stored. */
+  /**
+   * Stores a stream without holding it in memory. When `expected` is given and differs: OBJECT_STORE_DIGEST_MISMATCH,
+   * nothing stored.
+   */
   putStream(content: AsyncIterable<Uint8Array>, expected?: Digest): Promise<ObjectStat>;
   /** Stores a file's content; the file stays. */
   putFile(path: string): Promise<ObjectStat>;
@@ -31,7 +36,10 @@ export interface ObjectStore {
   list(): AsyncIterable<{ readonly digest: Digest; readonly path: string }>;
   /** Size of an object, or undefined when there is none. */
   stat(digest: Digest): Promise<ObjectStat | undefined>;
-  /** A path at which the object can be read in place, fetched to a local cache first where needed. Never write to it. @throws OBJECT_STORE_OBJECT_MISSING */
+  /**
+   * A path at which the object can be read in place, fetched to a local cache first where needed. Never write to it.
+   * @throws OBJECT_STORE_OBJECT_MISSING
+   */
   localPath(digest: Digest): Promise<string>;
   /** Removes an object. Removing what is not there is no error. Only garbage collection calls this. */
   delete(digest: Digest): Promise<void>;

@@ -6,27 +6,49 @@ const didYouMean = (found: string, names: readonly string[]): string => {
   return near === undefined ? `Known: ${listed(names)}.` : `Did you mean "${near}"?`;
 };
 
-export const definitionInvalid: ErrorFactory<{ count: number; text: string; step?: string }> = defineError("PIPELINE_DEFINITION_INVALID", {
-  status: 400,
-  // Some mistakes show only once the steps before have run: a column that a file does not bring.
-  message: ({ count, text, step }) => (step === undefined ? `${count} ${count === 1 ? "mistake" : "mistakes"} in the project's files:\n${text}` : `Step "${step}" does not fit what it reads:\n${text}`),
-  hint: ({ step }) => (step === undefined ? "Nothing was started. Correct the lines named above and try again." : "Correct the lines named above; what ran before is kept."),
-  solve: "Every mistake is listed with its file, line and column; correct them and run the command again.",
-});
+export const definitionInvalid: ErrorFactory<{ count: number; text: string; step?: string }> = defineError(
+  "PIPELINE_DEFINITION_INVALID",
+  {
+    status: 400,
+    // Some mistakes show only once the steps before have run: a column that a file does not bring.
+    message: ({ count, text, step }) =>
+      step === undefined
+        ? `${count} ${count === 1 ? "mistake" : "mistakes"} in the project's files:\n${text}`
+        : `Step "${step}" does not fit what it reads:\n${text}`,
+    hint: ({ step }) =>
+      step === undefined
+        ? "Nothing was started. Correct the lines named above and try again."
+        : "Correct the lines named above; what ran before is kept.",
+    solve: "Every mistake is listed with its file, line and column; correct them and run the command again.",
+  },
+);
 
-export const pipelineUnknown: ErrorFactory<{ pipeline: string; pipelines: readonly string[] }> = defineError("PIPELINE_UNKNOWN", {
-  status: 404,
-  message: ({ pipeline, pipelines }) => `There is no pipeline "${pipeline}"${pipelines.length === 0 ? "" : `; known: ${listed(pipelines)}`}`,
-  hint: ({ pipeline, pipelines }) => (pipelines.length === 0 ? `The project has no pipelines. Put one into pipelines/${pipeline}.yaml.` : didYouMean(pipeline, pipelines)),
-  solve: "Use the name of a file in `pipelines/`, without `.yaml`.",
-});
+export const pipelineUnknown: ErrorFactory<{ pipeline: string; pipelines: readonly string[] }> = defineError(
+  "PIPELINE_UNKNOWN",
+  {
+    status: 404,
+    message: ({ pipeline, pipelines }) =>
+      `There is no pipeline "${pipeline}"${pipelines.length === 0 ? "" : `; known: ${listed(pipelines)}`}`,
+    hint: ({ pipeline, pipelines }) =>
+      pipelines.length === 0
+        ? `The project has no pipelines. Put one into pipelines/${pipeline}.yaml.`
+        : didYouMean(pipeline, pipelines),
+    solve: "Use the name of a file in `pipelines/`, without `.yaml`.",
+  },
+);
 
-export const stepUnknown: ErrorFactory<{ pipeline?: string; step: string; steps: readonly string[] }> = defineError("PIPELINE_STEP_UNKNOWN", {
-  status: 400,
-  message: ({ pipeline, step, steps }) => (pipeline === undefined ? `No pipeline has a step "${step}"; there are: ${listed(steps)}` : `Pipeline "${pipeline}" has no step "${step}"; it has: ${listed(steps)}`),
-  hint: ({ step, steps }) => didYouMean(step, steps),
-  solve: "Use the name of a step of the pipeline.",
-});
+export const stepUnknown: ErrorFactory<{ pipeline?: string; step: string; steps: readonly string[] }> = defineError(
+  "PIPELINE_STEP_UNKNOWN",
+  {
+    status: 400,
+    message: ({ pipeline, step, steps }) =>
+      pipeline === undefined
+        ? `No pipeline has a step "${step}"; there are: ${listed(steps)}`
+        : `Pipeline "${pipeline}" has no step "${step}"; it has: ${listed(steps)}`,
+    hint: ({ step, steps }) => didYouMean(step, steps),
+    solve: "Use the name of a step of the pipeline.",
+  },
+);
 
 export const runUnknown: ErrorFactory<{ id: string }> = defineError("PIPELINE_RUN_UNKNOWN", {
   status: 404,
@@ -35,12 +57,16 @@ export const runUnknown: ErrorFactory<{ id: string }> = defineError("PIPELINE_RU
   solve: "Use an id shown by `esteira status`; check that `--store` names the store in which the run was made.",
 });
 
-export const paramUnknown: ErrorFactory<{ pipeline: string; param: string; params: readonly string[] }> = defineError("PIPELINE_PARAM_UNKNOWN", {
-  status: 400,
-  message: ({ pipeline, param, params }) => `Pipeline "${pipeline}" has no param "${param}"; it has: ${listed(params)}`,
-  hint: ({ param, params }) => didYouMean(param, params),
-  solve: "Use a param declared under `params` of the pipeline.",
-});
+export const paramUnknown: ErrorFactory<{ pipeline: string; param: string; params: readonly string[] }> = defineError(
+  "PIPELINE_PARAM_UNKNOWN",
+  {
+    status: 400,
+    message: ({ pipeline, param, params }) =>
+      `Pipeline "${pipeline}" has no param "${param}"; it has: ${listed(params)}`,
+    hint: ({ param, params }) => didYouMean(param, params),
+    solve: "Use a param declared under `params` of the pipeline.",
+  },
+);
 
 export const paramMissing: ErrorFactory<{ pipeline: string; param: string }> = defineError("PIPELINE_PARAM_MISSING", {
   status: 400,
@@ -49,44 +75,58 @@ export const paramMissing: ErrorFactory<{ pipeline: string; param: string }> = d
   solve: "Give the param a value, or a default in the pipeline's file.",
 });
 
-export const paramWrong: ErrorFactory<{ pipeline: string; param: string; found: string; expected: string }> = defineError("PIPELINE_PARAM_WRONG", {
-  status: 400,
-  message: ({ pipeline, param, found, expected }) => `Param "${param}" of pipeline "${pipeline}" is ${found}, expected ${expected}`,
-  hint: ({ param, expected }) => `Give --param ${param} ${expected}.`,
-  solve: "Give a value of the declared type, or one of the declared choices.",
-});
+export const paramWrong: ErrorFactory<{ pipeline: string; param: string; found: string; expected: string }> =
+  defineError("PIPELINE_PARAM_WRONG", {
+    status: 400,
+    message: ({ pipeline, param, found, expected }) =>
+      `Param "${param}" of pipeline "${pipeline}" is ${found}, expected ${expected}`,
+    hint: ({ param, expected }) => `Give --param ${param} ${expected}.`,
+    solve: "Give a value of the declared type, or one of the declared choices.",
+  });
 
-export const expressionWrong: ErrorFactory<{ expression: string; reason: string; hint: string }> = defineError("PIPELINE_EXPRESSION_WRONG", {
-  status: 400,
-  message: ({ expression, reason }) => `The expression \${{ ${expression} }} cannot be read: ${reason}`,
-  hint: ({ hint }) => hint,
-  solve: "Expressions know params, matrix, steps, trigger, run and project; operators ! == != < <= > >= && ||; texts in single quotes.",
-});
+export const expressionWrong: ErrorFactory<{ expression: string; reason: string; hint: string }> = defineError(
+  "PIPELINE_EXPRESSION_WRONG",
+  {
+    status: 400,
+    message: ({ expression, reason }) => `The expression \${{ ${expression} }} cannot be read: ${reason}`,
+    hint: ({ hint }) => hint,
+    solve:
+      "Expressions know params, matrix, steps, trigger, run and project; operators ! == != < <= > >= && ||; texts in single quotes.",
+  },
+);
 
 export const valueUnsafe: ErrorFactory<{ step: string; expression: string }> = defineError("PIPELINE_VALUE_UNSAFE", {
   status: 400,
-  message: ({ step, expression }) => `Step "${step}" puts the value of \${{ ${expression} }} into a shell line, but a shell would interpret what it holds`,
+  message: ({ step, expression }) =>
+    `Step "${step}" puts the value of \${{ ${expression} }} into a shell line, but a shell would interpret what it holds`,
   hint: () => 'Pass it through env: { NAME: "${{ … }}" } and write "$NAME" in the command.',
   solve: "Pass values that hold spaces, quotes or other shell characters through `env`, not into the command's text.",
 });
 
-export const inputMissing: ErrorFactory<{ step: string; input: string; pipelineRunId: string }> = defineError("PIPELINE_INPUT_MISSING", {
-  status: 409,
-  message: ({ step, input, pipelineRunId }) => `Step "${step}" cannot start: its input "${input}" has no version (pipeline run ${pipelineRunId})`,
-  hint: ({ input }) => `Run the step that makes "${input}" first, without --from or --only.`,
-  solve: "Run the step that makes the missing asset first.",
-});
+export const inputMissing: ErrorFactory<{ step: string; input: string; pipelineRunId: string }> = defineError(
+  "PIPELINE_INPUT_MISSING",
+  {
+    status: 409,
+    message: ({ step, input, pipelineRunId }) =>
+      `Step "${step}" cannot start: its input "${input}" has no version (pipeline run ${pipelineRunId})`,
+    hint: ({ input }) => `Run the step that makes "${input}" first, without --from or --only.`,
+    solve: "Run the step that makes the missing asset first.",
+  },
+);
 
 export const secretMissing: ErrorFactory<{ step: string; secret: string }> = defineError("PIPELINE_SECRET_MISSING", {
   status: 400,
   message: ({ step, secret }) => `Step "${step}" needs the secret "${secret}", which is not set`,
-  hint: ({ secret }) => `Set ESTEIRA_SECRET_${secret.toUpperCase().replaceAll("-", "_")} in the environment of esteira and start it again.`,
-  solve: "Set `ESTEIRA_SECRET_<NAME>` in the environment of `esteira run` or `esteira up`, NAME in capitals with _ for -.",
+  hint: ({ secret }) =>
+    `Set ESTEIRA_SECRET_${secret.toUpperCase().replaceAll("-", "_")} in the environment of esteira and start it again.`,
+  solve:
+    "Set `ESTEIRA_SECRET_<NAME>` in the environment of `esteira run` or `esteira up`, NAME in capitals with _ for -.",
 });
 
 export const stepTimedOut: ErrorFactory<{ step: string; timeoutMs: number }> = defineError("PIPELINE_STEP_TIMED_OUT", {
   status: 504,
-  message: ({ step, timeoutMs }) => `Step "${step}" took longer than its timeout of ${timeoutMs / 1000} s; its processes were ended`,
+  message: ({ step, timeoutMs }) =>
+    `Step "${step}" took longer than its timeout of ${timeoutMs / 1000} s; its processes were ended`,
   hint: () => "Raise timeout in the step, or make it faster.",
   solve: "Raise the step's `timeout`.",
 });
@@ -105,19 +145,31 @@ export const stepFailed: ErrorFactory<{ step: string; reason: string }> = define
   solve: "Look at the step's log; correct its cause; resume the pipeline run.",
 });
 
-export const commandFailed: ErrorFactory<{ step: string; ending: string; tail: string }> = defineError("PIPELINE_COMMAND_FAILED", {
-  status: 500,
-  message: ({ step, ending, tail }) => `The command of step "${step}" ${ending}${tail === "" ? "" : `; it said last: ${tail}`}`,
-  hint: ({ ending }) => (/SIGKILL/.test(ending) ? "Killed from outside: usually the system ran out of memory." : "The step's log says more."),
-  solve: "Look at the step's log; correct the command; resume the pipeline run.",
-});
+export const commandFailed: ErrorFactory<{ step: string; ending: string; tail: string }> = defineError(
+  "PIPELINE_COMMAND_FAILED",
+  {
+    status: 500,
+    message: ({ step, ending, tail }) =>
+      `The command of step "${step}" ${ending}${tail === "" ? "" : `; it said last: ${tail}`}`,
+    hint: ({ ending }) =>
+      /SIGKILL/.test(ending)
+        ? "Killed from outside: usually the system ran out of memory."
+        : "The step's log says more.",
+    solve: "Look at the step's log; correct the command; resume the pipeline run.",
+  },
+);
 
-export const resumeChanged: ErrorFactory<{ pipeline: string; id: string; change: string }> = defineError("PIPELINE_RESUME_CHANGED", {
-  status: 409,
-  message: ({ pipeline, id, change }) => `Pipeline run ${id} cannot go on with the new definition of "${pipeline}": ${change}`,
-  hint: ({ pipeline }) => `Start a new run: esteira run ${pipeline} (what did not change is reused).`,
-  solve: "A run can be resumed with a repaired definition only when its steps and edges are the same. Start a new run.",
-});
+export const resumeChanged: ErrorFactory<{ pipeline: string; id: string; change: string }> = defineError(
+  "PIPELINE_RESUME_CHANGED",
+  {
+    status: 409,
+    message: ({ pipeline, id, change }) =>
+      `Pipeline run ${id} cannot go on with the new definition of "${pipeline}": ${change}`,
+    hint: ({ pipeline }) => `Start a new run: esteira run ${pipeline} (what did not change is reused).`,
+    solve:
+      "A run can be resumed with a repaired definition only when its steps and edges are the same. Start a new run.",
+  },
+);
 
 export const kindUnknown: ErrorFactory<{ step: string; kind: string }> = defineError("PIPELINE_KIND_UNKNOWN", {
   status: 500,

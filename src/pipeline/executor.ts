@@ -63,7 +63,10 @@ export interface Executor {
     readonly sandbox: boolean;
   };
   /** Starts an attempt's process. Idempotent by attempt id. */
-  submit(spec: ProcessSpec, log: (stream: "stdout" | "stderr", text: string) => void | Promise<void>): Promise<ProcessHandle>;
+  submit(
+    spec: ProcessSpec,
+    log: (stream: "stdout" | "stderr", text: string) => void | Promise<void>,
+  ): Promise<ProcessHandle>;
   /** Ends what a dead engine left behind: resolves when nothing of `reference` runs any more. */
   reap(reference: ProcessHandle["reference"]): Promise<void>;
 }

@@ -10,7 +10,8 @@ export interface GateKey {
 }
 
 /**
- * Opens a gate: step runs that wait for it are queued again, in the caller's transaction. A step that is just about to wait
+ * Opens a gate: step runs that wait for it are queued again, in the caller's transaction. A step that is just about to
+ * wait
  * for it is queued too, so that an opening is never missed.
  *
  * @returns ids of the step runs that go on
@@ -19,7 +20,13 @@ export async function openGate(transaction: WriteTransaction, gate: GateKey): Pr
   return changeGate(transaction, { ...gate, state: "open", reason: "" });
 }
 
-/** Refuses a gate: step runs that wait for it fail with the reason, and what depends on them is skipped. Returns their ids. */
-export async function refuseGate(transaction: WriteTransaction, gate: GateKey & { readonly reason: string }): Promise<readonly string[]> {
+/**
+ * Refuses a gate: step runs that wait for it fail with the reason, and what depends on them is skipped. Returns their
+ * ids.
+ */
+export async function refuseGate(
+  transaction: WriteTransaction,
+  gate: GateKey & { readonly reason: string },
+): Promise<readonly string[]> {
   return changeGate(transaction, { ...gate, state: "refused" });
 }

@@ -18,9 +18,7 @@ export { createEngine, type Engine, type EngineOptions, type SubmitRequest } fro
 export type { Selection } from "./engine/expand-run.ts";
 export type { RunAhead } from "./engine/runs-ahead.ts";
 export { createTreeStorage } from "./engine/tree-storage.ts";
-export {
-  commandFailed,
-} from "./errors.ts";
+export { commandFailed } from "./errors.ts";
 export type { Executor, ProcessHandle, ProcessResult, ProcessSpec, PythonEnvironment } from "./executor.ts";
 export { type GateKey, openGate, refuseGate } from "./gate.ts";
 export { plan, type Plan, type PlannedAction, type PlannedStep, type PlanRequest, why, type Why } from "./plan/plan.ts";

@@ -30,14 +30,22 @@ export interface EnginePorts {
   /** A token for the processes of a running attempt, refused as soon as that is no longer current. */
   readonly attemptToken: (attempt: { readonly attemptId: string; readonly token: number }) => Promise<string>;
   /**
-   * Fills `folder` (absolute, not there yet) with the project's files for one attempt. Without it, processes work in the project's own folder.
+   * Fills `folder` (absolute, not there yet) with the project's files for one attempt. Without it, processes work in
+   * the project's own folder.
    *
    * @param made project-relative paths that the step makes itself
    */
-  readonly createWorkspace?: (request: { readonly projectFolder: string; readonly folder: string; readonly made: readonly string[] }) => Promise<void>;
+  readonly createWorkspace?: (request: {
+    readonly projectFolder: string;
+    readonly folder: string;
+    readonly made: readonly string[];
+  }) => Promise<void>;
   /** Commit of a work tree; undefined when it is not under git. */
   readonly commit: (folder: string) => Promise<{ readonly id: string; readonly dirty: boolean } | undefined>;
-  /** What requires that the processes of a pipeline's steps run in a sandbox (`environment "production"`); undefined when nothing does. Default: nothing. */
+  /**
+   * What requires that the processes of a pipeline's steps run in a sandbox (`environment "production"`); undefined
+   * when nothing does. Default: nothing.
+   */
   readonly sandboxRequiredBy?: (pipeline: PipelineDefinition) => string | undefined;
   /** Value of a secret by name; undefined when it is not set. */
   readonly resolveSecret: (name: string) => Promise<string | undefined>;

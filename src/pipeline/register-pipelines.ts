@@ -6,14 +6,20 @@ import { nextTick } from "./define/schedule-expression.ts";
 const NEVER = Number.MAX_SAFE_INTEGER;
 
 /**
- * Makes definitions the current ones of a project, with their triggers and schedules. Launches nothing. Idempotent: an equal
+ * Makes definitions the current ones of a project, with their triggers and schedules. Launches nothing. Idempotent: an
+ * equal
  * definition changes nothing, and a pipeline whose file is gone is no longer started by anything.
  *
  * @returns names of the pipelines that are new or changed, and of those removed
  */
 export async function registerPipelines(
   store: MetadataStore,
-  facts: { readonly project: string; readonly pipelines: readonly PipelineDefinition[]; readonly actor: string; readonly atMs: number },
+  facts: {
+    readonly project: string;
+    readonly pipelines: readonly PipelineDefinition[];
+    readonly actor: string;
+    readonly atMs: number;
+  },
 ): Promise<{ readonly changed: readonly string[]; readonly removed: readonly string[] }> {
   const { project, actor, atMs } = facts;
   return store.write(async (transaction) => {
@@ -29,15 +35,27 @@ export async function registerPipelines(
         atMs,
         actor,
         subscriptions: subscriptionsOf(definition),
-        schedules: definition.on.schedules.map((schedule) => ({ ...schedule, nextAtMs: nextTick(schedule, atMs) ?? NEVER })),
+        schedules: definition.on.schedules.map((schedule) => ({
+          ...schedule,
+          nextAtMs: nextTick(schedule, atMs) ?? NEVER,
+        })),
       });
       if (saved.changed) changed.push(definition.name);
     }
-    const removed = await removePipelinesExcept(transaction, { project, names: facts.pipelines.map((definition) => definition.name), atMs, actor });
+    const removed = await removePipelinesExcept(transaction, {
+      project,
+      names: facts.pipelines.map((definition) => definition.name),
+      atMs,
+      actor,
+    });
     return { changed, removed };
   });
 }
 
-function subscriptionsOf({ on }: PipelineDefinition): readonly { readonly on: TriggerKind; readonly pattern: string }[] {
-  return (["data", "alert", "push", "webhook"] as const).flatMap((kind) => on[kind].map((pattern) => ({ on: kind, pattern })));
+function subscriptionsOf({
+  on,
+}: PipelineDefinition): readonly { readonly on: TriggerKind; readonly pattern: string }[] {
+  return (["data", "alert", "push", "webhook"] as const).flatMap((kind) =>
+    on[kind].map((pattern) => ({ on: kind, pattern })),
+  );
 }

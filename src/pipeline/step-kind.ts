@@ -32,7 +32,10 @@ export interface StepAnalysis {
   readonly makes: readonly { readonly asset: string; readonly kind: AssetKind }[];
   /** Project-relative files whose content is part of the cache key (SQL, notebook, contract, requirements, scripts). */
   readonly files: readonly string[];
-  /** False: the step has effects outside and always runs (deploy, capture decides by what it finds: see `fingerprint`). Default true. */
+  /**
+   * False: the step has effects outside and always runs (deploy, capture decides by what it finds: see `fingerprint`).
+   * Default true.
+   */
   readonly cacheable?: boolean;
   /** Anything else that belongs to the cache key: the list and digests of source files a capture would read, … */
   readonly fingerprint?: Json;
@@ -82,7 +85,10 @@ export interface AssetStorage {
   readonly kinds: readonly AssetKind[];
   locate(version: AssetVersion): Promise<LocatedAsset>;
   /** Takes the files below `folder` (absolute) as the new content of `asset`. */
-  publish(output: { readonly asset: string; readonly kind: AssetKind; readonly folder: string; readonly options?: object }, attempt: AttemptContext<unknown>): Promise<PublishedOutput>;
+  publish(
+    output: { readonly asset: string; readonly kind: AssetKind; readonly folder: string; readonly options?: object },
+    attempt: AttemptContext<unknown>,
+  ): Promise<PublishedOutput>;
 }
 
 /** One attempt, as a step kind sees it. */
@@ -121,12 +127,25 @@ export interface AttemptContext<Declaration> {
    * `environment` is added to the declared variables, `ESTEIRA_*` and `MLFLOW_TRACKING_URI`.
    * When `signal` is given and aborts, the tree ends before the attempt does (a kernel that is done).
    */
-  runProcess(spec: Omit<ProcessSpec, "attemptId" | "environment"> & { readonly environment?: Readonly<Record<string, string>>; readonly signal?: AbortSignal }): Promise<ProcessResult>;
+  runProcess(
+    spec: Omit<ProcessSpec, "attemptId" | "environment"> & {
+      readonly environment?: Readonly<Record<string, string>>;
+      readonly signal?: AbortSignal;
+    },
+  ): Promise<ProcessResult>;
   /** Where an input's content can be read. */
   locate(version: AssetVersion): Promise<LocatedAsset>;
   /** Takes a folder of files as the content of an asset this step makes; the result goes into the outcome. */
-  publish(output: { readonly asset: string; readonly kind: AssetKind; readonly folder: string; readonly options?: object }): Promise<PublishedOutput>;
-  /** The MLflow run of this attempt, made on first call and closed with the attempt; its id is in `MLFLOW_RUN_ID` of processes started afterwards. */
+  publish(output: {
+    readonly asset: string;
+    readonly kind: AssetKind;
+    readonly folder: string;
+    readonly options?: object;
+  }): Promise<PublishedOutput>;
+  /**
+   * The MLflow run of this attempt, made on first call and closed with the attempt; its id is in `MLFLOW_RUN_ID` of
+   * processes started afterwards.
+   */
   trackingRun(): Promise<{ readonly runId: string; readonly experimentId: string }>;
   /** Base URL of the platform's HTTP server (`http://127.0.0.1:PORT`); starts one when none runs. */
   platformUrl(): Promise<string>;
@@ -151,13 +170,19 @@ export type StepOutcome =
       readonly made: readonly MadeVersion[];
       /** Numbers and facts shown with the step run: rows read, published, quarantined, … */
       readonly facts?: Readonly<Record<string, Json>>;
-      /** The step did its work, but what depends on it must not run: a verdict that refuses. Dependents are skipped with the reason. */
+      /**
+       * The step did its work, but what depends on it must not run: a verdict that refuses. Dependents are skipped with
+       * the reason.
+       */
       readonly blocks?: { readonly reason: string };
       /** Written in the same transaction as the outcome, after the token was checked: rows of the kind's own tables. */
       readonly alsoWrite?: (transaction: WriteTransaction) => Promise<void>;
     }
   | {
-      /** A gate is closed: the step run waits, holding nothing, until `gate` is opened or refused; then it is tried again. */
+      /**
+       * A gate is closed: the step run waits, holding nothing, until `gate` is opened or refused; then it is tried
+       * again.
+       */
       readonly status: "waiting";
       readonly gate: { readonly key: string; readonly reason: string };
     };
@@ -171,19 +196,26 @@ export interface StepKind<Declaration = unknown> {
   /** `run`, `sql`, `capture`, … */
   readonly name: string;
   readonly load: "code" | "data" | "models";
-  /** The kind's own keys, `name` among them; the keys every step has (`needs`, `retry`, `timeout`, …) are added by `pipeline`. Unknown keys are refused. */
+  /**
+   * The kind's own keys, `name` among them; the keys every step has (`needs`, `retry`, `timeout`, …) are added by
+   * `pipeline`. Unknown keys are refused.
+   */
   readonly schema: z.ZodType<Declaration>;
   /** Keys whose text a shell reads: values put into it by expressions are refused when a shell would interpret them. */
   readonly shellKeys?: readonly string[];
   /**
-   * For kinds that run the user's own processes: they work in a copy of the project that belongs to the attempt alone, which is the
+   * For kinds that run the user's own processes: they work in a copy of the project that belongs to the attempt alone,
+   * which is the
    * `projectFolder` that `execute` sees. Answers the project-relative paths that the step makes in it.
    */
   workspace?(declaration: Declaration): readonly string[];
   /** One line for `esteira plan` and the UI. */
   describe(declaration: Declaration): string;
   analyse(declaration: Declaration, context: AnalysisContext): Promise<StepAnalysis>;
-  /** One line for `esteira plan`: what a run would find and do. Only for steps whose analysis found no problem; without side effects. */
+  /**
+   * One line for `esteira plan`: what a run would find and do. Only for steps whose analysis found no problem; without
+   * side effects.
+   */
   preview?(declaration: Declaration, context: AnalysisContext): Promise<string>;
   execute(attempt: AttemptContext<Declaration>): Promise<StepOutcome>;
 }

@@ -28,7 +28,8 @@ export interface FiredTrigger {
 /**
  * Queues the pipelines that subscribe to what happened, in the transaction in which it happened.
  *
- * A further `data` or `alert` trigger is merged into a run of the same pipeline of which no step has begun: it will read the newest
+ * A further `data` or `alert` trigger is merged into a run of the same pipeline of which no step has begun: it will
+ * read the newest
  * versions anyway.
  *
  * @returns ids of the pipeline runs that answer it, new or merged
@@ -36,9 +37,20 @@ export interface FiredTrigger {
 export async function fireTrigger(transaction: WriteTransaction, fired: FiredTrigger): Promise<readonly string[]> {
   const ids: string[] = [];
   for (const pipeline of await findTriggeredPipelines(transaction, fired)) {
-    const merged = fired.on === "data" || fired.on === "alert" ? await findMergeableRun(transaction, { project: fired.project, pipeline, triggerKind: fired.on }) : undefined;
+    const merged =
+      fired.on === "data" || fired.on === "alert"
+        ? await findMergeableRun(transaction, { project: fired.project, pipeline, triggerKind: fired.on })
+        : undefined;
     if (merged !== undefined) {
-      await appendEvent(transaction, { atMs: fired.atMs, project: fired.project, type: "pipeline_run.trigger_merged", subjectKind: "pipeline_run", subject: merged, actor: fired.actor, data: { on: fired.on, subject: fired.subject, cause: fired.cause } });
+      await appendEvent(transaction, {
+        atMs: fired.atMs,
+        project: fired.project,
+        type: "pipeline_run.trigger_merged",
+        subjectKind: "pipeline_run",
+        subject: merged,
+        actor: fired.actor,
+        data: { on: fired.on, subject: fired.subject, cause: fired.cause },
+      });
       ids.push(merged);
       continue;
     }
@@ -55,11 +67,20 @@ export async function fireTrigger(transaction: WriteTransaction, fired: FiredTri
 }
 
 /** Queues one run of a registered pipeline; undefined when it is not registered. */
-export async function enqueuePipeline(transaction: WriteTransaction, pipeline: string, request: RunRequest): Promise<string | undefined> {
+export async function enqueuePipeline(
+  transaction: WriteTransaction,
+  pipeline: string,
+  request: RunRequest,
+): Promise<string | undefined> {
   const stored = await getPipelineDefinition(transaction, { project: request.project, pipeline });
   if (stored === undefined) return undefined;
   const run = expandRun(JSON.parse(stored.content) as PipelineDefinition, stored.digest, request);
   await insertPipelineRun(transaction, run);
-  if (run.concurrency !== undefined) await admitPipelineRuns(transaction, { project: request.project, group: run.concurrency.group, atMs: request.atMs });
+  if (run.concurrency !== undefined)
+    await admitPipelineRuns(transaction, {
+      project: request.project,
+      group: run.concurrency.group,
+      atMs: request.atMs,
+    });
   return run.id;
 }

@@ -7,18 +7,24 @@ export const portInUse: ErrorFactory<{ host: string; port: number }> = defineErr
   solve: "Stop the other process (`ss -ltnp` shows it) or pass another `--port`; `--port 0` picks a free one.",
 });
 
-export const listenFailed: ErrorFactory<{ host: string; port: number; reason: string }> = defineError("SERVER_LISTEN_FAILED", {
-  status: 500,
-  message: ({ host, port, reason }) => `The server cannot listen on ${host}:${port}: ${reason}`,
-  hint: () => "Check that the address belongs to this machine; ports below 1024 need privileges.",
-  solve: "Use an address of this machine and a port above 1023.",
-});
+export const listenFailed: ErrorFactory<{ host: string; port: number; reason: string }> = defineError(
+  "SERVER_LISTEN_FAILED",
+  {
+    status: 500,
+    message: ({ host, port, reason }) => `The server cannot listen on ${host}:${port}: ${reason}`,
+    hint: () => "Check that the address belongs to this machine; ports below 1024 need privileges.",
+    solve: "Use an address of this machine and a port above 1023.",
+  },
+);
 
 export const accessNotSetUp: ErrorFactory<{ host: string }> = defineError("SERVER_ACCESS_NOT_SET_UP", {
   status: 500,
-  message: ({ host }) => `The server does not listen on ${host} while no user exists: anybody who reaches it could do anything`,
-  hint: () => "Create the first user, who gets a token: esteira user create NAME --role admin (with the same --store, if you gave one). Or listen on 127.0.0.1.",
-  solve: "Create a user (`esteira user create NAME --role admin`) before listening on an address that others can reach.",
+  message: ({ host }) =>
+    `The server does not listen on ${host} while no user exists: anybody who reaches it could do anything`,
+  hint: () =>
+    "Create the first user, who gets a token: esteira user create NAME --role admin (with the same --store, if you gave one). Or listen on 127.0.0.1.",
+  solve:
+    "Create a user (`esteira user create NAME --role admin`) before listening on an address that others can reach.",
 });
 
 export const routeMissing: ErrorFactory<{ method: string; path: string }> = defineError("SERVER_ROUTE_MISSING", {
@@ -28,12 +34,15 @@ export const routeMissing: ErrorFactory<{ method: string; path: string }> = defi
   solve: "Check the path and the method against `/api/v1/openapi.json`.",
 });
 
-export const requestInvalid: ErrorFactory<{ where: string; problems: readonly string[] }> = defineError("SERVER_REQUEST_INVALID", {
-  status: 400,
-  message: ({ where, problems }) => `The request's ${where} is not valid: ${problems.join("; ")}`,
-  hint: () => "The shapes are described at /api/v1/openapi.json.",
-  solve: "Correct the fields named in the message.",
-});
+export const requestInvalid: ErrorFactory<{ where: string; problems: readonly string[] }> = defineError(
+  "SERVER_REQUEST_INVALID",
+  {
+    status: 400,
+    message: ({ where, problems }) => `The request's ${where} is not valid: ${problems.join("; ")}`,
+    hint: () => "The shapes are described at /api/v1/openapi.json.",
+    solve: "Correct the fields named in the message.",
+  },
+);
 
 export const resourceMissing: ErrorFactory<{ kind: string; key: string }> = defineError("SERVER_RESOURCE_MISSING", {
   status: 404,
@@ -52,19 +61,24 @@ export const projectNotOpen: ErrorFactory<{ what: string }> = defineError("SERVE
 export const routeUnguarded: ErrorFactory<{ route: string }> = defineError("SERVER_ROUTE_UNGUARDED", {
   status: 500,
   message: ({ route }) => `The route ${route} says of nobody who may call it`,
-  solve: "Give the route the action that a caller's role must allow; a server with a route that has none does not start.",
+  solve:
+    "Give the route the action that a caller's role must allow; a server with a route that has none does not start.",
 });
 
 export const encodingUnknown: ErrorFactory<{ found: string }> = defineError("SERVER_ENCODING_UNKNOWN", {
   status: 415,
-  message: ({ found }) => `The request's Content-Encoding is ${JSON.stringify(found)}; expected gzip, deflate, br or identity`,
+  message: ({ found }) =>
+    `The request's Content-Encoding is ${JSON.stringify(found)}; expected gzip, deflate, br or identity`,
   hint: () => "Send the body compressed once with one of these, or not at all.",
   solve: "Compress the body with gzip, deflate (zlib) or br, once, or send it as it is.",
 });
 
 export const bodyTooLarge: ErrorFactory<{ largestBytes: number | undefined }> = defineError("SERVER_BODY_TOO_LARGE", {
   status: 413,
-  message: ({ largestBytes }) => largestBytes === undefined ? "The request's body is larger than this address takes" : `The request's body is larger than ${largestBytes} bytes decompressed, the most that this address takes`,
+  message: ({ largestBytes }) =>
+    largestBytes === undefined
+      ? "The request's body is larger than this address takes"
+      : `The request's body is larger than ${largestBytes} bytes decompressed, the most that this address takes`,
   hint: () => "Split it across several requests.",
   solve: "Split the request; the limit is of the decompressed body.",
 });

@@ -22,7 +22,8 @@ export interface OpenServerOptions {
 }
 
 /**
- * The HTTP server of a platform: page, MLflow, and with the first request to them the API and endpoints. It does not listen yet.
+ * The HTTP server of a platform: page, MLflow, and with the first request to them the API and endpoints. It does not
+ * listen yet.
  *
  * @throws SERVER_ACCESS_NOT_SET_UP when others could reach it and no user exists
  */
@@ -59,7 +60,9 @@ export async function openServer(platform: StorePlatform, options: OpenServerOpt
 }
 
 /** Serves a platform on a free loopback port: for steps of a process that has no server otherwise. */
-export async function startLocalServer(platform: StorePlatform): Promise<{ readonly url: string; close(): Promise<void> }> {
+export async function startLocalServer(
+  platform: StorePlatform,
+): Promise<{ readonly url: string; close(): Promise<void> }> {
   const host = "127.0.0.1";
   const server = await openServer(platform, { host });
   const url = await listen(server, { host, port: 0 });

@@ -10,8 +10,15 @@ import type { ServerPlugin } from "./server.ts";
 import { actionOfCapability } from "./session/session-handlers.ts";
 
 /** What needs the whole platform: the API, endpoints, online features, pushes and webhooks. */
-export function projectPlugins(platform: Platform, identify: (request: FastifyRequest) => Promise<Identity>): readonly ServerPlugin[] {
-  const guard = { identify, authorize: (identity: Identity, capability: keyof typeof actionOfCapability | undefined) => authorize(identity, capability === undefined ? "read" : actionOfCapability[capability], platform.project) };
+export function projectPlugins(
+  platform: Platform,
+  identify: (request: FastifyRequest) => Promise<Identity>,
+): readonly ServerPlugin[] {
+  const guard = {
+    identify,
+    authorize: (identity: Identity, capability: keyof typeof actionOfCapability | undefined) =>
+      authorize(identity, capability === undefined ? "read" : actionOfCapability[capability], platform.project),
+  };
   return [
     (server: FastifyInstance) => mountApi(server, createApiHandlers(platform), guard),
     (server: FastifyInstance) => servePredictions(server, platform, identify),

@@ -64,12 +64,17 @@ function refuseSchemas(): never {
  * @returns the base URL
  * @throws SERVER_PORT_IN_USE, SERVER_LISTEN_FAILED
  */
-export async function listen(server: FastifyInstance, { host, port }: { readonly host: string; readonly port: number }): Promise<string> {
+export async function listen(
+  server: FastifyInstance,
+  { host, port }: { readonly host: string; readonly port: number },
+): Promise<string> {
   try {
     await server.listen({ host, port });
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    throw code === "EADDRINUSE" ? portInUse({ host, port }) : listenFailed({ host, port, reason: messageOf(error) }, error);
+    throw code === "EADDRINUSE"
+      ? portInUse({ host, port })
+      : listenFailed({ host, port, reason: messageOf(error) }, error);
   }
   const address = server.server.address();
   const actualPort = typeof address === "object" && address !== null ? address.port : port;

@@ -13,23 +13,52 @@ import { type ArmObservation, compareOutputs } from "./trial-figures.ts";
 /** Runs the versions of an endpoint on the rows of requests, and says how each did. */
 export interface Arms {
   readonly counters: { readonly shadowDropped: number; readonly candidateFailed: number };
-  /** What the candidate made of its rows, and the observation that it is judged by; neither when no row was its. Never rejects. */
-  tryCandidate(current: LiveEndpoint, request: PredictRequest, requestId: string): Promise<{ readonly part?: PredictionPart; readonly seen?: ArmObservation }>;
+  /**
+   * What the candidate made of its rows, and the observation that it is judged by; neither when no row was its. Never
+   * rejects.
+   */
+  tryCandidate(
+    current: LiveEndpoint,
+    request: PredictRequest,
+    requestId: string,
+  ): Promise<{ readonly part?: PredictionPart; readonly seen?: ArmObservation }>;
   /** The stable version's answer; while a trial goes on its failures are counted too, unless they are the caller's. */
-  runStable(current: LiveEndpoint, key: EndpointKey, rows: readonly number[], request: PredictRequest): Promise<{ readonly part: PredictionPart; readonly seen: ArmObservation }>;
+  runStable(
+    current: LiveEndpoint,
+    key: EndpointKey,
+    rows: readonly number[],
+    request: PredictRequest,
+  ): Promise<{ readonly part: PredictionPart; readonly seen: ArmObservation }>;
   /** After the answer is chosen: never delays, never fails the caller; what falls behind is dropped and counted. */
-  runShadow(candidate: LoadedModel, request: PredictRequest, given: ModelOutput, write: (part: PredictionPart | undefined, seen: ArmObservation) => Promise<void>): void;
+  runShadow(
+    candidate: LoadedModel,
+    request: PredictRequest,
+    given: ModelOutput,
+    write: (part: PredictionPart | undefined, seen: ArmObservation) => Promise<void>,
+  ): void;
 }
 
 const SHADOW_QUEUE = 64;
 
-export function createArms({ predictions, log, clock }: { readonly predictions: PredictionLog; readonly log: Log; readonly clock: Clock }): Arms {
+export function createArms({
+  predictions,
+  log,
+  clock,
+}: {
+  readonly predictions: PredictionLog;
+  readonly log: Log;
+  readonly clock: Clock;
+}): Arms {
   const counters = { shadowDropped: 0, candidateFailed: 0 };
   let shadows = 0;
 
   return {
     counters,
-    async tryCandidate(current: LiveEndpoint, request: PredictRequest, requestId: string): Promise<{ readonly part?: PredictionPart; readonly seen?: ArmObservation }> {
+    async tryCandidate(
+      current: LiveEndpoint,
+      request: PredictRequest,
+      requestId: string,
+    ): Promise<{ readonly part?: PredictionPart; readonly seen?: ArmObservation }> {
       const rows = candidateRows(current, request, requestId);
       if (rows.length === 0 || current.candidate === undefined) return {};
       const startMs = clock.monotonic();
@@ -39,25 +68,40 @@ export function createArms({ predictions, log, clock }: { readonly predictions: 
       } catch (error) {
         // The caller must not pay for a trial: the stable version answers these rows too.
         counters.candidateFailed++;
-        log.warn("a canary failed; the stable version answered", { endpoint: current.endpoint.name, error: messageOf(error) });
+        log.warn("a canary failed; the stable version answered", {
+          endpoint: current.endpoint.name,
+          error: messageOf(error),
+        });
         return { seen: { arm: "candidate", rows: rows.length, failure: codeOf(error) } };
       }
     },
 
-    async runStable(current: LiveEndpoint, key: EndpointKey, rows: readonly number[], request: PredictRequest): Promise<{ readonly part: PredictionPart; readonly seen: ArmObservation }> {
+    async runStable(
+      current: LiveEndpoint,
+      key: EndpointKey,
+      rows: readonly number[],
+      request: PredictRequest,
+    ): Promise<{ readonly part: PredictionPart; readonly seen: ArmObservation }> {
       const startMs = clock.monotonic();
       try {
         const part = await runPart(current.stable, "stable", rows, request);
         return { part, seen: { arm: "stable", rows: rows.length, durationMs: clock.monotonic() - startMs } };
       } catch (error) {
         if (isUnderTrial(current) && !(error instanceof EsteiraError && error.status < 500)) {
-          await predictions.append([], { key, observations: [{ arm: "stable", rows: rows.length, failure: codeOf(error) }] }).catch((problem: unknown) => log.error("a failure could not be counted", { error: messageOf(problem) }));
+          await predictions
+            .append([], { key, observations: [{ arm: "stable", rows: rows.length, failure: codeOf(error) }] })
+            .catch((problem: unknown) => log.error("a failure could not be counted", { error: messageOf(problem) }));
         }
         throw error;
       }
     },
 
-    runShadow(candidate: LoadedModel, request: PredictRequest, given: ModelOutput, write: (rows: PredictionPart | undefined, seen: ArmObservation) => Promise<void>): void {
+    runShadow(
+      candidate: LoadedModel,
+      request: PredictRequest,
+      given: ModelOutput,
+      write: (rows: PredictionPart | undefined, seen: ArmObservation) => Promise<void>,
+    ): void {
       if (shadows >= SHADOW_QUEUE) {
         counters.shadowDropped++;
         return;
@@ -66,7 +110,14 @@ export function createArms({ predictions, log, clock }: { readonly predictions: 
       const startMs = clock.monotonic();
       const rows = request.source.rowCount;
       void runPart(candidate, "shadow", allRows(request.source), request)
-        .then((part) => write(part, { arm: "shadow", rows, durationMs: clock.monotonic() - startMs, comparison: compareOutputs(given, part.output) }))
+        .then((part) =>
+          write(part, {
+            arm: "shadow",
+            rows,
+            durationMs: clock.monotonic() - startMs,
+            comparison: compareOutputs(given, part.output),
+          }),
+        )
         .catch((error: unknown) => {
           counters.shadowDropped++;
           log.warn("a shadow prediction was dropped", { model: candidate.title, error: messageOf(error) });
@@ -90,7 +141,9 @@ function candidateRows(current: LiveEndpoint, request: PredictRequest, requestId
   const { strategy } = current.endpoint;
   const trial = current.candidate?.version.id;
   if (strategy.kind !== "canary" || trial === undefined) return [];
-  return allRows(request.source).filter((row) => isCandidateUnit(trial, request.entityKeys?.[row] ?? requestId, strategy.percent));
+  return allRows(request.source).filter((row) =>
+    isCandidateUnit(trial, request.entityKeys?.[row] ?? requestId, strategy.percent),
+  );
 }
 
 export function allRows(source: RowSource): number[] {

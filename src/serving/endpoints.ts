@@ -58,15 +58,20 @@ export interface PredictAnswer {
 
 /** The endpoints that this process serves. */
 export interface Endpoints {
-  /** Loads what is deployed and follows changes of the store. Resolves when the first load was tried; failures are logged and tried again with the next change. */
+  /**
+   * Loads what is deployed and follows changes of the store. Resolves when the first load was tried; failures are
+   * logged and tried again with the next change.
+   */
   start(): Promise<void>;
   /** Deployed endpoints whose model is not loaded; undefined until the first load was tried. */
   problems(): readonly EndpointProblem[] | undefined;
   /**
    * Predicts rows and logs them durably.
    *
-   * @throws SERVING_ENDPOINT_UNKNOWN, SERVING_ENDPOINT_NOT_READY, SERVING_COLUMN_MISSING, SERVING_COLUMN_UNKNOWN, SERVING_INPUT_INVALID,
-   * SERVING_ROWS_TOO_MANY, SERVING_QUEUE_FULL, SERVING_RUNTIME_FAILED, SERVING_RUNTIME_DIED, METADATA_STORE_WRITE_FAILED
+   * @throws SERVING_ENDPOINT_UNKNOWN, SERVING_ENDPOINT_NOT_READY, SERVING_COLUMN_MISSING, SERVING_COLUMN_UNKNOWN,
+   *   SERVING_INPUT_INVALID,
+   * SERVING_ROWS_TOO_MANY, SERVING_QUEUE_FULL, SERVING_RUNTIME_FAILED, SERVING_RUNTIME_DIED,
+   * METADATA_STORE_WRITE_FAILED
    */
   predict(key: EndpointKey, request: PredictRequest): Promise<PredictAnswer>;
   /** The loaded stable model of an endpoint. @throws SERVING_ENDPOINT_UNKNOWN, SERVING_ENDPOINT_NOT_READY */
@@ -75,9 +80,15 @@ export interface Endpoints {
   columns(key: EndpointKey): Promise<readonly RequestColumn[]>;
   /** A request that the endpoint accepts; undefined when none is known. */
   example(key: EndpointKey): ReturnType<typeof exampleRequest>;
-  /** Brings what is loaded in line with an endpoint's row in the store: the switch. Requests in flight finish on the model they began with. */
+  /**
+   * Brings what is loaded in line with an endpoint's row in the store: the switch. Requests in flight finish on the
+   * model they began with.
+   */
   refresh(key: EndpointKey): Promise<void>;
-  /** Shadow predictions that were dropped because the shadow failed or fell behind; canary calls that fell back to the stable version. */
+  /**
+   * Shadow predictions that were dropped because the shadow failed or fell behind; canary calls that fell back to the
+   * stable version.
+   */
   readonly counters: { readonly shadowDropped: number; readonly candidateFailed: number };
   /** Calls `judge` after each request that a candidate could not answer, before the request is answered. */
   onCandidateFailure(judge: (key: EndpointKey) => Promise<void>): void;
@@ -109,7 +120,9 @@ export function createEndpoints(options: EndpointsOptions): Endpoints {
 
   async function noteFailure(key: EndpointKey, modelVersion: number, rows: number): Promise<void> {
     measured?.armFailed(key, { arm: "candidate", modelVersion, rows });
-    await judge(key).catch((error: unknown) => log.error("a trial could not be judged", { endpoint: key.endpoint, error: messageOf(error) }));
+    await judge(key).catch((error: unknown) =>
+      log.error("a trial could not be judged", { endpoint: key.endpoint, error: messageOf(error) }),
+    );
   }
 
   async function answer(current: LiveEndpoint, key: EndpointKey, request: PredictRequest): Promise<PredictAnswer> {
@@ -124,11 +137,19 @@ export function createEndpoints(options: EndpointsOptions): Endpoints {
     const parts = [stable?.part, trial].filter((part) => part !== undefined);
     const output = joinOutputs(parts, request.source.rowCount);
     const ids = { requestId, predictionIds, nowMs };
-    await predictions.append(parts.flatMap((part) => toPredictionRows(part, key, request, ids)), noteOf(current, key, [stable?.seen, seen]));
+    await predictions.append(
+      parts.flatMap((part) => toPredictionRows(part, key, request, ids)),
+      noteOf(current, key, [stable?.seen, seen]),
+    );
     if (seen?.failure !== undefined) await noteFailure(key, current.candidate?.version.version ?? 0, seen.rows);
     const shadowed = shadowOf(current);
     if (shadowed !== undefined) {
-      runShadow(shadowed, request, output, (part, shadow) => predictions.append(part === undefined ? [] : toPredictionRows(part, key, request, ids), { key, observations: [shadow] }));
+      runShadow(shadowed, request, output, (part, shadow) =>
+        predictions.append(part === undefined ? [] : toPredictionRows(part, key, request, ids), {
+          key,
+          observations: [shadow],
+        }),
+      );
     }
     measured?.answered(key, { parts, features: request.features, durationMs: clock.monotonic() - startMs });
     return {
@@ -157,7 +178,8 @@ export function createEndpoints(options: EndpointsOptions): Endpoints {
     },
     problems: live.problems,
     predict(key, request) {
-      if (request.source.rowCount > maxRows) return Promise.reject(rowsTooMany({ rows: request.source.rowCount, limit: maxRows }));
+      if (request.source.rowCount > maxRows)
+        return Promise.reject(rowsTooMany({ rows: request.source.rowCount, limit: maxRows }));
       return live.use(key, async (current) => {
         const startMs = clock.monotonic();
         try {
@@ -183,7 +205,11 @@ function shadowOf({ endpoint, candidate }: LiveEndpoint): LoadedModel | undefine
 }
 
 /** What the arms of a trial did; undefined where nothing is tried. */
-function noteOf(current: LiveEndpoint, key: EndpointKey, seen: readonly (ArmObservation | undefined)[]): TrialNote | undefined {
+function noteOf(
+  current: LiveEndpoint,
+  key: EndpointKey,
+  seen: readonly (ArmObservation | undefined)[],
+): TrialNote | undefined {
   return isUnderTrial(current) ? { key, observations: seen.filter((each) => each !== undefined) } : undefined;
 }
 

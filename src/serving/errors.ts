@@ -1,27 +1,37 @@
 import { defineError, type ErrorFactory } from "#base";
 
-export const endpointUnknown: ErrorFactory<{ environment: string; endpoint: string; known: readonly string[] }> = defineError("SERVING_ENDPOINT_UNKNOWN", {
-  status: 404,
-  message: ({ environment, endpoint, known }) =>
-    `There is no endpoint "${endpoint}" in environment "${environment}"; ${known.length === 0 ? "no endpoint is deployed" : `deployed: ${known.join(", ")}`}`,
-  hint: () => "Deploy a model with a step `deploy: MODEL`, `to: [ENVIRONMENT]`, or correct the address.",
-  solve: "Check environment and name in the address against the list of endpoints; deploy the model first.",
-});
+export const endpointUnknown: ErrorFactory<{ environment: string; endpoint: string; known: readonly string[] }> =
+  defineError("SERVING_ENDPOINT_UNKNOWN", {
+    status: 404,
+    message: ({ environment, endpoint, known }) =>
+      `There is no endpoint "${endpoint}" in environment "${environment}"; ${known.length === 0 ? "no endpoint is deployed" : `deployed: ${known.join(", ")}`}`,
+    hint: () => "Deploy a model with a step `deploy: MODEL`, `to: [ENVIRONMENT]`, or correct the address.",
+    solve: "Check environment and name in the address against the list of endpoints; deploy the model first.",
+  });
 
-export const endpointNotReady: ErrorFactory<{ environment: string; endpoint: string; reason: string }> = defineError("SERVING_ENDPOINT_NOT_READY", {
-  status: 503,
-  kind: "transient",
-  message: ({ environment, endpoint, reason }) => `Endpoint "${endpoint}" in "${environment}" cannot answer yet: ${reason}`,
-  hint: () => "Try again in a moment; if it stays, look at the endpoint's page for the model that could not be loaded.",
-  solve: "Wait until the model is loaded, or deploy a version that loads.",
-});
+export const endpointNotReady: ErrorFactory<{ environment: string; endpoint: string; reason: string }> = defineError(
+  "SERVING_ENDPOINT_NOT_READY",
+  {
+    status: 503,
+    kind: "transient",
+    message: ({ environment, endpoint, reason }) =>
+      `Endpoint "${endpoint}" in "${environment}" cannot answer yet: ${reason}`,
+    hint: () =>
+      "Try again in a moment; if it stays, look at the endpoint's page for the model that could not be loaded.",
+    solve: "Wait until the model is loaded, or deploy a version that loads.",
+  },
+);
 
-export const modelUnusable: ErrorFactory<{ model: string; problem: string; advice?: string }> = defineError("SERVING_MODEL_UNUSABLE", {
-  status: 422,
-  message: ({ model, problem }) => `Model ${model} cannot be served: ${problem}`,
-  hint: ({ advice }) => advice ?? "Save it again with esteira.save_model(name, onnx_model, task=…, inputs=…).",
-  solve: "Make model.json and the ONNX file agree: input names and types, tensor outputs only (`zipmap=False` for scikit-learn).",
-});
+export const modelUnusable: ErrorFactory<{ model: string; problem: string; advice?: string }> = defineError(
+  "SERVING_MODEL_UNUSABLE",
+  {
+    status: 422,
+    message: ({ model, problem }) => `Model ${model} cannot be served: ${problem}`,
+    hint: ({ advice }) => advice ?? "Save it again with esteira.save_model(name, onnx_model, task=…, inputs=…).",
+    solve:
+      "Make model.json and the ONNX file agree: input names and types, tensor outputs only (`zipmap=False` for scikit-learn).",
+  },
+);
 
 export const modelMissing: ErrorFactory<{ versionId: string }> = defineError("SERVING_MODEL_MISSING", {
   status: 404,
@@ -32,39 +42,59 @@ export const modelMissing: ErrorFactory<{ versionId: string }> = defineError("SE
 
 export const exampleFailed: ErrorFactory<{ model: string; reason: string }> = defineError("SERVING_EXAMPLE_FAILED", {
   status: 422,
-  message: ({ model, reason }) => `Model ${model} was loaded but cannot answer its example row: ${reason}; the endpoint was not switched`,
+  message: ({ model, reason }) =>
+    `Model ${model} was loaded but cannot answer its example row: ${reason}; the endpoint was not switched`,
   hint: () => "Check `example` and `inputs` in model.json against what the model was trained on.",
   solve: "Correct the example row or the input types when the model is saved, and deploy the new version.",
 });
 
 /** A cell that does not fit the model's signature. `row` counts from 0. */
-export const inputInvalid: ErrorFactory<{ column: string; row: number; found: string; expected: string; advice?: string }> = defineError("SERVING_INPUT_INVALID", {
+export const inputInvalid: ErrorFactory<{
+  column: string;
+  row: number;
+  found: string;
+  expected: string;
+  advice?: string;
+}> = defineError("SERVING_INPUT_INVALID", {
   status: 400,
   message: ({ column, row, found, expected }) => `Column "${column}", row ${row}: found ${found}, expected ${expected}`,
-  hint: ({ advice }) => advice ?? "Send the value in the type that the model's signature states (GET the endpoint's metadata).",
+  hint: ({ advice }) =>
+    advice ?? "Send the value in the type that the model's signature states (GET the endpoint's metadata).",
   solve: "Send every value in the type of the model's signature; nothing is converted silently.",
 });
 
-export const columnMissing: ErrorFactory<{ column: string; row: number; found: readonly string[]; nearest?: string }> = defineError("SERVING_COLUMN_MISSING", {
-  status: 400,
-  message: ({ column, row, found }) => `Row ${row} has no column "${column}"; it has: ${found.slice(0, 30).join(", ") || "nothing"}`,
-  hint: ({ nearest }) => (nearest === undefined ? "Send every input of the model's signature." : `Did you mean "${nearest}"? Rename it.`),
-  solve: "Send every input of the model's signature, by its name.",
-});
+export const columnMissing: ErrorFactory<{ column: string; row: number; found: readonly string[]; nearest?: string }> =
+  defineError("SERVING_COLUMN_MISSING", {
+    status: 400,
+    message: ({ column, row, found }) =>
+      `Row ${row} has no column "${column}"; it has: ${found.slice(0, 30).join(", ") || "nothing"}`,
+    hint: ({ nearest }) =>
+      nearest === undefined ? "Send every input of the model's signature." : `Did you mean "${nearest}"? Rename it.`,
+    solve: "Send every input of the model's signature, by its name.",
+  });
 
-export const columnUnknown: ErrorFactory<{ column: string; row: number; expected: readonly string[]; nearest?: string }> = defineError("SERVING_COLUMN_UNKNOWN", {
+export const columnUnknown: ErrorFactory<{
+  column: string;
+  row: number;
+  expected: readonly string[];
+  nearest?: string;
+}> = defineError("SERVING_COLUMN_UNKNOWN", {
   status: 400,
-  message: ({ column, row, expected }) => `Row ${row} has an unknown column "${column}"; the model's inputs are: ${expected.slice(0, 50).join(", ")}`,
+  message: ({ column, row, expected }) =>
+    `Row ${row} has an unknown column "${column}"; the model's inputs are: ${expected.slice(0, 50).join(", ")}`,
   hint: ({ nearest }) => (nearest === undefined ? "Leave it out." : `Did you mean "${nearest}"?`),
   solve: "Leave out columns that the model does not know, or rename a misspelt one.",
 });
 
-export const requestInvalid: ErrorFactory<{ where: string; found: string; expected: string }> = defineError("SERVING_REQUEST_INVALID", {
-  status: 400,
-  message: ({ where, found, expected }) => `${where}: found ${found}, expected ${expected}`,
-  hint: () => "See the reference of the endpoint's protocols for the exact forms.",
-  solve: "Send one of the documented request forms.",
-});
+export const requestInvalid: ErrorFactory<{ where: string; found: string; expected: string }> = defineError(
+  "SERVING_REQUEST_INVALID",
+  {
+    status: 400,
+    message: ({ where, found, expected }) => `${where}: found ${found}, expected ${expected}`,
+    hint: () => "See the reference of the endpoint's protocols for the exact forms.",
+    solve: "Send one of the documented request forms.",
+  },
+);
 
 export const mediaTypeUnsupported: ErrorFactory<{ found: string }> = defineError("SERVING_MEDIA_TYPE_UNSUPPORTED", {
   status: 415,
@@ -103,34 +133,53 @@ export const runtimeDied: ErrorFactory<{ reason: string }> = defineError("SERVIN
   solve: "Try again; if it happens with the same request, the model crashes its runtime: deploy another version.",
 });
 
-export const strategyInvalid: ErrorFactory<{ found: string; reason: string }> = defineError("SERVING_STRATEGY_INVALID", {
-  status: 400,
-  message: ({ found, reason }) => `The strategy ${found} cannot be used: ${reason}`,
-  hint: () => "Write `strategy: { canary: 10%, watch: 30m }`, `strategy: { shadow: true }`, or leave it out.",
-  solve: "Use canary with a percentage between 0% and 100%, shadow, or none.",
-});
+export const strategyInvalid: ErrorFactory<{ found: string; reason: string }> = defineError(
+  "SERVING_STRATEGY_INVALID",
+  {
+    status: 400,
+    message: ({ found, reason }) => `The strategy ${found} cannot be used: ${reason}`,
+    hint: () => "Write `strategy: { canary: 10%, watch: 30m }`, `strategy: { shadow: true }`, or leave it out.",
+    solve: "Use canary with a percentage between 0% and 100%, shadow, or none.",
+  },
+);
 
-export const nullRefused: ErrorFactory<{ column: string; row: number; reason: string }> = defineError("SERVING_NULL_REFUSED", {
-  status: 400,
-  message: ({ column, row, reason }) => `Column "${column}", row ${row}, may not be null: ${reason}`,
-  hint: () => "Send a value, or train the model on data that lacks some.",
-  solve: "Send a value for the column: the model never saw a missing one there, or its input cannot hold one.",
-});
+export const nullRefused: ErrorFactory<{ column: string; row: number; reason: string }> = defineError(
+  "SERVING_NULL_REFUSED",
+  {
+    status: 400,
+    message: ({ column, row, reason }) => `Column "${column}", row ${row}, may not be null: ${reason}`,
+    hint: () => "Send a value, or train the model on data that lacks some.",
+    solve: "Send a value for the column: the model never saw a missing one there, or its input cannot hold one.",
+  },
+);
 
-export const featuresMissing: ErrorFactory<{ service: string; row: number; keys: readonly string[]; missing: readonly string[]; feature: string }> = defineError("SERVING_FEATURES_MISSING", {
+export const featuresMissing: ErrorFactory<{
+  service: string;
+  row: number;
+  keys: readonly string[];
+  missing: readonly string[];
+  feature: string;
+}> = defineError("SERVING_FEATURES_MISSING", {
   status: 422,
-  message: ({ service, row, keys, missing }) => `Row ${row}: the online store has no value young enough of ${missing.join(", ")} for ${keys.join(", ")} (feature service "${service}")`,
-  hint: ({ feature }) => `Check the join keys and the row's time, send "${feature}" yourself, or say on_missing: null or default in the feature service.`,
-  solve: "Send join keys that the online store knows and a time at which its values are fresh, send the features themselves, or set `on_missing` of the feature service.",
+  message: ({ service, row, keys, missing }) =>
+    `Row ${row}: the online store has no value young enough of ${missing.join(", ")} for ${keys.join(", ")} (feature service "${service}")`,
+  hint: ({ feature }) =>
+    `Check the join keys and the row's time, send "${feature}" yourself, or say on_missing: null or default in the feature service.`,
+  solve:
+    "Send join keys that the online store knows and a time at which its values are fresh, send the features themselves, or set `on_missing` of the feature service.",
 });
 
-export const timeExceeded: ErrorFactory<{ model: string; seconds: number; rows: number }> = defineError("SERVING_TIME_EXCEEDED", {
-  status: 504,
-  kind: "transient",
-  message: ({ model, seconds, rows }) => `Model ${model} did not answer ${rows} rows within ${seconds} seconds, waiting included`,
-  hint: () => "Send fewer rows at once, or raise serving.timeout in esteira.yaml.",
-  solve: "Send fewer rows at once or fewer requests, or raise `serving.timeout` in `esteira.yaml`.",
-});
+export const timeExceeded: ErrorFactory<{ model: string; seconds: number; rows: number }> = defineError(
+  "SERVING_TIME_EXCEEDED",
+  {
+    status: 504,
+    kind: "transient",
+    message: ({ model, seconds, rows }) =>
+      `Model ${model} did not answer ${rows} rows within ${seconds} seconds, waiting included`,
+    hint: () => "Send fewer rows at once, or raise serving.timeout in esteira.yaml.",
+    solve: "Send fewer rows at once or fewer requests, or raise `serving.timeout` in `esteira.yaml`.",
+  },
+);
 
 export const callerGone: ErrorFactory<{ model: string }> = defineError("SERVING_CALLER_GONE", {
   status: 499,

@@ -6,11 +6,17 @@ import { refuseUnknown } from "./row-source.ts";
 import type { MissingPolicy, OnlineFeatures, ServedFeatures, ServiceDescription } from "./ports.ts";
 
 /** Adds online features to the rows of endpoints that name a feature service. */
-export type FeatureReader = (endpoint: Endpoint, signature: ModelSignature, request: PredictRequest) => Promise<PredictRequest>;
+export type FeatureReader = (
+  endpoint: Endpoint,
+  signature: ModelSignature,
+  request: PredictRequest,
+) => Promise<PredictRequest>;
 
 /**
- * What a row brings itself wins over the store, null too. Of what the store lacks, or has no value of that is young enough at the row's own
- * time, the feature's policy decides; without one, a row that lacks everything is refused, and a single feature is null where the model takes null.
+ * What a row brings itself wins over the store, null too. Of what the store lacks, or has no value of that is young
+ * enough at the row's own
+ * time, the feature's policy decides; without one, a row that lacks everything is refused, and a single feature is null
+ * where the model takes null.
  * A stored null is a value: it was null in the training data too.
  *
  * @throws SERVING_FEATURES_MISSING
@@ -19,7 +25,12 @@ export function createFeatureReader(features: OnlineFeatures | undefined): Featu
   return async (endpoint, signature, request) => {
     const service = endpoint.options.featureService;
     if (service === undefined) return request;
-    if (features === undefined) throw endpointNotReady({ environment: endpoint.environment, endpoint: endpoint.name, reason: `its feature service "${service}" needs an online store, and none is set up` });
+    if (features === undefined)
+      throw endpointNotReady({
+        environment: endpoint.environment,
+        endpoint: endpoint.name,
+        reason: `its feature service "${service}" needs an online store, and none is set up`,
+      });
     const description = await features.describeService(service);
     const served = signature.inputs.map(({ name }) => name).filter((name) => description.features.has(name));
     const allowedColumns = new Set([...description.keys, ...description.features.keys()]);
@@ -28,14 +39,35 @@ export function createFeatureReader(features: OnlineFeatures | undefined): Featu
     if (request.unknownColumns !== "ignore") refuseUnknown(signature, source, allowedColumns);
     const rows = Array.from({ length: source.rowCount }, (_, row) => row);
     const needsStore = rows.some((row) => served.some((name) => source.value(row, name) === undefined));
-    if (!needsStore) return { ...request, allowedColumns, features: toReport(served, rows.map(() => ({}))) };
-    const records = rows.map((row) => Object.fromEntries(source.names(row).map((name) => [name, source.value(row, name)])));
-    const found = await features.read({ project: endpoint.project, service, rows: records, ...(request.atMs === undefined ? {} : { atMs: request.atMs }), ...(request.signal === undefined ? {} : { signal: request.signal }) });
-    const read = rows.map((row) => readRow({ row, served, found, description, signature, service, record: records[row] ?? {} }));
+    if (!needsStore)
+      return {
+        ...request,
+        allowedColumns,
+        features: toReport(
+          served,
+          rows.map(() => ({})),
+        ),
+      };
+    const records = rows.map((row) =>
+      Object.fromEntries(source.names(row).map((name) => [name, source.value(row, name)])),
+    );
+    const found = await features.read({
+      project: endpoint.project,
+      service,
+      rows: records,
+      ...(request.atMs === undefined ? {} : { atMs: request.atMs }),
+      ...(request.signal === undefined ? {} : { signal: request.signal }),
+    });
+    const read = rows.map((row) =>
+      readRow({ row, served, found, description, signature, service, record: records[row] ?? {} }),
+    );
     return {
       ...request,
       allowedColumns,
-      features: toReport(served, read.map(({ statuses }) => statuses)),
+      features: toReport(
+        served,
+        read.map(({ statuses }) => statuses),
+      ),
       nullableColumns: new Set(served.filter((name) => description.features.get(name)?.action === "null")),
       source: {
         rowCount: source.rowCount,
@@ -75,7 +107,8 @@ function readRow(reading: Reading): { readonly values: ReadonlyMap<string, unkno
   }
   for (const name of missing) {
     const policy = description.features.get(name);
-    if (isRefused(policy, { name, lacksAll: missing.length === wanted.length, signature: reading.signature })) throw refusal(reading, { missing, statuses, name });
+    if (isRefused(policy, { name, lacksAll: missing.length === wanted.length, signature: reading.signature }))
+      throw refusal(reading, { missing, statuses, name });
     if (policy?.action !== "default") continue;
     values.set(name, policy.value ?? null);
     statuses[name] = "DEFAULT";
@@ -83,14 +116,28 @@ function readRow(reading: Reading): { readonly values: ReadonlyMap<string, unkno
   return { values, statuses };
 }
 
-function isRefused(policy: MissingPolicy | undefined, facts: { readonly name: string; readonly lacksAll: boolean; readonly signature: ModelSignature }): boolean {
+function isRefused(
+  policy: MissingPolicy | undefined,
+  facts: { readonly name: string; readonly lacksAll: boolean; readonly signature: ModelSignature },
+): boolean {
   if (policy !== undefined) return policy.action === "refuse";
   return facts.lacksAll || facts.signature.inputs.find(({ name }) => name === facts.name)?.nullable !== true;
 }
 
-function refusal({ row, service, description, record }: Reading, facts: { readonly missing: readonly string[]; readonly statuses: RowFeatures; readonly name: string }): Error {
+function refusal(
+  { row, service, description, record }: Reading,
+  facts: { readonly missing: readonly string[]; readonly statuses: RowFeatures; readonly name: string },
+): Error {
   const keys = description.keys.map((key) => `${key}=${JSON.stringify(record[key] ?? null)}`);
-  return featuresMissing({ service, row, keys, missing: facts.missing.map((name) => `${name} (${facts.statuses[name] === "OUTSIDE_MAX_AGE" ? "too old" : "not found"})`), feature: facts.name });
+  return featuresMissing({
+    service,
+    row,
+    keys,
+    missing: facts.missing.map(
+      (name) => `${name} (${facts.statuses[name] === "OUTSIDE_MAX_AGE" ? "too old" : "not found"})`,
+    ),
+    feature: facts.name,
+  });
 }
 
 function toReport(names: readonly string[], rows: readonly RowFeatures[]): FeatureReport {

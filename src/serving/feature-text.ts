@@ -12,7 +12,8 @@ export function toFeatureTexts(signature: ModelSignature, inputs: InputColumns):
   });
   return Array.from({ length: inputs.rowCount }, (_, row) => {
     let text = "";
-    for (let position = 0; position < keys.length; position++) text += (keys[position] ?? "") + (writers[position]?.(row) ?? "null");
+    for (let position = 0; position < keys.length; position++)
+      text += (keys[position] ?? "") + (writers[position]?.(row) ?? "null");
     return `${text}}`;
   });
 }
@@ -20,14 +21,19 @@ export function toFeatureTexts(signature: ModelSignature, inputs: InputColumns):
 const LARGEST_CONTEXT = 2000;
 
 /**
- * What a row says beside the model's inputs, as the text of a JSON object: plain values only; undefined when there is nothing, or more
+ * What a row says beside the model's inputs, as the text of a JSON object: plain values only; undefined when there is
+ * nothing, or more
  * than 2,000 characters of it.
  */
 export function toContextText(signature: ModelSignature, source: RowSource, row: number): string | undefined {
   const inputs = new Set(signature.inputs.map((input) => input.name));
   const entries = source.names(row).flatMap((name) => {
     const value = inputs.has(name) ? null : source.value(row, name);
-    return typeof value === "string" || typeof value === "boolean" || (typeof value === "number" && Number.isFinite(value)) ? [[name, value]] : [];
+    return typeof value === "string" ||
+      typeof value === "boolean" ||
+      (typeof value === "number" && Number.isFinite(value))
+      ? [[name, value]]
+      : [];
   });
   if (entries.length === 0) return undefined;
   const text = JSON.stringify(Object.fromEntries(entries));

@@ -1,5 +1,12 @@
 import { type Log, messageOf } from "#base";
-import { type Endpoint, type EndpointKey, getAssetVersion, getEndpoint, listEndpoints, type MetadataStore } from "#metadata-store";
+import {
+  type Endpoint,
+  type EndpointKey,
+  getAssetVersion,
+  getEndpoint,
+  listEndpoints,
+  type MetadataStore,
+} from "#metadata-store";
 import { endpointNotReady, endpointUnknown, modelMissing } from "./errors.ts";
 import type { LoadedModel, LoadedModels } from "./loaded-model.ts";
 
@@ -16,7 +23,10 @@ export interface LiveEndpoint {
  * States of one: absent → live → retired (replaced; requests in flight finish on it) → released (its models unloaded).
  */
 export interface LiveEndpoints {
-  /** Runs work on the endpoint as it is now; its models stay loaded until the work ends. @throws SERVING_ENDPOINT_UNKNOWN, SERVING_ENDPOINT_NOT_READY */
+  /**
+   * Runs work on the endpoint as it is now; its models stay loaded until the work ends. @throws
+   * SERVING_ENDPOINT_UNKNOWN, SERVING_ENDPOINT_NOT_READY
+   */
   use<Result>(key: EndpointKey, work: (live: LiveEndpoint) => Promise<Result>): Promise<Result>;
   /** Brings one endpoint in line with its row in the store. @throws SERVING_MODEL_*; then what was live stays live */
   refresh(key: EndpointKey): Promise<void>;
@@ -43,7 +53,11 @@ interface Held {
 
 const LARGEST_COUNT = 1000;
 
-export function createLiveEndpoints(options: { readonly store: MetadataStore; readonly models: LoadedModels; readonly log: Log }): LiveEndpoints {
+export function createLiveEndpoints(options: {
+  readonly store: MetadataStore;
+  readonly models: LoadedModels;
+  readonly log: Log;
+}): LiveEndpoints {
   const { store, models, log } = options;
   const current = new Map<string, Held>();
   const refreshing = new Map<string, Promise<void>>();
@@ -55,7 +69,11 @@ export function createLiveEndpoints(options: { readonly store: MetadataStore; re
     const { stable, candidate } = held.live;
     for (const model of [stable, candidate]) {
       if (model === undefined) continue;
-      void models.release(model.version.id).catch((error: unknown) => log.warn("a model could not be unloaded", { model: model.title, error: messageOf(error) }));
+      void models
+        .release(model.version.id)
+        .catch((error: unknown) =>
+          log.warn("a model could not be unloaded", { model: model.title, error: messageOf(error) }),
+        );
     }
   }
 
@@ -117,7 +135,11 @@ export function createLiveEndpoints(options: { readonly store: MetadataStore; re
       for (const endpoint of await store.read((transaction) => listEndpoints(transaction, { limit: LARGEST_COUNT }))) {
         await refresh(keyOf(endpoint)).catch((error: unknown) => {
           problems.push({ environment: endpoint.environment, endpoint: endpoint.name, reason: messageOf(error) });
-          log.error("an endpoint could not be loaded", { environment: endpoint.environment, endpoint: endpoint.name, error: messageOf(error) });
+          log.error("an endpoint could not be loaded", {
+            environment: endpoint.environment,
+            endpoint: endpoint.name,
+            error: messageOf(error),
+          });
         });
       }
       failed = problems;
@@ -129,12 +151,18 @@ export function createLiveEndpoints(options: { readonly store: MetadataStore; re
 
 async function isBehind(store: MetadataStore, live: (name: string) => Endpoint | undefined): Promise<boolean> {
   const rows = await store.read((transaction) => listEndpoints(transaction, { limit: LARGEST_COUNT }));
-  return rows.some((endpoint) => live(nameOf(keyOf(endpoint)))?.generation !== (endpoint.state === "stopped" ? undefined : endpoint.generation));
+  return rows.some(
+    (endpoint) =>
+      live(nameOf(keyOf(endpoint)))?.generation !== (endpoint.state === "stopped" ? undefined : endpoint.generation),
+  );
 }
 
 async function refuseUnknown(store: MetadataStore, key: EndpointKey): Promise<never> {
   const deployed = await store.read((transaction) => listEndpoints(transaction, { project: key.project, limit: 20 }));
-  throw endpointUnknown({ ...key, known: deployed.filter((one) => one.state === "ready").map((one) => `${one.environment}/${one.name}`) });
+  throw endpointUnknown({
+    ...key,
+    known: deployed.filter((one) => one.state === "ready").map((one) => `${one.environment}/${one.name}`),
+  });
 }
 
 function nameOf(key: EndpointKey): string {
@@ -157,7 +185,10 @@ async function loadEndpoint(endpoint: Endpoint, options: LoadOptions): Promise<L
   try {
     return { endpoint, stable, candidate: await acquire(endpoint.candidateVersionId, options) };
   } catch (error) {
-    options.log.error("a candidate could not be loaded; the stable version answers alone", { endpoint: endpoint.name, error: messageOf(error) });
+    options.log.error("a candidate could not be loaded; the stable version answers alone", {
+      endpoint: endpoint.name,
+      error: messageOf(error),
+    });
     return { endpoint, stable, candidate: undefined };
   }
 }

@@ -36,14 +36,25 @@ interface Held {
 }
 
 /** Reads signature and ONNX file of model versions from the object store and loads them into the pool. */
-export function createLoadedModels(options: { readonly objects: ObjectStore; readonly pool: OnnxPool; readonly maxWaiting?: number; readonly timeoutMs?: number | undefined; readonly trainingNulls?: TrainingNulls | undefined }): LoadedModels {
+export function createLoadedModels(options: {
+  readonly objects: ObjectStore;
+  readonly pool: OnnxPool;
+  readonly maxWaiting?: number;
+  readonly timeoutMs?: number | undefined;
+  readonly trainingNulls?: TrainingNulls | undefined;
+}): LoadedModels {
   const { objects, pool } = options;
   const held = new Map<string, Held>();
 
   async function load(version: AssetVersion): Promise<LoadedModel> {
     const title = titleOf(version);
     const declared = readSignature(version);
-    const exact = await pool.load({ key: version.id, title, path: await objects.localPath(declared.file), signature: declared });
+    const exact = await pool.load({
+      key: version.id,
+      title,
+      path: await objects.localPath(declared.file),
+      signature: declared,
+    });
     const signature = withNulls(declared, { trainingNulls: await options.trainingNulls?.(version.id), exact });
     const batcher = createBatcher({
       name: title,
@@ -84,15 +95,21 @@ export function createLoadedModels(options: { readonly objects: ObjectStore; rea
   };
 }
 
-/** The example row must give an answer; without one, a row of zeros and empty texts shows at least that the graph runs. */
+/**
+ * The example row must give an answer; without one, a row of zeros and empty texts shows at least that the graph runs.
+ */
 async function answerExample(model: LoadedModel): Promise<void> {
   const { signature } = model;
   if (signature.example === undefined) {
-    await model.run({ rowCount: 1, columns: signature.inputs.map((input) => (input.type === "string" ? [""] : new Float64Array(1))) });
+    await model.run({
+      rowCount: 1,
+      columns: signature.inputs.map((input) => (input.type === "string" ? [""] : new Float64Array(1))),
+    });
     return;
   }
   const output = await model.run(readInputs(signature, sourceOfRecords([signature.example]), "ignore"));
   const [value] = output.kind === "numbers" ? output.values : [0];
   if (value === undefined || !Number.isFinite(value)) throw new Error(`it answered ${value}, expected a number`);
-  if (signature.task === "binary_classification" && (value < 0 || value > 1)) throw new Error(`it answered ${value}, expected a probability between 0 and 1`);
+  if (signature.task === "binary_classification" && (value < 0 || value > 1))
+    throw new Error(`it answered ${value}, expected a probability between 0 and 1`);
 }

@@ -26,27 +26,49 @@ export interface ModelSignature {
 }
 
 /**
- * Which inputs may be null: those that were null in the training data, where that is known, else floats. What the graph takes as a whole
+ * Which inputs may be null: those that were null in the training data, where that is known, else floats. What the graph
+ * takes as a whole
  * number or a truth value never may.
  */
-export function withNulls(signature: ModelSignature, facts: { readonly trainingNulls: ReadonlySet<string> | undefined; readonly exact: readonly string[] }): ModelSignature {
+export function withNulls(
+  signature: ModelSignature,
+  facts: { readonly trainingNulls: ReadonlySet<string> | undefined; readonly exact: readonly string[] },
+): ModelSignature {
   const { trainingNulls, exact } = facts;
   return {
     ...signature,
     inputs: signature.inputs.map(({ name, type }) => {
       const isExact = exact.includes(name);
       const wasNull = trainingNulls === undefined ? type === "float" : trainingNulls.has(name);
-      const reason = isExact && wasNull ? "the model's input holds whole numbers only" : trainingNulls === undefined || wasNull ? undefined : "training had none";
-      return { name, type, nullable: wasNull && !isExact, exact: isExact, ...(reason === undefined ? {} : { nullRefusal: reason }) };
+      const reason =
+        isExact && wasNull
+          ? "the model's input holds whole numbers only"
+          : trainingNulls === undefined || wasNull
+            ? undefined
+            : "training had none";
+      return {
+        name,
+        type,
+        nullable: wasNull && !isExact,
+        exact: isExact,
+        ...(reason === undefined ? {} : { nullRefusal: reason }),
+      };
     }),
   };
 }
 
-/** Reads the signature of a version of kind `model`. @throws MODELS_VERSION_NOT_MODEL, SERVING_MODEL_UNUSABLE when the file is missing */
+/**
+ * Reads the signature of a version of kind `model`. @throws MODELS_VERSION_NOT_MODEL, SERVING_MODEL_UNUSABLE when the
+ * file is missing
+ */
 export function readSignature(version: AssetVersion): ModelSignature {
   const { model, tree } = readModelContent(version);
   const file = tree.files.find((candidate) => candidate.path === model.file);
-  if (file === undefined) throw modelUnusable({ model: titleOf(version), problem: `model.json names the file "${model.file}", which the version does not hold` });
+  if (file === undefined)
+    throw modelUnusable({
+      model: titleOf(version),
+      problem: `model.json names the file "${model.file}", which the version does not hold`,
+    });
   return {
     task: model.task,
     inputs: model.inputs.map(({ name, type }) => ({ name, type, nullable: type === "float" })),

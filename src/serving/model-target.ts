@@ -1,6 +1,13 @@
 import { type Clock, type Log, systemClock } from "#base";
 import type { ModelDeployment, ModelTarget, TargetState } from "#delivery";
-import { type AssetVersion, type EndpointKey, getAssetVersion, getEndpoint, type MetadataStore, saveEndpoint } from "#metadata-store";
+import {
+  type AssetVersion,
+  type EndpointKey,
+  getAssetVersion,
+  getEndpoint,
+  type MetadataStore,
+  saveEndpoint,
+} from "#metadata-store";
 import type { Endpoints } from "./endpoints.ts";
 import { modelMissing } from "./errors.ts";
 import type { LoadedModels } from "./loaded-model.ts";
@@ -31,7 +38,9 @@ export interface ModelTargetOptions {
   readonly alerts?: AlertWatch;
 }
 
-/** `ModelTarget` of `delivery`: loads and tries the model first, then switches the endpoint's row, then this process. */
+/**
+ * `ModelTarget` of `delivery`: loads and tries the model first, then switches the endpoint's row, then this process.
+ */
 export function createModelTarget(options: ModelTargetOptions): ServingTarget {
   const { store, models, endpoints, clock = systemClock } = options;
   endpoints.onCandidateFailure((key) => settleTrial(options, key));
@@ -51,19 +60,34 @@ export function createModelTarget(options: ModelTargetOptions): ServingTarget {
       } finally {
         await models.release(deployment.version.id);
       }
-      log(strategy.kind === "direct" ? `endpoint ${deployment.environment}/${deployment.endpoint} answers with it` : `endpoint ${deployment.environment}/${deployment.endpoint} tries it: ${strategy.kind}`);
+      log(
+        strategy.kind === "direct"
+          ? `endpoint ${deployment.environment}/${deployment.endpoint} answers with it`
+          : `endpoint ${deployment.environment}/${deployment.endpoint} tries it: ${strategy.kind}`,
+      );
       return toTargetState(deployment.version, key);
     },
     async current(key) {
       const endpoint = await store.read((transaction) => getEndpoint(transaction, key));
       if (endpoint === undefined || endpoint.state === "stopped") return undefined;
-      return { ...toTargetState(await readVersion(store, endpoint.modelVersionId), key), candidateVersionId: endpoint.candidateVersionId };
+      return {
+        ...toTargetState(await readVersion(store, endpoint.modelVersionId), key),
+        candidateVersionId: endpoint.candidateVersionId,
+      };
     },
     async remove(key) {
       const endpoint = await store.read((transaction) => getEndpoint(transaction, key));
       if (endpoint === undefined || endpoint.state === "stopped") return;
       await store.write((transaction) =>
-        saveEndpoint(transaction, { ...key, action: "stop", modelVersionId: endpoint.modelVersionId, strategy: { kind: "direct" }, actor: "engine", atMs: clock.now(), operationId: `stop:${endpoint.generation}:${key.project}/${key.environment}/${key.endpoint}` }),
+        saveEndpoint(transaction, {
+          ...key,
+          action: "stop",
+          modelVersionId: endpoint.modelVersionId,
+          strategy: { kind: "direct" },
+          actor: "engine",
+          atMs: clock.now(),
+          operationId: `stop:${endpoint.generation}:${key.project}/${key.environment}/${key.endpoint}`,
+        }),
       );
       await endpoints.refresh(key);
     },
@@ -72,7 +96,12 @@ export function createModelTarget(options: ModelTargetOptions): ServingTarget {
   };
 }
 
-async function switchEndpoint(store: MetadataStore, deployment: ModelDeployment, strategy: ReturnType<typeof parseStrategy>, atMs: number): Promise<void> {
+async function switchEndpoint(
+  store: MetadataStore,
+  deployment: ModelDeployment,
+  strategy: ReturnType<typeof parseStrategy>,
+  atMs: number,
+): Promise<void> {
   const key = { project: deployment.project, environment: deployment.environment, endpoint: deployment.endpoint };
   await store.write(async (transaction) => {
     const current = await getEndpoint(transaction, key);

@@ -15,7 +15,10 @@ export interface ServiceDescription {
 export type FeatureStatus = "PRESENT" | "NULL_VALUE" | "NOT_FOUND" | "OUTSIDE_MAX_AGE";
 
 /** Features by name, one value and status per row; the value is null where the status is not PRESENT. */
-export type ServedFeatures = ReadonlyMap<string, { readonly values: readonly unknown[]; readonly statuses: readonly FeatureStatus[] }>;
+export type ServedFeatures = ReadonlyMap<
+  string,
+  { readonly values: readonly unknown[]; readonly statuses: readonly FeatureStatus[] }
+>;
 
 /** Reads features online for an endpoint that names a feature service. Declared here, implemented by `features`. */
 export interface OnlineFeatures {
@@ -30,13 +33,24 @@ export interface OnlineFeatures {
   }): Promise<ServedFeatures>;
   describeService(service: string): Promise<ServiceDescription>;
   /** Join keys that the store knows, and a time at which their values are fresh; undefined when it holds nothing. */
-  exampleKeys(service: string): Promise<{ readonly keys: Readonly<Record<string, string>>; readonly atMs: number } | undefined>;
+  exampleKeys(
+    service: string,
+  ): Promise<{ readonly keys: Readonly<Record<string, string>>; readonly atMs: number } | undefined>;
 }
 
-/** Columns of a model's training data that held nulls; undefined when that is not known. Declared here, implemented over the dataset's profile. */
+/**
+ * Columns of a model's training data that held nulls; undefined when that is not known. Declared here, implemented over
+ * the dataset's profile.
+ */
 export type TrainingNulls = (modelVersionId: string) => Promise<ReadonlySet<string> | undefined>;
 
-/** Whether an alert is open on an endpoint since a time. Declared here, implemented by `monitoring`; ends a canary early. */
+/**
+ * Whether an alert is open on an endpoint since a time. Declared here, implemented by `monitoring`; ends a canary
+ * early.
+ */
 export interface AlertWatch {
-  openSince(endpoint: { readonly project: string; readonly environment: string; readonly endpoint: string }, sinceMs: number): Promise<boolean>;
+  openSince(
+    endpoint: { readonly project: string; readonly environment: string; readonly endpoint: string },
+    sinceMs: number,
+  ): Promise<boolean>;
 }

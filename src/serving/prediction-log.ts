@@ -1,4 +1,11 @@
-import { changeTrialFigures, type EndpointKey, type MetadataStore, type NewPrediction, recordPredictions, type WriteTransaction } from "#metadata-store";
+import {
+  changeTrialFigures,
+  type EndpointKey,
+  type MetadataStore,
+  type NewPrediction,
+  recordPredictions,
+  type WriteTransaction,
+} from "#metadata-store";
 import { addObservation, type ArmObservation } from "./trial-figures.ts";
 
 /** What the arms of a trial did with a request. */
@@ -16,7 +23,9 @@ interface Pending {
 
 /** Where every prediction is written before it is answered. */
 export interface PredictionLog {
-  /** Resolves when the rows are durable, and with them what a trial is judged by. @throws METADATA_STORE_WRITE_FAILED */
+  /**
+   * Resolves when the rows are durable, and with them what a trial is judged by. @throws METADATA_STORE_WRITE_FAILED
+   */
   append(rows: readonly NewPrediction[], note?: TrialNote): Promise<void>;
 }
 
@@ -27,7 +36,8 @@ const LONGEST_WAIT_MS = 10;
  * Group commit: while one commit is on its way, rows gather; they go together with the next.
  * What was not committed was not answered, so nothing acknowledged can be lost.
  *
- * A commit costs one write to the disk, whoever shares it. When the last one was shared, the next waits until as many callers are back, but no
+ * A commit costs one write to the disk, whoever shares it. When the last one was shared, the next waits until as many
+ * callers are back, but no
  * longer than that commit took: a lone caller never waits, many callers do not each pay for the disk.
  */
 export function createPredictionLog(store: MetadataStore): PredictionLog {
@@ -56,8 +66,14 @@ export function createPredictionLog(store: MetadataStore): PredictionLog {
       const startMs = performance.now();
       try {
         await store.write(async (transaction) => {
-          await recordPredictions(transaction, group.flatMap((pending) => pending.rows));
-          await recordNotes(transaction, group.flatMap(({ note }) => note ?? []));
+          await recordPredictions(
+            transaction,
+            group.flatMap((pending) => pending.rows),
+          );
+          await recordNotes(
+            transaction,
+            group.flatMap(({ note }) => note ?? []),
+          );
         });
         for (const pending of group) pending.resolve();
       } catch (error) {
@@ -86,14 +102,20 @@ async function recordNotes(transaction: WriteTransaction, notes: readonly TrialN
   for (const [, group] of byEndpoint) {
     const [first] = group;
     if (first === undefined) continue;
-    await changeTrialFigures(transaction, first.key, (figures) => group.flatMap(({ observations }) => observations).reduce(addObservation, figures));
+    await changeTrialFigures(transaction, first.key, (figures) =>
+      group.flatMap(({ observations }) => observations).reduce(addObservation, figures),
+    );
   }
 }
 
 function takeGroup(queue: Pending[]): Pending[] {
   const group: Pending[] = [];
   let rows = 0;
-  for (let next = queue[0]; next !== undefined && (group.length === 0 || rows + next.rows.length <= LARGEST_COMMIT_ROWS); next = queue[0]) {
+  for (
+    let next = queue[0];
+    next !== undefined && (group.length === 0 || rows + next.rows.length <= LARGEST_COMMIT_ROWS);
+    next = queue[0]
+  ) {
     rows += next.rows.length;
     group.push(next);
     queue.shift();

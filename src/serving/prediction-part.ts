@@ -18,16 +18,36 @@ export interface PredictionPart {
 }
 
 /** Reads the model's inputs from some rows of the request and runs it. */
-export async function runPart(model: LoadedModel, arm: PredictionArm, rows: readonly number[], request: PredictRequest): Promise<PredictionPart> {
+export async function runPart(
+  model: LoadedModel,
+  arm: PredictionArm,
+  rows: readonly number[],
+  request: PredictRequest,
+): Promise<PredictionPart> {
   const source = rows.length === request.source.rowCount ? request.source : selectRows(request.source, rows);
-  const inputs = readInputs(signatureFor(model.signature, request), source, arm === "stable" && request.unknownColumns !== "ignore" ? { allowed: request.allowedColumns } : "ignore");
-  return { model, arm, rows, inputs, output: await model.run(inputs, { signal: arm === "shadow" ? undefined : request.signal }) };
+  const inputs = readInputs(
+    signatureFor(model.signature, request),
+    source,
+    arm === "stable" && request.unknownColumns !== "ignore" ? { allowed: request.allowedColumns } : "ignore",
+  );
+  return {
+    model,
+    arm,
+    rows,
+    inputs,
+    output: await model.run(inputs, { signal: arm === "shadow" ? undefined : request.signal }),
+  };
 }
 
 /** A policy that gives null gives it to any input that can hold it. */
 function signatureFor(signature: ModelSignature, { nullableColumns }: PredictRequest): ModelSignature {
   if (nullableColumns === undefined || nullableColumns.size === 0) return signature;
-  return { ...signature, inputs: signature.inputs.map((input) => (nullableColumns.has(input.name) ? { ...input, nullable: input.nullable || !input.exact } : input)) };
+  return {
+    ...signature,
+    inputs: signature.inputs.map((input) =>
+      nullableColumns.has(input.name) ? { ...input, nullable: input.nullable || !input.exact } : input,
+    ),
+  };
 }
 
 /** What the prediction log keeps of a part. A shadow's rows have ids of their own. */
@@ -52,7 +72,10 @@ export function toPredictionRows(
       receivedAtMs: ids.nowMs,
       requestId: ids.requestId,
       features: features[index] ?? "{}",
-      context: request.unknownColumns === "ignore" || request.allowedColumns !== undefined ? toContextText(part.model.signature, request.source, row) : undefined,
+      context:
+        request.unknownColumns === "ignore" || request.allowedColumns !== undefined
+          ? toContextText(part.model.signature, request.source, row)
+          : undefined,
       prediction: value === undefined || Number.isNaN(value) ? undefined : value,
       predictionText: part.output.kind === "classes" ? part.output.labels[index] : undefined,
       entityKey: request.entityKeys?.[row],
@@ -84,7 +107,10 @@ export function joinOutputs(parts: readonly PredictionPart[], rowCount: number):
     if (output.kind !== "classes") continue;
     rows.forEach((row, index) => {
       labels[row] = output.labels[index] ?? "";
-      probabilities.set(output.probabilities.subarray(index * output.classCount, (index + 1) * output.classCount), row * classCount);
+      probabilities.set(
+        output.probabilities.subarray(index * output.classCount, (index + 1) * output.classCount),
+        row * classCount,
+      );
     });
   }
   return { kind: "classes", labels, probabilities, classCount };

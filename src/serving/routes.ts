@@ -6,7 +6,10 @@ import { handleInvocations } from "./protocols/invocations.ts";
 import { describeModel, handleInfer } from "./protocols/open-inference.ts";
 import { handleRows } from "./protocols/rows.ts";
 
-/** One address of an endpoint, free of any HTTP framework. A handler never rejects: errors are answers in the protocol's own form. */
+/**
+ * One address of an endpoint, free of any HTTP framework. A handler never rejects: errors are answers in the protocol's
+ * own form.
+ */
 export interface ServingRoute {
   readonly method: "GET" | "POST";
   /** `:name` is one path segment. */
@@ -24,36 +27,75 @@ const BASE = "/endpoints/:environment/:endpoint";
 const MODEL = `${BASE}/v2/models/:model`;
 
 /**
- * The addresses of all endpoints of a project: esteira's `predict`, MLflow's `invocations`, and the Open Inference Protocol 2 below `v2`,
+ * The addresses of all endpoints of a project: esteira's `predict`, MLflow's `invocations`, and the Open Inference
+ * Protocol 2 below `v2`,
  * where the model's name is the endpoint's.
  *
  * The server hands over whole bodies of any content type, decompressed, and answers 413 above its own limit.
  */
-export function createServingRoutes(options: { readonly endpoints: Endpoints; readonly project: string; readonly log: Log }): readonly ServingRoute[] {
-  const route = (address: Pick<ServingRoute, "method" | "path" | "summary" | "action">, form: ErrorForm, handler: Handler): ServingRoute => ({
+export function createServingRoutes(options: {
+  readonly endpoints: Endpoints;
+  readonly project: string;
+  readonly log: Log;
+}): readonly ServingRoute[] {
+  const route = (
+    address: Pick<ServingRoute, "method" | "path" | "summary" | "action">,
+    form: ErrorForm,
+    handler: Handler,
+  ): ServingRoute => ({
     ...address,
     handler: async (request) => {
       const { environment = "", endpoint = "" } = request.params;
       try {
-        return await handler({ endpoints: options.endpoints, key: { project: options.project, environment, endpoint } }, request);
+        return await handler(
+          { endpoints: options.endpoints, key: { project: options.project, environment, endpoint } },
+          request,
+        );
       } catch (error) {
         return toErrorAnswer(error, form, options.log);
       }
     },
   });
-  const read = (path: string, summary: string, handler: Handler): ServingRoute => route({ method: "GET", path, summary, action: "read" }, "open-inference", handler);
-  const infer = (path: string): ServingRoute => route({ method: "POST", path, summary: "Predict tensors", action: "predict" }, "open-inference", named(handleInfer));
+  const read = (path: string, summary: string, handler: Handler): ServingRoute =>
+    route({ method: "GET", path, summary, action: "read" }, "open-inference", handler);
+  const infer = (path: string): ServingRoute =>
+    route(
+      { method: "POST", path, summary: "Predict tensors", action: "predict" },
+      "open-inference",
+      named(handleInfer),
+    );
   return [
-    route({ method: "POST", path: `${BASE}/predict`, summary: "Predict rows", action: "predict" }, "esteira", handleRows),
-    route({ method: "POST", path: `${BASE}/invocations`, summary: "Predict rows (MLflow scoring protocol)", action: "predict" }, "mlflow", handleInvocations),
-    route({ method: "GET", path: `${BASE}/ping`, summary: "Whether the endpoint answers (MLflow)", action: "read" }, "mlflow", ping),
+    route(
+      { method: "POST", path: `${BASE}/predict`, summary: "Predict rows", action: "predict" },
+      "esteira",
+      handleRows,
+    ),
+    route(
+      {
+        method: "POST",
+        path: `${BASE}/invocations`,
+        summary: "Predict rows (MLflow scoring protocol)",
+        action: "predict",
+      },
+      "mlflow",
+      handleInvocations,
+    ),
+    route(
+      { method: "GET", path: `${BASE}/ping`, summary: "Whether the endpoint answers (MLflow)", action: "read" },
+      "mlflow",
+      ping,
+    ),
     read(`${BASE}/v2/health/live`, "Whether the process answers", async () => json(200, { live: true })),
     read(`${BASE}/v2/health/ready`, "Whether the endpoint answers", async (context) => {
       await context.endpoints.model(context.key);
       return json(200, { ready: true, live: true });
     }),
-    read(`${BASE}/v2`, "Server metadata", async () => json(200, { name: "esteira", version: "2", extensions: ["binary_tensor_data"] })),
-    read(`${BASE}/v2/models`, "Models of the endpoint", async (context) => json(200, { models: [context.key.endpoint] })),
+    read(`${BASE}/v2`, "Server metadata", async () =>
+      json(200, { name: "esteira", version: "2", extensions: ["binary_tensor_data"] }),
+    ),
+    read(`${BASE}/v2/models`, "Models of the endpoint", async (context) =>
+      json(200, { models: [context.key.endpoint] }),
+    ),
     read(MODEL, "Model metadata", named(describeModel)),
     read(`${MODEL}/versions/:version`, "Model metadata", named(describeModel)),
     read(`${MODEL}/ready`, "Whether the model answers", named(ready)),
@@ -68,9 +110,15 @@ function named(handler: Handler): Handler {
   return async (context, request) => {
     const { model, version } = request.params;
     const loaded = await context.endpoints.model(context.key);
-    const known = [context.key.endpoint, loaded.version.asset].includes(model ?? "") && (version === undefined || version === String(loaded.version.version));
+    const known =
+      [context.key.endpoint, loaded.version.asset].includes(model ?? "") &&
+      (version === undefined || version === String(loaded.version.version));
     if (!known) {
-      throw endpointUnknown({ environment: context.key.environment, endpoint: `${model}${version === undefined ? "" : ` version ${version}`}`, known: [`${context.key.endpoint} version ${loaded.version.version}`] });
+      throw endpointUnknown({
+        environment: context.key.environment,
+        endpoint: `${model}${version === undefined ? "" : ` version ${version}`}`,
+        known: [`${context.key.endpoint} version ${loaded.version.version}`],
+      });
     }
     return handler(context, request);
   };
@@ -89,7 +137,10 @@ async function ping(context: ProtocolContext): Promise<ServingResponse> {
 const RETRY_AFTER_SECONDS = "1";
 
 function toErrorAnswer(error: unknown, form: ErrorForm, log: Log): ServingResponse {
-  if (!(error instanceof EsteiraError)) log.error("an endpoint's request failed", { error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+  if (!(error instanceof EsteiraError))
+    log.error("an endpoint's request failed", {
+      error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+    });
   const status = error instanceof EsteiraError ? error.status : 500;
   const message = error instanceof EsteiraError ? error.message : "The request failed; the server's log says why";
   const headers: Record<string, string> = status === 503 ? { "retry-after": RETRY_AFTER_SECONDS } : {};
@@ -99,7 +150,11 @@ function toErrorAnswer(error: unknown, form: ErrorForm, log: Log): ServingRespon
     case "open-inference":
       return json(status, { error: `${message}${hint === undefined ? "" : ` ${hint}`} [${code}]` }, headers);
     case "mlflow":
-      return json(status, { error_code: toMlflowCode(status), message: `${message}${hint === undefined ? "" : ` ${hint}`}`, code }, headers);
+      return json(
+        status,
+        { error_code: toMlflowCode(status), message: `${message}${hint === undefined ? "" : ` ${hint}`}`, code },
+        headers,
+      );
     case "esteira":
       return json(status, { error: error instanceof EsteiraError ? error.toJSON() : { code, message } }, headers);
   }

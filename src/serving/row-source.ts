@@ -11,7 +11,10 @@ export interface RowSource {
   value(row: number, name: string): unknown;
 }
 
-/** Checked inputs of one model in the order of its signature: numbers and booleans as Float64Array (missing = NaN), strings as text. */
+/**
+ * Checked inputs of one model in the order of its signature: numbers and booleans as Float64Array (missing = NaN),
+ * strings as text.
+ */
 export interface InputColumns {
   readonly rowCount: number;
   readonly columns: readonly (Float64Array | readonly string[])[];
@@ -21,7 +24,11 @@ export interface InputColumns {
 export function sourceOfRecords(records: readonly unknown[]): RowSource {
   for (const [row, record] of records.entries()) {
     if (typeof record !== "object" || record === null || Array.isArray(record)) {
-      throw requestInvalid({ where: `Row ${row}`, found: describe(record), expected: "an object with one key per column" });
+      throw requestInvalid({
+        where: `Row ${row}`,
+        found: describe(record),
+        expected: "an object with one key per column",
+      });
     }
   }
   const rows = records as readonly Readonly<Record<string, unknown>>[];
@@ -39,7 +46,11 @@ export function sourceOfRecords(records: readonly unknown[]): RowSource {
 export function sourceOfTable(names: readonly string[], rows: readonly unknown[]): RowSource {
   for (const [row, cells] of rows.entries()) {
     if (!Array.isArray(cells) || cells.length !== names.length) {
-      throw requestInvalid({ where: `Row ${row}`, found: Array.isArray(cells) ? `${cells.length} values` : describe(cells), expected: `an array of ${names.length} values` });
+      throw requestInvalid({
+        where: `Row ${row}`,
+        found: Array.isArray(cells) ? `${cells.length} values` : describe(cells),
+        expected: `an array of ${names.length} values`,
+      });
     }
   }
   const positions = new Map(names.map((name, index) => [name, index]));
@@ -59,7 +70,12 @@ export function sourceOfColumns(columns: ReadonlyMap<string, ArrayLike<unknown>>
   const names = [...columns.keys()];
   const rowCount = columns.values().next().value?.length ?? 0;
   for (const [name, values] of columns) {
-    if (values.length !== rowCount) throw requestInvalid({ where: `Column "${name}"`, found: `${values.length} values`, expected: `${rowCount}, as in "${names[0]}"` });
+    if (values.length !== rowCount)
+      throw requestInvalid({
+        where: `Column "${name}"`,
+        found: `${values.length} values`,
+        expected: `${rowCount}, as in "${names[0]}"`,
+      });
   }
   return {
     rowCount,
@@ -86,13 +102,22 @@ export function selectRows(source: RowSource, rows: readonly number[]): RowSourc
  * @param unknownColumns `refuse` columns that the model does not know, but those allowed, or `ignore` them
  * @throws SERVING_COLUMN_MISSING, SERVING_COLUMN_UNKNOWN, SERVING_INPUT_INVALID, each with column and row
  */
-export function readInputs(signature: ModelSignature, source: RowSource, unknownColumns: "refuse" | "ignore" | { readonly allowed: ReadonlySet<string> | undefined }): InputColumns {
-  if (unknownColumns !== "ignore") refuseUnknown(signature, source, unknownColumns === "refuse" ? undefined : unknownColumns.allowed);
+export function readInputs(
+  signature: ModelSignature,
+  source: RowSource,
+  unknownColumns: "refuse" | "ignore" | { readonly allowed: ReadonlySet<string> | undefined },
+): InputColumns {
+  if (unknownColumns !== "ignore")
+    refuseUnknown(signature, source, unknownColumns === "refuse" ? undefined : unknownColumns.allowed);
   return { rowCount: source.rowCount, columns: signature.inputs.map((input) => readColumn(input, source)) };
 }
 
 /** @throws SERVING_COLUMN_UNKNOWN with the nearest name */
-export function refuseUnknown(signature: ModelSignature, source: RowSource, allowed: ReadonlySet<string> = new Set()): void {
+export function refuseUnknown(
+  signature: ModelSignature,
+  source: RowSource,
+  allowed: ReadonlySet<string> = new Set(),
+): void {
   const known = new Set([...allowed, ...signature.inputs.map((input) => input.name)]);
   let checked: readonly string[] | undefined;
   for (let row = 0; row < source.rowCount; row++) {
@@ -151,16 +176,27 @@ const EXPECTED = {
 } as const;
 
 function invalid(input: ModelInput, row: number, value: unknown): Error {
-  if (value === null && input.nullRefusal !== undefined) return nullRefused({ column: input.name, row, reason: input.nullRefusal });
+  if (value === null && input.nullRefusal !== undefined)
+    return nullRefused({ column: input.name, row, reason: input.nullRefusal });
   const expected = `${EXPECTED[input.type]}${input.nullable ? " or null" : ""}`;
   const numeric = input.type === "float" || input.type === "integer";
-  const advice = typeof value === "string" && numeric && value.trim() !== "" && Number.isFinite(Number(value)) ? "Send the number without quotes." : undefined;
-  return inputInvalid({ column: input.name, row, found: describe(value), expected, ...(advice === undefined ? {} : { advice }) });
+  const advice =
+    typeof value === "string" && numeric && value.trim() !== "" && Number.isFinite(Number(value))
+      ? "Send the number without quotes."
+      : undefined;
+  return inputInvalid({
+    column: input.name,
+    row,
+    found: describe(value),
+    expected,
+    ...(advice === undefined ? {} : { advice }),
+  });
 }
 
 /** A value as an error shows it. */
 export function describe(value: unknown): string {
   if (value === undefined) return "nothing";
-  const text = typeof value === "number" || typeof value === "bigint" ? String(value) : (JSON.stringify(value) ?? typeof value);
+  const text =
+    typeof value === "number" || typeof value === "bigint" ? String(value) : (JSON.stringify(value) ?? typeof value);
   return text.length > 60 ? `${text.slice(0, 57)}…` : text;
 }

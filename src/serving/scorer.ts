@@ -8,7 +8,8 @@ const ROWS_PER_CALL = 65_536;
 /**
  * `Scorer` of `models`: runs a model on whole columns, outside every endpoint and without a prediction log.
  *
- * Missing values are allowed everywhere: rows come from a dataset, not from a caller. Answers one number per row: probability, class index or value.
+ * Missing values are allowed everywhere: rows come from a dataset, not from a caller. Answers one number per row:
+ * probability, class index or value.
  */
 export function createScorer(options: { readonly models: LoadedModels }): Scorer {
   return {
@@ -18,7 +19,11 @@ export function createScorer(options: { readonly models: LoadedModels }): Scorer
         const { inputs: declared } = model.signature;
         const types = new Map(declared.map(({ name, type }) => [name, type]));
         const source = sourceOfColumns(new Map([...rows.columns].filter(([name]) => types.has(name))));
-        const plain = { ...source, rowCount: rows.rowCount, value: (row: number, name: string): unknown => toPlain(source.value(row, name), types.get(name)) };
+        const plain = {
+          ...source,
+          rowCount: rows.rowCount,
+          value: (row: number, name: string): unknown => toPlain(source.value(row, name), types.get(name)),
+        };
         // A stored row may lack what a request must bring.
         const signature = { ...model.signature, inputs: declared.map((input) => ({ ...input, nullable: true })) };
         const inputs = readInputs(signature, plain, "ignore");

@@ -44,7 +44,13 @@ export interface Serving {
 export function createServing(options: ServingOptions): Serving {
   const { store, objects, log, clock = systemClock } = options;
   const pool = createOnnxPool({ log, ...(options.threads === undefined ? {} : { threads: options.threads }) });
-  const models = createLoadedModels({ objects, pool, timeoutMs: options.timeoutMs, trainingNulls: options.trainingNulls, ...(options.maxWaiting === undefined ? {} : { maxWaiting: options.maxWaiting }) });
+  const models = createLoadedModels({
+    objects,
+    pool,
+    timeoutMs: options.timeoutMs,
+    trainingNulls: options.trainingNulls,
+    ...(options.maxWaiting === undefined ? {} : { maxWaiting: options.maxWaiting }),
+  });
   const endpoints = createEndpoints({
     store,
     models,
@@ -57,7 +63,14 @@ export function createServing(options: ServingOptions): Serving {
   });
   return {
     endpoints,
-    target: createModelTarget({ store, models, endpoints, log, clock, ...(options.alerts === undefined ? {} : { alerts: options.alerts }) }),
+    target: createModelTarget({
+      store,
+      models,
+      endpoints,
+      log,
+      clock,
+      ...(options.alerts === undefined ? {} : { alerts: options.alerts }),
+    }),
     scorer: createScorer({ models }),
     async close() {
       await endpoints.close();

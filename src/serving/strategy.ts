@@ -12,7 +12,8 @@ const DEFAULT_WATCH_MS = 30 * UNIT_MS.m;
 export const DEFAULT_MIN_REQUESTS = 20;
 
 /**
- * Reads a deploy step's `strategy`: `{ canary: 10%, watch: 30m, rollback_on: alert, min_requests: 100, max_p95: 200ms }`,
+ * Reads a deploy step's `strategy`: `{ canary: 10%, watch: 30m, rollback_on: alert, min_requests: 100, max_p95: 200ms
+ * }`,
  * `{ shadow: true, watch: 1d }`, or nothing.
  *
  * @throws SERVING_STRATEGY_INVALID
@@ -20,14 +21,25 @@ export const DEFAULT_MIN_REQUESTS = 20;
 export function parseStrategy(declared: object | undefined, nowMs: number): EndpointStrategy {
   if (declared === undefined) return { kind: "direct" };
   const parsed = strategySchema.safeParse(declared);
-  if (!parsed.success) throw strategyInvalid({ found: JSON.stringify(declared), reason: parsed.error.issues.map((issue) => `${issue.path.join(".")} ${issue.message}`.trim()).join("; ") });
+  if (!parsed.success)
+    throw strategyInvalid({
+      found: JSON.stringify(declared),
+      reason: parsed.error.issues.map((issue) => `${issue.path.join(".")} ${issue.message}`.trim()).join("; "),
+    });
   const { canary, shadow } = parsed.data;
   const trial = trialOf(parsed.data, nowMs);
   if (shadow !== undefined) return { kind: "shadow", ...trial };
-  return { kind: "canary", percent: typeof canary === "number" ? canary : Number((canary ?? "0%").slice(0, -1)), ...trial };
+  return {
+    kind: "canary",
+    percent: typeof canary === "number" ? canary : Number((canary ?? "0%").slice(0, -1)),
+    ...trial,
+  };
 }
 
-function trialOf({ watch, rollback_on, min_requests, max_p95 }: StrategyDeclaration, nowMs: number): Omit<Extract<EndpointStrategy, { kind: "shadow" }>, "kind"> {
+function trialOf(
+  { watch, rollback_on, min_requests, max_p95 }: StrategyDeclaration,
+  nowMs: number,
+): Omit<Extract<EndpointStrategy, { kind: "shadow" }>, "kind"> {
   return {
     sinceMs: nowMs,
     untilMs: nowMs + (watch === undefined ? DEFAULT_WATCH_MS : toMs(watch)),

@@ -23,7 +23,14 @@ export function addObservation(figures: TrialFigures, observation: ArmObservatio
   const { comparison } = observation;
   if (comparison === undefined) return changed;
   const before = figures.comparison ?? { rows: 0, difference: 0, agreed: 0 };
-  return { ...changed, comparison: { rows: before.rows + comparison.rows, difference: before.difference + comparison.difference, agreed: before.agreed + comparison.agreed } };
+  return {
+    ...changed,
+    comparison: {
+      rows: before.rows + comparison.rows,
+      difference: before.difference + comparison.difference,
+      agreed: before.agreed + comparison.agreed,
+    },
+  };
 }
 
 function addToArm(figures: ArmFigures, { rows, durationMs, failure }: ArmObservation): ArmFigures {
@@ -31,7 +38,8 @@ function addToArm(figures: ArmFigures, { rows, durationMs, failure }: ArmObserva
     requests: figures.requests + 1,
     rows: figures.rows + rows,
     failures: failure === undefined ? figures.failures : increment(figures.failures, failure),
-    durations: durationMs === undefined ? figures.durations : increment(figures.durations, String(bucketOf(durationMs))),
+    durations:
+      durationMs === undefined ? figures.durations : increment(figures.durations, String(bucketOf(durationMs))),
   };
 }
 
@@ -54,7 +62,9 @@ export function failureShare(figures: ArmFigures): number {
 
 /** A quantile of the durations in ms, to about 5 percent; undefined when nothing was answered. */
 export function durationQuantile(figures: ArmFigures, quantile: number): number | undefined {
-  const buckets = Object.entries(figures.durations).map(([bucket, count]) => [Number(bucket), count] as const).toSorted(([left], [right]) => left - right);
+  const buckets = Object.entries(figures.durations)
+    .map(([bucket, count]) => [Number(bucket), count] as const)
+    .toSorted(([left], [right]) => left - right);
   const wanted = Math.ceil(quantile * buckets.reduce((sum, [, count]) => sum + count, 0));
   let seen = 0;
   for (const [bucket, count] of buckets) {
@@ -69,7 +79,11 @@ export function durationQuantile(figures: ArmFigures, quantile: number): number 
 export function compareOutputs(given: ModelOutput, shadow: ModelOutput): TrialComparison {
   if (given.kind === "classes" && shadow.kind === "classes") {
     const { labels } = shadow;
-    return { rows: given.labels.length, difference: 0, agreed: given.labels.filter((label, row) => label === labels[row]).length };
+    return {
+      rows: given.labels.length,
+      difference: 0,
+      agreed: given.labels.filter((label, row) => label === labels[row]).length,
+    };
   }
   if (given.kind !== "numbers" || shadow.kind !== "numbers") return { rows: 0, difference: 0, agreed: 0 };
   let [rows, difference, agreed] = [0, 0, 0];

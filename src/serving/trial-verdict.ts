@@ -2,7 +2,17 @@ import type { EndpointStrategy, TrialFigures } from "#metadata-store";
 import { DEFAULT_MIN_REQUESTS } from "./strategy.ts";
 import { durationQuantile, failureShare, failuresOf } from "./trial-figures.ts";
 
-export const TRIAL_REASONS = ["failures", "alert", "failure_share", "latency", "no_traffic", "passed", "rehearsed", "watching", "waiting_for_traffic"] as const;
+export const TRIAL_REASONS = [
+  "failures",
+  "alert",
+  "failure_share",
+  "latency",
+  "no_traffic",
+  "passed",
+  "rehearsed",
+  "watching",
+  "waiting_for_traffic",
+] as const;
 export type TrialReason = (typeof TRIAL_REASONS)[number];
 
 /** What is to become of a trial, and why. */
@@ -22,41 +32,71 @@ export interface TrialVerdict {
 /** Failures among the first requests that end a trial at once. */
 const FEW_REQUESTS = 20;
 const FEW_FAILURES = 3;
-/** By how much the candidate's share of failures may exceed the stable version's: what one unlucky request in a hundred makes. */
+/**
+ * By how much the candidate's share of failures may exceed the stable version's: what one unlucky request in a hundred
+ * makes.
+ */
 const TOLERATED_SHARE = 0.01;
 /** A trial without enough requests waits for them this many times as long as it was to be watched. */
 const PATIENCE = 10;
 
 /**
- * Judges a trial by the candidate's own figures. It leaves at once with 3 failures when they are among its first 20 requests or exceed the
- * stable version's share of failures by more than a point, and when an alert opened. It takes over when its time is over, it had
- * enough requests, and neither failures nor latency speak against it; without enough requests it stays, and leaves after ten times the time.
+ * Judges a trial by the candidate's own figures. It leaves at once with 3 failures when they are among its first 20
+ * requests or exceed the
+ * stable version's share of failures by more than a point, and when an alert opened. It takes over when its time is
+ * over, it had
+ * enough requests, and neither failures nor latency speak against it; without enough requests it stays, and leaves
+ * after ten times the time.
  */
-export function judgeTrial(trial: { readonly strategy: Exclude<EndpointStrategy, { kind: "direct" }>; readonly figures: TrialFigures; readonly alarmed: boolean; readonly nowMs: number }): TrialVerdict {
+export function judgeTrial(trial: {
+  readonly strategy: Exclude<EndpointStrategy, { kind: "direct" }>;
+  readonly figures: TrialFigures;
+  readonly alarmed: boolean;
+  readonly nowMs: number;
+}): TrialVerdict {
   const { strategy, figures, nowMs } = trial;
   const { candidate } = figures;
   const failures = failuresOf(candidate);
   const minRequests = strategy.minRequests ?? DEFAULT_MIN_REQUESTS;
   const p95Ms = durationQuantile(candidate, 0.95);
   const stableShare = failureShare(figures.stable);
-  const facts = { requests: candidate.requests, failures, minRequests, stableShare, p95Ms, maxP95Ms: strategy.maxP95Ms };
+  const facts = {
+    requests: candidate.requests,
+    failures,
+    minRequests,
+    stableShare,
+    p95Ms,
+    maxP95Ms: strategy.maxP95Ms,
+  };
   const fails = failureShare(candidate) > stableShare + TOLERATED_SHARE;
   if (trial.alarmed) return { action: "abort", reason: "alert", ...facts };
-  if (failures >= FEW_FAILURES && (candidate.requests <= FEW_REQUESTS || fails)) return { action: "abort", reason: "failures", ...facts };
+  if (failures >= FEW_FAILURES && (candidate.requests <= FEW_REQUESTS || fails))
+    return { action: "abort", reason: "failures", ...facts };
   if (nowMs < strategy.untilMs) return { action: "wait", reason: "watching", ...facts };
   // A shadow was a rehearsal: it never takes over.
   if (strategy.kind === "shadow") return { action: "end", reason: "rehearsed", ...facts };
   if (candidate.requests < minRequests) {
     const isOver = nowMs >= strategy.sinceMs + PATIENCE * (strategy.untilMs - strategy.sinceMs);
-    return isOver ? { action: "abort", reason: "no_traffic", ...facts } : { action: "wait", reason: "waiting_for_traffic", ...facts };
+    return isOver
+      ? { action: "abort", reason: "no_traffic", ...facts }
+      : { action: "wait", reason: "waiting_for_traffic", ...facts };
   }
   if (fails) return { action: "abort", reason: "failure_share", ...facts };
-  if (strategy.maxP95Ms !== undefined && (p95Ms ?? Infinity) > strategy.maxP95Ms) return { action: "abort", reason: "latency", ...facts };
+  if (strategy.maxP95Ms !== undefined && (p95Ms ?? Infinity) > strategy.maxP95Ms)
+    return { action: "abort", reason: "latency", ...facts };
   return { action: "promote", reason: "passed", ...facts };
 }
 
 /** A verdict as a sentence, for logs, the command line and programs. */
-export function explainVerdict({ reason, requests, failures, minRequests, stableShare, p95Ms, maxP95Ms }: TrialVerdict): string {
+export function explainVerdict({
+  reason,
+  requests,
+  failures,
+  minRequests,
+  stableShare,
+  p95Ms,
+  maxP95Ms,
+}: TrialVerdict): string {
   const failed = `${failures} of the candidate's ${requests} requests failed`;
   switch (reason) {
     case "alert":

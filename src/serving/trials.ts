@@ -1,5 +1,18 @@
 import { type Clock, type Log, messageOf, newId, systemClock } from "#base";
-import { beginTrial, type Endpoint, type EndpointKey, type EndpointTrial, getAssetVersion, getEndpoint, getOpenTrial, listEndpoints, listTrials, type MetadataStore, type ReadTransaction, saveEndpoint } from "#metadata-store";
+import {
+  beginTrial,
+  type Endpoint,
+  type EndpointKey,
+  type EndpointTrial,
+  getAssetVersion,
+  getEndpoint,
+  getOpenTrial,
+  listEndpoints,
+  listTrials,
+  type MetadataStore,
+  type ReadTransaction,
+  saveEndpoint,
+} from "#metadata-store";
 import type { Endpoints } from "./endpoints.ts";
 import type { AlertWatch } from "./ports.ts";
 import { durationQuantile } from "./trial-figures.ts";
@@ -42,10 +55,15 @@ export interface TrialReport {
   readonly explanation: string;
   readonly minRequests: number;
   readonly arms: readonly TrialArmReport[];
-  readonly comparison: { readonly rows: number; readonly meanDifference: number; readonly agreedShare: number } | undefined;
+  readonly comparison:
+    | { readonly rows: number; readonly meanDifference: number; readonly agreedShare: number }
+    | undefined;
 }
 
-type Tried = Endpoint & { readonly strategy: Exclude<Endpoint["strategy"], { kind: "direct" }>; readonly candidateVersionId: string };
+type Tried = Endpoint & {
+  readonly strategy: Exclude<Endpoint["strategy"], { kind: "direct" }>;
+  readonly candidateVersionId: string;
+};
 
 /** Judges every trial. @returns how many ended */
 export async function settleTrials(options: TrialOptions): Promise<number> {
@@ -55,7 +73,11 @@ export async function settleTrials(options: TrialOptions): Promise<number> {
     try {
       if (isTried(endpoint) && (await settleOne(options, endpoint))) settled++;
     } catch (error) {
-      options.log.error("a trial could not be judged", { environment: endpoint.environment, endpoint: endpoint.name, error: messageOf(error) });
+      options.log.error("a trial could not be judged", {
+        environment: endpoint.environment,
+        endpoint: endpoint.name,
+        error: messageOf(error),
+      });
     }
   }
   return settled;
@@ -68,7 +90,9 @@ export async function settleTrial(options: TrialOptions, key: EndpointKey): Prom
 }
 
 function isTried(endpoint: Endpoint): endpoint is Tried {
-  return endpoint.state !== "stopped" && endpoint.strategy.kind !== "direct" && endpoint.candidateVersionId !== undefined;
+  return (
+    endpoint.state !== "stopped" && endpoint.strategy.kind !== "direct" && endpoint.candidateVersionId !== undefined
+  );
 }
 
 async function settleOne(options: TrialOptions, endpoint: Tried): Promise<boolean> {
@@ -79,7 +103,12 @@ async function settleOne(options: TrialOptions, endpoint: Tried): Promise<boolea
   if (verdict === undefined || verdict.action === "wait") return false;
   const ended = await endTrial(store, endpoint, { verdict, atMs: (options.clock ?? systemClock).now() });
   await endpoints.refresh(key);
-  if (ended) log.info(verdict.action === "promote" ? "a candidate took over" : "a trial ended", { environment: key.environment, endpoint: key.endpoint, reason: explainVerdict(verdict) });
+  if (ended)
+    log.info(verdict.action === "promote" ? "a candidate took over" : "a trial ended", {
+      environment: key.environment,
+      endpoint: key.endpoint,
+      reason: explainVerdict(verdict),
+    });
   return ended;
 }
 
@@ -89,13 +118,25 @@ async function openTrial(store: MetadataStore, endpoint: Tried, key: EndpointKey
   if (open !== undefined) return open;
   return store.write(async (transaction) => {
     const current = await getEndpoint(transaction, key);
-    if (current?.generation !== endpoint.generation || (await getOpenTrial(transaction, key)) !== undefined) return getOpenTrial(transaction, key);
-    await beginTrial(transaction, { ...key, id: newId(endpoint.strategy.sinceMs), strategy: endpoint.strategy, stableVersionId: endpoint.modelVersionId, candidateVersionId: endpoint.candidateVersionId, startedAtMs: endpoint.strategy.sinceMs });
+    if (current?.generation !== endpoint.generation || (await getOpenTrial(transaction, key)) !== undefined)
+      return getOpenTrial(transaction, key);
+    await beginTrial(transaction, {
+      ...key,
+      id: newId(endpoint.strategy.sinceMs),
+      strategy: endpoint.strategy,
+      stableVersionId: endpoint.modelVersionId,
+      candidateVersionId: endpoint.candidateVersionId,
+      startedAtMs: endpoint.strategy.sinceMs,
+    });
     return getOpenTrial(transaction, key);
   });
 }
 
-async function judge({ alerts, clock = systemClock }: TrialOptions, trial: EndpointTrial | undefined, key: EndpointKey): Promise<TrialVerdict | undefined> {
+async function judge(
+  { alerts, clock = systemClock }: TrialOptions,
+  trial: EndpointTrial | undefined,
+  key: EndpointKey,
+): Promise<TrialVerdict | undefined> {
   if (trial === undefined || trial.strategy.kind === "direct") return undefined;
   const { strategy, figures } = trial;
   const alarmed = strategy.rollbackOnAlert && (await alerts?.openSince(key, strategy.sinceMs)) === true;
@@ -103,12 +144,21 @@ async function judge({ alerts, clock = systemClock }: TrialOptions, trial: Endpo
 }
 
 /** @returns false when somebody else changed the endpoint meanwhile */
-async function endTrial(store: MetadataStore, endpoint: Tried, { verdict, atMs }: { readonly verdict: TrialVerdict; readonly atMs: number }): Promise<boolean> {
+async function endTrial(
+  store: MetadataStore,
+  endpoint: Tried,
+  { verdict, atMs }: { readonly verdict: TrialVerdict; readonly atMs: number },
+): Promise<boolean> {
   const key = { project: endpoint.project, environment: endpoint.environment, endpoint: endpoint.name };
   const isPromoted = verdict.action === "promote";
   return store.write(async (transaction) => {
     const current = await getEndpoint(transaction, key);
-    if (current?.generation !== endpoint.generation || current.candidateVersionId === undefined || verdict.action === "wait") return false;
+    if (
+      current?.generation !== endpoint.generation ||
+      current.candidateVersionId === undefined ||
+      verdict.action === "wait"
+    )
+      return false;
     const { changed } = await saveEndpoint(transaction, {
       ...key,
       action: verdict.action,
@@ -128,10 +178,22 @@ const SHOWN_TRIALS = 10;
 /** The trials of an endpoint, newest first. */
 export async function reportTrials(options: TrialOptions, key: EndpointKey): Promise<readonly TrialReport[]> {
   const trials = await options.store.read((transaction) => listTrials(transaction, { ...key, limit: SHOWN_TRIALS }));
-  return Promise.all(trials.map(async (trial) => reportTrial(trial, trial.endedAtMs === undefined ? await judge(options, trial, key) : (trial.reason as TrialVerdict | undefined), options.store)));
+  return Promise.all(
+    trials.map(async (trial) =>
+      reportTrial(
+        trial,
+        trial.endedAtMs === undefined ? await judge(options, trial, key) : (trial.reason as TrialVerdict | undefined),
+        options.store,
+      ),
+    ),
+  );
 }
 
-async function reportTrial(trial: EndpointTrial, verdict: TrialVerdict | undefined, store: MetadataStore): Promise<TrialReport> {
+async function reportTrial(
+  trial: EndpointTrial,
+  verdict: TrialVerdict | undefined,
+  store: MetadataStore,
+): Promise<TrialReport> {
   const { strategy, figures } = trial;
   if (strategy.kind === "direct") throw new Error("a trial has a strategy of its own");
   const { comparison } = figures;
@@ -145,12 +207,25 @@ async function reportTrial(trial: EndpointTrial, verdict: TrialVerdict | undefin
     reason: verdict?.reason ?? "replaced",
     explanation: verdict === undefined ? "the endpoint was changed meanwhile" : explainVerdict(verdict),
     minRequests: verdict?.minRequests ?? strategy.minRequests ?? 0,
-    arms: await store.read((transaction) => Promise.all([reportArm(transaction, trial, "stable"), reportArm(transaction, trial, "candidate")])),
-    comparison: comparison === undefined || comparison.rows === 0 ? undefined : { rows: comparison.rows, meanDifference: comparison.difference / comparison.rows, agreedShare: comparison.agreed / comparison.rows },
+    arms: await store.read((transaction) =>
+      Promise.all([reportArm(transaction, trial, "stable"), reportArm(transaction, trial, "candidate")]),
+    ),
+    comparison:
+      comparison === undefined || comparison.rows === 0
+        ? undefined
+        : {
+            rows: comparison.rows,
+            meanDifference: comparison.difference / comparison.rows,
+            agreedShare: comparison.agreed / comparison.rows,
+          },
   };
 }
 
-async function reportArm(transaction: ReadTransaction, trial: EndpointTrial, arm: TrialArmReport["arm"]): Promise<TrialArmReport> {
+async function reportArm(
+  transaction: ReadTransaction,
+  trial: EndpointTrial,
+  arm: TrialArmReport["arm"],
+): Promise<TrialArmReport> {
   const versionId = arm === "stable" ? trial.stableVersionId : trial.candidateVersionId;
   const version = await getAssetVersion(transaction, { id: versionId });
   const figures = trial.figures[arm];

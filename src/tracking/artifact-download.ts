@@ -30,7 +30,11 @@ const CONTENT_TYPES: Readonly<Record<string, string>> = {
 const PLAIN_NAMES = ["MLmodel", "MLproject"];
 
 /** The answer that sends an open file, whole or one range of it. */
-export async function artifactDownload({ handle, sizeBytes, etag }: OpenArtifact, path: string, request: Pick<MlflowRequest, "method" | "headers">): Promise<MlflowResponse> {
+export async function artifactDownload(
+  { handle, sizeBytes, etag }: OpenArtifact,
+  path: string,
+  request: Pick<MlflowRequest, "method" | "headers">,
+): Promise<MlflowResponse> {
   const name = posix.basename(path);
   const common = {
     "content-type": contentTypeOf(name),
@@ -46,23 +50,37 @@ export async function artifactDownload({ handle, sizeBytes, etag }: OpenArtifact
     await handle.close();
     return { status: 416, headers: { ...common, "content-range": `bytes */${sizeBytes}` }, text: "" };
   }
-  if (range === undefined) return { headers: { ...common, "content-length": String(sizeBytes) }, file: { handle, start: 0, sizeBytes } };
+  if (range === undefined)
+    return { headers: { ...common, "content-length": String(sizeBytes) }, file: { handle, start: 0, sizeBytes } };
   const rangeBytes = range.end - range.start + 1;
   return {
     status: 206,
-    headers: { ...common, "content-length": String(rangeBytes), "content-range": `bytes ${range.start}-${range.end}/${sizeBytes}` },
+    headers: {
+      ...common,
+      "content-length": String(rangeBytes),
+      "content-range": `bytes ${range.start}-${range.end}/${sizeBytes}`,
+    },
     file: { handle, start: range.start, sizeBytes: rangeBytes },
   };
 }
 
 /** RFC 9110: ranges are for GET, and a range of another content than the client knows (`If-Range`) is no use to it. */
-function requestedRange({ method, headers }: Pick<MlflowRequest, "method" | "headers">, sizeBytes: number, etag: string): ReturnType<typeof parseRange> {
+function requestedRange(
+  { method, headers }: Pick<MlflowRequest, "method" | "headers">,
+  sizeBytes: number,
+  etag: string,
+): ReturnType<typeof parseRange> {
   const condition = headers["if-range"];
-  return method === "GET" && (condition === undefined || condition === etag) ? parseRange(headers["range"], sizeBytes) : undefined;
+  return method === "GET" && (condition === undefined || condition === etag)
+    ? parseRange(headers["range"], sizeBytes)
+    : undefined;
 }
 
 /** One range of RFC 9110; what cannot be understood, and lists of ranges, are answered with the whole. */
-export function parseRange(header: unknown, sizeBytes: number): { readonly start: number; readonly end: number } | "unsatisfiable" | undefined {
+export function parseRange(
+  header: unknown,
+  sizeBytes: number,
+): { readonly start: number; readonly end: number } | "unsatisfiable" | undefined {
   const match = typeof header === "string" ? /^bytes=(\d*)-(\d*)$/.exec(header.trim()) : null;
   if (match === null) return undefined;
   const [, first = "", last = ""] = match;

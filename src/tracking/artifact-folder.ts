@@ -45,18 +45,37 @@ export interface ArtifactFolder {
   readonly roots: readonly string[];
   /** Entries of a folder by name; none for a file or what is not there. @throws TRACKING_ARTIFACT_PATH_INVALID */
   list(path: string): Promise<readonly ArtifactEntry[]>;
-  /** Takes a stream as the content of a file; what was there before is replaced at once. Returns the size in bytes. @throws TRACKING_ARTIFACT_PATH_INVALID, TRACKING_ARTIFACT_NOT_WRITABLE */
-  write(path: string, content: AsyncIterable<Uint8Array>): Promise<number>;
-  /** Moves a finished file, which must be below `.incoming`, to its place. @throws TRACKING_ARTIFACT_PATH_INVALID, TRACKING_ARTIFACT_NOT_WRITABLE */
-  adopt(path: string, file: string): Promise<void>;
-  /** Opens a file for reading. The caller closes it. @throws TRACKING_ARTIFACT_MISSING, TRACKING_ARTIFACT_PATH_INVALID */
-  open(path: string): Promise<OpenArtifact>;
-  /** Removes a file or a folder with all below it. What is not there is no error. @throws TRACKING_ARTIFACT_PATH_INVALID, also for the root itself */
-  remove(path: string): Promise<void>;
-  /** The answer that sends a file below a location, whole or the range that the request asks for. @throws TRACKING_ARTIFACT_MISSING, TRACKING_ARTIFACT_LOCATION_FOREIGN, TRACKING_ARTIFACT_PATH_INVALID */
-  download(request: { readonly location: string; readonly path: string; readonly request: Pick<MlflowRequest, "method" | "headers"> }): Promise<MlflowResponse>;
   /**
-   * The folder that holds a location, this or one of `direct`, and the path there of what lies at `path` below the location.
+   * Takes a stream as the content of a file; what was there before is replaced at once. Returns the size in bytes.
+   * @throws TRACKING_ARTIFACT_PATH_INVALID, TRACKING_ARTIFACT_NOT_WRITABLE
+   */
+  write(path: string, content: AsyncIterable<Uint8Array>): Promise<number>;
+  /**
+   * Moves a finished file, which must be below `.incoming`, to its place. @throws TRACKING_ARTIFACT_PATH_INVALID,
+   * TRACKING_ARTIFACT_NOT_WRITABLE
+   */
+  adopt(path: string, file: string): Promise<void>;
+  /**
+   * Opens a file for reading. The caller closes it. @throws TRACKING_ARTIFACT_MISSING, TRACKING_ARTIFACT_PATH_INVALID
+   */
+  open(path: string): Promise<OpenArtifact>;
+  /**
+   * Removes a file or a folder with all below it. What is not there is no error. @throws
+   * TRACKING_ARTIFACT_PATH_INVALID, also for the root itself
+   */
+  remove(path: string): Promise<void>;
+  /**
+   * The answer that sends a file below a location, whole or the range that the request asks for. @throws
+   * TRACKING_ARTIFACT_MISSING, TRACKING_ARTIFACT_LOCATION_FOREIGN, TRACKING_ARTIFACT_PATH_INVALID
+   */
+  download(request: {
+    readonly location: string;
+    readonly path: string;
+    readonly request: Pick<MlflowRequest, "method" | "headers">;
+  }): Promise<MlflowResponse>;
+  /**
+   * The folder that holds a location, this or one of `direct`, and the path there of what lies at `path` below the
+   * location.
    *
    * `mlflow-artifacts:` is this folder; `file:` and plain paths are where they lie strictly below a root.
    *
@@ -71,7 +90,10 @@ const PRIVATE_FOLDER = 0o700;
 export interface ArtifactFolderOptions {
   /** Absolute folder; made on first write. */
   readonly root: string;
-  /** True where others than the server's user read the files too: modes then follow the umask. Default: files 0600, folders 0700. */
+  /**
+   * True where others than the server's user read the files too: modes then follow the umask. Default: files 0600,
+   * folders 0700.
+   */
   readonly isShared?: boolean;
   /** Folders that clients write to themselves, by their path: what lies there is read here too. */
   readonly direct?: readonly ArtifactFolder[];
@@ -122,7 +144,12 @@ export function createArtifactFolder({ root, isShared = false, direct = [] }: Ar
       const temporary = join(root, INCOMING_FOLDER, randomUUID());
       try {
         await mkdir(dirname(temporary), { recursive: true, ...folderMode });
-        const file = createWriteStream(temporary, { flags: "wx", flush: true, highWaterMark: BUFFER_BYTES, ...fileMode });
+        const file = createWriteStream(temporary, {
+          flags: "wx",
+          flush: true,
+          highWaterMark: BUFFER_BYTES,
+          ...fileMode,
+        });
         await pipeline(piecesOf(content), file);
         await publish(target, temporary, path);
         return file.bytesWritten;
@@ -140,7 +167,9 @@ export function createArtifactFolder({ root, isShared = false, direct = [] }: Ar
     },
     async remove(path) {
       const target = await place(path);
-      await rm(target, { recursive: true, force: true }).catch((error: unknown) => Promise.reject(toStorageError(error, path) as Error));
+      await rm(target, { recursive: true, force: true }).catch((error: unknown) =>
+        Promise.reject(toStorageError(error, path) as Error),
+      );
     },
     async download({ location, path, request }) {
       const held = self.at(location, path);
@@ -160,9 +189,13 @@ export function createArtifactFolder({ root, isShared = false, direct = [] }: Ar
   return self;
 }
 
-/** The pieces of a request's body, which stays open when they are not taken to the end: an answer goes back on the same connection. */
+/**
+ * The pieces of a request's body, which stays open when they are not taken to the end: an answer goes back on the same
+ * connection.
+ */
 export async function* piecesOf(content: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  const pieces = content instanceof Readable ? (content.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>) : content;
+  const pieces =
+    content instanceof Readable ? (content.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>) : content;
   for await (const piece of pieces) yield piece;
 }
 
@@ -177,7 +210,12 @@ async function openFile(target: string, path: string): Promise<OpenArtifact> {
   }
   const facts = await handle.stat({ bigint: true });
   // Files are replaced, never changed: one that is replaced has another inode, or another time.
-  if (facts.isFile()) return { handle, sizeBytes: Number(facts.size), etag: `"${[facts.ino, facts.mtimeNs, facts.size].map((fact) => fact.toString(36)).join("-")}"` };
+  if (facts.isFile())
+    return {
+      handle,
+      sizeBytes: Number(facts.size),
+      etag: `"${[facts.ino, facts.mtimeNs, facts.size].map((fact) => fact.toString(36)).join("-")}"`,
+    };
   await handle.close();
   throw artifactMissing({ path });
 }
@@ -195,14 +233,18 @@ async function assertNoLinks(root: string, segments: readonly string[], path: st
     }
   }
   // Nothing was written yet: there is no root, and nothing in it.
-  const base = await realpath(root).catch((error: unknown) => (isCode(error, "ENOENT") ? undefined : Promise.reject(error as Error)));
+  const base = await realpath(root).catch((error: unknown) =>
+    isCode(error, "ENOENT") ? undefined : Promise.reject(error as Error),
+  );
   if (base === undefined) return;
   const real = await realpath(current);
   if (real !== base && !real.startsWith(base + sep)) throw artifactPathInvalid({ path });
 }
 
 async function readFolder(folder: string, isRoot: boolean): Promise<readonly ArtifactEntry[]> {
-  const entries = (await readdir(folder, { withFileTypes: true })).filter((entry) => (entry.isFile() || entry.isDirectory()) && !(isRoot && entry.name === INCOMING_FOLDER));
+  const entries = (await readdir(folder, { withFileTypes: true })).filter(
+    (entry) => (entry.isFile() || entry.isDirectory()) && !(isRoot && entry.name === INCOMING_FOLDER),
+  );
   entries.sort((left, right) => (left.name < right.name ? -1 : 1));
   const listed: ArtifactEntry[] = [];
   for (const entry of entries.slice(0, LARGEST_LISTING)) {

@@ -18,7 +18,8 @@ const SYSTEM_FOLDERS = ["bin", "boot", "dev", "etc", "lib", "lib32", "lib64", "p
 /**
  * A location as it is kept: local ones absolute, from the server's working folder, as MLflow makes them.
  *
- * @throws TRACKING_PARAMETER_INVALID for a `runs:/` URI, a fragment, parameters, `..` or NUL however encoded, a folder of the system, or more than 2048 characters
+ * @throws TRACKING_PARAMETER_INVALID for a `runs:/` URI, a fragment, parameters, `..` or NUL however encoded, a folder
+ *   of the system, or more than 2048 characters
  */
 export function readArtifactLocation(location: string): string {
   const refuse = (message: string): never => {
@@ -32,10 +33,12 @@ export function readArtifactLocation(location: string): string {
         "To configure this limit, please set the MLFLOW_ARTIFACT_LOCATION_MAX_LENGTH environment variable.",
     );
   }
-  if (hasParentSegment(location) || hasNul(location)) refuse(`Invalid artifact location: '${location}'. It must not hold '..' or NUL, also not percent-encoded.`);
-  if (location === "" || /^[A-Za-z][\w+.-]*:/.test(location) && !/^file:/i.test(location)) return location;
+  if (hasParentSegment(location) || hasNul(location))
+    refuse(`Invalid artifact location: '${location}'. It must not hold '..' or NUL, also not percent-encoded.`);
+  if (location === "" || (/^[A-Za-z][\w+.-]*:/.test(location) && !/^file:/i.test(location))) return location;
   const path = localPath(location) ?? resolve(location);
   const [first] = path.split("/").filter((segment) => segment !== "" && segment !== ".");
-  if (first === undefined || SYSTEM_FOLDERS.includes(first)) refuse(`Invalid artifact location: '${location}' is a folder of the system. Choose a folder for artifacts.`);
+  if (first === undefined || SYSTEM_FOLDERS.includes(first))
+    refuse(`Invalid artifact location: '${location}' is a folder of the system. Choose a folder for artifacts.`);
   return /^file:/i.test(location) ? location : path;
 }

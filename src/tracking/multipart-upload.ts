@@ -34,9 +34,15 @@ export interface UploadedPart {
 export interface MultipartUploads {
   /** @returns the upload's id. @throws TRACKING_UPLOAD_PART_INVALID, TRACKING_ARTIFACT_PATH_INVALID */
   create(path: string, partCount: number): Promise<string>;
-  /** Takes one part; sent again it replaces the first. Returns its ETag. @throws TRACKING_UPLOAD_MISSING, TRACKING_UPLOAD_PART_INVALID */
+  /**
+   * Takes one part; sent again it replaces the first. Returns its ETag. @throws TRACKING_UPLOAD_MISSING,
+   * TRACKING_UPLOAD_PART_INVALID
+   */
   writePart(uploadId: string, partNumber: number, content: Readable): Promise<string>;
-  /** Joins the parts and makes the file visible. @throws TRACKING_UPLOAD_MISSING, TRACKING_UPLOAD_PART_INVALID: then the upload stays as it is */
+  /**
+   * Joins the parts and makes the file visible. @throws TRACKING_UPLOAD_MISSING, TRACKING_UPLOAD_PART_INVALID: then the
+   * upload stays as it is
+   */
   complete(path: string, uploadId: string, parts: readonly UploadedPart[]): Promise<void>;
   /** Forgets an upload; one that is not there is no error. */
   abort(path: string, uploadId: string): Promise<void>;
@@ -69,7 +75,11 @@ export function createMultipartUploads(artifacts: ArtifactFolder): MultipartUplo
       const uploadId = randomUUID();
       try {
         await mkdir(folderOf(uploadId), { recursive: true, mode: PRIVATE_FOLDER });
-        await writeFile(join(folderOf(uploadId), "upload.json"), JSON.stringify({ path, partCount } satisfies Upload), PRIVATE);
+        await writeFile(
+          join(folderOf(uploadId), "upload.json"),
+          JSON.stringify({ path, partCount } satisfies Upload),
+          PRIVATE,
+        );
       } catch (error) {
         await rm(folderOf(uploadId), { recursive: true, force: true });
         throw toStorageError(error, path);
@@ -90,7 +100,11 @@ export function createMultipartUploads(artifacts: ArtifactFolder): MultipartUplo
         },
       });
       try {
-        await pipeline(piecesOf(content), hashing, createWriteStream(temporary, { flags: "wx", highWaterMark: BUFFER_BYTES, ...PRIVATE }));
+        await pipeline(
+          piecesOf(content),
+          hashing,
+          createWriteStream(temporary, { flags: "wx", highWaterMark: BUFFER_BYTES, ...PRIVATE }),
+        );
         const etag = hash.digest("hex");
         await writeFile(`${partFile(folderOf(uploadId), partNumber)}.etag`, etag, PRIVATE);
         await rename(temporary, partFile(folderOf(uploadId), partNumber));
@@ -125,7 +139,10 @@ export function createMultipartUploads(artifacts: ArtifactFolder): MultipartUplo
 async function joinParts(folder: string, partCount: number, whole: string): Promise<void> {
   await rm(whole, { force: true });
   for (let number = 1; number <= partCount; number++) {
-    await pipeline(createReadStream(partFile(folder, number), { highWaterMark: BUFFER_BYTES }), createWriteStream(whole, { flags: "a", highWaterMark: BUFFER_BYTES, ...PRIVATE }));
+    await pipeline(
+      createReadStream(partFile(folder, number), { highWaterMark: BUFFER_BYTES }),
+      createWriteStream(whole, { flags: "a", highWaterMark: BUFFER_BYTES, ...PRIVATE }),
+    );
   }
   const handle = await open(whole, "r+");
   await handle.sync().finally(() => handle.close());
@@ -144,8 +161,10 @@ async function assertParts(folder: string, partCount: number, parts: readonly Up
     } catch (error) {
       throw uploadPartInvalid({ problem: `part ${number} of ${partCount} was not sent` }, error);
     }
-    if (!named.has(number)) throw uploadPartInvalid({ problem: `part ${number} of ${partCount} is not in the list of parts` });
+    if (!named.has(number))
+      throw uploadPartInvalid({ problem: `part ${number} of ${partCount} is not in the list of parts` });
     const given = named.get(number)?.replaceAll('"', "") ?? "";
-    if (given !== "" && given !== etag) throw uploadPartInvalid({ problem: `part ${number} has ETag ${etag}, the list says ${given}` });
+    if (given !== "" && given !== etag)
+      throw uploadPartInvalid({ problem: `part ${number} has ETag ${etag}, the list says ${given}` });
   }
 }

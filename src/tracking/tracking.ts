@@ -38,7 +38,12 @@ export interface NewStepRun {
   /** File that holds the step's code: a notebook, a script. */
   readonly source?: { readonly name: string; readonly kind: "NOTEBOOK" | "JOB" | "LOCAL" };
   /** Asset versions that the step reads. */
-  readonly inputs: readonly { readonly name: string; readonly version: number; readonly digest: string; readonly context?: string }[];
+  readonly inputs: readonly {
+    readonly name: string;
+    readonly version: number;
+    readonly digest: string;
+    readonly context?: string;
+  }[];
   readonly params: Readonly<Record<string, unknown>>;
   /** More tags, over those made here. */
   readonly tags?: Readonly<Record<string, string>>;
@@ -55,17 +60,23 @@ export interface OpenedRun {
 /** Experiments and runs for the program's own parts; MLflow's clients use the routes. */
 export interface Tracking {
   /**
-   * Opens the run of one attempt, in the experiment `<project>/<pipeline>`, with tags, params and inputs that say where it came from.
+   * Opens the run of one attempt, in the experiment `<project>/<pipeline>`, with tags, params and inputs that say where
+   * it came from.
    * Idempotent by attempt: the second call answers the same run.
    *
    * @throws TRACKING_EXPERIMENT_NOT_ACTIVE when the experiment was deleted
    */
   openRun(facts: NewStepRun): Promise<OpenedRun>;
-  /** Ends a run: `FINISHED`, `FAILED` or `KILLED`. A run that has ended keeps its end time. @throws TRACKING_RUN_MISSING */
+  /**
+   * Ends a run: `FINISHED`, `FAILED` or `KILLED`. A run that has ended keeps its end time. @throws TRACKING_RUN_MISSING
+   */
   closeRun(runId: string, status: Extract<RunStatus, "FINISHED" | "FAILED" | "KILLED">): Promise<void>;
   /** A run with its latest metrics, params, tags and inputs; undefined when there is none. */
   getRun(runId: string): Promise<Run | undefined>;
-  /** The latest value of each metric: the greatest by (step, timestamp, value). NaN stays NaN. @throws TRACKING_RUN_MISSING */
+  /**
+   * The latest value of each metric: the greatest by (step, timestamp, value). NaN stays NaN. @throws
+   * TRACKING_RUN_MISSING
+   */
   latestMetrics(runId: string): Promise<ReadonlyMap<string, number>>;
 }
 
@@ -85,7 +96,13 @@ export function createTracking({ store, clock, artifactRoot }: TrackingOptions):
         const run = await findRun(transaction, runId);
         if (run === undefined) throw runMissing({ runId });
         const atMs = clock.now();
-        await updateRun(transaction, { run, status, atMs, actor: "engine", ...(run.endTimeMs === undefined ? { endTimeMs: atMs } : {}) });
+        await updateRun(transaction, {
+          run,
+          status,
+          atMs,
+          actor: "engine",
+          ...(run.endTimeMs === undefined ? { endTimeMs: atMs } : {}),
+        });
       });
     },
     getRun: (runId) =>
@@ -112,29 +129,63 @@ const LONGEST_DIGEST = 36;
 
 async function openRun(transaction: WriteTransaction, { facts, atMs, artifactRoot }: Opening): Promise<OpenedRun> {
   const known = await findRunOfAttempt(transaction, facts.attemptId);
-  if (known !== undefined) return { runId: known.runId, experimentId: String(known.experimentId), artifactUri: known.artifactUri };
+  if (known !== undefined)
+    return { runId: known.runId, experimentId: String(known.experimentId), artifactUri: known.artifactUri };
   const { experimentId, location } = await openExperiment(transaction, { facts, atMs, artifactRoot });
   // The same attempt has the same id, whichever process asks.
   const runId = createHash("sha256").update(`esteira/run/${facts.attemptId}`).digest("hex").slice(0, 32);
   const artifactUri = appendPath(location, runId, "artifacts");
   const { project, attemptId, pipelineRunId, actor } = facts;
   const run = await createRun(transaction, {
-    runId, experimentId, project, runName: facts.step, userId: actor, startTimeMs: atMs, artifactUri, tags: tagsOf(facts), attemptId, pipelineRunId, atMs, actor,
+    runId,
+    experimentId,
+    project,
+    runName: facts.step,
+    userId: actor,
+    startTimeMs: atMs,
+    artifactUri,
+    tags: tagsOf(facts),
+    attemptId,
+    pipelineRunId,
+    atMs,
+    actor,
   });
-  const params = Object.entries(facts.params).map(([key, value]) => ({ key, value: truncate(typeof value === "string" ? value : JSON.stringify(value) ?? "", LONGEST_PARAM_VALUE) }));
+  const params = Object.entries(facts.params).map(([key, value]) => ({
+    key,
+    value: truncate(typeof value === "string" ? value : (JSON.stringify(value) ?? ""), LONGEST_PARAM_VALUE),
+  }));
   await logParams(transaction, run.number, params, atMs);
-  await logDatasets(transaction, run, facts.inputs.map((input) => toDataset(facts.project, input)), atMs);
+  await logDatasets(
+    transaction,
+    run,
+    facts.inputs.map((input) => toDataset(facts.project, input)),
+    atMs,
+  );
   return { runId, experimentId: String(experimentId), artifactUri };
 }
 
-async function openExperiment(transaction: WriteTransaction, { facts, atMs, artifactRoot }: Opening): Promise<{ readonly experimentId: number; readonly location: string }> {
+async function openExperiment(
+  transaction: WriteTransaction,
+  { facts, atMs, artifactRoot }: Opening,
+): Promise<{ readonly experimentId: number; readonly location: string }> {
   const name = `${facts.project}/${facts.pipeline}`;
   const known = await findExperiment(transaction, { name });
   if (known?.lifecycleStage === "deleted") throw experimentNotActive({ experimentId: String(known.experimentId) });
-  if (known !== undefined) return { experimentId: known.experimentId, location: artifactLocationOf(known, artifactRoot) };
+  if (known !== undefined)
+    return { experimentId: known.experimentId, location: artifactLocationOf(known, artifactRoot) };
   const artifactLocation = (id: number): string => appendPath(artifactRoot, String(id));
-  const tags = [{ key: "esteira.project", value: facts.project }, { key: "esteira.pipeline", value: facts.pipeline }];
-  const experimentId = await createExperiment(transaction, { project: facts.project, name, artifactLocation, tags, atMs, actor: facts.actor });
+  const tags = [
+    { key: "esteira.project", value: facts.project },
+    { key: "esteira.pipeline", value: facts.pipeline },
+  ];
+  const experimentId = await createExperiment(transaction, {
+    project: facts.project,
+    name,
+    artifactLocation,
+    tags,
+    atMs,
+    actor: facts.actor,
+  });
   if (experimentId !== undefined) return { experimentId, location: artifactLocation(experimentId) };
   // Another process made it between the two statements.
   const other = await findExperiment(transaction, { name });
@@ -171,6 +222,9 @@ function toDataset(project: string, input: NewStepRun["inputs"][number]): RunDat
     source: JSON.stringify({ project, asset: name, version, digest }),
     schema: undefined,
     profile: undefined,
-    tags: [{ key: "mlflow.data.context", value: context ?? "input" }, { key: "esteira.version", value: String(version) }],
+    tags: [
+      { key: "mlflow.data.context", value: context ?? "input" },
+      { key: "esteira.version", value: String(version) },
+    ],
   };
 }

@@ -24,20 +24,37 @@ const basic = (user: string, token: string): string => `Basic ${Buffer.from(`${u
 describeStores("access", (kind) => {
   it("makes a loopback caller the machine's user until a user is set up, and lets nobody else in", async () => {
     const { access } = await open(kind);
-    assert.deepEqual(await access.authenticate({ loopback: true }), { name: "maria", kind: "local", roles: [{ project: "*", role: "admin" }] });
+    assert.deepEqual(await access.authenticate({ loopback: true }), {
+      name: "maria",
+      kind: "local",
+      roles: [{ project: "*", role: "admin" }],
+    });
     assert.equal((await access.authenticate({ loopback: true, authorization: "Basic Og==" })).kind, "local");
-    await assert.rejects(access.authenticate({ loopback: false }), (error) => isEsteiraError(error, "ACCESS_UNAUTHENTICATED"));
+    await assert.rejects(access.authenticate({ loopback: false }), (error) =>
+      isEsteiraError(error, "ACCESS_UNAUTHENTICATED"),
+    );
     await access.createUser({ name: "ana", actor: "maria" });
-    await assert.rejects(access.authenticate({ loopback: true }), (error) => isEsteiraError(error, "ACCESS_UNAUTHENTICATED"));
-    await assert.rejects(access.authenticate({ loopback: true, authorization: "Basic Og==" }), (error) => isEsteiraError(error, "ACCESS_UNAUTHENTICATED"));
+    await assert.rejects(access.authenticate({ loopback: true }), (error) =>
+      isEsteiraError(error, "ACCESS_UNAUTHENTICATED"),
+    );
+    await assert.rejects(access.authenticate({ loopback: true, authorization: "Basic Og==" }), (error) =>
+      isEsteiraError(error, "ACCESS_UNAUTHENTICATED"),
+    );
   });
 
   it("gives loopback callers the role that the project allows them, once users exist", async () => {
     const { access, store } = await open(kind);
     await access.createUser({ name: "ana", actor: "maria" });
-    const lenient = createAccess({ store, clock: { now: () => 1, monotonic: () => 1 }, localUser: "maria", loopbackRole: "viewer" });
+    const lenient = createAccess({
+      store,
+      clock: { now: () => 1, monotonic: () => 1 },
+      localUser: "maria",
+      loopbackRole: "viewer",
+    });
     assert.deepEqual((await lenient.authenticate({ loopback: true })).roles, [{ project: "*", role: "viewer" }]);
-    await assert.rejects(lenient.authenticate({ loopback: false }), (error) => isEsteiraError(error, "ACCESS_UNAUTHENTICATED"));
+    await assert.rejects(lenient.authenticate({ loopback: false }), (error) =>
+      isEsteiraError(error, "ACCESS_UNAUTHENTICATED"),
+    );
   });
 
   it("takes a token as Bearer and as Basic password, and shows its secret only once", async () => {
@@ -55,13 +72,21 @@ describeStores("access", (kind) => {
     assert.equal((await access.tokens("ana"))[0]?.id, id);
     await access.createUser({ name: "rui", actor: "ana" });
     await access.createToken({ user: "rui", label: "phone", actor: "ana" });
-    assert.deepEqual((await access.tokens()).map(({ user, label }) => `${user} ${label}`).toSorted(), ["ana laptop", "rui phone"]);
+    assert.deepEqual((await access.tokens()).map(({ user, label }) => `${user} ${label}`).toSorted(), [
+      "ana laptop",
+      "rui phone",
+    ]);
   });
 
   it("refuses an expired and a revoked token and notes the last use", async () => {
     const { access, time } = await open(kind);
     await access.createUser({ name: "ana", actor: "maria" });
-    const short = await access.createToken({ user: "ana", label: "short", expiresAtMs: time.nowMs + HOUR_MS, actor: "ana" });
+    const short = await access.createToken({
+      user: "ana",
+      label: "short",
+      expiresAtMs: time.nowMs + HOUR_MS,
+      actor: "ana",
+    });
     const long = await access.createToken({ user: "ana", label: "long", actor: "ana" });
     await access.authenticate({ authorization: `Bearer ${short.token}`, loopback: false });
     assert.equal((await access.tokens("ana")).find(({ id }) => id === short.id)?.lastUsedAtMs, time.nowMs);
@@ -69,35 +94,59 @@ describeStores("access", (kind) => {
     await assert.rejects(access.authenticate({ authorization: `Bearer ${short.token}`, loopback: false }), /expired/);
     await access.revokeToken({ id: long.id, actor: "ana" });
     await assert.rejects(access.authenticate({ authorization: `Bearer ${long.token}`, loopback: false }), /revoked/);
-    await assert.rejects(access.revokeToken({ id: long.id, actor: "ana" }), (error) => isEsteiraError(error, "ACCESS_TOKEN_MISSING"));
+    await assert.rejects(access.revokeToken({ id: long.id, actor: "ana" }), (error) =>
+      isEsteiraError(error, "ACCESS_TOKEN_MISSING"),
+    );
   });
 
   it("gives the first user every right, others what they are granted, and nothing by default", async () => {
     const { access } = await open(kind);
-    const first = await access.createUser({ name: "ana", actor: "maria", roles: [{ project: "flights", role: "viewer" }] });
+    const first = await access.createUser({
+      name: "ana",
+      actor: "maria",
+      roles: [{ project: "flights", role: "viewer" }],
+    });
     assert.deepEqual(first.grants, [{ project: "*", role: "admin" }]);
     await access.createUser({ name: "rui", actor: "ana" });
     const { token } = await access.createToken({ user: "rui", label: "x", actor: "ana" });
-    const rui = (): ReturnType<Access["authenticate"]> => access.authenticate({ authorization: `Bearer ${token}`, loopback: false });
-    assert.throws(() => authorize({ name: "rui", kind: "user", roles: [] }, "read", "flights"), (error) => isEsteiraError(error, "ACCESS_DENIED"));
+    const rui = (): ReturnType<Access["authenticate"]> =>
+      access.authenticate({ authorization: `Bearer ${token}`, loopback: false });
+    assert.throws(
+      () => authorize({ name: "rui", kind: "user", roles: [] }, "read", "flights"),
+      (error) => isEsteiraError(error, "ACCESS_DENIED"),
+    );
     assert.equal(isAllowed(await rui(), "read", "flights"), false);
     await access.grant({ user: "rui", project: "flights", role: "reviewer", actor: "ana" });
     const identity = await rui();
-    assert.deepEqual((["read", "run", "approve", "administer"] as const).map((action) => isAllowed(identity, action, "flights")), [true, true, true, false]);
+    assert.deepEqual(
+      (["read", "run", "approve", "administer"] as const).map((action) => isAllowed(identity, action, "flights")),
+      [true, true, true, false],
+    );
     assert.equal(isAllowed(identity, "read", "other"), false);
     await access.grant({ user: "rui", project: "flights", role: undefined, actor: "ana" });
     assert.equal(isAllowed(await rui(), "read", "flights"), false);
-    await assert.rejects(access.grant({ user: "rui", project: "flights", role: undefined, actor: "ana" }), (error) => isEsteiraError(error, "ACCESS_GRANT_MISSING"));
+    await assert.rejects(access.grant({ user: "rui", project: "flights", role: undefined, actor: "ana" }), (error) =>
+      isEsteiraError(error, "ACCESS_GRANT_MISSING"),
+    );
   });
 
   it("keeps one administrator, and names the mistake in a user or role", async () => {
     const { access } = await open(kind);
     await access.createUser({ name: "ana", actor: "maria" });
-    await assert.rejects(access.grant({ user: "ana", project: "*", role: "viewer", actor: "ana" }), (error) => isEsteiraError(error, "ACCESS_LAST_ADMINISTRATOR"));
+    await assert.rejects(access.grant({ user: "ana", project: "*", role: "viewer", actor: "ana" }), (error) =>
+      isEsteiraError(error, "ACCESS_LAST_ADMINISTRATOR"),
+    );
     assert.deepEqual((await access.users())[0]?.grants, [{ project: "*", role: "admin" }]);
-    await assert.rejects(access.createUser({ name: "ana", actor: "ana" }), (error) => isEsteiraError(error, "ACCESS_USER_EXISTS"));
-    await assert.rejects(access.createUser({ name: "engine", actor: "ana" }), (error) => isEsteiraError(error, "ACCESS_USER_NAME_INVALID"));
-    await assert.rejects(access.grant({ user: "anna", project: "*", role: "viewer", actor: "ana" }), (error) => isEsteiraError(error, "ACCESS_USER_MISSING") && error.hint === "Did you mean ana?");
+    await assert.rejects(access.createUser({ name: "ana", actor: "ana" }), (error) =>
+      isEsteiraError(error, "ACCESS_USER_EXISTS"),
+    );
+    await assert.rejects(access.createUser({ name: "engine", actor: "ana" }), (error) =>
+      isEsteiraError(error, "ACCESS_USER_NAME_INVALID"),
+    );
+    await assert.rejects(
+      access.grant({ user: "anna", project: "*", role: "viewer", actor: "ana" }),
+      (error) => isEsteiraError(error, "ACCESS_USER_MISSING") && error.hint === "Did you mean ana?",
+    );
     await assert.rejects(
       access.grant({ user: "ana", project: "p", role: "reviewr" as never, actor: "ana" }),
       (error) => isEsteiraError(error, "ACCESS_ROLE_INVALID") && error.hint === "Did you mean reviewer?",
@@ -107,7 +156,13 @@ describeStores("access", (kind) => {
   it("marks a service account and the owner it acts for", async () => {
     const { access } = await open(kind);
     await access.createUser({ name: "ana", actor: "maria" });
-    await access.createUser({ name: "deployer", kind: "service", owner: "ana", roles: [{ project: "p", role: "contributor" }], actor: "ana" });
+    await access.createUser({
+      name: "deployer",
+      kind: "service",
+      owner: "ana",
+      roles: [{ project: "p", role: "contributor" }],
+      actor: "ana",
+    });
     const { token } = await access.createToken({ user: "deployer", label: "ci", actor: "ana" });
     const identity = await access.authenticate({ authorization: `Bearer ${token}`, loopback: false });
     assert.deepEqual([identity.kind, identity.owner], ["token", "ana"]);

@@ -6,7 +6,15 @@ import { formatProblems, readYaml } from "#base";
 const schema = z.strictObject({
   name: z.string(),
   mode: z.enum(["append", "replace"]).optional(),
-  steps: z.record(z.string(), z.union([z.strictObject({ sql: z.string() }), z.strictObject({ run: z.string(), retry: z.strictObject({ times: z.number() }).optional() })])).optional(),
+  steps: z
+    .record(
+      z.string(),
+      z.union([
+        z.strictObject({ sql: z.string() }),
+        z.strictObject({ run: z.string(), retry: z.strictObject({ times: z.number() }).optional() }),
+      ]),
+    )
+    .optional(),
 });
 
 function problemsOf(text: string): string {
@@ -33,7 +41,10 @@ describe("a YAML file that a user wrote", () => {
   });
 
   it("says what is wrong inside the alternative that was meant", () => {
-    assert.match(problemsOf("name: a\nsteps:\n  x:\n    run: ls\n    retry: { tmes: 1, times: 2 }\n"), /p\.yaml:5:14 {2}Unknown key "tmes" in "steps.x.retry"/);
+    assert.match(
+      problemsOf("name: a\nsteps:\n  x:\n    run: ls\n    retry: { tmes: 1, times: 2 }\n"),
+      /p\.yaml:5:14 {2}Unknown key "tmes" in "steps.x.retry"/,
+    );
   });
 
   for (const [title, text, expected] of [

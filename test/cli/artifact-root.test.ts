@@ -4,12 +4,14 @@ import { type ArtifactPlaces, readArtifactPlaces } from "../../src/cli/artifact-
 
 const here = { workingFolder: "/home/ana/here", usage: "up" };
 const read = (text: string): ArtifactPlaces["root"] => readArtifactPlaces({ "artifact-root": text }, here).root;
-const destination = (text: string): string | undefined => readArtifactPlaces({ "artifacts-destination": text }, here).destination;
+const destination = (text: string): string | undefined =>
+  readArtifactPlaces({ "artifacts-destination": text }, here).destination;
 
 describe("--artifact-root", () => {
   it("is what MLflow hands out: through the server, or the root itself, a plain path made absolute", () => {
     assert.deepEqual(readArtifactPlaces({}, here).root, undefined);
-    for (const text of ["mlflow-artifacts:/", "mlflow-artifacts:", "MLFLOW-ARTIFACTS:/"]) assert.equal(read(text), undefined);
+    for (const text of ["mlflow-artifacts:/", "mlflow-artifacts:", "MLFLOW-ARTIFACTS:/"])
+      assert.equal(read(text), undefined);
     const roots: Readonly<Record<string, readonly [string, string | undefined]>> = {
       "/data/artifacts": ["/data/artifacts", "/data/artifacts"],
       artifacts: ["/home/ana/here/artifacts", "/home/ana/here/artifacts"],
@@ -57,13 +59,24 @@ describe("--artifact-root", () => {
       ["/", /everything on this machine/],
       ["", /is empty.*Supported/],
     ];
-    for (const [text, says] of refused) assert.throws(() => read(text), (error: Error & { code: string }) => error.code === "CLI_USAGE_WRONG" && says.test(error.message), text);
+    for (const [text, says] of refused)
+      assert.throws(
+        () => read(text),
+        (error: Error & { code: string }) => error.code === "CLI_USAGE_WRONG" && says.test(error.message),
+        text,
+      );
   });
 
   it("and --artifacts-destination never hold the store", () => {
     const places = readArtifactPlaces({ "artifact-root": "file:///data", "artifacts-destination": "kept" }, here);
-    assert.throws(() => places.assertApart("/data/store"), /--artifact-root is \/data: the store \/data\/store lies in it/);
-    assert.throws(() => places.assertApart("/home/ana/here/kept"), /--artifacts-destination is .*whoever may read artifacts would read the store/);
+    assert.throws(
+      () => places.assertApart("/data/store"),
+      /--artifact-root is \/data: the store \/data\/store lies in it/,
+    );
+    assert.throws(
+      () => places.assertApart("/home/ana/here/kept"),
+      /--artifacts-destination is .*whoever may read artifacts would read the store/,
+    );
     places.assertApart("/home/ana/here/.esteira");
     places.assertApart("/database");
     readArtifactPlaces({ "artifact-root": "/data/store/artifacts" }, here).assertApart("/data/store");
@@ -73,7 +86,12 @@ describe("--artifact-root", () => {
 describe("--artifacts-destination", () => {
   it("is a folder, absolute or relative, or a file: URI", () => {
     assert.equal(readArtifactPlaces({}, here).destination, undefined);
-    const folders = { "/data/artifacts": "/data/artifacts", kept: "/home/ana/here/kept", "100%": "/home/ana/here/100%", "file:///a%20b/": "/a b" };
+    const folders = {
+      "/data/artifacts": "/data/artifacts",
+      kept: "/home/ana/here/kept",
+      "100%": "/home/ana/here/100%",
+      "file:///a%20b/": "/a b",
+    };
     for (const [text, folder] of Object.entries(folders)) assert.equal(destination(text), folder, text);
   });
 
@@ -85,6 +103,11 @@ describe("--artifacts-destination", () => {
       ["/", /everything on this machine/],
       ["", /expected a folder/],
     ];
-    for (const [text, says] of refused) assert.throws(() => destination(text), (error: Error & { code: string }) => error.code === "CLI_USAGE_WRONG" && says.test(error.message), text);
+    for (const [text, says] of refused)
+      assert.throws(
+        () => destination(text),
+        (error: Error & { code: string }) => error.code === "CLI_USAGE_WRONG" && says.test(error.message),
+        text,
+      );
   });
 });

@@ -29,11 +29,20 @@ describe("esteira dataset vacuum", () => {
       await utimes(join(table, name), at, at);
     }
 
-    const vacuum = async (...words: readonly string[]): Promise<unknown> => JSON.parse((await esteira("dataset", "vacuum", ...words, "--json")).text);
-    assert.deepEqual(await vacuum("--dry-run"), [{ dataset: "sales", removed: ["part-ancient.parquet"], sizeBytes: 9 }]);
+    const vacuum = async (...words: readonly string[]): Promise<unknown> =>
+      JSON.parse((await esteira("dataset", "vacuum", ...words, "--json")).text);
+    assert.deepEqual(await vacuum("--dry-run"), [
+      { dataset: "sales", removed: ["part-ancient.parquet"], sizeBytes: 9 },
+    ]);
     assert.ok((await readdir(table)).includes("part-ancient.parquet"));
-    assert.match((await esteira("dataset", "vacuum", "sales", "--retention", "24")).text, /sales +2 +18 B\n2 files removed/);
-    assert.deepEqual((await readdir(table)).filter((name) => name in ages), ["part-new.parquet"]);
+    assert.match(
+      (await esteira("dataset", "vacuum", "sales", "--retention", "24")).text,
+      /sales +2 +18 B\n2 files removed/,
+    );
+    assert.deepEqual(
+      (await readdir(table)).filter((name) => name in ages),
+      ["part-new.parquet"],
+    );
     assert.match((await esteira("dataset", "show", "sales")).text, /^id\n1\n2\n/);
 
     assert.match((await esteira("dataset", "vacuum", "sale")).text, /There is no dataset sale.*esteira dataset list/s);
@@ -46,9 +55,14 @@ describe("esteira dataset vacuum", () => {
     await mkdir(join(folder, "pipelines"));
     await writeFile(join(folder, "esteira.yaml"), "name: shop\n");
     for (const id of [1, 2, 3]) await writeFile(join(folder, `data/${id}.csv`), `id\n${id}\n`);
-    await writeFile(join(folder, "pipelines/a.yaml"), "steps:\n  sales: { capture: { files: data/*.csv, version_per: file } }\n");
+    await writeFile(
+      join(folder, "pipelines/a.yaml"),
+      "steps:\n  sales: { capture: { files: data/*.csv, version_per: file } }\n",
+    );
     assert.equal((await runEsteira(folder, ["run", "a"], {})).code, 0);
-    assert.deepEqual(JSON.parse((await runEsteira(folder, ["dataset", "compact", "sales", "--json"], {})).stdout), [{ dataset: "sales", filesBefore: 3, filesAfter: 1, isUnfinished: false }]);
+    assert.deepEqual(JSON.parse((await runEsteira(folder, ["dataset", "compact", "sales", "--json"], {})).stdout), [
+      { dataset: "sales", filesBefore: 3, filesAfter: 1, isUnfinished: false },
+    ]);
     assert.match((await runEsteira(folder, ["dataset", "compact"], { ESTEIRA_LANG: "en" })).stdout, /sales +1 +1/);
     assert.match((await runEsteira(folder, ["dataset", "show", "sales"], {})).stdout, /^id\n1\n2\n3\n/);
   });

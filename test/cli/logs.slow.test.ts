@@ -14,7 +14,10 @@ it("a log of 300 MB is byte for byte what the step wrote", { timeout: 900_000 },
   const folder = await temporaryFolder();
   await mkdir(join(folder, "pipelines"));
   await writeFile(join(folder, "esteira.yaml"), "name: ships\n");
-  await writeFile(join(folder, "pipelines/p.yaml"), `steps:\n  loud: { run: "node writer.cjs ${MEGABYTES}", files: [writer.cjs] }\n`);
+  await writeFile(
+    join(folder, "pipelines/p.yaml"),
+    `steps:\n  loud: { run: "node writer.cjs ${MEGABYTES}", files: [writer.cjs] }\n`,
+  );
   await writeFile(join(folder, "writer.cjs"), LOG_WRITER);
   const run = await runEsteira(folder, ["run", "p"]);
   assert.equal(run.code, 0, run.stderr);

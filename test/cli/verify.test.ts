@@ -8,7 +8,11 @@ import { temporaryFolder } from "../setup/stores.ts";
 interface Verification {
   readonly objects: number;
   readonly tableFiles: number;
-  readonly damages: readonly { readonly file: string; readonly problem: string; readonly versions: readonly string[] }[];
+  readonly damages: readonly {
+    readonly file: string;
+    readonly problem: string;
+    readonly versions: readonly string[];
+  }[];
 }
 
 async function createProject(): Promise<string> {
@@ -17,7 +21,10 @@ async function createProject(): Promise<string> {
   await writeFile(join(folder, "esteira.yaml"), "name: p\n");
   await writeFile(join(folder, "data/a.csv"), "id,amount\n1,2\n2,3\n");
   await writeFile(join(folder, "sql/twice.sql"), "SELECT id, amount * 2 AS twice FROM raw\n");
-  await writeFile(join(folder, "pipelines/a.yaml"), 'steps:\n  raw: { capture: { files: "data/*.csv" } }\n  twice: { sql: sql/twice.sql }\n');
+  await writeFile(
+    join(folder, "pipelines/a.yaml"),
+    'steps:\n  raw: { capture: { files: "data/*.csv" } }\n  twice: { sql: sql/twice.sql }\n',
+  );
   return folder;
 }
 
@@ -27,7 +34,10 @@ async function verify(folder: string): Promise<{ readonly code: number | null; r
 }
 
 async function filesBelow(folder: string, ending: RegExp): Promise<readonly string[]> {
-  return (await readdir(folder, { recursive: true })).filter((name) => ending.test(name)).sort().map((name) => join(folder, name));
+  return (await readdir(folder, { recursive: true }))
+    .filter((name) => ending.test(name))
+    .sort()
+    .map((name) => join(folder, name));
 }
 
 describe("esteira verify", () => {
@@ -50,14 +60,18 @@ describe("esteira verify", () => {
 
     const { code, found } = await verify(folder);
     assert.equal(code, 1);
-    const about = (file: string): Verification["damages"][number] | undefined => found.damages.find((damage) => damage.file === file);
+    const about = (file: string): Verification["damages"][number] | undefined =>
+      found.damages.find((damage) => damage.file === file);
     assert.match(about(object)?.problem ?? "", /^it has digest sha256:[0-9a-f]{64}, expected sha256:[0-9a-f]{64}$/);
     assert.notDeepEqual(about(object)?.versions, []);
     assert.equal(about(data)?.problem, "it is missing");
     assert.deepEqual(about(data)?.versions, ["raw 1"]);
     assert.match(about(entry)?.problem ?? "", /not JSON lines/);
     assert.deepEqual(about(entry)?.versions, ["twice 1"]);
-    assert.match((await runEsteira(folder, ["verify"], { ESTEIRA_LANG: "en" })).stdout, /affected versions: raw 1[^]*✖ \d damaged files among/);
+    assert.match(
+      (await runEsteira(folder, ["verify"], { ESTEIRA_LANG: "en" })).stdout,
+      /affected versions: raw 1[^]*✖ \d damaged files among/,
+    );
   });
 
   it("with a token is for who administers every project", async () => {
@@ -74,6 +88,7 @@ describe("esteira verify", () => {
       assert.deepEqual([code, stdout], [1, ""], stderr);
       assert.match(stderr, other === "est_wrong" ? /ACCESS_UNAUTHENTICATED/ : /ACCESS_DENIED/);
     }
-    for (const environment of [{ ESTEIRA_TOKEN: administrator }, {}]) assert.equal((await runEsteira(folder, ["verify"], environment)).code, 0);
+    for (const environment of [{ ESTEIRA_TOKEN: administrator }, {}])
+      assert.equal((await runEsteira(folder, ["verify"], environment)).code, 0);
   });
 });

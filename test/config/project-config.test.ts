@@ -19,7 +19,9 @@ describe("esteira.yaml", () => {
   });
 
   it("fills in defaults", async () => {
-    const folder = await project("name: flights\nenvironments:\n  staging:\n  production: { approvals: 1, bind: source }\n");
+    const folder = await project(
+      "name: flights\nenvironments:\n  staging:\n  production: { approvals: 1, bind: source }\n",
+    );
     const config = await loadProjectConfig(folder);
     assert.equal(config.metadataAddress, join(folder, ".esteira/metadata.sqlite"));
     assert.deepEqual(config.environments, [
@@ -47,7 +49,13 @@ describe("esteira.yaml", () => {
 
 describe("settings", () => {
   it("choose the language of the locale", () => {
-    assert.deepEqual(["pt_BR.UTF-8", "pt_PT", "en_US", "C", undefined].map(toLanguage), ["pt-BR", "pt-BR", "en", "en", "en"]);
+    assert.deepEqual(["pt_BR.UTF-8", "pt_PT", "en_US", "C", undefined].map(toLanguage), [
+      "pt-BR",
+      "pt-BR",
+      "en",
+      "en",
+      "en",
+    ]);
   });
 
   it("turn colour off where it would be noise", () => {

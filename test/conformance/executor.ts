@@ -21,12 +21,18 @@ export function describeExecutor(title: string, create: (folder: string) => Exec
       const executor = create(folder);
       const start = async (command: ProcessSpec["command"], more: Partial<ProcessSpec> = {}): Promise<Started> => {
         const output = { stdout: "", stderr: "" };
-        const handle = await executor.submit({ attemptId: newId(), command, workingFolder: folder, environment: {}, ...more }, (stream, text) => {
-          output[stream] += text;
-        });
+        const handle = await executor.submit(
+          { attemptId: newId(), command, workingFolder: folder, environment: {}, ...more },
+          (stream, text) => {
+            output[stream] += text;
+          },
+        );
         return { handle, output };
       };
-      const run = async (command: ProcessSpec["command"], more: Partial<ProcessSpec> = {}): Promise<ProcessResult & Started["output"]> => {
+      const run = async (
+        command: ProcessSpec["command"],
+        more: Partial<ProcessSpec> = {},
+      ): Promise<ProcessResult & Started["output"]> => {
         const { handle, output } = await start(command, more);
         return { ...(await handle.ended), ...output };
       };
@@ -40,7 +46,8 @@ export function describeExecutor(title: string, create: (folder: string) => Exec
         return false;
       }
     };
-    const isGone = async (pid: number): Promise<boolean> => !isAlive(pid) || / Z /.test(await readFile(`/proc/${pid}/stat`, "latin1").catch(() => " Z "));
+    const isGone = async (pid: number): Promise<boolean> =>
+      !isAlive(pid) || / Z /.test(await readFile(`/proc/${pid}/stat`, "latin1").catch(() => " Z "));
     const pidIn = async (path: string): Promise<number> => {
       for (;;) {
         const pid = Number(await readFile(path, "utf8").catch(() => ""));
@@ -51,7 +58,14 @@ export function describeExecutor(title: string, create: (folder: string) => Exec
 
     it("tells exit codes from signals", async () => {
       const { run } = await setting();
-      assert.deepEqual([(await run(["true"])).exitCode, (await run({ shell: "exit 1" })).exitCode, (await run({ shell: "exit 137" })).exitCode], [0, 1, 137]);
+      assert.deepEqual(
+        [
+          (await run(["true"])).exitCode,
+          (await run({ shell: "exit 1" })).exitCode,
+          (await run({ shell: "exit 137" })).exitCode,
+        ],
+        [0, 1, 137],
+      );
       const killed = await run({ shell: "kill -KILL $$" });
       assert.deepEqual([killed.exitCode, killed.signal, killed.endedBy], [undefined, "SIGKILL", "itself"]);
     });
@@ -59,7 +73,9 @@ export function describeExecutor(title: string, create: (folder: string) => Exec
     it("says what is missing: the command, the interpreter, the folder", async () => {
       const { start, folder } = await setting();
       await assert.rejects(start(["no-such-command"]), (error) => isEsteiraError(error, "EXECUTORS_COMMAND_MISSING"));
-      await assert.rejects(start(["true"], { workingFolder: join(folder, "nowhere") }), (error) => isEsteiraError(error, "EXECUTORS_FOLDER_UNUSABLE"));
+      await assert.rejects(start(["true"], { workingFolder: join(folder, "nowhere") }), (error) =>
+        isEsteiraError(error, "EXECUTORS_FOLDER_UNUSABLE"),
+      );
       await writeFile(join(folder, "script"), "#!/no/such/interpreter\n", { mode: 0o755 });
       await assert.rejects(start(["./script"]), (error) => isEsteiraError(error, "EXECUTORS_START_FAILED"));
     });
@@ -67,7 +83,10 @@ export function describeExecutor(title: string, create: (folder: string) => Exec
     it("starts an attempt once, however often it is asked", async () => {
       const { start, folder } = await setting();
       const attemptId = newId();
-      const [first, second] = await Promise.all([start({ shell: "echo x >> once" }, { attemptId }), start({ shell: "echo x >> once" }, { attemptId })]);
+      const [first, second] = await Promise.all([
+        start({ shell: "echo x >> once" }, { attemptId }),
+        start({ shell: "echo x >> once" }, { attemptId }),
+      ]);
       assert.equal(first.handle, second.handle);
       await first.handle.ended;
       assert.equal(await readFile(join(folder, "once"), "utf8"), "x\n");
@@ -80,17 +99,28 @@ export function describeExecutor(title: string, create: (folder: string) => Exec
 
     it("gives output in order, with characters whole, a last line without end, and bytes that are no UTF-8", async () => {
       const { run } = await setting();
-      const text = await run({ shell: "for i in 1 2 3 4 5; do echo $i; done; printf '\\303'; sleep 0.05; printf '\\251'; printf '\\377'; printf end; echo err >&2" });
+      const text = await run({
+        shell:
+          "for i in 1 2 3 4 5; do echo $i; done; printf '\\303'; sleep 0.05; printf '\\251'; printf '\\377'; printf end; echo err >&2",
+      });
       assert.deepEqual([text.stdout, text.stderr], ["1\n2\n3\n4\n5\né\uFFFDend", "err\n"]);
     });
 
     it("passes 20 MB of output", async () => {
       const { executor, folder } = await setting();
       let length = 0;
-      const handle = await executor.submit({ attemptId: newId(), command: { shell: "yes 0123456789 | head -c 20000000" }, workingFolder: folder, environment: {} }, async (_, text) => {
-        length += text.length;
-        await delay(0);
-      });
+      const handle = await executor.submit(
+        {
+          attemptId: newId(),
+          command: { shell: "yes 0123456789 | head -c 20000000" },
+          workingFolder: folder,
+          environment: {},
+        },
+        async (_, text) => {
+          length += text.length;
+          await delay(0);
+        },
+      );
       await handle.ended;
       assert.equal(length, 20_000_000);
     });
@@ -99,7 +129,13 @@ export function describeExecutor(title: string, create: (folder: string) => Exec
       const { run, start, folder } = await setting();
       await run({ shell: "sleep 600 & echo $! > left" });
       assert.ok(await isGone(await pidIn(join(folder, "left"))));
-      const { handle } = await start({ shell: "trap '' TERM; (trap '' TERM; echo $(exec sh -c 'echo $PPID') > stubborn; sleep 600) & setsid sh -c 'echo $$ > own; sleep 600' & wait; sleep 600" }, { gracePeriodMs: 200 });
+      const { handle } = await start(
+        {
+          shell:
+            "trap '' TERM; (trap '' TERM; echo $(exec sh -c 'echo $PPID') > stubborn; sleep 600) & setsid sh -c 'echo $$ > own; sleep 600' & wait; sleep 600",
+        },
+        { gracePeriodMs: 200 },
+      );
       const pids = [await pidIn(join(folder, "stubborn")), await pidIn(join(folder, "own"))];
       await Promise.all([handle.cancel(), handle.cancel()]);
       assert.equal((await handle.ended).endedBy, "cancel");
@@ -109,7 +145,9 @@ export function describeExecutor(title: string, create: (folder: string) => Exec
 
     it("lets a process end by its own handler within the grace period", async () => {
       const { start, folder } = await setting();
-      const { handle, output } = await start({ shell: "trap 'echo bye; exit 3' TERM; echo $$ > ready; while :; do sleep 0.05; done" });
+      const { handle, output } = await start({
+        shell: "trap 'echo bye; exit 3' TERM; echo $$ > ready; while :; do sleep 0.05; done",
+      });
       await pidIn(join(folder, "ready"));
       await handle.cancel();
       assert.deepEqual([(await handle.ended).exitCode, output.stdout], [3, "bye\n"]);
@@ -133,15 +171,33 @@ export function describeExecutor(title: string, create: (folder: string) => Exec
     it("shows a process nothing but what is declared", async () => {
       const { run } = await setting();
       process.env["ESTEIRA_TEST_LEAK"] = "leak";
-      const { stdout } = await run({ shell: "env | sort; touch $HOME/file $TMPDIR/file" }, { environment: { GIVEN: "yes" } });
+      const { stdout } = await run(
+        { shell: "env | sort; touch $HOME/file $TMPDIR/file" },
+        { environment: { GIVEN: "yes" } },
+      );
       delete process.env["ESTEIRA_TEST_LEAK"];
-      const names = stdout.trim().split("\n").map((line) => line.split("=")[0]);
-      assert.deepEqual(names, ["ESTEIRA_ATTEMPT_ID", "ESTEIRA_ENGINE", "GIVEN", "HOME", "LANG", "PATH", "PWD", "TMPDIR"]);
+      const names = stdout
+        .trim()
+        .split("\n")
+        .map((line) => line.split("=")[0]);
+      assert.deepEqual(names, [
+        "ESTEIRA_ATTEMPT_ID",
+        "ESTEIRA_ENGINE",
+        "GIVEN",
+        "HOME",
+        "LANG",
+        "PATH",
+        "PWD",
+        "TMPDIR",
+      ]);
     });
 
     it("masks secrets that arrive in pieces, and holds back no other text", async () => {
       const { run } = await setting();
-      const { stdout } = await run({ shell: "printf 'a pass'; sleep 0.05; printf 'word-1 b pass'; sleep 0.05; printf 'enger'" }, { secrets: ["password-1"] });
+      const { stdout } = await run(
+        { shell: "printf 'a pass'; sleep 0.05; printf 'word-1 b pass'; sleep 0.05; printf 'enger'" },
+        { secrets: ["password-1"] },
+      );
       assert.equal(stdout, "a *** b passenger");
     });
 
@@ -154,7 +210,12 @@ export function describeExecutor(title: string, create: (folder: string) => Exec
     it("keeps a sandboxed process from writing outside, or says why there is no sandbox", async () => {
       const { run, folder } = await setting();
       try {
-        const result = await run({ shell: "echo in > inside; echo out > /etc/esteira-test-outside && echo wrote; ls /proc | grep -c '^[0-9]'" }, { sandbox: true });
+        const result = await run(
+          {
+            shell: "echo in > inside; echo out > /etc/esteira-test-outside && echo wrote; ls /proc | grep -c '^[0-9]'",
+          },
+          { sandbox: true },
+        );
         assert.equal(await readFile(join(folder, "inside"), "utf8"), "in\n");
         assert.doesNotMatch(result.stdout, /wrote/);
       } catch (error) {

@@ -1,4 +1,7 @@
-/** Appends rows to one dataset beside other processes. Arguments: store address, store folder, number of the process, appends. */
+/**
+ * Appends rows to one dataset beside other processes. Arguments: store address, store folder, number of the process,
+ * appends.
+ */
 import { join } from "node:path";
 import { newId, silentLog, systemClock } from "#base";
 import { createAnalytics, createDatasets } from "#data";
@@ -8,10 +11,21 @@ import { createFileSystemObjectStore } from "#object-store";
 const [address = "", folder = "", number = "", appends = ""] = process.argv.slice(2);
 const store = await openMetadataStore(address);
 const analytics = createAnalytics({ folder: join(folder, "spill"), threads: 1, memoryLimit: "256MB" });
-const datasets = createDatasets({ store, objects: createFileSystemObjectStore(join(folder, "objects")), folder: join(folder, "datasets"), analytics, clock: systemClock, log: silentLog });
+const datasets = createDatasets({
+  store,
+  objects: createFileSystemObjectStore(join(folder, "objects")),
+  folder: join(folder, "datasets"),
+  analytics,
+  clock: systemClock,
+  log: silentLog,
+});
 for (let count = 0; count < Number(appends); count++) {
   const operation = { project: "p", asset: "d", operationId: newId() + number };
-  const made = await datasets.write({ ...operation, disposition: "append", select: `select ${number}::bigint as writer, ${count}::bigint as count` });
+  const made = await datasets.write({
+    ...operation,
+    disposition: "append",
+    select: `select ${number}::bigint as writer, ${count}::bigint as count`,
+  });
   await store.write(async (transaction) => {
     await datasets.settle(transaction, operation);
     await recordAssetVersion(transaction, { project: "p", madeAtMs: Date.now(), actor: "engine", inputs: [], ...made });

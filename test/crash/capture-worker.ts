@@ -1,4 +1,7 @@
-/** Captures a folder into a dataset and records the outcome, as the engine does; `npm test` kills it at any moment. Arguments: store address, store folder, project folder, step run id. */
+/**
+ * Captures a folder into a dataset and records the outcome, as the engine does; `npm test` kills it at any moment.
+ * Arguments: store address, store folder, project folder, step run id.
+ */
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { newId, silentLog, systemClock } from "#base";
@@ -11,20 +14,43 @@ const [address = "", folder = "", projectFolder = "", stepRunId = ""] = process.
 const store = await openMetadataStore(address);
 const objects = createFileSystemObjectStore(join(folder, "objects"));
 const analytics = createAnalytics({ folder: join(folder, "spill"), threads: 1 });
-const datasets = createDatasets({ store, objects, folder: join(folder, "datasets"), analytics, clock: systemClock, log: silentLog });
+const datasets = createDatasets({
+  store,
+  objects,
+  folder: join(folder, "datasets"),
+  analytics,
+  clock: systemClock,
+  log: silentLog,
+});
 const capture = createCaptureKind({ store, objects, analytics, datasets, folder: join(folder, "datasets") });
 const workFolder = join(folder, "work", newId());
 await mkdir(workFolder, { recursive: true });
 process.stdout.write("started\n");
 const outcome = await capture.execute({
   declaration: { capture: { files: "*.csv", version_per: "file" }, contract: "contract.yaml" },
-  project: "p", projectFolder, pipeline: "x", step: "d", pipelineRunId: "r", stepRunId, attemptId: newId(), attemptNumber: 1, actor: "me", commit: undefined, params: {}, inputs: new Map(), workFolder,
-  signal: new AbortController().signal, log: () => {}, progress: () => {}, operatorLog: silentLog,
+  project: "p",
+  projectFolder,
+  pipeline: "x",
+  step: "d",
+  pipelineRunId: "r",
+  stepRunId,
+  attemptId: newId(),
+  attemptNumber: 1,
+  actor: "me",
+  commit: undefined,
+  params: {},
+  inputs: new Map(),
+  workFolder,
+  signal: new AbortController().signal,
+  log: () => {},
+  progress: () => {},
+  operatorLog: silentLog,
 } as unknown as AttemptContext<never>);
 if (outcome.status !== "succeeded") throw new Error(outcome.status);
 await store.write(async (transaction) => {
   await outcome.alsoWrite?.(transaction);
-  for (const made of outcome.made) await recordAssetVersion(transaction, { project: "p", madeAtMs: Date.now(), actor: "engine", inputs: [], ...made });
+  for (const made of outcome.made)
+    await recordAssetVersion(transaction, { project: "p", madeAtMs: Date.now(), actor: "engine", inputs: [], ...made });
 });
 process.stdout.write("recorded\n");
 await store.close();

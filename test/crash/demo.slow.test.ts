@@ -1,4 +1,5 @@
-// Kills the engine of the demo's pipelines at random moments: `npm test -- test/crash/demo.slow.test.ts`; CRASH_KILLS=6 for fewer, CRASH_SEED=… to repeat one.
+// Kills the engine of the demo's pipelines at random moments: `npm test -- test/crash/demo.slow.test.ts`; CRASH_KILLS=6
+// for fewer, CRASH_SEED=… to repeat one.
 import assert from "node:assert/strict";
 import type { ChildProcess } from "node:child_process";
 import { join } from "node:path";
@@ -45,14 +46,31 @@ function createRandom(seed: number): () => number {
   };
 }
 
-const isOver = (status: string | undefined): boolean => status === "succeeded" || status === "failed" || status === "cancelled";
+const isOver = (status: string | undefined): boolean =>
+  status === "succeeded" || status === "failed" || status === "cancelled";
 
 function stepsAtWork(project: FlightsProject): string {
-  return readRows(project, "select distinct s.step from attempt a join step_run s on s.id = a.step_run_id where a.status = 'running'").map(({ step }) => step).join(" ") || "between steps";
+  return (
+    readRows(
+      project,
+      "select distinct s.step from attempt a join step_run s on s.id = a.step_run_id where a.status = 'running'",
+    )
+      .map(({ step }) => step)
+      .join(" ") || "between steps"
+  );
 }
 
 /** Starts one command, kills it at a random moment of `longMs` when kills are left; true when it was killed. */
-async function playOnce(world: World, facts: { readonly pipeline: string; readonly command: string; readonly child: ChildProcess; readonly ended: Promise<unknown>; readonly longMs: number }): Promise<boolean> {
+async function playOnce(
+  world: World,
+  facts: {
+    readonly pipeline: string;
+    readonly command: string;
+    readonly child: ChildProcess;
+    readonly ended: Promise<unknown>;
+    readonly longMs: number;
+  },
+): Promise<boolean> {
   if (world.killsLeft === 0) return false;
   const startedAt = performance.now();
   const atMs = Math.round(world.random() * facts.longMs);
@@ -64,13 +82,23 @@ async function playOnce(world: World, facts: { readonly pipeline: string; readon
   // Half of the time the next engine starts at once, beside what may still be dying.
   if (world.random() < 0.5) await waitForNoProcess(world.project);
   world.killsLeft--;
-  world.kills.push({ pipeline: facts.pipeline, command: facts.command, atMs: Math.round(performance.now() - startedAt), atWork, restartedAtMs: Date.now() });
+  world.kills.push({
+    pipeline: facts.pipeline,
+    command: facts.command,
+    atMs: Math.round(performance.now() - startedAt),
+    atWork,
+    restartedAtMs: Date.now(),
+  });
   return true;
 }
 
 async function waitForNoProcess(project: FlightsProject): Promise<void> {
   const until = performance.now() + 10_000;
-  for (let left = await listProcessesOf(project.folder); left.length > 0; left = await listProcessesOf(project.folder)) {
+  for (
+    let left = await listProcessesOf(project.folder);
+    left.length > 0;
+    left = await listProcessesOf(project.folder)
+  ) {
     assert.ok(performance.now() < until, `still alive 10 s after their engine was killed:\n${left.join("\n")}`);
     await delay(20);
   }
@@ -79,13 +107,16 @@ async function waitForNoProcess(project: FlightsProject): Promise<void> {
 /** `esteira run`, and after each kill `esteira run --resume`, until the pipeline run has ended or waits. */
 async function playWithRun(world: World, pipeline: string, longMs: number): Promise<void> {
   const { project } = world;
-  for (const until = performance.now() + LONGEST_MS; performance.now() < until; ) {
+  for (const until = performance.now() + LONGEST_MS; performance.now() < until;) {
     const known = latestRun(project, pipeline);
     const words = known === undefined ? ["run", pipeline] : ["run", "--resume", known.id];
     const { child, ended } = startEsteira(project.folder, words);
     if (await playOnce(world, { pipeline, command: words.slice(0, 2).join(" "), child, ended, longMs })) continue;
     const { code, stdout, stderr } = await ended;
-    assert.ok(code === 0 || code === EXIT_WAITING, `esteira ${words.join(" ")} ended with ${code}:\n${stdout}${stderr}`);
+    assert.ok(
+      code === 0 || code === EXIT_WAITING,
+      `esteira ${words.join(" ")} ended with ${code}:\n${stdout}${stderr}`,
+    );
     return;
   }
   assert.fail(`${pipeline} did not end within ${LONGEST_MS / 1000} s`);
@@ -94,13 +125,18 @@ async function playWithRun(world: World, pipeline: string, longMs: number): Prom
 /** The same under `esteira up`, which finishes by itself what the one before left. */
 async function playWithUp(world: World, pipeline: string, longMs: number): Promise<void> {
   const { project } = world;
-  for (const until = performance.now() + LONGEST_MS; performance.now() < until; ) {
+  for (const until = performance.now() + LONGEST_MS; performance.now() < until;) {
     const { child, ended } = startEsteira(project.folder, ["up", "--port", "0", "--json"]);
     const url = await new Promise<string>((found, failed) => {
       child.stdout?.once("data", (piece: Buffer) => found((JSON.parse(piece.toString()) as { url: string }).url));
       void ended.then(({ stdout, stderr }) => failed(new Error(`esteira up ended: ${stdout}${stderr}`)));
     });
-    if (latestRun(project, pipeline) === undefined) await fetch(`${url}/api/v1/pipelines/${pipeline}/runs`, { method: "POST", headers: { "content-type": "application/json" }, body: "{}" });
+    if (latestRun(project, pipeline) === undefined)
+      await fetch(`${url}/api/v1/pipelines/${pipeline}/runs`, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: "{}",
+      });
     const settled = waitForRun(project, pipeline);
     if (await playOnce(world, { pipeline, command: "up", child, ended: Promise.race([ended, settled]), longMs })) {
       await ended;
@@ -117,7 +153,11 @@ async function playWithUp(world: World, pipeline: string, longMs: number): Promi
 
 async function waitForRun(project: FlightsProject, pipeline: string): Promise<void> {
   const until = performance.now() + LONGEST_MS;
-  for (let run = latestRun(project, pipeline); !isOver(run?.status) && run?.status !== "waiting"; run = latestRun(project, pipeline)) {
+  for (
+    let run = latestRun(project, pipeline);
+    !isOver(run?.status) && run?.status !== "waiting";
+    run = latestRun(project, pipeline)
+  ) {
     if (performance.now() > until) throw new Error(`${pipeline} is ${run?.status}`);
     await delay(50);
   }
@@ -138,13 +178,21 @@ async function playCycle(world: World, mode: "run" | "up", durations: ReadonlyMa
 async function waitForApproval({ project }: World): Promise<void> {
   const [waiting] = readRows(project, "select digest from approval_request");
   assert.ok(waiting, "the deployment to production waits for an approval");
-  const { code, stderr } = await runEsteira(project.folder, ["approve", String(waiting["digest"]), "--environment", "production"], { ESTEIRA_TOKEN: project.reviewer });
+  const { code, stderr } = await runEsteira(
+    project.folder,
+    ["approve", String(waiting["digest"]), "--environment", "production"],
+    { ESTEIRA_TOKEN: project.reviewer },
+  );
   assert.equal(code, 0, stderr);
 }
 
 /** From the restart to the first attempt after it. */
 function recoveryMs(project: FlightsProject, kill: Kill): number | undefined {
-  const [row] = readRows(project, "select min(started_at_ms) as at from attempt where started_at_ms >= cast(? as integer)", String(kill.restartedAtMs));
+  const [row] = readRows(
+    project,
+    "select min(started_at_ms) as at from attempt where started_at_ms >= cast(? as integer)",
+    String(kill.restartedAtMs),
+  );
   return row?.["at"] === null || row === undefined ? undefined : Number(row["at"]) - kill.restartedAtMs;
 }
 
@@ -158,7 +206,10 @@ async function playUndisturbed(folder: string, data: string): Promise<Undisturbe
   const project = await createFlightsProject(folder, data);
   await playCycle({ project, random: () => 0, kills: [], killsLeft: 0 }, "run", new Map());
   assert.deepEqual(await listLeftovers(project), []);
-  const durations = readRows(project, "select s.pipeline, sum(a.finished_at_ms - a.started_at_ms) as ms from attempt a join step_run s on s.id = a.step_run_id group by s.pipeline").map(
+  const durations = readRows(
+    project,
+    "select s.pipeline, sum(a.finished_at_ms - a.started_at_ms) as ms from attempt a join step_run s on s.id = a.step_run_id group by s.pipeline",
+  ).map(
     // The first run may make the Python environment, which those that are killed find.
     ({ pipeline, ms }) => [String(pipeline), START_MS + Math.min(Number(ms), LONGEST_WORK_MS)] as const,
   );

@@ -3,7 +3,14 @@ import { join } from "node:path";
 import { createLocalExecutor, createRunKind } from "#executors";
 import { openMetadataStore } from "#metadata-store";
 import { createFileSystemObjectStore } from "#object-store";
-import { assertValid, createEngine, listPipelineRuns, loadProjectPipelines, registerPipelines, type StepKind } from "#pipeline";
+import {
+  assertValid,
+  createEngine,
+  listPipelineRuns,
+  loadProjectPipelines,
+  registerPipelines,
+  type StepKind,
+} from "#pipeline";
 import { testLog, testPorts } from "../setup/engine.ts";
 
 const [address = "", folder = "", projectFolder = ""] = process.argv.slice(2);

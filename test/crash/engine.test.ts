@@ -19,23 +19,36 @@ function pipeline(): string {
   for (let layer = 0; layer < LAYERS; layer++) {
     for (let index = 0; index < WIDTH; index++) {
       const name = `s${layer}_${index}`;
-      const needs = layer === 0 ? "" : `, needs: [${Array.from({ length: WIDTH }, (_, other) => `s${layer - 1}_${other}`).join(", ")}]`;
+      const needs =
+        layer === 0
+          ? ""
+          : `, needs: [${Array.from({ length: WIDTH }, (_, other) => `s${layer - 1}_${other}`).join(", ")}]`;
       lines.push(`  ${name}: { run: "${trace(name)}"${needs} }`);
     }
   }
-  lines.push(`  app: { run: "${trace("app")}; mkdir -p dist; echo app > dist/app.txt", needs: [s${LAYERS - 1}_0, s${LAYERS - 1}_1, s${LAYERS - 1}_2], makes: { code: dist } }`);
+  lines.push(
+    `  app: { run: "${trace("app")}; mkdir -p dist; echo app > dist/app.txt", needs: [s${LAYERS - 1}_0, s${LAYERS - 1}_1, s${LAYERS - 1}_2], makes: { code: dist } }`,
+  );
   return `${lines.join("\n")}\n`;
 }
 
 function startEngine(store: TestStore, projectFolder: string): ChildProcess {
-  return spawn(process.execPath, [join(import.meta.dirname, "engine-process.ts"), store.address, store.folder, projectFolder], { stdio: ["ignore", "pipe", "inherit"] });
+  return spawn(
+    process.execPath,
+    [join(import.meta.dirname, "engine-process.ts"), store.address, store.folder, projectFolder],
+    { stdio: ["ignore", "pipe", "inherit"] },
+  );
 }
 
-const ended = (child: ChildProcess): Promise<void> => new Promise((resolve) => (child.exitCode !== null || child.signalCode !== null ? resolve() : child.once("exit", () => resolve())));
-const working = (child: ChildProcess): Promise<void> => new Promise((resolve, reject) => {
-  child.stdout?.once("data", () => resolve());
-  child.once("exit", () => reject(new Error("the engine ended before it worked")));
-});
+const ended = (child: ChildProcess): Promise<void> =>
+  new Promise((resolve) =>
+    child.exitCode !== null || child.signalCode !== null ? resolve() : child.once("exit", () => resolve()),
+  );
+const working = (child: ChildProcess): Promise<void> =>
+  new Promise((resolve, reject) => {
+    child.stdout?.once("data", () => resolve());
+    child.once("exit", () => reject(new Error("the engine ended before it worked")));
+  });
 
 /** An earlier process of a step that still writes after a later one began has run beside it. */
 function findOverlaps(trace: string): readonly string[] {
@@ -69,7 +82,12 @@ describeStores("an engine that is killed at any moment", (kind) => {
       const detail = await getPipelineRun(opened.store, run?.id ?? "");
       for (const step of detail.stepRuns) {
         const attempts = (await getStepRun(opened.store, step.id)).attempts;
-        if (succeededBefore.has(step.id)) assert.equal(attempts.filter((attempt) => attempt.status === "succeeded").length, 1, `${step.step} ran again`);
+        if (succeededBefore.has(step.id))
+          assert.equal(
+            attempts.filter((attempt) => attempt.status === "succeeded").length,
+            1,
+            `${step.step} ran again`,
+          );
         if (step.status === "succeeded") succeededBefore.add(step.id);
       }
       if (run?.status === "succeeded") break;
@@ -80,13 +98,25 @@ describeStores("an engine that is killed at any moment", (kind) => {
     assert.equal(stepRuns.length, LAYERS * WIDTH + 1);
     for (const step of stepRuns) {
       const { attempts } = await getStepRun(opened.store, step.id);
-      assert.deepEqual([step.status, attempts.filter((attempt) => attempt.status === "running").length, attempts.at(-1)?.status], ["succeeded", 0, "succeeded"]);
+      assert.deepEqual(
+        [step.status, attempts.filter((attempt) => attempt.status === "running").length, attempts.at(-1)?.status],
+        ["succeeded", 0, "succeeded"],
+      );
     }
     const assets = await opened.store.read((transaction) => listAssets(transaction, { project: "p" }));
-    assert.deepEqual(assets.map(({ asset, version }) => [asset, version]), [["app", 1]]);
-    const events = await opened.store.read((transaction) => listEvents(transaction, { subjectKind: "pipeline_run", limit: 1000 }));
+    assert.deepEqual(
+      assets.map(({ asset, version }) => [asset, version]),
+      [["app", 1]],
+    );
+    const events = await opened.store.read((transaction) =>
+      listEvents(transaction, { subjectKind: "pipeline_run", limit: 1000 }),
+    );
     assert.equal(events.filter((event) => event.type === "pipeline_run.succeeded").length, 1);
-    assert.deepEqual(await opened.store.read((transaction) => listOtherEngines(transaction, { project: "p", engineId: "" })), [], "every engine that died was retired");
+    assert.deepEqual(
+      await opened.store.read((transaction) => listOtherEngines(transaction, { project: "p", engineId: "" })),
+      [],
+      "every engine that died was retired",
+    );
     assert.deepEqual(await readdir(join(opened.folder, "work")), [], "no attempt left its folder");
   });
 
@@ -94,7 +124,10 @@ describeStores("an engine that is killed at any moment", (kind) => {
     const opened = await openTestStore(kind);
     const projectFolder = join(opened.folder, "project");
     await mkdir(join(projectFolder, "pipelines"), { recursive: true });
-    await writeFile(join(projectFolder, "pipelines", "crash.yaml"), 'steps:\n  long: { run: "test -f go || { echo $$ > pid; sleep 600; }" }\n');
+    await writeFile(
+      join(projectFolder, "pipelines", "crash.yaml"),
+      'steps:\n  long: { run: "test -f go || { echo $$ > pid; sleep 600; }" }\n',
+    );
     const pidOf = async (): Promise<number> => {
       for (;;) {
         const pid = Number(await readFile(join(projectFolder, "pid"), "utf8").catch(() => ""));
@@ -129,6 +162,9 @@ describeStores("an engine that is killed at any moment", (kind) => {
     const [run] = await listPipelineRuns(opened.store, { project: "p" });
     assert.equal(run?.status, "succeeded");
     const { stepRuns } = await getPipelineRun(opened.store, run.id);
-    assert.deepEqual((await getStepRun(opened.store, stepRuns[0]?.id ?? "")).attempts.map((attempt) => attempt.status), ["lost", "interrupted", "succeeded"]);
+    assert.deepEqual(
+      (await getStepRun(opened.store, stepRuns[0]?.id ?? "")).attempts.map((attempt) => attempt.status),
+      ["lost", "interrupted", "succeeded"],
+    );
   });
 });

@@ -23,23 +23,40 @@ export interface FlightsProject {
 /** The weekly files as they are, thinned to a tenth, so that a whole cycle takes seconds. */
 export async function writeSourceFiles(folder: string): Promise<void> {
   await (await openSourceFiles(folder)).deliverDamaged();
-  const connection = await (await DuckDBInstance.create(":memory:", { threads: "2", autoinstall_known_extensions: "false" })).connect();
+  const connection = await (
+    await DuckDBInstance.create(":memory:", { threads: "2", autoinstall_known_extensions: "false" })
+  ).connect();
   // Rows of one week that break the contract in a file that is otherwise good.
-  const damaged = (week: string): string => (week === "2001-W02" ? " UNION ALL SELECT TIMESTAMP '2001-01-09 10:00:00', 2000 + range, 500, 'ATL', 'BOS' FROM range(5)" : "");
+  const damaged = (week: string): string =>
+    week === "2001-W02"
+      ? " UNION ALL SELECT TIMESTAMP '2001-01-09 10:00:00', 2000 + range, 500, 'ATL', 'BOS' FROM range(5)"
+      : "";
   for (const { name, startMs, endMs } of weeks.slice(0, 3)) {
-    const stamp = (atMs: number): string => `TIMESTAMP '${new Date(atMs).toISOString().replace("T", " ").slice(0, 19)}'`;
-    await connection.run(`COPY (SELECT * FROM read_parquet('${FLIGHTS}') WHERE date >= ${stamp(startMs)} AND date < ${stamp(endMs)} AND hash(date, origin, destination, delay) % 10 = 0${damaged(name)}) TO '${join(folder, `flights-${name}.parquet`)}' (FORMAT parquet)`);
+    const stamp = (atMs: number): string =>
+      `TIMESTAMP '${new Date(atMs).toISOString().replace("T", " ").slice(0, 19)}'`;
+    await connection.run(
+      `COPY (SELECT * FROM read_parquet('${FLIGHTS}') WHERE date >= ${stamp(startMs)} AND date < ${stamp(endMs)} AND hash(date, origin, destination, delay) % 10 = 0${damaged(name)}) TO '${join(folder, `flights-${name}.parquet`)}' (FORMAT parquet)`,
+    );
   }
   connection.closeSync();
 }
 
-/** The example with little training, lenient thresholds (a tenth of the rows cannot reach the real ones) and the given source files. */
+/**
+ * The example with little training, lenient thresholds (a tenth of the rows cannot reach the real ones) and the given
+ * source files.
+ */
 export async function createFlightsProject(folder: string, data: string): Promise<FlightsProject> {
-  await cp(EXAMPLE, folder, { recursive: true, filter: (path) => !path.startsWith(join(EXAMPLE, ".esteira")) && !path.startsWith(join(EXAMPLE, "data")) });
+  await cp(EXAMPLE, folder, {
+    recursive: true,
+    filter: (path) => !path.startsWith(join(EXAMPLE, ".esteira")) && !path.startsWith(join(EXAMPLE, "data")),
+  });
   await cp(data, join(folder, "data"), { recursive: true });
   const pipeline = join(folder, "pipelines/delay.yaml");
   const text = (await readFile(pipeline, "utf8"))
-    .replace('max_depth: "${{ params.max_depth }}"', 'max_depth: "${{ params.max_depth }}", sample_rows: 5000, max_iter: 20')
+    .replace(
+      'max_depth: "${{ params.max_depth }}"',
+      'max_depth: "${{ params.max_depth }}", sample_rows: 5000, max_iter: 20',
+    )
     .replace("roc_auc >= 0.62", "roc_auc >= 0.5")
     .replace("roc_auc >= 0.55", "roc_auc >= 0.4")
     .replace("min_rows: 5000", "min_rows: 300");

@@ -10,13 +10,17 @@ import { createAnalytics, createDatasets } from "#data";
 import { getAssetVersion, listCapturedFiles, listQuarantineBatches } from "#metadata-store";
 import { describeStores, openTestStore } from "../setup/stores.ts";
 
-const CONTRACT = "apiVersion: v3.1.0\nkind: DataContract\nid: c\nversion: 1.0.0\nstatus: active\nschema:\n  - name: d\n    properties:\n      - { name: id, logicalType: integer, required: true }\n";
+const CONTRACT =
+  "apiVersion: v3.1.0\nkind: DataContract\nid: c\nversion: 1.0.0\nstatus: active\nschema:\n  - name: d\n    properties:\n      - { name: id, logicalType: integer, required: true }\n";
 const FILES = 3;
 const KILLS = 4;
 const worker = fileURLToPath(new URL("capture-worker.ts", import.meta.url));
 
 /** Resolves with whether the worker ended by itself, and how long it worked. */
-function runWorker(parameters: readonly string[], killAfterMs?: number): Promise<{ readonly finished: boolean; readonly workedMs: number }> {
+function runWorker(
+  parameters: readonly string[],
+  killAfterMs?: number,
+): Promise<{ readonly finished: boolean; readonly workedMs: number }> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [worker, ...parameters], { stdio: ["ignore", "pipe", "inherit"] });
     let startedAt = 0;
@@ -37,7 +41,11 @@ describeStores("a capture of changed files that is killed", (kind) => {
     await mkdir(project);
     await writeFile(join(project, "contract.yaml"), CONTRACT);
     const correct = async (round: number): Promise<void> => {
-      for (let file = 0; file < FILES; file++) await writeFile(join(project, `${file}.csv`), `id\n${round * 100 + file * 10}\n${round * 100 + file * 10 + 1}\nbad ${round} ${file}\n`);
+      for (let file = 0; file < FILES; file++)
+        await writeFile(
+          join(project, `${file}.csv`),
+          `id\n${round * 100 + file * 10}\n${round * 100 + file * 10 + 1}\nbad ${round} ${file}\n`,
+        );
     };
     await correct(0);
     let { workedMs } = await runWorker([address, folder, project, "run-0"]);
@@ -57,12 +65,32 @@ describeStores("a capture of changed files that is killed", (kind) => {
     assert.ok(version);
     const analytics = createAnalytics({ folder: join(folder, "spill") });
     after(() => analytics.close());
-    const datasets = createDatasets({ store, objects, folder: join(folder, "datasets"), analytics, clock: systemClock, log: silentLog });
+    const datasets = createDatasets({
+      store,
+      objects,
+      folder: join(folder, "datasets"),
+      analytics,
+      clock: systemClock,
+      log: silentLog,
+    });
     const { rows } = await datasets.query({ sql: "select id from d order by id", tables: new Map([["d", version]]) });
-    assert.deepEqual(rows, Array.from({ length: FILES }, (_, file) => [rounds * 100 + file * 10, rounds * 100 + file * 10 + 1]).flat().map((id) => ({ id })));
+    assert.deepEqual(
+      rows,
+      Array.from({ length: FILES }, (_, file) => [rounds * 100 + file * 10, rounds * 100 + file * 10 + 1])
+        .flat()
+        .map((id) => ({ id })),
+    );
     const ledger = await store.read((transaction) => listCapturedFiles(transaction, { project: "p", dataset: "d" }));
     assert.equal(ledger.length, FILES);
-    const batches = await store.read((transaction) => listQuarantineBatches(transaction, { project: "p", dataset: "d", limit: 1000 }));
-    assert.deepEqual(batches.filter(({ held }) => held > 0).map(({ sourcePath }) => sourcePath).sort(), Array.from({ length: FILES }, (_, file) => `${file}.csv`));
+    const batches = await store.read((transaction) =>
+      listQuarantineBatches(transaction, { project: "p", dataset: "d", limit: 1000 }),
+    );
+    assert.deepEqual(
+      batches
+        .filter(({ held }) => held > 0)
+        .map(({ sourcePath }) => sourcePath)
+        .sort(),
+      Array.from({ length: FILES }, (_, file) => `${file}.csv`),
+    );
   });
 });

@@ -9,8 +9,13 @@ import { type DataProject, openDataProject } from "./data-project.ts";
 
 const CSV = "id\n1\n2\n";
 
-async function open(kind: Parameters<typeof openDataProject>[0], allowed: readonly string[]): Promise<DataProject & { refused(folder: string): Promise<void>; read(folder: string): Promise<void> }> {
-  const project = await openDataProject(kind, { captureFolders: (folder) => allowed.map((name) => join(folder, name)) });
+async function open(
+  kind: Parameters<typeof openDataProject>[0],
+  allowed: readonly string[],
+): Promise<DataProject & { refused(folder: string): Promise<void>; read(folder: string): Promise<void> }> {
+  const project = await openDataProject(kind, {
+    captureFolders: (folder) => allowed.map((name) => join(folder, name)),
+  });
   for (const folder of ["data/below", "data2", "project/inside"]) {
     await mkdir(join(project.storeFolder, folder), { recursive: true });
     await writeFile(join(project.storeFolder, folder, "a.csv"), CSV);
@@ -20,8 +25,15 @@ async function open(kind: Parameters<typeof openDataProject>[0], allowed: readon
     ...project,
     refused: async (folder) => {
       const { problems } = await project.analyse(project.capture, declarationOf(folder), "d");
-      assert.deepEqual(problems.map(({ path }) => path), [["capture", "folder"]], `lint lets ${folder} through`);
-      await assert.rejects(project.runCapture(declarationOf(folder)), (error) => isEsteiraError(error, "DATA_CAPTURE_FOLDER_REFUSED") && /capture\.folders/.test(error.hint ?? ""));
+      assert.deepEqual(
+        problems.map(({ path }) => path),
+        [["capture", "folder"]],
+        `lint lets ${folder} through`,
+      );
+      await assert.rejects(
+        project.runCapture(declarationOf(folder)),
+        (error) => isEsteiraError(error, "DATA_CAPTURE_FOLDER_REFUSED") && /capture\.folders/.test(error.hint ?? ""),
+      );
     },
     read: async (folder) => {
       assert.deepEqual((await project.analyse(project.capture, declarationOf(folder), "d")).problems, []);

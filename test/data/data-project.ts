@@ -3,8 +3,28 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { after } from "node:test";
 import { type Digest, newId, silentLog, systemClock } from "#base";
-import { type Analytics, type CaptureDeclaration, createAnalytics, createCaptureKind, createDatasets, createPublishKind, createSqlKind, type Datasets, type PublishDeclaration, type SqlDeclaration } from "#data";
-import { type AssetKind, type AssetVersion, getAssetVersion, listQuarantineBatches, type MetadataStore, type QuarantineBatch, recordAssetVersion, type StoreKind } from "#metadata-store";
+import {
+  type Analytics,
+  type CaptureDeclaration,
+  createAnalytics,
+  createCaptureKind,
+  createDatasets,
+  createPublishKind,
+  createSqlKind,
+  type Datasets,
+  type PublishDeclaration,
+  type SqlDeclaration,
+} from "#data";
+import {
+  type AssetKind,
+  type AssetVersion,
+  getAssetVersion,
+  listQuarantineBatches,
+  type MetadataStore,
+  type QuarantineBatch,
+  recordAssetVersion,
+  type StoreKind,
+} from "#metadata-store";
 import type { ObjectStore } from "#object-store";
 import type { AnalysisContext, AttemptContext, StepAnalysis, StepKind, StepOutcome } from "#pipeline";
 import { openTestStore } from "../setup/stores.ts";
@@ -26,24 +46,52 @@ export interface DataProject {
   readonly publish: StepKind<PublishDeclaration>;
   write(path: string, text: string): Promise<void>;
   analyse<D>(kind: StepKind<D>, declaration: D, step: string, known?: Record<string, AssetKind>): Promise<StepAnalysis>;
-  attempt<D>(kind: StepKind<D>, declaration: D, stepRunId: string, step?: string, inputs?: readonly string[]): Promise<Succeeded>;
+  attempt<D>(
+    kind: StepKind<D>,
+    declaration: D,
+    stepRunId: string,
+    step?: string,
+    inputs?: readonly string[],
+  ): Promise<Succeeded>;
   record(outcome: Succeeded): Promise<AssetVersion[]>;
-  run<D>(kind: StepKind<D>, declaration: D, step?: string, inputs?: readonly string[]): Promise<{ readonly outcome: Succeeded; readonly versions: AssetVersion[] }>;
-  runCapture(declaration: CaptureDeclaration, step?: string): Promise<{ readonly outcome: Succeeded; readonly versions: AssetVersion[] }>;
+  run<D>(
+    kind: StepKind<D>,
+    declaration: D,
+    step?: string,
+    inputs?: readonly string[],
+  ): Promise<{ readonly outcome: Succeeded; readonly versions: AssetVersion[] }>;
+  runCapture(
+    declaration: CaptureDeclaration,
+    step?: string,
+  ): Promise<{ readonly outcome: Succeeded; readonly versions: AssetVersion[] }>;
   rows(version: AssetVersion | undefined, sql: string): Promise<readonly Record<string, unknown>[]>;
   batches(dataset?: string): Promise<readonly QuarantineBatch[]>;
   held(batch: QuarantineBatch | undefined): Promise<readonly Record<string, unknown>[]>;
 }
 
-export async function openDataProject(storeKind: StoreKind, options: { readonly captureFolders?: (storeFolder: string) => readonly string[] } = {}): Promise<DataProject> {
+export async function openDataProject(
+  storeKind: StoreKind,
+  options: { readonly captureFolders?: (storeFolder: string) => readonly string[] } = {},
+): Promise<DataProject> {
   const { store, objects, folder: storeFolder, address } = await openTestStore(storeKind);
   const folder = join(storeFolder, "project");
   const analytics = createAnalytics({ folder: join(storeFolder, "spill"), threads: 2 });
   after(() => analytics.close());
   const datasetFolder = join(storeFolder, "datasets");
-  const datasets = createDatasets({ store, objects, folder: datasetFolder, analytics, clock: systemClock, log: silentLog });
+  const datasets = createDatasets({
+    store,
+    objects,
+    folder: datasetFolder,
+    analytics,
+    clock: systemClock,
+    log: silentLog,
+  });
   const parts = { store, objects, analytics, datasets };
-  const capture = createCaptureKind({ ...parts, folder: datasetFolder, captureFolders: options.captureFolders?.(storeFolder) ?? [] });
+  const capture = createCaptureKind({
+    ...parts,
+    folder: datasetFolder,
+    captureFolders: options.captureFolders?.(storeFolder) ?? [],
+  });
   const logged: string[] = [];
   await mkdir(folder);
   await mkdir(join(storeFolder, "work"));
@@ -56,8 +104,24 @@ export async function openDataProject(storeKind: StoreKind, options: { readonly 
       versions.set(asset, version);
     }
     const context = {
-      declaration: kind.schema.parse(declaration), project: "p", projectFolder: folder, pipeline: "x", step, pipelineRunId: "r", stepRunId, attemptId: newId(), attemptNumber: 1, actor: "me", commit: undefined, params: {},
-      inputs: versions, workFolder: join(storeFolder, "work"), signal: new AbortController().signal, log: (text: string) => void logged.push(text), progress: () => {}, operatorLog: silentLog,
+      declaration: kind.schema.parse(declaration),
+      project: "p",
+      projectFolder: folder,
+      pipeline: "x",
+      step,
+      pipelineRunId: "r",
+      stepRunId,
+      attemptId: newId(),
+      attemptNumber: 1,
+      actor: "me",
+      commit: undefined,
+      params: {},
+      inputs: versions,
+      workFolder: join(storeFolder, "work"),
+      signal: new AbortController().signal,
+      log: (text: string) => void logged.push(text),
+      progress: () => {},
+      operatorLog: silentLog,
     } as unknown as AttemptContext<typeof declaration>;
     const outcome = await kind.execute(context);
     assert.equal(outcome.status, "succeeded");
@@ -66,7 +130,11 @@ export async function openDataProject(storeKind: StoreKind, options: { readonly 
   const record: DataProject["record"] = (outcome) =>
     store.write(async (transaction) => {
       const versions: AssetVersion[] = [];
-      for (const made of outcome.made) versions.push((await recordAssetVersion(transaction, { project: "p", madeAtMs: 1, actor: "engine", inputs: [], ...made })).version);
+      for (const made of outcome.made)
+        versions.push(
+          (await recordAssetVersion(transaction, { project: "p", madeAtMs: 1, actor: "engine", inputs: [], ...made }))
+            .version,
+        );
       await outcome.alsoWrite?.(transaction);
       return versions;
     });
@@ -75,22 +143,37 @@ export async function openDataProject(storeKind: StoreKind, options: { readonly 
     return { outcome, versions: await record(outcome) };
   };
   return {
-    ...parts, address, storeFolder, folder, logged, capture, sql: createSqlKind(parts), publish: createPublishKind(parts), attempt, record, run,
+    ...parts,
+    address,
+    storeFolder,
+    folder,
+    logged,
+    capture,
+    sql: createSqlKind(parts),
+    publish: createPublishKind(parts),
+    attempt,
+    record,
+    run,
     async write(path, text) {
       await mkdir(dirname(join(folder, path)), { recursive: true });
       await writeFile(join(folder, path), text);
     },
     analyse: (kind, declaration, step, known = {}) => {
       const context: AnalysisContext = {
-        project: "p", projectFolder: folder, step, knownAssets: new Map(Object.entries(known)),
+        project: "p",
+        projectFolder: folder,
+        step,
+        knownAssets: new Map(Object.entries(known)),
         readFile: (path) => readFile(join(folder, path), "utf8").catch(() => undefined),
         glob: async () => ["sql/flights.sql", "sql/day.sql"],
       };
       return kind.analyse(declaration, context);
     },
     runCapture: (declaration, step) => run(capture, declaration, step),
-    rows: async (version, sql) => (version === undefined ? [] : (await datasets.query({ sql, tables: new Map([["d", version]]) })).rows),
-    batches: (dataset = "d") => store.read((transaction) => listQuarantineBatches(transaction, { project: "p", dataset })),
+    rows: async (version, sql) =>
+      version === undefined ? [] : (await datasets.query({ sql, tables: new Map([["d", version]]) })).rows,
+    batches: (dataset = "d") =>
+      store.read((transaction) => listQuarantineBatches(transaction, { project: "p", dataset })),
     held: async (batch) => {
       const connection = await analytics.connect();
       const path = await objects.localPath(batch?.objectDigest as Digest);

@@ -3,7 +3,15 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, it } from "node:test";
 import { digestOf, isEsteiraError, newId, silentLog, systemClock } from "#base";
-import { type ApprovalCheck, createDelivery, createDeployKind, type Delivery, type DeployDeclaration, type ModelDeployment, type ModelTarget } from "#delivery";
+import {
+  type ApprovalCheck,
+  createDelivery,
+  createDeployKind,
+  type Delivery,
+  type DeployDeclaration,
+  type ModelDeployment,
+  type ModelTarget,
+} from "#delivery";
 import { createServices, type Services } from "#executors";
 import { approve, createApprovalCheck } from "#governance";
 import {
@@ -46,14 +54,19 @@ interface World {
   readonly trialsEnded: Set<string>;
   code(text: string): Promise<AssetVersion>;
   model(text: string): Promise<AssetVersion>;
-  run(version: AssetVersion, declaration: Partial<DeployDeclaration>, attempt?: { readonly stepRunId?: string; readonly attemptNumber?: number; readonly signal?: AbortSignal }): Promise<StepOutcome>;
+  run(
+    version: AssetVersion,
+    declaration: Partial<DeployDeclaration>,
+    attempt?: { readonly stepRunId?: string; readonly attemptNumber?: number; readonly signal?: AbortSignal },
+  ): Promise<StepOutcome>;
 }
 
 async function open(kind: StoreKind): Promise<World> {
   const opened: Services[] = [];
   // Hooks run in the order they are given: services end before their folder goes.
   after(async () => {
-    for (const services of opened) for (const { name } of ENVIRONMENTS) await services.stop({ project: PROJECT, environment: name, name: "app" });
+    for (const services of opened)
+      for (const { name } of ENVIRONMENTS) await services.stop({ project: PROJECT, environment: name, name: "app" });
   });
   const { store, objects, folder } = await openTestStore(kind);
   const services = createServices({ folder: join(folder, "services") });
@@ -63,19 +76,46 @@ async function open(kind: StoreKind): Promise<World> {
   const models: ModelTarget = {
     deploy: async (deployment) => {
       modelDeployments.push(deployment);
-      return { versionId: deployment.version.id, digest: deployment.version.digest, address: `/endpoints/${deployment.environment}/${deployment.endpoint}` };
+      return {
+        versionId: deployment.version.id,
+        digest: deployment.version.digest,
+        address: `/endpoints/${deployment.environment}/${deployment.endpoint}`,
+      };
     },
     current: async ({ environment, endpoint }) => {
       // As a canary does: a version with a strategy answers only once its trial has ended.
-      const there = modelDeployments.filter((each) => each.environment === environment && each.endpoint === endpoint && (each.strategy === undefined || trialsEnded.has(each.version.id)));
+      const there = modelDeployments.filter(
+        (each) =>
+          each.environment === environment &&
+          each.endpoint === endpoint &&
+          (each.strategy === undefined || trialsEnded.has(each.version.id)),
+      );
       const last = there.at(-1);
-      const tried = modelDeployments.filter((each) => each.environment === environment && each.endpoint === endpoint).at(-1);
+      const tried = modelDeployments
+        .filter((each) => each.environment === environment && each.endpoint === endpoint)
+        .at(-1);
       if (last === undefined) return undefined;
-      return { versionId: last.version.id, digest: last.version.digest, address: "", candidateVersionId: trialsEnded.has("taken back") || tried?.strategy === undefined ? undefined : tried.version.id };
+      return {
+        versionId: last.version.id,
+        digest: last.version.digest,
+        address: "",
+        candidateVersionId:
+          trialsEnded.has("taken back") || tried?.strategy === undefined ? undefined : tried.version.id,
+      };
     },
     remove: async () => {},
   };
-  const delivery = createDelivery({ store, objects, services, models, environments: ENVIRONMENTS, folder: join(folder, "releases"), searchPath: "/usr/bin:/bin", clock: systemClock, log: silentLog });
+  const delivery = createDelivery({
+    store,
+    objects,
+    services,
+    models,
+    environments: ENVIRONMENTS,
+    folder: join(folder, "releases"),
+    searchPath: "/usr/bin:/bin",
+    clock: systemClock,
+    log: silentLog,
+  });
   const approvals = createApprovalCheck({ store, clock: systemClock });
   const deployKind = createDeployKind({ store, delivery, approvals });
   let trees = 0;
@@ -94,13 +134,41 @@ async function open(kind: StoreKind): Promise<World> {
       await writeFile(join(source, "version.txt"), text);
       await writeFile(join(source, "package.json"), JSON.stringify({ scripts: { start: "exec node server.cjs" } }));
       const tree = await putTree(objects, source);
-      return (await store.write((tx) => recordAssetVersion(tx, { project: PROJECT, asset: "app", kind: "code", digest: digestOfTree(tree), madeAtMs: Date.now(), actor: "ana", content: tree, inputs: [] }))).version;
+      return (
+        await store.write((tx) =>
+          recordAssetVersion(tx, {
+            project: PROJECT,
+            asset: "app",
+            kind: "code",
+            digest: digestOfTree(tree),
+            madeAtMs: Date.now(),
+            actor: "ana",
+            content: tree,
+            inputs: [],
+          }),
+        )
+      ).version;
     },
     model: async (text) =>
       store.write(async (tx) => {
-        const { version } = await recordAssetVersion(tx, { project: PROJECT, asset: "delay", kind: "model", digest: digestOf(text), madeAtMs: Date.now(), actor: "ana", content: { format: "model/1" }, inputs: [] });
+        const { version } = await recordAssetVersion(tx, {
+          project: PROJECT,
+          asset: "delay",
+          kind: "model",
+          digest: digestOf(text),
+          madeAtMs: Date.now(),
+          actor: "ana",
+          content: { format: "model/1" },
+          inputs: [],
+        });
         await createRegisteredModel(tx, { project: PROJECT, name: "delay", atMs: 1, actor: "ana", whenExists: "keep" });
-        await createModelVersion(tx, { name: "delay", source: "runs:/r/delay", assetVersionId: version.id, atMs: 1, actor: "ana" });
+        await createModelVersion(tx, {
+          name: "delay",
+          source: "runs:/r/delay",
+          assetVersionId: version.id,
+          atMs: 1,
+          actor: "ana",
+        });
         return version;
       }),
     run: async (version, declaration, attempt = {}) => {
@@ -128,41 +196,61 @@ async function answerOf(store: MetadataStore, environment: string): Promise<stri
 }
 
 describeStores("delivery", (kind) => {
-  it("deploys code to one environment after the other and waits where an approval is missing", { timeout: 180_000 }, async () => {
-    const { store, code, run } = await open(kind);
-    const version = await code("one");
-    const waiting = await run(version, { to: ["staging", "production"] });
-    assert.deepEqual(waiting.status === "waiting" && waiting.gate.key, `approval:${version.digest}:production`);
-    assert.equal(await answerOf(store, "staging"), "one staging");
-    await approve(store, { project: PROJECT, subjectKind: "code", digest: version.digest, environment: "production", actor: "rui" }, { clock: systemClock });
-    const done = await run(version, { to: ["staging", "production"] }, { attemptNumber: 2 });
-    assert.equal(done.status, "succeeded");
-    assert.equal(await answerOf(store, "production"), "one production");
-    // The first attempt's deployment to staging was not repeated.
-    assert.equal((await store.read((tx) => listDeployments(tx, { project: PROJECT }))).length, 2);
-    assert.deepEqual((await store.read((tx) => listEvents(tx, { subjectKind: "release" }))).map(({ type }) => type), ["release.deployed", "release.deployed"]);
-  });
+  it(
+    "deploys code to one environment after the other and waits where an approval is missing",
+    { timeout: 180_000 },
+    async () => {
+      const { store, code, run } = await open(kind);
+      const version = await code("one");
+      const waiting = await run(version, { to: ["staging", "production"] });
+      assert.deepEqual(waiting.status === "waiting" && waiting.gate.key, `approval:${version.digest}:production`);
+      assert.equal(await answerOf(store, "staging"), "one staging");
+      await approve(
+        store,
+        { project: PROJECT, subjectKind: "code", digest: version.digest, environment: "production", actor: "rui" },
+        { clock: systemClock },
+      );
+      const done = await run(version, { to: ["staging", "production"] }, { attemptNumber: 2 });
+      assert.equal(done.status, "succeeded");
+      assert.equal(await answerOf(store, "production"), "one production");
+      // The first attempt's deployment to staging was not repeated.
+      assert.equal((await store.read((tx) => listDeployments(tx, { project: PROJECT }))).length, 2);
+      assert.deepEqual(
+        (await store.read((tx) => listEvents(tx, { subjectKind: "release" }))).map(({ type }) => type),
+        ["release.deployed", "release.deployed"],
+      );
+    },
+  );
 
-  it("makes no new release of a version that already runs there in the same way, and one when the way changes or it was rolled back", { timeout: 180_000 }, async () => {
-    const { store, code, run, delivery, services } = await open(kind);
-    const one = await code("one");
-    const releaseOf = (outcome: StepOutcome): unknown => (outcome.status === "succeeded" ? outcome.facts?.["staging"] : undefined);
-    const first = releaseOf(await run(one, {}, { stepRunId: "first" })) as Record<string, unknown>;
-    const history = (): Promise<unknown> => store.read(async (tx) => [await listDeployments(tx, { project: PROJECT }), await listEvents(tx, { subjectKind: "release" })]);
-    const before = await history();
-    assert.deepEqual(releaseOf(await run(one, {}, { stepRunId: "second" })), { ...first, alreadyDeployed: true });
-    assert.deepEqual(await history(), before);
-    await services.stop({ project: PROJECT, environment: "staging", name: "app" });
-    await run(one, {}, { stepRunId: "third" });
-    assert.equal(await answerOf(store, "staging"), "one staging");
-    await run(one, { env: { LEVEL: "debug" } }, { stepRunId: "fourth" });
-    await run(await code("two"), {}, { stepRunId: "fifth" });
-    await run(one, {}, { stepRunId: "sixth" });
-    assert.equal(await answerOf(store, "staging"), "one staging");
-    await delivery.rollback({ project: PROJECT, environment: "staging", asset: "app", actor: "ana" });
-    await run(one, {}, { stepRunId: "seventh" });
-    assert.equal(await answerOf(store, "staging"), "one staging");
-  });
+  it(
+    "makes no new release of a version that already runs there in the same way, and one when the way changes or it was rolled back",
+    { timeout: 180_000 },
+    async () => {
+      const { store, code, run, delivery, services } = await open(kind);
+      const one = await code("one");
+      const releaseOf = (outcome: StepOutcome): unknown =>
+        outcome.status === "succeeded" ? outcome.facts?.["staging"] : undefined;
+      const first = releaseOf(await run(one, {}, { stepRunId: "first" })) as Record<string, unknown>;
+      const history = (): Promise<unknown> =>
+        store.read(async (tx) => [
+          await listDeployments(tx, { project: PROJECT }),
+          await listEvents(tx, { subjectKind: "release" }),
+        ]);
+      const before = await history();
+      assert.deepEqual(releaseOf(await run(one, {}, { stepRunId: "second" })), { ...first, alreadyDeployed: true });
+      assert.deepEqual(await history(), before);
+      await services.stop({ project: PROJECT, environment: "staging", name: "app" });
+      await run(one, {}, { stepRunId: "third" });
+      assert.equal(await answerOf(store, "staging"), "one staging");
+      await run(one, { env: { LEVEL: "debug" } }, { stepRunId: "fourth" });
+      await run(await code("two"), {}, { stepRunId: "fifth" });
+      await run(one, {}, { stepRunId: "sixth" });
+      assert.equal(await answerOf(store, "staging"), "one staging");
+      await delivery.rollback({ project: PROJECT, environment: "staging", asset: "app", actor: "ana" });
+      await run(one, {}, { stepRunId: "seventh" });
+      assert.equal(await answerOf(store, "staging"), "one staging");
+    },
+  );
 
   it("keeps a trial of the same model as it is, and tries a model again whose trial was taken back", async () => {
     const { store, model, run, modelDeployments, trialsEnded } = await open(kind);
@@ -182,61 +270,110 @@ describeStores("delivery", (kind) => {
     assert.equal((await store.read((tx) => listReleases(tx, { project: PROJECT, environment: "staging" }))).length, 3);
   });
 
-  it("keeps what ran when the new release is not healthy, and goes back to an earlier release on demand", { timeout: 180_000 }, async () => {
-    const { store, code, run, delivery } = await open(kind);
-    await run(await code("one"), {});
-    await run(await code("two"), {});
-    const broken = await code("broken");
-    await assert.rejects(run(broken, { health_timeout: "500ms" }), (error) => isEsteiraError(error, "EXECUTORS_SERVICE_UNHEALTHY") && /status 500/.test(error.message));
-    assert.equal(await answerOf(store, "staging"), "two staging");
-    const [failed] = await store.read((tx) => listDeployments(tx, { project: PROJECT, status: "failed" }));
-    assert.equal((failed?.error as { code: string } | undefined)?.code, "EXECUTORS_SERVICE_UNHEALTHY");
+  it(
+    "keeps what ran when the new release is not healthy, and goes back to an earlier release on demand",
+    { timeout: 180_000 },
+    async () => {
+      const { store, code, run, delivery } = await open(kind);
+      await run(await code("one"), {});
+      await run(await code("two"), {});
+      const broken = await code("broken");
+      await assert.rejects(
+        run(broken, { health_timeout: "500ms" }),
+        (error) => isEsteiraError(error, "EXECUTORS_SERVICE_UNHEALTHY") && /status 500/.test(error.message),
+      );
+      assert.equal(await answerOf(store, "staging"), "two staging");
+      const [failed] = await store.read((tx) => listDeployments(tx, { project: PROJECT, status: "failed" }));
+      assert.equal((failed?.error as { code: string } | undefined)?.code, "EXECUTORS_SERVICE_UNHEALTHY");
 
-    const back = await delivery.rollback({ project: PROJECT, environment: "staging", asset: "app", actor: "ana" });
-    assert.deepEqual([back.release.number, back.deployment.reason], [1, "rollback"]);
-    assert.equal(await answerOf(store, "staging"), "one staging");
-    await assert.rejects(delivery.rollback({ project: PROJECT, environment: "staging", asset: "app", actor: "ana" }), (error) => isEsteiraError(error, "DELIVERY_RELEASE_MISSING"));
-    await delivery.rollback({ project: PROJECT, environment: "staging", asset: "app", to: 2, actor: "ana" });
-    assert.equal(await answerOf(store, "staging"), "two staging");
-    await assert.rejects(delivery.rollback({ project: PROJECT, environment: "staging", asset: "app", to: 3, actor: "ana" }), /no other release 3.*releases that ran there: 1/);
-    await assert.rejects(delivery.rollback({ project: PROJECT, environment: "staging", asset: "ap", actor: "ana" }), (error) => isEsteiraError(error, "DELIVERY_NOTHING_DEPLOYED") && error.hint === "Did you mean app?");
-  });
+      const back = await delivery.rollback({ project: PROJECT, environment: "staging", asset: "app", actor: "ana" });
+      assert.deepEqual([back.release.number, back.deployment.reason], [1, "rollback"]);
+      assert.equal(await answerOf(store, "staging"), "one staging");
+      await assert.rejects(
+        delivery.rollback({ project: PROJECT, environment: "staging", asset: "app", actor: "ana" }),
+        (error) => isEsteiraError(error, "DELIVERY_RELEASE_MISSING"),
+      );
+      await delivery.rollback({ project: PROJECT, environment: "staging", asset: "app", to: 2, actor: "ana" });
+      assert.equal(await answerOf(store, "staging"), "two staging");
+      await assert.rejects(
+        delivery.rollback({ project: PROJECT, environment: "staging", asset: "app", to: 3, actor: "ana" }),
+        /no other release 3.*releases that ran there: 1/,
+      );
+      await assert.rejects(
+        delivery.rollback({ project: PROJECT, environment: "staging", asset: "ap", actor: "ana" }),
+        (error) => isEsteiraError(error, "DELIVERY_NOTHING_DEPLOYED") && error.hint === "Did you mean app?",
+      );
+    },
+  );
 
-  it("goes on with the deployment that an earlier attempt began, and ends what was left open before it", { timeout: 180_000 }, async () => {
-    const { store, code, run } = await open(kind);
-    const statuses = async (): Promise<readonly string[]> => (await store.read((tx) => listDeployments(tx, { project: PROJECT }))).map(({ status }) => status);
-    const stopped = (): AbortSignal => AbortSignal.timeout(200);
-    await assert.rejects(run(await code("broken"), {}, { stepRunId: "first", signal: stopped() }));
-    const slow = await code("slow");
-    await assert.rejects(run(slow, {}, { stepRunId: "second", signal: stopped() }));
-    assert.deepEqual(await statuses(), ["deploying", "deploying"]);
-    await run(slow, {}, { stepRunId: "second", attemptNumber: 2 });
-    assert.deepEqual(await statuses(), ["succeeded", "failed"]);
-    assert.equal(await answerOf(store, "staging"), "slow staging");
-  });
+  it(
+    "goes on with the deployment that an earlier attempt began, and ends what was left open before it",
+    { timeout: 180_000 },
+    async () => {
+      const { store, code, run } = await open(kind);
+      const statuses = async (): Promise<readonly string[]> =>
+        (await store.read((tx) => listDeployments(tx, { project: PROJECT }))).map(({ status }) => status);
+      const stopped = (): AbortSignal => AbortSignal.timeout(200);
+      await assert.rejects(run(await code("broken"), {}, { stepRunId: "first", signal: stopped() }));
+      const slow = await code("slow");
+      await assert.rejects(run(slow, {}, { stepRunId: "second", signal: stopped() }));
+      assert.deepEqual(await statuses(), ["deploying", "deploying"]);
+      await run(slow, {}, { stepRunId: "second", attemptNumber: 2 });
+      assert.deepEqual(await statuses(), ["succeeded", "failed"]);
+      assert.equal(await answerOf(store, "staging"), "slow staging");
+    },
+  );
 
-  it("finishes a rollback that a dead process began, and brings back services that are down", { timeout: 180_000 }, async () => {
-    const { store, code, run, delivery, services } = await open(kind);
-    await run(await code("one"), {});
-    await run(await code("two"), {});
-    const [, first] = await store.read((tx) => listReleases(tx, { project: PROJECT, environment: "staging" }));
-    await store.write((tx) =>
-      insertDeployment(tx, { id: newId(), project: PROJECT, environment: "staging", asset: "app", releaseId: first?.id ?? "", reason: "rollback", idempotencyKey: "rollback:x", stepRunId: undefined, actor: "ana", startedAtMs: 1 }),
-    );
-    await services.stop({ project: PROJECT, environment: "staging", name: "app" });
-    await delivery.recover(PROJECT);
-    assert.equal(await answerOf(store, "staging"), "one staging");
-    await delivery.remove({ project: PROJECT, environment: "staging", asset: "app", actor: "ana" });
-    assert.deepEqual(await store.read((tx) => listDeployed(tx, { project: PROJECT })), []);
-    assert.equal(await services.status({ project: PROJECT, environment: "staging", name: "app" }), undefined);
-  });
+  it(
+    "finishes a rollback that a dead process began, and brings back services that are down",
+    { timeout: 180_000 },
+    async () => {
+      const { store, code, run, delivery, services } = await open(kind);
+      await run(await code("one"), {});
+      await run(await code("two"), {});
+      const [, first] = await store.read((tx) => listReleases(tx, { project: PROJECT, environment: "staging" }));
+      await store.write((tx) =>
+        insertDeployment(tx, {
+          id: newId(),
+          project: PROJECT,
+          environment: "staging",
+          asset: "app",
+          releaseId: first?.id ?? "",
+          reason: "rollback",
+          idempotencyKey: "rollback:x",
+          stepRunId: undefined,
+          actor: "ana",
+          startedAtMs: 1,
+        }),
+      );
+      await services.stop({ project: PROJECT, environment: "staging", name: "app" });
+      await delivery.recover(PROJECT);
+      assert.equal(await answerOf(store, "staging"), "one staging");
+      await delivery.remove({ project: PROJECT, environment: "staging", asset: "app", actor: "ana" });
+      assert.deepEqual(await store.read((tx) => listDeployed(tx, { project: PROJECT })), []);
+      assert.equal(await services.status({ project: PROJECT, environment: "staging", name: "app" }), undefined);
+    },
+  );
 
   it("moves champion and previous with a model's deployment to production, and back with its rollback", async () => {
     const { store, model, run, delivery, modelDeployments } = await open(kind);
-    const aliases = async (): Promise<object> => Object.fromEntries((await store.read((tx) => getRegisteredModel(tx, "delay"))).aliases.map(({ alias, version }) => [alias, version]));
+    const aliases = async (): Promise<object> =>
+      Object.fromEntries(
+        (await store.read((tx) => getRegisteredModel(tx, "delay"))).aliases.map(({ alias, version }) => [
+          alias,
+          version,
+        ]),
+      );
     const deploy = async (version: AssetVersion): Promise<void> => {
-      await approve(store, { project: PROJECT, subjectKind: "model", digest: version.digest, actor: "rui" }, { clock: systemClock });
-      assert.equal((await run(version, { to: ["staging", "production"], health: undefined, health_timeout: undefined })).status, "succeeded");
+      await approve(
+        store,
+        { project: PROJECT, subjectKind: "model", digest: version.digest, actor: "rui" },
+        { clock: systemClock },
+      );
+      assert.equal(
+        (await run(version, { to: ["staging", "production"], health: undefined, health_timeout: undefined })).status,
+        "succeeded",
+      );
     };
     await deploy(await model("v1"));
     assert.deepEqual(await aliases(), { champion: 1 });
@@ -244,16 +381,33 @@ describeStores("delivery", (kind) => {
     assert.deepEqual(await aliases(), { champion: 2, previous: 1 });
     await delivery.rollback({ project: PROJECT, environment: "production", asset: "delay", actor: "ana" });
     assert.deepEqual(await aliases(), { champion: 1, previous: 2 });
-    assert.deepEqual(modelDeployments.map(({ environment, version }) => `${environment} ${version.version}`), ["staging 1", "production 1", "staging 2", "production 2", "production 1"]);
-    assert.deepEqual((await store.read((tx) => listReleases(tx, { project: PROJECT, environment: "production" }))).map(({ number }) => number), [2, 1]);
+    assert.deepEqual(
+      modelDeployments.map(({ environment, version }) => `${environment} ${version.version}`),
+      ["staging 1", "production 1", "staging 2", "production 2", "production 1"],
+    );
+    assert.deepEqual(
+      (await store.read((tx) => listReleases(tx, { project: PROJECT, environment: "production" }))).map(
+        ({ number }) => number,
+      ),
+      [2, 1],
+    );
   });
 
   it("makes a model champion only when its trial has ended and it answers", async () => {
     const { store, model, run, delivery, trialsEnded } = await open(kind);
-    const champion = async (): Promise<number | undefined> => (await store.read((tx) => getRegisteredModel(tx, "delay"))).aliases.find(({ alias }) => alias === "champion")?.version;
-    for (const [text, strategy] of [["v1", undefined], ["v2", { canary: "10%" }]] as const) {
+    const champion = async (): Promise<number | undefined> =>
+      (await store.read((tx) => getRegisteredModel(tx, "delay"))).aliases.find(({ alias }) => alias === "champion")
+        ?.version;
+    for (const [text, strategy] of [
+      ["v1", undefined],
+      ["v2", { canary: "10%" }],
+    ] as const) {
       const version = await model(text);
-      await approve(store, { project: PROJECT, subjectKind: "model", digest: version.digest, actor: "rui" }, { clock: systemClock });
+      await approve(
+        store,
+        { project: PROJECT, subjectKind: "model", digest: version.digest, actor: "rui" },
+        { clock: systemClock },
+      );
       await run(version, { to: "production", strategy, health: undefined, health_timeout: undefined });
       assert.equal(await champion(), 1);
       if (strategy === undefined) continue;
@@ -266,16 +420,51 @@ describeStores("delivery", (kind) => {
   it("refuses a version that a reviewer refused, at once", async () => {
     const { store, model, run } = await open(kind);
     const version = await model("v1");
-    await approve(store, { project: PROJECT, subjectKind: "model", digest: version.digest, decision: "refused", comment: "biased", actor: "rui" }, { clock: systemClock });
-    await assert.rejects(run(version, { to: "production" }), (error) => isEsteiraError(error, "DELIVERY_NOT_APPROVED") && /rui refused delay 1 for production: biased/.test(error.message));
+    await approve(
+      store,
+      {
+        project: PROJECT,
+        subjectKind: "model",
+        digest: version.digest,
+        decision: "refused",
+        comment: "biased",
+        actor: "rui",
+      },
+      { clock: systemClock },
+    );
+    await assert.rejects(
+      run(version, { to: "production" }),
+      (error) =>
+        isEsteiraError(error, "DELIVERY_NOT_APPROVED") &&
+        /rui refused delay 1 for production: biased/.test(error.message),
+    );
   });
 
   it("names a wrong environment, a wrong asset kind and keys of the other kind before anything runs", async () => {
     const { store, delivery, approvals } = await open(kind);
     const { analyse } = createDeployKind({ store, delivery, approvals });
-    const context = { project: PROJECT, projectFolder: "/", step: "web", knownAssets: new Map([["app", "code" as const], ["raw", "data" as const]]), readFile: async () => undefined, glob: async () => [] };
+    const context = {
+      project: PROJECT,
+      projectFolder: "/",
+      step: "web",
+      knownAssets: new Map([
+        ["app", "code" as const],
+        ["raw", "data" as const],
+      ]),
+      readFile: async () => undefined,
+      glob: async () => [],
+    };
     const found = await analyse({ deploy: "app", to: ["stagin", "production"], strategy: {} }, context);
-    assert.deepEqual(found.problems.map(({ path, hint }) => [path, hint]), [[["to", 0], "Did you mean staging?"], [["strategy"], "Remove it."]]);
-    assert.match((await analyse({ deploy: "raw", to: "staging" }, context)).problems[0]?.message ?? "", /only code and models/);
+    assert.deepEqual(
+      found.problems.map(({ path, hint }) => [path, hint]),
+      [
+        [["to", 0], "Did you mean staging?"],
+        [["strategy"], "Remove it."],
+      ],
+    );
+    assert.match(
+      (await analyse({ deploy: "raw", to: "staging" }, context)).problems[0]?.message ?? "",
+      /only code and models/,
+    );
   });
 });

@@ -25,26 +25,51 @@ require("node:http").createServer((request, response) => response.end("up")).lis
 `;
 const NOWHERE = createSandbox("/nowhere");
 
-const deployKind = { analyse: () => Promise.resolve({ inputs: [], makes: [], files: [], problems: [] }), execute: () => Promise.resolve({ status: "succeeded", made: [] }) };
+const deployKind = {
+  analyse: () => Promise.resolve({ inputs: [], makes: [], files: [], problems: [] }),
+  execute: () => Promise.resolve({ status: "succeeded", made: [] }),
+};
 
 const NO_SANDBOX = "no sandbox on this machine: apt-get install bubblewrap";
 
 /** Where `npm test` may install one (as root), there has to be one. */
 async function hasSandbox(): Promise<boolean> {
-  const found = await createSandbox().assertAvailable("this test").then(() => true, () => false);
+  const found = await createSandbox()
+    .assertAvailable("this test")
+    .then(
+      () => true,
+      () => false,
+    );
   assert.ok(found || process.getuid?.() !== 0, NO_SANDBOX);
   return found;
 }
 
-/** A project whose pipeline `release` deploys to production and `trial` to staging; both write beside the project first. */
-async function open(kind: StoreKind, sandbox = createSandbox()): Promise<TestProject & { run(pipeline: string): ReturnType<typeof getPipelineRun> }> {
-  const pipeline = (to: string): string => `steps:\n  build: { run: 'echo in > inside; echo out > ../outside-${to} || true' }\n  ship: { deploy: build, to: ${to}, needs: build }\n`;
+/**
+ * A project whose pipeline `release` deploys to production and `trial` to staging; both write beside the project first.
+ */
+async function open(
+  kind: StoreKind,
+  sandbox = createSandbox(),
+): Promise<TestProject & { run(pipeline: string): ReturnType<typeof getPipelineRun> }> {
+  const pipeline = (to: string): string =>
+    `steps:\n  build: { run: 'echo in > inside; echo out > ../outside-${to} || true' }\n  ship: { deploy: build, to: ${to}, needs: build }\n`;
   const { z } = await import("zod");
   const schema = z.strictObject({ deploy: z.string(), to: z.string() });
-  const project = await createTestProject(kind, { "pipelines/release.yaml": pipeline("production"), "pipelines/trial.yaml": pipeline("staging") }, [{ name: "deploy", load: "code", schema, describe: () => "deploy", ...deployKind } as unknown as StepKind<never>]);
+  const project = await createTestProject(
+    kind,
+    { "pipelines/release.yaml": pipeline("production"), "pipelines/trial.yaml": pipeline("staging") },
+    [{ name: "deploy", load: "code", schema, describe: () => "deploy", ...deployKind } as unknown as StepKind<never>],
+  );
   await project.register();
-  const executor = createLocalExecutor({ workFolder: join(project.folder, "work"), storeFolder: project.folder, sandbox });
-  const engine = project.engine({ executors: [executor], ports: { ...testPorts, sandboxRequiredBy: (definition) => sandboxRequirementOf(definition, ENVIRONMENTS) } });
+  const executor = createLocalExecutor({
+    workFolder: join(project.folder, "work"),
+    storeFolder: project.folder,
+    sandbox,
+  });
+  const engine = project.engine({
+    executors: [executor],
+    ports: { ...testPorts, sandboxRequiredBy: (definition) => sandboxRequirementOf(definition, ENVIRONMENTS) },
+  });
   await engine.start();
   return {
     ...project,
@@ -67,17 +92,39 @@ async function openDelivery(kind: StoreKind, sandbox = createSandbox()): Promise
   const opened: Services[] = [];
   // Hooks run in the order they are given: services end before their folder goes.
   after(async () => {
-    for (const services of opened) for (const { name } of ENVIRONMENTS) await services.stop({ project: "p", environment: name, name: "app" });
+    for (const services of opened)
+      for (const { name } of ENVIRONMENTS) await services.stop({ project: "p", environment: name, name: "app" });
   });
   const { store, objects, folder } = await openTestStore(kind);
   const services = createServices({ folder: join(folder, "services"), sandbox });
   opened.push(services);
   const refused = (): never => assert.fail("no model is deployed here");
-  const delivery = createDelivery({ store, objects, services, models: { deploy: refused, current: refused, remove: refused }, environments: ENVIRONMENTS, folder: join(folder, "releases"), searchPath: "/usr/bin:/bin", clock: systemClock, log: silentLog });
+  const delivery = createDelivery({
+    store,
+    objects,
+    services,
+    models: { deploy: refused, current: refused, remove: refused },
+    environments: ENVIRONMENTS,
+    folder: join(folder, "releases"),
+    searchPath: "/usr/bin:/bin",
+    clock: systemClock,
+    log: silentLog,
+  });
   await mkdir(join(folder, "tree"));
   await writeFile(join(folder, "tree", "server.cjs"), SERVER);
   const tree = await putTree(objects, join(folder, "tree"));
-  const { version } = await store.write((tx) => recordAssetVersion(tx, { project: "p", asset: "app", kind: "code", digest: digestOfTree(tree), madeAtMs: 1, actor: "ana", content: tree, inputs: [] }));
+  const { version } = await store.write((tx) =>
+    recordAssetVersion(tx, {
+      project: "p",
+      asset: "app",
+      kind: "code",
+      digest: digestOfTree(tree),
+      madeAtMs: 1,
+      actor: "ana",
+      content: tree,
+      inputs: [],
+    }),
+  );
   const outside = join(folder, "outside");
   return {
     delivery,
@@ -85,25 +132,36 @@ async function openDelivery(kind: StoreKind, sandbox = createSandbox()): Promise
     outside,
     deployTo: (environment) =>
       delivery.deploy(
-        { project: "p", environment, version, settings: { target: "process", start: "exec node server.cjs", environment: { OUTSIDE: outside } }, actor: "ana", idempotencyKey: digestOf(newId()) },
+        {
+          project: "p",
+          environment,
+          version,
+          settings: { target: "process", start: "exec node server.cjs", environment: { OUTSIDE: outside } },
+          actor: "ana",
+          idempotencyKey: digestOf(newId()),
+        },
         { signal: new AbortController().signal, log: () => {} },
       ),
   };
 }
 
 describeStores("environments that require a sandbox", (kind) => {
-  it("refuse the steps of a pipeline that deploys to them where there is none, and say what is missing", { timeout: 180_000 }, async () => {
-    const { run, projectFolder } = await open(kind, NOWHERE);
-    const { stepRuns } = await run("release");
-    const build = stepRuns.find(({ step }) => step === "build");
-    assert.equal(build?.status, "failed");
-    const error = JSON.stringify(build);
-    assert.match(error, /EXECUTORS_SANDBOX_UNAVAILABLE/);
-    assert.match(error, /required by environment \\"production\\".*bubblewrap \(bwrap\) is not installed/);
-    assert.match(error, /apt-get install bubblewrap/);
-    await assert.rejects(access(join(projectFolder, "inside")));
-    assert.equal((await run("trial")).run.status, "succeeded", "another environment does not ask for one");
-  });
+  it(
+    "refuse the steps of a pipeline that deploys to them where there is none, and say what is missing",
+    { timeout: 180_000 },
+    async () => {
+      const { run, projectFolder } = await open(kind, NOWHERE);
+      const { stepRuns } = await run("release");
+      const build = stepRuns.find(({ step }) => step === "build");
+      assert.equal(build?.status, "failed");
+      const error = JSON.stringify(build);
+      assert.match(error, /EXECUTORS_SANDBOX_UNAVAILABLE/);
+      assert.match(error, /required by environment \\"production\\".*bubblewrap \(bwrap\) is not installed/);
+      assert.match(error, /apt-get install bubblewrap/);
+      await assert.rejects(access(join(projectFolder, "inside")));
+      assert.equal((await run("trial")).run.status, "succeeded", "another environment does not ask for one");
+    },
+  );
 
   it("let steps write only in the project where there is one", { timeout: 180_000 }, async (test) => {
     if (!(await hasSandbox())) return test.skip(NO_SANDBOX);
@@ -117,7 +175,11 @@ describeStores("environments that require a sandbox", (kind) => {
 
   it("refuse a release where there is none", { timeout: 180_000 }, async () => {
     const { deployTo } = await openDelivery(kind, NOWHERE);
-    await assert.rejects(deployTo("production"), (error) => isEsteiraError(error, "EXECUTORS_SANDBOX_UNAVAILABLE") && /environment "production"/.test(error.message));
+    await assert.rejects(
+      deployTo("production"),
+      (error) =>
+        isEsteiraError(error, "EXECUTORS_SANDBOX_UNAVAILABLE") && /environment "production"/.test(error.message),
+    );
     assert.equal((await deployTo("staging")).deployment.status, "succeeded");
   });
 
@@ -131,7 +193,8 @@ describeStores("environments that require a sandbox", (kind) => {
 });
 
 it("a step whose environment is known only when it runs counts as one that deploys to all", () => {
-  const pipeline = (to: string): never => ({ steps: [{ kind: "deploy", declaration: { deploy: "app", to } }] }) as never;
+  const pipeline = (to: string): never =>
+    ({ steps: [{ kind: "deploy", declaration: { deploy: "app", to } }] }) as never;
   assert.equal(sandboxRequirementOf(pipeline("staging"), ENVIRONMENTS), undefined);
   assert.equal(sandboxRequirementOf(pipeline("production"), ENVIRONMENTS), 'environment "production"');
   assert.equal(sandboxRequirementOf(pipeline("${{ params.to }}"), ENVIRONMENTS), 'environment "production"');
@@ -142,8 +205,13 @@ it("the setting in esteira.yaml reaches the processes that a command starts", { 
   const folder = join(outer, "project");
   await mkdir(join(folder, "pipelines"), { recursive: true });
   await writeFile(join(folder, "esteira.yaml"), "name: p\nenvironments: { production: { sandbox: true } }\n");
-  await writeFile(join(folder, "pipelines/release.yaml"), `steps:\n  app: { run: 'mkdir -p dist; echo in > dist/inside; echo out > ${outer}/outside || true', makes: { code: dist } }\n  live: { deploy: app, to: production }\n`);
-  const { code, stdout, stderr } = await runEsteira(folder, ["run", "release", "--only", "app"], { ESTEIRA_LANG: "en" });
+  await writeFile(
+    join(folder, "pipelines/release.yaml"),
+    `steps:\n  app: { run: 'mkdir -p dist; echo in > dist/inside; echo out > ${outer}/outside || true', makes: { code: dist } }\n  live: { deploy: app, to: production }\n`,
+  );
+  const { code, stdout, stderr } = await runEsteira(folder, ["run", "release", "--only", "app"], {
+    ESTEIRA_LANG: "en",
+  });
   await assert.rejects(access(join(outer, "outside")));
   if (await hasSandbox()) assert.equal(code, 0, stdout + stderr);
   else assert.match(stdout + stderr, /EXECUTORS_SANDBOX_UNAVAILABLE/);

@@ -25,38 +25,86 @@ interface Call {
   readonly headers?: Readonly<Record<string, string | undefined>>;
 }
 
-function requestOf({ delivery = "d-1", timestamp = String(Math.floor(Date.now() / 1000)), body = '{"shop":{"name":"north"}}', secret = SECRET, headers = {} }: Call): PushRequest {
+function requestOf({
+  delivery = "d-1",
+  timestamp = String(Math.floor(Date.now() / 1000)),
+  body = '{"shop":{"name":"north"}}',
+  secret = SECRET,
+  headers = {},
+}: Call): PushRequest {
   const signature = `sha256=${createHmac("sha256", secret).update(`${delivery}.${timestamp}.${body}`).digest("hex")}`;
-  return { headers: { "x-esteira-delivery": delivery, "x-esteira-timestamp": timestamp, "x-esteira-signature": signature, ...headers }, body: Buffer.from(body) };
+  return {
+    headers: {
+      "x-esteira-delivery": delivery,
+      "x-esteira-timestamp": timestamp,
+      "x-esteira-signature": signature,
+      ...headers,
+    },
+    body: Buffer.from(body),
+  };
 }
 
-async function open(kind: StoreKind): Promise<TestProject & { call(webhook: string, call?: Call): Promise<WebhookAnswer>; refused(code: string, webhook: string, call?: Call): Promise<void> }> {
+async function open(kind: StoreKind): Promise<
+  TestProject & {
+    call(webhook: string, call?: Call): Promise<WebhookAnswer>;
+    refused(code: string, webhook: string, call?: Call): Promise<void>;
+  }
+> {
   const project = await createTestProject(kind, { "pipelines/restock.yaml": PIPELINE });
   await project.register();
-  const secrets = new Map([["WEBHOOK_RESTOCK", SECRET], ["WEBHOOK_UNUSED", SECRET], ["WEBHOOK_EMPTY", ""], ["RESTOCK", "another"]]);
-  const handle = createWebhookHandler({ store: project.store, project: "p", clock: systemClock, secret: (name) => secrets.get(name) });
+  const secrets = new Map([
+    ["WEBHOOK_RESTOCK", SECRET],
+    ["WEBHOOK_UNUSED", SECRET],
+    ["WEBHOOK_EMPTY", ""],
+    ["RESTOCK", "another"],
+  ]);
+  const handle = createWebhookHandler({
+    store: project.store,
+    project: "p",
+    clock: systemClock,
+    secret: (name) => secrets.get(name),
+  });
   const call = (webhook: string, made: Call = {}): Promise<WebhookAnswer> => handle(webhook, requestOf(made));
-  return { ...project, call, refused: (code, webhook, made) => assert.rejects(call(webhook, made), (error) => isEsteiraError(error, code) && !String(error.hint).includes(SECRET) && !error.message.includes(SECRET)) };
+  return {
+    ...project,
+    call,
+    refused: (code, webhook, made) =>
+      assert.rejects(
+        call(webhook, made),
+        (error) =>
+          isEsteiraError(error, code) && !String(error.hint).includes(SECRET) && !error.message.includes(SECRET),
+      ),
+  };
 }
 
 describeStores("a webhook", (kind) => {
-  it("starts its pipelines with the call's JSON, each delivery once however often and at once it comes", { timeout: 180_000 }, async () => {
-    const { call, store, engine } = await open(kind);
-    const first = await call("restock");
-    assert.equal(first.status, 202);
-    assert.deepEqual(await call("restock"), { status: 200, json: first.json });
-    const together = await Promise.all([1, 2, 3, 4].map(() => call("restock", { delivery: "d-2" })));
-    assert.equal(new Set(together.map(({ json }) => JSON.stringify(json))).size, 1);
-    assert.deepEqual(together.map(({ status }) => status).sort((left, right) => left - right), [200, 200, 200, 202]);
-    assert.equal((await listPipelineRuns(store, { project: "p" })).length, 2);
-    const worker = engine();
-    await worker.start();
-    const id = first.json.pipelineRuns?.[0] ?? "";
-    await worker.runToEnd(id);
-    const { run, stepRuns } = await getPipelineRun(store, id);
-    assert.deepEqual([run.status, run.actor], ["succeeded", "webhook:restock"]);
-    assert.match(JSON.stringify(await readLog(store, { stepRunId: stepRuns[0]?.id ?? "" })), /shop north, delivery d-1/);
-  });
+  it(
+    "starts its pipelines with the call's JSON, each delivery once however often and at once it comes",
+    { timeout: 180_000 },
+    async () => {
+      const { call, store, engine } = await open(kind);
+      const first = await call("restock");
+      assert.equal(first.status, 202);
+      assert.deepEqual(await call("restock"), { status: 200, json: first.json });
+      const together = await Promise.all([1, 2, 3, 4].map(() => call("restock", { delivery: "d-2" })));
+      assert.equal(new Set(together.map(({ json }) => JSON.stringify(json))).size, 1);
+      assert.deepEqual(
+        together.map(({ status }) => status).sort((left, right) => left - right),
+        [200, 200, 200, 202],
+      );
+      assert.equal((await listPipelineRuns(store, { project: "p" })).length, 2);
+      const worker = engine();
+      await worker.start();
+      const id = first.json.pipelineRuns?.[0] ?? "";
+      await worker.runToEnd(id);
+      const { run, stepRuns } = await getPipelineRun(store, id);
+      assert.deepEqual([run.status, run.actor], ["succeeded", "webhook:restock"]);
+      assert.match(
+        JSON.stringify(await readLog(store, { stepRunId: stepRuns[0]?.id ?? "" })),
+        /shop north, delivery d-1/,
+      );
+    },
+  );
 
   it("refuses calls that are not signed for this moment, and starts nothing", async () => {
     const { refused, store } = await open(kind);
@@ -85,32 +133,51 @@ describeStores("a webhook", (kind) => {
 
   it("is not there without a secret of its own, and says so when no pipeline listens", async () => {
     const { refused } = await open(kind);
-    for (const name of ["other", "empty", "push", "__proto__", "re stock", "../restock"]) await refused("DELIVERY_WEBHOOK_CLOSED", name);
+    for (const name of ["other", "empty", "push", "__proto__", "re stock", "../restock"])
+      await refused("DELIVERY_WEBHOOK_CLOSED", name);
     await refused("DELIVERY_WEBHOOK_UNUSED", "unused");
   });
 
   it("has a name that can be called, or the pipeline is refused", async () => {
-    const project = await createTestProject(kind, { "pipelines/a.yaml": 'on: { webhook: [push, "a b", "re*", fine-1] }\nsteps:\n  a: { run: "true" }\n' });
+    const project = await createTestProject(kind, {
+      "pipelines/a.yaml": 'on: { webhook: [push, "a b", "re*", fine-1] }\nsteps:\n  a: { run: "true" }\n',
+    });
     const { problems } = await project.load();
-    assert.deepEqual(problems.map(({ line, message }) => [line, message]), [[1, '"push" cannot name a webhook: /hooks/push takes the pushes'], [1, '"a b" cannot name a webhook']]);
+    assert.deepEqual(
+      problems.map(({ line, message }) => [line, message]),
+      [
+        [1, '"push" cannot name a webhook: /hooks/push takes the pushes'],
+        [1, '"a b" cannot name a webhook'],
+      ],
+    );
   });
 });
 
-it("a webhook is called over HTTP with curl and openssl, and a body that is too large is not read", { timeout: 180_000 }, async () => {
-  const folder = await temporaryFolder();
-  await mkdir(join(folder, "pipelines"));
-  await writeFile(join(folder, "esteira.yaml"), "name: p\n");
-  await writeFile(join(folder, "pipelines/restock.yaml"), PIPELINE);
-  const server = await startServer(folder, { ESTEIRA_SECRET_WEBHOOK_RESTOCK: SECRET });
-  after(() => server.stop());
-  const script = `delivery=d-7 timestamp=$(date +%s) body='{"shop": {"name": "north"}}'
+it(
+  "a webhook is called over HTTP with curl and openssl, and a body that is too large is not read",
+  { timeout: 180_000 },
+  async () => {
+    const folder = await temporaryFolder();
+    await mkdir(join(folder, "pipelines"));
+    await writeFile(join(folder, "esteira.yaml"), "name: p\n");
+    await writeFile(join(folder, "pipelines/restock.yaml"), PIPELINE);
+    const server = await startServer(folder, { ESTEIRA_SECRET_WEBHOOK_RESTOCK: SECRET });
+    after(() => server.stop());
+    const script = `delivery=d-7 timestamp=$(date +%s) body='{"shop": {"name": "north"}}'
 signature=$(printf %s "$delivery.$timestamp.$body" | openssl dgst -sha256 -hmac "$SECRET" -r | cut -d' ' -f1)
 curl -s "$URL/hooks/restock" -H "x-esteira-delivery: $delivery" -H "x-esteira-timestamp: $timestamp" \\
   -H "x-esteira-signature: sha256=$signature" -d "$body"`;
-  const { stdout } = await promisify(execFile)("bash", ["-c", script], { env: { ...process.env, SECRET, URL: server.url } });
-  assert.match(stdout, /^\{"pipelineRuns":\["[0-9A-Z]{26}"\]\}$/);
-  assert.equal((await fetch(`${server.url}/hooks/restock`, { method: "POST", body: "x".repeat(LARGEST_WEBHOOK_BYTES + 1) })).status, 413);
-  const closed = await fetch(`${server.url}/hooks/other`, { method: "POST", body: "{}" });
-  assert.equal(closed.status, 404);
-  assert.match(await closed.text(), /DELIVERY_WEBHOOK_CLOSED.*ESTEIRA_SECRET_WEBHOOK_OTHER/);
-});
+    const { stdout } = await promisify(execFile)("bash", ["-c", script], {
+      env: { ...process.env, SECRET, URL: server.url },
+    });
+    assert.match(stdout, /^\{"pipelineRuns":\["[0-9A-Z]{26}"\]\}$/);
+    assert.equal(
+      (await fetch(`${server.url}/hooks/restock`, { method: "POST", body: "x".repeat(LARGEST_WEBHOOK_BYTES + 1) }))
+        .status,
+      413,
+    );
+    const closed = await fetch(`${server.url}/hooks/other`, { method: "POST", body: "{}" });
+    assert.equal(closed.status, 404);
+    assert.match(await closed.text(), /DELIVERY_WEBHOOK_CLOSED.*ESTEIRA_SECRET_WEBHOOK_OTHER/);
+  },
+);

@@ -9,5 +9,6 @@ describe("a reader who follows the guides about models, in one project, with use
   });
   after(() => reader.leave());
 
-  for (const guide of ["features-and-training.md", "approvals-and-deployment.md", "monitoring.md"]) it(`reaches the end of ${guide}`, () => reader.follow(guide));
+  for (const guide of ["features-and-training.md", "approvals-and-deployment.md", "monitoring.md"])
+    it(`reaches the end of ${guide}`, () => reader.follow(guide));
 });

@@ -26,7 +26,10 @@ describe("a reader who follows the guides, with users in the store and access.lo
 });
 
 /** A reader for one test, who leaves at its end. */
-async function startReading(t: TestContext, options: Parameters<typeof createGuideReader>[0] = {}): Promise<GuideReader> {
+async function startReading(
+  t: TestContext,
+  options: Parameters<typeof createGuideReader>[0] = {},
+): Promise<GuideReader> {
   const reader = await createGuideReader(options);
   t.after(() => reader.leave());
   return reader;
@@ -43,14 +46,19 @@ describe("a reader who starts from an empty folder", () => {
     await reader.follow("code-pipelines.md");
   });
 
-  it("reaches the end of running-a-server.md", { skip: ["sqlite3", "rsync"].some((tool) => !isThere(tool)) && "sqlite3 or rsync is not installed" }, async (t) => {
-    const reader = await startReading(t, { hasUser: false });
-    await reader.follow("running-a-server.md");
-  });
+  it(
+    "reaches the end of running-a-server.md",
+    { skip: ["sqlite3", "rsync"].some((tool) => !isThere(tool)) && "sqlite3 or rsync is not installed" },
+    async (t) => {
+      const reader = await startReading(t, { hasUser: false });
+      await reader.follow("running-a-server.md");
+    },
+  );
 });
 
 it("a reader is told of every block that is not run, and why", () => {
-  const marked = "Text:\n\n<!-- not run: shows an error -->\n```text\n$ false\n```\n\n`a/b.sql` is:\n\n```sql\nSELECT 1\n```\n\n```text\n$ echo one \\\n    two\nout\n$ false # exit code 1\n```\n\n```yaml\n# p.yaml, further steps\n  b: {}\n```\n";
+  const marked =
+    "Text:\n\n<!-- not run: shows an error -->\n```text\n$ false\n```\n\n`a/b.sql` is:\n\n```sql\nSELECT 1\n```\n\n```text\n$ echo one \\\n    two\nout\n$ false # exit code 1\n```\n\n```yaml\n# p.yaml, further steps\n  b: {}\n```\n";
   assert.deepEqual(readGuide(marked), [
     { kind: "write", path: "a/b.sql", content: "SELECT 1\n", isAdded: false },
     { kind: "run", command: "echo one \\\n    two", exitCode: 0 },

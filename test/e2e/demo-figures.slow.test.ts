@@ -1,4 +1,5 @@
-// Every number that a page shows of the demo's store is computed again, by queries of this test: what no query gives is a fault of the page or of the test.
+// Every number that a page shows of the demo's store is computed again, by queries of this test: what no query gives is
+// a fault of the page or of the test.
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
@@ -39,7 +40,12 @@ describe("the figures of the demo's pages", needsBrowser, () => {
   });
 
   it("can all be computed again", { timeout: 900_000 }, async () => {
-    const context = await browser.newContext({ locale: "en-US", timezoneId: "UTC", viewport: { width: 1440, height: 1000 }, reducedMotion: "reduce" });
+    const context = await browser.newContext({
+      locale: "en-US",
+      timezoneId: "UTC",
+      viewport: { width: 1440, height: 1000 },
+      reducedMotion: "reduce",
+    });
     const page = await context.newPage();
     const sentences = (await authorsSentences(store.folder)).filter((text) => text.includes(" "));
     const unexplained: string[] = [];
@@ -48,9 +54,23 @@ describe("the figures of the demo's pages", needsBrowser, () => {
       await open(page, `${server.url}${address}`);
       const { numbers, times } = await readShown(page);
       checked += numbers.length;
-      const ours = numbers.filter(({ text }) => !sentences.some((sentence) => text.includes(sentence) || (text.length > 12 && sentence.includes(text))));
-      unexplained.push(...ours.filter((shown) => truth.explain(shown) === undefined).map((shown) => `${address}: ${shown.value} in "${shown.text}"${shown.around === shown.text ? "" : ` (in: ${shown.around})`}`));
-      unexplained.push(...times.filter(({ atMs }) => !moments.has(atMs)).map(({ text, atMs }) => `${address}: the time ${new Date(atMs).toISOString()} ("${text}")`));
+      const ours = numbers.filter(
+        ({ text }) =>
+          !sentences.some((sentence) => text.includes(sentence) || (text.length > 12 && sentence.includes(text))),
+      );
+      unexplained.push(
+        ...ours
+          .filter((shown) => truth.explain(shown) === undefined)
+          .map(
+            (shown) =>
+              `${address}: ${shown.value} in "${shown.text}"${shown.around === shown.text ? "" : ` (in: ${shown.around})`}`,
+          ),
+      );
+      unexplained.push(
+        ...times
+          .filter(({ atMs }) => !moments.has(atMs))
+          .map(({ text, atMs }) => `${address}: the time ${new Date(atMs).toISOString()} ("${text}")`),
+      );
     }
     assert.deepEqual(unexplained, []);
     assert.ok(checked > 300, `only ${checked} numbers were found: the pages did not show what they should`);
@@ -61,7 +81,9 @@ describe("the figures of the demo's pages", needsBrowser, () => {
 async function open(page: Page, url: string): Promise<void> {
   await page.goto(url);
   await page.locator("main h1").first().waitFor({ timeout: 120_000 });
-  await page.waitForFunction("document.querySelector('.skeleton, [aria-busy=true], .loading') === null", undefined, { timeout: 120_000 });
+  await page.waitForFunction("document.querySelector('.skeleton, [aria-busy=true], .loading') === null", undefined, {
+    timeout: 120_000,
+  });
   let before = "";
   for (;;) {
     const text = (await page.locator("main").textContent()) ?? "";

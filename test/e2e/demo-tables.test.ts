@@ -24,7 +24,10 @@ it("deltalake reads the tables of the demo with the same rows, in every version"
   await mkdir(join(folder, "data"));
   await writeSourceFiles(join(folder, "data"));
   const project = await createFlightsProject(join(folder, "flights"), join(folder, "data"));
-  for (const words of [["run", "flights"], ["run", "delay", "--only", "training_set"]]) {
+  for (const words of [
+    ["run", "flights"],
+    ["run", "delay", "--only", "training_set"],
+  ]) {
     const { code, stdout, stderr } = await runEsteira(project.folder, words);
     assert.equal(code, 0, stdout + stderr);
   }
@@ -34,18 +37,38 @@ it("deltalake reads the tables of the demo with the same rows, in every version"
     analytics.close();
     await store.close();
   });
-  const datasets = createDatasets({ store, objects: createFileSystemObjectStore(join(project.store, "objects")), folder: join(project.store, "datasets"), analytics, clock: systemClock, log: silentLog });
+  const datasets = createDatasets({
+    store,
+    objects: createFileSystemObjectStore(join(project.store, "objects")),
+    folder: join(project.store, "datasets"),
+    analytics,
+    clock: systemClock,
+    log: silentLog,
+  });
   const connection = await analytics.connect();
   after(() => connection.close());
   const compared: Record<string, number> = {};
   for (const asset of TABLES) {
-    for (const version of await store.read((transaction) => listAssetVersions(transaction, { project: "flights", asset }))) {
+    for (const version of await store.read((transaction) =>
+      listAssetVersions(transaction, { project: "flights", asset }),
+    )) {
       const { table, deltaVersion } = version.content as unknown as DatasetContent;
       const copy = join(folder, `${asset}-${version.version}.parquet`);
-      execFileSync(found.python, [COPY, join(project.store, "datasets", table), String(deltaVersion), copy], { stdio: ["ignore", "ignore", "pipe"] });
-      const [ours, theirs] = [`(select * from ${await datasets.relation(version)})`, `(select * from read_parquet('${copy}'))`];
-      const [row] = await connection.rows(`select (select count(*) from ${theirs})::int as n, (select count(*) from (${ours} except all ${theirs}))::int as missing, (select count(*) from (${theirs} except all ${ours}))::int as foreign_rows`);
-      assert.deepEqual(row, { n: version.rowCount, missing: 0, foreign_rows: 0 }, `${asset} version ${version.version}`);
+      execFileSync(found.python, [COPY, join(project.store, "datasets", table), String(deltaVersion), copy], {
+        stdio: ["ignore", "ignore", "pipe"],
+      });
+      const [ours, theirs] = [
+        `(select * from ${await datasets.relation(version)})`,
+        `(select * from read_parquet('${copy}'))`,
+      ];
+      const [row] = await connection.rows(
+        `select (select count(*) from ${theirs})::int as n, (select count(*) from (${ours} except all ${theirs}))::int as missing, (select count(*) from (${theirs} except all ${ours}))::int as foreign_rows`,
+      );
+      assert.deepEqual(
+        row,
+        { n: version.rowCount, missing: 0, foreign_rows: 0 },
+        `${asset} version ${version.version}`,
+      );
       compared[asset] = (compared[asset] ?? 0) + 1;
     }
   }

@@ -18,7 +18,8 @@ async function createProject(sizeKiB: number, files: Readonly<Record<string, str
   after(() => store === undefined || run("umount", store));
   const folder = await temporaryFolder();
   for (const name of ["pipelines", "data", "sql", ".esteira"]) await mkdir(join(folder, name));
-  for (const [path, content] of Object.entries({ "esteira.yaml": "name: p\n", ...files })) await writeFile(join(folder, path), content);
+  for (const [path, content] of Object.entries({ "esteira.yaml": "name: p\n", ...files }))
+    await writeFile(join(folder, path), content);
   if (!run("mount", "-t", "tmpfs", "-o", `size=${sizeKiB}k`, "tmpfs", join(folder, ".esteira"))) return undefined;
   store = join(folder, ".esteira");
   return folder;
@@ -46,7 +47,10 @@ describe("a disk that is full", () => {
   });
 
   it("while the metadata is written: it says so once, and goes on by itself when there is room", async (context) => {
-    const folder = await createProject(5120, { "pipelines/a.yaml": 'steps:\n  loud: { run: "yes hello | head -c 30000000" }\n  after: { run: "echo ok", needs: loud }\n' });
+    const folder = await createProject(5120, {
+      "pipelines/a.yaml":
+        'steps:\n  loud: { run: "yes hello | head -c 30000000" }\n  after: { run: "echo ok", needs: loud }\n',
+    });
     if (folder === undefined) return context.skip(NO_MOUNT);
     const { child, ended } = startEsteira(folder, ["run", "a"]);
     let said = "";

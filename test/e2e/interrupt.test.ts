@@ -6,7 +6,10 @@ import { setTimeout as delay } from "node:timers/promises";
 import { listProcessesOf, runEsteira, signalGroup, startEsteira } from "../setup/command-line.ts";
 import { temporaryFolder } from "../setup/stores.ts";
 
-/** A step that has ended, one that stands still with a child in the background until there is a file `go`, and one after it. */
+/**
+ * A step that has ended, one that stands still with a child in the background until there is a file `go`, and one after
+ * it.
+ */
 const pipelineOf = (place: string): string => `steps:
   first: { run: "echo 1 >> ${place}/first" }
   long: { run: "test -f ${place}/go || { sleep 600 & echo $$ > ${place}/pid; wait; }", needs: first }
@@ -35,7 +38,10 @@ async function finish(folder: string): Promise<void> {
   await writeFile(join(folder, "go"), "");
   const { code, stdout, stderr } = await runEsteira(folder, ["run", "--resume"]);
   assert.equal(code, 0, stdout + stderr);
-  assert.deepEqual([await readFile(join(folder, "first"), "utf8"), await readFile(join(folder, "last"), "utf8")], ["1\n", "1\n"]);
+  assert.deepEqual(
+    [await readFile(join(folder, "first"), "utf8"), await readFile(join(folder, "last"), "utf8")],
+    ["1\n", "1\n"],
+  );
 }
 
 describe("a run that is interrupted", () => {
@@ -55,8 +61,14 @@ describe("a run that is interrupted", () => {
   it("by SIGTERM to esteira up is left without waiting for its steps, and goes on when it is up again", async () => {
     const folder = await createProject();
     const { child, ended } = startEsteira(folder, ["up", "--port", "0", "--json"]);
-    const url = await new Promise<string>((found) => child.stdout?.once("data", (piece: Buffer) => found((JSON.parse(piece.toString()) as { url: string }).url)));
-    await fetch(`${url}/api/v1/pipelines/work/runs`, { method: "POST", headers: { "content-type": "application/json" }, body: "{}" });
+    const url = await new Promise<string>((found) =>
+      child.stdout?.once("data", (piece: Buffer) => found((JSON.parse(piece.toString()) as { url: string }).url)),
+    );
+    await fetch(`${url}/api/v1/pipelines/work/runs`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: "{}",
+    });
     await waitForLong(folder);
     // The long step would wait for ever: nothing says "go".
     child.kill("SIGTERM");

@@ -28,14 +28,19 @@ before(async () => {
   folder = await mkdtemp(join(tmpdir(), "esteira-mlflow-pages-"));
   await writeProject();
   server = await startServer(folder);
-  const contentOf = (index: number) => ({ metrics: { loss: index / 100, "val/auc": 0.9 - index / 1000 }, params: { lr: String(0.001 * (1 + (index % 5))), model: ["tree", "linear"][index % 2] ?? "" }, tags: { team: index % 2 === 0 ? "ops" : "data" } });
+  const contentOf = (index: number) => ({
+    metrics: { loss: index / 100, "val/auc": 0.9 - index / 1000 },
+    params: { lr: String(0.001 * (1 + (index % 5))), model: ["tree", "linear"][index % 2] ?? "" },
+    tags: { team: index % 2 === 0 ? "ops" : "data" },
+  });
   filled = await fillExperiment(server.url, { name: "delays", runCount: RUNS, contentOf });
   first = filled.runIds[0] ?? "";
   await logHistory(server.url, first, { key: "long", pointCount: 5000, valueAt: (step) => Math.sin(step / 300) });
   await putArtifacts();
   const call = mlflowCaller(server.url);
   await call("registered-models/create", { name: "delay", description: "Says who is **late**" });
-  for (let version = 1; version <= 2; version++) await call("model-versions/create", { name: "delay", source: `runs:/${first}/model`, run_id: first });
+  for (let version = 1; version <= 2; version++)
+    await call("model-versions/create", { name: "delay", source: `runs:/${first}/model`, run_id: first });
   await call("registered-models/alias", { name: "delay", alias: "candidate", version: "1" });
   browser = await launchBrowser();
 });
@@ -49,36 +54,67 @@ after(async () => {
 /** A project whose pipeline makes a model, and has made it. */
 async function writeProject(): Promise<void> {
   const models = join(ROOT, "test/serving/models");
-  const { model } = JSON.parse(await readFile(join(models, "late-by-matrix.json"), "utf8")) as { readonly model: object };
+  const { model } = JSON.parse(await readFile(join(models, "late-by-matrix.json"), "utf8")) as {
+    readonly model: object;
+  };
   await mkdir(join(folder, "pipelines"));
   await mkdir(join(folder, "trained"));
   await writeFile(join(folder, "esteira.yaml"), "name: pages\n");
-  await writeFile(join(folder, "pipelines/train.yaml"), 'steps:\n  late: { run: "mkdir -p made && cp trained/* made/", makes: { model: made } }\n');
+  await writeFile(
+    join(folder, "pipelines/train.yaml"),
+    'steps:\n  late: { run: "mkdir -p made && cp trained/* made/", makes: { model: made } }\n',
+  );
   await writeFile(join(folder, "trained/model.json"), JSON.stringify(model));
   await copyFile(join(models, "late-by-matrix.onnx"), join(folder, "trained/model.onnx"));
-  await promisify(execFile)(process.execPath, ["--disable-warning=ExperimentalWarning", join(ROOT, "src/cli/main.ts"), "run", "train"], { cwd: folder });
+  await promisify(execFile)(
+    process.execPath,
+    ["--disable-warning=ExperimentalWarning", join(ROOT, "src/cli/main.ts"), "run", "train"],
+    { cwd: folder },
+  );
 }
 
 async function putArtifacts(): Promise<void> {
   const files: Readonly<Record<string, string>> = {
     "table.csv": `name,value\n${Array.from({ length: 40 }, (_, index) => `"row, ${index}",${index}`).join("\n")}\n`,
     "page.html": "<h1>Report</h1><script>parent.document.title = 'broken'</script>",
-    "model/MLmodel": "flavors:\n  python_function: {}\n  sklearn: {}\nmlflow_version: 3.11.1\nsignature:\n  inputs: '[{\"type\": \"double\", \"name\": \"distance\"}]'\n",
-    "plot.svg": '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 10 10"><rect width="10" height="10" fill="teal"/></svg>',
+    "model/MLmodel":
+      'flavors:\n  python_function: {}\n  sklearn: {}\nmlflow_version: 3.11.1\nsignature:\n  inputs: \'[{"type": "double", "name": "distance"}]\'\n',
+    "plot.svg":
+      '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 10 10"><rect width="10" height="10" fill="teal"/></svg>',
   };
   for (const [path, text] of Object.entries(files)) {
-    const response = await fetch(`${server.url}/api/2.0/mlflow-artifacts/artifacts/${filled.experimentId}/${first}/artifacts/${path}`, { method: "PUT", body: text });
+    const response = await fetch(
+      `${server.url}/api/2.0/mlflow-artifacts/artifacts/${filled.experimentId}/${first}/artifacts/${path}`,
+      { method: "PUT", body: text },
+    );
     assert.equal(response.status, 200);
   }
 }
 
-/** A page whose complaints fail the test; answers of the server with 4xx are told there too, and some tests ask for them. */
-async function open(path: string, { language = "en-US", scheme = "light" as "light" | "dark" } = {}): Promise<{ readonly page: Page; readonly context: BrowserContext; readonly complaints: readonly string[] }> {
-  const context = await browser.newContext({ locale: language, viewport: { width: 1360, height: 860 }, reducedMotion: "reduce", colorScheme: scheme, acceptDownloads: true });
+/**
+ * A page whose complaints fail the test; answers of the server with 4xx are told there too, and some tests ask for
+ * them.
+ */
+async function open(
+  path: string,
+  { language = "en-US", scheme = "light" as "light" | "dark" } = {},
+): Promise<{ readonly page: Page; readonly context: BrowserContext; readonly complaints: readonly string[] }> {
+  const context = await browser.newContext({
+    locale: language,
+    viewport: { width: 1360, height: 860 },
+    reducedMotion: "reduce",
+    colorScheme: scheme,
+    acceptDownloads: true,
+  });
   const page = await context.newPage();
   const complaints: string[] = [];
   page.on("console", (message) => {
-    if (message.type() === "error" && !message.text().includes("about:srcdoc") && !message.text().includes("status of 4")) complaints.push(message.text());
+    if (
+      message.type() === "error" &&
+      !message.text().includes("about:srcdoc") &&
+      !message.text().includes("status of 4")
+    )
+      complaints.push(message.text());
   });
   page.on("pageerror", (error) => complaints.push(error.message));
   await page.goto(`${server.url}${path}`);
@@ -88,9 +124,30 @@ async function open(path: string, { language = "en-US", scheme = "light" as "lig
 async function violations(page: Page): Promise<readonly string[]> {
   await page.evaluate(await readFile(AXE, "utf8"));
   return page.evaluate(async () => {
-    const { axe } = globalThis as unknown as { axe: { run(context: object, options: object): Promise<{ violations: { id: string; nodes: { html: string; failureSummary?: string }[] }[] }> } };
-    const { violations: all } = await axe.run({ exclude: ["iframe"] }, { runOnly: ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"], rules: { "label-content-name-mismatch": { enabled: true }, "landmark-unique": { enabled: true }, "target-size": { enabled: true } }, iframes: false });
-    return all.map(({ id, nodes }) => `${id}: ${nodes[0]?.html.slice(0, 160) ?? ""} ${nodes[0]?.failureSummary?.replace(/\s+/g, " ").slice(0, 200) ?? ""}`);
+    const { axe } = globalThis as unknown as {
+      axe: {
+        run(
+          context: object,
+          options: object,
+        ): Promise<{ violations: { id: string; nodes: { html: string; failureSummary?: string }[] }[] }>;
+      };
+    };
+    const { violations: all } = await axe.run(
+      { exclude: ["iframe"] },
+      {
+        runOnly: ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"],
+        rules: {
+          "label-content-name-mismatch": { enabled: true },
+          "landmark-unique": { enabled: true },
+          "target-size": { enabled: true },
+        },
+        iframes: false,
+      },
+    );
+    return all.map(
+      ({ id, nodes }) =>
+        `${id}: ${nodes[0]?.html.slice(0, 160) ?? ""} ${nodes[0]?.failureSummary?.replace(/\s+/g, " ").slice(0, 200) ?? ""}`,
+    );
   });
 }
 
@@ -146,7 +203,9 @@ describe("the runs table", needsBrowser, () => {
   });
 
   test("runs are tagged, deleted and restored together, and saved as CSV", async () => {
-    const { page, context } = await open(`/experiments/${filled.experimentId}?q=${encodeURIComponent("params.model = 'linear' AND metrics.loss < 0.04")}`);
+    const { page, context } = await open(
+      `/experiments/${filled.experimentId}?q=${encodeURIComponent("params.model = 'linear' AND metrics.loss < 0.04")}`,
+    );
     await page.getByText("2 runs", { exact: true }).waitFor();
     await page.getByRole("checkbox", { name: "Select all loaded" }).check();
     const download = page.waitForEvent("download");
@@ -240,7 +299,11 @@ describe("the registry", needsBrowser, () => {
     await page.getByRole("dialog").getByLabel("Alias").fill("champion");
     await page.getByRole("dialog").getByLabel("Version").fill("1");
     await page.getByRole("dialog").getByRole("button", { name: "Set an alias" }).click();
-    await page.getByRole("dialog").getByRole("alert").getByText(/champion.*approv/).waitFor();
+    await page
+      .getByRole("dialog")
+      .getByRole("alert")
+      .getByText(/champion.*approv/)
+      .waitFor();
     await page.keyboard.press("Escape");
     await page.getByRole("link", { name: "v1" }).click();
     await page.getByText("Nobody has approved this digest.").waitFor();
@@ -260,24 +323,46 @@ describe("the registry", needsBrowser, () => {
   });
 });
 
-test("no page makes the browser complain, and none breaks WCAG 2.2 AA, in both languages, light and dark", needsBrowser, async () => {
-  const compared = filled.runIds.slice(0, 12).join(",");
-  const run = `/experiments/run/${first}`;
-  const paths = [
-    "/experiments", "/experiments?name=nothing", `/experiments/${filled.experimentId}`, `/experiments/${filled.experimentId}?tab=about`, "/experiments/0", run, `${run}?tab=metrics`, `${run}?tab=artifacts&file=table.csv`, `${run}?tab=artifacts&file=model%2FMLmodel`,
-    ...["differences", "parallel", "scatter", "box", "metrics"].map((tab) => `/experiments/compare?runs=${compared}&tab=${tab}`), "/experiments/compare", "/registry", "/registry/delay", "/registry/delay/1", "/registry/late/1",
-  ];
-  const problems = new Set<string>();
-  for (const [scheme, language] of [["light", "en-US"], ["dark", "pt-BR"]] as const) {
-    const { page, context, complaints } = await open("/", { scheme, language });
-    for (const path of paths) {
-      await page.goto(`${server.url}${path}`);
-      await page.locator("h1").waitFor();
-      await page.locator(".waiting").first().waitFor({ state: "detached" });
-      for (const violation of await violations(page)) problems.add(`${scheme} ${path} ${violation}`);
+test(
+  "no page makes the browser complain, and none breaks WCAG 2.2 AA, in both languages, light and dark",
+  needsBrowser,
+  async () => {
+    const compared = filled.runIds.slice(0, 12).join(",");
+    const run = `/experiments/run/${first}`;
+    const paths = [
+      "/experiments",
+      "/experiments?name=nothing",
+      `/experiments/${filled.experimentId}`,
+      `/experiments/${filled.experimentId}?tab=about`,
+      "/experiments/0",
+      run,
+      `${run}?tab=metrics`,
+      `${run}?tab=artifacts&file=table.csv`,
+      `${run}?tab=artifacts&file=model%2FMLmodel`,
+      ...["differences", "parallel", "scatter", "box", "metrics"].map(
+        (tab) => `/experiments/compare?runs=${compared}&tab=${tab}`,
+      ),
+      "/experiments/compare",
+      "/registry",
+      "/registry/delay",
+      "/registry/delay/1",
+      "/registry/late/1",
+    ];
+    const problems = new Set<string>();
+    for (const [scheme, language] of [
+      ["light", "en-US"],
+      ["dark", "pt-BR"],
+    ] as const) {
+      const { page, context, complaints } = await open("/", { scheme, language });
+      for (const path of paths) {
+        await page.goto(`${server.url}${path}`);
+        await page.locator("h1").waitFor();
+        await page.locator(".waiting").first().waitFor({ state: "detached" });
+        for (const violation of await violations(page)) problems.add(`${scheme} ${path} ${violation}`);
+      }
+      for (const complaint of complaints) problems.add(complaint);
+      await context.close();
     }
-    for (const complaint of complaints) problems.add(complaint);
-    await context.close();
-  }
-  assert.deepEqual([...problems], []);
-});
+    assert.deepEqual([...problems], []);
+  },
+);

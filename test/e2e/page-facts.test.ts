@@ -9,11 +9,11 @@ import { buildWeb } from "../../scripts/build-web.ts";
 import { launchBrowser, needsBrowser } from "../setup/browser.ts";
 import { type StartedServer, startServer } from "../setup/started-server.ts";
 
-
 // What pages say of a real project: it captures, fails, is repaired, and releases code twice.
 const FILES: Readonly<Record<string, string>> = {
   "esteira.yaml": "name: facts\nenvironments: { staging: {}, production: { approvals: 1, bind: version } }\n",
-  "pipelines/numbers.yaml": 'steps:\n  raw_numbers: { capture: { files: "data/*.csv" } }\n  numbers: { sql: sql/numbers.sql }\n',
+  "pipelines/numbers.yaml":
+    'steps:\n  raw_numbers: { capture: { files: "data/*.csv" } }\n  numbers: { sql: sql/numbers.sql }\n',
   "pipelines/checks.yaml": `params: { expected: 3 }
 steps:
   prepare: { run: "echo ready" }
@@ -24,12 +24,21 @@ steps:
   app: { run: "mkdir -p dist && cp site.txt server.mjs dist/", files: [site.txt, server.mjs], makes: { code: dist/ } }
   web: { deploy: app, to: [staging], start: "node server.mjs" }
 `,
-  "pipelines/train.yaml": 'steps:\n  late: { run: "mkdir -p made && cp trained/* made/", files: ["trained/*"], makes: { model: made } }\n  serve: { deploy: late, to: [production] }\n',
+  "pipelines/train.yaml":
+    'steps:\n  late: { run: "mkdir -p made && cp trained/* made/", files: ["trained/*"], makes: { model: made } }\n  serve: { deploy: late, to: [production] }\n',
   "pipelines/slow.yaml": 'steps:\n  wait: { run: "while [ ! -e GO_FILE ]; do sleep 0.1; done", cache: false }\n',
   "verify.sh": "echo looking\necho '  found nothing' >&2\necho 'ValueError: departures are missing' >&2\nexit 3\n",
   "sql/numbers.sql": "SELECT id, value FROM raw_numbers\n",
-  "data/numbers.csv": ["id,value,at", ...Array.from({ length: 1200 }, (_, index) => `${index},${(index * 7919) % 4801},2001-03-${String((index % 28) + 1).padStart(2, "0")} 10:30:00`), ""].join("\n"),
-  "server.mjs": 'import { createServer } from "node:http";\ncreateServer((_, response) => response.end("up")).listen(process.env.PORT, "127.0.0.1");\n',
+  "data/numbers.csv": [
+    "id,value,at",
+    ...Array.from(
+      { length: 1200 },
+      (_, index) => `${index},${(index * 7919) % 4801},2001-03-${String((index % 28) + 1).padStart(2, "0")} 10:30:00`,
+    ),
+    "",
+  ].join("\n"),
+  "server.mjs":
+    'import { createServer } from "node:http";\ncreateServer((_, response) => response.end("up")).listen(process.env.PORT, "127.0.0.1");\n',
   "site.txt": "one\n",
 };
 
@@ -43,7 +52,9 @@ before(async () => {
   folder = await mkdtemp(join(tmpdir(), "esteira-facts-"));
   for (const [file, text] of Object.entries(FILES)) await write(file, text.replace("GO_FILE", join(folder, "go")));
   const models = join(import.meta.dirname, "../serving/models");
-  const { model } = JSON.parse(await readFile(join(models, "late-by-matrix.json"), "utf8")) as { readonly model: object };
+  const { model } = JSON.parse(await readFile(join(models, "late-by-matrix.json"), "utf8")) as {
+    readonly model: object;
+  };
   await write("trained/model.json", JSON.stringify(model));
   await copyFile(join(models, "late-by-matrix.onnx"), join(folder, "trained/model.onnx"));
   server = await startServer(folder);
@@ -54,7 +65,12 @@ after(async () => {
   await browser?.close();
   await server?.stop();
   // A released service outlives the server that started it.
-  if (folder !== undefined) await createServices({ folder: join(folder, ".esteira/services") }).stop({ project: "facts", environment: "staging", name: "app" });
+  if (folder !== undefined)
+    await createServices({ folder: join(folder, ".esteira/services") }).stop({
+      project: "facts",
+      environment: "staging",
+      name: "app",
+    });
   if (folder !== undefined) await rm(folder, { recursive: true, force: true, maxRetries: 5 });
 });
 
@@ -64,7 +80,12 @@ async function write(file: string, text: string): Promise<void> {
 }
 
 const api = async <Answer>(path: string, body?: object): Promise<Answer> => {
-  const response = await fetch(`${server.url}/api/v1${path}`, body === undefined ? {} : { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
+  const response = await fetch(
+    `${server.url}/api/v1${path}`,
+    body === undefined
+      ? {}
+      : { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) },
+  );
   if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
   return (await response.json()) as Answer;
 };
@@ -79,15 +100,23 @@ async function play(pipeline: string): Promise<{ readonly id: string; readonly s
   }
 }
 
-async function open(path: string, options: { readonly language?: string; readonly width?: number } = {}): Promise<Page> {
-  const context = await browser.newContext({ locale: options.language ?? "en-US", viewport: { width: options.width ?? 1440, height: 900 }, reducedMotion: "reduce" });
+async function open(
+  path: string,
+  options: { readonly language?: string; readonly width?: number } = {},
+): Promise<Page> {
+  const context = await browser.newContext({
+    locale: options.language ?? "en-US",
+    viewport: { width: options.width ?? 1440, height: 900 },
+    reducedMotion: "reduce",
+  });
   const page = await context.newPage();
   await page.goto(server.url + path);
   await page.locator("h1").waitFor();
   return page;
 }
 
-const figure = (page: Page, name: string): Promise<string | null> => page.locator(`[data-figure="${name}"]`).first().getAttribute("data-value");
+const figure = (page: Page, name: string): Promise<string | null> =>
+  page.locator(`[data-figure="${name}"]`).first().getAttribute("data-value");
 
 describe("pages of a project in which something failed", needsBrowser, () => {
   test("the run page, the tables and home say in words what became of the steps", async () => {
@@ -95,7 +124,13 @@ describe("pages of a project in which something failed", needsBrowser, () => {
     assert.equal(status, "failed");
     const page = await open(`/runs/${id}`);
     await page.locator(".figures").getByText("1 ok").waitFor();
-    assert.equal(await page.locator(".figures .outcomes").innerText().then((text) => text.replaceAll("\n", " ")), "1 ok 1 failed 1 skipped");
+    assert.equal(
+      await page
+        .locator(".figures .outcomes")
+        .innerText()
+        .then((text) => text.replaceAll("\n", " ")),
+      "1 ok 1 failed 1 skipped",
+    );
     await page.getByText("expected", { exact: true }).waitFor();
     await page.goto(`${server.url}/pipelines?tab=runs`);
     await page.locator(`[data-row="${id}"]`).getByText("1 failed").waitFor();
@@ -126,7 +161,10 @@ describe("pages of a project in which something failed", needsBrowser, () => {
     const page = await open(`/runs/${items[0]?.id ?? ""}`, { language: "pt-BR" });
     await page.getByText("O comando do passo “verify” falhou").first().waitFor();
     await page.getByText("O log do passo diz mais.").first().waitFor();
-    await page.getByRole("button", { name: /^report/ }).first().click();
+    await page
+      .getByRole("button", { name: /^report/ })
+      .first()
+      .click();
     await page.getByRole("dialog").getByText("verify falhou").waitFor();
     await page.goto(`${server.url}/runs/nothing`);
     await page.getByText(/Não existe a execução de pipeline/).waitFor();
@@ -139,7 +177,13 @@ describe("pages of a project in which something failed", needsBrowser, () => {
     await waiting.getByText("checks failed at verify").waitFor();
     await waiting.getByText("ValueError: departures are missing").waitFor();
     assert.equal(await figure(page, "nav.failedRuns"), "1");
-    assert.equal(await page.locator(".code-station.tone-bad").innerText().then((text) => text.split("\n")[0]), "Check");
+    assert.equal(
+      await page
+        .locator(".code-station.tone-bad")
+        .innerText()
+        .then((text) => text.split("\n")[0]),
+      "Check",
+    );
     await page.getByText("1 pipeline failed and waits for a person").waitFor();
 
     await waiting.getByRole("button", { name: "Seen" }).click();
@@ -192,7 +236,10 @@ describe("pages that say what is live", needsBrowser, () => {
     await page.locator(".environments").getByRole("button", { name: "Roll back" }).click();
     const dialog = page.getByRole("dialog");
     await dialog.getByText("What goes back:").waitFor();
-    assert.deepEqual((await dialog.locator(".release-changes li").allInnerTexts()).map((text) => text.replaceAll(/\s+/g, " ")), ["Code app v2 → v1"]);
+    assert.deepEqual(
+      (await dialog.locator(".release-changes li").allInnerTexts()).map((text) => text.replaceAll(/\s+/g, " ")),
+      ["Code app v2 → v1"],
+    );
     await dialog.getByRole("button", { name: "Roll back" }).click();
     await dialog.waitFor({ state: "hidden" });
     await page.locator(".environments").getByText("app v1").waitFor();
@@ -218,7 +265,13 @@ describe("pages that say what is live", needsBrowser, () => {
     await page.getByText("All 1,200 rows sorted by value, largest first").waitFor();
     await page.locator(`[data-figure="row.value"][data-value="${largest}"]`).waitFor();
     assert.equal(await figure(page, "row.value"), String(largest));
-    assert.equal(await page.locator('[data-figure="row.at"]').first().evaluate((cell) => cell.scrollWidth <= cell.clientWidth), true);
+    assert.equal(
+      await page
+        .locator('[data-figure="row.at"]')
+        .first()
+        .evaluate((cell) => cell.scrollWidth <= cell.clientWidth),
+      true,
+    );
     await page.context().close();
   });
 
@@ -226,7 +279,9 @@ describe("pages that say what is live", needsBrowser, () => {
     for (const width of [1440, 390]) {
       const page = await open("/releases", { width });
       await page.locator('[data-figure="releases.time"]').first().waitFor();
-      const outside = await page.evaluate<readonly string[]>(`[...document.querySelectorAll(".table-cell")].filter((cell) => cell.scrollWidth > cell.clientWidth + 1).map((cell) => cell.textContent)`);
+      const outside = await page.evaluate<readonly string[]>(
+        `[...document.querySelectorAll(".table-cell")].filter((cell) => cell.scrollWidth > cell.clientWidth + 1).map((cell) => cell.textContent)`,
+      );
       assert.deepEqual(outside, []);
       assert.equal(await page.evaluate(`document.documentElement.scrollWidth <= innerWidth`), true);
       if (width === 390) assert.ok(((await page.locator(".topbar").boundingBox())?.height ?? 999) < 70);
@@ -234,4 +289,3 @@ describe("pages that say what is live", needsBrowser, () => {
     }
   });
 });
-

@@ -68,7 +68,12 @@ async function writeProject(place: string): Promise<void> {
     "pipelines/trips.yaml": PIPELINE,
     "contracts/trips.yaml": CONTRACT,
     "sql/trips.sql": "SELECT id, minutes FROM raw_trips WHERE minutes > 10\n",
-    "data/trips.csv": ["id,minutes", ...Array.from({ length: 200 }, (_, index) => `${index},${index % 60}`), "200,-5", ""].join("\n"),
+    "data/trips.csv": [
+      "id,minutes",
+      ...Array.from({ length: 200 }, (_, index) => `${index},${index % 60}`),
+      "200,-5",
+      "",
+    ].join("\n"),
   };
   for (const [file, text] of Object.entries(files)) {
     await mkdir(join(place, file, ".."), { recursive: true });
@@ -77,7 +82,10 @@ async function writeProject(place: string): Promise<void> {
 }
 
 async function startServer(place: string): Promise<{ readonly url: string; readonly child: ChildProcess }> {
-  const child = spawn(process.execPath, [NODE_FLAG, join(ROOT, "src/cli/main.ts"), "up", "--port", "0"], { cwd: place, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(process.execPath, [NODE_FLAG, join(ROOT, "src/cli/main.ts"), "up", "--port", "0"], {
+    cwd: place,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   let output = "";
   const { promise, resolve: found, reject } = Promise.withResolvers<string>();
   const onOutput = (piece: Buffer): void => {
@@ -92,8 +100,15 @@ async function startServer(place: string): Promise<{ readonly url: string; reado
 }
 
 /** A page that fails the test when the browser complains. */
-async function open(url: string, language = "en-US"): Promise<{ readonly page: Page; readonly context: BrowserContext; readonly complaints: readonly string[] }> {
-  const context = await browser.newContext({ locale: language, viewport: { width: 1360, height: 860 }, reducedMotion: "reduce" });
+async function open(
+  url: string,
+  language = "en-US",
+): Promise<{ readonly page: Page; readonly context: BrowserContext; readonly complaints: readonly string[] }> {
+  const context = await browser.newContext({
+    locale: language,
+    viewport: { width: 1360, height: 860 },
+    reducedMotion: "reduce",
+  });
   const page = await context.newPage();
   const complaints: string[] = [];
   page.on("console", (message) => {
@@ -108,9 +123,30 @@ async function open(url: string, language = "en-US"): Promise<{ readonly page: P
 async function violations(page: Page): Promise<readonly string[]> {
   await page.evaluate(await readFile(AXE, "utf8"));
   const found = await page.evaluate(async () => {
-    const { axe } = globalThis as unknown as { axe: { run(context: object, options: object): Promise<{ violations: { id: string; nodes: { html: string; failureSummary?: string }[] }[] }> } };
-    const { violations: all } = await axe.run({ exclude: ["iframe"] }, { runOnly: ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"], rules: { "label-content-name-mismatch": { enabled: true }, "landmark-unique": { enabled: true }, "target-size": { enabled: true } }, iframes: false });
-    return all.map(({ id, nodes }) => `${id}: ${nodes[0]?.html.slice(0, 160) ?? ""} ${nodes[0]?.failureSummary?.replace(/\s+/g, " ").slice(0, 200) ?? ""}`);
+    const { axe } = globalThis as unknown as {
+      axe: {
+        run(
+          context: object,
+          options: object,
+        ): Promise<{ violations: { id: string; nodes: { html: string; failureSummary?: string }[] }[] }>;
+      };
+    };
+    const { violations: all } = await axe.run(
+      { exclude: ["iframe"] },
+      {
+        runOnly: ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"],
+        rules: {
+          "label-content-name-mismatch": { enabled: true },
+          "landmark-unique": { enabled: true },
+          "target-size": { enabled: true },
+        },
+        iframes: false,
+      },
+    );
+    return all.map(
+      ({ id, nodes }) =>
+        `${id}: ${nodes[0]?.html.slice(0, 160) ?? ""} ${nodes[0]?.failureSummary?.replace(/\s+/g, " ").slice(0, 200) ?? ""}`,
+    );
   });
   return found;
 }
@@ -170,13 +206,19 @@ describe("the web page on a real server", needsBrowser, () => {
     await page.keyboard.press("g");
     await page.keyboard.press("d");
     await page.waitForURL(/\/datasets$/);
-    assert.equal(await page.evaluate(`document.querySelectorAll("[tabindex]:not([tabindex='0']):not([tabindex='-1'])").length`), 0);
+    assert.equal(
+      await page.evaluate(`document.querySelectorAll("[tabindex]:not([tabindex='0']):not([tabindex='-1'])").length`),
+      0,
+    );
     await context.close();
   });
 
   test("what is not there is told with its code", async () => {
     const { page, context } = await open(`${server.url}/datasets/nothing`);
-    await page.getByRole("alert").getByText(/^[A-Z]+_[A-Z_]+$/).waitFor();
+    await page
+      .getByRole("alert")
+      .getByText(/^[A-Z]+_[A-Z_]+$/)
+      .waitFor();
     await context.close();
   });
 });
@@ -184,15 +226,55 @@ describe("the web page on a real server", needsBrowser, () => {
 describe("the pages of a full project", needsBrowser, () => {
   const { running: run, runningStep, failed, notebook, prediction } = recorded.subjects;
   const paths = [
-    "/", "/pipelines", "/pipelines?tab=runs", "/pipelines/delay?step=delay", `/runs/${run}`, `/runs/${run}?step=${runningStep}`, `/runs/${failed}`, "/datasets", "/datasets/raw_flights", "/datasets/raw_flights?tab=rows", "/datasets/raw_flights?tab=versions", "/datasets/raw_flights?tab=quarantine",
-    "/datasets/raw_flights?tab=lineage", "/dashboards", "/dashboards/delays", "/models", "/models/delay", "/models/delay/2", "/models/delay/2?tab=verdict", "/models/delay/2?tab=lineage", `/notebooks/${notebook}`, "/endpoints", "/endpoint/production/delay", "/endpoint/production/delay?tab=predictions", "/endpoint/production/delay?tab=history",
-    `/predictions/${prediction}`, "/alerts", "/alerts?tab=monitors", "/releases", "/approvals",
+    "/",
+    "/pipelines",
+    "/pipelines?tab=runs",
+    "/pipelines/delay?step=delay",
+    `/runs/${run}`,
+    `/runs/${run}?step=${runningStep}`,
+    `/runs/${failed}`,
+    "/datasets",
+    "/datasets/raw_flights",
+    "/datasets/raw_flights?tab=rows",
+    "/datasets/raw_flights?tab=versions",
+    "/datasets/raw_flights?tab=quarantine",
+    "/datasets/raw_flights?tab=lineage",
+    "/dashboards",
+    "/dashboards/delays",
+    "/models",
+    "/models/delay",
+    "/models/delay/2",
+    "/models/delay/2?tab=verdict",
+    "/models/delay/2?tab=lineage",
+    `/notebooks/${notebook}`,
+    "/endpoints",
+    "/endpoint/production/delay",
+    "/endpoint/production/delay?tab=predictions",
+    "/endpoint/production/delay?tab=history",
+    `/predictions/${prediction}`,
+    "/alerts",
+    "/alerts?tab=monitors",
+    "/releases",
+    "/approvals",
   ];
 
   test("no page makes the browser complain, and none breaks WCAG 2.2 AA, in light and in dark", async () => {
     const problems = new Set<string>();
-    const inDark = paths.filter((path) => ["/", "/pipelines/delay?step=delay", "/models/delay/2?tab=verdict", "/endpoint/production/delay", "/approvals", `/notebooks/${notebook}`].includes(path));
-    for (const [scheme, language, chosen] of [["light", "en-US", paths], ["light", "pt-BR", paths], ["dark", "en-US", inDark]] as const) {
+    const inDark = paths.filter((path) =>
+      [
+        "/",
+        "/pipelines/delay?step=delay",
+        "/models/delay/2?tab=verdict",
+        "/endpoint/production/delay",
+        "/approvals",
+        `/notebooks/${notebook}`,
+      ].includes(path),
+    );
+    for (const [scheme, language, chosen] of [
+      ["light", "en-US", paths],
+      ["light", "pt-BR", paths],
+      ["dark", "en-US", inDark],
+    ] as const) {
       const { page, context, complaints } = await open(fixtures[0]?.url ?? "", language);
       await page.emulateMedia({ colorScheme: scheme, reducedMotion: "reduce" });
       for (const path of chosen) {
@@ -219,9 +301,19 @@ describe("the pages of a full project", needsBrowser, () => {
     const { page, context } = await open(fixtures[0]?.url ?? "");
     // The recorded notebook, with an output that somebody hostile wrote.
     const recordedNotebook = recordedAnswer<NotebookVersion>(`/notebooks/${notebook}`);
-    const hostile = { kind: "html", mimeType: "text/html", data: "<h1>Report</h1><script>parent.document.title = 'broken'</script>" };
-    const cells = recordedNotebook.cells.map((cell, index) => (index === recordedNotebook.cells.findIndex(({ type }) => type === "code") ? { ...cell, outputs: [hostile] } : cell));
-    await page.route(`**/api/v1/notebooks/${notebook}*`, (route) => route.fulfill({ json: { ...recordedNotebook, cells } }));
+    const hostile = {
+      kind: "html",
+      mimeType: "text/html",
+      data: "<h1>Report</h1><script>parent.document.title = 'broken'</script>",
+    };
+    const cells = recordedNotebook.cells.map((cell, index) =>
+      index === recordedNotebook.cells.findIndex(({ type }) => type === "code")
+        ? { ...cell, outputs: [hostile] }
+        : cell,
+    );
+    await page.route(`**/api/v1/notebooks/${notebook}*`, (route) =>
+      route.fulfill({ json: { ...recordedNotebook, cells } }),
+    );
     await page.goto(`${fixtures[0]?.url ?? ""}/notebooks/${notebook}`);
     await page.locator("iframe").waitFor();
     assert.equal(await page.locator("iframe").getAttribute("sandbox"), "");
@@ -233,7 +325,10 @@ describe("the pages of a full project", needsBrowser, () => {
     const { page, context } = await open(`${fixtures[0]?.url ?? ""}/runs/${run}`);
     await page.getByRole("button", { name: "Cancel" }).click();
     await page.getByRole("dialog").getByRole("button", { name: "Cancel" }).click();
-    await page.getByRole("dialog").getByText((recorded.refusal.body as { error: { code: string } }).error.code).waitFor();
+    await page
+      .getByRole("dialog")
+      .getByText((recorded.refusal.body as { error: { code: string } }).error.code)
+      .waitFor();
     await context.close();
   });
 });
@@ -242,7 +337,17 @@ describe("the pages of an empty project", needsBrowser, () => {
   test("every page says what it would show and what to do for it, in both languages", async () => {
     for (const language of ["en-US", "pt-BR"]) {
       const { page, context, complaints } = await open(fixtures[1]?.url ?? "", language);
-      for (const path of ["/", "/pipelines", "/datasets", "/dashboards", "/models", "/endpoints", "/alerts", "/releases", "/approvals"]) {
+      for (const path of [
+        "/",
+        "/pipelines",
+        "/datasets",
+        "/dashboards",
+        "/models",
+        "/endpoints",
+        "/alerts",
+        "/releases",
+        "/approvals",
+      ]) {
         await page.goto(`${fixtures[1]?.url ?? ""}${path}`);
         await page.locator(".empty h2").waitFor();
       }

@@ -13,14 +13,27 @@ describe("a Python environment", () => {
   it("is made once for callers that ask at the same time, and is there again for the next process", async () => {
     const storeFolder = await temporaryFolder();
     const lines: string[] = [];
-    const request = { requirements: "# nothing but Python\n", requirementsFile: "requirements.txt", report: (line: string) => void lines.push(line) };
-    const stores = [createPythonEnvironments({ storeFolder, environment }), createPythonEnvironments({ storeFolder, environment })];
+    const request = {
+      requirements: "# nothing but Python\n",
+      requirementsFile: "requirements.txt",
+      report: (line: string) => void lines.push(line),
+    };
+    const stores = [
+      createPythonEnvironments({ storeFolder, environment }),
+      createPythonEnvironments({ storeFolder, environment }),
+    ];
     const made = await Promise.all(stores.map((store) => store.prepare(request)));
     assert.equal(made[0]?.python, made[1]?.python);
     assert.match(made[0]?.lockDigest ?? "", /^sha256:/);
     assert.equal(lines.filter((line) => line.startsWith("making")).length, 1);
-    assert.deepEqual((await readdir(join(storeFolder, "python"))).filter((name) => name.endsWith(".lock")), []);
-    assert.equal((await createPythonEnvironments({ storeFolder, environment }).prepare(request)).lockDigest, made[0]?.lockDigest);
+    assert.deepEqual(
+      (await readdir(join(storeFolder, "python"))).filter((name) => name.endsWith(".lock")),
+      [],
+    );
+    assert.equal(
+      (await createPythonEnvironments({ storeFolder, environment }).prepare(request)).lockDigest,
+      made[0]?.lockDigest,
+    );
   });
 
   it("is made anew when a maker died over it", async () => {
@@ -32,7 +45,10 @@ describe("a Python environment", () => {
     await rm(join(folder, "esteira.json"));
     await rm(join(folder, "bin"), { recursive: true });
     await writeFile(`${folder}.lock`, JSON.stringify({ host: (await import("node:os")).hostname(), pid: 2 ** 22 + 1 }));
-    assert.equal((await createPythonEnvironments({ storeFolder, environment }).prepare(request)).lockDigest, first.lockDigest);
+    assert.equal(
+      (await createPythonEnvironments({ storeFolder, environment }).prepare(request)).lockDigest,
+      first.lockDigest,
+    );
     assert.ok((await readdir(folder)).includes("bin"));
   });
 
@@ -40,21 +56,42 @@ describe("a Python environment", () => {
     const storeFolder = await temporaryFolder();
     const wheels = await temporaryFolder();
     const offline = { ...environment, PIP_NO_INDEX: "1", PIP_FIND_LINKS: wheels, PIP_CONFIG_FILE: "/dev/null" };
-    await assert.rejects(createPythonEnvironments({ storeFolder, environment: offline }).prepare({ requirements: "six==1.17.0\n", requirementsFile: "requirements.txt" }), (error) => {
-      assert.ok(isEsteiraError(error, "EXECUTORS_PACKAGE_UNAVAILABLE"), String(error));
-      assert.match(error.message, /environment of requirements\.txt cannot be made: no package six==1\.17\.0 can be had/);
-      assert.match(error.hint ?? "", /PIP_FIND_LINKS/);
-      return true;
-    });
+    await assert.rejects(
+      createPythonEnvironments({ storeFolder, environment: offline }).prepare({
+        requirements: "six==1.17.0\n",
+        requirementsFile: "requirements.txt",
+      }),
+      (error) => {
+        assert.ok(isEsteiraError(error, "EXECUTORS_PACKAGE_UNAVAILABLE"), String(error));
+        assert.match(
+          error.message,
+          /environment of requirements\.txt cannot be made: no package six==1\.17\.0 can be had/,
+        );
+        assert.match(error.hint ?? "", /PIP_FIND_LINKS/);
+        return true;
+      },
+    );
     assert.deepEqual(await readdir(join(storeFolder, "python")), []);
   });
 
   it("refuses requirements that point at other files, and a machine without Python", async () => {
     const storeFolder = await temporaryFolder();
-    const prepare = (requirements: string, options: { environment?: Record<string, string>; interpreter?: string } = {}): Promise<unknown> =>
-      createPythonEnvironments({ storeFolder, environment, ...options }).prepare({ requirements, requirementsFile: "r.txt" });
-    await assert.rejects(prepare("six\n-r other.txt"), (error) => isEsteiraError(error, "EXECUTORS_REQUIREMENT_UNSUPPORTED") && /r\.txt:2/.test(error.message));
-    await assert.rejects(prepare("", { environment: { PATH: storeFolder } }), (error) => isEsteiraError(error, "EXECUTORS_PYTHON_MISSING") && /python3 \(not found\)/.test(error.message));
+    const prepare = (
+      requirements: string,
+      options: { environment?: Record<string, string>; interpreter?: string } = {},
+    ): Promise<unknown> =>
+      createPythonEnvironments({ storeFolder, environment, ...options }).prepare({
+        requirements,
+        requirementsFile: "r.txt",
+      });
+    await assert.rejects(
+      prepare("six\n-r other.txt"),
+      (error) => isEsteiraError(error, "EXECUTORS_REQUIREMENT_UNSUPPORTED") && /r\.txt:2/.test(error.message),
+    );
+    await assert.rejects(
+      prepare("", { environment: { PATH: storeFolder } }),
+      (error) => isEsteiraError(error, "EXECUTORS_PYTHON_MISSING") && /python3 \(not found\)/.test(error.message),
+    );
   });
 });
 
@@ -63,14 +100,25 @@ describe("a python step", () => {
     const { objects } = await openTestStore("sqlite");
     const projectFolder = await temporaryFolder();
     await mkdir(join(projectFolder, "src"));
-    await writeFile(join(projectFolder, "src/a.py"), 'import esteira, sys\nprint("hello", sys.argv[1])\n(esteira.output("made") / "a.txt").write_text(str(esteira.params["x"]))\n');
+    await writeFile(
+      join(projectFolder, "src/a.py"),
+      'import esteira, sys\nprint("hello", sys.argv[1])\n(esteira.output("made") / "a.txt").write_text(str(esteira.params["x"]))\n',
+    );
     const kind = createPythonKind({ environments: testEnvironments });
-    const attempt = await testAttempt({ python: "src/a.py", args: ["you"], makes: "report" as const }, { projectFolder, objects, params: { x: 3 } });
+    const attempt = await testAttempt(
+      { python: "src/a.py", args: ["you"], makes: "report" as const },
+      { projectFolder, objects, params: { x: 3 } },
+    );
     const outcome = await kind.execute(attempt);
     assert.equal(outcome.status === "succeeded" && outcome.made[0]?.asset, "made");
     assert.match(attempt.logged.map(({ text }) => text).join(""), /hello you/);
     const failing = await testAttempt({ python: "src/missing.py" }, { projectFolder, objects });
-    await assert.rejects(kind.execute(failing), (error) => isEsteiraError(error, "EXECUTORS_PYTHON_FAILED") && /src\/missing\.py ended with exit code 2/.test(error.message));
+    await assert.rejects(
+      kind.execute(failing),
+      (error) =>
+        isEsteiraError(error, "EXECUTORS_PYTHON_FAILED") &&
+        /src\/missing\.py ended with exit code 2/.test(error.message),
+    );
   });
 
   it("saves a model as ONNX, with its signature and an MLmodel file, and refuses a wrong signature", async () => {
@@ -91,35 +139,63 @@ except esteira.EsteiraError as error:
     print("refused:", error)
 `,
     );
-    const attempt = await testAttempt({ python: "train.py", makes: "model" as const }, { projectFolder, objects, step: "delay" });
+    const attempt = await testAttempt(
+      { python: "train.py", makes: "model" as const },
+      { projectFolder, objects, step: "delay" },
+    );
     const outcome = await createPythonKind({ environments: testEnvironments }).execute(attempt);
     assert.equal(outcome.status, "succeeded");
     if (outcome.status !== "succeeded" || outcome.made[0] === undefined) throw new Error("the step made nothing");
-    const { files } = outcome.made[0].content as { readonly files: readonly { readonly path: string; readonly digest: `sha256:${string}` }[] };
-    const read = async (path: string): Promise<unknown> => JSON.parse((await objects.get(files.find((file) => file.path === path)?.digest ?? "sha256:")).toString());
-    assert.deepEqual(files.map(({ path }) => path), ["MLmodel", "model.json", "model.onnx"]);
+    const { files } = outcome.made[0].content as {
+      readonly files: readonly { readonly path: string; readonly digest: `sha256:${string}` }[];
+    };
+    const read = async (path: string): Promise<unknown> =>
+      JSON.parse((await objects.get(files.find((file) => file.path === path)?.digest ?? "sha256:")).toString());
+    assert.deepEqual(
+      files.map(({ path }) => path),
+      ["MLmodel", "model.json", "model.onnx"],
+    );
     assert.deepEqual(await read("model.json"), {
       format: "esteira.model/1",
       runtime: "onnx",
       file: "model.onnx",
       task: "binary_classification",
-      inputs: [{ name: "a", type: "float" }, { name: "b", type: "string" }],
-      outputs: [{ name: "label", type: "integer" }, { name: "probability", type: "float" }],
+      inputs: [
+        { name: "a", type: "float" },
+        { name: "b", type: "string" },
+      ],
+      outputs: [
+        { name: "label", type: "integer" },
+        { name: "probability", type: "float" },
+      ],
       label: "late",
       example: { a: 1.5, b: "x" },
       features: ["v:a"],
     });
-    assert.equal(((await read("MLmodel")) as { flavors: { python_function: { loader_module: string } } }).flavors.python_function.loader_module, "mlflow.onnx");
-    assert.deepEqual(attempt.logged.map(({ text }) => text).join("").split("\n").filter((line) => line.startsWith("refused")), [
-      "refused: task is 'ranking'; expected one of binary_classification, multiclass_classification, regression",
-      'refused: input "a" has type \'int\'; expected one of float, integer, string, boolean',
-      "refused: The example row lacks a",
-      'refused: This step has no input "trainin_set"; its inputs: none',
-    ]);
+    assert.equal(
+      ((await read("MLmodel")) as { flavors: { python_function: { loader_module: string } } }).flavors.python_function
+        .loader_module,
+      "mlflow.onnx",
+    );
+    assert.deepEqual(
+      attempt.logged
+        .map(({ text }) => text)
+        .join("")
+        .split("\n")
+        .filter((line) => line.startsWith("refused")),
+      [
+        "refused: task is 'ranking'; expected one of binary_classification, multiclass_classification, regression",
+        "refused: input \"a\" has type 'int'; expected one of float, integer, string, boolean",
+        "refused: The example row lacks a",
+        'refused: This step has no input "trainin_set"; its inputs: none',
+      ],
+    );
   });
 
   it("finds what a script reads by parsing it, never in strings or comments", async () => {
-    const calls = await readEsteiraCalls('import esteira\n# esteira.input("no")\ns = "esteira.input(\'no\')"\nif True:\n    x = esteira.input("rows").to_pandas()\n%time esteira.input("magic")\nesteira.output(\'made\', x)\nesteira.input(name)');
+    const calls = await readEsteiraCalls(
+      'import esteira\n# esteira.input("no")\ns = "esteira.input(\'no\')"\nif True:\n    x = esteira.input("rows").to_pandas()\n%time esteira.input("magic")\nesteira.output(\'made\', x)\nesteira.input(name)',
+    );
     assert.deepEqual(calls, [
       { function: "input", argument: "rows", line: 5, column: 9 },
       { function: "output", argument: "made", line: 7, column: 1 },

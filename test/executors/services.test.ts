@@ -5,13 +5,23 @@ import { join } from "node:path";
 import { afterEach, describe, it } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { isEsteiraError } from "#base";
-import { createServices, identifyProcess, isRunning, type RunningService, type ServiceKey, type ServicePlan, type Services } from "#executors";
+import {
+  createServices,
+  identifyProcess,
+  isRunning,
+  type RunningService,
+  type ServiceKey,
+  type ServicePlan,
+  type Services,
+} from "#executors";
 import { temporaryFolder } from "../setup/stores.ts";
 
 const key: ServiceKey = { project: "p", environment: "staging", name: "web" };
 const never = new AbortController().signal;
 
-/** A server that answers with its name, is healthy unless told otherwise, and finishes open requests when it is stopped. */
+/**
+ * A server that answers with its name, is healthy unless told otherwise, and finishes open requests when it is stopped.
+ */
 const SERVER = `
 const { createServer } = require("node:http");
 const server = createServer((request, response) => {
@@ -27,7 +37,11 @@ process.on("SIGTERM", () => { console.log("stopping"); server.close(() => proces
 
 const opened: Services[] = [];
 
-async function open(): Promise<{ readonly services: Services; readonly folder: string; plan(name: string, environment?: Record<string, string>): ServicePlan }> {
+async function open(): Promise<{
+  readonly services: Services;
+  readonly folder: string;
+  plan(name: string, environment?: Record<string, string>): ServicePlan;
+}> {
   const folder = await temporaryFolder();
   const release = join(folder, "release");
   await mkdir(release);
@@ -53,7 +67,9 @@ function fetchText(url: string): Promise<string> {
     get(url, { agent: false }, (response) => {
       let text = "";
       response.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
-      response.on("end", () => (response.statusCode === 200 ? resolve(text) : reject(new Error(`${response.statusCode} ${text}`))));
+      response.on("end", () =>
+        response.statusCode === 200 ? resolve(text) : reject(new Error(`${response.statusCode} ${text}`)),
+      );
     }).on("error", reject);
   });
 }
@@ -82,29 +98,44 @@ describe("services", () => {
     }
     sending = false;
     await Promise.all(clients);
-    assert.deepEqual([...answers.keys()].filter((name) => name.startsWith("failed")), []);
+    assert.deepEqual(
+      [...answers.keys()].filter((name) => name.startsWith("failed")),
+      [],
+    );
     assert.ok([...answers.values()].reduce((sum, count) => sum + count, 0) > 50);
   });
 
-  it("keep the release before when the next one is not healthy, and show its last lines", { timeout: 180_000 }, async () => {
-    const { services, plan } = await open();
-    const first = await services.deploy(key, plan("good"), { signal: never });
-    await assert.rejects(
-      services.deploy(key, { ...plan("bad", { HEALTH: "500" }), healthTimeoutMs: 600 }, { signal: never }),
-      (error) => isEsteiraError(error, "EXECUTORS_SERVICE_UNHEALTHY") && /status 500/.test(error.message) && /bad listens/.test(error.message),
-    );
-    await assert.rejects(
-      services.deploy(key, { ...plan("broken"), command: "echo cannot start >&2; exit 7" }, { signal: never }),
-      (error) => isEsteiraError(error, "EXECUTORS_SERVICE_UNHEALTHY") && /exit code 7/.test(error.message) && /cannot start/.test(error.message),
-    );
-    assert.equal(await fetchText(first.url), "good 0");
-    assert.equal((await services.status(key))?.current?.deploymentId, "good");
-  });
+  it(
+    "keep the release before when the next one is not healthy, and show its last lines",
+    { timeout: 180_000 },
+    async () => {
+      const { services, plan } = await open();
+      const first = await services.deploy(key, plan("good"), { signal: never });
+      await assert.rejects(
+        services.deploy(key, { ...plan("bad", { HEALTH: "500" }), healthTimeoutMs: 600 }, { signal: never }),
+        (error) =>
+          isEsteiraError(error, "EXECUTORS_SERVICE_UNHEALTHY") &&
+          /status 500/.test(error.message) &&
+          /bad listens/.test(error.message),
+      );
+      await assert.rejects(
+        services.deploy(key, { ...plan("broken"), command: "echo cannot start >&2; exit 7" }, { signal: never }),
+        (error) =>
+          isEsteiraError(error, "EXECUTORS_SERVICE_UNHEALTHY") &&
+          /exit code 7/.test(error.message) &&
+          /cannot start/.test(error.message),
+      );
+      assert.equal(await fetchText(first.url), "good 0");
+      assert.equal((await services.status(key))?.current?.deploymentId, "good");
+    },
+  );
 
   it("answer a repeated deploy with what runs, also when two ask at once", { timeout: 180_000 }, async () => {
     const { services, plan, folder } = await open();
     const other = createServices({ folder: join(folder, "services") });
-    const states = await Promise.all([services, other, services].map((each) => each.deploy(key, plan("one"), { signal: never })));
+    const states = await Promise.all(
+      [services, other, services].map((each) => each.deploy(key, plan("one"), { signal: never })),
+    );
     const again = await other.deploy(key, plan("one"), { signal: never });
     assert.equal(new Set([...states, again].map((state) => state.current?.pid)).size, 1);
   });
@@ -120,20 +151,24 @@ describe("services", () => {
     assert.equal(after?.restarts, 1);
   });
 
-  it("bring the release back when the supervisor was killed, and leave no process of before", { timeout: 180_000 }, async () => {
-    const { services, plan, folder } = await open();
-    const { url, current } = await services.deploy(key, plan("one"), { signal: never });
-    const file = join(folder, "services", "p", "staging", "web", "supervisor.json");
-    const supervisor = JSON.parse(await readFile(file, "utf8")) as { pid: number; startTime: string };
-    process.kill(supervisor.pid, "SIGKILL");
-    while (await isRunning(supervisor)) await delay(10);
-    assert.equal(await services.status(key), undefined);
-    assert.equal(await services.ensure(key), true);
-    assert.equal(await fetchText(url), "one 0");
-    const after = (await services.status(key))?.current;
-    assert.notEqual(after?.pid, current?.pid);
-    assert.equal(await identifyProcess(current?.pid ?? 0), undefined);
-  });
+  it(
+    "bring the release back when the supervisor was killed, and leave no process of before",
+    { timeout: 180_000 },
+    async () => {
+      const { services, plan, folder } = await open();
+      const { url, current } = await services.deploy(key, plan("one"), { signal: never });
+      const file = join(folder, "services", "p", "staging", "web", "supervisor.json");
+      const supervisor = JSON.parse(await readFile(file, "utf8")) as { pid: number; startTime: string };
+      process.kill(supervisor.pid, "SIGKILL");
+      while (await isRunning(supervisor)) await delay(10);
+      assert.equal(await services.status(key), undefined);
+      assert.equal(await services.ensure(key), true);
+      assert.equal(await fetchText(url), "one 0");
+      const after = (await services.status(key))?.current;
+      assert.notEqual(after?.pid, current?.pid);
+      assert.equal(await identifyProcess(current?.pid ?? 0), undefined);
+    },
+  );
 
   it("stop waiting for health when the deploy is cancelled", { timeout: 180_000 }, async () => {
     const { services, plan } = await open();

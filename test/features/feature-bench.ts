@@ -16,9 +16,20 @@ export interface FeatureBench extends TestStore {
   readonly projectFolder: string;
   define(yaml: string): Promise<void>;
   /** Makes the next version of a dataset. */
-  make(asset: string, select: string, disposition?: "append" | "replace" | { readonly merge: readonly string[] }): Promise<AssetVersion>;
+  make(
+    asset: string,
+    select: string,
+    disposition?: "append" | "replace" | { readonly merge: readonly string[] },
+  ): Promise<AssetVersion>;
   /** Runs a join step over the given versions and records what it makes. */
-  join(declaration: JoinDeclaration["join"], inputs: readonly AssetVersion[]): Promise<{ readonly version: AssetVersion; readonly outcome: Extract<StepOutcome, { status: "succeeded" }>; readonly rows: readonly Record<string, unknown>[] }>;
+  join(
+    declaration: JoinDeclaration["join"],
+    inputs: readonly AssetVersion[],
+  ): Promise<{
+    readonly version: AssetVersion;
+    readonly outcome: Extract<StepOutcome, { status: "succeeded" }>;
+    readonly rows: readonly Record<string, unknown>[];
+  }>;
 }
 
 /** A project with datasets, feature definitions and a join step, on a real store. */
@@ -26,10 +37,26 @@ export async function openFeatureBench(storeKind: StoreKind): Promise<FeatureBen
   const test = await openTestStore(storeKind);
   const projectFolder = await temporaryFolder();
   const analytics = createAnalytics({ folder: join(test.folder, "spill"), threads: 2 });
-  const datasets = createDatasets({ store: test.store, objects: test.objects, folder: join(test.folder, "datasets"), analytics, clock: systemClock, log: silentLog });
-  const features = createFeatures({ store: test.store, datasets, analytics, clock: systemClock, log: silentLog, project: "p", projectFolder });
+  const datasets = createDatasets({
+    store: test.store,
+    objects: test.objects,
+    folder: join(test.folder, "datasets"),
+    analytics,
+    clock: systemClock,
+    log: silentLog,
+  });
+  const features = createFeatures({
+    store: test.store,
+    datasets,
+    analytics,
+    clock: systemClock,
+    log: silentLog,
+    project: "p",
+    projectFolder,
+  });
   const kind = createJoinKind({ store: test.store, datasets, analytics, clock: systemClock });
-  const record = (made: Parameters<typeof recordAssetVersion>[1]): Promise<AssetVersion> => test.store.write((tx) => recordAssetVersion(tx, made)).then(({ version }) => version);
+  const record = (made: Parameters<typeof recordAssetVersion>[1]): Promise<AssetVersion> =>
+    test.store.write((tx) => recordAssetVersion(tx, made)).then(({ version }) => version);
   return {
     ...test,
     projectFolder,
@@ -52,10 +79,24 @@ export async function openFeatureBench(storeKind: StoreKind): Promise<FeatureBen
       return version;
     },
     async join(declaration, inputs) {
-      const attempt = await testAttempt({ join: declaration }, { projectFolder, objects: test.objects, step: "training_set", inputs: new Map(inputs.map((version) => [version.asset, version])) });
+      const attempt = await testAttempt(
+        { join: declaration },
+        {
+          projectFolder,
+          objects: test.objects,
+          step: "training_set",
+          inputs: new Map(inputs.map((version) => [version.asset, version])),
+        },
+      );
       const outcome = await kind.execute(attempt);
       if (outcome.status !== "succeeded" || outcome.made[0] === undefined) throw new Error("the join did not succeed");
-      const version = await record({ project: "p", ...outcome.made[0], madeAtMs: Date.now(), actor: "ana", inputs: [] });
+      const version = await record({
+        project: "p",
+        ...outcome.made[0],
+        madeAtMs: Date.now(),
+        actor: "ana",
+        inputs: [],
+      });
       if (outcome.alsoWrite !== undefined) await test.store.write(outcome.alsoWrite);
       const { rows } = await datasets.preview(version, { limit: 1_000 });
       return { version, outcome, rows };

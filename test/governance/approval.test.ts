@@ -3,7 +3,15 @@ import { it } from "node:test";
 import { createAccess } from "#access";
 import { type Clock, type Digest, digestOf, isEsteiraError } from "#base";
 import { approve, createApprovalCheck, listApprovals, listPendingApprovals, revokeApproval } from "#governance";
-import { type AssetVersion, listEvents, type MetadataStore, type NewAssetVersion, recordAssetVersion, recordVerdict, type StoreKind } from "#metadata-store";
+import {
+  type AssetVersion,
+  listEvents,
+  type MetadataStore,
+  type NewAssetVersion,
+  recordAssetVersion,
+  recordVerdict,
+  type StoreKind,
+} from "#metadata-store";
 import { describeStores, openTestStore } from "../setup/stores.ts";
 
 const PROJECT = "flights";
@@ -14,7 +22,13 @@ interface World {
   readonly store: MetadataStore;
   readonly clock: Clock;
   readonly check: ReturnType<typeof createApprovalCheck>["check"];
-  make(version: Partial<NewAssetVersion> & { readonly asset: string; readonly kind: NewAssetVersion["kind"]; readonly text: string }): Promise<AssetVersion>;
+  make(
+    version: Partial<NewAssetVersion> & {
+      readonly asset: string;
+      readonly kind: NewAssetVersion["kind"];
+      readonly text: string;
+    },
+  ): Promise<AssetVersion>;
   users(...names: string[]): Promise<void>;
 }
 
@@ -29,11 +43,25 @@ async function open(kind: StoreKind, commits: Readonly<Record<string, readonly s
     clock,
     check: createApprovalCheck({ store, clock, commitAuthors }).check,
     make: async ({ text, ...facts }) => {
-      const made = { project: PROJECT, digest: digestOf(text), madeAtMs: clock.now(), actor: "ana", content: {}, inputs: [], ...facts };
+      const made = {
+        project: PROJECT,
+        digest: digestOf(text),
+        madeAtMs: clock.now(),
+        actor: "ana",
+        content: {},
+        inputs: [],
+        ...facts,
+      };
       return (await store.write((tx) => recordAssetVersion(tx, made))).version;
     },
     users: async (...names) => {
-      for (const name of names) await access.createUser({ name, emails: [`${name}@example.org`], roles: [{ project: PROJECT, role: "reviewer" }], actor: "maria" });
+      for (const name of names)
+        await access.createUser({
+          name,
+          emails: [`${name}@example.org`],
+          roles: [{ project: PROJECT, role: "reviewer" }],
+          actor: "maria",
+        });
     },
   };
 }
@@ -47,15 +75,32 @@ describeStores("approvals", (kind) => {
     const { store, clock, check, make, users } = await open(kind);
     await users("admin", "ana", "rui");
     const model = await make({ asset: "delay", kind: "model", text: "v1" });
-    const ask = { project: PROJECT, environment: "production", rules: BY_VERSION, version: model, requestedBy: "engine" };
+    const ask = {
+      project: PROJECT,
+      environment: "production",
+      rules: BY_VERSION,
+      version: model,
+      requestedBy: "engine",
+    };
     const closed = await check(ask);
     assert.ok(!closed.open && !closed.refused);
     assert.equal(closed.gate.key, `approval:${model.digest}:production`);
     assert.match(closed.gate.reason, /delay 1 needs 1 approval for production by a reviewer, not ana/);
-    assert.deepEqual((await listPendingApprovals(store, { project: PROJECT })).map(({ subject, authors }) => [subject, authors]), [["delay 1", ["ana"]]]);
+    assert.deepEqual(
+      (await listPendingApprovals(store, { project: PROJECT })).map(({ subject, authors }) => [subject, authors]),
+      [["delay 1", ["ana"]]],
+    );
 
-    const decision = { project: PROJECT, subjectKind: "model", digest: model.digest, environment: "production" } as const;
-    await assert.rejects(approve(store, { ...decision, actor: "ana" }, { clock }), code("GOVERNANCE_AUTHOR_CANNOT_APPROVE"));
+    const decision = {
+      project: PROJECT,
+      subjectKind: "model",
+      digest: model.digest,
+      environment: "production",
+    } as const;
+    await assert.rejects(
+      approve(store, { ...decision, actor: "ana" }, { clock }),
+      code("GOVERNANCE_AUTHOR_CANNOT_APPROVE"),
+    );
     const given = await approve(store, { ...decision, actor: "rui", comment: "good" }, { clock });
     assert.equal((await approve(store, { ...decision, actor: "rui" }, { clock })).id, given.id);
     assert.deepEqual(await check(ask), { open: true, approvedBy: ["rui"], digest: model.digest });
@@ -68,7 +113,11 @@ describeStores("approvals", (kind) => {
     const { store, clock, check, make, users } = await open(kind);
     await users("admin", "rui");
     const first = await make({ asset: "delay", kind: "model", text: "v1" });
-    await approve(store, { project: PROJECT, subjectKind: "model", digest: first.digest, environment: "staging", actor: "rui" }, { clock });
+    await approve(
+      store,
+      { project: PROJECT, subjectKind: "model", digest: first.digest, environment: "staging", actor: "rui" },
+      { clock },
+    );
     const second = await make({ asset: "delay", kind: "model", text: "v2" });
     const ask = { project: PROJECT, rules: BY_VERSION, requestedBy: "engine" };
     assert.equal((await check({ ...ask, environment: "staging", version: first })).open, true);
@@ -80,10 +129,28 @@ describeStores("approvals", (kind) => {
     const { store, clock, check, make, users } = await open(kind);
     await users("admin", "rui", "eva");
     const access = createAccess({ store, clock, localUser: "maria" });
-    await access.createUser({ name: "rui-bot", kind: "service", owner: "rui", roles: [{ project: PROJECT, role: "reviewer" }], actor: "rui" });
-    await access.createUser({ name: "ana-bot", kind: "service", owner: "rui", roles: [{ project: PROJECT, role: "viewer" }], actor: "rui" });
+    await access.createUser({
+      name: "rui-bot",
+      kind: "service",
+      owner: "rui",
+      roles: [{ project: PROJECT, role: "reviewer" }],
+      actor: "rui",
+    });
+    await access.createUser({
+      name: "ana-bot",
+      kind: "service",
+      owner: "rui",
+      roles: [{ project: PROJECT, role: "viewer" }],
+      actor: "rui",
+    });
     const model = await make({ asset: "delay", kind: "model", text: "v1" });
-    const ask = { project: PROJECT, environment: "production", rules: { approvals: 2, bind: "version" } as const, version: model, requestedBy: "engine" };
+    const ask = {
+      project: PROJECT,
+      environment: "production",
+      rules: { approvals: 2, bind: "version" } as const,
+      version: model,
+      requestedBy: "engine",
+    };
     const decision = { project: PROJECT, subjectKind: "model", digest: model.digest } as const;
     await approve(store, { ...decision, actor: "rui" }, { clock });
     await approve(store, { ...decision, actor: "rui-bot" }, { clock });
@@ -92,21 +159,43 @@ describeStores("approvals", (kind) => {
     assert.deepEqual(await check(ask), { open: true, approvedBy: ["eva", "rui"], digest: model.digest });
     await access.grant({ user: "eva", project: PROJECT, role: "contributor", actor: "admin" });
     assert.equal((await check(ask)).open, false);
-    await assert.rejects(approve(store, { ...decision, actor: "ana-bot" }, { clock }), code("GOVERNANCE_REVIEWER_REQUIRED"));
-    await assert.rejects(approve(store, { ...decision, actor: "nobody" }, { clock }), code("GOVERNANCE_REVIEWER_REQUIRED"));
+    await assert.rejects(
+      approve(store, { ...decision, actor: "ana-bot" }, { clock }),
+      code("GOVERNANCE_REVIEWER_REQUIRED"),
+    );
+    await assert.rejects(
+      approve(store, { ...decision, actor: "nobody" }, { clock }),
+      code("GOVERNANCE_REVIEWER_REQUIRED"),
+    );
   });
 
   it("refuse whoever made the notebook, committed the source or asked, also through a service account", async () => {
     const { store, clock, check, make, users } = await open(kind, { c0ffee: ["EVA@example.org"] });
     await users("admin", "rui", "eva", "leo", "gil");
     const access = createAccess({ store, clock, localUser: "maria" });
-    await access.createUser({ name: "rui-bot", kind: "service", owner: "rui", roles: [{ project: PROJECT, role: "reviewer" }], actor: "rui" });
+    await access.createUser({
+      name: "rui-bot",
+      kind: "service",
+      owner: "rui",
+      roles: [{ project: PROJECT, role: "reviewer" }],
+      actor: "rui",
+    });
     const notebook = await make({ asset: "train", kind: "notebook", text: "n1", actor: "rui" });
-    const model = await make({ asset: "delay", kind: "model", text: "v1", actor: "engine", content: { record: { commit: { id: "c0ffee", dirty: false } } }, inputs: [{ versionId: notebook.id, role: "notebook" }] });
+    const model = await make({
+      asset: "delay",
+      kind: "model",
+      text: "v1",
+      actor: "engine",
+      content: { record: { commit: { id: "c0ffee", dirty: false } } },
+      inputs: [{ versionId: notebook.id, role: "notebook" }],
+    });
     await check({ project: PROJECT, environment: "production", rules: BY_VERSION, version: model, requestedBy: "leo" });
-    const commitAuthors = async (commit: string): Promise<readonly string[]> => (commit === "c0ffee" ? ["EVA@example.org"] : []);
-    const decide = (actor: string): Promise<unknown> => approve(store, { project: PROJECT, subjectKind: "model", digest: model.digest, actor }, { clock, commitAuthors });
-    for (const actor of ["rui", "rui-bot", "eva", "leo"]) await assert.rejects(decide(actor), code("GOVERNANCE_AUTHOR_CANNOT_APPROVE"), actor);
+    const commitAuthors = async (commit: string): Promise<readonly string[]> =>
+      commit === "c0ffee" ? ["EVA@example.org"] : [];
+    const decide = (actor: string): Promise<unknown> =>
+      approve(store, { project: PROJECT, subjectKind: "model", digest: model.digest, actor }, { clock, commitAuthors });
+    for (const actor of ["rui", "rui-bot", "eva", "leo"])
+      await assert.rejects(decide(actor), code("GOVERNANCE_AUTHOR_CANNOT_APPROVE"), actor);
     await decide("gil");
   });
 
@@ -115,15 +204,36 @@ describeStores("approvals", (kind) => {
     await users("admin", "rui");
     const notebook = await make({ asset: "train", kind: "notebook", text: "n1" });
     const train = async (text: string, passed: boolean | undefined): Promise<AssetVersion> => {
-      const model = await make({ asset: "delay", kind: "model", text, actor: "engine", inputs: [{ versionId: notebook.id, role: "notebook" }] });
-      if (passed !== undefined) await store.write((tx) => recordVerdict(tx, { versionId: model.id, project: PROJECT, passed, atMs: 1, stepRunId: undefined, content: {} }));
+      const model = await make({
+        asset: "delay",
+        kind: "model",
+        text,
+        actor: "engine",
+        inputs: [{ versionId: notebook.id, role: "notebook" }],
+      });
+      if (passed !== undefined)
+        await store.write((tx) =>
+          recordVerdict(tx, {
+            versionId: model.id,
+            project: PROJECT,
+            passed,
+            atMs: 1,
+            stepRunId: undefined,
+            content: {},
+          }),
+        );
       return model;
     };
-    const ask = (version: AssetVersion): ReturnType<typeof check> => check({ project: PROJECT, environment: "production", rules: BY_SOURCE, version, requestedBy: "engine" });
+    const ask = (version: AssetVersion): ReturnType<typeof check> =>
+      check({ project: PROJECT, environment: "production", rules: BY_SOURCE, version, requestedBy: "engine" });
     const first = await ask(await train("v1", true));
     assert.ok(!first.open);
     assert.equal(first.gate.key, `approval:${notebook.digest}:production`);
-    await approve(store, { project: PROJECT, subjectKind: "notebook", digest: notebook.digest, environment: "production", actor: "rui" }, { clock });
+    await approve(
+      store,
+      { project: PROJECT, subjectKind: "notebook", digest: notebook.digest, environment: "production", actor: "rui" },
+      { clock },
+    );
     assert.equal((await ask(await train("v2", true))).open, true);
     const failed = await ask(await train("v3", false));
     assert.ok(!failed.open && failed.refused);
@@ -136,14 +246,32 @@ describeStores("approvals", (kind) => {
     const { store, clock, check, make, users } = await open(kind);
     await users("admin", "rui", "eva");
     const model = await make({ asset: "delay", kind: "model", text: "v1" });
-    const ask = { project: PROJECT, environment: "production", rules: BY_VERSION, version: model, requestedBy: "engine" };
+    const ask = {
+      project: PROJECT,
+      environment: "production",
+      rules: BY_VERSION,
+      version: model,
+      requestedBy: "engine",
+    };
     const decision = { project: PROJECT, subjectKind: "model", digest: model.digest } as const;
-    const refusal = await approve(store, { ...decision, decision: "refused", actor: "rui", comment: "bias in ORD" }, { clock });
+    const refusal = await approve(
+      store,
+      { ...decision, decision: "refused", actor: "rui", comment: "bias in ORD" },
+      { clock },
+    );
     const refused = await check(ask);
-    assert.ok(!refused.open && refused.refused && /rui refused delay 1 for production: bias in ORD/.test(refused.gate.reason));
-    await assert.rejects(revokeApproval(store, { id: refusal.id, actor: "eva" }, { clock }), code("GOVERNANCE_REVOCATION_DENIED"));
+    assert.ok(
+      !refused.open && refused.refused && /rui refused delay 1 for production: bias in ORD/.test(refused.gate.reason),
+    );
+    await assert.rejects(
+      revokeApproval(store, { id: refusal.id, actor: "eva" }, { clock }),
+      code("GOVERNANCE_REVOCATION_DENIED"),
+    );
     await revokeApproval(store, { id: refusal.id, actor: "rui" }, { clock });
-    await assert.rejects(revokeApproval(store, { id: refusal.id, actor: "rui" }, { clock }), code("GOVERNANCE_APPROVAL_MISSING"));
+    await assert.rejects(
+      revokeApproval(store, { id: refusal.id, actor: "rui" }, { clock }),
+      code("GOVERNANCE_APPROVAL_MISSING"),
+    );
     const given = await approve(store, { ...decision, actor: "eva" }, { clock });
     assert.equal((await check(ask)).open, true);
     await revokeApproval(store, { id: given.id, actor: "admin" }, { clock });
@@ -155,7 +283,13 @@ describeStores("approvals", (kind) => {
     const { store, clock, check, make, users } = await open(kind);
     await users("admin", "rui");
     const model = await make({ asset: "delay", kind: "model", text: "v1" });
-    await check({ project: PROJECT, environment: "production", rules: BY_VERSION, version: model, requestedBy: "engine" });
+    await check({
+      project: PROJECT,
+      environment: "production",
+      rules: BY_VERSION,
+      version: model,
+      requestedBy: "engine",
+    });
     const digest: Digest = digestOf("something else");
     await assert.rejects(
       approve(store, { project: PROJECT, subjectKind: "model", digest, actor: "rui" }, { clock }),
@@ -167,8 +301,22 @@ describeStores("approvals", (kind) => {
     const { store, clock, check, make } = await open(kind);
     const model = await make({ asset: "delay", kind: "model", text: "v1" });
     const decision = { project: PROJECT, subjectKind: "model", digest: model.digest } as const;
-    await assert.rejects(approve(store, { ...decision, actor: "ana" }, { clock }), code("GOVERNANCE_AUTHOR_CANNOT_APPROVE"));
+    await assert.rejects(
+      approve(store, { ...decision, actor: "ana" }, { clock }),
+      code("GOVERNANCE_AUTHOR_CANNOT_APPROVE"),
+    );
     await approve(store, { ...decision, actor: "rui" }, { clock });
-    assert.equal((await check({ project: PROJECT, environment: "production", rules: BY_VERSION, version: model, requestedBy: "engine" })).open, true);
+    assert.equal(
+      (
+        await check({
+          project: PROJECT,
+          environment: "production",
+          rules: BY_VERSION,
+          version: model,
+          requestedBy: "engine",
+        })
+      ).open,
+      true,
+    );
   });
 });

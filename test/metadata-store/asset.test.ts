@@ -1,11 +1,28 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
 import { digestOf } from "#base";
-import { getAssetVersion, getVersionGraph, listAssets, listEvents, type NewAssetVersion, openMetadataStore, recordAssetVersion } from "#metadata-store";
+import {
+  getAssetVersion,
+  getVersionGraph,
+  listAssets,
+  listEvents,
+  type NewAssetVersion,
+  openMetadataStore,
+  recordAssetVersion,
+} from "#metadata-store";
 import { describeStores, openTestStore } from "../setup/stores.ts";
 
 function made(asset: string, content: string, inputs: NewAssetVersion["inputs"] = []): NewAssetVersion {
-  return { project: "p", asset, kind: "data", digest: digestOf(content), madeAtMs: 1_000, actor: "engine", content: { content }, inputs };
+  return {
+    project: "p",
+    asset,
+    kind: "data",
+    digest: digestOf(content),
+    madeAtMs: 1_000,
+    actor: "engine",
+    content: { content },
+    inputs,
+  };
 }
 
 describeStores("asset versions", (kind) => {
@@ -14,8 +31,14 @@ describeStores("asset versions", (kind) => {
     const first = await store.write((tx) => recordAssetVersion(tx, made("flights", "a")));
     const same = await store.write((tx) => recordAssetVersion(tx, made("flights", "a")));
     const second = await store.write((tx) => recordAssetVersion(tx, made("flights", "b")));
-    assert.deepEqual([first.version.version, same.version.id, same.created, second.version.version], [1, first.version.id, false, 2]);
-    assert.equal((await store.read((tx) => getAssetVersion(tx, { project: "p", asset: "flights" })))?.digest, digestOf("b"));
+    assert.deepEqual(
+      [first.version.version, same.version.id, same.created, second.version.version],
+      [1, first.version.id, false, 2],
+    );
+    assert.equal(
+      (await store.read((tx) => getAssetVersion(tx, { project: "p", asset: "flights" })))?.digest,
+      digestOf("b"),
+    );
     assert.equal((await store.read((tx) => listAssets(tx, { project: "p" }))).length, 1);
     assert.equal((await store.read((tx) => listEvents(tx))).length, 2);
   });
@@ -24,14 +47,19 @@ describeStores("asset versions", (kind) => {
     const { store, address } = await openTestStore(kind);
     const other = await openMetadataStore(address);
     const stores = [store, other];
-    await Promise.all(Array.from({ length: 40 }, (_, index) => stores[index % 2]?.write((tx) => recordAssetVersion(tx, made("d", `c${index}`)))));
+    await Promise.all(
+      Array.from({ length: 40 }, (_, index) =>
+        stores[index % 2]?.write((tx) => recordAssetVersion(tx, made("d", `c${index}`))),
+      ),
+    );
     await other.close();
     assert.equal((await store.read((tx) => getAssetVersion(tx, { project: "p", asset: "d" })))?.version, 40);
   });
 
   it("answer what a version was made from and what was made of it", async () => {
     const { store } = await openTestStore(kind);
-    const record = (facts: NewAssetVersion): Promise<string> => store.write((tx) => recordAssetVersion(tx, facts)).then(({ version }) => version.id);
+    const record = (facts: NewAssetVersion): Promise<string> =>
+      store.write((tx) => recordAssetVersion(tx, facts)).then(({ version }) => version.id);
     const raw = await record(made("raw", "r"));
     const clean = await record(made("clean", "c", [{ versionId: raw, role: "input" }]));
     const model = await record(made("model", "m", [{ versionId: clean, role: "input" }]));

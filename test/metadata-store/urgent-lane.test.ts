@@ -7,7 +7,8 @@ describeStores("the urgent lane of a store", (kind) => {
   it("goes before the others that wait, of which some go on in every commit", { timeout: 60_000 }, async () => {
     const { store } = await openTestStore(kind);
     const order: string[] = [];
-    const write = (name: string, lane = store): Promise<void> => lane.write(() => Promise.resolve(void order.push(name)));
+    const write = (name: string, lane = store): Promise<void> =>
+      lane.write(() => Promise.resolve(void order.push(name)));
     const others = Array.from({ length: 600 }, (_, index) => write(`other ${index}`));
     const first = write("urgent", store.urgent);
     await first;
@@ -30,6 +31,9 @@ describeStores("the urgent lane of a store", (kind) => {
       store.urgent.write(() => Promise.reject(new Error("no"))),
       store.urgent.urgent.write(() => Promise.resolve(2)),
     ]);
-    assert.deepEqual(results.map((result) => (result.status === "fulfilled" ? result.value : (result.reason as Error).message)), [1, "no", 2]);
+    assert.deepEqual(
+      results.map((result) => (result.status === "fulfilled" ? result.value : (result.reason as Error).message)),
+      [1, "no", 2],
+    );
   });
 });

@@ -6,21 +6,42 @@ import { decideRequirement, parseRequirement } from "#models";
 const METRICS = ["roc_auc", "log_loss", "brier"];
 
 function decide(text: string, values: Readonly<Record<string, number>>): ReturnType<typeof decideRequirement> {
-  return decideRequirement(parseRequirement(text, METRICS), ({ of, metric, segment }) => values[`${of}.${metric}${segment === undefined ? "" : `[${segment.column}=${segment.value}]`}`]);
+  return decideRequirement(
+    parseRequirement(text, METRICS),
+    ({ of, metric, segment }) =>
+      values[`${of}.${metric}${segment === undefined ? "" : `[${segment.column}=${segment.value}]`}`],
+  );
 }
 
 describe("requirements", () => {
   it("compare metrics with numbers, with the champion and with each other", () => {
-    assert.deepEqual(decide("roc_auc >= 0.70", { "candidate.roc_auc": 0.71 }), { left: 0.71, right: 0.7, passed: true });
-    assert.equal(decide("roc_auc >= champion.roc_auc - 0.005", { "candidate.roc_auc": 0.7, "champion.roc_auc": 0.71 }).passed, false);
-    assert.equal(decide("log_loss < 2 * (champion.log_loss + 0.1) / 4", { "candidate.log_loss": 0.3, "champion.log_loss": 0.6 }).passed, true);
+    assert.deepEqual(decide("roc_auc >= 0.70", { "candidate.roc_auc": 0.71 }), {
+      left: 0.71,
+      right: 0.7,
+      passed: true,
+    });
+    assert.equal(
+      decide("roc_auc >= champion.roc_auc - 0.005", { "candidate.roc_auc": 0.7, "champion.roc_auc": 0.71 }).passed,
+      false,
+    );
+    assert.equal(
+      decide("log_loss < 2 * (champion.log_loss + 0.1) / 4", { "candidate.log_loss": 0.3, "champion.log_loss": 0.6 })
+        .passed,
+      true,
+    );
     assert.equal(decide("-roc_auc <= -0.5", { "candidate.roc_auc": 0.5 }).passed, true);
     assert.equal(decide("1 - 0.2 - 0.3 == roc_auc", { "candidate.roc_auc": 1 - 0.2 - 0.3 }).passed, true);
   });
 
   it("reach into segments, quoted or not", () => {
     assert.equal(decide("roc_auc[origin=ATL] >= 0.6", { "candidate.roc_auc[origin=ATL]": 0.61 }).passed, true);
-    assert.equal(decide('roc_auc[ city = "New York" ] >= champion.roc_auc[city="New York"]', { "candidate.roc_auc[city=New York]": 0.5, "champion.roc_auc[city=New York]": 0.6 }).passed, false);
+    assert.equal(
+      decide('roc_auc[ city = "New York" ] >= champion.roc_auc[city="New York"]', {
+        "candidate.roc_auc[city=New York]": 0.5,
+        "champion.roc_auc[city=New York]": 0.6,
+      }).passed,
+      false,
+    );
   });
 
   it("stay undecided when a metric does not exist", () => {

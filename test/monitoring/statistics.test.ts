@@ -31,12 +31,21 @@ const A = {
   current: sortSample(Float64Array.from({ length: 800 }, (_, i) => (0.05 + (1.05 * ((i * 7919) % 800)) / 800) ** 2)),
 };
 const B = {
-  reference: sortSample(A.reference.values.map((value) => Math.trunc(40 * value)), true),
-  current: sortSample(A.current.values.map((value) => Math.trunc(40 * value)), true),
+  reference: sortSample(
+    A.reference.values.map((value) => Math.trunc(40 * value)),
+    true,
+  ),
+  current: sortSample(
+    A.current.values.map((value) => Math.trunc(40 * value)),
+    true,
+  ),
 };
 const C = alignCategories(counts({ 0: 500, 1: 300, 2: 150, 3: 50 }), counts({ 0: 380, 1: 300, 2: 80, 3: 40 }));
 const NEW = alignCategories(counts({ 0: 500, 1: 300, 2: 150, 3: 50 }), counts({ 0: 380, 1: 300, 2: 80, 4: 40 }));
-const D = { reference: sortSample(Float64Array.of(1, 2, 2, 3, 3, 3, 4, 4, 5, 5)), current: sortSample(Float64Array.of(2, 3, 3, 4, 4, 4, 5, 5, 6, 6)) };
+const D = {
+  reference: sortSample(Float64Array.of(1, 2, 2, 3, 3, 3, 4, 4, 5, 5)),
+  current: sortSample(Float64Array.of(2, 3, 3, 4, 4, 4, 5, 5, 6, 6)),
+};
 
 describe("drift scores equal Evidently's", () => {
   it("of a continuous column", () => {
@@ -89,8 +98,17 @@ describe("drift scores equal Evidently's", () => {
   });
 
   it("of constants", () => {
-    const [five, same, six] = [sortSample(new Float64Array(100).fill(5)), sortSample(new Float64Array(80).fill(5)), sortSample(new Float64Array(80).fill(6))];
-    for (const value of [psi(binTogether(five, same)), jensenShannon(binTogether(five, same)), normedWasserstein(five, same)]) assert.equal(value, 0);
+    const [five, same, six] = [
+      sortSample(new Float64Array(100).fill(5)),
+      sortSample(new Float64Array(80).fill(5)),
+      sortSample(new Float64Array(80).fill(6)),
+    ];
+    for (const value of [
+      psi(binTogether(five, same)),
+      jensenShannon(binTogether(five, same)),
+      normedWasserstein(five, same),
+    ])
+      assert.equal(value, 0);
     assert.equal(kolmogorovSmirnov(five, same).pValue, 1);
     near(psi(binTogether(five, six)), 18.41883867587797, "psi");
     near(jensenShannon(binTogether(five, six)), 0.8325546111576977, "js");
@@ -119,11 +137,16 @@ describe("the Kolmogorov–Smirnov p-value", () => {
       [0.003, 100_000, 0.3284563327726956],
       [0.0013, 1_000_000, 0.06803320588112582],
     ];
-    for (const [d, n, expected] of cases) assert.ok(Math.abs(kolmogorovSurvival(d, n) / expected - 1) < 1e-9, `(${d}, ${n}): ${kolmogorovSurvival(d, n)} against ${expected}`);
+    for (const [d, n, expected] of cases)
+      assert.ok(
+        Math.abs(kolmogorovSurvival(d, n) / expected - 1) < 1e-9,
+        `(${d}, ${n}): ${kolmogorovSurvival(d, n)} against ${expected}`,
+      );
   });
 
   it("is exact for small samples of equal and unequal size", () => {
-    const range = (from: number, to: number, step: number = 1): Float64Array => Float64Array.from({ length: Math.floor((to - from) / step) + 1 }, (_, i) => from + i * step);
+    const range = (from: number, to: number, step: number = 1): Float64Array =>
+      Float64Array.from({ length: Math.floor((to - from) / step) + 1 }, (_, i) => from + i * step);
     const unequal = kolmogorovSmirnov(sortSample(range(1, 10)), sortSample(range(2, 14, 2)));
     near(unequal.statistic, 0.32857142857142857);
     near(unequal.pValue, 0.6260798025503908);
@@ -134,14 +157,22 @@ describe("the Kolmogorov–Smirnov p-value", () => {
 describe("other statistics", () => {
   it("adjust p-values as Benjamini and Hochberg", () => {
     const adjusted = adjustPValues([0.001, 0.008, 0.039, 0.041, 0.042, 0.06, 0.074, 0.205, 0.212, 0.216]);
-    [0.01, 0.04, 0.084, 0.084, 0.084, 0.1, 0.1057142857142857, 0.216, 0.216, 0.216].forEach((expected, index) => near(adjusted[index] ?? NaN, expected));
+    [0.01, 0.04, 0.084, 0.084, 0.084, 0.1, 0.1057142857142857, 0.216, 0.216, 0.216].forEach((expected, index) =>
+      near(adjusted[index] ?? NaN, expected),
+    );
   });
 
   it("estimate performance as NannyML's CBPE", () => {
     const p = [0.1, 0.2, 0.35, 0.5, 0.6, 0.7, 0.8, 0.95];
     const s = [0.05, 0.15, 0.4, 0.45, 0.65, 0.6, 0.9, 0.99];
     const found = estimatePerformance(p, s);
-    const expected = { accuracy: 0.7375, precision: 0.7625, recall: 0.7261904761904763, f1: 0.7439024390243902, roc_auc: 0.8101503759398495 };
+    const expected = {
+      accuracy: 0.7375,
+      precision: 0.7625,
+      recall: 0.7261904761904763,
+      f1: 0.7439024390243902,
+      roc_auc: 0.8101503759398495,
+    };
     for (const [metric, value] of Object.entries(expected)) near(found[metric as keyof typeof expected], value, metric);
   });
 
@@ -160,7 +191,11 @@ describe("other statistics", () => {
 describe("calibration", () => {
   const random = seededRandom(7);
   /** Rows whose class 1 has the probability sigmoid(z); the model says sigmoid(z · sharpness). */
-  function simulate(count: number, sharpness: number, shift: number): { readonly labels: Float64Array; readonly said: Float64Array } {
+  function simulate(
+    count: number,
+    sharpness: number,
+    shift: number,
+  ): { readonly labels: Float64Array; readonly said: Float64Array } {
     const [labels, said] = [new Float64Array(count), new Float64Array(count)];
     for (let row = 0; row < count; row++) {
       const z = 1.3 * Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random()) + shift;
@@ -173,22 +208,32 @@ describe("calibration", () => {
   it("fits the curve that scikit-learn's IsotonicRegression fits", () => {
     const curve = fitIsotonic([0.1, 0.4, 0.35, 0.8, 0.6, 0.35, 0.9, 0.2], [0, 0, 1, 1, 0, 1, 1, 0]);
     const expected = [0, 0, 0, 0, 1 / 3, 0.5, 0.5, 0.5, 0.5, 0.5, 0.75, 1, 1, 1];
-    [0, 0.1, 0.15, 0.2, 0.3, 0.35, 0.38, 0.4, 0.5, 0.6, 0.7, 0.8, 0.95, 1].forEach((x, index) => near(applyIsotonic(curve, x), expected[index] ?? NaN, `at ${x}`));
+    [0, 0.1, 0.15, 0.2, 0.3, 0.35, 0.38, 0.4, 0.5, 0.6, 0.7, 0.8, 0.95, 1].forEach((x, index) =>
+      near(applyIsotonic(curve, x), expected[index] ?? NaN, `at ${x}`),
+    );
   });
 
   it("measures the calibration error as NannyML", () => {
     near(calibrationError([0.1, 0.2, 0.35, 0.5, 0.6, 0.7, 0.8, 0.95], [0, 0, 1, 0, 1, 1, 1, 1], 2), 0.1375);
   });
 
-  for (const [name, sharpness] of [["a calibrated", 1], ["an overconfident", 2.5], ["an underconfident", 0.4]] as const) {
+  for (const [name, sharpness] of [
+    ["a calibrated", 1],
+    ["an overconfident", 2.5],
+    ["an underconfident", 0.4],
+  ] as const) {
     it(`makes the estimate for ${name} model on shifted inputs true within 0.015`, () => {
       const held = simulate(30_000, sharpness, 0);
       const calibration = learnCalibration(held.said, held.labels);
       assert.ok(calibration !== undefined);
-      if (sharpness !== 1) assert.ok(calibration.curve !== undefined && calibration.errorRaw > calibration.errorCalibrated);
+      if (sharpness !== 1)
+        assert.ok(calibration.curve !== undefined && calibration.errorRaw > calibration.errorCalibrated);
       const current = simulate(30_000, sharpness, 0.4);
       const { curve } = calibration;
-      const estimated = estimatePerformance(curve === undefined ? current.said : current.said.map((said) => applyIsotonic(curve, said)), current.said);
+      const estimated = estimatePerformance(
+        curve === undefined ? current.said : current.said.map((said) => applyIsotonic(curve, said)),
+        current.said,
+      );
       for (const metric of ["roc_auc", "f1", "precision", "recall", "accuracy"] as const) {
         const truth = evaluate(metric, { labels: current.labels, predictions: current.said }, "binary_classification");
         assert.ok(Math.abs(estimated[metric] - truth) < 0.015, `${metric}: ${estimated[metric]} against ${truth}`);
@@ -203,6 +248,7 @@ describe("calibration", () => {
 });
 
 it("a distance of numbers near 1e15 is as exact as that of their differences", () => {
-  const far = (count: number, offset: number): Float64Array => Float64Array.from({ length: count }, (_, index) => 1e15 + ((index * 7919) % count) * 3 + offset);
+  const far = (count: number, offset: number): Float64Array =>
+    Float64Array.from({ length: count }, (_, index) => 1e15 + ((index * 7919) % count) * 3 + offset);
   near(normedWasserstein(sortSample(far(1000, 0)), sortSample(far(800, 11))), 0.3339453361746812, "wasserstein");
 });

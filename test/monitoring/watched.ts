@@ -22,14 +22,27 @@ export function createRandom(seed: number): () => number {
   return () => (state = (state * 1_664_525 + 1_013_904_223) % 2 ** 32) / 2 ** 32;
 }
 
-export function makeFlights(count: number, options: { readonly seed: number; readonly shift?: number; readonly flip?: number; readonly origins?: readonly string[] }): Flight[] {
+export function makeFlights(
+  count: number,
+  options: {
+    readonly seed: number;
+    readonly shift?: number;
+    readonly flip?: number;
+    readonly origins?: readonly string[];
+  },
+): Flight[] {
   const random = createRandom(options.seed);
   const origins = options.origins ?? ["ATL", "DEN", "ORD", "JFK"];
   return Array.from({ length: count }, () => {
     const hour = Math.floor(random() * 24);
     const origin = origins[Math.floor(random() * origins.length)] ?? "ATL";
     const late = hour / 24 + (origin === "ORD" ? 0.5 : 0) + (random() - 0.5) * 0.8 > 0.8 ? 1 : 0;
-    return { distance: Math.round(100 + random() * 2400) + (options.shift ?? 0), hour, origin, late: random() < (options.flip ?? 0) ? 1 - late : late };
+    return {
+      distance: Math.round(100 + random() * 2400) + (options.shift ?? 0),
+      hour,
+      origin,
+      late: random() < (options.flip ?? 0) ? 1 - late : late,
+    };
   });
 }
 
@@ -37,10 +50,19 @@ export function makeFlights(count: number, options: { readonly seed: number; rea
 export function createRowReader(rows: readonly (Flight & { readonly split: string })[]): DatasetReader {
   return {
     async readColumns(_version, { columns, where = {} }): Promise<ColumnBatch> {
-      const kept = rows.filter((row) => Object.entries(where).every(([name, value]) => row[name as keyof Flight] === value));
-      return { rowCount: kept.length, columns: new Map(columns.map((name) => [name, kept.map((row) => row[name as keyof Flight])])) };
+      const kept = rows.filter((row) =>
+        Object.entries(where).every(([name, value]) => row[name as keyof Flight] === value),
+      );
+      return {
+        rowCount: kept.length,
+        columns: new Map(columns.map((name) => [name, kept.map((row) => row[name as keyof Flight])])),
+      };
     },
-    describe: async () => ["distance", "hour", "origin", "late", "split"].map((name) => ({ name, type: name === "origin" || name === "split" ? "VARCHAR" : "BIGINT" })),
+    describe: async () =>
+      ["distance", "hour", "origin", "late", "split"].map((name) => ({
+        name,
+        type: name === "origin" || name === "split" ? "VARCHAR" : "BIGINT",
+      })),
     files: async () => [],
   };
 }
@@ -57,20 +79,45 @@ export interface TestMonitoring extends TestServing {
   redeploy(): Promise<AssetVersion>;
 }
 
-export async function startMonitoring(kind: StoreKind, options: { readonly clock?: Clock; readonly secret?: (name: string) => string | undefined } = {}): Promise<TestMonitoring> {
+export async function startMonitoring(
+  kind: StoreKind,
+  options: { readonly clock?: Clock; readonly secret?: (name: string) => string | undefined } = {},
+): Promise<TestMonitoring> {
   const test = await startServing(kind);
   const { store, serving } = test;
-  const rows = makeFlights(4000, { seed: 1 }).map((flight, row) => ({ ...flight, split: row < 3000 ? "train" : "test" }));
+  const rows = makeFlights(4000, { seed: 1 }).map((flight, row) => ({
+    ...flight,
+    split: row < 3000 ? "train" : "test",
+  }));
   const { version: training } = await store.write((transaction) =>
-    recordAssetVersion(transaction, { project: "p", asset: "training_set", kind: "data", digest: digestOf("training"), madeAtMs: systemClock.now(), actor: "ana", content: {}, inputs: [] }),
+    recordAssetVersion(transaction, {
+      project: "p",
+      asset: "training_set",
+      kind: "data",
+      digest: digestOf("training"),
+      madeAtMs: systemClock.now(),
+      actor: "ana",
+      content: {},
+      inputs: [],
+    }),
   );
-  const record = { training: { versionId: training.id, asset: "training_set", kind: "data", version: 1, digest: training.digest } };
-  const register = (): Promise<AssetVersion> => registerModel(test, "late-by-columns", { record, inputs: [{ versionId: training.id, role: "input" }] });
+  const record = {
+    training: { versionId: training.id, asset: "training_set", kind: "data", version: 1, digest: training.digest },
+  };
+  const register = (): Promise<AssetVersion> =>
+    registerModel(test, "late-by-columns", { record, inputs: [{ versionId: training.id, role: "input" }] });
   const version = await register();
   await deploy(serving, version);
   let forwardMs = 0;
   const clock: Clock = { now: () => systemClock.now() + forwardMs, monotonic: systemClock.monotonic };
-  const monitoring = createMonitoring({ store, datasets: createRowReader(rows), scorer: serving.scorer, log: silentLog, clock, ...options });
+  const monitoring = createMonitoring({
+    store,
+    datasets: createRowReader(rows),
+    scorer: serving.scorer,
+    log: silentLog,
+    clock,
+    ...options,
+  });
   return {
     ...test,
     monitoring,
@@ -83,9 +130,18 @@ export async function startMonitoring(kind: StoreKind, options: { readonly clock
       const startMs = MONDAY_MS + week * WEEK_MS;
       const atMs = flights.map((_, row) => startMs + Math.floor((row / flights.length) * WEEK_MS));
       const source = sourceOfRecords(flights.map(({ distance, hour, origin }) => ({ distance, hour, origin })));
-      const { predictionIds } = await serving.endpoints.predict(KEY, { source, atMs, entityKeys: flights.map((_, row) => `w${week}-${row}`) });
+      const { predictionIds } = await serving.endpoints.predict(KEY, {
+        source,
+        atMs,
+        entityKeys: flights.map((_, row) => `w${week}-${row}`),
+      });
       if (labels) {
-        await monitoring.recordLabels({ ...KEY, actor: "ana", untilMs: undefined, labels: flights.map(({ late }, row) => ({ id: predictionIds[row], label: late, atMs: startMs + WEEK_MS })) });
+        await monitoring.recordLabels({
+          ...KEY,
+          actor: "ana",
+          untilMs: undefined,
+          labels: flights.map(({ late }, row) => ({ id: predictionIds[row], label: late, atMs: startMs + WEEK_MS })),
+        });
       }
       return predictionIds;
     },

@@ -11,7 +11,10 @@ import { computeScores } from "../../src/monitoring/window-scores.ts";
 const ROWS = 900;
 
 /** A reference and a window of numeric columns; each column is given by how its two sides are drawn. */
-function compare(columns: Readonly<Record<string, readonly [() => number, () => number]>>, rule: MonitorRule): { readonly judged: ReturnType<typeof judgeWindow>; readonly scores: ReturnType<typeof computeScores> } {
+function compare(
+  columns: Readonly<Record<string, readonly [() => number, () => number]>>,
+  rule: MonitorRule,
+): { readonly judged: ReturnType<typeof judgeWindow>; readonly scores: ReturnType<typeof computeScores> } {
   const draw = (of: () => number): Float64Array => Float64Array.from({ length: ROWS }, of);
   const names = Object.keys(columns);
   const current = new Map(names.map((name) => [name, draw(columns[name]?.[1] ?? (() => NaN))]));
@@ -22,9 +25,22 @@ function compare(columns: Readonly<Record<string, readonly [() => number, () => 
     performance: { overall: {}, segments: new Map() },
     calibration: undefined,
   } as unknown as Reference;
-  const rows = { rowCount: ROWS, labelled: 0, versions: new Map(), columns: current, context: new Map(), predictions: new Float64Array(ROWS).fill(2), labels: new Float64Array(ROWS).fill(NaN) };
+  const rows = {
+    rowCount: ROWS,
+    labelled: 0,
+    versions: new Map(),
+    columns: current,
+    context: new Map(),
+    predictions: new Float64Array(ROWS).fill(2),
+    labels: new Float64Array(ROWS).fill(NaN),
+  };
   const scores = computeScores(rows, reference, { minRows: 200, segments: [], rules: [rule] });
-  return { scores, judged: judgeWindow(rule, { predictions: ROWS, labelled: 0, scores } as unknown as MonitorWindow, { min_rows: 200 }) };
+  return {
+    scores,
+    judged: judgeWindow(rule, { predictions: ROWS, labelled: 0, scores } as unknown as MonitorWindow, {
+      min_rows: 200,
+    }),
+  };
 }
 
 describe("the drift of many columns", () => {
@@ -33,38 +49,69 @@ describe("the drift of many columns", () => {
 
   it("is judged by p-values adjusted for their number: chance alone opens no alert", () => {
     const { judged, scores } = compare(noise, { consecutive: 1, drift: { method: "ks" } });
-    assert.ok(scores.some(({ metric, value }) => metric === "drift.ks" && (value ?? 1) < 0.05), "by chance some of sixty p-values are small");
-    assert.deepEqual(judged.filter(({ breached }) => breached), []);
-    assert.deepEqual(scores.filter(({ metric, breached }) => metric.startsWith("drift.") && breached === true), []);
+    assert.ok(
+      scores.some(({ metric, value }) => metric === "drift.ks" && (value ?? 1) < 0.05),
+      "by chance some of sixty p-values are small",
+    );
+    assert.deepEqual(
+      judged.filter(({ breached }) => breached),
+      [],
+    );
+    assert.deepEqual(
+      scores.filter(({ metric, breached }) => metric.startsWith("drift.") && breached === true),
+      [],
+    );
   });
 
   it("still finds the one that drifted, and says by how much it was adjusted", () => {
-    const { judged } = compare({ ...noise, moved: [random, () => random() + 0.15] }, { consecutive: 1, drift: { method: "ks" } });
+    const { judged } = compare(
+      { ...noise, moved: [random, () => random() + 0.15] },
+      { consecutive: 1, drift: { method: "ks" } },
+    );
     const found = judged.filter(({ breached }) => breached);
-    assert.deepEqual(found.map(({ subject }) => subject), ["moved"]);
+    assert.deepEqual(
+      found.map(({ subject }) => subject),
+      ["moved"],
+    );
     assert.match(found[0]?.message ?? "", /adjusted for 61 columns/);
   });
 });
 
 it("an empty side has no score, neither drifted nor alike", () => {
   const [some, none] = [toColumnSample([1, 2, 3], "float"), toColumnSample([NaN], "float")];
-  for (const [reference, current] of [[some, none], [none, some]] as const) assert.throws(() => scoreDrift(reference, current), { code: "MONITORING_EMPTY_SAMPLE" });
+  for (const [reference, current] of [
+    [some, none],
+    [none, some],
+  ] as const)
+    assert.throws(() => scoreDrift(reference, current), { code: "MONITORING_EMPTY_SAMPLE" });
 });
 
 describe("a column without values", () => {
   const random = seededRandom(3);
-  for (const rule of [{ consecutive: 1, drift: {} }, { consecutive: 1, drift: { method: "ks" } }, { consecutive: 1, drift: { share: 0.5 } }] as const) {
+  for (const rule of [
+    { consecutive: 1, drift: {} },
+    { consecutive: 1, drift: { method: "ks" } },
+    { consecutive: 1, drift: { share: 0.5 } },
+  ] as const) {
     it(`has drifted (${JSON.stringify(rule.drift)})`, () => {
       const { judged } = compare({ kept: [random, random], gone: [random, () => NaN] }, rule);
       const found = judged.filter(({ breached }) => breached);
       assert.equal(found.length, 1);
-      assert.match(found[0]?.message ?? "", "share" in rule.drift ? /1 of 2 columns drifted \(gone\)/ : /column "gone" drifted: 100 % of its values are missing \(0 % in the reference\)/);
+      assert.match(
+        found[0]?.message ?? "",
+        "share" in rule.drift
+          ? /1 of 2 columns drifted \(gone\)/
+          : /column "gone" drifted: 100 % of its values are missing \(0 % in the reference\)/,
+      );
     });
   }
 
   it("has drifted too when a few values are left, and has not when the reference had as few", () => {
     const few = (): number => (random() < 0.05 ? random() : NaN);
     const { judged } = compare({ gone: [random, few], rare: [few, few] }, { consecutive: 1, drift: {} });
-    assert.deepEqual(judged.map(({ subject, breached }) => [subject, breached]), [["gone", true]]);
+    assert.deepEqual(
+      judged.map(({ subject, breached }) => [subject, breached]),
+      [["gone", true]],
+    );
   });
 });

@@ -9,7 +9,13 @@ export interface TestCell {
 }
 
 /** An `.ipynb` of nbformat 4.5. */
-export function notebookText(cells: readonly TestCell[], metadata: object = { kernelspec: { name: "python3", display_name: "Python 3", language: "python" }, language_info: { name: "python" } }): string {
+export function notebookText(
+  cells: readonly TestCell[],
+  metadata: object = {
+    kernelspec: { name: "python3", display_name: "Python 3", language: "python" },
+    language_info: { name: "python" },
+  },
+): string {
   const raw = cells.map((cell, index) => ({
     cell_type: cell.type ?? "code",
     id: cell.id ?? `cell-${index + 1}`,

@@ -18,8 +18,16 @@ describe("a damaged object", () => {
     await writeFile(path, "WEIGHTS");
     // Its time and size say that nothing happened.
     await utimes(path, atime, mtime);
-    for (const read of [() => objects.get(digest), () => objects.open(digest), () => objects.open(digest, { start: 0, end: 1 }), () => objects.localPath(digest)]) {
-      await assert.rejects(read, { code: "OBJECT_STORE_OBJECT_DAMAGED", message: new RegExp(`${digest} is damaged.*${path}`) });
+    for (const read of [
+      () => objects.get(digest),
+      () => objects.open(digest),
+      () => objects.open(digest, { start: 0, end: 1 }),
+      () => objects.localPath(digest),
+    ]) {
+      await assert.rejects(read, {
+        code: "OBJECT_STORE_OBJECT_DAMAGED",
+        message: new RegExp(`${digest} is damaged.*${path}`),
+      });
     }
   });
 
@@ -32,7 +40,13 @@ describe("a damaged object", () => {
     const ways = [
       () => objects.put("weights"),
       () => objects.putFile(file),
-      () => objects.putStream((async function* () { yield Buffer.from("weights"); })(), digest),
+      () =>
+        objects.putStream(
+          (async function* () {
+            yield Buffer.from("weights");
+          })(),
+          digest,
+        ),
     ];
     for (const way of ways) {
       await appendFile(pathOf(root, digest), "!");

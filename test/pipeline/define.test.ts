@@ -23,7 +23,14 @@ const makeKind: StepKind<{ make: readonly string[]; depth?: number | undefined; 
     }),
   execute: () => Promise.reject(new Error("not run here")),
 };
-const pythonKind: StepKind<{ python: string }> = { name: "python", load: makeKind.load, schema: z.strictObject({ python: z.string() }), describe: () => "", analyse: () => Promise.resolve({ inputs: [], makes: [], files: [], problems: [] }), execute: () => Promise.reject(new Error("not run here")) };
+const pythonKind: StepKind<{ python: string }> = {
+  name: "python",
+  load: makeKind.load,
+  schema: z.strictObject({ python: z.string() }),
+  describe: () => "",
+  analyse: () => Promise.resolve({ inputs: [], makes: [], files: [], problems: [] }),
+  execute: () => Promise.reject(new Error("not run here")),
+};
 const kinds = [createRunKind(), createNodeKind(), makeKind, pythonKind] as unknown as readonly StepKind<never>[];
 
 async function load(files: Readonly<Record<string, string>>): Promise<LoadedProject> {
@@ -36,13 +43,15 @@ async function load(files: Readonly<Record<string, string>>): Promise<LoadedProj
   return loadProjectPipelines({ project: "p", projectFolder, kinds });
 }
 
-const mistakesOf = async (pipeline: string, more: Readonly<Record<string, string>> = {}): Promise<string> => formatProblems((await load({ "pipelines/p.yaml": pipeline, ...more })).problems);
+const mistakesOf = async (pipeline: string, more: Readonly<Record<string, string>> = {}): Promise<string> =>
+  formatProblems((await load({ "pipelines/p.yaml": pipeline, ...more })).problems);
 
 describe("pipeline files", () => {
   it("report every mistake of every file at once, with place, finding, expectation and nearest name", async () => {
     const { problems } = await load({
       "pipelines/a.yaml": 'on: { schedul: "0 4 * * *" }\nsteps:\n  one: { run: true }\n',
-      "pipelines/b.yaml": "steps:\n  one: { rum: ls }\n  two: { run: ls, nedes: one, retry: many }\n  three: { make: [ones] }\n  four: { run: ls, needs: twoo }\n  five: {make: [six]}\n",
+      "pipelines/b.yaml":
+        "steps:\n  one: { rum: ls }\n  two: { run: ls, nedes: one, retry: many }\n  three: { make: [ones] }\n  four: { run: ls, needs: twoo }\n  five: {make: [six]}\n",
     });
     assert.equal(
       formatProblems(problems),
@@ -59,21 +68,41 @@ describe("pipeline files", () => {
   });
 
   it("infer edges from what is read, in topological order", async () => {
-    const { pipelines, problems } = await load({ "pipelines/p.yaml": "steps:\n  last: { make: [middle, first] }\n  middle: { make: [first] }\n  first: { make: [] }\n  alone: { run: ls, needs: last }\n" });
+    const { pipelines, problems } = await load({
+      "pipelines/p.yaml":
+        "steps:\n  last: { make: [middle, first] }\n  middle: { make: [first] }\n  first: { make: [] }\n  alone: { run: ls, needs: last }\n",
+    });
     assert.deepEqual(problems, []);
-    assert.deepEqual(pipelines[0]?.steps.map((step) => [step.name, step.needs]), [["first", []], ["middle", ["first"]], ["last", ["first", "middle"]], ["alone", ["last"]]]);
+    assert.deepEqual(
+      pipelines[0]?.steps.map((step) => [step.name, step.needs]),
+      [
+        ["first", []],
+        ["middle", ["first"]],
+        ["last", ["first", "middle"]],
+        ["alone", ["last"]],
+      ],
+    );
   });
 
   it("show a cycle as the path that makes it", async () => {
-    assert.match(await mistakesOf("steps:\n  a: { make: [c] }\n  b: { make: [a] }\n  c: { make: [b] }\n"), /^pipelines\/p\.yaml:2:3 {2}these steps wait for each other: a \(line 2\) → needs c \(line 4\) → needs b \(line 3\) → needs a \(line 2\)\n    /);
+    assert.match(
+      await mistakesOf("steps:\n  a: { make: [c] }\n  b: { make: [a] }\n  c: { make: [b] }\n"),
+      /^pipelines\/p\.yaml:2:3 {2}these steps wait for each other: a \(line 2\) → needs c \(line 4\) → needs b \(line 3\) → needs a \(line 2\)\n    /,
+    );
   });
 
   it("refuse what YAML forbids or abuses, with a place", async () => {
     assert.match(await mistakesOf("steps:\n  a: { run: ls }\n  a: { run: ls }\n"), /3:3 {2}a stands twice/);
     assert.match(await mistakesOf("steps:\n\ta: { run: ls }\n"), /2:\d+ {2}(A tab indents this line|Not valid YAML)/);
     assert.match(await mistakesOf(""), /1:1 {2}The file is empty/);
-    assert.match(await mistakesOf("steps:\n  22: { run: ls }\n"), /2:3 {2}The key 22 is not text\n    Write it in quotes: "22"/);
-    assert.match(await mistakesOf(`# ${"x".repeat(1_000_001)}\n`), /The file has 1000\d\d\d bytes, at most 1000000 are read/);
+    assert.match(
+      await mistakesOf("steps:\n  22: { run: ls }\n"),
+      /2:3 {2}The key 22 is not text\n    Write it in quotes: "22"/,
+    );
+    assert.match(
+      await mistakesOf(`# ${"x".repeat(1_000_001)}\n`),
+      /The file has 1000\d\d\d bytes, at most 1000000 are read/,
+    );
     const bomb = `a: &a [x,x,x,x,x,x,x,x,x]\n${["b", "c", "d", "e"].map((name, index) => `${name}: &${name} [${Array.from({ length: 9 }, () => `*${"abcd"[index]}`).join(",")}]`).join("\n")}\n`;
     assert.match(await mistakesOf(bomb), /repeats its anchors/);
   });
@@ -90,22 +119,44 @@ describe("pipeline files", () => {
   });
 
   it("take what only a run knows, what a caller sent or how a step ended, where a text belongs", async () => {
-    const { problems } = await load({ "pipelines/p.yaml": 'steps:\n  a: { run: "${{ trigger.body.shop.name }}" }\n  b: { run: "${{ steps.a.status }}" }\n' });
+    const { problems } = await load({
+      "pipelines/p.yaml":
+        'steps:\n  a: { run: "${{ trigger.body.shop.name }}" }\n  b: { run: "${{ steps.a.status }}" }\n',
+    });
     assert.deepEqual(problems, []);
   });
 
   it("find the kind of a step that holds the names of two kinds", async () => {
-    const { pipelines, problems } = await load({ "pipelines/p.yaml": "steps:\n  a: { make: [], python: requirements.txt }\n  b: { python: x.py }\n" });
+    const { pipelines, problems } = await load({
+      "pipelines/p.yaml": "steps:\n  a: { make: [], python: requirements.txt }\n  b: { python: x.py }\n",
+    });
     assert.deepEqual(problems, []);
-    assert.deepEqual(pipelines[0]?.steps.map((step) => step.kind), ["make", "python"]);
+    assert.deepEqual(
+      pipelines[0]?.steps.map((step) => step.kind),
+      ["make", "python"],
+    );
     assert.match(await mistakesOf("steps:\n  a: { run: ls, make: [] }\n"), /the step is of 2 kinds at once: run, make/);
   });
 
   it("refuse schedules that cannot be read, and triggers that run for ever or never", async () => {
-    assert.match(await mistakesOf('on: { schedule: "61 4 * * *" }\nsteps: { a: { run: ls } }\n'), /1:17 {2}the schedule "61 4 \* \* \*" cannot be read/);
-    assert.match(await mistakesOf('on: { schedule: { cron: "0 4 * * *", timezone: Europe/Lisboa } }\nsteps: { a: { run: ls } }\n'), /unknown time zone "Europe\/Lisboa"/);
-    assert.match(await mistakesOf("on: { data: fligths }\nsteps: { flights: { make: [] } }\n"), /1:13 {2}no step makes "fligths", so this never starts the pipeline\n    Did you mean "flights"\?/);
-    assert.match(await mistakesOf("on: { data: b }\nsteps: { a: { make: [] } }\n", { "pipelines/q.yaml": "on: { data: a }\nsteps: { b: { make: [] } }\n" }), /these pipelines would start each other for ever: p → q → p/);
+    assert.match(
+      await mistakesOf('on: { schedule: "61 4 * * *" }\nsteps: { a: { run: ls } }\n'),
+      /1:17 {2}the schedule "61 4 \* \* \*" cannot be read/,
+    );
+    assert.match(
+      await mistakesOf('on: { schedule: { cron: "0 4 * * *", timezone: Europe/Lisboa } }\nsteps: { a: { run: ls } }\n'),
+      /unknown time zone "Europe\/Lisboa"/,
+    );
+    assert.match(
+      await mistakesOf("on: { data: fligths }\nsteps: { flights: { make: [] } }\n"),
+      /1:13 {2}no step makes "fligths", so this never starts the pipeline\n    Did you mean "flights"\?/,
+    );
+    assert.match(
+      await mistakesOf("on: { data: b }\nsteps: { a: { make: [] } }\n", {
+        "pipelines/q.yaml": "on: { data: a }\nsteps: { b: { make: [] } }\n",
+      }),
+      /these pipelines would start each other for ever: p → q → p/,
+    );
   });
 
   it("keep their digest when comments, descriptions or the order of keys change, also with a jittered delay", async () => {
@@ -114,14 +165,24 @@ describe("pipeline files", () => {
       return definition === undefined ? undefined : digestOfDefinition(definition);
     };
     const first = await digest("steps:\n  a: { run: ls, retry: { times: 3, delay: 10s, jitter: 0.5 } }\n");
-    assert.equal(await digest("# why\ndescription: says why\nsteps:\n  a: { retry: { jitter: 0.5, delay: 10, times: 3 }, run: ls, description: lists }\n"), first);
+    assert.equal(
+      await digest(
+        "# why\ndescription: says why\nsteps:\n  a: { retry: { jitter: 0.5, delay: 10, times: 3 }, run: ls, description: lists }\n",
+      ),
+      first,
+    );
     assert.notEqual(await digest("steps:\n  a: { run: ls -l, retry: { times: 3, delay: 10s, jitter: 0.5 } }\n"), first);
   });
 
   it("have JSON Schemas that know every kind", () => {
-    const schema = jsonSchemas(kinds)["pipeline.schema.json"] as { properties: { steps: { additionalProperties: { anyOf: { title: string; properties: object }[] } } } };
+    const schema = jsonSchemas(kinds)["pipeline.schema.json"] as {
+      properties: { steps: { additionalProperties: { anyOf: { title: string; properties: object }[] } } };
+    };
     const steps = schema.properties.steps.additionalProperties.anyOf;
-    assert.deepEqual(steps.map((step) => step.title), ["run step", "node step", "make step", "python step"]);
+    assert.deepEqual(
+      steps.map((step) => step.title),
+      ["run step", "node step", "make step", "python step"],
+    );
     assert.ok(steps.every((step) => "needs" in step.properties && "retry" in step.properties));
   });
 });

@@ -23,7 +23,14 @@ steps:
     assert.equal(run.status, "succeeded");
     assert.equal(await readFile(join(project.projectFolder, "trace"), "utf8"), "one\ntwo\nthree\n");
     const { stepRuns } = await getPipelineRun(project.store, id);
-    assert.deepEqual(stepRuns.map((step) => [step.step, step.status, step.attemptCount]), [["first", "succeeded", 1], ["second", "succeeded", 1], ["third", "succeeded", 1]]);
+    assert.deepEqual(
+      stepRuns.map((step) => [step.step, step.status, step.attemptCount]),
+      [
+        ["first", "succeeded", 1],
+        ["second", "succeeded", 1],
+        ["third", "succeeded", 1],
+      ],
+    );
     const log = await readLog(project.store, { stepRunId: stepRuns[0]?.id ?? "" });
     assert.deepEqual([log.pieces.map((piece) => piece.text).join(""), log.ended], ["hello\n", true]);
   });
@@ -53,6 +60,9 @@ steps:
     assert.equal((await engine.runToEnd(id)).status, "succeeded");
     assert.equal(await readFile(join(project.projectFolder, "trace"), "utf8"), "good\nafter\nlast\n");
     const bad = (await getPipelineRun(project.store, id)).stepRuns.find((step) => step.step === "bad");
-    assert.deepEqual((await getStepRun(project.store, bad?.id ?? "")).attempts.map((attempt) => attempt.status), ["failed", "succeeded"]);
+    assert.deepEqual(
+      (await getStepRun(project.store, bad?.id ?? "")).attempts.map((attempt) => attempt.status),
+      ["failed", "succeeded"],
+    );
   });
 });

@@ -16,10 +16,35 @@ describeStores("a store with 100,000 step runs", (kind) => {
     for (let run = 0; run < RUNS; run++) {
       const id = newId();
       ids.push(id);
-      const stepRuns = Array.from({ length: STEP_RUNS_PER_RUN }, (_, matrixIndex) => ({ id: newId(), matrixIndex, matrix: { n: matrixIndex } }));
-      const step = { step: "all", kind: "run", position: 0, needs: [], concurrency: undefined, ownCondition: 0 as const, stepRuns };
+      const stepRuns = Array.from({ length: STEP_RUNS_PER_RUN }, (_, matrixIndex) => ({
+        id: newId(),
+        matrixIndex,
+        matrix: { n: matrixIndex },
+      }));
+      const step = {
+        step: "all",
+        kind: "run",
+        position: 0,
+        needs: [],
+        concurrency: undefined,
+        ownCondition: 0 as const,
+        stepRuns,
+      };
       await store.write((transaction) =>
-        insertPipelineRun(transaction, { id, project: "p", pipeline: `p${run % 10}`, definitionDigest: "sha256:0", params: {}, selection: {}, trigger: { kind: "manual" }, actor: "ana", source: undefined, atMs: Date.now(), concurrency: undefined, steps: [step] }),
+        insertPipelineRun(transaction, {
+          id,
+          project: "p",
+          pipeline: `p${run % 10}`,
+          definitionDigest: "sha256:0",
+          params: {},
+          selection: {},
+          trigger: { kind: "manual" },
+          actor: "ana",
+          source: undefined,
+          atMs: Date.now(),
+          concurrency: undefined,
+          steps: [step],
+        }),
       );
     }
     const stepRunId = (await getPipelineRun(store, ids[0] ?? "")).stepRuns[0]?.id ?? "";

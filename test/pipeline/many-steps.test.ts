@@ -34,23 +34,37 @@ async function statementsOf({ urgent: store }: MetadataStore, work: () => Promis
 }
 
 describeStores("a run of 5,200 steps", (kind) => {
-  it("is queued, cancelled and resumed in a few statements, and shows each of its steps and edges", { timeout: 180_000 }, async () => {
-    const project = await createTestProject(kind, { "pipelines/many.yaml": PIPELINE });
-    await project.register();
-    const engine = project.engine();
-    const { store } = project;
-    let id = "";
-    assert.ok((await statementsOf(store, async () => (id = await engine.submit({ pipeline: "many", actor: "ana" })))) < 60);
-    const { stepRuns, steps, counts } = await getPipelineRun(store, id);
-    assert.deepEqual([stepRuns.length, steps.length, steps.flatMap(({ dependents }) => dependents).length, counts], [STEPS, STEPS, STEPS - 10, { queued: 10, pending: STEPS - 10 }]);
-    assert.deepEqual(stepRuns.map(({ position }) => position), stepRuns.map((_, index) => index));
-    const page = await store.read((transaction) => listStepRuns(transaction, { pipelineRunId: id, status: "queued", limit: 7 }));
-    assert.equal(page.length, 7);
-    assert.ok((await statementsOf(store, () => engine.cancel(id, "ana"))) < 60);
-    assert.deepEqual((await getPipelineRun(store, id)).counts, { cancelled: STEPS });
-    assert.ok((await statementsOf(store, () => engine.resume(id, { actor: "ana" }))) < 60);
-    const again = await getPipelineRun(store, id);
-    assert.deepEqual([again.run.status, again.counts], ["running", { queued: 10, pending: STEPS - 10 }]);
-    await engine.cancel(id, "ana");
-  });
+  it(
+    "is queued, cancelled and resumed in a few statements, and shows each of its steps and edges",
+    { timeout: 180_000 },
+    async () => {
+      const project = await createTestProject(kind, { "pipelines/many.yaml": PIPELINE });
+      await project.register();
+      const engine = project.engine();
+      const { store } = project;
+      let id = "";
+      assert.ok(
+        (await statementsOf(store, async () => (id = await engine.submit({ pipeline: "many", actor: "ana" })))) < 60,
+      );
+      const { stepRuns, steps, counts } = await getPipelineRun(store, id);
+      assert.deepEqual(
+        [stepRuns.length, steps.length, steps.flatMap(({ dependents }) => dependents).length, counts],
+        [STEPS, STEPS, STEPS - 10, { queued: 10, pending: STEPS - 10 }],
+      );
+      assert.deepEqual(
+        stepRuns.map(({ position }) => position),
+        stepRuns.map((_, index) => index),
+      );
+      const page = await store.read((transaction) =>
+        listStepRuns(transaction, { pipelineRunId: id, status: "queued", limit: 7 }),
+      );
+      assert.equal(page.length, 7);
+      assert.ok((await statementsOf(store, () => engine.cancel(id, "ana"))) < 60);
+      assert.deepEqual((await getPipelineRun(store, id)).counts, { cancelled: STEPS });
+      assert.ok((await statementsOf(store, () => engine.resume(id, { actor: "ana" }))) < 60);
+      const again = await getPipelineRun(store, id);
+      assert.deepEqual([again.run.status, again.counts], ["running", { queued: 10, pending: STEPS - 10 }]);
+      await engine.cancel(id, "ana");
+    },
+  );
 });

@@ -42,7 +42,8 @@ async function listRoutes({ platform }: OpenedServer): Promise<readonly Row[]> {
 }
 
 const nameOf = ({ surface, method, path }: Row): string => `${surface} ${method} ${path}`;
-const urlOf = ({ surface, path }: Row): string => `${surface === "mlflow" && !path.startsWith("/") ? "/api/2.0/" : ""}${path.replaceAll(/:\w+|\*/g, "x")}`;
+const urlOf = ({ surface, path }: Row): string =>
+  `${surface === "mlflow" && !path.startsWith("/") ? "/api/2.0/" : ""}${path.replaceAll(/:\w+|\*/g, "x")}`;
 
 /** The status of an answer, whose body is not waited for: some never end. */
 async function statusOf(url: string, row: Row, authorization: string | undefined): Promise<number> {
@@ -51,7 +52,10 @@ async function statusOf(url: string, row: Row, authorization: string | undefined
   const answer = await fetch(url + urlOf(row), {
     method: row.method,
     signal: gone.signal,
-    headers: { ...(hasBody ? { "content-type": "application/json" } : {}), ...(authorization === undefined ? {} : { authorization }) },
+    headers: {
+      ...(hasBody ? { "content-type": "application/json" } : {}),
+      ...(authorization === undefined ? {} : { authorization }),
+    },
     ...(hasBody ? { body: "{}" } : {}),
   });
   gone.abort();
@@ -62,7 +66,10 @@ describe("who may call what", () => {
   it("is what the table says, for every route of every surface and every kind of caller", async () => {
     const opened = await openTestServer();
     const { access } = opened.platform;
-    const tokenOf = async (name: string, roles: readonly { readonly project: string; readonly role: "viewer" | "contributor" | "reviewer" | "admin" }[]): Promise<string> => {
+    const tokenOf = async (
+      name: string,
+      roles: readonly { readonly project: string; readonly role: "viewer" | "contributor" | "reviewer" | "admin" }[],
+    ): Promise<string> => {
       await access.createUser({ name, roles, actor: "root" });
       return `Bearer ${(await access.createToken({ user: name, label: "", actor: "root" })).token}`;
     };
@@ -70,13 +77,22 @@ describe("who may call what", () => {
     const callers: { readonly name: string; readonly authorization: string | undefined; readonly rank: number }[] = [
       { name: "nobody", authorization: undefined, rank: -2 },
       { name: "an unknown token", authorization: `Bearer est_${"0".repeat(26)}_${"a".repeat(43)}`, rank: -2 },
-      { name: "a token of an unknown attempt", authorization: `Bearer esa_${"0".repeat(26)}_${"a".repeat(43)}`, rank: -2 },
+      {
+        name: "a token of an unknown attempt",
+        authorization: `Bearer esa_${"0".repeat(26)}_${"a".repeat(43)}`,
+        rank: -2,
+      },
       { name: "a user without a role", authorization: await tokenOf("none", []), rank: -1 },
-      { name: "an administrator of another project", authorization: await tokenOf("foreign", [{ project: "other", role: "admin" }]), rank: -1 },
+      {
+        name: "an administrator of another project",
+        authorization: await tokenOf("foreign", [{ project: "other", role: "admin" }]),
+        rank: -1,
+      },
       { name: "a revoked user", authorization: await tokenOf("gone", [{ project: "p", role: "admin" }]), rank: -1 },
     ];
     await access.grant({ user: "gone", project: "p", role: undefined, actor: "root" });
-    for (const [rank, role] of (["viewer", "contributor", "reviewer", "admin"] as const).entries()) callers.push({ name: role, authorization: await tokenOf(`a-${role}`, [{ project: "p", role }]), rank });
+    for (const [rank, role] of (["viewer", "contributor", "reviewer", "admin"] as const).entries())
+      callers.push({ name: role, authorization: await tokenOf(`a-${role}`, [{ project: "p", role }]), rank });
     const table = await readTable();
     const wrong: string[] = [];
     const listed = await listRoutes(opened);
@@ -105,8 +121,20 @@ describe("who may call what", () => {
     const server = Fastify();
     refuseUnguardedRoutes(server);
     server.get("/open", { config: { open: "for this test" } }, async () => "");
-    server.get("/guarded", { onRequest: guarded(() => Promise.reject(new Error("nobody")), () => undefined) }, async () => "");
-    assert.throws(() => server.get("/forgotten", async () => ""), (error) => isEsteiraError(error, "SERVER_ROUTE_UNGUARDED"));
+    server.get(
+      "/guarded",
+      {
+        onRequest: guarded(
+          () => Promise.reject(new Error("nobody")),
+          () => undefined,
+        ),
+      },
+      async () => "",
+    );
+    assert.throws(
+      () => server.get("/forgotten", async () => ""),
+      (error) => isEsteiraError(error, "SERVER_ROUTE_UNGUARDED"),
+    );
     await server.close();
   });
 
@@ -115,12 +143,22 @@ describe("who may call what", () => {
     const { access } = opened.platform;
     await access.createUser({ name: "ana", actor: "root" });
     await access.createUser({ name: "shop", roles: [{ project: "p", role: "viewer" }], actor: "root" });
-    await assert.rejects(access.createToken({ user: "shop", label: "", only: "administer", actor: "ana" }), (error) => isEsteiraError(error, "ACCESS_ACTION_INVALID"));
+    await assert.rejects(access.createToken({ user: "shop", label: "", only: "administer", actor: "ana" }), (error) =>
+      isEsteiraError(error, "ACCESS_ACTION_INVALID"),
+    );
     const authorization = `Bearer ${(await access.createToken({ user: "shop", label: "", only: "predict", actor: "ana" })).token}`;
-    const ask = (method: string, path: string): Promise<number> => statusOf(opened.url, { surface: "", method, path }, authorization);
+    const ask = (method: string, path: string): Promise<number> =>
+      statusOf(opened.url, { surface: "", method, path }, authorization);
     assert.equal(await ask("POST", "/endpoints/production/delay/predict"), 400);
     assert.equal(await ask("GET", "/endpoints/production/delay/v2/models/delay"), 404);
-    assert.deepEqual([await ask("GET", "/api/v1/datasets"), await ask("GET", "/api/2.0/mlflow/experiments/search"), await ask("POST", "/endpoints/production/delay/labels")], [403, 403, 403]);
+    assert.deepEqual(
+      [
+        await ask("GET", "/api/v1/datasets"),
+        await ask("GET", "/api/2.0/mlflow/experiments/search"),
+        await ask("POST", "/endpoints/production/delay/labels"),
+      ],
+      [403, 403, 403],
+    );
     await access.grant({ user: "shop", project: "p", role: undefined, actor: "ana" });
     assert.equal(await ask("POST", "/endpoints/production/delay/predict"), 403);
   });

@@ -65,14 +65,22 @@ describeStores("the token of an attempt", (kind) => {
     for (const server of servers) await server.stop();
   });
 
-  async function createProject(loopback: string): Promise<{ folder: string; results: string; admin: string; foreign: string; server: StartedServer }> {
+  async function createProject(
+    loopback: string,
+  ): Promise<{ folder: string; results: string; admin: string; foreign: string; server: StartedServer }> {
     const folder = await temporaryFolder();
     const results = join(folder, "results.json");
     const { address } = await openTestStore(kind);
     await mkdir(join(folder, "pipelines"));
-    await writeFile(join(folder, "esteira.yaml"), `name: p\nstore: { metadata: ${JSON.stringify(address)} }\naccess: { loopback: ${loopback} }\n`);
+    await writeFile(
+      join(folder, "esteira.yaml"),
+      `name: p\nstore: { metadata: ${JSON.stringify(address)} }\naccess: { loopback: ${loopback} }\n`,
+    );
     await writeFile(join(folder, "log.mjs"), SCRIPT);
-    await writeFile(join(folder, "pipelines/work.yaml"), `steps:\n  log:\n    node: log.mjs\n    env: { RESULTS: ${JSON.stringify(results)} }\n`);
+    await writeFile(
+      join(folder, "pipelines/work.yaml"),
+      `steps:\n  log:\n    node: log.mjs\n    env: { RESULTS: ${JSON.stringify(results)} }\n`,
+    );
     const { stdout } = await runEsteira(folder, ["user", "create", "ana", "--json"]);
     const { token: admin } = JSON.parse(stdout) as { token: string };
     const server = await startServer(folder, { ESTEIRA_TOKEN: admin });
@@ -84,13 +92,26 @@ describeStores("the token of an attempt", (kind) => {
   }
 
   const post = (url: string, path: string, token: string | undefined, body: object): Promise<Response> =>
-    fetch(url + path, { method: "POST", headers: { "content-type": "application/json", ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) }, body: JSON.stringify(body) });
+    fetch(url + path, {
+      method: "POST",
+      headers: {
+        "content-type": "application/json",
+        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+      },
+      body: JSON.stringify(body),
+    });
 
   function check(found: Results, loopback: string): void {
     assert.deepEqual(found.leaked, [], "a token of the server's environment reached the step");
-    assert.ok(Object.values(found.allowed).every((status) => status === 200), JSON.stringify(found.allowed));
+    assert.ok(
+      Object.values(found.allowed).every((status) => status === 200),
+      JSON.stringify(found.allowed),
+    );
     const { unsigned, ...refused } = found.refused;
-    assert.ok(Object.values(refused).every((status) => status === 403), JSON.stringify(refused));
+    assert.ok(
+      Object.values(refused).every((status) => status === 403),
+      JSON.stringify(refused),
+    );
     assert.equal(unsigned, loopback === "none" ? 401 : 200);
   }
 
@@ -106,7 +127,8 @@ describeStores("the token of an attempt", (kind) => {
           async () => {
             const before = (await read()).runId;
             assert.equal((await post(server.url, "/api/v1/pipelines/work/runs", admin, {})).status, 200);
-            while ((await read().catch(() => ({ runId: before }))).runId === before) await new Promise((done) => setTimeout(done, 50));
+            while ((await read().catch(() => ({ runId: before }))).runId === before)
+              await new Promise((done) => setTimeout(done, 50));
           },
         ],
       ];
@@ -116,17 +138,30 @@ describeStores("the token of an attempt", (kind) => {
         const found = await read().catch(() => assert.fail(`${way}: ${JSON.stringify(answer)}`));
         check(found, loopback);
         ended ??= found;
-        const got = await fetch(`${server.url}/api/2.0/mlflow/runs/get?run_id=${found.runId}`, { headers: { authorization: `Bearer ${admin}` } });
-        const { run } = (await got.json()) as { run: { info: { user_id: string }; data: { tags: readonly { key: string; value: string }[] } } };
+        const got = await fetch(`${server.url}/api/2.0/mlflow/runs/get?run_id=${found.runId}`, {
+          headers: { authorization: `Bearer ${admin}` },
+        });
+        const { run } = (await got.json()) as {
+          run: { info: { user_id: string }; data: { tags: readonly { key: string; value: string }[] } };
+        };
         const tags = Object.fromEntries(run.data.tags.map(({ key, value }) => [key, value]));
         assert.equal(run.info.user_id, way === "esteira run with a server up" ? tags["mlflow.user"] : "ana", way);
         assert.match(run.info.user_id, /^(ana|local:.+)$/);
         assert.equal(tags["esteira.attempt"], found.attempt.split(".")[0], way);
       }
-      const stale = await post(server.url, "/api/2.0/mlflow/runs/log-parameter", ended?.token, { run_id: ended?.runId, key: "late", value: "1" });
+      const stale = await post(server.url, "/api/2.0/mlflow/runs/log-parameter", ended?.token, {
+        run_id: ended?.runId,
+        key: "late",
+        value: "1",
+      });
       assert.equal(stale.status, 401, "a token outlived its attempt");
-      const untouched = await fetch(`${server.url}/api/2.0/mlflow/runs/get?run_id=${foreign}`, { headers: { authorization: `Bearer ${admin}` } });
-      assert.deepEqual(Object.keys(((await untouched.json()) as { run: { data: { params?: object } } }).run.data.params ?? {}), []);
+      const untouched = await fetch(`${server.url}/api/2.0/mlflow/runs/get?run_id=${foreign}`, {
+        headers: { authorization: `Bearer ${admin}` },
+      });
+      assert.deepEqual(
+        Object.keys(((await untouched.json()) as { run: { data: { params?: object } } }).run.data.params ?? {}),
+        [],
+      );
       server.child.kill("SIGTERM");
       await once(server.child, "exit");
 

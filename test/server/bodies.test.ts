@@ -8,14 +8,24 @@ import { openTestServer, signIn } from "../setup/opened-server.ts";
 
 const JSON_TYPE = { "content-type": "application/json" };
 const DEEP = "[".repeat(2_000_000);
-const SURFACES = ["/endpoints/production/delay/predict", "/endpoints/production/delay/invocations", "/endpoints/production/delay/v2/models/delay/infer", "/endpoints/production/delay/labels", "/get-online-features", "/api/v1/pipelines/none/runs", "/api/2.0/mlflow/runs/search"];
+const SURFACES = [
+  "/endpoints/production/delay/predict",
+  "/endpoints/production/delay/invocations",
+  "/endpoints/production/delay/v2/models/delay/infer",
+  "/endpoints/production/delay/labels",
+  "/get-online-features",
+  "/api/v1/pipelines/none/runs",
+  "/api/2.0/mlflow/runs/search",
+];
 
 /** Sends the head of a request with a body that never comes, and answers what the server said. */
 async function askWithoutBody(url: string, path: string): Promise<string> {
   const socket: Socket = connect(Number(new URL(url).port), "127.0.0.1");
   let said = "";
   socket.on("data", (piece: Buffer) => (said += piece.toString()));
-  socket.write(`POST ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\ncontent-length: 60000000\r\n\r\n{"a":`);
+  socket.write(
+    `POST ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\ncontent-length: 60000000\r\n\r\n{"a":`,
+  );
   while (!said.includes("\r\n\r\n")) await once(socket, "data");
   socket.destroy();
   return said;
@@ -25,13 +35,18 @@ describe("a request's body", () => {
   it("is not waited for when the caller may not call", async () => {
     const opened = await openTestServer();
     await signIn(opened, "ana", "admin");
-    for (const path of [...SURFACES, "/hooks/push"]) assert.match(await askWithoutBody(opened.url, path), /^HTTP\/1\.1 (401|409) /, path);
+    for (const path of [...SURFACES, "/hooks/push"])
+      assert.match(await askWithoutBody(opened.url, path), /^HTTP\/1\.1 (401|409) /, path);
   });
 
   it("that is nested two million deep is refused on every surface, in no time", async () => {
     const { url } = await openTestServer();
     for (const path of SURFACES) {
-      const response = await fetch(url + path, { method: "POST", headers: JSON_TYPE, body: DEEP.slice(0, path.startsWith("/api/v1") ? 1_000_000 : DEEP.length) });
+      const response = await fetch(url + path, {
+        method: "POST",
+        headers: JSON_TYPE,
+        body: DEEP.slice(0, path.startsWith("/api/v1") ? 1_000_000 : DEEP.length),
+      });
       const text = await response.text();
       // Where the endpoint is looked for first, the body of one that is not there is never parsed.
       if (response.status === 404 && text.includes("no endpoint")) continue;
@@ -42,11 +57,15 @@ describe("a request's body", () => {
 
   it("may be compressed with gzip, deflate or br on every surface, and nothing else", async () => {
     const { url } = await openTestServer();
-    const send = (path: string, body: Buffer<ArrayBuffer>, encoding: string): Promise<Response> => fetch(url + path, { method: "POST", headers: { ...JSON_TYPE, "content-encoding": encoding }, body });
+    const send = (path: string, body: Buffer<ArrayBuffer>, encoding: string): Promise<Response> =>
+      fetch(url + path, { method: "POST", headers: { ...JSON_TYPE, "content-encoding": encoding }, body });
     for (const path of SURFACES) {
       const plain = await fetch(url + path, { method: "POST", headers: JSON_TYPE, body: "{}" });
       const expected = [plain.status, await plain.text()];
-      for (const [encoding, body] of [["gzip", gzipSync("{}")], ["deflate", deflateSync("{}")]] as const) {
+      for (const [encoding, body] of [
+        ["gzip", gzipSync("{}")],
+        ["deflate", deflateSync("{}")],
+      ] as const) {
         const response = await send(path, body as Buffer<ArrayBuffer>, encoding);
         assert.deepEqual([response.status, await response.text()], expected, `${encoding} ${path}`);
       }
@@ -62,7 +81,11 @@ describe("a request's body", () => {
     const bomb = gzipSync(Buffer.alloc(70 * 2 ** 20, " "));
     assert.ok(bomb.length < 300_000);
     for (const path of SURFACES) {
-      const response = await fetch(url + path, { method: "POST", headers: { ...JSON_TYPE, "content-encoding": "gzip" }, body: bomb as Buffer<ArrayBuffer> });
+      const response = await fetch(url + path, {
+        method: "POST",
+        headers: { ...JSON_TYPE, "content-encoding": "gzip" },
+        body: bomb as Buffer<ArrayBuffer>,
+      });
       assert.ok([413, 400].includes(response.status), `${path}: ${response.status}`);
       assert.match(await response.text(), /larger than/, path);
     }
@@ -71,7 +94,11 @@ describe("a request's body", () => {
 
   it("of the API is limited to what its calls need", async () => {
     const { url } = await openTestServer();
-    const response = await fetch(`${url}/api/v1/pipelines/none/runs`, { method: "POST", headers: JSON_TYPE, body: JSON.stringify({ params: { a: "x".repeat(2 ** 20) } }) });
+    const response = await fetch(`${url}/api/v1/pipelines/none/runs`, {
+      method: "POST",
+      headers: JSON_TYPE,
+      body: JSON.stringify({ params: { a: "x".repeat(2 ** 20) } }),
+    });
     assert.equal(response.status, 413);
     assert.equal(((await response.json()) as { error: { code: string } }).error.code, "SERVER_BODY_TOO_LARGE");
   });

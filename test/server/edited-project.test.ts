@@ -11,7 +11,10 @@ interface Overview {
 }
 
 interface Pipelines {
-  readonly items: readonly { readonly name: string; readonly triggers?: readonly { readonly on: string; readonly cron?: string; readonly subject?: string }[] }[];
+  readonly items: readonly {
+    readonly name: string;
+    readonly triggers?: readonly { readonly on: string; readonly cron?: string; readonly subject?: string }[];
+  }[];
 }
 
 describe("a project that is edited while it is up", () => {
@@ -23,7 +26,8 @@ describe("a project that is edited while it is up", () => {
     await writeFile(pipeline("first"), "on: { schedule: '0 3 * * *' }\nsteps:\n  hello: { run: echo hello }\n");
     const server = await startServer(folder);
     try {
-      const read = async <Answer>(path: string): Promise<Answer> => (await (await fetch(`${server.url}/api/v1${path}`)).json()) as Answer;
+      const read = async <Answer>(path: string): Promise<Answer> =>
+        (await (await fetch(`${server.url}/api/v1${path}`)).json()) as Answer;
       const until = async <Answer>(path: string, isThere: (answer: Answer) => boolean): Promise<Answer> => {
         for (;;) {
           const answer = await read<Answer>(path);
@@ -38,7 +42,11 @@ describe("a project that is edited while it is up", () => {
       await writeFile(`${pipeline("second")}~`, "steps:\n  bye: { run: echo bye }\n");
       await rename(`${pipeline("second")}~`, pipeline("second"));
       await until<Pipelines>("/pipelines", (answer) => names(answer).join() === "first,second");
-      const started = await fetch(`${server.url}/api/v1/pipelines/second/runs`, { method: "POST", headers: { "content-type": "application/json" }, body: "{}" });
+      const started = await fetch(`${server.url}/api/v1/pipelines/second/runs`, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: "{}",
+      });
       assert.equal(started.status, 200, await started.clone().text());
       const { id } = (await started.json()) as { id: string };
       await until<{ readonly status: string }>(`/pipeline-runs/${id}`, ({ status }) => status === "succeeded");
@@ -49,7 +57,11 @@ describe("a project that is edited while it is up", () => {
       await writeFile(pipeline("first"), "on: { schedule: '45 5 * * *' }\nsteps:\n  hello: { rum: echo hello }\n");
       const { problems } = await until<Overview>("/overview", (answer) => (answer.problems ?? []).length > 0);
       assert.deepEqual([problems?.[0]?.file, problems?.[0]?.line], ["pipelines/first.yaml", 3]);
-      assert.match(JSON.stringify(await read("/pipelines/first")), /30 4 \* \* \*/, "the last good project stays in force");
+      assert.match(
+        JSON.stringify(await read("/pipelines/first")),
+        /30 4 \* \* \*/,
+        "the last good project stays in force",
+      );
 
       await writeFile(pipeline("first"), "on: { schedule: '45 5 * * *' }\nsteps:\n  hello: { run: echo hello }\n");
       await until<object>("/pipelines/first", (answer) => JSON.stringify(answer).includes("45 5 * * *"));

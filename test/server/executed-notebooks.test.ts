@@ -18,7 +18,7 @@ const CELLS = [
     source: [
       "import shutil\n",
       "import esteira\n",
-      "said = f'depth {esteira.params[\"depth\"]}, data {esteira.input(\"raw\").version}'\n",
+      'said = f\'depth {esteira.params["depth"]}, data {esteira.input("raw").version}\'\n',
       "print(said)\n",
       "made = esteira.output('fit')\n",
       "shutil.copy('model.onnx', made / 'model.onnx')\n",
@@ -54,7 +54,9 @@ describe("executions of one notebook", () => {
       start: true,
       prepare: async (folder) => {
         for (const name of ["pipelines", "notebooks", "data"]) await mkdir(join(folder, name));
-        const { model } = JSON.parse(await readFile(join(MODELS, "late-by-columns.json"), "utf8")) as { readonly model: object };
+        const { model } = JSON.parse(await readFile(join(MODELS, "late-by-columns.json"), "utf8")) as {
+          readonly model: object;
+        };
         await writeFile(join(folder, "model.json"), JSON.stringify(model));
         await copyFile(join(MODELS, "late-by-columns.onnx"), join(folder, "model.onnx"));
         await writeFile(join(folder, "notebooks/fit.ipynb"), notebookText(CELLS));
@@ -68,7 +70,11 @@ describe("executions of one notebook", () => {
       return (await answer.json()) as Answer;
     };
     const run = async (params: object): Promise<StepRun> => {
-      const started = await fetch(`${opened.url}/api/v1/pipelines/fit/runs`, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ params }) });
+      const started = await fetch(`${opened.url}/api/v1/pipelines/fit/runs`, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ params }),
+      });
       assert.equal(started.status, 200, await started.clone().text());
       const { id } = (await started.json()) as { readonly id: string };
       for (;;) {
@@ -90,15 +96,25 @@ describe("executions of one notebook", () => {
     await writeFile(join(folder, "data/b.csv"), "id\n3\n");
     const second = await run({ depth: 2 });
     const reused = await run({ depth: 2 });
-    assert.deepEqual([first, second, reused].map(({ cached }) => cached), [false, false, true]);
+    assert.deepEqual(
+      [first, second, reused].map(({ cached }) => cached),
+      [false, false, true],
+    );
 
-    const expected = [[first, "depth 1, data 1"], [second, "depth 2, data 2"], [reused, "depth 2, data 2"]] as const;
+    const expected = [
+      [first, "depth 1, data 1"],
+      [second, "depth 2, data 2"],
+      [reused, "depth 2, data 2"],
+    ] as const;
     const version = first.facts["notebookVersionId"] as string;
     for (const [stepRun, text] of expected) {
       assert.equal(stepRun.facts["notebookVersionId"], version, "the source stayed the same");
       const shown = await read<NotebookVersion>(`/notebooks/${version}?stepRun=${stepRun.id}`);
       assert.match(textOf(shown), new RegExp(`^${text}$`, "m"));
-      assert.deepEqual([shown.executedDigest, shown.stepRunId, shown.pipelineRunId !== undefined, shown.isExecuted], [stepRun.facts["executedNotebook"], stepRun.id, true, true]);
+      assert.deepEqual(
+        [shown.executedDigest, shown.stepRunId, shown.pipelineRunId !== undefined, shown.isExecuted],
+        [stepRun.facts["executedNotebook"], stepRun.id, true, true],
+      );
       assert.deepEqual(shown.parameters, stepRun.facts["parameters"]);
       assert.equal(shown.cells.at(-1)?.executionCount !== undefined, true);
     }
@@ -107,13 +123,27 @@ describe("executions of one notebook", () => {
     for (const [index, [stepRun, text]] of expected.slice(0, 2).entries()) {
       const { notebook } = await read<ModelVersionRecord>(`/models/fit/versions/${index + 1}`);
       assert.deepEqual([notebook?.versionId, notebook?.stepRunId], [version, stepRun.id]);
-      assert.match(textOf(await read<NotebookVersion>(`/notebooks/${notebook?.versionId}?stepRun=${notebook?.stepRunId}`)), new RegExp(`^${text}$`, "m"));
+      assert.match(
+        textOf(await read<NotebookVersion>(`/notebooks/${notebook?.versionId}?stepRun=${notebook?.stepRunId}`)),
+        new RegExp(`^${text}$`, "m"),
+      );
       const target = join(await temporaryFolder(), "package");
       const layout = join(await temporaryFolder(), "layout");
-      await exportModelPackage(await platform.whole(), { name: "fit", to: layout, version: index + 1, data: undefined });
+      await exportModelPackage(await platform.whole(), {
+        name: "fit",
+        to: layout,
+        version: index + 1,
+        data: undefined,
+      });
       await unpackPackage(await readPackage(layout), target);
-      const record = JSON.parse(await readFile(join(target, "record.json"), "utf8")) as { readonly source: Record<string, unknown>; readonly madeBy: Record<string, unknown> };
-      assert.deepEqual([record.madeBy["stepRunId"], record.source["executedNotebook"]], [stepRun.id, stepRun.facts["executedNotebook"]]);
+      const record = JSON.parse(await readFile(join(target, "record.json"), "utf8")) as {
+        readonly source: Record<string, unknown>;
+        readonly madeBy: Record<string, unknown>;
+      };
+      assert.deepEqual(
+        [record.madeBy["stepRunId"], record.source["executedNotebook"]],
+        [stepRun.id, stepRun.facts["executedNotebook"]],
+      );
       assert.ok((await readFile(join(target, "executed.ipynb"), "utf8")).includes(text));
     }
   });

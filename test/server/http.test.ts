@@ -14,7 +14,10 @@ import { temporaryFolder } from "../setup/stores.ts";
 const ROOT = resolve(import.meta.dirname, "../..");
 
 /** Without fetch, which decompresses. */
-async function raw(url: string, headers: Record<string, string> = {}): Promise<{ readonly status: number; readonly headers: Record<string, unknown>; readonly body: Buffer }> {
+async function raw(
+  url: string,
+  headers: Record<string, string> = {},
+): Promise<{ readonly status: number; readonly headers: Record<string, unknown>; readonly body: Buffer }> {
   const [response] = (await once(get(url, { headers }), "response")) as [import("node:http").IncomingMessage];
   const chunks: Buffer[] = [];
   for await (const chunk of response) chunks.push(chunk as Buffer);
@@ -41,9 +44,17 @@ describe("an address that is not there", () => {
       const text = await response.text();
       assert.ok([404, 400].includes(response.status), `${path}: ${response.status} ${text}`);
       assert.match(response.headers.get("content-type") ?? "", /application\/json/, path);
-      assert.ok(["SERVER_ROUTE_MISSING", "string", "object"].includes(String(read(JSON.parse(text) as Record<string, unknown>))), `${path}: ${text}`);
+      assert.ok(
+        ["SERVER_ROUTE_MISSING", "string", "object"].includes(
+          String(read(JSON.parse(text) as Record<string, unknown>)),
+        ),
+        `${path}: ${text}`,
+      );
     }
-    assert.equal(typeof ((await (await fetch(`${url}/v2/x`, { method: "POST" })).json()) as { error: unknown }).error, "string");
+    assert.equal(
+      typeof ((await (await fetch(`${url}/v2/x`, { method: "POST" })).json()) as { error: unknown }).error,
+      "string",
+    );
   });
 
   it("is told by the page to a browser, with 404, and only the page's own addresses answer 200", async () => {
@@ -55,7 +66,10 @@ describe("an address that is not there", () => {
       assert.match(response.headers.get("content-type") ?? "", /text\/html/, path);
     }
     assert.equal((await fetch(`${url}/nothing`, { headers: { accept } })).status, 404);
-    assert.match((await fetch(`${url}/nothing`, { headers: { accept } })).headers.get("content-type") ?? "", /text\/html/);
+    assert.match(
+      (await fetch(`${url}/nothing`, { headers: { accept } })).headers.get("content-type") ?? "",
+      /text\/html/,
+    );
     assert.match((await fetch(`${url}/v2/x`, { headers: { accept } })).headers.get("content-type") ?? "", /json/);
     assert.equal((await fetch(`${url}/models`, { headers: { accept: "application/json" } })).status, 404);
   });
@@ -73,8 +87,17 @@ describe("an answer", () => {
     assert.deepEqual(gunzipSync(gzipped.body), plain.body);
     const brotli = await raw(`${url}/api/v1/openapi.json`, { "accept-encoding": "gzip;q=0, br" });
     assert.deepEqual(brotliDecompressSync(brotli.body), plain.body);
-    for (const refused of ["identity", "gzip;q=0", "zstd"]) assert.equal((await raw(`${url}/api/v1/openapi.json`, { "accept-encoding": refused })).headers["content-encoding"], undefined, refused);
-    assert.equal((await raw(`${url}/api/v1/session`, { "accept-encoding": "gzip" })).headers["content-encoding"], undefined, "too small to gain");
+    for (const refused of ["identity", "gzip;q=0", "zstd"])
+      assert.equal(
+        (await raw(`${url}/api/v1/openapi.json`, { "accept-encoding": refused })).headers["content-encoding"],
+        undefined,
+        refused,
+      );
+    assert.equal(
+      (await raw(`${url}/api/v1/session`, { "accept-encoding": "gzip" })).headers["content-encoding"],
+      undefined,
+      "too small to gain",
+    );
   });
 
   it("of a file has an ETag for each of its forms, and is 304 for who has it", async () => {
@@ -86,12 +109,24 @@ describe("an answer", () => {
     assert.equal(brotli.headers["content-encoding"], "br");
     assert.deepEqual(brotliDecompressSync(brotli.body), plain.body);
     assert.notEqual(plain.headers["etag"], brotli.headers["etag"]);
-    for (const [found, accepted] of [[plain, "identity"], [brotli, "br"]] as const) {
-      const again = await raw(url + script, { "accept-encoding": accepted, "if-none-match": String(found.headers["etag"]) });
+    for (const [found, accepted] of [
+      [plain, "identity"],
+      [brotli, "br"],
+    ] as const) {
+      const again = await raw(url + script, {
+        "accept-encoding": accepted,
+        "if-none-match": String(found.headers["etag"]),
+      });
       assert.deepEqual([again.status, again.body.length, again.headers["etag"]], [304, 0, found.headers["etag"]]);
     }
-    assert.equal((await raw(url + script, { "accept-encoding": "br", "if-none-match": String(plain.headers["etag"]) })).status, 200);
-    assert.equal((await raw(`${url}/`, { "if-none-match": String((await raw(`${url}/`)).headers["etag"]) })).status, 304);
+    assert.equal(
+      (await raw(url + script, { "accept-encoding": "br", "if-none-match": String(plain.headers["etag"]) })).status,
+      200,
+    );
+    assert.equal(
+      (await raw(`${url}/`, { "if-none-match": String((await raw(`${url}/`)).headers["etag"]) })).status,
+      304,
+    );
   });
 });
 
@@ -107,7 +142,8 @@ describe("connections that say nothing", () => {
       child.kill("SIGKILL");
     });
     let output = "";
-    while (!/http:\/\/[\d.]+:\d+/.test(output)) output += String((await once(child.stdout as NodeJS.ReadableStream, "data"))[0]);
+    while (!/http:\/\/[\d.]+:\d+/.test(output))
+      output += String((await once(child.stdout as NodeJS.ReadableStream, "data"))[0]);
     const url = /http:\/\/[\d.]+:\d+/.exec(output)?.[0] ?? "";
     for (let count = 0; count < 400; count++) {
       const socket = connect(Number(new URL(url).port), "127.0.0.1");
@@ -115,7 +151,8 @@ describe("connections that say nothing", () => {
       sockets.push(socket);
       await once(socket, "connect");
     }
-    for (let count = 0; count < 5; count++) assert.equal((await raw(`${url}/api/v1/session`, { connection: "close" })).status, 200);
+    for (let count = 0; count < 5; count++)
+      assert.equal((await raw(`${url}/api/v1/session`, { connection: "close" })).status, 200);
     const { pid } = child;
     assert.ok(pid !== undefined && sockets.filter(({ destroyed }) => !destroyed).length > 50, "who fits stays");
   });

@@ -10,7 +10,10 @@ import { saveEndpoint } from "#metadata-store";
 import { testPython } from "../setup/python-environment.ts";
 import { openTestServer, signIn } from "../setup/opened-server.ts";
 
-const ask = async (url: string, headers: Record<string, string> = {}): Promise<{ readonly status: number; readonly type: string; readonly text: string }> => {
+const ask = async (
+  url: string,
+  headers: Record<string, string> = {},
+): Promise<{ readonly status: number; readonly type: string; readonly text: string }> => {
   const response = await fetch(url, { headers });
   return { status: response.status, type: response.headers.get("content-type") ?? "", text: await response.text() };
 };
@@ -19,15 +22,25 @@ async function wait(until: () => Promise<boolean>): Promise<void> {
   while (!(await until())) await new Promise(setImmediate);
 }
 
-const pipelineOf = (folder: string): Promise<void> => mkdir(join(folder, "pipelines"), { recursive: true }).then(() => writeFile(join(folder, "pipelines/a.yaml"), 'steps:\n  good: { run: "true" }\n'));
+const pipelineOf = (folder: string): Promise<void> =>
+  mkdir(join(folder, "pipelines"), { recursive: true }).then(() =>
+    writeFile(join(folder, "pipelines/a.yaml"), 'steps:\n  good: { run: "true" }\n'),
+  );
 
 describe("probes", () => {
   it("tell that the process lives, and that it is ready only once engine and endpoints are", async () => {
     const { url, platform } = await openTestServer({ prepare: pipelineOf });
-    assert.deepEqual([(await ask(`${url}/livez`)).status, (await ask(`${url}/readyz`)).status, (await ask(`${url}/health`)).text], [200, 503, "OK"]);
+    assert.deepEqual(
+      [(await ask(`${url}/livez`)).status, (await ask(`${url}/readyz`)).status, (await ask(`${url}/health`)).text],
+      [200, 503, "OK"],
+    );
     assert.match((await ask(`${url}/readyz`)).text, /"engine":"the project is not started yet"/);
     await platform.start();
-    for (const path of ["/readyz", "/healthz"]) assert.deepEqual(JSON.parse((await ask(url + path)).text), { status: "ready", checks: { store: "ok", engine: "ok", endpoints: "ok" } });
+    for (const path of ["/readyz", "/healthz"])
+      assert.deepEqual(JSON.parse((await ask(url + path)).text), {
+        status: "ready",
+        checks: { store: "ok", engine: "ok", endpoints: "ok" },
+      });
     await (await platform.whole()).engine.stop();
     assert.equal((await ask(`${url}/readyz`)).status, 503);
   });
@@ -36,7 +49,19 @@ describe("probes", () => {
     const opened = await openTestServer({ prepare: pipelineOf });
     const { url, platform } = opened;
     const owner = await signIn(opened, "ana", "admin");
-    await platform.store.write((transaction) => saveEndpoint(transaction, { project: "p", environment: "production", endpoint: "delay", action: "deploy", modelVersionId: "gone", strategy: { kind: "direct" }, actor: "ana", atMs: 1, operationId: "o" }));
+    await platform.store.write((transaction) =>
+      saveEndpoint(transaction, {
+        project: "p",
+        environment: "production",
+        endpoint: "delay",
+        action: "deploy",
+        modelVersionId: "gone",
+        strategy: { kind: "direct" },
+        actor: "ana",
+        atMs: 1,
+        operationId: "o",
+      }),
+    );
     await platform.start();
     const [anybody, reader] = [await ask(`${url}/readyz`), await ask(`${url}/readyz`, owner)];
     assert.deepEqual([anybody.status, reader.status], [503, 503]);
@@ -62,24 +87,39 @@ describe("metrics", () => {
   it("are for those who may read the project", async () => {
     const opened = await openTestServer();
     const [viewer, nobody] = [await signIn(opened, "ana", "admin"), await signIn(opened, "rui")];
-    assert.deepEqual([(await ask(`${opened.url}/metrics`)).status, (await ask(`${opened.url}/metrics`, nobody)).status, (await ask(`${opened.url}/metrics`, viewer)).status], [401, 403, 200]);
+    assert.deepEqual(
+      [
+        (await ask(`${opened.url}/metrics`)).status,
+        (await ask(`${opened.url}/metrics`, nobody)).status,
+        (await ask(`${opened.url}/metrics`, viewer)).status,
+      ],
+      [401, 403, 200],
+    );
   });
 
   it("are what Prometheus reads, and count requests, step runs and the loop's delay", async (context) => {
     const { url, folder } = await openTestServer({ prepare: pipelineOf, start: true });
     await fetch(`${url}/api/v1/session`);
     await fetch(`${url}/nothing"\\`);
-    const started = await fetch(`${url}/api/v1/pipelines/a/runs`, { method: "POST", headers: { "content-type": "application/json" }, body: "{}" });
+    const started = await fetch(`${url}/api/v1/pipelines/a/runs`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: "{}",
+    });
     assert.equal(started.status, 200, await started.text());
     await wait(async () => /esteira_step_runs_total\{status="succeeded"\} 1/.test((await ask(`${url}/metrics`)).text));
     const { text, type } = await ask(`${url}/metrics`);
     assert.match(type, /text\/plain; version=0\.0\.4/);
-    assert.match(text, /http_server_request_duration_seconds_count\{http_request_method="GET",http_route="\/api\/v1\/session",http_response_status_code="200"\} 1/);
+    assert.match(
+      text,
+      /http_server_request_duration_seconds_count\{http_request_method="GET",http_route="\/api\/v1\/session",http_response_status_code="200"\} 1/,
+    );
     assert.match(text, /nodejs_eventloop_delay_seconds\{quantile="0.99"\}/);
     const file = join(folder, "metrics.txt");
     await writeFile(file, text);
     await chmod(file, 0o600);
-    const script = "import sys\nfrom prometheus_client.parser import text_string_to_metric_families as parse\nprint(len([sample for family in parse(open(sys.argv[1]).read()) for sample in family.samples]))";
+    const script =
+      "import sys\nfrom prometheus_client.parser import text_string_to_metric_families as parse\nprint(len([sample for family in parse(open(sys.argv[1]).read()) for sample in family.samples]))";
     const found = await testPython(["prometheus-client==0.25.0"]);
     if ("problem" in found) return context.skip(found.problem);
     const { stdout } = await promisify(execFile)(found.python, ["-c", script, file]);

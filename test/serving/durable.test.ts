@@ -12,7 +12,15 @@ describeStores("the prediction log", (kind) => {
     const test = await startServing(kind);
     await deploy(test.serving, await registerModel(test, "late-by-columns"));
     const objects = await test.objects.localPath((await test.objects.put("x")).digest);
-    const child = spawn(process.execPath, [join(import.meta.dirname, "predict-until-killed.ts"), test.address, objects.slice(0, objects.indexOf("/sha256/"))], { stdio: ["ignore", "pipe", "inherit"] });
+    const child = spawn(
+      process.execPath,
+      [
+        join(import.meta.dirname, "predict-until-killed.ts"),
+        test.address,
+        objects.slice(0, objects.indexOf("/sha256/")),
+      ],
+      { stdio: ["ignore", "pipe", "inherit"] },
+    );
     let printed = "";
     await new Promise<void>((resolve) => {
       child.stdout.on("data", (chunk: Buffer) => {
@@ -25,7 +33,8 @@ describeStores("the prediction log", (kind) => {
     assert.ok(ids.length >= 500, `only ${ids.length} were answered`);
     const store = await openMetadataStore(test.address);
     const missing: string[] = [];
-    for (const id of ids) if ((await store.read((transaction) => getPrediction(transaction, id))) === undefined) missing.push(id);
+    for (const id of ids)
+      if ((await store.read((transaction) => getPrediction(transaction, id))) === undefined) missing.push(id);
     await store.close();
     assert.deepEqual(missing, []);
   });

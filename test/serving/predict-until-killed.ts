@@ -1,16 +1,26 @@
-/** Predicts without end on the store given by its arguments and prints the ids of what was answered. Started, and killed, by durable.test.ts. */
+/**
+ * Predicts without end on the store given by its arguments and prints the ids of what was answered. Started, and
+ * killed, by durable.test.ts.
+ */
 import { silentLog } from "#base";
 import { openMetadataStore } from "#metadata-store";
 import { createFileSystemObjectStore } from "#object-store";
 import { createServing, sourceOfRecords } from "#serving";
 
 const [address = "", objects = ""] = process.argv.slice(2);
-const serving = createServing({ store: await openMetadataStore(address), objects: createFileSystemObjectStore(objects), log: silentLog });
+const serving = createServing({
+  store: await openMetadataStore(address),
+  objects: createFileSystemObjectStore(objects),
+  log: silentLog,
+});
 const row = { distance: 500, hour: 12, origin: "ATL" };
 await Promise.all(
   Array.from({ length: 16 }, async () => {
     for (;;) {
-      const { predictionIds } = await serving.endpoints.predict({ project: "p", environment: "production", endpoint: "delay" }, { source: sourceOfRecords([row, row, row]) });
+      const { predictionIds } = await serving.endpoints.predict(
+        { project: "p", environment: "production", endpoint: "delay" },
+        { source: sourceOfRecords([row, row, row]) },
+      );
       process.stdout.write(`${predictionIds.join("\n")}\n`);
     }
   }),

@@ -19,7 +19,9 @@ it("the model runtime reports nothing to its maker: it leaves no device id and n
     await pool.close();`;
   const file = join(await temporaryFolder(), "load.mjs");
   await writeFile(file, script);
-  const { stdout } = await promisify(execFile)(process.execPath, ["--disable-warning=ExperimentalWarning", file], { env: { PATH: process.env["PATH"] ?? "", HOME: home } });
+  const { stdout } = await promisify(execFile)(process.execPath, ["--disable-warning=ExperimentalWarning", file], {
+    env: { PATH: process.env["PATH"] ?? "", HOME: home },
+  });
   assert.match(stdout, /loaded/);
   assert.deepEqual(await readdir(home, { recursive: true }), []);
 });

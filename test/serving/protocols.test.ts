@@ -9,9 +9,21 @@ async function served(model = "late-by-columns"): Promise<TestServing & { readon
   return { ...test, url: `${await listen(test.serving)}/endpoints/production/delay` };
 }
 
-async function post(url: string, body: unknown, headers: Record<string, string> = {}): Promise<{ status: number; headers: Headers; json: Record<string, never> }> {
-  const response = await fetch(url, { method: "POST", headers: { "content-type": "application/json", ...headers }, body: typeof body === "string" ? body : JSON.stringify(body) });
-  return { status: response.status, headers: response.headers, json: JSON.parse(await response.text()) as Record<string, never> };
+async function post(
+  url: string,
+  body: unknown,
+  headers: Record<string, string> = {},
+): Promise<{ status: number; headers: Headers; json: Record<string, never> }> {
+  const response = await fetch(url, {
+    method: "POST",
+    headers: { "content-type": "application/json", ...headers },
+    body: typeof body === "string" ? body : JSON.stringify(body),
+  });
+  return {
+    status: response.status,
+    headers: response.headers,
+    json: JSON.parse(await response.text()) as Record<string, never>,
+  };
 }
 
 function near(found: readonly number[], expected: readonly (number | string)[]): void {
@@ -26,29 +38,57 @@ describe("MLflow invocations", () => {
     const columns = ["origin", "hour", "distance"];
     const data = rows.map((row) => columns.map((name) => row[name]));
     const inputs = Object.fromEntries(columns.map((name) => [name, rows.map((row) => row[name])]));
-    for (const body of [{ dataframe_records: rows }, { dataframe_split: { columns, data, index: rows.map((_, row) => row) } }, { instances: rows }, { inputs }, { inputs: rows }, { instances: rows.map((row) => [row["distance"], row["hour"], row["origin"]]) }]) {
+    for (const body of [
+      { dataframe_records: rows },
+      { dataframe_split: { columns, data, index: rows.map((_, row) => row) } },
+      { instances: rows },
+      { inputs },
+      { inputs: rows },
+      { instances: rows.map((row) => [row["distance"], row["hour"], row["origin"]]) },
+    ]) {
       const answer = await post(`${url}/invocations`, body);
       assert.equal(answer.status, 200, JSON.stringify(answer.json));
       near(answer.json["predictions"] as unknown as number[], predicted);
       assert.equal(answer.headers.get("x-esteira-model-version"), "1");
     }
-    const csv = [columns.join(","), ...data.map((cells) => cells.map((cell) => (typeof cell === "string" ? `"${cell}"` : String(cell))).join(","))].join("\r\n");
-    near((await post(`${url}/invocations`, csv, { "content-type": "text/csv; charset=utf-8" })).json["predictions"] as unknown as number[], predicted);
+    const csv = [
+      columns.join(","),
+      ...data.map((cells) => cells.map((cell) => (typeof cell === "string" ? `"${cell}"` : String(cell))).join(",")),
+    ].join("\r\n");
+    near(
+      (await post(`${url}/invocations`, csv, { "content-type": "text/csv; charset=utf-8" })).json[
+        "predictions"
+      ] as unknown as number[],
+      predicted,
+    );
   });
 
   it("keep the keys and event times that come beside the rows", async () => {
     const test = await served();
     const { rows } = await readCase("late-by-columns");
-    const answer = await post(`${test.url}/invocations`, { dataframe_records: rows.slice(0, 2), ids: ["AA-1", 17], at: ["2001-04-01T10:00:00", 986_120_000_000] });
+    const answer = await post(`${test.url}/invocations`, {
+      dataframe_records: rows.slice(0, 2),
+      ids: ["AA-1", 17],
+      at: ["2001-04-01T10:00:00", 986_120_000_000],
+    });
     const ids = answer.json["predictionIds"] as unknown as string[];
     const logged = await Promise.all(ids.map((id) => test.store.read((transaction) => getPrediction(transaction, id))));
-    assert.deepEqual(logged.map((prediction) => [prediction?.entityKey, prediction?.atMs]), [["AA-1", Date.UTC(2001, 3, 1, 10)], ["17", 986_120_000_000]]);
+    assert.deepEqual(
+      logged.map((prediction) => [prediction?.entityKey, prediction?.atMs]),
+      [
+        ["AA-1", Date.UTC(2001, 3, 1, 10)],
+        ["17", 986_120_000_000],
+      ],
+    );
   });
 
   it("drop columns that the model does not know, as MLflow does, but convert nothing silently", async () => {
     const { url } = await served();
     const row = { distance: 500, hour: 12, origin: "ATL" };
-    assert.equal((await post(`${url}/invocations`, { dataframe_records: [{ ...row, date: "2001-04-01" }] })).status, 200);
+    assert.equal(
+      (await post(`${url}/invocations`, { dataframe_records: [{ ...row, date: "2001-04-01" }] })).status,
+      200,
+    );
     const refused = await post(`${url}/invocations`, { dataframe_records: [row, { ...row, hour: 1.7 }] });
     assert.deepEqual([refused.status, refused.json["error_code"]], [400, "BAD_REQUEST"]);
     assert.match(String(refused.json["message"]), /Column "hour", row 1: found 1.7/);
@@ -67,7 +107,8 @@ describe("MLflow invocations", () => {
       ["a,b\n1", { "content-type": "text/csv" }, 400],
       ['a\n"1', { "content-type": "text/csv" }, 400],
     ];
-    for (const [body, headers, status] of cases) assert.equal((await post(`${url}/invocations`, body, headers)).status, status, JSON.stringify(body));
+    for (const [body, headers, status] of cases)
+      assert.equal((await post(`${url}/invocations`, body, headers)).status, status, JSON.stringify(body));
     assert.equal((await post(url.replace("delay", "nothing") + "/invocations", { inputs: [] })).status, 404);
   });
 });
@@ -76,9 +117,14 @@ describe("esteira's predict", () => {
   it("answers an id and a probability per row and refuses unknown columns", async () => {
     const { url } = await served();
     const { rows, predicted } = await readCase("late-by-columns");
-    const answer = await post(`${url}/predict`, { rows: rows.map((features, row) => ({ id: `k${row}`, at: "2001-04-01", features })) });
+    const answer = await post(`${url}/predict`, {
+      rows: rows.map((features, row) => ({ id: `k${row}`, at: "2001-04-01", features })),
+    });
     const predictions = answer.json["predictions"] as unknown as { id: string; probability: number }[];
-    near(predictions.map((prediction) => prediction.probability), predicted);
+    near(
+      predictions.map((prediction) => prediction.probability),
+      predicted,
+    );
     assert.equal(new Set(predictions.map((prediction) => prediction.id)).size, rows.length);
     const refused = await post(`${url}/predict`, { rows: [{ features: { ...rows[0], orgin: "x" } }] });
     assert.equal(refused.status, 400);
@@ -108,8 +154,20 @@ describe("the Open Inference Protocol", () => {
   it("infers from one tensor per column and from a matrix", async () => {
     const { url } = await served();
     const { rows, predicted } = await readCase("late-by-columns");
-    const tensor = (name: string, datatype: string, shape: number[]): object => ({ name, datatype, shape, data: rows.map((row) => row[name]) });
-    const body = { id: "7", inputs: [tensor("origin", "BYTES", [rows.length, 1]), tensor("hour", "INT64", [rows.length]), tensor("distance", "FP32", [rows.length])] };
+    const tensor = (name: string, datatype: string, shape: number[]): object => ({
+      name,
+      datatype,
+      shape,
+      data: rows.map((row) => row[name]),
+    });
+    const body = {
+      id: "7",
+      inputs: [
+        tensor("origin", "BYTES", [rows.length, 1]),
+        tensor("hour", "INT64", [rows.length]),
+        tensor("distance", "FP32", [rows.length]),
+      ],
+    };
     const answer = await post(`${url}/v2/models/delay/infer`, body);
     assert.equal(answer.status, 200, JSON.stringify(answer.json));
     assert.deepEqual([answer.json["id"], answer.json["model_version"]], ["7", "1"]);
@@ -120,28 +178,59 @@ describe("the Open Inference Protocol", () => {
     const matrix = await served("late-by-matrix");
     const numbers = await readCase("late-by-matrix");
     const data = numbers.rows.map((row) => [row["distance"], row["hour"]]);
-    const inferred = await post(`${matrix.url}/v2/models/delay/versions/1/infer`, { inputs: [{ name: "X", shape: [data.length, 2], datatype: "FP32", data }] });
+    const inferred = await post(`${matrix.url}/v2/models/delay/versions/1/infer`, {
+      inputs: [{ name: "X", shape: [data.length, 2], datatype: "FP32", data }],
+    });
     near((inferred.json["outputs"] as unknown as { data: number[] }[])[0]?.data ?? [], numbers.predicted);
   });
 
   it("reads and writes binary tensors", async () => {
     const { url } = await served();
     const { rows, predicted } = await readCase("late-by-columns");
-    const texts = Buffer.concat(rows.flatMap((row) => [Buffer.from(Uint32Array.of(Buffer.byteLength(String(row["origin"]))).buffer), Buffer.from(String(row["origin"]))]));
+    const texts = Buffer.concat(
+      rows.flatMap((row) => [
+        Buffer.from(Uint32Array.of(Buffer.byteLength(String(row["origin"]))).buffer),
+        Buffer.from(String(row["origin"])),
+      ]),
+    );
     const parts = [
-      { name: "distance", datatype: "FP32", bytes: Buffer.from(Float32Array.from(rows, (row) => Number(row["distance"])).buffer) },
-      { name: "hour", datatype: "INT64", bytes: Buffer.from(BigInt64Array.from(rows, (row) => BigInt(Number(row["hour"]))).buffer) },
+      {
+        name: "distance",
+        datatype: "FP32",
+        bytes: Buffer.from(Float32Array.from(rows, (row) => Number(row["distance"])).buffer),
+      },
+      {
+        name: "hour",
+        datatype: "INT64",
+        bytes: Buffer.from(BigInt64Array.from(rows, (row) => BigInt(Number(row["hour"]))).buffer),
+      },
       { name: "origin", datatype: "BYTES", bytes: texts },
     ];
-    const head = Buffer.from(JSON.stringify({ parameters: { binary_data_output: true }, inputs: parts.map(({ name, datatype, bytes }) => ({ name, datatype, shape: [rows.length], parameters: { binary_data_size: bytes.length } })) }));
-    const send = (length: string): Promise<Response> => fetch(`${url}/v2/models/delay/infer`, { method: "POST", headers: { "inference-header-content-length": length }, body: Buffer.concat([head, ...parts.map(({ bytes }) => bytes)]) });
+    const head = Buffer.from(
+      JSON.stringify({
+        parameters: { binary_data_output: true },
+        inputs: parts.map(({ name, datatype, bytes }) => ({
+          name,
+          datatype,
+          shape: [rows.length],
+          parameters: { binary_data_size: bytes.length },
+        })),
+      }),
+    );
+    const send = (length: string): Promise<Response> =>
+      fetch(`${url}/v2/models/delay/infer`, {
+        method: "POST",
+        headers: { "inference-header-content-length": length },
+        body: Buffer.concat([head, ...parts.map(({ bytes }) => bytes)]),
+      });
     const response = await send(String(head.length));
     assert.equal(response.status, 200);
     const body = Buffer.from(await response.arrayBuffer());
     const length = Number(response.headers.get("inference-header-content-length"));
     const values = new Float64Array(body.buffer.slice(body.byteOffset + length, body.byteOffset + body.length));
     near([...values], predicted);
-    for (const wrong of ["-1", "x", "0", String(10 ** 9), String(head.length + 3)]) assert.equal((await send(wrong)).status, 400, wrong);
+    for (const wrong of ["-1", "x", "0", String(10 ** 9), String(head.length + 3)])
+      assert.equal((await send(wrong)).status, 400, wrong);
   });
 
   it("answers 400 with an error text for what does not fit, and stays up", async () => {

@@ -13,7 +13,10 @@ const MODELS = join(import.meta.dirname, "models");
 
 /** A model of `models/`, with rows and scikit-learn's own predictions for them. */
 export interface ModelCase {
-  readonly model: { readonly inputs: readonly { readonly name: string; readonly type: string }[]; readonly example?: Record<string, unknown> };
+  readonly model: {
+    readonly inputs: readonly { readonly name: string; readonly type: string }[];
+    readonly example?: Record<string, unknown>;
+  };
   readonly rows: readonly Record<string, unknown>[];
   readonly predicted: readonly (number | string)[];
 }
@@ -26,7 +29,13 @@ export async function readCase(name: string): Promise<ModelCase> {
 export async function registerModel(
   { store, objects }: { readonly store: MetadataStore; readonly objects: ObjectStore },
   file: string,
-  options: { readonly asset?: string; readonly describedBy?: string; readonly change?: object; readonly inputs?: readonly { versionId: string; role: string }[]; readonly record?: object } = {},
+  options: {
+    readonly asset?: string;
+    readonly describedBy?: string;
+    readonly change?: object;
+    readonly inputs?: readonly { versionId: string; role: string }[];
+    readonly record?: object;
+  } = {},
 ): Promise<AssetVersion> {
   const { model } = await readCase(options.describedBy ?? file);
   const onnx = await objects.putFile(join(MODELS, `${file}.onnx`));
@@ -68,7 +77,11 @@ export async function startServing(kind: StoreKind, options: Partial<ServingOpti
 
 let deployments = 0;
 
-export function deploy(serving: Serving, version: AssetVersion, options: { readonly strategy?: object; readonly environment?: string; readonly deploymentId?: string } = {}): Promise<unknown> {
+export function deploy(
+  serving: Serving,
+  version: AssetVersion,
+  options: { readonly strategy?: object; readonly environment?: string; readonly deploymentId?: string } = {},
+): Promise<unknown> {
   return serving.target.deploy(
     {
       deploymentId: options.deploymentId ?? `d${++deployments}-${version.id}`,
@@ -97,7 +110,12 @@ export async function listen(serving: Serving): Promise<string> {
       for await (const chunk of request) chunks.push(chunk as Buffer);
       if (found === undefined) return response.writeHead(404).end();
       const params = found.pattern.exec(url.pathname)?.groups ?? {};
-      const answer = await found.handler({ params, query: url.searchParams, headers: request.headers, body: Buffer.concat(chunks) });
+      const answer = await found.handler({
+        params,
+        query: url.searchParams,
+        headers: request.headers,
+        body: Buffer.concat(chunks),
+      });
       return response.writeHead(answer.status, answer.headers).end(answer.body);
     })();
   });

@@ -12,7 +12,10 @@ import type { AttemptContext, LocatedAsset, ProcessResult } from "#pipeline";
 import { testCache } from "./cache-folder.ts";
 
 /** Python environments that are kept between test runs: making one takes the better part of a minute. */
-export const testEnvironments: PythonEnvironments = createPythonEnvironments({ storeFolder: join(testCache(), "test-environments"), environment: process.env as Record<string, string> });
+export const testEnvironments: PythonEnvironments = createPythonEnvironments({
+  storeFolder: join(testCache(), "test-environments"),
+  environment: process.env as Record<string, string>,
+});
 
 export interface TestAttempt<Declaration> extends AttemptContext<Declaration> {
   readonly logged: { readonly stream: string; readonly text: string }[];
@@ -68,7 +71,13 @@ export async function testAttempt<Declaration>(
     log: (text, stream = "stdout") => void logged.push({ stream, text }),
     progress: (done, total, unit) => void progressed.push(`${done}/${total} ${unit}`),
     operatorLog: silentLog,
-    runProcess: (spec) => runProcess(spec, { signal, running, log: (stream, text) => void logged.push({ stream, text }), ...(options.environment === undefined ? {} : { environment: options.environment }) }),
+    runProcess: (spec) =>
+      runProcess(spec, {
+        signal,
+        running,
+        log: (stream, text) => void logged.push({ stream, text }),
+        ...(options.environment === undefined ? {} : { environment: options.environment }),
+      }),
     locate: async (version) => {
       if (options.located === undefined) throw new Error(`no content for ${version.asset}`);
       return options.located(version);
@@ -85,11 +94,22 @@ export async function testAttempt<Declaration>(
 
 async function runProcess(
   spec: Parameters<AttemptContext<unknown>["runProcess"]>[0],
-  host: { readonly signal: AbortSignal; readonly running: Set<number>; readonly log: (stream: "stdout" | "stderr", text: string) => void; readonly environment?: Readonly<Record<string, string>> },
+  host: {
+    readonly signal: AbortSignal;
+    readonly running: Set<number>;
+    readonly log: (stream: "stdout" | "stderr", text: string) => void;
+    readonly environment?: Readonly<Record<string, string>>;
+  },
 ): Promise<ProcessResult> {
-  const [program, ...parameters] = Array.isArray(spec.command) ? spec.command : ["/bin/sh", "-c", (spec.command as { shell: string }).shell];
+  const [program, ...parameters] = Array.isArray(spec.command)
+    ? spec.command
+    : ["/bin/sh", "-c", (spec.command as { shell: string }).shell];
   const startedMs = performance.now();
-  const child = spawn(program as string, parameters as string[], { cwd: spec.workingFolder, detached: true, env: { PATH: process.env["PATH"] ?? "", HOME: tmpdir(), ...host.environment, ...spec.environment } });
+  const child = spawn(program as string, parameters as string[], {
+    cwd: spec.workingFolder,
+    detached: true,
+    env: { PATH: process.env["PATH"] ?? "", HOME: tmpdir(), ...host.environment, ...spec.environment },
+  });
   const pid = child.pid ?? 0;
   host.running.add(pid);
   let endedBy: ProcessResult["endedBy"] = "itself";
@@ -102,5 +122,10 @@ async function runProcess(
   child.stderr.on("data", (chunk: Buffer) => (spec.onOutput ?? host.log)("stderr", chunk.toString()));
   const [code, signal] = (await once(child, "close")) as [number | null, string | null];
   host.running.delete(pid);
-  return { exitCode: code ?? undefined, signal: signal ?? undefined, endedBy, durationMs: performance.now() - startedMs };
+  return {
+    exitCode: code ?? undefined,
+    signal: signal ?? undefined,
+    endedBy,
+    durationMs: performance.now() - startedMs,
+  };
 }

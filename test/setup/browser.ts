@@ -5,26 +5,41 @@ import { dirname, join } from "node:path";
 import { type Browser, chromium } from "playwright-core";
 import { testCache } from "./cache-folder.ts";
 
-const PLACES = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome", "/snap/bin/chromium", "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"];
+const PLACES = [
+  "/usr/bin/chromium",
+  "/usr/bin/chromium-browser",
+  "/usr/bin/google-chrome",
+  "/snap/bin/chromium",
+  "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+];
 
 /** A headless Chromium that comes as an npm package: no root, no download outside the registry. Linux on x64 only. */
 const NPM_BROWSER = { name: "@sparticuz/chromium", version: "153.0.0" };
 
-/** Path of a Chromium on this machine, or undefined. `ESTEIRA_TEST_BROWSER` wins, then the system's, then the one that npm brought. */
+/**
+ * Path of a Chromium on this machine, or undefined. `ESTEIRA_TEST_BROWSER` wins, then the system's, then the one that
+ * npm brought.
+ */
 export function findBrowser(): string | undefined {
-  return [process.env["ESTEIRA_TEST_BROWSER"], ...PLACES, npmBrowserProgram()].find((path) => path !== undefined && path !== "" && existsSync(path));
+  return [process.env["ESTEIRA_TEST_BROWSER"], ...PLACES, npmBrowserProgram()].find(
+    (path) => path !== undefined && path !== "" && existsSync(path),
+  );
 }
 
 /** For the options of a suite that needs a browser: it is skipped, with the reason, where none can be had. */
 export const needsBrowser: { readonly skip: string | false } = {
-  skip: findBrowser() === undefined ? "no Chromium here, and none came with npm; ESTEIRA_TEST_BROWSER names one" : false,
+  skip:
+    findBrowser() === undefined ? "no Chromium here, and none came with npm; ESTEIRA_TEST_BROWSER names one" : false,
 };
 
 /** Starts the browser that `findBrowser` finds. */
 export function launchBrowser(): Promise<Browser> {
   const executablePath = findBrowser();
   if (executablePath === undefined) throw new Error(String(needsBrowser.skip));
-  return chromium.launch({ executablePath, args: ["--no-sandbox", "--headless", "--disable-gpu", "--disable-background-networking"] });
+  return chromium.launch({
+    executablePath,
+    args: ["--no-sandbox", "--headless", "--disable-gpu", "--disable-background-networking"],
+  });
 }
 
 /**
@@ -41,10 +56,25 @@ export function installNpmBrowser(): string | undefined {
   try {
     mkdirSync(making, { recursive: true });
     writeFileSync(join(making, "package.json"), "{}\n");
-    execFileSync("npm", ["install", "--prefix", making, "--ignore-scripts", "--no-audit", "--no-fund", "--no-save", "--loglevel=error", `${NPM_BROWSER.name}@${NPM_BROWSER.version}`], { cwd: making, stdio: ["ignore", "ignore", "pipe"] });
+    execFileSync(
+      "npm",
+      [
+        "install",
+        "--prefix",
+        making,
+        "--ignore-scripts",
+        "--no-audit",
+        "--no-fund",
+        "--no-save",
+        "--loglevel=error",
+        `${NPM_BROWSER.name}@${NPM_BROWSER.version}`,
+      ],
+      { cwd: making, stdio: ["ignore", "ignore", "pipe"] },
+    );
     unpack(making);
     const tried = spawnSync(join(making, "chromium-browser"), ["--version"], { encoding: "utf8" });
-    if (tried.status !== 0) return `it does not start: ${(tried.stderr || tried.error?.message || "").trim().split("\n").at(-1) ?? ""}`;
+    if (tried.status !== 0)
+      return `it does not start: ${(tried.stderr || tried.error?.message || "").trim().split("\n").at(-1) ?? ""}`;
     if (!existsSync(folder)) renameSync(making, folder);
     return undefined;
   } catch (error) {
@@ -60,15 +90,23 @@ function npmBrowserProgram(): string {
 
 /**
  * The package unpacks into the system's temporary folder, where another user's copy may lie, and brings the libraries
- * that a bare system lacks only where it believes to be in a function service: it is given a folder of its own and that belief.
+ * that a bare system lacks only where it believes to be in a function service: it is given a folder of its own and that
+ * belief.
  */
 function unpack(folder: string): void {
   const unpacked = join(folder, "unpacked");
   mkdirSync(unpacked, { recursive: true });
   const main = createRequire(join(folder, "package.json")).resolve(NPM_BROWSER.name);
   const script = `import { pathToFileURL } from "node:url"; const { default: chromium } = await import(pathToFileURL(process.argv[1]).href); await (chromium.default ?? chromium).executablePath();`;
-  execFileSync(process.execPath, ["--input-type=module", "-e", script, main], { cwd: folder, stdio: ["ignore", "ignore", "pipe"], env: { ...process.env, TMPDIR: unpacked, AWS_LAMBDA_JS_RUNTIME: "nodejs24.x" } });
-  writeFileSync(join(unpacked, "fonts/fonts.conf"), '<?xml version="1.0"?>\n<fontconfig><dir prefix="relative">.</dir><cachedir prefix="relative">cache</cachedir></fontconfig>\n');
+  execFileSync(process.execPath, ["--input-type=module", "-e", script, main], {
+    cwd: folder,
+    stdio: ["ignore", "ignore", "pipe"],
+    env: { ...process.env, TMPDIR: unpacked, AWS_LAMBDA_JS_RUNTIME: "nodejs24.x" },
+  });
+  writeFileSync(
+    join(unpacked, "fonts/fonts.conf"),
+    '<?xml version="1.0"?>\n<fontconfig><dir prefix="relative">.</dir><cachedir prefix="relative">cache</cachedir></fontconfig>\n',
+  );
   rmSync(join(folder, "node_modules"), { recursive: true, force: true });
   const program = `#!/bin/sh
 here=$(dirname "$(readlink -f "$0")")/unpacked

@@ -12,10 +12,21 @@ export interface CommandEnd {
 }
 
 /** Starts a command of esteira in a folder, at the head of a process group of its own. */
-export function startEsteira(folder: string, words: readonly string[], environment: Readonly<Record<string, string>> = {}, { keepOutput = true }: { readonly keepOutput?: boolean } = {}): { readonly child: ChildProcess; readonly ended: Promise<CommandEnd> } {
-  const child = spawn(ESTEIRA, words, { cwd: folder, detached: true, stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, ...environment } });
+export function startEsteira(
+  folder: string,
+  words: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+  { keepOutput = true }: { readonly keepOutput?: boolean } = {},
+): { readonly child: ChildProcess; readonly ended: Promise<CommandEnd> } {
+  const child = spawn(ESTEIRA, words, {
+    cwd: folder,
+    detached: true,
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, ...environment },
+  });
   const said = { stdout: "", stderr: "" };
-  for (const stream of ["stdout", "stderr"] as const) child[stream].setEncoding("utf8").on("data", (piece: string) => {
+  for (const stream of ["stdout", "stderr"] as const)
+    child[stream].setEncoding("utf8").on("data", (piece: string) => {
       if (keepOutput || stream === "stderr") said[stream] += piece;
     });
   const ended = new Promise<CommandEnd>((done, failed) => {
@@ -25,9 +36,15 @@ export function startEsteira(folder: string, words: readonly string[], environme
   return { child, ended };
 }
 
-export const runEsteira = (folder: string, words: readonly string[], environment?: Readonly<Record<string, string>>): Promise<CommandEnd> => startEsteira(folder, words, environment).ended;
+export const runEsteira = (
+  folder: string,
+  words: readonly string[],
+  environment?: Readonly<Record<string, string>>,
+): Promise<CommandEnd> => startEsteira(folder, words, environment).ended;
 
-/** Signals everything of the command's group at once: SIGINT as Ctrl-C does, SIGKILL as the kernel when memory is out. */
+/**
+ * Signals everything of the command's group at once: SIGINT as Ctrl-C does, SIGKILL as the kernel when memory is out.
+ */
 export function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
   if (child.pid === undefined) return;
   try {
@@ -45,7 +62,8 @@ export async function listProcessesOf(folder: string): Promise<readonly string[]
     const read = (file: string): Promise<string> => readFile(join("/proc", pid, file), "latin1").catch(() => "");
     const [command, environment, stat] = await Promise.all([read("cmdline"), read("environ"), read("stat")]);
     if (/\) Z /.test(stat) || command === "") continue;
-    if (command.includes(folder) || environment.includes(folder)) found.push(`${pid} ${command.replaceAll("\0", " ").trim().slice(0, 120)}`);
+    if (command.includes(folder) || environment.includes(folder))
+      found.push(`${pid} ${command.replaceAll("\0", " ").trim().slice(0, 120)}`);
   }
   return found;
 }

@@ -5,7 +5,17 @@ import type { Log } from "#base";
 import { createLocalExecutor, createRunKind } from "#executors";
 import type { MetadataStore, StoreKind } from "#metadata-store";
 import type { ObjectStore } from "#object-store";
-import { assertValid, createEngine, type Engine, type EngineOptions, type EnginePorts, loadProjectPipelines, type LoadedProject, registerPipelines, type StepKind } from "#pipeline";
+import {
+  assertValid,
+  createEngine,
+  type Engine,
+  type EngineOptions,
+  type EnginePorts,
+  loadProjectPipelines,
+  type LoadedProject,
+  registerPipelines,
+  type StepKind,
+} from "#pipeline";
 import { openTestStore, type TestStore } from "./stores.ts";
 
 /** A project in a temporary folder with its store, and engines that work on it. */
@@ -29,17 +39,29 @@ export const testPorts: EnginePorts = {
 };
 
 /** Makes a project of the given files; `run` steps and the given kinds are known. */
-export async function createTestProject(kind: StoreKind, files: Readonly<Record<string, string>>, kinds: readonly StepKind<never>[] = []): Promise<TestProject> {
+export async function createTestProject(
+  kind: StoreKind,
+  files: Readonly<Record<string, string>>,
+  kinds: readonly StepKind<never>[] = [],
+): Promise<TestProject> {
   const engines: Engine[] = [];
   // Hooks run in the order they were given: engines end before their store is closed.
   after(async () => {
     for (const engine of engines) await engine.stop();
   });
   const opened = await openTestStore(kind);
-  return useProject({ ...opened, engines }, join(opened.folder, "project"), files, [createRunKind() as StepKind<never>, ...kinds]);
+  return useProject({ ...opened, engines }, join(opened.folder, "project"), files, [
+    createRunKind() as StepKind<never>,
+    ...kinds,
+  ]);
 }
 
-async function useProject(opened: TestStore & { readonly engines: Engine[] }, projectFolder: string, files: Readonly<Record<string, string>>, kinds: readonly StepKind<never>[]): Promise<TestProject> {
+async function useProject(
+  opened: TestStore & { readonly engines: Engine[] },
+  projectFolder: string,
+  files: Readonly<Record<string, string>>,
+  kinds: readonly StepKind<never>[],
+): Promise<TestProject> {
   const write = async (path: string, content: string): Promise<void> => {
     await mkdir(dirname(join(projectFolder, path)), { recursive: true });
     await writeFile(join(projectFolder, path), content);
@@ -55,11 +77,23 @@ async function useProject(opened: TestStore & { readonly engines: Engine[] }, pr
     load,
     async register() {
       const loaded = assertValid(await load());
-      await registerPipelines(opened.store, { project: "p", pipelines: loaded.pipelines, actor: "ana", atMs: Date.now() });
+      await registerPipelines(opened.store, {
+        project: "p",
+        pipelines: loaded.pipelines,
+        actor: "ana",
+        atMs: Date.now(),
+      });
       return loaded;
     },
     engine: (options = {}) => {
-      const engine = startEngine({ store: opened.store, objects: opened.objects, folder: opened.folder, projectFolder, kinds, ...options });
+      const engine = startEngine({
+        store: opened.store,
+        objects: opened.objects,
+        folder: opened.folder,
+        projectFolder,
+        kinds,
+        ...options,
+      });
       opened.engines.push(engine);
       return engine;
     },
@@ -74,7 +108,15 @@ export const testLog: Log = {
   error: (message, facts) => console.error("error:", message, JSON.stringify(facts)),
 };
 
-function startEngine(options: { readonly store: MetadataStore; readonly objects: ObjectStore; readonly folder: string; readonly projectFolder: string; readonly kinds: readonly StepKind<never>[] } & Partial<EngineOptions>): Engine {
+function startEngine(
+  options: {
+    readonly store: MetadataStore;
+    readonly objects: ObjectStore;
+    readonly folder: string;
+    readonly projectFolder: string;
+    readonly kinds: readonly StepKind<never>[];
+  } & Partial<EngineOptions>,
+): Engine {
   const { folder, ...given } = options;
   return createEngine({
     project: "p",

@@ -10,7 +10,13 @@ import { testCache } from "./cache-folder.ts";
 import { listProcessesOf, runEsteira } from "./command-line.ts";
 
 const ROOT = resolve(import.meta.dirname, "../..");
-const FILE_EXTENSIONS: Readonly<Record<string, readonly string[]>> = { yaml: ["yaml"], sql: ["sql"], python: ["py"], json: ["json", "ipynb"], csv: ["csv"] };
+const FILE_EXTENSIONS: Readonly<Record<string, readonly string[]>> = {
+  yaml: ["yaml"],
+  sql: ["sql"],
+  python: ["py"],
+  json: ["json", "ipynb"],
+  csv: ["csv"],
+};
 /** The guides name these ports; the reader has free ones instead. */
 const PORTS = ["4740", "5000"];
 
@@ -19,15 +25,22 @@ export type Action =
   | { readonly kind: "run"; readonly command: string; readonly exitCode: number };
 
 /**
- * What a reader does: a block whose first line or the text before it names a file of its kind is that file (`# FILE, further …` is added to it), `sh`
- * and `bash` blocks and the lines after `$ ` of `text` blocks are commands, which end with 0 or what a comment `# exit code N` says. A block under a
+ * What a reader does: a block whose first line or the text before it names a file of its kind is that file (`# FILE,
+ * further …` is added to it), `sh`
+ * and `bash` blocks and the lines after `$ ` of `text` blocks are commands, which end with 0 or what a comment `# exit
+ * code N` says. A block under a
  * comment `not run: REASON` is only read.
  */
 export function readGuide(text: string): readonly Action[] {
   const actions: Action[] = [];
   for (const match of text.matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm)) {
     const [, language = "", content = ""] = match;
-    const before = text.slice(0, match.index).trimEnd().split(/\n\n|\n```\n/).at(-1) ?? "";
+    const before =
+      text
+        .slice(0, match.index)
+        .trimEnd()
+        .split(/\n\n|\n```\n/)
+        .at(-1) ?? "";
     if (/<!-- not run: \S[^>]* -->$/.test(before)) continue;
     const extensions = FILE_EXTENSIONS[language];
     if (extensions !== undefined) {
@@ -36,15 +49,23 @@ export function readGuide(text: string): readonly Action[] {
     }
     assert.ok(["sh", "bash", "text"].includes(language), `a block of ${language} is neither a file nor commands`);
     const commands = language === "text" ? commandsOf(content) : [content];
-    for (const command of commands) actions.push({ kind: "run", command, exitCode: Number(/# .*\bexit code (\d+)/.exec(command)?.[1] ?? 0) });
+    for (const command of commands)
+      actions.push({ kind: "run", command, exitCode: Number(/# .*\bexit code (\d+)/.exec(command)?.[1] ?? 0) });
   }
   return actions;
 }
 
 function readFileBlock(content: string, before: string, extensions: readonly string[]): Action {
   const heading = /^# (\S+\.\w+)(, further\b.*)?\n/.exec(content);
-  const named = heading?.[1] ?? [...before.matchAll(/`([\w./-]+)`/g)].map(([, path]) => path ?? "").findLast((path) => extensions.some((extension) => path.endsWith(`.${extension}`)));
-  assert.ok(named !== undefined, `a block of ${extensions.join(" or ")} is of no file that the text before it names: ${content.slice(0, 80)}`);
+  const named =
+    heading?.[1] ??
+    [...before.matchAll(/`([\w./-]+)`/g)]
+      .map(([, path]) => path ?? "")
+      .findLast((path) => extensions.some((extension) => path.endsWith(`.${extension}`)));
+  assert.ok(
+    named !== undefined,
+    `a block of ${extensions.join(" or ")} is of no file that the text before it names: ${content.slice(0, 80)}`,
+  );
   return { kind: "write", path: named, content, isAdded: heading?.[2] !== undefined };
 }
 
@@ -63,7 +84,8 @@ function commandsOf(content: string): readonly string[] {
 }
 
 /**
- * The reader's shell: everything of it stays from the first command to the last. A server goes on running in "another terminal": until the next
+ * The reader's shell: everything of it stays from the first command to the last. A server goes on running in "another
+ * terminal": until the next
  * one is started there, or the reader leaves.
  */
 const SHELL = `
@@ -101,10 +123,13 @@ export interface GuideReader {
 }
 
 /**
- * A reader with an empty folder. As soon as there is a store it has a user, unless the guide itself makes the first: from
+ * A reader with an empty folder. As soon as there is a store it has a user, unless the guide itself makes the first:
+ * from
  * then on nothing works for nobody, for `access.loopback` is none.
  */
-export async function createGuideReader(options: { readonly python?: string; readonly hasUser?: boolean } = {}): Promise<GuideReader> {
+export async function createGuideReader(
+  options: { readonly python?: string; readonly hasUser?: boolean } = {},
+): Promise<GuideReader> {
   const folder = await mkdtemp(join(tmpdir(), "esteira-guide-"));
   const ports = await Promise.all(PORTS.map(findFreePort));
   const shell = startShell(folder, { port: ports[0] ?? "", ...options });
@@ -116,7 +141,8 @@ export async function createGuideReader(options: { readonly python?: string; rea
     const end = await shell.run(fillIn(action.command), action.exitCode);
     assert.equal(end.code, action.exitCode, `${guide}: ${action.command}\n${end.output}`);
     place = end.place;
-    for (const { found } of PLACEHOLDERS) printed.set(found, [...end.output.matchAll(found)].at(-1)?.[1] ?? printed.get(found) ?? "");
+    for (const { found } of PLACEHOLDERS)
+      printed.set(found, [...end.output.matchAll(found)].at(-1)?.[1] ?? printed.get(found) ?? "");
     if (visited.has(place) || !existsSync(join(place, "esteira.yaml"))) return;
     visited.add(place);
     if (options.hasUser === false) return;
@@ -129,7 +155,11 @@ export async function createGuideReader(options: { readonly python?: string; rea
 
   /** What a reader reads off the screen: `est_…` is the token that was printed last. */
   function fillIn(text: string): string {
-    const filled = PLACEHOLDERS.reduce((before, { shown, found }) => before.replace(shown, () => printed.get(found) || assert.fail(`nothing was printed that is meant by ${text}`)), text);
+    const filled = PLACEHOLDERS.reduce(
+      (before, { shown, found }) =>
+        before.replace(shown, () => printed.get(found) || assert.fail(`nothing was printed that is meant by ${text}`)),
+      text,
+    );
     return PORTS.reduce((before, port, index) => before.replaceAll(port, ports[index] ?? ""), filled);
   }
 
@@ -172,14 +202,32 @@ async function findFreePort(): Promise<string> {
 }
 
 interface Shell {
-  run(command: string, exitCode: number): Promise<{ readonly code: number | null; readonly output: string; readonly place: string }>;
+  run(
+    command: string,
+    exitCode: number,
+  ): Promise<{ readonly code: number | null; readonly output: string; readonly place: string }>;
   end(): Promise<void>;
 }
 
 function startShell(folder: string, { port, python }: { readonly port: string; readonly python?: string }): Shell {
-  const path = [join(ROOT, "bin"), ...(python === undefined ? [] : [dirname(python)]), process.env["PATH"] ?? ""].join(":");
+  const path = [join(ROOT, "bin"), ...(python === undefined ? [] : [dirname(python)]), process.env["PATH"] ?? ""].join(
+    ":",
+  );
   const pip = Object.entries(process.env).filter(([name]) => /^(PIP_|UV_|PYENV_|SSL_CERT_)/.test(name));
-  const env = { ...Object.fromEntries(pip), PATH: path, HOME: folder, ESTEIRA: ROOT, GUIDE_PORT: port, GIT_CONFIG_COUNT: "2", GIT_CONFIG_KEY_0: "user.name", GIT_CONFIG_VALUE_0: "Iris", GIT_CONFIG_KEY_1: "user.email", GIT_CONFIG_VALUE_1: "iris@example.org", ESTEIRA_LANG: "en", NO_COLOR: "1" };
+  const env = {
+    ...Object.fromEntries(pip),
+    PATH: path,
+    HOME: folder,
+    ESTEIRA: ROOT,
+    GUIDE_PORT: port,
+    GIT_CONFIG_COUNT: "2",
+    GIT_CONFIG_KEY_0: "user.name",
+    GIT_CONFIG_VALUE_0: "Iris",
+    GIT_CONFIG_KEY_1: "user.email",
+    GIT_CONFIG_VALUE_1: "iris@example.org",
+    ESTEIRA_LANG: "en",
+    NO_COLOR: "1",
+  };
   const child = spawn("bash", ["-c", SHELL], { cwd: folder, env, stdio: ["ignore", "pipe", "inherit", "pipe"] });
   const asked = child.stdio[3] as NodeJS.WritableStream;
   const ended = once(child, "exit").then(([code]) => code as number | null);
@@ -195,7 +243,8 @@ function startShell(folder: string, { port, python }: { readonly port: string; r
       asked.write(`${exitCode}\0${command}\0`);
       for (;;) {
         const answer = /\0(\d+) ([^\0]*)\0/.exec(output);
-        if (answer !== null) return { code: Number(answer[1]), output: output.replace(answer[0], ""), place: answer[2] ?? "" };
+        if (answer !== null)
+          return { code: Number(answer[1]), output: output.replace(answer[0], ""), place: answer[2] ?? "" };
         const end = await Promise.race([once(said, "more").then(() => "more" as const), ended]);
         if (end !== "more") return { code: end === 0 ? null : end, output, place: folder };
       }

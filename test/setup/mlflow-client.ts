@@ -12,7 +12,10 @@ const environments = createPythonEnvironments({
   environment: process.env as Record<string, string>,
 });
 
-/** Interpreter of an environment with the real MLflow, scikit-learn and a PostgreSQL driver; made on first use, which takes minutes, and kept. */
+/**
+ * Interpreter of an environment with the real MLflow, scikit-learn and a PostgreSQL driver; made on first use, which
+ * takes minutes, and kept.
+ */
 export async function mlflowPython(version: MlflowClientVersion): Promise<string> {
   const { python } = await environments.prepare({
     requirements: `mlflow==${version}\nscikit-learn==1.9.1\npsycopg2-binary==2.9.13\n`,
@@ -27,7 +30,15 @@ export async function mlflowPython(version: MlflowClientVersion): Promise<string
  *
  * @throws Error with the script's own output when it fails
  */
-export async function runPython(python: string, script: string, options: { readonly environment?: Readonly<Record<string, string>>; readonly folder?: string; readonly arguments?: readonly string[] } = {}): Promise<string> {
+export async function runPython(
+  python: string,
+  script: string,
+  options: {
+    readonly environment?: Readonly<Record<string, string>>;
+    readonly folder?: string;
+    readonly arguments?: readonly string[];
+  } = {},
+): Promise<string> {
   return new Promise((resolve, reject) => {
     const child = execFile(
       python,
@@ -35,7 +46,15 @@ export async function runPython(python: string, script: string, options: { reado
       {
         ...(options.folder === undefined ? {} : { cwd: options.folder }),
         maxBuffer: 64 * 2 ** 20,
-        env: { PATH: process.env["PATH"], HOME: process.env["HOME"], MLFLOW_DISABLE_TELEMETRY: "true", DO_NOT_TRACK: "true", GIT_PYTHON_REFRESH: "quiet", MLFLOW_HTTP_REQUEST_MAX_RETRIES: "0", ...options.environment },
+        env: {
+          PATH: process.env["PATH"],
+          HOME: process.env["HOME"],
+          MLFLOW_DISABLE_TELEMETRY: "true",
+          DO_NOT_TRACK: "true",
+          GIT_PYTHON_REFRESH: "quiet",
+          MLFLOW_HTTP_REQUEST_MAX_RETRIES: "0",
+          ...options.environment,
+        },
       },
       (error, stdout, stderr) => {
         if (error === null) resolve(stdout.trim());

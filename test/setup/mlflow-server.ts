@@ -16,10 +16,19 @@ export interface TestMlflowServer extends TestStore {
   readonly artifactFolder: string;
 }
 
-/** MLflow's calls on an empty store, closed after the current suite. `localWebhooks`: webhooks may reach this machine, where tests listen. */
+/**
+ * MLflow's calls on an empty store, closed after the current suite. `localWebhooks`: webhooks may reach this machine,
+ * where tests listen.
+ */
 export async function openMlflowServer(
   kind: StoreKind,
-  options: { readonly listen?: boolean; readonly localWebhooks?: boolean; readonly log?: Log; readonly registry?: Partial<RegistryRoutesOptions>; readonly caller?: MlflowCaller } = {},
+  options: {
+    readonly listen?: boolean;
+    readonly localWebhooks?: boolean;
+    readonly log?: Log;
+    readonly registry?: Partial<RegistryRoutesOptions>;
+    readonly caller?: MlflowCaller;
+  } = {},
 ): Promise<TestMlflowServer> {
   const { log = silentLog } = options;
   const testStore = await openTestStore(kind);
@@ -27,7 +36,12 @@ export async function openMlflowServer(
   const artifactFolder = join(folder, "artifacts");
   await mkdir(artifactFolder);
   const artifacts = createArtifactFolder({ root: artifactFolder });
-  const webhooks = createWebhookSender({ store, clock: systemClock, log, ...(options.localWebhooks === true ? { allowPrivateAddresses: true, schemes: ["http", "https"] } : {}) });
+  const webhooks = createWebhookSender({
+    store,
+    clock: systemClock,
+    log,
+    ...(options.localWebhooks === true ? { allowPrivateAddresses: true, schemes: ["http", "https"] } : {}),
+  });
   after(() => webhooks.close());
   const routes = [
     ...createTrackingRoutes({ store, clock: systemClock, artifactRoot: "mlflow-artifacts:/" }),
@@ -35,7 +49,13 @@ export async function openMlflowServer(
     ...createRegistryRoutes({ store, clock: systemClock, log, artifacts, webhooks, ...options.registry }),
   ];
   const server = Fastify({ forceCloseConnections: true, routerOptions: { maxParamLength: 2000 } });
-  await server.register(async (scope) => createMlflowPlugin({ routes, identify: () => options.caller ?? { name: "tester", user: "tester", assertMay: () => undefined }, log })(scope));
+  await server.register(async (scope) =>
+    createMlflowPlugin({
+      routes,
+      identify: () => options.caller ?? { name: "tester", user: "tester", assertMay: () => undefined },
+      log,
+    })(scope),
+  );
   const url = options.listen === true ? await server.listen({ port: 0, host: "127.0.0.1" }) : "";
   if (options.listen !== true) await server.ready();
   after(() => server.close());

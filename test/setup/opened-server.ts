@@ -15,13 +15,27 @@ export interface OpenedServer {
   readonly folder: string;
 }
 
-/** The whole server of a project in this process, listening on a free port; closed after the current suite. `prepare` writes the project's files. */
-export async function openTestServer(options: { readonly yaml?: string; readonly prepare?: (folder: string) => Promise<void>; readonly start?: boolean } = {}): Promise<OpenedServer> {
+/**
+ * The whole server of a project in this process, listening on a free port; closed after the current suite. `prepare`
+ * writes the project's files.
+ */
+export async function openTestServer(
+  options: {
+    readonly yaml?: string;
+    readonly prepare?: (folder: string) => Promise<void>;
+    readonly start?: boolean;
+  } = {},
+): Promise<OpenedServer> {
   const folder = await temporaryFolder();
   await writeFile(join(folder, "esteira.yaml"), `name: p\n${options.yaml ?? ""}`);
   await options.prepare?.(folder);
   const settings = readSettings({ PATH: process.env["PATH"] ?? "", HOME: folder, ESTEIRA_USER: "maria" }, false);
-  const platform = await openStorePlatform({ config: await loadProjectConfig(folder), isProject: true, settings, log: silentLog });
+  const platform = await openStorePlatform({
+    config: await loadProjectConfig(folder),
+    isProject: true,
+    settings,
+    log: silentLog,
+  });
   const server = await openServer(platform, { host: "127.0.0.1" });
   after(async () => {
     await server.close();
@@ -34,7 +48,11 @@ export async function openTestServer(options: { readonly yaml?: string; readonly
 }
 
 /** A user with a role in the project, and the header that says so. */
-export async function signIn({ platform }: Pick<OpenedServer, "platform">, name: string, role?: "viewer" | "contributor" | "reviewer" | "admin"): Promise<Record<string, string>> {
+export async function signIn(
+  { platform }: Pick<OpenedServer, "platform">,
+  name: string,
+  role?: "viewer" | "contributor" | "reviewer" | "admin",
+): Promise<Record<string, string>> {
   const { access, project } = platform;
   await access.createUser({ name, roles: role === undefined ? [] : [{ project, role }], actor: "maria" });
   const { token } = await access.createToken({ user: name, label: "test", actor: "maria" });

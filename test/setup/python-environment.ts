@@ -9,7 +9,9 @@ import { testCache } from "./cache-folder.ts";
  *
  * @returns the interpreter, or why there is none
  */
-export async function testPython(packages: readonly string[]): Promise<{ readonly python: string } | { readonly problem: string }> {
+export async function testPython(
+  packages: readonly string[],
+): Promise<{ readonly python: string } | { readonly problem: string }> {
   const base = basePython();
   if (base === undefined) return { problem: "no Python 3.10 or newer was found as `python3`" };
   const cache = join(testCache(), "test-python");
@@ -19,7 +21,16 @@ export async function testPython(packages: readonly string[]): Promise<{ readonl
   const making = `${folder}.${process.pid}`;
   process.stderr.write(`Making a Python environment with ${packages.join(", ")} (once) …\n`);
   mkdirSync(cache, { recursive: true });
-  const failed = (await run(base, ["-m", "venv", making])) ?? (await run(join(making, "bin", "python"), ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", ...packages]));
+  const failed =
+    (await run(base, ["-m", "venv", making])) ??
+    (await run(join(making, "bin", "python"), [
+      "-m",
+      "pip",
+      "install",
+      "--quiet",
+      "--disable-pip-version-check",
+      ...packages,
+    ]));
   if (failed !== undefined) {
     rmSync(making, { recursive: true, force: true });
     return { problem: `pip could not install ${packages.join(", ")}: ${failed}` };
@@ -35,7 +46,10 @@ export async function testPython(packages: readonly string[]): Promise<{ readonl
 function basePython(): string | undefined {
   try {
     const script = "import sys; print(sys.executable if sys.version_info >= (3, 10) else '')";
-    return execFileSync("python3", ["-c", script], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim() || undefined;
+    return (
+      execFileSync("python3", ["-c", script], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim() ||
+      undefined
+    );
   } catch {
     return undefined;
   }

@@ -1,4 +1,7 @@
-/** A server of MLflow's calls as a process of its own: `node serve-mlflow.ts <metadata address> <artifact folder> [port]`. Says its URL on stdout. */
+/**
+ * A server of MLflow's calls as a process of its own: `node serve-mlflow.ts <metadata address> <artifact folder>
+ * [port]`. Says its URL on stdout.
+ */
 import Fastify from "fastify";
 import { silentLog, systemClock } from "#base";
 import { openMetadataStore } from "#metadata-store";
@@ -17,6 +20,17 @@ const routes = [
   ...createRegistryRoutes({ store, clock: systemClock, log, artifacts, webhooks }),
 ];
 const server = Fastify({ forceCloseConnections: true, routerOptions: { maxParamLength: 2000 } });
-await server.register(async (scope) => createMlflowPlugin({ routes, identify: () => ({ name: "tester", user: "tester", assertMay: () => undefined }), log })(scope));
+await server.register(async (scope) =>
+  createMlflowPlugin({ routes, identify: () => ({ name: "tester", user: "tester", assertMay: () => undefined }), log })(
+    scope,
+  ),
+);
 console.log(await server.listen({ port: Number(port), host: "127.0.0.1" }));
-process.on("SIGTERM", () => void server.close().then(() => store.close()).then(() => process.exit(0)));
+process.on(
+  "SIGTERM",
+  () =>
+    void server
+      .close()
+      .then(() => store.close())
+      .then(() => process.exit(0)),
+);

@@ -11,8 +11,16 @@ export interface StartedServer {
 }
 
 /** Starts `esteira up` on a free port, in a project's folder. */
-export async function startServer(folder: string, environment: Readonly<Record<string, string>> = {}, words: readonly string[] = []): Promise<StartedServer> {
-  const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", join(ROOT, "src/cli/main.ts"), "up", "--port", "0", ...words], { cwd: folder, stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, ...environment } });
+export async function startServer(
+  folder: string,
+  environment: Readonly<Record<string, string>> = {},
+  words: readonly string[] = [],
+): Promise<StartedServer> {
+  const child = spawn(
+    process.execPath,
+    ["--disable-warning=ExperimentalWarning", join(ROOT, "src/cli/main.ts"), "up", "--port", "0", ...words],
+    { cwd: folder, stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, ...environment } },
+  );
   let output = "";
   const { promise, resolve: found, reject } = Promise.withResolvers<string>();
   const onOutput = (piece: Buffer): void => {

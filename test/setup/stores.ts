@@ -10,7 +10,9 @@ import { type MetadataStore, openMetadataStore, STORE_KINDS, type StoreKind } fr
 const POSTGRES_URL = process.env["ESTEIRA_TEST_POSTGRES"] ?? "postgres://root@127.0.0.1:5432/test";
 
 /** The databases this run tests on: both, or those named in `STORES` (`STORES=sqlite`). */
-export const storeKinds: readonly StoreKind[] = STORE_KINDS.filter((kind) => (process.env["STORES"] ?? "sqlite,postgres").split(",").includes(kind));
+export const storeKinds: readonly StoreKind[] = STORE_KINDS.filter((kind) =>
+  (process.env["STORES"] ?? "sqlite,postgres").split(",").includes(kind),
+);
 
 /** Declares the same tests once per database. */
 export function describeStores(title: string, tests: (kind: StoreKind) => void): void {

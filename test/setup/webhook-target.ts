@@ -7,7 +7,11 @@ export interface ReceivedRequest {
 }
 
 /** A target for webhooks; answers with what `answer` says. */
-export async function openWebhookTarget(answer: (received: readonly ReceivedRequest[]) => number = () => 200): Promise<{ readonly url: string; readonly received: readonly ReceivedRequest[]; waitFor(count: number): Promise<void> }> {
+export async function openWebhookTarget(answer: (received: readonly ReceivedRequest[]) => number = () => 200): Promise<{
+  readonly url: string;
+  readonly received: readonly ReceivedRequest[];
+  waitFor(count: number): Promise<void>;
+}> {
   const received: ReceivedRequest[] = [];
   const waiting: { count: number; resolve: () => void }[] = [];
   const server = createServer((request, response) => {
@@ -28,6 +32,7 @@ export async function openWebhookTarget(answer: (received: readonly ReceivedRequ
   return {
     url: `http://127.0.0.1:${typeof address === "object" && address !== null ? address.port : 0}/hook`,
     received,
-    waitFor: (count) => (received.length >= count ? Promise.resolve() : new Promise((resolve) => waiting.push({ count, resolve }))),
+    waitFor: (count) =>
+      received.length >= count ? Promise.resolve() : new Promise((resolve) => waiting.push({ count, resolve })),
   };
 }

@@ -15,7 +15,11 @@ interface Serving {
 }
 
 async function serve(address: string, folder: string): Promise<Serving> {
-  const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", SERVER, address, join(folder, "artifacts")], { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(
+    process.execPath,
+    ["--disable-warning=ExperimentalWarning", SERVER, address, join(folder, "artifacts")],
+    { stdio: ["ignore", "pipe", "inherit"] },
+  );
   const [url] = (await once(createInterface({ input: child.stdout }), "line")) as [string];
   const exit = once(child, "exit");
   return {
@@ -27,8 +31,17 @@ async function serve(address: string, folder: string): Promise<Serving> {
   };
 }
 
-async function call(url: string, path: string, body?: object): Promise<{ status: number; json: Record<string, unknown> }> {
-  const response = await fetch(`${url}/api/2.0/mlflow/${path}`, body === undefined ? {} : { method: "POST", body: JSON.stringify(body), headers: { "content-type": "application/json" } });
+async function call(
+  url: string,
+  path: string,
+  body?: object,
+): Promise<{ status: number; json: Record<string, unknown> }> {
+  const response = await fetch(
+    `${url}/api/2.0/mlflow/${path}`,
+    body === undefined
+      ? {}
+      : { method: "POST", body: JSON.stringify(body), headers: { "content-type": "application/json" } },
+  );
   return { status: response.status, json: (await response.json()) as Record<string, unknown> };
 }
 
@@ -53,9 +66,17 @@ describeStores("clients that log at once", (kind) => {
           const url = servers[client % 2]?.url ?? "";
           const own = await newRun(url);
           for (let step = 0; step < 5; step++) {
-            const metrics = Array.from({ length: 20 }, (__, index) => ({ key: `k${(index + client) % 20}`, value: client, timestamp: 1, step: client * 5 + step }));
+            const metrics = Array.from({ length: 20 }, (__, index) => ({
+              key: `k${(index + client) % 20}`,
+              value: client,
+              timestamp: 1,
+              step: client * 5 + step,
+            }));
             assert.equal((await call(url, "runs/log-batch", { run_id: shared, metrics })).status, 200);
-            assert.equal((await call(url, "runs/log-metric", { run_id: own, key: "m", value: 1, timestamp: 1, step })).status, 200);
+            assert.equal(
+              (await call(url, "runs/log-metric", { run_id: own, key: "m", value: 1, timestamp: 1, step })).status,
+              200,
+            );
           }
           assert.equal((await history(url, own, "m")).length, 5);
         }),
@@ -79,9 +100,26 @@ describeStores("clients that log at once", (kind) => {
         try {
           for (let step = writer; ; step += 8) {
             const at = round * 1_000_000 + step;
-            if ((await call(server.url, "runs/log-metric", { run_id: runId, key: "single", value: 1, timestamp: 1, step: at })).status === 200) acknowledged.single.push(at);
-            const metrics = Array.from({ length: 10 }, (__, index) => ({ key: "batch", value: 1, timestamp: 1, step: at * 10 + index }));
-            if ((await call(server.url, "runs/log-batch", { run_id: runId, metrics })).status === 200) acknowledged.batch.push(at);
+            if (
+              (
+                await call(server.url, "runs/log-metric", {
+                  run_id: runId,
+                  key: "single",
+                  value: 1,
+                  timestamp: 1,
+                  step: at,
+                })
+              ).status === 200
+            )
+              acknowledged.single.push(at);
+            const metrics = Array.from({ length: 10 }, (__, index) => ({
+              key: "batch",
+              value: 1,
+              timestamp: 1,
+              step: at * 10 + index,
+            }));
+            if ((await call(server.url, "runs/log-batch", { run_id: runId, metrics })).status === 200)
+              acknowledged.batch.push(at);
           }
         } catch {
           // The server is gone.
@@ -93,8 +131,16 @@ describeStores("clients that log at once", (kind) => {
       server = await serve(address, folder);
       const singles = new Set(await history(server.url, runId, "single"));
       const batched = new Set(await history(server.url, runId, "batch"));
-      assert.deepEqual(acknowledged.single.filter((step) => !singles.has(step)), []);
-      assert.deepEqual(acknowledged.batch.filter((step) => Array.from({ length: 10 }, (_, index) => step * 10 + index).some((at) => !batched.has(at))), []);
+      assert.deepEqual(
+        acknowledged.single.filter((step) => !singles.has(step)),
+        [],
+      );
+      assert.deepEqual(
+        acknowledged.batch.filter((step) =>
+          Array.from({ length: 10 }, (_, index) => step * 10 + index).some((at) => !batched.has(at)),
+        ),
+        [],
+      );
       // A batch is there as a whole or not at all.
       assert.equal(batched.size % 10, 0);
     }

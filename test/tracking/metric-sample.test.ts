@@ -3,11 +3,31 @@ import { it } from "node:test";
 import { createRun, getMetricAtSteps, getMetricSteps, logMetrics, type MetadataStore } from "#metadata-store";
 import { describeStores, openTestStore } from "../setup/stores.ts";
 
-async function runWithPoints(store: MetadataStore, count: number, timestampOf: (step: number) => number): Promise<number> {
+async function runWithPoints(
+  store: MetadataStore,
+  count: number,
+  timestampOf: (step: number) => number,
+): Promise<number> {
   return store.write(async (tx) => {
-    const facts = { runId: "a".repeat(32), experimentId: 0, project: "p", runName: "r", userId: "", startTimeMs: 1, artifactUri: "x", tags: [], atMs: 1, actor: "ana" };
+    const facts = {
+      runId: "a".repeat(32),
+      experimentId: 0,
+      project: "p",
+      runName: "r",
+      userId: "",
+      startTimeMs: 1,
+      artifactUri: "x",
+      tags: [],
+      atMs: 1,
+      actor: "ana",
+    };
     const { number } = await createRun(tx, facts);
-    await logMetrics(tx, number, Array.from({ length: count }, (_, step) => ({ key: "m", value: step / 3, timestampMs: timestampOf(step), step })), 1);
+    await logMetrics(
+      tx,
+      number,
+      Array.from({ length: count }, (_, step) => ({ key: "m", value: step / 3, timestampMs: timestampOf(step), step })),
+      1,
+    );
     return number;
   });
 }
@@ -17,7 +37,10 @@ describeStores("the steps of a metric for a chart", (kind) => {
     const { store } = await openTestStore(kind);
     const run = await runWithPoints(store, 1000, (step) => step);
     const steps = await store.read((tx) => getMetricSteps(tx, { run, key: "m", sample: 10 }));
-    assert.deepEqual(steps, Array.from({ length: 1000 }, (_, index) => index));
+    assert.deepEqual(
+      steps,
+      Array.from({ length: 1000 }, (_, index) => index),
+    );
     const zoomed = await store.read((tx) => getMetricSteps(tx, { run, key: "m", first: 100, last: 103, sample: 10 }));
     assert.deepEqual(zoomed, [100, 101, 102, 103]);
   });
@@ -30,7 +53,10 @@ describeStores("the steps of a metric for a chart", (kind) => {
     const gaps = steps.slice(1).map((step, index) => Number(step) - Number(steps[index]));
     assert.equal(Math.max(...gaps), 200);
     const points = await store.read((tx) => getMetricAtSteps(tx, { run, key: "m", steps, limit: 1000 }));
-    assert.deepEqual(points.map(({ step }) => step), steps);
+    assert.deepEqual(
+      points.map(({ step }) => step),
+      steps,
+    );
   });
 
   it("are all there when the points of a long metric share one moment", async () => {

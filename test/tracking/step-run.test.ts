@@ -31,7 +31,10 @@ describeStores("the run of a step", (kind) => {
     assert.equal(tags.get("mlflow.source.git.commit"), "abc123");
     assert.equal(tags.get("esteira.pipeline_run"), "p1");
     assert.equal(tags.get("mlflow.source.type"), "NOTEBOOK");
-    assert.deepEqual(run?.params, [{ key: "max_depth", value: "6" }, { key: "name", value: "x" }]);
+    assert.deepEqual(run?.params, [
+      { key: "max_depth", value: "6" },
+      { key: "name", value: "x" },
+    ]);
     assert.equal(run?.datasets[0]?.name, "training_set");
     assert.equal(JSON.parse(run?.datasets[0]?.source ?? "{}").version, 3);
     assert.equal(run?.info.userId, "ana");
@@ -50,13 +53,20 @@ describeStores("the run of a step", (kind) => {
 
   it("ends with its status, and says so in the event log", async () => {
     const { store } = await openTestStore(kind);
-    const tracking = createTracking({ store, clock: { ...systemClock, now: () => 5_000 }, artifactRoot: "mlflow-artifacts:/" });
+    const tracking = createTracking({
+      store,
+      clock: { ...systemClock, now: () => 5_000 },
+      artifactRoot: "mlflow-artifacts:/",
+    });
     const { runId } = await tracking.openRun(facts);
     await tracking.closeRun(runId, "FINISHED");
     const info = (await tracking.getRun(runId))?.info;
     assert.deepEqual([info?.status, info?.endTimeMs], ["FINISHED", 5_000]);
     const events = await store.read((tx) => listEvents(tx, { subjectKind: "run" }));
-    assert.deepEqual(events.map(({ type }) => type), ["run.created", "run.finished"]);
+    assert.deepEqual(
+      events.map(({ type }) => type),
+      ["run.created", "run.finished"],
+    );
     await assert.rejects(tracking.closeRun("f".repeat(32), "FAILED"), { code: "TRACKING_RUN_MISSING" });
   });
 
@@ -67,10 +77,32 @@ describeStores("the run of a step", (kind) => {
     await store.write(async (tx) => {
       const run = await findRun(tx, runId);
       const number = run?.number ?? 0;
-      await logMetrics(tx, number, [{ key: "auc", value: 0.9, timestampMs: 5, step: 5 }, { key: "bad", value: NaN, timestampMs: 1, step: 0 }], 1);
-      await logMetrics(tx, number, [{ key: "auc", value: 0.1, timestampMs: 99, step: 1 }, { key: "auc", value: 0.95, timestampMs: 5, step: 5 }], 2);
+      await logMetrics(
+        tx,
+        number,
+        [
+          { key: "auc", value: 0.9, timestampMs: 5, step: 5 },
+          { key: "bad", value: NaN, timestampMs: 1, step: 0 },
+        ],
+        1,
+      );
+      await logMetrics(
+        tx,
+        number,
+        [
+          { key: "auc", value: 0.1, timestampMs: 99, step: 1 },
+          { key: "auc", value: 0.95, timestampMs: 5, step: 5 },
+        ],
+        2,
+      );
     });
     const metrics = await tracking.latestMetrics(runId);
-    assert.deepEqual([...metrics], [["auc", 0.95], ["bad", NaN]]);
+    assert.deepEqual(
+      [...metrics],
+      [
+        ["auc", 0.95],
+        ["bad", NaN],
+      ],
+    );
   });
 });

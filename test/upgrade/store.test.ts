@@ -1,4 +1,5 @@
-// A store that an earlier program wrote is brought to today's schema and read: rows, files, runs, models; and nothing is made again.
+// A store that an earlier program wrote is brought to today's schema and read: rows, files, runs, models; and nothing
+// is made again.
 import assert from "node:assert/strict";
 import { cp, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -18,7 +19,10 @@ const kept = (await readdir(import.meta.dirname)).filter((name) => /^store-\d+$/
 
 it("a released migration never changes: the first ones make the schema of the store that was kept", async () => {
   const newest = kept.find((name) => name === `store-${migrations.length}`);
-  assert.ok(newest !== undefined, "there is no store of today's schema: run test/upgrade/write-store.ts and keep what it writes");
+  assert.ok(
+    newest !== undefined,
+    "there is no store of today's schema: run test/upgrade/write-store.ts and keep what it writes",
+  );
   for (const name of kept) {
     const expected = new DatabaseSync(":memory:");
     expected.exec(await readFile(join(import.meta.dirname, name, "schema.sql"), "utf8"));
@@ -33,7 +37,9 @@ it("a released migration never changes: the first ones make the schema of the st
 
 /** What a schema is, however its statements are laid out: tables with columns, and indexes. */
 function shape(database: DatabaseSync): unknown {
-  const tables = database.prepare("select name from sqlite_master where type = 'table' and name <> 'sqlite_sequence' order by name").all();
+  const tables = database
+    .prepare("select name from sqlite_master where type = 'table' and name <> 'sqlite_sequence' order by name")
+    .all();
   return tables.map(({ name }) => ({
     name,
     columns: database.prepare(`pragma table_info("${String(name)}")`).all(),
@@ -51,9 +57,17 @@ for (const name of kept) {
           assert.equal(code, 0, `esteira ${words.join(" ")}: ${stdout}${stderr}`);
           return JSON.parse(stdout) as never;
         };
-        const rowsOf = async (...words: string[]): Promise<unknown> => ((await json("dataset", "show", ...words)) as { rows: unknown }).rows;
-        assert.deepEqual(await rowsOf("orders", "--version", "1"), [[1, 10.5, "2026-01-01", 'says "hi", twice'], [2, 20, "2026-01-02", "ação"]]);
-        assert.deepEqual(await rowsOf("orders_day"), [["2026-01-01", 1, 10.5], ["2026-01-02", 1, 20], ["2026-01-03", 1, 40]]);
+        const rowsOf = async (...words: string[]): Promise<unknown> =>
+          ((await json("dataset", "show", ...words)) as { rows: unknown }).rows;
+        assert.deepEqual(await rowsOf("orders", "--version", "1"), [
+          [1, 10.5, "2026-01-01", 'says "hi", twice'],
+          [2, 20, "2026-01-02", "ação"],
+        ]);
+        assert.deepEqual(await rowsOf("orders_day"), [
+          ["2026-01-01", 1, 10.5],
+          ["2026-01-02", 1, 20],
+          ["2026-01-03", 1, 40],
+        ]);
         const held = JSON.stringify(await json("quarantine", "list", "orders"));
         assert.match(held, /orders-1\.csv/);
         assert.match(held, /not a number/);
@@ -62,8 +76,13 @@ for (const name of kept) {
         const again = await runEsteira(folder, ["run", "shop"]);
         assert.equal(again.code, 0, again.stderr);
         const said = `${again.stdout}${again.stderr}`;
-        assert.match(said, /succeeded {2}orders .*read 0, published 0/, "files that were captured are known by their content");
-        for (const step of ["orders_day", "days"]) assert.match(said, new RegExp(`cached {2}${step} `), "the cache of the earlier program holds");
+        assert.match(
+          said,
+          /succeeded {2}orders .*read 0, published 0/,
+          "files that were captured are known by their content",
+        );
+        for (const step of ["orders_day", "days"])
+          assert.match(said, new RegExp(`cached {2}${step} `), "the cache of the earlier program holds");
         await readTracking(folder);
       });
     });
@@ -86,15 +105,32 @@ async function readTracking(folder: string): Promise<void> {
       assert.equal(answer.status, 200, text);
       return (path.startsWith("mlflow-artifacts") ? text : JSON.parse(text)) as never;
     };
-    const found: { runs: readonly { info: { run_id: string; artifact_uri: string }; data: { params: unknown; tags: readonly { key: string; value: string }[] } }[] } = await mlflow("mlflow/runs/search", { experiment_ids: ["1"], filter: "params.depth = '6'" });
+    const found: {
+      runs: readonly {
+        info: { run_id: string; artifact_uri: string };
+        data: { params: unknown; tags: readonly { key: string; value: string }[] };
+      }[];
+    } = await mlflow("mlflow/runs/search", { experiment_ids: ["1"], filter: "params.depth = '6'" });
     const [run] = found.runs;
     assert.ok(run !== undefined);
     assert.deepEqual(run.data.params, [{ key: "depth", value: "6" }]);
     assert.equal(run.data.tags.find(({ key }) => key === "note")?.value, "ação");
-    const history: { metrics: readonly { value: number | string }[] } = await mlflow(`mlflow/metrics/get-history?run_id=${run.info.run_id}&metric_key=loss`);
-    assert.deepEqual(history.metrics.map(({ value }) => value), [0.5, 0.25, "NaN", Number.MAX_VALUE]);
-    assert.equal(await mlflow(`${run.info.artifact_uri.replace("mlflow-artifacts:", "mlflow-artifacts/artifacts")}/model/notes.txt`), "kept\n");
-    const best: { model_version: { version: string; run_id: string } } = await mlflow("mlflow/registered-models/alias?name=price&alias=best");
+    const history: { metrics: readonly { value: number | string }[] } = await mlflow(
+      `mlflow/metrics/get-history?run_id=${run.info.run_id}&metric_key=loss`,
+    );
+    assert.deepEqual(
+      history.metrics.map(({ value }) => value),
+      [0.5, 0.25, "NaN", Number.MAX_VALUE],
+    );
+    assert.equal(
+      await mlflow(
+        `${run.info.artifact_uri.replace("mlflow-artifacts:", "mlflow-artifacts/artifacts")}/model/notes.txt`,
+      ),
+      "kept\n",
+    );
+    const best: { model_version: { version: string; run_id: string } } = await mlflow(
+      "mlflow/registered-models/alias?name=price&alias=best",
+    );
     assert.deepEqual([best.model_version.version, best.model_version.run_id], ["1", run.info.run_id]);
   } finally {
     await server.stop();
@@ -112,7 +148,10 @@ async function restore(name: string, kind: StoreKind): Promise<string> {
   if (kind === "postgres") {
     const address = await createPostgresSchema();
     await restorePostgres(address, rows);
-    await writeFile(join(folder, "esteira.yaml"), `${await readFile(join(folder, "esteira.yaml"), "utf8")}store: { metadata: "${address}" }\n`);
+    await writeFile(
+      join(folder, "esteira.yaml"),
+      `${await readFile(join(folder, "esteira.yaml"), "utf8")}store: { metadata: "${address}" }\n`,
+    );
     return folder;
   }
   const database = new DatabaseSync(join(folder, ".esteira/metadata.sqlite"));
@@ -121,7 +160,11 @@ async function restore(name: string, kind: StoreKind): Promise<string> {
   for (const [table, all] of Object.entries(rows)) {
     for (const row of all) {
       const columns = Object.keys(row);
-      database.prepare(`insert into "${table}" (${columns.map((column) => `"${column}"`).join(", ")}) values (${columns.map(() => "?").join(", ")})`).run(...columns.map((column) => row[column] ?? null));
+      database
+        .prepare(
+          `insert into "${table}" (${columns.map((column) => `"${column}"`).join(", ")}) values (${columns.map(() => "?").join(", ")})`,
+        )
+        .run(...columns.map((column) => row[column] ?? null));
     }
   }
   database.exec("commit");
@@ -140,16 +183,29 @@ async function restorePostgres(address: string, rows: Rows): Promise<void> {
   await admin.end();
   const pool = new pg.Pool({ connectionString: url.href, options: `-c search_path=${schema}` });
   const database = new Kysely<never>({ dialect: new PostgresDialect({ pool }) });
-  for (const migration of migrations.slice(0, rows["schema_migration"]?.length)) await migration.up(database, "postgres");
-  await pool.query("create table schema_migration (number bigint primary key, name text not null, applied_at_ms bigint not null)");
+  for (const migration of migrations.slice(0, rows["schema_migration"]?.length))
+    await migration.up(database, "postgres");
+  await pool.query(
+    "create table schema_migration (number bigint primary key, name text not null, applied_at_ms bigint not null)",
+  );
   for (const [table, all] of Object.entries(rows)) {
     await pool.query(`delete from "${table}"`);
     for (const row of all) {
       const columns = Object.keys(row);
-      await pool.query(`insert into "${table}" (${columns.map((column) => `"${column}"`).join(", ")}) values (${columns.map((_, index) => `$${index + 1}`).join(", ")})`, columns.map((column) => row[column]));
+      await pool.query(
+        `insert into "${table}" (${columns.map((column) => `"${column}"`).join(", ")}) values (${columns.map((_, index) => `$${index + 1}`).join(", ")})`,
+        columns.map((column) => row[column]),
+      );
     }
   }
-  const { rows: serials } = await pool.query<{ table_name: string; column_name: string }>("select table_name, column_name from information_schema.columns where table_schema = $1 and (column_default like 'nextval%' or is_identity = 'YES')", [schema]);
-  for (const { table_name, column_name } of serials) await pool.query(`select setval(pg_get_serial_sequence($1, $2), coalesce(max("${column_name}"), 0) + 1, false) from "${table_name}"`, [`${schema}.${table_name}`, column_name]);
+  const { rows: serials } = await pool.query<{ table_name: string; column_name: string }>(
+    "select table_name, column_name from information_schema.columns where table_schema = $1 and (column_default like 'nextval%' or is_identity = 'YES')",
+    [schema],
+  );
+  for (const { table_name, column_name } of serials)
+    await pool.query(
+      `select setval(pg_get_serial_sequence($1, $2), coalesce(max("${column_name}"), 0) + 1, false) from "${table_name}"`,
+      [`${schema}.${table_name}`, column_name],
+    );
   await database.destroy();
 }

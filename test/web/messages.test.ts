@@ -12,22 +12,36 @@ const placeholders = (text: string): readonly string[] => [...new Set(text.match
 test("both languages have every message", () => assert.deepEqual(Object.keys(ptBR).sort(), Object.keys(en).sort()));
 
 test("a message takes the same parameters in both languages", () => {
-  for (const [key, text] of Object.entries(en)) assert.deepEqual(placeholders(ptBR[key as keyof typeof en]), placeholders(text), key);
+  for (const [key, text] of Object.entries(en))
+    assert.deepEqual(placeholders(ptBR[key as keyof typeof en]), placeholders(text), key);
 });
 
 test("no message is empty, and none was left in English by mistake", () => {
   for (const text of [...Object.values(en), ...Object.values(ptBR)]) assert.notEqual(text.trim(), "");
-  const long = Object.entries(en).filter(([key, text]) => text.split(" ").length > 4 && ptBR[key as keyof typeof en] === text);
+  const long = Object.entries(en).filter(
+    ([key, text]) => text.split(" ").length > 4 && ptBR[key as keyof typeof en] === text,
+  );
   assert.deepEqual(long, []);
 });
 
 test("every message is used", async () => {
-  const sources = await Promise.all((await readdir(WEB, { recursive: true })).filter((file) => /^(pages|ui|routes|models)\/.*\.tsx?$/.test(file)).map((file) => readFile(join(WEB, file), "utf8")));
+  const sources = await Promise.all(
+    (await readdir(WEB, { recursive: true }))
+      .filter((file) => /^(pages|ui|routes|models)\/.*\.tsx?$/.test(file))
+      .map((file) => readFile(join(WEB, file), "utf8")),
+  );
   const code = sources.join("\n");
   // Families that the pages name by data: `state.${status}`, `count.${name}`, …
-  const families = new Set([...code.matchAll(/name\("(\w+)", /g)].map((match) => match[1]).concat([...code.matchAll(/t\(`(\w+)\.\$\{/g)].map((match) => match[1])));
+  const families = new Set(
+    [...code.matchAll(/name\("(\w+)", /g)]
+      .map((match) => match[1])
+      .concat([...code.matchAll(/t\(`(\w+)\.\$\{/g)].map((match) => match[1])),
+  );
   const unused = Object.keys(en).filter((key) => !code.includes(`"${key}"`) && !families.has(key.split(".")[0]));
-  assert.deepEqual(unused.filter((key) => !key.startsWith("trigger.")), []);
+  assert.deepEqual(
+    unused.filter((key) => !key.startsWith("trigger.")),
+    [],
+  );
 });
 
 test("the number chooses the form and is written as the language writes it", async () => {

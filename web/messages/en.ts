@@ -54,7 +54,8 @@ export const en = {
   "table.filter": "Filter by name",
   "table.more": "Load more",
   "table.partial": "{count} row is shown; there are more. || {count} rows are shown; there are more.",
-  "table.readingAll": "Reading all rows before sorting them: {count} so far || Reading all rows before sorting them: {count} so far",
+  "table.readingAll":
+    "Reading all rows before sorting them: {count} so far || Reading all rows before sorting them: {count} so far",
   "graph.zoomIn": "Zoom in",
   "graph.zoomOut": "Zoom out",
   "graph.fit": "Show all",
@@ -72,7 +73,8 @@ export const en = {
   "home.failedRun": "{pipeline} failed",
   "home.interruptedRun": "{pipeline} was interrupted",
   "home.retry": "Retry",
-  "home.problems": "{count} mistake in the project's files; what was read before stays in force || {count} mistakes in the project's files; what was read before stays in force",
+  "home.problems":
+    "{count} mistake in the project's files; what was read before stays in force || {count} mistakes in the project's files; what was read before stays in force",
   "home.moreProblems": "{shown} of {count} are shown; `esteira lint` shows all.",
   "home.noAttention": "Nothing needs a person right now.",
   "home.approvalFor": "{subject} may go to {environment}?",
@@ -80,7 +82,8 @@ export const en = {
   "home.allReleases": "All releases",
   "home.progress": "Steps done: {done} of {total}",
   "home.empty.title": "The belt is ready, but empty",
-  "home.empty.text": "Write a pipeline in pipelines/, or let esteira make a first one. This page then shows what it captures, trains and deploys.",
+  "home.empty.text":
+    "Write a pipeline in pipelines/, or let esteira make a first one. This page then shows what it captures, trains and deploys.",
   "belt.label": "The cycle: nine stations from capture to production, and back",
   "belt.running": "Running now: {names}",
   "belt.still": "The belt stands still: nothing is running",
@@ -265,7 +268,8 @@ export const en = {
   "trigger.next": "Next: {time}",
   "pipelines.subtitle": "What runs, what starts it, and how it went.",
   "pipelines.empty.title": "No pipelines yet",
-  "pipelines.empty.text": "A pipeline is one YAML file under pipelines/; each of its steps is named after what it makes.",
+  "pipelines.empty.text":
+    "A pipeline is one YAML file under pipelines/; each of its steps is named after what it makes.",
   "pipeline.runs": "Runs",
   "pipeline.triggers": "Started by",
   "pipeline.recentCount": "Last {count} runs",
@@ -281,7 +285,8 @@ export const en = {
   "pipeline.outside": "from outside",
   "pipeline.from": "from {pipeline}",
   "pipeline.definition": "Definition",
-  "pipeline.definitionNote": "As it was registered with its last run. The file in the project is what counts for the next.",
+  "pipeline.definitionNote":
+    "As it was registered with its last run. The file in the project is what counts for the next.",
   "step.name": "Step",
   "step.kind": "Kind",
   "step.load": "Load",
@@ -325,14 +330,16 @@ export const en = {
   "run.by": "by {actor}",
   "run.run": "Run",
   "run.run.title": "Run {pipeline}",
-  "run.confirm": "Runs its {count} step; what did not change is reused. || Runs its {count} steps; what did not change is reused.",
+  "run.confirm":
+    "Runs its {count} step; what did not change is reused. || Runs its {count} steps; what did not change is reused.",
   "run.started": "Started",
   "run.retry": "Retry what failed",
   "run.resume": "Resume",
   "run.resumed": "It goes on",
   "run.cancel": "Cancel",
   "run.cancel.title": "Cancel this pipeline run?",
-  "run.cancel.text": "Running steps are ended with all their processes. What is done stays, and the run can be resumed.",
+  "run.cancel.text":
+    "Running steps are ended with all their processes. What is done stays, and the run can be resumed.",
   "run.cancelAsked": "Cancelling",
   "run.blocked": "Blocked by its verdict:",
   "run.waitsAt": "{step} waits:",
@@ -416,8 +423,10 @@ export const en = {
   "quarantine.replayed": "Checked again; what holds now is published",
   "quarantine.discard": "Discard…",
   "quarantine.discard.title": "Give rows up?",
-  "quarantine.discardAll": "{count} open row is given up. Nothing is deleted. || All {count} open rows are given up. Nothing is deleted.",
-  "quarantine.discardRule": "{count} open row that breaks {rule} is given up. Nothing is deleted. || {count} open rows that break {rule} are given up. Nothing is deleted.",
+  "quarantine.discardAll":
+    "{count} open row is given up. Nothing is deleted. || All {count} open rows are given up. Nothing is deleted.",
+  "quarantine.discardRule":
+    "{count} open row that breaks {rule} is given up. Nothing is deleted. || {count} open rows that break {rule} are given up. Nothing is deleted.",
   "quarantine.reason": "Why",
   "quarantine.discarded": "Given up",
   "quarantine.empty.title": "Nothing in quarantine",
@@ -485,7 +494,8 @@ export const en = {
   "environmentLock.empty.text": "It was made without a locked environment.",
   "approvals.subtitle": "An approval is bound to a digest: any change voids it. Who made something cannot approve it.",
   "approvals.empty.title": "Nothing waits for approval",
-  "approvals.empty.text": "When a deployment reaches a protected environment, it waits here for someone other than its author.",
+  "approvals.empty.text":
+    "When a deployment reaches a protected environment, it waits here for someone other than its author.",
   "approvals.given": "Given",
   "approvals.none.title": "No approvals yet",
   "approvals.none.text": "Nobody has approved this digest.",
@@ -528,7 +538,8 @@ export const en = {
   "endpoint.openAlerts": "Open alerts",
   "endpoint.trials": "Trials",
   "trial.empty.title": "No trial yet",
-  "trial.empty.text": "A deploy step with strategy: { canary: 10% } or { shadow: true } tries a new version beside the one that answers.",
+  "trial.empty.text":
+    "A deploy step with strategy: { canary: 10% } or { shadow: true } tries a new version beside the one that answers.",
   "trialKind.canary": "Canary",
   "trialKind.shadow": "Shadow",
   "trialOutcome.open": "Goes on:",
@@ -538,7 +549,8 @@ export const en = {
   "trialOutcome.replaced": "Ended:",
   "trialReason.failures": "{failed} of the candidate's {requests} requests failed.",
   "trialReason.alert": "an alert opened on the endpoint.",
-  "trialReason.failure_share": "{failed} of the candidate's {requests} requests failed, more than of the stable version's.",
+  "trialReason.failure_share":
+    "{failed} of the candidate's {requests} requests failed, more than of the stable version's.",
   "trialReason.latency": "the candidate answers more slowly than the step allows.",
   "trialReason.no_traffic": "not enough traffic: {requests} of the {needed} requests that it needs.",
   "trialReason.passed": "it was watched long enough; {failed} of its {requests} requests failed.",
@@ -635,7 +647,8 @@ export const en = {
   "release.rollback": "Rollback",
   "release.rollBack": "Roll back",
   "release.rollBack.title": "Roll {asset} back in {environment}?",
-  "release.rollBack.text": "{environment} changes without an interruption; the release that is live now stays on record.",
+  "release.rollBack.text":
+    "{environment} changes without an interruption; the release that is live now stays on record.",
   "release.rollBack.changes": "What goes back:",
   "release.rollBack.same": "{count} other item stays as it is. || {count} other items stay as they are.",
   "release.rollBack.nothing": "Both releases hold the same versions: nothing but the deployment itself is done again.",

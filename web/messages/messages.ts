@@ -26,7 +26,11 @@ const FORMS = " || ";
  *
  * `count` chooses between the forms of a message that has two.
  */
-export function message<Key extends string>({ language, messages }: { readonly language: Language; readonly messages: Readonly<Record<Key, string>> }, key: Key, params: MessageParams = {}): string {
+export function message<Key extends string>(
+  { language, messages }: { readonly language: Language; readonly messages: Readonly<Record<Key, string>> },
+  key: Key,
+  params: MessageParams = {},
+): string {
   const [one = key as string, many = one] = messages[key].split(FORMS);
   const count = params["count"];
   const isOne = typeof count === "number" && new Intl.PluralRules(language).select(count) === "one";

@@ -8,19 +8,31 @@ export const problemsEn: ProblemTexts = {
   PIPELINE_PARAM_MISSING: { hint: "Fill it in where the run is started, or declare a default." },
   PIPELINE_PARAM_WRONG: { hint: "Give a value of the declared type: {expected}." },
   PIPELINE_INPUT_MISSING: { hint: "Run the step that makes “{input}” first." },
-  PIPELINE_WORKER_LOST: { hint: "Does it take all memory, or end the engine itself? Look at the step’s log, then resume the run." },
+  PIPELINE_WORKER_LOST: {
+    hint: "Does it take all memory, or end the engine itself? Look at the step’s log, then resume the run.",
+  },
   PIPELINE_RESUME_CHANGED: { hint: "Start a new run; what did not change is reused." },
-  DELIVERY_NOT_APPROVED: { hint: "Make another version, or let the refusal be revoked; the page Approvals shows the decisions." },
+  DELIVERY_NOT_APPROVED: {
+    hint: "Make another version, or let the refusal be revoked; the page Approvals shows the decisions.",
+  },
   DELIVERY_RELEASE_MISSING: { hint: "The page Releases lists those that ran there." },
   GOVERNANCE_REVIEWER_REQUIRED: { hint: "An administrator of the project can grant the role." },
-  GOVERNANCE_SUBJECT_UNKNOWN: { hint: "Approve a digest that the page Approvals shows; any change of the content gives another digest." },
+  GOVERNANCE_SUBJECT_UNKNOWN: {
+    hint: "Approve a digest that the page Approvals shows; any change of the content gives another digest.",
+  },
   GOVERNANCE_APPROVAL_MISSING: { hint: "The page Approvals lists those that stand." },
   GOVERNANCE_TRACE_UNKNOWN: { hint: "The id may be misspelt, or what it names was removed." },
   ACCESS_UNAUTHENTICATED: { hint: "Sign in with a token, at the foot of the side bar." },
   ACCESS_DENIED: { hint: "An administrator of the project can grant the role." },
-  DATA_DATASET_MISSING: { hint: "The page Datasets lists what there is; a dataset appears when the step that makes it has run." },
-  DATA_CAPTURE_EMPTY: { hint: "The tab Quarantine of the dataset shows what was held back. Is the file in another encoding? Say so: csv: { encoding: latin-1 }. If a run without rows is right, set allow_empty: true under capture." },
-  DATA_SOURCE_ROWS_UNKNOWN: { hint: "A merge or another tool rewrote the table: all its files have to be read anew, in one version." },
+  DATA_DATASET_MISSING: {
+    hint: "The page Datasets lists what there is; a dataset appears when the step that makes it has run.",
+  },
+  DATA_CAPTURE_EMPTY: {
+    hint: "The tab Quarantine of the dataset shows what was held back. Is the file in another encoding? Say so: csv: { encoding: latin-1 }. If a run without rows is right, set allow_empty: true under capture.",
+  },
+  DATA_SOURCE_ROWS_UNKNOWN: {
+    hint: "A merge or another tool rewrote the table: all its files have to be read anew, in one version.",
+  },
   MODELS_VERSION_MISSING: { hint: "The page Models lists the versions." },
   FEATURES_DEFINITIONS_INVALID: { hint: "Correct the files below features/." },
 };

@@ -1,96 +1,340 @@
 import type { ProblemTexts } from "./problems.ts";
 
-/** Errors in Brazilian Portuguese, by code. `{name}` is a fact of the error; what is missing here is shown as the server words it. */
+/**
+ * Errors in Brazilian Portuguese, by code. `{name}` is a fact of the error; what is missing here is shown as the server
+ * words it.
+ */
 export const problemsPtBr: ProblemTexts = {
-  SERVER_ROUTE_MISSING: { message: "Não há nada em {method} {path}.", hint: "A API é descrita em /api/v1/openapi.json." },
-  SERVER_REQUEST_INVALID: { message: "O pedido não é válido ({where}): {problems}", hint: "Os formatos são descritos em /api/v1/openapi.json." },
-  SERVER_RESOURCE_MISSING: { message: "Não existe {kind} “{key}” neste projeto.", hint: "Confira o nome; a lista na barra lateral mostra o que existe." },
-  SERVER_PROJECT_NOT_OPEN: { message: "Isto precisa de um projeto, e este servidor foi iniciado fora de um.", hint: "Inicie o servidor numa pasta com esteira.yaml." },
-  SERVER_INTERNAL: { message: "O servidor falhou de um modo que não previa; o log dele tem os detalhes.", hint: "Tente de novo; se voltar a acontecer, veja o log do servidor." },
-  PIPELINE_DEFINITION_INVALID: { message: "Os arquivos do projeto têm erros:\n{text}", hint: "Corrija as linhas citadas e tente de novo." },
-  PIPELINE_UNKNOWN: { message: "Não existe o pipeline “{pipeline}”.", hint: "A página Pipelines mostra os que existem." },
-  PIPELINE_STEP_UNKNOWN: { message: "Não existe o passo “{step}”; existem: {steps}", hint: "Escolha um dos passos citados." },
-  PIPELINE_RUN_UNKNOWN: { message: "Não existe a execução de pipeline ou de passo {id} neste armazém.", hint: "A página Pipelines lista as execuções." },
-  PIPELINE_PARAM_UNKNOWN: { message: "O pipeline “{pipeline}” não tem o parâmetro “{param}”; tem: {params}", hint: "Use um parâmetro declarado no arquivo do pipeline." },
-  PIPELINE_PARAM_MISSING: { message: "O parâmetro “{param}” do pipeline “{pipeline}” não tem valor padrão e nenhum valor foi dado.", hint: "Preencha-o ao executar, ou declare um valor padrão." },
-  PIPELINE_PARAM_WRONG: { message: "O parâmetro “{param}” do pipeline “{pipeline}” é {found}; esperado: {expected}", hint: "Dê um valor do tipo declarado." },
-  PIPELINE_INPUT_MISSING: { message: "O passo “{step}” não pode começar: sua entrada “{input}” não tem versão.", hint: "Execute antes o passo que faz “{input}”." },
-  PIPELINE_SECRET_MISSING: { message: "O passo “{step}” precisa do segredo “{secret}”, que não está definido.", hint: "Defina-o no ambiente do servidor e inicie-o de novo." },
-  PIPELINE_STEP_TIMED_OUT: { message: "O passo “{step}” passou do seu limite de tempo; seus processos foram encerrados.", hint: "Aumente timeout no passo, ou torne-o mais rápido." },
-  PIPELINE_WORKER_LOST: { message: "O passo “{step}” perdeu seu motor {losses} vezes; não será tentado de novo.", hint: "Ele consome toda a memória, ou encerra o próprio motor? Veja o log do passo e depois retome a execução." },
+  SERVER_ROUTE_MISSING: {
+    message: "Não há nada em {method} {path}.",
+    hint: "A API é descrita em /api/v1/openapi.json.",
+  },
+  SERVER_REQUEST_INVALID: {
+    message: "O pedido não é válido ({where}): {problems}",
+    hint: "Os formatos são descritos em /api/v1/openapi.json.",
+  },
+  SERVER_RESOURCE_MISSING: {
+    message: "Não existe {kind} “{key}” neste projeto.",
+    hint: "Confira o nome; a lista na barra lateral mostra o que existe.",
+  },
+  SERVER_PROJECT_NOT_OPEN: {
+    message: "Isto precisa de um projeto, e este servidor foi iniciado fora de um.",
+    hint: "Inicie o servidor numa pasta com esteira.yaml.",
+  },
+  SERVER_INTERNAL: {
+    message: "O servidor falhou de um modo que não previa; o log dele tem os detalhes.",
+    hint: "Tente de novo; se voltar a acontecer, veja o log do servidor.",
+  },
+  PIPELINE_DEFINITION_INVALID: {
+    message: "Os arquivos do projeto têm erros:\n{text}",
+    hint: "Corrija as linhas citadas e tente de novo.",
+  },
+  PIPELINE_UNKNOWN: {
+    message: "Não existe o pipeline “{pipeline}”.",
+    hint: "A página Pipelines mostra os que existem.",
+  },
+  PIPELINE_STEP_UNKNOWN: {
+    message: "Não existe o passo “{step}”; existem: {steps}",
+    hint: "Escolha um dos passos citados.",
+  },
+  PIPELINE_RUN_UNKNOWN: {
+    message: "Não existe a execução de pipeline ou de passo {id} neste armazém.",
+    hint: "A página Pipelines lista as execuções.",
+  },
+  PIPELINE_PARAM_UNKNOWN: {
+    message: "O pipeline “{pipeline}” não tem o parâmetro “{param}”; tem: {params}",
+    hint: "Use um parâmetro declarado no arquivo do pipeline.",
+  },
+  PIPELINE_PARAM_MISSING: {
+    message: "O parâmetro “{param}” do pipeline “{pipeline}” não tem valor padrão e nenhum valor foi dado.",
+    hint: "Preencha-o ao executar, ou declare um valor padrão.",
+  },
+  PIPELINE_PARAM_WRONG: {
+    message: "O parâmetro “{param}” do pipeline “{pipeline}” é {found}; esperado: {expected}",
+    hint: "Dê um valor do tipo declarado.",
+  },
+  PIPELINE_INPUT_MISSING: {
+    message: "O passo “{step}” não pode começar: sua entrada “{input}” não tem versão.",
+    hint: "Execute antes o passo que faz “{input}”.",
+  },
+  PIPELINE_SECRET_MISSING: {
+    message: "O passo “{step}” precisa do segredo “{secret}”, que não está definido.",
+    hint: "Defina-o no ambiente do servidor e inicie-o de novo.",
+  },
+  PIPELINE_STEP_TIMED_OUT: {
+    message: "O passo “{step}” passou do seu limite de tempo; seus processos foram encerrados.",
+    hint: "Aumente timeout no passo, ou torne-o mais rápido.",
+  },
+  PIPELINE_WORKER_LOST: {
+    message: "O passo “{step}” perdeu seu motor {losses} vezes; não será tentado de novo.",
+    hint: "Ele consome toda a memória, ou encerra o próprio motor? Veja o log do passo e depois retome a execução.",
+  },
   PIPELINE_STEP_FAILED: { message: "O passo “{step}” falhou: {reason}", hint: "O log do passo diz mais." },
-  PIPELINE_COMMAND_FAILED: { message: "O comando do passo “{step}” falhou ({ending}); disse por último: {tail}", hint: "O log do passo diz mais." },
-  PIPELINE_RESUME_CHANGED: { message: "A execução {id} não pode seguir com a nova definição de “{pipeline}”: {change}", hint: "Inicie uma nova execução; o que não mudou é reaproveitado." },
-  PIPELINE_KIND_UNKNOWN: { message: "O passo “{step}” é do tipo “{kind}”, que este programa não tem.", hint: "A execução foi posta na fila por outra versão do programa." },
-  EXECUTORS_SANDBOX_UNAVAILABLE: { message: "{requiredBy} exige um sandbox, mas nenhum pode ser feito aqui: {reason}", hint: "Permita-o neste sistema, ou mude a exigência no ambiente." },
-  EXECUTORS_COMMAND_MISSING: { message: "O comando “{command}” não foi encontrado; procurado em: {searched}", hint: "Confira a grafia, instale-o, ou escreva seu caminho." },
-  EXECUTORS_FOLDER_UNUSABLE: { message: "Não é possível iniciar um processo em {folder}: {reason}", hint: "Confira se a pasta existe e se este usuário pode entrar nela." },
-  EXECUTORS_START_FAILED: { message: "O processo “{command}” não pôde ser iniciado: {reason}", hint: "Tente de novo; o sistema pode estar sem processos, arquivos ou memória." },
-  EXECUTORS_REPORT_MISSING: { message: "O comando do passo “{step}” não deixou relatório em {report}.", hint: "O caminho está certo? Ele é relativo ao projeto." },
-  EXECUTORS_OUTPUT_FOLDER_MISSING: { message: "O passo “{step}” faz “{asset}” da pasta {folder}, mas seu comando não deixou nada lá.", hint: "Deixe o comando escrever lá, ou corrija a pasta em makes." },
-  DELIVERY_ENVIRONMENT_UNKNOWN: { message: "Não existe o ambiente “{environment}”.", hint: "Acrescente-o a environments em esteira.yaml." },
+  PIPELINE_COMMAND_FAILED: {
+    message: "O comando do passo “{step}” falhou ({ending}); disse por último: {tail}",
+    hint: "O log do passo diz mais.",
+  },
+  PIPELINE_RESUME_CHANGED: {
+    message: "A execução {id} não pode seguir com a nova definição de “{pipeline}”: {change}",
+    hint: "Inicie uma nova execução; o que não mudou é reaproveitado.",
+  },
+  PIPELINE_KIND_UNKNOWN: {
+    message: "O passo “{step}” é do tipo “{kind}”, que este programa não tem.",
+    hint: "A execução foi posta na fila por outra versão do programa.",
+  },
+  EXECUTORS_SANDBOX_UNAVAILABLE: {
+    message: "{requiredBy} exige um sandbox, mas nenhum pode ser feito aqui: {reason}",
+    hint: "Permita-o neste sistema, ou mude a exigência no ambiente.",
+  },
+  EXECUTORS_COMMAND_MISSING: {
+    message: "O comando “{command}” não foi encontrado; procurado em: {searched}",
+    hint: "Confira a grafia, instale-o, ou escreva seu caminho.",
+  },
+  EXECUTORS_FOLDER_UNUSABLE: {
+    message: "Não é possível iniciar um processo em {folder}: {reason}",
+    hint: "Confira se a pasta existe e se este usuário pode entrar nela.",
+  },
+  EXECUTORS_START_FAILED: {
+    message: "O processo “{command}” não pôde ser iniciado: {reason}",
+    hint: "Tente de novo; o sistema pode estar sem processos, arquivos ou memória.",
+  },
+  EXECUTORS_REPORT_MISSING: {
+    message: "O comando do passo “{step}” não deixou relatório em {report}.",
+    hint: "O caminho está certo? Ele é relativo ao projeto.",
+  },
+  EXECUTORS_OUTPUT_FOLDER_MISSING: {
+    message: "O passo “{step}” faz “{asset}” da pasta {folder}, mas seu comando não deixou nada lá.",
+    hint: "Deixe o comando escrever lá, ou corrija a pasta em makes.",
+  },
+  DELIVERY_ENVIRONMENT_UNKNOWN: {
+    message: "Não existe o ambiente “{environment}”.",
+    hint: "Acrescente-o a environments em esteira.yaml.",
+  },
   DELIVERY_ASSET_NOT_DEPLOYABLE: { message: "“{asset}” é {kind}; só código e modelos podem ser implantados." },
-  DELIVERY_VERSION_MISSING: { message: "“{asset}” não tem versão que possa ser implantada.", hint: "Execute antes o passo que o faz." },
-  DELIVERY_NOT_APPROVED: { message: "{asset} {version} não pode ser implantado em {environment}: {reason}", hint: "Faça outra versão, ou peça que a recusa seja revogada; a página Aprovações mostra as decisões." },
-  DELIVERY_COMMAND_MISSING: { message: "Nada diz como iniciar “{asset}”.", hint: "Acrescente start ao passo; o programa deve escutar em $HOST:$PORT." },
-  DELIVERY_NOTHING_DEPLOYED: { message: "Nada chamado “{asset}” está implantado em {environment}.", hint: "Implante-o antes." },
-  DELIVERY_RELEASE_MISSING: { message: "Não há entrega de “{asset}” em {environment} para a qual voltar.", hint: "A página Entregas lista as que já rodaram lá." },
-  DELIVERY_WEBHOOK_CLOSED: { message: "O webhook “{webhook}” não aceita chamadas: o servidor não tem segredo para ele.", hint: "Inicie o servidor com o segredo definido." },
-  GOVERNANCE_AUTHOR_CANNOT_APPROVE: { message: "{actor} participou de {subject} e não pode aprová-lo (feito por {authors}).", hint: "Peça a outra pessoa que revise." },
-  GOVERNANCE_REVIEWER_REQUIRED: { message: "{actor} não pode aprovar no projeto {project}: isso exige o papel de revisor.", hint: "Quem administra o projeto pode dar esse papel." },
-  GOVERNANCE_SUBJECT_UNKNOWN: { message: "O projeto {project} não conhece nada com o digest {digest}.", hint: "Aprove um digest da página Aprovações; qualquer mudança do conteúdo dá outro digest." },
-  GOVERNANCE_APPROVAL_MISSING: { message: "Não há aprovação {id} em vigor.", hint: "A página Aprovações lista as que há." },
-  GOVERNANCE_REVOCATION_DENIED: { message: "{actor} não pode revogar a aprovação {id}, dada por {by}.", hint: "Só quem a deu, ou quem administra, pode revogá-la." },
-  GOVERNANCE_TRACE_UNKNOWN: { message: "Não existe {kind} {id}.", hint: "O identificador pode estar errado, ou o que ele nomeia foi removido." },
-  ACCESS_UNAUTHENTICATED: { message: "O pedido não foi identificado: {reason}", hint: "Entre com um token, ao pé da barra lateral." },
-  ACCESS_DENIED: { message: "{name} não pode fazer isto no projeto {project}: exige o papel {needed}.", hint: "Quem administra o projeto pode dar esse papel." },
+  DELIVERY_VERSION_MISSING: {
+    message: "“{asset}” não tem versão que possa ser implantada.",
+    hint: "Execute antes o passo que o faz.",
+  },
+  DELIVERY_NOT_APPROVED: {
+    message: "{asset} {version} não pode ser implantado em {environment}: {reason}",
+    hint: "Faça outra versão, ou peça que a recusa seja revogada; a página Aprovações mostra as decisões.",
+  },
+  DELIVERY_COMMAND_MISSING: {
+    message: "Nada diz como iniciar “{asset}”.",
+    hint: "Acrescente start ao passo; o programa deve escutar em $HOST:$PORT.",
+  },
+  DELIVERY_NOTHING_DEPLOYED: {
+    message: "Nada chamado “{asset}” está implantado em {environment}.",
+    hint: "Implante-o antes.",
+  },
+  DELIVERY_RELEASE_MISSING: {
+    message: "Não há entrega de “{asset}” em {environment} para a qual voltar.",
+    hint: "A página Entregas lista as que já rodaram lá.",
+  },
+  DELIVERY_WEBHOOK_CLOSED: {
+    message: "O webhook “{webhook}” não aceita chamadas: o servidor não tem segredo para ele.",
+    hint: "Inicie o servidor com o segredo definido.",
+  },
+  GOVERNANCE_AUTHOR_CANNOT_APPROVE: {
+    message: "{actor} participou de {subject} e não pode aprová-lo (feito por {authors}).",
+    hint: "Peça a outra pessoa que revise.",
+  },
+  GOVERNANCE_REVIEWER_REQUIRED: {
+    message: "{actor} não pode aprovar no projeto {project}: isso exige o papel de revisor.",
+    hint: "Quem administra o projeto pode dar esse papel.",
+  },
+  GOVERNANCE_SUBJECT_UNKNOWN: {
+    message: "O projeto {project} não conhece nada com o digest {digest}.",
+    hint: "Aprove um digest da página Aprovações; qualquer mudança do conteúdo dá outro digest.",
+  },
+  GOVERNANCE_APPROVAL_MISSING: {
+    message: "Não há aprovação {id} em vigor.",
+    hint: "A página Aprovações lista as que há.",
+  },
+  GOVERNANCE_REVOCATION_DENIED: {
+    message: "{actor} não pode revogar a aprovação {id}, dada por {by}.",
+    hint: "Só quem a deu, ou quem administra, pode revogá-la.",
+  },
+  GOVERNANCE_TRACE_UNKNOWN: {
+    message: "Não existe {kind} {id}.",
+    hint: "O identificador pode estar errado, ou o que ele nomeia foi removido.",
+  },
+  ACCESS_UNAUTHENTICATED: {
+    message: "O pedido não foi identificado: {reason}",
+    hint: "Entre com um token, ao pé da barra lateral.",
+  },
+  ACCESS_DENIED: {
+    message: "{name} não pode fazer isto no projeto {project}: exige o papel {needed}.",
+    hint: "Quem administra o projeto pode dar esse papel.",
+  },
   DATA_QUERY_FAILED: { message: "A consulta falhou: {reason}", hint: "Corrija o SQL no lugar indicado." },
   DATA_QUERY_CANCELLED: { message: "A consulta foi cancelada antes de terminar." },
-  DATA_MEMORY_EXHAUSTED: { message: "A consulta precisa de mais memória do que pode usar: {reason}", hint: "Leia menos linhas ou colunas, ou faça em mais passos." },
-  DATA_TABLE_MISSING: { message: "Não há tabela Delta em {table}.", hint: "O armazém aponta para a pasta dos datasets?" },
-  DATA_TABLE_CORRUPT: { message: "A tabela Delta {table} não pode ser lida: {reason}", hint: "Restaure de uma cópia o arquivo de _delta_log que falta ou está danificado." },
-  DATA_WRITE_CONFLICT: { message: "Outro processo mudou {table} antes: {conflict}", hint: "Execute o passo de novo: ele lê a nova versão." },
-  DATA_SCHEMA_CONFLICT: { message: "A coluna “{column}” de {table} é {expected}, mas as novas linhas trazem {found}.", hint: "Converta-a, ou grave o dataset com write: replace." },
-  DATA_COLUMN_UNSUPPORTED: { message: "A coluna “{column}” não pode ser guardada: {reason}", hint: "Dê outro nome com AS, ou converta-a." },
-  DATA_COLUMN_UNKNOWN: { message: "O dataset {dataset} não tem a coluna “{column}”; tem: {columns}", hint: "Escolha uma das suas colunas." },
-  DATA_MERGE_KEY_INVALID: { message: "As linhas não podem ser fundidas em {table}: {problem}", hint: "Torne a chave única na consulta, ou nomeie mais colunas em merge." },
-  DATA_DATASET_BUSY: { message: "Outra tentativa está gravando o dataset {asset}.", hint: "Tente de novo quando ela terminar." },
-  DATA_WRITE_LOST: { message: "As linhas gravadas no dataset {asset} foram recolhidas; nada foi publicado.", hint: "Execute o passo de novo." },
-  DATA_STORAGE_FAILED: { message: "Falha de armazenamento em {path}: {reason}; nada foi publicado.", hint: "Confira o espaço em disco e as permissões da pasta, e execute de novo." },
-  DATA_CAPTURE_FOLDER_REFUSED: { message: "A pasta {folder} fica fora do projeto e não está entre as que as capturas podem ler.", hint: "Nomeie-a em capture.folders no esteira.yaml." },
-  DATA_CAPTURE_FILES_MISSING: { message: "Nenhum arquivo em {folder} corresponde a {patterns}, e o dataset ainda não tem versão.", hint: "Confira o padrão em capture.files." },
-  DATA_CONTRACT_BROKEN: { message: "O dataset {dataset} não foi publicado: {problems}", hint: "Corrija a fonte, ou mude de propósito o contrato ou os limites da quarentena." },
+  DATA_MEMORY_EXHAUSTED: {
+    message: "A consulta precisa de mais memória do que pode usar: {reason}",
+    hint: "Leia menos linhas ou colunas, ou faça em mais passos.",
+  },
+  DATA_TABLE_MISSING: {
+    message: "Não há tabela Delta em {table}.",
+    hint: "O armazém aponta para a pasta dos datasets?",
+  },
+  DATA_TABLE_CORRUPT: {
+    message: "A tabela Delta {table} não pode ser lida: {reason}",
+    hint: "Restaure de uma cópia o arquivo de _delta_log que falta ou está danificado.",
+  },
+  DATA_WRITE_CONFLICT: {
+    message: "Outro processo mudou {table} antes: {conflict}",
+    hint: "Execute o passo de novo: ele lê a nova versão.",
+  },
+  DATA_SCHEMA_CONFLICT: {
+    message: "A coluna “{column}” de {table} é {expected}, mas as novas linhas trazem {found}.",
+    hint: "Converta-a, ou grave o dataset com write: replace.",
+  },
+  DATA_COLUMN_UNSUPPORTED: {
+    message: "A coluna “{column}” não pode ser guardada: {reason}",
+    hint: "Dê outro nome com AS, ou converta-a.",
+  },
+  DATA_COLUMN_UNKNOWN: {
+    message: "O dataset {dataset} não tem a coluna “{column}”; tem: {columns}",
+    hint: "Escolha uma das suas colunas.",
+  },
+  DATA_MERGE_KEY_INVALID: {
+    message: "As linhas não podem ser fundidas em {table}: {problem}",
+    hint: "Torne a chave única na consulta, ou nomeie mais colunas em merge.",
+  },
+  DATA_DATASET_BUSY: {
+    message: "Outra tentativa está gravando o dataset {asset}.",
+    hint: "Tente de novo quando ela terminar.",
+  },
+  DATA_WRITE_LOST: {
+    message: "As linhas gravadas no dataset {asset} foram recolhidas; nada foi publicado.",
+    hint: "Execute o passo de novo.",
+  },
+  DATA_STORAGE_FAILED: {
+    message: "Falha de armazenamento em {path}: {reason}; nada foi publicado.",
+    hint: "Confira o espaço em disco e as permissões da pasta, e execute de novo.",
+  },
+  DATA_CAPTURE_FOLDER_REFUSED: {
+    message: "A pasta {folder} fica fora do projeto e não está entre as que as capturas podem ler.",
+    hint: "Nomeie-a em capture.folders no esteira.yaml.",
+  },
+  DATA_CAPTURE_FILES_MISSING: {
+    message: "Nenhum arquivo em {folder} corresponde a {patterns}, e o dataset ainda não tem versão.",
+    hint: "Confira o padrão em capture.files.",
+  },
+  DATA_CONTRACT_BROKEN: {
+    message: "O dataset {dataset} não foi publicado: {problems}",
+    hint: "Corrija a fonte, ou mude de propósito o contrato ou os limites da quarentena.",
+  },
   DATA_CONTRACT_INVALID: { message: "O contrato não é válido: {problems}" },
-  DATA_ROWS_LOST: { message: "{read} linhas foram lidas de {dataset}, mas {published} publicadas e {quarantined} em quarentena não somam; nada foi publicado.", hint: "Um arquivo mudou durante a leitura? Execute o passo de novo." },
-  DATA_QUARANTINE_MISSING: { message: "Não existe o lote de quarentena {batch}.", hint: "A aba Quarentena do dataset lista os que existem." },
+  DATA_ROWS_LOST: {
+    message:
+      "{read} linhas foram lidas de {dataset}, mas {published} publicadas e {quarantined} em quarentena não somam; nada foi publicado.",
+    hint: "Um arquivo mudou durante a leitura? Execute o passo de novo.",
+  },
+  DATA_QUARANTINE_MISSING: {
+    message: "Não existe o lote de quarentena {batch}.",
+    hint: "A aba Quarentena do dataset lista os que existem.",
+  },
   DATA_DASHBOARD_INVALID: { message: "O painel não é válido: {problems}" },
   DATA_SQL_INVALID: { message: "{file}: {problems}", hint: "Uma transformação é um só SELECT sobre datasets." },
-  DATA_OUTPUT_UNREADABLE: { message: "A saída do passo para o dataset {asset} não pode ser aceita: {problem}", hint: "Escreva arquivos Parquet, CSV ou NDJSON." },
-  DATA_DASHBOARD_MISSING: { message: "Não há versão do painel {dashboard}.", hint: "Execute o pipeline que o publica." },
-  DATA_DATASET_MISSING: { message: "Não existe o dataset {dataset}.", hint: "A página Datasets lista os que existem; um aparece quando o passo que o faz foi executado." },
-  DATA_CAPTURE_EMPTY: { message: "Nada foi publicado no dataset {dataset}: {problems}", hint: "A aba Quarentena do dataset mostra o que foi retido. O arquivo está em outra codificação? Diga: csv: { encoding: latin-1 }. Se uma execução sem linhas está certa, use allow_empty: true em capture." },
-  DATA_SOURCE_ROWS_UNKNOWN: { hint: "Uma fusão ou outra ferramenta reescreveu a tabela: todos os arquivos precisam ser lidos de novo, numa só versão." },
-  MODELS_DESCRIPTION_INVALID: { message: "{file} do modelo “{asset}” não é válido: {problems}", hint: "Grave o modelo com esteira.save_model: ela escreve model.json." },
-  MODELS_FILE_MISSING: { message: "O modelo “{asset}” não tem o arquivo {file}.", hint: "Grave o modelo com esteira.save_model." },
+  DATA_OUTPUT_UNREADABLE: {
+    message: "A saída do passo para o dataset {asset} não pode ser aceita: {problem}",
+    hint: "Escreva arquivos Parquet, CSV ou NDJSON.",
+  },
+  DATA_DASHBOARD_MISSING: {
+    message: "Não há versão do painel {dashboard}.",
+    hint: "Execute o pipeline que o publica.",
+  },
+  DATA_DATASET_MISSING: {
+    message: "Não existe o dataset {dataset}.",
+    hint: "A página Datasets lista os que existem; um aparece quando o passo que o faz foi executado.",
+  },
+  DATA_CAPTURE_EMPTY: {
+    message: "Nada foi publicado no dataset {dataset}: {problems}",
+    hint: "A aba Quarentena do dataset mostra o que foi retido. O arquivo está em outra codificação? Diga: csv: { encoding: latin-1 }. Se uma execução sem linhas está certa, use allow_empty: true em capture.",
+  },
+  DATA_SOURCE_ROWS_UNKNOWN: {
+    hint: "Uma fusão ou outra ferramenta reescreveu a tabela: todos os arquivos precisam ser lidos de novo, numa só versão.",
+  },
+  MODELS_DESCRIPTION_INVALID: {
+    message: "{file} do modelo “{asset}” não é válido: {problems}",
+    hint: "Grave o modelo com esteira.save_model: ela escreve model.json.",
+  },
+  MODELS_FILE_MISSING: {
+    message: "O modelo “{asset}” não tem o arquivo {file}.",
+    hint: "Grave o modelo com esteira.save_model.",
+  },
   MODELS_VERSION_NOT_MODEL: { message: "A versão {version} de “{asset}” é {kind}, não um modelo." },
-  MODELS_VERSION_MISSING: { message: "Não existe {version} do modelo “{asset}”.", hint: "A página Modelos lista as versões." },
-  MODELS_SAMPLE_EMPTY: { message: "{where}: não há linhas para calcular uma métrica.", hint: "Confira os dados de teste: a divisão deixa linhas, e o rótulo tem valores?" },
+  MODELS_VERSION_MISSING: {
+    message: "Não existe {version} do modelo “{asset}”.",
+    hint: "A página Modelos lista as versões.",
+  },
+  MODELS_SAMPLE_EMPTY: {
+    message: "{where}: não há linhas para calcular uma métrica.",
+    hint: "Confira os dados de teste: a divisão deixa linhas, e o rótulo tem valores?",
+  },
   MODELS_METRIC_UNDEFINED: { message: "{metric} não pode ser calculada: {reason}" },
-  MODELS_TEST_DATA_MISSING: { message: "O modelo “{model}” versão {version} não pode ser testado: {reason}", hint: "Nomeie os dados de teste no passo: data: DATASET" },
-  MODELS_COLUMN_MISSING: { message: "Os dados de teste “{dataset}” não têm a coluna “{column}”; têm: {columns}", hint: "As entradas do modelo e seu rótulo precisam ser colunas dos dados de teste." },
-  NOTEBOOKS_FILE_INVALID: { message: "{file} não é um notebook: {found}", hint: "Abra-o no Jupyter e grave-o de novo." },
-  NOTEBOOKS_PARAMETERS_REFUSED: { message: "Os parâmetros de {file} não são os que ele declara: {problems}", hint: "Corrija params no passo, ou a célula marcada “parameters”." },
-  NOTEBOOKS_KERNEL_START_FAILED: { message: "O kernel de {file} não iniciou: {reason}", hint: "O log do passo tem as palavras do próprio kernel." },
-  NOTEBOOKS_KERNEL_DIED: { message: "O kernel de {file} morreu em {cell}: {exit}", hint: "Em geral faltou memória: use uma amostra, ou uma máquina maior." },
-  NOTEBOOKS_CELL_FAILED: { message: "{file}:{line}: {cell} lançou {errorName}: {errorValue}", hint: "O rastreio está no log do passo e no notebook executado, que fica guardado." },
-  NOTEBOOKS_CELL_TIMED_OUT: { message: "{cell} de {file} rodou mais de {seconds} s e foi interrompida.", hint: "Aumente cell_timeout do passo, ou faça a célula fazer menos." },
+  MODELS_TEST_DATA_MISSING: {
+    message: "O modelo “{model}” versão {version} não pode ser testado: {reason}",
+    hint: "Nomeie os dados de teste no passo: data: DATASET",
+  },
+  MODELS_COLUMN_MISSING: {
+    message: "Os dados de teste “{dataset}” não têm a coluna “{column}”; têm: {columns}",
+    hint: "As entradas do modelo e seu rótulo precisam ser colunas dos dados de teste.",
+  },
+  NOTEBOOKS_FILE_INVALID: {
+    message: "{file} não é um notebook: {found}",
+    hint: "Abra-o no Jupyter e grave-o de novo.",
+  },
+  NOTEBOOKS_PARAMETERS_REFUSED: {
+    message: "Os parâmetros de {file} não são os que ele declara: {problems}",
+    hint: "Corrija params no passo, ou a célula marcada “parameters”.",
+  },
+  NOTEBOOKS_KERNEL_START_FAILED: {
+    message: "O kernel de {file} não iniciou: {reason}",
+    hint: "O log do passo tem as palavras do próprio kernel.",
+  },
+  NOTEBOOKS_KERNEL_DIED: {
+    message: "O kernel de {file} morreu em {cell}: {exit}",
+    hint: "Em geral faltou memória: use uma amostra, ou uma máquina maior.",
+  },
+  NOTEBOOKS_CELL_FAILED: {
+    message: "{file}:{line}: {cell} lançou {errorName}: {errorValue}",
+    hint: "O rastreio está no log do passo e no notebook executado, que fica guardado.",
+  },
+  NOTEBOOKS_CELL_TIMED_OUT: {
+    message: "{cell} de {file} rodou mais de {seconds} s e foi interrompida.",
+    hint: "Aumente cell_timeout do passo, ou faça a célula fazer menos.",
+  },
   NOTEBOOKS_EXECUTION_STOPPED: { message: "{file} foi parado em {cell}." },
-  FEATURES_DEFINITIONS_INVALID: { message: "As definições de features têm erros: {problems}", hint: "Corrija os arquivos em features/." },
-  FEATURES_COLUMN_MISSING: { message: "O dataset “{dataset}” não tem a coluna “{column}” ({part}).", hint: "As colunas que ele tem: {columns}" },
-  FEATURES_SPLIT_EMPTY: { message: "Dividir “{spine}” ({rows} linhas) em {cutoff} dá {train} linhas de treino e {test} de teste; ambos precisam de algumas.", hint: "Mude split.test ou split.from, ou capture um período maior." },
+  FEATURES_DEFINITIONS_INVALID: {
+    message: "As definições de features têm erros: {problems}",
+    hint: "Corrija os arquivos em features/.",
+  },
+  FEATURES_COLUMN_MISSING: {
+    message: "O dataset “{dataset}” não tem a coluna “{column}” ({part}).",
+    hint: "As colunas que ele tem: {columns}",
+  },
+  FEATURES_SPLIT_EMPTY: {
+    message:
+      "Dividir “{spine}” ({rows} linhas) em {cutoff} dá {train} linhas de treino e {test} de teste; ambos precisam de algumas.",
+    hint: "Mude split.test ou split.from, ou capture um período maior.",
+  },
 };
 
 /** What the server calls a thing in English, in Portuguese. */
 export const termsPtBr: Readonly<Record<string, string>> = {
-  dataset: "o dataset", model: "o modelo", "pipeline run": "a execução de pipeline", "step run": "a execução de passo", endpoint: "o endpoint", prediction: "a predição", alert: "o alerta", notebook: "o notebook", dashboard: "o painel", version: "a versão", release: "a entrega", code: "código", data: "um dataset",
+  dataset: "o dataset",
+  model: "o modelo",
+  "pipeline run": "a execução de pipeline",
+  "step run": "a execução de passo",
+  endpoint: "o endpoint",
+  prediction: "a predição",
+  alert: "o alerta",
+  notebook: "o notebook",
+  dashboard: "o painel",
+  version: "a versão",
+  release: "a entrega",
+  code: "código",
+  data: "um dataset",
 };

@@ -24,14 +24,22 @@ interface TextedProblem {
 }
 
 /** An error in the words of the catalogue; in the server's where the catalogue, or a fact that it needs, is missing. */
-export function problemText({ texts, terms }: ProblemCatalogue, problem: TextedProblem): { readonly message: string; readonly hint: string | undefined } {
+export function problemText(
+  { texts, terms }: ProblemCatalogue,
+  problem: TextedProblem,
+): { readonly message: string; readonly hint: string | undefined } {
   const text = texts[problem.code];
-  const fill = (template: string | undefined): string | undefined => (template === undefined ? undefined : fillIn(template, problem.context ?? {}, terms));
+  const fill = (template: string | undefined): string | undefined =>
+    template === undefined ? undefined : fillIn(template, problem.context ?? {}, terms);
   return { message: fill(text?.message) ?? problem.message, hint: fill(text?.hint) ?? problem.hint };
 }
 
 /** Undefined when a fact is missing: a sentence with a hole would say less than the server's. */
-function fillIn(template: string, context: Readonly<Record<string, unknown>>, terms: Readonly<Record<string, string>>): string | undefined {
+function fillIn(
+  template: string,
+  context: Readonly<Record<string, unknown>>,
+  terms: Readonly<Record<string, string>>,
+): string | undefined {
   let isWhole = true;
   const text = template.replace(/\{(\w+)\}/g, (whole, name: string) => {
     const value = factText(context[name]);
@@ -44,5 +52,7 @@ function fillIn(template: string, context: Readonly<Record<string, unknown>>, te
 function factText(value: unknown): string | undefined {
   if (typeof value === "string") return value;
   if (typeof value === "number") return String(value);
-  return Array.isArray(value) && value.every((each) => typeof each === "string" || typeof each === "number") ? value.join(", ") : undefined;
+  return Array.isArray(value) && value.every((each) => typeof each === "string" || typeof each === "number")
+    ? value.join(", ")
+    : undefined;
 }

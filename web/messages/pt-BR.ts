@@ -56,7 +56,8 @@ export const ptBR: Readonly<Record<keyof typeof en, string>> = {
   "table.filter": "Filtrar por nome",
   "table.more": "Carregar mais",
   "table.partial": "{count} linha à vista; há mais. || {count} linhas à vista; há mais.",
-  "table.readingAll": "Lendo todas as linhas antes de ordená-las: {count} até agora || Lendo todas as linhas antes de ordená-las: {count} até agora",
+  "table.readingAll":
+    "Lendo todas as linhas antes de ordená-las: {count} até agora || Lendo todas as linhas antes de ordená-las: {count} até agora",
   "graph.zoomIn": "Aproximar",
   "graph.zoomOut": "Afastar",
   "graph.fit": "Mostrar tudo",
@@ -74,7 +75,8 @@ export const ptBR: Readonly<Record<keyof typeof en, string>> = {
   "home.failedRun": "{pipeline} falhou",
   "home.interruptedRun": "{pipeline} foi interrompido",
   "home.retry": "Tentar de novo",
-  "home.problems": "{count} erro nos arquivos do projeto; continua valendo o que foi lido antes || {count} erros nos arquivos do projeto; continua valendo o que foi lido antes",
+  "home.problems":
+    "{count} erro nos arquivos do projeto; continua valendo o que foi lido antes || {count} erros nos arquivos do projeto; continua valendo o que foi lido antes",
   "home.moreProblems": "São mostrados {shown} de {count}; `esteira lint` mostra todos.",
   "home.noAttention": "Nada precisa de uma pessoa agora.",
   "home.approvalFor": "{subject} pode ir para {environment}?",
@@ -82,7 +84,8 @@ export const ptBR: Readonly<Record<keyof typeof en, string>> = {
   "home.allReleases": "Todas as entregas",
   "home.progress": "Passos concluídos: {done} de {total}",
   "home.empty.title": "A esteira está pronta, mas vazia",
-  "home.empty.text": "Escreva um pipeline em pipelines/, ou deixe o esteira criar o primeiro. Esta página mostrará o que ele captura, treina e implanta.",
+  "home.empty.text":
+    "Escreva um pipeline em pipelines/, ou deixe o esteira criar o primeiro. Esta página mostrará o que ele captura, treina e implanta.",
   "belt.label": "O ciclo: nove estações, da captura à produção, e de volta",
   "belt.running": "Rodando agora: {names}",
   "belt.still": "A esteira está parada: nada está rodando",
@@ -91,7 +94,8 @@ export const ptBR: Readonly<Record<keyof typeof en, string>> = {
   "belt.legend": "Cada pacote é um passo em execução; a cor diz o que ele leva:",
   "belt.codeLane": "Código: do commit à entrega",
   "belt.subject": "{subject} v{version}",
-  "belt.failed": "{count} pipeline falhou e espera por uma pessoa || {count} pipelines falharam e esperam por uma pessoa",
+  "belt.failed":
+    "{count} pipeline falhou e espera por uma pessoa || {count} pipelines falharam e esperam por uma pessoa",
   "belt.nothing": "Nenhum pipeline ainda",
   "belt.retrain": "Alerta → retreino",
   "belt.retrain.none": "Nenhum alerta ainda",
@@ -327,14 +331,16 @@ export const ptBR: Readonly<Record<keyof typeof en, string>> = {
   "run.by": "por {actor}",
   "run.run": "Rodar",
   "run.run.title": "Rodar {pipeline}",
-  "run.confirm": "Roda {count} passo; o que não mudou é reaproveitado. || Roda os {count} passos; o que não mudou é reaproveitado.",
+  "run.confirm":
+    "Roda {count} passo; o que não mudou é reaproveitado. || Roda os {count} passos; o que não mudou é reaproveitado.",
   "run.started": "Iniciado",
   "run.retry": "Repetir o que falhou",
   "run.resume": "Retomar",
   "run.resumed": "Retomado",
   "run.cancel": "Cancelar",
   "run.cancel.title": "Cancelar esta execução?",
-  "run.cancel.text": "Passos em andamento são encerrados com todos os seus processos. O que foi feito permanece e a execução pode ser retomada.",
+  "run.cancel.text":
+    "Passos em andamento são encerrados com todos os seus processos. O que foi feito permanece e a execução pode ser retomada.",
   "run.cancelAsked": "Cancelando",
   "run.blocked": "Bloqueado pelo veredito:",
   "run.waitsAt": "{step} espera:",
@@ -418,8 +424,10 @@ export const ptBR: Readonly<Record<keyof typeof en, string>> = {
   "quarantine.replayed": "Verificado de novo; o que vale agora foi publicado",
   "quarantine.discard": "Descartar…",
   "quarantine.discard.title": "Desistir de linhas?",
-  "quarantine.discardAll": "{count} linha aberta é descartada. Nada é apagado. || Todas as {count} linhas abertas são descartadas. Nada é apagado.",
-  "quarantine.discardRule": "{count} linha aberta que quebra {rule} é descartada. Nada é apagado. || {count} linhas abertas que quebram {rule} são descartadas. Nada é apagado.",
+  "quarantine.discardAll":
+    "{count} linha aberta é descartada. Nada é apagado. || Todas as {count} linhas abertas são descartadas. Nada é apagado.",
+  "quarantine.discardRule":
+    "{count} linha aberta que quebra {rule} é descartada. Nada é apagado. || {count} linhas abertas que quebram {rule} são descartadas. Nada é apagado.",
   "quarantine.reason": "Por quê",
   "quarantine.discarded": "Descartadas",
   "quarantine.empty.title": "Nada em quarentena",
@@ -487,7 +495,8 @@ export const ptBR: Readonly<Record<keyof typeof en, string>> = {
   "environmentLock.empty.text": "Foi feito sem um ambiente travado.",
   "approvals.subtitle": "Uma aprovação vale para um digest: qualquer mudança a anula. Quem fez não pode aprovar.",
   "approvals.empty.title": "Nada espera aprovação",
-  "approvals.empty.text": "Quando uma implantação chega a um ambiente protegido, ela espera aqui por alguém que não seja o autor.",
+  "approvals.empty.text":
+    "Quando uma implantação chega a um ambiente protegido, ela espera aqui por alguém que não seja o autor.",
   "approvals.given": "Dadas",
   "approvals.none.title": "Nenhuma aprovação ainda",
   "approvals.none.text": "Ninguém aprovou este digest.",
@@ -530,7 +539,8 @@ export const ptBR: Readonly<Record<keyof typeof en, string>> = {
   "endpoint.openAlerts": "Alertas abertos",
   "endpoint.trials": "Testes",
   "trial.empty.title": "Nenhum teste ainda",
-  "trial.empty.text": "Um passo deploy com strategy: { canary: 10% } ou { shadow: true } testa uma nova versão ao lado da que responde.",
+  "trial.empty.text":
+    "Um passo deploy com strategy: { canary: 10% } ou { shadow: true } testa uma nova versão ao lado da que responde.",
   "trialKind.canary": "Canário",
   "trialKind.shadow": "Sombra",
   "trialOutcome.open": "Em andamento:",
@@ -540,7 +550,8 @@ export const ptBR: Readonly<Record<keyof typeof en, string>> = {
   "trialOutcome.replaced": "Encerrado:",
   "trialReason.failures": "{failed} das {requests} requisições da candidata falharam.",
   "trialReason.alert": "um alerta foi aberto no endpoint.",
-  "trialReason.failure_share": "{failed} das {requests} requisições da candidata falharam, mais que as da versão estável.",
+  "trialReason.failure_share":
+    "{failed} das {requests} requisições da candidata falharam, mais que as da versão estável.",
   "trialReason.latency": "a candidata responde mais devagar do que o passo permite.",
   "trialReason.no_traffic": "tráfego insuficiente: {requests} das {needed} requisições necessárias.",
   "trialReason.passed": "foi observada por tempo suficiente; {failed} das suas {requests} requisições falharam.",

@@ -19,7 +19,8 @@ export const trackingEn = {
   "chart.log": "Log scale",
   "chart.noPoints": "No points",
   "chart.notFinite": "{count} value is not finite and not drawn || {count} values are not finite and not drawn",
-  "chart.perhapsSampled": "{count} points from step {first} to {last}; of a long metric these are a sample. Drag to see more of a stretch.",
+  "chart.perhapsSampled":
+    "{count} points from step {first} to {last}; of a long metric these are a sample. Drag to see more of a stretch.",
   "chart.points": "All {count} points",
   "chart.sampled": "Sampled: {count} points, evenly chosen from step {first} to {last}. Drag to see more of a stretch.",
   "chart.smoothing": "Smoothing",
@@ -66,7 +67,8 @@ export const trackingEn = {
   "experiments.create": "New experiment",
   "experiments.delete.text": "Its runs go with it. Both can be restored.",
   "experiments.delete.title": "Delete {name}?",
-  "experiments.empty.text": "Runs of pipelines log here by themselves; any MLflow client can too. Set MLFLOW_TRACKING_URI to this server's address.",
+  "experiments.empty.text":
+    "Runs of pipelines log here by themselves; any MLflow client can too. Set MLFLOW_TRACKING_URI to this server's address.",
   "experiments.empty.title": "No experiments here",
   "experiments.rename.title": "Rename {name}",
   "experiments.restore.title": "Restore {name}?",
@@ -105,7 +107,8 @@ export const trackingEn = {
   "registry.empty.title": "No registered models",
   "registry.noVersions.text": "mlflow.register_model adds the first.",
   "registry.noVersions.title": "No versions yet",
-  "registry.notOurs": "Registered by a client, not made by a pipeline: there is no record of data, notebook and approvals.",
+  "registry.notOurs":
+    "Registered by a client, not made by a pipeline: there is no record of data, notebook and approvals.",
   "registry.openRecord": "Open the record",
   "registry.source": "Source",
   "registry.stage": "Stage",

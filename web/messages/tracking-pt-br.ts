@@ -21,9 +21,11 @@ export const trackingPtBr: Readonly<Record<keyof typeof trackingEn, string>> = {
   "chart.log": "Escala log",
   "chart.noPoints": "Nenhum ponto",
   "chart.notFinite": "{count} valor não finito não é desenhado || {count} valores não finitos não são desenhados",
-  "chart.perhapsSampled": "{count} pontos do passo {first} ao {last}; de uma métrica longa, são uma amostra. Arraste para ver mais de um trecho.",
+  "chart.perhapsSampled":
+    "{count} pontos do passo {first} ao {last}; de uma métrica longa, são uma amostra. Arraste para ver mais de um trecho.",
   "chart.points": "Todos os {count} pontos",
-  "chart.sampled": "Amostra: {count} pontos, escolhidos por igual do passo {first} ao {last}. Arraste para ver mais de um trecho.",
+  "chart.sampled":
+    "Amostra: {count} pontos, escolhidos por igual do passo {first} ao {last}. Arraste para ver mais de um trecho.",
   "chart.smoothing": "Suavização",
   "chart.tableEvery": "Um a cada {count} pontos; o CSV traz todos os lidos.",
   "chart.wholeRange": "Tudo",
@@ -68,11 +70,13 @@ export const trackingPtBr: Readonly<Record<keyof typeof trackingEn, string>> = {
   "experiments.create": "Novo experimento",
   "experiments.delete.text": "Os runs vão junto. Ambos podem ser restaurados.",
   "experiments.delete.title": "Excluir {name}?",
-  "experiments.empty.text": "Execuções de pipelines registram aqui sozinhas; qualquer cliente MLflow também pode. Aponte MLFLOW_TRACKING_URI para este servidor.",
+  "experiments.empty.text":
+    "Execuções de pipelines registram aqui sozinhas; qualquer cliente MLflow também pode. Aponte MLFLOW_TRACKING_URI para este servidor.",
   "experiments.empty.title": "Nenhum experimento aqui",
   "experiments.rename.title": "Renomear {name}",
   "experiments.restore.title": "Restaurar {name}?",
-  "experiments.subtitle": "O que foi tentado, com quais parâmetros e qual resultado. Todo cliente MLflow registra aqui.",
+  "experiments.subtitle":
+    "O que foi tentado, com quais parâmetros e qual resultado. Todo cliente MLflow registra aqui.",
   "lifecycle.ACTIVE_ONLY": "Ativos",
   "lifecycle.ALL": "Todos",
   "lifecycle.DELETED_ONLY": "Excluídos",
@@ -103,11 +107,13 @@ export const trackingPtBr: Readonly<Record<keyof typeof trackingEn, string>> = {
   "registry.create": "Novo modelo",
   "registry.delete.text": "Todas as versões vão junto. Não há volta.",
   "registry.delete.title": "Excluir {name}?",
-  "registry.empty.text": "Modelos feitos por pipelines são registrados sozinhos; mlflow.register_model adiciona outros.",
+  "registry.empty.text":
+    "Modelos feitos por pipelines são registrados sozinhos; mlflow.register_model adiciona outros.",
   "registry.empty.title": "Nenhum modelo registrado",
   "registry.noVersions.text": "mlflow.register_model adiciona a primeira.",
   "registry.noVersions.title": "Nenhuma versão ainda",
-  "registry.notOurs": "Registrada por um cliente, não feita por um pipeline: não há registro de dados, notebook e aprovações.",
+  "registry.notOurs":
+    "Registrada por um cliente, não feita por um pipeline: não há registro de dados, notebook e aprovações.",
   "registry.openRecord": "Abrir o registro",
   "registry.source": "Origem",
   "registry.stage": "Estágio",

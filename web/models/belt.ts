@@ -1,6 +1,16 @@
 import type { Overview, Parcel, Station, StationCount, StationName } from "#api";
 
-export const STATION_ORDER: readonly StationName[] = ["capture", "transform", "features", "train", "test", "registry", "approve", "deploy", "production"];
+export const STATION_ORDER: readonly StationName[] = [
+  "capture",
+  "transform",
+  "features",
+  "train",
+  "test",
+  "registry",
+  "approve",
+  "deploy",
+  "production",
+];
 
 /** Stations of the upper run of the belt, left to right; the others lie on the lower run, right to left. */
 export const UPPER_COUNT = 5;
@@ -38,13 +48,38 @@ export function stationLoad(name: StationName): "data" | "models" | "production"
 }
 
 /** Figures that a person should look at when they are not 0, then those that say most; the others stay on the pages. */
-const TELLING: readonly StationCount["name"][] = ["quarantined", "alerts", "pending", "refused", "rows", "predictions", "passed", "models", "model_versions", "releases", "views", "training_sets", "datasets", "approved", "runs", "endpoints", "labelled", "versions", "environments"];
+const TELLING: readonly StationCount["name"][] = [
+  "quarantined",
+  "alerts",
+  "pending",
+  "refused",
+  "rows",
+  "predictions",
+  "passed",
+  "models",
+  "model_versions",
+  "releases",
+  "views",
+  "training_sets",
+  "datasets",
+  "approved",
+  "runs",
+  "endpoints",
+  "labelled",
+  "versions",
+  "environments",
+];
 const SHOWN_COUNTS = 2;
 
 /** The figures that a station shows, in the order in which the server gave them. */
 export function shownCounts(station: Station): readonly StationCount[] {
   const rank = ({ name }: StationCount): number => TELLING.indexOf(name);
-  const kept = new Set(station.counts.filter(({ value }) => value > 0).toSorted((left, right) => rank(left) - rank(right)).slice(0, SHOWN_COUNTS));
+  const kept = new Set(
+    station.counts
+      .filter(({ value }) => value > 0)
+      .toSorted((left, right) => rank(left) - rank(right))
+      .slice(0, SHOWN_COUNTS),
+  );
   return station.counts.filter((count) => kept.has(count));
 }
 

@@ -8,7 +8,10 @@ const TARGETS: readonly (readonly [RegExp, readonly string[]])[] = [
   [/^(quarantine|contract|dataset)\w*/, ["overview", "datasets"]],
   [/^(run|experiment|logged_model)\b/, ["tracking"]],
   [/^(registered_model|model|model_version|model_alias|verdict|alias)\b/, ["overview", "models", "registry"]],
-  [/^(endpoint|prediction|label|window|monitor|alert)\w*/, ["overview", "endpoints", "monitors", "alerts", "predictions"]],
+  [
+    /^(endpoint|prediction|label|window|monitor|alert)\w*/,
+    ["overview", "endpoints", "monitors", "alerts", "predictions"],
+  ],
   [/^(approval)\w*/, ["overview", "approvals", "models", "notebooks"]],
   [/^(release|deployment|environment|rollback)\w*/, ["overview", "releases", "environments", "endpoints", "models"]],
   [/^(user|token|role)\w*/, ["session"]],

@@ -45,7 +45,14 @@ export function createFormat(language: string): Format {
   const date = new Intl.DateTimeFormat(language, { dateStyle: "medium" });
   const dataDate = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeZone: "UTC" });
   const dataMoment = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "medium", timeZone: "UTC" });
-  const moment = new Intl.DateTimeFormat(language, { year: "numeric", month: "short", day: "numeric", hour: "numeric", minute: "2-digit", timeZoneName: "short" });
+  const moment = new Intl.DateTimeFormat(language, {
+    year: "numeric",
+    month: "short",
+    day: "numeric",
+    hour: "numeric",
+    minute: "2-digit",
+    timeZoneName: "short",
+  });
   const time = new Intl.DateTimeFormat(language, { timeStyle: "medium" });
   const relative = new Intl.RelativeTimeFormat(language, { numeric: "auto", style: "long" });
   const number = (value: number, digits = 4): string =>
@@ -53,7 +60,8 @@ export function createFormat(language: string): Format {
   return {
     number,
     compact: (value) => compact.format(value),
-    percent: (ratio, digits = 1) => new Intl.NumberFormat(language, { style: "percent", maximumFractionDigits: digits }).format(ratio),
+    percent: (ratio, digits = 1) =>
+      new Intl.NumberFormat(language, { style: "percent", maximumFractionDigits: digits }).format(ratio),
     bytes: (sizeBytes) => bytesText(sizeBytes, number),
     duration: (durationMs) => durationText(durationMs, number),
     dateTime: (atMs) => dateTime.format(atMs),
@@ -70,8 +78,21 @@ export function createFormat(language: string): Format {
 }
 
 /** Fractions of a second are kept; what is no time (infinity, a year beyond calendars) stays as it is. */
-function dataTimeText(text: string, { dataDate, dataMoment, isDate }: { readonly dataDate: Intl.DateTimeFormat; readonly dataMoment: Intl.DateTimeFormat; readonly isDate: boolean }): string {
-  const atMs = Date.parse(/^\d{4}-\d{2}-\d{2}$/.test(text) ? `${text}T00:00:00Z` : /[zZ]$|[+-]\d{2}(:?\d{2})?$/.test(text.slice(10)) ? text.replace(" ", "T") : `${text.replace(" ", "T")}Z`);
+function dataTimeText(
+  text: string,
+  {
+    dataDate,
+    dataMoment,
+    isDate,
+  }: { readonly dataDate: Intl.DateTimeFormat; readonly dataMoment: Intl.DateTimeFormat; readonly isDate: boolean },
+): string {
+  const atMs = Date.parse(
+    /^\d{4}-\d{2}-\d{2}$/.test(text)
+      ? `${text}T00:00:00Z`
+      : /[zZ]$|[+-]\d{2}(:?\d{2})?$/.test(text.slice(10))
+        ? text.replace(" ", "T")
+        : `${text.replace(" ", "T")}Z`,
+  );
   if (!Number.isFinite(atMs)) return text;
   if (isDate) return dataDate.format(atMs);
   const [, fraction] = /\.(\d*?[1-9])0*(?:[zZ]|[+-].*)?$/.exec(text) ?? [];
@@ -89,9 +110,11 @@ function bytesText(sizeBytes: number, number: Format["number"]): string {
 }
 
 function durationText(durationMs: number, number: Format["number"]): string {
-  if (durationMs < 10 * SECOND) return durationMs < SECOND ? `${number(Math.round(durationMs))} ms` : `${number(durationMs / SECOND, 1)} s`;
+  if (durationMs < 10 * SECOND)
+    return durationMs < SECOND ? `${number(Math.round(durationMs))} ms` : `${number(durationMs / SECOND, 1)} s`;
   if (durationMs < MINUTE) return `${number(Math.round(durationMs / SECOND))} s`;
-  if (durationMs < HOUR) return `${Math.floor(durationMs / MINUTE)} min ${Math.round((durationMs % MINUTE) / SECOND)} s`;
+  if (durationMs < HOUR)
+    return `${Math.floor(durationMs / MINUTE)} min ${Math.round((durationMs % MINUTE) / SECOND)} s`;
   if (durationMs < DAY) return `${Math.floor(durationMs / HOUR)} h ${Math.round((durationMs % HOUR) / MINUTE)} min`;
   return `${Math.floor(durationMs / DAY)} d ${Math.round((durationMs % DAY) / HOUR)} h`;
 }

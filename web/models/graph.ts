@@ -89,6 +89,10 @@ export function edgePath(from: Point, to: Point, passages: readonly Passage[]): 
 /** Height of a drawing that shows the graph without wasting space, in pixels. */
 export function graphHeight(boxes: readonly GraphNode[], { nodes, edges }: PlacedGraph): number {
   const heights = new Map(boxes.map(({ id, height }) => [id, height]));
-  const bottom = Math.max(0, ...nodes.map(({ id, y }) => y + (heights.get(id) ?? 0)), ...edges.flatMap(({ passages }) => passages.map(({ y }) => y)));
+  const bottom = Math.max(
+    0,
+    ...nodes.map(({ id, y }) => y + (heights.get(id) ?? 0)),
+    ...edges.flatMap(({ passages }) => passages.map(({ y }) => y)),
+  );
   return Math.min(620, Math.max(170, bottom + 70));
 }

@@ -3,7 +3,8 @@ export interface CodeSpan {
   readonly text: string;
 }
 
-const KEYWORDS = "False None True and as assert async await break class continue def del elif else except finally for from global if import in is lambda nonlocal not or pass raise return try while with yield match case";
+const KEYWORDS =
+  "False None True and as assert async await break class continue def del elif else except finally for from global if import in is lambda nonlocal not or pass raise return try while with yield match case";
 const TOKEN = new RegExp(
   [
     String.raw`(?<comment>#[^\n]*)`,
@@ -20,7 +21,9 @@ export function highlightPython(source: string): readonly CodeSpan[] {
   let from = 0;
   for (const match of source.matchAll(TOKEN)) {
     if (match.index > from) spans.push({ kind: "plain", text: source.slice(from, match.index) });
-    const kind = (["comment", "string", "number", "keyword"] as const).find((name) => match.groups?.[name] !== undefined) ?? "plain";
+    const kind =
+      (["comment", "string", "number", "keyword"] as const).find((name) => match.groups?.[name] !== undefined) ??
+      "plain";
     spans.push({ kind, text: match[0] });
     from = match.index + match[0].length;
   }

@@ -35,7 +35,10 @@ function commonLengths(left: readonly string[], right: readonly string[]): reado
     for (let column = right.length - 1; column >= 0; column--) {
       const line = lengths[row];
       if (line === undefined) continue;
-      line[column] = left[row] === right[column] ? (lengths[row + 1]?.[column + 1] ?? 0) + 1 : Math.max(lengths[row + 1]?.[column] ?? 0, line[column + 1] ?? 0);
+      line[column] =
+        left[row] === right[column]
+          ? (lengths[row + 1]?.[column + 1] ?? 0) + 1
+          : Math.max(lengths[row + 1]?.[column] ?? 0, line[column + 1] ?? 0);
     }
   }
   return lengths;

@@ -10,15 +10,24 @@ const MOST_FILES = 3;
 
 /** Rows of all; undefined when some are not known, for a part would pass for the whole. */
 export function totalRows(nodes: readonly Pick<LineageNode, "rowCount">[]): number | undefined {
-  return nodes.every(({ rowCount }) => rowCount !== undefined) ? nodes.reduce((sum, { rowCount = 0 }) => sum + rowCount, 0) : undefined;
+  return nodes.every(({ rowCount }) => rowCount !== undefined)
+    ? nodes.reduce((sum, { rowCount = 0 }) => sum + rowCount, 0)
+    : undefined;
 }
 
 /** The graph with its many source files gathered, edges without repetition. */
-export function lineageLayers(graph: LineageGraph): { readonly nodes: readonly DrawnLineageNode[]; readonly edges: readonly LineageEdge[] } {
+export function lineageLayers(graph: LineageGraph): {
+  readonly nodes: readonly DrawnLineageNode[];
+  readonly edges: readonly LineageEdge[];
+} {
   const targets = Map.groupBy(graph.edges, ({ from }) => from);
   const groups = Map.groupBy(
     graph.nodes.filter(({ kind, id }) => kind === "source_file" && id !== graph.root),
-    ({ id }) => (targets.get(id) ?? []).map(({ to }) => to).sort().join(" "),
+    ({ id }) =>
+      (targets.get(id) ?? [])
+        .map(({ to }) => to)
+        .sort()
+        .join(" "),
   );
   const replaced = new Map<string, string>();
   const gathered: DrawnLineageNode[] = [];
@@ -28,7 +37,10 @@ export function lineageLayers(graph: LineageGraph): { readonly nodes: readonly D
     for (const file of files) replaced.set(file.id, first.id);
     gathered.push({ ...first, count: files.length, rowCount: totalRows(files) });
   }
-  const nodes = [...graph.nodes.filter(({ id }) => !replaced.has(id)).map((node) => ({ ...node, count: 1 })), ...gathered];
+  const nodes = [
+    ...graph.nodes.filter(({ id }) => !replaced.has(id)).map((node) => ({ ...node, count: 1 })),
+    ...gathered,
+  ];
   const edges = new Map<string, LineageEdge>();
   for (const edge of graph.edges) {
     const from = replaced.get(edge.from) ?? edge.from;

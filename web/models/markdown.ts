@@ -5,7 +5,11 @@
  */
 export function markdownHtml(source: string): string {
   const parts = source.replace(/\r\n?/g, "\n").split(/^```.*$/m);
-  return parts.map((part, index) => (index % 2 === 1 ? `<pre><code>${escapeHtml(part.replace(/^\n|\n$/g, ""))}</code></pre>` : blocks(part))).join("\n");
+  return parts
+    .map((part, index) =>
+      index % 2 === 1 ? `<pre><code>${escapeHtml(part.replace(/^\n|\n$/g, ""))}</code></pre>` : blocks(part),
+    )
+    .join("\n");
 }
 
 function blocks(text: string): string {

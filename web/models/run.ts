@@ -1,7 +1,27 @@
 import type { PipelineRunStatus, StepCounts, StepRun } from "#api";
 
-const ORDER = ["cached", "succeeded", "running", "waiting", "failed", "skipped", "cancelled", "queued", "pending"] as const;
-const TONES = { cached: "cached", succeeded: "good", running: "running", waiting: "waiting", failed: "bad", skipped: "idle", cancelled: "idle", queued: "rest", pending: "rest" } as const;
+const ORDER = [
+  "cached",
+  "succeeded",
+  "running",
+  "waiting",
+  "failed",
+  "skipped",
+  "cancelled",
+  "queued",
+  "pending",
+] as const;
+const TONES = {
+  cached: "cached",
+  succeeded: "good",
+  running: "running",
+  waiting: "waiting",
+  failed: "bad",
+  skipped: "idle",
+  cancelled: "idle",
+  queued: "rest",
+  pending: "rest",
+} as const;
 
 export interface ProgressPart {
   readonly state: (typeof ORDER)[number];
@@ -20,10 +40,18 @@ export interface StepProgress {
 /** How far a pipeline run is, in step runs. */
 export function stepProgress(counts: StepCounts): StepProgress {
   const cached = counts.cached ?? 0;
-  const own: Readonly<Record<string, number | undefined>> = { ...counts, cached, succeeded: Math.max(0, (counts.succeeded ?? 0) - cached) };
-  const parts = ORDER.map((state) => ({ state, tone: TONES[state], count: own[state] ?? 0 })).filter(({ count }) => count > 0);
+  const own: Readonly<Record<string, number | undefined>> = {
+    ...counts,
+    cached,
+    succeeded: Math.max(0, (counts.succeeded ?? 0) - cached),
+  };
+  const parts = ORDER.map((state) => ({ state, tone: TONES[state], count: own[state] ?? 0 })).filter(
+    ({ count }) => count > 0,
+  );
   const total = parts.reduce((sum, part) => sum + part.count, 0);
-  const done = parts.filter(({ state }) => state === "succeeded" || state === "cached").reduce((sum, part) => sum + part.count, 0);
+  const done = parts
+    .filter(({ state }) => state === "succeeded" || state === "cached")
+    .reduce((sum, part) => sum + part.count, 0);
   return { done, total, parts };
 }
 
@@ -34,7 +62,10 @@ export function isOver(status: PipelineRunStatus): boolean {
 
 /** What a person may do with a pipeline run now. */
 export function runActions(status: PipelineRunStatus): { readonly canCancel: boolean; readonly canResume: boolean } {
-  return { canCancel: status === "queued" || status === "running" || status === "waiting", canResume: status === "failed" || status === "cancelled" || status === "interrupted" };
+  return {
+    canCancel: status === "queued" || status === "running" || status === "waiting",
+    canResume: status === "failed" || status === "cancelled" || status === "interrupted",
+  };
 }
 
 /** The word for a pipeline run's outcome: `blocked` when a verdict stopped what depended on it. */
@@ -58,7 +89,9 @@ export interface Timeline {
 
 /** Step runs on a common time axis, in the order they started; those that never started come last, without width. */
 export function toTimeline(stepRuns: readonly StepRun[], nowMs: number): Timeline {
-  const started = stepRuns.flatMap(({ queuedAtMs, startedAtMs }) => [queuedAtMs, startedAtMs]).filter((value) => value !== undefined);
+  const started = stepRuns
+    .flatMap(({ queuedAtMs, startedAtMs }) => [queuedAtMs, startedAtMs])
+    .filter((value) => value !== undefined);
   const startMs = started.length === 0 ? nowMs : Math.min(...started);
   const ends = stepRuns.map((stepRun) => stepRun.endedAtMs ?? (stepRun.startedAtMs === undefined ? startMs : nowMs));
   // A clock that lags behind the server's must not end the axis before what it shows.
@@ -68,7 +101,12 @@ export function toTimeline(stepRuns: readonly StepRun[], nowMs: number): Timelin
     const from = stepRun.startedAtMs ?? stepRun.endedAtMs;
     if (from === undefined) return { stepRun, queuedFrom: 1, from: 1, to: 1 };
     const to = stepRun.endedAtMs ?? nowMs;
-    return { stepRun, queuedFrom: share(Math.min(stepRun.queuedAtMs ?? from, from)), from: share(from), to: share(Math.max(to, from)) };
+    return {
+      stepRun,
+      queuedFrom: share(Math.min(stepRun.queuedAtMs ?? from, from)),
+      from: share(from),
+      to: share(Math.max(to, from)),
+    };
   });
   bars.sort((left, right) => left.from - right.from || left.to - right.to);
   return { startMs, endMs, bars };
@@ -76,5 +114,11 @@ export function toTimeline(stepRuns: readonly StepRun[], nowMs: number): Timelin
 
 /** The last line that says something: the reason of a failure stands at the end of what a program said. */
 export function lastLine(text: string): string {
-  return text.trimEnd().split("\n").findLast((line) => line.trim() !== "")?.trim() ?? "";
+  return (
+    text
+      .trimEnd()
+      .split("\n")
+      .findLast((line) => line.trim() !== "")
+      ?.trim() ?? ""
+  );
 }

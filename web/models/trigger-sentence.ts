@@ -8,7 +8,10 @@ export type TriggerSentence =
   | { readonly key: "trigger.hourly"; readonly params: { readonly minute: number } }
   | { readonly key: "trigger.minutes"; readonly params: { readonly count: number } }
   | { readonly key: "trigger.cron"; readonly params: { readonly cron: string } }
-  | { readonly key: "trigger.data" | "trigger.alert" | "trigger.push" | "trigger.webhook"; readonly params: { readonly subject: string } };
+  | {
+      readonly key: "trigger.data" | "trigger.alert" | "trigger.push" | "trigger.webhook";
+      readonly params: { readonly subject: string };
+    };
 
 const DAY_NAMES = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
 
@@ -24,7 +27,9 @@ function scheduleSentence(cron: string, language: string): TriggerSentence {
   const [minute = "", hour = "", day = "", month = "", weekday = ""] = isWithSeconds ? fields.slice(1) : fields;
   const parts = { minute, hour, day, weekday };
   const isPlain = month === "*" && (!isWithSeconds || fields[0] === "0");
-  return (isPlain ? (withinHours(parts) ?? atTime(parts, language)) : undefined) ?? { key: "trigger.cron", params: { cron } };
+  return (
+    (isPlain ? (withinHours(parts) ?? atTime(parts, language)) : undefined) ?? { key: "trigger.cron", params: { cron } }
+  );
 }
 
 interface CronParts {
@@ -45,7 +50,9 @@ function withinHours({ minute, hour, day, weekday }: CronParts): TriggerSentence
 /** Schedules at one time of the day: daily, weekly, monthly. */
 function atTime({ minute, hour, day, weekday }: CronParts, language: string): TriggerSentence | undefined {
   if (!isNumber(minute) || !isNumber(hour)) return undefined;
-  const time = new Intl.DateTimeFormat(language, { timeStyle: "short", timeZone: "UTC" }).format(Date.UTC(2024, 0, 1, Number(hour), Number(minute)));
+  const time = new Intl.DateTimeFormat(language, { timeStyle: "short", timeZone: "UTC" }).format(
+    Date.UTC(2024, 0, 1, Number(hour), Number(minute)),
+  );
   if (day === "*" && weekday === "*") return { key: "trigger.daily", params: { time } };
   if (day === "*") {
     const index = isNumber(weekday) ? Number(weekday) % 7 : DAY_NAMES.indexOf(weekday.toLowerCase());

@@ -15,24 +15,47 @@ export function windowSpan(windows: readonly EndpointWindow[]): readonly [number
 /** Performance metrics that some window has, overall or by segment. */
 export function performanceMetrics(windows: readonly EndpointWindow[]): readonly string[] {
   // What was measured with labels comes before what was estimated without.
-  const names = metricNames(windows.map(({ performance }) => Object.fromEntries(performance.map(({ metric, value }) => [metric, value]))));
-  return names.toSorted((left, right) => Number(left.startsWith("estimated_")) - Number(right.startsWith("estimated_")));
+  const names = metricNames(
+    windows.map(({ performance }) => Object.fromEntries(performance.map(({ metric, value }) => [metric, value]))),
+  );
+  return names.toSorted(
+    (left, right) => Number(left.startsWith("estimated_")) - Number(right.startsWith("estimated_")),
+  );
 }
 
 /** Segments of a metric, the whole (`undefined`) first. */
 export function segmentsOf(windows: readonly EndpointWindow[], metric: string): readonly (string | undefined)[] {
-  const segments = new Set(windows.flatMap(({ performance }) => performance.filter((each) => each.metric === metric).map(({ segment }) => segment)));
-  return [...segments].sort((left, right) => (left === undefined ? -1 : right === undefined ? 1 : left.localeCompare(right)));
+  const segments = new Set(
+    windows.flatMap(({ performance }) =>
+      performance.filter((each) => each.metric === metric).map(({ segment }) => segment),
+    ),
+  );
+  return [...segments].sort((left, right) =>
+    left === undefined ? -1 : right === undefined ? 1 : left.localeCompare(right),
+  );
 }
 
 /** One metric over the windows; null where there is no value. */
-export function performanceSeries(windows: readonly EndpointWindow[], metric: string, segment?: string): readonly (number | null)[] {
-  return windows.map(({ performance }) => performance.find((each) => each.metric === metric && each.segment === segment)?.value ?? null);
+export function performanceSeries(
+  windows: readonly EndpointWindow[],
+  metric: string,
+  segment?: string,
+): readonly (number | null)[] {
+  return windows.map(
+    ({ performance }) => performance.find((each) => each.metric === metric && each.segment === segment)?.value ?? null,
+  );
 }
 
 /** What a metric is held against, window by window: every model version brings its own. */
-export function boundSeries(windows: readonly EndpointWindow[], metric: string, bound: "baseline" | "threshold"): readonly (number | null)[] {
-  return windows.map(({ performance }) => performance.find((each) => each.metric === metric && each.segment === undefined)?.[bound] ?? null);
+export function boundSeries(
+  windows: readonly EndpointWindow[],
+  metric: string,
+  bound: "baseline" | "threshold",
+): readonly (number | null)[] {
+  return windows.map(
+    ({ performance }) =>
+      performance.find((each) => each.metric === metric && each.segment === undefined)?.[bound] ?? null,
+  );
 }
 
 export interface DriftSeries {
@@ -45,10 +68,18 @@ export interface DriftSeries {
 
 /** Drift of each feature over the windows, the most drifted first. */
 export function driftSeries(windows: readonly EndpointWindow[]): readonly DriftSeries[] {
-  const keys = new Map(windows.flatMap(({ drift }) => drift.map((each) => [`${each.feature} ${each.method}`, each] as const)));
+  const keys = new Map(
+    windows.flatMap(({ drift }) => drift.map((each) => [`${each.feature} ${each.method}`, each] as const)),
+  );
   const series = [...keys.values()].map(({ feature, method }): DriftSeries => {
     const found = windows.map(({ drift }) => drift.find((each) => each.feature === feature && each.method === method));
-    return { feature, method, values: found.map((each) => each?.score ?? null), threshold: found.find((each) => each?.threshold !== undefined)?.threshold, driftedCount: found.filter((each) => each?.isDrifted === true).length };
+    return {
+      feature,
+      method,
+      values: found.map((each) => each?.score ?? null),
+      threshold: found.find((each) => each?.threshold !== undefined)?.threshold,
+      driftedCount: found.filter((each) => each?.isDrifted === true).length,
+    };
   });
   const largest = ({ values }: DriftSeries): number => Math.max(0, ...values.filter((value) => value !== null));
   return series.sort((left, right) => right.driftedCount - left.driftedCount || largest(right) - largest(left));
@@ -67,18 +98,29 @@ export function versionBands({ periods, windows }: Pick<EndpointDetail, "periods
   const last = windows.at(-1)?.endMs;
   if (first === undefined || last === undefined) return [];
   return periods
-    .map((period, index) => ({ fromMs: Math.max(first, period.startMs), toMs: Math.min(last, period.endMs ?? last), label: `v${period.modelVersion}`, isOdd: index % 2 === 1 }))
+    .map((period, index) => ({
+      fromMs: Math.max(first, period.startMs),
+      toMs: Math.min(last, period.endMs ?? last),
+      label: `v${period.modelVersion}`,
+      isOdd: index % 2 === 1,
+    }))
     .filter((band) => band.toMs > band.fromMs);
 }
 
 /** Pipeline runs that alerts started, each once: several alerts of one window start one run. Newest first. */
 export function distinctRetrainings(retrainings: EndpointDetail["retrainings"]): EndpointDetail["retrainings"] {
-  return [...new Map(retrainings.map((retraining) => [retraining.pipelineRunId, retraining])).values()].sort((left, right) => right.atMs - left.atMs);
+  return [...new Map(retrainings.map((retraining) => [retraining.pipelineRunId, retraining])).values()].sort(
+    (left, right) => right.atMs - left.atMs,
+  );
 }
 
 /** The value that an endpoint is judged by, of the last window that has one. */
-export function lastPerformance(windows: readonly EndpointWindow[]): { readonly metric: string; readonly value: number } | undefined {
+export function lastPerformance(
+  windows: readonly EndpointWindow[],
+): { readonly metric: string; readonly value: number } | undefined {
   const [metric] = performanceMetrics(windows);
-  const found = windows.flatMap(({ performance }) => performance.filter((each) => each.metric === metric && each.segment === undefined));
+  const found = windows.flatMap(({ performance }) =>
+    performance.filter((each) => each.metric === metric && each.segment === undefined),
+  );
   return found.at(-1);
 }

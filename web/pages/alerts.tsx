@@ -14,8 +14,18 @@ export function AlertsPage() {
       <Tabs
         label={t("nav.alerts")}
         tabs={[
-          { key: "alerts", label: t("nav.alerts"), content: () => <Read result={alerts.result}>{(items) => <AlertTable alerts={items} more={alerts.more} />}</Read> },
-          { key: "monitors", label: t("endpoint.monitors"), content: () => <Read result={monitors.result}>{(items) => <MonitorTable monitors={items} />}</Read> },
+          {
+            key: "alerts",
+            label: t("nav.alerts"),
+            content: () => (
+              <Read result={alerts.result}>{(items) => <AlertTable alerts={items} more={alerts.more} />}</Read>
+            ),
+          },
+          {
+            key: "monitors",
+            label: t("endpoint.monitors"),
+            content: () => <Read result={monitors.result}>{(items) => <MonitorTable monitors={items} />}</Read>,
+          },
         ]}
       />
     </Page>

@@ -12,7 +12,9 @@ export function ApprovalsPage() {
       <Read result={approvals}>
         {(data) => (
           <>
-            {data.pending.length === 0 && <Empty icon="approval" title={t("approvals.empty.title")} text={t("approvals.empty.text")} />}
+            {data.pending.length === 0 && (
+              <Empty icon="approval" title={t("approvals.empty.title")} text={t("approvals.empty.text")} />
+            )}
             {data.pending.map((approval) => (
               <PendingApprovalCard key={approval.key} approval={approval} />
             ))}

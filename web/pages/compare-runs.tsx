@@ -20,9 +20,15 @@ export function CompareRunsPage() {
   const { t } = useTrackingText();
   const [text = ""] = useSearchValue("runs");
   const ids = useMemo(() => [...new Set(text.split(",").filter((id) => id !== ""))].slice(0, MOST_RUNS), [text]);
-  const { runs, error, isPending } = useQueries({ queries: ids.map((id) => trackingQueries.run(id)), combine: combineRuns });
+  const { runs, error, isPending } = useQueries({
+    queries: ids.map((id) => trackingQueries.run(id)),
+    combine: combineRuns,
+  });
   const [first] = runs;
-  const crumbs = [{ label: t("nav.experiments"), to: address.experiments() }, ...(first === undefined ? [] : [{ label: t("runs.title"), to: address.experiment(first.experimentId) }])];
+  const crumbs = [
+    { label: t("nav.experiments"), to: address.experiments() },
+    ...(first === undefined ? [] : [{ label: t("runs.title"), to: address.experiment(first.experimentId) }]),
+  ];
   return (
     <Page title={t("compare.title", { count: ids.length })} crumbs={crumbs}>
       {error !== undefined && <Problem error={error} />}
@@ -52,7 +58,11 @@ interface Result {
   readonly isPending: boolean;
 }
 
-function combineRuns(results: readonly Result[]): { readonly runs: readonly TrackingRun[]; readonly error: unknown; readonly isPending: boolean } {
+function combineRuns(results: readonly Result[]): {
+  readonly runs: readonly TrackingRun[];
+  readonly error: unknown;
+  readonly isPending: boolean;
+} {
   return {
     runs: results.flatMap(({ data }) => (data === undefined ? [] : [data])),
     error: results.find(({ error }) => error !== null)?.error ?? undefined,

@@ -23,16 +23,44 @@ export function DatasetPage() {
   const [version, setVersion] = useSearchValue("version");
   const dataset = useQuery(queries.dataset(name, version === undefined ? undefined : Number(version)));
   return (
-    <Page title={name} crumbs={[{ label: t("nav.datasets"), to: address.datasets() }]} subtitle={dataset.data !== undefined && <Subtitle dataset={dataset.data} />} actions={dataset.data !== undefined && <VersionPicker dataset={dataset.data} onPick={setVersion} />}>
+    <Page
+      title={name}
+      crumbs={[{ label: t("nav.datasets"), to: address.datasets() }]}
+      subtitle={dataset.data !== undefined && <Subtitle dataset={dataset.data} />}
+      actions={dataset.data !== undefined && <VersionPicker dataset={dataset.data} onPick={setVersion} />}
+    >
       <Read result={dataset} lines={6}>
         {(data) => (
           <Tabs
             label={name}
             tabs={[
-              { key: "columns", label: t("dataset.columns"), count: String(data.columns.length), content: () => <ColumnsTab dataset={data} /> },
-              { key: "rows", label: t("dataset.rows"), content: () => <RowsView name={name} version={data.shownVersion} /> },
-              { key: "versions", label: t("dataset.versions"), count: format.compact(data.latestVersion), content: () => <VersionsTab name={name} onPick={setVersion} /> },
-              ...(data.quarantine === undefined && data.contract === undefined ? [] : [{ key: "quarantine", label: t("dataset.quarantine"), count: format.compact(data.quarantinedCount), content: () => <QuarantineView dataset={data} /> }]),
+              {
+                key: "columns",
+                label: t("dataset.columns"),
+                count: String(data.columns.length),
+                content: () => <ColumnsTab dataset={data} />,
+              },
+              {
+                key: "rows",
+                label: t("dataset.rows"),
+                content: () => <RowsView name={name} version={data.shownVersion} />,
+              },
+              {
+                key: "versions",
+                label: t("dataset.versions"),
+                count: format.compact(data.latestVersion),
+                content: () => <VersionsTab name={name} onPick={setVersion} />,
+              },
+              ...(data.quarantine === undefined && data.contract === undefined
+                ? []
+                : [
+                    {
+                      key: "quarantine",
+                      label: t("dataset.quarantine"),
+                      count: format.compact(data.quarantinedCount),
+                      content: () => <QuarantineView dataset={data} />,
+                    },
+                  ]),
               { key: "lineage", label: t("lineage.title"), content: () => <LineageTab dataset={data} /> },
             ]}
           />
@@ -53,12 +81,24 @@ function Subtitle({ dataset }: { readonly dataset: DatasetDetail }) {
   );
 }
 
-function VersionPicker({ dataset, onPick }: { readonly dataset: DatasetDetail; readonly onPick: (version: string | undefined) => void }) {
+function VersionPicker({
+  dataset,
+  onPick,
+}: {
+  readonly dataset: DatasetDetail;
+  readonly onPick: (version: string | undefined) => void;
+}) {
   const { t, format } = useLanguage();
   return (
     <label className="label">
       <span className="hidden-text">{t("table.version")}</span>
-      <select className="field" value={dataset.shownVersion} onChange={(event) => onPick(Number(event.target.value) === dataset.latestVersion ? undefined : event.target.value)}>
+      <select
+        className="field"
+        value={dataset.shownVersion}
+        onChange={(event) =>
+          onPick(Number(event.target.value) === dataset.latestVersion ? undefined : event.target.value)
+        }
+      >
         {dataset.versions.map((version) => (
           <option key={version.id} value={version.version}>
             v{version.version} · {format.dateTime(version.madeAtMs)}
@@ -78,7 +118,9 @@ function ColumnsTab({ dataset }: { readonly dataset: DatasetDetail }) {
       <div className="figures">
         <Figure label={t("dataset.rows")}>{shown?.rowCount === undefined ? "–" : format.number(shown.rowCount)}</Figure>
         <Figure label={t("dataset.columns")}>{dataset.columns.length}</Figure>
-        <Figure label={t("dataset.size")}>{shown?.sizeBytes === undefined ? "–" : format.bytes(shown.sizeBytes)}</Figure>
+        <Figure label={t("dataset.size")}>
+          {shown?.sizeBytes === undefined ? "–" : format.bytes(shown.sizeBytes)}
+        </Figure>
         <Figure label={t("dataset.versions")}>{format.number(dataset.latestVersion)}</Figure>
         <Figure label={t("dataset.quarantined")} {...(dataset.quarantinedCount > 0 ? { tone: "waiting" } : {})}>
           {format.number(dataset.quarantinedCount)}
@@ -102,19 +144,68 @@ function ColumnsTable({ dataset }: { readonly dataset: DatasetDetail }) {
   const { t, format } = useLanguage();
   const profiles = new Map(dataset.profile?.map((profile) => [profile.name, profile]));
   const rows = dataset.columns.map((column): ColumnRow => ({
-    name: column.name, type: column.type, description: column.description, profile: profiles.get(column.name),
+    name: column.name,
+    type: column.type,
+    description: column.description,
+    profile: profiles.get(column.name),
     from: column.from?.map((source) => `${source.asset}.${source.column}`).join(", "),
   }));
   const share = (profile: ColumnProfile): number => profile.nullCount / Math.max(1, profile.count);
   const columns: readonly Column<ColumnRow>[] = [
-    { key: "name", title: t("dataset.column"), width: "minmax(160px, 1.2fr)", cell: (row) => <ColumnName row={row} />, sortBy: (row) => row.name },
-    { key: "nulls", title: t("profile.nulls"), width: "90px", align: "right", cell: (row) => (row.profile === undefined ? "–" : share(row.profile) > 0 && share(row.profile) < 0.001 ? `< ${format.percent(0.001)}` : format.percent(share(row.profile))), sortBy: (row) => row.profile && share(row.profile) },
-    { key: "distinct", title: t("profile.distinct"), width: "130px", align: "right", cell: (row) => <DistinctCell profile={row.profile} />, sortBy: (row) => row.profile?.distinctCount },
-    { key: "range", title: t("profile.range"), width: "minmax(190px, 1fr)", cell: (row) => <RangeCell profile={row.profile} /> },
-    { key: "mean", title: t("profile.mean"), width: "110px", align: "right", cell: (row) => <MeanCell profile={row.profile} />, sortBy: (row) => row.profile?.mean },
+    {
+      key: "name",
+      title: t("dataset.column"),
+      width: "minmax(160px, 1.2fr)",
+      cell: (row) => <ColumnName row={row} />,
+      sortBy: (row) => row.name,
+    },
+    {
+      key: "nulls",
+      title: t("profile.nulls"),
+      width: "90px",
+      align: "right",
+      cell: (row) =>
+        row.profile === undefined
+          ? "–"
+          : share(row.profile) > 0 && share(row.profile) < 0.001
+            ? `< ${format.percent(0.001)}`
+            : format.percent(share(row.profile)),
+      sortBy: (row) => row.profile && share(row.profile),
+    },
+    {
+      key: "distinct",
+      title: t("profile.distinct"),
+      width: "130px",
+      align: "right",
+      cell: (row) => <DistinctCell profile={row.profile} />,
+      sortBy: (row) => row.profile?.distinctCount,
+    },
+    {
+      key: "range",
+      title: t("profile.range"),
+      width: "minmax(190px, 1fr)",
+      cell: (row) => <RangeCell profile={row.profile} />,
+    },
+    {
+      key: "mean",
+      title: t("profile.mean"),
+      width: "110px",
+      align: "right",
+      cell: (row) => <MeanCell profile={row.profile} />,
+      sortBy: (row) => row.profile?.mean,
+    },
     { key: "shape", title: t("profile.shape"), width: "240px", cell: (row) => <ShapeCell profile={row.profile} /> },
   ];
-  return <DataTable label={t("dataset.columns")} rows={rows} columns={columns} rowKey={(row) => row.name} rowHeight={82} visibleRows={400} />;
+  return (
+    <DataTable
+      label={t("dataset.columns")}
+      rows={rows}
+      columns={columns}
+      rowKey={(row) => row.name}
+      rowHeight={82}
+      visibleRows={400}
+    />
+  );
 }
 
 function ColumnName({ row }: { readonly row: ColumnRow }) {
@@ -144,7 +235,13 @@ function DistinctCell({ profile }: { readonly profile: ColumnProfile | undefined
   return (
     <span title={distinctError === undefined ? undefined : t("profile.certainty")}>
       ≈ {format.number(distinctCount)}
-      <ProfileNote>{distinctError !== undefined ? `± ${format.percent(distinctError, 1)}` : sample?.kind === "blocks" ? t("profile.blocks", { count: sample.rowCount }) : t("profile.estimate")}</ProfileNote>
+      <ProfileNote>
+        {distinctError !== undefined
+          ? `± ${format.percent(distinctError, 1)}`
+          : sample?.kind === "blocks"
+            ? t("profile.blocks", { count: sample.rowCount })
+            : t("profile.estimate")}
+      </ProfileNote>
     </span>
   );
 }
@@ -156,7 +253,9 @@ function MeanCell({ profile }: { readonly profile: ColumnProfile | undefined }) 
     <span>
       {profile.sample?.kind === "blocks" ? "≈ " : ""}
       {format.number(profile.mean, 3)}
-      {profile.standardDeviation !== undefined && <ProfileNote>{t("profile.deviation", { value: format.number(profile.standardDeviation, 3) })}</ProfileNote>}
+      {profile.standardDeviation !== undefined && (
+        <ProfileNote>{t("profile.deviation", { value: format.number(profile.standardDeviation, 3) })}</ProfileNote>
+      )}
     </span>
   );
 }
@@ -166,15 +265,29 @@ function RangeCell({ profile }: { readonly profile: ColumnProfile | undefined })
   if (profile === undefined) return <>–</>;
   const { min, max, lengths, quantiles, sample } = profile;
   const isTime = /^(DATE|TIMESTAMP)/.test(profile.type);
-  const text = (value: number | string | undefined): string => (typeof value === "number" ? format.number(value, 3) : (value ?? ""));
+  const text = (value: number | string | undefined): string =>
+    typeof value === "number" ? format.number(value, 3) : (value ?? "");
   const median = quantiles?.[2];
   const shown = median === undefined ? undefined : isTime ? format.dateTime(median) : format.number(median, 3);
-  const odd = [["profile.nan", profile.nanCount], ["profile.infinite", (profile.positiveInfinityCount ?? 0) + (profile.negativeInfinityCount ?? 0)]] as const;
+  const odd = [
+    ["profile.nan", profile.nanCount],
+    ["profile.infinite", (profile.positiveInfinityCount ?? 0) + (profile.negativeInfinityCount ?? 0)],
+  ] as const;
   return (
     <span className="figure" style={{ fontSize: 12.5 }}>
-      {min !== undefined ? `${text(min)} … ${text(max)}` : lengths === undefined ? "–" : t("profile.lengths", { from: format.number(lengths.min), to: format.number(lengths.max) })}
-      {shown !== undefined && <ProfileNote>{t("profile.median", { value: sample === undefined ? shown : `≈ ${shown}` })}</ProfileNote>}
-      {odd.map(([key, count]) => (count !== undefined && count > 0 ? <ProfileNote key={key}>{t(key, { count: format.number(count) })}</ProfileNote> : null))}
+      {min !== undefined
+        ? `${text(min)} … ${text(max)}`
+        : lengths === undefined
+          ? "–"
+          : t("profile.lengths", { from: format.number(lengths.min), to: format.number(lengths.max) })}
+      {shown !== undefined && (
+        <ProfileNote>{t("profile.median", { value: sample === undefined ? shown : `≈ ${shown}` })}</ProfileNote>
+      )}
+      {odd.map(([key, count]) =>
+        count !== undefined && count > 0 ? (
+          <ProfileNote key={key}>{t(key, { count: format.number(count) })}</ProfileNote>
+        ) : null,
+      )}
       <SampleNote profile={profile} />
     </span>
   );
@@ -186,7 +299,13 @@ function SampleNote({ profile }: { readonly profile: ColumnProfile }) {
   const { sample } = profile;
   if (sample === undefined) return null;
   const count = format.number(sample.rowCount);
-  return <ProfileNote>{sample.kind === "blocks" ? t("profile.blocks", { count }) : t("profile.sampled", { count, error: format.percent(sample.shareError ?? 0, 1) })}</ProfileNote>;
+  return (
+    <ProfileNote>
+      {sample.kind === "blocks"
+        ? t("profile.blocks", { count })
+        : t("profile.sampled", { count, error: format.percent(sample.shareError ?? 0, 1) })}
+    </ProfileNote>
+  );
 }
 
 function ProfileNote({ children }: { readonly children: ReactNode }) {
@@ -201,8 +320,10 @@ function ProfileNote({ children }: { readonly children: ReactNode }) {
 }
 
 function ShapeCell({ profile }: { readonly profile: ColumnProfile | undefined }) {
-  if (profile?.values !== undefined && profile.values.length > 0) return <ValueBars values={profile.values} total={profile.count} />;
-  if (profile?.histogram !== undefined && profile.histogram.counts.length > 0) return <HistogramBars histogram={profile.histogram} />;
+  if (profile?.values !== undefined && profile.values.length > 0)
+    return <ValueBars values={profile.values} total={profile.count} />;
+  if (profile?.histogram !== undefined && profile.histogram.counts.length > 0)
+    return <HistogramBars histogram={profile.histogram} />;
   if (profile?.topValues === undefined || profile.topValues.length === 0) return <>–</>;
   return (
     <>
@@ -229,20 +350,99 @@ function ReadPanel({ dataset }: { readonly dataset: DatasetDetail }) {
   );
 }
 
-function VersionsTab({ name, onPick }: { readonly name: string; readonly onPick: (version: string | undefined) => void }) {
+function VersionsTab({
+  name,
+  onPick,
+}: {
+  readonly name: string;
+  readonly onPick: (version: string | undefined) => void;
+}) {
   const { t, format } = useLanguage();
   const { result, more } = useList(queries.assetVersions(name));
   const columns: readonly Column<AssetVersionSummary>[] = [
-    { key: "version", title: t("table.version"), width: "100px", cell: (version) => <button type="button" className="link-button" onClick={() => onPick(String(version.version))}>{`v${version.version}`}</button>, sortBy: (version) => version.version },
-    { key: "rows", title: t("dataset.rows"), width: "130px", align: "right", cell: (version) => (version.rowCount === undefined ? "–" : format.number(version.rowCount)), sortBy: (version) => version.rowCount },
-    { key: "size", title: t("dataset.size"), width: "110px", align: "right", cell: (version) => (version.sizeBytes === undefined ? "–" : format.bytes(version.sizeBytes)), sortBy: (version) => version.sizeBytes },
-    { key: "quarantined", title: t("dataset.quarantined"), width: "120px", align: "right", cell: (version) => (version.quarantinedCount === undefined ? "–" : format.number(version.quarantinedCount)) },
-    { key: "inputs", title: t("dataset.madeFrom"), width: "minmax(220px, 2fr)", cell: (version) => <VersionLinks versions={version.inputs} /> },
-    { key: "run", title: t("run.title"), width: "170px", cell: (version) => (version.pipelineRunId === undefined ? "–" : <Link to={version.stepRunId === undefined ? address.run(version.pipelineRunId) : address.stepRun(version.pipelineRunId, version.stepRunId)}>{version.pipeline ?? version.pipelineRunId.slice(-8)}</Link>) },
+    {
+      key: "version",
+      title: t("table.version"),
+      width: "100px",
+      cell: (version) => (
+        <button
+          type="button"
+          className="link-button"
+          onClick={() => onPick(String(version.version))}
+        >{`v${version.version}`}</button>
+      ),
+      sortBy: (version) => version.version,
+    },
+    {
+      key: "rows",
+      title: t("dataset.rows"),
+      width: "130px",
+      align: "right",
+      cell: (version) => (version.rowCount === undefined ? "–" : format.number(version.rowCount)),
+      sortBy: (version) => version.rowCount,
+    },
+    {
+      key: "size",
+      title: t("dataset.size"),
+      width: "110px",
+      align: "right",
+      cell: (version) => (version.sizeBytes === undefined ? "–" : format.bytes(version.sizeBytes)),
+      sortBy: (version) => version.sizeBytes,
+    },
+    {
+      key: "quarantined",
+      title: t("dataset.quarantined"),
+      width: "120px",
+      align: "right",
+      cell: (version) => (version.quarantinedCount === undefined ? "–" : format.number(version.quarantinedCount)),
+    },
+    {
+      key: "inputs",
+      title: t("dataset.madeFrom"),
+      width: "minmax(220px, 2fr)",
+      cell: (version) => <VersionLinks versions={version.inputs} />,
+    },
+    {
+      key: "run",
+      title: t("run.title"),
+      width: "170px",
+      cell: (version) =>
+        version.pipelineRunId === undefined ? (
+          "–"
+        ) : (
+          <Link
+            to={
+              version.stepRunId === undefined
+                ? address.run(version.pipelineRunId)
+                : address.stepRun(version.pipelineRunId, version.stepRunId)
+            }
+          >
+            {version.pipeline ?? version.pipelineRunId.slice(-8)}
+          </Link>
+        ),
+    },
     { key: "digest", title: t("table.digest"), width: "140px", cell: (version) => <Digest digest={version.digest} /> },
-    { key: "time", title: t("table.made"), width: "140px", cell: (version) => <Ago atMs={version.madeAtMs} />, sortBy: (version) => version.madeAtMs },
+    {
+      key: "time",
+      title: t("table.made"),
+      width: "140px",
+      cell: (version) => <Ago atMs={version.madeAtMs} />,
+      sortBy: (version) => version.madeAtMs,
+    },
   ];
-  return <Read result={result}>{(versions) => <DataTable label={t("dataset.versions")} rows={versions} columns={columns} rowKey={(version) => version.id} more={more} />}</Read>;
+  return (
+    <Read result={result}>
+      {(versions) => (
+        <DataTable
+          label={t("dataset.versions")}
+          rows={versions}
+          columns={columns}
+          rowKey={(version) => version.id}
+          more={more}
+        />
+      )}
+    </Read>
+  );
 }
 
 function LineageTab({ dataset }: { readonly dataset: DatasetDetail }) {
@@ -256,10 +456,27 @@ function LineageTab({ dataset }: { readonly dataset: DatasetDetail }) {
         <Read result={upstream}>{(graph) => <LineageView graph={graph} />}</Read>
       </Panel>
       <Panel title={t("lineage.to")} icon="pipeline" flush>
-        <Read result={downstream}>{(graph) => (graph.edges.length === 0 ? <p className="panel-note">{t("lineage.noneTo")}</p> : <LineageView graph={graph} />)}</Read>
+        <Read result={downstream}>
+          {(graph) =>
+            graph.edges.length === 0 ? (
+              <p className="panel-note">{t("lineage.noneTo")}</p>
+            ) : (
+              <LineageView graph={graph} />
+            )
+          }
+        </Read>
       </Panel>
       <Panel title={t("dataset.steps")} icon="pipeline">
-        <Facts columns={2} items={[[t("dataset.madeBy"), <StepList key="made" steps={dataset.producedBy === undefined ? [] : [dataset.producedBy]} />], [t("dataset.usedBy"), <StepList key="used" steps={dataset.consumedBy} />]]} />
+        <Facts
+          columns={2}
+          items={[
+            [
+              t("dataset.madeBy"),
+              <StepList key="made" steps={dataset.producedBy === undefined ? [] : [dataset.producedBy]} />,
+            ],
+            [t("dataset.usedBy"), <StepList key="used" steps={dataset.consumedBy} />],
+          ]}
+        />
       </Panel>
     </>
   );

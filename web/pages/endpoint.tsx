@@ -26,7 +26,8 @@ export function EndpointPage() {
     <Page
       title={
         <span className="title-row">
-          {name} <span className="muted">{environment}</span> {endpoint.data !== undefined && <StateBadge state={endpointState(endpoint.data)} />}
+          {name} <span className="muted">{environment}</span>{" "}
+          {endpoint.data !== undefined && <StateBadge state={endpointState(endpoint.data)} />}
         </span>
       }
       plainTitle={`${name} ${environment}`}
@@ -41,11 +42,35 @@ export function EndpointPage() {
               label={name}
               tabs={[
                 { key: "weeks", label: t("endpoint.weeks"), content: () => <WeeksView endpoint={data} /> },
-                { key: "predictions", label: t("endpoint.predictions"), content: () => <Predictions environment={environment} name={name} /> },
-                { key: "monitors", label: t("endpoint.monitors"), count: String(data.monitors.length), content: () => <MonitorTable monitors={data.monitors} /> },
-                { key: "alerts", label: t("nav.alerts"), count: String(data.alerts.length), content: () => <AlertTable alerts={data.alerts} /> },
-                { key: "trials", label: t("endpoint.trials"), count: String(data.trials.length), content: () => <TrialsView trials={data.trials} /> },
-                { key: "history", label: t("endpoint.history"), count: String(data.periods.length), content: () => <History endpoint={data} /> },
+                {
+                  key: "predictions",
+                  label: t("endpoint.predictions"),
+                  content: () => <Predictions environment={environment} name={name} />,
+                },
+                {
+                  key: "monitors",
+                  label: t("endpoint.monitors"),
+                  count: String(data.monitors.length),
+                  content: () => <MonitorTable monitors={data.monitors} />,
+                },
+                {
+                  key: "alerts",
+                  label: t("nav.alerts"),
+                  count: String(data.alerts.length),
+                  content: () => <AlertTable alerts={data.alerts} />,
+                },
+                {
+                  key: "trials",
+                  label: t("endpoint.trials"),
+                  count: String(data.trials.length),
+                  content: () => <TrialsView trials={data.trials} />,
+                },
+                {
+                  key: "history",
+                  label: t("endpoint.history"),
+                  count: String(data.periods.length),
+                  content: () => <History endpoint={data} />,
+                },
                 { key: "call", label: t("endpoint.call"), content: () => <Call endpoint={data} /> },
               ]}
             />
@@ -62,7 +87,10 @@ function Subtitle({ endpoint }: { readonly endpoint: EndpointDetail }) {
     <>
       {endpoint.model !== undefined && endpoint.modelVersion !== undefined && (
         <span>
-          {t("endpoint.answers")} <Link to={address.modelVersion(endpoint.model, endpoint.modelVersion)}>{`${endpoint.model} v${endpoint.modelVersion}`}</Link>
+          {t("endpoint.answers")}{" "}
+          <Link
+            to={address.modelVersion(endpoint.model, endpoint.modelVersion)}
+          >{`${endpoint.model} v${endpoint.modelVersion}`}</Link>
         </span>
       )}
       <span>
@@ -84,14 +112,34 @@ function Figures({ endpoint }: { readonly endpoint: EndpointDetail }) {
       <Figure label={t("endpoint.predictions")} name="endpoint.predictions" value={endpoint.predictionCount}>
         {format.number(endpoint.predictionCount)}
       </Figure>
-      <Figure label={t("endpoint.labels")} name="endpoint.labelled" value={endpoint.labelledCount}>{endpoint.predictionCount === 0 ? "–" : format.percent(endpoint.labelledCount / endpoint.predictionCount, 0)}</Figure>
-      {last !== undefined && <Figure label={t("endpoint.lastWeek", { metric: last.metric })} name={`endpoint.last.${last.metric}`} value={last.value}>{format.number(last.value)}</Figure>}
+      <Figure label={t("endpoint.labels")} name="endpoint.labelled" value={endpoint.labelledCount}>
+        {endpoint.predictionCount === 0 ? "–" : format.percent(endpoint.labelledCount / endpoint.predictionCount, 0)}
+      </Figure>
+      {last !== undefined && (
+        <Figure
+          label={t("endpoint.lastWeek", { metric: last.metric })}
+          name={`endpoint.last.${last.metric}`}
+          value={last.value}
+        >
+          {format.number(last.value)}
+        </Figure>
+      )}
       {drifted !== undefined && (
-        <Figure label={t("endpoint.drifted")} name="endpoint.drifted" value={drifted} {...(drifted > 0 ? { tone: "waiting" } : {})}>
+        <Figure
+          label={t("endpoint.drifted")}
+          name="endpoint.drifted"
+          value={drifted}
+          {...(drifted > 0 ? { tone: "waiting" } : {})}
+        >
           {drifted}
         </Figure>
       )}
-      <Figure label={t("endpoint.openAlerts")} name="endpoint.openAlerts" value={endpoint.openAlertCount} {...(endpoint.openAlertCount > 0 ? { tone: "bad" } : {})}>
+      <Figure
+        label={t("endpoint.openAlerts")}
+        name="endpoint.openAlerts"
+        value={endpoint.openAlertCount}
+        {...(endpoint.openAlertCount > 0 ? { tone: "bad" } : {})}
+      >
         {endpoint.openAlertCount}
       </Figure>
       <Figure label={t("endpoint.lastPrediction")}>
@@ -110,24 +158,71 @@ function Predictions({ environment, name }: { readonly environment: string; read
   const endpoint = useQuery(queries.endpoint(environment, name));
   const { result, more } = useList(queries.predictions(environment, name, { labelled, modelVersion }));
   const versions = [...new Set(endpoint.data?.periods.map((period) => period.modelVersion))];
-  const value = (each: number | string | undefined): string => (each === undefined ? "–" : typeof each === "number" ? format.number(each, 4) : each);
+  const value = (each: number | string | undefined): string =>
+    each === undefined ? "–" : typeof each === "number" ? format.number(each, 4) : each;
   const columns: readonly Column<PredictionSummary>[] = [
-    { key: "id", title: t("prediction.id"), width: "210px", cell: (prediction) => <span className="mono nowrap">{prediction.id.slice(-16)}</span> },
-    { key: "prediction", title: t("prediction.value"), width: "120px", align: "right", cell: (prediction) => value(prediction.prediction), value: (prediction) => prediction.prediction },
-    { key: "label", title: t("prediction.label"), width: "100px", align: "right", cell: (prediction) => value(prediction.label), value: (prediction) => prediction.label },
-    { key: "version", title: t("table.version"), width: "110px", cell: (prediction) => `v${prediction.modelVersion}`, value: (prediction) => prediction.modelVersion },
-    { key: "entity", title: t("prediction.entity"), width: "minmax(160px, 1fr)", cell: (prediction) => <span className="wrap mono">{prediction.entityKey ?? "–"}</span> },
-    { key: "time", title: t("prediction.time"), width: "190px", cell: (prediction) => format.dateTime(prediction.atMs), value: (prediction) => prediction.atMs },
+    {
+      key: "id",
+      title: t("prediction.id"),
+      width: "210px",
+      cell: (prediction) => <span className="mono nowrap">{prediction.id.slice(-16)}</span>,
+    },
+    {
+      key: "prediction",
+      title: t("prediction.value"),
+      width: "120px",
+      align: "right",
+      cell: (prediction) => value(prediction.prediction),
+      value: (prediction) => prediction.prediction,
+    },
+    {
+      key: "label",
+      title: t("prediction.label"),
+      width: "100px",
+      align: "right",
+      cell: (prediction) => value(prediction.label),
+      value: (prediction) => prediction.label,
+    },
+    {
+      key: "version",
+      title: t("table.version"),
+      width: "110px",
+      cell: (prediction) => `v${prediction.modelVersion}`,
+      value: (prediction) => prediction.modelVersion,
+    },
+    {
+      key: "entity",
+      title: t("prediction.entity"),
+      width: "minmax(160px, 1fr)",
+      cell: (prediction) => <span className="wrap mono">{prediction.entityKey ?? "–"}</span>,
+    },
+    {
+      key: "time",
+      title: t("prediction.time"),
+      width: "190px",
+      cell: (prediction) => format.dateTime(prediction.atMs),
+      value: (prediction) => prediction.atMs,
+    },
   ];
   return (
     <>
       <div className="toolbar">
-        <select className="field" aria-label={t("prediction.label")} value={labelled ?? ""} onChange={(event) => setLabelled(event.target.value === "" ? undefined : event.target.value)}>
+        <select
+          className="field"
+          aria-label={t("prediction.label")}
+          value={labelled ?? ""}
+          onChange={(event) => setLabelled(event.target.value === "" ? undefined : event.target.value)}
+        >
           <option value="">{t("prediction.all")}</option>
           <option value="yes">{t("prediction.labelled")}</option>
           <option value="no">{t("prediction.unlabelled")}</option>
         </select>
-        <select className="field" aria-label={t("table.version")} value={modelVersion ?? ""} onChange={(event) => setModelVersion(event.target.value === "" ? undefined : event.target.value)}>
+        <select
+          className="field"
+          aria-label={t("table.version")}
+          value={modelVersion ?? ""}
+          onChange={(event) => setModelVersion(event.target.value === "" ? undefined : event.target.value)}
+        >
           <option value="">{t("prediction.allVersions")}</option>
           {versions.map((version) => (
             <option key={version} value={version}>
@@ -141,7 +236,16 @@ function Predictions({ environment, name }: { readonly environment: string; read
           predictions.length === 0 ? (
             <Empty icon="prediction" title={t("predictions.empty.title")} text={t("predictions.empty.text")} />
           ) : (
-            <DataTable name="predictions" label={t("endpoint.predictions")} rows={predictions} columns={columns} rowKey={(prediction) => prediction.id} rowLink={(prediction) => address.prediction(prediction.id)} more={more} rowHeight={38} />
+            <DataTable
+              name="predictions"
+              label={t("endpoint.predictions")}
+              rows={predictions}
+              columns={columns}
+              rowKey={(prediction) => prediction.id}
+              rowLink={(prediction) => address.prediction(prediction.id)}
+              more={more}
+              rowHeight={38}
+            />
           )
         }
       </Read>
@@ -160,7 +264,9 @@ function History({ endpoint }: { readonly endpoint: EndpointDetail }) {
             <li key={`${period.versionId}${period.startMs}`}>
               <StateBadge state={period.endMs === undefined ? "live" : "superseded"} />
               <div>
-                <Link to={address.modelVersion(period.model, period.modelVersion)}>{`${period.model} v${period.modelVersion}`}</Link>
+                <Link
+                  to={address.modelVersion(period.model, period.modelVersion)}
+                >{`${period.model} v${period.modelVersion}`}</Link>
                 <p className="muted">
                   {format.dateTime(period.startMs)} {period.endMs !== undefined && `– ${format.dateTime(period.endMs)}`}
                 </p>
@@ -181,7 +287,8 @@ function History({ endpoint }: { readonly endpoint: EndpointDetail }) {
                   <Link to={address.run(retraining.pipelineRunId)}>{retraining.pipeline}</Link>
                   <p className="muted">
                     <Ago atMs={retraining.atMs} />
-                    {retraining.madeModelVersion !== undefined && ` · ${t("endpoint.made", { version: retraining.madeModelVersion })}`}
+                    {retraining.madeModelVersion !== undefined &&
+                      ` · ${t("endpoint.made", { version: retraining.madeModelVersion })}`}
                     {retraining.blocked !== undefined && ` · ${retraining.blocked}`}
                   </p>
                 </div>
@@ -207,7 +314,15 @@ function Call({ endpoint }: { readonly endpoint: EndpointDetail }) {
       <p className="muted" style={{ margin: "10px 0 14px" }}>
         <Icon name="endpoint" size={13} /> {t("endpoint.protocols")}
       </p>
-      <Facts items={[["MLflow", <code key="mlflow">{endpoint.path}</code>], ["Open Inference Protocol", <code key="v2">{endpoint.path.replace(/\/invocations$/, `/v2/models/${endpoint.name}/infer`)}</code>]]} />
+      <Facts
+        items={[
+          ["MLflow", <code key="mlflow">{endpoint.path}</code>],
+          [
+            "Open Inference Protocol",
+            <code key="v2">{endpoint.path.replace(/\/invocations$/, `/v2/models/${endpoint.name}/infer`)}</code>,
+          ],
+        ]}
+      />
     </Panel>
   );
 }

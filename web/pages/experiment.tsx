@@ -2,7 +2,14 @@ import { Button } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate, useParams } from "@tanstack/react-router";
 import { type FormEvent, useCallback, useEffect, useMemo, useState } from "react";
-import { columnOf, firstColumns, knownColumns, orderEntry, type RunColumn, runsCsv } from "../models/tracking/run-columns.ts";
+import {
+  columnOf,
+  firstColumns,
+  knownColumns,
+  orderEntry,
+  type RunColumn,
+  runsCsv,
+} from "../models/tracking/run-columns.ts";
 import { toMap, type TrackingRun, userTags } from "../models/tracking/tracking-run.ts";
 import { address } from "../routes/address.ts";
 import { ProblemError } from "../services/api.ts";
@@ -46,10 +53,24 @@ export function ExperimentPage() {
                 label: t("experiment.about"),
                 content: () => (
                   <>
-                    <Facts columns={3} items={[[t("experiment.id"), <code key="id">{id}</code>], [t("experiment.location"), <code key="location">{data.artifact_location}</code>], [t("table.made"), <Ago key="made" atMs={data.creation_time} />]]} />
+                    <Facts
+                      columns={3}
+                      items={[
+                        [t("experiment.id"), <code key="id">{id}</code>],
+                        [t("experiment.location"), <code key="location">{data.artifact_location}</code>],
+                        [t("table.made"), <Ago key="made" atMs={data.creation_time} />],
+                      ]}
+                    />
                     <div style={{ height: 18 }} />
-                    <DescriptionPanel text={toMap(data.tags).get(NOTE) ?? ""} save={(text) => trackingCommands.setExperimentTag(id, NOTE, text)} />
-                    <TagsPanel tags={userTags(toMap(data.tags))} set={(key, value) => trackingCommands.setExperimentTag(id, key, value)} remove={(key) => trackingCommands.deleteExperimentTag(id, key)} />
+                    <DescriptionPanel
+                      text={toMap(data.tags).get(NOTE) ?? ""}
+                      save={(text) => trackingCommands.setExperimentTag(id, NOTE, text)}
+                    />
+                    <TagsPanel
+                      tags={userTags(toMap(data.tags))}
+                      set={(key, value) => trackingCommands.setExperimentTag(id, key, value)}
+                      remove={(key) => trackingCommands.deleteExperimentTag(id, key)}
+                    />
                   </>
                 ),
               },
@@ -67,14 +88,29 @@ function useRunsView() {
   const [sort, setSort] = useSearchValue("sort");
   const [columns, setColumns] = useSearchValue("columns");
   const [stage = "ACTIVE_ONLY", setStage] = useSearchValue("stage");
-  const sorting = useMemo((): RunSorting | undefined => (sort === undefined ? undefined : { id: sort.replace(/:(asc|desc)$/, ""), isDescending: !sort.endsWith(":asc") }), [sort]);
-  const chosen = useMemo(() => columns?.split(",").map(decodeURIComponent).filter((id) => columnOf(id) !== undefined), [columns]);
+  const sorting = useMemo(
+    (): RunSorting | undefined =>
+      sort === undefined ? undefined : { id: sort.replace(/:(asc|desc)$/, ""), isDescending: !sort.endsWith(":asc") },
+    [sort],
+  );
+  const chosen = useMemo(
+    () =>
+      columns
+        ?.split(",")
+        .map(decodeURIComponent)
+        .filter((id) => columnOf(id) !== undefined),
+    [columns],
+  );
   const lifecycle: Lifecycle = LIFECYCLES.find((each) => each === stage) ?? "ACTIVE_ONLY";
   const toggleSort = useCallback(
     (id: string) => setSort(sorting?.id !== id ? `${id}:desc` : sorting.isDescending ? `${id}:asc` : undefined),
     [setSort, sorting],
   );
-  const choose = useCallback((ids: readonly string[] | undefined) => setColumns(ids?.map((each) => encodeURIComponent(each).replaceAll(",", "%2C")).join(",")), [setColumns]);
+  const choose = useCallback(
+    (ids: readonly string[] | undefined) =>
+      setColumns(ids?.map((each) => encodeURIComponent(each).replaceAll(",", "%2C")).join(",")),
+    [setColumns],
+  );
   return { filter, setFilter, sorting, toggleSort, chosen, choose, lifecycle, setStage };
 }
 
@@ -86,7 +122,10 @@ function RunsTab({ id }: { readonly id: string }) {
   const orderBy = useMemo(() => [order ?? "attributes.start_time DESC"], [order]);
   const list = useRunList({ experimentId: id, filter: view.filter, orderBy, lifecycle: view.lifecycle });
   const known = useMemo(() => knownColumns(list.runs ?? []), [list.runs]);
-  const columns = useMemo(() => (view.chosen ?? firstColumns(known)).map(columnOf).filter((column) => column !== undefined), [view.chosen, known]);
+  const columns = useMemo(
+    () => (view.chosen ?? firstColumns(known)).map(columnOf).filter((column) => column !== undefined),
+    [view.chosen, known],
+  );
   const shown = useMemo(() => arrange(list.runs ?? [], marks), [list.runs, marks.pinned, marks.hidden]);
   const [isLive, setLive] = useState(false);
   useEffect(() => {
@@ -117,7 +156,11 @@ function RunsTab({ id }: { readonly id: string }) {
       )}
       {list.error !== undefined && !isRefused && <Problem error={list.error} retry={() => void list.refresh()} />}
       <SelectionBar runs={shown} columns={columns} marks={marks} list={list} />
-      {list.runs === undefined ? list.error === undefined && <Waiting lines={8} /> : <RunsFrame list={list} shown={shown} columns={columns} marks={marks} view={view} />}
+      {list.runs === undefined ? (
+        list.error === undefined && <Waiting lines={8} />
+      ) : (
+        <RunsFrame list={list} shown={shown} columns={columns} marks={marks} view={view} />
+      )}
     </>
   );
 }
@@ -139,10 +182,28 @@ interface RunsFrameProps {
 
 function RunsFrame({ list, shown, columns, marks, view }: RunsFrameProps) {
   const { t } = useTrackingText();
-  if (list.runs?.length === 0) return <Empty icon="experiment" title={t("runs.none.title")} text={view.filter === "" ? t("runs.none.text") : t("runs.none.filtered")} />;
+  if (list.runs?.length === 0)
+    return (
+      <Empty
+        icon="experiment"
+        title={t("runs.none.title")}
+        text={view.filter === "" ? t("runs.none.text") : t("runs.none.filtered")}
+      />
+    );
   return (
     <div className="runs-frame">
-      <RunsGrid runs={shown} columns={columns} sorting={view.sorting} onSort={view.toggleSort} selected={marks.selected} pinned={marks.pinned} onMark={marks.toggle} onSelectAll={() => marks.selectAll(shown.map(({ id }) => id))} hasMore={list.hasMore} onEnd={list.load} />
+      <RunsGrid
+        runs={shown}
+        columns={columns}
+        sorting={view.sorting}
+        onSort={view.toggleSort}
+        selected={marks.selected}
+        pinned={marks.pinned}
+        onMark={marks.toggle}
+        onSelectAll={() => marks.selectAll(shown.map(({ id }) => id))}
+        hasMore={list.hasMore}
+        onEnd={list.load}
+      />
       <div className="runs-foot" role="status">
         <span>{t(list.hasMore ? "runs.loaded" : "runs.all", { count: list.runs?.length ?? 0 })}</span>
         {list.isLoading && <span>{t("page.loading")}</span>}
@@ -163,7 +224,15 @@ function RunsFrame({ list, shown, columns, marks, view }: RunsFrameProps) {
 }
 
 /** The server's grammar, and what the server says about it, at the box. */
-function FilterForm({ filter, onFilter, error }: { readonly filter: string; readonly onFilter: (filter: string | undefined) => void; readonly error: unknown }) {
+function FilterForm({
+  filter,
+  onFilter,
+  error,
+}: {
+  readonly filter: string;
+  readonly onFilter: (filter: string | undefined) => void;
+  readonly error: unknown;
+}) {
   const { t } = useTrackingText();
   const [text, setText] = useState(filter);
   useEffect(() => setText(filter), [filter]);
@@ -173,7 +242,19 @@ function FilterForm({ filter, onFilter, error }: { readonly filter: string; read
   };
   return (
     <form className="filter-form" role="search" onSubmit={submit}>
-      <input className="field" type="search" aria-label={t("runs.filter")} placeholder="metrics.rmse < 0.3 AND params.model = 'tree'" value={text} onChange={(event) => setText(event.target.value)} aria-invalid={error !== undefined} {...(error === undefined ? {} : { "aria-describedby": "filter-error" })} spellCheck={false} autoComplete="off" data-filter />
+      <input
+        className="field"
+        type="search"
+        aria-label={t("runs.filter")}
+        placeholder="metrics.rmse < 0.3 AND params.model = 'tree'"
+        value={text}
+        onChange={(event) => setText(event.target.value)}
+        aria-invalid={error !== undefined}
+        {...(error === undefined ? {} : { "aria-describedby": "filter-error" })}
+        spellCheck={false}
+        autoComplete="off"
+        data-filter
+      />
       <Button type="submit" variant="default">
         {t("runs.search")}
       </Button>
@@ -192,7 +273,11 @@ function SelectionBar({ runs, columns, marks, list }: SelectionBarProps) {
   const { t } = useTrackingText();
   const navigate = useNavigate();
   const chosen = useMemo(() => runs.filter(({ id }) => marks.selected.has(id)), [runs, marks.selected]);
-  const save = (): void => saveBlob(new Blob([runsCsv(chosen.length > 0 ? chosen : runs, columns)], { type: "text/csv;charset=utf-8" }), "runs.csv");
+  const save = (): void =>
+    saveBlob(
+      new Blob([runsCsv(chosen.length > 0 ? chosen : runs, columns)], { type: "text/csv;charset=utf-8" }),
+      "runs.csv",
+    );
   const done = (): void => {
     marks.selectAll([]);
     void list.refresh();
@@ -202,13 +287,58 @@ function SelectionBar({ runs, columns, marks, list }: SelectionBarProps) {
   return (
     <div className="selection-bar" role="group" aria-label={t("runs.selection")}>
       <b>{t("runs.selected", { count: chosen.length })}</b>
-      <Button size="xs" variant="default" leftSection={<Icon name="dashboard" size={14} />} disabled={chosen.length < 2 || chosen.length > MOST_COMPARED} onClick={() => void navigate({ to: address.compareRuns(chosen.map(({ id }) => id)) })}>
+      <Button
+        size="xs"
+        variant="default"
+        leftSection={<Icon name="dashboard" size={14} />}
+        disabled={chosen.length < 2 || chosen.length > MOST_COMPARED}
+        onClick={() => void navigate({ to: address.compareRuns(chosen.map(({ id }) => id)) })}
+      >
         {t("runs.compare")}
       </Button>
-      <ActionButton label={t("runs.tag")} icon="features" isSmall disabled={active.length === 0} title={t("runs.tag.title", { count: active.length })} fields={[{ name: "key", label: t("tags.key") }, { name: "value", label: t("tags.value"), isOptional: true }]} run={(values) => forEach(active, ({ id }) => trackingCommands.setRunTag(id, values["key"] ?? "", values["value"] ?? ""))} onDone={done} />
-      <ActionButton label={t("action.delete")} icon="cross" isSmall isDanger disabled={active.length === 0} title={t("runs.delete.title", { count: active.length })} text={t("runs.delete.text")} run={() => forEach(active, ({ id }) => trackingCommands.deleteRun(id))} onDone={done} />
-      {deleted.length > 0 && <ActionButton label={t("action.restore")} icon="back" isSmall title={t("runs.restore.title", { count: deleted.length })} run={() => forEach(deleted, ({ id }) => trackingCommands.restoreRun(id))} onDone={done} />}
-      <Button size="xs" variant="default" leftSection={<Icon name="capture" size={14} />} disabled={runs.length === 0} onClick={save}>
+      <ActionButton
+        label={t("runs.tag")}
+        icon="features"
+        isSmall
+        disabled={active.length === 0}
+        title={t("runs.tag.title", { count: active.length })}
+        fields={[
+          { name: "key", label: t("tags.key") },
+          { name: "value", label: t("tags.value"), isOptional: true },
+        ]}
+        run={(values) =>
+          forEach(active, ({ id }) => trackingCommands.setRunTag(id, values["key"] ?? "", values["value"] ?? ""))
+        }
+        onDone={done}
+      />
+      <ActionButton
+        label={t("action.delete")}
+        icon="cross"
+        isSmall
+        isDanger
+        disabled={active.length === 0}
+        title={t("runs.delete.title", { count: active.length })}
+        text={t("runs.delete.text")}
+        run={() => forEach(active, ({ id }) => trackingCommands.deleteRun(id))}
+        onDone={done}
+      />
+      {deleted.length > 0 && (
+        <ActionButton
+          label={t("action.restore")}
+          icon="back"
+          isSmall
+          title={t("runs.restore.title", { count: deleted.length })}
+          run={() => forEach(deleted, ({ id }) => trackingCommands.restoreRun(id))}
+          onDone={done}
+        />
+      )}
+      <Button
+        size="xs"
+        variant="default"
+        leftSection={<Icon name="capture" size={14} />}
+        disabled={runs.length === 0}
+        onClick={save}
+      >
         {t(chosen.length > 0 ? "runs.csvSelected" : "runs.csv")}
       </Button>
       {chosen.length > MOST_COMPARED && <span className="muted">{t("runs.tooMany", { count: MOST_COMPARED })}</span>}

@@ -50,7 +50,12 @@ export function HomePage() {
 function RunsPanel({ overview }: { readonly overview: Overview }) {
   const { t } = useLanguage();
   return (
-    <Panel title={t("home.runs")} icon="bolt" flush actions={<Link to={address.pipelines()}>{t("home.allPipelines")}</Link>}>
+    <Panel
+      title={t("home.runs")}
+      icon="bolt"
+      flush
+      actions={<Link to={address.pipelines()}>{t("home.allPipelines")}</Link>}
+    >
       {overview.runs.length === 0 ? (
         <Empty icon="play" title={t("home.noRuns.title")} text={t("home.noRuns.text")} command="esteira run PIPELINE" />
       ) : (
@@ -81,7 +86,11 @@ function RunLine({ run }: { readonly run: PipelineRunSummary }) {
         </span>
         <span className="run-line-steps muted">
           <StepOutcomes steps={run.steps} />
-          <span className="progress" role="img" aria-label={t("home.progress", { done: progress.done, total: progress.total })}>
+          <span
+            className="progress"
+            role="img"
+            aria-label={t("home.progress", { done: progress.done, total: progress.total })}
+          >
             {progress.parts.map((part) => (
               <span key={part.state} className={`progress-part tone-${part.tone}`} style={{ flexGrow: part.count }} />
             ))}
@@ -96,7 +105,8 @@ function RunLine({ run }: { readonly run: PipelineRunSummary }) {
 function AttentionPanel({ overview }: { readonly overview: Overview }) {
   const { t } = useLanguage();
   const problems = overview.problems ?? [];
-  const count = problems.length + overview.failedRuns.length + overview.openAlerts.length + overview.pendingApprovals.length;
+  const count =
+    problems.length + overview.failedRuns.length + overview.openAlerts.length + overview.pendingApprovals.length;
   return (
     <Panel title={t("home.attention")} icon="alert" flush>
       {count === 0 ? (
@@ -111,7 +121,9 @@ function AttentionPanel({ overview }: { readonly overview: Overview }) {
                   <code>{`${problem.file}:${problem.line}:${problem.column}`}</code> {problem.message}
                 </div>
               ))}
-              {problems.length > PROBLEMS_SHOWN && <div>{t("home.moreProblems", { shown: PROBLEMS_SHOWN, count: problems.length })}</div>}
+              {problems.length > PROBLEMS_SHOWN && (
+                <div>{t("home.moreProblems", { shown: PROBLEMS_SHOWN, count: problems.length })}</div>
+              )}
             </li>
           )}
           {overview.failedRuns.map((failed) => (
@@ -133,7 +145,12 @@ function AttentionPanel({ overview }: { readonly overview: Overview }) {
 function FailureLine({ failed }: { readonly failed: FailedRun }) {
   const { t } = useLanguage();
   const { run, step, stepRunId, error } = failed;
-  const title = run.status === "interrupted" ? t("home.interruptedRun", { pipeline: run.pipeline }) : step === undefined ? t("home.failedRun", { pipeline: run.pipeline }) : t("home.failed", { pipeline: run.pipeline, step });
+  const title =
+    run.status === "interrupted"
+      ? t("home.interruptedRun", { pipeline: run.pipeline })
+      : step === undefined
+        ? t("home.failedRun", { pipeline: run.pipeline })
+        : t("home.failed", { pipeline: run.pipeline, step });
   return (
     <li>
       <StateBadge state={run.status} />
@@ -143,8 +160,22 @@ function FailureLine({ failed }: { readonly failed: FailedRun }) {
           {error !== undefined && <FailureReason error={error} />} · <Ago atMs={run.endedAtMs} />
         </p>
         <div className="line-actions">
-          <CommandButton size="xs" label={t("home.retry")} icon="resume" capability="pipeline.run" run={() => commands.resumeRun(run.id)} done={t("run.resumed")} />
-          <CommandButton size="xs" label={t("alert.acknowledge")} icon="check" capability="alert.acknowledge" run={() => commands.acknowledgeRun(run.id)} done={t("alert.acknowledged")} />
+          <CommandButton
+            size="xs"
+            label={t("home.retry")}
+            icon="resume"
+            capability="pipeline.run"
+            run={() => commands.resumeRun(run.id)}
+            done={t("run.resumed")}
+          />
+          <CommandButton
+            size="xs"
+            label={t("alert.acknowledge")}
+            icon="check"
+            capability="alert.acknowledge"
+            run={() => commands.acknowledgeRun(run.id)}
+            done={t("alert.acknowledged")}
+          />
         </div>
       </div>
     </li>
@@ -162,7 +193,9 @@ function ApprovalLine({ approval }: { readonly approval: PendingApproval }) {
     <li>
       <StateBadge state="waiting" />
       <div>
-        <Link to={address.approvals()}>{t("home.approvalFor", { subject: approval.subject, environment: approval.environment })}</Link>
+        <Link to={address.approvals()}>
+          {t("home.approvalFor", { subject: approval.subject, environment: approval.environment })}
+        </Link>
         <p className="muted">
           <Digest digest={approval.digest} /> · <Ago atMs={approval.sinceMs} />
         </p>
@@ -177,9 +210,18 @@ function AlertLine({ alert }: { readonly alert: Alert }) {
     <li>
       <StateBadge state="alert" />
       <div>
-        <Link to={alert.environment === undefined ? address.alerts() : address.endpoint(alert.environment, alert.subject)}>{alert.monitor}</Link>
+        <Link
+          to={alert.environment === undefined ? address.alerts() : address.endpoint(alert.environment, alert.subject)}
+        >
+          {alert.monitor}
+        </Link>
         <p className="muted">
-          {t(alert.alertWhen === "above" ? "alert.above" : "alert.below", { metric: alert.metric, value: format.number(alert.value), threshold: format.number(alert.threshold) })} · <Ago atMs={alert.atMs} />
+          {t(alert.alertWhen === "above" ? "alert.above" : "alert.below", {
+            metric: alert.metric,
+            value: format.number(alert.value),
+            threshold: format.number(alert.threshold),
+          })}{" "}
+          · <Ago atMs={alert.atMs} />
         </p>
       </div>
     </li>
@@ -204,7 +246,8 @@ function EndpointsPanel({ endpoints }: { readonly endpoints: readonly EndpointSu
                 <Amount name="endpoint.predictions" value={endpoint.predictionCount}>
                   {t("endpoint.predictionCount", { count: endpoint.predictionCount })}
                 </Amount>
-                {endpoint.predictionCount > 0 && ` · ${t("endpoint.labelled", { share: format.percent(endpoint.labelledCount / endpoint.predictionCount, 0) })}`}
+                {endpoint.predictionCount > 0 &&
+                  ` · ${t("endpoint.labelled", { share: format.percent(endpoint.labelledCount / endpoint.predictionCount, 0) })}`}
               </p>
             </div>
           </li>
@@ -218,14 +261,24 @@ function ReleasesPanel({ releases }: { readonly releases: readonly Release[] }) 
   const { t } = useLanguage();
   if (releases.length === 0) return null;
   return (
-    <Panel title={t("home.releases")} icon="release" flush actions={<Link to={address.releases()}>{t("home.allReleases")}</Link>}>
+    <Panel
+      title={t("home.releases")}
+      icon="release"
+      flush
+      actions={<Link to={address.releases()}>{t("home.allReleases")}</Link>}
+    >
       <ul className="attention-list">
         {releases.map((release) => (
           <li key={release.id}>
             <StateBadge state={release.status} />
             <div>
               <span>
-                {release.asset} <Amount name="release.version" value={deployedItem(release)?.version}>{`v${deployedItem(release)?.version ?? "?"}`}</Amount> → {release.environment}
+                {release.asset}{" "}
+                <Amount
+                  name="release.version"
+                  value={deployedItem(release)?.version}
+                >{`v${deployedItem(release)?.version ?? "?"}`}</Amount>{" "}
+                → {release.environment}
               </span>
               <p className="muted">
                 {release.isRollback && `${t("release.rollback")} · `}

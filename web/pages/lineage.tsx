@@ -12,12 +12,27 @@ export function LineagePage() {
   const downstream = useQuery(queries.lineage(id, "downstream"));
   const root = upstream.data?.nodes.find((node) => node.id === id);
   return (
-    <Page title={root === undefined ? t("lineage.title") : `${root.label} ${root.version === undefined ? "" : `v${root.version}`}`} subtitle={root !== undefined && <span>{name("assetKind", root.kind)}</span>}>
+    <Page
+      title={
+        root === undefined
+          ? t("lineage.title")
+          : `${root.label} ${root.version === undefined ? "" : `v${root.version}`}`
+      }
+      subtitle={root !== undefined && <span>{name("assetKind", root.kind)}</span>}
+    >
       <Panel title={t("lineage.from")} icon="pipeline" flush>
         <Read result={upstream}>{(graph) => <LineageView graph={graph} />}</Read>
       </Panel>
       <Panel title={t("lineage.to")} icon="pipeline" flush>
-        <Read result={downstream}>{(graph) => (graph.edges.length === 0 ? <p className="panel-note">{t("lineage.noneTo")}</p> : <LineageView graph={graph} />)}</Read>
+        <Read result={downstream}>
+          {(graph) =>
+            graph.edges.length === 0 ? (
+              <p className="panel-note">{t("lineage.noneTo")}</p>
+            ) : (
+              <LineageView graph={graph} />
+            )
+          }
+        </Read>
       </Panel>
     </Page>
   );

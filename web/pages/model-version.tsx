@@ -24,7 +24,10 @@ export function ModelVersionPage() {
     <Page
       title={<Title name={name} version={version} record={record.data} />}
       plainTitle={`${name} v${version}`}
-      crumbs={[{ label: t("nav.models"), to: address.models() }, { label: name, to: address.model(name) }]}
+      crumbs={[
+        { label: t("nav.models"), to: address.models() },
+        { label: name, to: address.model(name) },
+      ]}
       subtitle={record.data !== undefined && <Subtitle record={record.data} />}
     >
       <Read result={record} lines={8}>
@@ -37,10 +40,37 @@ export function ModelVersionPage() {
               label={t("model.record")}
               tabs={[
                 { key: "record", label: t("model.record"), content: () => <RecordTab record={data} /> },
-                { key: "verdict", label: t("model.verdict"), content: () => (data.testVerdict === undefined ? <Empty icon="test" title={t("verdict.empty.title")} text={t("verdict.empty.text")} /> : <VerdictView verdict={data.testVerdict} version={data.version} />) },
-                { key: "lineage", label: t("lineage.title"), content: () => <Panel title={t("lineage.from")} icon="pipeline" flush><LineageView graph={data.lineage} /></Panel> },
-                { key: "approvals", label: t("nav.approvals"), count: String(data.approvals.length), content: () => <ApprovalsTab record={data} /> },
-                { key: "deployments", label: t("model.deployments"), count: String(data.deployments.length), content: () => <Deployments record={data} /> },
+                {
+                  key: "verdict",
+                  label: t("model.verdict"),
+                  content: () =>
+                    data.testVerdict === undefined ? (
+                      <Empty icon="test" title={t("verdict.empty.title")} text={t("verdict.empty.text")} />
+                    ) : (
+                      <VerdictView verdict={data.testVerdict} version={data.version} />
+                    ),
+                },
+                {
+                  key: "lineage",
+                  label: t("lineage.title"),
+                  content: () => (
+                    <Panel title={t("lineage.from")} icon="pipeline" flush>
+                      <LineageView graph={data.lineage} />
+                    </Panel>
+                  ),
+                },
+                {
+                  key: "approvals",
+                  label: t("nav.approvals"),
+                  count: String(data.approvals.length),
+                  content: () => <ApprovalsTab record={data} />,
+                },
+                {
+                  key: "deployments",
+                  label: t("model.deployments"),
+                  count: String(data.deployments.length),
+                  content: () => <Deployments record={data} />,
+                },
                 { key: "environment", label: t("model.environment"), content: () => <EnvironmentTab record={data} /> },
               ]}
             />
@@ -51,7 +81,15 @@ export function ModelVersionPage() {
   );
 }
 
-function Title({ name, version, record }: { readonly name: string; readonly version: string; readonly record: ModelVersionRecord | undefined }) {
+function Title({
+  name,
+  version,
+  record,
+}: {
+  readonly name: string;
+  readonly version: string;
+  readonly record: ModelVersionRecord | undefined;
+}) {
   return (
     <span className="title-row">
       {name} v{version}
@@ -86,18 +124,46 @@ function RecordTab({ record }: { readonly record: ModelVersionRecord }) {
       <div>
         <OriginPanel record={record} />
         <Panel title={t("model.signature")} icon="code">
-          <Facts columns={2} items={[[t("model.inputs"), <Columns key="in" columns={record.inputs} />], [t("model.outputs"), <Columns key="out" columns={record.outputs} />]]} />
+          <Facts
+            columns={2}
+            items={[
+              [t("model.inputs"), <Columns key="in" columns={record.inputs} />],
+              [t("model.outputs"), <Columns key="out" columns={record.outputs} />],
+            ]}
+          />
         </Panel>
       </div>
       <div>
         <Panel title={t("model.metrics")} icon="dashboard">
-          {metrics.length === 0 ? <span className="muted">–</span> : <KeyTable rows={metrics.map(([name, value]) => [name, <span key={name} className="figure">{format.number(value, 5)}</span>])} />}
+          {metrics.length === 0 ? (
+            <span className="muted">–</span>
+          ) : (
+            <KeyTable
+              rows={metrics.map(([name, value]) => [
+                name,
+                <span key={name} className="figure">
+                  {format.number(value, 5)}
+                </span>,
+              ])}
+            />
+          )}
         </Panel>
         <Panel title={t("model.hyperparameters")} icon="features">
-          {parameters.length === 0 ? <span className="muted">–</span> : <KeyTable rows={parameters.map(([name, value]) => [name, <code key={name}>{value}</code>])} />}
+          {parameters.length === 0 ? (
+            <span className="muted">–</span>
+          ) : (
+            <KeyTable rows={parameters.map(([name, value]) => [name, <code key={name}>{value}</code>])} />
+          )}
         </Panel>
         <Panel title={t("model.files")} icon="file">
-          <KeyTable rows={record.files.map((file) => [file.path, <span key={file.path} className="chips">{format.bytes(file.sizeBytes)} <Digest digest={file.digest} length={8} /></span>])} />
+          <KeyTable
+            rows={record.files.map((file) => [
+              file.path,
+              <span key={file.path} className="chips">
+                {format.bytes(file.sizeBytes)} <Digest digest={file.digest} length={8} />
+              </span>,
+            ])}
+          />
         </Panel>
       </div>
     </div>
@@ -108,12 +174,21 @@ function OriginPanel({ record }: { readonly record: ModelVersionRecord }) {
   const { t } = useLanguage();
   const none = <span className="muted">–</span>;
   const { notebook, commit } = record;
-  const notebookLink: ReactNode = notebook === undefined ? none : (
-    <span className="chips">
-      {notebook.versionId === undefined ? (notebook.path ?? notebook.asset) : <Link to={address.notebook(notebook.versionId, notebook.stepRunId)}>{notebook.path ?? notebook.asset ?? t("assetKind.notebook")}</Link>}
-      <Digest digest={notebook.sourceDigest} />
-    </span>
-  );
+  const notebookLink: ReactNode =
+    notebook === undefined ? (
+      none
+    ) : (
+      <span className="chips">
+        {notebook.versionId === undefined ? (
+          (notebook.path ?? notebook.asset)
+        ) : (
+          <Link to={address.notebook(notebook.versionId, notebook.stepRunId)}>
+            {notebook.path ?? notebook.asset ?? t("assetKind.notebook")}
+          </Link>
+        )}
+        <Digest digest={notebook.sourceDigest} />
+      </span>
+    );
   return (
     <Panel title={t("model.origin")} icon="pipeline">
       <Facts
@@ -123,11 +198,43 @@ function OriginPanel({ record }: { readonly record: ModelVersionRecord }) {
           [t("model.testData"), <VersionLinks key="test" versions={record.testData} />],
           [t("model.features"), <VersionLinks key="features" versions={record.features} />],
           [t("assetKind.notebook"), notebookLink],
-          [t("assetKind.commit"), commit === undefined ? none : <span key="commit" className="chips"><Icon name="commit" size={14} /><Digest digest={commit.id} />{commit.dirty && <span className="chip">{t("commit.dirty")}</span>}</span>],
-          [t("run.title"), record.pipelineRunId === undefined ? none : <Link key="run" to={address.run(record.pipelineRunId)}>{record.pipelineRunId}</Link>],
-          [t("step.trackingRun"), record.trackingRun === undefined ? none : <Link key="tracking" to={address.trackingRun(record.trackingRun.runId)}><code>{record.trackingRun.runId.slice(0, 12)}</code></Link>],
+          [
+            t("assetKind.commit"),
+            commit === undefined ? (
+              none
+            ) : (
+              <span key="commit" className="chips">
+                <Icon name="commit" size={14} />
+                <Digest digest={commit.id} />
+                {commit.dirty && <span className="chip">{t("commit.dirty")}</span>}
+              </span>
+            ),
+          ],
+          [
+            t("run.title"),
+            record.pipelineRunId === undefined ? (
+              none
+            ) : (
+              <Link key="run" to={address.run(record.pipelineRunId)}>
+                {record.pipelineRunId}
+              </Link>
+            ),
+          ],
+          [
+            t("step.trackingRun"),
+            record.trackingRun === undefined ? (
+              none
+            ) : (
+              <Link key="tracking" to={address.trackingRun(record.trackingRun.runId)}>
+                <code>{record.trackingRun.runId.slice(0, 12)}</code>
+              </Link>
+            ),
+          ],
           [t("model.label"), record.label === undefined ? none : <code key="label">{record.label}</code>],
-          [t("model.environment"), record.environmentLock === undefined ? none : <Digest key="lock" digest={record.environmentLock.digest} />],
+          [
+            t("model.environment"),
+            record.environmentLock === undefined ? none : <Digest key="lock" digest={record.environmentLock.digest} />,
+          ],
           [t("model.runtime"), record.runtime ?? none],
         ]}
       />
@@ -152,7 +259,8 @@ function Columns({ columns }: { readonly columns: readonly { readonly name: stri
 
 function ApprovalsTab({ record }: { readonly record: ModelVersionRecord }) {
   const { t } = useLanguage();
-  if (record.approvals.length === 0) return <Empty icon="approval" title={t("approvals.none.title")} text={t("approvals.none.text")} />;
+  if (record.approvals.length === 0)
+    return <Empty icon="approval" title={t("approvals.none.title")} text={t("approvals.none.text")} />;
   return (
     <Panel title={t("approvals.given")} icon="approval" flush>
       <ApprovalList approvals={record.approvals} />
@@ -162,7 +270,8 @@ function ApprovalsTab({ record }: { readonly record: ModelVersionRecord }) {
 
 function Deployments({ record }: { readonly record: ModelVersionRecord }) {
   const { t } = useLanguage();
-  if (record.deployments.length === 0) return <Empty icon="deploy" title={t("deployments.empty.title")} text={t("deployments.empty.text")} />;
+  if (record.deployments.length === 0)
+    return <Empty icon="deploy" title={t("deployments.empty.title")} text={t("deployments.empty.text")} />;
   return (
     <Panel title={t("model.deployments")} icon="release" flush>
       <ul className="attention-list">
@@ -191,9 +300,14 @@ function Deployments({ record }: { readonly record: ModelVersionRecord }) {
 function EnvironmentTab({ record }: { readonly record: ModelVersionRecord }) {
   const { t } = useLanguage();
   const lock = record.environmentLock;
-  if (lock === undefined) return <Empty icon="code" title={t("environmentLock.empty.title")} text={t("environmentLock.empty.text")} />;
+  if (lock === undefined)
+    return <Empty icon="code" title={t("environmentLock.empty.title")} text={t("environmentLock.empty.text")} />;
   return (
-    <Panel title={lock.python === undefined ? t("model.environment") : `Python ${lock.python}`} icon="code" actions={<Digest digest={lock.digest} length={16} />}>
+    <Panel
+      title={lock.python === undefined ? t("model.environment") : `Python ${lock.python}`}
+      icon="code"
+      actions={<Digest digest={lock.digest} length={16} />}
+    >
       <pre className="code-block" tabIndex={0}>
         {lock.lock ?? lock.digest}
       </pre>

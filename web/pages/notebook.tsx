@@ -17,7 +17,11 @@ export function NotebookPage() {
   const [stepRun] = useSearchValue("stepRun");
   const notebook = useQuery(queries.notebook(id, stepRun));
   return (
-    <Page title={notebook.data?.path ?? notebook.data?.asset ?? t("assetKind.notebook")} crumbs={[{ label: t("nav.models"), to: address.models() }]} subtitle={notebook.data !== undefined && <Subtitle notebook={notebook.data} />}>
+    <Page
+      title={notebook.data?.path ?? notebook.data?.asset ?? t("assetKind.notebook")}
+      crumbs={[{ label: t("nav.models"), to: address.models() }]}
+      subtitle={notebook.data !== undefined && <Subtitle notebook={notebook.data} />}
+    >
       <Read result={notebook} lines={8}>
         {(data) => <Body notebook={data} />}
       </Read>
@@ -50,7 +54,12 @@ function Body({ notebook }: { readonly notebook: NotebookVersion }) {
           <div className="toolbar">
             <span className="muted">{t("notebook.changed", { count: changed })}</span>
             {changed > 0 && (
-              <button type="button" className="plain-button" aria-pressed={only === "changed"} onClick={() => setOnly(only === "changed" ? undefined : "changed")}>
+              <button
+                type="button"
+                className="plain-button"
+                aria-pressed={only === "changed"}
+                onClick={() => setOnly(only === "changed" ? undefined : "changed")}
+              >
                 {only === "changed" ? t("notebook.showAll") : t("notebook.showChanged")}
               </button>
             )}
@@ -68,13 +77,24 @@ function Body({ notebook }: { readonly notebook: NotebookVersion }) {
               [t("notebook.cells"), String(notebook.cells.length)],
               [t("table.version"), `${notebook.asset} v${notebook.version}`],
               [t("notebook.sourceDigest"), <Digest key="digest" digest={notebook.sourceDigest} length={20} />],
-              ...(notebook.executedDigest === undefined ? [] : [[name("fact", "executedNotebook"), <Digest key="executed" digest={notebook.executedDigest} length={20} />] as const]),
+              ...(notebook.executedDigest === undefined
+                ? []
+                : [
+                    [
+                      name("fact", "executedNotebook"),
+                      <Digest key="executed" digest={notebook.executedDigest} length={20} />,
+                    ] as const,
+                  ]),
               ...parameters.map(([key, value]) => [key, <code key={key}>{valueText(value)}</code>] as const),
             ]}
           />
         </Panel>
         <Panel title={t("nav.approvals")} icon="approval" flush>
-          {notebook.approvals.length === 0 ? <p className="panel-note">{t("approvals.none.text")}</p> : <ApprovalList approvals={notebook.approvals} />}
+          {notebook.approvals.length === 0 ? (
+            <p className="panel-note">{t("approvals.none.text")}</p>
+          ) : (
+            <ApprovalList approvals={notebook.approvals} />
+          )}
         </Panel>
       </div>
     </div>

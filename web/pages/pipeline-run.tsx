@@ -29,12 +29,18 @@ const MANY_STEPS = 15;
 export function PipelineRunPage() {
   const { t } = useLanguage();
   const { id } = useParams({ strict: false }) as { id: string };
-  const run = useQuery({ ...queries.pipelineRun(id), refetchInterval: ({ state }) => (state.data !== undefined && isOver(state.data.status) ? false : 5000) });
+  const run = useQuery({
+    ...queries.pipelineRun(id),
+    refetchInterval: ({ state }) => (state.data !== undefined && isOver(state.data.status) ? false : 5000),
+  });
   return (
     <Page
       title={run.data === undefined ? t("run.title") : <RunTitle run={run.data} />}
       plainTitle={`${run.data?.pipeline ?? ""} ${id.slice(-6)}`}
-      crumbs={[{ label: t("nav.pipelines"), to: address.pipelines() }, ...(run.data === undefined ? [] : [{ label: run.data.pipeline, to: address.pipeline(run.data.pipeline) }])]}
+      crumbs={[
+        { label: t("nav.pipelines"), to: address.pipelines() },
+        ...(run.data === undefined ? [] : [{ label: run.data.pipeline, to: address.pipeline(run.data.pipeline) }]),
+      ]}
       subtitle={run.data !== undefined && <RunSubtitle run={run.data} />}
       actions={run.data !== undefined && <RunActions run={run.data} />}
     >
@@ -57,12 +63,15 @@ function RunSubtitle({ run }: { readonly run: PipelineRunDetail }) {
   const { t, name } = useLanguage();
   return (
     <>
-      <span>{[name("cause", run.trigger.on), run.trigger.subject].filter((part) => part !== undefined).join(" · ")}</span>
+      <span>
+        {[name("cause", run.trigger.on), run.trigger.subject].filter((part) => part !== undefined).join(" · ")}
+      </span>
       <span>{t("run.by", { actor: run.actor })}</span>
       <Ago atMs={run.startedAtMs ?? run.queuedAtMs} />
       {run.commit !== undefined && (
         <span className="chips">
-          <Icon name="commit" size={14} /> <Digest digest={run.commit.id} /> {run.commit.dirty && <span className="chip">{t("commit.dirty")}</span>}
+          <Icon name="commit" size={14} /> <Digest digest={run.commit.id} />{" "}
+          {run.commit.dirty && <span className="chip">{t("commit.dirty")}</span>}
         </span>
       )}
       <span>
@@ -77,9 +86,26 @@ function RunActions({ run }: { readonly run: PipelineRunDetail }) {
   const { canCancel, canResume } = runActions(run.status);
   return (
     <>
-      {canResume && <CommandButton label={run.status === "failed" ? t("run.retry") : t("run.resume")} icon="resume" variant="filled" capability="pipeline.run" run={() => commands.resumeRun(run.id)} done={t("run.resumed")} />}
+      {canResume && (
+        <CommandButton
+          label={run.status === "failed" ? t("run.retry") : t("run.resume")}
+          icon="resume"
+          variant="filled"
+          capability="pipeline.run"
+          run={() => commands.resumeRun(run.id)}
+          done={t("run.resumed")}
+        />
+      )}
       {canCancel && (
-        <CommandButton label={t("run.cancel")} icon="stop" variant="danger" capability="pipeline.cancel" run={() => commands.cancelRun(run.id)} done={t("run.cancelAsked")} confirm={{ title: t("run.cancel.title"), content: <p>{t("run.cancel.text")}</p> }} />
+        <CommandButton
+          label={t("run.cancel")}
+          icon="stop"
+          variant="danger"
+          capability="pipeline.cancel"
+          run={() => commands.cancelRun(run.id)}
+          done={t("run.cancelAsked")}
+          confirm={{ title: t("run.cancel.title"), content: <p>{t("run.cancel.text")}</p> }}
+        />
       )}
     </>
   );
@@ -106,12 +132,33 @@ function RunBody({ run }: { readonly run: PipelineRunDetail }) {
       <WaitingNotes run={run} />
       <RunFigures run={run} />
       <ParamsPanel params={run.params} />
-      <Panel title={t("run.timeline")} icon="clock" flush actions={states.length > 1 && run.stepRunCount > MANY_STEPS && <StateFilter states={states} value={state} onChange={setState} />}>
+      <Panel
+        title={t("run.timeline")}
+        icon="clock"
+        flush
+        actions={
+          states.length > 1 &&
+          run.stepRunCount > MANY_STEPS && <StateFilter states={states} value={state} onChange={setState} />
+        }
+      >
         <TimelineView run={{ ...run, stepRuns }} selected={selected} onSelect={select} />
-        {more !== undefined && <MoreSteps shown={stepRuns.length} total={state === undefined ? run.stepRunCount : (run.steps[state as StepRun["status"]] ?? 0)} more={more} />}
+        {more !== undefined && (
+          <MoreSteps
+            shown={stepRuns.length}
+            total={state === undefined ? run.stepRunCount : (run.steps[state as StepRun["status"]] ?? 0)}
+            more={more}
+          />
+        )}
       </Panel>
       <StepGraph run={run} selected={current?.step} onSelect={select} />
-      <Drawer opened={current !== undefined} onClose={() => select(undefined)} position="right" size="min(860px, 100vw)" title={current === undefined ? "" : <DrawerTitle stepRun={current} />} closeButtonProps={{ "aria-label": t("shell.close") }}>
+      <Drawer
+        opened={current !== undefined}
+        onClose={() => select(undefined)}
+        position="right"
+        size="min(860px, 100vw)"
+        title={current === undefined ? "" : <DrawerTitle stepRun={current} />}
+        closeButtonProps={{ "aria-label": t("shell.close") }}
+      >
         {current !== undefined && <StepRunFacts stepRun={current} run={run} />}
       </Drawer>
     </>
@@ -119,11 +166,22 @@ function RunBody({ run }: { readonly run: PipelineRunDetail }) {
 }
 
 /** What went wrong, with the way to the step where it did. */
-function RunError({ run, onSelect }: { readonly run: PipelineRunDetail; readonly onSelect: (id: string | undefined) => void }) {
+function RunError({
+  run,
+  onSelect,
+}: {
+  readonly run: PipelineRunDetail;
+  readonly onSelect: (id: string | undefined) => void;
+}) {
   const { t } = useLanguage();
   const failed = run.stepRuns.find(({ status }) => status === "failed");
   if (run.error === undefined) return null;
-  return <Problem error={new ProblemError(0, failed?.error ?? run.error)} {...(failed === undefined ? {} : { action: { label: t("run.toStep"), run: () => onSelect(failed.id) } })} />;
+  return (
+    <Problem
+      error={new ProblemError(0, failed?.error ?? run.error)}
+      {...(failed === undefined ? {} : { action: { label: t("run.toStep"), run: () => onSelect(failed.id) } })}
+    />
+  );
 }
 
 function RunFigures({ run }: { readonly run: PipelineRunDetail }) {
@@ -136,7 +194,13 @@ function RunFigures({ run }: { readonly run: PipelineRunDetail }) {
           <StepOutcomes steps={run.steps} />
         </span>
       </Figure>
-      <Figure label={t("run.duration")} name="run.duration" value={run.startedAtMs === undefined || run.endedAtMs === undefined ? undefined : run.endedAtMs - run.startedAtMs}>
+      <Figure
+        label={t("run.duration")}
+        name="run.duration"
+        value={
+          run.startedAtMs === undefined || run.endedAtMs === undefined ? undefined : run.endedAtMs - run.startedAtMs
+        }
+      >
         <Duration startMs={run.startedAtMs} endMs={run.endedAtMs} />
       </Figure>
       <Figure label={t("run.versionsMade")} name="run.versionsMade" value={run.versionsMade}>
@@ -147,15 +211,32 @@ function RunFigures({ run }: { readonly run: PipelineRunDetail }) {
   );
 }
 
-function StepGraph({ run, selected, onSelect }: { readonly run: PipelineRunDetail; readonly selected: string | undefined; readonly onSelect: (id: string | undefined) => void }) {
+function StepGraph({
+  run,
+  selected,
+  onSelect,
+}: {
+  readonly run: PipelineRunDetail;
+  readonly selected: string | undefined;
+  readonly onSelect: (id: string | undefined) => void;
+}) {
   const { t } = useLanguage();
   const steps = graphSteps(run.stepRuns);
-  if (steps.length > LARGEST_GRAPH || run.nextStepRuns !== undefined) return <p className="muted">{t("pipeline.graphTooLarge", { count: LARGEST_GRAPH })}</p>;
+  if (steps.length > LARGEST_GRAPH || run.nextStepRuns !== undefined)
+    return <p className="muted">{t("pipeline.graphTooLarge", { count: LARGEST_GRAPH })}</p>;
   return (
     <Panel title={t("pipeline.graph")} icon="pipeline" flush>
       <Graph
         label={t("pipeline.graph")}
-        nodes={steps.map((step) => stepNode({ name: step.step, kind: step.kind, load: loadOfKind(step.kind), status: step.status, cached: step.cached }))}
+        nodes={steps.map((step) =>
+          stepNode({
+            name: step.step,
+            kind: step.kind,
+            load: loadOfKind(step.kind),
+            status: step.status,
+            cached: step.cached,
+          }),
+        )}
         edges={stepEdges(run.edges, run.stepRuns)}
         selected={selected}
         onSelect={(step) => onSelect(run.stepRuns.find((each) => each.step === step)?.id)}
@@ -172,7 +253,10 @@ interface MoreStepRuns {
 }
 
 /** The step runs to show, of one state or of all; of a run with more than one answer holds, page after page. */
-function useStepRuns(run: PipelineRunDetail, state: string | undefined): { readonly stepRuns: readonly StepRun[]; readonly more: MoreStepRuns | undefined } {
+function useStepRuns(
+  run: PipelineRunDetail,
+  state: string | undefined,
+): { readonly stepRuns: readonly StepRun[]; readonly more: MoreStepRuns | undefined } {
   const isLarge = run.nextStepRuns !== undefined;
   const { result, more } = useList({ ...queries.stepRuns(run.id, { status: state }), enabled: isLarge });
   const own = state === undefined ? run.stepRuns : run.stepRuns.filter(({ status }) => status === state);
@@ -180,9 +264,16 @@ function useStepRuns(run: PipelineRunDetail, state: string | undefined): { reado
 }
 
 /** The chosen step run, also when it is not among those read so far. */
-function useSelected(run: PipelineRunDetail, stepRuns: readonly StepRun[], selected: string | undefined): StepRun | undefined {
+function useSelected(
+  run: PipelineRunDetail,
+  stepRuns: readonly StepRun[],
+  selected: string | undefined,
+): StepRun | undefined {
   const known = stepRuns.find(({ id }) => id === selected) ?? run.stepRuns.find(({ id }) => id === selected);
-  const { result } = useList({ ...queries.stepRuns(run.id, { stepRun: selected }), enabled: selected !== undefined && known === undefined && run.nextStepRuns !== undefined });
+  const { result } = useList({
+    ...queries.stepRuns(run.id, { stepRun: selected }),
+    enabled: selected !== undefined && known === undefined && run.nextStepRuns !== undefined,
+  });
   return known ?? (selected === undefined ? undefined : result.data?.[0]);
 }
 
@@ -191,7 +282,15 @@ function stepStates(run: PipelineRunDetail): readonly string[] {
   return Object.entries(run.steps).flatMap(([state, count]) => (state !== "cached" && (count ?? 0) > 0 ? [state] : []));
 }
 
-function MoreSteps({ shown, total, more }: { readonly shown: number; readonly total: number; readonly more: MoreStepRuns }) {
+function MoreSteps({
+  shown,
+  total,
+  more,
+}: {
+  readonly shown: number;
+  readonly total: number;
+  readonly more: MoreStepRuns;
+}) {
   const { t, format } = useLanguage();
   return (
     <div className="toolbar">
@@ -212,16 +311,32 @@ function ParamsPanel({ params }: { readonly params: PipelineRunDetail["params"] 
   if (entries.length === 0) return null;
   return (
     <Panel title={t("run.params")} icon="features">
-      <Facts columns={3} items={entries.map(([key, value]) => [key, <code key={key}>{valueText(value) || "–"}</code>] as const)} />
+      <Facts
+        columns={3}
+        items={entries.map(([key, value]) => [key, <code key={key}>{valueText(value) || "–"}</code>] as const)}
+      />
     </Panel>
   );
 }
 
 /** Finds the few that failed among many. */
-function StateFilter({ states, value, onChange }: { readonly states: readonly string[]; readonly value: string | undefined; readonly onChange: (value: string | undefined) => void }) {
+function StateFilter({
+  states,
+  value,
+  onChange,
+}: {
+  readonly states: readonly string[];
+  readonly value: string | undefined;
+  readonly onChange: (value: string | undefined) => void;
+}) {
   const { t, name } = useLanguage();
   return (
-    <select className="field" aria-label={t("run.status")} value={value ?? ""} onChange={(event) => onChange(event.target.value === "" ? undefined : event.target.value)}>
+    <select
+      className="field"
+      aria-label={t("run.status")}
+      value={value ?? ""}
+      onChange={(event) => onChange(event.target.value === "" ? undefined : event.target.value)}
+    >
       <option value="">{t("run.allStatuses")}</option>
       {states.map((each) => (
         <option key={each} value={each}>
@@ -234,13 +349,18 @@ function StateFilter({ states, value, onChange }: { readonly states: readonly st
 
 function RowsFigure({ rows }: { readonly rows: number }) {
   const { t, format } = useLanguage();
-  return rows === 0 ? null : <Figure label={t("run.rows")} name="run.rows" value={rows}>{format.number(rows)}</Figure>;
+  return rows === 0 ? null : (
+    <Figure label={t("run.rows")} name="run.rows" value={rows}>
+      {format.number(rows)}
+    </Figure>
+  );
 }
 
 function DrawerTitle({ stepRun }: { readonly stepRun: StepRun }) {
   return (
     <span className="title-with-state">
-      <b>{stepRun.step}</b> {stepRun.matrix !== undefined && <span className="chip">{stepRun.matrix}</span>} <StateBadge state={stepRun.status} cached={stepRun.cached} />
+      <b>{stepRun.step}</b> {stepRun.matrix !== undefined && <span className="chip">{stepRun.matrix}</span>}{" "}
+      <StateBadge state={stepRun.status} cached={stepRun.cached} />
     </span>
   );
 }
@@ -254,7 +374,8 @@ function WaitingNotes({ run }: { readonly run: PipelineRunDetail }) {
       <div key={id} className="note tone-waiting">
         <Icon name="pause" size={16} />
         <span>
-          <b>{t("run.waitsAt", { step })}</b> {gate?.reason} {gate?.key.startsWith("approval:") === true && <Link to={address.approvals()}>{t("run.toApprovals")}</Link>}
+          <b>{t("run.waitsAt", { step })}</b> {gate?.reason}{" "}
+          {gate?.key.startsWith("approval:") === true && <Link to={address.approvals()}>{t("run.toApprovals")}</Link>}
         </span>
       </div>
     ));
@@ -264,5 +385,7 @@ function WaitingNotes({ run }: { readonly run: PipelineRunDetail }) {
 function graphSteps(stepRuns: readonly StepRun[]): readonly StepRun[] {
   const urgency = ["failed", "running", "waiting", "queued", "pending", "cancelled", "skipped", "succeeded"];
   const groups = Map.groupBy(stepRuns, ({ step }) => step);
-  return [...groups.values()].flatMap((group) => group.toSorted((left, right) => urgency.indexOf(left.status) - urgency.indexOf(right.status)).slice(0, 1));
+  return [...groups.values()].flatMap((group) =>
+    group.toSorted((left, right) => urgency.indexOf(left.status) - urgency.indexOf(right.status)).slice(0, 1),
+  );
 }

@@ -43,7 +43,15 @@ export function PipelinePage() {
               label={data.name}
               tabs={[
                 { key: "runs", label: t("pipeline.runs"), content: () => <Runs name={name} /> },
-                ...(data.definition === undefined ? [] : [{ key: "definition", label: t("pipeline.definition"), content: () => <Definition pipeline={data} /> }]),
+                ...(data.definition === undefined
+                  ? []
+                  : [
+                      {
+                        key: "definition",
+                        label: t("pipeline.definition"),
+                        content: () => <Definition pipeline={data} />,
+                      },
+                    ]),
               ]}
             />
           </>
@@ -67,40 +75,96 @@ function Subtitle({ pipeline }: { readonly pipeline: PipelineDetail }) {
 function GraphPanel({ pipeline }: { readonly pipeline: PipelineDetail }) {
   const { t } = useLanguage();
   const [selected, select] = useSearchValue("step");
-  if (pipeline.steps.length > LARGEST_GRAPH) return <StepsPanel pipeline={pipeline} selected={selected} onSelect={select} />;
+  if (pipeline.steps.length > LARGEST_GRAPH)
+    return <StepsPanel pipeline={pipeline} selected={selected} onSelect={select} />;
   const step = pipeline.steps.find((each) => each.name === selected);
   const outside = [...new Set(pipeline.externalAssets.map(({ asset }) => asset))];
   const nodes = [
-    ...outside.map((asset) => ({ id: `outside ${asset}`, className: "graph-node-outside load-data", content: <OutsideNode asset={asset} pipeline={pipeline.externalAssets.find((each) => each.asset === asset)?.pipeline} /> })),
+    ...outside.map((asset) => ({
+      id: `outside ${asset}`,
+      className: "graph-node-outside load-data",
+      content: (
+        <OutsideNode asset={asset} pipeline={pipeline.externalAssets.find((each) => each.asset === asset)?.pipeline} />
+      ),
+    })),
     ...pipeline.steps.map((each) =>
-      stepNode({ name: each.name, kind: each.kind, load: each.load, status: each.lastStatus, cached: each.lastCached, note: each.hasMatrix ? `${each.kind} · ${t("pipeline.matrix")}` : undefined }),
+      stepNode({
+        name: each.name,
+        kind: each.kind,
+        load: each.load,
+        status: each.lastStatus,
+        cached: each.lastCached,
+        note: each.hasMatrix ? `${each.kind} · ${t("pipeline.matrix")}` : undefined,
+      }),
     ),
   ];
-  const edges = [...stepEdges(pipeline.edges), ...pipeline.externalAssets.map(({ asset, readBy }) => ({ from: `outside ${asset}`, to: readBy }))];
+  const edges = [
+    ...stepEdges(pipeline.edges),
+    ...pipeline.externalAssets.map(({ asset, readBy }) => ({ from: `outside ${asset}`, to: readBy })),
+  ];
   return (
     <Panel title={t("pipeline.graph")} icon="pipeline" flush>
-      <Graph label={t("pipeline.graph")} nodes={nodes} edges={edges} selected={selected} onSelect={(id) => id.startsWith("outside ") || select(id === selected ? undefined : id)} />
+      <Graph
+        label={t("pipeline.graph")}
+        nodes={nodes}
+        edges={edges}
+        selected={selected}
+        onSelect={(id) => id.startsWith("outside ") || select(id === selected ? undefined : id)}
+      />
       {step !== undefined && <StepFacts pipeline={pipeline.name} step={step} />}
     </Panel>
   );
 }
 
 /** Too many steps to be drawn: as a list. */
-function StepsPanel({ pipeline, selected, onSelect }: { readonly pipeline: PipelineDetail; readonly selected: string | undefined; readonly onSelect: (step: string | undefined) => void }) {
+function StepsPanel({
+  pipeline,
+  selected,
+  onSelect,
+}: {
+  readonly pipeline: PipelineDetail;
+  readonly selected: string | undefined;
+  readonly onSelect: (step: string | undefined) => void;
+}) {
   const { t } = useLanguage();
   const step = pipeline.steps.find((each) => each.name === selected);
   const columns: readonly Column<PipelineStep>[] = [
     {
-      key: "name", title: t("step.name"), width: "minmax(180px, 2fr)", sortBy: (each) => each.name,
+      key: "name",
+      title: t("step.name"),
+      width: "minmax(180px, 2fr)",
+      sortBy: (each) => each.name,
       cell: (each) => (
-        <button type="button" className="plain-button" aria-pressed={each.name === selected} onClick={() => onSelect(each.name === selected ? undefined : each.name)}>
+        <button
+          type="button"
+          className="plain-button"
+          aria-pressed={each.name === selected}
+          onClick={() => onSelect(each.name === selected ? undefined : each.name)}
+        >
           {each.name}
         </button>
       ),
     },
     { key: "kind", title: t("step.kind"), width: "120px", cell: (each) => each.kind, sortBy: (each) => each.kind },
-    { key: "last", title: t("step.last"), width: "160px", cell: (each) => (each.lastStatus === undefined ? t("pipeline.never") : <StateBadge state={each.lastStatus} cached={each.lastCached === true} />), sortBy: (each) => each.lastStatus },
-    { key: "time", title: t("run.time"), width: "150px", cell: (each) => <Ago atMs={each.lastAtMs} />, sortBy: (each) => each.lastAtMs },
+    {
+      key: "last",
+      title: t("step.last"),
+      width: "160px",
+      cell: (each) =>
+        each.lastStatus === undefined ? (
+          t("pipeline.never")
+        ) : (
+          <StateBadge state={each.lastStatus} cached={each.lastCached === true} />
+        ),
+      sortBy: (each) => each.lastStatus,
+    },
+    {
+      key: "time",
+      title: t("run.time"),
+      width: "150px",
+      cell: (each) => <Ago atMs={each.lastAtMs} />,
+      sortBy: (each) => each.lastAtMs,
+    },
   ];
   return (
     <Panel title={t("pipeline.graph")} icon="pipeline" flush>
@@ -138,9 +202,29 @@ function StepFacts({ pipeline, step }: { readonly pipeline: string; readonly ste
           [t("step.load"), name("load", step.load)],
           [t("step.does"), step.description ?? "–"],
           [t("step.reads"), step.reads.join(", ") || "–"],
-          [t("step.makes"), step.makes.map(({ asset, kind }) => `${asset} (${name("assetKind", kind)})`).join(", ") || "–"],
-          ...(step.when === undefined && step.isFinal !== true ? [] : [[t("step.when"), [...(step.isFinal === true ? [t("step.final")] : []), ...(step.when === undefined ? [] : [step.when])].join(" · ")] as const]),
-          [t("step.last"), step.lastStatus === undefined ? t("pipeline.never") : <StateBadge key="state" state={step.lastStatus} cached={step.lastCached === true} />],
+          [
+            t("step.makes"),
+            step.makes.map(({ asset, kind }) => `${asset} (${name("assetKind", kind)})`).join(", ") || "–",
+          ],
+          ...(step.when === undefined && step.isFinal !== true
+            ? []
+            : [
+                [
+                  t("step.when"),
+                  [
+                    ...(step.isFinal === true ? [t("step.final")] : []),
+                    ...(step.when === undefined ? [] : [step.when]),
+                  ].join(" · "),
+                ] as const,
+              ]),
+          [
+            t("step.last"),
+            step.lastStatus === undefined ? (
+              t("pipeline.never")
+            ) : (
+              <StateBadge key="state" state={step.lastStatus} cached={step.lastCached === true} />
+            ),
+          ],
           [t("run.time"), <Ago key="time" atMs={step.lastAtMs} />],
         ]}
       />
@@ -154,8 +238,24 @@ function StepRunButton({ pipeline, step }: { readonly pipeline: string; readonly
   const navigate = useNavigate();
   return (
     <div className="form-actions">
-      <CommandButton size="xs" label={t("step.runFrom")} icon="resume" capability="pipeline.run" run={() => commands.runPipeline(pipeline, { from: step })} done={t("run.started")} onDone={({ id }) => void navigate({ to: address.run(id) })} />
-      <CommandButton size="xs" label={t("step.runOnly")} icon="play" capability="pipeline.run" run={() => commands.runPipeline(pipeline, { only: step })} done={t("run.started")} onDone={({ id }) => void navigate({ to: address.run(id) })} />
+      <CommandButton
+        size="xs"
+        label={t("step.runFrom")}
+        icon="resume"
+        capability="pipeline.run"
+        run={() => commands.runPipeline(pipeline, { from: step })}
+        done={t("run.started")}
+        onDone={({ id }) => void navigate({ to: address.run(id) })}
+      />
+      <CommandButton
+        size="xs"
+        label={t("step.runOnly")}
+        icon="play"
+        capability="pipeline.run"
+        run={() => commands.runPipeline(pipeline, { only: step })}
+        done={t("run.started")}
+        onDone={({ id }) => void navigate({ to: address.run(id) })}
+      />
     </div>
   );
 }
@@ -170,15 +270,25 @@ function RunButton({ pipeline }: { readonly pipeline: PipelineDetail }) {
       {pipeline.params.map((param) => (
         <label key={param.name} className="label">
           {param.name}
-          <input className="field" value={values[param.name] ?? valueText(param.default)} onChange={(event) => setValues({ ...values, [param.name]: event.target.value })} />
+          <input
+            className="field"
+            value={values[param.name] ?? valueText(param.default)}
+            onChange={(event) => setValues({ ...values, [param.name]: event.target.value })}
+          />
         </label>
       ))}
     </>
   );
   return (
     <CommandButton
-      label={t("run.run")} icon="play" variant="filled" capability="pipeline.run" confirm={{ title: t("run.run.title", { pipeline: pipeline.name }), content: form }}
-      run={() => commands.runPipeline(pipeline.name, paramsOf(values))} done={t("run.started")} onDone={({ id }) => void navigate({ to: address.run(id) })}
+      label={t("run.run")}
+      icon="play"
+      variant="filled"
+      capability="pipeline.run"
+      confirm={{ title: t("run.run.title", { pipeline: pipeline.name }), content: form }}
+      run={() => commands.runPipeline(pipeline.name, paramsOf(values))}
+      done={t("run.started")}
+      onDone={({ id }) => void navigate({ to: address.run(id) })}
     />
   );
 }
@@ -198,13 +308,32 @@ function paramsOf(values: Readonly<Record<string, string>>): NewPipelineRun {
 function Runs({ name }: { readonly name: string }) {
   const { t } = useLanguage();
   const { result, more } = useList(queries.pipelineRuns({ pipeline: name }));
-  return <Read result={result}>{(runs) => (runs.length === 0 ? <Empty icon="play" title={t("runs.empty.title")} text={t("runs.empty.text")} command={`esteira run ${name}`} /> : <RunTable runs={runs} hasPipeline={false} more={more} />)}</Read>;
+  return (
+    <Read result={result}>
+      {(runs) =>
+        runs.length === 0 ? (
+          <Empty
+            icon="play"
+            title={t("runs.empty.title")}
+            text={t("runs.empty.text")}
+            command={`esteira run ${name}`}
+          />
+        ) : (
+          <RunTable runs={runs} hasPipeline={false} more={more} />
+        )
+      }
+    </Read>
+  );
 }
 
 function Definition({ pipeline }: { readonly pipeline: PipelineDetail }) {
   const { t } = useLanguage();
   return (
-    <Panel title={pipeline.file ?? t("pipeline.definition")} icon="file" actions={<Copy text={pipeline.definition ?? ""} />}>
+    <Panel
+      title={pipeline.file ?? t("pipeline.definition")}
+      icon="file"
+      actions={<Copy text={pipeline.definition ?? ""} />}
+    >
       <pre className="code-block" tabIndex={0}>
         {pipeline.definition}
       </pre>

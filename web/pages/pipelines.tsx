@@ -36,19 +36,64 @@ function Pipelines() {
   const { t } = useLanguage();
   const { result, more } = useList(queries.pipelines());
   const columns: readonly Column<PipelineSummary>[] = [
-    { key: "name", title: t("table.name"), width: "minmax(170px, 1.2fr)", cell: (pipeline) => <NameCell pipeline={pipeline} />, sortBy: (pipeline) => pipeline.name },
-    { key: "triggers", title: t("pipeline.triggers"), width: "minmax(260px, 2fr)", cell: (pipeline) => <TriggerList triggers={pipeline.triggers} /> },
-    { key: "recent", title: t("pipeline.recentCount", { count: BARS }), width: "270px", cell: (pipeline) => <RecentBars pipeline={pipeline} /> },
-    { key: "last", title: t("pipeline.lastRun"), width: "130px", cell: (pipeline) => (pipeline.lastRun === undefined ? <span className="muted">{t("pipeline.never")}</span> : <StateBadge state={runState(pipeline.lastRun)} />) },
-    { key: "time", title: t("run.time"), width: "150px", cell: (pipeline) => <Ago atMs={pipeline.lastRun?.startedAtMs ?? pipeline.lastRun?.queuedAtMs} />, sortBy: (pipeline) => pipeline.lastRun?.queuedAtMs },
+    {
+      key: "name",
+      title: t("table.name"),
+      width: "minmax(170px, 1.2fr)",
+      cell: (pipeline) => <NameCell pipeline={pipeline} />,
+      sortBy: (pipeline) => pipeline.name,
+    },
+    {
+      key: "triggers",
+      title: t("pipeline.triggers"),
+      width: "minmax(260px, 2fr)",
+      cell: (pipeline) => <TriggerList triggers={pipeline.triggers} />,
+    },
+    {
+      key: "recent",
+      title: t("pipeline.recentCount", { count: BARS }),
+      width: "270px",
+      cell: (pipeline) => <RecentBars pipeline={pipeline} />,
+    },
+    {
+      key: "last",
+      title: t("pipeline.lastRun"),
+      width: "130px",
+      cell: (pipeline) =>
+        pipeline.lastRun === undefined ? (
+          <span className="muted">{t("pipeline.never")}</span>
+        ) : (
+          <StateBadge state={runState(pipeline.lastRun)} />
+        ),
+    },
+    {
+      key: "time",
+      title: t("run.time"),
+      width: "150px",
+      cell: (pipeline) => <Ago atMs={pipeline.lastRun?.startedAtMs ?? pipeline.lastRun?.queuedAtMs} />,
+      sortBy: (pipeline) => pipeline.lastRun?.queuedAtMs,
+    },
   ];
   return (
     <Read result={result}>
       {(pipelines) =>
         pipelines.length === 0 ? (
-          <Empty icon="pipeline" title={t("pipelines.empty.title")} text={t("pipelines.empty.text")} command="esteira init" />
+          <Empty
+            icon="pipeline"
+            title={t("pipelines.empty.title")}
+            text={t("pipelines.empty.text")}
+            command="esteira init"
+          />
         ) : (
-          <DataTable label={t("nav.pipelines")} rows={pipelines} columns={columns} rowKey={(pipeline) => pipeline.name} rowLink={(pipeline) => address.pipeline(pipeline.name)} more={more} rowHeight={54} />
+          <DataTable
+            label={t("nav.pipelines")}
+            rows={pipelines}
+            columns={columns}
+            rowKey={(pipeline) => pipeline.name}
+            rowLink={(pipeline) => address.pipeline(pipeline.name)}
+            more={more}
+            rowHeight={54}
+          />
         )
       }
     </Read>
@@ -62,7 +107,10 @@ function NameCell({ pipeline }: { readonly pipeline: PipelineSummary }) {
       {pipeline.name}
       <br />
       <span className="muted" style={{ fontWeight: 400, fontSize: 12.5 }}>
-        {[...pipeline.loads.map((load) => name("load", load)), t("pipeline.stepCount", { count: pipeline.stepCount })].join(" · ")}
+        {[
+          ...pipeline.loads.map((load) => name("load", load)),
+          t("pipeline.stepCount", { count: pipeline.stepCount }),
+        ].join(" · ")}
       </span>
     </span>
   );
@@ -75,7 +123,17 @@ function RecentBars({ pipeline }: { readonly pipeline: PipelineSummary }) {
     <span className="bars">
       {pipeline.recentRuns.slice(-BARS).map((run) => {
         const text = `${name("state", run.status)}${run.durationMs === undefined ? "" : ` · ${format.duration(run.durationMs)}`}`;
-        return <Link key={run.id} to={address.run(run.id)} title={text} aria-label={text} className={`tone-${toneOf(run.status)}`}><span style={{ height: `${Math.max(20, ((run.durationMs ?? 0) / longest) * 100)}%` }} /></Link>;
+        return (
+          <Link
+            key={run.id}
+            to={address.run(run.id)}
+            title={text}
+            aria-label={text}
+            className={`tone-${toneOf(run.status)}`}
+          >
+            <span style={{ height: `${Math.max(20, ((run.durationMs ?? 0) / longest) * 100)}%` }} />
+          </Link>
+        );
       })}
     </span>
   );
@@ -90,13 +148,23 @@ function Runs() {
   return (
     <>
       <div className="toolbar">
-        <select className="field" aria-label={t("run.pipeline")} value={pipeline ?? ""} onChange={(event) => setPipeline(event.target.value === "" ? undefined : event.target.value)}>
+        <select
+          className="field"
+          aria-label={t("run.pipeline")}
+          value={pipeline ?? ""}
+          onChange={(event) => setPipeline(event.target.value === "" ? undefined : event.target.value)}
+        >
           <option value="">{t("run.allPipelines")}</option>
           {pipelines.result.data?.map((each) => (
             <option key={each.name}>{each.name}</option>
           ))}
         </select>
-        <select className="field" aria-label={t("run.status")} value={status ?? ""} onChange={(event) => setStatus(event.target.value === "" ? undefined : event.target.value)}>
+        <select
+          className="field"
+          aria-label={t("run.status")}
+          value={status ?? ""}
+          onChange={(event) => setStatus(event.target.value === "" ? undefined : event.target.value)}
+        >
           <option value="">{t("run.allStatuses")}</option>
           {STATUSES.map((each) => (
             <option key={each} value={each}>
@@ -106,7 +174,18 @@ function Runs() {
         </select>
       </div>
       <Read result={result}>
-        {(runs) => (runs.length === 0 ? <Empty icon="play" title={t("runs.empty.title")} text={t("runs.empty.text")} command="esteira run PIPELINE" /> : <RunTable runs={runs} hasPipeline more={more} />)}
+        {(runs) =>
+          runs.length === 0 ? (
+            <Empty
+              icon="play"
+              title={t("runs.empty.title")}
+              text={t("runs.empty.text")}
+              command="esteira run PIPELINE"
+            />
+          ) : (
+            <RunTable runs={runs} hasPipeline more={more} />
+          )
+        }
       </Read>
     </>
   );

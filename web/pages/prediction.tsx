@@ -12,7 +12,15 @@ import { Page, Panel, Read } from "../ui/page.tsx";
 import { Amount, Copy, Digest, Figure } from "../ui/text.tsx";
 
 const ICONS: Readonly<Record<ChainLink["kind"], IconName>> = {
-  prediction: "prediction", model: "model", training_data: "dataset", data: "dataset", features: "features", notebook: "notebook", commit: "commit", pipeline_run: "pipeline", source_file: "file",
+  prediction: "prediction",
+  model: "model",
+  training_data: "dataset",
+  data: "dataset",
+  features: "features",
+  notebook: "notebook",
+  commit: "commit",
+  pipeline_run: "pipeline",
+  source_file: "file",
 };
 
 export function PredictionPage() {
@@ -23,7 +31,17 @@ export function PredictionPage() {
   return (
     <Page
       title={t("prediction.title")}
-      crumbs={[{ label: t("nav.endpoints"), to: address.endpoints() }, ...(endpoint === undefined ? [] : [{ label: `${endpoint.endpoint} ${endpoint.environment}`, to: address.endpoint(endpoint.environment, endpoint.endpoint) }])]}
+      crumbs={[
+        { label: t("nav.endpoints"), to: address.endpoints() },
+        ...(endpoint === undefined
+          ? []
+          : [
+              {
+                label: `${endpoint.endpoint} ${endpoint.environment}`,
+                to: address.endpoint(endpoint.environment, endpoint.endpoint),
+              },
+            ]),
+      ]}
       subtitle={
         <span>
           <code>{id}</code> <Copy text={id} />
@@ -48,7 +66,13 @@ export function PredictionPage() {
                       <tr key={name}>
                         <th scope="row">{name}</th>
                         <td>
-                          <code title={valueText(value)}>{value === null ? "null" : typeof value === "number" ? format.number(value, 6) : valueText(value)}</code>
+                          <code title={valueText(value)}>
+                            {value === null
+                              ? "null"
+                              : typeof value === "number"
+                                ? format.number(value, 6)
+                                : valueText(value)}
+                          </code>
                         </td>
                       </tr>
                     ))}
@@ -70,13 +94,16 @@ export function PredictionPage() {
 
 function Figures({ prediction }: { readonly prediction: PredictionDetail }) {
   const { t, format } = useLanguage();
-  const value = (each: number | string | undefined): string => (each === undefined ? "–" : typeof each === "number" ? format.number(each, 4) : each);
+  const value = (each: number | string | undefined): string =>
+    each === undefined ? "–" : typeof each === "number" ? format.number(each, 4) : each;
   return (
     <div className="figures">
       <Figure label={t("prediction.value")}>{value(prediction.prediction)}</Figure>
       <Figure label={t("prediction.label")}>{value(prediction.label)}</Figure>
       <Figure label={t("prediction.answeredBy")}>
-        <Link to={address.modelVersion(prediction.model, prediction.modelVersion)}>{`${prediction.model} v${prediction.modelVersion}`}</Link>
+        <Link
+          to={address.modelVersion(prediction.model, prediction.modelVersion)}
+        >{`${prediction.model} v${prediction.modelVersion}`}</Link>
       </Figure>
       <Figure label={t("prediction.time")}>
         <span className="figure-small">{format.dateTime(prediction.atMs)}</span>
@@ -97,7 +124,14 @@ function Chain({ links }: { readonly links: readonly ChainLink[] }) {
     <ol className="chain">
       {links.map((link, index) => {
         const target = link.fileCount === undefined ? chainAddress(link) : undefined;
-        const label = link.fileCount !== undefined ? t("chain.oneOfFiles", { count: link.fileCount }) : link.kind === "commit" ? shortDigest(link.label, 12) : link.version === undefined ? link.label : `${link.label} v${link.version}`;
+        const label =
+          link.fileCount !== undefined
+            ? t("chain.oneOfFiles", { count: link.fileCount })
+            : link.kind === "commit"
+              ? shortDigest(link.label, 12)
+              : link.version === undefined
+                ? link.label
+                : `${link.label} v${link.version}`;
         return (
           <li key={`${link.kind}${link.id}${index}`}>
             <span className="chain-icon">
@@ -107,11 +141,13 @@ function Chain({ links }: { readonly links: readonly ChainLink[] }) {
               <span className="chain-kind">{name("chain", link.kind)}</span>
               {target === undefined ? <b>{label}</b> : <Link to={target}>{label}</Link>}
               <p className="muted">
-                {link.digest !== undefined && <Digest digest={link.digest} />} {link.rowCount !== undefined && (
+                {link.digest !== undefined && <Digest digest={link.digest} />}{" "}
+                {link.rowCount !== undefined && (
                   <Amount name={`chain.${link.kind}.rows`} value={link.rowCount}>
                     {t("dataset.rowCount", { count: link.rowCount })}
                   </Amount>
-                )} {link.atMs !== undefined && format.dateTime(link.atMs)}
+                )}{" "}
+                {link.atMs !== undefined && format.dateTime(link.atMs)}
               </p>
             </div>
           </li>

@@ -26,8 +26,25 @@ export function RegisteredModelPage() {
       subtitle={model.data !== undefined && <Ago atMs={model.data.last_updated_timestamp} />}
       actions={
         <>
-          <ActionButton label={t("action.rename")} icon="code" title={t("action.rename")} fields={[{ name: "name", label: t("table.name"), value: name }]} run={async (values) => { await trackingCommands.renameModel(name, values["name"] ?? ""); await navigate({ to: address.registeredModel(values["name"] ?? "") }); }} />
-          <ActionButton label={t("action.delete")} icon="cross" isDanger title={t("registry.delete.title", { name })} text={t("registry.delete.text")} run={() => trackingCommands.deleteModel(name)} onDone={() => void navigate({ to: address.registry() })} />
+          <ActionButton
+            label={t("action.rename")}
+            icon="code"
+            title={t("action.rename")}
+            fields={[{ name: "name", label: t("table.name"), value: name }]}
+            run={async (values) => {
+              await trackingCommands.renameModel(name, values["name"] ?? "");
+              await navigate({ to: address.registeredModel(values["name"] ?? "") });
+            }}
+          />
+          <ActionButton
+            label={t("action.delete")}
+            icon="cross"
+            isDanger
+            title={t("registry.delete.title", { name })}
+            text={t("registry.delete.text")}
+            run={() => trackingCommands.deleteModel(name)}
+            onDone={() => void navigate({ to: address.registry() })}
+          />
         </>
       }
     >
@@ -36,8 +53,15 @@ export function RegisteredModelPage() {
           <>
             <AliasPanel model={data} />
             <Versions model={data} />
-            <DescriptionPanel text={data.description ?? ""} save={(text) => trackingCommands.describeModel(name, text)} />
-            <TagsPanel tags={userTags(toMap(data.tags))} set={(key, value) => trackingCommands.setModelTag(name, key, value)} remove={(key) => trackingCommands.deleteModelTag(name, key)} />
+            <DescriptionPanel
+              text={data.description ?? ""}
+              save={(text) => trackingCommands.describeModel(name, text)}
+            />
+            <TagsPanel
+              tags={userTags(toMap(data.tags))}
+              set={(key, value) => trackingCommands.setModelTag(name, key, value)}
+              remove={(key) => trackingCommands.deleteModelTag(name, key)}
+            />
           </>
         )}
       </Read>
@@ -50,7 +74,21 @@ function AliasPanel({ model: { name, aliases = [] } }: { readonly model: Registe
   const { t } = useTrackingText();
   const version = { name: "version", label: t("table.version") };
   return (
-    <Panel title={t("registry.aliases")} icon="approval" actions={<ActionButton label={t("registry.alias.set")} icon="features" isSmall title={t("registry.alias.set")} text={<span className="muted">{t("registry.alias.text")}</span>} fields={[{ name: "alias", label: t("registry.alias") }, version]} run={(values) => trackingCommands.setAlias({ name, version: values["version"] ?? "" }, values["alias"] ?? "")} />}>
+    <Panel
+      title={t("registry.aliases")}
+      icon="approval"
+      actions={
+        <ActionButton
+          label={t("registry.alias.set")}
+          icon="features"
+          isSmall
+          title={t("registry.alias.set")}
+          text={<span className="muted">{t("registry.alias.text")}</span>}
+          fields={[{ name: "alias", label: t("registry.alias") }, version]}
+          run={(values) => trackingCommands.setAlias({ name, version: values["version"] ?? "" }, values["alias"] ?? "")}
+        />
+      }
+    >
       {aliases.length === 0 ? (
         <p className="muted">{t("registry.alias.none")}</p>
       ) : (
@@ -63,8 +101,22 @@ function AliasPanel({ model: { name, aliases = [] } }: { readonly model: Registe
                 </th>
                 <td>v{each.version}</td>
                 <td className="tag-actions">
-                  <ActionButton label={t("registry.alias.move")} icon="deploy" isSmall title={t("registry.alias.moveTitle", { alias: each.alias })} fields={[{ ...version, value: each.version }]} run={(values) => trackingCommands.setAlias({ name, version: values["version"] ?? "" }, each.alias)} />
-                  <ActionButton label={t("registry.alias.delete")} icon="cross" isSmall isDanger title={t("registry.alias.deleteTitle", { alias: each.alias })} run={() => trackingCommands.deleteAlias(name, each.alias)} />
+                  <ActionButton
+                    label={t("registry.alias.move")}
+                    icon="deploy"
+                    isSmall
+                    title={t("registry.alias.moveTitle", { alias: each.alias })}
+                    fields={[{ ...version, value: each.version }]}
+                    run={(values) => trackingCommands.setAlias({ name, version: values["version"] ?? "" }, each.alias)}
+                  />
+                  <ActionButton
+                    label={t("registry.alias.delete")}
+                    icon="cross"
+                    isSmall
+                    isDanger
+                    title={t("registry.alias.deleteTitle", { alias: each.alias })}
+                    run={() => trackingCommands.deleteAlias(name, each.alias)}
+                  />
                 </td>
               </tr>
             ))}
@@ -80,17 +132,68 @@ function Versions({ model }: { readonly model: RegisteredModel }) {
   const { result, more } = useList(trackingQueries.registeredVersions(model.name));
   const aliases = Map.groupBy(model.aliases ?? [], ({ version }) => version);
   const columns: readonly Column<RegisteredVersion>[] = [
-    { key: "version", title: t("table.version"), width: "minmax(180px, 1fr)", cell: (version) => (<>v{version.version} {aliases.get(version.version)?.map(({ alias }) => <span key={alias} className="alias">{alias}</span>)}</>), sortBy: (version) => Number(version.version) },
+    {
+      key: "version",
+      title: t("table.version"),
+      width: "minmax(180px, 1fr)",
+      cell: (version) => (
+        <>
+          v{version.version}{" "}
+          {aliases.get(version.version)?.map(({ alias }) => (
+            <span key={alias} className="alias">
+              {alias}
+            </span>
+          ))}
+        </>
+      ),
+      sortBy: (version) => Number(version.version),
+    },
     { key: "verdict", title: t("model.verdict"), width: "130px", cell: (version) => <Verdict version={version} /> },
-    { key: "stage", title: t("registry.stage"), width: "110px", cell: (version) => (version.current_stage === "None" ? <span className="muted">–</span> : version.current_stage), sortBy: (version) => version.current_stage },
-    { key: "data", title: t("model.trainingData"), width: "minmax(130px, 1fr)", cell: (version) => <span className="wrap">{toMap(version.tags).get("esteira.training_data") ?? "–"}</span> },
-    { key: "run", title: t("runs.run"), width: "150px", cell: (version) => (version.run_id === "" ? <span className="muted">–</span> : <Digest digest={version.run_id} length={8} />) },
-    { key: "made", title: t("table.made"), width: "140px", cell: (version) => <Ago atMs={version.creation_timestamp} />, sortBy: (version) => version.creation_timestamp },
+    {
+      key: "stage",
+      title: t("registry.stage"),
+      width: "110px",
+      cell: (version) => (version.current_stage === "None" ? <span className="muted">–</span> : version.current_stage),
+      sortBy: (version) => version.current_stage,
+    },
+    {
+      key: "data",
+      title: t("model.trainingData"),
+      width: "minmax(130px, 1fr)",
+      cell: (version) => <span className="wrap">{toMap(version.tags).get("esteira.training_data") ?? "–"}</span>,
+    },
+    {
+      key: "run",
+      title: t("runs.run"),
+      width: "150px",
+      cell: (version) =>
+        version.run_id === "" ? <span className="muted">–</span> : <Digest digest={version.run_id} length={8} />,
+    },
+    {
+      key: "made",
+      title: t("table.made"),
+      width: "140px",
+      cell: (version) => <Ago atMs={version.creation_timestamp} />,
+      sortBy: (version) => version.creation_timestamp,
+    },
   ];
   return (
     <Panel title={t("dataset.versions")} icon="model" flush>
       <Read result={result}>
-        {(versions) => (versions.length === 0 ? <Empty icon="model" title={t("registry.noVersions.title")} text={t("registry.noVersions.text")} /> : <DataTable label={t("dataset.versions")} rows={versions} columns={columns} rowKey={(version) => version.version} rowLink={(version) => address.registeredVersion(version.name, version.version)} more={more} />)}
+        {(versions) =>
+          versions.length === 0 ? (
+            <Empty icon="model" title={t("registry.noVersions.title")} text={t("registry.noVersions.text")} />
+          ) : (
+            <DataTable
+              label={t("dataset.versions")}
+              rows={versions}
+              columns={columns}
+              rowKey={(version) => version.version}
+              rowLink={(version) => address.registeredVersion(version.name, version.version)}
+              more={more}
+            />
+          )
+        }
       </Read>
     </Panel>
   );

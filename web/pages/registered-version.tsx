@@ -25,7 +25,10 @@ export function RegisteredVersionPage() {
     <Page
       title={<Title name={name} version={version} found={found.data} />}
       plainTitle={`${name} v${version}`}
-      crumbs={[{ label: t("nav.registry"), to: address.registry() }, { label: name, to: address.registeredModel(name) }]}
+      crumbs={[
+        { label: t("nav.registry"), to: address.registry() },
+        { label: name, to: address.registeredModel(name) },
+      ]}
       subtitle={found.data !== undefined && <Ago atMs={found.data.creation_timestamp} />}
       actions={found.data !== undefined && <Actions found={found.data} />}
     >
@@ -35,7 +38,11 @@ export function RegisteredVersionPage() {
             <div>
               <Origin version={data} />
               <DescriptionPanel text={data.description} save={(text) => trackingCommands.describeVersion(key, text)} />
-              <TagsPanel tags={userTags(toMap(data.tags))} set={(tag, value) => trackingCommands.setVersionTag(key, tag, value)} remove={(tag) => trackingCommands.deleteVersionTag(key, tag)} />
+              <TagsPanel
+                tags={userTags(toMap(data.tags))}
+                set={(tag, value) => trackingCommands.setVersionTag(key, tag, value)}
+                remove={(tag) => trackingCommands.deleteVersionTag(key, tag)}
+              />
             </div>
             <div>
               <Record version={data} />
@@ -50,7 +57,15 @@ export function RegisteredVersionPage() {
   );
 }
 
-function Title({ name, version, found }: { readonly name: string; readonly version: string; readonly found: RegisteredVersion | undefined }) {
+function Title({
+  name,
+  version,
+  found,
+}: {
+  readonly name: string;
+  readonly version: string;
+  readonly found: RegisteredVersion | undefined;
+}) {
   return (
     <span className="title-row">
       {name} v{version}
@@ -69,8 +84,22 @@ function Actions({ found: { name, version } }: { readonly found: RegisteredVersi
   const navigate = useNavigate();
   return (
     <>
-      <ActionButton label={t("registry.alias.set")} icon="features" title={t("registry.alias.set")} text={<span className="muted">{t("registry.alias.text")}</span>} fields={[{ name: "alias", label: t("registry.alias") }]} run={(values) => trackingCommands.setAlias({ name, version }, values["alias"] ?? "")} />
-      <ActionButton label={t("action.delete")} icon="cross" isDanger title={t("registry.delete.title", { name: `${name} v${version}` })} run={() => trackingCommands.deleteVersion({ name, version })} onDone={() => void navigate({ to: address.registeredModel(name) })} />
+      <ActionButton
+        label={t("registry.alias.set")}
+        icon="features"
+        title={t("registry.alias.set")}
+        text={<span className="muted">{t("registry.alias.text")}</span>}
+        fields={[{ name: "alias", label: t("registry.alias") }]}
+        run={(values) => trackingCommands.setAlias({ name, version }, values["alias"] ?? "")}
+      />
+      <ActionButton
+        label={t("action.delete")}
+        icon="cross"
+        isDanger
+        title={t("registry.delete.title", { name: `${name} v${version}` })}
+        run={() => trackingCommands.deleteVersion({ name, version })}
+        onDone={() => void navigate({ to: address.registeredModel(name) })}
+      />
     </>
   );
 }
@@ -83,7 +112,16 @@ function Origin({ version }: { readonly version: RegisteredVersion }) {
         columns={2}
         items={[
           [t("registry.source"), <code key="source">{version.source}</code>],
-          [t("runs.run"), version.run_id === "" ? "–" : <Link key="run" to={address.trackingRun(version.run_id)}>{version.run_id}</Link>],
+          [
+            t("runs.run"),
+            version.run_id === "" ? (
+              "–"
+            ) : (
+              <Link key="run" to={address.trackingRun(version.run_id)}>
+                {version.run_id}
+              </Link>
+            ),
+          ],
           [t("registry.stage"), version.current_stage],
           [t("registry.status"), version.status],
         ]}
@@ -108,8 +146,21 @@ function Record({ version }: { readonly version: RegisteredVersion }) {
   }
   return (
     <>
-      <Panel title={t("model.record")} icon="approval" actions={<Link to={address.modelVersion(name, number)}>{t("registry.openRecord")}</Link>}>
-        <Facts items={[[t("table.digest"), <Digest key="digest" digest={toMap(version.tags).get("esteira.digest") ?? ""} length={16} />], [t("model.trainingData"), toMap(version.tags).get("esteira.training_data") ?? "–"], [t("assetKind.commit"), toMap(version.tags).get("esteira.commit") ?? "–"]]} />
+      <Panel
+        title={t("model.record")}
+        icon="approval"
+        actions={<Link to={address.modelVersion(name, number)}>{t("registry.openRecord")}</Link>}
+      >
+        <Facts
+          items={[
+            [
+              t("table.digest"),
+              <Digest key="digest" digest={toMap(version.tags).get("esteira.digest") ?? ""} length={16} />,
+            ],
+            [t("model.trainingData"), toMap(version.tags).get("esteira.training_data") ?? "–"],
+            [t("assetKind.commit"), toMap(version.tags).get("esteira.commit") ?? "–"],
+          ]}
+        />
       </Panel>
       <Read result={record} lines={2}>
         {(data) => (
@@ -118,7 +169,11 @@ function Record({ version }: { readonly version: RegisteredVersion }) {
               <PendingApprovalCard key={pending.key} approval={pending} />
             ))}
             <Panel title={t("nav.approvals")} icon="approval" flush={data.approvals.length > 0}>
-              {data.approvals.length === 0 ? <p className="muted">{t("approvals.none.text")}</p> : <ApprovalList approvals={data.approvals} />}
+              {data.approvals.length === 0 ? (
+                <p className="muted">{t("approvals.none.text")}</p>
+              ) : (
+                <ApprovalList approvals={data.approvals} />
+              )}
             </Panel>
           </>
         )}

@@ -59,7 +59,12 @@ function LiveItem({ release }: { readonly release: Release }) {
 
 function EnvironmentPanel({ environment }: { readonly environment: Environment }) {
   const { t } = useLanguage();
-  const rule = environment.requiredApprovals === 0 ? t("environment.open") : t(environment.bind === "source" ? "environment.bindSource" : "environment.bindVersion", { count: environment.requiredApprovals });
+  const rule =
+    environment.requiredApprovals === 0
+      ? t("environment.open")
+      : t(environment.bind === "source" ? "environment.bindSource" : "environment.bindVersion", {
+          count: environment.requiredApprovals,
+        });
   return (
     <Panel title={environment.name} icon="release" flush>
       <p className="panel-note">{rule}</p>
@@ -83,10 +88,18 @@ function EnvironmentPanel({ environment }: { readonly environment: Environment }
 }
 
 /** Asks before it goes from a live release to an earlier one: names what changes, and nothing else. */
-function RollbackButton({ release, to }: { readonly release: Release; readonly to: { readonly id: string; readonly items: readonly VersionReference[] } }) {
+function RollbackButton({
+  release,
+  to,
+}: {
+  readonly release: Release;
+  readonly to: { readonly id: string; readonly items: readonly VersionReference[] };
+}) {
   const { t } = useLanguage();
   const changes = releaseChanges(release.items, to.items);
-  const same = new Set(to.items.map(({ kind, asset }) => `${kind} ${asset}`)).size - changes.filter((change) => change.to !== undefined).length;
+  const same =
+    new Set(to.items.map(({ kind, asset }) => `${kind} ${asset}`)).size -
+    changes.filter((change) => change.to !== undefined).length;
   const content = (
     <>
       {changes.length === 0 ? <p>{t("release.rollBack.nothing")}</p> : <p>{t("release.rollBack.changes")}</p>}
@@ -97,9 +110,17 @@ function RollbackButton({ release, to }: { readonly release: Release; readonly t
   );
   return (
     <CommandButton
-      size="xs" label={t("release.rollBack")} icon="back" variant="danger" capability="rollback" done={t("release.rolledBack")}
+      size="xs"
+      label={t("release.rollBack")}
+      icon="back"
+      variant="danger"
+      capability="rollback"
+      done={t("release.rolledBack")}
       run={() => commands.rollBack({ environment: release.environment, asset: release.asset, to: to.id })}
-      confirm={{ title: t("release.rollBack.title", { asset: release.asset, environment: release.environment }), content }}
+      confirm={{
+        title: t("release.rollBack.title", { asset: release.asset, environment: release.environment }),
+        content,
+      }}
     />
   );
 }
@@ -111,18 +132,75 @@ interface ReleaseTableProps {
 
 function ReleaseTable({ releases, more }: ReleaseTableProps) {
   const { t } = useLanguage();
-  const live = new Map(releases.filter(({ status }) => status === "live").map((release) => [`${release.environment}/${release.asset}`, release]));
+  const live = new Map(
+    releases
+      .filter(({ status }) => status === "live")
+      .map((release) => [`${release.environment}/${release.asset}`, release]),
+  );
   const columns: readonly Column<Release>[] = [
-    { key: "asset", title: t("table.name"), width: "minmax(150px, 1fr)", cell: (release) => <NameCell release={release} />, value: (release) => deployedItem(release)?.version },
+    {
+      key: "asset",
+      title: t("table.name"),
+      width: "minmax(150px, 1fr)",
+      cell: (release) => <NameCell release={release} />,
+      value: (release) => deployedItem(release)?.version,
+    },
     { key: "status", title: t("run.status"), width: "136px", cell: (release) => <StateBadge state={release.status} /> },
-    { key: "changed", title: t("release.changed"), width: "minmax(230px, 1.7fr)", cell: (release) => <ChangedCell release={release} /> },
-    { key: "why", title: t("release.why"), width: "minmax(90px, 0.7fr)", cell: (release) => <span>{release.isRollback ? [t("release.rollback"), release.reason].filter((part) => part !== undefined).join(" · ") : (release.reason ?? "–")}</span> },
-    { key: "run", title: t("run.title"), width: "112px", cell: (release) => (release.pipelineRunId === undefined ? "–" : <Link to={address.run(release.pipelineRunId)}>{release.pipelineRunId.slice(-8)}</Link>) },
+    {
+      key: "changed",
+      title: t("release.changed"),
+      width: "minmax(230px, 1.7fr)",
+      cell: (release) => <ChangedCell release={release} />,
+    },
+    {
+      key: "why",
+      title: t("release.why"),
+      width: "minmax(90px, 0.7fr)",
+      cell: (release) => (
+        <span>
+          {release.isRollback
+            ? [t("release.rollback"), release.reason].filter((part) => part !== undefined).join(" · ")
+            : (release.reason ?? "–")}
+        </span>
+      ),
+    },
+    {
+      key: "run",
+      title: t("run.title"),
+      width: "112px",
+      cell: (release) =>
+        release.pipelineRunId === undefined ? (
+          "–"
+        ) : (
+          <Link to={address.run(release.pipelineRunId)}>{release.pipelineRunId.slice(-8)}</Link>
+        ),
+    },
     { key: "actor", title: t("model.by"), width: "84px", cell: (release) => release.actor },
-    { key: "time", title: t("run.time"), width: "136px", cell: (release) => <Ago atMs={release.atMs} />, value: (release) => release.atMs },
-    { key: "act", title: t("alert.action"), width: "136px", cell: (release) => <BackTo release={release} live={live.get(`${release.environment}/${release.asset}`)} /> },
+    {
+      key: "time",
+      title: t("run.time"),
+      width: "136px",
+      cell: (release) => <Ago atMs={release.atMs} />,
+      value: (release) => release.atMs,
+    },
+    {
+      key: "act",
+      title: t("alert.action"),
+      width: "136px",
+      cell: (release) => <BackTo release={release} live={live.get(`${release.environment}/${release.asset}`)} />,
+    },
   ];
-  return <DataTable name="releases" label={t("nav.releases")} rows={releases} columns={columns} rowKey={(release) => release.id} more={more} rowHeight={54} />;
+  return (
+    <DataTable
+      name="releases"
+      label={t("nav.releases")}
+      rows={releases}
+      columns={columns}
+      rowKey={(release) => release.id}
+      more={more}
+      rowHeight={54}
+    />
+  );
 }
 
 function NameCell({ release }: { readonly release: Release }) {
@@ -153,6 +231,11 @@ function ChangedCell({ release }: { readonly release: Release }) {
 }
 
 function BackTo({ release, live }: { readonly release: Release; readonly live: Release | undefined }) {
-  if (live === undefined || live.id === release.id || (release.status !== "superseded" && release.status !== "rolled_back")) return null;
+  if (
+    live === undefined ||
+    live.id === release.id ||
+    (release.status !== "superseded" && release.status !== "rolled_back")
+  )
+    return null;
   return <RollbackButton release={live} to={release} />;
 }

@@ -25,17 +25,36 @@ export function TrackingRunPage() {
   const { t } = useTrackingText();
   const { id } = useParams({ strict: false }) as { id: string };
   const run = useQuery(trackingQueries.run(id));
-  const experiment = useQuery({ ...trackingQueries.experiment(run.data?.experimentId ?? ""), enabled: run.data !== undefined });
-  const crumbs = [{ label: t("nav.experiments"), to: address.experiments() }, ...(run.data === undefined ? [] : [{ label: experiment.data?.name ?? run.data.experimentId, to: address.experiment(run.data.experimentId) }])];
+  const experiment = useQuery({
+    ...trackingQueries.experiment(run.data?.experimentId ?? ""),
+    enabled: run.data !== undefined,
+  });
+  const crumbs = [
+    { label: t("nav.experiments"), to: address.experiments() },
+    ...(run.data === undefined
+      ? []
+      : [{ label: experiment.data?.name ?? run.data.experimentId, to: address.experiment(run.data.experimentId) }]),
+  ];
   return (
-    <Page title={run.data === undefined ? id : <Title run={run.data} />} plainTitle={run.data?.name ?? id} crumbs={crumbs} subtitle={run.data !== undefined && <Subtitle run={run.data} />} actions={run.data !== undefined && <Actions run={run.data} />}>
+    <Page
+      title={run.data === undefined ? id : <Title run={run.data} />}
+      plainTitle={run.data?.name ?? id}
+      crumbs={crumbs}
+      subtitle={run.data !== undefined && <Subtitle run={run.data} />}
+      actions={run.data !== undefined && <Actions run={run.data} />}
+    >
       <Read result={run} lines={8}>
         {(data) => (
           <Tabs
             label={data.name}
             tabs={[
               { key: "overview", label: t("run.overview"), content: () => <Overview run={data} /> },
-              { key: "metrics", label: t("metrics.title"), count: String(data.metrics.size), content: () => <Charts run={data} /> },
+              {
+                key: "metrics",
+                label: t("metrics.title"),
+                count: String(data.metrics.size),
+                content: () => <Charts run={data} />,
+              },
               { key: "artifacts", label: t("artifacts.title"), content: () => <Artifacts runId={id} /> },
             ]}
           />
@@ -62,7 +81,14 @@ function Subtitle({ run }: { readonly run: TrackingRun }) {
   return (
     <>
       <Ago atMs={run.startMs} />
-      <Duration startMs={run.startMs} {...(durationMs === undefined ? (run.status === "RUNNING" ? {} : { endMs: run.startMs }) : { endMs: run.endMs })} />
+      <Duration
+        startMs={run.startMs}
+        {...(durationMs === undefined
+          ? run.status === "RUNNING"
+            ? {}
+            : { endMs: run.startMs }
+          : { endMs: run.endMs })}
+      />
       {run.user !== "" && <span>{t("run.by", { actor: run.user })}</span>}
       <Digest digest={run.id} length={32} />
     </>
@@ -72,11 +98,33 @@ function Subtitle({ run }: { readonly run: TrackingRun }) {
 function Actions({ run }: { readonly run: TrackingRun }) {
   const { t } = useTrackingText();
   const navigate = useNavigate();
-  if (run.isDeleted) return <ActionButton label={t("action.restore")} icon="back" title={t("runs.restore.title", { count: 1 })} run={() => trackingCommands.restoreRun(run.id)} />;
+  if (run.isDeleted)
+    return (
+      <ActionButton
+        label={t("action.restore")}
+        icon="back"
+        title={t("runs.restore.title", { count: 1 })}
+        run={() => trackingCommands.restoreRun(run.id)}
+      />
+    );
   return (
     <>
-      <ActionButton label={t("action.rename")} icon="code" title={t("action.rename")} fields={[{ name: "name", label: t("table.name"), value: run.name }]} run={(values) => trackingCommands.renameRun(run.id, values["name"] ?? "")} />
-      <ActionButton label={t("action.delete")} icon="cross" isDanger title={t("runs.delete.title", { count: 1 })} text={t("runs.delete.text")} run={() => trackingCommands.deleteRun(run.id)} onDone={() => void navigate({ to: address.experiment(run.experimentId) })} />
+      <ActionButton
+        label={t("action.rename")}
+        icon="code"
+        title={t("action.rename")}
+        fields={[{ name: "name", label: t("table.name"), value: run.name }]}
+        run={(values) => trackingCommands.renameRun(run.id, values["name"] ?? "")}
+      />
+      <ActionButton
+        label={t("action.delete")}
+        icon="cross"
+        isDanger
+        title={t("runs.delete.title", { count: 1 })}
+        text={t("runs.delete.text")}
+        run={() => trackingCommands.deleteRun(run.id)}
+        onDone={() => void navigate({ to: address.experiment(run.experimentId) })}
+      />
     </>
   );
 }
@@ -92,12 +140,30 @@ function Overview({ run }: { readonly run: TrackingRun }) {
     <div className="grid-main">
       <div>
         <div className="grid-2">
-          <PairsPanel title={t("metrics.latest")} search={t("metrics.search")} icon="dashboard" isNumeric pairs={[...run.metrics].map(([key, value]) => ({ key, value, step: run.lastSteps.get(key) }))} />
-          <PairsPanel title={t("params.title")} search={t("params.search")} icon="features" pairs={[...run.params].map(([key, value]) => ({ key, value }))} />
+          <PairsPanel
+            title={t("metrics.latest")}
+            search={t("metrics.search")}
+            icon="dashboard"
+            isNumeric
+            pairs={[...run.metrics].map(([key, value]) => ({ key, value, step: run.lastSteps.get(key) }))}
+          />
+          <PairsPanel
+            title={t("params.title")}
+            search={t("params.search")}
+            icon="features"
+            pairs={[...run.params].map(([key, value]) => ({ key, value }))}
+          />
         </div>
         <Datasets run={run} />
-        <DescriptionPanel text={run.tags.get(NOTE) ?? ""} save={(text) => trackingCommands.setRunTag(run.id, NOTE, text)} />
-        <TagsPanel tags={userTags(run.tags)} set={(key, value) => trackingCommands.setRunTag(run.id, key, value)} remove={(key) => trackingCommands.deleteRunTag(run.id, key)} />
+        <DescriptionPanel
+          text={run.tags.get(NOTE) ?? ""}
+          save={(text) => trackingCommands.setRunTag(run.id, NOTE, text)}
+        />
+        <TagsPanel
+          tags={userTags(run.tags)}
+          set={(key, value) => trackingCommands.setRunTag(run.id, key, value)}
+          remove={(key) => trackingCommands.deleteRunTag(run.id, key)}
+        />
       </div>
       <div>
         <EsteiraLinks run={run} />
@@ -115,18 +181,75 @@ interface Pair {
   readonly step?: number | undefined;
 }
 
-function PairsPanel({ title, search, icon, pairs, isNumeric = false }: { readonly title: string; readonly search: string; readonly icon: "dashboard" | "features"; readonly pairs: readonly Pair[]; readonly isNumeric?: boolean }) {
+function PairsPanel({
+  title,
+  search,
+  icon,
+  pairs,
+  isNumeric = false,
+}: {
+  readonly title: string;
+  readonly search: string;
+  readonly icon: "dashboard" | "features";
+  readonly pairs: readonly Pair[];
+  readonly isNumeric?: boolean;
+}) {
   const { t, format } = useTrackingText();
   const [words, setWords] = useState("");
-  const found = pairs.filter(({ key, value }) => `${key} ${value}`.toLowerCase().includes(words.toLowerCase())).toSorted((left, right) => left.key.localeCompare(right.key));
+  const found = pairs
+    .filter(({ key, value }) => `${key} ${value}`.toLowerCase().includes(words.toLowerCase()))
+    .toSorted((left, right) => left.key.localeCompare(right.key));
   const columns: readonly Column<Pair>[] = [
-    { key: "key", title: t("table.name"), width: "minmax(120px, 1.4fr)", cell: (pair) => <span className="wrap">{pair.key}</span>, sortBy: (pair) => pair.key },
-    { key: "value", title: t("tags.value"), width: "minmax(100px, 1fr)", ...(isNumeric ? { align: "right" as const } : {}), cell: (pair) => <span className="wrap figure">{typeof pair.value === "number" ? metricText(pair.value, format.number) : pair.value}</span>, sortBy: (pair) => pair.value },
-    ...(isNumeric ? [{ key: "step", title: t("xAxis.step"), width: "82px", align: "right" as const, cell: (pair: Pair) => (pair.step === undefined ? "–" : format.number(pair.step)) }] : []),
+    {
+      key: "key",
+      title: t("table.name"),
+      width: "minmax(120px, 1.4fr)",
+      cell: (pair) => <span className="wrap">{pair.key}</span>,
+      sortBy: (pair) => pair.key,
+    },
+    {
+      key: "value",
+      title: t("tags.value"),
+      width: "minmax(100px, 1fr)",
+      ...(isNumeric ? { align: "right" as const } : {}),
+      cell: (pair) => (
+        <span className="wrap figure">
+          {typeof pair.value === "number" ? metricText(pair.value, format.number) : pair.value}
+        </span>
+      ),
+      sortBy: (pair) => pair.value,
+    },
+    ...(isNumeric
+      ? [
+          {
+            key: "step",
+            title: t("xAxis.step"),
+            width: "82px",
+            align: "right" as const,
+            cell: (pair: Pair) => (pair.step === undefined ? "–" : format.number(pair.step)),
+          },
+        ]
+      : []),
   ];
   return (
-    <Panel title={`${title} (${format.number(pairs.length)})`} icon={icon} flush actions={pairs.length > 8 && <SearchBox label={search} value={words} onChange={setWords} />}>
-      {pairs.length === 0 ? <p className="panel-note">{t("pairs.none")}</p> : <DataTable label={title} rows={found} columns={columns} rowKey={(pair) => pair.key} rowHeight={34} visibleRows={12} />}
+    <Panel
+      title={`${title} (${format.number(pairs.length)})`}
+      icon={icon}
+      flush
+      actions={pairs.length > 8 && <SearchBox label={search} value={words} onChange={setWords} />}
+    >
+      {pairs.length === 0 ? (
+        <p className="panel-note">{t("pairs.none")}</p>
+      ) : (
+        <DataTable
+          label={title}
+          rows={found}
+          columns={columns}
+          rowKey={(pair) => pair.key}
+          rowHeight={34}
+          visibleRows={12}
+        />
+      )}
     </Panel>
   );
 }
@@ -144,7 +267,13 @@ function Datasets({ run }: { readonly run: TrackingRun }) {
             <li key={`${dataset.name}${dataset.digest}${context ?? ""}`}>
               {context !== undefined && <span className="chip">{context}</span>}
               <div>
-                {dataset.source_type === "esteira" && version !== undefined ? <Link to={address.dataset(dataset.name, Number(version))}>{dataset.name} v{version}</Link> : <b>{dataset.name}</b>}
+                {dataset.source_type === "esteira" && version !== undefined ? (
+                  <Link to={address.dataset(dataset.name, Number(version))}>
+                    {dataset.name} v{version}
+                  </Link>
+                ) : (
+                  <b>{dataset.name}</b>
+                )}
                 <p className="muted">
                   {dataset.source_type} <Digest digest={dataset.digest} />
                 </p>
@@ -167,8 +296,21 @@ function Source({ run }: { readonly run: TrackingRun }) {
         items={[
           [t("run.sourceName"), <code key="source">{tag("source.name") ?? "–"}</code>],
           [t("run.sourceType"), tag("source.type") ?? "–"],
-          ["git", commit === undefined ? "–" : <span key="git" className="chips"><Digest digest={commit} />{tag("source.git.branch") !== undefined && <span className="chip">{tag("source.git.branch")}</span>}{tag("source.git.dirty") === "true" && <span className="chip">{t("commit.dirty")}</span>}</span>],
-          ...(tag("source.git.repoURL") === undefined ? [] : [[t("run.repository"), tag("source.git.repoURL")] as const]),
+          [
+            "git",
+            commit === undefined ? (
+              "–"
+            ) : (
+              <span key="git" className="chips">
+                <Digest digest={commit} />
+                {tag("source.git.branch") !== undefined && <span className="chip">{tag("source.git.branch")}</span>}
+                {tag("source.git.dirty") === "true" && <span className="chip">{t("commit.dirty")}</span>}
+              </span>
+            ),
+          ],
+          ...(tag("source.git.repoURL") === undefined
+            ? []
+            : [[t("run.repository"), tag("source.git.repoURL")] as const]),
           [t("experiment.location"), <code key="uri">{run.artifactUri}</code>],
         ]}
       />

@@ -9,14 +9,16 @@ export const address = {
   stepRun: (runId: string, stepRunId: string) => `/runs/${encode(runId)}?step=${encode(stepRunId)}`,
   runningRuns: () => "/pipelines?tab=runs&status=running",
   datasets: () => "/datasets",
-  dataset: (name: string, version?: number) => `/datasets/${encode(name)}${version === undefined ? "" : `?version=${version}`}`,
+  dataset: (name: string, version?: number) =>
+    `/datasets/${encode(name)}${version === undefined ? "" : `?version=${version}`}`,
   quarantine: (name: string) => `/datasets/${encode(name)}?tab=quarantine`,
   dashboards: () => "/dashboards",
   dashboard: (name: string) => `/dashboards/${encode(name)}`,
   models: () => "/models",
   model: (name: string) => `/models/${encode(name)}`,
   modelVersion: (name: string, version: number) => `/models/${encode(name)}/${version}`,
-  notebook: (versionId: string, stepRunId?: string) => `/notebooks/${encode(versionId)}${stepRunId === undefined ? "" : `?stepRun=${encode(stepRunId)}`}`,
+  notebook: (versionId: string, stepRunId?: string) =>
+    `/notebooks/${encode(versionId)}${stepRunId === undefined ? "" : `?stepRun=${encode(stepRunId)}`}`,
   endpoints: () => "/endpoints",
   endpoint: (environment: string, name: string) => `/endpoint/${encode(environment)}/${encode(name)}`,
   prediction: (id: string) => `/predictions/${encode(id)}`,
@@ -34,13 +36,20 @@ export const address = {
 } as const;
 
 /** The page of an asset version, by its kind. */
-export function versionAddress(reference: { readonly id: string; readonly kind: string; readonly asset: string; readonly version?: number | undefined }): string {
+export function versionAddress(reference: {
+  readonly id: string;
+  readonly kind: string;
+  readonly asset: string;
+  readonly version?: number | undefined;
+}): string {
   switch (reference.kind) {
     case "data":
     case "features":
       return address.dataset(reference.asset, reference.version);
     case "model":
-      return reference.version === undefined ? address.model(reference.asset) : address.modelVersion(reference.asset, reference.version);
+      return reference.version === undefined
+        ? address.model(reference.asset)
+        : address.modelVersion(reference.asset, reference.version);
     case "notebook":
       return address.notebook(reference.id);
     default:

@@ -30,7 +30,9 @@ export function codeStationAddress(station: CodeStation): string {
 
 function stepAddress(station: Pick<Station, "pipeline" | "pipelineRunId" | "stepRunId">): string {
   if (station.pipelineRunId !== undefined) {
-    return station.stepRunId === undefined ? address.run(station.pipelineRunId) : address.stepRun(station.pipelineRunId, station.stepRunId);
+    return station.stepRunId === undefined
+      ? address.run(station.pipelineRunId)
+      : address.stepRun(station.pipelineRunId, station.stepRunId);
   }
   return station.pipeline === undefined ? address.pipelines() : address.pipeline(station.pipeline);
 }

@@ -20,18 +20,30 @@ export type QueryValues = Readonly<Record<string, string | number | boolean | un
 
 /** A path below the API with its parts and query encoded: ``path`/models/${name}` ``. */
 export function path(texts: TemplateStringsArray, ...parts: readonly (string | number)[]): string {
-  return texts.reduce((whole, text, index) => whole + text + (index < parts.length ? encodeURIComponent(String(parts[index])) : ""), "");
+  return texts.reduce(
+    (whole, text, index) => whole + text + (index < parts.length ? encodeURIComponent(String(parts[index])) : ""),
+    "",
+  );
 }
 
 /** @throws ProblemError */
 export async function get<Answer>(address: string, query: QueryValues = {}, signal?: AbortSignal): Promise<Answer> {
-  return answerOf<Answer>(() => fetch(`${BASE}${address}${queryText(query)}`, { headers: { accept: "application/json", ...credentials.headers() }, ...(signal === undefined ? {} : { signal }) }));
+  return answerOf<Answer>(() =>
+    fetch(`${BASE}${address}${queryText(query)}`, {
+      headers: { accept: "application/json", ...credentials.headers() },
+      ...(signal === undefined ? {} : { signal }),
+    }),
+  );
 }
 
 /** @throws ProblemError */
 export async function post<Answer>(address: string, body: object = {}): Promise<Answer> {
   return answerOf<Answer>(() =>
-    fetch(`${BASE}${address}`, { method: "POST", headers: { accept: "application/json", "content-type": "application/json", ...credentials.headers() }, body: JSON.stringify(body) }),
+    fetch(`${BASE}${address}`, {
+      method: "POST",
+      headers: { accept: "application/json", "content-type": "application/json", ...credentials.headers() },
+      body: JSON.stringify(body),
+    }),
   );
 }
 
@@ -47,7 +59,11 @@ export async function answerOf<Answer>(send: () => Promise<Response>): Promise<A
     response = await send();
   } catch (error) {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
-    throw new ProblemError(0, { code: "WEB_SERVER_UNREACHABLE", message: error instanceof Error ? error.message : String(error), kind: "transient" });
+    throw new ProblemError(0, {
+      code: "WEB_SERVER_UNREACHABLE",
+      message: error instanceof Error ? error.message : String(error),
+      kind: "transient",
+    });
   }
   const text = await response.text();
   if (response.ok) return JSON.parse(text) as Answer;
@@ -56,11 +72,16 @@ export async function answerOf<Answer>(send: () => Promise<Response>): Promise<A
 
 function problemOf(response: Response, text: string): ApiProblem {
   try {
-    const body = JSON.parse(text) as Partial<ApiProblem> & { readonly error?: Partial<ApiProblem>; readonly error_code?: string };
+    const body = JSON.parse(text) as Partial<ApiProblem> & {
+      readonly error?: Partial<ApiProblem>;
+      readonly error_code?: string;
+    };
     // MLflow's calls name their errors differently.
-    if (body.error_code !== undefined && typeof body.message === "string") return { code: body.error_code, message: body.message, kind: "terminal" };
+    if (body.error_code !== undefined && typeof body.message === "string")
+      return { code: body.error_code, message: body.message, kind: "terminal" };
     const problem = body.code === undefined && body.error !== undefined ? body.error : body;
-    if (typeof problem.message === "string") return { ...problem, code: problem.code ?? `HTTP_${response.status}`, message: problem.message };
+    if (typeof problem.message === "string")
+      return { ...problem, code: problem.code ?? `HTTP_${response.status}`, message: problem.message };
   } catch {
     // A proxy's page, not our JSON: the status is all there is to say.
   }
@@ -69,7 +90,8 @@ function problemOf(response: Response, text: string): ApiProblem {
 
 function queryText(query: QueryValues): string {
   const values = new URLSearchParams();
-  for (const [name, value] of Object.entries(query)) if (value !== undefined && value !== "") values.set(name, String(value));
+  for (const [name, value] of Object.entries(query))
+    if (value !== undefined && value !== "") values.set(name, String(value));
   const text = values.toString();
   return text === "" ? "" : `?${text}`;
 }

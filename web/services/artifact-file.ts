@@ -13,10 +13,23 @@ export interface FileStart {
 }
 
 /** The first bytes of an artifact: never more than `mostBytes`, however large the file. @throws ProblemError */
-export async function readArtifact(runId: string, path: string, mostBytes: number, signal?: AbortSignal): Promise<FileStart> {
-  const response = await fetch(artifactAddress(runId, path), { headers: { ...credentials.headers(), range: `bytes=0-${mostBytes - 1}` }, ...(signal === undefined ? {} : { signal }) });
+export async function readArtifact(
+  runId: string,
+  path: string,
+  mostBytes: number,
+  signal?: AbortSignal,
+): Promise<FileStart> {
+  const response = await fetch(artifactAddress(runId, path), {
+    headers: { ...credentials.headers(), range: `bytes=0-${mostBytes - 1}` },
+    ...(signal === undefined ? {} : { signal }),
+  });
   if (response.status === 416) return { bytes: new Uint8Array(), isWhole: true };
-  if (!response.ok) throw new ProblemError(response.status, { code: `HTTP_${response.status}`, message: await errorText(response), kind: "terminal" });
+  if (!response.ok)
+    throw new ProblemError(response.status, {
+      code: `HTTP_${response.status}`,
+      message: await errorText(response),
+      kind: "terminal",
+    });
   const bytes = new Uint8Array(await response.arrayBuffer());
   const total = Number(/\/(\d+)$/.exec(response.headers.get("content-range") ?? "")?.[1] ?? bytes.length);
   return { bytes, isWhole: total <= bytes.length };
@@ -36,7 +49,12 @@ export async function downloadArtifact(runId: string, path: string): Promise<voi
   const name = path.split("/").at(-1) ?? path;
   if (!credentials.has()) return saveLink(artifactAddress(runId, path), name);
   const response = await fetch(artifactAddress(runId, path), { headers: credentials.headers() });
-  if (!response.ok) throw new ProblemError(response.status, { code: `HTTP_${response.status}`, message: await errorText(response), kind: "terminal" });
+  if (!response.ok)
+    throw new ProblemError(response.status, {
+      code: `HTTP_${response.status}`,
+      message: await errorText(response),
+      kind: "terminal",
+    });
   return saveBlob(await response.blob(), name);
 }
 

@@ -1,4 +1,13 @@
-import type { Acknowledged, Approval, DiscardedQuarantine, NewApproval, NewPipelineRun, QuarantineDiscard, ReplayedQuarantine, Rollback } from "#api";
+import type {
+  Acknowledged,
+  Approval,
+  DiscardedQuarantine,
+  NewApproval,
+  NewPipelineRun,
+  QuarantineDiscard,
+  ReplayedQuarantine,
+  Rollback,
+} from "#api";
 import { path, post } from "./api.ts";
 
 /** What the pages ask the server to do. All throw ProblemError. */
@@ -9,7 +18,8 @@ export const commands = {
   acknowledgeRun: (id: string): Promise<Acknowledged> => post(path`/pipeline-runs/${id}/acknowledge`),
   acknowledgeAlert: (id: string): Promise<Acknowledged> => post(path`/alerts/${id}/acknowledge`),
   replayQuarantine: (name: string): Promise<ReplayedQuarantine> => post(path`/datasets/${name}/quarantine/replay`),
-  discardQuarantine: (name: string, body: QuarantineDiscard): Promise<DiscardedQuarantine> => post(path`/datasets/${name}/quarantine/discard`, body),
+  discardQuarantine: (name: string, body: QuarantineDiscard): Promise<DiscardedQuarantine> =>
+    post(path`/datasets/${name}/quarantine/discard`, body),
   rollBack: (body: Rollback): Promise<Acknowledged> => post("/releases/rollback", body),
   decide: (body: NewApproval): Promise<Approval> => post("/approvals", body),
 } as const;

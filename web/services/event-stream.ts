@@ -15,7 +15,8 @@ export interface StreamOptions {
 }
 
 /**
- * Follows an event stream and reconnects where it was. Unlike `EventSource` it carries the credentials of who signed in.
+ * Follows an event stream and reconnects where it was. Unlike `EventSource` it carries the credentials of who signed
+ * in.
  *
  * @returns stops following
  */
@@ -48,7 +49,11 @@ interface Place {
 }
 
 async function readOnce(options: StreamOptions, place: Place, signal: AbortSignal): Promise<void> {
-  const headers = { accept: "text/event-stream", ...credentials.headers(), ...(place.lastId === undefined ? {} : { "last-event-id": place.lastId }) };
+  const headers = {
+    accept: "text/event-stream",
+    ...credentials.headers(),
+    ...(place.lastId === undefined ? {} : { "last-event-id": place.lastId }),
+  };
   const response = await fetch(options.address, { headers, signal, cache: "no-store" });
   if (!response.ok || response.body === null) throw new Error(`${response.status}`);
   options.onOpen?.();

@@ -9,7 +9,8 @@ type ListQuery = Readonly<Record<string, QueryValues[string] | readonly string[]
 export function mlflowAddress(call: string, query: ListQuery = {}): string {
   const values = new URLSearchParams();
   for (const [name, value] of Object.entries(query)) {
-    for (const each of Array.isArray(value) ? (value as readonly string[]) : [value as QueryValues[string]]) if (each !== undefined) values.append(name, String(each));
+    for (const each of Array.isArray(value) ? (value as readonly string[]) : [value as QueryValues[string]])
+      if (each !== undefined) values.append(name, String(each));
   }
   const text = values.toString();
   return `${BASE}${call}${text === "" ? "" : `?${text}`}`;
@@ -17,11 +18,21 @@ export function mlflowAddress(call: string, query: ListQuery = {}): string {
 
 /** @throws ProblemError with MLflow's `error_code` */
 export function mlflowGet<Answer>(call: string, query: ListQuery = {}, signal?: AbortSignal): Promise<Answer> {
-  return answerOf(() => fetch(mlflowAddress(call, query), { headers: { accept: "application/json", ...credentials.headers() }, ...(signal === undefined ? {} : { signal }) }));
+  return answerOf(() =>
+    fetch(mlflowAddress(call, query), {
+      headers: { accept: "application/json", ...credentials.headers() },
+      ...(signal === undefined ? {} : { signal }),
+    }),
+  );
 }
 
 /** @throws ProblemError with MLflow's `error_code` */
-export function mlflowSend<Answer>(method: "POST" | "PATCH" | "DELETE", call: string, body: object, signal?: AbortSignal): Promise<Answer> {
+export function mlflowSend<Answer>(
+  method: "POST" | "PATCH" | "DELETE",
+  call: string,
+  body: object,
+  signal?: AbortSignal,
+): Promise<Answer> {
   return answerOf(() =>
     fetch(`${BASE}${call}`, {
       method,

@@ -1,6 +1,13 @@
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 import type { Page } from "#api";
-import { type KeyValue, toTrackingRun, type TrackingRun, type WireDouble, type WireMetric, type WireRun } from "../models/tracking/tracking-run.ts";
+import {
+  type KeyValue,
+  toTrackingRun,
+  type TrackingRun,
+  type WireDouble,
+  type WireMetric,
+  type WireRun,
+} from "../models/tracking/tracking-run.ts";
 import { mlflowGet, mlflowSend } from "./mlflow.ts";
 
 export interface Experiment {
@@ -38,8 +45,19 @@ export interface RegisteredModel {
 }
 
 export interface LoggedModel {
-  readonly info: { readonly model_id: string; readonly experiment_id: string; readonly name: string; readonly status: string; readonly model_type: string; readonly creation_timestamp_ms: number; readonly artifact_uri: string };
-  readonly data: { readonly params?: readonly KeyValue[]; readonly metrics?: readonly { readonly key: string; readonly value: WireDouble }[] };
+  readonly info: {
+    readonly model_id: string;
+    readonly experiment_id: string;
+    readonly name: string;
+    readonly status: string;
+    readonly model_type: string;
+    readonly creation_timestamp_ms: number;
+    readonly artifact_uri: string;
+  };
+  readonly data: {
+    readonly params?: readonly KeyValue[];
+    readonly metrics?: readonly { readonly key: string; readonly value: WireDouble }[];
+  };
 }
 
 export interface ArtifactEntry {
@@ -64,16 +82,31 @@ export function quoteText(text: string): string {
 }
 
 /** One page of runs. @throws ProblemError with the server's sentence about the filter */
-export async function readRuns(search: RunSearch, page: { readonly limit: number; readonly token?: string | undefined }, signal?: AbortSignal): Promise<{ readonly runs: readonly TrackingRun[]; readonly token: string | undefined }> {
+export async function readRuns(
+  search: RunSearch,
+  page: { readonly limit: number; readonly token?: string | undefined },
+  signal?: AbortSignal,
+): Promise<{ readonly runs: readonly TrackingRun[]; readonly token: string | undefined }> {
   const answer = await mlflowSend<{ readonly runs?: readonly WireRun[]; readonly next_page_token?: string }>(
-    "POST", "runs/search",
-    { experiment_ids: [search.experimentId], filter: search.filter, order_by: search.orderBy, run_view_type: search.lifecycle, max_results: page.limit, ...(page.token === undefined ? {} : { page_token: page.token }) },
+    "POST",
+    "runs/search",
+    {
+      experiment_ids: [search.experimentId],
+      filter: search.filter,
+      order_by: search.orderBy,
+      run_view_type: search.lifecycle,
+      max_results: page.limit,
+      ...(page.token === undefined ? {} : { page_token: page.token }),
+    },
     signal,
   );
   return { runs: (answer.runs ?? []).map(toTrackingRun), token: answer.next_page_token };
 }
 
-function listPages<Item>(key: readonly unknown[], read: (token: string | undefined, signal: AbortSignal) => Promise<Page<Item>>) {
+function listPages<Item>(
+  key: readonly unknown[],
+  read: (token: string | undefined, signal: AbortSignal) => Promise<Page<Item>>,
+) {
   return infiniteQueryOptions({
     queryKey: [...key, "pages"],
     queryFn: ({ pageParam, signal }) => read(pageParam, signal),
@@ -85,7 +118,7 @@ function listPages<Item>(key: readonly unknown[], read: (token: string | undefin
 /** Every page, until the server has no more. */
 async function readAll<Item>(read: (token: string | undefined) => Promise<Page<Item>>): Promise<readonly Item[]> {
   const items: Item[] = [];
-  for (let token: string | undefined; ; ) {
+  for (let token: string | undefined; ;) {
     const { items: found, next } = await read(token);
     for (const item of found) items.push(item);
     if (next === undefined) return items;
@@ -97,65 +130,145 @@ function page<Item>(items: readonly Item[] | undefined, next: string | undefined
   return { items: [...(items ?? [])], ...(next === undefined || next === "" ? {} : { next }) };
 }
 
-type Paged<Name extends string, Item> = { readonly next_page_token?: string } & { readonly [key in Name]?: readonly Item[] };
+type Paged<Name extends string, Item> = { readonly next_page_token?: string } & {
+  readonly [key in Name]?: readonly Item[];
+};
 
-/** What the pages of experiments and of the registry read; everything below `tracking` or `registry` is read again when it changes. */
+/**
+ * What the pages of experiments and of the registry read; everything below `tracking` or `registry` is read again when
+ * it changes.
+ */
 export const trackingQueries = {
   experiments: (search: { readonly filter: string; readonly lifecycle: Lifecycle }) =>
     listPages<Experiment>(["tracking", "experiments", search], async (token, signal) => {
-      const body = { max_results: 200, filter: search.filter, view_type: search.lifecycle, order_by: ["last_update_time DESC"], ...(token === undefined ? {} : { page_token: token }) };
+      const body = {
+        max_results: 200,
+        filter: search.filter,
+        view_type: search.lifecycle,
+        order_by: ["last_update_time DESC"],
+        ...(token === undefined ? {} : { page_token: token }),
+      };
       const answer = await mlflowSend<Paged<"experiments", Experiment>>("POST", "experiments/search", body, signal);
       return page(answer.experiments, answer.next_page_token);
     }),
   experiment: (id: string) =>
-    queryOptions({ queryKey: ["tracking", "experiment", id], queryFn: async ({ signal }) => (await mlflowGet<{ readonly experiment: Experiment }>("experiments/get", { experiment_id: id }, signal)).experiment }),
+    queryOptions({
+      queryKey: ["tracking", "experiment", id],
+      queryFn: async ({ signal }) =>
+        (await mlflowGet<{ readonly experiment: Experiment }>("experiments/get", { experiment_id: id }, signal))
+          .experiment,
+    }),
   run: (id: string) =>
-    queryOptions({ queryKey: ["tracking", "run", id], queryFn: async ({ signal }) => toTrackingRun((await mlflowGet<{ readonly run: WireRun }>("runs/get", { run_id: id }, signal)).run) }),
+    queryOptions({
+      queryKey: ["tracking", "run", id],
+      queryFn: async ({ signal }) =>
+        toTrackingRun((await mlflowGet<{ readonly run: WireRun }>("runs/get", { run_id: id }, signal)).run),
+    }),
   children: (run: Pick<TrackingRun, "id" | "experimentId">) =>
     queryOptions({
       queryKey: ["tracking", "children", run.id],
       queryFn: ({ signal }) =>
         readAll(async (token) => {
-          const { runs, token: next } = await readRuns({ experimentId: run.experimentId, filter: `tags.\`mlflow.parentRunId\` = ${quoteText(run.id)}`, orderBy: ["attributes.start_time DESC"], lifecycle: "ACTIVE_ONLY" }, { limit: 1000, token }, signal);
+          const { runs, token: next } = await readRuns(
+            {
+              experimentId: run.experimentId,
+              filter: `tags.\`mlflow.parentRunId\` = ${quoteText(run.id)}`,
+              orderBy: ["attributes.start_time DESC"],
+              lifecycle: "ACTIVE_ONLY",
+            },
+            { limit: 1000, token },
+            signal,
+          );
           return page(runs, next);
         }),
     }),
-  history: (query: { readonly runIds: readonly string[]; readonly key: string; readonly range?: readonly [number, number] | undefined; readonly points: number }) =>
+  history: (query: {
+    readonly runIds: readonly string[];
+    readonly key: string;
+    readonly range?: readonly [number, number] | undefined;
+    readonly points: number;
+  }) =>
     queryOptions({
       queryKey: ["tracking", "history", query],
       queryFn: async ({ signal }) => {
         const range = query.range === undefined ? {} : { start_step: query.range[0], end_step: query.range[1] };
-        return (await mlflowGet<{ readonly metrics?: readonly WireMetric[] }>("metrics/get-history-bulk-interval", { run_ids: query.runIds, metric_key: query.key, max_results: query.points, ...range }, signal)).metrics ?? [];
+        return (
+          (
+            await mlflowGet<{ readonly metrics?: readonly WireMetric[] }>(
+              "metrics/get-history-bulk-interval",
+              { run_ids: query.runIds, metric_key: query.key, max_results: query.points, ...range },
+              signal,
+            )
+          ).metrics ?? []
+        );
       },
     }),
   artifacts: (runId: string, path: string) =>
     queryOptions({
       queryKey: ["tracking", "artifacts", runId, path],
-      queryFn: async ({ signal }) => (await mlflowGet<{ readonly files?: readonly ArtifactEntry[] }>("artifacts/list", { run_id: runId, ...(path === "" ? {} : { path }) }, signal)).files ?? [],
+      queryFn: async ({ signal }) =>
+        (
+          await mlflowGet<{ readonly files?: readonly ArtifactEntry[] }>(
+            "artifacts/list",
+            { run_id: runId, ...(path === "" ? {} : { path }) },
+            signal,
+          )
+        ).files ?? [],
     }),
   loggedModel: (id: string) =>
-    queryOptions({ queryKey: ["tracking", "logged-model", id], queryFn: async ({ signal }) => (await mlflowGet<{ readonly model: LoggedModel }>(`logged-models/${encodeURIComponent(id)}`, {}, signal)).model }),
+    queryOptions({
+      queryKey: ["tracking", "logged-model", id],
+      queryFn: async ({ signal }) =>
+        (await mlflowGet<{ readonly model: LoggedModel }>(`logged-models/${encodeURIComponent(id)}`, {}, signal)).model,
+    }),
   versionsOfRun: (runId: string) =>
     queryOptions({
       queryKey: ["registry", "of-run", runId],
       queryFn: ({ signal }) =>
         readAll(async (token) => {
-          const answer = await mlflowGet<Paged<"model_versions", RegisteredVersion>>("model-versions/search", { filter: `run_id = ${quoteText(runId)}`, max_results: 1000, page_token: token }, signal);
+          const answer = await mlflowGet<Paged<"model_versions", RegisteredVersion>>(
+            "model-versions/search",
+            { filter: `run_id = ${quoteText(runId)}`, max_results: 1000, page_token: token },
+            signal,
+          );
           return page(answer.model_versions, answer.next_page_token);
         }),
     }),
   registeredModels: (filter: string) =>
     listPages<RegisteredModel>(["registry", "models", filter], async (token, signal) => {
-      const answer = await mlflowGet<Paged<"registered_models", RegisteredModel>>("registered-models/search", { filter, max_results: 200, order_by: ["last_updated_timestamp DESC"], page_token: token }, signal);
+      const answer = await mlflowGet<Paged<"registered_models", RegisteredModel>>(
+        "registered-models/search",
+        { filter, max_results: 200, order_by: ["last_updated_timestamp DESC"], page_token: token },
+        signal,
+      );
       return page(answer.registered_models, answer.next_page_token);
     }),
   registeredModel: (name: string) =>
-    queryOptions({ queryKey: ["registry", "model", name], queryFn: async ({ signal }) => (await mlflowGet<{ readonly registered_model: RegisteredModel }>("registered-models/get", { name }, signal)).registered_model }),
+    queryOptions({
+      queryKey: ["registry", "model", name],
+      queryFn: async ({ signal }) =>
+        (await mlflowGet<{ readonly registered_model: RegisteredModel }>("registered-models/get", { name }, signal))
+          .registered_model,
+    }),
   registeredVersions: (name: string) =>
     listPages<RegisteredVersion>(["registry", "versions", name], async (token, signal) => {
-      const answer = await mlflowGet<Paged<"model_versions", RegisteredVersion>>("model-versions/search", { filter: `name = ${quoteText(name)}`, max_results: 200, order_by: ["version_number DESC"], page_token: token }, signal);
+      const answer = await mlflowGet<Paged<"model_versions", RegisteredVersion>>(
+        "model-versions/search",
+        { filter: `name = ${quoteText(name)}`, max_results: 200, order_by: ["version_number DESC"], page_token: token },
+        signal,
+      );
       return page(answer.model_versions, answer.next_page_token);
     }),
   registeredVersion: (name: string, version: string) =>
-    queryOptions({ queryKey: ["registry", "version", name, version], queryFn: async ({ signal }) => (await mlflowGet<{ readonly model_version: RegisteredVersion }>("model-versions/get", { name, version }, signal)).model_version }),
+    queryOptions({
+      queryKey: ["registry", "version", name, version],
+      queryFn: async ({ signal }) =>
+        (
+          await mlflowGet<{ readonly model_version: RegisteredVersion }>(
+            "model-versions/get",
+            { name, version },
+            signal,
+          )
+        ).model_version,
+    }),
 } as const;

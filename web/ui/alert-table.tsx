@@ -19,23 +19,93 @@ export function AlertTable({ alerts, more }: AlertTableProps) {
   const { t, format } = useLanguage();
   if (alerts.length === 0) return <Empty icon="alert" title={t("alerts.empty.title")} text={t("alerts.empty.text")} />;
   const columns: readonly Column<Alert>[] = [
-    { key: "monitor", title: t("alert.monitor"), width: "minmax(140px, 1.2fr)", cell: (alert) => (alert.environment === undefined ? alert.monitor : <Link to={address.endpoint(alert.environment, alert.subject)}>{alert.monitor}</Link>), value: (alert) => alert.monitor },
-    { key: "state", title: t("run.status"), width: "115px", cell: (alert) => <StateBadge state={alert.state} />, value: (alert) => alert.state },
-    { key: "metric", title: t("model.metric"), width: "minmax(150px, 1.2fr)", cell: (alert) => <Watched watched={alert} /> },
-    { key: "value", title: t("verdict.value"), width: "135px", align: "right", cell: (alert) => `${format.number(alert.value)} ${alert.alertWhen === "above" ? ">" : "<"} ${format.number(alert.threshold)}`, value: (alert) => alert.value },
-    { key: "window", title: t("alert.window"), width: "136px", cell: (alert) => (alert.windowStartMs === undefined ? "–" : <DataTime atMs={alert.windowStartMs} />), value: (alert) => alert.windowStartMs },
-    { key: "run", title: t("alert.triggered"), width: "minmax(120px, 1fr)", cell: (alert) => <Triggered alert={alert} /> },
-    { key: "time", title: t("run.time"), width: "136px", cell: (alert) => <Ago atMs={alert.atMs} />, value: (alert) => alert.atMs },
-    { key: "act", title: t("alert.action"), width: "140px", cell: (alert) => alert.state === "open" && <CommandButton size="xs" label={t("alert.acknowledge")} icon="check" capability="alert.acknowledge" run={() => commands.acknowledgeAlert(alert.id)} done={t("alert.acknowledged")} /> },
+    {
+      key: "monitor",
+      title: t("alert.monitor"),
+      width: "minmax(140px, 1.2fr)",
+      cell: (alert) =>
+        alert.environment === undefined ? (
+          alert.monitor
+        ) : (
+          <Link to={address.endpoint(alert.environment, alert.subject)}>{alert.monitor}</Link>
+        ),
+      value: (alert) => alert.monitor,
+    },
+    {
+      key: "state",
+      title: t("run.status"),
+      width: "115px",
+      cell: (alert) => <StateBadge state={alert.state} />,
+      value: (alert) => alert.state,
+    },
+    {
+      key: "metric",
+      title: t("model.metric"),
+      width: "minmax(150px, 1.2fr)",
+      cell: (alert) => <Watched watched={alert} />,
+    },
+    {
+      key: "value",
+      title: t("verdict.value"),
+      width: "135px",
+      align: "right",
+      cell: (alert) =>
+        `${format.number(alert.value)} ${alert.alertWhen === "above" ? ">" : "<"} ${format.number(alert.threshold)}`,
+      value: (alert) => alert.value,
+    },
+    {
+      key: "window",
+      title: t("alert.window"),
+      width: "136px",
+      cell: (alert) => (alert.windowStartMs === undefined ? "–" : <DataTime atMs={alert.windowStartMs} />),
+      value: (alert) => alert.windowStartMs,
+    },
+    {
+      key: "run",
+      title: t("alert.triggered"),
+      width: "minmax(120px, 1fr)",
+      cell: (alert) => <Triggered alert={alert} />,
+    },
+    {
+      key: "time",
+      title: t("run.time"),
+      width: "136px",
+      cell: (alert) => <Ago atMs={alert.atMs} />,
+      value: (alert) => alert.atMs,
+    },
+    {
+      key: "act",
+      title: t("alert.action"),
+      width: "140px",
+      cell: (alert) =>
+        alert.state === "open" && (
+          <CommandButton
+            size="xs"
+            label={t("alert.acknowledge")}
+            icon="check"
+            capability="alert.acknowledge"
+            run={() => commands.acknowledgeAlert(alert.id)}
+            done={t("alert.acknowledged")}
+          />
+        ),
+    },
   ];
-  return <DataTable name="alerts" label={t("nav.alerts")} rows={alerts} columns={columns} rowKey={(alert) => alert.id} {...(more === undefined ? {} : { more })} rowHeight={46} />;
+  return (
+    <DataTable
+      name="alerts"
+      label={t("nav.alerts")}
+      rows={alerts}
+      columns={columns}
+      rowKey={(alert) => alert.id}
+      {...(more === undefined ? {} : { more })}
+      rowHeight={46}
+    />
+  );
 }
 
 function Watched({ watched }: { readonly watched: Pick<Alert, "metric" | "column" | "segment"> }) {
   const text = [watched.metric, watched.column, watched.segment].filter((part) => part !== undefined).join(" · ");
-  return (
-    <span className="wrap">{text}</span>
-  );
+  return <span className="wrap">{text}</span>;
 }
 
 function Triggered({ alert }: { readonly alert: Alert }) {
@@ -62,13 +132,65 @@ export function MonitorTable({ monitors }: { readonly monitors: readonly Monitor
     );
   }
   const columns: readonly Column<Monitor>[] = [
-    { key: "name", title: t("alert.monitor"), width: "minmax(180px, 1.4fr)", cell: (monitor) => <span className="wrap" title={monitor.description}>{monitor.name}</span>, sortBy: (monitor) => monitor.name },
-    { key: "subject", title: t("alert.subject"), width: "minmax(150px, 1fr)", cell: (monitor) => [monitor.subject, monitor.environment].filter((part) => part !== undefined).join(" · ") },
-    { key: "metric", title: t("model.metric"), width: "minmax(150px, 1fr)", cell: (monitor) => <Watched watched={monitor} /> },
-    { key: "threshold", title: t("verdict.threshold"), width: "120px", align: "right", cell: (monitor) => (monitor.threshold === undefined ? "–" : `${monitor.alertWhen === "above" ? ">" : "<"} ${format.number(monitor.threshold)}`) },
-    { key: "last", title: t("alert.last"), width: "120px", align: "right", cell: (monitor) => (monitor.lastValue === undefined ? "–" : format.number(monitor.lastValue)), sortBy: (monitor) => monitor.lastValue },
+    {
+      key: "name",
+      title: t("alert.monitor"),
+      width: "minmax(180px, 1.4fr)",
+      cell: (monitor) => (
+        <span className="wrap" title={monitor.description}>
+          {monitor.name}
+        </span>
+      ),
+      sortBy: (monitor) => monitor.name,
+    },
+    {
+      key: "subject",
+      title: t("alert.subject"),
+      width: "minmax(150px, 1fr)",
+      cell: (monitor) => [monitor.subject, monitor.environment].filter((part) => part !== undefined).join(" · "),
+    },
+    {
+      key: "metric",
+      title: t("model.metric"),
+      width: "minmax(150px, 1fr)",
+      cell: (monitor) => <Watched watched={monitor} />,
+    },
+    {
+      key: "threshold",
+      title: t("verdict.threshold"),
+      width: "120px",
+      align: "right",
+      cell: (monitor) =>
+        monitor.threshold === undefined
+          ? "–"
+          : `${monitor.alertWhen === "above" ? ">" : "<"} ${format.number(monitor.threshold)}`,
+    },
+    {
+      key: "last",
+      title: t("alert.last"),
+      width: "120px",
+      align: "right",
+      cell: (monitor) => (monitor.lastValue === undefined ? "–" : format.number(monitor.lastValue)),
+      sortBy: (monitor) => monitor.lastValue,
+    },
     { key: "window", title: t("alert.window"), width: "90px", cell: (monitor) => name("window", monitor.window) },
-    { key: "state", title: t("run.status"), width: "120px", cell: (monitor) => <StateBadge state={monitor.state} />, sortBy: (monitor) => monitor.state },
+    {
+      key: "state",
+      title: t("run.status"),
+      width: "120px",
+      cell: (monitor) => <StateBadge state={monitor.state} />,
+      sortBy: (monitor) => monitor.state,
+    },
   ];
-  return <DataTable name="monitors" label={t("endpoint.monitors")} rows={monitors} columns={columns} rowKey={(monitor) => `${monitor.subject}${monitor.environment ?? ""}${monitor.name}${monitor.metric}${monitor.column ?? ""}${monitor.segment ?? ""}`} />;
+  return (
+    <DataTable
+      name="monitors"
+      label={t("endpoint.monitors")}
+      rows={monitors}
+      columns={columns}
+      rowKey={(monitor) =>
+        `${monitor.subject}${monitor.environment ?? ""}${monitor.name}${monitor.metric}${monitor.column ?? ""}${monitor.segment ?? ""}`
+      }
+    />
+  );
 }

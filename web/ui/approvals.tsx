@@ -21,12 +21,30 @@ export function PendingApprovalCard({ approval }: { readonly approval: PendingAp
       <Facts
         columns={3}
         items={[
-          [t("approval.what"), approval.versionId === undefined ? name("assetKind", approval.subjectKind) : <Link key="what" to={address.lineage(approval.versionId)}>{t("approval.open")}</Link>],
+          [
+            t("approval.what"),
+            approval.versionId === undefined ? (
+              name("assetKind", approval.subjectKind)
+            ) : (
+              <Link key="what" to={address.lineage(approval.versionId)}>
+                {t("approval.open")}
+              </Link>
+            ),
+          ],
           [t("approval.digest"), <Digest key="digest" digest={approval.digest} length={16} />],
           [t("approval.given"), t("approval.count", { given: approval.given, required: approval.required })],
           [t("approval.author"), approval.author ?? "–"],
           [t("approval.since"), <Ago key="since" atMs={approval.sinceMs} />],
-          [t("run.title"), approval.pipelineRunId === undefined ? "–" : <Link key="run" to={address.run(approval.pipelineRunId)}>{approval.pipelineRunId.slice(-10)}</Link>],
+          [
+            t("run.title"),
+            approval.pipelineRunId === undefined ? (
+              "–"
+            ) : (
+              <Link key="run" to={address.run(approval.pipelineRunId)}>
+                {approval.pipelineRunId.slice(-10)}
+              </Link>
+            ),
+          ],
         ]}
       />
       {approval.evidence !== undefined && <Evidence evidence={approval.evidence} />}
@@ -44,8 +62,13 @@ function Evidence({ evidence }: { readonly evidence: NonNullable<PendingApproval
   return (
     <div className="approval-evidence">
       <p className="chips">
-        <Link to={`${address.modelVersion(evidence.model, evidence.modelVersion)}?tab=verdict`}>{`${evidence.model} v${evidence.modelVersion}`}</Link> <StateBadge state={evidence.verdict} />
-        {evidence.notebookVersionId !== undefined && <Link to={`${address.notebook(evidence.notebookVersionId)}?only=changed`}>{t("approval.diff")}</Link>}
+        <Link
+          to={`${address.modelVersion(evidence.model, evidence.modelVersion)}?tab=verdict`}
+        >{`${evidence.model} v${evidence.modelVersion}`}</Link>{" "}
+        <StateBadge state={evidence.verdict} />
+        {evidence.notebookVersionId !== undefined && (
+          <Link to={`${address.notebook(evidence.notebookVersionId)}?only=changed`}>{t("approval.diff")}</Link>
+        )}
       </p>
       {metrics.length > 0 && (
         <table className="key-table">
@@ -53,7 +76,9 @@ function Evidence({ evidence }: { readonly evidence: NonNullable<PendingApproval
             <tr>
               <th scope="col">{t("model.metric")}</th>
               <td>{`v${evidence.modelVersion}`}</td>
-              {evidence.championVersion !== undefined && <td>{t("model.championLine", { version: evidence.championVersion })}</td>}
+              {evidence.championVersion !== undefined && (
+                <td>{t("model.championLine", { version: evidence.championVersion })}</td>
+              )}
             </tr>
           </thead>
           <tbody>
@@ -65,7 +90,9 @@ function Evidence({ evidence }: { readonly evidence: NonNullable<PendingApproval
                   <td className="figure" data-figure={`approval.${metric}`} data-value={evidence.metrics[metric]}>
                     {format.number(evidence.metrics[metric] ?? 0)}
                   </td>
-                  {evidence.championVersion !== undefined && <td className="figure">{before === undefined ? "–" : format.number(before)}</td>}
+                  {evidence.championVersion !== undefined && (
+                    <td className="figure">{before === undefined ? "–" : format.number(before)}</td>
+                  )}
                 </tr>
               );
             })}
@@ -80,7 +107,13 @@ function Decide({ approval }: { readonly approval: PendingApproval }) {
   const { t } = useLanguage();
   const [comment, setComment] = useState("");
   const decide = (decision: "approved" | "refused") => () =>
-    commands.decide({ decision, subjectKind: approval.subjectKind, digest: approval.digest, environment: approval.environment, ...(comment === "" ? {} : { comment }) });
+    commands.decide({
+      decision,
+      subjectKind: approval.subjectKind,
+      digest: approval.digest,
+      environment: approval.environment,
+      ...(comment === "" ? {} : { comment }),
+    });
   const shared = { capability: "approve" as const };
   return (
     <div className="approval-decide">
@@ -88,8 +121,32 @@ function Decide({ approval }: { readonly approval: PendingApproval }) {
         {t("approval.comment")}
         <input className="field" value={comment} onChange={(event) => setComment(event.target.value)} />
       </label>
-      <CommandButton {...shared} label={t("approval.approve")} icon="check" variant="filled" run={decide("approved")} done={t("approval.approved")} confirm={{ title: t("approval.approve.title", { environment: approval.environment }), content: <p>{t("approval.approve.text", { subject: approval.subject, digest: approval.digest.slice(0, 23) })}</p> }} />
-      <CommandButton {...shared} label={t("approval.refuse")} icon="cross" variant="danger" run={decide("refused")} done={t("approval.refused")} confirm={{ title: t("approval.refuse.title"), content: <p>{t("approval.refuse.text", { subject: approval.subject })}</p> }} />
+      <CommandButton
+        {...shared}
+        label={t("approval.approve")}
+        icon="check"
+        variant="filled"
+        run={decide("approved")}
+        done={t("approval.approved")}
+        confirm={{
+          title: t("approval.approve.title", { environment: approval.environment }),
+          content: (
+            <p>{t("approval.approve.text", { subject: approval.subject, digest: approval.digest.slice(0, 23) })}</p>
+          ),
+        }}
+      />
+      <CommandButton
+        {...shared}
+        label={t("approval.refuse")}
+        icon="cross"
+        variant="danger"
+        run={decide("refused")}
+        done={t("approval.refused")}
+        confirm={{
+          title: t("approval.refuse.title"),
+          content: <p>{t("approval.refuse.text", { subject: approval.subject })}</p>,
+        }}
+      />
     </div>
   );
 }
@@ -119,7 +176,8 @@ export function ApprovalList({ approvals }: { readonly approvals: readonly Appro
           <StateBadge state={approval.decision} />
           <div>
             <span>
-              {name("assetKind", approval.subjectKind)} <b>{approval.subject ?? ""}</b> {approval.environment !== undefined && `→ ${approval.environment}`} <Digest digest={approval.digest} />
+              {name("assetKind", approval.subjectKind)} <b>{approval.subject ?? ""}</b>{" "}
+              {approval.environment !== undefined && `→ ${approval.environment}`} <Digest digest={approval.digest} />
             </span>
             <p className="muted">
               {approval.actor} · <Ago atMs={approval.atMs} />

@@ -4,17 +4,37 @@ import { versionAddress } from "../routes/address.ts";
 import { Icon, type IconName } from "./icon.tsx";
 import { useLanguage } from "./language.tsx";
 
-const ICONS: Readonly<Record<string, IconName>> = { data: "dataset", features: "features", notebook: "notebook", model: "model", code: "code", report: "report" };
-const LOADS: Readonly<Record<string, string>> = { data: "data", features: "data", model: "models", notebook: "models", code: "code", report: "data" };
+const ICONS: Readonly<Record<string, IconName>> = {
+  data: "dataset",
+  features: "features",
+  notebook: "notebook",
+  model: "model",
+  code: "code",
+  report: "report",
+};
+const LOADS: Readonly<Record<string, string>> = {
+  data: "data",
+  features: "data",
+  model: "models",
+  notebook: "models",
+  code: "code",
+  report: "data",
+};
 
 /** A version of an asset, leading to its page. */
 export function VersionLink({ version }: { readonly version: VersionReference }) {
   const { name } = useLanguage();
   return (
-    <Link to={versionAddress(version)} className={`chip load-${LOADS[version.kind] ?? "data"}`} title={`${name("assetKind", version.kind)} · ${version.digest}`}>
+    <Link
+      to={versionAddress(version)}
+      className={`chip load-${LOADS[version.kind] ?? "data"}`}
+      title={`${name("assetKind", version.kind)} · ${version.digest}`}
+    >
       <Icon name={ICONS[version.kind] ?? "dot"} size={13} />
       {version.asset} v{version.version}
-      {version.role !== undefined && version.role !== "input" && <span className="muted">{name("role", version.role)}</span>}
+      {version.role !== undefined && version.role !== "input" && (
+        <span className="muted">{name("role", version.role)}</span>
+      )}
     </Link>
   );
 }

@@ -23,14 +23,26 @@ export function BeltView({ overview }: { readonly overview: Overview }) {
     <section className={`belt${belt.isMoving ? " belt-moving" : ""}`} aria-label={t("belt.label")}>
       <ol className="belt-row belt-upper">
         {belt.upper.map((station, index) => (
-          <StationCard key={station.name} station={station} number={index + 1} side="upper" parcels={parcelsAt(overview.parcels, station.name)} />
+          <StationCard
+            key={station.name}
+            station={station}
+            number={index + 1}
+            side="upper"
+            parcels={parcelsAt(overview.parcels, station.name)}
+          />
         ))}
       </ol>
       <Track overview={overview} />
       <div className="belt-row belt-lower">
         <ol className="belt-lower-list">
           {belt.lower.map((station, index) => (
-            <StationCard key={station.name} station={station} number={index + 6} side="lower" parcels={parcelsAt(overview.parcels, station.name)} />
+            <StationCard
+              key={station.name}
+              station={station}
+              number={index + 6}
+              side="lower"
+              parcels={parcelsAt(overview.parcels, station.name)}
+            />
           ))}
         </ol>
         <RetrainCard overview={overview} />
@@ -52,7 +64,9 @@ function StationCard({ station, number, side, parcels }: StationCardProps) {
   const { t, name, format } = useLanguage();
   const isEmpty = station.state === "empty";
   return (
-    <li className={`station station-${side} load-${stationLoad(station.name)} tone-${toneOf(station.state)}${isEmpty ? " station-empty" : ""}`}>
+    <li
+      className={`station station-${side} load-${stationLoad(station.name)} tone-${toneOf(station.state)}${isEmpty ? " station-empty" : ""}`}
+    >
       <Link to={stationAddress(station)} className="station-card">
         <span className="station-head">
           <span className="station-icon">
@@ -66,7 +80,17 @@ function StationCard({ station, number, side, parcels }: StationCardProps) {
             <span className="hidden-text">{name("state", station.state)}</span>
           </span>
         </span>
-        <span className="station-subject">{station.subject === undefined ? (isEmpty ? t(`station.${station.name}.empty`) : name("state", station.state)) : <Subject station={station} />}</span>
+        <span className="station-subject">
+          {station.subject === undefined ? (
+            isEmpty ? (
+              t(`station.${station.name}.empty`)
+            ) : (
+              name("state", station.state)
+            )
+          ) : (
+            <Subject station={station} />
+          )}
+        </span>
         <span className="station-counts">
           {shownCounts(station).map((count) => (
             <span key={count.name}>
@@ -77,7 +101,15 @@ function StationCard({ station, number, side, parcels }: StationCardProps) {
             </span>
           ))}
         </span>
-        <span className="station-foot">{station.lastAtMs === undefined ? " " : station.name === "production" ? <DataTime atMs={station.lastAtMs} /> : <Ago atMs={station.lastAtMs} />}</span>
+        <span className="station-foot">
+          {station.lastAtMs === undefined ? (
+            " "
+          ) : station.name === "production" ? (
+            <DataTime atMs={station.lastAtMs} />
+          ) : (
+            <Ago atMs={station.lastAtMs} />
+          )}
+        </span>
       </Link>
       <span className="station-post" aria-hidden="true" />
       <Parcels parcels={parcels} />
@@ -105,10 +137,20 @@ function Parcels({ parcels }: { readonly parcels: readonly Parcel[] }) {
   return (
     <span className="parcels">
       {shown.map((parcel) => (
-        <Link key={parcel.stepRunId} to={address.stepRun(parcel.pipelineRunId, parcel.stepRunId)} className={`parcel load-${parcel.load}`} title={t("belt.parcel", { step: parcel.step, pipeline: parcel.pipeline })} aria-label={t("belt.parcel", { step: parcel.step, pipeline: parcel.pipeline })} />
+        <Link
+          key={parcel.stepRunId}
+          to={address.stepRun(parcel.pipelineRunId, parcel.stepRunId)}
+          className={`parcel load-${parcel.load}`}
+          title={t("belt.parcel", { step: parcel.step, pipeline: parcel.pipeline })}
+          aria-label={t("belt.parcel", { step: parcel.step, pipeline: parcel.pipeline })}
+        />
       ))}
       {parcels.length > shown.length && (
-        <Link to={address.runningRuns()} className="parcel-more" aria-label={`+${parcels.length - shown.length}: ${t("belt.more", { count: parcels.length - shown.length })}`}>
+        <Link
+          to={address.runningRuns()}
+          className="parcel-more"
+          aria-label={`+${parcels.length - shown.length}: ${t("belt.more", { count: parcels.length - shown.length })}`}
+        >
           +{parcels.length - shown.length}
         </Link>
       )}
@@ -117,19 +159,30 @@ function Parcels({ parcels }: { readonly parcels: readonly Parcel[] }) {
 }
 
 /** From a commit to what runs of it: the lane that code takes beside the belt. */
-function CodeLane({ stations, parcels }: { readonly stations: readonly CodeStation[]; readonly parcels: readonly Parcel[] }) {
+function CodeLane({
+  stations,
+  parcels,
+}: {
+  readonly stations: readonly CodeStation[];
+  readonly parcels: readonly Parcel[];
+}) {
   const { t, name } = useLanguage();
   return (
     <ol className="code-lane" aria-label={t("belt.codeLane")}>
       {stations.map((station) => (
-        <li key={station.name} className={`code-station load-code tone-${toneOf(station.state)}${station.state === "empty" ? " station-empty" : ""}`}>
+        <li
+          key={station.name}
+          className={`code-station load-code tone-${toneOf(station.state)}${station.state === "empty" ? " station-empty" : ""}`}
+        >
           <Link to={codeStationAddress(station)}>
             <span className="station-name">{t(`codeStation.${station.name}`)}</span>
             <span className="station-state">
               <Icon name={stateIcon(station.state)} size={12} />
               <span className="hidden-text">{name("state", station.state)}</span>
             </span>
-            <span className="station-subject">{station.subject === undefined ? t("codeStation.empty") : <Subject station={station} />}</span>
+            <span className="station-subject">
+              {station.subject === undefined ? t("codeStation.empty") : <Subject station={station} />}
+            </span>
             <span className="station-foot">{station.lastAtMs !== undefined && <Ago atMs={station.lastAtMs} />}</span>
           </Link>
           <Parcels parcels={parcelsAt(parcels, station.name)} />
@@ -168,8 +221,12 @@ function RetrainCard({ overview }: { readonly overview: Overview }) {
           </span>
           <span className="station-name">{t("belt.retrain")}</span>
         </span>
-        <span className="station-subject">{retrain === undefined ? t("belt.retrain.none") : retrain.alert.monitor}</span>
-        <span className="station-counts">{retrain?.pipelineRunId === undefined ? t("belt.retrain.text") : t("belt.retrain.started")}</span>
+        <span className="station-subject">
+          {retrain === undefined ? t("belt.retrain.none") : retrain.alert.monitor}
+        </span>
+        <span className="station-counts">
+          {retrain?.pipelineRunId === undefined ? t("belt.retrain.text") : t("belt.retrain.started")}
+        </span>
         <span className="station-foot">{retrain === undefined ? " " : <Ago atMs={retrain.alert.atMs} />}</span>
       </Link>
       <span className="station-post" aria-hidden="true" />
@@ -182,9 +239,20 @@ function Track({ overview }: { readonly overview: Overview }) {
   const [box, width] = useWidth();
   const path = beltPath(width, BELT_HEIGHT, BELT_INSET);
   const radius = BELT_HEIGHT / 2 - BELT_INSET;
-  const names = [...new Set([...overview.parcels, ...overview.runs.filter(({ status }) => status === "running")].map(({ pipeline }) => pipeline))];
+  const names = [
+    ...new Set(
+      [...overview.parcels, ...overview.runs.filter(({ status }) => status === "running")].map(
+        ({ pipeline }) => pipeline,
+      ),
+    ),
+  ];
   const failed = overview.failedRuns.length;
-  const still = overview.pipelineCount === 0 ? t("belt.nothing") : failed > 0 ? t("belt.failed", { count: failed }) : t("belt.still");
+  const still =
+    overview.pipelineCount === 0
+      ? t("belt.nothing")
+      : failed > 0
+        ? t("belt.failed", { count: failed })
+        : t("belt.still");
   const text = names.length === 0 ? still : t("belt.running", { names: names.join(", ") });
   const rollers = Math.max(0, Math.floor((width - 4 * radius) / ROLLER_STEP));
   return (
@@ -194,13 +262,21 @@ function Track({ overview }: { readonly overview: Overview }) {
           <path d={path} className="belt-band" />
           <path d={path} className="belt-marks" />
           {Array.from({ length: rollers }, (_, index) => (
-            <circle key={index} cx={radius * 2 + BELT_INSET + ROLLER_STEP * (index + 0.5)} cy={BELT_HEIGHT - BELT_INSET - 9.5} r={2.6} className="belt-roller" />
+            <circle
+              key={index}
+              cx={radius * 2 + BELT_INSET + ROLLER_STEP * (index + 0.5)}
+              cy={BELT_HEIGHT - BELT_INSET - 9.5}
+              r={2.6}
+              className="belt-roller"
+            />
           ))}
           {[BELT_INSET + radius, width - BELT_INSET - radius].map((x) => (
             <g key={x} className="belt-drum">
               <circle cx={x} cy={BELT_HEIGHT / 2} r={radius - 8} />
               <g className="belt-spokes" style={{ transformOrigin: `${x}px ${BELT_HEIGHT / 2}px` }}>
-                <path d={`M ${x - radius + 14} ${BELT_HEIGHT / 2} H ${x + radius - 14} M ${x} ${BELT_HEIGHT / 2 - radius + 14} V ${BELT_HEIGHT / 2 + radius - 14}`} />
+                <path
+                  d={`M ${x - radius + 14} ${BELT_HEIGHT / 2} H ${x + radius - 14} M ${x} ${BELT_HEIGHT / 2 - radius + 14} V ${BELT_HEIGHT / 2 + radius - 14}`}
+                />
               </g>
               <circle cx={x} cy={BELT_HEIGHT / 2} r={4.5} className="belt-axle" />
             </g>

@@ -57,7 +57,16 @@ export function Chart(props: ChartProps) {
     const element = place.current;
     if (element === null || isTable) return undefined;
     const height = props.height ?? 210;
-    const plot = new uPlot(optionsOf({ ...props, xTitle: props.xTitle ?? t("chart.time") }, { width: element.clientWidth, height }, format.date, language), dataOf(props), element);
+    const plot = new uPlot(
+      optionsOf(
+        { ...props, xTitle: props.xTitle ?? t("chart.time") },
+        { width: element.clientWidth, height },
+        format.date,
+        language,
+      ),
+      dataOf(props),
+      element,
+    );
     const observer = new ResizeObserver(() => plot.setSize({ width: element.clientWidth, height }));
     observer.observe(element);
     return () => {
@@ -73,7 +82,11 @@ export function Chart(props: ChartProps) {
           {isTable ? t("chart.asChart") : t("chart.asTable")}
         </button>
       </figcaption>
-      {isTable ? <NumbersTable {...props} /> : <div ref={place} role="img" aria-label={summary(props, format.number)} />}
+      {isTable ? (
+        <NumbersTable {...props} />
+      ) : (
+        <div ref={place} role="img" aria-label={summary(props, format.number)} />
+      )}
     </figure>
   );
 }
@@ -99,7 +112,9 @@ function NumbersTable({ x, xTitle, isTime = true, series, label }: ChartProps) {
               <th scope="row">{isTime ? format.date(value) : format.number(value)}</th>
               {series.map((each) => {
                 const figure = each.values[index];
-                return <td key={each.label}>{figure === null || figure === undefined ? "–" : format.number(figure)}</td>;
+                return (
+                  <td key={each.label}>{figure === null || figure === undefined ? "–" : format.number(figure)}</td>
+                );
               })}
             </tr>
           ))}
@@ -113,22 +128,37 @@ function summary({ label, series }: ChartProps, number: (value: number) => strin
   const parts = series.map((each) => {
     const values = each.values.filter((value) => value !== null);
     const last = values.at(-1);
-    return last === undefined ? each.label : `${each.label} ${number(last)} (${number(Math.min(...values))}–${number(Math.max(...values))})`;
+    return last === undefined
+      ? each.label
+      : `${each.label} ${number(last)} (${number(Math.min(...values))}–${number(Math.max(...values))})`;
   });
   return `${label}: ${parts.join("; ")}`;
 }
 
 function dataOf({ x, series, isTime = true }: ChartProps): uPlot.AlignedData {
-  return [x.map((value) => (isTime ? value / 1000 : value)), ...series.map(({ values }) => [...values])] as uPlot.AlignedData;
+  return [
+    x.map((value) => (isTime ? value / 1000 : value)),
+    ...series.map(({ values }) => [...values]),
+  ] as uPlot.AlignedData;
 }
 
-function optionsOf(props: ChartProps, { width, height }: { readonly width: number; readonly height: number }, date: (atMs: number) => string, language: string): uPlot.Options {
+function optionsOf(
+  props: ChartProps,
+  { width, height }: { readonly width: number; readonly height: number },
+  date: (atMs: number) => string,
+  language: string,
+): uPlot.Options {
   const { series, isTime = true, syncKey } = props;
   const style = getComputedStyle(document.documentElement);
   const color = (name: string): string => style.getPropertyValue(name).trim();
   const short = new Intl.DateTimeFormat(language, { day: "numeric", month: "short" });
   const compact = new Intl.NumberFormat(language, { notation: "compact", maximumSignificantDigits: 4 });
-  const axis = { stroke: color("--ink-soft"), grid: { stroke: color("--line"), width: 1 }, ticks: { show: false }, font: "11.5px system-ui, sans-serif" };
+  const axis = {
+    stroke: color("--ink-soft"),
+    grid: { stroke: color("--line"), width: 1 },
+    ticks: { show: false },
+    font: "11.5px system-ui, sans-serif",
+  };
   return {
     width,
     height,
@@ -136,27 +166,49 @@ function optionsOf(props: ChartProps, { width, height }: { readonly width: numbe
     scales: { x: { time: isTime, range: xRange(props) }, y: { range: yRange(props) } },
     legend: { show: true, live: true },
     axes: [
-      { ...axis, size: 30, values: (_, ticks) => ticks.map((tick) => (isTime ? short.format(tick * 1000) : String(tick))), space: 64, ...(isTime ? {} : { incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000] }) },
+      {
+        ...axis,
+        size: 30,
+        values: (_, ticks) => ticks.map((tick) => (isTime ? short.format(tick * 1000) : String(tick))),
+        space: 64,
+        ...(isTime ? {} : { incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000] }),
+      },
       { ...axis, size: 54, values: (_, ticks) => ticks.map((tick) => compact.format(tick)) },
     ],
     series: [
-      { label: props.xTitle ?? "", value: (_, value) => (value === null || value === undefined ? "–" : isTime ? date(value * 1000) : String(value)) },
+      {
+        label: props.xTitle ?? "",
+        value: (_, value) =>
+          value === null || value === undefined ? "–" : isTime ? date(value * 1000) : String(value),
+      },
       ...series.map((each): uPlot.Series => seriesOptions(each, color, props.x.length, language)),
     ],
     hooks: { drawClear: [(plot) => drawBands(plot, props, color)], draw: [(plot) => drawLines(plot, props, color)] },
   };
 }
 
-function seriesOptions(each: ChartSeries, color: (name: string) => string, count: number, language: string): uPlot.Series {
+function seriesOptions(
+  each: ChartSeries,
+  color: (name: string) => string,
+  count: number,
+  language: string,
+): uPlot.Series {
   const stroke = color(each.color);
   const number = new Intl.NumberFormat(language, { maximumFractionDigits: 4 });
   return {
-    label: each.label, stroke, width: each.isBars === true ? 0 : each.isStepped === true ? 1.2 : 2, spanGaps: true,
+    label: each.label,
+    stroke,
+    width: each.isBars === true ? 0 : each.isStepped === true ? 1.2 : 2,
+    spanGaps: true,
     value: (_, value) => (value === null || value === undefined ? "–" : number.format(value)),
     points: { show: each.isBars !== true && each.isStepped !== true && count < 60, size: 6, fill: stroke },
     ...(each.isDashed === true ? { dash: [6, 5] } : {}),
-    ...(each.isStepped === true && uPlot.paths.stepped !== undefined ? { paths: uPlot.paths.stepped({ align: 1 }) } : {}),
-    ...(each.isBars === true && uPlot.paths.bars !== undefined ? { paths: uPlot.paths.bars({ size: [0.68, 46] }), fill: `${stroke}99` } : {}),
+    ...(each.isStepped === true && uPlot.paths.stepped !== undefined
+      ? { paths: uPlot.paths.stepped({ align: 1 }) }
+      : {}),
+    ...(each.isBars === true && uPlot.paths.bars !== undefined
+      ? { paths: uPlot.paths.bars({ size: [0.68, 46] }), fill: `${stroke}99` }
+      : {}),
   };
 }
 
@@ -194,7 +246,8 @@ function drawBands(plot: uPlot, { bands = [] }: ChartProps, color: (name: string
     ctx.fillRect(left, bbox.top, right - left, bbox.height);
     ctx.globalAlpha = 1;
     ctx.fillStyle = color("--ink-soft");
-    if (right - left > ctx.measureText(band.label).width + 8) ctx.fillText(band.label, left + 5 * devicePixelRatio, bbox.top + 13 * devicePixelRatio);
+    if (right - left > ctx.measureText(band.label).width + 8)
+      ctx.fillText(band.label, left + 5 * devicePixelRatio, bbox.top + 13 * devicePixelRatio);
   }
   ctx.restore();
 }
@@ -224,7 +277,9 @@ function drawLines(plot: uPlot, { thresholds = [], marks = [] }: ChartProps, col
     // Labels stack where they would run into one another, and lie within the chart.
     const width = ctx.measureText(mark.label).width + 8 * devicePixelRatio;
     const from = Math.min(x + 5 * devicePixelRatio, bbox.left + bbox.width - width);
-    const row = LABEL_ROWS.find((each) => !taken.some((place) => place.row === each && place.from < from + width && from < place.to));
+    const row = LABEL_ROWS.find(
+      (each) => !taken.some((place) => place.row === each && place.from < from + width && from < place.to),
+    );
     if (row === undefined) continue;
     taken.push({ from, to: from + width, row });
     ctx.fillText(mark.label, from, bbox.top + (28 + LABEL_STEP * row) * devicePixelRatio);

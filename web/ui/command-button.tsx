@@ -26,7 +26,18 @@ interface CommandButtonProps<Answer> {
 
 /** A button that asks the server to do something; it is not offered to those who may not. */
 export function CommandButton<Answer>(props: CommandButtonProps<Answer>) {
-  const { label, icon, capability, run, onDone, done, confirm, variant = "default", disabled = false, size = "sm" } = props;
+  const {
+    label,
+    icon,
+    capability,
+    run,
+    onDone,
+    done,
+    confirm,
+    variant = "default",
+    disabled = false,
+    size = "sm",
+  } = props;
   const { t } = useLanguage();
   const client = useQueryClient();
   const session = useQuery(queries.session());
@@ -40,18 +51,36 @@ export function CommandButton<Answer>(props: CommandButtonProps<Answer>) {
       onDone?.(answer);
     },
     onError: (error) => {
-      if (confirm === undefined) notifications.show({ title: error instanceof ProblemError ? error.problem.code : t("problem.title"), message: <ProblemLine error={error} />, color: "red", autoClose: false });
+      if (confirm === undefined)
+        notifications.show({
+          title: error instanceof ProblemError ? error.problem.code : t("problem.title"),
+          message: <ProblemLine error={error} />,
+          color: "red",
+          autoClose: false,
+        });
     },
   });
   if (session.data !== undefined && !session.data.capabilities.includes(capability)) return null;
   const look = variant === "danger" ? { variant: "default" as const } : { variant };
   return (
     <>
-      <Button {...look} size={size} leftSection={<Icon name={icon} size={14} />} loading={command.isPending && confirm === undefined} disabled={disabled} onClick={() => (confirm === undefined ? command.mutate() : setAsking(true))}>
+      <Button
+        {...look}
+        size={size}
+        leftSection={<Icon name={icon} size={14} />}
+        loading={command.isPending && confirm === undefined}
+        disabled={disabled}
+        onClick={() => (confirm === undefined ? command.mutate() : setAsking(true))}
+      >
         {label}
       </Button>
       {confirm !== undefined && (
-        <Modal opened={isAsking} onClose={() => setAsking(false)} title={confirm.title} closeButtonProps={{ "aria-label": t("shell.close") }}>
+        <Modal
+          opened={isAsking}
+          onClose={() => setAsking(false)}
+          title={confirm.title}
+          closeButtonProps={{ "aria-label": t("shell.close") }}
+        >
           <div className="form">
             {confirm.content}
             {command.error !== null && <Problem error={command.error} />}
@@ -59,7 +88,11 @@ export function CommandButton<Answer>(props: CommandButtonProps<Answer>) {
               <Button variant="default" onClick={() => setAsking(false)}>
                 {t("form.cancel")}
               </Button>
-              <Button loading={command.isPending} onClick={() => command.mutate()} {...(variant === "danger" ? { color: "red.8" } : {})}>
+              <Button
+                loading={command.isPending}
+                onClick={() => command.mutate()}
+                {...(variant === "danger" ? { color: "red.8" } : {})}
+              >
                 {label}
               </Button>
             </div>
@@ -72,5 +105,9 @@ export function CommandButton<Answer>(props: CommandButtonProps<Answer>) {
 
 function ProblemLine({ error }: { readonly error: Error }) {
   const { message, hint } = useProblemText(error instanceof ProblemError ? error.problem : undefined);
-  return <>{error instanceof ProblemError ? [message, hint].filter((part) => part !== undefined).join(" ") : error.message}</>;
+  return (
+    <>
+      {error instanceof ProblemError ? [message, hint].filter((part) => part !== undefined).join(" ") : error.message}
+    </>
+  );
 }

@@ -1,4 +1,15 @@
-import { Background, BaseEdge, type Edge, type EdgeProps, Handle, type Node, type NodeProps, Position, ReactFlow, useReactFlow } from "@xyflow/react";
+import {
+  Background,
+  BaseEdge,
+  type Edge,
+  type EdgeProps,
+  Handle,
+  type Node,
+  type NodeProps,
+  Position,
+  ReactFlow,
+  useReactFlow,
+} from "@xyflow/react";
 import "@xyflow/react/dist/base.css";
 import "./graph.css";
 import { type ReactNode, useEffect, useMemo, useRef } from "react";
@@ -63,8 +74,18 @@ interface LineData extends Record<string, unknown> {
 function Line({ id, sourceX, sourceY, targetX, targetY, data, label, markerEnd }: EdgeProps<Edge<LineData>>) {
   const passages = data?.passages ?? [];
   const [way] = passages;
-  const place = way === undefined ? { x: (sourceX + targetX) / 2, y: (sourceY + targetY) / 2 } : { x: (way.fromX + way.toX) / 2, y: way.y };
-  return <BaseEdge id={id} path={edgePath({ x: sourceX, y: sourceY }, { x: targetX, y: targetY }, passages)} {...(markerEnd === undefined ? {} : { markerEnd })} {...(label === undefined ? {} : { label, labelX: place.x, labelY: place.y, labelShowBg: true })} />;
+  const place =
+    way === undefined
+      ? { x: (sourceX + targetX) / 2, y: (sourceY + targetY) / 2 }
+      : { x: (way.fromX + way.toX) / 2, y: way.y };
+  return (
+    <BaseEdge
+      id={id}
+      path={edgePath({ x: sourceX, y: sourceY }, { x: targetX, y: targetY }, passages)}
+      {...(markerEnd === undefined ? {} : { markerEnd })}
+      {...(label === undefined ? {} : { label, labelX: place.x, labelY: place.y, labelShowBg: true })}
+    />
+  );
 }
 
 const NODE_TYPES = { box: Box };
@@ -78,26 +99,54 @@ export function Graph({ label, nodes, edges, selected, onSelect }: GraphProps) {
     const boxes = nodes.map((node) => ({ id: node.id, width: node.width ?? WIDTH, height: node.height ?? HEIGHT }));
     const graph = placeGraph(boxes, edges);
     const routed = new Map(graph.edges.map((edge) => [`${edge.from}>${edge.to}`, edge.passages]));
-    return { placed: new Map(graph.nodes.map((place) => [place.id, place])), routes: routed, height: graphHeight(boxes, graph) };
+    return {
+      placed: new Map(graph.nodes.map((place) => [place.id, place])),
+      routes: routed,
+      height: graphHeight(boxes, graph),
+    };
     // eslint-disable-next-line react-hooks/exhaustive-deps -- see above
   }, [shape]);
   const drawn = nodes.map((node): Node<BoxData> => {
     const place = placed.get(node.id);
     return {
-      id: node.id, type: "box", position: { x: place?.x ?? 0, y: place?.y ?? 0 }, width: node.width ?? WIDTH, height: node.height ?? HEIGHT,
-      data: { drawn: node, isSelected: node.id === selected, onSelect }, focusable: false, draggable: false, selectable: false,
+      id: node.id,
+      type: "box",
+      position: { x: place?.x ?? 0, y: place?.y ?? 0 },
+      width: node.width ?? WIDTH,
+      height: node.height ?? HEIGHT,
+      data: { drawn: node, isSelected: node.id === selected, onSelect },
+      focusable: false,
+      draggable: false,
+      selectable: false,
     };
   });
   const lines = edges.map((edge): Edge<LineData> => ({
-    id: `${edge.from}>${edge.to}>${edge.label ?? ""}`, type: "line", source: edge.from, target: edge.to, data: { passages: routes.get(`${edge.from}>${edge.to}`) ?? [] }, animated: edge.isActive === true, focusable: false,
+    id: `${edge.from}>${edge.to}>${edge.label ?? ""}`,
+    type: "line",
+    source: edge.from,
+    target: edge.to,
+    data: { passages: routes.get(`${edge.from}>${edge.to}`) ?? [] },
+    animated: edge.isActive === true,
+    focusable: false,
     ...(edge.label === undefined ? {} : { label: edge.label }),
     className: edge.isActive === true ? "graph-edge-active" : "",
   }));
   return (
     <div className="graph" style={{ height }} role="group" aria-label={label}>
       <ReactFlow
-        nodes={drawn} edges={lines} nodeTypes={NODE_TYPES} edgeTypes={EDGE_TYPES} minZoom={0.15} maxZoom={1.6}
-        nodesDraggable={false} nodesConnectable={false} edgesFocusable={false} zoomOnScroll={false} preventScrolling={false} zoomOnDoubleClick={false} disableKeyboardA11y
+        nodes={drawn}
+        edges={lines}
+        nodeTypes={NODE_TYPES}
+        edgeTypes={EDGE_TYPES}
+        minZoom={0.15}
+        maxZoom={1.6}
+        nodesDraggable={false}
+        nodesConnectable={false}
+        edgesFocusable={false}
+        zoomOnScroll={false}
+        preventScrolling={false}
+        zoomOnDoubleClick={false}
+        disableKeyboardA11y
         proOptions={{ hideAttribution: true }}
       >
         <Background gap={22} size={1.2} color="var(--line)" />
@@ -119,7 +168,12 @@ function Tools({ shape, start }: { readonly shape: string; readonly start: strin
     void flow.fitView({ padding: 0.08, maxZoom: 1, minZoom: LEAST_ZOOM }).then(() => {
       const node = first.current === undefined ? undefined : flow.getNode(first.current);
       // What the page is about is in view, whatever does not fit.
-      if (node !== undefined && flow.getZoom() <= LEAST_ZOOM) void flow.setCenter(node.position.x + (node.width ?? WIDTH) / 2, node.position.y + (node.height ?? HEIGHT) / 2, { zoom: LEAST_ZOOM });
+      if (node !== undefined && flow.getZoom() <= LEAST_ZOOM)
+        void flow.setCenter(
+          node.position.x + (node.width ?? WIDTH) / 2,
+          node.position.y + (node.height ?? HEIGHT) / 2,
+          { zoom: LEAST_ZOOM },
+        );
     });
   }, [flow, shape]);
   return (
@@ -130,7 +184,11 @@ function Tools({ shape, start }: { readonly shape: string; readonly start: strin
       <button type="button" onClick={() => void flow.zoomOut()} aria-label={t("graph.zoomOut")}>
         −
       </button>
-      <button type="button" onClick={() => void flow.fitView({ padding: 0.08, maxZoom: 1 })} aria-label={t("graph.fit")}>
+      <button
+        type="button"
+        onClick={() => void flow.fitView({ padding: 0.08, maxZoom: 1 })}
+        aria-label={t("graph.fit")}
+      >
         <Icon name="expand" size={13} />
       </button>
     </div>

@@ -18,11 +18,22 @@ export function HistogramBars({ histogram }: { readonly histogram: Histogram }) 
   };
   return (
     <div className="histogram">
-      <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} preserveAspectRatio="none" role="img" aria-label={t("profile.histogram", { from: edge(0), to: edge(histogram.edges.length - 1) })}>
+      <svg
+        viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
+        preserveAspectRatio="none"
+        role="img"
+        aria-label={t("profile.histogram", { from: edge(0), to: edge(histogram.edges.length - 1) })}
+      >
         {histogram.counts.map((count, index) => {
           const height = count === 0 ? 0 : Math.max(1.5, (count / largest) * HEIGHT);
           return (
-            <rect key={index} x={index * step + 0.5} y={HEIGHT - height} width={Math.max(0.5, step - 1)} height={height}>
+            <rect
+              key={index}
+              x={index * step + 0.5}
+              y={HEIGHT - height}
+              width={Math.max(0.5, step - 1)}
+              height={height}
+            >
               <title>{`${edge(index)} – ${edge(index + 1)}: ${format.number(count)}`}</title>
             </rect>
           );
@@ -37,14 +48,27 @@ export function HistogramBars({ histogram }: { readonly histogram: Histogram }) 
 }
 
 /** Every value of a column that has few, in order, with its share of all rows. */
-export function ValueBars({ values, total }: { readonly values: readonly { readonly value: string; readonly count: number }[]; readonly total: number }) {
+export function ValueBars({
+  values,
+  total,
+}: {
+  readonly values: readonly { readonly value: string; readonly count: number }[];
+  readonly total: number;
+}) {
   const { t, format } = useLanguage();
   const largest = Math.max(1, ...values.map(({ count }) => count));
   const step = WIDTH / values.length;
-  const shown = values.map(({ value, count }) => `${value}: ${format.number(count)} (${format.percent(count / Math.max(1, total), 1)})`);
+  const shown = values.map(
+    ({ value, count }) => `${value}: ${format.number(count)} (${format.percent(count / Math.max(1, total), 1)})`,
+  );
   return (
     <div className="histogram">
-      <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} preserveAspectRatio="none" role="img" aria-label={t("profile.values", { values: shown.join("; ") })}>
+      <svg
+        viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
+        preserveAspectRatio="none"
+        role="img"
+        aria-label={t("profile.values", { values: shown.join("; ") })}
+      >
         {values.map(({ value, count }, index) => {
           const height = count === 0 ? 0 : Math.max(1.5, (count / largest) * HEIGHT);
           return (
@@ -55,14 +79,22 @@ export function ValueBars({ values, total }: { readonly values: readonly { reado
         })}
       </svg>
       <div className="histogram-edges" style={{ justifyContent: "space-around" }}>
-        {values.length <= MOST_LABELS ? values.map(({ value }) => <span key={value}>{value}</span>) : [values[0], values.at(-1)].map((end) => <span key={end?.value}>{end?.value}</span>)}
+        {values.length <= MOST_LABELS
+          ? values.map(({ value }) => <span key={value}>{value}</span>)
+          : [values[0], values.at(-1)].map((end) => <span key={end?.value}>{end?.value}</span>)}
       </div>
     </div>
   );
 }
 
 /** Most frequent values with their share. */
-export function TopValues({ values, total }: { readonly values: readonly { readonly value: string; readonly count: number }[]; readonly total: number }) {
+export function TopValues({
+  values,
+  total,
+}: {
+  readonly values: readonly { readonly value: string; readonly count: number }[];
+  readonly total: number;
+}) {
   const { format } = useLanguage();
   const shown = values.slice(0, 4);
   return (
@@ -70,7 +102,10 @@ export function TopValues({ values, total }: { readonly values: readonly { reado
       {shown.map(({ value, count }) => (
         <li key={value}>
           <span className="top-value">{value === "" ? "∅" : value}</span>
-          <span className="top-bar" style={{ width: `${Math.max(1, (count / Math.max(1, shown[0]?.count ?? 1)) * 60)}px` }} />
+          <span
+            className="top-bar"
+            style={{ width: `${Math.max(1, (count / Math.max(1, shown[0]?.count ?? 1)) * 60)}px` }}
+          />
           <span className="muted">{format.percent(count / Math.max(1, total))}</span>
         </li>
       ))}

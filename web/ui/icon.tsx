@@ -1,7 +1,9 @@
 const PATHS = {
   cycle: "M4 9a5 5 0 0 1 5-5h6a5 5 0 0 1 0 10H9a5 5 0 0 1-5-5ZM8 20l-3-3 3-3M5 17h12",
-  pipeline: "M5 4v6a4 4 0 0 0 4 4h6a4 4 0 0 1 4 4v2M5 4m-2 0a2 2 0 1 0 4 0 2 2 0 1 0-4 0M19 20m-2 0a2 2 0 1 0 4 0 2 2 0 1 0-4 0",
-  dataset: "M4 6c0-1.7 3.6-3 8-3s8 1.3 8 3-3.6 3-8 3-8-1.3-8-3ZM4 6v12c0 1.7 3.6 3 8 3s8-1.3 8-3V6M4 12c0 1.7 3.6 3 8 3s8-1.3 8-3",
+  pipeline:
+    "M5 4v6a4 4 0 0 0 4 4h6a4 4 0 0 1 4 4v2M5 4m-2 0a2 2 0 1 0 4 0 2 2 0 1 0-4 0M19 20m-2 0a2 2 0 1 0 4 0 2 2 0 1 0-4 0",
+  dataset:
+    "M4 6c0-1.7 3.6-3 8-3s8 1.3 8 3-3.6 3-8 3-8-1.3-8-3ZM4 6v12c0 1.7 3.6 3 8 3s8-1.3 8-3V6M4 12c0 1.7 3.6 3 8 3s8-1.3 8-3",
   dashboard: "M4 20V10M10 20V4M16 20v-7M22 20H2",
   model: "M12 3l8 4.5v9L12 21l-8-4.5v-9L12 3ZM12 12l8-4.5M12 12v9M12 12L4 7.5",
   experiment: "M9 3h6M10 3v6L4.5 18.5A1.7 1.7 0 0 0 6 21h12a1.7 1.7 0 0 0 1.5-2.5L14 9V3M7.5 15h9",
@@ -13,7 +15,8 @@ const PATHS = {
   capture: "M12 3v11M7.5 9.5 12 14l4.5-4.5M4 15v4a2 2 0 0 0 2 2h12a2 2 0 0 0 2-2v-4",
   transform: "M4 6h10l-3-3M20 18H10l3 3M4 18h3l10-12h3",
   features: "M4 5h16M4 12h16M4 19h16M9 3v4M15 10v4M7 17v4",
-  train: "M12 3v3M12 18v3M4.2 7.5l2.6 1.5M17.2 15l2.6 1.5M4.2 16.5 6.8 15M17.2 9l2.6-1.5M12 8.5a3.5 3.5 0 1 0 0 7 3.5 3.5 0 0 0 0-7Z",
+  train:
+    "M12 3v3M12 18v3M4.2 7.5l2.6 1.5M17.2 15l2.6 1.5M4.2 16.5 6.8 15M17.2 9l2.6-1.5M12 8.5a3.5 3.5 0 1 0 0 7 3.5 3.5 0 0 0 0-7Z",
   test: "M9 4H6a1 1 0 0 0-1 1v15a1 1 0 0 0 1 1h12a1 1 0 0 0 1-1V5a1 1 0 0 0-1-1h-3M9 3h6v3H9ZM8.5 13.5l2.5 2.5 4.5-5",
   registry: "M4 8l8-4 8 4-8 4-8-4ZM4 12l8 4 8-4M4 16l8 4 8-4",
   approve: "M12 3l7 3v5c0 4.5-3 8.3-7 10-4-1.7-7-5.5-7-10V6l7-3ZM8.5 12l2.5 2.5 4.5-5",
@@ -59,9 +62,29 @@ export function isIconName(name: string): name is IconName {
 }
 
 /** A line drawing of 24 units; hidden from screen readers, so the text beside it must say everything. */
-export function Icon({ name, size = 18, className }: { readonly name: IconName; readonly size?: number; readonly className?: string }) {
+export function Icon({
+  name,
+  size = 18,
+  className,
+}: {
+  readonly name: IconName;
+  readonly size?: number;
+  readonly className?: string;
+}) {
   return (
-    <svg className={className} width={size} height={size} viewBox="0 0 24 24" fill="none" stroke="currentColor" strokeWidth={1.8} strokeLinecap="round" strokeLinejoin="round" aria-hidden="true" focusable="false">
+    <svg
+      className={className}
+      width={size}
+      height={size}
+      viewBox="0 0 24 24"
+      fill="none"
+      stroke="currentColor"
+      strokeWidth={1.8}
+      strokeLinecap="round"
+      strokeLinejoin="round"
+      aria-hidden="true"
+      focusable="false"
+    >
       <path d={PATHS[name]} />
     </svg>
   );

@@ -1,5 +1,14 @@
 import { createContext, type ReactNode, useCallback, useContext, useEffect, useMemo, useState } from "react";
-import { type Catalogue, chooseLanguage, type Language, LANGUAGES, loadCatalogue, message, type MessageKey, type MessageParams } from "../messages/messages.ts";
+import {
+  type Catalogue,
+  chooseLanguage,
+  type Language,
+  LANGUAGES,
+  loadCatalogue,
+  message,
+  type MessageKey,
+  type MessageParams,
+} from "../messages/messages.ts";
 import { createFormat, type Format } from "../models/format.ts";
 
 interface LanguageContextValue {
@@ -38,7 +47,8 @@ export function LanguageProvider({ children, first }: { readonly children: React
   }, []);
   const value = useMemo<LanguageContextValue>(() => {
     const t = (key: MessageKey, params?: MessageParams): string => message(catalogue, key, params);
-    const name = (prefix: string, text: string): string => (`${prefix}.${text}` in catalogue.messages ? t(`${prefix}.${text}` as MessageKey) : text);
+    const name = (prefix: string, text: string): string =>
+      `${prefix}.${text}` in catalogue.messages ? t(`${prefix}.${text}` as MessageKey) : text;
     return { language, languages: LANGUAGES, setLanguage, suggestLanguage, t, name, format: createFormat(language) };
   }, [language, setLanguage, suggestLanguage, catalogue]);
   return <LanguageContext value={value}>{children}</LanguageContext>;

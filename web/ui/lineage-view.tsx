@@ -7,8 +7,27 @@ import { type DrawnNode, Graph } from "./graph.tsx";
 import { Icon, type IconName } from "./icon.tsx";
 import { useLanguage } from "./language.tsx";
 
-const ICONS: Readonly<Record<string, IconName>> = { data: "dataset", features: "features", notebook: "notebook", model: "model", code: "code", report: "report", source_file: "file", commit: "commit", prediction: "prediction", endpoint: "endpoint" };
-const LOADS: Readonly<Record<string, string>> = { data: "data", features: "data", source_file: "data", model: "models", notebook: "models", code: "code", commit: "code" };
+const ICONS: Readonly<Record<string, IconName>> = {
+  data: "dataset",
+  features: "features",
+  notebook: "notebook",
+  model: "model",
+  code: "code",
+  report: "report",
+  source_file: "file",
+  commit: "commit",
+  prediction: "prediction",
+  endpoint: "endpoint",
+};
+const LOADS: Readonly<Record<string, string>> = {
+  data: "data",
+  features: "data",
+  source_file: "data",
+  model: "models",
+  notebook: "models",
+  code: "code",
+  commit: "code",
+};
 
 /** What was made from what. Many source files are drawn as one node. */
 export function LineageView({ graph }: { readonly graph: LineageGraph }) {
@@ -18,7 +37,10 @@ export function LineageView({ graph }: { readonly graph: LineageGraph }) {
   const drawn = nodes.map((node): DrawnNode => {
     const kind = name("assetKind", node.kind);
     const label = node.count > 1 ? t("lineage.files", { count: node.count }) : node.label;
-    const detail = [node.version === undefined ? undefined : `v${node.version}`, node.rowCount === undefined ? undefined : t("dataset.rowCount", { count: node.rowCount })].filter((part) => part !== undefined);
+    const detail = [
+      node.version === undefined ? undefined : `v${node.version}`,
+      node.rowCount === undefined ? undefined : t("dataset.rowCount", { count: node.rowCount }),
+    ].filter((part) => part !== undefined);
     return {
       id: node.id,
       className: `load-${LOADS[node.kind] ?? "production"}`,
@@ -43,14 +65,20 @@ export function LineageView({ graph }: { readonly graph: LineageGraph }) {
         label={t("lineage.title")}
         nodes={drawn}
         selected={graph.root}
-        edges={edges.map(({ from, to, role }) => ({ from, to, label: role === undefined || role === "input" ? undefined : name("role", role) }))}
+        edges={edges.map(({ from, to, role }) => ({
+          from,
+          to,
+          label: role === undefined || role === "input" ? undefined : name("role", role),
+        }))}
         onSelect={(id) => {
           const node = nodes.find((each) => each.id === id);
           const target = node === undefined ? undefined : nodeAddress(node);
           if (target !== undefined) void navigate({ to: target });
         }}
       />
-      {graph.truncated && <p className="panel-note">{t("lineage.truncated", { shown: format.number(graph.nodes.length) })}</p>}
+      {graph.truncated && (
+        <p className="panel-note">{t("lineage.truncated", { shown: format.number(graph.nodes.length) })}</p>
+      )}
     </>
   );
 }

@@ -23,18 +23,36 @@ export function LogView({ stepRunId, isLive }: { readonly stepRunId: string; rea
   const [filter, setFilter] = useState("");
   const frame = useRef<HTMLDivElement>(null);
   const lines = useMemo(() => toLogLines(chunks), [chunks]);
-  const shown = useMemo(() => (filter === "" ? lines : lines.filter(({ text }) => withoutAnsi(text).toLowerCase().includes(filter.toLowerCase()))), [lines, filter]);
+  const shown = useMemo(
+    () =>
+      filter === ""
+        ? lines
+        : lines.filter(({ text }) => withoutAnsi(text).toLowerCase().includes(filter.toLowerCase())),
+    [lines, filter],
+  );
   if (error !== undefined) return <Problem error={error} />;
   if (isPending) return <Waiting lines={3} />;
   return (
     <div className="log" ref={frame}>
       <div className="log-tools">
-        <input className="field" type="search" value={filter} onChange={(event) => setFilter(event.target.value)} placeholder={t("log.filter")} aria-label={t("log.filter")} />
+        <input
+          className="field"
+          type="search"
+          value={filter}
+          onChange={(event) => setFilter(event.target.value)}
+          placeholder={t("log.filter")}
+          aria-label={t("log.filter")}
+        />
         <span className="muted">
           {t("log.lines", { count: shown.length })}
           {isLive && ` · ${t("log.following")}`}
         </span>
-        <button type="button" className="plain-button log-button" onClick={() => download(`${stepRunId}.log`, lines)} disabled={lines.length === 0}>
+        <button
+          type="button"
+          className="plain-button log-button"
+          onClick={() => download(`${stepRunId}.log`, lines)}
+          disabled={lines.length === 0}
+        >
           {t("log.download")}
         </button>
         <button type="button" className="plain-button log-button" onClick={() => void toggleFullScreen(frame.current)}>
@@ -42,19 +60,36 @@ export function LogView({ stepRunId, isLive }: { readonly stepRunId: string; rea
         </button>
         <Copy text={lines.map(({ text }) => withoutAnsi(text)).join("\n")} label={t("log.copy")} />
       </div>
-      {lines.length === 0 ? <p className="log-empty">{isLive ? t("log.waiting") : t("log.empty")}</p> : <Lines lines={shown} timeOf={format.time} isLive={isLive} />}
+      {lines.length === 0 ? (
+        <p className="log-empty">{isLive ? t("log.waiting") : t("log.empty")}</p>
+      ) : (
+        <Lines lines={shown} timeOf={format.time} isLive={isLive} />
+      )}
     </div>
   );
 }
 
-function Lines({ lines, timeOf, isLive }: { readonly lines: readonly LogLine[]; readonly isLive: boolean; timeOf(atMs: number): string }) {
+function Lines({
+  lines,
+  timeOf,
+  isLive,
+}: {
+  readonly lines: readonly LogLine[];
+  readonly isLive: boolean;
+  timeOf(atMs: number): string;
+}) {
   const { t } = useLanguage();
   const box = useRef<HTMLDivElement>(null);
   const error = useMemo(() => firstError(lines), [lines]);
   // What is over opens at what went wrong; what goes on is followed.
   const [isFollowing, setFollowing] = useState(isLive || error === undefined);
   const [marked, setMarked] = useState(isLive ? undefined : error);
-  const virtual = useVirtualizer({ count: lines.length, getScrollElement: () => box.current, estimateSize: () => LINE_HEIGHT, overscan: 30 });
+  const virtual = useVirtualizer({
+    count: lines.length,
+    getScrollElement: () => box.current,
+    estimateSize: () => LINE_HEIGHT,
+    overscan: 30,
+  });
   useEffect(() => {
     if (isFollowing && lines.length > 0) virtual.scrollToIndex(lines.length - 1, { align: "end" });
   }, [isFollowing, lines.length, virtual]);
@@ -63,11 +98,21 @@ function Lines({ lines, timeOf, isLive }: { readonly lines: readonly LogLine[]; 
   }, [marked, virtual]);
   const onScroll = (): void => {
     const element = box.current;
-    if (element !== null) setFollowing(element.scrollHeight - element.scrollTop - element.clientHeight < LINE_HEIGHT * 2);
+    if (element !== null)
+      setFollowing(element.scrollHeight - element.scrollTop - element.clientHeight < LINE_HEIGHT * 2);
   };
   return (
     <div className="log-frame">
-      <div ref={box} className="log-box" onScroll={onScroll} tabIndex={0} role="log" aria-label={t("log.title")} aria-live="off" style={{ height: Math.min(440, Math.max(80, lines.length * LINE_HEIGHT + 18)) }}>
+      <div
+        ref={box}
+        className="log-box"
+        onScroll={onScroll}
+        tabIndex={0}
+        role="log"
+        aria-label={t("log.title")}
+        aria-live="off"
+        style={{ height: Math.min(440, Math.max(80, lines.length * LINE_HEIGHT + 18)) }}
+      >
         <div style={{ height: virtual.getTotalSize(), position: "relative", minWidth: "max-content" }}>
           {virtual.getVirtualItems().map((item) => {
             const line = lines[item.index];
@@ -101,7 +146,15 @@ function Lines({ lines, timeOf, isLive }: { readonly lines: readonly LogLine[]; 
   );
 }
 
-const Line = memo(function Line({ line, time, isError }: { readonly line: LogLine; readonly time: string; readonly isError: boolean }) {
+const Line = memo(function Line({
+  line,
+  time,
+  isError,
+}: {
+  readonly line: LogLine;
+  readonly time: string;
+  readonly isError: boolean;
+}) {
   return (
     <div className={`log-line log-${line.stream}${isError ? " log-error" : ""}`} title={time}>
       <span className="log-number">{line.number}</span>
@@ -118,7 +171,9 @@ const Line = memo(function Line({ line, time, isError }: { readonly line: LogLin
 
 function download(name: string, lines: readonly LogLine[]): void {
   const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([lines.map(({ text }) => `${withoutAnsi(text)}\n`).join("")], { type: "text/plain" }));
+  link.href = URL.createObjectURL(
+    new Blob([lines.map(({ text }) => `${withoutAnsi(text)}\n`).join("")], { type: "text/plain" }),
+  );
   link.download = name;
   link.click();
   URL.revokeObjectURL(link.href);
@@ -137,7 +192,11 @@ interface LogState {
 
 /** Reads what there is in pages; while the step runs, the stream brings the rest. */
 function useLog(stepRunId: string, isLive: boolean): LogState {
-  const read = useQuery({ queryKey: ["log", stepRunId, isLive], queryFn: ({ signal }) => readAll(stepRunId, signal), staleTime: isLive ? 0 : Infinity });
+  const read = useQuery({
+    queryKey: ["log", stepRunId, isLive],
+    queryFn: ({ signal }) => readAll(stepRunId, signal),
+    staleTime: isLive ? 0 : Infinity,
+  });
   const [streamed, setStreamed] = useState<readonly LogChunk[]>([]);
   const last = read.data?.at(-1)?.sequence ?? 0;
   const isReady = read.data !== undefined;
@@ -151,7 +210,11 @@ function useLog(stepRunId: string, isLive: boolean): LogState {
       waiting = [];
       setStreamed((before) => [...before, ...arrived]);
     }, GATHER_MS);
-    const stop = followStream({ address: streamAddress(path`/step-runs/${stepRunId}/log/stream`, { after: last }), end: "end", onEvent: (name, data) => name === "log" && waiting.push(JSON.parse(data) as LogChunk) });
+    const stop = followStream({
+      address: streamAddress(path`/step-runs/${stepRunId}/log/stream`, { after: last }),
+      end: "end",
+      onEvent: (name, data) => name === "log" && waiting.push(JSON.parse(data) as LogChunk),
+    });
     return () => {
       stop();
       clearInterval(timer);

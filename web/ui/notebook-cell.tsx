@@ -15,7 +15,9 @@ export const Cell = memo(function Cell({ cell }: { readonly cell: NotebookCell }
   const [isDiff, setDiff] = useState(false);
   const canDiff = cell.change === "changed" && cell.sourceBefore !== undefined;
   return (
-    <article className={`cell cell-${cell.type}${cell.change === undefined || cell.change === "unchanged" ? "" : " cell-changed"}`}>
+    <article
+      className={`cell cell-${cell.type}${cell.change === undefined || cell.change === "unchanged" ? "" : " cell-changed"}`}
+    >
       {(cell.tags.length > 0 || canDiff || cell.change === "added") && (
         <div className="cell-head">
           {cell.tags.map((tag) => (
@@ -23,7 +25,9 @@ export const Cell = memo(function Cell({ cell }: { readonly cell: NotebookCell }
               {tag}
             </span>
           ))}
-          {cell.change !== undefined && cell.change !== "unchanged" && <span className="state tone-waiting">{name("cellChange", cell.change)}</span>}
+          {cell.change !== undefined && cell.change !== "unchanged" && (
+            <span className="state tone-waiting">{name("cellChange", cell.change)}</span>
+          )}
           {canDiff && (
             <button type="button" className="link-button" aria-pressed={isDiff} onClick={() => setDiff(!isDiff)}>
               {isDiff ? t("notebook.hideDiff") : t("notebook.showDiff")}
@@ -31,7 +35,13 @@ export const Cell = memo(function Cell({ cell }: { readonly cell: NotebookCell }
           )}
         </div>
       )}
-      {isDiff ? <Diff before={cell.sourceBefore ?? ""} after={cell.source} /> : cell.type === "markdown" ? <Markdown source={cell.source} /> : <Source cell={cell} />}
+      {isDiff ? (
+        <Diff before={cell.sourceBefore ?? ""} after={cell.source} />
+      ) : cell.type === "markdown" ? (
+        <Markdown source={cell.source} />
+      ) : (
+        <Source cell={cell} />
+      )}
       {cell.outputs.map((output, index) => (
         <Output key={index} output={output} />
       ))}
@@ -47,7 +57,19 @@ function Source({ cell }: { readonly cell: NotebookCell }) {
         {cell.type === "code" ? `[${cell.executionCount ?? " "}]` : ""}
       </span>
       <pre tabIndex={0}>
-        <code>{cell.type === "code" ? spans.map((span, index) => (span.kind === "plain" ? span.text : <span key={index} className={`code-${span.kind}`}>{span.text}</span>)) : cell.source}</code>
+        <code>
+          {cell.type === "code"
+            ? spans.map((span, index) =>
+                span.kind === "plain" ? (
+                  span.text
+                ) : (
+                  <span key={index} className={`code-${span.kind}`}>
+                    {span.text}
+                  </span>
+                ),
+              )
+            : cell.source}
+        </code>
       </pre>
     </div>
   );
@@ -97,5 +119,7 @@ function Output({ output }: { readonly output: NotebookOutput }) {
 }
 
 function imageAddress(output: NotebookOutput): string {
-  return output.mimeType === "image/svg+xml" ? `data:image/svg+xml;charset=utf-8,${encodeURIComponent(output.data)}` : `data:${output.mimeType};base64,${output.data}`;
+  return output.mimeType === "image/svg+xml"
+    ? `data:image/svg+xml;charset=utf-8,${encodeURIComponent(output.data)}`
+    : `data:${output.mimeType};base64,${output.data}`;
 }

@@ -103,9 +103,20 @@ export function Empty({ icon, title, text, command, children }: EmptyProps) {
 }
 
 /** An error as the server tells it: what, the code, and what to do. */
-export function Problem({ error, retry, action }: { readonly error: unknown; readonly retry?: () => void; readonly action?: { readonly label: string; readonly run: () => void } }) {
+export function Problem({
+  error,
+  retry,
+  action,
+}: {
+  readonly error: unknown;
+  readonly retry?: () => void;
+  readonly action?: { readonly label: string; readonly run: () => void };
+}) {
   const { t } = useLanguage();
-  const problem = error instanceof ProblemError ? error.problem : { code: "WEB_PAGE_FAILED", message: error instanceof Error ? error.message : String(error) };
+  const problem =
+    error instanceof ProblemError
+      ? error.problem
+      : { code: "WEB_PAGE_FAILED", message: error instanceof Error ? error.message : String(error) };
   const { message, hint } = useProblemText(problem);
   const isUnreachable = problem.code === "WEB_SERVER_UNREACHABLE";
   return (
@@ -152,12 +163,24 @@ interface ReadResult<Data> {
   refetch(): unknown;
 }
 
-/** Shows what was read, or that it is coming, or why it did not come. Old data stay on screen when reading again fails. */
-export function Read<Data>({ result, children, lines }: { readonly result: ReadResult<Data>; readonly children: (data: Data) => ReactNode; readonly lines?: number }) {
+/**
+ * Shows what was read, or that it is coming, or why it did not come. Old data stay on screen when reading again fails.
+ */
+export function Read<Data>({
+  result,
+  children,
+  lines,
+}: {
+  readonly result: ReadResult<Data>;
+  readonly children: (data: Data) => ReactNode;
+  readonly lines?: number;
+}) {
   if (result.data !== undefined) {
     return (
       <>
-        {result.error !== null && result.error !== undefined && <Problem error={result.error} retry={() => void result.refetch()} />}
+        {result.error !== null && result.error !== undefined && (
+          <Problem error={result.error} retry={() => void result.refetch()} />
+        )}
         {children(result.data)}
       </>
     );

@@ -26,7 +26,12 @@ export function QuarantineView({ dataset }: { readonly dataset: DatasetDetail })
     <>
       <RulesPanel dataset={dataset} selected={rule} onSelect={setRule} />
       <div className="toolbar">
-        <select className="field" aria-label={t("quarantine.state")} value={state ?? ""} onChange={(event) => setState(event.target.value === "" ? undefined : event.target.value)}>
+        <select
+          className="field"
+          aria-label={t("quarantine.state")}
+          value={state ?? ""}
+          onChange={(event) => setState(event.target.value === "" ? undefined : event.target.value)}
+        >
           <option value="">{t("quarantine.allStates")}</option>
           {STATES.map((each) => (
             <option key={each} value={each}>
@@ -40,23 +45,48 @@ export function QuarantineView({ dataset }: { readonly dataset: DatasetDetail })
           </button>
         )}
       </div>
-      <Read result={result}>{(rows) => (rows.length === 0 ? <Empty icon="quarantine" title={t("quarantine.empty.title")} text={t("quarantine.empty.text")} /> : <QuarantineTable rows={rows} more={more} />)}</Read>
+      <Read result={result}>
+        {(rows) =>
+          rows.length === 0 ? (
+            <Empty icon="quarantine" title={t("quarantine.empty.title")} text={t("quarantine.empty.text")} />
+          ) : (
+            <QuarantineTable rows={rows} more={more} />
+          )
+        }
+      </Read>
     </>
   );
 }
 
-function RulesPanel({ dataset, selected, onSelect }: { readonly dataset: DatasetDetail; readonly selected: string | undefined; readonly onSelect: (rule: string | undefined) => void }) {
+function RulesPanel({
+  dataset,
+  selected,
+  onSelect,
+}: {
+  readonly dataset: DatasetDetail;
+  readonly selected: string | undefined;
+  readonly onSelect: (rule: string | undefined) => void;
+}) {
   const { t, format } = useLanguage();
   const described = new Map(dataset.contract?.rules.map((rule) => [rule.id, rule.description]));
   const rules = dataset.quarantine?.byRule ?? [];
   const largest = Math.max(1, ...rules.map(({ count }) => count));
   if (rules.length === 0) return null;
   return (
-    <Panel title={t("quarantine.rules")} icon="approval" actions={dataset.contract?.file !== undefined && <code>{dataset.contract.file}</code>}>
+    <Panel
+      title={t("quarantine.rules")}
+      icon="approval"
+      actions={dataset.contract?.file !== undefined && <code>{dataset.contract.file}</code>}
+    >
       <ul className="rule-list">
         {rules.map(({ rule: id, description, count }) => (
           <li key={id}>
-            <button type="button" className="link-button wrap" aria-pressed={selected === id} onClick={() => onSelect(selected === id ? undefined : id)}>
+            <button
+              type="button"
+              className="link-button wrap"
+              aria-pressed={selected === id}
+              onClick={() => onSelect(selected === id ? undefined : id)}
+            >
               {id}
             </button>
             <span className="muted wrap">{described.get(id) ?? description ?? <RuleWords id={id} />}</span>
@@ -92,8 +122,24 @@ function Decide({ dataset, rule }: { readonly dataset: DatasetDetail; readonly r
   return (
     <div className="form-actions quarantine-actions">
       <span className="muted">{t("quarantine.replayText")}</span>
-      <CommandButton size="xs" label={t("quarantine.replay")} icon="resume" capability="quarantine.decide" run={() => commands.replayQuarantine(dataset.name)} done={t("quarantine.replayed")} />
-      <CommandButton size="xs" label={t("quarantine.discard")} icon="dash" variant="danger" capability="quarantine.decide" run={() => commands.discardQuarantine(dataset.name, { reason, ...(rule === undefined ? {} : { rule }) })} done={t("quarantine.discarded")} confirm={{ title: t("quarantine.discard.title"), content: form }} />
+      <CommandButton
+        size="xs"
+        label={t("quarantine.replay")}
+        icon="resume"
+        capability="quarantine.decide"
+        run={() => commands.replayQuarantine(dataset.name)}
+        done={t("quarantine.replayed")}
+      />
+      <CommandButton
+        size="xs"
+        label={t("quarantine.discard")}
+        icon="dash"
+        variant="danger"
+        capability="quarantine.decide"
+        run={() => commands.discardQuarantine(dataset.name, { reason, ...(rule === undefined ? {} : { rule }) })}
+        done={t("quarantine.discarded")}
+        confirm={{ title: t("quarantine.discard.title"), content: form }}
+      />
     </div>
   );
 }
@@ -116,16 +162,66 @@ function brokenColumns(row: QuarantinedRow): ReadonlySet<string> {
   return new Set(row.rules.flatMap(({ id }) => id.split(":").slice(1)));
 }
 
-function QuarantineTable({ rows, more }: { readonly rows: readonly QuarantinedRow[]; readonly more: { readonly hasMore: boolean; readonly isLoading: boolean; readonly load: () => void } }) {
+function QuarantineTable({
+  rows,
+  more,
+}: {
+  readonly rows: readonly QuarantinedRow[];
+  readonly more: { readonly hasMore: boolean; readonly isLoading: boolean; readonly load: () => void };
+}) {
   const { t, format } = useLanguage();
   const columns: readonly Column<QuarantinedRow>[] = [
-    { key: "rule", title: t("quarantine.rule"), width: "minmax(170px, 1.2fr)", cell: (row) => <RuleCell row={row} />, value: (row) => row.rules.map(({ id }) => id).join(" ") },
-    { key: "source", title: t("quarantine.source"), width: "minmax(190px, 1.1fr)", cell: (row) => <SourceCell row={row} /> },
+    {
+      key: "rule",
+      title: t("quarantine.rule"),
+      width: "minmax(170px, 1.2fr)",
+      cell: (row) => <RuleCell row={row} />,
+      value: (row) => row.rules.map(({ id }) => id).join(" "),
+    },
+    {
+      key: "source",
+      title: t("quarantine.source"),
+      width: "minmax(190px, 1.1fr)",
+      cell: (row) => <SourceCell row={row} />,
+    },
     { key: "row", title: t("quarantine.row"), width: "minmax(260px, 2.2fr)", cell: (row) => <RowCell row={row} /> },
-    { key: "state", title: t("quarantine.state"), width: "120px", cell: (row) => <span title={[row.reason, row.actor].filter((part) => part !== undefined).join(" · ")}><StateBadge state={row.state} /></span>, value: (row) => row.state },
-    { key: "time", title: t("run.time"), width: "140px", cell: (row) => (row.pipelineRunId === undefined ? <Ago atMs={row.atMs} /> : <Link to={address.run(row.pipelineRunId)} title={format.dateTime(row.atMs)}><Ago atMs={row.atMs} /></Link>), value: (row) => row.atMs },
+    {
+      key: "state",
+      title: t("quarantine.state"),
+      width: "120px",
+      cell: (row) => (
+        <span title={[row.reason, row.actor].filter((part) => part !== undefined).join(" · ")}>
+          <StateBadge state={row.state} />
+        </span>
+      ),
+      value: (row) => row.state,
+    },
+    {
+      key: "time",
+      title: t("run.time"),
+      width: "140px",
+      cell: (row) =>
+        row.pipelineRunId === undefined ? (
+          <Ago atMs={row.atMs} />
+        ) : (
+          <Link to={address.run(row.pipelineRunId)} title={format.dateTime(row.atMs)}>
+            <Ago atMs={row.atMs} />
+          </Link>
+        ),
+      value: (row) => row.atMs,
+    },
   ];
-  return <DataTable name="quarantine" label={t("dataset.quarantine")} rows={rows} columns={columns} rowKey={(row) => row.id} more={more} rowHeight={40} />;
+  return (
+    <DataTable
+      name="quarantine"
+      label={t("dataset.quarantine")}
+      rows={rows}
+      columns={columns}
+      rowKey={(row) => row.id}
+      more={more}
+      rowHeight={40}
+    />
+  );
 }
 
 function RuleCell({ row }: { readonly row: QuarantinedRow }) {
@@ -147,8 +243,12 @@ function SourceCell({ row }: { readonly row: QuarantinedRow }) {
   return (
     <span className="wrap">
       {file.split("/").at(-1)}{" "}
-      {line !== undefined && <span className="muted nowrap">{t("quarantine.line", { line: format.number(line) })}</span>}
-      {line === undefined && position !== undefined && <span className="muted nowrap">{t("quarantine.position", { row: format.number(position) })}</span>}
+      {line !== undefined && (
+        <span className="muted nowrap">{t("quarantine.line", { line: format.number(line) })}</span>
+      )}
+      {line === undefined && position !== undefined && (
+        <span className="muted nowrap">{t("quarantine.position", { row: format.number(position) })}</span>
+      )}
     </span>
   );
 }

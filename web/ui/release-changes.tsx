@@ -10,7 +10,10 @@ export function ReleaseChanges({ changes }: { readonly changes: readonly Release
       {changes.map((change) => (
         <li key={`${change.kind} ${change.asset}`}>
           <span className="muted">{name("assetKind", change.kind)}</span> <b>{change.asset}</b>{" "}
-          <Amount name={`release.change.${change.asset}`} value={`${change.from?.version ?? ""}>${change.to?.version ?? ""}`}>
+          <Amount
+            name={`release.change.${change.asset}`}
+            value={`${change.from?.version ?? ""}>${change.to?.version ?? ""}`}
+          >
             {change.from !== undefined && `v${change.from.version} → `}
             {change.to === undefined ? "–" : `v${change.to.version}`}
           </Amount>

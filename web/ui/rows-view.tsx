@@ -24,8 +24,12 @@ export function RowsView({ name, version }: { readonly name: string; readonly ve
   const { t, format } = useLanguage();
   const [offset, setOffset] = useState(0);
   const [sorting, setSorting] = useState<Sorting>();
-  const order = sorting === undefined ? {} : { sort: sorting.key, order: sorting.isDescending ? "descending" : "ascending" };
-  const rows = useQuery({ ...queries.datasetRows(name, { version, offset, limit: PAGE_ROWS, ...order }), placeholderData: keepPreviousData });
+  const order =
+    sorting === undefined ? {} : { sort: sorting.key, order: sorting.isDescending ? "descending" : "ascending" };
+  const rows = useQuery({
+    ...queries.datasetRows(name, { version, offset, limit: PAGE_ROWS, ...order }),
+    placeholderData: keepPreviousData,
+  });
   const sort = (next: Sorting | undefined): void => {
     setSorting(next);
     setOffset(0);
@@ -35,14 +39,42 @@ export function RowsView({ name, version }: { readonly name: string; readonly ve
       {(data) => (
         <>
           <div className="toolbar">
-            <span className="muted" aria-live="polite">{t("rows.shown", { from: data.rows.length === 0 ? 0 : data.offset + 1, to: data.offset + data.rows.length, total: data.rowCount === undefined ? "?" : format.number(data.rowCount) })}</span>
-            <button type="button" className="plain-button" disabled={offset === 0} onClick={() => setOffset(Math.max(0, offset - PAGE_ROWS))}>
+            <span className="muted" aria-live="polite">
+              {t("rows.shown", {
+                from: data.rows.length === 0 ? 0 : data.offset + 1,
+                to: data.offset + data.rows.length,
+                total: data.rowCount === undefined ? "?" : format.number(data.rowCount),
+              })}
+            </span>
+            <button
+              type="button"
+              className="plain-button"
+              disabled={offset === 0}
+              onClick={() => setOffset(Math.max(0, offset - PAGE_ROWS))}
+            >
               {t("rows.before")}
             </button>
-            <button type="button" className="plain-button" disabled={data.rows.length === 0 || (data.rowCount === undefined ? data.rows.length < PAGE_ROWS : data.offset + data.rows.length >= data.rowCount)} onClick={() => setOffset(data.offset + data.rows.length)}>
+            <button
+              type="button"
+              className="plain-button"
+              disabled={
+                data.rows.length === 0 ||
+                (data.rowCount === undefined
+                  ? data.rows.length < PAGE_ROWS
+                  : data.offset + data.rows.length >= data.rowCount)
+              }
+              onClick={() => setOffset(data.offset + data.rows.length)}
+            >
               {t("rows.after")}
             </button>
-            {sorting !== undefined && <span className="muted">{t(sorting.isDescending ? "rows.sortedDown" : "rows.sortedUp", { column: sorting.key, total: data.rowCount === undefined ? "?" : format.number(data.rowCount) })}</span>}
+            {sorting !== undefined && (
+              <span className="muted">
+                {t(sorting.isDescending ? "rows.sortedDown" : "rows.sortedUp", {
+                  column: sorting.key,
+                  total: data.rowCount === undefined ? "?" : format.number(data.rowCount),
+                })}
+              </span>
+            )}
           </div>
           <RowsTable data={data} sorting={{ value: sorting, set: sort }} />
         </>
@@ -51,23 +83,51 @@ export function RowsView({ name, version }: { readonly name: string; readonly ve
   );
 }
 
-function RowsTable({ data, sorting }: { readonly data: DatasetRows; readonly sorting: { readonly value: Sorting | undefined; readonly set: (sorting: Sorting | undefined) => void } }) {
+function RowsTable({
+  data,
+  sorting,
+}: {
+  readonly data: DatasetRows;
+  readonly sorting: { readonly value: Sorting | undefined; readonly set: (sorting: Sorting | undefined) => void };
+}) {
   const { t, format } = useLanguage();
   const rows = data.rows.map((values, index): NumberedRow => ({ number: data.offset + index + 1, values }));
   const columns: readonly Column<NumberedRow>[] = [
-    { key: "#", title: "#", width: "70px", align: "right", cell: (row) => <span className="muted">{format.number(row.number)}</span> },
+    {
+      key: "#",
+      title: "#",
+      width: "70px",
+      align: "right",
+      cell: (row) => <span className="muted">{format.number(row.number)}</span>,
+    },
     ...data.columns.map((column, index): Column<NumberedRow> => {
       const isNumber = typeof data.rows.find((values) => values[index] !== null)?.[index] === "number";
-      const longest = data.rows.reduce((most, values) => Math.max(most, cellText(values[index], column.type, format).length), column.name.length + 2);
+      const longest = data.rows.reduce(
+        (most, values) => Math.max(most, cellText(values[index], column.type, format).length),
+        column.name.length + 2,
+      );
       return {
-        key: column.name, title: column.name, width: `minmax(${Math.min(WIDEST, Math.max(NARROWEST, Math.ceil(longest * CHARACTER) + PADDING))}px, 1fr)`,
+        key: column.name,
+        title: column.name,
+        width: `minmax(${Math.min(WIDEST, Math.max(NARROWEST, Math.ceil(longest * CHARACTER) + PADDING))}px, 1fr)`,
         ...(isNumber ? { align: "right" as const } : {}),
         cell: (row) => <Value value={row.values[index]} type={column.type} />,
         sortBy: (row) => sortValue(row.values[index]),
       };
     }),
   ];
-  return <DataTable name="row" sorting={sorting} label={t("dataset.rows")} rows={rows} columns={columns} rowKey={(row) => String(row.number)} rowHeight={33} visibleRows={18} />;
+  return (
+    <DataTable
+      name="row"
+      sorting={sorting}
+      label={t("dataset.rows")}
+      rows={rows}
+      columns={columns}
+      rowKey={(row) => String(row.number)}
+      rowHeight={33}
+      visibleRows={18}
+    />
+  );
 }
 
 /** One JSON value in a cell; no value looks like none. */
@@ -90,5 +150,9 @@ function cellText(value: unknown, type: string, format: Format): string {
 }
 
 function sortValue(value: unknown): number | string | undefined {
-  return typeof value === "number" || typeof value === "string" ? value : value === null || value === undefined ? undefined : valueText(value);
+  return typeof value === "number" || typeof value === "string"
+    ? value
+    : value === null || value === undefined
+      ? undefined
+      : valueText(value);
 }

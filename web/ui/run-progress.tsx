@@ -11,7 +11,12 @@ export function StepOutcomes({ steps }: { readonly steps: StepCounts }) {
   return (
     <span className="outcomes">
       {parts.map(({ state, tone, count }) => (
-        <Amount key={state} name={`run.steps.${state}`} value={count} className={tone === "bad" ? "tone-bad outcome" : "outcome"}>
+        <Amount
+          key={state}
+          name={`run.steps.${state}`}
+          value={count}
+          className={tone === "bad" ? "tone-bad outcome" : "outcome"}
+        >
           {t(`steps.${state}`, { count })}
         </Amount>
       ))}

@@ -8,7 +8,12 @@ export function useSearchValue(name: string): readonly [string | undefined, (val
   const value = search[name];
   const set = useCallback(
     (next: string | undefined) => {
-      void navigate({ to: ".", search: ((before: Record<string, unknown>) => ({ ...before, [name]: next })) as never, replace: true, resetScroll: false });
+      void navigate({
+        to: ".",
+        search: ((before: Record<string, unknown>) => ({ ...before, [name]: next })) as never,
+        replace: true,
+        resetScroll: false,
+      });
     },
     [navigate, name],
   );
@@ -25,7 +30,14 @@ export function useOpened(name: string): readonly [string | undefined, (value: s
       const isOurs = history.location.state["opened" as keyof typeof history.location.state] === name;
       if (next === undefined && isOurs) history.back();
       else if (next === undefined) replace(undefined);
-      else void router.navigate({ to: ".", search: ((before: Record<string, unknown>) => ({ ...before, [name]: next })) as never, replace: isOurs, state: { opened: name } as never, resetScroll: false });
+      else
+        void router.navigate({
+          to: ".",
+          search: ((before: Record<string, unknown>) => ({ ...before, [name]: next })) as never,
+          replace: isOurs,
+          state: { opened: name } as never,
+          resetScroll: false,
+        });
     },
     [router, name, replace],
   );

@@ -35,7 +35,14 @@ export function Shell() {
         </ActionIcon>
         <Brand />
       </header>
-      <Drawer opened={isMenuOpen} onClose={() => setMenuOpen(false)} size={270} title={t("shell.menu")} closeButtonProps={{ "aria-label": t("shell.close") }} classNames={{ body: "drawer-sidebar" }}>
+      <Drawer
+        opened={isMenuOpen}
+        onClose={() => setMenuOpen(false)}
+        size={270}
+        title={t("shell.menu")}
+        closeButtonProps={{ "aria-label": t("shell.close") }}
+        classNames={{ body: "drawer-sidebar" }}
+      >
         <div onClickCapture={(event) => (event.target as HTMLElement).closest("a") !== null && setMenuOpen(false)}>
           <Sidebar connection={connection} onHelp={() => setHelpOpen(true)} />
         </div>
@@ -77,7 +84,12 @@ function Sidebar({ connection, onHelp }: { readonly connection: Connection; read
             <ul>
               {group.items.map((item) => (
                 <li key={item.to}>
-                  <Link to={item.to} className="nav-link" activeOptions={{ exact: item.to === "/" }} activeProps={{ "aria-current": "page" }}>
+                  <Link
+                    to={item.to}
+                    className="nav-link"
+                    activeOptions={{ exact: item.to === "/" }}
+                    activeProps={{ "aria-current": "page" }}
+                  >
                     <Icon name={item.icon} />
                     {t(item.label)}
                     <NavCount to={item.to} overview={overview.data} />
@@ -93,7 +105,13 @@ function Sidebar({ connection, onHelp }: { readonly connection: Connection; read
         <div className="sidebar-tools">
           <LanguageSwitch />
           <ColorSwitch />
-          <ActionIcon variant="subtle" color="gray" aria-label={t("shell.shortcuts")} title={t("shell.shortcuts")} onClick={onHelp}>
+          <ActionIcon
+            variant="subtle"
+            color="gray"
+            aria-label={t("shell.shortcuts")}
+            title={t("shell.shortcuts")}
+            onClick={onHelp}
+          >
             <Icon name="keyboard" />
           </ActionIcon>
         </div>
@@ -107,12 +125,20 @@ function Sidebar({ connection, onHelp }: { readonly connection: Connection; read
 function NavCount({ to, overview }: { readonly to: string; readonly overview: Overview | undefined }) {
   const { t } = useLanguage();
   if (overview === undefined) return null;
-  const counts: Readonly<Record<string, number>> = { "/": overview.failedRuns.length, "/alerts": overview.openAlerts.length, "/approvals": overview.pendingApprovals.length };
+  const counts: Readonly<Record<string, number>> = {
+    "/": overview.failedRuns.length,
+    "/alerts": overview.openAlerts.length,
+    "/approvals": overview.pendingApprovals.length,
+  };
   const texts = { "/": "nav.failedRuns", "/alerts": "nav.openAlerts", "/approvals": "nav.pendingApprovals" } as const;
   const count = counts[to] ?? 0;
   if (count === 0) return null;
   return (
-    <span className={`nav-count ${to === "/approvals" ? "tone-waiting" : "tone-bad"}`} data-figure={texts[to as keyof typeof texts]} data-value={count}>
+    <span
+      className={`nav-count ${to === "/approvals" ? "tone-waiting" : "tone-bad"}`}
+      data-figure={texts[to as keyof typeof texts]}
+      data-value={count}
+    >
       <span aria-hidden="true">{count}</span>
       <span className="hidden-text">{t(texts[to as keyof typeof texts], { count })}</span>
     </span>
@@ -135,7 +161,15 @@ function LanguageSwitch() {
   return (
     <div className="language-switch" role="group" aria-label={t("shell.language")}>
       {languages.map((each) => (
-        <button key={each} type="button" lang={each} aria-pressed={each === language} aria-label={`${each.slice(0, 2).toUpperCase()}: ${LANGUAGE_NAMES[each]}`} title={LANGUAGE_NAMES[each]} onClick={() => setLanguage(each)}>
+        <button
+          key={each}
+          type="button"
+          lang={each}
+          aria-pressed={each === language}
+          aria-label={`${each.slice(0, 2).toUpperCase()}: ${LANGUAGE_NAMES[each]}`}
+          title={LANGUAGE_NAMES[each]}
+          onClick={() => setLanguage(each)}
+        >
           {each.slice(0, 2).toUpperCase()}
         </button>
       ))}
@@ -149,7 +183,13 @@ function ColorSwitch() {
   const scheme = useComputedColorScheme("light");
   const label = scheme === "dark" ? t("shell.light") : t("shell.dark");
   return (
-    <ActionIcon variant="subtle" color="gray" aria-label={label} title={label} onClick={() => setColorScheme(scheme === "dark" ? "light" : "dark")}>
+    <ActionIcon
+      variant="subtle"
+      color="gray"
+      aria-label={label}
+      title={label}
+      onClick={() => setColorScheme(scheme === "dark" ? "light" : "dark")}
+    >
       <Icon name={scheme === "dark" ? "sun" : "moon"} />
     </ActionIcon>
   );

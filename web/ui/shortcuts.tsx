@@ -33,7 +33,12 @@ export function Shortcuts({ isHelpOpen, setHelpOpen }: ShortcutsProps) {
   }, [navigate, setHelpOpen]);
   const close = t("shell.close");
   return (
-    <Modal opened={isHelpOpen} onClose={() => setHelpOpen(false)} title={t("shell.shortcuts")} closeButtonProps={{ "aria-label": close }}>
+    <Modal
+      opened={isHelpOpen}
+      onClose={() => setHelpOpen(false)}
+      title={t("shell.shortcuts")}
+      closeButtonProps={{ "aria-label": close }}
+    >
       <ul className="shortcut-list">
         {NAVIGATION.flatMap((group) => group.items).map((item) => (
           <li key={item.to}>
@@ -61,7 +66,10 @@ export function Shortcuts({ isHelpOpen, setHelpOpen }: ShortcutsProps) {
 }
 
 function isTyping(target: EventTarget | null): boolean {
-  return target instanceof HTMLElement && (target.isContentEditable || ["INPUT", "TEXTAREA", "SELECT"].includes(target.tagName));
+  return (
+    target instanceof HTMLElement &&
+    (target.isContentEditable || ["INPUT", "TEXTAREA", "SELECT"].includes(target.tagName))
+  );
 }
 
 function focusFilter(event: KeyboardEvent): void {

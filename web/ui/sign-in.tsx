@@ -42,12 +42,25 @@ export function SignIn({ session }: { readonly session: Session | undefined }) {
         <span>{session?.identity.name ?? t("signIn.title")}</span>
         <span className="muted">{session?.identity.roles.map((role) => name("userRole", role)).join(", ")}</span>
       </button>
-      <Modal opened={isOpen} onClose={() => setOpen(false)} title={t("signIn.title")} closeButtonProps={{ "aria-label": t("shell.close") }}>
+      <Modal
+        opened={isOpen}
+        onClose={() => setOpen(false)}
+        title={t("signIn.title")}
+        closeButtonProps={{ "aria-label": t("shell.close") }}
+      >
         <form className="form" onSubmit={(event) => void signIn(event)}>
           <p>{t("signIn.text")}</p>
           <label className="label">
             {t("signIn.token")}
-            <input className="field" type="password" autoComplete="off" required value={token} onChange={(event) => setToken(event.target.value)} data-autofocus />
+            <input
+              className="field"
+              type="password"
+              autoComplete="off"
+              required
+              value={token}
+              onChange={(event) => setToken(event.target.value)}
+              data-autofocus
+            />
           </label>
           {error !== undefined && <Problem error={error} />}
           <p className="muted">{t("signIn.create")}</p>

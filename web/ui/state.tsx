@@ -49,7 +49,15 @@ export function stateIcon(state: string): IconName {
 }
 
 /** A state in words, with its colour and its icon. */
-export function StateBadge({ state, cached = false, quiet = false }: { readonly state: string; readonly cached?: boolean; readonly quiet?: boolean }) {
+export function StateBadge({
+  state,
+  cached = false,
+  quiet = false,
+}: {
+  readonly state: string;
+  readonly cached?: boolean;
+  readonly quiet?: boolean;
+}) {
   const { name } = useLanguage();
   const shown = cached && state === "succeeded" ? "cached" : state;
   return (

@@ -33,7 +33,17 @@ export function stepNode(step: StepFacts): DrawnNode {
   };
 }
 
-const KIND_ICONS = { sql: "transform", join: "features", publish: "dashboard", run: "code", node: "code", python: "code", notebook: "notebook" } as const satisfies Record<string, string> as Readonly<Record<string, "transform" | "features" | "dashboard" | "code" | "notebook">>;
+const KIND_ICONS = {
+  sql: "transform",
+  join: "features",
+  publish: "dashboard",
+  run: "code",
+  node: "code",
+  python: "code",
+  notebook: "notebook",
+} as const satisfies Record<string, string> as Readonly<
+  Record<string, "transform" | "features" | "dashboard" | "code" | "notebook">
+>;
 
 /** The load of a step kind, for colours where the server does not say it. */
 export function loadOfKind(kind: string): string {

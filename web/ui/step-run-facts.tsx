@@ -18,15 +18,19 @@ import { Ago, Command, Copy, Digest, Duration, Facts } from "./text.tsx";
 export function StepRunFacts({ stepRun, run }: { readonly stepRun: StepRun; readonly run: PipelineRunDetail }) {
   const { t, name } = useLanguage();
   const facts = Object.entries(stepRun.facts);
-  const isLive = stepRun.status === "running" || (!isOver(run.status) && (stepRun.status === "queued" || stepRun.status === "waiting"));
+  const isLive =
+    stepRun.status === "running" ||
+    (!isOver(run.status) && (stepRun.status === "queued" || stepRun.status === "waiting"));
   return (
     <>
       {stepRun.error !== undefined && <Problem error={new ProblemError(0, stepRun.error)} />}
-      {stepRun.reason !== undefined && stepRun.error?.message.startsWith(stepRun.reason) !== true && stepRun.why === undefined && (
-        <div className="note">
-          <Icon name="dot" size={16} /> {stepRun.reason}
-        </div>
-      )}
+      {stepRun.reason !== undefined &&
+        stepRun.error?.message.startsWith(stepRun.reason) !== true &&
+        stepRun.why === undefined && (
+          <div className="note">
+            <Icon name="dot" size={16} /> {stepRun.reason}
+          </div>
+        )}
       <Facts
         columns={3}
         items={[
@@ -35,13 +39,21 @@ export function StepRunFacts({ stepRun, run }: { readonly stepRun: StepRun; read
           [t("run.time"), <Ago key="time" atMs={stepRun.startedAtMs} />],
           [t("step.inputs"), <VersionLinks key="inputs" versions={stepRun.inputs} />],
           [t("step.made"), <VersionLinks key="made" versions={stepRun.made} />],
-          ...(stepRun.trackingRun === undefined ? [] : [[t("step.trackingRun"), <TrackingRun key="tracking" id={stepRun.trackingRun.runId} />] as const]),
+          ...(stepRun.trackingRun === undefined
+            ? []
+            : [[t("step.trackingRun"), <TrackingRun key="tracking" id={stepRun.trackingRun.runId} />] as const]),
         ]}
       />
       {facts.length > 0 && (
         <section className="step-section">
           <h3>{t("step.facts")}</h3>
-          <Facts columns={3} items={facts.map(([key, value]) => [name("fact", key), <FactValue key={key} name={key} value={value} stepRunId={stepRun.id} />] as const)} />
+          <Facts
+            columns={3}
+            items={facts.map(
+              ([key, value]) =>
+                [name("fact", key), <FactValue key={key} name={key} value={value} stepRunId={stepRun.id} />] as const,
+            )}
+          />
         </section>
       )}
       <Why reasons={stepRun.why ?? []} stepRun={stepRun} />
@@ -76,11 +88,20 @@ function hasLog({ cached, status }: StepRun): boolean {
 }
 
 /** A fact by what it looks like: a digest, a number, names with values, a notebook's version, text. */
-function FactValue({ name, value, stepRunId }: { readonly name: string; readonly value: unknown; readonly stepRunId: string }) {
+function FactValue({
+  name,
+  value,
+  stepRunId,
+}: {
+  readonly name: string;
+  readonly value: unknown;
+  readonly stepRunId: string;
+}) {
   const { t, format } = useLanguage();
   if (typeof value === "number") return <span className="figure">{format.number(value)}</span>;
   if (typeof value === "string" && /^sha256:[0-9a-f]{64}$/.test(value)) return <Digest digest={value} length={14} />;
-  if (typeof value === "string" && name === "notebookVersionId") return <Link to={address.notebook(value, stepRunId)}>{t("fact.openNotebook")}</Link>;
+  if (typeof value === "string" && name === "notebookVersionId")
+    return <Link to={address.notebook(value, stepRunId)}>{t("fact.openNotebook")}</Link>;
   if (typeof value === "object" && value !== null && !Array.isArray(value)) {
     return (
       <span className="chips">
@@ -101,7 +122,9 @@ function Why({ reasons, stepRun }: { readonly reasons: readonly CacheReason[]; r
   if (reasons.length === 0) return null;
   return (
     <section className="step-section">
-      <h3>{t(stepRun.cached ? "step.whyCached" : stepRun.startedAtMs === undefined ? "step.whyNot" : "step.whyRun")}</h3>
+      <h3>
+        {t(stepRun.cached ? "step.whyCached" : stepRun.startedAtMs === undefined ? "step.whyNot" : "step.whyRun")}
+      </h3>
       <ul className="list">
         {reasons.map((reason, index) => (
           <li key={index}>
@@ -131,13 +154,16 @@ function Attempts({ attempts }: { readonly attempts: readonly Attempt[] }) {
       <ul className="list">
         {attempts.map((attempt) => (
           <li key={attempt.id}>
-            <b>{attempt.number}</b> <StateBadge state={attempt.status} /> <Duration startMs={attempt.startedAtMs} endMs={attempt.endedAtMs} />{" "}
+            <b>{attempt.number}</b> <StateBadge state={attempt.status} />{" "}
+            <Duration startMs={attempt.startedAtMs} endMs={attempt.endedAtMs} />{" "}
             <span className="muted">
               {[
                 attempt.executor,
                 attempt.exitCode === undefined ? undefined : t("attempt.exitCode", { code: String(attempt.exitCode) }),
                 attempt.signal === undefined ? undefined : attempt.signal,
-                attempt.peakMemoryBytes === undefined ? undefined : t("attempt.memory", { size: format.bytes(attempt.peakMemoryBytes) }),
+                attempt.peakMemoryBytes === undefined
+                  ? undefined
+                  : t("attempt.memory", { size: format.bytes(attempt.peakMemoryBytes) }),
               ]
                 .filter((part) => part !== undefined)
                 .join(" · ")}

@@ -31,7 +31,9 @@ interface TableProps<Row> {
   readonly rowHeight?: number;
   /** Names the figures of the table: `NAME.COLUMN`. */
   readonly name?: string;
-  /** Sorts where the rows come from, for tables that hold a stretch of many; without it the table sorts its own rows. */
+  /**
+   * Sorts where the rows come from, for tables that hold a stretch of many; without it the table sorts its own rows.
+   */
   readonly sorting?: { readonly value: Sorting | undefined; readonly set: (sorting: Sorting | undefined) => void };
 }
 
@@ -49,13 +51,33 @@ export function DataTable<Row>(props: TableProps<Row>) {
   const box = useRef<HTMLDivElement>(null);
   const { sorted, sorting, setSorting, isReading } = useSorted(props);
   const isVirtual = sorted.length > visibleRows * 2;
-  const virtual = useVirtualizer({ count: isVirtual ? sorted.length : 0, getScrollElement: () => box.current, estimateSize: () => rowHeight, overscan: 12 });
+  const virtual = useVirtualizer({
+    count: isVirtual ? sorted.length : 0,
+    getScrollElement: () => box.current,
+    estimateSize: () => rowHeight,
+    overscan: 12,
+  });
   const template = columns.map((column) => column.width ?? "minmax(100px, 1fr)").join(" ");
-  const shown = isVirtual ? virtual.getVirtualItems().map((item) => ({ index: item.index, top: item.start })) : sorted.map((_, index) => ({ index, top: undefined }));
+  const shown = isVirtual
+    ? virtual.getVirtualItems().map((item) => ({ index: item.index, top: item.start }))
+    : sorted.map((_, index) => ({ index, top: undefined }));
   return (
     <div className="table-frame">
-      <div ref={box} className="table-scroll" style={isVirtual ? { maxHeight: (visibleRows + 1) * rowHeight } : undefined} tabIndex={0} role="region" aria-label={label}>
-        <div role="table" aria-label={label} aria-rowcount={sorted.length + 1} className="table" style={{ minWidth: leastWidth(columns) }}>
+      <div
+        ref={box}
+        className="table-scroll"
+        style={isVirtual ? { maxHeight: (visibleRows + 1) * rowHeight } : undefined}
+        tabIndex={0}
+        role="region"
+        aria-label={label}
+      >
+        <div
+          role="table"
+          aria-label={label}
+          aria-rowcount={sorted.length + 1}
+          className="table"
+          style={{ minWidth: leastWidth(columns) }}
+        >
           <div role="rowgroup" className="table-head">
             <div role="row" className="table-row" style={{ gridTemplateColumns: template }}>
               {columns.map((column) => (
@@ -67,7 +89,16 @@ export function DataTable<Row>(props: TableProps<Row>) {
             {shown.map(({ index, top }) => {
               const row = sorted[index];
               return row === undefined ? null : (
-                <BodyRow key={rowKey(row)} row={row} index={index} top={top} template={template} height={rowHeight} measure={virtual.measureElement} {...props} />
+                <BodyRow
+                  key={rowKey(row)}
+                  row={row}
+                  index={index}
+                  top={top}
+                  template={template}
+                  height={rowHeight}
+                  measure={virtual.measureElement}
+                  {...props}
+                />
               );
             })}
           </div>
@@ -78,7 +109,10 @@ export function DataTable<Row>(props: TableProps<Row>) {
   );
 }
 
-/** The rows in the order that was asked for, once they are all here: an order of some of them would pass for the order of all. */
+/**
+ * The rows in the order that was asked for, once they are all here: an order of some of them would pass for the order
+ * of all.
+ */
 function useSorted<Row>({ rows, columns, more, sorting: given }: TableProps<Row>) {
   const own = useState<Sorting>();
   const [sorting, setSorting] = given === undefined ? own : [given.value, given.set];
@@ -87,11 +121,22 @@ function useSorted<Row>({ rows, columns, more, sorting: given }: TableProps<Row>
   useEffect(() => {
     if (isReading && !more.isLoading) more.load();
   }, [isReading, more]);
-  const sorted = useMemo(() => (given !== undefined || isPartial ? rows : sortRows(rows, columns, sorting)), [given, isPartial, rows, columns, sorting]);
+  const sorted = useMemo(
+    () => (given !== undefined || isPartial ? rows : sortRows(rows, columns, sorting)),
+    [given, isPartial, rows, columns, sorting],
+  );
   return { sorted, sorting, setSorting, isReading };
 }
 
-function MoreRows({ more, count, isReading }: { readonly more: NonNullable<TableProps<unknown>["more"]>; readonly count: number; readonly isReading: boolean }) {
+function MoreRows({
+  more,
+  count,
+  isReading,
+}: {
+  readonly more: NonNullable<TableProps<unknown>["more"]>;
+  readonly count: number;
+  readonly isReading: boolean;
+}) {
   const { t } = useLanguage();
   return (
     <div className="table-more" role={isReading ? "status" : undefined}>
@@ -114,7 +159,11 @@ interface HeadCellProps<Row> {
 function HeadCell<Row>({ column, sorting, onSort }: HeadCellProps<Row>) {
   const isSorted = sorting?.key === column.key;
   const order = !isSorted ? "none" : sorting.isDescending ? "descending" : "ascending";
-  const next = !isSorted ? { key: column.key, isDescending: true } : sorting.isDescending ? { key: column.key, isDescending: false } : undefined;
+  const next = !isSorted
+    ? { key: column.key, isDescending: true }
+    : sorting.isDescending
+      ? { key: column.key, isDescending: false }
+      : undefined;
   return (
     <div role="columnheader" aria-sort={order} className={`table-cell${column.align === "right" ? " right" : ""}`}>
       {column.sortBy === undefined ? (
@@ -140,13 +189,40 @@ interface BodyRowProps<Row> extends TableProps<Row> {
   readonly measure: (element: HTMLElement | null) => void;
 }
 
-function BodyRow<Row>({ row, index, top, template, height, measure, columns, rowLink, rowKey, name }: BodyRowProps<Row>) {
-  const place = top === undefined ? { minHeight: height } : { minHeight: height, position: "absolute" as const, insetInline: 0, transform: `translateY(${top}px)` };
+function BodyRow<Row>({
+  row,
+  index,
+  top,
+  template,
+  height,
+  measure,
+  columns,
+  rowLink,
+  rowKey,
+  name,
+}: BodyRowProps<Row>) {
+  const place =
+    top === undefined
+      ? { minHeight: height }
+      : { minHeight: height, position: "absolute" as const, insetInline: 0, transform: `translateY(${top}px)` };
   const link = rowLink?.(row);
   return (
-    <div role="row" ref={top === undefined ? undefined : measure} data-index={index} data-row={name === undefined ? undefined : rowKey(row)} aria-rowindex={index + 2} className={`table-row${link === undefined ? "" : " table-row-link"}`} style={{ gridTemplateColumns: template, ...place }}>
+    <div
+      role="row"
+      ref={top === undefined ? undefined : measure}
+      data-index={index}
+      data-row={name === undefined ? undefined : rowKey(row)}
+      aria-rowindex={index + 2}
+      className={`table-row${link === undefined ? "" : " table-row-link"}`}
+      style={{ gridTemplateColumns: template, ...place }}
+    >
       {columns.map((column, position) => (
-        <div role="cell" key={column.key} className={`table-cell${column.align === "right" ? " right" : ""}`} {...cellHooks(name, column, row)}>
+        <div
+          role="cell"
+          key={column.key}
+          className={`table-cell${column.align === "right" ? " right" : ""}`}
+          {...cellHooks(name, column, row)}
+        >
           {position === 0 && link !== undefined ? (
             <Link to={link} className="row-link">
               {column.cell(row)}
@@ -163,7 +239,9 @@ function BodyRow<Row>({ row, index, top, template, height, measure, columns, row
 /** How a figure is found on a page by those who recompute it. */
 function cellHooks<Row>(name: string | undefined, column: Column<Row>, row: Row): object {
   const value = column.value ?? column.sortBy;
-  return name === undefined || value === undefined ? {} : { "data-figure": `${name}.${column.key}`, "data-value": value(row) };
+  return name === undefined || value === undefined
+    ? {}
+    : { "data-figure": `${name}.${column.key}`, "data-value": value(row) };
 }
 
 /** Sum of the narrowest widths: below it the table scrolls sideways. */
@@ -171,7 +249,11 @@ function leastWidth<Row>(columns: readonly Column<Row>[]): number {
   return columns.reduce((sum, { width }) => sum + Number(/(\d+)px/.exec(width ?? "")?.[1] ?? LEAST_COLUMN), 0);
 }
 
-function sortRows<Row>(rows: readonly Row[], columns: readonly Column<Row>[], sorting: Sorting | undefined): readonly Row[] {
+function sortRows<Row>(
+  rows: readonly Row[],
+  columns: readonly Column<Row>[],
+  sorting: Sorting | undefined,
+): readonly Row[] {
   const sortBy = columns.find((column) => column.key === sorting?.key)?.sortBy;
   if (sorting === undefined || sortBy === undefined) return rows;
   const direction = sorting.isDescending ? -1 : 1;

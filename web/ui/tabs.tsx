@@ -17,7 +17,14 @@ export function Tabs({ tabs, label }: { readonly tabs: readonly Tab[]; readonly 
   const onKey = (event: KeyboardEvent): void => {
     const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
     const index = tabs.findIndex((tab) => tab === current);
-    const target = event.key === "Home" ? 0 : event.key === "End" ? tabs.length - 1 : step === undefined ? undefined : (index + step + tabs.length) % tabs.length;
+    const target =
+      event.key === "Home"
+        ? 0
+        : event.key === "End"
+          ? tabs.length - 1
+          : step === undefined
+            ? undefined
+            : (index + step + tabs.length) % tabs.length;
     const next = target === undefined ? undefined : tabs[target];
     if (next === undefined || target === undefined) return;
     event.preventDefault();
@@ -28,7 +35,16 @@ export function Tabs({ tabs, label }: { readonly tabs: readonly Tab[]; readonly 
     <>
       <div className="tabs" role="tablist" aria-label={label} ref={list} onKeyDown={onKey}>
         {tabs.map((tab) => (
-          <button key={tab.key} type="button" role="tab" id={`${id}-${tab.key}`} aria-selected={tab === current} aria-controls={`${id}-panel`} tabIndex={tab === current ? 0 : -1} onClick={() => setValue(tab.key)}>
+          <button
+            key={tab.key}
+            type="button"
+            role="tab"
+            id={`${id}-${tab.key}`}
+            aria-selected={tab === current}
+            aria-controls={`${id}-panel`}
+            tabIndex={tab === current ? 0 : -1}
+            onClick={() => setValue(tab.key)}
+          >
             {tab.label}
             {tab.count !== undefined && <span className="tab-count">{tab.count}</span>}
           </button>

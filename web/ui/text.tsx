@@ -31,7 +31,13 @@ export function DataTime({ atMs }: { readonly atMs: number | undefined }) {
 }
 
 /** From start to end, still counting when there is no end. */
-export function Duration({ startMs, endMs }: { readonly startMs: number | undefined; readonly endMs?: number | undefined }) {
+export function Duration({
+  startMs,
+  endMs,
+}: {
+  readonly startMs: number | undefined;
+  readonly endMs?: number | undefined;
+}) {
   if (startMs === undefined) return <span className="muted">–</span>;
   return endMs === undefined ? <RunningDuration startMs={startMs} /> : <FixedDuration durationMs={endMs - startMs} />;
 }
@@ -58,7 +64,13 @@ export function Copy({ text, label }: { readonly text: string; readonly label?: 
   }, [isCopied]);
   const name = isCopied ? t("copy.done") : (label ?? t("copy.action"));
   return (
-    <button type="button" className="copy" onClick={() => void navigator.clipboard.writeText(text).then(() => setCopied(true))} aria-label={name} title={name}>
+    <button
+      type="button"
+      className="copy"
+      onClick={() => void navigator.clipboard.writeText(text).then(() => setCopied(true))}
+      aria-label={name}
+      title={name}
+    >
       <Icon name={isCopied ? "check" : "copy"} size={13} />
     </button>
   );
@@ -89,7 +101,13 @@ export function Command({ text }: { readonly text: string }) {
 }
 
 /** Names and values, two columns. */
-export function Facts({ items, columns = 1 }: { readonly items: readonly (readonly [string, ReactNode])[]; readonly columns?: 1 | 2 | 3 }) {
+export function Facts({
+  items,
+  columns = 1,
+}: {
+  readonly items: readonly (readonly [string, ReactNode])[];
+  readonly columns?: 1 | 2 | 3;
+}) {
   return (
     <dl className={`facts facts-${columns}`}>
       {items.map(([name, value]) => (
@@ -110,12 +128,19 @@ interface Figured {
 }
 
 /** How a figure is found on a page by those who recompute it. */
-function hooks({ name, value }: Figured): { readonly "data-figure"?: string; readonly "data-value"?: number | string | undefined } {
+function hooks({ name, value }: Figured): {
+  readonly "data-figure"?: string;
+  readonly "data-value"?: number | string | undefined;
+} {
   return name === undefined ? {} : { "data-figure": name, "data-value": value };
 }
 
 /** A figure within a text. */
-export function Amount({ children, className, ...figured }: Figured & { readonly children: ReactNode; readonly className?: string }) {
+export function Amount({
+  children,
+  className,
+  ...figured
+}: Figured & { readonly children: ReactNode; readonly className?: string }) {
   return (
     <span {...(className === undefined ? {} : { className })} {...hooks(figured)}>
       {children}
@@ -124,7 +149,12 @@ export function Amount({ children, className, ...figured }: Figured & { readonly
 }
 
 /** One figure with what it counts. */
-export function Figure({ label, children, tone, ...figured }: Figured & { readonly label: string; readonly children: ReactNode; readonly tone?: string }) {
+export function Figure({
+  label,
+  children,
+  tone,
+  ...figured
+}: Figured & { readonly label: string; readonly children: ReactNode; readonly tone?: string }) {
   return (
     <div className={`figure-box${tone === undefined ? "" : ` tone-${tone}`}`}>
       <div className="figure-value" {...hooks(figured)}>

@@ -31,7 +31,12 @@ function Bars({ run, selected, onSelect, nowMs }: TimelineProps & { readonly now
   const { t, format } = useLanguage();
   const box = useRef<HTMLDivElement>(null);
   const timeline = toTimeline(run.stepRuns, nowMs);
-  const virtual = useVirtualizer({ count: timeline.bars.length, getScrollElement: () => box.current, estimateSize: () => ROW_HEIGHT, overscan: 12 });
+  const virtual = useVirtualizer({
+    count: timeline.bars.length,
+    getScrollElement: () => box.current,
+    estimateSize: () => ROW_HEIGHT,
+    overscan: 12,
+  });
   return (
     <div className="timeline">
       <div className="timeline-axis" aria-hidden="true">
@@ -45,11 +50,26 @@ function Bars({ run, selected, onSelect, nowMs }: TimelineProps & { readonly now
         </div>
         <span />
       </div>
-      <div ref={box} className="timeline-box" style={{ maxHeight: 15 * ROW_HEIGHT }} tabIndex={timeline.bars.length > 15 ? 0 : undefined} role="group" aria-label={t("run.timeline")}>
+      <div
+        ref={box}
+        className="timeline-box"
+        style={{ maxHeight: 15 * ROW_HEIGHT }}
+        tabIndex={timeline.bars.length > 15 ? 0 : undefined}
+        role="group"
+        aria-label={t("run.timeline")}
+      >
         <div style={{ height: virtual.getTotalSize(), position: "relative" }}>
           {virtual.getVirtualItems().map((item) => {
             const bar = timeline.bars[item.index];
-            return bar === undefined ? null : <Row key={bar.stepRun.id} bar={bar} top={item.start} isSelected={bar.stepRun.id === selected} onSelect={onSelect} />;
+            return bar === undefined ? null : (
+              <Row
+                key={bar.stepRun.id}
+                bar={bar}
+                top={item.start}
+                isSelected={bar.stepRun.id === selected}
+                onSelect={onSelect}
+              />
+            );
           })}
         </div>
       </div>
@@ -70,7 +90,13 @@ function Row({ bar, top, isSelected, onSelect }: RowProps) {
   const { progress } = stepRun;
   const isRunning = stepRun.status === "running";
   return (
-    <button type="button" className={`timeline-row${isSelected ? " timeline-row-selected" : ""}`} style={{ transform: `translateY(${top}px)`, height: ROW_HEIGHT }} onClick={() => onSelect(stepRun.id)} aria-expanded={isSelected}>
+    <button
+      type="button"
+      className={`timeline-row${isSelected ? " timeline-row-selected" : ""}`}
+      style={{ transform: `translateY(${top}px)`, height: ROW_HEIGHT }}
+      onClick={() => onSelect(stepRun.id)}
+      aria-expanded={isSelected}
+    >
       <span className="timeline-name">
         <StateMark state={stepRun.status} cached={stepRun.cached} />
         <span>
@@ -78,12 +104,32 @@ function Row({ bar, top, isSelected, onSelect }: RowProps) {
         </span>
       </span>
       <span className="timeline-track">
-        {bar.from > bar.queuedFrom && <span className="timeline-queued" style={{ left: `${bar.queuedFrom * 100}%`, width: `${(bar.from - bar.queuedFrom) * 100}%` }} />}
-        {stepRun.startedAtMs !== undefined && <span className={`timeline-bar tone-${toneOf(stepRun.cached ? "cached" : stepRun.status)}${isRunning ? " timeline-bar-running" : ""}`} style={{ left: `${bar.from * 100}%`, width: `${(bar.to - bar.from) * 100}%` }} />}
-        {stepRun.startedAtMs === undefined && <span className="timeline-note"><StepReason stepRun={stepRun} /></span>}
+        {bar.from > bar.queuedFrom && (
+          <span
+            className="timeline-queued"
+            style={{ left: `${bar.queuedFrom * 100}%`, width: `${(bar.from - bar.queuedFrom) * 100}%` }}
+          />
+        )}
+        {stepRun.startedAtMs !== undefined && (
+          <span
+            className={`timeline-bar tone-${toneOf(stepRun.cached ? "cached" : stepRun.status)}${isRunning ? " timeline-bar-running" : ""}`}
+            style={{ left: `${bar.from * 100}%`, width: `${(bar.to - bar.from) * 100}%` }}
+          />
+        )}
+        {stepRun.startedAtMs === undefined && (
+          <span className="timeline-note">
+            <StepReason stepRun={stepRun} />
+          </span>
+        )}
       </span>
       <span className="timeline-time">
-        {isRunning && progress?.total !== undefined ? format.percent(progress.done / Math.max(1, progress.total), 0) : stepRun.cached ? t("state.cached") : <Duration startMs={stepRun.startedAtMs} endMs={stepRun.endedAtMs} />}
+        {isRunning && progress?.total !== undefined ? (
+          format.percent(progress.done / Math.max(1, progress.total), 0)
+        ) : stepRun.cached ? (
+          t("state.cached")
+        ) : (
+          <Duration startMs={stepRun.startedAtMs} endMs={stepRun.endedAtMs} />
+        )}
       </span>
     </button>
   );

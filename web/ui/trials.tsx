@@ -28,14 +28,26 @@ function TrialPanel({ trial }: { readonly trial: EndpointTrial }) {
   return (
     <Panel title={`${t(`trialKind.${trial.kind}`)}${share} · ${format.dateTime(trial.startedAtMs)}`} icon="release">
       <p>
-        <StateBadge state={trial.outcome === undefined ? "running" : STATES[trial.outcome]} /> <strong>{t(`trialOutcome.${trial.outcome ?? "open"}`)}</strong>{" "}
-        {t(`trialReason.${trial.reason}`, { requests: format.number(candidate?.requests ?? 0, 0), failed: format.number(failed, 0), needed: format.number(trial.minRequests, 0), until: format.dateTime(trial.untilMs) })}
+        <StateBadge state={trial.outcome === undefined ? "running" : STATES[trial.outcome]} />{" "}
+        <strong>{t(`trialOutcome.${trial.outcome ?? "open"}`)}</strong>{" "}
+        {t(`trialReason.${trial.reason}`, {
+          requests: format.number(candidate?.requests ?? 0, 0),
+          failed: format.number(failed, 0),
+          needed: format.number(trial.minRequests, 0),
+          until: format.dateTime(trial.untilMs),
+        })}
       </p>
       <table className="plain-table">
         <thead>
           <tr>
             {(["arm", "version", "requests", "rows", "failures", "p50", "p95"] as const).map((column) => (
-              <th key={column} scope="col" style={{ textAlign: column === "arm" || column === "version" || column === "failures" ? "left" : "right" }}>
+              <th
+                key={column}
+                scope="col"
+                style={{
+                  textAlign: column === "arm" || column === "version" || column === "failures" ? "left" : "right",
+                }}
+              >
                 {t(`trialColumn.${column}`)}
               </th>
             ))}
@@ -49,7 +61,13 @@ function TrialPanel({ trial }: { readonly trial: EndpointTrial }) {
       </table>
       <p className="muted">{t("trial.approximate")}</p>
       {trial.comparison !== undefined && (
-        <p className="muted">{t("trial.comparison", { rows: format.number(trial.comparison.rows, 0), difference: format.number(trial.comparison.meanDifference, 4), equal: format.percent(trial.comparison.agreedShare, 1) })}</p>
+        <p className="muted">
+          {t("trial.comparison", {
+            rows: format.number(trial.comparison.rows, 0),
+            difference: format.number(trial.comparison.meanDifference, 4),
+            equal: format.percent(trial.comparison.agreedShare, 1),
+          })}
+        </p>
       )}
     </Panel>
   );
@@ -58,7 +76,8 @@ function TrialPanel({ trial }: { readonly trial: EndpointTrial }) {
 function ArmRow({ arm }: { readonly arm: TrialArm }) {
   const { t, format } = useLanguage();
   const right = { textAlign: "right" } as const;
-  const milliseconds = (value: number | undefined): string => (value === undefined ? "–" : `${format.number(value, 1)} ms`);
+  const milliseconds = (value: number | undefined): string =>
+    value === undefined ? "–" : `${format.number(value, 1)} ms`;
   return (
     <tr>
       <td>{t(`trialArm.${arm.arm}`)}</td>
@@ -67,7 +86,11 @@ function ArmRow({ arm }: { readonly arm: TrialArm }) {
       </td>
       <td style={right}>{format.number(arm.requests, 0)}</td>
       <td style={right}>{format.number(arm.rows, 0)}</td>
-      <td>{arm.failures.length === 0 ? "0" : arm.failures.map(({ code, count }) => `${format.number(count, 0)} ${code}`).join(", ")}</td>
+      <td>
+        {arm.failures.length === 0
+          ? "0"
+          : arm.failures.map(({ code, count }) => `${format.number(count, 0)} ${code}`).join(", ")}
+      </td>
       <td style={right}>{milliseconds(arm.p50Ms)}</td>
       <td style={right}>{milliseconds(arm.p95Ms)}</td>
     </tr>

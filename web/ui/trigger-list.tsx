@@ -3,7 +3,13 @@ import { triggerSentence } from "../models/trigger-sentence.ts";
 import { Icon, type IconName } from "./icon.tsx";
 import { useLanguage } from "./language.tsx";
 
-const ICONS: Readonly<Record<Trigger["on"], IconName>> = { schedule: "clock", data: "dataset", alert: "alert", push: "commit", webhook: "bolt" };
+const ICONS: Readonly<Record<Trigger["on"], IconName>> = {
+  schedule: "clock",
+  data: "dataset",
+  alert: "alert",
+  push: "commit",
+  webhook: "bolt",
+};
 
 /** What starts a pipeline, one chip each; by hand is always possible. */
 export function TriggerList({ triggers }: { readonly triggers: readonly Trigger[] }) {
@@ -15,7 +21,17 @@ export function TriggerList({ triggers }: { readonly triggers: readonly Trigger[
         const { key, params } = triggerSentence(trigger, language);
         const next = trigger.nextAtMs?.[0];
         return (
-          <span key={index} className="chip" title={[trigger.cron, trigger.timezone, next === undefined ? undefined : t("trigger.next", { time: format.moment(next) })].filter((part) => part !== undefined).join(" · ")}>
+          <span
+            key={index}
+            className="chip"
+            title={[
+              trigger.cron,
+              trigger.timezone,
+              next === undefined ? undefined : t("trigger.next", { time: format.moment(next) }),
+            ]
+              .filter((part) => part !== undefined)
+              .join(" · ")}
+          >
             <Icon name={ICONS[trigger.on]} size={13} />
             {t(key, params)}
             {trigger.timezone !== undefined && <span className="muted">{trigger.timezone.replaceAll("_", " ")}</span>}

@@ -29,7 +29,14 @@ export default function VegaTile({ tile }: { readonly tile: DashboardTile }) {
     const color = (name: string): string => style.getPropertyValue(name).trim();
     let isGone = false;
     const drawn = embed(element, tileSpec(tile, color) as unknown as VisualizationSpec, {
-      actions: false, ast: true, expr: expressionInterpreter, loader: noLoads, renderer: "svg", formatLocale: formatLocale(language), timeFormatLocale: timeLocale(language), tooltip: { theme: scheme === "dark" ? "dark" : "light" },
+      actions: false,
+      ast: true,
+      expr: expressionInterpreter,
+      loader: noLoads,
+      renderer: "svg",
+      formatLocale: formatLocale(language),
+      timeFormatLocale: timeLocale(language),
+      tooltip: { theme: scheme === "dark" ? "dark" : "light" },
     });
     drawn.then(
       (result) => isGone && result.finalize(),
@@ -37,7 +44,10 @@ export default function VegaTile({ tile }: { readonly tile: DashboardTile }) {
     );
     return () => {
       isGone = true;
-      void drawn.then((result) => result.finalize(), () => undefined);
+      void drawn.then(
+        (result) => result.finalize(),
+        () => undefined,
+      );
     };
   }, [tile, scheme, language]);
   if (error !== undefined) return <Problem error={error} />;
@@ -52,13 +62,29 @@ function formatLocale(language: string) {
 
 /** Names of months and days as the language has them, and its order of a date. */
 function timeLocale(language: string) {
-  const month = (style: "long" | "short") => Array.from({ length: 12 }, (_, index) => new Intl.DateTimeFormat(language, { month: style, timeZone: "UTC" }).format(Date.UTC(2024, index, 15)).replace(/\.$/, ""));
+  const month = (style: "long" | "short") =>
+    Array.from({ length: 12 }, (_, index) =>
+      new Intl.DateTimeFormat(language, { month: style, timeZone: "UTC" })
+        .format(Date.UTC(2024, index, 15))
+        .replace(/\.$/, ""),
+    );
   // 2024-01-07 is a Sunday.
-  const day = (style: "long" | "short") => Array.from({ length: 7 }, (_, index) => new Intl.DateTimeFormat(language, { weekday: style, timeZone: "UTC" }).format(Date.UTC(2024, 0, 7 + index)).replace(/\.$/, ""));
+  const day = (style: "long" | "short") =>
+    Array.from({ length: 7 }, (_, index) =>
+      new Intl.DateTimeFormat(language, { weekday: style, timeZone: "UTC" })
+        .format(Date.UTC(2024, 0, 7 + index))
+        .replace(/\.$/, ""),
+    );
   const isDayFirst = !language.startsWith("en");
   return {
-    dateTime: isDayFirst ? "%d/%m/%Y %H:%M:%S" : "%x, %X", date: isDayFirst ? "%d/%m/%Y" : "%-m/%-d/%Y", time: isDayFirst ? "%H:%M:%S" : "%-I:%M:%S %p",
-    periods: ["AM", "PM"] as [string, string], days: day("long") as Week, shortDays: day("short") as Week, months: month("long") as Year, shortMonths: month("short") as Year,
+    dateTime: isDayFirst ? "%d/%m/%Y %H:%M:%S" : "%x, %X",
+    date: isDayFirst ? "%d/%m/%Y" : "%-m/%-d/%Y",
+    time: isDayFirst ? "%H:%M:%S" : "%-I:%M:%S %p",
+    periods: ["AM", "PM"] as [string, string],
+    days: day("long") as Week,
+    shortDays: day("short") as Week,
+    months: month("long") as Year,
+    shortMonths: month("short") as Year,
   };
 }
 

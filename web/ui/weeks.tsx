@@ -1,6 +1,16 @@
 import { useMemo } from "react";
 import type { EndpointDetail } from "#api";
-import { boundSeries, distinctRetrainings, driftSeries, performanceMetrics, performanceSeries, segmentsOf, versionBands, windowMiddle, windowSpan } from "../models/weeks.ts";
+import {
+  boundSeries,
+  distinctRetrainings,
+  driftSeries,
+  performanceMetrics,
+  performanceSeries,
+  segmentsOf,
+  versionBands,
+  windowMiddle,
+  windowSpan,
+} from "../models/weeks.ts";
 import { Chart, type ChartMark } from "./chart.tsx";
 import { useLanguage } from "./language.tsx";
 import { Empty, Panel } from "./page.tsx";
@@ -13,12 +23,24 @@ const SHOWN_FEATURES = 5;
 export function WeeksView({ endpoint }: { readonly endpoint: EndpointDetail }) {
   const { t } = useLanguage();
   const marks = useMarks(endpoint);
-  const shared = useMemo(() => ({ x: endpoint.windows.map(windowMiddle), xSpan: windowSpan(endpoint.windows), bands: versionBands(endpoint), marks, syncKey: `${endpoint.environment}/${endpoint.name}` }), [endpoint, marks]);
-  if (endpoint.windows.length === 0) return <Empty icon="endpoint" title={t("weeks.empty.title")} text={t("weeks.empty.text")} />;
+  const shared = useMemo(
+    () => ({
+      x: endpoint.windows.map(windowMiddle),
+      xSpan: windowSpan(endpoint.windows),
+      bands: versionBands(endpoint),
+      marks,
+      syncKey: `${endpoint.environment}/${endpoint.name}`,
+    }),
+    [endpoint, marks],
+  );
+  if (endpoint.windows.length === 0)
+    return <Empty icon="endpoint" title={t("weeks.empty.title")} text={t("weeks.empty.text")} />;
   return (
     <>
       <p className="legend-line">
-        <span className="legend-band" /> {t("weeks.bands")} <span className="legend-line-mark tone-bad" /> {t("weeks.alerts")} <span className="legend-line-mark tone-good" /> {t("weeks.retrainings")} <span className="legend-dash" /> {t("weeks.thresholds")}
+        <span className="legend-band" /> {t("weeks.bands")} <span className="legend-line-mark tone-bad" />{" "}
+        {t("weeks.alerts")} <span className="legend-line-mark tone-good" /> {t("weeks.retrainings")}{" "}
+        <span className="legend-dash" /> {t("weeks.thresholds")}
       </p>
       <Performance endpoint={endpoint} shared={shared} />
       <Drift endpoint={endpoint} shared={shared} />
@@ -54,18 +76,33 @@ function Performance({ endpoint, shared }: PartProps) {
     ].filter(({ values }) => values.some((value) => value !== null));
     return {
       series: [
-        ...segments.map((segment, index) => ({ label: segment ?? t("verdict.overall"), values: performanceSeries(endpoint.windows, metric, segment), color: COLORS[index] ?? "--idle", isDashed: segment !== undefined })),
+        ...segments.map((segment, index) => ({
+          label: segment ?? t("verdict.overall"),
+          values: performanceSeries(endpoint.windows, metric, segment),
+          color: COLORS[index] ?? "--idle",
+          isDashed: segment !== undefined,
+        })),
         ...bounds.map((bound) => ({ ...bound, isDashed: true, isStepped: true })),
       ],
     };
   }, [endpoint, metric, t]);
-  if (metric === undefined || chart === undefined) return <Panel title={t("weeks.performance")} icon="dashboard"><p className="muted">{t("weeks.noLabels")}</p></Panel>;
+  if (metric === undefined || chart === undefined)
+    return (
+      <Panel title={t("weeks.performance")} icon="dashboard">
+        <p className="muted">{t("weeks.noLabels")}</p>
+      </Panel>
+    );
   return (
     <Panel
       title={t("weeks.performance")}
       icon="dashboard"
       actions={
-        <select className="field" aria-label={t("model.metric")} value={metric} onChange={(event) => choose(event.target.value)}>
+        <select
+          className="field"
+          aria-label={t("model.metric")}
+          value={metric}
+          onChange={(event) => choose(event.target.value)}
+        >
           {metrics.map((each) => (
             <option key={each}>{each}</option>
           ))}
@@ -87,7 +124,11 @@ function Drift({ endpoint, shared }: PartProps) {
     const shown = all.filter((each) => each.method === method).slice(0, SHOWN_FEATURES);
     const thresholds = [...new Set(shown.map(({ threshold }) => threshold).filter((each) => each !== undefined))];
     return {
-      series: shown.map((each, index) => ({ label: each.feature, values: each.values, color: COLORS[index] ?? "--idle" })),
+      series: shown.map((each, index) => ({
+        label: each.feature,
+        values: each.values,
+        color: COLORS[index] ?? "--idle",
+      })),
       thresholds: thresholds.slice(0, 2).map((value) => ({ value, label: t("weeks.threshold") })),
     };
   }, [all, method, t]);
@@ -97,7 +138,12 @@ function Drift({ endpoint, shared }: PartProps) {
       title={t("weeks.drift")}
       icon="features"
       actions={
-        <select className="field" aria-label={t("weeks.method")} value={method} onChange={(event) => choose(event.target.value)}>
+        <select
+          className="field"
+          aria-label={t("weeks.method")}
+          value={method}
+          onChange={(event) => choose(event.target.value)}
+        >
           {methods.map((each) => (
             <option key={each}>{each}</option>
           ))}
@@ -105,7 +151,12 @@ function Drift({ endpoint, shared }: PartProps) {
       }
     >
       <Chart label={t("weeks.driftBy", { method })} {...shared} {...chart} height={230} />
-      <p className="muted">{t("weeks.driftShown", { shown: chart.series.length, total: all.filter((each) => each.method === method).length })}</p>
+      <p className="muted">
+        {t("weeks.driftShown", {
+          shown: chart.series.length,
+          total: all.filter((each) => each.method === method).length,
+        })}
+      </p>
     </Panel>
   );
 }
@@ -114,8 +165,17 @@ function Volume({ endpoint, shared }: PartProps) {
   const { t } = useLanguage();
   const series = useMemo(
     () => [
-      { label: t("endpoint.predictions"), values: endpoint.windows.map(({ predictionCount }) => predictionCount), color: "--load-data", isBars: true },
-      { label: t("weeks.labelled"), values: endpoint.windows.map(({ labelledCount }) => labelledCount), color: "--load-production" },
+      {
+        label: t("endpoint.predictions"),
+        values: endpoint.windows.map(({ predictionCount }) => predictionCount),
+        color: "--load-data",
+        isBars: true,
+      },
+      {
+        label: t("weeks.labelled"),
+        values: endpoint.windows.map(({ labelledCount }) => labelledCount),
+        color: "--load-production",
+      },
     ],
     [endpoint.windows, t],
   );
@@ -129,10 +189,22 @@ function Volume({ endpoint, shared }: PartProps) {
 function useMarks(endpoint: EndpointDetail): readonly ChartMark[] {
   const { t } = useLanguage();
   return useMemo(
-    () => oncePerPlace([
-      ...endpoint.alerts.map((alert) => ({ atMs: alert.windowEndMs ?? alert.atMs, label: t("weeks.alert"), color: "--bad" })),
-      ...distinctRetrainings(endpoint.retrainings).map((retraining) => ({ atMs: retraining.eventAtMs ?? retraining.atMs, label: retraining.madeModelVersion === undefined ? t("weeks.retraining") : `${t("weeks.retraining")} → v${retraining.madeModelVersion}`, color: "--good" })),
-    ]),
+    () =>
+      oncePerPlace([
+        ...endpoint.alerts.map((alert) => ({
+          atMs: alert.windowEndMs ?? alert.atMs,
+          label: t("weeks.alert"),
+          color: "--bad",
+        })),
+        ...distinctRetrainings(endpoint.retrainings).map((retraining) => ({
+          atMs: retraining.eventAtMs ?? retraining.atMs,
+          label:
+            retraining.madeModelVersion === undefined
+              ? t("weeks.retraining")
+              : `${t("weeks.retraining")} → v${retraining.madeModelVersion}`,
+          color: "--good",
+        })),
+      ]),
     [endpoint, t],
   );
 }

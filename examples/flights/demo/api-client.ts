@@ -12,13 +12,18 @@ export function createApiClient(url: string): ApiClient {
   async function call<Answer>(method: string, path: string, body?: unknown, token?: string): Promise<Answer> {
     const response = await fetch(url + path, {
       method,
-      headers: { ...(body === undefined ? {} : { "content-type": "application/json" }), ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) },
+      headers: {
+        ...(body === undefined ? {} : { "content-type": "application/json" }),
+        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+      },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     const text = await response.text();
     if (response.ok) return (text === "" ? {} : JSON.parse(text)) as Answer;
     const problem = parseProblem(text);
-    throw new Error(`${method} ${path} answered ${response.status}: ${problem?.message ?? text}${problem?.hint === undefined ? "" : `\n  ${problem.hint}`}`);
+    throw new Error(
+      `${method} ${path} answered ${response.status}: ${problem?.message ?? text}${problem?.hint === undefined ? "" : `\n  ${problem.hint}`}`,
+    );
   }
   return {
     url,

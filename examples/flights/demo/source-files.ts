@@ -30,15 +30,20 @@ export interface Flight {
 /** @param folder absolute folder that the capture step reads */
 export async function openSourceFiles(folder: string): Promise<SourceFiles> {
   await mkdir(folder, { recursive: true });
-  const connection = await (await DuckDBInstance.create(":memory:", { threads: "2", autoinstall_known_extensions: "false" })).connect();
-  const between = (week: Week): string => `date >= TIMESTAMP '${stamp(week.startMs)}' AND date < TIMESTAMP '${stamp(week.endMs)}'`;
+  const connection = await (
+    await DuckDBInstance.create(":memory:", { threads: "2", autoinstall_known_extensions: "false" })
+  ).connect();
+  const between = (week: Week): string =>
+    `date >= TIMESTAMP '${stamp(week.startMs)}' AND date < TIMESTAMP '${stamp(week.endMs)}'`;
   return {
     async deliver(week) {
       const file = join(folder, `flights-${week.name}.parquet`);
       if (await exists(file)) return;
       // Written under another name first: a feed that is seen half-written is a classic cause of lost rows.
       const partial = join(folder, `.${week.name}.partial`);
-      await connection.run(`COPY (SELECT * FROM read_parquet('${FLIGHTS}') WHERE ${between(week)}) TO '${partial}' (FORMAT parquet)`);
+      await connection.run(
+        `COPY (SELECT * FROM read_parquet('${FLIGHTS}') WHERE ${between(week)}) TO '${partial}' (FORMAT parquet)`,
+      );
       await rename(partial, file);
     },
     async deliverDamaged() {
@@ -90,4 +95,3 @@ async function exists(path: string): Promise<boolean> {
     () => false,
   );
 }
-

@@ -1,9 +1,21 @@
-import type { Approvals, DatasetSummary, EndpointDetail, FeatureViewSummary, Page, PipelineRunDetail, PipelineRunSummary, PredictionSummary } from "#api";
+import type {
+  Approvals,
+  DatasetSummary,
+  EndpointDetail,
+  FeatureViewSummary,
+  Page,
+  PipelineRunDetail,
+  PipelineRunSummary,
+  PredictionSummary,
+} from "#api";
 import type { ApiClient } from "./api-client.ts";
 import type { Flight, SourceFiles } from "./source-files.ts";
 import { historyWeeks, productionWeeks, type Week } from "./weeks.ts";
 
-/** A random sample of each week: an area under the curve of 10,000 rows has a standard error of 0.007, a quarter of the drop that alerts. */
+/**
+ * A random sample of each week: an area under the curve of 10,000 rows has a standard error of 0.007, a quarter of the
+ * drop that alerts.
+ */
 const ROWS_PER_WEEK = 10_000;
 const ROWS_PER_REQUEST = 500;
 const LATE_MINUTES = 15;
@@ -29,7 +41,8 @@ export interface PlayedWeek {
 }
 
 /**
- * Plays the cycle: January to March as history, April to June as production, week by week. Everything goes through the HTTP API and
+ * Plays the cycle: January to March as history, April to June as production, week by week. Everything goes through the
+ * HTTP API and
  * the files, as people and feeds would; what is there already is not done again.
  */
 export async function playCycle(options: StoryOptions): Promise<readonly PlayedWeek[]> {
@@ -54,7 +67,9 @@ async function deliverHistory({ api, files, say }: StoryOptions): Promise<void> 
   const captured = run.stepRuns.find(({ step }) => step === "raw_flights");
   const { items } = await api.get<Page<DatasetSummary>>("/api/v1/datasets");
   const raw = items.find(({ name }) => name === "raw_flights");
-  say(`  raw_flights: ${count(raw?.rowCount)} rows in ${raw?.latestVersion ?? 0} versions, ${count(raw?.quarantinedCount)} rows in quarantine${captured?.cached === true ? " (nothing new)" : ""}`);
+  say(
+    `  raw_flights: ${count(raw?.rowCount)} rows in ${raw?.latestVersion ?? 0} versions, ${count(raw?.quarantinedCount)} rows in quarantine${captured?.cached === true ? " (nothing new)" : ""}`,
+  );
 }
 
 async function trainAndDeploy(options: StoryOptions): Promise<void> {
@@ -70,7 +85,10 @@ async function trainAndDeploy(options: StoryOptions): Promise<void> {
   await approveWaiting(options);
   await settle(options, run.id);
   const endpoint = await liveEndpoint(api);
-  if (endpoint === undefined) throw new Error(`the model did not reach production: ${describeRun(await api.get<PipelineRunDetail>(`/api/v1/pipeline-runs/${run.id}`))}`);
+  if (endpoint === undefined)
+    throw new Error(
+      `the model did not reach production: ${describeRun(await api.get<PipelineRunDetail>(`/api/v1/pipeline-runs/${run.id}`))}`,
+    );
   say(`  in production: delay ${endpoint.modelVersion} at ${api.url}${endpoint.path}`);
 }
 
@@ -79,7 +97,17 @@ async function approveWaiting({ api, reviewerToken, say }: StoryOptions): Promis
   const { pending } = await api.get<Approvals>("/api/v1/approvals");
   for (const each of pending) {
     say(`  ${each.subject} waits for approval: ${each.digest.slice(0, 19)}… by ${each.author ?? "unknown"}`);
-    await api.post("/api/v1/approvals", { decision: "approved", subjectKind: each.subjectKind, digest: each.digest, environment: each.environment, comment: "cells read, no secrets, test rows untouched by training" }, reviewerToken);
+    await api.post(
+      "/api/v1/approvals",
+      {
+        decision: "approved",
+        subjectKind: each.subjectKind,
+        digest: each.digest,
+        environment: each.environment,
+        comment: "cells read, no secrets, test rows untouched by training",
+      },
+      reviewerToken,
+    );
     say("  a reviewer approves it");
   }
 }
@@ -87,7 +115,9 @@ async function approveWaiting({ api, reviewerToken, say }: StoryOptions): Promis
 async function playWeek(options: StoryOptions, week: Week, previous: Week | undefined): Promise<PlayedWeek> {
   const { api, files, say } = options;
   const key = { fromMs: week.startMs, toMs: week.endMs };
-  const known = await api.get<Page<PredictionSummary>>(`/api/v1/endpoints/production/delay/predictions?fromMs=${key.fromMs}&toMs=${key.toMs}&limit=1`);
+  const known = await api.get<Page<PredictionSummary>>(
+    `/api/v1/endpoints/production/delay/predictions?fromMs=${key.fromMs}&toMs=${key.toMs}&limit=1`,
+  );
   const flights = (await files.sample(week, ROWS_PER_WEEK)).toSorted((left, right) => left.atMs - right.atMs);
   const fileArrivesMs = week.startMs + FILE_ARRIVES_MS;
   const early = previous === undefined ? [] : flights.filter(({ atMs }) => atMs < fileArrivesMs);
@@ -95,25 +125,38 @@ async function playWeek(options: StoryOptions, week: Week, previous: Week | unde
   const [first] = known.items;
   if (first === undefined) await predict(api, early);
   if (previous !== undefined) await closeWeek(options, previous);
-  if (first !== undefined) return { week: week.name, predictions: early.length + later.length, modelVersion: first.modelVersion };
+  if (first !== undefined)
+    return { week: week.name, predictions: early.length + later.length, modelVersion: first.modelVersion };
   const endpoint = await liveEndpoint(api);
   await predict(api, later);
   say(`${week.name}  ${count(early.length + later.length)} flights answered by delay ${endpoint?.modelVersion ?? "?"}`);
   return { week: week.name, predictions: early.length + later.length, modelVersion: endpoint?.modelVersion ?? 0 };
 }
 
-/** The week's file arrives: it is captured and transformed, its labels join the predictions, the week is judged, and what an alert started runs to its end. */
+/**
+ * The week's file arrives: it is captured and transformed, its labels join the predictions, the week is judged, and
+ * what an alert started runs to its end.
+ */
 async function closeWeek(options: StoryOptions, week: Week): Promise<void> {
   const { api, files, say } = options;
   await files.deliver(week);
-  const unlabelled = await api.get<Page<PredictionSummary>>(`/api/v1/endpoints/production/delay/predictions?fromMs=${week.startMs}&toMs=${week.endMs}&labelled=no&limit=1`);
+  const unlabelled = await api.get<Page<PredictionSummary>>(
+    `/api/v1/endpoints/production/delay/predictions?fromMs=${week.startMs}&toMs=${week.endMs}&labelled=no&limit=1`,
+  );
   if (unlabelled.items.length === 0) return;
   await runPipeline(api, "flights");
   await featuresFollow(api);
   const flights = await files.sample(week, ROWS_PER_WEEK);
-  const labels = flights.map(({ id, delay }) => ({ entityKey: id, label: Number(delay > LATE_MINUTES), at: week.endMs + FILE_ARRIVES_MS }));
+  const labels = flights.map(({ id, delay }) => ({
+    entityKey: id,
+    label: Number(delay > LATE_MINUTES),
+    at: week.endMs + FILE_ARRIVES_MS,
+  }));
   await api.post("/endpoints/production/delay/labels", { labels, until: week.endMs });
-  const { alerts } = await api.post<{ alerts?: readonly { monitor: string }[] }>("/endpoints/production/delay/evaluate", { until: week.endMs });
+  const { alerts } = await api.post<{ alerts?: readonly { monitor: string }[] }>(
+    "/endpoints/production/delay/evaluate",
+    { until: week.endMs },
+  );
   for (const { monitor } of alerts ?? []) say(`${week.name}  ALERT ${monitor}`);
   await waitForTriggered(options);
 }
@@ -124,7 +167,9 @@ async function waitForTriggered(options: StoryOptions): Promise<void> {
   for (const run of items.filter(({ status }) => !ENDED.includes(status))) {
     const ended = await settle(options, run.id);
     const endpoint = await liveEndpoint(api);
-    say(`           trained again by itself: ${describeRun(ended)}; production runs delay ${endpoint?.modelVersion ?? "?"}`);
+    say(
+      `           trained again by itself: ${describeRun(ended)}; production runs delay ${endpoint?.modelVersion ?? "?"}`,
+    );
   }
 }
 
@@ -149,7 +194,8 @@ function toRow({ distance, origin, destination, atMs }: Flight): readonly (numbe
 async function runPipeline(api: ApiClient, pipeline: string): Promise<PipelineRunDetail> {
   const { id } = await api.post<{ id: string }>(`/api/v1/pipelines/${pipeline}/runs`, {});
   const run = await waitForRun(api, id, [...ENDED, "waiting"]);
-  if (run.status === "failed" || run.status === "cancelled") throw new Error(`pipeline ${pipeline} ${describeRun(run)}`);
+  if (run.status === "failed" || run.status === "cancelled")
+    throw new Error(`pipeline ${pipeline} ${describeRun(run)}`);
   return run;
 }
 
@@ -172,7 +218,10 @@ async function waitForRun(api: ApiClient, id: string, statuses: readonly string[
   throw new Error(`pipeline run ${id} did not reach ${statuses.join(", ")} within ${LONGEST_RUN_MS / 60_000} minutes`);
 }
 
-/** The week's features count from Monday at six. Here a week takes seconds, so the next flight waits until they are online. */
+/**
+ * The week's features count from Monday at six. Here a week takes seconds, so the next flight waits until they are
+ * online.
+ */
 async function featuresFollow(api: ApiClient): Promise<void> {
   const until = Date.now() + LONGEST_RUN_MS;
   while (Date.now() < until) {
@@ -193,10 +242,11 @@ function describeRun(run: PipelineRunDetail): string {
   const name = made === undefined ? run.pipeline : `${made.asset} ${made.version}`;
   const failed = run.stepRuns.find(({ status }) => status === "failed");
   if (failed !== undefined) return `${name} failed in ${failed.step}: ${failed.error?.message ?? ""}`;
-  return run.blocked === undefined ? `${name} ${run.status === "waiting" ? "passed its test" : "passed its test and took over"}` : `${name} held back: ${run.blocked}`;
+  return run.blocked === undefined
+    ? `${name} ${run.status === "waiting" ? "passed its test" : "passed its test and took over"}`
+    : `${name} held back: ${run.blocked}`;
 }
 
 function count(value: number | undefined): string {
   return (value ?? 0).toLocaleString("en-US");
 }
-

@@ -12,7 +12,9 @@ export interface Week {
   readonly endMs: number;
 }
 
-/** 2001-01-01 is a Monday: the half year is 26 whole weeks (the last row is stamped midnight of 2001-07-01, in week 26). */
+/**
+ * 2001-01-01 is a Monday: the half year is 26 whole weeks (the last row is stamped midnight of 2001-07-01, in week 26).
+ */
 export const weeks: readonly Week[] = Array.from({ length: 26 }, (_, index) => ({
   number: index + 1,
   name: `2001-W${String(index + 1).padStart(2, "0")}`,

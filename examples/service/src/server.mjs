@@ -14,7 +14,9 @@ export function createGreeter(environment) {
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {
   const server = createGreeter(process.env.ESTEIRA_ENVIRONMENT ?? "dev");
-  server.listen(Number(process.env.PORT ?? 8080), process.env.HOST ?? "127.0.0.1", () => console.log(`listening on ${server.address().port}`));
+  server.listen(Number(process.env.PORT ?? 8080), process.env.HOST ?? "127.0.0.1", () =>
+    console.log(`listening on ${server.address().port}`),
+  );
   // The front sends no new request by then: finish the open ones.
   process.on("SIGTERM", () => server.close(() => process.exit(0)));
 }

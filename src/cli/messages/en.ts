@@ -1,5 +1,6 @@
 /**
- * English messages of the CLI; the keys that every language has. `{name}` is filled in; ` || ` separates the form for one from the form for
+ * English messages of the CLI; the keys that every language has. `{name}` is filled in; ` || ` separates the form for
+ * one from the form for
  * many, chosen by `{count}`.
  */
 export const en = {
@@ -41,12 +42,14 @@ export const en = {
   replayed: "{count} row published, {held} still held. || {count} rows published, {held} still held.",
   restored: "Version {version} of {dataset} has the content of version {from} again.",
   restoredAlready: "The latest version of {dataset} ({version}) has the content of version {from} already.",
-  dropped: "{dataset} is dropped; its {count} version stays readable, for lineage. || {dataset} is dropped; its {count} versions stay readable, for lineage.",
+  dropped:
+    "{dataset} is dropped; its {count} version stays readable, for lineage. || {dataset} is dropped; its {count} versions stay readable, for lineage.",
   dropWould: "{dataset} would be dropped; with --yes it is.",
   discarded: "{count} row discarded, {files} whole files. || {count} rows discarded, {files} whole files.",
   rowsOfVersion: "version {version}, {count} row || version {version}, {count} rows",
   packaged: "{path}: {reference}, {count} layer, {bytes} bytes || {path}: {reference}, {count} layers, {bytes} bytes",
-  approvalPending: "{subject} for {environment}: {given} of {count} approval, author {author} || {subject} for {environment}: {given} of {count} approvals, author {author}",
+  approvalPending:
+    "{subject} for {environment}: {given} of {count} approval, author {author} || {subject} for {environment}: {given} of {count} approvals, author {author}",
   storeOverrides: "Note: with {source} the metadata are in {address}, not in {named}, which esteira.yaml names.",
   approved: "Approved {digest} for {environment} by {actor}.",
   cancelled: "Pipeline run {id} is cancelled.",
@@ -64,12 +67,14 @@ export const en = {
   affectedReleases: "affected releases",
   affectedEndpoints: "affected endpoints",
   verifiedWhole: "{objects} objects and {files} files of tables are whole.",
-  verifiedDamaged: "{count} damaged file among {objects} objects and {files} files of tables. || {count} damaged files among {objects} objects and {files} files of tables.",
+  verifiedDamaged:
+    "{count} damaged file among {objects} objects and {files} files of tables. || {count} damaged files among {objects} objects and {files} files of tables.",
   filesBefore: "files before",
   filesAfter: "files after",
   compactLater: "A write to {dataset} was begun and never recorded: the next write takes it back, and compacts.",
   vacuumed: "{count} file removed. || {count} files removed.",
-  vacuumWould: "{count} file would go; without --dry-run it does. || {count} files would go; without --dry-run they do.",
+  vacuumWould:
+    "{count} file would go; without --dry-run it does. || {count} files would go; without --dry-run they do.",
   dataset: "DATASET",
   files: "FILES",
   size: "SIZE",

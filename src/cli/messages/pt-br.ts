@@ -40,12 +40,15 @@ export const ptBr: Readonly<Record<MessageKey, string>> = {
   replayed: "{count} linha publicada; ainda retidas: {held}. || {count} linhas publicadas; ainda retidas: {held}.",
   restored: "A versão {version} de {dataset} tem de novo o conteúdo da versão {from}.",
   restoredAlready: "A última versão de {dataset} ({version}) já tem o conteúdo da versão {from}.",
-  dropped: "{dataset} foi descartado; sua {count} versão continua legível, para a linhagem. || {dataset} foi descartado; suas {count} versões continuam legíveis, para a linhagem.",
+  dropped:
+    "{dataset} foi descartado; sua {count} versão continua legível, para a linhagem. || {dataset} foi descartado; suas {count} versões continuam legíveis, para a linhagem.",
   dropWould: "{dataset} seria descartado; com --yes, é.",
-  discarded: "{count} linha descartada; arquivos inteiros: {files}. || {count} linhas descartadas; arquivos inteiros: {files}.",
+  discarded:
+    "{count} linha descartada; arquivos inteiros: {files}. || {count} linhas descartadas; arquivos inteiros: {files}.",
   rowsOfVersion: "versão {version}, {count} linha || versão {version}, {count} linhas",
   packaged: "{path}: {reference}, {count} camada, {bytes} bytes || {path}: {reference}, {count} camadas, {bytes} bytes",
-  approvalPending: "{subject} para {environment}: {given} de {count} aprovação, autoria de {author} || {subject} para {environment}: {given} de {count} aprovações, autoria de {author}",
+  approvalPending:
+    "{subject} para {environment}: {given} de {count} aprovação, autoria de {author} || {subject} para {environment}: {given} de {count} aprovações, autoria de {author}",
   storeOverrides: "Nota: com {source}, os metadados ficam em {address}, não em {named}, que o esteira.yaml nomeia.",
   approved: "{digest} aprovado para {environment} por {actor}.",
   cancelled: "A execução {id} foi cancelada.",
@@ -63,7 +66,8 @@ export const ptBr: Readonly<Record<MessageKey, string>> = {
   affectedReleases: "releases afetadas",
   affectedEndpoints: "endpoints afetados",
   verifiedWhole: "{objects} objetos e {files} arquivos de tabelas estão íntegros.",
-  verifiedDamaged: "{count} arquivo danificado entre {objects} objetos e {files} arquivos de tabelas. || {count} arquivos danificados entre {objects} objetos e {files} arquivos de tabelas.",
+  verifiedDamaged:
+    "{count} arquivo danificado entre {objects} objetos e {files} arquivos de tabelas. || {count} arquivos danificados entre {objects} objetos e {files} arquivos de tabelas.",
   filesBefore: "arquivos antes",
   filesAfter: "arquivos depois",
   compactLater: "Uma gravação em {dataset} começou e nunca foi registrada: a próxima gravação a desfaz, e compacta.",

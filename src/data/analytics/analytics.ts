@@ -31,22 +31,32 @@ export interface SandboxAccess {
 export interface Analytics {
   /** A connection for our own SQL. Connections share memory and threads; temporary tables and views belong to one. */
   connect(): Promise<AnalyticsConnection>;
-  /** A connection for SQL that a user wrote: `prepare` runs first, then the configuration is locked and only `access` can be read or written. */
-  sandbox(access: SandboxAccess, prepare?: (connection: AnalyticsConnection) => Promise<void>): Promise<AnalyticsConnection>;
+  /**
+   * A connection for SQL that a user wrote: `prepare` runs first, then the configuration is locked and only `access`
+   * can be read or written.
+   */
+  sandbox(
+    access: SandboxAccess,
+    prepare?: (connection: AnalyticsConnection) => Promise<void>,
+  ): Promise<AnalyticsConnection>;
   close(): void;
 }
 
 export interface AnalyticsConnection {
   /** Runs statements for their effect. */
   run(sql: string, parameters?: readonly DuckDBValue[]): Promise<void>;
-  /** Rows as objects, JSON-safe. For small results: large ones go through {@link columns}. @throws DATA_QUERY_FAILED, DATA_QUERY_CANCELLED */
+  /**
+   * Rows as objects, JSON-safe. For small results: large ones go through {@link columns}. @throws DATA_QUERY_FAILED,
+   * DATA_QUERY_CANCELLED
+   */
   rows(sql: string, parameters?: readonly DuckDBValue[]): Promise<readonly Row[]>;
   /** The result by columns, in typed arrays. @throws DATA_QUERY_FAILED, DATA_QUERY_CANCELLED */
   columns(sql: string, parameters?: readonly DuckDBValue[]): Promise<ColumnBatch>;
   /** Column names and types of a SELECT, without running it. */
   describe(select: string): Promise<readonly Column[]>;
   /**
-   * Makes `name(a, b)` known to SQL on this connection: it is false, and `seen` is told the two whole numbers of each row that it is
+   * Makes `name(a, b)` known to SQL on this connection: it is false, and `seen` is told the two whole numbers of each
+   * row that it is
    * asked about. In a filter it notes the rows that are left out, without a second look at them.
    */
   registerWitness(name: string, seen: (first: number, second: number) => void): Promise<void>;
@@ -76,14 +86,18 @@ export function createAnalytics(options: AnalyticsOptions): Analytics {
       return openConnection(await (await shared).connect());
     },
     async sandbox(access, prepare) {
-      const instance = await openInstance(access.memoryLimit === undefined ? options : { ...options, memoryLimit: access.memoryLimit });
+      const instance = await openInstance(
+        access.memoryLimit === undefined ? options : { ...options, memoryLimit: access.memoryLimit },
+      );
       sandboxes.add(instance);
       const connection = openConnection(await instance.connect(), () => {
         sandboxes.delete(instance);
         instance.closeSync();
       });
       try {
-        await connection.run(`set allowed_paths = ${quoteList(access.files)}; set allowed_directories = ${quoteList(access.folders ?? [])}; set enable_external_access = false`);
+        await connection.run(
+          `set allowed_paths = ${quoteList(access.files)}; set allowed_directories = ${quoteList(access.folders ?? [])}; set enable_external_access = false`,
+        );
         await prepare?.(connection);
         await connection.run("set lock_configuration = true");
       } catch (error) {
@@ -193,4 +207,3 @@ function toDataError(error: unknown, cancelled: boolean, sql: string): Error {
 function firstLine(text: string): string {
   return text.split("\n", 1)[0] ?? text;
 }
-

@@ -23,16 +23,20 @@ export interface ColumnBatch {
   readonly values: Readonly<Record<string, ColumnValues>>;
 }
 
-const NUMERIC = /^(TINYINT|SMALLINT|INTEGER|BIGINT|UTINYINT|USMALLINT|UINTEGER|UBIGINT|HUGEINT|FLOAT|DOUBLE|DECIMAL|BOOLEAN|DATE|TIMESTAMP)/;
+const NUMERIC =
+  /^(TINYINT|SMALLINT|INTEGER|BIGINT|UTINYINT|USMALLINT|UINTEGER|UBIGINT|HUGEINT|FLOAT|DOUBLE|DECIMAL|BOOLEAN|DATE|TIMESTAMP)/;
 const MILLISECONDS_PER_DAY = 86_400_000;
 
 export async function toColumnBatch(result: DuckDBResult): Promise<ColumnBatch> {
-  const columns = result.deduplicatedColumnNames().map((name, index) => ({ name, type: result.columnType(index).toString() }));
+  const columns = result
+    .deduplicatedColumnNames()
+    .map((name, index) => ({ name, type: result.columnType(index).toString() }));
   const chunks = await result.fetchAllChunks();
   const rowCount = chunks.reduce((sum, chunk) => sum + chunk.rowCount, 0);
   const values: Record<string, ColumnValues> = {};
   columns.forEach(({ name, type }, index) => {
-    values[name] = NUMERIC.test(type) && !type.endsWith("]") ? numberColumn(chunks, index, rowCount) : textColumn(chunks, index);
+    values[name] =
+      NUMERIC.test(type) && !type.endsWith("]") ? numberColumn(chunks, index, rowCount) : textColumn(chunks, index);
   });
   return { rowCount, columns, values };
 }

@@ -1,6 +1,9 @@
 import type { DuckDBResultReader, Json as DuckDBJson } from "@duckdb/node-api";
 
-/** A row whose members are JSON: whole numbers beyond 2^53, decimals, dates and timestamps are text; timestamps are ISO 8601 in UTC. */
+/**
+ * A row whose members are JSON: whole numbers beyond 2^53, decimals, dates and timestamps are text; timestamps are ISO
+ * 8601 in UTC.
+ */
 export type Row = Readonly<Record<string, JsonCell>>;
 export type JsonCell = null | boolean | number | string | readonly JsonCell[] | { readonly [key: string]: JsonCell };
 
@@ -37,7 +40,10 @@ function wholeNumber(cell: DuckDBJson): JsonCell {
 /** `2001-01-01 00:01:00+00` → `2001-01-01T00:01:00Z`; a zone-less timestamp stays without zone. */
 function timestamp(cell: DuckDBJson): JsonCell {
   if (typeof cell !== "string") return cell as JsonCell;
-  return cell.replace(/^(\S+) (\S+?)(\+00)?$/, (_, day: string, time: string, zone: string | undefined) => `${day}T${time}${zone === undefined ? "" : "Z"}`);
+  return cell.replace(
+    /^(\S+) (\S+?)(\+00)?$/,
+    (_, day: string, time: string, zone: string | undefined) => `${day}T${time}${zone === undefined ? "" : "Z"}`,
+  );
 }
 
 /** A cell as text: a text as it is, anything else as JSON. */

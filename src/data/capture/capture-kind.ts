@@ -17,16 +17,39 @@ import {
   removeCapturedFiles,
   type WriteTransaction,
 } from "#metadata-store";
-import type { AnalysisContext, AttemptContext, MadeVersion, Problem, StepAnalysis, StepKind, StepOutcome } from "#pipeline";
+import type {
+  AnalysisContext,
+  AttemptContext,
+  MadeVersion,
+  Problem,
+  StepAnalysis,
+  StepKind,
+  StepOutcome,
+} from "#pipeline";
 import { compileContract } from "../contract/rules.ts";
 import { readContract, tableOf } from "../contract/contract.ts";
 import type { DatasetContent, WriteDisposition } from "../dataset.ts";
 import { tableNameOf } from "../dataset-write.ts";
 import { captureEmpty, captureFilesMissing, contractInvalid } from "../errors.ts";
 import { writeSchema } from "../write-declaration.ts";
-import { type CaptureBatch, captureBatch, type CaptureDependencies, type Captured, holdWhole, type IdentifiedFile, watchDroppedRows } from "./capture.ts";
+import {
+  type CaptureBatch,
+  captureBatch,
+  type CaptureDependencies,
+  type Captured,
+  holdWhole,
+  type IdentifiedFile,
+  watchDroppedRows,
+} from "./capture.ts";
 import { type CaptureNeeds, CHANGED_FILES, compareWithLedger, readLedger } from "./ledger.ts";
-import { findCaptureFolder, findSourceFiles, formatOf, readIdentity, SOURCE_FORMATS, type SourceFile } from "./source-file.ts";
+import {
+  findCaptureFolder,
+  findSourceFiles,
+  formatOf,
+  readIdentity,
+  SOURCE_FORMATS,
+  type SourceFile,
+} from "./source-file.ts";
 import { SCHEMA_MODES } from "./typed-rows.ts";
 
 const pattern = z.string().min(1);
@@ -34,14 +57,31 @@ const pattern = z.string().min(1);
 const captureSchema = z.strictObject({
   capture: z.strictObject({
     files: z.union([pattern, z.array(pattern).min(1)]).describe("Path or glob below the project folder, or several."),
-    folder: z.string().startsWith("/").optional().describe("Absolute folder that the patterns start from, when the files are outside the project: below one of `capture.folders` of esteira.yaml."),
-    format: z.enum(SOURCE_FORMATS).optional().describe("Default: what the file's name says; .gz and .zst are read through."),
+    folder: z
+      .string()
+      .startsWith("/")
+      .optional()
+      .describe(
+        "Absolute folder that the patterns start from, when the files are outside the project: below one of `capture.folders` of esteira.yaml.",
+      ),
+    format: z
+      .enum(SOURCE_FORMATS)
+      .optional()
+      .describe("Default: what the file's name says; .gz and .zst are read through."),
     changed: z
       .enum(CHANGED_FILES)
       .optional()
-      .describe("With `write: append`, what happens to the rows that a file brought before its content changed: supersede (default) takes them out in the version that brings the new ones, append leaves them (a file that is written over with new rows each time)."),
-    allow_empty: z.boolean().optional().describe("True: a run that reads rows and can publish none of them is no failure. Default false."),
-    version_per: z.enum(["run", "file"]).optional().describe("One dataset version per run (default), or one per file, in order of their names."),
+      .describe(
+        "With `write: append`, what happens to the rows that a file brought before its content changed: supersede (default) takes them out in the version that brings the new ones, append leaves them (a file that is written over with new rows each time).",
+      ),
+    allow_empty: z
+      .boolean()
+      .optional()
+      .describe("True: a run that reads rows and can publish none of them is no failure. Default false."),
+    version_per: z
+      .enum(["run", "file"])
+      .optional()
+      .describe("One dataset version per run (default), or one per file, in order of their names."),
     csv: z
       .strictObject({
         delimiter: z.string().min(1).max(4).optional(),
@@ -55,8 +95,16 @@ const captureSchema = z.strictObject({
   }),
   write: writeSchema.optional(),
   contract: z.string().min(1).optional().describe("Data contract (ODCS 3.1) that every row must satisfy."),
-  schema_contract: z.enum(SCHEMA_MODES).optional().describe("What happens to columns the dataset does not have: evolve (default) adds them, freeze holds the file back, discard_row holds the row back, discard_value drops the value."),
-  quarantine: z.strictObject({ max_rows: z.number().int().min(0).optional(), max_percent: z.number().min(0).max(100).optional() }).optional().describe("Beyond these limits nothing is published."),
+  schema_contract: z
+    .enum(SCHEMA_MODES)
+    .optional()
+    .describe(
+      "What happens to columns the dataset does not have: evolve (default) adds them, freeze holds the file back, discard_row holds the row back, discard_value drops the value.",
+    ),
+  quarantine: z
+    .strictObject({ max_rows: z.number().int().min(0).optional(), max_percent: z.number().min(0).max(100).optional() })
+    .optional()
+    .describe("Beyond these limits nothing is published."),
 });
 
 export type CaptureDeclaration = z.infer<typeof captureSchema>;
@@ -85,23 +133,44 @@ function patternsOf(capture: CaptureDeclaration["capture"]): readonly string[] {
   return typeof capture.files === "string" ? [capture.files] : capture.files;
 }
 
-async function analyseCapture(declaration: CaptureDeclaration, context: AnalysisContext, { store, captureFolders = [] }: CaptureKindDependencies): Promise<StepAnalysis> {
+async function analyseCapture(
+  declaration: CaptureDeclaration,
+  context: AnalysisContext,
+  { store, captureFolders = [] }: CaptureKindDependencies,
+): Promise<StepAnalysis> {
   const { capture, contract } = declaration;
   const problems: Problem[] = [];
   let files: readonly SourceFile[] = [];
-  const asked = await store.read((transaction) => listCapturedFiles(transaction, { project: context.project, dataset: context.step, states: ["again", "anew"], limit: 10_000 }));
+  const asked = await store.read((transaction) =>
+    listCapturedFiles(transaction, {
+      project: context.project,
+      dataset: context.step,
+      states: ["again", "anew"],
+      limit: 10_000,
+    }),
+  );
   try {
-    files = await findSourceFiles(await findCaptureFolder(capture.folder, context.projectFolder, captureFolders), patternsOf(capture));
+    files = await findSourceFiles(
+      await findCaptureFolder(capture.folder, context.projectFolder, captureFolders),
+      patternsOf(capture),
+    );
   } catch (error) {
     const { message, hint } = error as EsteiraError;
-    problems.push({ path: ["capture", isEsteiraError(error, "DATA_CAPTURE_FOLDER_REFUSED") ? "folder" : "files"], message, ...(hint === undefined ? {} : { hint }) });
+    problems.push({
+      path: ["capture", isEsteiraError(error, "DATA_CAPTURE_FOLDER_REFUSED") ? "folder" : "files"],
+      message,
+      ...(hint === undefined ? {} : { hint }),
+    });
   }
   if (contract !== undefined) problems.push(...(await contractProblems(contract, context)));
   return {
     inputs: [],
     makes: [{ asset: context.step, kind: "data" }],
     files: contract === undefined ? [] : [contract],
-    fingerprint: [...files.map(({ path, sizeBytes, mtimeMs }) => [path, sizeBytes, mtimeMs]), ...asked.map(({ digest }) => digest)],
+    fingerprint: [
+      ...files.map(({ path, sizeBytes, mtimeMs }) => [path, sizeBytes, mtimeMs]),
+      ...asked.map(({ digest }) => digest),
+    ],
     problems,
   };
 }
@@ -110,25 +179,44 @@ async function contractProblems(contract: string, context: AnalysisContext): Pro
   const text = await context.readFile(contract);
   if (text === undefined) return [{ path: ["contract"], message: `There is no file ${contract} in the project` }];
   const read = readContract(text, contract);
-  const problems: Problem[] = read.problems.map(({ file, line, column, message, hint }) => ({ path: ["contract"], message, ...(hint === undefined ? {} : { hint }), at: { file, line, column } }));
+  const problems: Problem[] = read.problems.map(({ file, line, column, message, hint }) => ({
+    path: ["contract"],
+    message,
+    ...(hint === undefined ? {} : { hint }),
+    at: { file, line, column },
+  }));
   if (read.contract !== undefined && tableOf(read.contract, context.step) === undefined) {
-    problems.push({ path: ["contract"], message: `${contract} describes ${read.contract.schema.map(({ name }) => name).join(", ")}, not "${context.step}"`, hint: `Name one object of its schema "${context.step}".` });
+    problems.push({
+      path: ["contract"],
+      message: `${contract} describes ${read.contract.schema.map(({ name }) => name).join(", ")}, not "${context.step}"`,
+      hint: `Name one object of its schema "${context.step}".`,
+    });
   }
   return problems;
 }
 
-async function executeCapture(dependencies: CaptureKindDependencies, attempt: AttemptContext<CaptureDeclaration>): Promise<StepOutcome> {
+async function executeCapture(
+  dependencies: CaptureKindDependencies,
+  attempt: AttemptContext<CaptureDeclaration>,
+): Promise<StepOutcome> {
   const { capture } = attempt.declaration;
   const folder = await findCaptureFolder(capture.folder, attempt.projectFolder, dependencies.captureFolders ?? []);
   const found = await findSourceFiles(folder, patternsOf(capture));
-  const latest = await dependencies.store.read((transaction) => getAssetVersion(transaction, { project: attempt.project, asset: attempt.step }));
+  const latest = await dependencies.store.read((transaction) =>
+    getAssetVersion(transaction, { project: attempt.project, asset: attempt.step }),
+  );
   if (found.length === 0 && latest === undefined) throw captureFilesMissing({ patterns: patternsOf(capture), folder });
   const needs = await findNeeds(dependencies, attempt, found);
   tellNeeds(attempt, needs);
   if (needs.files.length === 0 && latest !== undefined) {
     attempt.log(`nothing new: ${formatQuantity(found.length, "file is", "files are")} captured already`);
     const { moved } = needs;
-    return { status: "succeeded", made: [toMade(latest)], facts: { files: 0, read: 0, published: 0, quarantined: 0 }, ...(moved.length === 0 ? {} : { alsoWrite: (transaction) => noteMoves(transaction, attempt, moved) }) };
+    return {
+      status: "succeeded",
+      made: [toMade(latest)],
+      facts: { files: 0, read: 0, published: 0, quarantined: 0 },
+      ...(moved.length === 0 ? {} : { alsoWrite: (transaction) => noteMoves(transaction, attempt, moved) }),
+    };
   }
   const captured = await captureAll(dependencies, attempt, { needs, latest });
   for (const { result } of captured) report(attempt, result);
@@ -146,37 +234,86 @@ interface Needs extends CaptureNeeds {
   readonly disposition: WriteDisposition;
 }
 
-async function findNeeds({ store }: CaptureKindDependencies, attempt: Pick<AttemptContext<CaptureDeclaration>, "project" | "step" | "declaration">, found: readonly SourceFile[]): Promise<Needs> {
+async function findNeeds(
+  { store }: CaptureKindDependencies,
+  attempt: Pick<AttemptContext<CaptureDeclaration>, "project" | "step" | "declaration">,
+  found: readonly SourceFile[],
+): Promise<Needs> {
   const { capture } = attempt.declaration;
   const ledger = await readLedger(store, { project: attempt.project, dataset: attempt.step });
   const identified: Omit<IdentifiedFile, "supersedes">[] = [];
   for (const file of found) {
     const format = capture.format ?? formatOf(file.path);
-    identified.push({ ...file, ...(await readIdentity(file.absolute, format === "csv" && !/\.(gz|zst)$/i.test(file.path))) });
+    identified.push({
+      ...file,
+      ...(await readIdentity(file.absolute, format === "csv" && !/\.(gz|zst)$/i.test(file.path))),
+    });
   }
   const disposition = dispositionOf(attempt.declaration, ledger);
-  return { ...compareWithLedger(ledger, identified, { isReplaced: disposition === "replace", changed: capture.changed ?? "supersede" }), disposition };
+  return {
+    ...compareWithLedger(ledger, identified, {
+      isReplaced: disposition === "replace",
+      changed: capture.changed ?? "supersede",
+    }),
+    disposition,
+  };
 }
 
 function tellNeeds(attempt: AttemptContext<CaptureDeclaration>, needs: Needs): void {
-  for (const { path, of } of needs.copies) attempt.log(`${path} holds the same bytes as ${of}, which is captured instead`);
-  for (const { path } of needs.leftOut) attempt.log(`${path} stays out: the dataset was restored to a version without its rows; read it with: esteira capture ${attempt.step} --again ${path}`);
-  if (needs.goneCount > 0 && needs.disposition !== "replace") attempt.log(`${formatQuantity(needs.goneCount, "captured file is", "captured files are")} not there any more; the rows stay`);
+  for (const { path, of } of needs.copies)
+    attempt.log(`${path} holds the same bytes as ${of}, which is captured instead`);
+  for (const { path } of needs.leftOut)
+    attempt.log(
+      `${path} stays out: the dataset was restored to a version without its rows; read it with: esteira capture ${attempt.step} --again ${path}`,
+    );
+  if (needs.goneCount > 0 && needs.disposition !== "replace")
+    attempt.log(
+      `${formatQuantity(needs.goneCount, "captured file is", "captured files are")} not there any more; the rows stay`,
+    );
 }
 
 /** What a run would find, for `esteira plan`: files are only compared by size and time where that tells enough. */
-async function previewCapture(dependencies: CaptureKindDependencies, declaration: CaptureDeclaration, context: AnalysisContext): Promise<string> {
-  const folder = await findCaptureFolder(declaration.capture.folder, context.projectFolder, dependencies.captureFolders ?? []);
-  const needs = await findNeeds(dependencies, { project: context.project, step: context.step, declaration }, await findSourceFiles(folder, patternsOf(declaration.capture)));
-  const superseded = needs.files.flatMap(({ supersedes }) => supersedes).filter(({ state }) => state !== "left_out").reduce((sum, { rowsPublished }) => sum + rowsPublished, 0);
-  const counts = [`${needs.newCount} new`, `${needs.changedCount} changed`, `${needs.unchangedCount} unchanged`, ...(needs.againCount === 0 ? [] : [`${needs.againCount} to read again`])];
-  const rows = needs.disposition === "append" && superseded > 0 ? `; ${formatQuantity(superseded, "row")} will be superseded` : "";
-  const gone = needs.goneCount > 0 && needs.disposition !== "replace" ? `; ${formatQuantity(needs.goneCount, "file is", "files are")} gone, the rows stay` : "";
+async function previewCapture(
+  dependencies: CaptureKindDependencies,
+  declaration: CaptureDeclaration,
+  context: AnalysisContext,
+): Promise<string> {
+  const folder = await findCaptureFolder(
+    declaration.capture.folder,
+    context.projectFolder,
+    dependencies.captureFolders ?? [],
+  );
+  const needs = await findNeeds(
+    dependencies,
+    { project: context.project, step: context.step, declaration },
+    await findSourceFiles(folder, patternsOf(declaration.capture)),
+  );
+  const superseded = needs.files
+    .flatMap(({ supersedes }) => supersedes)
+    .filter(({ state }) => state !== "left_out")
+    .reduce((sum, { rowsPublished }) => sum + rowsPublished, 0);
+  const counts = [
+    `${needs.newCount} new`,
+    `${needs.changedCount} changed`,
+    `${needs.unchangedCount} unchanged`,
+    ...(needs.againCount === 0 ? [] : [`${needs.againCount} to read again`]),
+  ];
+  const rows =
+    needs.disposition === "append" && superseded > 0 ? `; ${formatQuantity(superseded, "row")} will be superseded` : "";
+  const gone =
+    needs.goneCount > 0 && needs.disposition !== "replace"
+      ? `; ${formatQuantity(needs.goneCount, "file is", "files are")} gone, the rows stay`
+      : "";
   return `files: ${counts.join(", ")}${rows}${gone}`;
 }
 
-async function noteMoves(transaction: WriteTransaction, attempt: AttemptContext<CaptureDeclaration>, moved: CaptureNeeds["moved"]): Promise<void> {
-  for (const file of moved) await moveCapturedFile(transaction, { project: attempt.project, dataset: attempt.step, ...file });
+async function noteMoves(
+  transaction: WriteTransaction,
+  attempt: AttemptContext<CaptureDeclaration>,
+  moved: CaptureNeeds["moved"],
+): Promise<void> {
+  for (const file of moved)
+    await moveCapturedFile(transaction, { project: attempt.project, dataset: attempt.step, ...file });
 }
 
 interface CapturedBatch {
@@ -184,12 +321,20 @@ interface CapturedBatch {
   readonly result: Captured;
 }
 
-async function captureAll(dependencies: CaptureKindDependencies, attempt: AttemptContext<CaptureDeclaration>, plan: { readonly needs: Needs; readonly latest: AssetVersion | undefined }): Promise<readonly CapturedBatch[]> {
+async function captureAll(
+  dependencies: CaptureKindDependencies,
+  attempt: AttemptContext<CaptureDeclaration>,
+  plan: { readonly needs: Needs; readonly latest: AssetVersion | undefined },
+): Promise<readonly CapturedBatch[]> {
   const { files: all, disposition } = plan.needs;
   const perFile = attempt.declaration.capture.version_per === "file" && disposition !== "replace";
   const groups = perFile ? all.map((file) => [file]) : [all];
   const common = await commonBatch(attempt, disposition);
-  const connection = await dependencies.analytics.sandbox({ files: all.map(({ absolute }) => absolute), folders: [join(dependencies.folder, tableNameOf(attempt.step)), attempt.workFolder], memoryLimit: memoryFor(all) });
+  const connection = await dependencies.analytics.sandbox({
+    files: all.map(({ absolute }) => absolute),
+    folders: [join(dependencies.folder, tableNameOf(attempt.step)), attempt.workFolder],
+    memoryLimit: memoryFor(all),
+  });
   const dropped = await watchDroppedRows(connection);
   const stopWatching = connection.interruptOn(attempt.signal);
   const results: CapturedBatch[] = [];
@@ -197,7 +342,14 @@ async function captureAll(dependencies: CaptureKindDependencies, attempt: Attemp
   try {
     for (const [index, files] of groups.entries()) {
       const follows = results.map(({ batch }) => batch.operationId);
-      const batch: CaptureBatch = { ...common, dropped, operationId: operationIdOf(attempt, files), follows, files, existing };
+      const batch: CaptureBatch = {
+        ...common,
+        dropped,
+        operationId: operationIdOf(attempt, files),
+        follows,
+        files,
+        existing,
+      };
       const result = await captureOrHold(dependencies, batch, connection);
       existing = (result.made?.content as DatasetContent | undefined)?.columns ?? existing;
       results.push({ batch, result });
@@ -211,9 +363,18 @@ async function captureAll(dependencies: CaptureKindDependencies, attempt: Attemp
 }
 
 /** What a single file can be to blame for: others are published without it. */
-const FAULTS_OF_A_FILE = ["DATA_CONTRACT_BROKEN", "DATA_MERGE_KEY_INVALID", "DATA_SCHEMA_CONFLICT", "DATA_COLUMN_UNSUPPORTED"] as const;
+const FAULTS_OF_A_FILE = [
+  "DATA_CONTRACT_BROKEN",
+  "DATA_MERGE_KEY_INVALID",
+  "DATA_SCHEMA_CONFLICT",
+  "DATA_COLUMN_UNSUPPORTED",
+] as const;
 
-async function captureOrHold(dependencies: CaptureKindDependencies, batch: CaptureBatch, connection: Parameters<typeof captureBatch>[2]): Promise<Captured> {
+async function captureOrHold(
+  dependencies: CaptureKindDependencies,
+  batch: CaptureBatch,
+  connection: Parameters<typeof captureBatch>[2],
+): Promise<Captured> {
   try {
     return await captureBatch(dependencies, batch, connection);
   } catch (error) {
@@ -234,7 +395,10 @@ function operationIdOf(attempt: AttemptContext<CaptureDeclaration>, files: reado
   return `${attempt.stepRunId}:${attempt.step}:${digestOf(files.map(({ digest }) => digest).join()).slice(7, 23)}`;
 }
 
-async function commonBatch(attempt: AttemptContext<CaptureDeclaration>, disposition: WriteDisposition): Promise<Omit<CaptureBatch, "operationId" | "follows" | "files" | "existing" | "dropped">> {
+async function commonBatch(
+  attempt: AttemptContext<CaptureDeclaration>,
+  disposition: WriteDisposition,
+): Promise<Omit<CaptureBatch, "operationId" | "follows" | "files" | "existing" | "dropped">> {
   const { capture, quarantine, schema_contract: schemaMode } = attempt.declaration;
   const { pipelineRunId, stepRunId, attemptId } = attempt;
   return {
@@ -249,7 +413,11 @@ async function commonBatch(attempt: AttemptContext<CaptureDeclaration>, disposit
     csv: capture.csv ?? {},
     workFolder: attempt.workFolder,
     run: { pipelineRunId, stepRunId, attemptId },
-    provenance: { pipelineRun: pipelineRunId, stepRun: stepRunId, ...(attempt.commit === undefined ? {} : { commit: attempt.commit.id }) },
+    provenance: {
+      pipelineRun: pipelineRunId,
+      stepRun: stepRunId,
+      ...(attempt.commit === undefined ? {} : { commit: attempt.commit.id }),
+    },
     atMs: Date.now(),
     signal: attempt.signal,
     log: (text) => attempt.log(text),
@@ -263,23 +431,42 @@ async function loadContract(attempt: AttemptContext<CaptureDeclaration>): Promis
   const { contract, problems } = readContract(text, path);
   const table = contract === undefined ? undefined : tableOf(contract, attempt.step);
   if (contract === undefined || table === undefined) {
-    throw contractInvalid({ problems: problems.length > 0 ? problems.map(({ file, line, column, message }) => `${file}:${line}:${column} ${message}`) : [`${path} does not describe "${attempt.step}"`] });
+    throw contractInvalid({
+      problems:
+        problems.length > 0
+          ? problems.map(({ file, line, column, message }) => `${file}:${line}:${column} ${message}`)
+          : [`${path} does not describe "${attempt.step}"`],
+    });
   }
   return { path, version: contract.version, digest: digestOf(text), compiled: compileContract(contract, table) };
 }
 
 /** Said when all files are through: a later one may still end the run, and then nothing is published. */
-function report(attempt: AttemptContext<CaptureDeclaration>, { files, quarantine, warnings, superseded, supersededRows, explanations }: Captured): void {
+function report(
+  attempt: AttemptContext<CaptureDeclaration>,
+  { files, quarantine, warnings, superseded, supersededRows, explanations }: Captured,
+): void {
   const problems = new Map(quarantine.map((batch) => [batch.sourceDigest, batch]));
   for (const file of files) {
     const held = problems.get(file.digest);
     if (held?.fileProblem !== undefined) attempt.log(`${file.path}: held back whole: ${held.fileProblem}`);
-    else attempt.log(`${file.path}: ${formatQuantity(file.rowsRead, "row")} read, ${file.rowsPublished} published, ${file.rowsQuarantined} in quarantine${rulesText(held?.rules)}`);
+    else
+      attempt.log(
+        `${file.path}: ${formatQuantity(file.rowsRead, "row")} read, ${file.rowsPublished} published, ${file.rowsQuarantined} in quarantine${rulesText(held?.rules)}`,
+      );
     const explanation = explanations.get(file.path);
-    if (held !== undefined && held.fileProblem === undefined && explanation !== undefined) attempt.log(`  ${explanation}`);
+    if (held !== undefined && held.fileProblem === undefined && explanation !== undefined)
+      attempt.log(`  ${explanation}`);
   }
-  if (superseded.length > 0) attempt.log(`${formatQuantity(supersededRows, "row")} superseded: what ${formatQuantity(new Set(superseded.map(({ path }) => path)).size, "changed file", "changed files")} brought before`);
-  for (const [rule, count] of Object.entries(warnings)) if (count > 0) attempt.log(`warning: ${formatQuantity(count, "row breaks", "rows break")} ${rule} and ${count === 1 ? "is" : "are"} published`);
+  if (superseded.length > 0)
+    attempt.log(
+      `${formatQuantity(supersededRows, "row")} superseded: what ${formatQuantity(new Set(superseded.map(({ path }) => path)).size, "changed file", "changed files")} brought before`,
+    );
+  for (const [rule, count] of Object.entries(warnings))
+    if (count > 0)
+      attempt.log(
+        `warning: ${formatQuantity(count, "row breaks", "rows break")} ${rule} and ${count === 1 ? "is" : "are"} published`,
+      );
 }
 
 function isFruitless(attempt: AttemptContext<CaptureDeclaration>, captured: readonly CapturedBatch[]): boolean {
@@ -287,11 +474,30 @@ function isFruitless(attempt: AttemptContext<CaptureDeclaration>, captured: read
 }
 
 /** @throws DATA_CAPTURE_EMPTY after what was held back is in the quarantine */
-async function failEmpty({ store }: CaptureKindDependencies, attempt: AttemptContext<CaptureDeclaration>, captured: readonly CapturedBatch[]): Promise<never> {
-  await store.write((transaction) => recordQuarantine(transaction, attempt, { captured, made: undefined, isReplaced: false }));
-  const problems = captured.flatMap(({ result }) => [...result.explanations].map(([path, reason]) => `${path}: ${reason}`));
-  const rules = new Set(captured.flatMap(({ result }) => result.quarantine.flatMap((batch) => Object.keys(batch.rules))));
-  throw captureEmpty({ dataset: attempt.step, files: captured.reduce((sum, { result }) => sum + result.files.length, 0), rows: captured.reduce((sum, { result }) => sum + result.files.reduce((rows, { rowsRead }) => rows + rowsRead, 0), 0), problems, isEncoding: [...rules].some((rule) => /unicode|encoding/.test(rule)) });
+async function failEmpty(
+  { store }: CaptureKindDependencies,
+  attempt: AttemptContext<CaptureDeclaration>,
+  captured: readonly CapturedBatch[],
+): Promise<never> {
+  await store.write((transaction) =>
+    recordQuarantine(transaction, attempt, { captured, made: undefined, isReplaced: false }),
+  );
+  const problems = captured.flatMap(({ result }) =>
+    [...result.explanations].map(([path, reason]) => `${path}: ${reason}`),
+  );
+  const rules = new Set(
+    captured.flatMap(({ result }) => result.quarantine.flatMap((batch) => Object.keys(batch.rules))),
+  );
+  throw captureEmpty({
+    dataset: attempt.step,
+    files: captured.reduce((sum, { result }) => sum + result.files.length, 0),
+    rows: captured.reduce(
+      (sum, { result }) => sum + result.files.reduce((rows, { rowsRead }) => rows + rowsRead, 0),
+      0,
+    ),
+    problems,
+    isEncoding: [...rules].some((rule) => /unicode|encoding/.test(rule)),
+  });
 }
 
 function rulesText(rules: Readonly<Record<string, number>> | undefined): string {
@@ -301,17 +507,32 @@ function rulesText(rules: Readonly<Record<string, number>> | undefined): string 
 
 function toMade(version: AssetVersion): MadeVersion {
   const { asset, kind, digest, rowCount, sizeBytes, content } = version;
-  return { asset, kind, digest, content, ...(rowCount === undefined ? {} : { rowCount }), ...(sizeBytes === undefined ? {} : { sizeBytes }) };
+  return {
+    asset,
+    kind,
+    digest,
+    content,
+    ...(rowCount === undefined ? {} : { rowCount }),
+    ...(sizeBytes === undefined ? {} : { sizeBytes }),
+  };
 }
 
-function toOutcome(dependencies: CaptureKindDependencies, attempt: AttemptContext<CaptureDeclaration>, captured: readonly CapturedBatch[], needs: Needs): StepOutcome {
+function toOutcome(
+  dependencies: CaptureKindDependencies,
+  attempt: AttemptContext<CaptureDeclaration>,
+  captured: readonly CapturedBatch[],
+  needs: Needs,
+): StepOutcome {
   const files = captured.flatMap(({ result }) => result.files);
   const batches = captured.flatMap(({ result }) => result.quarantine);
   const made = captured.flatMap(({ result }) => result.made ?? []);
   const superseded = captured.flatMap((one) => one.result.superseded);
   const supersededRows = captured.reduce((total, { result }) => total + result.supersededRows, 0);
-  const sum = (count: (file: (typeof files)[number]) => number): number => files.reduce((total, file) => total + count(file), 0);
-  const blocking = captured.flatMap(({ result }) => result.heldFiles.flatMap(({ path, reason, blocks }) => (blocks ? [`${path}: ${reason}`] : [])));
+  const sum = (count: (file: (typeof files)[number]) => number): number =>
+    files.reduce((total, file) => total + count(file), 0);
+  const blocking = captured.flatMap(({ result }) =>
+    result.heldFiles.flatMap(({ path, reason, blocks }) => (blocks ? [`${path}: ${reason}`] : [])),
+  );
   return {
     status: "succeeded",
     made,
@@ -326,12 +547,22 @@ function toOutcome(dependencies: CaptureKindDependencies, attempt: AttemptContex
     ...(blocking.length === 0 ? {} : { blocks: { reason: blocking.join("; ") } }),
     alsoWrite: async (transaction) => {
       const ledger = { project: attempt.project, dataset: attempt.step };
-      for (const { batch, result } of captured) if (result.made !== undefined) await dependencies.datasets.settle(transaction, { project: batch.project, asset: batch.dataset, operationId: batch.operationId });
+      for (const { batch, result } of captured)
+        if (result.made !== undefined)
+          await dependencies.datasets.settle(transaction, {
+            project: batch.project,
+            asset: batch.dataset,
+            operationId: batch.operationId,
+          });
       if (needs.disposition === "replace") await clearCapturedFiles(transaction, ledger);
       else await removeCapturedFiles(transaction, { ...ledger, digests: superseded.map(({ digest }) => digest) });
       await noteMoves(transaction, attempt, needs.moved);
       await recordCapturedFiles(transaction, files);
-      await recordQuarantine(transaction, attempt, { captured, made: made.at(-1), isReplaced: needs.disposition === "replace" });
+      await recordQuarantine(transaction, attempt, {
+        captured,
+        made: made.at(-1),
+        isReplaced: needs.disposition === "replace",
+      });
     },
   };
 }
@@ -340,22 +571,52 @@ function toOutcome(dependencies: CaptureKindDependencies, attempt: AttemptContex
 async function recordQuarantine(
   transaction: WriteTransaction,
   attempt: AttemptContext<CaptureDeclaration>,
-  { captured, made, isReplaced }: { readonly captured: readonly CapturedBatch[]; readonly made: MadeVersion | undefined; readonly isReplaced: boolean },
+  {
+    captured,
+    made,
+    isReplaced,
+  }: {
+    readonly captured: readonly CapturedBatch[];
+    readonly made: MadeVersion | undefined;
+    readonly isReplaced: boolean;
+  },
 ): Promise<void> {
   const { project, step: dataset } = attempt;
   const files = captured.flatMap(({ result }) => result.files);
   const batches: NewQuarantineBatch[] = captured.flatMap(({ result }) => [...result.quarantine]);
-  const sources = isReplaced ? undefined : [...files, ...captured.flatMap(({ result }) => result.superseded)].map(({ path, digest }) => ({ path, digest }));
+  const sources = isReplaced
+    ? undefined
+    : [...files, ...captured.flatMap(({ result }) => result.superseded)].map(({ path, digest }) => ({ path, digest }));
   const open = await listOpenQuarantine(transaction, { project, dataset, sources });
   const latest = made === undefined ? undefined : await getAssetVersion(transaction, { project, asset: dataset });
   const byPath = new Map(files.map((file) => [file.path, file]));
-  for (const [reason, closing] of Map.groupBy(open, (batch) => reasonToClose(byPath.get(batch.sourcePath), batch.sourceDigest, { version: latest?.version, isReplaced, stepRunId: attempt.stepRunId }))) {
-    await closeQuarantine(transaction, { batchIds: closing.map(({ id }) => id), as: "superseded", actor: attempt.actor, reason, atMs: Date.now() });
+  for (const [reason, closing] of Map.groupBy(open, (batch) =>
+    reasonToClose(byPath.get(batch.sourcePath), batch.sourceDigest, {
+      version: latest?.version,
+      isReplaced,
+      stepRunId: attempt.stepRunId,
+    }),
+  )) {
+    await closeQuarantine(transaction, {
+      batchIds: closing.map(({ id }) => id),
+      as: "superseded",
+      actor: attempt.actor,
+      reason,
+      atMs: Date.now(),
+    });
   }
   for (const batch of batches) await recordQuarantineBatch(transaction, batch);
 }
 
-function reasonToClose(file: CapturedFile | undefined, sourceDigest: string, facts: { readonly version: number | undefined; readonly isReplaced: boolean; readonly stepRunId: string }): string {
-  const how = facts.isReplaced ? "the dataset was replaced" : file?.digest === sourceDigest ? `${file.path} was read again` : `a corrected ${file?.path ?? "file"} was captured`;
+function reasonToClose(
+  file: CapturedFile | undefined,
+  sourceDigest: string,
+  facts: { readonly version: number | undefined; readonly isReplaced: boolean; readonly stepRunId: string },
+): string {
+  const how = facts.isReplaced
+    ? "the dataset was replaced"
+    : file?.digest === sourceDigest
+      ? `${file.path} was read again`
+      : `a corrected ${file?.path ?? "file"} was captured`;
   return `superseded: ${how}${facts.version === undefined ? ` (step run ${facts.stepRunId})` : `, version ${facts.version}`}`;
 }

@@ -42,7 +42,9 @@ export interface CaptureBatch {
   readonly dropped: DroppedRows;
   /** Columns the dataset has; empty before its first version. */
   readonly existing: readonly Column[];
-  readonly contract: { readonly path: string; readonly version: string; readonly digest: string; readonly compiled: CompiledContract } | undefined;
+  readonly contract:
+    | { readonly path: string; readonly version: string; readonly digest: string; readonly compiled: CompiledContract }
+    | undefined;
   readonly schemaMode: SchemaMode;
   readonly limits: QuarantineLimits;
   /** A source with rows of which none can be published is no mistake. */
@@ -67,7 +69,10 @@ export interface CaptureDependencies {
 /** A file that was held back whole. */
 export interface HeldFile {
   readonly reason: string;
-  /** Its content breaks what was declared (a limit, a rule about the dataset, a type), so it is tried again by every run; other files cannot be read at all. */
+  /**
+   * Its content breaks what was declared (a limit, a rule about the dataset, a type), so it is tried again by every
+   * run; other files cannot be read at all.
+   */
   readonly isRetried: boolean;
   /** What was declared says that nobody may build on a dataset without it. */
   readonly blocks: boolean;
@@ -142,22 +147,32 @@ class NothingToPublish extends Error {
  * Reads files, splits their rows by the contract, writes the good ones as one version and keeps the bad ones.
  * A file that cannot be read, or breaks a limit by itself, is held back whole and harms no other.
  *
- * @throws DATA_CONTRACT_BROKEN when a limit or a rule about the dataset fails that no single file is to blame for: nothing is published then
+ * @throws DATA_CONTRACT_BROKEN when a limit or a rule about the dataset fails that no single file is to blame for:
+ *   nothing is published then
  * @throws DATA_ROWS_LOST when the counts do not add up
  */
-export async function captureBatch(dependencies: CaptureDependencies, batch: CaptureBatch, connection: AnalyticsConnection): Promise<Captured> {
+export async function captureBatch(
+  dependencies: CaptureDependencies,
+  batch: CaptureBatch,
+  connection: AnalyticsConnection,
+): Promise<Captured> {
   let reads: ReadFile[] = [];
   try {
-    for (const [number, file] of batch.files.entries()) reads.push(await readFile(batch, connection, { file, number, known: columnsSoFar(batch, reads) }));
+    for (const [number, file] of batch.files.entries())
+      reads.push(await readFile(batch, connection, { file, number, known: columnsSoFar(batch, reads) }));
     for (;;) {
       batch.dropped.clear();
-      if (isFruitless(batch, reads)) return toCaptured(batch, reads, { made: undefined, held: new Map(), supersededRows: 0, warnings: {} });
+      if (isFruitless(batch, reads))
+        return toCaptured(batch, reads, { made: undefined, held: new Map(), supersededRows: 0, warnings: {} });
       try {
         return await publish(dependencies, batch, connection, reads);
       } catch (error) {
-        if (error instanceof NothingToPublish) return toCaptured(batch, reads, { made: undefined, held: error.held, supersededRows: 0, warnings: {} });
+        if (error instanceof NothingToPublish)
+          return toCaptured(batch, reads, { made: undefined, held: error.held, supersededRows: 0, warnings: {} });
         if (!(error instanceof FilesUnfit)) throw error;
-        reads = reads.map((read) => (error.files.has(read) ? { ...read, typed: undefined, problem: error.files.get(read) } : read));
+        reads = reads.map((read) =>
+          error.files.has(read) ? { ...read, typed: undefined, problem: error.files.get(read) } : read,
+        );
       }
     }
   } finally {
@@ -168,13 +183,22 @@ export async function captureBatch(dependencies: CaptureDependencies, batch: Cap
 /** A batch of one file that broke a rule about the dataset: the file is held back whole. */
 export function holdWhole(batch: CaptureBatch, reason: string): Captured {
   const problem: HeldFile = { reason, isRetried: true, blocks: true };
-  const reads = batch.files.map((file, number): ReadFile => ({ number, file, format: batch.format ?? formatOf(file.path) ?? "unknown", rows: undefined, typed: undefined, problem }));
+  const reads = batch.files.map((file, number): ReadFile => ({
+    number,
+    file,
+    format: batch.format ?? formatOf(file.path) ?? "unknown",
+    rows: undefined,
+    typed: undefined,
+    problem,
+  }));
   return toCaptured(batch, reads, { made: undefined, held: new Map(), supersededRows: 0, warnings: {} });
 }
 
 /** True when there is something in the files, and none of them can be read. */
 function isFruitless(batch: CaptureBatch, reads: readonly ReadFile[]): boolean {
-  return !batch.allowEmpty && reads.every(({ typed }) => typed === undefined) && reads.some(({ file }) => file.sizeBytes > 0);
+  return (
+    !batch.allowEmpty && reads.every(({ typed }) => typed === undefined) && reads.some(({ file }) => file.sizeBytes > 0)
+  );
 }
 
 /** A dataset without columns takes those of the first file that can be read; the others of the batch are added. */
@@ -183,23 +207,54 @@ function columnsSoFar(batch: CaptureBatch, reads: readonly ReadFile[]): readonly
   return reads.find(({ typed }) => typed !== undefined)?.typed?.columns ?? [];
 }
 
-async function readFile(batch: CaptureBatch, connection: AnalyticsConnection, { file, number, known }: { readonly file: IdentifiedFile; readonly number: number; readonly known: readonly Column[] }): Promise<ReadFile> {
+async function readFile(
+  batch: CaptureBatch,
+  connection: AnalyticsConnection,
+  {
+    file,
+    number,
+    known,
+  }: { readonly file: IdentifiedFile; readonly number: number; readonly known: readonly Column[] },
+): Promise<ReadFile> {
   const format = batch.format ?? formatOf(file.path);
   let rows: SourceRows | undefined;
   try {
-    if (format === undefined) throw new UnreadableFile("its name does not say the format; name it in capture.format (csv, ndjson, json, parquet)");
+    if (format === undefined)
+      throw new UnreadableFile(
+        "its name does not say the format; name it in capture.format (csv, ndjson, json, parquet)",
+      );
     const source = { connection, file, digest: file.digest, lineFeeds: file.lineFeeds, csv: batch.csv, number };
     const open = { csv: openCsv, ndjson: openNdjson, json: openJson, parquet: openParquet }[format];
     rows = await open(source);
     const named = nameColumns(rows, known);
     const typed = typeRows(named, targetOf(batch, named, known), (record) => `${WITNESS}(${number}, ${record})`);
-    const changes = await findTypeChanges(connection, { rows: named, typed, dataset: batch.dataset, known, contract: batch.contract?.path });
+    const changes = await findTypeChanges(connection, {
+      rows: named,
+      typed,
+      dataset: batch.dataset,
+      known,
+      contract: batch.contract?.path,
+    });
     if (changes === undefined) return { number, file, format, rows: named, typed, problem: undefined };
-    return { number, file, format, rows: named, typed: undefined, problem: { reason: changes, isRetried: true, blocks: hasLimits(batch) } };
+    return {
+      number,
+      file,
+      format,
+      rows: named,
+      typed: undefined,
+      problem: { reason: changes, isRetried: true, blocks: hasLimits(batch) },
+    };
   } catch (error) {
     await rows?.close();
     if (!(error instanceof UnreadableFile)) throw error;
-    return { number, file, format: format ?? "unknown", rows: undefined, typed: undefined, problem: { reason: error.message, isRetried: false, blocks: false } };
+    return {
+      number,
+      file,
+      format: format ?? "unknown",
+      rows: undefined,
+      typed: undefined,
+      problem: { reason: error.message, isRetried: false, blocks: false },
+    };
   }
 }
 
@@ -227,17 +282,29 @@ function totalOf({ typed, rows }: ReadFile): number {
   return typed === undefined ? 0 : (rows?.total ?? 0);
 }
 
-async function publish(dependencies: CaptureDependencies, batch: CaptureBatch, connection: AnalyticsConnection, reads: readonly ReadFile[]): Promise<Captured> {
+async function publish(
+  dependencies: CaptureDependencies,
+  batch: CaptureBatch,
+  connection: AnalyticsConnection,
+  reads: readonly ReadFile[],
+): Promise<Captured> {
   const readable = reads.flatMap(({ typed }) => (typed === undefined ? [] : [typed]));
   const total = reads.reduce((sum, read) => sum + totalOf(read), 0);
   const superseded = reads.flatMap(({ typed, file }) => (typed === undefined ? [] : file.supersedes));
   let held: ReadonlyMap<ReadFile, HeldRows> | undefined;
   let supersededRows: number | undefined;
-  const describe = (rows: ReadonlyMap<ReadFile, HeldRows>, gone: number): NonNullable<Parameters<Datasets["write"]>[0]["content"]> => ({
+  const describe = (
+    rows: ReadonlyMap<ReadFile, HeldRows>,
+    gone: number,
+  ): NonNullable<Parameters<Datasets["write"]>[0]["content"]> => ({
     quarantine: summarize(total, rows),
     captured: capturedContent(reads, rows),
     disposition: batch.disposition,
-    ...(superseded.length === 0 ? {} : { superseded: { files: superseded.map(({ path, digest }) => ({ path, digest: digest as Digest })), rows: gone } }),
+    ...(superseded.length === 0
+      ? {}
+      : {
+          superseded: { files: superseded.map(({ path, digest }) => ({ path, digest: digest as Digest })), rows: gone },
+        }),
   });
   const made = await dependencies.datasets.write({
     project: batch.project,
@@ -250,7 +317,12 @@ async function publish(dependencies: CaptureDependencies, batch: CaptureBatch, c
     provenance: batch.provenance,
     signal: batch.signal,
     originals: new Map(readable.flatMap(({ originals }) => [...originals])),
-    supersedes: batch.disposition === "append" ? superseded.filter(({ state }) => state !== "left_out").map(({ digest, path, rowsPublished }) => ({ digest: digest as Digest, path, rows: rowsPublished })) : [],
+    supersedes:
+      batch.disposition === "append"
+        ? superseded
+            .filter(({ state }) => state !== "left_out")
+            .map(({ digest, path, rowsPublished }) => ({ digest: digest as Digest, path, rows: rowsPublished }))
+        : [],
     beforeCommit: async ({ rowCount, superseded: gone, relation }) => {
       held = await holdBack(dependencies, batch, connection, { reads, total, published: rowCount });
       if (rowCount === 0 && !batch.allowEmpty && sumOf(held) > 0) throw new NothingToPublish(held);
@@ -261,20 +333,34 @@ async function publish(dependencies: CaptureDependencies, batch: CaptureBatch, c
   });
   // The rows were published by an earlier attempt: what it held back is computed again.
   held ??= await holdBack(dependencies, batch, connection, { reads, total, published: undefined });
-  supersededRows ??= (made.content as DatasetContent).superseded?.rows ?? superseded.reduce((sum, { rowsPublished }) => sum + rowsPublished, 0);
+  supersededRows ??=
+    (made.content as DatasetContent).superseded?.rows ??
+    superseded.reduce((sum, { rowsPublished }) => sum + rowsPublished, 0);
   const warnings = await countWarnings(connection, readable);
   const content: DatasetContent = { ...(made.content as DatasetContent), ...describe(held, supersededRows) };
   return toCaptured(batch, reads, { made: { ...made, content }, held, supersededRows, warnings });
 }
 
-function toCaptured(batch: CaptureBatch, reads: readonly ReadFile[], outcome: { readonly made: MadeVersion | undefined; readonly held: ReadonlyMap<ReadFile, HeldRows>; readonly supersededRows: number; readonly warnings: Captured["warnings"] }): Captured {
+function toCaptured(
+  batch: CaptureBatch,
+  reads: readonly ReadFile[],
+  outcome: {
+    readonly made: MadeVersion | undefined;
+    readonly held: ReadonlyMap<ReadFile, HeldRows>;
+    readonly supersededRows: number;
+    readonly warnings: Captured["warnings"];
+  },
+): Captured {
   const { made, held, supersededRows, warnings } = outcome;
-  const explained = reads.map((read) => [read.file.path, read.problem?.reason ?? (held.has(read) ? explainHeld(held.get(read)) : "")] as const);
+  const explained = reads.map(
+    (read) => [read.file.path, read.problem?.reason ?? (held.has(read) ? explainHeld(held.get(read)) : "")] as const,
+  );
   return {
     made,
     files: toLedger(batch, reads, held),
     quarantine: toBatches(batch, reads, held),
-    superseded: made === undefined ? [] : reads.flatMap(({ typed, file }) => (typed === undefined ? [] : file.supersedes)),
+    superseded:
+      made === undefined ? [] : reads.flatMap(({ typed, file }) => (typed === undefined ? [] : file.supersedes)),
     supersededRows,
     heldFiles: reads.flatMap(({ problem, file: { path } }) => (problem === undefined ? [] : [{ ...problem, path }])),
     explanations: new Map(explained.filter(([, text]) => text !== "")),
@@ -287,15 +373,31 @@ const PROBLEMS_NAMED = 5;
 function selectOf(batch: CaptureBatch, reads: readonly ReadFile[]): string {
   const readable = reads.flatMap(({ typed }) => (typed === undefined ? [] : [typed]));
   if (readable.length > 0) return readable.map(({ good }) => good).join(" union all by name ");
-  const types = batch.existing.length > 0 ? batch.existing : [...(batch.contract?.compiled.types ?? [])].map(([name, type]) => ({ name, type }));
+  const types =
+    batch.existing.length > 0
+      ? batch.existing
+      : [...(batch.contract?.compiled.types ?? [])].map(([name, type]) => ({ name, type }));
   if (types.length === 0) {
-    const named = reads.flatMap(({ file, problem }) => (problem === undefined ? [] : [`${file.path}: ${problem.reason}`])).slice(0, PROBLEMS_NAMED);
-    throw contractBroken({ dataset: batch.dataset, problems: [...named, reads.length === 1 ? "there is no other file, and no contract that says which columns there are" : `none of ${reads.length} files could be read, and no contract says which columns there are`] });
+    const named = reads
+      .flatMap(({ file, problem }) => (problem === undefined ? [] : [`${file.path}: ${problem.reason}`]))
+      .slice(0, PROBLEMS_NAMED);
+    throw contractBroken({
+      dataset: batch.dataset,
+      problems: [
+        ...named,
+        reads.length === 1
+          ? "there is no other file, and no contract that says which columns there are"
+          : `none of ${reads.length} files could be read, and no contract says which columns there are`,
+      ],
+    });
   }
   return `select ${types.map(({ name, type }) => `cast(null as ${type}) as "${name.replaceAll('"', '""')}"`).join(", ")} where false`;
 }
 
-/** Every row that was read and not published is kept; most files have none, which their counts tell without another scan. */
+/**
+ * Every row that was read and not published is kept; most files have none, which their counts tell without another
+ * scan.
+ */
 async function holdBack(
   dependencies: CaptureDependencies,
   batch: CaptureBatch,
@@ -312,7 +414,8 @@ async function holdBack(
     if (rows.count > 0) held.set(read, rows);
   }
   const quarantined = sumOf(held);
-  if (counts.published !== undefined && counts.published + quarantined !== counts.total) throw rowsLost({ dataset: batch.dataset, read: counts.total, published: counts.published, quarantined });
+  if (counts.published !== undefined && counts.published + quarantined !== counts.total)
+    throw rowsLost({ dataset: batch.dataset, read: counts.total, published: counts.published, quarantined });
   assertWithinLimits(batch, counts.reads, held);
   return held;
 }
@@ -322,19 +425,37 @@ function sumOf(held: ReadonlyMap<ReadFile, HeldRows>): number {
 }
 
 /**
- * Files that are beyond a limit by themselves are held back whole. So are those that would take out what they brought before and put nothing in its place.
+ * Files that are beyond a limit by themselves are held back whole. So are those that would take out what they brought
+ * before and put nothing in its place.
  */
-function assertWithinLimits(batch: CaptureBatch, reads: readonly ReadFile[], held: ReadonlyMap<ReadFile, HeldRows>): void {
+function assertWithinLimits(
+  batch: CaptureBatch,
+  reads: readonly ReadFile[],
+  held: ReadonlyMap<ReadFile, HeldRows>,
+): void {
   const unfit = new Map<ReadFile, HeldFile>();
   for (const [read, rows] of held) {
     const reason = beyondLimits(batch, totalOf(read), rows);
-    const isWhole = rows.count === totalOf(read) && read.file.supersedes.some(({ rowsPublished }) => rowsPublished > 0) && !batch.allowEmpty;
+    const isWhole =
+      rows.count === totalOf(read) &&
+      read.file.supersedes.some(({ rowsPublished }) => rowsPublished > 0) &&
+      !batch.allowEmpty;
     if (reason !== undefined) unfit.set(read, { reason, isRetried: true, blocks: true });
-    else if (isWhole) unfit.set(read, { reason: `none of its ${formatQuantity(rows.count, "row")} can be published, and what the file brought before stays: ${explainHeld(rows)}`, isRetried: true, blocks: hasLimits(batch) });
+    else if (isWhole)
+      unfit.set(read, {
+        reason: `none of its ${formatQuantity(rows.count, "row")} can be published, and what the file brought before stays: ${explainHeld(rows)}`,
+        isRetried: true,
+        blocks: hasLimits(batch),
+      });
   }
   if (unfit.size > 0) throw new FilesUnfit(unfit);
   const total = reads.reduce((sum, read) => sum + totalOf(read), 0);
-  const all: HeldRows = { object: undefined, count: sumOf(held), rules: summarize(total, held).rules, samples: Object.assign({}, ...[...held.values()].map(({ samples }) => samples)) as HeldRows["samples"] };
+  const all: HeldRows = {
+    object: undefined,
+    count: sumOf(held),
+    rules: summarize(total, held).rules,
+    samples: Object.assign({}, ...[...held.values()].map(({ samples }) => samples)) as HeldRows["samples"],
+  };
   const reason = beyondLimits(batch, total, all);
   if (reason !== undefined) throw contractBroken({ dataset: batch.dataset, problems: [reason] });
 }
@@ -342,8 +463,10 @@ function assertWithinLimits(batch: CaptureBatch, reads: readonly ReadFile[], hel
 function beyondLimits({ limits }: CaptureBatch, total: number, rows: HeldRows): string | undefined {
   const percent = total === 0 ? 0 : (100 * rows.count) / total;
   const broken = `of ${formatQuantity(total, "row")} break the contract, at most`;
-  if (limits.rows !== undefined && rows.count > limits.rows) return `${rows.count} ${broken} ${limits.rows} may: ${explainHeld(rows)}`;
-  if (limits.percent !== undefined && percent > limits.percent) return `${rows.count} (${Number(percent.toPrecision(3))} %) ${broken} ${limits.percent} % may: ${explainHeld(rows)}`;
+  if (limits.rows !== undefined && rows.count > limits.rows)
+    return `${rows.count} ${broken} ${limits.rows} may: ${explainHeld(rows)}`;
+  if (limits.percent !== undefined && percent > limits.percent)
+    return `${rows.count} (${Number(percent.toPrecision(3))} %) ${broken} ${limits.percent} % may: ${explainHeld(rows)}`;
   return undefined;
 }
 
@@ -363,7 +486,9 @@ function explainHeld(rows: HeldRows | undefined): string {
 async function checkDataset(batch: CaptureBatch, connection: AnalyticsConnection, relation: string): Promise<void> {
   const problems: string[] = [];
   for (const rule of batch.contract?.compiled.dataset ?? []) {
-    const [row] = await connection.rows(`select value, coalesce(${rule.holds}, false) as holds from (${rule.measure(relation)})`);
+    const [row] = await connection.rows(
+      `select value, coalesce(${rule.holds}, false) as holds from (${rule.measure(relation)})`,
+    );
     if (row?.["holds"] === true) continue;
     const found = `${rule.id}: ${rule.expectation}, but it is ${textOf(row?.["value"] ?? "nothing")}`;
     if (rule.severity === "error") problems.push(found);
@@ -372,36 +497,69 @@ async function checkDataset(batch: CaptureBatch, connection: AnalyticsConnection
   if (problems.length > 0) throw contractBroken({ dataset: batch.dataset, problems });
 }
 
-async function countWarnings(connection: AnalyticsConnection, readable: readonly TypedRows[]): Promise<Record<string, number>> {
+async function countWarnings(
+  connection: AnalyticsConnection,
+  readable: readonly TypedRows[],
+): Promise<Record<string, number>> {
   const counts: Record<string, number> = {};
   for (const { warnings } of readable) {
-    for (const [id, select] of warnings) counts[id] = (counts[id] ?? 0) + Number((await connection.rows(select))[0]?.["n"]);
+    for (const [id, select] of warnings)
+      counts[id] = (counts[id] ?? 0) + Number((await connection.rows(select))[0]?.["n"]);
   }
   return counts;
 }
 
 function summarize(total: number, held: ReadonlyMap<ReadFile, HeldRows>): QuarantineSummary {
   const rules: Record<string, number> = {};
-  for (const rows of held.values()) for (const [rule, count] of Object.entries(rows.rules)) rules[rule] = (rules[rule] ?? 0) + count;
+  for (const rows of held.values())
+    for (const [rule, count] of Object.entries(rows.rules)) rules[rule] = (rules[rule] ?? 0) + count;
   const quarantined = sumOf(held);
   return { read: total, published: total - quarantined, quarantined, rules };
 }
 
-function capturedContent(reads: readonly ReadFile[], held: ReadonlyMap<ReadFile, HeldRows>): NonNullable<DatasetContent["captured"]> {
-  return reads.map((read) => ({ path: read.file.path, digest: read.file.digest, rows: totalOf(read) - (held.get(read)?.count ?? 0) }));
+function capturedContent(
+  reads: readonly ReadFile[],
+  held: ReadonlyMap<ReadFile, HeldRows>,
+): NonNullable<DatasetContent["captured"]> {
+  return reads.map((read) => ({
+    path: read.file.path,
+    digest: read.file.digest,
+    rows: totalOf(read) - (held.get(read)?.count ?? 0),
+  }));
 }
 
-function toLedger(batch: CaptureBatch, reads: readonly ReadFile[], held: ReadonlyMap<ReadFile, HeldRows>): CapturedFile[] {
+function toLedger(
+  batch: CaptureBatch,
+  reads: readonly ReadFile[],
+  held: ReadonlyMap<ReadFile, HeldRows>,
+): CapturedFile[] {
   return reads.map((read) => {
     const rowsRead = totalOf(read);
     const state: CapturedFileState = read.problem?.isRetried === true ? "held" : "captured";
     const rowsQuarantined = held.get(read)?.count ?? 0;
     const { digest, path, sizeBytes, mtimeMs } = read.file;
-    return { project: batch.project, dataset: batch.dataset, digest, path, sizeBytes, mtimeMs, rowsRead, rowsPublished: rowsRead - rowsQuarantined, rowsQuarantined, stepRunId: batch.run.stepRunId, atMs: batch.atMs, state };
+    return {
+      project: batch.project,
+      dataset: batch.dataset,
+      digest,
+      path,
+      sizeBytes,
+      mtimeMs,
+      rowsRead,
+      rowsPublished: rowsRead - rowsQuarantined,
+      rowsQuarantined,
+      stepRunId: batch.run.stepRunId,
+      atMs: batch.atMs,
+      state,
+    };
   });
 }
 
-function toBatches(batch: CaptureBatch, reads: readonly ReadFile[], held: ReadonlyMap<ReadFile, HeldRows>): Captured["quarantine"] {
+function toBatches(
+  batch: CaptureBatch,
+  reads: readonly ReadFile[],
+  held: ReadonlyMap<ReadFile, HeldRows>,
+): Captured["quarantine"] {
   return reads.flatMap((read) => {
     const rows = held.get(read);
     if (rows === undefined && read.problem === undefined) return [];
@@ -418,7 +576,10 @@ function toBatches(batch: CaptureBatch, reads: readonly ReadFile[], held: Readon
         rows: rows?.count ?? 0,
         objectDigest: rows?.object,
         rules: rows?.rules ?? {},
-        contract: contract === undefined ? undefined : { path: contract.path, version: contract.version, digest: contract.digest },
+        contract:
+          contract === undefined
+            ? undefined
+            : { path: contract.path, version: contract.version, digest: contract.digest },
         ...batch.run,
         atMs: batch.atMs,
       },

@@ -3,12 +3,16 @@ import { normaliseColumnName } from "../column-name.ts";
 import type { SourceRows } from "./source-rows.ts";
 
 /**
- * The rows with names that a dataset can have: a column that the dataset knows under exactly this name, or that it has from exactly this name,
+ * The rows with names that a dataset can have: a column that the dataset knows under exactly this name, or that it has
+ * from exactly this name,
  * keeps it; any other is normalised, and numbered where that name is taken.
  *
  * @param known columns of the dataset
  */
-export function nameColumns(rows: SourceRows, known: readonly Column[]): SourceRows & { readonly originals: ReadonlyMap<string, string> } {
+export function nameColumns(
+  rows: SourceRows,
+  known: readonly Column[],
+): SourceRows & { readonly originals: ReadonlyMap<string, string> } {
   const names = new Map<string, string>();
   const taken = new Set<string>();
   const give = (received: string, name: string): void => {
@@ -17,26 +21,38 @@ export function nameColumns(rows: SourceRows, known: readonly Column[]): SourceR
   };
   const originalOf = (column: string): string => rows.originals?.get(column) ?? column;
   for (const { name } of rows.columns) {
-    const same = known.find((column) => column.original === originalOf(name)) ?? known.find((column) => column.name === originalOf(name) && column.original === undefined) ?? known.find((column) => column.name === name);
+    const same =
+      known.find((column) => column.original === originalOf(name)) ??
+      known.find((column) => column.name === originalOf(name) && column.original === undefined) ??
+      known.find((column) => column.name === name);
     if (same !== undefined && !taken.has(same.name.toLowerCase())) give(name, same.name);
   }
-  const twins = new Set(known.filter(({ name, original }) => original !== undefined && normaliseColumnName(original, 0) !== name).map(({ name }) => name.toLowerCase()));
+  const twins = new Set(
+    known
+      .filter(({ name, original }) => original !== undefined && normaliseColumnName(original, 0) !== name)
+      .map(({ name }) => name.toLowerCase()),
+  );
   for (const [index, { name }] of rows.columns.entries()) {
     if (names.has(name)) continue;
     const plain = normaliseColumnName(originalOf(name), index);
     let free = plain;
-    for (let number = 2; taken.has(free.toLowerCase()) || twins.has(free.toLowerCase()); number++) free = `${plain}_${number}`;
+    for (let number = 2; taken.has(free.toLowerCase()) || twins.has(free.toLowerCase()); number++)
+      free = `${plain}_${number}`;
     give(name, free);
   }
   const received = new Map([...names].map(([from, to]) => [to, from]));
   const named = rows.columns.map(({ name, type }) => ({ name: names.get(name) ?? name, type }));
-  const originals = new Map([...names].flatMap(([from, to]) => (originalOf(from) === to ? [] : [[to, originalOf(from)] as const])));
+  const originals = new Map(
+    [...names].flatMap(([from, to]) => (originalOf(from) === to ? [] : [[to, originalOf(from)] as const])),
+  );
   const { isTextValue } = rows;
   return {
     ...rows,
     columns: named,
     originals,
     value: (column) => rows.value(received.get(column) ?? column),
-    ...(isTextValue === undefined ? {} : { isTextValue: (column: string) => isTextValue(received.get(column) ?? column) }),
+    ...(isTextValue === undefined
+      ? {}
+      : { isTextValue: (column: string) => isTextValue(received.get(column) ?? column) }),
   };
 }

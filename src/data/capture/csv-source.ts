@@ -27,7 +27,9 @@ export async function openCsv(source: OpenSource): Promise<SourceRows> {
     `columns = {${names.map((name) => `${quoteText(name)}: 'VARCHAR'`).join(", ")}}`,
   ];
   try {
-    await connection.run(`create temp table ${staged} as select (row_number() over ()) - 1 as "__record", * from read_csv(${quotePath(file.absolute)}, ${options.join(", ")})`);
+    await connection.run(
+      `create temp table ${staged} as select (row_number() over ()) - 1 as "__record", * from read_csv(${quotePath(file.absolute)}, ${options.join(", ")})`,
+    );
   } catch (error) {
     if (!isEsteiraError(error, "DATA_QUERY_FAILED")) throw error;
     throw new UnreadableFile(`not readable as CSV (${String(error.context["reason"]).split("\n", 1)[0]})`);
@@ -38,7 +40,9 @@ export async function openCsv(source: OpenSource): Promise<SourceRows> {
       list(distinct 'csv:' || lower(replace(error_type::VARCHAR, ' ', '_'))) as rules, list(distinct concat('line ', line, ': ', error_message)) as messages
     from ${quoteName(rejected)} group by line order by line;
     drop table ${quoteName(rejected)}; drop table ${quoteName(`${rejected}_scan`)}`);
-  const [counts] = await connection.rows(`select (select count(*) from ${staged}) as staged, (select count(*) from "${rejected}_lines") as rejected`);
+  const [counts] = await connection.rows(
+    `select (select count(*) from ${staged}) as staged, (select count(*) from "${rejected}_lines") as rejected`,
+  );
   const [read, refused] = [Number(counts?.["staged"]), Number(counts?.["rejected"])];
   return {
     format: "csv",
@@ -58,26 +62,45 @@ export async function openCsv(source: OpenSource): Promise<SourceRows> {
 const LONGEST_LINE_BYTES = 16_777_216;
 const SMALLEST_LIMIT_BYTES = 65_536;
 
-/** The reader's default buffer is sixteen longest lines, for each thread: 256 MB of which a small file needs none and a large one little. */
+/**
+ * The reader's default buffer is sixteen longest lines, for each thread: 256 MB of which a small file needs none and a
+ * large one little.
+ */
 export function lineLimits({ path, sizeBytes }: Pick<SourceFile, "path" | "sizeBytes">): string {
   const isPacked = /\.(gz|zst)$/i.test(path);
-  const longest = isPacked ? LONGEST_LINE_BYTES : Math.min(LONGEST_LINE_BYTES, Math.max(SMALLEST_LIMIT_BYTES, sizeBytes + 1));
+  const longest = isPacked
+    ? LONGEST_LINE_BYTES
+    : Math.min(LONGEST_LINE_BYTES, Math.max(SMALLEST_LIMIT_BYTES, sizeBytes + 1));
   return `max_line_size = ${longest}, buffer_size = ${2 * longest}`;
 }
 
 /** A record's line is known when no line is blank and no value holds a line break: then the lines add up. */
-async function lineExpression({ connection, lineFeeds }: OpenSource, read: number, refused: number, rejects: string): Promise<string> {
+async function lineExpression(
+  { connection, lineFeeds }: OpenSource,
+  read: number,
+  refused: number,
+  rejects: string,
+): Promise<string> {
   const lines = 1 + read + refused;
-  if (lineFeeds === undefined || (lineFeeds !== lines && lineFeeds !== lines - 1) || refused > MOST_LINE_SHIFTS) return "NULL::BIGINT";
+  if (lineFeeds === undefined || (lineFeeds !== lines && lineFeeds !== lines - 1) || refused > MOST_LINE_SHIFTS)
+    return "NULL::BIGINT";
   const shifted = await connection.rows(`select line from ${rejects} order by line`);
   const thresholds = shifted.map((row, index) => Number(row["line"]) - index);
   return `("__record" + 2 + len(list_filter([${thresholds.join(", ")}]::BIGINT[], lambda t: t <= "__record" + 2)))`;
 }
 
-async function readHeader({ file, csv }: OpenSource): Promise<{ names: string[]; originals: ReadonlyMap<string, string>; delimiter: string }> {
+async function readHeader({
+  file,
+  csv,
+}: OpenSource): Promise<{ names: string[]; originals: ReadonlyMap<string, string>; delimiter: string }> {
   if (file.sizeBytes === 0) throw new UnreadableFile("the file is empty: not even a header line");
   const line = await firstLine(file.absolute, csv.encoding ?? "utf-8");
-  const delimiter = csv.delimiter ?? DELIMITERS.reduce<string>((best, candidate) => (line.split(candidate).length > line.split(best).length ? candidate : best), ",");
+  const delimiter =
+    csv.delimiter ??
+    DELIMITERS.reduce<string>(
+      (best, candidate) => (line.split(candidate).length > line.split(best).length ? candidate : best),
+      ",",
+    );
   const header = splitHeader(line, delimiter, csv.quote ?? '"').map((name) => name.trim());
   const taken = new Set(header.filter((name) => name !== "").map((name) => name.toLowerCase()));
   const used = new Set<string>();
@@ -85,7 +108,8 @@ async function readHeader({ file, csv }: OpenSource): Promise<{ names: string[];
   const names = header.map((name, index) => {
     const plain = name === "" ? `column_${index + 1}` : name;
     let free = plain;
-    for (let number = 2; used.has(free.toLowerCase()) || (free !== name && taken.has(free.toLowerCase())); number++) free = `${plain}_${number}`;
+    for (let number = 2; used.has(free.toLowerCase()) || (free !== name && taken.has(free.toLowerCase())); number++)
+      free = `${plain}_${number}`;
     used.add(free.toLowerCase());
     if (free !== name) originals.set(free, name);
     return free;
@@ -97,7 +121,11 @@ const DECODERS = { "utf-8": "utf-8", "utf-16": "utf-16le", "latin-1": "latin1" }
 
 async function firstLine(path: string, encoding: keyof typeof DECODERS): Promise<string> {
   const raw = createReadStream(path);
-  const stream = path.endsWith(".gz") ? raw.pipe(createGunzip()) : path.endsWith(".zst") ? raw.pipe(createZstdDecompress()) : raw;
+  const stream = path.endsWith(".gz")
+    ? raw.pipe(createGunzip())
+    : path.endsWith(".zst")
+      ? raw.pipe(createZstdDecompress())
+      : raw;
   let text = "";
   try {
     const decoder = new TextDecoder(DECODERS[encoding]);

@@ -6,7 +6,8 @@ const SAMPLE_ROWS = 100_000;
 const FIRST_ROWS = 128;
 
 /**
- * In order of preference. A number with a leading zero is a code, not a number. Most whole numbers are written again as they were read,
+ * In order of preference. A number with a leading zero is a code, not a number. Most whole numbers are written again as
+ * they were read,
  * which is told at a fraction of the cost of a regular expression; signs need it.
  */
 const CANDIDATES: readonly (readonly [string, (v: string) => string])[] = [
@@ -15,13 +16,27 @@ const CANDIDATES: readonly (readonly [string, (v: string) => string])[] = [
   ["DOUBLE", (v) => `try_cast(${v} as DOUBLE) is not null and not regexp_matches(${v}, '^[+-]?0[0-9]')`],
   ["BOOLEAN", (v) => `lower(${v}) in ('true', 'false')`],
   ["DATE", (v) => `length(${v}) = 10 and try_cast(${v} as DATE)::VARCHAR = ${v}`],
-  ["TIMESTAMP WITH TIME ZONE", (v) => `regexp_matches(${v}, '^\\d{4}-\\d{2}-\\d{2}[T ]\\d{2}:\\d{2}') and try_cast(${v} as TIMESTAMPTZ) is not null`],
+  [
+    "TIMESTAMP WITH TIME ZONE",
+    (v) =>
+      `regexp_matches(${v}, '^\\d{4}-\\d{2}-\\d{2}[T ]\\d{2}:\\d{2}') and try_cast(${v} as TIMESTAMPTZ) is not null`,
+  ],
 ];
 
 /** The type that every sampled text of a column can be read as; VARCHAR when there is none or no value. */
-export async function inferTextTypes(connection: AnalyticsConnection, table: string, names: readonly string[], value: (name: string) => string = quoteName): Promise<readonly Column[]> {
-  const test = (asked: Asked): Promise<ReadonlyMap<number, Tested>> => testColumns(connection, { table, names, value }, asked);
-  const first = await test({ columns: names.map((_, column) => column), candidates: CANDIDATES.map((_, candidate) => candidate), rows: FIRST_ROWS });
+export async function inferTextTypes(
+  connection: AnalyticsConnection,
+  table: string,
+  names: readonly string[],
+  value: (name: string) => string = quoteName,
+): Promise<readonly Column[]> {
+  const test = (asked: Asked): Promise<ReadonlyMap<number, Tested>> =>
+    testColumns(connection, { table, names, value }, asked);
+  const first = await test({
+    columns: names.map((_, column) => column),
+    candidates: CANDIDATES.map((_, candidate) => candidate),
+    rows: FIRST_ROWS,
+  });
   const left = names.map((_, column) => [...(first.get(column)?.passed ?? [])]);
   const types = new Map<number, number>();
   const open = new Set(left.flatMap((candidates, column) => (candidates.length > 0 ? [column] : [])));
@@ -65,13 +80,23 @@ interface Tested {
 }
 
 /** All columns as one long column: a statement of thousands of expressions costs more to plan than to run. */
-async function testColumns(connection: AnalyticsConnection, { table, names, value }: TextColumns, { columns, candidates, rows }: Asked): Promise<ReadonlyMap<number, Tested>> {
+async function testColumns(
+  connection: AnalyticsConnection,
+  { table, names, value }: TextColumns,
+  { columns, candidates, rows }: Asked,
+): Promise<ReadonlyMap<number, Tested>> {
   if (columns.length === 0) return new Map();
-  const tests = candidates.map((candidate) => `coalesce(bool_and(coalesce(${CANDIDATES[candidate]?.[1]("v")}, false)), true) as t${candidate}`);
+  const tests = candidates.map(
+    (candidate) => `coalesce(bool_and(coalesce(${CANDIDATES[candidate]?.[1]("v")}, false)), true) as t${candidate}`,
+  );
   const values = columns.map((column) => value(names[column] ?? ""));
   const found = await connection.rows(`select place, count(*) as n, ${tests.join(", ")} from (
     select unnest([${columns.join(", ")}]) as place, unnest([${values.join(", ")}]) as v from (select * from ${table} limit ${rows})) where v is not null group by place`);
   const tested = new Map(columns.map((column): [number, Tested] => [column, { values: 0, passed: candidates }]));
-  for (const row of found) tested.set(Number(row["place"]), { values: Number(row["n"]), passed: candidates.filter((candidate) => row[`t${candidate}`] === true) });
+  for (const row of found)
+    tested.set(Number(row["place"]), {
+      values: Number(row["n"]),
+      passed: candidates.filter((candidate) => row[`t${candidate}`] === true),
+    });
   return tested;
 }

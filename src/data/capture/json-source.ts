@@ -12,17 +12,33 @@ const LARGEST_OBJECT_BYTES = 16_777_216;
 export async function openNdjson(source: OpenSource): Promise<SourceRows> {
   const { connection, file, number } = source;
   const all = `"__lines_${number}"`;
-  await stage(source, `create temp table ${all} as select (row_number() over ()) - 1 as "__record", line as "__json" from read_csv(${quotePath(file.absolute)}, auto_detect = false, header = false,
-    delim = '\\0', quote = '', escape = '', columns = {'line': 'VARCHAR'}, ${lineLimits(file)}, null_padding = true, ignore_errors = false)`);
-  return openObjects(source, { all, format: "ndjson", line: '"__record" + 1', close: () => connection.run(`drop table if exists ${all}`) });
+  await stage(
+    source,
+    `create temp table ${all} as select (row_number() over ()) - 1 as "__record", line as "__json" from read_csv(${quotePath(file.absolute)}, auto_detect = false, header = false,
+    delim = '\\0', quote = '', escape = '', columns = {'line': 'VARCHAR'}, ${lineLimits(file)}, null_padding = true, ignore_errors = false)`,
+  );
+  return openObjects(source, {
+    all,
+    format: "ndjson",
+    line: '"__record" + 1',
+    close: () => connection.run(`drop table if exists ${all}`),
+  });
 }
 
 /** JSON: one array of objects, or one object. */
 export async function openJson(source: OpenSource): Promise<SourceRows> {
   const { connection, file, number } = source;
   const all = `"__lines_${number}"`;
-  await stage(source, `create temp table ${all} as select (row_number() over ()) - 1 as "__record", json::VARCHAR as "__json" from read_json_objects(${quotePath(file.absolute)}, format = 'auto', maximum_object_size = ${LARGEST_OBJECT_BYTES})`);
-  return openObjects(source, { all, format: "json", line: "NULL::BIGINT", close: () => connection.run(`drop table if exists ${all}`) });
+  await stage(
+    source,
+    `create temp table ${all} as select (row_number() over ()) - 1 as "__record", json::VARCHAR as "__json" from read_json_objects(${quotePath(file.absolute)}, format = 'auto', maximum_object_size = ${LARGEST_OBJECT_BYTES})`,
+  );
+  return openObjects(source, {
+    all,
+    format: "json",
+    line: "NULL::BIGINT",
+    close: () => connection.run(`drop table if exists ${all}`),
+  });
 }
 
 async function stage({ connection, file }: OpenSource, sql: string): Promise<void> {
@@ -31,14 +47,24 @@ async function stage({ connection, file }: OpenSource, sql: string): Promise<voi
     await connection.run(sql);
   } catch (error) {
     if (!isEsteiraError(error, "DATA_QUERY_FAILED")) throw error;
-    throw new UnreadableFile(`not readable as JSON (${String(error.context["reason"]).split("\n", 1)[0]?.replaceAll(file.absolute, file.path)})`);
+    throw new UnreadableFile(
+      `not readable as JSON (${String(error.context["reason"]).split("\n", 1)[0]?.replaceAll(file.absolute, file.path)})`,
+    );
   }
 }
 
-/** Rows from a table `__record, __json` of texts: objects are rows, everything else is a reject, blank lines are nothing. */
+/**
+ * Rows from a table `__record, __json` of texts: objects are rows, everything else is a reject, blank lines are
+ * nothing.
+ */
 export async function openObjects(
   { connection, number }: Pick<OpenSource, "connection" | "number">,
-  staged: { readonly all: string; readonly format: "ndjson" | "json"; readonly line: string; readonly close: () => Promise<void> },
+  staged: {
+    readonly all: string;
+    readonly format: "ndjson" | "json";
+    readonly line: string;
+    readonly close: () => Promise<void>;
+  },
 ): Promise<SourceRows> {
   const objects = `"__objects_${number}"`;
   const rejects = `"__rejects_${number}_lines"`;
@@ -48,7 +74,9 @@ export async function openObjects(
       [case when json_valid("__json") then 'json:not_an_object' else 'json:malformed' end] as rules,
       [concat('line ', "__record" + 1, case when json_valid("__json") then ': not a JSON object' else ': not valid JSON' end)] as messages
     from ${staged.all} where "__json" is not null and trim("__json") <> '' and not (${isObject})`);
-  const [counts] = await connection.rows(`select (select count(*) from ${objects}) as n, (select count(*) from ${rejects}) as m`);
+  const [counts] = await connection.rows(
+    `select (select count(*) from ${objects}) as n, (select count(*) from ${rejects}) as m`,
+  );
   const value = (name: string): string => `json_extract_string("__json", ${pathOf(name)})`;
   return {
     format: staged.format,
@@ -73,12 +101,24 @@ function pathOf(name: string): string {
   return quoteText(`/${name.replaceAll("~", "~0").replaceAll("/", "~1")}`);
 }
 
-async function inferObjectColumns(connection: OpenSource["connection"], objects: string, value: (name: string) => string): Promise<readonly Column[]> {
-  const rows = await connection.rows(`select key, min("__record") as first from (select unnest(json_keys("__json")) as key, "__record" from ${objects}) group by key order by first, key`);
+async function inferObjectColumns(
+  connection: OpenSource["connection"],
+  objects: string,
+  value: (name: string) => string,
+): Promise<readonly Column[]> {
+  const rows = await connection.rows(
+    `select key, min("__record") as first from (select unnest(json_keys("__json")) as key, "__record" from ${objects}) group by key order by first, key`,
+  );
   const names = rows.map((row) => textOf(row["key"]));
   const inferred = await inferTextTypes(connection, objects, names, value);
   // A text that looks like a number was written as a text on purpose.
-  const written = inferred.map(({ name }, index) => `bool_or(json_type("__json", ${pathOf(name)}) in ('VARCHAR', 'OBJECT', 'ARRAY')) as t${index}`);
+  const written = inferred.map(
+    ({ name }, index) => `bool_or(json_type("__json", ${pathOf(name)}) in ('VARCHAR', 'OBJECT', 'ARRAY')) as t${index}`,
+  );
   const [row] = written.length === 0 ? [] : await connection.rows(`select ${written.join(", ")} from ${objects}`);
-  return inferred.map((column, index) => (row?.[`t${index}`] === true && /^(BIGINT|DOUBLE|BOOLEAN)$/.test(column.type) ? { ...column, type: "VARCHAR" } : column));
+  return inferred.map((column, index) =>
+    row?.[`t${index}`] === true && /^(BIGINT|DOUBLE|BOOLEAN)$/.test(column.type)
+      ? { ...column, type: "VARCHAR" }
+      : column,
+  );
 }

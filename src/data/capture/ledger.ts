@@ -25,9 +25,12 @@ export interface CaptureNeeds {
   readonly copies: readonly { readonly path: string; readonly of: string }[];
 }
 
-export async function readLedger(store: MetadataStore, of: { readonly project: string; readonly dataset: string }): Promise<readonly CapturedFile[]> {
+export async function readLedger(
+  store: MetadataStore,
+  of: { readonly project: string; readonly dataset: string },
+): Promise<readonly CapturedFile[]> {
   const entries: CapturedFile[] = [];
-  for (let after = ""; ; ) {
+  for (let after = ""; ;) {
     const page = await store.read((transaction) => listCapturedFiles(transaction, { ...of, after, limit: PAGE }));
     entries.push(...page);
     after = page.at(-1)?.digest ?? "";
@@ -36,12 +39,17 @@ export async function readLedger(store: MetadataStore, of: { readonly project: s
 }
 
 /**
- * Content decides: what is known by its bytes is captured, wherever it lies now. A path whose content is new brings its earlier content to an end,
+ * Content decides: what is known by its bytes is captured, wherever it lies now. A path whose content is new brings its
+ * earlier content to an end,
  * unless that lies under another path now.
  *
  * @param found files that are there, by path, without what they supersede
  */
-export function compareWithLedger(ledger: readonly CapturedFile[], found: readonly Omit<IdentifiedFile, "supersedes">[], options: { readonly isReplaced: boolean; readonly changed: (typeof CHANGED_FILES)[number] }): CaptureNeeds {
+export function compareWithLedger(
+  ledger: readonly CapturedFile[],
+  found: readonly Omit<IdentifiedFile, "supersedes">[],
+  options: { readonly isReplaced: boolean; readonly changed: (typeof CHANGED_FILES)[number] },
+): CaptureNeeds {
   const places = Map.groupBy(found, ({ digest }) => digest as string);
   const firsts = [...places.values()].flatMap(([first]) => first ?? []);
   const open = openFiles(ledger, firsts, { places, changed: options.changed });
@@ -59,11 +67,15 @@ export function compareWithLedger(ledger: readonly CapturedFile[], found: readon
     unchangedCount: firsts.length - files.length,
     moved: ledger.flatMap(({ digest, path }) => {
       const now = places.get(digest);
-      return now === undefined || now.some((place) => place.path === path) ? [] : [{ digest, path: now[0]?.path ?? path }];
+      return now === undefined || now.some((place) => place.path === path)
+        ? []
+        : [{ digest, path: now[0]?.path ?? path }];
     }),
     goneCount: gone.length,
     leftOut: leftOut.filter(({ digest }) => places.has(digest)),
-    copies: [...places.values()].flatMap(([first, ...others]) => (first === undefined ? [] : others.map(({ path }) => ({ path, of: first.path })))),
+    copies: [...places.values()].flatMap(([first, ...others]) =>
+      first === undefined ? [] : others.map(({ path }) => ({ path, of: first.path })),
+    ),
   };
 }
 
@@ -74,7 +86,11 @@ interface OpenFile {
 
 type Places = ReadonlyMap<string, readonly unknown[]>;
 
-function openFiles(ledger: readonly CapturedFile[], files: readonly Omit<IdentifiedFile, "supersedes">[], { places, changed }: { readonly places: Places; readonly changed: (typeof CHANGED_FILES)[number] }): OpenFile[] {
+function openFiles(
+  ledger: readonly CapturedFile[],
+  files: readonly Omit<IdentifiedFile, "supersedes">[],
+  { places, changed }: { readonly places: Places; readonly changed: (typeof CHANGED_FILES)[number] },
+): OpenFile[] {
   const byDigest = new Map(ledger.map((entry) => [entry.digest, entry]));
   const byPath = Map.groupBy(ledger, ({ path }) => path);
   return files.flatMap((file): OpenFile[] => {
@@ -87,8 +103,18 @@ function openFiles(ledger: readonly CapturedFile[], files: readonly Omit<Identif
   });
 }
 
-function goneEntries(ledger: readonly CapturedFile[], found: readonly { readonly path: string }[], { places, open, changed }: { readonly places: Places; readonly open: readonly OpenFile[]; readonly changed: (typeof CHANGED_FILES)[number] }): readonly CapturedFile[] {
+function goneEntries(
+  ledger: readonly CapturedFile[],
+  found: readonly { readonly path: string }[],
+  {
+    places,
+    open,
+    changed,
+  }: { readonly places: Places; readonly open: readonly OpenFile[]; readonly changed: (typeof CHANGED_FILES)[number] },
+): readonly CapturedFile[] {
   const ended = new Set(open.flatMap(({ file }) => file.supersedes.map(({ digest }) => digest)));
   const paths = new Set(found.map(({ path }) => path));
-  return ledger.filter(({ digest, path }) => !places.has(digest) && !ended.has(digest) && !(changed === "append" && paths.has(path)));
+  return ledger.filter(
+    ({ digest, path }) => !places.has(digest) && !ended.has(digest) && !(changed === "append" && paths.has(path)),
+  );
 }

@@ -22,6 +22,8 @@ export async function openParquet({ connection, file }: OpenSource): Promise<Sou
     };
   } catch (error) {
     if (!isEsteiraError(error, "DATA_QUERY_FAILED")) throw error;
-    throw new UnreadableFile(`not a whole Parquet file (${String(error.context["reason"]).split("\n", 1)[0]?.replaceAll(file.absolute, file.path)})`);
+    throw new UnreadableFile(
+      `not a whole Parquet file (${String(error.context["reason"]).split("\n", 1)[0]?.replaceAll(file.absolute, file.path)})`,
+    );
   }
 }

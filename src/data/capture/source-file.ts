@@ -17,13 +17,18 @@ export interface SourceFile {
 }
 
 /**
- * The folder that a capture's patterns start from, with links resolved, so that nobody can lead it elsewhere afterwards.
+ * The folder that a capture's patterns start from, with links resolved, so that nobody can lead it elsewhere
+ * afterwards.
  *
  * @param asked absolute; default the project's folder
  * @param allowed absolute folders outside the project that captures may read
  * @throws DATA_CAPTURE_FOLDER_REFUSED
  */
-export async function findCaptureFolder(asked: string | undefined, projectFolder: string, allowed: readonly string[]): Promise<string> {
+export async function findCaptureFolder(
+  asked: string | undefined,
+  projectFolder: string,
+  allowed: readonly string[],
+): Promise<string> {
   if (asked === undefined) return projectFolder;
   const found = await resolveLinks(resolve(asked));
   for (const root of [projectFolder, ...allowed]) {
@@ -52,7 +57,8 @@ export async function findSourceFiles(folder: string, patterns: readonly string[
   const root = await realpath(folder).catch(() => resolve(folder));
   const found = new Map<string, SourceFile>();
   for (const pattern of patterns) {
-    if (isAbsolute(pattern) || pattern.split(/[\\/]/).includes("..")) throw captureFileOutside({ path: pattern, folder });
+    if (isAbsolute(pattern) || pattern.split(/[\\/]/).includes(".."))
+      throw captureFileOutside({ path: pattern, folder });
     for await (const name of glob(pattern, { cwd: root })) {
       const absolute = join(root, name);
       const real = await realpath(absolute).catch(() => undefined);
@@ -79,7 +85,10 @@ export function formatOf(path: string): SourceFormat | undefined {
 const LINE_FEED = 10;
 
 /** Digest of a file and its number of line feeds, in one pass. */
-export async function readIdentity(path: string, countLines: boolean): Promise<{ readonly digest: Digest; readonly lineFeeds: number | undefined }> {
+export async function readIdentity(
+  path: string,
+  countLines: boolean,
+): Promise<{ readonly digest: Digest; readonly lineFeeds: number | undefined }> {
   if (!countLines) return { digest: await digestFile(path), lineFeeds: undefined };
   let lineFeeds = 0;
   const digest = await digestFile(path, (piece) => {

@@ -32,11 +32,17 @@ export interface SourceRows {
   readonly isText: boolean;
   /** SQL for the FROM clause; beside the columns it has `__record`, the row's number in the file, from 0. */
   readonly relation: string;
-  /** Column → the name it was received under, where that differs: twice the same name, none, or one that a dataset cannot have. */
+  /**
+   * Column → the name it was received under, where that differs: twice the same name, none, or one that a dataset
+   * cannot have.
+   */
   readonly originals?: ReadonlyMap<string, string>;
   /** SQL of one column's received value. */
   value(column: string): string;
-  /** SQL that is true where the received value is a text and not a number or truth value of the format itself; default: always. */
+  /**
+   * SQL that is true where the received value is a text and not a number or truth value of the format itself; default:
+   * always.
+   */
   isTextValue?(column: string): string;
   /** SQL of the row as JSON text, over `relation`. */
   readonly rowJson: string;

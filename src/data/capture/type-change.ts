@@ -19,24 +19,43 @@ interface Changes {
   readonly contract: string | undefined;
 }
 
-/** In words, the columns of a file that have another type than the dataset's or the contract's; undefined when there is none. */
+/**
+ * In words, the columns of a file that have another type than the dataset's or the contract's; undefined when there is
+ * none.
+ */
 export async function findTypeChanges(connection: AnalyticsConnection, changes: Changes): Promise<string | undefined> {
-  const suspects = changes.typed.casts.filter(({ from, column }) => from.type !== column.type && !(NUMBERS.test(from.type) && /^(FLOAT|DOUBLE)$/.test(column.type)));
+  const suspects = changes.typed.casts.filter(
+    ({ from, column }) =>
+      from.type !== column.type && !(NUMBERS.test(from.type) && /^(FLOAT|DOUBLE)$/.test(column.type)),
+  );
   if (suspects.length === 0) return undefined;
-  const counts = suspects.flatMap(({ value, fails }, index) => [`count(${value}) as n${index}`, `count(*) filter (where ${fails}) as f${index}`]);
+  const counts = suspects.flatMap(({ value, fails }, index) => [
+    `count(${value}) as n${index}`,
+    `count(*) filter (where ${fails}) as f${index}`,
+  ]);
   const [row] = await connection.rows(`select ${counts.join(", ")} from ${changes.rows.relation}`);
   const found: string[] = [];
   for (const [index, cast] of suspects.entries()) {
     const [values, failed] = [Number(row?.[`n${index}`]), Number(row?.[`f${index}`])];
-    if (failed >= FEWEST_VALUES && failed >= CHANGED_SHARE * values) found.push(await describeChange(connection, changes, { cast, values, failed }));
+    if (failed >= FEWEST_VALUES && failed >= CHANGED_SHARE * values)
+      found.push(await describeChange(connection, changes, { cast, values, failed }));
   }
   return found.length === 0 ? undefined : found.join("; ");
 }
 
-async function describeChange(connection: AnalyticsConnection, changes: Changes, { cast, values, failed }: { readonly cast: ReadCast; readonly values: number; readonly failed: number }): Promise<string> {
+async function describeChange(
+  connection: AnalyticsConnection,
+  changes: Changes,
+  { cast, values, failed }: { readonly cast: ReadCast; readonly values: number; readonly failed: number },
+): Promise<string> {
   const { rows, known, dataset, contract } = changes;
-  const samples = await connection.rows(`select left(cast(${cast.value} as VARCHAR), 100) as value, ${rows.line} as line, "__record" as record from ${rows.relation} where ${cast.fails} order by "__record" limit ${SAMPLES}`);
-  const shown = samples.map((sample) => `${JSON.stringify(textOf(sample["value"]))} (${sample["line"] === null ? `row ${Number(sample["record"]) + 1}` : `line ${textOf(sample["line"])}`})`);
+  const samples = await connection.rows(
+    `select left(cast(${cast.value} as VARCHAR), 100) as value, ${rows.line} as line, "__record" as record from ${rows.relation} where ${cast.fails} order by "__record" limit ${SAMPLES}`,
+  );
+  const shown = samples.map(
+    (sample) =>
+      `${JSON.stringify(textOf(sample["value"]))} (${sample["line"] === null ? `row ${Number(sample["record"]) + 1}` : `line ${textOf(sample["line"])}`})`,
+  );
   const { name, type } = cast.column;
   const isKnown = known.some((column) => column.name === name);
   const owner = isKnown ? `in ${dataset}` : `in ${contract ?? "the contract"}`;
@@ -45,7 +64,10 @@ async function describeChange(connection: AnalyticsConnection, changes: Changes,
 }
 
 function remedy({ column, format }: ReadCast, { dataset, contract }: Changes, isKnown: boolean): string {
-  const dated = format === undefined && /^(DATE|TIMESTAMP|DOUBLE|BIGINT)/.test(column.type) ? ", or say how it is written (logicalTypeOptions.format of the contract)" : "";
+  const dated =
+    format === undefined && /^(DATE|TIMESTAMP|DOUBLE|BIGINT)/.test(column.type)
+      ? ", or say how it is written (logicalTypeOptions.format of the contract)"
+      : "";
   if (!isKnown) return `Correct the file, or the column's type in ${contract ?? "the contract"}${dated}`;
   const declare = `declare the column's type in ${contract === undefined ? "a contract" : contract} (logicalType: string takes both)`;
   return `Correct the file${dated}; or, to change the type of the dataset, ${declare} and read all files anew: esteira capture ${dataset} --again all`;

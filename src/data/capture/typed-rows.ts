@@ -8,7 +8,9 @@ import { type SourceRows, UnreadableFile } from "./source-rows.ts";
 /** Id of the rule that a value can be read as its column's type, before the column's name. */
 const TYPE_RULE = "type:";
 
-/** What happens to what a source brings beyond the known columns (dlt's words; what is discarded is kept in quarantine). */
+/**
+ * What happens to what a source brings beyond the known columns (dlt's words; what is discarded is kept in quarantine).
+ */
 export const SCHEMA_MODES = ["evolve", "freeze", "discard_row", "discard_value"] as const;
 export type SchemaMode = (typeof SCHEMA_MODES)[number];
 
@@ -26,7 +28,10 @@ export interface TypedRows {
   readonly columns: readonly Column[];
   /** SELECT of the rows that break no rule; tells the witness, where there is one, the records that it leaves out. */
   readonly good: string;
-  /** SELECT of those that break at least one: `record, line, byte, row, rules, messages`. With `records` only those are looked at. */
+  /**
+   * SELECT of those that break at least one: `record, line, byte, row, rules, messages`. With `records` only those are
+   * looked at.
+   */
   bad(records?: Iterable<number>): string;
   /** Rules whose breaking is only counted: id → SELECT count. */
   readonly warnings: ReadonlyMap<string, string>;
@@ -71,13 +76,27 @@ export function typeRows(source: SourceRows, target: TargetSchema, witness?: (re
     values.push(`${cast.value} AS ${quoteName(column.name)}`);
     if (cast.fails === undefined) continue;
     casts.push({ column, from, value: source.value(from.name), fails: cast.fails, format: format?.text });
-    values.push(`(${cast.fails}) AS "__type_${index}"`, `CAST(${source.value(from.name)} AS VARCHAR) AS "__text_${index}"`);
-    rules.push({ id: `${TYPE_RULE}${column.name}`, column: `__text_${index}`, expectation: `must be ${column.type}${format === undefined ? "" : ` in the format ${format.text}`}`, severity: "error", breaks: `"__type_${index}"` });
+    values.push(
+      `(${cast.fails}) AS "__type_${index}"`,
+      `CAST(${source.value(from.name)} AS VARCHAR) AS "__text_${index}"`,
+    );
+    rules.push({
+      id: `${TYPE_RULE}${column.name}`,
+      column: `__text_${index}`,
+      expectation: `must be ${column.type}${format === undefined ? "" : ` in the format ${format.text}`}`,
+      severity: "error",
+      breaks: `"__type_${index}"`,
+    });
   }
   const extra = extraColumns(source, target);
   if (target.mode === "discard_row" && extra.length > 0) {
     values.push(`(${extra.map(({ name }) => `${source.value(name)} is not null`).join(" or ")}) AS "__extra"`);
-    rules.push({ id: "schema:extra_column", expectation: `has values in columns that the dataset does not have (${extra.map(({ name }) => name).join(", ")})`, severity: "error", breaks: '"__extra"' });
+    rules.push({
+      id: "schema:extra_column",
+      expectation: `has values in columns that the dataset does not have (${extra.map(({ name }) => name).join(", ")})`,
+      severity: "error",
+      breaks: '"__extra"',
+    });
   }
   const flags = new Map(rules.map(({ id, breaks }) => [id, breaks]));
   rules.push(...(target.contract?.rows ?? []).map((rule) => unlessUnreadable(rule, flags)));
@@ -86,7 +105,8 @@ export function typeRows(source: SourceRows, target: TargetSchema, witness?: (re
 
 /** A value that cannot be read as its type is not also missing. */
 function unlessUnreadable(rule: RowRule, flags: ReadonlyMap<string, string>): RowRule {
-  const flag = rule.id.startsWith("required:") && rule.column !== undefined ? flags.get(`${TYPE_RULE}${rule.column}`) : undefined;
+  const flag =
+    rule.id.startsWith("required:") && rule.column !== undefined ? flags.get(`${TYPE_RULE}${rule.column}`) : undefined;
   return flag === undefined ? rule : { ...rule, breaks: `(${rule.breaks}) and (${flag}) is not true` };
 }
 
@@ -97,7 +117,10 @@ interface RowPlan {
   readonly witness: ((record: string) => string) | undefined;
 }
 
-function splitRows(source: SourceRows, { columns, values, rules, witness }: RowPlan): Omit<TypedRows, "casts" | "originals"> {
+function splitRows(
+  source: SourceRows,
+  { columns, values, rules, witness }: RowPlan,
+): Omit<TypedRows, "casts" | "originals"> {
   const errors = rules.filter(({ severity }) => severity === "error");
   const typed = `(select ${[...values, '"__record"'].join(", ")} from ${source.relation})`;
   const list = columns.map(({ name }) => quoteName(name)).join(", ");
@@ -113,14 +136,21 @@ function splitRows(source: SourceRows, { columns, values, rules, witness }: RowP
       rows.push(`select "__record" as record, ${source.line} as line, NULL::BIGINT as byte, "__row" as row, list_filter([${broken.join(", ")}], lambda x: x is not null) as rules,
             list_filter([${messages.join(", ")}], lambda x: x is not null) as messages from ${whole} where coalesce(${anyBroken(errors)}, false)`);
     }
-    if (source.rejects !== undefined && source.rejects.count > 0) rows.push(`select NULL::BIGINT as record, line, byte, row, rules, messages from ${source.rejects.table}`);
+    if (source.rejects !== undefined && source.rejects.count > 0)
+      rows.push(`select NULL::BIGINT as record, line, byte, row, rules, messages from ${source.rejects.table}`);
     return rows.length === 0 ? NO_ROWS : rows.join(" union all ");
   };
   const warnings = rules.filter(({ severity }) => severity === "warning");
-  return { columns, good, bad, warnings: new Map(warnings.map(({ id, breaks }) => [id, `select count(*) as n from ${typed} where ${breaks}`])) };
+  return {
+    columns,
+    good,
+    bad,
+    warnings: new Map(warnings.map(({ id, breaks }) => [id, `select count(*) as n from ${typed} where ${breaks}`])),
+  };
 }
 
-const NO_ROWS = "select NULL::BIGINT as record, NULL::BIGINT as line, NULL::BIGINT as byte, NULL::VARCHAR as row, NULL::VARCHAR[] as rules, NULL::VARCHAR[] as messages where false";
+const NO_ROWS =
+  "select NULL::BIGINT as record, NULL::BIGINT as line, NULL::BIGINT as byte, NULL::VARCHAR as row, NULL::VARCHAR[] as rules, NULL::VARCHAR[] as messages where false";
 
 /** One chain of OR over plain comparisons: DuckDB evaluates it five times faster than a chain of three-valued tests. */
 function anyBroken(rules: readonly RowRule[]): string {
@@ -139,16 +169,26 @@ function extraColumns(source: SourceRows, target: TargetSchema): readonly Column
   return source.columns.filter(({ name }) => !known.has(name.toLowerCase()));
 }
 
-function plannedColumns(source: SourceRows, target: TargetSchema, received: ReadonlyMap<string, Column>): readonly Column[] {
+function plannedColumns(
+  source: SourceRows,
+  target: TargetSchema,
+  received: ReadonlyMap<string, Column>,
+): readonly Column[] {
   const missing = target.columns.filter(({ name }) => !received.has(name.toLowerCase()));
   const required = missing.filter(({ name }) => target.contract?.required.has(name) === true);
   const has = source.columns.map(({ name }) => name).join(", ");
   // JSON objects leave out what they do not know: there a missing column is a matter of each row.
   const isObjects = source.format === "json" || source.format === "ndjson";
-  if (required.length > 0 && !isObjects) throw new UnreadableFile(`the required column ${required.map(({ name }) => `"${name}"`).join(", ")} is missing; the file has ${has}`);
+  if (required.length > 0 && !isObjects)
+    throw new UnreadableFile(
+      `the required column ${required.map(({ name }) => `"${name}"`).join(", ")} is missing; the file has ${has}`,
+    );
   const extra = extraColumns(source, target);
   if (target.mode === "freeze" && (extra.length > 0 || (missing.length > 0 && !isObjects))) {
-    const difference = [...extra.map(({ name }) => `"${name}" is new`), ...missing.map(({ name }) => `"${name}" is missing`)];
+    const difference = [
+      ...extra.map(({ name }) => `"${name}" is new`),
+      ...missing.map(({ name }) => `"${name}" is missing`),
+    ];
     throw new UnreadableFile(`the schema is frozen, but ${difference.join(", ")}`);
   }
   const added = target.columns.length === 0 ? source.columns : target.mode === "evolve" ? extra : [];
@@ -158,7 +198,12 @@ function plannedColumns(source: SourceRows, target: TargetSchema, received: Read
 const WHOLE = /^(TINYINT|SMALLINT|INTEGER|BIGINT)$/;
 
 /** How a received value becomes one of `type`, and the condition under which it cannot. */
-function castOf(source: SourceRows, from: Column, type: string, format: ValueFormat | undefined): { readonly value: string; readonly fails?: string } {
+function castOf(
+  source: SourceRows,
+  from: Column,
+  type: string,
+  format: ValueFormat | undefined,
+): { readonly value: string; readonly fails?: string } {
   const value = source.value(from.name);
   if (source.isText) {
     const plain = castText(value, type);
@@ -167,13 +212,17 @@ function castOf(source: SourceRows, from: Column, type: string, format: ValueFor
     const fails = `${value} is not null and (${written} is null)`;
     if (source.isTextValue === undefined) return { value: written, fails };
     const isText = source.isTextValue(from.name);
-    return { value: `case when ${isText} then ${written} else ${plain.value} end`, fails: `case when ${isText} then ${fails} else ${plain.fails ?? "false"} end` };
+    return {
+      value: `case when ${isText} then ${written} else ${plain.value} end`,
+      fails: `case when ${isText} then ${fails} else ${plain.fails ?? "false"} end`,
+    };
   }
   const stored = storedType(from.type);
   if (stored === type) return { value: storedExpression(value, from.type) };
   const cast = `try_cast(${storedExpression(value, from.type)} as ${type})`;
   if (type === "VARCHAR") return { value: cast };
-  const fraction = WHOLE.test(type) && /^(FLOAT|DOUBLE|DECIMAL)/.test(from.type) ? ` or ${value} <> trunc(${value})` : "";
+  const fraction =
+    WHOLE.test(type) && /^(FLOAT|DOUBLE|DECIMAL)/.test(from.type) ? ` or ${value} <> trunc(${value})` : "";
   return { value: cast, fails: `${value} is not null and (${cast} is null${fraction})` };
 }
 

@@ -4,9 +4,28 @@ import { typeOf } from "./column-type.ts";
 import { meaningOfFormat } from "./value-format.ts";
 
 /** Operators of ODCS library and SQL rules; exactly one per rule. */
-export const OPERATORS = ["mustBe", "mustNotBe", "mustBeGreaterThan", "mustBeGreaterOrEqualTo", "mustBeLessThan", "mustBeLessOrEqualTo", "mustBeBetween", "mustNotBeBetween"] as const;
+export const OPERATORS = [
+  "mustBe",
+  "mustNotBe",
+  "mustBeGreaterThan",
+  "mustBeGreaterOrEqualTo",
+  "mustBeLessThan",
+  "mustBeLessOrEqualTo",
+  "mustBeBetween",
+  "mustNotBeBetween",
+] as const;
 
-const LOGICAL_TYPES = ["string", "date", "timestamp", "time", "number", "integer", "object", "array", "boolean"] as const;
+const LOGICAL_TYPES = [
+  "string",
+  "date",
+  "timestamp",
+  "time",
+  "number",
+  "integer",
+  "object",
+  "array",
+  "boolean",
+] as const;
 const METRICS = ["nullValues", "missingValues", "invalidValues", "duplicateValues", "rowCount"] as const;
 const SEVERITIES = ["info", "warning", "error"] as const;
 
@@ -15,18 +34,34 @@ const free = z.unknown();
 const bound = z.union([z.number(), z.string()]);
 const range = z.tuple([z.number(), z.number()]);
 
-const documented = { id: text.optional(), name: text.optional(), description: text.optional(), tags: z.array(text).optional(), customProperties: free.optional(), authoritativeDefinitions: free.optional() };
+const documented = {
+  id: text.optional(),
+  name: text.optional(),
+  description: text.optional(),
+  tags: z.array(text).optional(),
+  customProperties: free.optional(),
+  authoritativeDefinitions: free.optional(),
+};
 
 const quality = z
   .strictObject({
     ...documented,
     type: z.enum(["library", "sql", "text", "custom"]).optional(),
     metric: z.enum(METRICS).optional(),
-    arguments: z.strictObject({ missingValues: z.array(z.union([text, z.number(), z.null()])).optional(), validValues: z.array(z.union([text, z.number()])).optional(), pattern: text.optional(), properties: z.array(text).optional() }).optional(),
+    arguments: z
+      .strictObject({
+        missingValues: z.array(z.union([text, z.number(), z.null()])).optional(),
+        validValues: z.array(z.union([text, z.number()])).optional(),
+        pattern: text.optional(),
+        properties: z.array(text).optional(),
+      })
+      .optional(),
     query: text.optional(),
     engine: text.optional(),
     implementation: z.union([text, z.record(text, free)]).optional(),
-    dimension: z.enum(["accuracy", "completeness", "conformity", "consistency", "coverage", "timeliness", "uniqueness"]).optional(),
+    dimension: z
+      .enum(["accuracy", "completeness", "conformity", "consistency", "coverage", "timeliness", "uniqueness"])
+      .optional(),
     severity: z.enum(SEVERITIES).optional(),
     businessImpact: text.optional(),
     unit: z.enum(["rows", "percent"]).optional(),
@@ -123,7 +158,16 @@ const document = z.strictObject({
   team: free.optional(),
   roles: free.optional(),
   slaDefaultElement: text.optional(),
-  slaProperties: z.array(z.looseObject({ property: text, value: z.union([z.number(), text]), unit: text.optional(), element: text.optional() })).optional(),
+  slaProperties: z
+    .array(
+      z.looseObject({
+        property: text,
+        value: z.union([z.number(), text]),
+        unit: text.optional(),
+        element: text.optional(),
+      }),
+    )
+    .optional(),
   authoritativeDefinitions: free.optional(),
   customProperties: free.optional(),
   contractCreatedTs: z.union([text, z.date()]).optional(),
@@ -142,7 +186,8 @@ export interface ReadContract {
 }
 
 /**
- * Reads and checks a contract; every mistake comes with its place. Patterns that DuckDB's engine (RE2) cannot run are mistakes too.
+ * Reads and checks a contract; every mistake comes with its place. Patterns that DuckDB's engine (RE2) cannot run are
+ * mistakes too.
  *
  * @param text content of the file
  * @param file its name, for the problems
@@ -156,7 +201,10 @@ export function readContract(text: string, file: string): ReadContract {
 
 /** The table of a contract that describes a dataset: the one of its name, or the only one. */
 export function tableOf(contract: Contract, dataset: string): ContractTable | undefined {
-  return contract.schema.find(({ name, physicalName }) => name === dataset || physicalName === dataset) ?? (contract.schema.length === 1 ? contract.schema[0] : undefined);
+  return (
+    contract.schema.find(({ name, physicalName }) => name === dataset || physicalName === dataset) ??
+    (contract.schema.length === 1 ? contract.schema[0] : undefined)
+  );
 }
 
 /** True for the metrics that are a statement about each single row. */
@@ -169,22 +217,33 @@ export function isRowRule(rule: QualityRule): boolean {
 function* ruleProblems(contract: Contract, yaml: YamlDocument): Generator<LocatedProblem> {
   for (const [tableIndex, { properties, quality: rules }] of contract.schema.entries()) {
     const columns = new Set(properties.map(({ name }) => name));
-    for (const [index, rule] of (rules ?? []).entries()) yield* qualityProblems(rule, undefined, columns, (...path) => yaml.at(["schema", tableIndex, "quality", index, ...path]));
+    for (const [index, rule] of (rules ?? []).entries())
+      yield* qualityProblems(rule, undefined, columns, (...path) =>
+        yaml.at(["schema", tableIndex, "quality", index, ...path]),
+      );
     for (const [columnIndex, column] of properties.entries()) {
-      const at = (...path: (string | number)[]): ReturnType<YamlDocument["at"]> => yaml.at(["schema", tableIndex, "properties", columnIndex, ...path]);
+      const at = (...path: (string | number)[]): ReturnType<YamlDocument["at"]> =>
+        yaml.at(["schema", tableIndex, "properties", columnIndex, ...path]);
       const pattern = column.logicalTypeOptions?.pattern;
       if (pattern !== undefined) yield* patternProblems(pattern, at("logicalTypeOptions", "pattern"));
       yield* formatProblems(column, at);
-      for (const [index, rule] of (column.quality ?? []).entries()) yield* qualityProblems(rule, column.name, columns, (...path) => at("quality", index, ...path));
+      for (const [index, rule] of (column.quality ?? []).entries())
+        yield* qualityProblems(rule, column.name, columns, (...path) => at("quality", index, ...path));
     }
   }
 }
 
 function* formatProblems(column: ContractProperty, at: PlaceOf): Generator<LocatedProblem> {
   const meaning = meaningOfFormat(column, typeOf(column) ?? "VARCHAR");
-  if (meaning?.kind === "refused") yield { ...at("logicalTypeOptions", "format"), message: meaning.message, hint: meaning.hint };
+  if (meaning?.kind === "refused")
+    yield { ...at("logicalTypeOptions", "format"), message: meaning.message, hint: meaning.hint };
   const zone = column.logicalTypeOptions?.defaultTimezone;
-  if (zone !== undefined && !isTimeZone(zone)) yield { ...at("logicalTypeOptions", "defaultTimezone"), message: `There is no time zone ${JSON.stringify(zone)}`, hint: "Name it as the IANA does: America/Sao_Paulo, Etc/UTC." };
+  if (zone !== undefined && !isTimeZone(zone))
+    yield {
+      ...at("logicalTypeOptions", "defaultTimezone"),
+      message: `There is no time zone ${JSON.stringify(zone)}`,
+      hint: "Name it as the IANA does: America/Sao_Paulo, Etc/UTC.",
+    };
 }
 
 function isTimeZone(name: string): boolean {
@@ -198,12 +257,26 @@ function isTimeZone(name: string): boolean {
 
 type PlaceOf = (...path: (string | number)[]) => ReturnType<YamlDocument["at"]>;
 
-function* qualityProblems(rule: QualityRule, column: string | undefined, columns: ReadonlySet<string>, at: PlaceOf): Generator<LocatedProblem> {
+function* qualityProblems(
+  rule: QualityRule,
+  column: string | undefined,
+  columns: ReadonlySet<string>,
+  at: PlaceOf,
+): Generator<LocatedProblem> {
   const type = rule.type ?? "library";
   if (type === "text") return;
   if (type === "custom") {
-    if (rule.engine !== "esteira") yield { ...at("engine"), message: `The engine "${rule.engine ?? ""}" of this custom rule is not known here`, hint: "With `engine: esteira` the implementation is a condition over the columns of one row." };
-    else if (typeof rule.implementation !== "string") yield { ...at("implementation"), message: "A custom rule needs an implementation: a condition that holds for every good row" };
+    if (rule.engine !== "esteira")
+      yield {
+        ...at("engine"),
+        message: `The engine "${rule.engine ?? ""}" of this custom rule is not known here`,
+        hint: "With `engine: esteira` the implementation is a condition over the columns of one row.",
+      };
+    else if (typeof rule.implementation !== "string")
+      yield {
+        ...at("implementation"),
+        message: "A custom rule needs an implementation: a condition that holds for every good row",
+      };
     return;
   }
   yield* operatorProblems(rule, at);
@@ -213,34 +286,62 @@ function* qualityProblems(rule: QualityRule, column: string | undefined, columns
 
 function* operatorProblems(rule: QualityRule, at: PlaceOf): Generator<LocatedProblem> {
   const operators = OPERATORS.filter((operator) => rule[operator] !== undefined);
-  if (operators.length !== 1) yield { ...at(), message: `A rule has exactly one of ${OPERATORS.join(", ")}; this one has ${operators.length === 0 ? "none" : operators.join(" and ")}` };
+  if (operators.length !== 1)
+    yield {
+      ...at(),
+      message: `A rule has exactly one of ${OPERATORS.join(", ")}; this one has ${operators.length === 0 ? "none" : operators.join(" and ")}`,
+    };
 }
 
 function* queryProblems(rule: QualityRule, at: PlaceOf): Generator<LocatedProblem> {
   if (rule.query === undefined) yield { ...at(), message: "A rule of type sql needs a query that gives one number" };
   const foreign = /\{(?!object\}|property\})\w+\}/.exec(rule.query ?? "")?.[0];
-  if (foreign !== undefined) yield { ...at("query"), message: `The placeholder ${foreign} is not known`, hint: "Use {object} for the table and {property} for the column." };
+  if (foreign !== undefined)
+    yield {
+      ...at("query"),
+      message: `The placeholder ${foreign} is not known`,
+      hint: "Use {object} for the table and {property} for the column.",
+    };
 }
 
-function* metricProblems(rule: QualityRule, column: string | undefined, columns: ReadonlySet<string>, at: PlaceOf): Generator<LocatedProblem> {
+function* metricProblems(
+  rule: QualityRule,
+  column: string | undefined,
+  columns: ReadonlySet<string>,
+  at: PlaceOf,
+): Generator<LocatedProblem> {
   if (rule.metric === undefined) yield { ...at(), message: `A library rule needs a metric: ${METRICS.join(", ")}` };
-  const needsColumn = rule.metric === "nullValues" || rule.metric === "missingValues" || rule.metric === "invalidValues";
-  if (needsColumn && column === undefined) yield { ...at("metric"), message: `${rule.metric} belongs to a property, not to the whole object` };
+  const needsColumn =
+    rule.metric === "nullValues" || rule.metric === "missingValues" || rule.metric === "invalidValues";
+  if (needsColumn && column === undefined)
+    yield { ...at("metric"), message: `${rule.metric} belongs to a property, not to the whole object` };
   yield* argumentProblems(rule, columns, at);
 }
 
 function* argumentProblems(rule: QualityRule, columns: ReadonlySet<string>, at: PlaceOf): Generator<LocatedProblem> {
-  const isInvalid = rule.metric === "invalidValues" && rule.arguments?.validValues === undefined && rule.arguments?.pattern === undefined;
+  const isInvalid =
+    rule.metric === "invalidValues" &&
+    rule.arguments?.validValues === undefined &&
+    rule.arguments?.pattern === undefined;
   if (isInvalid) yield { ...at(), message: "invalidValues needs arguments.validValues or arguments.pattern" };
   if (rule.arguments?.pattern !== undefined) yield* patternProblems(rule.arguments.pattern, at("arguments", "pattern"));
   for (const [index, name] of (rule.arguments?.properties ?? []).entries()) {
-    if (!columns.has(name)) yield { ...at("arguments", "properties", index), message: `The object has no property "${name}"; it has ${[...columns].join(", ")}` };
+    if (!columns.has(name))
+      yield {
+        ...at("arguments", "properties", index),
+        message: `The object has no property "${name}"; it has ${[...columns].join(", ")}`,
+      };
   }
 }
 
 function* patternProblems(pattern: string, place: ReturnType<YamlDocument["at"]>): Generator<LocatedProblem> {
   const unsupported = /\(\?<?[=!]|\\[1-9]/.exec(pattern)?.[0];
-  if (unsupported !== undefined) yield { ...place, message: `The pattern uses ${unsupported} (look-around or a back-reference), which the data engine cannot run`, hint: "Write the condition without it, or as a custom rule." };
+  if (unsupported !== undefined)
+    yield {
+      ...place,
+      message: `The pattern uses ${unsupported} (look-around or a back-reference), which the data engine cannot run`,
+      hint: "Write the condition without it, or as a custom rule.",
+    };
   try {
     void new RegExp(pattern);
   } catch (error) {

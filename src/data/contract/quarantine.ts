@@ -60,12 +60,22 @@ export async function readQuarantine(
 ): Promise<{ readonly batch: QuarantineBatch; readonly rows: readonly QuarantinedRow[] }> {
   const batch = await batchOf(dependencies, of.batchId);
   if (batch.objectDigest === undefined) return { batch, rows: [] };
-  const changed = new Map((await dependencies.store.read((transaction) => listQuarantineRows(transaction, batch.id))).map((row) => [row.rowNumber, row]));
+  const changed = new Map(
+    (await dependencies.store.read((transaction) => listQuarantineRows(transaction, batch.id))).map((row) => [
+      row.rowNumber,
+      row,
+    ]),
+  );
   const path = await dependencies.objects.localPath(batch.objectDigest as Digest);
   const connection = await dependencies.analytics.connect();
   try {
-    const rows = await connection.rows(`select * from read_parquet(${quotePath(path)}) order by row_number limit ${Math.min(of.limit ?? 100, 1000)} offset ${of.offset ?? 0}`);
-    return { batch, rows: rows.map((row) => toQuarantinedRow(row, changed.get(Number(row["row_number"])), batch.closed)) };
+    const rows = await connection.rows(
+      `select * from read_parquet(${quotePath(path)}) order by row_number limit ${Math.min(of.limit ?? 100, 1000)} offset ${of.offset ?? 0}`,
+    );
+    return {
+      batch,
+      rows: rows.map((row) => toQuarantinedRow(row, changed.get(Number(row["row_number"])), batch.closed)),
+    };
   } finally {
     connection.close();
   }
@@ -96,14 +106,20 @@ async function batchOf({ store }: QuarantineDependencies, id: string): Promise<Q
 }
 
 /**
- * Gives held rows of a batch up for good, with a reason; without `rowNumbers` the whole batch, also a file that is held back whole, which no run tries
+ * Gives held rows of a batch up for good, with a reason; without `rowNumbers` the whole batch, also a file that is held
+ * back whole, which no run tries
  * again then. Nothing is deleted.
  *
  * @throws DATA_QUARANTINE_MISSING
  */
 export async function discardQuarantine(
   dependencies: QuarantineDependencies,
-  discard: { readonly batchId: string; readonly rowNumbers?: readonly number[]; readonly actor: string; readonly reason: string },
+  discard: {
+    readonly batchId: string;
+    readonly rowNumbers?: readonly number[];
+    readonly actor: string;
+    readonly reason: string;
+  },
 ): Promise<{ readonly discarded: number; readonly files: number }> {
   const batch = await batchOf(dependencies, discard.batchId);
   if (batch.closed !== undefined) return { discarded: 0, files: 0 };
@@ -115,22 +131,53 @@ export async function discardQuarantine(
   const isFile = wanted === undefined && batch.fileProblem !== undefined;
   if (held.length === 0 && !isFile) return { discarded: 0, files: 0 };
   await dependencies.store.write(async (transaction) => {
-    if (wanted !== undefined) await setQuarantineRows(transaction, { batchId: batch.id, rowNumbers: held, state: "discarded", actor, reason, atMs });
+    if (wanted !== undefined)
+      await setQuarantineRows(transaction, {
+        batchId: batch.id,
+        rowNumbers: held,
+        state: "discarded",
+        actor,
+        reason,
+        atMs,
+      });
     else await closeQuarantine(transaction, { batchIds: [batch.id], as: "discarded", actor, reason, atMs });
-    if (isFile) await setCapturedFileState(transaction, { project, dataset, digests: [batch.sourceDigest], state: "captured", onlyFrom: "held" });
-    await appendEvent(transaction, { atMs, project, type: "quarantine.discarded", subjectKind: "asset", subject: dataset, actor, data: { batch: batch.id, rows: held.length, files: isFile ? 1 : 0, source: batch.sourcePath, reason } });
+    if (isFile)
+      await setCapturedFileState(transaction, {
+        project,
+        dataset,
+        digests: [batch.sourceDigest],
+        state: "captured",
+        onlyFrom: "held",
+      });
+    await appendEvent(transaction, {
+      atMs,
+      project,
+      type: "quarantine.discarded",
+      subjectKind: "asset",
+      subject: dataset,
+      actor,
+      data: { batch: batch.id, rows: held.length, files: isFile ? 1 : 0, source: batch.sourcePath, reason },
+    });
   });
   return { discarded: held.length, files: isFile ? 1 : 0 };
 }
 
 /**
- * Gives up what is open in a dataset's quarantine: everything, or the rows of one source or one rule. A row that breaks several rules counts for each.
+ * Gives up what is open in a dataset's quarantine: everything, or the rows of one source or one rule. A row that breaks
+ * several rules counts for each.
  *
  * @throws DATA_DATASET_MISSING when nothing was ever held back from a dataset of that name, and there is none
  */
 export async function discardHeld(
   dependencies: QuarantineDependencies,
-  request: { readonly project: string; readonly dataset: string; readonly source?: string | undefined; readonly rule?: string | undefined; readonly actor: string; readonly reason: string },
+  request: {
+    readonly project: string;
+    readonly dataset: string;
+    readonly source?: string | undefined;
+    readonly rule?: string | undefined;
+    readonly actor: string;
+    readonly reason: string;
+  },
 ): Promise<{ readonly discarded: number; readonly files: number }> {
   const { project, dataset, source, rule, actor, reason } = request;
   const { open, latest } = await dependencies.store.read(async (transaction) => ({
@@ -143,7 +190,12 @@ export async function discardHeld(
     const isWhole = rule === undefined || (rule === FILE_RULE && batch.fileProblem !== undefined);
     const rowNumbers = isWhole ? undefined : await rowsOfRule(dependencies, batch.id, rule);
     if (rowNumbers?.length === 0) continue;
-    const done = await discardQuarantine(dependencies, { batchId: batch.id, actor, reason, ...(rowNumbers === undefined ? {} : { rowNumbers }) });
+    const done = await discardQuarantine(dependencies, {
+      batchId: batch.id,
+      actor,
+      reason,
+      ...(rowNumbers === undefined ? {} : { rowNumbers }),
+    });
     discarded += done.discarded;
     files += done.files;
   }
@@ -154,7 +206,11 @@ export async function discardHeld(
 const FILE_RULE = "file";
 const PAGE = 1000;
 
-async function rowsOfRule(dependencies: QuarantineDependencies, batchId: string, rule: string): Promise<readonly number[]> {
+async function rowsOfRule(
+  dependencies: QuarantineDependencies,
+  batchId: string,
+  rule: string,
+): Promise<readonly number[]> {
   const numbers: number[] = [];
   for (let offset = 0; ; offset += PAGE) {
     const { rows } = await readQuarantine(dependencies, { batchId, offset, limit: PAGE });
@@ -165,8 +221,15 @@ async function rowsOfRule(dependencies: QuarantineDependencies, batchId: string,
 
 async function heldRows({ store }: QuarantineDependencies, batch: QuarantineBatch): Promise<number[]> {
   if (batch.closed !== undefined) return [];
-  const changed = new Map((await store.read((transaction) => listQuarantineRows(transaction, batch.id))).map((row) => [row.rowNumber, row.state]));
-  return Array.from({ length: batch.rows }, (_, index) => index).filter((row) => (changed.get(row) ?? "held") === "held");
+  const changed = new Map(
+    (await store.read((transaction) => listQuarantineRows(transaction, batch.id))).map((row) => [
+      row.rowNumber,
+      row.state,
+    ]),
+  );
+  return Array.from({ length: batch.rows }, (_, index) => index).filter(
+    (row) => (changed.get(row) ?? "held") === "held",
+  );
 }
 
 /** What a replay did. `replayed + held` are the rows that were held before. */
@@ -177,7 +240,8 @@ export interface ReplayResult {
 }
 
 /**
- * Reads held rows again under the contract as it is now: those that pass are appended to the dataset as a new version and
+ * Reads held rows again under the contract as it is now: those that pass are appended to the dataset as a new version
+ * and
  * marked, in one transaction; the others stay held, with a note. Idempotent: a row is appended once.
  *
  * @param replay.contract text of the contract; without one only types decide
@@ -185,62 +249,184 @@ export interface ReplayResult {
  */
 export async function replayQuarantine(
   dependencies: QuarantineDependencies,
-  replay: { readonly batchId: string; readonly contract?: { readonly path: string; readonly text: string }; readonly actor: string; readonly reason?: string },
+  replay: {
+    readonly batchId: string;
+    readonly contract?: { readonly path: string; readonly text: string };
+    readonly actor: string;
+    readonly reason?: string;
+  },
 ): Promise<ReplayResult> {
   const batch = await batchOf(dependencies, replay.batchId);
-  const latest = await dependencies.store.read((transaction) => getAssetVersion(transaction, { project: batch.project, asset: batch.dataset }));
+  const latest = await dependencies.store.read((transaction) =>
+    getAssetVersion(transaction, { project: batch.project, asset: batch.dataset }),
+  );
   const held = await heldRows(dependencies, batch);
-  if (latest === undefined || batch.objectDigest === undefined || held.length === 0) return { replayed: 0, held: held.length, version: latest };
+  if (latest === undefined || batch.objectDigest === undefined || held.length === 0)
+    return { replayed: 0, held: held.length, version: latest };
   const connection = await dependencies.analytics.connect();
   try {
     await connection.run("create or replace temp table __held_numbers (n BIGINT)");
-    for (let start = 0; start < held.length; start += 10_000) await connection.run(`insert into __held_numbers values ${held.slice(start, start + 10_000).map((row) => `(${row})`).join(", ")}`);
+    for (let start = 0; start < held.length; start += 10_000)
+      await connection.run(
+        `insert into __held_numbers values ${held
+          .slice(start, start + 10_000)
+          .map((row) => `(${row})`)
+          .join(", ")}`,
+      );
     const path = quotePath(await dependencies.objects.localPath(batch.objectDigest as Digest));
-    await connection.run(`create or replace temp table __held as select row_number as "__record", row as "__json" from read_parquet(${path}) where row_number in (select n from __held_numbers)`);
+    await connection.run(
+      `create or replace temp table __held as select row_number as "__record", row as "__json" from read_parquet(${path}) where row_number in (select n from __held_numbers)`,
+    );
     return await appendPassing(dependencies, connection, { batch, latest, held, replay });
   } finally {
     connection.close();
   }
 }
 
+/** Which of the held rows keep the contract now, by their numbers; the rest stays. */
+async function judgeHeld(
+  connection: AnalyticsConnection,
+  of: {
+    readonly batch: QuarantineBatch;
+    readonly latest: AssetVersion;
+    readonly held: readonly number[];
+    readonly contract: Parameters<typeof replayQuarantine>[1]["contract"];
+  },
+): Promise<{
+  readonly typed: ReturnType<typeof typeRows>;
+  readonly passing: readonly number[];
+  readonly staying: readonly number[];
+}> {
+  const { batch, latest, held } = of;
+  const { columns } = latest.content as DatasetContent;
+  const source = nameColumns(
+    await openObjects(
+      { connection, number: 0 },
+      { all: "__held", format: "ndjson", line: "NULL::BIGINT", close: async () => {} },
+    ),
+    columns,
+  );
+  const compiled = compiledContract(of.contract, batch.dataset);
+  // Typed values of a Parquet file were never written in a format.
+  const contract =
+    compiled === undefined || batch.sourceFormat !== "parquet" ? compiled : { ...compiled, formats: new Map() };
+  const typed = typeRows(source, { columns, mode: "discard_value", contract });
+  const failing = new Set(
+    (await connection.rows(`select record from (${typed.bad()}) where record is not null`)).map((row) =>
+      Number(row["record"]),
+    ),
+  );
+  const rejected = new Set(
+    (
+      await connection.rows(
+        `select "__record" as record from __held where not (case when json_valid("__json") then json_type("__json") = 'OBJECT' else false end)`,
+      )
+    ).map((row) => Number(row["record"])),
+  );
+  const [staying, passing] = [true, false].map((isBroken) =>
+    held.filter((row) => (failing.has(row) || rejected.has(row)) === isBroken),
+  ) as [number[], number[]];
+  return { typed, passing, staying };
+}
+
 async function appendPassing(
   dependencies: QuarantineDependencies,
   connection: AnalyticsConnection,
-  { batch, latest, held, replay }: { readonly batch: QuarantineBatch; readonly latest: AssetVersion; readonly held: readonly number[]; readonly replay: Parameters<typeof replayQuarantine>[1] },
+  {
+    batch,
+    latest,
+    held,
+    replay,
+  }: {
+    readonly batch: QuarantineBatch;
+    readonly latest: AssetVersion;
+    readonly held: readonly number[];
+    readonly replay: Parameters<typeof replayQuarantine>[1];
+  },
 ): Promise<ReplayResult> {
-  const { columns } = latest.content as DatasetContent;
-  const source = nameColumns(await openObjects({ connection, number: 0 }, { all: "__held", format: "ndjson", line: "NULL::BIGINT", close: async () => {} }), columns);
-  const compiled = compiledContract(replay.contract, batch.dataset);
-  // Typed values of a Parquet file were never written in a format.
-  const contract = compiled === undefined || batch.sourceFormat !== "parquet" ? compiled : { ...compiled, formats: new Map() };
-  const typed = typeRows(source, { columns, mode: "discard_value", contract });
-  const failing = new Set((await connection.rows(`select record from (${typed.bad()}) where record is not null`)).map((row) => Number(row["record"])));
-  const rejected = new Set((await connection.rows(`select "__record" as record from __held where not (case when json_valid("__json") then json_type("__json") = 'OBJECT' else false end)`)).map((row) => Number(row["record"])));
-  const passing = held.filter((row) => !failing.has(row) && !rejected.has(row));
+  const { typed, passing, staying } = await judgeHeld(connection, { batch, latest, held, contract: replay.contract });
   const note = { batchId: batch.id, actor: replay.actor, atMs: dependencies.clock.now() };
-  const staying = held.filter((row) => failing.has(row) || rejected.has(row));
   if (passing.length === 0) {
-    await dependencies.store.write((transaction) => setQuarantineRows(transaction, { ...note, rowNumbers: staying, state: "held", reason: "replayed: still breaks the contract" }));
+    await dependencies.store.write((transaction) =>
+      setQuarantineRows(transaction, {
+        ...note,
+        rowNumbers: staying,
+        state: "held",
+        reason: "replayed: still breaks the contract",
+      }),
+    );
     return { replayed: 0, held: staying.length, version: latest };
   }
-  const operation = { project: batch.project, asset: batch.dataset, operationId: `replay:${batch.id}:${digestOf(passing.join()).slice(7, 23)}` };
-  const made = await dependencies.datasets.write({ ...operation, kind: latest.kind === "features" ? "features" : "data", disposition: "append", select: typed.good, connection, expectedRows: passing.length, source: batch.sourceDigest as Digest, content: { replayed: [{ path: batch.sourcePath, digest: batch.sourceDigest as Digest, rows: passing.length }] }, provenance: { replayOf: batch.id, actor: replay.actor } });
+  const operation = {
+    project: batch.project,
+    asset: batch.dataset,
+    operationId: `replay:${batch.id}:${digestOf(passing.join()).slice(7, 23)}`,
+  };
+  const made = await dependencies.datasets.write({
+    ...operation,
+    kind: latest.kind === "features" ? "features" : "data",
+    disposition: "append",
+    select: typed.good,
+    connection,
+    expectedRows: passing.length,
+    source: batch.sourceDigest as Digest,
+    content: { replayed: [{ path: batch.sourcePath, digest: batch.sourceDigest as Digest, rows: passing.length }] },
+    provenance: { replayOf: batch.id, actor: replay.actor },
+  });
   const version = await dependencies.store.write(async (transaction) => {
     await dependencies.datasets.settle(transaction, operation);
-    const { version: recorded } = await recordAssetVersion(transaction, { project: batch.project, madeAtMs: note.atMs, actor: replay.actor, inputs: [{ versionId: latest.id, role: "input" }], ...made });
-    await setQuarantineRows(transaction, { ...note, rowNumbers: passing, state: "replayed", reason: replay.reason ?? `replayed into version ${recorded.version}` });
-    if (staying.length > 0) await setQuarantineRows(transaction, { ...note, rowNumbers: staying, state: "held", reason: "replayed: still breaks the contract" });
-    await appendEvent(transaction, { atMs: note.atMs, project: batch.project, type: "quarantine.replayed", subjectKind: "asset", subject: batch.dataset, actor: replay.actor, data: { batch: batch.id, replayed: passing.length, held: staying.length, version: recorded.version } });
-    await fireTrigger(transaction, { project: batch.project, on: "data", subject: batch.dataset, cause: { versionId: recorded.id, replayOf: batch.id }, atMs: note.atMs, actor: replay.actor });
+    const { version: recorded } = await recordAssetVersion(transaction, {
+      project: batch.project,
+      madeAtMs: note.atMs,
+      actor: replay.actor,
+      inputs: [{ versionId: latest.id, role: "input" }],
+      ...made,
+    });
+    await setQuarantineRows(transaction, {
+      ...note,
+      rowNumbers: passing,
+      state: "replayed",
+      reason: replay.reason ?? `replayed into version ${recorded.version}`,
+    });
+    if (staying.length > 0)
+      await setQuarantineRows(transaction, {
+        ...note,
+        rowNumbers: staying,
+        state: "held",
+        reason: "replayed: still breaks the contract",
+      });
+    await appendEvent(transaction, {
+      atMs: note.atMs,
+      project: batch.project,
+      type: "quarantine.replayed",
+      subjectKind: "asset",
+      subject: batch.dataset,
+      actor: replay.actor,
+      data: { batch: batch.id, replayed: passing.length, held: staying.length, version: recorded.version },
+    });
+    await fireTrigger(transaction, {
+      project: batch.project,
+      on: "data",
+      subject: batch.dataset,
+      cause: { versionId: recorded.id, replayOf: batch.id },
+      atMs: note.atMs,
+      actor: replay.actor,
+    });
     return recorded;
   });
   return { replayed: passing.length, held: staying.length, version };
 }
 
-function compiledContract(contract: { readonly path: string; readonly text: string } | undefined, dataset: string): ReturnType<typeof compileContract> | undefined {
+function compiledContract(
+  contract: { readonly path: string; readonly text: string } | undefined,
+  dataset: string,
+): ReturnType<typeof compileContract> | undefined {
   if (contract === undefined) return undefined;
   const read = readContract(contract.text, contract.path);
   const table = read.contract === undefined ? undefined : tableOf(read.contract, dataset);
-  if (read.contract === undefined || table === undefined) throw contractInvalid({ problems: read.problems.map(({ line, column, message }) => `${contract.path}:${line}:${column} ${message}`) });
+  if (read.contract === undefined || table === undefined)
+    throw contractInvalid({
+      problems: read.problems.map(({ line, column, message }) => `${contract.path}:${line}:${column} ${message}`),
+    });
   return compileContract(read.contract, table);
 }

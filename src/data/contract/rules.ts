@@ -2,7 +2,14 @@ import { quoteName, quoteText } from "../analytics/sql-text.ts";
 import { normaliseColumnName } from "../column-name.ts";
 import { typeOf } from "./column-type.ts";
 import { meaningOfFormat, type ValueFormat } from "./value-format.ts";
-import { type Contract, type ContractProperty, type ContractTable, isRowRule, OPERATORS, type QualityRule } from "./contract.ts";
+import {
+  type Contract,
+  type ContractProperty,
+  type ContractTable,
+  isRowRule,
+  OPERATORS,
+  type QualityRule,
+} from "./contract.ts";
 
 /** A statement about each row. */
 export interface RowRule {
@@ -38,20 +45,35 @@ export interface CompiledContract {
   readonly formats: ReadonlyMap<string, ValueFormat>;
 }
 
-/** Turns a contract's table into conditions that one scan evaluates. Properties may be named as the source names them, or as the dataset does. */
+/**
+ * Turns a contract's table into conditions that one scan evaluates. Properties may be named as the source names them,
+ * or as the dataset does.
+ */
 export function compileContract(contract: Contract, described: ContractTable): CompiledContract {
-  const table = { ...described, properties: described.properties.map((property, index) => ({ ...property, name: normaliseColumnName(property.name, index) })) };
+  const table = {
+    ...described,
+    properties: described.properties.map((property, index) => ({
+      ...property,
+      name: normaliseColumnName(property.name, index),
+    })),
+  };
   const rows: RowRule[] = [];
   const dataset: DatasetRule[] = [];
   for (const property of table.properties) {
     rows.push(...propertyRules(property));
-    if (property.unique === true) dataset.push(duplicateRule({ id: `unique:${property.name}`, columns: [property.name], rule: { mustBe: 0 } }));
-    for (const [index, rule] of (property.quality ?? []).entries()) addQualityRule(rule, { column: property.name, index, rows, dataset });
+    if (property.unique === true)
+      dataset.push(duplicateRule({ id: `unique:${property.name}`, columns: [property.name], rule: { mustBe: 0 } }));
+    for (const [index, rule] of (property.quality ?? []).entries())
+      addQualityRule(rule, { column: property.name, index, rows, dataset });
   }
-  const key = table.properties.filter(({ primaryKey }) => primaryKey === true).sort((left, right) => (left.primaryKeyPosition ?? 0) - (right.primaryKeyPosition ?? 0));
-  if (key.length > 0) dataset.push(duplicateRule({ id: "primaryKey", columns: key.map(({ name }) => name), rule: { mustBe: 0 } }));
+  const key = table.properties
+    .filter(({ primaryKey }) => primaryKey === true)
+    .sort((left, right) => (left.primaryKeyPosition ?? 0) - (right.primaryKeyPosition ?? 0));
+  if (key.length > 0)
+    dataset.push(duplicateRule({ id: "primaryKey", columns: key.map(({ name }) => name), rule: { mustBe: 0 } }));
   const allColumns = table.properties.map(({ name }) => name);
-  for (const [index, rule] of (table.quality ?? []).entries()) addQualityRule(rule, { allColumns, index, rows, dataset });
+  for (const [index, rule] of (table.quality ?? []).entries())
+    addQualityRule(rule, { allColumns, index, rows, dataset });
   dataset.push(...freshnessRules(contract, table));
   return {
     rows,
@@ -70,7 +92,8 @@ function typeEntry(property: ContractProperty): [string, string][] {
 function formatEntry(property: ContractProperty): [string, ValueFormat][] {
   const type = typeOf(property) ?? "VARCHAR";
   const meaning = meaningOfFormat(property, type);
-  const text = property.logicalTypeOptions?.format ?? `ISO 8601, in ${property.logicalTypeOptions?.defaultTimezone ?? "UTC"}`;
+  const text =
+    property.logicalTypeOptions?.format ?? `ISO 8601, in ${property.logicalTypeOptions?.defaultTimezone ?? "UTC"}`;
   return meaning?.kind === "read" ? [[property.name.toLowerCase(), { text, type, read: meaning.read }]] : [];
 }
 
@@ -81,25 +104,64 @@ function isRequired({ required, primaryKey }: ContractProperty): boolean {
 function* propertyRules(property: ContractProperty): Generator<RowRule> {
   const { name, logicalType, logicalTypeOptions: options = {} } = property;
   const column = quoteName(name);
-  const rule = (id: string, expectation: string, breaks: string): RowRule => ({ id: `${id}:${name}`, column: name, expectation, severity: "error", breaks });
+  const rule = (id: string, expectation: string, breaks: string): RowRule => ({
+    id: `${id}:${name}`,
+    column: name,
+    expectation,
+    severity: "error",
+    breaks,
+  });
   if (isRequired(property)) yield rule("required", "must have a value", `${column} is null`);
-  const literal = (bound: number | string): string => (typeof bound === "number" ? String(bound) : logicalType === "date" ? `DATE ${quoteText(bound)}` : logicalType === "timestamp" ? `CAST(${quoteText(bound)} AS TIMESTAMPTZ)` : quoteText(bound));
-  if (options.minimum !== undefined) yield rule("minimum", `must be at least ${options.minimum}`, `${column} < ${literal(options.minimum)}`);
-  if (options.maximum !== undefined) yield rule("maximum", `must be at most ${options.maximum}`, `${column} > ${literal(options.maximum)}`);
-  if (options.exclusiveMinimum !== undefined) yield rule("exclusiveMinimum", `must be greater than ${options.exclusiveMinimum}`, `${column} <= ${literal(options.exclusiveMinimum)}`);
-  if (options.exclusiveMaximum !== undefined) yield rule("exclusiveMaximum", `must be less than ${options.exclusiveMaximum}`, `${column} >= ${literal(options.exclusiveMaximum)}`);
-  if (options.multipleOf !== undefined) yield rule("multipleOf", `must be a multiple of ${options.multipleOf}`, `${column} % ${options.multipleOf} <> 0`);
-  if (options.minLength !== undefined) yield rule("minLength", `must have at least ${options.minLength} characters`, `length(${column}) < ${options.minLength}`);
-  if (options.maxLength !== undefined) yield rule("maxLength", `must have at most ${options.maxLength} characters`, `length(${column}) > ${options.maxLength}`);
+  const literal = (bound: number | string): string =>
+    typeof bound === "number"
+      ? String(bound)
+      : logicalType === "date"
+        ? `DATE ${quoteText(bound)}`
+        : logicalType === "timestamp"
+          ? `CAST(${quoteText(bound)} AS TIMESTAMPTZ)`
+          : quoteText(bound);
+  if (options.minimum !== undefined)
+    yield rule("minimum", `must be at least ${options.minimum}`, `${column} < ${literal(options.minimum)}`);
+  if (options.maximum !== undefined)
+    yield rule("maximum", `must be at most ${options.maximum}`, `${column} > ${literal(options.maximum)}`);
+  if (options.exclusiveMinimum !== undefined)
+    yield rule(
+      "exclusiveMinimum",
+      `must be greater than ${options.exclusiveMinimum}`,
+      `${column} <= ${literal(options.exclusiveMinimum)}`,
+    );
+  if (options.exclusiveMaximum !== undefined)
+    yield rule(
+      "exclusiveMaximum",
+      `must be less than ${options.exclusiveMaximum}`,
+      `${column} >= ${literal(options.exclusiveMaximum)}`,
+    );
+  if (options.multipleOf !== undefined)
+    yield rule("multipleOf", `must be a multiple of ${options.multipleOf}`, `${column} % ${options.multipleOf} <> 0`);
+  if (options.minLength !== undefined)
+    yield rule(
+      "minLength",
+      `must have at least ${options.minLength} characters`,
+      `length(${column}) < ${options.minLength}`,
+    );
+  if (options.maxLength !== undefined)
+    yield rule(
+      "maxLength",
+      `must have at most ${options.maxLength} characters`,
+      `length(${column}) > ${options.maxLength}`,
+    );
   const format = meaningOfFormat(property, typeOf(property) ?? "VARCHAR");
   if (format?.kind === "rule") yield rule("format", format.expectation, format.breaks(column));
-  if (options.pattern !== undefined) yield rule("pattern", `must match ${options.pattern}`, `not ${matches(column, options.pattern)}`);
+  if (options.pattern !== undefined)
+    yield rule("pattern", `must match ${options.pattern}`, `not ${matches(column, options.pattern)}`);
 }
 
 /** A pattern with both anchors is matched whole, which is faster and the same. */
 function matches(value: string, pattern: string): string {
   const whole = /^\^([^|]*[^|\\])\$$/.exec(pattern)?.[1];
-  return whole === undefined ? `regexp_matches(${value}, ${quoteText(pattern)})` : `regexp_full_match(${value}, ${quoteText(whole)})`;
+  return whole === undefined
+    ? `regexp_matches(${value}, ${quoteText(pattern)})`
+    : `regexp_full_match(${value}, ${quoteText(whole)})`;
 }
 
 interface RuleTarget {
@@ -122,7 +184,13 @@ function addQualityRule(rule: QualityRule, target: RuleTarget): void {
     return;
   }
   const { breaks, expectation } = rowCondition(rule, target.column);
-  target.rows.push({ id, ...(target.column === undefined ? {} : { column: target.column }), severity, expectation: said ?? expectation, breaks });
+  target.rows.push({
+    id,
+    ...(target.column === undefined ? {} : { column: target.column }),
+    severity,
+    expectation: said ?? expectation,
+    breaks,
+  });
 }
 
 interface RuleHead {
@@ -134,16 +202,25 @@ interface RuleHead {
 
 function datasetRule(rule: QualityRule, { id, severity, said, target }: RuleHead): DatasetRule {
   if (rule.metric === "duplicateValues") {
-    const columns = rule.arguments?.properties?.map((name, index) => normaliseColumnName(name, index)) ?? (target.column === undefined ? (target.allColumns ?? []) : [target.column]);
+    const columns =
+      rule.arguments?.properties?.map((name, index) => normaliseColumnName(name, index)) ??
+      (target.column === undefined ? (target.allColumns ?? []) : [target.column]);
     return { ...duplicateRule({ id, columns, rule }), severity };
   }
   const measure = measureOf(rule, target.column);
   const { condition, words } = operatorOf(rule);
-  return { id, severity, expectation: said ?? `${rule.metric ?? "the query's result"} ${words}${rule.unit === "percent" ? " percent" : ""}`, measure, holds: condition };
+  return {
+    id,
+    severity,
+    expectation: said ?? `${rule.metric ?? "the query's result"} ${words}${rule.unit === "percent" ? " percent" : ""}`,
+    measure,
+    holds: condition,
+  };
 }
 
 function rowCondition(rule: QualityRule, column: string | undefined): { breaks: string; expectation: string } {
-  if (typeof rule.implementation === "string") return { breaks: `not (${rule.implementation}\n)`, expectation: `must hold: ${rule.implementation}` };
+  if (typeof rule.implementation === "string")
+    return { breaks: `not (${rule.implementation}\n)`, expectation: `must hold: ${rule.implementation}` };
   return badValue(rule, quoteName(column ?? ""));
 }
 
@@ -153,17 +230,28 @@ function badValue(rule: QualityRule, column: string): { breaks: string; expectat
   if (rule.metric === "missingValues") {
     const missing = (rule.arguments?.missingValues ?? [null, ""]).filter((value) => value !== null);
     const listed = missing.map((value) => quoteText(String(value)));
-    return { breaks: listed.length === 0 ? `${column} is null` : `(${column} is null or ${column}::VARCHAR in (${listed.join(", ")}))`, expectation: "must not be missing" };
+    return {
+      breaks:
+        listed.length === 0
+          ? `${column} is null`
+          : `(${column} is null or ${column}::VARCHAR in (${listed.join(", ")}))`,
+      expectation: "must not be missing",
+    };
   }
   const { validValues, pattern } = rule.arguments ?? {};
-  if (validValues !== undefined) return { breaks: `${column}::VARCHAR not in (${validValues.map((value) => quoteText(String(value))).join(", ")})`, expectation: `must be one of ${validValues.join(", ")}` };
+  if (validValues !== undefined)
+    return {
+      breaks: `${column}::VARCHAR not in (${validValues.map((value) => quoteText(String(value))).join(", ")})`,
+      expectation: `must be one of ${validValues.join(", ")}`,
+    };
   return { breaks: `not ${matches(`${column}::VARCHAR`, pattern ?? "")}`, expectation: `must match ${pattern}` };
 }
 
 function measureOf(rule: QualityRule, column: string | undefined): (relation: string) => string {
   if (rule.type === "sql") {
     const query = rule.query ?? "";
-    return (relation) => `with "__object" as (select * from ${relation}) select (${query.replaceAll("{object}", '"__object"').replaceAll("{property}", quoteName(column ?? ""))}\n)::DOUBLE as value`;
+    return (relation) =>
+      `with "__object" as (select * from ${relation}) select (${query.replaceAll("{object}", '"__object"').replaceAll("{property}", quoteName(column ?? ""))}\n)::DOUBLE as value`;
   }
   if (rule.metric === "rowCount") return (relation) => `select count(*) as value from ${relation}`;
   const { breaks } = badValue(rule, quoteName(column ?? ""));
@@ -175,15 +263,24 @@ function share(count: string, rule: Pick<QualityRule, "unit">): string {
   return rule.unit === "percent" ? `coalesce(100.0 * ${count} / nullif(count(*), 0), 0)` : count;
 }
 
-function duplicateRule(duplicate: { readonly id: string; readonly columns: readonly string[]; readonly rule: QualityRule }): DatasetRule {
+function duplicateRule(duplicate: {
+  readonly id: string;
+  readonly columns: readonly string[];
+  readonly rule: QualityRule;
+}): DatasetRule {
   const list = duplicate.columns.map(quoteName).join(", ");
   const { condition, words } = operatorOf(duplicate.rule);
   const surplus = "sum(n - 1)";
-  const value = duplicate.rule.unit === "percent" ? `coalesce(100.0 * ${surplus} / nullif(sum(n), 0), 0)` : `coalesce(${surplus}, 0)`;
+  const value =
+    duplicate.rule.unit === "percent"
+      ? `coalesce(100.0 * ${surplus} / nullif(sum(n), 0), 0)`
+      : `coalesce(${surplus}, 0)`;
   return {
     id: duplicate.id,
     severity: "error",
-    expectation: duplicate.rule.description ?? `duplicates over (${duplicate.columns.join(", ")}) ${words}${duplicate.rule.unit === "percent" ? " percent" : ""}`,
+    expectation:
+      duplicate.rule.description ??
+      `duplicates over (${duplicate.columns.join(", ")}) ${words}${duplicate.rule.unit === "percent" ? " percent" : ""}`,
     measure: (relation) => `select ${value} as value from (select count(*) as n from ${relation} group by ${list})`,
     holds: condition,
   };
@@ -209,13 +306,31 @@ function operatorOf(rule: QualityRule): { condition: string; words: string } {
     case "mustBeLessOrEqualTo":
       return { condition: `value <= ${literal}`, words: `must be at most ${literal}` };
     case "mustBeBetween":
-      return { condition: `value between ${low} and ${high}`, words: `must be between ${low} and ${high}, both included` };
+      return {
+        condition: `value between ${low} and ${high}`,
+        words: `must be between ${low} and ${high}, both included`,
+      };
     case "mustNotBeBetween":
-      return { condition: `value not between ${low} and ${high}`, words: `must not be between ${low} and ${high}, both included` };
+      return {
+        condition: `value not between ${low} and ${high}`,
+        words: `must not be between ${low} and ${high}, both included`,
+      };
   }
 }
 
-const UNITS: Readonly<Record<string, string>> = { y: "year", yr: "year", d: "day", day: "day", days: "day", h: "hour", hour: "hour", hours: "hour", m: "minute", minute: "minute", minutes: "minute" };
+const UNITS: Readonly<Record<string, string>> = {
+  y: "year",
+  yr: "year",
+  d: "day",
+  day: "day",
+  days: "day",
+  h: "hour",
+  hour: "hour",
+  hours: "hour",
+  m: "minute",
+  minute: "minute",
+  minutes: "minute",
+};
 
 /** A late source is worth a warning; its rows are as good as they were. */
 function* freshnessRules(contract: Contract, table: ContractTable): Generator<DatasetRule> {
@@ -223,12 +338,14 @@ function* freshnessRules(contract: Contract, table: ContractTable): Generator<Da
     if (property !== "latency" && property !== "freshness") continue;
     const [owner, column] = (element ?? "").split(".");
     const sqlUnit = UNITS[(unit ?? "d").toLowerCase()];
-    if (column === undefined || sqlUnit === undefined || (owner !== table.name && owner !== table.physicalName)) continue;
+    if (column === undefined || sqlUnit === undefined || (owner !== table.name && owner !== table.physicalName))
+      continue;
     yield {
       id: `${property}:${column}`,
       severity: "warning",
       expectation: `the newest ${column} must be at most ${String(value)} ${sqlUnit}s old`,
-      measure: (relation) => `select epoch(now() - max(${quoteName(column)})::TIMESTAMPTZ) / epoch(INTERVAL 1 ${sqlUnit}) as value from ${relation}`,
+      measure: (relation) =>
+        `select epoch(now() - max(${quoteName(column)})::TIMESTAMPTZ) / epoch(INTERVAL 1 ${sqlUnit}) as value from ${relation}`,
       holds: `value <= ${Number(value)}`,
     };
   }

@@ -19,17 +19,25 @@ export type FormatMeaning =
   | { readonly kind: "refused"; readonly message: string; readonly hint: string };
 
 /**
- * What `logicalTypeOptions.format` of a property means: JDK patterns for dates and times, Rust's names or a pattern such as `#.##0,00` for
+ * What `logicalTypeOptions.format` of a property means: JDK patterns for dates and times, Rust's names or a pattern
+ * such as `#.##0,00` for
  * numbers, the names of string formats (ODCS 3.1, logicalTypeOptions).
  *
  * @param type DuckDB type of the column
  */
 export function meaningOfFormat(property: ContractProperty, type: string): FormatMeaning | undefined {
   const { logicalType, logicalTypeOptions: { format, defaultTimezone } = {} } = property;
-  if (format === undefined) return logicalType === "timestamp" && defaultTimezone !== undefined && type !== "VARCHAR" ? zonelessTimestamp(type, defaultTimezone) : undefined;
-  if (logicalType === "date" || logicalType === "timestamp" || logicalType === "time") return temporalFormat(format, { logicalType, type, zone: defaultTimezone });
-  if (logicalType === "number" || logicalType === "integer") return RUST_TYPES[format] === undefined ? numberFormat(format, type) : rustRule(format, logicalType);
-  return logicalType === "string" || logicalType === undefined ? stringRule(format) : refuse(`A column of type ${logicalType} has no format`, "Take the format out.");
+  if (format === undefined)
+    return logicalType === "timestamp" && defaultTimezone !== undefined && type !== "VARCHAR"
+      ? zonelessTimestamp(type, defaultTimezone)
+      : undefined;
+  if (logicalType === "date" || logicalType === "timestamp" || logicalType === "time")
+    return temporalFormat(format, { logicalType, type, zone: defaultTimezone });
+  if (logicalType === "number" || logicalType === "integer")
+    return RUST_TYPES[format] === undefined ? numberFormat(format, type) : rustRule(format, logicalType);
+  return logicalType === "string" || logicalType === undefined
+    ? stringRule(format)
+    : refuse(`A column of type ${logicalType} has no format`, "Take the format out.");
 }
 
 function refuse(message: string, hint: string): FormatMeaning {
@@ -47,16 +55,33 @@ interface Token {
 const LETTERS: Readonly<Record<string, (count: number) => Token | undefined>> = {
   y: (count) => (count === 2 ? digits(2, "%y") : count <= 4 ? digits(4, "%Y") : undefined),
   u: (count) => (count === 2 ? digits(2, "%y") : count <= 4 ? digits(4, "%Y") : undefined),
-  M: (count) => (count <= 2 ? digits(count, "%m") : count === 3 ? { pattern: "[A-Za-z]{3}", specifier: "%b" } : count === 4 ? { pattern: "[A-Za-z]+", specifier: "%B" } : undefined),
+  M: (count) =>
+    count <= 2
+      ? digits(count, "%m")
+      : count === 3
+        ? { pattern: "[A-Za-z]{3}", specifier: "%b" }
+        : count === 4
+          ? { pattern: "[A-Za-z]+", specifier: "%B" }
+          : undefined,
   d: (count) => digitsUpTo(count, "%d"),
   D: (count) => (count === 3 ? digits(3, "%j") : undefined),
   H: (count) => digitsUpTo(count, "%H"),
   h: (count) => digitsUpTo(count, "%I"),
   m: (count) => digitsUpTo(count, "%M"),
   s: (count) => digitsUpTo(count, "%S"),
-  S: (count) => (count === 9 ? digits(9, "%n") : count <= 6 ? { pattern: `\\d{${count}}`, specifier: count === 3 ? "%g" : "%f" } : undefined),
+  S: (count) =>
+    count === 9
+      ? digits(9, "%n")
+      : count <= 6
+        ? { pattern: `\\d{${count}}`, specifier: count === 3 ? "%g" : "%f" }
+        : undefined,
   a: (count) => (count === 1 ? { pattern: "[AaPp][Mm]", specifier: "%p" } : undefined),
-  E: (count) => (count <= 3 ? { pattern: "[A-Za-z]{3}", specifier: "%a" } : count === 4 ? { pattern: "[A-Za-z]+", specifier: "%A" } : undefined),
+  E: (count) =>
+    count <= 3
+      ? { pattern: "[A-Za-z]{3}", specifier: "%a" }
+      : count === 4
+        ? { pattern: "[A-Za-z]+", specifier: "%A" }
+        : undefined,
   X: (count) => (count <= 3 ? OFFSET : undefined),
   x: (count) => (count <= 3 ? OFFSET : undefined),
   Z: (count) => (count <= 3 ? OFFSET : undefined),
@@ -72,23 +97,42 @@ function digitsUpTo(count: number, specifier: string): Token | undefined {
   return count <= 2 ? digits(count, specifier) : undefined;
 }
 
-function temporalFormat(format: string, facts: { readonly logicalType: "date" | "timestamp" | "time"; readonly type: string; readonly zone: string | undefined }): FormatMeaning {
+function temporalFormat(
+  format: string,
+  facts: {
+    readonly logicalType: "date" | "timestamp" | "time";
+    readonly type: string;
+    readonly zone: string | undefined;
+  },
+): FormatMeaning {
   const tokens: Token[] = [];
   for (const [piece] of format.matchAll(/'(?:[^']|'')*'|([A-Za-z])\1*|[^A-Za-z']+|'/g)) {
     const token = tokenOf(piece);
     if (token === undefined) {
-      return refuse(`The format ${JSON.stringify(format)} has ${JSON.stringify(piece)}, which cannot be read`, "It is a pattern of the JDK's DateTimeFormatter, such as dd/MM/yyyy or dd/MM/yyyy HH:mm:ss; letters that mean themselves stand between single quotes.");
+      return refuse(
+        `The format ${JSON.stringify(format)} has ${JSON.stringify(piece)}, which cannot be read`,
+        "It is a pattern of the JDK's DateTimeFormatter, such as dd/MM/yyyy or dd/MM/yyyy HH:mm:ss; letters that mean themselves stand between single quotes.",
+      );
     }
     tokens.push(token);
   }
   const specifiers = new Set(tokens.map(({ specifier }) => specifier));
   const needed = facts.logicalType === "time" ? ["%H", "%I"] : ["%Y", "%y"];
-  if (!needed.some((specifier) => specifiers.has(specifier))) return refuse(`The format ${JSON.stringify(format)} has no ${facts.logicalType === "time" ? "hour (HH)" : "year (yyyy)"}`, `A ${facts.logicalType} needs one.`);
+  if (!needed.some((specifier) => specifiers.has(specifier)))
+    return refuse(
+      `The format ${JSON.stringify(format)} has no ${facts.logicalType === "time" ? "hour (HH)" : "year (yyyy)"}`,
+      `A ${facts.logicalType} needs one.`,
+    );
   const pattern = quoteText(tokens.map((token) => token.pattern).join(""));
   const hasZone = specifiers.has("%z") || specifiers.has("%Z");
   const specifier = quoteText(tokens.map((token) => token.specifier).join(""));
-  const parse = (value: string): string => `try_strptime(${hasZone ? wholeOffset(value) : `trim(${value})`}, ${specifier})`;
-  return { kind: "read", read: (value) => `case when regexp_full_match(trim(${value}), ${pattern}) then ${convert(parse(value), value, { ...facts, hasZone })} end` };
+  const parse = (value: string): string =>
+    `try_strptime(${hasZone ? wholeOffset(value) : `trim(${value})`}, ${specifier})`;
+  return {
+    kind: "read",
+    read: (value) =>
+      `case when regexp_full_match(trim(${value}), ${pattern}) then ${convert(parse(value), value, { ...facts, hasZone })} end`,
+  };
 }
 
 /** DuckDB reads `+02` and `+02:00`, and no `Z`. */
@@ -100,11 +144,26 @@ function wholeOffset(value: string): string {
 function zonelessTimestamp(type: string, zone: string): FormatMeaning {
   return {
     kind: "read",
-    read: (value) => `case when regexp_matches(trim(${value}), ':\\d{2}.*(Z|[+-]\\d{2}(:?\\d{2})?)$') then try_cast(${value} as ${type}) else try_cast(timezone(${quoteText(zone)}, try_cast(${value} as TIMESTAMP)) as ${type}) end`,
+    read: (value) =>
+      `case when regexp_matches(trim(${value}), ':\\d{2}.*(Z|[+-]\\d{2}(:?\\d{2})?)$') then try_cast(${value} as ${type}) else try_cast(timezone(${quoteText(zone)}, try_cast(${value} as TIMESTAMP)) as ${type}) end`,
   };
 }
 
-function convert(parsed: string, value: string, { logicalType, type, zone, hasZone }: { readonly logicalType: "date" | "timestamp" | "time"; readonly type: string; readonly zone: string | undefined; readonly hasZone: boolean }): string {
+function convert(
+  parsed: string,
+  value: string,
+  {
+    logicalType,
+    type,
+    zone,
+    hasZone,
+  }: {
+    readonly logicalType: "date" | "timestamp" | "time";
+    readonly type: string;
+    readonly zone: string | undefined;
+    readonly hasZone: boolean;
+  },
+): string {
   if (logicalType === "time") return `strftime(${parsed}, '%H:%M:%S')`;
   // The text stays as it is where the contract wants text: the format is only checked.
   if (type === "VARCHAR") return `case when ${parsed} is not null then ${value} end`;
@@ -125,27 +184,41 @@ function literal(text: string): Token {
 }
 
 /** Lowest and highest value, and the DuckDB type that holds them, of Rust's number types. */
-const RUST_TYPES: Readonly<Record<string, { readonly low: string; readonly high: string; readonly isWhole: boolean }>> = {
-  i8: { low: "-128", high: "127", isWhole: true },
-  i16: { low: "-32768", high: "32767", isWhole: true },
-  i32: { low: "-2147483648", high: "2147483647", isWhole: true },
-  i64: { low: "-9223372036854775808", high: "9223372036854775807", isWhole: true },
-  u8: { low: "0", high: "255", isWhole: true },
-  u16: { low: "0", high: "65535", isWhole: true },
-  u32: { low: "0", high: "4294967295", isWhole: true },
-  u64: { low: "0", high: "18446744073709551615", isWhole: true },
-  f32: { low: "-3.4028235e38", high: "3.4028235e38", isWhole: false },
-  f64: { low: "-1.7976931348623157e308", high: "1.7976931348623157e308", isWhole: false },
-};
+const RUST_TYPES: Readonly<Record<string, { readonly low: string; readonly high: string; readonly isWhole: boolean }>> =
+  {
+    i8: { low: "-128", high: "127", isWhole: true },
+    i16: { low: "-32768", high: "32767", isWhole: true },
+    i32: { low: "-2147483648", high: "2147483647", isWhole: true },
+    i64: { low: "-9223372036854775808", high: "9223372036854775807", isWhole: true },
+    u8: { low: "0", high: "255", isWhole: true },
+    u16: { low: "0", high: "65535", isWhole: true },
+    u32: { low: "0", high: "4294967295", isWhole: true },
+    u64: { low: "0", high: "18446744073709551615", isWhole: true },
+    f32: { low: "-3.4028235e38", high: "3.4028235e38", isWhole: false },
+    f64: { low: "-1.7976931348623157e308", high: "1.7976931348623157e308", isWhole: false },
+  };
 
 function rustRule(format: string, logicalType: "number" | "integer"): FormatMeaning {
   const range = RUST_TYPES[format];
-  if (range === undefined) return refuse(`The format ${JSON.stringify(format)} is not known`, "Rust's number types are i8 to i64, u8 to u64, f32 and f64.");
-  if (logicalType === "integer" && !range.isWhole) return refuse(`An integer cannot have the format ${format}`, "Use a whole one (i32, i64, …), or logicalType: number.");
+  if (range === undefined)
+    return refuse(
+      `The format ${JSON.stringify(format)} is not known`,
+      "Rust's number types are i8 to i64, u8 to u64, f32 and f64.",
+    );
+  if (logicalType === "integer" && !range.isWhole)
+    return refuse(
+      `An integer cannot have the format ${format}`,
+      "Use a whole one (i32, i64, …), or logicalType: number.",
+    );
   const { low, high, isWhole } = range;
-  const fraction = isWhole && logicalType === "number" ? (column: string) => ` or ${column} <> trunc(${column})` : () => "";
+  const fraction =
+    isWhole && logicalType === "number" ? (column: string) => ` or ${column} <> trunc(${column})` : () => "";
   const bound = isWhole ? "HUGEINT" : "DOUBLE";
-  return { kind: "rule", expectation: `must fit ${format}`, breaks: (column) => `(${column} < ${low}::${bound} or ${column} > ${high}::${bound}${fraction(column)})` };
+  return {
+    kind: "rule",
+    expectation: `must fit ${format}`,
+    breaks: (column) => `(${column} < ${low}::${bound} or ${column} > ${high}::${bound}${fraction(column)})`,
+  };
 }
 
 /** Digits, a grouping separator and a decimal one, as they are written: `#.##0,00`, `#,##0.00`, `# ##0,##`, `0,00`. */
@@ -155,18 +228,30 @@ function numberFormat(format: string, type: string): FormatMeaning {
   const match = NUMBER_PATTERN.exec(format);
   const [, group, decimal] = match ?? [];
   if (match === null || (group !== undefined && group === decimal)) {
-    return refuse(`The number format ${JSON.stringify(format)} cannot be read`, "Write it as the numbers are written, #.##0,00 for 1.234,56 or #,##0.00 for 1,234.56, or name a type: i8 to i64, u8 to u64, f32, f64.");
+    return refuse(
+      `The number format ${JSON.stringify(format)} cannot be read`,
+      "Write it as the numbers are written, #.##0,00 for 1.234,56 or #,##0.00 for 1,234.56, or name a type: i8 to i64, u8 to u64, f32, f64.",
+    );
   }
   const isBlank = group !== undefined && /\s/.test(group);
-  const escaped = (separator: string): string => (/\s/.test(separator) ? "[ \\x{00a0}\\x{202f}]" : separator === "." ? "\\." : separator);
+  const escaped = (separator: string): string =>
+    /\s/.test(separator) ? "[ \\x{00a0}\\x{202f}]" : separator === "." ? "\\." : separator;
   const whole = group === undefined ? "\\d+" : `(?:\\d{1,3}(?:${escaped(group)}\\d{3})+|\\d+)`;
   const pattern = quoteText(`[+-]?${whole}${decimal === undefined ? "" : `(?:${escaped(decimal)}\\d+)?`}`);
   return {
     kind: "read",
     read: (value) => {
-      const ungrouped = group === undefined ? `trim(${value})` : isBlank ? `regexp_replace(trim(${value}), '[ \\x{00a0}\\x{202f}]', '', 'g')` : `replace(trim(${value}), ${quoteText(group)}, '')`;
-      const plain = decimal === undefined || decimal === "." ? ungrouped : `replace(${ungrouped}, ${quoteText(decimal)}, '.')`;
-      const isFraction = /^(TINYINT|SMALLINT|INTEGER|BIGINT)$/.test(type) ? ` and regexp_full_match(${plain}, '[+-]?\\d+(\\.0*)?')` : "";
+      const ungrouped =
+        group === undefined
+          ? `trim(${value})`
+          : isBlank
+            ? `regexp_replace(trim(${value}), '[ \\x{00a0}\\x{202f}]', '', 'g')`
+            : `replace(trim(${value}), ${quoteText(group)}, '')`;
+      const plain =
+        decimal === undefined || decimal === "." ? ungrouped : `replace(${ungrouped}, ${quoteText(decimal)}, '.')`;
+      const isFraction = /^(TINYINT|SMALLINT|INTEGER|BIGINT)$/.test(type)
+        ? ` and regexp_full_match(${plain}, '[+-]?\\d+(\\.0*)?')`
+        : "";
       return `case when regexp_full_match(trim(${value}), ${pattern})${isFraction} then try_cast(${plain} as ${type}) end`;
     },
   };
@@ -185,6 +270,14 @@ const STRING_PATTERNS: Readonly<Record<string, string>> = {
 
 function stringRule(format: string): FormatMeaning {
   const pattern = STRING_PATTERNS[format];
-  if (pattern === undefined) return refuse(`The string format ${JSON.stringify(format)} cannot be checked`, `Use one of ${Object.keys(STRING_PATTERNS).join(", ")}, or logicalTypeOptions.pattern.`);
-  return { kind: "rule", expectation: `must be in the format ${format}`, breaks: (column) => `not regexp_full_match(${column}::VARCHAR, ${quoteText(pattern)})` };
+  if (pattern === undefined)
+    return refuse(
+      `The string format ${JSON.stringify(format)} cannot be checked`,
+      `Use one of ${Object.keys(STRING_PATTERNS).join(", ")}, or logicalTypeOptions.pattern.`,
+    );
+  return {
+    kind: "rule",
+    expectation: `must be in the format ${format}`,
+    breaks: (column) => `not regexp_full_match(${column}::VARCHAR, ${quoteText(pattern)})`,
+  };
 }

@@ -5,7 +5,9 @@ import type { Column } from "../analytics/analytics.ts";
 import type { Row } from "../analytics/rows.ts";
 import { dashboardMissing } from "../errors.ts";
 
-/** A dashboard with the rows of its tiles, as one version of a `report` asset holds it (`dashboard.json` of its tree). */
+/**
+ * A dashboard with the rows of its tiles, as one version of a `report` asset holds it (`dashboard.json` of its tree).
+ */
 export interface DashboardReport {
   readonly format: "dashboard/1";
   readonly title: string;
@@ -20,7 +22,12 @@ export interface DashboardReport {
     /** True when the query had more rows than the tile's limit. */
     readonly truncated: boolean;
     /** The dataset versions that the rows come from. */
-    readonly sources: readonly { readonly asset: string; readonly version: number; readonly versionId: string; readonly madeAtMs: number }[];
+    readonly sources: readonly {
+      readonly asset: string;
+      readonly version: number;
+      readonly versionId: string;
+      readonly madeAtMs: number;
+    }[];
   }[];
 }
 
@@ -33,7 +40,13 @@ export async function getDashboard(
   { store, objects }: { readonly store: MetadataStore; readonly objects: ObjectStore },
   of: { readonly project: string; readonly name: string; readonly version?: number },
 ): Promise<{ readonly version: AssetVersion; readonly report: DashboardReport }> {
-  const version = await store.read((transaction) => getAssetVersion(transaction, { project: of.project, asset: of.name, ...(of.version === undefined ? {} : { version: of.version }) }));
+  const version = await store.read((transaction) =>
+    getAssetVersion(transaction, {
+      project: of.project,
+      asset: of.name,
+      ...(of.version === undefined ? {} : { version: of.version }),
+    }),
+  );
   const file = (version?.content as Partial<Tree> | undefined)?.files?.find(({ path }) => path === "dashboard.json");
   if (version === undefined || file === undefined) throw dashboardMissing({ dashboard: of.name });
   return { version, report: JSON.parse((await objects.get(file.digest as Digest)).toString()) as DashboardReport };

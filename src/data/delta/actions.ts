@@ -81,5 +81,12 @@ export function parseActions(text: string): Action[] {
 
 /** The tombstone of a live file. */
 export function toRemove(file: AddFile, atMs: number): RemoveFile {
-  return { path: file.path, deletionTimestamp: atMs, dataChange: true, extendedFileMetadata: true, partitionValues: file.partitionValues, size: file.size };
+  return {
+    path: file.path,
+    deletionTimestamp: atMs,
+    dataChange: true,
+    extendedFileMetadata: true,
+    partitionValues: file.partitionValues,
+    size: file.size,
+  };
 }

@@ -11,20 +11,25 @@ import type { TableSnapshot } from "./snapshot.ts";
 
 /** Fewest commits between two checkpoints; they are at multiples of it. */
 export const CHECKPOINT_INTERVAL = 10;
-/** So many actions of a snapshot are worth one commit more to wait: otherwise checkpoints, each of which tells of everything, would grow with the log's square. */
+/**
+ * So many actions of a snapshot are worth one commit more to wait: otherwise checkpoints, each of which tells of
+ * everything, would grow with the log's square.
+ */
 const ACTIONS_PER_COMMIT = 4;
 const MOST_COMMITS = 200;
 
 const TOMBSTONE_RETENTION_MS = 7 * 86_400_000;
 const TEXT_MAP = "MAP(VARCHAR, VARCHAR)";
-const DELETION_VECTOR = 'STRUCT("storageType" VARCHAR, "pathOrInlineDv" VARCHAR, "offset" INTEGER, "sizeInBytes" INTEGER, "cardinality" BIGINT)';
+const DELETION_VECTOR =
+  'STRUCT("storageType" VARCHAR, "pathOrInlineDv" VARCHAR, "offset" INTEGER, "sizeInBytes" INTEGER, "cardinality" BIGINT)';
 /** Every optional column is present, because readers have failed on missing ones. */
 const COLUMNS: Readonly<Record<string, string>> = {
   txn: "STRUCT(appId VARCHAR, version BIGINT, lastUpdated BIGINT)",
   add: `STRUCT(path VARCHAR, partitionValues ${TEXT_MAP}, size BIGINT, modificationTime BIGINT, dataChange BOOLEAN, stats VARCHAR, tags ${TEXT_MAP}, deletionVector ${DELETION_VECTOR}, baseRowId BIGINT, defaultRowCommitVersion BIGINT, clusteringProvider VARCHAR)`,
   remove: `STRUCT(path VARCHAR, deletionTimestamp BIGINT, dataChange BOOLEAN, extendedFileMetadata BOOLEAN, partitionValues ${TEXT_MAP}, size BIGINT, deletionVector ${DELETION_VECTOR}, baseRowId BIGINT, defaultRowCommitVersion BIGINT)`,
   metaData: `STRUCT(id VARCHAR, name VARCHAR, description VARCHAR, format STRUCT(provider VARCHAR, options ${TEXT_MAP}), schemaString VARCHAR, partitionColumns VARCHAR[], createdTime BIGINT, configuration ${TEXT_MAP})`,
-  protocol: "STRUCT(minReaderVersion INTEGER, minWriterVersion INTEGER, readerFeatures VARCHAR[], writerFeatures VARCHAR[])",
+  protocol:
+    "STRUCT(minReaderVersion INTEGER, minWriterVersion INTEGER, readerFeatures VARCHAR[], writerFeatures VARCHAR[])",
 };
 
 function checkpointPath(table: string, version: number): string {
@@ -38,8 +43,15 @@ export async function readCheckpoint(analytics: Analytics, table: string, versio
     const source = `read_parquet(${quotePath(checkpointPath(table, version))}, hive_partitioning = false)`;
     const present = new Set((await connection.describe(`select * from ${source}`)).map(({ name }) => name));
     const wanted = Object.keys(COLUMNS).filter((name) => present.has(name));
-    const rows = await connection.rows(`select ${wanted.map((name) => `to_json("${name}")::VARCHAR as "${name}"`).join(", ")} from ${source}`);
-    return rows.map((row) => Object.fromEntries(wanted.flatMap((name) => (typeof row[name] === "string" ? [[name, dropNulls(JSON.parse(row[name]))]] : []))) as Action);
+    const rows = await connection.rows(
+      `select ${wanted.map((name) => `to_json("${name}")::VARCHAR as "${name}"`).join(", ")} from ${source}`,
+    );
+    return rows.map(
+      (row) =>
+        Object.fromEntries(
+          wanted.flatMap((name) => (typeof row[name] === "string" ? [[name, dropNulls(JSON.parse(row[name]))]] : [])),
+        ) as Action,
+    );
   } catch (error) {
     throw tableCorrupt({ table, reason: `checkpoint ${version} cannot be read (${messageOf(error)})` }, error);
   } finally {
@@ -76,7 +88,11 @@ export async function writeCheckpoint(analytics: Analytics, snapshot: TableSnaps
     const { size } = await stat(temporary);
     await rename(temporary, checkpointPath(table, version));
     const hint = `${temporary}.hint`;
-    await writeFile(hint, JSON.stringify({ version, size: actions.length, sizeInBytes: size, numOfAddFiles: snapshot.files.size }), { mode: 0o600 });
+    await writeFile(
+      hint,
+      JSON.stringify({ version, size: actions.length, sizeInBytes: size, numOfAddFiles: snapshot.files.size }),
+      { mode: 0o600 },
+    );
     await rename(hint, join(folder, "_last_checkpoint"));
     await syncFolder(folder);
   } finally {
@@ -87,7 +103,9 @@ export async function writeCheckpoint(analytics: Analytics, snapshot: TableSnaps
 }
 
 function checkpointActions(snapshot: TableSnapshot, nowMs: number): Action[] {
-  const unexpired = [...snapshot.tombstones.values()].filter((remove) => (remove.deletionTimestamp ?? 0) > nowMs - TOMBSTONE_RETENTION_MS);
+  const unexpired = [...snapshot.tombstones.values()].filter(
+    (remove) => (remove.deletionTimestamp ?? 0) > nowMs - TOMBSTONE_RETENTION_MS,
+  );
   return [
     { protocol: snapshot.protocol },
     { metaData: snapshot.metadata },

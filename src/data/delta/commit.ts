@@ -32,7 +32,8 @@ export interface Committed {
 /**
  * Makes a change the next version of a table, with optimistic concurrency (delta.md section 8).
  *
- * `rebase` builds the change anew on a later snapshot where the change allows it (replace); without it a conflict is an error.
+ * `rebase` builds the change anew on a later snapshot where the change allows it (replace); without it a conflict is an
+ * error.
  *
  * @throws DATA_WRITE_CONFLICT with the name of the conflict; DATA_STORAGE_FAILED
  */
@@ -72,7 +73,11 @@ async function put(table: string, version: number, text: string, txnId: string):
   try {
     return await putLogEntry(table, version, text);
   } catch (error) {
-    if (isEsteiraError(error, "DATA_STORAGE_FAILED") && (await txnIdOf(table, version).catch(() => undefined)) === txnId) return true;
+    if (
+      isEsteiraError(error, "DATA_STORAGE_FAILED") &&
+      (await txnIdOf(table, version).catch(() => undefined)) === txnId
+    )
+      return true;
     throw error;
   }
 }
@@ -82,11 +87,17 @@ async function txnIdOf(table: string, version: number): Promise<string | undefin
   return entry?.actions.find((action) => action.commitInfo !== undefined)?.commitInfo?.txnId;
 }
 
-async function meetWinners(table: string, from: number, change: TableChange, strict: boolean): Promise<{ own?: Committed; next: number }> {
+async function meetWinners(
+  table: string,
+  from: number,
+  change: TableChange,
+  strict: boolean,
+): Promise<{ own?: Committed; next: number }> {
   for (let version = from; ; version++) {
     const entry = await readLogEntry(table, version);
     if (entry === undefined) return { next: version };
-    if (entry.actions.some((action) => action.commitInfo?.txnId === change.txnId)) return { own: { version, logDigest: digestOf(entry.text) }, next: version };
+    if (entry.actions.some((action) => action.commitInfo?.txnId === change.txnId))
+      return { own: { version, logDigest: digestOf(entry.text) }, next: version };
     const conflict = conflictWith(entry.actions, change, strict);
     if (conflict !== undefined) throw writeConflict({ table, conflict, version });
   }
@@ -94,15 +105,22 @@ async function meetWinners(table: string, from: number, change: TableChange, str
 
 /** The first conflict between a winner's actions and ours, in check order, or undefined. Isolation is Serializable. */
 export function conflictWith(winner: readonly Action[], change: TableChange, strict: boolean): string | undefined {
-  if (winner.some((action) => action.protocol !== undefined)) return "ProtocolChanged: the table's protocol was changed";
-  if (winner.some((action) => action.metaData !== undefined)) return strict || change.metadata !== undefined ? "MetadataChanged: the table's schema or properties were changed" : undefined;
+  if (winner.some((action) => action.protocol !== undefined))
+    return "ProtocolChanged: the table's protocol was changed";
+  if (winner.some((action) => action.metaData !== undefined))
+    return strict || change.metadata !== undefined
+      ? "MetadataChanged: the table's schema or properties were changed"
+      : undefined;
   if (!strict) return undefined;
   if (change.reads !== "nothing") {
     const rearranged = change.operation === "OPTIMIZE";
     // Without predicates on partition columns any added row might have been read.
-    if (!rearranged && winner.some((action) => action.add !== undefined)) return "ConcurrentAppend: rows were added that this write should have read";
+    if (!rearranged && winner.some((action) => action.add !== undefined))
+      return "ConcurrentAppend: rows were added that this write should have read";
     const reads = change.reads;
-    const deleted = winner.find(({ remove }) => remove !== undefined && remove.dataChange && (reads === "everything" || reads.has(remove.path)));
+    const deleted = winner.find(
+      ({ remove }) => remove !== undefined && remove.dataChange && (reads === "everything" || reads.has(remove.path)),
+    );
     if (deleted !== undefined) return `ConcurrentDeleteRead: ${deleted.remove?.path} was removed`;
   }
   const removed = new Set(change.removes.map((file) => file.path));
@@ -134,22 +152,36 @@ function toActions(change: TableChange, atMs: number): Action[] {
 }
 
 /** A checkpoint only speeds up reading: failing to write one fails nothing. */
-async function checkpointWhenDue(commit: Pick<Parameters<typeof commitChange>[0], "analytics" | "table" | "base" | "atMs">, version: number): Promise<void> {
+async function checkpointWhenDue(
+  commit: Pick<Parameters<typeof commitChange>[0], "analytics" | "table" | "base" | "atMs">,
+  version: number,
+): Promise<void> {
   const { analytics, table, base, atMs } = commit;
   if (version === 0 || version % CHECKPOINT_INTERVAL !== 0) return;
   try {
     const snapshot = await readSnapshot(analytics, table, { version, base });
-    if (isCheckpointDue(snapshot, (await listLog(table))?.checkpoints.findLast((checkpoint) => checkpoint < version))) await writeCheckpoint(analytics, snapshot, atMs);
+    if (
+      isCheckpointDue(
+        snapshot,
+        (await listLog(table))?.checkpoints.findLast((checkpoint) => checkpoint < version),
+      )
+    )
+      await writeCheckpoint(analytics, snapshot, atMs);
   } catch (error) {
     if (!isEsteiraError(error)) throw error;
   }
 }
 
 /** The version whose log entry carries `txnId`, looked for after `after`. */
-export async function findCommit(table: string, txnId: string, after: number): Promise<(Committed & { readonly actions: readonly Action[] }) | undefined> {
+export async function findCommit(
+  table: string,
+  txnId: string,
+  after: number,
+): Promise<(Committed & { readonly actions: readonly Action[] }) | undefined> {
   for (let version = after + 1; ; version++) {
     const entry = await readLogEntry(table, version);
     if (entry === undefined) return undefined;
-    if (entry.actions.some((action) => action.commitInfo?.txnId === txnId)) return { version, logDigest: digestOf(entry.text), actions: entry.actions };
+    if (entry.actions.some((action) => action.commitInfo?.txnId === txnId))
+      return { version, logDigest: digestOf(entry.text), actions: entry.actions };
   }
 }

@@ -20,10 +20,12 @@ export interface Compaction {
 }
 
 /**
- * Writes the small files of a table as one, in stored order, in one commit that changes no row (`dataChange: false`). The files stay where
+ * Writes the small files of a table as one, in stored order, in one commit that changes no row (`dataChange: false`).
+ * The files stay where
  * they are for the versions that refer to them. Undefined when fewer than `leastFiles` files are small.
  *
- * The caller is the dataset's only writer. Killed before its commit it leaves a file that no version names, which a vacuum removes.
+ * The caller is the dataset's only writer. Killed before its commit it leaves a file that no version names, which a
+ * vacuum removes.
  *
  * @param compaction.sign notes on the new file what the old ones, in order, said of their rows
  * @throws DATA_WRITE_CONFLICT when another program changed the table meanwhile; DATA_STORAGE_FAILED
@@ -42,13 +44,32 @@ export async function compactTable(compaction: {
   if (small.length < Math.max(2, compaction.leastFiles)) return undefined;
   const connection = await analytics.connect();
   try {
-    const select = `select * from ${filesRelation(small.map((file) => absolutePath(table, file.path)), columns)}`;
-    const part = await writeDataFile(connection, table, { select, columns: columns.map(({ name, type }) => ({ name, type })) }, atMs);
+    const select = `select * from ${filesRelation(
+      small.map((file) => absolutePath(table, file.path)),
+      columns,
+    )}`;
+    const part = await writeDataFile(
+      connection,
+      table,
+      { select, columns: columns.map(({ name, type }) => ({ name, type })) },
+      atMs,
+    );
     if (part === undefined) return undefined;
     const written = compaction.sign(part.add, small);
     try {
-      const change = { operation: "OPTIMIZE", mode: "Append", txnId: compaction.txnId, adds: [written], removes: small, reads: new Set(small.map(({ path }) => path)) } as const;
-      return { committed: await commitChange({ analytics, table, base: snapshot, change, atMs }), replaced: small, written };
+      const change = {
+        operation: "OPTIMIZE",
+        mode: "Append",
+        txnId: compaction.txnId,
+        adds: [written],
+        removes: small,
+        reads: new Set(small.map(({ path }) => path)),
+      } as const;
+      return {
+        committed: await commitChange({ analytics, table, base: snapshot, change, atMs }),
+        replaced: small,
+        written,
+      };
     } catch (error) {
       await unlink(absolutePath(table, written.path)).catch(() => {});
       throw error;
@@ -70,7 +91,10 @@ function smallFiles(snapshot: TableSnapshot): AddFile[] {
   return small;
 }
 
-/** The version with the same rows in the fewest files: a version itself, or the last of the compactions that directly follow it. */
+/**
+ * The version with the same rows in the fewest files: a version itself, or the last of the compactions that directly
+ * follow it.
+ */
 export async function compactedVersion(table: string, version: number): Promise<number> {
   for (let found = version; ; found++) {
     const next = await readLogEntry(table, found + 1);
@@ -81,5 +105,14 @@ export async function compactedVersion(table: string, version: number): Promise<
 /** True for a commit that only writes the same rows into other files. */
 export function isCompaction(actions: NonNullable<Awaited<ReturnType<typeof readLogEntry>>>["actions"]): boolean {
   const isOptimize = actions.some(({ commitInfo }) => commitInfo?.operation === "OPTIMIZE");
-  return isOptimize && actions.every(({ add, remove, metaData, protocol }) => metaData === undefined && protocol === undefined && (add?.dataChange ?? false) === false && (remove?.dataChange ?? false) === false);
+  return (
+    isOptimize &&
+    actions.every(
+      ({ add, remove, metaData, protocol }) =>
+        metaData === undefined &&
+        protocol === undefined &&
+        (add?.dataChange ?? false) === false &&
+        (remove?.dataChange ?? false) === false,
+    )
+  );
 }

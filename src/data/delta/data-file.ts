@@ -14,7 +14,10 @@ import { parseWrittenStatistics, toStats } from "./statistics.ts";
 export const DIGEST_TAG = "esteira.sha256";
 
 /** Columns of a SELECT as a table stores them, and the SELECT that makes them. @throws DATA_QUERY_FAILED */
-export async function toStoredSelect(connection: AnalyticsConnection, select: string): Promise<{ readonly columns: readonly Column[]; readonly select: string }> {
+export async function toStoredSelect(
+  connection: AnalyticsConnection,
+  select: string,
+): Promise<{ readonly columns: readonly Column[]; readonly select: string }> {
   const described = await connection.describe(select);
   const columns = described.map(({ name, type }) => ({ name, type: storedType(type) }));
   if (described.every(({ type }) => storedType(type) === type)) return { columns, select };
@@ -38,18 +41,39 @@ export async function writeDataFile(
   const name = `part-${randomUUID()}.parquet`;
   const path = join(table, name);
   try {
-    const [written] = await connection.rows(`copy (${source.select}) to ${quoteText(path)} (format parquet, compression snappy, row_group_size ${rowGroupSize(source.columns.length)}, return_stats true)`);
+    const [written] = await connection.rows(
+      `copy (${source.select}) to ${quoteText(path)} (format parquet, compression snappy, row_group_size ${rowGroupSize(source.columns.length)}, return_stats true)`,
+    );
     const rowCount = Number(written?.["count"] ?? 0);
     if (rowCount === 0) {
       await unlink(path).catch(() => {});
       return undefined;
     }
-    const [digest, { size }] = await Promise.all([digestFile(path), stat(path), chmod(path, 0o600).then(() => syncFile(path)), syncFolder(table)]);
+    const [digest, { size }] = await Promise.all([
+      digestFile(path),
+      stat(path),
+      chmod(path, 0o600).then(() => syncFile(path)),
+      syncFolder(table),
+    ]);
     const stats = toStats(rowCount, source.columns, parseWrittenStatistics(written?.["column_statistics"]));
-    return { add: { path: name, partitionValues: {}, size, modificationTime: atMs, dataChange: true, stats, tags: { [DIGEST_TAG]: digest } }, rowCount };
+    return {
+      add: {
+        path: name,
+        partitionValues: {},
+        size,
+        modificationTime: atMs,
+        dataChange: true,
+        stats,
+        tags: { [DIGEST_TAG]: digest },
+      },
+      rowCount,
+    };
   } catch (error) {
     await unlink(path).catch(() => {});
-    if (isEsteiraError(error, "DATA_QUERY_FAILED") && /^(IO Error|FATAL)|No space left/.test(String(error.context["reason"]))) {
+    if (
+      isEsteiraError(error, "DATA_QUERY_FAILED") &&
+      /^(IO Error|FATAL)|No space left/.test(String(error.context["reason"]))
+    ) {
       throw storageFailed({ operation: "write", path, reason: String(error.context["reason"]) }, error);
     }
     if (isEsteiraError(error)) throw error;
@@ -63,7 +87,10 @@ const VECTOR_ROWS = 2048;
 
 /** A row group is in memory as a whole until it is written: a wide one has fewer rows. */
 function rowGroupSize(columns: number): number {
-  return Math.min(ROW_GROUP_ROWS, Math.max(VECTOR_ROWS, Math.floor(ROW_GROUP_CELLS / Math.max(1, columns) / VECTOR_ROWS) * VECTOR_ROWS));
+  return Math.min(
+    ROW_GROUP_ROWS,
+    Math.max(VECTOR_ROWS, Math.floor(ROW_GROUP_CELLS / Math.max(1, columns) / VECTOR_ROWS) * VECTOR_ROWS),
+  );
 }
 
 const PIECE_BYTES = 4 << 20;

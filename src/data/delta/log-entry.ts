@@ -27,12 +27,20 @@ export async function listLog(table: string): Promise<LogListing | undefined> {
     throw storageFailed({ operation: "list", path: join(table, "_delta_log"), reason: messageOf(error) }, error);
   }
   const numbers = (pattern: RegExp): number[] =>
-    names.flatMap((name) => (pattern.test(name) ? [Number.parseInt(name, 10)] : [])).sort((left, right) => left - right);
+    names
+      .flatMap((name) => (pattern.test(name) ? [Number.parseInt(name, 10)] : []))
+      .sort((left, right) => left - right);
   return { entries: numbers(/^\d{20}\.json$/), checkpoints: numbers(/^\d{20}\.checkpoint\.parquet$/) };
 }
 
-/** Actions of one version and the entry's exact text; undefined when there is none. @throws DATA_TABLE_CORRUPT, DATA_STORAGE_FAILED */
-export async function readLogEntry(table: string, version: number): Promise<{ readonly actions: readonly Action[]; readonly text: string } | undefined> {
+/**
+ * Actions of one version and the entry's exact text; undefined when there is none. @throws DATA_TABLE_CORRUPT,
+ * DATA_STORAGE_FAILED
+ */
+export async function readLogEntry(
+  table: string,
+  version: number,
+): Promise<{ readonly actions: readonly Action[]; readonly text: string } | undefined> {
   const path = logEntryPath(table, version);
   let text: string;
   try {

@@ -9,7 +9,8 @@ export function filesOf(snapshot: TableSnapshot): string[] {
 }
 
 /**
- * A snapshot's rows as SQL: `(SELECT … FROM read_parquet([…]))`, with the table's names and types whatever the files hold.
+ * A snapshot's rows as SQL: `(SELECT … FROM read_parquet([…]))`, with the table's names and types whatever the files
+ * hold.
  * `extra` are names of virtual columns (`filename`, `file_row_number`) to carry along.
  */
 export function relationOf(snapshot: TableSnapshot, extra: readonly ("filename" | "file_row_number")[] = []): string {
@@ -34,14 +35,22 @@ export function holdsColumns(file: AddFile, columns: readonly Column[]): boolean
 }
 
 /** Rows of files that hold every column. */
-export function plainRelation(files: readonly string[], columns: readonly Column[], extra: readonly ("filename" | "file_row_number")[] = []): string {
+export function plainRelation(
+  files: readonly string[],
+  columns: readonly Column[],
+  extra: readonly ("filename" | "file_row_number")[] = [],
+): string {
   const select = columns.map(({ name, type }) => `CAST(${quoteName(name)} AS ${type}) AS ${quoteName(name)}`);
   const options = `hive_partitioning = false, union_by_name = true${extra.map((name) => `, ${name} = true`).join("")}`;
   return `(SELECT ${[...select, ...extra].join(", ")} FROM read_parquet([${files.map(quotePath).join(", ")}], ${options}))`;
 }
 
 /** The same over given files. */
-export function filesRelation(files: readonly string[], columns: readonly Column[], extra: readonly ("filename" | "file_row_number")[] = []): string {
+export function filesRelation(
+  files: readonly string[],
+  columns: readonly Column[],
+  extra: readonly ("filename" | "file_row_number")[] = [],
+): string {
   const select = columns.map(({ name, type }) => `CAST(${quoteName(name)} AS ${type}) AS ${quoteName(name)}`);
   if (files.length === 0) {
     const empty = columns.map(({ name, type }) => `CAST(NULL AS ${type}) AS ${quoteName(name)}`);

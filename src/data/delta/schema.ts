@@ -7,7 +7,12 @@ export type DeltaType =
   | string
   | { readonly type: "struct"; readonly fields: readonly DeltaField[] }
   | { readonly type: "array"; readonly elementType: DeltaType; readonly containsNull: boolean }
-  | { readonly type: "map"; readonly keyType: DeltaType; readonly valueType: DeltaType; readonly valueContainsNull: boolean };
+  | {
+      readonly type: "map";
+      readonly keyType: DeltaType;
+      readonly valueType: DeltaType;
+      readonly valueContainsNull: boolean;
+    };
 
 export interface DeltaField {
   readonly name: string;
@@ -32,10 +37,14 @@ const TO_DELTA: Readonly<Record<string, string>> = {
   DATE: "date",
   "TIMESTAMP WITH TIME ZONE": "timestamp",
 };
-const FROM_DELTA: Readonly<Record<string, string>> = { ...Object.fromEntries(Object.entries(TO_DELTA).map(([duckdb, delta]) => [delta, duckdb])), timestamp_ntz: "TIMESTAMP" };
+const FROM_DELTA: Readonly<Record<string, string>> = {
+  ...Object.fromEntries(Object.entries(TO_DELTA).map(([duckdb, delta]) => [delta, duckdb])),
+  timestamp_ntz: "TIMESTAMP",
+};
 
 /**
- * Types that Delta (1,2) lacks, and what they are stored as. HUGEINT is what DuckDB's sum() of integers gives: stored as
+ * Types that Delta (1,2) lacks, and what they are stored as. HUGEINT is what DuckDB's sum() of integers gives: stored
+ * as
  * BIGINT, a sum that does not fit is an error, never a rounded number. Zone-less timestamps are taken as UTC.
  */
 const STORED_AS: Readonly<Record<string, string>> = {
@@ -95,20 +104,41 @@ export function toSchemaString(columns: readonly Column[]): string {
   const seen = new Map<string, string>();
   for (const { name } of columns) {
     const twin = seen.get(name.toLowerCase());
-    if (twin !== undefined) throw columnUnsupported({ column: name, reason: `there is also a column "${twin}"; names must differ in more than case` });
+    if (twin !== undefined)
+      throw columnUnsupported({
+        column: name,
+        reason: `there is also a column "${twin}"; names must differ in more than case`,
+      });
     seen.set(name.toLowerCase(), name);
-    if (name === "" || /[ ,;{}()\n\t=]/.test(name)) throw columnUnsupported({ column: name, reason: "its name is empty or holds a space or one of , ; { } ( ) =" });
+    if (name === "" || /[ ,;{}()\n\t=]/.test(name))
+      throw columnUnsupported({ column: name, reason: "its name is empty or holds a space or one of , ; { } ( ) =" });
   }
-  return JSON.stringify({ type: "struct", fields: columns.map(({ name, type, original }) => ({ name, type: toDeltaType(type, name), nullable: true, metadata: original === undefined ? {} : { [ORIGINAL_NAME]: original } })) });
+  return JSON.stringify({
+    type: "struct",
+    fields: columns.map(({ name, type, original }) => ({
+      name,
+      type: toDeltaType(type, name),
+      nullable: true,
+      metadata: original === undefined ? {} : { [ORIGINAL_NAME]: original },
+    })),
+  });
 }
 
 /** Columns with their DuckDB types. @throws DATA_TABLE_CORRUPT */
-export function parseSchemaString(schemaString: string, table: string): readonly (Column & { readonly field: DeltaField })[] {
+export function parseSchemaString(
+  schemaString: string,
+  table: string,
+): readonly (Column & { readonly field: DeltaField })[] {
   try {
     const schema = JSON.parse(schemaString) as { fields: DeltaField[] };
     return schema.fields.map((field) => {
       const original = field.metadata[ORIGINAL_NAME];
-      return { name: field.name, type: toDuckDbType(field.type), ...(typeof original === "string" ? { original } : {}), field };
+      return {
+        name: field.name,
+        type: toDuckDbType(field.type),
+        ...(typeof original === "string" ? { original } : {}),
+        field,
+      };
     });
   } catch (error) {
     throw tableCorrupt({ table, reason: "its schema is not a struct type" }, error);
@@ -121,14 +151,28 @@ function toDeltaType(type: string, column: string): DeltaType {
   const decimal = /^DECIMAL\((\d+),\s*(\d+)\)$/.exec(type);
   if (decimal !== null) return `decimal(${decimal[1]},${decimal[2]})`;
   const nested = parseNested(type);
-  if (nested === undefined) throw columnUnsupported({ column, reason: `its type ${type} has no counterpart in a Delta table` });
+  if (nested === undefined)
+    throw columnUnsupported({ column, reason: `its type ${type} has no counterpart in a Delta table` });
   switch (nested.kind) {
     case "list":
       return { type: "array", elementType: toDeltaType(nested.element, column), containsNull: true };
     case "map":
-      return { type: "map", keyType: toDeltaType(nested.key, column), valueType: toDeltaType(nested.value, column), valueContainsNull: true };
+      return {
+        type: "map",
+        keyType: toDeltaType(nested.key, column),
+        valueType: toDeltaType(nested.value, column),
+        valueContainsNull: true,
+      };
     case "struct":
-      return { type: "struct", fields: nested.fields.map((field) => ({ name: field.name, type: toDeltaType(field.type, column), nullable: true, metadata: {} })) };
+      return {
+        type: "struct",
+        fields: nested.fields.map((field) => ({
+          name: field.name,
+          type: toDeltaType(field.type, column),
+          nullable: true,
+          metadata: {},
+        })),
+      };
   }
 }
 

@@ -53,7 +53,14 @@ export async function readSnapshot(
   if (version > latest) throw versionMissing({ table, version, latest });
   const base = options.base !== undefined && options.base.version <= version ? options.base : undefined;
   if (base?.version === version) return base;
-  const { state, from } = await startState({ analytics, table, version, base, checkpoints: listing.checkpoints, firstEntry: listing.entries[0] });
+  const { state, from } = await startState({
+    analytics,
+    table,
+    version,
+    base,
+    checkpoints: listing.checkpoints,
+    firstEntry: listing.entries[0],
+  });
   for (let number = from; number <= version; number++) {
     const entry = await readLogEntry(table, number);
     if (entry !== undefined) applyActions(state, entry.actions);
@@ -85,14 +92,21 @@ async function startState(start: {
 }): Promise<{ state: State; from: number }> {
   const { base, version } = start;
   const checkpoint = start.checkpoints.findLast((number) => number <= version && number > (base?.version ?? -1));
-  const isNear = base !== undefined && version - base.version <= NEAR_COMMITS && (start.firstEntry ?? 0) <= base.version + 1;
+  const isNear =
+    base !== undefined && version - base.version <= NEAR_COMMITS && (start.firstEntry ?? 0) <= base.version + 1;
   if (checkpoint !== undefined && !isNear) {
     const state = emptyState();
     applyActions(state, await readCheckpoint(start.analytics, start.table, checkpoint));
     return { state, from: checkpoint + 1 };
   }
   if (base === undefined) return { state: emptyState(), from: 0 };
-  const state = { protocol: base.protocol, metadata: base.metadata, files: new Map(base.files), tombstones: new Map(base.tombstones), transactions: new Map(base.transactions) };
+  const state = {
+    protocol: base.protocol,
+    metadata: base.metadata,
+    files: new Map(base.files),
+    tombstones: new Map(base.tombstones),
+    transactions: new Map(base.transactions),
+  };
   return { state, from: base.version + 1 };
 }
 
@@ -127,7 +141,8 @@ function finish(table: string, version: number, state: State, logDigest: Digest 
   if (metadata === undefined) throw tableCorrupt({ table, reason: `version ${version} has no metaData action` });
   assertReadable(table, protocol, metadata);
   for (const file of state.files.values()) {
-    if (file.deletionVector !== undefined && file.deletionVector !== null) throw tableUnsupported({ table, feature: "deletion vectors", access: "read" });
+    if (file.deletionVector !== undefined && file.deletionVector !== null)
+      throw tableUnsupported({ table, feature: "deletion vectors", access: "read" });
   }
   return {
     table,
@@ -168,7 +183,9 @@ export function assertWritable(snapshot: TableSnapshot): void {
     refuse(`writer version ${protocol.minWriterVersion}`);
   }
   for (const { name, field } of snapshot.columns) {
-    const key = Object.keys(field.metadata).find((candidate) => FORBIDDEN_FIELD_METADATA.some((prefix) => candidate.startsWith(prefix)));
+    const key = Object.keys(field.metadata).find((candidate) =>
+      FORBIDDEN_FIELD_METADATA.some((prefix) => candidate.startsWith(prefix)),
+    );
     if (key !== undefined) refuse(`${key} on column "${name}"`);
   }
   if (snapshot.metadata.partitionColumns.length > 0) refuse("partition columns");

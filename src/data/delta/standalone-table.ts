@@ -11,17 +11,28 @@ export interface StandaloneTable {
   readonly log: string;
   readonly tableId: string;
   /** `path` is the file's name in the standalone table. */
-  readonly files: readonly { readonly path: string; readonly absolutePath: string; readonly sizeBytes: number; readonly digest?: Digest }[];
+  readonly files: readonly {
+    readonly path: string;
+    readonly absolutePath: string;
+    readonly sizeBytes: number;
+    readonly digest?: Digest;
+  }[];
 }
 
 /**
- * Describes one version of a Delta table so that its files, beside the log returned, are readable anywhere. Nothing is copied; the same
+ * Describes one version of a Delta table so that its files, beside the log returned, are readable anywhere. Nothing is
+ * copied; the same
  * version always gives the same text.
  *
  * @param table absolute folder
- * @throws what reading the table throws: DATA_TABLE_MISSING, DATA_VERSION_MISSING, DATA_TABLE_CORRUPT, DATA_TABLE_UNSUPPORTED
+ * @throws what reading the table throws: DATA_TABLE_MISSING, DATA_VERSION_MISSING, DATA_TABLE_CORRUPT,
+ *   DATA_TABLE_UNSUPPORTED
  */
-export async function describeStandaloneTable(analytics: Analytics, table: string, version: number): Promise<StandaloneTable> {
+export async function describeStandaloneTable(
+  analytics: Analytics,
+  table: string,
+  version: number,
+): Promise<StandaloneTable> {
   const snapshot = await readSnapshot(analytics, table, { version });
   const files = await Promise.all(
     [...snapshot.files.entries()].map(async ([path, add]) => {
@@ -34,9 +45,20 @@ export async function describeStandaloneTable(analytics: Analytics, table: strin
   const log = formatActions([
     { protocol: snapshot.protocol },
     { metaData: snapshot.metadata },
-    ...files.map(({ add, path, sizeBytes }) => ({ add: { ...add, path: encodeURI(path), size: sizeBytes, dataChange: true } })),
+    ...files.map(({ add, path, sizeBytes }) => ({
+      add: { ...add, path: encodeURI(path), size: sizeBytes, dataChange: true },
+    })),
   ]);
-  return { log, tableId: snapshot.metadata.id, files: files.map(({ path, absolutePath, sizeBytes, add }) => ({ path, absolutePath, sizeBytes, ...recordedDigest(add) })) };
+  return {
+    log,
+    tableId: snapshot.metadata.id,
+    files: files.map(({ path, absolutePath, sizeBytes, add }) => ({
+      path,
+      absolutePath,
+      sizeBytes,
+      ...recordedDigest(add),
+    })),
+  };
 }
 
 function recordedDigest({ tags }: AddFile): { readonly digest?: Digest } {

@@ -9,7 +9,9 @@ export type WrittenStatistics = ReadonlyMap<string, Readonly<Record<string, stri
 /** `column_statistics` of DuckDB, a map of maps as JSON entries. */
 export function parseWrittenStatistics(cell: unknown): WrittenStatistics {
   const entries = cell as readonly { key: string; value: readonly { key: string; value: string }[] }[];
-  return new Map(entries.map(({ key, value }) => [key, Object.fromEntries(value.map((item) => [item.key, item.value]))]));
+  return new Map(
+    entries.map(({ key, value }) => [key, Object.fromEntries(value.map((item) => [item.key, item.value]))]),
+  );
 }
 
 /**
@@ -32,7 +34,10 @@ export function toStats(rowCount: number, columns: readonly Column[], written: W
   return `{"numRecords":${rowCount},"minValues":{${minimums.join()}},"maxValues":{${maximums.join()}},"nullCount":{${nulls.join()}}}`;
 }
 
-function boundsOf(type: string, statistics: Readonly<Record<string, string>>): [string | undefined, string | undefined] {
+function boundsOf(
+  type: string,
+  statistics: Readonly<Record<string, string>>,
+): [string | undefined, string | undefined] {
   const { min, max } = statistics;
   if (min === undefined || max === undefined) return [undefined, undefined];
   if (NUMBERS.test(type)) return [min, max];

@@ -23,10 +23,12 @@ export interface VacuumResult {
 
 /**
  * Removes data files that no kept version refers to and that are older than the retention: a writer's files look like
- * orphans until it commits. Versions in `pinned()` are kept with the latest one; it is asked again before anything is removed.
+ * orphans until it commits. Versions in `pinned()` are kept with the latest one; it is asked again before anything is
+ * removed.
  *
  * @param vacuum.pinned Delta versions that something still refers to
- * @param vacuum.writingSinceMs when the oldest write that is still at work began: its files stay, however short the retention
+ * @param vacuum.writingSinceMs when the oldest write that is still at work began: its files stay, however short the
+ *   retention
  * @param vacuum.retentionMs default one week
  */
 export async function vacuumTable(vacuum: {
@@ -40,17 +42,27 @@ export async function vacuumTable(vacuum: {
 }): Promise<VacuumResult> {
   const { table, nowMs } = vacuum;
   const old = await filesOlderThan(table, nowMs - (vacuum.retentionMs ?? DEFAULT_RETENTION_MS));
-  // Asked after the folder was read: a write that ended meanwhile is in the log, one that begins now has no file in the list.
+  // Asked after the folder was read: a write that ended meanwhile is in the log, one that begins now has no file in the
+  // list.
   const writingSinceMs = (await vacuum.writingSinceMs()) ?? Infinity;
   await referencedFiles(vacuum);
   // Pins that came while the folder was read count too.
   const kept = await referencedFiles(vacuum);
-  const removed = old.filter(({ path, writtenAtMs }) => !kept.has(path) && writtenAtMs < writingSinceMs - CLOCK_TOLERANCE_MS);
+  const removed = old.filter(
+    ({ path, writtenAtMs }) => !kept.has(path) && writtenAtMs < writingSinceMs - CLOCK_TOLERANCE_MS,
+  );
   if (vacuum.dryRun !== true) for (const { path } of removed) await unlink(path);
-  return { removed: removed.map(({ path }) => path.slice(table.length + 1)), sizeBytes: removed.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0) };
+  return {
+    removed: removed.map(({ path }) => path.slice(table.length + 1)),
+    sizeBytes: removed.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+  };
 }
 
-async function referencedFiles({ analytics, table, pinned }: Parameters<typeof vacuumTable>[0]): Promise<ReadonlySet<string>> {
+async function referencedFiles({
+  analytics,
+  table,
+  pinned,
+}: Parameters<typeof vacuumTable>[0]): Promise<ReadonlySet<string>> {
   const files = new Set<string>();
   const latest = await readSnapshot(analytics, table);
   const versions = new Set([latest.version]);
@@ -69,7 +81,10 @@ async function filesOlderThan(table: string, beforeMs: number): Promise<DataFile
   const found: DataFile[] = [];
   for (const entry of entries) {
     const path = join(entry.parentPath, entry.name);
-    const isHidden = path.slice(table.length + 1).split("/").some((part) => /^[_.]/.test(part));
+    const isHidden = path
+      .slice(table.length + 1)
+      .split("/")
+      .some((part) => /^[_.]/.test(part));
     if (!entry.isFile() || isHidden) continue;
     const facts = await stat(path);
     if (facts.mtimeMs < beforeMs) found.push({ path, sizeBytes: facts.size, writtenAtMs: facts.mtimeMs });

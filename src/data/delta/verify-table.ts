@@ -17,13 +17,16 @@ export interface TableDamage {
 }
 
 /**
- * Reads every log entry and every data file of a Delta table and compares them with what was recorded; also those that a checkpoint hides
+ * Reads every log entry and every data file of a Delta table and compares them with what was recorded; also those that
+ * a checkpoint hides
  * from readers. Nothing is changed.
  *
  * @param table absolute folder
  * @returns what is damaged, and how many files were looked at
  */
-export async function verifyTable(table: string): Promise<{ readonly files: number; readonly damages: readonly TableDamage[] }> {
+export async function verifyTable(
+  table: string,
+): Promise<{ readonly files: number; readonly damages: readonly TableDamage[] }> {
   const log = await listLog(table);
   const damages: TableDamage[] = [];
   const held = new Map<string, HeldFile>();
@@ -51,9 +54,11 @@ interface HeldFile {
 
 function noteAction(held: Map<string, HeldFile>, action: Action, version: number): void {
   const { add, remove } = action as { readonly add?: AddFile; readonly remove?: { readonly path: string } };
-  if (add !== undefined && !held.has(add.path)) held.set(add.path, { digest: add.tags?.[DIGEST_TAG], from: version, until: undefined });
+  if (add !== undefined && !held.has(add.path))
+    held.set(add.path, { digest: add.tags?.[DIGEST_TAG], from: version, until: undefined });
   const removed = remove === undefined ? undefined : held.get(remove.path);
-  if (remove !== undefined && removed !== undefined) held.set(remove.path, { ...removed, until: removed.until ?? version });
+  if (remove !== undefined && removed !== undefined)
+    held.set(remove.path, { ...removed, until: removed.until ?? version });
 }
 
 async function problemOf(file: string, digest: string | undefined): Promise<string | undefined> {
@@ -61,7 +66,9 @@ async function problemOf(file: string, digest: string | undefined): Promise<stri
     const found = await digestOfFile(file);
     return digest === undefined || digest === found ? undefined : `it has digest ${found}, ${digest} was recorded`;
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "ENOENT" ? "it is missing" : `it cannot be read: ${messageOf(error)}`;
+    return (error as NodeJS.ErrnoException).code === "ENOENT"
+      ? "it is missing"
+      : `it cannot be read: ${messageOf(error)}`;
   }
 }
 
@@ -69,6 +76,8 @@ async function problemOf(file: string, digest: string | undefined): Promise<stri
 export async function listTables(folder: string, below = ""): Promise<readonly string[]> {
   const entries = await readdir(join(folder, below), { withFileTypes: true }).catch(() => []);
   if (entries.some((entry) => entry.isDirectory() && entry.name === "_delta_log")) return [below];
-  const nested = await Promise.all(entries.filter((entry) => entry.isDirectory()).map((entry) => listTables(folder, join(below, entry.name))));
+  const nested = await Promise.all(
+    entries.filter((entry) => entry.isDirectory()).map((entry) => listTables(folder, join(below, entry.name))),
+  );
   return nested.flat().sort();
 }

@@ -5,7 +5,10 @@ import { type MeasuredColumn, type MeasuredKind, MEASURED_KINDS } from "./measur
 /** Columns in one statement: thousands of expressions are planned slowly. */
 const COLUMNS_AT_ONCE = 256;
 
-/** Temporary table of a kind's values with their counts, over all columns of the kind: `place`, the value as `v`, its count `n`. */
+/**
+ * Temporary table of a kind's values with their counts, over all columns of the kind: `place`, the value as `v`, its
+ * count `n`.
+ */
 export function tableOf(kind: MeasuredKind): string {
   return `"__profile_${kind}"`;
 }
@@ -18,7 +21,9 @@ const LAYOUT: Readonly<Record<MeasuredKind, string>> = {
 };
 
 export async function createFrequencies(connection: AnalyticsConnection): Promise<void> {
-  await connection.run(MEASURED_KINDS.map((kind) => `create or replace temp table ${tableOf(kind)} (${LAYOUT[kind]})`).join("; "));
+  await connection.run(
+    MEASURED_KINDS.map((kind) => `create or replace temp table ${tableOf(kind)} (${LAYOUT[kind]})`).join("; "),
+  );
 }
 
 export async function dropFrequencies(connection: AnalyticsConnection): Promise<void> {
@@ -26,7 +31,11 @@ export async function dropFrequencies(connection: AnalyticsConnection): Promise<
 }
 
 /** Counts the values of many columns of a small relation in one pass per kind. */
-export async function countTogether(connection: AnalyticsConnection, relation: string, columns: readonly MeasuredColumn[]): Promise<void> {
+export async function countTogether(
+  connection: AnalyticsConnection,
+  relation: string,
+  columns: readonly MeasuredColumn[],
+): Promise<void> {
   for (const kind of MEASURED_KINDS) {
     const ofKind = columns.filter((column) => column.kind === kind);
     for (let start = 0; start < ofKind.length; start += COLUMNS_AT_ONCE) {
@@ -44,7 +53,11 @@ export async function countTogether(connection: AnalyticsConnection, relation: s
 }
 
 /** Counts one column's values in a large relation, in place of what was counted of it before. */
-export async function countAlone(connection: AnalyticsConnection, relation: string, { kind, name, place, value, text, length }: MeasuredColumn): Promise<void> {
+export async function countAlone(
+  connection: AnalyticsConnection,
+  relation: string,
+  { kind, name, place, value, text, length }: MeasuredColumn,
+): Promise<void> {
   const shown = { whole: value, real: `${value}, ${text}`, text: `${text}, hash(${value}), ${length}` }[kind];
   const column = quoteName(name);
   await connection.run(`delete from ${tableOf(kind)} where place = ${place};
@@ -52,8 +65,15 @@ export async function countAlone(connection: AnalyticsConnection, relation: stri
 }
 
 /** Different values, and values that came once, of each column. */
-export async function countDistinct(connection: AnalyticsConnection): Promise<ReadonlyMap<number, { readonly values: number; readonly once: number }>> {
-  const selects = MEASURED_KINDS.map((kind) => `select place, count(v) as "values", count(v) filter (where n = 1) as once from ${tableOf(kind)} group by place`);
+export async function countDistinct(
+  connection: AnalyticsConnection,
+): Promise<ReadonlyMap<number, { readonly values: number; readonly once: number }>> {
+  const selects = MEASURED_KINDS.map(
+    (kind) =>
+      `select place, count(v) as "values", count(v) filter (where n = 1) as once from ${tableOf(kind)} group by place`,
+  );
   const rows = await connection.rows(selects.join(" union all "));
-  return new Map(rows.map((row) => [Number(row["place"]), { values: Number(row["values"]), once: Number(row["once"]) }]));
+  return new Map(
+    rows.map((row) => [Number(row["place"]), { values: Number(row["values"]), once: Number(row["once"]) }]),
+  );
 }

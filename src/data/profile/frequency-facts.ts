@@ -53,7 +53,10 @@ const FACTS: Readonly<Record<MeasuredKind, (table: string) => string>> = {
       min(length) as shortest, max(length) as longest, sum(length * n) / sum(n) filter (length is not null) as length_mean from ${table} group by place`,
 };
 
-export async function readFacts(connection: AnalyticsConnection, columns: readonly MeasuredColumn[]): Promise<ReadonlyMap<number, Facts>> {
+export async function readFacts(
+  connection: AnalyticsConnection,
+  columns: readonly MeasuredColumn[],
+): Promise<ReadonlyMap<number, Facts>> {
   const facts = new Map<number, Facts>();
   for (const kind of kindsOf(columns)) {
     for (const row of await connection.rows(FACTS[kind](tableOf(kind)))) facts.set(Number(row["place"]), toFacts(row));
@@ -62,7 +65,8 @@ export async function readFacts(connection: AnalyticsConnection, columns: readon
 }
 
 export function toFacts(row: Row): Facts {
-  const finite = (name: string): number | undefined => (typeof row[name] === "number" && Number.isFinite(row[name]) ? row[name] : undefined);
+  const finite = (name: string): number | undefined =>
+    typeof row[name] === "number" && Number.isFinite(row[name]) ? row[name] : undefined;
   const [shortest, longest, mean] = [finite("shortest"), finite("longest"), finite("length_mean")];
   return {
     nullCount: Number(row["nulls"]),
@@ -74,27 +78,44 @@ export function toFacts(row: Row): Facts {
     max: row["high_text"] ?? row["high"] ?? null,
     mean: finite("mean"),
     standardDeviation: finite("deviation"),
-    lengths: shortest === undefined || longest === undefined || mean === undefined ? undefined : { min: shortest, max: longest, mean },
+    lengths:
+      shortest === undefined || longest === undefined || mean === undefined
+        ? undefined
+        : { min: shortest, max: longest, mean },
   };
 }
 
 /** Linear between neighbours, as numpy's default. */
-export async function readQuantiles(connection: AnalyticsConnection, columns: readonly MeasuredColumn[]): Promise<ReadonlyMap<number, Readonly<Record<string, number>>>> {
+export async function readQuantiles(
+  connection: AnalyticsConnection,
+  columns: readonly MeasuredColumn[],
+): Promise<ReadonlyMap<number, Readonly<Record<string, number>>>> {
   const found = new Map<number, Readonly<Record<string, number>>>();
   for (const kind of ["whole", "real"] as const) {
     const places = placesOf(columns, kind);
     if (places.length === 0) continue;
     const counted = `${tableOf(kind)} where place in (${places.join(", ")}) and ${isFinite(kind)}`;
-    for (const row of await connection.rows((await areMostlyOnce(connection, counted)) ? neighboursByValue(counted) : neighboursByCount(counted))) {
+    for (const row of await connection.rows(
+      (await areMostlyOnce(connection, counted)) ? neighboursByValue(counted) : neighboursByCount(counted),
+    )) {
       const [low, high] = [row["low"] as readonly number[], row["high"] as readonly number[]];
-      const quantiles = QUANTILES.map((quantile, index) => [String(quantile), between(low[index] ?? 0, high[index] ?? 0, quantile * (Number(row["total"]) - 1))] as const);
+      const quantiles = QUANTILES.map(
+        (quantile, index) =>
+          [
+            String(quantile),
+            between(low[index] ?? 0, high[index] ?? 0, quantile * (Number(row["total"]) - 1)),
+          ] as const,
+      );
       found.set(Number(row["place"]), Object.fromEntries(quantiles));
     }
   }
   return found;
 }
 
-/** Values that come less often than this on average are not counted up in order, which means sorting, but selected one by one. */
+/**
+ * Values that come less often than this on average are not counted up in order, which means sorting, but selected one
+ * by one.
+ */
 const REPEATS_COUNTED = 8;
 
 async function areMostlyOnce(connection: AnalyticsConnection, counted: string): Promise<boolean> {
@@ -109,58 +130,89 @@ function between(low: number, high: number, position: number): number {
 
 /** SQL: per place the values beside each quantile's position, by running totals. */
 function neighboursByCount(counted: string): string {
-  const beside = (rounded: string): string => QUANTILES.map((quantile) => `min(v) filter (upto > ${rounded}(${quantile}::DOUBLE * (total - 1)))`).join(", ");
+  const beside = (rounded: string): string =>
+    QUANTILES.map((quantile) => `min(v) filter (upto > ${rounded}(${quantile}::DOUBLE * (total - 1)))`).join(", ");
   return `select place, any_value(total) as total, [${beside("floor")}] as low, [${beside("ceil")}] as high from (
     select place, v::DOUBLE as v, sum(n) over (partition by place order by v rows unbounded preceding)::DOUBLE as upto, sum(n) over (partition by place)::DOUBLE as total from ${counted}) group by place`;
 }
 
-/** The same by selection; the interpolated value stands for both. In quarters, so that no difference of two values is out of range. */
+/**
+ * The same by selection; the interpolated value stands for both. In quarters, so that no difference of two values is
+ * out of range.
+ */
 function neighboursByValue(counted: string): string {
   const list = `[${QUANTILES.join(", ")}]`;
   return `select place, count(*) as total, list_transform(quantile_cont(v / 4, ${list}), lambda x: x * 4) as low, low as high from (select place, v::DOUBLE as v, unnest(range(n)) from ${counted}) group by place`;
 }
 
 /** The most frequent values; of equally frequent ones the smallest. */
-export async function readTop(connection: AnalyticsConnection, columns: readonly MeasuredColumn[]): Promise<ReadonlyMap<number, readonly CountedValue[]>> {
+export async function readTop(
+  connection: AnalyticsConnection,
+  columns: readonly MeasuredColumn[],
+): Promise<ReadonlyMap<number, readonly CountedValue[]>> {
   const shown = { whole: "'v': v", real: "'v': v, 't': t", text: "'v': v, 'h': h" };
   const top = new Map<number, readonly CountedValue[]>();
   for (const kind of kindsOf(columns)) {
     const condition = kind === "real" ? "v is not null and not isnan(v)" : "v is not null";
-    const rows = await connection.rows(`select place, min({'n': -n, ${shown[kind]}}, ${TOP_VALUES}) as top from ${tableOf(kind)} where ${condition} group by place`);
+    const rows = await connection.rows(
+      `select place, min({'n': -n, ${shown[kind]}}, ${TOP_VALUES}) as top from ${tableOf(kind)} where ${condition} group by place`,
+    );
     for (const row of rows) {
       const values = row["top"] as readonly { readonly n: JsonCell; readonly v: JsonCell; readonly t?: JsonCell }[];
-      top.set(Number(row["place"]), values.map(({ n, v, t }) => ({ value: t ?? v, count: -Number(n) })));
+      top.set(
+        Number(row["place"]),
+        values.map(({ n, v, t }) => ({ value: t ?? v, count: -Number(n) })),
+      );
     }
   }
   return top;
 }
 
 /** Every finite value of columns with few, in order. */
-export async function readValues(connection: AnalyticsConnection, columns: readonly MeasuredColumn[]): Promise<ReadonlyMap<number, readonly CountedValue[]>> {
+export async function readValues(
+  connection: AnalyticsConnection,
+  columns: readonly MeasuredColumn[],
+): Promise<ReadonlyMap<number, readonly CountedValue[]>> {
   const values = new Map<number, CountedValue[]>();
   for (const kind of ["whole", "real"] as const) {
     const places = placesOf(columns, kind);
     if (places.length === 0) continue;
     const text = kind === "real" ? ", t" : "";
-    const rows = await connection.rows(`select place, v, n${text} from ${tableOf(kind)} where place in (${places.join(", ")}) and ${isFinite(kind)} order by place, v`);
+    const rows = await connection.rows(
+      `select place, v, n${text} from ${tableOf(kind)} where place in (${places.join(", ")}) and ${isFinite(kind)} order by place, v`,
+    );
     for (const row of rows) {
       const place = Number(row["place"]);
-      values.set(place, [...(values.get(place) ?? []), { value: row["t"] ?? row["v"] ?? null, count: Number(row["n"]) }]);
+      values.set(place, [
+        ...(values.get(place) ?? []),
+        { value: row["t"] ?? row["v"] ?? null, count: Number(row["n"]) },
+      ]);
     }
   }
   return values;
 }
 
 /** Finite values of each bin. An edge belongs to the bin on its right, the last one to the last bin. */
-export async function readHistograms(connection: AnalyticsConnection, bounded: readonly Bounds[]): Promise<ReadonlyMap<number, { readonly edges: readonly number[]; readonly counts: readonly number[] }>> {
+export async function readHistograms(
+  connection: AnalyticsConnection,
+  bounded: readonly Bounds[],
+): Promise<ReadonlyMap<number, { readonly edges: readonly number[]; readonly counts: readonly number[] }>> {
   const found = new Map<number, { readonly edges: readonly number[]; readonly counts: number[] }>();
   for (const kind of ["whole", "real"] as const) {
     const ofKind = bounded.filter(({ column }) => column.kind === kind);
     if (ofKind.length === 0) continue;
-    for (const bounds of ofKind) found.set(bounds.column.place, { edges: edgesOf(bounds), counts: Array.from({ length: HISTOGRAM_BINS }, () => 0) });
-    const list = ofKind.map(({ column, low, high }) => `(${column.place}, ${literal(low)}, ${literal(high)}, ${column.sense === "time" ? 1000 : 1}::DOUBLE)`);
+    for (const bounds of ofKind)
+      found.set(bounds.column.place, {
+        edges: edgesOf(bounds),
+        counts: Array.from({ length: HISTOGRAM_BINS }, () => 0),
+      });
+    const list = ofKind.map(
+      ({ column, low, high }) =>
+        `(${column.place}, ${literal(low)}, ${literal(high)}, ${column.sense === "time" ? 1000 : 1}::DOUBLE)`,
+    );
     const guess = `least(greatest(floor((x / 2 - low / 2) / (high / 2 - low / 2) * ${HISTOGRAM_BINS}), 0), ${HISTOGRAM_BINS - 1})::INTEGER`;
-    const rows = await connection.rows(`select place, least(bin - (x < ${edgeSql("bin")})::INTEGER + (x >= ${edgeSql("(bin + 1)")})::INTEGER, ${HISTOGRAM_BINS - 1}) as bin, sum(n) as n from (
+    const rows =
+      await connection.rows(`select place, least(bin - (x < ${edgeSql("bin")})::INTEGER + (x >= ${edgeSql("(bin + 1)")})::INTEGER, ${HISTOGRAM_BINS - 1}) as bin, sum(n) as n from (
       select *, ${guess} as bin from (select place, v::DOUBLE / unit as x, n, low, high from ${tableOf(kind)} join (values ${list.join(", ")}) b(place, low, high, unit) using (place) where ${isFinite(kind)})) group by all`);
     for (const row of rows) {
       const counts = found.get(Number(row["place"]))?.counts;
@@ -191,6 +243,8 @@ export function shownTime(microseconds: bigint, type: string): string {
   if (Number.isNaN(date.getTime())) return `${microseconds} µs`;
   const iso = date.toISOString();
   if (type === "DATE") return iso.slice(0, iso.indexOf("T"));
-  const fraction = String(((microseconds % 1_000_000n) + 1_000_000n) % 1_000_000n).padStart(6, "0").replace(/0+$/, "");
+  const fraction = String(((microseconds % 1_000_000n) + 1_000_000n) % 1_000_000n)
+    .padStart(6, "0")
+    .replace(/0+$/, "");
   return `${iso.slice(0, iso.indexOf("."))}${fraction === "" ? "" : `.${fraction}`}${type.endsWith("WITH TIME ZONE") ? "Z" : ""}`;
 }

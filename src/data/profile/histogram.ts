@@ -11,7 +11,13 @@ export interface Bounds {
 
 /** Edges of equal bins from the smallest to the largest value; written so that no range overflows. */
 export function edgesOf({ low, high }: Bounds): number[] {
-  return Array.from({ length: HISTOGRAM_BINS + 1 }, (_, edge) => (edge === 0 ? low : edge === HISTOGRAM_BINS ? high : low * (1 - edge / HISTOGRAM_BINS) + high * (edge / HISTOGRAM_BINS)));
+  return Array.from({ length: HISTOGRAM_BINS + 1 }, (_, edge) =>
+    edge === 0
+      ? low
+      : edge === HISTOGRAM_BINS
+        ? high
+        : low * (1 - edge / HISTOGRAM_BINS) + high * (edge / HISTOGRAM_BINS),
+  );
 }
 
 /** The same edge in SQL over `low` and `high`, digit by digit. */

@@ -4,11 +4,24 @@ import { quoteName } from "../analytics/sql-text.ts";
 import { relationOf } from "../delta/relation.ts";
 import type { TableSnapshot } from "../delta/snapshot.ts";
 import { countAlone, countDistinct, countTogether, createFrequencies, dropFrequencies } from "./frequencies.ts";
-import { type CountedValue, type Facts, readFacts, readHistograms, readQuantiles, readTop, readValues, shownTime, shownValue } from "./frequency-facts.ts";
+import {
+  type CountedValue,
+  type Facts,
+  readFacts,
+  readHistograms,
+  readQuantiles,
+  readTop,
+  readValues,
+  shownTime,
+  shownValue,
+} from "./frequency-facts.ts";
 import { measureColumn, type MeasuredColumn } from "./measured-column.ts";
 import { type ScannedFacts, scanFacts } from "./scan-facts.ts";
 
-/** A version of no more cells is looked at as a whole; of a larger one a sample of rows gives quantiles and frequent values. */
+/**
+ * A version of no more cells is looked at as a whole; of a larger one a sample of rows gives quantiles and frequent
+ * values.
+ */
 const SAMPLE_CELLS = 4_000_000;
 const [FEWEST_SAMPLE_ROWS, MOST_SAMPLE_ROWS] = [4_096, 32_768];
 /** A column with no more values than this is counted value by value. */
@@ -33,7 +46,10 @@ export interface ColumnProfile {
   /** Infinities are in no bound, mean, quantile or bin. */
   readonly positiveInfinityCount?: number;
   readonly negativeInfinityCount?: number;
-  /** Different values. `error`: half the width of the interval that holds the truth with 95 percent certainty, relative to `count`; 0 is exact, absent unknown. */
+  /**
+   * Different values. `error`: half the width of the interval that holds the truth with 95 percent certainty, relative
+   * to `count`; 0 is exact, absent unknown.
+   */
   readonly distinct: { readonly count: number; readonly error?: number };
   readonly min?: JsonCell;
   readonly max?: JsonCell;
@@ -55,28 +71,58 @@ export interface ColumnProfile {
 }
 
 export interface ProfileSample {
-  /** `rows`: each row of the version was as likely as any other. `blocks`: blocks of adjacent rows, by an older release; every figure but nulls and bounds comes from them. */
+  /**
+   * `rows`: each row of the version was as likely as any other. `blocks`: blocks of adjacent rows, by an older release;
+   * every figure but nulls and bounds comes from them.
+   */
   readonly kind: "rows" | "blocks";
   readonly rows: number;
-  /** With 95 percent certainty no quantile's rank and no value's share is off by more (Dvoretzky–Kiefer–Wolfowitz); absent: unknown. */
+  /**
+   * With 95 percent certainty no quantile's rank and no value's share is off by more (Dvoretzky–Kiefer–Wolfowitz);
+   * absent: unknown.
+   */
   readonly shareError?: number;
 }
 
 /** Profile of all rows of a table's snapshot, all columns. */
-export async function computeProfile(connection: AnalyticsConnection, snapshot: TableSnapshot, rowCount: number): Promise<Profile> {
+export async function computeProfile(
+  connection: AnalyticsConnection,
+  snapshot: TableSnapshot,
+  rowCount: number,
+): Promise<Profile> {
   const columns = snapshot.columns.map(({ name, type }, place) => measureColumn({ name, type }, place));
   if (rowCount === 0 || columns.length === 0) {
-    return { format: "profile/2", rowCount, columns: columns.map(({ name, type }) => ({ name, type, nullCount: 0, distinct: { count: 0, error: 0 }, top: [] })) };
+    return {
+      format: "profile/2",
+      rowCount,
+      columns: columns.map(({ name, type }) => ({
+        name,
+        type,
+        nullCount: 0,
+        distinct: { count: 0, error: 0 },
+        top: [],
+      })),
+    };
   }
   await createFrequencies(connection);
   try {
-    const sampleRows = Math.min(rowCount, Math.max(FEWEST_SAMPLE_ROWS, Math.min(MOST_SAMPLE_ROWS, Math.floor(SAMPLE_CELLS / columns.length))));
+    const sampleRows = Math.min(
+      rowCount,
+      Math.max(FEWEST_SAMPLE_ROWS, Math.min(MOST_SAMPLE_ROWS, Math.floor(SAMPLE_CELLS / columns.length))),
+    );
     await connection.run(`create or replace temp table ${SAMPLE} as ${sampleOf(snapshot, { sampleRows, rowCount })}`);
     await countTogether(connection, SAMPLE, columns);
     await connection.run(`drop table ${SAMPLE}`);
-    const scanned = sampleRows === rowCount ? new Map<number, ScannedFacts>() : await lookAtAllRows(connection, relationOf(snapshot), { columns, sampleRows, rowCount });
+    const scanned =
+      sampleRows === rowCount
+        ? new Map<number, ScannedFacts>()
+        : await lookAtAllRows(connection, relationOf(snapshot), { columns, sampleRows, rowCount });
     const decimals = await boundsOfDecimals(connection, relationOf(snapshot), columns);
-    return { format: "profile/2", rowCount, columns: await describeColumns(connection, columns, { scanned, sampleRows, decimals }) };
+    return {
+      format: "profile/2",
+      rowCount,
+      columns: await describeColumns(connection, columns, { scanned, sampleRows, decimals }),
+    };
   } finally {
     await dropFrequencies(connection);
     await connection.run(`drop table if exists ${SAMPLE}`);
@@ -86,10 +132,14 @@ export async function computeProfile(connection: AnalyticsConnection, snapshot: 
 const SAMPLE = '"__profile_sample"';
 
 /** Every row has a number that is as good as random; the rows with the smallest ones are the sample. */
-function sampleOf(snapshot: TableSnapshot, { sampleRows, rowCount }: { readonly sampleRows: number; readonly rowCount: number }): string {
+function sampleOf(
+  snapshot: TableSnapshot,
+  { sampleRows, rowCount }: { readonly sampleRows: number; readonly rowCount: number },
+): string {
   if (sampleRows === rowCount) return `select * from ${relationOf(snapshot)}`;
   // Foreign tables with partitions have no row numbers here.
-  if (snapshot.metadata.partitionColumns.length > 0) return `select * from ${relationOf(snapshot)} using sample reservoir(${sampleRows} rows) repeatable (1)`;
+  if (snapshot.metadata.partitionColumns.length > 0)
+    return `select * from ${relationOf(snapshot)} using sample reservoir(${sampleRows} rows) repeatable (1)`;
   const random = "hash(filename, file_row_number)";
   // More than twice the deviation of a binomial count above the wanted number: the limit then cuts to exactly that.
   const share = (sampleRows + 8 * Math.sqrt(sampleRows)) / rowCount;
@@ -99,7 +149,15 @@ function sampleOf(snapshot: TableSnapshot, { sampleRows, rowCount }: { readonly 
 }
 
 /** Columns with few values are counted anew over all rows, the others scanned; which is which, the sample tells. */
-async function lookAtAllRows(connection: AnalyticsConnection, relation: string, { columns, sampleRows, rowCount }: { readonly columns: readonly MeasuredColumn[]; readonly sampleRows: number; readonly rowCount: number }): Promise<ReadonlyMap<number, ScannedFacts>> {
+async function lookAtAllRows(
+  connection: AnalyticsConnection,
+  relation: string,
+  {
+    columns,
+    sampleRows,
+    rowCount,
+  }: { readonly columns: readonly MeasuredColumn[]; readonly sampleRows: number; readonly rowCount: number },
+): Promise<ReadonlyMap<number, ScannedFacts>> {
   const seen = await countDistinct(connection);
   const many: { readonly column: MeasuredColumn; readonly guess: number }[] = [];
   for (const column of columns) {
@@ -113,11 +171,19 @@ async function lookAtAllRows(connection: AnalyticsConnection, relation: string, 
 }
 
 /** Decimals of many digits differ where their DOUBLEs do not. */
-async function boundsOfDecimals(connection: AnalyticsConnection, relation: string, columns: readonly MeasuredColumn[]): Promise<ReadonlyMap<number, Pick<Facts, "min" | "max">>> {
+async function boundsOfDecimals(
+  connection: AnalyticsConnection,
+  relation: string,
+  columns: readonly MeasuredColumn[],
+): Promise<ReadonlyMap<number, Pick<Facts, "min" | "max">>> {
   const decimals = columns.filter(({ type }) => type.startsWith("DECIMAL"));
   if (decimals.length === 0) return new Map();
-  const [row = {}] = await connection.rows(`select ${decimals.map(({ name, place }) => `min(${quoteName(name)})::VARCHAR as low${place}, max(${quoteName(name)})::VARCHAR as high${place}`).join(", ")} from ${relation}`);
-  return new Map(decimals.map(({ place }) => [place, { min: row[`low${place}`] ?? null, max: row[`high${place}`] ?? null }]));
+  const [row = {}] = await connection.rows(
+    `select ${decimals.map(({ name, place }) => `min(${quoteName(name)})::VARCHAR as low${place}, max(${quoteName(name)})::VARCHAR as high${place}`).join(", ")} from ${relation}`,
+  );
+  return new Map(
+    decimals.map(({ place }) => [place, { min: row[`low${place}`] ?? null, max: row[`high${place}`] ?? null }]),
+  );
 }
 
 interface Looked {
@@ -126,18 +192,30 @@ interface Looked {
   readonly decimals: ReadonlyMap<number, Pick<Facts, "min" | "max">>;
 }
 
-async function describeColumns(connection: AnalyticsConnection, columns: readonly MeasuredColumn[], { scanned, sampleRows, decimals }: Looked): Promise<ColumnProfile[]> {
+async function describeColumns(
+  connection: AnalyticsConnection,
+  columns: readonly MeasuredColumn[],
+  { scanned, sampleRows, decimals }: Looked,
+): Promise<ColumnProfile[]> {
   const counted = await readFacts(connection, columns);
   const measured = columns.filter(({ sense }) => sense === "number" || sense === "time");
   const quantiles = await readQuantiles(connection, measured);
   const top = await readTop(connection, columns);
-  const isFew = ({ place }: MeasuredColumn): boolean => !scanned.has(place) && (counted.get(place)?.distinct ?? 0) <= SHOWN_VALUES;
-  const values = await readValues(connection, columns.filter((column) => column.kind !== "text" && isFew(column)));
-  const binned = measured.filter((column) => !isFew(column) && !scanned.has(column.place)).flatMap((column) => {
-    const { min = null, max = null } = counted.get(column.place) ?? {};
-    const unit = column.sense === "time" ? 1000 : 1;
-    return min === null || max === null || Number(min) === Number(max) ? [] : [{ column, low: Number(min) / unit, high: Number(max) / unit }];
-  });
+  const isFew = ({ place }: MeasuredColumn): boolean =>
+    !scanned.has(place) && (counted.get(place)?.distinct ?? 0) <= SHOWN_VALUES;
+  const values = await readValues(
+    connection,
+    columns.filter((column) => column.kind !== "text" && isFew(column)),
+  );
+  const binned = measured
+    .filter((column) => !isFew(column) && !scanned.has(column.place))
+    .flatMap((column) => {
+      const { min = null, max = null } = counted.get(column.place) ?? {};
+      const unit = column.sense === "time" ? 1000 : 1;
+      return min === null || max === null || Number(min) === Number(max)
+        ? []
+        : [{ column, low: Number(min) / unit, high: Number(max) / unit }];
+    });
   const histograms = await readHistograms(connection, binned);
   return columns.map((column): ColumnProfile => {
     const { place } = column;
@@ -153,23 +231,53 @@ async function describeColumns(connection: AnalyticsConnection, columns: readonl
       ...(histogram === undefined ? {} : { histogram }),
       ...(shown === undefined ? {} : { values: toShown(column, shown) }),
       top: toShown(column, top.get(place) ?? []),
-      ...(scan === undefined ? {} : { sample: { kind: "rows", rows: sampleRows, shareError: Math.sqrt(Math.log(2 / CERTAINTY_LOSS) / (2 * sampleRows)) } }),
+      ...(scan === undefined
+        ? {}
+        : {
+            sample: {
+              kind: "rows",
+              rows: sampleRows,
+              shareError: Math.sqrt(Math.log(2 / CERTAINTY_LOSS) / (2 * sampleRows)),
+            },
+          }),
     };
   });
 }
 
-function factsOf(column: MeasuredColumn, facts: Facts | undefined, error: number): Pick<ColumnProfile, "nullCount" | "distinct"> & Partial<ColumnProfile> {
+function factsOf(
+  column: MeasuredColumn,
+  facts: Facts | undefined,
+  error: number,
+): Pick<ColumnProfile, "nullCount" | "distinct"> & Partial<ColumnProfile> {
   if (facts === undefined) return { nullCount: 0, distinct: { count: 0, error: 0 } };
-  const { nullCount, distinct, nanCount, positiveInfinityCount, negativeInfinityCount, min, max, mean, standardDeviation, lengths } = facts;
+  const {
+    nullCount,
+    distinct,
+    nanCount,
+    positiveInfinityCount,
+    negativeInfinityCount,
+    min,
+    max,
+    mean,
+    standardDeviation,
+    lengths,
+  } = facts;
   const isNumber = column.sense === "number";
-  const bound = (value: JsonCell): JsonCell => (column.sense === "time" ? shownValue(column, value) : column.type === "DOUBLE" || column.kind === "whole" || column.type === "FLOAT" ? toNumber(value) : value);
+  const bound = (value: JsonCell): JsonCell =>
+    column.sense === "time"
+      ? shownValue(column, value)
+      : column.type === "DOUBLE" || column.kind === "whole" || column.type === "FLOAT"
+        ? toNumber(value)
+        : value;
   return {
     nullCount,
     ...(nanCount > 0 ? { nanCount } : {}),
     ...(positiveInfinityCount > 0 ? { positiveInfinityCount } : {}),
     ...(negativeInfinityCount > 0 ? { negativeInfinityCount } : {}),
     distinct: { count: distinct, error },
-    ...(min === null || max === null || !(isNumber || column.sense === "time") ? {} : { min: bound(min), max: bound(max) }),
+    ...(min === null || max === null || !(isNumber || column.sense === "time")
+      ? {}
+      : { min: bound(min), max: bound(max) }),
     ...(isNumber && mean !== undefined ? { mean } : {}),
     ...(isNumber && standardDeviation !== undefined ? { standardDeviation } : {}),
     ...(lengths === undefined ? {} : { lengths }),
@@ -182,8 +290,13 @@ function toNumber(value: JsonCell): JsonCell {
   return /^[+-]?\d+$/.test(value) && !Number.isSafeInteger(Number(value)) ? value : Number(value);
 }
 
-function inUnits({ sense }: MeasuredColumn, quantiles: Readonly<Record<string, number>>): Readonly<Record<string, number>> {
-  return sense === "time" ? Object.fromEntries(Object.entries(quantiles).map(([quantile, value]) => [quantile, value / 1000])) : quantiles;
+function inUnits(
+  { sense }: MeasuredColumn,
+  quantiles: Readonly<Record<string, number>>,
+): Readonly<Record<string, number>> {
+  return sense === "time"
+    ? Object.fromEntries(Object.entries(quantiles).map(([quantile, value]) => [quantile, value / 1000]))
+    : quantiles;
 }
 
 function toShown(column: MeasuredColumn, values: readonly CountedValue[]): ColumnProfile["top"] {

@@ -9,10 +9,14 @@ interface BlockProfile {
   readonly columns: readonly BlockColumn[];
 }
 
-type BlockColumn = Pick<ColumnProfile, "name" | "type" | "nullCount" | "mean" | "standardDeviation" | "quantiles" | "histogram" | "top"> & { readonly distinctInSample: number; readonly min?: JsonCell; readonly max?: JsonCell };
+type BlockColumn = Pick<
+  ColumnProfile,
+  "name" | "type" | "nullCount" | "mean" | "standardDeviation" | "quantiles" | "histogram" | "top"
+> & { readonly distinctInSample: number; readonly min?: JsonCell; readonly max?: JsonCell };
 
 /**
- * A stored profile, of this release or an older one. An older one's figures are said to come from blocks, and its histograms, which
+ * A stored profile, of this release or an older one. An older one's figures are said to come from blocks, and its
+ * histograms, which
  * counted rows without a value into the last bin, are left out where there are such rows.
  */
 export function parseProfile(text: string): Profile {

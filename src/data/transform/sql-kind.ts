@@ -38,22 +38,47 @@ export function createSqlKind(dependencies: SqlKindDependencies): StepKind<SqlDe
   };
 }
 
-async function analyseStep(dependencies: SqlKindDependencies, { sql: file, write }: SqlDeclaration, context: AnalysisContext): Promise<StepAnalysis> {
+async function analyseStep(
+  dependencies: SqlKindDependencies,
+  { sql: file, write }: SqlDeclaration,
+  context: AnalysisContext,
+): Promise<StepAnalysis> {
   const makes = [{ asset: context.step, kind: "data" as const }];
   const text = await context.readFile(file);
   if (text === undefined) {
     const files = await context.glob("**/*.sql");
     const near = nearestName(file, files);
-    return { inputs: [], makes, files: [], problems: [{ path: ["sql"], message: `There is no file ${file} in the project`, ...(near === undefined ? {} : { hint: `Did you mean ${near}?` }) }] };
+    return {
+      inputs: [],
+      makes,
+      files: [],
+      problems: [
+        {
+          path: ["sql"],
+          message: `There is no file ${file} in the project`,
+          ...(near === undefined ? {} : { hint: `Did you mean ${near}?` }),
+        },
+      ],
+    };
   }
   const analysis = await analyseSql(dependencies.analytics, text);
   const known = analysis.tables.filter(({ name }) => isReadable(context, name));
   const problems: Problem[] = [
     ...analysis.problems.map((problem) => toProblem(file, problem)),
-    ...analysis.tables.filter(({ name }) => !isReadable(context, name)).map(({ name, ...place }) => unknownTable(context, file, name, place)),
+    ...analysis.tables
+      .filter(({ name }) => !isReadable(context, name))
+      .map(({ name, ...place }) => unknownTable(context, file, name, place)),
   ];
-  if (problems.length === 0) problems.push(...(await columnProblems(dependencies, context, { file, text, tables: known.map(({ name }) => name), write })));
-  return { inputs: known.map(({ name }) => ({ asset: name, role: "input", path: [] })), makes, files: [file], problems };
+  if (problems.length === 0)
+    problems.push(
+      ...(await columnProblems(dependencies, context, { file, text, tables: known.map(({ name }) => name), write })),
+    );
+  return {
+    inputs: known.map(({ name }) => ({ asset: name, role: "input", path: [] })),
+    makes,
+    files: [file],
+    problems,
+  };
 }
 
 function isReadable(context: AnalysisContext, name: string): boolean {
@@ -61,14 +86,35 @@ function isReadable(context: AnalysisContext, name: string): boolean {
   return name !== context.step && (kind === "data" || kind === "features");
 }
 
-function unknownTable(context: AnalysisContext, file: string, name: string, place: { line: number; column: number }): Problem {
+function unknownTable(
+  context: AnalysisContext,
+  file: string,
+  name: string,
+  place: { line: number; column: number },
+): Problem {
   const at = { file, ...place };
-  if (name === context.step) return { path: ["sql"], message: `The query reads "${name}", which it makes itself`, hint: "Read the datasets it is made from; with write: append or merge earlier rows stay.", at };
+  if (name === context.step)
+    return {
+      path: ["sql"],
+      message: `The query reads "${name}", which it makes itself`,
+      hint: "Read the datasets it is made from; with write: append or merge earlier rows stay.",
+      at,
+    };
   const kind = context.knownAssets.get(name);
   if (kind !== undefined) return { path: ["sql"], message: `"${name}" is a ${kind}, not a dataset`, at };
-  const datasets = [...context.knownAssets].flatMap(([asset, assetKind]) => (assetKind === "data" || assetKind === "features" ? [asset] : []));
+  const datasets = [...context.knownAssets].flatMap(([asset, assetKind]) =>
+    assetKind === "data" || assetKind === "features" ? [asset] : [],
+  );
   const near = nearestName(name, datasets);
-  return { path: ["sql"], message: `No step makes a dataset "${name}"`, hint: near === undefined ? `Datasets of the project: ${datasets.slice(0, 20).join(", ") || "none"}.` : `Did you mean "${near}"?`, at };
+  return {
+    path: ["sql"],
+    message: `No step makes a dataset "${name}"`,
+    hint:
+      near === undefined
+        ? `Datasets of the project: ${datasets.slice(0, 20).join(", ") || "none"}.`
+        : `Did you mean "${near}"?`,
+    at,
+  };
 }
 
 function toProblem(file: string, { message, line, column }: SqlProblem): Problem {
@@ -79,11 +125,18 @@ function toProblem(file: string, { message, line, column }: SqlProblem): Problem
 async function columnProblems(
   { store, analytics }: SqlKindDependencies,
   context: AnalysisContext,
-  query: { readonly file: string; readonly text: string; readonly tables: readonly string[]; readonly write: WriteDisposition | undefined },
+  query: {
+    readonly file: string;
+    readonly text: string;
+    readonly tables: readonly string[];
+    readonly write: WriteDisposition | undefined;
+  },
 ): Promise<Problem[]> {
   const schemas = new Map<string, readonly Column[]>();
   for (const name of query.tables) {
-    const version = await store.read((transaction) => getAssetVersion(transaction, { project: context.project, asset: name }));
+    const version = await store.read((transaction) =>
+      getAssetVersion(transaction, { project: context.project, asset: name }),
+    );
     if (version === undefined) return [];
     schemas.set(name, (version.content as DatasetContent).columns);
   }
@@ -92,8 +145,17 @@ async function columnProblems(
     const keys = typeof query.write === "object" ? query.write.merge : [];
     return keys.flatMap((key, index) => {
       if (output.some(({ name }) => name.toLowerCase() === key.toLowerCase())) return [];
-      const near = nearestName(key, output.map(({ name }) => name));
-      return [{ path: ["write", "merge", index], message: `The query gives no column "${key}"; it gives ${output.map(({ name }) => name).join(", ")}`, ...(near === undefined ? {} : { hint: `Did you mean "${near}"?` }) }];
+      const near = nearestName(
+        key,
+        output.map(({ name }) => name),
+      );
+      return [
+        {
+          path: ["write", "merge", index],
+          message: `The query gives no column "${key}"; it gives ${output.map(({ name }) => name).join(", ")}`,
+          ...(near === undefined ? {} : { hint: `Did you mean "${near}"?` }),
+        },
+      ];
     });
   } catch (error) {
     if (!isEsteiraError(error, "DATA_QUERY_FAILED")) throw error;
@@ -101,10 +163,20 @@ async function columnProblems(
   }
 }
 
-/** Output columns of a SELECT over tables of which only the columns are known. The user's text starts on the second line. */
-export async function describeAgainst(analytics: Analytics, sql: string, tables: ReadonlyMap<string, readonly Column[]>): Promise<readonly Column[]> {
+/**
+ * Output columns of a SELECT over tables of which only the columns are known. The user's text starts on the second
+ * line.
+ */
+export async function describeAgainst(
+  analytics: Analytics,
+  sql: string,
+  tables: ReadonlyMap<string, readonly Column[]>,
+): Promise<readonly Column[]> {
   const connection = await analytics.sandbox({ files: [] }, async (prepared) => {
-    for (const [name, columns] of tables) await prepared.run(`create temp table ${quoteName(name)} (${columns.map((column) => `${quoteName(column.name)} ${column.type}`).join(", ")})`);
+    for (const [name, columns] of tables)
+      await prepared.run(
+        `create temp table ${quoteName(name)} (${columns.map((column) => `${quoteName(column.name)} ${column.type}`).join(", ")})`,
+      );
   });
   try {
     return await connection.describe(`select * from ${asSubquery(sql)}`);
@@ -113,18 +185,48 @@ export async function describeAgainst(analytics: Analytics, sql: string, tables:
   }
 }
 
-async function executeStep({ analytics, datasets }: SqlKindDependencies, attempt: AttemptContext<SqlDeclaration>): Promise<StepOutcome> {
+async function executeStep(
+  { analytics, datasets }: SqlKindDependencies,
+  attempt: AttemptContext<SqlDeclaration>,
+): Promise<StepOutcome> {
   const { sql: file, write = "replace" } = attempt.declaration;
   const sql = await readFile(join(attempt.projectFolder, file), "utf8");
   const analysis = await analyseSql(analytics, sql);
-  if (analysis.problems.length > 0) throw sqlInvalid({ file, problems: analysis.problems.map(({ line, column, message }) => `${line}:${column} ${message}`) });
-  const tables = new Map(analysis.tables.flatMap(({ name }) => (attempt.inputs.get(name) === undefined ? [] : [[name, attempt.inputs.get(name) as AssetVersion] as const])));
-  const operation = { project: attempt.project, asset: attempt.step, operationId: `${attempt.stepRunId}:${attempt.step}` };
+  if (analysis.problems.length > 0)
+    throw sqlInvalid({
+      file,
+      problems: analysis.problems.map(({ line, column, message }) => `${line}:${column} ${message}`),
+    });
+  const tables = new Map(
+    analysis.tables.flatMap(({ name }) =>
+      attempt.inputs.get(name) === undefined ? [] : [[name, attempt.inputs.get(name) as AssetVersion] as const],
+    ),
+  );
+  const operation = {
+    project: attempt.project,
+    asset: attempt.step,
+    operationId: `${attempt.stepRunId}:${attempt.step}`,
+  };
   try {
     const lineage = await lineageOf(analytics, sql, tables, analysis);
-    const made = await datasets.write({ ...operation, disposition: write, select: sql, tables, content: { lineage: lineage as unknown as Json }, provenance: provenanceOf(attempt, file), signal: attempt.signal });
-    attempt.log(`${attempt.step}: ${formatQuantity(made.rowCount ?? 0, "row")}, ${formatQuantity((made.content as DatasetContent | undefined)?.columns.length ?? 0, "column")}`);
-    return { status: "succeeded", made: [made], facts: { rows: made.rowCount ?? 0 }, alsoWrite: (transaction) => datasets.settle(transaction, operation) };
+    const made = await datasets.write({
+      ...operation,
+      disposition: write,
+      select: sql,
+      tables,
+      content: { lineage: lineage as unknown as Json },
+      provenance: provenanceOf(attempt, file),
+      signal: attempt.signal,
+    });
+    attempt.log(
+      `${attempt.step}: ${formatQuantity(made.rowCount ?? 0, "row")}, ${formatQuantity((made.content as DatasetContent | undefined)?.columns.length ?? 0, "column")}`,
+    );
+    return {
+      status: "succeeded",
+      made: [made],
+      facts: { rows: made.rowCount ?? 0 },
+      alsoWrite: (transaction) => datasets.settle(transaction, operation),
+    };
   } catch (error) {
     if (!isEsteiraError(error, "DATA_QUERY_FAILED")) throw error;
     const { line, column, message } = explainSqlError(String(error.context["reason"]), 1);
@@ -132,7 +234,12 @@ async function executeStep({ analytics, datasets }: SqlKindDependencies, attempt
   }
 }
 
-async function lineageOf(analytics: Analytics, sql: string, tables: ReadonlyMap<string, AssetVersion>, analysis: SqlAnalysis): Promise<Awaited<ReturnType<typeof columnLineage>>> {
+async function lineageOf(
+  analytics: Analytics,
+  sql: string,
+  tables: ReadonlyMap<string, AssetVersion>,
+  analysis: SqlAnalysis,
+): Promise<Awaited<ReturnType<typeof columnLineage>>> {
   const schemas = new Map([...tables].map(([name, version]) => [name, (version.content as DatasetContent).columns]));
   return columnLineage(sql, schemas, await describeAgainst(analytics, sql, schemas), analysis);
 }

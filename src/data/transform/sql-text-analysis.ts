@@ -16,7 +16,10 @@ export interface SqlTable extends SqlPlace {
   readonly name: string;
 }
 
-/** A column that decides which rows there are or how they are grouped, as written: `qualifier` is a table, an alias, or missing. */
+/**
+ * A column that decides which rows there are or how they are grouped, as written: `qualifier` is a table, an alias, or
+ * missing.
+ */
 export interface DecidingColumn {
   readonly qualifier: string | undefined;
   readonly name: string;
@@ -49,14 +52,27 @@ export async function analyseSql(analytics: Analytics, sql: string): Promise<Sql
 }
 
 function readTree(sql: string, tree: Node): SqlAnalysis {
-  const failed = (problem: SqlProblem): SqlAnalysis => ({ tables: [], aliases: new Map(), deciding: [], problems: [problem] });
+  const failed = (problem: SqlProblem): SqlAnalysis => ({
+    tables: [],
+    aliases: new Map(),
+    deciding: [],
+    problems: [problem],
+  });
   if (tree["error"] === true) {
-    if (tree["error_type"] === "not implemented") return failed({ ...NOWHERE, message: "this is not a SELECT; a transformation is one SELECT, and the platform writes its result" });
+    if (tree["error_type"] === "not implemented")
+      return failed({
+        ...NOWHERE,
+        message: "this is not a SELECT; a transformation is one SELECT, and the platform writes its result",
+      });
     return failed({ ...placeOf(sql, Number(tree["position"])), message: String(tree["error_message"]) });
   }
   const statements = tree["statements"] as readonly Node[];
   if (statements.length === 0) return failed({ ...NOWHERE, message: "the file holds no SELECT" });
-  if (statements.length > 1) return failed({ ...NOWHERE, message: `the file holds ${statements.length} statements; a transformation is one SELECT` });
+  if (statements.length > 1)
+    return failed({
+      ...NOWHERE,
+      message: `the file holds ${statements.length} statements; a transformation is one SELECT`,
+    });
   const walk: Walk = { sql, tables: new Map(), aliases: new Map(), deciding: [], problems: [] };
   visit(statements[0], new Set(), walk);
   return { tables: [...walk.tables.values()], aliases: walk.aliases, deciding: walk.deciding, problems: walk.problems };
@@ -80,7 +96,8 @@ function visit(value: unknown, scope: ReadonlySet<string>, walk: Walk): void {
   const inner = withCommonTables(node, scope);
   if (node["type"] === "BASE_TABLE") visitTable(node, scope, walk);
   if (node["type"] === "TABLE_FUNCTION") visitTableFunction(node, walk);
-  for (const key of ["where_clause", "group_expressions", "having", "qualify", "condition"]) collectColumns(node[key], walk.deciding);
+  for (const key of ["where_clause", "group_expressions", "having", "qualify", "condition"])
+    collectColumns(node[key], walk.deciding);
   if (node["type"] === "ORDER_MODIFIER") collectColumns(node["orders"], walk.deciding);
   for (const child of Object.values(node)) visit(child, inner, walk);
 }
@@ -101,7 +118,10 @@ function visitTable(node: Node, scope: ReadonlySet<string>, walk: Walk): void {
     return;
   }
   if (/[./\\*]/.test(name)) {
-    walk.problems.push({ ...place, message: `"${name}" is a file; a transformation reads datasets, so capture it first` });
+    walk.problems.push({
+      ...place,
+      message: `"${name}" is a file; a transformation reads datasets, so capture it first`,
+    });
     return;
   }
   if (!walk.tables.has(name)) walk.tables.set(name, { name, ...place });
@@ -109,13 +129,26 @@ function visitTable(node: Node, scope: ReadonlySet<string>, walk: Walk): void {
   walk.aliases.set((alias === "" ? name : alias).toLowerCase(), name);
 }
 
-const HARMLESS_FUNCTIONS = new Set(["range", "generate_series", "unnest", "values", "repeat", "repeat_row", "json_each", "json_tree", "summary"]);
+const HARMLESS_FUNCTIONS = new Set([
+  "range",
+  "generate_series",
+  "unnest",
+  "values",
+  "repeat",
+  "repeat_row",
+  "json_each",
+  "json_tree",
+  "summary",
+]);
 
 function visitTableFunction(node: Node, walk: Walk): void {
   const call = node["function"] as Node | undefined;
   const name = (call?.["function_name"] as string | undefined) ?? "";
   if (HARMLESS_FUNCTIONS.has(name)) return;
-  walk.problems.push({ ...placeOf(walk.sql, Number(node["query_location"])), message: `the table function ${name} is not allowed; a transformation reads datasets, so capture files first` });
+  walk.problems.push({
+    ...placeOf(walk.sql, Number(node["query_location"])),
+    message: `the table function ${name} is not allowed; a transformation reads datasets, so capture files first`,
+  });
 }
 
 function collectColumns(value: unknown, into: DecidingColumn[]): void {
@@ -149,7 +182,11 @@ function placeOf(sql: string, offset: number): SqlPlace {
  */
 export function explainSqlError(reason: string, linesBefore: number): SqlProblem {
   const shown = /\n\nLINE (\d+): (.*)\n( *)\^/s.exec(reason);
-  const message = reason.split("\n\nLINE ")[0]?.replace(/^(Binder|Catalog|Parser) Error: /, "").replaceAll(/\s*\n\s*/g, " ") ?? reason;
+  const message =
+    reason
+      .split("\n\nLINE ")[0]
+      ?.replace(/^(Binder|Catalog|Parser) Error: /, "")
+      .replaceAll(/\s*\n\s*/g, " ") ?? reason;
   if (shown === null) return { ...NOWHERE, message };
   const [, line = "1", , caret = ""] = shown;
   const prefix = `LINE ${line}: `.length;

@@ -48,7 +48,11 @@ export class LocalSupervisor {
 
   #ensureStarted(): void {
     if (this.#child !== undefined) return;
-    const child = spawn("/bin/sh", ["-c", SCRIPT, "esteira-supervisor", this.#mark], { stdio: ["pipe", "ignore", "ignore"], detached: true, env: { PATH: "/usr/bin:/bin" } });
+    const child = spawn("/bin/sh", ["-c", SCRIPT, "esteira-supervisor", this.#mark], {
+      stdio: ["pipe", "ignore", "ignore"],
+      detached: true,
+      env: { PATH: "/usr/bin:/bin" },
+    });
     this.#child = child;
     // The pipe's descriptor is written to directly: a line must be on its way before anything else can happen.
     this.#pipe = (child.stdin as unknown as { _handle?: { fd?: number } } | null)?._handle?.fd;

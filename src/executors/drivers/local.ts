@@ -11,7 +11,10 @@ import { createSandbox, type Sandbox } from "./sandbox.ts";
 
 const DEFAULT_GRACE_MS = 5000;
 const DEFAULT_PATH = `${dirname(process.execPath)}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`;
-/** How long output is still read after the last process of the group has ended: a process of another session may hold the pipe. */
+/**
+ * How long output is still read after the last process of the group has ended: a process of another session may hold
+ * the pipe.
+ */
 const DRAIN_MS = 200;
 
 export interface LocalExecutorOptions {
@@ -26,11 +29,14 @@ export interface LocalExecutorOptions {
 }
 
 /**
- * Runs processes on this machine, each in a process group of its own, with nothing of the engine's environment: PATH, HOME
+ * Runs processes on this machine, each in a process group of its own, with nothing of the engine's environment: PATH,
+ * HOME
  * (a private folder), LANG, TMPDIR and what is declared.
  *
- * A process ends with its group: what it leaves in the background is ended too. When the engine dies, a small watcher kills
- * every group at once; `reap` ends whatever still carries an attempt's mark, so that a second attempt never runs beside the first.
+ * A process ends with its group: what it leaves in the background is ended too. When the engine dies, a small watcher
+ * kills
+ * every group at once; `reap` ends whatever still carries an attempt's mark, so that a second attempt never runs beside
+ * the first.
  */
 export function createLocalExecutor(options: LocalExecutorOptions): Executor {
   const mark = newId();
@@ -64,23 +70,37 @@ interface Starting extends LocalExecutorOptions {
 
 async function start(spec: ProcessSpec, starting: Starting): Promise<ProcessHandle> {
   const environment = buildEnvironment(spec, starting);
-  const plain: readonly [string, ...string[]] = "shell" in spec.command ? ["/bin/sh", "-e", "-c", spec.command.shell] : spec.command;
+  const plain: readonly [string, ...string[]] =
+    "shell" in spec.command ? ["/bin/sh", "-e", "-c", spec.command.shell] : spec.command;
   assertStartable(plain[0], spec.workingFolder, environment["PATH"] ?? "");
-  const [program, ...args] = spec.sandbox === true || spec.sandboxRequiredBy !== undefined ? await sandboxed(plain, spec, starting) : plain;
+  const [program, ...args] =
+    spec.sandbox === true || spec.sandboxRequiredBy !== undefined ? await sandboxed(plain, spec, starting) : plain;
   const startedAt = performance.now();
-  const child = spawn(program, args, { cwd: spec.workingFolder, env: environment, stdio: ["pipe", "pipe", "pipe"], detached: true });
+  const child = spawn(program, args, {
+    cwd: spec.workingFolder,
+    env: environment,
+    stdio: ["pipe", "pipe", "pipe"],
+    detached: true,
+  });
   const group = child.pid;
   if (group === undefined) return failToStart(child, plain[0]);
   starting.supervisor.watch(group);
   const output = spec.onOutput ?? starting.log;
-  for (const [stream, source] of [["stdout", child.stdout], ["stderr", child.stderr]] as const) {
+  for (const [stream, source] of [
+    ["stdout", child.stdout],
+    ["stderr", child.stderr],
+  ] as const) {
     readOutput(source, { secrets: spec.secrets ?? [], take: (text) => output(stream, text) });
   }
   child.stdin.on("error", () => {});
   return superviseProcess(spec, { child, group, startedAt, supervisor: starting.supervisor });
 }
 
-async function sandboxed(command: readonly [string, ...string[]], spec: ProcessSpec, { sandbox, storeFolder, workFolder }: Starting): Promise<readonly [string, ...string[]]> {
+async function sandboxed(
+  command: readonly [string, ...string[]],
+  spec: ProcessSpec,
+  { sandbox, storeFolder, workFolder }: Starting,
+): Promise<readonly [string, ...string[]]> {
   await sandbox.assertAvailable(spec.sandboxRequiredBy ?? "the step");
   return sandbox.wrap(command, {
     workingFolder: spec.workingFolder,
@@ -92,7 +112,15 @@ async function sandboxed(command: readonly [string, ...string[]], spec: ProcessS
 /** A second process of an attempt carries a number behind its id. */
 const attemptOf = ({ attemptId }: ProcessSpec): string => attemptId.split(".")[0] ?? attemptId;
 
-function superviseProcess(spec: ProcessSpec, running: { readonly child: ChildProcess; readonly group: number; readonly startedAt: number; readonly supervisor: LocalSupervisor }): ProcessHandle {
+function superviseProcess(
+  spec: ProcessSpec,
+  running: {
+    readonly child: ChildProcess;
+    readonly group: number;
+    readonly startedAt: number;
+    readonly supervisor: LocalSupervisor;
+  },
+): ProcessHandle {
   const { child, group, startedAt, supervisor } = running;
   const grace = spec.gracePeriodMs ?? DEFAULT_GRACE_MS;
   let endedBy: ProcessResult["endedBy"] = "itself";
@@ -114,7 +142,12 @@ function superviseProcess(spec: ProcessSpec, running: { readonly child: ChildPro
     over = true;
     clearTimeout(timer);
     supervisor.release(group);
-    return { exitCode: code ?? undefined, signal: signal ?? undefined, endedBy, durationMs: performance.now() - startedAt };
+    return {
+      exitCode: code ?? undefined,
+      signal: signal ?? undefined,
+      endedBy,
+      durationMs: performance.now() - startedAt,
+    };
   });
   return {
     reference: { executor: "local", id: spec.attemptId, startedAtMs: Date.now() },
@@ -128,9 +161,15 @@ function superviseProcess(spec: ProcessSpec, running: { readonly child: ChildPro
 }
 
 /** The end of the first process, of everything it left in its group, and of the output. */
-async function waitForChild(child: ChildProcess, group: number, grace: number): Promise<{ code: number | null; signal: NodeJS.Signals | null }> {
+async function waitForChild(
+  child: ChildProcess,
+  group: number,
+  grace: number,
+): Promise<{ code: number | null; signal: NodeJS.Signals | null }> {
   const closed = new Promise<void>((resolve) => child.once("close", () => resolve()));
-  const exit = await new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) => child.once("exit", (code, signal) => resolve({ code, signal })));
+  const exit = await new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) =>
+    child.once("exit", (code, signal) => resolve({ code, signal })),
+  );
   if (isGroupAlive(group) && !(await waitForGroupEnd(group, 20))) await endGroup(group, grace);
   let timer: NodeJS.Timeout | undefined;
   await Promise.race([closed, new Promise<void>((resolve) => (timer = setTimeout(resolve, DRAIN_MS)))]);
@@ -141,7 +180,9 @@ async function waitForChild(child: ChildProcess, group: number, grace: number): 
 }
 
 function failToStart(child: ChildProcess, command: string): Promise<never> {
-  return new Promise((_, reject) => child.once("error", (error) => reject(startFailed({ command, reason: messageOf(error) }, error))));
+  return new Promise((_, reject) =>
+    child.once("error", (error) => reject(startFailed({ command, reason: messageOf(error) }, error))),
+  );
 }
 
 function buildEnvironment(spec: ProcessSpec, starting: Starting): Record<string, string> {
@@ -154,7 +195,15 @@ function buildEnvironment(spec: ProcessSpec, starting: Starting): Record<string,
   } catch (error) {
     throw folderUnusable({ folder: starting.workFolder, reason: messageOf(error) }, error);
   }
-  return { PATH: starting.path ?? DEFAULT_PATH, HOME: home, LANG: "C.UTF-8", TMPDIR: temporary, ...spec.environment, ESTEIRA_ATTEMPT_ID: spec.attemptId, ESTEIRA_ENGINE: starting.mark };
+  return {
+    PATH: starting.path ?? DEFAULT_PATH,
+    HOME: home,
+    LANG: "C.UTF-8",
+    TMPDIR: temporary,
+    ...spec.environment,
+    ESTEIRA_ATTEMPT_ID: spec.attemptId,
+    ESTEIRA_ENGINE: starting.mark,
+  };
 }
 
 /** Told before the start, because a failed `spawn` says ENOENT for a missing command and a missing folder alike. */
@@ -165,7 +214,11 @@ function assertStartable(command: string, folder: string, path: string): void {
   } catch (error) {
     throw folderUnusable({ folder, reason: messageOf(error) }, error);
   }
-  const places = isAbsolute(command) ? [command] : command.includes("/") ? [join(folder, command)] : path.split(delimiter).map((place) => join(place, command));
+  const places = isAbsolute(command)
+    ? [command]
+    : command.includes("/")
+      ? [join(folder, command)]
+      : path.split(delimiter).map((place) => join(place, command));
   if (!places.some(isExecutable)) throw commandMissing({ command, searched: places.join(", ") });
 }
 

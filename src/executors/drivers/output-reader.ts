@@ -7,9 +7,15 @@ const MASK = "***";
  * Reads one output of a process as text: UTF-8 across chunk borders, secrets replaced also when they arrive in pieces.
  * Text that could be the beginning of a secret is held back until more comes.
  */
-export function readOutput(source: Readable, options: { readonly secrets: readonly string[]; readonly take: (text: string) => void | Promise<void> }): void {
+export function readOutput(
+  source: Readable,
+  options: { readonly secrets: readonly string[]; readonly take: (text: string) => void | Promise<void> },
+): void {
   const decoder = new StringDecoder("utf8");
-  const secrets = options.secrets.flatMap((secret) => [secret, ...secret.split("\n")]).filter((secret) => secret.length >= 4).sort((left, right) => right.length - left.length);
+  const secrets = options.secrets
+    .flatMap((secret) => [secret, ...secret.split("\n")])
+    .filter((secret) => secret.length >= 4)
+    .sort((left, right) => right.length - left.length);
   let held = "";
 
   const give = (text: string): void => {

@@ -50,7 +50,8 @@ export async function endGroup(group: number, gracePeriodMs: number): Promise<vo
 }
 
 /**
- * Processes whose environment holds a variable with a value that begins so: also those that left their group by a session
+ * Processes whose environment holds a variable with a value that begins so: also those that left their group by a
+ * session
  * of their own. Empty where the system does not show environments.
  */
 export function findMarkedProcesses(variable: string, prefix: string): readonly number[] {
@@ -68,7 +69,11 @@ export function findMarkedProcesses(variable: string, prefix: string): readonly 
 
 /** Kills every marked process and waits until none is left. */
 export async function killMarkedProcesses(variable: string, prefix: string): Promise<void> {
-  for (let pids = findMarkedProcesses(variable, prefix); pids.length > 0; pids = findMarkedProcesses(variable, prefix)) {
+  for (
+    let pids = findMarkedProcesses(variable, prefix);
+    pids.length > 0;
+    pids = findMarkedProcesses(variable, prefix)
+  ) {
     for (const pid of pids) {
       try {
         process.kill(pid, "SIGKILL");

@@ -2,7 +2,16 @@ import { readFile, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import type { Json } from "#base";
 import type { AssetKind, WriteTransaction } from "#pipeline";
-import { type AttemptContext, commandFailed, type MadeVersion, type ProcessResult, type ProcessSpec, type StepAnalysis, type StepInput, type StepOutcome } from "#pipeline";
+import {
+  type AttemptContext,
+  commandFailed,
+  type MadeVersion,
+  type ProcessResult,
+  type ProcessSpec,
+  type StepAnalysis,
+  type StepInput,
+  type StepOutcome,
+} from "#pipeline";
 import { outputFolderMissing, reportMissing } from "../errors.ts";
 import { parseJunitReport } from "../junit-report.ts";
 import { writeStepContext } from "../step-context.ts";
@@ -33,7 +42,11 @@ export function madeBy({ makes, report }: CommandOptions): readonly string[] {
 }
 
 /** Runs the command, reads its report, takes what it made. */
-export async function runCommand(attempt: AttemptContext<unknown>, command: ProcessSpec["command"], options: CommandOptions): Promise<StepOutcome> {
+export async function runCommand(
+  attempt: AttemptContext<unknown>,
+  command: ProcessSpec["command"],
+  options: CommandOptions,
+): Promise<StepOutcome> {
   const context = await writeStepContext(attempt, attempt.params);
   const result = await attempt.runProcess({
     command,
@@ -42,7 +55,8 @@ export async function runCommand(attempt: AttemptContext<unknown>, command: Proc
     ...(options.sandbox === undefined ? {} : { sandbox: options.sandbox }),
   });
   const facts = options.report === undefined ? {} : await readReport(attempt, options.report, result);
-  if (result.exitCode !== 0) throw commandFailed({ step: attempt.step, ending: endingOf(result), tail: lastLine(result.tail ?? "") });
+  if (result.exitCode !== 0)
+    throw commandFailed({ step: attempt.step, ending: endingOf(result), tail: lastLine(result.tail ?? "") });
   const { made, alsoWrite } = await publishFolders(attempt, options.makes);
   return { status: "succeeded", made, facts, ...(alsoWrite === undefined ? {} : { alsoWrite }) };
 }
@@ -50,7 +64,9 @@ export async function runCommand(attempt: AttemptContext<unknown>, command: Proc
 function endingOf(result: ProcessResult): string {
   if (result.endedBy === "timeout") return "was ended by its timeout";
   if (result.endedBy === "cancel") return "was cancelled";
-  return result.signal === undefined ? `ended with exit ${String(result.exitCode)}` : `was ended by signal ${result.signal}`;
+  return result.signal === undefined
+    ? `ended with exit ${String(result.exitCode)}`
+    : `was ended by signal ${result.signal}`;
 }
 
 function lastLine(tail: string): string {
@@ -58,7 +74,11 @@ function lastLine(tail: string): string {
   return line.length > TAIL_LENGTH ? `…${line.slice(-TAIL_LENGTH)}` : line;
 }
 
-async function readReport(attempt: AttemptContext<unknown>, path: string, result: ProcessResult): Promise<Readonly<Record<string, Json>>> {
+async function readReport(
+  attempt: AttemptContext<unknown>,
+  path: string,
+  result: ProcessResult,
+): Promise<Readonly<Record<string, Json>>> {
   let xml: string;
   try {
     xml = await readFile(resolve(attempt.projectFolder, path), "utf8");
@@ -69,13 +89,21 @@ async function readReport(attempt: AttemptContext<unknown>, path: string, result
   }
   const report = parseJunitReport(xml);
   for (const failure of report.failures) attempt.log(`failed: ${failure.name}: ${failure.message}`, "stderr");
-  return { tests: report.tests, failed: report.failed, skipped: report.skipped, failures: report.failures.map((failure) => ({ ...failure })) };
+  return {
+    tests: report.tests,
+    failed: report.failed,
+    skipped: report.skipped,
+    failures: report.failures.map((failure) => ({ ...failure })),
+  };
 }
 
 async function publishFolders(
   attempt: AttemptContext<unknown>,
   makes: CommandOptions["makes"],
-): Promise<{ readonly made: readonly MadeVersion[]; readonly alsoWrite?: (transaction: WriteTransaction) => Promise<void> }> {
+): Promise<{
+  readonly made: readonly MadeVersion[];
+  readonly alsoWrite?: (transaction: WriteTransaction) => Promise<void>;
+}> {
   const made: MadeVersion[] = [];
   const writes: ((transaction: WriteTransaction) => Promise<void>)[] = [];
   for (const [kind, folder] of Object.entries(makes ?? {})) {

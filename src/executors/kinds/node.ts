@@ -16,11 +16,17 @@ export interface NodeDeclaration extends CommandOptions {
 const schema: z.ZodType<NodeDeclaration> = z.strictObject({
   node: z.string().min(1).describe("The script, project-relative; TypeScript runs as it is."),
   args: z.array(z.string()).optional().describe("Arguments of the script."),
-  files: z.union([z.string(), z.array(z.string())]).optional().describe("Everything else that the script reads, as globs: its result is then reused while none of them changes."),
+  files: z
+    .union([z.string(), z.array(z.string())])
+    .optional()
+    .describe("Everything else that the script reads, as globs: its result is then reused while none of them changes."),
   ...commandShape,
 });
 
-/** Steps that run a script with the Node that runs the platform. They run every time, unless `files` says all that they read. */
+/**
+ * Steps that run a script with the Node that runs the platform. They run every time, unless `files` says all that they
+ * read.
+ */
 export function createNodeKind(): StepKind<NodeDeclaration> {
   return {
     name: "node",
@@ -31,7 +37,11 @@ export function createNodeKind(): StepKind<NodeDeclaration> {
     analyse,
     execute: (attempt) => {
       const { node, args = [] } = attempt.declaration;
-      return runCommand(attempt, [process.execPath, resolve(attempt.projectFolder, node), ...args], attempt.declaration);
+      return runCommand(
+        attempt,
+        [process.execPath, resolve(attempt.projectFolder, node), ...args],
+        attempt.declaration,
+      );
     },
   };
 }
@@ -40,14 +50,20 @@ async function analyse(declaration: NodeDeclaration, context: AnalysisContext): 
   const problems: Problem[] = [];
   if ((await context.readFile(declaration.node)) === undefined) {
     const near = nearestName(declaration.node, await context.glob("**/*.{js,mjs,cjs,ts,mts}"));
-    problems.push({ path: ["node"], message: `there is no file ${declaration.node} in the project`, ...(near === undefined ? {} : { hint: `Did you mean ${near}?` }) });
+    problems.push({
+      path: ["node"],
+      message: `there is no file ${declaration.node} in the project`,
+      ...(near === undefined ? {} : { hint: `Did you mean ${near}?` }),
+    });
   }
   const patterns = patternsOf(declaration.files);
   const matched = await matchFiles(patterns, context);
   return {
     inputs: inputsOf(declaration.inputs),
     makes: makesOf(context.step, declaration.makes),
-    files: [...new Set([declaration.node, ...(await findScriptImports(declaration.node, context)), ...matched.files])].sort(),
+    files: [
+      ...new Set([declaration.node, ...(await findScriptImports(declaration.node, context)), ...matched.files]),
+    ].sort(),
     cacheable: patterns.length > 0,
     problems: [...problems, ...matched.problems],
   };

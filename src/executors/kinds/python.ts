@@ -2,7 +2,16 @@ import { readdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { z } from "zod";
 import { type Json, nearestName } from "#base";
-import type { AnalysisContext, AttemptContext, MadeVersion, Problem, StepAnalysis, StepInput, StepKind, StepOutcome } from "#pipeline";
+import type {
+  AnalysisContext,
+  AttemptContext,
+  MadeVersion,
+  Problem,
+  StepAnalysis,
+  StepInput,
+  StepKind,
+  StepOutcome,
+} from "#pipeline";
 import type { AssetKind, WriteTransaction } from "#pipeline";
 import { outputMissing, pythonFailed } from "../python-errors.ts";
 import { findScriptImports } from "../script-imports.ts";
@@ -24,13 +33,21 @@ export interface PythonDeclaration {
 const schema: z.ZodType<PythonDeclaration> = z.strictObject({
   python: z.string().min(1).describe("The script, project-relative."),
   args: z.array(z.string()).optional().describe("Arguments of the script."),
-  requirements: z.string().optional().describe("Requirements file of the script's environment; default: the standard library alone."),
-  inputs: z.array(z.string()).optional().describe("Assets it reads, beside those in esteira.input(\"…\")."),
-  makes: z.enum(["data", "features", "model", "code", "report"]).optional().describe("What the step makes, under its own name: esteira.output(STEP)."),
+  requirements: z
+    .string()
+    .optional()
+    .describe("Requirements file of the script's environment; default: the standard library alone."),
+  inputs: z.array(z.string()).optional().describe('Assets it reads, beside those in esteira.input("…").'),
+  makes: z
+    .enum(["data", "features", "model", "code", "report"])
+    .optional()
+    .describe("What the step makes, under its own name: esteira.output(STEP)."),
   files: otherFiles,
 });
 
-/** Steps that run a Python script in a locked environment. Its inputs are the `esteira.input("…")` calls of the script. */
+/**
+ * Steps that run a Python script in a locked environment. Its inputs are the `esteira.input("…")` calls of the script.
+ */
 export function createPythonKind(deps: { readonly environments: PythonEnvironments }): StepKind<PythonDeclaration> {
   return {
     name: "python",
@@ -54,8 +71,16 @@ async function analyse(declaration: PythonDeclaration, context: AnalysisContext)
   const other = await matchFiles(patternsOf(declaration.files), context);
   const imported = await findScriptImports(declaration.python, context);
   const calls = script === undefined ? [] : await readEsteiraCalls(script);
-  const declared = (declaration.inputs ?? []).map((asset, index) => ({ asset, role: "input", path: ["inputs", index] }));
-  const inferred = inputsOfCalls(calls, { context, declared: declaration.inputs ?? [], place: (call) => ({ file: declaration.python, line: call.line, column: call.column }) });
+  const declared = (declaration.inputs ?? []).map((asset, index) => ({
+    asset,
+    role: "input",
+    path: ["inputs", index],
+  }));
+  const inferred = inputsOfCalls(calls, {
+    context,
+    declared: declaration.inputs ?? [],
+    place: (call) => ({ file: declaration.python, line: call.line, column: call.column }),
+  });
   return {
     inputs: [...declared, ...inferred.inputs],
     makes: declaration.makes === undefined ? [] : [{ asset: context.step, kind: declaration.makes }],
@@ -65,15 +90,28 @@ async function analyse(declaration: PythonDeclaration, context: AnalysisContext)
 }
 
 /** A problem that names the file, and the one of its kind that is spelt most like it. */
-export async function missingFile(file: string, path: Problem["path"], context: AnalysisContext, pattern: string): Promise<Problem> {
+export async function missingFile(
+  file: string,
+  path: Problem["path"],
+  context: AnalysisContext,
+  pattern: string,
+): Promise<Problem> {
   const nearest = nearestName(file, await context.glob(pattern));
-  return { path, message: `There is no file ${file} in the project`, ...(nearest === undefined ? {} : { hint: `Did you mean ${nearest}?` }) };
+  return {
+    path,
+    message: `There is no file ${file} in the project`,
+    ...(nearest === undefined ? {} : { hint: `Did you mean ${nearest}?` }),
+  };
 }
 
 /** The inputs that a source reads with `esteira.input("…")`, and what is wrong with those calls. */
 export function inputsOfCalls(
   calls: readonly EsteiraCall[],
-  options: { readonly context: AnalysisContext; readonly declared: readonly string[]; readonly place: (call: EsteiraCall) => NonNullable<Problem["at"]> },
+  options: {
+    readonly context: AnalysisContext;
+    readonly declared: readonly string[];
+    readonly place: (call: EsteiraCall) => NonNullable<Problem["at"]>;
+  },
 ): { readonly inputs: readonly StepInput[]; readonly problems: readonly Problem[] } {
   const inputs = new Map<string, StepInput>();
   const problems: Problem[] = [];
@@ -81,10 +119,26 @@ export function inputsOfCalls(
     if (call.function !== "input") continue;
     if (call.argument === undefined) {
       if (options.declared.length > 0) continue;
-      problems.push({ path: [], at: options.place(call), message: "esteira.input(…) is called with something else than a plain string, so what the step reads cannot be known", hint: "Name the asset in quotes, or list what the step reads in `inputs`." });
+      problems.push({
+        path: [],
+        at: options.place(call),
+        message:
+          "esteira.input(…) is called with something else than a plain string, so what the step reads cannot be known",
+        hint: "Name the asset in quotes, or list what the step reads in `inputs`.",
+      });
     } else if (!options.declared.includes(call.argument) && !options.context.knownAssets.has(call.argument)) {
       const nearest = nearestName(call.argument, options.context.knownAssets.keys());
-      problems.push({ path: [], at: options.place(call), message: `esteira.input("${call.argument}"): no step makes "${call.argument}"`, hint: nearest === undefined ? (options.context.knownAssets.size === 0 ? "The project makes no assets yet." : `Assets: ${[...options.context.knownAssets.keys()].join(", ")}.`) : `Did you mean "${nearest}"?` });
+      problems.push({
+        path: [],
+        at: options.place(call),
+        message: `esteira.input("${call.argument}"): no step makes "${call.argument}"`,
+        hint:
+          nearest === undefined
+            ? options.context.knownAssets.size === 0
+              ? "The project makes no assets yet."
+              : `Assets: ${[...options.context.knownAssets.keys()].join(", ")}.`
+            : `Did you mean "${nearest}"?`,
+      });
     } else if (!options.declared.includes(call.argument)) {
       inputs.set(call.argument, { asset: call.argument, role: "input", path: [] });
     }
@@ -92,7 +146,10 @@ export function inputsOfCalls(
   return { inputs: [...inputs.values()], problems };
 }
 
-async function execute(attempt: AttemptContext<PythonDeclaration>, environments: PythonEnvironments): Promise<StepOutcome> {
+async function execute(
+  attempt: AttemptContext<PythonDeclaration>,
+  environments: PythonEnvironments,
+): Promise<StepOutcome> {
   const { python: script, args = [], requirements, makes } = attempt.declaration;
   const environment = await environments.prepare({
     requirements: requirements === undefined ? "" : await readProjectFile(attempt, requirements),
@@ -107,12 +164,27 @@ async function execute(attempt: AttemptContext<PythonDeclaration>, environments:
     workingFolder: attempt.projectFolder,
     environment: context.environment,
   });
-  if (result.exitCode !== 0) throw pythonFailed({ step: attempt.step, script, exit: result.signal ?? (result.endedBy === "itself" ? `exit code ${result.exitCode}` : result.endedBy) });
-  const published = makes === undefined ? undefined : await publishOutput(attempt, { kind: makes, outputFolder: context.outputFolder, environmentLock: environment.lockDigest });
+  if (result.exitCode !== 0)
+    throw pythonFailed({
+      step: attempt.step,
+      script,
+      exit: result.signal ?? (result.endedBy === "itself" ? `exit code ${result.exitCode}` : result.endedBy),
+    });
+  const published =
+    makes === undefined
+      ? undefined
+      : await publishOutput(attempt, {
+          kind: makes,
+          outputFolder: context.outputFolder,
+          environmentLock: environment.lockDigest,
+        });
   return {
     status: "succeeded",
     made: published?.made ?? [],
-    facts: { environmentLock: environment.lockDigest, ...(result.peakMemoryBytes === undefined ? {} : { peakMemoryBytes: result.peakMemoryBytes }) },
+    facts: {
+      environmentLock: environment.lockDigest,
+      ...(result.peakMemoryBytes === undefined ? {} : { peakMemoryBytes: result.peakMemoryBytes }),
+    },
     ...(published?.alsoWrite === undefined ? {} : { alsoWrite: published.alsoWrite }),
   };
 }
@@ -129,14 +201,31 @@ async function readProjectFile(attempt: AttemptContext<unknown>, path: string): 
  */
 export async function publishOutput(
   attempt: AttemptContext<unknown>,
-  output: { readonly kind: AssetKind; readonly outputFolder: string; readonly environmentLock: string; readonly options?: Readonly<Record<string, Json>>; readonly alsoMadeFrom?: MadeVersion["alsoMadeFrom"] },
-): Promise<{ readonly made: readonly MadeVersion[]; readonly alsoWrite?: (transaction: WriteTransaction) => Promise<void> }> {
+  output: {
+    readonly kind: AssetKind;
+    readonly outputFolder: string;
+    readonly environmentLock: string;
+    readonly options?: Readonly<Record<string, Json>>;
+    readonly alsoMadeFrom?: MadeVersion["alsoMadeFrom"];
+  },
+): Promise<{
+  readonly made: readonly MadeVersion[];
+  readonly alsoWrite?: (transaction: WriteTransaction) => Promise<void>;
+}> {
   const folder = join(output.outputFolder, attempt.step);
   const left = await readdir(output.outputFolder);
   if (!left.includes(attempt.step) || (await readdir(folder)).length === 0) {
     throw outputMissing({ step: attempt.step, kind: output.kind, left, nearest: nearestName(attempt.step, left) });
   }
-  const { made, alsoWrite } = await attempt.publish({ asset: attempt.step, kind: output.kind, folder, options: { environmentLock: output.environmentLock, ...output.options } });
+  const { made, alsoWrite } = await attempt.publish({
+    asset: attempt.step,
+    kind: output.kind,
+    folder,
+    options: { environmentLock: output.environmentLock, ...output.options },
+  });
   const alsoMadeFrom = [...(made.alsoMadeFrom ?? []), ...(output.alsoMadeFrom ?? [])];
-  return { made: [{ ...made, ...(alsoMadeFrom.length === 0 ? {} : { alsoMadeFrom }) }], ...(alsoWrite === undefined ? {} : { alsoWrite }) };
+  return {
+    made: [{ ...made, ...(alsoMadeFrom.length === 0 ? {} : { alsoMadeFrom }) }],
+    ...(alsoWrite === undefined ? {} : { alsoWrite }),
+  };
 }

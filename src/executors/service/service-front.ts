@@ -25,8 +25,10 @@ const HOP_HEADERS = ["connection", "keep-alive", "proxy-connection", "transfer-e
 /**
  * Listens on a stable port.
  *
- * No request is lost in a switch: each goes to the backend that was live when it came, and an old backend is stopped only when its last
- * answer has been sent. Connections to a backend are kept for requests without a body: a kept one may be closed by the backend just as it is
+ * No request is lost in a switch: each goes to the backend that was live when it came, and an old backend is stopped
+ * only when its last
+ * answer has been sent. Connections to a backend are kept for requests without a body: a kept one may be closed by the
+ * backend just as it is
  * used again, and only those can be sent once more. While a backend restarts, requests wait up to 15 s.
  *
  * @param port 0 picks a free one
@@ -84,7 +86,11 @@ interface Exchange {
   readonly enter: (backend: Backend) => () => void;
 }
 
-type Forwarding = Exchange & { readonly incoming: IncomingMessage; readonly answer: ServerResponse; readonly agentOf: (backend: Backend) => Agent };
+type Forwarding = Exchange & {
+  readonly incoming: IncomingMessage;
+  readonly answer: ServerResponse;
+  readonly agentOf: (backend: Backend) => Agent;
+};
 
 async function forward(exchange: Forwarding): Promise<void> {
   const { incoming, answer } = exchange;
@@ -96,7 +102,12 @@ async function forward(exchange: Forwarding): Promise<void> {
   }
   const { socket, leave } = reached;
   answer.once("close", leave);
-  const sent = request({ createConnection: () => socket, method: incoming.method, path: incoming.url, headers: { ...forwardedHeaders(incoming), connection: "close" } });
+  const sent = request({
+    createConnection: () => socket,
+    method: incoming.method,
+    path: incoming.url,
+    headers: { ...forwardedHeaders(incoming), connection: "close" },
+  });
   sent.on("response", (response) => {
     answer.writeHead(response.statusCode ?? 502, response.statusMessage, withoutHopHeaders(response.rawHeaders));
     response.pipe(answer);
@@ -104,7 +115,10 @@ async function forward(exchange: Forwarding): Promise<void> {
   });
   sent.on("error", (error) => {
     if (answer.headersSent) answer.destroy();
-    else answer.writeHead(502, { "content-type": "text/plain" }).end(`the service ended while it answered: ${error.message}\n`);
+    else
+      answer
+        .writeHead(502, { "content-type": "text/plain" })
+        .end(`the service ended while it answered: ${error.message}\n`);
   });
   answer.once("close", () => {
     if (!answer.writableFinished) sent.destroy();
@@ -112,14 +126,25 @@ async function forward(exchange: Forwarding): Promise<void> {
   incoming.pipe(sent);
 }
 
-/** Sends a request that can be repeated over a kept connection; false when nothing was answered and it must be sent anew. */
+/**
+ * Sends a request that can be repeated over a kept connection; false when nothing was answered and it must be sent
+ * anew.
+ */
 async function forwardOverKept({ incoming, answer, live, enter, agentOf }: Forwarding): Promise<boolean> {
   const backend = live();
-  const hasBody = incoming.headers["content-length"] !== undefined || incoming.headers["transfer-encoding"] !== undefined;
+  const hasBody =
+    incoming.headers["content-length"] !== undefined || incoming.headers["transfer-encoding"] !== undefined;
   if (backend === undefined || hasBody || !["GET", "HEAD", "OPTIONS"].includes(incoming.method ?? "")) return false;
   const leave = enter(backend);
   return new Promise((resolve) => {
-    const sent = request({ host: HOST, port: backend.port, agent: agentOf(backend), method: incoming.method, path: incoming.url, headers: forwardedHeaders(incoming) });
+    const sent = request({
+      host: HOST,
+      port: backend.port,
+      agent: agentOf(backend),
+      method: incoming.method,
+      path: incoming.url,
+      headers: forwardedHeaders(incoming),
+    });
     const abort = (): void => {
       leave();
       if (!answer.writableFinished) sent.destroy();
@@ -138,14 +163,19 @@ async function forwardOverKept({ incoming, answer, live, enter, agentOf }: Forwa
         answer.off("close", abort);
         leave();
         return resolve(false);
-      } else answer.writeHead(502, { "content-type": "text/plain" }).end(`the service ended while it answered: ${error.message}\n`);
+      } else
+        answer
+          .writeHead(502, { "content-type": "text/plain" })
+          .end(`the service ended while it answered: ${error.message}\n`);
       resolve(true);
     });
     sent.end();
   });
 }
 
-async function tunnel(exchange: Exchange & { readonly incoming: IncomingMessage; readonly socket: Socket; readonly head: Buffer }): Promise<void> {
+async function tunnel(
+  exchange: Exchange & { readonly incoming: IncomingMessage; readonly socket: Socket; readonly head: Buffer },
+): Promise<void> {
   const { incoming, socket, head } = exchange;
   socket.on("error", () => socket.destroy());
   const reached = await reachBackend(exchange, () => socket.destroyed);
@@ -160,14 +190,21 @@ async function tunnel(exchange: Exchange & { readonly incoming: IncomingMessage;
   });
   backend.on("error", () => socket.destroy());
   const lines = [`${incoming.method} ${incoming.url} HTTP/1.1`];
-  for (let index = 0; index < incoming.rawHeaders.length; index += 2) lines.push(`${incoming.rawHeaders[index]}: ${incoming.rawHeaders[index + 1]}`);
+  for (let index = 0; index < incoming.rawHeaders.length; index += 2)
+    lines.push(`${incoming.rawHeaders[index]}: ${incoming.rawHeaders[index + 1]}`);
   backend.write(`${lines.join("\r\n")}\r\n\r\n`);
   backend.write(head);
   socket.pipe(backend).pipe(socket);
 }
 
-/** A connection to the live backend. Nothing was sent yet, so a refused one is tried again: with the next backend, if it was switched. */
-async function reachBackend({ live, enter }: Exchange, isOver: () => boolean): Promise<{ readonly socket: Socket; readonly leave: () => void } | undefined> {
+/**
+ * A connection to the live backend. Nothing was sent yet, so a refused one is tried again: with the next backend, if it
+ * was switched.
+ */
+async function reachBackend(
+  { live, enter }: Exchange,
+  isOver: () => boolean,
+): Promise<{ readonly socket: Socket; readonly leave: () => void } | undefined> {
   const deadline = Date.now() + WAIT_FOR_BACKEND_MS;
   while (Date.now() < deadline && !isOver()) {
     const backend = live();

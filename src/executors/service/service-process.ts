@@ -16,7 +16,9 @@ export interface ServicePlan {
   readonly command: string;
   /** Everything the process sees, beside `HOST` and `PORT`. */
   readonly environment: Readonly<Record<string, string>>;
-  /** What requires that the process runs in a sandbox, where it may write only the folder: `environment "production"`. */
+  /**
+   * What requires that the process runs in a sandbox, where it may write only the folder: `environment "production"`.
+   */
   readonly sandboxRequiredBy?: string;
   /** Path that answers 2xx when the service is ready; without one, an accepted connection is enough. */
   readonly health?: string;
@@ -49,7 +51,10 @@ export async function startServiceProcess(plan: ServicePlan, logFile: string): P
   const port = await freePort();
   mkdirSync(dirname(logFile), { recursive: true });
   const log = openSync(logFile, "a", 0o600);
-  const [program, ...args] = plan.sandboxRequiredBy === undefined ? shellOf(plan) : createSandbox().wrap(shellOf(plan), { workingFolder: plan.folder, writable: [] });
+  const [program, ...args] =
+    plan.sandboxRequiredBy === undefined
+      ? shellOf(plan)
+      : createSandbox().wrap(shellOf(plan), { workingFolder: plan.folder, writable: [] });
   const child = spawn(program, args, {
     cwd: plan.folder,
     env: { ...plan.environment, HOST, PORT: String(port) },
@@ -162,7 +167,12 @@ export async function readLastLines(file: string, count: number): Promise<readon
     const { size } = await handle.stat();
     const start = Math.max(0, size - TAIL_BYTES);
     const { buffer, bytesRead } = await handle.read(Buffer.alloc(size - start), 0, size - start, start);
-    return buffer.subarray(0, bytesRead).toString("utf8").split("\n").filter((line) => line !== "").slice(-count);
+    return buffer
+      .subarray(0, bytesRead)
+      .toString("utf8")
+      .split("\n")
+      .filter((line) => line !== "")
+      .slice(-count);
   } finally {
     await handle.close();
   }

@@ -5,7 +5,14 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { identifyProcess, isRunning, type ProcessIdentity } from "./process-identity.ts";
 import { type Front, openFront } from "./service-front.ts";
-import { readLastLines, type ServicePlan, type ServiceProcess, signalGroup, startServiceProcess, waitUntilHealthy } from "./service-process.ts";
+import {
+  readLastLines,
+  type ServicePlan,
+  type ServiceProcess,
+  signalGroup,
+  startServiceProcess,
+  waitUntilHealthy,
+} from "./service-process.ts";
 
 /** How a deploy ended; the answer of `POST /deploy`. */
 export type DeployAnswer =
@@ -23,7 +30,16 @@ export interface SupervisorAddress extends ProcessIdentity {
 /** What `GET /status` answers. */
 export interface ServiceStatus {
   readonly port: number;
-  readonly current: { readonly deploymentId: string; readonly pid: number; readonly port: number; readonly startedAtMs: number; readonly restarts: number; readonly up: boolean } | undefined;
+  readonly current:
+    | {
+        readonly deploymentId: string;
+        readonly pid: number;
+        readonly port: number;
+        readonly startedAtMs: number;
+        readonly restarts: number;
+        readonly up: boolean;
+      }
+    | undefined;
 }
 
 /** `state.json`: what the supervisor brings back after it, or the machine, was stopped. */
@@ -44,8 +60,10 @@ const STEADY_AFTER_MS = 60_000;
 /**
  * Keeps one service running, and outlives the engine that started it.
  *
- * States: empty → (deploy) starting → live → (deploy) starting beside live → live. A candidate that does not become healthy is stopped
- * and what was live stays live. A live process that ends is started again after 0.25 s, 0.5 s, … 30 s, while requests wait.
+ * States: empty → (deploy) starting → live → (deploy) starting beside live → live. A candidate that does not become
+ * healthy is stopped
+ * and what was live stays live. A live process that ends is started again after 0.25 s, 0.5 s, … 30 s, while requests
+ * wait.
  * Ends on SIGTERM and `POST /stop`, with its process.
  */
 class Supervisor {
@@ -105,7 +123,8 @@ class Supervisor {
 
   async #switchTo(plan: ServicePlan): Promise<DeployAnswer> {
     const current = this.#live?.started;
-    if (current !== undefined && !current.hasEnded() && current.plan.deploymentId === plan.deploymentId) return answerOf(current);
+    if (current !== undefined && !current.hasEnded() && current.plan.deploymentId === plan.deploymentId)
+      return answerOf(current);
     const logFile = this.#logFile(plan);
     const candidate = await startServiceProcess(plan, logFile);
     const problem = await waitUntilHealthy(candidate, () => this.#stopping || this.#abandoned.has(plan.deploymentId));
@@ -157,7 +176,11 @@ class Supervisor {
 
   /** What ran before must run again, however long what it needs takes to come up. */
   async #bringBack(plan: ServicePlan): Promise<void> {
-    for (let waitMs = FIRST_RESTART_MS; !this.#stopping && this.#live === undefined; waitMs = Math.min(LONGEST_RESTART_MS, waitMs * 2)) {
+    for (
+      let waitMs = FIRST_RESTART_MS;
+      !this.#stopping && this.#live === undefined;
+      waitMs = Math.min(LONGEST_RESTART_MS, waitMs * 2)
+    ) {
       if ((await this.deploy(plan)).status === "live") return;
       await delay(waitMs);
     }
@@ -165,7 +188,12 @@ class Supervisor {
 
   async #save(): Promise<void> {
     const child = this.#live === undefined ? undefined : await identifyProcess(this.#live.started.pid);
-    const state: StoredState = { format: "service/1", port: this.#front.port, ...(this.#plan === undefined ? {} : { current: this.#plan }), ...(child === undefined ? {} : { child }) };
+    const state: StoredState = {
+      format: "service/1",
+      port: this.#front.port,
+      ...(this.#plan === undefined ? {} : { current: this.#plan }),
+      ...(child === undefined ? {} : { child }),
+    };
     await writeWhole(join(this.#folder, "state.json"), JSON.stringify(state));
   }
 
@@ -200,22 +228,33 @@ async function main(folder: string, firstPort: number): Promise<void> {
   };
   const control = await serveControl(supervisor, { secret, finish: () => finish(true) });
   const identity = await identifyProcess(process.pid);
-  const address: SupervisorAddress = { pid: process.pid, startTime: identity?.startTime, control, secret, port: front.port };
+  const address: SupervisorAddress = {
+    pid: process.pid,
+    startTime: identity?.startTime,
+    control,
+    secret,
+    port: front.port,
+  };
   process.on("SIGTERM", () => void finish(false));
   if (state !== undefined) await supervisor.resume(state);
   await writeWhole(join(folder, "supervisor.json"), JSON.stringify(address));
 }
 
 /** The control address: loopback, every request carries the secret. */
-async function serveControl(supervisor: Supervisor, options: { readonly secret: string; readonly finish: () => Promise<void> }): Promise<string> {
+async function serveControl(
+  supervisor: Supervisor,
+  options: { readonly secret: string; readonly finish: () => Promise<void> },
+): Promise<string> {
   const server: Server = createServer((incoming, answer) => {
     const reply = (status: number, body: object): void => {
       answer.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
     };
-    if (!secretsMatch(incoming.headers["x-esteira-secret"], options.secret)) return reply(403, { reason: "wrong secret" });
+    if (!secretsMatch(incoming.headers["x-esteira-secret"], options.secret))
+      return reply(403, { reason: "wrong secret" });
     handleControl(supervisor, incoming, options.finish).then(
       (body) => reply(200, body),
-      (error: unknown) => reply(500, { status: "failed", reason: error instanceof Error ? error.message : String(error), log: [] }),
+      (error: unknown) =>
+        reply(500, { status: "failed", reason: error instanceof Error ? error.message : String(error), log: [] }),
     );
   });
   server.requestTimeout = 0;
@@ -224,10 +263,17 @@ async function serveControl(supervisor: Supervisor, options: { readonly secret: 
   return `http://127.0.0.1:${typeof address === "object" && address !== null ? address.port : 0}`;
 }
 
-async function handleControl(supervisor: Supervisor, incoming: IncomingMessage, finish: () => Promise<void>): Promise<object> {
+async function handleControl(
+  supervisor: Supervisor,
+  incoming: IncomingMessage,
+  finish: () => Promise<void>,
+): Promise<object> {
   const chunks: Buffer[] = [];
   for await (const chunk of incoming) chunks.push(chunk as Buffer);
-  const body = chunks.length === 0 ? {} : (JSON.parse(Buffer.concat(chunks).toString("utf8")) as ServicePlan & { readonly deploymentId: string });
+  const body =
+    chunks.length === 0
+      ? {}
+      : (JSON.parse(Buffer.concat(chunks).toString("utf8")) as ServicePlan & { readonly deploymentId: string });
   switch (`${incoming.method} ${incoming.url}`) {
     case "POST /deploy":
       return supervisor.deploy(body as ServicePlan);
@@ -262,7 +308,9 @@ async function takeLock(folder: string): Promise<boolean> {
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
     }
-    const holder = await readFile(file, "utf8").then((text) => JSON.parse(text) as ProcessIdentity).catch(() => undefined);
+    const holder = await readFile(file, "utf8")
+      .then((text) => JSON.parse(text) as ProcessIdentity)
+      .catch(() => undefined);
     if (holder !== undefined && (await isRunning(holder))) return false;
     // A holder may be between creating and writing the lock.
     if (holder === undefined && tries < 5) await delay(50);

@@ -33,11 +33,17 @@ export interface RunningService {
 /** Long-living processes that survive the engine: one supervisor each, with a stable port in front. */
 export interface Services {
   /**
-   * Starts the plan beside what runs, waits until it is healthy, then switches without losing a request. Idempotent by deployment id.
+   * Starts the plan beside what runs, waits until it is healthy, then switches without losing a request. Idempotent by
+   * deployment id.
    *
-   * @throws EXECUTORS_SERVICE_UNHEALTHY: what ran before still answers; EXECUTORS_SUPERVISOR_UNAVAILABLE, EXECUTORS_SANDBOX_UNAVAILABLE
+   * @throws EXECUTORS_SERVICE_UNHEALTHY: what ran before still answers; EXECUTORS_SUPERVISOR_UNAVAILABLE,
+   *   EXECUTORS_SANDBOX_UNAVAILABLE
    */
-  deploy(key: ServiceKey, plan: ServicePlan, options: { readonly signal: AbortSignal; readonly port?: number }): Promise<RunningService>;
+  deploy(
+    key: ServiceKey,
+    plan: ServicePlan,
+    options: { readonly signal: AbortSignal; readonly port?: number },
+  ): Promise<RunningService>;
   /** undefined when nothing was deployed or its supervisor does not run. */
   status(key: ServiceKey): Promise<RunningService | undefined>;
   /** Starts the supervisor again when it should run and does not; false when nothing was ever deployed. */
@@ -64,7 +70,8 @@ export function createServices({ folder, sandbox = createSandbox() }: ServicesOp
       signal.throwIfAborted();
       if (plan.sandboxRequiredBy !== undefined) await sandbox.assertAvailable(plan.sandboxRequiredBy);
       const address = await startSupervisor(folderOf(key), nameOf(key), port);
-      const abandon = (): void => void call(address, "POST /abandon", { deploymentId: plan.deploymentId }).catch(() => {});
+      const abandon = (): void =>
+        void call(address, "POST /abandon", { deploymentId: plan.deploymentId }).catch(() => {});
       signal.addEventListener("abort", abandon, { once: true });
       try {
         const answer = (await call(address, "POST /deploy", plan).catch((error: unknown) => {
@@ -72,7 +79,12 @@ export function createServices({ folder, sandbox = createSandbox() }: ServicesOp
         })) as DeployAnswer;
         signal.throwIfAborted();
         if (answer.status === "failed") {
-          throw serviceUnhealthy({ service: nameOf(key), reason: answer.reason, log: answer.log, logFile: logFileOf(folderOf(key), plan.deploymentId) });
+          throw serviceUnhealthy({
+            service: nameOf(key),
+            reason: answer.reason,
+            log: answer.log,
+            logFile: logFileOf(folderOf(key), plan.deploymentId),
+          });
         }
         return describe((await call(address, "GET /status")) as ServiceStatus);
       } finally {
@@ -119,13 +131,17 @@ async function startSupervisor(folder: string, service: string, port: number | u
   await mkdir(folder, { recursive: true });
   const logFile = join(folder, "supervisor.log");
   const log = openSync(logFile, "a", 0o600);
-  const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", supervisorScript(), folder, String(port ?? 0)], {
-    cwd: folder,
-    env: {},
-    stdio: ["ignore", log, log],
-    // Its own session: a signal to the engine's group, or the engine's end, does not reach it.
-    detached: true,
-  });
+  const child = spawn(
+    process.execPath,
+    ["--disable-warning=ExperimentalWarning", supervisorScript(), folder, String(port ?? 0)],
+    {
+      cwd: folder,
+      env: {},
+      stdio: ["ignore", log, log],
+      // Its own session: a signal to the engine's group, or the engine's end, does not reach it.
+      detached: true,
+    },
+  );
   closeSync(log);
   child.unref();
   let ended: string | undefined;
@@ -137,7 +153,11 @@ async function startSupervisor(folder: string, service: string, port: number | u
     if (ended !== undefined && ended !== "exit code 0") break;
     await delay(POLL_MS);
   }
-  throw supervisorUnavailable({ service, reason: ended === undefined ? `it did not start in ${START_LIMIT_MS / 1000} s` : `it ended with ${ended}`, log: await readLastLines(logFile, 10) });
+  throw supervisorUnavailable({
+    service,
+    reason: ended === undefined ? `it did not start in ${START_LIMIT_MS / 1000} s` : `it ended with ${ended}`,
+    log: await readLastLines(logFile, 10),
+  });
 }
 
 function supervisorScript(): string {
@@ -146,20 +166,28 @@ function supervisorScript(): string {
 }
 
 /** Requests to the supervisor may last as long as a health check does. */
-async function call(address: SupervisorAddress, request: `${"GET" | "POST"} /${string}`, body?: object): Promise<unknown> {
+async function call(
+  address: SupervisorAddress,
+  request: `${"GET" | "POST"} /${string}`,
+  body?: object,
+): Promise<unknown> {
   const { request: send } = await import("node:http");
   const [method, path] = request.split(" ");
   return new Promise((resolve, reject) => {
-    const sent = send(`${address.control}${path}`, { method, agent: false, headers: { "x-esteira-secret": address.secret, "content-type": "application/json" } }, (response) => {
-      const chunks: Buffer[] = [];
-      response.on("data", (chunk: Buffer) => chunks.push(chunk));
-      response.on("error", reject);
-      response.on("end", () => {
-        const text = Buffer.concat(chunks).toString("utf8");
-        if (response.statusCode === 200) resolve(JSON.parse(text));
-        else reject(new Error(`status ${response.statusCode}: ${text}`));
-      });
-    });
+    const sent = send(
+      `${address.control}${path}`,
+      { method, agent: false, headers: { "x-esteira-secret": address.secret, "content-type": "application/json" } },
+      (response) => {
+        const chunks: Buffer[] = [];
+        response.on("data", (chunk: Buffer) => chunks.push(chunk));
+        response.on("error", reject);
+        response.on("end", () => {
+          const text = Buffer.concat(chunks).toString("utf8");
+          if (response.statusCode === 200) resolve(JSON.parse(text));
+          else reject(new Error(`status ${response.statusCode}: ${text}`));
+        });
+      },
+    );
     sent.on("error", reject);
     sent.end(body === undefined ? undefined : JSON.stringify(body));
   });

@@ -16,7 +16,9 @@ export interface StoredToken {
 /** Adds a token; only the sha256 of its secret is kept. */
 export async function insertToken(
   transaction: WriteTransaction,
-  token: Pick<StoredToken, "id" | "user" | "label" | "createdAtMs" | "expiresAtMs" | "only"> & { readonly secretHash: string },
+  token: Pick<StoredToken, "id" | "user" | "label" | "createdAtMs" | "expiresAtMs" | "only"> & {
+    readonly secretHash: string;
+  },
 ): Promise<void> {
   await transaction
     .insertInto("access_token")
@@ -35,7 +37,10 @@ export async function insertToken(
 }
 
 /** A token with the hash of its secret; undefined when there is none. */
-export async function getToken(transaction: ReadTransaction, id: string): Promise<(StoredToken & { readonly secretHash: string }) | undefined> {
+export async function getToken(
+  transaction: ReadTransaction,
+  id: string,
+): Promise<(StoredToken & { readonly secretHash: string }) | undefined> {
   const row = await transaction.selectFrom("access_token").selectAll().where("id", "=", id).executeTakeFirst();
   return row === undefined ? undefined : { ...toToken(row), secretHash: row.secret_hash };
 }

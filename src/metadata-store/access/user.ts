@@ -24,11 +24,22 @@ export async function getUser(transaction: ReadTransaction, name: string): Promi
 }
 
 /** Users by name. `after` is the last name of the page before. */
-export async function listUsers(transaction: ReadTransaction, query: { readonly after?: string; readonly limit?: number } = {}): Promise<readonly StoredUser[]> {
+export async function listUsers(
+  transaction: ReadTransaction,
+  query: { readonly after?: string; readonly limit?: number } = {},
+): Promise<readonly StoredUser[]> {
   let select = transaction.selectFrom("access_user").select("name");
   if (query.after !== undefined) select = select.where("name", ">", query.after);
-  const names = await select.orderBy("name").limit(Math.min(query.limit ?? 100, LARGEST_PAGE)).execute();
-  return names.length === 0 ? [] : readUsers(transaction, names.map(({ name }) => name));
+  const names = await select
+    .orderBy("name")
+    .limit(Math.min(query.limit ?? 100, LARGEST_PAGE))
+    .execute();
+  return names.length === 0
+    ? []
+    : readUsers(
+        transaction,
+        names.map(({ name }) => name),
+      );
 }
 
 /** Adds a user; false when the name is taken. */
@@ -38,7 +49,13 @@ export async function insertUser(
 ): Promise<boolean> {
   const { numInsertedOrUpdatedRows } = await transaction
     .insertInto("access_user")
-    .values({ name: user.name, kind: user.kind, owner: user.owner ?? null, emails: JSON.stringify(user.emails), created_at_ms: user.createdAtMs })
+    .values({
+      name: user.name,
+      kind: user.kind,
+      owner: user.owner ?? null,
+      emails: JSON.stringify(user.emails),
+      created_at_ms: user.createdAtMs,
+    })
     .onConflict((conflict) => conflict.column("name").doNothing())
     .executeTakeFirstOrThrow();
   return Number(numInsertedOrUpdatedRows ?? 0) > 0;
@@ -50,18 +67,27 @@ export async function setGrant(
   grant: { readonly user: string; readonly project: string; readonly role: string | undefined },
 ): Promise<void> {
   if (grant.role === undefined) {
-    await transaction.deleteFrom("access_grant").where("user_name", "=", grant.user).where("project", "=", grant.project).execute();
+    await transaction
+      .deleteFrom("access_grant")
+      .where("user_name", "=", grant.user)
+      .where("project", "=", grant.project)
+      .execute();
     return;
   }
   await transaction
     .insertInto("access_grant")
     .values({ user_name: grant.user, project: grant.project, role: grant.role })
-    .onConflict((conflict) => conflict.columns(["user_name", "project"]).doUpdateSet((update) => ({ role: update.ref("excluded.role") })))
+    .onConflict((conflict) =>
+      conflict.columns(["user_name", "project"]).doUpdateSet((update) => ({ role: update.ref("excluded.role") })),
+    )
     .execute();
 }
 
 /** How many users hold `role` for `project`. */
-export async function countGrants(transaction: ReadTransaction, grant: { readonly project: string; readonly role: string }): Promise<number> {
+export async function countGrants(
+  transaction: ReadTransaction,
+  grant: { readonly project: string; readonly role: string },
+): Promise<number> {
   const row = await transaction
     .selectFrom("access_grant")
     .select((select) => select.fn.countAll<number>().as("count"))
@@ -72,8 +98,18 @@ export async function countGrants(transaction: ReadTransaction, grant: { readonl
 }
 
 async function readUsers(transaction: ReadTransaction, names: readonly string[]): Promise<readonly StoredUser[]> {
-  const rows = await transaction.selectFrom("access_user").selectAll().where("name", "in", names).orderBy("name").execute();
-  const grants = await transaction.selectFrom("access_grant").selectAll().where("user_name", "in", names).orderBy("project").execute();
+  const rows = await transaction
+    .selectFrom("access_user")
+    .selectAll()
+    .where("name", "in", names)
+    .orderBy("name")
+    .execute();
+  const grants = await transaction
+    .selectFrom("access_grant")
+    .selectAll()
+    .where("user_name", "in", names)
+    .orderBy("project")
+    .execute();
   return rows.map((row) => ({
     name: row.name,
     kind: row.kind,

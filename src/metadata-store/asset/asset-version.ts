@@ -23,7 +23,10 @@ export interface AssetVersion {
   readonly stepRunId: string | undefined;
   readonly rowCount: number | undefined;
   readonly sizeBytes: number | undefined;
-  /** Where the content is and what it looks like; its shape belongs to the module that made it (`data`: table path and Delta version; `model`: files by digest; …). */
+  /**
+   * Where the content is and what it looks like; its shape belongs to the module that made it (`data`: table path and
+   * Delta version; `model`: files by digest; …).
+   */
   readonly content: object;
 }
 

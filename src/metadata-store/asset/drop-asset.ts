@@ -1,8 +1,14 @@
 import { sql } from "kysely";
 import type { ReadTransaction, WriteTransaction } from "../database.ts";
 
-/** No longer lists an asset; its versions stay, for lineage. Making it again lists it again. @returns false when there is none, or it is dropped already */
-export async function dropAsset(transaction: WriteTransaction, of: { readonly project: string; readonly asset: string; readonly atMs: number }): Promise<boolean> {
+/**
+ * No longer lists an asset; its versions stay, for lineage. Making it again lists it again. @returns false when there
+ * is none, or it is dropped already
+ */
+export async function dropAsset(
+  transaction: WriteTransaction,
+  of: { readonly project: string; readonly asset: string; readonly atMs: number },
+): Promise<boolean> {
   const { numUpdatedRows } = await transaction
     .updateTable("asset")
     .set({ dropped_at_ms: of.atMs })
@@ -13,8 +19,14 @@ export async function dropAsset(transaction: WriteTransaction, of: { readonly pr
   return numUpdatedRows > 0n;
 }
 
-/** What was made of any version of an asset, directly or not, and is in use: versions of registered models, and releases. By name, at most 1,000 each. */
-export async function listDependents(transaction: ReadTransaction, of: { readonly project: string; readonly asset: string }): Promise<{ readonly models: readonly string[]; readonly releases: readonly string[] }> {
+/**
+ * What was made of any version of an asset, directly or not, and is in use: versions of registered models, and
+ * releases. By name, at most 1,000 each.
+ */
+export async function listDependents(
+  transaction: ReadTransaction,
+  of: { readonly project: string; readonly asset: string },
+): Promise<{ readonly models: readonly string[]; readonly releases: readonly string[] }> {
   const reached = sql`with recursive reached(id) as (
       select id from asset_version where project = ${of.project} and asset = ${of.asset}
       union
@@ -27,5 +39,8 @@ export async function listDependents(transaction: ReadTransaction, of: { readonl
     select distinct r.environment as environment, r.number as number, r.asset as asset from release r
     where r.project = ${of.project} and (r.version_id in (select id from reached) or r.id in (select release_id from release_version where version_id in (select id from reached)))
     order by r.environment, r.number limit 1000`.execute(transaction);
-  return { models: models.rows.map(({ name }) => name), releases: releases.rows.map(({ environment, number, asset }) => `${asset} ${number} in ${environment}`) };
+  return {
+    models: models.rows.map(({ name }) => name),
+    releases: releases.rows.map(({ environment, number, asset }) => `${asset} ${number} in ${environment}`),
+  };
 }

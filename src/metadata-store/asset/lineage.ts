@@ -19,8 +19,12 @@ export async function getVersionGraph(
   versionId: string,
   direction: "upstream" | "downstream",
 ): Promise<VersionGraph> {
-  // `cross join` keeps SQLite to this order: left to itself it reads every edge of the store to join them with the few that were reached.
-  const [next, from] = direction === "upstream" ? (["input_version_id", "version_id"] as const) : (["version_id", "input_version_id"] as const);
+  // `cross join` keeps SQLite to this order: left to itself it reads every edge of the store to join them with the few
+  // that were reached.
+  const [next, from] =
+    direction === "upstream"
+      ? (["input_version_id", "version_id"] as const)
+      : (["version_id", "input_version_id"] as const);
   const { rows: edges } = await sql<{ version_id: string; input_version_id: string; role: string }>`
     with recursive reached(id) as (
       select ${versionId}
@@ -32,7 +36,11 @@ export async function getVersionGraph(
     limit ${LARGEST_GRAPH + 1}`.execute(transaction);
   const kept = edges.slice(0, LARGEST_GRAPH);
   const ids = new Set([versionId, ...kept.flatMap((edge) => [edge.version_id, edge.input_version_id])]);
-  const versions = await transaction.selectFrom("asset_version").selectAll().where("id", "in", [...ids]).execute();
+  const versions = await transaction
+    .selectFrom("asset_version")
+    .selectAll()
+    .where("id", "in", [...ids])
+    .execute();
   return {
     versions: versions.map(toAssetVersion),
     edges: kept.map((edge) => ({ from: edge.input_version_id, to: edge.version_id, role: edge.role })),
@@ -44,7 +52,10 @@ export async function getVersionGraph(
 const IDS_PER_STATEMENT = 5000;
 
 /** What versions were made from directly, by version id: ids of the inputs and the part each played. */
-export async function listDirectInputs(transaction: ReadTransaction, versionIds: readonly string[]): Promise<ReadonlyMap<string, readonly { readonly versionId: string; readonly role: string }[]>> {
+export async function listDirectInputs(
+  transaction: ReadTransaction,
+  versionIds: readonly string[],
+): Promise<ReadonlyMap<string, readonly { readonly versionId: string; readonly role: string }[]>> {
   const found = new Map<string, { readonly versionId: string; readonly role: string }[]>();
   for (let start = 0; start < versionIds.length; start += IDS_PER_STATEMENT) {
     const rows = await transaction

@@ -20,7 +20,10 @@ export async function listAssets(
     .where("asset.dropped_at_ms", "is", null);
   if (query.kind !== undefined) select = select.where("asset.kind", "=", query.kind);
   if (query.after !== undefined) select = select.where("asset.name", ">", query.after);
-  const rows = await select.orderBy("asset.name").limit(Math.min(query.limit ?? 100, LARGEST_PAGE)).execute();
+  const rows = await select
+    .orderBy("asset.name")
+    .limit(Math.min(query.limit ?? 100, LARGEST_PAGE))
+    .execute();
   return rows.map(toAssetVersion);
 }
 
@@ -35,6 +38,9 @@ export async function listAssetVersions(
     .where("project", "=", query.project)
     .where("asset", "=", query.asset);
   if (query.before !== undefined) select = select.where("version", "<", query.before);
-  const rows = await select.orderBy("version", "desc").limit(Math.min(query.limit ?? 100, LARGEST_PAGE)).execute();
+  const rows = await select
+    .orderBy("version", "desc")
+    .limit(Math.min(query.limit ?? 100, LARGEST_PAGE))
+    .execute();
   return rows.map(toAssetVersion);
 }

@@ -10,21 +10,43 @@ export type VersionHead = Omit<AssetVersion, "content">;
 // Parameters of one statement.
 const IDS_PER_STATEMENT = 5000;
 
-const HEAD_COLUMNS = ["id", "project", "asset", "kind", "version", "digest", "made_at_ms", "pipeline_run_id", "step_run_id", "row_count", "size_bytes"] as const;
+const HEAD_COLUMNS = [
+  "id",
+  "project",
+  "asset",
+  "kind",
+  "version",
+  "digest",
+  "made_at_ms",
+  "pipeline_run_id",
+  "step_run_id",
+  "row_count",
+  "size_bytes",
+] as const;
 
 /** The versions with these ids, by id; unknown ids are left out. Contents, which may be large, are not read. */
-export async function listVersionHeads(transaction: ReadTransaction, ids: Iterable<string>): Promise<ReadonlyMap<string, VersionHead>> {
+export async function listVersionHeads(
+  transaction: ReadTransaction,
+  ids: Iterable<string>,
+): Promise<ReadonlyMap<string, VersionHead>> {
   const wanted = [...new Set(ids)];
   const found = new Map<string, VersionHead>();
   for (let start = 0; start < wanted.length; start += IDS_PER_STATEMENT) {
-    const rows = await transaction.selectFrom("asset_version").select(HEAD_COLUMNS).where("id", "in", wanted.slice(start, start + IDS_PER_STATEMENT)).execute();
+    const rows = await transaction
+      .selectFrom("asset_version")
+      .select(HEAD_COLUMNS)
+      .where("id", "in", wanted.slice(start, start + IDS_PER_STATEMENT))
+      .execute();
     for (const row of rows) found.set(row.id, toHead(row));
   }
   return found;
 }
 
 /** The versions that pipeline runs made, oldest first. */
-export async function listVersionsOfRuns(transaction: ReadTransaction, pipelineRunIds: readonly string[]): Promise<readonly VersionHead[]> {
+export async function listVersionsOfRuns(
+  transaction: ReadTransaction,
+  pipelineRunIds: readonly string[],
+): Promise<readonly VersionHead[]> {
   const found: VersionHead[] = [];
   for (let start = 0; start < pipelineRunIds.length; start += IDS_PER_STATEMENT) {
     const rows = await transaction

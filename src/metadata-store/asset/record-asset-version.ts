@@ -31,7 +31,14 @@ export async function recordAssetVersion(
 ): Promise<{ readonly version: AssetVersion; readonly created: boolean }> {
   await transaction
     .insertInto("asset")
-    .values({ project: made.project, name: made.asset, kind: made.kind, latest_version: 0, created_at_ms: made.madeAtMs, dropped_at_ms: null })
+    .values({
+      project: made.project,
+      name: made.asset,
+      kind: made.kind,
+      latest_version: 0,
+      created_at_ms: made.madeAtMs,
+      dropped_at_ms: null,
+    })
     .onConflict((conflict) => conflict.columns(["project", "name"]).doNothing())
     .execute();
   const latest = await transaction
@@ -79,7 +86,14 @@ export async function recordAssetVersion(
     subjectKind: "asset",
     subject: made.asset,
     actor: made.actor,
-    data: { id: row.id, kind: made.kind, version: number, digest: made.digest, stepRunId: made.stepRunId, rowCount: made.rowCount },
+    data: {
+      id: row.id,
+      kind: made.kind,
+      version: number,
+      digest: made.digest,
+      stepRunId: made.stepRunId,
+      rowCount: made.rowCount,
+    },
   });
   return { version: toAssetVersion(row), created: true };
 }

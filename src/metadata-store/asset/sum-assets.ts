@@ -14,7 +14,15 @@ export interface AssetSum {
 }
 
 /** Sums the assets of a project of one kind that are listed; with `names`, only those; without those of `except`. */
-export async function sumAssets(transaction: ReadTransaction, query: { readonly project: string; readonly kind: AssetKind; readonly names?: readonly string[] | undefined; readonly except?: readonly string[] | undefined }): Promise<AssetSum> {
+export async function sumAssets(
+  transaction: ReadTransaction,
+  query: {
+    readonly project: string;
+    readonly kind: AssetKind;
+    readonly names?: readonly string[] | undefined;
+    readonly except?: readonly string[] | undefined;
+  },
+): Promise<AssetSum> {
   const { names } = query;
   if (names === undefined) return sumNamed(transaction, query);
   const sum = { assets: 0, versions: 0, rows: 0, newestId: undefined as string | undefined };
@@ -33,15 +41,29 @@ async function sumNamed(transaction: ReadTransaction, query: Parameters<typeof s
   let select = transaction
     .selectFrom("asset")
     .leftJoin("asset_version", (join) =>
-      join.onRef("asset_version.project", "=", "asset.project").onRef("asset_version.asset", "=", "asset.name").onRef("asset_version.version", "=", "asset.latest_version"),
+      join
+        .onRef("asset_version.project", "=", "asset.project")
+        .onRef("asset_version.asset", "=", "asset.name")
+        .onRef("asset_version.version", "=", "asset.latest_version"),
     )
-    .select((of) => [of.fn.countAll<number>().as("assets"), of.fn.sum<number | null>("asset.latest_version").as("versions"), of.fn.sum<number | null>("asset_version.row_count").as("rows"), of.fn.max("asset_version.id").as("newest")])
+    .select((of) => [
+      of.fn.countAll<number>().as("assets"),
+      of.fn.sum<number | null>("asset.latest_version").as("versions"),
+      of.fn.sum<number | null>("asset_version.row_count").as("rows"),
+      of.fn.max("asset_version.id").as("newest"),
+    ])
     .where("asset.project", "=", query.project)
     .where("asset.kind", "=", query.kind)
     .where("asset.latest_version", ">", 0)
     .where("asset.dropped_at_ms", "is", null);
   if (query.names !== undefined) select = select.where("asset.name", "in", query.names);
-  if (query.except !== undefined && query.except.length > 0) select = select.where("asset.name", "not in", query.except);
+  if (query.except !== undefined && query.except.length > 0)
+    select = select.where("asset.name", "not in", query.except);
   const row = await select.executeTakeFirstOrThrow();
-  return { assets: Number(row.assets), versions: Number(row.versions ?? 0), rows: Number(row.rows ?? 0), newestId: row.newest ?? undefined };
+  return {
+    assets: Number(row.assets),
+    versions: Number(row.versions ?? 0),
+    rows: Number(row.rows ?? 0),
+    newestId: row.newest ?? undefined,
+  };
 }

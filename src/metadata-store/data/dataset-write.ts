@@ -37,7 +37,10 @@ function toRecord(row: Selectable<DataTables["dataset_write"]>): DatasetWriteRec
   };
 }
 
-export async function getDatasetWrite(transaction: ReadTransaction, key: DatasetWriteKey): Promise<DatasetWriteRecord | undefined> {
+export async function getDatasetWrite(
+  transaction: ReadTransaction,
+  key: DatasetWriteKey,
+): Promise<DatasetWriteRecord | undefined> {
   const row = await transaction
     .selectFrom("dataset_write")
     .selectAll()
@@ -49,7 +52,10 @@ export async function getDatasetWrite(transaction: ReadTransaction, key: Dataset
 }
 
 /** Writes of a dataset that are neither recorded with a version nor dropped; at most 1,000. */
-export async function listOpenDatasetWrites(transaction: ReadTransaction, of: { readonly project: string; readonly asset: string }): Promise<readonly DatasetWriteRecord[]> {
+export async function listOpenDatasetWrites(
+  transaction: ReadTransaction,
+  of: { readonly project: string; readonly asset: string },
+): Promise<readonly DatasetWriteRecord[]> {
   const rows = await transaction
     .selectFrom("dataset_write")
     .selectAll()
@@ -63,7 +69,10 @@ export async function listOpenDatasetWrites(transaction: ReadTransaction, of: { 
 }
 
 /** Makes other transactions that lock the same dataset wait for the end of this one. */
-export async function lockDataset(transaction: WriteTransaction, of: { readonly project: string; readonly asset: string; readonly atMs: number }): Promise<void> {
+export async function lockDataset(
+  transaction: WriteTransaction,
+  of: { readonly project: string; readonly asset: string; readonly atMs: number },
+): Promise<void> {
   await transaction
     .insertInto("dataset_lock")
     .values({ project: of.project, asset: of.asset, locked_at_ms: of.atMs })
@@ -74,7 +83,12 @@ export async function lockDataset(transaction: WriteTransaction, of: { readonly 
 /** Announces a write, or takes over the announcement of an earlier attempt at the same operation. */
 export async function beginDatasetWrite(
   transaction: WriteTransaction,
-  write: DatasetWriteKey & { readonly tableName: string; readonly readVersion: number; readonly atMs: number; readonly expiresAtMs: number },
+  write: DatasetWriteKey & {
+    readonly tableName: string;
+    readonly readVersion: number;
+    readonly atMs: number;
+    readonly expiresAtMs: number;
+  },
 ): Promise<void> {
   const values = {
     project: write.project,
@@ -108,11 +122,22 @@ export async function beginDatasetWrite(
 /** The log entry exists. */
 export async function commitDatasetWrite(
   transaction: WriteTransaction,
-  write: DatasetWriteKey & { readonly deltaVersion: number; readonly digest: string; readonly made: object; readonly expiresAtMs: number },
+  write: DatasetWriteKey & {
+    readonly deltaVersion: number;
+    readonly digest: string;
+    readonly made: object;
+    readonly expiresAtMs: number;
+  },
 ): Promise<void> {
   await transaction
     .updateTable("dataset_write")
-    .set({ state: "committed", delta_version: write.deltaVersion, digest: write.digest, made: JSON.stringify(write.made), expires_at_ms: write.expiresAtMs })
+    .set({
+      state: "committed",
+      delta_version: write.deltaVersion,
+      digest: write.digest,
+      made: JSON.stringify(write.made),
+      expires_at_ms: write.expiresAtMs,
+    })
     .where("project", "=", write.project)
     .where("asset", "=", write.asset)
     .where("operation_id", "=", write.operationId)
@@ -120,7 +145,10 @@ export async function commitDatasetWrite(
 }
 
 /** Says that the writer is still alive. */
-export async function extendDatasetWrite(transaction: WriteTransaction, write: DatasetWriteKey & { readonly expiresAtMs: number }): Promise<void> {
+export async function extendDatasetWrite(
+  transaction: WriteTransaction,
+  write: DatasetWriteKey & { readonly expiresAtMs: number },
+): Promise<void> {
   await transaction
     .updateTable("dataset_write")
     .set({ expires_at_ms: write.expiresAtMs })
@@ -132,8 +160,12 @@ export async function extendDatasetWrite(transaction: WriteTransaction, write: D
 }
 
 /** @returns false when the write is not in a state that can change to `state` */
-export async function endDatasetWrite(transaction: WriteTransaction, write: DatasetWriteKey & { readonly state: "settled" | "dropped" }): Promise<boolean> {
-  const from: DatasetWriteState[] = write.state === "settled" ? ["committed", "settled"] : ["begun", "committed", "dropped"];
+export async function endDatasetWrite(
+  transaction: WriteTransaction,
+  write: DatasetWriteKey & { readonly state: "settled" | "dropped" },
+): Promise<boolean> {
+  const from: DatasetWriteState[] =
+    write.state === "settled" ? ["committed", "settled"] : ["begun", "committed", "dropped"];
   const { numUpdatedRows } = await transaction
     .updateTable("dataset_write")
     .set({ state: write.state })

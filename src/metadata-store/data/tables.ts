@@ -5,7 +5,8 @@ export const QUARANTINE_ROW_STATES = ["held", "replayed", "discarded", "supersed
 export type QuarantineRowState = (typeof QUARANTINE_ROW_STATES)[number];
 
 /**
- * `captured`: done. `again`: a person asked for it to be read once more; `anew`: for the whole dataset to be made again from its files. `held`: held back whole for what it holds, and tried again by every
+ * `captured`: done. `again`: a person asked for it to be read once more; `anew`: for the whole dataset to be made again
+ * from its files. `held`: held back whole for what it holds, and tried again by every
  * run until it is corrected or given up. `left_out`: the dataset was restored to a version without its rows.
  */
 export const CAPTURED_FILE_STATES = ["captured", "again", "anew", "held", "left_out"] as const;

@@ -37,7 +37,10 @@ export interface Deployed {
 }
 
 /** Starts a deployment. */
-export async function insertDeployment(transaction: WriteTransaction, deployment: Omit<Deployment, "status" | "endedAtMs" | "target" | "error">): Promise<Deployment> {
+export async function insertDeployment(
+  transaction: WriteTransaction,
+  deployment: Omit<Deployment, "status" | "endedAtMs" | "target" | "error">,
+): Promise<Deployment> {
   const row = {
     id: deployment.id,
     project: deployment.project,
@@ -64,9 +67,10 @@ export async function getDeployment(
   key: { readonly id: string } | { readonly project: string; readonly idempotencyKey: string },
 ): Promise<Deployment | undefined> {
   const select = transaction.selectFrom("deployment").selectAll();
-  const row = await ("id" in key
-    ? select.where("id", "=", key.id)
-    : select.where("project", "=", key.project).where("idempotency_key", "=", key.idempotencyKey)
+  const row = await (
+    "id" in key
+      ? select.where("id", "=", key.id)
+      : select.where("project", "=", key.project).where("idempotency_key", "=", key.idempotencyKey)
   ).executeTakeFirst();
   return row === undefined ? undefined : toDeployment(row);
 }
@@ -74,21 +78,37 @@ export async function getDeployment(
 /** Deployments, newest first; `before` is the last id of the page before. */
 export async function listDeployments(
   transaction: ReadTransaction,
-  query: { readonly project: string; readonly environment?: string; readonly asset?: string; readonly status?: DeploymentStatus; readonly before?: string; readonly limit?: number },
+  query: {
+    readonly project: string;
+    readonly environment?: string;
+    readonly asset?: string;
+    readonly status?: DeploymentStatus;
+    readonly before?: string;
+    readonly limit?: number;
+  },
 ): Promise<readonly Deployment[]> {
   let select = transaction.selectFrom("deployment").selectAll().where("project", "=", query.project);
   if (query.environment !== undefined) select = select.where("environment", "=", query.environment);
   if (query.asset !== undefined) select = select.where("asset", "=", query.asset);
   if (query.status !== undefined) select = select.where("status", "=", query.status);
   if (query.before !== undefined) select = select.where("id", "<", query.before);
-  const rows = await select.orderBy("id", "desc").limit(Math.min(query.limit ?? 100, LARGEST_PAGE)).execute();
+  const rows = await select
+    .orderBy("id", "desc")
+    .limit(Math.min(query.limit ?? 100, LARGEST_PAGE))
+    .execute();
   return rows.map(toDeployment);
 }
 
 /** Ends a deployment; false when it had ended before (then nothing changes). */
 export async function endDeployment(
   transaction: WriteTransaction,
-  end: { readonly id: string; readonly status: "succeeded" | "failed"; readonly atMs: number; readonly target?: object; readonly error?: object },
+  end: {
+    readonly id: string;
+    readonly status: "succeeded" | "failed";
+    readonly atMs: number;
+    readonly target?: object;
+    readonly error?: object;
+  },
 ): Promise<boolean> {
   const { numUpdatedRows } = await transaction
     .updateTable("deployment")
@@ -105,10 +125,17 @@ export async function endDeployment(
 }
 
 /** Ends what was left open before a deployment of the same asset to the same environment succeeded. */
-export async function endSupersededDeployments(transaction: WriteTransaction, by: Pick<Deployment, "id" | "project" | "environment" | "asset"> & { readonly atMs: number }): Promise<void> {
+export async function endSupersededDeployments(
+  transaction: WriteTransaction,
+  by: Pick<Deployment, "id" | "project" | "environment" | "asset"> & { readonly atMs: number },
+): Promise<void> {
   await transaction
     .updateTable("deployment")
-    .set({ status: "failed", ended_at_ms: by.atMs, error: JSON.stringify({ message: `It was stopped before it was ready; deployment ${by.id} took its place` }) })
+    .set({
+      status: "failed",
+      ended_at_ms: by.atMs,
+      error: JSON.stringify({ message: `It was stopped before it was ready; deployment ${by.id} took its place` }),
+    })
     .where("project", "=", by.project)
     .where("environment", "=", by.environment)
     .where("asset", "=", by.asset)
@@ -136,14 +163,27 @@ export async function setDeployed(transaction: WriteTransaction, deployed: Deplo
 }
 
 /** Takes an asset out of an environment's record. */
-export async function clearDeployed(transaction: WriteTransaction, key: Pick<Deployed, "project" | "environment" | "asset">): Promise<void> {
-  await transaction.deleteFrom("deployed").where("project", "=", key.project).where("environment", "=", key.environment).where("asset", "=", key.asset).execute();
+export async function clearDeployed(
+  transaction: WriteTransaction,
+  key: Pick<Deployed, "project" | "environment" | "asset">,
+): Promise<void> {
+  await transaction
+    .deleteFrom("deployed")
+    .where("project", "=", key.project)
+    .where("environment", "=", key.environment)
+    .where("asset", "=", key.asset)
+    .execute();
 }
 
 /** What runs where, by environment and asset, at most 1,000. */
 export async function listDeployed(
   transaction: ReadTransaction,
-  query: { readonly project: string; readonly environment?: string; readonly asset?: string; readonly assets?: readonly string[] },
+  query: {
+    readonly project: string;
+    readonly environment?: string;
+    readonly asset?: string;
+    readonly assets?: readonly string[];
+  },
 ): Promise<readonly Deployed[]> {
   let select = transaction.selectFrom("deployed").selectAll().where("project", "=", query.project);
   if (query.environment !== undefined) select = select.where("environment", "=", query.environment);

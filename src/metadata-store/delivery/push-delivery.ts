@@ -1,6 +1,9 @@
 import type { ReadTransaction, WriteTransaction } from "../database.ts";
 
-/** A push that was announced, or a call of a webhook (its name is the branch, there is no commit), and what was answered. */
+/**
+ * A push that was announced, or a call of a webhook (its name is the branch, there is no commit), and what was
+ * answered.
+ */
 export interface PushDelivery {
   readonly project: string;
   /** The sender's id of the announcement: the same id is the same push. */
@@ -31,9 +34,25 @@ export async function insertPushDelivery(transaction: WriteTransaction, push: Pu
 }
 
 /** @returns undefined when this delivery was never noted */
-export async function getPushDelivery(transaction: ReadTransaction, key: { readonly project: string; readonly id: string }): Promise<PushDelivery | undefined> {
-  const row = await transaction.selectFrom("push_delivery").selectAll().where("project", "=", key.project).where("id", "=", key.id).executeTakeFirst();
+export async function getPushDelivery(
+  transaction: ReadTransaction,
+  key: { readonly project: string; readonly id: string },
+): Promise<PushDelivery | undefined> {
+  const row = await transaction
+    .selectFrom("push_delivery")
+    .selectAll()
+    .where("project", "=", key.project)
+    .where("id", "=", key.id)
+    .executeTakeFirst();
   return row === undefined
     ? undefined
-    : { project: row.project, id: row.id, branch: row.branch, commit: row.commit_id, pusher: row.pusher, atMs: row.at_ms, answer: JSON.parse(row.answer) as object };
+    : {
+        project: row.project,
+        id: row.id,
+        branch: row.branch,
+        commit: row.commit_id,
+        pusher: row.pusher,
+        atMs: row.at_ms,
+        answer: JSON.parse(row.answer) as object,
+      };
 }

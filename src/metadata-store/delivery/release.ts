@@ -51,47 +51,85 @@ export async function insertRelease(transaction: WriteTransaction, release: Omit
   if (release.versions.length > 0) {
     await transaction
       .insertInto("release_version")
-      .values(release.versions.map((version) => ({ release_id: release.id, version_id: version.versionId, asset: version.asset, kind: version.kind, digest: version.digest, role: version.role })))
+      .values(
+        release.versions.map((version) => ({
+          release_id: release.id,
+          version_id: version.versionId,
+          asset: version.asset,
+          kind: version.kind,
+          digest: version.digest,
+          role: version.role,
+        })),
+      )
       .execute();
   }
   return toRelease(row, release.versions);
 }
 
 /** @returns undefined when there is none */
-export async function getRelease(transaction: ReadTransaction, key: { readonly id: string } | { readonly project: string; readonly environment: string; readonly number: number }): Promise<Release | undefined> {
+export async function getRelease(
+  transaction: ReadTransaction,
+  key: { readonly id: string } | { readonly project: string; readonly environment: string; readonly number: number },
+): Promise<Release | undefined> {
   let select = transaction.selectFrom("release").selectAll();
   select =
     "id" in key
       ? select.where("id", "=", key.id)
-      : select.where("project", "=", key.project).where("environment", "=", key.environment).where("number", "=", key.number);
+      : select
+          .where("project", "=", key.project)
+          .where("environment", "=", key.environment)
+          .where("number", "=", key.number);
   const row = await select.executeTakeFirst();
   return row === undefined ? undefined : (await withVersions(transaction, [row]))[0];
 }
 
 /** How many releases a project has made. */
 export async function countReleases(transaction: ReadTransaction, project: string): Promise<number> {
-  const { count } = await transaction.selectFrom("release").select((select) => select.fn.countAll<number>().as("count")).where("project", "=", project).executeTakeFirstOrThrow();
+  const { count } = await transaction
+    .selectFrom("release")
+    .select((select) => select.fn.countAll<number>().as("count"))
+    .where("project", "=", project)
+    .executeTakeFirstOrThrow();
   return Number(count);
 }
 
 /** Releases, newest first; `before` is the last id of the page before. */
 export async function listReleases(
   transaction: ReadTransaction,
-  query: { readonly project: string; readonly environment?: string; readonly asset?: string; readonly before?: string; readonly limit?: number },
+  query: {
+    readonly project: string;
+    readonly environment?: string;
+    readonly asset?: string;
+    readonly before?: string;
+    readonly limit?: number;
+  },
 ): Promise<readonly Release[]> {
   let select = transaction.selectFrom("release").selectAll().where("project", "=", query.project);
   if (query.environment !== undefined) select = select.where("environment", "=", query.environment);
   if (query.asset !== undefined) select = select.where("asset", "=", query.asset);
   if (query.before !== undefined) select = select.where("id", "<", query.before);
-  return withVersions(transaction, await select.orderBy("id", "desc").limit(Math.min(query.limit ?? 100, LARGEST_PAGE)).execute());
+  return withVersions(
+    transaction,
+    await select
+      .orderBy("id", "desc")
+      .limit(Math.min(query.limit ?? 100, LARGEST_PAGE))
+      .execute(),
+  );
 }
 
-async function withVersions(transaction: ReadTransaction, rows: readonly Selectable<DeliveryTables["release"]>[]): Promise<readonly Release[]> {
+async function withVersions(
+  transaction: ReadTransaction,
+  rows: readonly Selectable<DeliveryTables["release"]>[],
+): Promise<readonly Release[]> {
   if (rows.length === 0) return [];
   const versions = await transaction
     .selectFrom("release_version")
     .selectAll()
-    .where("release_id", "in", rows.map(({ id }) => id))
+    .where(
+      "release_id",
+      "in",
+      rows.map(({ id }) => id),
+    )
     .orderBy("asset")
     .execute();
   return rows.map((row) =>
@@ -99,7 +137,13 @@ async function withVersions(transaction: ReadTransaction, rows: readonly Selecta
       row,
       versions
         .filter((version) => version.release_id === row.id)
-        .map((version) => ({ versionId: version.version_id, asset: version.asset, kind: version.kind, digest: version.digest, role: version.role as ReleaseVersion["role"] })),
+        .map((version) => ({
+          versionId: version.version_id,
+          asset: version.asset,
+          kind: version.kind,
+          digest: version.digest,
+          role: version.role as ReleaseVersion["role"],
+        })),
     ),
   );
 }

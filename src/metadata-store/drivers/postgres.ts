@@ -30,7 +30,10 @@ export interface PostgresOptions {
 export async function openPostgresStore(options: PostgresOptions): Promise<MetadataStore> {
   const schema = options.schema ?? "esteira";
   const store = withoutPassword(options.url);
-  const types = { getTypeParser: (id: number, format?: string) => (id === INT8_TYPE ? parseInt8 : pg.types.getTypeParser(id, format as "text")) };
+  const types = {
+    getTypeParser: (id: number, format?: string) =>
+      id === INT8_TYPE ? parseInt8 : pg.types.getTypeParser(id, format as "text"),
+  };
   const connection = {
     connectionString: options.url,
     options: `-c search_path=${schema}`,
@@ -86,7 +89,10 @@ export async function openPostgresStore(options: PostgresOptions): Promise<Metad
       await kysely.destroy();
     },
   };
-  return withUrgent({ ...common, read: (work) => work(kysely), write: writeBy(kysely) }, { ...common, read: (work) => work(urgent), write: writeBy(urgent) });
+  return withUrgent(
+    { ...common, read: (work) => work(kysely), write: writeBy(kysely) },
+    { ...common, read: (work) => work(urgent), write: writeBy(urgent) },
+  );
 }
 
 async function writeWithRetries<Result>(

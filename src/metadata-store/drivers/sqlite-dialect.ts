@@ -87,7 +87,8 @@ function readAll(statement: StatementSync, parameters: never[]): unknown[] {
 
 function narrowIntegers(row: Record<string, unknown>): Record<string, unknown> {
   for (const [key, value] of Object.entries(row)) {
-    if (typeof value === "bigint" && value >= Number.MIN_SAFE_INTEGER && value <= Number.MAX_SAFE_INTEGER) row[key] = Number(value);
+    if (typeof value === "bigint" && value >= Number.MIN_SAFE_INTEGER && value <= Number.MAX_SAFE_INTEGER)
+      row[key] = Number(value);
   }
   return row;
 }

@@ -26,7 +26,8 @@ interface PendingWrite {
 /**
  * Metadata in one SQLite file (WAL, `synchronous=FULL`): one connection writes, one reads.
  *
- * Writes wait in two queues. The writer takes what has arrived, urgent ones first, gives each its savepoint inside one transaction,
+ * Writes wait in two queues. The writer takes what has arrived, urgent ones first, gives each its savepoint inside one
+ * transaction,
  * commits once (one fsync) and only then answers all of them.
  *
  * @param file absolute path, made with its folder when missing
@@ -97,7 +98,9 @@ function openConnections(file: string): { writer: DatabaseSync; reader: Database
     // Made here, so that nobody else can read it; SQLite gives its `-wal` and `-shm` the mode of the file.
     closeSync(openSync(file, "a", 0o600));
     const writer = new DatabaseSync(file, { timeout: BUSY_TIMEOUT_MS });
-    writer.exec("pragma journal_mode=wal; pragma synchronous=full; pragma foreign_keys=on; pragma cache_size=-65536; pragma temp_store=memory");
+    writer.exec(
+      "pragma journal_mode=wal; pragma synchronous=full; pragma foreign_keys=on; pragma cache_size=-65536; pragma temp_store=memory",
+    );
     const reader = new DatabaseSync(file, { timeout: BUSY_TIMEOUT_MS });
     reader.exec("pragma query_only=on; pragma cache_size=-65536; pragma mmap_size=268435456; pragma temp_store=memory");
     return { writer, reader };
@@ -106,8 +109,14 @@ function openConnections(file: string): { writer: DatabaseSync; reader: Database
   }
 }
 
-/** Commits changes of a group for as long as a group may take, at least one; returns those that are left for the next. */
-async function commitGroup(writer: DatabaseSync, transaction: WriteTransaction, group: readonly PendingWrite[]): Promise<readonly PendingWrite[]> {
+/**
+ * Commits changes of a group for as long as a group may take, at least one; returns those that are left for the next.
+ */
+async function commitGroup(
+  writer: DatabaseSync,
+  transaction: WriteTransaction,
+  group: readonly PendingWrite[],
+): Promise<readonly PendingWrite[]> {
   const answers: (() => void)[] = [];
   const deadline = performance.now() + LONGEST_GROUP_MS;
   try {
@@ -127,7 +136,11 @@ async function commitGroup(writer: DatabaseSync, transaction: WriteTransaction, 
   return group.slice(answers.length);
 }
 
-async function runInSavepoint(writer: DatabaseSync, transaction: WriteTransaction, pending: PendingWrite): Promise<() => void> {
+async function runInSavepoint(
+  writer: DatabaseSync,
+  transaction: WriteTransaction,
+  pending: PendingWrite,
+): Promise<() => void> {
   writer.exec("savepoint change");
   try {
     const result = await pending.work(transaction);

@@ -20,7 +20,10 @@ export interface EventQuery {
 }
 
 /** Events in order of their sequence. */
-export async function listEvents(transaction: ReadTransaction, query: EventQuery = {}): Promise<readonly StoredEvent[]> {
+export async function listEvents(
+  transaction: ReadTransaction,
+  query: EventQuery = {},
+): Promise<readonly StoredEvent[]> {
   let select = transaction.selectFrom("event").selectAll();
   if (query.after !== undefined) select = select.where("sequence", ">", query.after);
   if (query.project !== undefined) select = select.where("project", "=", query.project);

@@ -17,8 +17,17 @@ export interface FeatureViewState {
 const MOST_VIEWS = 10_000;
 
 /** The views of a project that are online, by name; at most 10,000. */
-export async function listFeatureViewStates(transaction: ReadTransaction, project: string): Promise<readonly FeatureViewState[]> {
-  const rows = await transaction.selectFrom("feature_view_state").selectAll().where("project", "=", project).orderBy("view").limit(MOST_VIEWS).execute();
+export async function listFeatureViewStates(
+  transaction: ReadTransaction,
+  project: string,
+): Promise<readonly FeatureViewState[]> {
+  const rows = await transaction
+    .selectFrom("feature_view_state")
+    .selectAll()
+    .where("project", "=", project)
+    .orderBy("view")
+    .limit(MOST_VIEWS)
+    .execute();
   return rows.map((row) => ({
     project: row.project,
     view: row.view,
@@ -36,7 +45,11 @@ export async function listFeatureViewStates(transaction: ReadTransaction, projec
  *
  * @returns false, and changes nothing, when another process has put an equal or later source version online meanwhile
  */
-export async function setFeatureViewState(transaction: WriteTransaction, state: FeatureViewState, previous: FeatureViewState | undefined): Promise<boolean> {
+export async function setFeatureViewState(
+  transaction: WriteTransaction,
+  state: FeatureViewState,
+  previous: FeatureViewState | undefined,
+): Promise<boolean> {
   const values = {
     project: state.project,
     view: state.view,
@@ -48,7 +61,12 @@ export async function setFeatureViewState(transaction: WriteTransaction, state: 
     row_count: state.rowCount,
   };
   if (previous === undefined) {
-    const inserted = await transaction.insertInto("feature_view_state").values(values).onConflict((conflict) => conflict.doNothing()).returning("view").execute();
+    const inserted = await transaction
+      .insertInto("feature_view_state")
+      .values(values)
+      .onConflict((conflict) => conflict.doNothing())
+      .returning("view")
+      .execute();
     if (inserted.length === 0) return false;
   } else {
     const updated = await transaction

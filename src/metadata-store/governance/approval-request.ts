@@ -70,9 +70,17 @@ export async function listApprovalRequests(
   transaction: ReadTransaction,
   query: { readonly project: string; readonly digest?: string; readonly limit?: number },
 ): Promise<readonly ApprovalRequest[]> {
-  let select = transaction.selectFrom("approval_request").selectAll().where("project", "=", query.project).where("closed_at_ms", "is", null);
+  let select = transaction
+    .selectFrom("approval_request")
+    .selectAll()
+    .where("project", "=", query.project)
+    .where("closed_at_ms", "is", null);
   if (query.digest !== undefined) select = select.where("digest", "=", query.digest);
-  const rows = await select.orderBy("requested_at_ms").orderBy("digest").limit(Math.min(query.limit ?? 100, LARGEST_PAGE)).execute();
+  const rows = await select
+    .orderBy("requested_at_ms")
+    .orderBy("digest")
+    .limit(Math.min(query.limit ?? 100, LARGEST_PAGE))
+    .execute();
   return rows.map(toRequest);
 }
 

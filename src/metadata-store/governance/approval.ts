@@ -26,7 +26,10 @@ export interface StoredApproval {
 }
 
 /** Adds a decision. Decisions are never changed, only revoked. */
-export async function insertApproval(transaction: WriteTransaction, approval: Omit<StoredApproval, "revokedAtMs" | "revokedBy">): Promise<void> {
+export async function insertApproval(
+  transaction: WriteTransaction,
+  approval: Omit<StoredApproval, "revokedAtMs" | "revokedBy">,
+): Promise<void> {
   await transaction
     .insertInto("approval")
     .values({
@@ -53,7 +56,10 @@ export async function getApproval(transaction: ReadTransaction, id: string): Pro
 }
 
 /** Ends a decision; false when it was revoked before. */
-export async function markApprovalRevoked(transaction: WriteTransaction, facts: { readonly id: string; readonly atMs: number; readonly actor: string }): Promise<boolean> {
+export async function markApprovalRevoked(
+  transaction: WriteTransaction,
+  facts: { readonly id: string; readonly atMs: number; readonly actor: string },
+): Promise<boolean> {
   const { numUpdatedRows } = await transaction
     .updateTable("approval")
     .set({ revoked_at_ms: facts.atMs, revoked_by: facts.actor })
@@ -63,17 +69,30 @@ export async function markApprovalRevoked(transaction: WriteTransaction, facts: 
   return numUpdatedRows > 0n;
 }
 
-/** Decisions, newest first. `environment` also finds those that hold for every environment; `before` is the last id of the page before. */
+/**
+ * Decisions, newest first. `environment` also finds those that hold for every environment; `before` is the last id of
+ * the page before.
+ */
 export async function listApprovalRows(
   transaction: ReadTransaction,
-  query: { readonly project: string; readonly digest?: string; readonly environment?: string; readonly standing?: boolean; readonly before?: string; readonly limit?: number },
+  query: {
+    readonly project: string;
+    readonly digest?: string;
+    readonly environment?: string;
+    readonly standing?: boolean;
+    readonly before?: string;
+    readonly limit?: number;
+  },
 ): Promise<readonly StoredApproval[]> {
   let select = transaction.selectFrom("approval").selectAll().where("project", "=", query.project);
   if (query.digest !== undefined) select = select.where("digest", "=", query.digest);
   if (query.environment !== undefined) select = select.where("environment", "in", ["", query.environment]);
   if (query.standing === true) select = select.where("revoked_at_ms", "is", null);
   if (query.before !== undefined) select = select.where("id", "<", query.before);
-  const rows = await select.orderBy("id", "desc").limit(Math.min(query.limit ?? 100, LARGEST_PAGE)).execute();
+  const rows = await select
+    .orderBy("id", "desc")
+    .limit(Math.min(query.limit ?? 100, LARGEST_PAGE))
+    .execute();
   return rows.map(toApproval);
 }
 

@@ -4,7 +4,10 @@ import type { ReadTransaction } from "../database.ts";
  * Who made what has this digest: the actors of the events that recorded its versions, and of the pipeline's start when
  * a trigger ran it. `engine` is nobody.
  */
-export async function listAuthors(transaction: ReadTransaction, query: { readonly project: string; readonly digest: string }): Promise<readonly string[]> {
+export async function listAuthors(
+  transaction: ReadTransaction,
+  query: { readonly project: string; readonly digest: string },
+): Promise<readonly string[]> {
   const versions = await transaction
     .selectFrom("asset_version")
     .select(["id", "asset"])

@@ -37,10 +37,17 @@ export async function getVerdict(transaction: ReadTransaction, versionId: string
 const IDS_PER_STATEMENT = 5000;
 
 /** Verdicts by version id; versions that were never tested are left out. */
-export async function listVerdicts(transaction: ReadTransaction, versionIds: readonly string[]): Promise<ReadonlyMap<string, StoredVerdict>> {
+export async function listVerdicts(
+  transaction: ReadTransaction,
+  versionIds: readonly string[],
+): Promise<ReadonlyMap<string, StoredVerdict>> {
   const found = new Map<string, StoredVerdict>();
   for (let start = 0; start < versionIds.length; start += IDS_PER_STATEMENT) {
-    const rows = await transaction.selectFrom("verdict").selectAll().where("version_id", "in", versionIds.slice(start, start + IDS_PER_STATEMENT)).execute();
+    const rows = await transaction
+      .selectFrom("verdict")
+      .selectAll()
+      .where("version_id", "in", versionIds.slice(start, start + IDS_PER_STATEMENT))
+      .execute();
     for (const row of rows) {
       found.set(row.version_id, {
         versionId: row.version_id,
@@ -56,7 +63,10 @@ export async function listVerdicts(transaction: ReadTransaction, versionIds: rea
 }
 
 /** How many versions of a project passed their latest test, how many did not, and the newest version among them. */
-export async function countVerdicts(transaction: ReadTransaction, project: string): Promise<{ readonly passed: number; readonly refused: number; readonly newestVersionId: string | undefined }> {
+export async function countVerdicts(
+  transaction: ReadTransaction,
+  project: string,
+): Promise<{ readonly passed: number; readonly refused: number; readonly newestVersionId: string | undefined }> {
   const rows = await transaction
     .selectFrom("verdict")
     .select((select) => ["passed", select.fn.countAll<number>().as("count"), select.fn.max("version_id").as("newest")])
@@ -64,5 +74,12 @@ export async function countVerdicts(transaction: ReadTransaction, project: strin
     .groupBy("passed")
     .execute();
   const of = (passed: number): number => Number(rows.find((row) => row.passed === passed)?.count ?? 0);
-  return { passed: of(1), refused: of(0), newestVersionId: rows.map(({ newest }) => newest).toSorted().at(-1) };
+  return {
+    passed: of(1),
+    refused: of(0),
+    newestVersionId: rows
+      .map(({ newest }) => newest)
+      .toSorted()
+      .at(-1),
+  };
 }

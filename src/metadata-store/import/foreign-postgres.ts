@@ -6,7 +6,10 @@ import { type ForeignDatabase, narrowInteger, withoutPassword } from "./foreign-
 /** @throws METADATA_STORE_IMPORT_SOURCE_UNREADABLE */
 export async function openForeignPostgres(url: string): Promise<ForeignDatabase> {
   const address = withoutPassword(url);
-  const types = { getTypeParser: (id: number, format?: string) => (id === 20 ? (text: string) => narrowInteger(BigInt(text)) : pg.types.getTypeParser(id, format as "text")) };
+  const types = {
+    getTypeParser: (id: number, format?: string) =>
+      id === 20 ? (text: string) => narrowInteger(BigInt(text)) : pg.types.getTypeParser(id, format as "text"),
+  };
   const client = new pg.Client({ connectionString: url, types: types as pg.CustomTypesConfig });
   try {
     await client.connect();
@@ -21,7 +24,8 @@ export async function openForeignPostgres(url: string): Promise<ForeignDatabase>
   };
   return {
     address,
-    rows: async (text, parameters = []) => (await client.query<Record<string, unknown>>(numbered(text), [...parameters])).rows,
+    rows: async (text, parameters = []) =>
+      (await client.query<Record<string, unknown>>(numbered(text), [...parameters])).rows,
     async *stream(text, parameters, size) {
       const cursor = `import_${++cursors}`;
       // `with hold` survives the transaction: other statements run between the pieces.
@@ -36,7 +40,13 @@ export async function openForeignPostgres(url: string): Promise<ForeignDatabase>
         await client.query(`close ${cursor}`);
       }
     },
-    hasTable: async (name) => (await client.query("select 1 from information_schema.tables where table_name = $1 and table_schema = any(current_schemas(false))", [name])).rows.length > 0,
+    hasTable: async (name) =>
+      (
+        await client.query(
+          "select 1 from information_schema.tables where table_name = $1 and table_schema = any(current_schemas(false))",
+          [name],
+        )
+      ).rows.length > 0,
     close: () => client.end(),
   };
 }

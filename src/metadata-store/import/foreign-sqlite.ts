@@ -13,10 +13,16 @@ export function openForeignSqlite(file: string): ForeignDatabase {
     statement.setReadBigInts(true);
     return statement;
   };
-  const narrow = (row: Record<string, unknown>): ForeignRow => Object.fromEntries(Object.entries(row).map(([key, value]) => [key, typeof value === "bigint" ? narrowInteger(value) : value]));
+  const narrow = (row: Record<string, unknown>): ForeignRow =>
+    Object.fromEntries(
+      Object.entries(row).map(([key, value]) => [key, typeof value === "bigint" ? narrowInteger(value) : value]),
+    );
   return {
     address: file,
-    rows: async (text, parameters = []) => prepare(text).all(...(parameters as string[])).map(narrow),
+    rows: async (text, parameters = []) =>
+      prepare(text)
+        .all(...(parameters as string[]))
+        .map(narrow),
     async *stream(text, parameters, size) {
       let piece: ForeignRow[] = [];
       for (const row of prepare(text).iterate(...(parameters as string[]))) {
@@ -27,7 +33,8 @@ export function openForeignSqlite(file: string): ForeignDatabase {
       }
       if (piece.length > 0) yield piece;
     },
-    hasTable: async (name) => database.prepare("select 1 from sqlite_master where type = 'table' and name = ?").get(name) !== undefined,
+    hasTable: async (name) =>
+      database.prepare("select 1 from sqlite_master where type = 'table' and name = ?").get(name) !== undefined,
     close: async () => database.close(),
   };
 }

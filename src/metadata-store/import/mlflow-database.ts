@@ -4,7 +4,14 @@ import type { MetricPoint, RunDataset, RunModel } from "../tracking/run.ts";
 import { RUN_STATUSES, type RunStatus } from "../tracking/tables.ts";
 import { importSourceUnreadable } from "./errors.ts";
 import type { ForeignDatabase, ForeignRow } from "./foreign-database.ts";
-import type { LeftBehind, MlflowSource, SourceLoggedModel, SourceModelVersion, SourceRegisteredModel, SourceRun } from "./mlflow-source.ts";
+import type {
+  LeftBehind,
+  MlflowSource,
+  SourceLoggedModel,
+  SourceModelVersion,
+  SourceRegisteredModel,
+  SourceRun,
+} from "./mlflow-source.ts";
 import { openForeignDatabase } from "./open-foreign-database.ts";
 
 const RUN_PAGE = 200;
@@ -18,7 +25,11 @@ const LEFT_BEHIND: readonly { readonly table: string; readonly what: string; rea
   { table: "assessments", what: "assessments", reason: "they belong to traces" },
   { table: "evaluation_datasets", what: "evaluation datasets", reason: "they are not kept here yet" },
   { table: "scorers", what: "scorers", reason: "they are not kept here yet" },
-  { table: "webhooks", what: "webhooks", reason: "their secrets are encrypted with the old server's key: create them again" },
+  {
+    table: "webhooks",
+    what: "webhooks",
+    reason: "their secrets are encrypted with the old server's key: create them again",
+  },
   { table: "users", what: "users", reason: "passwords cannot be taken over: create users with esteira user create" },
 ];
 
@@ -46,7 +57,10 @@ export async function openMlflowDatabase(address: string): Promise<MlflowSource>
 }
 
 async function readExperiments(database: ForeignDatabase): ReturnType<MlflowSource["experiments"]> {
-  const tags = groupBy(await optionalRows(database, "experiment_tags", "select * from experiment_tags order by key"), "experiment_id");
+  const tags = groupBy(
+    await optionalRows(database, "experiment_tags", "select * from experiment_tags order by key"),
+    "experiment_id",
+  );
   const rows = await database.rows("select * from experiments order by experiment_id");
   return rows.map((row) => ({
     id: text(row["experiment_id"]),
@@ -60,7 +74,11 @@ async function readExperiments(database: ForeignDatabase): ReturnType<MlflowSour
 }
 
 async function* readRuns(database: ForeignDatabase, experimentId: string): AsyncGenerator<readonly SourceRun[]> {
-  for await (const rows of database.stream("select * from runs where experiment_id = ? order by start_time, run_uuid", [Number(experimentId)], RUN_PAGE)) {
+  for await (const rows of database.stream(
+    "select * from runs where experiment_id = ? order by start_time, run_uuid",
+    [Number(experimentId)],
+    RUN_PAGE,
+  )) {
     const ids = rows.map((row) => text(row["run_uuid"]));
     const params = groupBy(await rowsOf(database, "params", "run_uuid", ids), "run_uuid");
     const tags = groupBy(await rowsOf(database, "tags", "run_uuid", ids), "run_uuid");
@@ -88,7 +106,10 @@ async function* readRuns(database: ForeignDatabase, experimentId: string): Async
   }
 }
 
-async function readDatasets(database: ForeignDatabase, runIds: readonly string[]): Promise<ReadonlyMap<string, readonly RunDataset[]>> {
+async function readDatasets(
+  database: ForeignDatabase,
+  runIds: readonly string[],
+): Promise<ReadonlyMap<string, readonly RunDataset[]>> {
   const found = new Map<string, RunDataset[]>();
   if (!(await database.hasTable("inputs"))) return found;
   const rows = await database.rows(
@@ -96,7 +117,15 @@ async function readDatasets(database: ForeignDatabase, runIds: readonly string[]
      where i.source_type = 'DATASET' and i.destination_type = 'RUN' and i.destination_id in (${marks(runIds)}) order by i.input_uuid`,
     runIds,
   );
-  const tags = groupBy(await rowsOf(database, "input_tags", "input_uuid", rows.map((row) => text(row["input_uuid"]))), "input_uuid");
+  const tags = groupBy(
+    await rowsOf(
+      database,
+      "input_tags",
+      "input_uuid",
+      rows.map((row) => text(row["input_uuid"])),
+    ),
+    "input_uuid",
+  );
   for (const row of rows) {
     const dataset = {
       name: text(row["name"]),
@@ -105,18 +134,29 @@ async function readDatasets(database: ForeignDatabase, runIds: readonly string[]
       source: text(row["dataset_source"]),
       schema: optional(row["dataset_schema"]),
       profile: optional(row["dataset_profile"]),
-      tags: (tags.get(text(row["input_uuid"])) ?? []).map((tag) => ({ key: text(tag["name"]), value: text(tag["value"]) })),
+      tags: (tags.get(text(row["input_uuid"])) ?? []).map((tag) => ({
+        key: text(tag["name"]),
+        value: text(tag["value"]),
+      })),
     };
     append(found, text(row["destination_id"]), dataset);
   }
   return found;
 }
 
-async function readRunModels(database: ForeignDatabase, type: "RUN_INPUT" | "RUN_OUTPUT", runIds: readonly string[]): Promise<ReadonlyMap<string, readonly RunModel[]>> {
+async function readRunModels(
+  database: ForeignDatabase,
+  type: "RUN_INPUT" | "RUN_OUTPUT",
+  runIds: readonly string[],
+): Promise<ReadonlyMap<string, readonly RunModel[]>> {
   const found = new Map<string, RunModel[]>();
   if (!(await database.hasTable("logged_models"))) return found;
-  const rows = await database.rows(`select source_id, destination_id, step from inputs where source_type = ? and source_id in (${marks(runIds)}) order by input_uuid`, [type, ...runIds]);
-  for (const row of rows) append(found, text(row["source_id"]), { modelId: text(row["destination_id"]), step: integer(row["step"]) ?? 0 });
+  const rows = await database.rows(
+    `select source_id, destination_id, step from inputs where source_type = ? and source_id in (${marks(runIds)}) order by input_uuid`,
+    [type, ...runIds],
+  );
+  for (const row of rows)
+    append(found, text(row["source_id"]), { modelId: text(row["destination_id"]), step: integer(row["step"]) ?? 0 });
   return found;
 }
 
@@ -131,9 +171,16 @@ async function* readMetrics(database: ForeignDatabase, runId: string): AsyncGene
   }
 }
 
-async function* readLoggedModels(database: ForeignDatabase, experimentId: string): AsyncGenerator<readonly SourceLoggedModel[]> {
+async function* readLoggedModels(
+  database: ForeignDatabase,
+  experimentId: string,
+): AsyncGenerator<readonly SourceLoggedModel[]> {
   if (!(await database.hasTable("logged_models"))) return;
-  for await (const rows of database.stream("select * from logged_models where experiment_id = ? order by creation_timestamp_ms, model_id", [Number(experimentId)], MODEL_PAGE)) {
+  for await (const rows of database.stream(
+    "select * from logged_models where experiment_id = ? order by creation_timestamp_ms, model_id",
+    [Number(experimentId)],
+    MODEL_PAGE,
+  )) {
     const ids = rows.map((row) => text(row["model_id"]));
     const params = groupBy(await rowsOf(database, "logged_model_params", "model_id", ids), "model_id");
     const tags = groupBy(await rowsOf(database, "logged_model_tags", "model_id", ids), "model_id");
@@ -150,7 +197,10 @@ async function* readLoggedModels(database: ForeignDatabase, experimentId: string
         modelType: optional(row["model_type"]),
         sourceRunId: optional(row["source_run_id"]),
         deleted: row["lifecycle_stage"] === "deleted",
-        params: (params.get(id) ?? []).map((param) => ({ key: text(param["param_key"]), value: text(param["param_value"]) })),
+        params: (params.get(id) ?? []).map((param) => ({
+          key: text(param["param_key"]),
+          value: text(param["param_value"]),
+        })),
         tags: (tags.get(id) ?? []).map((tag) => ({ key: text(tag["tag_key"]), value: text(tag["tag_value"]) })),
         metrics: (metrics.get(id) ?? []).map((metric) => ({
           key: text(metric["metric_name"]),
@@ -172,17 +222,39 @@ async function* readRegisteredModels(database: ForeignDatabase): AsyncGenerator<
   for (const row of models) {
     const name = text(row["name"]);
     const versions = await database.rows("select * from model_versions where name = ? order by version", [name]);
-    const tags = groupBy(await optionalRows(database, "model_version_tags", "select * from model_version_tags where name = ? order by key", [name]), "version");
-    const aliases = await optionalRows(database, "registered_model_aliases", "select * from registered_model_aliases where name = ? order by alias", [name]);
+    const tags = groupBy(
+      await optionalRows(
+        database,
+        "model_version_tags",
+        "select * from model_version_tags where name = ? order by key",
+        [name],
+      ),
+      "version",
+    );
+    const aliases = await optionalRows(
+      database,
+      "registered_model_aliases",
+      "select * from registered_model_aliases where name = ? order by alias",
+      [name],
+    );
     yield {
       name,
       description: optional(row["description"]),
       createdAtMs: Number(row["creation_time"] ?? 0),
       updatedAtMs: Number(row["last_updated_time"] ?? row["creation_time"] ?? 0),
       lastVersion: Math.max(0, ...versions.map((version) => Number(version["version"]))),
-      tags: pairs(await optionalRows(database, "registered_model_tags", "select * from registered_model_tags where name = ? order by key", [name])),
+      tags: pairs(
+        await optionalRows(
+          database,
+          "registered_model_tags",
+          "select * from registered_model_tags where name = ? order by key",
+          [name],
+        ),
+      ),
       aliases: aliases.map((alias) => ({ alias: text(alias["alias"]), version: Number(alias["version"]) })),
-      versions: versions.filter((version) => version["current_stage"] !== DELETED_STAGE).map((version) => toVersion(version, pairs(tags.get(text(version["version"]))))),
+      versions: versions
+        .filter((version) => version["current_stage"] !== DELETED_STAGE)
+        .map((version) => toVersion(version, pairs(tags.get(text(version["version"]))))),
     };
   }
 }
@@ -225,11 +297,21 @@ export function toLoggedModelStatus(value: unknown): LoggedModelStatus {
   return LOGGED_MODEL_STATUSES[Number(value) - 1] ?? "LOGGED_MODEL_PENDING";
 }
 
-async function optionalRows(database: ForeignDatabase, table: string, statement: string, parameters: readonly unknown[] = []): Promise<readonly ForeignRow[]> {
+async function optionalRows(
+  database: ForeignDatabase,
+  table: string,
+  statement: string,
+  parameters: readonly unknown[] = [],
+): Promise<readonly ForeignRow[]> {
   return (await database.hasTable(table)) ? database.rows(statement, parameters) : [];
 }
 
-async function rowsOf(database: ForeignDatabase, table: string, column: string, ids: readonly string[]): Promise<readonly ForeignRow[]> {
+async function rowsOf(
+  database: ForeignDatabase,
+  table: string,
+  column: string,
+  ids: readonly string[],
+): Promise<readonly ForeignRow[]> {
   if (ids.length === 0) return [];
   return optionalRows(database, table, `select * from ${table} where ${column} in (${marks(ids)})`, ids);
 }

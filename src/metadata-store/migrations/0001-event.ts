@@ -16,6 +16,10 @@ export const eventMigration: Migration = {
       .addColumn("actor", "text", (column) => column.notNull())
       .addColumn("data", "text", (column) => column.notNull())
       .execute();
-    await database.schema.createIndex("event_subject").on("event").columns(["subject_kind", "subject", "sequence"] as never).execute();
+    await database.schema
+      .createIndex("event_subject")
+      .on("event")
+      .columns(["subject_kind", "subject", "sequence"] as never)
+      .execute();
   },
 };

@@ -28,8 +28,16 @@ export const assetMigration: Migration = {
       .addColumn("content", "text", (column) => column.notNull())
       .addUniqueConstraint("asset_version_number", ["project", "asset", "version"] as never)
       .execute();
-    await database.schema.createIndex("asset_version_digest").on("asset_version").columns(["project", "digest"] as never).execute();
-    await database.schema.createIndex("asset_version_step_run").on("asset_version").columns(["step_run_id"] as never).execute();
+    await database.schema
+      .createIndex("asset_version_digest")
+      .on("asset_version")
+      .columns(["project", "digest"] as never)
+      .execute();
+    await database.schema
+      .createIndex("asset_version_step_run")
+      .on("asset_version")
+      .columns(["step_run_id"] as never)
+      .execute();
     await database.schema
       .createTable("asset_version_input")
       .addColumn("version_id", "text", (column) => column.notNull())

@@ -19,11 +19,18 @@ function plainText(kind: StoreKind): ReturnType<typeof sql> {
 }
 
 /** Rows kept in the order of their primary key: what is read together lies together. PostgreSQL has no such tables. */
-function clustered<Builder extends CreateTableBuilder<string, string>>(table: Builder, kind: StoreKind): CreateTableBuilder<string, string> {
+function clustered<Builder extends CreateTableBuilder<string, string>>(
+  table: Builder,
+  kind: StoreKind,
+): CreateTableBuilder<string, string> {
   return kind === "sqlite" ? table.modifyEnd(sql`without rowid`) : table;
 }
 
-function numbered(table: CreateTableBuilder<string>, name: string, kind: StoreKind): CreateTableBuilder<string, string> {
+function numbered(
+  table: CreateTableBuilder<string>,
+  name: string,
+  kind: StoreKind,
+): CreateTableBuilder<string, string> {
   return kind === "postgres"
     ? table.addColumn(name, "bigserial", (column) => column.primaryKey())
     : table.addColumn(name, "integer", (column) => column.primaryKey().autoIncrement());
@@ -62,7 +69,11 @@ async function createRuns(database: Kysely<never>, kind: StoreKind): Promise<voi
     .addColumn("pipeline_run_id", "text")
     .execute();
   await sql`create index run_order on run (experiment_id, lifecycle_stage, start_time desc, run_id)`.execute(database);
-  await database.schema.createIndex("run_pipeline_run").on("run").columns(["pipeline_run_id"] as never).execute();
+  await database.schema
+    .createIndex("run_pipeline_run")
+    .on("run")
+    .columns(["pipeline_run_id"] as never)
+    .execute();
   await createPairs(database, kind, "run_tag", ["run"]);
   await createPairs(database, kind, "run_param", ["run"]);
 }
@@ -118,7 +129,11 @@ async function createInputs(database: Kysely<never>, kind: StoreKind): Promise<v
       .addPrimaryKeyConstraint("run_dataset_key", ["run", "dataset"] as never),
     kind,
   ).execute();
-  await database.schema.createIndex("run_dataset_of").on("run_dataset").columns(["dataset"] as never).execute();
+  await database.schema
+    .createIndex("run_dataset_of")
+    .on("run_dataset")
+    .columns(["dataset"] as never)
+    .execute();
   await createPairs(database, kind, "run_dataset_tag", ["run", "dataset"]);
   await clustered(
     database.schema
@@ -134,7 +149,12 @@ async function createInputs(database: Kysely<never>, kind: StoreKind): Promise<v
 }
 
 /** Keys and values below one owner. */
-async function createPairs(database: Kysely<never>, kind: StoreKind, name: string, owner: readonly string[]): Promise<void> {
+async function createPairs(
+  database: Kysely<never>,
+  kind: StoreKind,
+  name: string,
+  owner: readonly string[],
+): Promise<void> {
   const text = plainText(kind);
   let table: CreateTableBuilder<string, string> = database.schema.createTable(name);
   for (const column of owner) table = table.addColumn(column, "bigint", (definition) => definition.notNull());

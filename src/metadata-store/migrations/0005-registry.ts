@@ -25,7 +25,11 @@ async function createRegisteredModels(database: Kysely<never>): Promise<void> {
     .addColumn("last_version", "bigint", required)
     .addColumn("is_prompt", "smallint", required)
     .execute();
-  await database.schema.createIndex("registered_model_updated").on("registered_model").columns(["updated_at_ms", "name"] as never).execute();
+  await database.schema
+    .createIndex("registered_model_updated")
+    .on("registered_model")
+    .columns(["updated_at_ms", "name"] as never)
+    .execute();
   await createPairs(database, "registered_model_tag", "registered_model_id");
   await addPosition(database, "registered_model_tag");
   await database.schema
@@ -53,9 +57,21 @@ async function createRegisteredModels(database: Kysely<never>): Promise<void> {
     .addColumn("actor", "text", required)
     .addUniqueConstraint("model_version_number", ["registered_model_id", "version"] as never)
     .execute();
-  await database.schema.createIndex("model_version_run").on("model_version").columns(["run_id"] as never).execute();
-  await database.schema.createIndex("model_version_asset").on("model_version").columns(["asset_version_id"] as never).execute();
-  await database.schema.createIndex("model_version_updated").on("model_version").columns(["updated_at_ms"] as never).execute();
+  await database.schema
+    .createIndex("model_version_run")
+    .on("model_version")
+    .columns(["run_id"] as never)
+    .execute();
+  await database.schema
+    .createIndex("model_version_asset")
+    .on("model_version")
+    .columns(["asset_version_id"] as never)
+    .execute();
+  await database.schema
+    .createIndex("model_version_updated")
+    .on("model_version")
+    .columns(["updated_at_ms"] as never)
+    .execute();
   await createPairs(database, "model_version_tag", "model_version_id");
   await addPosition(database, "model_version_tag");
 }
@@ -75,8 +91,16 @@ async function createLoggedModels(database: Kysely<never>): Promise<void> {
     .addColumn("deleted", "smallint", required)
     .addColumn("deleted_at_ms", "bigint")
     .execute();
-  await database.schema.createIndex("logged_model_experiment").on("logged_model").columns(["experiment_id", "created_at_ms"] as never).execute();
-  await database.schema.createIndex("logged_model_run").on("logged_model").columns(["source_run_id"] as never).execute();
+  await database.schema
+    .createIndex("logged_model_experiment")
+    .on("logged_model")
+    .columns(["experiment_id", "created_at_ms"] as never)
+    .execute();
+  await database.schema
+    .createIndex("logged_model_run")
+    .on("logged_model")
+    .columns(["source_run_id"] as never)
+    .execute();
   await createPairs(database, "logged_model_param", "logged_model_id");
   await createPairs(database, "logged_model_tag", "logged_model_id");
   await database.schema
@@ -90,7 +114,15 @@ async function createLoggedModels(database: Kysely<never>): Promise<void> {
     .addColumn("is_nan", "smallint", required)
     .addColumn("timestamp_ms", "bigint", required)
     .addColumn("step", "bigint", required)
-    .addPrimaryKeyConstraint("logged_model_metric_key", ["logged_model_id", "key", "run_id", "timestamp_ms", "step", "dataset_name", "dataset_digest"] as never)
+    .addPrimaryKeyConstraint("logged_model_metric_key", [
+      "logged_model_id",
+      "key",
+      "run_id",
+      "timestamp_ms",
+      "step",
+      "dataset_name",
+      "dataset_digest",
+    ] as never)
     .execute();
 }
 
@@ -119,7 +151,11 @@ async function createWebhooks(database: Kysely<never>): Promise<void> {
     .addColumn("response_status", "bigint")
     .addColumn("error", "text")
     .execute();
-  await database.schema.createIndex("webhook_delivery_due").on("webhook_delivery").columns(["state", "due_at_ms"] as never).execute();
+  await database.schema
+    .createIndex("webhook_delivery_due")
+    .on("webhook_delivery")
+    .columns(["state", "due_at_ms"] as never)
+    .execute();
 }
 
 /** A table of keys and values below one owner. */
@@ -135,5 +171,8 @@ async function createPairs(database: Kysely<never>, table: string, owner: string
 
 /** The order in which a table's rows came. */
 async function addPosition(database: Kysely<never>, table: string): Promise<void> {
-  await database.schema.alterTable(table).addColumn("position", "text", (column) => column.notNull().defaultTo("")).execute();
+  await database.schema
+    .alterTable(table)
+    .addColumn("position", "text", (column) => column.notNull().defaultTo(""))
+    .execute();
 }

@@ -25,7 +25,11 @@ export const dataMigration: Migration = {
       .addColumn("expires_at_ms", "bigint", (column) => column.notNull())
       .addPrimaryKeyConstraint("dataset_write_key", ["project", "asset", "operation_id"] as never)
       .execute();
-    await database.schema.createIndex("dataset_write_state").on("dataset_write").columns(["project", "asset", "state"] as never).execute();
+    await database.schema
+      .createIndex("dataset_write_state")
+      .on("dataset_write")
+      .columns(["project", "asset", "state"] as never)
+      .execute();
     await database.schema
       .createTable("captured_file")
       .addColumn("project", "text", (column) => column.notNull())
@@ -62,7 +66,11 @@ export const dataMigration: Migration = {
       .addColumn("replayed", "bigint", (column) => column.notNull())
       .addColumn("discarded", "bigint", (column) => column.notNull())
       .execute();
-    await database.schema.createIndex("quarantine_batch_dataset").on("quarantine_batch").columns(["project", "dataset", "id"] as never).execute();
+    await database.schema
+      .createIndex("quarantine_batch_dataset")
+      .on("quarantine_batch")
+      .columns(["project", "dataset", "id"] as never)
+      .execute();
     await database.schema
       .createTable("quarantine_row")
       .addColumn("batch_id", "text", (column) => column.notNull())

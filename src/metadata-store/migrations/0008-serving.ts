@@ -78,7 +78,11 @@ async function createPredictions(database: Kysely<never>): Promise<void> {
     .columns(["project", "environment", "endpoint", "at_ms", "id"] as never)
     .execute();
   await sql`create index prediction_entity on prediction (entity_key) where entity_key is not null`.execute(database);
-  await database.schema.createIndex("prediction_model").on("prediction").columns(["model_version_id", "id"] as never).execute();
+  await database.schema
+    .createIndex("prediction_model")
+    .on("prediction")
+    .columns(["model_version_id", "id"] as never)
+    .execute();
   await database.schema
     .createTable("unmatched_label")
     .addColumn("id", "text", (column) => column.primaryKey())
@@ -142,7 +146,16 @@ async function createMonitors(database: Kysely<never>): Promise<void> {
     .addColumn("n", "bigint", (column) => column.notNull())
     .addColumn("n_reference", "bigint")
     .addColumn("method", "text", (column) => column.notNull())
-    .addPrimaryKeyConstraint("monitor_score_key", ["project", "environment", "endpoint", "size", "start_ms", "metric", "subject", "segment"] as never)
+    .addPrimaryKeyConstraint("monitor_score_key", [
+      "project",
+      "environment",
+      "endpoint",
+      "size",
+      "start_ms",
+      "metric",
+      "subject",
+      "segment",
+    ] as never)
     .execute();
 }
 
@@ -172,9 +185,21 @@ async function createAlerts(database: Kysely<never>): Promise<void> {
     .addColumn("changed_by", "text", (column) => column.notNull())
     .addColumn("triggered", "text", (column) => column.notNull())
     // One alert per window, also when two processes evaluate it at the same time.
-    .addUniqueConstraint("alert_window", ["project", "environment", "monitor", "metric", "subject", "segment", "window_start_ms"] as never)
+    .addUniqueConstraint("alert_window", [
+      "project",
+      "environment",
+      "monitor",
+      "metric",
+      "subject",
+      "segment",
+      "window_start_ms",
+    ] as never)
     .execute();
-  await database.schema.createIndex("alert_of").on("alert").columns(["project", "state", "id"] as never).execute();
+  await database.schema
+    .createIndex("alert_of")
+    .on("alert")
+    .columns(["project", "state", "id"] as never)
+    .execute();
   await database.schema
     .createTable("alert_delivery")
     .addColumn("alert_id", "text", (column) => column.notNull())
@@ -186,5 +211,9 @@ async function createAlerts(database: Kysely<never>): Promise<void> {
     .addColumn("delivered_at_ms", "bigint")
     .addPrimaryKeyConstraint("alert_delivery_key", ["alert_id", "target"] as never)
     .execute();
-  await database.schema.createIndex("alert_delivery_due").on("alert_delivery").columns(["state", "next_at_ms"] as never).execute();
+  await database.schema
+    .createIndex("alert_delivery_due")
+    .on("alert_delivery")
+    .columns(["state", "next_at_ms"] as never)
+    .execute();
 }

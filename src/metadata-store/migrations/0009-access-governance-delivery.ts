@@ -38,7 +38,11 @@ async function createAccess({ schema }: Kysely<never>): Promise<void> {
     .addColumn("last_used_at_ms", "bigint")
     .addColumn("revoked_at_ms", "bigint")
     .execute();
-  await schema.createIndex("access_token_user").on("access_token").columns(["user_name"] as never).execute();
+  await schema
+    .createIndex("access_token_user")
+    .on("access_token")
+    .columns(["user_name"] as never)
+    .execute();
 }
 
 async function createGovernance({ schema }: Kysely<never>): Promise<void> {
@@ -57,7 +61,11 @@ async function createGovernance({ schema }: Kysely<never>): Promise<void> {
     .addColumn("revoked_at_ms", "bigint")
     .addColumn("revoked_by", "text")
     .execute();
-  await schema.createIndex("approval_digest").on("approval").columns(["project", "digest"] as never).execute();
+  await schema
+    .createIndex("approval_digest")
+    .on("approval")
+    .columns(["project", "digest"] as never)
+    .execute();
   await schema
     .createTable("approval_request")
     .addColumn("project", "text", (column) => column.notNull())
@@ -126,7 +134,11 @@ async function createDelivery({ schema }: Kysely<never>): Promise<void> {
     .addColumn("error", "text")
     .addUniqueConstraint("deployment_idempotency", ["project", "idempotency_key"] as never)
     .execute();
-  await schema.createIndex("deployment_history").on("deployment").columns(["project", "environment", "id"] as never).execute();
+  await schema
+    .createIndex("deployment_history")
+    .on("deployment")
+    .columns(["project", "environment", "id"] as never)
+    .execute();
   await schema
     .createTable("deployed")
     .addColumn("project", "text", (column) => column.notNull())

@@ -19,7 +19,11 @@ export const servingTrialsMigration: Migration = {
       .addColumn("reason", "text")
       .addColumn("figures", "text", (column) => column.notNull())
       .execute();
-    await schema.createIndex("endpoint_trial_endpoint").on("endpoint_trial").columns(["project", "environment", "endpoint", "id"] as never).execute();
+    await schema
+      .createIndex("endpoint_trial_endpoint")
+      .on("endpoint_trial")
+      .columns(["project", "environment", "endpoint", "id"] as never)
+      .execute();
     await schema.alterTable("prediction").addColumn("feature_status", "text").execute();
   },
 };

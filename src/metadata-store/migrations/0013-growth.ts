@@ -3,32 +3,66 @@ import type { Migration } from "../migrate.ts";
 
 const HOUR_MS = 3_600_000;
 
-/** How many predictions an endpoint has, kept beside the log so that nothing counts its rows, and indexes so that what pages ask costs the same after years. */
+/**
+ * How many predictions an endpoint has, kept beside the log so that nothing counts its rows, and indexes so that what
+ * pages ask costs the same after years.
+ */
 export const growthMigration: Migration = {
   name: "growth",
   async up(database) {
     await createCounters(database);
     await fillCounters(database);
-    await database.schema.alterTable("monitor_window").addColumn("corrections", "bigint", (column) => column.notNull().defaultTo(0)).execute();
+    await database.schema
+      .alterTable("monitor_window")
+      .addColumn("corrections", "bigint", (column) => column.notNull().defaultTo(0))
+      .execute();
     await database.schema.dropIndex("prediction_model").execute();
     await database.schema
       .createIndex("prediction_model_time")
       .on("prediction")
       .columns(["project", "environment", "endpoint", "model_version_id", "at_ms", "id"] as never)
       .execute();
-    await sql`create index prediction_unlabelled on prediction (project, environment, endpoint, at_ms, id) where label_received_at_ms is null`.execute(database);
-    await sql`create index prediction_labelled on prediction (project, environment, endpoint, at_ms, id) where label_received_at_ms is not null`.execute(database);
+    await sql`create index prediction_unlabelled on prediction (project, environment, endpoint, at_ms, id) where label_received_at_ms is null`.execute(
+      database,
+    );
+    await sql`create index prediction_labelled on prediction (project, environment, endpoint, at_ms, id) where label_received_at_ms is not null`.execute(
+      database,
+    );
     await createIndexes(database);
   },
 };
 
 async function createIndexes({ schema }: Kysely<never>): Promise<void> {
-  await schema.createIndex("asset_of_kind").on("asset").columns(["project", "kind", "name"] as never).execute();
-  await schema.createIndex("verdict_passed").on("verdict").columns(["project", "passed", "version_id"] as never).execute();
-  await schema.createIndex("pipeline_run_of_pipeline_by_status").on("pipeline_run").columns(["project", "pipeline", "status", "id"] as never).execute();
-  await schema.createIndex("deployment_of_target").on("deployment").columns(["project", "environment", "asset", "status", "id"] as never).execute();
-  await schema.createIndex("deployment_of_release").on("deployment").columns(["release_id", "id"] as never).execute();
-  await schema.createIndex("alert_of_endpoint").on("alert").columns(["project", "environment", "endpoint", "state", "id"] as never).execute();
+  await schema
+    .createIndex("asset_of_kind")
+    .on("asset")
+    .columns(["project", "kind", "name"] as never)
+    .execute();
+  await schema
+    .createIndex("verdict_passed")
+    .on("verdict")
+    .columns(["project", "passed", "version_id"] as never)
+    .execute();
+  await schema
+    .createIndex("pipeline_run_of_pipeline_by_status")
+    .on("pipeline_run")
+    .columns(["project", "pipeline", "status", "id"] as never)
+    .execute();
+  await schema
+    .createIndex("deployment_of_target")
+    .on("deployment")
+    .columns(["project", "environment", "asset", "status", "id"] as never)
+    .execute();
+  await schema
+    .createIndex("deployment_of_release")
+    .on("deployment")
+    .columns(["release_id", "id"] as never)
+    .execute();
+  await schema
+    .createIndex("alert_of_endpoint")
+    .on("alert")
+    .columns(["project", "environment", "endpoint", "state", "id"] as never)
+    .execute();
 }
 
 const ARM = ["project", "environment", "endpoint", "model_version_id", "arm"] as const;
@@ -62,7 +96,14 @@ async function createCounters(database: Kysely<never>): Promise<void> {
     .addColumn("corrections", "bigint", (column) => column.notNull())
     .addColumn("last_received_at_ms", "bigint", (column) => column.notNull())
     .addColumn("revision", "bigint", (column) => column.notNull())
-    .addPrimaryKeyConstraint("prediction_hour_key", ["project", "environment", "endpoint", "hour_ms", "model_version_id", "arm"] as never)
+    .addPrimaryKeyConstraint("prediction_hour_key", [
+      "project",
+      "environment",
+      "endpoint",
+      "hour_ms",
+      "model_version_id",
+      "arm",
+    ] as never)
     .execute();
   await database.schema
     .createIndex("prediction_hour_revision")

@@ -5,6 +5,7 @@ import type { Migration } from "../migrate.ts";
 export const ownConditionMigration: Migration = {
   name: "own-condition",
   async up(database: Kysely<never>) {
-    for (const table of ["run_step", "step_run"]) await sql`alter table ${sql.raw(table)} add column own_condition smallint not null default 0`.execute(database);
+    for (const table of ["run_step", "step_run"])
+      await sql`alter table ${sql.raw(table)} add column own_condition smallint not null default 0`.execute(database);
   },
 };

@@ -5,13 +5,26 @@ import { type Alert, type AlertState, toAlert } from "./alert.ts";
 /**
  * Acknowledges or closes an alert, with the event `alert.acknowledged` or `alert.closed`.
  *
- * @returns undefined when no alert has this id in the project; the alert unchanged when it is closed or already in that state
+ * @returns undefined when no alert has this id in the project; the alert unchanged when it is closed or already in that
+ *   state
  */
 export async function changeAlert(
   transaction: WriteTransaction,
-  change: { readonly project: string; readonly id: string; readonly state: Exclude<AlertState, "open">; readonly actor: string; readonly atMs: number; readonly reason?: string },
+  change: {
+    readonly project: string;
+    readonly id: string;
+    readonly state: Exclude<AlertState, "open">;
+    readonly actor: string;
+    readonly atMs: number;
+    readonly reason?: string;
+  },
 ): Promise<Alert | undefined> {
-  const row = await transaction.selectFrom("alert").selectAll().where("id", "=", change.id).where("project", "=", change.project).executeTakeFirst();
+  const row = await transaction
+    .selectFrom("alert")
+    .selectAll()
+    .where("id", "=", change.id)
+    .where("project", "=", change.project)
+    .executeTakeFirst();
   if (row === undefined) return undefined;
   if (row.state === change.state || row.state === "closed") return toAlert(row);
   const changed = { state: change.state, changed_at_ms: change.atMs, changed_by: change.actor };

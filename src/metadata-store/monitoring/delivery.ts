@@ -10,7 +10,10 @@ export interface AlertDelivery {
 }
 
 /** Deliveries that are due, oldest first, at most `limit` (100). */
-export async function listDueDeliveries(transaction: ReadTransaction, query: { readonly atMs: number; readonly limit?: number }): Promise<readonly AlertDelivery[]> {
+export async function listDueDeliveries(
+  transaction: ReadTransaction,
+  query: { readonly atMs: number; readonly limit?: number },
+): Promise<readonly AlertDelivery[]> {
   const rows = await transaction
     .selectFrom("alert_delivery")
     .innerJoin("alert", "alert.id", "alert_delivery.alert_id")
@@ -55,7 +58,25 @@ export async function saveDelivery(
 export async function listDeliveries(
   transaction: ReadTransaction,
   alertId: string,
-): Promise<readonly { readonly target: string; readonly state: DeliveryState; readonly attempts: number; readonly lastError: string | undefined }[]> {
-  const rows = await transaction.selectFrom("alert_delivery").selectAll().where("alert_id", "=", alertId).orderBy("target").limit(1000).execute();
-  return rows.map((row) => ({ target: row.target, state: row.state, attempts: row.attempts, lastError: row.last_error ?? undefined }));
+): Promise<
+  readonly {
+    readonly target: string;
+    readonly state: DeliveryState;
+    readonly attempts: number;
+    readonly lastError: string | undefined;
+  }[]
+> {
+  const rows = await transaction
+    .selectFrom("alert_delivery")
+    .selectAll()
+    .where("alert_id", "=", alertId)
+    .orderBy("target")
+    .limit(1000)
+    .execute();
+  return rows.map((row) => ({
+    target: row.target,
+    state: row.state,
+    attempts: row.attempts,
+    lastError: row.last_error ?? undefined,
+  }));
 }

@@ -21,12 +21,18 @@ export async function listAlerts(transaction: ReadTransaction, query: AlertQuery
   if (query.monitor !== undefined) select = select.where("monitor", "=", query.monitor);
   if (query.states !== undefined) select = select.where("state", "in", query.states);
   if (query.before !== undefined) select = select.where("id", "<", query.before);
-  const rows = await select.orderBy("id", "desc").limit(Math.min(query.limit ?? 100, LARGEST_PAGE)).execute();
+  const rows = await select
+    .orderBy("id", "desc")
+    .limit(Math.min(query.limit ?? 100, LARGEST_PAGE))
+    .execute();
   return rows.map(toAlert);
 }
 
 /** Open alerts of a project by environment and endpoint; an endpoint without any is left out. */
-export async function countOpenAlerts(transaction: ReadTransaction, query: { readonly project: string }): Promise<readonly { readonly environment: string; readonly endpoint: string; readonly count: number }[]> {
+export async function countOpenAlerts(
+  transaction: ReadTransaction,
+  query: { readonly project: string },
+): Promise<readonly { readonly environment: string; readonly endpoint: string; readonly count: number }[]> {
   const rows = await transaction
     .selectFrom("alert")
     .select((select) => ["environment", "endpoint", select.fn.countAll<number>().as("count")])

@@ -15,7 +15,11 @@ export interface StoredMonitor {
 }
 
 /** Makes the monitors of a project exactly these; alerts and windows stay. */
-export async function replaceMonitors(transaction: WriteTransaction, project: string, monitors: readonly StoredMonitor[]): Promise<void> {
+export async function replaceMonitors(
+  transaction: WriteTransaction,
+  project: string,
+  monitors: readonly StoredMonitor[],
+): Promise<void> {
   await transaction.deleteFrom("monitor").where("project", "=", project).execute();
   for (const monitor of monitors) {
     await transaction
@@ -36,13 +40,23 @@ export async function replaceMonitors(transaction: WriteTransaction, project: st
 /** Monitors by name, at most 1,000. */
 export async function listMonitors(
   transaction: ReadTransaction,
-  query: { readonly project: string; readonly environment?: string | undefined; readonly endpoint?: string | undefined; readonly after?: string | undefined; readonly limit?: number | undefined },
+  query: {
+    readonly project: string;
+    readonly environment?: string | undefined;
+    readonly endpoint?: string | undefined;
+    readonly after?: string | undefined;
+    readonly limit?: number | undefined;
+  },
 ): Promise<readonly StoredMonitor[]> {
   let select = transaction.selectFrom("monitor").selectAll().where("project", "=", query.project);
   if (query.environment !== undefined) select = select.where("environment", "=", query.environment);
   if (query.endpoint !== undefined) select = select.where("endpoint", "=", query.endpoint);
   if (query.after !== undefined) select = select.where("name", ">", query.after);
-  const rows = await select.orderBy("name").orderBy("environment").limit(Math.min(query.limit ?? 1000, LARGEST_PAGE)).execute();
+  const rows = await select
+    .orderBy("name")
+    .orderBy("environment")
+    .limit(Math.min(query.limit ?? 1000, LARGEST_PAGE))
+    .execute();
   return rows.map((row) => ({
     project: row.project,
     environment: row.environment,

@@ -25,10 +25,14 @@ export interface Breach {
 }
 
 /**
- * Opens an alert for a breach, or adds the window to the one that is open for the same monitor, metric, column and segment.
+ * Opens an alert for a breach, or adds the window to the one that is open for the same monitor, metric, column and
+ * segment.
  * A window that already breached adds nothing. Appends `alert.opened` and the pending deliveries of a new alert.
  */
-export async function openAlert(transaction: WriteTransaction, breach: Breach): Promise<{ readonly alert: Alert; readonly opened: boolean }> {
+export async function openAlert(
+  transaction: WriteTransaction,
+  breach: Breach,
+): Promise<{ readonly alert: Alert; readonly opened: boolean }> {
   const same = transaction
     .selectFrom("alert")
     .selectAll()
@@ -38,7 +42,11 @@ export async function openAlert(transaction: WriteTransaction, breach: Breach): 
     .where("metric", "=", breach.metric)
     .where("subject", "=", breach.subject)
     .where("segment", "=", breach.segment);
-  const known = await same.where("last_window_start_ms", ">=", breach.windowStartMs).where("window_start_ms", "<=", breach.windowStartMs).limit(1).executeTakeFirst();
+  const known = await same
+    .where("last_window_start_ms", ">=", breach.windowStartMs)
+    .where("window_start_ms", "<=", breach.windowStartMs)
+    .limit(1)
+    .executeTakeFirst();
   if (known !== undefined) return { alert: toAlert(known), opened: false };
   const open = await same.where("state", "!=", "closed").orderBy("id", "desc").limit(1).executeTakeFirst();
   if (open !== undefined) {
@@ -82,7 +90,17 @@ export async function openAlert(transaction: WriteTransaction, breach: Breach): 
   if (targets.length > 0) {
     await transaction
       .insertInto("alert_delivery")
-      .values(targets.map((target) => ({ alert_id: row.id, target, state: "pending" as const, attempts: 0, next_at_ms: breach.atMs, last_error: null, delivered_at_ms: null })))
+      .values(
+        targets.map((target) => ({
+          alert_id: row.id,
+          target,
+          state: "pending" as const,
+          attempts: 0,
+          next_at_ms: breach.atMs,
+          last_error: null,
+          delivered_at_ms: null,
+        })),
+      )
       .execute();
   }
   await appendEvent(transaction, {
@@ -92,12 +110,28 @@ export async function openAlert(transaction: WriteTransaction, breach: Breach): 
     subjectKind: "alert",
     subject: breach.monitor,
     actor: "engine",
-    data: { id: row.id, environment: breach.environment, metric: breach.metric, subject: breach.subject, segment: breach.segment, value: breach.value, threshold: breach.threshold },
+    data: {
+      id: row.id,
+      environment: breach.environment,
+      metric: breach.metric,
+      subject: breach.subject,
+      segment: breach.segment,
+      value: breach.value,
+      threshold: breach.threshold,
+    },
   });
   return { alert: toAlert(row), opened: true };
 }
 
 /** Remembers which pipeline runs an alert started. */
-export async function linkTriggeredRuns(transaction: WriteTransaction, alertId: string, pipelineRunIds: readonly string[]): Promise<void> {
-  await transaction.updateTable("alert").set({ triggered: JSON.stringify(pipelineRunIds) }).where("id", "=", alertId).execute();
+export async function linkTriggeredRuns(
+  transaction: WriteTransaction,
+  alertId: string,
+  pipelineRunIds: readonly string[],
+): Promise<void> {
+  await transaction
+    .updateTable("alert")
+    .set({ triggered: JSON.stringify(pipelineRunIds) })
+    .where("id", "=", alertId)
+    .execute();
 }

@@ -45,8 +45,18 @@ export interface MonitorWindow {
 const SCORES_PER_STATEMENT = 1500;
 
 /** Replaces a window and its scores. */
-export async function saveWindow(transaction: WriteTransaction, key: EndpointKey, window: MonitorWindow): Promise<void> {
-  const identity = { project: key.project, environment: key.environment, endpoint: key.endpoint, size: window.size, start_ms: window.startMs };
+export async function saveWindow(
+  transaction: WriteTransaction,
+  key: EndpointKey,
+  window: MonitorWindow,
+): Promise<void> {
+  const identity = {
+    project: key.project,
+    environment: key.environment,
+    endpoint: key.endpoint,
+    size: window.size,
+    start_ms: window.startMs,
+  };
   const facts = {
     end_ms: window.endMs,
     predictions: window.predictions,
@@ -60,7 +70,9 @@ export async function saveWindow(transaction: WriteTransaction, key: EndpointKey
   await transaction
     .insertInto("monitor_window")
     .values({ ...identity, ...facts })
-    .onConflict((conflict) => conflict.columns(["project", "environment", "endpoint", "size", "start_ms"]).doUpdateSet(facts))
+    .onConflict((conflict) =>
+      conflict.columns(["project", "environment", "endpoint", "size", "start_ms"]).doUpdateSet(facts),
+    )
     .execute();
   await transaction
     .deleteFrom("monitor_score")
@@ -113,7 +125,12 @@ export async function listWindows(transaction: ReadTransaction, query: WindowQue
     .where("size", "=", query.size);
   if (query.fromMs !== undefined) select = select.where("start_ms", ">=", query.fromMs);
   if (query.toMs !== undefined) select = select.where("start_ms", "<", query.toMs);
-  const windows = (await select.orderBy("start_ms", "desc").limit(Math.min(query.limit ?? 100, LARGEST_PAGE)).execute()).reverse();
+  const windows = (
+    await select
+      .orderBy("start_ms", "desc")
+      .limit(Math.min(query.limit ?? 100, LARGEST_PAGE))
+      .execute()
+  ).reverse();
   const [first] = windows;
   const last = windows.at(-1);
   if (first === undefined || last === undefined) return [];
@@ -127,7 +144,10 @@ export async function listWindows(transaction: ReadTransaction, query: WindowQue
     .where("start_ms", ">=", first.start_ms)
     .where("start_ms", "<=", last.start_ms);
   if (query.metric !== undefined) scores = scores.where("metric", "=", query.metric);
-  const byStart = Map.groupBy(await scores.orderBy("metric").orderBy("subject").orderBy("segment").execute(), (score) => score.start_ms);
+  const byStart = Map.groupBy(
+    await scores.orderBy("metric").orderBy("subject").orderBy("segment").execute(),
+    (score) => score.start_ms,
+  );
   return windows.map((row) => ({
     size: row.size,
     startMs: row.start_ms,
@@ -155,10 +175,16 @@ export async function listWindows(transaction: ReadTransaction, query: WindowQue
 }
 
 /** What tells whether a window has to be evaluated again. */
-export type WindowFacts = Pick<MonitorWindow, "startMs" | "predictions" | "labelled" | "corrections" | "closed" | "evaluatedAtMs">;
+export type WindowFacts = Pick<
+  MonitorWindow,
+  "startMs" | "predictions" | "labelled" | "corrections" | "closed" | "evaluatedAtMs"
+>;
 
 /** Windows without their scores: every one that starts in a time range, oldest first. */
-export async function listWindowFacts(transaction: ReadTransaction, query: Omit<WindowQuery, "metric" | "limit">): Promise<readonly WindowFacts[]> {
+export async function listWindowFacts(
+  transaction: ReadTransaction,
+  query: Omit<WindowQuery, "metric" | "limit">,
+): Promise<readonly WindowFacts[]> {
   let select = transaction
     .selectFrom("monitor_window")
     .select(["start_ms", "predictions", "labelled", "corrections", "closed", "evaluated_at_ms"])
@@ -169,5 +195,12 @@ export async function listWindowFacts(transaction: ReadTransaction, query: Omit<
   if (query.fromMs !== undefined) select = select.where("start_ms", ">=", query.fromMs);
   if (query.toMs !== undefined) select = select.where("start_ms", "<", query.toMs);
   const rows = await select.orderBy("start_ms").execute();
-  return rows.map((row) => ({ startMs: row.start_ms, predictions: row.predictions, labelled: row.labelled, corrections: row.corrections, closed: row.closed === 1, evaluatedAtMs: row.evaluated_at_ms }));
+  return rows.map((row) => ({
+    startMs: row.start_ms,
+    predictions: row.predictions,
+    labelled: row.labelled,
+    corrections: row.corrections,
+    closed: row.closed === 1,
+    evaluatedAtMs: row.evaluated_at_ms,
+  }));
 }

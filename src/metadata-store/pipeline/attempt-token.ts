@@ -9,12 +9,18 @@ export interface AttemptCredential {
   readonly pipelineRunId: string;
   /** Who started the pipeline run. */
   readonly actor: string;
-  /** False once the attempt has ended, its lease has run out, or another attempt of its step run holds a newer fencing token. */
+  /**
+   * False once the attempt has ended, its lease has run out, or another attempt of its step run holds a newer fencing
+   * token.
+   */
   readonly current: boolean;
 }
 
 /** Binds a token to an attempt and its fencing token; false when that is no longer current. */
-export async function setAttemptTokenHash(transaction: WriteTransaction, facts: { readonly attemptId: string; readonly token: number; readonly tokenHash: string }): Promise<boolean> {
+export async function setAttemptTokenHash(
+  transaction: WriteTransaction,
+  facts: { readonly attemptId: string; readonly token: number; readonly tokenHash: string },
+): Promise<boolean> {
   const { numUpdatedRows } = await transaction
     .updateTable("attempt")
     .set({ token_hash: facts.tokenHash })
@@ -26,7 +32,10 @@ export async function setAttemptTokenHash(transaction: WriteTransaction, facts: 
 }
 
 /** Undefined for an unknown attempt, and for one without a token. */
-export async function getAttemptCredential(transaction: ReadTransaction, attemptId: string): Promise<AttemptCredential | undefined> {
+export async function getAttemptCredential(
+  transaction: ReadTransaction,
+  attemptId: string,
+): Promise<AttemptCredential | undefined> {
   const row = await transaction
     .selectFrom("attempt")
     .innerJoin("step_run", "step_run.id", "attempt.step_run_id")
@@ -44,6 +53,15 @@ export async function getAttemptCredential(transaction: ReadTransaction, attempt
     .where("attempt.id", "=", attemptId)
     .executeTakeFirst();
   if (row === undefined || row.token_hash === null) return undefined;
-  const current = row.status === "running" && row.token === row.newest_token && row.lease_expires_at_ms > (await databaseNow(transaction));
-  return { tokenHash: row.token_hash, project: row.project, pipelineRunId: row.pipeline_run_id, actor: row.actor, current };
+  const current =
+    row.status === "running" &&
+    row.token === row.newest_token &&
+    row.lease_expires_at_ms > (await databaseNow(transaction));
+  return {
+    tokenHash: row.token_hash,
+    project: row.project,
+    pipelineRunId: row.pipeline_run_id,
+    actor: row.actor,
+    current,
+  };
 }

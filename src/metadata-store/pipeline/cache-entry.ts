@@ -38,8 +38,16 @@ export async function putCacheEntry(transaction: WriteTransaction, entry: CacheE
     .execute();
 }
 
-export async function getCacheEntry(transaction: ReadTransaction, key: { readonly project: string; readonly key: string }): Promise<CacheEntry | undefined> {
-  const row = await transaction.selectFrom("cache_entry").selectAll().where("project", "=", key.project).where("key", "=", key.key).executeTakeFirst();
+export async function getCacheEntry(
+  transaction: ReadTransaction,
+  key: { readonly project: string; readonly key: string },
+): Promise<CacheEntry | undefined> {
+  const row = await transaction
+    .selectFrom("cache_entry")
+    .selectAll()
+    .where("project", "=", key.project)
+    .where("key", "=", key.key)
+    .executeTakeFirst();
   return row === undefined ? undefined : toCacheEntry(row);
 }
 

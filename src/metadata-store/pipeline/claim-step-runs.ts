@@ -44,7 +44,10 @@ export interface Claim {
 
 type StepRunRow = Selectable<PipelineTables["step_run"]>;
 
-/** Takes queued step runs, oldest first, that are ready and fit their concurrency group: one attempt each, under a lease. */
+/**
+ * Takes queued step runs, oldest first, that are ready and fit their concurrency group: one attempt each, under a
+ * lease.
+ */
 export async function claimStepRuns(transaction: WriteTransaction, claim: Claim): Promise<readonly ClaimedStepRun[]> {
   const now = await databaseNow(transaction);
   const claimed: ClaimedStepRun[] = [];
@@ -63,7 +66,11 @@ export async function claimStepRuns(transaction: WriteTransaction, claim: Claim)
       params: JSON.parse(run.params) as object,
       selection: JSON.parse(run.selection) as PipelineRun["selection"],
       source: run.source === null ? undefined : (JSON.parse(run.source) as object),
-      trigger: { kind: run.trigger_kind, subject: run.trigger_subject ?? undefined, cause: JSON.parse(run.trigger_cause) as object },
+      trigger: {
+        kind: run.trigger_kind,
+        subject: run.trigger_subject ?? undefined,
+        cause: JSON.parse(run.trigger_cause) as object,
+      },
       actor: run.actor,
     });
   }
@@ -71,18 +78,34 @@ export async function claimStepRuns(transaction: WriteTransaction, claim: Claim)
 }
 
 /** True when something could be claimed now: a cheap question to ask before a write. */
-export async function hasClaimable(transaction: ReadTransaction, claim: Pick<Claim, "project" | "pipelineRunId">): Promise<boolean> {
+export async function hasClaimable(
+  transaction: ReadTransaction,
+  claim: Pick<Claim, "project" | "pipelineRunId">,
+): Promise<boolean> {
   return (await readyStepRuns(transaction, claim, 1, await databaseNow(transaction))).length > 0;
 }
 
 /** When the next delayed step run becomes ready, epoch milliseconds; undefined when none is delayed. */
-export async function nextReadyTime(transaction: ReadTransaction, claim: Pick<Claim, "project" | "pipelineRunId">): Promise<number | undefined> {
-  let select = transaction.selectFrom("step_run").select("ready_at_ms").where("project", "=", claim.project).where("status", "=", "queued").where("ready_at_ms", ">", await databaseNow(transaction));
+export async function nextReadyTime(
+  transaction: ReadTransaction,
+  claim: Pick<Claim, "project" | "pipelineRunId">,
+): Promise<number | undefined> {
+  let select = transaction
+    .selectFrom("step_run")
+    .select("ready_at_ms")
+    .where("project", "=", claim.project)
+    .where("status", "=", "queued")
+    .where("ready_at_ms", ">", await databaseNow(transaction));
   if (claim.pipelineRunId !== undefined) select = select.where("pipeline_run_id", "=", claim.pipelineRunId);
   return (await select.orderBy("ready_at_ms").limit(1).executeTakeFirst())?.ready_at_ms ?? undefined;
 }
 
-async function readyStepRuns(transaction: ReadTransaction, claim: Pick<Claim, "project" | "pipelineRunId">, limit: number, now: number): Promise<readonly StepRunRow[]> {
+async function readyStepRuns(
+  transaction: ReadTransaction,
+  claim: Pick<Claim, "project" | "pipelineRunId">,
+  limit: number,
+  now: number,
+): Promise<readonly StepRunRow[]> {
   let select = transaction
     .selectFrom("step_run")
     .selectAll("step_run")
@@ -105,11 +128,18 @@ async function readyStepRuns(transaction: ReadTransaction, claim: Pick<Claim, "p
       ]),
     );
   // An interrupted or cancelled run keeps its queued steps; they are not to be taken.
-  const running = transaction.selectFrom("pipeline_run").select("id").where("project", "=", claim.project).where("status", "=", "running");
+  const running = transaction
+    .selectFrom("pipeline_run")
+    .select("id")
+    .where("project", "=", claim.project)
+    .where("status", "=", "running");
   select = select.where((is) =>
     is.or([
       is("step_run.pipeline_run_id", "in", running.where("cancel_requested", "=", 0)),
-      is.and([is("step_run.own_condition", "=", 1), is("step_run.pipeline_run_id", "in", running.where("cancel_requested", "=", 1))]),
+      is.and([
+        is("step_run.own_condition", "=", 1),
+        is("step_run.pipeline_run_id", "in", running.where("cancel_requested", "=", 1)),
+      ]),
     ]),
   );
   if (claim.pipelineRunId !== undefined) select = select.where("step_run.pipeline_run_id", "=", claim.pipelineRunId);
@@ -120,8 +150,18 @@ async function acquireSlot(transaction: WriteTransaction, stepRun: StepRunRow, n
   if (stepRun.concurrency_group === null) return true;
   await lockSlotGroup(transaction, stepRun.project, stepRun.concurrency_group);
   const ofGroup = { project: stepRun.project, group: stepRun.concurrency_group };
-  await transaction.deleteFrom("slot").where("project", "=", ofGroup.project).where("group_name", "=", ofGroup.group).where("expires_at_ms", "<=", now).execute();
-  const { count } = await transaction.selectFrom("slot").select((select) => select.fn.countAll<number>().as("count")).where("project", "=", ofGroup.project).where("group_name", "=", ofGroup.group).executeTakeFirstOrThrow();
+  await transaction
+    .deleteFrom("slot")
+    .where("project", "=", ofGroup.project)
+    .where("group_name", "=", ofGroup.group)
+    .where("expires_at_ms", "<=", now)
+    .execute();
+  const { count } = await transaction
+    .selectFrom("slot")
+    .select((select) => select.fn.countAll<number>().as("count"))
+    .where("project", "=", ofGroup.project)
+    .where("group_name", "=", ofGroup.group)
+    .executeTakeFirstOrThrow();
   return Number(count) < (stepRun.concurrency_limit ?? Infinity);
 }
 
@@ -168,7 +208,14 @@ async function take(transaction: WriteTransaction, stepRun: StepRunRow, claim: C
   if (stepRun.concurrency_group !== null) {
     await transaction
       .insertInto("slot")
-      .values({ project: stepRun.project, group_name: stepRun.concurrency_group, holder: attemptId, step_run_id: stepRun.id, expires_at_ms: expires, acquired_at_ms: claim.atMs })
+      .values({
+        project: stepRun.project,
+        group_name: stepRun.concurrency_group,
+        holder: attemptId,
+        step_run_id: stepRun.id,
+        expires_at_ms: expires,
+        acquired_at_ms: claim.atMs,
+      })
       .execute();
   }
   await appendEvent(transaction, {
@@ -178,7 +225,12 @@ async function take(transaction: WriteTransaction, stepRun: StepRunRow, claim: C
     subjectKind: "step_run",
     subject: stepRun.id,
     actor: "engine",
-    data: { pipeline: stepRun.pipeline, step: stepRun.step, pipelineRunId: stepRun.pipeline_run_id, attempt: updated.attempt_count },
+    data: {
+      pipeline: stepRun.pipeline,
+      step: stepRun.step,
+      pipelineRunId: stepRun.pipeline_run_id,
+      attempt: updated.attempt_count,
+    },
   });
   return {
     stepRunId: stepRun.id,

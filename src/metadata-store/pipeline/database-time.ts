@@ -5,6 +5,8 @@ import type { ReadTransaction } from "../database.ts";
 export async function databaseNow(transaction: ReadTransaction): Promise<number> {
   // One machine, one clock: SQLite's is the process's.
   if (transaction.getExecutor().adapter instanceof SqliteAdapter) return Date.now();
-  const { rows } = await sql<{ now: number }>`select (extract(epoch from clock_timestamp()) * 1000)::bigint as now`.execute(transaction);
+  const { rows } = await sql<{
+    now: number;
+  }>`select (extract(epoch from clock_timestamp()) * 1000)::bigint as now`.execute(transaction);
   return Number(rows[0]?.now);
 }

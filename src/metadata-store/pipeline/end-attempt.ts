@@ -6,7 +6,9 @@ import { lockPipelineRun, propagateEnd, type StepRunEnd } from "./end-step-run.t
 import { settlePipelineRun } from "./settle-pipeline-run.ts";
 import type { AttemptStatus, PipelineTables, StepRunStatus } from "./tables.ts";
 
-/** An attempt whose token was found to be the current one, with the rows it belongs to; all locked for this transaction. */
+/**
+ * An attempt whose token was found to be the current one, with the rows it belongs to; all locked for this transaction.
+ */
 export interface HeldAttempt {
   readonly run: Selectable<PipelineTables["pipeline_run"]>;
   readonly stepRun: Selectable<PipelineTables["step_run"]>;
@@ -18,13 +20,29 @@ export interface HeldAttempt {
  *
  * @returns undefined when the attempt may no longer write anything
  */
-export async function holdAttempt(transaction: WriteTransaction, key: { readonly attemptId: string; readonly token: number }): Promise<HeldAttempt | undefined> {
-  const known = await transaction.selectFrom("attempt").select("pipeline_run_id").where("id", "=", key.attemptId).executeTakeFirst();
+export async function holdAttempt(
+  transaction: WriteTransaction,
+  key: { readonly attemptId: string; readonly token: number },
+): Promise<HeldAttempt | undefined> {
+  const known = await transaction
+    .selectFrom("attempt")
+    .select("pipeline_run_id")
+    .where("id", "=", key.attemptId)
+    .executeTakeFirst();
   if (known === undefined) return undefined;
   const run = await lockPipelineRun(transaction, known.pipeline_run_id);
-  const attempt = await transaction.selectFrom("attempt").selectAll().where("id", "=", key.attemptId).executeTakeFirst();
-  if (run === undefined || attempt === undefined || attempt.status !== "running" || attempt.token !== key.token) return undefined;
-  const stepRun = await transaction.selectFrom("step_run").selectAll().where("id", "=", attempt.step_run_id).executeTakeFirst();
+  const attempt = await transaction
+    .selectFrom("attempt")
+    .selectAll()
+    .where("id", "=", key.attemptId)
+    .executeTakeFirst();
+  if (run === undefined || attempt === undefined || attempt.status !== "running" || attempt.token !== key.token)
+    return undefined;
+  const stepRun = await transaction
+    .selectFrom("step_run")
+    .selectAll()
+    .where("id", "=", attempt.step_run_id)
+    .executeTakeFirst();
   if (stepRun === undefined || stepRun.status !== "running" || stepRun.token !== key.token) return undefined;
   return { run, stepRun, attempt };
 }
@@ -51,9 +69,18 @@ export interface AttemptEnd {
 export async function endAttempt(transaction: WriteTransaction, held: HeldAttempt, end: AttemptEnd): Promise<void> {
   const { run, stepRun, attempt } = held;
   const error = end.error === undefined ? null : JSON.stringify(end.error);
-  await transaction.updateTable("attempt").set({ status: end.attempt, finished_at_ms: end.atMs, error }).where("id", "=", attempt.id).execute();
-  if (stepRun.concurrency_group !== null) await transaction.deleteFrom("slot").where("holder", "=", attempt.id).execute();
-  await transaction.updateTable("step_run").set(await stepRunChange(transaction, stepRun, end, error)).where("id", "=", stepRun.id).execute();
+  await transaction
+    .updateTable("attempt")
+    .set({ status: end.attempt, finished_at_ms: end.atMs, error })
+    .where("id", "=", attempt.id)
+    .execute();
+  if (stepRun.concurrency_group !== null)
+    await transaction.deleteFrom("slot").where("holder", "=", attempt.id).execute();
+  await transaction
+    .updateTable("step_run")
+    .set(await stepRunChange(transaction, stepRun, end, error))
+    .where("id", "=", stepRun.id)
+    .execute();
   await appendEvent(transaction, {
     atMs: end.atMs,
     project: run.project,
@@ -71,7 +98,14 @@ export async function endAttempt(transaction: WriteTransaction, held: HeldAttemp
       ...(end.reason === undefined ? {} : { reason: end.reason }),
     },
   });
-  if (end.end !== undefined) await propagateEnd(transaction, { pipelineRunId: run.id, step: stepRun.step, end: end.end, reason: end.reason, atMs: end.atMs });
+  if (end.end !== undefined)
+    await propagateEnd(transaction, {
+      pipelineRunId: run.id,
+      step: stepRun.step,
+      end: end.end,
+      reason: end.reason,
+      atMs: end.atMs,
+    });
   await settlePipelineRun(transaction, run, end.atMs);
 }
 

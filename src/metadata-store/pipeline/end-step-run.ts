@@ -24,18 +24,31 @@ export async function lockPipelineRun(
     .executeTakeFirst();
 }
 
-/** The run was cancelled, and this step run with it: one that runs whatever happens ends only when the run is cancelled a second time. */
-export function isStopped(run: Pick<Selectable<PipelineTables["pipeline_run"]>, "cancel_requested">, stepRun: Pick<Selectable<PipelineTables["step_run"]>, "own_condition">): boolean {
+/**
+ * The run was cancelled, and this step run with it: one that runs whatever happens ends only when the run is cancelled
+ * a second time.
+ */
+export function isStopped(
+  run: Pick<Selectable<PipelineTables["pipeline_run"]>, "cancel_requested">,
+  stepRun: Pick<Selectable<PipelineTables["step_run"]>, "own_condition">,
+): boolean {
   return run.cancel_requested > (stepRun.own_condition === 1 ? 1 : 0);
 }
 
 /**
  * Tells the dependents of a step run that it has ended: those that now wait for nothing are queued, or skipped with the
- * reason when something they need did not succeed. The step run's own row was changed by the caller, who holds the run's lock.
+ * reason when something they need did not succeed. The step run's own row was changed by the caller, who holds the
+ * run's lock.
  */
 export async function propagateEnd(
   transaction: WriteTransaction,
-  ended: { readonly pipelineRunId: string; readonly step: string; readonly end: StepRunEnd; readonly reason?: string | undefined; readonly atMs: number },
+  ended: {
+    readonly pipelineRunId: string;
+    readonly step: string;
+    readonly end: StepRunEnd;
+    readonly reason?: string | undefined;
+    readonly atMs: number;
+  },
 ): Promise<void> {
   const waiting = [{ step: ended.step, end: ended.end, reason: ended.reason, count: 1 }];
   for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
@@ -58,44 +71,80 @@ interface ClosedStep {
 /** Counts ended instances of a step; returns it once the last has ended. */
 async function closeInstances(
   transaction: WriteTransaction,
-  ended: { readonly pipelineRunId: string; readonly step: string; readonly end: StepRunEnd; readonly reason: string | undefined; readonly count: number },
+  ended: {
+    readonly pipelineRunId: string;
+    readonly step: string;
+    readonly end: StepRunEnd;
+    readonly reason: string | undefined;
+    readonly count: number;
+  },
 ): Promise<ClosedStep | undefined> {
-  const before = await transaction.selectFrom("run_step").selectAll().where("pipeline_run_id", "=", ended.pipelineRunId).where("step", "=", ended.step).executeTakeFirstOrThrow();
-  const worse = ended.end !== "succeeded" && SEVERITY.indexOf(ended.end) > SEVERITY.indexOf(before.outcome ?? "succeeded");
+  const before = await transaction
+    .selectFrom("run_step")
+    .selectAll()
+    .where("pipeline_run_id", "=", ended.pipelineRunId)
+    .where("step", "=", ended.step)
+    .executeTakeFirstOrThrow();
+  const worse =
+    ended.end !== "succeeded" && SEVERITY.indexOf(ended.end) > SEVERITY.indexOf(before.outcome ?? "succeeded");
   const outcome = worse ? ended.end : before.outcome;
   const reason = worse ? (ended.reason ?? null) : before.reason;
   const remaining = before.remaining - ended.count;
-  await transaction.updateTable("run_step").set({ remaining, outcome, reason }).where("pipeline_run_id", "=", ended.pipelineRunId).where("step", "=", ended.step).execute();
-  return remaining > 0 ? undefined : { step: ended.step, outcome, reason, dependents: JSON.parse(before.dependents) as string[] };
+  await transaction
+    .updateTable("run_step")
+    .set({ remaining, outcome, reason })
+    .where("pipeline_run_id", "=", ended.pipelineRunId)
+    .where("step", "=", ended.step)
+    .execute();
+  return remaining > 0
+    ? undefined
+    : { step: ended.step, outcome, reason, dependents: JSON.parse(before.dependents) as string[] };
 }
 
 async function releaseDependent(
   transaction: WriteTransaction,
-  facts: { readonly pipelineRunId: string; readonly atMs: number; readonly dependent: string; readonly cause: ClosedStep },
+  facts: {
+    readonly pipelineRunId: string;
+    readonly atMs: number;
+    readonly dependent: string;
+    readonly cause: ClosedStep;
+  },
 ): Promise<{ step: string; end: "skipped"; reason: string; count: number } | undefined> {
   const { pipelineRunId, dependent, cause, atMs } = facts;
   const stopped = cause.outcome === null ? undefined : skipReason(cause);
   const { pending, reason } = await transaction
     .updateTable("run_step")
     // A step whose own condition decides learns of what happened when it is looked at.
-    .set((update) => ({ pending: update("pending", "-", 1), ...(stopped === undefined ? {} : { reason: update.case().when("own_condition", "=", 0).then(stopped).else(update.ref("reason")).end() }) }))
+    .set((update) => ({
+      pending: update("pending", "-", 1),
+      ...(stopped === undefined
+        ? {}
+        : { reason: update.case().when("own_condition", "=", 0).then(stopped).else(update.ref("reason")).end() }),
+    }))
     .where("pipeline_run_id", "=", pipelineRunId)
     .where("step", "=", dependent)
     .returning(["pending", "reason"])
     .executeTakeFirstOrThrow();
   if (pending > 0) return undefined;
-  const instances = transaction.updateTable("step_run").where("pipeline_run_id", "=", pipelineRunId).where("step", "=", dependent).where("status", "=", "pending");
+  const instances = transaction
+    .updateTable("step_run")
+    .where("pipeline_run_id", "=", pipelineRunId)
+    .where("step", "=", dependent)
+    .where("status", "=", "pending");
   if (reason === null) {
     await instances.set({ status: "queued", queued_at_ms: atMs, ready_at_ms: atMs }).execute();
     return undefined;
   }
-  const { numUpdatedRows } = await instances.set({ status: "skipped", reason, finished_at_ms: atMs }).executeTakeFirst();
+  const { numUpdatedRows } = await instances
+    .set({ status: "skipped", reason, finished_at_ms: atMs })
+    .executeTakeFirst();
   return numUpdatedRows === 0n ? undefined : { step: dependent, end: "skipped", reason, count: Number(numUpdatedRows) };
 }
 
 /** Names the step that did it; what happened there is told there, not once more at everything behind it. */
 function skipReason(cause: ClosedStep): string {
-  if (cause.outcome === "blocked") return cause.reason === null ? `${cause.step} refused` : `${cause.step} refused: ${cause.reason}`;
+  if (cause.outcome === "blocked")
+    return cause.reason === null ? `${cause.step} refused` : `${cause.step} refused: ${cause.reason}`;
   // The first cause says more than the chain of skipped steps behind it.
   if (cause.outcome === "skipped") return cause.reason ?? `${cause.step} was skipped`;
   return cause.outcome === "cancelled" ? `${cause.step} was cancelled` : `${cause.step} failed`;

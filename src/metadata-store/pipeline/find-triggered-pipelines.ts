@@ -18,7 +18,11 @@ export async function findTriggeredPipelines(
     .orderBy("pipeline")
     .limit(1000)
     .execute();
-  return [...new Set(rows.filter((row) => row.wildcard === 0 || matchesPattern(fired.subject, row.pattern)).map((row) => row.pipeline))];
+  return [
+    ...new Set(
+      rows.filter((row) => row.wildcard === 0 || matchesPattern(fired.subject, row.pattern)).map((row) => row.pipeline),
+    ),
+  ];
 }
 
 /** `*` stands for any text; everything else for itself. */
@@ -27,7 +31,10 @@ export function matchesPattern(subject: string, pattern: string): boolean {
   return new RegExp(`^${parts.join(".*")}$`, "s").test(subject);
 }
 
-/** A run of a pipeline that was started the same way and of which no step has begun: a further trigger can be merged into it. */
+/**
+ * A run of a pipeline that was started the same way and of which no step has begun: a further trigger can be merged
+ * into it.
+ */
 export async function findMergeableRun(
   transaction: WriteTransaction,
   key: { readonly project: string; readonly pipeline: string; readonly triggerKind: TriggerKind },
@@ -46,28 +53,56 @@ export async function findMergeableRun(
   if (row === undefined) return undefined;
   // A claim takes this lock too: what has not begun by now begins after this transaction, and sees what it wrote.
   await lockPipelineRun(transaction, row.id);
-  const begun = await transaction.selectFrom("step_run").select("id").where("pipeline_run_id", "=", row.id).where("started_at_ms", "is not", null).limit(1).executeTakeFirst();
+  const begun = await transaction
+    .selectFrom("step_run")
+    .select("id")
+    .where("pipeline_run_id", "=", row.id)
+    .where("started_at_ms", "is not", null)
+    .limit(1)
+    .executeTakeFirst();
   return begun === undefined ? row.id : undefined;
 }
 
 type Schedule = Selectable<PipelineTables["schedule"]>;
 
 /** Schedules whose tick has come, oldest first. */
-export async function listDueSchedules(transaction: ReadTransaction, query: { readonly project: string; readonly atMs: number }): Promise<readonly Schedule[]> {
-  return transaction.selectFrom("schedule").selectAll().where("project", "=", query.project).where("next_at_ms", "<=", query.atMs).orderBy("next_at_ms").limit(100).execute();
+export async function listDueSchedules(
+  transaction: ReadTransaction,
+  query: { readonly project: string; readonly atMs: number },
+): Promise<readonly Schedule[]> {
+  return transaction
+    .selectFrom("schedule")
+    .selectAll()
+    .where("project", "=", query.project)
+    .where("next_at_ms", "<=", query.atMs)
+    .orderBy("next_at_ms")
+    .limit(100)
+    .execute();
 }
 
 /** Schedules by next tick, of one pipeline or of all. */
-export async function listSchedules(transaction: ReadTransaction, query: { readonly project: string; readonly pipeline?: string | undefined; readonly limit?: number }): Promise<readonly Schedule[]> {
+export async function listSchedules(
+  transaction: ReadTransaction,
+  query: { readonly project: string; readonly pipeline?: string | undefined; readonly limit?: number },
+): Promise<readonly Schedule[]> {
   let select = transaction.selectFrom("schedule").selectAll().where("project", "=", query.project);
   if (query.pipeline !== undefined) select = select.where("pipeline", "=", query.pipeline);
-  return select.orderBy("next_at_ms").limit(Math.min(query.limit ?? 100, LARGEST_PAGE)).execute();
+  return select
+    .orderBy("next_at_ms")
+    .limit(Math.min(query.limit ?? 100, LARGEST_PAGE))
+    .execute();
 }
 
 /** Moves a schedule on, if nobody else did: true when this call was the one that did. */
 export async function advanceSchedule(
   transaction: WriteTransaction,
-  schedule: { readonly project: string; readonly pipeline: string; readonly position: number; readonly fromMs: number; readonly nextAtMs: number },
+  schedule: {
+    readonly project: string;
+    readonly pipeline: string;
+    readonly position: number;
+    readonly fromMs: number;
+    readonly nextAtMs: number;
+  },
 ): Promise<boolean> {
   const { numUpdatedRows } = await transaction
     .updateTable("schedule")

@@ -2,7 +2,10 @@ import type { ReadTransaction } from "../database.ts";
 import { type StepRun, toStepRun } from "./list-step-runs.ts";
 
 /** The newest step run that waits for a gate; undefined when none does. */
-export async function findWaitingStepRun(transaction: ReadTransaction, key: { readonly project: string; readonly gateKey: string }): Promise<StepRun | undefined> {
+export async function findWaitingStepRun(
+  transaction: ReadTransaction,
+  key: { readonly project: string; readonly gateKey: string },
+): Promise<StepRun | undefined> {
   const row = await transaction
     .selectFrom("step_run")
     .selectAll()

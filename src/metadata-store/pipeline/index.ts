@@ -4,7 +4,14 @@ export { type Claim, type ClaimedStepRun, claimStepRuns, hasClaimable, nextReady
 export { databaseNow } from "./database-time.ts";
 export { type AttemptEnd, endAttempt, holdAttempt, type HeldAttempt } from "./end-attempt.ts";
 export { isStopped, type StepRunEnd } from "./end-step-run.ts";
-export { advanceSchedule, findMergeableRun, findTriggeredPipelines, listDueSchedules, listSchedules, matchesPattern } from "./find-triggered-pipelines.ts";
+export {
+  advanceSchedule,
+  findMergeableRun,
+  findTriggeredPipelines,
+  listDueSchedules,
+  listSchedules,
+  matchesPattern,
+} from "./find-triggered-pipelines.ts";
 export { changeGate, type GateChange, getGate } from "./gate.ts";
 export { insertPipelineRun, type NewPipelineRun, type NewRunStep, type NewStepRun } from "./insert-pipeline-run.ts";
 export {
@@ -19,7 +26,15 @@ export {
   retireEngine,
   setAttemptTrackingRun,
 } from "./lease.ts";
-export { findPipelineRun, findPipelineRuns, findRunAhead, listPipelineRuns, listPipelines, type PipelineRun, type PipelineSummary } from "./list-pipeline-runs.ts";
+export {
+  findPipelineRun,
+  findPipelineRuns,
+  findRunAhead,
+  listPipelineRuns,
+  listPipelines,
+  type PipelineRun,
+  type PipelineSummary,
+} from "./list-pipeline-runs.ts";
 export {
   type Attempt,
   countStepRuns,
@@ -40,9 +55,23 @@ export { countStepRunsOf, findLatestStepRuns, type LatestStepRun, nameStepRuns }
 export { findWaitingStepRun } from "./find-waiting-step-run.ts";
 export { appendLogChunks, listLogChunks, type LogChunk } from "./log-chunk.ts";
 export { type Resume, resumePipelineRun } from "./resume-pipeline-run.ts";
-export { getPipelineDefinition, type NewPipeline, removePipelinesExcept, type SavedSchedule, savePipeline } from "./save-pipeline.ts";
+export {
+  getPipelineDefinition,
+  type NewPipeline,
+  removePipelinesExcept,
+  type SavedSchedule,
+  savePipeline,
+} from "./save-pipeline.ts";
 export { admitPipelineRuns } from "./settle-pipeline-run.ts";
-export { getRunInput, getRunOutcomes, getRunOutput, getStepFacts, putStepInputs, putStepOutputs, setStepProgress } from "./step-assets.ts";
+export {
+  getRunInput,
+  getRunOutcomes,
+  getRunOutput,
+  getStepFacts,
+  putStepInputs,
+  putStepOutputs,
+  setStepProgress,
+} from "./step-assets.ts";
 export { interruptPipelineRun, requestCancel } from "./stop-pipeline-run.ts";
 export {
   type AttemptStatus,

@@ -68,7 +68,10 @@ export async function insertPipelineRun(transaction: WriteTransaction, run: NewP
   await insertRunSteps(transaction, run);
   const rows = run.steps.flatMap((step) => step.stepRuns.map((stepRun) => stepRunRow(run, step, stepRun)));
   for (let start = 0; start < rows.length; start += ROWS_PER_INSERT) {
-    await transaction.insertInto("step_run").values(rows.slice(start, start + ROWS_PER_INSERT)).execute();
+    await transaction
+      .insertInto("step_run")
+      .values(rows.slice(start, start + ROWS_PER_INSERT))
+      .execute();
   }
   await appendEvent(transaction, {
     atMs: run.atMs,
@@ -97,7 +100,10 @@ async function insertRunSteps(transaction: WriteTransaction, run: NewPipelineRun
     own_condition: step.ownCondition,
   }));
   for (let start = 0; start < rows.length; start += ROWS_PER_INSERT) {
-    await transaction.insertInto("run_step").values(rows.slice(start, start + ROWS_PER_INSERT)).execute();
+    await transaction
+      .insertInto("run_step")
+      .values(rows.slice(start, start + ROWS_PER_INSERT))
+      .execute();
   }
 }
 

@@ -19,20 +19,36 @@ export interface LatestStepRun {
   readonly finishedAtMs: number | undefined;
 }
 
-/** The newest step run of each step, whatever run it belongs to; steps that never ran are left out. The cost does not grow with the history. */
+/**
+ * The newest step run of each step, whatever run it belongs to; steps that never ran are left out. The cost does not
+ * grow with the history.
+ */
 export async function findLatestStepRuns(
   transaction: ReadTransaction,
   query: { readonly project: string; readonly steps: readonly { readonly pipeline: string; readonly step: string }[] },
 ): Promise<readonly LatestStepRun[]> {
   const found: LatestStepRun[] = [];
   for (let start = 0; start < query.steps.length; start += STEPS_PER_STATEMENT) {
-    const wanted = query.steps.slice(start, start + STEPS_PER_STATEMENT).map(({ pipeline, step }) => sql`(${pipeline}, ${step})`);
-    const { rows } = await sql<{ id: string; pipeline_run_id: string; pipeline: string; step: string; status: StepRunStatus; queued_at_ms: number | null; started_at_ms: number | null; finished_at_ms: number | null }>`
+    const wanted = query.steps
+      .slice(start, start + STEPS_PER_STATEMENT)
+      .map(({ pipeline, step }) => sql`(${pipeline}, ${step})`);
+    const { rows } = await sql<{
+      id: string;
+      pipeline_run_id: string;
+      pipeline: string;
+      step: string;
+      status: StepRunStatus;
+      queued_at_ms: number | null;
+      started_at_ms: number | null;
+      finished_at_ms: number | null;
+    }>`
       with wanted (pipeline, step) as (values ${sql.join(wanted)}),
       latest (id) as (
         select (select s.id from step_run s where s.project = ${query.project} and s.pipeline = wanted.pipeline and s.step = wanted.step order by s.id desc limit 1) from wanted
       )
-      select id, pipeline_run_id, pipeline, step, status, queued_at_ms, started_at_ms, finished_at_ms from step_run where id in (select id from latest)`.execute(transaction);
+      select id, pipeline_run_id, pipeline, step, status, queued_at_ms, started_at_ms, finished_at_ms from step_run where id in (select id from latest)`.execute(
+      transaction,
+    );
     for (const row of rows) {
       found.push({
         id: row.id,
@@ -49,12 +65,16 @@ export async function findLatestStepRuns(
   return found;
 }
 
-/** How many step runs of each pipeline run have each status, and how many succeeded without running, by pipeline run. */
+/**
+ * How many step runs of each pipeline run have each status, and how many succeeded without running, by pipeline run.
+ */
 export async function countStepRunsOf(
   transaction: ReadTransaction,
   pipelineRunIds: readonly string[],
 ): Promise<ReadonlyMap<string, Readonly<Partial<Record<StepRunStatus, number>>> & { readonly cached: number }>> {
-  const counts = new Map(pipelineRunIds.map((id) => [id, { cached: 0 } as Partial<Record<StepRunStatus, number>> & { cached: number }]));
+  const counts = new Map(
+    pipelineRunIds.map((id) => [id, { cached: 0 } as Partial<Record<StepRunStatus, number>> & { cached: number }]),
+  );
   for (let start = 0; start < pipelineRunIds.length; start += RUNS_PER_STATEMENT) {
     const rows = await transaction
       .selectFrom("step_run")
@@ -73,11 +93,18 @@ export async function countStepRunsOf(
 }
 
 /** The pipeline and step of step runs, by id; unknown ones are left out. */
-export async function nameStepRuns(transaction: ReadTransaction, ids: Iterable<string>): Promise<ReadonlyMap<string, { readonly pipeline: string; readonly step: string }>> {
+export async function nameStepRuns(
+  transaction: ReadTransaction,
+  ids: Iterable<string>,
+): Promise<ReadonlyMap<string, { readonly pipeline: string; readonly step: string }>> {
   const wanted = [...new Set(ids)];
   const found = new Map<string, { readonly pipeline: string; readonly step: string }>();
   for (let start = 0; start < wanted.length; start += RUNS_PER_STATEMENT) {
-    const rows = await transaction.selectFrom("step_run").select(["id", "pipeline", "step"]).where("id", "in", wanted.slice(start, start + RUNS_PER_STATEMENT)).execute();
+    const rows = await transaction
+      .selectFrom("step_run")
+      .select(["id", "pipeline", "step"])
+      .where("id", "in", wanted.slice(start, start + RUNS_PER_STATEMENT))
+      .execute();
     for (const { id, pipeline, step } of rows) found.set(id, { pipeline, step });
   }
   return found;

@@ -15,7 +15,10 @@ export interface EngineInstance {
 }
 
 /** Registers an engine under a lease. */
-export async function registerEngine(transaction: WriteTransaction, engine: EngineInstance & { readonly leaseMs: number; readonly atMs: number }): Promise<void> {
+export async function registerEngine(
+  transaction: WriteTransaction,
+  engine: EngineInstance & { readonly leaseMs: number; readonly atMs: number },
+): Promise<void> {
   await transaction
     .insertInto("engine_instance")
     .values({
@@ -36,25 +39,50 @@ export async function registerEngine(transaction: WriteTransaction, engine: Engi
  *
  * @returns ids of the attempts that are still its own: what is missing was taken away and must stop
  */
-export async function renewLeases(transaction: WriteTransaction, engine: { readonly id: string; readonly leaseMs: number }): Promise<readonly string[]> {
+export async function renewLeases(
+  transaction: WriteTransaction,
+  engine: { readonly id: string; readonly leaseMs: number },
+): Promise<readonly string[]> {
   const expires = (await databaseNow(transaction)) + engine.leaseMs;
-  await transaction.updateTable("engine_instance").set({ lease_expires_at_ms: expires }).where("id", "=", engine.id).where("stopped", "=", 0).execute();
-  const kept = await transaction.updateTable("attempt").set({ lease_expires_at_ms: expires }).where("owner", "=", engine.id).where("status", "=", "running").returning("id").execute();
+  await transaction
+    .updateTable("engine_instance")
+    .set({ lease_expires_at_ms: expires })
+    .where("id", "=", engine.id)
+    .where("stopped", "=", 0)
+    .execute();
+  const kept = await transaction
+    .updateTable("attempt")
+    .set({ lease_expires_at_ms: expires })
+    .where("owner", "=", engine.id)
+    .where("status", "=", "running")
+    .returning("id")
+    .execute();
   await transaction
     .updateTable("slot")
     .set({ expires_at_ms: expires })
-    .where("holder", "in", transaction.selectFrom("attempt").select("id").where("owner", "=", engine.id).where("status", "=", "running"))
+    .where(
+      "holder",
+      "in",
+      transaction.selectFrom("attempt").select("id").where("owner", "=", engine.id).where("status", "=", "running"),
+    )
     .execute();
   return kept.map((row) => row.id);
 }
 
 /** An engine that ended by itself: nobody needs to wait for its lease. */
 export async function retireEngine(transaction: WriteTransaction, id: string): Promise<void> {
-  await transaction.updateTable("engine_instance").set({ stopped: 1, lease_expires_at_ms: 0 }).where("id", "=", id).execute();
+  await transaction
+    .updateTable("engine_instance")
+    .set({ stopped: 1, lease_expires_at_ms: 0 })
+    .where("id", "=", id)
+    .execute();
 }
 
 /** Engines of the project that have not said that they ended, without this one: oldest first, at most 1,000. */
-export async function listOtherEngines(transaction: ReadTransaction, query: { readonly project: string; readonly engineId: string }): Promise<readonly EngineInstance[]> {
+export async function listOtherEngines(
+  transaction: ReadTransaction,
+  query: { readonly project: string; readonly engineId: string },
+): Promise<readonly EngineInstance[]> {
   const rows = await transaction
     .selectFrom("engine_instance")
     .select(["id", "project", "host", "pid", "process_start"])
@@ -68,10 +96,18 @@ export async function listOtherEngines(transaction: ReadTransaction, query: { re
 }
 
 /** Of these attempts, the ones that have ended. Unknown ids are not among them. */
-export async function listEndedAttempts(transaction: ReadTransaction, ids: readonly string[]): Promise<readonly string[]> {
+export async function listEndedAttempts(
+  transaction: ReadTransaction,
+  ids: readonly string[],
+): Promise<readonly string[]> {
   const ended: string[] = [];
   for (let start = 0; start < ids.length; start += IDS_PER_QUERY) {
-    const rows = await transaction.selectFrom("attempt").select("id").where("id", "in", ids.slice(start, start + IDS_PER_QUERY)).where("status", "!=", "running").execute();
+    const rows = await transaction
+      .selectFrom("attempt")
+      .select("id")
+      .where("id", "in", ids.slice(start, start + IDS_PER_QUERY))
+      .where("status", "!=", "running")
+      .execute();
     ended.push(...rows.map(({ id }) => id));
   }
   return ended;
@@ -85,7 +121,9 @@ export interface ForeignAttempt {
   readonly pipelineRunId: string;
   readonly startedAtMs: number;
   readonly leaseExpired: boolean;
-  readonly owner: { readonly host: string; readonly pid: number; readonly processStart: string; readonly stopped: boolean } | undefined;
+  readonly owner:
+    | { readonly host: string; readonly pid: number; readonly processStart: string; readonly stopped: boolean }
+    | undefined;
 }
 
 /** Running attempts that other engines hold. */
@@ -121,12 +159,18 @@ export async function listForeignAttempts(
     pipelineRunId: row.pipeline_run_id,
     startedAtMs: row.started_at_ms,
     leaseExpired: row.lease_expires_at_ms <= now,
-    owner: row.host === null || row.pid === null ? undefined : { host: row.host, pid: row.pid, processStart: row.process_start ?? "", stopped: row.stopped === 1 },
+    owner:
+      row.host === null || row.pid === null
+        ? undefined
+        : { host: row.host, pid: row.pid, processStart: row.process_start ?? "", stopped: row.stopped === 1 },
   }));
 }
 
 /** Attempts of this engine that end because someone cancelled their pipeline run. */
-export async function listCancelledAttempts(transaction: ReadTransaction, query: { readonly engineId: string }): Promise<readonly string[]> {
+export async function listCancelledAttempts(
+  transaction: ReadTransaction,
+  query: { readonly engineId: string },
+): Promise<readonly string[]> {
   const rows = await transaction
     .selectFrom("attempt")
     .innerJoin("pipeline_run", "pipeline_run.id", "attempt.pipeline_run_id")
@@ -134,13 +178,25 @@ export async function listCancelledAttempts(transaction: ReadTransaction, query:
     .select("attempt.id as id")
     .where("attempt.owner", "=", query.engineId)
     .where("attempt.status", "=", "running")
-    .where((is) => is.or([is("pipeline_run.cancel_requested", "=", 2), is.and([is("pipeline_run.cancel_requested", "=", 1), is("step_run.own_condition", "!=", 1)])]))
+    .where((is) =>
+      is.or([
+        is("pipeline_run.cancel_requested", "=", 2),
+        is.and([is("pipeline_run.cancel_requested", "=", 1), is("step_run.own_condition", "!=", 1)]),
+      ]),
+    )
     .limit(1000)
     .execute();
   return rows.map((row) => row.id);
 }
 
 /** Keeps the MLflow run that belongs to an attempt. */
-export async function setAttemptTrackingRun(transaction: WriteTransaction, facts: { readonly attemptId: string; readonly trackingRunId: string }): Promise<void> {
-  await transaction.updateTable("attempt").set({ tracking_run_id: facts.trackingRunId }).where("id", "=", facts.attemptId).execute();
+export async function setAttemptTrackingRun(
+  transaction: WriteTransaction,
+  facts: { readonly attemptId: string; readonly trackingRunId: string },
+): Promise<void> {
+  await transaction
+    .updateTable("attempt")
+    .set({ tracking_run_id: facts.trackingRunId })
+    .where("id", "=", facts.attemptId)
+    .execute();
 }

@@ -12,7 +12,11 @@ export interface PipelineRun {
   readonly status: PipelineRunStatus;
   readonly params: Readonly<Record<string, unknown>>;
   readonly selection: { readonly from?: string; readonly only?: string };
-  readonly trigger: { readonly kind: TriggerKind; readonly subject: string | undefined; readonly cause: Readonly<Record<string, unknown>> };
+  readonly trigger: {
+    readonly kind: TriggerKind;
+    readonly subject: string | undefined;
+    readonly cause: Readonly<Record<string, unknown>>;
+  };
   readonly actor: string;
   /** Another folder and commit than the project's own. */
   readonly source: { readonly folder: string; readonly commit?: string } | undefined;
@@ -22,7 +26,9 @@ export interface PipelineRun {
   readonly cancelRequested: boolean;
   /** Why something was held back although nothing failed: a verdict that refused. */
   readonly blocked: string | undefined;
-  readonly error: { readonly step?: string; readonly code?: string; readonly message?: string; readonly hint?: string } | undefined;
+  readonly error:
+    | { readonly step?: string; readonly code?: string; readonly message?: string; readonly hint?: string }
+    | undefined;
 }
 
 export function toPipelineRun(row: Selectable<PipelineTables["pipeline_run"]>): PipelineRun {
@@ -34,7 +40,11 @@ export function toPipelineRun(row: Selectable<PipelineTables["pipeline_run"]>): 
     status: row.status,
     params: JSON.parse(row.params) as PipelineRun["params"],
     selection: JSON.parse(row.selection) as PipelineRun["selection"],
-    trigger: { kind: row.trigger_kind, subject: row.trigger_subject ?? undefined, cause: JSON.parse(row.trigger_cause) as Record<string, unknown> },
+    trigger: {
+      kind: row.trigger_kind,
+      subject: row.trigger_subject ?? undefined,
+      cause: JSON.parse(row.trigger_cause) as Record<string, unknown>,
+    },
     actor: row.actor,
     source: row.source === null ? undefined : (JSON.parse(row.source) as { folder: string; commit?: string }),
     createdAtMs: row.created_at_ms,
@@ -49,13 +59,22 @@ export function toPipelineRun(row: Selectable<PipelineTables["pipeline_run"]>): 
 /** Pipeline runs, newest first. `before` is the last id of the page before. At most 1,000; default 50. */
 export async function listPipelineRuns(
   transaction: ReadTransaction,
-  query: { readonly project: string; readonly pipeline?: string | undefined; readonly status?: PipelineRunStatus | undefined; readonly before?: string | undefined; readonly limit?: number | undefined },
+  query: {
+    readonly project: string;
+    readonly pipeline?: string | undefined;
+    readonly status?: PipelineRunStatus | undefined;
+    readonly before?: string | undefined;
+    readonly limit?: number | undefined;
+  },
 ): Promise<readonly PipelineRun[]> {
   let select = transaction.selectFrom("pipeline_run").selectAll().where("project", "=", query.project);
   if (query.pipeline !== undefined) select = select.where("pipeline", "=", query.pipeline);
   if (query.status !== undefined) select = select.where("status", "=", query.status);
   if (query.before !== undefined) select = select.where("id", "<", query.before);
-  const rows = await select.orderBy("id", "desc").limit(Math.min(query.limit ?? 50, LARGEST_PAGE)).execute();
+  const rows = await select
+    .orderBy("id", "desc")
+    .limit(Math.min(query.limit ?? 50, LARGEST_PAGE))
+    .execute();
   return rows.map(toPipelineRun);
 }
 
@@ -69,19 +88,34 @@ export async function findPipelineRun(transaction: ReadTransaction, id: string):
 const IDS_PER_STATEMENT = 5000;
 
 /** The pipeline runs with these ids; unknown ones are left out. */
-export async function findPipelineRuns(transaction: ReadTransaction, ids: readonly string[]): Promise<readonly PipelineRun[]> {
+export async function findPipelineRuns(
+  transaction: ReadTransaction,
+  ids: readonly string[],
+): Promise<readonly PipelineRun[]> {
   const wanted = [...new Set(ids)];
   const found: PipelineRun[] = [];
   for (let start = 0; start < wanted.length; start += IDS_PER_STATEMENT) {
-    const rows = await transaction.selectFrom("pipeline_run").selectAll().where("id", "in", wanted.slice(start, start + IDS_PER_STATEMENT)).execute();
+    const rows = await transaction
+      .selectFrom("pipeline_run")
+      .selectAll()
+      .where("id", "in", wanted.slice(start, start + IDS_PER_STATEMENT))
+      .execute();
     found.push(...rows.map(toPipelineRun));
   }
   return found;
 }
 
-/** The oldest run that holds a place in the concurrency group which a queued run waits for; undefined when the run does not wait for one. */
+/**
+ * The oldest run that holds a place in the concurrency group which a queued run waits for; undefined when the run does
+ * not wait for one.
+ */
 export async function findRunAhead(transaction: ReadTransaction, id: string): Promise<PipelineRun | undefined> {
-  const queued = await transaction.selectFrom("pipeline_run").select(["project", "concurrency_group"]).where("id", "=", id).where("status", "=", "queued").executeTakeFirst();
+  const queued = await transaction
+    .selectFrom("pipeline_run")
+    .select(["project", "concurrency_group"])
+    .where("id", "=", id)
+    .where("status", "=", "queued")
+    .executeTakeFirst();
   if (queued === undefined || queued.concurrency_group === null) return undefined;
   const row = await transaction
     .selectFrom("pipeline_run")
@@ -112,11 +146,21 @@ export async function listPipelines(
 ): Promise<readonly PipelineSummary[]> {
   let select = transaction.selectFrom("pipeline").selectAll().where("project", "=", query.project);
   if (query.after !== undefined) select = select.where("name", ">", query.after);
-  const rows = await select.orderBy("name").limit(Math.min(query.limit ?? 100, LARGEST_PAGE)).execute();
+  const rows = await select
+    .orderBy("name")
+    .limit(Math.min(query.limit ?? 100, LARGEST_PAGE))
+    .execute();
   const summaries: PipelineSummary[] = [];
   for (const row of rows) {
     const [lastRun] = await listPipelineRuns(transaction, { project: query.project, pipeline: row.name, limit: 1 });
-    summaries.push({ name: row.name, digest: row.digest, file: row.file, load: row.load, updatedAtMs: row.updated_at_ms, lastRun });
+    summaries.push({
+      name: row.name,
+      digest: row.digest,
+      file: row.file,
+      load: row.load,
+      updatedAtMs: row.updated_at_ms,
+      lastRun,
+    });
   }
   return summaries;
 }

@@ -43,7 +43,8 @@ export interface StepRun {
 }
 
 export function toStepRun(row: Selectable<PipelineTables["step_run"]>): StepRun {
-  const parse = <Value>(text: string | null): Value | undefined => (text === null ? undefined : (JSON.parse(text) as Value));
+  const parse = <Value>(text: string | null): Value | undefined =>
+    text === null ? undefined : (JSON.parse(text) as Value);
   return {
     id: row.id,
     pipelineRunId: row.pipeline_run_id,
@@ -70,7 +71,10 @@ export function toStepRun(row: Selectable<PipelineTables["step_run"]>): StepRun 
   };
 }
 
-/** Step runs of a pipeline run in the order of the graph. `after` is the last one of the page before. At most 5,001, the default; {@link listAllStepRuns} reads all. */
+/**
+ * Step runs of a pipeline run in the order of the graph. `after` is the last one of the page before. At most 5,001, the
+ * default; {@link listAllStepRuns} reads all.
+ */
 export async function listStepRuns(
   transaction: ReadTransaction,
   query: {
@@ -86,16 +90,28 @@ export async function listStepRuns(
   if (query.step !== undefined) select = select.where("step", "=", query.step);
   if (query.status !== undefined) select = select.where("status", "=", query.status);
   if (after !== undefined) {
-    select = select.where((is) => is.or([is("position", ">", after.position), is.and([is("position", "=", after.position), is("matrix_index", ">", after.matrixIndex)])]));
+    select = select.where((is) =>
+      is.or([
+        is("position", ">", after.position),
+        is.and([is("position", "=", after.position), is("matrix_index", ">", after.matrixIndex)]),
+      ]),
+    );
   }
-  const rows = await select.orderBy("position").orderBy("matrix_index").limit(Math.min(query.limit ?? LARGEST_PAGE, LARGEST_PAGE)).execute();
+  const rows = await select
+    .orderBy("position")
+    .orderBy("matrix_index")
+    .limit(Math.min(query.limit ?? LARGEST_PAGE, LARGEST_PAGE))
+    .execute();
   return rows.map(toStepRun);
 }
 
 /** Every step run of a pipeline run, in the order of the graph. */
-export async function listAllStepRuns(transaction: ReadTransaction, pipelineRunId: string): Promise<readonly StepRun[]> {
+export async function listAllStepRuns(
+  transaction: ReadTransaction,
+  pipelineRunId: string,
+): Promise<readonly StepRun[]> {
   const all: StepRun[] = [];
-  for (let after: StepRun | undefined; ; ) {
+  for (let after: StepRun | undefined; ;) {
     const page = await listStepRuns(transaction, { pipelineRunId, after });
     for (const stepRun of page) all.push(stepRun);
     if (page.length < LARGEST_PAGE) return all;
@@ -110,7 +126,10 @@ export async function findStepRun(transaction: ReadTransaction, id: string): Pro
 }
 
 /** How many step runs of a pipeline run have each status. */
-export async function countStepRuns(transaction: ReadTransaction, pipelineRunId: string): Promise<Readonly<Partial<Record<StepRunStatus, number>>>> {
+export async function countStepRuns(
+  transaction: ReadTransaction,
+  pipelineRunId: string,
+): Promise<Readonly<Partial<Record<StepRunStatus, number>>>> {
   const rows = await transaction
     .selectFrom("step_run")
     .select((select) => ["status", select.fn.countAll<number>().as("count")])
@@ -124,8 +143,22 @@ export async function countStepRuns(transaction: ReadTransaction, pipelineRunId:
 export async function listRunSteps(
   transaction: ReadTransaction,
   pipelineRunId: string,
-): Promise<readonly { readonly step: string; readonly kind: string; readonly position: number; readonly dependents: readonly string[]; readonly outcome: string | undefined; readonly reason: string | undefined }[]> {
-  const rows = await transaction.selectFrom("run_step").selectAll().where("pipeline_run_id", "=", pipelineRunId).orderBy("position").execute();
+): Promise<
+  readonly {
+    readonly step: string;
+    readonly kind: string;
+    readonly position: number;
+    readonly dependents: readonly string[];
+    readonly outcome: string | undefined;
+    readonly reason: string | undefined;
+  }[]
+> {
+  const rows = await transaction
+    .selectFrom("run_step")
+    .selectAll()
+    .where("pipeline_run_id", "=", pipelineRunId)
+    .orderBy("position")
+    .execute();
   return rows.map((row) => ({
     step: row.step,
     kind: row.kind,
@@ -141,7 +174,12 @@ export async function findLatestStepRun(
   transaction: ReadTransaction,
   key: { readonly project: string; readonly pipeline: string; readonly step: string; readonly matrixIndex?: number },
 ): Promise<StepRun | undefined> {
-  let select = transaction.selectFrom("step_run").selectAll().where("project", "=", key.project).where("pipeline", "=", key.pipeline).where("step", "=", key.step);
+  let select = transaction
+    .selectFrom("step_run")
+    .selectAll()
+    .where("project", "=", key.project)
+    .where("pipeline", "=", key.pipeline)
+    .where("step", "=", key.step);
   if (key.matrixIndex !== undefined) select = select.where("matrix_index", "=", key.matrixIndex);
   const row = await select.orderBy("id", "desc").limit(1).executeTakeFirst();
   return row === undefined ? undefined : toStepRun(row);
@@ -161,7 +199,12 @@ export interface Attempt {
 
 /** Attempts of a step run, first to last. */
 export async function listAttempts(transaction: ReadTransaction, stepRunId: string): Promise<readonly Attempt[]> {
-  const rows = await transaction.selectFrom("attempt").selectAll().where("step_run_id", "=", stepRunId).orderBy("number").execute();
+  const rows = await transaction
+    .selectFrom("attempt")
+    .selectAll()
+    .where("step_run_id", "=", stepRunId)
+    .orderBy("number")
+    .execute();
   return rows.map(toAttempt);
 }
 
@@ -183,31 +226,72 @@ export async function listStepAssets(
   transaction: ReadTransaction,
   stepRunId: string,
 ): Promise<{
-  readonly inputs: readonly { readonly asset: string; readonly role: string; readonly versionId: string; readonly version: number }[];
-  readonly outputs: readonly { readonly asset: string; readonly kind: string; readonly versionId: string; readonly version: number; readonly created: boolean; readonly rowCount: number | undefined }[];
+  readonly inputs: readonly {
+    readonly asset: string;
+    readonly role: string;
+    readonly versionId: string;
+    readonly version: number;
+  }[];
+  readonly outputs: readonly {
+    readonly asset: string;
+    readonly kind: string;
+    readonly versionId: string;
+    readonly version: number;
+    readonly created: boolean;
+    readonly rowCount: number | undefined;
+  }[];
 }> {
   const inputs = await transaction
     .selectFrom("step_input")
     .innerJoin("asset_version", "asset_version.id", "step_input.version_id")
-    .select(["step_input.asset as asset", "step_input.role as role", "asset_version.id as id", "asset_version.version as version"])
+    .select([
+      "step_input.asset as asset",
+      "step_input.role as role",
+      "asset_version.id as id",
+      "asset_version.version as version",
+    ])
     .where("step_input.step_run_id", "=", stepRunId)
     .orderBy("step_input.asset")
     .execute();
   const outputs = await transaction
     .selectFrom("step_output")
     .innerJoin("asset_version", "asset_version.id", "step_output.version_id")
-    .select(["step_output.asset as asset", "asset_version.kind as kind", "asset_version.id as id", "asset_version.version as version", "step_output.created as created", "asset_version.row_count as row_count"])
+    .select([
+      "step_output.asset as asset",
+      "asset_version.kind as kind",
+      "asset_version.id as id",
+      "asset_version.version as version",
+      "step_output.created as created",
+      "asset_version.row_count as row_count",
+    ])
     .where("step_output.step_run_id", "=", stepRunId)
     .orderBy("step_output.asset")
     .execute();
   return {
     inputs: inputs.map((row) => ({ asset: row.asset, role: row.role, versionId: row.id, version: row.version })),
-    outputs: outputs.map((row) => ({ asset: row.asset, kind: row.kind, versionId: row.id, version: row.version, created: row.created === 1, rowCount: row.row_count ?? undefined })),
+    outputs: outputs.map((row) => ({
+      asset: row.asset,
+      kind: row.kind,
+      versionId: row.id,
+      version: row.version,
+      created: row.created === 1,
+      rowCount: row.row_count ?? undefined,
+    })),
   };
 }
 
 /** Step runs that hold a slot of a concurrency group now. */
-export async function listSlotHolders(transaction: ReadTransaction, key: { readonly project: string; readonly group: string }): Promise<readonly { readonly stepRunId: string; readonly attemptId: string }[]> {
-  const rows = await transaction.selectFrom("slot").select(["step_run_id", "holder"]).where("project", "=", key.project).where("group_name", "=", key.group).orderBy("acquired_at_ms").limit(100).execute();
+export async function listSlotHolders(
+  transaction: ReadTransaction,
+  key: { readonly project: string; readonly group: string },
+): Promise<readonly { readonly stepRunId: string; readonly attemptId: string }[]> {
+  const rows = await transaction
+    .selectFrom("slot")
+    .select(["step_run_id", "holder"])
+    .where("project", "=", key.project)
+    .where("group_name", "=", key.group)
+    .orderBy("acquired_at_ms")
+    .limit(100)
+    .execute();
   return rows.map((row) => ({ stepRunId: row.step_run_id, attemptId: row.holder }));
 }

@@ -35,15 +35,29 @@ export async function appendLogChunks(transaction: WriteTransaction, chunks: rea
 /** Chunks of a step run in order, after the given place. */
 export async function listLogChunks(
   transaction: ReadTransaction,
-  query: { readonly stepRunId: string; readonly after?: { readonly attemptNumber: number; readonly sequence: number } | undefined; readonly limit: number },
+  query: {
+    readonly stepRunId: string;
+    readonly after?: { readonly attemptNumber: number; readonly sequence: number } | undefined;
+    readonly limit: number;
+  },
 ): Promise<readonly LogChunk[]> {
   const { after } = query;
   let select = transaction.selectFrom("log_chunk").selectAll().where("step_run_id", "=", query.stepRunId);
   if (after !== undefined) {
     select = select.where((is) =>
-      is.or([is("attempt_number", ">", after.attemptNumber), is.and([is("attempt_number", "=", after.attemptNumber), is("sequence", ">", after.sequence)])]),
+      is.or([
+        is("attempt_number", ">", after.attemptNumber),
+        is.and([is("attempt_number", "=", after.attemptNumber), is("sequence", ">", after.sequence)]),
+      ]),
     );
   }
   const rows = await select.orderBy("attempt_number").orderBy("sequence").limit(query.limit).execute();
-  return rows.map((row) => ({ stepRunId: row.step_run_id, attemptNumber: row.attempt_number, sequence: row.sequence, stream: row.stream, text: row.text, atMs: row.at_ms }));
+  return rows.map((row) => ({
+    stepRunId: row.step_run_id,
+    attemptNumber: row.attempt_number,
+    sequence: row.sequence,
+    stream: row.stream,
+    text: row.text,
+    atMs: row.at_ms,
+  }));
 }

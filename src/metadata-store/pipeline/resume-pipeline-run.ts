@@ -17,7 +17,8 @@ export interface Resume {
 }
 
 /**
- * Puts what failed, was cancelled, skipped or interrupted back to pending, and queues what can start. What succeeded is kept,
+ * Puts what failed, was cancelled, skipped or interrupted back to pending, and queues what can start. What succeeded is
+ * kept,
  * except from `from` on. Attempts keep their numbers, retries start anew.
  *
  * @returns the number of step runs that will run again; undefined when there is no such run
@@ -30,7 +31,17 @@ export async function resumePipelineRun(transaction: WriteTransaction, resume: R
   for (const some of chunksOf(ids)) {
     await transaction
       .updateTable("step_run")
-      .set({ status: "pending", reason: null, error: null, finished_at_ms: null, queued_at_ms: null, ready_at_ms: null, failure_count: 0, lost_count: 0, cached: 0 })
+      .set({
+        status: "pending",
+        reason: null,
+        error: null,
+        finished_at_ms: null,
+        queued_at_ms: null,
+        ready_at_ms: null,
+        failure_count: 0,
+        lost_count: 0,
+        cached: 0,
+      })
       .where("id", "in", some)
       .execute();
   }
@@ -55,16 +66,20 @@ export async function resumePipelineRun(transaction: WriteTransaction, resume: R
 }
 
 /**
- * What runs again: all that did not succeed, and with `from` that step and everything behind it. A step whose own condition decided by what came
+ * What runs again: all that did not succeed, and with `from` that step and everything behind it. A step whose own
+ * condition decided by what came
  * before is asked again when any of that runs again. What a verdict holds back stays skipped: the verdict stands.
  */
 function instancesToReset(graph: ReadonlyMap<string, GraphStep>, from: string | undefined): readonly string[] {
   const named = from === undefined ? new Set<string>() : stepsBehind(graph, [from]);
-  const resetBy = ({ step, instances }: GraphStep, again: ReadonlySet<string>) => instances.filter(({ status }) => (again.has(step) ? status !== "running" : !KEPT.includes(status)));
+  const resetBy = ({ step, instances }: GraphStep, again: ReadonlySet<string>) =>
+    instances.filter(({ status }) => (again.has(step) ? status !== "running" : !KEPT.includes(status)));
   const heldBack = new Set<string>();
   for (const each of graph.values()) {
     const isRefusal = each.outcome === "blocked" && resetBy(each, named).length === 0;
-    if (isRefusal || heldBack.has(each.step)) for (const dependent of each.dependents) if (graph.get(dependent)?.ownCondition === 0 && !named.has(dependent)) heldBack.add(dependent);
+    if (isRefusal || heldBack.has(each.step))
+      for (const dependent of each.dependents)
+        if (graph.get(dependent)?.ownCondition === 0 && !named.has(dependent)) heldBack.add(dependent);
   }
   const free = [...graph.values()].filter(({ step }) => !heldBack.has(step));
   const changed = free.filter((each) => resetBy(each, named).length > 0).map(({ step }) => step);

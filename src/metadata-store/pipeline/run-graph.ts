@@ -14,11 +14,34 @@ export interface GraphStep {
 }
 
 /** The steps of a pipeline run by name, in the order of the graph: two statements, whatever their number. */
-export async function readRunGraph(transaction: ReadTransaction, pipelineRunId: string): Promise<ReadonlyMap<string, GraphStep>> {
-  const steps = await transaction.selectFrom("run_step").select(["step", "dependents", "outcome", "own_condition"]).where("pipeline_run_id", "=", pipelineRunId).orderBy("position").execute();
-  const rows = await transaction.selectFrom("step_run").select(["id", "step", "status"]).where("pipeline_run_id", "=", pipelineRunId).execute();
+export async function readRunGraph(
+  transaction: ReadTransaction,
+  pipelineRunId: string,
+): Promise<ReadonlyMap<string, GraphStep>> {
+  const steps = await transaction
+    .selectFrom("run_step")
+    .select(["step", "dependents", "outcome", "own_condition"])
+    .where("pipeline_run_id", "=", pipelineRunId)
+    .orderBy("position")
+    .execute();
+  const rows = await transaction
+    .selectFrom("step_run")
+    .select(["id", "step", "status"])
+    .where("pipeline_run_id", "=", pipelineRunId)
+    .execute();
   const instances = Map.groupBy(rows, ({ step }) => step);
-  return new Map(steps.map(({ step, dependents, outcome, own_condition: ownCondition }) => [step, { step, dependents: JSON.parse(dependents) as string[], outcome, ownCondition, instances: instances.get(step) ?? [] }]));
+  return new Map(
+    steps.map(({ step, dependents, outcome, own_condition: ownCondition }) => [
+      step,
+      {
+        step,
+        dependents: JSON.parse(dependents) as string[],
+        outcome,
+        ownCondition,
+        instances: instances.get(step) ?? [],
+      },
+    ]),
+  );
 }
 
 /** The steps that can be reached from some, these included. */
@@ -33,22 +56,40 @@ export function stepsBehind(graph: ReadonlyMap<string, GraphStep>, from: Iterabl
   return reached;
 }
 
-/** Counts anew what each step waits for, from the rows as they are: the counters follow the rows, never the other way round. */
+/**
+ * Counts anew what each step waits for, from the rows as they are: the counters follow the rows, never the other way
+ * round.
+ */
 export async function recountRun(transaction: WriteTransaction, pipelineRunId: string): Promise<void> {
   const graph = await readRunGraph(transaction, pipelineRunId);
-  const remaining = new Map([...graph.values()].map(({ step, instances }) => [step, instances.filter(({ status }) => OPEN.has(status)).length]));
+  const remaining = new Map(
+    [...graph.values()].map(({ step, instances }) => [step, instances.filter(({ status }) => OPEN.has(status)).length]),
+  );
   const pending = new Map<string, number>();
   for (const { step, dependents } of graph.values()) {
     if ((remaining.get(step) ?? 0) === 0) continue;
     for (const dependent of dependents) pending.set(dependent, (pending.get(dependent) ?? 0) + 1);
   }
   const outcomes = new Map([...graph.values()].map((step) => [step.step, outcomeSoFar(step)]));
-  const alike = Map.groupBy(graph.keys(), (step) => `${remaining.get(step) ?? 0} ${pending.get(step) ?? 0} ${outcomes.get(step) ?? ""}`);
+  const alike = Map.groupBy(
+    graph.keys(),
+    (step) => `${remaining.get(step) ?? 0} ${pending.get(step) ?? 0} ${outcomes.get(step) ?? ""}`,
+  );
   for (const steps of alike.values()) {
     const [first = ""] = steps;
     const count = remaining.get(first) ?? 0;
-    const counters = { remaining: count, pending: pending.get(first) ?? 0, ...(count > 0 ? { outcome: outcomes.get(first) ?? null, reason: null } : {}) };
-    for (const names of chunksOf(steps)) await transaction.updateTable("run_step").set(counters).where("pipeline_run_id", "=", pipelineRunId).where("step", "in", names).execute();
+    const counters = {
+      remaining: count,
+      pending: pending.get(first) ?? 0,
+      ...(count > 0 ? { outcome: outcomes.get(first) ?? null, reason: null } : {}),
+    };
+    for (const names of chunksOf(steps))
+      await transaction
+        .updateTable("run_step")
+        .set(counters)
+        .where("pipeline_run_id", "=", pipelineRunId)
+        .where("step", "in", names)
+        .execute();
   }
 }
 

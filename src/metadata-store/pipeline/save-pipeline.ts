@@ -28,9 +28,17 @@ export interface NewPipeline {
  * Makes a definition the current one of its pipeline, with its subscriptions and schedules. Launches nothing:
  * an unchanged schedule keeps its next tick, a new one starts with its next.
  */
-export async function savePipeline(transaction: WriteTransaction, pipeline: NewPipeline): Promise<{ readonly changed: boolean }> {
+export async function savePipeline(
+  transaction: WriteTransaction,
+  pipeline: NewPipeline,
+): Promise<{ readonly changed: boolean }> {
   const { project, name, digest } = pipeline;
-  const current = await transaction.selectFrom("pipeline").select("digest").where("project", "=", project).where("name", "=", name).executeTakeFirst();
+  const current = await transaction
+    .selectFrom("pipeline")
+    .select("digest")
+    .where("project", "=", project)
+    .where("name", "=", name)
+    .executeTakeFirst();
   if (current?.digest === digest) return { changed: false };
   await transaction
     .insertInto("pipeline_definition")
@@ -58,7 +66,11 @@ export async function savePipeline(transaction: WriteTransaction, pipeline: NewP
 }
 
 async function saveSubscriptions(transaction: WriteTransaction, pipeline: NewPipeline): Promise<void> {
-  await transaction.deleteFrom("trigger_subscription").where("project", "=", pipeline.project).where("pipeline", "=", pipeline.name).execute();
+  await transaction
+    .deleteFrom("trigger_subscription")
+    .where("project", "=", pipeline.project)
+    .where("pipeline", "=", pipeline.name)
+    .execute();
   if (pipeline.subscriptions.length === 0) return;
   await transaction
     .insertInto("trigger_subscription")
@@ -76,8 +88,17 @@ async function saveSubscriptions(transaction: WriteTransaction, pipeline: NewPip
 }
 
 async function saveSchedules(transaction: WriteTransaction, pipeline: NewPipeline): Promise<void> {
-  const known = await transaction.selectFrom("schedule").selectAll().where("project", "=", pipeline.project).where("pipeline", "=", pipeline.name).execute();
-  await transaction.deleteFrom("schedule").where("project", "=", pipeline.project).where("pipeline", "=", pipeline.name).execute();
+  const known = await transaction
+    .selectFrom("schedule")
+    .selectAll()
+    .where("project", "=", pipeline.project)
+    .where("pipeline", "=", pipeline.name)
+    .execute();
+  await transaction
+    .deleteFrom("schedule")
+    .where("project", "=", pipeline.project)
+    .where("pipeline", "=", pipeline.name)
+    .execute();
   for (const [position, schedule] of pipeline.schedules.entries()) {
     const same = known.find((row) => row.cron === schedule.cron && row.timezone === schedule.timezone);
     await transaction
@@ -105,9 +126,24 @@ export async function removePipelinesExcept(
   const gone = rows.map((row) => row.name).filter((name) => !facts.names.includes(name));
   for (const name of gone) {
     await transaction.deleteFrom("pipeline").where("project", "=", facts.project).where("name", "=", name).execute();
-    await transaction.deleteFrom("trigger_subscription").where("project", "=", facts.project).where("pipeline", "=", name).execute();
-    await transaction.deleteFrom("schedule").where("project", "=", facts.project).where("pipeline", "=", name).execute();
-    await appendEvent(transaction, { atMs: facts.atMs, project: facts.project, type: "pipeline.removed", subjectKind: "pipeline", subject: name, actor: facts.actor });
+    await transaction
+      .deleteFrom("trigger_subscription")
+      .where("project", "=", facts.project)
+      .where("pipeline", "=", name)
+      .execute();
+    await transaction
+      .deleteFrom("schedule")
+      .where("project", "=", facts.project)
+      .where("pipeline", "=", name)
+      .execute();
+    await appendEvent(transaction, {
+      atMs: facts.atMs,
+      project: facts.project,
+      type: "pipeline.removed",
+      subjectKind: "pipeline",
+      subject: name,
+      actor: facts.actor,
+    });
   }
   return gone;
 }
@@ -120,10 +156,16 @@ export async function getPipelineDefinition(
   const select = transaction
     .selectFrom("pipeline_definition")
     .leftJoin("pipeline", (join) =>
-      join.onRef("pipeline.project", "=", "pipeline_definition.project").onRef("pipeline.digest", "=", "pipeline_definition.digest"),
+      join
+        .onRef("pipeline.project", "=", "pipeline_definition.project")
+        .onRef("pipeline.digest", "=", "pipeline_definition.digest"),
     )
     .select(["pipeline_definition.digest as digest", "pipeline_definition.content as content", "pipeline.file as file"])
     .where("pipeline_definition.project", "=", key.project);
-  const row = await ("digest" in key ? select.where("pipeline_definition.digest", "=", key.digest) : select.where("pipeline.name", "=", key.pipeline)).executeTakeFirst();
+  const row = await (
+    "digest" in key
+      ? select.where("pipeline_definition.digest", "=", key.digest)
+      : select.where("pipeline.name", "=", key.pipeline)
+  ).executeTakeFirst();
   return row === undefined ? undefined : { digest: row.digest, content: row.content, file: row.file ?? undefined };
 }

@@ -19,39 +19,76 @@ export async function settlePipelineRun(
     await appendRunEvent(transaction, run, { what: status === "waiting" ? "waited" : "continued", atMs });
     return changePlace(transaction, run, { status, atMs });
   }
-  const failed = await transaction.selectFrom("step_run").select(["step", "error"]).where("pipeline_run_id", "=", run.id).where("status", "=", "failed").orderBy("finished_at_ms").limit(1).executeTakeFirst();
-  const blocked = await transaction.selectFrom("run_step").select(["step", "reason"]).where("pipeline_run_id", "=", run.id).where("outcome", "=", "blocked").orderBy("position").limit(1).executeTakeFirst();
-  const status: PipelineRunStatus = run.cancel_requested > 0 ? "cancelled" : failed === undefined ? "succeeded" : "failed";
+  const failed = await transaction
+    .selectFrom("step_run")
+    .select(["step", "error"])
+    .where("pipeline_run_id", "=", run.id)
+    .where("status", "=", "failed")
+    .orderBy("finished_at_ms")
+    .limit(1)
+    .executeTakeFirst();
+  const blocked = await transaction
+    .selectFrom("run_step")
+    .select(["step", "reason"])
+    .where("pipeline_run_id", "=", run.id)
+    .where("outcome", "=", "blocked")
+    .orderBy("position")
+    .limit(1)
+    .executeTakeFirst();
+  const status: PipelineRunStatus =
+    run.cancel_requested > 0 ? "cancelled" : failed === undefined ? "succeeded" : "failed";
   await transaction
     .updateTable("pipeline_run")
     .set({
       status,
       finished_at_ms: atMs,
       blocked: blocked === undefined ? null : `${blocked.step} refused: ${blocked.reason ?? ""}`,
-      error: failed === undefined ? null : JSON.stringify({ step: failed.step, ...(JSON.parse(failed.error ?? "{}") as object) }),
+      error:
+        failed === undefined
+          ? null
+          : JSON.stringify({ step: failed.step, ...(JSON.parse(failed.error ?? "{}") as object) }),
     })
     .where("id", "=", run.id)
     .execute();
   await appendRunEvent(transaction, run, { what: status, atMs });
-  if (run.concurrency_group !== null) await admitPipelineRuns(transaction, { project: run.project, group: run.concurrency_group, atMs });
+  if (run.concurrency_group !== null)
+    await admitPipelineRuns(transaction, { project: run.project, group: run.concurrency_group, atMs });
   return status;
 }
 
 /** A run that waits for a gate holds no place in its group; when it goes on it takes one again, behind older runs. */
-async function changePlace(transaction: WriteTransaction, run: Selectable<PipelineTables["pipeline_run"]>, to: { readonly status: "running" | "waiting"; readonly atMs: number }): Promise<PipelineRunStatus> {
+async function changePlace(
+  transaction: WriteTransaction,
+  run: Selectable<PipelineTables["pipeline_run"]>,
+  to: { readonly status: "running" | "waiting"; readonly atMs: number },
+): Promise<PipelineRunStatus> {
   const isGrouped = run.concurrency_group !== null && run.cancel_requested === 0;
   const status = isGrouped && to.status === "running" ? "queued" : to.status;
   await transaction.updateTable("pipeline_run").set({ status }).where("id", "=", run.id).execute();
-  if (run.concurrency_group !== null) await admitPipelineRuns(transaction, { project: run.project, group: run.concurrency_group, atMs: to.atMs });
-  const now = await transaction.selectFrom("pipeline_run").select("status").where("id", "=", run.id).executeTakeFirstOrThrow();
+  if (run.concurrency_group !== null)
+    await admitPipelineRuns(transaction, { project: run.project, group: run.concurrency_group, atMs: to.atMs });
+  const now = await transaction
+    .selectFrom("pipeline_run")
+    .select("status")
+    .where("id", "=", run.id)
+    .executeTakeFirstOrThrow();
   return now.status;
 }
 
 /** Starts the queued runs of a concurrency group that fit, oldest first, in the transaction that made room. */
-export async function admitPipelineRuns(transaction: WriteTransaction, facts: { readonly project: string; readonly group: string; readonly atMs: number }): Promise<void> {
+export async function admitPipelineRuns(
+  transaction: WriteTransaction,
+  facts: { readonly project: string; readonly group: string; readonly atMs: number },
+): Promise<void> {
   await lockSlotGroup(transaction, facts.project, `pipeline:${facts.group}`);
-  const ofGroup = transaction.selectFrom("pipeline_run").where("project", "=", facts.project).where("concurrency_group", "=", facts.group);
-  const { count } = await ofGroup.where("status", "=", "running").select((select) => select.fn.countAll<number>().as("count")).executeTakeFirstOrThrow();
+  const ofGroup = transaction
+    .selectFrom("pipeline_run")
+    .where("project", "=", facts.project)
+    .where("concurrency_group", "=", facts.group);
+  const { count } = await ofGroup
+    .where("status", "=", "running")
+    .select((select) => select.fn.countAll<number>().as("count"))
+    .executeTakeFirstOrThrow();
   let active = Number(count);
   const waiting = await ofGroup.where("status", "=", "queued").selectAll().orderBy("id").limit(50).execute();
   for (const run of waiting) {
@@ -62,20 +99,41 @@ export async function admitPipelineRuns(transaction: WriteTransaction, facts: { 
 }
 
 /** Moves a queued run to running and queues the steps that wait for nothing. */
-export async function startPipelineRun(transaction: WriteTransaction, run: Selectable<PipelineTables["pipeline_run"]>, atMs: number): Promise<void> {
-  await transaction.updateTable("pipeline_run").set({ status: "running", started_at_ms: run.started_at_ms ?? atMs }).where("id", "=", run.id).where("status", "in", ["queued", "interrupted"]).execute();
+export async function startPipelineRun(
+  transaction: WriteTransaction,
+  run: Selectable<PipelineTables["pipeline_run"]>,
+  atMs: number,
+): Promise<void> {
+  await transaction
+    .updateTable("pipeline_run")
+    .set({ status: "running", started_at_ms: run.started_at_ms ?? atMs })
+    .where("id", "=", run.id)
+    .where("status", "in", ["queued", "interrupted"])
+    .execute();
   await appendRunEvent(transaction, run, { what: "started", atMs });
   await queueReadySteps(transaction, run.id, atMs);
 }
 
 /** Queues the pending step runs of all steps that depend on nothing open. */
-export async function queueReadySteps(transaction: WriteTransaction, pipelineRunId: string, atMs: number): Promise<void> {
+export async function queueReadySteps(
+  transaction: WriteTransaction,
+  pipelineRunId: string,
+  atMs: number,
+): Promise<void> {
   await transaction
     .updateTable("step_run")
     .set({ status: "queued", queued_at_ms: atMs, ready_at_ms: atMs })
     .where("pipeline_run_id", "=", pipelineRunId)
     .where("status", "=", "pending")
-    .where("step", "in", transaction.selectFrom("run_step").select("step").where("pipeline_run_id", "=", pipelineRunId).where("pending", "=", 0))
+    .where(
+      "step",
+      "in",
+      transaction
+        .selectFrom("run_step")
+        .select("step")
+        .where("pipeline_run_id", "=", pipelineRunId)
+        .where("pending", "=", 0),
+    )
     .execute();
 }
 
@@ -84,12 +142,20 @@ export async function lockSlotGroup(transaction: WriteTransaction, project: stri
   await transaction
     .insertInto("slot_group")
     .values({ project, group_name: group, revision: 1 })
-    .onConflict((conflict) => conflict.columns(["project", "group_name"]).doUpdateSet((update) => ({ revision: update("slot_group.revision", "+", 1) })))
+    .onConflict((conflict) =>
+      conflict
+        .columns(["project", "group_name"])
+        .doUpdateSet((update) => ({ revision: update("slot_group.revision", "+", 1) })),
+    )
     .execute();
 }
 
 /** The events of a pipeline run: `pipeline_run.started`, `…succeeded`, … */
-export async function appendRunEvent(transaction: WriteTransaction, run: Selectable<PipelineTables["pipeline_run"]>, happened: { readonly what: string; readonly atMs: number; readonly actor?: string }): Promise<void> {
+export async function appendRunEvent(
+  transaction: WriteTransaction,
+  run: Selectable<PipelineTables["pipeline_run"]>,
+  happened: { readonly what: string; readonly atMs: number; readonly actor?: string },
+): Promise<void> {
   await appendEvent(transaction, {
     atMs: happened.atMs,
     project: run.project,
@@ -101,10 +167,20 @@ export async function appendRunEvent(transaction: WriteTransaction, run: Selecta
   });
 }
 
-async function hasStepRun(transaction: ReadTransaction, pipelineRunId: string, statuses: readonly StepRunStatus[]): Promise<boolean> {
+async function hasStepRun(
+  transaction: ReadTransaction,
+  pipelineRunId: string,
+  statuses: readonly StepRunStatus[],
+): Promise<boolean> {
   // One index seek per status: an `in` list would be planned as a scan of the run on some databases.
   for (const status of statuses) {
-    const row = await transaction.selectFrom("step_run").select("id").where("pipeline_run_id", "=", pipelineRunId).where("status", "=", status).limit(1).executeTakeFirst();
+    const row = await transaction
+      .selectFrom("step_run")
+      .select("id")
+      .where("pipeline_run_id", "=", pipelineRunId)
+      .where("status", "=", status)
+      .limit(1)
+      .executeTakeFirst();
     if (row !== undefined) return true;
   }
   return false;

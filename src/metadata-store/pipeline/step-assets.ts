@@ -3,18 +3,37 @@ import { toAssetVersion } from "../asset/asset-version.ts";
 import type { ReadTransaction, WriteTransaction } from "../database.ts";
 
 /** Notes which versions a step run read. */
-export async function putStepInputs(transaction: WriteTransaction, facts: { readonly stepRunId: string; readonly inputs: readonly { readonly asset: string; readonly role: string; readonly versionId: string }[] }): Promise<void> {
+export async function putStepInputs(
+  transaction: WriteTransaction,
+  facts: {
+    readonly stepRunId: string;
+    readonly inputs: readonly { readonly asset: string; readonly role: string; readonly versionId: string }[];
+  },
+): Promise<void> {
   await transaction.deleteFrom("step_input").where("step_run_id", "=", facts.stepRunId).execute();
   if (facts.inputs.length === 0) return;
   await transaction
     .insertInto("step_input")
-    .values(facts.inputs.map(({ asset, role, versionId }) => ({ step_run_id: facts.stepRunId, asset, role, version_id: versionId })))
+    .values(
+      facts.inputs.map(({ asset, role, versionId }) => ({
+        step_run_id: facts.stepRunId,
+        asset,
+        role,
+        version_id: versionId,
+      })),
+    )
     .onConflict((conflict) => conflict.doNothing())
     .execute();
 }
 
 /** Notes which versions a step run gave, whether it made them or reused them. */
-export async function putStepOutputs(transaction: WriteTransaction, facts: { readonly stepRunId: string; readonly outputs: readonly { readonly asset: string; readonly versionId: string; readonly created: boolean }[] }): Promise<void> {
+export async function putStepOutputs(
+  transaction: WriteTransaction,
+  facts: {
+    readonly stepRunId: string;
+    readonly outputs: readonly { readonly asset: string; readonly versionId: string; readonly created: boolean }[];
+  },
+): Promise<void> {
   await transaction.deleteFrom("step_output").where("step_run_id", "=", facts.stepRunId).execute();
   for (const { asset, versionId, created } of facts.outputs) {
     const row = { version_id: versionId, created: created ? 1 : 0 };
@@ -27,7 +46,10 @@ export async function putStepOutputs(transaction: WriteTransaction, facts: { rea
 }
 
 /** The version of an asset that a pipeline run has given so far; undefined when no step of it did. */
-export async function getRunOutput(transaction: ReadTransaction, key: { readonly pipelineRunId: string; readonly asset: string }): Promise<AssetVersion | undefined> {
+export async function getRunOutput(
+  transaction: ReadTransaction,
+  key: { readonly pipelineRunId: string; readonly asset: string },
+): Promise<AssetVersion | undefined> {
   const row = await transaction
     .selectFrom("step_run")
     .innerJoin("step_output", "step_output.step_run_id", "step_run.id")
@@ -43,7 +65,8 @@ export async function getRunOutput(transaction: ReadTransaction, key: { readonly
 }
 
 /**
- * How the named steps of one pipeline run stand, with their facts: what `${{ steps.x.status }}` and `${{ steps.x.facts.y }}` read.
+ * How the named steps of one pipeline run stand, with their facts: what `${{ steps.x.status }}` and `${{
+ * steps.x.facts.y }}` read.
  * A step of several instances has the worst of their statuses, and the facts of the first.
  */
 export async function getStepFacts(
@@ -53,13 +76,31 @@ export async function getStepFacts(
   if (key.steps.length === 0) return new Map();
   const rows = await transaction
     .selectFrom("step_run")
-    .innerJoin("run_step", (join) => join.onRef("run_step.pipeline_run_id", "=", "step_run.pipeline_run_id").onRef("run_step.step", "=", "step_run.step"))
-    .select(["step_run.step as step", "step_run.status as status", "step_run.facts as facts", "run_step.remaining as remaining", "run_step.outcome as outcome"])
+    .innerJoin("run_step", (join) =>
+      join
+        .onRef("run_step.pipeline_run_id", "=", "step_run.pipeline_run_id")
+        .onRef("run_step.step", "=", "step_run.step"),
+    )
+    .select([
+      "step_run.step as step",
+      "step_run.status as status",
+      "step_run.facts as facts",
+      "run_step.remaining as remaining",
+      "run_step.outcome as outcome",
+    ])
     .where("step_run.pipeline_run_id", "=", key.pipelineRunId)
     .where("step_run.step", "in", key.steps)
     .where("step_run.matrix_index", "=", 0)
     .execute();
-  return new Map(rows.map(({ step, status, facts, remaining, outcome }) => [step, { status: remaining > 0 ? status : statusOf(outcome), facts: facts === null ? {} : (JSON.parse(facts) as object) }]));
+  return new Map(
+    rows.map(({ step, status, facts, remaining, outcome }) => [
+      step,
+      {
+        status: remaining > 0 ? status : statusOf(outcome),
+        facts: facts === null ? {} : (JSON.parse(facts) as object),
+      },
+    ]),
+  );
 }
 
 /** A step that refused has succeeded: it did its work. */
@@ -67,20 +108,48 @@ function statusOf(outcome: string | null): string {
   return outcome === null || outcome === "blocked" ? "succeeded" : outcome;
 }
 
-/** How the steps of a pipeline run that have ended otherwise than well ended, and whether the run is being cancelled. */
-export async function getRunOutcomes(transaction: ReadTransaction, pipelineRunId: string): Promise<{ readonly outcomes: ReadonlyMap<string, string>; readonly isCancelled: boolean }> {
-  const run = await transaction.selectFrom("pipeline_run").select("cancel_requested").where("id", "=", pipelineRunId).executeTakeFirst();
-  const rows = await transaction.selectFrom("run_step").select(["step", "outcome"]).where("pipeline_run_id", "=", pipelineRunId).where("outcome", "is not", null).execute();
-  return { outcomes: new Map(rows.map(({ step, outcome }) => [step, outcome ?? ""])), isCancelled: (run?.cancel_requested ?? 0) > 0 };
+/**
+ * How the steps of a pipeline run that have ended otherwise than well ended, and whether the run is being cancelled.
+ */
+export async function getRunOutcomes(
+  transaction: ReadTransaction,
+  pipelineRunId: string,
+): Promise<{ readonly outcomes: ReadonlyMap<string, string>; readonly isCancelled: boolean }> {
+  const run = await transaction
+    .selectFrom("pipeline_run")
+    .select("cancel_requested")
+    .where("id", "=", pipelineRunId)
+    .executeTakeFirst();
+  const rows = await transaction
+    .selectFrom("run_step")
+    .select(["step", "outcome"])
+    .where("pipeline_run_id", "=", pipelineRunId)
+    .where("outcome", "is not", null)
+    .execute();
+  return {
+    outcomes: new Map(rows.map(({ step, outcome }) => [step, outcome ?? ""])),
+    isCancelled: (run?.cancel_requested ?? 0) > 0,
+  };
 }
 
 /** Shows how far a running step run is. */
-export async function setStepProgress(transaction: WriteTransaction, facts: { readonly stepRunId: string; readonly progress: object }): Promise<void> {
-  await transaction.updateTable("step_run").set({ progress: JSON.stringify(facts.progress) }).where("id", "=", facts.stepRunId).where("status", "=", "running").execute();
+export async function setStepProgress(
+  transaction: WriteTransaction,
+  facts: { readonly stepRunId: string; readonly progress: object },
+): Promise<void> {
+  await transaction
+    .updateTable("step_run")
+    .set({ progress: JSON.stringify(facts.progress) })
+    .where("id", "=", facts.stepRunId)
+    .where("status", "=", "running")
+    .execute();
 }
 
 /** The version of an asset that a pipeline run has read already, so that all its steps read the same. */
-export async function getRunInput(transaction: ReadTransaction, key: { readonly pipelineRunId: string; readonly asset: string }): Promise<AssetVersion | undefined> {
+export async function getRunInput(
+  transaction: ReadTransaction,
+  key: { readonly pipelineRunId: string; readonly asset: string },
+): Promise<AssetVersion | undefined> {
   const row = await transaction
     .selectFrom("step_run")
     .innerJoin("step_input", "step_input.step_run_id", "step_run.id")

@@ -20,10 +20,19 @@ export interface StepAsset {
 }
 
 /** Attempts of several step runs, each first to last: one statement for a thousand of them. */
-export async function listAttemptsOf(transaction: ReadTransaction, stepRunIds: readonly string[]): Promise<ReadonlyMap<string, readonly Attempt[]>> {
+export async function listAttemptsOf(
+  transaction: ReadTransaction,
+  stepRunIds: readonly string[],
+): Promise<ReadonlyMap<string, readonly Attempt[]>> {
   const found = new Map<string, Attempt[]>();
   for (const ids of chunksOf(stepRunIds)) {
-    const rows = await transaction.selectFrom("attempt").selectAll().where("step_run_id", "in", ids).orderBy("step_run_id").orderBy("number").execute();
+    const rows = await transaction
+      .selectFrom("attempt")
+      .selectAll()
+      .where("step_run_id", "in", ids)
+      .orderBy("step_run_id")
+      .orderBy("number")
+      .execute();
     for (const row of rows) listAt(found, row.step_run_id).push(toAttempt(row));
   }
   return found;
@@ -33,15 +42,30 @@ export async function listAttemptsOf(transaction: ReadTransaction, stepRunIds: r
 export async function listAssetsOf(
   transaction: ReadTransaction,
   stepRunIds: readonly string[],
-): Promise<{ readonly inputs: ReadonlyMap<string, readonly StepAsset[]>; readonly outputs: ReadonlyMap<string, readonly StepAsset[]> }> {
+): Promise<{
+  readonly inputs: ReadonlyMap<string, readonly StepAsset[]>;
+  readonly outputs: ReadonlyMap<string, readonly StepAsset[]>;
+}> {
   const inputs = new Map<string, StepAsset[]>();
   const outputs = new Map<string, StepAsset[]>();
-  const columns = ["asset_version.id as id", "asset_version.kind as kind", "asset_version.version as version", "asset_version.digest as digest", "asset_version.row_count as row_count", "asset_version.size_bytes as size_bytes"] as const;
+  const columns = [
+    "asset_version.id as id",
+    "asset_version.kind as kind",
+    "asset_version.version as version",
+    "asset_version.digest as digest",
+    "asset_version.row_count as row_count",
+    "asset_version.size_bytes as size_bytes",
+  ] as const;
   for (const ids of chunksOf(stepRunIds)) {
     const read = await transaction
       .selectFrom("step_input")
       .innerJoin("asset_version", "asset_version.id", "step_input.version_id")
-      .select(["step_input.step_run_id as step_run_id", "step_input.asset as asset", "step_input.role as role", ...columns])
+      .select([
+        "step_input.step_run_id as step_run_id",
+        "step_input.asset as asset",
+        "step_input.role as role",
+        ...columns,
+      ])
       .where("step_input.step_run_id", "in", ids)
       .orderBy("step_input.asset")
       .execute();
@@ -85,23 +109,40 @@ function toStepAsset(row: StepAssetRow): StepAsset {
 }
 
 /** What the step runs of a pipeline run gave: versions that they made themselves, and rows of all. */
-export async function sumOutputs(transaction: ReadTransaction, pipelineRunId: string): Promise<{ readonly versions: number; readonly rows: number }> {
+export async function sumOutputs(
+  transaction: ReadTransaction,
+  pipelineRunId: string,
+): Promise<{ readonly versions: number; readonly rows: number }> {
   const { versions, rows } = await transaction
     .selectFrom("step_run")
     .innerJoin("step_output", "step_output.step_run_id", "step_run.id")
     .innerJoin("asset_version", "asset_version.id", "step_output.version_id")
     .where("step_run.pipeline_run_id", "=", pipelineRunId)
-    .select((select) => [select.fn.sum<number | null>(sql`1 - step_run.cached`).as("versions"), select.fn.sum<number | null>("asset_version.row_count").as("rows")])
+    .select((select) => [
+      select.fn.sum<number | null>(sql`1 - step_run.cached`).as("versions"),
+      select.fn.sum<number | null>("asset_version.row_count").as("rows"),
+    ])
     .executeTakeFirstOrThrow();
   return { versions: Number(versions ?? 0), rows: Number(rows ?? 0) };
 }
 
-/** The newest step run of each named step of a pipeline, whatever run it belongs to: a look into the index for each, in one statement. */
-export async function listLatestStepRuns(transaction: ReadTransaction, key: { readonly project: string; readonly pipeline: string; readonly steps: readonly string[] }): Promise<ReadonlyMap<string, StepRun>> {
-  const names = transaction.getExecutor().adapter instanceof SqliteAdapter ? sql`select value from json_each(${JSON.stringify(key.steps)})` : sql`select value from json_array_elements_text(${JSON.stringify(key.steps)}::json) as element(value)`;
+/**
+ * The newest step run of each named step of a pipeline, whatever run it belongs to: a look into the index for each, in
+ * one statement.
+ */
+export async function listLatestStepRuns(
+  transaction: ReadTransaction,
+  key: { readonly project: string; readonly pipeline: string; readonly steps: readonly string[] },
+): Promise<ReadonlyMap<string, StepRun>> {
+  const names =
+    transaction.getExecutor().adapter instanceof SqliteAdapter
+      ? sql`select value from json_each(${JSON.stringify(key.steps)})`
+      : sql`select value from json_array_elements_text(${JSON.stringify(key.steps)}::json) as element(value)`;
   const { rows } = await sql<Selectable<PipelineTables["step_run"]>>`
     select step_run.* from (${names}) as name
-    join step_run on step_run.id = (select id from step_run as one where one.project = ${key.project} and one.pipeline = ${key.pipeline} and one.step = name.value order by one.id desc limit 1)`.execute(transaction);
+    join step_run on step_run.id = (select id from step_run as one where one.project = ${key.project} and one.pipeline = ${key.pipeline} and one.step = name.value order by one.id desc limit 1)`.execute(
+    transaction,
+  );
   return new Map(rows.map((row) => [row.step, toStepRun(row)]));
 }
 

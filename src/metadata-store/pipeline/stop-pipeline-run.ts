@@ -7,7 +7,8 @@ import type { PipelineRunStatus, StepRunStatus } from "./tables.ts";
 const NOT_STARTED: readonly StepRunStatus[] = ["pending", "queued", "waiting"];
 
 /**
- * Asks for the end of a pipeline run: what has not started is cancelled now, what runs is ended by its engine, which sees the request.
+ * Asks for the end of a pipeline run: what has not started is cancelled now, what runs is ended by its engine, which
+ * sees the request.
  * Steps that run whatever happens still do; asked a second time, or before anything has begun, it ends them too.
  * A run that has ended stays as it is.
  *
@@ -22,7 +23,11 @@ export async function requestCancel(
   if (["succeeded", "failed", "cancelled"].includes(run.status)) return run.status;
   const status = run.status === "waiting" ? "waiting" : "running";
   const level = run.cancel_requested > 0 || run.started_at_ms === null ? 2 : 1;
-  await transaction.updateTable("pipeline_run").set({ cancel_requested: level, status }).where("id", "=", run.id).execute();
+  await transaction
+    .updateTable("pipeline_run")
+    .set({ cancel_requested: level, status })
+    .where("id", "=", run.id)
+    .execute();
   await appendRunEvent(transaction, run, { what: "cancel_requested", atMs: facts.atMs, actor: facts.actor });
   const graph = await readRunGraph(transaction, run.id);
   const isKept = (step: GraphStep): boolean => level === 1 && step.ownCondition === 1;
@@ -49,23 +54,42 @@ interface Cancelling {
 
 /** Ends instances of steps, all of them together: what depends on them learns it when the run is counted anew. */
 async function cancelSteps(transaction: WriteTransaction, facts: Cancelling): Promise<void> {
-  const notStarted = ({ instances }: GraphStep): number => instances.filter(({ status }) => facts.statuses.includes(status)).length;
+  const notStarted = ({ instances }: GraphStep): number =>
+    instances.filter(({ status }) => facts.statuses.includes(status)).length;
   const ofRun = transaction.updateTable("run_step").where("pipeline_run_id", "=", facts.id);
   for (const [count, steps] of Map.groupBy(facts.steps, notStarted)) {
     if (count === 0) continue;
     for (const names of chunksOf(steps.map(({ step }) => step))) {
-      await ofRun.set((update) => ({ remaining: update("remaining", "-", count), outcome: "cancelled", reason: facts.reason })).where("step", "in", names).execute();
-      await transaction.updateTable("step_run").set({ status: "cancelled", reason: facts.reason, finished_at_ms: facts.atMs }).where("pipeline_run_id", "=", facts.id).where("step", "in", names).where("status", "in", facts.statuses).execute();
+      await ofRun
+        .set((update) => ({ remaining: update("remaining", "-", count), outcome: "cancelled", reason: facts.reason }))
+        .where("step", "in", names)
+        .execute();
+      await transaction
+        .updateTable("step_run")
+        .set({ status: "cancelled", reason: facts.reason, finished_at_ms: facts.atMs })
+        .where("pipeline_run_id", "=", facts.id)
+        .where("step", "in", names)
+        .where("status", "in", facts.statuses)
+        .execute();
     }
   }
 }
 
 /** Marks running pipeline runs as interrupted: their open step runs stay, and wait for a resume. */
-export async function interruptPipelineRun(transaction: WriteTransaction, facts: { readonly id: string; readonly actor: string; readonly atMs: number }): Promise<void> {
+export async function interruptPipelineRun(
+  transaction: WriteTransaction,
+  facts: { readonly id: string; readonly actor: string; readonly atMs: number },
+): Promise<void> {
   const run = await lockPipelineRun(transaction, facts.id);
   // What is being cancelled is not to come back by a resume: whoever finds it ends it.
   if (run === undefined || run.cancel_requested > 0 || (run.status !== "running" && run.status !== "queued")) return;
-  const working = await transaction.selectFrom("attempt").select("id").where("pipeline_run_id", "=", run.id).where("status", "=", "running").limit(1).executeTakeFirst();
+  const working = await transaction
+    .selectFrom("attempt")
+    .select("id")
+    .where("pipeline_run_id", "=", run.id)
+    .where("status", "=", "running")
+    .limit(1)
+    .executeTakeFirst();
   // Another engine is at work on it: it is not interrupted at all.
   if (working !== undefined) return;
   await transaction.updateTable("pipeline_run").set({ status: "interrupted" }).where("id", "=", run.id).execute();

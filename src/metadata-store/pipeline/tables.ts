@@ -1,13 +1,38 @@
 /** Statuses of a pipeline run. The last three and `succeeded` hold no work; `interrupted` waits for a resume. */
-export const PIPELINE_RUN_STATUSES = ["queued", "running", "waiting", "succeeded", "failed", "cancelled", "interrupted"] as const;
+export const PIPELINE_RUN_STATUSES = [
+  "queued",
+  "running",
+  "waiting",
+  "succeeded",
+  "failed",
+  "cancelled",
+  "interrupted",
+] as const;
 export type PipelineRunStatus = (typeof PIPELINE_RUN_STATUSES)[number];
 
 /** Statuses of a step run: pending waits for other steps, queued for a worker, waiting for a gate. */
-export const STEP_RUN_STATUSES = ["pending", "queued", "running", "waiting", "succeeded", "failed", "skipped", "cancelled"] as const;
+export const STEP_RUN_STATUSES = [
+  "pending",
+  "queued",
+  "running",
+  "waiting",
+  "succeeded",
+  "failed",
+  "skipped",
+  "cancelled",
+] as const;
 export type StepRunStatus = (typeof STEP_RUN_STATUSES)[number];
 
 /** Statuses of an attempt. `lost`: its lease ended without a result; `interrupted`: its engine was stopped. */
-export const ATTEMPT_STATUSES = ["running", "succeeded", "failed", "waiting", "cancelled", "lost", "interrupted"] as const;
+export const ATTEMPT_STATUSES = [
+  "running",
+  "succeeded",
+  "failed",
+  "waiting",
+  "cancelled",
+  "lost",
+  "interrupted",
+] as const;
 export type AttemptStatus = (typeof ATTEMPT_STATUSES)[number];
 
 /** What started a pipeline run. */
@@ -144,10 +169,31 @@ export interface PipelineTables {
     step_run_id: string;
     made_at_ms: number;
   };
-  log_chunk: { step_run_id: string; attempt_number: number; sequence: number; stream: "stdout" | "stderr"; text: string; at_ms: number };
-  slot: { project: string; group_name: string; holder: string; step_run_id: string; expires_at_ms: number; acquired_at_ms: number };
+  log_chunk: {
+    step_run_id: string;
+    attempt_number: number;
+    sequence: number;
+    stream: "stdout" | "stderr";
+    text: string;
+    at_ms: number;
+  };
+  slot: {
+    project: string;
+    group_name: string;
+    holder: string;
+    step_run_id: string;
+    expires_at_ms: number;
+    acquired_at_ms: number;
+  };
   slot_group: { project: string; group_name: string; revision: number };
-  gate: { project: string; key: string; state: "open" | "refused"; reason: string; changed_at_ms: number; actor: string };
+  gate: {
+    project: string;
+    key: string;
+    state: "open" | "refused";
+    reason: string;
+    changed_at_ms: number;
+    actor: string;
+  };
   engine_instance: {
     id: string;
     project: string;

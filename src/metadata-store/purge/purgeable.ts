@@ -32,10 +32,14 @@ interface Row {
 }
 
 /**
- * Deleted runs by id. When a run was deleted stands in the event log: its own deletion or its experiment's; a run that came
+ * Deleted runs by id. When a run was deleted stands in the event log: its own deletion or its experiment's; a run that
+ * came
  * deleted from an import counts from the import on.
  */
-export async function listPurgeableRuns(transaction: ReadTransaction, query: PurgeQuery): Promise<readonly Purgeable[]> {
+export async function listPurgeableRuns(
+  transaction: ReadTransaction,
+  query: PurgeQuery,
+): Promise<readonly Purgeable[]> {
   const { rows } = await sql<Row>`
     select * from (
       select r.run_id as id, r.experiment_id, r.run_name as name, r.artifact_uri,
@@ -48,18 +52,26 @@ export async function listPurgeableRuns(transaction: ReadTransaction, query: Pur
 }
 
 /** Deleted logged models by id. */
-export async function listPurgeableLoggedModels(transaction: ReadTransaction, query: PurgeQuery): Promise<readonly Purgeable[]> {
+export async function listPurgeableLoggedModels(
+  transaction: ReadTransaction,
+  query: PurgeQuery,
+): Promise<readonly Purgeable[]> {
   const { rows } = await sql<Row>`
     select l.id, l.experiment_id, l.name, l.artifact_uri, l.deleted_at_ms,
       (select m.name from model_version v join registered_model m on m.id = v.registered_model_id
         where v.logged_model_id = l.id or v.storage_location = l.artifact_uri limit 1) as used_by
     from logged_model l
-    where l.deleted = 1 and l.deleted_at_ms < ${query.beforeMs} and l.id > ${query.after ?? ""} order by l.id limit ${LARGEST_PAGE}`.execute(transaction);
+    where l.deleted = 1 and l.deleted_at_ms < ${query.beforeMs} and l.id > ${query.after ?? ""} order by l.id limit ${LARGEST_PAGE}`.execute(
+    transaction,
+  );
   return rows.map(toPurgeable);
 }
 
 /** Deleted experiments in which nothing is left. The experiment `0` stays. */
-export async function listPurgeableExperiments(transaction: ReadTransaction, query: PurgeQuery): Promise<readonly Purgeable[]> {
+export async function listPurgeableExperiments(
+  transaction: ReadTransaction,
+  query: PurgeQuery,
+): Promise<readonly Purgeable[]> {
   const { rows } = await sql<Row>`
     select cast(x.experiment_id as text) as id, x.experiment_id, x.name, coalesce(x.artifact_location, '') as artifact_uri, x.last_update_time as deleted_at_ms, null as used_by
     from experiment x

@@ -14,14 +14,27 @@ export interface LoggedModelChange {
 }
 
 /** @throws METADATA_STORE_LOGGED_MODEL_MISSING */
-export async function getLoggedModel(transaction: ReadTransaction, id: string, options: { readonly withDeleted?: boolean } = {}): Promise<LoggedModel> {
-  return (await hydrateLoggedModels(transaction, [await findLoggedModel(transaction, id, options.withDeleted)]))[0] as LoggedModel;
+export async function getLoggedModel(
+  transaction: ReadTransaction,
+  id: string,
+  options: { readonly withDeleted?: boolean } = {},
+): Promise<LoggedModel> {
+  return (
+    await hydrateLoggedModels(transaction, [await findLoggedModel(transaction, id, options.withDeleted)])
+  )[0] as LoggedModel;
 }
 
 /** @throws METADATA_STORE_LOGGED_MODEL_MISSING */
-export async function setLoggedModelStatus(transaction: WriteTransaction, change: LoggedModelChange & { readonly status: LoggedModelStatus }): Promise<LoggedModel> {
+export async function setLoggedModelStatus(
+  transaction: WriteTransaction,
+  change: LoggedModelChange & { readonly status: LoggedModelStatus },
+): Promise<LoggedModel> {
   await findLoggedModel(transaction, change.id);
-  await transaction.updateTable("logged_model").set({ status: change.status, updated_at_ms: change.atMs }).where("id", "=", change.id).execute();
+  await transaction
+    .updateTable("logged_model")
+    .set({ status: change.status, updated_at_ms: change.atMs })
+    .where("id", "=", change.id)
+    .execute();
   await append(transaction, change, "logged_model.status_set", { status: change.status });
   return getLoggedModel(transaction, change.id);
 }
@@ -30,25 +43,37 @@ export async function setLoggedModelStatus(transaction: WriteTransaction, change
 export async function deleteLoggedModel(transaction: WriteTransaction, change: LoggedModelChange): Promise<void> {
   const row = await findLoggedModel(transaction, change.id, true);
   if (row.deleted === 1) return;
-  await transaction.updateTable("logged_model").set({ deleted: 1, deleted_at_ms: change.atMs, updated_at_ms: change.atMs }).where("id", "=", change.id).execute();
+  await transaction
+    .updateTable("logged_model")
+    .set({ deleted: 1, deleted_at_ms: change.atMs, updated_at_ms: change.atMs })
+    .where("id", "=", change.id)
+    .execute();
   await append(transaction, change, "logged_model.deleted");
 }
 
 /** Sets tags; of several values for one key the last wins. @throws METADATA_STORE_LOGGED_MODEL_MISSING */
-export async function setLoggedModelTags(transaction: WriteTransaction, change: LoggedModelChange & { readonly tags: readonly KeyValue[] }): Promise<void> {
+export async function setLoggedModelTags(
+  transaction: WriteTransaction,
+  change: LoggedModelChange & { readonly tags: readonly KeyValue[] },
+): Promise<void> {
   await findLoggedModel(transaction, change.id);
   for (const tags of chunksOf(lastOfEachKey(change.tags))) {
     await transaction
       .insertInto("logged_model_tag")
       .values(tags.map((tag) => ({ logged_model_id: change.id, ...tag })))
-      .onConflict((conflict) => conflict.columns(["logged_model_id", "key"]).doUpdateSet((update) => ({ value: update.ref("excluded.value") })))
+      .onConflict((conflict) =>
+        conflict.columns(["logged_model_id", "key"]).doUpdateSet((update) => ({ value: update.ref("excluded.value") })),
+      )
       .execute();
   }
   await append(transaction, change, "logged_model.tags_set", { keys: change.tags.map(({ key }) => key) });
 }
 
 /** @throws METADATA_STORE_LOGGED_MODEL_MISSING, METADATA_STORE_LOGGED_MODEL_TAG_MISSING */
-export async function deleteLoggedModelTag(transaction: WriteTransaction, change: LoggedModelChange & { readonly key: string }): Promise<void> {
+export async function deleteLoggedModelTag(
+  transaction: WriteTransaction,
+  change: LoggedModelChange & { readonly key: string },
+): Promise<void> {
   await findLoggedModel(transaction, change.id);
   const removed = await transaction
     .deleteFrom("logged_model_tag")
@@ -65,7 +90,10 @@ export async function deleteLoggedModelTag(transaction: WriteTransaction, change
  *
  * @throws METADATA_STORE_LOGGED_MODEL_MISSING, METADATA_STORE_LOGGED_MODEL_PARAM_TAKEN: then none is kept
  */
-export async function addLoggedModelParams(transaction: WriteTransaction, change: LoggedModelChange & { readonly params: readonly KeyValue[] }): Promise<void> {
+export async function addLoggedModelParams(
+  transaction: WriteTransaction,
+  change: LoggedModelChange & { readonly params: readonly KeyValue[] },
+): Promise<void> {
   await findLoggedModel(transaction, change.id);
   for (const { key, value } of change.params) {
     const added = await transaction
@@ -85,14 +113,22 @@ export interface NewLoggedModelMetric extends LoggedModelMetric {
 }
 
 /**
- * Adds points to the metrics of logged models; a point that is there already is kept once. Infinities must be clamped, NaN is kept.
+ * Adds points to the metrics of logged models; a point that is there already is kept once. Infinities must be clamped,
+ * NaN is kept.
  *
  * @throws METADATA_STORE_LOGGED_MODEL_MISSING when one of the models is unknown
  */
-export async function addLoggedModelMetrics(transaction: WriteTransaction, metrics: readonly NewLoggedModelMetric[]): Promise<void> {
+export async function addLoggedModelMetrics(
+  transaction: WriteTransaction,
+  metrics: readonly NewLoggedModelMetric[],
+): Promise<void> {
   const ids = [...new Set(metrics.map(({ loggedModelId }) => loggedModelId))];
   for (const chunk of chunksOf(ids)) {
-    const known = new Set((await transaction.selectFrom("logged_model").select("id").where("id", "in", chunk).execute()).map(({ id }) => id));
+    const known = new Set(
+      (await transaction.selectFrom("logged_model").select("id").where("id", "in", chunk).execute()).map(
+        ({ id }) => id,
+      ),
+    );
     for (const id of chunk) if (!known.has(id)) throw loggedModelMissing({ id });
   }
   for (const chunk of chunksOf(metrics, 1000)) {
@@ -116,6 +152,19 @@ export async function addLoggedModelMetrics(transaction: WriteTransaction, metri
   }
 }
 
-async function append(transaction: WriteTransaction, change: LoggedModelChange, type: string, data: object = {}): Promise<void> {
-  await appendEvent(transaction, { atMs: change.atMs, project: change.project, type, subjectKind: "logged_model", subject: change.id, actor: change.actor, data });
+async function append(
+  transaction: WriteTransaction,
+  change: LoggedModelChange,
+  type: string,
+  data: object = {},
+): Promise<void> {
+  await appendEvent(transaction, {
+    atMs: change.atMs,
+    project: change.project,
+    type,
+    subjectKind: "logged_model",
+    subject: change.id,
+    actor: change.actor,
+    data,
+  });
 }

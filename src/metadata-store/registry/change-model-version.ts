@@ -18,11 +18,19 @@ export interface FoundVersion {
 }
 
 /** @throws METADATA_STORE_MODEL_VERSION_MISSING */
-export async function findModelVersion(transaction: WriteTransaction, key: { readonly name: string; readonly version: number }): Promise<FoundVersion> {
+export async function findModelVersion(
+  transaction: WriteTransaction,
+  key: { readonly name: string; readonly version: number },
+): Promise<FoundVersion> {
   const row = await transaction
     .selectFrom("model_version")
     .innerJoin("registered_model", "registered_model.id", "model_version.registered_model_id")
-    .select(["model_version.id", "registered_model.id as modelId", "registered_model.project", "registered_model.is_prompt"])
+    .select([
+      "model_version.id",
+      "registered_model.id as modelId",
+      "registered_model.project",
+      "registered_model.is_prompt",
+    ])
     .where("registered_model.name", "=", key.name)
     .where("model_version.version", "=", key.version)
     .executeTakeFirst();
@@ -31,10 +39,21 @@ export async function findModelVersion(transaction: WriteTransaction, key: { rea
 }
 
 /** Sets the description; without one it is cleared. @throws METADATA_STORE_MODEL_VERSION_MISSING */
-export async function updateModelVersion(transaction: WriteTransaction, change: ModelVersionChange & { readonly description: string | undefined }): Promise<ModelVersion> {
+export async function updateModelVersion(
+  transaction: WriteTransaction,
+  change: ModelVersionChange & { readonly description: string | undefined },
+): Promise<ModelVersion> {
   const { id, project } = await findModelVersion(transaction, change);
-  await transaction.updateTable("model_version").set({ description: change.description ?? null, updated_at_ms: change.atMs }).where("id", "=", id).execute();
-  await appendChange(transaction, change, { project, type: "model_version.updated", data: { version: change.version, description: change.description } });
+  await transaction
+    .updateTable("model_version")
+    .set({ description: change.description ?? null, updated_at_ms: change.atMs })
+    .where("id", "=", id)
+    .execute();
+  await appendChange(transaction, change, {
+    project,
+    type: "model_version.updated",
+    data: { version: change.version, description: change.description },
+  });
   return getModelVersion(transaction, change);
 }
 
@@ -57,13 +76,28 @@ export async function transitionModelVersion(
       .where("id", "!=", id)
       .execute();
   }
-  await transaction.updateTable("model_version").set({ stage: change.stage, updated_at_ms: change.atMs }).where("id", "=", id).execute();
-  await transaction.updateTable("registered_model").set({ updated_at_ms: change.atMs }).where("id", "=", modelId).execute();
-  await appendChange(transaction, change, { project, type: "model_version.stage_set", data: { version: change.version, stage: change.stage } });
+  await transaction
+    .updateTable("model_version")
+    .set({ stage: change.stage, updated_at_ms: change.atMs })
+    .where("id", "=", id)
+    .execute();
+  await transaction
+    .updateTable("registered_model")
+    .set({ updated_at_ms: change.atMs })
+    .where("id", "=", modelId)
+    .execute();
+  await appendChange(transaction, change, {
+    project,
+    type: "model_version.stage_set",
+    data: { version: change.version, stage: change.stage },
+  });
   return getModelVersion(transaction, change);
 }
 
-/** Removes a version for good, with its tags and the aliases that point at it. @throws METADATA_STORE_MODEL_VERSION_MISSING */
+/**
+ * Removes a version for good, with its tags and the aliases that point at it. @throws
+ * METADATA_STORE_MODEL_VERSION_MISSING
+ */
 export async function deleteModelVersion(transaction: WriteTransaction, change: ModelVersionChange): Promise<void> {
   const { id, modelId, project } = await findModelVersion(transaction, change);
   await transaction.deleteFrom("model_version_tag").where("model_version_id", "=", id).execute();
@@ -74,6 +108,14 @@ export async function deleteModelVersion(transaction: WriteTransaction, change: 
     .where("version", "=", change.version)
     .returning("alias")
     .execute();
-  await transaction.updateTable("registered_model").set({ updated_at_ms: change.atMs }).where("id", "=", modelId).execute();
-  await appendChange(transaction, change, { project, type: "model_version.deleted", data: { version: change.version, aliases: aliases.map(({ alias }) => alias) } });
+  await transaction
+    .updateTable("registered_model")
+    .set({ updated_at_ms: change.atMs })
+    .where("id", "=", modelId)
+    .execute();
+  await appendChange(transaction, change, {
+    project,
+    type: "model_version.deleted",
+    data: { version: change.version, aliases: aliases.map(({ alias }) => alias) },
+  });
 }

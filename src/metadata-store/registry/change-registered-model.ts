@@ -17,10 +17,21 @@ export interface RegistryChange {
  *
  * @throws METADATA_STORE_REGISTERED_MODEL_MISSING
  */
-export async function updateRegisteredModel(transaction: WriteTransaction, change: RegistryChange & { readonly description: string | undefined }): Promise<RegisteredModel> {
+export async function updateRegisteredModel(
+  transaction: WriteTransaction,
+  change: RegistryChange & { readonly description: string | undefined },
+): Promise<RegisteredModel> {
   const { id, project } = await findRegisteredModel(transaction, change.name);
-  await transaction.updateTable("registered_model").set({ description: change.description ?? null, updated_at_ms: change.atMs }).where("id", "=", id).execute();
-  await appendChange(transaction, change, { project, type: "registered_model.updated", data: { description: change.description } });
+  await transaction
+    .updateTable("registered_model")
+    .set({ description: change.description ?? null, updated_at_ms: change.atMs })
+    .where("id", "=", id)
+    .execute();
+  await appendChange(transaction, change, {
+    project,
+    type: "registered_model.updated",
+    data: { description: change.description },
+  });
   return getRegisteredModel(transaction, change.name);
 }
 
@@ -29,13 +40,32 @@ export async function updateRegisteredModel(transaction: WriteTransaction, chang
  *
  * @throws METADATA_STORE_REGISTERED_MODEL_MISSING, METADATA_STORE_REGISTERED_MODEL_EXISTS
  */
-export async function renameRegisteredModel(transaction: WriteTransaction, change: RegistryChange & { readonly newName: string }): Promise<RegisteredModel> {
+export async function renameRegisteredModel(
+  transaction: WriteTransaction,
+  change: RegistryChange & { readonly newName: string },
+): Promise<RegisteredModel> {
   const { id, project } = await findRegisteredModel(transaction, change.name);
-  const taken = await transaction.selectFrom("registered_model").select("id").where("name", "=", change.newName).executeTakeFirst();
+  const taken = await transaction
+    .selectFrom("registered_model")
+    .select("id")
+    .where("name", "=", change.newName)
+    .executeTakeFirst();
   if (taken !== undefined && taken.id !== id) throw registeredModelExists({ name: change.newName });
-  await transaction.updateTable("registered_model").set({ name: change.newName, updated_at_ms: change.atMs }).where("id", "=", id).execute();
-  await transaction.updateTable("model_version").set({ updated_at_ms: change.atMs }).where("registered_model_id", "=", id).execute();
-  await appendChange(transaction, change, { project, type: "registered_model.renamed", data: { newName: change.newName } });
+  await transaction
+    .updateTable("registered_model")
+    .set({ name: change.newName, updated_at_ms: change.atMs })
+    .where("id", "=", id)
+    .execute();
+  await transaction
+    .updateTable("model_version")
+    .set({ updated_at_ms: change.atMs })
+    .where("registered_model_id", "=", id)
+    .execute();
+  await appendChange(transaction, change, {
+    project,
+    type: "registered_model.renamed",
+    data: { newName: change.newName },
+  });
   return getRegisteredModel(transaction, change.newName);
 }
 
@@ -46,7 +76,11 @@ export async function renameRegisteredModel(transaction: WriteTransaction, chang
  */
 export async function deleteRegisteredModel(transaction: WriteTransaction, change: RegistryChange): Promise<void> {
   const { id, project } = await findRegisteredModel(transaction, change.name);
-  const versions = await transaction.selectFrom("model_version").select("id").where("registered_model_id", "=", id).execute();
+  const versions = await transaction
+    .selectFrom("model_version")
+    .select("id")
+    .where("registered_model_id", "=", id)
+    .execute();
   for (const ids of chunksOf(versions.map((version) => version.id))) {
     await transaction.deleteFrom("model_version_tag").where("model_version_id", "in", ids).execute();
   }
@@ -54,7 +88,11 @@ export async function deleteRegisteredModel(transaction: WriteTransaction, chang
   await transaction.deleteFrom("registered_model_tag").where("registered_model_id", "=", id).execute();
   await transaction.deleteFrom("registered_model_alias").where("registered_model_id", "=", id).execute();
   await transaction.deleteFrom("registered_model").where("id", "=", id).execute();
-  await appendChange(transaction, change, { project, type: "registered_model.deleted", data: { versions: versions.length } });
+  await appendChange(transaction, change, {
+    project,
+    type: "registered_model.deleted",
+    data: { versions: versions.length },
+  });
 }
 
 /** Appends the event of a change to a registered model. */
@@ -63,5 +101,11 @@ export async function appendChange(
   change: RegistryChange,
   event: { readonly project: string; readonly type: string; readonly data?: object },
 ): Promise<void> {
-  await appendEvent(transaction, { atMs: change.atMs, subjectKind: "registered_model", subject: change.name, actor: change.actor, ...event });
+  await appendEvent(transaction, {
+    atMs: change.atMs,
+    subjectKind: "registered_model",
+    subject: change.name,
+    actor: change.actor,
+    ...event,
+  });
 }

@@ -34,9 +34,17 @@ export async function createLoggedModel(transaction: WriteTransaction, facts: Ne
   };
   await transaction.insertInto("logged_model").values(row).execute();
   const params = lastOfEachKey(facts.params ?? []);
-  if (params.length > 0) await transaction.insertInto("logged_model_param").values(params.map((pair) => ({ logged_model_id: row.id, ...pair }))).execute();
+  if (params.length > 0)
+    await transaction
+      .insertInto("logged_model_param")
+      .values(params.map((pair) => ({ logged_model_id: row.id, ...pair })))
+      .execute();
   const tags = lastOfEachKey(facts.tags ?? []);
-  if (tags.length > 0) await transaction.insertInto("logged_model_tag").values(tags.map((pair) => ({ logged_model_id: row.id, ...pair }))).execute();
+  if (tags.length > 0)
+    await transaction
+      .insertInto("logged_model_tag")
+      .values(tags.map((pair) => ({ logged_model_id: row.id, ...pair })))
+      .execute();
   await appendEvent(transaction, {
     atMs: facts.atMs,
     project: facts.project,

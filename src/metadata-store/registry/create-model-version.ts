@@ -56,15 +56,23 @@ export async function createModelVersion(transaction: WriteTransaction, facts: N
   };
   await transaction.insertInto("model_version").values(row).execute();
   if (tags.length > 0) {
-    await transaction.insertInto("model_version_tag").values(tags.map((tag) => ({ model_version_id: row.id, ...tag, position: newId(facts.atMs) }))).execute();
+    await transaction
+      .insertInto("model_version_tag")
+      .values(tags.map((tag) => ({ model_version_id: row.id, ...tag, position: newId(facts.atMs) })))
+      .execute();
   }
-  if (facts.loggedModelId !== undefined) await noteVersionOnLoggedModel(transaction, facts.loggedModelId, { name: facts.name, version: row.version });
-  await appendChange(transaction, facts, { project: model.project, type: "model_version.created", data: {
-    version: row.version,
-    source: facts.source,
-    runId: facts.runId,
-    assetVersionId: facts.assetVersionId,
-  } });
+  if (facts.loggedModelId !== undefined)
+    await noteVersionOnLoggedModel(transaction, facts.loggedModelId, { name: facts.name, version: row.version });
+  await appendChange(transaction, facts, {
+    project: model.project,
+    type: "model_version.created",
+    data: {
+      version: row.version,
+      source: facts.source,
+      runId: facts.runId,
+      assetVersionId: facts.assetVersionId,
+    },
+  });
   await enqueueWebhooks(
     transaction,
     { entity: model.is_prompt === 1 ? "PROMPT_VERSION" : "MODEL_VERSION", action: "CREATED" },
@@ -83,8 +91,17 @@ export async function createModelVersion(transaction: WriteTransaction, facts: N
 
 const VERSIONS_TAG = "mlflow.modelVersions";
 
-async function noteVersionOnLoggedModel(transaction: WriteTransaction, loggedModelId: string, version: { name: string; version: number }): Promise<void> {
-  const tag = await transaction.selectFrom("logged_model_tag").select("value").where("logged_model_id", "=", loggedModelId).where("key", "=", VERSIONS_TAG).executeTakeFirst();
+async function noteVersionOnLoggedModel(
+  transaction: WriteTransaction,
+  loggedModelId: string,
+  version: { name: string; version: number },
+): Promise<void> {
+  const tag = await transaction
+    .selectFrom("logged_model_tag")
+    .select("value")
+    .where("logged_model_id", "=", loggedModelId)
+    .where("key", "=", VERSIONS_TAG)
+    .executeTakeFirst();
   const value = JSON.stringify([...parseVersions(tag?.value), version]);
   await transaction
     .insertInto("logged_model_tag")

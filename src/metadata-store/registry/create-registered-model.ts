@@ -24,7 +24,10 @@ export interface NewRegisteredModel {
  *
  * @throws METADATA_STORE_REGISTERED_MODEL_EXISTS
  */
-export async function createRegisteredModel(transaction: WriteTransaction, facts: NewRegisteredModel): Promise<RegisteredModel> {
+export async function createRegisteredModel(
+  transaction: WriteTransaction,
+  facts: NewRegisteredModel,
+): Promise<RegisteredModel> {
   const tags = lastOfEachKey(facts.tags ?? []);
   const isPrompt = isPromptTag(tags);
   const row = await transaction
@@ -44,11 +47,18 @@ export async function createRegisteredModel(transaction: WriteTransaction, facts
     .executeTakeFirst();
   if (row === undefined) {
     if (facts.whenExists !== "keep") throw registeredModelExists({ name: facts.name });
-    const existing = await transaction.selectFrom("registered_model").selectAll().where("name", "=", facts.name).execute();
+    const existing = await transaction
+      .selectFrom("registered_model")
+      .selectAll()
+      .where("name", "=", facts.name)
+      .execute();
     return (await hydrateRegisteredModels(transaction, existing))[0] as RegisteredModel;
   }
   if (tags.length > 0) {
-    await transaction.insertInto("registered_model_tag").values(tags.map((tag) => ({ registered_model_id: row.id, ...tag, position: newId(facts.atMs) }))).execute();
+    await transaction
+      .insertInto("registered_model_tag")
+      .values(tags.map((tag) => ({ registered_model_id: row.id, ...tag, position: newId(facts.atMs) })))
+      .execute();
   }
   await appendEvent(transaction, {
     atMs: facts.atMs,
@@ -58,8 +68,17 @@ export async function createRegisteredModel(transaction: WriteTransaction, facts
     subject: facts.name,
     actor: facts.actor,
   });
-  const data = { name: facts.name, tags: Object.fromEntries(tags.map(({ key, value }) => [key, value])), description: facts.description ?? null };
-  await enqueueWebhooks(transaction, { entity: isPrompt ? "PROMPT" : "REGISTERED_MODEL", action: "CREATED" }, data, facts.atMs);
+  const data = {
+    name: facts.name,
+    tags: Object.fromEntries(tags.map(({ key, value }) => [key, value])),
+    description: facts.description ?? null,
+  };
+  await enqueueWebhooks(
+    transaction,
+    { entity: isPrompt ? "PROMPT" : "REGISTERED_MODEL", action: "CREATED" },
+    data,
+    facts.atMs,
+  );
   return (await hydrateRegisteredModels(transaction, [row]))[0] as RegisteredModel;
 }
 

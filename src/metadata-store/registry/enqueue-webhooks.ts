@@ -31,11 +31,25 @@ export function webhookBody(event: WebhookEvent, data: object, atMs: number): st
   });
 }
 
-/** Puts one delivery for each active webhook that listens into the outbox, in the transaction of the change: none is lost, none is sent for what was rolled back. */
-export async function enqueueWebhooks(transaction: WriteTransaction, event: WebhookEvent, data: object, atMs: number): Promise<void> {
-  const webhooks = await transaction.selectFrom("webhook").select(["id", "events"]).where("status", "=", "ACTIVE").execute();
+/**
+ * Puts one delivery for each active webhook that listens into the outbox, in the transaction of the change: none is
+ * lost, none is sent for what was rolled back.
+ */
+export async function enqueueWebhooks(
+  transaction: WriteTransaction,
+  event: WebhookEvent,
+  data: object,
+  atMs: number,
+): Promise<void> {
+  const webhooks = await transaction
+    .selectFrom("webhook")
+    .select(["id", "events"])
+    .where("status", "=", "ACTIVE")
+    .execute();
   const listening = webhooks.filter(({ events }) =>
-    (JSON.parse(events) as readonly WebhookEvent[]).some(({ entity, action }) => entity === event.entity && action === event.action),
+    (JSON.parse(events) as readonly WebhookEvent[]).some(
+      ({ entity, action }) => entity === event.entity && action === event.action,
+    ),
   );
   if (listening.length === 0) return;
   const body = webhookBody(event, data, atMs);

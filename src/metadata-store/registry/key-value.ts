@@ -5,7 +5,9 @@ export interface KeyValue {
 }
 
 /** Rows by their owner's id, in the order they came. */
-export function groupPairs(rows: readonly { readonly owner: string; readonly key: string; readonly value: string }[]): ReadonlyMap<string, readonly KeyValue[]> {
+export function groupPairs(
+  rows: readonly { readonly owner: string; readonly key: string; readonly value: string }[],
+): ReadonlyMap<string, readonly KeyValue[]> {
   const groups = new Map<string, KeyValue[]>();
   for (const { owner, key, value } of rows) {
     const group = groups.get(owner);

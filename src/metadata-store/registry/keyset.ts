@@ -16,11 +16,14 @@ export function orderList(columns: readonly OrderColumn[]): RawBuilder<unknown> 
 
 /** True for rows behind a position: `a < x or (a = x and (b > y or …))`. */
 export function isAfter(columns: readonly OrderColumn[], position: Position): RawBuilder<SqlBool> {
-  return columns.reduceRight<RawBuilder<SqlBool>>((rest, { value, descending }, index) => {
-    const at = position[index] ?? "";
-    const beyond = descending ? sql<SqlBool>`${value} < ${at}` : sql<SqlBool>`${value} > ${at}`;
-    return index === columns.length - 1 ? beyond : sql<SqlBool>`(${beyond} or (${value} = ${at} and ${rest}))`;
-  }, sql<SqlBool>`1 = 0`);
+  return columns.reduceRight<RawBuilder<SqlBool>>(
+    (rest, { value, descending }, index) => {
+      const at = position[index] ?? "";
+      const beyond = descending ? sql<SqlBool>`${value} < ${at}` : sql<SqlBool>`${value} > ${at}`;
+      return index === columns.length - 1 ? beyond : sql<SqlBool>`(${beyond} or (${value} = ${at} and ${rest}))`;
+    },
+    sql<SqlBool>`1 = 0`,
+  );
 }
 
 /** A JSON array's worth of selections `position_0`, `position_1`, … */

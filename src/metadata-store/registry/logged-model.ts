@@ -38,20 +38,34 @@ export interface LoggedModelMetric {
 export type LoggedModelRow = Selectable<RegistryTables["logged_model"]>;
 
 /** @throws METADATA_STORE_LOGGED_MODEL_MISSING, also for deleted ones unless `withDeleted` */
-export async function findLoggedModel(transaction: ReadTransaction, id: string, withDeleted = false): Promise<LoggedModelRow> {
+export async function findLoggedModel(
+  transaction: ReadTransaction,
+  id: string,
+  withDeleted = false,
+): Promise<LoggedModelRow> {
   const row = await transaction.selectFrom("logged_model").selectAll().where("id", "=", id).executeTakeFirst();
   if (row === undefined || (row.deleted === 1 && !withDeleted)) throw loggedModelMissing({ id });
   return row;
 }
 
 /** Adds params, tags and metrics to rows: three statements per 5,000. */
-export async function hydrateLoggedModels(transaction: ReadTransaction, rows: readonly LoggedModelRow[]): Promise<readonly LoggedModel[]> {
+export async function hydrateLoggedModels(
+  transaction: ReadTransaction,
+  rows: readonly LoggedModelRow[],
+): Promise<readonly LoggedModel[]> {
   const params: { owner: string; key: string; value: string }[] = [];
   const tags: { owner: string; key: string; value: string }[] = [];
   const metrics = new Map<string, LoggedModelMetric[]>();
   for (const ids of chunksOf(rows.map((row) => row.id))) {
     for (const [table, found] of [["logged_model_param", params] as const, ["logged_model_tag", tags] as const]) {
-      found.push(...(await transaction.selectFrom(table).select(["logged_model_id as owner", "key", "value"]).where("logged_model_id", "in", ids).orderBy("key").execute()));
+      found.push(
+        ...(await transaction
+          .selectFrom(table)
+          .select(["logged_model_id as owner", "key", "value"])
+          .where("logged_model_id", "in", ids)
+          .orderBy("key")
+          .execute()),
+      );
     }
     for (const metric of await transaction
       .selectFrom("logged_model_metric")

@@ -28,7 +28,10 @@ export interface ModelVersion {
 export type ModelVersionRow = Selectable<RegistryTables["model_version"]> & { readonly name: string };
 
 /** Adds tags and aliases to rows: two statements per 5,000. */
-export async function hydrateModelVersions(transaction: ReadTransaction, rows: readonly ModelVersionRow[]): Promise<readonly ModelVersion[]> {
+export async function hydrateModelVersions(
+  transaction: ReadTransaction,
+  rows: readonly ModelVersionRow[],
+): Promise<readonly ModelVersion[]> {
   if (rows.length === 0) return [];
   const tags: { owner: string; key: string; value: string }[] = [];
   for (const ids of chunksOf(rows.map((row) => row.id))) {
@@ -58,7 +61,9 @@ export async function hydrateModelVersions(transaction: ReadTransaction, rows: r
     assetVersionId: row.asset_version_id ?? undefined,
     actor: row.actor,
     tags: tagsOf.get(row.id) ?? [],
-    aliases: (aliasesOf.get(row.registered_model_id) ?? []).filter(({ version }) => version === row.version).map(({ alias }) => alias),
+    aliases: (aliasesOf.get(row.registered_model_id) ?? [])
+      .filter(({ version }) => version === row.version)
+      .map(({ alias }) => alias),
   }));
 }
 
@@ -69,7 +74,12 @@ export async function readAliases(
 ): Promise<ReadonlyMap<string, readonly { readonly alias: string; readonly version: number }[]>> {
   const aliases = new Map<string, { alias: string; version: number }[]>();
   for (const ids of chunksOf(modelIds)) {
-    const rows = await transaction.selectFrom("registered_model_alias").selectAll().where("registered_model_id", "in", ids).orderBy("alias").execute();
+    const rows = await transaction
+      .selectFrom("registered_model_alias")
+      .selectAll()
+      .where("registered_model_id", "in", ids)
+      .orderBy("alias")
+      .execute();
     for (const { registered_model_id: owner, alias, version } of rows) {
       const group = aliases.get(owner);
       if (group === undefined) aliases.set(owner, [{ alias, version }]);
@@ -80,7 +90,10 @@ export async function readAliases(
 }
 
 /** The newest version of each stage, by model id; stages by name, as MLflow answers them. */
-export async function readLatestVersions(transaction: ReadTransaction, modelIds: readonly string[]): Promise<ReadonlyMap<string, readonly ModelVersion[]>> {
+export async function readLatestVersions(
+  transaction: ReadTransaction,
+  modelIds: readonly string[],
+): Promise<ReadonlyMap<string, readonly ModelVersion[]>> {
   const latest = new Map<string, ModelVersion[]>();
   for (const ids of chunksOf(modelIds)) {
     const newest = transaction
@@ -91,7 +104,11 @@ export async function readLatestVersions(transaction: ReadTransaction, modelIds:
       .as("latest");
     const rows = await transaction
       .selectFrom("model_version")
-      .innerJoin(newest, (join) => join.onRef("latest.owner", "=", "model_version.registered_model_id").on(sql<boolean>`latest.newest = model_version.version`))
+      .innerJoin(newest, (join) =>
+        join
+          .onRef("latest.owner", "=", "model_version.registered_model_id")
+          .on(sql<boolean>`latest.newest = model_version.version`),
+      )
       .innerJoin("registered_model", "registered_model.id", "model_version.registered_model_id")
       .selectAll("model_version")
       .select("registered_model.name")

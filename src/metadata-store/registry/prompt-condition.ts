@@ -18,10 +18,15 @@ function isOnPrompts({ on, key }: Condition): boolean {
 export function isQueryingPrompts(conditions: readonly Condition[]): boolean {
   const first = conditions.find(isOnPrompts);
   if (first === undefined || typeof first.value !== "string") return false;
-  return (first.comparator === "=" && first.value.toLowerCase() === "true") || (first.comparator === "!=" && first.value.toLowerCase() === "false");
+  return (
+    (first.comparator === "=" && first.value.toLowerCase() === "true") ||
+    (first.comparator === "!=" && first.value.toLowerCase() === "false")
+  );
 }
 
-/** The conditions without those on the prompts' tag where ordinary models are searched: they could only say it again. */
+/**
+ * The conditions without those on the prompts' tag where ordinary models are searched: they could only say it again.
+ */
 export function promptsAside<Each extends Condition>(conditions: readonly Each[]): readonly Each[] {
   return isQueryingPrompts(conditions) ? conditions : conditions.filter((condition) => !isOnPrompts(condition));
 }

@@ -13,7 +13,10 @@ import { findRegisteredModel } from "./registered-model.ts";
  *
  * @throws METADATA_STORE_REGISTERED_MODEL_MISSING, METADATA_STORE_MODEL_VERSION_MISSING
  */
-export async function setRegisteredModelAlias(transaction: WriteTransaction, change: RegistryChange & { readonly alias: string; readonly version: number }): Promise<void> {
+export async function setRegisteredModelAlias(
+  transaction: WriteTransaction,
+  change: RegistryChange & { readonly alias: string; readonly version: number },
+): Promise<void> {
   const { name, alias, version } = change;
   const { id, project, is_prompt: isPrompt } = await findRegisteredModel(transaction, name);
   await getModelVersion(transaction, { name, version });
@@ -29,7 +32,11 @@ export async function setRegisteredModelAlias(transaction: WriteTransaction, cha
     .onConflict((conflict) => conflict.columns(["registered_model_id", "alias"]).doUpdateSet({ version }))
     .execute();
   await transaction.updateTable("registered_model").set({ updated_at_ms: change.atMs }).where("id", "=", id).execute();
-  await appendChange(transaction, change, { project, type: "model_alias.set", data: { alias, version, before: before?.version ?? null } });
+  await appendChange(transaction, change, {
+    project,
+    type: "model_alias.set",
+    data: { alias, version, before: before?.version ?? null },
+  });
   await enqueueWebhooks(
     transaction,
     { entity: isPrompt === 1 ? "PROMPT_ALIAS" : "MODEL_VERSION_ALIAS", action: "CREATED" },
@@ -39,7 +46,10 @@ export async function setRegisteredModelAlias(transaction: WriteTransaction, cha
 }
 
 /** Removing an alias that is not there is no error. @throws METADATA_STORE_REGISTERED_MODEL_MISSING */
-export async function deleteRegisteredModelAlias(transaction: WriteTransaction, change: RegistryChange & { readonly alias: string }): Promise<void> {
+export async function deleteRegisteredModelAlias(
+  transaction: WriteTransaction,
+  change: RegistryChange & { readonly alias: string },
+): Promise<void> {
   const { name, alias } = change;
   const { id, project, is_prompt: isPrompt } = await findRegisteredModel(transaction, name);
   const removed = await transaction
@@ -50,16 +60,29 @@ export async function deleteRegisteredModelAlias(transaction: WriteTransaction, 
     .executeTakeFirst();
   if (removed === undefined) return;
   await transaction.updateTable("registered_model").set({ updated_at_ms: change.atMs }).where("id", "=", id).execute();
-  await appendChange(transaction, change, { project, type: "model_alias.deleted", data: { alias, before: removed.version } });
-  await enqueueWebhooks(transaction, { entity: isPrompt === 1 ? "PROMPT_ALIAS" : "MODEL_VERSION_ALIAS", action: "DELETED" }, { name, alias }, change.atMs);
+  await appendChange(transaction, change, {
+    project,
+    type: "model_alias.deleted",
+    data: { alias, before: removed.version },
+  });
+  await enqueueWebhooks(
+    transaction,
+    { entity: isPrompt === 1 ? "PROMPT_ALIAS" : "MODEL_VERSION_ALIAS", action: "DELETED" },
+    { name, alias },
+    change.atMs,
+  );
 }
 
 /**
  * The version an alias points at. `latest`, in any case, is the first of the newest versions per stage, as in MLflow.
  *
- * @throws METADATA_STORE_REGISTERED_MODEL_MISSING, METADATA_STORE_MODEL_ALIAS_MISSING, METADATA_STORE_MODEL_VERSION_MISSING
+ * @throws METADATA_STORE_REGISTERED_MODEL_MISSING, METADATA_STORE_MODEL_ALIAS_MISSING,
+ *   METADATA_STORE_MODEL_VERSION_MISSING
  */
-export async function getModelVersionByAlias(transaction: ReadTransaction, key: { readonly name: string; readonly alias: string }): Promise<ModelVersion> {
+export async function getModelVersionByAlias(
+  transaction: ReadTransaction,
+  key: { readonly name: string; readonly alias: string },
+): Promise<ModelVersion> {
   const { id } = await findRegisteredModel(transaction, key.name);
   if (key.alias.toLowerCase() === "latest") {
     const latest = (await readLatestVersions(transaction, [id])).get(id)?.[0];

@@ -28,7 +28,10 @@ export async function findRegisteredModel(transaction: ReadTransaction, name: st
   return row;
 }
 
-export async function hydrateRegisteredModels(transaction: ReadTransaction, rows: readonly RegisteredModelRow[]): Promise<readonly RegisteredModel[]> {
+export async function hydrateRegisteredModels(
+  transaction: ReadTransaction,
+  rows: readonly RegisteredModelRow[],
+): Promise<readonly RegisteredModel[]> {
   if (rows.length === 0) return [];
   const ids = rows.map((row) => row.id);
   const tags: { owner: string; key: string; value: string }[] = [];

@@ -7,14 +7,31 @@ import { type NumberComparator, numberMatches, type TextTest, textMatches } from
 const LARGEST_PAGE = 1000;
 
 /** Attributes of a logged model that hold text. */
-export const LOGGED_MODEL_TEXTS = ["name", "model_id", "model_type", "status", "source_run_id", "experiment_id", "artifact_location"] as const;
+export const LOGGED_MODEL_TEXTS = [
+  "name",
+  "model_id",
+  "model_type",
+  "status",
+  "source_run_id",
+  "experiment_id",
+  "artifact_location",
+] as const;
 export type LoggedModelText = (typeof LOGGED_MODEL_TEXTS)[number];
 export const LOGGED_MODEL_NUMBERS = ["creation_timestamp_ms", "last_updated_timestamp_ms"] as const;
 export type LoggedModelNumber = (typeof LOGGED_MODEL_NUMBERS)[number];
 
 export type LoggedModelCondition =
-  | (TextTest & ({ readonly on: "attribute"; readonly key: LoggedModelText } | { readonly on: "param" | "tag"; readonly key: string }))
-  | { readonly on: "number"; readonly key: LoggedModelNumber; readonly comparator: NumberComparator; readonly value: number }
+  | (TextTest &
+      (
+        | { readonly on: "attribute"; readonly key: LoggedModelText }
+        | { readonly on: "param" | "tag"; readonly key: string }
+      ))
+  | {
+      readonly on: "number";
+      readonly key: LoggedModelNumber;
+      readonly comparator: NumberComparator;
+      readonly value: number;
+    }
   | { readonly on: "metric"; readonly key: string; readonly comparator: NumberComparator; readonly value: number };
 
 /** A dataset by name, and by digest when one is given. */
@@ -25,7 +42,10 @@ export interface DatasetKey {
 
 export type LoggedModelOrder = { readonly descending: boolean } & (
   | { readonly by: LoggedModelText | LoggedModelNumber }
-  | { readonly metric: string; readonly dataset?: { readonly name: string | undefined; readonly digest: string | undefined } }
+  | {
+      readonly metric: string;
+      readonly dataset?: { readonly name: string | undefined; readonly digest: string | undefined };
+    }
 );
 
 export interface LoggedModelQuery {
@@ -62,10 +82,15 @@ export async function searchLoggedModels(
   const columns = toOrder(query.orderBy ?? []);
   const datasets = query.datasets ?? [];
   const conditions = query.conditions ?? [];
-  const where: RawBuilder<SqlBool>[] = [sql`m.deleted = 0`, sql`m.experiment_id in (${sql.join([...query.experimentIds])})`];
+  const where: RawBuilder<SqlBool>[] = [
+    sql`m.deleted = 0`,
+    sql`m.experiment_id in (${sql.join([...query.experimentIds])})`,
+  ];
   where.push(...conditions.map((condition) => toSql(transaction, condition, datasets)));
   if (datasets.length > 0 && !conditions.some(({ on }) => on === "metric")) {
-    where.push(sql`exists (select 1 from logged_model_metric x where x.logged_model_id = m.id and ${onDatasets(datasets)})`);
+    where.push(
+      sql`exists (select 1 from logged_model_metric x where x.logged_model_id = m.id and ${onDatasets(datasets)})`,
+    );
   }
   if (query.after !== undefined) where.push(isAfter(columns, query.after));
   const { rows } = await sql<LoggedModelRow & Record<string, unknown>>`
@@ -75,7 +100,11 @@ export async function searchLoggedModels(
   return { models: await hydrateLoggedModels(transaction, page), next };
 }
 
-function toSql(transaction: ReadTransaction, condition: LoggedModelCondition, datasets: readonly DatasetKey[]): RawBuilder<SqlBool> {
+function toSql(
+  transaction: ReadTransaction,
+  condition: LoggedModelCondition,
+  datasets: readonly DatasetKey[],
+): RawBuilder<SqlBool> {
   switch (condition.on) {
     case "attribute":
       return textMatches(transaction, sql.ref(COLUMN[condition.key]), condition);
@@ -98,7 +127,11 @@ function metricMatches(comparator: NumberComparator, value: number): RawBuilder<
 }
 
 function onDatasets(datasets: readonly DatasetKey[]): RawBuilder<SqlBool> {
-  const each = datasets.map(({ name, digest }) => (digest === undefined ? sql`x.dataset_name = ${name}` : sql`(x.dataset_name = ${name} and x.dataset_digest = ${digest})`));
+  const each = datasets.map(({ name, digest }) =>
+    digest === undefined
+      ? sql`x.dataset_name = ${name}`
+      : sql`(x.dataset_name = ${name} and x.dataset_digest = ${digest})`,
+  );
   return sql`(${sql.join(each, sql` or `)})`;
 }
 
@@ -108,11 +141,17 @@ function toOrder(orderBy: readonly LoggedModelOrder[]): readonly OrderColumn[] {
   for (const order of orderBy) {
     const { descending } = order;
     if ("metric" in order) {
-      columns.push({ value: latest(order, sql`case when x.is_nan = 1 then 1 else 0 end`, 2), descending: false }, { value: latest(order, sql.ref("x.value"), 0), descending });
+      columns.push(
+        { value: latest(order, sql`case when x.is_nan = 1 then 1 else 0 end`, 2), descending: false },
+        { value: latest(order, sql.ref("x.value"), 0), descending },
+      );
     } else {
       const column = sql.ref(COLUMN[order.by]);
       const missing = order.by.endsWith("_ms") ? sql`0` : sql`''`;
-      columns.push({ value: sql`case when ${column} is null then 1 else 0 end`, descending: false }, { value: sql`coalesce(${column}, ${missing})`, descending });
+      columns.push(
+        { value: sql`case when ${column} is null then 1 else 0 end`, descending: false },
+        { value: sql`coalesce(${column}, ${missing})`, descending },
+      );
     }
   }
   const by = new Set(orderBy.map((order) => ("by" in order ? order.by : "")));
@@ -121,7 +160,11 @@ function toOrder(orderBy: readonly LoggedModelOrder[]): readonly OrderColumn[] {
   return columns;
 }
 
-function latest(order: Extract<LoggedModelOrder, { metric: string }>, value: Expression<unknown>, missing: number): RawBuilder<unknown> {
+function latest(
+  order: Extract<LoggedModelOrder, { metric: string }>,
+  value: Expression<unknown>,
+  missing: number,
+): RawBuilder<unknown> {
   const onDataset = sql.join(
     [
       sql`1 = 1`,

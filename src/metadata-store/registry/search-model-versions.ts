@@ -25,7 +25,12 @@ export interface ModelVersionQuery {
   readonly after?: Position;
 }
 
-const COLUMN = { name: "m.name", version: "v.version", created: "v.created_at_ms", updated: "v.updated_at_ms" } as const;
+const COLUMN = {
+  name: "m.name",
+  version: "v.version",
+  created: "v.created_at_ms",
+  updated: "v.updated_at_ms",
+} as const;
 
 /** A page of model versions, of all registered models, and where the next one starts. */
 export async function searchModelVersions(
@@ -68,7 +73,10 @@ function toOrder(orderBy: NonNullable<ModelVersionQuery["orderBy"]>): readonly O
   const wanted: { by: ModelVersionOrder; descending: boolean }[] = [...orderBy];
   if (wanted.length === 0) wanted.push({ by: "updated", descending: true });
   // Ties go by name, then the newest first. Source: MLflow's `_parse_search_model_versions_order_by`.
-  for (const column of [{ by: "name", descending: false }, { by: "version", descending: true }] as const) {
+  for (const column of [
+    { by: "name", descending: false },
+    { by: "version", descending: true },
+  ] as const) {
     if (!wanted.some(({ by }) => by === column.by)) wanted.push(column);
   }
   return wanted.map(({ by, descending }) => ({ value: sql.ref(COLUMN[by]), descending }));

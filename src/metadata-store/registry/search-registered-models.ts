@@ -7,7 +7,8 @@ import { type TextTest, textMatches } from "./text-match.ts";
 
 const LARGEST_PAGE = 1000;
 
-export type RegisteredModelCondition = TextTest & ({ readonly on: "name" } | { readonly on: "tag"; readonly key: string });
+export type RegisteredModelCondition = TextTest &
+  ({ readonly on: "name" } | { readonly on: "tag"; readonly key: string });
 
 export interface RegisteredModelQuery {
   /** All must hold. Prompts are left out unless a condition is on their tag. */
@@ -44,6 +45,11 @@ function toSql(transaction: ReadTransaction, condition: RegisteredModelCondition
 }
 
 function toOrder(orderBy: NonNullable<RegisteredModelQuery["orderBy"]>): readonly OrderColumn[] {
-  const columns = orderBy.map(({ by, descending }) => ({ value: sql.ref(by === "name" ? "m.name" : "m.updated_at_ms"), descending }));
-  return orderBy.some(({ by }) => by === "name") ? columns : [...columns, { value: sql.ref("m.name"), descending: false }];
+  const columns = orderBy.map(({ by, descending }) => ({
+    value: sql.ref(by === "name" ? "m.name" : "m.updated_at_ms"),
+    descending,
+  }));
+  return orderBy.some(({ by }) => by === "name")
+    ? columns
+    : [...columns, { value: sql.ref("m.name"), descending: false }];
 }

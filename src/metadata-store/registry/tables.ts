@@ -2,7 +2,11 @@
 export const MODEL_STAGES = ["None", "Staging", "Production", "Archived"] as const;
 export type ModelStage = (typeof MODEL_STAGES)[number];
 
-export const LOGGED_MODEL_STATUSES = ["LOGGED_MODEL_PENDING", "LOGGED_MODEL_READY", "LOGGED_MODEL_UPLOAD_FAILED"] as const;
+export const LOGGED_MODEL_STATUSES = [
+  "LOGGED_MODEL_PENDING",
+  "LOGGED_MODEL_READY",
+  "LOGGED_MODEL_UPLOAD_FAILED",
+] as const;
 export type LoggedModelStatus = (typeof LOGGED_MODEL_STATUSES)[number];
 
 export const WEBHOOK_STATUSES = ["ACTIVE", "DISABLED"] as const;

@@ -16,7 +16,11 @@ export interface TextTest {
  * `LIKE` that tells case apart on both databases, `ILIKE` that does not; wildcards `%` and `_`, no escape character.
  * SQLite has only one of the two: `GLOB` takes the part of the other.
  */
-export function textMatches(transaction: ReadTransaction, text: Expression<unknown>, test: TextTest): RawBuilder<SqlBool> {
+export function textMatches(
+  transaction: ReadTransaction,
+  text: Expression<unknown>,
+  test: TextTest,
+): RawBuilder<SqlBool> {
   const { comparator, value } = test;
   switch (comparator) {
     case "IN":
@@ -29,14 +33,22 @@ export function textMatches(transaction: ReadTransaction, text: Expression<unkno
     case "!=":
       return sql`${text} <> ${single(value)}`;
     case "LIKE":
-      return isSqlite(transaction) ? sql`${text} glob ${toGlob(single(value))}` : sql`${text} like ${single(value)} escape ''`;
+      return isSqlite(transaction)
+        ? sql`${text} glob ${toGlob(single(value))}`
+        : sql`${text} like ${single(value)} escape ''`;
     case "ILIKE":
-      return isSqlite(transaction) ? sql`lower(${text}) like lower(${single(value)})` : sql`${text} ilike ${single(value)} escape ''`;
+      return isSqlite(transaction)
+        ? sql`lower(${text}) like lower(${single(value)})`
+        : sql`${text} ilike ${single(value)} escape ''`;
   }
 }
 
 /** A comparison with a number. */
-export function numberMatches(number: Expression<unknown>, comparator: NumberComparator, value: number): RawBuilder<SqlBool> {
+export function numberMatches(
+  number: Expression<unknown>,
+  comparator: NumberComparator,
+  value: number,
+): RawBuilder<SqlBool> {
   return sql`${number} ${sql.raw(comparator === "!=" ? "<>" : comparator)} ${value}`;
 }
 

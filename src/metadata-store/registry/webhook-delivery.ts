@@ -34,7 +34,11 @@ export async function claimWebhookDeliveries(
   const claimed = await transaction
     .updateTable("webhook_delivery")
     .set({ due_at_ms: claim.claimUntilMs })
-    .where("id", "in", due.map(({ id }) => id))
+    .where(
+      "id",
+      "in",
+      due.map(({ id }) => id),
+    )
     // Another process may have been faster: PostgreSQL reads the row again after waiting for it.
     .where("state", "=", "pending")
     .where("due_at_ms", "<=", claim.nowMs)
@@ -45,7 +49,11 @@ export async function claimWebhookDeliveries(
     .selectFrom("webhook_delivery")
     .innerJoin("webhook", "webhook.id", "webhook_delivery.webhook_id")
     .select(["webhook_delivery.id", "webhook_id as webhookId", "url", "secret", "body", "attempts"])
-    .where("webhook_delivery.id", "in", claimed.map(({ id }) => id))
+    .where(
+      "webhook_delivery.id",
+      "in",
+      claimed.map(({ id }) => id),
+    )
     .orderBy("webhook_delivery.created_at_ms")
     .execute();
   return rows.map((row) => ({ ...row, secret: row.secret ?? undefined }));
@@ -78,11 +86,21 @@ export async function recordWebhookDelivery(
 
 /** When the next delivery comes due, or undefined when none is pending. */
 export async function nextWebhookDeliveryMs(transaction: ReadTransaction): Promise<number | undefined> {
-  const row = await transaction.selectFrom("webhook_delivery").select("due_at_ms").where("state", "=", "pending").orderBy("due_at_ms").limit(1).executeTakeFirst();
+  const row = await transaction
+    .selectFrom("webhook_delivery")
+    .select("due_at_ms")
+    .where("state", "=", "pending")
+    .orderBy("due_at_ms")
+    .limit(1)
+    .executeTakeFirst();
   return row?.due_at_ms;
 }
 
 /** Forgets deliveries that ended before a time. */
 export async function deleteEndedDeliveries(transaction: WriteTransaction, beforeMs: number): Promise<void> {
-  await transaction.deleteFrom("webhook_delivery").where("state", "!=", "pending").where("due_at_ms", "<", beforeMs).execute();
+  await transaction
+    .deleteFrom("webhook_delivery")
+    .where("state", "!=", "pending")
+    .where("due_at_ms", "<", beforeMs)
+    .execute();
 }

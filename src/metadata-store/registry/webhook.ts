@@ -39,7 +39,8 @@ interface Change {
 /** Makes a webhook; event `webhook.created`. */
 export async function createWebhook(
   transaction: WriteTransaction,
-  facts: Change & WebhookFields & { readonly name: string; readonly url: string; readonly events: readonly WebhookEvent[] },
+  facts: Change &
+    WebhookFields & { readonly name: string; readonly url: string; readonly events: readonly WebhookEvent[] },
 ): Promise<Webhook> {
   const row = {
     id: newId(facts.atMs),
@@ -68,15 +69,24 @@ export async function getWebhookSecret(transaction: ReadTransaction, id: string)
 }
 
 /** A page of webhooks in the order they were made; `after` is the last id of the page before. */
-export async function listWebhooks(transaction: ReadTransaction, query: { readonly limit: number; readonly after?: string }): Promise<readonly Webhook[]> {
+export async function listWebhooks(
+  transaction: ReadTransaction,
+  query: { readonly limit: number; readonly after?: string },
+): Promise<readonly Webhook[]> {
   let select = transaction.selectFrom("webhook").selectAll();
   if (query.after !== undefined) select = select.where("id", ">", query.after);
-  const rows = await select.orderBy("id").limit(Math.min(query.limit, LARGEST_PAGE + 1)).execute();
+  const rows = await select
+    .orderBy("id")
+    .limit(Math.min(query.limit, LARGEST_PAGE + 1))
+    .execute();
   return rows.map(toWebhook);
 }
 
 /** Changes the given fields; event `webhook.updated`. @throws METADATA_STORE_WEBHOOK_MISSING */
-export async function updateWebhook(transaction: WriteTransaction, change: Change & WebhookFields & { readonly id: string }): Promise<Webhook> {
+export async function updateWebhook(
+  transaction: WriteTransaction,
+  change: Change & WebhookFields & { readonly id: string },
+): Promise<Webhook> {
   await findWebhook(transaction, change.id);
   await transaction
     .updateTable("webhook")
@@ -96,7 +106,10 @@ export async function updateWebhook(transaction: WriteTransaction, change: Chang
 }
 
 /** Removes a webhook and what was still to be sent to it. @throws METADATA_STORE_WEBHOOK_MISSING */
-export async function deleteWebhook(transaction: WriteTransaction, change: Change & { readonly id: string }): Promise<void> {
+export async function deleteWebhook(
+  transaction: WriteTransaction,
+  change: Change & { readonly id: string },
+): Promise<void> {
   await findWebhook(transaction, change.id);
   await transaction.deleteFrom("webhook_delivery").where("webhook_id", "=", change.id).execute();
   await transaction.deleteFrom("webhook").where("id", "=", change.id).execute();
@@ -123,5 +136,12 @@ function toWebhook(row: Selectable<RegistryTables["webhook"]>): Webhook {
 }
 
 async function append(transaction: WriteTransaction, change: Change, id: string, type: string): Promise<void> {
-  await appendEvent(transaction, { atMs: change.atMs, project: change.project, type, subjectKind: "webhook", subject: id, actor: change.actor });
+  await appendEvent(transaction, {
+    atMs: change.atMs,
+    project: change.project,
+    type,
+    subjectKind: "webhook",
+    subject: id,
+    actor: change.actor,
+  });
 }

@@ -19,7 +19,10 @@ export interface Trial {
 }
 
 /** How a new version takes over. `percent` is the share of routing units the candidate answers, 0–100. */
-export type EndpointStrategy = { readonly kind: "direct" } | ({ readonly kind: "canary"; readonly percent: number } & Trial) | ({ readonly kind: "shadow" } & Trial);
+export type EndpointStrategy =
+  | { readonly kind: "direct" }
+  | ({ readonly kind: "canary"; readonly percent: number } & Trial)
+  | ({ readonly kind: "shadow" } & Trial);
 
 export interface EndpointOptions {
   /** Rows name entities; their features are read online from this feature service. */

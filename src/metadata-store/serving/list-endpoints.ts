@@ -2,17 +2,30 @@ import type { ReadTransaction } from "../database.ts";
 import { type Endpoint, type EndpointAction, type EndpointKey, type EndpointStrategy, toEndpoint } from "./endpoint.ts";
 import { LARGEST_PAGE } from "../largest-page.ts";
 
-/** Endpoints by environment and name; of every project when none is named. `after` is the `[environment, name]` that ended the page before. */
+/**
+ * Endpoints by environment and name; of every project when none is named. `after` is the `[environment, name]` that
+ * ended the page before.
+ */
 export async function listEndpoints(
   transaction: ReadTransaction,
-  query: { readonly project?: string; readonly environment?: string; readonly after?: readonly [string, string]; readonly limit?: number } = {},
+  query: {
+    readonly project?: string;
+    readonly environment?: string;
+    readonly after?: readonly [string, string];
+    readonly limit?: number;
+  } = {},
 ): Promise<readonly Endpoint[]> {
   let select = transaction.selectFrom("endpoint").selectAll();
   if (query.project !== undefined) select = select.where("project", "=", query.project);
   if (query.environment !== undefined) select = select.where("environment", "=", query.environment);
   const { after } = query;
   if (after !== undefined) {
-    select = select.where((where) => where.or([where("environment", ">", after[0]), where.and([where("environment", "=", after[0]), where("name", ">", after[1])])]));
+    select = select.where((where) =>
+      where.or([
+        where("environment", ">", after[0]),
+        where.and([where("environment", "=", after[0]), where("name", ">", after[1])]),
+      ]),
+    );
   }
   const rows = await select
     .orderBy("environment")
@@ -58,7 +71,10 @@ export async function listEndpointHistory(
     .where("environment", "=", query.environment)
     .where("endpoint", "=", query.endpoint);
   if (query.before !== undefined) select = select.where("id", "<", query.before);
-  const rows = await select.orderBy("id", "desc").limit(Math.min(query.limit ?? 100, LARGEST_PAGE)).execute();
+  const rows = await select
+    .orderBy("id", "desc")
+    .limit(Math.min(query.limit ?? 100, LARGEST_PAGE))
+    .execute();
   return rows.map((row) => ({
     id: row.id,
     action: row.action,
@@ -73,6 +89,10 @@ export async function listEndpointHistory(
 
 /** How many endpoints a project has. */
 export async function countEndpoints(transaction: ReadTransaction, project: string): Promise<number> {
-  const { count } = await transaction.selectFrom("endpoint").select((select) => select.fn.countAll<number>().as("count")).where("project", "=", project).executeTakeFirstOrThrow();
+  const { count } = await transaction
+    .selectFrom("endpoint")
+    .select((select) => select.fn.countAll<number>().as("count"))
+    .where("project", "=", project)
+    .executeTakeFirstOrThrow();
   return Number(count);
 }

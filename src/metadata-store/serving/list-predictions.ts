@@ -25,7 +25,10 @@ export interface PredictionQuery extends EndpointKey {
 }
 
 /** Predictions of an endpoint, newest event time first. */
-export async function listPredictions(transaction: ReadTransaction, query: PredictionQuery): Promise<readonly Prediction[]> {
+export async function listPredictions(
+  transaction: ReadTransaction,
+  query: PredictionQuery,
+): Promise<readonly Prediction[]> {
   let select = transaction
     .selectFrom("prediction")
     .selectAll()
@@ -34,14 +37,21 @@ export async function listPredictions(transaction: ReadTransaction, query: Predi
     .where("endpoint", "=", query.endpoint);
   if (query.modelVersionId !== undefined) select = select.where("model_version_id", "=", query.modelVersionId);
   if (query.entityKey !== undefined) select = select.where("entity_key", "=", query.entityKey);
-  if (query.labelled !== undefined) select = select.where("label_received_at_ms", query.labelled ? "is not" : "is", null);
+  if (query.labelled !== undefined)
+    select = select.where("label_received_at_ms", query.labelled ? "is not" : "is", null);
   if (query.fromMs !== undefined) select = select.where("at_ms", ">=", query.fromMs);
   if (query.toMs !== undefined) select = select.where("at_ms", "<", query.toMs);
   const { before } = query;
   if (before !== undefined) {
-    // What pages pass over by time; with a version, its index is the better way and a bound on the time would lead SQLite away from it.
+    // What pages pass over by time; with a version, its index is the better way and a bound on the time would lead
+    // SQLite away from it.
     if (query.modelVersionId === undefined) select = select.where("at_ms", "<=", before[0]);
-    select = select.where((where) => where.or([where("at_ms", "<", before[0]), where.and([where("at_ms", "=", before[0]), where("id", "<", before[1])])]));
+    select = select.where((where) =>
+      where.or([
+        where("at_ms", "<", before[0]),
+        where.and([where("at_ms", "=", before[0]), where("id", "<", before[1])]),
+      ]),
+    );
   }
   const rows = await select
     .orderBy("at_ms", "desc")
@@ -73,11 +83,28 @@ export interface ScannedPrediction {
  */
 export async function scanPredictions(
   transaction: ReadTransaction,
-  scan: EndpointKey & { readonly fromMs: number; readonly toMs: number; readonly after?: readonly [number, string] | undefined; readonly limit?: number },
+  scan: EndpointKey & {
+    readonly fromMs: number;
+    readonly toMs: number;
+    readonly after?: readonly [number, string] | undefined;
+    readonly limit?: number;
+  },
 ): Promise<readonly ScannedPrediction[]> {
   let select = transaction
     .selectFrom("prediction")
-    .select(["id", "at_ms", "model_version_id", "arm", "features", "context", "prediction", "prediction_text", "label", "label_text", "label_at_ms"])
+    .select([
+      "id",
+      "at_ms",
+      "model_version_id",
+      "arm",
+      "features",
+      "context",
+      "prediction",
+      "prediction_text",
+      "label",
+      "label_text",
+      "label_at_ms",
+    ])
     .where("project", "=", scan.project)
     .where("environment", "=", scan.environment)
     .where("endpoint", "=", scan.endpoint)

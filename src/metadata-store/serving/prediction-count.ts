@@ -37,9 +37,11 @@ interface ArmChange extends EndpointKey {
 }
 
 /**
- * Carries changes of the log over to its counters, in the transaction that makes them. Only what writes predictions and labels calls it.
+ * Carries changes of the log over to its counters, in the transaction that makes them. Only what writes predictions and
+ * labels calls it.
  *
- * Counters of one version and arm change one writer after the other, so that revisions become visible in their order: whoever has read
+ * Counters of one version and arm change one writer after the other, so that revisions become visible in their order:
+ * whoever has read
  * revision 7 finds everything that came later among the hours with a larger one.
  */
 export async function changeCounts(transaction: WriteTransaction, changes: readonly PredictionChange[]): Promise<void> {
@@ -68,11 +70,18 @@ export async function changeCounts(transaction: WriteTransaction, changes: reado
       last_received_at_ms: count.receivedAtMs,
       revision,
     }));
-    for (let start = 0; start < hours.length; start += HOURS_PER_STATEMENT) await addHours(transaction, hours.slice(start, start + HOURS_PER_STATEMENT));
+    for (let start = 0; start < hours.length; start += HOURS_PER_STATEMENT)
+      await addHours(transaction, hours.slice(start, start + HOURS_PER_STATEMENT));
   }
 }
 
-async function addHours(transaction: WriteTransaction, rows: readonly Readonly<Record<"hour_ms" | "predictions" | "labelled" | "corrections" | "last_received_at_ms" | "revision", number> & Record<"project" | "environment" | "endpoint" | "model_version_id", string> & { arm: PredictionArm }>[]): Promise<void> {
+async function addHours(
+  transaction: WriteTransaction,
+  rows: readonly Readonly<
+    Record<"hour_ms" | "predictions" | "labelled" | "corrections" | "last_received_at_ms" | "revision", number> &
+      Record<"project" | "environment" | "endpoint" | "model_version_id", string> & { arm: PredictionArm }
+  >[],
+): Promise<void> {
   await transaction
     .insertInto("prediction_hour")
     .values(rows)
@@ -94,18 +103,31 @@ function gather(changes: readonly PredictionChange[]): readonly ArmChange[] {
     const { project, environment, endpoint, modelVersionId, arm } = change;
     const name = JSON.stringify([project, environment, endpoint, modelVersionId, arm]);
     let known = arms.get(name);
-    if (known === undefined) arms.set(name, (known = { project, environment, endpoint, modelVersionId, arm, total: emptyCount(), hours: new Map() }));
+    if (known === undefined)
+      arms.set(
+        name,
+        (known = { project, environment, endpoint, modelVersionId, arm, total: emptyCount(), hours: new Map() }),
+      );
     const hourMs = Math.floor(change.atMs / HOUR_MS) * HOUR_MS;
     let hour = known.hours.get(hourMs);
     if (hour === undefined) known.hours.set(hourMs, (hour = emptyCount()));
     add(known.total, change);
     add(hour, change);
   }
-  return [...arms].sort(([left], [right]) => (left < right ? -1 : 1)).map(([, arm]) => ({ ...arm, hours: new Map([...arm.hours].sort(([left], [right]) => left - right)) }));
+  return [...arms]
+    .sort(([left], [right]) => (left < right ? -1 : 1))
+    .map(([, arm]) => ({ ...arm, hours: new Map([...arm.hours].sort(([left], [right]) => left - right)) }));
 }
 
 function emptyCount(): Count {
-  return { predictions: 0, labelled: 0, corrections: 0, firstAtMs: Infinity, lastAtMs: -Infinity, receivedAtMs: -Infinity };
+  return {
+    predictions: 0,
+    labelled: 0,
+    corrections: 0,
+    firstAtMs: Infinity,
+    lastAtMs: -Infinity,
+    receivedAtMs: -Infinity,
+  };
 }
 
 function add(count: Count, change: PredictionChange): void {
@@ -135,8 +157,15 @@ export interface PredictionTotal {
 }
 
 /** Totals of one endpoint, or of all of a project; shadows, which nobody saw, are left out. */
-export async function listPredictionTotals(transaction: ReadTransaction, key: Pick<EndpointKey, "project"> & Partial<EndpointKey>): Promise<readonly PredictionTotal[]> {
-  let select = transaction.selectFrom("prediction_total").selectAll().where("project", "=", key.project).where("arm", "!=", "shadow");
+export async function listPredictionTotals(
+  transaction: ReadTransaction,
+  key: Pick<EndpointKey, "project"> & Partial<EndpointKey>,
+): Promise<readonly PredictionTotal[]> {
+  let select = transaction
+    .selectFrom("prediction_total")
+    .selectAll()
+    .where("project", "=", key.project)
+    .where("arm", "!=", "shadow");
   if (key.environment !== undefined) select = select.where("environment", "=", key.environment);
   if (key.endpoint !== undefined) select = select.where("endpoint", "=", key.endpoint);
   const rows = await select.execute();
@@ -175,7 +204,12 @@ export interface WindowCount {
  */
 export async function countWindows(
   transaction: ReadTransaction,
-  windows: EndpointKey & { readonly originMs: number; readonly lengthMs: number; readonly fromMs?: number | undefined; readonly toMs?: number | undefined },
+  windows: EndpointKey & {
+    readonly originMs: number;
+    readonly lengthMs: number;
+    readonly fromMs?: number | undefined;
+    readonly toMs?: number | undefined;
+  },
 ): Promise<readonly WindowCount[]> {
   const length = sql.lit(windows.lengthMs);
   const startMs = sql<number>`hour_ms - (((hour_ms - ${sql.lit(windows.originMs)}) % ${length}) + ${length}) % ${length}`;
@@ -195,7 +229,11 @@ export async function countWindows(
     .where("arm", "!=", "shadow");
   if (windows.fromMs !== undefined) select = select.where("hour_ms", ">=", windows.fromMs);
   if (windows.toMs !== undefined) select = select.where("hour_ms", "<", windows.toMs);
-  const rows = await select.groupBy([startMs, "model_version_id"]).orderBy(startMs).orderBy("model_version_id").execute();
+  const rows = await select
+    .groupBy([startMs, "model_version_id"])
+    .orderBy(startMs)
+    .orderBy("model_version_id")
+    .execute();
   return rows.map((row) => ({
     startMs: Number(row.start_ms),
     modelVersionId: row.model_version_id,
@@ -207,7 +245,10 @@ export async function countWindows(
 }
 
 /** Hours of one version and arm whose counters changed after a revision; epoch ms, ascending. */
-export async function listChangedHours(transaction: ReadTransaction, key: EndpointKey & { readonly modelVersionId: string; readonly arm: PredictionArm; readonly afterRevision: number }): Promise<readonly number[]> {
+export async function listChangedHours(
+  transaction: ReadTransaction,
+  key: EndpointKey & { readonly modelVersionId: string; readonly arm: PredictionArm; readonly afterRevision: number },
+): Promise<readonly number[]> {
   const rows = await transaction
     .selectFrom("prediction_hour")
     .select("hour_ms")

@@ -58,7 +58,8 @@ interface Join {
 }
 
 /**
- * Joins labels to their predictions: the last one wins, a replaced one is counted, one without a prediction is kept aside.
+ * Joins labels to their predictions: the last one wins, a replaced one is counted, one without a prediction is kept
+ * aside.
  * Appends the event `labels.recorded`.
  */
 export async function recordLabels(
@@ -66,22 +67,35 @@ export async function recordLabels(
   batch: EndpointKey & { readonly labels: readonly NewLabel[]; readonly receivedAtMs: number; readonly actor: string },
 ): Promise<LabelReport> {
   const ids = batch.labels.flatMap((label) => (label.id === undefined ? [] : [label.id]));
-  const keys = batch.labels.flatMap((label) => (label.id === undefined && label.entityKey !== undefined ? [label.entityKey] : []));
-  const join = joinLabels(batch.labels, await findTargets(transaction, batch, "id", ids), await findTargets(transaction, batch, "entity_key", keys));
-  const wanted = [...join.wanted.values()].map(({ target, label }) => ({ target, label, isCorrection: target.label_received_at_ms !== null && (target.label_text ?? target.label) !== label.label }));
+  const keys = batch.labels.flatMap((label) =>
+    label.id === undefined && label.entityKey !== undefined ? [label.entityKey] : [],
+  );
+  const join = joinLabels(
+    batch.labels,
+    await findTargets(transaction, batch, "id", ids),
+    await findTargets(transaction, batch, "entity_key", keys),
+  );
+  const wanted = [...join.wanted.values()].map(({ target, label }) => ({
+    target,
+    label,
+    isCorrection: target.label_received_at_ms !== null && (target.label_text ?? target.label) !== label.label,
+  }));
   await updateLabels(transaction, wanted, batch.receivedAtMs);
-  await changeCounts(transaction, wanted.map(({ target, isCorrection }) => ({
-    project: batch.project,
-    environment: batch.environment,
-    endpoint: batch.endpoint,
-    modelVersionId: target.model_version_id,
-    arm: target.arm,
-    atMs: target.at_ms,
-    receivedAtMs: target.received_at_ms,
-    predictions: 0,
-    labelled: target.label_received_at_ms === null ? 1 : 0,
-    corrections: isCorrection ? 1 : 0,
-  })));
+  await changeCounts(
+    transaction,
+    wanted.map(({ target, isCorrection }) => ({
+      project: batch.project,
+      environment: batch.environment,
+      endpoint: batch.endpoint,
+      modelVersionId: target.model_version_id,
+      arm: target.arm,
+      atMs: target.at_ms,
+      receivedAtMs: target.received_at_ms,
+      predictions: 0,
+      labelled: target.label_received_at_ms === null ? 1 : 0,
+      corrections: isCorrection ? 1 : 0,
+    })),
+  );
   await keepUnmatched(transaction, batch, join.unmatched);
   const times = [...join.wanted.values()].map(({ target }) => target.at_ms);
   const report: LabelReport = {
@@ -105,10 +119,17 @@ export async function recordLabels(
   return report;
 }
 
-function joinLabels(labels: readonly NewLabel[], byId: ReadonlyMap<string, Target[]>, byKey: ReadonlyMap<string, Target[]>): Join {
+function joinLabels(
+  labels: readonly NewLabel[],
+  byId: ReadonlyMap<string, Target[]>,
+  byKey: ReadonlyMap<string, Target[]>,
+): Join {
   const join: Join = { wanted: new Map(), unmatched: [], counts: { matched: 0, corrected: 0, repeated: 0 } };
   for (const label of labels) {
-    const targets = label.id === undefined ? latestBefore(byKey.get(label.entityKey ?? "") ?? [], label.atMs) : (byId.get(label.id) ?? []);
+    const targets =
+      label.id === undefined
+        ? latestBefore(byKey.get(label.entityKey ?? "") ?? [], label.atMs)
+        : (byId.get(label.id) ?? []);
     const [first] = targets;
     if (first === undefined) {
       join.unmatched.push(label);
@@ -123,14 +144,30 @@ function joinLabels(labels: readonly NewLabel[], byId: ReadonlyMap<string, Targe
   return join;
 }
 
-async function findTargets(transaction: WriteTransaction, key: EndpointKey, column: "id" | "entity_key", values: readonly string[]): Promise<Map<string, Target[]>> {
+async function findTargets(
+  transaction: WriteTransaction,
+  key: EndpointKey,
+  column: "id" | "entity_key",
+  values: readonly string[],
+): Promise<Map<string, Target[]>> {
   const found = new Map<string, Target[]>();
-  // What is counted follows from what stood there, so nobody else may label these rows meanwhile. SQLite has one writer anyway.
+  // What is counted follows from what stood there, so nobody else may label these rows meanwhile. SQLite has one writer
+  // anyway.
   const isShared = transaction.getExecutor().adapter instanceof PostgresAdapter;
   for (let start = 0; start < values.length; start += KEYS_PER_STATEMENT) {
     const rows = await transaction
       .selectFrom("prediction")
-      .select(["id", "model_version_id", "arm", "at_ms", "received_at_ms", "entity_key", "label", "label_text", "label_received_at_ms"])
+      .select([
+        "id",
+        "model_version_id",
+        "arm",
+        "at_ms",
+        "received_at_ms",
+        "entity_key",
+        "label",
+        "label_text",
+        "label_received_at_ms",
+      ])
       .where("project", "=", key.project)
       .where("environment", "=", key.environment)
       .where("endpoint", "=", key.endpoint)
@@ -157,7 +194,11 @@ function latestBefore(targets: readonly Target[], atMs: number | undefined): rea
 // 5 values a row.
 const UPDATES_PER_STATEMENT = 4000;
 
-async function updateLabels(transaction: WriteTransaction, wanted: readonly { readonly target: Target; readonly label: NewLabel; readonly isCorrection: boolean }[], receivedAtMs: number): Promise<void> {
+async function updateLabels(
+  transaction: WriteTransaction,
+  wanted: readonly { readonly target: Target; readonly label: NewLabel; readonly isCorrection: boolean }[],
+  receivedAtMs: number,
+): Promise<void> {
   for (let start = 0; start < wanted.length; start += UPDATES_PER_STATEMENT) {
     const rows = wanted.slice(start, start + UPDATES_PER_STATEMENT).map(({ target, label, isCorrection }) => {
       const number = typeof label.label === "number" ? label.label : null;
@@ -178,7 +219,11 @@ async function updateLabels(transaction: WriteTransaction, wanted: readonly { re
 
 const UNMATCHED_PER_STATEMENT = 3000;
 
-async function keepUnmatched(transaction: WriteTransaction, batch: EndpointKey & { readonly receivedAtMs: number }, labels: readonly NewLabel[]): Promise<void> {
+async function keepUnmatched(
+  transaction: WriteTransaction,
+  batch: EndpointKey & { readonly receivedAtMs: number },
+  labels: readonly NewLabel[],
+): Promise<void> {
   for (let start = 0; start < labels.length; start += UNMATCHED_PER_STATEMENT) {
     const rows = labels.slice(start, start + UNMATCHED_PER_STATEMENT).map((label) => ({
       id: newId(batch.receivedAtMs),
@@ -187,7 +232,10 @@ async function keepUnmatched(transaction: WriteTransaction, batch: EndpointKey &
       endpoint: batch.endpoint,
       label_key: label.id ?? label.entityKey ?? "",
       label: JSON.stringify(label),
-      reason: label.id === undefined ? "no prediction with this entity key at or before the label's time" : "no prediction with this id on this endpoint",
+      reason:
+        label.id === undefined
+          ? "no prediction with this entity key at or before the label's time"
+          : "no prediction with this id on this endpoint",
       received_at_ms: batch.receivedAtMs,
     }));
     await transaction.insertInto("unmatched_label").values(rows).execute();

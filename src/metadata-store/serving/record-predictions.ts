@@ -4,20 +4,29 @@ import { changeCounts } from "./prediction-count.ts";
 import type { Prediction } from "./prediction.ts";
 
 /** A prediction before any label. */
-export type NewPrediction = Omit<Prediction, "label" | "labelText" | "labelAtMs" | "labelReceivedAtMs" | "labelCorrections">;
+export type NewPrediction = Omit<
+  Prediction,
+  "label" | "labelText" | "labelAtMs" | "labelReceivedAtMs" | "labelCorrections"
+>;
 
 // 16 values a row, at most 30,000 a statement. Powers of two, so that few different statements exist.
 const ROWS_PER_STATEMENT = 1024;
 
 /** Appends predictions and counts them. Predictions have no events: their rows are the log. */
-export async function recordPredictions(transaction: WriteTransaction, predictions: readonly NewPrediction[]): Promise<void> {
+export async function recordPredictions(
+  transaction: WriteTransaction,
+  predictions: readonly NewPrediction[],
+): Promise<void> {
   let size = ROWS_PER_STATEMENT;
   for (let start = 0; start < predictions.length; start += size) {
     while (size > predictions.length - start) size /= 2;
     const rows = predictions.slice(start, start + size).map(toRow);
     await transaction.executeQuery(CompiledQuery.raw(insertText(transaction, rows), rows.flatMap(Object.values)));
   }
-  await changeCounts(transaction, predictions.map((prediction) => ({ ...prediction, predictions: 1, labelled: 0, corrections: 0 })));
+  await changeCounts(
+    transaction,
+    predictions.map((prediction) => ({ ...prediction, predictions: 1, labelled: 0, corrections: 0 })),
+  );
 }
 
 type Row = ReturnType<typeof toRow>;
@@ -46,7 +55,10 @@ function toRow(prediction: NewPrediction): Readonly<Record<string, string | numb
 
 const texts = new Map<string, string>();
 
-/** Compiling an insert of many rows takes longer than running it, so the text of each size is compiled once per kind of database. */
+/**
+ * Compiling an insert of many rows takes longer than running it, so the text of each size is compiled once per kind of
+ * database.
+ */
 function insertText(transaction: WriteTransaction, rows: readonly Row[]): string {
   const key = `${transaction.getExecutor().adapter.constructor.name} ${rows.length}`;
   const known = texts.get(key);

@@ -2,7 +2,14 @@ import { newId } from "#base";
 import type { WriteTransaction } from "../database.ts";
 import { appendEvent } from "../event/append-event.ts";
 import { beginTrial, endOpenTrial, type TrialOutcome } from "./trial.ts";
-import { type Endpoint, type EndpointAction, type EndpointKey, type EndpointOptions, type EndpointStrategy, toEndpoint } from "./endpoint.ts";
+import {
+  type Endpoint,
+  type EndpointAction,
+  type EndpointKey,
+  type EndpointOptions,
+  type EndpointStrategy,
+  toEndpoint,
+} from "./endpoint.ts";
 
 export interface EndpointChange extends EndpointKey {
   readonly action: EndpointAction;
@@ -25,7 +32,10 @@ export interface EndpointChange extends EndpointKey {
  *
  * Idempotent by `operationId`: a second call with the same one changes nothing and returns the endpoint as it is.
  */
-export async function saveEndpoint(transaction: WriteTransaction, change: EndpointChange): Promise<{ readonly endpoint: Endpoint; readonly changed: boolean }> {
+export async function saveEndpoint(
+  transaction: WriteTransaction,
+  change: EndpointChange,
+): Promise<{ readonly endpoint: Endpoint; readonly changed: boolean }> {
   const current = await transaction
     .selectFrom("endpoint")
     .selectAll()
@@ -33,7 +43,11 @@ export async function saveEndpoint(transaction: WriteTransaction, change: Endpoi
     .where("environment", "=", change.environment)
     .where("name", "=", change.endpoint)
     .executeTakeFirst();
-  const known = await transaction.selectFrom("endpoint_change").select("id").where("operation_id", "=", change.operationId).executeTakeFirst();
+  const known = await transaction
+    .selectFrom("endpoint_change")
+    .select("id")
+    .where("operation_id", "=", change.operationId)
+    .executeTakeFirst();
   if (known !== undefined && current !== undefined) return { endpoint: toEndpoint(current), changed: false };
   const replaced = current !== undefined && current.model_version_id !== change.modelVersionId;
   const previous = replaced ? current.model_version_id : (current?.previous_version_id ?? null);
@@ -80,16 +94,36 @@ export async function saveEndpoint(transaction: WriteTransaction, change: Endpoi
     subjectKind: "endpoint",
     subject: `${change.environment}/${change.endpoint}`,
     actor: change.actor,
-    data: { action: change.action, modelVersionId: change.modelVersionId, candidateVersionId: change.candidateVersionId, strategy: change.strategy, reason: change.reason },
+    data: {
+      action: change.action,
+      modelVersionId: change.modelVersionId,
+      candidateVersionId: change.candidateVersionId,
+      strategy: change.strategy,
+      reason: change.reason,
+    },
   });
   return { endpoint: toEndpoint(row), changed: true };
 }
 
-const OUTCOMES: Readonly<Partial<Record<EndpointAction, TrialOutcome>>> = { promote: "promoted", abort: "aborted", end: "ended" };
+const OUTCOMES: Readonly<Partial<Record<EndpointAction, TrialOutcome>>> = {
+  promote: "promoted",
+  abort: "aborted",
+  end: "ended",
+};
 
 /** Whatever changes an endpoint ends its trial; a try begins one. */
 async function changeTrial(transaction: WriteTransaction, change: EndpointChange): Promise<void> {
-  await endOpenTrial(transaction, change, { outcome: OUTCOMES[change.action] ?? "replaced", reason: change.reason, atMs: change.atMs });
+  await endOpenTrial(transaction, change, {
+    outcome: OUTCOMES[change.action] ?? "replaced",
+    reason: change.reason,
+    atMs: change.atMs,
+  });
   if (change.action !== "try" || change.candidateVersionId === undefined) return;
-  await beginTrial(transaction, { ...change, id: newId(change.atMs), stableVersionId: change.modelVersionId, candidateVersionId: change.candidateVersionId, startedAtMs: change.atMs });
+  await beginTrial(transaction, {
+    ...change,
+    id: newId(change.atMs),
+    stableVersionId: change.modelVersionId,
+    candidateVersionId: change.candidateVersionId,
+    startedAtMs: change.atMs,
+  });
 }

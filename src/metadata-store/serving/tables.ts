@@ -73,7 +73,10 @@ export interface ServingTables {
     /** The predicted class of a multiclass model. */
     prediction_text: string | null;
     entity_key: string | null;
-    /** JSON object: features of the endpoint's feature service that were not read as they are stored, each with its status; null: all were. */
+    /**
+     * JSON object: features of the endpoint's feature service that were not read as they are stored, each with its
+     * status; null: all were.
+     */
     feature_status: string | null;
     label: number | null;
     label_text: string | null;

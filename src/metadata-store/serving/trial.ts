@@ -67,7 +67,10 @@ function toTrial(row: Selectable<ServingTables["endpoint_trial"]>): EndpointTria
 }
 
 /** Trials of an endpoint, newest first. */
-export async function listTrials(transaction: ReadTransaction, key: EndpointKey & { readonly limit?: number }): Promise<readonly EndpointTrial[]> {
+export async function listTrials(
+  transaction: ReadTransaction,
+  key: EndpointKey & { readonly limit?: number },
+): Promise<readonly EndpointTrial[]> {
   const rows = await transaction
     .selectFrom("endpoint_trial")
     .selectAll()
@@ -93,7 +96,11 @@ export async function getOpenTrial(transaction: ReadTransaction, key: EndpointKe
   return row === undefined ? undefined : toTrial(row);
 }
 
-export async function beginTrial(transaction: WriteTransaction, trial: Pick<EndpointTrial, "id" | "strategy" | "stableVersionId" | "candidateVersionId" | "startedAtMs"> & EndpointKey): Promise<void> {
+export async function beginTrial(
+  transaction: WriteTransaction,
+  trial: Pick<EndpointTrial, "id" | "strategy" | "stableVersionId" | "candidateVersionId" | "startedAtMs"> &
+    EndpointKey,
+): Promise<void> {
   await transaction
     .insertInto("endpoint_trial")
     .values({
@@ -114,10 +121,18 @@ export async function beginTrial(transaction: WriteTransaction, trial: Pick<Endp
 }
 
 /** Ends the trial that goes on, if one does. */
-export async function endOpenTrial(transaction: WriteTransaction, key: EndpointKey, end: { readonly outcome: TrialOutcome; readonly reason: object | undefined; readonly atMs: number }): Promise<void> {
+export async function endOpenTrial(
+  transaction: WriteTransaction,
+  key: EndpointKey,
+  end: { readonly outcome: TrialOutcome; readonly reason: object | undefined; readonly atMs: number },
+): Promise<void> {
   await transaction
     .updateTable("endpoint_trial")
-    .set({ ended_at_ms: end.atMs, outcome: end.outcome, reason: end.reason === undefined ? null : JSON.stringify(end.reason) })
+    .set({
+      ended_at_ms: end.atMs,
+      outcome: end.outcome,
+      reason: end.reason === undefined ? null : JSON.stringify(end.reason),
+    })
     .where("project", "=", key.project)
     .where("environment", "=", key.environment)
     .where("endpoint", "=", key.endpoint)
@@ -125,8 +140,15 @@ export async function endOpenTrial(transaction: WriteTransaction, key: EndpointK
     .execute();
 }
 
-/** Changes the figures of the trial that goes on; without one nothing is kept. Changes of several processes follow one another. */
-export async function changeTrialFigures(transaction: WriteTransaction, key: EndpointKey, change: (figures: TrialFigures) => TrialFigures): Promise<void> {
+/**
+ * Changes the figures of the trial that goes on; without one nothing is kept. Changes of several processes follow one
+ * another.
+ */
+export async function changeTrialFigures(
+  transaction: WriteTransaction,
+  key: EndpointKey,
+  change: (figures: TrialFigures) => TrialFigures,
+): Promise<void> {
   const open = await getOpenTrial(transaction, key);
   if (open === undefined) return;
   await transaction

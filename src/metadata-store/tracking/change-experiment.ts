@@ -14,19 +14,37 @@ export interface NewExperiment {
 }
 
 /** Creates an experiment; undefined when the name is taken, also by a deleted one. */
-export async function createExperiment(transaction: WriteTransaction, facts: NewExperiment): Promise<number | undefined> {
+export async function createExperiment(
+  transaction: WriteTransaction,
+  facts: NewExperiment,
+): Promise<number | undefined> {
   // Asked first, because an insertion that meets a conflict uses up a number.
-  const taken = await transaction.selectFrom("experiment").select("experiment_id").where("name", "=", facts.name).executeTakeFirst();
+  const taken = await transaction
+    .selectFrom("experiment")
+    .select("experiment_id")
+    .where("name", "=", facts.name)
+    .executeTakeFirst();
   if (taken !== undefined) return undefined;
   const row = await transaction
     .insertInto("experiment")
-    .values({ project: facts.project, name: facts.name, artifact_location: null, lifecycle_stage: "active", creation_time: facts.atMs, last_update_time: facts.atMs })
+    .values({
+      project: facts.project,
+      name: facts.name,
+      artifact_location: null,
+      lifecycle_stage: "active",
+      creation_time: facts.atMs,
+      last_update_time: facts.atMs,
+    })
     .onConflict((conflict) => conflict.column("name").doNothing())
     .returning("experiment_id")
     .executeTakeFirst();
   if (row === undefined) return undefined;
   const experimentId = row.experiment_id;
-  await transaction.updateTable("experiment").set({ artifact_location: facts.artifactLocation(experimentId) }).where("experiment_id", "=", experimentId).execute();
+  await transaction
+    .updateTable("experiment")
+    .set({ artifact_location: facts.artifactLocation(experimentId) })
+    .where("experiment_id", "=", experimentId)
+    .execute();
   for (const [index, tag] of lastOfEachKey(facts.tags).entries()) {
     await setExperimentTag(transaction, { experimentId, ...tag, sequence: facts.atMs * 1000 + index });
   }
@@ -42,7 +60,10 @@ export interface ExperimentChange {
 }
 
 /** Renames; false when the name is taken. */
-export async function renameExperiment(transaction: WriteTransaction, change: ExperimentChange & { readonly name: string }): Promise<boolean> {
+export async function renameExperiment(
+  transaction: WriteTransaction,
+  change: ExperimentChange & { readonly name: string },
+): Promise<boolean> {
   const taken = await transaction
     .selectFrom("experiment")
     .select("experiment_id")
@@ -50,20 +71,34 @@ export async function renameExperiment(transaction: WriteTransaction, change: Ex
     .where("experiment_id", "!=", change.experimentId)
     .executeTakeFirst();
   if (taken !== undefined) return false;
-  await transaction.updateTable("experiment").set({ name: change.name, last_update_time: change.atMs }).where("experiment_id", "=", change.experimentId).execute();
+  await transaction
+    .updateTable("experiment")
+    .set({ name: change.name, last_update_time: change.atMs })
+    .where("experiment_id", "=", change.experimentId)
+    .execute();
   await appendExperimentEvent(transaction, { ...change, type: "experiment.renamed", data: { name: change.name } });
   return true;
 }
 
 /** Deletes or restores an experiment together with all its runs, also those that were deleted alone. */
-export async function setExperimentStage(transaction: WriteTransaction, change: ExperimentChange & { readonly stage: LifecycleStage }): Promise<void> {
+export async function setExperimentStage(
+  transaction: WriteTransaction,
+  change: ExperimentChange & { readonly stage: LifecycleStage },
+): Promise<void> {
   await transaction
     .updateTable("experiment")
     .set({ lifecycle_stage: change.stage, last_update_time: change.atMs })
     .where("experiment_id", "=", change.experimentId)
     .execute();
-  await transaction.updateTable("run").set({ lifecycle_stage: change.stage }).where("experiment_id", "=", change.experimentId).execute();
-  await appendExperimentEvent(transaction, { ...change, type: change.stage === "deleted" ? "experiment.deleted" : "experiment.restored" });
+  await transaction
+    .updateTable("run")
+    .set({ lifecycle_stage: change.stage })
+    .where("experiment_id", "=", change.experimentId)
+    .execute();
+  await appendExperimentEvent(transaction, {
+    ...change,
+    type: change.stage === "deleted" ? "experiment.deleted" : "experiment.restored",
+  });
 }
 
 /** Sets a tag; an existing one keeps its place. */
@@ -79,12 +114,31 @@ export async function setExperimentTag(
 }
 
 /** Removes a tag; false when there is none. */
-export async function deleteExperimentTag(transaction: WriteTransaction, tag: { readonly experimentId: number; readonly key: string }): Promise<boolean> {
-  const gone = await transaction.deleteFrom("experiment_tag").where("experiment_id", "=", tag.experimentId).where("key", "=", tag.key).returning("key").execute();
+export async function deleteExperimentTag(
+  transaction: WriteTransaction,
+  tag: { readonly experimentId: number; readonly key: string },
+): Promise<boolean> {
+  const gone = await transaction
+    .deleteFrom("experiment_tag")
+    .where("experiment_id", "=", tag.experimentId)
+    .where("key", "=", tag.key)
+    .returning("key")
+    .execute();
   return gone.length > 0;
 }
 
-async function appendExperimentEvent(transaction: WriteTransaction, facts: ExperimentChange & { readonly type: string; readonly data?: object }): Promise<void> {
+async function appendExperimentEvent(
+  transaction: WriteTransaction,
+  facts: ExperimentChange & { readonly type: string; readonly data?: object },
+): Promise<void> {
   const { atMs, project, type, actor, data } = facts;
-  await appendEvent(transaction, { atMs, project, type, actor, subjectKind: "experiment", subject: String(facts.experimentId), ...(data === undefined ? {} : { data }) });
+  await appendEvent(transaction, {
+    atMs,
+    project,
+    type,
+    actor,
+    subjectKind: "experiment",
+    subject: String(facts.experimentId),
+    ...(data === undefined ? {} : { data }),
+  });
 }

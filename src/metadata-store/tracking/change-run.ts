@@ -29,23 +29,65 @@ const TAG_UPSERT: RowInsertion = {
 const RUN_INSERT: RowInsertion = {
   into: "run",
   columns: [
-    "run_id", "experiment_id", "project", "run_name", "user_id", "status", "start_time", "end_time", "artifact_uri", "lifecycle_stage", "attempt_id", "pipeline_run_id",
+    "run_id",
+    "experiment_id",
+    "project",
+    "run_name",
+    "user_id",
+    "status",
+    "start_time",
+    "end_time",
+    "artifact_uri",
+    "lifecycle_stage",
+    "attempt_id",
+    "pipeline_run_id",
   ],
   tail: "on conflict (attempt_id) do nothing returning number",
 };
 
 /** Creates a run, RUNNING. When another process opened the run of the same attempt just now, that one is returned. */
 export async function createRun(transaction: WriteTransaction, facts: NewRun): Promise<RunInfo> {
-  const { runId, experimentId, project, runName, userId, startTimeMs, artifactUri, attemptId = null, pipelineRunId = null } = facts;
+  const {
+    runId,
+    experimentId,
+    project,
+    runName,
+    userId,
+    startTimeMs,
+    artifactUri,
+    attemptId = null,
+    pipelineRunId = null,
+  } = facts;
   const [row] = await insertRows<{ number: number }>(transaction, RUN_INSERT, [
-    runId, experimentId, project, runName, userId, "RUNNING", startTimeMs, null, artifactUri, "active", attemptId, pipelineRunId,
+    runId,
+    experimentId,
+    project,
+    runName,
+    userId,
+    "RUNNING",
+    startTimeMs,
+    null,
+    artifactUri,
+    "active",
+    attemptId,
+    pipelineRunId,
   ]);
   if (row === undefined) return openedElsewhere(transaction, attemptId ?? "");
   const { number } = row;
   await setRunTags(transaction, number, facts.tags, facts.atMs);
   await appendRunEvent(transaction, { ...facts, type: "run.created", data: { experimentId } });
   return {
-    number, runId, experimentId, project, runName, userId, status: "RUNNING", startTimeMs, endTimeMs: undefined, artifactUri, lifecycleStage: "active",
+    number,
+    runId,
+    experimentId,
+    project,
+    runName,
+    userId,
+    status: "RUNNING",
+    startTimeMs,
+    endTimeMs: undefined,
+    artifactUri,
+    lifecycleStage: "active",
     pipelineRunId: facts.pipelineRunId,
   };
 }
@@ -57,14 +99,27 @@ async function openedElsewhere(transaction: WriteTransaction, attemptId: string)
 }
 
 /** Sets tags, of equal keys the last; existing ones keep their place. Does not rename the run. */
-export async function setRunTags(transaction: WriteTransaction, run: number, tags: readonly KeyValue[], atMs: number): Promise<void> {
+export async function setRunTags(
+  transaction: WriteTransaction,
+  run: number,
+  tags: readonly KeyValue[],
+  atMs: number,
+): Promise<void> {
   const values = lastOfEachKey(tags).flatMap(({ key, value }, index) => [run, key, value, atMs * 1000 + index]);
   await insertRows(transaction, TAG_UPSERT, values);
 }
 
 /** Removes a tag; false when there is none. */
-export async function deleteRunTag(transaction: WriteTransaction, tag: { readonly run: number; readonly key: string }): Promise<boolean> {
-  const gone = await transaction.deleteFrom("run_tag").where("run", "=", tag.run).where("key", "=", tag.key).returning("key").execute();
+export async function deleteRunTag(
+  transaction: WriteTransaction,
+  tag: { readonly run: number; readonly key: string },
+): Promise<boolean> {
+  const gone = await transaction
+    .deleteFrom("run_tag")
+    .where("run", "=", tag.run)
+    .where("key", "=", tag.key)
+    .returning("key")
+    .execute();
   return gone.length > 0;
 }
 
@@ -85,7 +140,8 @@ export async function updateRun(transaction: WriteTransaction, change: RunChange
     ...(endTimeMs === undefined ? {} : { end_time: endTimeMs }),
     ...(runName === undefined ? {} : { run_name: runName }),
   };
-  if (Object.keys(set).length > 0) await transaction.updateTable("run").set(set).where("number", "=", run.number).execute();
+  if (Object.keys(set).length > 0)
+    await transaction.updateTable("run").set(set).where("number", "=", run.number).execute();
   if (status !== undefined && status !== run.status) {
     await appendRunEvent(transaction, { ...change, ...run, type: `run.${status.toLowerCase()}` });
   }
@@ -105,7 +161,14 @@ export async function setRunStage(
 
 async function appendRunEvent(
   transaction: WriteTransaction,
-  facts: { readonly runId: string; readonly project: string; readonly atMs: number; readonly actor: string; readonly type: string; readonly data?: object },
+  facts: {
+    readonly runId: string;
+    readonly project: string;
+    readonly atMs: number;
+    readonly actor: string;
+    readonly type: string;
+    readonly data?: object;
+  },
 ): Promise<void> {
   const { atMs, project, type, runId, actor, data = {} } = facts;
   await appendEvent(transaction, { atMs, project, type, subjectKind: "run", subject: runId, actor, data });

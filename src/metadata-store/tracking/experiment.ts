@@ -16,11 +16,22 @@ export interface Experiment {
 }
 
 /** Rows with their tags. */
-export async function hydrateExperiments(transaction: ReadTransaction, rows: readonly Selectable<TrackingTables["experiment"]>[]): Promise<readonly Experiment[]> {
+export async function hydrateExperiments(
+  transaction: ReadTransaction,
+  rows: readonly Selectable<TrackingTables["experiment"]>[],
+): Promise<readonly Experiment[]> {
   if (rows.length === 0) return [];
   const ids = rows.map((row) => row.experiment_id);
-  const tags = await transaction.selectFrom("experiment_tag").selectAll().where("experiment_id", "in", ids).orderBy("sequence").orderBy("key").execute();
-  const tagsOf = groupPairs(tags.map(({ experiment_id, key, value }) => ({ owner: String(experiment_id), key, value })));
+  const tags = await transaction
+    .selectFrom("experiment_tag")
+    .selectAll()
+    .where("experiment_id", "in", ids)
+    .orderBy("sequence")
+    .orderBy("key")
+    .execute();
+  const tagsOf = groupPairs(
+    tags.map(({ experiment_id, key, value }) => ({ owner: String(experiment_id), key, value })),
+  );
   return rows.map((row) => ({
     experimentId: row.experiment_id,
     project: row.project,
@@ -39,6 +50,8 @@ export async function findExperiment(
   key: { readonly experimentId: number } | { readonly name: string },
 ): Promise<Experiment | undefined> {
   const select = transaction.selectFrom("experiment").selectAll();
-  const rows = await ("name" in key ? select.where("name", "=", key.name) : select.where("experiment_id", "=", key.experimentId)).execute();
+  const rows = await (
+    "name" in key ? select.where("name", "=", key.name) : select.where("experiment_id", "=", key.experimentId)
+  ).execute();
   return (await hydrateExperiments(transaction, rows))[0];
 }

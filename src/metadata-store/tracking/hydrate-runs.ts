@@ -42,17 +42,31 @@ interface DatasetRow {
 /** Adds to each run what was logged to it: one statement per kind and 1,000 runs. */
 export async function hydrateRuns(transaction: ReadTransaction, runs: readonly RunInfo[]): Promise<readonly Run[]> {
   const collected = new Map<number, Collected>();
-  for (const { number } of runs) collected.set(number, { metrics: [], params: [], tags: [], datasets: [], modelInputs: [], modelOutputs: [] });
-  for (const chunk of chunksOf(runs, 1000)) await collect(transaction, chunk.map((run) => run.number), collected);
+  for (const { number } of runs)
+    collected.set(number, { metrics: [], params: [], tags: [], datasets: [], modelInputs: [], modelOutputs: [] });
+  for (const chunk of chunksOf(runs, 1000))
+    await collect(
+      transaction,
+      chunk.map((run) => run.number),
+      collected,
+    );
   return runs.map((info) => ({ info, ...(collected.get(info.number) as Collected) }));
 }
 
-async function collect(transaction: ReadTransaction, numbers: readonly number[], into: ReadonlyMap<number, Collected>): Promise<void> {
+async function collect(
+  transaction: ReadTransaction,
+  numbers: readonly number[],
+  into: ReadonlyMap<number, Collected>,
+): Promise<void> {
   const select = <Row>(text: string): Promise<readonly Row[]> => runStatement<Row>(transaction, text, numbers);
   const which = `run in (${numbers.map(() => "?").join(",")})`;
-  const metrics = await select<MetricRow>(`select run, key, timestamp_ms, step, value, is_nan from run_latest_metric where ${which} order by run, sequence, key`);
+  const metrics = await select<MetricRow>(
+    `select run, key, timestamp_ms, step, value, is_nan from run_latest_metric where ${which} order by run, sequence, key`,
+  );
   for (const row of metrics) into.get(row.run)?.metrics.push(toPoint(row));
-  const params = await select<PairRow>(`select run, key, value from run_param where ${which} order by run, sequence, key`);
+  const params = await select<PairRow>(
+    `select run, key, value from run_param where ${which} order by run, sequence, key`,
+  );
   for (const { run, key, value } of params) into.get(run)?.params.push({ key, value });
   const tags = await select<PairRow>(`select run, key, value from run_tag where ${which} order by run, sequence, key`);
   for (const { run, key, value } of tags) into.get(run)?.tags.push({ key, value });
@@ -75,7 +89,9 @@ async function collectDatasets(
      from run_dataset r join dataset d on d.number = r.dataset where r.${which} order by r.run, r.sequence, d.number`,
   );
   if (datasets.length === 0) return;
-  const tags = await select<PairRow & { dataset: number }>(`select run, dataset, key, value from run_dataset_tag where ${which} order by run, sequence, key`);
+  const tags = await select<PairRow & { dataset: number }>(
+    `select run, dataset, key, value from run_dataset_tag where ${which} order by run, sequence, key`,
+  );
   const tagsOf = new Map<string, KeyValue[]>();
   for (const { run, dataset, key, value } of tags) {
     const owner = `${run}/${dataset}`;

@@ -33,10 +33,16 @@ interface StoredPoint {
 }
 
 /**
- * Adds metric points; equal ones are stored once. The latest point of a key is the greatest by (step, timestamp, value),
+ * Adds metric points; equal ones are stored once. The latest point of a key is the greatest by (step, timestamp,
+ * value),
  * not the last to arrive.
  */
-export async function logMetrics(transaction: WriteTransaction, run: number, points: readonly MetricPoint[], atMs: number): Promise<void> {
+export async function logMetrics(
+  transaction: WriteTransaction,
+  run: number,
+  points: readonly MetricPoint[],
+  atMs: number,
+): Promise<void> {
   const latest = new Map<string, StoredPoint>();
   const values: unknown[] = [];
   for (const point of points) {
@@ -75,10 +81,17 @@ export interface ParamConflict {
 }
 
 /** Adds params, which are written once; returns those that hold another value already. Keys must differ. */
-export async function logParams(transaction: WriteTransaction, run: number, params: readonly KeyValue[], atMs: number): Promise<readonly ParamConflict[]> {
+export async function logParams(
+  transaction: WriteTransaction,
+  run: number,
+  params: readonly KeyValue[],
+  atMs: number,
+): Promise<readonly ParamConflict[]> {
   if (params.length === 0) return [];
   const values = params.flatMap(({ key, value }, index) => [run, key, value, atMs * 1000 + index]);
-  const inserted = new Set((await insertRows<{ key: string }>(transaction, PARAM_INSERT, values)).map((row) => row.key));
+  const inserted = new Set(
+    (await insertRows<{ key: string }>(transaction, PARAM_INSERT, values)).map((row) => row.key),
+  );
   const present = params.filter(({ key }) => !inserted.has(key));
   if (present.length === 0) return [];
   const text = `select key, value from run_param where run = ? and key in (${present.map(() => "?").join(",")})`;

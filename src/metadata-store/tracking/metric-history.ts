@@ -36,10 +36,19 @@ export async function getMetricHistory(
   );
   const last = rows.length > limit ? rows[limit - 1] : undefined;
   const points = (last === undefined ? rows : rows.slice(0, limit)).map(toPoint);
-  return { points, next: last === undefined ? undefined : { timestampMs: last.timestamp_ms, step: last.step, value: last.value, isNaN: last.is_nan } };
+  return {
+    points,
+    next:
+      last === undefined
+        ? undefined
+        : { timestampMs: last.timestamp_ms, step: last.step, value: last.value, isNaN: last.is_nan },
+  };
 }
 
-/** Up to this many points all steps are read; of longer metrics a sample, so that a chart of a million points costs milliseconds. */
+/**
+ * Up to this many points all steps are read; of longer metrics a sample, so that a chart of a million points costs
+ * milliseconds.
+ */
 const MOST_EXACT_POINTS = 50_000;
 
 interface StepQuery {
@@ -52,8 +61,14 @@ interface StepQuery {
   readonly sample: number;
 }
 
-/** The distinct steps of a metric, ascending: all of them, or of a long metric about `sample`, evenly spread over time, with both ends. */
-export async function getMetricSteps(transaction: ReadTransaction, query: StepQuery): Promise<readonly StoredInteger[]> {
+/**
+ * The distinct steps of a metric, ascending: all of them, or of a long metric about `sample`, evenly spread over time,
+ * with both ends.
+ */
+export async function getMetricSteps(
+  transaction: ReadTransaction,
+  query: StepQuery,
+): Promise<readonly StoredInteger[]> {
   const { text, parameters } = stepCondition(query);
   const counted = await runStatement<{ points: number }>(
     transaction,
@@ -65,18 +80,27 @@ export async function getMetricSteps(transaction: ReadTransaction, query: StepQu
     // Points of one moment cannot be told apart by time.
     if (sampled.length >= query.sample / 2) return sampled;
   }
-  const rows = await runStatement<{ step: StoredInteger }>(transaction, `select distinct step from run_metric where ${text} order by step`, parameters);
+  const rows = await runStatement<{ step: StoredInteger }>(
+    transaction,
+    `select distinct step from run_metric where ${text} order by step`,
+    parameters,
+  );
   return rows.map((row) => row.step);
 }
 
-function stepCondition({ run, key, first, last }: StepQuery): { readonly text: string; readonly parameters: readonly unknown[] } {
+function stepCondition({ run, key, first, last }: StepQuery): {
+  readonly text: string;
+  readonly parameters: readonly unknown[];
+} {
   return {
     text: `run = ? and key = ? ${first === undefined ? "" : "and step >= ?"} ${last === undefined ? "" : "and step <= ?"}`,
     parameters: [run, key, ...[first, last].filter((bound) => bound !== undefined)],
   };
 }
 
-/** Looks up the point that follows each of evenly spread moments: as many seeks in the primary key as steps are wanted. */
+/**
+ * Looks up the point that follows each of evenly spread moments: as many seeks in the primary key as steps are wanted.
+ */
 async function sampleSteps(transaction: ReadTransaction, query: StepQuery): Promise<readonly StoredInteger[]> {
   const { text, parameters } = stepCondition(query);
   const [ends] = await runStatement<Record<"first_ms" | "last_ms" | "first_step" | "last_step", StoredInteger>>(
@@ -102,7 +126,12 @@ async function sampleSteps(transaction: ReadTransaction, query: StepQuery): Prom
 /** Points of one metric at the given steps, by (step, timestamp, value). */
 export async function getMetricAtSteps(
   transaction: ReadTransaction,
-  query: { readonly run: number; readonly key: string; readonly steps: readonly StoredInteger[]; readonly limit: number },
+  query: {
+    readonly run: number;
+    readonly key: string;
+    readonly steps: readonly StoredInteger[];
+    readonly limit: number;
+  },
 ): Promise<readonly MetricPoint[]> {
   const { run, key, steps, limit } = query;
   const points: MetricPoint[] = [];

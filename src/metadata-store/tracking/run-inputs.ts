@@ -6,7 +6,12 @@ import type { RunDataset, RunInfo, RunModel } from "./run.ts";
 const CONTEXT_TAG = "mlflow.data.context";
 
 /** Records what a run read. A dataset is known by (experiment, name, digest), and used once by a run. */
-export async function logDatasets(transaction: WriteTransaction, run: RunInfo, datasets: readonly RunDataset[], atMs: number): Promise<void> {
+export async function logDatasets(
+  transaction: WriteTransaction,
+  run: RunInfo,
+  datasets: readonly RunDataset[],
+  atMs: number,
+): Promise<void> {
   for (const [index, dataset] of datasets.entries()) {
     const number = await datasetNumber(transaction, run.experimentId, dataset);
     const sequence = atMs * 1000 + index;
@@ -28,7 +33,11 @@ export async function logDatasets(transaction: WriteTransaction, run: RunInfo, d
   }
 }
 
-async function datasetNumber(transaction: WriteTransaction, experimentId: number, dataset: RunDataset): Promise<number> {
+async function datasetNumber(
+  transaction: WriteTransaction,
+  experimentId: number,
+  dataset: RunDataset,
+): Promise<number> {
   const inserted = await transaction
     .insertInto("dataset")
     .values({
@@ -57,7 +66,12 @@ async function datasetNumber(transaction: WriteTransaction, experimentId: number
 /** Records models that a run read or made; a model counts once per run and direction. */
 export async function logRunModels(
   transaction: WriteTransaction,
-  facts: { readonly run: number; readonly direction: "input" | "output"; readonly models: readonly RunModel[]; readonly atMs: number },
+  facts: {
+    readonly run: number;
+    readonly direction: "input" | "output";
+    readonly models: readonly RunModel[];
+    readonly atMs: number;
+  },
 ): Promise<void> {
   const { run, direction, models, atMs } = facts;
   for (const [index, { modelId, step }] of models.entries()) {
@@ -93,5 +107,10 @@ export async function summarizeDatasets(
     .orderBy(sql`run_dataset.context`)
     .limit(query.limit)
     .execute();
-  return rows.map((row) => ({ experimentId: row.experiment_id, name: row.name, digest: row.digest, context: row.context ?? undefined }));
+  return rows.map((row) => ({
+    experimentId: row.experiment_id,
+    name: row.name,
+    digest: row.digest,
+    context: row.context ?? undefined,
+  }));
 }

@@ -91,10 +91,22 @@ export async function findRunOfAttempt(transaction: ReadTransaction, attemptId: 
 export const ATTEMPT_TAG = "esteira.attempt";
 
 /** True when an attempt opened the run, or made it with its own token. */
-export async function isRunOfAttempt(transaction: ReadTransaction, key: { readonly runId: string; readonly attemptId: string }): Promise<boolean> {
-  const run = await transaction.selectFrom("run").select(["number", "attempt_id"]).where("run_id", "=", key.runId).executeTakeFirst();
+export async function isRunOfAttempt(
+  transaction: ReadTransaction,
+  key: { readonly runId: string; readonly attemptId: string },
+): Promise<boolean> {
+  const run = await transaction
+    .selectFrom("run")
+    .select(["number", "attempt_id"])
+    .where("run_id", "=", key.runId)
+    .executeTakeFirst();
   if (run === undefined) return false;
   if (run.attempt_id !== null) return run.attempt_id === key.attemptId;
-  const tag = await transaction.selectFrom("run_tag").select("value").where("run", "=", run.number).where("key", "=", ATTEMPT_TAG).executeTakeFirst();
+  const tag = await transaction
+    .selectFrom("run_tag")
+    .select("value")
+    .where("run", "=", run.number)
+    .where("key", "=", ATTEMPT_TAG)
+    .executeTakeFirst();
   return tag?.value === key.attemptId;
 }

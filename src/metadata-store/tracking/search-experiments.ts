@@ -29,20 +29,29 @@ export async function searchExperiments(
   transaction: ReadTransaction,
   query: ExperimentQuery,
 ): Promise<{ readonly experiments: readonly Experiment[]; readonly next: Position | undefined }> {
-  const order: OrderColumn[] = query.order.map(({ key, ascending }) => ({ value: sql.ref(`experiment.${key}`), descending: !ascending }));
+  const order: OrderColumn[] = query.order.map(({ key, ascending }) => ({
+    value: sql.ref(`experiment.${key}`),
+    descending: !ascending,
+  }));
   if (order.length === 0) order.push({ value: sql.ref("experiment.creation_time"), descending: true });
   order.push({ value: sql.ref("experiment.experiment_id"), descending: false });
   const conditions: Expression<SqlBool>[] = query.conditions.map((condition) => toSql(transaction, condition));
   if (query.after !== undefined) conditions.push(isAfter(order, query.after));
   const { rows } = await sql<Parameters<typeof hydrateExperiments>[1][number] & Record<string, unknown>>`
     select experiment.*, ${positionColumns(order)} from experiment
-    where lifecycle_stage in (${sql.join([...query.stages])}) ${sql.join(conditions.map((condition) => sql`and ${condition}`), sql` `)}
+    where lifecycle_stage in (${sql.join([...query.stages])}) ${sql.join(
+      conditions.map((condition) => sql`and ${condition}`),
+      sql` `,
+    )}
     order by ${orderList(order)} limit ${query.limit + 1}`.execute(transaction);
   const { page, next } = cutPage(rows, query.limit, order);
   return { experiments: await hydrateExperiments(transaction, page), next };
 }
 
-function toSql(transaction: ReadTransaction, { entity, key, comparator, value }: ExperimentCondition): RawBuilder<SqlBool> {
+function toSql(
+  transaction: ReadTransaction,
+  { entity, key, comparator, value }: ExperimentCondition,
+): RawBuilder<SqlBool> {
   if (entity === "attribute") {
     const column = sql.ref(`experiment.${key}`);
     if (NUMERIC.includes(key)) return numberMatches(column, comparator as NumberComparator, value as number);

@@ -34,18 +34,25 @@ export interface RunQuery {
 const NUMERIC_COLUMNS = ["start_time", "end_time"];
 
 /** A page of runs, and where the next one starts. */
-export async function searchRuns(transaction: ReadTransaction, query: RunQuery): Promise<{ readonly runs: readonly Run[]; readonly next: Position | undefined }> {
+export async function searchRuns(
+  transaction: ReadTransaction,
+  query: RunQuery,
+): Promise<{ readonly runs: readonly Run[]; readonly next: Position | undefined }> {
   if (query.experimentIds.length === 0) return { runs: [], next: undefined };
   const joins: RawBuilder<unknown>[] = [];
   const order = query.order.flatMap((key, index) => orderColumns(key, index, joins));
-  if (!query.order.some(({ entity, key }) => entity === "attribute" && key === "start_time")) order.push({ value: sql.ref("run.start_time"), descending: true });
+  if (!query.order.some(({ entity, key }) => entity === "attribute" && key === "start_time"))
+    order.push({ value: sql.ref("run.start_time"), descending: true });
   order.push({ value: sql.ref("run.run_id"), descending: false });
   const conditions = query.conditions.map((condition) => toSql(transaction, condition));
   if (query.after !== undefined) conditions.push(isAfter(order, query.after));
   const { rows } = await sql<RunRow & Record<string, unknown>>`
     select run.*, ${positionColumns(order)} from run ${sql.join(joins, sql` `)}
     where run.experiment_id in (${sql.raw(query.experimentIds.map(toInteger).join(","))}) and run.lifecycle_stage in (${sql.join([...query.stages])})
-    ${sql.join(conditions.map((condition) => sql`and ${condition}`), sql` `)}
+    ${sql.join(
+      conditions.map((condition) => sql`and ${condition}`),
+      sql` `,
+    )}
     order by ${orderList(order)} limit ${query.limit + 1}`.execute(transaction);
   const { page, next } = cutPage(rows, query.limit, order);
   return { runs: await hydrateRuns(transaction, page.map(toRunInfo)), next };
@@ -57,7 +64,11 @@ function toInteger(id: number): string {
 }
 
 /** Missing last, then by value: two or three columns per key, none of them null. */
-function orderColumns({ entity, key, ascending }: RunOrder, index: number, joins: RawBuilder<unknown>[]): OrderColumn[] {
+function orderColumns(
+  { entity, key, ascending }: RunOrder,
+  index: number,
+  joins: RawBuilder<unknown>[],
+): OrderColumn[] {
   const descending = !ascending;
   if (entity === "attribute") {
     const column = sql.ref(`run.${key}`);
@@ -69,11 +80,16 @@ function orderColumns({ entity, key, ascending }: RunOrder, index: number, joins
   }
   const name = `order_${index}`;
   const table = { metric: "run_latest_metric", parameter: "run_param", tag: "run_tag", dataset: "run_dataset" }[entity];
-  joins.push(sql`left join ${sql.table(table)} as ${sql.ref(name)} on ${sql.ref(`${name}.run`)} = run.number and ${sql.ref(`${name}.key`)} = ${key}`);
+  joins.push(
+    sql`left join ${sql.table(table)} as ${sql.ref(name)} on ${sql.ref(`${name}.run`)} = run.number and ${sql.ref(`${name}.key`)} = ${key}`,
+  );
   const value = sql.ref(`${name}.value`);
   if (entity === "metric") {
     return [
-      { value: sql`case when ${value} is null then 2 when ${sql.ref(`${name}.is_nan`)} = 1 then 1 else 0 end`, descending: false },
+      {
+        value: sql`case when ${value} is null then 2 when ${sql.ref(`${name}.is_nan`)} = 1 then 1 else 0 end`,
+        descending: false,
+      },
       { value: sql`coalesce(${value}, 0)`, descending },
     ];
   }
@@ -97,7 +113,9 @@ function toSql(transaction: ReadTransaction, condition: RunCondition): RawBuilde
     }
     case "attribute": {
       const column = sql.ref(`run.${key}`);
-      return NUMERIC_COLUMNS.includes(key) ? numberTest(column, condition) : textMatches(transaction, column, textTest(condition));
+      return NUMERIC_COLUMNS.includes(key)
+        ? numberTest(column, condition)
+        : textMatches(transaction, column, textTest(condition));
     }
     case "dataset": {
       const column = sql.ref(key === "context" ? "r.context" : `d.${key}`);

@@ -43,9 +43,24 @@ export interface TrackingTables {
   run_tag: { run: number; key: string; value: string; sequence: number };
   run_param: { run: number; key: string; value: string; sequence: number };
   /** Every point. NaN is `is_nan` 1 with value 0; infinities are clamped to the largest double. */
-  run_metric: { run: number; key: string; timestamp_ms: StoredInteger; step: StoredInteger; value: number; is_nan: number };
+  run_metric: {
+    run: number;
+    key: string;
+    timestamp_ms: StoredInteger;
+    step: StoredInteger;
+    value: number;
+    is_nan: number;
+  };
   /** The greatest point of each key by (step, timestamp, value). */
-  run_latest_metric: { run: number; key: string; timestamp_ms: StoredInteger; step: StoredInteger; value: number; is_nan: number; sequence: number };
+  run_latest_metric: {
+    run: number;
+    key: string;
+    timestamp_ms: StoredInteger;
+    step: StoredInteger;
+    value: number;
+    is_nan: number;
+    sequence: number;
+  };
   dataset: {
     number: Generated<number>;
     experiment_id: number;

@@ -14,19 +14,26 @@ export interface RowInsertion {
 const statements = new Map<RowInsertion, Map<string, string>>();
 
 /**
- * Inserts many rows with few statements; SQL text is built once per number of rows. For hot paths: elsewhere use Kysely's builder.
+ * Inserts many rows with few statements; SQL text is built once per number of rows. For hot paths: elsewhere use
+ * Kysely's builder.
  *
  * @param values row by row, each as long as `columns`
  * @returns what the tail returns
  */
-export async function insertRows<Row = never>(transaction: ReadTransaction, insertion: RowInsertion, values: readonly unknown[]): Promise<readonly Row[]> {
+export async function insertRows<Row = never>(
+  transaction: ReadTransaction,
+  insertion: RowInsertion,
+  values: readonly unknown[],
+): Promise<readonly Row[]> {
   const width = insertion.columns.length;
   const returned: Row[] = [];
-  for (let start = 0; start < values.length; ) {
+  for (let start = 0; start < values.length;) {
     const left = (values.length - start) / width;
     const rows = ROWS_PER_STATEMENT.find((size) => size <= left) ?? 1;
     const end = start + rows * width;
-    const { rows: answer } = await transaction.executeQuery<Row>(CompiledQuery.raw(statementFor(insertion, rows, isSqlite(transaction)), values.slice(start, end)));
+    const { rows: answer } = await transaction.executeQuery<Row>(
+      CompiledQuery.raw(statementFor(insertion, rows, isSqlite(transaction)), values.slice(start, end)),
+    );
     for (const row of answer) returned.push(row);
     start = end;
   }
@@ -34,8 +41,14 @@ export async function insertRows<Row = never>(transaction: ReadTransaction, inse
 }
 
 /** Runs one statement whose text does not change; `?` stands for each parameter. */
-export async function runStatement<Row>(transaction: ReadTransaction, text: string, parameters: readonly unknown[]): Promise<readonly Row[]> {
-  const { rows } = await transaction.executeQuery<Row>(CompiledQuery.raw(isSqlite(transaction) ? text : numberPlaceholders(text), [...parameters]));
+export async function runStatement<Row>(
+  transaction: ReadTransaction,
+  text: string,
+  parameters: readonly unknown[],
+): Promise<readonly Row[]> {
+  const { rows } = await transaction.executeQuery<Row>(
+    CompiledQuery.raw(isSqlite(transaction) ? text : numberPlaceholders(text), [...parameters]),
+  );
   return rows;
 }
 

@@ -24,7 +24,10 @@ const RUNS_PER_WRITE = 50;
 const POINTS_PER_WRITE = 10_000;
 
 export interface ImportOptions {
-  /** The other server's `--backend-store-uri`: `sqlite:///mlflow.db` or its path, `postgresql://…`, or the folder `mlruns`. */
+  /**
+   * The other server's `--backend-store-uri`: `sqlite:///mlflow.db` or its path, `postgresql://…`, or the folder
+   * `mlruns`.
+   */
   readonly from: string;
   readonly store: MetadataStore;
   readonly clock: Clock;
@@ -34,7 +37,10 @@ export interface ImportOptions {
   readonly artifactRoot?: string;
   readonly project?: string;
   readonly actor?: string;
-  /** What `mlflow-artifacts:/` meant there (`--artifacts-destination`). Default: `mlartifacts` or `mlruns` beside the store, where there is one. */
+  /**
+   * What `mlflow-artifacts:/` meant there (`--artifacts-destination`). Default: `mlartifacts` or `mlruns` beside the
+   * store, where there is one.
+   */
   readonly artifactsFrom?: string;
   /** `copy` (default): files that lie on this machine are copied; `reference`: all locations stay as they are. */
   readonly artifactMode?: "copy" | "reference";
@@ -67,7 +73,13 @@ export interface ImportReport {
   readonly leftBehind: readonly LeftBehind[];
 }
 
-type Mutable<Type> = { -readonly [Key in keyof Type]: Type[Key] extends { readonly total: number; readonly new: number } | { readonly new: number } ? { -readonly [Inner in keyof Type[Key]]: Type[Key][Inner] } : Type[Key] };
+type Mutable<Type> = {
+  -readonly [Key in keyof Type]: Type[Key] extends
+    | { readonly total: number; readonly new: number }
+    | { readonly new: number }
+    ? { -readonly [Inner in keyof Type[Key]]: Type[Key][Inner] }
+    : Type[Key];
+};
 
 interface Importing extends ImportOptions {
   readonly artifactRoot: string;
@@ -84,10 +96,12 @@ interface Importing extends ImportOptions {
 }
 
 /**
- * Takes over the store of an MLflow server: experiments, runs with params, tags, inputs and the whole history of metrics,
+ * Takes over the store of an MLflow server: experiments, runs with params, tags, inputs and the whole history of
+ * metrics,
  * logged models, registered models with versions, tags, stages and aliases, and the artifacts.
  *
- * Run ids, version numbers and times stay as they are; experiments are matched by name and get ids of this store. Can be
+ * Run ids, version numbers and times stay as they are; experiments are matched by name and get ids of this store. Can
+ * be
  * repeated: what is here is brought up to date, nothing is doubled, and versions and aliases that are here stay.
  * The other store is only read; it may be in use.
  *
@@ -112,12 +126,28 @@ export async function importMlflow(options: ImportOptions): Promise<ImportReport
       artifacts: counts,
       leftBehind: await source.leftBehind(),
     };
-    const importing: Importing = { ...options, artifactRoot: options.artifactRoot ?? "mlflow-artifacts:/", source, base, counts, report, proxyFolder: options.artifactsFrom ?? findProxyFolder(base), moved: new Map(), paramConflicts: 0, versionConflicts: 0 };
+    const importing: Importing = {
+      ...options,
+      artifactRoot: options.artifactRoot ?? "mlflow-artifacts:/",
+      source,
+      base,
+      counts,
+      report,
+      proxyFolder: options.artifactsFrom ?? findProxyFolder(base),
+      moved: new Map(),
+      paramConflicts: 0,
+      versionConflicts: 0,
+    };
     const experiments = await source.experiments();
     for (const experiment of experiments) {
       await takeExperiment(importing, experiment);
       report.experiments.total++;
-      options.onProgress?.({ stage: "experiments", subject: experiment.name, done: report.experiments.total, total: experiments.length });
+      options.onProgress?.({
+        stage: "experiments",
+        subject: experiment.name,
+        done: report.experiments.total,
+        total: experiments.length,
+      });
     }
     await takeRegisteredModels(importing);
     return { ...report, leftBehind: [...report.leftBehind, ...problems(importing)] };
@@ -134,31 +164,56 @@ async function takeExperiment(importing: Importing, experiment: SourceExperiment
   const { store, clock, source, report } = importing;
   const moves = importing.artifactMode !== "reference" && isLocal(experiment.artifactLocation);
   const { experimentId, created } = await store.write((transaction) =>
-    importExperiment(transaction, { ...who(importing), experiment, location: (id) => (moves ? appendPath(importing.artifactRoot, String(id)) : experiment.artifactLocation), atMs: clock.now() }),
+    importExperiment(transaction, {
+      ...who(importing),
+      experiment,
+      location: (id) => (moves ? appendPath(importing.artifactRoot, String(id)) : experiment.artifactLocation),
+      atMs: clock.now(),
+    }),
   );
   if (created) report.experiments.new++;
   for await (const page of source.loggedModels(experiment.id)) {
     for (const model of page) {
-      const artifactUri = await takeArtifacts(importing, model.artifactUri, [String(experimentId), "models", model.id, "artifacts"]);
-      const { created: isNew } = await store.write((transaction) => importLoggedModel(transaction, { ...who(importing), model, experimentId, artifactUri, atMs: clock.now() }));
+      const artifactUri = await takeArtifacts(importing, model.artifactUri, [
+        String(experimentId),
+        "models",
+        model.id,
+        "artifacts",
+      ]);
+      const { created: isNew } = await store.write((transaction) =>
+        importLoggedModel(transaction, { ...who(importing), model, experimentId, artifactUri, atMs: clock.now() }),
+      );
       report.loggedModels.total++;
       if (isNew) report.loggedModels.new++;
     }
   }
   for await (const page of source.runs(experiment.id)) {
-    for (let start = 0; start < page.length; start += RUNS_PER_WRITE) await takeRuns(importing, experiment.id, experimentId, page.slice(start, start + RUNS_PER_WRITE));
+    for (let start = 0; start < page.length; start += RUNS_PER_WRITE)
+      await takeRuns(importing, experiment.id, experimentId, page.slice(start, start + RUNS_PER_WRITE));
     importing.onProgress?.({ stage: "runs", subject: experiment.name, done: report.runs.total, total: undefined });
   }
 }
 
-async function takeRuns(importing: Importing, sourceExperimentId: string, experimentId: number, runs: readonly SourceRun[]): Promise<void> {
+async function takeRuns(
+  importing: Importing,
+  sourceExperimentId: string,
+  experimentId: number,
+  runs: readonly SourceRun[],
+): Promise<void> {
   const { store, clock, source, report } = importing;
   importing.signal?.throwIfAborted();
   const placed: { readonly run: SourceRun; readonly artifactUri: string }[] = [];
-  for (const run of runs) placed.push({ run, artifactUri: await takeArtifacts(importing, run.artifactUri, [String(experimentId), run.runId, "artifacts"]) });
+  for (const run of runs)
+    placed.push({
+      run,
+      artifactUri: await takeArtifacts(importing, run.artifactUri, [String(experimentId), run.runId, "artifacts"]),
+    });
   const taken = await store.write(async (transaction) => {
     const written: { run: RunInfo; created: boolean; paramConflicts: number }[] = [];
-    for (const { run, artifactUri } of placed) written.push(await importRun(transaction, { ...who(importing), run, experimentId, artifactUri, atMs: clock.now() }));
+    for (const { run, artifactUri } of placed)
+      written.push(
+        await importRun(transaction, { ...who(importing), run, experimentId, artifactUri, atMs: clock.now() }),
+      );
     return written;
   });
   const waiting = collectPoints(importing);
@@ -172,7 +227,10 @@ async function takeRuns(importing: Importing, sourceExperimentId: string, experi
 }
 
 /** Metric points of several runs in one transaction: a commit costs more than a few thousand rows. */
-function collectPoints({ store, clock, report }: Importing): { add(run: number, points: readonly MetricPoint[]): Promise<void>; flush(): Promise<void> } {
+function collectPoints({ store, clock, report }: Importing): {
+  add(run: number, points: readonly MetricPoint[]): Promise<void>;
+  flush(): Promise<void>;
+} {
   let batch: { readonly run: number; readonly points: readonly MetricPoint[] }[] = [];
   let count = 0;
   const flush = async (): Promise<void> => {
@@ -214,13 +272,25 @@ async function takeRegisteredModels(importing: Importing): Promise<void> {
   const { store, clock, source, report, log } = importing;
   for await (const model of source.registeredModels()) {
     try {
-      const { created, versions, aliases, conflicts } = await store.write((transaction) => importRegisteredModel(transaction, { ...who(importing), model, locate: (location) => locate(importing, location), atMs: clock.now() }));
+      const { created, versions, aliases, conflicts } = await store.write((transaction) =>
+        importRegisteredModel(transaction, {
+          ...who(importing),
+          model,
+          locate: (location) => locate(importing, location),
+          atMs: clock.now(),
+        }),
+      );
       report.registeredModels.total++;
       if (created) report.registeredModels.new++;
       report.modelVersions.new += versions;
       report.aliases.new += aliases;
       importing.versionConflicts += conflicts;
-      importing.onProgress?.({ stage: "registered models", subject: model.name, done: report.registeredModels.total, total: undefined });
+      importing.onProgress?.({
+        stage: "registered models",
+        subject: model.name,
+        done: report.registeredModels.total,
+        total: undefined,
+      });
     } catch (error) {
       log.error("a registered model could not be imported", { model: model.name, error: messageOf(error) });
       throw error;
@@ -245,10 +315,25 @@ function problems({ counts, paramConflicts, versionConflicts, proxyFolder }: Imp
   const found: LeftBehind[] = [];
   if (counts.missing > 0) {
     const hint = proxyFolder === undefined ? "; name the old server's artifact folder with --artifacts" : "";
-    found.push({ what: "artifact folders", count: counts.missing, reason: `they are not on this machine, or were never written${hint}` });
+    found.push({
+      what: "artifact folders",
+      count: counts.missing,
+      reason: `they are not on this machine, or were never written${hint}`,
+    });
   }
-  if (counts.skipped > 0) found.push({ what: "artifact files", count: counts.skipped, reason: "links, sockets and devices are not copied" });
-  if (paramConflicts > 0) found.push({ what: "params", count: paramConflicts, reason: "the run has another value here, and params are written once" });
-  if (versionConflicts > 0) found.push({ what: "model versions", count: versionConflicts, reason: "their number is taken here by another version of a model with the same name" });
+  if (counts.skipped > 0)
+    found.push({ what: "artifact files", count: counts.skipped, reason: "links, sockets and devices are not copied" });
+  if (paramConflicts > 0)
+    found.push({
+      what: "params",
+      count: paramConflicts,
+      reason: "the run has another value here, and params are written once",
+    });
+  if (versionConflicts > 0)
+    found.push({
+      what: "model versions",
+      count: versionConflicts,
+      reason: "their number is taken here by another version of a model with the same name",
+    });
   return found;
 }

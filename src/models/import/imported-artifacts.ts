@@ -23,13 +23,15 @@ export function newArtifactCounts(): ArtifactCounts {
 }
 
 /**
- * The folder on this machine that a location of the old server stands for; undefined for object stores and other machines.
+ * The folder on this machine that a location of the old server stands for; undefined for object stores and other
+ * machines.
  *
  * @param proxyFolder the old server's `--artifacts-destination`, which `mlflow-artifacts:/` stands for
  */
 export function sourceFolder(location: string, proxyFolder: string | undefined, base: string): string | undefined {
   const proxied = /^mlflow-artifacts:(?:\/\/[^/]*)?\/(.*)$/s.exec(location);
-  if (proxied !== null) return proxyFolder === undefined ? undefined : join(proxyFolder, ...artifactSegments(proxied[1] ?? ""));
+  if (proxied !== null)
+    return proxyFolder === undefined ? undefined : join(proxyFolder, ...artifactSegments(proxied[1] ?? ""));
   if (/^[A-Za-z][\w+.-]*:/.test(location) && !/^file:/i.test(location)) return undefined;
   // Relative locations are relative to where the server ran: beside its database or its folder.
   return localPath(location) ?? resolve(base, location);

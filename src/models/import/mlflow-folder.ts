@@ -34,7 +34,8 @@ type Meta = Readonly<Record<string, unknown>>;
  */
 export async function openMlflowFolder(folder: string): Promise<MlflowSource> {
   const experiments = await readExperiments(folder);
-  if (experiments.size === 0) throw importSourceUnreadable({ from: folder, reason: "no folder in it holds the meta.yaml of an experiment" });
+  if (experiments.size === 0)
+    throw importSourceUnreadable({ from: folder, reason: "no folder in it holds the meta.yaml of an experiment" });
   const placeOf = (experimentId: string): string => experiments.get(experimentId)?.place ?? join(folder, experimentId);
   return {
     address: folder,
@@ -48,7 +49,9 @@ export async function openMlflowFolder(folder: string): Promise<MlflowSource> {
   };
 }
 
-async function readExperiments(folder: string): Promise<ReadonlyMap<string, { readonly place: string; readonly experiment: SourceExperiment }>> {
+async function readExperiments(
+  folder: string,
+): Promise<ReadonlyMap<string, { readonly place: string; readonly experiment: SourceExperiment }>> {
   const found = new Map<string, { place: string; experiment: SourceExperiment }>();
   for (const root of [folder, join(folder, TRASH)]) {
     for (const entry of await foldersIn(root)) {
@@ -109,14 +112,18 @@ async function readRun(place: string, name: string): Promise<SourceRun | undefin
   };
 }
 
-async function readInputs(place: string, run: string): Promise<{ datasets: readonly RunDataset[]; models: readonly RunModel[] }> {
+async function readInputs(
+  place: string,
+  run: string,
+): Promise<{ datasets: readonly RunDataset[]; models: readonly RunModel[] }> {
   const datasets: RunDataset[] = [];
   const models: RunModel[] = [];
   for (const name of await foldersIn(join(run, "inputs"))) {
     const meta = await readMeta(join(run, "inputs", name));
     if (meta === undefined) continue;
     if (meta["source_type"] === "MODEL") models.push({ modelId: text(meta["source_id"]), step: number(meta["step"]) });
-    const dataset = meta["source_type"] === "DATASET" ? await readMeta(join(place, "datasets", text(meta["source_id"]))) : undefined;
+    const dataset =
+      meta["source_type"] === "DATASET" ? await readMeta(join(place, "datasets", text(meta["source_id"]))) : undefined;
     if (dataset === undefined) continue;
     datasets.push({
       name: text(dataset["name"]),
@@ -189,7 +196,8 @@ async function* readRegisteredModels(folder: string): AsyncGenerator<SourceRegis
       const version = /^version-(\d+)$/.test(entry) ? await readMeta(join(place, entry)) : undefined;
       if (version === undefined) continue;
       lastVersion = Math.max(lastVersion, number(version["version"]));
-      if (version["current_stage"] !== "Deleted_Internal") versions.push(toVersion(version, await readPairs(join(place, entry, "tags"))));
+      if (version["current_stage"] !== "Deleted_Internal")
+        versions.push(toVersion(version, await readPairs(join(place, entry, "tags"))));
     }
     yield {
       name: text(meta["name"]),
@@ -198,7 +206,10 @@ async function* readRegisteredModels(folder: string): AsyncGenerator<SourceRegis
       updatedAtMs: number(meta["last_updated_timestamp"]),
       lastVersion,
       tags: await readPairs(join(place, "tags")),
-      aliases: (await readPairs(join(place, "aliases"))).map(({ key, value }) => ({ alias: key, version: Number(value) })),
+      aliases: (await readPairs(join(place, "aliases"))).map(({ key, value }) => ({
+        alias: key,
+        version: Number(value),
+      })),
       versions,
     };
   }
@@ -239,7 +250,8 @@ async function filesBelow(folder: string): Promise<readonly string[]> {
   const names: string[] = [];
   for (const entry of await entriesOf(folder)) {
     if (entry.isFile()) names.push(entry.name);
-    else if (entry.isDirectory()) names.push(...(await filesBelow(join(folder, entry.name))).map((name) => `${entry.name}/${name}`));
+    else if (entry.isDirectory())
+      names.push(...(await filesBelow(join(folder, entry.name))).map((name) => `${entry.name}/${name}`));
   }
   return names.sort();
 }

@@ -13,5 +13,10 @@ export function createRegistryRoutes(options: RegistryRoutesOptions): readonly M
     artifactRoot: options.artifactRoot ?? "mlflow-artifacts:/",
     protectedAliases: options.protectedAliases ?? ["champion"],
   };
-  return [...registeredModelRoutes(context), ...modelVersionRoutes(context), ...loggedModelRoutes(context), ...webhookRoutes(context)];
+  return [
+    ...registeredModelRoutes(context),
+    ...modelVersionRoutes(context),
+    ...loggedModelRoutes(context),
+    ...webhookRoutes(context),
+  ];
 }

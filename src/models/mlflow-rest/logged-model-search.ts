@@ -1,6 +1,22 @@
-import { type LoggedModelCondition, type LoggedModelOrder, LOGGED_MODEL_NUMBERS, searchLoggedModels } from "#metadata-store";
+import {
+  type LoggedModelCondition,
+  type LoggedModelOrder,
+  LOGGED_MODEL_NUMBERS,
+  searchLoggedModels,
+} from "#metadata-store";
 import { digestOfJson } from "#base";
-import { type MlflowMessage, type MlflowRoute, parameterInvalid, parameterMissing, parseLoggedModelFilter, parseLoggedModelOrderField, readOrders, readPageToken, readPosition, writePageToken } from "#tracking";
+import {
+  type MlflowMessage,
+  type MlflowRoute,
+  parameterInvalid,
+  parameterMissing,
+  parseLoggedModelFilter,
+  parseLoggedModelOrderField,
+  readOrders,
+  readPageToken,
+  readPosition,
+  writePageToken,
+} from "#tracking";
 import { type RegistryContext, route } from "./registry-context.ts";
 import { toLoggedModelMessage, unlessEmpty } from "./registry-message.ts";
 
@@ -31,18 +47,29 @@ export function searchRoute(context: RegistryContext): MlflowRoute {
       ...(after === undefined ? {} : { after }),
     };
     const { models, next } = await context.store.read((transaction) => searchLoggedModels(transaction, query));
-    const token = next === undefined ? {} : { next_page_token: writePageToken({ after: next, filter: filter ?? null, query: digestOf(bound) }) };
+    const token =
+      next === undefined
+        ? {}
+        : { next_page_token: writePageToken({ after: next, filter: filter ?? null, query: digestOf(bound) }) };
     return { ...unlessEmpty("models", models.map(toLoggedModelMessage)), ...token };
   });
 }
 
 function readLimit(fields: MlflowMessage): number {
   const limit = fields.integer("max_results") ?? 0;
-  if (limit < 0) throw parameterInvalid({ message: `Invalid value ${limit} for parameter 'max_results' supplied: It must be a positive integer or 0 for the default` });
+  if (limit < 0)
+    throw parameterInvalid({
+      message: `Invalid value ${limit} for parameter 'max_results' supplied: It must be a positive integer or 0 for the default`,
+    });
   return limit === 0 ? DEFAULT_PAGE : Math.min(limit, LARGEST_PAGE);
 }
 
-function toCondition({ entity, key, comparator, value }: ReturnType<typeof parseLoggedModelFilter>[number]): LoggedModelCondition {
+function toCondition({
+  entity,
+  key,
+  comparator,
+  value,
+}: ReturnType<typeof parseLoggedModelFilter>[number]): LoggedModelCondition {
   const test = { comparator, value: entity === "attributes" && key === "status" ? toStatus(value) : value };
   switch (entity) {
     case "metrics":
@@ -52,7 +79,11 @@ function toCondition({ entity, key, comparator, value }: ReturnType<typeof parse
     case "tags":
       return { on: "tag", key, ...test } as LoggedModelCondition;
     case "attributes":
-      return { on: (LOGGED_MODEL_NUMBERS as readonly string[]).includes(key) ? "number" : "attribute", key, ...test } as LoggedModelCondition;
+      return {
+        on: (LOGGED_MODEL_NUMBERS as readonly string[]).includes(key) ? "number" : "attribute",
+        key,
+        ...test,
+      } as LoggedModelCondition;
   }
 }
 
@@ -75,7 +106,14 @@ function readOrder(message: MlflowMessage): LoggedModelOrder {
   const { entity, key } = parseLoggedModelOrderField(message.requiredString("field_name"));
   const descending = !(message.boolean("ascending") ?? true);
   if (entity === "attributes") return { by: key, descending } as LoggedModelOrder;
-  return { metric: key, descending, dataset: { name: emptyAsAbsent(message.string("dataset_name")), digest: emptyAsAbsent(message.string("dataset_digest")) } };
+  return {
+    metric: key,
+    descending,
+    dataset: {
+      name: emptyAsAbsent(message.string("dataset_name")),
+      digest: emptyAsAbsent(message.string("dataset_digest")),
+    },
+  };
 }
 
 function emptyAsAbsent(text: string | undefined): string | undefined {
@@ -83,7 +121,11 @@ function emptyAsAbsent(text: string | undefined): string | undefined {
 }
 
 function digestOf(bound: Bound): string {
-  return digestOfJson({ experimentIds: [...bound.experimentIds].sort(), filter: bound.filter ?? "", orderBy: JSON.stringify(bound.orderBy) });
+  return digestOfJson({
+    experimentIds: [...bound.experimentIds].sort(),
+    filter: bound.filter ?? "",
+    orderBy: JSON.stringify(bound.orderBy),
+  });
 }
 
 function readToken(fields: MlflowMessage, bound: Bound): readonly (string | number)[] | undefined {
@@ -96,6 +138,9 @@ function readToken(fields: MlflowMessage, bound: Bound): readonly (string | numb
       message: `Filter string in the page token does not match the requested filter string. Expected: ${bound.filter ?? "None"}. Found: ${typeof filter === "string" ? filter : "None"}`,
     });
   }
-  if (query !== digestOf(bound)) throw parameterInvalid({ message: "Experiment IDs or order_by in the page token do not match the requested ones." });
+  if (query !== digestOf(bound))
+    throw parameterInvalid({
+      message: "Experiment IDs or order_by in the page token do not match the requested ones.",
+    });
   return position;
 }

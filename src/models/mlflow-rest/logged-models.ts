@@ -12,7 +12,17 @@ import {
   setLoggedModelStatus,
   setLoggedModelTags,
 } from "#metadata-store";
-import { appendPath, artifactSegments, experimentMissing, filesField, type MlflowMessage, type MlflowResponse, type MlflowRoute, parameterInvalid, toFile } from "#tracking";
+import {
+  appendPath,
+  artifactSegments,
+  experimentMissing,
+  filesField,
+  type MlflowMessage,
+  type MlflowResponse,
+  type MlflowRoute,
+  parameterInvalid,
+  toFile,
+} from "#tracking";
 import { generateLoggedModelName } from "../logged-model-name.ts";
 import { assertLoggedModelName } from "../registry-names.ts";
 import { searchRoute } from "./logged-model-search.ts";
@@ -20,7 +30,11 @@ import { rawRoute, type RegistryCall, type RegistryContext, route } from "./regi
 import { readTags, toLoggedModelMessage } from "./registry-message.ts";
 
 const KEY_LIMIT = 250;
-const STATUS_NUMBERS = { LOGGED_MODEL_PENDING: 1, LOGGED_MODEL_READY: 2, LOGGED_MODEL_UPLOAD_FAILED: 3 } as const satisfies Record<(typeof LOGGED_MODEL_STATUSES)[number], number>;
+const STATUS_NUMBERS = {
+  LOGGED_MODEL_PENDING: 1,
+  LOGGED_MODEL_READY: 2,
+  LOGGED_MODEL_UPLOAD_FAILED: 3,
+} as const satisfies Record<(typeof LOGGED_MODEL_STATUSES)[number], number>;
 
 /** `logged-models` of MLflow's REST API. */
 export function loggedModelRoutes(context: RegistryContext): readonly MlflowRoute[] {
@@ -38,7 +52,9 @@ export function loggedModelRoutes(context: RegistryContext): readonly MlflowRout
       const status = call.fields.enumeration("status", STATUS_NUMBERS);
       if (status === undefined) call.fields.requiredString("status");
       const change = { ...changing(context, call), status: status ?? "LOGGED_MODEL_READY" };
-      return { model: toLoggedModelMessage(await store.write((transaction) => setLoggedModelStatus(transaction, change))) };
+      return {
+        model: toLoggedModelMessage(await store.write((transaction) => setLoggedModelStatus(transaction, change))),
+      };
     }),
     route(context, "DELETE mlflow/logged-models/:modelId", "write logged model", async (call) => {
       const change = changing(context, call);
@@ -87,11 +103,22 @@ async function create(context: RegistryContext, { fields, atMs, actor, request }
       project: context.project,
       experimentId,
       name: given === undefined || given === "" ? generateLoggedModelName() : given,
-      artifactUri: appendPath(experiment.artifactLocation ?? appendPath(context.artifactRoot, experimentId), "models", id, "artifacts"),
+      artifactUri: appendPath(
+        experiment.artifactLocation ?? appendPath(context.artifactRoot, experimentId),
+        "models",
+        id,
+        "artifacts",
+      ),
       modelType: fields.string("model_type"),
       sourceRunId: fields.string("source_run_id"),
       params: readParams(fields),
-      tags: attempt === undefined ? readTags(fields) : [...readTags(fields).filter(({ key }) => key !== ATTEMPT_TAG), { key: ATTEMPT_TAG, value: attempt.attemptId }],
+      tags:
+        attempt === undefined
+          ? readTags(fields)
+          : [
+              ...readTags(fields).filter(({ key }) => key !== ATTEMPT_TAG),
+              { key: ATTEMPT_TAG, value: attempt.attemptId },
+            ],
       atMs,
       actor,
     });
@@ -117,7 +144,8 @@ function idOf({ request }: RegistryCall): string {
 function readParams(fields: MlflowMessage): readonly { key: string; value: string }[] {
   return fields.messages("params").map((param) => {
     const key = param.requiredString("key");
-    if (key.length > KEY_LIMIT) throw parameterInvalid({ message: `'key' exceeds the maximum length of ${KEY_LIMIT} characters` });
+    if (key.length > KEY_LIMIT)
+      throw parameterInvalid({ message: `'key' exceeds the maximum length of ${KEY_LIMIT} characters` });
     return { key, value: param.string("value") ?? "" };
   });
 }

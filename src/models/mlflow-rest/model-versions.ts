@@ -12,7 +12,14 @@ import {
   transitionModelVersion,
   updateModelVersion,
 } from "#metadata-store";
-import { type MlflowResponse, type MlflowRoute, parameterInvalid, parseModelVersionFilter, parseModelVersionOrder, readOrders } from "#tracking";
+import {
+  type MlflowResponse,
+  type MlflowRoute,
+  parameterInvalid,
+  parseModelVersionFilter,
+  parseModelVersionOrder,
+  readOrders,
+} from "#tracking";
 import { assertPromotion } from "../protected-alias.ts";
 import { resolveSource } from "../version-source.ts";
 import { readAfter, writeAfter } from "./position-token.ts";
@@ -37,18 +44,28 @@ export function modelVersionRoutes(context: RegistryContext): readonly MlflowRou
     route(context, "POST mlflow/model-versions/create", "write model", (call) => create(context, call)),
     route(context, "GET mlflow/model-versions/get", "read", async (call) => {
       const key = reading(call);
-      return { model_version: toModelVersionMessage(await store.read((transaction) => getModelVersion(transaction, key)), true) };
+      return {
+        model_version: toModelVersionMessage(
+          await store.read((transaction) => getModelVersion(transaction, key)),
+          true,
+        ),
+      };
     }),
     route(context, "PATCH mlflow/model-versions/update", "write model", async (call) => {
       const change = { ...writing(call), description: call.fields.string("description") };
-      return { model_version: toModelVersionMessage(await store.write((transaction) => updateModelVersion(transaction, change))) };
+      return {
+        model_version: toModelVersionMessage(
+          await store.write((transaction) => updateModelVersion(transaction, change)),
+        ),
+      };
     }),
     route(context, "POST mlflow/model-versions/transition-stage", "write model", (call) => transition(context, call)),
     route(context, "DELETE mlflow/model-versions/delete", "write", async (call) => {
       const change = writing(call);
       await store.write(async (transaction) => {
         const { aliases } = await getModelVersion(transaction, change);
-        for (const alias of aliases) await assertPromotion(context, transaction, { ...change, alias, version: undefined });
+        for (const alias of aliases)
+          await assertPromotion(context, transaction, { ...change, alias, version: undefined });
         await deleteModelVersion(transaction, change);
       });
       return {};
@@ -93,7 +110,10 @@ async function create(context: RegistryContext, { fields, atMs, actor }: Registr
     actor,
   };
   const version = await context.store.write(async (transaction) => {
-    const resolved = await resolveSource(transaction, { ...facts, isPrompt: isPromptTag(facts.tags) || (await isPromptModel(transaction, name)) });
+    const resolved = await resolveSource(transaction, {
+      ...facts,
+      isPrompt: isPromptTag(facts.tags) || (await isPromptModel(transaction, name)),
+    });
     return createModelVersion(transaction, { ...facts, ...resolved });
   });
   context.webhooks.wake();
@@ -109,7 +129,11 @@ async function transition(context: RegistryContext, call: RegistryCall): Promise
     });
   }
   const change = { ...writing(call), stage, archiveOthers };
-  return { model_version: toModelVersionMessage(await context.store.write((transaction) => transitionModelVersion(transaction, change))) };
+  return {
+    model_version: toModelVersionMessage(
+      await context.store.write((transaction) => transitionModelVersion(transaction, change)),
+    ),
+  };
 }
 
 async function getArtifact(context: RegistryContext, call: RegistryCall): Promise<MlflowResponse> {
@@ -123,7 +147,12 @@ function reading({ fields }: RegistryCall): { name: string; version: number } {
   return { name: fields.requiredString("name"), version: readVersion(fields) };
 }
 
-function writing({ fields, atMs, actor }: RegistryCall): { name: string; version: number; atMs: number; actor: string } {
+function writing({ fields, atMs, actor }: RegistryCall): {
+  name: string;
+  version: number;
+  atMs: number;
+  actor: string;
+} {
   return { name: fields.requiredString("name"), version: readVersion(fields), atMs, actor };
 }
 
@@ -140,11 +169,23 @@ async function search(context: RegistryContext, { fields }: RegistryCall): Promi
       ...(after === undefined ? {} : { after }),
     }),
   );
-  return { ...unlessEmpty("model_versions", versions.map((version) => toModelVersionMessage(version))), ...writeAfter(next) };
+  return {
+    ...unlessEmpty(
+      "model_versions",
+      versions.map((version) => toModelVersionMessage(version)),
+    ),
+    ...writeAfter(next),
+  };
 }
 
-function toCondition({ entity, key, comparator, value }: ReturnType<typeof parseModelVersionFilter>[number]): ModelVersionCondition {
-  if (entity === "attribute" && key === "version_number") return { on: "version", comparator, value } as ModelVersionCondition;
+function toCondition({
+  entity,
+  key,
+  comparator,
+  value,
+}: ReturnType<typeof parseModelVersionFilter>[number]): ModelVersionCondition {
+  if (entity === "attribute" && key === "version_number")
+    return { on: "version", comparator, value } as ModelVersionCondition;
   const test = { comparator, value } as { readonly comparator: "="; readonly value: string };
   if (entity === "tag") return { on: "tag", key, ...test };
   return { on: key === "source_path" ? "source" : (key as "name" | "run_id"), ...test };

@@ -13,12 +13,26 @@ import {
   setRegisteredModelTag,
   updateRegisteredModel,
 } from "#metadata-store";
-import { type MlflowMessage, type MlflowRoute, parameterWrongType, parseRegisteredModelFilter, parseRegisteredModelOrder, readOrders } from "#tracking";
+import {
+  type MlflowMessage,
+  type MlflowRoute,
+  parameterWrongType,
+  parseRegisteredModelFilter,
+  parseRegisteredModelOrder,
+  readOrders,
+} from "#tracking";
 import { assertAliasName, assertModelName } from "../registry-names.ts";
 import { assertPromotion } from "../protected-alias.ts";
 import { readAfter, writeAfter } from "./position-token.ts";
 import { type RegistryCall, type RegistryContext, route } from "./registry-context.ts";
-import { assertTag, readTags, readVersion, toModelVersionMessage, toRegisteredModelMessage, unlessEmpty } from "./registry-message.ts";
+import {
+  assertTag,
+  readTags,
+  readVersion,
+  toModelVersionMessage,
+  toRegisteredModelMessage,
+  unlessEmpty,
+} from "./registry-message.ts";
 import { readStage } from "./stage.ts";
 
 const DEFAULT_PAGE = 100;
@@ -31,7 +45,14 @@ export function registeredModelRoutes(context: RegistryContext): readonly Mlflow
     route(context, "POST mlflow/registered-models/create", "write model", async ({ fields, atMs, actor }) => {
       const name = fields.requiredString("name");
       assertModelName(name);
-      const facts = { project: context.project, name, description: fields.string("description"), tags: readTags(fields), atMs, actor };
+      const facts = {
+        project: context.project,
+        name,
+        description: fields.string("description"),
+        tags: readTags(fields),
+        atMs,
+        actor,
+      };
       const model = await store.write((transaction) => createRegisteredModel(transaction, facts));
       context.webhooks.wake();
       return { registered_model: toRegisteredModelMessage(model) };
@@ -39,29 +60,44 @@ export function registeredModelRoutes(context: RegistryContext): readonly Mlflow
     route(context, "POST mlflow/registered-models/rename", "write", async (call) => {
       const change = { ...writing(call), newName: call.fields.requiredString("new_name") };
       assertModelName(change.newName);
-      return { registered_model: toRegisteredModelMessage(await store.write((transaction) => renameRegisteredModel(transaction, change))) };
+      return {
+        registered_model: toRegisteredModelMessage(
+          await store.write((transaction) => renameRegisteredModel(transaction, change)),
+        ),
+      };
     }),
     route(context, "PATCH mlflow/registered-models/update", "write model", async (call) => {
       const change = { ...writing(call), description: call.fields.string("description") };
-      return { registered_model: toRegisteredModelMessage(await store.write((transaction) => updateRegisteredModel(transaction, change))) };
+      return {
+        registered_model: toRegisteredModelMessage(
+          await store.write((transaction) => updateRegisteredModel(transaction, change)),
+        ),
+      };
     }),
     route(context, "DELETE mlflow/registered-models/delete", "write", async (call) => {
       const change = writing(call);
       await store.write(async (transaction) => {
         const { aliases } = await getRegisteredModel(transaction, change.name);
-        for (const { alias } of aliases) await assertPromotion(context, transaction, { ...change, alias, version: undefined });
+        for (const { alias } of aliases)
+          await assertPromotion(context, transaction, { ...change, alias, version: undefined });
         await deleteRegisteredModel(transaction, change);
       });
       return {};
     }),
     route(context, "GET mlflow/registered-models/get", "read", async ({ fields }) => {
       const name = fields.requiredString("name");
-      return { registered_model: toRegisteredModelMessage(await store.read((transaction) => getRegisteredModel(transaction, name))) };
+      return {
+        registered_model: toRegisteredModelMessage(
+          await store.read((transaction) => getRegisteredModel(transaction, name)),
+        ),
+      };
     }),
     route(context, "GET mlflow/registered-models/search", "read", (call) => search(context, call)),
     route(context, "POST mlflow/registered-models/search", "read", (call) => search(context, call)),
     route(context, "GET mlflow/registered-models/get-latest-versions", "read", (call) => latestVersions(context, call)),
-    route(context, "POST mlflow/registered-models/get-latest-versions", "read", (call) => latestVersions(context, call)),
+    route(context, "POST mlflow/registered-models/get-latest-versions", "read", (call) =>
+      latestVersions(context, call),
+    ),
     ...tagRoutes(context),
     ...aliasRoutes(context),
   ];
@@ -112,7 +148,12 @@ function aliasRoutes(context: RegistryContext): readonly MlflowRoute[] {
     }),
     route(context, "GET mlflow/registered-models/alias", "read", async ({ fields }) => {
       const key = { name: fields.requiredString("name"), alias: fields.requiredString("alias") };
-      return { model_version: toModelVersionMessage(await store.read((transaction) => getModelVersionByAlias(transaction, key)), true) };
+      return {
+        model_version: toModelVersionMessage(
+          await store.read((transaction) => getModelVersionByAlias(transaction, key)),
+          true,
+        ),
+      };
     }),
   ];
 }
@@ -124,7 +165,10 @@ function writing({ fields, atMs, actor }: RegistryCall): { name: string; atMs: n
 async function latestVersions(context: RegistryContext, { fields }: RegistryCall): Promise<object> {
   const key = { name: fields.requiredString("name"), stages: fields.strings("stages").map(readStage) };
   const versions = await context.store.read((transaction) => getLatestModelVersions(transaction, key));
-  return unlessEmpty("model_versions", versions.map((version) => toModelVersionMessage(version)));
+  return unlessEmpty(
+    "model_versions",
+    versions.map((version) => toModelVersionMessage(version)),
+  );
 }
 
 async function search(context: RegistryContext, { fields }: RegistryCall): Promise<object> {
@@ -134,7 +178,10 @@ async function search(context: RegistryContext, { fields }: RegistryCall): Promi
   const { models, next } = await context.store.read((transaction) =>
     searchRegisteredModels(transaction, {
       conditions: parseRegisteredModelFilter(fields.string("filter") ?? "").map(toCondition),
-      orderBy: orderBy.map(({ key, ascending }) => ({ by: key === "name" ? "name" : "updated", descending: !ascending })),
+      orderBy: orderBy.map(({ key, ascending }) => ({
+        by: key === "name" ? "name" : "updated",
+        descending: !ascending,
+      })),
       limit,
       ...(after === undefined ? {} : { after }),
     }),
@@ -142,7 +189,12 @@ async function search(context: RegistryContext, { fields }: RegistryCall): Promi
   return { ...unlessEmpty("registered_models", models.map(toRegisteredModelMessage)), ...writeAfter(next) };
 }
 
-function toCondition({ entity, key, comparator, value }: ReturnType<typeof parseRegisteredModelFilter>[number]): RegisteredModelCondition {
+function toCondition({
+  entity,
+  key,
+  comparator,
+  value,
+}: ReturnType<typeof parseRegisteredModelFilter>[number]): RegisteredModelCondition {
   const test = { comparator, value } as Pick<RegisteredModelCondition, "comparator" | "value">;
   return entity === "tag" ? { on: "tag", key, ...test } : { on: "name", ...test };
 }
@@ -150,6 +202,7 @@ function toCondition({ entity, key, comparator, value }: ReturnType<typeof parse
 /** `max_results`; 0 is the default. @throws TRACKING_PARAMETER_WRONG_TYPE beyond the largest page */
 export function readLimit(fields: MlflowMessage, byDefault: number, largest: number): number {
   const limit = fields.integer("max_results") ?? 0;
-  if (limit < 0 || limit > largest) throw parameterWrongType({ parameter: "max_results", value: fields.raw("max_results") ?? null });
+  if (limit < 0 || limit > largest)
+    throw parameterWrongType({ parameter: "max_results", value: fields.raw("max_results") ?? null });
   return limit === 0 ? byDefault : limit;
 }

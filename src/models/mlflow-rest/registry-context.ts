@@ -1,6 +1,15 @@
 import type { Clock, Log } from "#base";
 import type { MetadataStore } from "#metadata-store";
-import type { ArtifactFolder, MlflowHandler, MlflowLine, MlflowMessage, MlflowPermission, MlflowRequest, MlflowResponse, MlflowRoute } from "#tracking";
+import type {
+  ArtifactFolder,
+  MlflowHandler,
+  MlflowLine,
+  MlflowMessage,
+  MlflowPermission,
+  MlflowRequest,
+  MlflowResponse,
+  MlflowRoute,
+} from "#tracking";
 import { parseLine } from "#tracking";
 import type { PromotionCheck } from "../ports.ts";
 import type { WebhookSender } from "../webhook-sender.ts";
@@ -41,12 +50,22 @@ export interface RegistryCall {
 }
 
 /** A route whose handler gets the call's fields and answers JSON. */
-export function route(context: RegistryContext, line: MlflowLine, permission: MlflowPermission, answer: (call: RegistryCall) => Promise<object>): MlflowRoute {
+export function route(
+  context: RegistryContext,
+  line: MlflowLine,
+  permission: MlflowPermission,
+  answer: (call: RegistryCall) => Promise<object>,
+): MlflowRoute {
   return rawRoute(context, line, permission, async (call) => ({ json: await answer(call) }));
 }
 
 /** A route that answers anything. */
-export function rawRoute(context: RegistryContext, line: MlflowLine, permission: MlflowPermission, answer: (call: RegistryCall) => Promise<MlflowResponse>): MlflowRoute {
+export function rawRoute(
+  context: RegistryContext,
+  line: MlflowLine,
+  permission: MlflowPermission,
+  answer: (call: RegistryCall) => Promise<MlflowResponse>,
+): MlflowRoute {
   const handler: MlflowHandler = async (request) =>
     answer({ request, fields: await request.message(), atMs: context.clock.now(), actor: request.identity.name });
   return { ...parseLine(line), permission, handler };

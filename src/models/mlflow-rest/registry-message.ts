@@ -29,9 +29,15 @@ export function toRegisteredModelMessage(model: RegisteredModel): object {
     creation_timestamp: model.createdAtMs,
     last_updated_timestamp: model.updatedAtMs,
     ...(model.description === undefined || model.description === "" ? {} : { description: model.description }),
-    ...unlessEmpty("latest_versions", model.latestVersions.map((version) => toModelVersionMessage(version))),
+    ...unlessEmpty(
+      "latest_versions",
+      model.latestVersions.map((version) => toModelVersionMessage(version)),
+    ),
     ...unlessEmpty("tags", model.tags),
-    ...unlessEmpty("aliases", model.aliases.map(({ alias, version }) => ({ alias, version: String(version) }))),
+    ...unlessEmpty(
+      "aliases",
+      model.aliases.map(({ alias, version }) => ({ alias, version: String(version) })),
+    ),
   };
 }
 
@@ -88,7 +94,10 @@ export function unlessEmpty<Item>(name: string, list: readonly Item[]): Readonly
   return list.length === 0 ? {} : { [name]: list };
 }
 
-/** Tags of a registered model, a version or a logged model. @throws TRACKING_PARAMETER_INVALID, TRACKING_PARAMETER_MISSING */
+/**
+ * Tags of a registered model, a version or a logged model. @throws TRACKING_PARAMETER_INVALID,
+ * TRACKING_PARAMETER_MISSING
+ */
 export function readTags(message: MlflowMessage, field = "tags"): readonly KeyValue[] {
   return message.messages(field).map((tag) => {
     const key = tag.requiredString("key");
@@ -110,6 +119,7 @@ export function readVersion(message: MlflowMessage): number {
   const raw = message.raw("version");
   const text = typeof raw === "number" || typeof raw === "bigint" ? String(raw) : message.requiredString("version");
   const version = Number(text);
-  if (!/^\s*[+-]?\d+\s*$/.test(text) || !Number.isSafeInteger(version)) throw parameterInvalid({ message: `Parameter 'version' must be an integer, got '${text}'.` });
+  if (!/^\s*[+-]?\d+\s*$/.test(text) || !Number.isSafeInteger(version))
+    throw parameterInvalid({ message: `Parameter 'version' must be an integer, got '${text}'.` });
   return version;
 }

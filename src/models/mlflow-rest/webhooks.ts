@@ -1,4 +1,13 @@
-import { createWebhook, deleteWebhook, getWebhook, listWebhooks, updateWebhook, WEBHOOK_ACTIONS, type WebhookEntity, type WebhookEvent } from "#metadata-store";
+import {
+  createWebhook,
+  deleteWebhook,
+  getWebhook,
+  listWebhooks,
+  updateWebhook,
+  WEBHOOK_ACTIONS,
+  type WebhookEntity,
+  type WebhookEvent,
+} from "#metadata-store";
 import { type MlflowMessage, type MlflowRoute, parameterInvalid, readPageToken, writePageToken } from "#tracking";
 import { type RegistryCall, type RegistryContext, route } from "./registry-context.ts";
 import { toWebhookMessage, unlessEmpty } from "./registry-message.ts";
@@ -18,14 +27,24 @@ export function webhookRoutes(context: RegistryContext): readonly MlflowRoute[] 
       const url = fields.requiredString("url");
       assertName(name);
       await assertUrl(context, url);
-      const facts = { ...readOptional(fields), name, url, events: readEvents(fields), project: context.project, atMs, actor };
+      const facts = {
+        ...readOptional(fields),
+        name,
+        url,
+        events: readEvents(fields),
+        project: context.project,
+        atMs,
+        actor,
+      };
       return { webhook: toWebhookMessage(await store.write((transaction) => createWebhook(transaction, facts))) };
     }),
     route(context, "GET mlflow/webhooks", "administer", async ({ fields }) => {
       const limit = readPageSize(fields);
       const token = fields.string("page_token") ?? "";
       const { after } = token === "" ? { after: undefined } : readPageToken(token);
-      const found = await store.read((transaction) => listWebhooks(transaction, { limit: limit + 1, ...(typeof after === "string" ? { after } : {}) }));
+      const found = await store.read((transaction) =>
+        listWebhooks(transaction, { limit: limit + 1, ...(typeof after === "string" ? { after } : {}) }),
+      );
       const page = found.slice(0, limit);
       const next = found.length > limit ? { next_page_token: writePageToken({ after: page.at(-1)?.id }) } : {};
       return { ...unlessEmpty("webhooks", page.map(toWebhookMessage)), ...next };
@@ -39,15 +58,28 @@ export function webhookRoutes(context: RegistryContext): readonly MlflowRoute[] 
       if (name !== undefined) assertName(name);
       if (url !== undefined) await assertUrl(context, url);
       const events = fields.messages("events").length > 0 ? readEvents(fields) : undefined;
-      const change = { ...readOptional(fields), id: idOf(call), name, url, events, project: context.project, atMs, actor };
+      const change = {
+        ...readOptional(fields),
+        id: idOf(call),
+        name,
+        url,
+        events,
+        project: context.project,
+        atMs,
+        actor,
+      };
       return { webhook: toWebhookMessage(await store.write((transaction) => updateWebhook(transaction, change))) };
     }),
     route(context, "DELETE mlflow/webhooks/:webhookId", "administer", async (call) => {
       const { atMs, actor } = call;
-      await store.write((transaction) => deleteWebhook(transaction, { id: idOf(call), project: context.project, atMs, actor }));
+      await store.write((transaction) =>
+        deleteWebhook(transaction, { id: idOf(call), project: context.project, atMs, actor }),
+      );
       return {};
     }),
-    route(context, "POST mlflow/webhooks/:webhookId/test", "administer", async (call) => ({ result: await test(context, call, idOf(call)) })),
+    route(context, "POST mlflow/webhooks/:webhookId/test", "administer", async (call) => ({
+      result: await test(context, call, idOf(call)),
+    })),
   ];
 }
 
@@ -55,11 +87,23 @@ async function test(context: RegistryContext, { fields }: RegistryCall, id: stri
   const event = fields.message("event");
   const outcome = await context.webhooks.test(id, event === undefined ? undefined : readEvent(event));
   if ("error" in outcome) return { success: false, error_message: outcome.error };
-  return { success: outcome.answer.status < 400, response_status: outcome.answer.status, response_body: outcome.answer.body };
+  return {
+    success: outcome.answer.status < 400,
+    response_status: outcome.answer.status,
+    response_body: outcome.answer.body,
+  };
 }
 
-function readOptional(fields: MlflowMessage): { description: string | undefined; secret: string | undefined; status: "ACTIVE" | "DISABLED" | undefined } {
-  return { description: fields.string("description"), secret: readSecret(fields), status: fields.enumeration("status", STATUS_NUMBERS) };
+function readOptional(fields: MlflowMessage): {
+  description: string | undefined;
+  secret: string | undefined;
+  status: "ACTIVE" | "DISABLED" | undefined;
+} {
+  return {
+    description: fields.string("description"),
+    secret: readSecret(fields),
+    status: fields.enumeration("status", STATUS_NUMBERS),
+  };
 }
 
 /** Unlike other fields, what was sent is not repeated in the answer: a number or a list is as secret as a string. */
@@ -71,7 +115,8 @@ function readSecret(fields: MlflowMessage): string | undefined {
 
 function readPageSize(fields: MlflowMessage): number {
   const limit = fields.integer("max_results") ?? 0;
-  if (limit < 0 || limit > LARGEST_PAGE) throw parameterInvalid({ message: `max_results must be between 1 and ${LARGEST_PAGE}.` });
+  if (limit < 0 || limit > LARGEST_PAGE)
+    throw parameterInvalid({ message: `max_results must be between 1 and ${LARGEST_PAGE}.` });
   return limit === 0 ? DEFAULT_PAGE : limit;
 }
 
@@ -83,19 +128,27 @@ function assertName(name: string): void {
 }
 
 async function assertUrl({ webhooks }: RegistryContext, text: string): Promise<void> {
-  if (text.trim() === "") throw parameterInvalid({ message: `Webhook URL cannot be empty or just whitespace: '${text}'` });
+  if (text.trim() === "")
+    throw parameterInvalid({ message: `Webhook URL cannot be empty or just whitespace: '${text}'` });
   if (!URL.canParse(text)) throw parameterInvalid({ message: `Invalid webhook URL '${text}'` });
   const { protocol, hostname, username, password } = new URL(text);
   const scheme = protocol.slice(0, -1);
-  if (!webhooks.schemes.includes(scheme)) throw parameterInvalid({ message: `Invalid webhook URL scheme: '${scheme}'. Allowed schemes are: ${webhooks.schemes.join(", ")}.` });
+  if (!webhooks.schemes.includes(scheme))
+    throw parameterInvalid({
+      message: `Invalid webhook URL scheme: '${scheme}'. Allowed schemes are: ${webhooks.schemes.join(", ")}.`,
+    });
   if (hostname === "") throw parameterInvalid({ message: `Webhook URL must include a hostname: '${text}'` });
-  if (username !== "" || password !== "") throw parameterInvalid({ message: "Webhook URL must not hold credentials: use a secret, deliveries are signed with it." });
+  if (username !== "" || password !== "")
+    throw parameterInvalid({
+      message: "Webhook URL must not hold credentials: use a secret, deliveries are signed with it.",
+    });
   await webhooks.assertTarget(text);
 }
 
 function readEvents(fields: MlflowMessage): readonly WebhookEvent[] {
   const events = fields.messages("events").map(readEvent);
-  if (events.length === 0) throw parameterInvalid({ message: "Webhook events must be a non-empty list of WebhookEvent objects: []." });
+  if (events.length === 0)
+    throw parameterInvalid({ message: "Webhook events must be a non-empty list of WebhookEvent objects: []." });
   return events;
 }
 
@@ -103,11 +156,15 @@ function readEvent(message: MlflowMessage): WebhookEvent {
   const entity = message.requiredString("entity");
   const action = message.requiredString("action");
   if (!Object.hasOwn(WEBHOOK_ACTIONS, entity)) {
-    throw parameterInvalid({ message: `Invalid entity '${entity.toLowerCase()}'. Valid entities are: [${listed(Object.keys(WEBHOOK_ACTIONS))}]` });
+    throw parameterInvalid({
+      message: `Invalid entity '${entity.toLowerCase()}'. Valid entities are: [${listed(Object.keys(WEBHOOK_ACTIONS))}]`,
+    });
   }
   const actions: readonly string[] = WEBHOOK_ACTIONS[entity as WebhookEntity];
   if (!actions.includes(action)) {
-    throw parameterInvalid({ message: `Invalid action '${action.toLowerCase()}' for entity '${entity.toLowerCase()}'. Valid actions are: [${listed(actions)}]` });
+    throw parameterInvalid({
+      message: `Invalid action '${action.toLowerCase()}' for entity '${entity.toLowerCase()}'. Valid actions are: [${listed(actions)}]`,
+    });
   }
   return { entity, action };
 }

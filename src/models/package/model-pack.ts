@@ -1,6 +1,9 @@
 import { canonicalJson, type Digest } from "#base";
 
-/** Media types of CNCF ModelPack (model-spec v0.0.x) and the OCI image specification 1.1, in one place: the former may still change. */
+/**
+ * Media types of CNCF ModelPack (model-spec v0.0.x) and the OCI image specification 1.1, in one place: the former may
+ * still change.
+ */
 export const MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json";
 export const INDEX_TYPE = "application/vnd.oci.image.index.v1+json";
 export const ARTIFACT_TYPE = "application/vnd.cncf.model.manifest.v1+json";
@@ -58,13 +61,23 @@ export interface PackageFacts {
 
 /** Layers by kind, then by path, whatever order they were collected in. */
 export function sortLayers(layers: readonly PackageLayer[]): readonly PackageLayer[] {
-  return [...layers].sort((left, right) => LAYER_KINDS.indexOf(left.kind) - LAYER_KINDS.indexOf(right.kind) || (left.path < right.path ? -1 : 1));
+  return [...layers].sort(
+    (left, right) =>
+      LAYER_KINDS.indexOf(left.kind) - LAYER_KINDS.indexOf(right.kind) || (left.path < right.path ? -1 : 1),
+  );
 }
 
 /** Text of the config: equal facts and layers, equal bytes. Unknown keys are forbidden by the specification. */
 export function formatConfig(facts: PackageFacts, layers: readonly PackageLayer[]): string {
   return canonicalJson({
-    descriptor: { createdAt: facts.createdAt, name: facts.name, version: facts.version, title: `${facts.name} ${facts.version}`, description: facts.description, revision: facts.revision },
+    descriptor: {
+      createdAt: facts.createdAt,
+      name: facts.name,
+      version: facts.version,
+      title: `${facts.name} ${facts.version}`,
+      description: facts.description,
+      revision: facts.revision,
+    },
     config: { format: facts.format, capabilities: { inputTypes: ["other"], outputTypes: ["other"] } },
     modelfs: { type: "layers", diffIds: layers.map(({ digest }) => digest) },
   });
@@ -81,7 +94,11 @@ export function formatManifest(facts: PackageFacts, config: Descriptor, layers: 
       mediaType: `application/vnd.cncf.model.${kind}.v1.raw`,
       digest,
       size: sizeBytes,
-      annotations: { [FILE_PATH_ANNOTATION]: path, "org.cncf.model.file.mediatype.untested": "false", "org.opencontainers.image.title": path },
+      annotations: {
+        [FILE_PATH_ANNOTATION]: path,
+        "org.cncf.model.file.mediatype.untested": "false",
+        "org.opencontainers.image.title": path,
+      },
     })),
     annotations: {
       "org.opencontainers.image.created": facts.createdAt,

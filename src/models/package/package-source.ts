@@ -30,9 +30,19 @@ export interface CollectedPackage {
 export async function collectPackage(version: AssetVersion, options: PackageSourceOptions): Promise<CollectedPackage> {
   const { tree, model, record, registered } = readModelContent(version);
   const training = record.training;
-  const dataset = training === undefined ? undefined : await options.store.read((transaction) => getAssetVersion(transaction, { id: training.versionId }));
+  const dataset =
+    training === undefined
+      ? undefined
+      : await options.store.read((transaction) => getAssetVersion(transaction, { id: training.versionId }));
   const data = dataset === undefined ? undefined : await collectTable("data/training", dataset, options);
-  const passport = { format: "esteira.record/1", asset: version.asset, version: version.version, digest: version.digest, registered, ...record };
+  const passport = {
+    format: "esteira.record/1",
+    asset: version.asset,
+    version: version.version,
+    digest: version.digest,
+    registered,
+    ...record,
+  };
   return {
     layers: [
       ...(await treeLayers(tree, "", (path) => (path === model.file ? "weight" : "weight.config"), options.objects)),
@@ -46,10 +56,19 @@ export async function collectPackage(version: AssetVersion, options: PackageSour
 }
 
 /** Notebooks and code that the model was made from, one folder each. */
-async function collectCode(version: AssetVersion, { store, objects }: PackageSourceOptions): Promise<readonly SourcedLayer[]> {
+async function collectCode(
+  version: AssetVersion,
+  { store, objects }: PackageSourceOptions,
+): Promise<readonly SourcedLayer[]> {
   const graph = await store.read((transaction) => getVersionGraph(transaction, version.id, "upstream"));
-  const sources = graph.versions.filter((each) => (each.kind === "notebook" || each.kind === "code") && (each.content as Partial<Tree>).format === "tree/1");
-  const layers = await Promise.all(sources.map((source) => treeLayers(source.content as Tree, `code/${source.asset}-${source.version}/`, () => "code", objects)));
+  const sources = graph.versions.filter(
+    (each) => (each.kind === "notebook" || each.kind === "code") && (each.content as Partial<Tree>).format === "tree/1",
+  );
+  const layers = await Promise.all(
+    sources.map((source) =>
+      treeLayers(source.content as Tree, `code/${source.asset}-${source.version}/`, () => "code", objects),
+    ),
+  );
   return layers.flat();
 }
 
@@ -60,12 +79,26 @@ async function collectEvidence(source: ModelRecord["source"], objects: ObjectSto
   if (typeof executedNotebook !== "string" || !isDigest(executedNotebook)) return layers;
   const stored = await objects.stat(executedNotebook);
   if (stored === undefined) return layers;
-  return [...layers, { kind: "doc", path: "executed.ipynb", ...stored, source: { file: await objects.localPath(executedNotebook) } }];
+  return [
+    ...layers,
+    { kind: "doc", path: "executed.ipynb", ...stored, source: { file: await objects.localPath(executedNotebook) } },
+  ];
 }
 
-async function treeLayers(tree: Tree, prefix: string, kindOf: (path: string) => LayerKind, objects: ObjectStore): Promise<readonly SourcedLayer[]> {
+async function treeLayers(
+  tree: Tree,
+  prefix: string,
+  kindOf: (path: string) => LayerKind,
+  objects: ObjectStore,
+): Promise<readonly SourcedLayer[]> {
   return Promise.all(
-    tree.files.map(async ({ path, digest, sizeBytes }) => ({ kind: kindOf(path), path: `${prefix}${path}`, digest, sizeBytes, source: { file: await objects.localPath(digest) } })),
+    tree.files.map(async ({ path, digest, sizeBytes }) => ({
+      kind: kindOf(path),
+      path: `${prefix}${path}`,
+      digest,
+      sizeBytes,
+      source: { file: await objects.localPath(digest) },
+    })),
   );
 }
 
@@ -77,11 +110,20 @@ async function collectTable(
   const table = await tables.describeTable(dataset);
   const files: SourcedLayer[] = [];
   for (const { path, absolutePath, sizeBytes, digest } of table.files) {
-    files.push({ kind: "dataset", path: `${folder}/${path}`, digest: digest ?? (await digestOfFile(absolutePath)), sizeBytes, source: { file: absolutePath } });
+    files.push({
+      kind: "dataset",
+      path: `${folder}/${path}`,
+      digest: digest ?? (await digestOfFile(absolutePath)),
+      sizeBytes,
+      source: { file: absolutePath },
+    });
   }
   const total = files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   if (data === "value" && total <= limitBytes) {
-    return { how: "value", layers: [...files, textLayer("dataset", `${folder}/_delta_log/00000000000000000000.json`, table.log)] };
+    return {
+      how: "value",
+      layers: [...files, textLayer("dataset", `${folder}/_delta_log/00000000000000000000.json`, table.log)],
+    };
   }
   const { columns } = dataset.content as { readonly columns?: unknown };
   const reference = {

@@ -3,7 +3,14 @@ import { dirname, join, resolve, sep } from "node:path";
 import { type Digest, digestOf, isDigest } from "#base";
 import { digestOfFile } from "#object-store";
 import { packageInvalid } from "../errors.ts";
-import { ARTIFACT_TYPE, type Descriptor, FILE_PATH_ANNOTATION, type ImageIndex, type Manifest, REFERENCE_ANNOTATION } from "./model-pack.ts";
+import {
+  ARTIFACT_TYPE,
+  type Descriptor,
+  FILE_PATH_ANNOTATION,
+  type ImageIndex,
+  type Manifest,
+  REFERENCE_ANNOTATION,
+} from "./model-pack.ts";
 
 /** A package whose every digest was checked. */
 export interface VerifiedPackage {
@@ -12,7 +19,13 @@ export interface VerifiedPackage {
   readonly manifest: Manifest;
   readonly config: object;
   /** Files by their path in the package. */
-  readonly files: readonly { readonly path: string; readonly mediaType: string; readonly digest: Digest; readonly sizeBytes: number; readonly blob: string }[];
+  readonly files: readonly {
+    readonly path: string;
+    readonly mediaType: string;
+    readonly digest: Digest;
+    readonly sizeBytes: number;
+    readonly blob: string;
+  }[];
 }
 
 /**
@@ -25,15 +38,29 @@ export async function readPackage(folder: string, reference?: string): Promise<V
   const fail = (problem: string, cause?: unknown): never => {
     throw packageInvalid({ path: folder, problem }, cause);
   };
-  const text = await readFile(join(folder, "index.json"), "utf8").catch((error: unknown) => fail("it has no index.json", error));
+  const text = await readFile(join(folder, "index.json"), "utf8").catch((error: unknown) =>
+    fail("it has no index.json", error),
+  );
   const { manifests } = JSON.parse(text) as ImageIndex;
-  const entry = manifests.findLast((each) => reference === undefined || each.annotations?.[REFERENCE_ANNOTATION] === reference);
-  if (entry === undefined) return fail(`it holds no ${reference ?? "manifest"}; found ${manifests.map((each) => each.annotations?.[REFERENCE_ANNOTATION] ?? each.digest).join(", ")}`);
+  const entry = manifests.findLast(
+    (each) => reference === undefined || each.annotations?.[REFERENCE_ANNOTATION] === reference,
+  );
+  if (entry === undefined)
+    return fail(
+      `it holds no ${reference ?? "manifest"}; found ${manifests.map((each) => each.annotations?.[REFERENCE_ANNOTATION] ?? each.digest).join(", ")}`,
+    );
   const manifest = JSON.parse(await readBlob(folder, entry, fail)) as Manifest;
-  if (manifest.artifactType !== ARTIFACT_TYPE) fail(`its artifact type is ${manifest.artifactType}, expected ${ARTIFACT_TYPE}`);
-  const config = JSON.parse(await readBlob(folder, manifest.config, fail)) as { readonly modelfs?: { readonly diffIds?: readonly string[] } };
+  if (manifest.artifactType !== ARTIFACT_TYPE)
+    fail(`its artifact type is ${manifest.artifactType}, expected ${ARTIFACT_TYPE}`);
+  const config = JSON.parse(await readBlob(folder, manifest.config, fail)) as {
+    readonly modelfs?: { readonly diffIds?: readonly string[] };
+  };
   const diffIds = config.modelfs?.diffIds ?? [];
-  if (diffIds.length !== manifest.layers.length || manifest.layers.some(({ digest }, index) => diffIds[index] !== digest)) fail("its config lists other layers than its manifest");
+  if (
+    diffIds.length !== manifest.layers.length ||
+    manifest.layers.some(({ digest }, index) => diffIds[index] !== digest)
+  )
+    fail("its config lists other layers than its manifest");
   const files: VerifiedPackage["files"][number][] = [];
   for (const layer of manifest.layers) {
     const path = layer.annotations?.[FILE_PATH_ANNOTATION];
@@ -45,7 +72,13 @@ export async function readPackage(folder: string, reference?: string): Promise<V
     if (found !== layer.digest) fail(`${path} has digest ${found}, expected ${layer.digest}`);
     files.push({ path, mediaType: layer.mediaType, digest: layer.digest, sizeBytes: layer.size, blob });
   }
-  return { reference: entry.annotations?.[REFERENCE_ANNOTATION], manifestDigest: entry.digest, manifest, config, files };
+  return {
+    reference: entry.annotations?.[REFERENCE_ANNOTATION],
+    manifestDigest: entry.digest,
+    manifest,
+    config,
+    files,
+  };
 }
 
 /**
@@ -57,7 +90,8 @@ export async function unpackPackage(verified: VerifiedPackage, to: string): Prom
   const root = resolve(to);
   for (const { path, blob } of verified.files) {
     const target = resolve(root, path);
-    if (!target.startsWith(root + sep)) throw packageInvalid({ path: to, problem: `the path ${JSON.stringify(path)} leads out of the package` });
+    if (!target.startsWith(root + sep))
+      throw packageInvalid({ path: to, problem: `the path ${JSON.stringify(path)} leads out of the package` });
     await mkdir(dirname(target), { recursive: true });
     await copyFile(blob, target);
   }
@@ -71,7 +105,10 @@ function blobPath(folder: string, { digest }: Descriptor, fail: Fail): string {
 }
 
 async function readBlob(folder: string, descriptor: Descriptor, fail: Fail): Promise<string> {
-  const bytes = await readFile(blobPath(folder, descriptor, fail)).catch((error: unknown) => fail(`${descriptor.digest} is missing`, error));
-  if (bytes.length !== descriptor.size || digestOf(bytes) !== descriptor.digest) fail(`${descriptor.digest} was changed`);
+  const bytes = await readFile(blobPath(folder, descriptor, fail)).catch((error: unknown) =>
+    fail(`${descriptor.digest} is missing`, error),
+  );
+  if (bytes.length !== descriptor.size || digestOf(bytes) !== descriptor.digest)
+    fail(`${descriptor.digest} was changed`);
   return bytes.toString("utf8");
 }

@@ -6,7 +6,10 @@ import { pipeline } from "node:stream/promises";
 
 const BLOCK = 512;
 
-/** Writes the files of a folder as a tar archive: sorted, without times or owners, so that equal folders give equal bytes. Paths are at most 100 bytes. */
+/**
+ * Writes the files of a folder as a tar archive: sorted, without times or owners, so that equal folders give equal
+ * bytes. Paths are at most 100 bytes.
+ */
 export async function writeTar(folder: string, file: string): Promise<void> {
   const partial = `${file}.partial`;
   await pipeline(Readable.from(entries(folder)), createWriteStream(partial));
@@ -18,7 +21,8 @@ async function* entries(folder: string): AsyncGenerator<Buffer> {
     const facts = await stat(join(folder, path));
     if (!facts.isFile()) continue;
     yield header(path, facts.size);
-    for await (const chunk of createReadStream(join(folder, path), { highWaterMark: 1024 * 1024 })) yield chunk as Buffer;
+    for await (const chunk of createReadStream(join(folder, path), { highWaterMark: 1024 * 1024 }))
+      yield chunk as Buffer;
     yield Buffer.alloc((BLOCK - (facts.size % BLOCK)) % BLOCK);
   }
   yield Buffer.alloc(2 * BLOCK);

@@ -26,18 +26,26 @@ export function sortSample(values: Float64Array, integer: boolean = false): Sort
 }
 
 /**
- * Bins two samples together: Sturges' bins over both when the reference has more than 20 distinct values, else one bin per value.
+ * Bins two samples together: Sturges' bins over both when the reference has more than 20 distinct values, else one bin
+ * per value.
  *
  * Source: Evidently 0.7 `get_binned_data` with numpy `histogram_bin_edges(…, "sturges")`.
  */
 export function binTogether(reference: SortedSample, current: SortedSample): BinnedPair {
   if (reference.distinct <= FEW_VALUES) return countDistinct(reference.values, current.values);
   const edges = sturgesEdges(
-    { least: Math.min(reference.values[0] ?? 0, current.values[0] ?? 0), largest: Math.max(reference.values.at(-1) ?? 0, current.values.at(-1) ?? 0) },
+    {
+      least: Math.min(reference.values[0] ?? 0, current.values[0] ?? 0),
+      largest: Math.max(reference.values.at(-1) ?? 0, current.values.at(-1) ?? 0),
+    },
     reference.values.length + current.values.length,
     reference.integer && current.integer,
   );
-  return { reference: countBetween(reference.values, edges), current: countBetween(current.values, edges), rule: "sturges" };
+  return {
+    reference: countBetween(reference.values, edges),
+    current: countBetween(current.values, edges),
+    rule: "sturges",
+  };
 }
 
 /**
@@ -46,7 +54,11 @@ export function binTogether(reference: SortedSample, current: SortedSample): Bin
  * @param size number of values that the rule is given
  * @param integer bins of integer columns are at least 1 wide
  */
-export function sturgesEdges(range: { readonly least: number; readonly largest: number }, size: number, integer: boolean): Float64Array {
+export function sturgesEdges(
+  range: { readonly least: number; readonly largest: number },
+  size: number,
+  integer: boolean,
+): Float64Array {
   const spread = range.largest - range.least;
   if (spread === 0) return Float64Array.of(range.least - 0.5, range.largest + 0.5);
   let width = spread / (Math.log2(size) + 1);
@@ -81,13 +93,24 @@ function countDistinct(reference: Float64Array, current: Float64Array): BinnedPa
     right = upperBound(current, value, right);
     counts.push([left - leftStart, right - rightStart]);
   }
-  return { reference: Float64Array.from(counts, ([count]) => count), current: Float64Array.from(counts, ([, count]) => count), rule: "distinct" };
+  return {
+    reference: Float64Array.from(counts, ([count]) => count),
+    current: Float64Array.from(counts, ([, count]) => count),
+    rule: "distinct",
+  };
 }
 
 /** Counts two categorical samples over the union of their categories. */
-export function alignCategories(reference: ReadonlyMap<string, number>, current: ReadonlyMap<string, number>): BinnedPair {
+export function alignCategories(
+  reference: ReadonlyMap<string, number>,
+  current: ReadonlyMap<string, number>,
+): BinnedPair {
   const names = [...new Set([...reference.keys(), ...current.keys()])].sort();
-  return { reference: Float64Array.from(names, (name) => reference.get(name) ?? 0), current: Float64Array.from(names, (name) => current.get(name) ?? 0), rule: "distinct" };
+  return {
+    reference: Float64Array.from(names, (name) => reference.get(name) ?? 0),
+    current: Float64Array.from(names, (name) => current.get(name) ?? 0),
+    rule: "distinct",
+  };
 }
 
 /** First position whose value is ≥ `value`. */
@@ -119,7 +142,8 @@ export function toShares(counts: Float64Array): Float64Array {
 }
 
 /**
- * Gives empty bins a small share, so that a logarithm exists: 1e-4, or a millionth of the smallest share when that is at most 1e-4.
+ * Gives empty bins a small share, so that a logarithm exists: 1e-4, or a millionth of the smallest share when that is
+ * at most 1e-4.
  * Source: Evidently 0.7 `get_binned_data(feel_zeroes=True)`.
  */
 export function fillZeros(shares: Float64Array): Float64Array {

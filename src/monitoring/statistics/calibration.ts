@@ -5,7 +5,10 @@ import { seededRandom } from "./seeded-random.ts";
 export interface Calibration {
   /** Undefined: the model's own probabilities are better as they are. */
   readonly curve: IsotonicCurve | undefined;
-  /** Expected calibration error of the model's own probabilities, and of the calibrated ones on rows that the curve has not seen; [0, 1]. */
+  /**
+   * Expected calibration error of the model's own probabilities, and of the calibrated ones on rows that the curve has
+   * not seen; [0, 1].
+   */
   readonly errorRaw: number;
   readonly errorCalibrated: number;
   /** Rows with a label that it was learned from. */
@@ -21,16 +24,22 @@ const LEAST_ROWS = 100;
 const MOST_ROWS = 30_000;
 
 /**
- * Learns to read a model's probabilities as frequencies, from held-out rows with labels: an isotonic curve, kept only where it lowers the
+ * Learns to read a model's probabilities as frequencies, from held-out rows with labels: an isotonic curve, kept only
+ * where it lowers the
  * calibration error on rows that it was not learned from.
  *
  * @param probabilities of class 1 per row, [0, 1]
  * @param labels 0 or 1 per row
  * @returns undefined when there is too little to learn from: fewer than 100 rows, or one class
- * Pure: the splits are drawn with a fixed seed. Source: NannyML 0.13 CBPE (10 stratified splits, test share 0.1, ECE over 10 bins of equal count).
+ * Pure: the splits are drawn with a fixed seed. Source: NannyML 0.13 CBPE (10 stratified splits, test share 0.1, ECE
+ * over 10 bins of equal count).
  */
 export function learnCalibration(probabilities: ArrayLike<number>, labels: ArrayLike<number>): Calibration | undefined {
-  const rows = thin(Array.from({ length: labels.length }, (_, row) => row).filter((row) => !Number.isNaN(labels[row]) && !Number.isNaN(probabilities[row])));
+  const rows = thin(
+    Array.from({ length: labels.length }, (_, row) => row).filter(
+      (row) => !Number.isNaN(labels[row]) && !Number.isNaN(probabilities[row]),
+    ),
+  );
   const ofClass = [0, 1].map((label) => rows.filter((row) => labels[row] === label));
   if (rows.length < LEAST_ROWS || ofClass.some((one) => one.length < 2)) return undefined;
   const random = seededRandom(SEED);
@@ -38,7 +47,10 @@ export function learnCalibration(probabilities: ArrayLike<number>, labels: Array
   for (let split = 0; split < SPLITS; split++) {
     const parts = ofClass.map((one) => splitRows(one, random));
     const train = parts.flatMap((part) => part.train);
-    const curve = fitIsotonic(train.map((row) => probabilities[row] ?? 0), train.map((row) => labels[row] ?? 0));
+    const curve = fitIsotonic(
+      train.map((row) => probabilities[row] ?? 0),
+      train.map((row) => labels[row] ?? 0),
+    );
     for (const row of parts.flatMap((part) => part.test)) {
       seen.push(labels[row] ?? 0);
       raw.push(probabilities[row] ?? 0);
@@ -47,7 +59,13 @@ export function learnCalibration(probabilities: ArrayLike<number>, labels: Array
   }
   const errorRaw = calibrationError(raw, seen);
   const errorCalibrated = calibrationError(calibrated, seen);
-  const curve = errorRaw > errorCalibrated ? fitIsotonic(rows.map((row) => probabilities[row] ?? 0), rows.map((row) => labels[row] ?? 0)) : undefined;
+  const curve =
+    errorRaw > errorCalibrated
+      ? fitIsotonic(
+          rows.map((row) => probabilities[row] ?? 0),
+          rows.map((row) => labels[row] ?? 0),
+        )
+      : undefined;
   return { curve, errorRaw, errorCalibrated, n: rows.length };
 }
 
@@ -56,7 +74,10 @@ function thin(rows: readonly number[]): readonly number[] {
   return Array.from({ length: MOST_ROWS }, (_, index) => rows[Math.floor((index * rows.length) / MOST_ROWS)] ?? 0);
 }
 
-function splitRows(rows: readonly number[], random: () => number): { readonly train: readonly number[]; readonly test: readonly number[] } {
+function splitRows(
+  rows: readonly number[],
+  random: () => number,
+): { readonly train: readonly number[]; readonly test: readonly number[] } {
   const shuffled = [...rows];
   for (let index = shuffled.length - 1; index > 0; index--) {
     const other = Math.floor(random() * (index + 1));
@@ -72,8 +93,14 @@ function splitRows(rows: readonly number[], random: () => number): { readonly tr
  * @returns [0, 1]
  * Pure. Source: NannyML 0.13 `_calculate_expected_calibration_error`.
  */
-export function calibrationError(probabilities: readonly number[], labels: readonly number[], bins: number = BINS): number {
-  const order = probabilities.map((_, row) => row).sort((left, right) => (probabilities[left] ?? 0) - (probabilities[right] ?? 0));
+export function calibrationError(
+  probabilities: readonly number[],
+  labels: readonly number[],
+  bins: number = BINS,
+): number {
+  const order = probabilities
+    .map((_, row) => row)
+    .sort((left, right) => (probabilities[left] ?? 0) - (probabilities[right] ?? 0));
   let error = 0;
   for (let bin = 0; bin < bins; bin++) {
     const rows = order.slice(Math.floor((bin * order.length) / bins), Math.floor(((bin + 1) * order.length) / bins));

@@ -10,7 +10,8 @@ export interface EstimatedPerformance {
 /**
  * Confidence-based performance estimation: each row counts as right with the probability that the model itself gives.
  *
- * Assumes that the probabilities are calibrated and that only the inputs changed, not what they mean: show this next to the number.
+ * Assumes that the probabilities are calibrated and that only the inputs changed, not what they mean: show this next to
+ * the number.
  *
  * @param probabilities calibrated probability of class 1 per row, [0, 1]
  * @param scores what rows are ranked by; default the probabilities
@@ -38,9 +39,13 @@ export function estimatePerformance(
   };
 }
 
-/** Area under the curve of expected true positives over expected false positives, rows in falling order of their score. */
+/**
+ * Area under the curve of expected true positives over expected false positives, rows in falling order of their score.
+ */
 function estimateRocAuc(probabilities: ArrayLike<number>, scores: ArrayLike<number>): number {
-  const order = Uint32Array.from({ length: probabilities.length }, (_, row) => row).sort((left, right) => (scores[right] ?? 0) - (scores[left] ?? 0));
+  const order = Uint32Array.from({ length: probabilities.length }, (_, row) => row).sort(
+    (left, right) => (scores[right] ?? 0) - (scores[left] ?? 0),
+  );
   const total = Array.from(probabilities).reduce((sum, p) => sum + p, 0);
   const negatives = probabilities.length - total;
   if (total === 0 || negatives === 0) return NaN;

@@ -1,5 +1,6 @@
 /**
- * Benjamini–Hochberg adjusted p-values: the smallest false discovery rate at which each test would be called a discovery.
+ * Benjamini–Hochberg adjusted p-values: the smallest false discovery rate at which each test would be called a
+ * discovery.
  *
  * @param pValues in any order
  * @returns in the same order, [0, 1]

@@ -1,19 +1,26 @@
 const LANCZOS = [
-  0.9999999999999971, 57.15623566586292, -59.59796035547549, 14.136097974741746, -0.4919138160976202, 3.399464998481189e-05, 4.652362892704858e-05,
-  -9.837447530487956e-05, 0.0001580887032249125, -0.00021026444172410488, 0.00021743961811521265, -0.0001643181065367639, 8.441822398385275e-05, -2.6190838401581408e-05, 3.6899182659531625e-06,
+  0.9999999999999971, 57.15623566586292, -59.59796035547549, 14.136097974741746, -0.4919138160976202,
+  3.399464998481189e-5, 4.652362892704858e-5, -9.837447530487956e-5, 0.0001580887032249125, -0.00021026444172410488,
+  0.00021743961811521265, -0.0001643181065367639, 8.441822398385275e-5, -2.6190838401581408e-5, 3.6899182659531625e-6,
 ] as const;
 const LANCZOS_SHIFT = 607 / 128;
 
 /** ln Γ(x) for x > 0, relative error below 1e-14. Source: Lanczos' series with Godfrey's coefficients (g = 607/128). */
 export function logGamma(x: number): number {
-  const series = LANCZOS.reduce((sum, coefficient, index) => (index === 0 ? coefficient : sum + coefficient / (x + index - 1)), 0);
+  const series = LANCZOS.reduce(
+    (sum, coefficient, index) => (index === 0 ? coefficient : sum + coefficient / (x + index - 1)),
+    0,
+  );
   const shifted = x + LANCZOS_SHIFT - 0.5;
   return (x - 0.5) * Math.log(shifted) - shifted + Math.log(Math.sqrt(2 * Math.PI) * series);
 }
 
 const LARGEST_COUNT = 10_000;
 
-/** Regularized upper incomplete gamma function Q(a, x), a > 0, x ≥ 0: series below a + 1, continued fraction (Lentz) above. */
+/**
+ * Regularized upper incomplete gamma function Q(a, x), a > 0, x ≥ 0: series below a + 1, continued fraction (Lentz)
+ * above.
+ */
 export function upperGamma(a: number, x: number): number {
   if (x <= 0) return 1;
   if (x === Infinity) return 0;
@@ -67,6 +74,7 @@ function deviance(x: number, np: number): number {
 export function binomialProbability(x: number, n: number, p: number): number {
   if (x === 0) return Math.exp(n * Math.log1p(-p));
   if (x === n) return Math.exp(n * Math.log(p));
-  const exponent = stirlingError(n) - stirlingError(x) - stirlingError(n - x) - deviance(x, n * p) - deviance(n - x, n * (1 - p));
+  const exponent =
+    stirlingError(n) - stirlingError(x) - stirlingError(n - x) - deviance(x, n * p) - deviance(n - x, n * (1 - p));
   return Math.exp(exponent) * Math.sqrt(n / (2 * Math.PI * x * (n - x)));
 }

@@ -13,9 +13,15 @@ export function hellinger(pair: Pick<BinnedPair, "reference" | "current">): numb
 }
 
 /** Counts for numeric columns: Sturges' bins for the number of *distinct* values of both samples. */
-export function binForHellinger(reference: SortedSample, current: SortedSample): Pick<BinnedPair, "reference" | "current"> {
+export function binForHellinger(
+  reference: SortedSample,
+  current: SortedSample,
+): Pick<BinnedPair, "reference" | "current"> {
   const [left, right] = [reference.values, current.values];
-  const range = { least: Math.min(left[0] ?? 0, right[0] ?? 0), largest: Math.max(left.at(-1) ?? 0, right.at(-1) ?? 0) };
+  const range = {
+    least: Math.min(left[0] ?? 0, right[0] ?? 0),
+    largest: Math.max(left.at(-1) ?? 0, right.at(-1) ?? 0),
+  };
   const edges = sturgesEdges(range, countDistinctTogether(left, right), reference.integer && current.integer);
   return { reference: countBetween(left, edges), current: countBetween(right, edges) };
 }

@@ -14,7 +14,9 @@ export interface IsotonicCurve {
  * Pure. Source: scikit-learn `IsotonicRegression(out_of_bounds="clip")`.
  */
 export function fitIsotonic(x: ArrayLike<number>, y: ArrayLike<number>): IsotonicCurve {
-  const order = Uint32Array.from({ length: x.length }, (_, row) => row).sort((left, right) => (x[left] ?? 0) - (x[right] ?? 0));
+  const order = Uint32Array.from({ length: x.length }, (_, row) => row).sort(
+    (left, right) => (x[left] ?? 0) - (x[right] ?? 0),
+  );
   const knots: { readonly x: number; sum: number; count: number }[] = [];
   for (const row of order) {
     const last = knots.at(-1);
@@ -23,21 +25,38 @@ export function fitIsotonic(x: ArrayLike<number>, y: ArrayLike<number>): Isotoni
   }
   const pooled = pool(knots);
   // Inside a block of equal values only its two ends are needed.
-  const kept = knots.map((_, index) => index).filter((index) => index === 0 || index === knots.length - 1 || pooled[index] !== pooled[index - 1] || pooled[index] !== pooled[index + 1]);
-  return { x: Float64Array.from(kept, (index) => knots[index]?.x ?? 0), y: Float64Array.from(kept, (index) => pooled[index] ?? 0) };
+  const kept = knots
+    .map((_, index) => index)
+    .filter(
+      (index) =>
+        index === 0 ||
+        index === knots.length - 1 ||
+        pooled[index] !== pooled[index - 1] ||
+        pooled[index] !== pooled[index + 1],
+    );
+  return {
+    x: Float64Array.from(kept, (index) => knots[index]?.x ?? 0),
+    y: Float64Array.from(kept, (index) => pooled[index] ?? 0),
+  };
 }
 
 function pool(knots: readonly { readonly sum: number; readonly count: number }[]): Float64Array {
   const blocks: { sum: number; count: number; knots: number }[] = [];
   for (const { sum, count } of knots) {
     let block = { sum, count, knots: 1 };
-    for (let last = blocks.at(-1); last !== undefined && last.sum / last.count >= block.sum / block.count; last = blocks.at(-1)) {
+    for (
+      let last = blocks.at(-1);
+      last !== undefined && last.sum / last.count >= block.sum / block.count;
+      last = blocks.at(-1)
+    ) {
       block = { sum: last.sum + block.sum, count: last.count + block.count, knots: last.knots + block.knots };
       blocks.pop();
     }
     blocks.push(block);
   }
-  return Float64Array.from(blocks.flatMap((block) => Array.from({ length: block.knots }, () => block.sum / block.count)));
+  return Float64Array.from(
+    blocks.flatMap((block) => Array.from({ length: block.knots }, () => block.sum / block.count)),
+  );
 }
 
 /** The curve's value at `x`. */

@@ -1,7 +1,8 @@
 import { type BinnedPair, fillZeros, toShares } from "./bins.ts";
 
 /**
- * Kullback–Leibler divergence of the reference from the current sample: Σ r·ln(r / c), zeros filled, then normalised to 1.
+ * Kullback–Leibler divergence of the reference from the current sample: Σ r·ln(r / c), zeros filled, then normalised to
+ * 1.
  *
  * @returns nats, [0, ∞). A distance: larger is more drift.
  * Pure. Source: Evidently 0.7 `kl_div` (scipy.stats.entropy).

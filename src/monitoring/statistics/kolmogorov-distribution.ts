@@ -6,7 +6,8 @@ import { binomialProbability } from "./gamma.ts";
  * @param d statistic, [0, 1]
  * @param n sample size ≥ 1
  * @returns [0, 1], about 12 correct digits
- * Pure. Source: Simard & L'Ecuyer (2011), with Durbin's matrix also where they use Pomeranz' recursion (equal to rounding).
+ * Pure. Source: Simard & L'Ecuyer (2011), with Durbin's matrix also where they use Pomeranz' recursion (equal to
+ * rounding).
  */
 export function kolmogorovSurvival(d: number, n: number): number {
   if (d >= 1) return 0;
@@ -30,7 +31,9 @@ function logFactorialRatio(n: number): number {
   return sum;
 }
 
-/** One-sided tail: d Σ C(n, j)(d + j/n)^(j−1) (1 − d − j/n)^(n−j), each term a binomial probability divided by d + j/n. */
+/**
+ * One-sided tail: d Σ C(n, j)(d + j/n)^(j−1) (1 − d − j/n)^(n−j), each term a binomial probability divided by d + j/n.
+ */
 function oneSided(d: number, n: number): number {
   let sum = 0;
   for (let j = 0; j <= Math.floor(n * (1 - d)); j++) {
@@ -102,7 +105,8 @@ function multiply(left: Matrix, right: Matrix): Matrix {
     for (const [inner, factor] of row.entries()) {
       const other = right[inner];
       if (factor === 0 || other === undefined) continue;
-      for (let column = 0; column < product.length; column++) product[column] = (product[column] ?? 0) + factor * (other[column] ?? 0);
+      for (let column = 0; column < product.length; column++)
+        product[column] = (product[column] ?? 0) + factor * (other[column] ?? 0);
     }
     return product;
   });
@@ -123,7 +127,13 @@ function pelzGood(d: number, n: number): number {
     sums[0] += weight;
     sums[1] += weight * (-z2 + (p2 / 4) * m2);
     sums[2] += weight * (6 * z6 + 2 * z4 + ((2 * z4 - 5 * z2) * p2 * m2) / 4 + (p4 * (1 - 2 * z2) * m2 ** 2) / 16);
-    sums[3] += weight * (-30 * z6 - 90 * z ** 8 + (p2 * (135 * z4 - 96 * z6) * m2) / 4 + (p4 * (-60 * z2 + 212 * z4) * m2 ** 2) / 16 + (p6 * (5 - 30 * z2) * m2 ** 3) / 64);
+    sums[3] +=
+      weight *
+      (-30 * z6 -
+        90 * z ** 8 +
+        (p2 * (135 * z4 - 96 * z6) * m2) / 4 +
+        (p4 * (-60 * z2 + 212 * z4) * m2 ** 2) / 16 +
+        (p6 * (5 - 30 * z2) * m2 ** 3) / 64);
     const even = k ** 2 * Math.exp((-p2 * k ** 2) / (2 * z2));
     extra[0] += even;
     extra[1] += even * (3 * z2 - p2 * k ** 2);

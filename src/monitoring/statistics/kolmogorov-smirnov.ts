@@ -6,10 +6,14 @@ const LARGEST_EXACT = 10_000;
 /**
  * Two-sided two-sample Kolmogorov–Smirnov test.
  *
- * @returns `statistic`: largest difference of the distribution functions, [0, 1]; `pValue`: [0, 1], exact when both samples have at most 10,000 values
+ * @returns `statistic`: largest difference of the distribution functions, [0, 1]; `pValue`: [0, 1], exact when both
+ *   samples have at most 10,000 values
  * Pure. Source: scipy.stats.ks_2samp, method auto (Hodges 1957; Simard & L'Ecuyer 2011).
  */
-export function kolmogorovSmirnov(reference: SortedSample, current: SortedSample): { readonly statistic: number; readonly pValue: number; readonly exact: boolean } {
+export function kolmogorovSmirnov(
+  reference: SortedSample,
+  current: SortedSample,
+): { readonly statistic: number; readonly pValue: number; readonly exact: boolean } {
   const statistic = largestDifference(reference.values, current.values);
   const [n, m] = [reference.values.length, current.values.length];
   if (Math.max(n, m) <= LARGEST_EXACT) return { statistic, pValue: clip(exactPValue(n, m, statistic)), exact: true };
@@ -45,7 +49,10 @@ function equalSizes(n: number, height: number): number {
   return 2 * probability;
 }
 
-/** Share of the lattice paths from (0, 0) to (m, n) that leave the band |nx − my|/g < h, by dynamic programming over columns. */
+/**
+ * Share of the lattice paths from (0, 0) to (m, n) that leave the band |nx − my|/g < h, by dynamic programming over
+ * columns.
+ */
 function latticePaths(first: number, second: number, divisor: number, height: number): number {
   const [m, n] = [Math.max(first, second), Math.min(first, second)];
   const [mg, ng] = [m / divisor, n / divisor];

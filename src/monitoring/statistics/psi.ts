@@ -8,5 +8,8 @@ import { type BinnedPair, fillZeros, toShares } from "./bins.ts";
  */
 export function psi(pair: BinnedPair): number {
   const current = fillZeros(toShares(pair.current));
-  return fillZeros(toShares(pair.reference)).reduce((sum, share, bin) => sum + (share - (current[bin] ?? 0)) * Math.log(share / (current[bin] ?? 1)), 0);
+  return fillZeros(toShares(pair.reference)).reduce(
+    (sum, share, bin) => sum + (share - (current[bin] ?? 0)) * Math.log(share / (current[bin] ?? 1)),
+    0,
+  );
 }

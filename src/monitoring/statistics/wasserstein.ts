@@ -33,7 +33,9 @@ export function normedWasserstein(reference: SortedSample, current: SortedSample
   return wasserstein(reference, current) / Math.max(populationDeviation(reference.values), SMALLEST_DEVIATION);
 }
 
-/** Around the middle value first: the mean of numbers near 1e15 loses whole units, that of their differences does not. */
+/**
+ * Around the middle value first: the mean of numbers near 1e15 loses whole units, that of their differences does not.
+ */
 function populationDeviation(values: Float64Array): number {
   const middle = values[values.length >>> 1] ?? 0;
   const mean = values.reduce((sum, value) => sum + (value - middle), 0) / values.length;

@@ -67,7 +67,10 @@ export function createFileSystemObjectStore(root: string): ObjectStore {
     if (known === undefined) return undefined;
     return existing(digest).then(
       () => known,
-      (error: unknown) => (isEsteiraError(error, objectMissing.code) || isEsteiraError(error, objectDamaged.code) ? undefined : Promise.reject(error as Error)),
+      (error: unknown) =>
+        isEsteiraError(error, objectMissing.code) || isEsteiraError(error, objectDamaged.code)
+          ? undefined
+          : Promise.reject(error as Error),
     );
   }
 
@@ -94,7 +97,9 @@ export function createFileSystemObjectStore(root: string): ObjectStore {
     stat: statObject,
     async *list() {
       const folders = await namesIn(join(root, "sha256"));
-      for (const folder of folders) for (const name of await namesIn(join(root, "sha256", folder))) yield { digest: `sha256:${folder}${name}` as Digest, path: join(root, "sha256", folder, name) };
+      for (const folder of folders)
+        for (const name of await namesIn(join(root, "sha256", folder)))
+          yield { digest: `sha256:${folder}${name}` as Digest, path: join(root, "sha256", folder, name) };
     },
     localPath: existing,
     delete: (digest) => rm(pathOf(digest), { force: true }),
@@ -133,5 +138,7 @@ function isMissing(error: unknown): boolean {
 
 function toStorageError(error: unknown, operation: string, path: string): unknown {
   const code = (error as NodeJS.ErrnoException).code;
-  return typeof code === "string" && code.startsWith("E") ? storageFailed({ operation, path, reason: messageOf(error) }, error) : error;
+  return typeof code === "string" && code.startsWith("E")
+    ? storageFailed({ operation, path, reason: messageOf(error) }, error)
+    : error;
 }

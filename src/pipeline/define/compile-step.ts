@@ -17,7 +17,10 @@ export interface CompiledStep {
   readonly known: KnownKind | undefined;
   readonly keys: StepKeys;
   readonly declaration: Readonly<Record<string, Json>>;
-  /** The declaration with sample values in place of expressions, as the kind's schema read it; undefined when it is wrong. */
+  /**
+   * The declaration with sample values in place of expressions, as the kind's schema read it; undefined when it is
+   * wrong.
+   */
   readonly parsed: unknown;
   readonly matrix: readonly Readonly<Record<string, Json>>[] | undefined;
   /** Steps stated in `needs` and those whose facts are read. */
@@ -28,7 +31,12 @@ export interface CompiledStep {
 let commonSchema: JsonSchema | undefined;
 
 /** Reads a step's keys, before anything is known of the other steps. */
-export function compileStep(name: string, step: Readonly<Record<string, Json>>, pipeline: ParsedPipeline, kinds: KnownKinds): CompiledStep {
+export function compileStep(
+  name: string,
+  step: Readonly<Record<string, Json>>,
+  pipeline: ParsedPipeline,
+  kinds: KnownKinds,
+): CompiledStep {
   const problems: Problem[] = [];
   const found = kindsOfStep(kinds, step);
   if (found.length !== 1) problems.push(kindProblem(step, found, kinds));
@@ -43,43 +51,81 @@ export function compileStep(name: string, step: Readonly<Record<string, Json>>, 
   const declaration = known === undefined ? {} : declarationOf(known, step);
   const matrix = expandMatrix(keys.matrix, problems);
   const expressions = findExpressions({ ...step, when: "" });
-  const stated = [...statedNeeds(keys), ...expressionNeeds(expressions, problems), ...conditionNeeds(keys, problems, pipeline.finalSteps.has(name))];
-  checkReferences([...expressions, ...(keys.when === undefined ? [] : [{ path: ["when"], source: stripBraces(keys.when) }])], { pipeline, matrix }, problems);
+  const stated = [
+    ...statedNeeds(keys),
+    ...expressionNeeds(expressions, problems),
+    ...conditionNeeds(keys, problems, pipeline.finalSteps.has(name)),
+  ];
+  checkReferences(
+    [...expressions, ...(keys.when === undefined ? [] : [{ path: ["when"], source: stripBraces(keys.when) }])],
+    { pipeline, matrix },
+    problems,
+  );
   // Kinds see the step only once its expressions are right, and then with sample values in their place.
-  const parsed = known === undefined || problems.some((problem) => problem.message.includes("${{")) ? undefined : parseDeclaration(known, declaration, sampleScope(pipeline, matrix?.[0]), problems);
+  const parsed =
+    known === undefined || problems.some((problem) => problem.message.includes("${{"))
+      ? undefined
+      : parseDeclaration(known, declaration, sampleScope(pipeline, matrix?.[0]), problems);
   return { name, known, keys, declaration, parsed, matrix, stated, problems };
 }
 
 function kindProblem(step: Readonly<Record<string, Json>>, found: readonly KnownKind[], kinds: KnownKinds): Problem {
   const valid = [...kinds.keys()];
-  if (found.length > 1) return { path: [found[1]?.kind.name ?? ""], message: `the step is of ${found.length} kinds at once: ${found.map(({ kind }) => kind.name).join(", ")}`, hint: "Make one step of each." };
+  if (found.length > 1)
+    return {
+      path: [found[1]?.kind.name ?? ""],
+      message: `the step is of ${found.length} kinds at once: ${found.map(({ kind }) => kind.name).join(", ")}`,
+      hint: "Make one step of each.",
+    };
   const own = Object.keys(step).filter((key) => !STEP_KEYS.includes(key));
   const near = own.map((key) => ({ key, name: nearestName(key, valid) })).find(({ name }) => name !== undefined);
-  if (near?.name !== undefined) return { path: [near.key], message: `unknown key "${near.key}"`, hint: `Did you mean "${near.name}"?` };
-  return { path: own[0] === undefined ? [] : [own[0]], message: "the step says nothing of what it does", hint: `Give it one of: ${valid.join(", ")}.` };
+  if (near?.name !== undefined)
+    return { path: [near.key], message: `unknown key "${near.key}"`, hint: `Did you mean "${near.name}"?` };
+  return {
+    path: own[0] === undefined ? [] : [own[0]],
+    message: "the step says nothing of what it does",
+    hint: `Give it one of: ${valid.join(", ")}.`,
+  };
 }
 
-function parseDeclaration(known: KnownKind, declaration: Readonly<Record<string, Json>>, scope: Scope, problems: Problem[]): unknown {
+function parseDeclaration(
+  known: KnownKind,
+  declaration: Readonly<Record<string, Json>>,
+  scope: Scope,
+  problems: Problem[],
+): unknown {
   const sample = interpolate(declaration, { ...scope, ...sampleFacts(declaration, scope) });
   const checked = known.kind.schema.safeParse(sample);
   if (checked.success) return checked.data;
-  const schema: JsonSchema = { ...known.jsonSchema, properties: { ...known.jsonSchema.properties, ...commonProperties() } };
+  const schema: JsonSchema = {
+    ...known.jsonSchema,
+    properties: { ...known.jsonSchema.properties, ...commonProperties() },
+  };
   problems.push(...explainIssues(checked.error.issues, schema, sample));
   return undefined;
 }
 
-/** What only a run knows, `trigger.body.shop` or `steps.build.status`: a text at each place that the declaration reads. */
-function sampleFacts(declaration: Readonly<Record<string, Json>>, scope: Scope): Readonly<Record<"trigger" | "steps", Json>> {
+/**
+ * What only a run knows, `trigger.body.shop` or `steps.build.status`: a text at each place that the declaration reads.
+ */
+function sampleFacts(
+  declaration: Readonly<Record<string, Json>>,
+  scope: Scope,
+): Readonly<Record<"trigger" | "steps", Json>> {
   const facts: Record<"trigger" | "steps", Json> = { trigger: scope["trigger"] ?? null, steps: scope["steps"] ?? null };
   for (const { source } of findExpressions(declaration)) {
-    for (const [root, ...names] of readPaths(source)) if (root === "trigger" || root === "steps") facts[root] = withText(facts[root], names);
+    for (const [root, ...names] of readPaths(source))
+      if (root === "trigger" || root === "steps") facts[root] = withText(facts[root], names);
   }
   return facts;
 }
 
 function withText(value: Json | undefined, [name, ...names]: readonly string[]): Json {
   if (name === undefined) return value ?? SAMPLES.any;
-  const members = typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Readonly<Record<string, Json>>) : {};
+  const members =
+    typeof value === "object" && value !== null && !Array.isArray(value)
+      ? (value as Readonly<Record<string, Json>>)
+      : {};
   return { ...members, [name]: withText(members[name], names) };
 }
 
@@ -90,7 +136,9 @@ function commonProperties(): Readonly<Record<string, JsonSchema>> {
 
 function statedNeeds(keys: StepKeys): CompiledStep["stated"] {
   if (keys.needs === undefined) return [];
-  return typeof keys.needs === "string" ? [{ step: keys.needs, path: ["needs"] }] : keys.needs.map((step, index) => ({ step, path: ["needs", index] }));
+  return typeof keys.needs === "string"
+    ? [{ step: keys.needs, path: ["needs"] }]
+    : keys.needs.map((step, index) => ({ step, path: ["needs", index] }));
 }
 
 function expressionNeeds(expressions: readonly FoundExpression[], problems: Problem[]): CompiledStep["stated"] {
@@ -98,7 +146,12 @@ function expressionNeeds(expressions: readonly FoundExpression[], problems: Prob
     try {
       const expression = parseExpression(source);
       const [call] = callsOf(expression);
-      if (call !== undefined) problems.push({ path, message: `\${{ ${source.trim()} }}: ${call.name}() can only be asked in when`, hint: `Give the step a condition: when: ${call.name}().` });
+      if (call !== undefined)
+        problems.push({
+          path,
+          message: `\${{ ${source.trim()} }}: ${call.name}() can only be asked in when`,
+          hint: `Give the step a condition: when: ${call.name}().`,
+        });
       return stepsReadBy(expression).map((step) => ({ step, path }));
     } catch (error) {
       if (!isEsteiraError(error)) throw error;
@@ -117,7 +170,11 @@ function conditionNeeds(keys: StepKeys, problems: Problem[], isFinal: boolean): 
     return stepsReadBy(condition).map((step) => ({ step, path: ["when"] }));
   } catch (error) {
     if (!isEsteiraError(error)) throw error;
-    problems.push({ path: ["when"], message: error.message, ...(error.hint === undefined ? {} : { hint: error.hint }) });
+    problems.push({
+      path: ["when"],
+      message: error.message,
+      ...(error.hint === undefined ? {} : { hint: error.hint }),
+    });
     return [];
   }
 }
@@ -131,20 +188,32 @@ function checkReferences(
 ): void {
   for (const { path, source } of expressions) {
     for (const [root = "", name] of readPaths(source)) {
-      const names: Readonly<Record<string, ReadonlySet<string>>> = { params: new Set(Object.keys(known.pipeline.params)), matrix: new Set(Object.keys(known.matrix?.[0] ?? {})), steps: known.pipeline.stepNames };
+      const names: Readonly<Record<string, ReadonlySet<string>>> = {
+        params: new Set(Object.keys(known.pipeline.params)),
+        matrix: new Set(Object.keys(known.matrix?.[0] ?? {})),
+        steps: known.pipeline.stepNames,
+      };
       const problem = referenceProblem(root, name, names[root]);
-      if (problem !== undefined) problems.push({ path, message: `\${{ ${source.trim()} }}: ${problem.message}`, hint: problem.hint });
+      if (problem !== undefined)
+        problems.push({ path, message: `\${{ ${source.trim()} }}: ${problem.message}`, hint: problem.hint });
     }
   }
 }
 
 const NOUNS: Readonly<Record<string, string>> = { params: "param", matrix: "matrix key", steps: "step" };
 
-function referenceProblem(root: string, name: string | undefined, valid: ReadonlySet<string> | undefined): { readonly message: string; readonly hint: string } | undefined {
+function referenceProblem(
+  root: string,
+  name: string | undefined,
+  valid: ReadonlySet<string> | undefined,
+): { readonly message: string; readonly hint: string } | undefined {
   if (!ROOTS.includes(root)) return { message: `unknown name "${root}"`, hint: nearestHint(root, ROOTS, "Known") };
   if (valid === undefined) return undefined;
-  if (name === undefined) return { message: `"${root}" needs a name behind it`, hint: `For example ${root}.${[...valid][0] ?? "x"}.` };
-  return valid.has(name) ? undefined : { message: `there is no ${NOUNS[root] ?? root} "${name}"`, hint: nearestHint(name, valid, "Known") };
+  if (name === undefined)
+    return { message: `"${root}" needs a name behind it`, hint: `For example ${root}.${[...valid][0] ?? "x"}.` };
+  return valid.has(name)
+    ? undefined
+    : { message: `there is no ${NOUNS[root] ?? root} "${name}"`, hint: nearestHint(name, valid, "Known") };
 }
 
 function readPaths(source: string): readonly (readonly string[])[] {
@@ -163,9 +232,24 @@ function stripBraces(condition: string): string {
 const SAMPLES = { string: "sample", number: 1, boolean: true, any: "sample" } as const;
 
 /** Values that stand for those of a real run while a definition is checked. */
-export function sampleScope(pipeline: Pick<ParsedPipeline, "params" | "name">, matrix: Readonly<Record<string, Json>> | undefined): Scope {
-  const params = Object.fromEntries(Object.entries(pipeline.params).map(([name, param]) => [name, param.default ?? param.choices?.[0] ?? SAMPLES[param.type]]));
-  return { params, matrix: matrix ?? {}, steps: {}, trigger: { kind: "manual", subject: "sample" }, run: { id: "sample" }, project: "sample" };
+export function sampleScope(
+  pipeline: Pick<ParsedPipeline, "params" | "name">,
+  matrix: Readonly<Record<string, Json>> | undefined,
+): Scope {
+  const params = Object.fromEntries(
+    Object.entries(pipeline.params).map(([name, param]) => [
+      name,
+      param.default ?? param.choices?.[0] ?? SAMPLES[param.type],
+    ]),
+  );
+  return {
+    params,
+    matrix: matrix ?? {},
+    steps: {},
+    trigger: { kind: "manual", subject: "sample" },
+    run: { id: "sample" },
+    project: "sample",
+  };
 }
 
 /** Lets a step's kind look at it: inputs, outputs, files, problems. */
@@ -175,7 +259,11 @@ export async function analyseStep(step: CompiledStep, context: AnalysisContext):
 }
 
 /** The stored form of a compiled step. */
-export function toStepDefinition(step: CompiledStep & { readonly known: KnownKind }, analysis: StepAnalysis, facts: { readonly needs: readonly string[]; readonly isFinal: boolean }): StepDefinition {
+export function toStepDefinition(
+  step: CompiledStep & { readonly known: KnownKind },
+  analysis: StepAnalysis,
+  facts: { readonly needs: readonly string[]; readonly isFinal: boolean },
+): StepDefinition {
   const { keys, known } = step;
   return {
     name: step.name,
@@ -183,7 +271,11 @@ export function toStepDefinition(step: CompiledStep & { readonly known: KnownKin
     load: known.kind.load,
     declaration: step.declaration,
     needs: facts.needs,
-    inputs: analysis.inputs.map(({ asset, role, optional }) => ({ asset, role, ...(optional === undefined ? {} : { optional }) })),
+    inputs: analysis.inputs.map(({ asset, role, optional }) => ({
+      asset,
+      role,
+      ...(optional === undefined ? {} : { optional }),
+    })),
     makes: analysis.makes,
     params: (keys.params ?? {}) as Record<string, Json>,
     env: Object.fromEntries(Object.entries(keys.env ?? {}).map(([name, value]) => [name, String(value)])),
@@ -211,6 +303,11 @@ function toRetry(retry: NonNullable<StepKeys["retry"]>): RetryDefinition {
   };
 }
 
-export function toConcurrency(stated: NonNullable<StepKeys["concurrency"]>, defaultGroup: string): ConcurrencyDefinition {
-  return typeof stated === "number" ? { group: defaultGroup, limit: stated } : { group: stated.group ?? defaultGroup, limit: stated.limit };
+export function toConcurrency(
+  stated: NonNullable<StepKeys["concurrency"]>,
+  defaultGroup: string,
+): ConcurrencyDefinition {
+  return typeof stated === "number"
+    ? { group: defaultGroup, limit: stated }
+    : { group: stated.group ?? defaultGroup, limit: stated.limit };
 }

@@ -8,17 +8,29 @@ import { nearestHint } from "./schema-problems.ts";
 /** For each pipeline, each step with the steps it depends on. */
 export type Edges = ReadonlyMap<string, ReadonlyMap<string, readonly string[]>>;
 
-/** Finds who makes what and joins the steps: by what they read, by `needs`, by the facts they use, and each deploy behind its tests. */
-export function inferEdges(pipelines: readonly CompiledPipeline[]): { readonly edges: Edges; readonly problems: readonly LocatedProblem[] } {
+/**
+ * Finds who makes what and joins the steps: by what they read, by `needs`, by the facts they use, and each deploy
+ * behind its tests.
+ */
+export function inferEdges(pipelines: readonly CompiledPipeline[]): {
+  readonly edges: Edges;
+  readonly problems: readonly LocatedProblem[];
+} {
   const problems: LocatedProblem[] = [];
   const makers = findMakers(pipelines, problems);
   const edges = new Map<string, ReadonlyMap<string, readonly string[]>>();
   for (const pipeline of pipelines) {
     const ofPipeline = new Map<string, readonly string[]>();
-    const facts = { pipeline, makers, undone: pipeline.steps.some((step) => step.parsed === undefined), tests: findTests(pipeline) };
+    const facts = {
+      pipeline,
+      makers,
+      undone: pipeline.steps.some((step) => step.parsed === undefined),
+      tests: findTests(pipeline),
+    };
     for (const step of pipeline.steps) {
       const found = new Set<string>();
-      const report = (list: readonly Problem[]) => problems.push(...placeProblems(pipeline.parsed.yaml, placeOfStep(pipeline.parsed, step.name), list));
+      const report = (list: readonly Problem[]) =>
+        problems.push(...placeProblems(pipeline.parsed.yaml, placeOfStep(pipeline.parsed, step.name), list));
       addStated(facts, step, { found, report });
       addInputs(facts, step.name, { found, report });
       addTests(facts, step, found);
@@ -42,11 +54,21 @@ function findMakers(pipelines: readonly CompiledPipeline[], problems: LocatedPro
     for (const step of pipeline.steps) {
       const makes = pipeline.analyses.get(step.name)?.makes ?? [];
       const place = pipeline.parsed.yaml.atKey(placeOfStep(pipeline.parsed, step.name));
-      if (makes.length > 0 && step.matrix !== undefined) problems.push({ ...place, message: `step "${step.name}" has a matrix and makes "${makes[0]?.asset}": its combinations would overwrite each other`, hint: "Make one step for each, or leave makes out." });
+      if (makes.length > 0 && step.matrix !== undefined)
+        problems.push({
+          ...place,
+          message: `step "${step.name}" has a matrix and makes "${makes[0]?.asset}": its combinations would overwrite each other`,
+          hint: "Make one step for each, or leave makes out.",
+        });
       for (const { asset } of makes) {
         const other = makers.get(asset);
         if (other === undefined) makers.set(asset, { pipeline: pipeline.parsed.name, step: step.name });
-        else problems.push({ ...place, message: `"${asset}" is made twice: by step "${step.name}" here and by step "${other.step}" of pipeline "${other.pipeline}"`, hint: "An asset has one maker: rename one of the steps." });
+        else
+          problems.push({
+            ...place,
+            message: `"${asset}" is made twice: by step "${step.name}" here and by step "${other.step}" of pipeline "${other.pipeline}"`,
+            hint: "An asset has one maker: rename one of the steps.",
+          });
       }
     }
   }
@@ -67,11 +89,22 @@ interface Finding {
   readonly report: (problems: readonly Problem[]) => void;
 }
 
-function addStated({ pipeline: { parsed } }: PipelineFacts, { stated }: CompiledStep, { found, report }: Finding): void {
+function addStated(
+  { pipeline: { parsed } }: PipelineFacts,
+  { stated }: CompiledStep,
+  { found, report }: Finding,
+): void {
   for (const { step, path } of stated) {
     if (parsed.stepNames.has(step)) found.add(step);
     // A step that an expression names was checked with the expression.
-    else if (path[0] === "needs") report([{ path, message: `there is no step "${step}" in this pipeline`, hint: nearestHint(step, parsed.stepNames, "Steps") }]);
+    else if (path[0] === "needs")
+      report([
+        {
+          path,
+          message: `there is no step "${step}" in this pipeline`,
+          hint: nearestHint(step, parsed.stepNames, "Steps"),
+        },
+      ]);
   }
 }
 
@@ -85,7 +118,13 @@ function addInputs({ pipeline, makers, undone }: PipelineFacts, name: string, { 
     }
     // What a step with mistakes would have made is not known: its own mistakes are told first.
     if (undone && pipeline.parsed.stepNames.has(input.asset)) continue;
-    report([{ path: input.path, message: `no step makes "${input.asset}", which step "${name}" reads`, hint: nearestHint(input.asset, makers.keys(), "Assets") }]);
+    report([
+      {
+        path: input.path,
+        message: `no step makes "${input.asset}", which step "${name}" reads`,
+        hint: nearestHint(input.asset, makers.keys(), "Assets"),
+      },
+    ]);
   }
 }
 
@@ -113,7 +152,13 @@ function checkFinal({ pipeline: { parsed } }: PipelineFacts, name: string, { fou
   for (const need of found) {
     if (!parsed.finalSteps.has(need)) continue;
     found.delete(need);
-    report([{ path: ["needs"], message: `step "${name}" waits for "${need}", which stands in finally and runs after all others`, hint: "Put the step into finally too, or the other into steps." }]);
+    report([
+      {
+        path: ["needs"],
+        message: `step "${name}" waits for "${need}", which stands in finally and runs after all others`,
+        hint: "Put the step into finally too, or the other into steps.",
+      },
+    ]);
   }
 }
 

@@ -15,12 +15,18 @@ export type StatusFunction = (typeof STATUS_FUNCTIONS)[number];
 
 /** Where a scope holds the answers of the status functions: a place that no path leads to. */
 export const STATUS = "status()";
-const STATUS_OF_GOOD_RUN: Readonly<Record<StatusFunction, boolean>> = { success: true, failure: false, always: true, cancelled: false };
+const STATUS_OF_GOOD_RUN: Readonly<Record<StatusFunction, boolean>> = {
+  success: true,
+  failure: false,
+  always: true,
+  cancelled: false,
+};
 
 /** What paths are looked up in: `params`, `matrix`, `steps`, `trigger`, `run`, `project`. */
 export type Scope = Readonly<Record<string, Json | undefined>>;
 
-const TOKEN = /\s*(?:(?<text>'(?:[^']|'')*')|(?<number>-?\d+(?:\.\d+)?)|(?<path>[A-Za-z_][\w-]*(?:\.[\w-]+)*)|(?<operator>==|!=|<=|>=|&&|\|\||[<>!()]))/y;
+const TOKEN =
+  /\s*(?:(?<text>'(?:[^']|'')*')|(?<number>-?\d+(?:\.\d+)?)|(?<path>[A-Za-z_][\w-]*(?:\.[\w-]+)*)|(?<operator>==|!=|<=|>=|&&|\|\||[<>!()]))/y;
 const LEVELS: readonly (readonly string[])[] = [["||"], ["&&"], ["==", "!=", "<", "<=", ">", ">="]];
 const LITERALS: Readonly<Record<string, Json>> = { true: true, false: false, null: null };
 const LONGEST = 1000;
@@ -34,7 +40,12 @@ export function parseExpression(source: string): Expression {
   const tokens = tokenize(source);
   let at = 0;
   const peek = (): Token | undefined => tokens[at];
-  const wrong = (reason: string) => expressionWrong({ expression: source.trim(), reason, hint: "For example: params.depth, matrix.node == 22, trigger.subject != 'main'." });
+  const wrong = (reason: string) =>
+    expressionWrong({
+      expression: source.trim(),
+      reason,
+      hint: "For example: params.depth, matrix.node == 22, trigger.subject != 'main'.",
+    });
 
   function binary(level: number): Expression {
     const operators = LEVELS[level];
@@ -72,7 +83,12 @@ export function parseExpression(source: string): Expression {
 
   function call(name: string): Expression {
     const known = STATUS_FUNCTIONS.find((one) => one === name);
-    if (known === undefined) throw expressionWrong({ expression: source.trim(), reason: `there is no function "${name}"`, hint: `There are ${STATUS_FUNCTIONS.map((one) => `${one}()`).join(", ")}.` });
+    if (known === undefined)
+      throw expressionWrong({
+        expression: source.trim(),
+        reason: `there is no function "${name}"`,
+        hint: `There are ${STATUS_FUNCTIONS.map((one) => `${one}()`).join(", ")}.`,
+      });
     at++;
     if (peek()?.text !== ")") throw wrong(`${name}() takes nothing between its parentheses`);
     at++;
@@ -91,11 +107,16 @@ interface Token {
 }
 
 function tokenize(source: string): readonly Token[] {
-  const wrong = (reason: string) => expressionWrong({ expression: source.trim(), reason, hint: "Texts stand in single quotes; operators are ! == != < <= > >= && ||." });
+  const wrong = (reason: string) =>
+    expressionWrong({
+      expression: source.trim(),
+      reason,
+      hint: "Texts stand in single quotes; operators are ! == != < <= > >= && ||.",
+    });
   if (source.length > LONGEST) throw wrong(`it is longer than ${LONGEST} characters`);
   const tokens: Token[] = [];
   const text = source.trimEnd();
-  for (TOKEN.lastIndex = 0; TOKEN.lastIndex < text.length; ) {
+  for (TOKEN.lastIndex = 0; TOKEN.lastIndex < text.length;) {
     const start = TOKEN.lastIndex;
     const groups = TOKEN.exec(text)?.groups;
     if (groups === undefined) throw wrong(`"${text.slice(start).trim().slice(0, 20)}" is not understood`);
@@ -123,7 +144,9 @@ export function pathsOf(expression: Expression): readonly (readonly string[])[] 
 }
 
 /** Status functions that an expression calls. */
-export function callsOf(expression: Expression): readonly { readonly name: StatusFunction; readonly isNegated: boolean }[] {
+export function callsOf(
+  expression: Expression,
+): readonly { readonly name: StatusFunction; readonly isNegated: boolean }[] {
   switch (expression.type) {
     case "literal":
     case "path":

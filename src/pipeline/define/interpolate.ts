@@ -6,19 +6,34 @@ const WHOLE = /^\s*\$\{\{([\s\S]*?)\}\}\s*$/;
 const SHELL_SAFE = /^[A-Za-z0-9_./:@%+=,-]*$/;
 
 /** Called with each value put into the middle of a text: may refuse it. */
-export type Guard = (place: { readonly path: readonly (string | number)[]; readonly expression: string; readonly value: string }) => void;
+export type Guard = (place: {
+  readonly path: readonly (string | number)[];
+  readonly expression: string;
+  readonly value: string;
+}) => void;
 
-/** Replaces every `${{ … }}` in a value. A text that is nothing but one expression becomes the value itself, with its type. */
+/**
+ * Replaces every `${{ … }}` in a value. A text that is nothing but one expression becomes the value itself, with its
+ * type.
+ */
 export function interpolate(value: Json, scope: Scope, guard?: Guard, path: readonly (string | number)[] = []): Json {
   if (typeof value === "string") return interpolateText(value, scope, guard, path);
-  if (Array.isArray(value)) return value.map((item, index) => interpolate(item as Json, scope, guard, [...path, index]));
+  if (Array.isArray(value))
+    return value.map((item, index) => interpolate(item as Json, scope, guard, [...path, index]));
   if (typeof value === "object" && value !== null) {
-    return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, interpolate(member as Json, scope, guard, [...path, key])]));
+    return Object.fromEntries(
+      Object.entries(value).map(([key, member]) => [key, interpolate(member as Json, scope, guard, [...path, key])]),
+    );
   }
   return value;
 }
 
-function interpolateText(text: string, scope: Scope, guard: Guard | undefined, path: readonly (string | number)[]): Json {
+function interpolateText(
+  text: string,
+  scope: Scope,
+  guard: Guard | undefined,
+  path: readonly (string | number)[],
+): Json {
   if (!text.includes("${{")) return text;
   const put = (source: string): Json => {
     const value = evaluate(parseExpression(source), scope);
@@ -48,9 +63,11 @@ export interface FoundExpression {
 
 /** Every `${{ … }}` in a value. */
 export function findExpressions(value: Json, path: readonly (string | number)[] = []): readonly FoundExpression[] {
-  if (typeof value === "string") return [...value.matchAll(EXPRESSION)].map((match) => ({ path, source: match[1] ?? "" }));
+  if (typeof value === "string")
+    return [...value.matchAll(EXPRESSION)].map((match) => ({ path, source: match[1] ?? "" }));
   if (Array.isArray(value)) return value.flatMap((item, index) => findExpressions(item as Json, [...path, index]));
-  if (typeof value === "object" && value !== null) return Object.entries(value).flatMap(([key, member]) => findExpressions(member as Json, [...path, key]));
+  if (typeof value === "object" && value !== null)
+    return Object.entries(value).flatMap(([key, member]) => findExpressions(member as Json, [...path, key]));
   return [];
 }
 

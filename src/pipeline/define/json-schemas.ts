@@ -30,7 +30,10 @@ const EXPRESSION = { type: "string", pattern: "^\\s*\\$\\{\\{.*\\}\\}\\s*$" } as
 
 function stepSchema(kind: StepKind<never>, common: JsonSchema): JsonSchema {
   const { $schema: _, ...own } = toInputSchema(kind.schema);
-  const orExpression = (schema: JsonSchema): JsonSchema => (schema["type"] === "string" ? schema : { anyOf: [schema, EXPRESSION] });
-  const properties = Object.fromEntries(Object.entries(own.properties ?? {}).map(([key, schema]) => [key, orExpression(schema)]));
+  const orExpression = (schema: JsonSchema): JsonSchema =>
+    schema["type"] === "string" ? schema : { anyOf: [schema, EXPRESSION] };
+  const properties = Object.fromEntries(
+    Object.entries(own.properties ?? {}).map(([key, schema]) => [key, orExpression(schema)]),
+  );
   return { ...own, title: `${kind.name} step`, type: "object", properties: { ...common.properties, ...properties } };
 }

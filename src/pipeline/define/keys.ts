@@ -9,7 +9,10 @@ const scalar = z.union([z.string(), z.number(), z.boolean(), z.null()]);
 const names = z.union([z.string(), z.array(z.string())]);
 const concurrency = z.union([
   z.int().min(1),
-  z.strictObject({ group: z.string().min(1).optional().describe("Name shared by all that count together."), limit: z.int().min(1).describe("How many at once.") }),
+  z.strictObject({
+    group: z.string().min(1).optional().describe("Name shared by all that count together."),
+    limit: z.int().min(1).describe("How many at once."),
+  }),
 ]);
 const matrixEntry = z.record(z.string(), scalar);
 
@@ -17,8 +20,16 @@ const retry = z.union([
   z.int().min(0).max(100),
   z.strictObject({
     times: z.int().min(0).max(100).describe("Further attempts after the first."),
-    delay: z.union([duration, z.array(duration).min(1)]).optional().describe("Wait before each further attempt, or a list of waits; default 1s."),
-    backoff: z.number().min(1).max(100).optional().describe("Factor on the last delay for each further attempt; default 1."),
+    delay: z
+      .union([duration, z.array(duration).min(1)])
+      .optional()
+      .describe("Wait before each further attempt, or a list of waits; default 1s."),
+    backoff: z
+      .number()
+      .min(1)
+      .max(100)
+      .optional()
+      .describe("Factor on the last delay for each further attempt; default 1."),
     jitter: z.number().min(0).max(1).optional().describe("Ratio by which a delay may vary, 0 to 1; default 0."),
     on: names.optional().describe("Only on these: error codes, transient, timeout, exit N, signal NAME."),
   }),
@@ -35,10 +46,21 @@ export const stepKeys = z.strictObject({
     .record(z.string(), z.union([z.array(scalar).min(1), z.array(matrixEntry)]))
     .optional()
     .describe("Runs the step once per combination; include and exclude add and remove combinations."),
-  when: z.string().optional().describe("Condition, for example ${{ params.full == true }}; when false the step is skipped. With success(), failure(), always() or cancelled() it also decides what happens after a failure."),
+  when: z
+    .string()
+    .optional()
+    .describe(
+      "Condition, for example ${{ params.full == true }}; when false the step is skipped. With success(), failure(), always() or cancelled() it also decides what happens after a failure.",
+    ),
   concurrency: concurrency.optional().describe("How many step runs of the group may be at work at once."),
-  env: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).optional().describe("Environment variables of its processes."),
-  secrets: z.array(z.string()).optional().describe("Names of secrets put into the environment of its processes and masked in its log."),
+  env: z
+    .record(z.string(), z.union([z.string(), z.number(), z.boolean()]))
+    .optional()
+    .describe("Environment variables of its processes."),
+  secrets: z
+    .array(z.string())
+    .optional()
+    .describe("Names of secrets put into the environment of its processes and masked in its log."),
   cache: z.boolean().optional().describe("false: never reuse an earlier result."),
 });
 export type StepKeys = z.infer<typeof stepKeys>;
@@ -49,7 +71,10 @@ const schedule = z.union([
   z.strictObject({
     cron: z.string().describe("Five fields: minute hour day month weekday."),
     timezone: z.string().optional().describe("For example America/Sao_Paulo; default UTC."),
-    missed: z.enum(MISSED_TICK_RULES).optional().describe("Ticks that passed while nothing ran: skip, once (default) or all."),
+    missed: z
+      .enum(MISSED_TICK_RULES)
+      .optional()
+      .describe("Ticks that passed while nothing ran: skip, once (default) or all."),
   }),
 ]);
 
@@ -66,17 +91,30 @@ export const pipelineKeys = z.strictObject({
   on: z
     .strictObject({
       manual: z.boolean().optional().describe("Always possible; may be written to say that nothing else starts it."),
-      schedule: z.union([schedule, z.array(schedule)]).optional().describe("Cron, with time zone and what to do with missed ticks."),
+      schedule: z
+        .union([schedule, z.array(schedule)])
+        .optional()
+        .describe("Cron, with time zone and what to do with missed ticks."),
       data: names.optional().describe("Assets whose new version starts it; * stands for any text."),
       alert: names.optional().describe("Alerts that start it: <endpoint or dataset>.<monitor>, * stands for any text."),
       push: names.optional().describe("Branches whose push starts it."),
-      webhook: names.optional().describe("Names of webhooks that start it, called by POST /hooks/NAME; * stands for any text."),
+      webhook: names
+        .optional()
+        .describe("Names of webhooks that start it, called by POST /hooks/NAME; * stands for any text."),
     })
     .optional()
     .describe("What starts the pipeline."),
-  params: z.record(z.string(), z.union([scalar, z.array(z.unknown()), paramKeys])).optional().describe("Name and default of each param; or type, default, choices."),
-  concurrency: concurrency.optional().describe("How many pipeline runs may be at work at once; default 1 of this pipeline."),
+  params: z
+    .record(z.string(), z.union([scalar, z.array(z.unknown()), paramKeys]))
+    .optional()
+    .describe("Name and default of each param; or type, default, choices."),
+  concurrency: concurrency
+    .optional()
+    .describe("How many pipeline runs may be at work at once; default 1 of this pipeline."),
   steps: z.record(z.string(), z.record(z.string(), z.unknown())).describe("Steps by the name of what they make."),
-  finally: z.record(z.string(), z.record(z.string(), z.unknown())).optional().describe("Steps that run after all others, whatever happened: also after a failure or a cancel."),
+  finally: z
+    .record(z.string(), z.record(z.string(), z.unknown()))
+    .optional()
+    .describe("Steps that run after all others, whatever happened: also after a failure or a cancel."),
 });
 export type PipelineKeys = z.infer<typeof pipelineKeys>;

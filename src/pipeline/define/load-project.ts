@@ -60,16 +60,26 @@ export async function loadProjectPipelines(options: {
   }));
   const analysed = await analyseAll(compiled, { ...options, files });
   for (const { parsed: pipeline, steps, analyses } of analysed) {
-    for (const step of steps) problems.push(...placeProblems(pipeline.yaml, placeOfStep(pipeline, step.name), [...step.problems, ...(analyses.get(step.name)?.problems ?? [])]));
+    for (const step of steps)
+      problems.push(
+        ...placeProblems(pipeline.yaml, placeOfStep(pipeline, step.name), [
+          ...step.problems,
+          ...(analyses.get(step.name)?.problems ?? []),
+        ]),
+      );
   }
   const { edges, problems: edgeProblems } = inferEdges(analysed);
   problems.push(...edgeProblems, ...triggerProblems(analysed));
-  const pipelines = analysed.flatMap((pipeline) => toDefinition(pipeline, edges.get(pipeline.parsed.name) ?? new Map(), problems));
+  const pipelines = analysed.flatMap((pipeline) =>
+    toDefinition(pipeline, edges.get(pipeline.parsed.name) ?? new Map(), problems),
+  );
   return {
     project: options.project,
     projectFolder: files.folder,
     pipelines,
-    problems: problems.toSorted((left, right) => left.file.localeCompare(right.file) || left.line - right.line || left.column - right.column),
+    problems: problems.toSorted(
+      (left, right) => left.file.localeCompare(right.file) || left.line - right.line || left.column - right.column,
+    ),
     analyses: new Map(analysed.map((pipeline) => [pipeline.parsed.name, pipeline.analyses])),
     kinds,
   };
@@ -81,14 +91,18 @@ export async function loadProjectPipelines(options: {
  * @throws PIPELINE_DEFINITION_INVALID with every mistake, one a line as `file:line:column: message`
  */
 export function assertValid(loaded: LoadedProject): LoadedProject {
-  if (loaded.problems.length > 0) throw definitionInvalid({ count: loaded.problems.length, text: formatProblems(loaded.problems) });
+  if (loaded.problems.length > 0)
+    throw definitionInvalid({ count: loaded.problems.length, text: formatProblems(loaded.problems) });
   return loaded;
 }
 
 async function pipelineFiles(projectFolder: string): Promise<readonly string[]> {
   try {
     const names = await readdir(join(projectFolder, "pipelines"));
-    return names.filter((name) => /\.ya?ml$/.test(name)).sort().map((name) => `pipelines/${name}`);
+    return names
+      .filter((name) => /\.ya?ml$/.test(name))
+      .sort()
+      .map((name) => `pipelines/${name}`);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
     throw error;
@@ -102,10 +116,17 @@ async function analyseAll(
   pipelines: readonly Unanalysed[],
   options: { readonly project: string; readonly files: ProjectFiles },
 ): Promise<readonly CompiledPipeline[]> {
-  const guessed = new Map<string, AssetKind>(pipelines.flatMap(({ steps }) => steps.map((step) => [step.name, "data"] as const)));
+  const guessed = new Map<string, AssetKind>(
+    pipelines.flatMap(({ steps }) => steps.map((step) => [step.name, "data"] as const)),
+  );
   const first = await analyseOnce(pipelines, guessed, options);
-  const known = new Map<string, AssetKind>(pipelines.flatMap(({ steps }) => steps.filter((step) => step.parsed === undefined).map((step) => [step.name, "data"] as const)));
-  for (const { analyses } of first) for (const analysis of analyses.values()) for (const { asset, kind } of analysis.makes) known.set(asset, kind);
+  const known = new Map<string, AssetKind>(
+    pipelines.flatMap(({ steps }) =>
+      steps.filter((step) => step.parsed === undefined).map((step) => [step.name, "data"] as const),
+    ),
+  );
+  for (const { analyses } of first)
+    for (const analysis of analyses.values()) for (const { asset, kind } of analysis.makes) known.set(asset, kind);
   const same = known.size === guessed.size && [...known].every(([asset, kind]) => guessed.get(asset) === kind);
   return same ? first : analyseOnce(pipelines, known, options);
 }
@@ -144,23 +165,35 @@ export function createAnalysisContext(facts: {
   };
 }
 
-function toDefinition(pipeline: CompiledPipeline, edges: ReadonlyMap<string, readonly string[]>, problems: LocatedProblem[]): readonly PipelineDefinition[] {
+function toDefinition(
+  pipeline: CompiledPipeline,
+  edges: ReadonlyMap<string, readonly string[]>,
+  problems: LocatedProblem[],
+): readonly PipelineDefinition[] {
   const { parsed, steps, analyses } = pipeline;
   const cycle = findCycle(edges);
   if (cycle !== undefined) {
     const place = (step: string) => parsed.yaml.atKey(placeOfStep(parsed, step));
     const path = cycle.map((step) => `${step} (line ${place(step).line})`).join(" → needs ");
-    problems.push({ ...place(cycle[0] ?? ""), message: `these steps wait for each other: ${path}`, hint: "Take one of these edges out." });
+    problems.push({
+      ...place(cycle[0] ?? ""),
+      message: `these steps wait for each other: ${path}`,
+      hint: "Take one of these edges out.",
+    });
     return [];
   }
   const complete = steps.flatMap((step) => {
     const analysis = analyses.get(step.name);
-    return analysis === undefined || step.known === undefined ? [] : [{ step: { ...step, known: step.known as KnownKind }, analysis }];
+    return analysis === undefined || step.known === undefined
+      ? []
+      : [{ step: { ...step, known: step.known as KnownKind }, analysis }];
   });
   if (complete.length !== steps.length) return [];
   const byName = new Map(complete.map((entry) => [entry.step.name, entry]));
   const ordered = topologicalOrder(edges).flatMap((name) => byName.get(name) ?? []);
-  const definitions = ordered.map(({ step, analysis }) => toStepDefinition(step, analysis, { needs: edges.get(step.name) ?? [], isFinal: parsed.finalSteps.has(step.name) }));
+  const definitions = ordered.map(({ step, analysis }) =>
+    toStepDefinition(step, analysis, { needs: edges.get(step.name) ?? [], isFinal: parsed.finalSteps.has(step.name) }),
+  );
   const loads = definitions.map((step) => step.load);
   return [
     {

@@ -4,7 +4,8 @@ import { parseCondition } from "./interpolate.ts";
 import type { Problem } from "../step-kind.ts";
 
 /**
- * Who decides whether a step runs. 0: all that it waits for must have succeeded, and then its `when` is asked. Else its condition alone, because it
+ * Who decides whether a step runs. 0: all that it waits for must have succeeded, and then its `when` is asked. Else its
+ * condition alone, because it
  * asks for the run's status or stands in `finally`: 1 also in a cancelled run, 2 not there.
  */
 export function ownConditionOf(step: Pick<StepDefinition, "when" | "finally">): 0 | 1 | 2 {
@@ -31,7 +32,13 @@ const STATUSES: ReadonlySet<unknown> = new Set(["succeeded", "failed", "skipped"
 /** A status that a step never has. */
 export function unknownStatus(condition: Expression): Problem | undefined {
   const wrong = comparisons(condition).find(({ status }) => !STATUSES.has(status));
-  return wrong === undefined ? undefined : { path: ["when"], message: `a step is never '${wrong.status}'`, hint: "Its status is succeeded, failed, skipped or cancelled." };
+  return wrong === undefined
+    ? undefined
+    : {
+        path: ["when"],
+        message: `a step is never '${wrong.status}'`,
+        hint: "Its status is succeeded, failed, skipped or cancelled.",
+      };
 }
 
 function comparisons(expression: Expression): readonly { readonly step: string; readonly status: string }[] {
@@ -40,6 +47,13 @@ function comparisons(expression: Expression): readonly { readonly step: string; 
   if (expression.operator !== "==") return [...comparisons(expression.left), ...comparisons(expression.right)];
   const [path] = [...pathsOf(expression.left), ...pathsOf(expression.right)];
   const literal = [expression.left, expression.right].find((side) => side.type === "literal");
-  if (path?.[0] !== "steps" || path[2] !== "status" || path.length !== 3 || literal?.type !== "literal" || typeof literal.value !== "string") return [];
+  if (
+    path?.[0] !== "steps" ||
+    path[2] !== "status" ||
+    path.length !== 3 ||
+    literal?.type !== "literal" ||
+    typeof literal.value !== "string"
+  )
+    return [];
   return [{ step: path[1] ?? "", status: literal.value }];
 }

@@ -24,23 +24,44 @@ const NAME = /^[A-Za-z_][A-Za-z0-9_.-]{0,99}$/;
 let schema: JsonSchema | undefined;
 
 /** Reads one file of `pipelines/`; the pipeline is undefined when its outer shape is wrong. */
-export function parsePipeline(file: string, text: string): { readonly pipeline: ParsedPipeline | undefined; readonly problems: readonly LocatedProblem[] } {
+export function parsePipeline(
+  file: string,
+  text: string,
+): { readonly pipeline: ParsedPipeline | undefined; readonly problems: readonly LocatedProblem[] } {
   const { document: yaml, problems: unreadable } = parseYaml(text, file);
   if (unreadable.length > 0) return { pipeline: undefined, problems: unreadable };
   const checked = pipelineKeys.safeParse(yaml.value);
   if (!checked.success) {
     schema ??= toInputSchema(pipelineKeys);
-    return { pipeline: undefined, problems: placeProblems(yaml, [], explainIssues(checked.error.issues, schema, yaml.value)) };
+    return {
+      pipeline: undefined,
+      problems: placeProblems(yaml, [], explainIssues(checked.error.issues, schema, yaml.value)),
+    };
   }
   const keys = checked.data;
   const name = file.replace(/^.*\//, "").replace(/\.ya?ml$/, "");
   const on = toTriggers(keys);
-  const params = Object.fromEntries(Object.entries(keys.params ?? {}).map(([key, value]) => [key, toParam(value as Json)]));
+  const params = Object.fromEntries(
+    Object.entries(keys.params ?? {}).map(([key, value]) => [key, toParam(value as Json)]),
+  );
   const problems = [...nameProblems(name, keys), ...scheduleProblems(keys, on), ...paramProblems(params)];
   const final = (keys.finally ?? {}) as ParsedPipeline["steps"];
-  const steps = { ...(keys.steps as ParsedPipeline["steps"]), ...Object.fromEntries(Object.entries(final).filter(([step]) => !Object.hasOwn(keys.steps, step))) };
+  const steps = {
+    ...(keys.steps as ParsedPipeline["steps"]),
+    ...Object.fromEntries(Object.entries(final).filter(([step]) => !Object.hasOwn(keys.steps, step))),
+  };
   return {
-    pipeline: { name, yaml, description: keys.description, on, params, concurrency: keys.concurrency, steps, finalSteps: new Set(Object.keys(final).filter((step) => !Object.hasOwn(keys.steps, step))), stepNames: new Set(Object.keys(steps)) },
+    pipeline: {
+      name,
+      yaml,
+      description: keys.description,
+      on,
+      params,
+      concurrency: keys.concurrency,
+      steps,
+      finalSteps: new Set(Object.keys(final).filter((step) => !Object.hasOwn(keys.steps, step))),
+      stepNames: new Set(Object.keys(steps)),
+    },
     problems: placeProblems(yaml, [], problems),
   };
 }
@@ -51,7 +72,11 @@ export function placeOfStep(pipeline: ParsedPipeline, step: string): readonly [s
 }
 
 /** Gives problems of a part of a file their place. */
-export function placeProblems(yaml: YamlDocument, prefix: readonly (string | number)[], problems: readonly Problem[]): readonly LocatedProblem[] {
+export function placeProblems(
+  yaml: YamlDocument,
+  prefix: readonly (string | number)[],
+  problems: readonly Problem[],
+): readonly LocatedProblem[] {
   return problems.map(({ path, message, hint, at }) => {
     const place = message.startsWith("unknown key") ? yaml.atKey : yaml.at;
     return { ...(at ?? place([...prefix, ...path])), message, ...(hint === undefined ? {} : { hint }) };
@@ -62,18 +87,26 @@ function nameProblems(name: string, keys: PipelineKeys): readonly Problem[] {
   const hint = "Letters, digits, _ . and -, beginning with a letter or _, at most 100.";
   const problems: Problem[] = NAME.test(name) ? [] : [{ path: [], message: `"${name}" cannot name a pipeline`, hint }];
   const steps = Object.keys(keys.steps);
-  if (steps.length === 0) problems.push({ path: ["steps"], message: "the pipeline has no step", hint: "Add one below steps." });
-  for (const step of steps) if (!NAME.test(step)) problems.push({ path: ["steps", step], message: `"${step}" cannot name a step`, hint });
+  if (steps.length === 0)
+    problems.push({ path: ["steps"], message: "the pipeline has no step", hint: "Add one below steps." });
+  for (const step of steps)
+    if (!NAME.test(step)) problems.push({ path: ["steps", step], message: `"${step}" cannot name a step`, hint });
   for (const step of Object.keys(keys.finally ?? {})) {
     if (!NAME.test(step)) problems.push({ path: ["finally", step], message: `"${step}" cannot name a step`, hint });
-    if (Object.hasOwn(keys.steps, step)) problems.push({ path: ["finally", step], message: `"${step}" stands in steps and in finally`, hint: "Rename one of the two." });
+    if (Object.hasOwn(keys.steps, step))
+      problems.push({
+        path: ["finally", step],
+        message: `"${step}" stands in steps and in finally`,
+        hint: "Rename one of the two.",
+      });
   }
   return problems;
 }
 
 function toTriggers(keys: PipelineKeys): TriggerDefinition {
   const on = keys.on ?? {};
-  const list = <Value>(value: Value | Value[] | undefined): Value[] => (value === undefined ? [] : Array.isArray(value) ? value : [value]);
+  const list = <Value>(value: Value | Value[] | undefined): Value[] =>
+    value === undefined ? [] : Array.isArray(value) ? value : [value];
   return {
     schedules: list(on.schedule).map((one) => {
       const stated = typeof one === "string" ? { cron: one } : one;
@@ -96,9 +129,13 @@ function scheduleProblems(keys: PipelineKeys, on: TriggerDefinition): readonly P
 
 function toParam(value: Json): ParamDefinition {
   type Stated = Omit<ParamDefinition, "type"> & { readonly type?: ParamDefinition["type"] };
-  const stated: Stated = typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Stated) : { default: value };
+  const stated: Stated =
+    typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Stated) : { default: value };
   const sample = stated.default ?? stated.choices?.[0];
-  const inferred = typeof sample === "string" || typeof sample === "number" || typeof sample === "boolean" ? (typeof sample as "string" | "number" | "boolean") : "any";
+  const inferred =
+    typeof sample === "string" || typeof sample === "number" || typeof sample === "boolean"
+      ? (typeof sample as "string" | "number" | "boolean")
+      : "any";
   return { ...stated, type: stated.type ?? inferred };
 }
 
@@ -106,10 +143,20 @@ function paramProblems(params: Readonly<Record<string, ParamDefinition>>): reado
   return Object.entries(params).flatMap(([name, param]): Problem[] => {
     if (param.default === undefined) return [];
     if (param.type !== "any" && typeof param.default !== param.type) {
-      return [{ path: ["params", name], message: `the default of "${name}" is a ${typeof param.default}, expected a ${param.type}` }];
+      return [
+        {
+          path: ["params", name],
+          message: `the default of "${name}" is a ${typeof param.default}, expected a ${param.type}`,
+        },
+      ];
     }
     if (param.choices !== undefined && !param.choices.includes(param.default)) {
-      return [{ path: ["params", name], message: `the default of "${name}" is not one of its choices: ${param.choices.map((choice) => JSON.stringify(choice)).join(", ")}` }];
+      return [
+        {
+          path: ["params", name],
+          message: `the default of "${name}" is not one of its choices: ${param.choices.map((choice) => JSON.stringify(choice)).join(", ")}`,
+        },
+      ];
     }
     return [];
   });

@@ -18,7 +18,11 @@ export function knowKinds(kinds: readonly StepKind<never>[]): KnownKinds {
   return new Map(
     kinds.map((kind) => {
       const jsonSchema = toInputSchema(kind.schema);
-      const keys = new Set([jsonSchema, ...(jsonSchema.anyOf ?? []), ...(jsonSchema.allOf ?? [])].flatMap((schema) => Object.keys(schema.properties ?? {})));
+      const keys = new Set(
+        [jsonSchema, ...(jsonSchema.anyOf ?? []), ...(jsonSchema.allOf ?? [])].flatMap((schema) =>
+          Object.keys(schema.properties ?? {}),
+        ),
+      );
       return [kind.name, { kind: kind as unknown as StepKind, jsonSchema, keys: [...keys] }];
     }),
   );
@@ -34,5 +38,7 @@ export function kindsOfStep(kinds: KnownKinds, step: Readonly<Record<string, unk
 
 /** The part of a step that its kind reads: all but the common keys, except those that the kind has itself. */
 export function declarationOf<Value>(known: KnownKind, step: Readonly<Record<string, Value>>): Record<string, Value> {
-  return Object.fromEntries(Object.entries(step).filter(([key]) => !STEP_KEYS.includes(key) || known.keys.includes(key)));
+  return Object.fromEntries(
+    Object.entries(step).filter(([key]) => !STEP_KEYS.includes(key) || known.keys.includes(key)),
+  );
 }

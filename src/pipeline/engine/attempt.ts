@@ -1,7 +1,19 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Json } from "#base";
-import { type AssetKind, type AssetVersion, type ClaimedStepRun, getAssetVersion, getRunInput, getRunOutcomes, getRunOutput, getStepFacts, type ReadTransaction, setAttemptTrackingRun, setStepProgress } from "#metadata-store";
+import {
+  type AssetKind,
+  type AssetVersion,
+  type ClaimedStepRun,
+  getAssetVersion,
+  getRunInput,
+  getRunOutcomes,
+  getRunOutput,
+  getStepFacts,
+  type ReadTransaction,
+  setAttemptTrackingRun,
+  setStepProgress,
+} from "#metadata-store";
 import type { PipelineDefinition, StepDefinition } from "../define/definition.ts";
 import { type Scope, STATUS, type StatusFunction } from "../define/expression.ts";
 import { holds, parseCondition, stepsReadBy, findExpressions } from "../define/interpolate.ts";
@@ -26,8 +38,23 @@ const TAIL_LENGTH = 1000;
 /** How an attempt went, before it is written down. */
 export type AttemptResult =
   | { readonly type: "skipped"; readonly reason: string }
-  | { readonly type: "cached"; readonly reason: string; readonly key: CacheKey; readonly inputs: readonly ReadInput[]; readonly outputs: readonly { readonly asset: string; readonly versionId: string }[]; readonly facts: object | undefined; readonly blocks: string | undefined }
-  | { readonly type: "ended"; readonly outcome: StepOutcome; readonly reason: string; readonly key: CacheKey; readonly cacheable: boolean; readonly inputs: readonly ReadInput[] };
+  | {
+      readonly type: "cached";
+      readonly reason: string;
+      readonly key: CacheKey;
+      readonly inputs: readonly ReadInput[];
+      readonly outputs: readonly { readonly asset: string; readonly versionId: string }[];
+      readonly facts: object | undefined;
+      readonly blocks: string | undefined;
+    }
+  | {
+      readonly type: "ended";
+      readonly outcome: StepOutcome;
+      readonly reason: string;
+      readonly key: CacheKey;
+      readonly cacheable: boolean;
+      readonly inputs: readonly ReadInput[];
+    };
 
 export interface ReadInput {
   readonly asset: string;
@@ -43,42 +70,98 @@ export interface RunningAttempt {
   readonly log: LogWriter;
 }
 
-/** Carries out one attempt: looks at the step, asks the cache, runs the kind. Throws what went wrong; writes no result. */
+/**
+ * Carries out one attempt: looks at the step, asks the cache, runs the kind. Throws what went wrong; writes no result.
+ */
 export async function performAttempt(parts: EngineParts, running: RunningAttempt): Promise<AttemptResult> {
   const { claimed, definition } = running;
   const step = findStep(definition, claimed.step);
-  if (step === undefined) throw stepUnknown({ pipeline: definition.name, step: claimed.step, steps: definition.steps.map((one) => one.name) });
+  if (step === undefined)
+    throw stepUnknown({
+      pipeline: definition.name,
+      step: claimed.step,
+      steps: definition.steps.map((one) => one.name),
+    });
   const projectFolder = (claimed.source as { folder?: string } | undefined)?.folder ?? parts.projectFolder;
   const files = createProjectFiles(projectFolder);
   const scope = await buildScope(parts, running, step);
-  if (step.when !== undefined && !holds(step.when, scope)) return { type: "skipped", reason: `when is false: ${step.when}` };
-  const prepared = await prepareStep(step, { project: parts.project, kinds: parts.kinds, files, scope, knownAssets: knownAssets(definition, step), file: definition.file });
+  if (step.when !== undefined && !holds(step.when, scope))
+    return { type: "skipped", reason: `when is false: ${step.when}` };
+  const prepared = await prepareStep(step, {
+    project: parts.project,
+    kinds: parts.kinds,
+    files,
+    scope,
+    knownAssets: knownAssets(definition, step),
+    file: definition.file,
+  });
   const inputs = await parts.store.read((transaction) => chooseInputs(transaction, parts.project, running, prepared));
   const key = await keyOfStep(prepared, files, (asset) => inputs.find((input) => input.asset === asset)?.version);
   const again = reasonToRunAgain(step.name, claimed.selection);
   const answer =
     prepared.cacheable && again === undefined
-      ? await parts.store.read((transaction) => askCache(transaction, key, { project: parts.project, pipeline: claimed.pipeline, step: claimed.step, matrixIndex: claimed.matrixIndex }))
+      ? await parts.store.read((transaction) =>
+          askCache(transaction, key, {
+            project: parts.project,
+            pipeline: claimed.pipeline,
+            step: claimed.step,
+            matrixIndex: claimed.matrixIndex,
+          }),
+        )
       : { hit: undefined, reason: again ?? reasonNotToCache(step) };
   if (answer.hit !== undefined) {
     const { outputs, facts, blocks } = answer.hit;
     return { type: "cached", reason: answer.reason, key, inputs, outputs, facts, blocks };
   }
-  const { outcome, workspace } = await execute(parts, running, { step, prepared, inputs, projectFolder, rekey: (folder) => keyOfStep(prepared, createProjectFiles(folder), (asset) => inputs.find((input) => input.asset === asset)?.version) });
-  return { type: "ended", outcome, reason: answer.reason, key: workspace ?? key, cacheable: prepared.cacheable, inputs };
+  const { outcome, workspace } = await execute(parts, running, {
+    step,
+    prepared,
+    inputs,
+    projectFolder,
+    rekey: (folder) =>
+      keyOfStep(
+        prepared,
+        createProjectFiles(folder),
+        (asset) => inputs.find((input) => input.asset === asset)?.version,
+      ),
+  });
+  return {
+    type: "ended",
+    outcome,
+    reason: answer.reason,
+    key: workspace ?? key,
+    cacheable: prepared.cacheable,
+    inputs,
+  };
 }
 
-async function buildScope(parts: EngineParts, { claimed, definition }: RunningAttempt, step: StepDefinition): Promise<Scope> {
-  const expressions = findExpressions({ declaration: step.declaration, params: step.params, env: step.env } as unknown as Json).map(({ source }) => parseExpression(source));
+async function buildScope(
+  parts: EngineParts,
+  { claimed, definition }: RunningAttempt,
+  step: StepDefinition,
+): Promise<Scope> {
+  const expressions = findExpressions({
+    declaration: step.declaration,
+    params: step.params,
+    env: step.env,
+  } as unknown as Json).map(({ source }) => parseExpression(source));
   if (step.when !== undefined) expressions.push(parseCondition(step.when));
   const steps = [...new Set(expressions.flatMap(stepsReadBy))];
   const status = ownConditionOf(step) === 0 ? undefined : await readStatus(parts, { claimed, definition }, step);
-  const facts = await parts.store.read((transaction) => getStepFacts(transaction, { pipelineRunId: claimed.pipelineRunId, steps }));
+  const facts = await parts.store.read((transaction) =>
+    getStepFacts(transaction, { pipelineRunId: claimed.pipelineRunId, steps }),
+  );
   return {
     params: claimed.params as Record<string, Json>,
     matrix: (claimed.matrix ?? {}) as Record<string, Json>,
-    steps: Object.fromEntries([...facts].map(([name, { status, facts: known }]) => [name, { status, facts: known as Json }])),
-    trigger: { ...(claimed.trigger.cause as Record<string, Json>), kind: claimed.trigger.kind, subject: claimed.trigger.subject ?? null },
+    steps: Object.fromEntries(
+      [...facts].map(([name, { status, facts: known }]) => [name, { status, facts: known as Json }]),
+    ),
+    trigger: {
+      ...(claimed.trigger.cause as Record<string, Json>),
+      kind: claimed.trigger.kind,
+      subject: claimed.trigger.subject ?? null,
+    },
     run: { id: claimed.pipelineRunId, actor: claimed.actor },
     project: parts.project,
     ...(status === undefined ? {} : { [STATUS]: status }),
@@ -86,12 +169,23 @@ async function buildScope(parts: EngineParts, { claimed, definition }: RunningAt
 }
 
 /** `success()`: all that the step waits for succeeded. `failure()`: something before it failed, however far back. */
-async function readStatus(parts: EngineParts, { claimed, definition }: Pick<RunningAttempt, "claimed" | "definition">, step: StepDefinition): Promise<Readonly<Record<StatusFunction, boolean>>> {
-  const { outcomes, isCancelled } = await parts.store.read((transaction) => getRunOutcomes(transaction, claimed.pipelineRunId));
+async function readStatus(
+  parts: EngineParts,
+  { claimed, definition }: Pick<RunningAttempt, "claimed" | "definition">,
+  step: StepDefinition,
+): Promise<Readonly<Record<StatusFunction, boolean>>> {
+  const { outcomes, isCancelled } = await parts.store.read((transaction) =>
+    getRunOutcomes(transaction, claimed.pipelineRunId),
+  );
   const before = new Set(step.needs);
   for (const name of before) for (const need of findStep(definition, name)?.needs ?? []) before.add(need);
   const failure = [...before].some((name) => outcomes.get(name) === "failed");
-  return { always: true, cancelled: isCancelled, failure, success: !isCancelled && step.needs.every((need) => !outcomes.has(need)) };
+  return {
+    always: true,
+    cancelled: isCancelled,
+    failure,
+    success: !isCancelled && step.needs.every((need) => !outcomes.has(need)),
+  };
 }
 
 /** The pipeline was checked when it was registered; what other pipelines make is known by what this step reads. */
@@ -102,11 +196,19 @@ function knownAssets(definition: PipelineDefinition, step: StepDefinition): Read
 }
 
 /** What the run has made, else what the run has read already, else the latest version. */
-async function chooseInputs(transaction: ReadTransaction, project: string, { claimed }: RunningAttempt, prepared: PreparedStep): Promise<readonly ReadInput[]> {
+async function chooseInputs(
+  transaction: ReadTransaction,
+  project: string,
+  { claimed }: RunningAttempt,
+  prepared: PreparedStep,
+): Promise<readonly ReadInput[]> {
   const chosen: ReadInput[] = [];
   const { pipelineRunId } = claimed;
   for (const { asset, role, optional } of prepared.analysis.inputs) {
-    const version = (await getRunOutput(transaction, { pipelineRunId, asset })) ?? (await getRunInput(transaction, { pipelineRunId, asset })) ?? (await getAssetVersion(transaction, { project, asset }));
+    const version =
+      (await getRunOutput(transaction, { pipelineRunId, asset })) ??
+      (await getRunInput(transaction, { pipelineRunId, asset })) ??
+      (await getAssetVersion(transaction, { project, asset }));
     if (version !== undefined) chosen.push({ asset, role, version });
     else if (optional !== true) throw inputMissing({ step: claimed.step, input: asset, pipelineRunId });
   }
@@ -124,14 +226,20 @@ interface Execution {
 
 interface Executed {
   readonly outcome: StepOutcome;
-  /** Key of what was in the attempt's own copy of the project: a file that changed after the cache was asked is in it as it ran. */
+  /**
+   * Key of what was in the attempt's own copy of the project: a file that changed after the cache was asked is in it as
+   * it ran.
+   */
   readonly workspace: CacheKey | undefined;
 }
 
 async function execute(parts: EngineParts, running: RunningAttempt, execution: Execution): Promise<Executed> {
   const workFolder = workFolderOf(parts, running.claimed.attemptId);
   mkdirSync(workFolder, { recursive: true });
-  const tracking: { run: Promise<TrackingRun> | undefined; values: TrackingRun | undefined } = { run: undefined, values: undefined };
+  const tracking: { run: Promise<TrackingRun> | undefined; values: TrackingRun | undefined } = {
+    run: undefined,
+    values: undefined,
+  };
   let ending: "FINISHED" | "FAILED" | "KILLED" = "FAILED";
   try {
     const workspaceFolder = await openWorkspace(parts, execution, workFolder);
@@ -143,13 +251,22 @@ async function execute(parts: EngineParts, running: RunningAttempt, execution: E
   } finally {
     if (running.signal.aborted) ending = "KILLED";
     const run = await tracking.run?.catch(() => undefined);
-    await run?.finish(ending).catch((error: unknown) => parts.log.warn("the MLflow run of an attempt could not be closed", { attemptId: running.claimed.attemptId, error: String(error) }));
+    await run?.finish(ending).catch((error: unknown) =>
+      parts.log.warn("the MLflow run of an attempt could not be closed", {
+        attemptId: running.claimed.attemptId,
+        error: String(error),
+      }),
+    );
     parts.later(removeWorkFolder(parts, running.claimed.attemptId));
   }
 }
 
 /** Undefined for kinds that start no process of the user's. */
-async function openWorkspace({ ports }: EngineParts, { prepared, projectFolder }: Execution, workFolder: string): Promise<string | undefined> {
+async function openWorkspace(
+  { ports }: EngineParts,
+  { prepared, projectFolder }: Execution,
+  workFolder: string,
+): Promise<string | undefined> {
   const { kind } = prepared.known;
   if (kind.workspace === undefined || ports.createWorkspace === undefined) return undefined;
   const folder = join(workFolder, "project");
@@ -162,7 +279,11 @@ type Tracking = { run: Promise<TrackingRun> | undefined; values: TrackingRun | u
 async function createContext(
   parts: EngineParts,
   running: RunningAttempt,
-  execution: Execution & { readonly workFolder: string; readonly workspaceFolder: string | undefined; readonly tracking: Tracking },
+  execution: Execution & {
+    readonly workFolder: string;
+    readonly workspaceFolder: string | undefined;
+    readonly tracking: Tracking;
+  },
 ): Promise<AttemptContext<unknown>> {
   const { claimed } = running;
   const { step, prepared, projectFolder, workFolder, tracking } = execution;
@@ -182,7 +303,13 @@ async function createContext(
     attemptId: claimed.attemptId,
   };
   const trackingRun = (): Promise<TrackingRun> => {
-    tracking.run ??= openTrackingRun(parts, { ...facts, actor: claimed.actor, params: prepared.params, inputs, commit }).then((run) => (tracking.values = run));
+    tracking.run ??= openTrackingRun(parts, {
+      ...facts,
+      actor: claimed.actor,
+      params: prepared.params,
+      inputs,
+      commit,
+    }).then((run) => (tracking.values = run));
     return tracking.run;
   };
   const context: AttemptContext<unknown> = {
@@ -203,16 +330,31 @@ async function createContext(
       if (now - progressAt < PROGRESS_EVERY_MS && done !== total) return;
       progressAt = now;
       const progress = { done, unit, ...(total === undefined ? {} : { total }) };
-      parts.later(parts.patientStore.write((transaction) => setStepProgress(transaction, { stepRunId: claimed.stepRunId, progress })));
+      parts.later(
+        parts.patientStore.write((transaction) =>
+          setStepProgress(transaction, { stepRunId: claimed.stepRunId, progress }),
+        ),
+      );
     },
     operatorLog: parts.log,
     runProcess: async (spec) => {
       const attemptId = `${claimed.attemptId}.${++processes}`;
       token ??= parts.ports.attemptToken({ attemptId: claimed.attemptId, token: claimed.token });
       const own = await token;
-      const environment = { ...prepared.env, ...secrets, ...(await platformEnvironment(parts, { ...facts, token: own }, tracking.values)), ...spec.environment };
+      const environment = {
+        ...prepared.env,
+        ...secrets,
+        ...(await platformEnvironment(parts, { ...facts, token: own }, tracking.values)),
+        ...spec.environment,
+      };
       const sandboxRequiredBy = parts.ports.sandboxRequiredBy?.(running.definition);
-      return runProcess(parts, running, { ...spec, ...(sandboxRequiredBy === undefined ? {} : { sandboxRequiredBy }), attemptId, environment, secrets: [...Object.values(secrets), own, ...(spec.secrets ?? [])] });
+      return runProcess(parts, running, {
+        ...spec,
+        ...(sandboxRequiredBy === undefined ? {} : { sandboxRequiredBy }),
+        attemptId,
+        environment,
+        secrets: [...Object.values(secrets), own, ...(spec.secrets ?? [])],
+      });
     },
     locate: (version) => parts.storageOf(version.kind).locate(version),
     publish: (output) => parts.storageOf(output.kind).publish(output, context),
@@ -222,9 +364,14 @@ async function createContext(
   return context;
 }
 
-async function openTrackingRun(parts: EngineParts, facts: Parameters<EngineParts["ports"]["openTrackingRun"]>[0]): Promise<TrackingRun> {
+async function openTrackingRun(
+  parts: EngineParts,
+  facts: Parameters<EngineParts["ports"]["openTrackingRun"]>[0],
+): Promise<TrackingRun> {
   const run = await parts.ports.openTrackingRun(facts);
-  await parts.store.write((transaction) => setAttemptTrackingRun(transaction, { attemptId: facts.attemptId, trackingRunId: run.runId }));
+  await parts.store.write((transaction) =>
+    setAttemptTrackingRun(transaction, { attemptId: facts.attemptId, trackingRunId: run.runId }),
+  );
   return run;
 }
 
@@ -238,7 +385,11 @@ async function resolveSecrets(parts: EngineParts, step: StepDefinition): Promise
   return secrets;
 }
 
-async function platformEnvironment(parts: EngineParts, facts: { readonly pipeline: string; readonly step: string; readonly pipelineRunId: string; readonly token: string }, tracking: TrackingRun | undefined): Promise<Readonly<Record<string, string>>> {
+async function platformEnvironment(
+  parts: EngineParts,
+  facts: { readonly pipeline: string; readonly step: string; readonly pipelineRunId: string; readonly token: string },
+  tracking: TrackingRun | undefined,
+): Promise<Readonly<Record<string, string>>> {
   const url = await parts.ports.platformUrl();
   return {
     ESTEIRA_URL: url,
@@ -253,7 +404,11 @@ async function platformEnvironment(parts: EngineParts, facts: { readonly pipelin
   };
 }
 
-async function runProcess(parts: EngineParts, running: RunningAttempt, { signal: ownSignal, ...spec }: ProcessSpec & { readonly signal?: AbortSignal }): Promise<ProcessResult> {
+async function runProcess(
+  parts: EngineParts,
+  running: RunningAttempt,
+  { signal: ownSignal, ...spec }: ProcessSpec & { readonly signal?: AbortSignal },
+): Promise<ProcessResult> {
   const { signal, log, claimed } = running;
   if (signal.aborted) throw stepFailed({ step: claimed.step, reason: "it was ended before its process started" });
   let tail = "";

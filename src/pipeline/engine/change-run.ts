@@ -1,4 +1,10 @@
-import { findPipelineRun, getPipelineDefinition, type MetadataStore, requestCancel, resumePipelineRun } from "#metadata-store";
+import {
+  findPipelineRun,
+  getPipelineDefinition,
+  type MetadataStore,
+  requestCancel,
+  resumePipelineRun,
+} from "#metadata-store";
 import type { PipelineDefinition } from "../define/definition.ts";
 import { resumeChanged, runUnknown, stepUnknown } from "../errors.ts";
 
@@ -8,8 +14,13 @@ import { resumeChanged, runUnknown, stepUnknown } from "../errors.ts";
  *
  * @throws PIPELINE_RUN_UNKNOWN
  */
-export async function cancelPipelineRun(store: MetadataStore, facts: { readonly id: string; readonly actor: string; readonly atMs: number }): Promise<void> {
-  const status = await store.write((transaction) => requestCancel(transaction, { ...facts, reason: `cancelled by ${facts.actor}` }));
+export async function cancelPipelineRun(
+  store: MetadataStore,
+  facts: { readonly id: string; readonly actor: string; readonly atMs: number },
+): Promise<void> {
+  const status = await store.write((transaction) =>
+    requestCancel(transaction, { ...facts, reason: `cancelled by ${facts.actor}` }),
+  );
   if (status === undefined) throw runUnknown({ id: facts.id });
 }
 
@@ -20,17 +31,30 @@ export async function cancelPipelineRun(store: MetadataStore, facts: { readonly 
  * @returns number of step runs that will run
  * @throws PIPELINE_RUN_UNKNOWN, PIPELINE_RESUME_CHANGED, PIPELINE_STEP_UNKNOWN
  */
-export async function resumeRun(store: MetadataStore, facts: { readonly id: string; readonly actor: string; readonly from?: string | undefined; readonly atMs: number }): Promise<number> {
+export async function resumeRun(
+  store: MetadataStore,
+  facts: { readonly id: string; readonly actor: string; readonly from?: string | undefined; readonly atMs: number },
+): Promise<number> {
   const run = await store.read((transaction) => findPipelineRun(transaction, facts.id));
   if (run === undefined) throw runUnknown({ id: facts.id });
-  const pinned = await store.read((transaction) => getPipelineDefinition(transaction, { project: run.project, digest: run.definitionDigest }));
-  const current = await store.read((transaction) => getPipelineDefinition(transaction, { project: run.project, pipeline: run.pipeline }));
+  const pinned = await store.read((transaction) =>
+    getPipelineDefinition(transaction, { project: run.project, digest: run.definitionDigest }),
+  );
+  const current = await store.read((transaction) =>
+    getPipelineDefinition(transaction, { project: run.project, pipeline: run.pipeline }),
+  );
   const before = pinned === undefined ? undefined : (JSON.parse(pinned.content) as PipelineDefinition);
   const steps = before?.steps.map((step) => step.name) ?? [];
-  if (facts.from !== undefined && !steps.includes(facts.from)) throw stepUnknown({ pipeline: run.pipeline, step: facts.from, steps });
+  if (facts.from !== undefined && !steps.includes(facts.from))
+    throw stepUnknown({ pipeline: run.pipeline, step: facts.from, steps });
   let definitionDigest: string | undefined;
   // A run of a pushed commit keeps the definition of that commit.
-  if (before !== undefined && current !== undefined && current.digest !== run.definitionDigest && run.source === undefined) {
+  if (
+    before !== undefined &&
+    current !== undefined &&
+    current.digest !== run.definitionDigest &&
+    run.source === undefined
+  ) {
     const change = shapeChange(before, JSON.parse(current.content) as PipelineDefinition);
     if (change !== undefined) throw resumeChanged({ pipeline: run.pipeline, id: run.id, change });
     definitionDigest = current.digest;
@@ -41,14 +65,20 @@ export async function resumeRun(store: MetadataStore, facts: { readonly id: stri
 }
 
 function shapeChange(before: PipelineDefinition, now: PipelineDefinition): string | undefined {
-  const names = (definition: PipelineDefinition): string => definition.steps.map((step) => step.name).sort().join(", ");
+  const names = (definition: PipelineDefinition): string =>
+    definition.steps
+      .map((step) => step.name)
+      .sort()
+      .join(", ");
   if (names(before) !== names(now)) return `its steps were ${names(before)} and are ${names(now)}`;
   const byName = new Map(now.steps.map((step) => [step.name, step]));
   for (const step of before.steps) {
     const other = byName.get(step.name);
     if (other === undefined) continue;
-    if (step.needs.join() !== other.needs.join()) return `step "${step.name}" waited for ${step.needs.join(", ") || "nothing"} and now for ${other.needs.join(", ") || "nothing"}`;
-    if ((step.matrix?.length ?? 0) !== (other.matrix?.length ?? 0)) return `the matrix of step "${step.name}" has another size`;
+    if (step.needs.join() !== other.needs.join())
+      return `step "${step.name}" waited for ${step.needs.join(", ") || "nothing"} and now for ${other.needs.join(", ") || "nothing"}`;
+    if ((step.matrix?.length ?? 0) !== (other.matrix?.length ?? 0))
+      return `the matrix of step "${step.name}" has another size`;
   }
   return undefined;
 }

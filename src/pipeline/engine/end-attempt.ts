@@ -28,20 +28,26 @@ import { retryDelay } from "./retry.ts";
 /** Why an engine ended an attempt from outside. */
 export type AbortCause = "cancel" | "timeout" | "interrupt" | "lease";
 
-/** An engine may be lost this often under one step run before that fails: far beyond bad luck, for steps that bring down their machine. */
+/**
+ * An engine may be lost this often under one step run before that fails: far beyond bad luck, for steps that bring down
+ * their machine.
+ */
 export const LOST_BUDGET = 50;
 
 export interface AttemptEnding {
   readonly claimed: ClaimedStepRun;
   readonly step: StepDefinition | undefined;
-  readonly result: AttemptResult | { readonly type: "failed"; readonly error: unknown; readonly cause: AbortCause | undefined };
+  readonly result:
+    | AttemptResult
+    | { readonly type: "failed"; readonly error: unknown; readonly cause: AbortCause | undefined };
   readonly logs: readonly LogChunk[];
   /** Take the next step run in the same transaction. */
   readonly claimNext: { readonly pipelineRunId: string | undefined } | undefined;
 }
 
 /**
- * Writes the end of an attempt in one transaction: token, log, versions, triggers, slots, dependents, events, and the claim
+ * Writes the end of an attempt in one transaction: token, log, versions, triggers, slots, dependents, events, and the
+ * claim
  * of what comes next. A token that is no longer current changes nothing.
  */
 export async function writeEnd(parts: EngineParts, ending: AttemptEnding): Promise<readonly ClaimedStepRun[]> {
@@ -49,14 +55,24 @@ export async function writeEnd(parts: EngineParts, ending: AttemptEnding): Promi
   return parts.store.write(async (transaction) => {
     const held = await holdAttempt(transaction, { attemptId: claimed.attemptId, token: claimed.token });
     if (held === undefined) {
-      parts.log.warn("the result of an attempt was refused: its lease had ended", { step: claimed.step, attemptId: claimed.attemptId });
+      parts.log.warn("the result of an attempt was refused: its lease had ended", {
+        step: claimed.step,
+        attemptId: claimed.attemptId,
+      });
       return [];
     }
     await appendLogChunks(transaction, ending.logs);
     const atMs = parts.clock.now();
     await writeResult(parts, transaction, { held, ending, atMs });
     if (ending.claimNext === undefined) return [];
-    return claimStepRuns(transaction, { project: parts.project, owner: parts.id, limit: 1, leaseMs: parts.leaseMs, atMs, pipelineRunId: ending.claimNext.pipelineRunId });
+    return claimStepRuns(transaction, {
+      project: parts.project,
+      owner: parts.id,
+      limit: 1,
+      leaseMs: parts.leaseMs,
+      atMs,
+      pipelineRunId: ending.claimNext.pipelineRunId,
+    });
   });
 }
 
@@ -71,28 +87,47 @@ async function writeResult(parts: EngineParts, transaction: WriteTransaction, wr
   const { result } = ending;
   switch (result.type) {
     case "skipped":
-      return endAttempt(transaction, held, { attempt: "succeeded", stepRun: "skipped", end: "skipped", reason: result.reason, atMs });
+      return endAttempt(transaction, held, {
+        attempt: "succeeded",
+        stepRun: "skipped",
+        end: "skipped",
+        reason: result.reason,
+        atMs,
+      });
     case "cached": {
-      await putStepInputs(transaction, { stepRunId: held.stepRun.id, inputs: result.inputs.map(({ asset, role, version }) => ({ asset, role, versionId: version.id })) });
-      await putStepOutputs(transaction, { stepRunId: held.stepRun.id, outputs: result.outputs.map((output) => ({ ...output, created: false })) });
+      await putStepInputs(transaction, {
+        stepRunId: held.stepRun.id,
+        inputs: result.inputs.map(({ asset, role, version }) => ({ asset, role, versionId: version.id })),
+      });
+      await putStepOutputs(transaction, {
+        stepRunId: held.stepRun.id,
+        outputs: result.outputs.map((output) => ({ ...output, created: false })),
+      });
       return endAttempt(transaction, held, {
         attempt: "succeeded",
         stepRun: "succeeded",
         cached: true,
         atMs,
         cacheKey: result.key.key,
-        ...(result.blocks === undefined ? { end: "succeeded", reason: result.reason } : { end: "blocked", reason: result.blocks }),
+        ...(result.blocks === undefined
+          ? { end: "succeeded", reason: result.reason }
+          : { end: "blocked", reason: result.blocks }),
         ...(result.facts === undefined ? {} : { facts: result.facts }),
       });
     }
     case "failed":
       return writeFailure(parts, transaction, { ...writing, failed: result });
     case "ended":
-      return result.outcome.status === "waiting" ? writeWaiting(transaction, writing, result.outcome.gate) : writeSuccess(transaction, { ...writing, result });
+      return result.outcome.status === "waiting"
+        ? writeWaiting(transaction, writing, result.outcome.gate)
+        : writeSuccess(transaction, { ...writing, result });
   }
 }
 
-async function writeSuccess(transaction: WriteTransaction, writing: Writing & { readonly result: AttemptResult & { readonly type: "ended" } }): Promise<void> {
+async function writeSuccess(
+  transaction: WriteTransaction,
+  writing: Writing & { readonly result: AttemptResult & { readonly type: "ended" } },
+): Promise<void> {
   const { held, result, atMs } = writing;
   const { outcome } = result;
   if (outcome.status !== "succeeded") return;
@@ -112,13 +147,23 @@ async function writeSuccess(transaction: WriteTransaction, writing: Writing & { 
       rowCount: made.rowCount,
       sizeBytes: made.sizeBytes,
       content: made.content,
-      inputs: [...result.inputs.map(({ role, version: input }) => ({ versionId: input.id, role })), ...(made.alsoMadeFrom ?? [])],
+      inputs: [
+        ...result.inputs.map(({ role, version: input }) => ({ versionId: input.id, role })),
+        ...(made.alsoMadeFrom ?? []),
+      ],
     });
-    outputs.set(made.asset, { asset: made.asset, versionId: version.id, created: isNew || outputs.get(made.asset)?.created === true });
+    outputs.set(made.asset, {
+      asset: made.asset,
+      versionId: version.id,
+      created: isNew || outputs.get(made.asset)?.created === true,
+    });
     if (isNew) created.set(made.asset, { versionId: version.id, version: version.version, digest: version.digest });
   }
   await outcome.alsoWrite?.(transaction);
-  await putStepInputs(transaction, { stepRunId: stepRun.id, inputs: result.inputs.map(({ asset, role, version }) => ({ asset, role, versionId: version.id })) });
+  await putStepInputs(transaction, {
+    stepRunId: stepRun.id,
+    inputs: result.inputs.map(({ asset, role, version }) => ({ asset, role, versionId: version.id })),
+  });
   await putStepOutputs(transaction, { stepRunId: stepRun.id, outputs: [...outputs.values()] });
   if (result.cacheable) {
     await putCacheEntry(transaction, {
@@ -145,23 +190,56 @@ async function writeSuccess(transaction: WriteTransaction, writing: Writing & { 
     ...(blocked === undefined ? { end: "succeeded", reason: result.reason } : { end: "blocked", reason: blocked }),
   });
   for (const [asset, version] of created) {
-    await fireTrigger(transaction, { project: run.project, on: "data", subject: asset, cause: { asset, ...version, pipelineRunId: run.id, stepRunId: stepRun.id }, atMs, actor: "engine" });
+    await fireTrigger(transaction, {
+      project: run.project,
+      on: "data",
+      subject: asset,
+      cause: { asset, ...version, pipelineRunId: run.id, stepRunId: stepRun.id },
+      atMs,
+      actor: "engine",
+    });
   }
 }
 
 /** A gate that was moved while the attempt looked at it is not waited for: the opening would be missed. */
-async function writeWaiting(transaction: WriteTransaction, { held, atMs }: Writing, gate: { readonly key: string; readonly reason: string }): Promise<void> {
+async function writeWaiting(
+  transaction: WriteTransaction,
+  { held, atMs }: Writing,
+  gate: { readonly key: string; readonly reason: string },
+): Promise<void> {
   const known = await getGate(transaction, { project: held.run.project, key: gate.key });
   const claimedAt = held.attempt.claimed_at_ms;
   if (known?.state === "refused" && known.changedAtMs > claimedAt) {
-    const error = stepFailed({ step: held.stepRun.step, reason: `the gate was refused by ${known.actor}: ${known.reason}` });
-    return endAttempt(transaction, held, { attempt: "failed", stepRun: "failed", end: "failed", reason: known.reason, error: error.toJSON(), atMs });
+    const error = stepFailed({
+      step: held.stepRun.step,
+      reason: `the gate was refused by ${known.actor}: ${known.reason}`,
+    });
+    return endAttempt(transaction, held, {
+      attempt: "failed",
+      stepRun: "failed",
+      end: "failed",
+      reason: known.reason,
+      error: error.toJSON(),
+      atMs,
+    });
   }
   // Looked at again at once; should it still be closed then, the opening is older than that attempt and it waits.
   if (known?.state === "open" && known.changedAtMs >= claimedAt && held.stepRun.attempt_count < MOST_GATE_LOOKS) {
-    return endAttempt(transaction, held, { attempt: "waiting", stepRun: "queued", reason: gate.reason, readyAtMs: (await databaseNow(transaction)) + 1, atMs });
+    return endAttempt(transaction, held, {
+      attempt: "waiting",
+      stepRun: "queued",
+      reason: gate.reason,
+      readyAtMs: (await databaseNow(transaction)) + 1,
+      atMs,
+    });
   }
-  return endAttempt(transaction, held, { attempt: "waiting", stepRun: "waiting", gateKey: gate.key, reason: gate.reason, atMs });
+  return endAttempt(transaction, held, {
+    attempt: "waiting",
+    stepRun: "waiting",
+    gateKey: gate.key,
+    reason: gate.reason,
+    atMs,
+  });
 }
 
 const MOST_GATE_LOOKS = 20;
@@ -173,20 +251,60 @@ async function writeFailure(
 ): Promise<void> {
   const { held, ending, failed, atMs } = writing;
   const { cause } = failed;
-  if (cause === "interrupt") return endAttempt(transaction, held, { attempt: "interrupted", stepRun: "queued", reason: "its engine was stopped", atMs });
-  if (cause === "cancel" || isStopped(held.run, held.stepRun)) return endAttempt(transaction, held, { attempt: "cancelled", stepRun: "cancelled", end: "cancelled", reason: "cancelled", atMs });
+  if (cause === "interrupt")
+    return endAttempt(transaction, held, {
+      attempt: "interrupted",
+      stepRun: "queued",
+      reason: "its engine was stopped",
+      atMs,
+    });
+  if (cause === "cancel" || isStopped(held.run, held.stepRun))
+    return endAttempt(transaction, held, {
+      attempt: "cancelled",
+      stepRun: "cancelled",
+      end: "cancelled",
+      reason: "cancelled",
+      atMs,
+    });
   const error = toStepError(ending, failed);
-  const delay = retryDelay(ending.step?.retry, held.stepRun.failure_count, { error, timedOut: cause === "timeout" }, parts.random);
+  const delay = retryDelay(
+    ending.step?.retry,
+    held.stepRun.failure_count,
+    { error, timedOut: cause === "timeout" },
+    parts.random,
+  );
   if (delay === undefined) {
-    return endAttempt(transaction, held, { attempt: "failed", stepRun: "failed", end: "failed", counts: "failure", reason: firstLine(error.message), error: error.toJSON(), atMs });
+    return endAttempt(transaction, held, {
+      attempt: "failed",
+      stepRun: "failed",
+      end: "failed",
+      counts: "failure",
+      reason: firstLine(error.message),
+      error: error.toJSON(),
+      atMs,
+    });
   }
   const reason = `attempt ${held.attempt.number} failed: ${firstLine(error.message)}`;
-  return endAttempt(transaction, held, { attempt: "failed", stepRun: "queued", counts: "failure", reason, error: error.toJSON(), readyAtMs: (await databaseNow(transaction)) + delay, atMs });
+  return endAttempt(transaction, held, {
+    attempt: "failed",
+    stepRun: "queued",
+    counts: "failure",
+    reason,
+    error: error.toJSON(),
+    readyAtMs: (await databaseNow(transaction)) + delay,
+    atMs,
+  });
 }
 
-function toStepError(ending: AttemptEnding, failed: { readonly error: unknown; readonly cause: AbortCause | undefined }): EsteiraError {
-  if (failed.cause === "timeout") return stepTimedOut({ step: ending.claimed.step, timeoutMs: ending.step?.timeoutMs ?? 0 });
-  return isEsteiraError(failed.error) ? failed.error : stepFailed({ step: ending.claimed.step, reason: messageOf(failed.error) }, failed.error);
+function toStepError(
+  ending: AttemptEnding,
+  failed: { readonly error: unknown; readonly cause: AbortCause | undefined },
+): EsteiraError {
+  if (failed.cause === "timeout")
+    return stepTimedOut({ step: ending.claimed.step, timeoutMs: ending.step?.timeoutMs ?? 0 });
+  return isEsteiraError(failed.error)
+    ? failed.error
+    : stepFailed({ step: ending.claimed.step, reason: messageOf(failed.error) }, failed.error);
 }
 
 function firstLine(text: string): string {
@@ -194,8 +312,14 @@ function firstLine(text: string): string {
   return line.length > 500 ? `${line.slice(0, 499)}…` : line;
 }
 
-/** Takes a dead engine's attempt away: another attempt follows under the budget for lost workers, not the user's retries. */
-export async function writeLost(parts: EngineParts, lost: { readonly attemptId: string; readonly token: number }): Promise<boolean> {
+/**
+ * Takes a dead engine's attempt away: another attempt follows under the budget for lost workers, not the user's
+ * retries.
+ */
+export async function writeLost(
+  parts: EngineParts,
+  lost: { readonly attemptId: string; readonly token: number },
+): Promise<boolean> {
   return parts.store.write(async (transaction) => {
     const held = await holdAttempt(transaction, lost);
     if (held === undefined) return false;
@@ -203,12 +327,32 @@ export async function writeLost(parts: EngineParts, lost: { readonly attemptId: 
     await killTrackingRun(transaction, lost.attemptId, atMs);
     const losses = held.stepRun.lost_count + 1;
     if (isStopped(held.run, held.stepRun)) {
-      await endAttempt(transaction, held, { attempt: "lost", stepRun: "cancelled", end: "cancelled", reason: "cancelled", atMs });
+      await endAttempt(transaction, held, {
+        attempt: "lost",
+        stepRun: "cancelled",
+        end: "cancelled",
+        reason: "cancelled",
+        atMs,
+      });
     } else if (losses > LOST_BUDGET) {
       const error = workerLost({ step: held.stepRun.step, losses });
-      await endAttempt(transaction, held, { attempt: "lost", stepRun: "failed", end: "failed", counts: "lost", reason: error.message, error: error.toJSON(), atMs });
+      await endAttempt(transaction, held, {
+        attempt: "lost",
+        stepRun: "failed",
+        end: "failed",
+        counts: "lost",
+        reason: error.message,
+        error: error.toJSON(),
+        atMs,
+      });
     } else {
-      await endAttempt(transaction, held, { attempt: "lost", stepRun: "queued", counts: "lost", reason: "its engine was lost", atMs });
+      await endAttempt(transaction, held, {
+        attempt: "lost",
+        stepRun: "queued",
+        counts: "lost",
+        reason: "its engine was lost",
+        atMs,
+      });
     }
     return true;
   });
@@ -217,5 +361,6 @@ export async function writeLost(parts: EngineParts, lost: { readonly attemptId: 
 /** The MLflow run that a dead engine's attempt had opened would stay RUNNING for ever. */
 async function killTrackingRun(transaction: WriteTransaction, attemptId: string, atMs: number): Promise<void> {
   const run = await findRunOfAttempt(transaction, attemptId);
-  if (run?.status === "RUNNING") await updateRun(transaction, { run, status: "KILLED", endTimeMs: atMs, atMs, actor: "engine" });
+  if (run?.status === "RUNNING")
+    await updateRun(transaction, { run, status: "KILLED", endTimeMs: atMs, atMs, actor: "engine" });
 }

@@ -27,7 +27,10 @@ export interface EngineParts {
   storageOf(kind: AssetKind): AssetStorage;
   definitionOf(digest: string): Promise<PipelineDefinition>;
   /** Commit of the work tree a pipeline run reads, asked once per run. */
-  commitOf(pipelineRunId: string, folder: string): Promise<{ readonly id: string; readonly dirty: boolean } | undefined>;
+  commitOf(
+    pipelineRunId: string,
+    folder: string,
+  ): Promise<{ readonly id: string; readonly dirty: boolean } | undefined>;
   /** Work that nobody waits for, except the end of the engine. Its failure is logged. */
   later(work: Promise<unknown>): void;
 }

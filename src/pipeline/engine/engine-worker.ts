@@ -32,14 +32,18 @@ interface ActiveAttempt {
 /**
  * Takes step runs from the queue and carries them out.
  *
- * States: new → registered (has a lease, takes work of its scope) → stopping (takes nothing, ends its attempts) → retired.
+ * States: new → registered (has a lease, takes work of its scope) → stopping (takes nothing, ends its attempts) →
+ * retired.
  * Invariant: every attempt it holds is in `#active` and is aborted before its lease can have expired elsewhere.
  */
 export class EngineWorker {
   readonly #parts: EngineParts;
   readonly #concurrency: number;
   readonly #active = new Map<string, ActiveAttempt>();
-  /** Attempts that it gave up and could not say so: as soon as the store can be written again, they are lost like a dead engine's. */
+  /**
+   * Attempts that it gave up and could not say so: as soon as the store can be written again, they are lost like a dead
+   * engine's.
+   */
   readonly #abandoned = new Map<string, ClaimedStepRun>();
   /** Pipeline runs it works on; undefined in the set: all of them. */
   readonly #scope = new Set<string | undefined>();
@@ -105,7 +109,9 @@ export class EngineWorker {
     try {
       await this.#parts.store.write((transaction) => retireEngine(transaction, this.#parts.id));
     } catch (error) {
-      this.#parts.log.error("the end of the engine could not be written; the next one finds it gone", { error: messageOf(error) });
+      this.#parts.log.error("the end of the engine could not be written; the next one finds it gone", {
+        error: messageOf(error),
+      });
     }
   }
 
@@ -144,8 +150,11 @@ export class EngineWorker {
     const { store, project, id, leaseMs, clock } = this.#parts;
     while (!this.#stopping) {
       const limit = this.#concurrency - this.#active.size;
-      if (limit <= 0 || !(await store.read((transaction) => hasClaimable(transaction, { project, pipelineRunId })))) return;
-      const claimed = await store.write((transaction) => claimStepRuns(transaction, { project, owner: id, limit, leaseMs, atMs: clock.now(), pipelineRunId }));
+      if (limit <= 0 || !(await store.read((transaction) => hasClaimable(transaction, { project, pipelineRunId }))))
+        return;
+      const claimed = await store.write((transaction) =>
+        claimStepRuns(transaction, { project, owner: id, limit, leaseMs, atMs: clock.now(), pipelineRunId }),
+      );
       for (const one of claimed) this.#launch(one);
       if (claimed.length === 0) return;
     }
@@ -154,7 +163,11 @@ export class EngineWorker {
   #launch(claimed: ClaimedStepRun): void {
     const controller = new AbortController();
     const ended = this.#run(claimed, controller).catch((error: unknown) => {
-      this.#parts.log.error("the end of an attempt could not be written; the step runs again once it can be", { step: claimed.step, attemptId: claimed.attemptId, error: messageOf(error) });
+      this.#parts.log.error("the end of an attempt could not be written; the step runs again once it can be", {
+        step: claimed.step,
+        attemptId: claimed.attemptId,
+        error: messageOf(error),
+      });
       this.#abandon(claimed);
     });
     this.#active.set(claimed.attemptId, { claimed, abort: (cause) => controller.abort(cause), ended });
@@ -167,7 +180,8 @@ export class EngineWorker {
       clock,
       stepRunId: claimed.stepRunId,
       attemptNumber: claimed.attemptNumber,
-      onError: (error) => operatorLog.error("a step's log could not be written", { step: claimed.step, error: messageOf(error) }),
+      onError: (error) =>
+        operatorLog.error("a step's log could not be written", { step: claimed.step, error: messageOf(error) }),
     });
     let timer: NodeJS.Timeout | undefined;
     let step: AttemptEnding["step"];
@@ -175,10 +189,15 @@ export class EngineWorker {
     try {
       const definition = await this.#parts.definitionOf(claimed.definitionDigest);
       step = findStep(definition, claimed.step);
-      if (step?.timeoutMs !== undefined) timer = setTimeout(() => controller.abort("timeout" satisfies AbortCause), step.timeoutMs);
+      if (step?.timeoutMs !== undefined)
+        timer = setTimeout(() => controller.abort("timeout" satisfies AbortCause), step.timeoutMs);
       result = await performAttempt(this.#parts, { claimed, definition, signal: controller.signal, log });
     } catch (error) {
-      result = { type: "failed", error, cause: controller.signal.aborted ? (controller.signal.reason as AbortCause) : undefined };
+      result = {
+        type: "failed",
+        error,
+        cause: controller.signal.aborted ? (controller.signal.reason as AbortCause) : undefined,
+      };
     } finally {
       clearTimeout(timer);
     }
@@ -219,14 +238,20 @@ export class EngineWorker {
 
   async #abortCancelled(): Promise<void> {
     if (this.#active.size === 0) return;
-    const ids = await this.#parts.store.read((transaction) => listCancelledAttempts(transaction, { engineId: this.#parts.id }));
+    const ids = await this.#parts.store.read((transaction) =>
+      listCancelledAttempts(transaction, { engineId: this.#parts.id }),
+    );
     for (const id of ids) this.#active.get(id)?.abort("cancel");
   }
 
   async #setTimer(): Promise<void> {
     const { store, project } = this.#parts;
     let next = Infinity;
-    for (const pipelineRunId of this.#scopes()) next = Math.min(next, (await store.read((transaction) => nextReadyTime(transaction, { project, pipelineRunId }))) ?? Infinity);
+    for (const pipelineRunId of this.#scopes())
+      next = Math.min(
+        next,
+        (await store.read((transaction) => nextReadyTime(transaction, { project, pipelineRunId }))) ?? Infinity,
+      );
     clearTimeout(this.#timer);
     if (next !== Infinity) this.#wakeIn(next - Date.now());
   }
@@ -241,7 +266,10 @@ export class EngineWorker {
     const { store, clock, leaseMs, id, log } = this.#parts;
     const sentAt = clock.monotonic();
     const before = [...this.#active.keys()];
-    const fence = setTimeout(() => this.#fence(before), Math.max(0, leaseMs * SELF_FENCE_RATIO - (sentAt - this.#renewedAt)));
+    const fence = setTimeout(
+      () => this.#fence(before),
+      Math.max(0, leaseMs * SELF_FENCE_RATIO - (sentAt - this.#renewedAt)),
+    );
     try {
       const kept = new Set(await store.write((transaction) => renewLeases(transaction, { id, leaseMs })));
       this.#renewedAt = sentAt;
@@ -273,12 +301,15 @@ export class EngineWorker {
   async #recoverLost(): Promise<void> {
     const { store, project, id, executor, log } = this.#parts;
     for (const pipelineRunId of this.#scopes()) {
-      const foreign = await store.read((transaction) => listForeignAttempts(transaction, { project, engineId: id, pipelineRunId }));
+      const foreign = await store.read((transaction) =>
+        listForeignAttempts(transaction, { project, engineId: id, pipelineRunId }),
+      );
       const lost = foreign.filter(isLost);
       for (const attempt of lost) {
         await executor.reap({ executor: executor.name, id: attempt.attemptId, startedAtMs: attempt.startedAtMs });
         await removeWorkFolder(this.#parts, attempt.attemptId);
-        if (await writeLost(this.#parts, attempt)) log.info("took over an attempt of an engine that is gone", { attemptId: attempt.attemptId });
+        if (await writeLost(this.#parts, attempt))
+          log.info("took over an attempt of an engine that is gone", { attemptId: attempt.attemptId });
       }
       if (lost.length > 0) this.wake();
     }
@@ -288,7 +319,9 @@ export class EngineWorker {
   /** Engines whose process is gone; what attempts they still have elsewhere are lost all the same. */
   async #retireGone(): Promise<void> {
     const { store, project, id } = this.#parts;
-    const gone = (await store.read((transaction) => listOtherEngines(transaction, { project, engineId: id }))).filter(isProcessGone);
+    const gone = (await store.read((transaction) => listOtherEngines(transaction, { project, engineId: id }))).filter(
+      isProcessGone,
+    );
     if (gone.length === 0) return;
     await store.write(async (transaction) => {
       for (const engine of gone) await retireEngine(transaction, engine.id);

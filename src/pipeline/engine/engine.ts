@@ -42,7 +42,10 @@ export interface EngineOptions {
   /** Absolute folder of the store: `work/` and `cache/` are below it. */
   readonly storeFolder: string;
   readonly kinds: readonly StepKind<never>[];
-  /** Storage of data, features and models; plain trees are stored by the engine itself unless one of these takes the kind. */
+  /**
+   * Storage of data, features and models; plain trees are stored by the engine itself unless one of these takes the
+   * kind.
+   */
   readonly storages: readonly AssetStorage[];
   /** The first one runs the steps. */
   readonly executors: readonly [Executor, ...Executor[]];
@@ -53,7 +56,10 @@ export interface EngineOptions {
   readonly log?: Log;
   /** Step runs at work at once; default the number of processors, at least 2. */
   readonly concurrency?: number;
-  /** How long others wait for this engine when it falls silent; default 30 s. A dead process on the same host is noticed at once. */
+  /**
+   * How long others wait for this engine when it falls silent; default 30 s. A dead process on the same host is noticed
+   * at once.
+   */
   readonly leaseMs?: number;
 }
 
@@ -81,26 +87,35 @@ export interface Engine {
   /**
    * Queues a run of a registered pipeline.
    * @returns id of the pipeline run
-   * @throws PIPELINE_UNKNOWN, PIPELINE_STEP_UNKNOWN, PIPELINE_PARAM_UNKNOWN, PIPELINE_PARAM_MISSING, PIPELINE_PARAM_WRONG
+   * @throws PIPELINE_UNKNOWN, PIPELINE_STEP_UNKNOWN, PIPELINE_PARAM_UNKNOWN, PIPELINE_PARAM_MISSING,
+   *   PIPELINE_PARAM_WRONG
    */
   submit(request: SubmitRequest): Promise<string>;
   /**
-   * Works on one pipeline run until it has ended, or waits for a gate and nothing else (with `untilWaiting`). While the run waits for a
+   * Works on one pipeline run until it has ended, or waits for a gate and nothing else (with `untilWaiting`). While the
+   * run waits for a
    * place that another run holds, it works on that one too, unless a living engine does.
-   * `listener` sees its progress, at most ten times a second, and once at the end; `onAhead` what the run waits for, each time that changes.
+   * `listener` sees its progress, at most ten times a second, and once at the end; `onAhead` what the run waits for,
+   * each time that changes.
    * @throws PIPELINE_RUN_UNKNOWN
    */
-  runToEnd(id: string, listener?: (progress: RunProgress) => void, options?: { readonly untilWaiting?: boolean; readonly onAhead?: (ahead: RunAhead) => void }): Promise<PipelineRun>;
+  runToEnd(
+    id: string,
+    listener?: (progress: RunProgress) => void,
+    options?: { readonly untilWaiting?: boolean; readonly onAhead?: (ahead: RunAhead) => void },
+  ): Promise<PipelineRun>;
   /** Cancels a pipeline run and ends its processes. Idempotent. @throws PIPELINE_RUN_UNKNOWN */
   cancel(id: string, actor: string): Promise<void>;
   /**
-   * Lets a failed, cancelled or interrupted run go on: what succeeded is kept, the rest runs, with the definition as it is now.
+   * Lets a failed, cancelled or interrupted run go on: what succeeded is kept, the rest runs, with the definition as it
+   * is now.
    * @returns number of step runs that will run
    * @throws PIPELINE_RUN_UNKNOWN, PIPELINE_RESUME_CHANGED, PIPELINE_STEP_UNKNOWN
    */
   resume(id: string, options: { readonly actor: string; readonly from?: string }): Promise<number>;
   /**
-   * Ends its attempts with their processes, then itself. What it was working on stays resumable: as `interrupted` when it worked on
+   * Ends its attempts with their processes, then itself. What it was working on stays resumable: as `interrupted` when
+   * it worked on
    * single runs, or for the next engine that starts when it worked on all (`interrupt` decides otherwise).
    */
   stop(options?: { readonly interrupt?: boolean }): Promise<void>;
@@ -121,9 +136,14 @@ export function createEngine(options: EngineOptions): Engine {
     while (pending.size > 0) await Promise.allSettled(pending);
     if (!interrupts) return;
     try {
-      for (const id of runs) await store.write((transaction) => interruptPipelineRun(transaction, { id, actor: "engine", atMs: clock.now() }));
+      for (const id of runs)
+        await store.write((transaction) =>
+          interruptPipelineRun(transaction, { id, actor: "engine", atMs: clock.now() }),
+        );
     } catch (error) {
-      parts.log.error("what was interrupted could not be written; resuming the run finds it", { error: messageOf(error) });
+      parts.log.error("what was interrupted could not be written; resuming the run finds it", {
+        error: messageOf(error),
+      });
     }
   };
 
@@ -136,7 +156,9 @@ export function createEngine(options: EngineOptions): Engine {
   return {
     async start() {
       await worker.workOn(undefined);
-      const interrupted = await store.read((transaction) => listPipelineRuns(transaction, { project, status: "interrupted", limit: 1000 }));
+      const interrupted = await store.read((transaction) =>
+        listPipelineRuns(transaction, { project, status: "interrupted", limit: 1000 }),
+      );
       for (const run of interrupted) await resumeRun(store, { id: run.id, actor: "engine", atMs: clock.now() });
       await schedules.start();
     },
@@ -147,7 +169,10 @@ export function createEngine(options: EngineOptions): Engine {
         enqueuePipeline(transaction, request.pipeline, {
           project,
           params: request.params ?? {},
-          selection: { ...(from === undefined ? {} : { from }), ...(only === undefined ? {} : { only }) } satisfies Selection,
+          selection: {
+            ...(from === undefined ? {} : { from }),
+            ...(only === undefined ? {} : { only }),
+          } satisfies Selection,
           trigger: { kind: "manual" },
           actor: request.actor,
           source: request.source,
@@ -193,7 +218,9 @@ function createParts(options: EngineOptions, pending: Set<Promise<unknown>>): En
   const { project } = options;
   const store = options.store.urgent;
   const trees = createTreeStorage({ objects: options.objects, folder: options.storeFolder });
-  const storages = new Map<AssetKind, AssetStorage>([trees, ...options.storages].flatMap((storage) => storage.kinds.map((kind) => [kind, storage] as const)));
+  const storages = new Map<AssetKind, AssetStorage>(
+    [trees, ...options.storages].flatMap((storage) => storage.kinds.map((kind) => [kind, storage] as const)),
+  );
   const definitions = new Map<string, Promise<PipelineDefinition>>();
   const commits = new Map<string, ReturnType<EnginePorts["commit"]>>();
   return {
@@ -218,7 +245,9 @@ function createParts(options: EngineOptions, pending: Set<Promise<unknown>>): En
     definitionOf: (digest) => remember(definitions, digest, () => loadDefinition(store, project, digest)),
     commitOf: (pipelineRunId, folder) => remember(commits, pipelineRunId, () => options.ports.commit(folder)),
     later(work) {
-      const settled = work.catch((error: unknown) => log.warn("background work of the engine failed", { error: messageOf(error) })).finally(() => pending.delete(settled));
+      const settled = work
+        .catch((error: unknown) => log.warn("background work of the engine failed", { error: messageOf(error) }))
+        .finally(() => pending.delete(settled));
       pending.add(settled);
     },
   };
@@ -244,7 +273,11 @@ async function loadDefinition(store: MetadataStore, project: string, digest: str
 async function watchRun(
   store: MetadataStore,
   id: string,
-  watch: { readonly listener: ((progress: RunProgress) => void) | undefined; readonly onQueued: () => Promise<void>; readonly isDone: (status: PipelineRunStatus) => boolean },
+  watch: {
+    readonly listener: ((progress: RunProgress) => void) | undefined;
+    readonly onQueued: () => Promise<void>;
+    readonly isDone: (status: PipelineRunStatus) => boolean;
+  },
 ): Promise<void> {
   let changed: (() => void) | undefined;
   let dirty = true;
@@ -253,7 +286,7 @@ async function watchRun(
     changed?.();
   });
   try {
-    for (let last = 0, pause = SHORTEST_PAUSE_MS; ; ) {
+    for (let last = 0, pause = SHORTEST_PAUSE_MS; ;) {
       dirty = false;
       const run = await store.read((transaction) => findPipelineRun(transaction, id));
       const done = run === undefined || watch.isDone(run.status);

@@ -67,7 +67,8 @@ function runStep(step: StepDefinition, position: number, selected: ReadonlySet<s
 export function selectSteps(definition: PipelineDefinition, selection: Selection): readonly StepDefinition[] {
   const names = definition.steps.map((step) => step.name);
   for (const step of [selection.from, selection.only]) {
-    if (step !== undefined && !names.includes(step)) throw stepUnknown({ pipeline: definition.name, step, steps: names });
+    if (step !== undefined && !names.includes(step))
+      throw stepUnknown({ pipeline: definition.name, step, steps: names });
   }
   if (selection.only !== undefined) return definition.steps.filter((step) => step.name === selection.only);
   if (selection.from === undefined) return definition.steps;
@@ -82,7 +83,10 @@ export function selectSteps(definition: PipelineDefinition, selection: Selection
  *
  * @throws PIPELINE_PARAM_UNKNOWN, PIPELINE_PARAM_MISSING, PIPELINE_PARAM_WRONG
  */
-export function checkParams(definition: PipelineDefinition, given: Readonly<Record<string, unknown>>): Record<string, Json> {
+export function checkParams(
+  definition: PipelineDefinition,
+  given: Readonly<Record<string, unknown>>,
+): Record<string, Json> {
   const known = Object.keys(definition.params);
   for (const name of Object.keys(given)) {
     if (!known.includes(name)) throw paramUnknown({ pipeline: definition.name, param: name, params: known });
@@ -98,9 +102,18 @@ export function checkParams(definition: PipelineDefinition, given: Readonly<Reco
 
 function toParam(pipeline: string, name: string, param: ParamDefinition, value: unknown): Json {
   const typed = convert(param.type, value);
-  if (typed === undefined) throw paramWrong({ pipeline, param: name, found: JSON.stringify(value), expected: `a ${param.type}` });
-  if (param.choices !== undefined && !param.choices.some((choice) => JSON.stringify(choice) === JSON.stringify(typed))) {
-    throw paramWrong({ pipeline, param: name, found: JSON.stringify(value), expected: `one of ${param.choices.map((choice) => JSON.stringify(choice)).join(", ")}` });
+  if (typed === undefined)
+    throw paramWrong({ pipeline, param: name, found: JSON.stringify(value), expected: `a ${param.type}` });
+  if (
+    param.choices !== undefined &&
+    !param.choices.some((choice) => JSON.stringify(choice) === JSON.stringify(typed))
+  ) {
+    throw paramWrong({
+      pipeline,
+      param: name,
+      found: JSON.stringify(value),
+      expected: `one of ${param.choices.map((choice) => JSON.stringify(choice)).join(", ")}`,
+    });
   }
   return typed;
 }

@@ -18,7 +18,8 @@ export interface LogWriterOptions {
 /**
  * The log of one attempt: text in, numbered chunks out, at most 100 ms later.
  *
- * States: idle → buffering (a timer runs) → writing → idle; closed by `rest`, whose chunks are committed with the attempt's end.
+ * States: idle → buffering (a timer runs) → writing → idle; closed by `rest`, whose chunks are committed with the
+ * attempt's end.
  */
 export class LogWriter {
   readonly #options: LogWriterOptions;
@@ -79,7 +80,14 @@ export class LogWriter {
     const chunks: LogChunk[] = [];
     for (const { stream, text } of this.#pieces) {
       for (const part of split(text)) {
-        chunks.push({ stepRunId: this.#options.stepRunId, attemptNumber: this.#options.attemptNumber, sequence: this.#sequence++, stream, text: part, atMs });
+        chunks.push({
+          stepRunId: this.#options.stepRunId,
+          attemptNumber: this.#options.attemptNumber,
+          sequence: this.#sequence++,
+          stream,
+          text: part,
+          atMs,
+        });
       }
     }
     this.#pieces = [];
@@ -92,7 +100,7 @@ export class LogWriter {
 function split(text: string): readonly string[] {
   const clean = text.includes("\0") ? text.replaceAll("\0", "␀") : text;
   const parts: string[] = [];
-  for (let start = 0; start < clean.length; ) {
+  for (let start = 0; start < clean.length;) {
     let end = Math.min(start + LARGEST_CHUNK, clean.length);
     const last = clean.charCodeAt(end - 1);
     if (end < clean.length && last >= 0xd800 && last <= 0xdbff) end--;

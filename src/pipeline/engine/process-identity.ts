@@ -2,7 +2,10 @@ import { readFileSync, readlinkSync } from "node:fs";
 import { hostname } from "node:os";
 import type { ForeignAttempt } from "#metadata-store";
 
-/** Name of this process table: host, boot and process namespace. Process ids of two processes compare only when it is equal. */
+/**
+ * Name of this process table: host, boot and process namespace. Process ids of two processes compare only when it is
+ * equal.
+ */
 export function processTableName(): string {
   return [hostname(), readText("/proc/sys/kernel/random/boot_id"), readLink("/proc/self/ns/pid")].join("|");
 }
@@ -16,7 +19,11 @@ export function processStart(pid: number): string {
 }
 
 /** True only when the process is certainly gone: its id is free, or belongs to one that started at another time. */
-export function isProcessGone(process: { readonly host: string; readonly pid: number; readonly processStart: string }): boolean {
+export function isProcessGone(process: {
+  readonly host: string;
+  readonly pid: number;
+  readonly processStart: string;
+}): boolean {
   if (process.host !== processTableName()) return false;
   try {
     globalThis.process.kill(process.pid, 0);

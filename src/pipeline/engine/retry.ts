@@ -17,7 +17,12 @@ export interface Failure {
  * @param failures failed attempts before this one
  * @param random 0 ≤ x < 1
  */
-export function retryDelay(retry: RetryDefinition | undefined, failures: number, failure: Failure, random: () => number): number | undefined {
+export function retryDelay(
+  retry: RetryDefinition | undefined,
+  failures: number,
+  failure: Failure,
+  random: () => number,
+): number | undefined {
   const rule = retry ?? DEFAULT_RETRY;
   if (failures >= rule.times || !matches(rule, failure)) return undefined;
   const listed = rule.delaysMs[Math.min(failures, rule.delaysMs.length - 1)] ?? 0;
@@ -39,4 +44,11 @@ function matches(rule: RetryDefinition, { error, timedOut }: Failure): boolean {
 }
 
 /** The same again gives the same: the definition, or what it needs, is wrong. */
-const NEVER: ReadonlySet<string> = new Set(["PIPELINE_DEFINITION_INVALID", "PIPELINE_INPUT_MISSING", "PIPELINE_KIND_UNKNOWN", "PIPELINE_SECRET_MISSING", "PIPELINE_VALUE_UNSAFE", "PIPELINE_EXPRESSION_WRONG"]);
+const NEVER: ReadonlySet<string> = new Set([
+  "PIPELINE_DEFINITION_INVALID",
+  "PIPELINE_INPUT_MISSING",
+  "PIPELINE_KIND_UNKNOWN",
+  "PIPELINE_SECRET_MISSING",
+  "PIPELINE_VALUE_UNSAFE",
+  "PIPELINE_EXPRESSION_WRONG",
+]);

@@ -18,10 +18,15 @@ export interface RunsAhead {
 }
 
 /**
- * Keeps a run from waiting for one that nobody works on: a run that went on after an approval, or was left by an engine that died,
+ * Keeps a run from waiting for one that nobody works on: a run that went on after an approval, or was left by an engine
+ * that died,
  * holds its pipeline's place until somebody finishes it.
  */
-export function createRunsAhead(parts: EngineParts, worker: EngineWorker, tell: ((ahead: RunAhead) => void) | undefined): RunsAhead {
+export function createRunsAhead(
+  parts: EngineParts,
+  worker: EngineWorker,
+  tell: ((ahead: RunAhead) => void) | undefined,
+): RunsAhead {
   const helped = new Set<string>();
   let told: string | undefined;
 
@@ -32,7 +37,11 @@ export function createRunsAhead(parts: EngineParts, worker: EngineWorker, tell: 
       if (run === undefined || helped.has(run.id)) return;
       const owner = foreign.find((attempt) => !isLost(attempt))?.owner;
       const subject = `${run.id} ${owner?.host ?? ""} ${owner?.pid ?? ""}`;
-      if (subject !== told) tell?.({ run, worker: owner === undefined ? undefined : { host: owner.host.split("|")[0] ?? "", pid: owner.pid } });
+      if (subject !== told)
+        tell?.({
+          run,
+          worker: owner === undefined ? undefined : { host: owner.host.split("|")[0] ?? "", pid: owner.pid },
+        });
       told = subject;
       if (owner !== undefined) return;
       helped.add(run.id);
@@ -41,9 +50,16 @@ export function createRunsAhead(parts: EngineParts, worker: EngineWorker, tell: 
   };
 }
 
-async function findAhead({ store, project, id: engineId }: EngineParts, id: string): Promise<{ readonly run: PipelineRun | undefined; readonly foreign: readonly ForeignAttempt[] }> {
+async function findAhead(
+  { store, project, id: engineId }: EngineParts,
+  id: string,
+): Promise<{ readonly run: PipelineRun | undefined; readonly foreign: readonly ForeignAttempt[] }> {
   return store.read(async (transaction) => {
     const run = await findRunAhead(transaction, id);
-    return { run, foreign: run === undefined ? [] : await listForeignAttempts(transaction, { project, engineId, pipelineRunId: run.id }) };
+    return {
+      run,
+      foreign:
+        run === undefined ? [] : await listForeignAttempts(transaction, { project, engineId, pipelineRunId: run.id }),
+    };
   });
 }

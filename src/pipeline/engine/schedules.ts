@@ -9,13 +9,16 @@ const MOST_MISSED_TICKS = 100;
 const NEVER = Number.MAX_SAFE_INTEGER;
 
 /**
- * Starts the pipelines whose tick has come: cost grows with the due ones, not with all. Several engines may call it at once.
+ * Starts the pipelines whose tick has come: cost grows with the due ones, not with all. Several engines may call it at
+ * once.
  *
  * @returns when to call it again, epoch milliseconds; undefined when no schedule has a next tick
  */
 export async function runDueSchedules(parts: EngineParts): Promise<number | undefined> {
   const now = parts.clock.now();
-  const due = await parts.store.read((transaction) => listDueSchedules(transaction, { project: parts.project, atMs: now }));
+  const due = await parts.store.read((transaction) =>
+    listDueSchedules(transaction, { project: parts.project, atMs: now }),
+  );
   for (const schedule of due) {
     const ticks = ticksSince(schedule, now);
     await parts.store.write(async (transaction) => {
@@ -24,21 +27,39 @@ export async function runDueSchedules(parts: EngineParts): Promise<number | unde
       for (const tick of ticks) {
         await enqueuePipeline(transaction, schedule.pipeline, {
           project: parts.project,
-          trigger: { kind: "schedule", subject: schedule.cron, cause: { cron: schedule.cron, timezone: schedule.timezone, tickAtMs: tick } },
+          trigger: {
+            kind: "schedule",
+            subject: schedule.cron,
+            cause: { cron: schedule.cron, timezone: schedule.timezone, tickAtMs: tick },
+          },
           actor: "engine",
           atMs: now,
         });
       }
     });
   }
-  const [next] = await parts.store.read((transaction) => listSchedules(transaction, { project: parts.project, limit: 1 }));
+  const [next] = await parts.store.read((transaction) =>
+    listSchedules(transaction, { project: parts.project, limit: 1 }),
+  );
   return next === undefined || next.next_at_ms === NEVER ? undefined : next.next_at_ms;
 }
 
 /** The ticks to run now, by the schedule's rule for missed ones. */
-export function ticksSince(schedule: { readonly cron: string; readonly timezone: string; readonly missed: "skip" | "once" | "all"; readonly next_at_ms: number }, now: number): readonly number[] {
+export function ticksSince(
+  schedule: {
+    readonly cron: string;
+    readonly timezone: string;
+    readonly missed: "skip" | "once" | "all";
+    readonly next_at_ms: number;
+  },
+  now: number,
+): readonly number[] {
   const ticks: number[] = [];
-  for (let tick: number | undefined = schedule.next_at_ms; tick !== undefined && tick <= now; tick = nextTick(schedule, tick)) {
+  for (
+    let tick: number | undefined = schedule.next_at_ms;
+    tick !== undefined && tick <= now;
+    tick = nextTick(schedule, tick)
+  ) {
     ticks.push(tick);
     if (ticks.length > MOST_MISSED_TICKS) ticks.shift();
   }

@@ -6,7 +6,8 @@ import { digestOfTree, type ObjectStore, putTree, type Tree, writeTree } from "#
 import type { AssetStorage } from "../step-kind.ts";
 
 /**
- * Plain folders as assets: code, reports, notebooks. Published as a tree of objects, located as a folder written once per digest.
+ * Plain folders as assets: code, reports, notebooks. Published as a tree of objects, located as a folder written once
+ * per digest.
  *
  * @param options.folder the store's folder; trees are kept below `cache/trees/`
  */

@@ -13,12 +13,16 @@ export async function removeWorkFolder(parts: Pick<EngineParts, "storeFolder">, 
   await rm(workFolderOf(parts, attemptId), { recursive: true, force: true, maxRetries: 3 });
 }
 
-/** Removes the folders of attempts that have ended: an engine that was killed just then could not. Those of unknown attempts stay. */
+/**
+ * Removes the folders of attempts that have ended: an engine that was killed just then could not. Those of unknown
+ * attempts stay.
+ */
 export async function sweepWorkFolders(parts: Pick<EngineParts, "storeFolder" | "store">): Promise<void> {
   const found = await readdir(join(parts.storeFolder, "work")).catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT") return [];
     throw error;
   });
   if (found.length === 0) return;
-  for (const attemptId of await parts.store.read((transaction) => listEndedAttempts(transaction, found))) await removeWorkFolder(parts, attemptId);
+  for (const attemptId of await parts.store.read((transaction) => listEndedAttempts(transaction, found)))
+    await removeWorkFolder(parts, attemptId);
 }

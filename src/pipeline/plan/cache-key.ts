@@ -30,21 +30,32 @@ export function computeCacheKey(facts: {
   readonly params: Readonly<Record<string, Json>>;
   readonly env: Readonly<Record<string, string>>;
   readonly files: Readonly<Record<string, Buffer | undefined>>;
-  readonly inputs: readonly { readonly asset: string; readonly role: string; readonly version: AssetVersion | undefined }[];
+  readonly inputs: readonly {
+    readonly asset: string;
+    readonly role: string;
+    readonly version: AssetVersion | undefined;
+  }[];
   readonly fingerprint: Json | undefined;
 }): CacheKey {
-  const nameOf = (input: { readonly asset: string; readonly role: string }): string => (input.role === "input" ? input.asset : `${input.asset} (${input.role})`);
+  const nameOf = (input: { readonly asset: string; readonly role: string }): string =>
+    input.role === "input" ? input.asset : `${input.asset} (${input.role})`;
   const parts: KeyParts = {
     format: "key/1",
     kind: facts.kind,
     declaration: facts.declaration,
     params: facts.params,
     env: facts.env,
-    files: Object.fromEntries(Object.entries(facts.files).map(([path, content]) => [path, content === undefined ? null : digestOf(content)])),
+    files: Object.fromEntries(
+      Object.entries(facts.files).map(([path, content]) => [path, content === undefined ? null : digestOf(content)]),
+    ),
     inputs: Object.fromEntries(facts.inputs.map((input) => [nameOf(input), input.version?.digest ?? null])),
     fingerprint: facts.fingerprint ?? null,
   };
-  const versions = Object.fromEntries(facts.inputs.flatMap((input) => (input.version === undefined ? [] : [[nameOf(input), input.version.version] as const])));
+  const versions = Object.fromEntries(
+    facts.inputs.flatMap((input) =>
+      input.version === undefined ? [] : [[nameOf(input), input.version.version] as const],
+    ),
+  );
   return { key: digestOfJson(parts), parts, versions };
 }
 
@@ -55,7 +66,14 @@ export type StoredParts = KeyParts & { readonly versions?: Readonly<Record<strin
 export function explainDifference(before: StoredParts, now: CacheKey): readonly string[] {
   const changes: string[] = [];
   if (before.kind !== now.parts.kind) changes.push(`kind: ${before.kind} → ${now.parts.kind}`);
-  changes.push(...differences(before.files, now.parts.files, (path, was, is) => `file ${path} ${is === null ? "is gone" : was === undefined || was === null ? "is new" : "changed"}`));
+  changes.push(
+    ...differences(
+      before.files,
+      now.parts.files,
+      (path, was, is) =>
+        `file ${path} ${is === null ? "is gone" : was === undefined || was === null ? "is new" : "changed"}`,
+    ),
+  );
   changes.push(
     ...differences(before.inputs, now.parts.inputs, (name) => {
       const was = before.versions?.[name];
@@ -63,15 +81,19 @@ export function explainDifference(before: StoredParts, now: CacheKey): readonly 
       return `input ${name}: version ${was ?? "none"} → ${is ?? "none"}`;
     }),
   );
-  changes.push(...differences(before.params, now.parts.params, (name, was, is) => `param ${name}: ${show(was)} → ${show(is)}`));
+  changes.push(
+    ...differences(before.params, now.parts.params, (name, was, is) => `param ${name}: ${show(was)} → ${show(is)}`),
+  );
   changes.push(...differences(before.env, now.parts.env, (name, was, is) => `env ${name}: ${show(was)} → ${show(is)}`));
   changes.push(...declarationDifferences(before.declaration, now.parts.declaration));
-  if (canonicalJson(before.fingerprint) !== canonicalJson(now.parts.fingerprint)) changes.push("what it reads from outside changed");
+  if (canonicalJson(before.fingerprint) !== canonicalJson(now.parts.fingerprint))
+    changes.push("what it reads from outside changed");
   return changes;
 }
 
 function declarationDifferences(before: Json, now: Json): readonly string[] {
-  if (isMap(before) && isMap(now)) return differences(before, now, (key, was, is) => `${key}: ${show(was)} → ${show(is)}`);
+  if (isMap(before) && isMap(now))
+    return differences(before, now, (key, was, is) => `${key}: ${show(was)} → ${show(is)}`);
   return canonicalJson(before) === canonicalJson(now) ? [] : ["declaration changed"];
 }
 
@@ -85,7 +107,11 @@ function differences<Value extends Json>(
   say: (key: string, was: Value | undefined, is: Value | undefined) => string,
 ): readonly string[] {
   const keys = [...new Set([...Object.keys(before), ...Object.keys(now)])].sort();
-  return keys.filter((key) => canonicalJson(before[key] ?? null) !== canonicalJson(now[key] ?? null) || key in before !== key in now).map((key) => say(key, before[key], now[key]));
+  return keys
+    .filter(
+      (key) => canonicalJson(before[key] ?? null) !== canonicalJson(now[key] ?? null) || key in before !== key in now,
+    )
+    .map((key) => say(key, before[key], now[key]));
 }
 
 function show(value: Json | undefined): string {
@@ -97,5 +123,7 @@ function show(value: Json | undefined): string {
 export function explainMiss(latest: CacheEntry | undefined, now: CacheKey): string {
   if (latest === undefined) return "it has not run before";
   const changes = explainDifference(latest.parts as StoredParts, now);
-  return changes.length === 0 ? "its earlier result is no longer the latest version" : changes.slice(0, 5).join("; ") + (changes.length > 5 ? `; and ${changes.length - 5} more` : "");
+  return changes.length === 0
+    ? "its earlier result is no longer the latest version"
+    : changes.slice(0, 5).join("; ") + (changes.length > 5 ? `; and ${changes.length - 5} more` : "");
 }

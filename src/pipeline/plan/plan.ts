@@ -1,4 +1,11 @@
-import { type AssetVersion, findLatestStepRun, getAssetVersion, getLatestCacheEntry, type MetadataStore, type StepRun } from "#metadata-store";
+import {
+  type AssetVersion,
+  findLatestStepRun,
+  getAssetVersion,
+  getLatestCacheEntry,
+  type MetadataStore,
+  type StepRun,
+} from "#metadata-store";
 import { type Json, messageOf } from "#base";
 import type { PipelineDefinition, StepDefinition } from "../define/definition.ts";
 import { findExpressions, holds, parseCondition, stepsReadBy } from "../define/interpolate.ts";
@@ -13,7 +20,9 @@ import { askCache, keyOfStep, prepareStep, type PreparedStep, reasonNotToCache }
 /** What a condition hears when something before it failed, or the run was cancelled. */
 const AFTER_FAILURE = { success: false, failure: true, always: true, cancelled: true };
 
-/** What would happen to a step: it runs, its earlier result is reused, or that shows once what it reads was made anew. */
+/**
+ * What would happen to a step: it runs, its earlier result is reused, or that shows once what it reads was made anew.
+ */
 export type PlannedAction = "run" | "cached" | "depends" | "skip";
 
 export interface PlannedStep {
@@ -45,19 +54,24 @@ export interface PlanRequest extends Selection {
 /**
  * Says what a run of a pipeline would do, step by step, without doing anything.
  *
- * @throws PIPELINE_DEFINITION_INVALID, PIPELINE_UNKNOWN, PIPELINE_STEP_UNKNOWN, PIPELINE_PARAM_UNKNOWN, PIPELINE_PARAM_MISSING, PIPELINE_PARAM_WRONG
+ * @throws PIPELINE_DEFINITION_INVALID, PIPELINE_UNKNOWN, PIPELINE_STEP_UNKNOWN, PIPELINE_PARAM_UNKNOWN,
+ *   PIPELINE_PARAM_MISSING, PIPELINE_PARAM_WRONG
  */
 export async function plan(request: PlanRequest): Promise<Plan> {
   const definition = findDefinition(request.loaded, request.pipeline);
   const { from, only } = request;
-  const selected = selectSteps(definition, { ...(from === undefined ? {} : { from }), ...(only === undefined ? {} : { only }) });
+  const selected = selectSteps(definition, {
+    ...(from === undefined ? {} : { from }),
+    ...(only === undefined ? {} : { only }),
+  });
   const params = checkParams(definition, request.params ?? {});
   const planner = createPlanner(request.store, request.loaded, definition, params);
   const changing = new Map<string, string>();
   const steps: PlannedStep[] = [];
   for (const step of selected) {
     const planned = runAgain(await planner.planStep(step, changing), request);
-    if (planned.action === "run" || planned.action === "depends") for (const { asset } of step.makes) changing.set(asset, step.name);
+    if (planned.action === "run" || planned.action === "depends")
+      for (const { asset } of step.makes) changing.set(asset, step.name);
     steps.push(planned);
   }
   return { pipeline: definition.name, params, steps };
@@ -66,7 +80,9 @@ export async function plan(request: PlanRequest): Promise<Plan> {
 /** As the engine does: a step that was named runs though it could be reused. */
 function runAgain(planned: PlannedStep, selection: Selection): PlannedStep {
   const reason = reasonToRunAgain(planned.step, selection);
-  return reason === undefined || planned.action === "skip" || planned.reason.startsWith("it would fail") ? planned : { ...planned, action: "run", reason };
+  return reason === undefined || planned.action === "skip" || planned.reason.startsWith("it would fail")
+    ? planned
+    : { ...planned, action: "run", reason };
 }
 
 function findDefinition(loaded: LoadedProject, pipeline: string): PipelineDefinition {
@@ -76,16 +92,55 @@ function findDefinition(loaded: LoadedProject, pipeline: string): PipelineDefini
   return definition;
 }
 
-function createPlanner(store: MetadataStore, loaded: LoadedProject, definition: PipelineDefinition, params: Readonly<Record<string, Json>>) {
+function createPlanner(
+  store: MetadataStore,
+  loaded: LoadedProject,
+  definition: PipelineDefinition,
+  params: Readonly<Record<string, Json>>,
+) {
   const files = createProjectFiles(loaded.projectFolder);
-  const known = new Map(loaded.pipelines.flatMap((pipeline) => pipeline.steps.flatMap((step) => [[step.name, "data"] as const, ...step.makes.map(({ asset, kind }) => [asset, kind] as const)])));
-  const scopeOf = (step: StepDefinition): Scope => ({ params, matrix: step.matrix?.[0] ?? {}, steps: {}, trigger: { kind: "manual" }, run: { id: "" }, project: loaded.project });
-  const prepare = (step: StepDefinition): Promise<PreparedStep> => prepareStep(step, { project: loaded.project, kinds: loaded.kinds, files, scope: scopeOf(step), knownAssets: known, file: definition.file });
+  const known = new Map(
+    loaded.pipelines.flatMap((pipeline) =>
+      pipeline.steps.flatMap((step) => [
+        [step.name, "data"] as const,
+        ...step.makes.map(({ asset, kind }) => [asset, kind] as const),
+      ]),
+    ),
+  );
+  const scopeOf = (step: StepDefinition): Scope => ({
+    params,
+    matrix: step.matrix?.[0] ?? {},
+    steps: {},
+    trigger: { kind: "manual" },
+    run: { id: "" },
+    project: loaded.project,
+  });
+  const prepare = (step: StepDefinition): Promise<PreparedStep> =>
+    prepareStep(step, {
+      project: loaded.project,
+      kinds: loaded.kinds,
+      files,
+      scope: scopeOf(step),
+      knownAssets: known,
+      file: definition.file,
+    });
 
   async function planStep(step: StepDefinition, changing: ReadonlyMap<string, string>): Promise<PlannedStep> {
     const kind = loaded.kinds.get(step.kind)?.kind;
-    const facts = { step: step.name, kind: step.kind, needs: step.needs, makes: step.makes.map(({ asset }) => asset), stepRuns: step.matrix?.length ?? 1 };
-    if (readsSteps(step)) return { ...facts, description: step.kind, action: "depends", reason: "it uses what earlier steps of the run say" };
+    const facts = {
+      step: step.name,
+      kind: step.kind,
+      needs: step.needs,
+      makes: step.makes.map(({ asset }) => asset),
+      stepRuns: step.matrix?.length ?? 1,
+    };
+    if (readsSteps(step))
+      return {
+        ...facts,
+        description: step.kind,
+        action: "depends",
+        reason: "it uses what earlier steps of the run say",
+      };
     const held = heldBy(step, scopeOf(step));
     if (held !== undefined) return { ...facts, description: step.kind, ...held };
     let prepared: PreparedStep;
@@ -95,42 +150,84 @@ function createPlanner(store: MetadataStore, loaded: LoadedProject, definition: 
       return { ...facts, description: step.kind, action: "run", reason: `it would fail: ${messageOf(error)}` };
     }
     const judged = await judge(store, { loaded, definition, step, prepared, files, changing });
-    const found = judged.action === "run" ? await kind?.preview?.(prepared.declaration, createAnalysisContext({ project: loaded.project, files, step: step.name, knownAssets: known })) : undefined;
-    return { ...facts, description: kind?.describe(prepared.declaration) ?? step.kind, ...judged, ...(found === undefined ? {} : { reason: `${judged.reason}; ${found}` }) };
+    const found =
+      judged.action === "run"
+        ? await kind?.preview?.(
+            prepared.declaration,
+            createAnalysisContext({ project: loaded.project, files, step: step.name, knownAssets: known }),
+          )
+        : undefined;
+    return {
+      ...facts,
+      description: kind?.describe(prepared.declaration) ?? step.kind,
+      ...judged,
+      ...(found === undefined ? {} : { reason: `${judged.reason}; ${found}` }),
+    };
   }
 
   return { planStep, prepare, files };
 }
 
 /** What a condition that does not hold now means: nothing, or that it holds after a failure. */
-function heldBy({ when }: StepDefinition, scope: Scope): { readonly action: "depends" | "skip"; readonly reason: string } | undefined {
+function heldBy(
+  { when }: StepDefinition,
+  scope: Scope,
+): { readonly action: "depends" | "skip"; readonly reason: string } | undefined {
   if (when === undefined || holds(when, scope)) return undefined;
-  return holds(when, { ...scope, [STATUS]: AFTER_FAILURE }) ? { action: "depends", reason: `it runs only after a failure: ${when}` } : { action: "skip", reason: `when is false: ${when}` };
+  return holds(when, { ...scope, [STATUS]: AFTER_FAILURE })
+    ? { action: "depends", reason: `it runs only after a failure: ${when}` }
+    : { action: "skip", reason: `when is false: ${when}` };
 }
 
 function readsSteps(step: StepDefinition): boolean {
-  const expressions = findExpressions({ declaration: step.declaration, params: step.params, env: step.env } as unknown as Json).map(({ source }) => parseExpression(source));
+  const expressions = findExpressions({
+    declaration: step.declaration,
+    params: step.params,
+    env: step.env,
+  } as unknown as Json).map(({ source }) => parseExpression(source));
   if (step.when !== undefined) expressions.push(parseCondition(step.when));
   return expressions.some((expression) => stepsReadBy(expression).length > 0);
 }
 
 async function judge(
   store: MetadataStore,
-  facts: { readonly loaded: LoadedProject; readonly definition: PipelineDefinition; readonly step: StepDefinition; readonly prepared: PreparedStep; readonly files: ProjectFiles; readonly changing: ReadonlyMap<string, string> },
+  facts: {
+    readonly loaded: LoadedProject;
+    readonly definition: PipelineDefinition;
+    readonly step: StepDefinition;
+    readonly prepared: PreparedStep;
+    readonly files: ProjectFiles;
+    readonly changing: ReadonlyMap<string, string>;
+  },
 ): Promise<{ readonly action: PlannedAction; readonly reason: string }> {
   const { loaded, definition, step, prepared, files, changing } = facts;
   if (!prepared.cacheable) return { action: "run", reason: reasonNotToCache(step) };
   const versions = await latestVersions(store, loaded.project, prepared);
-  const missing = prepared.analysis.inputs.filter(({ asset, optional }) => versions.get(asset) === undefined && optional !== true && !changing.has(asset));
-  if (missing.length > 0) return { action: "run", reason: `it would fail: ${missing.map(({ asset }) => asset).join(", ")} has no version` };
+  const missing = prepared.analysis.inputs.filter(
+    ({ asset, optional }) => versions.get(asset) === undefined && optional !== true && !changing.has(asset),
+  );
+  if (missing.length > 0)
+    return { action: "run", reason: `it would fail: ${missing.map(({ asset }) => asset).join(", ")} has no version` };
   const key = await keyOfStep(prepared, files, (asset) => versions.get(asset));
-  const answer = await store.read((transaction) => askCache(transaction, key, { project: loaded.project, pipeline: definition.name, step: step.name, matrixIndex: 0 }));
+  const answer = await store.read((transaction) =>
+    askCache(transaction, key, { project: loaded.project, pipeline: definition.name, step: step.name, matrixIndex: 0 }),
+  );
   const remade = prepared.analysis.inputs.filter(({ asset }) => changing.has(asset)).map(({ asset }) => asset);
-  if (answer.hit !== undefined) return remade.length === 0 ? { action: "cached", reason: answer.reason } : { action: "depends", reason: `reused if ${remade.join(", ")} come${remade.length === 1 ? "s" : ""} out unchanged` };
+  if (answer.hit !== undefined)
+    return remade.length === 0
+      ? { action: "cached", reason: answer.reason }
+      : {
+          action: "depends",
+          reason: `reused if ${remade.join(", ")} come${remade.length === 1 ? "s" : ""} out unchanged`,
+        };
   return { action: "run", reason: answer.reason };
 }
 
-async function latestVersions(store: MetadataStore, project: string, prepared: PreparedStep): Promise<ReadonlyMap<string, AssetVersion>> {
+async function latestVersions(
+  store: MetadataStore,
+  project: string,
+  prepared: PreparedStep,
+): Promise<ReadonlyMap<string, AssetVersion>> {
   const versions = new Map<string, AssetVersion>();
   for (const { asset } of prepared.analysis.inputs) {
     const version = await store.read((transaction) => getAssetVersion(transaction, { project, asset }));
@@ -157,21 +254,51 @@ export interface Why {
  * @param request.pipeline needed only when two pipelines have a step of that name
  * @throws PIPELINE_DEFINITION_INVALID, PIPELINE_UNKNOWN, PIPELINE_STEP_UNKNOWN
  */
-export async function why(request: { readonly store: MetadataStore; readonly loaded: LoadedProject; readonly step: string; readonly pipeline?: string | undefined; readonly params?: Readonly<Record<string, unknown>> }): Promise<Why> {
+export async function why(request: {
+  readonly store: MetadataStore;
+  readonly loaded: LoadedProject;
+  readonly step: string;
+  readonly pipeline?: string | undefined;
+  readonly params?: Readonly<Record<string, unknown>>;
+}): Promise<Why> {
   const { store, loaded } = request;
-  const name = request.pipeline ?? loaded.pipelines.find((pipeline) => pipeline.steps.some((step) => step.name === request.step))?.name;
-  if (name === undefined) throw stepUnknown({ step: request.step, steps: assertValid(loaded).pipelines.flatMap((pipeline) => pipeline.steps.map((step) => step.name)) });
+  const name =
+    request.pipeline ??
+    loaded.pipelines.find((pipeline) => pipeline.steps.some((step) => step.name === request.step))?.name;
+  if (name === undefined)
+    throw stepUnknown({
+      step: request.step,
+      steps: assertValid(loaded).pipelines.flatMap((pipeline) => pipeline.steps.map((step) => step.name)),
+    });
   const definition = findDefinition(loaded, name);
-  const { steps } = await plan({ store, loaded, pipeline: name, ...(request.params === undefined ? {} : { params: request.params }) });
+  const { steps } = await plan({
+    store,
+    loaded,
+    pipeline: name,
+    ...(request.params === undefined ? {} : { params: request.params }),
+  });
   const next = steps.find((step) => step.step === request.step);
   const step = definition.steps.find((one) => one.name === request.step);
-  if (next === undefined || step === undefined) throw stepUnknown({ pipeline: name, step: request.step, steps: steps.map((one) => one.step) });
-  const last = await store.read((transaction) => findLatestStepRun(transaction, { project: loaded.project, pipeline: name, step: request.step }));
-  const entry = await store.read((transaction) => getLatestCacheEntry(transaction, { project: loaded.project, pipeline: name, step: request.step, matrixIndex: 0 }));
-  if (readsSteps(step) || next.reason.startsWith("it would fail")) return { pipeline: name, step: request.step, last, next, changes: [], key: undefined };
+  if (next === undefined || step === undefined)
+    throw stepUnknown({ pipeline: name, step: request.step, steps: steps.map((one) => one.step) });
+  const last = await store.read((transaction) =>
+    findLatestStepRun(transaction, { project: loaded.project, pipeline: name, step: request.step }),
+  );
+  const entry = await store.read((transaction) =>
+    getLatestCacheEntry(transaction, { project: loaded.project, pipeline: name, step: request.step, matrixIndex: 0 }),
+  );
+  if (readsSteps(step) || next.reason.startsWith("it would fail"))
+    return { pipeline: name, step: request.step, last, next, changes: [], key: undefined };
   const planner = createPlanner(store, loaded, definition, checkParams(definition, request.params ?? {}));
   const prepared = await planner.prepare(step);
   const versions = await latestVersions(store, loaded.project, prepared);
   const key = await keyOfStep(prepared, planner.files, (asset) => versions.get(asset));
-  return { pipeline: name, step: request.step, last, next, changes: entry === undefined ? [] : explainDifference(entry.parts as StoredParts, key), key: key.key };
+  return {
+    pipeline: name,
+    step: request.step,
+    last,
+    next,
+    changes: entry === undefined ? [] : explainDifference(entry.parts as StoredParts, key),
+    key: key.key,
+  };
 }

@@ -1,5 +1,13 @@
 import type { Json } from "#base";
-import { type AssetKind, type AssetVersion, type CacheEntry, getAssetVersion, getCacheEntry, getLatestCacheEntry, type ReadTransaction } from "#metadata-store";
+import {
+  type AssetKind,
+  type AssetVersion,
+  type CacheEntry,
+  getAssetVersion,
+  getCacheEntry,
+  getLatestCacheEntry,
+  type ReadTransaction,
+} from "#metadata-store";
 import { definitionInvalid, kindUnknown, valueUnsafe } from "../errors.ts";
 import type { StepDefinition } from "../define/definition.ts";
 import type { Scope } from "../define/expression.ts";
@@ -12,7 +20,9 @@ import type { StepAnalysis } from "../step-kind.ts";
 import { ownConditionOf } from "../define/own-condition.ts";
 import { type CacheKey, computeCacheKey, explainMiss } from "./cache-key.ts";
 
-/** A step with its expressions replaced and looked at again by its kind: files may have changed since it was compiled. */
+/**
+ * A step with its expressions replaced and looked at again by its kind: files may have changed since it was compiled.
+ */
 export interface PreparedStep {
   readonly known: KnownKind;
   readonly declaration: unknown;
@@ -25,29 +35,54 @@ export interface PreparedStep {
 }
 
 /**
- * @throws PIPELINE_KIND_UNKNOWN, PIPELINE_DEFINITION_INVALID when the values of this run do not fit, PIPELINE_VALUE_UNSAFE
+ * @throws PIPELINE_KIND_UNKNOWN, PIPELINE_DEFINITION_INVALID when the values of this run do not fit,
+ *   PIPELINE_VALUE_UNSAFE
  */
 export async function prepareStep(
   step: StepDefinition,
-  facts: { readonly project: string; readonly kinds: KnownKinds; readonly files: ProjectFiles; readonly scope: Scope; readonly knownAssets: ReadonlyMap<string, AssetKind>; readonly file: string },
+  facts: {
+    readonly project: string;
+    readonly kinds: KnownKinds;
+    readonly files: ProjectFiles;
+    readonly scope: Scope;
+    readonly knownAssets: ReadonlyMap<string, AssetKind>;
+    readonly file: string;
+  },
 ): Promise<PreparedStep> {
   const known = facts.kinds.get(step.kind);
   if (known === undefined) throw kindUnknown({ step: step.name, kind: step.kind });
   const raw = interpolate(step.declaration as Json, facts.scope, ({ path, expression, value }) => {
-    if (known.kind.shellKeys?.includes(String(path[0])) === true && !isShellSafe(value)) throw valueUnsafe({ step: step.name, expression });
+    if (known.kind.shellKeys?.includes(String(path[0])) === true && !isShellSafe(value))
+      throw valueUnsafe({ step: step.name, expression });
   });
   const checked = known.kind.schema.safeParse(raw);
-  if (!checked.success) throw invalid(step, facts.file, explainIssues(checked.error.issues, known.jsonSchema, raw).map(({ path, message }) => `${path.join(".")}: ${message}`));
+  if (!checked.success)
+    throw invalid(
+      step,
+      facts.file,
+      explainIssues(checked.error.issues, known.jsonSchema, raw).map(
+        ({ path, message }) => `${path.join(".")}: ${message}`,
+      ),
+    );
   const analysis = await known.kind.analyse(checked.data, createAnalysisContext({ ...facts, step: step.name }));
   if (analysis.problems.length > 0) {
-    throw invalid(step, facts.file, analysis.problems.map(({ message, hint, at }) => `${at === undefined ? "" : `${at.file}:${at.line}:${at.column}: `}${message}${hint === undefined ? "" : `. ${hint}`}`));
+    throw invalid(
+      step,
+      facts.file,
+      analysis.problems.map(
+        ({ message, hint, at }) =>
+          `${at === undefined ? "" : `${at.file}:${at.line}:${at.column}: `}${message}${hint === undefined ? "" : `. ${hint}`}`,
+      ),
+    );
   }
   return {
     known,
     declaration: checked.data,
     raw,
     params: interpolate(step.params, facts.scope) as Record<string, Json>,
-    env: Object.fromEntries(Object.entries(step.env).map(([name, value]) => [name, toText(interpolate(value, facts.scope))])),
+    env: Object.fromEntries(
+      Object.entries(step.env).map(([name, value]) => [name, toText(interpolate(value, facts.scope))]),
+    ),
     analysis,
     cacheable: step.cache && analysis.cacheable !== false && ownConditionOf(step) === 0,
   };
@@ -61,7 +96,11 @@ export function reasonNotToCache(step: StepDefinition): string {
 }
 
 function invalid(step: StepDefinition, file: string, lines: readonly string[]) {
-  return definitionInvalid({ count: lines.length, step: step.name, text: lines.map((line) => (/^\S+:\d+:\d+: /.test(line) ? line : `${file}: ${line}`)).join("\n") });
+  return definitionInvalid({
+    count: lines.length,
+    step: step.name,
+    text: lines.map((line) => (/^\S+:\d+:\d+: /.test(line) ? line : `${file}: ${line}`)).join("\n"),
+  });
 }
 
 /** The key of a prepared step for the versions it would read. */
@@ -84,7 +123,9 @@ export async function keyOfStep(
 }
 
 /** What the cache says to a key: an entry to reuse, or why there is none. */
-export type CacheAnswer = { readonly hit: CacheEntry; readonly reason: string } | { readonly hit: undefined; readonly reason: string };
+export type CacheAnswer =
+  | { readonly hit: CacheEntry; readonly reason: string }
+  | { readonly hit: undefined; readonly reason: string };
 
 /** Asks the cache. A result is reused only while the versions it gave are still the latest of their assets. */
 export async function askCache(

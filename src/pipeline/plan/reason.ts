@@ -54,14 +54,20 @@ function match(text: string, patterns: readonly Pattern[]): ReasonClause | undef
     const found = expression.exec(text);
     if (found === null) continue;
     if (part === "upstream") return upstream(found);
-    const values = groups.flatMap((group, index) => (found[index + 1] === undefined ? [] : [[group, found[index + 1]] as const]));
+    const values = groups.flatMap((group, index) =>
+      found[index + 1] === undefined ? [] : [[group, found[index + 1]] as const],
+    );
     return { part, ...Object.fromEntries(values) };
   }
   return undefined;
 }
 
 function upstream([, name, verb, said]: RegExpExecArray): ReasonClause {
-  const parts: Readonly<Record<string, string>> = { failed: "upstream_failed", refused: "upstream_refused", "was cancelled": "upstream_cancelled" };
+  const parts: Readonly<Record<string, string>> = {
+    failed: "upstream_failed",
+    refused: "upstream_refused",
+    "was cancelled": "upstream_cancelled",
+  };
   const part = parts[verb ?? ""] ?? "upstream_skipped";
   return { part, ...(name === undefined ? {} : { name }), ...(said === undefined ? {} : { after: said }) };
 }

@@ -1,4 +1,10 @@
-import { findStepRun, listLogChunks, type MetadataStore, type ReadTransaction, type StepRunStatus } from "#metadata-store";
+import {
+  findStepRun,
+  listLogChunks,
+  type MetadataStore,
+  type ReadTransaction,
+  type StepRunStatus,
+} from "#metadata-store";
 import { runUnknown } from "../errors.ts";
 
 /** A piece of a step's log. `cursor` grows through all attempts of the step run: give the last one to read on. */
@@ -34,7 +40,10 @@ const ENDED: readonly StepRunStatus[] = ["succeeded", "failed", "skipped", "canc
  * @param query.after cursor of the last piece that is known; 0 or nothing for the beginning
  * @throws PIPELINE_RUN_UNKNOWN
  */
-export async function readLog(store: MetadataStore, query: { readonly stepRunId: string; readonly after?: number; readonly limit?: number }): Promise<LogPage> {
+export async function readLog(
+  store: MetadataStore,
+  query: { readonly stepRunId: string; readonly after?: number; readonly limit?: number },
+): Promise<LogPage> {
   const limit = Math.min(query.limit ?? 200, LARGEST_PAGE);
   const after = query.after ?? 0;
   return store.read(async (transaction) => {
@@ -42,17 +51,29 @@ export async function readLog(store: MetadataStore, query: { readonly stepRunId:
     const stepRun = await findStepRun(transaction, query.stepRunId);
     if (stepRun === undefined) throw runUnknown({ id: query.stepRunId });
     const { pieces, more } = await readPieces(transaction, { stepRunId: query.stepRunId, after, limit });
-    return { pieces, cursor: pieces.at(-1)?.cursor ?? after, more, ended: !more && ENDED.includes(stepRun.status), status: stepRun.status };
+    return {
+      pieces,
+      cursor: pieces.at(-1)?.cursor ?? after,
+      more,
+      ended: !more && ENDED.includes(stepRun.status),
+      status: stepRun.status,
+    };
   });
 }
 
-async function readPieces(transaction: ReadTransaction, query: { readonly stepRunId: string; readonly after: number; readonly limit: number }): Promise<{ readonly pieces: readonly LogPiece[]; readonly more: boolean }> {
+async function readPieces(
+  transaction: ReadTransaction,
+  query: { readonly stepRunId: string; readonly after: number; readonly limit: number },
+): Promise<{ readonly pieces: readonly LogPiece[]; readonly more: boolean }> {
   const pieces: LogPiece[] = [];
   let after = query.after;
   let more = true;
-  for (let size = 0; more && pieces.length < query.limit && size < LARGEST_TEXT; ) {
+  for (let size = 0; more && pieces.length < query.limit && size < LARGEST_TEXT;) {
     const wanted = Math.min(query.limit - pieces.length, PIECES_PER_READ);
-    const place = after === 0 ? undefined : { attemptNumber: Math.floor(after / CHUNKS_PER_ATTEMPT), sequence: (after % CHUNKS_PER_ATTEMPT) - 1 };
+    const place =
+      after === 0
+        ? undefined
+        : { attemptNumber: Math.floor(after / CHUNKS_PER_ATTEMPT), sequence: (after % CHUNKS_PER_ATTEMPT) - 1 };
     const chunks = await listLogChunks(transaction, { stepRunId: query.stepRunId, after: place, limit: wanted + 1 });
     more = chunks.length > wanted;
     for (const { attemptNumber, sequence, stream, text, atMs } of chunks.slice(0, wanted)) {
@@ -65,7 +86,10 @@ async function readPieces(transaction: ReadTransaction, query: { readonly stepRu
 }
 
 /** Yields the pieces of a step's log as they come, and ends with the step run or with `signal`. */
-export async function* followLog(store: MetadataStore, query: { readonly stepRunId: string; readonly after?: number; readonly signal?: AbortSignal }): AsyncGenerator<LogPiece> {
+export async function* followLog(
+  store: MetadataStore,
+  query: { readonly stepRunId: string; readonly after?: number; readonly signal?: AbortSignal },
+): AsyncGenerator<LogPiece> {
   let wake: (() => void) | undefined;
   let dirty = true;
   const onChange = (): void => {
@@ -75,7 +99,7 @@ export async function* followLog(store: MetadataStore, query: { readonly stepRun
   const unsubscribe = store.onChange(onChange);
   query.signal?.addEventListener("abort", onChange);
   try {
-    for (let after = query.after ?? 0; query.signal?.aborted !== true; ) {
+    for (let after = query.after ?? 0; query.signal?.aborted !== true;) {
       dirty = false;
       const page = await readLog(store, { stepRunId: query.stepRunId, after, limit: LARGEST_PAGE });
       yield* page.pieces;

@@ -28,7 +28,13 @@ export interface PipelineRunDetail {
   readonly run: PipelineRun;
   readonly counts: Readonly<Partial<Record<StepRunStatus, number>>>;
   /** Nodes with what depends on them, in the order of the graph. */
-  readonly steps: readonly { readonly step: string; readonly kind: string; readonly dependents: readonly string[]; readonly outcome: string | undefined; readonly reason: string | undefined }[];
+  readonly steps: readonly {
+    readonly step: string;
+    readonly kind: string;
+    readonly dependents: readonly string[];
+    readonly outcome: string | undefined;
+    readonly reason: string | undefined;
+  }[];
   /** In the order of the graph. */
   readonly stepRuns: readonly StepRun[];
 }
@@ -46,7 +52,13 @@ export interface StepRunDetail {
 /** Pipeline runs, newest first; `before` is the id of the last one of the page before. At most 1,000, default 50. */
 export async function listPipelineRuns(
   store: MetadataStore,
-  query: { readonly project: string; readonly pipeline?: string | undefined; readonly status?: PipelineRunStatus | undefined; readonly before?: string | undefined; readonly limit?: number | undefined },
+  query: {
+    readonly project: string;
+    readonly pipeline?: string | undefined;
+    readonly status?: PipelineRunStatus | undefined;
+    readonly before?: string | undefined;
+    readonly limit?: number | undefined;
+  },
 ): Promise<readonly PipelineRun[]> {
   return store.read((transaction) => listRuns(transaction, query));
 }
@@ -56,7 +68,12 @@ export async function getPipelineRun(store: MetadataStore, id: string): Promise<
   return store.read(async (transaction) => {
     const run = await findPipelineRun(transaction, id);
     if (run === undefined) throw runUnknown({ id });
-    return { run, counts: await countStepRuns(transaction, id), steps: await listRunSteps(transaction, id), stepRuns: await listAllStepRuns(transaction, id) };
+    return {
+      run,
+      counts: await countStepRuns(transaction, id),
+      steps: await listRunSteps(transaction, id),
+      stepRuns: await listAllStepRuns(transaction, id),
+    };
   });
 }
 
@@ -66,20 +83,40 @@ export async function getStepRun(store: MetadataStore, id: string): Promise<Step
     const stepRun = await findStepRun(transaction, id);
     if (stepRun === undefined) throw runUnknown({ id });
     const group = stepRun.status === "queued" ? stepRun.concurrencyGroup : undefined;
-    const holders = group === undefined ? [] : (await listSlotHolders(transaction, { project: stepRun.project, group })).map(({ stepRunId }) => stepRunId);
-    return { stepRun, attempts: await listAttempts(transaction, id), ...(await listStepAssets(transaction, id)), waitsFor: group === undefined || holders.length === 0 ? undefined : { group, holders } };
+    const holders =
+      group === undefined
+        ? []
+        : (await listSlotHolders(transaction, { project: stepRun.project, group })).map(({ stepRunId }) => stepRunId);
+    return {
+      stepRun,
+      attempts: await listAttempts(transaction, id),
+      ...(await listStepAssets(transaction, id)),
+      waitsFor: group === undefined || holders.length === 0 ? undefined : { group, holders },
+    };
   });
 }
 
 /** Registered pipelines by name, each with its newest run and next scheduled times (epoch milliseconds). */
 export async function listPipelines(
   store: MetadataStore,
-  query: { readonly project: string; readonly after?: string | undefined; readonly limit?: number | undefined; readonly nowMs: number },
+  query: {
+    readonly project: string;
+    readonly after?: string | undefined;
+    readonly limit?: number | undefined;
+    readonly nowMs: number;
+  },
 ): Promise<readonly (PipelineSummary & { readonly nextTimesMs: readonly number[] })[]> {
   return store.read(async (transaction) => {
     const pipelines = await listRegistered(transaction, query);
     const schedules = await listSchedules(transaction, { project: query.project, limit: 1000 });
-    return pipelines.map((pipeline) => ({ ...pipeline, nextTimesMs: nextTimesOf(schedules.filter((schedule) => schedule.pipeline === pipeline.name), query.nowMs, 1) }));
+    return pipelines.map((pipeline) => ({
+      ...pipeline,
+      nextTimesMs: nextTimesOf(
+        schedules.filter((schedule) => schedule.pipeline === pipeline.name),
+        query.nowMs,
+        1,
+      ),
+    }));
   });
 }
 
@@ -92,7 +129,10 @@ export interface PipelineDetail {
 }
 
 /** @throws PIPELINE_UNKNOWN */
-export async function getPipeline(store: MetadataStore, query: { readonly project: string; readonly pipeline: string; readonly nowMs: number; readonly times?: number }): Promise<PipelineDetail> {
+export async function getPipeline(
+  store: MetadataStore,
+  query: { readonly project: string; readonly pipeline: string; readonly nowMs: number; readonly times?: number },
+): Promise<PipelineDetail> {
   return store.read(async (transaction) => {
     const stored = await getPipelineDefinition(transaction, query);
     if (stored === undefined) {
@@ -101,11 +141,20 @@ export async function getPipeline(store: MetadataStore, query: { readonly projec
     }
     const [lastRun] = await listRuns(transaction, { project: query.project, pipeline: query.pipeline, limit: 1 });
     const schedules = await listSchedules(transaction, { project: query.project, pipeline: query.pipeline });
-    return { digest: stored.digest, definition: JSON.parse(stored.content) as PipelineDefinition, nextTimesMs: nextTimesOf(schedules, query.nowMs, query.times ?? 5), lastRun };
+    return {
+      digest: stored.digest,
+      definition: JSON.parse(stored.content) as PipelineDefinition,
+      nextTimesMs: nextTimesOf(schedules, query.nowMs, query.times ?? 5),
+      lastRun,
+    };
   });
 }
 
-function nextTimesOf(schedules: readonly { readonly cron: string; readonly timezone: string }[], nowMs: number, count: number): readonly number[] {
+function nextTimesOf(
+  schedules: readonly { readonly cron: string; readonly timezone: string }[],
+  nowMs: number,
+  count: number,
+): readonly number[] {
   return schedules
     .flatMap((schedule) => nextTicks(schedule, nowMs, count))
     .sort((left, right) => left - right)

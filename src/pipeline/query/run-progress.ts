@@ -1,4 +1,12 @@
-import { countStepRuns, findPipelineRun, listAllStepRuns, type MetadataStore, type PipelineRun, type StepRun, type StepRunStatus } from "#metadata-store";
+import {
+  countStepRuns,
+  findPipelineRun,
+  listAllStepRuns,
+  type MetadataStore,
+  type PipelineRun,
+  type StepRun,
+  type StepRunStatus,
+} from "#metadata-store";
 
 /** A pipeline run with its step runs, as a person watches it. */
 export interface RunProgress {

@@ -30,7 +30,9 @@ type StreamRoute = "streamChanges" | "streamStepRunLog";
 /** What answers each route; a route without a handler does not compile. */
 export type ApiHandlers = {
   readonly [Name in keyof ApiRoutes]: Name extends StreamRoute
-    ? (request: ApiRequest<ShapeOf<ApiRoutes[Name]>>) => AsyncIterable<StreamedEvent<ShapeOf<ApiRoutes[Name]>["response"]>>
+    ? (
+        request: ApiRequest<ShapeOf<ApiRoutes[Name]>>,
+      ) => AsyncIterable<StreamedEvent<ShapeOf<ApiRoutes[Name]>["response"]>>
     : (request: ApiRequest<ShapeOf<ApiRoutes[Name]>>) => Promise<ShapeOf<ApiRoutes[Name]>["response"]>;
 };
 
@@ -48,11 +50,16 @@ const KEEP_ALIVE_MS = 15_000;
 /** Registers every route of the contract below `/api/v1`, and its description at `/api/v1/openapi.json`. */
 export function mountApi(server: FastifyInstance, handlers: ApiHandlers, guard: ApiGuard): void {
   server.removeAllContentTypeParsers();
-  server.addContentTypeParser("application/json", { parseAs: "string" }, async (_request: FastifyRequest, body: string) => parseJsonBody(body));
+  server.addContentTypeParser(
+    "application/json",
+    { parseAs: "string" },
+    async (_request: FastifyRequest, body: string) => parseJsonBody(body),
+  );
   for (const [name, route] of Object.entries(routes) as [keyof ApiRoutes, ApiRoute][]) {
     const handler = handlers[name] as unknown as AnyHandler;
     // What changes something says what it takes; reading is every role's.
-    if (route.method !== "GET" && route.capability === undefined) throw routeUnguarded({ route: `${route.method} ${route.path}` });
+    if (route.method !== "GET" && route.capability === undefined)
+      throw routeUnguarded({ route: `${route.method} ${route.path}` });
     server.route({
       method: route.method,
       url: PREFIX + route.path,
@@ -61,20 +68,31 @@ export function mountApi(server: FastifyInstance, handlers: ApiHandlers, guard: 
       handler: async (request, reply) => {
         const parsed = parseRequest(route, request, callerOf(request), reply);
         const answer = handler(parsed);
-        if (route.stream === undefined) return reply.header("cache-control", "no-store").send(await (answer as Promise<unknown>));
+        if (route.stream === undefined)
+          return reply.header("cache-control", "no-store").send(await (answer as Promise<unknown>));
         return sendStream(reply, answer as AsyncIterable<StreamedEvent<unknown>>, route.stream);
       },
     });
   }
-  server.get(`${PREFIX}/openapi.json`, { config: { open: "the description of the API holds no data" } }, async () => openApi());
+  server.get(`${PREFIX}/openapi.json`, { config: { open: "the description of the API holds no data" } }, async () =>
+    openApi(),
+  );
 }
 
-function parseRequest(route: ApiRoute, request: FastifyRequest, identity: Identity, reply: FastifyReply): ApiRequest<RouteShape> {
+function parseRequest(
+  route: ApiRoute,
+  request: FastifyRequest,
+  identity: Identity,
+  reply: FastifyReply,
+): ApiRequest<RouteShape> {
   const parse = (where: string, schema: z.ZodType | undefined, value: unknown): unknown => {
     if (schema === undefined) return undefined;
     const result = schema.safeParse(value ?? {});
     if (result.success) return result.data;
-    throw requestInvalid({ where, problems: result.error.issues.map((issue) => `${issue.path.join(".") || "it"}: ${issue.message}`) });
+    throw requestInvalid({
+      where,
+      problems: result.error.issues.map((issue) => `${issue.path.join(".") || "it"}: ${issue.message}`),
+    });
   };
   const gone = new AbortController();
   reply.raw.once("close", () => gone.abort());
@@ -85,14 +103,25 @@ function parseRequest(route: ApiRoute, request: FastifyRequest, identity: Identi
     body: parse("body", route.body, request.body),
     identity,
     signal: gone.signal,
-    lastEventId: Number.isSafeInteger(lastEventId) && request.headers["last-event-id"] !== undefined ? lastEventId : undefined,
+    lastEventId:
+      Number.isSafeInteger(lastEventId) && request.headers["last-event-id"] !== undefined ? lastEventId : undefined,
   };
 }
 
-async function sendStream(reply: FastifyReply, events: AsyncIterable<StreamedEvent<unknown>>, stream: NonNullable<ApiRoute["stream"]>): Promise<void> {
+async function sendStream(
+  reply: FastifyReply,
+  events: AsyncIterable<StreamedEvent<unknown>>,
+  stream: NonNullable<ApiRoute["stream"]>,
+): Promise<void> {
   reply.hijack();
   const { raw } = reply;
-  raw.writeHead(200, { ...(reply.getHeaders() as Record<string, string>), "content-type": "text/event-stream", "cache-control": "no-store", connection: "keep-alive", "x-accel-buffering": "no" });
+  raw.writeHead(200, {
+    ...(reply.getHeaders() as Record<string, string>),
+    "content-type": "text/event-stream",
+    "cache-control": "no-store",
+    connection: "keep-alive",
+    "x-accel-buffering": "no",
+  });
   raw.write(": open\n\n");
   const keepAlive = setInterval(() => raw.write(": alive\n\n"), KEEP_ALIVE_MS);
   try {
@@ -120,8 +149,17 @@ function openApi(): object {
       ...(parameters.length === 0 ? {} : { parameters }),
       ...(route.body === undefined ? {} : { requestBody: { required: true, content: content(route.body) } }),
       responses: {
-        200: { description: route.summary, content: route.stream === undefined ? content(route.response) : { "text/event-stream": { schema: toSchema(route.response) } } },
-        default: { description: "What went wrong: code, message, hint", content: { "application/json": { schema: { type: "object" } } } },
+        200: {
+          description: route.summary,
+          content:
+            route.stream === undefined
+              ? content(route.response)
+              : { "text/event-stream": { schema: toSchema(route.response) } },
+        },
+        default: {
+          description: "What went wrong: code, message, hint",
+          content: { "application/json": { schema: { type: "object" } } },
+        },
       },
     };
   }
@@ -130,11 +168,21 @@ function openApi(): object {
 
 function parametersOf(place: "path" | "query", schema: z.ZodType | undefined): object[] {
   if (schema === undefined) return [];
-  const { properties = {}, required = [] } = toSchema(schema) as { properties?: Record<string, object>; required?: string[] };
-  return Object.entries(properties).map(([name, property]) => ({ name, in: place, required: place === "path" || required.includes(name), schema: property }));
+  const { properties = {}, required = [] } = toSchema(schema) as {
+    properties?: Record<string, object>;
+    required?: string[];
+  };
+  return Object.entries(properties).map(([name, property]) => ({
+    name,
+    in: place,
+    required: place === "path" || required.includes(name),
+    schema: property,
+  }));
 }
 
 function toSchema(schema: z.ZodType): object {
-  const { $schema: _, ...rest } = z.toJSONSchema(schema, { unrepresentable: "any", io: "input" }) as { $schema?: string };
+  const { $schema: _, ...rest } = z.toJSONSchema(schema, { unrepresentable: "any", io: "input" }) as {
+    $schema?: string;
+  };
   return rest;
 }

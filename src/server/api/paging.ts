@@ -7,10 +7,16 @@ import { requestInvalid } from "../errors.ts";
  * @param found up to `limit` + 1 items
  * @param cursor the key of an item, to be passed back as `after`
  */
-export function toPage<Found, Item>(found: readonly Found[], options: { readonly limit: number; readonly cursor: (item: Found) => string; readonly show: (item: Found) => Item }): Page<Item> {
+export function toPage<Found, Item>(
+  found: readonly Found[],
+  options: { readonly limit: number; readonly cursor: (item: Found) => string; readonly show: (item: Found) => Item },
+): Page<Item> {
   const shown = found.slice(0, options.limit);
   const last = shown.at(-1);
-  return { items: shown.map(options.show), ...(found.length > options.limit && last !== undefined ? { next: options.cursor(last) } : {}) };
+  return {
+    items: shown.map(options.show),
+    ...(found.length > options.limit && last !== undefined ? { next: options.cursor(last) } : {}),
+  };
 }
 
 /** The cursor of lists that are ordered by id. */
@@ -25,6 +31,12 @@ export const ULID: RegExp = /^([0-9A-Z]{26})$/;
 export function parseCursor(after: string | undefined, pattern: RegExp): readonly string[] | undefined {
   if (after === undefined) return undefined;
   const found = pattern.exec(after);
-  if (found === null) throw requestInvalid({ where: "query", problems: [`after: ${JSON.stringify(after.slice(0, 60))} is no cursor of this list; expected what "next" of the page before said`] });
+  if (found === null)
+    throw requestInvalid({
+      where: "query",
+      problems: [
+        `after: ${JSON.stringify(after.slice(0, 60))} is no cursor of this list; expected what "next" of the page before said`,
+      ],
+    });
   return found.slice(1);
 }

@@ -3,8 +3,13 @@ import { type AssetVersion, getVerdict, type ReadTransaction } from "#metadata-s
 import type { Verdict } from "#models";
 import { toVersionSummaries } from "../api/version-reference.ts";
 
-/** What a person judges a model by before they approve it: its verdict, its metrics beside the champion's, its notebook. */
-export async function readEvidence(transaction: ReadTransaction, version: AssetVersion | undefined): Promise<PendingApproval["evidence"]> {
+/**
+ * What a person judges a model by before they approve it: its verdict, its metrics beside the champion's, its notebook.
+ */
+export async function readEvidence(
+  transaction: ReadTransaction,
+  version: AssetVersion | undefined,
+): Promise<PendingApproval["evidence"]> {
   if (version?.kind !== "model") return undefined;
   const stored = await getVerdict(transaction, version.id);
   const judged = stored?.content as Verdict | undefined;
@@ -22,5 +27,7 @@ export async function readEvidence(transaction: ReadTransaction, version: AssetV
 }
 
 function numbersOf(values: object | undefined): Readonly<Record<string, number>> {
-  return Object.fromEntries(Object.entries(values ?? {}).filter((entry): entry is [string, number] => typeof entry[1] === "number"));
+  return Object.fromEntries(
+    Object.entries(values ?? {}).filter((entry): entry is [string, number] => typeof entry[1] === "number"),
+  );
 }

@@ -22,10 +22,22 @@ export function createApprovalHandlers(platform: Platform): Pick<ApiHandlers, "l
       };
     },
     async createApproval({ body, identity }) {
-      if (!isDigest(body.digest)) throw requestInvalid({ where: "body", problems: [`digest: ${JSON.stringify(body.digest)} is no digest; expected sha256: and 64 hexadecimal digits`] });
+      if (!isDigest(body.digest))
+        throw requestInvalid({
+          where: "body",
+          problems: [`digest: ${JSON.stringify(body.digest)} is no digest; expected sha256: and 64 hexadecimal digits`],
+        });
       const stored = await approve(
         store,
-        { project, subjectKind: body.subjectKind === "code" ? "release" : body.subjectKind, digest: body.digest as Digest, decision: body.decision, environment: body.environment, comment: body.comment, actor: identity.name },
+        {
+          project,
+          subjectKind: body.subjectKind === "code" ? "release" : body.subjectKind,
+          digest: body.digest as Digest,
+          decision: body.decision,
+          environment: body.environment,
+          comment: body.comment,
+          actor: identity.name,
+        },
         { clock, commitAuthors },
       );
       const [named] = await nameApprovals(platform, [stored]);
@@ -35,13 +47,32 @@ export function createApprovalHandlers(platform: Platform): Pick<ApiHandlers, "l
 }
 
 /** What waits for a decision, seen by one caller. */
-export async function pendingApprovals({ store, project, commitAuthors }: Platform, caller: { readonly name: string; readonly mayReview: boolean }, digest?: Digest): Promise<readonly PendingApproval[]> {
-  const pending = await listPendingApprovals(store, { project, ...(digest === undefined ? {} : { digest }) }, commitAuthors);
-  return Promise.all(pending.map((each) => store.read(async (transaction) => {
-    const version = each.versionId === undefined ? undefined : await getAssetVersion(transaction, { id: each.versionId });
-    const waiting = await findWaitingStepRun(transaction, { project, gateKey: each.key });
-    return { ...toPending(each, caller), evidence: await readEvidence(transaction, version), version: version?.version, pipelineRunId: waiting?.pipelineRunId, stepRunId: waiting?.id };
-  })));
+export async function pendingApprovals(
+  { store, project, commitAuthors }: Platform,
+  caller: { readonly name: string; readonly mayReview: boolean },
+  digest?: Digest,
+): Promise<readonly PendingApproval[]> {
+  const pending = await listPendingApprovals(
+    store,
+    { project, ...(digest === undefined ? {} : { digest }) },
+    commitAuthors,
+  );
+  return Promise.all(
+    pending.map((each) =>
+      store.read(async (transaction) => {
+        const version =
+          each.versionId === undefined ? undefined : await getAssetVersion(transaction, { id: each.versionId });
+        const waiting = await findWaitingStepRun(transaction, { project, gateKey: each.key });
+        return {
+          ...toPending(each, caller),
+          evidence: await readEvidence(transaction, version),
+          version: version?.version,
+          pipelineRunId: waiting?.pipelineRunId,
+          stepRunId: waiting?.id,
+        };
+      }),
+    ),
+  );
 }
 
 function toPending(each: Pending, caller: { readonly name: string; readonly mayReview: boolean }): PendingApproval {
@@ -64,14 +95,19 @@ function toPending(each: Pending, caller: { readonly name: string; readonly mayR
 }
 
 /** Approvals as the API shows them, with the asset and version that each digest belongs to. */
-export async function nameApprovals({ store, project }: Platform, approvals: readonly StoredApproval[]): Promise<readonly Approval[]> {
+export async function nameApprovals(
+  { store, project }: Platform,
+  approvals: readonly StoredApproval[],
+): Promise<readonly Approval[]> {
   const digests = [...new Set(approvals.map(({ digest }) => digest))];
   const names = await store.read((transaction) =>
-    Promise.all(digests.map(async (digest) => {
-      const versions = await listVersionsByDigest(transaction, { project, digest });
-      const newest = versions.toSorted((left, right) => right.version - left.version)[0];
-      return [digest, newest === undefined ? undefined : `${newest.asset} ${newest.version}`] as const;
-    })),
+    Promise.all(
+      digests.map(async (digest) => {
+        const versions = await listVersionsByDigest(transaction, { project, digest });
+        const newest = versions.toSorted((left, right) => right.version - left.version)[0];
+        return [digest, newest === undefined ? undefined : `${newest.asset} ${newest.version}`] as const;
+      }),
+    ),
   );
   const byDigest = new Map(names);
   return approvals.map((stored) => toApproval(stored, byDigest.get(stored.digest)));

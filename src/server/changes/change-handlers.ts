@@ -4,7 +4,10 @@ import { listEvents, type StoredEvent } from "#metadata-store";
 import type { ApiHandlers, StreamedEvent } from "../api/mount-api.ts";
 
 const LARGEST_BATCH = 500;
-/** On PostgreSQL an event with a smaller sequence may become visible after one with a larger: so many are looked at again. */
+/**
+ * On PostgreSQL an event with a smaller sequence may become visible after one with a larger: so many are looked at
+ * again.
+ */
 const OVERTAKEN_EVENTS = 1000;
 
 /** The event log as a stream of hints: something changed, read it again. */
@@ -17,7 +20,9 @@ export function createChangeHandlers({ store, project }: Platform): Pick<ApiHand
         while (!signal.aborted) {
           // Read before the events: what comes in between is read again with the next change.
           const newest = await newestSequence();
-          const events = await store.read((transaction) => listEvents(transaction, { after, project, limit: LARGEST_BATCH }));
+          const events = await store.read((transaction) =>
+            listEvents(transaction, { after, project, limit: LARGEST_BATCH }),
+          );
           for (const event of events) {
             after = event.sequence;
             yield { sequence: event.sequence, data: toChange(event) } satisfies StreamedEvent<Change>;
@@ -42,11 +47,21 @@ export function createChangeHandlers({ store, project }: Platform): Pick<ApiHand
 
 function toChange(event: StoredEvent): Change {
   const { pipelineRunId } = event.data as { pipelineRunId?: string };
-  return { sequence: event.sequence, type: event.type, subjectKind: event.subjectKind, subject: event.subject, atMs: event.atMs, pipelineRunId };
+  return {
+    sequence: event.sequence,
+    type: event.type,
+    subjectKind: event.subjectKind,
+    subject: event.subject,
+    atMs: event.atMs,
+    pipelineRunId,
+  };
 }
 
 /** Turns calls of a listener into something to wait for; a call between two waits is not lost. */
-function waitForChanges(subscribe: (listener: () => void) => () => void, signal: AbortSignal): { next(): Promise<void>; end(): void } {
+function waitForChanges(
+  subscribe: (listener: () => void) => () => void,
+  signal: AbortSignal,
+): { next(): Promise<void>; end(): void } {
   let pending = false;
   let wake: (() => void) | undefined;
   const notify = (): void => {

@@ -8,12 +8,27 @@ import { toPage } from "../api/paging.ts";
 const WIDTHS = { half: 6, full: 12 } as const;
 
 /** Dashboards with the data of their tiles. */
-export function createDashboardHandlers({ store, objects, project }: Platform): Pick<ApiHandlers, "listDashboards" | "getDashboard"> {
+export function createDashboardHandlers({
+  store,
+  objects,
+  project,
+}: Platform): Pick<ApiHandlers, "listDashboards" | "getDashboard"> {
   return {
     listDashboards: async ({ query }) => {
-      const reports = await store.read((transaction) => listAssets(transaction, { project, kind: "report", limit: query.limit + 1, ...(query.after === undefined ? {} : { after: query.after }) }));
+      const reports = await store.read((transaction) =>
+        listAssets(transaction, {
+          project,
+          kind: "report",
+          limit: query.limit + 1,
+          ...(query.after === undefined ? {} : { after: query.after }),
+        }),
+      );
       const dashboards = reports.filter(isDashboard);
-      const shown = await Promise.all(dashboards.map(async (version) => summarize(version, (await getDashboard({ store, objects }, { project, name: version.asset })).report)));
+      const shown = await Promise.all(
+        dashboards.map(async (version) =>
+          summarize(version, (await getDashboard({ store, objects }, { project, name: version.asset })).report),
+        ),
+      );
       return toPage(shown, { limit: query.limit, cursor: ({ name }) => name, show: (dashboard) => dashboard });
     },
     getDashboard: async ({ params }) => {
@@ -37,9 +52,21 @@ export function createDashboardHandlers({ store, objects, project }: Platform): 
 
 /** Reports of other kinds (verdicts, executed notebooks) have no dashboard.json. */
 function isDashboard(version: AssetVersion): boolean {
-  return (version.content as { files?: readonly { path: string }[] }).files?.some(({ path }) => path === "dashboard.json") === true;
+  return (
+    (version.content as { files?: readonly { path: string }[] }).files?.some(
+      ({ path }) => path === "dashboard.json",
+    ) === true
+  );
 }
 
 function summarize(version: AssetVersion, report: DashboardReport): DashboardSummary {
-  return { name: version.asset, title: report.title, description: report.description, version: version.version, versionId: version.id, updatedAtMs: version.madeAtMs, tileCount: report.tiles.length };
+  return {
+    name: version.asset,
+    title: report.title,
+    description: report.description,
+    version: version.version,
+    versionId: version.id,
+    updatedAtMs: version.madeAtMs,
+    tileCount: report.tiles.length,
+  };
 }

@@ -1,14 +1,29 @@
 import type { ColumnProfile, DatasetDetail, DatasetSummary, StepReference } from "#api";
-import { captureAgain, discardHeldRows, dropProjectDataset, type Platform, replayDataset, restoreProjectDataset } from "#app";
+import {
+  captureAgain,
+  discardHeldRows,
+  dropProjectDataset,
+  type Platform,
+  replayDataset,
+  restoreProjectDataset,
+} from "#app";
 import { type ColumnLineage, type DatasetContent, readProfile } from "#data";
-import { type AssetVersion, getAssetVersion, listAssets, listAssetVersions, type ReadTransaction, summarizeQuarantine } from "#metadata-store";
+import {
+  type AssetVersion,
+  getAssetVersion,
+  listAssets,
+  listAssetVersions,
+  type ReadTransaction,
+  summarizeQuarantine,
+} from "#metadata-store";
 import type { ApiHandlers } from "../api/mount-api.ts";
 import { parseCursor, toPage } from "../api/paging.ts";
 import { toVersionSummaries } from "../api/version-reference.ts";
 import { requestInvalid, resourceMissing } from "../errors.ts";
 import { listQuarantine, toQuarantineSummary } from "./quarantine-view.ts";
 
-type DatasetHandlers = Pick<ApiHandlers, "listDatasets" | "getDataset" | "getDatasetRows" | "listQuarantinedRows" | "listAssetVersions" | "captureAgain" | "restoreDataset" | "dropDataset" | "replayQuarantine" | "discardQuarantine">;
+type DatasetHandlers = DatasetChanges &
+  Pick<ApiHandlers, "listDatasets" | "getDataset" | "getDatasetRows" | "listQuarantinedRows" | "listAssetVersions">;
 
 const SHOWN_VERSIONS = 100;
 
@@ -17,19 +32,39 @@ export function createDatasetHandlers(platform: Platform): DatasetHandlers {
   const { store, datasets, project } = platform;
 
   async function versionOf(transaction: ReadTransaction, name: string, version?: number): Promise<AssetVersion> {
-    const found = await getAssetVersion(transaction, { project, asset: name, ...(version === undefined ? {} : { version }) });
-    if (found === undefined || (found.kind !== "data" && found.kind !== "features")) throw resourceMissing({ kind: "dataset", key: version === undefined ? name : `${name} version ${version}` });
+    const found = await getAssetVersion(transaction, {
+      project,
+      asset: name,
+      ...(version === undefined ? {} : { version }),
+    });
+    if (found === undefined || (found.kind !== "data" && found.kind !== "features"))
+      throw resourceMissing({ kind: "dataset", key: version === undefined ? name : `${name} version ${version}` });
     return found;
   }
 
   return {
+    ...createDatasetChanges(platform),
     listDatasets: ({ query }) =>
       store.read(async (transaction) => {
         const after = query.after === undefined ? {} : { after: query.after };
-        const kinds = await Promise.all((["data", "features"] as const).map((kind) => listAssets(transaction, { project, kind, limit: query.limit + 1, ...after })));
+        const kinds = await Promise.all(
+          (["data", "features"] as const).map((kind) =>
+            listAssets(transaction, { project, kind, limit: query.limit + 1, ...after }),
+          ),
+        );
         const found = kinds.flat().sort((left, right) => (left.asset < right.asset ? -1 : 1));
-        const quarantined = new Map((await summarizeQuarantine(transaction, { project })).map((summary) => [summary.dataset, summary.held]));
-        return toPage(found, { limit: query.limit, cursor: ({ asset }) => asset, show: (version) => toSummary(version, { quarantined: quarantined.get(version.asset) ?? 0, producedBy: platform.producerOf(version.asset) }) });
+        const quarantined = new Map(
+          (await summarizeQuarantine(transaction, { project })).map((summary) => [summary.dataset, summary.held]),
+        );
+        return toPage(found, {
+          limit: query.limit,
+          cursor: ({ asset }) => asset,
+          show: (version) =>
+            toSummary(version, {
+              quarantined: quarantined.get(version.asset) ?? 0,
+              producedBy: platform.producerOf(version.asset),
+            }),
+        });
       }),
 
     getDataset: async ({ params, query }) => {
@@ -41,7 +76,10 @@ export function createDatasetHandlers(platform: Platform): DatasetHandlers {
           latest: latestVersion,
           shown: query.version === undefined ? latestVersion : await versionOf(transaction, params.name, query.version),
           versions: await toVersionSummaries(transaction, listed),
-          summary: toSummary(latestVersion, { quarantined: counts?.held ?? 0, producedBy: platform.producerOf(params.name) }),
+          summary: toSummary(latestVersion, {
+            quarantined: counts?.held ?? 0,
+            producedBy: platform.producerOf(params.name),
+          }),
           quarantine: counts,
         };
       });
@@ -50,9 +88,15 @@ export function createDatasetHandlers(platform: Platform): DatasetHandlers {
         ...summary,
         shownVersion: shown.version,
         versions,
-        columns: content.columns.map((column) => ({ name: column.name, type: column.type, from: columnSources(content, column.name) })),
+        columns: content.columns.map((column) => ({
+          name: column.name,
+          type: column.type,
+          from: columnSources(content, column.name),
+        })),
         profile: await showProfile(platform, content),
-        ...(quarantine === undefined ? {} : { quarantine: await toQuarantineSummary(platform, params.name, quarantine) }),
+        ...(quarantine === undefined
+          ? {}
+          : { quarantine: await toQuarantineSummary(platform, params.name, quarantine) }),
         contract: await platform.contractOf(params.name),
         consumedBy: platform.consumersOf(params.name),
         location: { path: (await datasets.snapshot(latest)).path, deltaVersion: content.deltaVersion },
@@ -61,7 +105,11 @@ export function createDatasetHandlers(platform: Platform): DatasetHandlers {
 
     getDatasetRows: async ({ params, query }) => {
       const version = await store.read((transaction) => versionOf(transaction, params.name, query.version));
-      const { columns, rows } = await datasets.preview(version, { limit: query.limit, offset: query.offset, sort: query.sort === undefined ? undefined : { column: query.sort, isDescending: query.order === "descending" } });
+      const { columns, rows } = await datasets.preview(version, {
+        limit: query.limit,
+        offset: query.offset,
+        sort: query.sort === undefined ? undefined : { column: query.sort, isDescending: query.order === "descending" },
+      });
       return {
         version: version.version,
         offset: query.offset,
@@ -71,12 +119,48 @@ export function createDatasetHandlers(platform: Platform): DatasetHandlers {
       };
     },
 
+    listQuarantinedRows: async ({ params, query }) => listQuarantine(platform, params.name, query),
+
+    listAssetVersions: ({ params, query }) =>
+      store.read(async (transaction) => {
+        const [beforeText] = parseCursor(query.after, /^(\d{1,15})$/) ?? [];
+        const before = beforeText === undefined ? {} : { before: Number(beforeText) };
+        const found = await listAssetVersions(transaction, {
+          project,
+          asset: params.name,
+          limit: query.limit + 1,
+          ...before,
+        });
+        const shown = await toVersionSummaries(transaction, found);
+        return toPage(shown, {
+          limit: query.limit,
+          cursor: ({ version }) => String(version),
+          show: (version) => version,
+        });
+      }),
+  };
+}
+
+type DatasetChanges = Pick<
+  ApiHandlers,
+  "captureAgain" | "restoreDataset" | "dropDataset" | "replayQuarantine" | "discardQuarantine"
+>;
+
+function createDatasetChanges(platform: Platform): DatasetChanges {
+  return {
     captureAgain: ({ params, body, identity }) => {
-      if (body.all !== true && (body.files ?? []).length === 0) throw requestInvalid({ where: "body", problems: ["files: name at least one, or say all: true"] });
-      return captureAgain(platform, { dataset: params.name, actor: identity.name, files: body.all === true ? "all" : (body.files ?? []) });
+      if (body.all !== true && (body.files ?? []).length === 0)
+        throw requestInvalid({ where: "body", problems: ["files: name at least one, or say all: true"] });
+      return captureAgain(platform, {
+        dataset: params.name,
+        actor: identity.name,
+        files: body.all === true ? "all" : (body.files ?? []),
+      });
     },
-    restoreDataset: ({ params, body, identity, signal }) => restoreProjectDataset(platform, { dataset: params.name, version: body.version, actor: identity.name, signal }),
-    dropDataset: ({ params, identity, signal }) => dropProjectDataset(platform, { dataset: params.name, actor: identity.name, signal }),
+    restoreDataset: ({ params, body, identity, signal }) =>
+      restoreProjectDataset(platform, { dataset: params.name, version: body.version, actor: identity.name, signal }),
+    dropDataset: ({ params, identity, signal }) =>
+      dropProjectDataset(platform, { dataset: params.name, actor: identity.name, signal }),
     replayQuarantine: async ({ params, identity }) => {
       await platform.registerProject(identity.name);
       return replayDataset(platform, { dataset: params.name, actor: identity.name });
@@ -85,21 +169,13 @@ export function createDatasetHandlers(platform: Platform): DatasetHandlers {
       if (body.reason.trim() === "") throw requestInvalid({ where: "body", problems: ["reason: say why"] });
       return discardHeldRows(platform, { ...body, dataset: params.name, actor: identity.name });
     },
-
-    listQuarantinedRows: async ({ params, query }) => listQuarantine(platform, params.name, query),
-
-    listAssetVersions: ({ params, query }) =>
-      store.read(async (transaction) => {
-        const [beforeText] = parseCursor(query.after, /^(\d{1,15})$/) ?? [];
-        const before = beforeText === undefined ? {} : { before: Number(beforeText) };
-        const found = await listAssetVersions(transaction, { project, asset: params.name, limit: query.limit + 1, ...before });
-        const shown = await toVersionSummaries(transaction, found);
-        return toPage(shown, { limit: query.limit, cursor: ({ version }) => String(version), show: (version) => version });
-      }),
   };
 }
 
-function toSummary(version: AssetVersion, facts: { readonly quarantined: number; readonly producedBy: StepReference | undefined }): DatasetSummary {
+function toSummary(
+  version: AssetVersion,
+  facts: { readonly quarantined: number; readonly producedBy: StepReference | undefined },
+): DatasetSummary {
   return {
     name: version.asset,
     kind: version.kind === "features" ? "features" : "data",
@@ -125,10 +201,20 @@ async function showProfile(platform: Platform, content: DatasetContent): Promise
       ...(distinct.error === undefined ? {} : { distinctError: distinct.error }),
       min: boundOf(min),
       max: boundOf(max),
-      ...(quantiles === undefined ? {} : { quantiles: ["0.05", "0.25", "0.5", "0.75", "0.95"].flatMap((key) => quantiles[key] ?? []) }),
+      ...(quantiles === undefined
+        ? {}
+        : { quantiles: ["0.05", "0.25", "0.5", "0.75", "0.95"].flatMap((key) => quantiles[key] ?? []) }),
       ...(histogram === undefined ? {} : { histogram: { ...histogram, isTime } }),
       topValues: top,
-      ...(sample === undefined ? {} : { sample: { kind: sample.kind, rowCount: sample.rows, ...(sample.shareError === undefined ? {} : { shareError: sample.shareError }) } }),
+      ...(sample === undefined
+        ? {}
+        : {
+            sample: {
+              kind: sample.kind,
+              rowCount: sample.rows,
+              ...(sample.shareError === undefined ? {} : { shareError: sample.shareError }),
+            },
+          }),
     };
   });
 }
@@ -139,7 +225,12 @@ function boundOf(value: unknown): number | string | undefined {
 }
 
 /** Column lineage as `data` keeps it: output column to source columns. */
-function columnSources(content: DatasetContent, column: string): readonly { readonly asset: string; readonly column: string }[] | undefined {
+function columnSources(
+  content: DatasetContent,
+  column: string,
+): readonly { readonly asset: string; readonly column: string }[] | undefined {
   const lineage = content.lineage as unknown as ColumnLineage | undefined;
-  return lineage?.columns[column]?.inputs.filter(({ type }) => type === "DIRECT").map((input) => ({ asset: input.dataset, column: input.column }));
+  return lineage?.columns[column]?.inputs
+    .filter(({ type }) => type === "DIRECT")
+    .map((input) => ({ asset: input.dataset, column: input.column }));
 }

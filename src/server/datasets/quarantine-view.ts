@@ -13,9 +13,12 @@ export async function toQuarantineSummary(
   dataset: string,
   counts: { readonly held: number; readonly replayed: number; readonly discarded: number; readonly superseded: number },
 ): Promise<QuarantineSummary> {
-  const batches = await store.read((transaction) => listQuarantineBatches(transaction, { project, dataset, limit: CONSIDERED_BATCHES, onlyHeld: true }));
+  const batches = await store.read((transaction) =>
+    listQuarantineBatches(transaction, { project, dataset, limit: CONSIDERED_BATCHES, onlyHeld: true }),
+  );
   const byRule = new Map<string, number>();
-  for (const { rules } of batches) for (const [rule, count] of Object.entries(rules)) byRule.set(rule, (byRule.get(rule) ?? 0) + count);
+  for (const { rules } of batches)
+    for (const [rule, count] of Object.entries(rules)) byRule.set(rule, (byRule.get(rule) ?? 0) + count);
   return {
     openCount: counts.held,
     replayedCount: counts.replayed,
@@ -29,16 +32,29 @@ export async function toQuarantineSummary(
 export async function listQuarantine(
   platform: Platform,
   dataset: string,
-  query: { readonly after?: string | undefined; readonly limit: number; readonly rule?: string | undefined; readonly state?: QuarantinedRow["state"] | undefined },
+  query: {
+    readonly after?: string | undefined;
+    readonly limit: number;
+    readonly rule?: string | undefined;
+    readonly state?: QuarantinedRow["state"] | undefined;
+  },
 ): Promise<Page<QuarantinedRow>> {
   const { store, project } = platform;
   const [afterBatch, afterRows] = parseCursor(query.after, /^([^.]+)\.(\d{1,15})$/) ?? [];
-  const batches = await store.read((transaction) => listQuarantineBatches(transaction, { project, dataset, limit: CONSIDERED_BATCHES }));
-  const start = afterBatch === undefined ? 0 : Math.max(0, batches.findIndex(({ id }) => id === afterBatch));
+  const batches = await store.read((transaction) =>
+    listQuarantineBatches(transaction, { project, dataset, limit: CONSIDERED_BATCHES }),
+  );
+  const start =
+    afterBatch === undefined
+      ? 0
+      : Math.max(
+          0,
+          batches.findIndex(({ id }) => id === afterBatch),
+        );
   const items: QuarantinedRow[] = [];
   for (const [index, batch] of batches.slice(start).entries()) {
     let offset = index === 0 && afterBatch !== undefined ? Number(afterRows) : 0;
-    for (; offset < Math.max(batch.rows, 1); ) {
+    for (; offset < Math.max(batch.rows, 1);) {
       const page = await readBatch(platform, batch, { offset, limit: query.limit });
       if (page.length === 0) break;
       for (const row of page) {
@@ -53,7 +69,11 @@ export async function listQuarantine(
   return { items };
 }
 
-async function readBatch(platform: Platform, batch: QuarantineBatch, page: { readonly offset: number; readonly limit: number }): Promise<readonly QuarantinedRow[]> {
+async function readBatch(
+  platform: Platform,
+  batch: QuarantineBatch,
+  page: { readonly offset: number; readonly limit: number },
+): Promise<readonly QuarantinedRow[]> {
   if (batch.objectDigest === undefined) return page.offset === 0 ? [wholeFile(batch)] : [];
   const { rows } = await readQuarantine(platform, { batchId: batch.id, ...page });
   return rows.map((row) => toRow(batch, row));
@@ -81,7 +101,12 @@ function toRow(batch: QuarantineBatch, held: HeldRow): QuarantinedRow {
     ...(held.reason === undefined ? {} : { reason: held.reason, actor: held.actor }),
     rules: held.rules.map((id, index) => ({ id, message: held.messages[index] })),
     row: typeof held.row === "object" && held.row !== null ? (held.row as Record<string, unknown>) : { _raw: held.row },
-    source: { file: batch.sourcePath, digest: batch.sourceDigest, line: held.line, row: held.line === undefined ? held.record : undefined },
+    source: {
+      file: batch.sourcePath,
+      digest: batch.sourceDigest,
+      line: held.line,
+      row: held.line === undefined ? held.record : undefined,
+    },
     pipelineRunId: batch.pipelineRunId,
   };
 }

@@ -1,4 +1,12 @@
-import type { EndpointDetail, EndpointPeriod, EndpointSummary, EndpointWindow, PredictionDetail, PredictionSummary, Retraining } from "#api";
+import type {
+  EndpointDetail,
+  EndpointPeriod,
+  EndpointSummary,
+  EndpointWindow,
+  PredictionDetail,
+  PredictionSummary,
+  Retraining,
+} from "#api";
 import type { Platform } from "#app";
 import { tracePrediction } from "#governance";
 import {
@@ -36,15 +44,26 @@ const SHOWN_ALERTS = 100;
 const DRIFT = /^(drift|prediction_drift)/;
 
 /** Endpoints, what monitoring says of them, and single predictions. */
-export function createEndpointHandlers(platform: Platform): Pick<ApiHandlers, "listEndpoints" | "getEndpoint" | "listPredictions" | "getPrediction"> {
+export function createEndpointHandlers(
+  platform: Platform,
+): Pick<ApiHandlers, "listEndpoints" | "getEndpoint" | "listPredictions" | "getPrediction"> {
   const { store, project } = platform;
   return {
+    ...createPredictionHandlers(platform),
     listEndpoints: ({ query }) =>
       store.read(async (transaction) => {
         const after = parseCursor(query.after, /^([^/]+)\/([^/]+)$/) as [string, string] | undefined;
-        const found = await listEndpoints(transaction, { project, limit: query.limit + 1, ...(after === undefined ? {} : { after }) });
+        const found = await listEndpoints(transaction, {
+          project,
+          limit: query.limit + 1,
+          ...(after === undefined ? {} : { after }),
+        });
         const shown = await summarizeEndpoints(transaction, project, found);
-        return toPage(shown, { limit: query.limit, cursor: ({ environment, name }) => `${environment}/${name}`, show: (endpoint) => endpoint });
+        return toPage(shown, {
+          limit: query.limit,
+          cursor: ({ environment, name }) => `${environment}/${name}`,
+          show: (endpoint) => endpoint,
+        });
       }),
 
     getEndpoint: async ({ params }) => {
@@ -54,12 +73,29 @@ export function createEndpointHandlers(platform: Platform): Pick<ApiHandlers, "l
       const example = await platform.serving.endpoints.example(key).catch(() => undefined);
       return store.read(async (transaction) => {
         const endpoint = await getEndpoint(transaction, key);
-        if (endpoint === undefined) throw resourceMissing({ kind: "endpoint", key: `${params.environment}/${params.name}` });
-        const alerts = await listAlerts(transaction, { project, environment: params.environment, endpoint: params.name, limit: SHOWN_ALERTS });
-        const monitors = await listMonitors(transaction, { project, environment: params.environment, endpoint: params.name });
-        const windows = await listWindows(transaction, { ...key, size: windowSize(monitors.map(({ declaration }) => declaration)), limit: SHOWN_WINDOWS });
+        if (endpoint === undefined)
+          throw resourceMissing({ kind: "endpoint", key: `${params.environment}/${params.name}` });
+        const alerts = await listAlerts(transaction, {
+          project,
+          environment: params.environment,
+          endpoint: params.name,
+          limit: SHOWN_ALERTS,
+        });
+        const monitors = await listMonitors(transaction, {
+          project,
+          environment: params.environment,
+          endpoint: params.name,
+        });
+        const windows = await listWindows(transaction, {
+          ...key,
+          size: windowSize(monitors.map(({ declaration }) => declaration)),
+          limit: SHOWN_WINDOWS,
+        });
         const [summary] = await summarizeEndpoints(transaction, project, [endpoint]);
-        const versions = await listVersionHeads(transaction, windows.flatMap((window) => Object.keys(window.versions)));
+        const versions = await listVersionHeads(
+          transaction,
+          windows.flatMap((window) => Object.keys(window.versions)),
+        );
         return {
           ...(summary as EndpointSummary),
           periods: await periodsOf(transaction, key),
@@ -73,14 +109,26 @@ export function createEndpointHandlers(platform: Platform): Pick<ApiHandlers, "l
         } satisfies EndpointDetail;
       });
     },
+  };
+}
 
+type PredictionHandlers = Pick<ApiHandlers, "listPredictions" | "getPrediction">;
+
+function createPredictionHandlers({ store, project }: Platform): PredictionHandlers {
+  return {
     listPredictions: ({ params, query }) =>
       store.read(async (transaction) => {
         const key = { project, environment: params.environment, endpoint: params.name };
         const [atText, id] = parseCursor(query.after, /^(-?\d{1,16})~([0-9A-Z]{26})$/) ?? [];
         const endpoint = await getEndpoint(transaction, key);
-        const asset = endpoint === undefined ? undefined : (await getAssetVersion(transaction, { id: endpoint.modelVersionId }))?.asset;
-        const modelVersionId = query.modelVersion === undefined || asset === undefined ? undefined : (await getAssetVersion(transaction, { project, asset, version: query.modelVersion }))?.id;
+        const asset =
+          endpoint === undefined
+            ? undefined
+            : (await getAssetVersion(transaction, { id: endpoint.modelVersionId }))?.asset;
+        const modelVersionId =
+          query.modelVersion === undefined || asset === undefined
+            ? undefined
+            : (await getAssetVersion(transaction, { project, asset, version: query.modelVersion }))?.id;
         const found = await listPredictions(transaction, {
           ...key,
           modelVersionId,
@@ -90,16 +138,27 @@ export function createEndpointHandlers(platform: Platform): Pick<ApiHandlers, "l
           before: atText === undefined || id === undefined ? undefined : [Number(atText), id],
           limit: query.limit + 1,
         });
-        const heads = await listVersionHeads(transaction, found.map((prediction) => prediction.modelVersionId));
+        const heads = await listVersionHeads(
+          transaction,
+          found.map((prediction) => prediction.modelVersionId),
+        );
         const shown = found.map((prediction) => toPrediction(prediction, heads));
-        return toPage(shown, { limit: query.limit, cursor: (prediction) => `${prediction.atMs}~${prediction.id}`, show: (prediction) => prediction });
+        return toPage(shown, {
+          limit: query.limit,
+          cursor: (prediction) => `${prediction.atMs}~${prediction.id}`,
+          show: (prediction) => prediction,
+        });
       }),
 
     getPrediction: async ({ params }) => {
       const { prediction, summary } = await store.read(async (transaction) => {
         const found = await getPrediction(transaction, params.id);
-        if (found === undefined || found.project !== project) throw resourceMissing({ kind: "prediction", key: params.id });
-        return { prediction: found, summary: toPrediction(found, await listVersionHeads(transaction, [found.modelVersionId])) };
+        if (found === undefined || found.project !== project)
+          throw resourceMissing({ kind: "prediction", key: params.id });
+        return {
+          prediction: found,
+          summary: toPrediction(found, await listVersionHeads(transaction, [found.modelVersionId])),
+        };
       });
       const trace = await tracePrediction(store, prediction.id);
       return {
@@ -120,11 +179,26 @@ function linkKind(kind: string): LinkKind {
 }
 
 /** Endpoints of a project with their counts. */
-export async function summarizeEndpoints(transaction: ReadTransaction, project: string, endpoints: readonly Endpoint[]): Promise<readonly EndpointSummary[]> {
-  const versions = await listVersionHeads(transaction, endpoints.map(({ modelVersionId }) => modelVersionId));
+export async function summarizeEndpoints(
+  transaction: ReadTransaction,
+  project: string,
+  endpoints: readonly Endpoint[],
+): Promise<readonly EndpointSummary[]> {
+  const versions = await listVersionHeads(
+    transaction,
+    endpoints.map(({ modelVersionId }) => modelVersionId),
+  );
   const [only] = endpoints;
-  const totals = Map.groupBy(await listPredictionTotals(transaction, { project, ...(endpoints.length === 1 && only !== undefined ? { environment: only.environment, endpoint: only.name } : {}) }), nameOf);
-  const open = new Map((await countOpenAlerts(transaction, { project })).map((counted) => [nameOf(counted), counted.count]));
+  const totals = Map.groupBy(
+    await listPredictionTotals(transaction, {
+      project,
+      ...(endpoints.length === 1 && only !== undefined ? { environment: only.environment, endpoint: only.name } : {}),
+    }),
+    nameOf,
+  );
+  const open = new Map(
+    (await countOpenAlerts(transaction, { project })).map((counted) => [nameOf(counted), counted.count]),
+  );
   return endpoints.map((endpoint) => {
     const version = versions.get(endpoint.modelVersionId);
     const name = nameOf({ environment: endpoint.environment, endpoint: endpoint.name });
@@ -140,7 +214,8 @@ export async function summarizeEndpoints(transaction: ReadTransaction, project: 
       path: `/endpoints/${endpoint.environment}/${endpoint.name}/invocations`,
       predictionCount: own.reduce((sum, total) => sum + total.predictions, 0),
       labelledCount: own.reduce((sum, total) => sum + total.labelled, 0),
-      lastPredictionAtMs: own.length === 0 ? undefined : own.reduce((last, total) => Math.max(last, total.lastAtMs), -Infinity),
+      lastPredictionAtMs:
+        own.length === 0 ? undefined : own.reduce((last, total) => Math.max(last, total.lastAtMs), -Infinity),
       openAlertCount: open.get(name) ?? 0,
     };
   });
@@ -152,30 +227,57 @@ function nameOf({ environment, endpoint }: { readonly environment: string; reado
 
 /** Which version answered when: from its predictions where there are any, else from the switch itself. */
 async function periodsOf(transaction: ReadTransaction, key: EndpointKey): Promise<readonly EndpointPeriod[]> {
-  const history = (await listEndpointHistory(transaction, { ...key, limit: 1000 })).filter(({ action }) => action !== "try" && action !== "abort" && action !== "end").reverse();
+  const history = (await listEndpointHistory(transaction, { ...key, limit: 1000 }))
+    .filter(({ action }) => action !== "try" && action !== "abort" && action !== "end")
+    .reverse();
   const switches = history.filter((entry, index) => entry.modelVersionId !== history[index - 1]?.modelVersionId);
-  const versions = await listVersionHeads(transaction, switches.map(({ modelVersionId }) => modelVersionId));
+  const versions = await listVersionHeads(
+    transaction,
+    switches.map(({ modelVersionId }) => modelVersionId),
+  );
   const totals = Map.groupBy(await listPredictionTotals(transaction, key), ({ modelVersionId }) => modelVersionId);
   const periods = switches.flatMap((entry): EndpointPeriod[] => {
     const version = versions.get(entry.modelVersionId);
-    return version === undefined ? [] : [{ model: version.asset, modelVersion: version.version, versionId: version.id, ...spanOf(totals.get(version.id), entry.atMs) }];
+    return version === undefined
+      ? []
+      : [
+          {
+            model: version.asset,
+            modelVersion: version.version,
+            versionId: version.id,
+            ...spanOf(totals.get(version.id), entry.atMs),
+          },
+        ];
   });
   return periods.map((period, index) => (index === periods.length - 1 ? { ...period, endMs: undefined } : period));
 }
 
-function spanOf(totals: readonly PredictionTotal[] = [], switchedAtMs: number): Pick<EndpointPeriod, "startMs" | "endMs"> {
+function spanOf(
+  totals: readonly PredictionTotal[] = [],
+  switchedAtMs: number,
+): Pick<EndpointPeriod, "startMs" | "endMs"> {
   if (totals.length === 0) return { startMs: switchedAtMs };
-  return { startMs: Math.min(...totals.map(({ firstAtMs }) => firstAtMs)), endMs: Math.max(...totals.map(({ lastAtMs }) => lastAtMs)) };
+  return {
+    startMs: Math.min(...totals.map(({ firstAtMs }) => firstAtMs)),
+    endMs: Math.max(...totals.map(({ lastAtMs }) => lastAtMs)),
+  };
 }
 
 function windowSize(declarations: readonly object[]): string {
-  return declarations.map((declaration) => (declaration as { window?: string }).window).find((size) => size !== undefined) ?? "week";
+  return (
+    declarations.map((declaration) => (declaration as { window?: string }).window).find((size) => size !== undefined) ??
+    "week"
+  );
 }
 
 function toWindow(window: MonitorWindow, heads: ReadonlyMap<string, VersionHead>): EndpointWindow {
   const versions = Object.keys(window.versions).map((id) => heads.get(id));
-  const measured = window.scores.flatMap((score) => (score.value === undefined ? [] : [{ ...score, value: score.value }]));
-  const drift = window.scores.filter(({ metric, value, breached }) => DRIFT.test(metric) && (value !== undefined || breached === true));
+  const measured = window.scores.flatMap((score) =>
+    score.value === undefined ? [] : [{ ...score, value: score.value }],
+  );
+  const drift = window.scores.filter(
+    ({ metric, value, breached }) => DRIFT.test(metric) && (value !== undefined || breached === true),
+  );
   const others = measured.filter(({ metric }) => !DRIFT.test(metric));
   return {
     startMs: window.startMs,
@@ -185,7 +287,13 @@ function toWindow(window: MonitorWindow, heads: ReadonlyMap<string, VersionHead>
     modelVersions: versions.flatMap((version) => version?.version ?? []).sort((left, right) => left - right),
     performance: others
       .filter(({ subject }) => subject === "")
-      .map((score) => ({ metric: score.metric, value: score.value, baseline: score.baseline, threshold: score.threshold, segment: score.segment === "" ? undefined : score.segment })),
+      .map((score) => ({
+        metric: score.metric,
+        value: score.value,
+        baseline: score.baseline,
+        threshold: score.threshold,
+        segment: score.segment === "" ? undefined : score.segment,
+      })),
     drift: drift.map((score) => ({
       feature: score.subject === "" ? "prediction" : score.subject,
       method: (score.method as { method?: string }).method ?? score.metric,
@@ -195,19 +303,46 @@ function toWindow(window: MonitorWindow, heads: ReadonlyMap<string, VersionHead>
       adjusted: (score.method as { adjusted?: number }).adjusted,
       reason: (score.method as { reason?: string }).reason,
     })),
-    figures: Object.fromEntries(others.filter(({ subject, segment }) => subject !== "" && segment === "").map((score) => [`${score.metric}:${score.subject}`, score.value])),
+    figures: Object.fromEntries(
+      others
+        .filter(({ subject, segment }) => subject !== "" && segment === "")
+        .map((score) => [`${score.metric}:${score.subject}`, score.value]),
+    ),
   };
 }
 
-async function retrainingsOf(transaction: ReadTransaction, alerts: readonly StoredAlert[]): Promise<readonly Retraining[]> {
-  const runs = new Map((await findPipelineRuns(transaction, alerts.flatMap(({ triggered }) => triggered))).map((run) => [run.id, run]));
+async function retrainingsOf(
+  transaction: ReadTransaction,
+  alerts: readonly StoredAlert[],
+): Promise<readonly Retraining[]> {
+  const runs = new Map(
+    (
+      await findPipelineRuns(
+        transaction,
+        alerts.flatMap(({ triggered }) => triggered),
+      )
+    ).map((run) => [run.id, run]),
+  );
   const made = await listVersionsOfRuns(transaction, [...runs.keys()]);
   return alerts.flatMap((alert) =>
     alert.triggered.flatMap((id): Retraining[] => {
       const run = runs.get(id);
       if (run === undefined) return [];
-      const version = made.find((one) => one.pipelineRunId === id && one.project === alert.project && one.asset === alert.endpoint);
-      return [{ pipelineRunId: id, pipeline: run.pipeline, status: run.status, atMs: run.createdAtMs, eventAtMs: alert.windowEndMs, alertId: alert.id, madeModelVersion: version?.version, blocked: run.blocked }];
+      const version = made.find(
+        (one) => one.pipelineRunId === id && one.project === alert.project && one.asset === alert.endpoint,
+      );
+      return [
+        {
+          pipelineRunId: id,
+          pipeline: run.pipeline,
+          status: run.status,
+          atMs: run.createdAtMs,
+          eventAtMs: alert.windowEndMs,
+          alertId: alert.id,
+          madeModelVersion: version?.version,
+          blocked: run.blocked,
+        },
+      ];
     }),
   );
 }

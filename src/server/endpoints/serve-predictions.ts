@@ -6,9 +6,17 @@ import { callerOf, guarded } from "../security/guard.ts";
 import { LARGEST_BODY_BYTES } from "../security/request-body.ts";
 
 /** The addresses of the endpoints themselves: predictions in three protocols, labels, evaluation. */
-export function servePredictions(server: FastifyInstance, platform: Platform, identify: (request: FastifyRequest) => Promise<Identity>): void {
+export function servePredictions(
+  server: FastifyInstance,
+  platform: Platform,
+  identify: (request: FastifyRequest) => Promise<Identity>,
+): void {
   server.removeAllContentTypeParsers();
-  server.addContentTypeParser("*", { parseAs: "buffer", bodyLimit: LARGEST_BODY_BYTES.predictions }, (_request, body, done) => done(null, body));
+  server.addContentTypeParser(
+    "*",
+    { parseAs: "buffer", bodyLimit: LARGEST_BODY_BYTES.predictions },
+    (_request, body, done) => done(null, body),
+  );
   for (const route of platform.monitoringRoutes) {
     server.route({
       method: route.method,
@@ -16,7 +24,11 @@ export function servePredictions(server: FastifyInstance, platform: Platform, id
       onRequest: guarded(identify, (identity) => authorize(identity, "write", platform.project)),
       handler: async (request, reply) => {
         const identity = callerOf(request);
-        const answer = await route.handler({ params: request.params as Record<string, string>, body: (request.body as Buffer | undefined) ?? Buffer.alloc(0), caller: identity.name });
+        const answer = await route.handler({
+          params: request.params as Record<string, string>,
+          body: (request.body as Buffer | undefined) ?? Buffer.alloc(0),
+          caller: identity.name,
+        });
         return reply.code(answer.status).headers(answer.headers).send(answer.body);
       },
     });
@@ -38,7 +50,10 @@ export function servePredictions(server: FastifyInstance, platform: Platform, id
           caller: identity.name,
           signal: gone.signal,
         });
-        return reply.code(answer.status).headers(answer.headers ?? {}).send(answer.body);
+        return reply
+          .code(answer.status)
+          .headers(answer.headers ?? {})
+          .send(answer.body);
       },
     });
   }

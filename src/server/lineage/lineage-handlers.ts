@@ -11,7 +11,9 @@ export function createLineageHandlers({ store, project }: Platform): Pick<ApiHan
       const prediction = await store.read((transaction) => getPrediction(transaction, params.id));
       if (prediction !== undefined) return toGraph(await tracePrediction(store, prediction.id));
       const { id } = await findNamedVersion(store, { project, reference: params.id });
-      return toGraph(query.direction === "downstream" ? await traceDownstream(store, id) : await traceVersion(store, id));
+      return toGraph(
+        query.direction === "downstream" ? await traceDownstream(store, id) : await traceVersion(store, id),
+      );
     },
   };
 }

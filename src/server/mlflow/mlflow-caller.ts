@@ -2,7 +2,8 @@ import { authorize, type Identity } from "#access";
 import type { MlflowCaller } from "#tracking";
 
 /**
- * An identity as MLflow's calls ask it. A step's attempt reads as a viewer does and may write at all only here, where `AttemptScope`
+ * An identity as MLflow's calls ask it. A step's attempt reads as a viewer does and may write at all only here, where
+ * `AttemptScope`
  * then looks at what.
  *
  * @param project project whose roles count

@@ -55,12 +55,14 @@ export function createMlflowPlugin(options: MlflowPluginOptions): (server: Fasti
     server.removeAllContentTypeParsers();
     server.addContentTypeParser("*", (_request, _payload, done) => done(null));
     for (const prefix of MLFLOW_PREFIXES) {
-      const handler = (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => answer({ ...options, table: below, prefix }, request, reply);
+      const handler = (request: FastifyRequest, reply: FastifyReply): Promise<unknown> =>
+        answer({ ...options, table: below, prefix }, request, reply);
       server.route({ method: METHODS, url: `${prefix}*`, config: OPEN_HERE, handler });
     }
     const table = createRouteTable(own);
     for (const path of new Set(own.map((route) => route.path))) {
-      const handler = (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => answer({ ...options, table, prefix: "" }, request, reply);
+      const handler = (request: FastifyRequest, reply: FastifyReply): Promise<unknown> =>
+        answer({ ...options, table, prefix: "" }, request, reply);
       server.route({ method: METHODS, url: path, config: OPEN_HERE, handler });
     }
   };
@@ -99,7 +101,8 @@ async function answer(options: Answering, request: FastifyRequest, reply: Fastif
         return decodeBody(request.raw);
       },
     };
-    if (identity.attempt !== undefined && actionOf(route.permission) !== "read") await assertOwn(options.attemptScope, identity.attempt, route, call);
+    if (identity.attempt !== undefined && actionOf(route.permission) !== "read")
+      await assertOwn(options.attemptScope, identity.attempt, route, call);
     return await send(options.log, request, reply, await route.handler(call));
   } catch (error) {
     return await sendError(options.log, request, reply, error);
@@ -112,7 +115,12 @@ function actionOf(permission: MlflowPermission): "read" | "write" | "administer"
   return "write";
 }
 
-async function assertOwn(scope: AttemptScope | undefined, attempt: CallingAttempt, route: MlflowRoute, call: MlflowRequest): Promise<void> {
+async function assertOwn(
+  scope: AttemptScope | undefined,
+  attempt: CallingAttempt,
+  route: MlflowRoute,
+  call: MlflowRequest,
+): Promise<void> {
   if (scope === undefined) throw new Error("a step's token was accepted where nothing says what it may write");
   await scope.assertWithin(attempt, route, call);
 }
@@ -130,7 +138,12 @@ function findRoute({ table }: Answering, method: string, path: string): ReturnTy
   }
 }
 
-async function send(log: Log, request: FastifyRequest, reply: FastifyReply, response: MlflowResponse): Promise<unknown> {
+async function send(
+  log: Log,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  response: MlflowResponse,
+): Promise<unknown> {
   reply.code(response.status ?? 200);
   if (response.stream !== undefined) {
     reply.headers({ "content-type": "application/octet-stream", ...response.headers });
@@ -140,7 +153,10 @@ async function send(log: Log, request: FastifyRequest, reply: FastifyReply, resp
   }
   if (response.file !== undefined) {
     if (response.headers !== undefined) reply.headers(response.headers);
-    if (request.method !== "HEAD") return sendFile(reply, response.file, (error) => log.error("A download broke off", { url: request.url, reason: messageOf(error) }));
+    if (request.method !== "HEAD")
+      return sendFile(reply, response.file, (error) =>
+        log.error("A download broke off", { url: request.url, reason: messageOf(error) }),
+      );
     await response.file.handle.close();
     return reply.send();
   }
@@ -152,7 +168,13 @@ async function send(log: Log, request: FastifyRequest, reply: FastifyReply, resp
 
 async function sendError(log: Log, request: FastifyRequest, reply: FastifyReply, error: unknown): Promise<unknown> {
   const { status, body } = toMlflowError(error);
-  if (status >= 500 && status !== 501) log.error("MLflow call failed", { method: request.method, url: request.url, reason: messageOf(error), stack: (error as Error).stack });
+  if (status >= 500 && status !== 501)
+    log.error("MLflow call failed", {
+      method: request.method,
+      url: request.url,
+      reason: messageOf(error),
+      stack: (error as Error).stack,
+    });
   // What is still on its way of a refused body would be taken for the next request.
   if (!request.raw.readableEnded) request.raw.resume();
   if (status === 401) reply.header("www-authenticate", 'Basic realm="mlflow"');

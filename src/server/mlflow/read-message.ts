@@ -3,18 +3,25 @@ import { MlflowMessage, type MlflowRoute, readJson, requestInvalid, type WireVal
 import { LARGEST_BODY_BYTES, readBody } from "../security/request-body.ts";
 
 /**
- * The fields of a call: from the query string, or from the JSON body, which may be absent or a JSON string that holds JSON.
+ * The fields of a call: from the query string, or from the JSON body, which may be absent or a JSON string that holds
+ * JSON.
  *
  * @throws TRACKING_REQUEST_INVALID
  */
-export async function readMessage(route: MlflowRoute, query: URLSearchParams, raw: IncomingMessage): Promise<MlflowMessage> {
+export async function readMessage(
+  route: MlflowRoute,
+  query: URLSearchParams,
+  raw: IncomingMessage,
+): Promise<MlflowMessage> {
   if (route.method === "GET" || route.fieldsInQuery === true) return MlflowMessage.fromQuery(query);
   if (route.method === "POST") assertJsonType(raw.headers["content-type"]);
   const text = await readText(raw);
   let value: WireValue = text.trim() === "" ? {} : readJson(text);
   if (typeof value === "string") value = readJson(value);
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw requestInvalid({ message: "The request body is not a JSON object. Expected an object with the call's fields." });
+    throw requestInvalid({
+      message: "The request body is not a JSON object. Expected an object with the call's fields.",
+    });
   }
   return new MlflowMessage(value as Exclude<typeof value, readonly WireValue[]>);
 }

@@ -28,7 +28,10 @@ export function createRouteTable(routes: readonly MlflowRoute[]): RouteTable {
       plain.set(route.path, byMethod.set(route.method, route));
       continue;
     }
-    const pattern = patterns.get(route.path) ?? { segments: route.path.split("/"), byMethod: new Map<string, MlflowRoute>() };
+    const pattern = patterns.get(route.path) ?? {
+      segments: route.path.split("/"),
+      byMethod: new Map<string, MlflowRoute>(),
+    };
     pattern.byMethod.set(route.method, route);
     patterns.set(route.path, pattern);
   }

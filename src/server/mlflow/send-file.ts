@@ -20,7 +20,11 @@ interface Buffering {
  * Takes the same memory whatever the size. Ends when the client goes away. When the file cannot be read to its end,
  * the connection is cut, so that nobody takes what came for the whole.
  */
-export async function sendFile(reply: FastifyReply, file: MlflowFile, onBroken: (error: unknown) => void): Promise<void> {
+export async function sendFile(
+  reply: FastifyReply,
+  file: MlflowFile,
+  onBroken: (error: unknown) => void,
+): Promise<void> {
   reply.hijack();
   const response = reply.raw;
   try {
@@ -35,12 +39,19 @@ export async function sendFile(reply: FastifyReply, file: MlflowFile, onBroken: 
   }
 }
 
-async function copy({ handle, start, sizeBytes }: MlflowFile, response: ServerResponse, socket: ServerResponse["socket"] & object): Promise<void> {
-  const buffers = Array.from({ length: Math.min(BUFFER_COUNT, Math.ceil(sizeBytes / BUFFER_BYTES)) }, (): Buffering => ({
-    memory: Buffer.allocUnsafeSlow(Math.min(BUFFER_BYTES, sizeBytes)),
-    free: Promise.resolve(),
-    release: () => undefined,
-  }));
+async function copy(
+  { handle, start, sizeBytes }: MlflowFile,
+  response: ServerResponse,
+  socket: ServerResponse["socket"] & object,
+): Promise<void> {
+  const buffers = Array.from(
+    { length: Math.min(BUFFER_COUNT, Math.ceil(sizeBytes / BUFFER_BYTES)) },
+    (): Buffering => ({
+      memory: Buffer.allocUnsafeSlow(Math.min(BUFFER_BYTES, sizeBytes)),
+      free: Promise.resolve(),
+      release: () => undefined,
+    }),
+  );
   // Of an answer that waits for an earlier one on the same connection, nothing else would be heard.
   const releaseAll = (): void => buffers.forEach(({ release }) => release());
   socket.once("close", releaseAll);

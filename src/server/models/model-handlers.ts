@@ -31,19 +31,31 @@ import { recentReleases } from "../releases/release-handlers.ts";
 const SHOWN_VERSIONS = 200;
 
 /** Models with their versions and records. */
-export function createModelHandlers(platform: Platform): Pick<ApiHandlers, "listModels" | "getModel" | "getModelVersion"> {
+export function createModelHandlers(
+  platform: Platform,
+): Pick<ApiHandlers, "listModels" | "getModel" | "getModelVersion"> {
   const { store, project } = platform;
 
   async function latestOf(transaction: ReadTransaction, name: string, version?: number): Promise<AssetVersion> {
-    const found = await getAssetVersion(transaction, { project, asset: name, ...(version === undefined ? {} : { version }) });
-    if (found?.kind !== "model") throw resourceMissing({ kind: "model", key: version === undefined ? name : `${name} version ${version}` });
+    const found = await getAssetVersion(transaction, {
+      project,
+      asset: name,
+      ...(version === undefined ? {} : { version }),
+    });
+    if (found?.kind !== "model")
+      throw resourceMissing({ kind: "model", key: version === undefined ? name : `${name} version ${version}` });
     return found;
   }
 
   return {
     listModels: ({ query }) =>
       store.read(async (transaction) => {
-        const found = await listAssets(transaction, { project, kind: "model", limit: query.limit + 1, ...(query.after === undefined ? {} : { after: query.after }) });
+        const found = await listAssets(transaction, {
+          project,
+          kind: "model",
+          limit: query.limit + 1,
+          ...(query.after === undefined ? {} : { after: query.after }),
+        });
         const shown = await summarizeModels(transaction, project, found);
         return toPage(shown, { limit: query.limit, cursor: ({ name }) => name, show: (model) => model });
       }),
@@ -66,17 +78,38 @@ export function createModelHandlers(platform: Platform): Pick<ApiHandlers, "list
         const [summary] = await toVersionSummaries(transaction, project, [found]);
         return { version: found, summary: summary as ModelVersionSummary };
       });
-      return toRecord(platform, { version, summary, caller: { name: identity.name, mayReview: isAllowed(identity, "approve", project) } });
+      return toRecord(platform, {
+        version,
+        summary,
+        caller: { name: identity.name, mayReview: isAllowed(identity, "approve", project) },
+      });
     },
   };
 }
 
 /** Models by their latest versions, each with its champion. The statements do not grow with the number of models. */
-async function summarizeModels(transaction: ReadTransaction, project: string, latest: readonly AssetVersion[]): Promise<readonly ModelSummary[]> {
-  const champions = await listAliasedAssets(transaction, { names: latest.map(({ asset }) => asset), alias: CHAMPION_ALIAS });
+async function summarizeModels(
+  transaction: ReadTransaction,
+  project: string,
+  latest: readonly AssetVersion[],
+): Promise<readonly ModelSummary[]> {
+  const champions = await listAliasedAssets(transaction, {
+    names: latest.map(({ asset }) => asset),
+    alias: CHAMPION_ALIAS,
+  });
   const known = new Map(latest.map((version) => [version.id, version]));
-  const others = await listVersionsById(transaction, [...new Set(champions.values())].filter((id) => !known.has(id)));
-  const summaries = new Map((await toVersionSummaries(transaction, project, [...latest, ...[...others.values()].filter((version) => version.project === project)])).map((summary) => [summary.assetVersionId, summary]));
+  const others = await listVersionsById(
+    transaction,
+    [...new Set(champions.values())].filter((id) => !known.has(id)),
+  );
+  const summaries = new Map(
+    (
+      await toVersionSummaries(transaction, project, [
+        ...latest,
+        ...[...others.values()].filter((version) => version.project === project),
+      ])
+    ).map((summary) => [summary.assetVersionId, summary]),
+  );
   return latest.map((version) => ({
     name: version.asset,
     task: readModelContent(version).model.task,
@@ -86,11 +119,18 @@ async function summarizeModels(transaction: ReadTransaction, project: string, la
   }));
 }
 
-async function toVersionSummaries(transaction: ReadTransaction, project: string, versions: readonly AssetVersion[]): Promise<readonly ModelVersionSummary[]> {
+async function toVersionSummaries(
+  transaction: ReadTransaction,
+  project: string,
+  versions: readonly AssetVersion[],
+): Promise<readonly ModelVersionSummary[]> {
   const ids = versions.map(({ id }) => id);
   const registered = await listModelVersionsOfAssets(transaction, ids);
   const verdicts = await listVerdicts(transaction, ids);
-  const deployed = await listDeployed(transaction, { project, assets: [...new Set(versions.map(({ asset }) => asset))] });
+  const deployed = await listDeployed(transaction, {
+    project,
+    assets: [...new Set(versions.map(({ asset }) => asset))],
+  });
   return versions.map((version) => {
     const { record } = readModelContent(version);
     const verdict = verdicts.get(version.id);
@@ -112,12 +152,18 @@ async function toVersionSummaries(transaction: ReadTransaction, project: string,
 }
 
 function servedAt(version: AssetVersion, deployed: readonly Deployed[]): readonly ServedAt[] {
-  return deployed.filter(({ versionId }) => versionId === version.id).map(({ environment, asset }) => ({ environment, endpoint: asset }));
+  return deployed
+    .filter(({ versionId }) => versionId === version.id)
+    .map(({ environment, asset }) => ({ environment, endpoint: asset }));
 }
 
 async function toRecord(
   platform: Platform,
-  facts: { readonly version: AssetVersion; readonly summary: ModelVersionSummary; readonly caller: { readonly name: string; readonly mayReview: boolean } },
+  facts: {
+    readonly version: AssetVersion;
+    readonly summary: ModelVersionSummary;
+    readonly caller: { readonly name: string; readonly mayReview: boolean };
+  },
 ): Promise<ModelVersionRecord> {
   const { store, project } = platform;
   const { version, summary } = facts;
@@ -128,9 +174,15 @@ async function toRecord(
   const approvals = (await Promise.all(digests.map((digest) => listApprovals(store, { project, digest })))).flat();
   const pending = (await Promise.all(digests.map((digest) => pendingApprovals(platform, facts.caller, digest)))).flat();
   const { training, test, features, verdict, deployments } = await store.read(async (transaction) => ({
-    training: await referencesOf(transaction, record.training === undefined ? [] : [{ id: record.training.versionId, role: "train" }]),
+    training: await referencesOf(
+      transaction,
+      record.training === undefined ? [] : [{ id: record.training.versionId, role: "train" }],
+    ),
     test: await referencesOf(transaction, testDataIds(await getVerdict(transaction, version.id))),
-    features: await referencesOf(transaction, record.features.map(({ versionId }) => ({ id: versionId, role: "features" }))),
+    features: await referencesOf(
+      transaction,
+      record.features.map(({ versionId }) => ({ id: versionId, role: "features" })),
+    ),
     verdict: await getVerdict(transaction, version.id),
     deployments: await deploymentsOf(transaction, version),
   }));
@@ -145,11 +197,23 @@ async function toRecord(
     trainingData: training,
     testData: test,
     features,
-    ...(notebook === undefined ? {} : { notebook: { versionId: notebook.id, asset: notebook.label, path: notebook.label, sourceDigest: notebook.digest ?? "", ...executionOf(trace, notebook.id, version) } }),
+    ...(notebook === undefined
+      ? {}
+      : {
+          notebook: {
+            versionId: notebook.id,
+            asset: notebook.label,
+            path: notebook.label,
+            sourceDigest: notebook.digest ?? "",
+            ...executionOf(trace, notebook.id, version),
+          },
+        }),
     commit: record.commit,
     hyperparameters: record.hyperparameters,
     testVerdict: verdict === undefined ? undefined : toVerdict(verdict, test),
-    ...(lockDigest === undefined ? {} : { environmentLock: { digest: lockDigest, lock: textOf(record.source["lock"]) } }),
+    ...(lockDigest === undefined
+      ? {}
+      : { environmentLock: { digest: lockDigest, lock: textOf(record.source["lock"]) } }),
     trackingRun: record.trackingRun,
     files: tree.files.map(({ path, sizeBytes, digest }) => ({ path, sizeBytes, digest })),
     approvals: await nameApprovals(platform, approvals),
@@ -159,9 +223,16 @@ async function toRecord(
   };
 }
 
-async function deploymentsOf(transaction: ReadTransaction, version: AssetVersion): Promise<ModelVersionRecord["deployments"]> {
+async function deploymentsOf(
+  transaction: ReadTransaction,
+  version: AssetVersion,
+): Promise<ModelVersionRecord["deployments"]> {
   const releases = await recentReleases(transaction, { project: version.project, asset: version.asset, limit: 200 });
-  const deployments = await listDeployments(transaction, { project: version.project, asset: version.asset, limit: 200 });
+  const deployments = await listDeployments(transaction, {
+    project: version.project,
+    asset: version.asset,
+    limit: 200,
+  });
   return releases
     .filter((release) => release.items.some((item) => item.id === version.id && item.role === "deployed"))
     .map((release) => ({
@@ -188,23 +259,39 @@ function toVerdict(stored: StoredVerdict, data: Verdict["data"][] | readonly Non
     rowCount: judged.data.rows,
     data: data[0],
     championVersion: judged.champion?.version,
-    rules: judged.rules.map((rule) => ({ rule: rule.text, passed: rule.passed, value: rule.left, threshold: rule.right, segment: rule.segment, note: rule.note })),
+    rules: judged.rules.map((rule) => ({
+      rule: rule.text,
+      passed: rule.passed,
+      value: rule.left,
+      threshold: rule.right,
+      segment: rule.segment,
+      note: rule.note,
+    })),
     metrics: numbersOf(judged.metrics),
     championMetrics: judged.championMetrics === undefined ? undefined : numbersOf(judged.championMetrics),
-    segments: judged.segments.map((segment) => ({ column: segment.column, value: segment.value, rowCount: segment.rows, metrics: numbersOf(segment.metrics) })),
+    segments: judged.segments.map((segment) => ({
+      column: segment.column,
+      value: segment.value,
+      rowCount: segment.rows,
+      metrics: numbersOf(segment.metrics),
+    })),
   };
 }
 
 function numbersOf(values: Readonly<Record<string, unknown>>): Record<string, number> {
-  return Object.fromEntries(Object.entries(values).filter((entry): entry is [string, number] => typeof entry[1] === "number"));
+  return Object.fromEntries(
+    Object.entries(values).filter((entry): entry is [string, number] => typeof entry[1] === "number"),
+  );
 }
 
 function textOf(value: unknown): string | undefined {
   return typeof value === "string" ? value : undefined;
 }
 
-
-/** The step run that executed the notebook, where the model itself came out of it: an earlier version of the same source was executed by another. */
+/**
+ * The step run that executed the notebook, where the model itself came out of it: an earlier version of the same source
+ * was executed by another.
+ */
 function executionOf({ edges }: Trace, notebookId: string, version: AssetVersion): { readonly stepRunId?: string } {
   const isDirect = edges.some(({ from, to }) => from === notebookId && to === version.id);
   return isDirect && version.stepRunId !== undefined ? { stepRunId: version.stepRunId } : {};

@@ -24,16 +24,23 @@ export function createNotebookHandlers(platform: Platform): Pick<ApiHandlers, "g
     async getNotebookVersion({ params, query }) {
       const { version, before, stepRun } = await store.read(async (transaction) => {
         const found = await getAssetVersion(transaction, { id: params.id });
-        if (found?.kind !== "notebook" || found.project !== project) throw resourceMissing({ kind: "notebook version", key: params.id });
+        if (found?.kind !== "notebook" || found.project !== project)
+          throw resourceMissing({ kind: "notebook version", key: params.id });
         return {
           version: found,
-          before: found.version === 1 ? undefined : await getAssetVersion(transaction, { project, asset: found.asset, version: found.version - 1 }),
+          before:
+            found.version === 1
+              ? undefined
+              : await getAssetVersion(transaction, { project, asset: found.asset, version: found.version - 1 }),
           stepRun: await findExecution(transaction, found, query.stepRun),
         };
       });
       const source = await load(version);
       const facts = (stepRun?.facts ?? {}) as { executedNotebook?: Digest; parameters?: Record<string, unknown> };
-      const executed = facts.executedNotebook === undefined ? undefined : parseNotebook((await objects.get(facts.executedNotebook)).toString(), version.asset);
+      const executed =
+        facts.executedNotebook === undefined
+          ? undefined
+          : parseNotebook((await objects.get(facts.executedNotebook)).toString(), version.asset);
       return {
         versionId: version.id,
         asset: version.asset,
@@ -53,13 +60,21 @@ export function createNotebookHandlers(platform: Platform): Pick<ApiHandlers, "g
   };
 }
 
-/** The step run whose outputs are shown: the one asked for, if it executed this version, else the one that made the version. */
-async function findExecution(transaction: ReadTransaction, version: AssetVersion, asked: string | undefined): Promise<StepRun | undefined> {
+/**
+ * The step run whose outputs are shown: the one asked for, if it executed this version, else the one that made the
+ * version.
+ */
+async function findExecution(
+  transaction: ReadTransaction,
+  version: AssetVersion,
+  asked: string | undefined,
+): Promise<StepRun | undefined> {
   const id = asked ?? version.stepRunId;
   const stepRun = id === undefined ? undefined : await findStepRun(transaction, id);
   if (asked === undefined) return stepRun;
   const { notebookVersionId } = (stepRun?.facts ?? {}) as { readonly notebookVersionId?: unknown };
-  if (stepRun === undefined || notebookVersionId !== version.id) throw resourceMissing({ kind: "execution of this notebook", key: asked });
+  if (stepRun === undefined || notebookVersionId !== version.id)
+    throw resourceMissing({ kind: "execution of this notebook", key: asked });
   return stepRun;
 }
 
@@ -67,7 +82,14 @@ function toCells(notebook: Notebook, before: Notebook | undefined): readonly Not
   const earlier = new Map(before?.cells.map((cell) => [cell.id, cell.source]));
   return notebook.cells.map((cell) => {
     const sourceBefore = earlier.get(cell.id);
-    const change = before === undefined ? undefined : sourceBefore === undefined ? "added" : sourceBefore === cell.source ? "unchanged" : "changed";
+    const change =
+      before === undefined
+        ? undefined
+        : sourceBefore === undefined
+          ? "added"
+          : sourceBefore === cell.source
+            ? "unchanged"
+            : "changed";
     return {
       id: cell.id,
       type: cell.type,
@@ -83,7 +105,14 @@ function toCells(notebook: Notebook, before: Notebook | undefined): readonly Not
 
 function toOutput(output: StoredOutput): readonly NotebookOutput[] {
   if (output.output_type === "stream") return [{ kind: "text", mimeType: "text/plain", data: joined(output["text"]) }];
-  if (output.output_type === "error") return [{ kind: "error", mimeType: "text/plain", data: joined(output["traceback"], "\n") || `${joined(output["ename"])}: ${joined(output["evalue"])}` }];
+  if (output.output_type === "error")
+    return [
+      {
+        kind: "error",
+        mimeType: "text/plain",
+        data: joined(output["traceback"], "\n") || `${joined(output["ename"])}: ${joined(output["evalue"])}`,
+      },
+    ];
   const data = (output["data"] ?? {}) as Readonly<Record<string, unknown>>;
   const mimeType = MIME_TYPES.find((type) => type in data);
   if (mimeType === undefined) return [];

@@ -1,18 +1,41 @@
 import type { FailedRun, Parcel } from "#api";
 import type { Platform } from "#app";
-import { findFailedStepRun, isRunAcknowledged, listRunningStepRuns, listUnsettledFailures, type ReadTransaction } from "#metadata-store";
+import {
+  findFailedStepRun,
+  isRunAcknowledged,
+  listRunningStepRuns,
+  listUnsettledFailures,
+  type ReadTransaction,
+} from "#metadata-store";
 import { toProblem, toRunSummary } from "../pipeline-runs/pipeline-run-view.ts";
 
 const PARCELS_SHOWN = 60;
 
 /** What works at this moment, each step run at its station. */
-export async function readParcels(transaction: ReadTransaction, platform: Platform): Promise<{ readonly parcels: readonly Parcel[]; readonly parcelCount: number }> {
-  const { stepRuns, count } = await listRunningStepRuns(transaction, { project: platform.project, limit: PARCELS_SHOWN });
+export async function readParcels(
+  transaction: ReadTransaction,
+  platform: Platform,
+): Promise<{ readonly parcels: readonly Parcel[]; readonly parcelCount: number }> {
+  const { stepRuns, count } = await listRunningStepRuns(transaction, {
+    project: platform.project,
+    limit: PARCELS_SHOWN,
+  });
   const places = new Map(platform.stationedSteps().map((each) => [`${each.pipeline}/${each.step}`, each]));
   const parcels = stepRuns.map((stepRun): Parcel => {
     // A step that was taken out of its file while it ran is a command as far as anybody knows.
-    const { load, station } = places.get(`${stepRun.pipeline}/${stepRun.step}`) ?? { load: "code" as const, station: "check" as const };
-    return { pipeline: stepRun.pipeline, pipelineRunId: stepRun.pipelineRunId, step: stepRun.step, stepRunId: stepRun.id, load, station, startedAtMs: stepRun.startedAtMs };
+    const { load, station } = places.get(`${stepRun.pipeline}/${stepRun.step}`) ?? {
+      load: "code" as const,
+      station: "check" as const,
+    };
+    return {
+      pipeline: stepRun.pipeline,
+      pipelineRunId: stepRun.pipelineRunId,
+      step: stepRun.step,
+      stepRunId: stepRun.id,
+      load,
+      station,
+      startedAtMs: stepRun.startedAtMs,
+    };
   });
   return { parcels, parcelCount: count };
 }
@@ -23,8 +46,14 @@ export async function readFailedRuns(transaction: ReadTransaction, project: stri
   for (const run of await listUnsettledFailures(transaction, { project })) {
     if (await isRunAcknowledged(transaction, run)) continue;
     const stepRun = await findFailedStepRun(transaction, run.id);
-    const error = stepRun?.error ?? (run.error?.message === undefined ? undefined : { ...run.error, message: run.error.message });
-    failed.push({ run: await toRunSummary(transaction, run), step: stepRun?.step, stepRunId: stepRun?.id, error: error === undefined ? undefined : toProblem(error) });
+    const error =
+      stepRun?.error ?? (run.error?.message === undefined ? undefined : { ...run.error, message: run.error.message });
+    failed.push({
+      run: await toRunSummary(transaction, run),
+      step: stepRun?.step,
+      stepRunId: stepRun?.id,
+      error: error === undefined ? undefined : toProblem(error),
+    });
   }
   return failed;
 }

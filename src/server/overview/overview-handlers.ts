@@ -50,15 +50,36 @@ export function createOverviewHandlers(platform: Platform): Pick<ApiHandlers, "g
   const { store, project } = platform;
   return {
     async getOverview({ identity }) {
-      const pending = await pendingApprovals(platform, { name: identity.name, mayReview: isAllowed(identity, "approve", project) });
-      const [approved] = await nameApprovals(platform, (await listApprovals(store, { project, limit: 20 })).filter(({ decision }) => decision === "approved").slice(0, 1));
+      const pending = await pendingApprovals(platform, {
+        name: identity.name,
+        mayReview: isAllowed(identity, "approve", project),
+      });
+      const [approved] = await nameApprovals(
+        platform,
+        (await listApprovals(store, { project, limit: 20 }))
+          .filter(({ decision }) => decision === "approved")
+          .slice(0, 1),
+      );
       return store.read(async (transaction) => {
-        const endpoints = await summarizeEndpoints(transaction, project, await listEndpoints(transaction, { project, limit: ENDPOINTS_SHOWN }));
-        const openAlerts = await toAlerts(transaction, await listAlerts(transaction, { project, states: ["open"], limit: ALERTS_SHOWN }));
+        const endpoints = await summarizeEndpoints(
+          transaction,
+          project,
+          await listEndpoints(transaction, { project, limit: ENDPOINTS_SHOWN }),
+        );
+        const openAlerts = await toAlerts(
+          transaction,
+          await listAlerts(transaction, { project, states: ["open"], limit: ALERTS_SHOWN }),
+        );
         const alerts = await listAlerts(transaction, { project, limit: ALERTS_LOOKED_AT });
         const lastAlert = alerts.find(({ triggered }) => triggered.length > 0) ?? alerts[0];
         const releases = await recentReleases(transaction, { project, limit: RELEASES_SHOWN });
-        const facts = { ...(await countFacts(transaction, project, { endpoints, pending })), endpoints, pending, releases, approved: approvedSubject(approved?.subject) };
+        const facts = {
+          ...(await countFacts(transaction, project, { endpoints, pending })),
+          endpoints,
+          pending,
+          releases,
+          approved: approvedSubject(approved?.subject),
+        };
         const [retrain] = await toAlerts(transaction, lastAlert === undefined ? [] : [lastAlert]);
         return {
           project,
@@ -66,9 +87,13 @@ export function createOverviewHandlers(platform: Platform): Pick<ApiHandlers, "g
           code: await readCodeLane(transaction, platform, { releases, stateOf: (run) => stateOf(run, []) }),
           ...(await readParcels(transaction, platform)),
           failedRuns: await readFailedRuns(transaction, project),
-          ...(retrain === undefined ? {} : { retrain: { alert: retrain, pipelineRunId: retrain.triggered[0]?.pipelineRunId } }),
+          ...(retrain === undefined
+            ? {}
+            : { retrain: { alert: retrain, pipelineRunId: retrain.triggered[0]?.pipelineRunId } }),
           pipelineCount: platform.pipelineNames().length,
-          problems: platform.projectProblems().map(({ file, line, column, message, hint }) => ({ file, line, column, message, hint })),
+          problems: platform
+            .projectProblems()
+            .map(({ file, line, column, message, hint }) => ({ file, line, column, message, hint })),
           runs: await latestRuns(transaction, project),
           openAlerts,
           pendingApprovals: pending,
@@ -81,7 +106,9 @@ export function createOverviewHandlers(platform: Platform): Pick<ApiHandlers, "g
 }
 
 async function latestRuns(transaction: ReadTransaction, project: string): Promise<readonly PipelineRunSummary[]> {
-  const active = (await Promise.all(ACTIVE.map((status) => listPipelineRuns(transaction, { project, status, limit: RUNS_SHOWN })))).flat();
+  const active = (
+    await Promise.all(ACTIVE.map((status) => listPipelineRuns(transaction, { project, status, limit: RUNS_SHOWN })))
+  ).flat();
   const recent = await listPipelineRuns(transaction, { project, limit: RUNS_SHOWN });
   const chosen = [...active, ...recent.filter(({ id }) => !active.some((run) => run.id === id))].slice(0, RUNS_SHOWN);
   return toRunSummaries(transaction, chosen);
@@ -97,14 +124,20 @@ interface ExactCounts {
   readonly releaseCount: number;
 }
 
-async function countFacts(transaction: ReadTransaction, project: string, shown: Pick<Overview, "endpoints"> & { readonly pending: Overview["pendingApprovals"] }): Promise<ExactCounts> {
+async function countFacts(
+  transaction: ReadTransaction,
+  project: string,
+  shown: Pick<Overview, "endpoints"> & { readonly pending: Overview["pendingApprovals"] },
+): Promise<ExactCounts> {
   const totals = await listPredictionTotals(transaction, { project });
   return {
-    endpointCount: shown.endpoints.length < ENDPOINTS_SHOWN ? shown.endpoints.length : await countEndpoints(transaction, project),
+    endpointCount:
+      shown.endpoints.length < ENDPOINTS_SHOWN ? shown.endpoints.length : await countEndpoints(transaction, project),
     predictions: totals.reduce((sum, total) => sum + total.predictions, 0),
     labelled: totals.reduce((sum, total) => sum + total.labelled, 0),
     openAlerts: (await countOpenAlerts(transaction, { project })).reduce((sum, { count }) => sum + count, 0),
-    pendingCount: shown.pending.length < PENDING_READ ? shown.pending.length : await countApprovalRequests(transaction, project),
+    pendingCount:
+      shown.pending.length < PENDING_READ ? shown.pending.length : await countApprovalRequests(transaction, project),
     releaseCount: await countReleases(transaction, project),
   };
 }
@@ -119,20 +152,60 @@ interface Facts extends ExactCounts {
 async function stationsOf(transaction: ReadTransaction, platform: Platform, facts: Facts): Promise<readonly Station[]> {
   const { counts, live } = await countsOf(transaction, platform, facts);
   const working = platform.stationedSteps().filter(({ station }) => (WORKING as readonly string[]).includes(station));
-  const latest = new Map((await findLatestStepRuns(transaction, { project: platform.project, steps: working })).map((run) => [JSON.stringify([run.pipeline, run.step]), run]));
+  const latest = new Map(
+    (await findLatestStepRuns(transaction, { project: platform.project, steps: working })).map((run) => [
+      JSON.stringify([run.pipeline, run.step]),
+      run,
+    ]),
+  );
   const byKind = WORKING.map((name) => {
     const own = working.filter(({ station }) => station === name);
     const runs = own.flatMap(({ pipeline, step }) => latest.get(JSON.stringify([pipeline, step])) ?? []);
-    return [name, toStation(name, { stepCount: own.length, runs, counts: counts[name] ?? [], live: live[name] ?? {} })] as const;
+    return [
+      name,
+      toStation(name, { stepCount: own.length, runs, counts: counts[name] ?? [], live: live[name] ?? {} }),
+    ] as const;
   });
   const stations = new Map<StationName, Station>(byKind);
   const models = countOf(counts.registry, "models");
-  stations.set("registry", { name: "registry", state: models === 0 ? emptyOr(stations.get("train")) : "succeeded", ...live.registry, counts: counts.registry ?? [] });
-  stations.set("approve", { name: "approve", ...live.approve, state: facts.pending.length > 0 ? "waiting" : countOf(counts.approve, "approved") > 0 ? "succeeded" : emptyOr(stations.get("deploy")), counts: counts.approve ?? [] });
+  stations.set("registry", {
+    name: "registry",
+    state: models === 0 ? emptyOr(stations.get("train")) : "succeeded",
+    ...live.registry,
+    counts: counts.registry ?? [],
+  });
+  stations.set("approve", {
+    name: "approve",
+    ...live.approve,
+    state:
+      facts.pending.length > 0
+        ? "waiting"
+        : countOf(counts.approve, "approved") > 0
+          ? "succeeded"
+          : emptyOr(stations.get("deploy")),
+    counts: counts.approve ?? [],
+  });
   const [endpoint] = facts.endpoints.filter(({ environment }) => environment === "production");
-  const production: Station["state"] = facts.endpoints.length === 0 ? emptyOr(stations.get("deploy")) : facts.openAlerts > 0 ? "attention" : "succeeded";
-  stations.set("production", { name: "production", state: production, ...live.production, lastAtMs: endpoint?.lastPredictionAtMs, counts: counts.production ?? [] });
-  const order: readonly StationName[] = ["capture", "transform", "features", "train", "test", "registry", "approve", "deploy", "production"];
+  const production: Station["state"] =
+    facts.endpoints.length === 0 ? emptyOr(stations.get("deploy")) : facts.openAlerts > 0 ? "attention" : "succeeded";
+  stations.set("production", {
+    name: "production",
+    state: production,
+    ...live.production,
+    lastAtMs: endpoint?.lastPredictionAtMs,
+    counts: counts.production ?? [],
+  });
+  const order: readonly StationName[] = [
+    "capture",
+    "transform",
+    "features",
+    "train",
+    "test",
+    "registry",
+    "approve",
+    "deploy",
+    "production",
+  ];
   return order.map((name) => stations.get(name) ?? { name, state: "empty", counts: [] });
 }
 
@@ -140,11 +213,24 @@ function emptyOr(station: Station | undefined): Station["state"] {
   return station === undefined || station.state === "empty" ? "empty" : "idle";
 }
 
-function toStation(name: StationName, facts: { readonly stepCount: number; readonly runs: readonly LatestStepRun[]; readonly counts: Counts; readonly live: Partial<Station> }): Station {
+function toStation(
+  name: StationName,
+  facts: {
+    readonly stepCount: number;
+    readonly runs: readonly LatestStepRun[];
+    readonly counts: Counts;
+    readonly live: Partial<Station>;
+  },
+): Station {
   const latest = facts.runs.toSorted((left, right) => (left.id < right.id ? 1 : -1));
   const [newest] = latest;
-  if (newest === undefined) return { name, state: facts.stepCount === 0 ? "empty" : "idle", ...facts.live, counts: facts.counts };
-  const shown = latest.find(({ status }) => status === "running") ?? latest.find(({ status }) => status === "waiting") ?? latest.find(({ status }) => status === "failed") ?? newest;
+  if (newest === undefined)
+    return { name, state: facts.stepCount === 0 ? "empty" : "idle", ...facts.live, counts: facts.counts };
+  const shown =
+    latest.find(({ status }) => status === "running") ??
+    latest.find(({ status }) => status === "waiting") ??
+    latest.find(({ status }) => status === "failed") ??
+    newest;
   const state = stateOf(shown, facts.counts);
   const isNow = state === "running" || state === "waiting" || state === "failed" || facts.live.subject === undefined;
   return {
@@ -182,22 +268,51 @@ function countOf(counts: Counts | undefined, name: StationCount["name"]): number
   return counts?.find((count) => count.name === name)?.value ?? 0;
 }
 
-async function countsOf(transaction: ReadTransaction, platform: Platform, facts: Facts): Promise<{ readonly counts: Partial<Record<StationName, Counts>>; readonly live: Partial<Record<StationName, Partial<Station>>> }> {
+async function countsOf(
+  transaction: ReadTransaction,
+  platform: Platform,
+  facts: Facts,
+): Promise<{
+  readonly counts: Partial<Record<StationName, Counts>>;
+  readonly live: Partial<Record<StationName, Partial<Station>>>;
+}> {
   const { project } = platform;
   const made = (kind: string): string[] => (platform.stepsByKind().get(kind) ?? []).map(({ step }) => step);
   const captured = await sumAssets(transaction, { project, kind: "data", names: made("capture") });
   const joined = await sumAssets(transaction, { project, kind: "data", names: made("join") });
-  const transformed = await sumAssets(transaction, { project, kind: "data", except: [...made("capture"), ...made("join")] });
+  const transformed = await sumAssets(transaction, {
+    project,
+    kind: "data",
+    except: [...made("capture"), ...made("join")],
+  });
   const models = await sumAssets(transaction, { project, kind: "model" });
   const verdicts = await countVerdicts(transaction, project);
   const quarantined = (await summarizeQuarantine(transaction, { project })).reduce((sum, { held }) => sum + held, 0);
   const answering = facts.endpoints.find(({ environment }) => environment === "production");
-  const newest = [captured.newestId, joined.newestId, transformed.newestId, models.newestId, verdicts.newestVersionId, answering?.versionId];
-  const heads = await listVersionHeads(transaction, newest.flatMap((id) => id ?? []));
+  const newest = [
+    captured.newestId,
+    joined.newestId,
+    transformed.newestId,
+    models.newestId,
+    verdicts.newestVersionId,
+    answering?.versionId,
+  ];
+  const heads = await listVersionHeads(
+    transaction,
+    newest.flatMap((id) => id ?? []),
+  );
   const headOf = (id: string | undefined): VersionHead | undefined => (id === undefined ? undefined : heads.get(id));
   const live = liveSubjects({
-    captured: headOf(captured.newestId), transformed: headOf(transformed.newestId), joined: headOf(joined.newestId), model: headOf(models.newestId), judged: headOf(verdicts.newestVersionId),
-    answering: headOf(answering?.versionId), endpoint: answering, pending: facts.pending, approved: facts.approved, releases: facts.releases,
+    captured: headOf(captured.newestId),
+    transformed: headOf(transformed.newestId),
+    joined: headOf(joined.newestId),
+    model: headOf(models.newestId),
+    judged: headOf(verdicts.newestVersionId),
+    answering: headOf(answering?.versionId),
+    endpoint: answering,
+    pending: facts.pending,
+    approved: facts.approved,
+    releases: facts.releases,
   });
   const counts: Partial<Record<StationName, Counts>> = {
     capture: [
@@ -206,13 +321,28 @@ async function countsOf(transaction: ReadTransaction, platform: Platform, facts:
       { name: "rows", value: captured.rows },
       { name: "quarantined", value: quarantined },
     ],
-    transform: [{ name: "datasets", value: transformed.assets }, { name: "rows", value: transformed.rows }],
+    transform: [
+      { name: "datasets", value: transformed.assets },
+      { name: "rows", value: transformed.rows },
+    ],
     features: [{ name: "training_sets", value: joined.versions }],
     train: [{ name: "model_versions", value: models.versions }],
-    test: [{ name: "passed", value: verdicts.passed }, { name: "refused", value: verdicts.refused }],
-    registry: [{ name: "models", value: models.assets }, { name: "model_versions", value: models.versions }],
-    approve: [{ name: "pending", value: facts.pendingCount }, { name: "approved", value: await countApprovals(transaction, project) }],
-    deploy: [{ name: "environments", value: platform.config.environments.length }, { name: "releases", value: facts.releaseCount }],
+    test: [
+      { name: "passed", value: verdicts.passed },
+      { name: "refused", value: verdicts.refused },
+    ],
+    registry: [
+      { name: "models", value: models.assets },
+      { name: "model_versions", value: models.versions },
+    ],
+    approve: [
+      { name: "pending", value: facts.pendingCount },
+      { name: "approved", value: await countApprovals(transaction, project) },
+    ],
+    deploy: [
+      { name: "environments", value: platform.config.environments.length },
+      { name: "releases", value: facts.releaseCount },
+    ],
     production: [
       { name: "endpoints", value: facts.endpointCount },
       { name: "predictions", value: facts.predictions },

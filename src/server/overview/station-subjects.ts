@@ -22,7 +22,8 @@ export interface LiveFacts {
 
 /** What is live at each station: the newest of what it makes, and in production what answers. */
 export function liveSubjects(facts: LiveFacts): Partial<Record<StationName, Subject>> {
-  const named = (version: VersionHead | undefined): Subject => (version === undefined ? {} : { subject: version.asset, subjectVersion: version.version });
+  const named = (version: VersionHead | undefined): Subject =>
+    version === undefined ? {} : { subject: version.asset, subjectVersion: version.version };
   const [pending] = facts.pending;
   const [release] = facts.releases;
   return {
@@ -32,7 +33,10 @@ export function liveSubjects(facts: LiveFacts): Partial<Record<StationName, Subj
     train: named(facts.model),
     test: named(facts.judged),
     registry: named(facts.answering ?? facts.model),
-    approve: pending === undefined ? (facts.approved ?? {}) : { subject: pending.subject, subjectEnvironment: pending.environment },
+    approve:
+      pending === undefined
+        ? (facts.approved ?? {})
+        : { subject: pending.subject, subjectEnvironment: pending.environment },
     deploy: releaseSubject(release),
     production: { ...named(facts.answering), subjectEnvironment: facts.endpoint?.environment },
   };
@@ -47,7 +51,11 @@ export function approvedSubject(named: string | undefined): Subject | undefined 
 /** A release is named by the version that it deploys, not by what that was made from. */
 export function releaseSubject(release: Release | undefined): Subject {
   if (release === undefined) return {};
-  return { subject: release.asset, subjectVersion: deployedItem(release)?.version, subjectEnvironment: release.environment };
+  return {
+    subject: release.asset,
+    subjectVersion: deployedItem(release)?.version,
+    subjectEnvironment: release.environment,
+  };
 }
 
 function deployedItem({ asset, items }: Release): Release["items"][number] | undefined {

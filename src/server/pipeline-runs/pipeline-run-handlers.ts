@@ -1,6 +1,15 @@
 import type { LogChunk, Page, PipelineRunDetail, StepCounts, StepRun } from "#api";
 import type { Platform } from "#app";
-import { appendEvent, findPipelineRun, findStepRun, listRunSteps, listStepRuns, type PipelineRun, type ReadTransaction, sumOutputs } from "#metadata-store";
+import {
+  appendEvent,
+  findPipelineRun,
+  findStepRun,
+  listRunSteps,
+  listStepRuns,
+  type PipelineRun,
+  type ReadTransaction,
+  sumOutputs,
+} from "#metadata-store";
 import { followLog, isAbandoned, listPipelineRuns, type LogPiece, readLog } from "#pipeline";
 import type { ApiHandlers, StreamedEvent } from "../api/mount-api.ts";
 import { parseCursor, toPage, ULID } from "../api/paging.ts";
@@ -9,7 +18,17 @@ import { toEdges, toRunSummaries, toRunSummary, toStepRuns } from "./pipeline-ru
 
 const STEP_RUNS_SHOWN = 1000;
 
-type PipelineRunHandlers = Pick<ApiHandlers, "listPipelineRuns" | "getPipelineRun" | "listStepRuns" | "cancelPipelineRun" | "resumePipelineRun" | "acknowledgePipelineRun" | "getStepRunLog" | "streamStepRunLog">;
+type PipelineRunHandlers = Pick<
+  ApiHandlers,
+  | "listPipelineRuns"
+  | "getPipelineRun"
+  | "listStepRuns"
+  | "cancelPipelineRun"
+  | "resumePipelineRun"
+  | "acknowledgePipelineRun"
+  | "getStepRunLog"
+  | "streamStepRunLog"
+>;
 
 /** Pipeline runs, their steps and logs. */
 export function createPipelineRunHandlers(platform: Platform): PipelineRunHandlers {
@@ -20,7 +39,8 @@ export function createPipelineRunHandlers(platform: Platform): PipelineRunHandle
     if (stepRun?.project !== project) throw resourceMissing({ kind: "step run", key: stepRunId });
   }
 
-  const abandonment = async (run: PipelineRun): Promise<{ readonly isAbandoned?: true }> => ((await isAbandoned(store, run)) ? { isAbandoned: true } : {});
+  const abandonment = async (run: PipelineRun): Promise<{ readonly isAbandoned?: true }> =>
+    (await isAbandoned(store, run)) ? { isAbandoned: true } : {};
 
   async function ownRun(transaction: ReadTransaction, id: string): Promise<PipelineRun> {
     const run = await findPipelineRun(transaction, id);
@@ -30,11 +50,23 @@ export function createPipelineRunHandlers(platform: Platform): PipelineRunHandle
 
   return {
     listPipelineRuns: async ({ query }) => {
-      const found = await listPipelineRuns(store, { project, pipeline: query.pipeline, status: query.status, before: parseCursor(query.after, ULID)?.[0], limit: query.limit + 1 });
+      const found = await listPipelineRuns(store, {
+        project,
+        pipeline: query.pipeline,
+        status: query.status,
+        before: parseCursor(query.after, ULID)?.[0],
+        limit: query.limit + 1,
+      });
       const shown = await store.read((transaction) => toRunSummaries(transaction, found));
       const working = found.filter(({ status }) => status === "running");
-      const abandoned = new Set((await Promise.all(working.map(async (run) => ((await isAbandoned(store, run)) ? [run.id] : [])))).flat());
-      return toPage(shown, { limit: query.limit, cursor: ({ id }) => id, show: (run) => (abandoned.has(run.id) ? { ...run, isAbandoned: true } : run) });
+      const abandoned = new Set(
+        (await Promise.all(working.map(async (run) => ((await isAbandoned(store, run)) ? [run.id] : [])))).flat(),
+      );
+      return toPage(shown, {
+        limit: query.limit,
+        cursor: ({ id }) => id,
+        show: (run) => (abandoned.has(run.id) ? { ...run, isAbandoned: true } : run),
+      });
     },
     getPipelineRun: async ({ params }) => {
       return store.read(async (transaction) => {
@@ -52,7 +84,10 @@ export function createPipelineRunHandlers(platform: Platform): PipelineRunHandle
           versionsMade: made.versions,
           rowsMade: made.rows,
           edges: toEdges(await listRunSteps(transaction, run.id)),
-          error: run.error?.message === undefined ? undefined : { code: run.error.code ?? "PIPELINE_STEP_FAILED", message: run.error.message, hint: run.error.hint },
+          error:
+            run.error?.message === undefined
+              ? undefined
+              : { code: run.error.code ?? "PIPELINE_STEP_FAILED", message: run.error.message, hint: run.error.hint },
         } satisfies PipelineRunDetail;
       });
     },
@@ -71,7 +106,14 @@ export function createPipelineRunHandlers(platform: Platform): PipelineRunHandle
       await store.write(async (transaction) => {
         const run = await findPipelineRun(transaction, params.id);
         if (run?.project !== project) throw resourceMissing({ kind: "pipeline run", key: params.id });
-        await appendEvent(transaction, { atMs: clock.now(), project, type: "pipeline_run.acknowledged", subjectKind: "pipeline_run", subject: run.id, actor: identity.name });
+        await appendEvent(transaction, {
+          atMs: clock.now(),
+          project,
+          type: "pipeline_run.acknowledged",
+          subjectKind: "pipeline_run",
+          subject: run.id,
+          actor: identity.name,
+        });
       });
       return { id: params.id };
     },
@@ -96,12 +138,22 @@ export function createPipelineRunHandlers(platform: Platform): PipelineRunHandle
 /** The cursor is the place in the graph: position and matrix index. */
 async function pageOfStepRuns(
   transaction: ReadTransaction,
-  query: { readonly pipelineRunId: string; readonly after?: string | undefined; readonly limit: number; readonly status?: StepRun["status"] | undefined; readonly step?: string | undefined },
+  query: {
+    readonly pipelineRunId: string;
+    readonly after?: string | undefined;
+    readonly limit: number;
+    readonly status?: StepRun["status"] | undefined;
+    readonly step?: string | undefined;
+  },
 ): Promise<Page<StepRun>> {
   const [position, matrixIndex] = query.after?.split(".").map(Number) ?? [];
   const after = position === undefined || matrixIndex === undefined ? undefined : { position, matrixIndex };
   const found = await listStepRuns(transaction, { ...query, after, limit: query.limit + 1 });
-  const { items, next } = toPage(found, { limit: query.limit, cursor: (stepRun) => `${stepRun.position}.${stepRun.matrixIndex}`, show: (stepRun) => stepRun });
+  const { items, next } = toPage(found, {
+    limit: query.limit,
+    cursor: (stepRun) => `${stepRun.position}.${stepRun.matrixIndex}`,
+    show: (stepRun) => stepRun,
+  });
   return { items: await toStepRuns(transaction, items), next };
 }
 

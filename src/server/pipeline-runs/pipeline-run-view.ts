@@ -18,8 +18,14 @@ export async function toRunSummary(transaction: ReadTransaction, run: PipelineRu
 }
 
 /** Pipeline runs as lists show them. */
-export async function toRunSummaries(transaction: ReadTransaction, runs: readonly PipelineRun[]): Promise<readonly PipelineRunSummary[]> {
-  const counts = await countStepRunsOf(transaction, runs.map(({ id }) => id));
+export async function toRunSummaries(
+  transaction: ReadTransaction,
+  runs: readonly PipelineRun[],
+): Promise<readonly PipelineRunSummary[]> {
+  const counts = await countStepRunsOf(
+    transaction,
+    runs.map(({ id }) => id),
+  );
   return runs.map((run) => summarize(run, counts.get(run.id)));
 }
 
@@ -51,15 +57,31 @@ function reasonOf({ error }: PipelineRun): string | undefined {
 
 function toCause({ trigger }: PipelineRun): RunCause {
   const cause = trigger.cause as { id?: string; versionId?: string; alertId?: string; commit?: string };
-  return { on: trigger.kind, subject: trigger.subject, cause: cause.alertId ?? cause.versionId ?? cause.commit ?? cause.id };
+  return {
+    on: trigger.kind,
+    subject: trigger.subject,
+    cause: cause.alertId ?? cause.versionId ?? cause.commit ?? cause.id,
+  };
 }
 
 /** Step runs with their attempts and versions: a few statements, whatever their number. */
-export async function toStepRuns(transaction: ReadTransaction, stepRuns: readonly StoredStepRun[]): Promise<readonly StepRun[]> {
+export async function toStepRuns(
+  transaction: ReadTransaction,
+  stepRuns: readonly StoredStepRun[],
+): Promise<readonly StepRun[]> {
   const ids = stepRuns.map(({ id }) => id);
-  const attempts = await listAttemptsOf(transaction, stepRuns.filter(({ attemptCount }) => attemptCount > 0).map(({ id }) => id));
+  const attempts = await listAttemptsOf(
+    transaction,
+    stepRuns.filter(({ attemptCount }) => attemptCount > 0).map(({ id }) => id),
+  );
   const { inputs, outputs } = await listAssetsOf(transaction, ids);
-  return stepRuns.map((stepRun) => toStepRun(stepRun, { attempts: attempts.get(stepRun.id) ?? [], inputs: inputs.get(stepRun.id) ?? [], outputs: outputs.get(stepRun.id) ?? [] }));
+  return stepRuns.map((stepRun) =>
+    toStepRun(stepRun, {
+      attempts: attempts.get(stepRun.id) ?? [],
+      inputs: inputs.get(stepRun.id) ?? [],
+      outputs: outputs.get(stepRun.id) ?? [],
+    }),
+  );
 }
 
 interface StepRunFacts {
@@ -76,7 +98,12 @@ function toStepRun(stepRun: StoredStepRun, { attempts, inputs, outputs }: StepRu
     kind: stepRun.kind,
     status: stepRun.status,
     cached: stepRun.cached,
-    matrix: stepRun.matrix === undefined ? undefined : Object.entries(stepRun.matrix).map(([name, value]) => `${name}=${String(value)}`).join(", "),
+    matrix:
+      stepRun.matrix === undefined
+        ? undefined
+        : Object.entries(stepRun.matrix)
+            .map(([name, value]) => `${name}=${String(value)}`)
+            .join(", "),
     reason: stepRun.reason,
     why: stepRun.reason === undefined ? undefined : parseReason(stepRun.reason),
     queuedAtMs: stepRun.queuedAtMs,
@@ -86,7 +113,10 @@ function toStepRun(stepRun: StoredStepRun, { attempts, inputs, outputs }: StepRu
     facts: stepRun.facts ?? {},
     inputs: inputs.map(toReference),
     made: outputs.map(toReference),
-    gate: stepRun.status === "waiting" && stepRun.gateKey !== undefined ? { key: stepRun.gateKey, reason: stepRun.reason ?? "" } : undefined,
+    gate:
+      stepRun.status === "waiting" && stepRun.gateKey !== undefined
+        ? { key: stepRun.gateKey, reason: stepRun.reason ?? "" }
+        : undefined,
     progress: stepRun.status === "running" ? stepRun.progress : undefined,
     error: stepRun.error === undefined ? undefined : toProblem(stepRun.error),
     trackingRun: trackingRunId === undefined ? undefined : { experimentId: "", runId: trackingRunId },
@@ -113,10 +143,17 @@ function toAttempt(attempt: StoredAttempt): Attempt {
 
 /** A stored error as the API shows it. */
 export function toProblem(error: StoredError): NonNullable<StepRun["error"]> {
-  return { code: error.code ?? "PIPELINE_STEP_FAILED", message: error.message, hint: error.hint, context: error.context as Readonly<Record<string, unknown>> | undefined };
+  return {
+    code: error.code ?? "PIPELINE_STEP_FAILED",
+    message: error.message,
+    hint: error.hint,
+    context: error.context as Readonly<Record<string, unknown>> | undefined,
+  };
 }
 
 /** Edges of a run from each step's dependents. */
-export function toEdges(steps: readonly { readonly step: string; readonly dependents: readonly string[] }[]): readonly PipelineEdge[] {
+export function toEdges(
+  steps: readonly { readonly step: string; readonly dependents: readonly string[] }[],
+): readonly PipelineEdge[] {
   return steps.flatMap(({ step, dependents }) => dependents.map((dependent) => ({ from: step, to: dependent })));
 }

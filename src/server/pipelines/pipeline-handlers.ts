@@ -1,7 +1,14 @@
 import type { Load, PipelineDetail, PipelineEdge, PipelineStep, PipelineSummary, Trigger } from "#api";
 import type { Platform } from "#app";
 import { getPipelineDefinition, listLatestStepRuns, type ReadTransaction } from "#metadata-store";
-import { getPipeline, isAbandoned, listPipelineRuns, listPipelines, nextTicks, type PipelineDefinition } from "#pipeline";
+import {
+  getPipeline,
+  isAbandoned,
+  listPipelineRuns,
+  listPipelines,
+  nextTicks,
+  type PipelineDefinition,
+} from "#pipeline";
 import type { ApiHandlers } from "../api/mount-api.ts";
 import { toPage } from "../api/paging.ts";
 import { projectNotOpen } from "../errors.ts";
@@ -11,28 +18,44 @@ const RECENT_RUNS = 20;
 const NEXT_TIMES = 5;
 
 /** Pipelines with their graphs and triggers. */
-export function createPipelineHandlers(platform: Platform): Pick<ApiHandlers, "listPipelines" | "getPipeline" | "createPipelineRun"> {
+export function createPipelineHandlers(
+  platform: Platform,
+): Pick<ApiHandlers, "listPipelines" | "getPipeline" | "createPipelineRun"> {
   const { store, project, clock, engine } = platform;
   return {
     listPipelines: async ({ query }) => {
-      const found = await listPipelines(store, { project, after: query.after, limit: query.limit + 1, nowMs: clock.now() });
+      const found = await listPipelines(store, {
+        project,
+        after: query.after,
+        limit: query.limit + 1,
+        nowMs: clock.now(),
+      });
       const shown = await Promise.all(
         found.map(async ({ name }) => {
-          const stored = await store.read((transaction) => getPipelineDefinition(transaction, { project, pipeline: name }));
+          const stored = await store.read((transaction) =>
+            getPipelineDefinition(transaction, { project, pipeline: name }),
+          );
           return summarize(platform, JSON.parse(stored?.content ?? "{}") as PipelineDefinition);
         }),
       );
       return toPage(shown, { limit: query.limit, cursor: ({ name }) => name, show: (pipeline) => pipeline });
     },
     getPipeline: async ({ params }) => {
-      const { definition } = await getPipeline(store, { project, pipeline: params.name, nowMs: clock.now(), times: NEXT_TIMES });
+      const { definition } = await getPipeline(store, {
+        project,
+        pipeline: params.name,
+        nowMs: clock.now(),
+        times: NEXT_TIMES,
+      });
       const own = new Set(definition.steps.flatMap((step) => [step.name, ...step.makes.map(({ asset }) => asset)]));
       return {
         ...(await summarize(platform, definition)),
         steps: await store.read((transaction) => toSteps(transaction, project, definition)),
         edges: toEdges(definition),
         externalAssets: definition.steps.flatMap((step) =>
-          step.inputs.filter(({ asset }) => !own.has(asset)).map(({ asset }) => ({ asset, readBy: step.name, pipeline: platform.producerOf(asset)?.pipeline })),
+          step.inputs
+            .filter(({ asset }) => !own.has(asset))
+            .map(({ asset }) => ({ asset, readBy: step.name, pipeline: platform.producerOf(asset)?.pipeline })),
         ),
         params: Object.entries(definition.params).map(([name, param]) => ({ name, default: param.default })),
       } satisfies PipelineDetail;
@@ -54,7 +77,10 @@ export function createPipelineHandlers(platform: Platform): Pick<ApiHandlers, "l
   };
 }
 
-async function summarize({ store, project, clock }: Platform, definition: PipelineDefinition): Promise<PipelineSummary> {
+async function summarize(
+  { store, project, clock }: Platform,
+  definition: PipelineDefinition,
+): Promise<PipelineSummary> {
   const recent = await listPipelineRuns(store, { project, pipeline: definition.name, limit: RECENT_RUNS });
   const triggers = toTriggers(definition, clock.now());
   const nextTimes = triggers.flatMap(({ nextAtMs }) => nextAtMs ?? []);
@@ -67,25 +93,49 @@ async function summarize({ store, project, clock }: Platform, definition: Pipeli
     stepCount: definition.steps.length,
     triggers,
     nextAtMs: nextTimes.length === 0 ? undefined : Math.min(...nextTimes),
-    lastRun: last === undefined ? undefined : { ...(await store.read((transaction) => toRunSummary(transaction, last))), ...((await isAbandoned(store, last)) ? { isAbandoned: true } : {}) },
+    lastRun:
+      last === undefined
+        ? undefined
+        : {
+            ...(await store.read((transaction) => toRunSummary(transaction, last))),
+            ...((await isAbandoned(store, last)) ? { isAbandoned: true } : {}),
+          },
     recentRuns: recent.toReversed().map((run) => ({
       id: run.id,
       status: run.status,
       startedAtMs: run.startedAtMs,
-      durationMs: run.startedAtMs === undefined || run.finishedAtMs === undefined ? undefined : run.finishedAtMs - run.startedAtMs,
+      durationMs:
+        run.startedAtMs === undefined || run.finishedAtMs === undefined
+          ? undefined
+          : run.finishedAtMs - run.startedAtMs,
     })),
   };
 }
 
 function toTriggers({ on }: PipelineDefinition, nowMs: number): readonly Trigger[] {
   return [
-    ...on.schedules.map((schedule) => ({ on: "schedule" as const, cron: schedule.cron, timezone: schedule.timezone, nextAtMs: nextTicks(schedule, nowMs, NEXT_TIMES) })),
-    ...(["data", "alert", "push", "webhook"] as const).flatMap((kind) => on[kind].map((subject) => ({ on: kind, subject }))),
+    ...on.schedules.map((schedule) => ({
+      on: "schedule" as const,
+      cron: schedule.cron,
+      timezone: schedule.timezone,
+      nextAtMs: nextTicks(schedule, nowMs, NEXT_TIMES),
+    })),
+    ...(["data", "alert", "push", "webhook"] as const).flatMap((kind) =>
+      on[kind].map((subject) => ({ on: kind, subject })),
+    ),
   ];
 }
 
-async function toSteps(transaction: ReadTransaction, project: string, { name, steps }: PipelineDefinition): Promise<readonly PipelineStep[]> {
-  const latest = await listLatestStepRuns(transaction, { project, pipeline: name, steps: steps.map((step) => step.name) });
+async function toSteps(
+  transaction: ReadTransaction,
+  project: string,
+  { name, steps }: PipelineDefinition,
+): Promise<readonly PipelineStep[]> {
+  const latest = await listLatestStepRuns(transaction, {
+    project,
+    pipeline: name,
+    steps: steps.map((step) => step.name),
+  });
   return steps.map((step) => {
     const last = latest.get(step.name);
     return {
@@ -109,5 +159,11 @@ async function toSteps(transaction: ReadTransaction, project: string, { name, st
 /** Edges with the asset that flows along them, when one does. */
 function toEdges({ steps }: PipelineDefinition): readonly PipelineEdge[] {
   const makes = new Map(steps.map((step) => [step.name, new Set(step.makes.map(({ asset }) => asset))]));
-  return steps.flatMap((step) => step.needs.map((needed) => ({ from: needed, to: step.name, asset: step.inputs.find(({ asset }) => makes.get(needed)?.has(asset) === true)?.asset })));
+  return steps.flatMap((step) =>
+    step.needs.map((needed) => ({
+      from: needed,
+      to: step.name,
+      asset: step.inputs.find(({ asset }) => makes.get(needed)?.has(asset) === true)?.asset,
+    })),
+  );
 }

@@ -10,22 +10,34 @@ const FORMS: readonly (readonly [RegExp, ErrorForm])[] = [
   [/^(\/endpoints\/[^/]+\/[^/]+)?\/v2(\/|$)/, "open-inference"],
   [/^\/endpoints\/[^/]+\/[^/]+\/(invocations|ping)$/, "mlflow"],
   // Feast's feature server, also what this one does not answer.
-  [/^\/(get-online-features|push|materialize|materialize-incremental|write-to-online-store|retrieve-online-documents)$/, "feast"],
+  [
+    /^\/(get-online-features|push|materialize|materialize-incremental|write-to-online-store|retrieve-online-documents)$/,
+    "feast",
+  ],
 ];
 
 /**
- * Answers every failure in the form that the clients of its address read: `{ error: { code, message, hint, … } }`, Open Inference's
- * `{ error: text }`, Feast's `{ detail: text }`, MLflow's. What we did not foresee is logged and says nothing of its inside.
+ * Answers every failure in the form that the clients of its address read: `{ error: { code, message, hint, … } }`, Open
+ * Inference's
+ * `{ error: text }`, Feast's `{ detail: text }`, MLflow's. What we did not foresee is logged and says nothing of its
+ * inside.
  */
 export function replyWithErrors(server: FastifyInstance, log: Log): void {
   server.setErrorHandler((error: unknown, request, reply) => {
     const known = toKnown(error);
     if (known !== undefined) return send(request, reply, known);
-    log.error("request failed", { method: request.method, url: request.url, reason: messageOf(error), stack: (error as Error).stack });
+    log.error("request failed", {
+      method: request.method,
+      url: request.url,
+      reason: messageOf(error),
+      stack: (error as Error).stack,
+    });
     const message = "The server failed in a way it did not foresee; its log has the details.";
     return reply.code(500).send(bodyOf(formOf(request), { code: "SERVER_INTERNAL", message }));
   });
-  server.setNotFoundHandler((request, reply) => send(request, reply, routeMissing({ method: request.method, path: pathOf(request) })));
+  server.setNotFoundHandler((request, reply) =>
+    send(request, reply, routeMissing({ method: request.method, path: pathOf(request) })),
+  );
 }
 
 /** The error as one of ours; undefined for what nobody foresaw. */
@@ -34,12 +46,16 @@ function toKnown(error: unknown): EsteiraError | undefined {
   const { statusCode, code } = error as { statusCode?: number; code?: string };
   if (statusCode === undefined || statusCode >= 500) return undefined;
   if (statusCode === 413) return bodyTooLarge({ largestBytes: undefined }, error);
-  if (/^Z_|^ERR__ERROR_FORMAT/.test(code ?? "")) return requestInvalid({ where: "body", problems: [`it cannot be decompressed (${messageOf(error)})`] }, error);
+  if (/^Z_|^ERR__ERROR_FORMAT/.test(code ?? ""))
+    return requestInvalid({ where: "body", problems: [`it cannot be decompressed (${messageOf(error)})`] }, error);
   return requestRefused({ status: statusCode, reason: messageOf(error) }, error);
 }
 
 function send(request: FastifyRequest, reply: FastifyReply, error: EsteiraError): FastifyReply {
-  const status = typeof error.context["status"] === "number" && error.code === requestRefused.code ? error.context["status"] : error.status;
+  const status =
+    typeof error.context["status"] === "number" && error.code === requestRefused.code
+      ? error.context["status"]
+      : error.status;
   if (error.kind === "transient" && status === 503) reply.header("retry-after", "1");
   if (status === 401) reply.header("www-authenticate", 'Bearer realm="esteira", Basic realm="esteira"');
   return reply.code(status).send(bodyOf(formOf(request), error));

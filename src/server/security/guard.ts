@@ -12,7 +12,10 @@ declare module "fastify" {
   }
 }
 
-/** Refuses to start a server with a route that neither has a guard nor says why it needs none. @throws SERVER_ROUTE_UNGUARDED */
+/**
+ * Refuses to start a server with a route that neither has a guard nor says why it needs none. @throws
+ * SERVER_ROUTE_UNGUARDED
+ */
 export function refuseUnguardedRoutes(server: FastifyInstance): void {
   server.addHook("onRoute", ({ method, url, onRequest, config }) => {
     const hooks = [onRequest ?? []].flat();
@@ -22,11 +25,15 @@ export function refuseUnguardedRoutes(server: FastifyInstance): void {
 }
 
 /**
- * An `onRequest` hook that says who calls, and whether they may, by the headers alone: of a refused request no byte of the body is read.
+ * An `onRequest` hook that says who calls, and whether they may, by the headers alone: of a refused request no byte of
+ * the body is read.
  *
  * @param mayCall throws when the caller may not
  */
-export function guarded(identify: (request: FastifyRequest) => Promise<Identity>, mayCall: (identity: Identity) => void): (request: FastifyRequest) => Promise<void> {
+export function guarded(
+  identify: (request: FastifyRequest) => Promise<Identity>,
+  mayCall: (identity: Identity) => void,
+): (request: FastifyRequest) => Promise<void> {
   const guard = async (request: FastifyRequest): Promise<void> => {
     const identity = await identify(request);
     mayCall(identity);

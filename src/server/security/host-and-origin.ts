@@ -23,7 +23,8 @@ export function checkHostAndOrigin(server: FastifyInstance, names: readonly stri
     reply.header("x-frame-options", "SAMEORIGIN");
     reply.header("referrer-policy", "same-origin");
     const { host, origin } = request.headers;
-    if (host === undefined || !isOurs(host)) return reply.code(403).type("text/plain").send("Invalid Host header - possible DNS rebinding attack detected");
+    if (host === undefined || !isOurs(host))
+      return reply.code(403).type("text/plain").send("Invalid Host header - possible DNS rebinding attack detected");
     if (origin === undefined || SAFE_METHODS.has(request.method)) return undefined;
     if (origin !== "null" && originHost(origin) === host.toLowerCase()) return undefined;
     return reply.code(403).type("text/plain").send("Cross-origin request blocked");

@@ -22,10 +22,16 @@ export const LARGEST_BODY_BYTES = {
 /** The body as the client meant it. `receivedEncodedLength` is what came over the wire so far, in bytes. */
 type DecodedBody = Readable & { receivedEncodedLength?: number };
 
-const DECODERS: Readonly<Record<string, () => Transform>> = { gzip: createGunzip, "x-gzip": createGunzip, deflate: createInflate, br: createBrotliDecompress };
+const DECODERS: Readonly<Record<string, () => Transform>> = {
+  gzip: createGunzip,
+  "x-gzip": createGunzip,
+  deflate: createInflate,
+  br: createBrotliDecompress,
+};
 
 /**
- * A request's body, decompressed while it is read. How much may come out is for the reader to limit: nothing is held here.
+ * A request's body, decompressed while it is read. How much may come out is for the reader to limit: nothing is held
+ * here.
  *
  * @throws SERVER_ENCODING_UNKNOWN
  */
@@ -36,7 +42,10 @@ export function decodeBody(raw: IncomingMessage): DecodedBody {
   if (create === undefined) throw encodingUnknown({ found });
   const decoder: DecodedBody & Transform = create();
   decoder.receivedEncodedLength = 0;
-  raw.on("data", (chunk: Buffer) => (decoder.receivedEncodedLength = (decoder.receivedEncodedLength ?? 0) + chunk.length));
+  raw.on(
+    "data",
+    (chunk: Buffer) => (decoder.receivedEncodedLength = (decoder.receivedEncodedLength ?? 0) + chunk.length),
+  );
   // Not a pipeline: that would cut the connection when decompressing fails, before the answer that says so.
   raw.once("close", () => {
     if (!raw.complete) decoder.destroy(new Error("the client went away"));
@@ -81,7 +90,10 @@ export async function readBody(raw: IncomingMessage, largestBytes: number): Prom
     }
   } catch (error) {
     if (!/^Z_|^ERR_(PADDING|_ERROR_FORMAT|BROTLI)/.test(String((error as NodeJS.ErrnoException).code))) throw error;
-    throw requestInvalid({ where: "body", problems: [`it cannot be decompressed (${(error as Error).message})`] }, error);
+    throw requestInvalid(
+      { where: "body", problems: [`it cannot be decompressed (${(error as Error).message})`] },
+      error,
+    );
   } finally {
     if (body !== raw) body.destroy();
   }

@@ -19,11 +19,17 @@ export const actionOfCapability: Readonly<Record<Capability, Action>> = {
 export function createSessionHandlers({ config, project, version }: Platform): Pick<ApiHandlers, "getSession"> {
   return {
     getSession: async ({ identity }) => ({
-      identity: { name: identity.name, kind: identity.kind, roles: [roleIn(identity, project)].flatMap((role) => role ?? []) },
+      identity: {
+        name: identity.name,
+        kind: identity.kind,
+        roles: [roleIn(identity, project)].flatMap((role) => role ?? []),
+      },
       project,
       projectDescription: config.description,
       language: config.language,
-      capabilities: (Object.keys(actionOfCapability) as Capability[]).filter((capability) => isAllowed(identity, actionOfCapability[capability], project)),
+      capabilities: (Object.keys(actionOfCapability) as Capability[]).filter((capability) =>
+        isAllowed(identity, actionOfCapability[capability], project),
+      ),
       version,
     }),
   };

@@ -51,7 +51,8 @@ export function varyByEncoding(reply: FastifyReply): void {
 }
 
 /**
- * Compresses whole answers of text. Streams (events, downloads) go as they are: their routes know whether their bytes are compressed already.
+ * Compresses whole answers of text. Streams (events, downloads) go as they are: their routes know whether their bytes
+ * are compressed already.
  * Answers to one request each: an `ETag` does not pass here.
  */
 export function compressAnswers(server: FastifyInstance): void {
@@ -60,7 +61,12 @@ export function compressAnswers(server: FastifyInstance): void {
     const isTensors = reply.hasHeader("inference-header-content-length");
     const type = String(reply.getHeader("content-type") ?? "");
     const sizeBytes = Buffer.byteLength(payload);
-    if (reply.hasHeader("content-encoding") || reply.hasHeader("etag") || !isCompressible(isTensors ? "application/json" : type, sizeBytes)) return payload;
+    if (
+      reply.hasHeader("content-encoding") ||
+      reply.hasHeader("etag") ||
+      !isCompressible(isTensors ? "application/json" : type, sizeBytes)
+    )
+      return payload;
     varyByEncoding(reply);
     const encoding = chooseEncoding(request.headers["accept-encoding"], ["gzip", "br"]);
     if (encoding === undefined || request.method === "HEAD") return payload;

@@ -42,7 +42,8 @@ interface FoundFile {
 type CompressedFiles = Map<string, Promise<Buffer>>;
 
 /**
- * Serves the built web page: its files, and the page itself at the addresses of its own pages. Elsewhere there is nothing: a person, whose
+ * Serves the built web page: its files, and the page itself at the addresses of its own pages. Elsewhere there is
+ * nothing: a person, whose
  * browser asks for HTML, is told by the page, with 404; everybody else by a JSON error.
  *
  * @param folder absolute folder of the build; looked at per request, so that a later build is seen
@@ -54,14 +55,16 @@ export function serveWebPage(server: FastifyInstance, folder: string): void {
     const accepted = request.headers.accept ?? "*/*";
     // Loaded with the first page: the contract behind it takes a while, and clients of MLflow never need it.
     const { isPagePath } = await import("#api");
-    if (isPagePath(path) && /text\/html|\*\/\*|text\/\*/.test(accepted)) return sendPage(request, reply, { folder, compressed });
+    if (isPagePath(path) && /text\/html|\*\/\*|text\/\*/.test(accepted))
+      return sendPage(request, reply, { folder, compressed });
     const file = await findFile(folder, path);
     if (file !== undefined) {
       reply.header("cache-control", path.startsWith("/assets/") ? "public, max-age=31536000, immutable" : "no-cache");
       return sendFile(request, reply, { file, compressed });
     }
     // Browsers name text/html; programs and curl do not.
-    if (accepted.includes("text/html") && !CALLS.test(path) && !path.startsWith("/assets/")) return sendPage(request, reply.code(404), { folder, compressed });
+    if (accepted.includes("text/html") && !CALLS.test(path) && !path.startsWith("/assets/"))
+      return sendPage(request, reply.code(404), { folder, compressed });
     throw routeMissing({ method: request.method, path });
   });
 }
@@ -71,7 +74,12 @@ async function findFile(folder: string, path: string): Promise<FoundFile | undef
   if (!file.startsWith(resolve(folder) + sep) || file.includes("\0")) return undefined;
   const found = await stat(file).catch(() => undefined);
   if (found?.isFile() !== true) return undefined;
-  return { path: file, type: TYPES[extname(file)] ?? "application/octet-stream", sizeBytes: found.size, mark: `${found.size.toString(36)}-${Math.round(found.mtimeMs).toString(36)}` };
+  return {
+    path: file,
+    type: TYPES[extname(file)] ?? "application/octet-stream",
+    sizeBytes: found.size,
+    mark: `${found.size.toString(36)}-${Math.round(found.mtimeMs).toString(36)}`,
+  };
 }
 
 /** A path that cannot be decoded names no file. */
@@ -83,20 +91,32 @@ function decode(path: string): string {
   }
 }
 
-/** Sends a file, compressed where the client takes it, or 304 when the client has it. Each form has an ETag of its own. */
-async function sendFile(request: FastifyRequest, reply: FastifyReply, { file, compressed }: { readonly file: FoundFile; readonly compressed: CompressedFiles }): Promise<FastifyReply> {
-  const encoding = isCompressible(file.type, file.sizeBytes) ? chooseEncoding(request.headers["accept-encoding"], ["br", "gzip"]) : undefined;
+/**
+ * Sends a file, compressed where the client takes it, or 304 when the client has it. Each form has an ETag of its own.
+ */
+async function sendFile(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { file, compressed }: { readonly file: FoundFile; readonly compressed: CompressedFiles },
+): Promise<FastifyReply> {
+  const encoding = isCompressible(file.type, file.sizeBytes)
+    ? chooseEncoding(request.headers["accept-encoding"], ["br", "gzip"])
+    : undefined;
   if (isCompressible(file.type, file.sizeBytes)) varyByEncoding(reply);
   const etag = `"${file.mark}${encoding === undefined ? "" : `-${encoding}`}"`;
   reply.header("etag", etag);
   if (isSame(request.headers["if-none-match"], etag)) return reply.code(304).send();
   reply.type(file.type);
-  if (encoding !== undefined) return reply.header("content-encoding", encoding).send(await compressedFile(file, encoding, compressed));
+  if (encoding !== undefined)
+    return reply.header("content-encoding", encoding).send(await compressedFile(file, encoding, compressed));
   return reply.header("content-length", file.sizeBytes).send(createReadStream(file.path));
 }
 
 function isSame(condition: string | undefined, etag: string): boolean {
-  return condition !== undefined && condition.split(",").some((each) => each.trim().replace(/^W\//, "") === etag || each.trim() === "*");
+  return (
+    condition !== undefined &&
+    condition.split(",").some((each) => each.trim().replace(/^W\//, "") === etag || each.trim() === "*")
+  );
 }
 
 function compressedFile(file: FoundFile, encoding: Encoding, compressed: CompressedFiles): Promise<Buffer> {
@@ -106,12 +126,17 @@ function compressedFile(file: FoundFile, encoding: Encoding, compressed: Compres
   const made = readFile(file.path).then((bytes) => compress(bytes, encoding, true));
   made.catch(() => compressed.delete(key));
   // A build replaces the files before it; what they were is not kept.
-  for (const other of compressed.keys()) if (other.startsWith(`${file.path}\u0000`) && !other.includes(`\u0000${file.mark}\u0000`)) compressed.delete(other);
+  for (const other of compressed.keys())
+    if (other.startsWith(`${file.path}\u0000`) && !other.includes(`\u0000${file.mark}\u0000`)) compressed.delete(other);
   compressed.set(key, made);
   return made;
 }
 
-async function sendPage(request: FastifyRequest, reply: FastifyReply, { folder, compressed }: { readonly folder: string; readonly compressed: CompressedFiles }): Promise<FastifyReply> {
+async function sendPage(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { folder, compressed }: { readonly folder: string; readonly compressed: CompressedFiles },
+): Promise<FastifyReply> {
   reply.header("cache-control", "no-cache").header("content-security-policy", CONTENT_SECURITY_POLICY);
   const file = await findFile(folder, "/index.html");
   if (file === undefined) return reply.type(TYPES[".html"] ?? "").send(NOT_BUILT);

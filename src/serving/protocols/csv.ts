@@ -5,11 +5,20 @@ import { requestInvalid } from "../errors.ts";
  *
  * @throws SERVING_REQUEST_INVALID with the row, for one of another width or a quote that is never closed
  */
-export function parseCsv(text: string): { readonly names: readonly string[]; readonly rows: readonly (readonly string[])[] } {
+export function parseCsv(text: string): {
+  readonly names: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+} {
   const [names, ...rows] = splitRecords(text);
-  if (names === undefined) throw requestInvalid({ where: "The CSV", found: "nothing", expected: "a header line with the column names" });
+  if (names === undefined)
+    throw requestInvalid({ where: "The CSV", found: "nothing", expected: "a header line with the column names" });
   for (const [row, cells] of rows.entries()) {
-    if (cells.length !== names.length) throw requestInvalid({ where: `The CSV, row ${row}`, found: `${cells.length} fields`, expected: `${names.length}, as in the header` });
+    if (cells.length !== names.length)
+      throw requestInvalid({
+        where: `The CSV, row ${row}`,
+        found: `${cells.length} fields`,
+        expected: `${names.length}, as in the header`,
+      });
   }
   return { names, rows };
 }
@@ -25,7 +34,11 @@ function splitRecords(text: string): string[][] {
     const start = FIELD.lastIndex;
     const match = FIELD.exec(text);
     if (match === null) {
-      throw requestInvalid({ where: `The CSV, record ${records.length}`, found: JSON.stringify(text.slice(start, start + 30)), expected: "a field in quotes that are closed, or one without quotes" });
+      throw requestInvalid({
+        where: `The CSV, record ${records.length}`,
+        found: JSON.stringify(text.slice(start, start + 30)),
+        expected: "a field in quotes that are closed, or one without quotes",
+      });
     }
     const [, quoted, plain = "", end] = match;
     record.push(quoted === undefined ? plain : quoted.replaceAll('""', '"'));

@@ -31,7 +31,11 @@ export interface ProtocolContext {
 
 /** A JSON answer. */
 export function json(status: number, value: unknown, headers: Readonly<Record<string, string>> = {}): ServingResponse {
-  return { status, headers: { "content-type": "application/json; charset=utf-8", ...headers }, body: JSON.stringify(value) };
+  return {
+    status,
+    headers: { "content-type": "application/json; charset=utf-8", ...headers },
+    body: JSON.stringify(value),
+  };
 }
 
 /** One header as text. */
@@ -47,13 +51,21 @@ export function parseJson(body: Uint8Array): unknown {
     assertJsonDepth(text);
     return JSON.parse(text) as unknown;
   } catch (error) {
-    throw requestInvalid({ where: "The request's body", found: `text that is not JSON (${(error as Error).message})`, expected: "a JSON document" }, error);
+    throw requestInvalid(
+      {
+        where: "The request's body",
+        found: `text that is not JSON (${(error as Error).message})`,
+        expected: "a JSON document",
+      },
+      error,
+    );
   }
 }
 
 /** @throws SERVING_REQUEST_INVALID */
 export function asObject(value: unknown, where: string): Readonly<Record<string, unknown>> {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) throw requestInvalid({ where, found: describe(value), expected: "an object" });
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw requestInvalid({ where, found: describe(value), expected: "an object" });
   return value as Readonly<Record<string, unknown>>;
 }
 
@@ -67,7 +79,8 @@ export function asArray(value: unknown, where: string): readonly unknown[] {
 export function readKeys(value: unknown, rowCount: number, where: string): (string | undefined)[] | undefined {
   if (value === undefined || value === null) return undefined;
   const keys = asArray(value, where);
-  if (keys.length !== rowCount) throw requestInvalid({ where, found: `${keys.length} keys`, expected: `${rowCount}, one per row` });
+  if (keys.length !== rowCount)
+    throw requestInvalid({ where, found: `${keys.length} keys`, expected: `${rowCount}, one per row` });
   return keys.map((key, row) => readKey(key, `${where}[${row}]`));
 }
 
@@ -83,7 +96,8 @@ export function readKey(key: unknown, where: string): string | undefined {
 export function readTimes(value: unknown, rowCount: number, where: string): number[] | undefined {
   if (value === undefined || value === null) return undefined;
   if (!Array.isArray(value)) return Array.from({ length: rowCount }, () => 0).fill(readTime(value, where));
-  if (value.length !== rowCount) throw requestInvalid({ where, found: `${value.length} times`, expected: `${rowCount}, one per row` });
+  if (value.length !== rowCount)
+    throw requestInvalid({ where, found: `${value.length} times`, expected: `${rowCount}, one per row` });
   return value.map((time, row) => readTime(time, `${where}[${row}]`));
 }
 
@@ -91,7 +105,9 @@ export function readTimes(value: unknown, rowCount: number, where: string): numb
 export function readTime(value: unknown, where: string): number {
   if (typeof value === "number" && Number.isFinite(value)) return Math.round(value);
   if (typeof value === "string" && /^\d{4}-\d{2}-\d{2}/.test(value)) {
-    const time = Date.parse(/(Z|[+-]\d{2}:?\d{2})$/.test(value) || value.length === 10 ? value : `${value.replace(" ", "T")}Z`);
+    const time = Date.parse(
+      /(Z|[+-]\d{2}:?\d{2})$/.test(value) || value.length === 10 ? value : `${value.replace(" ", "T")}Z`,
+    );
     if (Number.isFinite(time)) return time;
   }
   throw requestInvalid({ where, found: describe(value), expected: "a time as epoch milliseconds or ISO 8601 text" });
@@ -105,7 +121,9 @@ export function answerHeaders(answer: PredictAnswer): Record<string, string> {
     "x-esteira-model-version": String(version.version),
     "x-esteira-request-id": answer.requestId,
     ...(answer.features === undefined ? {} : { "x-esteira-features": featureText(answer.features) }),
-    ...(answer.candidate === undefined ? {} : { "x-esteira-candidate-version": String(answer.candidate.version.version) }),
+    ...(answer.candidate === undefined
+      ? {}
+      : { "x-esteira-candidate-version": String(answer.candidate.version.version) }),
   };
 }
 
@@ -117,7 +135,15 @@ export function modelOf(answer: PredictAnswer): object {
     model: version.asset,
     modelVersion: version.version,
     modelVersionId: version.id,
-    ...(candidate === undefined ? {} : { candidate: { modelVersion: candidate.version.version, modelVersionId: candidate.version.id, rows: candidate.rows } }),
+    ...(candidate === undefined
+      ? {}
+      : {
+          candidate: {
+            modelVersion: candidate.version.version,
+            modelVersionId: candidate.version.id,
+            rows: candidate.rows,
+          },
+        }),
   };
 }
 
@@ -127,13 +153,26 @@ export function featureText(report: FeatureReport): string {
   return `${present}/${wanted} present`;
 }
 
-/** Names of the features with a status in any row, and in which rows nothing but the policy spoke. Of an endpoint without a feature service: nothing. */
+/**
+ * Names of the features with a status in any row, and in which rows nothing but the policy spoke. Of an endpoint
+ * without a feature service: nothing.
+ */
 export function featuresOf(answer: PredictAnswer): { readonly features?: object } {
   const { features: report } = answer;
   if (report === undefined) return {};
-  const named = (...statuses: readonly string[]): readonly string[] => report.names.filter((name) => report.rows.some((row) => statuses.includes(row[name] ?? "")));
+  const named = (...statuses: readonly string[]): readonly string[] =>
+    report.names.filter((name) => report.rows.some((row) => statuses.includes(row[name] ?? "")));
   const { present, wanted } = presentOf(report);
-  return { features: { present, wanted, missing: named("NOT_FOUND"), stale: named("OUTSIDE_MAX_AGE"), null: named("NULL_VALUE"), default: named("DEFAULT") } };
+  return {
+    features: {
+      present,
+      wanted,
+      missing: named("NOT_FOUND"),
+      stale: named("OUTSIDE_MAX_AGE"),
+      null: named("NULL_VALUE"),
+      default: named("DEFAULT"),
+    },
+  };
 }
 
 /** One value per row: a number (null where the model gave none) or a class name. */

@@ -3,7 +3,22 @@ import { mediaTypeUnsupported, requestInvalid } from "../errors.ts";
 import type { ModelSignature } from "../model-signature.ts";
 import { describe, type RowSource, sourceOfColumns, sourceOfRecords, sourceOfTable } from "../row-source.ts";
 import { parseCsv } from "./csv.ts";
-import { answerHeaders, asArray, asObject, featuresOf, header, json, modelOf, parseJson, type ProtocolContext, readKeys, readTimes, type ServingRequest, type ServingResponse, toValues } from "./exchange.ts";
+import {
+  answerHeaders,
+  asArray,
+  asObject,
+  featuresOf,
+  header,
+  json,
+  modelOf,
+  parseJson,
+  type ProtocolContext,
+  readKeys,
+  readTimes,
+  type ServingRequest,
+  type ServingResponse,
+  toValues,
+} from "./exchange.ts";
 
 const INPUT_KEYS = ["dataframe_split", "dataframe_records", "instances", "inputs"] as const;
 
@@ -23,7 +38,11 @@ export async function handleInvocations(context: ProtocolContext, request: Servi
     requestId: header(request, "x-request-id"),
     ...(request.signal === undefined ? {} : { signal: request.signal }),
   });
-  return json(200, { predictions: toValues(answer), predictionIds: answer.predictionIds, ...featuresOf(answer), ...modelOf(answer) }, answerHeaders(answer));
+  return json(
+    200,
+    { predictions: toValues(answer), predictionIds: answer.predictionIds, ...featuresOf(answer), ...modelOf(answer) },
+    answerHeaders(answer),
+  );
 }
 
 function isCsv(request: ServingRequest): boolean {
@@ -40,33 +59,56 @@ function readDocument(request: ServingRequest, signature: ModelSignature): Predi
   const present = INPUT_KEYS.filter((key) => document[key] !== undefined);
   const [key] = present;
   if (key === undefined || present.length > 1) {
-    throw requestInvalid({ where: "The request's body", found: present.length === 0 ? `the keys ${Object.keys(document).slice(0, 20).join(", ") || "(none)"}` : present.join(" and "), expected: `exactly one of ${INPUT_KEYS.join(", ")}` });
+    throw requestInvalid({
+      where: "The request's body",
+      found:
+        present.length === 0
+          ? `the keys ${Object.keys(document).slice(0, 20).join(", ") || "(none)"}`
+          : present.join(" and "),
+      expected: `exactly one of ${INPUT_KEYS.join(", ")}`,
+    });
   }
   const source = READERS[key](document[key], signature);
-  return { source, entityKeys: readKeys(document["ids"], source.rowCount, "ids"), atMs: readTimes(document["at"], source.rowCount, "at") };
+  return {
+    source,
+    entityKeys: readKeys(document["ids"], source.rowCount, "ids"),
+    atMs: readTimes(document["at"], source.rowCount, "at"),
+  };
 }
 
-const READERS: Readonly<Record<(typeof INPUT_KEYS)[number], (value: unknown, signature: ModelSignature) => RowSource>> = {
-  dataframe_split: (value, signature) => {
-    const split = asObject(value, "dataframe_split");
-    const unknown = Object.keys(split).find((key) => !["data", "columns", "index"].includes(key));
-    if (unknown !== undefined) throw requestInvalid({ where: "dataframe_split", found: `the key "${unknown}"`, expected: "data, columns, index" });
-    const rows = asArray(split["data"], "dataframe_split.data");
-    return sourceOfTable(readNames(split["columns"], signature, rows[0]), rows);
-  },
-  dataframe_records: (value) => sourceOfRecords(asArray(value, "dataframe_records")),
-  instances: (value, signature) => readRows(asArray(value, "instances"), signature),
-  inputs: (value, signature) => {
-    if (Array.isArray(value)) return readRows(value, signature);
-    const columns = Object.entries(asObject(value, "inputs")).map(([name, values]) => [name, asArray(values, `inputs.${name}`)] as const);
-    return sourceOfColumns(new Map(columns));
-  },
-};
+const READERS: Readonly<Record<(typeof INPUT_KEYS)[number], (value: unknown, signature: ModelSignature) => RowSource>> =
+  {
+    dataframe_split: (value, signature) => {
+      const split = asObject(value, "dataframe_split");
+      const unknown = Object.keys(split).find((key) => !["data", "columns", "index"].includes(key));
+      if (unknown !== undefined)
+        throw requestInvalid({
+          where: "dataframe_split",
+          found: `the key "${unknown}"`,
+          expected: "data, columns, index",
+        });
+      const rows = asArray(split["data"], "dataframe_split.data");
+      return sourceOfTable(readNames(split["columns"], signature, rows[0]), rows);
+    },
+    dataframe_records: (value) => sourceOfRecords(asArray(value, "dataframe_records")),
+    instances: (value, signature) => readRows(asArray(value, "instances"), signature),
+    inputs: (value, signature) => {
+      if (Array.isArray(value)) return readRows(value, signature);
+      const columns = Object.entries(asObject(value, "inputs")).map(
+        ([name, values]) => [name, asArray(values, `inputs.${name}`)] as const,
+      );
+      return sourceOfColumns(new Map(columns));
+    },
+  };
 
 function readRows(rows: readonly unknown[], signature: ModelSignature): RowSource {
   if (Array.isArray(rows[0])) return sourceOfTable(readNames(undefined, signature, rows[0]), rows);
   const [only] = signature.inputs;
-  if (signature.inputs.length === 1 && only !== undefined && (typeof rows[0] !== "object" || rows[0] === null)) return sourceOfTable([only.name], rows.map((value) => [value]));
+  if (signature.inputs.length === 1 && only !== undefined && (typeof rows[0] !== "object" || rows[0] === null))
+    return sourceOfTable(
+      [only.name],
+      rows.map((value) => [value]),
+    );
   return sourceOfRecords(rows);
 }
 
@@ -74,18 +116,32 @@ function readRows(rows: readonly unknown[], signature: ModelSignature): RowSourc
 function readNames(value: unknown, signature: ModelSignature, firstRow: unknown): readonly string[] {
   if (value === undefined || value === null) {
     const width = Array.isArray(firstRow) ? firstRow.length : signature.inputs.length;
-    if (width !== signature.inputs.length) throw requestInvalid({ where: "Row 0", found: `${width} values without column names`, expected: `${signature.inputs.length}, in the order ${signature.inputs.map((input) => input.name).join(", ")}` });
+    if (width !== signature.inputs.length)
+      throw requestInvalid({
+        where: "Row 0",
+        found: `${width} values without column names`,
+        expected: `${signature.inputs.length}, in the order ${signature.inputs.map((input) => input.name).join(", ")}`,
+      });
     return signature.inputs.map((input) => input.name);
   }
   return asArray(value, "dataframe_split.columns").map((name, index) => {
-    if (typeof name !== "string") throw requestInvalid({ where: `dataframe_split.columns[${index}]`, found: describe(name), expected: "a column name" });
+    if (typeof name !== "string")
+      throw requestInvalid({
+        where: `dataframe_split.columns[${index}]`,
+        found: describe(name),
+        expected: "a column name",
+      });
     return name;
   });
 }
 
 /** CSV has no types: a field is read as the type of its input; an empty one is missing. */
 function readCsv(request: ServingRequest, signature: ModelSignature): PredictRequest {
-  const { names, rows } = parseCsv(Buffer.from(request.body).toString("utf8").replace(/^\uFEFF/, ""));
+  const { names, rows } = parseCsv(
+    Buffer.from(request.body)
+      .toString("utf8")
+      .replace(/^\uFEFF/, ""),
+  );
   const types = new Map(signature.inputs.map((input) => [input.name, input.type]));
   const table = rows.map((cells) => cells.map((cell, position) => parseCell(cell, types.get(names[position] ?? ""))));
   return { source: sourceOfTable(names, table) };

@@ -2,7 +2,21 @@ import { requestInvalid } from "../errors.ts";
 import type { FeatureReport, PredictAnswer } from "../endpoints.ts";
 import type { ModelSignature } from "../model-signature.ts";
 import { describe, type RowSource, sourceOfColumns } from "../row-source.ts";
-import { answerHeaders, asArray, asObject, featureText, header, json, parseJson, type ProtocolContext, readKey, readTime, type ServingRequest, type ServingResponse, toValues } from "./exchange.ts";
+import {
+  answerHeaders,
+  asArray,
+  asObject,
+  featureText,
+  header,
+  json,
+  parseJson,
+  type ProtocolContext,
+  readKey,
+  readTime,
+  type ServingRequest,
+  type ServingResponse,
+  toValues,
+} from "./exchange.ts";
 import { type Datatype, elementsOf, type InputTensor, readBinaryData, readDatatype, readJsonData } from "./tensor.ts";
 
 const INPUT_DATATYPES = { float: "FP64", integer: "INT64", string: "BYTES", boolean: "BOOL" } as const;
@@ -16,8 +30,10 @@ interface OutputTensor {
 }
 
 /**
- * `POST …/infer` of the Open Inference Protocol 2, JSON or binary tensors. Inputs are one tensor per column ([N] or [N, 1]), or one numeric
- * matrix [N, F] in the order of the model's inputs. Request parameters `at` and, for one row, `entity_key` go to the prediction log.
+ * `POST …/infer` of the Open Inference Protocol 2, JSON or binary tensors. Inputs are one tensor per column ([N] or [N,
+ * 1]), or one numeric
+ * matrix [N, F] in the order of the model's inputs. Request parameters `at` and, for one row, `entity_key` go to the
+ * prediction log.
  *
  * Source: kserve/open-inference-protocol `inference_rest.md`; Triton's binary tensor data extension.
  */
@@ -32,9 +48,12 @@ export async function handleInfer(context: ProtocolContext, request: ServingRequ
   const key = readKey(parameters["entity_key"], "parameters.entity_key");
   const answer = await context.endpoints.predict(context.key, {
     source,
-    requestId: typeof document["id"] === "string" && document["id"] !== "" ? document["id"] : header(request, "x-request-id"),
+    requestId:
+      typeof document["id"] === "string" && document["id"] !== "" ? document["id"] : header(request, "x-request-id"),
     ...(key === undefined ? {} : { entityKeys: [key] }),
-    ...(parameters["at"] === undefined ? {} : { atMs: Array.from({ length: source.rowCount }, () => 0).fill(readTime(parameters["at"], "parameters.at")) }),
+    ...(parameters["at"] === undefined
+      ? {}
+      : { atMs: Array.from({ length: source.rowCount }, () => 0).fill(readTime(parameters["at"], "parameters.at")) }),
     ...(request.signal === undefined ? {} : { signal: request.signal }),
   });
   const outputs = chooseOutputs(toOutputs(answer, source.rowCount), wanted);
@@ -42,7 +61,12 @@ export async function handleInfer(context: ProtocolContext, request: ServingRequ
     model_name: context.key.endpoint,
     model_version: String(answer.model.version.version),
     id: answer.requestId,
-    parameters: { prediction_ids: answer.predictionIds.join(","), ...(answer.features === undefined ? {} : { features: featureText(answer.features), features_missing: missingNames(answer.features) }) },
+    parameters: {
+      prediction_ids: answer.predictionIds.join(","),
+      ...(answer.features === undefined
+        ? {}
+        : { features: featureText(answer.features), features_missing: missingNames(answer.features) }),
+    },
   };
   const isBinary = (name: string): boolean => wanted.get(name) ?? parameters["binary_data_output"] === true;
   return writeAnswer(head, outputs, { isBinary, headers: answerHeaders(answer) });
@@ -53,14 +77,25 @@ function missingNames({ names, rows }: FeatureReport): string {
   return names.filter((name) => rows.some((row) => row[name] !== undefined && row[name] !== "NULL_VALUE")).join(",");
 }
 
-function splitBody(request: ServingRequest): { readonly document: Readonly<Record<string, unknown>>; readonly binary: Uint8Array } {
+function splitBody(request: ServingRequest): {
+  readonly document: Readonly<Record<string, unknown>>;
+  readonly binary: Uint8Array;
+} {
   const text = header(request, BINARY_HEADER);
-  if (text === undefined) return { document: asObject(parseJson(request.body), "The request's body"), binary: new Uint8Array() };
+  if (text === undefined)
+    return { document: asObject(parseJson(request.body), "The request's body"), binary: new Uint8Array() };
   const length = Number(text);
   if (!/^\d+$/.test(text) || length === 0 || length > request.body.byteLength) {
-    throw requestInvalid({ where: "Header Inference-Header-Content-Length", found: describe(text), expected: `the length of the JSON part, 1 to ${request.body.byteLength}` });
+    throw requestInvalid({
+      where: "Header Inference-Header-Content-Length",
+      found: describe(text),
+      expected: `the length of the JSON part, 1 to ${request.body.byteLength}`,
+    });
   }
-  return { document: asObject(parseJson(request.body.subarray(0, length)), "The request's JSON part"), binary: request.body.subarray(length) };
+  return {
+    document: asObject(parseJson(request.body.subarray(0, length)), "The request's JSON part"),
+    binary: request.body.subarray(length),
+  };
 }
 
 function readTensors(inputs: readonly unknown[], binary: Uint8Array): InputTensor[] {
@@ -69,36 +104,59 @@ function readTensors(inputs: readonly unknown[], binary: Uint8Array): InputTenso
     const where = `inputs[${index}]`;
     const input = asObject(value, where);
     const { name } = input;
-    if (typeof name !== "string" || name === "") throw requestInvalid({ where: `${where}.name`, found: describe(name), expected: "the input's name" });
+    if (typeof name !== "string" || name === "")
+      throw requestInvalid({ where: `${where}.name`, found: describe(name), expected: "the input's name" });
     const datatype = readDatatype(input["datatype"], where);
     const elements = elementsOf(input["shape"], where);
-    const size = input["parameters"] === undefined ? undefined : asObject(input["parameters"], `${where}.parameters`)["binary_data_size"];
+    const size =
+      input["parameters"] === undefined
+        ? undefined
+        : asObject(input["parameters"], `${where}.parameters`)["binary_data_size"];
     const facts = { name, datatype, shape: input["shape"] as readonly number[] };
     if (size === undefined) return { ...facts, values: readJsonData(input["data"], datatype, elements, where) };
     if (!Number.isSafeInteger(size) || (size as number) < 0 || offset + (size as number) > binary.byteLength) {
-      throw requestInvalid({ where: `${where}.parameters.binary_data_size`, found: describe(size), expected: `at most the ${binary.byteLength - offset} bytes that follow` });
+      throw requestInvalid({
+        where: `${where}.parameters.binary_data_size`,
+        found: describe(size),
+        expected: `at most the ${binary.byteLength - offset} bytes that follow`,
+      });
     }
     const bytes = binary.subarray(offset, offset + (size as number));
     offset += size as number;
     return { ...facts, values: readBinaryData(bytes, datatype, elements, where) };
   });
-  if (offset !== binary.byteLength) throw requestInvalid({ where: "The binary part", found: `${binary.byteLength} bytes`, expected: `${offset}, the sum of binary_data_size` });
+  if (offset !== binary.byteLength)
+    throw requestInvalid({
+      where: "The binary part",
+      found: `${binary.byteLength} bytes`,
+      expected: `${offset}, the sum of binary_data_size`,
+    });
   return tensors;
 }
 
 /** One tensor per column, or one matrix. */
 function toSource(tensors: readonly InputTensor[], signature: ModelSignature, known: ReadonlySet<string>): RowSource {
   const [only] = tensors;
-  if (only === undefined) throw requestInvalid({ where: "inputs", found: "no tensor", expected: signature.inputs.map((input) => input.name).join(", ") });
+  if (only === undefined)
+    throw requestInvalid({
+      where: "inputs",
+      found: "no tensor",
+      expected: signature.inputs.map((input) => input.name).join(", "),
+    });
   const width = only.shape.length === 2 ? (only.shape[1] ?? 0) : 1;
   const named = known.has(only.name);
   if (tensors.length === 1 && (!named || width > 1)) return sourceOfMatrix(only, width, signature);
   const names = new Set<string>();
   for (const tensor of tensors) {
-    if (names.has(tensor.name)) throw requestInvalid({ where: "inputs", found: `"${tensor.name}" twice`, expected: "each input once" });
+    if (names.has(tensor.name))
+      throw requestInvalid({ where: "inputs", found: `"${tensor.name}" twice`, expected: "each input once" });
     names.add(tensor.name);
     if (tensor.shape.length !== 1 && !(tensor.shape.length === 2 && tensor.shape[1] === 1)) {
-      throw requestInvalid({ where: `Input "${tensor.name}"`, found: `the shape [${tensor.shape.join(", ")}]`, expected: "[N] or [N, 1]" });
+      throw requestInvalid({
+        where: `Input "${tensor.name}"`,
+        found: `the shape [${tensor.shape.join(", ")}]`,
+        expected: "[N] or [N, 1]",
+      });
     }
   }
   return sourceOfColumns(new Map(tensors.map((tensor) => [tensor.name, nullMissing(tensor.values)])));
@@ -107,10 +165,17 @@ function toSource(tensors: readonly InputTensor[], signature: ModelSignature, kn
 function sourceOfMatrix(tensor: InputTensor, width: number, signature: ModelSignature): RowSource {
   const names = signature.inputs.map((input) => input.name);
   if (tensor.shape.length !== 2 || width !== names.length) {
-    throw requestInvalid({ where: `Input "${tensor.name}"`, found: `the shape [${tensor.shape.join(", ")}]`, expected: `[N, ${names.length}] with the columns ${names.join(", ")}, or one tensor per column` });
+    throw requestInvalid({
+      where: `Input "${tensor.name}"`,
+      found: `the shape [${tensor.shape.join(", ")}]`,
+      expected: `[N, ${names.length}] with the columns ${names.join(", ")}, or one tensor per column`,
+    });
   }
   const rowCount = tensor.shape[0] ?? 0;
-  const columns = names.map((name, position) => [name, nullMissing(Array.from({ length: rowCount }, (_, row) => tensor.values[row * width + position]))] as const);
+  const columns = names.map(
+    (name, position) =>
+      [name, nullMissing(Array.from({ length: rowCount }, (_, row) => tensor.values[row * width + position]))] as const,
+  );
   return sourceOfColumns(new Map(columns));
 }
 
@@ -123,11 +188,26 @@ function toOutputs(answer: PredictAnswer, rowCount: number): readonly OutputTens
   const values = toValues(answer);
   const { output } = answer;
   if (output.kind === "numbers") {
-    return [{ name: answer.model.signature.task === "regression" ? "prediction" : "probability", datatype: "FP64", shape: [rowCount], data: values }];
+    return [
+      {
+        name: answer.model.signature.task === "regression" ? "prediction" : "probability",
+        datatype: "FP64",
+        shape: [rowCount],
+        data: values,
+      },
+    ];
   }
   const label: OutputTensor = { name: "label", datatype: "BYTES", shape: [rowCount], data: values };
   if (output.classCount === 0) return [label];
-  return [label, { name: "probabilities", datatype: "FP64", shape: [rowCount, output.classCount], data: Array.from(output.probabilities) }];
+  return [
+    label,
+    {
+      name: "probabilities",
+      datatype: "FP64",
+      shape: [rowCount, output.classCount],
+      data: Array.from(output.probabilities),
+    },
+  ];
 }
 
 /** Names of the wanted outputs, and whether each is to be binary. Empty: all. */
@@ -136,42 +216,72 @@ function readWanted(value: unknown): ReadonlyMap<string, boolean | undefined> {
   for (const [index, item] of (value === undefined || value === null ? [] : asArray(value, "outputs")).entries()) {
     const output = asObject(item, `outputs[${index}]`);
     const { name } = output;
-    if (typeof name !== "string" || wanted.has(name)) throw requestInvalid({ where: `outputs[${index}].name`, found: describe(name), expected: "an output's name, once" });
-    const binary = output["parameters"] === undefined ? undefined : asObject(output["parameters"], `outputs[${index}].parameters`)["binary_data"];
+    if (typeof name !== "string" || wanted.has(name))
+      throw requestInvalid({
+        where: `outputs[${index}].name`,
+        found: describe(name),
+        expected: "an output's name, once",
+      });
+    const binary =
+      output["parameters"] === undefined
+        ? undefined
+        : asObject(output["parameters"], `outputs[${index}].parameters`)["binary_data"];
     wanted.set(name, typeof binary === "boolean" ? binary : undefined);
   }
   return wanted;
 }
 
-function chooseOutputs(outputs: readonly OutputTensor[], wanted: ReadonlyMap<string, unknown>): readonly OutputTensor[] {
+function chooseOutputs(
+  outputs: readonly OutputTensor[],
+  wanted: ReadonlyMap<string, unknown>,
+): readonly OutputTensor[] {
   if (wanted.size === 0) return outputs;
   return [...wanted.keys()].map((name) => {
     const found = outputs.find((output) => output.name === name);
-    if (found === undefined) throw requestInvalid({ where: "outputs", found: `"${name}"`, expected: outputs.map((output) => output.name).join(", ") });
+    if (found === undefined)
+      throw requestInvalid({
+        where: "outputs",
+        found: `"${name}"`,
+        expected: outputs.map((output) => output.name).join(", "),
+      });
     return found;
   });
 }
 
-function writeAnswer(head: object, outputs: readonly OutputTensor[], options: { readonly isBinary: (name: string) => boolean; readonly headers: Readonly<Record<string, string>> }): ServingResponse {
+function writeAnswer(
+  head: object,
+  outputs: readonly OutputTensor[],
+  options: { readonly isBinary: (name: string) => boolean; readonly headers: Readonly<Record<string, string>> },
+): ServingResponse {
   const pieces: Buffer[] = [];
   const described = outputs.map((output) => {
     if (!options.isBinary(output.name)) return output;
     const bytes = toBytes(output);
     pieces.push(bytes);
-    return { name: output.name, datatype: output.datatype, shape: output.shape, parameters: { binary_data_size: bytes.byteLength } };
+    return {
+      name: output.name,
+      datatype: output.datatype,
+      shape: output.shape,
+      parameters: { binary_data_size: bytes.byteLength },
+    };
   });
   const document = { ...head, outputs: described };
   if (pieces.length === 0) return json(200, document, options.headers);
   const text = Buffer.from(JSON.stringify(document), "utf8");
   return {
     status: 200,
-    headers: { "content-type": "application/octet-stream", [BINARY_HEADER]: String(text.byteLength), ...options.headers },
+    headers: {
+      "content-type": "application/octet-stream",
+      [BINARY_HEADER]: String(text.byteLength),
+      ...options.headers,
+    },
     body: Buffer.concat([text, ...pieces]),
   };
 }
 
 function toBytes(output: OutputTensor): Buffer {
-  if (output.datatype === "FP64") return Buffer.from(Float64Array.from(output.data, (value) => (typeof value === "number" ? value : NaN)).buffer);
+  if (output.datatype === "FP64")
+    return Buffer.from(Float64Array.from(output.data, (value) => (typeof value === "number" ? value : NaN)).buffer);
   return Buffer.concat(
     output.data.flatMap((value) => {
       const text = Buffer.from(String(value), "utf8");
@@ -193,7 +303,10 @@ export async function describeModel(context: ProtocolContext): Promise<ServingRe
     versions: [String(version.version)],
     platform: "onnx_onnxv1",
     // What is not required is read online by the endpoint, unless the request brings it.
-    inputs: columns.map((column) => ({ ...tensor(column.name, INPUT_DATATYPES[column.type], [-1]), ...(isServed ? { parameters: { required: column.required, role: column.role, nullable: column.nullable } } : {}) })),
+    inputs: columns.map((column) => ({
+      ...tensor(column.name, INPUT_DATATYPES[column.type], [-1]),
+      ...(isServed ? { parameters: { required: column.required, role: column.role, nullable: column.nullable } } : {}),
+    })),
     outputs:
       signature.task === "multiclass_classification"
         ? [tensor("label", "BYTES", [-1]), tensor("probabilities", "FP64", [-1, -1])]

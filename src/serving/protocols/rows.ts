@@ -1,19 +1,39 @@
 import type { PredictAnswer } from "../endpoints.ts";
 import { requestInvalid } from "../errors.ts";
 import { describe, sourceOfRecords } from "../row-source.ts";
-import { answerHeaders, asArray, asObject, featuresOf, header, json, modelOf, parseJson, type ProtocolContext, readKey, readTime, type ServingRequest, type ServingResponse, toValues } from "./exchange.ts";
+import {
+  answerHeaders,
+  asArray,
+  asObject,
+  featuresOf,
+  header,
+  json,
+  modelOf,
+  parseJson,
+  type ProtocolContext,
+  readKey,
+  readTime,
+  type ServingRequest,
+  type ServingResponse,
+  toValues,
+} from "./exchange.ts";
 
 /**
  * esteira's own form: `POST …/predict` with `{"rows": [{"id"?, "at"?, "features": {…}}, …]}`.
  *
- * Every column is checked: unknown ones are refused. Answers `{"predictions": [{"id", "probability" | "prediction" | "label", …}], …}`,
+ * Every column is checked: unknown ones are refused. Answers `{"predictions": [{"id", "probability" | "prediction" |
+ * "label", …}], …}`,
  * where `id` is the prediction's id, to which a label is sent later.
  */
 export async function handleRows(context: ProtocolContext, request: ServingRequest): Promise<ServingResponse> {
   const document = asObject(parseJson(request.body), "The request's body");
   const unknown = Object.keys(document).find((key) => key !== "rows");
   if (unknown !== undefined || document["rows"] === undefined) {
-    throw requestInvalid({ where: "The request's body", found: unknown === undefined ? "no rows" : `the key "${unknown}"`, expected: '{"rows": [{"id"?, "at"?, "features": {…}}]}' });
+    throw requestInvalid({
+      where: "The request's body",
+      found: unknown === undefined ? "no rows" : `the key "${unknown}"`,
+      expected: '{"rows": [{"id"?, "at"?, "features": {…}}]}',
+    });
   }
   const rows = asArray(document["rows"], "rows").map((row, index) => readRow(row, index));
   const nowMs = Date.now();
@@ -25,15 +45,27 @@ export async function handleRows(context: ProtocolContext, request: ServingReque
     ...(request.signal === undefined ? {} : { signal: request.signal }),
   });
   const values = toValues(answer);
-  const name = { binary_classification: "probability", regression: "prediction", multiclass_classification: "label" }[answer.model.signature.task];
+  const name = { binary_classification: "probability", regression: "prediction", multiclass_classification: "label" }[
+    answer.model.signature.task
+  ];
   const { output } = answer;
   const predictions = answer.predictionIds.map((id, row) => ({
     id,
     [name]: values[row] ?? null,
     ...missingOf(answer, row),
-    ...(output.kind === "classes" && output.classCount > 0 ? { probabilities: Array.from(output.probabilities.subarray(row * output.classCount, (row + 1) * output.classCount)) } : {}),
+    ...(output.kind === "classes" && output.classCount > 0
+      ? {
+          probabilities: Array.from(
+            output.probabilities.subarray(row * output.classCount, (row + 1) * output.classCount),
+          ),
+        }
+      : {}),
   }));
-  return json(200, { predictions, requestId: answer.requestId, ...featuresOf(answer), ...modelOf(answer) }, answerHeaders(answer));
+  return json(
+    200,
+    { predictions, requestId: answer.requestId, ...featuresOf(answer), ...modelOf(answer) },
+    answerHeaders(answer),
+  );
 }
 
 /** What of a row's features was not read as it is stored. */
@@ -42,11 +74,24 @@ function missingOf({ features }: PredictAnswer, row: number): object {
   return Object.keys(statuses).length === 0 ? {} : { features: statuses };
 }
 
-function readRow(value: unknown, index: number): { readonly features: unknown; readonly key: string | undefined; readonly atMs: number | undefined } {
+function readRow(
+  value: unknown,
+  index: number,
+): { readonly features: unknown; readonly key: string | undefined; readonly atMs: number | undefined } {
   const row = asObject(value, `rows[${index}]`);
   const unknown = Object.keys(row).find((key) => !["id", "at", "features"].includes(key));
-  if (unknown !== undefined) throw requestInvalid({ where: `rows[${index}]`, found: `the key "${unknown}"`, expected: "id, at, features (inputs go into features)" });
-  if (row["features"] === undefined) throw requestInvalid({ where: `rows[${index}].features`, found: describe(undefined), expected: "an object with the model's inputs" });
+  if (unknown !== undefined)
+    throw requestInvalid({
+      where: `rows[${index}]`,
+      found: `the key "${unknown}"`,
+      expected: "id, at, features (inputs go into features)",
+    });
+  if (row["features"] === undefined)
+    throw requestInvalid({
+      where: `rows[${index}].features`,
+      found: describe(undefined),
+      expected: "an object with the model's inputs",
+    });
   return {
     features: asObject(row["features"], `rows[${index}].features`),
     key: readKey(row["id"], `rows[${index}].id`),

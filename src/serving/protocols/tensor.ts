@@ -1,7 +1,21 @@
 import { requestInvalid } from "../errors.ts";
 import { describe } from "../row-source.ts";
 
-export const DATATYPES = ["BOOL", "UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64", "FP16", "FP32", "FP64", "BYTES"] as const;
+export const DATATYPES = [
+  "BOOL",
+  "UINT8",
+  "UINT16",
+  "UINT32",
+  "UINT64",
+  "INT8",
+  "INT16",
+  "INT32",
+  "INT64",
+  "FP16",
+  "FP32",
+  "FP64",
+  "BYTES",
+] as const;
 export type Datatype = (typeof DATATYPES)[number];
 
 /** A tensor of the Open Inference Protocol, read: values flat and row-major, numbers exact. */
@@ -28,28 +42,49 @@ const RANGES: Readonly<Partial<Record<Datatype, readonly [number, number]>>> = {
 /** Number of elements of a shape. @throws SERVING_REQUEST_INVALID for what is no shape, or one too large to allocate */
 export function elementsOf(shape: unknown, where: string): number {
   if (!Array.isArray(shape) || !shape.every((size) => Number.isSafeInteger(size) && (size as number) >= 0)) {
-    throw requestInvalid({ where: `${where}.shape`, found: describe(shape), expected: "an array of whole numbers ≥ 0" });
+    throw requestInvalid({
+      where: `${where}.shape`,
+      found: describe(shape),
+      expected: "an array of whole numbers ≥ 0",
+    });
   }
   const elements = (shape as number[]).reduce((product, size) => product * size, 1);
-  if (elements > LARGEST_ELEMENTS) throw requestInvalid({ where: `${where}.shape`, found: `${elements} elements`, expected: `at most ${LARGEST_ELEMENTS}` });
+  if (elements > LARGEST_ELEMENTS)
+    throw requestInvalid({
+      where: `${where}.shape`,
+      found: `${elements} elements`,
+      expected: `at most ${LARGEST_ELEMENTS}`,
+    });
   return elements;
 }
 
 /** @throws SERVING_REQUEST_INVALID */
 export function readDatatype(value: unknown, where: string): Datatype {
   const found = DATATYPES.find((datatype) => datatype === value);
-  if (found === undefined) throw requestInvalid({ where: `${where}.datatype`, found: describe(value), expected: `one of ${DATATYPES.join(", ")}` });
+  if (found === undefined)
+    throw requestInvalid({
+      where: `${where}.datatype`,
+      found: describe(value),
+      expected: `one of ${DATATYPES.join(", ")}`,
+    });
   return found;
 }
 
 /** Flattens JSON data and checks each element against the datatype. @throws SERVING_REQUEST_INVALID */
 export function readJsonData(data: unknown, datatype: Datatype, elements: number, where: string): unknown[] {
-  if (!Array.isArray(data)) throw requestInvalid({ where: `${where}.data`, found: describe(data), expected: "an array" });
+  if (!Array.isArray(data))
+    throw requestInvalid({ where: `${where}.data`, found: describe(data), expected: "an array" });
   const flat = flatten(data, `${where}.data`);
-  if (flat.length !== elements) throw requestInvalid({ where: `${where}.data`, found: `${flat.length} elements`, expected: `${elements}, the product of its shape` });
+  if (flat.length !== elements)
+    throw requestInvalid({
+      where: `${where}.data`,
+      found: `${flat.length} elements`,
+      expected: `${elements}, the product of its shape`,
+    });
   for (const [index, value] of flat.entries()) {
     const expected = mismatch(value, datatype);
-    if (expected !== undefined) throw requestInvalid({ where: `${where}.data, element ${index}`, found: describe(value), expected });
+    if (expected !== undefined)
+      throw requestInvalid({ where: `${where}.data, element ${index}`, found: describe(value), expected });
   }
   return flat;
 }
@@ -57,7 +92,8 @@ export function readJsonData(data: unknown, datatype: Datatype, elements: number
 function flatten(data: readonly unknown[], where: string): unknown[] {
   let flat: unknown[] = [...data];
   for (let depth = 0; flat.some(Array.isArray); depth++) {
-    if (depth >= LARGEST_DEPTH) throw requestInvalid({ where, found: `more than ${LARGEST_DEPTH} levels`, expected: "fewer nested arrays" });
+    if (depth >= LARGEST_DEPTH)
+      throw requestInvalid({ where, found: `more than ${LARGEST_DEPTH} levels`, expected: "fewer nested arrays" });
     flat = flat.flat();
   }
   return flat;
@@ -67,12 +103,15 @@ function mismatch(value: unknown, datatype: Datatype): string | undefined {
   if (datatype === "BYTES") return typeof value === "string" ? undefined : "a string";
   if (datatype === "BOOL") return typeof value === "boolean" ? undefined : "true or false";
   const range = RANGES[datatype];
-  if (range === undefined) return value === null || (typeof value === "number" && Number.isFinite(value)) ? undefined : "a number or null";
+  if (range === undefined)
+    return value === null || (typeof value === "number" && Number.isFinite(value)) ? undefined : "a number or null";
   const fits = Number.isSafeInteger(value) && (value as number) >= range[0] && (value as number) <= range[1];
   return fits ? undefined : `a whole number from ${range[0]} to ${range[1]}`;
 }
 
-const READERS: Readonly<Partial<Record<Datatype, { readonly size: number; readonly read: (view: DataView, offset: number) => unknown }>>> = {
+const READERS: Readonly<
+  Partial<Record<Datatype, { readonly size: number; readonly read: (view: DataView, offset: number) => unknown }>>
+> = {
   BOOL: { size: 1, read: (view, offset) => view.getUint8(offset) !== 0 },
   UINT8: { size: 1, read: (view, offset) => view.getUint8(offset) },
   UINT16: { size: 2, read: (view, offset) => view.getUint16(offset, true) },
@@ -92,7 +131,12 @@ export function readBinaryData(bytes: Uint8Array, datatype: Datatype, elements: 
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const reader = READERS[datatype];
   if (reader === undefined) return readTexts(bytes, view, elements, where);
-  if (bytes.byteLength !== elements * reader.size) throw requestInvalid({ where, found: `${bytes.byteLength} bytes`, expected: `${elements * reader.size} for ${elements} × ${datatype}` });
+  if (bytes.byteLength !== elements * reader.size)
+    throw requestInvalid({
+      where,
+      found: `${bytes.byteLength} bytes`,
+      expected: `${elements * reader.size} for ${elements} × ${datatype}`,
+    });
   return Array.from({ length: elements }, (_, index) => reader.read(view, index * reader.size));
 }
 
@@ -103,15 +147,24 @@ function readTexts(bytes: Uint8Array, view: DataView, elements: number, where: s
   let offset = 0;
   for (let index = 0; index < elements; index++) {
     const length = offset + 4 <= bytes.byteLength ? view.getUint32(offset, true) : Infinity;
-    if (offset + 4 + length > bytes.byteLength) throw requestInvalid({ where, found: `${bytes.byteLength} bytes, too few for element ${index}`, expected: `${elements} texts, each with its length before it` });
+    if (offset + 4 + length > bytes.byteLength)
+      throw requestInvalid({
+        where,
+        found: `${bytes.byteLength} bytes, too few for element ${index}`,
+        expected: `${elements} texts, each with its length before it`,
+      });
     try {
       texts.push(decoder.decode(bytes.subarray(offset + 4, offset + 4 + length)));
     } catch (error) {
-      throw requestInvalid({ where: `${where}, element ${index}`, found: "bytes that are not UTF-8", expected: "UTF-8 text" }, error);
+      throw requestInvalid(
+        { where: `${where}, element ${index}`, found: "bytes that are not UTF-8", expected: "UTF-8 text" },
+        error,
+      );
     }
     offset += 4 + length;
   }
-  if (offset !== bytes.byteLength) throw requestInvalid({ where, found: `${bytes.byteLength} bytes`, expected: `${offset} for ${elements} texts` });
+  if (offset !== bytes.byteLength)
+    throw requestInvalid({ where, found: `${bytes.byteLength} bytes`, expected: `${offset} for ${elements} texts` });
   return texts;
 }
 

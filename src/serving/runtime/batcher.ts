@@ -8,7 +8,10 @@ export interface RunOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** States: waiting → (a piece of it is computed → waiting …) → settled: answered, failed, too late, or given up by its caller. */
+/**
+ * States: waiting → (a piece of it is computed → waiting …) → settled: answered, failed, too late, or given up by its
+ * caller.
+ */
 interface Waiting {
   readonly inputs: InputColumns;
   /** Rows that were computed. */
@@ -21,7 +24,10 @@ interface Waiting {
 
 /** Merges requests that arrive while the model is busy into one call, and cuts large ones into pieces. */
 export interface Batcher {
-  /** @throws SERVING_QUEUE_FULL when too many requests wait; SERVING_TIME_EXCEEDED; SERVING_CALLER_GONE; what the model throws for these rows */
+  /**
+   * @throws SERVING_QUEUE_FULL when too many requests wait; SERVING_TIME_EXCEEDED; SERVING_CALLER_GONE; what the model
+   * throws for these rows
+   */
   run(inputs: InputColumns, options?: RunOptions): Promise<ModelOutput>;
   /** Calls made so far, and rows in them. */
   readonly counters: { readonly executions: number; readonly rows: number };
@@ -29,8 +35,10 @@ export interface Batcher {
 
 /**
  * Natural batching: while a call is in flight, requests queue; when it returns, what has queued goes together.
- * No delay is added when the model is idle. Rows count, not requests. A larger request is computed in pieces, and what came meanwhile
- * goes between them: nobody, of this model or of another on the same thread, waits for more than one piece. When a merged call
+ * No delay is added when the model is idle. Rows count, not requests. A larger request is computed in pieces, and what
+ * came meanwhile
+ * goes between them: nobody, of this model or of another on the same thread, waits for more than one piece. When a
+ * merged call
  * fails, each of its requests is tried alone, so that only the guilty one fails.
  *
  * @param options.parallel calls in flight at once; default 1
@@ -90,7 +98,11 @@ export function createBatcher(options: {
     if (batch.length === 1 && only !== undefined) return runPiece(only);
     let output: ModelOutput;
     try {
-      output = await call(mergeInputs(batch.map(({ inputs, done }) => (done === 0 ? inputs : sliceInputs(inputs, done, inputs.rowCount)))));
+      output = await call(
+        mergeInputs(
+          batch.map(({ inputs, done }) => (done === 0 ? inputs : sliceInputs(inputs, done, inputs.rowCount))),
+        ),
+      );
     } catch {
       for (const waiting of batch) await runPiece(waiting);
       return;
@@ -135,7 +147,12 @@ function hand(batch: readonly Waiting[], output: ModelOutput): void {
 
 /** A request that settles once: by its answer, its time limit, or its caller's leaving. */
 function waitFor(
-  request: { readonly inputs: InputColumns; readonly signal: AbortSignal | undefined; readonly name: string; readonly timeoutMs: number },
+  request: {
+    readonly inputs: InputColumns;
+    readonly signal: AbortSignal | undefined;
+    readonly name: string;
+    readonly timeoutMs: number;
+  },
   promise: { readonly resolve: (output: ModelOutput) => void; readonly reject: (error: unknown) => void },
 ): Waiting {
   const { inputs, signal, name, timeoutMs } = request;
@@ -153,7 +170,10 @@ function waitFor(
     reject: (error) => (settle(), promise.reject(error)),
   };
   const leave = (): void => waiting.reject(callerGone({ model: name }));
-  const timer = setTimeout(() => waiting.reject(timeExceeded({ model: name, seconds: timeoutMs / 1000, rows: inputs.rowCount })), timeoutMs);
+  const timer = setTimeout(
+    () => waiting.reject(timeExceeded({ model: name, seconds: timeoutMs / 1000, rows: inputs.rowCount })),
+    timeoutMs,
+  );
   signal?.addEventListener("abort", leave, { once: true });
   return waiting;
 }
@@ -165,9 +185,18 @@ function sliceInputs(inputs: InputColumns, start: number, end: number): InputCol
 function concatOutputs(outputs: readonly ModelOutput[]): ModelOutput {
   const [first] = outputs;
   if (first === undefined || outputs.length === 1) return first ?? { kind: "numbers", values: new Float64Array() };
-  if (first.kind === "numbers") return { kind: "numbers", values: concatNumbers(outputs.map((output) => (output.kind === "numbers" ? output.values : new Float64Array()))) };
+  if (first.kind === "numbers")
+    return {
+      kind: "numbers",
+      values: concatNumbers(outputs.map((output) => (output.kind === "numbers" ? output.values : new Float64Array()))),
+    };
   const classes = outputs.filter((output) => output.kind === "classes");
-  return { kind: "classes", classCount: first.classCount, labels: classes.flatMap(({ labels }) => labels), probabilities: concatNumbers(classes.map(({ probabilities }) => probabilities)) };
+  return {
+    kind: "classes",
+    classCount: first.classCount,
+    labels: classes.flatMap(({ labels }) => labels),
+    probabilities: concatNumbers(classes.map(({ probabilities }) => probabilities)),
+  };
 }
 
 function concatNumbers(parts: readonly Float64Array[]): Float64Array {
@@ -199,5 +228,10 @@ function mergeInputs(parts: readonly InputColumns[]): InputColumns {
 function sliceOutput(output: ModelOutput, start: number, end: number): ModelOutput {
   if (output.kind === "numbers") return { kind: "numbers", values: output.values.slice(start, end) };
   const { classCount } = output;
-  return { kind: "classes", classCount, labels: output.labels.slice(start, end), probabilities: output.probabilities.slice(start * classCount, end * classCount) };
+  return {
+    kind: "classes",
+    classCount,
+    labels: output.labels.slice(start, end),
+    probabilities: output.probabilities.slice(start * classCount, end * classCount),
+  };
 }

@@ -4,7 +4,10 @@ import type { ModelTask } from "#models";
 export type ModelOutput =
   | {
       readonly kind: "numbers";
-      /** `probability` of the positive class, or the `prediction` of a regression; one per row. NaN where the model gives none. */
+      /**
+       * `probability` of the positive class, or the `prediction` of a regression; one per row. NaN where the model
+       * gives none.
+       */
       readonly values: Float64Array;
     }
   | {
@@ -18,8 +21,21 @@ export type ModelOutput =
 
 /** Main thread → worker. */
 export type WorkerRequest =
-  | { readonly kind: "load"; readonly call: number; readonly key: string; readonly path: string; readonly task: ModelTask; readonly inputs: readonly { readonly name: string; readonly type: string }[] }
-  | { readonly kind: "run"; readonly call: number; readonly key: string; readonly rowCount: number; readonly columns: readonly (Float64Array | readonly string[])[] }
+  | {
+      readonly kind: "load";
+      readonly call: number;
+      readonly key: string;
+      readonly path: string;
+      readonly task: ModelTask;
+      readonly inputs: readonly { readonly name: string; readonly type: string }[];
+    }
+  | {
+      readonly kind: "run";
+      readonly call: number;
+      readonly key: string;
+      readonly rowCount: number;
+      readonly columns: readonly (Float64Array | readonly string[])[];
+    }
   | { readonly kind: "unload"; readonly call: number; readonly key: string };
 
 /** Worker → main thread. */

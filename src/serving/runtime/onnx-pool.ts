@@ -11,8 +11,16 @@ type Unnumbered<Request> = Request extends WorkerRequest ? Omit<Request, "call">
 /** Threads that run ONNX models. Every model is loaded in every thread. */
 export interface OnnxPool {
   readonly threads: number;
-  /** @returns inputs that the graph takes as whole numbers or truth values @throws SERVING_MODEL_UNUSABLE when the file is not ONNX or does not fit the signature */
-  load(model: { readonly key: string; readonly title: string; readonly path: string; readonly signature: ModelSignature }): Promise<readonly string[]>;
+  /**
+   * @returns inputs that the graph takes as whole numbers or truth values @throws SERVING_MODEL_UNUSABLE when the file
+   * is not ONNX or does not fit the signature
+   */
+  load(model: {
+    readonly key: string;
+    readonly title: string;
+    readonly path: string;
+    readonly signature: ModelSignature;
+  }): Promise<readonly string[]>;
   /** @throws SERVING_RUNTIME_FAILED, SERVING_RUNTIME_DIED */
   run(model: { readonly key: string; readonly title: string }, inputs: InputColumns): Promise<ModelOutput>;
   unload(key: string): Promise<void>;
@@ -21,11 +29,15 @@ export interface OnnxPool {
 
 interface Thread {
   readonly worker: Worker;
-  readonly calls: Map<number, { readonly resolve: (answer: WorkerAnswer) => void; readonly reject: (error: Error) => void }>;
+  readonly calls: Map<
+    number,
+    { readonly resolve: (answer: WorkerAnswer) => void; readonly reject: (error: Error) => void }
+  >;
 }
 
 /**
- * States of a thread: absent (until the first load) → running → died (its calls fail as transient) → running again, models loaded anew.
+ * States of a thread: absent (until the first load) → running → died (its calls fail as transient) → running again,
+ * models loaded anew.
  *
  * @param options.threads default 1; more only help when several cores are free
  */
@@ -84,11 +96,22 @@ export function createOnnxPool(options: { readonly threads?: number; readonly lo
   return {
     threads: count,
     async load({ key, title, path, signature }) {
-      const request = { kind: "load" as const, key, path, task: signature.task, inputs: signature.inputs.map(({ name, type }) => ({ name, type })) };
+      const request = {
+        kind: "load" as const,
+        key,
+        path,
+        task: signature.task,
+        inputs: signature.inputs.map(({ name, type }) => ({ name, type })),
+      };
       let exact: readonly string[] = [];
       for (let slot = 0; slot < count; slot++) {
         const answer = await send(await threadAt(slot), request);
-        if (!answer.ok) throw modelUnusable({ model: title, problem: answer.problem, ...(answer.advice === undefined ? {} : { advice: answer.advice }) });
+        if (!answer.ok)
+          throw modelUnusable({
+            model: title,
+            problem: answer.problem,
+            ...(answer.advice === undefined ? {} : { advice: answer.advice }),
+          });
         exact = answer.exact ?? exact;
       }
       loads.set(key, request);
@@ -98,7 +121,12 @@ export function createOnnxPool(options: { readonly threads?: number; readonly lo
       const slot = busy.indexOf(Math.min(...busy));
       busy[slot] = (busy[slot] ?? 0) + 1;
       try {
-        const answer = await send(await threadAt(slot), { kind: "run", key, rowCount: inputs.rowCount, columns: inputs.columns });
+        const answer = await send(await threadAt(slot), {
+          kind: "run",
+          key,
+          rowCount: inputs.rowCount,
+          columns: inputs.columns,
+        });
         return outputOf(answer, title);
       } finally {
         busy[slot] = (busy[slot] ?? 1) - 1;
@@ -106,7 +134,11 @@ export function createOnnxPool(options: { readonly threads?: number; readonly lo
     },
     async unload(key) {
       if (!loads.delete(key)) return;
-      await Promise.all(slots.map(async (slot) => slot !== undefined && send(await slot, { kind: "unload", key }).catch(() => undefined)));
+      await Promise.all(
+        slots.map(
+          async (slot) => slot !== undefined && send(await slot, { kind: "unload", key }).catch(() => undefined),
+        ),
+      );
     },
     close: async () => {
       closed = true;
@@ -122,7 +154,8 @@ function outputOf(answer: WorkerAnswer, title: string): ModelOutput {
 }
 
 /**
- * ONNX Runtime (from 1.29) sends events about sessions and models to its maker unless told not to before it is loaded. It reads the
+ * ONNX Runtime (from 1.29) sends events about sessions and models to its maker unless told not to before it is loaded.
+ * It reads the
  * variable of the process, which a worker cannot set.
  */
 function refuseTelemetry(): void {

@@ -52,9 +52,15 @@ async function answer(request: WorkerRequest): Promise<WorkerAnswer> {
 }
 
 async function load(request: Load): Promise<Loaded> {
-  const session = await InferenceSession.create(request.path, { intraOpNumThreads: 1, interOpNumThreads: 1, logSeverityLevel: 3 });
+  const session = await InferenceSession.create(request.path, {
+    intraOpNumThreads: 1,
+    interOpNumThreads: 1,
+    logSeverityLevel: 3,
+  });
   const names = request.inputs.map((input) => input.name);
-  const byName = session.inputMetadata.length === names.length && names.every((name) => session.inputMetadata.some((input) => input.name === name));
+  const byName =
+    session.inputMetadata.length === names.length &&
+    names.every((name) => session.inputMetadata.some((input) => input.name === name));
   checkInputs(session, request, byName);
   if (session.outputMetadata.every((output) => !output.isTensor)) throw mapOutput();
   return { session, load: request, layout: byName ? "columns" : "matrix" };
@@ -80,7 +86,10 @@ function checkInputs(session: InferenceSession, { inputs }: Load, byName: boolea
     if (!input.isTensor) throw new Unusable(`its ONNX input "${input.name}" is not a tensor`);
     const fed = byName ? inputs.filter((candidate) => candidate.name === input.name) : inputs;
     const wrong = fed.find((candidate) => (candidate.type === "string") !== (input.type === "string"));
-    if (wrong !== undefined) throw new Unusable(`model.json says that "${wrong.name}" is ${wrong.type}, the ONNX input "${input.name}" is ${input.type}`);
+    if (wrong !== undefined)
+      throw new Unusable(
+        `model.json says that "${wrong.name}" is ${wrong.type}, the ONNX input "${input.name}" is ${input.type}`,
+      );
     const width = input.shape[1];
     if (!byName && typeof width === "number" && width > 0 && width !== inputs.length) {
       throw new Unusable(`its ONNX matrix has ${width} columns, model.json names ${inputs.length}`);
@@ -89,7 +98,10 @@ function checkInputs(session: InferenceSession, { inputs }: Load, byName: boolea
 }
 
 function mapOutput(): Unusable {
-  return new Unusable("its ONNX output is a list of maps, not a tensor", "Convert scikit-learn models with options={id(model): {'zipmap': False}}.");
+  return new Unusable(
+    "its ONNX output is a list of maps, not a tensor",
+    "Convert scikit-learn models with options={id(model): {'zipmap': False}}.",
+  );
 }
 
 async function run(request: Run): Promise<ModelOutput> {
@@ -123,10 +135,14 @@ function toTensor(type: Tensor.Type, columns: readonly Column[], rowCount: numbe
 }
 
 const NUMERIC = {
-  float32: (columns: readonly Column[], rows: number, shape: number[]): Tensor => new Tensor("float32", fill(new Float32Array(rows * columns.length), columns, rows), shape),
-  float64: (columns: readonly Column[], rows: number, shape: number[]): Tensor => new Tensor("float64", fill(new Float64Array(rows * columns.length), columns, rows), shape),
-  int32: (columns: readonly Column[], rows: number, shape: number[]): Tensor => new Tensor("int32", fill(new Int32Array(rows * columns.length), columns, rows), shape),
-  bool: (columns: readonly Column[], rows: number, shape: number[]): Tensor => new Tensor("bool", fill(new Uint8Array(rows * columns.length), columns, rows), shape),
+  float32: (columns: readonly Column[], rows: number, shape: number[]): Tensor =>
+    new Tensor("float32", fill(new Float32Array(rows * columns.length), columns, rows), shape),
+  float64: (columns: readonly Column[], rows: number, shape: number[]): Tensor =>
+    new Tensor("float64", fill(new Float64Array(rows * columns.length), columns, rows), shape),
+  int32: (columns: readonly Column[], rows: number, shape: number[]): Tensor =>
+    new Tensor("int32", fill(new Int32Array(rows * columns.length), columns, rows), shape),
+  bool: (columns: readonly Column[], rows: number, shape: number[]): Tensor =>
+    new Tensor("bool", fill(new Uint8Array(rows * columns.length), columns, rows), shape),
   int64: (columns: readonly Column[], rows: number, shape: number[]): Tensor => {
     const values = new BigInt64Array(rows * columns.length);
     scatter(columns, rows, (index, value) => (values[index] = BigInt(Math.trunc(value as number))));
@@ -134,12 +150,20 @@ const NUMERIC = {
   },
 } as const;
 
-function fill<Target extends Float32Array | Float64Array | Int32Array | Uint8Array>(target: Target, columns: readonly Column[], rowCount: number): Target {
+function fill<Target extends Float32Array | Float64Array | Int32Array | Uint8Array>(
+  target: Target,
+  columns: readonly Column[],
+  rowCount: number,
+): Target {
   scatter(columns, rowCount, (index, value) => (target[index] = value as number));
   return target;
 }
 
-function scatter(columns: readonly Column[], rowCount: number, set: (index: number, value: number | string) => void): void {
+function scatter(
+  columns: readonly Column[],
+  rowCount: number,
+  set: (index: number, value: number | string) => void,
+): void {
   const width = columns.length;
   for (const [position, column] of columns.entries()) {
     for (let row = 0; row < rowCount; row++) set(row * width + position, column[row] ?? NaN);
@@ -161,9 +185,17 @@ function toOutput(task: Load["task"], tensors: readonly Tensor[], rowCount: numb
   throw new Error(`it answered ${width} numbers per row; a ${task} answers ${task === "regression" ? "1" : "1 or 2"}`);
 }
 
-function toClasses(tensors: readonly Tensor[], probabilities: Float64Array, classCount: number, rowCount: number): ModelOutput {
-  const named = tensors.find((tensor) => tensor.type === "string" || tensor.type === "int64" || tensor.type === "int32");
-  if (named !== undefined) return { kind: "classes", labels: Array.from(named.data as ArrayLike<unknown>, String), probabilities, classCount };
+function toClasses(
+  tensors: readonly Tensor[],
+  probabilities: Float64Array,
+  classCount: number,
+  rowCount: number,
+): ModelOutput {
+  const named = tensors.find(
+    (tensor) => tensor.type === "string" || tensor.type === "int64" || tensor.type === "int32",
+  );
+  if (named !== undefined)
+    return { kind: "classes", labels: Array.from(named.data as ArrayLike<unknown>, String), probabilities, classCount };
   const labels = Array.from({ length: rowCount }, (_, row) => {
     const shares = probabilities.subarray(row * classCount, (row + 1) * classCount);
     return String(shares.indexOf(shares.reduce((largest, share) => Math.max(largest, share), -Infinity)));

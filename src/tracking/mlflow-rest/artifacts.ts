@@ -14,7 +14,9 @@ import type { MlflowRequest, MlflowResponse, MlflowRoute } from "./route.ts";
 
 const LARGEST_FORM_UPLOAD_BYTES = 10 * 1024 * 1024;
 
-/** Uploads, downloads and lists of artifacts: `mlflow-artifacts/…`, `artifacts/…`, `/get-artifact`, `upload-artifact`. */
+/**
+ * Uploads, downloads and lists of artifacts: `mlflow-artifacts/…`, `artifacts/…`, `/get-artifact`, `upload-artifact`.
+ */
 export function createArtifactRoutes(options: ArtifactRoutesOptions): readonly MlflowRoute[] {
   const uploads = createMultipartUploads(options.artifacts);
   return [...proxyRoutes(options), ...runRoutes(options), ...multipartRoutes({ ...options, uploads })];

@@ -1,4 +1,13 @@
-import { ATTEMPT_TAG, findExperiment, findRunOfAttempt, getLoggedModel, getRunLocation, isRunOfAttempt, type MetadataStore, type ReadTransaction } from "#metadata-store";
+import {
+  ATTEMPT_TAG,
+  findExperiment,
+  findRunOfAttempt,
+  getLoggedModel,
+  getRunLocation,
+  isRunOfAttempt,
+  type MetadataStore,
+  type ReadTransaction,
+} from "#metadata-store";
 import type { ArtifactFolder } from "../artifact-folder.ts";
 import { artifactSegments } from "../artifact-path.ts";
 import { attemptScopeExceeded } from "../errors.ts";
@@ -6,12 +15,17 @@ import type { CallingAttempt, MlflowPermission, MlflowRequest, MlflowRoute } fro
 import { parseExperimentId, runIdOf } from "./tracking-call.ts";
 
 /**
- * What the token of an attempt may write: the MLflow run of its step, the runs it makes itself, logged models of its experiment or
+ * What the token of an attempt may write: the MLflow run of its step, the runs it makes itself, logged models of its
+ * experiment or
  * its own making, the artifacts of both, and registered models. What its role allows was checked before.
  */
 export interface AttemptScope {
   /** @throws TRACKING_ATTEMPT_SCOPE */
-  assertWithin(attempt: CallingAttempt, route: Pick<MlflowRoute, "permission" | "method" | "path">, request: Pick<MlflowRequest, "message" | "params" | "query">): Promise<void>;
+  assertWithin(
+    attempt: CallingAttempt,
+    route: Pick<MlflowRoute, "permission" | "method" | "path">,
+    request: Pick<MlflowRequest, "message" | "params" | "query">,
+  ): Promise<void>;
 }
 
 type Scoped = Pick<MlflowRequest, "message" | "params" | "query">;
@@ -19,10 +33,17 @@ type Deps = { readonly store: MetadataStore; readonly artifacts: ArtifactFolder 
 type Check = (deps: Deps, attempt: CallingAttempt, request: Scoped, route: Pick<MlflowRoute, "path">) => Promise<void>;
 
 /** A part goes to an upload whose secret id was handed to who may write the file. */
-const FREE: ReadonlySet<MlflowPermission> = new Set(["open", "read", "write model", "write new experiment", "write upload"]);
+const FREE: ReadonlySet<MlflowPermission> = new Set([
+  "open",
+  "read",
+  "write model",
+  "write new experiment",
+  "write upload",
+]);
 
 const CHECKS: Readonly<Partial<Record<MlflowPermission, Check>>> = {
-  "write run": ({ store }, attempt, request, { path }) => assertRun(store, attempt, request, path.endsWith("upload-artifact")),
+  "write run": ({ store }, attempt, request, { path }) =>
+    assertRun(store, attempt, request, path.endsWith("upload-artifact")),
   "write new run": ({ store }, attempt, request) => assertExperiment(store, attempt, request),
   "write new logged model": ({ store }, attempt, request) => assertExperiment(store, attempt, request),
   "write logged model": ({ store }, attempt, { params }) => assertLoggedModel(store, attempt, params["modelId"] ?? ""),
@@ -34,37 +55,62 @@ export function createAttemptScope({ store, artifacts }: Deps): AttemptScope {
     async assertWithin(attempt, route, request) {
       if (FREE.has(route.permission)) return;
       const check = CHECKS[route.permission];
-      if (check === undefined) throw attemptScopeExceeded({ attemptId: attempt.attemptId, what: `call ${route.method} ${route.path}` });
+      if (check === undefined)
+        throw attemptScopeExceeded({ attemptId: attempt.attemptId, what: `call ${route.method} ${route.path}` });
       await check({ store, artifacts }, attempt, request, route);
     },
   };
 }
 
-async function assertRun(store: MetadataStore, attempt: CallingAttempt, request: Scoped, inQuery: boolean): Promise<void> {
+async function assertRun(
+  store: MetadataStore,
+  attempt: CallingAttempt,
+  request: Scoped,
+  inQuery: boolean,
+): Promise<void> {
   const { attemptId } = attempt;
-  const runId = inQuery ? (request.query.get("run_uuid") ?? request.query.get("run_id") ?? "") : runIdOf(await request.message());
-  if (!(await store.read((transaction) => isRunOfAttempt(transaction, { runId, attemptId })))) throw attemptScopeExceeded({ attemptId, what: `write run ${runId}` });
+  const runId = inQuery
+    ? (request.query.get("run_uuid") ?? request.query.get("run_id") ?? "")
+    : runIdOf(await request.message());
+  if (!(await store.read((transaction) => isRunOfAttempt(transaction, { runId, attemptId }))))
+    throw attemptScopeExceeded({ attemptId, what: `write run ${runId}` });
   if (inQuery) return;
   const fields = await request.message();
   // A metric may belong to a logged model beside the run.
-  for (const modelId of new Set([fields, ...fields.messages("metrics")].map((metric) => metric.string("model_id") ?? ""))) {
+  for (const modelId of new Set(
+    [fields, ...fields.messages("metrics")].map((metric) => metric.string("model_id") ?? ""),
+  )) {
     if (modelId !== "") await assertLoggedModel(store, attempt, modelId);
   }
 }
 
-/** New runs and logged models go to an experiment of the attempt's own project. One that is not there is the handler's to refuse. */
-async function assertExperiment(store: MetadataStore, { attemptId, project }: CallingAttempt, request: Scoped): Promise<void> {
+/**
+ * New runs and logged models go to an experiment of the attempt's own project. One that is not there is the handler's
+ * to refuse.
+ */
+async function assertExperiment(
+  store: MetadataStore,
+  { attemptId, project }: CallingAttempt,
+  request: Scoped,
+): Promise<void> {
   const text = (await request.message()).requiredString("experiment_id");
-  const experiment = await store.read((transaction) => findExperiment(transaction, { experimentId: parseExperimentId(text) }));
+  const experiment = await store.read((transaction) =>
+    findExperiment(transaction, { experimentId: parseExperimentId(text) }),
+  );
   if (experiment === undefined || experiment.project === project || experiment.experimentId === 0) return;
   throw attemptScopeExceeded({ attemptId, what: `write to experiment ${text} of another project` });
 }
 
 async function assertLoggedModel(store: MetadataStore, attempt: CallingAttempt, id: string): Promise<void> {
-  if (!(await store.read((transaction) => ownsLoggedModel(transaction, attempt, id)))) throw attemptScopeExceeded({ attemptId: attempt.attemptId, what: `write logged model ${id}` });
+  if (!(await store.read((transaction) => ownsLoggedModel(transaction, attempt, id))))
+    throw attemptScopeExceeded({ attemptId: attempt.attemptId, what: `write logged model ${id}` });
 }
 
-async function ownsLoggedModel(transaction: ReadTransaction, { attemptId }: CallingAttempt, id: string): Promise<boolean> {
+async function ownsLoggedModel(
+  transaction: ReadTransaction,
+  { attemptId }: CallingAttempt,
+  id: string,
+): Promise<boolean> {
   const model = await getLoggedModel(transaction, id, { withDeleted: true });
   if (model.tags.some(({ key, value }) => key === ATTEMPT_TAG && value === attemptId)) return true;
   const run = await findRunOfAttempt(transaction, attemptId);
@@ -77,7 +123,10 @@ async function assertArtifact({ store, artifacts }: Deps, attempt: CallingAttemp
   const locations = await store.read(async (transaction) => {
     const found: string[] = [];
     for (const segment of new Set(segments)) {
-      if (/^[0-9a-f]{32}$/.test(segment) && (await isRunOfAttempt(transaction, { runId: segment, attemptId: attempt.attemptId }))) {
+      if (
+        /^[0-9a-f]{32}$/.test(segment) &&
+        (await isRunOfAttempt(transaction, { runId: segment, attemptId: attempt.attemptId }))
+      ) {
         found.push((await getRunLocation(transaction, segment))?.artifactUri ?? "");
       } else if (/^m-[0-9a-f]{32}$/.test(segment) && (await ownsLoggedModel(transaction, attempt, segment))) {
         found.push((await getLoggedModel(transaction, segment, { withDeleted: true })).artifactUri);

@@ -1,6 +1,9 @@
 import { isEsteiraError } from "#base";
 
-/** HTTP status of each `error_code` (MLflow's table). Clients retry 408, 429 and 5xx for minutes: never for a user's mistake. */
+/**
+ * HTTP status of each `error_code` (MLflow's table). Clients retry 408, 429 and 5xx for minutes: never for a user's
+ * mistake.
+ */
 export const MLFLOW_ERROR_STATUS: Readonly<Record<string, number>> = {
   INVALID_PARAMETER_VALUE: 400,
   BAD_REQUEST: 400,
@@ -57,7 +60,16 @@ export interface MlflowErrorBody {
 
 /** The answer to anything that was thrown. What is not ours becomes INTERNAL_ERROR without its message. */
 export function toMlflowError(error: unknown): { readonly status: number; readonly body: MlflowErrorBody } {
-  if (!isEsteiraError(error)) return { status: 500, body: { error_code: "INTERNAL_ERROR", message: "Internal error; the server's log says more." } };
-  const code = BY_CODE[error.code] ?? (error.code.endsWith("_EXISTS") ? "RESOURCE_ALREADY_EXISTS" : (BY_STATUS[error.status] ?? "INTERNAL_ERROR"));
-  return { status: OWN_STATUSES.has(error.status) ? error.status : (MLFLOW_ERROR_STATUS[code] ?? 500), body: { error_code: code, message: error.message } };
+  if (!isEsteiraError(error))
+    return {
+      status: 500,
+      body: { error_code: "INTERNAL_ERROR", message: "Internal error; the server's log says more." },
+    };
+  const code =
+    BY_CODE[error.code] ??
+    (error.code.endsWith("_EXISTS") ? "RESOURCE_ALREADY_EXISTS" : (BY_STATUS[error.status] ?? "INTERNAL_ERROR"));
+  return {
+    status: OWN_STATUSES.has(error.status) ? error.status : (MLFLOW_ERROR_STATUS[code] ?? 500),
+    body: { error_code: code, message: error.message },
+  };
 }

@@ -10,14 +10,29 @@ import {
   setExperimentTag,
 } from "#metadata-store";
 import { appendPath, readArtifactLocation } from "../artifact-uri.ts";
-import { experimentExists, experimentMissing, experimentNameMissing, experimentRenameTaken, parameterInvalid, tagMissing } from "../errors.ts";
+import {
+  experimentExists,
+  experimentMissing,
+  experimentNameMissing,
+  experimentRenameTaken,
+  parameterInvalid,
+  tagMissing,
+} from "../errors.ts";
 import { parseExperimentFilter, parseExperimentOrder } from "../search/experiment-filter.ts";
 import { readOrders } from "../search/order-by.ts";
 import { stagesOf } from "./lifecycle-view.ts";
 import { assertKeyName, assertLength } from "./name-rules.ts";
 import { readPageToken, readPosition, writePageToken } from "./page-token.ts";
 import type { MlflowRoute } from "./route.ts";
-import { activeExperiment, existingExperiment, pageSize, parseExperimentId, route, type TrackingCall, type TrackingContext } from "./tracking-call.ts";
+import {
+  activeExperiment,
+  existingExperiment,
+  pageSize,
+  parseExperimentId,
+  route,
+  type TrackingCall,
+  type TrackingContext,
+} from "./tracking-call.ts";
 import { unlessEmpty, wireExperiment } from "./wire-run.ts";
 
 /** Where clients log who name no experiment: everybody's, so it is an administrator's to take away. */
@@ -36,7 +51,12 @@ export function experimentRoutes(context: TrackingContext): readonly MlflowRoute
     route(context, "POST mlflow/experiments/create", "write new experiment", (call) => createCall(context, call)),
     route(context, "GET mlflow/experiments/get", "read", async ({ fields }) => {
       const id = fields.requiredString("experiment_id");
-      return { experiment: wireExperiment(await store.read((transaction) => existingExperiment(transaction, id)), artifactRoot) };
+      return {
+        experiment: wireExperiment(
+          await store.read((transaction) => existingExperiment(transaction, id)),
+          artifactRoot,
+        ),
+      };
     }),
     route(context, "GET mlflow/experiments/get-by-name", "read", async ({ fields }) => {
       const name = fields.requiredString("experiment_name");
@@ -63,7 +83,8 @@ export function experimentRoutes(context: TrackingContext): readonly MlflowRoute
       const key = fields.requiredString("key");
       await store.write(async (transaction) => {
         const { experimentId } = await activeExperiment(transaction, id);
-        if (!(await deleteExperimentTag(transaction, { experimentId, key }))) throw tagMissing({ key, subject: `experiment with id ${id}` });
+        if (!(await deleteExperimentTag(transaction, { experimentId, key })))
+          throw tagMissing({ key, subject: `experiment with id ${id}` });
       });
       return {};
     }),
@@ -77,18 +98,26 @@ function readTag(key: string, value: string | undefined): KeyValue {
   return { key, value: value ?? "" };
 }
 
-async function createCall({ store, project, artifactRoot }: TrackingContext, { fields, atMs, actor }: TrackingCall): Promise<object> {
+async function createCall(
+  { store, project, artifactRoot }: TrackingContext,
+  { fields, atMs, actor }: TrackingCall,
+): Promise<object> {
   const name = fields.requiredString("name");
   assertLength("name", name, LONGEST_NAME);
   const location = readArtifactLocation(fields.string("artifact_location") ?? "");
   const tags = fields.messages("tags").map((tag) => readTag(tag.requiredString("key"), tag.string("value")));
   const artifactLocation = (id: number): string => (location === "" ? appendPath(artifactRoot, String(id)) : location);
-  const id = await store.write((transaction) => createExperiment(transaction, { project, name, artifactLocation, tags, atMs, actor }));
+  const id = await store.write((transaction) =>
+    createExperiment(transaction, { project, name, artifactLocation, tags, atMs, actor }),
+  );
   if (id === undefined) throw experimentExists({ name });
   return { experiment_id: String(id) };
 }
 
-async function renameCall({ store, project }: TrackingContext, { fields, atMs, actor, request }: TrackingCall): Promise<object> {
+async function renameCall(
+  { store, project }: TrackingContext,
+  { fields, atMs, actor, request }: TrackingCall,
+): Promise<object> {
   const id = fields.requiredString("experiment_id");
   if (parseExperimentId(id) === DEFAULT_EXPERIMENT) request.identity.assertMay("administer");
   const name = fields.requiredString("new_name");
@@ -96,12 +125,17 @@ async function renameCall({ store, project }: TrackingContext, { fields, atMs, a
   await store.write(async (transaction) => {
     const { experimentId, lifecycleStage } = await existingExperiment(transaction, id);
     if (lifecycleStage === "deleted") throw parameterInvalid({ message: "Cannot rename a non-active experiment." });
-    if (!(await renameExperiment(transaction, { experimentId, project, name, atMs, actor }))) throw experimentRenameTaken({ name });
+    if (!(await renameExperiment(transaction, { experimentId, project, name, atMs, actor })))
+      throw experimentRenameTaken({ name });
   });
   return {};
 }
 
-async function stageCall({ store, project }: TrackingContext, { fields, atMs, actor, request }: TrackingCall, stage: LifecycleStage): Promise<object> {
+async function stageCall(
+  { store, project }: TrackingContext,
+  { fields, atMs, actor, request }: TrackingCall,
+  stage: LifecycleStage,
+): Promise<object> {
   const id = fields.requiredString("experiment_id");
   if (parseExperimentId(id) === DEFAULT_EXPERIMENT) request.identity.assertMay("administer");
   await store.write(async (transaction) => {
@@ -114,15 +148,27 @@ async function stageCall({ store, project }: TrackingContext, { fields, atMs, ac
 
 async function searchCall({ store, artifactRoot }: TrackingContext, { fields }: TrackingCall): Promise<object> {
   const limit = pageSize(fields, STANDARD_PAGE);
-  if (limit > LARGEST_PAGE) throw parameterInvalid({ message: `Invalid value ${limit} for parameter 'max_results' supplied. It must be at most ${LARGEST_PAGE}` });
+  if (limit > LARGEST_PAGE)
+    throw parameterInvalid({
+      message: `Invalid value ${limit} for parameter 'max_results' supplied. It must be at most ${LARGEST_PAGE}`,
+    });
   const conditions = parseExperimentFilter(fields.string("filter") ?? "");
   const order = readOrders(fields.strings("order_by"), parseExperimentOrder);
   const token = fields.string("page_token");
   const after = token === undefined || token === "" ? undefined : readPosition(readPageToken(token)["after"]);
-  const query = { stages: stagesOf(fields.raw("view_type")), conditions, order, limit, ...(after === undefined ? {} : { after }) };
+  const query = {
+    stages: stagesOf(fields.raw("view_type")),
+    conditions,
+    order,
+    limit,
+    ...(after === undefined ? {} : { after }),
+  };
   const { experiments, next } = await store.read((transaction) => searchExperiments(transaction, query));
   return {
-    ...unlessEmpty("experiments", experiments.map((experiment) => wireExperiment(experiment, artifactRoot))),
+    ...unlessEmpty(
+      "experiments",
+      experiments.map((experiment) => wireExperiment(experiment, artifactRoot)),
+    ),
     ...(next === undefined ? {} : { next_page_token: writePageToken({ after: next }) }),
   };
 }

@@ -6,7 +6,9 @@ import type { Int64, WireValue } from "./wire-value.ts";
 const LONG_INTEGER = /(?<![\d.])\d{16,}(?![\d.eE])/;
 const INTEGER = /^-?\d+$/;
 
-/** `JSON.parse` hands the source text of each number to the reviver (ECMAScript 2026, "JSON.parse source text access"). */
+/**
+ * `JSON.parse` hands the source text of each number to the reviver (ECMAScript 2026, "JSON.parse source text access").
+ */
 type Reviver = (this: unknown, key: string, value: unknown, context: { readonly source?: string }) => unknown;
 /** ECMAScript 2026; the library's types do not know it yet. */
 const { rawJSON } = JSON as unknown as { rawJSON(text: string): object };
@@ -22,7 +24,10 @@ export function readJson(text: string): WireValue {
     if (!LONG_INTEGER.test(text)) return JSON.parse(text) as WireValue;
     return JSON.parse(text, exactInteger as (key: string, value: unknown) => unknown) as WireValue;
   } catch (error) {
-    throw requestInvalid({ message: `The request body is not valid JSON: ${problemOf(error as Error)}. Expected a JSON object.` }, error);
+    throw requestInvalid(
+      { message: `The request body is not valid JSON: ${problemOf(error as Error)}. Expected a JSON object.` },
+      error,
+    );
   }
 }
 
@@ -37,7 +42,10 @@ const exactInteger: Reviver = (_key, value, context) => {
   return INTEGER.test(source) ? BigInt(source) : value;
 };
 
-/** JSON text of an answer. Numbers in it are finite or made by {@link wireDouble}, integers beyond 2^53 made by {@link wireInteger}. */
+/**
+ * JSON text of an answer. Numbers in it are finite or made by {@link wireDouble}, integers beyond 2^53 made by {@link
+ * wireInteger}.
+ */
 export function writeJson(value: object): string {
   return JSON.stringify(value);
 }

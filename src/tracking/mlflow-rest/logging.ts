@@ -1,4 +1,14 @@
-import { addLoggedModelMetrics, type KeyValue, logMetrics, logParams, type MetricPoint, type RunInfo, setRunTags, updateRun, type WriteTransaction } from "#metadata-store";
+import {
+  addLoggedModelMetrics,
+  type KeyValue,
+  logMetrics,
+  logParams,
+  type MetricPoint,
+  type RunInfo,
+  setRunTags,
+  updateRun,
+  type WriteTransaction,
+} from "#metadata-store";
 import { parameterInvalid } from "../errors.ts";
 import type { MlflowMessage } from "./message.ts";
 import { assertKeyName, assertLength, truncate } from "./name-rules.ts";
@@ -50,11 +60,17 @@ async function logParamCall({ store }: TrackingContext, { fields, atMs }: Tracki
 
 async function logBatchCall({ store }: TrackingContext, { fields, atMs, actor }: TrackingCall): Promise<object> {
   const runId = runIdOf(fields);
-  const sent = { metrics: fields.messages("metrics"), params: fields.messages("params"), tags: fields.messages("tags") };
+  const sent = {
+    metrics: fields.messages("metrics"),
+    params: fields.messages("params"),
+    tags: fields.messages("tags"),
+  };
   assertBatchSize(sent.metrics.length, sent.params.length, sent.tags.length);
   const points = sent.metrics.map((metric, index) => readPoint(metric, `metrics[${index}]`));
   const params = sent.params.map((param, index) => readParam(param, `params[${index}]`));
-  const tags = sent.tags.map((tag, index) => readRunTag(tag.requiredString("key"), tag.string("value"), `tags[${index}]`));
+  const tags = sent.tags.map((tag, index) =>
+    readRunTag(tag.requiredString("key"), tag.string("value"), `tags[${index}]`),
+  );
   assertUniqueParams(params);
   await store.write(async (transaction) => {
     const run = await activeRun(transaction, runId);
@@ -68,15 +84,29 @@ async function logBatchCall({ store }: TrackingContext, { fields, atMs, actor }:
   return {};
 }
 
-async function writeParams(transaction: WriteTransaction, run: RunInfo, params: readonly KeyValue[], atMs: number): Promise<void> {
+async function writeParams(
+  transaction: WriteTransaction,
+  run: RunInfo,
+  params: readonly KeyValue[],
+  atMs: number,
+): Promise<void> {
   const conflicts = await logParams(transaction, run.number, params, atMs);
   if (conflicts.length === 0) return;
-  const listed = conflicts.map(({ key, oldValue, newValue }) => `{'key': '${key}', 'old_value': '${oldValue}', 'new_value': '${newValue}'}`).join(", ");
-  throw parameterInvalid({ message: `Changing param values is not allowed. Params were already logged='[${listed}]' for run ID='${run.runId}'.` });
+  const listed = conflicts
+    .map(({ key, oldValue, newValue }) => `{'key': '${key}', 'old_value': '${oldValue}', 'new_value': '${newValue}'}`)
+    .join(", ");
+  throw parameterInvalid({
+    message: `Changing param values is not allowed. Params were already logged='[${listed}]' for run ID='${run.runId}'.`,
+  });
 }
 
 /** To the run, and to the logged models that points name. */
-async function logPoints(transaction: WriteTransaction, run: RunInfo, points: readonly LoggedPoint[], atMs: number): Promise<void> {
+async function logPoints(
+  transaction: WriteTransaction,
+  run: RunInfo,
+  points: readonly LoggedPoint[],
+  atMs: number,
+): Promise<void> {
   await logMetrics(transaction, run.number, points, atMs);
   const ofModels = points.flatMap(({ modelId, value, ...point }) => {
     if (modelId === undefined) return [];
@@ -100,7 +130,15 @@ function readPoint(fields: MlflowMessage, path: string): LoggedPoint {
   }
   assertLength("Metric name", key, LONGEST_KEY);
   const modelId = fields.string("model_id") || undefined;
-  return { key, value, timestampMs, step, modelId, datasetName: fields.string("dataset_name"), datasetDigest: fields.string("dataset_digest") };
+  return {
+    key,
+    value,
+    timestampMs,
+    step,
+    modelId,
+    datasetName: fields.string("dataset_name"),
+    datasetDigest: fields.string("dataset_digest"),
+  };
 }
 
 function pythonFloat(value: number): string {
@@ -137,4 +175,3 @@ function assertUniqueParams(params: readonly KeyValue[]): void {
     message: `Duplicate parameter keys have been submitted: [${twice.join(", ")}]. Please ensure the request contains only one param value per param key.`,
   });
 }
-

@@ -1,5 +1,14 @@
 import { Readable } from "node:stream";
-import { findRun, getMetricAtSteps, getMetricHistory, getMetricSteps, type HistoryPosition, type MetricPoint, type ReadTransaction, type StoredInteger } from "#metadata-store";
+import {
+  findRun,
+  getMetricAtSteps,
+  getMetricHistory,
+  getMetricSteps,
+  type HistoryPosition,
+  type MetricPoint,
+  type ReadTransaction,
+  type StoredInteger,
+} from "#metadata-store";
 import { parameterInvalid } from "../errors.ts";
 import type { MlflowMessage } from "./message.ts";
 import { readPageToken, writePageToken } from "./page-token.ts";
@@ -21,7 +30,9 @@ export function metricHistoryRoutes(context: TrackingContext): readonly MlflowRo
       permission: "read",
       handler: async (request) => {
         const fields = await request.message();
-        return fields.has("max_results") || fields.has("page_token") ? { json: await historyCall(context, fields) } : wholeHistory(context, fields);
+        return fields.has("max_results") || fields.has("page_token")
+          ? { json: await historyCall(context, fields) }
+          : wholeHistory(context, fields);
       },
     },
     route(context, "GET mlflow/metrics/get-history-bulk", "read", (call) => bulkCall(context, call)),
@@ -33,7 +44,8 @@ export function metricHistoryRoutes(context: TrackingContext): readonly MlflowRo
 function wholeHistory({ store }: TrackingContext, fields: MlflowMessage): MlflowResponse {
   const runId = runIdOf(fields);
   const key = fields.requiredString("metric_key");
-  const page = (after: HistoryPosition | undefined): ReturnType<typeof readPage> => store.read((transaction) => readPage(transaction, { runId, key, limit: LARGEST_BULK, after }));
+  const page = (after: HistoryPosition | undefined): ReturnType<typeof readPage> =>
+    store.read((transaction) => readPage(transaction, { runId, key, limit: LARGEST_BULK, after }));
   async function* pieces(): AsyncGenerator<string> {
     let { points, next } = await page(undefined);
     if (points.length === 0) return yield "{}";
@@ -49,7 +61,17 @@ function wholeHistory({ store }: TrackingContext, fields: MlflowMessage): Mlflow
 
 async function readPage(
   transaction: ReadTransaction,
-  { runId, key, limit, after }: { readonly runId: string; readonly key: string; readonly limit: number; readonly after: HistoryPosition | undefined },
+  {
+    runId,
+    key,
+    limit,
+    after,
+  }: {
+    readonly runId: string;
+    readonly key: string;
+    readonly limit: number;
+    readonly after: HistoryPosition | undefined;
+  },
 ): ReturnType<typeof getMetricHistory> {
   const run = await findRun(transaction, runId);
   if (run === undefined) return { points: [], next: undefined };
@@ -63,21 +85,28 @@ async function historyCall({ store }: TrackingContext, fields: MlflowMessage): P
   const token = fields.string("page_token");
   const after = token === undefined || token === "" ? undefined : readHistoryPosition(token);
   const { points, next } = await store.read((transaction) => readPage(transaction, { runId, key, limit, after }));
-  return { ...unlessEmpty("metrics", points.map(wireMetric)), ...(next === undefined ? {} : { next_page_token: writePageToken(next) }) };
+  return {
+    ...unlessEmpty("metrics", points.map(wireMetric)),
+    ...(next === undefined ? {} : { next_page_token: writePageToken(next) }),
+  };
 }
 
 function readHistoryPosition(token: string): HistoryPosition {
   const { timestampMs, step, value, isNaN } = readPageToken(token);
   const isInteger = (field: unknown): field is StoredInteger => typeof field === "number" || typeof field === "bigint";
-  if (isInteger(timestampMs) && isInteger(step) && typeof value === "number" && typeof isNaN === "number") return { timestampMs, step, value, isNaN };
+  if (isInteger(timestampMs) && isInteger(step) && typeof value === "number" && typeof isNaN === "number")
+    return { timestampMs, step, value, isNaN };
   throw parameterInvalid({ message: "Invalid page token, could not base64-decode" });
 }
 
 async function bulkCall({ store }: TrackingContext, { fields }: TrackingCall): Promise<object> {
   const runIds = fields.strings("run_id");
-  if (runIds.length === 0) throw parameterInvalid({ message: "GetMetricHistoryBulk request must specify at least one run_id." });
+  if (runIds.length === 0)
+    throw parameterInvalid({ message: "GetMetricHistoryBulk request must specify at least one run_id." });
   if (runIds.length > MOST_RUNS) {
-    throw parameterInvalid({ message: `GetMetricHistoryBulk request cannot specify more than ${MOST_RUNS} run_ids. Received ${runIds.length} run_ids.` });
+    throw parameterInvalid({
+      message: `GetMetricHistoryBulk request cannot specify more than ${MOST_RUNS} run_ids. Received ${runIds.length} run_ids.`,
+    });
   }
   const key = fields.string("metric_key");
   if (key === undefined) throw parameterInvalid({ message: "GetMetricHistoryBulk request must specify a metric_key." });
@@ -87,7 +116,11 @@ async function bulkCall({ store }: TrackingContext, { fields }: TrackingCall): P
     for (const runId of [...runIds].sort()) {
       const run = await findRun(transaction, runId);
       if (run === undefined) continue;
-      const { points } = await getMetricHistory(transaction, { run: run.number, key, limit: Math.max(limit - found.length, 1) });
+      const { points } = await getMetricHistory(transaction, {
+        run: run.number,
+        key,
+        limit: Math.max(limit - found.length, 1),
+      });
       for (const point of points) found.push({ ...wireMetric(point), run_id: runId });
     }
     return found.slice(0, limit);
@@ -107,10 +140,15 @@ async function intervalCall({ store }: TrackingContext, { fields }: TrackingCall
   const range = readStepRange(fields);
   const limit = fields.integer("max_results") ?? LARGEST_INTERVAL;
   if (limit < 1 || limit > LARGEST_INTERVAL) {
-    throw parameterInvalid({ message: `max_results must be between 1 and ${LARGEST_INTERVAL}. See the API docs for more information about request parameters.` });
+    throw parameterInvalid({
+      message: `max_results must be between 1 and ${LARGEST_INTERVAL}. See the API docs for more information about request parameters.`,
+    });
   }
   const points = await store.read((transaction) => sampleRuns(transaction, { runIds, key, range, limit }));
-  return unlessEmpty("metrics", points.map(({ runId, point }) => ({ ...wireMetric(point), run_id: runId })));
+  return unlessEmpty(
+    "metrics",
+    points.map(({ runId, point }) => ({ ...wireMetric(point), run_id: runId })),
+  );
 }
 
 interface StepRange {
@@ -122,15 +160,24 @@ function readStepRange(fields: MlflowMessage): StepRange {
   const first = fields.int64("start_step");
   const last = fields.int64("end_step");
   if (first === undefined && last === undefined) return {};
-  if (first === undefined || last === undefined) throw parameterInvalid({ message: "If either start step or end step are specified, both must be specified." });
-  if (first > last) throw parameterInvalid({ message: `end_step must be greater than start_step. Found start_step=${first} and end_step=${last}.` });
+  if (first === undefined || last === undefined)
+    throw parameterInvalid({ message: "If either start step or end step are specified, both must be specified." });
+  if (first > last)
+    throw parameterInvalid({
+      message: `end_step must be greater than start_step. Found start_step=${first} and end_step=${last}.`,
+    });
   return { first, last };
 }
 
 /** Evenly chosen steps of all runs together, and the first and last step of each. */
 async function sampleRuns(
   transaction: ReadTransaction,
-  query: { readonly runIds: readonly string[]; readonly key: string; readonly range: StepRange; readonly limit: number },
+  query: {
+    readonly runIds: readonly string[];
+    readonly key: string;
+    readonly range: StepRange;
+    readonly limit: number;
+  },
 ): Promise<readonly { readonly runId: string; readonly point: MetricPoint }[]> {
   const { runIds, key, range, limit } = query;
   const runs: { readonly runId: string; readonly run: number }[] = [];
@@ -147,7 +194,8 @@ async function sampleRuns(
   const chosen = [...new Set([...chooseSteps([...all].sort(compareIntegers), limit), ...ends])].sort(compareIntegers);
   const sampled: { readonly runId: string; readonly point: MetricPoint }[] = [];
   for (const { runId, run } of runs) {
-    for (const point of await getMetricAtSteps(transaction, { run, key, steps: chosen, limit: LARGEST_INTERVAL })) sampled.push({ runId, point });
+    for (const point of await getMetricAtSteps(transaction, { run, key, steps: chosen, limit: LARGEST_INTERVAL }))
+      sampled.push({ runId, point });
   }
   return sampled;
 }

@@ -15,7 +15,10 @@ interface MissingCalls {
 const NO_TRACES = "Traces are not stored by this server";
 const NO_TRACES_INSTEAD = "log runs, metrics and artifacts, or keep traces in another tracking server";
 
-/** MLflow's calls that are not served: each answers with the reason, under every prefix. Source: the route table of MLflow 3.11 and 3.17. */
+/**
+ * MLflow's calls that are not served: each answers with the reason, under every prefix. Source: the route table of
+ * MLflow 3.11 and 3.17.
+ */
 const MISSING: readonly MissingCalls[] = [
   {
     what: NO_TRACES,
@@ -44,7 +47,10 @@ const MISSING: readonly MissingCalls[] = [
     what: "Assessments belong to traces, which are not stored by this server",
     instead: "log what people or programs think of a result as metrics, tags or tables of a run",
     status: 501,
-    calls: ["POST mlflow/traces/:trace_id/assessments", "GET,PATCH,DELETE mlflow/traces/:trace_id/assessments/:assessment_id"],
+    calls: [
+      "POST mlflow/traces/:trace_id/assessments",
+      "GET,PATCH,DELETE mlflow/traces/:trace_id/assessments/:assessment_id",
+    ],
   },
   {
     what: "Evaluation datasets of traces are not stored by this server",
@@ -81,7 +87,12 @@ const MISSING: readonly MissingCalls[] = [
     what: "Issues of traces are not kept by this server",
     instead: "keep them in an issue tracker",
     status: 501,
-    calls: ["POST mlflow/issues", "GET,PATCH mlflow/issues/:issue_id", "POST mlflow/issues/search", "POST mlflow/issues/invoke"],
+    calls: [
+      "POST mlflow/issues",
+      "GET,PATCH mlflow/issues/:issue_id",
+      "POST mlflow/issues/search",
+      "POST mlflow/issues/invoke",
+    ],
   },
   {
     what: "The AI gateway, its endpoints, secrets and budgets are not served here",
@@ -89,13 +100,48 @@ const MISSING: readonly MissingCalls[] = [
     status: 404,
     calls: ["GET,POST mlflow/gateway-proxy", "GET,POST,PUT,PATCH,DELETE mlflow/gateway/*"],
   },
-  { what: "Prompt optimization jobs are not run by this server", instead: "run the optimization where you call it from", status: 404, calls: ["GET,POST,DELETE mlflow/prompt-optimization/*"] },
-  { what: "Prompt engineering runs are not made by this server", instead: "log a run from your own code", status: 404, calls: ["POST mlflow/runs/create-promptlab-run"] },
-  { what: "Background jobs of MLflow's server are not run here", instead: "run the work in a pipeline", status: 404, calls: ["GET,PATCH mlflow/jobs/*"] },
-  { what: "MLflow's demonstration data is not made here", instead: "run `npm run demo`", status: 404, calls: ["POST mlflow/demo/*"] },
-  { what: "This server collects no telemetry of its page", instead: "nothing is to be done", status: 404, calls: ["GET,POST mlflow/ui-telemetry"] },
-  { what: "This server has one workspace: workspaces are not enabled", instead: "use one store for each", status: 404, calls: ["GET,POST mlflow/workspaces", "GET,PATCH,DELETE mlflow/workspaces/*"] },
-  { what: "MLflow's GraphQL is not served here", instead: "use the REST calls", status: 404, calls: ["GET,POST /graphql"] },
+  {
+    what: "Prompt optimization jobs are not run by this server",
+    instead: "run the optimization where you call it from",
+    status: 404,
+    calls: ["GET,POST,DELETE mlflow/prompt-optimization/*"],
+  },
+  {
+    what: "Prompt engineering runs are not made by this server",
+    instead: "log a run from your own code",
+    status: 404,
+    calls: ["POST mlflow/runs/create-promptlab-run"],
+  },
+  {
+    what: "Background jobs of MLflow's server are not run here",
+    instead: "run the work in a pipeline",
+    status: 404,
+    calls: ["GET,PATCH mlflow/jobs/*"],
+  },
+  {
+    what: "MLflow's demonstration data is not made here",
+    instead: "run `npm run demo`",
+    status: 404,
+    calls: ["POST mlflow/demo/*"],
+  },
+  {
+    what: "This server collects no telemetry of its page",
+    instead: "nothing is to be done",
+    status: 404,
+    calls: ["GET,POST mlflow/ui-telemetry"],
+  },
+  {
+    what: "This server has one workspace: workspaces are not enabled",
+    instead: "use one store for each",
+    status: 404,
+    calls: ["GET,POST mlflow/workspaces", "GET,PATCH,DELETE mlflow/workspaces/*"],
+  },
+  {
+    what: "MLflow's GraphQL is not served here",
+    instead: "use the REST calls",
+    status: 404,
+    calls: ["GET,POST /graphql"],
+  },
 ];
 
 /** Routes that say what is missing, and what to do without it. Never an HTML page, never an empty success. */
@@ -108,7 +154,9 @@ export function missingCallRoutes(): readonly MlflowRoute[] {
         path,
         permission: "read",
         handler: async () => {
-          throw status === 501 ? notImplemented({ message: `${what}; ${instead}.` }) : callMissing({ message: `${what}; ${instead}.` });
+          throw status === 501
+            ? notImplemented({ message: `${what}; ${instead}.` })
+            : callMissing({ message: `${what}; ${instead}.` });
         },
       }));
     }),

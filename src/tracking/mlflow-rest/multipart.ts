@@ -41,7 +41,11 @@ export function multipartRoutes({ artifacts, uploads }: Options): readonly Mlflo
       path: "mlflow-artifacts/mpu/part/:uploadId/:partNumber",
       permission: "write upload",
       handler: async (request) => {
-        const etag = await uploads.writePart(request.params["uploadId"] ?? "", Number(request.params["partNumber"]), request.body);
+        const etag = await uploads.writePart(
+          request.params["uploadId"] ?? "",
+          Number(request.params["partNumber"]),
+          request.body,
+        );
         return { headers: { etag: `"${etag}"` } };
       },
     },
@@ -51,7 +55,9 @@ export function multipartRoutes({ artifacts, uploads }: Options): readonly Mlflo
       permission: "write artifact",
       handler: async (request) => {
         const fields = await request.message();
-        const parts = fields.messages("parts").map((part) => ({ partNumber: part.integer("part_number") ?? 0, etag: part.string("etag") }));
+        const parts = fields
+          .messages("parts")
+          .map((part) => ({ partNumber: part.integer("part_number") ?? 0, etag: part.string("etag") }));
         await uploads.complete(await target(request, fields), fields.requiredString("upload_id"), parts);
         return {};
       },
@@ -75,7 +81,13 @@ export function multipartRoutes({ artifacts, uploads }: Options): readonly Mlflo
         const { handle, sizeBytes } = await artifacts.open(path);
         await handle.close();
         const encoded = artifactSegments(path).map(encodeURIComponent).join("/");
-        return { json: { url: `${ownAddress(request, "presigned")}artifacts/${encoded}`, headers: credentialsOf(request), file_size: sizeBytes } };
+        return {
+          json: {
+            url: `${ownAddress(request, "presigned")}artifacts/${encoded}`,
+            headers: credentialsOf(request),
+            file_size: sizeBytes,
+          },
+        };
       },
     },
   ];
@@ -84,7 +96,8 @@ export function multipartRoutes({ artifacts, uploads }: Options): readonly Mlflo
 /** The folder of the address and the name of the client's file: its path on the client's machine is not looked at. */
 function filePath(request: MlflowRequest, fields: MlflowMessage): string {
   const name = posix.basename(fields.requiredString("path").replaceAll("\\", "/"));
-  if (name === "" || name === "." || name === "..") throw parameterInvalid({ message: `Invalid value for parameter 'path': it names no file` });
+  if (name === "" || name === "." || name === "..")
+    throw parameterInvalid({ message: `Invalid value for parameter 'path': it names no file` });
   return [...artifactSegments(request.params["*"] ?? ""), ...artifactSegments(name)].join("/");
 }
 

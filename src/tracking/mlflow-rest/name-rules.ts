@@ -14,7 +14,8 @@ export function assertLength(named: string, text: string, limit: number): void {
 }
 
 /**
- * Metric, param and tag keys: letters of any script, digits, `_ - . : /` and spaces, and equal to their own normalized path.
+ * Metric, param and tag keys: letters of any script, digits, `_ - . : /` and spaces, and equal to their own normalized
+ * path.
  *
  * @param parameter how the message names it, for instance `name` or `metrics[0].name`
  * @throws TRACKING_PARAMETER_INVALID with MLflow's sentence

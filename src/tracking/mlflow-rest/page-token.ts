@@ -4,12 +4,20 @@ import type { WireObject, WireValue } from "./wire-value.ts";
 
 /** An opaque token that carries where the next page starts. */
 export function writePageToken(position: object): string {
-  return Buffer.from(JSON.stringify(position, (_key, value: unknown) => (typeof value === "bigint" ? wireInteger(value) : value))).toString("base64");
+  return Buffer.from(
+    JSON.stringify(position, (_key, value: unknown) => (typeof value === "bigint" ? wireInteger(value) : value)),
+  ).toString("base64");
 }
 
-/** Where a page ended: the values of the columns it was ordered by. @throws TRACKING_PARAMETER_INVALID for anything else */
+/**
+ * Where a page ended: the values of the columns it was ordered by. @throws TRACKING_PARAMETER_INVALID for anything else
+ */
 export function readPosition(after: WireValue | undefined): readonly (string | number)[] {
-  if (Array.isArray(after) && after.every((value) => typeof value === "string" || (typeof value === "number" && Number.isFinite(value)))) return after as readonly (string | number)[];
+  if (
+    Array.isArray(after) &&
+    after.every((value) => typeof value === "string" || (typeof value === "number" && Number.isFinite(value)))
+  )
+    return after as readonly (string | number)[];
   throw parameterInvalid({ message: "Invalid page token: it was not made by this call" });
 }
 

@@ -9,7 +9,8 @@ export type MlflowMethod = (typeof MLFLOW_METHODS)[number];
 export type MlflowLine = `${MlflowMethod} ${string}`;
 
 /**
- * What a call does. Its first word is what the caller's role must allow; the rest says to what, for the token of an attempt, which
+ * What a call does. Its first word is what the caller's role must allow; the rest says to what, for the token of an
+ * attempt, which
  * may write only what is its own. A plain `write` is refused to those.
  */
 export const MLFLOW_PERMISSIONS = [
@@ -97,7 +98,8 @@ export type MlflowHandler = (request: MlflowRequest) => Promise<MlflowResponse>;
  * One call of MLflow's REST API, free of any HTTP framework.
  *
  * `path` decides where it is served:
- * - `mlflow/runs/get` or `mlflow-artifacts/…` (no leading slash): under `/api/2.0/`, `/api/3.0/`, `/ajax-api/2.0/` and `/ajax-api/3.0/`
+ * - `mlflow/runs/get` or `mlflow-artifacts/…` (no leading slash): under `/api/2.0/`, `/api/3.0/`, `/ajax-api/2.0/` and
+ *   `/ajax-api/3.0/`
  * - `/health` (leading slash): at exactly this path
  *
  * `:name` is one path segment, a final `*` the rest of the path.

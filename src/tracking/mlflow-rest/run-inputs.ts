@@ -16,7 +16,10 @@ export function runInputRoutes(context: TrackingContext): readonly MlflowRoute[]
     route(context, "POST mlflow/runs/log-inputs", "write run", async ({ fields, atMs }) => {
       const runId = runIdOf(fields);
       const inputs = fields.messages("datasets");
-      if (inputs.length > MOST_DATASETS) throw parameterInvalid({ message: `A run takes at most ${MOST_DATASETS} datasets in one request. Got ${inputs.length}.` });
+      if (inputs.length > MOST_DATASETS)
+        throw parameterInvalid({
+          message: `A run takes at most ${MOST_DATASETS} datasets in one request. Got ${inputs.length}.`,
+        });
       const datasets = inputs.map(readDataset);
       const models = fields.messages("models").map((model) => ({ modelId: model.requiredString("model_id"), step: 0 }));
       await context.store.write(async (transaction) => {

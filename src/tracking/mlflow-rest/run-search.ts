@@ -24,7 +24,8 @@ export function runSearchRoutes(context: TrackingContext): readonly MlflowRoute[
 async function searchCall({ store }: TrackingContext, { fields }: TrackingCall): Promise<object> {
   const experimentIds = fields.strings("experiment_ids").map(parseExperimentId);
   const limit = pageSize(fields, STANDARD_PAGE);
-  if (limit > LARGEST_PAGE) throw parameterWrongType({ parameter: "max_results", value: fields.raw("max_results") ?? limit });
+  if (limit > LARGEST_PAGE)
+    throw parameterWrongType({ parameter: "max_results", value: fields.raw("max_results") ?? limit });
   const conditions = parseRunFilter(fields.string("filter") ?? "");
   const entries = fields.strings("order_by");
   const order = readOrders(entries, parseRunOrder);
@@ -39,23 +40,33 @@ async function searchCall({ store }: TrackingContext, { fields }: TrackingCall):
     ...(token === undefined || token === "" ? {} : { after: readPosition(readPageToken(token)["after"]) }),
   };
   const { runs, next } = await store.read((transaction) => searchRuns(transaction, query));
-  return { ...unlessEmpty("runs", runs.map(wireRun)), ...(next === undefined ? {} : { next_page_token: writePageToken({ after: next }) }) };
+  return {
+    ...unlessEmpty("runs", runs.map(wireRun)),
+    ...(next === undefined ? {} : { next_page_token: writePageToken({ after: next }) }),
+  };
 }
 
 function assertDistinct(entries: readonly string[], order: RunQuery["order"]): void {
   const keys = order.map(({ entity, key }) => `${entity}.${key}`);
   if (new Set(keys).size === keys.length) return;
   const twice = entries.filter((_, index) => keys.indexOf(keys[index] ?? "") !== keys.lastIndexOf(keys[index] ?? ""));
-  throw parameterInvalid({ message: `\`order_by\` contains duplicate fields: [${twice.map((entry) => `'${entry}'`).join(", ")}]` });
+  throw parameterInvalid({
+    message: `\`order_by\` contains duplicate fields: [${twice.map((entry) => `'${entry}'`).join(", ")}]`,
+  });
 }
 
 async function datasetsCall({ store }: TrackingContext, { fields }: TrackingCall): Promise<object> {
   const experimentIds = fields.strings("experiment_ids").map(parseExperimentId);
-  if (experimentIds.length === 0) throw parameterInvalid({ message: "SearchDatasets request must specify at least one experiment_id." });
+  if (experimentIds.length === 0)
+    throw parameterInvalid({ message: "SearchDatasets request must specify at least one experiment_id." });
   if (experimentIds.length > MOST_EXPERIMENTS) {
-    throw parameterInvalid({ message: `SearchDatasets request cannot specify more than ${MOST_EXPERIMENTS} experiment_ids. Received ${experimentIds.length} experiment_ids.` });
+    throw parameterInvalid({
+      message: `SearchDatasets request cannot specify more than ${MOST_EXPERIMENTS} experiment_ids. Received ${experimentIds.length} experiment_ids.`,
+    });
   }
-  const datasets = await store.read((transaction) => summarizeDatasets(transaction, { experimentIds, limit: MOST_DATASETS }));
+  const datasets = await store.read((transaction) =>
+    summarizeDatasets(transaction, { experimentIds, limit: MOST_DATASETS }),
+  );
   const summaries = datasets.map(({ experimentId, name, digest, context }) => ({
     experiment_id: String(experimentId),
     name,

@@ -1,11 +1,33 @@
 import { randomBytes } from "node:crypto";
-import { ATTEMPT_TAG, createRun, deleteRunTag, hydrateRuns, type KeyValue, type LifecycleStage, logRunModels, type RunStatus, setRunStage, setRunTags, updateRun } from "#metadata-store";
+import {
+  ATTEMPT_TAG,
+  createRun,
+  deleteRunTag,
+  hydrateRuns,
+  type KeyValue,
+  type LifecycleStage,
+  logRunModels,
+  type RunStatus,
+  setRunStage,
+  setRunTags,
+  updateRun,
+} from "#metadata-store";
 import { appendPath } from "../artifact-uri.ts";
 import { parameterInvalid, tagMissing } from "../errors.ts";
 import { randomRunName } from "../run-name.ts";
 import { assertKeyName, assertLength, truncate } from "./name-rules.ts";
 import type { MlflowCaller, MlflowRoute } from "./route.ts";
-import { activeExperiment, activeRun, artifactLocationOf, existingRun, parseStoredJson, route, runIdOf, type TrackingCall, type TrackingContext } from "./tracking-call.ts";
+import {
+  activeExperiment,
+  activeRun,
+  artifactLocationOf,
+  existingRun,
+  parseStoredJson,
+  route,
+  runIdOf,
+  type TrackingCall,
+  type TrackingContext,
+} from "./tracking-call.ts";
 import { wireNewRun, wireRun, wireRunInfo } from "./wire-run.ts";
 
 export const RUN_NAME_TAG = "mlflow.runName";
@@ -13,7 +35,13 @@ const USER_TAG = "mlflow.user";
 const HISTORY_TAG = "mlflow.log-model.history";
 const LONGEST_KEY = 250;
 const LONGEST_TAG_VALUE = 8000;
-const STATUS_NUMBERS: Readonly<Record<RunStatus, number>> = { RUNNING: 1, SCHEDULED: 2, FINISHED: 3, FAILED: 4, KILLED: 5 };
+const STATUS_NUMBERS: Readonly<Record<RunStatus, number>> = {
+  RUNNING: 1,
+  SCHEDULED: 2,
+  FINISHED: 3,
+  FAILED: 4,
+  KILLED: 5,
+};
 
 /** `runs/create, get, update, delete, restore, set-tag, delete-tag, outputs, log-model` */
 export function runRoutes(context: TrackingContext): readonly MlflowRoute[] {
@@ -22,7 +50,9 @@ export function runRoutes(context: TrackingContext): readonly MlflowRoute[] {
     route(context, "POST mlflow/runs/create", "write new run", (call) => createCall(context, call)),
     route(context, "GET mlflow/runs/get", "read", async ({ fields }) => {
       const runId = runIdOf(fields);
-      const [run] = await store.read(async (transaction) => hydrateRuns(transaction, [await existingRun(transaction, runId)]));
+      const [run] = await store.read(async (transaction) =>
+        hydrateRuns(transaction, [await existingRun(transaction, runId)]),
+      );
       return { run: run === undefined ? {} : wireRun(run) };
     }),
     route(context, "POST mlflow/runs/update", "write run", (call) => updateCall(context, call)),
@@ -34,13 +64,16 @@ export function runRoutes(context: TrackingContext): readonly MlflowRoute[] {
       const key = fields.requiredString("key");
       await store.write(async (transaction) => {
         const run = await activeRun(transaction, runId);
-        if (!(await deleteRunTag(transaction, { run: run.number, key }))) throw tagMissing({ key, subject: `run with id ${runId}` });
+        if (!(await deleteRunTag(transaction, { run: run.number, key })))
+          throw tagMissing({ key, subject: `run with id ${runId}` });
       });
       return {};
     }),
     route(context, "POST mlflow/runs/outputs", "write run", async ({ fields, atMs }) => {
       const runId = runIdOf(fields);
-      const models = fields.messages("models").map((model) => ({ modelId: model.requiredString("model_id"), step: model.int64("step") ?? 0 }));
+      const models = fields
+        .messages("models")
+        .map((model) => ({ modelId: model.requiredString("model_id"), step: model.int64("step") ?? 0 }));
       await store.write(async (transaction) => {
         const run = await activeRun(transaction, runId);
         await logRunModels(transaction, { run: run.number, direction: "output", models, atMs });
@@ -62,39 +95,75 @@ export function readRunTag(key: string, value: string | undefined, path: string)
 /** What clients send that do not know their user. */
 const UNKNOWN_USER = "unknown";
 
-/** A caller's name stands where the client gave none: what a client says of its user stays, and who called is in the event anyhow. */
-function withUser({ user, isSignedIn }: MlflowCaller, run: { readonly userId: string; readonly tags: readonly KeyValue[] }): { readonly userId: string; readonly tags: readonly KeyValue[] } {
+/**
+ * A caller's name stands where the client gave none: what a client says of its user stays, and who called is in the
+ * event anyhow.
+ */
+function withUser(
+  { user, isSignedIn }: MlflowCaller,
+  run: { readonly userId: string; readonly tags: readonly KeyValue[] },
+): { readonly userId: string; readonly tags: readonly KeyValue[] } {
   if (isSignedIn !== true) return run;
   const tagged = run.tags.find(({ key }) => key === USER_TAG)?.value;
   const userId = run.userId === "" || run.userId === UNKNOWN_USER ? (tagged ?? user) : run.userId;
   return { userId, tags: tagged === undefined ? [...run.tags, { key: USER_TAG, value: userId }] : run.tags };
 }
 
-async function createCall({ store, artifactRoot }: TrackingContext, { fields, atMs, actor, request }: TrackingCall): Promise<object> {
+async function createCall(
+  { store, artifactRoot }: TrackingContext,
+  { fields, atMs, actor, request }: TrackingCall,
+): Promise<object> {
   const experimentText = fields.requiredString("experiment_id");
   const startTimeMs = fields.int64("start_time") ?? 0;
   const { user, attempt } = request.identity;
   const sent = fields.messages("tags").map((tag) => readRunTag(tag.requiredString("key"), tag.string("value"), ""));
-  const given = attempt === undefined ? sent : withTags(sent, { [USER_TAG]: user, [ATTEMPT_TAG]: attempt.attemptId, "esteira.pipeline_run": attempt.pipelineRunId });
+  const given =
+    attempt === undefined
+      ? sent
+      : withTags(sent, {
+          [USER_TAG]: user,
+          [ATTEMPT_TAG]: attempt.attemptId,
+          "esteira.pipeline_run": attempt.pipelineRunId,
+        });
   const { runName, tags: named } = nameRun(fields.string("run_name") ?? "", given);
-  const { userId, tags } = attempt === undefined ? withUser(request.identity, { userId: fields.string("user_id") ?? "", tags: named }) : { userId: user, tags: named };
+  const { userId, tags } =
+    attempt === undefined
+      ? withUser(request.identity, { userId: fields.string("user_id") ?? "", tags: named })
+      : { userId: user, tags: named };
   const runId = randomBytes(16).toString("hex");
   const info = await store.write(async (transaction) => {
     const experiment = await activeExperiment(transaction, experimentText);
     const artifactUri = appendPath(artifactLocationOf(experiment, artifactRoot), runId, "artifacts");
     const { experimentId, project } = experiment;
-    return createRun(transaction, { runId, experimentId, project, runName, userId, startTimeMs, artifactUri, tags, atMs, actor });
+    return createRun(transaction, {
+      runId,
+      experimentId,
+      project,
+      runName,
+      userId,
+      startTimeMs,
+      artifactUri,
+      tags,
+      atMs,
+      actor,
+    });
   });
   return { run: wireNewRun(info, tags) };
 }
 
 /** A step cannot know who started it: its process has another user than the run. */
 function withTags(tags: readonly KeyValue[], own: Readonly<Record<string, string>>): readonly KeyValue[] {
-  return [...tags.filter(({ key }) => !Object.hasOwn(own, key)), ...Object.entries(own).map(([key, value]) => ({ key, value }))];
+  return [
+    ...tags.filter(({ key }) => !Object.hasOwn(own, key)),
+    ...Object.entries(own).map(([key, value]) => ({ key, value })),
+  ];
 }
 
 /** Name and name tag are one. @throws TRACKING_PARAMETER_INVALID when both are given and differ */
-export function nameRun(runName: string, tags: readonly KeyValue[]): { readonly runName: string; readonly tags: readonly KeyValue[] } {
+export function nameRun(
+  runName: string,
+  tags: readonly KeyValue[],
+): { readonly runName: string; readonly tags: readonly KeyValue[] } {
   const tagged = tags.find((tag) => tag.key === RUN_NAME_TAG)?.value;
   if (tagged !== undefined && runName !== "" && tagged !== runName) {
     throw parameterInvalid({
@@ -103,7 +172,10 @@ export function nameRun(runName: string, tags: readonly KeyValue[]): { readonly 
   }
   const name = runName || tagged || randomRunName();
   if (tagged === name) return { runName: name, tags };
-  return { runName: name, tags: [...tags.filter((tag) => tag.key !== RUN_NAME_TAG), { key: RUN_NAME_TAG, value: name }] };
+  return {
+    runName: name,
+    tags: [...tags.filter((tag) => tag.key !== RUN_NAME_TAG), { key: RUN_NAME_TAG, value: name }],
+  };
 }
 
 async function updateCall({ store }: TrackingContext, { fields, atMs, actor }: TrackingCall): Promise<object> {
@@ -126,9 +198,15 @@ async function updateCall({ store }: TrackingContext, { fields, atMs, actor }: T
   return { run_info: wireRunInfo(info) };
 }
 
-async function stageCall({ store }: TrackingContext, { fields, atMs, actor }: TrackingCall, stage: LifecycleStage): Promise<object> {
+async function stageCall(
+  { store }: TrackingContext,
+  { fields, atMs, actor }: TrackingCall,
+  stage: LifecycleStage,
+): Promise<object> {
   const runId = runIdOf(fields);
-  await store.write(async (transaction) => setRunStage(transaction, { run: await existingRun(transaction, runId), stage, atMs, actor }));
+  await store.write(async (transaction) =>
+    setRunStage(transaction, { run: await existingRun(transaction, runId), stage, atMs, actor }),
+  );
   return {};
 }
 
@@ -148,10 +226,14 @@ async function logModelCall({ store }: TrackingContext, { fields, atMs }: Tracki
   const runId = runIdOf(fields);
   const text = fields.requiredString("model_json");
   const parsed = parseStoredJson(text);
-  if (!("value" in parsed)) throw parameterInvalid({ message: `Malformed model info. \n ${text} \n is not a valid JSON.` });
+  if (!("value" in parsed))
+    throw parameterInvalid({ message: `Malformed model info. \n ${text} \n is not a valid JSON.` });
   const model = parsed.value;
-  const missing = ["artifact_path", "flavors", "utc_time_created", "run_id"].filter((field) => typeof model !== "object" || model === null || !(field in model));
-  if (missing.length > 0) throw parameterInvalid({ message: `Model json is missing mandatory fields: ${missing.join(", ")}` });
+  const missing = ["artifact_path", "flavors", "utc_time_created", "run_id"].filter(
+    (field) => typeof model !== "object" || model === null || !(field in model),
+  );
+  if (missing.length > 0)
+    throw parameterInvalid({ message: `Model json is missing mandatory fields: ${missing.join(", ")}` });
   await store.write(async (transaction) => {
     const run = await activeRun(transaction, runId);
     const [{ tags } = { tags: [] }] = await hydrateRuns(transaction, [run]);

@@ -2,7 +2,8 @@ import { notImplemented } from "../errors.ts";
 import type { MlflowRoute } from "./route.ts";
 
 /**
- * What clients read as the server's version. From 3.4 on they would send trace spans as OTLP protobuf, which is not taken here.
+ * What clients read as the server's version. From 3.4 on they would send trace spans as OTLP protobuf, which is not
+ * taken here.
  */
 const COMPATIBLE_VERSION = "3.3.0";
 
@@ -11,7 +12,12 @@ export function serverInfoRoutes(): readonly MlflowRoute[] {
   return [
     { method: "GET", path: "/health", permission: "open", handler: async () => ({ text: "OK" }) },
     { method: "GET", path: "/version", permission: "open", handler: async () => ({ text: COMPATIBLE_VERSION }) },
-    { method: "GET", path: "mlflow/server-info", permission: "read", handler: async () => ({ json: { store_type: "SqlStore", workspaces_enabled: false } }) },
+    {
+      method: "GET",
+      path: "mlflow/server-info",
+      permission: "read",
+      handler: async () => ({ json: { store_type: "SqlStore", workspaces_enabled: false } }),
+    },
     {
       method: "POST",
       path: "/v1/traces",

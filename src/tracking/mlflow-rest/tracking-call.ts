@@ -1,9 +1,23 @@
 import { assertJsonDepth, type Clock, messageOf } from "#base";
-import { type Experiment, findExperiment, findRun, type MetadataStore, type ReadTransaction, type RunInfo } from "#metadata-store";
+import {
+  type Experiment,
+  findExperiment,
+  findRun,
+  type MetadataStore,
+  type ReadTransaction,
+  type RunInfo,
+} from "#metadata-store";
 import { appendPath } from "../artifact-uri.ts";
 import { experimentMissing, experimentNotActive, parameterInvalid, runMissing, runNotActive } from "../errors.ts";
 import type { MlflowMessage } from "./message.ts";
-import { type MlflowLine, type MlflowPermission, type MlflowRequest, type MlflowResponse, type MlflowRoute, parseLine } from "./route.ts";
+import {
+  type MlflowLine,
+  type MlflowPermission,
+  type MlflowRequest,
+  type MlflowResponse,
+  type MlflowRoute,
+  parseLine,
+} from "./route.ts";
 
 /** What the tracking calls work with. */
 export interface TrackingRoutesOptions {
@@ -66,7 +80,10 @@ export async function activeExperiment(transaction: ReadTransaction, text: strin
   return experiment;
 }
 
-export function artifactLocationOf(experiment: Pick<Experiment, "experimentId" | "artifactLocation">, artifactRoot: string): string {
+export function artifactLocationOf(
+  experiment: Pick<Experiment, "experimentId" | "artifactLocation">,
+  artifactRoot: string,
+): string {
   return experiment.artifactLocation ?? appendPath(artifactRoot, String(experiment.experimentId));
 }
 
@@ -90,11 +107,15 @@ export async function activeRun(transaction: ReadTransaction, runId: string): Pr
   return run;
 }
 
-/** A page size: the default when absent. @throws TRACKING_PARAMETER_INVALID when it is not positive or above `largest` */
+/**
+ * A page size: the default when absent. @throws TRACKING_PARAMETER_INVALID when it is not positive or above `largest`
+ */
 export function pageSize(fields: MlflowMessage, standard: number): number {
   const size = fields.integer("max_results") ?? standard;
   if (size > 0) return size;
-  throw parameterInvalid({ message: `Invalid value ${size} for parameter 'max_results' supplied. It must be a positive integer` });
+  throw parameterInvalid({
+    message: `Invalid value ${size} for parameter 'max_results' supplied. It must be a positive integer`,
+  });
 }
 
 /** Runs a parser on a stored JSON text; undefined when it is no JSON. */

@@ -10,7 +10,8 @@ import { serverInfoRoutes } from "./server-info.ts";
 import type { TrackingContext, TrackingRoutesOptions } from "./tracking-call.ts";
 
 /**
- * MLflow's tracking calls: experiments, runs, metrics, params, tags, inputs, search, and what the server says of itself.
+ * MLflow's tracking calls: experiments, runs, metrics, params, tags, inputs, search, and what the server says of
+ * itself.
  * Mount them beside the registry's.
  */
 export function createTrackingRoutes(options: TrackingRoutesOptions): readonly MlflowRoute[] {

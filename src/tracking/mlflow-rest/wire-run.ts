@@ -35,7 +35,12 @@ export function wireRunInfo(info: RunInfo): object {
 }
 
 export function wireMetric(point: MetricPoint): object {
-  return { key: point.key, value: wireDouble(point.value), timestamp: wireInteger(point.timestampMs), step: wireInteger(point.step) };
+  return {
+    key: point.key,
+    value: wireDouble(point.value),
+    timestamp: wireInteger(point.timestampMs),
+    step: wireInteger(point.step),
+  };
 }
 
 export function wireRun(run: Run): object {
@@ -48,9 +53,15 @@ export function wireRun(run: Run): object {
     },
     inputs: {
       ...unlessEmpty("dataset_inputs", run.datasets.map(wireDatasetInput)),
-      ...unlessEmpty("model_inputs", run.modelInputs.map(({ modelId }) => ({ model_id: modelId }))),
+      ...unlessEmpty(
+        "model_inputs",
+        run.modelInputs.map(({ modelId }) => ({ model_id: modelId })),
+      ),
     },
-    outputs: unlessEmpty("model_outputs", run.modelOutputs.map(({ modelId, step }) => ({ model_id: modelId, step: wireInteger(step) }))),
+    outputs: unlessEmpty(
+      "model_outputs",
+      run.modelOutputs.map(({ modelId, step }) => ({ model_id: modelId, step: wireInteger(step) })),
+    ),
   };
 }
 

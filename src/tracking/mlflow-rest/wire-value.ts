@@ -12,10 +12,15 @@ export function pythonJson(value: WireValue): string {
   if (typeof value === "bigint") return String(value);
   if (Array.isArray(value)) return `[${(value as WireValue[]).map(pythonJson).join(", ")}]`;
   if (typeof value === "object" && value !== null) {
-    const members = Object.entries(value as WireObject).map(([key, member]) => `${pythonJson(key)}: ${pythonJson(member ?? null)}`);
+    const members = Object.entries(value as WireObject).map(
+      ([key, member]) => `${pythonJson(key)}: ${pythonJson(member ?? null)}`,
+    );
     return `{${members.join(", ")}}`;
   }
-  return JSON.stringify(value).replace(/[\u0080-\uffff]/g, (letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  return JSON.stringify(value).replace(
+    /[\u0080-\uffff]/g,
+    (letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
 }
 
 /** Name of the Python type that a JSON value has there. */

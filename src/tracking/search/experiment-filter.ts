@@ -39,13 +39,17 @@ export function parseExperimentOrder(entry: string): OrderKey<"attribute"> {
 }
 
 /** `attribute.x`, `tag.x`, `tags.x` or a bare attribute: what every search but that of runs takes. */
-export function readNarrowIdentifier(text: string, attributes: readonly string[]): { readonly entity: ExperimentEntity; readonly key: string } {
+export function readNarrowIdentifier(
+  text: string,
+  attributes: readonly string[],
+): { readonly entity: ExperimentEntity; readonly key: string } {
   const { entity: word, key } = splitIdentifier(text);
   if (word !== undefined && word !== "attribute" && word !== "tag" && word !== "tags") {
     refuse(`Invalid entity type '${word}'. Valid entity types are ('attribute', 'tag', 'tags')`);
   }
   const entity = word === "tag" || word === "tags" ? "tag" : "attribute";
-  if (entity === "attribute" && !attributes.includes(key)) refuse(`Invalid attribute key '${key}' specified. Valid keys are '${pythonSet(attributes)}'`);
+  if (entity === "attribute" && !attributes.includes(key))
+    refuse(`Invalid attribute key '${key}' specified. Valid keys are '${pythonSet(attributes)}'`);
   return { entity, key };
 }
 
@@ -61,9 +65,16 @@ function readCondition(comparison: Phrase): Condition<ExperimentEntity> {
 }
 
 function readValue(entity: ExperimentEntity, key: string, value: Phrase): string | number | readonly string[] {
-  if (entity === "tag") return quotedValue(value, (text) => refuse(`Expected a quoted string value for tag (e.g. 'my-value'). Got value ${text}`));
-  if (NUMERIC_ATTRIBUTES.includes(key)) return numericValue(value, (text) => refuse(`Expected numeric value type for numeric attribute: ${key}. Found ${text}`));
-  if (value.kind !== "list") return quotedValue(value, (text) => refuse(`Expected a quoted string value for attributes. Got value ${text}`));
+  if (entity === "tag")
+    return quotedValue(value, (text) =>
+      refuse(`Expected a quoted string value for tag (e.g. 'my-value'). Got value ${text}`),
+    );
+  if (NUMERIC_ATTRIBUTES.includes(key))
+    return numericValue(value, (text) =>
+      refuse(`Expected numeric value type for numeric attribute: ${key}. Found ${text}`),
+    );
+  if (value.kind !== "list")
+    return quotedValue(value, (text) => refuse(`Expected a quoted string value for attributes. Got value ${text}`));
   if (key !== "run_id") refuse("Only the 'run_id' attribute supports comparison with a list of quoted string values.");
   return listValue(value);
 }

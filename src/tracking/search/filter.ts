@@ -1,7 +1,20 @@
 import { parameterInvalid } from "../errors.ts";
 import { joinWordComparisons, type Phrase, readStatements } from "./phrase.ts";
 
-export const COMPARATORS = ["=", "!=", ">", ">=", "<", "<=", "LIKE", "ILIKE", "IN", "NOT IN", "IS NULL", "IS NOT NULL"] as const;
+export const COMPARATORS = [
+  "=",
+  "!=",
+  ">",
+  ">=",
+  "<",
+  "<=",
+  "LIKE",
+  "ILIKE",
+  "IN",
+  "NOT IN",
+  "IS NULL",
+  "IS NOT NULL",
+] as const;
 export type Comparator = (typeof COMPARATORS)[number];
 
 /** One condition of a filter; all of a filter's conditions must hold. */
@@ -35,11 +48,15 @@ export function readComparisons(filter: string, quoted: boolean): readonly Phras
   const statements = readStatements(filter);
   const [statement] = statements;
   if (statement === undefined) refuse(`Invalid filter '${filter}'. Could not be parsed.`);
-  if (statements.length > 1) refuse(`Search filter contained multiple expression '${filter}'. Provide AND-ed expression list.`);
+  if (statements.length > 1)
+    refuse(`Search filter contained multiple expression '${filter}'. Provide AND-ed expression list.`);
   const phrases = joinWordComparisons(statement);
   assertConditionCount(phrases);
-  const unused = phrases.filter((phrase) => phrase.kind !== "comparison" && !(phrase.kind === "keyword" && phrase.text.toUpperCase() === "AND"));
-  if (unused.length > 0) refuse(`Invalid clause(s) in filter string: ${unused.map(({ text }) => (quoted ? `'${text}'` : text)).join(", ")}`);
+  const unused = phrases.filter(
+    (phrase) => phrase.kind !== "comparison" && !(phrase.kind === "keyword" && phrase.text.toUpperCase() === "AND"),
+  );
+  if (unused.length > 0)
+    refuse(`Invalid clause(s) in filter string: ${unused.map(({ text }) => (quoted ? `'${text}'` : text)).join(", ")}`);
   const comparisons = phrases.filter((phrase) => phrase.kind === "comparison");
   for (const { left } of comparisons) {
     if (left?.kind !== "identifier") refuse(`Invalid comparison clause. Expected 'Identifier' found '${left?.text}'`);
@@ -53,7 +70,10 @@ const MOST_CONDITIONS = 200;
 /** @throws TRACKING_PARAMETER_INVALID */
 export function assertConditionCount(phrases: readonly Phrase[]): void {
   const count = phrases.filter((phrase) => phrase.kind === "comparison").length;
-  if (count > MOST_CONDITIONS) refuse(`A filter takes at most ${MOST_CONDITIONS} conditions. Got ${count}. Use IN lists, or split it across several searches.`);
+  if (count > MOST_CONDITIONS)
+    refuse(
+      `A filter takes at most ${MOST_CONDITIONS} conditions. Got ${count}. Use IN lists, or split it across several searches.`,
+    );
 }
 
 /** The comparator in capitals. */
@@ -98,7 +118,8 @@ export function numericValue(value: Phrase, otherwise: (text: string) => never):
 /** The strings of `('a', 'b')`; a trailing comma is fine. */
 export function listValue(list: Phrase): readonly string[] {
   const inside = list.text.slice(1, -1).trim();
-  if (inside === "") refuse("While parsing a list in the query, expected a non-empty list of string values, but got empty list");
+  if (inside === "")
+    refuse("While parsing a list in the query, expected a non-empty list of string values, but got empty list");
   if (!/^('([^'\\]|\\.)*'|"([^"\\]|\\.)*")(\s*,\s*('([^'\\]|\\.)*'|"([^"\\]|\\.)*"))*\s*,?$/.test(inside)) {
     refuse("While parsing a list in the query, expected a non-empty list of string values, but got ill-formed list.");
   }
@@ -107,5 +128,8 @@ export function listValue(list: Phrase): readonly string[] {
 
 /** A set as Python prints it, sorted. */
 export function pythonSet(values: Iterable<string>): string {
-  return `{${[...values].sort().map((value) => `'${value}'`).join(", ")}}`;
+  return `{${[...values]
+    .sort()
+    .map((value) => `'${value}'`)
+    .join(", ")}}`;
 }

@@ -15,7 +15,8 @@ const TEXT_COLUMNS = ["name", "model_id", "model_type", "status", "source_run_id
 const NUMERIC_COLUMNS = ["creation_timestamp_ms", "last_updated_timestamp_ms"];
 
 /**
- * Reads a filter of `logged-models/search`; words in it are case-sensitive, operators too. Double quotes work as single ones.
+ * Reads a filter of `logged-models/search`; words in it are case-sensitive, operators too. Double quotes work as single
+ * ones.
  *
  * @throws TRACKING_PARAMETER_INVALID with MLflow's sentence. Source: `mlflow/utils/search_logged_model_utils.py`
  */
@@ -23,7 +24,8 @@ export function parseLoggedModelFilter(filter: string): readonly Condition<Logge
   if (filter === "") return [];
   const statements = readStatements(filter);
   const [statement] = statements;
-  if (statement === undefined || statements.length !== 1) refuse(`Invalid filter string: ${pythonRepr(filter)}. Expected a single SQL expression.`);
+  if (statement === undefined || statements.length !== 1)
+    refuse(`Invalid filter string: ${pythonRepr(filter)}. Expected a single SQL expression.`);
   const conditions: Condition<LoggedModelEntity>[] = [];
   const phrases = joinWordComparisons(statement);
   assertConditionCount(phrases);
@@ -43,7 +45,10 @@ export function parseLoggedModelFilter(filter: string): readonly Condition<Logge
  *
  * @throws TRACKING_PARAMETER_INVALID
  */
-export function parseLoggedModelOrderField(field: string): { readonly entity: "metrics" | "attributes"; readonly key: string } {
+export function parseLoggedModelOrderField(field: string): {
+  readonly entity: "metrics" | "attributes";
+  readonly key: string;
+} {
   assertReadable(field);
   const dot = field.indexOf(".");
   if (dot >= 0) {
@@ -57,13 +62,21 @@ export function parseLoggedModelOrderField(field: string): { readonly entity: "m
 }
 
 function readCondition({ text, left, comparator = "", right }: Phrase): Condition<LoggedModelEntity> {
-  if (left === undefined || right === undefined) refuse(`Invalid comparison: ${left?.text ?? text}${comparator}. Expected a comparison with 3 tokens.`);
+  if (left === undefined || right === undefined)
+    refuse(`Invalid comparison: ${left?.text ?? text}${comparator}. Expected a comparison with 3 tokens.`);
   const { entity, key } = readEntity(left.text);
   const numeric = entity === "metrics" || (entity === "attributes" && NUMERIC_COLUMNS.includes(key));
   if (!(numeric ? NUMERIC : TEXT).includes(comparator)) {
-    refuse(`Invalid comparison operator for ${entity}.${key}: '${comparator}'. Expected one of (${TEXT.map((name) => `'${name}'`).join(", ")}).`);
+    refuse(
+      `Invalid comparison operator for ${entity}.${key}: '${comparator}'. Expected one of (${TEXT.map((name) => `'${name}'`).join(", ")}).`,
+    );
   }
-  return { entity, key, comparator: comparator as Comparator, value: numeric ? readNumber(right, `${entity}.${key}`) : readText(right) };
+  return {
+    entity,
+    key,
+    comparator: comparator as Comparator,
+    value: numeric ? readNumber(right, `${entity}.${key}`) : readText(right),
+  };
 }
 
 function readEntity(text: string): { readonly entity: LoggedModelEntity; readonly key: string } {
@@ -71,7 +84,10 @@ function readEntity(text: string): { readonly entity: LoggedModelEntity; readonl
   if (match !== null) {
     const [, word = "", key = ""] = match;
     const entity = LOGGED_MODEL_ENTITIES.find((name) => name === word);
-    if (entity === undefined) refuse(`Invalid entity type: '${word}'. Expected one of [${LOGGED_MODEL_ENTITIES.map((name) => `'${name}'`).join(", ")}].`);
+    if (entity === undefined)
+      refuse(
+        `Invalid entity type: '${word}'. Expected one of [${LOGGED_MODEL_ENTITIES.map((name) => `'${name}'`).join(", ")}].`,
+      );
     if (entity === "attributes") return { entity, key: column(stripQuotes(key)) };
     return { entity, key: stripQuotes(key) };
   }
@@ -81,7 +97,9 @@ function readEntity(text: string): { readonly entity: LoggedModelEntity; readonl
 function column(name: string): string {
   const key = ALIASES[name] ?? name;
   if (TEXT_COLUMNS.includes(key) || NUMERIC_COLUMNS.includes(key)) return key;
-  return refuse(`Invalid attribute '${name}'. Expected one of ${[...TEXT_COLUMNS, "creation_timestamp", "last_updated_timestamp"].join(", ")}.`);
+  return refuse(
+    `Invalid attribute '${name}'. Expected one of ${[...TEXT_COLUMNS, "creation_timestamp", "last_updated_timestamp"].join(", ")}.`,
+  );
 }
 
 function readNumber(value: Phrase, subject: string): number {

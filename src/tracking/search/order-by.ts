@@ -6,7 +6,8 @@ const MOST_ORDER_KEYS = 50;
 
 /** Reads the entries of an order_by. @throws TRACKING_PARAMETER_INVALID, also for more than 50 */
 export function readOrders<Entry, Key>(entries: readonly Entry[], parse: (entry: Entry) => Key): readonly Key[] {
-  if (entries.length > MOST_ORDER_KEYS) refuse(`An order takes at most ${MOST_ORDER_KEYS} keys. Got ${entries.length}.`);
+  if (entries.length > MOST_ORDER_KEYS)
+    refuse(`An order takes at most ${MOST_ORDER_KEYS} keys. Got ${entries.length}.`);
   return entries.map(parse);
 }
 
@@ -22,14 +23,20 @@ export function readOrderBy(entry: string): { readonly identifier: string; reado
   const [first, second] = phrases;
   if (statements.length !== 1 || first === undefined) return unreadable();
   const isTimestamp = first.kind === "keyword" && first.text.toLowerCase() === "timestamp";
-  if (isTimestamp && phrases.length === 2 && second?.kind === "order") return { identifier: "timestamp", ascending: isAscending(second.text) };
+  if (isTimestamp && phrases.length === 2 && second?.kind === "order")
+    return { identifier: "timestamp", ascending: isAscending(second.text) };
   if (phrases.length !== 1 || (first.kind !== "identifier" && !isTimestamp)) return unreadable();
   return readDirection(entry, isTimestamp ? "timestamp" : first.text.trim(), splitWords(first.text) ?? []);
 }
 
-function readDirection(entry: string, whole: string, words: readonly string[]): { readonly identifier: string; readonly ascending: boolean } {
+function readDirection(
+  entry: string,
+  whole: string,
+  words: readonly string[],
+): { readonly identifier: string; readonly ascending: boolean } {
   const [identifier, direction] = words;
-  if (identifier === undefined || words.length > 2) return refuse(`Invalid order_by clause '${entry}'. Could not be parsed.`);
+  if (identifier === undefined || words.length > 2)
+    return refuse(`Invalid order_by clause '${entry}'. Could not be parsed.`);
   if (direction === undefined) return { identifier: whole, ascending: true };
   if (!/^(asc|desc)$/i.test(direction)) refuse(`Invalid ordering key in order_by clause '${entry}'.`);
   return { identifier, ascending: isAscending(direction) };
@@ -39,7 +46,10 @@ function isAscending(word: string): boolean {
   return word.toLowerCase() === "asc";
 }
 
-/** Words as a shell splits them: quotes (and back quotes) hold a word together and are taken off. Undefined when one stays open. */
+/**
+ * Words as a shell splits them: quotes (and back quotes) hold a word together and are taken off. Undefined when one
+ * stays open.
+ */
 function splitWords(text: string): readonly string[] | undefined {
   const words: string[] = [];
   const pattern = /\s+|((?:"[^"]*"|`[^`]*`|'[^']*'|[^\s"'`])+)/gy;

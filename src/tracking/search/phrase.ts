@@ -1,7 +1,18 @@
 import { parameterInvalid } from "../errors.ts";
 import { type Token, tokenize } from "./lexer.ts";
 
-export type PhraseKind = "identifier" | "string" | "integer" | "float" | "list" | "comparator" | "keyword" | "order" | "operation" | "comparison" | "other";
+export type PhraseKind =
+  | "identifier"
+  | "string"
+  | "integer"
+  | "float"
+  | "list"
+  | "comparator"
+  | "keyword"
+  | "order"
+  | "operation"
+  | "comparison"
+  | "other";
 
 /** One word, or several that belong together. */
 export interface Phrase {
@@ -20,7 +31,9 @@ interface Spaced {
   readonly gap: string;
 }
 
-/** The phrases of each statement (`;` ends one), in the order and with the grouping that MLflow's SQL parser gives them. */
+/**
+ * The phrases of each statement (`;` ends one), in the order and with the grouping that MLflow's SQL parser gives them.
+ */
 export function readStatements(text: string): readonly (readonly Phrase[])[] {
   assertReadable(text);
   const statements: Token[][] = [];
@@ -45,13 +58,19 @@ const QUOTED_VALUE = /'[^']*'\s*,?\s*|"[^"]*"\s*,?\s*/g;
 export function assertReadable(text: string): void {
   if (text.length <= LONGEST_FILTER) return;
   if (text.length <= LONGEST_WITH_VALUES && text.replace(QUOTED_VALUE, "").length <= LONGEST_FILTER) return;
-  throw parameterInvalid({ message: `The filter or order has ${text.length} characters. At most ${LONGEST_FILTER} are read beside quoted values, and ${LONGEST_WITH_VALUES} with them. Split it across several searches.` });
+  throw parameterInvalid({
+    message: `The filter or order has ${text.length} characters. At most ${LONGEST_FILTER} are read beside quoted values, and ${LONGEST_WITH_VALUES} with them. Split it across several searches.`,
+  });
 }
 
 function group(tokens: readonly Token[]): Spaced[] {
   let phrases = joinPeriods(joinParentheses(tokens));
   phrases = joinOrders(phrases);
-  phrases = joinInfix(phrases, (phrase) => phrase.text !== "," && phrase.kind === "other" && /^[-+/@#%^&|*]|^->/.test(phrase.text), "operation");
+  phrases = joinInfix(
+    phrases,
+    (phrase) => phrase.text !== "," && phrase.kind === "other" && /^[-+/@#%^&|*]|^->/.test(phrase.text),
+    "operation",
+  );
   phrases = joinInfix(phrases, (phrase) => phrase.kind === "comparator", "comparison");
   return joinAliases(phrases);
 }
@@ -79,7 +98,9 @@ function joinParentheses(tokens: readonly Token[]): Spaced[] {
     }
     const end = ends.get(index) ?? -1;
     const phrase: Phrase =
-      end < 0 ? { kind: KIND_OF_TOKEN[token.kind] ?? "other", text: token.text } : { kind: "list", text: textOf(tokens.slice(index, end + 1)) };
+      end < 0
+        ? { kind: KIND_OF_TOKEN[token.kind] ?? "other", text: token.text }
+        : { kind: "list", text: textOf(tokens.slice(index, end + 1)) };
     if (end >= 0) index = end;
     result.push({ phrase, gap });
     gap = "";
@@ -87,7 +108,10 @@ function joinParentheses(tokens: readonly Token[]): Spaced[] {
   return result;
 }
 
-/** Where each parenthesis closes that does, by where it opens. One pass: looking ahead from each would take a quadratic time. */
+/**
+ * Where each parenthesis closes that does, by where it opens. One pass: looking ahead from each would take a quadratic
+ * time.
+ */
 function closings(tokens: readonly Token[]): ReadonlyMap<number, number> {
   const open: number[] = [];
   const ends = new Map<number, number>();
@@ -133,25 +157,38 @@ function joinOrders(phrases: readonly Spaced[]): Spaced[] {
   const result: Spaced[] = [];
   for (const current of phrases) {
     const before = result.at(-1);
-    const ordered = before !== undefined && (before.phrase.kind === "identifier" || before.phrase.kind === "integer" || before.phrase.kind === "float");
+    const ordered =
+      before !== undefined &&
+      (before.phrase.kind === "identifier" || before.phrase.kind === "integer" || before.phrase.kind === "float");
     if (current.phrase.kind === "order" && ordered) result[result.length - 1] = merge("identifier", [before, current]);
     else result.push(current);
   }
   return result;
 }
 
-function joinInfix(phrases: readonly Spaced[], isMiddle: (phrase: Phrase) => boolean, kind: "operation" | "comparison"): Spaced[] {
+function joinInfix(
+  phrases: readonly Spaced[],
+  isMiddle: (phrase: Phrase) => boolean,
+  kind: "operation" | "comparison",
+): Spaced[] {
   const result: Spaced[] = [];
   for (let index = 0; index < phrases.length; index++) {
     const current = phrases[index];
     if (current === undefined) break;
     const left = result.at(-1);
     const right = phrases[index + 1];
-    if (!isMiddle(current.phrase) || left === undefined || right === undefined || !isOperand(left.phrase) || !isOperand(right.phrase)) {
+    if (
+      !isMiddle(current.phrase) ||
+      left === undefined ||
+      right === undefined ||
+      !isOperand(left.phrase) ||
+      !isOperand(right.phrase)
+    ) {
       result.push(current);
       continue;
     }
-    const members = kind === "comparison" ? { left: left.phrase, comparator: current.phrase.text, right: right.phrase } : {};
+    const members =
+      kind === "comparison" ? { left: left.phrase, comparator: current.phrase.text, right: right.phrase } : {};
     result[result.length - 1] = merge(kind, [left, current, right], members);
     index++;
   }
@@ -168,8 +205,11 @@ function joinAliases(phrases: readonly Spaced[]): Spaced[] {
   const result: Spaced[] = [];
   for (const current of phrases) {
     const before = result.at(-1);
-    const named = before !== undefined && ["identifier", "list", "operation", "comparison", "integer", "float"].includes(before.phrase.kind);
-    if (current.phrase.kind === "identifier" && named) result[result.length - 1] = merge("identifier", [before, current]);
+    const named =
+      before !== undefined &&
+      ["identifier", "list", "operation", "comparison", "integer", "float"].includes(before.phrase.kind);
+    if (current.phrase.kind === "identifier" && named)
+      result[result.length - 1] = merge("identifier", [before, current]);
     else result.push(current);
   }
   return result;
@@ -195,7 +235,7 @@ function joinLists(phrases: readonly Spaced[]): Spaced[] {
 /** Turns `x IN (…)`, `x NOT IN (…)`, `x IS NULL` and `x IS NOT NULL` into comparisons. */
 export function joinWordComparisons(phrases: readonly Phrase[]): readonly Phrase[] {
   const result: Phrase[] = [];
-  for (let index = 0; index < phrases.length; ) {
+  for (let index = 0; index < phrases.length;) {
     const [first, second, third, fourth] = phrases.slice(index, index + 4);
     if (first === undefined) break;
     const joined = first.kind === "identifier" ? wordComparison(first, second, third, fourth) : undefined;
@@ -218,11 +258,18 @@ function wordComparison(
   third: Phrase | undefined,
   fourth: Phrase | undefined,
 ): { readonly phrase: Phrase; readonly length: number } | undefined {
-  const word = (phrase: Phrase | undefined): string => (phrase?.kind === "keyword" ? phrase.text.toUpperCase().replace(/\s+/g, " ") : "");
-  const text = [left, second, third, fourth].map((phrase) => phrase?.text ?? "").join(" ").trim();
-  if (word(second) === "IN" && third?.kind === "list") return { phrase: { kind: "comparison", text, left, comparator: "IN", right: third }, length: 3 };
-  if (word(second) === "IS" && word(third) === "NULL") return { phrase: { kind: "comparison", text, left, comparator: "IS NULL" }, length: 3 };
-  if (word(second) === "IS" && word(third) === "NOT NULL") return { phrase: { kind: "comparison", text, left, comparator: "IS NOT NULL" }, length: 3 };
+  const word = (phrase: Phrase | undefined): string =>
+    phrase?.kind === "keyword" ? phrase.text.toUpperCase().replace(/\s+/g, " ") : "";
+  const text = [left, second, third, fourth]
+    .map((phrase) => phrase?.text ?? "")
+    .join(" ")
+    .trim();
+  if (word(second) === "IN" && third?.kind === "list")
+    return { phrase: { kind: "comparison", text, left, comparator: "IN", right: third }, length: 3 };
+  if (word(second) === "IS" && word(third) === "NULL")
+    return { phrase: { kind: "comparison", text, left, comparator: "IS NULL" }, length: 3 };
+  if (word(second) === "IS" && word(third) === "NOT NULL")
+    return { phrase: { kind: "comparison", text, left, comparator: "IS NOT NULL" }, length: 3 };
   if (word(second) === "NOT" && word(third) === "IN" && fourth?.kind === "list") {
     return { phrase: { kind: "comparison", text, left, comparator: "NOT IN", right: fourth }, length: 4 };
   }

@@ -39,7 +39,13 @@ const NUMERIC_ATTRIBUTES = new Set(["start_time", "end_time", "created", "Create
 const ORDER_ATTRIBUTES = [...STRING_ATTRIBUTES, ...NUMERIC_ATTRIBUTES];
 const FILTER_ATTRIBUTES = [...ORDER_ATTRIBUTES, "run name", "Run name", "Run Name"];
 const DATASET_KEYS = ["name", "digest", "context"];
-const COLUMN_OF: Readonly<Record<string, string>> = { created: "start_time", Created: "start_time", "run name": "run_name", "Run name": "run_name", "Run Name": "run_name" };
+const COLUMN_OF: Readonly<Record<string, string>> = {
+  created: "start_time",
+  Created: "start_time",
+  "run name": "run_name",
+  "Run name": "run_name",
+  "Run Name": "run_name",
+};
 
 const NUMERIC_COMPARATORS = ["!=", "<", "<=", "=", ">", ">="];
 const KEYED_COMPARATORS = ["!=", "=", "ILIKE", "IS NOT NULL", "IS NULL", "LIKE"];
@@ -50,7 +56,8 @@ const STRING_COMPARATORS = ["!=", "=", "ILIKE", "IN", "LIKE", "NOT IN"];
  *
  * Attribute keys come out as column names (`created` is `start_time`).
  *
- * @throws TRACKING_PARAMETER_INVALID with MLflow's sentence. Source: `mlflow/utils/search_utils.py`, checked against its answers
+ * @throws TRACKING_PARAMETER_INVALID with MLflow's sentence. Source: `mlflow/utils/search_utils.py`, checked against
+ *   its answers
  */
 export function parseRunFilter(filter: string): readonly Condition<RunEntity>[] {
   // MLflow reads everything first and looks at comparators afterwards; the first error must be the same.
@@ -71,12 +78,18 @@ function columnOf({ entity, key }: { readonly entity: RunEntity; readonly key: s
   return entity === "attribute" ? (COLUMN_OF[key] ?? key) : key;
 }
 
-function readIdentifier(text: string, attributes: readonly string[]): { readonly entity: RunEntity; readonly key: string } {
+function readIdentifier(
+  text: string,
+  attributes: readonly string[],
+): { readonly entity: RunEntity; readonly key: string } {
   const { entity: word = "attribute", key } = splitIdentifier(text);
   const entity = Object.hasOwn(ENTITY_OF, word) ? ENTITY_OF[word] : undefined;
-  if (entity === undefined) refuse(`Invalid entity type '${word}'. Valid values are [${RUN_ENTITIES.map((name) => `'${name}'`).join(", ")}]`);
-  if (entity === "attribute" && !attributes.includes(key)) refuse(`Invalid attribute key '${key}' specified. Valid keys are '${pythonSet(attributes)}'`);
-  if (entity === "dataset" && !DATASET_KEYS.includes(key)) refuse(`Invalid dataset key '${key}' specified. Valid keys are '${pythonSet(DATASET_KEYS)}'`);
+  if (entity === undefined)
+    refuse(`Invalid entity type '${word}'. Valid values are [${RUN_ENTITIES.map((name) => `'${name}'`).join(", ")}]`);
+  if (entity === "attribute" && !attributes.includes(key))
+    refuse(`Invalid attribute key '${key}' specified. Valid keys are '${pythonSet(attributes)}'`);
+  if (entity === "dataset" && !DATASET_KEYS.includes(key))
+    refuse(`Invalid dataset key '${key}' specified. Valid keys are '${pythonSet(DATASET_KEYS)}'`);
   return { entity, key };
 }
 
@@ -84,7 +97,8 @@ function readCondition(comparison: Phrase): Condition<RunEntity> {
   const { entity, key } = readIdentifier(comparison.left?.text ?? "", FILTER_ATTRIBUTES);
   const comparator = comparatorOf(comparison) as Comparator;
   if (comparison.right === undefined) {
-    if (entity !== "tag" && entity !== "parameter") refuse(`IS NULL / IS NOT NULL is only supported for tags and params, not for '${entity}' '${key}'`);
+    if (entity !== "tag" && entity !== "parameter")
+      refuse(`IS NULL / IS NOT NULL is only supported for tags and params, not for '${entity}' '${key}'`);
     return { entity, key, comparator };
   }
   return { entity, key, comparator, value: readValue(entity, key, comparison.right) };
@@ -96,15 +110,24 @@ function readValue(entity: RunEntity, key: string, value: Phrase): string | numb
       return numericValue(value, (text) => refuse(`Expected numeric value type for metric. Found ${text}`));
     case "parameter":
     case "tag":
-      return quotedValue(value, (text) => refuse(`Expected a quoted string value for ${entity} (e.g. 'my-value'). Got value ${text}`));
+      return quotedValue(value, (text) =>
+        refuse(`Expected a quoted string value for ${entity} (e.g. 'my-value'). Got value ${text}`),
+      );
     case "attribute":
-      if (NUMERIC_ATTRIBUTES.has(key)) return numericValue(value, (text) => refuse(`Expected numeric value type for numeric attribute: ${key}. Found ${text}`));
-      if (value.kind !== "list") return quotedValue(value, (text) => refuse(`Expected a quoted string value for attributes. Got value ${text}`));
-      if (key !== "run_id") refuse("Only the 'run_id' attribute supports comparison with a list of quoted string values.");
+      if (NUMERIC_ATTRIBUTES.has(key))
+        return numericValue(value, (text) =>
+          refuse(`Expected numeric value type for numeric attribute: ${key}. Found ${text}`),
+        );
+      if (value.kind !== "list")
+        return quotedValue(value, (text) => refuse(`Expected a quoted string value for attributes. Got value ${text}`));
+      if (key !== "run_id")
+        refuse("Only the 'run_id' attribute supports comparison with a list of quoted string values.");
       return boundedList(value);
     case "dataset":
       if (value.kind === "list") return boundedList(value);
-      return quotedValue(value, (text) => refuse(`Expected a quoted string value for dataset attributes. Got value ${text}`));
+      return quotedValue(value, (text) =>
+        refuse(`Expected a quoted string value for dataset attributes. Got value ${text}`),
+      );
   }
 }
 
@@ -113,7 +136,10 @@ const LONGEST_LIST = 10_000;
 
 function boundedList(value: Phrase): readonly string[] {
   const list = listValue(value);
-  if (list.length > LONGEST_LIST) refuse(`A list in a filter takes at most ${LONGEST_LIST} values. Got ${list.length}. Split it across several searches.`);
+  if (list.length > LONGEST_LIST)
+    refuse(
+      `A list in a filter takes at most ${LONGEST_LIST} values. Got ${list.length}. Split it across several searches.`,
+    );
   return list;
 }
 
@@ -134,6 +160,8 @@ function comparatorsOf(entity: RunEntity, key: string): readonly [readonly strin
     case "dataset":
       return [STRING_COMPARATORS, STRING_COMPARATORS, ""];
     case "attribute":
-      return NUMERIC_ATTRIBUTES.has(key) ? [NUMERIC_COMPARATORS, STRING_COMPARATORS, ""] : [STRING_COMPARATORS, STRING_COMPARATORS, "'"];
+      return NUMERIC_ATTRIBUTES.has(key)
+        ? [NUMERIC_COMPARATORS, STRING_COMPARATORS, ""]
+        : [STRING_COMPARATORS, STRING_COMPARATORS, "'"];
   }
 }

@@ -27,9 +27,21 @@ interface ShownText {
 }
 
 const UNITS: Readonly<Record<string, number>> = {
-  "%": 0.01, K: 1e3, k: 1e3, M: 1e6, B: 1e9, kB: 1e3, MB: 1e6, GB: 1e9, ms: 1, s: 1e3, min: 60e3, h: 3_600e3,
+  "%": 0.01,
+  K: 1e3,
+  k: 1e3,
+  M: 1e6,
+  B: 1e9,
+  kB: 1e3,
+  MB: 1e6,
+  GB: 1e9,
+  ms: 1,
+  s: 1e3,
+  min: 60e3,
+  h: 3_600e3,
 };
-const NUMBER = /(?<![\w.-])(v|-|−|≈ ?)?(\d{1,3}(?:,\d{3})+|\d+)(\.\d+)?(?:e([+-]?\d+))?(?: ?(%|kB|MB|GB|ms|min|[KMBksh])(?![\w]))?(?![\w])/g;
+const NUMBER =
+  /(?<![\w.-])(v|-|−|≈ ?)?(\d{1,3}(?:,\d{3})+|\d+)(\.\d+)?(?:e([+-]?\d+))?(?: ?(%|kB|MB|GB|ms|min|[KMBksh])(?![\w]))?(?![\w])/g;
 
 /** Runs in the page. */
 const READ = `(() => {
@@ -49,13 +61,19 @@ const READ = `(() => {
 })()`;
 
 /** Every number that a person reads on the page, but for those in source code, logs and identifiers, and every time. */
-export async function readShown(page: Page): Promise<{ readonly numbers: readonly ShownNumber[]; readonly times: readonly ShownTime[] }> {
-  const { texts, times } = await page.evaluate<{ readonly texts: readonly ShownText[]; readonly times: readonly { readonly text: string; readonly at: string }[] }>(READ);
+export async function readShown(
+  page: Page,
+): Promise<{ readonly numbers: readonly ShownNumber[]; readonly times: readonly ShownTime[] }> {
+  const { texts, times } = await page.evaluate<{
+    readonly texts: readonly ShownText[];
+    readonly times: readonly { readonly text: string; readonly at: string }[];
+  }>(READ);
   return { numbers: texts.flatMap(numbersIn), times: times.map(({ text, at }) => ({ text, atMs: Date.parse(at) })) };
 }
 
 /** Dates and identifiers are no figures: `Jun 30, 2001, 6:00:00 AM`, `2001-01-01T00:00:00Z`, `2001-W14-000317`. */
-const NO_FIGURE = /\b\d{4}-\d{2}-\d{2}(?:[T ][\d:.]+Z?)?|\b(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\w* \d{1,2}(?:, \d{4})?(?:,? \d{1,2}:\d{2}(?::\d{2})?\s[AP]M)?|\b\w*[A-Za-z]\w*(?:-\w+)+|\b\w+(?:-\w*[A-Za-z]\w*)+(?:-\w+)*/g;
+const NO_FIGURE =
+  /\b\d{4}-\d{2}-\d{2}(?:[T ][\d:.]+Z?)?|\b(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\w* \d{1,2}(?:, \d{4})?(?:,? \d{1,2}:\d{2}(?::\d{2})?\s[AP]M)?|\b\w*[A-Za-z]\w*(?:-\w+)+|\b\w+(?:-\w*[A-Za-z]\w*)+(?:-\w+)*/g;
 
 function numbersIn({ text, figure, around }: ShownText): readonly ShownNumber[] {
   const parts = [...text.replaceAll(NO_FIGURE, " ").matchAll(NUMBER)].map((match) => {
@@ -79,7 +97,10 @@ function joinDurations(parts: readonly (ShownNumber & { readonly unit: string })
   const joined: (ShownNumber & { readonly unit: string })[] = [];
   for (const part of parts) {
     const before = joined.at(-1);
-    if (before !== undefined && ((before.unit === "min" && part.unit === "s") || (before.unit === "h" && part.unit === "min"))) {
+    if (
+      before !== undefined &&
+      ((before.unit === "min" && part.unit === "s") || (before.unit === "h" && part.unit === "min"))
+    ) {
       joined[joined.length - 1] = { ...part, value: before.value + part.value };
     } else joined.push(part);
   }

@@ -15,7 +15,9 @@ export class Truth {
   readonly #facts: Fact[] = [];
 
   add(source: string, ...values: readonly (number | bigint | null | undefined)[]): this {
-    for (const value of values) if (value !== null && value !== undefined) this.#facts.push({ source, least: Number(value), most: Number(value) });
+    for (const value of values)
+      if (value !== null && value !== undefined)
+        this.#facts.push({ source, least: Number(value), most: Number(value) });
     return this;
   }
 
@@ -62,15 +64,23 @@ export class Metadata {
   moments(): ReadonlySet<number> {
     const found = new Set<number>();
     for (const { name } of this.rows("select name from sqlite_master where type = 'table'")) {
-      const columns = this.rows(`pragma table_info("${String(name)}")`).map((column) => String(column["name"])).filter((column) => /(_ms|_time|_at)$/.test(column));
-      for (const column of columns) for (const row of this.rows(`select distinct "${column}" as at from "${String(name)}" where "${column}" is not null`)) if (typeof row["at"] === "number") found.add(row["at"]);
+      const columns = this.rows(`pragma table_info("${String(name)}")`)
+        .map((column) => String(column["name"]))
+        .filter((column) => /(_ms|_time|_at)$/.test(column));
+      for (const column of columns)
+        for (const row of this.rows(
+          `select distinct "${column}" as at from "${String(name)}" where "${column}" is not null`,
+        ))
+          if (typeof row["at"] === "number") found.add(row["at"]);
     }
     return found;
   }
 
   /** The JSON of the answer's only column, row by row. */
   json(sql: string, ...values: readonly (string | number)[]): readonly unknown[] {
-    return this.rows(sql, ...values).flatMap((row) => Object.values(row).flatMap((value) => (typeof value === "string" ? [JSON.parse(value) as unknown] : [])));
+    return this.rows(sql, ...values).flatMap((row) =>
+      Object.values(row).flatMap((value) => (typeof value === "string" ? [JSON.parse(value) as unknown] : [])),
+    );
   }
 
   close(): void {
@@ -85,7 +95,10 @@ export async function filesOf(table: string): Promise<readonly string[]> {
   const entries = (await readdir(log)).filter((name) => /^\d{20}\.json$/.test(name)).sort();
   for (const entry of entries) {
     for (const line of (await readFile(join(log, entry), "utf8")).split("\n").filter((text) => text !== "")) {
-      const action = JSON.parse(line) as { readonly add?: { readonly path: string }; readonly remove?: { readonly path: string } };
+      const action = JSON.parse(line) as {
+        readonly add?: { readonly path: string };
+        readonly remove?: { readonly path: string };
+      };
       if (action.add !== undefined) live.add(decodeURIComponent(action.add.path));
       if (action.remove !== undefined) live.delete(decodeURIComponent(action.remove.path));
     }
@@ -94,14 +107,22 @@ export async function filesOf(table: string): Promise<readonly string[]> {
 }
 
 /** Rows, bytes and files of a table, counted in its files. */
-export async function measureTable(analytics: Analytics, table: string): Promise<{ readonly relation: string; readonly rows: number; readonly bytes: number; readonly files: number }> {
+export async function measureTable(
+  analytics: Analytics,
+  table: string,
+): Promise<{ readonly relation: string; readonly rows: number; readonly bytes: number; readonly files: number }> {
   const files = await filesOf(table);
   const relation = `read_parquet([${files.map((file) => `'${file.replaceAll("'", "''")}'`).join(", ")}])`;
   const connection = await analytics.connect();
   try {
     const [row] = await connection.rows(`select count(*)::double as n from ${relation}`);
     const sizes = await Promise.all(files.map(async (file) => (await stat(file)).size));
-    return { relation, rows: Number(row?.["n"]), bytes: sizes.reduce((sum, size) => sum + size, 0), files: files.length };
+    return {
+      relation,
+      rows: Number(row?.["n"]),
+      bytes: sizes.reduce((sum, size) => sum + size, 0),
+      files: files.length,
+    };
   } finally {
     connection.close();
   }

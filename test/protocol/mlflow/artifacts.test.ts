@@ -14,16 +14,23 @@ const base = `${server.url}/api/2.0/mlflow-artifacts/artifacts/0/${runId}/artifa
 const folder = join(server.artifactFolder, "0", runId, "artifacts");
 
 async function startRun(): Promise<{ text: string }> {
-  const response = await fetch(`${server.url}/api/2.0/mlflow/runs/create`, { method: "POST", body: JSON.stringify({ experiment_id: "0" }), headers: { "content-type": "application/json" } });
+  const response = await fetch(`${server.url}/api/2.0/mlflow/runs/create`, {
+    method: "POST",
+    body: JSON.stringify({ experiment_id: "0" }),
+    headers: { "content-type": "application/json" },
+  });
   return { text: ((await response.json()) as { run: { info: { run_id: string } } }).run.info.run_id };
 }
 
-const incoming = async (): Promise<readonly string[]> => readdir(join(server.artifactFolder, ".incoming")).catch(() => []);
+const incoming = async (): Promise<readonly string[]> =>
+  readdir(join(server.artifactFolder, ".incoming")).catch(() => []);
 const uncounted = process.platform === "linux" ? false : "open files are counted in /proc";
 
 /** How often this process, which is the server too, holds a file open. */
 async function openCount(file: string): Promise<number> {
-  const targets = await Promise.all((await readdir("/proc/self/fd").catch(() => [])).map((name) => readlink(`/proc/self/fd/${name}`).catch(() => "")));
+  const targets = await Promise.all(
+    (await readdir("/proc/self/fd").catch(() => [])).map((name) => readlink(`/proc/self/fd/${name}`).catch(() => "")),
+  );
   return targets.filter((target) => target === file).length;
 }
 
@@ -32,8 +39,14 @@ async function closed(file: string): Promise<void> {
 }
 
 /** The answer to a GET, of which nothing has been read. */
-const start = (url: string): Promise<IncomingMessage> => new Promise((resolve, reject) => request(url, { agent: false }, resolve).on("error", reject).end());
-const post = (path: string, body: object): Promise<Response> => fetch(`${server.url}/api/2.0/${path}`, { method: "POST", body: JSON.stringify(body), headers: { "content-type": "application/json" } });
+const start = (url: string): Promise<IncomingMessage> =>
+  new Promise((resolve, reject) => request(url, { agent: false }, resolve).on("error", reject).end());
+const post = (path: string, body: object): Promise<Response> =>
+  fetch(`${server.url}/api/2.0/${path}`, {
+    method: "POST",
+    body: JSON.stringify(body),
+    headers: { "content-type": "application/json" },
+  });
 
 describe("uploads", () => {
   it("appear whole under MLflow's layout, whatever their name", async () => {
@@ -76,7 +89,11 @@ describe("uploads", () => {
   });
 
   it("through the page's form are limited to 10 MB", async () => {
-    const send = (size: number): Promise<Response> => fetch(`${server.url}/ajax-api/2.0/mlflow/upload-artifact?run_uuid=${runId}&path=form.bin`, { method: "POST", body: Buffer.alloc(size) });
+    const send = (size: number): Promise<Response> =>
+      fetch(`${server.url}/ajax-api/2.0/mlflow/upload-artifact?run_uuid=${runId}&path=form.bin`, {
+        method: "POST",
+        body: Buffer.alloc(size),
+      });
     assert.equal((await send(10 * 2 ** 20)).status, 200);
     assert.equal((await send(10 * 2 ** 20 + 1)).status, 400);
     assert.equal((await readFile(join(folder, "form.bin"))).length, 10 * 2 ** 20);
@@ -122,7 +139,10 @@ describe("downloads", () => {
 
   it("give no range to HEAD", async () => {
     const head = await fetch(`${base}/range.bin`, { method: "HEAD", headers: { range: "bytes=0-99" } });
-    assert.deepEqual([head.status, head.headers.get("content-length"), head.headers.get("content-range")], [200, "10000", null]);
+    assert.deepEqual(
+      [head.status, head.headers.get("content-length"), head.headers.get("content-range")],
+      [200, "10000", null],
+    );
   });
 
   it("are whole, whatever the size", async () => {
@@ -162,7 +182,8 @@ describe("downloads", () => {
   describe("of a large file", () => {
     const size = 64 * 2 ** 20;
     const large = join(folder, "large.bin");
-    const put = (): Promise<Response> => fetch(`${base}/large.bin`, { method: "PUT", body: Buffer.alloc(size, "esteira ") });
+    const put = (): Promise<Response> =>
+      fetch(`${base}/large.bin`, { method: "PUT", body: Buffer.alloc(size, "esteira ") });
 
     it("hold little of it while the client does not read", async () => {
       await put();
@@ -183,16 +204,20 @@ describe("downloads", () => {
       await closed(large);
     });
 
-    it("close it also when the answer still waits for an earlier one on the connection", { skip: uncounted }, async () => {
-      await put();
-      const { hostname, port, pathname } = new URL(`${base}/large.bin`);
-      const socket = connect(Number(port), hostname);
-      const get = `GET ${pathname} HTTP/1.1\r\nhost: ${hostname}:${port}\r\n\r\n`;
-      socket.write(get + get);
-      while ((await openCount(large)) < 2) await new Promise(setImmediate);
-      socket.destroy();
-      await closed(large);
-    });
+    it(
+      "close it also when the answer still waits for an earlier one on the connection",
+      { skip: uncounted },
+      async () => {
+        await put();
+        const { hostname, port, pathname } = new URL(`${base}/large.bin`);
+        const socket = connect(Number(port), hostname);
+        const get = `GET ${pathname} HTTP/1.1\r\nhost: ${hostname}:${port}\r\n\r\n`;
+        socket.write(get + get);
+        while ((await openCount(large)) < 2) await new Promise(setImmediate);
+        socket.destroy();
+        await closed(large);
+      },
+    );
 
     it("break off, and do not end, when it gets shorter meanwhile", async () => {
       await put();
@@ -224,9 +249,16 @@ describe("downloads", () => {
 describe("multipart uploads", () => {
   interface Created {
     readonly upload_id: string;
-    readonly credentials: readonly { readonly url: string; readonly part_number: number; readonly headers: Record<string, string> }[];
+    readonly credentials: readonly {
+      readonly url: string;
+      readonly part_number: number;
+      readonly headers: Record<string, string>;
+    }[];
   }
-  const create = async (parts: number, path: string): Promise<Created> => (await (await post(`mlflow-artifacts/mpu/create/0/${runId}/artifacts/mp`, { path, num_parts: parts })).json()) as Created;
+  const create = async (parts: number, path: string): Promise<Created> =>
+    (await (
+      await post(`mlflow-artifacts/mpu/create/0/${runId}/artifacts/mp`, { path, num_parts: parts })
+    ).json()) as Created;
 
   it("take parts in any order and join them", async () => {
     const parts = [randomBytes(300_000), randomBytes(300_000), randomBytes(7)];
@@ -238,17 +270,37 @@ describe("multipart uploads", () => {
       }),
     );
     assert.deepEqual((await readdir(folder)).includes("mp"), false, "not visible before it is complete");
-    const completed = await post(`mlflow-artifacts/mpu/complete/0/${runId}/artifacts/mp`, { path: "/home/user/file.bin", upload_id: uploadId, parts: done });
+    const completed = await post(`mlflow-artifacts/mpu/complete/0/${runId}/artifacts/mp`, {
+      path: "/home/user/file.bin",
+      upload_id: uploadId,
+      parts: done,
+    });
     assert.equal(completed.status, 200);
     assert.deepEqual(await readFile(join(folder, "mp/file.bin")), Buffer.concat(parts));
     assert.deepEqual(await incoming(), []);
-    assert.equal((await post(`mlflow-artifacts/mpu/complete/0/${runId}/artifacts/mp`, { path: "file.bin", upload_id: uploadId, parts: done })).status, 404);
+    assert.equal(
+      (
+        await post(`mlflow-artifacts/mpu/complete/0/${runId}/artifacts/mp`, {
+          path: "file.bin",
+          upload_id: uploadId,
+          parts: done,
+        })
+      ).status,
+      404,
+    );
   });
 
   it("are not completed when a part is missing, differs, or the path is another", async () => {
     const { upload_id: uploadId, credentials } = await create(2, "half.bin");
     await fetch(credentials[0]?.url ?? "", { method: "PUT", body: "x" });
-    const complete = async (place: string, parts: object[]): Promise<string> => (await post(`mlflow-artifacts/mpu/complete/0/${runId}/artifacts/${place}`, { path: "half.bin", upload_id: uploadId, parts })).text();
+    const complete = async (place: string, parts: object[]): Promise<string> =>
+      (
+        await post(`mlflow-artifacts/mpu/complete/0/${runId}/artifacts/${place}`, {
+          path: "half.bin",
+          upload_id: uploadId,
+          parts,
+        })
+      ).text();
     assert.match(await complete("mp", [{ part_number: 1 }, { part_number: 2 }]), /part 2 of 2 was not sent/);
     await fetch(credentials[1]?.url ?? "", { method: "PUT", body: "y" });
     assert.match(await complete("mp", [{ part_number: 1, etag: "wrong" }, { part_number: 2 }]), /part 1 has ETag/);
@@ -266,10 +318,14 @@ describe("multipart uploads", () => {
     });
     const { credentials, upload_id: uploadId } = (await response.json()) as Created;
     assert.equal(credentials[0]?.headers["Authorization"], "Bearer token");
-    const part = (id: string, number: number): Promise<Response> => fetch(`${server.url}/api/2.0/mlflow-artifacts/mpu/part/${id}/${number}`, { method: "PUT", body: "x" });
+    const part = (id: string, number: number): Promise<Response> =>
+      fetch(`${server.url}/api/2.0/mlflow-artifacts/mpu/part/${id}/${number}`, { method: "PUT", body: "x" });
     assert.equal((await part(uploadId, 2)).status, 400);
     assert.equal((await part("00000000-0000-0000-0000-000000000000", 1)).status, 404);
     assert.equal((await part("..%2f..%2fx", 1)).status, 404);
-    assert.equal((await post(`mlflow-artifacts/mpu/create/0/${runId}/artifacts`, { path: "x", num_parts: 0 })).status, 400);
+    assert.equal(
+      (await post(`mlflow-artifacts/mpu/create/0/${runId}/artifacts`, { path: "x", num_parts: 0 })).status,
+      400,
+    );
   });
 });

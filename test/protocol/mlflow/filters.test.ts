@@ -68,7 +68,11 @@ function outcome(call: string, input: string): string {
       return `${entity} "${key}" ${ascending ? "ASC" : "DESC"}`;
     }
     const conditions = filterParsers[call]?.(input) ?? [];
-    return conditions.map(({ entity, key, comparator, value }) => `${entity} "${key}" ${comparator}${printed(value)}`).join("; ") || "(no condition)";
+    return (
+      conditions
+        .map(({ entity, key, comparator, value }) => `${entity} "${key}" ${comparator}${printed(value)}`)
+        .join("; ") || "(no condition)"
+    );
   } catch (error) {
     if (!isEsteiraError(error)) throw error;
     assert.equal(error.status, 400);
@@ -77,7 +81,10 @@ function outcome(call: string, input: string): string {
 }
 
 describe("MLflow's filters and orders", () => {
-  const lines = readFileSync(new URL("./filters.tsv", import.meta.url), "utf8").trimEnd().split("\n").slice(1);
+  const lines = readFileSync(new URL("./filters.tsv", import.meta.url), "utf8")
+    .trimEnd()
+    .split("\n")
+    .slice(1);
   for (const line of lines) {
     const [call = "", quoted = "", verdict = "", expected = ""] = line.split("\t");
     const input = JSON.parse(quoted) as string;

@@ -23,18 +23,26 @@ export function readRecordedExchanges(): readonly RecordedExchange[] {
     });
 }
 
-/** `<x x 501>` is 501 times `x`; `"<... 1001 items>"` continues a list to that length; `<run>` and the like come from `values`. */
+/**
+ * `<x x 501>` is 501 times `x`; `"<... 1001 items>"` continues a list to that length; `<run>` and the like come from
+ * `values`.
+ */
 export function expandBody(body: string, values: ReadonlyMap<string, string>): string {
   const repeated = body.replace(/<(\S) x (\d+)>/g, (_, letter: string, count: string) => letter.repeat(Number(count)));
   const listed = repeated.replace(/\[(\{[^[\]]*?\}),"<\.\.\. (\d+) items>"\]/g, (_, first: string, count: string) => {
-    const items = Array.from({ length: Number(count) }, (__, index) => first.replace(/"key":"([a-z])0"/, `"key":"$1${index}"`));
+    const items = Array.from({ length: Number(count) }, (__, index) =>
+      first.replace(/"key":"([a-z])0"/, `"key":"$1${index}"`),
+    );
     return `[${items.join(",")}]`;
   });
   return fill(listed, values);
 }
 
 export function fill(text: string, values: ReadonlyMap<string, string>): string {
-  return text.replace(/<(run(?: [a-d])?|model2?|webhook|token|id|model-id)>/g, (whole, name: string) => values.get(name) ?? whole);
+  return text.replace(
+    /<(run(?: [a-d])?|model2?|webhook|token|id|model-id)>/g,
+    (whole, name: string) => values.get(name) ?? whole,
+  );
 }
 
 const VARYING: readonly (readonly [RegExp, string])[] = [
@@ -47,10 +55,16 @@ const VARYING: readonly (readonly [RegExp, string])[] = [
   [/<artifact dir>/g, ".*"],
 ];
 
-/** Matches what was recorded: varying values by their form, whole doubles with or without `.0`, cut answers by their start. */
+/**
+ * Matches what was recorded: varying values by their form, whole doubles with or without `.0`, cut answers by their
+ * start.
+ */
 export function toPattern(response: string, values: ReadonlyMap<string, string>): RegExp {
   const cut = response.endsWith("...");
-  let text = fill(cut ? response.slice(0, -3) : response, new Map([...values].filter(([name]) => name !== "id" && name !== "model-id" && name !== "token")));
+  let text = fill(
+    cut ? response.slice(0, -3) : response,
+    new Map([...values].filter(([name]) => name !== "id" && name !== "model-id" && name !== "token")),
+  );
   text = text.replace(/("value":-?\d+)\.0\b/g, "$1");
   text = text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
   for (const [placeholder, pattern] of VARYING) text = text.replace(placeholder, pattern);

@@ -59,8 +59,11 @@ const LOCATIONS = [
 ];
 
 // All are opened before the first test is declared: the runner ends when it knows of no more.
-const servers = await Promise.all(storeKinds.map(async (kind) => ({ kind, server: await openMlflowServer(kind, { listen: true }) })));
-for (const { kind, server } of servers) describe(`nothing outside the artifact root is read, written or removed (${kind})`, () => testFolder(server));
+const servers = await Promise.all(
+  storeKinds.map(async (kind) => ({ kind, server: await openMlflowServer(kind, { listen: true }) })),
+);
+for (const { kind, server } of servers)
+  describe(`nothing outside the artifact root is read, written or removed (${kind})`, () => testFolder(server));
 
 function testFolder(server: TestMlflowServer): void {
   let runId: string;
@@ -82,7 +85,11 @@ function testFolder(server: TestMlflowServer): void {
     const { hostname, port } = new URL(server.url);
     return new Promise((resolve, reject) => {
       let text = "";
-      const socket = connect(Number(port), hostname, () => socket.write(`${method} ${path} HTTP/1.1\r\nHost: ${hostname}\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`));
+      const socket = connect(Number(port), hostname, () =>
+        socket.write(
+          `${method} ${path} HTTP/1.1\r\nHost: ${hostname}\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`,
+        ),
+      );
       socket.setEncoding("utf8");
       socket.on("data", (piece: string) => {
         text += piece;
@@ -115,7 +122,11 @@ function testFolder(server: TestMlflowServer): void {
     outside = await readdir(server.folder);
     passwords = await readFile("/etc/passwd", "utf8");
     await call("POST", "/api/2.0/mlflow/registered-models/create", { name: "m" });
-    await call("POST", "/api/2.0/mlflow/model-versions/create", { name: "m", source: `mlflow-artifacts:/0/${runId}/artifacts`, run_id: runId });
+    await call("POST", "/api/2.0/mlflow/model-versions/create", {
+      name: "m",
+      source: `mlflow-artifacts:/0/${runId}/artifacts`,
+      run_id: runId,
+    });
   });
 
   for (const escape of ESCAPES) {
@@ -139,8 +150,17 @@ function testFolder(server: TestMlflowServer): void {
         const files = await raw("GET", `/api/2.0/mlflow/artifacts/list?run_id=${runId}&path=${query}`);
         assert.ok(files.status === 400 || !files.text.includes('"files"'), `artifacts/list ${query}: ${files.text}`);
         assertHarmless(await raw("GET", `/get-artifact?run_uuid=${runId}&path=${query}`), "get-artifact");
-        assertHarmless(await raw("GET", `/model-versions/get-artifact?name=m&version=1&path=${query}`), "model-versions/get-artifact");
-        assert.ok([200, 400].includes((await raw("POST", `/ajax-api/2.0/mlflow/upload-artifact?run_uuid=${runId}&path=${query}`, "attack")).status), "upload-artifact");
+        assertHarmless(
+          await raw("GET", `/model-versions/get-artifact?name=m&version=1&path=${query}`),
+          "model-versions/get-artifact",
+        );
+        assert.ok(
+          [200, 400].includes(
+            (await raw("POST", `/ajax-api/2.0/mlflow/upload-artifact?run_uuid=${runId}&path=${query}`, "attack"))
+              .status,
+          ),
+          "upload-artifact",
+        );
       }
       assert.deepEqual(await readdir(server.folder), outside);
       assert.equal(await readFile("/etc/passwd", "utf8"), passwords);
@@ -151,40 +171,75 @@ function testFolder(server: TestMlflowServer): void {
 
   for (const location of LOCATIONS) {
     it(`reads nothing through the experiment location ${location}`, async () => {
-      const made = await call("POST", "/api/2.0/mlflow/experiments/create", { name: `at ${location}`, artifact_location: location });
+      const made = await call("POST", "/api/2.0/mlflow/experiments/create", {
+        name: `at ${location}`,
+        artifact_location: location,
+      });
       if (made.status !== 200) return assert.equal(made.status, 400);
       const run = await startRun((JSON.parse(made.text) as { experiment_id: string }).experiment_id);
       assertRefused(await raw("GET", `/get-artifact?run_uuid=${run}&path=passwd`), "get-artifact");
-      assert.ok([200, 400].includes((await raw("POST", `/ajax-api/2.0/mlflow/upload-artifact?run_uuid=${run}&path=attack`, "attack")).status), "upload-artifact");
+      assert.ok(
+        [200, 400].includes(
+          (await raw("POST", `/ajax-api/2.0/mlflow/upload-artifact?run_uuid=${run}&path=attack`, "attack")).status,
+        ),
+        "upload-artifact",
+      );
       assert.deepEqual(await readdir(server.folder), outside);
       assert.ok(!(await call("GET", `/api/2.0/mlflow/artifacts/list?run_id=${run}`)).text.includes("passwd"));
       for (const source of [location, `${location}/etc`, "file:///etc"]) {
         const version = await call("POST", "/api/2.0/mlflow/model-versions/create", { name: "m", source, run_id: run });
         if (version.status !== 200) continue;
         const { version: number } = (JSON.parse(version.text) as { model_version: { version: string } }).model_version;
-        assertRefused(await raw("GET", `/model-versions/get-artifact?name=m&version=${number}&path=passwd`), `version at ${source}`);
+        assertRefused(
+          await raw("GET", `/model-versions/get-artifact?name=m&version=${number}&path=passwd`),
+          `version at ${source}`,
+        );
       }
       await assert.rejects(lstat(join("/etc", "attack")));
     });
 
     it(`reads nothing through the model version source ${location}`, async () => {
-      const facts = [{}, { run_id: runId }, { run_id: "nope" }, { tags: [{ key: "mlflow.prompt.is_prompt", value: "true" }] }]; // CVE-2026-2614: prompts skipped the check
+      const facts = [
+        {},
+        { run_id: runId },
+        { run_id: "nope" },
+        { tags: [{ key: "mlflow.prompt.is_prompt", value: "true" }] },
+      ]; // CVE-2026-2614: prompts skipped the check
       for (const fact of facts) {
-        const made = await call("POST", "/api/2.0/mlflow/model-versions/create", { name: "m", source: location, ...fact });
+        const made = await call("POST", "/api/2.0/mlflow/model-versions/create", {
+          name: "m",
+          source: location,
+          ...fact,
+        });
         if (made.status !== 200) {
           assert.equal(made.status, 400, made.text);
           continue;
         }
         const { version } = (JSON.parse(made.text) as { model_version: { version: string } }).model_version;
         assertRefused(await raw("GET", `/model-versions/get-artifact?name=m&version=${version}&path=passwd`), location);
-        assertRefused(await raw("GET", `/model-versions/get-artifact?name=m&version=${version}&path=etc/passwd`), location);
+        assertRefused(
+          await raw("GET", `/model-versions/get-artifact?name=m&version=${version}&path=etc/passwd`),
+          location,
+        );
       }
     });
   }
 
   it("refuses sources with parent segments, plain or encoded, in path, query and fragment", async () => {
-    for (const source of ["s3://b/../x", "s3://b/%2e%2e/x", "s3://b/%252e%252e/x", "http://h/a?b=../../x", "http://h/a#/../x", "runs:/x/../../y", `mlflow-artifacts:/0/${runId}/artifacts/..%5c..`]) {
-      const { status, text } = await call("POST", "/api/2.0/mlflow/model-versions/create", { name: "m", source, run_id: runId });
+    for (const source of [
+      "s3://b/../x",
+      "s3://b/%2e%2e/x",
+      "s3://b/%252e%252e/x",
+      "http://h/a?b=../../x",
+      "http://h/a#/../x",
+      "runs:/x/../../y",
+      `mlflow-artifacts:/0/${runId}/artifacts/..%5c..`,
+    ]) {
+      const { status, text } = await call("POST", "/api/2.0/mlflow/model-versions/create", {
+        name: "m",
+        source,
+        run_id: runId,
+      });
       assert.equal(status, 400, source);
       assert.match(text, /INVALID_PARAMETER_VALUE.*Invalid model version source/);
     }
@@ -213,14 +268,20 @@ function testFolder(server: TestMlflowServer): void {
     member.write("../../secret.txt", 0);
     member.write("0000644\0", 100);
     member.write("00000000006\0", 124);
-    const { statusCode } = await server.server.inject({ method: "PUT", url: `${base}/model.tar`, payload: member, headers: { "content-type": "application/x-tar" } });
+    const { statusCode } = await server.server.inject({
+      method: "PUT",
+      url: `${base}/model.tar`,
+      payload: member,
+      headers: { "content-type": "application/x-tar" },
+    });
     assert.equal(statusCode, 200);
     assert.deepEqual(await readFile(join(server.artifactFolder, "0", runId, "artifacts/model.tar")), member);
     assert.equal(await readFile(join(server.folder, "secret.txt"), "utf8"), SECRET);
   });
 
   it("removes neither the root nor what uploads are growing in", async () => {
-    for (const path of ["", "/", "//", ".", "%2e", ".incoming"]) assertRefused(await raw("DELETE", `/api/2.0/mlflow-artifacts/artifacts/${path}`), `DELETE ${path}`);
+    for (const path of ["", "/", "//", ".", "%2e", ".incoming"])
+      assertRefused(await raw("DELETE", `/api/2.0/mlflow-artifacts/artifacts/${path}`), `DELETE ${path}`);
     assert.equal(await readFile(join(server.artifactFolder, "0", runId, "artifacts/a/kept.txt"), "utf8"), "kept");
   });
 
@@ -235,10 +296,32 @@ function testFolder(server: TestMlflowServer): void {
 
 describe("addresses that webhooks may reach", () => {
   it("are public ones only, also when an IPv6 address wraps an IPv4 one", () => {
-    for (const address of ["93.184.216.34", "8.8.8.8", "2606:2800:220:1:248:1893:25c8:1946"]) assert.ok(isPublicAddress(address), address);
+    for (const address of ["93.184.216.34", "8.8.8.8", "2606:2800:220:1:248:1893:25c8:1946"])
+      assert.ok(isPublicAddress(address), address);
     for (const address of [
-      "127.0.0.1", "0.0.0.0", "10.1.2.3", "172.16.0.1", "172.31.255.255", "192.168.1.1", "169.254.169.254", "100.64.0.1", "224.0.0.1", "255.255.255.255", "198.18.0.1",
-      "::1", "::", "fe80::1", "fc00::1", "ff02::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::", "2001:db8::1", "not an address",
-    ]) assert.ok(!isPublicAddress(address), address);
+      "127.0.0.1",
+      "0.0.0.0",
+      "10.1.2.3",
+      "172.16.0.1",
+      "172.31.255.255",
+      "192.168.1.1",
+      "169.254.169.254",
+      "100.64.0.1",
+      "224.0.0.1",
+      "255.255.255.255",
+      "198.18.0.1",
+      "::1",
+      "::",
+      "fe80::1",
+      "fc00::1",
+      "ff02::1",
+      "::ffff:127.0.0.1",
+      "::ffff:10.0.0.1",
+      "64:ff9b::7f00:1",
+      "2002:7f00:1::",
+      "2001:db8::1",
+      "not an address",
+    ])
+      assert.ok(!isPublicAddress(address), address);
   });
 });

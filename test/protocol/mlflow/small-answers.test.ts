@@ -12,12 +12,22 @@ interface Answer {
   readonly text: string;
 }
 
-async function call(server: TestMlflowServer, method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE", url: string, body?: object): Promise<Answer> {
-  const answer = await server.server.inject({ method, url, ...(body === undefined ? {} : { payload: JSON.stringify(body), headers: { "content-type": "application/json" } }) });
+async function call(
+  server: TestMlflowServer,
+  method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE",
+  url: string,
+  body?: object,
+): Promise<Answer> {
+  const answer = await server.server.inject({
+    method,
+    url,
+    ...(body === undefined ? {} : { payload: JSON.stringify(body), headers: { "content-type": "application/json" } }),
+  });
   return { status: answer.statusCode, type: String(answer.headers["content-type"]), text: answer.body };
 }
 
-const post = (server: TestMlflowServer, path: string, body: object): Promise<Answer> => call(server, "POST", `/api/2.0/mlflow/${path}`, body);
+const post = (server: TestMlflowServer, path: string, body: object): Promise<Answer> =>
+  call(server, "POST", `/api/2.0/mlflow/${path}`, body);
 
 async function json<Shape>(answer: Promise<Answer>): Promise<Shape> {
   const { status, text } = await answer;
@@ -109,20 +119,32 @@ GET /graphql GraphQL
 POST /graphql GraphQL
 GET /api/2.0/mlflow/no-such-call no-such-call
 POST /api/3.0/mlflow/no/such/call no/such/call
-`.trim().split("\n").map((line) => line.split(" ") as ["GET" | "POST" | "PUT" | "PATCH" | "DELETE", string, string]);
+`
+  .trim()
+  .split("\n")
+  .map((line) => line.split(" ") as ["GET" | "POST" | "PUT" | "PATCH" | "DELETE", string, string]);
 
 for (const kind of storeKinds) {
   describe(`answers to what MLflow's clients send now and then (${kind})`, async () => {
     const server = await openMlflowServer(kind);
-    const member = await openMlflowServer(kind, { caller: { name: "ana", user: "ana", isSignedIn: true, assertMay: () => undefined } });
+    const member = await openMlflowServer(kind, {
+      caller: { name: "ana", user: "ana", isSignedIn: true, assertMay: () => undefined },
+    });
 
     it("is JSON with a reason for each of MLflow's calls that are not here, under every prefix", async () => {
       for (const [method, path, named] of MISSING) {
-        for (const url of new Set([path, path.replace(/^\/(ajax-)?api\/\d/, "/api/2"), path.replace(/^\/(ajax-)?api\/\d/, "/ajax-api/3")])) {
+        for (const url of new Set([
+          path,
+          path.replace(/^\/(ajax-)?api\/\d/, "/api/2"),
+          path.replace(/^\/(ajax-)?api\/\d/, "/ajax-api/3"),
+        ])) {
           const { status, type, text } = await call(server, method, url, method === "GET" ? undefined : {});
           const { error_code: code, message } = JSON.parse(text) as { error_code: string; message: string };
           assert.match(type, /^application\/json/);
-          assert.ok((status === 501 && code === "NOT_IMPLEMENTED") || (status === 404 && code === "ENDPOINT_NOT_FOUND"), `${method} ${url}: ${status} ${code}`);
+          assert.ok(
+            (status === 501 && code === "NOT_IMPLEMENTED") || (status === 404 && code === "ENDPOINT_NOT_FOUND"),
+            `${method} ${url}: ${status} ${code}`,
+          );
           assert.ok(message.includes(named), `${method} ${url}: ${message}`);
         }
       }
@@ -131,7 +153,10 @@ for (const kind of storeKinds) {
     it("is JSON that names the methods where a call is sent with another", async () => {
       const { status, text } = await call(server, "DELETE", "/api/2.0/mlflow/runs/create");
       assert.equal(status, 405);
-      assert.deepEqual(JSON.parse(text), { error_code: "ENDPOINT_NOT_FOUND", message: "/api/2.0/mlflow/runs/create is not called with DELETE. Expected: POST" });
+      assert.deepEqual(JSON.parse(text), {
+        error_code: "ENDPOINT_NOT_FOUND",
+        message: "/api/2.0/mlflow/runs/create is not called with DELETE. Expected: POST",
+      });
     });
 
     it("an empty list where no artifact was ever written", async () => {
@@ -145,19 +170,39 @@ for (const kind of storeKinds) {
 
     it("model versions by number, then by name, then the newest", async () => {
       for (const name of ["RM1", "RM2", "RM3", "RM4"]) await post(server, "registered-models/create", { name });
-      for (const name of ["RM1", "RM1", "RM2", "RM3", "RM4", "RM4"]) await post(server, "model-versions/create", { name, source: "s3://b/m" });
-      const found = await json<{ model_versions: { name: string; version: string }[] }>(post(server, "model-versions/search", { order_by: ["version_number DESC"] }));
-      assert.deepEqual(found.model_versions.map(({ name, version }) => `${name}/${version}`), ["RM1/2", "RM4/2", "RM1/1", "RM2/1", "RM3/1", "RM4/1"]);
-      const plain = await json<{ model_versions: { name: string }[] }>(post(server, "model-versions/search", { order_by: ["creation_timestamp ASC", "name ASC"] }));
+      for (const name of ["RM1", "RM1", "RM2", "RM3", "RM4", "RM4"])
+        await post(server, "model-versions/create", { name, source: "s3://b/m" });
+      const found = await json<{ model_versions: { name: string; version: string }[] }>(
+        post(server, "model-versions/search", { order_by: ["version_number DESC"] }),
+      );
+      assert.deepEqual(
+        found.model_versions.map(({ name, version }) => `${name}/${version}`),
+        ["RM1/2", "RM4/2", "RM1/1", "RM2/1", "RM3/1", "RM4/1"],
+      );
+      const plain = await json<{ model_versions: { name: string }[] }>(
+        post(server, "model-versions/search", { order_by: ["creation_timestamp ASC", "name ASC"] }),
+      );
       assert.equal(plain.model_versions.length, 6);
     });
 
     it("ordinary models where a filter says they are no prompts, prompts where it says they are", async () => {
       const PROMPT = { key: "mlflow.prompt.is_prompt", value: "true" };
       await post(server, "registered-models/create", { name: "greeting", tags: [PROMPT] });
-      for (const source of ["dummy-source", "prompt-template"]) assert.equal((await post(server, "model-versions/create", { name: "greeting", source, tags: [PROMPT] })).status, 200);
-      assert.equal((await post(server, "model-versions/create", { name: "greeting", source: "prompt-template" })).status, 200);
-      for (const source of ["/etc/passwd", "file:///etc/passwd", "../x", "a/b", "C:\\x"]) assert.equal((await post(server, "model-versions/create", { name: "greeting", source, tags: [PROMPT] })).status, 400, source);
+      for (const source of ["dummy-source", "prompt-template"])
+        assert.equal(
+          (await post(server, "model-versions/create", { name: "greeting", source, tags: [PROMPT] })).status,
+          200,
+        );
+      assert.equal(
+        (await post(server, "model-versions/create", { name: "greeting", source: "prompt-template" })).status,
+        200,
+      );
+      for (const source of ["/etc/passwd", "file:///etc/passwd", "../x", "a/b", "C:\\x"])
+        assert.equal(
+          (await post(server, "model-versions/create", { name: "greeting", source, tags: [PROMPT] })).status,
+          400,
+          source,
+        );
       for (const [filter, expected] of [
         ["tags.`mlflow.prompt.is_prompt` = 'false'", ["RM1", "RM2", "RM3", "RM4"]],
         ["tags.`mlflow.prompt.is_prompt` != 'true'", ["RM1", "RM2", "RM3", "RM4"]],
@@ -166,54 +211,109 @@ for (const kind of storeKinds) {
         ["tags.`mlflow.prompt.is_prompt` = 'false' AND name LIKE '%2'", ["RM2"]],
         ["", ["RM1", "RM2", "RM3", "RM4"]],
       ] as const) {
-        const models = await json<{ registered_models?: { name: string }[] }>(call(server, "GET", `/api/2.0/mlflow/registered-models/search?${new URLSearchParams({ filter }).toString()}`));
-        assert.deepEqual(models.registered_models?.map(({ name }) => name), expected, filter);
-        const versions = await json<{ model_versions?: { name: string }[] }>(post(server, "model-versions/search", { filter }));
+        const models = await json<{ registered_models?: { name: string }[] }>(
+          call(server, "GET", `/api/2.0/mlflow/registered-models/search?${new URLSearchParams({ filter }).toString()}`),
+        );
+        assert.deepEqual(
+          models.registered_models?.map(({ name }) => name),
+          expected,
+          filter,
+        );
+        const versions = await json<{ model_versions?: { name: string }[] }>(
+          post(server, "model-versions/search", { filter }),
+        );
         assert.deepEqual([...new Set(versions.model_versions?.map(({ name }) => name))].sort(), expected, filter);
       }
     });
 
     it("a refusal for sources and locations with NUL, parent folders or a folder of the system", async () => {
-      for (const source of ["mlflow-artifacts:/a/artifact%00", "mlflow-artifacts:/a/\u0000", "http://h/a%2500", "s3://b/%00"]) {
+      for (const source of [
+        "mlflow-artifacts:/a/artifact%00",
+        "mlflow-artifacts:/a/\u0000",
+        "http://h/a%2500",
+        "s3://b/%00",
+      ]) {
         const { status, text } = await post(server, "model-versions/create", { name: "RM1", source });
         assert.equal(status, 400, source);
         assert.match(text, /INVALID_PARAMETER_VALUE.*Invalid model version source/);
       }
-      for (const [index, location] of ["/etc", "/etc/x", "//etc", "file:///tmp/../etc", "file:///etc", "mlflow-artifacts:/../..", "mlflow-artifacts:/%2e%2e/x", "s3://b/a%00", "/", "file:///", "/proc/self", "../x", "/tmp/%2e%2e/etc"].entries()) {
-        const { status, text } = await post(server, "experiments/create", { name: `at ${index}`, artifact_location: location });
+      for (const [index, location] of [
+        "/etc",
+        "/etc/x",
+        "//etc",
+        "file:///tmp/../etc",
+        "file:///etc",
+        "mlflow-artifacts:/../..",
+        "mlflow-artifacts:/%2e%2e/x",
+        "s3://b/a%00",
+        "/",
+        "file:///",
+        "/proc/self",
+        "../x",
+        "/tmp/%2e%2e/etc",
+      ].entries()) {
+        const { status, text } = await post(server, "experiments/create", {
+          name: `at ${index}`,
+          artifact_location: location,
+        });
         assert.equal(status, 400, location);
         assert.match(text, /INVALID_PARAMETER_VALUE.*[Aa]rtifact location/);
       }
     });
 
     it("an absolute location for a relative one, as MLflow makes it", async () => {
-      const { experiment_id: id } = await json<{ experiment_id: string }>(post(server, "experiments/create", { name: "relative", artifact_location: "my_location" }));
-      const { experiment } = await json<{ experiment: { artifact_location: string } }>(call(server, "GET", `/api/2.0/mlflow/experiments/get?experiment_id=${id}`));
+      const { experiment_id: id } = await json<{ experiment_id: string }>(
+        post(server, "experiments/create", { name: "relative", artifact_location: "my_location" }),
+      );
+      const { experiment } = await json<{ experiment: { artifact_location: string } }>(
+        call(server, "GET", `/api/2.0/mlflow/experiments/get?experiment_id=${id}`),
+      );
       assert.equal(experiment.artifact_location, resolve("my_location"));
     });
 
     it("a refusal for an upload without data, which leaves nothing", async () => {
-      const { run } = await json<{ run: { info: { run_id: string } } }>(post(server, "runs/create", { experiment_id: "0" }));
-      const { status, text } = await call(server, "POST", `/ajax-api/2.0/mlflow/upload-artifact?run_uuid=${run.info.run_id}&path=a.txt`);
+      const { run } = await json<{ run: { info: { run_id: string } } }>(
+        post(server, "runs/create", { experiment_id: "0" }),
+      );
+      const { status, text } = await call(
+        server,
+        "POST",
+        `/ajax-api/2.0/mlflow/upload-artifact?run_uuid=${run.info.run_id}&path=a.txt`,
+      );
       assert.equal(status, 400);
-      assert.deepEqual(JSON.parse(text), { error_code: "INVALID_PARAMETER_VALUE", message: "Request must specify data." });
-      assert.ok(!(await call(server, "GET", `/api/2.0/mlflow/artifacts/list?run_id=${run.info.run_id}`)).text.includes("a.txt"));
+      assert.deepEqual(JSON.parse(text), {
+        error_code: "INVALID_PARAMETER_VALUE",
+        message: "Request must specify data.",
+      });
+      assert.ok(
+        !(await call(server, "GET", `/api/2.0/mlflow/artifacts/list?run_id=${run.info.run_id}`)).text.includes("a.txt"),
+      );
     });
 
     it("the name of who signed in for a run whose client gave none", async () => {
       const made = async (on: TestMlflowServer, body: object): Promise<{ user: string; tag: string | undefined }> => {
-        const { run } = await json<{ run: { info: { user_id: string; run_id: string }; data: { tags?: { key: string; value: string }[] } } }>(post(on, "runs/create", { experiment_id: "0", ...body }));
-        const { run: stored } = await json<{ run: typeof run }>(call(on, "GET", `/api/2.0/mlflow/runs/get?run_id=${run.info.run_id}`));
+        const { run } = await json<{
+          run: { info: { user_id: string; run_id: string }; data: { tags?: { key: string; value: string }[] } };
+        }>(post(on, "runs/create", { experiment_id: "0", ...body }));
+        const { run: stored } = await json<{ run: typeof run }>(
+          call(on, "GET", `/api/2.0/mlflow/runs/get?run_id=${run.info.run_id}`),
+        );
         assert.deepEqual(stored.info.user_id, run.info.user_id);
         return { user: stored.info.user_id, tag: stored.data.tags?.find(({ key }) => key === "mlflow.user")?.value };
       };
       assert.deepEqual(await made(member, {}), { user: "ana", tag: "ana" });
       assert.deepEqual(await made(member, { user_id: "unknown" }), { user: "ana", tag: "ana" });
       assert.deepEqual(await made(member, { user_id: "bia" }), { user: "bia", tag: "bia" });
-      assert.deepEqual(await made(member, { user_id: "unknown", tags: [{ key: "mlflow.user", value: "bia" }] }), { user: "bia", tag: "bia" });
+      assert.deepEqual(await made(member, { user_id: "unknown", tags: [{ key: "mlflow.user", value: "bia" }] }), {
+        user: "bia",
+        tag: "bia",
+      });
       assert.equal((await made(server, { user_id: "unknown" })).tag, undefined);
       const events = await member.store.read((transaction) => listEvents(transaction, {}));
-      assert.deepEqual(new Set(events.filter(({ type }) => type === "run.created").map(({ actor }) => actor)), new Set(["ana"]));
+      assert.deepEqual(
+        new Set(events.filter(({ type }) => type === "run.created").map(({ actor }) => actor)),
+        new Set(["ana"]),
+      );
     });
   });
 }

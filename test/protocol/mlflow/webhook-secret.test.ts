@@ -17,20 +17,32 @@ for (const kind of storeKinds) {
   describe(`the secret of a webhook (${kind})`, () => {
     it("signs what is sent, and is in no answer, event, log line or delivery", async () => {
       const said: string[] = [];
-      const note = (message: string, facts?: object): void => void said.push(`log: ${message} ${JSON.stringify(facts)}`);
+      const note = (message: string, facts?: object): void =>
+        void said.push(`log: ${message} ${JSON.stringify(facts)}`);
       const log: Log = { debug: note, info: note, warn: note, error: note };
       const { server, store } = await openMlflowServer(kind, { localWebhooks: true, log });
       // 401 ends a delivery at once, which is logged.
       const target = await openWebhookTarget(() => 401);
-      const call = async (method: "GET" | "POST" | "PATCH" | "DELETE", path: string, payload?: object | string): Promise<{ status: number; json: { webhook: { webhook_id: string } } }> => {
-        const body = payload === undefined ? {} : { payload: typeof payload === "string" ? payload : JSON.stringify(payload), headers: { "content-type": "application/json" } };
+      const call = async (
+        method: "GET" | "POST" | "PATCH" | "DELETE",
+        path: string,
+        payload?: object | string,
+      ): Promise<{ status: number; json: { webhook: { webhook_id: string } } }> => {
+        const body =
+          payload === undefined
+            ? {}
+            : {
+                payload: typeof payload === "string" ? payload : JSON.stringify(payload),
+                headers: { "content-type": "application/json" },
+              };
         const answer = await server.inject({ method, url: `/api/2.0/mlflow/${path}`, ...body });
         said.push(`${method} ${path}: ${answer.body} ${JSON.stringify(answer.headers)}`);
         return { status: answer.statusCode, json: JSON.parse(answer.body) as { webhook: { webhook_id: string } } };
       };
 
       const hook = { name: "hook", url: target.url, events: EVENTS };
-      for (const secret of [NUMBER, [FIRST], { FIRST }, true]) assert.equal((await call("POST", "webhooks", { ...hook, secret })).status, 400);
+      for (const secret of [NUMBER, [FIRST], { FIRST }, true])
+        assert.equal((await call("POST", "webhooks", { ...hook, secret })).status, 400);
       assert.equal((await call("POST", "webhooks", `{"name":"hook","secret":"${FIRST}"}}`)).status, 400);
       assert.equal((await call("POST", "webhooks", `{"secret":${FIRST}}`)).status, 400);
       const { webhook_id: id } = (await call("POST", "webhooks", { ...hook, secret: FIRST })).json.webhook;
@@ -41,19 +53,28 @@ for (const kind of storeKinds) {
       await call("POST", `webhooks/${id}/test`, {});
       await call("POST", "registered-models/create", { name: "told" });
       await target.waitFor(2);
-      while (!said.some((line) => line.includes("a webhook delivery failed"))) await new Promise((resolve) => setTimeout(resolve, 20));
+      while (!said.some((line) => line.includes("a webhook delivery failed")))
+        await new Promise((resolve) => setTimeout(resolve, 20));
       for (const { headers, body } of target.received) {
         const timestamp = String(headers["x-mlflow-timestamp"]);
-        const signed = createHmac("sha256", SECOND).update(`${String(headers["x-mlflow-delivery-id"])}.${timestamp}.${body}`).digest("base64");
+        const signed = createHmac("sha256", SECOND)
+          .update(`${String(headers["x-mlflow-delivery-id"])}.${timestamp}.${body}`)
+          .digest("base64");
         assert.equal(headers["x-mlflow-signature"], `v1,${signed}`);
         said.push(`delivery: ${JSON.stringify(headers)} ${body}`);
       }
       await call("DELETE", `webhooks/${id}`);
       const events = await store.read((transaction) => listEvents(transaction, {}));
-      assert.deepEqual(events.filter(({ subjectKind }) => subjectKind === "webhook").map(({ type }) => type), ["webhook.created", "webhook.updated", "webhook.deleted"]);
+      assert.deepEqual(
+        events.filter(({ subjectKind }) => subjectKind === "webhook").map(({ type }) => type),
+        ["webhook.created", "webhook.updated", "webhook.deleted"],
+      );
       said.push(...events.map((event) => `event: ${JSON.stringify(event)}`));
 
-      assert.deepEqual(said.filter((line) => /hush|4711/.test(line)), []);
+      assert.deepEqual(
+        said.filter((line) => /hush|4711/.test(line)),
+        [],
+      );
     });
   });
 }

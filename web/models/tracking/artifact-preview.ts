@@ -1,11 +1,57 @@
 export const PREVIEW_KINDS = ["image", "table", "json", "markdown", "html", "text", "none"] as const;
 export type PreviewKind = (typeof PREVIEW_KINDS)[number];
 
-const IMAGES: Readonly<Record<string, string>> = { png: "image/png", jpg: "image/jpeg", jpeg: "image/jpeg", gif: "image/gif", webp: "image/webp", bmp: "image/bmp", svg: "image/svg+xml" };
-const TEXTS = new Set(["txt", "log", "py", "ipynb", "r", "sql", "js", "ts", "yaml", "yml", "toml", "ini", "cfg", "conf", "sh", "xml", "lock", "jsonl", "env", "dockerfile", "java", "scala", "go", "rs", "c", "h", "cpp", "css"]);
+const IMAGES: Readonly<Record<string, string>> = {
+  png: "image/png",
+  jpg: "image/jpeg",
+  jpeg: "image/jpeg",
+  gif: "image/gif",
+  webp: "image/webp",
+  bmp: "image/bmp",
+  svg: "image/svg+xml",
+};
+const TEXTS = new Set([
+  "txt",
+  "log",
+  "py",
+  "ipynb",
+  "r",
+  "sql",
+  "js",
+  "ts",
+  "yaml",
+  "yml",
+  "toml",
+  "ini",
+  "cfg",
+  "conf",
+  "sh",
+  "xml",
+  "lock",
+  "jsonl",
+  "env",
+  "dockerfile",
+  "java",
+  "scala",
+  "go",
+  "rs",
+  "c",
+  "h",
+  "cpp",
+  "css",
+]);
 const PLAIN_NAMES = new Set(["mlmodel", "mlproject", "dockerfile", "license", "readme", "requirements"]);
 
-const KINDS: Readonly<Record<string, PreviewKind>> = { csv: "table", tsv: "table", json: "json", geojson: "json", md: "markdown", markdown: "markdown", html: "html", htm: "html" };
+const KINDS: Readonly<Record<string, PreviewKind>> = {
+  csv: "table",
+  tsv: "table",
+  json: "json",
+  geojson: "json",
+  md: "markdown",
+  markdown: "markdown",
+  html: "html",
+  htm: "html",
+};
 
 /** How a file is shown, by its name. */
 export function previewKind(path: string): PreviewKind {
@@ -34,7 +80,11 @@ export interface PreviewTable {
  *
  * @param isCut the text ends in the middle of a file: its last, perhaps broken line is left out
  */
-export function parseDelimited(text: string, separator: "," | "\t", { isCut = false, mostRows = 5000 } = {}): PreviewTable {
+export function parseDelimited(
+  text: string,
+  separator: "," | "\t",
+  { isCut = false, mostRows = 5000 } = {},
+): PreviewTable {
   const lines: string[][] = [];
   let fields: string[] = [];
   for (const [value, end] of readFields(text, separator)) {
@@ -49,9 +99,15 @@ export function parseDelimited(text: string, separator: "," | "\t", { isCut = fa
   return { columns, rows };
 }
 
-/** Each field, in quotes or not, with what ends it; a quote that never closes is plain text, so that something always matches. */
+/**
+ * Each field, in quotes or not, with what ends it; a quote that never closes is plain text, so that something always
+ * matches.
+ */
 function* readFields(text: string, separator: "," | "\t"): Generator<readonly [string, string]> {
-  const reader = separator === "," ? /(?:"((?:[^"]|"")*)"|([^,\r\n]*))(,|\r\n?|\n|$)/y : /(?:"((?:[^"]|"")*)"|([^\t\r\n]*))(\t|\r\n?|\n|$)/y;
+  const reader =
+    separator === ","
+      ? /(?:"((?:[^"]|"")*)"|([^,\r\n]*))(,|\r\n?|\n|$)/y
+      : /(?:"((?:[^"]|"")*)"|([^\t\r\n]*))(\t|\r\n?|\n|$)/y;
   let end = separator as string;
   while (reader.lastIndex < text.length || (end === separator && text !== "")) {
     const [, quoted, plain = "", mark = ""] = reader.exec(text) ?? [];
@@ -63,7 +119,11 @@ function* readFields(text: string, separator: "," | "\t"): Generator<readonly [s
 
 /** JSON that is a table: a list of objects, or `{columns, data}` as pandas and MLflow write it; else undefined. */
 export function jsonTable(value: unknown): PreviewTable | undefined {
-  if (Array.isArray(value) && value.length > 0 && value.every((row) => typeof row === "object" && row !== null && !Array.isArray(row))) {
+  if (
+    Array.isArray(value) &&
+    value.length > 0 &&
+    value.every((row) => typeof row === "object" && row !== null && !Array.isArray(row))
+  ) {
     const rows = value as readonly Readonly<Record<string, unknown>>[];
     const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))];
     return { columns, rows: rows.map((row) => columns.map((column) => row[column])) };

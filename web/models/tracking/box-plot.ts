@@ -15,11 +15,22 @@ const WHISKER = 1.5;
 /**
  * Boxes of a sample, one per group, by name; whiskers reach to the last value within 1.5 interquartile ranges.
  *
- * Values that are not finite are left out. Quartiles interpolate linearly (Hyndman and Fan 1996, type 7, as R and NumPy).
+ * Values that are not finite are left out. Quartiles interpolate linearly (Hyndman and Fan 1996, type 7, as R and
+ * NumPy).
  */
 export function toBoxes(samples: readonly { readonly group: string; readonly value: number }[]): readonly Box[] {
-  const groups = Map.groupBy(samples.filter(({ value }) => Number.isFinite(value)), ({ group }) => group);
-  return [...groups].sort(([left], [right]) => left.localeCompare(right, undefined, { numeric: true })).map(([label, members]) => toBox(label, members.map(({ value }) => value).sort((left, right) => left - right)));
+  const groups = Map.groupBy(
+    samples.filter(({ value }) => Number.isFinite(value)),
+    ({ group }) => group,
+  );
+  return [...groups]
+    .sort(([left], [right]) => left.localeCompare(right, undefined, { numeric: true }))
+    .map(([label, members]) =>
+      toBox(
+        label,
+        members.map(({ value }) => value).sort((left, right) => left - right),
+      ),
+    );
 }
 
 function toBox(label: string, sorted: readonly number[]): Box {
@@ -28,8 +39,13 @@ function toBox(label: string, sorted: readonly number[]): Box {
   const reach = WHISKER * (thirdQuartile - firstQuartile);
   const inside = sorted.filter((value) => value >= firstQuartile - reach && value <= thirdQuartile + reach);
   return {
-    label, count: sorted.length, firstQuartile, median: quantile(sorted, 0.5), thirdQuartile,
-    low: inside[0] ?? firstQuartile, high: inside.at(-1) ?? thirdQuartile,
+    label,
+    count: sorted.length,
+    firstQuartile,
+    median: quantile(sorted, 0.5),
+    thirdQuartile,
+    low: inside[0] ?? firstQuartile,
+    high: inside.at(-1) ?? thirdQuartile,
     outliers: sorted.filter((value) => value < firstQuartile - reach || value > thirdQuartile + reach),
   };
 }

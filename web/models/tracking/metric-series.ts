@@ -14,11 +14,23 @@ export interface MetricSeries {
 }
 
 /** Points as the server answers them, as one series per run, ordered by step and then time. */
-export function toSeries(key: string, runIds: readonly string[], points: readonly WireMetric[]): readonly MetricSeries[] {
+export function toSeries(
+  key: string,
+  runIds: readonly string[],
+  points: readonly WireMetric[],
+): readonly MetricSeries[] {
   const byRun = Map.groupBy(points, ({ run_id: runId }) => runId ?? runIds[0] ?? "");
   return runIds.map((runId) => {
-    const own = (byRun.get(runId) ?? []).toSorted((left, right) => left.step - right.step || left.timestamp - right.timestamp);
-    return { runId, key, steps: own.map(({ step }) => step), times: own.map(({ timestamp }) => timestamp), values: own.map(({ value }) => toNumber(value)) };
+    const own = (byRun.get(runId) ?? []).toSorted(
+      (left, right) => left.step - right.step || left.timestamp - right.timestamp,
+    );
+    return {
+      runId,
+      key,
+      steps: own.map(({ step }) => step),
+      times: own.map(({ timestamp }) => timestamp),
+      values: own.map(({ value }) => toNumber(value)),
+    };
   });
 }
 
@@ -27,11 +39,20 @@ export function toSeries(key: string, runIds: readonly string[], points: readonl
  *
  * Points whose time goes backwards are put in order of time.
  */
-export function placeSeries(series: MetricSeries, axis: XAxis, startMs?: number): { readonly x: readonly number[]; readonly y: readonly number[] } {
+export function placeSeries(
+  series: MetricSeries,
+  axis: XAxis,
+  startMs?: number,
+): { readonly x: readonly number[]; readonly y: readonly number[] } {
   if (axis === "step") return { x: series.steps, y: series.values };
   const first = axis === "relative" ? (startMs ?? series.times[0] ?? 0) : 0;
-  const order = series.times.map((_, index) => index).sort((left, right) => (series.times[left] ?? 0) - (series.times[right] ?? 0));
-  return { x: order.map((index) => ((series.times[index] ?? 0) - first) / 1000), y: order.map((index) => series.values[index] ?? Number.NaN) };
+  const order = series.times
+    .map((_, index) => index)
+    .sort((left, right) => (series.times[left] ?? 0) - (series.times[right] ?? 0));
+  return {
+    x: order.map((index) => ((series.times[index] ?? 0) - first) / 1000),
+    y: order.map((index) => series.values[index] ?? Number.NaN),
+  };
 }
 
 /**
@@ -58,22 +79,33 @@ export function smooth(values: readonly number[], weight: number): readonly numb
  * Of several points of one series at one position the last counts. Values that are not finite, or not positive on a
  * logarithmic axis, are left out.
  */
-export function alignSeries(placed: readonly { readonly x: readonly number[]; readonly y: readonly number[] }[], isLogarithmic = false): { readonly x: readonly number[]; readonly columns: readonly (readonly (number | null)[])[] } {
+export function alignSeries(
+  placed: readonly { readonly x: readonly number[]; readonly y: readonly number[] }[],
+  isLogarithmic = false,
+): { readonly x: readonly number[]; readonly columns: readonly (readonly (number | null)[])[] } {
   const x = [...new Set(placed.flatMap((each) => each.x))].sort((left, right) => left - right);
   const position = new Map(x.map((value, index) => [value, index]));
   const columns = placed.map((each) => {
     const column: (number | null)[] = Array.from({ length: x.length }, () => null);
     each.x.forEach((at, index) => {
       const value = each.y[index];
-      if (value !== undefined && Number.isFinite(value) && (!isLogarithmic || value > 0)) column[position.get(at) ?? 0] = value;
+      if (value !== undefined && Number.isFinite(value) && (!isLogarithmic || value > 0))
+        column[position.get(at) ?? 0] = value;
     });
     return column;
   });
   return { x, columns };
 }
 
-/** First and last step of the points that lie in a stretch of the x axis, or undefined when it holds fewer than two steps. */
-export function stepsWithin(series: readonly MetricSeries[], axis: XAxis, [from, to]: readonly [number, number]): readonly [number, number] | undefined {
+/**
+ * First and last step of the points that lie in a stretch of the x axis, or undefined when it holds fewer than two
+ * steps.
+ */
+export function stepsWithin(
+  series: readonly MetricSeries[],
+  axis: XAxis,
+  [from, to]: readonly [number, number],
+): readonly [number, number] | undefined {
   let first = Infinity;
   let last = -Infinity;
   for (const each of series) {
@@ -103,11 +135,15 @@ export interface Coverage {
 /**
  * How much of a metric an answer holds.
  *
- * @param asked points asked for: of a longer metric the server chooses at least half as many steps, at most those and the ends
+ * @param asked points asked for: of a longer metric the server chooses at least half as many steps, at most those and
+ *   the ends
  */
 export function coverageOf(series: readonly MetricSeries[], asked: number): Coverage {
   const steps = new Set(series.flatMap((each) => each.steps));
-  const [first, last] = [...steps].reduce(([least, most], step) => [Math.min(least, step), Math.max(most, step)] as const, [Infinity, -Infinity] as const);
+  const [first, last] = [...steps].reduce(
+    ([least, most], step) => [Math.min(least, step), Math.max(most, step)] as const,
+    [Infinity, -Infinity] as const,
+  );
   const count = series.reduce((sum, each) => sum + each.steps.length, 0);
   const kind = (): Coverage["kind"] => {
     if (steps.size > asked || series.some((each) => each.steps.length >= MOST_POINTS)) return "sample";

@@ -11,7 +11,16 @@ export interface RunColumn {
 }
 
 /** Attributes in the order they are offered; `duration` and `source` and `dataset` cannot be sorted by the server. */
-export const ATTRIBUTES = ["start_time", "duration", "status", "user_id", "dataset", "source", "version", "run_id"] as const;
+export const ATTRIBUTES = [
+  "start_time",
+  "duration",
+  "status",
+  "user_id",
+  "dataset",
+  "source",
+  "version",
+  "run_id",
+] as const;
 const SORTABLE_ATTRIBUTES = new Set(["start_time", "status", "user_id", "run_id", "run_name"]);
 const FIRST_METRICS = 5;
 const FIRST_PARAMS = 5;
@@ -30,14 +39,33 @@ export function knownColumns(runs: readonly TrackingRun[]): readonly RunColumn[]
     for (const key of run.params.keys()) keys.param.add(key);
     for (const key of run.tags.keys()) if (!key.startsWith("mlflow.")) keys.tag.add(key);
   }
-  const columns = (group: "metric" | "param" | "tag"): readonly RunColumn[] => [...keys[group]].sort((left, right) => left.localeCompare(right)).map((key) => ({ id: `${group}.${key}`, group, key }));
-  return [...ATTRIBUTES.map((key): RunColumn => ({ id: `attribute.${key}`, group: "attribute", key })), ...columns("metric"), ...columns("param"), ...columns("tag")];
+  const columns = (group: "metric" | "param" | "tag"): readonly RunColumn[] =>
+    [...keys[group]]
+      .sort((left, right) => left.localeCompare(right))
+      .map((key) => ({ id: `${group}.${key}`, group, key }));
+  return [
+    ...ATTRIBUTES.map((key): RunColumn => ({ id: `attribute.${key}`, group: "attribute", key })),
+    ...columns("metric"),
+    ...columns("param"),
+    ...columns("tag"),
+  ];
 }
 
 /** What is shown until someone chooses. */
 export function firstColumns(known: readonly RunColumn[]): readonly string[] {
-  const of = (group: ColumnGroup, count: number): readonly string[] => known.filter((column) => column.group === group).slice(0, count).map(({ id }) => id);
-  return ["attribute.start_time", "attribute.duration", ...of("metric", FIRST_METRICS), ...of("param", FIRST_PARAMS), "attribute.user_id", "attribute.source"];
+  const of = (group: ColumnGroup, count: number): readonly string[] =>
+    known
+      .filter((column) => column.group === group)
+      .slice(0, count)
+      .map(({ id }) => id);
+  return [
+    "attribute.start_time",
+    "attribute.duration",
+    ...of("metric", FIRST_METRICS),
+    ...of("param", FIRST_PARAMS),
+    "attribute.user_id",
+    "attribute.source",
+  ];
 }
 
 /** The `order_by` entry that sorts by a column, or undefined where the server cannot. */
@@ -95,15 +123,23 @@ function attributeValue(run: TrackingRun, key: string): number | string | undefi
 
 /** The runs as CSV (RFC 4180): id and name, then the given columns; numbers unrounded, times in ISO 8601. */
 export function runsCsv(runs: readonly TrackingRun[], columns: readonly RunColumn[]): string {
-  const head = ["run_id", "run_name", ...columns.map((column) => (column.group === "attribute" ? column.key : column.id))];
-  const lines = runs.map((run) => [run.id, run.name, ...columns.map((column) => csvValue(run, column))].map(csvField).join(","));
+  const head = [
+    "run_id",
+    "run_name",
+    ...columns.map((column) => (column.group === "attribute" ? column.key : column.id)),
+  ];
+  const lines = runs.map((run) =>
+    [run.id, run.name, ...columns.map((column) => csvValue(run, column))].map(csvField).join(","),
+  );
   return [head.map(csvField).join(","), ...lines, ""].join("\r\n");
 }
 
 function csvValue(run: TrackingRun, column: RunColumn): string {
   const value = cellValue(run, column);
   if (value === undefined) return "";
-  return column.id === "attribute.start_time" && typeof value === "number" ? new Date(value).toISOString() : String(value);
+  return column.id === "attribute.start_time" && typeof value === "number"
+    ? new Date(value).toISOString()
+    : String(value);
 }
 
 /** Text that a spreadsheet would take for a formula is kept text by an apostrophe. */

@@ -16,14 +16,26 @@ export interface Comparison {
 
 /** Params, metrics and tags of some runs side by side, by name. */
 export function compareRuns(runs: readonly TrackingRun[]): Comparison {
-  const rows = (of: (run: TrackingRun) => ReadonlyMap<string, number | string>, isShown: (key: string) => boolean = () => true): readonly ComparedRow[] => {
-    const keys = [...new Set(runs.flatMap((run) => [...of(run).keys()]))].filter(isShown).sort((left, right) => left.localeCompare(right));
+  const rows = (
+    of: (run: TrackingRun) => ReadonlyMap<string, number | string>,
+    isShown: (key: string) => boolean = () => true,
+  ): readonly ComparedRow[] => {
+    const keys = [...new Set(runs.flatMap((run) => [...of(run).keys()]))]
+      .filter(isShown)
+      .sort((left, right) => left.localeCompare(right));
     return keys.map((key) => {
       const values = runs.map((run) => of(run).get(key));
       return { key, values, isDifferent: values.some((value) => !Object.is(value, values[0])) };
     });
   };
-  return { params: rows((run) => run.params), metrics: rows((run) => run.metrics), tags: rows((run) => run.tags, (key) => !key.startsWith("mlflow.")) };
+  return {
+    params: rows((run) => run.params),
+    metrics: rows((run) => run.metrics),
+    tags: rows(
+      (run) => run.tags,
+      (key) => !key.startsWith("mlflow."),
+    ),
+  };
 }
 
 /** Something to draw runs by: `metric.loss` or `param.lr`. */
@@ -38,13 +50,21 @@ export interface Dimension {
 /** Params that differ and all metrics, params first; a param of numbers is numeric. */
 export function dimensionsOf(runs: readonly TrackingRun[]): readonly Dimension[] {
   const { params, metrics } = compareRuns(runs);
-  return [...params.filter(({ isDifferent }) => isDifferent).map((row) => toDimension("param", row)), ...metrics.map((row) => toDimension("metric", row))];
+  return [
+    ...params.filter(({ isDifferent }) => isDifferent).map((row) => toDimension("param", row)),
+    ...metrics.map((row) => toDimension("metric", row)),
+  ];
 }
 
 function toDimension(group: "param" | "metric", { key, values }: ComparedRow): Dimension {
   const given = values.filter((value) => value !== undefined);
   const isNumeric = group === "metric" || (given.length > 0 && given.every((value) => isNumber(value)));
-  return { id: `${group}.${key}`, label: key, isNumeric, values: isNumeric ? values.map((value) => (value === undefined ? undefined : Number(value))) : values };
+  return {
+    id: `${group}.${key}`,
+    label: key,
+    isNumeric,
+    values: isNumeric ? values.map((value) => (value === undefined ? undefined : Number(value))) : values,
+  };
 }
 
 function isNumber(value: number | string): boolean {

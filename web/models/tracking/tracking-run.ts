@@ -16,7 +16,14 @@ export interface WireMetric {
 
 export interface WireDatasetInput {
   readonly tags?: readonly KeyValue[];
-  readonly dataset: { readonly name: string; readonly digest: string; readonly source_type: string; readonly source: string; readonly schema?: string; readonly profile?: string };
+  readonly dataset: {
+    readonly name: string;
+    readonly digest: string;
+    readonly source_type: string;
+    readonly source: string;
+    readonly schema?: string;
+    readonly profile?: string;
+  };
 }
 
 /** A run as `runs/get` and `runs/search` answer it; empty lists are left out. */
@@ -32,8 +39,15 @@ export interface WireRun {
     readonly artifact_uri?: string;
     readonly lifecycle_stage: string;
   };
-  readonly data: { readonly metrics?: readonly WireMetric[]; readonly params?: readonly KeyValue[]; readonly tags?: readonly KeyValue[] };
-  readonly inputs?: { readonly dataset_inputs?: readonly WireDatasetInput[]; readonly model_inputs?: readonly { readonly model_id: string }[] };
+  readonly data: {
+    readonly metrics?: readonly WireMetric[];
+    readonly params?: readonly KeyValue[];
+    readonly tags?: readonly KeyValue[];
+  };
+  readonly inputs?: {
+    readonly dataset_inputs?: readonly WireDatasetInput[];
+    readonly model_inputs?: readonly { readonly model_id: string }[];
+  };
   readonly outputs?: { readonly model_outputs?: readonly { readonly model_id: string; readonly step: number }[] };
 }
 
@@ -84,7 +98,9 @@ export function toTrackingRun({ info, data, inputs, outputs }: WireRun): Trackin
     params: toMap(data.params),
     tags: toMap(data.tags),
     datasets: inputs?.dataset_inputs ?? [],
-    modelIds: [...new Set([...(outputs?.model_outputs ?? []), ...(inputs?.model_inputs ?? [])].map(({ model_id: id }) => id))],
+    modelIds: [
+      ...new Set([...(outputs?.model_outputs ?? []), ...(inputs?.model_inputs ?? [])].map(({ model_id: id }) => id)),
+    ],
   };
 }
 

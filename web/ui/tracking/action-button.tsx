@@ -30,7 +30,19 @@ interface ActionButtonProps {
 
 /** Asks in a dialog, with fields if there are any, and does it; what the server refuses is told in the dialog. */
 export function ActionButton(props: ActionButtonProps) {
-  const { label, icon, title, text, fields = [], run, onDone, isDanger = false, isFilled = false, isSmall = false, disabled = false } = props;
+  const {
+    label,
+    icon,
+    title,
+    text,
+    fields = [],
+    run,
+    onDone,
+    isDanger = false,
+    isFilled = false,
+    isSmall = false,
+    disabled = false,
+  } = props;
   const { t } = useTrackingText();
   const client = useQueryClient();
   const [isOpen, setOpen] = useState(false);
@@ -55,19 +67,44 @@ export function ActionButton(props: ActionButtonProps) {
   };
   return (
     <>
-      <Button variant={isFilled ? "filled" : "default"} size={isSmall ? "xs" : "sm"} leftSection={<Icon name={icon} size={14} />} disabled={disabled} onClick={open}>
+      <Button
+        variant={isFilled ? "filled" : "default"}
+        size={isSmall ? "xs" : "sm"}
+        leftSection={<Icon name={icon} size={14} />}
+        disabled={disabled}
+        onClick={open}
+      >
         {label}
       </Button>
-      <Modal opened={isOpen} onClose={() => setOpen(false)} title={title} closeButtonProps={{ "aria-label": t("shell.close") }}>
+      <Modal
+        opened={isOpen}
+        onClose={() => setOpen(false)}
+        title={title}
+        closeButtonProps={{ "aria-label": t("shell.close") }}
+      >
         <form className="form" onSubmit={submit}>
           {text !== undefined && <div>{text}</div>}
           {fields.map((field, index) => (
             <label key={field.name} className="label">
               {field.label}
               {field.isLong === true ? (
-                <textarea className="field" name={field.name} rows={8} defaultValue={field.value} required={field.isOptional !== true} data-autofocus={index === 0 || undefined} />
+                <textarea
+                  className="field"
+                  name={field.name}
+                  rows={8}
+                  defaultValue={field.value}
+                  required={field.isOptional !== true}
+                  data-autofocus={index === 0 || undefined}
+                />
               ) : (
-                <input className="field" name={field.name} autoComplete="off" defaultValue={field.value} required={field.isOptional !== true} data-autofocus={index === 0 || undefined} />
+                <input
+                  className="field"
+                  name={field.name}
+                  autoComplete="off"
+                  defaultValue={field.value}
+                  required={field.isOptional !== true}
+                  data-autofocus={index === 0 || undefined}
+                />
               )}
             </label>
           ))}

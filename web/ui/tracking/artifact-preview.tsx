@@ -1,7 +1,13 @@
 import { useQuery } from "@tanstack/react-query";
 import { useEffect, useMemo, useState } from "react";
 import { highlightPython } from "../../models/highlight.ts";
-import { imageType, jsonTable, parseDelimited, previewKind, type PreviewTable } from "../../models/tracking/artifact-preview.ts";
+import {
+  imageType,
+  jsonTable,
+  parseDelimited,
+  previewKind,
+  type PreviewTable,
+} from "../../models/tracking/artifact-preview.ts";
 import { readArtifact } from "../../services/artifact-file.ts";
 import { Markdown } from "../markdown.tsx";
 import { Read } from "../page.tsx";
@@ -19,14 +25,28 @@ export function ArtifactPreview({ runId, path }: { readonly runId: string; reado
   const { t, format } = useTrackingText();
   const kind = previewKind(path);
   const most = kind === "image" ? MOST_IMAGE_BYTES : MOST_TEXT_BYTES;
-  const file = useQuery({ queryKey: ["artifact", runId, path, most], queryFn: ({ signal }) => readArtifact(runId, path, most, signal), enabled: kind !== "none", staleTime: 60_000, gcTime: 30_000 });
+  const file = useQuery({
+    queryKey: ["artifact", runId, path, most],
+    queryFn: ({ signal }) => readArtifact(runId, path, most, signal),
+    enabled: kind !== "none",
+    staleTime: 60_000,
+    gcTime: 30_000,
+  });
   if (kind === "none") return <p className="muted">{t("artifacts.noPreview")}</p>;
   return (
     <Read result={file}>
       {({ bytes, isWhole }) => (
         <>
-          {!isWhole && <p className="muted" style={{ marginBottom: 8 }}>{t("artifacts.start", { size: format.bytes(bytes.length) })}</p>}
-          {kind === "image" ? isWhole && <Image bytes={bytes} path={path} /> : <TextPreview bytes={bytes} path={path} isCut={!isWhole} />}
+          {!isWhole && (
+            <p className="muted" style={{ marginBottom: 8 }}>
+              {t("artifacts.start", { size: format.bytes(bytes.length) })}
+            </p>
+          )}
+          {kind === "image" ? (
+            isWhole && <Image bytes={bytes} path={path} />
+          ) : (
+            <TextPreview bytes={bytes} path={path} isCut={!isWhole} />
+          )}
         </>
       )}
     </Read>
@@ -43,12 +63,25 @@ function Image({ bytes, path }: { readonly bytes: Uint8Array<ArrayBuffer>; reado
   return url === undefined ? null : <img className="artifact-image" src={url} alt={path} />;
 }
 
-function TextPreview({ bytes, path, isCut }: { readonly bytes: Uint8Array<ArrayBuffer>; readonly path: string; readonly isCut: boolean }) {
+function TextPreview({
+  bytes,
+  path,
+  isCut,
+}: {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly path: string;
+  readonly isCut: boolean;
+}) {
   const { t } = useTrackingText();
   const text = useMemo(() => new TextDecoder().decode(bytes), [bytes]);
   switch (previewKind(path)) {
     case "table":
-      return <TablePreview table={parseDelimited(text, path.toLowerCase().endsWith(".tsv") ? "\t" : ",", { isCut })} label={path} />;
+      return (
+        <TablePreview
+          table={parseDelimited(text, path.toLowerCase().endsWith(".tsv") ? "\t" : ",", { isCut })}
+          label={path}
+        />
+      );
     case "json":
       return <JsonPreview text={text} label={path} />;
     case "markdown":
@@ -56,8 +89,15 @@ function TextPreview({ bytes, path, isCut }: { readonly bytes: Uint8Array<ArrayB
     case "html":
       return (
         <>
-          <p className="muted" style={{ marginBottom: 8 }}>{t("artifacts.htmlSafe")}</p>
-          <iframe className="artifact-frame" sandbox="" title={path} srcDoc={`<!doctype html><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">${text}`} />
+          <p className="muted" style={{ marginBottom: 8 }}>
+            {t("artifacts.htmlSafe")}
+          </p>
+          <iframe
+            className="artifact-frame"
+            sandbox=""
+            title={path}
+            srcDoc={`<!doctype html><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">${text}`}
+          />
         </>
       );
     case "text":
@@ -67,11 +107,29 @@ function TextPreview({ bytes, path, isCut }: { readonly bytes: Uint8Array<ArrayB
   }
 }
 
-function Code({ text, isPython, label }: { readonly text: string; readonly isPython: boolean; readonly label: string }) {
+function Code({
+  text,
+  isPython,
+  label,
+}: {
+  readonly text: string;
+  readonly isPython: boolean;
+  readonly label: string;
+}) {
   const spans = useMemo(() => (isPython ? highlightPython(text) : undefined), [text, isPython]);
   return (
     <pre className="preview-text" tabIndex={0} aria-label={label}>
-      {spans === undefined ? text : spans.map((span, index) => (span.kind === "plain" ? span.text : <span key={index} className={`code-${span.kind}`}>{span.text}</span>))}
+      {spans === undefined
+        ? text
+        : spans.map((span, index) =>
+            span.kind === "plain" ? (
+              span.text
+            ) : (
+              <span key={index} className={`code-${span.kind}`}>
+                {span.text}
+              </span>
+            ),
+          )}
     </pre>
   );
 }
@@ -87,7 +145,13 @@ function JsonPreview({ text, label }: { readonly text: string; readonly label: s
   }, [text]);
   const table = value === undefined ? undefined : jsonTable(value.parsed);
   if (table !== undefined) return <TablePreview table={table} label={label} />;
-  return <Code text={value === undefined ? text : JSON.stringify(value.parsed, undefined, 2)} isPython={false} label={label} />;
+  return (
+    <Code
+      text={value === undefined ? text : JSON.stringify(value.parsed, undefined, 2)}
+      isPython={false}
+      label={label}
+    />
+  );
 }
 
 interface NumberedRow {
@@ -98,16 +162,23 @@ interface NumberedRow {
 function TablePreview({ table, label }: { readonly table: PreviewTable; readonly label: string }) {
   const { t } = useTrackingText();
   const rows = useMemo(() => table.rows.map((values, index): NumberedRow => ({ number: index + 1, values })), [table]);
-  const columns = table.columns.slice(0, MOST_COLUMNS).map(
-    (name, index): Column<NumberedRow> => ({
-      key: String(index), title: name, width: `minmax(${Math.min(220, Math.max(90, name.length * 9 + 26))}px, 1fr)`,
-      cell: (row) => <Value value={row.values[index]} />,
-      sortBy: (row) => sortValue(row.values[index]),
-    }),
-  );
+  const columns = table.columns.slice(0, MOST_COLUMNS).map((name, index): Column<NumberedRow> => ({
+    key: String(index),
+    title: name,
+    width: `minmax(${Math.min(220, Math.max(90, name.length * 9 + 26))}px, 1fr)`,
+    cell: (row) => <Value value={row.values[index]} />,
+    sortBy: (row) => sortValue(row.values[index]),
+  }));
   return (
     <>
-      <DataTable label={label} rows={rows} columns={columns} rowKey={(row) => String(row.number)} rowHeight={31} visibleRows={16} />
+      <DataTable
+        label={label}
+        rows={rows}
+        columns={columns}
+        rowKey={(row) => String(row.number)}
+        rowHeight={31}
+        visibleRows={16}
+      />
       <p className="muted">{t("artifacts.rows", { count: rows.length })}</p>
     </>
   );

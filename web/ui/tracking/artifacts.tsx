@@ -27,7 +27,11 @@ export function Artifacts({ runId }: { readonly runId: string }) {
                 <Entries runId={runId} entries={entries} chosen={chosen} choose={choose} />
               </nav>
             </Panel>
-            {chosen === undefined ? <Empty icon="file" title={t("artifacts.choose")} text={t("artifacts.choose.text")} /> : <File key={chosen} runId={runId} path={chosen} />}
+            {chosen === undefined ? (
+              <Empty icon="file" title={t("artifacts.choose")} text={t("artifacts.choose.text")} />
+            ) : (
+              <File key={chosen} runId={runId} path={chosen} />
+            )}
           </div>
         )
       }
@@ -43,11 +47,15 @@ interface EntriesProps {
 }
 
 function Entries({ entries, ...rest }: EntriesProps) {
-  const sorted = entries.toSorted((left, right) => Number(right.is_dir) - Number(left.is_dir) || left.path.localeCompare(right.path));
+  const sorted = entries.toSorted(
+    (left, right) => Number(right.is_dir) - Number(left.is_dir) || left.path.localeCompare(right.path),
+  );
   return (
     <ul>
       {sorted.map((entry) => (
-        <li key={entry.path}>{entry.is_dir ? <Folder entry={entry} {...rest} /> : <FileButton entry={entry} {...rest} />}</li>
+        <li key={entry.path}>
+          {entry.is_dir ? <Folder entry={entry} {...rest} /> : <FileButton entry={entry} {...rest} />}
+        </li>
       ))}
     </ul>
   );
@@ -67,7 +75,9 @@ function Folder({ entry, runId, chosen, choose }: EntryProps) {
         <span className="clip">{nameOf(entry.path)}</span>
       </button>
       {isOpen && inside.error !== null && <Problem error={inside.error} />}
-      {isOpen && inside.data !== undefined && <Entries runId={runId} entries={inside.data} chosen={chosen} choose={choose} />}
+      {isOpen && inside.data !== undefined && (
+        <Entries runId={runId} entries={inside.data} chosen={chosen} choose={choose} />
+      )}
     </>
   );
 }

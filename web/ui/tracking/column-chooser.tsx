@@ -18,10 +18,21 @@ export function ColumnChooser({ known, chosen, onChoose }: ColumnChooserProps) {
   const [isOpen, setOpen] = useState(false);
   return (
     <>
-      <Button variant="default" size="xs" leftSection={<Icon name="features" size={14} />} onClick={() => setOpen(true)}>
+      <Button
+        variant="default"
+        size="xs"
+        leftSection={<Icon name="features" size={14} />}
+        onClick={() => setOpen(true)}
+      >
         {t("columns.title")}
       </Button>
-      <Modal opened={isOpen} onClose={() => setOpen(false)} title={t("columns.title")} size="lg" closeButtonProps={{ "aria-label": t("shell.close") }}>
+      <Modal
+        opened={isOpen}
+        onClose={() => setOpen(false)}
+        title={t("columns.title")}
+        size="lg"
+        closeButtonProps={{ "aria-label": t("shell.close") }}
+      >
         <ColumnList known={known} chosen={chosen} onChoose={onChoose} />
       </Modal>
     </>
@@ -34,10 +45,17 @@ function ColumnList({ known, chosen, onChoose }: ColumnChooserProps) {
   const box = useRef<HTMLDivElement>(null);
   const ids = new Set(chosen.map(({ id }) => id));
   const all = [...known, ...chosen.filter(({ id }) => !known.some((column) => column.id === id))];
-  const label = (column: RunColumn): string => (column.group === "attribute" ? name("runColumn", column.key) : column.key);
+  const label = (column: RunColumn): string =>
+    column.group === "attribute" ? name("runColumn", column.key) : column.key;
   const found = all.filter((column) => `${column.group} ${label(column)}`.toLowerCase().includes(words.toLowerCase()));
-  const rows = useVirtualizer({ count: found.length, getScrollElement: () => box.current, estimateSize: () => 30, overscan: 10 });
-  const toggle = (id: string): void => onChoose(ids.has(id) ? chosen.map((column) => column.id).filter((each) => each !== id) : [...ids, id]);
+  const rows = useVirtualizer({
+    count: found.length,
+    getScrollElement: () => box.current,
+    estimateSize: () => 30,
+    overscan: 10,
+  });
+  const toggle = (id: string): void =>
+    onChoose(ids.has(id) ? chosen.map((column) => column.id).filter((each) => each !== id) : [...ids, id]);
   const change = (isShown: boolean): void => {
     const own = new Set(found.map(({ id }) => id));
     onChoose(isShown ? [...new Set([...ids, ...own])] : [...ids].filter((id) => !own.has(id)));
@@ -56,12 +74,22 @@ function ColumnList({ known, chosen, onChoose }: ColumnChooserProps) {
           {t("columns.reset", { count: firstColumns(known).length })}
         </button>
       </div>
-      <div ref={box} className="column-list" tabIndex={0} role="group" aria-label={t("columns.title")} style={{ height: 360 }}>
+      <div
+        ref={box}
+        className="column-list"
+        tabIndex={0}
+        role="group"
+        aria-label={t("columns.title")}
+        style={{ height: 360 }}
+      >
         <div style={{ height: rows.getTotalSize(), position: "relative" }}>
           {rows.getVirtualItems().map((item) => {
             const column = found[item.index];
             return column === undefined ? null : (
-              <label key={column.id} style={{ position: "absolute", insetInline: 0, transform: `translateY(${item.start}px)` }}>
+              <label
+                key={column.id}
+                style={{ position: "absolute", insetInline: 0, transform: `translateY(${item.start}px)` }}
+              >
                 <input type="checkbox" checked={ids.has(column.id)} onChange={() => toggle(column.id)} />
                 <span className="clip">{label(column)}</span>
                 <span className="muted">{name("columnGroup", column.group)}</span>

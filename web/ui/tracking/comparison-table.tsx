@@ -17,7 +17,10 @@ export function ComparisonTable({ runs }: { readonly runs: readonly TrackingRun[
   const [words = "", setWords] = useSearchValue("find");
   const comparison = useMemo(() => compareRuns(runs), [runs]);
   const isAll = shown === "all";
-  const keep = (rows: readonly ComparedRow[]): readonly ComparedRow[] => rows.filter(({ key, isDifferent }) => (isAll || isDifferent) && key.toLowerCase().includes(words.toLowerCase())).slice(0, MOST_ROWS);
+  const keep = (rows: readonly ComparedRow[]): readonly ComparedRow[] =>
+    rows
+      .filter(({ key, isDifferent }) => (isAll || isDifferent) && key.toLowerCase().includes(words.toLowerCase()))
+      .slice(0, MOST_ROWS);
   const groups = [
     { title: t("params.title"), rows: keep(comparison.params) },
     { title: t("metrics.title"), rows: keep(comparison.metrics) },
@@ -26,9 +29,17 @@ export function ComparisonTable({ runs }: { readonly runs: readonly TrackingRun[
   return (
     <>
       <div className="toolbar">
-        <SearchBox label={t("compare.find")} value={words} onChange={(value) => setWords(value === "" ? undefined : value)} />
+        <SearchBox
+          label={t("compare.find")}
+          value={words}
+          onChange={(value) => setWords(value === "" ? undefined : value)}
+        />
         <label className="check">
-          <input type="checkbox" checked={!isAll} onChange={(event) => setShown(event.target.checked ? undefined : "all")} />
+          <input
+            type="checkbox"
+            checked={!isAll}
+            onChange={(event) => setShown(event.target.checked ? undefined : "all")}
+          />
           {t("compare.onlyDifferences")}
         </label>
       </div>
@@ -54,7 +65,15 @@ export function ComparisonTable({ runs }: { readonly runs: readonly TrackingRun[
   );
 }
 
-function Group({ title, rows, count }: { readonly title: string; readonly rows: readonly ComparedRow[]; readonly count: number }) {
+function Group({
+  title,
+  rows,
+  count,
+}: {
+  readonly title: string;
+  readonly rows: readonly ComparedRow[];
+  readonly count: number;
+}) {
   const { format } = useTrackingText();
   return (
     <tbody>
@@ -67,7 +86,11 @@ function Group({ title, rows, count }: { readonly title: string; readonly rows: 
         <tr key={row.key} className={row.isDifferent ? "is-different" : ""}>
           <th scope="row">{row.key}</th>
           {row.values.map((value, index) => (
-            <td key={index} className={typeof value === "number" ? "number" : ""} title={value === undefined ? undefined : String(value)}>
+            <td
+              key={index}
+              className={typeof value === "number" ? "number" : ""}
+              title={value === undefined ? undefined : String(value)}
+            >
               {value === undefined ? "–" : typeof value === "number" ? metricText(value, format.number) : value}
             </td>
           ))}

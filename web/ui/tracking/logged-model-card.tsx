@@ -14,7 +14,11 @@ export function LoggedModelCard({ runId, path }: { readonly runId: string; reado
     queryKey: ["artifact", "mlmodel", runId, path],
     queryFn: async ({ signal }) => {
       const { parse } = await import("yaml");
-      return toModelFile(parse(new TextDecoder().decode((await readArtifact(runId, path, MOST_BYTES, signal)).bytes), { maxAliasCount: 20 }));
+      return toModelFile(
+        parse(new TextDecoder().decode((await readArtifact(runId, path, MOST_BYTES, signal)).bytes), {
+          maxAliasCount: 20,
+        }),
+      );
     },
     staleTime: 60_000,
   });
@@ -27,7 +31,16 @@ export function LoggedModelCard({ runId, path }: { readonly runId: string; reado
             <Facts
               columns={2}
               items={[
-                [t("loggedModel.flavors"), <span key="flavors" className="chips">{model.flavors.map((flavor) => <span key={flavor} className="chip">{flavor}</span>)}</span>],
+                [
+                  t("loggedModel.flavors"),
+                  <span key="flavors" className="chips">
+                    {model.flavors.map((flavor) => (
+                      <span key={flavor} className="chip">
+                        {flavor}
+                      </span>
+                    ))}
+                  </span>,
+                ],
                 ["MLflow", model.mlflowVersion ?? "–"],
                 [t("model.inputs"), <Fields key="inputs" fields={model.inputs} />],
                 [t("model.outputs"), <Fields key="outputs" fields={model.outputs} />],
@@ -49,7 +62,11 @@ function Fields({ fields }: { readonly fields: readonly SignatureField[] }) {
     <span className="chips">
       {fields.map((field) => (
         <span key={field.name} className="chip">
-          {field.name} <span className="muted">{field.type}{field.isRequired ? "" : "?"}</span>
+          {field.name}{" "}
+          <span className="muted">
+            {field.type}
+            {field.isRequired ? "" : "?"}
+          </span>
         </span>
       ))}
     </span>

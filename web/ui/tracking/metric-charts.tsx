@@ -20,14 +20,25 @@ export function MetricCharts({ runs }: { readonly runs: readonly TrackingRun[] }
   const [mostShown, setMostShown] = useState(FIRST_SHOWN);
   const axis: XAxis = X_AXES.find((each) => each === axisText) ?? "step";
   const weight = Math.min(0.99, Math.max(0, Number(smoothing) || 0));
-  const settings = useMemo((): ChartSettings => ({ axis, isLogarithmic: scale === "log", smoothing: weight }), [axis, scale, weight]);
-  const metrics = useMemo(() => [...new Set(runs.flatMap((run) => [...run.metrics.keys()]))].sort((left, right) => left.localeCompare(right)), [runs]);
-  if (metrics.length === 0) return <Empty icon="dashboard" title={t("metrics.none.title")} text={t("metrics.none.text")} />;
+  const settings = useMemo(
+    (): ChartSettings => ({ axis, isLogarithmic: scale === "log", smoothing: weight }),
+    [axis, scale, weight],
+  );
+  const metrics = useMemo(
+    () => [...new Set(runs.flatMap((run) => [...run.metrics.keys()]))].sort((left, right) => left.localeCompare(right)),
+    [runs],
+  );
+  if (metrics.length === 0)
+    return <Empty icon="dashboard" title={t("metrics.none.title")} text={t("metrics.none.text")} />;
   const found = metrics.filter((metric) => metric.toLowerCase().includes(words.toLowerCase()));
   return (
     <>
       <div className="toolbar">
-        <SearchBox label={t("metrics.search")} value={words} onChange={(value) => setWords(value === "" ? undefined : value)} />
+        <SearchBox
+          label={t("metrics.search")}
+          value={words}
+          onChange={(value) => setWords(value === "" ? undefined : value)}
+        />
         <label className="check">
           {t("chart.x")}
           <select className="field" value={axis} onChange={(event) => setAxis(event.target.value)}>
@@ -39,12 +50,23 @@ export function MetricCharts({ runs }: { readonly runs: readonly TrackingRun[] }
           </select>
         </label>
         <label className="check">
-          <input type="checkbox" checked={scale === "log"} onChange={(event) => setScale(event.target.checked ? "log" : undefined)} />
+          <input
+            type="checkbox"
+            checked={scale === "log"}
+            onChange={(event) => setScale(event.target.checked ? "log" : undefined)}
+          />
           {t("chart.log")}
         </label>
         <label className="check">
           {t("chart.smoothing")}
-          <input type="range" min={0} max={0.99} step={0.01} value={weight} onChange={(event) => setSmoothing(event.target.value === "0" ? undefined : event.target.value)} />
+          <input
+            type="range"
+            min={0}
+            max={0.99}
+            step={0.01}
+            value={weight}
+            onChange={(event) => setSmoothing(event.target.value === "0" ? undefined : event.target.value)}
+          />
           <span className="figure">{weight.toFixed(2)}</span>
         </label>
         <span className="muted">{t("chart.zoomHint")}</span>

@@ -28,10 +28,20 @@ export function ParallelView({ runs }: { readonly runs: readonly TrackingRun[] }
   const [axesText, setAxes] = useSearchValue("axes");
   const [strong, setStrong] = useState<number>();
   const chosen = axesText === undefined ? firstAxes(dimensions) : axesText.split(",").map(decodeURIComponent);
-  const { axes, lines } = useMemo(() => parallelCoordinates(dimensions.filter(({ id }) => chosen.includes(id))), [dimensions, chosen.join("\n")]);
+  const { axes, lines } = useMemo(
+    () => parallelCoordinates(dimensions.filter(({ id }) => chosen.includes(id))),
+    [dimensions, chosen.join("\n")],
+  );
   const x = (share: number): number => SIDE + share * (WIDTH - 2 * SIDE);
   const y = (share: number): number => TOP + share * (HEIGHT - TOP - BOTTOM);
-  const toggle = (id: string): void => setAxes(dimensions.map((each) => each.id).filter((each) => (each === id ? !chosen.includes(id) : chosen.includes(each))).map((each) => encodeURIComponent(each).replaceAll(",", "%2C")).join(","));
+  const toggle = (id: string): void =>
+    setAxes(
+      dimensions
+        .map((each) => each.id)
+        .filter((each) => (each === id ? !chosen.includes(id) : chosen.includes(each)))
+        .map((each) => encodeURIComponent(each).replaceAll(",", "%2C"))
+        .join(","),
+    );
   return (
     <Panel title={t("compare.parallel")} icon="dashboard">
       <div className="run-keys" role="group" aria-label={t("compare.axes")}>
@@ -42,13 +52,20 @@ export function ParallelView({ runs }: { readonly runs: readonly TrackingRun[] }
           </label>
         ))}
       </div>
-      <svg className="drawing" viewBox={`0 0 ${WIDTH} ${HEIGHT}`} role="img" aria-label={t("compare.parallelLabel", { count: runs.length, axes: axes.map(({ label }) => label).join(", ") })}>
+      <svg
+        className="drawing"
+        viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
+        role="img"
+        aria-label={t("compare.parallelLabel", { count: runs.length, axes: axes.map(({ label }) => label).join(", ") })}
+      >
         {lines.map((line) =>
           line.pieces.map((piece, index) => (
             <polyline
               key={`${line.run} ${index}`}
               className={`coordinate${strong === undefined ? "" : strong === line.run ? " is-strong" : " is-faded"}`}
-              style={{ stroke: `color-mix(in oklab, var(--series-2) ${Math.round((line.shade ?? 0.5) * 100)}%, var(--series-1))` }}
+              style={{
+                stroke: `color-mix(in oklab, var(--series-2) ${Math.round((line.shade ?? 0.5) * 100)}%, var(--series-1))`,
+              }}
               points={piece.map((point) => `${x(point.x)},${y(point.y)}`).join(" ")}
               onMouseEnter={() => setStrong(line.run)}
               onMouseLeave={() => setStrong(undefined)}
@@ -74,7 +91,16 @@ export function ParallelView({ runs }: { readonly runs: readonly TrackingRun[] }
       </svg>
       <div className="run-keys">
         {runs.map((run, index) => (
-          <button key={run.id} type="button" className="link-button" onMouseEnter={() => setStrong(index)} onMouseLeave={() => setStrong(undefined)} onFocus={() => setStrong(index)} onBlur={() => setStrong(undefined)} onClick={() => void navigate({ to: address.trackingRun(run.id) })}>
+          <button
+            key={run.id}
+            type="button"
+            className="link-button"
+            onMouseEnter={() => setStrong(index)}
+            onMouseLeave={() => setStrong(undefined)}
+            onFocus={() => setStrong(index)}
+            onBlur={() => setStrong(undefined)}
+            onClick={() => void navigate({ to: address.trackingRun(run.id) })}
+          >
             {run.name}
           </button>
         ))}

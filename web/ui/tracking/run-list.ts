@@ -40,7 +40,12 @@ export function useRunList(search: RunSearch): RunList {
   const isReading = useRef(false);
 
   const read = useCallback(
-    async (limit: number, token: string | undefined, merge: (before: readonly TrackingRun[], runs: readonly TrackingRun[]) => Pick<Loaded, "runs"> & Partial<Loaded>, signal?: AbortSignal) => {
+    async (
+      limit: number,
+      token: string | undefined,
+      merge: (before: readonly TrackingRun[], runs: readonly TrackingRun[]) => Pick<Loaded, "runs"> & Partial<Loaded>,
+      signal?: AbortSignal,
+    ) => {
       isReading.current = true;
       setLoading(true);
       try {
@@ -68,7 +73,8 @@ export function useRunList(search: RunSearch): RunList {
 
   const token = loaded?.key === key ? loaded.token : undefined;
   const load = useCallback(() => {
-    if (token !== undefined && !isReading.current) void read(NEXT_PAGE, token, (before, runs) => ({ runs: [...before, ...runs] }));
+    if (token !== undefined && !isReading.current)
+      void read(NEXT_PAGE, token, (before, runs) => ({ runs: [...before, ...runs] }));
   }, [read, token]);
   const refresh = useCallback(async () => {
     const before = current.current.loaded;

@@ -32,16 +32,30 @@ export function useRunMarks(experimentId: string): RunMarks {
   );
   const toggle = useCallback<RunMarks["toggle"]>(
     (kind, id) => {
-      if (kind === "selected") setSelected((before) => new Set(before.has(id) ? [...before].filter((each) => each !== id) : [...before, id]));
-      else keep((before) => ({ ...before, [kind]: before[kind].includes(id) ? before[kind].filter((each) => each !== id) : [...before[kind], id] }));
+      if (kind === "selected")
+        setSelected((before) => new Set(before.has(id) ? [...before].filter((each) => each !== id) : [...before, id]));
+      else
+        keep((before) => ({
+          ...before,
+          [kind]: before[kind].includes(id) ? before[kind].filter((each) => each !== id) : [...before[kind], id],
+        }));
     },
     [keep],
   );
-  const selectAll = useCallback((ids: readonly string[]) => setSelected((before) => (before.size >= ids.length && ids.every((id) => before.has(id)) ? new Set() : new Set(ids))), []);
+  const selectAll = useCallback(
+    (ids: readonly string[]) =>
+      setSelected((before) =>
+        before.size >= ids.length && ids.every((id) => before.has(id)) ? new Set() : new Set(ids),
+      ),
+    [],
+  );
   const showHidden = useCallback(() => keep((before) => ({ ...before, hidden: [] })), [keep]);
   const pinned = useMemo(() => new Set(kept.pinned), [kept.pinned]);
   const hidden = useMemo(() => new Set(kept.hidden), [kept.hidden]);
-  return useMemo(() => ({ selected, pinned, hidden, toggle, selectAll, showHidden }), [selected, pinned, hidden, toggle, selectAll, showHidden]);
+  return useMemo(
+    () => ({ selected, pinned, hidden, toggle, selectAll, showHidden }),
+    [selected, pinned, hidden, toggle, selectAll, showHidden],
+  );
 }
 
 function readKept(place: string): Kept {

@@ -27,7 +27,12 @@ export function SavedViews({ experimentId }: { readonly experimentId: string }) 
   return (
     <span className="button-row">
       {views.length > 0 && (
-        <select className="field" aria-label={t("views.label")} value={current?.name ?? ""} onChange={(event) => show(event.target.value)}>
+        <select
+          className="field"
+          aria-label={t("views.label")}
+          value={current?.name ?? ""}
+          onChange={(event) => show(event.target.value)}
+        >
           <option value="">{t("views.none")}</option>
           {views.map(({ name }) => (
             <option key={name}>{name}</option>
@@ -35,9 +40,25 @@ export function SavedViews({ experimentId }: { readonly experimentId: string }) 
         </select>
       )}
       {current === undefined ? (
-        <ActionButton label={t("views.save")} icon="copy" isSmall title={t("views.save")} text={<span className="muted">{t("views.text")}</span>} fields={[{ name: "name", label: t("table.name") }]} run={async (values) => keep([...views.filter(({ name }) => name !== values["name"]), { name: values["name"] ?? "", search }])} />
+        <ActionButton
+          label={t("views.save")}
+          icon="copy"
+          isSmall
+          title={t("views.save")}
+          text={<span className="muted">{t("views.text")}</span>}
+          fields={[{ name: "name", label: t("table.name") }]}
+          run={async (values) =>
+            keep([...views.filter(({ name }) => name !== values["name"]), { name: values["name"] ?? "", search }])
+          }
+        />
       ) : (
-        <ActionButton label={t("views.delete")} icon="cross" isSmall title={t("views.delete.title", { name: current.name })} run={async () => keep(views.filter((view) => view !== current))} />
+        <ActionButton
+          label={t("views.delete")}
+          icon="cross"
+          isSmall
+          title={t("views.delete.title", { name: current.name })}
+          run={async () => keep(views.filter((view) => view !== current))}
+        />
       )}
     </span>
   );

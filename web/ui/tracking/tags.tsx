@@ -28,7 +28,14 @@ export function TagsPanel({ tags, set, remove }: TagsPanelProps) {
                   {!key.startsWith("esteira.") && (
                     <>
                       <SetTag set={set} tag={[key, value]} />
-                      <ActionButton label={t("tags.delete")} icon="cross" isSmall isDanger title={t("tags.delete.title", { key })} run={() => remove(key)} />
+                      <ActionButton
+                        label={t("tags.delete")}
+                        icon="cross"
+                        isSmall
+                        isDanger
+                        title={t("tags.delete.title", { key })}
+                        run={() => remove(key)}
+                      />
                     </>
                   )}
                 </td>
@@ -57,10 +64,30 @@ function SetTag({ set, tag }: { readonly set: TagsPanelProps["set"]; readonly ta
 }
 
 /** A description in Markdown, and what changes it. */
-export function DescriptionPanel({ text, save }: { readonly text: string; readonly save: (text: string) => Promise<unknown> }) {
+export function DescriptionPanel({
+  text,
+  save,
+}: {
+  readonly text: string;
+  readonly save: (text: string) => Promise<unknown>;
+}) {
   const { t } = useTrackingText();
   return (
-    <Panel title={t("description.title")} icon="report" actions={<ActionButton label={t("action.edit")} icon="code" isSmall title={t("description.title")} text={<span className="muted">{t("description.markdown")}</span>} fields={[{ name: "text", label: t("description.title"), value: text, isOptional: true, isLong: true }]} run={(values) => save(values["text"] ?? "")} />}>
+    <Panel
+      title={t("description.title")}
+      icon="report"
+      actions={
+        <ActionButton
+          label={t("action.edit")}
+          icon="code"
+          isSmall
+          title={t("description.title")}
+          text={<span className="muted">{t("description.markdown")}</span>}
+          fields={[{ name: "text", label: t("description.title"), value: text, isOptional: true, isLong: true }]}
+          run={(values) => save(values["text"] ?? "")}
+        />
+      }
+    >
       {text.trim() === "" ? <p className="muted">{t("description.none")}</p> : <Markdown source={text} />}
     </Panel>
   );
@@ -77,7 +104,14 @@ export function SearchBox({ label, value, onChange }: SearchBoxProps) {
   return (
     <span className="search-box">
       <Icon name="search" size={14} />
-      <input className="field" type="search" aria-label={label} placeholder={label} value={value} onChange={(event) => onChange(event.target.value)} />
+      <input
+        className="field"
+        type="search"
+        aria-label={label}
+        placeholder={label}
+        value={value}
+        onChange={(event) => onChange(event.target.value)}
+      />
     </span>
   );
 }

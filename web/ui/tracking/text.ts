@@ -19,8 +19,12 @@ export function useTrackingText(): TrackingText {
   const main = useLanguage();
   return useMemo(() => {
     const messages: Readonly<Record<TrackingKey, string>> = main.language === "en" ? trackingEn : trackingPtBr;
-    const t: TrackingText["t"] = (key, params) => (key in messages ? message({ language: main.language, messages }, key as TrackingKey, params) : main.t(key as MessageKey, params));
-    const name = (prefix: string, value: string): string => (`${prefix}.${value}` in messages ? t(`${prefix}.${value}` as TrackingKey) : main.name(prefix, value));
+    const t: TrackingText["t"] = (key, params) =>
+      key in messages
+        ? message({ language: main.language, messages }, key as TrackingKey, params)
+        : main.t(key as MessageKey, params);
+    const name = (prefix: string, value: string): string =>
+      `${prefix}.${value}` in messages ? t(`${prefix}.${value}` as TrackingKey) : main.name(prefix, value);
     return { t, name, format: main.format };
   }, [main]);
 }

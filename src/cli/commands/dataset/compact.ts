@@ -6,7 +6,8 @@ import { withProject } from "../../session.ts";
 export const command: Command = {
   usage: "dataset compact [NAME]",
   summary: "Write the small files of a dataset as one",
-  description: "Many small files are slow to read. A write compacts by itself when there are more than 64; this does it now. No version is made, every version keeps its rows and stays readable.",
+  description:
+    "Many small files are slow to read. A write compacts by itself when there are more than 64; this does it now. No version is made, every version keeps its rows and stays readable.",
   options: commonOptions,
   examples: [
     { line: "esteira dataset compact flights", does: "Compacts flights" },
@@ -21,9 +22,14 @@ export const command: Command = {
       if (compacted.length === 0) return terminal.print(terminal.say("nothingYet"));
       terminal.table([
         [terminal.say("dataset"), terminal.say("filesBefore"), terminal.say("filesAfter")],
-        ...compacted.map(({ dataset: name, filesBefore, filesAfter }) => [name, formatCount(filesBefore), formatCount(filesAfter)]),
+        ...compacted.map(({ dataset: name, filesBefore, filesAfter }) => [
+          name,
+          formatCount(filesBefore),
+          formatCount(filesAfter),
+        ]),
       ]);
-      for (const { dataset: name, isUnfinished } of compacted) if (isUnfinished) terminal.note(terminal.say("compactLater", { dataset: name }));
+      for (const { dataset: name, isUnfinished } of compacted)
+        if (isUnfinished) terminal.note(terminal.say("compactLater", { dataset: name }));
     });
   },
 };

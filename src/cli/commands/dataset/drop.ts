@@ -6,7 +6,8 @@ const EXIT_UNDONE = 1;
 export const command: Command = {
   usage: "dataset drop NAME --yes",
   summary: "Drop a dataset that nothing needs",
-  description: "It is no longer listed, and its quarantine is closed. Its versions stay readable, for lineage, and `dataset restore` brings it back. Refused, with names, while a step makes or reads it, a feature view reads it, or a registered model or a release was made of it.",
+  description:
+    "It is no longer listed, and its quarantine is closed. Its versions stay readable, for lineage, and `dataset restore` brings it back. Refused, with names, while a step makes or reads it, a feature view reads it, or a registered model or a release was made of it.",
   options: { ...commonOptions, yes: { type: "boolean", help: "Really drop it." } },
   examples: [{ line: "esteira dataset drop visits --yes", does: "Takes visits out of the lists" }],
   positionals: { least: 1, most: 1 },

@@ -21,16 +21,37 @@ export const command: Command = {
       const version = textOption(options, "version");
       const sort = textOption(options, "sort");
       const order = options["descending"] === true ? ("descending" as const) : ("ascending" as const);
-      const query = { ...(sort === undefined ? {} : { sort, order }), offset: 0, limit: wholeNumber("limit", textOption(options, "limit") ?? "20"), version: version === undefined ? undefined : wholeNumber("version", version) };
+      const query = {
+        ...(sort === undefined ? {} : { sort, order }),
+        offset: 0,
+        limit: wholeNumber("limit", textOption(options, "limit") ?? "20"),
+        version: version === undefined ? undefined : wholeNumber("version", version),
+      };
       const rows = await call("getDatasetRows", { params: { name }, query });
       if (options["json"] === true) return terminal.printJson(rows);
-      terminal.table([rows.columns.map((column) => column.name), ...rows.rows.map((row) => row.map((value) => (typeof value === "string" ? value : value === null ? "" : (JSON.stringify(value) ?? ""))))]);
-      terminal.note(terminal.style("dim", terminal.say("rowsOfVersion", { version: rows.version, count: formatCount(rows.rowCount ?? rows.rows.length) })));
+      terminal.table([
+        rows.columns.map((column) => column.name),
+        ...rows.rows.map((row) =>
+          row.map((value) => (typeof value === "string" ? value : value === null ? "" : (JSON.stringify(value) ?? ""))),
+        ),
+      ]);
+      terminal.note(
+        terminal.style(
+          "dim",
+          terminal.say("rowsOfVersion", {
+            version: rows.version,
+            count: formatCount(rows.rowCount ?? rows.rows.length),
+          }),
+        ),
+      );
     }),
 };
 
 function wholeNumber(option: string, text: string): number {
   const value = Number(text);
   if (Number.isInteger(value) && value >= 1 && value <= 1000) return value;
-  throw usageWrong({ usage: command.usage, reason: `--${option} is ${JSON.stringify(text)}; expected a whole number from 1 to 1000` });
+  throw usageWrong({
+    usage: command.usage,
+    reason: `--${option} is ${JSON.stringify(text)}; expected a whole number from 1 to 1000`,
+  });
 }

@@ -9,7 +9,8 @@ const HOUR_MS = 3600 * 1000;
 export const command: Command = {
   usage: "dataset vacuum [NAME] [--retention HOURS] [--dry-run]",
   summary: "Remove data files that no version of a dataset refers to",
-  description: "Writers that died or failed leave such files. Every version stays readable, and so do the files of a write that is at work.",
+  description:
+    "Writers that died or failed leave such files. Every version stays readable, and so do the files of a write that is at work.",
   options: {
     ...commonOptions,
     retention: { type: "string", value: "HOURS", help: "Keep files younger than this; default 168, one week." },
@@ -17,7 +18,10 @@ export const command: Command = {
   },
   examples: [
     { line: "esteira dataset vacuum --dry-run", does: "Says what would go of every dataset" },
-    { line: "esteira dataset vacuum flights --retention 24", does: "Removes what is left over in flights and older than a day" },
+    {
+      line: "esteira dataset vacuum flights --retention 24",
+      does: "Removes what is left over in flights and older than a day",
+    },
   ],
   positionals: { least: 0, most: 1 },
   run(context, options, [dataset]) {
@@ -30,9 +34,20 @@ export const command: Command = {
       if (vacuumed.length === 0) return terminal.print(terminal.say("nothingYet"));
       terminal.table([
         [terminal.say("dataset"), terminal.say("files"), terminal.say("size")],
-        ...vacuumed.map(({ dataset: name, removed, sizeBytes }) => [name, formatCount(removed.length), formatSize(sizeBytes)]),
+        ...vacuumed.map(({ dataset: name, removed, sizeBytes }) => [
+          name,
+          formatCount(removed.length),
+          formatSize(sizeBytes),
+        ]),
       ]);
-      terminal.note(terminal.style("dim", terminal.say(dryRun ? "vacuumWould" : "vacuumed", { count: vacuumed.reduce((count, { removed }) => count + removed.length, 0) })));
+      terminal.note(
+        terminal.style(
+          "dim",
+          terminal.say(dryRun ? "vacuumWould" : "vacuumed", {
+            count: vacuumed.reduce((count, { removed }) => count + removed.length, 0),
+          }),
+        ),
+      );
     });
   },
 };
@@ -41,5 +56,8 @@ function readHours(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   const hours = Number(text);
   if (text.trim() !== "" && Number.isFinite(hours) && hours >= 0) return hours * HOUR_MS;
-  throw usageWrong({ usage: command.usage, reason: `--retention is ${JSON.stringify(text)}; expected a number of hours, 0 or more` });
+  throw usageWrong({
+    usage: command.usage,
+    reason: `--retention is ${JSON.stringify(text)}; expected a number of hours, 0 or more`,
+  });
 }

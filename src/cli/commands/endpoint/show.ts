@@ -8,24 +8,41 @@ export const command: Command = {
   usage: "endpoint show ENVIRONMENT/NAME",
   summary: "Show an endpoint and the figures of its trials",
   options: commonOptions,
-  examples: [{ line: "esteira endpoint show production/delay", does: "Which version answers, and how its candidates did" }],
+  examples: [
+    { line: "esteira endpoint show production/delay", does: "Which version answers, and how its candidates did" },
+  ],
   positionals: { least: 1, most: 1 },
   run: (context, options, [address = ""]) =>
     withProject(context, options, async ({ call }) => {
       const { terminal } = context;
       const [, environment, name] = /^([^/]+)\/([^/]+)$/.exec(address) ?? [];
-      if (environment === undefined || name === undefined) throw usageWrong({ usage: command.usage, reason: `${JSON.stringify(address)} is not of the form ENVIRONMENT/NAME` });
+      if (environment === undefined || name === undefined)
+        throw usageWrong({
+          usage: command.usage,
+          reason: `${JSON.stringify(address)} is not of the form ENVIRONMENT/NAME`,
+        });
       const endpoint = await call("getEndpoint", { params: { environment, name } });
       if (options["json"] === true) return terminal.printJson(endpoint);
-      terminal.print(`${terminal.style("bold", `${environment}/${name}`)}  ${endpoint.model ?? ""} version ${endpoint.modelVersion ?? ""}  ${endpoint.path}`);
+      terminal.print(
+        `${terminal.style("bold", `${environment}/${name}`)}  ${endpoint.model ?? ""} version ${endpoint.modelVersion ?? ""}  ${endpoint.path}`,
+      );
       if (endpoint.trials.length === 0) return terminal.print(terminal.say("noTrials"));
-      terminal.table([["TRIAL", "SINCE", "OUTCOME", "ARM", "VERSION", "REQUESTS", "ROWS", "FAILED", "P50", "P95", "WHY"], ...endpoint.trials.flatMap(rowsOf)]);
+      terminal.table([
+        ["TRIAL", "SINCE", "OUTCOME", "ARM", "VERSION", "REQUESTS", "ROWS", "FAILED", "P50", "P95", "WHY"],
+        ...endpoint.trials.flatMap(rowsOf),
+      ]);
     }),
 };
 
 function rowsOf(trial: EndpointTrial): readonly string[][] {
   return trial.arms.map((arm, index) => [
-    ...(index === 0 ? [trial.percent === undefined ? trial.kind : `${trial.kind} ${trial.percent}%`, formatTime(trial.startedAtMs), trial.outcome ?? "open"] : ["", "", ""]),
+    ...(index === 0
+      ? [
+          trial.percent === undefined ? trial.kind : `${trial.kind} ${trial.percent}%`,
+          formatTime(trial.startedAtMs),
+          trial.outcome ?? "open",
+        ]
+      : ["", "", ""]),
     arm.arm,
     String(arm.modelVersion),
     formatCount(arm.requests),
@@ -46,5 +63,7 @@ function milliseconds(value: number | undefined): string {
 }
 
 function comparisonOf({ comparison }: EndpointTrial): string {
-  return comparison === undefined ? "" : `${formatCount(comparison.rows)} rows compared, mean difference ${comparison.meanDifference.toPrecision(3)}, ${(comparison.agreedShare * 100).toFixed(1)} % equal`;
+  return comparison === undefined
+    ? ""
+    : `${formatCount(comparison.rows)} rows compared, mean difference ${comparison.meanDifference.toPrecision(3)}, ${(comparison.agreedShare * 100).toFixed(1)} % equal`;
 }

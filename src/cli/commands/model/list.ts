@@ -15,7 +15,10 @@ export const command: Command = {
   run: (context, options, [name]) =>
     withProject(context, options, async ({ call }) => {
       const { terminal } = context;
-      const versions = name === undefined ? (await listAll((page) => call("listModels", { query: page }))).flatMap((model) => [model.latest]) : (await call("getModel", { params: { name } })).versions;
+      const versions =
+        name === undefined
+          ? (await listAll((page) => call("listModels", { query: page }))).flatMap((model) => [model.latest])
+          : (await call("getModel", { params: { name } })).versions;
       if (options["json"] === true) return terminal.printJson(versions);
       if (versions.length === 0) return terminal.print(terminal.say("nothingYet"));
       terminal.table([
@@ -27,7 +30,10 @@ export const command: Command = {
           version.aliases.join(", "),
           version.servedAt.map(({ environment }) => environment).join(", "),
           formatTime(version.madeAtMs),
-          Object.entries(version.metrics).slice(0, 3).map(([metric, value]) => `${metric} ${value.toFixed(4)}`).join(", "),
+          Object.entries(version.metrics)
+            .slice(0, 3)
+            .map(([metric, value]) => `${metric} ${value.toFixed(4)}`)
+            .join(", "),
         ]),
       ]);
     }),

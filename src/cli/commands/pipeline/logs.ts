@@ -9,7 +9,10 @@ const PAGE = 5000;
 export const command: Command = {
   usage: "logs RUN [STEP] [-f]",
   summary: "Show the log of a pipeline run or a step",
-  options: { ...commonOptions, follow: { type: "boolean", short: "f", help: "Stay and show what comes, until the run ends." } },
+  options: {
+    ...commonOptions,
+    follow: { type: "boolean", short: "f", help: "Stay and show what comes, until the run ends." },
+  },
   examples: [
     { line: "esteira logs 01JXAMPLE", does: "The logs of all steps, one after the other" },
     { line: "esteira logs 01JXAMPLE delay -f", does: "Follows one step" },
@@ -22,11 +25,25 @@ export const command: Command = {
       const run = await readWholeRun(session.call, id);
       const chosen = run.stepRuns.filter((each) => step === undefined || each.step === step);
       if (chosen.length === 0 && step !== undefined) {
-        throw usageWrong({ usage: command.usage, reason: `The run has no step ${JSON.stringify(step)}; it has ${[...new Set(run.stepRuns.map((each) => each.step))].join(", ")}` });
+        throw usageWrong({
+          usage: command.usage,
+          reason: `The run has no step ${JSON.stringify(step)}; it has ${[...new Set(run.stepRuns.map((each) => each.step))].join(", ")}`,
+        });
       }
       for (const stepRun of chosen) {
-        if (chosen.length > 1 && options["json"] !== true) context.terminal.print(context.terminal.style("bold", `── ${stepRun.step}${stepRun.matrix === undefined ? "" : ` (${stepRun.matrix})`}`));
-        await printLog(session, context.terminal, { stepRunId: stepRun.id, follow: options["follow"] === true, asJson: options["json"] === true, signal: context.signal });
+        if (chosen.length > 1 && options["json"] !== true)
+          context.terminal.print(
+            context.terminal.style(
+              "bold",
+              `── ${stepRun.step}${stepRun.matrix === undefined ? "" : ` (${stepRun.matrix})`}`,
+            ),
+          );
+        await printLog(session, context.terminal, {
+          stepRunId: stepRun.id,
+          follow: options["follow"] === true,
+          asJson: options["json"] === true,
+          signal: context.signal,
+        });
       }
     }),
 };
@@ -41,9 +58,14 @@ async function latestRun({ call }: CliSession): Promise<string> {
 async function printLog(
   { call }: CliSession,
   terminal: Terminal,
-  { stepRunId, follow, asJson, signal }: { readonly stepRunId: string; readonly follow: boolean; readonly asJson: boolean; readonly signal: AbortSignal },
+  {
+    stepRunId,
+    follow,
+    asJson,
+    signal,
+  }: { readonly stepRunId: string; readonly follow: boolean; readonly asJson: boolean; readonly signal: AbortSignal },
 ): Promise<void> {
-  for (let after = 0; !signal.aborted; ) {
+  for (let after = 0; !signal.aborted;) {
     const log = await call("getStepRunLog", { params: { id: stepRunId }, query: { after, limit: PAGE } });
     for (const chunk of log.items) {
       if (asJson) terminal.print(JSON.stringify(chunk));

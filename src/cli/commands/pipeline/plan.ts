@@ -3,7 +3,12 @@ import { type Command, commonOptions, textOption, textOptions } from "../../comm
 import { readParams } from "../../params.ts";
 import { withProject } from "../../session.ts";
 
-const SIGNS = { run: ["cyan", "▶ run"], cached: ["green", "✔ cached"], depends: ["yellow", "? depends"], skip: ["dim", "↷ skip"] } as const;
+const SIGNS = {
+  run: ["cyan", "▶ run"],
+  cached: ["green", "✔ cached"],
+  depends: ["yellow", "? depends"],
+  skip: ["dim", "↷ skip"],
+} as const;
 
 export const command: Command = {
   usage: "plan [PIPELINE] [--param k=v] [--from STEP] [--only STEP]",
@@ -36,11 +41,21 @@ export const command: Command = {
           [`  ${terminal.say("step")}`, terminal.say("kind"), "", terminal.say("why")],
           ...plan.steps.map((step) => {
             const [style, sign] = SIGNS[step.action];
-            return [`  ${step.step}${step.stepRuns > 1 ? ` × ${step.stepRuns}` : ""}`, step.kind, terminal.style(style, sign), step.reason];
+            return [
+              `  ${step.step}${step.stepRuns > 1 ? ` × ${step.stepRuns}` : ""}`,
+              step.kind,
+              terminal.style(style, sign),
+              step.reason,
+            ];
           }),
         ]);
         const would = plan.steps.filter(({ action }) => action === "run").length;
-        terminal.print(terminal.style("dim", would === 0 ? terminal.say("planNothing") : terminal.say("planWould", { would, count: plan.steps.length })));
+        terminal.print(
+          terminal.style(
+            "dim",
+            would === 0 ? terminal.say("planNothing") : terminal.say("planWould", { would, count: plan.steps.length }),
+          ),
+        );
       }
     }),
 };

@@ -1,7 +1,14 @@
 import type { PipelineRunDetail, PipelineRunStatus, PipelineRunSummary } from "#api";
 import type { RunAhead } from "#app";
 import { artifactOptions, readArtifactPlaces } from "../../artifact-root.ts";
-import { type Command, commonOptions, type CommandContext, type OptionValues, textOption, textOptions } from "../../command.ts";
+import {
+  type Command,
+  commonOptions,
+  type CommandContext,
+  type OptionValues,
+  textOption,
+  textOptions,
+} from "../../command.ts";
 import { usageWrong } from "../../errors.ts";
 import { readParams } from "../../params.ts";
 import { createRunView } from "../../run-view.ts";
@@ -16,19 +23,30 @@ const EXIT_INTERRUPTED = 130;
 export const command: Command = {
   usage: "run PIPELINE [--param k=v] [--from STEP] [--only STEP] | run --resume [RUN]",
   summary: "Run a pipeline, or finish one",
-  description: "Steps whose declaration, code, environment, inputs and params are unchanged are not run again, except the one that --from or --only names. Exit code 0: succeeded (a refused verdict included), 1: failed, 3: waits for an approval, 130: interrupted.",
+  description:
+    "Steps whose declaration, code, environment, inputs and params are unchanged are not run again, except the one that --from or --only names. Exit code 0: succeeded (a refused verdict included), 1: failed, 3: waits for an approval, 130: interrupted.",
   options: {
     ...commonOptions,
     param: { type: "string", multiple: true, value: "NAME=VALUE", help: "A param of the pipeline; may be repeated." },
-    from: { type: "string", value: "STEP", help: "Start here: this step runs again, and what follows it runs where its inputs have changed." },
+    from: {
+      type: "string",
+      value: "STEP",
+      help: "Start here: this step runs again, and what follows it runs where its inputs have changed.",
+    },
     only: { type: "string", value: "STEP", help: "Run this step alone, again." },
     ...artifactOptions,
-    resume: { type: "boolean", help: "Finish a run that failed, was cancelled or interrupted: what succeeded is kept." },
+    resume: {
+      type: "boolean",
+      help: "Finish a run that failed, was cancelled or interrupted: what succeeded is kept.",
+    },
   },
   examples: [
     { line: "esteira run flights", does: "Runs pipelines/flights.yaml and shows its steps" },
     { line: "esteira run delay --param max_depth=8", does: "With another value for one param" },
-    { line: "esteira run flights --from flights", does: "This step again, and what follows where that makes a difference" },
+    {
+      line: "esteira run flights --from flights",
+      does: "This step again, and what follows where that makes a difference",
+    },
     { line: "esteira run --resume", does: "Finishes the newest run that did not end well" },
   ],
   positionals: { least: 0, most: 1 },
@@ -46,10 +64,15 @@ export const command: Command = {
 };
 
 async function submit({ call }: CliSession, pipeline: string | undefined, options: OptionValues): Promise<string> {
-  if (pipeline === undefined) throw usageWrong({ usage: command.usage, reason: "Which pipeline? See them with: esteira status" });
+  if (pipeline === undefined)
+    throw usageWrong({ usage: command.usage, reason: "Which pipeline? See them with: esteira status" });
   const { id } = await call("createPipelineRun", {
     params: { name: pipeline },
-    body: { params: readParams(textOptions(options, "param"), command.usage), from: textOption(options, "from"), only: textOption(options, "only") },
+    body: {
+      params: readParams(textOptions(options, "param"), command.usage),
+      from: textOption(options, "from"),
+      only: textOption(options, "only"),
+    },
   });
   return id;
 }
@@ -59,7 +82,10 @@ const UNFINISHED: readonly PipelineRunStatus[] = [...RESUMABLE, "queued"];
 
 /** A run that an engine left behind when it died is still called running: working on it finishes it. */
 async function resume({ call }: CliSession, given: string | undefined): Promise<string> {
-  const run = given === undefined ? await newestUnfinished(call) : await call("getPipelineRun", { params: { id: given }, query: {} });
+  const run =
+    given === undefined
+      ? await newestUnfinished(call)
+      : await call("getPipelineRun", { params: { id: given }, query: {} });
   if (RESUMABLE.includes(run.status)) await call("resumePipelineRun", { params: { id: run.id } });
   return run.id;
 }
@@ -68,19 +94,30 @@ async function newestUnfinished(call: CliSession["call"]): Promise<PipelineRunSu
   const { items } = await call("listPipelineRuns", { query: { limit: 100 } });
   // A run that a living engine works on is not ours to finish.
   const found = items.find(({ status, isAbandoned }) => UNFINISHED.includes(status) || isAbandoned === true);
-  if (found === undefined) throw usageWrong({ usage: command.usage, reason: "No pipeline run is left to finish: each has ended well, or an engine works on it" });
+  if (found === undefined)
+    throw usageWrong({
+      usage: command.usage,
+      reason: "No pipeline run is left to finish: each has ended well, or an engine works on it",
+    });
   return found;
 }
 
 /** Shows a run until it ends or waits, and gives its exit code. */
-export async function watch(session: CliSession, { terminal, signal }: CommandContext, { id, asJson }: { readonly id: string; readonly asJson: boolean }): Promise<number> {
+export async function watch(
+  session: CliSession,
+  { terminal, signal }: CommandContext,
+  { id, asJson }: { readonly id: string; readonly asJson: boolean },
+): Promise<number> {
   const { platform, call } = session;
   const view = asJson ? undefined : createRunView(terminal);
   // What goes wrong with it is told when the platform is closed.
   const interrupt = (): void => void platform.engine.stop({ interrupt: true }).catch(() => {});
   signal.addEventListener("abort", interrupt, { once: true });
   if (signal.aborted) interrupt();
-  await platform.engine.runToEnd(id, view?.show, { untilWaiting: true, onAhead: (ahead) => tellAhead(terminal, ahead) });
+  await platform.engine.runToEnd(id, view?.show, {
+    untilWaiting: true,
+    onAhead: (ahead) => tellAhead(terminal, ahead),
+  });
   const run = await readWholeRun(call, id);
   if (asJson) terminal.printJson(run);
   else view?.end(run);
@@ -88,7 +125,11 @@ export async function watch(session: CliSession, { terminal, signal }: CommandCo
 }
 
 function tellAhead(terminal: Terminal, { run: { id, pipeline }, worker }: RunAhead): void {
-  terminal.note(worker === undefined ? terminal.say("runAhead", { id, pipeline }) : terminal.say("runAheadElsewhere", { id, pipeline, ...worker }));
+  terminal.note(
+    worker === undefined
+      ? terminal.say("runAhead", { id, pipeline })
+      : terminal.say("runAheadElsewhere", { id, pipeline, ...worker }),
+  );
 }
 
 function exitCode(run: PipelineRunDetail, wasInterrupted: boolean): number {

@@ -23,28 +23,50 @@ export const command: Command = {
       if (id !== undefined) {
         const run = await readWholeRun(call, id);
         if (options["json"] === true) return terminal.printJson(run);
-        terminal.print(`${formatStatus(terminal, run.status)}  ${run.pipeline}  ${terminal.style("dim", run.id)}${run.blocked === undefined ? "" : `  ${run.blocked}`}`);
+        terminal.print(
+          `${formatStatus(terminal, run.status)}  ${run.pipeline}  ${terminal.style("dim", run.id)}${run.blocked === undefined ? "" : `  ${run.blocked}`}`,
+        );
         return terminal.table([
-          [terminal.say("step"), terminal.say("kind"), terminal.say("status"), terminal.say("duration"), terminal.say("why")],
+          [
+            terminal.say("step"),
+            terminal.say("kind"),
+            terminal.say("status"),
+            terminal.say("duration"),
+            terminal.say("why"),
+          ],
           ...run.stepRuns.map((step) => [
             step.matrix === undefined ? step.step : `${step.step} (${step.matrix})`,
             step.kind,
             formatStatus(terminal, step.status, step.cached ? terminal.say("cached") : step.status),
-            step.startedAtMs === undefined || step.endedAtMs === undefined ? "" : formatDuration(step.endedAtMs - step.startedAtMs),
+            step.startedAtMs === undefined || step.endedAtMs === undefined
+              ? ""
+              : formatDuration(step.endedAtMs - step.startedAtMs),
             step.error?.message ?? step.gate?.reason ?? step.reason ?? "",
           ]),
         ]);
       }
       const items = await listAll((page) => call("listPipelines", { query: page }));
       const unfinished = await listUnfinished(call);
-      if (options["json"] === true) return terminal.printJson(items.map((item) => ({ ...item, unfinishedRuns: unfinished.filter(({ pipeline }) => pipeline === item.name) })));
+      if (options["json"] === true)
+        return terminal.printJson(
+          items.map((item) => ({
+            ...item,
+            unfinishedRuns: unfinished.filter(({ pipeline }) => pipeline === item.name),
+          })),
+        );
       if (items.length === 0) return terminal.print(terminal.say("noPipelines"));
-      printRuns(terminal, items.map(({ name, lastRun }) => ({ name, run: lastRun })));
+      printRuns(
+        terminal,
+        items.map(({ name, lastRun }) => ({ name, run: lastRun })),
+      );
       const shown = new Set(items.map(({ lastRun }) => lastRun?.id));
       const others = unfinished.filter(({ id }) => !shown.has(id));
       if (others.length > 0) {
         terminal.print(`\n${terminal.say("unfinished")}`);
-        printRuns(terminal, others.map((run) => ({ name: run.pipeline, run })));
+        printRuns(
+          terminal,
+          others.map((run) => ({ name: run.pipeline, run })),
+        );
       }
       if (items.every(({ lastRun }) => lastRun === undefined)) terminal.print(terminal.say("nothingYet"));
     }),
@@ -52,18 +74,32 @@ export const command: Command = {
 
 /** Newest first. */
 async function listUnfinished(call: CliSession["call"]): Promise<readonly PipelineRunSummary[]> {
-  const pages = await Promise.all(UNFINISHED.map((status) => listAll((page) => call("listPipelineRuns", { query: { ...page, status } }))));
+  const pages = await Promise.all(
+    UNFINISHED.map((status) => listAll((page) => call("listPipelineRuns", { query: { ...page, status } }))),
+  );
   return pages.flat().toSorted((left, right) => (left.id < right.id ? 1 : -1));
 }
 
-function printRuns(terminal: Terminal, rows: readonly { readonly name: string; readonly run: PipelineSummary["lastRun"] }[]): void {
+function printRuns(
+  terminal: Terminal,
+  rows: readonly { readonly name: string; readonly run: PipelineSummary["lastRun"] }[],
+): void {
   terminal.table([
-    [terminal.say("pipeline"), terminal.say("status"), terminal.say("started"), terminal.say("duration"), terminal.say("run"), terminal.say("why")],
+    [
+      terminal.say("pipeline"),
+      terminal.say("status"),
+      terminal.say("started"),
+      terminal.say("duration"),
+      terminal.say("run"),
+      terminal.say("why"),
+    ],
     ...rows.map(({ name, run }) => [
       name,
       run === undefined ? "–" : formatStatus(terminal, run.status),
       run?.startedAtMs === undefined ? "" : formatTime(run.startedAtMs),
-      run?.startedAtMs === undefined || run.endedAtMs === undefined ? "" : formatDuration(run.endedAtMs - run.startedAtMs),
+      run?.startedAtMs === undefined || run.endedAtMs === undefined
+        ? ""
+        : formatDuration(run.endedAtMs - run.startedAtMs),
       terminal.style("dim", run?.id ?? ""),
       run?.isAbandoned === true ? terminal.say("engineGone", { id: run.id }) : (run?.reason ?? ""),
     ]),

@@ -8,7 +8,8 @@ import type { Terminal } from "../../terminal.ts";
 export const command: Command = {
   usage: "lint",
   summary: "Check every file of the project without running anything",
-  description: "Reads esteira.yaml, pipelines with the SQL and notebooks they name, contracts, features, dashboards and monitors. Exit code 1: there are mistakes.",
+  description:
+    "Reads esteira.yaml, pipelines with the SQL and notebooks they name, contracts, features, dashboards and monitors. Exit code 1: there are mistakes.",
   options: commonOptions,
   examples: [{ line: "esteira lint --json", does: "Every mistake with file, line, column, message and hint" }],
   async run(context, options) {
@@ -20,11 +21,17 @@ export const command: Command = {
   },
 };
 
-async function lint(context: CommandContext, options: OptionValues): Promise<{ readonly problems: readonly LocatedProblem[]; readonly pipelines: number }> {
+async function lint(
+  context: CommandContext,
+  options: OptionValues,
+): Promise<{ readonly problems: readonly LocatedProblem[]; readonly pipelines: number }> {
   try {
     return await withProject(context, options, ({ platform }) => lintProject(platform));
   } catch (error) {
-    const problems = await lintWithoutConfig(await findProjectFolder(textOption(options, "project") ?? context.workingFolder), error);
+    const problems = await lintWithoutConfig(
+      await findProjectFolder(textOption(options, "project") ?? context.workingFolder),
+      error,
+    );
     if (problems === undefined) throw error;
     context.terminal.note(context.terminal.say("lintWithoutConfig"));
     return { problems, pipelines: 0 };
@@ -33,8 +40,14 @@ async function lint(context: CommandContext, options: OptionValues): Promise<{ r
 
 function printProblems(terminal: Terminal, problems: readonly LocatedProblem[], pipelines: number): void {
   for (const { file, line, column, message, hint } of problems) {
-    terminal.print(`${terminal.style("bold", `${file}:${line}:${column}`)}  ${message}${hint === undefined ? "" : `\n    ${terminal.style("cyan", hint)}`}`);
+    terminal.print(
+      `${terminal.style("bold", `${file}:${line}:${column}`)}  ${message}${hint === undefined ? "" : `\n    ${terminal.style("cyan", hint)}`}`,
+    );
   }
   const count = problems.length;
-  terminal.print(count === 0 ? terminal.style("green", `✔ ${terminal.say("lintClean", { count: pipelines })}`) : terminal.style("red", `✖ ${terminal.say("lintMistakes", { count })}`));
+  terminal.print(
+    count === 0
+      ? terminal.style("green", `✔ ${terminal.say("lintClean", { count: pipelines })}`)
+      : terminal.style("red", `✖ ${terminal.say("lintMistakes", { count })}`),
+  );
 }

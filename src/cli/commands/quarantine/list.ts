@@ -6,12 +6,16 @@ export const command: Command = {
   usage: "quarantine list DATASET [--rule RULE]",
   summary: "List rows that broke a contract",
   options: { ...commonOptions, rule: { type: "string", value: "RULE", help: "Only rows that broke this rule." } },
-  examples: [{ line: "esteira quarantine list raw_flights", does: "Each row with its rules and where it stood in the source" }],
+  examples: [
+    { line: "esteira quarantine list raw_flights", does: "Each row with its rules and where it stood in the source" },
+  ],
   positionals: { least: 1, most: 1 },
   run: (context, options, [name = ""]) =>
     withProject(context, options, async ({ call }) => {
       const { terminal } = context;
-      const items = await listAll((page) => call("listQuarantinedRows", { params: { name }, query: { ...page, rule: textOption(options, "rule") } }));
+      const items = await listAll((page) =>
+        call("listQuarantinedRows", { params: { name }, query: { ...page, rule: textOption(options, "rule") } }),
+      );
       if (options["json"] === true) return terminal.printJson(items);
       if (items.length === 0) return terminal.print(`The quarantine of ${name} is empty.`);
       terminal.table([

@@ -11,11 +11,20 @@ export const command: Command = {
     environment: { type: "string", value: "NAME", help: "Only this environment." },
     asset: { type: "string", value: "NAME", help: "Only releases of this asset." },
   },
-  examples: [{ line: "esteira release list --environment production", does: "What was deployed when, by whom, and what became of it" }],
+  examples: [
+    {
+      line: "esteira release list --environment production",
+      does: "What was deployed when, by whom, and what became of it",
+    },
+  ],
   run: (context, options) =>
     withProject(context, options, async ({ call }) => {
       const { terminal } = context;
-      const items = await listAll((page) => call("listReleases", { query: { ...page, environment: textOption(options, "environment"), asset: textOption(options, "asset") } }));
+      const items = await listAll((page) =>
+        call("listReleases", {
+          query: { ...page, environment: textOption(options, "environment"), asset: textOption(options, "asset") },
+        }),
+      );
       if (options["json"] === true) return terminal.printJson(items);
       if (items.length === 0) return terminal.print("Nothing was deployed yet.");
       terminal.table([

@@ -11,14 +11,25 @@ export const command: Command = {
     to: { type: "string", value: "RELEASE", help: "Id of the release to go back to; default: the one before." },
     reason: { type: "string", value: "TEXT", help: "Why; goes into the record." },
   },
-  examples: [{ line: "esteira rollback delay --environment production", does: "The version before answers again; code and models alike" }],
+  examples: [
+    {
+      line: "esteira rollback delay --environment production",
+      does: "The version before answers again; code and models alike",
+    },
+  ],
   positionals: { least: 1, most: 1 },
   run: (context, options, [asset = ""]) =>
     withProject(context, options, async ({ call }) => {
       const environment = textOption(options, "environment");
-      if (environment === undefined) throw usageWrong({ usage: command.usage, reason: "Which environment? Name it with --environment" });
-      const { id } = await call("rollBack", { body: { environment, asset, to: textOption(options, "to"), reason: textOption(options, "reason") } });
+      if (environment === undefined)
+        throw usageWrong({ usage: command.usage, reason: "Which environment? Name it with --environment" });
+      const { id } = await call("rollBack", {
+        body: { environment, asset, to: textOption(options, "to"), reason: textOption(options, "reason") },
+      });
       if (options["json"] === true) context.terminal.printJson({ release: id });
-      else context.terminal.print(context.terminal.style("green", `✔ ${asset} in ${environment} runs release ${id} again.`));
+      else
+        context.terminal.print(
+          context.terminal.style("green", `✔ ${asset} in ${environment} runs release ${id} again.`),
+        );
     }),
 };

@@ -11,19 +11,38 @@ const DEFAULT_PORT = 4740;
 export const command: Command = {
   usage: "up [--host H] [--port N] [--store DIR] [--artifact-root URI] [--artifacts-destination DIR]",
   summary: "Start the server: web page, API, MLflow, endpoints, triggers",
-  description: "Inside a project it runs its pipelines' schedules and triggers and serves its endpoints. With --store outside a project it is an MLflow tracking server and registry.",
+  description:
+    "Inside a project it runs its pipelines' schedules and triggers and serves its endpoints. With --store outside a project it is an MLflow tracking server and registry.",
   options: {
     ...commonOptions,
-    host: { type: "string", value: "HOST", help: "Address to listen on; default 127.0.0.1. Others need a user first: esteira user create." },
+    host: {
+      type: "string",
+      value: "HOST",
+      help: "Address to listen on; default 127.0.0.1. Others need a user first: esteira user create.",
+    },
     port: { type: "string", value: "PORT", help: `Port; default ${DEFAULT_PORT}, 0 picks a free one.` },
-    "allow-host": { type: "string", multiple: true, value: "NAME", help: "Another host name that this server answers to, as behind a proxy; may be repeated." },
+    "allow-host": {
+      type: "string",
+      multiple: true,
+      value: "NAME",
+      help: "Another host name that this server answers to, as behind a proxy; may be repeated.",
+    },
     ...artifactOptions,
   },
   examples: [
     { line: "esteira up", does: "Serves the project of this folder at http://127.0.0.1:4740" },
-    { line: "esteira up --store /data/tracking --port 5000", does: "An MLflow server: export MLFLOW_TRACKING_URI=http://127.0.0.1:5000" },
-    { line: "esteira up --artifacts-destination /data/mlartifacts", does: "Keeps the artifacts that clients send it in /data/mlartifacts" },
-    { line: "esteira up --artifact-root s3://bucket/mlflow", does: "Clients write artifacts of new experiments there themselves" },
+    {
+      line: "esteira up --store /data/tracking --port 5000",
+      does: "An MLflow server: export MLFLOW_TRACKING_URI=http://127.0.0.1:5000",
+    },
+    {
+      line: "esteira up --artifacts-destination /data/mlartifacts",
+      does: "Keeps the artifacts that clients send it in /data/mlartifacts",
+    },
+    {
+      line: "esteira up --artifact-root s3://bucket/mlflow",
+      does: "Clients write artifacts of new experiments there themselves",
+    },
   ],
   async run(context, options) {
     const { terminal, signal } = context;
@@ -41,7 +60,8 @@ export const command: Command = {
         announce(terminal, platform, { url, asJson: options["json"] === true });
         platform.setUrl(url);
         await platform.start();
-        if (!signal.aborted) await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+        if (!signal.aborted)
+          await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
         if (options["json"] !== true) terminal.note(terminal.say("stopping"));
       } finally {
         await server.close();
@@ -53,15 +73,28 @@ export const command: Command = {
   },
 };
 
-function announce(terminal: Terminal, { isProject, project, config }: StorePlatform, { url, asJson }: { readonly url: string; readonly asJson: boolean }): void {
-  if (asJson) return terminal.print(JSON.stringify({ url, project: isProject ? project : undefined, store: config.storeFolder }));
+function announce(
+  terminal: Terminal,
+  { isProject, project, config }: StorePlatform,
+  { url, asJson }: { readonly url: string; readonly asJson: boolean },
+): void {
+  if (asJson)
+    return terminal.print(JSON.stringify({ url, project: isProject ? project : undefined, store: config.storeFolder }));
   terminal.print(terminal.style("bold", terminal.say("listening", { url })));
-  terminal.print(terminal.style("dim", terminal.say("listeningProject", { project: isProject ? project : "–", store: config.storeFolder })));
+  terminal.print(
+    terminal.style(
+      "dim",
+      terminal.say("listeningProject", { project: isProject ? project : "–", store: config.storeFolder }),
+    ),
+  );
   terminal.print(terminal.style("dim", terminal.say("stopHint")));
 }
 
 function toPort(text: string): number {
   const port = Number(text);
   if (Number.isInteger(port) && port >= 0 && port <= 65_535) return port;
-  throw usageWrong({ usage: command.usage, reason: `--port is ${JSON.stringify(text)}; expected a whole number from 0 to 65535` });
+  throw usageWrong({
+    usage: command.usage,
+    reason: `--port is ${JSON.stringify(text)}; expected a whole number from 0 to 65535`,
+  });
 }

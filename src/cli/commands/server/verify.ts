@@ -8,7 +8,8 @@ type Damage = Awaited<ReturnType<typeof verifyPlatformStore>>["damages"][number]
 export const command: Command = {
   usage: "verify [--json]",
   summary: "Check every object, log entry and data file of the store against its digest",
-  description: "Says what is damaged and which versions, models, releases and endpoints hold it. Nothing is changed. Ends with 1 when something is damaged. With ESTEIRA_TOKEN, its owner must administer every project.",
+  description:
+    "Says what is damaged and which versions, models, releases and endpoints hold it. Nothing is changed. Ends with 1 when something is damaged. With ESTEIRA_TOKEN, its owner must administer every project.",
   options: { ...commonOptions },
   examples: [
     { line: "esteira verify", does: "Reads the whole store and says what is damaged" },
@@ -23,8 +24,14 @@ export const command: Command = {
       if (options["json"] === true) terminal.printJson({ ...counts, damages });
       else {
         for (const damage of damages) printDamage(terminal, damage);
-        const said = terminal.say(damages.length === 0 ? "verifiedWhole" : "verifiedDamaged", { count: damages.length, objects: counts.objects, files: counts.tableFiles });
-        terminal.print(damages.length === 0 ? terminal.style("green", `✔ ${said}`) : terminal.style("red", `✖ ${said}`));
+        const said = terminal.say(damages.length === 0 ? "verifiedWhole" : "verifiedDamaged", {
+          count: damages.length,
+          objects: counts.objects,
+          files: counts.tableFiles,
+        });
+        terminal.print(
+          damages.length === 0 ? terminal.style("green", `✔ ${said}`) : terminal.style("red", `✖ ${said}`),
+        );
       }
       return damages.length === 0 ? 0 : 1;
     }),
@@ -32,6 +39,11 @@ export const command: Command = {
 
 function printDamage(terminal: Terminal, { file, problem, versions, releases, endpoints }: Damage): void {
   terminal.print(`${terminal.style("red", "✖")} ${file}: ${problem}`);
-  const affected = [["affectedVersions", versions], ["affectedReleases", releases], ["affectedEndpoints", endpoints]] as const;
-  for (const [what, names] of affected) if (names.length > 0) terminal.print(`    ${terminal.say(what)}: ${names.join(", ")}`);
+  const affected = [
+    ["affectedVersions", versions],
+    ["affectedReleases", releases],
+    ["affectedEndpoints", endpoints],
+  ] as const;
+  for (const [what, names] of affected)
+    if (names.length > 0) terminal.print(`    ${terminal.say(what)}: ${names.join(", ")}`);
 }

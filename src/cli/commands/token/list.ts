@@ -16,12 +16,26 @@ export const command: Command = {
       if (tokens.length === 0) return terminal.print(terminal.say("noTokens"));
       const nowMs = platform.clock.now();
       terminal.table([
-        ["ID", terminal.say("user"), terminal.say("label"), terminal.say("status"), terminal.say("made"), terminal.say("lastUsed"), terminal.say("ends")],
+        [
+          "ID",
+          terminal.say("user"),
+          terminal.say("label"),
+          terminal.say("status"),
+          terminal.say("made"),
+          terminal.say("lastUsed"),
+          terminal.say("ends"),
+        ],
         ...tokens.map((token) => [
           token.id,
           token.user,
           token.label,
-          terminal.say(token.revokedAtMs !== undefined ? "tokenIsRevoked" : (token.expiresAtMs ?? Infinity) <= nowMs ? "tokenIsExpired" : "tokenIsValid"),
+          terminal.say(
+            token.revokedAtMs !== undefined
+              ? "tokenIsRevoked"
+              : (token.expiresAtMs ?? Infinity) <= nowMs
+                ? "tokenIsExpired"
+                : "tokenIsValid",
+          ),
           formatTime(token.createdAtMs),
           token.lastUsedAtMs === undefined ? "" : formatTime(token.lastUsedAtMs),
           token.expiresAtMs === undefined ? "" : formatTime(token.expiresAtMs),

@@ -9,10 +9,15 @@ const DAY_MS = 24 * 3600 * 1000;
 export const command: Command = {
   usage: "purge [--older-than DAYS] [--yes]",
   summary: "Remove deleted runs and experiments for good, with their artifacts",
-  description: "Without --yes it only says what would go. What a registered model was made from stays, however long ago it was deleted.",
+  description:
+    "Without --yes it only says what would go. What a registered model was made from stays, however long ago it was deleted.",
   options: {
     ...commonOptions,
-    "older-than": { type: "string", value: "DAYS", help: "Only what was deleted this many days ago or longer; default 30." },
+    "older-than": {
+      type: "string",
+      value: "DAYS",
+      help: "Only what was deleted this many days ago or longer; default 30.",
+    },
     ...artifactOptions,
     yes: { type: "boolean", help: "Really remove." },
   },
@@ -23,7 +28,11 @@ export const command: Command = {
   async run(context, options) {
     const { terminal, signal, settings, workingFolder } = context;
     const days = Number(textOption(options, "older-than") ?? "30");
-    if (!(days >= 0)) throw usageWrong({ reason: `--older-than is ${textOption(options, "older-than")}, expected a number of days`, usage: command.usage });
+    if (!(days >= 0))
+      throw usageWrong({
+        reason: `--older-than is ${textOption(options, "older-than")}, expected a number of days`,
+        usage: command.usage,
+      });
     const artifacts = readArtifactPlaces(options, { workingFolder, usage: command.usage });
     const platform = await openFor(context, options, { storeOnlyAllowed: true, artifacts });
     try {
@@ -41,7 +50,10 @@ export const command: Command = {
         ["experiments", String(report.experiments)],
         ["unfinished uploads", String(report.uploads)],
       ]);
-      for (const { kind, id, usedBy } of report.kept) terminal.print(`${terminal.style("yellow", "!")} ${kind} ${id} stays: registered model ${usedBy} was made from it`);
+      for (const { kind, id, usedBy } of report.kept)
+        terminal.print(
+          `${terminal.style("yellow", "!")} ${kind} ${id} stays: registered model ${usedBy} was made from it`,
+        );
     } finally {
       await platform.close();
     }

@@ -4,7 +4,8 @@ import { changeRole, roleOptions } from "../../user-role.ts";
 export const command: Command = {
   usage: "user grant USER ROLE [--project NAME]",
   summary: "Give a user a role in a project",
-  description: "Roles: viewer, contributor, reviewer, admin; each may do what the one before it may. A user holds one role in a project: the new one replaces it. With ESTEIRA_TOKEN, its owner must administer that project.",
+  description:
+    "Roles: viewer, contributor, reviewer, admin; each may do what the one before it may. A user holds one role in a project: the new one replaces it. With ESTEIRA_TOKEN, its owner must administer that project.",
   options: roleOptions,
   examples: [
     { line: "esteira user grant rui reviewer", does: "rui may approve in this project what others made" },

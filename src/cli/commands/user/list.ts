@@ -17,7 +17,17 @@ export const command: Command = {
         return { items, next };
       });
       if (options["json"] === true) return terminal.printJson(users);
-      if (users.length === 0) return terminal.print("No user exists: on this machine everybody is administrator. Create one: esteira user create NAME");
-      terminal.table([["USER", "KIND", "ROLES"], ...users.map((user) => [user.name, user.kind, user.grants.map(({ project, role }) => `${role} in ${project}`).join(", ")])]);
+      if (users.length === 0)
+        return terminal.print(
+          "No user exists: on this machine everybody is administrator. Create one: esteira user create NAME",
+        );
+      terminal.table([
+        ["USER", "KIND", "ROLES"],
+        ...users.map((user) => [
+          user.name,
+          user.kind,
+          user.grants.map(({ project, role }) => `${role} in ${project}`).join(", "),
+        ]),
+      ]);
     }),
 };

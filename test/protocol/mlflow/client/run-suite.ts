@@ -20,7 +20,9 @@ export interface ClientScript {
 }
 
 /** What came of a script: its lines `CHECK {…}` and its exit code, or why it could not run. */
-export type ClientResult = { readonly checks: readonly Check[]; readonly ended: number | null } | { readonly problem: string };
+export type ClientResult =
+  | { readonly checks: readonly Check[]; readonly ended: number | null }
+  | { readonly problem: string };
 
 /** Runs a Python script of checks against a server. */
 export async function runClientScript(options: ClientScript): Promise<ClientResult> {
@@ -34,7 +36,8 @@ export function declareChecks(result: ClientResult): void {
     it("run the Python client", () => assert.fail(result.problem));
     return;
   }
-  for (const { group, sentence, problem } of result.checks) it(`${group} ${sentence}`, () => assert.equal(problem, null));
+  for (const { group, sentence, problem } of result.checks)
+    it(`${group} ${sentence}`, () => assert.equal(problem, null));
   it("come to the end of the script", () => assert.equal(result.ended, 0));
 }
 
