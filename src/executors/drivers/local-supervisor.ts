@@ -4,7 +4,8 @@ import { writeSync } from "node:fs";
 /**
  * Ends the process groups of this engine when the engine dies, however it dies: a shell that waits for the end of its
  * standard input. Lines it reads: `+ GROUP` and `- GROUP`. At the end it kills every group it still knows, and then
- * whatever carries the engine's mark in its environment: a grandchild in a session of its own.
+ * whatever carries the engine's mark in its environment: a grandchild in a session of its own, or a process that the
+ * engine had started and not yet named. It looks twice: a process between fork and exec shows the engine's environment.
  */
 const SCRIPT = `
 groups=" "
@@ -15,12 +16,13 @@ while read -r change group; do
   esac
 done
 for group in $groups; do kill -KILL "-$group" 2>/dev/null; done
-if [ -d /proc/self ]; then
+scan() {
   for file in $(grep -lasz "^ESTEIRA_ENGINE=$1\\$" /proc/[0-9]*/environ 2>/dev/null); do
     pid=\${file#/proc/}; pid=\${pid%/environ}
     [ "$pid" = "$$" ] || kill -KILL "$pid" 2>/dev/null
   done
-fi
+}
+if [ -d /proc/self ]; then scan; sleep 0.2; scan; fi
 `;
 
 /** One watcher process per engine; costs a pipe write per process started. */
@@ -33,6 +35,11 @@ export class LocalSupervisor {
   /** @param mark value of `ESTEIRA_ENGINE` in every process of this engine */
   constructor(mark: string) {
     this.#mark = mark;
+  }
+
+  /** Called before the start of a process: an engine that dies before `watch` leaves nothing behind either. */
+  begin(): void {
+    this.#ensureStarted();
   }
 
   /** Called right after the start of a group's first process. */

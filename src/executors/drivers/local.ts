@@ -75,6 +75,7 @@ async function start(spec: ProcessSpec, starting: Starting): Promise<ProcessHand
   assertStartable(plain[0], spec.workingFolder, environment["PATH"] ?? "");
   const [program, ...args] =
     spec.sandbox === true || spec.sandboxRequiredBy !== undefined ? await sandboxed(plain, spec, starting) : plain;
+  starting.supervisor.begin();
   const startedAt = performance.now();
   const child = spawn(program, args, {
     cwd: spec.workingFolder,
