@@ -1,9 +1,8 @@
 /**
  * Many small appends to one dataset: does one cost the same after 2,000 as at first? `--appends N` makes fewer. Each
- * appends 50 rows of four columns
- * as a version of its own. Prints one JSON line: medians in milliseconds of the first and the last hundred, their
- * ratio, bytes and files of the log,
- * and the files that the latest version opens. Target: ratio at most 1.5, log at most 5 MB, at most 65 files.
+ * appends 50 rows of four columns as a version of its own. Prints one JSON line: medians in milliseconds of the first
+ * and the last hundred, their ratio, bytes and files of the log, and the files that the latest version opens. Target:
+ * ratio at most 1.5, log at most 5 MB, at most 65 files.
  */
 import { mkdtemp, readdir, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";

@@ -1,7 +1,6 @@
 /**
  * A drift report of 1,000,000 rows × 30 columns against as many reference rows: every column with its default method,
- * against Evidently's
- * data drift preset on the same columns, with equal scores to 1e-9.
+ * against Evidently's data drift preset on the same columns, with equal scores to 1e-9.
  *
  *   node bench/drift.ts [--rows 1000000] [--python PATH]
  *

@@ -4,10 +4,8 @@
  *   node bench/mlflow.ts [--artifact-mb 1000] [--only log_batch,search]
  *
  * Prints medians and ratios. MLflow runs with its own defaults (four workers). Its 10,000 runs and 100,000 points are
- * written
- * to its database directly: over its API they would take a quarter of an hour. So is the file that is downloaded, to
- * both.
- * While one server is measured, the other is idle.
+ * written to its database directly: over its API they would take a quarter of an hour. So is the file that is
+ * downloaded, to both. While one server is measured, the other is idle.
  */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";

@@ -5,9 +5,8 @@
  *   node bench/serving.ts [--seconds 5] [--rows 1] [--python PATH]
  *
  * `--python`: an interpreter that has mlserver and onnxruntime; without it an environment is made. esteira checks every
- * input and writes every
- * prediction durably to SQLite before it answers; MLServer does neither. The peer runs its model in the server's own
- * process (`parallel_workers: 0`), which spares it a hop.
+ * input and writes every prediction durably to SQLite before it answers; MLServer does neither. The peer runs its model
+ * in the server's own process (`parallel_workers: 0`), which spares it a hop.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { copyFile, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";

@@ -3,10 +3,9 @@
  * SQLite.
  *
  * Prints one JSON line: time to the first rows from opening the address (ms), from a sort and from a filter to their
- * rows (ms),
- * frames while scrolling through the loaded rows (median and 95th percentile of the time between two, ms), rows in the
- * page at
- * most, time to load 5,000 rows by scrolling (ms), and time to the chart of a metric of 1,000,000 points (ms).
+ * rows (ms), frames while scrolling through the loaded rows (median and 95th percentile of the time between two, ms),
+ * rows in the page at most, time to load 5,000 rows by scrolling (ms), and time to the chart of a metric of 1,000,000
+ * points (ms).
  */
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";

@@ -2,8 +2,8 @@
 // test/web/fixture/recorded.json.
 //
 // The store is the demo's (played in a few minutes, or the one in DIR), with a few pipelines of code beside it, so that
-// there is also something
-// that fails, something that waits for an approval, and something that runs while it is recorded.
+// there is also something that fails, something that waits for an approval, and something that runs while it is
+// recorded.
 import { spawnSync } from "node:child_process";
 import { cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";

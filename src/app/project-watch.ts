@@ -57,8 +57,7 @@ export interface ProjectWatchOptions {
  * Keeps the project of a running process equal to its files.
  *
  * States: new → watching (after `start`) → ended. While watching, a change of a file is followed by one reading of the
- * project; one
- * without mistakes is put in force, one with mistakes is told and leaves the last good one in force.
+ * project; one without mistakes is put in force, one with mistakes is told and leaves the last good one in force.
  */
 export interface ProjectWatch {
   /** @param seen what is in force already, as it was read */

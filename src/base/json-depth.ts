@@ -10,8 +10,8 @@ const CLOSE_OBJECT = 0x7d;
 
 /**
  * Refuses JSON that is nested deeper than any request needs, before it is parsed: parsing millions of levels takes
- * seconds, and every
- * function that walks the result by recursion fails. One look at each character; what lies in strings is passed over.
+ * seconds, and every function that walks the result by recursion fails. One look at each character; what lies in
+ * strings is passed over.
  *
  * @throws SyntaxError, as `JSON.parse` does
  */

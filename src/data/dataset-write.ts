@@ -338,8 +338,8 @@ async function discard(table: string, files: readonly AddFile[]): Promise<void> 
 
 /**
  * The state without what writers left that were never recorded: that of the version recorded last, and every later
- * entry of the log that is not one
- * of theirs. An entry that took back another ghost is skipped as a whole, and what it took back with it.
+ * entry of the log that is not one of theirs. An entry that took back another ghost is skipped as a whole, and what it
+ * took back with it.
  */
 async function withoutGhosts(
   dependencies: WriteDependencies,

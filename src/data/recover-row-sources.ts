@@ -9,8 +9,8 @@ const PAGE = 1000;
 
 /**
  * Sources of data files that carry none, because an earlier release wrote them: what each version's record says of its
- * files, where
- * it fits the one data file that the version added. Files that were rearranged since then are not among them.
+ * files, where it fits the one data file that the version added. Files that were rearranged since then are not among
+ * them.
  *
  * @returns by path of the data file, as its `add` action has it
  */

@@ -77,8 +77,7 @@ export interface Delivery {
   readonly environments: readonly Environment[];
   /**
    * Deploys one version. What ran before keeps running until the new one is ready, and stays when it is not. A version
-   * that already runs
-   * there, deployed in the same way, is not deployed again and gets no new release.
+   * that already runs there, deployed in the same way, is not deployed again and gets no new release.
    *
    * @throws DELIVERY_ENVIRONMENT_UNKNOWN, DELIVERY_ASSET_NOT_DEPLOYABLE, DELIVERY_COMMAND_MISSING,
    *   EXECUTORS_SERVICE_UNHEALTHY, and what the model target throws

@@ -84,8 +84,8 @@ export interface DeployKindOptions {
 
 /**
  * Steps that put code or models into environments: `deploy: ASSET`. A protected environment waits for its approval,
- * holding nothing; what was
- * deployed before the wait, before a crash, or by another run in the same way, is not deployed again.
+ * holding nothing; what was deployed before the wait, before a crash, or by another run in the same way, is not
+ * deployed again.
  */
 export function createDeployKind(options: DeployKindOptions): StepKind<DeployDeclaration> {
   return {

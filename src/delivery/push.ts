@@ -49,9 +49,8 @@ const NO_COMMIT = /^0+$/;
 
 /**
  * Answers push events in GitHub's form: queues the pipelines with `on: { push: BRANCH }` on a checkout of the pushed
- * commit. A push to the main
- * branch makes that commit's pipelines the project's current ones first; a mistake in them refuses the push event and
- * starts nothing.
+ * commit. A push to the main branch makes that commit's pipelines the project's current ones first; a mistake in them
+ * refuses the push event and starts nothing.
  *
  * The same delivery twice is one push. Other events are answered and ignored.
  *

@@ -11,8 +11,7 @@ const STALE_AFTER_MS = 60_000;
  * Runs `work` while this process alone holds the lock file; waits for its turn.
  *
  * The holder refreshes the file's time. A lock is taken over when its process is gone from this host, or when it was
- * not
- * refreshed for a minute (another host, or a process id that was given away again).
+ * not refreshed for a minute (another host, or a process id that was given away again).
  */
 export async function withFolderLock<Result>(
   path: string,

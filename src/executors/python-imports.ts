@@ -44,8 +44,7 @@ const parsed = new Map<string, Promise<SourceImports>>();
  * Found by parsing: `import a.b`, `from .c import d`, `importlib.import_module("a")`, `__import__("a")`,
  * `runpy.run_path("a.py")`,
  * `runpy.run_module("a")` and `%run a.py`. A name that could mean two files stands for both: one too many costs a run,
- * one too few a
- * stale result. What is imported under a name that is computed cannot be known.
+ * one too few a stale result. What is imported under a name that is computed cannot be known.
  */
 export async function findImportedFiles(source: PythonSource, reader: SourceReader): Promise<readonly string[]> {
   const found = new Set<string>();

@@ -39,11 +39,9 @@ export interface Materialization {
  * Brings the last value per key of a view's source to the online store.
  *
  * The watermark is the version of the source: when it only grew since, the rows of the new files are read; when rows
- * were replaced,
- * or the view's definition changed, everything is read into a new generation, which is read from once it is complete.
- * Either way the result
- * equals a full rebuild, late rows included, and reads are served throughout. Safe to repeat and to run in several
- * processes.
+ * were replaced, or the view's definition changed, everything is read into a new generation, which is read from once it
+ * is complete. Either way the result equals a full rebuild, late rows included, and reads are served throughout. Safe
+ * to repeat and to run in several processes.
  */
 export async function materialize(
   deps: MaterializeDependencies,

@@ -85,8 +85,7 @@ function unknown(kind: "feature view" | "feature service" | "feature", name: str
 
 /**
  * Reads the last values of views from the online store, by the same rule as the point-in-time join: a value that is
- * older than the
- * view's ttl at the time of the request counts as none.
+ * older than the view's ttl at the time of the request counts as none.
  *
  * @throws FEATURES_REQUEST_INVALID when a join key is missing or lists differ in length
  */

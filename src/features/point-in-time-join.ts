@@ -40,10 +40,9 @@ export const SPINE_TIME = "spine.__t";
  * Joins to every row of the spine, and for every view by itself, the values that were known at the row's time T.
  *
  * Of the source's rows with equal keys and `timestamp + availableAfter <= T`, and `>= T - ttl` when there is a ttl, the
- * one with the
- * greatest timestamp counts, of these the one with the greatest `created` (NULL last), of these the last in the
- * dataset's order. Both
- * bounds are inclusive. A NULL key matches nothing. Without a match all features of the view are NULL; the row stays.
+ * one with the greatest timestamp counts, of these the one with the greatest `created` (NULL last), of these the last
+ * in the dataset's order. Both bounds are inclusive. A NULL key matches nothing. Without a match all features of the
+ * view are NULL; the row stays.
  *
  * N rows in, N rows out, in the same order: checked here.
  *
@@ -134,8 +133,7 @@ function latestRows(
 
 /**
  * With `created <= T`: a row is known from `greatest(timestamp, created)`. A running maximum over the order of becoming
- * known
- * gives, for each such instant, the row that counts from then on.
+ * known gives, for each such instant, the row that counts from then on.
  */
 function knownRows(joined: JoinedView, relation: string, { high }: { readonly high: string }): string {
   const keys = joined.keys.map((_, index) => `k${index}`).join(", ");

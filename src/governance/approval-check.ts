@@ -45,8 +45,7 @@ interface Binding {
  * Decides whether a version may go to an environment; implements `ApprovalCheck` of `delivery`.
  *
  * Roles and authorship are checked again at this moment: a removed reviewer no longer counts. A closed gate is noted as
- * a request,
- * with its event `approval.requested`.
+ * a request, with its event `approval.requested`.
  */
 export function createApprovalCheck(options: ApprovalCheckOptions): {
   check(subject: {

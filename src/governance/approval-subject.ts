@@ -31,8 +31,7 @@ export interface ApprovalSubjectFacts {
 
 /**
  * Finds what has a digest and who made it: the actors who recorded it, those who recorded the notebooks, code and
- * models it was
- * made from, the users who committed the sources, and who asked for the approval.
+ * models it was made from, the users who committed the sources, and who asked for the approval.
  */
 export async function findSubject(
   store: MetadataStore,

@@ -44,9 +44,8 @@ export function approvalGateKey(digest: string, environment: string): string {
 
 /**
  * Records a decision, bound to the digest: any change of the content needs a new one. When enough people have approved,
- * the gates that
- * wait for it open in the same transaction; a refusal refuses them. The same person's repeat of a standing decision
- * changes nothing.
+ * the gates that wait for it open in the same transaction; a refusal refuses them. The same person's repeat of a
+ * standing decision changes nothing.
  *
  * @throws GOVERNANCE_AUTHOR_CANNOT_APPROVE, GOVERNANCE_REVIEWER_REQUIRED, GOVERNANCE_SUBJECT_UNKNOWN
  */

@@ -6,8 +6,7 @@ const PRODUCTION = "production";
 
 /**
  * Protected aliases follow what production runs: implements `PromotionCheck` of `models`. A client may set `champion`
- * to the version that is
- * deployed there, and to no other; deployments, which carry the approvals, move it themselves.
+ * to the version that is deployed there, and to no other; deployments, which carry the approvals, move it themselves.
  */
 export function createPromotionCheck(): PromotionCheck {
   return {

@@ -36,8 +36,8 @@ export function isLowerBetter(metric: MetricName): boolean {
  * One metric of a sample. Rows without a label (NaN) are left out.
  *
  * `roc_auc`: area under the ROC curve, ties count half, range [0, 1]. `log_loss`: mean negative log-likelihood in nats,
- * probabilities
- * clipped to machine epsilon, [0, ∞). `brier`: mean squared error of the probability, [0, 1]. `accuracy`, `precision`,
+ * probabilities clipped to machine epsilon, [0, ∞). `brier`: mean squared error of the probability, [0, 1]. `accuracy`,
+ * `precision`,
  * `recall`, `f1`:
  * [0, 1], above probability 0.5; 0 when there is nothing to divide by; multiclass averages are weighted by class size.
  * `rmse`, `mae`: in the

@@ -78,8 +78,7 @@ export interface Promotion {
 
 /**
  * Decides whether a client may move a protected alias (`champion`: what is in production). Asked only about models that
- * a
- * pipeline made: the versions of plain MLflow users are theirs. Declared here, implemented by `governance`.
+ * a pipeline made: the versions of plain MLflow users are theirs. Declared here, implemented by `governance`.
  */
 export interface PromotionCheck {
   /**

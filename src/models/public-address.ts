@@ -38,8 +38,7 @@ GLOBAL_6.addSubnet("2000::", 3, "ipv6");
 
 /**
  * True for addresses of the public internet: not loopback, private, link-local, shared, multicast, reserved, nor an
- * IPv6
- * form that wraps such an IPv4 address. Source: IANA special-purpose address registries (RFC 6890).
+ * IPv6 form that wraps such an IPv4 address. Source: IANA special-purpose address registries (RFC 6890).
  */
 export function isPublicAddress(address: string): boolean {
   if (isIP(address) === 0) return false;

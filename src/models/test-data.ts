@@ -17,8 +17,7 @@ export interface TestData {
 
 /**
  * The rows a model is tested on: the dataset that the step names (its held-out rows, if it has a split), or the
- * held-out rows
- * of the training set that the model was made from.
+ * held-out rows of the training set that the model was made from.
  *
  * @throws MODELS_TEST_DATA_MISSING
  */

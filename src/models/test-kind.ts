@@ -75,8 +75,7 @@ export interface TestKindOptions {
 
 /**
  * Steps that judge a model: `test: MODEL`. Candidate and champion score the same rows; the verdict is a report version,
- * a
- * record, and the tag `esteira.verdict` of the MLflow model version. A refusal blocks what depends on the step.
+ * a record, and the tag `esteira.verdict` of the MLflow model version. A refusal blocks what depends on the step.
  */
 export function createTestKind(options: TestKindOptions): StepKind<TestDeclaration> {
   return {

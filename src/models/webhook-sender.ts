@@ -55,8 +55,7 @@ export interface WebhookSenderOptions {
  * Sends what waits in the outbox, signed as MLflow signs it.
  *
  * A delivery is claimed, sent, and its outcome written; a process that dies in between leaves a claim that ends by
- * itself
- * after 90 s, so that another one sends it again: targets see each delivery id at least once.
+ * itself after 90 s, so that another one sends it again: targets see each delivery id at least once.
  */
 export interface WebhookSender {
   /** Tells that deliveries may wait. Returns at once. */

@@ -70,8 +70,7 @@ const LARGEST_SHARE = 0.02;
 
 /**
  * Computes the windows of an endpoint that changed, saves them and judges those that are closed: a breach opens an
- * alert and fires its
- * trigger in the transaction that saves the window, once per window.
+ * alert and fires its trigger in the transaction that saves the window, once per window.
  *
  * @param memory of earlier looks: only what changed since is looked at, and it is brought up to date. A window that
  *   fails keeps no other one waiting.

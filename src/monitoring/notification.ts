@@ -16,9 +16,8 @@ const TIMEOUT_MS = 10_000;
 
 /**
  * Sends the alerts that are due to their webhooks: at least once, the alert's id is stable; a failure is tried again
- * after 5 s, 10 s, 20 s, …,
- * eight times in all, and stays visible. Signed where `notify` names a secret: `x-esteira-signature` over alert id,
- * timestamp and body (`signMessage`).
+ * after 5 s, 10 s, 20 s, …, eight times in all, and stays visible. Signed where `notify` names a secret:
+ * `x-esteira-signature` over alert id, timestamp and body (`signMessage`).
  *
  * @returns how many were delivered
  */

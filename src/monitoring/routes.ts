@@ -30,8 +30,8 @@ export interface MonitoringRoute {
 
 /**
  * `POST /endpoints/:environment/:endpoint/labels` takes `{"labels": [{"id" or "entityKey", "label", "at"?}], "until"?}`
- * and answers what
- * became of them; `POST …/evaluate` takes `{"until"?}`, computes and judges the windows that changed, and answers
+ * and answers what became of them; `POST …/evaluate` takes `{"until"?}`, computes and judges the windows that changed,
+ * and answers
  * `{"windows", "alerts", "closed"}`: the alerts that were opened since it was last asked.
  */
 export function createMonitoringRoutes(options: {

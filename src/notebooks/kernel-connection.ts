@@ -19,9 +19,8 @@ export interface KernelConnection {
 
 /**
  * Writes a connection file and connects to where the kernel will listen: Unix sockets in a private folder, so that
- * there are no
- * ports to race for and no other user can read; TCP on loopback where a socket's path would be too long or the
- * transport is asked for.
+ * there are no ports to race for and no other user can read; TCP on loopback where a socket's path would be too long or
+ * the transport is asked for.
  */
 export async function openKernelConnection(options: {
   /** Folder for short-lived sockets; must exist. */

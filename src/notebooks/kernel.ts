@@ -17,16 +17,14 @@ export type ExecutionEnd =
  * One running kernel.
  *
  * States: starting → ready → (busy → ready)* → ended. `ended` is entered from anywhere when the process exits, and
- * every
- * execution that waits then resolves as `dead` at once.
+ * every execution that waits then resolves as `dead` at once.
  */
 export interface Kernel {
   /** `ipykernel 7.4.0` and the like, as the kernel says it. */
   readonly implementation: string;
   /**
    * Executes code. It is finished when both the reply and the status `idle` with the same parent have come: all output
-   * was
-   * published then.
+   * was published then.
    *
    * @param onMessage iopub messages of this execution, in order
    */
@@ -125,8 +123,7 @@ export async function startKernel(options: KernelOptions): Promise<Kernel> {
 
 /**
  * The first answer of a kernel that is starting. A subscription is live only once an `idle` has come through it, and a
- * request
- * sent before that is answered without one: so requests are repeated until one is answered in full.
+ * request sent before that is answered without one: so requests are repeated until one is answered in full.
  */
 async function answerOf(probe: () => Promise<ExecutionEnd>, timeoutMs: number): Promise<ExecutionEnd | undefined> {
   const deadline = performance.now() + timeoutMs;

@@ -78,8 +78,8 @@ export interface NotebookKindDependencies {
  * Steps that execute a notebook from top to bottom in a new kernel.
  *
  * The source digest becomes a version of the asset named like the file; what the step makes was made from it. The
- * executed notebook is
- * kept in the object store, also when it failed: fact `executedNotebook`, event `notebook.executed`.
+ * executed notebook is kept in the object store, also when it failed: fact `executedNotebook`, event
+ * `notebook.executed`.
  */
 export function createNotebookKind(deps: NotebookKindDependencies): StepKind<NotebookDeclaration> {
   return {

@@ -45,8 +45,7 @@ export interface DeclaredParameters {
 
 /**
  * The parameters that a Python notebook declares, with everything that is ambiguous about them: a second `parameters`
- * cell,
- * a computed default, a parameter assigned again in a later cell.
+ * cell, a computed default, a parameter assigned again in a later cell.
  */
 export async function readParameters(notebook: Notebook): Promise<DeclaredParameters> {
   const { parser } = await import("@lezer/python");

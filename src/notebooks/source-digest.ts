@@ -7,10 +7,8 @@ const FORMAT = "notebook/1";
  * The identity of a notebook: the digest of its source.
  *
  * In: the cells in order with type, id, source, tags and attachments; the kernel's name, the language, a declared
- * parameter schema.
- * Out: outputs, execution counts and all other metadata, and cells tagged `injected-parameters`: an executed copy has
- * the digest
- * of its source, and such cells are never executed.
+ * parameter schema. Out: outputs, execution counts and all other metadata, and cells tagged `injected-parameters`: an
+ * executed copy has the digest of its source, and such cells are never executed.
  */
 export function digestOfNotebook(notebook: Notebook): Digest {
   const esteira = notebook.metadata["esteira"];

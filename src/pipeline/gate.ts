@@ -11,8 +11,7 @@ export interface GateKey {
 
 /**
  * Opens a gate: step runs that wait for it are queued again, in the caller's transaction. A step that is just about to
- * wait
- * for it is queued too, so that an opening is never missed.
+ * wait for it is queued too, so that an opening is never missed.
  *
  * @returns ids of the step runs that go on
  */

@@ -7,8 +7,7 @@ const NEVER = Number.MAX_SAFE_INTEGER;
 
 /**
  * Makes definitions the current ones of a project, with their triggers and schedules. Launches nothing. Idempotent: an
- * equal
- * definition changes nothing, and a pipeline whose file is gone is no longer started by anything.
+ * equal definition changes nothing, and a pipeline whose file is gone is no longer started by anything.
  *
  * @returns names of the pipelines that are new or changed, and of those removed
  */

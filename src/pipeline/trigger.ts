@@ -29,8 +29,7 @@ export interface FiredTrigger {
  * Queues the pipelines that subscribe to what happened, in the transaction in which it happened.
  *
  * A further `data` or `alert` trigger is merged into a run of the same pipeline of which no step has begun: it will
- * read the newest
- * versions anyway.
+ * read the newest versions anyway.
  *
  * @returns ids of the pipeline runs that answer it, new or merged
  */

@@ -14,10 +14,8 @@ export type FeatureReader = (
 
 /**
  * What a row brings itself wins over the store, null too. Of what the store lacks, or has no value of that is young
- * enough at the row's own
- * time, the feature's policy decides; without one, a row that lacks everything is refused, and a single feature is null
- * where the model takes null.
- * A stored null is a value: it was null in the training data too.
+ * enough at the row's own time, the feature's policy decides; without one, a row that lacks everything is refused, and
+ * a single feature is null where the model takes null. A stored null is a value: it was null in the training data too.
  *
  * @throws SERVING_FEATURES_MISSING
  */

@@ -22,8 +22,7 @@ const LARGEST_CONTEXT = 2000;
 
 /**
  * What a row says beside the model's inputs, as the text of a JSON object: plain values only; undefined when there is
- * nothing, or more
- * than 2,000 characters of it.
+ * nothing, or more than 2,000 characters of it.
  */
 export function toContextText(signature: ModelSignature, source: RowSource, row: number): string | undefined {
   const inputs = new Set(signature.inputs.map((input) => input.name));

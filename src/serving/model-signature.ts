@@ -27,8 +27,7 @@ export interface ModelSignature {
 
 /**
  * Which inputs may be null: those that were null in the training data, where that is known, else floats. What the graph
- * takes as a whole
- * number or a truth value never may.
+ * takes as a whole number or a truth value never may.
  */
 export function withNulls(
   signature: ModelSignature,

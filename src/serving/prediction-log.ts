@@ -37,8 +37,8 @@ const LONGEST_WAIT_MS = 10;
  * What was not committed was not answered, so nothing acknowledged can be lost.
  *
  * A commit costs one write to the disk, whoever shares it. When the last one was shared, the next waits until as many
- * callers are back, but no
- * longer than that commit took: a lone caller never waits, many callers do not each pay for the disk.
+ * callers are back, but no longer than that commit took: a lone caller never waits, many callers do not each pay for
+ * the disk.
  */
 export function createPredictionLog(store: MetadataStore): PredictionLog {
   const queue: Pending[] = [];

@@ -28,8 +28,7 @@ const MODEL = `${BASE}/v2/models/:model`;
 
 /**
  * The addresses of all endpoints of a project: esteira's `predict`, MLflow's `invocations`, and the Open Inference
- * Protocol 2 below `v2`,
- * where the model's name is the endpoint's.
+ * Protocol 2 below `v2`, where the model's name is the endpoint's.
  *
  * The server hands over whole bodies of any content type, decompressed, and answers 413 above its own limit.
  */

@@ -42,11 +42,9 @@ const PATIENCE = 10;
 
 /**
  * Judges a trial by the candidate's own figures. It leaves at once with 3 failures when they are among its first 20
- * requests or exceed the
- * stable version's share of failures by more than a point, and when an alert opened. It takes over when its time is
- * over, it had
- * enough requests, and neither failures nor latency speak against it; without enough requests it stays, and leaves
- * after ten times the time.
+ * requests or exceed the stable version's share of failures by more than a point, and when an alert opened. It takes
+ * over when its time is over, it had enough requests, and neither failures nor latency speak against it; without enough
+ * requests it stays, and leaves after ten times the time.
  */
 export function judgeTrial(trial: {
   readonly strategy: Exclude<EndpointStrategy, { kind: "direct" }>;

@@ -26,10 +26,8 @@ export type Action =
 
 /**
  * What a reader does: a block whose first line or the text before it names a file of its kind is that file (`# FILE,
- * further …` is added to it), `sh`
- * and `bash` blocks and the lines after `$ ` of `text` blocks are commands, which end with 0 or what a comment `# exit
- * code N` says. A block under a
- * comment `not run: REASON` is only read.
+ * further …` is added to it), `sh` and `bash` blocks and the lines after `$ ` of `text` blocks are commands, which end
+ * with 0 or what a comment `# exit code N` says. A block under a comment `not run: REASON` is only read.
  */
 export function readGuide(text: string): readonly Action[] {
   const actions: Action[] = [];
@@ -85,8 +83,7 @@ function commandsOf(content: string): readonly string[] {
 
 /**
  * The reader's shell: everything of it stays from the first command to the last. A server goes on running in "another
- * terminal": until the next
- * one is started there, or the reader leaves.
+ * terminal": until the next one is started there, or the reader leaves.
  */
 const SHELL = `
 exec 2>&1
@@ -124,8 +121,7 @@ export interface GuideReader {
 
 /**
  * A reader with an empty folder. As soon as there is a store it has a user, unless the guide itself makes the first:
- * from
- * then on nothing works for nobody, for `access.loopback` is none.
+ * from then on nothing works for nobody, for `access.loopback` is none.
  */
 export async function createGuideReader(
   options: { readonly python?: string; readonly hasUser?: boolean } = {},

@@ -2,8 +2,7 @@ import type { ChainLink, PredictionDetail } from "#api";
 
 /**
  * The way back from a prediction as a person reads it: the data that the model learned from are called so, and its
- * notebook
- * stands beside them even when the chain follows the data alone.
+ * notebook stands beside them even when the chain follows the data alone.
  */
 export function readableChain({ chain, lineage }: Pick<PredictionDetail, "chain" | "lineage">): readonly ChainLink[] {
   const model = chain.find(({ kind }) => kind === "model");

@@ -42,8 +42,7 @@ export interface PlayedWeek {
 
 /**
  * Plays the cycle: January to March as history, April to June as production, week by week. Everything goes through the
- * HTTP API and
- * the files, as people and feeds would; what is there already is not done again.
+ * HTTP API and the files, as people and feeds would; what is there already is not done again.
  */
 export async function playCycle(options: StoryOptions): Promise<readonly PlayedWeek[]> {
   await deliverHistory(options);

@@ -1,7 +1,6 @@
 /**
  * English messages of the CLI; the keys that every language has. `{name}` is filled in; ` || ` separates the form for
- * one from the form for
- * many, chosen by `{count}`.
+ * one from the form for many, chosen by `{count}`.
  */
 export const en = {
   error: "Error:",

@@ -56,8 +56,7 @@ export interface AnalyticsConnection {
   describe(select: string): Promise<readonly Column[]>;
   /**
    * Makes `name(a, b)` known to SQL on this connection: it is false, and `seen` is told the two whole numbers of each
-   * row that it is
-   * asked about. In a filter it notes the rows that are left out, without a second look at them.
+   * row that it is asked about. In a filter it notes the rows that are left out, without a second look at them.
    */
   registerWitness(name: string, seen: (first: number, second: number) => void): Promise<void>;
   /** Stops what runs on this connection, within milliseconds. */

@@ -4,8 +4,7 @@ import type { SourceRows } from "./source-rows.ts";
 
 /**
  * The rows with names that a dataset can have: a column that the dataset knows under exactly this name, or that it has
- * from exactly this name,
- * keeps it; any other is normalised, and numbered where that name is taken.
+ * from exactly this name, keeps it; any other is normalised, and numbered where that name is taken.
  *
  * @param known columns of the dataset
  */

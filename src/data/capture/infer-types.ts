@@ -7,8 +7,7 @@ const FIRST_ROWS = 128;
 
 /**
  * In order of preference. A number with a leading zero is a code, not a number. Most whole numbers are written again as
- * they were read,
- * which is told at a fraction of the cost of a regular expression; signs need it.
+ * they were read, which is told at a fraction of the cost of a regular expression; signs need it.
  */
 const CANDIDATES: readonly (readonly [string, (v: string) => string])[] = [
   ["BIGINT", (v) => `try_cast(${v} as BIGINT)::VARCHAR = ${v}`],

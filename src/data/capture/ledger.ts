@@ -40,8 +40,7 @@ export async function readLedger(
 
 /**
  * Content decides: what is known by its bytes is captured, wherever it lies now. A path whose content is new brings its
- * earlier content to an end,
- * unless that lies under another path now.
+ * earlier content to an end, unless that lies under another path now.
  *
  * @param found files that are there, by path, without what they supersede
  */

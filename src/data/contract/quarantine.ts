@@ -107,8 +107,7 @@ async function batchOf({ store }: QuarantineDependencies, id: string): Promise<Q
 
 /**
  * Gives held rows of a batch up for good, with a reason; without `rowNumbers` the whole batch, also a file that is held
- * back whole, which no run tries
- * again then. Nothing is deleted.
+ * back whole, which no run tries again then. Nothing is deleted.
  *
  * @throws DATA_QUARANTINE_MISSING
  */
@@ -241,8 +240,7 @@ export interface ReplayResult {
 
 /**
  * Reads held rows again under the contract as it is now: those that pass are appended to the dataset as a new version
- * and
- * marked, in one transaction; the others stay held, with a note. Idempotent: a row is appended once.
+ * and marked, in one transaction; the others stay held, with a note. Idempotent: a row is appended once.
  *
  * @param replay.contract text of the contract; without one only types decide
  * @throws DATA_QUARANTINE_MISSING, DATA_CONTRACT_INVALID, and what writing a dataset throws

@@ -20,8 +20,7 @@ export type FormatMeaning =
 
 /**
  * What `logicalTypeOptions.format` of a property means: JDK patterns for dates and times, Rust's names or a pattern
- * such as `#.##0,00` for
- * numbers, the names of string formats (ODCS 3.1, logicalTypeOptions).
+ * such as `#.##0,00` for numbers, the names of string formats (ODCS 3.1, logicalTypeOptions).
  *
  * @param type DuckDB type of the column
  */

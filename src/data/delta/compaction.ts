@@ -21,8 +21,8 @@ export interface Compaction {
 
 /**
  * Writes the small files of a table as one, in stored order, in one commit that changes no row (`dataChange: false`).
- * The files stay where
- * they are for the versions that refer to them. Undefined when fewer than `leastFiles` files are small.
+ * The files stay where they are for the versions that refer to them. Undefined when fewer than `leastFiles` files are
+ * small.
  *
  * The caller is the dataset's only writer. Killed before its commit it leaves a file that no version names, which a
  * vacuum removes.

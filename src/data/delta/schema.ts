@@ -44,8 +44,7 @@ const FROM_DELTA: Readonly<Record<string, string>> = {
 
 /**
  * Types that Delta (1,2) lacks, and what they are stored as. HUGEINT is what DuckDB's sum() of integers gives: stored
- * as
- * BIGINT, a sum that does not fit is an error, never a rounded number. Zone-less timestamps are taken as UTC.
+ * as BIGINT, a sum that does not fit is an error, never a rounded number. Zone-less timestamps are taken as UTC.
  */
 const STORED_AS: Readonly<Record<string, string>> = {
   HUGEINT: "BIGINT",

@@ -21,8 +21,7 @@ export interface StandaloneTable {
 
 /**
  * Describes one version of a Delta table so that its files, beside the log returned, are readable anywhere. Nothing is
- * copied; the same
- * version always gives the same text.
+ * copied; the same version always gives the same text.
  *
  * @param table absolute folder
  * @throws what reading the table throws: DATA_TABLE_MISSING, DATA_VERSION_MISSING, DATA_TABLE_CORRUPT,

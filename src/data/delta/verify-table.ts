@@ -18,8 +18,7 @@ export interface TableDamage {
 
 /**
  * Reads every log entry and every data file of a Delta table and compares them with what was recorded; also those that
- * a checkpoint hides
- * from readers. Nothing is changed.
+ * a checkpoint hides from readers. Nothing is changed.
  *
  * @param table absolute folder
  * @returns what is damaged, and how many files were looked at

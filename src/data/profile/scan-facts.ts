@@ -24,8 +24,7 @@ export interface ManyValued {
 
 /**
  * Two passes over all rows. Different values are counted among those whose hash falls into a known share of all hashes
- * (a theta
- * sketch with a fixed threshold); with a share of 1 the count is exact.
+ * (a theta sketch with a fixed threshold); with a share of 1 the count is exact.
  */
 export async function scanFacts(
   connection: AnalyticsConnection,

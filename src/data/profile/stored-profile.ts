@@ -16,8 +16,7 @@ type BlockColumn = Pick<
 
 /**
  * A stored profile, of this release or an older one. An older one's figures are said to come from blocks, and its
- * histograms, which
- * counted rows without a value into the last bin, are left out where there are such rows.
+ * histograms, which counted rows without a value into the last bin, are left out where there are such rows.
  */
 export function parseProfile(text: string): Profile {
   const stored = JSON.parse(text) as Profile | BlockProfile;

@@ -30,13 +30,11 @@ export interface LocalExecutorOptions {
 
 /**
  * Runs processes on this machine, each in a process group of its own, with nothing of the engine's environment: PATH,
- * HOME
- * (a private folder), LANG, TMPDIR and what is declared.
+ * HOME (a private folder), LANG, TMPDIR and what is declared.
  *
  * A process ends with its group: what it leaves in the background is ended too. When the engine dies, a small watcher
- * kills
- * every group at once; `reap` ends whatever still carries an attempt's mark, so that a second attempt never runs beside
- * the first.
+ * kills every group at once; `reap` ends whatever still carries an attempt's mark, so that a second attempt never runs
+ * beside the first.
  */
 export function createLocalExecutor(options: LocalExecutorOptions): Executor {
   const mark = newId();

@@ -51,8 +51,7 @@ export async function endGroup(group: number, gracePeriodMs: number): Promise<vo
 
 /**
  * Processes whose environment holds a variable with a value that begins so: also those that left their group by a
- * session
- * of their own. Empty where the system does not show environments.
+ * session of their own. Empty where the system does not show environments.
  */
 export function findMarkedProcesses(variable: string, prefix: string): readonly number[] {
   const wanted = `${variable}=${prefix}`;

@@ -26,10 +26,9 @@ const HOP_HEADERS = ["connection", "keep-alive", "proxy-connection", "transfer-e
  * Listens on a stable port.
  *
  * No request is lost in a switch: each goes to the backend that was live when it came, and an old backend is stopped
- * only when its last
- * answer has been sent. Connections to a backend are kept for requests without a body: a kept one may be closed by the
- * backend just as it is
- * used again, and only those can be sent once more. While a backend restarts, requests wait up to 15 s.
+ * only when its last answer has been sent. Connections to a backend are kept for requests without a body: a kept one
+ * may be closed by the backend just as it is used again, and only those can be sent once more. While a backend
+ * restarts, requests wait up to 15 s.
  *
  * @param port 0 picks a free one
  */

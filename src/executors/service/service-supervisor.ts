@@ -61,10 +61,8 @@ const STEADY_AFTER_MS = 60_000;
  * Keeps one service running, and outlives the engine that started it.
  *
  * States: empty → (deploy) starting → live → (deploy) starting beside live → live. A candidate that does not become
- * healthy is stopped
- * and what was live stays live. A live process that ends is started again after 0.25 s, 0.5 s, … 30 s, while requests
- * wait.
- * Ends on SIGTERM and `POST /stop`, with its process.
+ * healthy is stopped and what was live stays live. A live process that ends is started again after 0.25 s, 0.5 s, … 30
+ * s, while requests wait. Ends on SIGTERM and `POST /stop`, with its process.
  */
 class Supervisor {
   readonly #folder: string;

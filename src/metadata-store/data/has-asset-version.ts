@@ -2,8 +2,8 @@ import type { ReadTransaction } from "../database.ts";
 
 /**
  * True when a version of the asset with this digest was recorded, and that version is the latest or stands at this
- * Delta version: the content of
- * an earlier one comes back when a dataset is restored, which says nothing about whether the restoration was recorded.
+ * Delta version: the content of an earlier one comes back when a dataset is restored, which says nothing about whether
+ * the restoration was recorded.
  */
 export async function hasAssetVersion(
   transaction: ReadTransaction,

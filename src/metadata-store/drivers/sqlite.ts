@@ -27,8 +27,7 @@ interface PendingWrite {
  * Metadata in one SQLite file (WAL, `synchronous=FULL`): one connection writes, one reads.
  *
  * Writes wait in two queues. The writer takes what has arrived, urgent ones first, gives each its savepoint inside one
- * transaction,
- * commits once (one fsync) and only then answers all of them.
+ * transaction, commits once (one fsync) and only then answers all of them.
  *
  * @param file absolute path, made with its folder when missing
  * @throws METADATA_STORE_UNREACHABLE, METADATA_STORE_TOO_NEW

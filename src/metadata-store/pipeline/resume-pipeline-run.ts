@@ -18,8 +18,7 @@ export interface Resume {
 
 /**
  * Puts what failed, was cancelled, skipped or interrupted back to pending, and queues what can start. What succeeded is
- * kept,
- * except from `from` on. Attempts keep their numbers, retries start anew.
+ * kept, except from `from` on. Attempts keep their numbers, retries start anew.
  *
  * @returns the number of step runs that will run again; undefined when there is no such run
  */
@@ -67,8 +66,8 @@ export async function resumePipelineRun(transaction: WriteTransaction, resume: R
 
 /**
  * What runs again: all that did not succeed, and with `from` that step and everything behind it. A step whose own
- * condition decided by what came
- * before is asked again when any of that runs again. What a verdict holds back stays skipped: the verdict stands.
+ * condition decided by what came before is asked again when any of that runs again. What a verdict holds back stays
+ * skipped: the verdict stands.
  */
 function instancesToReset(graph: ReadonlyMap<string, GraphStep>, from: string | undefined): readonly string[] {
   const named = from === undefined ? new Set<string>() : stepsBehind(graph, [from]);

@@ -33,8 +33,7 @@ interface Row {
 
 /**
  * Deleted runs by id. When a run was deleted stands in the event log: its own deletion or its experiment's; a run that
- * came
- * deleted from an import counts from the import on.
+ * came deleted from an import counts from the import on.
  */
 export async function listPurgeableRuns(
   transaction: ReadTransaction,

@@ -41,8 +41,7 @@ interface ArmChange extends EndpointKey {
  * labels calls it.
  *
  * Counters of one version and arm change one writer after the other, so that revisions become visible in their order:
- * whoever has read
- * revision 7 finds everything that came later among the hours with a larger one.
+ * whoever has read revision 7 finds everything that came later among the hours with a larger one.
  */
 export async function changeCounts(transaction: WriteTransaction, changes: readonly PredictionChange[]): Promise<void> {
   // In one order, so that two writers never wait for each other.

@@ -34,8 +34,7 @@ interface StoredPoint {
 
 /**
  * Adds metric points; equal ones are stored once. The latest point of a key is the greatest by (step, timestamp,
- * value),
- * not the last to arrive.
+ * value), not the last to arrive.
  */
 export async function logMetrics(
   transaction: WriteTransaction,

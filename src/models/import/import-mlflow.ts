@@ -97,13 +97,11 @@ interface Importing extends ImportOptions {
 
 /**
  * Takes over the store of an MLflow server: experiments, runs with params, tags, inputs and the whole history of
- * metrics,
- * logged models, registered models with versions, tags, stages and aliases, and the artifacts.
+ * metrics, logged models, registered models with versions, tags, stages and aliases, and the artifacts.
  *
  * Run ids, version numbers and times stay as they are; experiments are matched by name and get ids of this store. Can
- * be
- * repeated: what is here is brought up to date, nothing is doubled, and versions and aliases that are here stay.
- * The other store is only read; it may be in use.
+ * be repeated: what is here is brought up to date, nothing is doubled, and versions and aliases that are here stay. The
+ * other store is only read; it may be in use.
  *
  * @throws METADATA_STORE_IMPORT_SOURCE_UNREADABLE
  */

@@ -51,9 +51,9 @@ const LAYOUT_FILE = '{"imageLayoutVersion":"1.0.0"}';
 
 /**
  * Writes a model version and its data as an OCI image layout with a CNCF ModelPack artifact: one file per raw layer, so
- * that a layer's digest
- * is the file's. Files of the store are copied (cloned where the file system can) and checked: a damaged one is not
- * exported, and what becomes of the package never touches the store. Exporting twice gives the same manifest digest.
+ * that a layer's digest is the file's. Files of the store are copied (cloned where the file system can) and checked: a
+ * damaged one is not exported, and what becomes of the package never touches the store. Exporting twice gives the same
+ * manifest digest.
  *
  * @throws MODELS_VERSION_MISSING, MODELS_VERSION_NOT_MODEL, MODELS_PACKAGE_TARGET_EXISTS
  * Source: CNCF model-spec v0.0.7, OCI image-spec 1.1.1.

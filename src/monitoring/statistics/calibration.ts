@@ -25,8 +25,7 @@ const MOST_ROWS = 30_000;
 
 /**
  * Learns to read a model's probabilities as frequencies, from held-out rows with labels: an isotonic curve, kept only
- * where it lowers the
- * calibration error on rows that it was not learned from.
+ * where it lowers the calibration error on rows that it was not learned from.
  *
  * @param probabilities of class 1 per row, [0, 1]
  * @param labels 0 or 1 per row
@@ -90,8 +89,7 @@ function splitRows(
 /**
  * Expected calibration error: Σ (n_b / n) · |mean probability − mean label| over bins of equal count.
  *
- * @returns [0, 1]
- * Pure. Source: NannyML 0.13 `_calculate_expected_calibration_error`.
+ * @returns [0, 1] Pure. Source: NannyML 0.13 `_calculate_expected_calibration_error`.
  */
 export function calibrationError(
   probabilities: readonly number[],

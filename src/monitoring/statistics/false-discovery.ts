@@ -3,8 +3,7 @@
  * discovery.
  *
  * @param pValues in any order
- * @returns in the same order, [0, 1]
- * Pure. Source: Benjamini & Hochberg (1995).
+ * @returns in the same order, [0, 1] Pure. Source: Benjamini & Hochberg (1995).
  */
 export function adjustPValues(pValues: readonly number[]): number[] {
   const order = pValues.map((_, index) => index).sort((left, right) => (pValues[right] ?? 0) - (pValues[left] ?? 0));

@@ -10,8 +10,7 @@ export interface IsotonicCurve {
  * The non-decreasing curve with the least squared error (pool adjacent violators); rows with one x are averaged first.
  *
  * @param x what is mapped, one per row, n ≥ 1, no NaN
- * @param y what it is mapped to, one per row
- * Pure. Source: scikit-learn `IsotonicRegression(out_of_bounds="clip")`.
+ * @param y what it is mapped to, one per row Pure. Source: scikit-learn `IsotonicRegression(out_of_bounds="clip")`.
  */
 export function fitIsotonic(x: ArrayLike<number>, y: ArrayLike<number>): IsotonicCurve {
   const order = Uint32Array.from({ length: x.length }, (_, row) => row).sort(

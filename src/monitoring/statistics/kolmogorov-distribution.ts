@@ -5,9 +5,8 @@ import { binomialProbability } from "./gamma.ts";
  *
  * @param d statistic, [0, 1]
  * @param n sample size ≥ 1
- * @returns [0, 1], about 12 correct digits
- * Pure. Source: Simard & L'Ecuyer (2011), with Durbin's matrix also where they use Pomeranz' recursion (equal to
- * rounding).
+ * @returns [0, 1], about 12 correct digits Pure. Source: Simard & L'Ecuyer (2011), with Durbin's matrix also where they
+ * use Pomeranz' recursion (equal to rounding).
  */
 export function kolmogorovSurvival(d: number, n: number): number {
   if (d >= 1) return 0;

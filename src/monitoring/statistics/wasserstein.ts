@@ -3,8 +3,7 @@ import type { SortedSample } from "./bins.ts";
 /**
  * First Wasserstein (earth mover's) distance of two samples: the area between their distribution functions.
  *
- * @returns in the column's unit, [0, ∞)
- * Pure. Source: scipy.stats.wasserstein_distance.
+ * @returns in the column's unit, [0, ∞) Pure. Source: scipy.stats.wasserstein_distance.
  */
 export function wasserstein(reference: SortedSample, current: SortedSample): number {
   const [left, right] = [reference.values, current.values];

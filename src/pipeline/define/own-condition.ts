@@ -5,8 +5,7 @@ import type { Problem } from "../step-kind.ts";
 
 /**
  * Who decides whether a step runs. 0: all that it waits for must have succeeded, and then its `when` is asked. Else its
- * condition alone, because it
- * asks for the run's status or stands in `finally`: 1 also in a cancelled run, 2 not there.
+ * condition alone, because it asks for the run's status or stands in `finally`: 1 also in a cancelled run, 2 not there.
  */
 export function ownConditionOf(step: Pick<StepDefinition, "when" | "finally">): 0 | 1 | 2 {
   const condition = step.when === undefined ? undefined : parseCondition(step.when);

@@ -47,8 +47,7 @@ export interface AttemptEnding {
 
 /**
  * Writes the end of an attempt in one transaction: token, log, versions, triggers, slots, dependents, events, and the
- * claim
- * of what comes next. A token that is no longer current changes nothing.
+ * claim of what comes next. A token that is no longer current changes nothing.
  */
 export async function writeEnd(parts: EngineParts, ending: AttemptEnding): Promise<readonly ClaimedStepRun[]> {
   const { claimed } = ending;

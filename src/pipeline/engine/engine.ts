@@ -93,8 +93,7 @@ export interface Engine {
   submit(request: SubmitRequest): Promise<string>;
   /**
    * Works on one pipeline run until it has ended, or waits for a gate and nothing else (with `untilWaiting`). While the
-   * run waits for a
-   * place that another run holds, it works on that one too, unless a living engine does.
+   * run waits for a place that another run holds, it works on that one too, unless a living engine does.
    * `listener` sees its progress, at most ten times a second, and once at the end; `onAhead` what the run waits for,
    * each time that changes.
    * @throws PIPELINE_RUN_UNKNOWN
@@ -115,8 +114,7 @@ export interface Engine {
   resume(id: string, options: { readonly actor: string; readonly from?: string }): Promise<number>;
   /**
    * Ends its attempts with their processes, then itself. What it was working on stays resumable: as `interrupted` when
-   * it worked on
-   * single runs, or for the next engine that starts when it worked on all (`interrupt` decides otherwise).
+   * it worked on single runs, or for the next engine that starts when it worked on all (`interrupt` decides otherwise).
    */
   stop(options?: { readonly interrupt?: boolean }): Promise<void>;
 }

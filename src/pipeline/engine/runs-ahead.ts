@@ -19,8 +19,7 @@ export interface RunsAhead {
 
 /**
  * Keeps a run from waiting for one that nobody works on: a run that went on after an approval, or was left by an engine
- * that died,
- * holds its pipeline's place until somebody finishes it.
+ * that died, holds its pipeline's place until somebody finishes it.
  */
 export function createRunsAhead(
   parts: EngineParts,

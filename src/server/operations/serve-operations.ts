@@ -7,8 +7,7 @@ const PROBE = { config: { open: "probes come without a token, and learn no name"
 
 /**
  * What whoever runs the server asks: `/livez`, `/readyz` and `/healthz` (the same), open to all, and `/metrics` in the
- * text format of
- * Prometheus, for those who may read the project.
+ * text format of Prometheus, for those who may read the project.
  *
  * Probes come without a token: they learn which part is not ready; names and reasons are for those who may read.
  */

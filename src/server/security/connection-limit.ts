@@ -24,10 +24,9 @@ function readFileLimit(): number {
 
 /**
  * Keeps idle connections from locking others out. Each is idle (from its start, and between requests), or busy (a
- * request came whole with
- * its head, until it is answered). When there are as many as allowed, the one that is idle longest makes room; when
- * none is idle, the new one
- * is refused. A body that stops coming for a minute ends its connection.
+ * request came whole with its head, until it is answered). When there are as many as allowed, the one that is idle
+ * longest makes room; when none is idle, the new one is refused. A body that stops coming for a minute ends its
+ * connection.
  */
 export function limitConnections(server: Server, largest: number = largestConnections()): void {
   // A set keeps the order in which its members became idle.

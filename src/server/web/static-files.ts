@@ -43,8 +43,7 @@ type CompressedFiles = Map<string, Promise<Buffer>>;
 
 /**
  * Serves the built web page: its files, and the page itself at the addresses of its own pages. Elsewhere there is
- * nothing: a person, whose
- * browser asks for HTML, is told by the page, with 404; everybody else by a JSON error.
+ * nothing: a person, whose browser asks for HTML, is told by the page, with 404; everybody else by a JSON error.
  *
  * @param folder absolute folder of the build; looked at per request, so that a later build is seen
  */

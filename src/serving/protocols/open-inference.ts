@@ -31,9 +31,8 @@ interface OutputTensor {
 
 /**
  * `POST …/infer` of the Open Inference Protocol 2, JSON or binary tensors. Inputs are one tensor per column ([N] or [N,
- * 1]), or one numeric
- * matrix [N, F] in the order of the model's inputs. Request parameters `at` and, for one row, `entity_key` go to the
- * prediction log.
+ * 1]), or one numeric matrix [N, F] in the order of the model's inputs. Request parameters `at` and, for one row,
+ * `entity_key` go to the prediction log.
  *
  * Source: kserve/open-inference-protocol `inference_rest.md`; Triton's binary tensor data extension.
  */

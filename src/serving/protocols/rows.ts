@@ -22,8 +22,7 @@ import {
  * esteira's own form: `POST …/predict` with `{"rows": [{"id"?, "at"?, "features": {…}}, …]}`.
  *
  * Every column is checked: unknown ones are refused. Answers `{"predictions": [{"id", "probability" | "prediction" |
- * "label", …}], …}`,
- * where `id` is the prediction's id, to which a label is sent later.
+ * "label", …}], …}`, where `id` is the prediction's id, to which a label is sent later.
  */
 export async function handleRows(context: ProtocolContext, request: ServingRequest): Promise<ServingResponse> {
   const document = asObject(parseJson(request.body), "The request's body");

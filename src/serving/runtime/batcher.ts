@@ -34,12 +34,10 @@ export interface Batcher {
 }
 
 /**
- * Natural batching: while a call is in flight, requests queue; when it returns, what has queued goes together.
- * No delay is added when the model is idle. Rows count, not requests. A larger request is computed in pieces, and what
- * came meanwhile
- * goes between them: nobody, of this model or of another on the same thread, waits for more than one piece. When a
- * merged call
- * fails, each of its requests is tried alone, so that only the guilty one fails.
+ * Natural batching: while a call is in flight, requests queue; when it returns, what has queued goes together. No delay
+ * is added when the model is idle. Rows count, not requests. A larger request is computed in pieces, and what came
+ * meanwhile goes between them: nobody, of this model or of another on the same thread, waits for more than one piece.
+ * When a merged call fails, each of its requests is tried alone, so that only the guilty one fails.
  *
  * @param options.parallel calls in flight at once; default 1
  * @param options.maxRows rows per call; default 4,096

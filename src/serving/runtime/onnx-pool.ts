@@ -155,8 +155,7 @@ function outputOf(answer: WorkerAnswer, title: string): ModelOutput {
 
 /**
  * ONNX Runtime (from 1.29) sends events about sessions and models to its maker unless told not to before it is loaded.
- * It reads the
- * variable of the process, which a worker cannot set.
+ * It reads the variable of the process, which a worker cannot set.
  */
 function refuseTelemetry(): void {
   process.env["ORT_DISABLE_TELEMETRY"] = "1";

@@ -16,8 +16,7 @@ import { parseExperimentId, runIdOf } from "./tracking-call.ts";
 
 /**
  * What the token of an attempt may write: the MLflow run of its step, the runs it makes itself, logged models of its
- * experiment or
- * its own making, the artifacts of both, and registered models. What its role allows was checked before.
+ * experiment or its own making, the artifacts of both, and registered models. What its role allows was checked before.
  */
 export interface AttemptScope {
   /** @throws TRACKING_ATTEMPT_SCOPE */

@@ -10,8 +10,7 @@ export type MlflowLine = `${MlflowMethod} ${string}`;
 
 /**
  * What a call does. Its first word is what the caller's role must allow; the rest says to what, for the token of an
- * attempt, which
- * may write only what is its own. A plain `write` is refused to those.
+ * attempt, which may write only what is its own. A plain `write` is refused to those.
  */
 export const MLFLOW_PERMISSIONS = [
   "open",
