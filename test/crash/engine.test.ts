@@ -120,51 +120,55 @@ describeStores("an engine that is killed at any moment", (kind) => {
     assert.deepEqual(await readdir(join(opened.folder, "work")), [], "no attempt left its folder");
   });
 
-  it("ends its children with it, and a stopped one leaves a run that can be resumed", async () => {
-    const opened = await openTestStore(kind);
-    const projectFolder = join(opened.folder, "project");
-    await mkdir(join(projectFolder, "pipelines"), { recursive: true });
-    await writeFile(
-      join(projectFolder, "pipelines", "crash.yaml"),
-      'steps:\n  long: { run: "test -f go || { echo $$ > pid; sleep 600; }" }\n',
-    );
-    const pidOf = async (): Promise<number> => {
-      for (;;) {
-        const pid = Number(await readFile(join(projectFolder, "pid"), "utf8").catch(() => ""));
-        if (pid > 0) return pid;
-        await delay(20);
-      }
-    };
-    const gone = async (pid: number): Promise<void> => {
-      for (;;) {
-        try {
-          process.kill(pid, 0);
-        } catch {
-          return;
+  it(
+    "ends its children with it, and a stopped one leaves a run that can be resumed",
+    { timeout: 120_000 },
+    async () => {
+      const opened = await openTestStore(kind);
+      const projectFolder = join(opened.folder, "project");
+      await mkdir(join(projectFolder, "pipelines"), { recursive: true });
+      await writeFile(
+        join(projectFolder, "pipelines", "crash.yaml"),
+        'steps:\n  long: { run: "test -f go || { echo $$ > pid; sleep 600; }" }\n',
+      );
+      const pidOf = async (): Promise<number> => {
+        for (;;) {
+          const pid = Number(await readFile(join(projectFolder, "pid"), "utf8").catch(() => ""));
+          if (pid > 0) return pid;
+          await delay(20);
         }
-        await delay(10);
-      }
-    };
-    const killed = startEngine(opened, projectFolder);
-    const first = await pidOf();
-    killed.kill("SIGKILL");
-    await gone(first);
-    await writeFile(join(projectFolder, "pid"), "");
-    const stopped = startEngine(opened, projectFolder);
-    const second = await pidOf();
-    stopped.kill("SIGTERM");
-    await ended(stopped);
-    await gone(second);
-    assert.equal((await listPipelineRuns(opened.store, { project: "p" }))[0]?.status, "interrupted");
-    await writeFile(join(projectFolder, "go"), "");
-    const third = startEngine(opened, projectFolder);
-    await ended(third);
-    const [run] = await listPipelineRuns(opened.store, { project: "p" });
-    assert.equal(run?.status, "succeeded");
-    const { stepRuns } = await getPipelineRun(opened.store, run.id);
-    assert.deepEqual(
-      (await getStepRun(opened.store, stepRuns[0]?.id ?? "")).attempts.map((attempt) => attempt.status),
-      ["lost", "interrupted", "succeeded"],
-    );
-  });
+      };
+      const gone = async (pid: number): Promise<void> => {
+        for (;;) {
+          try {
+            process.kill(pid, 0);
+          } catch {
+            return;
+          }
+          await delay(10);
+        }
+      };
+      const killed = startEngine(opened, projectFolder);
+      const first = await pidOf();
+      killed.kill("SIGKILL");
+      await gone(first);
+      await writeFile(join(projectFolder, "pid"), "");
+      const stopped = startEngine(opened, projectFolder);
+      const second = await pidOf();
+      stopped.kill("SIGTERM");
+      await ended(stopped);
+      await gone(second);
+      assert.equal((await listPipelineRuns(opened.store, { project: "p" }))[0]?.status, "interrupted");
+      await writeFile(join(projectFolder, "go"), "");
+      const third = startEngine(opened, projectFolder);
+      await ended(third);
+      const [run] = await listPipelineRuns(opened.store, { project: "p" });
+      assert.equal(run?.status, "succeeded");
+      const { stepRuns } = await getPipelineRun(opened.store, run.id);
+      assert.deepEqual(
+        (await getStepRun(opened.store, stepRuns[0]?.id ?? "")).attempts.map((attempt) => attempt.status),
+        ["lost", "interrupted", "succeeded"],
+      );
+    },
+  );
 });

@@ -22,7 +22,7 @@ scan() {
     [ "$pid" = "$$" ] || kill -KILL "$pid" 2>/dev/null
   done
 }
-if [ -d /proc/self ]; then scan; sleep 0.2; scan; fi
+if [ -d /proc/self ]; then scan "$1"; sleep 0.2; scan "$1"; fi
 `;
 
 /** One watcher process per engine; costs a pipe write per process started. */
