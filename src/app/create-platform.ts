@@ -25,7 +25,8 @@ import { createProjectGraph } from "./project-graph.ts";
 import { readMonitorFiles } from "./project-monitors.ts";
 import { createProjectWatch } from "./project-watch.ts";
 import { addProblems, findProjectProblems } from "./project-problems.ts";
-import { createPushSourceHandler, installPushSource } from "./push-source.ts";
+import { catchUpPushSource, createPushSourceHandler, installPushSource } from "./push-source.ts";
+import { createPushWatch } from "./push-watch.ts";
 import { createRunReader } from "./run-reader.ts";
 import { createStepKinds } from "./step-kinds.ts";
 
@@ -50,6 +51,7 @@ export function createPlatform(base: StorePlatform, settings: Settings): OwnedPl
   const { store, config, clock, log, serving, project } = parts;
   const kinds = createStepKinds(parts);
   const watch = createEndpointWatch(parts);
+  const pushes = createPushWatch({ catchUp: () => catchUpPushSource(parts, kinds), log });
   let stopFeatures: (() => Promise<void>) | undefined;
   let graph = createProjectGraph([]);
   const engine = createPlatformEngine(parts, { kinds, settings, url: base.url });
@@ -121,8 +123,10 @@ export function createPlatform(base: StorePlatform, settings: Settings): OwnedPl
       await parts.delivery.recover(project);
       stopFeatures = parts.features.watch();
       await engine.start();
+      await pushes.start();
     },
     async stop() {
+      await pushes.stop();
       await files.stop();
       await watch.stop();
       await stopFeatures?.();

@@ -17,7 +17,15 @@ export type {
   ModelTarget,
   TargetState,
 } from "./ports.ts";
-export { createPushHandler, type PushAnswer, type PushHandlerOptions, type PushRequest, signPush } from "./push.ts";
+export {
+  type CaughtUpPush,
+  catchUpPushes,
+  createPushHandler,
+  type PushAnswer,
+  type PushHandlerOptions,
+  type PushRequest,
+  signPush,
+} from "./push.ts";
 export { installPushHook } from "./push-hook.ts";
 export {
   createWebhookHandler,

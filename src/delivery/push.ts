@@ -2,7 +2,7 @@ import { createHmac, timingSafeEqual } from "node:crypto";
 import { join } from "node:path";
 import { z } from "zod";
 import { assertJsonDepth, type Clock, digestOf } from "#base";
-import { appendEvent, getPushDelivery, insertPushDelivery, type MetadataStore } from "#metadata-store";
+import { appendEvent, getLatestPush, getPushDelivery, insertPushDelivery, type MetadataStore } from "#metadata-store";
 import type { Git } from "#executors";
 import { assertValid, fireTrigger, loadProjectPipelines, registerPipelines, type StepKind } from "#pipeline";
 import { pushInvalid, pushUnsigned } from "./errors.ts";
@@ -72,6 +72,46 @@ export function createPushHandler(options: PushHandlerOptions): (request: PushRe
     if (known !== undefined) return { status: 200, json: known.answer };
     return startPipelines({ id, branch, commit: push.after, pusher: push.pusher?.name ?? "git" }, options);
   };
+}
+
+/** A push that nobody announced, and what it started; `error` where its pipelines could not be read or fetched. */
+export interface CaughtUpPush {
+  readonly branch: string;
+  readonly commit: string;
+  readonly pipelineRuns: readonly string[];
+  readonly error?: unknown;
+}
+
+/**
+ * Finds the pushes whose event never arrived, made while no server listened or with a wrong address in the hook, and
+ * treats each branch's newest commit as pushed now. Commits between are passed over, as if they were one push. Branches
+ * that are gone start nothing, and neither do commits made in a work tree.
+ *
+ * The delivery carries the id that the repository's own hook gives a push from the known commit to the newest one, so
+ * an event that arrives late all the same is the same delivery.
+ *
+ * @param known commit of each branch when the hook was installed
+ * @throws EXECUTORS_GIT_FAILED when the repository cannot be read
+ */
+export async function catchUpPushes(
+  options: PushHandlerOptions,
+  known: Readonly<Record<string, string>>,
+): Promise<readonly CaughtUpPush[]> {
+  const { store, project, git, repository } = options;
+  const caught: CaughtUpPush[] = [];
+  for (const [branch, commit] of (await git.branchHeads(repository)) ?? []) {
+    const latest = await store.read((transaction) => getLatestPush(transaction, { project, branch }));
+    const before = latest?.commit ?? (Object.hasOwn(known, branch) ? known[branch] : undefined);
+    if (before === commit) continue;
+    const id = [`refs/heads/${branch}`, before ?? "0".repeat(commit.length), commit].join(" ");
+    try {
+      const { json } = await startPipelines({ id, branch, commit, pusher: "git" }, options);
+      caught.push({ branch, commit, pipelineRuns: json.pipelineRuns ?? [] });
+    } catch (error) {
+      caught.push({ branch, commit, pipelineRuns: [], error });
+    }
+  }
+  return caught;
 }
 
 async function startPipelines(

@@ -32,6 +32,11 @@ export interface Git {
    * itself. Empty where there is no repository.
    */
   ignoredPaths(folder: string): Promise<readonly string[]>;
+  /**
+   * Newest commit of every branch of a bare repository on this machine. Undefined for a work tree, whose branches move
+   * with every commit made in it. @throws EXECUTORS_GIT_FAILED
+   */
+  branchHeads(repository: string): Promise<ReadonlyMap<string, string> | undefined>;
   /** Addresses of a commit's author, committer and co-authors; empty when the commit is not known there. */
   commitAuthors(folder: string, commit: string): Promise<readonly string[]>;
 }
@@ -81,6 +86,14 @@ export function createGit(options: GitOptions): Git {
         ".",
       ]).catch(() => "");
       return listed.split("\0").flatMap((path) => (path === "" ? [] : path.replace(/\/$/, "")));
+    },
+    async branchHeads(repository) {
+      const bare = await git(["-C", repository, "rev-parse", "--is-bare-repository"]);
+      if (bare.trim() !== "true") return undefined;
+      const format = "--format=%(objectname) %(refname:strip=2)";
+      const listed = await git(["-C", repository, "for-each-ref", format, "refs/heads/"]);
+      const heads = listed.split("\n").filter((line) => line !== "");
+      return new Map(heads.map((line) => [line.slice(line.indexOf(" ") + 1), line.slice(0, line.indexOf(" "))]));
     },
     async commitAuthors(folder, commit) {
       if (!COMMIT.test(commit)) return [];

@@ -59,7 +59,7 @@ export {
   listDeployments,
   setDeployed,
 } from "./delivery/deployment.ts";
-export { getPushDelivery, insertPushDelivery, type PushDelivery } from "./delivery/push-delivery.ts";
+export { getLatestPush, getPushDelivery, insertPushDelivery, type PushDelivery } from "./delivery/push-delivery.ts";
 export {
   countReleases,
   getRelease,

@@ -1,4 +1,6 @@
+import type { Selectable } from "kysely";
 import type { ReadTransaction, WriteTransaction } from "../database.ts";
+import type { DeliveryTables } from "./tables.ts";
 
 /**
  * A push that was announced, or a call of a webhook (its name is the branch, there is no commit), and what was
@@ -44,15 +46,35 @@ export async function getPushDelivery(
     .where("project", "=", key.project)
     .where("id", "=", key.id)
     .executeTakeFirst();
-  return row === undefined
-    ? undefined
-    : {
-        project: row.project,
-        id: row.id,
-        branch: row.branch,
-        commit: row.commit_id,
-        pusher: row.pusher,
-        atMs: row.at_ms,
-        answer: JSON.parse(row.answer) as object,
-      };
+  return row === undefined ? undefined : toPushDelivery(row);
+}
+
+/** The push of a branch that was noted last; undefined when none was. */
+export async function getLatestPush(
+  transaction: ReadTransaction,
+  of: { readonly project: string; readonly branch: string },
+): Promise<PushDelivery | undefined> {
+  const row = await transaction
+    .selectFrom("push_delivery")
+    .selectAll()
+    .where("project", "=", of.project)
+    .where("branch", "=", of.branch)
+    .where("commit_id", "!=", "")
+    .orderBy("at_ms", "desc")
+    .orderBy("id", "desc")
+    .limit(1)
+    .executeTakeFirst();
+  return row === undefined ? undefined : toPushDelivery(row);
+}
+
+function toPushDelivery(row: Selectable<DeliveryTables["push_delivery"]>): PushDelivery {
+  return {
+    project: row.project,
+    id: row.id,
+    branch: row.branch,
+    commit: row.commit_id,
+    pusher: row.pusher,
+    atMs: row.at_ms,
+    answer: JSON.parse(row.answer) as object,
+  };
 }
