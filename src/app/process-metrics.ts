@@ -105,6 +105,7 @@ export function countStoreErrors(store: MetadataStore, metrics: Metrics): Metada
   return {
     ...store,
     read: (work) => counted("read", store.read(work)),
+    readLong: (work) => counted("read", store.readLong(work)),
     write: (work) => counted("write", store.write(work)),
   };
 }

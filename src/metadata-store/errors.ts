@@ -36,3 +36,21 @@ export const writeFailed: ErrorFactory<{ reason: string }> = defineError("METADA
       : "Try again; if it stays, check the disk and the database's log.",
   solve: "Free disk space or repair the database, then try again: the change was rolled back as a whole.",
 });
+
+export const readTooLong: ErrorFactory<{ seconds: number; sql: string }> = defineError("METADATA_STORE_READ_TOO_LONG", {
+  status: 503,
+  kind: "transient",
+  message: ({ seconds, sql }) =>
+    `A read of the metadata store did not answer within ${seconds} seconds and was given up: ${sql.slice(0, 120)}`,
+  hint: () => "Ask for less: a shorter time range, a smaller page, a narrower filter.",
+  solve:
+    "Ask for less at once. If it happens with small pages, the disk is slow or busy, or the store is on a network.",
+});
+
+export const readerEnded: ErrorFactory<{ reason: string }> = defineError("METADATA_STORE_READER_ENDED", {
+  status: 503,
+  kind: "transient",
+  message: ({ reason }) => `The thread that read the metadata store ended: ${reason}; the next read starts another`,
+  hint: () => "Try again; if it ends with the same read, ask for less at once.",
+  solve: "Try again. A read whose rows do not fit the thread's memory ends it each time: ask for less at once.",
+});

@@ -11,8 +11,18 @@ export type StoreKind = (typeof STORE_KINDS)[number];
  */
 export interface MetadataStore {
   readonly kind: StoreKind;
-  /** Runs a read. */
+  /**
+   * Runs a read; it sees everything that was committed before. A statement that was slow once is answered as in
+   * `readLong`.
+   */
   read<Result>(work: (transaction: ReadTransaction) => Promise<Result>): Promise<Result>;
+  /**
+   * Runs a read that may take long: on SQLite each statement goes to a thread of its own, so that others are answered
+   * meanwhile; it costs a message each way. PostgreSQL reads elsewhere anyway.
+   *
+   * @throws METADATA_STORE_READ_TOO_LONG, METADATA_STORE_READER_ENDED
+   */
+  readLong<Result>(work: (transaction: ReadTransaction) => Promise<Result>): Promise<Result>;
   /**
    * Runs one atomic change; resolves when it is durable. On SQLite, changes that arrive together share one
    * commit (group commit), each in its own savepoint; on PostgreSQL serialization failures are retried,

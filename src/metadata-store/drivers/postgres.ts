@@ -76,7 +76,7 @@ export async function openPostgresStore(options: PostgresOptions): Promise<Metad
       void pool.query(`notify ${CHANNEL}`).catch(() => {});
       return result;
     };
-  const common: Omit<MetadataStore, "read" | "write" | "urgent"> = {
+  const common: Omit<MetadataStore, "read" | "readLong" | "write" | "urgent"> = {
     kind: "postgres",
     onChange(listener) {
       if (listening === undefined) void listen().catch(() => {});
@@ -90,8 +90,8 @@ export async function openPostgresStore(options: PostgresOptions): Promise<Metad
     },
   };
   return withUrgent(
-    { ...common, read: (work) => work(kysely), write: writeBy(kysely) },
-    { ...common, read: (work) => work(urgent), write: writeBy(urgent) },
+    { ...common, read: (work) => work(kysely), readLong: (work) => work(kysely), write: writeBy(kysely) },
+    { ...common, read: (work) => work(urgent), readLong: (work) => work(kysely), write: writeBy(urgent) },
   );
 }
 

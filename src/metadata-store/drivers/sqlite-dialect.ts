@@ -1,4 +1,4 @@
-import type { DatabaseSync, StatementSync } from "node:sqlite";
+import type { DatabaseSync } from "node:sqlite";
 import {
   CompiledQuery,
   type DatabaseConnection,
@@ -9,86 +9,80 @@ import {
   SqliteIntrospector,
   SqliteQueryCompiler,
 } from "kysely";
-
-const CACHED_STATEMENTS = 500;
+import type { ReadRouter } from "./read-router.ts";
+import { createStatements } from "./sqlite-statements.ts";
 
 /** Runs Kysely on one `node:sqlite` connection. Transactions are the caller's: see `sqlite.ts`. */
 export function createSqliteDialect(database: DatabaseSync): Dialect {
-  return {
-    createAdapter: () => new SqliteAdapter(),
-    createDriver: () => createDriver(database),
-    createIntrospector: (kysely) => new SqliteIntrospector(kysely),
-    createQueryCompiler: () => new SqliteQueryCompiler(),
-  };
-}
-
-function createDriver(database: DatabaseSync): Driver {
   const connection = createConnection(database);
   const run = async (sql: string): Promise<void> => {
     await connection.executeQuery(CompiledQuery.raw(sql));
   };
-  return {
-    init: async () => {},
-    acquireConnection: async () => connection,
+  return dialectOf(connection, {
     beginTransaction: () => run("begin immediate"),
     commitTransaction: () => run("commit"),
     // A full disk has ended the transaction already.
     rollbackTransaction: async () => {
       if (database.isTransaction) await run("rollback");
     },
-    releaseConnection: async () => {},
-    destroy: async () => {},
+  });
+}
+
+/** Reads wait for no other one. */
+class ReadingAdapter extends SqliteAdapter {
+  override get supportsMultipleConnections(): boolean {
+    return true;
+  }
+}
+
+/** Runs the reads of Kysely where a router sends them. */
+export function createReadingDialect(read: ReadRouter["read"]): Dialect {
+  const refuse = async (): Promise<void> => {
+    throw new Error("a read is no transaction");
+  };
+  return dialectOf(
+    {
+      executeQuery: async <Row>(query: CompiledQuery): Promise<QueryResult<Row>> => ({
+        rows: (await read(query.sql, query.parameters)) as Row[],
+      }),
+      streamQuery,
+    },
+    { beginTransaction: refuse, commitTransaction: refuse, rollbackTransaction: refuse },
+    new ReadingAdapter(),
+  );
+}
+
+function dialectOf(
+  connection: DatabaseConnection,
+  transactions: Pick<Driver, "beginTransaction" | "commitTransaction" | "rollbackTransaction">,
+  adapter: SqliteAdapter = new SqliteAdapter(),
+): Dialect {
+  return {
+    createAdapter: () => adapter,
+    createDriver: () => ({
+      ...transactions,
+      init: async () => {},
+      acquireConnection: async () => connection,
+      releaseConnection: async () => {},
+      destroy: async () => {},
+    }),
+    createIntrospector: (kysely) => new SqliteIntrospector(kysely),
+    createQueryCompiler: () => new SqliteQueryCompiler(),
   };
 }
 
 function createConnection(database: DatabaseSync): DatabaseConnection {
-  const statements = new Map<string, StatementSync>();
-
-  function prepare(sql: string): StatementSync {
-    const known = statements.get(sql);
-    if (known !== undefined) return known;
-    const statement = database.prepare(sql);
-    if (statements.size >= CACHED_STATEMENTS) {
-      const oldest = statements.keys().next().value;
-      if (oldest !== undefined) statements.delete(oldest);
-    }
-    statements.set(sql, statement);
-    return statement;
-  }
-
+  const run = createStatements(database);
   return {
     async executeQuery<Row>(query: CompiledQuery): Promise<QueryResult<Row>> {
-      const statement = prepare(query.sql);
-      const parameters = query.parameters as never[];
-      if (statement.columns().length > 0) return { rows: readAll(statement, parameters) as Row[] };
-      const { changes, lastInsertRowid } = statement.run(...parameters);
-      return { rows: [], numAffectedRows: BigInt(changes), insertId: BigInt(lastInsertRowid) };
+      const { rows, changed } = run(query.sql, query.parameters);
+      if (changed === undefined) return { rows: rows as Row[] };
+      return { rows: [], numAffectedRows: changed.changes, insertId: changed.lastInsertRowid };
     },
-    streamQuery() {
-      throw new Error("streaming is not used on SQLite");
-    },
+    streamQuery,
   };
 }
 
-/** Integers beyond 2^53 come back as bigint, all others as number: node:sqlite would throw. */
-function readAll(statement: StatementSync, parameters: never[]): unknown[] {
-  try {
-    return statement.all(...parameters);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ERR_OUT_OF_RANGE") throw error;
-    statement.setReadBigInts(true);
-    try {
-      return statement.all(...parameters).map(narrowIntegers);
-    } finally {
-      statement.setReadBigInts(false);
-    }
-  }
-}
-
-function narrowIntegers(row: Record<string, unknown>): Record<string, unknown> {
-  for (const [key, value] of Object.entries(row)) {
-    if (typeof value === "bigint" && value >= Number.MIN_SAFE_INTEGER && value <= Number.MAX_SAFE_INTEGER)
-      row[key] = Number(value);
-  }
-  return row;
+function streamQuery(): never {
+  throw new Error("streaming is not used on SQLite");
 }

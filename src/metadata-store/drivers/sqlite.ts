@@ -7,7 +7,10 @@ import type { Database, ReadTransaction, WriteTransaction } from "../database.ts
 import { storeUnreachable, writeFailed } from "../errors.ts";
 import { type MetadataStore, withUrgent } from "../metadata-store.ts";
 import { migrate } from "../migrate.ts";
-import { createSqliteDialect } from "./sqlite-dialect.ts";
+import { createReadRouter } from "./read-router.ts";
+import { createReaderThreads } from "./reader-threads.ts";
+import { createReadingDialect, createSqliteDialect } from "./sqlite-dialect.ts";
+import { createStatements } from "./sqlite-statements.ts";
 
 const BUSY_TIMEOUT_MS = 15_000;
 const LARGEST_GROUP = 256;
@@ -24,7 +27,8 @@ interface PendingWrite {
 }
 
 /**
- * Metadata in one SQLite file (WAL, `synchronous=FULL`): one connection writes, one reads.
+ * Metadata in one SQLite file (WAL, `synchronous=FULL`): one connection writes, one reads, both on this thread, where
+ * nobody else is answered while they work. Reads that take long have threads and connections of their own.
  *
  * Writes wait in two queues. The writer takes what has arrived, urgent ones first, gives each its savepoint inside one
  * transaction, commits once (one fsync) and only then answers all of them.
@@ -35,7 +39,14 @@ interface PendingWrite {
 export async function openSqliteStore(file: string): Promise<MetadataStore> {
   const { writer, reader } = openConnections(file);
   const writing = new Kysely<Database>({ dialect: createSqliteDialect(writer) });
-  const reading: ReadTransaction = new Kysely<Database>({ dialect: createSqliteDialect(reader) });
+  const here = createStatements(reader);
+  const threads = createReaderThreads(file, { timeoutMs: BUSY_TIMEOUT_MS });
+  const router = createReadRouter(here, threads);
+  const readBy = (read: Parameters<typeof createReadingDialect>[0]): ReadTransaction =>
+    new Kysely<Database>({ dialect: createReadingDialect(read) });
+  const [reading, readingAside] = [readBy(router.read), readBy(router.readAside)];
+  // Engines wait for no thread: their reads are small.
+  const readingHere = readBy(async (sql, parameters) => here(sql, parameters).rows);
   await migrate(writing, "sqlite", file).catch((error: unknown) => {
     writer.close();
     reader.close();
@@ -74,9 +85,9 @@ export async function openSqliteStore(file: string): Promise<MetadataStore> {
         draining = true;
         idle = new Promise((done) => setImmediate(() => void drain().then(done)));
       });
-  const common: Omit<MetadataStore, "write" | "urgent"> = {
+  const common: Omit<MetadataStore, "read" | "write" | "urgent"> = {
     kind: "sqlite",
-    read: (work) => work(reading),
+    readLong: (work) => work(readingAside),
     onChange(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
@@ -84,11 +95,15 @@ export async function openSqliteStore(file: string): Promise<MetadataStore> {
     async close() {
       stopPolling();
       await idle;
+      await threads.close();
       writer.close();
       reader.close();
     },
   };
-  return withUrgent({ ...common, write: writeTo(queue) }, { ...common, write: writeTo(urgentQueue) });
+  return withUrgent(
+    { ...common, read: (work) => work(reading), write: writeTo(queue) },
+    { ...common, read: (work) => work(readingHere), write: writeTo(urgentQueue) },
+  );
 }
 
 function openConnections(file: string): { writer: DatabaseSync; reader: DatabaseSync } {
