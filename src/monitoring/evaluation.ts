@@ -257,14 +257,8 @@ async function scoreWindow(
       log.warn("a monitor names a column that the model does not have", { monitor: monitor.name, column, nearest });
     }
   }
-  const inputs = new Set(reference.model.inputs.map((input) => input.name));
-  const rows = await readWindow(
-    store,
-    keyOf(key),
-    { ...range, context: set.segments.filter((column) => !inputs.has(column)) },
-    reference.model,
-  );
-  const scores = computeScores(rows, reference, {
+  const rows = await readWindow(store, keyOf(key), { ...range, segments: set.segments }, reference.model);
+  const scores = await computeScores(rows, reference, {
     minRows: set.min_rows,
     segments: set.segments,
     rules: set.monitors.map((monitor) => monitor.rule),

@@ -1,24 +1,43 @@
 import { type EndpointKey, type MetadataStore, scanPredictions, type ScannedPrediction } from "#metadata-store";
 import type { ModelDescription } from "#models";
+import { createNumberColumn, createRowSample, createValueColumn, type SampledColumn } from "./row-sample.ts";
 
-/** The answered predictions of one window, by column; shadows are left out. */
+/** Rows of a window that are compared: as many as a reference has. Above it they are a uniform sample. */
+const LARGEST_SAMPLE = 100_000;
+/** Values of all columns of the sample: a wide model has fewer rows of it. */
+const MOST_VALUES = 8_000_000;
+const SMALLEST_SAMPLE = 10_000;
+const ROWS_PER_PAGE = 1000;
+
+/** The answered predictions of one window, by column; shadows are left out. Of a large window a uniform sample. */
 export interface WindowRows {
+  /** All rows of the window. */
   readonly rowCount: number;
+  /** All rows of the window that have a label. */
   readonly labelled: number;
-  /** Rows by model version id. */
+  /** All rows by model version id. */
   readonly versions: ReadonlyMap<string, number>;
-  /** Input columns: numbers as Float64Array (missing = NaN), else values with null where missing. */
+  /**
+   * Input columns: numbers as Float64Array (missing = NaN), else values with null where missing. One row per prediction
+   * sampled.
+   */
   readonly columns: ReadonlyMap<string, ArrayLike<unknown>>;
-  /** Columns that the predictions carried beside the model's inputs, as asked for; null where missing. */
-  readonly context: ReadonlyMap<string, ArrayLike<unknown>>;
-  /** Probability, value or class index; NaN where the model gave none. */
+  /** Probability, value or class index; NaN where the model gave none. One per prediction sampled. */
   readonly predictions: Float64Array;
-  /** NaN where no label has come. */
+  /** Rows with a label, sampled on their own. */
+  readonly outcomes: WindowOutcomes;
+}
+
+/** Rows of a window whose truth is known; all columns have the same length. */
+export interface WindowOutcomes {
   readonly labels: Float64Array;
+  readonly predictions: Float64Array;
+  /** Columns that segments are made of, as asked for; null where missing. */
+  readonly segments: ReadonlyMap<string, ArrayLike<unknown>>;
 }
 
 /** Reads a time range page by page. */
-export async function scanWindow(
+async function scanWindow(
   store: MetadataStore,
   key: EndpointKey,
   range: { readonly fromMs: number; readonly toMs: number },
@@ -26,10 +45,12 @@ export async function scanWindow(
 ): Promise<void> {
   let after: readonly [number, string] | undefined;
   for (;;) {
-    const page = await store.read((transaction) => scanPredictions(transaction, { ...key, ...range, after }));
+    const page = await store.readLong((transaction) =>
+      scanPredictions(transaction, { ...key, ...range, after, limit: ROWS_PER_PAGE }),
+    );
     use(page.filter((row) => row.arm !== "shadow"));
     const last = page.at(-1);
-    if (last === undefined) return;
+    if (last === undefined || page.length < ROWS_PER_PAGE) return;
     after = [last.at_ms, last.id];
     // Lets requests be answered between pages.
     await new Promise(setImmediate);
@@ -42,10 +63,12 @@ export interface WindowRange {
   readonly fromMs: number;
   /** Event time, excluded, epoch ms. */
   readonly toMs: number;
-  /** Columns beside the model's inputs. */
-  readonly context: readonly string[];
+  /** Columns that segments are made of: inputs of the model, or what the predictions carried beside them. */
+  readonly segments: readonly string[];
   /** The version that answered most: another one under trial is judged by its own figures, not by this window's. */
   readonly modelVersionId?: string | undefined;
+  /** Rows that are kept; default 100,000, fewer of a wide model. */
+  readonly atMost?: number;
 }
 
 function isOnTrial({ arm, model_version_id }: ScannedPrediction, { modelVersionId }: WindowRange): boolean {
@@ -53,7 +76,7 @@ function isOnTrial({ arm, model_version_id }: ScannedPrediction, { modelVersionI
 }
 
 /**
- * Reads a window's predictions into columns.
+ * Reads a window's predictions into columns, page by page; memory is bounded however many there are.
  *
  * @param model whose inputs and classes are read; a version with other inputs leaves them missing
  */
@@ -63,46 +86,83 @@ export async function readWindow(
   range: WindowRange,
   model: Pick<ModelDescription, "inputs" | "classes">,
 ): Promise<WindowRows> {
-  const context = new Map<string, unknown[]>(range.context.map((name) => [name, []]));
-  const columns = new Map<string, unknown[]>(model.inputs.map(({ name }) => [name, []]));
+  const widest = Math.floor(MOST_VALUES / Math.max(1, model.inputs.length));
+  const { atMost = Math.min(LARGEST_SAMPLE, Math.max(SMALLEST_SAMPLE, widest)) } = range;
   const versions = new Map<string, number>();
   const classes = createClassIndex(model.classes);
-  const predictions: number[] = [];
-  const labels: number[] = [];
-  let labelled = 0;
+  const inputs = collectInputs(model, atMost);
+  const outcomes = collectOutcomes(model, range.segments, atMost);
   await scanWindow(store, key, { fromMs: range.fromMs, toMs: range.toMs }, (page) => {
     for (const row of page) {
       if (isOnTrial(row, range)) continue;
       versions.set(row.model_version_id, (versions.get(row.model_version_id) ?? 0) + 1);
-      const features = JSON.parse(row.features) as Record<string, unknown>;
-      for (const [name, values] of columns) values.push(features[name] ?? null);
-      const beside =
-        context.size === 0 || row.context === null ? {} : (JSON.parse(row.context) as Record<string, unknown>);
-      for (const [name, values] of context) values.push(beside[name] ?? null);
-      predictions.push(row.prediction ?? (row.prediction_text === null ? NaN : classes(row.prediction_text)));
+      const prediction = row.prediction ?? (row.prediction_text === null ? NaN : classes(row.prediction_text));
       const label = row.label ?? (row.label_text === null ? NaN : classes(row.label_text));
-      labels.push(label);
-      if (!Number.isNaN(label)) labelled++;
+      inputs.add(row, prediction);
+      if (!Number.isNaN(label)) outcomes.add(row, { prediction, label });
     }
   });
   return {
-    rowCount: predictions.length,
-    labelled,
+    rowCount: inputs.sample.seen,
+    labelled: outcomes.sample.seen,
     versions,
-    columns: new Map(
-      model.inputs.map(({ name, type }) => [
-        name,
-        type === "float" || type === "integer" ? toNumbers(columns.get(name) ?? []) : (columns.get(name) ?? []),
-      ]),
-    ),
-    context,
-    predictions: Float64Array.from(predictions),
-    labels: Float64Array.from(labels),
+    ...inputs.take(),
+    outcomes: outcomes.take(),
   };
 }
 
-function toNumbers(values: readonly unknown[]): Float64Array {
-  return Float64Array.from(values, (value) => (typeof value === "number" ? value : NaN));
+function collectInputs(model: Pick<ModelDescription, "inputs">, atMost: number) {
+  const sample = createRowSample(atMost);
+  const predictions = createNumberColumn();
+  const columns = new Map(model.inputs.map((input) => [input.name, columnFor(input)]));
+  return {
+    sample,
+    add(row: ScannedPrediction, prediction: number): void {
+      const place = sample.next();
+      if (place === undefined) return;
+      predictions.set(place, prediction);
+      const features = JSON.parse(row.features) as Record<string, unknown>;
+      for (const [name, column] of columns) column.set(place, features[name]);
+    },
+    take: (): Pick<WindowRows, "columns" | "predictions"> => ({
+      predictions: predictions.values(sample.size),
+      columns: valuesOf(columns, sample.size),
+    }),
+  };
+}
+
+function collectOutcomes(model: Pick<ModelDescription, "inputs">, segments: readonly string[], atMost: number) {
+  const sample = createRowSample(atMost);
+  const [labels, predictions] = [createNumberColumn(), createNumberColumn()];
+  const inputs = new Map(model.inputs.map((input) => [input.name, input]));
+  const columns = new Map(segments.map((name) => [name, columnFor(inputs.get(name))]));
+  const isInput = (name: string): boolean => inputs.has(name);
+  const [needsFeatures, needsContext] = [segments.some(isInput), !segments.every(isInput)];
+  return {
+    sample,
+    add(row: ScannedPrediction, { prediction, label }: { prediction: number; label: number }): void {
+      const place = sample.next();
+      if (place === undefined) return;
+      labels.set(place, label);
+      predictions.set(place, prediction);
+      const features = needsFeatures ? (JSON.parse(row.features) as Record<string, unknown>) : {};
+      const context = needsContext && row.context !== null ? (JSON.parse(row.context) as Record<string, unknown>) : {};
+      for (const [name, column] of columns) column.set(place, isInput(name) ? features[name] : context[name]);
+    },
+    take: (): WindowOutcomes => ({
+      labels: labels.values(sample.size),
+      predictions: predictions.values(sample.size),
+      segments: valuesOf(columns, sample.size),
+    }),
+  };
+}
+
+function columnFor(input: ModelDescription["inputs"][number] | undefined): SampledColumn {
+  return input?.type === "float" || input?.type === "integer" ? createNumberColumn() : createValueColumn();
+}
+
+function valuesOf(columns: ReadonlyMap<string, SampledColumn>, size: number): Map<string, ArrayLike<unknown>> {
+  return new Map([...columns].map(([name, column]) => [name, column.values(size)]));
 }
 
 /** Class names as numbers: the model's own order, then the order in which unknown ones appear. */

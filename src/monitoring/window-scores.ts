@@ -23,15 +23,23 @@ export interface ScoreRequest {
  *
  * A score that needs more rows than there are has no value. Drift metrics are called `drift.<method>` and
  * `prediction_drift.<method>`,
- * estimates `estimated_<metric>`.
+ * estimates `estimated_<metric>`. A score of a large window is of a sample: `n` rows of the `sampledOf` in its
+ * `method`.
  */
-export function computeScores(rows: WindowRows, reference: Reference, request: ScoreRequest): readonly MonitorScore[] {
-  const scores = [
-    ...inputScores(rows, reference, request),
-    ...predictionScores(rows, reference, request),
-    ...performanceScores(rows, reference, request),
-    ...estimatedScores(rows, reference, request),
-  ];
+export async function computeScores(
+  rows: WindowRows,
+  reference: Reference,
+  request: ScoreRequest,
+): Promise<readonly MonitorScore[]> {
+  const inputs: MonitorScore[] = [];
+  for (const input of reference.model.inputs) {
+    inputs.push(...inputScores(input, rows, reference, request));
+    await giveWay();
+  }
+  const scores = [...adjustDrift(inputs), ...predictionScores(rows, reference, request)];
+  await giveWay();
+  for await (const some of performanceScores(rows, reference, request)) scores.push(...some);
+  scores.push(...estimatedScores(rows, reference, request));
   // A rule may ask for the method that is the default anyway.
   const byKey = new Map<string, MonitorScore>();
   for (const score of scores) {
@@ -41,26 +49,36 @@ export function computeScores(rows: WindowRows, reference: Reference, request: S
   return [...byKey.values()];
 }
 
-function inputScores(rows: WindowRows, reference: Reference, request: ScoreRequest): MonitorScore[] {
-  const scores: MonitorScore[] = [];
-  for (const { name, type } of reference.model.inputs) {
-    const known = reference.columns.get(name);
-    const values = rows.columns.get(name);
-    if (known === undefined || values === undefined) continue;
-    const current = toColumnSample(values, type, known.kind === "categorical");
-    for (const method of methodsFor(name, request.rules))
-      scores.push(
-        driftScore("drift", name, {
-          reference: known,
-          current,
-          method,
-          minRows: request.minRows,
-          rowCount: rows.rowCount,
-        }),
-      );
-    scores.push(...qualityScores(name, known, current, rows.rowCount));
-  }
-  return adjustDrift(scores);
+/** Lets requests be answered between two columns. */
+function giveWay(): Promise<void> {
+  return new Promise(setImmediate);
+}
+
+/** Says of a score that it is of a sample. */
+function sampledOf(sampled: number, all: number): object {
+  return sampled < all ? { sampledOf: all } : {};
+}
+
+function inputScores(
+  { name, type }: Reference["model"]["inputs"][number],
+  rows: WindowRows,
+  reference: Reference,
+  request: ScoreRequest,
+): MonitorScore[] {
+  const known = reference.columns.get(name);
+  const values = rows.columns.get(name);
+  if (known === undefined || values === undefined) return [];
+  const current = toColumnSample(values, type, known.kind === "categorical");
+  const rowCount = rows.predictions.length;
+  const scores = methodsFor(name, request.rules).map((method) =>
+    driftScore("drift", name, { reference: known, current, method, minRows: request.minRows, rowCount }),
+  );
+  return markSampled([...scores, ...qualityScores(name, known, current, rowCount)], rows);
+}
+
+function markSampled(scores: readonly MonitorScore[], rows: WindowRows): MonitorScore[] {
+  const sampled = sampledOf(rows.predictions.length, rows.rowCount);
+  return scores.map((score) => ({ ...score, method: { ...score.method, ...sampled } }));
 }
 
 /** Many columns, many chances of a small p-value by accident: those of one method of choosing are judged together. */
@@ -223,10 +241,10 @@ function predictionScores(rows: WindowRows, reference: Reference, request: Score
       current,
       method,
       minRows: request.minRows,
-      rowCount: rows.rowCount,
+      rowCount: rows.predictions.length,
     }),
   );
-  if (rows.rowCount > 0 && reference.model.task !== "multiclass_classification") {
+  if (rows.predictions.length > 0 && reference.model.task !== "multiclass_classification") {
     const known = rows.predictions.filter((value) => !Number.isNaN(value));
     const mean = known.reduce((sum, value) => sum + value, 0) / known.length;
     scores.push({
@@ -242,7 +260,7 @@ function predictionScores(rows: WindowRows, reference: Reference, request: Score
       method: {},
     });
   }
-  return scores;
+  return markSampled(scores, rows);
 }
 
 function meanOf(column: ColumnSample): number | undefined {
@@ -250,52 +268,44 @@ function meanOf(column: ColumnSample): number | undefined {
   return column.sample.values.reduce((sum, value) => sum + value, 0) / column.size;
 }
 
-function performanceScores(rows: WindowRows, reference: Reference, request: ScoreRequest): MonitorScore[] {
-  if (rows.labelled === 0) return [];
+/** All labelled rows first, then each segment that has enough of them. */
+async function* performanceScores(
+  { outcomes, labelled, rowCount }: WindowRows,
+  reference: Reference,
+  { minRows, segments }: ScoreRequest,
+): AsyncGenerator<MonitorScore[]> {
   const { task } = reference.model;
-  const sample = { labels: rows.labels, predictions: rows.predictions };
-  const known = Uint32Array.from(
-    Array.from({ length: rows.rowCount }, (_, row) => row).filter(
-      (row) => !Number.isNaN(rows.labels[row]) && !Number.isNaN(rows.predictions[row]),
-    ),
-  );
+  const sampled = sampledOf(outcomes.labels.length, labelled);
+  const isKnown = (row: number): boolean => !Number.isNaN(outcomes.predictions[row]);
   const toScores = (
     of: Uint32Array,
     segment: string,
     baseline: Readonly<Partial<Record<MetricName, number>>> | undefined,
   ): MonitorScore[] =>
-    of.length === 0
-      ? []
-      : Object.entries(evaluateAll(pickRows(sample, of), task)).map(([metric, value]) => ({
-          metric,
-          subject: "",
-          segment,
-          value,
-          baseline: baseline?.[metric as MetricName],
-          threshold: undefined,
-          breached: undefined,
-          n: of.length,
-          nReference: undefined,
-          method: { labelled: of.length, predictions: rows.rowCount },
-        }));
-  const scores = toScores(known, "", reference.performance.overall);
-  for (const column of request.segments) {
-    const values = rows.columns.get(column) ?? rows.context.get(column);
-    if (values === undefined) continue;
-    const isKnown = new Set(known);
-    for (const segment of segmentsOf(values)) {
-      const labelled = segment.rows.filter((row) => isKnown.has(row));
-      if (labelled.length >= request.minRows)
-        scores.push(
-          ...toScores(
-            labelled,
-            `${column}=${segment.value}`,
-            reference.performance.segments.get(`${column}=${segment.value}`),
-          ),
-        );
+    Object.entries(evaluateAll(pickRows(outcomes, of), task)).map(([metric, value]) => ({
+      metric,
+      subject: "",
+      segment,
+      value,
+      baseline: baseline?.[metric as MetricName],
+      threshold: undefined,
+      breached: undefined,
+      n: of.length,
+      nReference: undefined,
+      method: { labelled: of.length, predictions: rowCount, ...sampled },
+    }));
+  const known = Uint32Array.from(outcomes.labels.keys()).filter(isKnown);
+  if (known.length === 0) return;
+  yield toScores(known, "", reference.performance.overall);
+  for (const column of segments) {
+    for (const segment of segmentsOf(outcomes.segments.get(column) ?? [])) {
+      const own = segment.rows.filter(isKnown);
+      if (own.length < minRows || own.length === 0) continue;
+      await giveWay();
+      const name = `${column}=${segment.value}`;
+      yield toScores(own, name, reference.performance.segments.get(name));
     }
   }
-  return scores;
 }
 
 const ASSUMPTION =
@@ -308,6 +318,7 @@ function estimatedScores(rows: WindowRows, reference: Reference, request: ScoreR
   const { calibration } = reference;
   const curve = calibration?.curve;
   const probabilities = curve === undefined ? scores : scores.map((score) => applyIsotonic(curve, score));
+  const sampled = sampledOf(rows.predictions.length, rows.rowCount);
   return Object.entries(estimatePerformance(probabilities, scores)).map(([metric, value]) => ({
     metric: `estimated_${metric}`,
     subject: "",
@@ -318,7 +329,7 @@ function estimatedScores(rows: WindowRows, reference: Reference, request: ScoreR
     breached: undefined,
     n: scores.length,
     nReference: calibration?.n,
-    method: { name: "CBPE", calibration: describeCalibration(calibration), assumption: ASSUMPTION },
+    method: { name: "CBPE", calibration: describeCalibration(calibration), assumption: ASSUMPTION, ...sampled },
   }));
 }
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { MonitorWindow } from "#metadata-store";
+import type { MonitorScore, MonitorWindow } from "#metadata-store";
 import { scoreDrift, toColumnSample } from "#monitoring";
 import { judgeWindow } from "../../src/monitoring/judge.ts";
 import type { MonitorRule } from "../../src/monitoring/monitor-file.ts";
@@ -11,10 +11,10 @@ import { computeScores } from "../../src/monitoring/window-scores.ts";
 const ROWS = 900;
 
 /** A reference and a window of numeric columns; each column is given by how its two sides are drawn. */
-function compare(
+async function compare(
   columns: Readonly<Record<string, readonly [() => number, () => number]>>,
   rule: MonitorRule,
-): { readonly judged: ReturnType<typeof judgeWindow>; readonly scores: ReturnType<typeof computeScores> } {
+): Promise<{ readonly judged: ReturnType<typeof judgeWindow>; readonly scores: readonly MonitorScore[] }> {
   const draw = (of: () => number): Float64Array => Float64Array.from({ length: ROWS }, of);
   const names = Object.keys(columns);
   const current = new Map(names.map((name) => [name, draw(columns[name]?.[1] ?? (() => NaN))]));
@@ -30,11 +30,10 @@ function compare(
     labelled: 0,
     versions: new Map(),
     columns: current,
-    context: new Map(),
     predictions: new Float64Array(ROWS).fill(2),
-    labels: new Float64Array(ROWS).fill(NaN),
+    outcomes: { labels: new Float64Array(), predictions: new Float64Array(), segments: new Map() },
   };
-  const scores = computeScores(rows, reference, { minRows: 200, segments: [], rules: [rule] });
+  const scores = await computeScores(rows, reference, { minRows: 200, segments: [], rules: [rule] });
   return {
     scores,
     judged: judgeWindow(rule, { predictions: ROWS, labelled: 0, scores } as unknown as MonitorWindow, {
@@ -47,8 +46,8 @@ describe("the drift of many columns", () => {
   const random = seededRandom(11);
   const noise = Object.fromEntries(Array.from({ length: 60 }, (_, index) => [`c${index}`, [random, random] as const]));
 
-  it("is judged by p-values adjusted for their number: chance alone opens no alert", () => {
-    const { judged, scores } = compare(noise, { consecutive: 1, drift: { method: "ks" } });
+  it("is judged by p-values adjusted for their number: chance alone opens no alert", async () => {
+    const { judged, scores } = await compare(noise, { consecutive: 1, drift: { method: "ks" } });
     assert.ok(
       scores.some(({ metric, value }) => metric === "drift.ks" && (value ?? 1) < 0.05),
       "by chance some of sixty p-values are small",
@@ -63,8 +62,8 @@ describe("the drift of many columns", () => {
     );
   });
 
-  it("still finds the one that drifted, and says by how much it was adjusted", () => {
-    const { judged } = compare(
+  it("still finds the one that drifted, and says by how much it was adjusted", async () => {
+    const { judged } = await compare(
       { ...noise, moved: [random, () => random() + 0.15] },
       { consecutive: 1, drift: { method: "ks" } },
     );
@@ -93,8 +92,8 @@ describe("a column without values", () => {
     { consecutive: 1, drift: { method: "ks" } },
     { consecutive: 1, drift: { share: 0.5 } },
   ] as const) {
-    it(`has drifted (${JSON.stringify(rule.drift)})`, () => {
-      const { judged } = compare({ kept: [random, random], gone: [random, () => NaN] }, rule);
+    it(`has drifted (${JSON.stringify(rule.drift)})`, async () => {
+      const { judged } = await compare({ kept: [random, random], gone: [random, () => NaN] }, rule);
       const found = judged.filter(({ breached }) => breached);
       assert.equal(found.length, 1);
       assert.match(
@@ -106,9 +105,9 @@ describe("a column without values", () => {
     });
   }
 
-  it("has drifted too when a few values are left, and has not when the reference had as few", () => {
+  it("has drifted too when a few values are left, and has not when the reference had as few", async () => {
     const few = (): number => (random() < 0.05 ? random() : NaN);
-    const { judged } = compare({ gone: [random, few], rare: [few, few] }, { consecutive: 1, drift: {} });
+    const { judged } = await compare({ gone: [random, few], rare: [few, few] }, { consecutive: 1, drift: {} });
     assert.deepEqual(
       judged.map(({ subject, breached }) => [subject, breached]),
       [["gone", true]],
