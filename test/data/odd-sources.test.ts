@@ -9,6 +9,26 @@ import { openDataProject } from "./data-project.ts";
 const contract = (properties: string): string =>
   `apiVersion: v3.1.0\nkind: DataContract\nid: c\nversion: 1.0.0\nstatus: active\nschema:\n  - name: d\n    properties:\n${properties}`;
 
+describeStores("a header that has one name twice", (kind) => {
+  it("keeps its columns apart in every later file, also beside files that have it once", async () => {
+    const { folder, runCapture, rows } = await openDataProject(kind);
+    for (const [name, text] of [
+      ["1", "x,x\n1,2\n"],
+      ["2", "x,x\n3,4\n"],
+      ["3", "x\n5\n"],
+    ] as const) {
+      await writeFile(join(folder, `${name}.csv`), text);
+      await runCapture({ capture: { files: "*.csv" } });
+    }
+    const { versions } = await runCapture({ capture: { files: "*.csv" } });
+    assert.deepEqual(await rows(versions[0], "select * from d order by x"), [
+      { x: 1, x_2: 2 },
+      { x: 3, x_2: 4 },
+      { x: 5, x_2: null },
+    ]);
+  });
+});
+
 describeStores("a column that has another type in one file", (kind) => {
   it("holds back that file alone, naming column, types, samples with their lines and the remedy; the others are published", async () => {
     for (const version_per of ["file", "run"] as const) {

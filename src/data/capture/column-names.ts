@@ -20,11 +20,12 @@ export function nameColumns(
   };
   const originalOf = (column: string): string => rows.originals?.get(column) ?? column;
   for (const { name } of rows.columns) {
-    const same =
-      known.find((column) => column.original === originalOf(name)) ??
-      known.find((column) => column.name === originalOf(name) && column.original === undefined) ??
-      known.find((column) => column.name === name);
-    if (same !== undefined && !taken.has(same.name.toLowerCase())) give(name, same.name);
+    const same = [
+      known.find((column) => column.name === originalOf(name) && column.original === undefined),
+      ...known.filter((column) => column.original === originalOf(name)),
+      known.find((column) => column.name === name),
+    ].find((column) => column !== undefined && !taken.has(column.name.toLowerCase()));
+    if (same !== undefined) give(name, same.name);
   }
   const twins = new Set(
     known
