@@ -5,7 +5,7 @@ import { messageOf } from "#base";
 import { outOfMemory, queryCancelled, queryFailed } from "../errors.ts";
 import { type ColumnBatch, toColumnBatch } from "./columns.ts";
 import { type Row, toRows, textOf } from "./rows.ts";
-import { quoteList } from "./sql-text.ts";
+import { literalPattern, quoteList } from "./sql-text.ts";
 
 /** A column of a table or result; `type` is DuckDB's name of it. */
 export interface Column {
@@ -94,8 +94,10 @@ export function createAnalytics(options: AnalyticsOptions): Analytics {
         instance.closeSync();
       });
       try {
+        // A name with characters of a pattern is opened by the pattern that matches it alone.
+        const paths = new Set(access.files.flatMap((path) => [path, literalPattern(path)]));
         await connection.run(
-          `set allowed_paths = ${quoteList(access.files)}; set allowed_directories = ${quoteList(access.folders ?? [])}; set enable_external_access = false`,
+          `set allowed_paths = ${quoteList([...paths])}; set allowed_directories = ${quoteList(access.folders ?? [])}; set enable_external_access = false`,
         );
         await prepare?.(connection);
         await connection.run("set lock_configuration = true");

@@ -15,5 +15,10 @@ export function quoteList(texts: readonly string[]): string {
 
 /** A file path as a constant in which `* ? [ ]` mean themselves. */
 export function quotePath(path: string): string {
-  return quoteText(path.replaceAll(/[[\]*?]/g, (character) => `[${character}]`));
+  return quoteText(literalPattern(path));
+}
+
+/** A pattern that matches this path alone. */
+export function literalPattern(path: string): string {
+  return path.replaceAll(/[[\]*?]/g, (character) => `[${character}]`);
 }
