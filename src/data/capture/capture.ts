@@ -7,14 +7,10 @@ import type { CompiledContract } from "../contract/rules.ts";
 import { type HeldRows, storeHeldRows } from "../contract/quarantine-file.ts";
 import type { DatasetContent, Datasets, QuarantineSummary, WriteDisposition } from "../dataset.ts";
 import { contractBroken, rowsLost } from "../errors.ts";
-import { nameColumns } from "./column-names.ts";
-import { openCsv } from "./csv-source.ts";
-import { openJson, openNdjson } from "./json-source.ts";
-import { openParquet } from "./parquet-source.ts";
-import { formatOf, readIdentity, type SourceFile, type SourceFormat } from "./source-file.ts";
-import { type CsvOptions, type SourceRows, UnreadableFile } from "./source-rows.ts";
-import { findTypeChanges } from "./type-change.ts";
-import { type SchemaMode, type TypedRows, typeRows } from "./typed-rows.ts";
+import { changedTypes, closeFiles, type FilesPart, hasLimits, type ReadFile, readFiles } from "./read-files.ts";
+import { formatOf, type readIdentity, type SourceFile, type SourceFormat } from "./source-file.ts";
+import type { CsvOptions } from "./source-rows.ts";
+import type { SchemaMode } from "./typed-rows.ts";
 import { textOf } from "../analytics/rows.ts";
 
 /** A source file whose identity was read. */
@@ -111,16 +107,6 @@ export async function watchDroppedRows(connection: AnalyticsConnection): Promise
   return dropped;
 }
 
-interface ReadFile {
-  readonly number: number;
-  readonly file: IdentifiedFile;
-  readonly format: string;
-  readonly rows: SourceRows | undefined;
-  /** Undefined when the file is held back whole. */
-  readonly typed: TypedRows | undefined;
-  readonly problem: HeldFile | undefined;
-}
-
 /** Files of the batch turn out to be unfit while it is written: it is written again without them. */
 class FilesUnfit extends Error {
   override readonly name = "FilesUnfit";
@@ -156,10 +142,8 @@ export async function captureBatch(
   batch: CaptureBatch,
   connection: AnalyticsConnection,
 ): Promise<Captured> {
-  let reads: ReadFile[] = [];
+  let reads = await readFiles(batch, connection, (file, record) => `${WITNESS}(${file}, ${record})`);
   try {
-    for (const [number, file] of batch.files.entries())
-      reads.push(await readFile(batch, connection, { file, number, known: columnsSoFar(batch, reads) }));
     for (;;) {
       batch.dropped.clear();
       if (isFruitless(batch, reads))
@@ -176,7 +160,7 @@ export async function captureBatch(
       }
     }
   } finally {
-    for (const { rows } of reads) await rows?.close().catch(() => {});
+    await closeFiles(reads);
   }
 }
 
@@ -199,83 +183,6 @@ function isFruitless(batch: CaptureBatch, reads: readonly ReadFile[]): boolean {
   return (
     !batch.allowEmpty && reads.every(({ typed }) => typed === undefined) && reads.some(({ file }) => file.sizeBytes > 0)
   );
-}
-
-/** A dataset without columns takes those of the first file that can be read; the others of the batch are added. */
-function columnsSoFar(batch: CaptureBatch, reads: readonly ReadFile[]): readonly Column[] {
-  if (batch.disposition !== "replace" && batch.existing.length > 0) return batch.existing;
-  return reads.find(({ typed }) => typed !== undefined)?.typed?.columns ?? [];
-}
-
-async function readFile(
-  batch: CaptureBatch,
-  connection: AnalyticsConnection,
-  {
-    file,
-    number,
-    known,
-  }: { readonly file: IdentifiedFile; readonly number: number; readonly known: readonly Column[] },
-): Promise<ReadFile> {
-  const format = batch.format ?? formatOf(file.path);
-  let rows: SourceRows | undefined;
-  try {
-    if (format === undefined)
-      throw new UnreadableFile(
-        "its name does not say the format; name it in capture.format (csv, ndjson, json, parquet)",
-      );
-    const source = { connection, file, digest: file.digest, lineFeeds: file.lineFeeds, csv: batch.csv, number };
-    const open = { csv: openCsv, ndjson: openNdjson, json: openJson, parquet: openParquet }[format];
-    rows = await open(source);
-    const named = nameColumns(rows, known);
-    const typed = typeRows(named, targetOf(batch, named, known), (record) => `${WITNESS}(${number}, ${record})`);
-    const changes = await findTypeChanges(connection, {
-      rows: named,
-      typed,
-      dataset: batch.dataset,
-      known,
-      contract: batch.contract?.path,
-    });
-    if (changes === undefined) return { number, file, format, rows: named, typed, problem: undefined };
-    return {
-      number,
-      file,
-      format,
-      rows: named,
-      typed: undefined,
-      problem: { reason: changes, isRetried: true, blocks: hasLimits(batch) },
-    };
-  } catch (error) {
-    await rows?.close();
-    if (!(error instanceof UnreadableFile)) throw error;
-    return {
-      number,
-      file,
-      format: format ?? "unknown",
-      rows: undefined,
-      typed: undefined,
-      problem: { reason: error.message, isRetried: false, blocks: false },
-    };
-  }
-}
-
-function hasLimits({ limits }: CaptureBatch): boolean {
-  return limits.rows !== undefined || limits.percent !== undefined;
-}
-
-function targetOf(batch: CaptureBatch, rows: SourceRows, known: readonly Column[]): Parameters<typeof typeRows>[1] {
-  const declared = batch.contract?.compiled;
-  const names = new Map(known.map((column) => [column.name.toLowerCase(), column]));
-  const received = new Map(rows.columns.map((column) => [column.name.toLowerCase(), column]));
-  const columns: Column[] = [...known];
-  for (const [name, type] of declared?.types ?? []) {
-    if (!names.has(name.toLowerCase())) columns.push({ name, type });
-  }
-  // A column that rules speak of, without a type: it has the file's.
-  for (const { column } of declared?.rows ?? []) {
-    if (column === undefined || columns.some(({ name }) => name.toLowerCase() === column.toLowerCase())) continue;
-    columns.push({ name: column, type: received.get(column.toLowerCase())?.type ?? "VARCHAR" });
-  }
-  return { columns, mode: batch.schemaMode, contract: declared };
 }
 
 function totalOf({ typed, rows }: ReadFile): number {
@@ -336,7 +243,7 @@ async function publish(
   supersededRows ??=
     (made.content as DatasetContent).superseded?.rows ??
     superseded.reduce((sum, { rowsPublished }) => sum + rowsPublished, 0);
-  const warnings = await countWarnings(connection, readable);
+  const warnings = await countWarnings(connection, reads);
   const content: DatasetContent = { ...(made.content as DatasetContent), ...describe(held, supersededRows) };
   return toCaptured(batch, reads, { made: { ...made, content }, held, supersededRows, warnings });
 }
@@ -370,9 +277,18 @@ function toCaptured(
 
 const PROBLEMS_NAMED = 5;
 
+/** The files that are not held back, by what they are selected with, in order. */
+function byPart(reads: readonly ReadFile[]): ReadonlyMap<FilesPart, readonly number[]> {
+  const parts = new Map<FilesPart, number[]>();
+  for (const { typed, number } of reads)
+    if (typed !== undefined) parts.set(typed.part, [...(parts.get(typed.part) ?? []), number]);
+  return parts;
+}
+
 function selectOf(batch: CaptureBatch, reads: readonly ReadFile[]): string {
   const readable = reads.flatMap(({ typed }) => (typed === undefined ? [] : [typed]));
-  if (readable.length > 0) return readable.map(({ good }) => good).join(" union all by name ");
+  if (readable.length > 0)
+    return [...byPart(reads)].map(([part, numbers]) => part.good(numbers)).join(" union all by name ");
   const types =
     batch.existing.length > 0
       ? batch.existing
@@ -406,9 +322,11 @@ async function holdBack(
 ): Promise<ReadonlyMap<ReadFile, HeldRows>> {
   const held = new Map<ReadFile, HeldRows>();
   if (counts.published === counts.total) return held;
+  await assertSameTypes(batch, counts.reads, counts.published === undefined ? undefined : batch.dropped);
   for (const read of counts.reads) {
     if (read.typed === undefined) continue;
     const noted = counts.published === undefined ? undefined : (batch.dropped.get(read.number) ?? new Set<number>());
+    if (noted?.size === 0 && !hasRejects(read)) continue;
     const records = noted === undefined || noted.size > MOST_NAMED_RECORDS ? undefined : noted;
     const rows = await storeHeldRows(connection, dependencies.objects, read.typed.bad(records), batch.workFolder);
     if (rows.count > 0) held.set(read, rows);
@@ -418,6 +336,29 @@ async function holdBack(
     throw rowsLost({ dataset: batch.dataset, read: counts.total, published: counts.published, quarantined });
   assertWithinLimits(batch, counts.reads, held);
   return held;
+}
+
+function hasRejects({ rows }: ReadFile): boolean {
+  return rows?.rejects !== undefined && rows.rejects.count > 0;
+}
+
+/** Files that were read together are only looked at when rows of theirs are left out. */
+async function assertSameTypes(
+  batch: CaptureBatch,
+  reads: readonly ReadFile[],
+  dropped: DroppedRows | undefined,
+): Promise<void> {
+  const changed = new Map<ReadFile, HeldFile>();
+  const byNumber = new Map(reads.map((read) => [read.number, read]));
+  for (const [part, numbers] of byPart(reads)) {
+    const some = dropped === undefined ? numbers : numbers.filter((number) => dropped.has(number));
+    if (some.length === 0) continue;
+    for (const [number, reason] of await part.findChanges(some)) {
+      const read = byNumber.get(number);
+      if (read !== undefined) changed.set(read, changedTypes(batch, reason));
+    }
+  }
+  if (changed.size > 0) throw new FilesUnfit(changed);
 }
 
 function sumOf(held: ReadonlyMap<ReadFile, HeldRows>): number {
@@ -499,11 +440,11 @@ async function checkDataset(batch: CaptureBatch, connection: AnalyticsConnection
 
 async function countWarnings(
   connection: AnalyticsConnection,
-  readable: readonly TypedRows[],
+  reads: readonly ReadFile[],
 ): Promise<Record<string, number>> {
   const counts: Record<string, number> = {};
-  for (const { warnings } of readable) {
-    for (const [id, select] of warnings)
+  for (const [part, numbers] of byPart(reads)) {
+    for (const [id, select] of part.warnings(numbers))
       counts[id] = (counts[id] ?? 0) + Number((await connection.rows(select))[0]?.["n"]);
   }
   return counts;

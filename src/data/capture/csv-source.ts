@@ -1,10 +1,11 @@
 import { createReadStream } from "node:fs";
 import { createGunzip, createZstdDecompress } from "node:zlib";
 import { isEsteiraError, messageOf } from "#base";
+import type { AnalyticsConnection } from "../analytics/analytics.ts";
 import { quoteList, quoteName, quotePath, quoteText } from "../analytics/sql-text.ts";
 import { inferTextTypes } from "./infer-types.ts";
 import type { SourceFile } from "./source-file.ts";
-import { type OpenSource, type SourceRows, UnreadableFile } from "./source-rows.ts";
+import { type CsvOptions, type OpenSource, type SourceRows, UnreadableFile } from "./source-rows.ts";
 
 const HEADER_BYTES = 1 << 20;
 const DELIMITERS = [",", ";", "\t", "|"] as const;
@@ -16,34 +17,20 @@ const MOST_LINE_SHIFTS = 1000;
  */
 export async function openCsv(source: OpenSource): Promise<SourceRows> {
   const { connection, file, csv, number } = source;
-  const { names, originals, delimiter } = await readHeader(source);
+  const header = await readHeader(source);
+  const { names, originals } = header;
   const staged = `"__staged_${number}"`;
-  const rejected = `__rejects_${number}`;
-  const options = [
-    "auto_detect = false, header = false, skip = 1, hive_partitioning = false, store_rejects = true",
-    lineLimits(file),
-    `delim = ${quoteText(delimiter)}, quote = ${quoteText(csv.quote ?? '"')}, escape = ${quoteText(csv.escape ?? '"')}, nullstr = ${quoteList(csv.nulls ?? [""])}`,
-    `encoding = ${quoteText(csv.encoding ?? "utf-8")}, rejects_table = ${quoteText(rejected)}, rejects_scan = ${quoteText(`${rejected}_scan`)}`,
-    `columns = {${names.map((name) => `${quoteText(name)}: 'VARCHAR'`).join(", ")}}`,
-  ];
-  try {
-    await connection.run(
-      `create temp table ${staged} as select (row_number() over ()) - 1 as "__record", * from read_csv(${quotePath(file.absolute)}, ${options.join(", ")})`,
-    );
-  } catch (error) {
-    if (!isEsteiraError(error, "DATA_QUERY_FAILED")) throw error;
-    throw new UnreadableFile(`not readable as CSV (${String(error.context["reason"]).split("\n", 1)[0]})`);
-  }
-  // One line can have several errors; it is one row. Lines keep their first byte.
-  await connection.run(`create or replace temp table "${rejected}_lines" as
-    select line, min(line_byte_position) as byte, to_json(first(csv_line))::VARCHAR as row,
-      list(distinct 'csv:' || lower(replace(error_type::VARCHAR, ' ', '_'))) as rules, list(distinct concat('line ', line, ': ', error_message)) as messages
-    from ${quoteName(rejected)} group by line order by line;
-    drop table ${quoteName(rejected)}; drop table ${quoteName(`${rejected}_scan`)}`);
+  const rejects = `"__rejects_${number}_lines"`;
+  await stageCsv(
+    connection,
+    `create temp table ${staged} as select (row_number() over ()) - 1 as "__record", * from ${csvRelation([file], { header, csv, number })}`,
+  );
+  await collectRejects(connection, number);
   const [counts] = await connection.rows(
-    `select (select count(*) from ${staged}) as staged, (select count(*) from "${rejected}_lines") as rejected`,
+    `select (select count(*) from ${staged}) as staged, (select count(*) from ${rejects}) as rejected`,
   );
   const [read, refused] = [Number(counts?.["staged"]), Number(counts?.["rejected"])];
+  const lines = refused === 0 ? [] : await connection.rows(`select line from ${rejects} order by line`);
   return {
     format: "csv",
     columns: await inferTextTypes(connection, staged, names),
@@ -51,12 +38,54 @@ export async function openCsv(source: OpenSource): Promise<SourceRows> {
     isText: true,
     relation: staged,
     value: quoteName,
-    rowJson: `to_json({${names.map((name) => `${quoteName(name)}: ${quoteName(name)}`).join(", ")}})::VARCHAR`,
-    line: await lineExpression(source, read, refused, `"${rejected}_lines"`),
+    fileNumber: String(number),
+    rowJson: rowJsonOf(names),
+    line: lineExpression({ lineFeeds: source.lineFeeds, read, rejected: lines.map((row) => Number(row["line"])) }),
     total: read + refused,
-    rejects: { table: `"${rejected}_lines"`, count: refused },
-    close: () => connection.run(`drop table if exists ${staged}; drop table if exists "${rejected}_lines"`),
+    rejects: { table: rejects, count: refused },
+    close: () => connection.run(`drop table if exists ${staged}; drop table if exists ${rejects}`),
   };
+}
+
+export function rowJsonOf(names: readonly string[]): string {
+  return `to_json({${names.map((name) => `${quoteName(name)}: ${quoteName(name)}`).join(", ")}})::VARCHAR`;
+}
+
+/** SQL of the rows of files with one header, all values as text; bad lines go to the tables of rejects. */
+export function csvRelation(
+  files: readonly SourceFile[],
+  { header, csv, number }: { readonly header: CsvHeader; readonly csv: CsvOptions; readonly number: number },
+): string {
+  const largest = files.reduce((left, right) => (right.sizeBytes > left.sizeBytes ? right : left));
+  const rejected = `__rejects_${number}`;
+  const options = [
+    "auto_detect = false, header = false, skip = 1, hive_partitioning = false, store_rejects = true",
+    lineLimits(largest),
+    `delim = ${quoteText(header.delimiter)}, quote = ${quoteText(csv.quote ?? '"')}, escape = ${quoteText(csv.escape ?? '"')}, nullstr = ${quoteList(csv.nulls ?? [""])}`,
+    `encoding = ${quoteText(csv.encoding ?? "utf-8")}, rejects_table = ${quoteText(rejected)}, rejects_scan = ${quoteText(`${rejected}_scan`)}`,
+    `columns = {${header.names.map((name) => `${quoteText(name)}: 'VARCHAR'`).join(", ")}}`,
+  ];
+  return `read_csv([${files.map(({ absolute }) => quotePath(absolute)).join(", ")}], ${options.join(", ")})`;
+}
+
+/** @throws UnreadableFile */
+export async function stageCsv(connection: AnalyticsConnection, sql: string): Promise<void> {
+  try {
+    await connection.run(sql);
+  } catch (error) {
+    if (!isEsteiraError(error, "DATA_QUERY_FAILED")) throw error;
+    throw new UnreadableFile(`not readable as CSV (${String(error.context["reason"]).split("\n", 1)[0]})`);
+  }
+}
+
+/** One line can have several errors; it is one row. Lines keep their first byte. */
+export async function collectRejects(connection: AnalyticsConnection, number: number): Promise<void> {
+  const rejected = `__rejects_${number}`;
+  await connection.run(`create or replace temp table "${rejected}_lines" as
+    select file_id as "__file", line, min(line_byte_position) as byte, to_json(first(csv_line))::VARCHAR as row,
+      list(distinct 'csv:' || lower(replace(error_type::VARCHAR, ' ', '_'))) as rules, list(distinct concat('line ', line, ': ', error_message)) as messages
+    from ${quoteName(rejected)} group by file_id, line order by file_id, line;
+    drop table ${quoteName(rejected)}; drop table ${quoteName(`${rejected}_scan`)}`);
 }
 
 const LONGEST_LINE_BYTES = 16_777_216;
@@ -74,25 +103,34 @@ export function lineLimits({ path, sizeBytes }: Pick<SourceFile, "path" | "sizeB
   return `max_line_size = ${longest}, buffer_size = ${2 * longest}`;
 }
 
-/** A record's line is known when no line is blank and no value holds a line break: then the lines add up. */
-async function lineExpression(
-  { connection, lineFeeds }: OpenSource,
-  read: number,
-  refused: number,
-  rejects: string,
-): Promise<string> {
-  const lines = 1 + read + refused;
-  if (lineFeeds === undefined || (lineFeeds !== lines && lineFeeds !== lines - 1) || refused > MOST_LINE_SHIFTS)
+/**
+ * SQL of a record's line, which is known when no line is blank and no value holds a line break: then the lines add up.
+ *
+ * @param of.rejected lines that are no records, in order
+ */
+export function lineExpression(of: {
+  readonly lineFeeds: number | undefined;
+  readonly read: number;
+  readonly rejected: readonly number[];
+}): string {
+  const { lineFeeds, read, rejected } = of;
+  const lines = 1 + read + rejected.length;
+  if (lineFeeds === undefined || (lineFeeds !== lines && lineFeeds !== lines - 1) || rejected.length > MOST_LINE_SHIFTS)
     return "NULL::BIGINT";
-  const shifted = await connection.rows(`select line from ${rejects} order by line`);
-  const thresholds = shifted.map((row, index) => Number(row["line"]) - index);
+  const thresholds = rejected.map((line, index) => line - index);
   return `("__record" + 2 + len(list_filter([${thresholds.join(", ")}]::BIGINT[], lambda t: t <= "__record" + 2)))`;
 }
 
-async function readHeader({
-  file,
-  csv,
-}: OpenSource): Promise<{ names: string[]; originals: ReadonlyMap<string, string>; delimiter: string }> {
+/** What a file's first line says. */
+export interface CsvHeader {
+  readonly names: readonly string[];
+  /** Name → the one in the file, where that is missing or there twice. */
+  readonly originals: ReadonlyMap<string, string>;
+  readonly delimiter: string;
+}
+
+/** @throws UnreadableFile */
+export async function readHeader({ file, csv }: Pick<OpenSource, "file" | "csv">): Promise<CsvHeader> {
   if (file.sizeBytes === 0) throw new UnreadableFile("the file is empty: not even a header line");
   const line = await firstLine(file.absolute, csv.encoding ?? "utf-8");
   const delimiter =

@@ -83,6 +83,7 @@ export async function openObjects(
     columns: await inferObjectColumns(connection, objects, value),
     isText: true,
     relation: objects,
+    fileNumber: String(number),
     value,
     isTextValue: (name) => `json_type("__json", ${pathOf(name)}) = 'VARCHAR'`,
     rowJson: '"__json"',

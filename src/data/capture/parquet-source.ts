@@ -3,7 +3,7 @@ import { quoteName, quotePath } from "../analytics/sql-text.ts";
 import { type OpenSource, type SourceRows, UnreadableFile } from "./source-rows.ts";
 
 /** Parquet: typed, positions exact, nothing is staged. */
-export async function openParquet({ connection, file }: OpenSource): Promise<SourceRows> {
+export async function openParquet({ connection, file, number }: OpenSource): Promise<SourceRows> {
   const path = quotePath(file.absolute);
   try {
     const [metadata] = await connection.rows(`select num_rows as n from parquet_file_metadata(${path})`);
@@ -14,6 +14,7 @@ export async function openParquet({ connection, file }: OpenSource): Promise<Sou
       isText: false,
       relation: `(select *, file_row_number as "__record" from read_parquet(${path}, hive_partitioning = false, file_row_number = true))`,
       value: quoteName,
+      fileNumber: String(number),
       rowJson: `to_json({${columns.map(({ name }) => `${quoteName(name)}: ${quoteName(name)}`).join(", ")}})::VARCHAR`,
       line: "NULL::BIGINT",
       total: Number(metadata?.["n"]),

@@ -43,6 +43,23 @@ export async function findTypeChanges(connection: AnalyticsConnection, changes: 
   return found.length === 0 ? undefined : found.join("; ");
 }
 
+/** Numbers of the files, out of several, in which a column has hardly a value that can be read. */
+export async function mayHaveChanged(
+  connection: AnalyticsConnection,
+  rows: SourceRows,
+  casts: readonly ReadCast[],
+): Promise<readonly number[]> {
+  if (casts.length === 0) return [];
+  const changed = casts.map(({ value, fails }) => {
+    const failed = `count(*) filter (where ${fails})`;
+    return `(${failed} >= ${FEWEST_VALUES} and ${failed} >= ${CHANGED_SHARE} * count(${value}))`;
+  });
+  const found = await connection.rows(
+    `select ${rows.fileNumber} as number from ${rows.relation} group by all having ${changed.join(" or ")} order by number`,
+  );
+  return found.map(({ number }) => Number(number));
+}
+
 async function describeChange(
   connection: AnalyticsConnection,
   changes: Changes,

@@ -1,0 +1,268 @@
+import { access } from "node:fs/promises";
+import type { AnalyticsConnection, Column } from "../analytics/analytics.ts";
+import type { CaptureBatch, HeldFile, IdentifiedFile } from "./capture.ts";
+import { nameColumns } from "./column-names.ts";
+import { countTogether, openCsvFiles, type CsvFiles } from "./csv-files.ts";
+import { type CsvHeader, openCsv } from "./csv-source.ts";
+import { openJson, openNdjson } from "./json-source.ts";
+import { openParquet } from "./parquet-source.ts";
+import { formatOf } from "./source-file.ts";
+import { type OpenSource, type SourceRows, UnreadableFile } from "./source-rows.ts";
+import { findTypeChanges, mayHaveChanged } from "./type-change.ts";
+import { type TypedRows, typeRows, type Witness } from "./typed-rows.ts";
+
+/** A file of a batch, open. */
+export interface ReadFile {
+  readonly number: number;
+  readonly file: IdentifiedFile;
+  readonly format: string;
+  readonly rows: SourceRows | undefined;
+  /** Undefined when the file is held back whole. */
+  readonly typed: FileTyped | undefined;
+  readonly problem: HeldFile | undefined;
+}
+
+/** Typed rows of one file. */
+export interface FileTyped extends Pick<TypedRows, "columns" | "originals" | "bad"> {
+  readonly part: FilesPart;
+}
+
+/** Files whose rows are selected together. */
+export interface FilesPart {
+  /** SELECT of the good rows of some of the files. */
+  good(numbers: readonly number[]): string;
+  warnings(numbers: readonly number[]): TypedRows["warnings"];
+  /**
+   * In words, what has other types than the dataset in which of the files; those that were opened alone were looked at
+   * then.
+   *
+   * @param numbers files of which some rows were left out
+   */
+  findChanges(numbers: readonly number[]): Promise<ReadonlyMap<number, string>>;
+}
+
+/** Opens the files of a batch, in order. Small CSV files with one header behind each other are read together. */
+export async function readFiles(
+  batch: CaptureBatch,
+  connection: AnalyticsConnection,
+  witness: Witness,
+): Promise<ReadFile[]> {
+  const reads: ReadFile[] = [];
+  const reading = { batch, connection, witness };
+  try {
+    while (reads.length < batch.files.length) {
+      const known = columnsSoFar(batch, reads);
+      const rest = batch.files.slice(reads.length).map((file, index) => ({ file, number: reads.length + index }));
+      reads.push(...(await readNext(reading, rest, known)));
+    }
+    return reads;
+  } catch (error) {
+    await closeFiles(reads);
+    throw error;
+  }
+}
+
+/** Files that were read together are closed together. */
+export async function closeFiles(reads: readonly ReadFile[]): Promise<void> {
+  for (const close of new Set(reads.flatMap(({ rows }) => rows?.close ?? []))) await close().catch(() => {});
+}
+
+interface Reading {
+  readonly batch: CaptureBatch;
+  readonly connection: AnalyticsConnection;
+  readonly witness: Witness;
+}
+
+type NumberedFile = Pick<ReadFile, "file" | "number">;
+
+async function readNext(
+  reading: Reading,
+  rest: readonly NumberedFile[],
+  known: readonly Column[],
+): Promise<readonly ReadFile[]> {
+  const [first] = rest as [NumberedFile];
+  const format = ({ file }: NumberedFile): string | undefined => reading.batch.format ?? formatOf(file.path);
+  // The first file of a new dataset says which columns there are, and of which types.
+  if (known.length === 0 || format(first) !== "csv") return [await readFile(reading, first, known)];
+  const others = rest.findIndex((one) => format(one) !== "csv");
+  const { count, header } = await countTogether(others < 0 ? rest : rest.slice(0, others), reading.batch.csv);
+  return header === undefined
+    ? [await readFile(reading, first, known)]
+    : readTogether(reading, rest.slice(0, count), { header, known });
+}
+
+/** A dataset without columns takes those of the first file that can be read; the others of the batch are added. */
+function columnsSoFar(batch: CaptureBatch, reads: readonly ReadFile[]): readonly Column[] {
+  if (batch.disposition !== "replace" && batch.existing.length > 0) return batch.existing;
+  return reads.find(({ typed }) => typed !== undefined)?.typed?.columns ?? [];
+}
+
+function sourceOf({ batch, connection }: Reading, { file, number }: NumberedFile): OpenSource {
+  return { connection, file, digest: file.digest, lineFeeds: file.lineFeeds, csv: batch.csv, number };
+}
+
+async function readFile(reading: Reading, one: NumberedFile, known: readonly Column[]): Promise<ReadFile> {
+  const { batch, connection, witness } = reading;
+  const format = batch.format ?? formatOf(one.file.path);
+  let rows: SourceRows | undefined;
+  try {
+    if (format === undefined)
+      throw new UnreadableFile(
+        "its name does not say the format; name it in capture.format (csv, ndjson, json, parquet)",
+      );
+    const open = { csv: openCsv, ndjson: openNdjson, json: openJson, parquet: openParquet }[format];
+    rows = await open(sourceOf(reading, one));
+    const named = nameColumns(rows, known);
+    const typed = typeRows(named, targetOf(batch, named, known), witness);
+    const changes = await findTypeChanges(connection, changesOf(batch, { rows: named, typed, known }));
+    const part: FilesPart = {
+      good: () => typed.good,
+      warnings: () => typed.warnings,
+      findChanges: () => Promise.resolve(new Map()),
+    };
+    if (changes === undefined) return { ...one, format, rows: named, typed: { ...typed, part }, problem: undefined };
+    return { ...one, format, rows: named, typed: undefined, problem: changedTypes(batch, changes) };
+  } catch (error) {
+    await rows?.close();
+    if (!(error instanceof UnreadableFile)) throw error;
+    const problem = (await isGone(one.file)) ? GONE : unreadable(error);
+    return { ...one, format: format ?? "unknown", rows: undefined, typed: undefined, problem };
+  }
+}
+
+/** A file whose types are others than the dataset's. */
+export function changedTypes(batch: CaptureBatch, reason: string): HeldFile {
+  return { reason, isRetried: true, blocks: hasLimits(batch) };
+}
+
+export function hasLimits({ limits }: CaptureBatch): boolean {
+  return limits.rows !== undefined || limits.percent !== undefined;
+}
+
+/** Its content was never read: the file is captured when it is there again. */
+const GONE: HeldFile = {
+  reason: "the file is gone since this run found it",
+  isRetried: true,
+  blocks: false,
+};
+
+async function isGone({ absolute }: IdentifiedFile): Promise<boolean> {
+  try {
+    await access(absolute);
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "ENOENT";
+  }
+}
+
+function unreadable(error: UnreadableFile): HeldFile {
+  return { reason: error.message, isRetried: false, blocks: false };
+}
+
+function changesOf(
+  batch: CaptureBatch,
+  of: { readonly rows: SourceRows; readonly typed: TypedRows; readonly known: readonly Column[] },
+): Parameters<typeof findTypeChanges>[1] {
+  return { ...of, dataset: batch.dataset, contract: batch.contract?.path };
+}
+
+/** Half of the files at a time, when one of them cannot be read: the others share its trouble only so far. */
+async function readTogether(
+  reading: Reading,
+  files: readonly NumberedFile[],
+  of: { readonly header: CsvHeader; readonly known: readonly Column[] },
+): Promise<readonly ReadFile[]> {
+  const [first] = files as [NumberedFile];
+  if (files.length === 1) return [await readFile(reading, first, of.known)];
+  let opened: Awaited<ReturnType<typeof openCsvFiles>>;
+  try {
+    opened = await openCsvFiles(
+      files.map((file) => sourceOf(reading, file)),
+      of.header,
+    );
+  } catch (error) {
+    if (!(error instanceof UnreadableFile)) throw error;
+    const half = Math.ceil(files.length / 2);
+    const former = await readTogether(reading, files.slice(0, half), of);
+    return [...former, ...(await readTogether(reading, files.slice(half), of))];
+  }
+  try {
+    return await typeTogether(reading, files, { opened, known: of.known });
+  } catch (error) {
+    await opened.close();
+    if (!(error instanceof UnreadableFile)) throw error;
+    const problem = unreadable(error);
+    return files.map((one) => ({ ...one, format: "csv", rows: undefined, typed: undefined, problem }));
+  }
+}
+
+/** @throws UnreadableFile when their columns are not what is asked for */
+async function typeTogether(
+  reading: Reading,
+  files: readonly NumberedFile[],
+  { opened, known }: { readonly opened: CsvFiles; readonly known: readonly Column[] },
+): Promise<readonly ReadFile[]> {
+  const { batch, witness } = reading;
+  const numbers = files.map(({ number }) => number);
+  const all = opened.rowsOfAll(numbers);
+  const untyped = nameColumns(all, known);
+  const knownNames = new Set(known.map(({ name }) => name.toLowerCase()));
+  // What the values of a known column look like matters only where they cannot be read.
+  const named = untyped.columns.every(({ name }) => knownNames.has(name.toLowerCase()))
+    ? untyped
+    : nameColumns({ ...all, columns: await opened.inferTypes(all) }, known);
+  const target = targetOf(batch, named, known);
+  const type = (rows: SourceRows, columns = named.columns): TypedRows =>
+    typeRows({ ...rows, columns, originals: named.originals, value: named.value }, target, witness);
+  const { columns, originals } = type(all);
+  const part: FilesPart = {
+    good: (some) => type(opened.rowsOfAll(some)).good,
+    warnings: (some) => type(opened.rowsOfAll(some)).warnings,
+    findChanges: (some) => findChanges(reading, some, { opened, known, type }),
+  };
+  return files.map(({ file, number }): ReadFile => {
+    const rows = opened.rowsOf(number);
+    const bad = (records?: Iterable<number>): string => type(rows).bad(records);
+    return { number, file, format: "csv", rows, typed: { columns, originals, bad, part }, problem: undefined };
+  });
+}
+
+async function findChanges(
+  { batch, connection }: Reading,
+  numbers: readonly number[],
+  of: {
+    readonly opened: CsvFiles;
+    readonly known: readonly Column[];
+    readonly type: (rows: SourceRows, columns?: readonly Column[]) => TypedRows;
+  },
+): Promise<ReadonlyMap<number, string>> {
+  const { opened, known, type } = of;
+  const found = new Map<number, string>();
+  const suspects = await mayHaveChanged(connection, opened.rowsOfAll(numbers), type(opened.rowsOfAll(numbers)).casts);
+  for (const number of suspects) {
+    const rows = opened.rowsOf(number);
+    const named = nameColumns({ ...rows, columns: await opened.inferTypes(rows) }, known);
+    const changes = await findTypeChanges(
+      connection,
+      changesOf(batch, { rows: named, typed: type(rows, named.columns), known }),
+    );
+    if (changes !== undefined) found.set(number, changes);
+  }
+  return found;
+}
+
+function targetOf(batch: CaptureBatch, rows: SourceRows, known: readonly Column[]): Parameters<typeof typeRows>[1] {
+  const declared = batch.contract?.compiled;
+  const names = new Map(known.map((column) => [column.name.toLowerCase(), column]));
+  const received = new Map(rows.columns.map((column) => [column.name.toLowerCase(), column]));
+  const columns: Column[] = [...known];
+  for (const [name, type] of declared?.types ?? []) {
+    if (!names.has(name.toLowerCase())) columns.push({ name, type });
+  }
+  // A column that rules speak of, without a type: it has the file's.
+  for (const { column } of declared?.rows ?? []) {
+    if (column === undefined || columns.some(({ name }) => name.toLowerCase() === column.toLowerCase())) continue;
+    columns.push({ name: column, type: received.get(column.toLowerCase())?.type ?? "VARCHAR" });
+  }
+  return { columns, mode: batch.schemaMode, contract: declared };
+}
