@@ -9,6 +9,50 @@ import { openDataProject } from "./data-project.ts";
 const contract = (properties: string): string =>
   `apiVersion: v3.1.0\nkind: DataContract\nid: c\nversion: 1.0.0\nstatus: active\nschema:\n  - name: d\n    properties:\n${properties}`;
 
+describeStores("a column of text values", (kind) => {
+  it("is of the type that all its values have, wherever the first one stands and however many are missing", async () => {
+    const { folder, runCapture } = await openDataProject(kind);
+    const values = {
+      whole: ["", "5", "-7"],
+      signed: ["+1", "", "2"],
+      fraction: ["", "1.5", "2"],
+      code: ["1", "", "007"],
+      truth: ["true", "", "FALSE"],
+      day: ["", "2020-01-31", ""],
+      time: ["2020-01-31T10:00:00Z", "", "2020-02-01 10:00"],
+      text: ["1", "", "x"],
+      nothing: ["", "", ""],
+    };
+    for (const [name, gap] of [
+      ["close", 0],
+      ["far", 500],
+    ] as const) {
+      const lines = [0, 1, 2].flatMap((index) => [
+        ...Array.from({ length: gap }, () => ",".repeat(Object.keys(values).length)),
+        ["x", ...Object.values(values).map((of) => of[index])].join(","),
+      ]);
+      await writeFile(
+        join(folder, `${name}.csv`),
+        `${["id", ...Object.keys(values)].join(",")}\n${lines.join("\n")}\n`,
+      );
+      const { versions } = await runCapture({ capture: { files: `${name}.csv` } }, name);
+      const content = versions[0]?.content as DatasetContent | undefined;
+      assert.deepEqual(Object.fromEntries((content?.columns ?? []).map((column) => [column.name, column.type])), {
+        id: "VARCHAR",
+        whole: "BIGINT",
+        signed: "BIGINT",
+        fraction: "DOUBLE",
+        code: "VARCHAR",
+        truth: "BOOLEAN",
+        day: "DATE",
+        time: "TIMESTAMP WITH TIME ZONE",
+        text: "VARCHAR",
+        nothing: "VARCHAR",
+      });
+    }
+  });
+});
+
 describeStores("a header that has one name twice", (kind) => {
   it("keeps its columns apart in every later file, also beside files that have it once", async () => {
     const { folder, runCapture, rows } = await openDataProject(kind);

@@ -1,9 +1,12 @@
 import type { AnalyticsConnection, Column } from "../analytics/analytics.ts";
 import { quoteName } from "../analytics/sql-text.ts";
 
+/** Rows of each file whose values say its columns' types. */
 const SAMPLE_ROWS = 100_000;
 /** Rows that rule out most types, so that the many need not be tried on all. */
-const FIRST_ROWS = 128;
+const FIRST_ROWS = 32;
+/** Columns in one statement: thousands of expressions are planned slowly. */
+const COLUMNS_AT_ONCE = 256;
 
 /**
  * In order of preference. A number with a leading zero is a code, not a number. Most whole numbers are written again as
@@ -22,80 +25,80 @@ const CANDIDATES: readonly (readonly [string, (v: string) => string])[] = [
   ],
 ];
 
-/** The type that every sampled text of a column can be read as; VARCHAR when there is none or no value. */
+/**
+ * The type that every sampled text of a column can be read as; VARCHAR when there is none or no value.
+ *
+ * @param table SQL of a relation with `__record`
+ */
 export async function inferTextTypes(
   connection: AnalyticsConnection,
   table: string,
   names: readonly string[],
   value: (name: string) => string = quoteName,
 ): Promise<readonly Column[]> {
-  const test = (asked: Asked): Promise<ReadonlyMap<number, Tested>> =>
-    testColumns(connection, { table, names, value }, asked);
-  const first = await test({
-    columns: names.map((_, column) => column),
-    candidates: CANDIDATES.map((_, candidate) => candidate),
-    rows: FIRST_ROWS,
-  });
-  const left = names.map((_, column) => [...(first.get(column)?.passed ?? [])]);
+  const columns: TextColumns = { connection, table, values: names.map(value) };
+  const left = await candidatesLeft(columns);
   const types = new Map<number, number>();
   const open = new Set(left.flatMap((candidates, column) => (candidates.length > 0 ? [column] : [])));
   // The best type that is left of each column is tried on all sampled rows, then the next one where it fails.
   while (open.size > 0) {
-    for (const [candidate = 0, columns] of Map.groupBy(open, (column) => left[column]?.[0])) {
-      const found = await test({ columns, candidates: [candidate], rows: SAMPLE_ROWS });
-      for (const column of columns) {
-        const tested = found.get(column);
-        const holds = isOf(tested, candidate);
+    for (const [candidate = 0, places] of Map.groupBy(open, (column) => left[column]?.[0])) {
+      const tested = await testColumns(columns, places, candidate);
+      for (const column of places) {
+        const { values = 0, holds = false } = tested.get(column) ?? {};
         if (holds) types.set(column, candidate);
         else left[column]?.shift();
-        if (holds || (tested?.values ?? 0) === 0 || left[column]?.length === 0) open.delete(column);
+        if (holds || values === 0 || left[column]?.length === 0) open.delete(column);
       }
     }
   }
   return names.map((name, column) => ({ name, type: CANDIDATES[types.get(column) ?? -1]?.[0] ?? "VARCHAR" }));
 }
 
-function isOf(tested: Tested | undefined, candidate: number): boolean {
-  return tested !== undefined && tested.values > 0 && tested.passed.includes(candidate);
-}
-
 interface TextColumns {
+  readonly connection: AnalyticsConnection;
   readonly table: string;
-  readonly names: readonly string[];
-  readonly value: (name: string) => string;
+  readonly values: readonly string[];
 }
 
-interface Asked {
-  /** Places in `names`, and in the candidates. */
-  readonly columns: readonly number[];
-  readonly candidates: readonly number[];
-  readonly rows: number;
+/**
+ * Per column the candidates that hold for the first rows. All columns as one long column: a statement of thousands of
+ * expressions costs more to plan than to run.
+ */
+async function candidatesLeft({ connection, table, values }: TextColumns): Promise<number[][]> {
+  if (values.length === 0) return [];
+  const tests = CANDIDATES.map(([, test], candidate) => `bool_and(coalesce(${test("v")}, false)) as t${candidate}`);
+  const found = await connection.rows(`select place, ${tests.join(", ")} from (
+    select unnest([${[...values.keys()].join(", ")}]) as place, unnest([${values.join(", ")}]) as v from (select * from ${table} limit ${FIRST_ROWS})) where v is not null group by place`);
+  const byPlace = new Map(found.map((row) => [Number(row["place"]), row]));
+  return values.map((_, column) =>
+    [...CANDIDATES.keys()].filter((candidate) => byPlace.get(column)?.[`t${candidate}`] !== false),
+  );
 }
 
 interface Tested {
   readonly values: number;
-  /** Candidates that hold for every value. */
-  readonly passed: readonly number[];
+  /** True when there are values and each of them is of the type. */
+  readonly holds: boolean;
 }
 
-/** All columns as one long column: a statement of thousands of expressions costs more to plan than to run. */
 async function testColumns(
-  connection: AnalyticsConnection,
-  { table, names, value }: TextColumns,
-  { columns, candidates, rows }: Asked,
+  { connection, table, values }: TextColumns,
+  columns: readonly number[],
+  candidate: number,
 ): Promise<ReadonlyMap<number, Tested>> {
-  if (columns.length === 0) return new Map();
-  const tests = candidates.map(
-    (candidate) => `coalesce(bool_and(coalesce(${CANDIDATES[candidate]?.[1]("v")}, false)), true) as t${candidate}`,
-  );
-  const values = columns.map((column) => value(names[column] ?? ""));
-  const found = await connection.rows(`select place, count(*) as n, ${tests.join(", ")} from (
-    select unnest([${columns.join(", ")}]) as place, unnest([${values.join(", ")}]) as v from (select * from ${table} limit ${rows})) where v is not null group by place`);
-  const tested = new Map(columns.map((column): [number, Tested] => [column, { values: 0, passed: candidates }]));
-  for (const row of found)
-    tested.set(Number(row["place"]), {
-      values: Number(row["n"]),
-      passed: candidates.filter((candidate) => row[`t${candidate}`] === true),
-    });
+  const tested = new Map<number, Tested>();
+  for (let start = 0; start < columns.length; start += COLUMNS_AT_ONCE) {
+    const group = columns.slice(start, start + COLUMNS_AT_ONCE);
+    const tests = group.map(
+      (column) =>
+        `count(v${column}) as n${column}, bool_and(coalesce(${CANDIDATES[candidate]?.[1](`v${column}`)}, false)) filter (v${column} is not null) as t${column}`,
+    );
+    const [row] = await connection.rows(
+      `select ${tests.join(", ")} from (select ${group.map((column) => `${values[column]} as v${column}`).join(", ")} from ${table} where "__record" < ${SAMPLE_ROWS})`,
+    );
+    for (const column of group)
+      tested.set(column, { values: Number(row?.[`n${column}`]), holds: row?.[`t${column}`] === true });
+  }
   return tested;
 }
