@@ -531,11 +531,6 @@ async function storeProfile(
   snapshot: TableSnapshot,
   rowCount: number,
 ): Promise<NonNullable<DatasetContent["profile"]>> {
-  const connection = await dependencies.analytics.connect();
-  try {
-    const profile = await computeProfile(connection, snapshot, rowCount);
-    return (await dependencies.objects.put(JSON.stringify(profile))).digest;
-  } finally {
-    connection.close();
-  }
+  const profile = await computeProfile(dependencies.analytics, snapshot, rowCount);
+  return (await dependencies.objects.put(JSON.stringify(profile))).digest;
 }

@@ -94,10 +94,7 @@ export async function readQuantiles(
   for (const kind of ["whole", "real"] as const) {
     const places = placesOf(columns, kind);
     if (places.length === 0) continue;
-    const counted = `${tableOf(kind)} where place in (${places.join(", ")}) and ${isFinite(kind)}`;
-    for (const row of await connection.rows(
-      (await areMostlyOnce(connection, counted)) ? neighboursByValue(counted) : neighboursByCount(counted),
-    )) {
+    for (const row of await quantileRows(connection, kind, places)) {
       const [low, high] = [row["low"] as readonly number[], row["high"] as readonly number[]];
       const quantiles = QUANTILES.map(
         (quantile, index) =>
@@ -118,9 +115,24 @@ export async function readQuantiles(
  */
 const REPEATS_COUNTED = 8;
 
-async function areMostlyOnce(connection: AnalyticsConnection, counted: string): Promise<boolean> {
-  const [size] = await connection.rows(`select count(*) as different, sum(n) as "values" from ${counted}`);
-  return Number(size?.["values"]) < REPEATS_COUNTED * Number(size?.["different"]);
+async function quantileRows(
+  connection: AnalyticsConnection,
+  kind: "whole" | "real",
+  places: readonly number[],
+): Promise<readonly Row[]> {
+  const counted = (some: readonly number[]): string =>
+    `${tableOf(kind)} where place in (${some.join(", ")}) and ${isFinite(kind)}`;
+  const sizes = await connection.rows(
+    `select place, count(*) as different, sum(n) as "values" from ${counted(places)} group by place`,
+  );
+  const { once = [], often = [] } = Object.groupBy(sizes, (size) =>
+    Number(size["values"]) < REPEATS_COUNTED * Number(size["different"]) ? "once" : "often",
+  );
+  const placesIn = (some: readonly Row[]): number[] => some.map(({ place }) => Number(place));
+  return [
+    ...(once.length === 0 ? [] : await connection.rows(neighboursByValue(counted(placesIn(once))))),
+    ...(often.length === 0 ? [] : await connection.rows(neighboursByCount(counted(placesIn(often))))),
+  ];
 }
 
 function between(low: number, high: number, position: number): number {
@@ -142,7 +154,8 @@ function neighboursByCount(counted: string): string {
  */
 function neighboursByValue(counted: string): string {
   const list = `[${QUANTILES.join(", ")}]`;
-  return `select place, count(*) as total, list_transform(quantile_cont(v / 4, ${list}), lambda x: x * 4) as low, low as high from (select place, v::DOUBLE as v, unnest(range(n)) from ${counted}) group by place`;
+  return `select place, count(*) as total, list_transform(quantile_cont(v / 4, ${list}), lambda x: x * 4) as low, low as high from (
+    select place, v::DOUBLE as v from ${counted} and n = 1 union all select place, v from (select place, v::DOUBLE as v, unnest(range(n)) from ${counted} and n > 1)) group by place`;
 }
 
 /** The most frequent values; of equally frequent ones the smallest. */

@@ -1,4 +1,5 @@
-import type { AnalyticsConnection } from "../analytics/analytics.ts";
+import { availableParallelism } from "node:os";
+import type { Analytics, AnalyticsConnection } from "../analytics/analytics.ts";
 import { type JsonCell, textOf } from "../analytics/rows.ts";
 import { quoteName } from "../analytics/sql-text.ts";
 import { relationOf } from "../delta/relation.ts";
@@ -84,67 +85,89 @@ export interface ProfileSample {
   readonly shareError?: number;
 }
 
-/** Profile of all rows of a table's snapshot, all columns. */
+/** Columns that are worth a connection of their own. */
+const FEWEST_COLUMNS_APART = 64;
+
+/**
+ * Profile of all rows of a table's snapshot, all columns. Columns know nothing of each other: of a wide table, parts of
+ * them are looked at beside each other.
+ */
 export async function computeProfile(
-  connection: AnalyticsConnection,
+  analytics: Analytics,
   snapshot: TableSnapshot,
   rowCount: number,
 ): Promise<Profile> {
   const columns = snapshot.columns.map(({ name, type }, place) => measureColumn({ name, type }, place));
-  if (rowCount === 0 || columns.length === 0) {
-    return {
-      format: "profile/2",
-      rowCount,
-      columns: columns.map(({ name, type }) => ({
-        name,
-        type,
-        nullCount: 0,
-        distinct: { count: 0, error: 0 },
-        top: [],
-      })),
-    };
-  }
+  const parts = Math.max(1, Math.min(availableParallelism(), Math.floor(columns.length / FEWEST_COLUMNS_APART)));
+  const size = Math.ceil(columns.length / parts);
+  const profiled = await Promise.all(
+    Array.from({ length: parts }, async (_, part) => {
+      const connection = await analytics.connect();
+      try {
+        const some = columns.slice(part * size, (part + 1) * size);
+        return await profileColumns(connection, snapshot, { columns: some, rowCount });
+      } finally {
+        connection.close();
+      }
+    }),
+  );
+  return { format: "profile/2", rowCount, columns: profiled.flat() };
+}
+
+async function profileColumns(
+  connection: AnalyticsConnection,
+  snapshot: TableSnapshot,
+  { columns, rowCount }: { readonly columns: readonly MeasuredColumn[]; readonly rowCount: number },
+): Promise<readonly ColumnProfile[]> {
+  if (rowCount === 0 || columns.length === 0)
+    return columns.map(({ name, type }) => ({ name, type, nullCount: 0, distinct: { count: 0, error: 0 }, top: [] }));
   await createFrequencies(connection);
   try {
+    const relation = relationOf(snapshot);
     const sampleRows = Math.min(
       rowCount,
-      Math.max(FEWEST_SAMPLE_ROWS, Math.min(MOST_SAMPLE_ROWS, Math.floor(SAMPLE_CELLS / columns.length))),
+      Math.max(FEWEST_SAMPLE_ROWS, Math.min(MOST_SAMPLE_ROWS, Math.floor(SAMPLE_CELLS / snapshot.columns.length))),
     );
-    await connection.run(`create or replace temp table ${SAMPLE} as ${sampleOf(snapshot, { sampleRows, rowCount })}`);
-    await countTogether(connection, SAMPLE, columns);
-    await connection.run(`drop table ${SAMPLE}`);
-    const scanned =
-      sampleRows === rowCount
-        ? new Map<number, ScannedFacts>()
-        : await lookAtAllRows(connection, relationOf(snapshot), { columns, sampleRows, rowCount });
-    const decimals = await boundsOfDecimals(connection, relationOf(snapshot), columns);
-    return {
-      format: "profile/2",
-      rowCount,
-      columns: await describeColumns(connection, columns, { scanned, sampleRows, decimals }),
-    };
+    let scanned: ReadonlyMap<number, ScannedFacts> = new Map();
+    if (sampleRows === rowCount) await countTogether(connection, relation, columns);
+    else {
+      await countSample(connection, snapshot, { columns, sampleRows, rowCount });
+      scanned = await lookAtAllRows(connection, relation, { columns, sampleRows, rowCount });
+    }
+    const decimals = await boundsOfDecimals(connection, relation, columns);
+    return await describeColumns(connection, columns, { scanned, sampleRows, decimals });
   } finally {
     await dropFrequencies(connection);
-    await connection.run(`drop table if exists ${SAMPLE}`);
   }
 }
 
 const SAMPLE = '"__profile_sample"';
 
+interface Sampled {
+  readonly columns: readonly MeasuredColumn[];
+  readonly sampleRows: number;
+  readonly rowCount: number;
+}
+
+async function countSample(connection: AnalyticsConnection, snapshot: TableSnapshot, of: Sampled): Promise<void> {
+  await connection.run(`create or replace temp table ${SAMPLE} as ${sampleOf(snapshot, of)}`);
+  try {
+    await countTogether(connection, SAMPLE, of.columns);
+  } finally {
+    await connection.run(`drop table ${SAMPLE}`);
+  }
+}
+
 /** Every row has a number that is as good as random; the rows with the smallest ones are the sample. */
-function sampleOf(
-  snapshot: TableSnapshot,
-  { sampleRows, rowCount }: { readonly sampleRows: number; readonly rowCount: number },
-): string {
-  if (sampleRows === rowCount) return `select * from ${relationOf(snapshot)}`;
+function sampleOf(snapshot: TableSnapshot, { columns, sampleRows, rowCount }: Sampled): string {
+  const names = columns.map(({ name }) => quoteName(name)).join(", ");
   // Foreign tables with partitions have no row numbers here.
   if (snapshot.metadata.partitionColumns.length > 0)
-    return `select * from ${relationOf(snapshot)} using sample reservoir(${sampleRows} rows) repeatable (1)`;
+    return `select ${names} from ${relationOf(snapshot)} using sample reservoir(${sampleRows} rows) repeatable (1)`;
   const random = "hash(filename, file_row_number)";
   // More than twice the deviation of a binomial count above the wanted number: the limit then cuts to exactly that.
   const share = (sampleRows + 8 * Math.sqrt(sampleRows)) / rowCount;
   const among = share >= 1 ? "" : ` where ${random} < ${BigInt(Math.floor(share * 2 ** 53)) * 2n ** 11n}`;
-  const names = snapshot.columns.map(({ name }) => quoteName(name)).join(", ");
   return `select ${names} from ${relationOf(snapshot, ["filename", "file_row_number"])}${among} order by ${random} limit ${sampleRows}`;
 }
 
@@ -152,11 +175,7 @@ function sampleOf(
 async function lookAtAllRows(
   connection: AnalyticsConnection,
   relation: string,
-  {
-    columns,
-    sampleRows,
-    rowCount,
-  }: { readonly columns: readonly MeasuredColumn[]; readonly sampleRows: number; readonly rowCount: number },
+  { columns, sampleRows, rowCount }: Sampled,
 ): Promise<ReadonlyMap<number, ScannedFacts>> {
   const seen = await countDistinct(connection);
   const many: { readonly column: MeasuredColumn; readonly guess: number }[] = [];
