@@ -51,12 +51,17 @@ async function main(): Promise<void> {
     await rm(storeFolder, { recursive: true, force: true });
     await rm(join(project, "data"), { recursive: true, force: true });
   }
-  const { status } = spawnSync(
-    process.execPath,
-    ["--disable-warning=ExperimentalWarning", join(root, "scripts/build-web.ts")],
-    { stdio: "inherit" },
-  );
-  if (status !== 0) throw new Error("the web page could not be built; the lines above say why");
+  for (const [what, script, ...words] of [
+    ["the web page", "build-web.ts"],
+    ["the command line", "build-cli.ts", "--quiet"],
+  ] as const) {
+    const { status } = spawnSync(
+      process.execPath,
+      ["--disable-warning=ExperimentalWarning", join(root, "scripts", script), ...words],
+      { stdio: "inherit" },
+    );
+    if (status !== 0) throw new Error(`${what} could not be built; the lines above say why`);
+  }
   const reviewerToken = await createReviewer();
   const server = await startServer(values.port);
   const stop = (): void => void server.stop();

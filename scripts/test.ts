@@ -19,7 +19,8 @@ say(describeDatabases());
 installMissingPrograms();
 const browser = findBrowser();
 if (browser !== undefined) environment["ESTEIRA_TEST_BROWSER"] = browser;
-buildWeb();
+build("build-web.ts");
+build("build-cli.ts", "--quiet");
 
 const child = spawn(
   process.execPath,
@@ -106,10 +107,10 @@ function installMissingPrograms(): void {
     if (!isThere()) say(`There is no ${name} here: ${otherwise}. Install it with: apt-get install ${name}`);
 }
 
-function buildWeb(): void {
+function build(script: string, ...words: readonly string[]): void {
   const { status } = spawnSync(
     process.execPath,
-    ["--disable-warning=ExperimentalWarning", join(root, "scripts/build-web.ts")],
+    ["--disable-warning=ExperimentalWarning", join(root, "scripts", script), ...words],
     { stdio: "inherit" },
   );
   if (status !== 0) process.exit(status ?? 1);

@@ -1,5 +1,6 @@
 export { canonicalJson, type Json } from "./canonical-json.ts";
 export { type Clock, systemClock } from "./clock.ts";
+export { entryFile } from "./entry-file.ts";
 export { createDigester, type Digest, digestOf, digestOfJson, isDigest, secretsEqual } from "./digest.ts";
 export {
   defineError,

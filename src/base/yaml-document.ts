@@ -1,14 +1,10 @@
-import { createRequire } from "node:module";
 import type { Node, Pair, YAMLMap } from "yaml";
 import type { z } from "zod";
+import { loadYaml } from "./load-yaml.ts";
 import { nearestName } from "./nearest.ts";
 
 const LARGEST_FILE_BYTES = 1_000_000;
 const MOST_ALIASES = 100;
-
-// Loaded with the first file: a server without a project reads none, and most commands start with this module.
-const require = createRequire(import.meta.url);
-const loadYaml = (): typeof import("yaml") => require("yaml") as typeof import("yaml");
 
 /** A place in a file that a user wrote; line and column count from 1. */
 export interface FilePosition {

@@ -1,7 +1,6 @@
 import { createHmac, randomInt, randomUUID } from "node:crypto";
 import { lookup } from "node:dns/promises";
-import { request as httpRequest } from "node:http";
-import { request as httpsRequest } from "node:https";
+import type { IncomingMessage, RequestOptions } from "node:http";
 import { isIP } from "node:net";
 import { type Clock, type Log, messageOf } from "#base";
 import {
@@ -203,7 +202,7 @@ export function signWebhook(secret: string, deliveryId: string, timestamp: strin
   return `v1,${createHmac("sha256", secret).update(`${deliveryId}.${timestamp}.${body}`).digest("base64")}`;
 }
 
-function post(
+async function post(
   options: WebhookSenderOptions,
   target: { readonly url: string; readonly secret: string | undefined; readonly body: string },
   deliveryId: string,
@@ -213,9 +212,10 @@ function post(
   const checked = options.allowPrivateAddresses !== true;
   const host = hostOf(target.url);
   if (checked && isIP(host) !== 0 && !isPublicAddress(host))
-    return Promise.reject(webhookTargetRefused({ url: target.url, reason: `${host} is not a public address.` }));
+    throw webhookTargetRefused({ url: target.url, reason: `${host} is not a public address.` });
+  // Most commands load this module and send nothing; the module of HTTP is half of what they would wait for.
+  const { request: send } = await import(url.protocol === "https:" ? "node:https" : "node:http");
   return new Promise((resolve, reject) => {
-    const send = url.protocol === "https:" ? httpsRequest : httpRequest;
     const request = send(
       url,
       {
@@ -234,7 +234,7 @@ function post(
         // The address that was checked is the one that is connected to: a name cannot change in between.
         ...(checked ? { lookup: publicLookup(target.url) } : {}),
       },
-      (response) => {
+      (response: IncomingMessage) => {
         let body = "";
         response.setEncoding("utf8");
         response.on("data", (piece: string) => {
@@ -249,7 +249,7 @@ function post(
   });
 }
 
-type Lookup = NonNullable<Parameters<typeof httpRequest>[1]["lookup"]>;
+type Lookup = NonNullable<RequestOptions["lookup"]>;
 
 function publicLookup(url: string): Lookup {
   return (hostname, lookupOptions, done) => {

@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, mkdirSync, openSync } from "node:fs";
 import { open } from "node:fs/promises";
-import { request } from "node:http";
 import { connect, createServer } from "node:net";
 import { dirname } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -125,7 +124,8 @@ export async function waitUntilHealthy(started: ServiceProcess, abandoned: () =>
   return `${health === undefined ? `it did not listen on port ${started.port}` : `${health} was not healthy`} within ${healthTimeoutMs / 1000} s: ${last}`;
 }
 
-function tryHealth(port: number, path: string): Promise<string> {
+async function tryHealth(port: number, path: string): Promise<string> {
+  const { request } = await import("node:http");
   return new Promise((resolve) => {
     const sent = request({ host: HOST, port, path, timeout: HEALTH_REQUEST_MS, agent: false }, (response) => {
       response.resume();

@@ -4,7 +4,7 @@ import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { messageOf } from "#base";
+import { entryFile, messageOf } from "#base";
 import { createSandbox, type Sandbox } from "../drivers/sandbox.ts";
 import { isRunning } from "./process-identity.ts";
 import { serviceUnhealthy, supervisorUnavailable } from "./service-errors.ts";
@@ -161,8 +161,7 @@ async function startSupervisor(folder: string, service: string, port: number | u
 }
 
 function supervisorScript(): string {
-  const extension = import.meta.url.endsWith(".ts") ? ".ts" : ".js";
-  return fileURLToPath(new URL(`./service-supervisor${extension}`, import.meta.url));
+  return fileURLToPath(entryFile("service-supervisor", import.meta.url));
 }
 
 /** Requests to the supervisor may last as long as a health check does. */

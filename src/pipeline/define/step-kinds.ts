@@ -15,17 +15,28 @@ export type KnownKinds = ReadonlyMap<string, KnownKind>;
 
 /** Prepares step kinds for reading pipelines. Their declaration types stay inside each kind. */
 export function knowKinds(kinds: readonly StepKind<never>[]): KnownKinds {
-  return new Map(
-    kinds.map((kind) => {
-      const jsonSchema = toInputSchema(kind.schema);
-      const keys = new Set(
-        [jsonSchema, ...(jsonSchema.anyOf ?? []), ...(jsonSchema.allOf ?? [])].flatMap((schema) =>
-          Object.keys(schema.properties ?? {}),
+  return new Map(kinds.map((kind) => [kind.name, knowKind(kind as unknown as StepKind)]));
+}
+
+/** The schema is made when a step is first read by it: most commands read none. */
+function knowKind(kind: StepKind): KnownKind {
+  let schema: KnownKind["jsonSchema"] | undefined;
+  let keys: readonly string[] | undefined;
+  const schemaOf = (): KnownKind["jsonSchema"] => (schema ??= toInputSchema(kind.schema));
+  return {
+    kind,
+    get jsonSchema() {
+      return schemaOf();
+    },
+    get keys() {
+      const whole = schemaOf();
+      return (keys ??= [
+        ...new Set(
+          [whole, ...(whole.anyOf ?? []), ...(whole.allOf ?? [])].flatMap((part) => Object.keys(part.properties ?? {})),
         ),
-      );
-      return [kind.name, { kind: kind as unknown as StepKind, jsonSchema, keys: [...keys] }];
-    }),
-  );
+      ]);
+    },
+  };
 }
 
 /** Kinds whose name is a key of the step and that know every other kind's name that stands there too. */

@@ -1,5 +1,5 @@
 import { Worker } from "node:worker_threads";
-import type { Log } from "#base";
+import { entryFile, type Log } from "#base";
 import { modelUnusable, runtimeDied, runtimeFailed } from "../errors.ts";
 import type { ModelSignature } from "../model-signature.ts";
 import type { InputColumns } from "../row-source.ts";
@@ -51,7 +51,7 @@ export function createOnnxPool(options: { readonly threads?: number; readonly lo
 
   function start(slot: number): Thread {
     refuseTelemetry();
-    const worker = new Worker(new URL("./onnx-worker.ts", import.meta.url));
+    const worker = new Worker(entryFile("onnx-worker", import.meta.url));
     worker.unref();
     const thread: Thread = { worker, calls: new Map() };
     worker.on("message", (answer: WorkerAnswer) => {
