@@ -49,7 +49,7 @@ export function createParts(
   settings: Settings,
 ): Parts {
   const below = (folder: string): string => join(config.storeFolder, folder);
-  const analytics = createAnalytics({ folder: below("cache/duckdb") });
+  const analytics = createAnalytics({ folder: below("cache/duckdb"), memoryBytes: config.data.memory });
   const folder = below("datasets");
   const datasets = createDatasets({ store, objects, folder, analytics, clock, log });
   const reader = createDatasetReader({ datasets, analytics });

@@ -85,6 +85,7 @@ export function storeOnlyConfig(storeFolder: string, metadataAddress?: string): 
     storeFolder: store,
     metadataAddress: metadataAddress ?? join(store, "metadata.sqlite"),
     capture: { folders: [] },
+    data: {},
     packaging: { data: "value", limit: 1024 ** 3 },
     models: { protected_aliases: ["champion"] },
     access: { loopback: "none" },

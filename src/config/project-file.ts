@@ -10,6 +10,9 @@ const SIZE_UNITS: Readonly<Record<string, number>> = {
   TiB: 1024 ** 4,
 };
 
+/** Less makes queries fail that could be run. */
+const SMALLEST_MEMORY_BYTES = 256 * 1024 ** 2;
+
 const sizeSchema = z
   .string()
   .regex(/^\d+(\.\d+)?\s*(B|KiB|MiB|GiB|TiB)$/, 'expected a size such as "1 GiB" or "500 MiB"')
@@ -73,6 +76,17 @@ export const projectSchema = z.strictObject({
     })
     .default({ folders: [] })
     .describe("What capture steps may read."),
+  data: z
+    .strictObject({
+      memory: sizeSchema
+        .refine((bytes) => bytes >= SMALLEST_MEMORY_BYTES, "at least 256 MiB")
+        .optional()
+        .describe(
+          'Memory that queries on datasets may take, "4 GiB"; beyond it intermediate results go to disk, below the store. For each capture, each SQL step, and everything else together. Default: 60 percent of what the process may have.',
+        ),
+    })
+    .default({})
+    .describe("How datasets are computed."),
   packaging: z
     .strictObject({
       data: z

@@ -31,6 +31,12 @@ describe("esteira.yaml", () => {
     assert.equal(config.packaging.limit, 2 ** 30);
   });
 
+  it("bounds the memory of queries, not below what they need", async () => {
+    const config = await loadProjectConfig(await project("name: p\ndata: { memory: 1.5 GiB }\n"));
+    assert.equal(config.data.memory, 1.5 * 2 ** 30);
+    await assert.rejects(loadProjectConfig(await project("name: p\ndata: { memory: 100 MiB }\n")), /at least 256 MiB/);
+  });
+
   it("reports every mistake with its place and the nearest key", async () => {
     const folder = await project("name: Flights!\nenviroments: {}\npackaging: { limit: 1 GB }\n");
     await assert.rejects(loadProjectConfig(folder), (error: Error) => {

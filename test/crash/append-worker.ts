@@ -10,7 +10,7 @@ import { createFileSystemObjectStore } from "#object-store";
 
 const [address = "", folder = "", number = "", appends = ""] = process.argv.slice(2);
 const store = await openMetadataStore(address);
-const analytics = createAnalytics({ folder: join(folder, "spill"), threads: 1, memoryLimit: "256MB" });
+const analytics = createAnalytics({ folder: join(folder, "spill"), threads: 1, memoryBytes: 256 << 20 });
 const datasets = createDatasets({
   store,
   objects: createFileSystemObjectStore(join(folder, "objects")),

@@ -19,8 +19,8 @@ export interface Column {
 export interface SandboxAccess {
   readonly files: readonly string[];
   readonly folders?: readonly string[];
-  /** `640MiB`: beyond it intermediate results go to disk. Default: that of the analytics. */
-  readonly memoryLimit?: string | undefined;
+  /** Beyond it intermediate results go to disk. Default, and at most, that of the analytics. */
+  readonly memoryBytes?: number | undefined;
 }
 
 /**
@@ -69,8 +69,11 @@ export interface AnalyticsConnection {
 export interface AnalyticsOptions {
   /** Folder for spilled intermediate results; made when needed. */
   readonly folder: string;
-  /** `2GB`; default 60 % of the memory. */
-  readonly memoryLimit?: string;
+  /**
+   * Beyond it intermediate results go to disk, for the shared connections together and for each sandbox. Default: 60
+   * percent of the memory that the process may have.
+   */
+  readonly memoryBytes?: number | undefined;
   /** Default: one per processor. */
   readonly threads?: number;
 }
@@ -85,9 +88,8 @@ export function createAnalytics(options: AnalyticsOptions): Analytics {
       return openConnection(await (await shared).connect());
     },
     async sandbox(access, prepare) {
-      const instance = await openInstance(
-        access.memoryLimit === undefined ? options : { ...options, memoryLimit: access.memoryLimit },
-      );
+      const memoryBytes = Math.min(access.memoryBytes ?? Infinity, memoryOf(options));
+      const instance = await openInstance({ ...options, memoryBytes });
       sandboxes.add(instance);
       const connection = openConnection(await instance.connect(), () => {
         sandboxes.delete(instance);
@@ -114,14 +116,23 @@ export function createAnalytics(options: AnalyticsOptions): Analytics {
   };
 }
 
-async function openInstance({ folder, memoryLimit, threads }: AnalyticsOptions): Promise<DuckDBInstance> {
+const SHARE_OF_MEMORY = 0.6;
+
+function memoryOf({ memoryBytes }: AnalyticsOptions): number {
+  // Zero, or more than there is, where nothing constrains the process.
+  const constrained = process.constrainedMemory();
+  return memoryBytes ?? SHARE_OF_MEMORY * Math.min(totalmem(), constrained > 0 ? constrained : Infinity);
+}
+
+async function openInstance(options: AnalyticsOptions): Promise<DuckDBInstance> {
+  const { folder, threads } = options;
   const { DuckDBInstance } = await import("@duckdb/node-api");
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const instance = await DuckDBInstance.create(":memory:", {
     autoinstall_known_extensions: "false",
     autoload_known_extensions: "false",
     threads: String(threads ?? availableParallelism()),
-    memory_limit: memoryLimit ?? `${Math.floor((totalmem() * 0.6) / 1_048_576)}MiB`,
+    memory_limit: `${Math.floor(memoryOf(options) / 1_048_576)}MiB`,
     temp_directory: folder,
     preserve_insertion_order: "true",
     // Files are local: the operating system keeps what is read again, and gives it back when memory is short.

@@ -333,7 +333,7 @@ async function captureAll(
   const connection = await dependencies.analytics.sandbox({
     files: all.map(({ absolute }) => absolute),
     folders: [join(dependencies.folder, tableNameOf(attempt.step)), attempt.workFolder],
-    memoryLimit: memoryFor(all),
+    memoryBytes: memoryFor(all),
   });
   const dropped = await watchDroppedRows(connection);
   const stopWatching = connection.interruptOn(attempt.signal);
@@ -385,9 +385,16 @@ async function captureOrHold(
 
 /** Text is staged before it is typed: large files are staged on disk, so that memory does not grow with them. */
 const STAGED_IN_MEMORY_BYTES = 256 << 20;
+const MEMORY_OF_LARGE_FILES_BYTES = 512 << 20;
+/** Text takes about so many times the bytes that it is packed into. */
+const PACKED_TIMES = 8;
 
-function memoryFor(files: readonly SourceFile[]): string | undefined {
-  return files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0) > STAGED_IN_MEMORY_BYTES ? "512MiB" : undefined;
+function memoryFor(files: readonly SourceFile[]): number | undefined {
+  const bytes = files.reduce(
+    (sum, { path, sizeBytes }) => sum + sizeBytes * (/\.(gz|zst)$/i.test(path) ? PACKED_TIMES : 1),
+    0,
+  );
+  return bytes > STAGED_IN_MEMORY_BYTES ? MEMORY_OF_LARGE_FILES_BYTES : undefined;
 }
 
 /** Stable over the attempts of a step run, and different for different content. */
