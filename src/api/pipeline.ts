@@ -22,6 +22,8 @@ export interface RecentRun {
   readonly status: PipelineRunStatus;
   readonly startedAtMs?: number | undefined;
   readonly durationMs?: number | undefined;
+  /** It is called running, but its engine is gone. */
+  readonly isAbandoned?: boolean | undefined;
 }
 
 export interface PipelineSummary {
@@ -54,6 +56,8 @@ export interface PipelineStep {
   readonly isFinal?: boolean | undefined;
   readonly lastStatus?: StepRunStatus | undefined;
   readonly lastCached?: boolean | undefined;
+  /** It is called running, but its engine is gone. */
+  readonly isAbandoned?: boolean | undefined;
   readonly lastStepRunId?: string | undefined;
   readonly lastAtMs?: number | undefined;
 }

@@ -861,6 +861,7 @@ export const recentRunSchema: z.ZodType<RecentRun> = z.object({
   "status": pipelineRunStatusSchema,
   "startedAtMs": z.number().optional(),
   "durationMs": z.number().optional(),
+  "isAbandoned": z.boolean().optional().describe("It is called running, but its engine is gone."),
 });
 
 export const pipelineSummarySchema: z.ZodType<PipelineSummary> = z.object({
@@ -887,6 +888,7 @@ export const pipelineStepSchema: z.ZodType<PipelineStep> = z.object({
   "isFinal": z.boolean().optional().describe("It stands in `finally`: it runs after all others, whatever happened."),
   "lastStatus": stepRunStatusSchema.optional(),
   "lastCached": z.boolean().optional(),
+  "isAbandoned": z.boolean().optional().describe("It is called running, but its engine is gone."),
   "lastStepRunId": z.string().optional(),
   "lastAtMs": z.number().optional(),
 });

@@ -23,7 +23,7 @@ export type { Executor, ProcessHandle, ProcessResult, ProcessSpec, PythonEnviron
 export { type GateKey, openGate, refuseGate } from "./gate.ts";
 export { plan, type Plan, type PlannedAction, type PlannedStep, type PlanRequest, why, type Why } from "./plan/plan.ts";
 export type { EnginePorts, TrackingRun } from "./ports.ts";
-export { isAbandoned } from "./query/abandoned-run.ts";
+export { findAbandonedRuns } from "./query/abandoned-run.ts";
 export { followLog, type LogPage, type LogPiece, readLog } from "./query/log.ts";
 export {
   getPipeline,

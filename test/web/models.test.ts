@@ -113,10 +113,10 @@ describe("pipeline runs", () => {
   });
 
   test("progress counts reused steps once", () => {
-    const progress = stepProgress({ succeeded: 3, cached: 2, running: 1, pending: 4 });
+    const progress = stepProgress({ steps: { succeeded: 3, cached: 2, running: 1, pending: 4 } });
     assert.deepEqual([progress.done, progress.total], [3, 8]);
     // What failed, was skipped or cancelled is over, but not done.
-    const failed = stepProgress({ succeeded: 1, failed: 1, skipped: 1, cancelled: 2 });
+    const failed = stepProgress({ steps: { succeeded: 1, failed: 1, skipped: 1, cancelled: 2 } });
     assert.deepEqual([failed.done, failed.total], [1, 5]);
     assert.deepEqual(
       progress.parts.map(({ state, count }) => [state, count]),

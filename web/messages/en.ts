@@ -152,6 +152,7 @@ export const en = {
   "state.cached": "Reused",
   "state.blocked": "Blocked",
   "state.lost": "Lost",
+  "state.abandoned": "Engine gone",
   "state.passed": "Passed",
   "state.refused": "Refused",
   "state.none": "Not tested",
@@ -318,6 +319,7 @@ export const en = {
   "steps.succeeded": "{count} ok",
   "steps.running": "{count} running",
   "steps.waiting": "{count} waiting",
+  "steps.abandoned": "{count} without engine",
   "steps.failed": "{count} failed",
   "steps.skipped": "{count} skipped",
   "steps.cancelled": "{count} cancelled",
@@ -341,6 +343,8 @@ export const en = {
   "run.cancel.text":
     "Running steps are ended with all their processes. What is done stays, and the run can be resumed.",
   "run.cancelAsked": "Cancelling",
+  "run.abandoned":
+    "The engine that worked on it was killed, so it stands still, although its record says that it runs. The next engine that works on this project takes it over; one is started by",
   "run.blocked": "Blocked by its verdict:",
   "run.waitsAt": "{step} waits:",
   "run.toApprovals": "To the approvals",

@@ -155,6 +155,7 @@ export const ptBR: Readonly<Record<keyof typeof en, string>> = {
   "state.cached": "Reaproveitado",
   "state.blocked": "Bloqueado",
   "state.lost": "Perdido",
+  "state.abandoned": "Sem motor",
   "state.passed": "Passou",
   "state.refused": "Recusado",
   "state.none": "Não testado",
@@ -319,6 +320,7 @@ export const ptBR: Readonly<Record<keyof typeof en, string>> = {
   "steps.succeeded": "{count} ok",
   "steps.running": "{count} em execução",
   "steps.waiting": "{count} à espera",
+  "steps.abandoned": "{count} sem motor",
   "steps.failed": "{count} com falha",
   "steps.skipped": "{count} ignorado || {count} ignorados",
   "steps.cancelled": "{count} cancelado || {count} cancelados",
@@ -342,6 +344,8 @@ export const ptBR: Readonly<Record<keyof typeof en, string>> = {
   "run.cancel.text":
     "Passos em andamento são encerrados com todos os seus processos. O que foi feito permanece e a execução pode ser retomada.",
   "run.cancelAsked": "Cancelando",
+  "run.abandoned":
+    "O motor que trabalhava nela foi encerrado; por isso ela está parada, embora seu registro diga que está em execução. O próximo motor que trabalhar neste projeto a assume; este comando inicia um:",
   "run.blocked": "Bloqueado pelo veredito:",
   "run.waitsAt": "{step} espera:",
   "run.toApprovals": "Para as aprovações",

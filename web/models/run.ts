@@ -1,9 +1,10 @@
-import type { PipelineRunStatus, StepCounts, StepRun } from "#api";
+import type { PipelineRunStatus, PipelineStep, StepCounts, StepRun } from "#api";
 
 const ORDER = [
   "cached",
   "succeeded",
   "running",
+  "abandoned",
   "waiting",
   "failed",
   "skipped",
@@ -15,6 +16,7 @@ const TONES = {
   cached: "cached",
   succeeded: "good",
   running: "running",
+  abandoned: "bad",
   waiting: "waiting",
   failed: "bad",
   skipped: "idle",
@@ -38,12 +40,19 @@ export interface StepProgress {
 }
 
 /** How far a pipeline run is, in step runs. */
-export function stepProgress(counts: StepCounts): StepProgress {
-  const cached = counts.cached ?? 0;
+export function stepProgress({
+  steps,
+  isAbandoned = false,
+}: {
+  readonly steps: StepCounts;
+  readonly isAbandoned?: boolean | undefined;
+}): StepProgress {
+  const cached = steps.cached ?? 0;
   const own: Readonly<Record<string, number | undefined>> = {
-    ...counts,
+    ...steps,
     cached,
-    succeeded: Math.max(0, (counts.succeeded ?? 0) - cached),
+    succeeded: Math.max(0, (steps.succeeded ?? 0) - cached),
+    ...(isAbandoned ? { running: 0, abandoned: steps.running } : {}),
   };
   const parts = ORDER.map((state) => ({ state, tone: TONES[state], count: own[state] ?? 0 })).filter(
     ({ count }) => count > 0,
@@ -68,9 +77,40 @@ export function runActions(status: PipelineRunStatus): { readonly canCancel: boo
   };
 }
 
-/** The word for a pipeline run's outcome: `blocked` when a verdict stopped what depended on it. */
-export function runState(run: { readonly status: PipelineRunStatus; readonly blocked?: string | undefined }): string {
-  return run.status === "succeeded" && run.blocked !== undefined ? "blocked" : run.status;
+interface RunOutcome {
+  readonly status: PipelineRunStatus;
+  readonly blocked?: string | undefined;
+  readonly isAbandoned?: boolean | undefined;
+}
+
+/**
+ * The word for a pipeline run's outcome: `blocked` when a verdict stopped what depended on it, `abandoned` when its
+ * engine is gone.
+ */
+export function runState({ status, blocked, isAbandoned }: RunOutcome): string {
+  if (isAbandoned === true && status === "running") return "abandoned";
+  return status === "succeeded" && blocked !== undefined ? "blocked" : status;
+}
+
+/** The word for a step run: one that an engine worked on which is gone does not run. */
+export function stepState(stepRun: Pick<StepRun, "status">, run: Pick<RunOutcome, "isAbandoned">): string {
+  return run.isAbandoned === true && stepRun.status === "running" ? "abandoned" : stepRun.status;
+}
+
+/** The word for what a step of a pipeline did last; undefined when it never ran. */
+export function lastStepState({
+  lastStatus,
+  isAbandoned,
+}: Pick<PipelineStep, "lastStatus" | "isAbandoned">): string | undefined {
+  return lastStatus === undefined ? undefined : stepState({ status: lastStatus }, { isAbandoned });
+}
+
+/** The last moment at which something of a run is known to have happened. */
+export function lastKnownMs(stepRuns: readonly StepRun[]): number {
+  return stepRuns.reduce(
+    (last, { queuedAtMs, startedAtMs, endedAtMs }) => Math.max(last, queuedAtMs ?? 0, startedAtMs ?? 0, endedAtMs ?? 0),
+    0,
+  );
 }
 
 export interface TimelineBar {

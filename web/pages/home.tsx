@@ -2,7 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import type { Alert, EndpointSummary, FailedRun, Overview, PendingApproval, PipelineRunSummary, Release } from "#api";
 import { deployedItem } from "../models/release-changes.ts";
-import { lastLine, stepProgress } from "../models/run.ts";
+import { lastLine, runState, stepProgress } from "../models/run.ts";
 import { endpointState } from "../models/endpoint.ts";
 import { address } from "../routes/address.ts";
 import { commands } from "../services/commands.ts";
@@ -14,7 +14,7 @@ import { Empty, Page, Panel, Read } from "../ui/page.tsx";
 import { useProblemText } from "../ui/problem-text.ts";
 import { StepOutcomes } from "../ui/run-progress.tsx";
 import { StateBadge } from "../ui/state.tsx";
-import { Ago, Amount, Digest, Duration } from "../ui/text.tsx";
+import { Ago, Amount, Digest, RunDuration } from "../ui/text.tsx";
 
 const PROBLEMS_SHOWN = 5;
 
@@ -71,21 +71,21 @@ function RunsPanel({ overview }: { readonly overview: Overview }) {
 
 function RunLine({ run }: { readonly run: PipelineRunSummary }) {
   const { t, name } = useLanguage();
-  const progress = stepProgress(run.steps);
+  const progress = stepProgress(run);
   return (
     <li>
       <Link to={address.run(run.id)} className="run-line">
-        <StateBadge state={run.blocked !== undefined && run.status === "succeeded" ? "blocked" : run.status} />
+        <StateBadge state={runState(run)} />
         <span className="run-line-name">{run.pipeline}</span>
         <span className="muted run-line-cause">
           {name("cause", run.trigger.on)}
           {run.trigger.subject !== undefined && ` · ${run.trigger.subject}`}
         </span>
         <span className="run-line-time">
-          {run.endedAtMs === undefined ? <Duration startMs={run.startedAtMs} /> : <Ago atMs={run.endedAtMs} />}
+          {run.endedAtMs === undefined ? <RunDuration run={run} /> : <Ago atMs={run.endedAtMs} />}
         </span>
         <span className="run-line-steps muted">
-          <StepOutcomes steps={run.steps} />
+          <StepOutcomes run={run} />
           <span
             className="progress"
             role="img"

@@ -2,7 +2,7 @@ import { Drawer } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
 import type { PipelineRunDetail, StepRun } from "#api";
-import { isOver, runActions, runState, stepProgress } from "../models/run.ts";
+import { isOver, runActions, runState, stepProgress, stepState } from "../models/run.ts";
 import { valueText } from "../models/format.ts";
 import { address } from "../routes/address.ts";
 import { ProblemError } from "../services/api.ts";
@@ -19,7 +19,7 @@ import { StepOutcomes } from "../ui/run-progress.tsx";
 import { StateBadge } from "../ui/state.tsx";
 import { loadOfKind, stepEdges, stepNode } from "../ui/step-node.tsx";
 import { StepRunFacts } from "../ui/step-run-facts.tsx";
-import { Ago, Copy, Digest, Duration, Facts, Figure } from "../ui/text.tsx";
+import { Ago, Command, Copy, Digest, Facts, Figure, RunDuration } from "../ui/text.tsx";
 import { TimelineView } from "../ui/timeline.tsx";
 
 const LARGEST_GRAPH = 150;
@@ -121,6 +121,7 @@ function RunBody({ run }: { readonly run: PipelineRunDetail }) {
   return (
     <>
       <RunError run={run} onSelect={select} />
+      <AbandonedNote run={run} />
       {run.blocked !== undefined && (
         <div className="note tone-waiting">
           <Icon name="approval" size={16} />
@@ -156,7 +157,7 @@ function RunBody({ run }: { readonly run: PipelineRunDetail }) {
         onClose={() => select(undefined)}
         position="right"
         size="min(860px, 100vw)"
-        title={current === undefined ? "" : <DrawerTitle stepRun={current} />}
+        title={current === undefined ? "" : <DrawerTitle stepRun={current} state={stepState(current, run)} />}
         closeButtonProps={{ "aria-label": t("shell.close") }}
       >
         {current !== undefined && <StepRunFacts stepRun={current} run={run} />}
@@ -184,14 +185,28 @@ function RunError({
   );
 }
 
+/** Why a run that is called running stands still, and what makes it go on. */
+function AbandonedNote({ run }: { readonly run: PipelineRunDetail }) {
+  const { t } = useLanguage();
+  if (run.isAbandoned !== true) return null;
+  return (
+    <div className="note tone-bad" role="status">
+      <Icon name="alert" size={16} />
+      <span>
+        <b>{t("state.abandoned")}.</b> {t("run.abandoned")} <Command text={`esteira run --resume ${run.id}`} />
+      </span>
+    </div>
+  );
+}
+
 function RunFigures({ run }: { readonly run: PipelineRunDetail }) {
   const { t } = useLanguage();
-  const { total } = stepProgress(run.steps);
+  const { total } = stepProgress(run);
   return (
     <div className="figures">
       <Figure label={t("run.steps")} name="run.steps" value={total}>
         <span className="figure-small">
-          <StepOutcomes steps={run.steps} />
+          <StepOutcomes run={run} />
         </span>
       </Figure>
       <Figure
@@ -201,7 +216,7 @@ function RunFigures({ run }: { readonly run: PipelineRunDetail }) {
           run.startedAtMs === undefined || run.endedAtMs === undefined ? undefined : run.endedAtMs - run.startedAtMs
         }
       >
-        <Duration startMs={run.startedAtMs} endMs={run.endedAtMs} />
+        <RunDuration run={run} />
       </Figure>
       <Figure label={t("run.versionsMade")} name="run.versionsMade" value={run.versionsMade}>
         {run.versionsMade}
@@ -233,11 +248,14 @@ function StepGraph({
             name: step.step,
             kind: step.kind,
             load: loadOfKind(step.kind),
-            status: step.status,
+            status: stepState(step, run),
             cached: step.cached,
           }),
         )}
-        edges={stepEdges(run.edges, run.stepRuns)}
+        edges={stepEdges(
+          run.edges,
+          new Set(run.stepRuns.filter((step) => stepState(step, run) === "running").map(({ step }) => step)),
+        )}
         selected={selected}
         onSelect={(step) => onSelect(run.stepRuns.find((each) => each.step === step)?.id)}
       />
@@ -356,11 +374,11 @@ function RowsFigure({ rows }: { readonly rows: number }) {
   );
 }
 
-function DrawerTitle({ stepRun }: { readonly stepRun: StepRun }) {
+function DrawerTitle({ stepRun, state }: { readonly stepRun: StepRun; readonly state: string }) {
   return (
     <span className="title-with-state">
       <b>{stepRun.step}</b> {stepRun.matrix !== undefined && <span className="chip">{stepRun.matrix}</span>}{" "}
-      <StateBadge state={stepRun.status} cached={stepRun.cached} />
+      <StateBadge state={state} cached={stepRun.cached} />
     </span>
   );
 }

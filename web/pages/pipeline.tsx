@@ -3,6 +3,7 @@ import { useNavigate, useParams } from "@tanstack/react-router";
 import { useState } from "react";
 import type { NewPipelineRun, PipelineDetail, PipelineStep } from "#api";
 import { valueText } from "../models/format.ts";
+import { lastStepState } from "../models/run.ts";
 import { address } from "../routes/address.ts";
 import { commands } from "../services/commands.ts";
 import { queries } from "../services/queries.ts";
@@ -92,7 +93,7 @@ function GraphPanel({ pipeline }: { readonly pipeline: PipelineDetail }) {
         name: each.name,
         kind: each.kind,
         load: each.load,
-        status: each.lastStatus,
+        status: lastStepState(each),
         cached: each.lastCached,
         note: each.hasMatrix ? `${each.kind} · ${t("pipeline.matrix")}` : undefined,
       }),
@@ -154,9 +155,9 @@ function StepsPanel({
         each.lastStatus === undefined ? (
           t("pipeline.never")
         ) : (
-          <StateBadge state={each.lastStatus} cached={each.lastCached === true} />
+          <StateBadge state={lastStepState(each) ?? "none"} cached={each.lastCached === true} />
         ),
-      sortBy: (each) => each.lastStatus,
+      sortBy: (each) => lastStepState(each),
     },
     {
       key: "time",
@@ -222,7 +223,7 @@ function StepFacts({ pipeline, step }: { readonly pipeline: string; readonly ste
             step.lastStatus === undefined ? (
               t("pipeline.never")
             ) : (
-              <StateBadge key="state" state={step.lastStatus} cached={step.lastCached === true} />
+              <StateBadge key="state" state={lastStepState(step) ?? "none"} cached={step.lastCached === true} />
             ),
           ],
           [t("run.time"), <Ago key="time" atMs={step.lastAtMs} />],

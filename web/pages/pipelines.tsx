@@ -122,14 +122,14 @@ function RecentBars({ pipeline }: { readonly pipeline: PipelineSummary }) {
   return (
     <span className="bars">
       {pipeline.recentRuns.slice(-BARS).map((run) => {
-        const text = `${name("state", run.status)}${run.durationMs === undefined ? "" : ` · ${format.duration(run.durationMs)}`}`;
+        const text = `${name("state", runState(run))}${run.durationMs === undefined ? "" : ` · ${format.duration(run.durationMs)}`}`;
         return (
           <Link
             key={run.id}
             to={address.run(run.id)}
             title={text}
             aria-label={text}
-            className={`tone-${toneOf(run.status)}`}
+            className={`tone-${toneOf(runState(run))}`}
           >
             <span style={{ height: `${Math.max(20, ((run.durationMs ?? 0) / longest) * 100)}%` }} />
           </Link>

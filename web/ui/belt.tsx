@@ -2,6 +2,7 @@ import { Link } from "@tanstack/react-router";
 import { useEffect, useRef, useState } from "react";
 import type { CodeStation, Overview, Parcel, Station } from "#api";
 import { beltPath, parcelsAt, shownCounts, stationLoad, toBelt } from "../models/belt.ts";
+import { runState } from "../models/run.ts";
 import { address } from "../routes/address.ts";
 import { codeStationAddress, stationAddress } from "../routes/station-address.ts";
 import { Icon } from "./icon.tsx";
@@ -241,7 +242,7 @@ function Track({ overview }: { readonly overview: Overview }) {
   const radius = BELT_HEIGHT / 2 - BELT_INSET;
   const names = [
     ...new Set(
-      [...overview.parcels, ...overview.runs.filter(({ status }) => status === "running")].map(
+      [...overview.parcels, ...overview.runs.filter((run) => runState(run) === "running")].map(
         ({ pipeline }) => pipeline,
       ),
     ),

@@ -5,7 +5,7 @@ import { useLanguage } from "./language.tsx";
 import { StepOutcomes } from "./run-progress.tsx";
 import { StateBadge } from "./state.tsx";
 import { type Column, DataTable } from "./table.tsx";
-import { Ago, Duration } from "./text.tsx";
+import { Ago, RunDuration } from "./text.tsx";
 
 interface RunTableProps {
   readonly runs: readonly PipelineRunSummary[];
@@ -41,18 +41,13 @@ export function RunTable({ runs, hasPipeline, more }: RunTableProps) {
         </span>
       ),
     },
-    {
-      key: "steps",
-      title: t("run.steps"),
-      width: "minmax(190px, 1.2fr)",
-      cell: (run) => <StepOutcomes steps={run.steps} />,
-    },
+    { key: "steps", title: t("run.steps"), width: "minmax(190px, 1.2fr)", cell: (run) => <StepOutcomes run={run} /> },
     {
       key: "duration",
       title: t("run.duration"),
       width: "110px",
       align: "right",
-      cell: (run) => <Duration startMs={run.startedAtMs} endMs={run.endedAtMs} />,
+      cell: (run) => <RunDuration run={run} />,
       value: (run) =>
         run.startedAtMs === undefined || run.endedAtMs === undefined ? undefined : run.endedAtMs - run.startedAtMs,
     },

@@ -25,6 +25,7 @@ const STATES: Readonly<Record<string, { readonly tone: Tone; readonly icon: Icon
   open: { tone: "bad", icon: "alert" },
   failed: { tone: "bad", icon: "cross" },
   lost: { tone: "bad", icon: "cross" },
+  abandoned: { tone: "bad", icon: "cross" },
   refused: { tone: "bad", icon: "cross" },
   rolled_back: { tone: "bad", icon: "back" },
   cancelled: { tone: "idle", icon: "stop" },

@@ -1,4 +1,4 @@
-import type { PipelineEdge, StepRun } from "#api";
+import type { PipelineEdge } from "#api";
 import type { DrawnEdge, DrawnNode } from "./graph.tsx";
 import { Icon, isIconName } from "./icon.tsx";
 import { StateMark, toneOf } from "./state.tsx";
@@ -52,7 +52,9 @@ export function loadOfKind(kind: string): string {
 }
 
 /** Edges of a pipeline; those into running steps move. */
-export function stepEdges(edges: readonly PipelineEdge[], stepRuns: readonly StepRun[] = []): readonly DrawnEdge[] {
-  const running = new Set(stepRuns.filter(({ status }) => status === "running").map(({ step }) => step));
+export function stepEdges(
+  edges: readonly PipelineEdge[],
+  running: ReadonlySet<string> = new Set(),
+): readonly DrawnEdge[] {
   return edges.map(({ from, to }) => ({ from, to, isActive: running.has(to) }));
 }

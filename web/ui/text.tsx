@@ -42,6 +42,19 @@ export function Duration({
   return endMs === undefined ? <RunningDuration startMs={startMs} /> : <FixedDuration durationMs={endMs - startMs} />;
 }
 
+/** How long a pipeline run took, or takes so far; of one whose engine is gone nobody knows. */
+export function RunDuration({
+  run,
+}: {
+  readonly run: {
+    readonly startedAtMs?: number | undefined;
+    readonly endedAtMs?: number | undefined;
+    readonly isAbandoned?: boolean | undefined;
+  };
+}) {
+  return <Duration startMs={run.isAbandoned === true ? undefined : run.startedAtMs} endMs={run.endedAtMs} />;
+}
+
 function FixedDuration({ durationMs }: { readonly durationMs: number }) {
   const { format } = useLanguage();
   return <span className="figure">{format.duration(Math.max(0, durationMs))}</span>;

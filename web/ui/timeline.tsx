@@ -1,7 +1,7 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { useRef } from "react";
 import type { PipelineRunDetail } from "#api";
-import { isOver, type TimelineBar, toTimeline } from "../models/run.ts";
+import { isOver, lastKnownMs, stepState, type TimelineBar, toTimeline } from "../models/run.ts";
 import { useLanguage } from "./language.tsx";
 import { useNow } from "./now.ts";
 import { StepReason } from "./reason-text.tsx";
@@ -20,7 +20,9 @@ interface TimelineProps {
 
 /** When each step run waited and worked; a fan-out of thousands is virtualised. */
 export function TimelineView(props: TimelineProps) {
-  return isOver(props.run.status) ? <Bars {...props} nowMs={props.run.endedAtMs ?? 0} /> : <LiveBars {...props} />;
+  const { run } = props;
+  if (run.isAbandoned === true) return <Bars {...props} nowMs={lastKnownMs(run.stepRuns)} />;
+  return isOver(run.status) ? <Bars {...props} nowMs={run.endedAtMs ?? 0} /> : <LiveBars {...props} />;
 }
 
 function LiveBars(props: TimelineProps) {
@@ -65,6 +67,7 @@ function Bars({ run, selected, onSelect, nowMs }: TimelineProps & { readonly now
               <Row
                 key={bar.stepRun.id}
                 bar={bar}
+                state={stepState(bar.stepRun, run)}
                 top={item.start}
                 isSelected={bar.stepRun.id === selected}
                 onSelect={onSelect}
@@ -79,16 +82,17 @@ function Bars({ run, selected, onSelect, nowMs }: TimelineProps & { readonly now
 
 interface RowProps {
   readonly bar: TimelineBar;
+  readonly state: string;
   readonly top: number;
   readonly isSelected: boolean;
   readonly onSelect: (id: string | undefined) => void;
 }
 
-function Row({ bar, top, isSelected, onSelect }: RowProps) {
+function Row({ bar, state, top, isSelected, onSelect }: RowProps) {
   const { t, format } = useLanguage();
   const { stepRun } = bar;
   const { progress } = stepRun;
-  const isRunning = stepRun.status === "running";
+  const isRunning = state === "running";
   return (
     <button
       type="button"
@@ -98,7 +102,7 @@ function Row({ bar, top, isSelected, onSelect }: RowProps) {
       aria-expanded={isSelected}
     >
       <span className="timeline-name">
-        <StateMark state={stepRun.status} cached={stepRun.cached} />
+        <StateMark state={state} cached={stepRun.cached} />
         <span>
           {stepRun.step} {stepRun.matrix !== undefined && <span className="muted">{stepRun.matrix}</span>}
         </span>
@@ -112,7 +116,7 @@ function Row({ bar, top, isSelected, onSelect }: RowProps) {
         )}
         {stepRun.startedAtMs !== undefined && (
           <span
-            className={`timeline-bar tone-${toneOf(stepRun.cached ? "cached" : stepRun.status)}${isRunning ? " timeline-bar-running" : ""}`}
+            className={`timeline-bar tone-${toneOf(stepRun.cached ? "cached" : state)}${isRunning ? " timeline-bar-running" : ""}`}
             style={{ left: `${bar.from * 100}%`, width: `${(bar.to - bar.from) * 100}%` }}
           />
         )}
@@ -128,7 +132,7 @@ function Row({ bar, top, isSelected, onSelect }: RowProps) {
         ) : stepRun.cached ? (
           t("state.cached")
         ) : (
-          <Duration startMs={stepRun.startedAtMs} endMs={stepRun.endedAtMs} />
+          <Duration startMs={state === "abandoned" ? undefined : stepRun.startedAtMs} endMs={stepRun.endedAtMs} />
         )}
       </span>
     </button>

@@ -24,6 +24,7 @@ export const en = {
   runCancelled: "Cancelled after {seconds} s",
   runWaiting: "Waiting: {reason}",
   runInterrupted: "Interrupted. Finish it with: esteira run --resume {id}",
+  abandoned: "engine gone",
   engineGone: "its engine is gone; esteira run --resume {id}",
   moreSteps: "… and {count} more: esteira status {id}",
   resumeHint: "Correct the cause, then finish from there: esteira run --resume {id}",

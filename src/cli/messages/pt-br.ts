@@ -23,6 +23,7 @@ export const ptBr: Readonly<Record<MessageKey, string>> = {
   runCancelled: "Cancelada após {seconds} s",
   runWaiting: "Aguardando: {reason}",
   runInterrupted: "Interrompida. Termine com: esteira run --resume {id}",
+  abandoned: "sem motor",
   engineGone: "o motor dela acabou; esteira run --resume {id}",
   moreSteps: "… e mais {count}: esteira status {id}",
   resumeHint: "Corrija a causa e termine dali: esteira run --resume {id}",

@@ -7,19 +7,31 @@ import {
   listUnsettledFailures,
   type ReadTransaction,
 } from "#metadata-store";
+import { findAbandonedRuns } from "#pipeline";
 import { toProblem, toRunSummary } from "../pipeline-runs/pipeline-run-view.ts";
 
 const PARCELS_SHOWN = 60;
 
-/** What works at this moment, each step run at its station. */
+/**
+ * What works at this moment, each step run at its station; `abandoned` names the runs of which nothing moves, because
+ * their engine is gone.
+ */
 export async function readParcels(
   transaction: ReadTransaction,
   platform: Platform,
-): Promise<{ readonly parcels: readonly Parcel[]; readonly parcelCount: number }> {
-  const { stepRuns, count } = await listRunningStepRuns(transaction, {
-    project: platform.project,
-    limit: PARCELS_SHOWN,
-  });
+): Promise<{
+  readonly parcels: readonly Parcel[];
+  readonly parcelCount: number;
+  readonly abandoned: ReadonlySet<string>;
+}> {
+  const { project } = platform;
+  const running = await listRunningStepRuns(transaction, { project, limit: PARCELS_SHOWN });
+  const ids = new Set(running.stepRuns.map(({ pipelineRunId }) => pipelineRunId));
+  const abandoned = await findAbandonedRuns(
+    transaction,
+    [...ids].map((id) => ({ id, project, status: "running" })),
+  );
+  const stepRuns = running.stepRuns.filter(({ pipelineRunId }) => !abandoned.has(pipelineRunId));
   const places = new Map(platform.stationedSteps().map((each) => [`${each.pipeline}/${each.step}`, each]));
   const parcels = stepRuns.map((stepRun): Parcel => {
     // A step that was taken out of its file while it ran is a command as far as anybody knows.
@@ -37,7 +49,7 @@ export async function readParcels(
       startedAtMs: stepRun.startedAtMs,
     };
   });
-  return { parcels, parcelCount: count };
+  return { parcels, parcelCount: running.count - (running.stepRuns.length - stepRuns.length), abandoned };
 }
 
 /** Failures that wait for a person: not followed by a success, not said to have been seen. */

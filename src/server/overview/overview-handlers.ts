@@ -81,11 +81,12 @@ export function createOverviewHandlers(platform: Platform): Pick<ApiHandlers, "g
           approved: approvedSubject(approved?.subject),
         };
         const [retrain] = await toAlerts(transaction, lastAlert === undefined ? [] : [lastAlert]);
+        const { abandoned, ...work } = await readParcels(transaction, platform);
         return {
           project,
-          stations: await stationsOf(transaction, platform, facts),
-          code: await readCodeLane(transaction, platform, { releases, stateOf: (run) => stateOf(run, []) }),
-          ...(await readParcels(transaction, platform)),
+          stations: await stationsOf(transaction, platform, { ...facts, abandoned }),
+          code: await readCodeLane(transaction, platform, { releases, stateOf: (run) => stateOf(run, [], abandoned) }),
+          ...work,
           failedRuns: await readFailedRuns(transaction, project),
           ...(retrain === undefined
             ? {}
@@ -147,6 +148,8 @@ interface Facts extends ExactCounts {
   readonly pending: Overview["pendingApprovals"];
   readonly releases: Overview["releases"];
   readonly approved: ReturnType<typeof approvedSubject>;
+  /** Runs whose engine is gone. */
+  readonly abandoned: ReadonlySet<string>;
 }
 
 async function stationsOf(transaction: ReadTransaction, platform: Platform, facts: Facts): Promise<readonly Station[]> {
@@ -163,7 +166,13 @@ async function stationsOf(transaction: ReadTransaction, platform: Platform, fact
     const runs = own.flatMap(({ pipeline, step }) => latest.get(JSON.stringify([pipeline, step])) ?? []);
     return [
       name,
-      toStation(name, { stepCount: own.length, runs, counts: counts[name] ?? [], live: live[name] ?? {} }),
+      toStation(name, {
+        stepCount: own.length,
+        runs,
+        counts: counts[name] ?? [],
+        live: live[name] ?? {},
+        abandoned: facts.abandoned,
+      }),
     ] as const;
   });
   const stations = new Map<StationName, Station>(byKind);
@@ -220,6 +229,7 @@ function toStation(
     readonly runs: readonly LatestStepRun[];
     readonly counts: Counts;
     readonly live: Partial<Station>;
+    readonly abandoned: Facts["abandoned"];
   },
 ): Station {
   const latest = facts.runs.toSorted((left, right) => (left.id < right.id ? 1 : -1));
@@ -231,7 +241,7 @@ function toStation(
     latest.find(({ status }) => status === "waiting") ??
     latest.find(({ status }) => status === "failed") ??
     newest;
-  const state = stateOf(shown, facts.counts);
+  const state = stateOf(shown, facts.counts, facts.abandoned);
   const isNow = state === "running" || state === "waiting" || state === "failed" || facts.live.subject === undefined;
   return {
     name,
@@ -246,7 +256,12 @@ function toStation(
   };
 }
 
-function stateOf(run: Pick<LatestStepRun, "status">, counts: Counts): Station["state"] {
+function stateOf(
+  run: Pick<LatestStepRun, "status" | "pipelineRunId">,
+  counts: Counts,
+  abandoned: Facts["abandoned"],
+): Station["state"] {
+  if (abandoned.has(run.pipelineRunId) && run.status === "running") return "attention";
   switch (run.status) {
     case "running":
     case "queued":

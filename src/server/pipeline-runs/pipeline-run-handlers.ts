@@ -10,7 +10,7 @@ import {
   type ReadTransaction,
   sumOutputs,
 } from "#metadata-store";
-import { followLog, isAbandoned, listPipelineRuns, type LogPiece, readLog } from "#pipeline";
+import { followLog, listPipelineRuns, type LogPiece, readLog } from "#pipeline";
 import type { ApiHandlers, StreamedEvent } from "../api/mount-api.ts";
 import { parseCursor, toPage, ULID } from "../api/paging.ts";
 import { resourceMissing } from "../errors.ts";
@@ -39,9 +39,6 @@ export function createPipelineRunHandlers(platform: Platform): PipelineRunHandle
     if (stepRun?.project !== project) throw resourceMissing({ kind: "step run", key: stepRunId });
   }
 
-  const abandonment = async (run: PipelineRun): Promise<{ readonly isAbandoned?: true }> =>
-    (await isAbandoned(store, run)) ? { isAbandoned: true } : {};
-
   async function ownRun(transaction: ReadTransaction, id: string): Promise<PipelineRun> {
     const run = await findPipelineRun(transaction, id);
     if (run?.project !== project) throw resourceMissing({ kind: "pipeline run", key: id });
@@ -58,15 +55,7 @@ export function createPipelineRunHandlers(platform: Platform): PipelineRunHandle
         limit: query.limit + 1,
       });
       const shown = await store.read((transaction) => toRunSummaries(transaction, found));
-      const working = found.filter(({ status }) => status === "running");
-      const abandoned = new Set(
-        (await Promise.all(working.map(async (run) => ((await isAbandoned(store, run)) ? [run.id] : [])))).flat(),
-      );
-      return toPage(shown, {
-        limit: query.limit,
-        cursor: ({ id }) => id,
-        show: (run) => (abandoned.has(run.id) ? { ...run, isAbandoned: true } : run),
-      });
+      return toPage(shown, { limit: query.limit, cursor: ({ id }) => id, show: (run) => run });
     },
     getPipelineRun: async ({ params }) => {
       return store.read(async (transaction) => {
@@ -76,7 +65,6 @@ export function createPipelineRunHandlers(platform: Platform): PipelineRunHandle
         const summary = await toRunSummary(transaction, run);
         return {
           ...summary,
-          ...(await abandonment(run)),
           params: run.params,
           stepRuns: first.items,
           stepRunCount: totalOf(summary.steps),

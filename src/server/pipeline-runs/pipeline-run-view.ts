@@ -10,11 +10,12 @@ import {
   type StepRun as StoredStepRun,
   type StoredError,
 } from "#metadata-store";
-import { parseReason } from "#pipeline";
+import { findAbandonedRuns, parseReason } from "#pipeline";
 
 /** A pipeline run as lists show it. */
 export async function toRunSummary(transaction: ReadTransaction, run: PipelineRun): Promise<PipelineRunSummary> {
-  return summarize(run, (await countStepRunsOf(transaction, [run.id])).get(run.id));
+  const [summary] = await toRunSummaries(transaction, [run]);
+  return summary as PipelineRunSummary;
 }
 
 /** Pipeline runs as lists show them. */
@@ -26,7 +27,11 @@ export async function toRunSummaries(
     transaction,
     runs.map(({ id }) => id),
   );
-  return runs.map((run) => summarize(run, counts.get(run.id)));
+  const abandoned = await findAbandonedRuns(transaction, runs);
+  return runs.map((run) => ({
+    ...summarize(run, counts.get(run.id)),
+    ...(abandoned.has(run.id) ? { isAbandoned: true } : {}),
+  }));
 }
 
 function summarize(run: PipelineRun, counts: StepCounts = { cached: 0 }): PipelineRunSummary {

@@ -2,8 +2,8 @@ import type { Load, PipelineDetail, PipelineEdge, PipelineStep, PipelineSummary,
 import type { Platform } from "#app";
 import { getPipelineDefinition, listLatestStepRuns, type ReadTransaction } from "#metadata-store";
 import {
+  findAbandonedRuns,
   getPipeline,
-  isAbandoned,
   listPipelineRuns,
   listPipelines,
   nextTicks,
@@ -12,7 +12,7 @@ import {
 import type { ApiHandlers } from "../api/mount-api.ts";
 import { toPage } from "../api/paging.ts";
 import { projectNotOpen } from "../errors.ts";
-import { toRunSummary } from "../pipeline-runs/pipeline-run-view.ts";
+import { toRunSummaries } from "../pipeline-runs/pipeline-run-view.ts";
 
 const RECENT_RUNS = 20;
 const NEXT_TIMES = 5;
@@ -84,7 +84,7 @@ async function summarize(
   const recent = await listPipelineRuns(store, { project, pipeline: definition.name, limit: RECENT_RUNS });
   const triggers = toTriggers(definition, clock.now());
   const nextTimes = triggers.flatMap(({ nextAtMs }) => nextAtMs ?? []);
-  const [last] = recent;
+  const summaries = await store.read((transaction) => toRunSummaries(transaction, recent));
   return {
     name: definition.name,
     description: definition.description,
@@ -93,21 +93,14 @@ async function summarize(
     stepCount: definition.steps.length,
     triggers,
     nextAtMs: nextTimes.length === 0 ? undefined : Math.min(...nextTimes),
-    lastRun:
-      last === undefined
-        ? undefined
-        : {
-            ...(await store.read((transaction) => toRunSummary(transaction, last))),
-            ...((await isAbandoned(store, last)) ? { isAbandoned: true } : {}),
-          },
-    recentRuns: recent.toReversed().map((run) => ({
+    lastRun: summaries[0],
+    recentRuns: summaries.toReversed().map((run) => ({
       id: run.id,
       status: run.status,
       startedAtMs: run.startedAtMs,
       durationMs:
-        run.startedAtMs === undefined || run.finishedAtMs === undefined
-          ? undefined
-          : run.finishedAtMs - run.startedAtMs,
+        run.startedAtMs === undefined || run.endedAtMs === undefined ? undefined : run.endedAtMs - run.startedAtMs,
+      isAbandoned: run.isAbandoned,
     })),
   };
 }
@@ -136,6 +129,13 @@ async function toSteps(
     pipeline: name,
     steps: steps.map((step) => step.name),
   });
+  const working = new Set(
+    [...latest.values()].flatMap(({ status, pipelineRunId }) => (status === "running" ? [pipelineRunId] : [])),
+  );
+  const abandoned = await findAbandonedRuns(
+    transaction,
+    [...working].map((id) => ({ id, project, status: "running" })),
+  );
   return steps.map((step) => {
     const last = latest.get(step.name);
     return {
@@ -150,6 +150,7 @@ async function toSteps(
       isFinal: step.finally,
       lastStatus: last?.status,
       lastCached: last?.cached,
+      isAbandoned: last?.status === "running" && abandoned.has(last.pipelineRunId) ? true : undefined,
       lastStepRunId: last?.id,
       lastAtMs: last?.finishedAtMs ?? last?.startedAtMs,
     };

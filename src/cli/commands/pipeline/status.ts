@@ -24,7 +24,9 @@ export const command: Command = {
         const run = await readWholeRun(call, id);
         if (options["json"] === true) return terminal.printJson(run);
         terminal.print(
-          `${formatStatus(terminal, run.status)}  ${run.pipeline}  ${terminal.style("dim", run.id)}${run.blocked === undefined ? "" : `  ${run.blocked}`}`,
+          [runStatus(terminal, run), run.pipeline, terminal.style("dim", run.id), run.blocked ?? whyOf(terminal, run)]
+            .filter((part) => part !== "")
+            .join("  "),
         );
         return terminal.table([
           [
@@ -37,7 +39,9 @@ export const command: Command = {
           ...run.stepRuns.map((step) => [
             step.matrix === undefined ? step.step : `${step.step} (${step.matrix})`,
             step.kind,
-            formatStatus(terminal, step.status, step.cached ? terminal.say("cached") : step.status),
+            step.status === "running"
+              ? runStatus(terminal, { ...run, status: step.status })
+              : formatStatus(terminal, step.status, step.cached ? terminal.say("cached") : step.status),
             step.startedAtMs === undefined || step.endedAtMs === undefined
               ? ""
               : formatDuration(step.endedAtMs - step.startedAtMs),
@@ -80,6 +84,23 @@ async function listUnfinished(call: CliSession["call"]): Promise<readonly Pipeli
   return pages.flat().toSorted((left, right) => (left.id < right.id ? 1 : -1));
 }
 
+/** A run whose engine is gone does not run, whatever its record says. */
+function runStatus(
+  terminal: Terminal,
+  { status, isAbandoned }: Pick<PipelineRunSummary, "status" | "isAbandoned">,
+): string {
+  return isAbandoned === true
+    ? formatStatus(terminal, "interrupted", terminal.say("abandoned"))
+    : formatStatus(terminal, status);
+}
+
+function whyOf(
+  terminal: Terminal,
+  { id, isAbandoned, reason }: Pick<PipelineRunSummary, "id" | "isAbandoned" | "reason">,
+): string {
+  return isAbandoned === true ? terminal.say("engineGone", { id }) : (reason ?? "");
+}
+
 function printRuns(
   terminal: Terminal,
   rows: readonly { readonly name: string; readonly run: PipelineSummary["lastRun"] }[],
@@ -95,13 +116,13 @@ function printRuns(
     ],
     ...rows.map(({ name, run }) => [
       name,
-      run === undefined ? "–" : formatStatus(terminal, run.status),
+      run === undefined ? "–" : runStatus(terminal, run),
       run?.startedAtMs === undefined ? "" : formatTime(run.startedAtMs),
       run?.startedAtMs === undefined || run.endedAtMs === undefined
         ? ""
         : formatDuration(run.endedAtMs - run.startedAtMs),
       terminal.style("dim", run?.id ?? ""),
-      run?.isAbandoned === true ? terminal.say("engineGone", { id: run.id }) : (run?.reason ?? ""),
+      run === undefined ? "" : whyOf(terminal, run),
     ]),
   ]);
 }
