@@ -10,6 +10,7 @@ import { datasetLifecycleMigration } from "./migrations/0011-dataset-lifecycle.t
 import { servingTrialsMigration } from "./migrations/0012-serving-trials.ts";
 import { growthMigration } from "./migrations/0013-growth.ts";
 import { ownConditionMigration } from "./migrations/0014-own-condition.ts";
+import { engineIndexMigration } from "./migrations/0015-engine-index.ts";
 import { assetMigration } from "./migrations/0002-asset.ts";
 import { pipelineMigration } from "./migrations/0003-pipeline.ts";
 import { eventMigration } from "./migrations/0001-event.ts";
@@ -30,4 +31,5 @@ export const migrations: readonly Migration[] = [
   servingTrialsMigration,
   growthMigration,
   ownConditionMigration,
+  engineIndexMigration,
 ];

@@ -8,6 +8,7 @@ import { digestOf } from "#base";
 import {
   getVersionGraph,
   findLatestStepRuns,
+  listOtherEngines,
   listPredictions,
   listPredictionTotals,
   type MetadataStore,
@@ -141,6 +142,17 @@ async function plansOf(address: string, work: (transaction: never) => Promise<un
 }
 
 describe("plans on node:sqlite", () => {
+  it("find the engines that have not ended without reading those that have", async () => {
+    const { address } = await openTestStore("sqlite");
+    const plans = await plansOf(address, (transaction) =>
+      listOtherEngines(transaction, { project: "p", engineId: "e" }),
+    );
+    assert.match(
+      plans.join("\n"),
+      /^SEARCH engine_instance USING INDEX engine_not_stopped \(project=\? AND stopped=\?\)$/,
+    );
+  });
+
   it("list predictions by version and by label without passing over others", async () => {
     const { address } = await openTestStore("sqlite");
     const plan = async (query: object): Promise<string> =>

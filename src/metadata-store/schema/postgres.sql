@@ -950,6 +950,8 @@ CREATE UNIQUE INDEX endpoint_trial_pkey ON endpoint_trial USING btree (id);
 
 CREATE UNIQUE INDEX engine_instance_pkey ON engine_instance USING btree (id);
 
+CREATE INDEX engine_not_stopped ON engine_instance USING btree (project, stopped, id);
+
 CREATE UNIQUE INDEX event_pkey ON event USING btree (sequence);
 
 CREATE INDEX event_subject ON event USING btree (subject_kind, subject, sequence);

@@ -747,6 +747,8 @@ CREATE INDEX "endpoint_trial_endpoint" on "endpoint_trial" ("project",
   "endpoint",
   "id");
 
+CREATE INDEX engine_not_stopped on engine_instance (project, stopped, id);
+
 CREATE INDEX "event_subject" on "event" ("subject_kind",
   "subject",
   "sequence");
