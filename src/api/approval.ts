@@ -60,9 +60,12 @@ export interface PendingApproval {
 }
 
 export interface Approvals {
+  /** Oldest first, at most 100. */
   readonly pending: readonly PendingApproval[];
+  readonly pendingCount: number;
   /** Newest first, at most 200. */
   readonly given: readonly Approval[];
+  readonly givenCount: number;
 }
 
 /** Body of `POST approvals`. */

@@ -42,7 +42,9 @@ export interface EndpointWindow {
     readonly segment?: string | undefined;
   }[];
   readonly drift: readonly {
-    /** `prediction` for the drift of the answers. */
+    /** What drifted: a column that goes in, the answers, or the share of the columns that a monitor watches as one. */
+    readonly of: "column" | "prediction" | "share";
+    /** Name of the column; `prediction` and `drift_share` for the others. */
     readonly feature: string;
     readonly method: string;
     /** Missing where no distance exists: `reason` says why. */
@@ -119,14 +121,17 @@ export interface EndpointTrial {
 export interface EndpointDetail extends EndpointSummary {
   /** Oldest first. */
   readonly periods: readonly EndpointPeriod[];
-  /** Oldest first, at most 200. */
+  /** Oldest first, at most the newest 200. */
   readonly windows: readonly EndpointWindow[];
+  readonly windowCount: number;
   readonly monitors: readonly Monitor[];
   /** Newest first, at most 100. */
   readonly alerts: readonly Alert[];
+  readonly alertCount: number;
   readonly retrainings: readonly Retraining[];
   /** Newest first, at most 10. */
   readonly trials: readonly EndpointTrial[];
+  readonly trialCount: number;
   /** One row that the endpoint accepts, for trying it. */
   readonly exampleRequest?: Readonly<Record<string, unknown>> | undefined;
   /** Time at which the example's features are fresh, to be sent with it; absent where the endpoint reads none. */

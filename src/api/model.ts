@@ -37,7 +37,7 @@ export interface ModelSummary {
 export interface ModelDetail extends ModelSummary {
   readonly description?: string | undefined;
   readonly tags: Readonly<Record<string, string>>;
-  /** Newest first, at most 200. */
+  /** Newest first, at most 200 of `versionCount`; `GET models/:name/versions` pages through all. */
   readonly versions: readonly ModelVersionSummary[];
 }
 

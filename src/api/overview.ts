@@ -134,9 +134,15 @@ export interface Overview {
   readonly problems?: readonly ProjectProblem[] | undefined;
   /** Queued, running or waiting; then the last ended, at most 10 in all. */
   readonly runs: readonly PipelineRunSummary[];
+  /** Newest first, at most 20. */
   readonly openAlerts: readonly Alert[];
+  readonly openAlertCount: number;
+  /** Oldest first, at most 100. */
   readonly pendingApprovals: readonly PendingApproval[];
+  readonly pendingApprovalCount: number;
   /** Newest first, at most 5. */
   readonly releases: readonly Release[];
+  /** By name, at most 1,000. */
   readonly endpoints: readonly EndpointSummary[];
+  readonly endpointCount: number;
 }

@@ -20,7 +20,7 @@ import type {
 import type { EndpointDetail, EndpointSummary } from "./endpoint.ts";
 import type { FeatureViewSummary } from "./feature-view.ts";
 import type { LineageGraph } from "./lineage.ts";
-import type { ModelDetail, ModelSummary, ModelVersionRecord } from "./model.ts";
+import type { ModelDetail, ModelSummary, ModelVersionRecord, ModelVersionSummary } from "./model.ts";
 import type { NotebookVersion } from "./notebook.ts";
 import type { Overview } from "./overview.ts";
 import type { Page } from "./page.ts";
@@ -80,6 +80,11 @@ export interface ApiRoutes {
   readonly listFeatureViews: ApiRoute<{ response: Page<FeatureViewSummary> }>;
   readonly listModels: ApiRoute<{ query: requests.PageQuery; response: Page<ModelSummary> }>;
   readonly getModel: ApiRoute<{ params: requests.NameParams; response: ModelDetail }>;
+  readonly listModelVersions: ApiRoute<{
+    params: requests.NameParams;
+    query: requests.PageQuery;
+    response: Page<ModelVersionSummary>;
+  }>;
   readonly getModelVersion: ApiRoute<{ params: requests.VersionParams; response: ModelVersionRecord }>;
   readonly listAssetVersions: ApiRoute<{
     params: requests.NameParams;
@@ -320,6 +325,14 @@ export const routes: ApiRoutes = {
     summary: "A model with its versions",
     params: nameParams,
     response: schemas.modelDetailSchema,
+  },
+  listModelVersions: {
+    method: "GET",
+    path: "/models/:name/versions",
+    summary: "Versions of a model, newest first",
+    params: nameParams,
+    query: pageQuery,
+    response: pageOf(schemas.modelVersionSummarySchema),
   },
   getModelVersion: {
     method: "GET",

@@ -105,8 +105,10 @@ export const pendingApprovalSchema: z.ZodType<PendingApproval> = z.object({
 }).describe("A closed gate that waits for a decision.");
 
 export const approvalsSchema: z.ZodType<Approvals> = z.object({
-  "pending": z.array(pendingApprovalSchema),
+  "pending": z.array(pendingApprovalSchema).describe("Oldest first, at most 100."),
+  "pendingCount": z.number(),
   "given": z.array(approvalSchema).describe("Newest first, at most 200."),
+  "givenCount": z.number(),
 });
 
 export const newApprovalSchema: z.ZodType<NewApproval> = z.object({
@@ -372,7 +374,7 @@ export const endpointWindowSchema: z.ZodType<EndpointWindow> = z.object({
   "labelledCount": z.number(),
   "modelVersions": z.array(z.number()),
   "performance": z.array(z.object({ "metric": z.string(), "value": z.number(), "baseline": z.number().optional(), "threshold": z.number().optional(), "segment": z.string().optional() })),
-  "drift": z.array(z.object({ "feature": z.string().describe("`prediction` for the drift of the answers."), "method": z.string(), "score": z.number().optional().describe("Missing where no distance exists: `reason` says why."), "threshold": z.number().optional(), "isDrifted": z.boolean(), "adjusted": z.number().optional().describe("The p-value, adjusted for the other columns that were tested."), "reason": z.string().optional() })),
+  "drift": z.array(z.object({ "of": z.enum(["column", "prediction", "share"]).describe("What drifted: a column that goes in, the answers, or the share of the columns that a monitor watches as one."), "feature": z.string().describe("Name of the column; `prediction` and `drift_share` for the others."), "method": z.string(), "score": z.number().optional().describe("Missing where no distance exists: `reason` says why."), "threshold": z.number().optional(), "isDrifted": z.boolean(), "adjusted": z.number().optional().describe("The p-value, adjusted for the other columns that were tested."), "reason": z.string().optional() })),
   "figures": z.record(z.string(), z.number()).describe("Other figures: mean prediction, share of nulls, … by name."),
 }).describe("What monitoring computed for one window of time (usually a week).");
 
@@ -426,11 +428,14 @@ export const endpointDetailSchema: z.ZodType<EndpointDetail> = z.object({
   "lastPredictionAtMs": z.number().optional(),
   "openAlertCount": z.number(),
   "periods": z.array(endpointPeriodSchema).describe("Oldest first."),
-  "windows": z.array(endpointWindowSchema).describe("Oldest first, at most 200."),
+  "windows": z.array(endpointWindowSchema).describe("Oldest first, at most the newest 200."),
+  "windowCount": z.number(),
   "monitors": z.array(monitorSchema),
   "alerts": z.array(alertSchema).describe("Newest first, at most 100."),
+  "alertCount": z.number(),
   "retrainings": z.array(retrainingSchema),
   "trials": z.array(endpointTrialSchema).describe("Newest first, at most 10."),
+  "trialCount": z.number(),
   "exampleRequest": z.record(z.string(), z.unknown()).optional().describe("One row that the endpoint accepts, for trying it."),
   "exampleAtMs": z.number().optional().describe("Time at which the example's features are fresh, to be sent with it; absent where the endpoint reads none."),
 });
@@ -509,7 +514,7 @@ export const modelDetailSchema: z.ZodType<ModelDetail> = z.object({
   "champion": modelVersionSummarySchema.optional().describe("The version in production."),
   "description": z.string().optional(),
   "tags": z.record(z.string(), z.string()),
-  "versions": z.array(modelVersionSummarySchema).describe("Newest first, at most 200."),
+  "versions": z.array(modelVersionSummarySchema).describe("Newest first, at most 200 of `versionCount`; `GET models/:name/versions` pages through all."),
 });
 
 export const verdictRuleSchema: z.ZodType<VerdictRule> = z.object({
@@ -751,10 +756,13 @@ export const overviewSchema: z.ZodType<Overview> = z.object({
   "pipelineCount": z.number(),
   "problems": z.array(projectProblemSchema).optional().describe("Mistakes of the project's files as they are now; while there are any, the project as it was before them stays in force."),
   "runs": z.array(pipelineRunSummarySchema).describe("Queued, running or waiting; then the last ended, at most 10 in all."),
-  "openAlerts": z.array(alertSchema),
-  "pendingApprovals": z.array(pendingApprovalSchema),
+  "openAlerts": z.array(alertSchema).describe("Newest first, at most 20."),
+  "openAlertCount": z.number(),
+  "pendingApprovals": z.array(pendingApprovalSchema).describe("Oldest first, at most 100."),
+  "pendingApprovalCount": z.number(),
   "releases": z.array(releaseSchema).describe("Newest first, at most 5."),
-  "endpoints": z.array(endpointSummarySchema),
+  "endpoints": z.array(endpointSummarySchema).describe("By name, at most 1,000."),
+  "endpointCount": z.number(),
 }).describe("The home page: the whole cycle at this moment.");
 
 export const stepRunStatusSchema: z.ZodType<StepRunStatus> = z.enum(["pending", "queued", "running", "waiting", "succeeded", "failed", "skipped", "cancelled"]);

@@ -11,6 +11,7 @@ import {
   insertRelease,
   listDeployed,
   listDeployments,
+  listReleaseCourses,
   listReleases,
   type MetadataStore,
   type Release,
@@ -366,19 +367,24 @@ async function chooseEarlierRelease(
 ): Promise<Release> {
   const { project, environment, asset, to } = request;
   const deployed = await findDeployed(store, request);
-  const { releases, ran } = await store.read(async (transaction) => ({
-    releases: await listReleases(transaction, { project, environment, asset, limit: 1000 }),
-    ran: new Set(
-      (await listDeployments(transaction, { project, environment, asset, status: "succeeded", limit: 1000 })).map(
-        ({ releaseId }) => releaseId,
-      ),
-    ),
-  }));
+  const { releases, ran, before } = await store.read(async (transaction) => {
+    const course = (await listReleaseCourses(transaction, [deployed.releaseId])).get(deployed.releaseId);
+    const succeeded = await listDeployments(transaction, {
+      project,
+      environment,
+      asset,
+      status: "succeeded",
+      limit: 1000,
+    });
+    return {
+      releases: await listReleases(transaction, { project, environment, asset, limit: 1000 }),
+      ran: new Set(succeeded.map(({ releaseId }) => releaseId)),
+      before: course?.beforeId === undefined ? undefined : await getRelease(transaction, { id: course.beforeId }),
+    };
+  });
   const earlier = releases.filter(({ id }) => ran.has(id) && id !== deployed.releaseId);
   const chosen =
-    to === undefined
-      ? releaseBefore(releases, { ran, currentId: deployed.releaseId })
-      : earlier.find(({ id, number }) => id === to || String(number) === String(to));
+    to === undefined ? before : earlier.find(({ id, number }) => id === to || String(number) === String(to));
   if (chosen !== undefined) return chosen;
   throw releaseMissing({
     environment,
@@ -386,21 +392,6 @@ async function chooseEarlierRelease(
     release: to === undefined ? "earlier release" : `other release ${to}`,
     known: earlier.map(({ number }) => String(number)),
   });
-}
-
-/**
- * Where a rollback that names no release goes: the newest release before the current one that ran.
- *
- * @param releases of one asset in one environment, newest first
- */
-export function releaseBefore<Each extends Pick<Release, "id" | "number">>(
-  releases: readonly Each[],
-  facts: { readonly ran: ReadonlySet<string>; readonly currentId: string },
-): Each | undefined {
-  const current = releases.find(({ id }) => id === facts.currentId);
-  return releases.find(
-    ({ id, number }) => facts.ran.has(id) && id !== facts.currentId && number < (current?.number ?? Infinity),
-  );
 }
 
 async function recoverServices(project: string, { store, services, log }: DeliveryOptions): Promise<void> {

@@ -1,6 +1,5 @@
 export {
   createDelivery,
-  releaseBefore,
   type Delivery,
   type DeliveryOptions,
   type DeploymentWatch,

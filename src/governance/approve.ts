@@ -239,13 +239,25 @@ export async function revokeApproval(
   });
 }
 
-/** Decisions, newest first; `before` is the last id of the page before. */
+/** Decisions, newest first: every one, or the newest `limit`. */
 export async function listApprovals(
   store: MetadataStore,
-  query: { readonly project: string; readonly digest?: string; readonly before?: string; readonly limit?: number },
+  query: { readonly project: string; readonly digest?: string; readonly limit?: number },
 ): Promise<readonly StoredApproval[]> {
-  return store.read((transaction) => listApprovalRows(transaction, query));
+  return store.read(async (transaction) => {
+    if (query.limit !== undefined) return listApprovalRows(transaction, query);
+    const found: StoredApproval[] = [];
+    for (;;) {
+      const before = found.at(-1)?.id;
+      const page = { ...query, limit: DECISIONS_A_PAGE, ...(before === undefined ? {} : { before }) };
+      const rows = await listApprovalRows(transaction, page);
+      found.push(...rows);
+      if (rows.length < DECISIONS_A_PAGE) return found;
+    }
+  });
 }
+
+const DECISIONS_A_PAGE = 1000;
 
 /** Something that waits for a decision, with who has decided so far. */
 export interface PendingApproval {

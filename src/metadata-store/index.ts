@@ -57,6 +57,8 @@ export {
   insertDeployment,
   listDeployed,
   listDeployments,
+  listReleaseCourses,
+  type ReleaseCourse,
   setDeployed,
 } from "./delivery/deployment.ts";
 export { getLatestPush, getPushDelivery, insertPushDelivery, type PushDelivery } from "./delivery/push-delivery.ts";
@@ -65,6 +67,7 @@ export {
   getRelease,
   insertRelease,
   listReleases,
+  listReleasesById,
   type Release,
   type ReleaseVersion,
 } from "./delivery/release.ts";
@@ -73,6 +76,7 @@ export { type EventQuery, listEvents, type StoredEvent } from "./event/list-even
 export {
   type ApprovalSubject,
   countApprovals,
+  countDecisions,
   getApproval,
   insertApproval,
   listApprovalRows,
@@ -105,10 +109,11 @@ export { openMetadataStore } from "./open-metadata-store.ts";
 export type { Alert, AlertState, DeliveryState } from "./monitoring/alert.ts";
 export { changeAlert } from "./monitoring/change-alert.ts";
 export { type AlertDelivery, listDeliveries, listDueDeliveries, saveDelivery } from "./monitoring/delivery.ts";
-export { type AlertQuery, countOpenAlerts, listAlerts } from "./monitoring/list-alerts.ts";
+export { type AlertQuery, countAlerts, countOpenAlerts, listAlerts } from "./monitoring/list-alerts.ts";
 export { listMonitors, replaceMonitors, type StoredMonitor } from "./monitoring/monitor.ts";
 export { type Breach, linkTriggeredRuns, openAlert } from "./monitoring/open-alert.ts";
 export {
+  countMonitorWindows,
   listWindowFacts,
   listWindows,
   type MonitorScore,
@@ -233,6 +238,7 @@ export {
   changeTrialFigures,
   type EndpointTrial,
   getOpenTrial,
+  countTrials,
   listTrials,
   type TrialComparison,
   type TrialFigures,

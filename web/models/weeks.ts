@@ -58,7 +58,21 @@ export function boundSeries(
   );
 }
 
+export interface DriftedColumns {
+  readonly drifted: number;
+  readonly watched: number;
+}
+
+/** Of the columns that a window looked at, how many drifted by any method; undefined when it looked at none. */
+export function driftedColumns(window: EndpointWindow | undefined): DriftedColumns | undefined {
+  const columns = window?.drift.filter((each) => each.of === "column") ?? [];
+  const count = (of: typeof columns): number => new Set(of.map(({ feature }) => feature)).size;
+  const watched = count(columns);
+  return watched === 0 ? undefined : { drifted: count(columns.filter(({ isDrifted }) => isDrifted)), watched };
+}
+
 export interface DriftSeries {
+  readonly of: EndpointWindow["drift"][number]["of"];
   readonly feature: string;
   readonly method: string;
   readonly values: readonly (number | null)[];
@@ -69,11 +83,14 @@ export interface DriftSeries {
 /** Drift of each feature over the windows, the most drifted first. */
 export function driftSeries(windows: readonly EndpointWindow[]): readonly DriftSeries[] {
   const keys = new Map(
-    windows.flatMap(({ drift }) => drift.map((each) => [`${each.feature} ${each.method}`, each] as const)),
+    windows.flatMap(({ drift }) => drift.map((each) => [`${each.of} ${each.feature} ${each.method}`, each] as const)),
   );
-  const series = [...keys.values()].map(({ feature, method }): DriftSeries => {
-    const found = windows.map(({ drift }) => drift.find((each) => each.feature === feature && each.method === method));
+  const series = [...keys.values()].map(({ of, feature, method }): DriftSeries => {
+    const found = windows.map(({ drift }) =>
+      drift.find((each) => each.of === of && each.feature === feature && each.method === method),
+    );
     return {
+      of,
       feature,
       method,
       values: found.map((each) => each?.score ?? null),

@@ -24,7 +24,9 @@ export function AlertsPage() {
           {
             key: "monitors",
             label: t("endpoint.monitors"),
-            content: () => <Read result={monitors.result}>{(items) => <MonitorTable monitors={items} />}</Read>,
+            content: () => (
+              <Read result={monitors.result}>{(items) => <MonitorTable monitors={items} more={monitors.more} />}</Read>
+            ),
           },
         ]}
       />

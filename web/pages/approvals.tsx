@@ -3,6 +3,7 @@ import { queries } from "../services/queries.ts";
 import { ApprovalList, PendingApprovalCard } from "../ui/approvals.tsx";
 import { useLanguage } from "../ui/language.tsx";
 import { Empty, Page, Panel, Read } from "../ui/page.tsx";
+import { ShownOf } from "../ui/shown-of.tsx";
 
 export function ApprovalsPage() {
   const { t } = useLanguage();
@@ -18,8 +19,10 @@ export function ApprovalsPage() {
             {data.pending.map((approval) => (
               <PendingApprovalCard key={approval.key} approval={approval} />
             ))}
+            <ShownOf shown={data.pending.length} total={data.pendingCount} />
             {data.given.length > 0 && (
               <Panel title={t("approvals.given")} icon="check" flush>
+                <ShownOf shown={data.given.length} total={data.givenCount} />
                 <ApprovalList approvals={data.given} />
               </Panel>
             )}

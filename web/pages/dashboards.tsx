@@ -9,7 +9,7 @@ import { Ago } from "../ui/text.tsx";
 
 export function DashboardsPage() {
   const { t } = useLanguage();
-  const { result } = useList(queries.dashboards());
+  const { result, more } = useList(queries.dashboards());
   return (
     <Page title={t("nav.dashboards")} subtitle={t("dashboards.subtitle")}>
       <Read result={result}>
@@ -19,20 +19,28 @@ export function DashboardsPage() {
               <pre className="code-block">{"steps:\n  delays: { publish: dashboards/delays.yaml }"}</pre>
             </Empty>
           ) : (
-            <ul className="card-list">
-              {dashboards.map((dashboard) => (
-                <li key={dashboard.name}>
-                  <Link to={address.dashboard(dashboard.name)} className="card">
-                    <Icon name="dashboard" size={22} />
-                    <b>{dashboard.title}</b>
-                    <span className="muted">{dashboard.description ?? dashboard.name}</span>
-                    <span className="muted">
-                      {t("dashboard.tileCount", { count: dashboard.tileCount })} · <Ago atMs={dashboard.updatedAtMs} />
-                    </span>
-                  </Link>
-                </li>
-              ))}
-            </ul>
+            <>
+              <ul className="card-list">
+                {dashboards.map((dashboard) => (
+                  <li key={dashboard.name}>
+                    <Link to={address.dashboard(dashboard.name)} className="card">
+                      <Icon name="dashboard" size={22} />
+                      <b>{dashboard.title}</b>
+                      <span className="muted">{dashboard.description ?? dashboard.name}</span>
+                      <span className="muted">
+                        {t("dashboard.tileCount", { count: dashboard.tileCount })} ·{" "}
+                        <Ago atMs={dashboard.updatedAtMs} />
+                      </span>
+                    </Link>
+                  </li>
+                ))}
+              </ul>
+              {more.hasMore && (
+                <button type="button" className="plain-button" disabled={more.isLoading} onClick={more.load}>
+                  {t("table.more")}
+                </button>
+              )}
+            </>
           )
         }
       </Read>

@@ -105,6 +105,14 @@ function VersionPicker({
             {version.version === dataset.latestVersion ? ` · ${t("dataset.latest")}` : ""}
           </option>
         ))}
+        {dataset.versions.every(({ version }) => version !== dataset.shownVersion) && (
+          <option value={dataset.shownVersion}>v{dataset.shownVersion}</option>
+        )}
+        {dataset.versions.length < dataset.latestVersion && (
+          <option disabled>
+            {t("dataset.olderVersions", { shown: dataset.versions.length, total: dataset.latestVersion })}
+          </option>
+        )}
       </select>
     </label>
   );

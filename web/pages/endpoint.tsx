@@ -2,7 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
 import type { EndpointDetail, PredictionSummary } from "#api";
 import { endpointState } from "../models/endpoint.ts";
-import { distinctRetrainings, lastPerformance } from "../models/weeks.ts";
+import { distinctRetrainings, driftedColumns, lastPerformance } from "../models/weeks.ts";
 import { address } from "../routes/address.ts";
 import { queries } from "../services/queries.ts";
 import { AlertTable, MonitorTable } from "../ui/alert-table.tsx";
@@ -11,6 +11,7 @@ import { useLanguage } from "../ui/language.tsx";
 import { useList } from "../ui/list-page.ts";
 import { Empty, Page, Panel, Read } from "../ui/page.tsx";
 import { useSearchValue } from "../ui/search-value.ts";
+import { ShownOf } from "../ui/shown-of.tsx";
 import { StateBadge } from "../ui/state.tsx";
 import { type Column, DataTable } from "../ui/table.tsx";
 import { Tabs } from "../ui/tabs.tsx";
@@ -41,7 +42,16 @@ export function EndpointPage() {
             <Tabs
               label={name}
               tabs={[
-                { key: "weeks", label: t("endpoint.weeks"), content: () => <WeeksView endpoint={data} /> },
+                {
+                  key: "weeks",
+                  label: t("endpoint.weeks"),
+                  content: () => (
+                    <>
+                      <ShownOf shown={data.windows.length} total={data.windowCount} />
+                      <WeeksView endpoint={data} />
+                    </>
+                  ),
+                },
                 {
                   key: "predictions",
                   label: t("endpoint.predictions"),
@@ -56,14 +66,24 @@ export function EndpointPage() {
                 {
                   key: "alerts",
                   label: t("nav.alerts"),
-                  count: String(data.alerts.length),
-                  content: () => <AlertTable alerts={data.alerts} />,
+                  count: String(data.alertCount),
+                  content: () => (
+                    <>
+                      <ShownOf shown={data.alerts.length} total={data.alertCount} to={address.alerts()} />
+                      <AlertTable alerts={data.alerts} />
+                    </>
+                  ),
                 },
                 {
                   key: "trials",
                   label: t("endpoint.trials"),
-                  count: String(data.trials.length),
-                  content: () => <TrialsView trials={data.trials} />,
+                  count: String(data.trialCount),
+                  content: () => (
+                    <>
+                      <ShownOf shown={data.trials.length} total={data.trialCount} />
+                      <TrialsView trials={data.trials} />
+                    </>
+                  ),
                 },
                 {
                   key: "history",
@@ -105,7 +125,7 @@ function Subtitle({ endpoint }: { readonly endpoint: EndpointDetail }) {
 
 function Figures({ endpoint }: { readonly endpoint: EndpointDetail }) {
   const { t, format } = useLanguage();
-  const drifted = endpoint.windows.at(-1)?.drift.filter(({ isDrifted }) => isDrifted).length;
+  const columns = driftedColumns(endpoint.windows.at(-1));
   const last = lastPerformance(endpoint.windows);
   return (
     <div className="figures">
@@ -124,14 +144,14 @@ function Figures({ endpoint }: { readonly endpoint: EndpointDetail }) {
           {format.number(last.value)}
         </Figure>
       )}
-      {drifted !== undefined && (
+      {columns !== undefined && (
         <Figure
           label={t("endpoint.drifted")}
           name="endpoint.drifted"
-          value={drifted}
-          {...(drifted > 0 ? { tone: "waiting" } : {})}
+          value={columns.drifted}
+          {...(columns.drifted > 0 ? { tone: "waiting" } : {})}
         >
-          {drifted}
+          {t("endpoint.driftedOf", { drifted: columns.drifted, watched: columns.watched })}
         </Figure>
       )}
       <Figure

@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import type { Alert, EndpointSummary, FailedRun, Overview, PendingApproval, PipelineRunSummary, Release } from "#api";
+import type { Alert, FailedRun, Overview, PendingApproval, PipelineRunSummary, Release } from "#api";
 import { deployedItem } from "../models/release-changes.ts";
 import { lastLine, runState, stepProgress } from "../models/run.ts";
 import { endpointState } from "../models/endpoint.ts";
@@ -13,6 +13,7 @@ import { useLanguage } from "../ui/language.tsx";
 import { Empty, Page, Panel, Read } from "../ui/page.tsx";
 import { useProblemText } from "../ui/problem-text.ts";
 import { StepOutcomes } from "../ui/run-progress.tsx";
+import { ShownOf } from "../ui/shown-of.tsx";
 import { StateBadge } from "../ui/state.tsx";
 import { Ago, Amount, Digest, RunDuration } from "../ui/text.tsx";
 
@@ -35,7 +36,7 @@ export function HomePage() {
                 <RunsPanel overview={data} />
                 <div className="home-side">
                   <AttentionPanel overview={data} />
-                  <EndpointsPanel endpoints={data.endpoints} />
+                  <EndpointsPanel overview={data} />
                   <ReleasesPanel releases={data.releases} />
                 </div>
               </div>
@@ -132,12 +133,26 @@ function AttentionPanel({ overview }: { readonly overview: Overview }) {
           {overview.pendingApprovals.map((approval) => (
             <ApprovalLine key={approval.key} approval={approval} />
           ))}
+          <MoreOf
+            shown={overview.pendingApprovals.length}
+            total={overview.pendingApprovalCount}
+            to={address.approvals()}
+          />
           {overview.openAlerts.map((alert) => (
             <AlertLine key={alert.id} alert={alert} />
           ))}
+          <MoreOf shown={overview.openAlerts.length} total={overview.openAlertCount} to={address.alerts()} />
         </ul>
       )}
     </Panel>
+  );
+}
+
+function MoreOf(props: { readonly shown: number; readonly total: number; readonly to: string }) {
+  return props.shown >= props.total ? null : (
+    <li>
+      <ShownOf {...props} />
+    </li>
   );
 }
 
@@ -228,8 +243,9 @@ function AlertLine({ alert }: { readonly alert: Alert }) {
   );
 }
 
-function EndpointsPanel({ endpoints }: { readonly endpoints: readonly EndpointSummary[] }) {
+function EndpointsPanel({ overview }: { readonly overview: Overview }) {
   const { t, format } = useLanguage();
+  const { endpoints } = overview;
   if (endpoints.length === 0) return null;
   return (
     <Panel title={t("nav.endpoints")} icon="endpoint" flush>

@@ -7,8 +7,10 @@ import { address } from "../routes/address.ts";
 import { queries } from "../services/queries.ts";
 import { Chart } from "../ui/chart.tsx";
 import { useLanguage } from "../ui/language.tsx";
+import { useList } from "../ui/list-page.ts";
 import { Page, Panel, Read } from "../ui/page.tsx";
 import { useSearchValue } from "../ui/search-value.ts";
+import { ShownOf } from "../ui/shown-of.tsx";
 import { StateBadge } from "../ui/state.tsx";
 import { type Column, DataTable } from "../ui/table.tsx";
 import { Ago, Command, Digest, Figure } from "../ui/text.tsx";
@@ -37,7 +39,7 @@ export function ModelPage() {
           <>
             <Figures model={data} />
             <MetricsPanel model={data} />
-            <VersionsTable versions={data.versions} />
+            <VersionsTable name={data.name} />
             <Panel title={t("model.export")} icon="release">
               <p className="muted" style={{ marginBottom: 10 }}>
                 {t("model.exportText")}
@@ -134,12 +136,15 @@ function MetricsPanel({ model }: { readonly model: ModelDetail }) {
         xTitle={t("table.version")}
         height={230}
       />
+      <ShownOf shown={versions.length} total={model.versionCount} />
     </Panel>
   );
 }
 
-function VersionsTable({ versions }: { readonly versions: readonly ModelVersionSummary[] }) {
+function VersionsTable({ name }: { readonly name: string }) {
   const { t } = useLanguage();
+  const { result, more } = useList(queries.modelVersions(name));
+  const versions = result.data ?? [];
   const metrics = metricNames(versions.map((version) => version.metrics)).slice(0, 4);
   const columns: readonly Column<ModelVersionSummary>[] = [
     {
@@ -195,12 +200,17 @@ function VersionsTable({ versions }: { readonly versions: readonly ModelVersionS
     },
   ];
   return (
-    <DataTable
-      label={t("dataset.versions")}
-      rows={versions}
-      columns={columns}
-      rowKey={(version) => version.assetVersionId}
-      rowLink={(version) => address.modelVersion(version.name, version.version)}
-    />
+    <Read result={result}>
+      {(rows) => (
+        <DataTable
+          label={t("dataset.versions")}
+          rows={rows}
+          columns={columns}
+          rowKey={(version) => version.assetVersionId}
+          rowLink={(version) => address.modelVersion(version.name, version.version)}
+          more={more}
+        />
+      )}
+    </Read>
   );
 }

@@ -5,7 +5,7 @@ import { runState } from "../models/run.ts";
 import { address } from "../routes/address.ts";
 import { queries } from "../services/queries.ts";
 import { useLanguage } from "../ui/language.tsx";
-import { useList } from "../ui/list-page.ts";
+import { useList, useWholeList } from "../ui/list-page.ts";
 import { Empty, Page, Read } from "../ui/page.tsx";
 import { RunTable } from "../ui/run-table.tsx";
 import { useSearchValue } from "../ui/search-value.ts";
@@ -143,7 +143,7 @@ function Runs() {
   const { t, name } = useLanguage();
   const [status, setStatus] = useSearchValue("status");
   const [pipeline, setPipeline] = useSearchValue("pipeline");
-  const pipelines = useList(queries.pipelines());
+  const pipelines = useWholeList(queries.pipelines());
   const { result, more } = useList(queries.pipelineRuns({ status, pipeline }));
   return (
     <>
@@ -155,7 +155,7 @@ function Runs() {
           onChange={(event) => setPipeline(event.target.value === "" ? undefined : event.target.value)}
         >
           <option value="">{t("run.allPipelines")}</option>
-          {pipelines.result.data?.map((each) => (
+          {pipelines.map((each) => (
             <option key={each.name}>{each.name}</option>
           ))}
         </select>

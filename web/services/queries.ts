@@ -15,6 +15,7 @@ import type {
   ModelDetail,
   ModelSummary,
   ModelVersionRecord,
+  ModelVersionSummary,
   Monitor,
   NotebookVersion,
   Overview,
@@ -68,6 +69,8 @@ export const queries = {
   assetVersions: (name: string) => pages<AssetVersionSummary>(["assets", name], path`/assets/${name}/versions`),
   models: () => pages<ModelSummary>(["models"], "/models"),
   model: (name: string) => one<ModelDetail>(["models", name], path`/models/${name}`),
+  modelVersions: (name: string) =>
+    pages<ModelVersionSummary>(["models", name, "versions"], path`/models/${name}/versions`),
   modelVersion: (name: string, version: number) =>
     one<ModelVersionRecord>(["models", name, version], path`/models/${name}/versions/${version}`),
   lineage: (id: string, direction: "upstream" | "downstream") =>

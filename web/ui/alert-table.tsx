@@ -122,7 +122,10 @@ function Triggered({ alert }: { readonly alert: Alert }) {
 }
 
 /** What is watched, with the last value. */
-export function MonitorTable({ monitors }: { readonly monitors: readonly Monitor[] }) {
+export function MonitorTable({
+  monitors,
+  more,
+}: Pick<AlertTableProps, "more"> & { readonly monitors: readonly Monitor[] }) {
   const { t, name, format } = useLanguage();
   if (monitors.length === 0) {
     return (
@@ -191,6 +194,7 @@ export function MonitorTable({ monitors }: { readonly monitors: readonly Monitor
       rowKey={(monitor) =>
         `${monitor.subject}${monitor.environment ?? ""}${monitor.name}${monitor.metric}${monitor.column ?? ""}${monitor.segment ?? ""}`
       }
+      {...(more === undefined ? {} : { more })}
     />
   );
 }

@@ -211,7 +211,7 @@ function Legend() {
 function RetrainCard({ overview }: { readonly overview: Overview }) {
   const { t } = useLanguage();
   const retrain = overview.retrain;
-  const isOpen = overview.openAlerts.length > 0;
+  const isOpen = overview.openAlertCount > 0;
   const target = retrain?.pipelineRunId === undefined ? address.alerts() : address.run(retrain.pipelineRunId);
   return (
     <div className={`station station-lower station-retrain tone-${isOpen ? "bad" : "idle"}`}>

@@ -127,8 +127,8 @@ function NavCount({ to, overview }: { readonly to: string; readonly overview: Ov
   if (overview === undefined) return null;
   const counts: Readonly<Record<string, number>> = {
     "/": overview.failedRuns.length,
-    "/alerts": overview.openAlerts.length,
-    "/approvals": overview.pendingApprovals.length,
+    "/alerts": overview.openAlertCount,
+    "/approvals": overview.pendingApprovalCount,
   };
   const texts = { "/": "nav.failedRuns", "/alerts": "nav.openAlerts", "/approvals": "nav.pendingApprovals" } as const;
   const count = counts[to] ?? 0;

@@ -125,7 +125,7 @@ function Drift({ endpoint, shared }: PartProps) {
     const thresholds = [...new Set(shown.map(({ threshold }) => threshold).filter((each) => each !== undefined))];
     return {
       series: shown.map((each, index) => ({
-        label: each.feature,
+        label: each.of === "share" ? t("weeks.driftShare") : each.feature,
         values: each.values,
         color: COLORS[index] ?? "--idle",
       })),

@@ -1,4 +1,4 @@
-import type { Selectable } from "kysely";
+import { type Selectable, sql } from "kysely";
 import type { ReadTransaction, WriteTransaction } from "../database.ts";
 import type { DeliveryTables } from "./tables.ts";
 import { LARGEST_PAGE } from "../largest-page.ts";
@@ -99,6 +99,76 @@ export async function listDeployments(
   return rows.map(toDeployment);
 }
 
+/** What became of a release in its environment. */
+export interface ReleaseCourse {
+  /** Its newest deployment; undefined while nobody deployed it. */
+  readonly latest: Deployment | undefined;
+  /** The deployment that took the place of its newest successful one. */
+  readonly successor: Deployment | undefined;
+  /** The release that ran before its newest successful deployment; without one, the release that runs. */
+  readonly replacedId: string | undefined;
+  /** The newest earlier release that ever ran: where a rollback that names none goes. */
+  readonly beforeId: string | undefined;
+}
+
+/** What became of these releases, however long their history is. */
+export async function listReleaseCourses(
+  transaction: ReadTransaction,
+  releaseIds: readonly string[],
+): Promise<ReadonlyMap<string, ReleaseCourse>> {
+  if (releaseIds.length === 0) return new Map();
+  const { rows } = await sql<Course>`
+    select r.id as id,
+      (select max(d.id) from deployment d where d.release_id = r.id) as latest,
+      (select min(n.id) from deployment n
+        where n.project = r.project and n.environment = r.environment and n.asset = r.asset and n.status = 'succeeded'
+          and n.id > s.id) as successor,
+      (select p.release_id from deployment p
+        where p.project = r.project and p.environment = r.environment and p.asset = r.asset and p.status = 'succeeded'
+          and (s.id is null or p.id < s.id) and p.release_id <> r.id order by p.id desc limit 1) as replaced,
+      (select b.id from release b
+        where b.project = r.project and b.environment = r.environment and b.asset = r.asset and b.number < r.number
+          and exists (select 1 from deployment o where o.release_id = b.id and o.status = 'succeeded')
+        order by b.number desc limit 1) as before
+    from release r
+    left join (select release_id, max(id) as id from deployment
+      where release_id in (${sql.join(releaseIds)}) and status = 'succeeded' group by release_id) s on s.release_id = r.id
+    where r.id in (${sql.join(releaseIds)})`.execute(transaction);
+  const deployments = await listDeploymentsById(
+    transaction,
+    rows.flatMap(({ latest, successor }) => [latest, successor]),
+  );
+  return new Map(
+    rows.map(({ id, latest, successor, replaced, before }) => {
+      const course = {
+        latest: deployments.get(latest ?? ""),
+        successor: deployments.get(successor ?? ""),
+        replacedId: replaced ?? undefined,
+        beforeId: before ?? undefined,
+      };
+      return [id, course] as const;
+    }),
+  );
+}
+
+async function listDeploymentsById(
+  transaction: ReadTransaction,
+  ids: readonly (string | null)[],
+): Promise<ReadonlyMap<string, Deployment>> {
+  const wanted = [...new Set(ids.flatMap((id) => id ?? []))];
+  if (wanted.length === 0) return new Map();
+  const rows = await transaction.selectFrom("deployment").selectAll().where("id", "in", wanted).execute();
+  return new Map(rows.map((row) => [row.id, toDeployment(row)]));
+}
+
+interface Course {
+  readonly id: string;
+  readonly latest: string | null;
+  readonly successor: string | null;
+  readonly replaced: string | null;
+  readonly before: string | null;
+}
+
 /** Ends a deployment; false when it had ended before (then nothing changes). */
 export async function endDeployment(
   transaction: WriteTransaction,
@@ -175,7 +245,7 @@ export async function clearDeployed(
     .execute();
 }
 
-/** What runs where, by environment and asset, at most 1,000. */
+/** What runs where, by environment and asset. */
 export async function listDeployed(
   transaction: ReadTransaction,
   query: {
@@ -189,7 +259,7 @@ export async function listDeployed(
   if (query.environment !== undefined) select = select.where("environment", "=", query.environment);
   if (query.asset !== undefined) select = select.where("asset", "=", query.asset);
   if (query.assets !== undefined) select = select.where("asset", "in", query.assets);
-  const rows = await select.orderBy("environment").orderBy("asset").limit(1000).execute();
+  const rows = await select.orderBy("environment").orderBy("asset").execute();
   return rows.map((row) => ({
     project: row.project,
     environment: row.environment,

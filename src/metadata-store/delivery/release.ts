@@ -83,6 +83,17 @@ export async function getRelease(
   return row === undefined ? undefined : (await withVersions(transaction, [row]))[0];
 }
 
+/** Releases by their ids; unknown ones are left out. At most some thousands. */
+export async function listReleasesById(
+  transaction: ReadTransaction,
+  ids: readonly string[],
+): Promise<ReadonlyMap<string, Release>> {
+  const wanted = [...new Set(ids)];
+  if (wanted.length === 0) return new Map();
+  const rows = await transaction.selectFrom("release").selectAll().where("id", "in", wanted).execute();
+  return new Map((await withVersions(transaction, rows)).map((release) => [release.id, release]));
+}
+
 /** How many releases a project has made. */
 export async function countReleases(transaction: ReadTransaction, project: string): Promise<number> {
   const { count } = await transaction
@@ -100,6 +111,8 @@ export async function listReleases(
     readonly project: string;
     readonly environment?: string;
     readonly asset?: string;
+    /** Only those that deploy this version. */
+    readonly versionId?: string;
     readonly before?: string;
     readonly limit?: number;
   },
@@ -107,6 +120,7 @@ export async function listReleases(
   let select = transaction.selectFrom("release").selectAll().where("project", "=", query.project);
   if (query.environment !== undefined) select = select.where("environment", "=", query.environment);
   if (query.asset !== undefined) select = select.where("asset", "=", query.asset);
+  if (query.versionId !== undefined) select = select.where("version_id", "=", query.versionId);
   if (query.before !== undefined) select = select.where("id", "<", query.before);
   return withVersions(
     transaction,

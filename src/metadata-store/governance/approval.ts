@@ -96,6 +96,16 @@ export async function listApprovalRows(
   return rows.map(toApproval);
 }
 
+/** How many decisions a project has, revoked ones among them. */
+export async function countDecisions(transaction: ReadTransaction, project: string): Promise<number> {
+  const { count } = await transaction
+    .selectFrom("approval")
+    .select((select) => select.fn.countAll<number>().as("count"))
+    .where("project", "=", project)
+    .executeTakeFirstOrThrow();
+  return Number(count);
+}
+
 /** How many standing decisions of a project approved something. */
 export async function countApprovals(transaction: ReadTransaction, project: string): Promise<number> {
   const { count } = await transaction

@@ -1,4 +1,5 @@
 import type { ReadTransaction } from "../database.ts";
+import type { EndpointKey } from "../serving/endpoint.ts";
 import { type Alert, type AlertState, toAlert } from "./alert.ts";
 import { LARGEST_PAGE } from "../largest-page.ts";
 
@@ -26,6 +27,18 @@ export async function listAlerts(transaction: ReadTransaction, query: AlertQuery
     .limit(Math.min(query.limit ?? 100, LARGEST_PAGE))
     .execute();
   return rows.map(toAlert);
+}
+
+/** How many alerts an endpoint has raised. */
+export async function countAlerts(transaction: ReadTransaction, key: EndpointKey): Promise<number> {
+  const { count } = await transaction
+    .selectFrom("alert")
+    .select((select) => select.fn.countAll<number>().as("count"))
+    .where("project", "=", key.project)
+    .where("environment", "=", key.environment)
+    .where("endpoint", "=", key.endpoint)
+    .executeTakeFirstOrThrow();
+  return Number(count);
 }
 
 /** Open alerts of a project by environment and endpoint; an endpoint without any is left out. */

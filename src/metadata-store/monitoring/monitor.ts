@@ -44,14 +44,22 @@ export async function listMonitors(
     readonly project: string;
     readonly environment?: string | undefined;
     readonly endpoint?: string | undefined;
-    readonly after?: string | undefined;
+    /** The last monitor of the page before: a name may stand in several environments. */
+    readonly after?: { readonly name: string; readonly environment: string } | undefined;
     readonly limit?: number | undefined;
   },
 ): Promise<readonly StoredMonitor[]> {
   let select = transaction.selectFrom("monitor").selectAll().where("project", "=", query.project);
   if (query.environment !== undefined) select = select.where("environment", "=", query.environment);
   if (query.endpoint !== undefined) select = select.where("endpoint", "=", query.endpoint);
-  if (query.after !== undefined) select = select.where("name", ">", query.after);
+  const { after } = query;
+  if (after !== undefined)
+    select = select.where((is) =>
+      is.or([
+        is("name", ">", after.name),
+        is.and([is("name", "=", after.name), is("environment", ">", after.environment)]),
+      ]),
+    );
   const rows = await select
     .orderBy("name")
     .orderBy("environment")

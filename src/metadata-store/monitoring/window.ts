@@ -174,6 +174,22 @@ export async function listWindows(transaction: ReadTransaction, query: WindowQue
   }));
 }
 
+/** How many windows of one size an endpoint has. */
+export async function countMonitorWindows(
+  transaction: ReadTransaction,
+  key: EndpointKey & { readonly size: string },
+): Promise<number> {
+  const { count } = await transaction
+    .selectFrom("monitor_window")
+    .select((select) => select.fn.countAll<number>().as("count"))
+    .where("project", "=", key.project)
+    .where("environment", "=", key.environment)
+    .where("endpoint", "=", key.endpoint)
+    .where("size", "=", key.size)
+    .executeTakeFirstOrThrow();
+  return Number(count);
+}
+
 /** What tells whether a window has to be evaluated again. */
 export type WindowFacts = Pick<
   MonitorWindow,

@@ -83,6 +83,18 @@ export async function listTrials(
   return rows.map(toTrial);
 }
 
+/** How many trials an endpoint has had. */
+export async function countTrials(transaction: ReadTransaction, key: EndpointKey): Promise<number> {
+  const { count } = await transaction
+    .selectFrom("endpoint_trial")
+    .select((select) => select.fn.countAll<number>().as("count"))
+    .where("project", "=", key.project)
+    .where("environment", "=", key.environment)
+    .where("endpoint", "=", key.endpoint)
+    .executeTakeFirstOrThrow();
+  return Number(count);
+}
+
 /** The trial that goes on; undefined when none does. */
 export async function getOpenTrial(transaction: ReadTransaction, key: EndpointKey): Promise<EndpointTrial | undefined> {
   const row = await transaction

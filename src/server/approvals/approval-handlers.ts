@@ -3,7 +3,14 @@ import type { Platform } from "#app";
 import { isAllowed } from "#access";
 import { type Digest, isDigest } from "#base";
 import { approve, listApprovals, listPendingApprovals, type PendingApproval as Pending } from "#governance";
-import { findWaitingStepRun, getAssetVersion, listVersionsByDigest, type StoredApproval } from "#metadata-store";
+import {
+  countApprovalRequests,
+  countDecisions,
+  findWaitingStepRun,
+  getAssetVersion,
+  listVersionsByDigest,
+  type StoredApproval,
+} from "#metadata-store";
 import type { ApiHandlers } from "../api/mount-api.ts";
 import { requestInvalid } from "../errors.ts";
 import { readEvidence } from "./approval-evidence.ts";
@@ -16,9 +23,14 @@ export function createApprovalHandlers(platform: Platform): Pick<ApiHandlers, "l
   return {
     async listApprovals({ identity }) {
       const mayReview = isAllowed(identity, "approve", project);
+      const counts = await store.read(async (transaction) => ({
+        pendingCount: await countApprovalRequests(transaction, project),
+        givenCount: await countDecisions(transaction, project),
+      }));
       return {
         pending: await pendingApprovals(platform, { name: identity.name, mayReview }),
         given: await nameApprovals(platform, await listApprovals(store, { project, limit: GIVEN_SHOWN })),
+        ...counts,
       };
     },
     async createApproval({ body, identity }) {

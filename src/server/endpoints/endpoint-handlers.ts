@@ -10,8 +10,12 @@ import type {
 import type { Platform } from "#app";
 import { tracePrediction } from "#governance";
 import {
+  countAlerts,
   countOpenAlerts,
+  countTrials,
+  countMonitorWindows,
   type Endpoint,
+  type EndpointHistoryEntry,
   type EndpointKey,
   findPipelineRuns,
   getAssetVersion,
@@ -26,6 +30,7 @@ import {
   listVersionHeads,
   listVersionsOfRuns,
   listWindows,
+  type MonitorScore,
   type MonitorWindow,
   type Prediction,
   type PredictionTotal,
@@ -33,7 +38,8 @@ import {
   type Alert as StoredAlert,
   type VersionHead,
 } from "#metadata-store";
-import { toAlerts, toMonitor } from "../alerts/alert-handlers.ts";
+import { toAlerts } from "../alerts/alert-handlers.ts";
+import { toMonitors } from "../alerts/monitor-view.ts";
 import type { ApiHandlers } from "../api/mount-api.ts";
 import { parseCursor, toPage } from "../api/paging.ts";
 import { resourceMissing } from "../errors.ts";
@@ -41,6 +47,7 @@ import { toGraph } from "../lineage/lineage-handlers.ts";
 
 const SHOWN_WINDOWS = 200;
 const SHOWN_ALERTS = 100;
+const CHANGES_A_PAGE = 1000;
 const DRIFT = /^(drift|prediction_drift)/;
 
 /** Endpoints, what monitoring says of them, and single predictions. */
@@ -86,11 +93,8 @@ export function createEndpointHandlers(
           environment: params.environment,
           endpoint: params.name,
         });
-        const windows = await listWindows(transaction, {
-          ...key,
-          size: windowSize(monitors.map(({ declaration }) => declaration)),
-          limit: SHOWN_WINDOWS,
-        });
+        const size = windowSize(monitors.map(({ declaration }) => declaration));
+        const windows = await listWindows(transaction, { ...key, size, limit: SHOWN_WINDOWS });
         const [summary] = await summarizeEndpoints(transaction, project, [endpoint]);
         const versions = await listVersionHeads(
           transaction,
@@ -100,8 +104,12 @@ export function createEndpointHandlers(
           ...(summary as EndpointSummary),
           periods: await periodsOf(transaction, key),
           windows: windows.map((window) => toWindow(window, versions)),
-          monitors: (await Promise.all(monitors.map((monitor) => toMonitor(transaction, monitor)))).flat(),
+          monitors: await toMonitors(transaction, monitors, { size, windows }),
+          windowCount:
+            windows.length < SHOWN_WINDOWS ? windows.length : await countMonitorWindows(transaction, { ...key, size }),
           alerts: await toAlerts(transaction, alerts),
+          alertCount: alerts.length < SHOWN_ALERTS ? alerts.length : await countAlerts(transaction, key),
+          trialCount: await countTrials(transaction, key),
           retrainings: await retrainingsOf(transaction, alerts),
           exampleRequest: example?.row,
           exampleAtMs: example?.atMs,
@@ -227,7 +235,7 @@ function nameOf({ environment, endpoint }: { readonly environment: string; reado
 
 /** Which version answered when: from its predictions where there are any, else from the switch itself. */
 async function periodsOf(transaction: ReadTransaction, key: EndpointKey): Promise<readonly EndpointPeriod[]> {
-  const history = (await listEndpointHistory(transaction, { ...key, limit: 1000 }))
+  const history = (await wholeHistory(transaction, key))
     .filter(({ action }) => action !== "try" && action !== "abort" && action !== "end")
     .reverse();
   const switches = history.filter((entry, index) => entry.modelVersionId !== history[index - 1]?.modelVersionId);
@@ -250,6 +258,17 @@ async function periodsOf(transaction: ReadTransaction, key: EndpointKey): Promis
         ];
   });
   return periods.map((period, index) => (index === periods.length - 1 ? { ...period, endMs: undefined } : period));
+}
+
+async function wholeHistory(transaction: ReadTransaction, key: EndpointKey): Promise<readonly EndpointHistoryEntry[]> {
+  const found: EndpointHistoryEntry[] = [];
+  for (;;) {
+    const before = found.at(-1)?.id;
+    const page = { ...key, limit: CHANGES_A_PAGE, ...(before === undefined ? {} : { before }) };
+    const entries = await listEndpointHistory(transaction, page);
+    found.push(...entries);
+    if (entries.length < CHANGES_A_PAGE) return found;
+  }
 }
 
 function spanOf(
@@ -295,7 +314,7 @@ function toWindow(window: MonitorWindow, heads: ReadonlyMap<string, VersionHead>
         segment: score.segment === "" ? undefined : score.segment,
       })),
     drift: drift.map((score) => ({
-      feature: score.subject === "" ? "prediction" : score.subject,
+      ...driftSubject(score),
       method: (score.method as { method?: string }).method ?? score.metric,
       score: score.value,
       threshold: score.threshold,
@@ -309,6 +328,12 @@ function toWindow(window: MonitorWindow, heads: ReadonlyMap<string, VersionHead>
         .map((score) => [`${score.metric}:${score.subject}`, score.value]),
     ),
   };
+}
+
+/** A share of drifted columns is no drift of its own: whoever counts columns leaves it out. */
+function driftSubject({ metric, subject }: MonitorScore): Pick<EndpointWindow["drift"][number], "of" | "feature"> {
+  if (metric === "drift_share") return { of: "share", feature: metric };
+  return subject === "" ? { of: "prediction", feature: "prediction" } : { of: "column", feature: subject };
 }
 
 async function retrainingsOf(

@@ -12,7 +12,6 @@ import {
   listAssets,
   listAssetVersions,
   listDeployed,
-  listDeployments,
   listModelVersionsOfAssets,
   listVerdicts,
   listVersionsById,
@@ -21,19 +20,19 @@ import {
 } from "#metadata-store";
 import { CHAMPION_ALIAS, readModelContent, type Verdict as JudgedVerdict } from "#models";
 import type { ApiHandlers } from "../api/mount-api.ts";
-import { toPage } from "../api/paging.ts";
+import { parseCursor, toPage } from "../api/paging.ts";
 import { referencesOf } from "../api/version-reference.ts";
 import { nameApprovals, pendingApprovals } from "../approvals/approval-handlers.ts";
 import { resourceMissing } from "../errors.ts";
 import { toGraph } from "../lineage/lineage-handlers.ts";
-import { recentReleases } from "../releases/release-handlers.ts";
+import { releasesOfVersion } from "../releases/release-handlers.ts";
 
 const SHOWN_VERSIONS = 200;
 
 /** Models with their versions and records. */
 export function createModelHandlers(
   platform: Platform,
-): Pick<ApiHandlers, "listModels" | "getModel" | "getModelVersion"> {
+): Pick<ApiHandlers, "listModels" | "getModel" | "listModelVersions" | "getModelVersion"> {
   const { store, project } = platform;
 
   async function latestOf(transaction: ReadTransaction, name: string, version?: number): Promise<AssetVersion> {
@@ -71,6 +70,22 @@ export function createModelHandlers(
           tags: Object.fromEntries((registered?.tags ?? []).map(({ key, value }) => [key, value])),
           versions: await toVersionSummaries(transaction, project, versions),
         } satisfies ModelDetail;
+      }),
+    listModelVersions: ({ params, query }) =>
+      store.read(async (transaction) => {
+        const before = parseCursor(query.after, /^(\d{1,15})$/)?.[0];
+        const found = await listAssetVersions(transaction, {
+          project,
+          asset: (await latestOf(transaction, params.name)).asset,
+          limit: query.limit + 1,
+          ...(before === undefined ? {} : { before: Number(before) }),
+        });
+        const shown = await toVersionSummaries(transaction, project, found);
+        return toPage(shown, {
+          limit: query.limit,
+          cursor: ({ version }) => String(version),
+          show: (version) => version,
+        });
       }),
     getModelVersion: async ({ params, identity }) => {
       const { version, summary } = await store.read(async (transaction) => {
@@ -227,22 +242,14 @@ async function deploymentsOf(
   transaction: ReadTransaction,
   version: AssetVersion,
 ): Promise<ModelVersionRecord["deployments"]> {
-  const releases = await recentReleases(transaction, { project: version.project, asset: version.asset, limit: 200 });
-  const deployments = await listDeployments(transaction, {
-    project: version.project,
-    asset: version.asset,
-    limit: 200,
-  });
-  return releases
-    .filter((release) => release.items.some((item) => item.id === version.id && item.role === "deployed"))
-    .map((release) => ({
-      releaseId: release.id,
-      environment: release.environment,
-      atMs: release.atMs,
-      untilMs: release.untilMs,
-      actor: deployments.find((deployment) => deployment.releaseId === release.id)?.actor ?? release.actor,
-      status: release.status,
-    }));
+  return (await releasesOfVersion(transaction, version)).map(({ id, environment, atMs, untilMs, actor, status }) => ({
+    releaseId: id,
+    environment,
+    atMs,
+    untilMs,
+    actor,
+    status,
+  }));
 }
 
 function testDataIds(verdict: StoredVerdict | undefined): readonly { readonly id: string; readonly role: string }[] {

@@ -97,9 +97,12 @@ export function createOverviewHandlers(platform: Platform): Pick<ApiHandlers, "g
             .map(({ file, line, column, message, hint }) => ({ file, line, column, message, hint })),
           runs: await latestRuns(transaction, project),
           openAlerts,
+          openAlertCount: facts.openAlerts,
           pendingApprovals: pending,
+          pendingApprovalCount: facts.pendingCount,
           releases,
           endpoints,
+          endpointCount: facts.endpointCount,
         } satisfies Overview;
       });
     },

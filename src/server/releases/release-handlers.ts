@@ -1,21 +1,24 @@
 import type { Environment, Release, VersionReference } from "#api";
 import type { Platform } from "#app";
-import { releaseBefore } from "#delivery";
 import {
+  type AssetVersion,
   type Deployment,
-  getAssetVersion,
-  getRelease,
   listDeployed,
-  listDeployments,
+  listReleaseCourses,
   listReleases,
+  listReleasesById,
+  listVersionHeads,
+  listVersionsById,
   type ReadTransaction,
   type Release as StoredRelease,
+  type ReleaseCourse,
+  type VersionHead,
 } from "#metadata-store";
 import type { ApiHandlers } from "../api/mount-api.ts";
 import { parseCursor, toPage, ULID } from "../api/paging.ts";
-import { referencesOf } from "../api/version-reference.ts";
+import { toReferences } from "../api/version-reference.ts";
 
-const CONSIDERED_DEPLOYMENTS = 1000;
+const RELEASES_A_PAGE = 1000;
 
 /** Environments, releases and the way back. */
 export function createReleaseHandlers(
@@ -32,17 +35,22 @@ export function createReleaseHandlers(
             ...deployed.map(({ environment }) => environment),
           ]),
         ];
-        const items: Environment[] = [];
-        for (const name of names) {
+        const liveIds = new Set(deployed.map(({ releaseId }) => releaseId));
+        const found = [...(await listReleasesById(transaction, [...liveIds])).values()];
+        const newestFirst = found.toSorted((left, right) => (left.id < right.id ? 1 : -1));
+        const live = Map.groupBy(
+          await describeReleases(transaction, newestFirst, liveIds),
+          ({ environment }) => environment,
+        );
+        const items = names.map((name): Environment => {
           const rules = config.environments.find((environment) => environment.name === name);
-          const releases = await recentReleases(transaction, { project, environment: name, limit: 100 });
-          items.push({
+          return {
             name,
             requiredApprovals: rules?.approvals ?? 0,
             bind: rules?.bind ?? "version",
-            live: releases.filter(({ status }) => status === "live"),
-          });
-        }
+            live: live.get(name) ?? [],
+          };
+        });
         return { items };
       }),
     listReleases: ({ query }) =>
@@ -86,77 +94,111 @@ export async function recentReleases(
     ...(asset === undefined ? {} : { asset }),
   };
   const releases = await listReleases(transaction, { ...scope, limit, ...(before === undefined ? {} : { before }) });
-  const deployments = await listDeployments(transaction, { ...scope, limit: CONSIDERED_DEPLOYMENTS });
-  const deployed = await listDeployed(transaction, scope);
-  const facts = { deployments, liveIds: new Set(deployed.map(({ releaseId }) => releaseId)) };
-  const shown: Release[] = [];
-  for (const release of releases) shown.push(await toRelease(transaction, release, facts));
-  return shown;
+  return describeReleases(transaction, releases, await liveAmong(transaction, project, releases));
 }
 
-/** What a rollback of a live release brings back. */
-async function findBefore(
+/** Every release that deploys a version, with what became of it, newest first. */
+export async function releasesOfVersion(
   transaction: ReadTransaction,
-  release: StoredRelease,
-  deployments: readonly Deployment[],
-): Promise<Release["before"]> {
-  const { project, environment, asset } = release;
-  const ran = new Set(
-    deployments
-      .filter(
-        (deployment) =>
-          deployment.environment === environment && deployment.asset === asset && deployment.status === "succeeded",
-      )
-      .map(({ releaseId }) => releaseId),
-  );
-  const before = releaseBefore(await listReleases(transaction, { project, environment, asset, limit: 1000 }), {
-    ran,
-    currentId: release.id,
-  });
-  return before === undefined ? undefined : { id: before.id, items: await itemsOf(transaction, before) };
+  version: Pick<AssetVersion, "id" | "project" | "asset">,
+): Promise<readonly Release[]> {
+  const { project, asset } = version;
+  const found: StoredRelease[] = [];
+  for (;;) {
+    const before = found.at(-1)?.id;
+    const page = { project, asset, versionId: version.id, limit: RELEASES_A_PAGE };
+    const releases = await listReleases(transaction, { ...page, ...(before === undefined ? {} : { before }) });
+    found.push(...releases);
+    if (releases.length < RELEASES_A_PAGE) break;
+  }
+  return describeReleases(transaction, found, await liveAmong(transaction, project, found));
 }
 
-async function itemsOf(transaction: ReadTransaction, release: StoredRelease): Promise<readonly VersionReference[]> {
-  return referencesOf(
+async function liveAmong(
+  transaction: ReadTransaction,
+  project: string,
+  releases: readonly StoredRelease[],
+): Promise<ReadonlySet<string>> {
+  const assets = [...new Set(releases.map(({ asset }) => asset))];
+  const deployed = assets.length === 0 ? [] : await listDeployed(transaction, { project, assets });
+  return new Set(deployed.map(({ releaseId }) => releaseId));
+}
+
+/** What became of releases. The statements do not grow with their number. */
+async function describeReleases(
+  transaction: ReadTransaction,
+  releases: readonly StoredRelease[],
+  liveIds: ReadonlySet<string>,
+): Promise<readonly Release[]> {
+  const courses = await listReleaseCourses(
     transaction,
-    release.versions.map(({ versionId, role }) => ({ id: versionId, role })),
+    releases.map(({ id }) => id),
+  );
+  const others = await listReleasesById(
+    transaction,
+    [...courses].flatMap(([id, { replacedId, beforeId }]) =>
+      [replacedId ?? [], liveIds.has(id) ? (beforeId ?? []) : []].flat(),
+    ),
+  );
+  const versions = await listVersionsById(
+    transaction,
+    releases.map(({ versionId }) => versionId),
+  );
+  const heads = await listVersionHeads(
+    transaction,
+    [...releases, ...others.values()].flatMap((release) => release.versions.map(({ versionId }) => versionId)),
+  );
+  return releases.map((release) =>
+    toRelease(release, { course: courses.get(release.id), others, versions, heads, isLive: liveIds.has(release.id) }),
   );
 }
 
-async function toRelease(
-  transaction: ReadTransaction,
-  release: StoredRelease,
-  facts: { readonly deployments: readonly Deployment[]; readonly liveIds: ReadonlySet<string> },
-): Promise<Release> {
-  const latest = facts.deployments.find((deployment) => deployment.releaseId === release.id);
-  const sameTarget = facts.deployments.filter(
-    (deployment) =>
-      deployment.environment === release.environment &&
-      deployment.asset === release.asset &&
-      deployment.status === "succeeded",
-  );
-  const position = sameTarget.findIndex((deployment) => deployment.releaseId === release.id);
-  const successor = position > 0 ? sameTarget[position - 1] : undefined;
-  const version = await getAssetVersion(transaction, { id: release.versionId });
-  const isLive = facts.liveIds.has(release.id);
-  const replaced = sameTarget.slice(position + 1).find(({ releaseId }) => releaseId !== release.id)?.releaseId;
-  const replacedRelease = replaced === undefined ? undefined : await getRelease(transaction, { id: replaced });
+interface ReleaseFacts {
+  readonly course: ReleaseCourse | undefined;
+  /** Releases that these ones replaced, or would go back to. */
+  readonly others: ReadonlyMap<string, StoredRelease>;
+  readonly versions: ReadonlyMap<string, AssetVersion>;
+  readonly heads: ReadonlyMap<string, VersionHead>;
+  readonly isLive: boolean;
+}
+
+function toRelease(release: StoredRelease, facts: ReleaseFacts): Release {
+  const { course, versions, isLive } = facts;
+  const version = versions.get(release.versionId);
+  const latest = course?.latest;
   return {
     id: release.id,
     environment: release.environment,
     asset: release.asset,
-    status: isLive ? "live" : statusOf(latest, successor),
-    untilMs: isLive ? undefined : successor?.startedAtMs,
-    items: await itemsOf(transaction, release),
+    status: isLive ? "live" : statusOf(latest, course?.successor),
+    untilMs: isLive ? undefined : course?.successor?.startedAtMs,
+    items: itemsOf(release, facts),
     pipelineRunId: version?.pipelineRunId,
     commit: (version?.content as { record?: { commit?: { id?: string } } } | undefined)?.record?.commit?.id,
-    replaces: replaced,
-    replacedItems: replacedRelease === undefined ? undefined : await itemsOf(transaction, replacedRelease),
-    before: isLive ? await findBefore(transaction, release, facts.deployments) : undefined,
+    ...besideOf(facts),
     ...(latest === undefined
       ? { atMs: release.createdAtMs, actor: release.createdBy, isRollback: false, reason: undefined, url: undefined }
       : describeDeployment(latest)),
   };
+}
+
+/** The release that it replaced, and of the live one the release that a rollback brings back. */
+function besideOf(facts: ReleaseFacts): Pick<Release, "replaces" | "replacedItems" | "before"> {
+  const { course, others, isLive } = facts;
+  const replaced = others.get(course?.replacedId ?? "");
+  const before = isLive ? others.get(course?.beforeId ?? "") : undefined;
+  return {
+    replaces: course?.replacedId,
+    replacedItems: replaced && itemsOf(replaced, facts),
+    before: before && { id: before.id, items: itemsOf(before, facts) },
+  };
+}
+
+function itemsOf({ versions }: StoredRelease, { heads }: Pick<ReleaseFacts, "heads">): readonly VersionReference[] {
+  return toReferences(
+    heads,
+    versions.map(({ versionId, role }) => ({ id: versionId, role })),
+  );
 }
 
 /** @param successor the deployment that took the place of this release */

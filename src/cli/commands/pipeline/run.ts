@@ -12,6 +12,7 @@ import {
 import { usageWrong } from "../../errors.ts";
 import { readParams } from "../../params.ts";
 import { createRunView } from "../../run-view.ts";
+import { listAll } from "../../list-all.ts";
 import { type CliSession, withProject } from "../../session.ts";
 import type { Terminal } from "../../terminal.ts";
 import { readWholeRun } from "../../whole-run.ts";
@@ -91,9 +92,13 @@ async function resume({ call }: CliSession, given: string | undefined): Promise<
 }
 
 async function newestUnfinished(call: CliSession["call"]): Promise<PipelineRunSummary> {
-  const { items } = await call("listPipelineRuns", { query: { limit: 100 } });
+  const newest = await Promise.all(
+    UNFINISHED.map(async (status) => (await call("listPipelineRuns", { query: { status, limit: 1 } })).items),
+  );
+  const running = await listAll((page) => call("listPipelineRuns", { query: { ...page, status: "running" } }));
   // A run that a living engine works on is not ours to finish.
-  const found = items.find(({ status, isAbandoned }) => UNFINISHED.includes(status) || isAbandoned === true);
+  const abandoned = running.filter(({ isAbandoned }) => isAbandoned === true);
+  const [found] = [...newest.flat(), ...abandoned].toSorted((left, right) => (left.id < right.id ? 1 : -1));
   if (found === undefined)
     throw usageWrong({
       usage: command.usage,
