@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import type { Browser, Page } from "playwright-core";
 import { createAnalytics } from "#data";
+import { buildWeb } from "../../scripts/build-web.ts";
 import { launchBrowser, needsBrowser } from "../setup/browser.ts";
 import { playDemo } from "../setup/demo-store.ts";
 import { type StartedServer, startServer } from "../setup/started-server.ts";
@@ -19,9 +20,11 @@ describe("the figures of the demo's pages", needsBrowser, () => {
   let store: DemoStore;
   let pages: readonly PageTruth[];
   let moments: ReadonlySet<number>;
+  let recorded: ReadonlySet<number>;
 
   before(async () => {
     if (needsBrowser.skip !== false) return;
+    await buildWeb({ quiet: true });
     const folder = await playDemo();
     const analytics = createAnalytics({ folder: join(await temporaryFolder(), "spill") });
     const metadata = new Metadata(join(folder, ".esteira/metadata.sqlite"));
@@ -30,6 +33,8 @@ describe("the figures of the demo's pages", needsBrowser, () => {
     browser = await launchBrowser();
     pages = await pagesOf(store);
     moments = metadata.moments();
+    // So many predictions were made at so many times that one of them would be on any day.
+    recorded = metadata.moments("prediction");
   });
 
   after(async () => {
@@ -49,10 +54,10 @@ describe("the figures of the demo's pages", needsBrowser, () => {
     const page = await context.newPage();
     const sentences = (await authorsSentences(store.folder)).filter((text) => text.includes(" "));
     const unexplained: string[] = [];
-    let checked = 0;
+    let [checked, checkedDates] = [0, 0];
     for (const { address, truth } of pages) {
       await open(page, `${server.url}${address}`);
-      const { numbers, times } = await readShown(page);
+      const { numbers, times, dates } = await readShown(page);
       checked += numbers.length;
       const ours = numbers.filter(
         ({ text }) =>
@@ -66,6 +71,12 @@ describe("the figures of the demo's pages", needsBrowser, () => {
               `${address}: ${shown.value} in "${shown.text}"${shown.around === shown.text ? "" : ` (in: ${shown.around})`}`,
           ),
       );
+      checkedDates += dates.length;
+      unexplained.push(
+        ...dates
+          .filter((date) => !truth.hasMoment(date, recorded))
+          .map(({ text, around }) => `${address}: the date in "${text}"${around === text ? "" : ` (in: ${around})`}`),
+      );
       unexplained.push(
         ...times
           .filter(({ atMs }) => !moments.has(atMs))
@@ -73,6 +84,7 @@ describe("the figures of the demo's pages", needsBrowser, () => {
       );
     }
     assert.deepEqual(unexplained, []);
+    assert.ok(checkedDates > 20, `only ${checkedDates} dates were found: the pages did not show what they should`);
     assert.ok(checked > 300, `only ${checked} numbers were found: the pages did not show what they should`);
   });
 });

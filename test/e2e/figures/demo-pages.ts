@@ -271,6 +271,14 @@ async function datasetTruth(store: DemoStore, tables: Tables, name: string): Pro
         );
         truth.add(`${column}: shortest and longest text`, ...numbersOf(lengths));
       }
+      if (/^(DATE|TIMESTAMP)/.test(type)) {
+        const at = (share: number): string => `quantile_disc(epoch_ms(${quoted}::timestamp)::double, ${share})`;
+        const [found] = await connection.rows(
+          `select ${at(0)} as least, ${at(0.5)} as middle, ${at(1)} as most, ${at(0.488)} as a, ${at(0.512)} as b from ${table.relation}`,
+        );
+        truth.addMoments(Number(found?.["least"]), Number(found?.["middle"]), Number(found?.["most"]));
+        truth.addMomentRange(Number(found?.["a"]), Number(found?.["b"]));
+      }
       const tops = await connection.rows(
         `select count(*)::double as n from ${table.relation} where ${quoted} is not null group by ${quoted} order by 1 desc limit 30`,
       );
@@ -365,10 +373,29 @@ function endpointTruth(metadata: Metadata): Truth {
   const truth = everyPage(metadata);
   addEndpoints(truth, metadata);
   truth.add("scores of windows", ...metadata.numbers("select value, baseline, threshold from monitor_score"));
+  const delay = "environment = 'production' and endpoint = 'delay' and arm <> 'shadow'";
+  truth.addMoments(
+    ...metadata.numbers(`select min(at_ms), max(at_ms) from prediction where ${delay} group by model_version_id`),
+  );
+  const last = "start_ms = (select max(start_ms) from monitor_score)";
   truth.add(
-    "drifted columns",
+    "drifted columns of the last window, and all that were watched",
     ...metadata.numbers(
-      "select count(*) from monitor_score where (metric like 'drift.%' or metric like 'prediction_drift.%') and breached = 1 group by start_ms",
+      `select count(distinct subject) from monitor_score where metric like 'drift.%' and breached = 1 and ${last}`,
+    ),
+    ...metadata.numbers(`select count(distinct subject) from monitor_score where metric like 'drift.%' and ${last}`),
+  );
+  truth.name(
+    "endpoint.drifted",
+    ...metadata.numbers(
+      `select count(distinct case when breached = 1 then subject end), count(distinct subject) from monitor_score where metric like 'drift.%' and ${last}`,
+    ),
+  );
+  truth.name("endpoint.predictions", ...metadata.numbers(`select count(*) from prediction where ${delay}`));
+  truth.name(
+    "endpoint.openAlerts",
+    ...metadata.numbers(
+      "select count(*) from alert where environment = 'production' and endpoint = 'delay' and state = 'open'",
     ),
   );
   truth.add(
@@ -419,6 +446,7 @@ async function predictionTruth({ metadata, analytics, folder }: DemoStore, id: s
     "select p.*, v.version as model_version from prediction p join asset_version v on v.id = p.model_version_id where p.id = ?",
     id,
   );
+  truth.addMoments(Number(row?.["at_ms"]), Number(row?.["label_at_ms"] ?? row?.["at_ms"]));
   truth.add("the prediction", Number(row?.["prediction"]), Number(row?.["label"]), Number(row?.["model_version"]));
   truth.add(
     "its inputs",

@@ -20,6 +20,17 @@ export interface ShownTime {
   readonly atMs: number;
 }
 
+/** A date in a text, with or without a time of day: what it names is a span of as much as its last part leaves open. */
+export interface ShownDate {
+  readonly text: string;
+  readonly around: string;
+  readonly fromMs: number;
+  /** Excluded. */
+  readonly toMs: number;
+  /** The page says that it is an estimate. */
+  readonly estimated: boolean;
+}
+
 interface ShownText {
   readonly text: string;
   readonly figure: string | undefined;
@@ -60,20 +71,57 @@ const READ = `(() => {
   return { texts, times };
 })()`;
 
-/** Every number that a person reads on the page, but for those in source code, logs and identifiers, and every time. */
-export async function readShown(
-  page: Page,
-): Promise<{ readonly numbers: readonly ShownNumber[]; readonly times: readonly ShownTime[] }> {
+/**
+ * Every number that a person reads on the page, but for those in source code, logs and identifiers, every time, and
+ * every date in a text.
+ */
+export async function readShown(page: Page): Promise<{
+  readonly numbers: readonly ShownNumber[];
+  readonly times: readonly ShownTime[];
+  readonly dates: readonly ShownDate[];
+}> {
   const { texts, times } = await page.evaluate<{
     readonly texts: readonly ShownText[];
     readonly times: readonly { readonly text: string; readonly at: string }[];
   }>(READ);
-  return { numbers: texts.flatMap(numbersIn), times: times.map(({ text, at }) => ({ text, atMs: Date.parse(at) })) };
+  return {
+    numbers: texts.flatMap(numbersIn),
+    times: times.map(({ text, at }) => ({ text, atMs: Date.parse(at) })),
+    dates: texts.flatMap(datesIn),
+  };
 }
 
 /** Dates and identifiers are no figures: `Jun 30, 2001, 6:00:00 AM`, `2001-01-01T00:00:00Z`, `2001-W14-000317`. */
 const NO_FIGURE =
   /\b\d{4}-\d{2}-\d{2}(?:[T ][\d:.]+Z?)?|\b(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\w* \d{1,2}(?:, \d{4})?(?:,? \d{1,2}:\d{2}(?::\d{2})?\s[AP]M)?|\b\w*[A-Za-z]\w*(?:-\w+)+|\b\w+(?:-\w*[A-Za-z]\w*)+(?:-\w+)*/g;
+
+const ISO_DATE = /\b(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2})(:\d{2}(?:\.\d+)?)?)?Z?/g;
+const WRITTEN_DATE =
+  /\b((?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) \d{1,2}, \d{4})(?:, (\d{1,2}:\d{2})(:\d{2})?\s([AP]M))?/g;
+const [SECOND_MS, MINUTE_MS, DAY_MS] = [1000, 60_000, 86_400_000];
+
+/** The browser's time zone is UTC. */
+function datesIn({ text, around }: ShownText): readonly ShownDate[] {
+  const iso = [...text.matchAll(ISO_DATE)].map(([, date = "", time, seconds]) => ({
+    fromMs: Date.parse(`${date}T${time ?? "00:00"}${seconds ?? ":00"}Z`),
+    spanMs: spanOf(time, seconds),
+  }));
+  const written = [...text.matchAll(WRITTEN_DATE)].map(([, date = "", time, seconds, half]) => ({
+    fromMs: Date.parse(`${date} ${time ?? "0:00"}${seconds ?? ":00"} ${half ?? ""} UTC`),
+    spanMs: spanOf(time, seconds),
+  }));
+  return [...iso, ...written].map(({ fromMs, spanMs }) => ({
+    text,
+    around,
+    fromMs,
+    toMs: fromMs + spanMs,
+    estimated: /≈/.test(text),
+  }));
+}
+
+function spanOf(time: string | undefined, seconds: string | undefined): number {
+  return time === undefined ? DAY_MS : seconds === undefined ? MINUTE_MS : SECOND_MS;
+}
 
 function numbersIn({ text, figure, around }: ShownText): readonly ShownNumber[] {
   const parts = [...text.replaceAll(NO_FIGURE, " ").matchAll(NUMBER)].map((match) => {

@@ -2,7 +2,7 @@ import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import type { Analytics } from "#data";
-import type { ShownNumber } from "./shown-numbers.ts";
+import type { ShownDate, ShownNumber } from "./shown-numbers.ts";
 
 interface Fact {
   readonly source: string;
@@ -13,6 +13,9 @@ interface Fact {
 /** What the figures of one page may be, each computed here from the store by a query of its own. */
 export class Truth {
   readonly #facts: Fact[] = [];
+  readonly #named = new Map<string, readonly number[]>();
+  readonly #moments = new Set<number>();
+  readonly #momentRanges: (readonly [number, number])[] = [];
 
   add(source: string, ...values: readonly (number | bigint | null | undefined)[]): this {
     for (const value of values)
@@ -27,8 +30,36 @@ export class Truth {
     return this;
   }
 
+  /** What a figure that the page names is: no other number will do for it. */
+  name(figure: string, ...values: readonly number[]): this {
+    this.#named.set(figure, values);
+    return this;
+  }
+
+  /** A moment that a text of the page may name. */
+  addMoments(...moments: readonly number[]): this {
+    for (const moment of moments) this.#moments.add(moment);
+    return this;
+  }
+
+  /** A moment that the page only estimates. */
+  addMomentRange(leastMs: number, mostMs: number): this {
+    this.#momentRanges.push([leastMs, mostMs]);
+    return this;
+  }
+
+  /** True when the date names a moment of the page, or one of `others`. */
+  hasMoment({ fromMs, toMs, estimated }: ShownDate, others: ReadonlySet<number>): boolean {
+    if (estimated) return this.#momentRanges.some(([least, most]) => fromMs <= most && toMs > least);
+    const isIn = (atMs: number): boolean => atMs >= fromMs && atMs < toMs;
+    return this.#moments.values().some(isIn) || others.values().some(isIn);
+  }
+
   /** Where the number comes from; undefined when no query gives it. */
   explain(shown: ShownNumber): string | undefined {
+    const named = shown.figure === undefined ? undefined : this.#named.get(shown.figure);
+    if (named !== undefined)
+      return named.some((value) => Math.abs(value - shown.value) <= shown.precision) ? shown.figure : undefined;
     const margin = shown.precision * 1.000001 + (shown.estimated ? Math.abs(shown.value) * 0.03 : 0) + 1e-12;
     return this.#facts.find(({ least, most }) => shown.value >= least - margin && shown.value <= most + margin)?.source;
   }
@@ -60,10 +91,11 @@ export class Metadata {
     return typeof value === "string" ? value : "";
   }
 
-  /** Every moment that the store knows: whatever a page calls a time must be one of them. */
-  moments(): ReadonlySet<number> {
+  /** Every moment that the store knows, but those of some tables: whatever a page calls a time must be one of them. */
+  moments(...except: readonly string[]): ReadonlySet<number> {
     const found = new Set<number>();
     for (const { name } of this.rows("select name from sqlite_master where type = 'table'")) {
+      if (except.includes(String(name))) continue;
       const columns = this.rows(`pragma table_info("${String(name)}")`)
         .map((column) => String(column["name"]))
         .filter((column) => /(_ms|_time|_at)$/.test(column));
