@@ -25,7 +25,7 @@ async function definedErrors(): Promise<ReadonlyMap<string, Defined>> {
   for await (const file of glob("src/*/errors.ts", { cwd: ROOT })) {
     const source = await readFile(join(ROOT, file), "utf8");
     for (const [, facts = "", code = "", text = ""] of source.matchAll(
-      /ErrorFactory<(.*?)> = defineError\("([A-Z0-9_]+)", \{(.*?)\n\}\);/gs,
+      /ErrorFactory<(.*?)> =\s*defineError\(\s*"([A-Z0-9_]+)",\s*\{(.*?)\n\s*\},?\s*\);/gs,
     ))
       errors.set(code, { facts, text });
   }
