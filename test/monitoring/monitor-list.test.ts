@@ -99,7 +99,7 @@ describeStores("the list of monitors", (kind) => {
       ["delay.drift", "delay.floor"],
     );
     assert.deepEqual(
-      (await list({ limit: 2, after: "delay.floor" })).map(({ name }) => name),
+      (await list({ limit: 2, after: "delay.floor/production" })).map(({ name }) => name),
       ["delay.performance", "delay.quality"],
     );
   });
