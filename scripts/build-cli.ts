@@ -13,6 +13,7 @@ const CURRENT = join(dist, "current");
 const ENTRIES = [
   "src/cli/main.ts",
   "src/executors/service/service-supervisor.ts",
+  "src/metadata-store/drivers/reader-thread.ts",
   "src/serving/runtime/onnx-worker.ts",
 ];
 /** Bundles of earlier sources stay for the processes that run from them. */

@@ -135,7 +135,7 @@ export const projectSchema = z.strictObject({
         .max(64)
         .default(1)
         .describe(
-          "Threads that compute models, each with every model loaded. More help when processors are idle. Default 1.",
+          "Requests of one model that are computed at once, each on a thread. More help when processors are idle. Default 1.",
         ),
     })
     .default({ timeout: 60, threads: 1 })

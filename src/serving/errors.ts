@@ -181,6 +181,16 @@ export const timeExceeded: ErrorFactory<{ model: string; seconds: number; rows: 
   },
 );
 
+export const modelStuck: ErrorFactory<{ model: string; calls: number }> = defineError("SERVING_MODEL_STUCK", {
+  status: 503,
+  kind: "transient",
+  message: ({ model, calls }) =>
+    `Model ${model} still computes ${calls === 1 ? "a call that was" : `${calls} calls that were`} given up; it is asked again when they have ended`,
+  hint: () => "Try again later; if it stays, deploy another version.",
+  solve:
+    "Wait until the model's computation ends, or deploy another version. One that never ends keeps a processor until esteira is restarted.",
+});
+
 export const callerGone: ErrorFactory<{ model: string }> = defineError("SERVING_CALLER_GONE", {
   status: 499,
   message: ({ model }) => `The caller left before model ${model} answered; what was not computed is not`,

@@ -15,7 +15,7 @@ export interface ServingOptions {
   readonly objects: ObjectStore;
   readonly log: Log;
   readonly clock?: Clock;
-  /** Inference threads; default 1. Each holds every model. */
+  /** Calls of one model that are computed at once; default 1. */
   readonly threads?: number;
   /** Rows per request; default 50,000. */
   readonly maxRows?: number;
@@ -43,7 +43,7 @@ export interface Serving {
 /** Builds serving. No thread is started and no ONNX loaded before the first model. */
 export function createServing(options: ServingOptions): Serving {
   const { store, objects, log, clock = systemClock } = options;
-  const pool = createOnnxPool({ log, ...(options.threads === undefined ? {} : { threads: options.threads }) });
+  const pool = createOnnxPool({ log, threads: options.threads, timeoutMs: options.timeoutMs });
   const models = createLoadedModels({
     objects,
     pool,

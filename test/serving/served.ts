@@ -32,13 +32,15 @@ export async function registerModel(
   options: {
     readonly asset?: string;
     readonly describedBy?: string;
+    /** Path of the ONNX file, when it is not in `models/`. */
+    readonly onnx?: string;
     readonly change?: object;
     readonly inputs?: readonly { versionId: string; role: string }[];
     readonly record?: object;
   } = {},
 ): Promise<AssetVersion> {
   const { model } = await readCase(options.describedBy ?? file);
-  const onnx = await objects.putFile(join(MODELS, `${file}.onnx`));
+  const onnx = await objects.putFile(options.onnx ?? join(MODELS, `${file}.onnx`));
   const content = {
     format: "model/1",
     tree: { format: "tree/1", files: [{ path: "model.onnx", digest: onnx.digest, sizeBytes: onnx.sizeBytes }] },

@@ -1,4 +1,5 @@
 import { Worker } from "node:worker_threads";
+import { entryFile } from "#base";
 import { readerEnded, readTooLong } from "../errors.ts";
 import type { ReaderAnswer, ReaderRequest } from "./reader-messages.ts";
 
@@ -64,7 +65,7 @@ export function createReaderThreads(
   let closed = false;
 
   function start(): Thread {
-    const worker = new Worker(new URL("./reader-thread.ts", import.meta.url), {
+    const worker = new Worker(entryFile("reader-thread", import.meta.url), {
       workerData: { file, timeoutMs },
       resourceLimits: { maxOldGenerationSizeMb: heapMb },
     });

@@ -102,7 +102,7 @@ export function createBatcher(options: {
         ),
       );
     } catch {
-      for (const waiting of batch) await runPiece(waiting);
+      for (const waiting of batch) if (!waiting.settled) await runPiece(waiting);
       return;
     }
     hand(batch, output);

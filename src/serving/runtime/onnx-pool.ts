@@ -1,100 +1,60 @@
-import { Worker } from "node:worker_threads";
-import { entryFile, type Log } from "#base";
-import { modelUnusable, runtimeDied, runtimeFailed } from "../errors.ts";
+import type { Log } from "#base";
+import { modelStuck, modelUnusable, runtimeFailed } from "../errors.ts";
 import type { ModelSignature } from "../model-signature.ts";
 import type { InputColumns } from "../row-source.ts";
-import type { ModelOutput, WorkerAnswer, WorkerRequest } from "./onnx-messages.ts";
+import type { ModelOutput, WorkerAnswer } from "./onnx-messages.ts";
+import { createOnnxSchedule } from "./onnx-schedule.ts";
+import type { Load, OnnxThread, Unnumbered } from "./onnx-thread.ts";
 
-type Load = Extract<WorkerRequest, { kind: "load" }>;
-type Unnumbered<Request> = Request extends WorkerRequest ? Omit<Request, "call"> : never;
+const LONGEST_CALL_MS = 60_000;
 
-/** Threads that run ONNX models. Every model is loaded in every thread. */
+/** A model as the pool knows it. */
+export interface PooledModel {
+  readonly key: string;
+  readonly title: string;
+}
+
+/** Threads that run ONNX models; a thread loads a model when it is asked for it the first time. */
 export interface OnnxPool {
+  /** Calls of one model that may be computed at once. */
   readonly threads: number;
   /**
-   * @returns inputs that the graph takes as whole numbers or truth values @throws SERVING_MODEL_UNUSABLE when the file
-   * is not ONNX or does not fit the signature
+   * @returns inputs that the graph takes as whole numbers or truth values
+   * @throws SERVING_MODEL_UNUSABLE when the file is not ONNX or does not fit the signature
    */
-  load(model: {
-    readonly key: string;
-    readonly title: string;
-    readonly path: string;
-    readonly signature: ModelSignature;
-  }): Promise<readonly string[]>;
-  /** @throws SERVING_RUNTIME_FAILED, SERVING_RUNTIME_DIED */
-  run(model: { readonly key: string; readonly title: string }, inputs: InputColumns): Promise<ModelOutput>;
+  load(model: PooledModel & { readonly path: string; readonly signature: ModelSignature }): Promise<readonly string[]>;
+  /**
+   * Refused while as many calls of the model as it may have threads were given up and still compute.
+   *
+   * @throws SERVING_RUNTIME_FAILED, SERVING_RUNTIME_DIED, SERVING_TIME_EXCEEDED, SERVING_MODEL_STUCK
+   */
+  run(model: PooledModel, inputs: InputColumns): Promise<ModelOutput>;
   unload(key: string): Promise<void>;
   close(): Promise<void>;
 }
 
-interface Thread {
-  readonly worker: Worker;
-  readonly calls: Map<
-    number,
-    { readonly resolve: (answer: WorkerAnswer) => void; readonly reject: (error: Error) => void }
-  >;
-}
-
 /**
- * States of a thread: absent (until the first load) → running → died (its calls fail as transient) → running again,
- * models loaded anew.
- *
  * @param options.threads default 1; more only help when several cores are free
+ * @param options.timeoutMs how long a call may compute; default a minute
  */
-export function createOnnxPool(options: { readonly threads?: number; readonly log: Log }): OnnxPool {
-  const count = Math.max(1, options.threads ?? 1);
-  const slots: (Promise<Thread> | undefined)[] = Array.from({ length: count }, () => undefined);
-  const busy = Array.from({ length: count }, () => 0);
-  const loads = new Map<string, Unnumbered<Load>>();
-  let nextCall = 1;
-  let closed = false;
-
-  function start(slot: number): Thread {
-    refuseTelemetry();
-    const worker = new Worker(entryFile("onnx-worker", import.meta.url));
-    worker.unref();
-    const thread: Thread = { worker, calls: new Map() };
-    worker.on("message", (answer: WorkerAnswer) => {
-      const call = thread.calls.get(answer.call);
-      thread.calls.delete(answer.call);
-      call?.resolve(answer);
-      if (thread.calls.size === 0) worker.unref();
-    });
-    const end = (reason: string): void => {
-      if (slots[slot] !== undefined && !closed) options.log.error("an inference thread ended", { reason });
-      slots[slot] = undefined;
-      for (const call of thread.calls.values()) call.reject(runtimeDied({ reason }));
-      thread.calls.clear();
-    };
-    worker.on("error", (error) => end(error.message)).on("exit", (code) => end(`exit code ${code}`));
-    return thread;
-  }
-
-  function send(thread: Thread, request: Unnumbered<WorkerRequest>): Promise<WorkerAnswer> {
-    const call = nextCall++;
-    thread.worker.ref();
-    return new Promise((resolve, reject) => {
-      thread.calls.set(call, { resolve, reject });
-      thread.worker.postMessage({ ...request, call });
-    });
-  }
-
-  /** A running thread with all models loaded. */
-  function threadAt(slot: number): Promise<Thread> {
-    const known = slots[slot];
-    if (known !== undefined) return known;
-    const starting = (async () => {
-      const thread = start(slot);
-      for (const load of loads.values()) await send(thread, load);
-      return thread;
-    })();
-    slots[slot] = starting;
-    starting.catch(() => (slots[slot] = undefined));
-    return starting;
-  }
-
+export function createOnnxPool(options: {
+  readonly threads?: number | undefined;
+  readonly timeoutMs?: number | undefined;
+  readonly log: Log;
+}): OnnxPool {
+  const { log, timeoutMs = LONGEST_CALL_MS } = options;
+  const usual = Math.max(1, options.threads ?? 1);
+  const models = new Map<string, Unnumbered<Load>>();
+  const schedule = createOnnxSchedule({
+    usual,
+    timeoutMs,
+    log,
+    onFree: (thread) => {
+      for (const key of thread.loaded) if (!models.has(key)) unloadFrom(thread, key);
+    },
+  });
   return {
-    threads: count,
+    threads: usual,
     async load({ key, title, path, signature }) {
       const request = {
         kind: "load" as const,
@@ -103,60 +63,53 @@ export function createOnnxPool(options: { readonly threads?: number; readonly lo
         task: signature.task,
         inputs: signature.inputs.map(({ name, type }) => ({ name, type })),
       };
-      let exact: readonly string[] = [];
-      for (let slot = 0; slot < count; slot++) {
-        const answer = await send(await threadAt(slot), request);
-        if (!answer.ok)
-          throw modelUnusable({
-            model: title,
-            problem: answer.problem,
-            ...(answer.advice === undefined ? {} : { advice: answer.advice }),
-          });
-        exact = answer.exact ?? exact;
-      }
-      loads.set(key, request);
-      return exact;
+      models.set(key, request);
+      const answer = await schedule
+        .run({ key, title, rowCount: 0, on: (thread) => loadInto(thread, request) })
+        .catch((error: unknown) => {
+          models.delete(key);
+          throw error;
+        });
+      if (answer.ok) return answer.exact ?? [];
+      models.delete(key);
+      const { problem, advice } = answer;
+      throw modelUnusable({ model: title, problem, ...(advice === undefined ? {} : { advice }) });
     },
     async run({ key, title }, inputs) {
-      const slot = busy.indexOf(Math.min(...busy));
-      busy[slot] = (busy[slot] ?? 0) + 1;
-      try {
-        const answer = await send(await threadAt(slot), {
-          kind: "run",
-          key,
-          rowCount: inputs.rowCount,
-          columns: inputs.columns,
-        });
-        return outputOf(answer, title);
-      } finally {
-        busy[slot] = (busy[slot] ?? 1) - 1;
-      }
+      const calls = schedule.countGivenUp(key);
+      if (calls >= usual) throw modelStuck({ model: title, calls });
+      const load = models.get(key);
+      const request = { kind: "run" as const, key, rowCount: inputs.rowCount, columns: inputs.columns };
+      const on = async (thread: OnnxThread): Promise<WorkerAnswer> => {
+        if (load !== undefined && !thread.loaded.has(key)) {
+          const answer = await loadInto(thread, load);
+          if (!answer.ok) return answer;
+        }
+        return thread.send(request);
+      };
+      return outputOf(await schedule.run({ key, title, rowCount: inputs.rowCount, on }), title);
     },
     async unload(key) {
-      if (!loads.delete(key)) return;
-      await Promise.all(
-        slots.map(
-          async (slot) => slot !== undefined && send(await slot, { kind: "unload", key }).catch(() => undefined),
-        ),
-      );
+      models.delete(key);
+      for (const thread of schedule.idle) unloadFrom(thread, key);
     },
-    close: async () => {
-      closed = true;
-      await Promise.all(slots.map(async (slot) => (await slot)?.worker.terminate()));
-    },
+    close: () => schedule.close(),
   };
+}
+
+async function loadInto(thread: OnnxThread, request: Unnumbered<Load>): Promise<WorkerAnswer> {
+  const answer = await thread.send(request);
+  if (answer.ok) thread.loaded.add(request.key);
+  return answer;
+}
+
+function unloadFrom(thread: OnnxThread, key: string): void {
+  if (!thread.loaded.delete(key)) return;
+  thread.send({ kind: "unload", key }).catch(() => undefined);
 }
 
 /** @throws SERVING_RUNTIME_FAILED */
 function outputOf(answer: WorkerAnswer, title: string): ModelOutput {
   if (answer.ok && answer.output !== undefined) return answer.output;
   throw runtimeFailed({ model: title, reason: answer.ok ? "it gave no output" : answer.problem });
-}
-
-/**
- * ONNX Runtime (from 1.29) sends events about sessions and models to its maker unless told not to before it is loaded.
- * It reads the variable of the process, which a worker cannot set.
- */
-function refuseTelemetry(): void {
-  process.env["ORT_DISABLE_TELEMETRY"] = "1";
 }
