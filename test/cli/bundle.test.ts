@@ -1,6 +1,6 @@
 // The bundle that bin/esteira runs: the same command line, and the programs it starts.
 import assert from "node:assert/strict";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { before, it } from "node:test";
 import { buildCli } from "../../scripts/build-cli.ts";
@@ -23,6 +23,20 @@ it("is not made again while no source is younger", async () => {
   assert.equal(await buildCli(), false);
   const current = await readFile(join(ROOT, "dist/current"), "utf8");
   assert.match(current, /^[0-9a-f]{16}$/);
+});
+
+it("holds every program that a module starts in a process or thread of its own", async () => {
+  const started = new Set<string>();
+  for (const file of await readdir(join(ROOT, "src"), { recursive: true })) {
+    if (!file.endsWith(".ts")) continue;
+    const source = await readFile(join(ROOT, "src", file), "utf8");
+    assert.doesNotMatch(source, /new Worker\(new URL/, `${file} starts a thread that a bundle does not find`);
+    for (const [, name] of source.matchAll(/entryFile\("([^"]+)"/g)) started.add(`${name}.js`);
+  }
+  const current = await readFile(join(ROOT, "dist/current"), "utf8");
+  const bundled = new Set(await readdir(join(ROOT, "dist", current)));
+  assert.ok(started.size > 0);
+  assert.deepEqual([...started.difference(bundled)], []);
 });
 
 it("runs a pipeline, deploys a service with its supervisor, and tells versions as the sources do", async () => {
