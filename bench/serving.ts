@@ -16,10 +16,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import Fastify from "fastify";
+import type { Identity } from "#access";
 import { digestOf, silentLog } from "#base";
 import { openMetadataStore, recordAssetVersion } from "#metadata-store";
 import { createFileSystemObjectStore } from "#object-store";
-import { createServing, createServingRoutes } from "#serving";
+import { createServing, createServingCalls } from "#serving";
+import { servingMounts } from "../src/server/endpoints/endpoint-mounts.ts";
+import { mountRoutes } from "../src/server/routing/mount-routes.ts";
 import { testPython } from "../test/setup/python-environment.ts";
 
 const MODELS = join(import.meta.dirname, "..", "test", "serving", "models");
@@ -66,23 +69,9 @@ async function serve(port: number, folder: string): Promise<void> {
     { signal: new AbortController().signal, log: () => {} },
   );
   const server = Fastify();
-  server.removeAllContentTypeParsers();
-  server.addContentTypeParser("*", { parseAs: "buffer" }, (_request, body, done) => done(null, body));
-  for (const route of createServingRoutes({ endpoints: serving.endpoints, project: "p", log: silentLog })) {
-    server.route({
-      method: route.method,
-      url: route.path,
-      handler: async (received, reply) => {
-        const answer = await route.handler({
-          params: received.params as Record<string, string>,
-          query: new URLSearchParams(),
-          headers: received.headers,
-          body: received.body as Buffer,
-        });
-        return reply.code(answer.status).headers(answer.headers).send(answer.body);
-      },
-    });
-  }
+  const calls = createServingCalls({ endpoints: serving.endpoints, project: "p", log: silentLog });
+  const client: Identity = { name: "bench", kind: "user", roles: [{ project: "p", role: "contributor" }] };
+  mountRoutes(server, servingMounts(calls), { project: "p", identify: async () => client });
   await server.listen({ port, host: "127.0.0.1" });
 }
 

@@ -4,14 +4,17 @@ import ts from "typescript";
 
 const FOLDER = join(import.meta.dirname, "..", "src", "api");
 const TARGET = join(FOLDER, "schemas.ts");
-const NOT_SOURCES = new Set([
-  "schemas.ts",
+const NOT_SOURCES: ReadonlySet<string> = new Set([
+  "api-schemas.ts",
+  "client.ts",
   "index.ts",
-  "routes.ts",
-  "page.ts",
+  "openapi.ts",
   "page-paths.ts",
-  "route.ts",
+  "page.ts",
   "requests.ts",
+  "resource.ts",
+  "route.ts",
+  "schemas.ts",
 ]);
 
 type Declaration = ts.InterfaceDeclaration | ts.TypeAliasDeclaration;
@@ -46,7 +49,7 @@ export async function updateApiSchemas(check: boolean): Promise<boolean> {
 async function readSources(): Promise<ReadonlyMap<string, Source>> {
   const sources = new Map<string, Source>();
   for (const file of (await readdir(FOLDER)).sort()) {
-    if (!file.endsWith(".ts") || NOT_SOURCES.has(file)) continue;
+    if (!file.endsWith(".ts") || file.endsWith("routes.ts") || NOT_SOURCES.has(file)) continue;
     const tree = ts.createSourceFile(file, await readFile(join(FOLDER, file), "utf8"), ts.ScriptTarget.Latest, true);
     for (const statement of tree.statements) {
       if (ts.isInterfaceDeclaration(statement) || ts.isTypeAliasDeclaration(statement)) {
@@ -119,6 +122,7 @@ function typeSchema(type: ts.TypeNode): string {
   if (ts.isUnionTypeNode(type)) return unionSchema(type);
   if (ts.isTypeLiteralNode(type)) return `z.object({ ${type.members.map(memberSchema).join(", ")} })`;
   if (ts.isTypeReferenceNode(type)) return referenceSchema(type);
+  if (ts.isIndexedAccessTypeNode(type)) return elementSchema(type);
   if (ts.isLiteralTypeNode(type) && ts.isStringLiteral(type.literal)) return `z.literal(${type.literal.getText()})`;
   const simple = { string: "z.string()", number: "z.number()", boolean: "z.boolean()", unknown: "z.unknown()" }[
     type.getText()
@@ -143,6 +147,21 @@ function referenceSchema(type: ts.TypeReferenceNode): string {
   if (name === "Record" && type.typeArguments?.[1] !== undefined)
     return `z.record(z.string(), ${typeSchema(type.typeArguments[1])})`;
   return schemaName(name);
+}
+
+/** `(typeof LIST)[number]`: the texts of the list. */
+function elementSchema(type: ts.IndexedAccessTypeNode): string {
+  const name = /^\(typeof (\w+)\)\[number\]$/.exec(type.getText())?.[1];
+  const list = type
+    .getSourceFile()
+    .statements.flatMap((statement) =>
+      ts.isVariableStatement(statement) ? [...statement.declarationList.declarations] : [],
+    );
+  const found = list.find((declaration) => declaration.name.getText() === name)?.initializer;
+  const values = found !== undefined && ts.isAsExpression(found) ? found.expression : undefined;
+  if (values === undefined || !ts.isArrayLiteralExpression(values))
+    throw new Error(`no list of texts for the type ${type.getText()}`);
+  return `z.enum([${values.elements.map((element) => element.getText()).join(", ")}])`;
 }
 
 function schemaName(name: string): string {

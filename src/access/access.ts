@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
+import type { Action } from "#api";
 import { type Clock, nearestName, newId, secretsEqual } from "#base";
 import {
   appendEvent,
@@ -32,12 +33,11 @@ import {
   userMissing,
   userNameInvalid,
 } from "./errors.ts";
-import { type Action, EVERY_PROJECT, type Identity, type Role, ROLES } from "./identity.ts";
+import { EVERY_PROJECT, type Identity } from "./identity.ts";
+import { ACTIONS_OF_LIMIT, type Role, ROLES } from "./roles.ts";
 
 const TOKEN_PREFIX = "est_";
 const ATTEMPT_TOKEN_PREFIX = "esa_";
-/** What a token may be limited to. */
-const LIMITS: readonly Action[] = ["predict", "read"];
 const SECRET_BYTES = 32;
 const TOUCH_INTERVAL_MS = 60_000;
 const USER_NAME = /^[\p{L}\p{N}._@-]{1,64}$/u;
@@ -291,8 +291,8 @@ async function addToken(
   atMs: number,
 ): Promise<NewToken> {
   await existing(transaction, token.user);
-  if (token.only !== undefined && !LIMITS.some((known) => known === token.only))
-    throw actionInvalid({ action: token.only, expected: LIMITS });
+  if (token.only !== undefined && !Object.hasOwn(ACTIONS_OF_LIMIT, token.only))
+    throw actionInvalid({ action: token.only, expected: Object.keys(ACTIONS_OF_LIMIT) });
   const secret = randomBytes(SECRET_BYTES).toString("base64url");
   const stored = {
     id: newId(),

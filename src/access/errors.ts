@@ -34,6 +34,19 @@ export const tokenLimited: ErrorFactory<{ name: string; action: string; only: st
   },
 );
 
+export const attemptLimited: ErrorFactory<{
+  attemptId: string;
+  action: string;
+  project: string;
+  allowed: readonly string[];
+}> = defineError("ACCESS_ATTEMPT_LIMITED", {
+  status: 403,
+  message: ({ attemptId, action, project, allowed }) =>
+    `The token of attempt ${attemptId} may ${allowed.join(", ")} in its own project, not ${action} in project ${project}`,
+  hint: () => "Give the step a user's token as a secret: secrets: [NAME] in the pipeline.",
+  solve: "Use a token of a user or a service account whose role allows the action; steps get one as a secret.",
+});
+
 export const actionInvalid: ErrorFactory<{ action: string; expected: readonly string[] }> = defineError(
   "ACCESS_ACTION_INVALID",
   {

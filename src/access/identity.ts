@@ -1,15 +1,10 @@
-/** From least to most: each role may do what the one before it may. */
-export const ROLES = ["viewer", "contributor", "reviewer", "admin"] as const;
-export type Role = (typeof ROLES)[number];
-
-/** What somebody wants to do in a project. */
-export const ACTIONS = ["read", "predict", "write", "run", "approve", "deploy", "administer"] as const;
-export type Action = (typeof ACTIONS)[number];
+import type { Action, ResourceKind } from "#api";
+import { ACTIONS_OF_ATTEMPT, ACTIONS_OF_LIMIT, type Role, ROLES, ROLES_OF_ACTION } from "./roles.ts";
 
 /** Grants for every project carry this name. */
 export const EVERY_PROJECT = "*";
 
-/** Who makes a request. */
+/** Who makes a request. Passed on as a value: nothing looks one up by name. */
 export interface Identity {
   readonly name: string;
   /**
@@ -21,9 +16,9 @@ export interface Identity {
   readonly roles: readonly { readonly project: string; readonly role: Role }[];
   /** A service account acts for this user: its approval counts as the owner's. */
   readonly owner?: string;
-  /** Its token allows this action alone, whatever its roles. */
+  /** Its token is limited to this action, whatever its roles. */
   readonly only?: Action;
-  /** Set for `attempt`: reads as a viewer does, and writes what is its own, see `AttemptScope` of `#tracking`. */
+  /** Set for `attempt`: what it writes is its own, see `AttemptScope` of `#tracking`. */
   readonly attempt?: AttemptIdentity;
 }
 
@@ -36,19 +31,11 @@ export interface AttemptIdentity {
   readonly startedBy: string;
 }
 
-const NEEDED_ROLE: Readonly<Record<Action, Role>> = {
-  read: "viewer",
-  predict: "contributor",
-  write: "contributor",
-  run: "contributor",
-  approve: "reviewer",
-  deploy: "contributor",
-  administer: "admin",
-};
-
-/** The least role that may do `action`. */
-export function roleFor(action: Action): Role {
-  return NEEDED_ROLE[action];
+/** What something is done to. */
+export interface Resource {
+  /** Project whose roles count; `*` asks for a role in every project. */
+  readonly project: string;
+  readonly kind?: ResourceKind;
 }
 
 /** The highest role of an identity in a project; undefined when it has none there. */
@@ -59,12 +46,13 @@ export function roleIn(identity: Identity, project: string): Role | undefined {
   return ranks.length === 0 ? undefined : ROLES[Math.max(...ranks)];
 }
 
-/**
- * True when the identity may do `action` in the project. Deny by default. A token for one action needs no more than any
- * role.
- */
-export function isAllowed(identity: Identity, action: Action, project: string): boolean {
+/** True when the identity may do `action` to the resource. Deny by default: no role in the project means no. */
+export function isAllowed(identity: Identity, action: Action, { project }: Resource): boolean {
+  const { attempt, only } = identity;
+  if (attempt !== undefined) return attempt.project === project && ACTIONS_OF_ATTEMPT.includes(action);
   const role = roleIn(identity, project);
-  if (identity.only !== undefined) return role !== undefined && identity.only === action;
-  return role !== undefined && ROLES.indexOf(role) >= ROLES.indexOf(roleFor(action));
+  if (role === undefined) return false;
+  // A limited token needs no more than any role.
+  if (only !== undefined) return ACTIONS_OF_LIMIT[only]?.includes(action) ?? false;
+  return ROLES_OF_ACTION[action].includes(role);
 }

@@ -1,3 +1,10 @@
+export { type Action, ACTIONS } from "./action.ts";
+export { listMissingRoutes, listRoutes, type NamedRoute } from "./all-routes.ts";
+export { type ApiPart, type ApiRoutes, apiRoutes, type ApiShapes } from "./api-routes.ts";
+export { type MissingMlflowPart, missingMlflowRoutes } from "./missing-mlflow-routes.ts";
+export { type MlflowRouteName, mlflowRoutes } from "./mlflow-routes.ts";
+export { describeRoutes } from "./openapi.ts";
+export { descriptionRoutes, hookRoutes, operationRoutes } from "./operation-routes.ts";
 export type { Alert, Monitor } from "./alert.ts";
 export type {
   Approval,
@@ -9,6 +16,17 @@ export type {
 } from "./approval.ts";
 export type { ApiAssetKind, AssetVersionSummary, StepReference, VersionReference } from "./asset.ts";
 export type { Change } from "./change.ts";
+export {
+  type AddressParts,
+  type CallName,
+  type ClientRequest,
+  type ClientResponse,
+  createClient,
+  type HttpCall,
+  type QueryValues,
+  type StreamName,
+  toAddress,
+} from "./client.ts";
 export type { DashboardDetail, DashboardSummary, DashboardTile } from "./dashboard.ts";
 export type {
   DiscardedQuarantine,
@@ -89,7 +107,7 @@ export type {
 export type { ChainLink, PredictionDetail, PredictionSummary } from "./prediction.ts";
 export type { ApiProblem } from "./problem.ts";
 export type { Environment, Release, ReleaseStatus, Rollback } from "./release.ts";
-export type { Capability, Session } from "./session.ts";
+export type { Session } from "./session.ts";
 export type {
   Acknowledged,
   AlertsQuery,
@@ -110,6 +128,21 @@ export type {
   VersionParams,
   VersionQuery,
 } from "./requests.ts";
-export type { ApiRoute, RouteShape } from "./route.ts";
-export { type ApiRoutes, routes } from "./routes.ts";
-export { apiProblemSchema } from "./schemas.ts";
+export { RESOURCES, type ResourceKind } from "./resource.ts";
+export {
+  addressesOf,
+  addressOf,
+  type Answered,
+  type ErrorForm,
+  HTTP_METHODS,
+  type HttpMethod,
+  isOpen,
+  type Open,
+  type Route,
+  type RouteBody,
+  type RouteSchemas,
+  type RouteShape,
+  SURFACE_PREFIXES,
+  type Surface,
+} from "./route.ts";
+export { featureRoutes, monitoringRoutes, servingRoutes } from "./serving-routes.ts";

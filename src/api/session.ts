@@ -1,12 +1,4 @@
-export type Capability =
-  | "pipeline.run"
-  | "pipeline.cancel"
-  | "approve"
-  | "rollback"
-  | "alert.acknowledge"
-  | "quarantine.decide"
-  | "dataset.restore"
-  | "dataset.drop";
+import type { Action } from "./action.ts";
 
 /** Who is looking, at what, and what they may do. */
 export interface Session {
@@ -19,7 +11,8 @@ export interface Session {
   readonly projectDescription?: string | undefined;
   /** Language of the project, when it names one; else the browser decides. */
   readonly language?: "en" | "pt-BR" | undefined;
-  readonly capabilities: readonly Capability[];
+  /** What the caller may do in the project. */
+  readonly capabilities: readonly Action[];
   /** Version of esteira. */
   readonly version: string;
 }

@@ -7,5 +7,5 @@ import { authorize, type Identity } from "#access";
  * @throws ACCESS_DENIED
  */
 export function assertAdministrator(identity: Identity, project: string): void {
-  authorize(identity, "administer", project);
+  authorize(identity, "administer", { project });
 }

@@ -5,7 +5,7 @@ import { createWebhookHandler, sandboxRequirementOf } from "#delivery";
 import { createLocalExecutor, createWorkspace } from "#executors";
 import { getPipelineDefinition, listPipelines } from "#metadata-store";
 import { createModelStorage } from "#models";
-import { createMonitoringRoutes } from "#monitoring";
+import { createMonitoringCalls } from "#monitoring";
 import {
   assertValid,
   createEngine,
@@ -16,7 +16,7 @@ import {
   type PipelineDefinition,
   registerPipelines,
 } from "#pipeline";
-import { createServingRoutes } from "#serving";
+import { createServingCalls } from "#serving";
 import { readContractSummary } from "./contract-summary.ts";
 import { createEndpointWatch } from "./endpoint-watch.ts";
 import { createParts, type Parts } from "./parts.ts";
@@ -80,8 +80,8 @@ export function createPlatform(base: StorePlatform, settings: Settings): OwnedPl
     ...parts,
     engine,
     kinds,
-    servingRoutes: createServingRoutes({ endpoints: serving.endpoints, project, log }),
-    monitoringRoutes: createMonitoringRoutes({ monitoring: parts.monitoring, project, log }),
+    servingCalls: createServingCalls({ endpoints: serving.endpoints, project, log }),
+    monitoringCalls: createMonitoringCalls({ monitoring: parts.monitoring, project, log }),
     loadProject,
     async registerProject(actor) {
       const loaded = checked ?? assertValid(await loadProject());

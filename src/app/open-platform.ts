@@ -4,16 +4,16 @@ import { createAccess } from "#access";
 import { type Clock, createMetrics, type Log, messageOf, systemClock } from "#base";
 import type { ProjectConfig, Settings } from "#config";
 import { openMetadataStore } from "#metadata-store";
-import { createRegistryRoutes, createWebhookSender, type WebhookSender } from "#models";
+import { createRegistryCalls, createWebhookSender, type WebhookSender } from "#models";
 import { createFileSystemObjectStore } from "#object-store";
 import {
   type ArtifactFolder,
   createArtifactFolder,
-  createArtifactRoutes,
+  createArtifactCalls,
   createAttemptScope,
   createTracking,
-  createTrackingRoutes,
-  type MlflowRoute,
+  createTrackingCalls,
+  type MlflowCall,
 } from "#tracking";
 import type { OwnedPlatform } from "./create-platform.ts";
 import { checkProject, checkStore, type HealthCheck } from "./health.ts";
@@ -110,7 +110,7 @@ export async function openStorePlatform(options: PlatformOptions): Promise<Store
     attemptScope: createAttemptScope({ store, artifacts }),
     artifacts,
     artifactRoot,
-    mlflowRoutes: () => createMlflowRoutes(platform, { webhooks }),
+    mlflowCalls: () => createMlflowCalls(platform, { webhooks }),
     setUrl: address.set,
     url: address.url,
     async whole() {
@@ -160,7 +160,7 @@ function openArtifacts(places: ArtifactPlaces | undefined, storeFolder: string):
   return createArtifactFolder({ root: places?.destination ?? join(storeFolder, "artifacts"), direct });
 }
 
-function createMlflowRoutes(
+function createMlflowCalls(
   {
     store,
     clock,
@@ -171,11 +171,11 @@ function createMlflowRoutes(
     artifactRoot,
   }: Pick<StorePlatform, "store" | "clock" | "log" | "project" | "config" | "artifacts" | "artifactRoot">,
   facts: { readonly webhooks: WebhookSender },
-): readonly MlflowRoute[] {
+): readonly MlflowCall[] {
   return [
-    ...createTrackingRoutes({ store, clock, artifactRoot, project }),
-    ...createArtifactRoutes({ store, artifacts }),
-    ...createRegistryRoutes({
+    ...createTrackingCalls({ store, clock, artifactRoot, project }),
+    ...createArtifactCalls({ store, artifacts }),
+    ...createRegistryCalls({
       store,
       clock,
       log,

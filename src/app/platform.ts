@@ -8,10 +8,10 @@ import type { CommitAuthors } from "#governance";
 import type { MetadataStore } from "#metadata-store";
 import type { ObjectStore } from "#object-store";
 import type { Engine, LoadedProject, StepKind } from "#pipeline";
-import type { Monitoring, MonitoringRoute } from "#monitoring";
+import type { Monitoring, MonitoringCall } from "#monitoring";
 import type { Features } from "#features";
-import type { Serving, ServingRoute } from "#serving";
-import type { ArtifactFolder, AttemptScope, MlflowRoute, Tracking } from "#tracking";
+import type { Serving, ServingCall } from "#serving";
+import type { ArtifactFolder, AttemptScope, MlflowCall, Tracking } from "#tracking";
 import type { StationedStep } from "./station-of-step.ts";
 import type { HealthCheck } from "./health.ts";
 
@@ -45,7 +45,7 @@ export interface StorePlatform {
   /** Whether each part works that requests need; cheap, and within about two seconds. */
   health(): Promise<readonly HealthCheck[]>;
   /** MLflow's calls. */
-  mlflowRoutes(): readonly MlflowRoute[];
+  mlflowCalls(): readonly MlflowCall[];
   /** Tells where the HTTP server listens, so that steps can reach it. */
   setUrl(url: string): void;
   /** Base URL of this process's server; starts one on a free loopback port when none listens yet. */
@@ -77,9 +77,9 @@ export interface Platform extends StorePlatform {
   readonly delivery: Delivery;
   readonly engine: Engine;
   readonly kinds: readonly StepKind<never>[];
-  readonly servingRoutes: readonly ServingRoute[];
+  readonly servingCalls: readonly ServingCall[];
   /** Labels and evaluation, below the endpoints. */
-  readonly monitoringRoutes: readonly MonitoringRoute[];
+  readonly monitoringCalls: readonly MonitoringCall[];
   /** Reads and checks every file of the project; nothing is changed. */
   loadProject(): Promise<LoadedProject>;
   /**

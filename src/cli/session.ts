@@ -1,6 +1,7 @@
+import type { CallName } from "#api";
 import { assertAdministrator, type Identity, openStorePlatform, type Platform, type StorePlatform } from "#app";
 import { findProjectFolder, loadProjectConfig, type ProjectConfig, storeOnlyConfig } from "#config";
-import { type ApiCall, callApi, type CallName, startLocalServer } from "#server";
+import { type ApiCall, callApi, startLocalServer } from "#server";
 import type { ArtifactPlaces } from "./artifact-root.ts";
 import { type CommandContext, type OptionValues, textOption } from "./command.ts";
 import { operatorLog } from "./operator-log.ts";

@@ -8,8 +8,8 @@ export type { Monitor } from "./monitor-set.ts";
 export { readWatchedSeries, type WatchedSeries } from "./watched-series.ts";
 export { createMonitoring, type Monitoring, type MonitoringOptions } from "./monitoring.ts";
 export {
-  createMonitoringRoutes,
+  createMonitoringCalls,
   type MonitoringRequest,
   type MonitoringResponse,
-  type MonitoringRoute,
+  type MonitoringCall,
 } from "./routes.ts";

@@ -1,3 +1,4 @@
+import { type Answered, monitoringRoutes } from "#api";
 import { assertJsonDepth, EsteiraError, type Log, messageOf } from "#base";
 import type { EndpointKey } from "#metadata-store";
 import { labelInvalid } from "./errors.ts";
@@ -17,38 +18,31 @@ export interface MonitoringResponse {
   readonly body: string;
 }
 
-/** One address below an endpoint, free of any HTTP framework. A handler never rejects: errors are answers. */
-export interface MonitoringRoute {
-  readonly method: "POST";
-  /** `:name` is one path segment. */
-  readonly path: string;
-  readonly summary: string;
-  /** Both change what is stored. For authorization. */
-  readonly action: "write";
-  readonly handler: (request: MonitoringRequest) => Promise<MonitoringResponse>;
-}
+/** One address below an endpoint, with what answers it. A handler never rejects: errors are answers. */
+export type MonitoringCall = Answered<(request: MonitoringRequest) => Promise<MonitoringResponse>>;
+
+type Work = (key: EndpointKey, body: unknown, caller: string) => Promise<object>;
 
 /**
  * `POST /endpoints/:environment/:endpoint/labels` takes `{"labels": [{"id" or "entityKey", "label", "at"?}], "until"?}`
  * and answers what became of them; `POST …/evaluate` takes `{"until"?}`, computes and judges the windows that changed,
- * and answers
- * `{"windows", "alerts", "closed"}`: the alerts that were opened since it was last asked.
+ * and answers `{"windows", "alerts", "closed"}`: the alerts that were opened since it was last asked.
  */
-export function createMonitoringRoutes(options: {
+export function createMonitoringCalls(options: {
   readonly monitoring: Monitoring;
   readonly project: string;
   readonly log: Log;
-}): readonly MonitoringRoute[] {
+}): readonly MonitoringCall[] {
   const { monitoring, log, project } = options;
-  const route = (
-    path: string,
-    summary: string,
-    work: (key: EndpointKey, body: unknown, caller: string) => Promise<object>,
-  ): MonitoringRoute => ({
-    method: "POST",
-    path: `/endpoints/:environment/:endpoint/${path}`,
-    summary,
-    action: "write",
+  const works: Readonly<Record<keyof typeof monitoringRoutes, Work>> = {
+    recordLabels: (key, body, actor) => monitoring.recordLabels({ ...key, ...parseLabelBatch(body), actor }),
+    evaluate: async (key, body) => {
+      const { windows, opened, closed } = await monitoring.evaluate({ ...key, untilMs: parseUntil(body) });
+      return { windows, alerts: opened, closed };
+    },
+  };
+  return Object.entries(works).map(([name, work]) => ({
+    route: monitoringRoutes[name as keyof typeof monitoringRoutes],
     handler: async ({ params, body, caller = "unknown" }) => {
       try {
         const key = { project, environment: params["environment"] ?? "", endpoint: params["endpoint"] ?? "" };
@@ -63,16 +57,7 @@ export function createMonitoringRoutes(options: {
         });
       }
     },
-  });
-  return [
-    route("labels", "Tell what really happened", (key, body, actor) =>
-      monitoring.recordLabels({ ...key, ...parseLabelBatch(body), actor }),
-    ),
-    route("evaluate", "Compute and judge the windows that changed", async (key, body) => {
-      const { windows, opened, closed } = await monitoring.evaluate({ ...key, untilMs: parseUntil(body) });
-      return { windows, alerts: opened, closed };
-    }),
-  ];
+  }));
 }
 
 function json(status: number, value: object): MonitoringResponse {

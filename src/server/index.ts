@@ -1,3 +1,3 @@
-export { type ApiCall, callApi, type CallName } from "./api/call-api.ts";
+export { type ApiCall, callApi } from "./api/call-api.ts";
 export { openServer, type OpenServerOptions, startLocalServer } from "./open-server.ts";
 export { listen } from "./server.ts";

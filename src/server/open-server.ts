@@ -1,16 +1,15 @@
-import type { FastifyInstance, FastifyRequest } from "fastify";
+import type { FastifyInstance } from "fastify";
 import { resolve } from "node:path";
-import type { Identity } from "#access";
 import type { StorePlatform } from "#app";
 import { accessNotSetUp } from "./errors.ts";
-import { createMlflowPlugin } from "./mlflow/mlflow-plugin.ts";
-import { toMlflowCaller } from "./mlflow/mlflow-caller.ts";
-import { serveOperations } from "./operations/serve-operations.ts";
+import { mountMlflow } from "./mlflow/mlflow-mounts.ts";
+import { operationMounts } from "./operations/operation-mounts.ts";
 import { serveOnDemand } from "./on-demand.ts";
+import { type Guard, mountRoutes } from "./routing/mount-routes.ts";
 import { isLoopback } from "./security/host-and-origin.ts";
-import { createServer, listen } from "./server.ts";
+import { createServer, listen, type ServerPlugin } from "./server.ts";
 
-/** Paths of what needs the whole platform. */
+/** Where what needs the whole platform is: below the first segments of its routes. */
 const PROJECT_PATHS = ["/api/v1/*", "/endpoints/*", "/get-online-features", "/hooks/*"];
 const WEB_FOLDER = resolve(import.meta.dirname, "../../web/dist");
 
@@ -30,30 +29,31 @@ export interface OpenServerOptions {
 export async function openServer(platform: StorePlatform, options: OpenServerOptions): Promise<FastifyInstance> {
   const { access, project, log, metrics } = platform;
   if (!isLoopback(options.host) && !(await access.isSetUp())) throw accessNotSetUp({ host: options.host });
-  const identify = async (request: FastifyRequest): Promise<Identity> => {
-    const loopback = isLoopback(request.socket.remoteAddress?.replace(/^::ffff:/, "") ?? "");
-    return access.authenticate({ authorization: request.headers.authorization, loopback });
+  const guard: Guard = {
+    project,
+    identify(request) {
+      const loopback = isLoopback(request.socket.remoteAddress?.replace(/^::ffff:/, "") ?? "");
+      return access.authenticate({ authorization: request.headers.authorization, loopback });
+    },
   };
   const hostNames = [options.host, ...(options.hostNames ?? [])];
   const buildProjectServer = async (): Promise<FastifyInstance> => {
-    const [whole, { projectPlugins }] = await Promise.all([platform.whole(), import("./project-server.ts")]);
-    const server = await createServer({ hostNames, log, metrics, plugins: projectPlugins(whole, identify) });
+    const [whole, { projectMounts }] = await Promise.all([platform.whole(), import("./project-server.ts")]);
+    const mounted = await projectMounts(whole);
+    const plugins: readonly ServerPlugin[] = [(server) => mountRoutes(server, mounted, guard)];
+    const server = await createServer({ hostNames, log, metrics, plugins });
     await server.ready();
     return server;
   };
+  const mlflow = { calls: platform.mlflowCalls(), attemptScope: platform.attemptScope, log };
   return createServer({
     hostNames,
     webFolder: WEB_FOLDER,
     log,
     metrics,
     plugins: [
-      createMlflowPlugin({
-        routes: platform.mlflowRoutes(),
-        identify: async (request) => toMlflowCaller(await identify(request), project),
-        attemptScope: platform.attemptScope,
-        log,
-      }),
-      (server) => serveOperations(server, platform, identify),
+      (server) => mountMlflow(server, mlflow, guard),
+      (server) => mountRoutes(server, operationMounts(platform, guard), guard),
       (server) => serveOnDemand(server, { paths: PROJECT_PATHS, build: buildProjectServer }),
     ],
   });

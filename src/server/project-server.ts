@@ -1,28 +1,20 @@
-import type { FastifyInstance, FastifyRequest } from "fastify";
-import { authorize, type Identity } from "#access";
 import type { Platform } from "#app";
 import { createApiHandlers } from "./api/create-api-handlers.ts";
-import { mountApi } from "./api/mount-api.ts";
-import { servePredictions } from "./endpoints/serve-predictions.ts";
-import { serveOnlineFeatures } from "./features/serve-online-features.ts";
-import { serveHooks } from "./hooks/serve-hooks.ts";
-import type { ServerPlugin } from "./server.ts";
-import { actionOfCapability } from "./session/session-handlers.ts";
+import { apiMounts } from "./api/api-mounts.ts";
+import { descriptionMounts } from "./api/describe-routes.ts";
+import { monitoringMounts, servingMounts } from "./endpoints/endpoint-mounts.ts";
+import { onlineFeatureMounts } from "./features/online-feature-mounts.ts";
+import { hookMounts } from "./hooks/hook-mounts.ts";
+import type { Mounted } from "./routing/mount-routes.ts";
 
 /** What needs the whole platform: the API, endpoints, online features, pushes and webhooks. */
-export function projectPlugins(
-  platform: Platform,
-  identify: (request: FastifyRequest) => Promise<Identity>,
-): readonly ServerPlugin[] {
-  const guard = {
-    identify,
-    authorize: (identity: Identity, capability: keyof typeof actionOfCapability | undefined) =>
-      authorize(identity, capability === undefined ? "read" : actionOfCapability[capability], platform.project),
-  };
+export async function projectMounts(platform: Platform): Promise<readonly Mounted[]> {
   return [
-    (server: FastifyInstance) => mountApi(server, createApiHandlers(platform), guard),
-    (server: FastifyInstance) => servePredictions(server, platform, identify),
-    (server: FastifyInstance) => serveOnlineFeatures(server, platform, identify),
-    (server: FastifyInstance) => serveHooks(server, platform),
+    ...(await apiMounts(createApiHandlers(platform))),
+    ...descriptionMounts(),
+    ...servingMounts(platform.servingCalls),
+    ...monitoringMounts(platform.monitoringCalls),
+    ...onlineFeatureMounts(platform),
+    ...hookMounts(platform),
   ];
 }

@@ -3,11 +3,10 @@ import { messageOf, type Log, type Metrics } from "#base";
 import { listenFailed, portInUse } from "./errors.ts";
 import { measureRequests } from "./operations/measure-requests.ts";
 import { replyWithErrors } from "./security/error-reply.ts";
-import { refuseUnguardedRoutes } from "./security/guard.ts";
+import { refuseUnguardedRoutes } from "./routing/mount-routes.ts";
 import { checkHostAndOrigin } from "./security/host-and-origin.ts";
 import { compressAnswers } from "./web/compress-answers.ts";
 import { limitConnections } from "./security/connection-limit.ts";
-import { decodeBodies, LARGEST_BODY_BYTES } from "./security/request-body.ts";
 import { serveWebPage } from "./web/static-files.ts";
 
 const KEEP_ALIVE_TIMEOUT_MS = 75_000;
@@ -32,7 +31,6 @@ export interface ServerOptions {
 export async function createServer(options: ServerOptions): Promise<FastifyInstance> {
   const { default: Fastify } = await import("fastify");
   const server = Fastify({
-    bodyLimit: LARGEST_BODY_BYTES.api,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     // How long a connection may take to send the head of a request, and how often that is looked at.
     http: { headersTimeout: HEADERS_TIMEOUT_MS, connectionsCheckingInterval: CHECK_EVERY_MS },
@@ -44,7 +42,6 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   checkHostAndOrigin(server, options.hostNames);
   replyWithErrors(server, options.log);
   refuseUnguardedRoutes(server);
-  decodeBodies(server);
   compressAnswers(server);
   limitConnections(server.server);
   for (const plugin of options.plugins) await server.register(async (scope) => plugin(scope));

@@ -2,6 +2,6 @@ export type { Endpoints, PredictAnswer, PredictRequest } from "./endpoints.ts";
 export type { ServingTarget } from "./model-target.ts";
 export type { AlertWatch, OnlineFeatures, TrainingNulls } from "./ports.ts";
 export type { ServingRequest, ServingResponse } from "./protocols/exchange.ts";
-export { createServingRoutes, type ServingRoute } from "./routes.ts";
+export { createServingCalls, type ServingCall } from "./routes.ts";
 export { sourceOfRecords, type RowSource } from "./row-source.ts";
 export { createServing, type Serving, type ServingOptions } from "./serving.ts";

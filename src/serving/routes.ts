@@ -1,3 +1,4 @@
+import { type Answered, type ErrorForm, type Route, servingRoutes } from "#api";
 import { EsteiraError, type Log } from "#base";
 import { endpointUnknown } from "./errors.ts";
 import type { Endpoints } from "./endpoints.ts";
@@ -7,101 +8,57 @@ import { describeModel, handleInfer } from "./protocols/open-inference.ts";
 import { handleRows } from "./protocols/rows.ts";
 
 /**
- * One address of an endpoint, free of any HTTP framework. A handler never rejects: errors are answers in the protocol's
- * own form.
+ * One address of the endpoints, with what answers it. A handler never rejects: errors are answers in the protocol's own
+ * form.
  */
-export interface ServingRoute {
-  readonly method: "GET" | "POST";
-  /** `:name` is one path segment. */
-  readonly path: string;
-  readonly summary: string;
-  /** `predict` asks a model; `read` only describes. For authorization. */
-  readonly action: "predict" | "read";
-  readonly handler: (request: ServingRequest) => Promise<ServingResponse>;
-}
+export type ServingCall = Answered<(request: ServingRequest) => Promise<ServingResponse>>;
 
 type Handler = (context: ProtocolContext, request: ServingRequest) => Promise<ServingResponse>;
-type ErrorForm = "open-inference" | "mlflow" | "esteira";
 
-const BASE = "/endpoints/:environment/:endpoint";
-const MODEL = `${BASE}/v2/models/:model`;
+/** Answers each of the serving routes. */
+const HANDLERS: Readonly<Record<keyof typeof servingRoutes, Handler>> = {
+  predictRows: handleRows,
+  invoke: handleInvocations,
+  ping,
+  isLive: async () => json(200, { live: true }),
+  isReady: async (context) => {
+    await context.endpoints.model(context.key);
+    return json(200, { ready: true, live: true });
+  },
+  describeServer: async () => json(200, { name: "esteira", version: "2", extensions: ["binary_tensor_data"] }),
+  listModels: async (context) => json(200, { models: [context.key.endpoint] }),
+  describeModel: named(describeModel),
+  describeModelVersion: named(describeModel),
+  isModelReady: named(ready),
+  isModelVersionReady: named(ready),
+  infer: named(handleInfer),
+  inferVersion: named(handleInfer),
+};
 
 /**
- * The addresses of all endpoints of a project: esteira's `predict`, MLflow's `invocations`, and the Open Inference
- * Protocol 2 below `v2`, where the model's name is the endpoint's.
- *
- * The server hands over whole bodies of any content type, decompressed, and answers 413 above its own limit.
+ * Answers the addresses of all endpoints of a project. The server hands over whole bodies of any content type,
+ * decompressed, and answers 413 above the route's limit.
  */
-export function createServingRoutes(options: {
+export function createServingCalls(options: {
   readonly endpoints: Endpoints;
   readonly project: string;
   readonly log: Log;
-}): readonly ServingRoute[] {
-  const route = (
-    address: Pick<ServingRoute, "method" | "path" | "summary" | "action">,
-    form: ErrorForm,
-    handler: Handler,
-  ): ServingRoute => ({
-    ...address,
-    handler: async (request) => {
-      const { environment = "", endpoint = "" } = request.params;
-      try {
-        return await handler(
-          { endpoints: options.endpoints, key: { project: options.project, environment, endpoint } },
-          request,
-        );
-      } catch (error) {
-        return toErrorAnswer(error, form, options.log);
-      }
-    },
-  });
-  const read = (path: string, summary: string, handler: Handler): ServingRoute =>
-    route({ method: "GET", path, summary, action: "read" }, "open-inference", handler);
-  const infer = (path: string): ServingRoute =>
-    route(
-      { method: "POST", path, summary: "Predict tensors", action: "predict" },
-      "open-inference",
-      named(handleInfer),
-    );
-  return [
-    route(
-      { method: "POST", path: `${BASE}/predict`, summary: "Predict rows", action: "predict" },
-      "esteira",
-      handleRows,
-    ),
-    route(
-      {
-        method: "POST",
-        path: `${BASE}/invocations`,
-        summary: "Predict rows (MLflow scoring protocol)",
-        action: "predict",
+}): readonly ServingCall[] {
+  const { endpoints, project, log } = options;
+  return Object.entries(HANDLERS).map(([name, handler]) => {
+    const route: Route = servingRoutes[name as keyof typeof servingRoutes];
+    return {
+      route,
+      handler: async (request) => {
+        const { environment = "", endpoint = "" } = request.params;
+        try {
+          return await handler({ endpoints, key: { project, environment, endpoint } }, request);
+        } catch (error) {
+          return toErrorAnswer(error, route.errors, log);
+        }
       },
-      "mlflow",
-      handleInvocations,
-    ),
-    route(
-      { method: "GET", path: `${BASE}/ping`, summary: "Whether the endpoint answers (MLflow)", action: "read" },
-      "mlflow",
-      ping,
-    ),
-    read(`${BASE}/v2/health/live`, "Whether the process answers", async () => json(200, { live: true })),
-    read(`${BASE}/v2/health/ready`, "Whether the endpoint answers", async (context) => {
-      await context.endpoints.model(context.key);
-      return json(200, { ready: true, live: true });
-    }),
-    read(`${BASE}/v2`, "Server metadata", async () =>
-      json(200, { name: "esteira", version: "2", extensions: ["binary_tensor_data"] }),
-    ),
-    read(`${BASE}/v2/models`, "Models of the endpoint", async (context) =>
-      json(200, { models: [context.key.endpoint] }),
-    ),
-    read(MODEL, "Model metadata", named(describeModel)),
-    read(`${MODEL}/versions/:version`, "Model metadata", named(describeModel)),
-    read(`${MODEL}/ready`, "Whether the model answers", named(ready)),
-    read(`${MODEL}/versions/:version/ready`, "Whether the model answers", named(ready)),
-    infer(`${MODEL}/infer`),
-    infer(`${MODEL}/versions/:version/infer`),
-  ];
+    };
+  });
 }
 
 /** The model of a V2 address is the endpoint itself, in the version that answers now. */
@@ -135,27 +92,32 @@ async function ping(context: ProtocolContext): Promise<ServingResponse> {
 
 const RETRY_AFTER_SECONDS = "1";
 
+/** What nobody foresaw is logged, and says nothing of its inside. */
+const UNFORESEEN = {
+  code: "SERVING_REQUEST_FAILED",
+  status: 500,
+  message: "The request failed; the server's log says why",
+  hint: undefined,
+};
+
 function toErrorAnswer(error: unknown, form: ErrorForm, log: Log): ServingResponse {
-  if (!(error instanceof EsteiraError))
+  const known = error instanceof EsteiraError ? error : undefined;
+  if (known === undefined)
     log.error("an endpoint's request failed", {
       error: error instanceof Error ? (error.stack ?? error.message) : String(error),
     });
-  const status = error instanceof EsteiraError ? error.status : 500;
-  const message = error instanceof EsteiraError ? error.message : "The request failed; the server's log says why";
+  const { code, status, message, hint } = known ?? UNFORESEEN;
+  const text = hint === undefined ? message : `${message} ${hint}`;
   const headers: Record<string, string> = status === 503 ? { "retry-after": RETRY_AFTER_SECONDS } : {};
-  const code = error instanceof EsteiraError ? error.code : "SERVING_REQUEST_FAILED";
-  const hint = error instanceof EsteiraError ? error.hint : undefined;
   switch (form) {
     case "open-inference":
-      return json(status, { error: `${message}${hint === undefined ? "" : ` ${hint}`} [${code}]` }, headers);
+      return json(status, { error: `${text} [${code}]` }, headers);
     case "mlflow":
-      return json(
-        status,
-        { error_code: toMlflowCode(status), message: `${message}${hint === undefined ? "" : ` ${hint}`}`, code },
-        headers,
-      );
+    case "mlflow-scoring":
+      return json(status, { error_code: toMlflowCode(status), message: text, code }, headers);
+    case "feast":
     case "esteira":
-      return json(status, { error: error instanceof EsteiraError ? error.toJSON() : { code, message } }, headers);
+      return json(status, { error: known?.toJSON() ?? { code, message } }, headers);
   }
 }
 

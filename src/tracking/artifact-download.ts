@@ -1,6 +1,6 @@
 import { extname, posix } from "node:path";
 import type { OpenArtifact } from "./artifact-folder.ts";
-import type { MlflowRequest, MlflowResponse } from "./mlflow-rest/route.ts";
+import type { MlflowRequest, MlflowResponse } from "./mlflow-rest/call.ts";
 
 /** Content types by ending. Nothing here is run by a browser: `nosniff` and `attachment` go with each of them. */
 const CONTENT_TYPES: Readonly<Record<string, string>> = {

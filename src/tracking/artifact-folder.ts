@@ -9,7 +9,7 @@ import { localSegments, proxiedSegments } from "./artifact-location.ts";
 import { artifactSegments } from "./artifact-path.ts";
 import { toStorageError } from "./artifact-storage-error.ts";
 import { artifactLocationForeign, artifactMissing, artifactNotWritable, artifactPathInvalid } from "./errors.ts";
-import type { MlflowRequest, MlflowResponse } from "./mlflow-rest/route.ts";
+import type { MlflowRequest, MlflowResponse } from "./mlflow-rest/call.ts";
 
 /** Where uploads grow until they are whole; on the same file system as the artifacts, invisible to readers. */
 export const INCOMING_FOLDER = ".incoming";

@@ -2,7 +2,7 @@ export { type ArtifactFolder, createArtifactFolder } from "./artifact-folder.ts"
 export { localPath } from "./artifact-location.ts";
 export { artifactSegments, hasNul, hasParentSegment } from "./artifact-path.ts";
 export { artifactLocationForeign } from "./errors.ts";
-export { createArtifactRoutes, filesField, toFile } from "./mlflow-rest/artifacts.ts";
+export { createArtifactCalls, filesField, toFile } from "./mlflow-rest/artifacts.ts";
 export {
   callMethodWrong,
   callMissing,
@@ -18,16 +18,14 @@ export { MlflowMessage } from "./mlflow-rest/message.ts";
 export { assertKeyName, assertLength } from "./mlflow-rest/name-rules.ts";
 export { readPageToken, readPosition, writePageToken } from "./mlflow-rest/page-token.ts";
 export type {
+  CallingAttempt,
   MlflowCaller,
   MlflowFile,
   MlflowHandler,
-  MlflowLine,
-  MlflowPermission,
   MlflowRequest,
   MlflowResponse,
-  MlflowRoute,
-} from "./mlflow-rest/route.ts";
-export { type CallingAttempt, MLFLOW_PERMISSIONS, parseLine } from "./mlflow-rest/route.ts";
+  MlflowCall,
+} from "./mlflow-rest/call.ts";
 export { type AttemptScope, createAttemptScope } from "./mlflow-rest/attempt-scope.ts";
 export type { Int64, WireObject, WireValue } from "./mlflow-rest/wire-value.ts";
 export { readOrders } from "./search/order-by.ts";
@@ -47,6 +45,6 @@ export {
 export { type ExperimentEntity, parseExperimentFilter, parseExperimentOrder } from "./search/experiment-filter.ts";
 export { parseRunFilter, parseRunOrder, type RunEntity } from "./search/run-filter.ts";
 export { appendPath } from "./artifact-uri.ts";
-export { createTrackingRoutes } from "./mlflow-rest/tracking-routes.ts";
+export { createTrackingCalls } from "./mlflow-rest/tracking-calls.ts";
 export type { TrackingRoutesOptions } from "./mlflow-rest/tracking-call.ts";
 export { createTracking, type NewStepRun, type OpenedRun, type Tracking, type TrackingOptions } from "./tracking.ts";

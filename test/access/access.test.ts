@@ -112,19 +112,21 @@ describeStores("access", (kind) => {
     const rui = (): ReturnType<Access["authenticate"]> =>
       access.authenticate({ authorization: `Bearer ${token}`, loopback: false });
     assert.throws(
-      () => authorize({ name: "rui", kind: "user", roles: [] }, "read", "flights"),
+      () => authorize({ name: "rui", kind: "user", roles: [] }, "read", { project: "flights" }),
       (error) => isEsteiraError(error, "ACCESS_DENIED"),
     );
-    assert.equal(isAllowed(await rui(), "read", "flights"), false);
+    assert.equal(isAllowed(await rui(), "read", { project: "flights" }), false);
     await access.grant({ user: "rui", project: "flights", role: "reviewer", actor: "ana" });
     const identity = await rui();
     assert.deepEqual(
-      (["read", "run", "approve", "administer"] as const).map((action) => isAllowed(identity, action, "flights")),
+      (["read", "run", "approve", "administer"] as const).map((action) =>
+        isAllowed(identity, action, { project: "flights" }),
+      ),
       [true, true, true, false],
     );
-    assert.equal(isAllowed(identity, "read", "other"), false);
+    assert.equal(isAllowed(identity, "read", { project: "other" }), false);
     await access.grant({ user: "rui", project: "flights", role: undefined, actor: "ana" });
-    assert.equal(isAllowed(await rui(), "read", "flights"), false);
+    assert.equal(isAllowed(await rui(), "read", { project: "flights" }), false);
     await assert.rejects(access.grant({ user: "rui", project: "flights", role: undefined, actor: "ana" }), (error) =>
       isEsteiraError(error, "ACCESS_GRANT_MISSING"),
     );

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { it } from "node:test";
 import { silentLog } from "#base";
 import { listWindows } from "#metadata-store";
-import { createMonitoringRoutes } from "#monitoring";
+import { createMonitoringCalls } from "#monitoring";
 import { sourceOfRecords } from "#serving";
 import { describeStores } from "../setup/stores.ts";
 import { KEY, makeFlights, MONDAY_MS, startMonitoring, WEEK_MS } from "./watched.ts";
@@ -20,10 +20,10 @@ describeStores("labels and evaluation over HTTP", (kind) => {
       ]),
     );
     const post = async (path: string, body: object): Promise<{ status: number; json: Record<string, unknown> }> => {
-      const route = createMonitoringRoutes({ monitoring: test.monitoring, project: "p", log: silentLog }).find((one) =>
-        one.path.endsWith(path),
+      const call = createMonitoringCalls({ monitoring: test.monitoring, project: "p", log: silentLog }).find((one) =>
+        one.route.path.endsWith(path),
       );
-      const answer = await route?.handler({
+      const answer = await call?.handler({
         params: { environment: KEY.environment, endpoint: KEY.endpoint },
         body: Buffer.from(JSON.stringify(body)),
         caller: "ana",

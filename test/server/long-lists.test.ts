@@ -13,7 +13,8 @@ import {
   setDeployed,
   type WriteTransaction,
 } from "#metadata-store";
-import { type ApiCall, callApi, type CallName } from "#server";
+import type { CallName } from "#api";
+import { type ApiCall, callApi } from "#server";
 import { openTestServer } from "../setup/opened-server.ts";
 
 const identity = { name: "ana", kind: "local" as const, roles: [{ project: "*", role: "admin" as const }] };

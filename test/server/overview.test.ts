@@ -14,7 +14,8 @@ import {
   setRegisteredModelAlias,
   type NewAssetVersion,
 } from "#metadata-store";
-import { type ApiCall, callApi, type CallName } from "#server";
+import { type ApiCall, callApi } from "#server";
+import type { CallName } from "#api";
 import { temporaryFolder } from "../setup/stores.ts";
 
 const DATASETS = 1250;

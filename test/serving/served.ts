@@ -6,7 +6,7 @@ import { after } from "node:test";
 import { digestOf, digestOfJson, silentLog, systemClock } from "#base";
 import { type AssetVersion, type MetadataStore, recordAssetVersion, type StoreKind } from "#metadata-store";
 import type { ObjectStore } from "#object-store";
-import { createServing, createServingRoutes, type Serving, type ServingOptions } from "#serving";
+import { createServing, createServingCalls, type Serving, type ServingOptions } from "#serving";
 import { openTestStore } from "../setup/stores.ts";
 
 const MODELS = join(import.meta.dirname, "models");
@@ -100,10 +100,13 @@ export function deploy(
 
 /** The routes behind a real socket. */
 export async function listen(serving: Serving): Promise<string> {
-  const routes = createServingRoutes({ endpoints: serving.endpoints, project: "p", log: silentLog }).map((route) => ({
-    ...route,
-    pattern: new RegExp(`^${route.path.replaceAll(/:(\w+)/g, "(?<$1>[^/]+)")}$`),
-  }));
+  const routes = createServingCalls({ endpoints: serving.endpoints, project: "p", log: silentLog }).map(
+    ({ route, handler }) => ({
+      method: route.method,
+      handler,
+      pattern: new RegExp(`^/${route.path.replaceAll(/:(\w+)/g, "(?<$1>[^/]+)")}$`),
+    }),
+  );
   const server: Server = createServer((request, response) => {
     void (async () => {
       const url = new URL(request.url ?? "/", "http://localhost");

@@ -3,10 +3,12 @@ import { join } from "node:path";
 import { after } from "node:test";
 import Fastify, { type FastifyInstance } from "fastify";
 import { type Log, silentLog, systemClock } from "#base";
+import type { Identity } from "#access";
 import type { StoreKind } from "#metadata-store";
-import { createRegistryRoutes, createWebhookSender, type RegistryRoutesOptions } from "#models";
-import { createArtifactFolder, createArtifactRoutes, createTrackingRoutes, type MlflowCaller } from "#tracking";
-import { createMlflowPlugin } from "../../src/server/mlflow/mlflow-plugin.ts";
+import { createRegistryCalls, createWebhookSender, type RegistryRoutesOptions } from "#models";
+import { createArtifactFolder, createArtifactCalls, createTrackingCalls } from "#tracking";
+import { mountMlflow } from "../../src/server/mlflow/mlflow-mounts.ts";
+import { replyWithErrors } from "../../src/server/security/error-reply.ts";
 import { openTestStore, type TestStore } from "./stores.ts";
 
 export interface TestMlflowServer extends TestStore {
@@ -27,7 +29,7 @@ export async function openMlflowServer(
     readonly localWebhooks?: boolean;
     readonly log?: Log;
     readonly registry?: Partial<RegistryRoutesOptions>;
-    readonly caller?: MlflowCaller;
+    readonly caller?: Identity;
   } = {},
 ): Promise<TestMlflowServer> {
   const { log = silentLog } = options;
@@ -43,19 +45,19 @@ export async function openMlflowServer(
     ...(options.localWebhooks === true ? { allowPrivateAddresses: true, schemes: ["http", "https"] } : {}),
   });
   after(() => webhooks.close());
-  const routes = [
-    ...createTrackingRoutes({ store, clock: systemClock, artifactRoot: "mlflow-artifacts:/" }),
-    ...createArtifactRoutes({ store, artifacts }),
-    ...createRegistryRoutes({ store, clock: systemClock, log, artifacts, webhooks, ...options.registry }),
+  const calls = [
+    ...createTrackingCalls({ store, clock: systemClock, artifactRoot: "mlflow-artifacts:/" }),
+    ...createArtifactCalls({ store, artifacts }),
+    ...createRegistryCalls({ store, clock: systemClock, log, artifacts, webhooks, ...options.registry }),
   ];
   const server = Fastify({ forceCloseConnections: true, routerOptions: { maxParamLength: 2000 } });
-  await server.register(async (scope) =>
-    createMlflowPlugin({
-      routes,
-      identify: () => options.caller ?? { name: "tester", user: "tester", assertMay: () => undefined },
-      log,
-    })(scope),
-  );
+  const identity: Identity = options.caller ?? {
+    name: "tester",
+    kind: "local",
+    roles: [{ project: "*", role: "admin" }],
+  };
+  replyWithErrors(server, log);
+  mountMlflow(server, { calls, log }, { project: "default", identify: async () => identity });
   const url = options.listen === true ? await server.listen({ port: 0, host: "127.0.0.1" }) : "";
   if (options.listen !== true) await server.ready();
   after(() => server.close());

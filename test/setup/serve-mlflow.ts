@@ -5,26 +5,26 @@
 import Fastify from "fastify";
 import { silentLog, systemClock } from "#base";
 import { openMetadataStore } from "#metadata-store";
-import { createRegistryRoutes, createWebhookSender } from "#models";
-import { createArtifactFolder, createArtifactRoutes, createTrackingRoutes } from "#tracking";
-import { createMlflowPlugin } from "../../src/server/mlflow/mlflow-plugin.ts";
+import { createRegistryCalls, createWebhookSender } from "#models";
+import { createArtifactFolder, createArtifactCalls, createTrackingCalls } from "#tracking";
+import type { Identity } from "#access";
+import { mountMlflow } from "../../src/server/mlflow/mlflow-mounts.ts";
+import { replyWithErrors } from "../../src/server/security/error-reply.ts";
 
 const [address = "", folder = "", port = "0"] = process.argv.slice(2);
 const store = await openMetadataStore(address);
 const artifacts = createArtifactFolder({ root: folder });
 const webhooks = createWebhookSender({ store, clock: systemClock, log: silentLog });
 const log = { ...silentLog, error: (message: string, facts?: object): void => console.error(message, facts) };
-const routes = [
-  ...createTrackingRoutes({ store, clock: systemClock, artifactRoot: "mlflow-artifacts:/" }),
-  ...createArtifactRoutes({ store, artifacts }),
-  ...createRegistryRoutes({ store, clock: systemClock, log, artifacts, webhooks }),
+const calls = [
+  ...createTrackingCalls({ store, clock: systemClock, artifactRoot: "mlflow-artifacts:/" }),
+  ...createArtifactCalls({ store, artifacts }),
+  ...createRegistryCalls({ store, clock: systemClock, log, artifacts, webhooks }),
 ];
 const server = Fastify({ forceCloseConnections: true, routerOptions: { maxParamLength: 2000 } });
-await server.register(async (scope) =>
-  createMlflowPlugin({ routes, identify: () => ({ name: "tester", user: "tester", assertMay: () => undefined }), log })(
-    scope,
-  ),
-);
+const tester: Identity = { name: "tester", kind: "local", roles: [{ project: "*", role: "admin" }] };
+replyWithErrors(server, log);
+mountMlflow(server, { calls, log }, { project: "default", identify: async () => tester });
 console.log(await server.listen({ port: Number(port), host: "127.0.0.1" }));
 process.on(
   "SIGTERM",

@@ -179,7 +179,7 @@ function FailureLine({ failed }: { readonly failed: FailedRun }) {
             size="xs"
             label={t("home.retry")}
             icon="resume"
-            capability="pipeline.run"
+            action="run"
             run={() => commands.resumeRun(run.id)}
             done={t("run.resumed")}
           />
@@ -187,7 +187,7 @@ function FailureLine({ failed }: { readonly failed: FailedRun }) {
             size="xs"
             label={t("alert.acknowledge")}
             icon="check"
-            capability="alert.acknowledge"
+            action="acknowledge"
             run={() => commands.acknowledgeRun(run.id)}
             done={t("alert.acknowledged")}
           />

@@ -91,7 +91,7 @@ function RunActions({ run }: { readonly run: PipelineRunDetail }) {
           label={run.status === "failed" ? t("run.retry") : t("run.resume")}
           icon="resume"
           variant="filled"
-          capability="pipeline.run"
+          action="run"
           run={() => commands.resumeRun(run.id)}
           done={t("run.resumed")}
         />
@@ -101,7 +101,7 @@ function RunActions({ run }: { readonly run: PipelineRunDetail }) {
           label={t("run.cancel")}
           icon="stop"
           variant="danger"
-          capability="pipeline.cancel"
+          action="cancel"
           run={() => commands.cancelRun(run.id)}
           done={t("run.cancelAsked")}
           confirm={{ title: t("run.cancel.title"), content: <p>{t("run.cancel.text")}</p> }}

@@ -243,7 +243,7 @@ function StepRunButton({ pipeline, step }: { readonly pipeline: string; readonly
         size="xs"
         label={t("step.runFrom")}
         icon="resume"
-        capability="pipeline.run"
+        action="run"
         run={() => commands.runPipeline(pipeline, { from: step })}
         done={t("run.started")}
         onDone={({ id }) => void navigate({ to: address.run(id) })}
@@ -252,7 +252,7 @@ function StepRunButton({ pipeline, step }: { readonly pipeline: string; readonly
         size="xs"
         label={t("step.runOnly")}
         icon="play"
-        capability="pipeline.run"
+        action="run"
         run={() => commands.runPipeline(pipeline, { only: step })}
         done={t("run.started")}
         onDone={({ id }) => void navigate({ to: address.run(id) })}
@@ -285,7 +285,7 @@ function RunButton({ pipeline }: { readonly pipeline: PipelineDetail }) {
       label={t("run.run")}
       icon="play"
       variant="filled"
-      capability="pipeline.run"
+      action="run"
       confirm={{ title: t("run.run.title", { pipeline: pipeline.name }), content: form }}
       run={() => commands.runPipeline(pipeline.name, paramsOf(values))}
       done={t("run.started")}

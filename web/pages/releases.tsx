@@ -114,7 +114,7 @@ function RollbackButton({
       label={t("release.rollBack")}
       icon="back"
       variant="danger"
-      capability="rollback"
+      action="rollback"
       done={t("release.rolledBack")}
       run={() => commands.rollBack({ environment: release.environment, asset: release.asset, to: to.id })}
       confirm={{

@@ -83,7 +83,7 @@ export function AlertTable({ alerts, more }: AlertTableProps) {
             size="xs"
             label={t("alert.acknowledge")}
             icon="check"
-            capability="alert.acknowledge"
+            action="acknowledge"
             run={() => commands.acknowledgeAlert(alert.id)}
             done={t("alert.acknowledged")}
           />

@@ -114,7 +114,7 @@ function Decide({ approval }: { readonly approval: PendingApproval }) {
       environment: approval.environment,
       ...(comment === "" ? {} : { comment }),
     });
-  const shared = { capability: "approve" as const };
+  const shared = { action: "approve" as const };
   return (
     <div className="approval-decide">
       <label className="label">

@@ -2,7 +2,7 @@ import { Button, Modal } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { type ReactNode, useState } from "react";
-import type { Capability } from "#api";
+import type { Action } from "#api";
 import { ProblemError } from "../services/api.ts";
 import { queries } from "../services/queries.ts";
 import { Icon, type IconName } from "./icon.tsx";
@@ -13,7 +13,7 @@ import { useProblemText } from "./problem-text.ts";
 interface CommandButtonProps<Answer> {
   readonly label: string;
   readonly icon: IconName;
-  readonly capability: Capability;
+  readonly action: Action;
   readonly run: () => Promise<Answer>;
   readonly onDone?: (answer: Answer) => void;
   readonly done: string;
@@ -26,18 +26,7 @@ interface CommandButtonProps<Answer> {
 
 /** A button that asks the server to do something; it is not offered to those who may not. */
 export function CommandButton<Answer>(props: CommandButtonProps<Answer>) {
-  const {
-    label,
-    icon,
-    capability,
-    run,
-    onDone,
-    done,
-    confirm,
-    variant = "default",
-    disabled = false,
-    size = "sm",
-  } = props;
+  const { label, icon, action, run, onDone, done, confirm, variant = "default", disabled = false, size = "sm" } = props;
   const { t } = useLanguage();
   const client = useQueryClient();
   const session = useQuery(queries.session());
@@ -60,7 +49,7 @@ export function CommandButton<Answer>(props: CommandButtonProps<Answer>) {
         });
     },
   });
-  if (session.data !== undefined && !session.data.capabilities.includes(capability)) return null;
+  if (session.data !== undefined && !session.data.capabilities.includes(action)) return null;
   const look = variant === "danger" ? { variant: "default" as const } : { variant };
   return (
     <>

@@ -126,7 +126,7 @@ function Decide({ dataset, rule }: { readonly dataset: DatasetDetail; readonly r
         size="xs"
         label={t("quarantine.replay")}
         icon="resume"
-        capability="quarantine.decide"
+        action="quarantine"
         run={() => commands.replayQuarantine(dataset.name)}
         done={t("quarantine.replayed")}
       />
@@ -135,7 +135,7 @@ function Decide({ dataset, rule }: { readonly dataset: DatasetDetail; readonly r
         label={t("quarantine.discard")}
         icon="dash"
         variant="danger"
-        capability="quarantine.decide"
+        action="quarantine"
         run={() => commands.discardQuarantine(dataset.name, { reason, ...(rule === undefined ? {} : { rule }) })}
         done={t("quarantine.discarded")}
         confirm={{ title: t("quarantine.discard.title"), content: form }}

@@ -1,3 +1,4 @@
+import { mlflowRoutes } from "#api";
 import {
   type LoggedModelCondition,
   type LoggedModelOrder,
@@ -7,7 +8,7 @@ import {
 import { digestOfJson } from "#base";
 import {
   type MlflowMessage,
-  type MlflowRoute,
+  type MlflowCall,
   parameterInvalid,
   parameterMissing,
   parseLoggedModelFilter,
@@ -31,8 +32,8 @@ interface Bound {
 }
 
 /** `logged-models/search`. */
-export function searchRoute(context: RegistryContext): MlflowRoute {
-  return route(context, "POST mlflow/logged-models/search", "read", async ({ fields }) => {
+export function searchRoute(context: RegistryContext): MlflowCall {
+  return route(context, mlflowRoutes.searchLoggedModels, async ({ fields }) => {
     const experimentIds = fields.strings("experiment_ids");
     if (experimentIds.length === 0) throw parameterMissing({ parameter: "experiment_ids" });
     const filter = fields.string("filter");

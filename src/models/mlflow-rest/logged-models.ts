@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { mlflowRoutes } from "#api";
 import {
   addLoggedModelParams,
   ATTEMPT_TAG,
@@ -19,7 +20,7 @@ import {
   filesField,
   type MlflowMessage,
   type MlflowResponse,
-  type MlflowRoute,
+  type MlflowCall,
   parameterInvalid,
   toFile,
 } from "#tracking";
@@ -37,17 +38,17 @@ const STATUS_NUMBERS = {
 } as const satisfies Record<(typeof LOGGED_MODEL_STATUSES)[number], number>;
 
 /** `logged-models` of MLflow's REST API. */
-export function loggedModelRoutes(context: RegistryContext): readonly MlflowRoute[] {
+export function loggedModelRoutes(context: RegistryContext): readonly MlflowCall[] {
   const { store } = context;
   return [
-    route(context, "POST mlflow/logged-models", "write new logged model", (call) => create(context, call)),
+    route(context, mlflowRoutes.createLoggedModel, (call) => create(context, call)),
     searchRoute(context),
-    route(context, "GET mlflow/logged-models/:modelId", "read", async (call) => {
+    route(context, mlflowRoutes.getLoggedModel, async (call) => {
       const withDeleted = call.fields.boolean("allow_deleted") ?? false;
       const model = await store.read((transaction) => getLoggedModel(transaction, idOf(call), { withDeleted }));
       return { model: toLoggedModelMessage(model) };
     }),
-    route(context, "PATCH mlflow/logged-models/:modelId", "write logged model", async (call) => {
+    route(context, mlflowRoutes.finalizeLoggedModel, async (call) => {
       call.fields.requiredString("model_id");
       const status = call.fields.enumeration("status", STATUS_NUMBERS);
       if (status === undefined) call.fields.requiredString("status");
@@ -56,28 +57,28 @@ export function loggedModelRoutes(context: RegistryContext): readonly MlflowRout
         model: toLoggedModelMessage(await store.write((transaction) => setLoggedModelStatus(transaction, change))),
       };
     }),
-    route(context, "DELETE mlflow/logged-models/:modelId", "write logged model", async (call) => {
+    route(context, mlflowRoutes.deleteLoggedModel, async (call) => {
       const change = changing(context, call);
       await store.write((transaction) => deleteLoggedModel(transaction, change));
       return {};
     }),
-    route(context, "PATCH mlflow/logged-models/:modelId/tags", "write logged model", async (call) => {
+    route(context, mlflowRoutes.setLoggedModelTags, async (call) => {
       const change = { ...changing(context, call), tags: readTags(call.fields) };
       await store.write((transaction) => setLoggedModelTags(transaction, change));
       return {};
     }),
-    route(context, "DELETE mlflow/logged-models/:modelId/tags/:key", "write logged model", async (call) => {
+    route(context, mlflowRoutes.deleteLoggedModelTag, async (call) => {
       const change = { ...changing(context, call), key: call.request.params["key"] ?? "" };
       await store.write((transaction) => deleteLoggedModelTag(transaction, change));
       return {};
     }),
-    route(context, "POST mlflow/logged-models/:modelId/params", "write logged model", async (call) => {
+    route(context, mlflowRoutes.logLoggedModelParams, async (call) => {
       call.fields.requiredString("model_id");
       const change = { ...changing(context, call), params: readParams(call.fields) };
       await store.write((transaction) => addLoggedModelParams(transaction, change));
       return {};
     }),
-    route(context, "GET mlflow/logged-models/:modelId/artifacts/directories", "read", async (call) => {
+    route(context, mlflowRoutes.listLoggedModelArtifacts, async (call) => {
       const folder = (call.fields.string("artifact_directory_path") ?? "").replace(/\/+$/, "");
       artifactSegments(folder);
       const { artifactUri } = await store.read((transaction) => getLoggedModel(transaction, idOf(call)));
@@ -85,7 +86,7 @@ export function loggedModelRoutes(context: RegistryContext): readonly MlflowRout
       const entries = await held.folder.list(held.path);
       return { root_uri: artifactUri, ...filesField(entries.map((entry) => toFile(entry, folder))) };
     }),
-    rawRoute(context, "GET mlflow/logged-models/:modelId/artifacts/files", "read", (call) => download(context, call)),
+    rawRoute(context, mlflowRoutes.getLoggedModelArtifact, (call) => download(context, call)),
   ];
 }
 

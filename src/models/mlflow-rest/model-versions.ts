@@ -1,3 +1,4 @@
+import { mlflowRoutes } from "#api";
 import {
   createModelVersion,
   deleteModelVersion,
@@ -14,7 +15,7 @@ import {
 } from "#metadata-store";
 import {
   type MlflowResponse,
-  type MlflowRoute,
+  type MlflowCall,
   parameterInvalid,
   parseModelVersionFilter,
   parseModelVersionOrder,
@@ -38,11 +39,11 @@ const ORDER: Readonly<Record<string, ModelVersionOrder>> = {
 };
 
 /** `model-versions/…` of MLflow's REST API. */
-export function modelVersionRoutes(context: RegistryContext): readonly MlflowRoute[] {
+export function modelVersionRoutes(context: RegistryContext): readonly MlflowCall[] {
   const { store } = context;
   return [
-    route(context, "POST mlflow/model-versions/create", "write model", (call) => create(context, call)),
-    route(context, "GET mlflow/model-versions/get", "read", async (call) => {
+    route(context, mlflowRoutes.createModelVersion, (call) => create(context, call)),
+    route(context, mlflowRoutes.getModelVersion, async (call) => {
       const key = reading(call);
       return {
         model_version: toModelVersionMessage(
@@ -51,7 +52,7 @@ export function modelVersionRoutes(context: RegistryContext): readonly MlflowRou
         ),
       };
     }),
-    route(context, "PATCH mlflow/model-versions/update", "write model", async (call) => {
+    route(context, mlflowRoutes.updateModelVersion, async (call) => {
       const change = { ...writing(call), description: call.fields.string("description") };
       return {
         model_version: toModelVersionMessage(
@@ -59,8 +60,8 @@ export function modelVersionRoutes(context: RegistryContext): readonly MlflowRou
         ),
       };
     }),
-    route(context, "POST mlflow/model-versions/transition-stage", "write model", (call) => transition(context, call)),
-    route(context, "DELETE mlflow/model-versions/delete", "write", async (call) => {
+    route(context, mlflowRoutes.transitionModelVersionStage, (call) => transition(context, call)),
+    route(context, mlflowRoutes.deleteModelVersion, async (call) => {
       const change = writing(call);
       await store.write(async (transaction) => {
         const { aliases } = await getModelVersion(transaction, change);
@@ -70,13 +71,13 @@ export function modelVersionRoutes(context: RegistryContext): readonly MlflowRou
       });
       return {};
     }),
-    route(context, "GET mlflow/model-versions/search", "read", (call) => search(context, call)),
-    route(context, "POST mlflow/model-versions/search", "read", (call) => search(context, call)),
-    route(context, "GET mlflow/model-versions/get-download-uri", "read", async (call) => {
+    route(context, mlflowRoutes.searchModelVersions, (call) => search(context, call)),
+    route(context, mlflowRoutes.searchModelVersionsByBody, (call) => search(context, call)),
+    route(context, mlflowRoutes.getModelVersionDownloadUri, async (call) => {
       const key = reading(call);
       return { artifact_uri: (await store.read((transaction) => getModelVersion(transaction, key))).storageLocation };
     }),
-    route(context, "POST mlflow/model-versions/set-tag", "write model", async (call) => {
+    route(context, mlflowRoutes.setModelVersionTag, async (call) => {
       const tag = { key: call.fields.requiredString("key"), value: call.fields.string("value") ?? "" };
       assertTag(tag);
       const change = { ...writing(call), ...tag };
@@ -84,14 +85,14 @@ export function modelVersionRoutes(context: RegistryContext): readonly MlflowRou
       context.webhooks.wake();
       return {};
     }),
-    route(context, "DELETE mlflow/model-versions/delete-tag", "write model", async (call) => {
+    route(context, mlflowRoutes.deleteModelVersionTag, async (call) => {
       const change = { ...writing(call), key: call.fields.requiredString("key") };
       await store.write((transaction) => deleteModelVersionTag(transaction, change));
       context.webhooks.wake();
       return {};
     }),
-    rawRoute(context, "GET /model-versions/get-artifact", "read", (call) => getArtifact(context, call)),
-    rawRoute(context, "GET mlflow/model-versions/get-artifact", "read", (call) => getArtifact(context, call)),
+    rawRoute(context, mlflowRoutes.getModelVersionArtifact, (call) => getArtifact(context, call)),
+    rawRoute(context, mlflowRoutes.getModelVersionArtifactOfPage, (call) => getArtifact(context, call)),
   ];
 }
 

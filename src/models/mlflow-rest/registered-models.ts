@@ -1,3 +1,4 @@
+import { mlflowRoutes } from "#api";
 import {
   createRegisteredModel,
   deleteRegisteredModel,
@@ -15,7 +16,7 @@ import {
 } from "#metadata-store";
 import {
   type MlflowMessage,
-  type MlflowRoute,
+  type MlflowCall,
   parameterWrongType,
   parseRegisteredModelFilter,
   parseRegisteredModelOrder,
@@ -39,10 +40,10 @@ const DEFAULT_PAGE = 100;
 const LARGEST_PAGE = 1000;
 
 /** `registered-models/…` of MLflow's REST API. */
-export function registeredModelRoutes(context: RegistryContext): readonly MlflowRoute[] {
+export function registeredModelRoutes(context: RegistryContext): readonly MlflowCall[] {
   const { store } = context;
   return [
-    route(context, "POST mlflow/registered-models/create", "write model", async ({ fields, atMs, actor }) => {
+    route(context, mlflowRoutes.createRegisteredModel, async ({ fields, atMs, actor }) => {
       const name = fields.requiredString("name");
       assertModelName(name);
       const facts = {
@@ -57,7 +58,7 @@ export function registeredModelRoutes(context: RegistryContext): readonly Mlflow
       context.webhooks.wake();
       return { registered_model: toRegisteredModelMessage(model) };
     }),
-    route(context, "POST mlflow/registered-models/rename", "write", async (call) => {
+    route(context, mlflowRoutes.renameRegisteredModel, async (call) => {
       const change = { ...writing(call), newName: call.fields.requiredString("new_name") };
       assertModelName(change.newName);
       return {
@@ -66,7 +67,7 @@ export function registeredModelRoutes(context: RegistryContext): readonly Mlflow
         ),
       };
     }),
-    route(context, "PATCH mlflow/registered-models/update", "write model", async (call) => {
+    route(context, mlflowRoutes.updateRegisteredModel, async (call) => {
       const change = { ...writing(call), description: call.fields.string("description") };
       return {
         registered_model: toRegisteredModelMessage(
@@ -74,7 +75,7 @@ export function registeredModelRoutes(context: RegistryContext): readonly Mlflow
         ),
       };
     }),
-    route(context, "DELETE mlflow/registered-models/delete", "write", async (call) => {
+    route(context, mlflowRoutes.deleteRegisteredModel, async (call) => {
       const change = writing(call);
       await store.write(async (transaction) => {
         const { aliases } = await getRegisteredModel(transaction, change.name);
@@ -84,7 +85,7 @@ export function registeredModelRoutes(context: RegistryContext): readonly Mlflow
       });
       return {};
     }),
-    route(context, "GET mlflow/registered-models/get", "read", async ({ fields }) => {
+    route(context, mlflowRoutes.getRegisteredModel, async ({ fields }) => {
       const name = fields.requiredString("name");
       return {
         registered_model: toRegisteredModelMessage(
@@ -92,21 +93,19 @@ export function registeredModelRoutes(context: RegistryContext): readonly Mlflow
         ),
       };
     }),
-    route(context, "GET mlflow/registered-models/search", "read", (call) => search(context, call)),
-    route(context, "POST mlflow/registered-models/search", "read", (call) => search(context, call)),
-    route(context, "GET mlflow/registered-models/get-latest-versions", "read", (call) => latestVersions(context, call)),
-    route(context, "POST mlflow/registered-models/get-latest-versions", "read", (call) =>
-      latestVersions(context, call),
-    ),
+    route(context, mlflowRoutes.searchRegisteredModels, (call) => search(context, call)),
+    route(context, mlflowRoutes.searchRegisteredModelsByBody, (call) => search(context, call)),
+    route(context, mlflowRoutes.getLatestVersionsByQuery, (call) => latestVersions(context, call)),
+    route(context, mlflowRoutes.getLatestVersions, (call) => latestVersions(context, call)),
     ...tagRoutes(context),
     ...aliasRoutes(context),
   ];
 }
 
-function tagRoutes(context: RegistryContext): readonly MlflowRoute[] {
+function tagRoutes(context: RegistryContext): readonly MlflowCall[] {
   const { store } = context;
   return [
-    route(context, "POST mlflow/registered-models/set-tag", "write model", async (call) => {
+    route(context, mlflowRoutes.setRegisteredModelTag, async (call) => {
       const tag = { key: call.fields.requiredString("key"), value: call.fields.string("value") ?? "" };
       assertTag(tag);
       const change = { ...writing(call), ...tag };
@@ -114,7 +113,7 @@ function tagRoutes(context: RegistryContext): readonly MlflowRoute[] {
       context.webhooks.wake();
       return {};
     }),
-    route(context, "DELETE mlflow/registered-models/delete-tag", "write model", async (call) => {
+    route(context, mlflowRoutes.deleteRegisteredModelTag, async (call) => {
       const change = { ...writing(call), key: call.fields.requiredString("key") };
       await store.write((transaction) => deleteRegisteredModelTag(transaction, change));
       context.webhooks.wake();
@@ -123,10 +122,10 @@ function tagRoutes(context: RegistryContext): readonly MlflowRoute[] {
   ];
 }
 
-function aliasRoutes(context: RegistryContext): readonly MlflowRoute[] {
+function aliasRoutes(context: RegistryContext): readonly MlflowCall[] {
   const { store } = context;
   return [
-    route(context, "POST mlflow/registered-models/alias", "write model", async (call) => {
+    route(context, mlflowRoutes.setRegisteredModelAlias, async (call) => {
       const alias = call.fields.requiredString("alias");
       assertAliasName(alias);
       const change = { ...writing(call), alias, version: readVersion(call.fields) };
@@ -137,7 +136,7 @@ function aliasRoutes(context: RegistryContext): readonly MlflowRoute[] {
       context.webhooks.wake();
       return {};
     }),
-    route(context, "DELETE mlflow/registered-models/alias", "write", async (call) => {
+    route(context, mlflowRoutes.deleteRegisteredModelAlias, async (call) => {
       const change = { ...writing(call), alias: call.fields.requiredString("alias") };
       await store.write(async (transaction) => {
         await assertPromotion(context, transaction, { ...change, version: undefined });
@@ -146,7 +145,7 @@ function aliasRoutes(context: RegistryContext): readonly MlflowRoute[] {
       context.webhooks.wake();
       return {};
     }),
-    route(context, "GET mlflow/registered-models/alias", "read", async ({ fields }) => {
+    route(context, mlflowRoutes.getModelVersionByAlias, async ({ fields }) => {
       const key = { name: fields.requiredString("name"), alias: fields.requiredString("alias") };
       return {
         model_version: toModelVersionMessage(

@@ -1,16 +1,14 @@
+import type { Route } from "#api";
 import type { Clock, Log } from "#base";
 import type { MetadataStore } from "#metadata-store";
 import type {
   ArtifactFolder,
   MlflowHandler,
-  MlflowLine,
   MlflowMessage,
-  MlflowPermission,
   MlflowRequest,
   MlflowResponse,
-  MlflowRoute,
+  MlflowCall,
 } from "#tracking";
-import { parseLine } from "#tracking";
 import type { PromotionCheck } from "../ports.ts";
 import type { WebhookSender } from "../webhook-sender.ts";
 
@@ -49,24 +47,22 @@ export interface RegistryCall {
   readonly actor: string;
 }
 
-/** A route whose handler gets the call's fields and answers JSON. */
+/** Answers a route: the handler gets the call's fields and answers JSON. */
 export function route(
   context: RegistryContext,
-  line: MlflowLine,
-  permission: MlflowPermission,
+  described: Route,
   answer: (call: RegistryCall) => Promise<object>,
-): MlflowRoute {
-  return rawRoute(context, line, permission, async (call) => ({ json: await answer(call) }));
+): MlflowCall {
+  return rawRoute(context, described, async (call) => ({ json: await answer(call) }));
 }
 
-/** A route that answers anything. */
+/** Answers a route with anything. */
 export function rawRoute(
   context: RegistryContext,
-  line: MlflowLine,
-  permission: MlflowPermission,
+  described: Route,
   answer: (call: RegistryCall) => Promise<MlflowResponse>,
-): MlflowRoute {
+): MlflowCall {
   const handler: MlflowHandler = async (request) =>
     answer({ request, fields: await request.message(), atMs: context.clock.now(), actor: request.identity.name });
-  return { ...parseLine(line), permission, handler };
+  return { route: described, handler };
 }

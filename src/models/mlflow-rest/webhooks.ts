@@ -1,3 +1,4 @@
+import { mlflowRoutes } from "#api";
 import {
   createWebhook,
   deleteWebhook,
@@ -8,7 +9,7 @@ import {
   type WebhookEntity,
   type WebhookEvent,
 } from "#metadata-store";
-import { type MlflowMessage, type MlflowRoute, parameterInvalid, readPageToken, writePageToken } from "#tracking";
+import { type MlflowMessage, type MlflowCall, parameterInvalid, readPageToken, writePageToken } from "#tracking";
 import { type RegistryCall, type RegistryContext, route } from "./registry-context.ts";
 import { toWebhookMessage, unlessEmpty } from "./registry-message.ts";
 
@@ -18,11 +19,11 @@ const NAME = /^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$/;
 const STATUS_NUMBERS = { ACTIVE: 1, DISABLED: 2 } as const;
 
 /** `webhooks` of MLflow's REST API. */
-export function webhookRoutes(context: RegistryContext): readonly MlflowRoute[] {
+export function webhookRoutes(context: RegistryContext): readonly MlflowCall[] {
   const { store } = context;
   const idOf = ({ request }: RegistryCall): string => request.params["webhookId"] ?? "";
   return [
-    route(context, "POST mlflow/webhooks", "administer", async ({ fields, atMs, actor }) => {
+    route(context, mlflowRoutes.createWebhook, async ({ fields, atMs, actor }) => {
       const name = fields.requiredString("name");
       const url = fields.requiredString("url");
       assertName(name);
@@ -38,7 +39,7 @@ export function webhookRoutes(context: RegistryContext): readonly MlflowRoute[] 
       };
       return { webhook: toWebhookMessage(await store.write((transaction) => createWebhook(transaction, facts))) };
     }),
-    route(context, "GET mlflow/webhooks", "administer", async ({ fields }) => {
+    route(context, mlflowRoutes.listWebhooks, async ({ fields }) => {
       const limit = readPageSize(fields);
       const token = fields.string("page_token") ?? "";
       const { after } = token === "" ? { after: undefined } : readPageToken(token);
@@ -49,10 +50,10 @@ export function webhookRoutes(context: RegistryContext): readonly MlflowRoute[] 
       const next = found.length > limit ? { next_page_token: writePageToken({ after: page.at(-1)?.id }) } : {};
       return { ...unlessEmpty("webhooks", page.map(toWebhookMessage)), ...next };
     }),
-    route(context, "GET mlflow/webhooks/:webhookId", "administer", async (call) => {
+    route(context, mlflowRoutes.getWebhook, async (call) => {
       return { webhook: toWebhookMessage(await store.read((transaction) => getWebhook(transaction, idOf(call)))) };
     }),
-    route(context, "PATCH mlflow/webhooks/:webhookId", "administer", async (call) => {
+    route(context, mlflowRoutes.updateWebhook, async (call) => {
       const { fields, atMs, actor } = call;
       const [name, url] = [fields.string("name"), fields.string("url")];
       if (name !== undefined) assertName(name);
@@ -70,14 +71,14 @@ export function webhookRoutes(context: RegistryContext): readonly MlflowRoute[] 
       };
       return { webhook: toWebhookMessage(await store.write((transaction) => updateWebhook(transaction, change))) };
     }),
-    route(context, "DELETE mlflow/webhooks/:webhookId", "administer", async (call) => {
+    route(context, mlflowRoutes.deleteWebhook, async (call) => {
       const { atMs, actor } = call;
       await store.write((transaction) =>
         deleteWebhook(transaction, { id: idOf(call), project: context.project, atMs, actor }),
       );
       return {};
     }),
-    route(context, "POST mlflow/webhooks/:webhookId/test", "administer", async (call) => ({
+    route(context, mlflowRoutes.testWebhook, async (call) => ({
       result: await test(context, call, idOf(call)),
     })),
   ];

@@ -9,7 +9,7 @@ import {
   type Alert as StoredAlert,
   type ReadTransaction,
 } from "#metadata-store";
-import type { ApiHandlers } from "../api/mount-api.ts";
+import type { ApiHandlers } from "../api/api-mounts.ts";
 import { parseCursor, toPage, ULID } from "../api/paging.ts";
 import { resourceMissing } from "../errors.ts";
 import { toMonitors } from "./monitor-view.ts";

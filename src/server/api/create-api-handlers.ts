@@ -14,7 +14,7 @@ import { createPipelineRunHandlers } from "../pipeline-runs/pipeline-run-handler
 import { createPipelineHandlers } from "../pipelines/pipeline-handlers.ts";
 import { createReleaseHandlers } from "../releases/release-handlers.ts";
 import { createSessionHandlers } from "../session/session-handlers.ts";
-import type { ApiHandlers } from "./mount-api.ts";
+import type { ApiHandlers } from "./api-mounts.ts";
 
 /** Everything that answers the API, over one platform. */
 export function createApiHandlers(platform: Platform): ApiHandlers {

@@ -11,7 +11,7 @@ import {
   listVersionsByDigest,
   type StoredApproval,
 } from "#metadata-store";
-import type { ApiHandlers } from "../api/mount-api.ts";
+import type { ApiHandlers } from "../api/api-mounts.ts";
 import { requestInvalid } from "../errors.ts";
 import { readEvidence } from "./approval-evidence.ts";
 
@@ -22,7 +22,7 @@ export function createApprovalHandlers(platform: Platform): Pick<ApiHandlers, "l
   const { store, project, clock, commitAuthors } = platform;
   return {
     async listApprovals({ identity }) {
-      const mayReview = isAllowed(identity, "approve", project);
+      const mayReview = isAllowed(identity, "approve", { project });
       const counts = await store.read(async (transaction) => ({
         pendingCount: await countApprovalRequests(transaction, project),
         givenCount: await countDecisions(transaction, project),

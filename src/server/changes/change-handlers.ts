@@ -1,7 +1,7 @@
 import type { Change } from "#api";
 import type { Platform } from "#app";
 import { listEvents, type StoredEvent } from "#metadata-store";
-import type { ApiHandlers, StreamedEvent } from "../api/mount-api.ts";
+import type { ApiHandlers, StreamedEvent } from "../api/api-mounts.ts";
 
 const LARGEST_BATCH = 500;
 /**

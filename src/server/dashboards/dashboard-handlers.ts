@@ -2,7 +2,7 @@ import type { DashboardDetail, DashboardSummary } from "#api";
 import type { Platform } from "#app";
 import { type DashboardReport, getDashboard } from "#data";
 import { type AssetVersion, listAssets } from "#metadata-store";
-import type { ApiHandlers } from "../api/mount-api.ts";
+import type { ApiHandlers } from "../api/api-mounts.ts";
 import { toPage } from "../api/paging.ts";
 
 const WIDTHS = { half: 6, full: 12 } as const;

@@ -16,7 +16,7 @@ import {
   type ReadTransaction,
   summarizeQuarantine,
 } from "#metadata-store";
-import type { ApiHandlers } from "../api/mount-api.ts";
+import type { ApiHandlers } from "../api/api-mounts.ts";
 import { parseCursor, toPage } from "../api/paging.ts";
 import { toVersionSummaries } from "../api/version-reference.ts";
 import { requestInvalid, resourceMissing } from "../errors.ts";

@@ -40,7 +40,7 @@ import {
 } from "#metadata-store";
 import { toAlerts } from "../alerts/alert-handlers.ts";
 import { toMonitors } from "../alerts/monitor-view.ts";
-import type { ApiHandlers } from "../api/mount-api.ts";
+import type { ApiHandlers } from "../api/api-mounts.ts";
 import { parseCursor, toPage } from "../api/paging.ts";
 import { resourceMissing } from "../errors.ts";
 import { toGraph } from "../lineage/lineage-handlers.ts";

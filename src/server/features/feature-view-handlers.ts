@@ -1,5 +1,5 @@
 import type { Platform } from "#app";
-import type { ApiHandlers } from "../api/mount-api.ts";
+import type { ApiHandlers } from "../api/api-mounts.ts";
 
 /** Feature views and how far they are online. */
 export function createFeatureViewHandlers({ features }: Platform): Pick<ApiHandlers, "listFeatureViews"> {

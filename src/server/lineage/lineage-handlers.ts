@@ -2,7 +2,7 @@ import type { LineageGraph } from "#api";
 import type { Platform } from "#app";
 import { findNamedVersion, type Trace, traceDownstream, tracePrediction, traceVersion } from "#governance";
 import { getPrediction } from "#metadata-store";
-import type { ApiHandlers } from "../api/mount-api.ts";
+import type { ApiHandlers } from "../api/api-mounts.ts";
 
 /** Where a version or a prediction came from, and what was made of a version. */
 export function createLineageHandlers({ store, project }: Platform): Pick<ApiHandlers, "getLineage"> {

@@ -19,7 +19,7 @@ import {
   type StoredVerdict,
 } from "#metadata-store";
 import { CHAMPION_ALIAS, readModelContent, type Verdict as JudgedVerdict } from "#models";
-import type { ApiHandlers } from "../api/mount-api.ts";
+import type { ApiHandlers } from "../api/api-mounts.ts";
 import { parseCursor, toPage } from "../api/paging.ts";
 import { referencesOf } from "../api/version-reference.ts";
 import { nameApprovals, pendingApprovals } from "../approvals/approval-handlers.ts";
@@ -96,7 +96,7 @@ export function createModelHandlers(
       return toRecord(platform, {
         version,
         summary,
-        caller: { name: identity.name, mayReview: isAllowed(identity, "approve", project) },
+        caller: { name: identity.name, mayReview: isAllowed(identity, "approve", { project }) },
       });
     },
   };

@@ -4,7 +4,7 @@ import type { Digest } from "#base";
 import { listApprovals } from "#governance";
 import { type AssetVersion, findStepRun, getAssetVersion, type ReadTransaction, type StepRun } from "#metadata-store";
 import { type NotebookOutput as StoredOutput, parseNotebook, type Notebook } from "#notebooks";
-import type { ApiHandlers } from "../api/mount-api.ts";
+import type { ApiHandlers } from "../api/api-mounts.ts";
 import { nameApprovals } from "../approvals/approval-handlers.ts";
 import { resourceMissing } from "../errors.ts";
 

@@ -23,7 +23,7 @@ import {
   type VersionHead,
 } from "#metadata-store";
 import { toAlerts } from "../alerts/alert-handlers.ts";
-import type { ApiHandlers } from "../api/mount-api.ts";
+import type { ApiHandlers } from "../api/api-mounts.ts";
 import { nameApprovals, pendingApprovals } from "../approvals/approval-handlers.ts";
 import { summarizeEndpoints } from "../endpoints/endpoint-handlers.ts";
 import { toRunSummaries } from "../pipeline-runs/pipeline-run-view.ts";
@@ -52,7 +52,7 @@ export function createOverviewHandlers(platform: Platform): Pick<ApiHandlers, "g
     async getOverview({ identity }) {
       const pending = await pendingApprovals(platform, {
         name: identity.name,
-        mayReview: isAllowed(identity, "approve", project),
+        mayReview: isAllowed(identity, "approve", { project }),
       });
       const [approved] = await nameApprovals(
         platform,

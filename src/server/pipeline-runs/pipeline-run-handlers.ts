@@ -11,7 +11,7 @@ import {
   sumOutputs,
 } from "#metadata-store";
 import { followLog, listPipelineRuns, type LogPiece, readLog } from "#pipeline";
-import type { ApiHandlers, StreamedEvent } from "../api/mount-api.ts";
+import type { ApiHandlers, StreamedEvent } from "../api/api-mounts.ts";
 import { parseCursor, toPage, ULID } from "../api/paging.ts";
 import { resourceMissing } from "../errors.ts";
 import { toEdges, toRunSummaries, toRunSummary, toStepRuns } from "./pipeline-run-view.ts";

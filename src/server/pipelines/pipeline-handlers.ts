@@ -9,7 +9,7 @@ import {
   nextTicks,
   type PipelineDefinition,
 } from "#pipeline";
-import type { ApiHandlers } from "../api/mount-api.ts";
+import type { ApiHandlers } from "../api/api-mounts.ts";
 import { toPage } from "../api/paging.ts";
 import { projectNotOpen } from "../errors.ts";
 import { toRunSummaries } from "../pipeline-runs/pipeline-run-view.ts";

@@ -14,7 +14,7 @@ import {
   type ReleaseCourse,
   type VersionHead,
 } from "#metadata-store";
-import type { ApiHandlers } from "../api/mount-api.ts";
+import type { ApiHandlers } from "../api/api-mounts.ts";
 import { parseCursor, toPage, ULID } from "../api/paging.ts";
 import { toReferences } from "../api/version-reference.ts";
 

@@ -1,43 +1,46 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { EsteiraError, type Log, messageOf } from "#base";
-import { toMlflowError } from "#tracking";
+import type { ErrorForm } from "#api";
+import { toMlflowError, writeJson } from "#tracking";
 import { bodyTooLarge, requestInvalid, requestRefused, routeMissing } from "../errors.ts";
 
-/** How a client of an address reads an error. */
-type ErrorForm = "esteira" | "open-inference" | "feast" | "mlflow";
-
+/** Where no route is, its place says how clients read an error. */
 const FORMS: readonly (readonly [RegExp, ErrorForm])[] = [
   [/^(\/endpoints\/[^/]+\/[^/]+)?\/v2(\/|$)/, "open-inference"],
-  [/^\/endpoints\/[^/]+\/[^/]+\/(invocations|ping)$/, "mlflow"],
-  // Feast's feature server, also what this one does not answer.
   [
-    /^\/(get-online-features|push|materialize|materialize-incremental|write-to-online-store|retrieve-online-documents)$/,
+    /^\/(push|materialize|materialize-incremental|write-to-online-store|retrieve-online-documents)$/,
+    // What Feast's feature server answers, and this one does not.
     "feast",
   ],
 ];
 
 /**
- * Answers every failure in the form that the clients of its address read: `{ error: { code, message, hint, … } }`, Open
- * Inference's
- * `{ error: text }`, Feast's `{ detail: text }`, MLflow's. What we did not foresee is logged and says nothing of its
- * inside.
+ * Answers every failure in the form that the clients of its route read: `{ error: { code, message, hint, … } }`, Open
+ * Inference's `{ error: text }`, Feast's `{ detail: text }`, MLflow's. What we did not foresee is logged and says
+ * nothing of its inside.
  */
 export function replyWithErrors(server: FastifyInstance, log: Log): void {
   server.setErrorHandler((error: unknown, request, reply) => {
+    // What is still on its way of a refused body would be taken for the next request.
+    if (!request.raw.readableEnded) request.raw.resume();
     const known = toKnown(error);
+    if (known === undefined || isOurFault(request, known)) {
+      const { method, url } = request;
+      log.error("request failed", { method, url, reason: messageOf(error), stack: (error as Error).stack });
+    }
     if (known !== undefined) return send(request, reply, known);
-    log.error("request failed", {
-      method: request.method,
-      url: request.url,
-      reason: messageOf(error),
-      stack: (error as Error).stack,
-    });
     const message = "The server failed in a way it did not foresee; its log has the details.";
     return reply.code(500).send(bodyOf(formOf(request), { code: "SERVER_INTERNAL", message }));
   });
   server.setNotFoundHandler((request, reply) =>
     send(request, reply, routeMissing({ method: request.method, path: pathOf(request) })),
   );
+}
+
+/** MLflow's clients try again for minutes: what is not theirs to mend stands in the log, too. */
+function isOurFault(request: FastifyRequest, error: EsteiraError): boolean {
+  const { status } = toMlflowError(error);
+  return formOf(request) === "mlflow" && status >= 500 && status !== 501;
 }
 
 /** The error as one of ours; undefined for what nobody foresaw. */
@@ -52,13 +55,21 @@ function toKnown(error: unknown): EsteiraError | undefined {
 }
 
 function send(request: FastifyRequest, reply: FastifyReply, error: EsteiraError): FastifyReply {
+  const form = formOf(request);
+  if (form === "mlflow") return sendMlflow(reply, error);
   const status =
     typeof error.context["status"] === "number" && error.code === requestRefused.code
       ? error.context["status"]
       : error.status;
   if (error.kind === "transient" && status === 503) reply.header("retry-after", "1");
   if (status === 401) reply.header("www-authenticate", 'Bearer realm="esteira", Basic realm="esteira"');
-  return reply.code(status).send(bodyOf(formOf(request), error));
+  return reply.code(status).send(bodyOf(form, error));
+}
+
+function sendMlflow(reply: FastifyReply, error: EsteiraError): FastifyReply {
+  const { status, body } = toMlflowError(error);
+  if (status === 401) reply.header("www-authenticate", 'Basic realm="mlflow"');
+  return reply.code(status).type("application/json").send(writeJson(body));
 }
 
 function bodyOf(form: ErrorForm, error: EsteiraError | { readonly code: string; readonly message: string }): object {
@@ -70,6 +81,8 @@ function bodyOf(form: ErrorForm, error: EsteiraError | { readonly code: string; 
     case "feast":
       return { detail: text };
     case "mlflow":
+      return toMlflowError(error).body;
+    case "mlflow-scoring":
       return { ...toMlflowError(error).body, message: text };
     case "esteira":
       return { error: error instanceof EsteiraError ? error.toJSON() : error };
@@ -77,6 +90,8 @@ function bodyOf(form: ErrorForm, error: EsteiraError | { readonly code: string; 
 }
 
 function formOf(request: FastifyRequest): ErrorForm {
+  const { errors } = request.routeOptions.config;
+  if (errors !== undefined) return errors;
   const path = pathOf(request);
   return FORMS.find(([pattern]) => pattern.test(path))?.[1] ?? "esteira";
 }

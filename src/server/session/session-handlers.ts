@@ -1,19 +1,7 @@
-import type { Capability } from "#api";
+import { isAllowed, roleIn } from "#access";
+import { ACTIONS } from "#api";
 import type { Platform } from "#app";
-import { type Action, isAllowed, roleIn } from "#access";
-import type { ApiHandlers } from "../api/mount-api.ts";
-
-/** What a role must allow for each capability of the API. */
-export const actionOfCapability: Readonly<Record<Capability, Action>> = {
-  "pipeline.run": "run",
-  "pipeline.cancel": "run",
-  approve: "approve",
-  rollback: "deploy",
-  "alert.acknowledge": "write",
-  "quarantine.decide": "write",
-  "dataset.restore": "write",
-  "dataset.drop": "administer",
-};
+import type { ApiHandlers } from "../api/api-mounts.ts";
 
 /** Who is calling, and what they may do. */
 export function createSessionHandlers({ config, project, version }: Platform): Pick<ApiHandlers, "getSession"> {
@@ -27,9 +15,7 @@ export function createSessionHandlers({ config, project, version }: Platform): P
       project,
       projectDescription: config.description,
       language: config.language,
-      capabilities: (Object.keys(actionOfCapability) as Capability[]).filter((capability) =>
-        isAllowed(identity, actionOfCapability[capability], project),
-      ),
+      capabilities: ACTIONS.filter((action) => isAllowed(identity, action, { project })),
       version,
     }),
   };

@@ -2,7 +2,7 @@ import type { MetadataStore } from "#metadata-store";
 import type { ArtifactFolder } from "../artifact-folder.ts";
 import { artifactSegments } from "../artifact-path.ts";
 import { artifactPathInvalid } from "../errors.ts";
-import type { MlflowRequest } from "./route.ts";
+import type { MlflowRequest } from "./call.ts";
 
 export interface ArtifactRoutesOptions {
   readonly store: MetadataStore;

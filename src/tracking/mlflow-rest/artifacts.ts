@@ -1,5 +1,6 @@
 import { type Readable, Transform } from "node:stream";
 import { posix } from "node:path";
+import { mlflowRoutes } from "#api";
 import { isEsteiraError } from "#base";
 import { artifactDownload } from "../artifact-download.ts";
 import type { ArtifactEntry, ArtifactFolder } from "../artifact-folder.ts";
@@ -10,24 +11,22 @@ import { findArtifactRun } from "../artifact-run.ts";
 import { type ArtifactRoutesOptions, wildcardPath } from "./artifact-request.ts";
 import type { MlflowMessage } from "./message.ts";
 import { multipartRoutes } from "./multipart.ts";
-import type { MlflowRequest, MlflowResponse, MlflowRoute } from "./route.ts";
+import type { MlflowRequest, MlflowResponse, MlflowCall } from "./call.ts";
 
 const LARGEST_FORM_UPLOAD_BYTES = 10 * 1024 * 1024;
 
 /**
  * Uploads, downloads and lists of artifacts: `mlflow-artifacts/…`, `artifacts/…`, `/get-artifact`, `upload-artifact`.
  */
-export function createArtifactRoutes(options: ArtifactRoutesOptions): readonly MlflowRoute[] {
+export function createArtifactCalls(options: ArtifactRoutesOptions): readonly MlflowCall[] {
   const uploads = createMultipartUploads(options.artifacts);
   return [...proxyRoutes(options), ...runRoutes(options), ...multipartRoutes({ ...options, uploads })];
 }
 
-function proxyRoutes({ artifacts }: ArtifactRoutesOptions): readonly MlflowRoute[] {
+function proxyRoutes({ artifacts }: ArtifactRoutesOptions): readonly MlflowCall[] {
   return [
     {
-      method: "GET",
-      path: "mlflow-artifacts/artifacts",
-      permission: "read",
+      route: mlflowRoutes.listArtifactFolder,
       handler: async (request) => {
         const path = request.query.get("path") ?? "";
         artifactSegments(path.replace(/\/+$/, ""));
@@ -35,18 +34,14 @@ function proxyRoutes({ artifacts }: ArtifactRoutesOptions): readonly MlflowRoute
       },
     },
     {
-      method: "GET",
-      path: "mlflow-artifacts/artifacts/*",
-      permission: "read",
+      route: mlflowRoutes.downloadArtifact,
       handler: async (request) => {
         const path = wildcardPath(request);
         return artifactDownload(await openProxied(artifacts, path), path, request);
       },
     },
     {
-      method: "PUT",
-      path: "mlflow-artifacts/artifacts/*",
-      permission: "write artifact",
+      route: mlflowRoutes.uploadArtifact,
       handler: async (request) => {
         const path = wildcardPath(request);
         await artifacts.write(path, request.body);
@@ -54,9 +49,7 @@ function proxyRoutes({ artifacts }: ArtifactRoutesOptions): readonly MlflowRoute
       },
     },
     {
-      method: "DELETE",
-      path: "mlflow-artifacts/artifacts/*",
-      permission: "write artifact",
+      route: mlflowRoutes.deleteArtifact,
       handler: async (request) => {
         const path = wildcardPath(request);
         await artifacts.remove(path);
@@ -66,7 +59,7 @@ function proxyRoutes({ artifacts }: ArtifactRoutesOptions): readonly MlflowRoute
   ];
 }
 
-function runRoutes(options: ArtifactRoutesOptions): readonly MlflowRoute[] {
+function runRoutes(options: ArtifactRoutesOptions): readonly MlflowCall[] {
   const { store, artifacts } = options;
   const download = async (request: MlflowRequest): Promise<MlflowResponse> => {
     const fields = await request.message();
@@ -76,9 +69,7 @@ function runRoutes(options: ArtifactRoutesOptions): readonly MlflowRoute[] {
   };
   return [
     {
-      method: "GET",
-      path: "mlflow/artifacts/list",
-      permission: "read",
+      route: mlflowRoutes.listArtifacts,
       handler: async (request) => {
         const fields = await request.message();
         const path = (fields.string("path") ?? "").replace(/\/+$/, "");
@@ -89,13 +80,10 @@ function runRoutes(options: ArtifactRoutesOptions): readonly MlflowRoute[] {
         return { json: { root_uri: run.artifactUri, ...filesField(entries.map((entry) => toFile(entry, path))) } };
       },
     },
-    { method: "GET", path: "/get-artifact", permission: "read", handler: download },
-    { method: "GET", path: "mlflow/get-artifact", permission: "read", handler: download },
+    { route: mlflowRoutes.getArtifact, handler: download },
+    { route: mlflowRoutes.getArtifactOfPage, handler: download },
     {
-      method: "POST",
-      path: "mlflow/upload-artifact",
-      permission: "write run",
-      fieldsInQuery: true,
+      route: mlflowRoutes.uploadRunArtifact,
       handler: async (request) => {
         const runId = request.query.get("run_uuid") ?? request.query.get("run_id") ?? "";
         const path = request.query.get("path") ?? "";
@@ -109,9 +97,7 @@ function runRoutes(options: ArtifactRoutesOptions): readonly MlflowRoute[] {
       },
     },
     {
-      method: "POST",
-      path: "mlflow/artifacts/presigned-upload-url",
-      permission: "write run",
+      route: mlflowRoutes.createPresignedUploadUrl,
       handler: async (request) => {
         const fields = await request.message();
         const run = await findArtifactRun(store, fields.requiredString("run_id"));

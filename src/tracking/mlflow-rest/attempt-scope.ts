@@ -1,3 +1,4 @@
+import type { ResourceKind, Route } from "#api";
 import {
   ATTEMPT_TAG,
   findExperiment,
@@ -11,49 +12,44 @@ import {
 import type { ArtifactFolder } from "../artifact-folder.ts";
 import { artifactSegments } from "../artifact-path.ts";
 import { attemptScopeExceeded } from "../errors.ts";
-import type { CallingAttempt, MlflowPermission, MlflowRequest, MlflowRoute } from "./route.ts";
+import type { CallingAttempt, MlflowRequest } from "./call.ts";
 import { parseExperimentId, runIdOf } from "./tracking-call.ts";
 
 /**
- * What the token of an attempt may write: the MLflow run of its step, the runs it makes itself, logged models of its
- * experiment or its own making, the artifacts of both, and registered models. What its role allows was checked before.
+ * What the token of an attempt may log to: the MLflow run of its step, the runs it makes itself, logged models of its
+ * experiment or its own making, and the artifacts of both. That it may log at all was checked before.
  */
 export interface AttemptScope {
   /** @throws TRACKING_ATTEMPT_SCOPE */
   assertWithin(
     attempt: CallingAttempt,
-    route: Pick<MlflowRoute, "permission" | "method" | "path">,
+    route: Route,
     request: Pick<MlflowRequest, "message" | "params" | "query">,
   ): Promise<void>;
 }
 
 type Scoped = Pick<MlflowRequest, "message" | "params" | "query">;
 type Deps = { readonly store: MetadataStore; readonly artifacts: ArtifactFolder };
-type Check = (deps: Deps, attempt: CallingAttempt, request: Scoped, route: Pick<MlflowRoute, "path">) => Promise<void>;
+type Check = (deps: Deps, attempt: CallingAttempt, request: Scoped, route: Route) => Promise<void>;
 
-/** A part goes to an upload whose secret id was handed to who may write the file. */
-const FREE: ReadonlySet<MlflowPermission> = new Set([
-  "open",
-  "read",
-  "write model",
-  "write new experiment",
-  "write upload",
-]);
-
-const CHECKS: Readonly<Partial<Record<MlflowPermission, Check>>> = {
-  "write run": ({ store }, attempt, request, { path }) =>
-    assertRun(store, attempt, request, path.endsWith("upload-artifact")),
-  "write new run": ({ store }, attempt, request) => assertExperiment(store, attempt, request),
-  "write new logged model": ({ store }, attempt, request) => assertExperiment(store, attempt, request),
-  "write logged model": ({ store }, attempt, { params }) => assertLoggedModel(store, attempt, params["modelId"] ?? ""),
-  "write artifact": (deps, attempt, { params }) => assertArtifact(deps, attempt, params["*"] ?? ""),
+/** What an attempt may log to, and how that is known to be its own. Anything else is not. */
+const CHECKS: Readonly<Partial<Record<ResourceKind, Check>>> = {
+  run: ({ store }, attempt, request, { body }) =>
+    assertRun(store, attempt, request, body !== undefined && "streamed" in body),
+  experiment: ({ store }, attempt, request) => assertExperiment(store, attempt, request),
+  "logged-model": ({ store }, attempt, { params }) => assertLoggedModel(store, attempt, params["modelId"] ?? ""),
+  artifact: (deps, attempt, { params }) => assertArtifact(deps, attempt, params["*"] ?? ""),
+  /** A new experiment is its own. */
+  project: async () => undefined,
+  /** A part goes to an upload whose secret id was handed to who may write the file. */
+  upload: async () => undefined,
 };
 
 export function createAttemptScope({ store, artifacts }: Deps): AttemptScope {
   return {
     async assertWithin(attempt, route, request) {
-      if (FREE.has(route.permission)) return;
-      const check = CHECKS[route.permission];
+      if (route.action !== "log") return;
+      const check = CHECKS[route.resource];
       if (check === undefined)
         throw attemptScopeExceeded({ attemptId: attempt.attemptId, what: `call ${route.method} ${route.path}` });
       await check({ store, artifacts }, attempt, request, route);

@@ -1,3 +1,4 @@
+import { mlflowRoutes } from "#api";
 import {
   createExperiment,
   deleteExperimentTag,
@@ -23,7 +24,7 @@ import { readOrders } from "../search/order-by.ts";
 import { stagesOf } from "./lifecycle-view.ts";
 import { assertKeyName, assertLength } from "./name-rules.ts";
 import { readPageToken, readPosition, writePageToken } from "./page-token.ts";
-import type { MlflowRoute } from "./route.ts";
+import type { MlflowCall } from "./call.ts";
 import {
   activeExperiment,
   existingExperiment,
@@ -44,12 +45,12 @@ const LARGEST_PAGE = 50_000;
 const STANDARD_PAGE = 1000;
 
 /** `experiments/…` */
-export function experimentRoutes(context: TrackingContext): readonly MlflowRoute[] {
+export function experimentRoutes(context: TrackingContext): readonly MlflowCall[] {
   const { store, artifactRoot } = context;
   const search = (call: TrackingCall): Promise<object> => searchCall(context, call);
   return [
-    route(context, "POST mlflow/experiments/create", "write new experiment", (call) => createCall(context, call)),
-    route(context, "GET mlflow/experiments/get", "read", async ({ fields }) => {
+    route(context, mlflowRoutes.createExperiment, (call) => createCall(context, call)),
+    route(context, mlflowRoutes.getExperiment, async ({ fields }) => {
       const id = fields.requiredString("experiment_id");
       return {
         experiment: wireExperiment(
@@ -58,18 +59,18 @@ export function experimentRoutes(context: TrackingContext): readonly MlflowRoute
         ),
       };
     }),
-    route(context, "GET mlflow/experiments/get-by-name", "read", async ({ fields }) => {
+    route(context, mlflowRoutes.getExperimentByName, async ({ fields }) => {
       const name = fields.requiredString("experiment_name");
       const experiment = await store.read((transaction) => findExperiment(transaction, { name }));
       if (experiment === undefined) throw experimentNameMissing({ name });
       return { experiment: wireExperiment(experiment, artifactRoot) };
     }),
-    route(context, "POST mlflow/experiments/search", "read", search),
-    route(context, "GET mlflow/experiments/search", "read", search),
-    route(context, "POST mlflow/experiments/update", "write", (call) => renameCall(context, call)),
-    route(context, "POST mlflow/experiments/delete", "write", (call) => stageCall(context, call, "deleted")),
-    route(context, "POST mlflow/experiments/restore", "write", (call) => stageCall(context, call, "active")),
-    route(context, "POST mlflow/experiments/set-experiment-tag", "write", async ({ fields, atMs }) => {
+    route(context, mlflowRoutes.searchExperiments, search),
+    route(context, mlflowRoutes.searchExperimentsByQuery, search),
+    route(context, mlflowRoutes.updateExperiment, (call) => renameCall(context, call)),
+    route(context, mlflowRoutes.deleteExperiment, (call) => stageCall(context, call, "deleted")),
+    route(context, mlflowRoutes.restoreExperiment, (call) => stageCall(context, call, "active")),
+    route(context, mlflowRoutes.setExperimentTag, async ({ fields, atMs }) => {
       const id = fields.requiredString("experiment_id");
       const tag = readTag(fields.requiredString("key"), fields.string("value"));
       await store.write(async (transaction) => {
@@ -78,7 +79,7 @@ export function experimentRoutes(context: TrackingContext): readonly MlflowRoute
       });
       return {};
     }),
-    route(context, "POST mlflow/experiments/delete-experiment-tag", "write", async ({ fields }) => {
+    route(context, mlflowRoutes.deleteExperimentTag, async ({ fields }) => {
       const id = fields.requiredString("experiment_id");
       const key = fields.requiredString("key");
       await store.write(async (transaction) => {
@@ -119,7 +120,7 @@ async function renameCall(
   { fields, atMs, actor, request }: TrackingCall,
 ): Promise<object> {
   const id = fields.requiredString("experiment_id");
-  if (parseExperimentId(id) === DEFAULT_EXPERIMENT) request.identity.assertMay("administer");
+  if (parseExperimentId(id) === DEFAULT_EXPERIMENT) request.assertMay("administer");
   const name = fields.requiredString("new_name");
   assertLength("new_name", name, LONGEST_NAME);
   await store.write(async (transaction) => {
@@ -137,7 +138,7 @@ async function stageCall(
   stage: LifecycleStage,
 ): Promise<object> {
   const id = fields.requiredString("experiment_id");
-  if (parseExperimentId(id) === DEFAULT_EXPERIMENT) request.identity.assertMay("administer");
+  if (parseExperimentId(id) === DEFAULT_EXPERIMENT) request.assertMay("administer");
   await store.write(async (transaction) => {
     const { experimentId, lifecycleStage } = await existingExperiment(transaction, id);
     if (lifecycleStage === stage) throw experimentMissing({ experimentId: id });

@@ -1,3 +1,4 @@
+import { mlflowRoutes } from "#api";
 import {
   addLoggedModelMetrics,
   type KeyValue,
@@ -12,7 +13,7 @@ import {
 import { parameterInvalid } from "../errors.ts";
 import type { MlflowMessage } from "./message.ts";
 import { assertKeyName, assertLength, truncate } from "./name-rules.ts";
-import type { MlflowRoute } from "./route.ts";
+import type { MlflowCall } from "./call.ts";
 import { readRunTag, RUN_NAME_TAG } from "./runs.ts";
 import { activeRun, route, runIdOf, type TrackingCall, type TrackingContext } from "./tracking-call.ts";
 
@@ -28,11 +29,11 @@ interface LoggedPoint extends MetricPoint {
 }
 
 /** `runs/log-metric, log-parameter, log-batch` */
-export function loggingRoutes(context: TrackingContext): readonly MlflowRoute[] {
+export function loggingRoutes(context: TrackingContext): readonly MlflowCall[] {
   return [
-    route(context, "POST mlflow/runs/log-metric", "write run", (call) => logMetricCall(context, call)),
-    route(context, "POST mlflow/runs/log-parameter", "write run", (call) => logParamCall(context, call)),
-    route(context, "POST mlflow/runs/log-batch", "write run", (call) => logBatchCall(context, call)),
+    route(context, mlflowRoutes.logMetric, (call) => logMetricCall(context, call)),
+    route(context, mlflowRoutes.logParam, (call) => logParamCall(context, call)),
+    route(context, mlflowRoutes.logBatch, (call) => logBatchCall(context, call)),
   ];
 }
 

@@ -1,4 +1,5 @@
 import { Readable } from "node:stream";
+import { mlflowRoutes } from "#api";
 import {
   findRun,
   getMetricAtSteps,
@@ -13,7 +14,7 @@ import { parameterInvalid } from "../errors.ts";
 import type { MlflowMessage } from "./message.ts";
 import { readPageToken, writePageToken } from "./page-token.ts";
 import { writeJson } from "./json.ts";
-import type { MlflowResponse, MlflowRoute } from "./route.ts";
+import type { MlflowResponse, MlflowCall } from "./call.ts";
 import { pageSize, route, runIdOf, type TrackingCall, type TrackingContext } from "./tracking-call.ts";
 import { unlessEmpty, wireMetric } from "./wire-run.ts";
 
@@ -22,12 +23,10 @@ const LARGEST_INTERVAL = 2500;
 const MOST_RUNS = 100;
 
 /** `metrics/get-history, get-history-bulk, get-history-bulk-interval` */
-export function metricHistoryRoutes(context: TrackingContext): readonly MlflowRoute[] {
+export function metricHistoryRoutes(context: TrackingContext): readonly MlflowCall[] {
   return [
     {
-      method: "GET",
-      path: "mlflow/metrics/get-history",
-      permission: "read",
+      route: mlflowRoutes.getMetricHistory,
       handler: async (request) => {
         const fields = await request.message();
         return fields.has("max_results") || fields.has("page_token")
@@ -35,8 +34,8 @@ export function metricHistoryRoutes(context: TrackingContext): readonly MlflowRo
           : wholeHistory(context, fields);
       },
     },
-    route(context, "GET mlflow/metrics/get-history-bulk", "read", (call) => bulkCall(context, call)),
-    route(context, "GET mlflow/metrics/get-history-bulk-interval", "read", (call) => intervalCall(context, call)),
+    route(context, mlflowRoutes.getMetricHistoryBulk, (call) => bulkCall(context, call)),
+    route(context, mlflowRoutes.getMetricHistoryBulkInterval, (call) => intervalCall(context, call)),
   ];
 }
 

@@ -1,10 +1,11 @@
 import { posix } from "node:path";
+import { mlflowRoutes } from "#api";
 import { artifactSegments } from "../artifact-path.ts";
 import { parameterInvalid } from "../errors.ts";
 import type { MultipartUploads } from "../multipart-upload.ts";
 import { type ArtifactRoutesOptions, wildcardPath } from "./artifact-request.ts";
 import type { MlflowMessage } from "./message.ts";
-import type { MlflowRequest, MlflowRoute } from "./route.ts";
+import type { MlflowRequest, MlflowCall } from "./call.ts";
 
 interface Options extends ArtifactRoutesOptions {
   readonly uploads: MultipartUploads;
@@ -14,16 +15,14 @@ interface Options extends ArtifactRoutesOptions {
  * `mlflow-artifacts/mpu/…` and `mlflow-artifacts/presigned/…`. The addresses handed out are this server's own, and the
  * headers that go with them carry what the caller identified itself with: clients send parts without asking again.
  */
-export function multipartRoutes({ artifacts, uploads }: Options): readonly MlflowRoute[] {
+export function multipartRoutes({ artifacts, uploads }: Options): readonly MlflowCall[] {
   const target = async (request: MlflowRequest, fields: MlflowMessage): Promise<string> => {
     const path = filePath(request, fields);
     return path;
   };
   return [
     {
-      method: "POST",
-      path: "mlflow-artifacts/mpu/create/*",
-      permission: "write artifact",
+      route: mlflowRoutes.createMultipartUpload,
       handler: async (request) => {
         const fields = await request.message();
         const partCount = fields.integer("num_parts") ?? 1;
@@ -37,9 +36,7 @@ export function multipartRoutes({ artifacts, uploads }: Options): readonly Mlflo
       },
     },
     {
-      method: "PUT",
-      path: "mlflow-artifacts/mpu/part/:uploadId/:partNumber",
-      permission: "write upload",
+      route: mlflowRoutes.uploadPart,
       handler: async (request) => {
         const etag = await uploads.writePart(
           request.params["uploadId"] ?? "",
@@ -50,9 +47,7 @@ export function multipartRoutes({ artifacts, uploads }: Options): readonly Mlflo
       },
     },
     {
-      method: "POST",
-      path: "mlflow-artifacts/mpu/complete/*",
-      permission: "write artifact",
+      route: mlflowRoutes.completeMultipartUpload,
       handler: async (request) => {
         const fields = await request.message();
         const parts = fields
@@ -63,9 +58,7 @@ export function multipartRoutes({ artifacts, uploads }: Options): readonly Mlflo
       },
     },
     {
-      method: "POST",
-      path: "mlflow-artifacts/mpu/abort/*",
-      permission: "write artifact",
+      route: mlflowRoutes.abortMultipartUpload,
       handler: async (request) => {
         const fields = await request.message();
         await uploads.abort(await target(request, fields), fields.requiredString("upload_id"));
@@ -73,9 +66,7 @@ export function multipartRoutes({ artifacts, uploads }: Options): readonly Mlflo
       },
     },
     {
-      method: "GET",
-      path: "mlflow-artifacts/presigned/*",
-      permission: "read",
+      route: mlflowRoutes.getPresignedDownloadUrl,
       handler: async (request) => {
         const path = wildcardPath(request);
         const { handle, sizeBytes } = await artifacts.open(path);

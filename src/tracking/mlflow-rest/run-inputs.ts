@@ -1,8 +1,9 @@
+import { mlflowRoutes } from "#api";
 import { logDatasets, logRunModels, type RunDataset } from "#metadata-store";
 import { parameterInvalid } from "../errors.ts";
 import type { MlflowMessage } from "./message.ts";
 import { assertLength } from "./name-rules.ts";
-import type { MlflowRoute } from "./route.ts";
+import type { MlflowCall } from "./call.ts";
 import { activeRun, route, runIdOf, type TrackingContext } from "./tracking-call.ts";
 
 const MOST_DATASETS = 1000;
@@ -11,9 +12,9 @@ const LONGEST_TAG_KEY = 255;
 const LONGEST_TAG_VALUE = 500;
 
 /** `runs/log-inputs` */
-export function runInputRoutes(context: TrackingContext): readonly MlflowRoute[] {
+export function runInputRoutes(context: TrackingContext): readonly MlflowCall[] {
   return [
-    route(context, "POST mlflow/runs/log-inputs", "write run", async ({ fields, atMs }) => {
+    route(context, mlflowRoutes.logInputs, async ({ fields, atMs }) => {
       const runId = runIdOf(fields);
       const inputs = fields.messages("datasets");
       if (inputs.length > MOST_DATASETS)

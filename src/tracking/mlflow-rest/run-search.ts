@@ -1,10 +1,11 @@
+import { mlflowRoutes } from "#api";
 import { type RunQuery, searchRuns, summarizeDatasets } from "#metadata-store";
 import { parameterInvalid, parameterWrongType } from "../errors.ts";
 import { readOrders } from "../search/order-by.ts";
 import { parseRunFilter, parseRunOrder } from "../search/run-filter.ts";
 import { stagesOf } from "./lifecycle-view.ts";
 import { readPageToken, readPosition, writePageToken } from "./page-token.ts";
-import type { MlflowRoute } from "./route.ts";
+import type { MlflowCall } from "./call.ts";
 import { pageSize, parseExperimentId, route, type TrackingCall, type TrackingContext } from "./tracking-call.ts";
 import { unlessEmpty, wireRun } from "./wire-run.ts";
 
@@ -14,10 +15,10 @@ const MOST_EXPERIMENTS = 20;
 const MOST_DATASETS = 1000;
 
 /** `runs/search, experiments/search-datasets` */
-export function runSearchRoutes(context: TrackingContext): readonly MlflowRoute[] {
+export function runSearchRoutes(context: TrackingContext): readonly MlflowCall[] {
   return [
-    route(context, "POST mlflow/runs/search", "read", (call) => searchCall(context, call)),
-    route(context, "POST mlflow/experiments/search-datasets", "read", (call) => datasetsCall(context, call)),
+    route(context, mlflowRoutes.searchRuns, (call) => searchCall(context, call)),
+    route(context, mlflowRoutes.searchDatasets, (call) => datasetsCall(context, call)),
   ];
 }
 

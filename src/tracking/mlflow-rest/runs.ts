@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { mlflowRoutes } from "#api";
 import {
   ATTEMPT_TAG,
   createRun,
@@ -16,7 +17,7 @@ import { appendPath } from "../artifact-uri.ts";
 import { parameterInvalid, tagMissing } from "../errors.ts";
 import { randomRunName } from "../run-name.ts";
 import { assertKeyName, assertLength, truncate } from "./name-rules.ts";
-import type { MlflowCaller, MlflowRoute } from "./route.ts";
+import type { MlflowCaller, MlflowCall } from "./call.ts";
 import {
   activeExperiment,
   activeRun,
@@ -44,22 +45,22 @@ const STATUS_NUMBERS: Readonly<Record<RunStatus, number>> = {
 };
 
 /** `runs/create, get, update, delete, restore, set-tag, delete-tag, outputs, log-model` */
-export function runRoutes(context: TrackingContext): readonly MlflowRoute[] {
+export function runRoutes(context: TrackingContext): readonly MlflowCall[] {
   const { store } = context;
   return [
-    route(context, "POST mlflow/runs/create", "write new run", (call) => createCall(context, call)),
-    route(context, "GET mlflow/runs/get", "read", async ({ fields }) => {
+    route(context, mlflowRoutes.createRun, (call) => createCall(context, call)),
+    route(context, mlflowRoutes.getRun, async ({ fields }) => {
       const runId = runIdOf(fields);
       const [run] = await store.read(async (transaction) =>
         hydrateRuns(transaction, [await existingRun(transaction, runId)]),
       );
       return { run: run === undefined ? {} : wireRun(run) };
     }),
-    route(context, "POST mlflow/runs/update", "write run", (call) => updateCall(context, call)),
-    route(context, "POST mlflow/runs/delete", "write run", (call) => stageCall(context, call, "deleted")),
-    route(context, "POST mlflow/runs/restore", "write run", (call) => stageCall(context, call, "active")),
-    route(context, "POST mlflow/runs/set-tag", "write run", (call) => setTagCall(context, call)),
-    route(context, "POST mlflow/runs/delete-tag", "write run", async ({ fields }) => {
+    route(context, mlflowRoutes.updateRun, (call) => updateCall(context, call)),
+    route(context, mlflowRoutes.deleteRun, (call) => stageCall(context, call, "deleted")),
+    route(context, mlflowRoutes.restoreRun, (call) => stageCall(context, call, "active")),
+    route(context, mlflowRoutes.setTag, (call) => setTagCall(context, call)),
+    route(context, mlflowRoutes.deleteTag, async ({ fields }) => {
       const runId = runIdOf(fields);
       const key = fields.requiredString("key");
       await store.write(async (transaction) => {
@@ -69,7 +70,7 @@ export function runRoutes(context: TrackingContext): readonly MlflowRoute[] {
       });
       return {};
     }),
-    route(context, "POST mlflow/runs/outputs", "write run", async ({ fields, atMs }) => {
+    route(context, mlflowRoutes.logOutputs, async ({ fields, atMs }) => {
       const runId = runIdOf(fields);
       const models = fields
         .messages("models")
@@ -80,7 +81,7 @@ export function runRoutes(context: TrackingContext): readonly MlflowRoute[] {
       });
       return {};
     }),
-    route(context, "POST mlflow/runs/log-model", "write run", (call) => logModelCall(context, call)),
+    route(context, mlflowRoutes.logModel, (call) => logModelCall(context, call)),
   ];
 }
 

@@ -1,3 +1,4 @@
+import type { Route } from "#api";
 import { assertJsonDepth, type Clock, messageOf } from "#base";
 import {
   type Experiment,
@@ -10,14 +11,7 @@ import {
 import { appendPath } from "../artifact-uri.ts";
 import { experimentMissing, experimentNotActive, parameterInvalid, runMissing, runNotActive } from "../errors.ts";
 import type { MlflowMessage } from "./message.ts";
-import {
-  type MlflowLine,
-  type MlflowPermission,
-  type MlflowRequest,
-  type MlflowResponse,
-  type MlflowRoute,
-  parseLine,
-} from "./route.ts";
+import type { MlflowCall, MlflowRequest, MlflowResponse } from "./call.ts";
 
 /** What the tracking calls work with. */
 export interface TrackingRoutesOptions {
@@ -42,16 +36,14 @@ export interface TrackingCall {
   readonly request: MlflowRequest;
 }
 
-/** Defines routes of one group: each handler gets the call's fields and answers JSON. */
+/** Answers a route: the handler gets the call's fields and answers JSON. */
 export function route(
   context: TrackingContext,
-  line: MlflowLine,
-  permission: MlflowPermission,
+  described: Route,
   answer: (call: TrackingCall) => Promise<object>,
-): MlflowRoute {
+): MlflowCall {
   return {
-    ...parseLine(line),
-    permission,
+    route: described,
     handler: async (request): Promise<MlflowResponse> => {
       const fields = await request.message();
       return { json: await answer({ fields, atMs: context.clock.now(), actor: request.identity.name, request }) };

@@ -128,7 +128,7 @@ for (const kind of storeKinds) {
   describe(`answers to what MLflow's clients send now and then (${kind})`, async () => {
     const server = await openMlflowServer(kind);
     const member = await openMlflowServer(kind, {
-      caller: { name: "ana", user: "ana", isSignedIn: true, assertMay: () => undefined },
+      caller: { name: "ana", kind: "user", roles: [{ project: "*", role: "contributor" }] },
     });
 
     it("is JSON with a reason for each of MLflow's calls that are not here, under every prefix", async () => {

@@ -84,9 +84,7 @@ const UNFINISHED: readonly PipelineRunStatus[] = [...RESUMABLE, "queued"];
 /** A run that an engine left behind when it died is still called running: working on it finishes it. */
 async function resume({ call }: CliSession, given: string | undefined): Promise<string> {
   const run =
-    given === undefined
-      ? await newestUnfinished(call)
-      : await call("getPipelineRun", { params: { id: given }, query: {} });
+    given === undefined ? await newestUnfinished(call) : await call("getPipelineRun", { params: { id: given } });
   if (RESUMABLE.includes(run.status)) await call("resumePipelineRun", { params: { id: run.id } });
   return run.id;
 }

@@ -1,53 +1,49 @@
-import type { MlflowRoute } from "#tracking";
-
-/** Every call is served for clients and for web pages, and under both versions. */
-export const MLFLOW_PREFIXES = ["/api/2.0/", "/api/3.0/", "/ajax-api/2.0/", "/ajax-api/3.0/"] as const;
+import type { Mounted } from "./mount-routes.ts";
 
 export type Found =
-  | { readonly route: MlflowRoute; readonly params: Readonly<Record<string, string>> }
+  | { readonly mounted: Mounted; readonly params: Readonly<Record<string, string>> }
   /** The path is known, with other methods. */
   | { readonly allowed: readonly string[] };
 
 interface PathPattern {
   readonly segments: readonly string[];
-  readonly byMethod: Map<string, MlflowRoute>;
+  readonly byMethod: Map<string, Mounted>;
 }
 
-/** Finds routes by path: most of MLflow's are plain text, and cost one look-up. */
+/** Finds routes by path: those of plain text cost one look-up. */
 export interface RouteTable {
   /** @param path below a prefix, or a whole one; percent-encoded @throws URIError when it cannot be decoded */
   find(method: string, path: string): Found | undefined;
 }
 
-export function createRouteTable(routes: readonly MlflowRoute[]): RouteTable {
-  const plain = new Map<string, Map<string, MlflowRoute>>();
+/** @param mounted each is found by its path as it is written, without prefix */
+export function createRouteTable(mounted: readonly Mounted[]): RouteTable {
+  const plain = new Map<string, Map<string, Mounted>>();
   const patterns = new Map<string, PathPattern>();
-  for (const route of routes) {
-    if (!/[:*]/.test(route.path)) {
-      const byMethod = plain.get(route.path) ?? new Map<string, MlflowRoute>();
-      plain.set(route.path, byMethod.set(route.method, route));
+  for (const each of mounted) {
+    const { path, method } = each.route;
+    if (!/[:*]/.test(path)) {
+      const byMethod = plain.get(path) ?? new Map<string, Mounted>();
+      plain.set(path, byMethod.set(method, each));
       continue;
     }
-    const pattern = patterns.get(route.path) ?? {
-      segments: route.path.split("/"),
-      byMethod: new Map<string, MlflowRoute>(),
-    };
-    pattern.byMethod.set(route.method, route);
-    patterns.set(route.path, pattern);
+    const pattern = patterns.get(path) ?? { segments: path.split("/"), byMethod: new Map<string, Mounted>() };
+    pattern.byMethod.set(method, each);
+    patterns.set(path, pattern);
   }
   return {
     find(method, path) {
       const wanted = method === "HEAD" ? "GET" : method;
       const direct = plain.get(path);
-      const route = direct?.get(wanted);
-      if (route !== undefined) return { route, params: {} };
+      const known = direct?.get(wanted);
+      if (known !== undefined) return { mounted: known, params: {} };
       const allowed = [...(direct?.keys() ?? [])];
       const segments = path.split("/");
       for (const pattern of patterns.values()) {
         const params = match(pattern.segments, segments);
         if (params === undefined) continue;
         const found = pattern.byMethod.get(wanted);
-        if (found !== undefined) return { route: found, params };
+        if (found !== undefined) return { mounted: found, params };
         allowed.push(...pattern.byMethod.keys());
       }
       return allowed.length === 0 ? undefined : { allowed };

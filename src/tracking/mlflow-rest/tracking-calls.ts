@@ -1,8 +1,8 @@
 import { experimentRoutes } from "./experiments.ts";
 import { loggingRoutes } from "./logging.ts";
 import { metricHistoryRoutes } from "./metric-history.ts";
-import { missingCallRoutes } from "./missing-calls.ts";
-import type { MlflowRoute } from "./route.ts";
+import { missingCalls } from "./missing-calls.ts";
+import type { MlflowCall } from "./call.ts";
 import { runInputRoutes } from "./run-inputs.ts";
 import { runSearchRoutes } from "./run-search.ts";
 import { runRoutes } from "./runs.ts";
@@ -14,7 +14,7 @@ import type { TrackingContext, TrackingRoutesOptions } from "./tracking-call.ts"
  * itself.
  * Mount them beside the registry's.
  */
-export function createTrackingRoutes(options: TrackingRoutesOptions): readonly MlflowRoute[] {
+export function createTrackingCalls(options: TrackingRoutesOptions): readonly MlflowCall[] {
   const context: TrackingContext = { ...options, project: options.project ?? "default" };
   return [
     ...experimentRoutes(context),
@@ -24,6 +24,6 @@ export function createTrackingRoutes(options: TrackingRoutesOptions): readonly M
     ...runSearchRoutes(context),
     ...runInputRoutes(context),
     ...serverInfoRoutes(),
-    ...missingCallRoutes(),
+    ...missingCalls(),
   ];
 }

@@ -1,32 +1,7 @@
 import type { FileHandle } from "node:fs/promises";
 import type { Readable } from "node:stream";
+import type { Action, Answered } from "#api";
 import type { MlflowMessage } from "./message.ts";
-
-export const MLFLOW_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"] as const;
-export type MlflowMethod = (typeof MLFLOW_METHODS)[number];
-
-/** Verb and path of a call, as HTTP writes them: `POST mlflow/runs/create`. */
-export type MlflowLine = `${MlflowMethod} ${string}`;
-
-/**
- * What a call does. Its first word is what the caller's role must allow; the rest says to what, for the token of an
- * attempt, which may write only what is its own. A plain `write` is refused to those.
- */
-export const MLFLOW_PERMISSIONS = [
-  "open",
-  "read",
-  "write",
-  "write run",
-  "write new run",
-  "write new experiment",
-  "write artifact",
-  "write upload",
-  "write model",
-  "write logged model",
-  "write new logged model",
-  "administer",
-] as const;
-export type MlflowPermission = (typeof MLFLOW_PERMISSIONS)[number];
 
 /** The attempt of a step that calls with its own token. */
 export interface CallingAttempt {
@@ -44,8 +19,6 @@ export interface MlflowCaller {
   /** True when a token said who it is, not only the machine it calls from. */
   readonly isSignedIn?: boolean;
   readonly attempt?: CallingAttempt | undefined;
-  /** Throws an error of status 403 unless the caller's role allows it. */
-  assertMay(action: "read" | "write" | "administer"): void;
 }
 
 /** One request, already routed. Bodies are read only when a handler asks for them. */
@@ -59,6 +32,8 @@ export interface MlflowRequest {
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
   readonly identity: MlflowCaller;
+  /** For what shows only in the fields: throws an error of status 403 unless the caller may do this too. */
+  assertMay(action: Action): void;
   /**
    * The call's fields: from the query string for GET, else from the JSON body (which may be absent, or a JSON
    * string that holds JSON).
@@ -93,27 +68,5 @@ export interface MlflowResponse {
 
 export type MlflowHandler = (request: MlflowRequest) => Promise<MlflowResponse>;
 
-/**
- * One call of MLflow's REST API, free of any HTTP framework.
- *
- * `path` decides where it is served:
- * - `mlflow/runs/get` or `mlflow-artifacts/…` (no leading slash): under `/api/2.0/`, `/api/3.0/`, `/ajax-api/2.0/` and
- *   `/ajax-api/3.0/`
- * - `/health` (leading slash): at exactly this path
- *
- * `:name` is one path segment, a final `*` the rest of the path.
- */
-export interface MlflowRoute {
-  readonly method: MlflowMethod;
-  readonly path: string;
-  readonly permission: MlflowPermission;
-  readonly handler: MlflowHandler;
-  /** True where the query string carries the fields although the method is not GET (`upload-artifact`). */
-  readonly fieldsInQuery?: boolean;
-}
-
-/** A line as method and path. */
-export function parseLine(line: MlflowLine): Pick<MlflowRoute, "method" | "path"> {
-  const space = line.indexOf(" ");
-  return { method: line.slice(0, space) as MlflowMethod, path: line.slice(space + 1) };
-}
+/** One call of MLflow's REST API: its route, which is a value of `#api`, with what answers it. */
+export type MlflowCall = Answered<MlflowHandler>;

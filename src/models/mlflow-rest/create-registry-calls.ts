@@ -1,4 +1,4 @@
-import type { MlflowRoute } from "#tracking";
+import type { MlflowCall } from "#tracking";
 import { loggedModelRoutes } from "./logged-models.ts";
 import { modelVersionRoutes } from "./model-versions.ts";
 import { registeredModelRoutes } from "./registered-models.ts";
@@ -6,7 +6,7 @@ import type { RegistryContext, RegistryRoutesOptions } from "./registry-context.
 import { webhookRoutes } from "./webhooks.ts";
 
 /** Registered models, model versions, logged models and webhooks, as MLflow's REST API has them. */
-export function createRegistryRoutes(options: RegistryRoutesOptions): readonly MlflowRoute[] {
+export function createRegistryCalls(options: RegistryRoutesOptions): readonly MlflowCall[] {
   const context: RegistryContext = {
     ...options,
     project: options.project ?? "default",

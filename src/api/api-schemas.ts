@@ -1,0 +1,81 @@
+import { z } from "zod";
+import type { ApiShapes } from "./api-routes.ts";
+import type { Page } from "./page.ts";
+import * as requests from "./requests.ts";
+import type { RouteSchemas } from "./route.ts";
+import * as schemas from "./schemas.ts";
+
+function pageOf<Item>(item: z.ZodType<Item>): z.ZodType<Page<Item>> {
+  return z.object({ items: z.array(item), next: z.string().optional() });
+}
+
+const { idParams, nameParams, pageQuery, acknowledged } = requests;
+
+/** What checks each call of the API. Apart from the routes, so that those who do not check load no schemas. */
+export const apiSchemas: { readonly [Name in keyof ApiShapes]: RouteSchemas<ApiShapes[Name]> } = {
+  getSession: { response: schemas.sessionSchema },
+  getOverview: { response: schemas.overviewSchema },
+  streamChanges: { query: requests.changesQuery, response: schemas.changeSchema },
+  listPipelines: { query: pageQuery, response: pageOf(schemas.pipelineSummarySchema) },
+  getPipeline: { params: nameParams, response: schemas.pipelineDetailSchema },
+  createPipelineRun: { params: nameParams, body: schemas.newPipelineRunSchema, response: acknowledged },
+  listPipelineRuns: { query: requests.pipelineRunsQuery, response: pageOf(schemas.pipelineRunSummarySchema) },
+  getPipelineRun: { params: idParams, response: schemas.pipelineRunDetailSchema },
+  listStepRuns: { params: idParams, query: requests.stepRunsQuery, response: pageOf(schemas.stepRunSchema) },
+  cancelPipelineRun: { params: idParams, response: acknowledged },
+  resumePipelineRun: { params: idParams, response: acknowledged },
+  acknowledgePipelineRun: { params: idParams, response: acknowledged },
+  getStepRunLog: { params: idParams, query: requests.logQuery, response: schemas.stepRunLogSchema },
+  streamStepRunLog: { params: idParams, query: requests.logQuery, response: schemas.logChunkSchema },
+  listDatasets: { query: pageQuery, response: pageOf(schemas.datasetSummarySchema) },
+  getDataset: { params: nameParams, query: requests.versionQuery, response: schemas.datasetDetailSchema },
+  getDatasetRows: { params: nameParams, query: requests.rowsQuery, response: schemas.datasetRowsSchema },
+  listQuarantinedRows: {
+    params: nameParams,
+    query: requests.quarantineQuery,
+    response: pageOf(schemas.quarantinedRowSchema),
+  },
+  captureAgain: { params: nameParams, body: schemas.newCaptureSchema, response: acknowledged },
+  restoreDataset: {
+    params: nameParams,
+    body: schemas.datasetRestorationSchema,
+    response: schemas.restoredDatasetSchema,
+  },
+  dropDataset: { params: nameParams, response: schemas.droppedDatasetSchema },
+  replayQuarantine: { params: nameParams, response: schemas.replayedQuarantineSchema },
+  discardQuarantine: {
+    params: nameParams,
+    body: schemas.quarantineDiscardSchema,
+    response: schemas.discardedQuarantineSchema,
+  },
+  listFeatureViews: { response: pageOf(schemas.featureViewSummarySchema) },
+  listModels: { query: pageQuery, response: pageOf(schemas.modelSummarySchema) },
+  getModel: { params: nameParams, response: schemas.modelDetailSchema },
+  listModelVersions: {
+    params: nameParams,
+    query: pageQuery,
+    response: pageOf(schemas.modelVersionSummarySchema),
+  },
+  getModelVersion: { params: requests.versionParams, response: schemas.modelVersionRecordSchema },
+  listAssetVersions: { params: nameParams, query: pageQuery, response: pageOf(schemas.assetVersionSummarySchema) },
+  getLineage: { params: idParams, query: requests.lineageQuery, response: schemas.lineageGraphSchema },
+  getNotebookVersion: { params: idParams, query: requests.notebookQuery, response: schemas.notebookVersionSchema },
+  listEndpoints: { query: pageQuery, response: pageOf(schemas.endpointSummarySchema) },
+  getEndpoint: { params: requests.endpointParams, response: schemas.endpointDetailSchema },
+  listPredictions: {
+    params: requests.endpointParams,
+    query: requests.predictionsQuery,
+    response: pageOf(schemas.predictionSummarySchema),
+  },
+  getPrediction: { params: idParams, response: schemas.predictionDetailSchema },
+  listMonitors: { query: pageQuery, response: pageOf(schemas.monitorSchema) },
+  listAlerts: { query: requests.alertsQuery, response: pageOf(schemas.alertSchema) },
+  acknowledgeAlert: { params: idParams, response: acknowledged },
+  listEnvironments: { response: pageOf(schemas.environmentSchema) },
+  listReleases: { query: requests.releasesQuery, response: pageOf(schemas.releaseSchema) },
+  rollBack: { body: schemas.rollbackSchema, response: acknowledged },
+  listApprovals: { response: schemas.approvalsSchema },
+  createApproval: { body: schemas.newApprovalSchema, response: schemas.approvalSchema },
+  listDashboards: { query: pageQuery, response: pageOf(schemas.dashboardSummarySchema) },
+  getDashboard: { params: nameParams, response: schemas.dashboardDetailSchema },
+};

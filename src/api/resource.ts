@@ -1,0 +1,25 @@
+/** What an action is done to, as a closed list. All of them belong to a project, whose roles count. */
+export const RESOURCES = [
+  "project",
+  "pipeline",
+  "pipeline-run",
+  "dataset",
+  "feature-view",
+  "model",
+  "notebook",
+  "endpoint",
+  "prediction",
+  "monitor",
+  "alert",
+  "release",
+  "approval",
+  "dashboard",
+  "experiment",
+  "run",
+  "artifact",
+  "upload",
+  "logged-model",
+  "registered-model",
+  "webhook",
+] as const;
+export type ResourceKind = (typeof RESOURCES)[number];

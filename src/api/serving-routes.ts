@@ -1,0 +1,76 @@
+import type { ErrorForm, Route } from "./route.ts";
+
+const MEBIBYTE = 2 ** 20;
+const ENDPOINT = "endpoints/:environment/:endpoint";
+const MODEL = `${ENDPOINT}/v2/models/:model`;
+
+/** Rows, tensors and labels. */
+const ROWS = { largestBytes: 64 * MEBIBYTE } as const;
+
+function predict(path: string, summary: string, errors: ErrorForm): Route {
+  const facts = { action: "predict", resource: "endpoint", body: ROWS, errors } as const;
+  return { surface: "serving", method: "POST", path, summary, ...facts };
+}
+
+/** What an endpoint says of itself: clients ask that first, so whoever may predict may hear it. */
+function describe(path: string, summary: string, errors: ErrorForm = "open-inference"): Route {
+  return { surface: "serving", method: "GET", path, summary, action: "describe", resource: "endpoint", errors };
+}
+
+/**
+ * The addresses of all endpoints of a project: esteira's `predict`, MLflow's `invocations`, and the Open Inference
+ * Protocol 2 below `v2`, where the model's name is the endpoint's.
+ */
+export const servingRoutes = {
+  predictRows: predict(`${ENDPOINT}/predict`, "Predict rows", "esteira"),
+  invoke: predict(`${ENDPOINT}/invocations`, "Predict rows (MLflow scoring protocol)", "mlflow-scoring"),
+  ping: describe(`${ENDPOINT}/ping`, "Whether the endpoint answers (MLflow)", "mlflow-scoring"),
+  isLive: describe(`${ENDPOINT}/v2/health/live`, "Whether the process answers"),
+  isReady: describe(`${ENDPOINT}/v2/health/ready`, "Whether the endpoint answers"),
+  describeServer: describe(`${ENDPOINT}/v2`, "Server metadata"),
+  listModels: describe(`${ENDPOINT}/v2/models`, "Models of the endpoint"),
+  describeModel: describe(MODEL, "Model metadata"),
+  describeModelVersion: describe(`${MODEL}/versions/:version`, "Model metadata"),
+  isModelReady: describe(`${MODEL}/ready`, "Whether the model answers"),
+  isModelVersionReady: describe(`${MODEL}/versions/:version/ready`, "Whether the model answers"),
+  infer: predict(`${MODEL}/infer`, "Predict tensors", "open-inference"),
+  inferVersion: predict(`${MODEL}/versions/:version/infer`, "Predict tensors", "open-inference"),
+} as const satisfies Readonly<Record<string, Route>>;
+
+/** What is told to the monitors of an endpoint. */
+export const monitoringRoutes = {
+  recordLabels: {
+    surface: "monitoring",
+    method: "POST",
+    path: `${ENDPOINT}/labels`,
+    summary: "Tell what really happened",
+    action: "label",
+    resource: "endpoint",
+    body: ROWS,
+    errors: "esteira",
+  },
+  evaluate: {
+    surface: "monitoring",
+    method: "POST",
+    path: `${ENDPOINT}/evaluate`,
+    summary: "Compute and judge the windows that changed",
+    action: "evaluate",
+    resource: "endpoint",
+    body: ROWS,
+    errors: "esteira",
+  },
+} as const satisfies Readonly<Record<string, Route>>;
+
+/** Online features, as Feast's feature server gives them. */
+export const featureRoutes = {
+  getOnlineFeatures: {
+    surface: "features",
+    method: "POST",
+    path: "get-online-features",
+    summary: "Online features of entities (Feast's feature server)",
+    action: "read",
+    resource: "feature-view",
+    body: { largestBytes: 16 * MEBIBYTE },
+    errors: "feast",
+  },
+} as const satisfies Readonly<Record<string, Route>>;

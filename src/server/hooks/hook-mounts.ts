@@ -1,0 +1,45 @@
+import type { IncomingHttpHeaders } from "node:http";
+import { hookRoutes } from "#api";
+import type { Platform } from "#app";
+import { projectNotOpen } from "../errors.ts";
+import type { Mounted } from "../routing/mount-routes.ts";
+
+/**
+ * `POST /hooks/push`: signed push events in GitHub's form; `POST /hooks/NAME`: signed calls of webhooks. The signature
+ * stands for the caller.
+ */
+export function hookMounts(platform: Platform): readonly Mounted[] {
+  return [
+    {
+      route: hookRoutes.receivePush,
+      // The body of an unsigned push is not read: what nobody signed cannot be right, and it may be large.
+      admit: async (headers) => {
+        if (headers["x-hub-signature-256"] !== undefined) return;
+        await receivePush(platform, {}, Buffer.alloc(0));
+      },
+      answer: async ({ headers, body }, reply) => {
+        const answer = await receivePush(platform, headers, body);
+        return reply.code(answer.status).send(answer.json);
+      },
+    },
+    {
+      route: hookRoutes.receiveWebhook,
+      answer: async ({ params, headers, body }, reply) => {
+        if (platform.webhookHandler === undefined) throw projectNotOpen({ what: "Receiving webhooks" });
+        const request = { headers: headers as Record<string, string | undefined>, body };
+        const answer = await platform.webhookHandler(params["name"] ?? "", request);
+        return reply.code(answer.status).send(answer.json);
+      },
+    },
+  ];
+}
+
+async function receivePush(
+  platform: Platform,
+  headers: IncomingHttpHeaders,
+  body: Buffer,
+): Promise<{ readonly status: number; readonly json: object }> {
+  const handler = await platform.pushHandler();
+  if (handler === undefined) throw projectNotOpen({ what: "Receiving pushes" });
+  return handler({ headers: headers as Record<string, string | undefined>, body });
+}
