@@ -85,6 +85,8 @@ export interface ProfileSample {
   readonly shareError?: number;
 }
 
+/** Each kind of columns reads the files again; more of them are cheaper to read once and keep. */
+const MOST_FILES_READ_AGAIN = 8;
 /** Columns that are worth a connection of their own. */
 const FEWEST_COLUMNS_APART = 64;
 
@@ -129,11 +131,10 @@ async function profileColumns(
       Math.max(FEWEST_SAMPLE_ROWS, Math.min(MOST_SAMPLE_ROWS, Math.floor(SAMPLE_CELLS / snapshot.columns.length))),
     );
     let scanned: ReadonlyMap<number, ScannedFacts> = new Map();
-    if (sampleRows === rowCount) await countTogether(connection, relation, columns);
-    else {
-      await countSample(connection, snapshot, { columns, sampleRows, rowCount });
-      scanned = await lookAtAllRows(connection, relation, { columns, sampleRows, rowCount });
-    }
+    if (sampleRows === rowCount && snapshot.files.size <= MOST_FILES_READ_AGAIN)
+      await countTogether(connection, relation, columns);
+    else await countSample(connection, snapshot, { columns, sampleRows, rowCount });
+    if (sampleRows < rowCount) scanned = await lookAtAllRows(connection, relation, { columns, sampleRows, rowCount });
     const decimals = await boundsOfDecimals(connection, relation, columns);
     return await describeColumns(connection, columns, { scanned, sampleRows, decimals });
   } finally {
