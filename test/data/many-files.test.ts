@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { rmSync } from "node:fs";
 import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { it } from "node:test";
+import { describe, it } from "node:test";
 import { gzipSync } from "node:zlib";
 import type { CaptureDeclaration } from "#data";
 import { describeStores } from "../setup/stores.ts";
@@ -45,6 +45,25 @@ const FILES: Readonly<Record<string, string | Uint8Array>> = {
   "26.csv": `id,name,x\n-4,a,1\n-5,a,1\n4600,a,1\n`,
 };
 
+const object = (id: number, more: object = {}): string => JSON.stringify({ id, name: `name ${id}`, x: 0.5, ...more });
+
+const OBJECTS: Readonly<Record<string, string | Uint8Array>> = {
+  "01.ndjson": `${object(100)}\n${object(101)}\n`,
+  "02 not whole.ndjson": `${object(200)}\n{"id": 201,\n[1]\n\n7\n${object(202)}`,
+  "03 vazio.ndjson": "",
+  "04 blank lines.ndjson": "\n\n",
+  "05 [a]*?'\" ñ.ndjson": `${object(500, { name: 'ação\n"x"' })}\r\n${object(501)}\r\n`,
+  "06 other types.ndjson": `${object(600, { x: "12:30" })}\n${object(601, { x: "12:31" })}\n`,
+  "07 one bad value.ndjson": `${object(700, { x: "half" })}\n${object(701)}\n${object(702)}\n`,
+  "08 another key.ndjson": `${object(800, { new: "2020-01-01", "a/b~c d": 1 })}\n${object(801, { new: null })}\n`,
+  "09 another key.ndjson": `${object(900, { new: "2020-01-02", deep: { a: [1, 2] } })}\n`,
+  "10 a key less.ndjson": `{"id":1000}\n{"name":"a"}\n{}\n`,
+  "11 no text.ndjson": Buffer.concat([Buffer.from(`{"id":1100,"name":"`), Buffer.from([0xff]), Buffer.from(`"}\n`)]),
+  "12.ndjson.gz": gzipSync(`${object(1200)}\n`),
+  "13.ndjson.gz": gzipSync(Array.from({ length: 999 }, (_, index) => object(index * 7919)).join("\n")).subarray(0, 400),
+  "14.ndjson": `${object(-4)}\n${object(1400)}\n{"id":1401,"name":null}\n`,
+};
+
 const CONTRACT = `apiVersion: v3.1.0
 kind: DataContract
 id: c
@@ -58,7 +77,7 @@ schema:
 `;
 
 async function writeFiles({ folder }: DataProject): Promise<void> {
-  for (const [name, content] of Object.entries(FILES)) await writeFile(join(folder, name), content);
+  for (const [name, content] of Object.entries({ ...FILES, ...OBJECTS })) await writeFile(join(folder, name), content);
   await writeFile(join(folder, "contract.yaml"), CONTRACT);
 }
 
@@ -83,11 +102,16 @@ async function outcomeOf(project: DataProject, declaration: CaptureDeclaration):
   };
 }
 
-describeStores("many CSV files of one run", (kind) => {
+describe("many small files of one run", () => {
   it("bring the same rows in the same order, held rows, lines and reasons as each by itself, however odd some are", async () => {
-    for (const more of [{}, { contract: "contract.yaml" }, { schema_contract: "discard_row" as const }]) {
-      const declaration = { capture: { files: ["*.csv", "*.csv.gz"] }, ...more };
-      const [together, alone] = [await openDataProject(kind), await openDataProject(kind)];
+    for (const [files, more] of [
+      [["*.csv", "*.csv.gz"], { contract: "contract.yaml" }],
+      [["*.csv", "*.csv.gz"], { schema_contract: "discard_row" as const }],
+      [["*.ndjson", "*.ndjson.gz"], {}],
+      [["*.ndjson", "*.ndjson.gz"], { contract: "contract.yaml" }],
+    ] as const) {
+      const declaration = { capture: { files: [...files] }, ...more };
+      const [together, alone] = [await openDataProject("sqlite"), await openDataProject("sqlite")];
       await writeFiles(together);
       await writeFiles(alone);
       const found = await outcomeOf(together, declaration);
@@ -101,7 +125,9 @@ describeStores("many CSV files of one run", (kind) => {
       );
     }
   });
+});
 
+describeStores("the small files of one run", (kind) => {
   it("are superseded one by one", async () => {
     const project = await openDataProject(kind);
     const { folder, runCapture, rows } = project;

@@ -1,4 +1,4 @@
-import type { AnalyticsConnection, Column } from "../analytics/analytics.ts";
+import type { AnalyticsConnection } from "../analytics/analytics.ts";
 import { quoteName } from "../analytics/sql-text.ts";
 import {
   collectRejects,
@@ -10,38 +10,24 @@ import {
   stageCsv,
 } from "./csv-source.ts";
 import { inferTextTypes } from "./infer-types.ts";
-import { type CsvOptions, type OpenSource, type SourceRows, UnreadableFile } from "./source-rows.ts";
+import { type FilesTogether, LARGEST_TOGETHER_BYTES, MOST_TOGETHER, type Together } from "./files-together.ts";
+import { type CsvOptions, type OpenSource, UnreadableFile } from "./source-rows.ts";
 
-/** Beyond, a file has enough rows of its own for what each statement costs. */
-const LARGEST_TOGETHER_BYTES = 8 << 20;
-/** So many are read again, half by half, when one of them cannot be read. */
-const MOST_TOGETHER = 1000;
-
-/** CSV files with one header, staged in one table: what a statement costs is paid once for all of them. */
-export interface CsvFiles {
-  /** Rows of one file, as if it had been opened alone; its columns have no types but VARCHAR. */
-  rowsOf(number: number): SourceRows;
-  /** Rows of several files, in order. */
-  rowsOfAll(numbers: readonly number[]): SourceRows;
-  /** What the columns of a relation of these rows look like. */
-  inferTypes(rows: SourceRows): Promise<readonly Column[]>;
-}
-
-/** How many files from the first one on have the same header and are small. */
-export async function countTogether(
+/** CSV files from the first one on that have its header and are small; undefined when it is better read alone. */
+export async function csvTogether(
   files: readonly Pick<OpenSource, "file">[],
   csv: CsvOptions,
-): Promise<{ readonly count: number; readonly header: CsvHeader | undefined }> {
+): Promise<Together | undefined> {
   const header = await headerOf(files[0], csv);
-  let count = 1;
-  if (header === undefined) return { count, header };
+  if (header === undefined) return undefined;
   const text = headerText(header);
+  let count = 1;
   while (count < Math.min(files.length, MOST_TOGETHER)) {
     const next = await headerOf(files[count], csv);
     if (next === undefined || headerText(next) !== text) break;
     count++;
   }
-  return { count, header };
+  return { count, open: (sources) => openCsvFiles(sources, header) };
 }
 
 /** Undefined for a file that is better read alone. */
@@ -68,10 +54,7 @@ interface StagedFile {
 }
 
 /** @throws UnreadableFile when one of the files cannot be read */
-export async function openCsvFiles(
-  sources: readonly OpenSource[],
-  header: CsvHeader,
-): Promise<CsvFiles & Pick<SourceRows, "close">> {
+async function openCsvFiles(sources: readonly OpenSource[], header: CsvHeader): Promise<FilesTogether> {
   const [{ connection, csv, number: first }] = sources as [OpenSource];
   const [staged, rejects] = [`"__staged_${first}"`, `"__rejects_${first}_lines"`];
   const close = (): Promise<void> => connection.run(`drop table if exists ${staged}; drop table if exists ${rejects}`);
@@ -86,7 +69,7 @@ export async function openCsvFiles(
   try {
     await collectRejects(connection, first);
     const files = await countRows(connection, { staged, rejects, count: sources.length });
-    return { ...describeFiles(sources, { header, files, staged, rejects, close }), close };
+    return describeFiles(sources, { header, files, staged, rejects, close });
   } catch (error) {
     await close();
     throw error;
@@ -123,7 +106,7 @@ function describeFiles(
     readonly rejects: string;
     readonly close: () => Promise<void>;
   },
-): CsvFiles {
+): FilesTogether {
   const { header, files, staged, close } = of;
   const [{ connection, number: first }] = sources as [OpenSource];
   const common = {
@@ -138,6 +121,7 @@ function describeFiles(
   } as const;
   const firstRows = `[${files.map(({ firstRow }) => firstRow).join(", ")}]`;
   return {
+    close,
     rowsOf(number) {
       const index = number - first;
       const { firstRow, read, rejected } = files[index] as StagedFile;

@@ -56,11 +56,10 @@ export function csvRelation(
   files: readonly SourceFile[],
   { header, csv, number }: { readonly header: CsvHeader; readonly csv: CsvOptions; readonly number: number },
 ): string {
-  const largest = files.reduce((left, right) => (right.sizeBytes > left.sizeBytes ? right : left));
   const rejected = `__rejects_${number}`;
   const options = [
     "auto_detect = false, header = false, skip = 1, hive_partitioning = false, store_rejects = true",
-    lineLimits(largest),
+    lineLimits(files),
     `delim = ${quoteText(header.delimiter)}, quote = ${quoteText(csv.quote ?? '"')}, escape = ${quoteText(csv.escape ?? '"')}, nullstr = ${quoteList(csv.nulls ?? [""])}`,
     `encoding = ${quoteText(csv.encoding ?? "utf-8")}, rejects_table = ${quoteText(rejected)}, rejects_scan = ${quoteText(`${rejected}_scan`)}`,
     `columns = {${header.names.map((name) => `${quoteText(name)}: 'VARCHAR'`).join(", ")}}`,
@@ -95,12 +94,12 @@ const SMALLEST_LIMIT_BYTES = 65_536;
  * The reader's default buffer is sixteen longest lines, for each thread: 256 MB of which a small file needs none and a
  * large one little.
  */
-export function lineLimits({ path, sizeBytes }: Pick<SourceFile, "path" | "sizeBytes">): string {
-  const isPacked = /\.(gz|zst)$/i.test(path);
-  const longest = isPacked
-    ? LONGEST_LINE_BYTES
-    : Math.min(LONGEST_LINE_BYTES, Math.max(SMALLEST_LIMIT_BYTES, sizeBytes + 1));
-  return `max_line_size = ${longest}, buffer_size = ${2 * longest}`;
+export function lineLimits(files: readonly Pick<SourceFile, "path" | "sizeBytes">[]): string {
+  const longest = Math.max(
+    ...files.map(({ path, sizeBytes }) => (/\.(gz|zst)$/i.test(path) ? LONGEST_LINE_BYTES : sizeBytes + 1)),
+  );
+  const bytes = Math.min(LONGEST_LINE_BYTES, Math.max(SMALLEST_LIMIT_BYTES, longest));
+  return `max_line_size = ${bytes}, buffer_size = ${2 * bytes}`;
 }
 
 /**

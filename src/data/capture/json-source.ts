@@ -3,6 +3,7 @@ import type { Column } from "../analytics/analytics.ts";
 import { quotePath, quoteText } from "../analytics/sql-text.ts";
 import { lineLimits } from "./csv-source.ts";
 import { inferTextTypes } from "./infer-types.ts";
+import type { SourceFile } from "./source-file.ts";
 import { type OpenSource, type SourceRows, UnreadableFile } from "./source-rows.ts";
 import { textOf } from "../analytics/rows.ts";
 
@@ -12,10 +13,9 @@ const LARGEST_OBJECT_BYTES = 16_777_216;
 export async function openNdjson(source: OpenSource): Promise<SourceRows> {
   const { connection, file, number } = source;
   const all = `"__lines_${number}"`;
-  await stage(
-    source,
-    `create temp table ${all} as select (row_number() over ()) - 1 as "__record", line as "__json" from read_csv(${quotePath(file.absolute)}, auto_detect = false, header = false,
-    delim = '\\0', quote = '', escape = '', columns = {'line': 'VARCHAR'}, ${lineLimits(file)}, null_padding = true, ignore_errors = false)`,
+  await stageJson(
+    [source],
+    `create temp table ${all} as select (row_number() over ()) - 1 as "__record", line as "__json" from ${ndjsonRelation([file])}`,
   );
   return openObjects(source, {
     all,
@@ -25,12 +25,18 @@ export async function openNdjson(source: OpenSource): Promise<SourceRows> {
   });
 }
 
+/** SQL of the lines of files, as texts. */
+export function ndjsonRelation(files: readonly SourceFile[]): string {
+  return `read_csv([${files.map(({ absolute }) => quotePath(absolute)).join(", ")}], auto_detect = false, header = false,
+    delim = '\\0', quote = '', escape = '', columns = {'line': 'VARCHAR'}, ${lineLimits(files)}, null_padding = true, ignore_errors = false)`;
+}
+
 /** JSON: one array of objects, or one object. */
 export async function openJson(source: OpenSource): Promise<SourceRows> {
   const { connection, file, number } = source;
   const all = `"__lines_${number}"`;
-  await stage(
-    source,
+  await stageJson(
+    [source],
     `create temp table ${all} as select (row_number() over ()) - 1 as "__record", json::VARCHAR as "__json" from read_json_objects(${quotePath(file.absolute)}, format = 'auto', maximum_object_size = ${LARGEST_OBJECT_BYTES})`,
   );
   return openObjects(source, {
@@ -41,15 +47,17 @@ export async function openJson(source: OpenSource): Promise<SourceRows> {
   });
 }
 
-async function stage({ connection, file }: OpenSource, sql: string): Promise<void> {
-  if (file.sizeBytes === 0) throw new UnreadableFile("the file is empty");
+/** @throws UnreadableFile */
+export async function stageJson(sources: readonly OpenSource[], sql: string): Promise<void> {
+  const [{ connection }] = sources as [OpenSource];
+  if (sources.some(({ file }) => file.sizeBytes === 0)) throw new UnreadableFile("the file is empty");
   try {
     await connection.run(sql);
   } catch (error) {
     if (!isEsteiraError(error, "DATA_QUERY_FAILED")) throw error;
-    throw new UnreadableFile(
-      `not readable as JSON (${String(error.context["reason"]).split("\n", 1)[0]?.replaceAll(file.absolute, file.path)})`,
-    );
+    const [reason = ""] = String(error.context["reason"]).split("\n", 1);
+    const named = sources.reduce((text, { file }) => text.replaceAll(file.absolute, file.path), reason);
+    throw new UnreadableFile(`not readable as JSON (${named})`);
   }
 }
 
@@ -63,14 +71,16 @@ export async function openObjects(
     readonly all: string;
     readonly format: "ndjson" | "json";
     readonly line: string;
+    /** SQL of the place of the row's file, where there are several. */
+    readonly file?: string;
     readonly close: () => Promise<void>;
   },
-): Promise<SourceRows> {
+): Promise<SourceRows & { readonly rejects: object }> {
   const objects = `"__objects_${number}"`;
   const rejects = `"__rejects_${number}_lines"`;
   const isObject = `case when json_valid("__json") then json_type("__json") = 'OBJECT' else false end`;
   await connection.run(`create or replace temp table ${objects} as select * from ${staged.all} where "__json" is not null and ${isObject};
-    create or replace temp table ${rejects} as select ${staged.line} as line, NULL::BIGINT as byte, to_json("__json")::VARCHAR as row,
+    create or replace temp table ${rejects} as select ${staged.file ?? "0"} as "__file", ${staged.line} as line, NULL::BIGINT as byte, to_json("__json")::VARCHAR as row,
       [case when json_valid("__json") then 'json:not_an_object' else 'json:malformed' end] as rules,
       [concat('line ', "__record" + 1, case when json_valid("__json") then ': not a JSON object' else ': not valid JSON' end)] as messages
     from ${staged.all} where "__json" is not null and trim("__json") <> '' and not (${isObject})`);
@@ -102,7 +112,8 @@ function pathOf(name: string): string {
   return quoteText(`/${name.replaceAll("~", "~0").replaceAll("/", "~1")}`);
 }
 
-async function inferObjectColumns(
+/** @param objects SQL of a relation with `__record` and `__json` */
+export async function inferObjectColumns(
   connection: OpenSource["connection"],
   objects: string,
   value: (name: string) => string,

@@ -2,9 +2,11 @@ import { access } from "node:fs/promises";
 import type { AnalyticsConnection, Column } from "../analytics/analytics.ts";
 import type { CaptureBatch, HeldFile, IdentifiedFile } from "./capture.ts";
 import { nameColumns } from "./column-names.ts";
-import { countTogether, openCsvFiles, type CsvFiles } from "./csv-files.ts";
-import { type CsvHeader, openCsv } from "./csv-source.ts";
+import { csvTogether } from "./csv-files.ts";
+import { openCsv } from "./csv-source.ts";
+import type { FilesTogether, Together } from "./files-together.ts";
 import { openJson, openNdjson } from "./json-source.ts";
+import { ndjsonTogether } from "./ndjson-files.ts";
 import { openParquet } from "./parquet-source.ts";
 import { formatOf } from "./source-file.ts";
 import { type OpenSource, type SourceRows, UnreadableFile } from "./source-rows.ts";
@@ -41,7 +43,7 @@ export interface FilesPart {
   findChanges(numbers: readonly number[]): Promise<ReadonlyMap<number, string>>;
 }
 
-/** Opens the files of a batch, in order. Small CSV files with one header behind each other are read together. */
+/** Opens the files of a batch, in order. Small files of one kind behind each other are read together. */
 export async function readFiles(
   batch: CaptureBatch,
   connection: AnalyticsConnection,
@@ -81,14 +83,23 @@ async function readNext(
   known: readonly Column[],
 ): Promise<readonly ReadFile[]> {
   const [first] = rest as [NumberedFile];
-  const format = ({ file }: NumberedFile): string | undefined => reading.batch.format ?? formatOf(file.path);
   // The first file of a new dataset says which columns there are, and of which types.
-  if (known.length === 0 || format(first) !== "csv") return [await readFile(reading, first, known)];
-  const others = rest.findIndex((one) => format(one) !== "csv");
-  const { count, header } = await countTogether(others < 0 ? rest : rest.slice(0, others), reading.batch.csv);
-  return header === undefined
+  const together = known.length === 0 ? undefined : await findTogether(reading, rest);
+  return together === undefined
     ? [await readFile(reading, first, known)]
-    : readTogether(reading, rest.slice(0, count), { header, known });
+    : readTogether(reading, rest.slice(0, together.count), { together, known });
+}
+
+async function findTogether({ batch }: Reading, rest: readonly NumberedFile[]): Promise<Together | undefined> {
+  const formatOfFile = ({ file }: NumberedFile): string | undefined => batch.format ?? formatOf(file.path);
+  const [first] = rest as [NumberedFile];
+  const format = formatOfFile(first);
+  const others = rest.findIndex((one) => formatOfFile(one) !== format);
+  const same = others < 0 ? rest : rest.slice(0, others);
+  if (format === "csv") return csvTogether(same, batch.csv);
+  // Each object has columns of its own: what is said about a file's columns is said by file.
+  const isByFile = batch.schemaMode === "freeze" || batch.schemaMode === "discard_row";
+  return format === "ndjson" && !isByFile ? ndjsonTogether(same) : undefined;
 }
 
 /** A dataset without columns takes those of the first file that can be read; the others of the batch are added. */
@@ -170,16 +181,13 @@ function changesOf(
 async function readTogether(
   reading: Reading,
   files: readonly NumberedFile[],
-  of: { readonly header: CsvHeader; readonly known: readonly Column[] },
+  of: { readonly together: Together; readonly known: readonly Column[] },
 ): Promise<readonly ReadFile[]> {
   const [first] = files as [NumberedFile];
   if (files.length === 1) return [await readFile(reading, first, of.known)];
-  let opened: Awaited<ReturnType<typeof openCsvFiles>>;
+  let opened: FilesTogether;
   try {
-    opened = await openCsvFiles(
-      files.map((file) => sourceOf(reading, file)),
-      of.header,
-    );
+    opened = await of.together.open(files.map((file) => sourceOf(reading, file)));
   } catch (error) {
     if (!(error instanceof UnreadableFile)) throw error;
     const half = Math.ceil(files.length / 2);
@@ -192,7 +200,13 @@ async function readTogether(
     await opened.close();
     if (!(error instanceof UnreadableFile)) throw error;
     const problem = unreadable(error);
-    return files.map((one) => ({ ...one, format: "csv", rows: undefined, typed: undefined, problem }));
+    return files.map((one) => ({
+      ...one,
+      format: opened.rowsOfAll([]).format,
+      rows: undefined,
+      typed: undefined,
+      problem,
+    }));
   }
 }
 
@@ -200,7 +214,7 @@ async function readTogether(
 async function typeTogether(
   reading: Reading,
   files: readonly NumberedFile[],
-  { opened, known }: { readonly opened: CsvFiles; readonly known: readonly Column[] },
+  { opened, known }: { readonly opened: FilesTogether; readonly known: readonly Column[] },
 ): Promise<readonly ReadFile[]> {
   const { batch, witness } = reading;
   const numbers = files.map(({ number }) => number);
@@ -212,9 +226,11 @@ async function typeTogether(
     ? untyped
     : nameColumns({ ...all, columns: await opened.inferTypes(all) }, known);
   const target = targetOf(batch, named, known);
+  const { originals, value, isTextValue } = named;
+  const spelling = { originals, value, ...(isTextValue === undefined ? {} : { isTextValue }) };
   const type = (rows: SourceRows, columns = named.columns): TypedRows =>
-    typeRows({ ...rows, columns, originals: named.originals, value: named.value }, target, witness);
-  const { columns, originals } = type(all);
+    typeRows({ ...rows, ...spelling, columns }, target, witness);
+  const { columns } = type(all);
   const part: FilesPart = {
     good: (some) => type(opened.rowsOfAll(some)).good,
     warnings: (some) => type(opened.rowsOfAll(some)).warnings,
@@ -223,7 +239,7 @@ async function typeTogether(
   return files.map(({ file, number }): ReadFile => {
     const rows = opened.rowsOf(number);
     const bad = (records?: Iterable<number>): string => type(rows).bad(records);
-    return { number, file, format: "csv", rows, typed: { columns, originals, bad, part }, problem: undefined };
+    return { number, file, format: rows.format, rows, typed: { columns, originals, bad, part }, problem: undefined };
   });
 }
 
@@ -231,7 +247,7 @@ async function findChanges(
   { batch, connection }: Reading,
   numbers: readonly number[],
   of: {
-    readonly opened: CsvFiles;
+    readonly opened: FilesTogether;
     readonly known: readonly Column[];
     readonly type: (rows: SourceRows, columns?: readonly Column[]) => TypedRows;
   },
