@@ -1,7 +1,7 @@
 // Bundles the command line and the programs it starts into dist/: `npm run build:cli`. `bin/esteira` runs the bundle
 // while it is newer than every source, and the sources otherwise. Does nothing when they have not changed.
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { glob, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { digestOf } from "#base";
 
@@ -9,13 +9,6 @@ const root = resolve(import.meta.dirname, "..");
 const dist = join(root, "dist");
 /** Names the folder of the newest bundle; as old as the youngest source that is in it, or older. */
 const CURRENT = join(dist, "current");
-/** Programs that run in a process or thread of their own; `entryFile` finds them beside the module that starts them. */
-const ENTRIES = [
-  "src/cli/main.ts",
-  "src/executors/service/service-supervisor.ts",
-  "src/metadata-store/drivers/reader-thread.ts",
-  "src/serving/runtime/onnx-worker.ts",
-];
 /** Bundles of earlier sources stay for the processes that run from them. */
 const KEPT_BUNDLES = 3;
 
@@ -34,7 +27,7 @@ export async function buildCli(): Promise<boolean> {
   const external = Object.keys(dependencies).filter((name) => !bundled.has(name));
   const bundle = await rolldown({
     cwd: root,
-    input: Object.fromEntries(ENTRIES.map((entry) => [/([^/]+)\.ts$/.exec(entry)?.[1] ?? entry, entry])),
+    input: await findPrograms(),
     platform: "node",
     plugins: [
       {
@@ -54,6 +47,17 @@ export async function buildCli(): Promise<boolean> {
     await rm(partial, { recursive: true, force: true });
   }
   return true;
+}
+
+/** The command line, and the programs that run in a process or thread of their own: what `entryFile` is asked for. */
+async function findPrograms(): Promise<Readonly<Record<string, string>>> {
+  const programs: Record<string, string> = { main: "src/cli/main.ts" };
+  for await (const file of glob("src/**/*.ts", { cwd: root })) {
+    const text = await readFile(join(root, file), "utf8");
+    for (const [, name = ""] of text.matchAll(/entryFile\("([a-z-]+)", import\.meta\.url\)/g))
+      programs[name] = join(dirname(file), `${name}.ts`);
+  }
+  return programs;
 }
 
 async function put(partial: string, startedAt: Date): Promise<void> {

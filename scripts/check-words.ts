@@ -62,6 +62,13 @@ for (const name of modules) {
     problems.push(`src/${name}: has no README.md (purpose, nouns, invariants, at most ${README_LINES} lines)`);
   else if (readme.trimEnd().split("\n").length > README_LINES)
     problems.push(`src/${name}/README.md: longer than ${README_LINES} lines`);
+  for (const [, named = ""] of (readme ?? "").matchAll(
+    /`((?:src|test|bench|docs|web|scripts|examples)\/[a-z0-9/-]+)`/g,
+  )) {
+    const folder = named.replace(/\/$/, "");
+    if (!files.some((file) => file === folder || file.startsWith(`${folder}/`)))
+      problems.push(`src/${name}/README.md: names ${folder}, which is not there`);
+  }
   if (name !== "cli" && !files.includes(`src/${name}/index.ts`))
     problems.push(`src/${name}: has no index.ts, its only door`);
 }

@@ -130,8 +130,8 @@ interface Run {
 interface Recording {
   readonly answers: Record<string, unknown>;
   /** Asks, and keeps the answer under the address without its query. */
-  get<Answer>(path: string): Promise<Answer>;
-  post(path: string): Promise<Response>;
+  readonly get: <Answer>(path: string) => Promise<Answer>;
+  readonly post: (path: string) => Promise<Response>;
 }
 
 function openRecording(url: string): Recording {

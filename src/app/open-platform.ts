@@ -191,8 +191,8 @@ function createMlflowCalls(
 
 /** Where this process's server listens; starts one when somebody asks and none does. */
 function createAddress(start: () => Promise<{ readonly url: string; close(): Promise<void> }> | undefined): {
-  url(): Promise<string>;
-  set(url: string): void;
+  readonly url: () => Promise<string>;
+  readonly set: (url: string) => void;
   close(): Promise<void>;
 } {
   let known: Promise<string> | undefined;

@@ -49,7 +49,7 @@ export interface StorePlatform {
   /** Tells where the HTTP server listens, so that steps can reach it. */
   setUrl(url: string): void;
   /** Base URL of this process's server; starts one on a free loopback port when none listens yet. */
-  url(): Promise<string>;
+  readonly url: () => Promise<string>;
   /** The platform with everything that a project needs; loaded and built with the first call. */
   whole(): Promise<Platform>;
   /**

@@ -3,7 +3,7 @@ export interface Clock {
   /** Milliseconds since the Unix epoch. */
   now(): number;
   /** Milliseconds from an arbitrary start, never going back. */
-  monotonic(): number;
+  readonly monotonic: () => number;
 }
 
 export const systemClock: Clock = {

@@ -25,9 +25,9 @@ export interface YamlDocument {
   /** The plain value; undefined for an empty file. */
   readonly value: unknown;
   /** Where the value at `path` stands; the nearest parent that exists when it is missing. */
-  at(path: readonly (string | number)[]): FilePosition;
+  readonly at: (path: readonly (string | number)[]) => FilePosition;
   /** Where the key itself stands, for a mapping entry. */
-  atKey(path: readonly (string | number)[]): FilePosition;
+  readonly atKey: (path: readonly (string | number)[]) => FilePosition;
 }
 
 /** What {@link readYaml} understood. `value` is there exactly when `problems` is empty. */

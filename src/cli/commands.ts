@@ -2,7 +2,7 @@ import type { Command } from "./command.ts";
 
 interface CommandEntry {
   readonly summary: string;
-  load(): Promise<{ readonly command: Command }>;
+  readonly load: () => Promise<{ readonly command: Command }>;
 }
 
 /** Every command by its words, each loaded only when it is used. */

@@ -11,10 +11,10 @@ export interface CliSession {
   readonly platform: Platform;
   readonly identity: Identity;
   /** Calls the API in this process: the same answer that HTTP gives. */
-  call<Name extends CallName>(
+  readonly call: <Name extends CallName>(
     name: Name,
     request?: Partial<ApiCall<Name>["request"]>,
-  ): Promise<ApiCall<Name>["response"]>;
+  ) => Promise<ApiCall<Name>["response"]>;
 }
 
 /**
@@ -57,7 +57,7 @@ export async function withAccess<Result>(
   work: (session: {
     readonly platform: StorePlatform;
     readonly identity: Identity;
-    assertAdministrator(project?: string): void;
+    readonly assertAdministrator: (project?: string) => void;
   }) => Promise<Result>,
 ): Promise<Result> {
   const platform = await openFor(context, options, { storeOnlyAllowed: true });

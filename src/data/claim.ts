@@ -33,7 +33,7 @@ export interface Claim {
   /**
    * Ends the renewal of the claim, not the claim: that ends when the write is settled, dropped, or its time is over.
    */
-  stopRenewing(): void;
+  readonly stopRenewing: () => void;
 }
 
 /** Until when a writer that says something now is thought alive. */

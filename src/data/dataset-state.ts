@@ -267,7 +267,7 @@ const foreignDigests = new WeakMap<AddFile, Promise<Digest>>();
 
 /** Digest of a state: equal columns and equal data files in equal order give equal digests. */
 export async function digestOfState(table: string, state: DatasetState): Promise<Digest> {
-  const files = await Promise.all(state.files.map((file) => fileDigest(table, file)));
+  const files = await Promise.all(state.files.map(async (file) => fileDigest(table, file)));
   return digestOfJson({ format: "delta/1", columns: state.columns.map(({ name, type }) => ({ name, type })), files });
 }
 

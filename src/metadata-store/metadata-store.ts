@@ -30,7 +30,7 @@ export interface MetadataStore {
    *
    * @throws METADATA_STORE_WRITE_FAILED, or what `work` throws: then nothing of it is kept
    */
-  write<Result>(work: (transaction: WriteTransaction) => Promise<Result>): Promise<Result>;
+  readonly write: <Result>(work: (transaction: WriteTransaction) => Promise<Result>) => Promise<Result>;
   /**
    * Calls `listener` after changes were committed, by this process or another one on the same store
    * (those are noticed within about 300 ms). Calls are merged; read the event log to learn what happened.

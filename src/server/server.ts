@@ -44,6 +44,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   refuseUnguardedRoutes(server);
   compressAnswers(server);
   limitConnections(server.server);
+  // oxlint-disable-next-line no-await-in-loop -- plugins are mounted in their order, once
   for (const plugin of options.plugins) await server.register(async (scope) => plugin(scope));
   if (options.webFolder !== undefined) serveWebPage(server, options.webFolder);
   return server;

@@ -17,25 +17,25 @@ export interface Arms {
    * What the candidate made of its rows, and the observation that it is judged by; neither when no row was its. Never
    * rejects.
    */
-  tryCandidate(
+  readonly tryCandidate: (
     current: LiveEndpoint,
     request: PredictRequest,
     requestId: string,
-  ): Promise<{ readonly part?: PredictionPart; readonly seen?: ArmObservation }>;
+  ) => Promise<{ readonly part?: PredictionPart; readonly seen?: ArmObservation }>;
   /** The stable version's answer; while a trial goes on its failures are counted too, unless they are the caller's. */
-  runStable(
+  readonly runStable: (
     current: LiveEndpoint,
     key: EndpointKey,
     rows: readonly number[],
     request: PredictRequest,
-  ): Promise<{ readonly part: PredictionPart; readonly seen: ArmObservation }>;
+  ) => Promise<{ readonly part: PredictionPart; readonly seen: ArmObservation }>;
   /** After the answer is chosen: never delays, never fails the caller; what falls behind is dropped and counted. */
-  runShadow(
+  readonly runShadow: (
     candidate: LoadedModel,
     request: PredictRequest,
     given: ModelOutput,
     write: (part: PredictionPart | undefined, seen: ArmObservation) => Promise<void>,
-  ): void;
+  ) => void;
 }
 
 const SHADOW_QUEUE = 64;

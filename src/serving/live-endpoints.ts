@@ -29,13 +29,13 @@ export interface LiveEndpoints {
    */
   use<Result>(key: EndpointKey, work: (live: LiveEndpoint) => Promise<Result>): Promise<Result>;
   /** Brings one endpoint in line with its row in the store. @throws SERVING_MODEL_*; then what was live stays live */
-  refresh(key: EndpointKey): Promise<void>;
+  readonly refresh: (key: EndpointKey) => Promise<void>;
   /** Brings all in line; what fails is logged. */
   refreshAll(): Promise<void>;
   /** True when a row in the store differs from what is live. */
   behind(): Promise<boolean>;
   /** What could not be loaded at the last look, and why; undefined before the first. */
-  problems(): readonly EndpointProblem[] | undefined;
+  readonly problems: () => readonly EndpointProblem[] | undefined;
 }
 
 /** An endpoint that cannot answer here. */

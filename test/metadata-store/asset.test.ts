@@ -48,7 +48,7 @@ describeStores("asset versions", (kind) => {
     const other = await openMetadataStore(address);
     const stores = [store, other];
     await Promise.all(
-      Array.from({ length: 40 }, (_, index) =>
+      Array.from({ length: 40 }, async (_, index) =>
         stores[index % 2]?.write((tx) => recordAssetVersion(tx, made("d", `c${index}`))),
       ),
     );

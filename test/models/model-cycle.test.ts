@@ -322,7 +322,7 @@ describeStores("a model's way", (kind) => {
     );
     assert.deepEqual([Number(row?.["rows"]), Number(row?.["ids"])], [training.rowCount, (1999 * 2000) / 2]);
     connection.close();
-    await analytics.close();
+    analytics.close();
 
     await copyWithSkopeo(context, layout, join(folder, "pulled"), exported.manifestDigest);
     const weights = verified.files.find(({ path }) => path === "model.onnx");

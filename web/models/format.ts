@@ -1,20 +1,20 @@
 /** How numbers, times and sizes are written in one language. */
 export interface Format {
-  number(value: number, digits?: number): string;
+  readonly number: (value: number, digits?: number) => string;
   /** Short form for tight places: 1.2M. */
-  compact(value: number): string;
+  readonly compact: (value: number) => string;
   /** Of a ratio 0–1. */
-  percent(ratio: number, digits?: number): string;
-  bytes(sizeBytes: number): string;
-  duration(durationMs: number): string;
-  dateTime(atMs: number): string;
-  date(atMs: number): string;
-  time(atMs: number): string;
-  relative(atMs: number, nowMs: number): string;
+  readonly percent: (ratio: number, digits?: number) => string;
+  readonly bytes: (sizeBytes: number) => string;
+  readonly duration: (durationMs: number) => string;
+  readonly dateTime: (atMs: number) => string;
+  readonly date: (atMs: number) => string;
+  readonly time: (atMs: number) => string;
+  readonly relative: (atMs: number, nowMs: number) => string;
   /** A moment with its time zone named, for what is yet to come. */
-  moment(atMs: number): string;
+  readonly moment: (atMs: number) => string;
   /** A time within data, as it stands there: in no time zone but its own. `type` is DuckDB's. */
-  dataTime(text: string, type: string): string;
+  readonly dataTime: (text: string, type: string) => string;
 }
 
 /** True for a DuckDB type whose values are dates or moments. */

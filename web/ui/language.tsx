@@ -15,12 +15,12 @@ interface LanguageContextValue {
   readonly language: Language;
   readonly languages: readonly Language[];
   /** Chosen by the person: remembered. */
-  setLanguage(language: Language): void;
+  readonly setLanguage: (language: Language) => void;
   /** Named by the project: taken as long as nobody chose. */
-  suggestLanguage(language: Language): void;
-  t(key: MessageKey, params?: MessageParams): string;
+  readonly suggestLanguage: (language: Language) => void;
+  readonly t: (key: MessageKey, params?: MessageParams) => string;
   /** For keys made of data: the text itself when there is no message for it. */
-  name(prefix: string, value: string): string;
+  readonly name: (prefix: string, value: string) => string;
   readonly format: Format;
 }
 

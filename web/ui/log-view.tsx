@@ -76,7 +76,7 @@ function Lines({
 }: {
   readonly lines: readonly LogLine[];
   readonly isLive: boolean;
-  timeOf(atMs: number): string;
+  readonly timeOf: (atMs: number) => string;
 }) {
   const { t } = useLanguage();
   const box = useRef<HTMLDivElement>(null);

@@ -8,7 +8,7 @@ const GO_WITHIN_MS = 1200;
 
 interface ShortcutsProps {
   readonly isHelpOpen: boolean;
-  setHelpOpen(isOpen: boolean): void;
+  readonly setHelpOpen: (isOpen: boolean) => void;
 }
 
 /** `g` and a letter go to a page, `/` goes to the filter, `?` shows this list. None while someone types. */

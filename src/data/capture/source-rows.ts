@@ -40,12 +40,12 @@ export interface SourceRows {
    */
   readonly originals?: ReadonlyMap<string, string>;
   /** SQL of one column's received value. */
-  value(column: string): string;
+  readonly value: (column: string) => string;
   /**
    * SQL that is true where the received value is a text and not a number or truth value of the format itself; default:
    * always.
    */
-  isTextValue?(column: string): string;
+  readonly isTextValue?: (column: string) => string;
   /** SQL of the row as JSON text, over `relation`. */
   readonly rowJson: string;
   /** SQL of the source line (from 1), over `relation`; NULL where it cannot be known. */
@@ -55,7 +55,7 @@ export interface SourceRows {
   /** Lines that are no rows: table with `line, byte, row, rule, message`. */
   readonly rejects: { readonly table: string; readonly count: number } | undefined;
   /** Drops what was made for reading. */
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 /** A file that cannot be read as a whole; it goes to the quarantine with this reason. */

@@ -18,10 +18,11 @@ export async function getAssetVersion(
     select = select.where("project", "=", key.project).where("asset", "=", key.asset);
     if (key.version !== undefined) select = select.where("version", "=", key.version);
     else
-      select = select.where(({ not, exists, selectFrom }) =>
-        not(
-          exists(
-            selectFrom("asset")
+      select = select.where((where) =>
+        where.not(
+          where.exists(
+            where
+              .selectFrom("asset")
               .select("asset.name")
               .where("asset.project", "=", key.project)
               .where("asset.name", "=", key.asset)

@@ -11,9 +11,9 @@ const KNOWN_STATEMENTS = 1000;
 /** Where the reads of a SQLite file are answered. */
 export interface ReadRouter {
   /** Here, if the statement is quick: a thread costs a message each way. Aside, if it was slow. */
-  read(sql: string, parameters: readonly unknown[]): Promise<readonly Record<string, unknown>[]>;
+  readonly read: (sql: string, parameters: readonly unknown[]) => Promise<readonly Record<string, unknown>[]>;
   /** Aside, whatever it takes. */
-  readAside(sql: string, parameters: readonly unknown[]): Promise<readonly Record<string, unknown>[]>;
+  readonly readAside: (sql: string, parameters: readonly unknown[]) => Promise<readonly Record<string, unknown>[]>;
 }
 
 /**

@@ -31,6 +31,7 @@ export async function toMonitors(
   const shown: Monitor[] = [];
   for (const monitor of monitors) {
     const declared = monitor.declaration as DeclaredMonitor;
+    // oxlint-disable-next-line no-await-in-loop -- the windows of one monitor often serve the next
     const series = await watchedSeries(monitor, (count) => windows(monitor, declared.window, count));
     shown.push(...toRows(monitor, series, alerts.get(nameOf({ ...monitor, monitor: monitor.name })) ?? []));
   }
@@ -57,6 +58,7 @@ async function openAlerts(
   };
   const found: StoredAlert[] = [];
   for (let before: string | undefined; ; before = found.at(-1)?.id) {
+    // oxlint-disable-next-line no-await-in-loop -- page after page
     const page = await listAlerts(transaction, {
       ...scope,
       states: ["open", "acknowledged"],

@@ -19,7 +19,9 @@ export function createChangeHandlers({ store, project }: Platform): Pick<ApiHand
       try {
         while (!signal.aborted) {
           // Read before the events: what comes in between is read again with the next change.
+          // oxlint-disable-next-line no-await-in-loop -- the stream goes on as events come
           const newest = await newestSequence();
+          // oxlint-disable-next-line no-await-in-loop -- as above
           const events = await store.read((transaction) =>
             listEvents(transaction, { after, project, limit: LARGEST_BATCH }),
           );
@@ -30,6 +32,7 @@ export function createChangeHandlers({ store, project }: Platform): Pick<ApiHand
           if (events.length < LARGEST_BATCH) {
             // Events of other projects are passed over once.
             after = Math.max(after, newest - OVERTAKEN_EVENTS);
+            // oxlint-disable-next-line no-await-in-loop -- as above
             await changed.next();
           }
         }

@@ -55,6 +55,7 @@ export async function listQuarantine(
   for (const [index, batch] of batches.slice(start).entries()) {
     let offset = index === 0 && afterBatch !== undefined ? Number(afterRows) : 0;
     for (; offset < Math.max(batch.rows, 1);) {
+      // oxlint-disable-next-line no-await-in-loop -- batches are read until the page is full
       const page = await readBatch(platform, batch, { offset, limit: query.limit });
       if (page.length === 0) break;
       for (const row of page) {

@@ -265,6 +265,7 @@ async function wholeHistory(transaction: ReadTransaction, key: EndpointKey): Pro
   for (;;) {
     const before = found.at(-1)?.id;
     const page = { ...key, limit: CHANGES_A_PAGE, ...(before === undefined ? {} : { before }) };
+    // oxlint-disable-next-line no-await-in-loop -- page after page
     const entries = await listEndpointHistory(transaction, page);
     found.push(...entries);
     if (entries.length < CHANGES_A_PAGE) return found;

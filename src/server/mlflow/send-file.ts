@@ -59,7 +59,9 @@ async function copy(
     let sent = 0;
     for (let index = 0; sent < sizeBytes; index = (index + 1) % buffers.length) {
       const buffer = buffers[index] as Buffering;
+      // oxlint-disable-next-line no-await-in-loop -- a part is sent after the one before it
       await buffer.free;
+      // oxlint-disable-next-line no-await-in-loop -- as above
       const { bytesRead } = await handle.read(buffer.memory, 0, Math.min(BUFFER_BYTES, sizeBytes - sent), start + sent);
       if (socket.destroyed || response.destroyed) return;
       if (bytesRead === 0) throw new Error(`the file ended ${sizeBytes - sent} bytes early`);

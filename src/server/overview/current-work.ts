@@ -5,6 +5,7 @@ import {
   isRunAcknowledged,
   listRunningStepRuns,
   listUnsettledFailures,
+  type PipelineRun,
   type ReadTransaction,
 } from "#metadata-store";
 import { findAbandonedRuns } from "#pipeline";
@@ -54,18 +55,20 @@ export async function readParcels(
 
 /** Failures that wait for a person: not followed by a success, not said to have been seen. */
 export async function readFailedRuns(transaction: ReadTransaction, project: string): Promise<readonly FailedRun[]> {
-  const failed: FailedRun[] = [];
-  for (const run of await listUnsettledFailures(transaction, { project })) {
-    if (await isRunAcknowledged(transaction, run)) continue;
-    const stepRun = await findFailedStepRun(transaction, run.id);
-    const error =
-      stepRun?.error ?? (run.error?.message === undefined ? undefined : { ...run.error, message: run.error.message });
-    failed.push({
-      run: await toRunSummary(transaction, run),
-      step: stepRun?.step,
-      stepRunId: stepRun?.id,
-      error: error === undefined ? undefined : toProblem(error),
-    });
-  }
-  return failed;
+  const runs = await listUnsettledFailures(transaction, { project });
+  const failed = await Promise.all(runs.map(async (run) => readFailedRun(transaction, run)));
+  return failed.flatMap((run) => run ?? []);
+}
+
+async function readFailedRun(transaction: ReadTransaction, run: PipelineRun): Promise<FailedRun | undefined> {
+  if (await isRunAcknowledged(transaction, run)) return undefined;
+  const stepRun = await findFailedStepRun(transaction, run.id);
+  const error =
+    stepRun?.error ?? (run.error?.message === undefined ? undefined : { ...run.error, message: run.error.message });
+  return {
+    run: await toRunSummary(transaction, run),
+    step: stepRun?.step,
+    stepRunId: stepRun?.id,
+    error: error === undefined ? undefined : toProblem(error),
+  };
 }

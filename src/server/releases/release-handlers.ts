@@ -107,6 +107,7 @@ export async function releasesOfVersion(
   for (;;) {
     const before = found.at(-1)?.id;
     const page = { project, asset, versionId: version.id, limit: RELEASES_A_PAGE };
+    // oxlint-disable-next-line no-await-in-loop -- page after page
     const releases = await listReleases(transaction, { ...page, ...(before === undefined ? {} : { before }) });
     found.push(...releases);
     if (releases.length < RELEASES_A_PAGE) break;

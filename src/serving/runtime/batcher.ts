@@ -28,7 +28,7 @@ export interface Batcher {
    * @throws SERVING_QUEUE_FULL when too many requests wait; SERVING_TIME_EXCEEDED; SERVING_CALLER_GONE; what the model
    * throws for these rows
    */
-  run(inputs: InputColumns, options?: RunOptions): Promise<ModelOutput>;
+  readonly run: (inputs: InputColumns, options?: RunOptions) => Promise<ModelOutput>;
   /** Calls made so far, and rows in them. */
   readonly counters: { readonly executions: number; readonly rows: number };
 }

@@ -60,5 +60,6 @@ export function startOnnxThread(onEnd: (reason: string) => void): OnnxThread {
  * It reads the variable of the process, which a worker cannot set.
  */
 function refuseTelemetry(): void {
+  // oxlint-disable-next-line node/no-process-env -- written, not read
   process.env["ORT_DISABLE_TELEMETRY"] = "1";
 }

@@ -11,7 +11,7 @@ const INTEGER = /^-?\d+$/;
  */
 type Reviver = (this: unknown, key: string, value: unknown, context: { readonly source?: string }) => unknown;
 /** ECMAScript 2026; the library's types do not know it yet. */
-const { rawJSON } = JSON as unknown as { rawJSON(text: string): object };
+const { rawJSON } = JSON as unknown as { readonly rawJSON: (text: string) => object };
 
 /**
  * Parses JSON; integers beyond 2^53 become bigint instead of being rounded.

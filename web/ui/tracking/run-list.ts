@@ -20,9 +20,9 @@ export interface RunList {
   readonly hasMore: boolean;
   readonly isLoading: boolean;
   readonly error: unknown;
-  load(): void;
+  readonly load: () => void;
   /** Reads again what stands first. Resolves when it is here. */
-  refresh(): Promise<void>;
+  readonly refresh: () => Promise<void>;
 }
 
 /**

@@ -5,10 +5,10 @@ export interface RunMarks {
   /** Stand first, whatever the order. */
   readonly pinned: ReadonlySet<string>;
   readonly hidden: ReadonlySet<string>;
-  toggle(kind: "selected" | "pinned" | "hidden", id: string): void;
+  readonly toggle: (kind: "selected" | "pinned" | "hidden", id: string) => void;
   /** Selects exactly these, or nothing when they all are selected. */
-  selectAll(ids: readonly string[]): void;
-  showHidden(): void;
+  readonly selectAll: (ids: readonly string[]) => void;
+  readonly showHidden: () => void;
 }
 
 interface Kept {

@@ -8,9 +8,9 @@ import { useLanguage } from "../language.tsx";
 export type TrackingKey = keyof typeof trackingEn;
 
 interface TrackingText {
-  t(key: TrackingKey | MessageKey, params?: MessageParams): string;
+  readonly t: (key: TrackingKey | MessageKey, params?: MessageParams) => string;
   /** For keys made of data: the text itself when there is no message for it. */
-  name(prefix: string, value: string): string;
+  readonly name: (prefix: string, value: string) => string;
   readonly format: Format;
 }
 
