@@ -85,8 +85,6 @@ export interface ProfileSample {
   readonly shareError?: number;
 }
 
-/** Each kind of columns reads the files again; more of them are cheaper to read once and keep. */
-const MOST_FILES_READ_AGAIN = 8;
 /** Columns that are worth a connection of their own. */
 const FEWEST_COLUMNS_APART = 64;
 
@@ -125,24 +123,42 @@ async function profileColumns(
     return columns.map(({ name, type }) => ({ name, type, nullCount: 0, distinct: { count: 0, error: 0 }, top: [] }));
   await createFrequencies(connection);
   try {
-    const relation = relationOf(snapshot);
+    const relation = await keepRows(connection, snapshot, { columns, rowCount });
     const sampleRows = Math.min(
       rowCount,
       Math.max(FEWEST_SAMPLE_ROWS, Math.min(MOST_SAMPLE_ROWS, Math.floor(SAMPLE_CELLS / snapshot.columns.length))),
     );
     let scanned: ReadonlyMap<number, ScannedFacts> = new Map();
-    if (sampleRows === rowCount && snapshot.files.size <= MOST_FILES_READ_AGAIN)
-      await countTogether(connection, relation, columns);
-    else await countSample(connection, snapshot, { columns, sampleRows, rowCount });
-    if (sampleRows < rowCount) scanned = await lookAtAllRows(connection, relation, { columns, sampleRows, rowCount });
+    if (sampleRows === rowCount) await countTogether(connection, relation, columns);
+    else {
+      await countSample(connection, snapshot, { columns, sampleRows, rowCount });
+      scanned = await lookAtAllRows(connection, relation, { columns, sampleRows, rowCount });
+    }
     const decimals = await boundsOfDecimals(connection, relation, columns);
     return await describeColumns(connection, columns, { scanned, sampleRows, decimals });
   } finally {
     await dropFrequencies(connection);
+    await connection.run(`drop table if exists ${KEPT}`);
   }
 }
 
 const SAMPLE = '"__profile_sample"';
+
+const KEPT = '"__profile_rows"';
+/** Every statement opens all files again; the rows of more of them are cheaper to read once and keep. */
+const MOST_FILES_READ_AGAIN = 8;
+
+async function keepRows(
+  connection: AnalyticsConnection,
+  snapshot: TableSnapshot,
+  { columns, rowCount }: Pick<Sampled, "columns" | "rowCount">,
+): Promise<string> {
+  const relation = relationOf(snapshot);
+  if (snapshot.files.size <= MOST_FILES_READ_AGAIN || rowCount * columns.length > SAMPLE_CELLS) return relation;
+  const names = columns.map(({ name }) => quoteName(name)).join(", ");
+  await connection.run(`create or replace temp table ${KEPT} as select ${names} from ${relation}`);
+  return KEPT;
+}
 
 interface Sampled {
   readonly columns: readonly MeasuredColumn[];
