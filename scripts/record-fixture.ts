@@ -241,6 +241,7 @@ async function recordAssets({ get }: Recording): Promise<void> {
 
 async function recordModel({ get }: Recording): Promise<Readonly<Record<string, string>>> {
   await get("/models/delay");
+  await get(`/models/delay/versions${LIMITED}`);
   const { items: predictions } = await get<{ readonly items: readonly { readonly id: string }[] }>(
     `/endpoints/production/delay/predictions${LIMITED}`,
   );

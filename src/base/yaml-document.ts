@@ -142,36 +142,49 @@ export function parseYaml(
   }
 }
 
+/** Walks the document itself: the library's `visit` makes a new path for every node, which costs more than to parse. */
 function keyProblems(contents: Node, positionAt: (offset: number) => FilePosition): readonly LocatedProblem[] {
-  const { isScalar, visit } = loadYaml();
+  const { isMap, isPair, isSeq } = loadYaml();
   const problems: LocatedProblem[] = [];
-  visit(contents, {
-    // The parser compares each key with all others of its map, which takes minutes where there are thousands.
-    Map: (_key, map) => {
-      const known = new Set<string>();
-      for (const { key } of map.items) {
-        if (!isScalar(key)) continue;
-        const name = String(key.value);
-        if (known.has(name))
-          problems.push({
-            ...positionAt(startOf(key) ?? 0),
-            message: `${name} stands twice in the same place`,
-            hint: "Keep one of the two.",
-          });
-        known.add(name);
+  const check = (node: unknown): void => {
+    if (isMap(node)) problems.push(...repeatedKeys(node, positionAt));
+    if (!isMap(node) && !isSeq(node)) return;
+    for (const item of node.items) {
+      if (!isPair(item)) {
+        check(item);
+        continue;
       }
-    },
-    Pair: (_key, pair) => {
-      if (isScalar(pair.key) && typeof pair.key.value === "string") return;
-      const found = isScalar(pair.key) ? String(pair.key.value) : "a list or a map";
-      problems.push({
-        ...positionAt(startOf(pair.key) ?? 0),
-        message: `The key ${found} is not text`,
-        hint: `Write it in quotes: "${found}".`,
-      });
-    },
-  });
+      problems.push(...unnamedKey(item, positionAt));
+      check(item.key);
+      check(item.value);
+    }
+  };
+  check(contents);
   return problems;
+}
+
+/** The parser compares each key with all others of its map, which takes minutes where there are thousands. */
+function repeatedKeys(map: YAMLMap, positionAt: (offset: number) => FilePosition): readonly LocatedProblem[] {
+  const { isScalar } = loadYaml();
+  const known = new Set<string>();
+  return map.items.flatMap(({ key }): LocatedProblem[] => {
+    if (!isScalar(key)) return [];
+    const name = String(key.value);
+    if (!known.has(name)) {
+      known.add(name);
+      return [];
+    }
+    const message = `${name} stands twice in the same place`;
+    return [{ ...positionAt(startOf(key) ?? 0), message, hint: "Keep one of the two." }];
+  });
+}
+
+function unnamedKey({ key }: Pair, positionAt: (offset: number) => FilePosition): readonly LocatedProblem[] {
+  const { isScalar } = loadYaml();
+  if (isScalar(key) && typeof key.value === "string") return [];
+  const found = isScalar(key) ? String(key.value) : "a list or a map";
+  const message = `The key ${found} is not text`;
+  return [{ ...positionAt(startOf(key) ?? 0), message, hint: `Write it in quotes: "${found}".` }];
 }
 
 function explainSyntax(code: string, message: string): { message: string; hint?: string } {

@@ -275,6 +275,13 @@ describe("pages that say what is live", needsBrowser, () => {
     await page.context().close();
   });
 
+  test("a dataset's versions to choose from are no wider than a phone, in the language with the longer words", async () => {
+    const page = await open("/datasets/raw_numbers", { width: 390, language: "pt-BR" });
+    await page.locator("main select").first().waitFor();
+    assert.equal(await page.evaluate(`document.documentElement.scrollWidth <= innerWidth`), true);
+    await page.context().close();
+  });
+
   test("no action of a page lies outside of it, wide or narrow", async () => {
     for (const width of [1440, 390]) {
       const page = await open("/releases", { width });

@@ -62,14 +62,15 @@ export async function listPipelineRuns(
   query: {
     readonly project: string;
     readonly pipeline?: string | undefined;
-    readonly status?: PipelineRunStatus | undefined;
+    readonly status?: PipelineRunStatus | readonly PipelineRunStatus[] | undefined;
     readonly before?: string | undefined;
     readonly limit?: number | undefined;
   },
 ): Promise<readonly PipelineRun[]> {
   let select = transaction.selectFrom("pipeline_run").selectAll().where("project", "=", query.project);
   if (query.pipeline !== undefined) select = select.where("pipeline", "=", query.pipeline);
-  if (query.status !== undefined) select = select.where("status", "=", query.status);
+  if (typeof query.status === "string") select = select.where("status", "=", query.status);
+  else if (query.status !== undefined) select = select.where("status", "in", query.status);
   if (query.before !== undefined) select = select.where("id", "<", query.before);
   const rows = await select
     .orderBy("id", "desc")

@@ -65,7 +65,7 @@ export function createEndpointHandlers(
           limit: query.limit + 1,
           ...(after === undefined ? {} : { after }),
         });
-        const shown = await summarizeEndpoints(transaction, project, found);
+        const shown = await summarizeEndpoints(transaction, found, await readTraffic(transaction, { project }));
         return toPage(shown, {
           limit: query.limit,
           cursor: ({ environment, name }) => `${environment}/${name}`,
@@ -95,14 +95,15 @@ export function createEndpointHandlers(
         });
         const size = windowSize(monitors.map(({ declaration }) => declaration));
         const windows = await listWindows(transaction, { ...key, size, limit: SHOWN_WINDOWS });
-        const [summary] = await summarizeEndpoints(transaction, project, [endpoint]);
+        const traffic = await readTraffic(transaction, key);
+        const [summary] = await summarizeEndpoints(transaction, [endpoint], traffic);
         const versions = await listVersionHeads(
           transaction,
           windows.flatMap((window) => Object.keys(window.versions)),
         );
         return {
           ...(summary as EndpointSummary),
-          periods: await periodsOf(transaction, key),
+          periods: await periodsOf(transaction, key, traffic),
           windows: windows.map((window) => toWindow(window, versions)),
           monitors: await toMonitors(transaction, monitors, { size, windows }),
           windowCount:
@@ -186,27 +187,36 @@ function linkKind(kind: string): LinkKind {
   return kind === "code" || kind === "report" ? "data" : (kind as LinkKind);
 }
 
+/** What endpoints were asked, and the alerts that are open for them. */
+export interface Traffic {
+  readonly totals: Awaited<ReturnType<typeof listPredictionTotals>>;
+  readonly openAlerts: Awaited<ReturnType<typeof countOpenAlerts>>;
+}
+
+/** The traffic of a project, or of one of its endpoints. */
+export async function readTraffic(
+  transaction: ReadTransaction,
+  scope: { readonly project: string } & Partial<EndpointKey>,
+): Promise<Traffic> {
+  const { project } = scope;
+  return {
+    totals: await listPredictionTotals(transaction, scope),
+    openAlerts: await countOpenAlerts(transaction, { project }),
+  };
+}
+
 /** Endpoints of a project with their counts. */
 export async function summarizeEndpoints(
   transaction: ReadTransaction,
-  project: string,
   endpoints: readonly Endpoint[],
+  traffic: Traffic,
 ): Promise<readonly EndpointSummary[]> {
   const versions = await listVersionHeads(
     transaction,
     endpoints.map(({ modelVersionId }) => modelVersionId),
   );
-  const [only] = endpoints;
-  const totals = Map.groupBy(
-    await listPredictionTotals(transaction, {
-      project,
-      ...(endpoints.length === 1 && only !== undefined ? { environment: only.environment, endpoint: only.name } : {}),
-    }),
-    nameOf,
-  );
-  const open = new Map(
-    (await countOpenAlerts(transaction, { project })).map((counted) => [nameOf(counted), counted.count]),
-  );
+  const totals = Map.groupBy(traffic.totals, nameOf);
+  const open = new Map(traffic.openAlerts.map((counted) => [nameOf(counted), counted.count]));
   return endpoints.map((endpoint) => {
     const version = versions.get(endpoint.modelVersionId);
     const name = nameOf({ environment: endpoint.environment, endpoint: endpoint.name });
@@ -234,7 +244,11 @@ function nameOf({ environment, endpoint }: { readonly environment: string; reado
 }
 
 /** Which version answered when: from its predictions where there are any, else from the switch itself. */
-async function periodsOf(transaction: ReadTransaction, key: EndpointKey): Promise<readonly EndpointPeriod[]> {
+async function periodsOf(
+  transaction: ReadTransaction,
+  key: EndpointKey,
+  traffic: Pick<Traffic, "totals">,
+): Promise<readonly EndpointPeriod[]> {
   const history = (await wholeHistory(transaction, key))
     .filter(({ action }) => action !== "try" && action !== "abort" && action !== "end")
     .reverse();
@@ -243,7 +257,7 @@ async function periodsOf(transaction: ReadTransaction, key: EndpointKey): Promis
     transaction,
     switches.map(({ modelVersionId }) => modelVersionId),
   );
-  const totals = Map.groupBy(await listPredictionTotals(transaction, key), ({ modelVersionId }) => modelVersionId);
+  const totals = Map.groupBy(traffic.totals, ({ modelVersionId }) => modelVersionId);
   const periods = switches.flatMap((entry): EndpointPeriod[] => {
     const version = versions.get(entry.modelVersionId);
     return version === undefined

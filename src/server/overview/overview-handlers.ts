@@ -6,7 +6,6 @@ import {
   countApprovalRequests,
   countApprovals,
   countEndpoints,
-  countOpenAlerts,
   countReleases,
   countVerdicts,
   findLatestStepRuns,
@@ -14,7 +13,6 @@ import {
   listAlerts,
   listEndpoints,
   listPipelineRuns,
-  listPredictionTotals,
   listVersionHeads,
   type PipelineRunStatus,
   type ReadTransaction,
@@ -25,7 +23,7 @@ import {
 import { toAlerts } from "../alerts/alert-handlers.ts";
 import type { ApiHandlers } from "../api/api-mounts.ts";
 import { nameApprovals, pendingApprovals } from "../approvals/approval-handlers.ts";
-import { summarizeEndpoints } from "../endpoints/endpoint-handlers.ts";
+import { readTraffic, summarizeEndpoints, type Traffic } from "../endpoints/endpoint-handlers.ts";
 import { toRunSummaries } from "../pipeline-runs/pipeline-run-view.ts";
 import { recentReleases } from "../releases/release-handlers.ts";
 import { readCodeLane } from "./code-lane.ts";
@@ -61,10 +59,11 @@ export function createOverviewHandlers(platform: Platform): Pick<ApiHandlers, "g
           .slice(0, 1),
       );
       return store.read(async (transaction) => {
+        const traffic = await readTraffic(transaction, { project });
         const endpoints = await summarizeEndpoints(
           transaction,
-          project,
           await listEndpoints(transaction, { project, limit: ENDPOINTS_SHOWN }),
+          traffic,
         );
         const openAlerts = await toAlerts(
           transaction,
@@ -74,7 +73,7 @@ export function createOverviewHandlers(platform: Platform): Pick<ApiHandlers, "g
         const lastAlert = alerts.find(({ triggered }) => triggered.length > 0) ?? alerts[0];
         const releases = await recentReleases(transaction, { project, limit: RELEASES_SHOWN });
         const facts = {
-          ...(await countFacts(transaction, project, { endpoints, pending })),
+          ...(await countFacts(transaction, project, { endpoints, pending, traffic })),
           endpoints,
           pending,
           releases,
@@ -110,9 +109,8 @@ export function createOverviewHandlers(platform: Platform): Pick<ApiHandlers, "g
 }
 
 async function latestRuns(transaction: ReadTransaction, project: string): Promise<readonly PipelineRunSummary[]> {
-  const active = (
-    await Promise.all(ACTIVE.map((status) => listPipelineRuns(transaction, { project, status, limit: RUNS_SHOWN })))
-  ).flat();
+  const found = await listPipelineRuns(transaction, { project, status: ACTIVE, limit: RUNS_SHOWN });
+  const active = found.toSorted((left, right) => ACTIVE.indexOf(left.status) - ACTIVE.indexOf(right.status));
   const recent = await listPipelineRuns(transaction, { project, limit: RUNS_SHOWN });
   const chosen = [...active, ...recent.filter(({ id }) => !active.some((run) => run.id === id))].slice(0, RUNS_SHOWN);
   return toRunSummaries(transaction, chosen);
@@ -131,15 +129,15 @@ interface ExactCounts {
 async function countFacts(
   transaction: ReadTransaction,
   project: string,
-  shown: Pick<Overview, "endpoints"> & { readonly pending: Overview["pendingApprovals"] },
+  shown: Pick<Overview, "endpoints"> & { readonly pending: Overview["pendingApprovals"]; readonly traffic: Traffic },
 ): Promise<ExactCounts> {
-  const totals = await listPredictionTotals(transaction, { project });
+  const { totals, openAlerts } = shown.traffic;
   return {
     endpointCount:
       shown.endpoints.length < ENDPOINTS_SHOWN ? shown.endpoints.length : await countEndpoints(transaction, project),
     predictions: totals.reduce((sum, total) => sum + total.predictions, 0),
     labelled: totals.reduce((sum, total) => sum + total.labelled, 0),
-    openAlerts: (await countOpenAlerts(transaction, { project })).reduce((sum, { count }) => sum + count, 0),
+    openAlerts: openAlerts.reduce((sum, { count }) => sum + count, 0),
     pendingCount:
       shown.pending.length < PENDING_READ ? shown.pending.length : await countApprovalRequests(transaction, project),
     releaseCount: await countReleases(transaction, project),
