@@ -36,6 +36,8 @@ export interface ChainLink {
   readonly rowCount?: number | undefined;
   /** It stands for so many source files: the rows may have come from any of them. */
   readonly fileCount?: number | undefined;
+  /** It stands for more source files than `fileCount`. */
+  readonly hasMoreFiles?: boolean | undefined;
 }
 
 export interface PredictionDetail extends PredictionSummary {

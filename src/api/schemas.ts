@@ -955,6 +955,7 @@ export const chainLinkSchema: z.ZodType<ChainLink> = z.object({
   "atMs": z.number().optional(),
   "rowCount": z.number().optional(),
   "fileCount": z.number().optional().describe("It stands for so many source files: the rows may have come from any of them."),
+  "hasMoreFiles": z.boolean().optional().describe("It stands for more source files than `fileCount`."),
 }).describe("One step back from a prediction towards the files it all began with.");
 
 export const predictionDetailSchema: z.ZodType<PredictionDetail> = z.object({

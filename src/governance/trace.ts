@@ -44,6 +44,8 @@ export interface TraceNode {
 export interface ChainNode extends TraceNode {
   /** It stands for so many files, and names none of them. */
   readonly fileCount?: number;
+  /** It stands for more files than `fileCount`: they were not counted to the end. */
+  readonly hasMoreFiles?: boolean;
 }
 
 /** Everything that something was made from, up to captured files and commits. */
@@ -161,7 +163,8 @@ async function laterContaining(
   root: AssetVersion,
 ): Promise<{ readonly later: readonly AssetVersion[]; readonly isAll: boolean }> {
   if (root.kind !== "data") return { later: [], isAll: true };
-  const files = new Set((await filesBehind(store, root)).map(({ node }) => node.digest));
+  const behind = await filesBehind(store, root);
+  const files = new Set(behind.files.map(({ node }) => node.digest));
   const later: AssetVersion[] = [];
   const newer = await versionsAfter(store, root);
   for (const version of newer.versions) {
@@ -175,7 +178,7 @@ async function laterContaining(
       break;
     const before = files.size;
     for (const { digest } of superseded?.files ?? []) files.delete(digest);
-    if (before > 0 && files.size === 0) break;
+    if (behind.isAll && before > 0 && files.size === 0) break;
     later.push(version);
   }
   return { later, isAll: newer.isAll || later.length < newer.versions.length };
@@ -197,7 +200,9 @@ async function versionsAfter(
 
 async function trace(store: MetadataStore, root: AssetVersion): Promise<Trace> {
   const graph = await store.read((transaction) => getVersionGraph(transaction, root.id, "upstream"));
-  const files = (await Promise.all(graph.versions.map((version) => filesBehind(store, version)))).flat();
+  const behind = await Promise.all(graph.versions.map((version) => filesBehind(store, version)));
+  const files = behind.flatMap((each) => each.files);
+  const uncounted = new Set(graph.versions.flatMap(({ id }, index) => (behind[index]?.isAll === false ? [id] : [])));
   const commits = graph.versions.flatMap((version) => {
     const commit = commitOf(version);
     return commit === undefined ? [] : [{ versionId: version.id, commit }];
@@ -231,7 +236,7 @@ async function trace(store: MetadataStore, root: AssetVersion): Promise<Trace> {
     nodes: [...new Map(nodes.map((node) => [node.id, node])).values()],
     edges,
     truncated: graph.truncated || files.length > LARGEST_FILE_LIST,
-    chain: chainOf(root, { versions: graph.versions, edges: graph.edges, files, commits }),
+    chain: chainOf(root, { versions: graph.versions, edges: graph.edges, files, uncounted, commits }),
     notebookDigests,
     approvals: await approvalsOf(store, root.project, [
       ...graph.versions.map(({ digest }) => digest),
@@ -247,6 +252,8 @@ function chainOf(
     readonly versions: readonly AssetVersion[];
     readonly edges: Trace["edges"];
     readonly files: readonly CapturedNode[];
+    /** Versions that hold more files than are known. */
+    readonly uncounted: ReadonlySet<string>;
     readonly commits: readonly { readonly versionId: string; readonly commit: { readonly id: string } }[];
   },
 ): readonly ChainNode[] {
@@ -270,7 +277,10 @@ function chainOf(
       .sort((left, right) => left.rank - right.rank || (left.version.id < right.version.id ? 1 : -1));
     current = ranked[0]?.version;
   }
-  const link = fileLink(graph.files.filter(({ versionId }) => versionId === last.id));
+  const link = fileLink(
+    graph.files.filter(({ versionId }) => versionId === last.id),
+    !graph.uncounted.has(last.id),
+  );
   if (link !== undefined) chain.push(link);
   const commit = graph.commits.find(({ versionId }) => versionId === root.id) ?? graph.commits[0];
   if (commit !== undefined) chain.push({ id: commit.commit.id, kind: "commit", label: commit.commit.id.slice(0, 10) });
@@ -281,17 +291,22 @@ function chainOf(
  * One captured file is named; of several none is known to hold the rows in question, so that they stand together: how
  * many they are, and their rows.
  */
-function fileLink(files: readonly CapturedNode[]): ChainNode | undefined {
+function fileLink(files: readonly CapturedNode[], isAll: boolean): ChainNode | undefined {
   const [first] = files;
   if (first === undefined || files.length === 1) return first?.node;
   const { digest: _, rowCount: __, ...node } = first.node;
+  const id = `files:${first.versionId}`;
+  if (!isAll) {
+    const label = `one of more than ${LARGEST_FILE_LIST} files`;
+    return { ...node, id, label, fileCount: LARGEST_FILE_LIST, hasMoreFiles: true };
+  }
   const rows = files.reduce<number | undefined>(
     (sum, file) => (sum === undefined || file.node.rowCount === undefined ? undefined : sum + file.node.rowCount),
     0,
   );
   return {
     ...node,
-    id: `files:${first.versionId}`,
+    id,
     label: `one of ${files.length} files`,
     fileCount: files.length,
     ...(rows === undefined ? {} : { rowCount: rows }),
@@ -352,9 +367,12 @@ interface CaptureRecord {
 /**
  * The source files whose rows are in a version, newest first: its own, and those of the versions that it was added to.
  */
-async function filesBehind(store: MetadataStore, version: AssetVersion): Promise<readonly CapturedNode[]> {
+async function filesBehind(
+  store: MetadataStore,
+  version: AssetVersion,
+): Promise<{ readonly files: readonly CapturedNode[]; readonly isAll: boolean }> {
   const own = version.content as CaptureRecord;
-  if (own.captured === undefined && own.replayed === undefined) return [];
+  if (own.captured === undefined && own.replayed === undefined) return { files: [], isAll: true };
   const files = new Map<string, CapturedNode>();
   const gone = new Set<string>();
   // Returns the number before which to look on; 0: nothing before is in it.
@@ -377,13 +395,13 @@ async function filesBehind(store: MetadataStore, version: AssetVersion): Promise
     const page = await store.read((transaction) =>
       listAssetVersions(transaction, { project: version.project, asset: version.asset, before }),
     );
-    if (page.length === 0) break;
+    if (page.length === 0) before = 0;
     for (const earlier of page) {
       before = take(earlier.content as CaptureRecord, earlier.version);
       if (before !== earlier.version) break;
     }
   }
-  return [...files.values()];
+  return { files: [...files.values()], isAll: before <= 1 };
 }
 
 function fileNodes({ captured = [], replayed = [] }: CaptureRecord): TraceNode[] {
@@ -421,9 +439,10 @@ async function approvalsOf(
   project: string,
   digests: readonly string[],
 ): Promise<readonly StoredApproval[]> {
-  const wanted = new Set(digests);
-  const rows = await store.read((transaction) =>
-    listApprovalRows(transaction, { project, standing: true, limit: 1000 }),
-  );
-  return rows.filter(({ digest }) => wanted.has(digest));
+  return store.read(async (transaction) => {
+    const found: StoredApproval[] = [];
+    for (const digest of new Set(digests))
+      found.push(...(await listApprovalRows(transaction, { project, digest, standing: true, limit: 1000 })));
+    return found.sort((left, right) => (left.id < right.id ? 1 : -1));
+  });
 }

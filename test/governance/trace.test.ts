@@ -75,6 +75,30 @@ describeStores("traces", (kind) => {
     );
   });
 
+  it("says that there are more files than it counted, and no sum of their rows", async () => {
+    const { store } = await openTestStore(kind);
+    const of = { project: "p", asset: "raw", kind: "data" as const, madeAtMs: 1, actor: "ana", inputs: [] };
+    const last = await store.write(async (tx) => {
+      let id = "";
+      for (let index = 0; index < 120; index++) {
+        const captured = Array.from({ length: 20 }, (_, file) => ({
+          path: `data/${index}-${file}.csv`,
+          digest: digestOf(`${index}-${file}`),
+          rows: 1,
+        }));
+        const content = { captured, disposition: "append" };
+        id = (await recordAssetVersion(tx, { ...of, digest: digestOf(`${index}`), content })).version.id;
+      }
+      return id;
+    });
+    const { chain, truncated, nodes } = await traceVersion(store, last);
+    const { label, fileCount, hasMoreFiles, rowCount } = chain.at(-1) ?? {};
+    assert.deepEqual(
+      [label, fileCount, hasMoreFiles, rowCount, truncated, nodes.filter((node) => node.kind === "source_file").length],
+      ["one of more than 1000 files", 1000, true, undefined, true, 1000],
+    );
+  });
+
   it("names the files of all versions that an appended dataset was added to, back to the last that replaced it", async () => {
     const { store } = await openTestStore(kind);
     const capture = async (name: string, disposition: string): Promise<AssetVersion> => {

@@ -35,7 +35,7 @@ export function lineageLayers(graph: LineageGraph): {
     const [first] = files;
     if (first === undefined || files.length <= MOST_FILES) continue;
     for (const file of files) replaced.set(file.id, first.id);
-    gathered.push({ ...first, count: files.length, rowCount: totalRows(files) });
+    gathered.push({ ...first, count: files.length, rowCount: graph.truncated ? undefined : totalRows(files) });
   }
   const nodes = [
     ...graph.nodes.filter(({ id }) => !replaced.has(id)).map((node) => ({ ...node, count: 1 })),

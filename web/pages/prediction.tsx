@@ -126,7 +126,7 @@ function Chain({ links }: { readonly links: readonly ChainLink[] }) {
         const target = link.fileCount === undefined ? chainAddress(link) : undefined;
         const label =
           link.fileCount !== undefined
-            ? t("chain.oneOfFiles", { count: link.fileCount })
+            ? t(link.hasMoreFiles === true ? "chain.oneOfMoreFiles" : "chain.oneOfFiles", { count: link.fileCount })
             : link.kind === "commit"
               ? shortDigest(link.label, 12)
               : link.version === undefined
