@@ -13,6 +13,7 @@ import {
   insertUser,
   listTokens,
   listUsers,
+  type EventsOf,
   type MetadataStore,
   revokeToken,
   setAttemptTokenHash,
@@ -277,10 +278,11 @@ async function changeGrant(
     throw lastAdministrator({ name: grant.user });
   await record(transaction, {
     atMs,
-    type: grant.role === undefined ? "grant.removed" : "grant.set",
     subject: grant.user,
     actor: grant.actor,
-    data: { project: grant.project, role: grant.role },
+    ...(grant.role === undefined
+      ? { type: "grant.removed", data: { project: grant.project } }
+      : { type: "grant.set", data: { project: grant.project, role: grant.role } }),
   });
   return existing(transaction, grant.user);
 }
@@ -331,13 +333,9 @@ async function existing(transaction: WriteTransaction, name: string): Promise<St
 
 function record(
   transaction: WriteTransaction,
-  event: {
-    readonly atMs: number;
-    readonly type: string;
-    readonly subject: string;
-    readonly actor: string;
-    readonly data?: object;
-  },
+  event: { readonly atMs: number; readonly subject: string; readonly actor: string } & EventsOf<
+    "user" | "grant" | "token"
+  >,
 ): Promise<void> {
   return appendEvent(transaction, { ...event, project: EVERY_PROJECT, subjectKind: "access" });
 }

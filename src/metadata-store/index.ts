@@ -71,7 +71,8 @@ export {
   type Release,
   type ReleaseVersion,
 } from "./delivery/release.ts";
-export { appendEvent, type NewEvent } from "./event/append-event.ts";
+export { appendEvent, type EventsOf, type NewEvent } from "./event/append-event.ts";
+export { EVENT_WRITERS, type EventCatalogue, type EventData, type EventType } from "./event/catalogue.ts";
 export { type EventQuery, listEvents, type StoredEvent } from "./event/list-events.ts";
 export {
   type ApprovalSubject,

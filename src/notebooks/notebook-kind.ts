@@ -152,7 +152,7 @@ async function execute(
     subject: attempt.stepRunId,
     actor: attempt.actor,
     data: { ...facts, attemptId: attempt.attemptId, failed: executed.failure !== undefined },
-  };
+  } as const;
   if (executed.failure !== undefined) {
     await deps.store.write((transaction) => appendEvent(transaction, event));
     throw executed.failure(evidence);

@@ -21,7 +21,7 @@ function count(store: MetadataStore, which: "read" | "readLong", to: number): Pr
   });
 }
 
-const EVENT = { atMs: 1, project: "p", type: "run.started", subjectKind: "run", actor: "ana", data: {} } as const;
+const EVENT = { atMs: 1, project: "p", type: "run.running", subjectKind: "run", actor: "ana", data: {} } as const;
 
 function append(store: MetadataStore, subject: string): Promise<unknown> {
   return store.write((transaction) => appendEvent(transaction, { ...EVENT, subject }));

@@ -1,19 +1,28 @@
 import type { WriteTransaction } from "../database.ts";
+import type { EventData, EventType } from "./catalogue.ts";
 
-/** One fact, written in the transaction of the change that it reports. */
-export interface NewEvent {
+interface EventFacts {
   /** Epoch milliseconds. */
   readonly atMs: number;
   readonly project: string;
-  /** `<noun>.<past participle>`: `step_run.succeeded`. */
-  readonly type: string;
   readonly subjectKind: string;
   readonly subject: string;
   /** User name, or `engine`. */
   readonly actor: string;
-  /** Facts that a reader needs; JSON, no secret. */
-  readonly data?: object;
 }
+
+/** A type of the catalogue with what it tells; of a type that may be one of several, each with its own. */
+export type EventContent<Type extends EventType = EventType> = {
+  [Each in Type]: Record<never, never> extends EventData<Each>
+    ? { readonly type: Each; readonly data?: EventData<Each> }
+    : { readonly type: Each; readonly data: EventData<Each> };
+}[Type];
+
+/** Contents of the types of one noun. */
+export type EventsOf<Noun extends string> = Extract<EventContent, { readonly type: `${Noun}.${string}` }>;
+
+/** One fact of the catalogue, written in the transaction of the change that it reports. JSON, no secret. */
+export type NewEvent = EventFacts & EventContent;
 
 /** Appends to the event log, in the same transaction as the state it reports. */
 export async function appendEvent(transaction: WriteTransaction, event: NewEvent): Promise<void> {

@@ -1,11 +1,13 @@
 import type { ReadTransaction } from "../database.ts";
+import type { Selectable } from "kysely";
 import type { NewEvent } from "./append-event.ts";
+import type { EventTables } from "./tables.ts";
 import { LARGEST_PAGE } from "../largest-page.ts";
 
-export interface StoredEvent extends Required<NewEvent> {
+export type StoredEvent = Required<NewEvent> & {
   /** Grows with time; not gapless. */
   readonly sequence: number;
-}
+};
 
 export interface EventQuery {
   /** Only events after this sequence. */
@@ -33,7 +35,12 @@ export async function listEvents(
     .orderBy("sequence", query.newestFirst === true ? "desc" : "asc")
     .limit(Math.min(query.limit ?? 100, LARGEST_PAGE))
     .execute();
-  return rows.map((row) => ({
+  return rows.map(toEvent);
+}
+
+// Whoever appends an event names a type of the catalogue and what it tells; nothing else writes the table.
+function toEvent(row: Selectable<EventTables["event"]>): StoredEvent {
+  return {
     sequence: row.sequence,
     atMs: row.at_ms,
     project: row.project,
@@ -42,5 +49,5 @@ export async function listEvents(
     subject: row.subject,
     actor: row.actor,
     data: JSON.parse(row.data) as object,
-  }));
+  } as StoredEvent;
 }

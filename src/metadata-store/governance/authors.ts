@@ -1,4 +1,6 @@
 import type { ReadTransaction } from "../database.ts";
+import { listEvents } from "../event/list-events.ts";
+import { LARGEST_PAGE } from "../largest-page.ts";
 
 /**
  * Who made what has this digest: the actors of the events that recorded its versions, and of the pipeline's start when
@@ -13,18 +15,25 @@ export async function listAuthors(
     .select(["id", "asset"])
     .where("project", "=", query.project)
     .where("digest", "=", query.digest)
-    .limit(1000)
     .execute();
   if (versions.length === 0) return [];
-  const events = await transaction
-    .selectFrom("event")
-    .select(["actor", "data"])
-    .where("project", "=", query.project)
-    .where("type", "=", "asset_version.made")
-    .where("subject_kind", "=", "asset")
-    .where("subject", "in", [...new Set(versions.map(({ asset }) => asset))])
-    .where("data", "like", `%${query.digest}%`)
-    .limit(1000)
-    .execute();
-  return [...new Set(events.map(({ actor }) => actor))].filter((actor) => actor !== "engine").sort();
+  const made = new Set(versions.map(({ id }) => id));
+  const authors = new Set<string>();
+  for (const asset of new Set(versions.map(({ asset: name }) => name))) {
+    for (let after = 0; ;) {
+      const events = await listEvents(transaction, {
+        project: query.project,
+        subjectKind: "asset",
+        subject: asset,
+        after,
+        limit: LARGEST_PAGE,
+      });
+      for (const event of events)
+        if (event.type === "asset_version.made" && made.has(event.data.id)) authors.add(event.actor);
+      after = events.at(-1)?.sequence ?? after;
+      if (events.length < LARGEST_PAGE) break;
+    }
+  }
+  authors.delete("engine");
+  return [...authors].sort();
 }

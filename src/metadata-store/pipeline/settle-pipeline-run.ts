@@ -1,6 +1,6 @@
 import type { Selectable } from "kysely";
 import type { ReadTransaction, WriteTransaction } from "../database.ts";
-import { appendEvent } from "../event/append-event.ts";
+import { appendEvent, type EventsOf } from "../event/append-event.ts";
 import type { PipelineRunStatus, PipelineTables, StepRunStatus } from "./tables.ts";
 
 const OPEN: readonly StepRunStatus[] = ["pending", "queued", "running", "waiting"];
@@ -150,11 +150,15 @@ export async function lockSlotGroup(transaction: WriteTransaction, project: stri
     .execute();
 }
 
+type RunHappening = EventsOf<"pipeline_run">["type"] extends `pipeline_run.${infer What}`
+  ? Exclude<What, "acknowledged" | "queued" | "trigger_merged">
+  : never;
+
 /** The events of a pipeline run: `pipeline_run.started`, `…succeeded`, … */
 export async function appendRunEvent(
   transaction: WriteTransaction,
   run: Selectable<PipelineTables["pipeline_run"]>,
-  happened: { readonly what: string; readonly atMs: number; readonly actor?: string },
+  happened: { readonly what: RunHappening; readonly atMs: number; readonly actor?: string },
 ): Promise<void> {
   await appendEvent(transaction, {
     atMs: happened.atMs,

@@ -1,5 +1,5 @@
 import type { ReadTransaction, WriteTransaction } from "../database.ts";
-import { appendEvent } from "../event/append-event.ts";
+import { appendEvent, type EventsOf } from "../event/append-event.ts";
 import { loggedModelMissing, loggedModelParamTaken, loggedModelTagMissing } from "./errors.ts";
 import { chunksOf, type KeyValue, lastOfEachKey } from "./key-value.ts";
 import { findLoggedModel, hydrateLoggedModels, type LoggedModel, type LoggedModelMetric } from "./logged-model.ts";
@@ -35,7 +35,7 @@ export async function setLoggedModelStatus(
     .set({ status: change.status, updated_at_ms: change.atMs })
     .where("id", "=", change.id)
     .execute();
-  await append(transaction, change, "logged_model.status_set", { status: change.status });
+  await append(transaction, change, { type: "logged_model.status_set", data: { status: change.status } });
   return getLoggedModel(transaction, change.id);
 }
 
@@ -48,7 +48,7 @@ export async function deleteLoggedModel(transaction: WriteTransaction, change: L
     .set({ deleted: 1, deleted_at_ms: change.atMs, updated_at_ms: change.atMs })
     .where("id", "=", change.id)
     .execute();
-  await append(transaction, change, "logged_model.deleted");
+  await append(transaction, change, { type: "logged_model.deleted" });
 }
 
 /** Sets tags; of several values for one key the last wins. @throws METADATA_STORE_LOGGED_MODEL_MISSING */
@@ -66,7 +66,10 @@ export async function setLoggedModelTags(
       )
       .execute();
   }
-  await append(transaction, change, "logged_model.tags_set", { keys: change.tags.map(({ key }) => key) });
+  await append(transaction, change, {
+    type: "logged_model.tags_set",
+    data: { keys: change.tags.map(({ key }) => key) },
+  });
 }
 
 /** @throws METADATA_STORE_LOGGED_MODEL_MISSING, METADATA_STORE_LOGGED_MODEL_TAG_MISSING */
@@ -82,7 +85,7 @@ export async function deleteLoggedModelTag(
     .returning("key")
     .executeTakeFirst();
   if (removed === undefined) throw loggedModelTagMissing(change);
-  await append(transaction, change, "logged_model.tag_deleted", { key: change.key });
+  await append(transaction, change, { type: "logged_model.tag_deleted", data: { key: change.key } });
 }
 
 /**
@@ -104,7 +107,10 @@ export async function addLoggedModelParams(
       .executeTakeFirst();
     if (added === undefined) throw loggedModelParamTaken({ id: change.id, key });
   }
-  await append(transaction, change, "logged_model.params_added", { keys: change.params.map(({ key }) => key) });
+  await append(transaction, change, {
+    type: "logged_model.params_added",
+    data: { keys: change.params.map(({ key }) => key) },
+  });
 }
 
 /** One metric point of one logged model. */
@@ -155,16 +161,14 @@ export async function addLoggedModelMetrics(
 async function append(
   transaction: WriteTransaction,
   change: LoggedModelChange,
-  type: string,
-  data: object = {},
+  event: EventsOf<"logged_model">,
 ): Promise<void> {
   await appendEvent(transaction, {
     atMs: change.atMs,
     project: change.project,
-    type,
     subjectKind: "logged_model",
     subject: change.id,
     actor: change.actor,
-    data,
+    ...event,
   });
 }

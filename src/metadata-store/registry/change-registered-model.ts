@@ -1,5 +1,5 @@
 import type { WriteTransaction } from "../database.ts";
-import { appendEvent } from "../event/append-event.ts";
+import { appendEvent, type EventsOf } from "../event/append-event.ts";
 import { registeredModelExists } from "./errors.ts";
 import { getRegisteredModel } from "./get-registered-model.ts";
 import { chunksOf } from "./key-value.ts";
@@ -99,7 +99,7 @@ export async function deleteRegisteredModel(transaction: WriteTransaction, chang
 export async function appendChange(
   transaction: WriteTransaction,
   change: RegistryChange,
-  event: { readonly project: string; readonly type: string; readonly data?: object },
+  event: { readonly project: string } & EventsOf<"registered_model" | "model_version" | "model_alias">,
 ): Promise<void> {
   await appendEvent(transaction, {
     atMs: change.atMs,

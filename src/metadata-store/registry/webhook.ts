@@ -135,7 +135,12 @@ function toWebhook(row: Selectable<RegistryTables["webhook"]>): Webhook {
   };
 }
 
-async function append(transaction: WriteTransaction, change: Change, id: string, type: string): Promise<void> {
+async function append(
+  transaction: WriteTransaction,
+  change: Change,
+  id: string,
+  type: "webhook.created" | "webhook.deleted" | "webhook.updated",
+): Promise<void> {
   await appendEvent(transaction, {
     atMs: change.atMs,
     project: change.project,

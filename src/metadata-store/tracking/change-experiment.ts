@@ -1,5 +1,5 @@
 import type { WriteTransaction } from "../database.ts";
-import { appendEvent } from "../event/append-event.ts";
+import { appendEvent, type EventsOf } from "../event/append-event.ts";
 import { type KeyValue, lastOfEachKey } from "../registry/key-value.ts";
 import type { LifecycleStage } from "./tables.ts";
 
@@ -48,7 +48,7 @@ export async function createExperiment(
   for (const [index, tag] of lastOfEachKey(facts.tags).entries()) {
     await setExperimentTag(transaction, { experimentId, ...tag, sequence: facts.atMs * 1000 + index });
   }
-  await appendExperimentEvent(transaction, { ...facts, experimentId, type: "experiment.created" });
+  await appendExperimentEvent(transaction, { ...facts, experimentId }, { type: "experiment.created" });
   return experimentId;
 }
 
@@ -76,7 +76,7 @@ export async function renameExperiment(
     .set({ name: change.name, last_update_time: change.atMs })
     .where("experiment_id", "=", change.experimentId)
     .execute();
-  await appendExperimentEvent(transaction, { ...change, type: "experiment.renamed", data: { name: change.name } });
+  await appendExperimentEvent(transaction, change, { type: "experiment.renamed", data: { name: change.name } });
   return true;
 }
 
@@ -95,8 +95,7 @@ export async function setExperimentStage(
     .set({ lifecycle_stage: change.stage })
     .where("experiment_id", "=", change.experimentId)
     .execute();
-  await appendExperimentEvent(transaction, {
-    ...change,
+  await appendExperimentEvent(transaction, change, {
     type: change.stage === "deleted" ? "experiment.deleted" : "experiment.restored",
   });
 }
@@ -129,16 +128,15 @@ export async function deleteExperimentTag(
 
 async function appendExperimentEvent(
   transaction: WriteTransaction,
-  facts: ExperimentChange & { readonly type: string; readonly data?: object },
+  { atMs, project, actor, experimentId }: ExperimentChange,
+  event: EventsOf<"experiment">,
 ): Promise<void> {
-  const { atMs, project, type, actor, data } = facts;
   await appendEvent(transaction, {
     atMs,
     project,
-    type,
     actor,
     subjectKind: "experiment",
-    subject: String(facts.experimentId),
-    ...(data === undefined ? {} : { data }),
+    subject: String(experimentId),
+    ...event,
   });
 }

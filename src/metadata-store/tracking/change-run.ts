@@ -1,5 +1,6 @@
 import type { WriteTransaction } from "../database.ts";
-import { appendEvent } from "../event/append-event.ts";
+import { appendEvent, type EventsOf } from "../event/append-event.ts";
+import type { EventType } from "../event/catalogue.ts";
 import { type KeyValue, lastOfEachKey } from "../registry/key-value.ts";
 import { findRun, findRunOfAttempt, type RunInfo } from "./run.ts";
 import type { LifecycleStage, RunStatus, StoredInteger } from "./tables.ts";
@@ -75,7 +76,7 @@ export async function createRun(transaction: WriteTransaction, facts: NewRun): P
   if (row === undefined) return openedElsewhere(transaction, attemptId ?? "");
   const { number } = row;
   await setRunTags(transaction, number, facts.tags, facts.atMs);
-  await appendRunEvent(transaction, { ...facts, type: "run.created", data: { experimentId } });
+  await appendRunEvent(transaction, facts, { type: "run.created", data: { experimentId } });
   return {
     number,
     runId,
@@ -143,7 +144,7 @@ export async function updateRun(transaction: WriteTransaction, change: RunChange
   if (Object.keys(set).length > 0)
     await transaction.updateTable("run").set(set).where("number", "=", run.number).execute();
   if (status !== undefined && status !== run.status) {
-    await appendRunEvent(transaction, { ...change, ...run, type: `run.${status.toLowerCase()}` });
+    await appendRunEvent(transaction, { ...change, ...run }, { type: EVENT_OF_STATUS[status] });
   }
   return (await findRun(transaction, run.runId)) ?? run;
 }
@@ -156,20 +157,32 @@ export async function setRunStage(
   const { run, stage } = change;
   if (run.lifecycleStage === stage) return;
   await transaction.updateTable("run").set({ lifecycle_stage: stage }).where("number", "=", run.number).execute();
-  await appendRunEvent(transaction, { ...change, ...run, type: stage === "deleted" ? "run.deleted" : "run.restored" });
+  await appendRunEvent(
+    transaction,
+    { ...change, ...run },
+    { type: stage === "deleted" ? "run.deleted" : "run.restored" },
+  );
+}
+
+const EVENT_OF_STATUS = {
+  RUNNING: "run.running",
+  SCHEDULED: "run.scheduled",
+  FINISHED: "run.finished",
+  FAILED: "run.failed",
+  KILLED: "run.killed",
+} as const satisfies Record<RunStatus, EventType>;
+
+interface RunFacts {
+  readonly runId: string;
+  readonly project: string;
+  readonly atMs: number;
+  readonly actor: string;
 }
 
 async function appendRunEvent(
   transaction: WriteTransaction,
-  facts: {
-    readonly runId: string;
-    readonly project: string;
-    readonly atMs: number;
-    readonly actor: string;
-    readonly type: string;
-    readonly data?: object;
-  },
+  { atMs, project, runId, actor }: RunFacts,
+  event: EventsOf<"run">,
 ): Promise<void> {
-  const { atMs, project, type, runId, actor, data = {} } = facts;
-  await appendEvent(transaction, { atMs, project, type, subjectKind: "run", subject: runId, actor, data });
+  await appendEvent(transaction, { atMs, project, subjectKind: "run", subject: runId, actor, ...event });
 }

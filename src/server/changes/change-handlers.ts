@@ -49,7 +49,7 @@ export function createChangeHandlers({ store, project }: Platform): Pick<ApiHand
 }
 
 function toChange(event: StoredEvent): Change {
-  const { pipelineRunId } = event.data as { pipelineRunId?: string };
+  const pipelineRunId = "pipelineRunId" in event.data ? event.data.pipelineRunId : undefined;
   return {
     sequence: event.sequence,
     type: event.type,

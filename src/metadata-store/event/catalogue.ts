@@ -1,0 +1,280 @@
+type Nothing = Readonly<Record<never, never>>;
+type Text = string | undefined;
+
+interface StepRunEvent {
+  readonly pipeline: string;
+  readonly step: string;
+  readonly pipelineRunId: string;
+  readonly attempt?: number;
+  /** What the attempt ended as. */
+  readonly outcome?: string;
+  readonly cached?: true;
+  readonly reason?: string | undefined;
+  /** Key of the gate that let it through or refused it. */
+  readonly gate?: string;
+}
+
+interface PipelineRunEvent {
+  readonly pipeline: string;
+}
+
+interface ReleaseEvent {
+  readonly environment: string;
+  readonly asset: string;
+  readonly number: number;
+  readonly deploymentId: string;
+  readonly stepRunId: Text;
+}
+
+interface DeployedEvent extends ReleaseEvent {
+  readonly versionId: string;
+  readonly version: number;
+  readonly digest: string;
+  readonly address: Text;
+}
+
+interface AlertEvent {
+  readonly id: string;
+  readonly reason?: string;
+}
+
+interface DecisionEvent {
+  readonly id: string;
+  readonly kind: string;
+  readonly name: string;
+  /** Undefined where the decision holds in every environment. */
+  readonly environment: Text;
+  readonly countsFor: Text;
+  readonly comment: Text;
+}
+
+interface VerdictEvent {
+  readonly version: number;
+  readonly versionId: string;
+  readonly digest: string;
+  readonly metrics: object;
+  readonly reason: Text;
+  readonly stepRunId: string;
+}
+
+interface PurgedEvent {
+  readonly name: Text;
+  readonly artifactUri: Text;
+  readonly deletedAtMs: number;
+}
+
+/**
+ * What each event tells, by its type `<noun>.<past participle>`. Facts are added to a type, never taken from it or
+ * changed in meaning: the log keeps what earlier versions wrote.
+ */
+export interface EventCatalogue {
+  readonly "alert.acknowledged": AlertEvent;
+  readonly "alert.closed": AlertEvent;
+  readonly "alert.opened": {
+    readonly id: string;
+    readonly environment: string;
+    readonly metric: string;
+    readonly subject: Text;
+    readonly segment: Text;
+    readonly value: number;
+    readonly threshold: number;
+  };
+  readonly "approval.given": DecisionEvent;
+  readonly "approval.refused": DecisionEvent;
+  readonly "approval.requested": {
+    readonly kind: string;
+    readonly name: string;
+    readonly environment: string;
+    readonly needed: number;
+    readonly reason: Text;
+  };
+  readonly "approval.revoked": Omit<DecisionEvent, "name" | "countsFor">;
+  readonly "asset_version.made": {
+    readonly id: string;
+    readonly kind: string;
+    readonly version: number;
+    readonly digest: string;
+    readonly stepRunId: Text;
+    readonly rowCount: number | undefined;
+  };
+  readonly "dataset.capture_asked": { readonly files: "all" | readonly string[] };
+  readonly "dataset.dropped": { readonly version: number };
+  readonly "dataset.restored": { readonly version: number; readonly restoredFrom: number };
+  readonly "endpoint.changed": {
+    readonly action: string;
+    readonly modelVersionId: Text;
+    readonly candidateVersionId: Text;
+    readonly strategy: unknown;
+    readonly reason: object | undefined;
+  };
+  readonly "experiment.created": Nothing;
+  readonly "experiment.deleted": Nothing;
+  readonly "experiment.purged": PurgedEvent;
+  readonly "experiment.renamed": { readonly name: string };
+  readonly "experiment.restored": Nothing;
+  readonly "feature_view.materialized": {
+    readonly sourceVersionId: string;
+    readonly sourceVersion: number;
+    readonly rows: number;
+  };
+  readonly "grant.removed": { readonly project: string; readonly role?: undefined };
+  readonly "grant.set": { readonly project: string; readonly role: string };
+  readonly "labels.recorded": {
+    readonly received: number;
+    readonly matched: number;
+    readonly corrected: number;
+    readonly repeated: number;
+    readonly unmatched: number;
+    /** Times of the predictions that got a label. */
+    readonly fromMs: number | undefined;
+    readonly toMs: number | undefined;
+  };
+  readonly "logged_model.created": {
+    readonly name: string;
+    readonly experimentId: string;
+    readonly sourceRunId: Text;
+  };
+  readonly "logged_model.deleted": Nothing;
+  readonly "logged_model.imported": Nothing;
+  readonly "logged_model.params_added": { readonly keys: readonly string[] };
+  readonly "logged_model.purged": PurgedEvent;
+  readonly "logged_model.status_set": { readonly status: string };
+  readonly "logged_model.tag_deleted": { readonly key: string };
+  readonly "logged_model.tags_set": { readonly keys: readonly string[] };
+  readonly "model_alias.deleted": { readonly alias: string; readonly before: number };
+  readonly "model_alias.set": { readonly alias: string; readonly version: number; readonly before: number | null };
+  readonly "model_version.created": {
+    readonly version: number;
+    readonly source: string;
+    readonly runId: Text;
+    readonly assetVersionId: Text;
+  };
+  readonly "model_version.deleted": { readonly version: number; readonly aliases: readonly string[] };
+  readonly "model_version.stage_set": { readonly version: number; readonly stage: string };
+  readonly "model_version.tag_deleted": { readonly version: number; readonly key: string };
+  readonly "model_version.tag_set": { readonly version: number; readonly key: string; readonly value: string };
+  readonly "model_version.updated": { readonly version: number; readonly description: Text };
+  readonly "notebook.executed": {
+    readonly notebook: string;
+    readonly notebookDigest: string;
+    readonly notebookVersionId: string;
+    /** Digest of the notebook with its outputs. */
+    readonly executedNotebook: string;
+    readonly cells: number;
+    readonly environmentLock: string;
+    readonly parameters: object;
+    readonly secretsRemoved?: readonly string[];
+    readonly attemptId: string;
+    readonly failed: boolean;
+  };
+  readonly "pipeline.registered": { readonly digest: string; readonly file: string };
+  readonly "pipeline.removed": Nothing;
+  readonly "pipeline_run.acknowledged": Nothing;
+  readonly "pipeline_run.cancel_requested": PipelineRunEvent;
+  readonly "pipeline_run.cancelled": PipelineRunEvent;
+  readonly "pipeline_run.continued": PipelineRunEvent;
+  readonly "pipeline_run.failed": PipelineRunEvent;
+  readonly "pipeline_run.interrupted": PipelineRunEvent;
+  readonly "pipeline_run.queued": PipelineRunEvent & {
+    readonly trigger: { readonly kind: string; readonly subject?: string; readonly cause?: object };
+    readonly definition: string;
+  };
+  readonly "pipeline_run.resumed": PipelineRunEvent;
+  readonly "pipeline_run.started": PipelineRunEvent;
+  readonly "pipeline_run.succeeded": PipelineRunEvent;
+  readonly "pipeline_run.trigger_merged": { readonly on: string; readonly subject: string; readonly cause: object };
+  readonly "pipeline_run.waited": PipelineRunEvent;
+  readonly "push.received": { readonly commit: string; readonly pipelineRuns: readonly string[] };
+  readonly "quarantine.discarded": {
+    readonly batch: string;
+    readonly rows: number;
+    readonly files: number;
+    readonly source: string;
+    readonly reason: string;
+  };
+  readonly "quarantine.replayed": {
+    readonly batch: string;
+    readonly replayed: number;
+    readonly held: number;
+    readonly version: number;
+  };
+  readonly "registered_model.created": Nothing;
+  readonly "registered_model.deleted": { readonly versions: number };
+  readonly "registered_model.imported": { readonly versions: number };
+  readonly "registered_model.renamed": { readonly newName: string };
+  readonly "registered_model.tag_deleted": { readonly key: string };
+  readonly "registered_model.tag_set": { readonly key: string; readonly value: string };
+  readonly "registered_model.updated": { readonly description: Text };
+  readonly "release.deployed": DeployedEvent;
+  readonly "release.failed": ReleaseEvent & { readonly error: object };
+  readonly "release.removed": { readonly environment: string; readonly asset: string; readonly versionId: string };
+  readonly "release.rolled_back": DeployedEvent;
+  readonly "run.created": { readonly experimentId: number };
+  readonly "run.deleted": Nothing;
+  readonly "run.failed": Nothing;
+  readonly "run.finished": Nothing;
+  readonly "run.killed": Nothing;
+  readonly "run.purged": PurgedEvent;
+  readonly "run.restored": Nothing;
+  readonly "run.running": Nothing;
+  readonly "run.scheduled": Nothing;
+  readonly "step_run.cancelled": StepRunEvent;
+  readonly "step_run.failed": StepRunEvent;
+  readonly "step_run.pending": StepRunEvent;
+  readonly "step_run.queued": StepRunEvent;
+  readonly "step_run.skipped": StepRunEvent;
+  readonly "step_run.started": StepRunEvent;
+  readonly "step_run.succeeded": StepRunEvent;
+  readonly "step_run.running": StepRunEvent;
+  readonly "step_run.waiting": StepRunEvent;
+  readonly "token.created": {
+    readonly user: string;
+    readonly label: Text;
+    readonly expiresAtMs: number | undefined;
+    readonly only: Text;
+  };
+  readonly "token.revoked": Nothing;
+  readonly "user.created": { readonly kind: string; readonly roles: readonly object[] };
+  readonly "verdict.passed": VerdictEvent;
+  readonly "verdict.refused": VerdictEvent;
+  readonly "webhook.created": Nothing;
+  readonly "webhook.deleted": Nothing;
+  readonly "webhook.received": { readonly delivery: string; readonly pipelineRuns: readonly string[] };
+  readonly "webhook.updated": Nothing;
+}
+
+export type EventType = keyof EventCatalogue;
+
+/** What an event of a type tells. */
+export type EventData<Type extends EventType> = EventCatalogue[Type];
+
+type NounOf<Type extends string> = Type extends `${infer Noun}.${string}` ? Noun : never;
+
+/** The module whose acts the events of a noun report; nobody else appends them. */
+export const EVENT_WRITERS = {
+  alert: "monitoring",
+  approval: "governance",
+  asset_version: "pipeline",
+  dataset: "data",
+  endpoint: "serving",
+  experiment: "tracking",
+  feature_view: "features",
+  grant: "access",
+  labels: "monitoring",
+  logged_model: "tracking",
+  model_alias: "models",
+  model_version: "models",
+  notebook: "notebooks",
+  pipeline: "pipeline",
+  pipeline_run: "pipeline",
+  push: "delivery",
+  quarantine: "data",
+  registered_model: "models",
+  release: "delivery",
+  run: "tracking",
+  step_run: "pipeline",
+  token: "access",
+  user: "access",
+  verdict: "models",
+  webhook: "models",
+} as const satisfies Record<NounOf<EventType>, string>;
