@@ -54,3 +54,12 @@ export const readerEnded: ErrorFactory<{ reason: string }> = defineError("METADA
   hint: () => "Try again; if it ends with the same read, ask for less at once.",
   solve: "Try again. A read whose rows do not fit the thread's memory ends it each time: ask for less at once.",
 });
+
+export const notDurable: ErrorFactory<{ reason: string }> = defineError("METADATA_STORE_NOT_DURABLE", {
+  status: 503,
+  kind: "transient",
+  message: ({ reason }) =>
+    `The change is in the metadata store, but the disk did not confirm it: ${reason}; it may be lost when the machine stops`,
+  hint: () => "Look whether the change is there before you try again, and check the disk.",
+  solve: "Check the disk and its log. Look whether the change is there before trying again.",
+});

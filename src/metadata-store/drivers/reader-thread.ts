@@ -12,7 +12,7 @@ const ROWS_PER_MESSAGE = 500;
 
 const { file, timeoutMs } = workerData as { readonly file: string; readonly timeoutMs: number };
 const database = new DatabaseSync(file, { timeout: timeoutMs });
-database.exec("pragma query_only=on; pragma cache_size=-32768; pragma mmap_size=268435456; pragma temp_store=memory");
+database.exec("pragma query_only=on; pragma cache_size=-32768; pragma temp_store=memory");
 const run = createStatements(database, { rowByRow: true });
 let left: Record<string, unknown>[] = [];
 let tookMs = 0;

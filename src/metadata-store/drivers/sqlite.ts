@@ -7,6 +7,7 @@ import type { Database, ReadTransaction, WriteTransaction } from "../database.ts
 import { storeUnreachable, writeFailed } from "../errors.ts";
 import { type MetadataStore, withUrgent } from "../metadata-store.ts";
 import { migrate } from "../migrate.ts";
+import { type CommitAnswer, createDurableCommits, type Flush } from "./durable-commits.ts";
 import { createReadRouter } from "./read-router.ts";
 import { createReaderThreads } from "./reader-threads.ts";
 import { createReadingDialect, createSqliteDialect } from "./sqlite-dialect.ts";
@@ -27,16 +28,19 @@ interface PendingWrite {
 }
 
 /**
- * Metadata in one SQLite file (WAL, `synchronous=FULL`): one connection writes, one reads, both on this thread, where
+ * Metadata in one SQLite file (WAL): one connection writes, one reads, both on this thread, where
  * nobody else is answered while they work. Reads that take long have threads and connections of their own.
  *
  * Writes wait in two queues. The writer takes what has arrived, urgent ones first, gives each its savepoint inside one
- * transaction, commits once (one fsync) and only then answers all of them.
+ * transaction, commits once and answers all of them when the write-ahead log was flushed. This thread does not wait for
+ * the flush: the next group is taken and committed meanwhile. Other readers may see a change before it is durable; what
+ * they write then comes after it in the same log.
  *
  * @param file absolute path, made with its folder when missing
+ * @param options.flush makes commits durable; default: flushes the write-ahead log
  * @throws METADATA_STORE_UNREACHABLE, METADATA_STORE_TOO_NEW
  */
-export async function openSqliteStore(file: string): Promise<MetadataStore> {
+export async function openSqliteStore(file: string, options: { readonly flush?: Flush } = {}): Promise<MetadataStore> {
   const { writer, reader } = openConnections(file);
   const writing = new Kysely<Database>({ dialect: createSqliteDialect(writer) });
   const here = createStatements(reader);
@@ -53,10 +57,13 @@ export async function openSqliteStore(file: string): Promise<MetadataStore> {
     throw isEsteiraError(error) ? error : storeUnreachable({ store: file, reason: messageOf(error) }, error);
   });
 
+  // From here on commits are flushed by `durable`; before, SQLite flushed them itself.
+  writer.exec("pragma synchronous=normal");
   const listeners = new Set<() => void>();
   const notify = (): void => {
     for (const listener of listeners) listener();
   };
+  const durable = createDurableCommits(file, notify, options.flush);
   const queue: PendingWrite[] = [];
   const urgentQueue: PendingWrite[] = [];
   let draining = false;
@@ -66,8 +73,10 @@ export async function openSqliteStore(file: string): Promise<MetadataStore> {
     while (queue.length + urgentQueue.length > 0) {
       const first = urgentQueue.splice(0, LARGEST_GROUP - BESIDE_URGENT);
       const others = queue.splice(0, first.length === 0 ? LARGEST_GROUP : BESIDE_URGENT);
-      queue.unshift(...(await commitGroup(writer, writing as unknown as WriteTransaction, [...first, ...others])));
-      notify();
+      const group = [...first, ...others];
+      const answers = await commitGroup(writer, writing as unknown as WriteTransaction, group);
+      durable.add(answers);
+      queue.unshift(...group.slice(answers.length));
       // Lets the event loop receive more requests, so that they share the next commit.
       await new Promise(setImmediate);
     }
@@ -95,6 +104,8 @@ export async function openSqliteStore(file: string): Promise<MetadataStore> {
     async close() {
       stopPolling();
       await idle;
+      await durable.settled();
+      await durable.close();
       await threads.close();
       writer.close();
       reader.close();
@@ -124,14 +135,16 @@ function openConnections(file: string): { writer: DatabaseSync; reader: Database
 }
 
 /**
- * Commits changes of a group for as long as a group may take, at least one; returns those that are left for the next.
+ * Commits changes of a group for as long as a group may take, at least one.
+ *
+ * @returns their answers, in order; the changes behind them are left for the next group
  */
 async function commitGroup(
   writer: DatabaseSync,
   transaction: WriteTransaction,
   group: readonly PendingWrite[],
-): Promise<readonly PendingWrite[]> {
-  const answers: (() => void)[] = [];
+): Promise<readonly CommitAnswer[]> {
+  const answers: CommitAnswer[] = [];
   const deadline = performance.now() + LONGEST_GROUP_MS;
   try {
     writer.exec("begin immediate");
@@ -140,31 +153,29 @@ async function commitGroup(
       if (performance.now() > deadline) break;
     }
     writer.exec("commit");
+    return answers;
   } catch (error) {
     if (writer.isTransaction) writer.exec("rollback");
     const failure = writeFailed({ reason: messageOf(error) }, error);
-    for (const pending of group) pending.reject(failure);
-    return [];
+    return group.map(({ reject }) => ({ give: () => reject(failure), fail: () => reject(failure) }));
   }
-  for (const answer of answers) answer();
-  return group.slice(answers.length);
 }
 
 async function runInSavepoint(
   writer: DatabaseSync,
   transaction: WriteTransaction,
-  pending: PendingWrite,
-): Promise<() => void> {
+  { work, resolve, reject }: PendingWrite,
+): Promise<CommitAnswer> {
   writer.exec("savepoint change");
   try {
-    const result = await pending.work(transaction);
+    const result = await work(transaction);
     writer.exec("release change");
-    return () => pending.resolve(result as never);
+    return { give: () => resolve(result as never), fail: reject };
   } catch (error) {
     // A full disk ends the whole transaction, not only the savepoint.
     if (!writer.isTransaction) throw error;
     writer.exec("rollback to change; release change");
-    return () => pending.reject(error);
+    return { give: () => reject(error), fail: () => reject(error) };
   }
 }
 
