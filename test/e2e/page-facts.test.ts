@@ -276,6 +276,7 @@ describe("pages that say what is live", needsBrowser, () => {
   });
 
   test("a dataset's versions to choose from are no wider than a phone, in the language with the longer words", async () => {
+    await play("numbers");
     const page = await open("/datasets/raw_numbers", { width: 390, language: "pt-BR" });
     await page.locator("main select").first().waitFor();
     assert.equal(await page.evaluate(`document.documentElement.scrollWidth <= innerWidth`), true);
