@@ -6,6 +6,7 @@ const FOLDER = join(import.meta.dirname, "..", "src", "api");
 const TARGET = join(FOLDER, "schemas.ts");
 const NOT_SOURCES: ReadonlySet<string> = new Set([
   "api-schemas.ts",
+  "api-summaries.ts",
   "client.ts",
   "index.ts",
   "openapi.ts",
@@ -15,6 +16,7 @@ const NOT_SOURCES: ReadonlySet<string> = new Set([
   "resource.ts",
   "route.ts",
   "schemas.ts",
+  "serving-schemas.ts",
 ]);
 
 type Declaration = ts.InterfaceDeclaration | ts.TypeAliasDeclaration;

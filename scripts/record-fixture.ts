@@ -9,7 +9,6 @@ import { cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { createServices } from "#executors";
 import { startServer, type StartedServer } from "../test/setup/started-server.ts";
 
 const ROOT = resolve(import.meta.dirname, "..");
@@ -52,9 +51,6 @@ try {
     process.stdout.write(`wrote ${TARGET.slice(ROOT.length + 1)}: ${Object.keys(recorded.answers).length} answers\n`);
   } finally {
     await server.stop();
-    // A released service outlives the server that started it.
-    const services = createServices({ folder: join(project, ".esteira/services") });
-    await services.stop({ project: "flights", environment: "staging", name: "app" });
   }
 } finally {
   await rm(folder, { recursive: true, force: true, maxRetries: 5 });
@@ -245,7 +241,6 @@ async function recordAssets({ get }: Recording): Promise<void> {
 
 async function recordModel({ get }: Recording): Promise<Readonly<Record<string, string>>> {
   await get("/models/delay");
-  await get(`/models/delay/versions${LIMITED}`);
   const { items: predictions } = await get<{ readonly items: readonly { readonly id: string }[] }>(
     `/endpoints/production/delay/predictions${LIMITED}`,
   );

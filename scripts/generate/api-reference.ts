@@ -51,8 +51,8 @@ export async function generateApiReference(): Promise<ReadonlyMap<string, string
   return new Map([["docs/reference/api.md", text]]);
 }
 
-function toRow({ name, route }: NamedRoute): string {
-  const { method, path, surface, summary, action, stream } = route;
+function toRow({ name, summary, route }: NamedRoute): string {
+  const { method, path, surface, action, stream } = route;
   const address = surface === "mlflow" ? path : addressOf(route);
   const what = `${summary}${stream === undefined ? "" : " (server-sent events)"}`;
   return `| ${method} | \`${address}\` | ${what} | \`${name}\` | ${isOpen(action) ? `open: ${action.open}` : action} |`;

@@ -1,20 +1,25 @@
 import { apiRoutes } from "./api-routes.ts";
+import { apiSummaries } from "./api-summaries.ts";
 import { missingMlflowRoutes } from "./missing-mlflow-routes.ts";
 import { mlflowRoutes } from "./mlflow-routes.ts";
 import { descriptionRoutes, hookRoutes, operationRoutes } from "./operation-routes.ts";
 import type { Route } from "./route.ts";
 import { featureRoutes, monitoringRoutes, servingRoutes } from "./serving-routes.ts";
 
+const NOT_SERVED = "Not served here; answers why";
+
 /** A route with the name of what it does; names are unique within a surface. */
 export interface NamedRoute {
   readonly name: string;
+  /** What it does, in a line. */
+  readonly summary: string;
   readonly route: Route;
 }
 
 /** Every route that the server has, but for the files of the page. */
 export function listRoutes(): readonly NamedRoute[] {
   const tables: readonly Readonly<Record<string, Route>>[] = [
-    apiRoutes as unknown as Readonly<Record<string, Route>>,
+    apiRoutes,
     descriptionRoutes,
     servingRoutes,
     monitoringRoutes,
@@ -23,10 +28,15 @@ export function listRoutes(): readonly NamedRoute[] {
     operationRoutes,
     mlflowRoutes,
   ];
-  return tables.flatMap((table) => Object.entries(table).map(([name, route]) => ({ name, route })));
+  const summaries: Readonly<Record<string, string>> = apiSummaries;
+  return tables.flatMap((table) =>
+    Object.entries(table).map(([name, route]) => ({ name, summary: route.summary ?? summaries[name] ?? name, route })),
+  );
 }
 
 /** MLflow's calls that only say why they are not served. */
 export function listMissingRoutes(): readonly NamedRoute[] {
-  return Object.entries(missingMlflowRoutes).flatMap(([name, routes]) => routes.map((route) => ({ name, route })));
+  return Object.entries(missingMlflowRoutes).flatMap(([name, routes]) =>
+    routes.map((route) => ({ name, summary: NOT_SERVED, route })),
+  );
 }

@@ -1,3 +1,4 @@
+import type { Action } from "./action.ts";
 import type { Alert, Monitor } from "./alert.ts";
 import type { Approval, Approvals, NewApproval } from "./approval.ts";
 import type { AssetVersionSummary } from "./asset.ts";
@@ -28,7 +29,8 @@ import type { NewPipelineRun, PipelineDetail, PipelineSummary } from "./pipeline
 import type { PredictionDetail, PredictionSummary } from "./prediction.ts";
 import type { Environment, Release, Rollback } from "./release.ts";
 import type * as requests from "./requests.ts";
-import type { Route, RouteSchemas } from "./route.ts";
+import type { ResourceKind } from "./resource.ts";
+import type { Route } from "./route.ts";
 import type { Session } from "./session.ts";
 
 /** What each call of the HTTP API takes and answers, by the name of what it does. */
@@ -116,9 +118,6 @@ export interface ApiShapes {
   readonly getDashboard: { params: requests.NameParams; response: DashboardDetail };
 }
 
-/** Every route of the HTTP API, by the name of what it does. All are below `/api/v1/`. */
-export type ApiRoutes = { readonly [Name in keyof ApiShapes]: Route<ApiShapes[Name]> };
-
 /** One shape of a call; undefined for what it does not take. */
 export type ApiPart<Name extends keyof ApiShapes, Part extends string> = Part extends keyof ApiShapes[Name]
   ? ApiShapes[Name][Part]
@@ -127,213 +126,69 @@ export type ApiPart<Name extends keyof ApiShapes, Part extends string> = Part ex
 /** Calls of the API take a few fields. */
 const LARGEST_BYTES = 2 ** 20;
 
-type Facts = Pick<Route, "action" | "resource" | "stream">;
-
 /** A call that changes nothing. */
-function get<Name extends keyof ApiShapes>(
-  name: Name,
-  path: string,
-  summary: string,
-  facts: Facts,
-): Route<ApiShapes[Name]> {
-  return { surface: "api", method: "GET", path, summary, errors: "esteira", schemas: () => schemasOf(name), ...facts };
+function read(name: keyof ApiShapes, path: string, resource: ResourceKind, stream?: Route["stream"]): Route {
+  const facts = { surface: "api", action: "read", errors: "esteira" } as const;
+  const schemas: Route["schemas"] = async () => (await import("./api-schemas.ts")).apiSchemas[name];
+  return { ...facts, method: "GET", path, resource, schemas, ...(stream === undefined ? {} : { stream }) };
 }
 
 /** A call that changes something. */
-function post<Name extends keyof ApiShapes>(
-  name: Name,
-  path: string,
-  summary: string,
-  facts: Facts,
-): Route<ApiShapes[Name]> {
+function change(name: keyof ApiShapes, path: string, action: Action, resource: ResourceKind): Route {
   const body = { largestBytes: LARGEST_BYTES, type: "application/json" };
-  return { ...get(name, path, summary, facts), method: "POST", body };
+  return { ...read(name, path, resource), method: "POST", action, body };
 }
 
-async function schemasOf<Name extends keyof ApiShapes>(name: Name): Promise<RouteSchemas<ApiShapes[Name]>> {
-  return (await import("./api-schemas.ts")).apiSchemas[name];
-}
-
-/** The HTTP API as data; see {@link ApiRoutes}. */
-export const apiRoutes: ApiRoutes = {
-  getSession: get("getSession", "session", "Who is calling, and what they may do", {
-    action: "read",
-    resource: "project",
-  }),
-  getOverview: get("getOverview", "overview", "The whole cycle at this moment", {
-    action: "read",
-    resource: "project",
-  }),
-  streamChanges: get("streamChanges", "events", "What changes, as it changes", {
-    action: "read",
-    resource: "project",
-    stream: { event: "change" },
-  }),
-  listPipelines: get("listPipelines", "pipelines", "Pipelines by name", { action: "read", resource: "pipeline" }),
-  getPipeline: get("getPipeline", "pipelines/:name", "A pipeline with its graph", {
-    action: "read",
-    resource: "pipeline",
-  }),
-  createPipelineRun: post("createPipelineRun", "pipelines/:name/runs", "Start a pipeline run", {
-    action: "run",
-    resource: "pipeline",
-  }),
-  listPipelineRuns: get("listPipelineRuns", "pipeline-runs", "Pipeline runs, newest first", {
-    action: "read",
-    resource: "pipeline-run",
-  }),
-  getPipelineRun: get("getPipelineRun", "pipeline-runs/:id", "A pipeline run with its step runs", {
-    action: "read",
-    resource: "pipeline-run",
-  }),
-  listStepRuns: get(
-    "listStepRuns",
-    "pipeline-runs/:id/step-runs",
-    "Step runs of a pipeline run, in the order of the graph",
-    { action: "read", resource: "pipeline-run" },
-  ),
-  cancelPipelineRun: post("cancelPipelineRun", "pipeline-runs/:id/cancel", "Cancel a pipeline run", {
-    action: "cancel",
-    resource: "pipeline-run",
-  }),
-  resumePipelineRun: post(
-    "resumePipelineRun",
-    "pipeline-runs/:id/resume",
-    "Run again what failed, was cancelled or interrupted, and what follows; keep the rest",
-    { action: "run", resource: "pipeline-run" },
-  ),
-  acknowledgePipelineRun: post(
+/** Every route of the HTTP API, by the name of what it does. All are below `/api/v1/`. */
+export const apiRoutes: Readonly<Record<keyof ApiShapes, Route>> = {
+  getSession: read("getSession", "session", "project"),
+  getOverview: read("getOverview", "overview", "project"),
+  streamChanges: read("streamChanges", "events", "project", { event: "change" }),
+  listPipelines: read("listPipelines", "pipelines", "pipeline"),
+  getPipeline: read("getPipeline", "pipelines/:name", "pipeline"),
+  createPipelineRun: change("createPipelineRun", "pipelines/:name/runs", "run", "pipeline"),
+  listPipelineRuns: read("listPipelineRuns", "pipeline-runs", "pipeline-run"),
+  getPipelineRun: read("getPipelineRun", "pipeline-runs/:id", "pipeline-run"),
+  listStepRuns: read("listStepRuns", "pipeline-runs/:id/step-runs", "pipeline-run"),
+  cancelPipelineRun: change("cancelPipelineRun", "pipeline-runs/:id/cancel", "cancel", "pipeline-run"),
+  resumePipelineRun: change("resumePipelineRun", "pipeline-runs/:id/resume", "run", "pipeline-run"),
+  acknowledgePipelineRun: change(
     "acknowledgePipelineRun",
     "pipeline-runs/:id/acknowledge",
-    "Say that a person has seen how a pipeline run failed",
-    { action: "acknowledge", resource: "pipeline-run" },
+    "acknowledge",
+    "pipeline-run",
   ),
-  getStepRunLog: get("getStepRunLog", "step-runs/:id/log", "The log of a step run from a sequence on", {
-    action: "read",
-    resource: "pipeline-run",
-  }),
-  streamStepRunLog: get("streamStepRunLog", "step-runs/:id/log/stream", "The log of a step run, followed", {
-    action: "read",
-    resource: "pipeline-run",
-    stream: { event: "log", end: "end" },
-  }),
-  listDatasets: get("listDatasets", "datasets", "Datasets and feature tables by name", {
-    action: "read",
-    resource: "dataset",
-  }),
-  getDataset: get("getDataset", "datasets/:name", "A dataset: versions, columns, profile, quarantine", {
-    action: "read",
-    resource: "dataset",
-  }),
-  getDatasetRows: get("getDatasetRows", "datasets/:name/rows", "Rows of one version", {
-    action: "read",
-    resource: "dataset",
-  }),
-  listQuarantinedRows: get(
-    "listQuarantinedRows",
-    "datasets/:name/quarantine",
-    "Rows kept out by the contract, newest first",
-    { action: "read", resource: "dataset" },
-  ),
-  captureAgain: post(
-    "captureAgain",
-    "datasets/:name/capture",
-    "Capture files again that are captured already, or all; answers with the pipeline run",
-    { action: "run", resource: "dataset" },
-  ),
-  restoreDataset: post(
-    "restoreDataset",
-    "datasets/:name/restore",
-    "Make a new version with the content of an earlier one",
-    { action: "restore", resource: "dataset" },
-  ),
-  dropDataset: post(
-    "dropDataset",
-    "datasets/:name/drop",
-    "Drop a dataset that nothing needs; its versions stay for lineage",
-    { action: "drop", resource: "dataset" },
-  ),
-  replayQuarantine: post(
-    "replayQuarantine",
-    "datasets/:name/quarantine/replay",
-    "Check quarantined rows again and publish those that hold now",
-    { action: "quarantine", resource: "dataset" },
-  ),
-  discardQuarantine: post(
-    "discardQuarantine",
-    "datasets/:name/quarantine/discard",
-    "Give quarantined rows up, with a reason",
-    { action: "quarantine", resource: "dataset" },
-  ),
-  listFeatureViews: get("listFeatureViews", "feature-views", "Feature views, and how far they are online", {
-    action: "read",
-    resource: "feature-view",
-  }),
-  listModels: get("listModels", "models", "Models by name", { action: "read", resource: "model" }),
-  getModel: get("getModel", "models/:name", "A model with its versions", { action: "read", resource: "model" }),
-  listModelVersions: get("listModelVersions", "models/:name/versions", "Versions of a model, newest first", {
-    action: "read",
-    resource: "model",
-  }),
-  getModelVersion: get("getModelVersion", "models/:name/versions/:version", "The full record of a model version", {
-    action: "read",
-    resource: "model",
-  }),
-  listAssetVersions: get("listAssetVersions", "assets/:name/versions", "Versions of an asset, newest first", {
-    action: "read",
-    resource: "project",
-  }),
-  getLineage: get("getLineage", "lineage/:id", "What a version was made from, or what was made of it", {
-    action: "read",
-    resource: "project",
-  }),
-  getNotebookVersion: get(
-    "getNotebookVersion",
-    "notebooks/:id",
-    "A notebook version: cells, changes, outputs of one execution",
-    { action: "read", resource: "notebook" },
-  ),
-  listEndpoints: get("listEndpoints", "endpoints", "Endpoints", { action: "read", resource: "endpoint" }),
-  getEndpoint: get("getEndpoint", "endpoints/:environment/:name", "An endpoint with its windows and alerts", {
-    action: "read",
-    resource: "endpoint",
-  }),
-  listPredictions: get(
-    "listPredictions",
-    "endpoints/:environment/:name/predictions",
-    "Predictions of an endpoint, newest first",
-    { action: "read", resource: "prediction" },
-  ),
-  getPrediction: get("getPrediction", "predictions/:id", "A prediction and everything it was made from", {
-    action: "read",
-    resource: "prediction",
-  }),
-  listMonitors: get("listMonitors", "monitors", "Monitors", { action: "read", resource: "monitor" }),
-  listAlerts: get("listAlerts", "alerts", "Alerts, newest first", { action: "read", resource: "alert" }),
-  acknowledgeAlert: post("acknowledgeAlert", "alerts/:id/acknowledge", "Say that a person has seen an alert", {
-    action: "acknowledge",
-    resource: "alert",
-  }),
-  listEnvironments: get("listEnvironments", "environments", "Environments and what is live in them", {
-    action: "read",
-    resource: "release",
-  }),
-  listReleases: get("listReleases", "releases", "Releases, newest first", { action: "read", resource: "release" }),
-  rollBack: post("rollBack", "releases/rollback", "Deploy an earlier release", {
-    action: "rollback",
-    resource: "release",
-  }),
-  listApprovals: get("listApprovals", "approvals", "Approvals asked for and given", {
-    action: "read",
-    resource: "approval",
-  }),
-  createApproval: post("createApproval", "approvals", "Approve or refuse a digest", {
-    action: "approve",
-    resource: "approval",
-  }),
-  listDashboards: get("listDashboards", "dashboards", "Dashboards by name", { action: "read", resource: "dashboard" }),
-  getDashboard: get("getDashboard", "dashboards/:name", "A dashboard with the data of its tiles", {
-    action: "read",
-    resource: "dashboard",
-  }),
+  getStepRunLog: read("getStepRunLog", "step-runs/:id/log", "pipeline-run"),
+  streamStepRunLog: read("streamStepRunLog", "step-runs/:id/log/stream", "pipeline-run", { event: "log", end: "end" }),
+  listDatasets: read("listDatasets", "datasets", "dataset"),
+  getDataset: read("getDataset", "datasets/:name", "dataset"),
+  getDatasetRows: read("getDatasetRows", "datasets/:name/rows", "dataset"),
+  listQuarantinedRows: read("listQuarantinedRows", "datasets/:name/quarantine", "dataset"),
+  captureAgain: change("captureAgain", "datasets/:name/capture", "run", "dataset"),
+  restoreDataset: change("restoreDataset", "datasets/:name/restore", "restore", "dataset"),
+  dropDataset: change("dropDataset", "datasets/:name/drop", "drop", "dataset"),
+  replayQuarantine: change("replayQuarantine", "datasets/:name/quarantine/replay", "quarantine", "dataset"),
+  discardQuarantine: change("discardQuarantine", "datasets/:name/quarantine/discard", "quarantine", "dataset"),
+  listFeatureViews: read("listFeatureViews", "feature-views", "feature-view"),
+  listModels: read("listModels", "models", "model"),
+  getModel: read("getModel", "models/:name", "model"),
+  listModelVersions: read("listModelVersions", "models/:name/versions", "model"),
+  getModelVersion: read("getModelVersion", "models/:name/versions/:version", "model"),
+  listAssetVersions: read("listAssetVersions", "assets/:name/versions", "project"),
+  getLineage: read("getLineage", "lineage/:id", "project"),
+  getNotebookVersion: read("getNotebookVersion", "notebooks/:id", "notebook"),
+  listEndpoints: read("listEndpoints", "endpoints", "endpoint"),
+  getEndpoint: read("getEndpoint", "endpoints/:environment/:name", "endpoint"),
+  listPredictions: read("listPredictions", "endpoints/:environment/:name/predictions", "prediction"),
+  getPrediction: read("getPrediction", "predictions/:id", "prediction"),
+  listMonitors: read("listMonitors", "monitors", "monitor"),
+  listAlerts: read("listAlerts", "alerts", "alert"),
+  acknowledgeAlert: change("acknowledgeAlert", "alerts/:id/acknowledge", "acknowledge", "alert"),
+  listEnvironments: read("listEnvironments", "environments", "release"),
+  listReleases: read("listReleases", "releases", "release"),
+  rollBack: change("rollBack", "releases/rollback", "rollback", "release"),
+  listApprovals: read("listApprovals", "approvals", "approval"),
+  createApproval: change("createApproval", "approvals", "approve", "approval"),
+  listDashboards: read("listDashboards", "dashboards", "dashboard"),
+  getDashboard: read("getDashboard", "dashboards/:name", "dashboard"),
 };

@@ -72,7 +72,7 @@ export function createClient(send: (call: HttpCall) => Promise<unknown>) {
     request: ClientRequest<Name>,
     signal?: AbortSignal,
   ): Promise<ClientResponse<Name>> => {
-    const route = apiRoutes[name] as Route;
+    const route = apiRoutes[name];
     const { body, ...parts } = request as AddressParts & { readonly body?: object };
     const answer = await send({
       method: route.method,

@@ -1,6 +1,6 @@
 export { type Action, ACTIONS } from "./action.ts";
 export { listMissingRoutes, listRoutes, type NamedRoute } from "./all-routes.ts";
-export { type ApiPart, type ApiRoutes, apiRoutes, type ApiShapes } from "./api-routes.ts";
+export { type ApiPart, apiRoutes, type ApiShapes } from "./api-routes.ts";
 export { type MissingMlflowPart, missingMlflowRoutes } from "./missing-mlflow-routes.ts";
 export { type MlflowRouteName, mlflowRoutes } from "./mlflow-routes.ts";
 export { describeRoutes } from "./openapi.ts";
@@ -137,6 +137,7 @@ export {
   HTTP_METHODS,
   type HttpMethod,
   isOpen,
+  MLFLOW_PLACE_OF_PAGES,
   type Open,
   type Route,
   type RouteBody,

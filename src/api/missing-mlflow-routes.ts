@@ -74,7 +74,7 @@ export const missingMlflowRoutes: Readonly<Record<MissingMlflowPart, readonly Ro
 
 function toRoutes(call: string): readonly Route[] {
   const [methods = "", path = ""] = call.split(" ");
-  const facts = { summary: "Not served here; answers why", action: "read", resource: "project" } as const;
+  const facts = { action: "read", resource: "project" } as const;
   return methods
     .split(",")
     .map((method) => ({ surface: "mlflow", method: method as HttpMethod, path, ...facts, errors: "mlflow" }));

@@ -38,12 +38,13 @@ export async function describeRoutes(
     return rest;
   };
   const paths: Record<string, Record<string, object>> = {};
-  for (const { name, route } of routes) {
+  for (const named of routes) {
+    const { route } = named;
     const path = addressOf(route)
       .replaceAll(/:(\w+)/g, "{$1}")
       .replace(/\*$/, "{path}");
     const schemas = (await route.schemas?.()) ?? {};
-    (paths[path] ??= {})[route.method.toLowerCase()] = describe(name, route, schemas, { toSchema, rolesOf });
+    (paths[path] ??= {})[route.method.toLowerCase()] = describe(named, schemas, { toSchema, rolesOf });
   }
   return {
     openapi: "3.1.0",
@@ -66,8 +67,9 @@ interface Describing {
   readonly rolesOf: (action: Action) => readonly string[];
 }
 
-function describe(name: string, route: Route, schemas: RouteSchemas, { toSchema, rolesOf }: Describing): object {
-  const { action, resource, surface, summary } = route;
+function describe(named: NamedRoute, schemas: RouteSchemas, { toSchema, rolesOf }: Describing): object {
+  const { name, summary, route } = named;
+  const { action, resource, surface } = route;
   const parameters = [...pathParameters(route, schemas, toSchema), ...parametersOf("query", schemas.query, toSchema)];
   const body = describeBody(route, schemas, toSchema);
   const access = isOpen(action)
@@ -81,14 +83,14 @@ function describe(name: string, route: Route, schemas: RouteSchemas, { toSchema,
     "x-resource": resource,
     ...(parameters.length === 0 ? {} : { parameters }),
     ...(body === undefined ? {} : { requestBody: body }),
-    responses: describeResponses(route, schemas, toSchema),
+    responses: describeResponses(named, schemas, toSchema),
   };
 }
 
-function describeResponses(route: Route, { response }: RouteSchemas, toSchema: ToSchema): object {
+function describeResponses({ summary, route }: NamedRoute, { response }: RouteSchemas, toSchema: ToSchema): object {
   const schema = response === undefined ? {} : toSchema(response);
   const type = route.stream === undefined ? JSON_TYPE : "text/event-stream";
-  const ok = { description: route.summary, ...(response === undefined ? {} : { content: { [type]: { schema } } }) };
+  const ok = { description: summary, ...(response === undefined ? {} : { content: { [type]: { schema } } }) };
   const content = { [JSON_TYPE]: { schema: { $ref: `#/components/schemas/error-${route.errors}` } } };
   const refused = isOpen(route.action)
     ? {}

@@ -36,6 +36,9 @@ export const SURFACE_PREFIXES: Readonly<Record<Surface, readonly string[]>> = {
   operations: ["/"],
 };
 
+/** Of MLflow's places, the one for pages. */
+export const MLFLOW_PLACE_OF_PAGES = 2;
+
 /** How the clients of a route read an error: see `error-reply.ts` of `server`. */
 export type ErrorForm = "esteira" | "mlflow" | "mlflow-scoring" | "open-inference" | "feast";
 
@@ -53,12 +56,13 @@ export interface Open {
  * One HTTP route as a value, free of any HTTP framework: the server mounts it, clients are derived from it, the OpenAPI
  * document describes it, tests walk over all of them. What answers it stands elsewhere, see {@link Answered}.
  */
-export interface Route<Shape extends RouteShape = RouteShape> {
+export interface Route {
   readonly surface: Surface;
   readonly method: HttpMethod;
   /** After the prefix of its surface; with a leading `/`: whole. `:name` is one segment, a final `*` the rest. */
   readonly path: string;
-  readonly summary: string;
+  /** What it does, in a line; those of the API stand apart, in `api-summaries.ts`. */
+  readonly summary?: string;
   /** What the caller must be allowed to do. Asked before a byte of the body is read. */
   readonly action: Action | Open;
   /** To what; it belongs to the project of the server. */
@@ -67,7 +71,7 @@ export interface Route<Shape extends RouteShape = RouteShape> {
   readonly body?: RouteBody;
   readonly errors: ErrorForm;
   /** Loaded when they are asked for: neither the page nor the start of a server needs them. */
-  readonly schemas?: () => Promise<RouteSchemas<Shape>>;
+  readonly schemas?: () => Promise<RouteSchemas>;
   /** Answers with a server-sent event stream; the response's shape is the data of one event, `event` its name. */
   readonly stream?: { readonly event: string; readonly end?: string };
 }
@@ -80,7 +84,7 @@ export interface Answered<Handler> {
 
 /** Where a route is served, with `:name` and `*`: the first of its places. */
 export function addressOf(route: Pick<Route, "surface" | "path">): string {
-  return addressesOf(route)[0] as string;
+  return addressesOf(route)[0] ?? route.path;
 }
 
 /** Every place where a route is served. */

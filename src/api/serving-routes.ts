@@ -1,4 +1,5 @@
-import type { ErrorForm, Route } from "./route.ts";
+import type { ErrorForm, Route, RouteSchemas } from "./route.ts";
+import type { servingSchemas } from "./serving-schemas.ts";
 
 const MEBIBYTE = 2 ** 20;
 const ENDPOINT = "endpoints/:environment/:endpoint";
@@ -7,9 +8,18 @@ const MODEL = `${ENDPOINT}/v2/models/:model`;
 /** Rows, tensors and labels. */
 const ROWS = { largestBytes: 64 * MEBIBYTE } as const;
 
-function predict(path: string, summary: string, errors: ErrorForm): Route {
+function schemasOf(name: keyof typeof servingSchemas): () => Promise<RouteSchemas> {
+  return async () => (await import("./serving-schemas.ts")).servingSchemas[name];
+}
+
+function predict(
+  name: "predictRows" | "invoke" | "infer" | "inferVersion",
+  path: string,
+  summary: string,
+  errors: ErrorForm,
+): Route {
   const facts = { action: "predict", resource: "endpoint", body: ROWS, errors } as const;
-  return { surface: "serving", method: "POST", path, summary, ...facts };
+  return { surface: "serving", method: "POST", path, summary, schemas: schemasOf(name), ...facts };
 }
 
 /** What an endpoint says of itself: clients ask that first, so whoever may predict may hear it. */
@@ -22,8 +32,8 @@ function describe(path: string, summary: string, errors: ErrorForm = "open-infer
  * Protocol 2 below `v2`, where the model's name is the endpoint's.
  */
 export const servingRoutes = {
-  predictRows: predict(`${ENDPOINT}/predict`, "Predict rows", "esteira"),
-  invoke: predict(`${ENDPOINT}/invocations`, "Predict rows (MLflow scoring protocol)", "mlflow-scoring"),
+  predictRows: predict("predictRows", `${ENDPOINT}/predict`, "Predict rows", "esteira"),
+  invoke: predict("invoke", `${ENDPOINT}/invocations`, "Predict rows (MLflow scoring protocol)", "mlflow-scoring"),
   ping: describe(`${ENDPOINT}/ping`, "Whether the endpoint answers (MLflow)", "mlflow-scoring"),
   isLive: describe(`${ENDPOINT}/v2/health/live`, "Whether the process answers"),
   isReady: describe(`${ENDPOINT}/v2/health/ready`, "Whether the endpoint answers"),
@@ -33,8 +43,8 @@ export const servingRoutes = {
   describeModelVersion: describe(`${MODEL}/versions/:version`, "Model metadata"),
   isModelReady: describe(`${MODEL}/ready`, "Whether the model answers"),
   isModelVersionReady: describe(`${MODEL}/versions/:version/ready`, "Whether the model answers"),
-  infer: predict(`${MODEL}/infer`, "Predict tensors", "open-inference"),
-  inferVersion: predict(`${MODEL}/versions/:version/infer`, "Predict tensors", "open-inference"),
+  infer: predict("infer", `${MODEL}/infer`, "Predict tensors", "open-inference"),
+  inferVersion: predict("inferVersion", `${MODEL}/versions/:version/infer`, "Predict tensors", "open-inference"),
 } as const satisfies Readonly<Record<string, Route>>;
 
 /** What is told to the monitors of an endpoint. */
@@ -44,6 +54,7 @@ export const monitoringRoutes = {
     method: "POST",
     path: `${ENDPOINT}/labels`,
     summary: "Tell what really happened",
+    schemas: schemasOf("recordLabels"),
     action: "label",
     resource: "endpoint",
     body: ROWS,
@@ -54,6 +65,7 @@ export const monitoringRoutes = {
     method: "POST",
     path: `${ENDPOINT}/evaluate`,
     summary: "Compute and judge the windows that changed",
+    schemas: schemasOf("evaluate"),
     action: "evaluate",
     resource: "endpoint",
     body: ROWS,
@@ -68,6 +80,7 @@ export const featureRoutes = {
     method: "POST",
     path: "get-online-features",
     summary: "Online features of entities (Feast's feature server)",
+    schemas: schemasOf("getOnlineFeatures"),
     action: "read",
     resource: "feature-view",
     body: { largestBytes: 16 * MEBIBYTE },

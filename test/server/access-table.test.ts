@@ -224,6 +224,8 @@ describe("who may call what", () => {
       const example = isServed ? exampleOf(named, held) : { isNeverServed: true };
       if (row === undefined) wrong.push(`${nameOf(route)}: no row in access.tsv`);
       else if (example === undefined) wrong.push(`${nameOf(route)}: no example in route-examples.ts`);
+      else if ((await route.schemas?.())?.body?.safeParse(example.body ?? {}).success === false)
+        wrong.push(`${nameOf(route)}: its example is not what its schema says`);
       else if (row.least !== "signed") wrong.push(...(await tryRoute(opened.url, named, row, { callers, example })));
     }
     const known = new Set([...listRoutes(), ...listMissingRoutes()].map(({ route }) => nameOf(route)));

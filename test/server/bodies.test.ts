@@ -1,9 +1,11 @@
 // What the server does with the bodies of requests before, and while, it reads them.
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { connect, type Socket } from "node:net";
 import { describe, it } from "node:test";
 import { deflateSync, gzipSync } from "node:zlib";
+import { isOpen, listRoutes, toAddress } from "#api";
 import { openTestServer, signIn } from "../setup/opened-server.ts";
 
 const JSON_TYPE = { "content-type": "application/json" };
@@ -18,14 +20,16 @@ const SURFACES = [
   "/api/2.0/mlflow/runs/search",
 ];
 
-/** Sends the head of a request with a body that never comes, and answers what the server said. */
-async function askWithoutBody(url: string, path: string): Promise<string> {
+const PARAMS = Object.fromEntries(
+  listRoutes().flatMap(({ route }) => [...route.path.matchAll(/:(\w+)/g)].map(([, name = ""]) => [name, "x"])),
+);
+
+/** Sends the head of a request with the begin of a body that never comes, and answers what the server said. */
+async function ask(url: string, head: string): Promise<string> {
   const socket: Socket = connect(Number(new URL(url).port), "127.0.0.1");
   let said = "";
   socket.on("data", (piece: Buffer) => (said += piece.toString()));
-  socket.write(
-    `POST ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\ncontent-length: 60000000\r\n\r\n{"a":`,
-  );
+  socket.write(head);
   while (!said.includes("\r\n\r\n")) await once(socket, "data");
   socket.destroy();
   return said;
@@ -36,7 +40,45 @@ describe("a request's body", () => {
     const opened = await openTestServer();
     await signIn(opened, "ana", "admin");
     for (const path of [...SURFACES, "/hooks/push"])
-      assert.match(await askWithoutBody(opened.url, path), /^HTTP\/1\.1 (401|409) /, path);
+      assert.match(
+        await ask(
+          opened.url,
+          `POST ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\ncontent-length: 60000000\r\n\r\n{"a":`,
+        ),
+        /^HTTP\/1\.1 (401|409) /,
+        path,
+      );
+  });
+
+  it("is not read of a caller who may not call, on any route that takes one, be it huge or slow", async () => {
+    const opened = await openTestServer();
+    await signIn(opened, "ana", "admin");
+    const { authorization = "" } = await signIn(opened, "none");
+    const read: string[] = [];
+    let answered = 0;
+    const watch = (request: IncomingMessage, response: ServerResponse): void => {
+      response.once("prefinish", () => {
+        answered++;
+        if (request.readableDidRead) read.push(`${request.method} ${request.url}`);
+      });
+    };
+    // Answers on the same socket as the request came, also those that the server hands over to another.
+    opened.server.server.on("request", watch);
+    for (const { route } of listRoutes().filter(
+      (each) => each.route.body !== undefined && !isOpen(each.route.action),
+    )) {
+      const path = toAddress(route, { params: { ...PARAMS, "*": "x" } });
+      for (const [sender, refusal] of [
+        ["", 401],
+        [`authorization: ${authorization}\r\n`, 403],
+      ] as const)
+        for (const length of ["content-length: 6000000000", "transfer-encoding: chunked"]) {
+          const head = `${route.method} ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\n${sender}content-type: application/json\r\n${length}\r\n\r\n5\r\n{"a":`;
+          assert.match(await ask(opened.url, head), new RegExp(`^HTTP/1\\.1 ${refusal} `), `${path} ${length}`);
+        }
+    }
+    assert.ok(answered > 200, String(answered));
+    assert.deepEqual(read, []);
   });
 
   it("that is nested two million deep is refused on every surface, in no time", async () => {

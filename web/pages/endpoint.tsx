@@ -10,7 +10,7 @@ import { Icon } from "../ui/icon.tsx";
 import { useLanguage } from "../ui/language.tsx";
 import { useList } from "../ui/list-page.ts";
 import { Empty, Page, Panel, Read } from "../ui/page.tsx";
-import { useSearchValue } from "../ui/search-value.ts";
+import { useSearchChoice, useSearchValue } from "../ui/search-value.ts";
 import { ShownOf } from "../ui/shown-of.tsx";
 import { StateBadge } from "../ui/state.tsx";
 import { type Column, DataTable } from "../ui/table.tsx";
@@ -173,10 +173,11 @@ function Figures({ endpoint }: { readonly endpoint: EndpointDetail }) {
 
 function Predictions({ environment, name }: { readonly environment: string; readonly name: string }) {
   const { t, format } = useLanguage();
-  const [labelled, setLabelled] = useSearchValue("labelled");
+  const [labelled, setLabelled] = useSearchChoice("labelled", ["yes", "no"]);
   const [modelVersion, setModelVersion] = useSearchValue("modelVersion");
+  const version = modelVersion === undefined ? undefined : Number(modelVersion);
   const endpoint = useQuery(queries.endpoint(environment, name));
-  const { result, more } = useList(queries.predictions(environment, name, { labelled, modelVersion }));
+  const { result, more } = useList(queries.predictions(environment, name, { labelled, modelVersion: version }));
   const versions = [...new Set(endpoint.data?.periods.map((period) => period.modelVersion))];
   const value = (each: number | string | undefined): string =>
     each === undefined ? "–" : typeof each === "number" ? format.number(each, 4) : each;

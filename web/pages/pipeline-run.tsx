@@ -1,7 +1,7 @@
 import { Drawer } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
-import type { PipelineRunDetail, StepRun } from "#api";
+import type { PipelineRunDetail, StepRun, StepRunStatus } from "#api";
 import { isOver, runActions, runState, stepProgress, stepState } from "../models/run.ts";
 import { valueText } from "../models/format.ts";
 import { address } from "../routes/address.ts";
@@ -14,7 +14,7 @@ import { Icon } from "../ui/icon.tsx";
 import { useLanguage } from "../ui/language.tsx";
 import { useList } from "../ui/list-page.ts";
 import { Page, Panel, Problem, Read } from "../ui/page.tsx";
-import { useOpened, useSearchValue } from "../ui/search-value.ts";
+import { useOpened, useSearchChoice } from "../ui/search-value.ts";
 import { StepOutcomes } from "../ui/run-progress.tsx";
 import { StateBadge } from "../ui/state.tsx";
 import { loadOfKind, stepEdges, stepNode } from "../ui/step-node.tsx";
@@ -114,7 +114,7 @@ function RunActions({ run }: { readonly run: PipelineRunDetail }) {
 function RunBody({ run }: { readonly run: PipelineRunDetail }) {
   const { t } = useLanguage();
   const [selected, select] = useOpened("step");
-  const [state, setState] = useSearchValue("state");
+  const [state, setState] = useSearchChoice("state", STEP_STATES);
   const { stepRuns, more } = useStepRuns(run, state);
   const current = useSelected(run, stepRuns, selected);
   const states = stepStates(run);
@@ -273,7 +273,7 @@ interface MoreStepRuns {
 /** The step runs to show, of one state or of all; of a run with more than one answer holds, page after page. */
 function useStepRuns(
   run: PipelineRunDetail,
-  state: string | undefined,
+  state: StepRunStatus | undefined,
 ): { readonly stepRuns: readonly StepRun[]; readonly more: MoreStepRuns | undefined } {
   const isLarge = run.nextStepRuns !== undefined;
   const { result, more } = useList({ ...queries.stepRuns(run.id, { status: state }), enabled: isLarge });
@@ -295,9 +295,20 @@ function useSelected(
   return known ?? (selected === undefined ? undefined : result.data?.[0]);
 }
 
+const STEP_STATES = [
+  "pending",
+  "queued",
+  "running",
+  "waiting",
+  "succeeded",
+  "failed",
+  "skipped",
+  "cancelled",
+] as const satisfies readonly StepRunStatus[];
+
 /** The states that the run's steps are in, by the server's counts. */
 function stepStates(run: PipelineRunDetail): readonly string[] {
-  return Object.entries(run.steps).flatMap(([state, count]) => (state !== "cached" && (count ?? 0) > 0 ? [state] : []));
+  return STEP_STATES.filter((state) => (run.steps[state] ?? 0) > 0);
 }
 
 function MoreSteps({

@@ -8,7 +8,7 @@ import { useLanguage } from "../ui/language.tsx";
 import { useList, useWholeList } from "../ui/list-page.ts";
 import { Empty, Page, Read } from "../ui/page.tsx";
 import { RunTable } from "../ui/run-table.tsx";
-import { useSearchValue } from "../ui/search-value.ts";
+import { useSearchChoice, useSearchValue } from "../ui/search-value.ts";
 import { StateBadge } from "../ui/state.tsx";
 import { type Column, DataTable } from "../ui/table.tsx";
 import { type Tab, Tabs } from "../ui/tabs.tsx";
@@ -141,7 +141,7 @@ function RecentBars({ pipeline }: { readonly pipeline: PipelineSummary }) {
 
 function Runs() {
   const { t, name } = useLanguage();
-  const [status, setStatus] = useSearchValue("status");
+  const [status, setStatus] = useSearchChoice("status", STATUSES);
   const [pipeline, setPipeline] = useSearchValue("pipeline");
   const pipelines = useWholeList(queries.pipelines());
   const { result, more } = useList(queries.pipelineRuns({ status, pipeline }));

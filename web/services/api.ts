@@ -1,7 +1,5 @@
-import type { ApiProblem } from "#api";
+import { type ApiProblem, createClient, type HttpCall } from "#api";
 import { credentials } from "./credentials.ts";
-
-const BASE = "/api/v1";
 
 /** An answer of the server that is not 2xx, or no answer at all. */
 export class ProblemError extends Error {
@@ -16,41 +14,21 @@ export class ProblemError extends Error {
   }
 }
 
-export type QueryValues = Readonly<Record<string, string | number | boolean | undefined>>;
-
-/** A path below the API with its parts and query encoded: ``path`/models/${name}` ``. */
-export function path(texts: TemplateStringsArray, ...parts: readonly (string | number)[]): string {
-  return texts.reduce(
-    (whole, text, index) => whole + text + (index < parts.length ? encodeURIComponent(String(parts[index])) : ""),
-    "",
-  );
-}
-
-/** @throws ProblemError */
-export async function get<Answer>(address: string, query: QueryValues = {}, signal?: AbortSignal): Promise<Answer> {
-  return answerOf<Answer>(() =>
-    fetch(`${BASE}${address}${queryText(query)}`, {
-      headers: { accept: "application/json", ...credentials.headers() },
+/** Sends one call and reads its answer. @throws ProblemError */
+export function send<Answer>({ method, address, body, signal }: HttpCall): Promise<Answer> {
+  const headers = { accept: "application/json", ...credentials.headers() };
+  return answerOf(() =>
+    fetch(address, {
+      method,
+      headers: body === undefined ? headers : { ...headers, "content-type": "application/json" },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       ...(signal === undefined ? {} : { signal }),
     }),
   );
 }
 
-/** @throws ProblemError */
-export async function post<Answer>(address: string, body: object = {}): Promise<Answer> {
-  return answerOf<Answer>(() =>
-    fetch(`${BASE}${address}`, {
-      method: "POST",
-      headers: { accept: "application/json", "content-type": "application/json", ...credentials.headers() },
-      body: JSON.stringify(body),
-    }),
-  );
-}
-
-/** Full address of a stream. */
-export function streamAddress(address: string, query: QueryValues = {}): string {
-  return `${BASE}${address}${queryText(query)}`;
-}
+/** Calls the API by the name of what it does. @throws ProblemError */
+export const call = createClient(send);
 
 /** Reads the answer to a request as JSON. @throws ProblemError */
 export async function answerOf<Answer>(send: () => Promise<Response>): Promise<Answer> {
@@ -86,12 +64,4 @@ function problemOf(response: Response, text: string): ApiProblem {
     // A proxy's page, not our JSON: the status is all there is to say.
   }
   return { code: `HTTP_${response.status}`, message: `${response.status} ${response.statusText}` };
-}
-
-function queryText(query: QueryValues): string {
-  const values = new URLSearchParams();
-  for (const [name, value] of Object.entries(query))
-    if (value !== undefined && value !== "") values.set(name, String(value));
-  const text = values.toString();
-  return text === "" ? "" : `?${text}`;
 }

@@ -1,9 +1,10 @@
+import { mlflowRoutes, toAddress } from "#api";
 import { ProblemError } from "./api.ts";
 import { credentials } from "./credentials.ts";
 
 /** Address of one artifact of a run, for downloads. */
 export function artifactAddress(runId: string, path: string): string {
-  return `/get-artifact?${new URLSearchParams({ run_id: runId, path }).toString()}`;
+  return toAddress(mlflowRoutes.getArtifact, { query: { run_id: runId, path } });
 }
 
 export interface FileStart {

@@ -1,7 +1,6 @@
 import type { QueryClient } from "@tanstack/react-query";
-import type { Change } from "#api";
+import { apiRoutes, type Change, toAddress } from "#api";
 import { changeTargets } from "../models/change-targets.ts";
-import { streamAddress } from "./api.ts";
 import { followStream } from "./event-stream.ts";
 
 /** Changes are gathered this long, so that a fan-out of a thousand steps is one reading. */
@@ -24,7 +23,7 @@ export function followChanges(client: QueryClient, onConnection: (connection: Co
     targets.clear();
   };
   const stop = followStream({
-    address: streamAddress("/events"),
+    address: toAddress(apiRoutes.streamChanges, {}),
     onOpen: () => {
       if (wasLost) void client.invalidateQueries();
       wasLost = false;

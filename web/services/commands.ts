@@ -1,25 +1,15 @@
-import type {
-  Acknowledged,
-  Approval,
-  DiscardedQuarantine,
-  NewApproval,
-  NewPipelineRun,
-  QuarantineDiscard,
-  ReplayedQuarantine,
-  Rollback,
-} from "#api";
-import { path, post } from "./api.ts";
+import type { NewApproval, NewPipelineRun, QuarantineDiscard, Rollback } from "#api";
+import { call } from "./api.ts";
 
 /** What the pages ask the server to do. All throw ProblemError. */
 export const commands = {
-  runPipeline: (name: string, body: NewPipelineRun): Promise<Acknowledged> => post(path`/pipelines/${name}/runs`, body),
-  cancelRun: (id: string): Promise<Acknowledged> => post(path`/pipeline-runs/${id}/cancel`),
-  resumeRun: (id: string): Promise<Acknowledged> => post(path`/pipeline-runs/${id}/resume`),
-  acknowledgeRun: (id: string): Promise<Acknowledged> => post(path`/pipeline-runs/${id}/acknowledge`),
-  acknowledgeAlert: (id: string): Promise<Acknowledged> => post(path`/alerts/${id}/acknowledge`),
-  replayQuarantine: (name: string): Promise<ReplayedQuarantine> => post(path`/datasets/${name}/quarantine/replay`),
-  discardQuarantine: (name: string, body: QuarantineDiscard): Promise<DiscardedQuarantine> =>
-    post(path`/datasets/${name}/quarantine/discard`, body),
-  rollBack: (body: Rollback): Promise<Acknowledged> => post("/releases/rollback", body),
-  decide: (body: NewApproval): Promise<Approval> => post("/approvals", body),
+  runPipeline: (name: string, body: NewPipelineRun) => call("createPipelineRun", { params: { name }, body }),
+  cancelRun: (id: string) => call("cancelPipelineRun", { params: { id } }),
+  resumeRun: (id: string) => call("resumePipelineRun", { params: { id } }),
+  acknowledgeRun: (id: string) => call("acknowledgePipelineRun", { params: { id } }),
+  acknowledgeAlert: (id: string) => call("acknowledgeAlert", { params: { id } }),
+  replayQuarantine: (name: string) => call("replayQuarantine", { params: { name } }),
+  discardQuarantine: (name: string, body: QuarantineDiscard) => call("discardQuarantine", { params: { name }, body }),
+  rollBack: (body: Rollback) => call("rollBack", { body }),
+  decide: (body: NewApproval) => call("createApproval", { body }),
 } as const;

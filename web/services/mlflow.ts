@@ -1,44 +1,23 @@
-import { answerOf, type QueryValues } from "./api.ts";
-import { credentials } from "./credentials.ts";
+import { MLFLOW_PLACE_OF_PAGES, mlflowRoutes, type MlflowRouteName, type QueryValues, toAddress } from "#api";
+import { send } from "./api.ts";
 
-const BASE = "/ajax-api/2.0/mlflow/";
-
-type ListQuery = Readonly<Record<string, QueryValues[string] | readonly string[]>>;
-
-/** Address of an MLflow call with its query; a list repeats its name. */
-export function mlflowAddress(call: string, query: ListQuery = {}): string {
-  const values = new URLSearchParams();
-  for (const [name, value] of Object.entries(query)) {
-    for (const each of Array.isArray(value) ? (value as readonly string[]) : [value as QueryValues[string]])
-      if (each !== undefined) values.append(name, String(each));
-  }
-  const text = values.toString();
-  return `${BASE}${call}${text === "" ? "" : `?${text}`}`;
-}
-
-/** @throws ProblemError with MLflow's `error_code` */
-export function mlflowGet<Answer>(call: string, query: ListQuery = {}, signal?: AbortSignal): Promise<Answer> {
-  return answerOf(() =>
-    fetch(mlflowAddress(call, query), {
-      headers: { accept: "application/json", ...credentials.headers() },
-      ...(signal === undefined ? {} : { signal }),
-    }),
-  );
-}
-
-/** @throws ProblemError with MLflow's `error_code` */
-export function mlflowSend<Answer>(
-  method: "POST" | "PATCH" | "DELETE",
-  call: string,
-  body: object,
-  signal?: AbortSignal,
-): Promise<Answer> {
-  return answerOf(() =>
-    fetch(`${BASE}${call}`, {
-      method,
-      headers: { accept: "application/json", "content-type": "application/json", ...credentials.headers() },
-      body: JSON.stringify(body),
-      ...(signal === undefined ? {} : { signal }),
-    }),
-  );
+/**
+ * Calls MLflow by the name of what it does.
+ *
+ * @param fields those that its path names go there, the others into the query string of what only reads, else into the
+ *   body
+ * @throws ProblemError with MLflow's `error_code`
+ */
+export function callMlflow<Answer>(name: MlflowRouteName, fields: object, signal?: AbortSignal): Promise<Answer> {
+  const route = mlflowRoutes[name];
+  const isRead = route.method === "GET";
+  const values = fields as QueryValues & Readonly<Record<string, string>>;
+  const inPath = [...route.path.matchAll(/:(\w+)/g)].map(([, each]) => each ?? "");
+  const query = Object.fromEntries(Object.entries(values).filter(([each]) => !inPath.includes(each)));
+  return send<Answer>({
+    method: route.method,
+    address: toAddress(route, { params: values, query: isRead ? query : {} }, MLFLOW_PLACE_OF_PAGES),
+    ...(isRead ? {} : { body: fields }),
+    ...(signal === undefined ? {} : { signal }),
+  });
 }

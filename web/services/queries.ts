@@ -1,101 +1,73 @@
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
-import type {
-  Alert,
-  Approvals,
-  AssetVersionSummary,
-  DashboardDetail,
-  DashboardSummary,
-  DatasetDetail,
-  DatasetRows,
-  DatasetSummary,
-  EndpointDetail,
-  EndpointSummary,
-  Environment,
-  LineageGraph,
-  ModelDetail,
-  ModelSummary,
-  ModelVersionRecord,
-  ModelVersionSummary,
-  Monitor,
-  NotebookVersion,
-  Overview,
-  Page,
-  PipelineDetail,
-  PipelineRunDetail,
-  PipelineRunSummary,
-  PipelineSummary,
-  PredictionDetail,
-  PredictionSummary,
-  QuarantinedRow,
-  Release,
-  Session,
-  StepRun,
-} from "#api";
-import { get, path, type QueryValues } from "./api.ts";
+import type { ApiShapes, CallName, ClientRequest, ClientResponse, Page } from "#api";
+import { call } from "./api.ts";
 
 const PAGE_SIZE = 100;
 
-function one<Answer>(key: readonly unknown[], address: string, query: QueryValues = {}) {
-  return queryOptions({ queryKey: [...key, query], queryFn: ({ signal }) => get<Answer>(address, query, signal) });
+/** Names of the calls that answer a page of a list. */
+type ListName = {
+  [Name in CallName]: ApiShapes[Name] extends { query: { after?: string | undefined }; response: Page<unknown> }
+    ? Name
+    : never;
+}[CallName];
+
+/** The query of a call. */
+type QueryOf<Name extends CallName> = ClientRequest<Name> extends { readonly query?: infer Query } ? Query : never;
+
+function one<Name extends CallName>(key: readonly unknown[], name: Name, request: ClientRequest<Name>) {
+  const { query = {} } = request as { readonly query?: object };
+  return queryOptions({ queryKey: [...key, query], queryFn: ({ signal }) => call(name, request, signal) });
 }
 
-function pages<Item>(key: readonly unknown[], address: string, query: QueryValues = {}) {
+function pages<Name extends ListName>(key: readonly unknown[], name: Name, request: ClientRequest<Name>) {
+  const { query = {} } = request as { readonly query?: object };
   return infiniteQueryOptions({
     queryKey: [...key, "pages", query],
     queryFn: ({ pageParam, signal }) =>
-      get<Page<Item>>(address, { limit: PAGE_SIZE, ...query, after: pageParam }, signal),
+      call(name, { ...(request as object), query: { limit: PAGE_SIZE, ...query, after: pageParam } } as never, signal),
     initialPageParam: undefined as string | undefined,
-    getNextPageParam: (page: Page<Item>) => page.next,
+    getNextPageParam: (page: ClientResponse<Name>) => page.next,
   });
 }
 
 /** Everything the pages read, with the key it is kept under; the first part of a key is what `changeTargets` names. */
 export const queries = {
-  session: () => one<Session>(["session"], "/session"),
-  overview: () => one<Overview>(["overview"], "/overview"),
-  pipelines: () => pages<PipelineSummary>(["pipelines"], "/pipelines"),
-  pipeline: (name: string) => one<PipelineDetail>(["pipelines", name], path`/pipelines/${name}`),
-  pipelineRuns: (query: QueryValues) => pages<PipelineRunSummary>(["pipeline-runs"], "/pipeline-runs", query),
-  pipelineRun: (id: string) => one<PipelineRunDetail>(["pipeline-runs", id], path`/pipeline-runs/${id}`),
-  stepRuns: (id: string, query: QueryValues) =>
-    pages<StepRun>(["pipeline-runs", id, "step-runs"], path`/pipeline-runs/${id}/step-runs`, { limit: 1000, ...query }),
-  datasets: () => pages<DatasetSummary>(["datasets"], "/datasets"),
+  session: () => one(["session"], "getSession", {}),
+  overview: () => one(["overview"], "getOverview", {}),
+  pipelines: () => pages(["pipelines"], "listPipelines", {}),
+  pipeline: (name: string) => one(["pipelines", name], "getPipeline", { params: { name } }),
+  pipelineRuns: (query: QueryOf<"listPipelineRuns">) => pages(["pipeline-runs"], "listPipelineRuns", { query }),
+  pipelineRun: (id: string) => one(["pipeline-runs", id], "getPipelineRun", { params: { id } }),
+  stepRuns: (id: string, query: QueryOf<"listStepRuns">) =>
+    pages(["pipeline-runs", id, "step-runs"], "listStepRuns", { params: { id }, query: { limit: 1000, ...query } }),
+  datasets: () => pages(["datasets"], "listDatasets", {}),
   dataset: (name: string, version?: number) =>
-    one<DatasetDetail>(["datasets", name], path`/datasets/${name}`, { version }),
-  datasetRows: (name: string, query: QueryValues) =>
-    one<DatasetRows>(["datasets", name, "rows"], path`/datasets/${name}/rows`, query),
-  quarantine: (name: string, query: QueryValues) =>
-    pages<QuarantinedRow>(["datasets", name, "quarantine"], path`/datasets/${name}/quarantine`, query),
-  assetVersions: (name: string) => pages<AssetVersionSummary>(["assets", name], path`/assets/${name}/versions`),
-  models: () => pages<ModelSummary>(["models"], "/models"),
-  model: (name: string) => one<ModelDetail>(["models", name], path`/models/${name}`),
-  modelVersions: (name: string) =>
-    pages<ModelVersionSummary>(["models", name, "versions"], path`/models/${name}/versions`),
+    one(["datasets", name], "getDataset", { params: { name }, query: { version } }),
+  datasetRows: (name: string, query: QueryOf<"getDatasetRows">) =>
+    one(["datasets", name, "rows"], "getDatasetRows", { params: { name }, query }),
+  quarantine: (name: string, query: QueryOf<"listQuarantinedRows">) =>
+    pages(["datasets", name, "quarantine"], "listQuarantinedRows", { params: { name }, query }),
+  assetVersions: (name: string) => pages(["assets", name], "listAssetVersions", { params: { name } }),
+  models: () => pages(["models"], "listModels", {}),
+  model: (name: string) => one(["models", name], "getModel", { params: { name } }),
+  modelVersions: (name: string) => pages(["models", name, "versions"], "listModelVersions", { params: { name } }),
   modelVersion: (name: string, version: number) =>
-    one<ModelVersionRecord>(["models", name, version], path`/models/${name}/versions/${version}`),
+    one(["models", name, version], "getModelVersion", { params: { name, version } }),
   lineage: (id: string, direction: "upstream" | "downstream") =>
-    one<LineageGraph>(["lineage", id], path`/lineage/${id}`, { direction }),
+    one(["lineage", id], "getLineage", { params: { id }, query: { direction } }),
   notebook: (id: string, stepRun?: string) =>
-    one<NotebookVersion>(
-      ["notebooks", id, stepRun ?? ""],
-      path`/notebooks/${id}`,
-      stepRun === undefined ? {} : { stepRun },
-    ),
-  endpoints: () => pages<EndpointSummary>(["endpoints"], "/endpoints"),
+    one(["notebooks", id, stepRun ?? ""], "getNotebookVersion", { params: { id }, query: { stepRun } }),
+  endpoints: () => pages(["endpoints"], "listEndpoints", {}),
   endpoint: (environment: string, name: string) =>
-    one<EndpointDetail>(["endpoints", environment, name], path`/endpoints/${environment}/${name}`),
-  predictions: (environment: string, name: string, query: QueryValues) =>
-    pages<PredictionSummary>(
-      ["predictions", environment, name],
-      path`/endpoints/${environment}/${name}/predictions`,
-      query,
-    ),
-  prediction: (id: string) => one<PredictionDetail>(["predictions", id], path`/predictions/${id}`),
-  monitors: () => pages<Monitor>(["monitors"], "/monitors"),
-  alerts: () => pages<Alert>(["alerts"], "/alerts"),
-  environments: () => one<Page<Environment>>(["environments"], "/environments"),
-  releases: (query: QueryValues = {}) => pages<Release>(["releases"], "/releases", query),
-  approvals: () => one<Approvals>(["approvals"], "/approvals"),
-  dashboards: () => pages<DashboardSummary>(["dashboards"], "/dashboards"),
-  dashboard: (name: string) => one<DashboardDetail>(["dashboards", name], path`/dashboards/${name}`),
+    one(["endpoints", environment, name], "getEndpoint", { params: { environment, name } }),
+  predictions: (environment: string, name: string, query: QueryOf<"listPredictions">) =>
+    pages(["predictions", environment, name], "listPredictions", { params: { environment, name }, query }),
+  prediction: (id: string) => one(["predictions", id], "getPrediction", { params: { id } }),
+  monitors: () => pages(["monitors"], "listMonitors", {}),
+  alerts: () => pages(["alerts"], "listAlerts", {}),
+  environments: () => one(["environments"], "listEnvironments", {}),
+  releases: (query: QueryOf<"listReleases"> = {}) => pages(["releases"], "listReleases", { query }),
+  approvals: () => one(["approvals"], "listApprovals", {}),
+  dashboards: () => pages(["dashboards"], "listDashboards", {}),
+  dashboard: (name: string) => one(["dashboards", name], "getDashboard", { params: { name } }),
 } as const;

@@ -8,7 +8,7 @@ import {
   type WireMetric,
   type WireRun,
 } from "../models/tracking/tracking-run.ts";
-import { mlflowGet, mlflowSend } from "./mlflow.ts";
+import { callMlflow } from "./mlflow.ts";
 
 export interface Experiment {
   readonly experiment_id: string;
@@ -87,9 +87,8 @@ export async function readRuns(
   page: { readonly limit: number; readonly token?: string | undefined },
   signal?: AbortSignal,
 ): Promise<{ readonly runs: readonly TrackingRun[]; readonly token: string | undefined }> {
-  const answer = await mlflowSend<{ readonly runs?: readonly WireRun[]; readonly next_page_token?: string }>(
-    "POST",
-    "runs/search",
+  const answer = await callMlflow<{ readonly runs?: readonly WireRun[]; readonly next_page_token?: string }>(
+    "searchRuns",
     {
       experiment_ids: [search.experimentId],
       filter: search.filter,
@@ -148,21 +147,21 @@ export const trackingQueries = {
         order_by: ["last_update_time DESC"],
         ...(token === undefined ? {} : { page_token: token }),
       };
-      const answer = await mlflowSend<Paged<"experiments", Experiment>>("POST", "experiments/search", body, signal);
+      const answer = await callMlflow<Paged<"experiments", Experiment>>("searchExperiments", body, signal);
       return page(answer.experiments, answer.next_page_token);
     }),
   experiment: (id: string) =>
     queryOptions({
       queryKey: ["tracking", "experiment", id],
       queryFn: async ({ signal }) =>
-        (await mlflowGet<{ readonly experiment: Experiment }>("experiments/get", { experiment_id: id }, signal))
+        (await callMlflow<{ readonly experiment: Experiment }>("getExperiment", { experiment_id: id }, signal))
           .experiment,
     }),
   run: (id: string) =>
     queryOptions({
       queryKey: ["tracking", "run", id],
       queryFn: async ({ signal }) =>
-        toTrackingRun((await mlflowGet<{ readonly run: WireRun }>("runs/get", { run_id: id }, signal)).run),
+        toTrackingRun((await callMlflow<{ readonly run: WireRun }>("getRun", { run_id: id }, signal)).run),
     }),
   children: (run: Pick<TrackingRun, "id" | "experimentId">) =>
     queryOptions({
@@ -194,8 +193,8 @@ export const trackingQueries = {
         const range = query.range === undefined ? {} : { start_step: query.range[0], end_step: query.range[1] };
         return (
           (
-            await mlflowGet<{ readonly metrics?: readonly WireMetric[] }>(
-              "metrics/get-history-bulk-interval",
+            await callMlflow<{ readonly metrics?: readonly WireMetric[] }>(
+              "getMetricHistoryBulkInterval",
               { run_ids: query.runIds, metric_key: query.key, max_results: query.points, ...range },
               signal,
             )
@@ -208,8 +207,8 @@ export const trackingQueries = {
       queryKey: ["tracking", "artifacts", runId, path],
       queryFn: async ({ signal }) =>
         (
-          await mlflowGet<{ readonly files?: readonly ArtifactEntry[] }>(
-            "artifacts/list",
+          await callMlflow<{ readonly files?: readonly ArtifactEntry[] }>(
+            "listArtifacts",
             { run_id: runId, ...(path === "" ? {} : { path }) },
             signal,
           )
@@ -219,15 +218,15 @@ export const trackingQueries = {
     queryOptions({
       queryKey: ["tracking", "logged-model", id],
       queryFn: async ({ signal }) =>
-        (await mlflowGet<{ readonly model: LoggedModel }>(`logged-models/${encodeURIComponent(id)}`, {}, signal)).model,
+        (await callMlflow<{ readonly model: LoggedModel }>("getLoggedModel", { modelId: id }, signal)).model,
     }),
   versionsOfRun: (runId: string) =>
     queryOptions({
       queryKey: ["registry", "of-run", runId],
       queryFn: ({ signal }) =>
         readAll(async (token) => {
-          const answer = await mlflowGet<Paged<"model_versions", RegisteredVersion>>(
-            "model-versions/search",
+          const answer = await callMlflow<Paged<"model_versions", RegisteredVersion>>(
+            "searchModelVersions",
             { filter: `run_id = ${quoteText(runId)}`, max_results: 1000, page_token: token },
             signal,
           );
@@ -236,8 +235,8 @@ export const trackingQueries = {
     }),
   registeredModels: (filter: string) =>
     listPages<RegisteredModel>(["registry", "models", filter], async (token, signal) => {
-      const answer = await mlflowGet<Paged<"registered_models", RegisteredModel>>(
-        "registered-models/search",
+      const answer = await callMlflow<Paged<"registered_models", RegisteredModel>>(
+        "searchRegisteredModels",
         { filter, max_results: 200, order_by: ["last_updated_timestamp DESC"], page_token: token },
         signal,
       );
@@ -247,13 +246,13 @@ export const trackingQueries = {
     queryOptions({
       queryKey: ["registry", "model", name],
       queryFn: async ({ signal }) =>
-        (await mlflowGet<{ readonly registered_model: RegisteredModel }>("registered-models/get", { name }, signal))
+        (await callMlflow<{ readonly registered_model: RegisteredModel }>("getRegisteredModel", { name }, signal))
           .registered_model,
     }),
   registeredVersions: (name: string) =>
     listPages<RegisteredVersion>(["registry", "versions", name], async (token, signal) => {
-      const answer = await mlflowGet<Paged<"model_versions", RegisteredVersion>>(
-        "model-versions/search",
+      const answer = await callMlflow<Paged<"model_versions", RegisteredVersion>>(
+        "searchModelVersions",
         { filter: `name = ${quoteText(name)}`, max_results: 200, order_by: ["version_number DESC"], page_token: token },
         signal,
       );
@@ -263,12 +262,7 @@ export const trackingQueries = {
     queryOptions({
       queryKey: ["registry", "version", name, version],
       queryFn: async ({ signal }) =>
-        (
-          await mlflowGet<{ readonly model_version: RegisteredVersion }>(
-            "model-versions/get",
-            { name, version },
-            signal,
-          )
-        ).model_version,
+        (await callMlflow<{ readonly model_version: RegisteredVersion }>("getModelVersion", { name, version }, signal))
+          .model_version,
     }),
 } as const;

@@ -1,10 +1,10 @@
 import { useQuery } from "@tanstack/react-query";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { memo, useEffect, useMemo, useRef, useState } from "react";
-import type { LogChunk, StepRunLog } from "#api";
+import { apiRoutes, type LogChunk, toAddress } from "#api";
 import { ansiSpans, withoutAnsi } from "../models/ansi.ts";
 import { firstError, type LogLine, toLogLines } from "../models/log-lines.ts";
-import { get, path, streamAddress } from "../services/api.ts";
+import { call } from "../services/api.ts";
 import { followStream } from "../services/event-stream.ts";
 import { Icon } from "./icon.tsx";
 import { useLanguage } from "./language.tsx";
@@ -211,7 +211,7 @@ function useLog(stepRunId: string, isLive: boolean): LogState {
       setStreamed((before) => [...before, ...arrived]);
     }, GATHER_MS);
     const stop = followStream({
-      address: streamAddress(path`/step-runs/${stepRunId}/log/stream`, { after: last }),
+      address: toAddress(apiRoutes.streamStepRunLog, { params: { id: stepRunId }, query: { after: last } }),
       end: "end",
       onEvent: (name, data) => name === "log" && waiting.push(JSON.parse(data) as LogChunk),
     });
@@ -228,7 +228,7 @@ async function readAll(stepRunId: string, signal: AbortSignal): Promise<readonly
   const chunks: LogChunk[] = [];
   let after = 0;
   for (;;) {
-    const page = await get<StepRunLog>(path`/step-runs/${stepRunId}/log`, { after }, signal);
+    const page = await call("getStepRunLog", { params: { id: stepRunId }, query: { after } }, signal);
     for (const chunk of page.items) chunks.push(chunk);
     if (!page.more) return chunks;
     after = page.lastSequence;

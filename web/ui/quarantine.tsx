@@ -9,7 +9,7 @@ import { CommandButton } from "./command-button.tsx";
 import { useLanguage } from "./language.tsx";
 import { useList } from "./list-page.ts";
 import { Empty, Panel, Read } from "./page.tsx";
-import { useSearchValue } from "./search-value.ts";
+import { useSearchChoice, useSearchValue } from "./search-value.ts";
 import { StateBadge } from "./state.tsx";
 import { type Column, DataTable } from "./table.tsx";
 import { Ago, Amount } from "./text.tsx";
@@ -20,7 +20,7 @@ const STATES = ["open", "replayed", "discarded", "superseded"] as const;
 export function QuarantineView({ dataset }: { readonly dataset: DatasetDetail }) {
   const { t, name } = useLanguage();
   const [rule, setRule] = useSearchValue("rule");
-  const [state, setState] = useSearchValue("state");
+  const [state, setState] = useSearchChoice("state", STATES);
   const { result, more } = useList(queries.quarantine(dataset.name, { rule, state }));
   return (
     <>

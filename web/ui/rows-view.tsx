@@ -24,10 +24,10 @@ export function RowsView({ name, version }: { readonly name: string; readonly ve
   const { t, format } = useLanguage();
   const [offset, setOffset] = useState(0);
   const [sorting, setSorting] = useState<Sorting>();
-  const order =
-    sorting === undefined ? {} : { sort: sorting.key, order: sorting.isDescending ? "descending" : "ascending" };
+  const order = sorting?.isDescending === true ? "descending" : "ascending";
+  const sorted = sorting === undefined ? {} : ({ sort: sorting.key, order } as const);
   const rows = useQuery({
-    ...queries.datasetRows(name, { version, offset, limit: PAGE_ROWS, ...order }),
+    ...queries.datasetRows(name, { version, offset, limit: PAGE_ROWS, ...sorted }),
     placeholderData: keepPreviousData,
   });
   const sort = (next: Sorting | undefined): void => {

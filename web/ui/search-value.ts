@@ -20,6 +20,15 @@ export function useSearchValue(name: string): readonly [string | undefined, (val
   return [typeof value === "string" || typeof value === "number" ? String(value) : undefined, set];
 }
 
+/** A value in the page's address that is one of a list; another is none. */
+export function useSearchChoice<Value extends string>(
+  name: string,
+  known: readonly Value[],
+): readonly [Value | undefined, (value: string | undefined) => void] {
+  const [value, set] = useSearchValue(name);
+  return [known.find((each) => each === value), set];
+}
+
 /** A value in the page's address that opens something over the page: going back closes it, and closing it goes back. */
 export function useOpened(name: string): readonly [string | undefined, (value: string | undefined) => void] {
   const [value, replace] = useSearchValue(name);

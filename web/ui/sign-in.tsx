@@ -2,7 +2,7 @@ import { Button, Modal } from "@mantine/core";
 import { useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
 import type { Session } from "#api";
-import { get } from "../services/api.ts";
+import { call } from "../services/api.ts";
 import { credentials } from "../services/credentials.ts";
 import { Icon } from "./icon.tsx";
 import { useLanguage } from "./language.tsx";
@@ -20,7 +20,7 @@ export function SignIn({ session }: { readonly session: Session | undefined }) {
     event.preventDefault();
     credentials.set(token.trim());
     try {
-      await get<Session>("/session");
+      await call("getSession", {});
       setOpen(false);
       setToken("");
       setError(undefined);

@@ -1,5 +1,5 @@
 import { authorize, type Identity } from "#access";
-import type { ApiPart, CallName, ClientResponse, Route } from "#api";
+import type { ApiPart, CallName, ClientResponse } from "#api";
 import type { Platform } from "#app";
 
 /** The shapes of one call, as its handler gets them. */
@@ -25,7 +25,7 @@ export async function callApi<Name extends CallName>(
     import("#api"),
     import("./create-api-handlers.ts"),
   ]);
-  const { action, resource } = apiRoutes[name] as Route;
+  const { action, resource } = apiRoutes[name];
   if (!isOpen(action)) authorize(request.identity, action, { kind: resource, project: platform.project });
   const handler = createApiHandlers(platform)[name] as unknown as (call: object) => Promise<ApiCall<Name>["response"]>;
   return handler({ params: undefined, query: {}, body: {}, lastEventId: undefined, ...request });

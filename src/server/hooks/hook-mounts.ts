@@ -26,7 +26,7 @@ export function hookMounts(platform: Platform): readonly Mounted[] {
       route: hookRoutes.receiveWebhook,
       answer: async ({ params, headers, body }, reply) => {
         if (platform.webhookHandler === undefined) throw projectNotOpen({ what: "Receiving webhooks" });
-        const request = { headers: headers as Record<string, string | undefined>, body };
+        const request = { headers: textsOf(headers), body };
         const answer = await platform.webhookHandler(params["name"] ?? "", request);
         return reply.code(answer.status).send(answer.json);
       },
@@ -41,5 +41,12 @@ async function receivePush(
 ): Promise<{ readonly status: number; readonly json: object }> {
   const handler = await platform.pushHandler();
   if (handler === undefined) throw projectNotOpen({ what: "Receiving pushes" });
-  return handler({ headers: headers as Record<string, string | undefined>, body });
+  return handler({ headers: textsOf(headers), body });
+}
+
+/** Headers that are sent once; none of those that sign is a list. */
+function textsOf(headers: IncomingHttpHeaders): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(headers).flatMap(([name, value]) => (typeof value === "string" ? [[name, value]] : [])),
+  );
 }

@@ -21,8 +21,8 @@ const FORMS: readonly (readonly [RegExp, ErrorForm])[] = [
  */
 export function replyWithErrors(server: FastifyInstance, log: Log): void {
   server.setErrorHandler((error: unknown, request, reply) => {
-    // What is still on its way of a refused body would be taken for the next request.
-    if (!request.raw.readableEnded) request.raw.resume();
+    // The rest of a body that was begun would be taken for the next request; of one that was not, Node sees to it.
+    if (request.raw.readableDidRead && !request.raw.readableEnded) request.raw.resume();
     const known = toKnown(error);
     if (known === undefined || isOurFault(request, known)) {
       const { method, url } = request;

@@ -1,0 +1,63 @@
+import { z } from "zod";
+import type { RouteSchemas } from "./route.ts";
+
+const time = z.union([z.number(), z.string()]).describe("epoch milliseconds, or ISO 8601");
+const key = z.union([z.string(), z.int()]).describe("the caller's key of a row, by which labels find it later");
+const records = z.array(z.record(z.string(), z.unknown()));
+const tensor = z.object({
+  name: z.string(),
+  shape: z.array(z.int()),
+  datatype: z.string(),
+  parameters: z.record(z.string(), z.unknown()).optional(),
+  data: z.array(z.unknown()).optional(),
+});
+const label = z.object({
+  id: z.string().optional().describe("the prediction's id"),
+  entityKey: key.optional(),
+  label: z.union([z.number(), z.boolean(), z.string()]),
+  at: time.optional(),
+});
+const tensors = z.object({
+  id: z.string().optional(),
+  parameters: z.record(z.string(), z.unknown()).optional(),
+  inputs: z.array(tensor),
+  outputs: z.array(z.object({ name: z.string(), parameters: z.record(z.string(), z.unknown()).optional() })).optional(),
+});
+
+/**
+ * Bodies of endpoints, monitors and online features, for the description. Their protocols read them themselves, value
+ * by value, and say more of what is wrong than a schema could.
+ */
+export const servingSchemas = {
+  predictRows: {
+    body: z.object({
+      rows: z.array(z.object({ id: key.optional(), at: time.optional(), features: z.record(z.string(), z.unknown()) })),
+    }),
+  },
+  invoke: {
+    body: z
+      .object({
+        dataframe_split: z.object({ columns: z.array(z.string()), data: z.array(z.array(z.unknown())) }).optional(),
+        dataframe_records: records.optional(),
+        instances: z.unknown().optional(),
+        inputs: z.unknown().optional(),
+        ids: z.array(key).optional(),
+        at: z.array(time).optional(),
+      })
+      .describe("exactly one of dataframe_split, dataframe_records, instances, inputs; or CSV"),
+  },
+  infer: { body: tensors },
+  inferVersion: { body: tensors },
+  recordLabels: { body: z.object({ labels: z.array(label), until: time.optional() }) },
+  evaluate: { body: z.object({ until: time.optional() }) },
+  getOnlineFeatures: {
+    body: z
+      .object({
+        features: z.array(z.string()).optional(),
+        feature_service: z.string().optional(),
+        entities: z.record(z.string(), z.array(z.unknown())),
+        full_feature_names: z.boolean().optional(),
+      })
+      .describe("one of features and feature_service"),
+  },
+} as const satisfies Readonly<Record<string, RouteSchemas>>;
