@@ -7,7 +7,7 @@ import { appendEvent, listEvents, type MetadataStore } from "#metadata-store";
 import { openSqliteStore } from "../../src/metadata-store/drivers/sqlite.ts";
 import { temporaryFolder } from "../setup/stores.ts";
 
-const EVENT = { atMs: 1, project: "p", type: "run.started", subjectKind: "run", actor: "ana", data: {} } as const;
+const EVENT = { atMs: 1, project: "p", type: "run.finished", subjectKind: "run", actor: "ana", data: {} } as const;
 
 function append(store: MetadataStore, subject: string): Promise<unknown> {
   return store.write((transaction) => appendEvent(transaction, { ...EVENT, subject }));
