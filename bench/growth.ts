@@ -3,6 +3,7 @@
  * monitor over all of it. SQLite.
  *
  *   node bench/growth.ts [--predictions 1000000] [--seconds 20] [--keep FOLDER]
+ *   node bench/growth.ts --measure FOLDER     the clients again, on a store that was kept
  *
  * The clients: 20 that log batches of ten metrics, 20 that ask for predictions, 24 that look at a page once a second,
  * and one that asks for the session every 50 ms. The first 100,000 predictions and their labels are written as the
@@ -47,6 +48,7 @@ const { values: flags } = parseArgs({
     predictions: { type: "string", default: "1000000" },
     seconds: { type: "string", default: "20" },
     keep: { type: "string" },
+    measure: { type: "string" },
     evaluate: { type: "string" },
   },
 });
@@ -328,4 +330,7 @@ async function main(): Promise<void> {
   }
 }
 
-await (flags.evaluate === undefined ? main() : evaluate(flags.evaluate));
+if (flags.measure !== undefined) {
+  await measure(flags.measure, "kept predictions");
+  agent.destroy();
+} else await (flags.evaluate === undefined ? main() : evaluate(flags.evaluate));
