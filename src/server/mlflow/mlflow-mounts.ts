@@ -62,7 +62,9 @@ function findIn(
   reply: FastifyReply,
 ): ReturnType<Address["find"]> {
   reply.header("vary", "Origin");
-  const [path = "/"] = (request.raw.url ?? "/").split("?", 1);
+  const url = request.raw.url ?? "/";
+  const queryAt = url.indexOf("?");
+  const path = queryAt < 0 ? url : url.slice(0, queryAt);
   const { method } = request;
   const found = lookUp(table, method, path.slice(prefix.length));
   // Clients read ENDPOINT_NOT_FOUND as "this server does not know the call", and fall back.
@@ -86,12 +88,14 @@ async function answer(
   routed: RoutedCall,
   reply: FastifyReply,
 ): Promise<unknown> {
-  const { identity, params, path, headers, query } = routed;
+  const { identity, params, path, headers } = routed;
   let message: Promise<MlflowMessage> | undefined;
   const request: MlflowRequest = {
     method: routed.method,
     path,
-    query,
+    get query() {
+      return routed.query;
+    },
     params,
     headers,
     identity: toMlflowCaller(identity),

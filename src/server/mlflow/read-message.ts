@@ -7,8 +7,9 @@ import type { RoutedCall } from "../routing/routed-call.ts";
  *
  * @throws TRACKING_REQUEST_INVALID
  */
-export async function readMessage({ route, query, headers, body }: RoutedCall): Promise<MlflowMessage> {
-  if (route.body === undefined || "streamed" in route.body) return MlflowMessage.fromQuery(query);
+export async function readMessage(call: RoutedCall): Promise<MlflowMessage> {
+  const { route, headers, body } = call;
+  if (route.body === undefined || "streamed" in route.body) return MlflowMessage.fromQuery(call.query);
   if (route.method === "POST") assertJsonType(headers["content-type"]);
   const text = body.toString("utf8");
   let value: WireValue = text.trim() === "" ? {} : readJson(text);

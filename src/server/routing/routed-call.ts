@@ -19,18 +19,20 @@ export class RoutedCall {
   readonly #reply: FastifyReply;
   readonly #project: string;
   readonly #queryText: string;
+  #query: URLSearchParams | undefined;
 
   constructor(routed: Routed, body: Buffer, request: FastifyRequest, reply: FastifyReply) {
-    const [path = "/", ...query] = (request.raw.url ?? "/").split("?");
+    const url = request.raw.url ?? "/";
+    const queryAt = url.indexOf("?");
     this.route = routed.route;
     this.params = routed.params;
     this.identity = routed.identity;
     this.body = body;
-    this.path = path;
+    this.path = queryAt < 0 ? url : url.slice(0, queryAt);
     this.#request = request;
     this.#reply = reply;
     this.#project = routed.project;
-    this.#queryText = query.join("?");
+    this.#queryText = queryAt < 0 ? "" : url.slice(queryAt + 1);
   }
 
   get method(): string {
@@ -42,7 +44,7 @@ export class RoutedCall {
   }
 
   get query(): URLSearchParams {
-    return new URLSearchParams(this.#queryText);
+    return (this.#query ??= new URLSearchParams(this.#queryText));
   }
 
   /** The body of a route that takes a stream, decompressed while it is read. @throws SERVER_ENCODING_UNKNOWN */
