@@ -56,6 +56,16 @@ const LINES: readonly (readonly [rule: string, file: string, text: string])[] = 
   ],
   ["typescript(await-thenable)", "src/access/planted-line.ts", "export const one = await 1;"],
   [
+    "react-hooks(exhaustive-deps)",
+    "web/ui/planted-hook.tsx",
+    'import { useMemo } from "react";\nexport const useDouble = (size: number): number => useMemo(() => size * 2, []);',
+  ],
+  [
+    "jsx-a11y(click-events-have-key-events)",
+    "web/ui/planted-click.tsx",
+    "export const Box = ({ open }: { readonly open: () => void }) => <div onClick={open}>open</div>;",
+  ],
+  [
     "typescript(no-floating-promises)",
     "src/features/planted-line.ts",
     "export function start(work: () => Promise<void>): void {\n  work();\n}",

@@ -126,13 +126,15 @@ function RunsTab({ id }: { readonly id: string }) {
     () => (view.chosen ?? firstColumns(known)).map(columnOf).filter((column) => column !== undefined),
     [view.chosen, known],
   );
-  const shown = useMemo(() => arrange(list.runs ?? [], marks), [list.runs, marks.pinned, marks.hidden]);
+  const { pinned, hidden } = marks;
+  const shown = useMemo(() => arrange(list.runs ?? [], { pinned, hidden }), [list.runs, pinned, hidden]);
   const [isLive, setLive] = useState(false);
+  const { refresh } = list;
   useEffect(() => {
     if (!isLive) return undefined;
-    const timer = setInterval(() => void list.refresh(), REFRESH_MS);
+    const timer = setInterval(() => void refresh(), REFRESH_MS);
     return () => clearInterval(timer);
-  }, [isLive, list.refresh]);
+  }, [isLive, refresh]);
   const isRefused = list.error instanceof ProblemError && list.error.status === 400;
   return (
     <>
@@ -166,7 +168,10 @@ function RunsTab({ id }: { readonly id: string }) {
 }
 
 /** Pinned runs first, hidden ones not at all. */
-function arrange(runs: readonly TrackingRun[], { pinned, hidden }: RunMarks): readonly TrackingRun[] {
+function arrange(
+  runs: readonly TrackingRun[],
+  { pinned, hidden }: Pick<RunMarks, "pinned" | "hidden">,
+): readonly TrackingRun[] {
   if (pinned.size === 0 && hidden.size === 0) return runs;
   const visible = runs.filter(({ id }) => !hidden.has(id));
   return [...visible.filter(({ id }) => pinned.has(id)), ...visible.filter(({ id }) => !pinned.has(id))];

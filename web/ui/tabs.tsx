@@ -33,7 +33,7 @@ export function Tabs({ tabs, label }: { readonly tabs: readonly Tab[]; readonly 
   };
   return (
     <>
-      <div className="tabs" role="tablist" aria-label={label} ref={list} onKeyDown={onKey}>
+      <div className="tabs" role="tablist" aria-label={label} ref={list}>
         {tabs.map((tab) => (
           <button
             key={tab.key}
@@ -44,6 +44,7 @@ export function Tabs({ tabs, label }: { readonly tabs: readonly Tab[]; readonly 
             aria-controls={`${id}-panel`}
             tabIndex={tab === current ? 0 : -1}
             onClick={() => setValue(tab.key)}
+            onKeyDown={onKey}
           >
             {tab.label}
             {tab.count !== undefined && <span className="tab-count">{tab.count}</span>}

@@ -27,10 +27,13 @@ export function ParallelView({ runs }: { readonly runs: readonly TrackingRun[] }
   const dimensions = useMemo(() => dimensionsOf(runs), [runs]);
   const [axesText, setAxes] = useSearchValue("axes");
   const [strong, setStrong] = useState<number>();
-  const chosen = axesText === undefined ? firstAxes(dimensions) : axesText.split(",").map(decodeURIComponent);
+  const chosen = useMemo(
+    () => (axesText === undefined ? firstAxes(dimensions) : axesText.split(",").map(decodeURIComponent)),
+    [axesText, dimensions],
+  );
   const { axes, lines } = useMemo(
     () => parallelCoordinates(dimensions.filter(({ id }) => chosen.includes(id))),
-    [dimensions, chosen.join("\n")],
+    [dimensions, chosen],
   );
   const x = (share: number): number => SIDE + share * (WIDTH - 2 * SIDE);
   const y = (share: number): number => TOP + share * (HEIGHT - TOP - BOTTOM);
