@@ -1,4 +1,4 @@
-import { roleIn, type Role } from "#access";
+import { type Identity, roleIn, type Role } from "#access";
 import { type Clock, type Digest, newId } from "#base";
 import {
   appendEvent,
@@ -28,7 +28,8 @@ export interface NewDecision {
   /** Default: every environment. */
   readonly environment?: string | undefined;
   readonly decision?: "approved" | "refused";
-  readonly actor: string;
+  /** Who decides. */
+  readonly identity: Identity;
   readonly comment?: string | undefined;
 }
 
@@ -72,10 +73,11 @@ async function decide(
   decision: NewDecision,
   facts: { readonly subject: ApprovalSubjectFacts; readonly atMs: number },
 ): Promise<StoredApproval> {
-  const { project, digest, actor, environment } = decision;
+  const { project, digest, identity, environment } = decision;
   const { subject, atMs } = facts;
+  const actor = identity.name;
   const chosen = decision.decision ?? "approved";
-  const reviewer = await findReviewer(transaction, { project, actor });
+  const reviewer = toReviewer(identity, { project, areUsersKnown: await hasUsers(transaction) });
   if (subject.versions.length === 0 && subject.requests.length === 0) {
     const pending = await listApprovalRequests(transaction, { project });
     throw subjectUnknown({
@@ -159,21 +161,34 @@ async function moveGates(
 }
 
 /**
- * Who may decide, and for whom it counts. While no user is set up, names cannot be checked and any but the author's is
- * taken.
+ * For whom the decision of a caller counts. While no user is set up, names cannot be checked and any but the author's
+ * is taken; afterwards only who is signed in decides.
  */
-async function findReviewer(
+function toReviewer(
+  identity: Identity,
+  { project, areUsersKnown }: { readonly project: string; readonly areUsersKnown: boolean },
+): { readonly countsFor: string } {
+  const { name, owner } = identity;
+  if (!areUsersKnown) return { countsFor: name };
+  const role = isSignedIn(identity) ? roleIn(identity, project) : undefined;
+  if (role !== "reviewer" && role !== "admin") throw reviewerRequired({ project, actor: name, role });
+  return { countsFor: owner ?? name };
+}
+
+function isSignedIn({ kind }: Identity): boolean {
+  return kind === "user" || kind === "token";
+}
+
+/** Whether who decided once may still decide. */
+async function isStillReviewer(
   transaction: ReadTransaction,
   key: { readonly project: string; readonly actor: string },
-): Promise<{ readonly countsFor: string }> {
-  if (!(await hasUsers(transaction))) return { countsFor: key.actor };
+): Promise<boolean> {
+  if (!(await hasUsers(transaction))) return true;
   const user = await getUser(transaction, key.actor);
-  const role =
-    user === undefined
-      ? undefined
-      : roleIn({ name: user.name, kind: "user", roles: toRoles(user.grants) }, key.project);
-  if (user === undefined || (role !== "reviewer" && role !== "admin")) throw reviewerRequired({ ...key, role });
-  return { countsFor: user.owner ?? user.name };
+  if (user === undefined) return false;
+  const role = roleIn({ name: user.name, kind: "user", roles: toRoles(user.grants) }, key.project);
+  return role === "reviewer" || role === "admin";
 }
 
 /** Distinct people whose standing approval counts now: still reviewers, and no authors. Sorted. */
@@ -196,11 +211,7 @@ export async function listApprovers(
   const people = new Set<string>();
   for (const row of rows) {
     if (row.decision !== "approved" || key.authors.includes(row.countsFor) || key.authors.includes(row.actor)) continue;
-    const counts = await findReviewer(transaction, { project: key.project, actor: row.actor }).then(
-      () => true,
-      () => false,
-    );
-    if (counts) people.add(row.countsFor);
+    if (await isStillReviewer(transaction, { project: key.project, actor: row.actor })) people.add(row.countsFor);
   }
   return [...people].sort();
 }
@@ -212,20 +223,19 @@ export async function listApprovers(
  */
 export async function revokeApproval(
   store: MetadataStore,
-  facts: { readonly id: string; readonly actor: string; readonly comment?: string },
+  facts: { readonly id: string; readonly identity: Identity; readonly comment?: string },
   options: { readonly clock: Clock },
 ): Promise<void> {
   await store.write(async (transaction) => {
     const atMs = options.clock.now();
     const approval = await getApproval(transaction, facts.id);
     if (approval === undefined) throw approvalMissing({ id: facts.id });
-    const user = await getUser(transaction, facts.actor);
-    const isAdmin =
-      user !== undefined &&
-      roleIn({ name: user.name, kind: "user", roles: toRoles(user.grants) }, approval.project) === "admin";
-    if (facts.actor !== approval.actor && facts.actor !== approval.countsFor && !isAdmin)
-      throw revocationDenied({ actor: facts.actor, id: facts.id, by: approval.actor });
-    if (!(await markApprovalRevoked(transaction, { id: facts.id, atMs, actor: facts.actor })))
+    const { identity } = facts;
+    const actor = identity.name;
+    const isAdmin = isSignedIn(identity) && roleIn(identity, approval.project) === "admin";
+    if (actor !== approval.actor && actor !== approval.countsFor && !isAdmin)
+      throw revocationDenied({ actor, id: facts.id, by: approval.actor });
+    if (!(await markApprovalRevoked(transaction, { id: facts.id, atMs, actor })))
       throw approvalMissing({ id: facts.id });
     await appendEvent(transaction, {
       atMs,
@@ -233,7 +243,7 @@ export async function revokeApproval(
       type: "approval.revoked",
       subjectKind: "approval",
       subject: approval.digest,
-      actor: facts.actor,
+      actor,
       data: { id: approval.id, kind: approval.subjectKind, environment: approval.environment, comment: facts.comment },
     });
   });

@@ -30,6 +30,7 @@ import {
 } from "#metadata-store";
 import { digestOfTree, type ObjectStore, putTree } from "#object-store";
 import type { AttemptContext, StepOutcome } from "#pipeline";
+import { callerOf } from "../setup/caller.ts";
 import { describeStores, openTestStore } from "../setup/stores.ts";
 
 const PROJECT = "p";
@@ -207,7 +208,13 @@ describeStores("delivery", (kind) => {
       assert.equal(await answerOf(store, "staging"), "one staging");
       await approve(
         store,
-        { project: PROJECT, subjectKind: "code", digest: version.digest, environment: "production", actor: "rui" },
+        {
+          project: PROJECT,
+          subjectKind: "code",
+          digest: version.digest,
+          environment: "production",
+          identity: await callerOf(store, "rui"),
+        },
         { clock: systemClock },
       );
       const done = await run(version, { to: ["staging", "production"] }, { attemptNumber: 2 });
@@ -367,7 +374,7 @@ describeStores("delivery", (kind) => {
     const deploy = async (version: AssetVersion): Promise<void> => {
       await approve(
         store,
-        { project: PROJECT, subjectKind: "model", digest: version.digest, actor: "rui" },
+        { project: PROJECT, subjectKind: "model", digest: version.digest, identity: await callerOf(store, "rui") },
         { clock: systemClock },
       );
       assert.equal(
@@ -405,7 +412,7 @@ describeStores("delivery", (kind) => {
       const version = await model(text);
       await approve(
         store,
-        { project: PROJECT, subjectKind: "model", digest: version.digest, actor: "rui" },
+        { project: PROJECT, subjectKind: "model", digest: version.digest, identity: await callerOf(store, "rui") },
         { clock: systemClock },
       );
       await run(version, { to: "production", strategy, health: undefined, health_timeout: undefined });
@@ -428,7 +435,7 @@ describeStores("delivery", (kind) => {
         digest: version.digest,
         decision: "refused",
         comment: "biased",
-        actor: "rui",
+        identity: await callerOf(store, "rui"),
       },
       { clock: systemClock },
     );

@@ -20,6 +20,7 @@ import { createGit, createLocalExecutor, createRunKind, createServices, type Ser
 import { approve, createApprovalCheck, listPendingApprovals } from "#governance";
 import { listDeployed, listDeployments, type MetadataStore, type PipelineRun, type StoreKind } from "#metadata-store";
 import { createEngine, type Engine, getPipelineRun, listPipelineRuns, type StepKind } from "#pipeline";
+import { callerOf } from "../setup/caller.ts";
 import { testPorts } from "../setup/engine.ts";
 import { describeStores, openTestStore, temporaryFolder } from "../setup/stores.ts";
 
@@ -182,10 +183,18 @@ async function waitFor(world: World, id: string): Promise<PipelineRun> {
 async function approvePending({ store }: World): Promise<void> {
   for (const { digest, environment, subjectKind } of await listPendingApprovals(store, { project: PROJECT })) {
     await assert.rejects(
-      approve(store, { project: PROJECT, subjectKind, digest, environment, actor: "ana" }, { clock: systemClock }),
+      approve(
+        store,
+        { project: PROJECT, subjectKind, digest, environment, identity: await callerOf(store, "ana") },
+        { clock: systemClock },
+      ),
       (error) => isEsteiraError(error, "GOVERNANCE_AUTHOR_CANNOT_APPROVE"),
     );
-    await approve(store, { project: PROJECT, subjectKind, digest, environment, actor: "rui" }, { clock: systemClock });
+    await approve(
+      store,
+      { project: PROJECT, subjectKind, digest, environment, identity: await callerOf(store, "rui") },
+      { clock: systemClock },
+    );
   }
 }
 

@@ -12,6 +12,7 @@ import {
   recordVerdict,
   type StoreKind,
 } from "#metadata-store";
+import { callerOf } from "../setup/caller.ts";
 import { describeStores, openTestStore } from "../setup/stores.ts";
 
 const PROJECT = "flights";
@@ -98,11 +99,18 @@ describeStores("approvals", (kind) => {
       environment: "production",
     } as const;
     await assert.rejects(
-      approve(store, { ...decision, actor: "ana" }, { clock }),
+      approve(store, { ...decision, identity: await callerOf(store, "ana") }, { clock }),
       code("GOVERNANCE_AUTHOR_CANNOT_APPROVE"),
     );
-    const given = await approve(store, { ...decision, actor: "rui", comment: "good" }, { clock });
-    assert.equal((await approve(store, { ...decision, actor: "rui" }, { clock })).id, given.id);
+    const given = await approve(
+      store,
+      { ...decision, identity: await callerOf(store, "rui"), comment: "good" },
+      { clock },
+    );
+    assert.equal(
+      (await approve(store, { ...decision, identity: await callerOf(store, "rui") }, { clock })).id,
+      given.id,
+    );
     assert.deepEqual(await check(ask), { open: true, approvedBy: ["rui"], digest: model.digest });
     assert.equal((await listPendingApprovals(store, { project: PROJECT })).length, 0);
     const types = (await store.read((tx) => listEvents(tx, { subjectKind: "approval" }))).map(({ type }) => type);
@@ -115,7 +123,13 @@ describeStores("approvals", (kind) => {
     const first = await make({ asset: "delay", kind: "model", text: "v1" });
     await approve(
       store,
-      { project: PROJECT, subjectKind: "model", digest: first.digest, environment: "staging", actor: "rui" },
+      {
+        project: PROJECT,
+        subjectKind: "model",
+        digest: first.digest,
+        environment: "staging",
+        identity: await callerOf(store, "rui"),
+      },
       { clock },
     );
     const second = await make({ asset: "delay", kind: "model", text: "v2" });
@@ -152,19 +166,19 @@ describeStores("approvals", (kind) => {
       requestedBy: "engine",
     };
     const decision = { project: PROJECT, subjectKind: "model", digest: model.digest } as const;
-    await approve(store, { ...decision, actor: "rui" }, { clock });
-    await approve(store, { ...decision, actor: "rui-bot" }, { clock });
+    await approve(store, { ...decision, identity: await callerOf(store, "rui") }, { clock });
+    await approve(store, { ...decision, identity: await callerOf(store, "rui-bot") }, { clock });
     assert.equal((await check(ask)).open, false);
-    await approve(store, { ...decision, actor: "eva" }, { clock });
+    await approve(store, { ...decision, identity: await callerOf(store, "eva") }, { clock });
     assert.deepEqual(await check(ask), { open: true, approvedBy: ["eva", "rui"], digest: model.digest });
     await access.grant({ user: "eva", project: PROJECT, role: "contributor", actor: "admin" });
     assert.equal((await check(ask)).open, false);
     await assert.rejects(
-      approve(store, { ...decision, actor: "ana-bot" }, { clock }),
+      approve(store, { ...decision, identity: await callerOf(store, "ana-bot") }, { clock }),
       code("GOVERNANCE_REVIEWER_REQUIRED"),
     );
     await assert.rejects(
-      approve(store, { ...decision, actor: "nobody" }, { clock }),
+      approve(store, { ...decision, identity: await callerOf(store, "nobody") }, { clock }),
       code("GOVERNANCE_REVIEWER_REQUIRED"),
     );
   });
@@ -192,8 +206,12 @@ describeStores("approvals", (kind) => {
     await check({ project: PROJECT, environment: "production", rules: BY_VERSION, version: model, requestedBy: "leo" });
     const commitAuthors = async (commit: string): Promise<readonly string[]> =>
       commit === "c0ffee" ? ["EVA@example.org"] : [];
-    const decide = (actor: string): Promise<unknown> =>
-      approve(store, { project: PROJECT, subjectKind: "model", digest: model.digest, actor }, { clock, commitAuthors });
+    const decide = async (actor: string): Promise<unknown> =>
+      approve(
+        store,
+        { project: PROJECT, subjectKind: "model", digest: model.digest, identity: await callerOf(store, actor) },
+        { clock, commitAuthors },
+      );
     for (const actor of ["rui", "rui-bot", "eva", "leo"])
       await assert.rejects(decide(actor), code("GOVERNANCE_AUTHOR_CANNOT_APPROVE"), actor);
     await decide("gil");
@@ -231,7 +249,13 @@ describeStores("approvals", (kind) => {
     assert.equal(first.gate.key, `approval:${notebook.digest}:production`);
     await approve(
       store,
-      { project: PROJECT, subjectKind: "notebook", digest: notebook.digest, environment: "production", actor: "rui" },
+      {
+        project: PROJECT,
+        subjectKind: "notebook",
+        digest: notebook.digest,
+        environment: "production",
+        identity: await callerOf(store, "rui"),
+      },
       { clock },
     );
     assert.equal((await ask(await train("v2", true))).open, true);
@@ -256,7 +280,7 @@ describeStores("approvals", (kind) => {
     const decision = { project: PROJECT, subjectKind: "model", digest: model.digest } as const;
     const refusal = await approve(
       store,
-      { ...decision, decision: "refused", actor: "rui", comment: "bias in ORD" },
+      { ...decision, decision: "refused", identity: await callerOf(store, "rui"), comment: "bias in ORD" },
       { clock },
     );
     const refused = await check(ask);
@@ -264,17 +288,17 @@ describeStores("approvals", (kind) => {
       !refused.open && refused.refused && /rui refused delay 1 for production: bias in ORD/.test(refused.gate.reason),
     );
     await assert.rejects(
-      revokeApproval(store, { id: refusal.id, actor: "eva" }, { clock }),
+      revokeApproval(store, { id: refusal.id, identity: await callerOf(store, "eva") }, { clock }),
       code("GOVERNANCE_REVOCATION_DENIED"),
     );
-    await revokeApproval(store, { id: refusal.id, actor: "rui" }, { clock });
+    await revokeApproval(store, { id: refusal.id, identity: await callerOf(store, "rui") }, { clock });
     await assert.rejects(
-      revokeApproval(store, { id: refusal.id, actor: "rui" }, { clock }),
+      revokeApproval(store, { id: refusal.id, identity: await callerOf(store, "rui") }, { clock }),
       code("GOVERNANCE_APPROVAL_MISSING"),
     );
-    const given = await approve(store, { ...decision, actor: "eva" }, { clock });
+    const given = await approve(store, { ...decision, identity: await callerOf(store, "eva") }, { clock });
     assert.equal((await check(ask)).open, true);
-    await revokeApproval(store, { id: given.id, actor: "admin" }, { clock });
+    await revokeApproval(store, { id: given.id, identity: await callerOf(store, "admin") }, { clock });
     assert.equal((await check(ask)).open, false);
     assert.equal((await listApprovals(store, { project: PROJECT, digest: model.digest })).length, 2);
   });
@@ -292,7 +316,11 @@ describeStores("approvals", (kind) => {
     });
     const digest: Digest = digestOf("something else");
     await assert.rejects(
-      approve(store, { project: PROJECT, subjectKind: "model", digest, actor: "rui" }, { clock }),
+      approve(
+        store,
+        { project: PROJECT, subjectKind: "model", digest, identity: await callerOf(store, "rui") },
+        { clock },
+      ),
       (error) => isEsteiraError(error, "GOVERNANCE_SUBJECT_UNKNOWN") && error.message.includes("delay 1"),
     );
   });
@@ -302,10 +330,10 @@ describeStores("approvals", (kind) => {
     const model = await make({ asset: "delay", kind: "model", text: "v1" });
     const decision = { project: PROJECT, subjectKind: "model", digest: model.digest } as const;
     await assert.rejects(
-      approve(store, { ...decision, actor: "ana" }, { clock }),
+      approve(store, { ...decision, identity: await callerOf(store, "ana") }, { clock }),
       code("GOVERNANCE_AUTHOR_CANNOT_APPROVE"),
     );
-    await approve(store, { ...decision, actor: "rui" }, { clock });
+    await approve(store, { ...decision, identity: await callerOf(store, "rui") }, { clock });
     assert.equal(
       (
         await check({

@@ -48,7 +48,7 @@ export function createApprovalHandlers(platform: Platform): Pick<ApiHandlers, "l
           decision: body.decision,
           environment: body.environment,
           comment: body.comment,
-          actor: identity.name,
+          identity,
         },
         { clock, commitAuthors },
       );
