@@ -6,7 +6,7 @@ import type { LoadedModel } from "./loaded-model.ts";
 import type { PredictionLog } from "./prediction-log.ts";
 import { type PredictionPart, runPart } from "./prediction-part.ts";
 import type { RowSource } from "./row-source.ts";
-import type { ModelOutput } from "./runtime/onnx-messages.ts";
+import type { ModelOutput } from "./model-runtime.ts";
 import { isCandidateUnit } from "./strategy.ts";
 import { type ArmObservation, compareOutputs } from "./trial-figures.ts";
 

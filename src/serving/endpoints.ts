@@ -11,7 +11,7 @@ import type { ArmObservation } from "./trial-figures.ts";
 import { createPredictionMetrics } from "./prediction-metrics.ts";
 import { exampleRequest, type RequestColumn, requestColumns } from "./request-columns.ts";
 import type { RowSource } from "./row-source.ts";
-import type { ModelOutput } from "./runtime/onnx-messages.ts";
+import type { ModelOutput } from "./model-runtime.ts";
 import { allRows, createArms, isUnderTrial } from "./arms.ts";
 
 /** Features of one row that were not read as they are stored, by name. */

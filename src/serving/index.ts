@@ -1,7 +1,8 @@
 export type { Endpoints, PredictAnswer, PredictRequest } from "./endpoints.ts";
+export type { ModelHandle, ModelOutput, ModelRuntime } from "./model-runtime.ts";
 export type { ServingTarget } from "./model-target.ts";
 export type { AlertWatch, OnlineFeatures, TrainingNulls } from "./ports.ts";
 export type { ServingRequest, ServingResponse } from "./protocols/exchange.ts";
 export { createServingCalls, type ServingCall } from "./routes.ts";
-export { sourceOfRecords, type RowSource } from "./row-source.ts";
+export { type InputColumns, sourceOfRecords, type RowSource } from "./row-source.ts";
 export { createServing, type Serving, type ServingOptions } from "./serving.ts";

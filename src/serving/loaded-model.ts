@@ -1,13 +1,12 @@
 import { messageOf } from "#base";
 import type { AssetVersion } from "#metadata-store";
-import type { ObjectStore } from "#object-store";
-import { exampleFailed } from "./errors.ts";
+import { readModelContent } from "#models";
+import { exampleFailed, modelUnusable } from "./errors.ts";
+import type { ModelHandle, ModelOutput, ModelRuntime } from "./model-runtime.ts";
 import { type ModelSignature, readSignature, titleOf, withNulls } from "./model-signature.ts";
 import type { TrainingNulls } from "./ports.ts";
 import { type InputColumns, readInputs, sourceOfRecords } from "./row-source.ts";
 import { type Batcher, createBatcher, type RunOptions } from "./runtime/batcher.ts";
-import type { ModelOutput } from "./runtime/onnx-messages.ts";
-import type { OnnxPool } from "./runtime/onnx-pool.ts";
 
 /**
  * A model version ready to answer.
@@ -23,43 +22,48 @@ export interface LoadedModel {
   readonly counters: Batcher["counters"];
 }
 
+interface LoadOptions {
+  /** Takes lines that say what a load that lasts is doing. */
+  readonly report?: ((line: string) => void) | undefined;
+}
+
 /** Loads model versions once, however many endpoints hold them. */
 export interface LoadedModels {
   /** Takes a hold; give it back with `release`. @throws SERVING_MODEL_UNUSABLE, SERVING_EXAMPLE_FAILED */
-  acquire(version: AssetVersion): Promise<LoadedModel>;
+  acquire(version: AssetVersion, options?: LoadOptions): Promise<LoadedModel>;
   release(versionId: string): Promise<void>;
 }
 
+interface Loaded {
+  readonly model: LoadedModel;
+  readonly handle: ModelHandle;
+}
+
 interface Held {
-  readonly model: Promise<LoadedModel>;
+  readonly loaded: Promise<Loaded>;
   holds: number;
 }
 
-/** Reads signature and ONNX file of model versions from the object store and loads them into the pool. */
+/** Loads model versions, each into the runtime that its description names. */
 export function createLoadedModels(options: {
-  readonly objects: ObjectStore;
-  readonly pool: OnnxPool;
+  readonly runtimes: readonly ModelRuntime[];
   readonly maxWaiting?: number;
   readonly timeoutMs?: number | undefined;
   readonly trainingNulls?: TrainingNulls | undefined;
 }): LoadedModels {
-  const { objects, pool } = options;
   const held = new Map<string, Held>();
 
-  async function load(version: AssetVersion): Promise<LoadedModel> {
+  async function load(version: AssetVersion, report: LoadOptions["report"]): Promise<Loaded> {
     const title = titleOf(version);
     const declared = readSignature(version);
-    const exact = await pool.load({
-      key: version.id,
-      title,
-      path: await objects.localPath(declared.file),
-      signature: declared,
-    });
+    const runtime = findRuntime(version, title);
+    const handle = await runtime.load({ version, signature: declared, title, report });
+    const { exact } = handle;
     const signature = withNulls(declared, { trainingNulls: await options.trainingNulls?.(version.id), exact });
     const batcher = createBatcher({
       name: title,
-      parallel: pool.threads,
-      execute: (inputs) => pool.run({ key: version.id, title }, inputs),
+      parallel: runtime.capabilities.parallel,
+      execute: (inputs) => handle.predict(inputs),
       ...(options.maxWaiting === undefined ? {} : { maxWaiting: options.maxWaiting }),
       ...(options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs }),
     });
@@ -67,30 +71,38 @@ export function createLoadedModels(options: {
     try {
       await answerExample(model);
     } catch (error) {
-      await pool.unload(version.id);
+      await handle.unload();
       throw exampleFailed({ model: title, reason: messageOf(error) }, error);
     }
-    return model;
+    return { model, handle };
+  }
+
+  function findRuntime(version: AssetVersion, title: string): ModelRuntime {
+    const wanted = readModelContent(version).model.runtime;
+    const runtime = options.runtimes.find(({ name }) => name === wanted);
+    if (runtime !== undefined) return runtime;
+    const known = options.runtimes.map(({ name }) => name).join(", ");
+    throw modelUnusable({ model: title, problem: `it needs the runtime ${wanted}; this process has ${known}` });
   }
 
   return {
-    acquire(version) {
+    async acquire(version, { report } = {}) {
       const known = held.get(version.id);
       if (known !== undefined) {
         known.holds++;
-        return known.model;
+        return (await known.loaded).model;
       }
-      const model = load(version);
-      held.set(version.id, { model, holds: 1 });
-      model.catch(() => held.delete(version.id));
-      return model;
+      const loaded = load(version, report);
+      held.set(version.id, { loaded, holds: 1 });
+      loaded.catch(() => held.delete(version.id));
+      return (await loaded).model;
     },
     async release(versionId) {
       const known = held.get(versionId);
       if (known === undefined || --known.holds > 0) return;
       held.delete(versionId);
-      await known.model;
-      await pool.unload(versionId);
+      const { handle } = await known.loaded;
+      await handle.unload();
     },
   };
 }

@@ -1,7 +1,5 @@
-import type { Digest } from "#base";
 import type { AssetVersion } from "#metadata-store";
 import { type ModelColumnType, type ModelTask, readModelContent } from "#models";
-import { modelUnusable } from "./errors.ts";
 
 /** One input column of a model. */
 export interface ModelInput {
@@ -21,8 +19,6 @@ export interface ModelSignature {
   readonly inputs: readonly ModelInput[];
   readonly label: string | undefined;
   readonly example: Readonly<Record<string, unknown>> | undefined;
-  /** The ONNX file. */
-  readonly file: Digest;
 }
 
 /**
@@ -57,23 +53,15 @@ export function withNulls(
 }
 
 /**
- * Reads the signature of a version of kind `model`. @throws MODELS_VERSION_NOT_MODEL, SERVING_MODEL_UNUSABLE when the
- * file is missing
+ * Reads the signature of a version of kind `model`. @throws MODELS_VERSION_NOT_MODEL
  */
 export function readSignature(version: AssetVersion): ModelSignature {
-  const { model, tree } = readModelContent(version);
-  const file = tree.files.find((candidate) => candidate.path === model.file);
-  if (file === undefined)
-    throw modelUnusable({
-      model: titleOf(version),
-      problem: `model.json names the file "${model.file}", which the version does not hold`,
-    });
+  const { model } = readModelContent(version);
   return {
     task: model.task,
     inputs: model.inputs.map(({ name, type }) => ({ name, type, nullable: type === "float" })),
     label: model.label,
     example: model.example,
-    file: file.digest,
   };
 }
 

@@ -5,7 +5,7 @@ import type { ModelSignature } from "./model-signature.ts";
 import { toContextText, toFeatureTexts } from "./feature-text.ts";
 import type { LoadedModel } from "./loaded-model.ts";
 import { type InputColumns, readInputs, selectRows } from "./row-source.ts";
-import type { ModelOutput } from "./runtime/onnx-messages.ts";
+import type { ModelOutput } from "./model-runtime.ts";
 
 /** The rows of a request that one model answered. */
 export interface PredictionPart {

@@ -1,7 +1,7 @@
 import type { Scorer } from "#models";
 import type { LoadedModels } from "./loaded-model.ts";
 import { type InputColumns, readInputs, sourceOfColumns } from "./row-source.ts";
-import type { ModelOutput } from "./runtime/onnx-messages.ts";
+import type { ModelOutput } from "./model-runtime.ts";
 
 const ROWS_PER_CALL = 65_536;
 

@@ -8,7 +8,8 @@ import { createModelTarget, type ServingTarget } from "./model-target.ts";
 import type { AlertWatch, OnlineFeatures, TrainingNulls } from "./ports.ts";
 import { createPredictionLog } from "./prediction-log.ts";
 import { createScorer } from "./scorer.ts";
-import { createOnnxPool } from "./runtime/onnx-pool.ts";
+import { createOnnxPool } from "./runtime/onnx/onnx-pool.ts";
+import { createOnnxRuntime } from "./runtime/onnx/onnx-runtime.ts";
 
 export interface ServingOptions {
   readonly store: MetadataStore;
@@ -29,7 +30,7 @@ export interface ServingOptions {
   readonly metrics?: Metrics;
 }
 
-/** Everything that serves models, sharing one pool of threads. */
+/** Everything that serves models, sharing the runtimes. */
 export interface Serving {
   readonly endpoints: Endpoints;
   /** `ModelTarget` of `delivery`, and the end of trials. */
@@ -43,10 +44,14 @@ export interface Serving {
 /** Builds serving. No thread is started and no ONNX loaded before the first model. */
 export function createServing(options: ServingOptions): Serving {
   const { store, objects, log, clock = systemClock } = options;
-  const pool = createOnnxPool({ log, threads: options.threads, timeoutMs: options.timeoutMs });
+  const runtimes = [
+    createOnnxRuntime({
+      objects,
+      pool: createOnnxPool({ log, threads: options.threads, timeoutMs: options.timeoutMs }),
+    }),
+  ];
   const models = createLoadedModels({
-    objects,
-    pool,
+    runtimes,
     timeoutMs: options.timeoutMs,
     trainingNulls: options.trainingNulls,
     ...(options.maxWaiting === undefined ? {} : { maxWaiting: options.maxWaiting }),
@@ -74,7 +79,7 @@ export function createServing(options: ServingOptions): Serving {
     scorer: createScorer({ models }),
     async close() {
       await endpoints.close();
-      await pool.close();
+      await Promise.all(runtimes.map((runtime) => runtime.close()));
     },
   };
 }

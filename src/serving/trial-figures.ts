@@ -1,5 +1,5 @@
 import type { ArmFigures, PredictionArm, TrialComparison, TrialFigures } from "#metadata-store";
-import type { ModelOutput } from "./runtime/onnx-messages.ts";
+import type { ModelOutput } from "./model-runtime.ts";
 
 /** What one arm did with one request of a trial. */
 export interface ArmObservation {

@@ -9,7 +9,7 @@ import { temporaryFolder } from "../setup/stores.ts";
 it("the model runtime reports nothing to its maker: it leaves no device id and no queue of events", async () => {
   const home = await temporaryFolder();
   const script = `
-    import { createOnnxPool } from ${JSON.stringify(new URL("../../src/serving/runtime/onnx-pool.ts", import.meta.url).href)};
+    import { createOnnxPool } from ${JSON.stringify(new URL("../../src/serving/runtime/onnx/onnx-pool.ts", import.meta.url).href)};
     const pool = createOnnxPool({ log: { error() {}, warn() {}, info() {} } });
     const inputs = [["distance", "float"], ["hour", "integer"], ["origin", "string"]].map(([name, type]) => ({ name, type, nullable: false }));
     await pool.load({ key: "m", title: "m", path: ${JSON.stringify(join(import.meta.dirname, "models/late-by-columns.onnx"))}, signature: { task: "binary_classification", inputs, label: "late" } });

@@ -1,6 +1,6 @@
 import { callerGone, queueFull, timeExceeded } from "../errors.ts";
 import type { InputColumns } from "../row-source.ts";
-import type { ModelOutput } from "./onnx-messages.ts";
+import type { ModelOutput } from "../model-runtime.ts";
 
 /** What is asked of a model with some rows. */
 export interface RunOptions {

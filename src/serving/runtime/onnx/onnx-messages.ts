@@ -1,23 +1,5 @@
 import type { ModelTask } from "#models";
-
-/** What a model answers for some rows. */
-export type ModelOutput =
-  | {
-      readonly kind: "numbers";
-      /**
-       * `probability` of the positive class, or the `prediction` of a regression; one per row. NaN where the model
-       * gives none.
-       */
-      readonly values: Float64Array;
-    }
-  | {
-      readonly kind: "classes";
-      /** One label per row. */
-      readonly labels: readonly string[];
-      /** Row-major, `classCount` per row; empty when the model gives none. */
-      readonly probabilities: Float64Array;
-      readonly classCount: number;
-    };
+import type { ModelOutput } from "../../model-runtime.ts";
 
 /** Main thread → worker. */
 export type WorkerRequest =

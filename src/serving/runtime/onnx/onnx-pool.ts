@@ -1,8 +1,9 @@
 import type { Log } from "#base";
-import { modelStuck, modelUnusable, runtimeFailed } from "../errors.ts";
-import type { ModelSignature } from "../model-signature.ts";
-import type { InputColumns } from "../row-source.ts";
-import type { ModelOutput, WorkerAnswer } from "./onnx-messages.ts";
+import { modelStuck, modelUnusable, runtimeFailed } from "../../errors.ts";
+import type { ModelSignature } from "../../model-signature.ts";
+import type { InputColumns } from "../../row-source.ts";
+import type { ModelOutput } from "../../model-runtime.ts";
+import type { WorkerAnswer } from "./onnx-messages.ts";
 import { createOnnxSchedule } from "./onnx-schedule.ts";
 import type { Load, OnnxThread, Unnumbered } from "./onnx-thread.ts";
 

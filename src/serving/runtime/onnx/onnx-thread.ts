@@ -1,6 +1,6 @@
 import { Worker } from "node:worker_threads";
 import { entryFile } from "#base";
-import { runtimeDied } from "../errors.ts";
+import { runtimeDied } from "../../errors.ts";
 import type { WorkerAnswer, WorkerRequest } from "./onnx-messages.ts";
 
 export type Load = Extract<WorkerRequest, { kind: "load" }>;

@@ -1,6 +1,7 @@
 import { parentPort } from "node:worker_threads";
 import { InferenceSession, Tensor } from "onnxruntime-node";
-import type { ModelOutput, WorkerAnswer, WorkerRequest } from "./onnx-messages.ts";
+import type { ModelOutput } from "../../model-runtime.ts";
+import type { WorkerAnswer, WorkerRequest } from "./onnx-messages.ts";
 
 /*
  * Runs ONNX models on a thread of its own: `session.run` blocks the thread that calls it.
@@ -174,7 +175,7 @@ function toOutput(task: Load["task"], tensors: readonly Tensor[], rowCount: numb
   const scores = tensors.find((tensor) => tensor.type === "float32" || tensor.type === "float64");
   if (scores === undefined && task !== "multiclass_classification") throw mapOutput();
   const numbers = scores === undefined ? new Float64Array() : Float64Array.from(scores.data as Float32Array);
-  const width = rowCount === 0 ? 0 : numbers.length / rowCount;
+  const width = rowCount === 0 ? 1 : numbers.length / rowCount;
   if (!Number.isInteger(width)) throw new Error(`it answered ${numbers.length} numbers for ${rowCount} rows`);
   if (task === "multiclass_classification") return toClasses(tensors, numbers, width, rowCount);
   if (width === 1 || (task === "binary_classification" && width === 2)) {

@@ -1,5 +1,5 @@
 import type { Log } from "#base";
-import { runtimeDied, timeExceeded } from "../errors.ts";
+import { runtimeDied, timeExceeded } from "../../errors.ts";
 import { createIdleThreads } from "./idle-threads.ts";
 import type { WorkerAnswer } from "./onnx-messages.ts";
 import { type OnnxThread, startOnnxThread } from "./onnx-thread.ts";

@@ -1,0 +1,69 @@
+import type { AssetVersion } from "#metadata-store";
+import type { ModelSignature } from "./model-signature.ts";
+import type { InputColumns } from "./row-source.ts";
+
+/** What computes a version's answers; `runtime` of its `model.json`. */
+export type ModelRuntimeName = "onnx";
+
+/** What a model answers for some rows. */
+export type ModelOutput =
+  | {
+      readonly kind: "numbers";
+      /**
+       * `probability` of the positive class, or the `prediction` of a regression; one per row. NaN where the model
+       * gives none.
+       */
+      readonly values: Float64Array;
+    }
+  | {
+      readonly kind: "classes";
+      /** One label per row. */
+      readonly labels: readonly string[];
+      /** Row-major, `classCount` per row; empty when the model gives none. */
+      readonly probabilities: Float64Array;
+      readonly classCount: number;
+    };
+
+/** A version to load, with what its description says of its inputs. */
+export interface ModelToLoad {
+  readonly version: AssetVersion;
+  readonly signature: ModelSignature;
+  /** `delay version 3` */
+  readonly title: string;
+  /** Takes lines that say what a load that lasts is doing. */
+  readonly report?: ((line: string) => void) | undefined;
+}
+
+/** States: loaded → unloaded. A call that runs while it is unloaded is answered or fails; none begins after it. */
+export interface ModelHandle {
+  /** Inputs that have no form for a missing value: whole numbers and truth values of the model itself. */
+  readonly exact: readonly string[];
+  /**
+   * Computes rows that fit the signature; no rows give no answers. Requests are merged, cut, and bounded in their
+   * waiting by the caller; the runtime bounds the call itself by its own time limit.
+   *
+   * @throws SERVING_RUNTIME_FAILED: the model fails on these rows; SERVING_RUNTIME_DIED; SERVING_TIME_EXCEEDED, which
+   *   leaves every other model as quick as before; SERVING_MODEL_STUCK where a call that was given up cannot be ended
+   */
+  predict(inputs: InputColumns): Promise<ModelOutput>;
+  /** Idempotent. */
+  unload(): Promise<void>;
+}
+
+/**
+ * Computes models of one kind. One file or folder below `runtime/` each; all pass `test/conformance/model-runtime.ts`.
+ *
+ * States: open → closed: calls in flight fail, none begins.
+ */
+export interface ModelRuntime {
+  readonly name: ModelRuntimeName;
+  readonly capabilities: {
+    /** Calls of one model that it computes at once. */
+    readonly parallel: number;
+    /** A call beyond its time is ended, not left to end by itself. */
+    readonly interruptible: boolean;
+  };
+  /** @throws SERVING_MODEL_UNUSABLE: what is stored is no model of this runtime or does not fit its signature */
+  load(model: ModelToLoad): Promise<ModelHandle>;
+  close(): Promise<void>;
+}
