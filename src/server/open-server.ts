@@ -1,5 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import { resolve } from "node:path";
+import { addressesOf, listRoutes, SURFACE_PREFIXES, type Surface } from "#api";
 import type { StorePlatform } from "#app";
 import { accessNotSetUp } from "./errors.ts";
 import { mountMlflow } from "./mlflow/mlflow-mounts.ts";
@@ -9,8 +10,8 @@ import { type Guard, mountRoutes } from "./routing/mount-routes.ts";
 import { isLoopback } from "./security/host-and-origin.ts";
 import { createServer, listen, type ServerPlugin } from "./server.ts";
 
-/** Where what needs the whole platform is: below the first segments of its routes. */
-const PROJECT_PATHS = ["/api/v1/*", "/endpoints/*", "/get-online-features", "/hooks/*"];
+/** Surfaces that need the whole platform. */
+const PROJECT_SURFACES: readonly Surface[] = ["api", "serving", "monitoring", "features", "hooks"];
 const WEB_FOLDER = resolve(import.meta.dirname, "../../web/dist");
 
 export interface OpenServerOptions {
@@ -54,9 +55,21 @@ export async function openServer(platform: StorePlatform, options: OpenServerOpt
     plugins: [
       (server) => mountMlflow(server, mlflow, guard),
       (server) => mountRoutes(server, operationMounts(platform, guard), guard),
-      (server) => serveOnDemand(server, { paths: PROJECT_PATHS, build: buildProjectServer }),
+      (server) => serveOnDemand(server, { paths: projectPaths(), build: buildProjectServer }),
     ],
   });
+}
+
+/** Places below which the routes of a project are: `/api/v1/*`, `/endpoints/*`, `/get-online-features`. */
+function projectPaths(): readonly string[] {
+  const routes = listRoutes().filter(({ route }) => PROJECT_SURFACES.includes(route.surface));
+  const places = routes.flatMap(({ route }) =>
+    addressesOf(route).map((address) => {
+      const prefix = SURFACE_PREFIXES[route.surface].find((each) => each !== "/" && address.startsWith(each));
+      return prefix === undefined ? address.replace(/^(\/[^/]+\/).*/, "$1*") : `${prefix}*`;
+    }),
+  );
+  return [...new Set(places)];
 }
 
 /** Serves a platform on a free loopback port: for steps of a process that has no server otherwise. */
