@@ -22,6 +22,8 @@ export interface WorkspaceRequest {
    * Project-relative paths that the step makes itself: where git ignores them, an earlier result is not taken along.
    */
   readonly made: readonly string[];
+  /** Project-relative files, when it is to hold no others: their contents, also of links, and nothing of git. */
+  readonly only?: readonly string[];
 }
 
 /**
@@ -34,6 +36,7 @@ export interface WorkspaceRequest {
  * - `.git` is named, not copied: git's commands see the repository. The store is left out.
  */
 export async function createWorkspace(request: WorkspaceRequest, git: Pick<Git, "ignoredPaths">): Promise<void> {
+  if (request.only !== undefined) return copyOnly(request, request.only);
   const ignored = new Set(await git.ignoredPaths(request.projectFolder));
   const limit = createLimit(AT_ONCE);
   await mkdir(request.folder, { recursive: true });
@@ -47,6 +50,18 @@ export async function createWorkspace(request: WorkspaceRequest, git: Pick<Git, 
   const found = await stat(repository).catch(() => undefined);
   if (found?.isDirectory() === true) await writeFile(join(request.folder, ".git"), `gitdir: ${repository}\n`);
   else if (found !== undefined) await copyFile(repository, join(request.folder, ".git"));
+}
+
+async function copyOnly({ projectFolder, folder }: WorkspaceRequest, only: readonly string[]): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  for (const path of new Set(only)) {
+    await mkdir(join(folder, posix.dirname(path)), { recursive: true });
+    await copyFile(join(projectFolder, path), join(folder, path), constants.COPYFILE_FICLONE).catch(
+      (error: NodeJS.ErrnoException) => {
+        if (error.code !== "ENOENT") throw error;
+      },
+    );
+  }
 }
 
 interface Copying extends WorkspaceRequest {

@@ -161,7 +161,7 @@ async function analyse({ join }: JoinDeclaration, context: AnalysisContext): Pro
     makes: [{ asset: context.step, kind: "data" }],
     files: [],
     // The resolved views and not the files: a new comment, or another view, changes nothing here.
-    fingerprint: { format: "join/1", views: joined as unknown as Json },
+    code: { format: "join/1", views: joined as unknown as Json },
     problems,
   };
 }

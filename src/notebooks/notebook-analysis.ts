@@ -6,7 +6,7 @@ import type { NotebookDeclaration } from "./notebook-kind.ts";
 import { type Notebook, parseNotebook } from "./notebook.ts";
 import { checkParameters, type ParameterProblem, readParameters } from "./parameters.ts";
 import { scanNotebook } from "./secret-scan.ts";
-import { digestOfNotebook, sourceCells } from "./source-digest.ts";
+import { sourceCells, strippedNotebook } from "./source-digest.ts";
 import { positionInFile } from "./source-position.ts";
 
 /** What a notebook step reads and makes, and every mistake that shows without a kernel. */
@@ -29,14 +29,14 @@ export async function analyseNotebook(
     makes: declaration.makes === undefined ? [] : [{ asset: context.step, kind: declaration.makes }],
     files: [...new Set([...(python === undefined ? [] : [python]), ...understood.imported, ...other.files])].sort(),
     // Not the file: its outputs and execution counts change without changing what the step does.
-    fingerprint: { notebook: understood.digest ?? null },
+    counted: understood.source === undefined ? {} : { [declaration.notebook]: understood.source },
     problems: [...problems, ...understood.problems],
   };
 }
 
 interface Understood {
   /** Undefined when the file is no notebook. */
-  readonly digest: string | undefined;
+  readonly source: string | undefined;
   readonly inputs: readonly StepInput[];
   /** Files of the project that its cells import. */
   readonly imported: readonly string[];
@@ -50,7 +50,7 @@ async function readAndUnderstand(declaration: NotebookDeclaration, context: Anal
       ? await missingFile(declaration.notebook, ["notebook"], context, "**/*.ipynb")
       : parse(text, declaration.notebook);
   return text === undefined || "message" in read
-    ? { digest: undefined, inputs: [], imported: [], problems: [read as Problem] }
+    ? { source: undefined, inputs: [], imported: [], problems: [read as Problem] }
     : understand(text, read, declaration, context);
 }
 
@@ -113,7 +113,7 @@ async function understand(
   }
   const folder = posix.dirname(file);
   const imported = await findImportedFiles({ text: codeOf(notebook), folder: folder === "." ? "" : folder }, context);
-  return { digest: digestOfNotebook(notebook), inputs: [...inputs.values()], imported, problems };
+  return { source: strippedNotebook(notebook), inputs: [...inputs.values()], imported, problems };
 }
 
 /** The cells one below the other, as they run. */

@@ -95,6 +95,7 @@ export function createNotebookKind(deps: NotebookKindDependencies): StepKind<Not
               .join(", ")}`
       }`,
     workspace: () => [],
+    isClosed: true,
     analyse: analyseNotebook,
     execute: (attempt) => execute(attempt, deps),
   };
@@ -177,6 +178,7 @@ async function execute(
   return {
     status: "succeeded",
     made: published?.made ?? [],
+    environmentLock: environment.lockDigest,
     facts,
     alsoWrite: async (transaction) => {
       await appendEvent(transaction, event);

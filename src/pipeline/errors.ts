@@ -177,3 +177,24 @@ export const kindUnknown: ErrorFactory<{ step: string; kind: string }> = defineE
   hint: () => "The run was queued by another version of the program.",
   solve: "Run it with the program that registered the pipeline.",
 });
+
+export const recipeInvalid: ErrorFactory<{ digest: string; found: string; expected: string }> = defineError(
+  "PIPELINE_RECIPE_INVALID",
+  {
+    status: 500,
+    message: ({ digest, found, expected }) => `${digest} is no ${expected}: ${found}`,
+    hint: () => "It was written by another version of the program.",
+    solve: "Read it with the program that wrote it.",
+  },
+);
+
+export const sourcesChanged: ErrorFactory<{ step: string; changes: readonly string[] }> = defineError(
+  "PIPELINE_SOURCES_CHANGED",
+  {
+    status: 409,
+    message: ({ step, changes }) =>
+      `Files of step "${step}" changed while it was starting or running: ${changes.slice(0, 5).join("; ")}`,
+    hint: () => "Nothing of what it made was taken: it would not be what its recipe says.",
+    solve: "Resume the pipeline run when the files are as they should be.",
+  },
+);

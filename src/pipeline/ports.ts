@@ -34,12 +34,16 @@ export interface EnginePorts {
    * the project's own folder.
    *
    * @param made project-relative paths that the step makes itself
+   * @param only project-relative files, when it must hold no others
    */
   readonly createWorkspace?: (request: {
     readonly projectFolder: string;
     readonly folder: string;
     readonly made: readonly string[];
+    readonly only?: readonly string[];
   }) => Promise<void>;
+  /** Results are approved by their recipe somewhere: steps of closed kinds see the files of their recipe alone. */
+  readonly closedWorkspaces?: boolean;
   /** Commit of a work tree; undefined when it is not under git. */
   readonly commit: (folder: string) => Promise<{ readonly id: string; readonly dirty: boolean } | undefined>;
   /**

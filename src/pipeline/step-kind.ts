@@ -37,7 +37,17 @@ export interface StepAnalysis {
    * Default true.
    */
   readonly cacheable?: boolean;
-  /** Anything else that belongs to the cache key: the list and digests of source files a capture would read, … */
+  /**
+   * What counts of files whose bytes change without changing what the step does (a notebook's source without its
+   * outputs), by path: it is hashed in their place.
+   */
+  readonly counted?: Readonly<Record<string, string>>;
+  /** What the kind resolved from the project beyond `files` (the views of a join); part of the recipe. */
+  readonly code?: Json;
+  /**
+   * Anything else that belongs to the cache key and not to the recipe: the list and digests of source files a capture
+   * would read, …
+   */
   readonly fingerprint?: Json;
   readonly problems: readonly Problem[];
 }
@@ -107,6 +117,8 @@ export interface AttemptContext<Declaration> {
   readonly actor: string;
   /** Commit of the project's work tree and whether it had uncommitted changes. */
   readonly commit: { readonly id: string; readonly dirty: boolean } | undefined;
+  /** Digest of the recipe of what this attempt makes, without what is installed for it. */
+  readonly recipe?: Digest;
   readonly params: Readonly<Record<string, Json>>;
   /** Versions chosen for the inputs, by asset name; an optional input may be missing. */
   readonly inputs: ReadonlyMap<string, AssetVersion>;
@@ -168,6 +180,8 @@ export type StepOutcome =
   | {
       readonly status: "succeeded";
       readonly made: readonly MadeVersion[];
+      /** Digest of what was installed for the step's processes: part of the recipe of what it made. */
+      readonly environmentLock?: Digest;
       /** Numbers and facts shown with the step run: rows read, published, quarantined, … */
       readonly facts?: Readonly<Record<string, Json>>;
       /**
@@ -209,6 +223,11 @@ export interface StepKind<Declaration = unknown> {
    * `projectFolder` that `execute` sees. Answers the project-relative paths that the step makes in it.
    */
   workspace?(declaration: Declaration): readonly string[];
+  /**
+   * The analysis knows every file of the project that the kind's processes need: where results are approved by their
+   * recipe, the workspace holds these and no other.
+   */
+  readonly isClosed?: boolean;
   /** One line for `esteira plan` and the UI. */
   describe(declaration: Declaration): string;
   analyse(declaration: Declaration, context: AnalysisContext): Promise<StepAnalysis>;

@@ -55,6 +55,7 @@ export function createPythonKind(deps: { readonly environments: PythonEnvironmen
     schema,
     describe: ({ python, args }) => `python ${[python, ...(args ?? [])].join(" ")}`,
     workspace: () => [],
+    isClosed: true,
     analyse,
     execute: (attempt) => execute(attempt, deps.environments),
   };
@@ -181,6 +182,7 @@ async function execute(
   return {
     status: "succeeded",
     made: published?.made ?? [],
+    environmentLock: environment.lockDigest,
     facts: {
       environmentLock: environment.lockDigest,
       ...(result.peakMemoryBytes === undefined ? {} : { peakMemoryBytes: result.peakMemoryBytes }),

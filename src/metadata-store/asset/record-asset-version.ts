@@ -20,6 +20,15 @@ export interface NewAssetVersion {
 }
 
 /**
+ * Content of a version made before recipes, with that of the step that makes the same content now; undefined when
+ * there is nothing to add.
+ */
+function withRecipe(stored: object, made: object): string | undefined {
+  if ("recipe" in stored || !("recipe" in made)) return undefined;
+  return JSON.stringify({ ...stored, recipe: made.recipe });
+}
+
+/**
  * Makes the next version of an asset visible, and its event `asset_version.made`.
  *
  * Content equal to the latest version's makes no new version: that one is returned, `created: false`.
@@ -49,7 +58,12 @@ export async function recordAssetVersion(
     .orderBy("version", "desc")
     .limit(1)
     .executeTakeFirst();
-  if (latest?.digest === made.digest) return { version: toAssetVersion(latest), created: false };
+  if (latest?.digest === made.digest) {
+    const content = withRecipe(toAssetVersion(latest).content, made.content);
+    if (content === undefined) return { version: toAssetVersion(latest), created: false };
+    await transaction.updateTable("asset_version").set({ content }).where("id", "=", latest.id).execute();
+    return { version: toAssetVersion({ ...latest, content }), created: false };
+  }
   const { latest_version: number } = await transaction
     .updateTable("asset")
     .set((update) => ({ latest_version: update("latest_version", "+", 1), kind: made.kind, dropped_at_ms: null }))

@@ -1,6 +1,6 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import type { Json } from "#base";
+import type { Digest, Json } from "#base";
 import {
   type AssetKind,
   type AssetVersion,
@@ -20,11 +20,20 @@ import { holds, parseCondition, stepsReadBy, findExpressions } from "../define/i
 import { parseExpression } from "../define/expression.ts";
 import { findStep, indexOf } from "../define/definition-index.ts";
 import { ownConditionOf } from "../define/own-condition.ts";
-import { createProjectFiles } from "../define/project-files.ts";
-import { inputMissing, secretMissing, stepFailed, stepUnknown } from "../errors.ts";
+import { createProjectFiles, type ProjectFiles } from "../define/project-files.ts";
+import { inputMissing, secretMissing, sourcesChanged, stepFailed, stepUnknown } from "../errors.ts";
 import type { ProcessResult, ProcessSpec } from "../executor.ts";
-import type { CacheKey } from "../plan/cache-key.ts";
-import { askCache, keyOfStep, prepareStep, type PreparedStep, reasonNotToCache } from "../plan/prepare-step.ts";
+import { type CacheKey, explainDifference } from "../plan/cache-key.ts";
+import {
+  askCache,
+  prepareStep,
+  type PreparedStep,
+  type ReadSources,
+  readSources,
+  reasonNotToCache,
+  toCacheKey,
+} from "../plan/prepare-step.ts";
+import { combineRecipes, digestOfRecipe, type Recipe } from "../plan/recipe.ts";
 import type { TrackingRun } from "../ports.ts";
 import type { AttemptContext, StepOutcome } from "../step-kind.ts";
 import type { EngineParts } from "./engine-parts.ts";
@@ -54,6 +63,8 @@ export type AttemptResult =
       readonly key: CacheKey;
       readonly cacheable: boolean;
       readonly inputs: readonly ReadInput[];
+      /** Digest of the recipe of what it made, kept as an object. */
+      readonly recipe: Digest | undefined;
     };
 
 export interface ReadInput {
@@ -87,16 +98,23 @@ export async function performAttempt(parts: EngineParts, running: RunningAttempt
   const scope = await buildScope(parts, running, step);
   if (step.when !== undefined && !holds(step.when, scope))
     return { type: "skipped", reason: `when is false: ${step.when}` };
-  const prepared = await prepareStep(step, {
-    project: parts.project,
-    kinds: parts.kinds,
-    files,
-    scope,
-    knownAssets: knownAssets(definition, step),
-    file: definition.file,
-  });
+  const prepare = async (from: ProjectFiles): Promise<Prepared> => {
+    const prepared = await prepareStep(step, {
+      project: parts.project,
+      kinds: parts.kinds,
+      files: from,
+      scope,
+      knownAssets: knownAssets(definition, step),
+      file: definition.file,
+    });
+    return { prepared, sources: await readSources(prepared, from) };
+  };
+  const first = await prepare(files);
+  const { prepared } = first;
   const inputs = await parts.store.read((transaction) => chooseInputs(transaction, parts.project, running, prepared));
-  const key = await keyOfStep(prepared, files, (asset) => inputs.find((input) => input.asset === asset)?.version);
+  const keyOf = (from: Prepared): CacheKey =>
+    toCacheKey(from.prepared, from.sources.recipe, (asset) => inputs.find((input) => input.asset === asset)?.version);
+  const key = keyOf(first);
   const again = reasonToRunAgain(step.name, claimed.selection);
   const answer =
     prepared.cacheable && again === undefined
@@ -113,26 +131,30 @@ export async function performAttempt(parts: EngineParts, running: RunningAttempt
     const { outputs, facts, blocks } = answer.hit;
     return { type: "cached", reason: answer.reason, key, inputs, outputs, facts, blocks };
   }
-  const { outcome, workspace } = await execute(parts, running, {
+  const { outcome, ran, recipe } = await execute(parts, running, {
     step,
-    prepared,
+    first,
+    key,
     inputs,
     projectFolder,
-    rekey: (folder) =>
-      keyOfStep(
-        prepared,
-        createProjectFiles(folder),
-        (asset) => inputs.find((input) => input.asset === asset)?.version,
-      ),
+    prepare,
+    keyOf,
   });
   return {
     type: "ended",
     outcome,
     reason: answer.reason,
-    key: workspace ?? key,
+    key: keyOf(ran),
     cacheable: prepared.cacheable,
     inputs,
+    recipe,
   };
+}
+
+/** A step as it was understood from the files of one folder, and those files. */
+interface Prepared {
+  readonly prepared: PreparedStep;
+  readonly sources: ReadSources;
 }
 
 async function buildScope(
@@ -217,20 +239,23 @@ async function chooseInputs(
 
 interface Execution {
   readonly step: StepDefinition;
-  readonly prepared: PreparedStep;
+  /** As the cache was asked for it. */
+  readonly first: Prepared;
+  readonly key: CacheKey;
   readonly inputs: readonly ReadInput[];
   readonly projectFolder: string;
-  /** The key for the files in a folder. */
-  readonly rekey: (folder: string) => Promise<CacheKey>;
+  readonly prepare: (files: ProjectFiles) => Promise<Prepared>;
+  readonly keyOf: (prepared: Prepared) => CacheKey;
 }
 
 interface Executed {
   readonly outcome: StepOutcome;
   /**
-   * Key of what was in the attempt's own copy of the project: a file that changed after the cache was asked is in it as
-   * it ran.
+   * What was in the attempt's own copy of the project: a file that changed after the cache was asked is in it as it
+   * ran.
    */
-  readonly workspace: CacheKey | undefined;
+  readonly ran: Prepared;
+  readonly recipe: Digest | undefined;
 }
 
 async function execute(parts: EngineParts, running: RunningAttempt, execution: Execution): Promise<Executed> {
@@ -242,12 +267,21 @@ async function execute(parts: EngineParts, running: RunningAttempt, execution: E
   };
   let ending: "FINISHED" | "FAILED" | "KILLED" = "FAILED";
   try {
-    const workspaceFolder = await openWorkspace(parts, execution, workFolder);
-    const workspace = workspaceFolder === undefined ? undefined : await execution.rekey(workspaceFolder);
-    const context = await createContext(parts, running, { ...execution, workFolder, workspaceFolder, tracking });
-    const outcome = await execution.prepared.known.kind.execute(context);
+    const workspace = await openWorkspace(parts, execution, workFolder);
+    const ran = workspace?.ran ?? execution.first;
+    const recipe = await recipeFor(parts, execution, ran);
+    const context = await createContext(parts, running, {
+      ...execution,
+      prepared: ran.prepared,
+      recipe: digestOfRecipe(recipe),
+      workFolder,
+      workspaceFolder: workspace?.folder,
+      tracking,
+    });
+    const outcome = await ran.prepared.known.kind.execute(context);
+    if (workspace === undefined) await assertUnchanged(execution);
     ending = "FINISHED";
-    return { outcome, workspace };
+    return { outcome, ran, recipe: await keepRecipe(parts, { recipe, ran, outcome }) };
   } finally {
     if (running.signal.aborted) ending = "KILLED";
     const run = await tracking.run?.catch(() => undefined);
@@ -261,17 +295,70 @@ async function execute(parts: EngineParts, running: RunningAttempt, execution: E
   }
 }
 
+/** The recipe of what a step makes, without what is installed for it. */
+async function recipeFor(parts: EngineParts, { step, inputs }: Execution, ran: Prepared): Promise<Recipe> {
+  return combineRecipes(
+    {
+      asset: ran.prepared.analysis.makes[0]?.asset ?? step.name,
+      step: digestOfRecipe(ran.sources.recipe),
+    },
+    await Promise.all(inputs.map(({ version }) => parts.recipes.inputOf(version))),
+  );
+}
+
+/** Kept before the version that names it is recorded. Undefined for steps that make nothing. */
+async function keepRecipe(
+  parts: EngineParts,
+  made: { readonly recipe: Recipe; readonly ran: Prepared; readonly outcome: StepOutcome },
+): Promise<Digest | undefined> {
+  const { recipe, ran, outcome } = made;
+  const asset = ran.prepared.analysis.makes[0]?.asset;
+  if (outcome.status !== "succeeded" || outcome.made.length === 0 || asset === undefined) return undefined;
+  const { environmentLock: lock } = outcome;
+  const installed = lock === undefined ? [] : [{ lock, platform: `${process.platform}-${process.arch}` }];
+  const whole = {
+    ...recipe,
+    environments: { ...recipe.environments, ...(lock === undefined ? {} : { [asset]: installed }) },
+  };
+  await parts.recipes.keep(whole, ran.sources, ran.prepared.analysis.counted ?? {});
+  return digestOfRecipe(whole);
+}
+
+/** Kinds of the engine read the project itself: what they read must be what was hashed before and is there after. */
+async function assertUnchanged({ step, first, key, projectFolder, prepare }: Execution): Promise<void> {
+  const { files, code } = key.recipe;
+  if (Object.keys(files).length === 0 && code === null) return;
+  const now = createProjectFiles(projectFolder);
+  refuseOther(step, key, code === null ? await readSources(first.prepared, now) : (await prepare(now)).sources);
+}
+
+function refuseOther(step: StepDefinition, key: CacheKey, { recipe }: ReadSources): void {
+  if (digestOfRecipe(recipe) === key.recipeDigest) return;
+  const now = { ...key, parts: { ...key.parts, ...recipe, format: key.parts.format }, recipe };
+  throw sourcesChanged({ step: step.name, changes: explainDifference(key.parts, now) });
+}
+
 /** Undefined for kinds that start no process of the user's. */
 async function openWorkspace(
   { ports }: EngineParts,
-  { prepared, projectFolder }: Execution,
+  { step, first, key, projectFolder, prepare }: Execution,
   workFolder: string,
-): Promise<string | undefined> {
-  const { kind } = prepared.known;
+): Promise<{ readonly folder: string; readonly ran: Prepared } | undefined> {
+  const { kind } = first.prepared.known;
   if (kind.workspace === undefined || ports.createWorkspace === undefined) return undefined;
   const folder = join(workFolder, "project");
-  await ports.createWorkspace({ projectFolder, folder, made: kind.workspace(prepared.declaration as never) });
-  return folder;
+  const { analysis, declaration } = first.prepared;
+  const closed = ports.closedWorkspaces === true && kind.isClosed === true && analysis.makes.length > 0;
+  await ports.createWorkspace({
+    projectFolder,
+    folder,
+    made: kind.workspace(declaration as never),
+    ...(closed ? { only: [...analysis.files, ...Object.keys(analysis.counted ?? {})] } : {}),
+  });
+  const ran = await prepare(createProjectFiles(folder));
+  // A copy of some files may lack what others have come to import.
+  if (closed) refuseOther(step, key, ran.sources);
+  return { folder, ran };
 }
 
 type Tracking = { run: Promise<TrackingRun> | undefined; values: TrackingRun | undefined };
@@ -280,6 +367,8 @@ async function createContext(
   parts: EngineParts,
   running: RunningAttempt,
   execution: Execution & {
+    readonly prepared: PreparedStep;
+    readonly recipe: Digest;
     readonly workFolder: string;
     readonly workspaceFolder: string | undefined;
     readonly tracking: Tracking;
@@ -319,6 +408,7 @@ async function createContext(
     attemptNumber: claimed.attemptNumber,
     actor: claimed.actor,
     commit,
+    recipe: execution.recipe,
     params: prepared.params,
     inputs,
     files: prepared.analysis.files,

@@ -145,7 +145,7 @@ async function writeSuccess(
       stepRunId: stepRun.id,
       rowCount: made.rowCount,
       sizeBytes: made.sizeBytes,
-      content: made.content,
+      content: result.recipe === undefined ? made.content : { ...made.content, recipe: result.recipe },
       inputs: [
         ...result.inputs.map(({ role, version: input }) => ({ versionId: input.id, role })),
         ...(made.alsoMadeFrom ?? []),

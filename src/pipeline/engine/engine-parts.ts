@@ -5,6 +5,7 @@ import type { KnownKinds } from "../define/step-kinds.ts";
 import type { Executor } from "../executor.ts";
 import type { EnginePorts } from "../ports.ts";
 import type { AssetStorage } from "../step-kind.ts";
+import type { RecipeBook } from "./recipe-book.ts";
 
 /** What the parts of one engine share. */
 export interface EngineParts {
@@ -24,6 +25,7 @@ export interface EngineParts {
   readonly random: () => number;
   readonly log: Log;
   readonly leaseMs: number;
+  readonly recipes: RecipeBook;
   storageOf(kind: AssetKind): AssetStorage;
   definitionOf(digest: string): Promise<PipelineDefinition>;
   /** Commit of the work tree a pipeline run reads, asked once per run. */

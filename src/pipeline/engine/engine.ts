@@ -26,6 +26,7 @@ import { cancelPipelineRun, resumeRun } from "./change-run.ts";
 import type { Selection } from "./expand-run.ts";
 import { createRunsAhead, type RunAhead } from "./runs-ahead.ts";
 import { runDueSchedules } from "./schedules.ts";
+import { createRecipeBook } from "./recipe-book.ts";
 import { createTreeStorage } from "./tree-storage.ts";
 
 const DEFAULT_LEASE_MS = 30_000;
@@ -235,6 +236,7 @@ function createParts(options: EngineOptions, pending: Set<Promise<unknown>>): En
     random: options.random ?? Math.random,
     log,
     leaseMs: options.leaseMs ?? DEFAULT_LEASE_MS,
+    recipes: createRecipeBook(options.objects),
     storageOf(kind) {
       const storage = storages.get(kind);
       if (storage === undefined) throw new Error(`no storage was given for assets of kind ${kind}`);

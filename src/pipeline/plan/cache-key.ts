@@ -1,16 +1,10 @@
-import { canonicalJson, type Digest, digestOf, digestOfJson, type Json } from "#base";
+import { canonicalJson, type Digest, digestOfJson, type Json } from "#base";
 import type { AssetVersion, CacheEntry } from "#metadata-store";
+import { digestOfRecipe, type StepRecipe } from "./recipe.ts";
 
 /** What a cache key is made of, part by part. Equal parts, equal key: here and on any other machine. */
-export interface KeyParts {
-  readonly format: "key/1";
-  readonly kind: string;
-  /** The kind's own keys, expressions replaced. */
-  readonly declaration: Json;
-  readonly params: Readonly<Record<string, Json>>;
-  readonly env: Readonly<Record<string, string>>;
-  /** Project file → digest; null for a file that is not there. */
-  readonly files: Readonly<Record<string, Digest | null>>;
+export interface KeyParts extends Omit<StepRecipe, "format"> {
+  readonly format: "key/2";
   /** Asset and role → digest of its content; null for an optional input without a version. */
   readonly inputs: Readonly<Record<string, Digest | null>>;
   readonly fingerprint: Json;
@@ -20,16 +14,15 @@ export interface KeyParts {
 export interface CacheKey {
   readonly key: Digest;
   readonly parts: KeyParts;
+  /** The step's own part of the recipe, and its digest: the code part of the key. */
+  readonly recipe: StepRecipe;
+  readonly recipeDigest: Digest;
   /** Version numbers of the inputs, for explaining; not part of the key. */
   readonly versions: Readonly<Record<string, number>>;
 }
 
 export function computeCacheKey(facts: {
-  readonly kind: string;
-  readonly declaration: Json;
-  readonly params: Readonly<Record<string, Json>>;
-  readonly env: Readonly<Record<string, string>>;
-  readonly files: Readonly<Record<string, Buffer | undefined>>;
+  readonly recipe: StepRecipe;
   readonly inputs: readonly {
     readonly asset: string;
     readonly role: string;
@@ -39,28 +32,34 @@ export function computeCacheKey(facts: {
 }): CacheKey {
   const nameOf = (input: { readonly asset: string; readonly role: string }): string =>
     input.role === "input" ? input.asset : `${input.asset} (${input.role})`;
-  const parts: KeyParts = {
-    format: "key/1",
-    kind: facts.kind,
-    declaration: facts.declaration,
-    params: facts.params,
-    env: facts.env,
-    files: Object.fromEntries(
-      Object.entries(facts.files).map(([path, content]) => [path, content === undefined ? null : digestOf(content)]),
-    ),
+  const { recipe } = facts;
+  const recipeDigest = digestOfRecipe(recipe);
+  const read = {
     inputs: Object.fromEntries(facts.inputs.map((input) => [nameOf(input), input.version?.digest ?? null])),
     fingerprint: facts.fingerprint ?? null,
   };
+  const parts: KeyParts = { ...recipe, ...read, format: "key/2" };
   const versions = Object.fromEntries(
     facts.inputs.flatMap((input) =>
       input.version === undefined ? [] : [[nameOf(input), input.version.version] as const],
     ),
   );
-  return { key: digestOfJson(parts), parts, versions };
+  return {
+    key: digestOfJson({ format: parts.format, recipe: recipeDigest, ...read }),
+    parts,
+    recipe,
+    recipeDigest,
+    versions,
+  };
 }
 
 /** What is stored beside a result: the parts, and version numbers for reading. */
-export type StoredParts = KeyParts & { readonly versions?: Readonly<Record<string, number>> };
+export type StoredParts = Omit<KeyParts, "format" | "code"> & {
+  /** `key/1`, made before recipes, had what is `code` now in its fingerprint. */
+  readonly format: KeyParts["format"] | "key/1";
+  readonly code?: Json;
+  readonly versions?: Readonly<Record<string, number>>;
+};
 
 /** In words: which parts differ from those of an earlier result. Empty when none does. */
 export function explainDifference(before: StoredParts, now: CacheKey): readonly string[] {
@@ -86,6 +85,8 @@ export function explainDifference(before: StoredParts, now: CacheKey): readonly 
   );
   changes.push(...differences(before.env, now.parts.env, (name, was, is) => `env ${name}: ${show(was)} → ${show(is)}`));
   changes.push(...declarationDifferences(before.declaration, now.parts.declaration));
+  if (before.format === "key/1") return changes.length === 0 ? ["its result is of an older form"] : changes;
+  if (canonicalJson(before.code ?? null) !== canonicalJson(now.parts.code)) changes.push("code that it names changed");
   if (canonicalJson(before.fingerprint) !== canonicalJson(now.parts.fingerprint))
     changes.push("what it reads from outside changed");
   return changes;

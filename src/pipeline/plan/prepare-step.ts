@@ -1,4 +1,4 @@
-import type { Json } from "#base";
+import { type Digest, digestOf, type Json } from "#base";
 import {
   type AssetKind,
   type AssetVersion,
@@ -19,6 +19,7 @@ import type { KnownKind, KnownKinds } from "../define/step-kinds.ts";
 import type { StepAnalysis } from "../step-kind.ts";
 import { ownConditionOf } from "../define/own-condition.ts";
 import { type CacheKey, computeCacheKey, explainMiss } from "./cache-key.ts";
+import { type StepRecipe, toStepRecipe } from "./recipe.ts";
 
 /**
  * A step with its expressions replaced and looked at again by its kind: files may have changed since it was compiled.
@@ -103,20 +104,51 @@ function invalid(step: StepDefinition, file: string, lines: readonly string[]) {
   });
 }
 
+/** What a step's recipe is made of, as it was read: what runs is what was read once. */
+export interface ReadSources {
+  readonly recipe: StepRecipe;
+  /** Project file → bytes; what is not there is left out. */
+  readonly contents: ReadonlyMap<string, Buffer>;
+}
+
+/** Reads the files of a prepared step once, and makes its recipe of them. */
+export async function readSources(prepared: PreparedStep, files: ProjectFiles): Promise<ReadSources> {
+  const { analysis } = prepared;
+  const contents = new Map<string, Buffer>();
+  const digests: Record<string, Digest | null> = {};
+  for (const path of analysis.files) {
+    const content = await files.readBytes(path);
+    if (content !== undefined) contents.set(path, content);
+    digests[path] = content === undefined ? null : digestOf(content);
+  }
+  for (const [path, counted] of Object.entries(analysis.counted ?? {})) digests[path] = digestOf(counted);
+  const recipe = toStepRecipe({
+    kind: prepared.known.kind.name,
+    declaration: prepared.raw,
+    params: prepared.params,
+    env: prepared.env,
+    files: digests,
+    code: analysis.code,
+  });
+  return { recipe, contents };
+}
+
 /** The key of a prepared step for the versions it would read. */
 export async function keyOfStep(
   prepared: PreparedStep,
   files: ProjectFiles,
   versionOf: (asset: string) => AssetVersion | undefined,
 ): Promise<CacheKey> {
-  const contents: Record<string, Buffer | undefined> = {};
-  for (const path of prepared.analysis.files) contents[path] = await files.readBytes(path);
+  return toCacheKey(prepared, (await readSources(prepared, files)).recipe, versionOf);
+}
+
+export function toCacheKey(
+  prepared: PreparedStep,
+  recipe: StepRecipe,
+  versionOf: (asset: string) => AssetVersion | undefined,
+): CacheKey {
   return computeCacheKey({
-    kind: prepared.known.kind.name,
-    declaration: prepared.raw,
-    params: prepared.params,
-    env: prepared.env,
-    files: contents,
+    recipe,
     inputs: prepared.analysis.inputs.map(({ asset, role }) => ({ asset, role, version: versionOf(asset) })),
     fingerprint: prepared.analysis.fingerprint,
   });

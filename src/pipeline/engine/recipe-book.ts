@@ -1,0 +1,54 @@
+import type { Digest } from "#base";
+import type { AssetVersion } from "#metadata-store";
+import type { ObjectStore } from "#object-store";
+import { digestOfRecipe, formatRecipe, parseRecipe, type Recipe, type RecipeInput, recipeOf } from "../plan/recipe.ts";
+import type { ReadSources } from "../plan/prepare-step.ts";
+
+const REMEMBERED = 2000;
+
+/** Recipes as objects: an object's digest is that of the recipe in it. */
+export interface RecipeBook {
+  /** What a version stands for in the recipe of what reads it. */
+  inputOf(version: AssetVersion): Promise<RecipeInput>;
+  /** Keeps a recipe, its own step, and the files that this was made of. */
+  keep(recipe: Recipe, sources: ReadSources, counted: Readonly<Record<string, string>>): Promise<void>;
+}
+
+export function createRecipeBook(objects: ObjectStore): RecipeBook {
+  const recipes = new Map<Digest, Promise<Recipe>>();
+  const kept = new Set<Digest>();
+
+  async function put(digest: Digest, content: Buffer | string): Promise<void> {
+    if (kept.has(digest)) return;
+    await objects.put(content);
+    kept.add(digest);
+    if (kept.size > REMEMBERED) kept.delete(kept.values().next().value ?? digest);
+  }
+
+  function read(digest: Digest): Promise<Recipe> {
+    const known = recipes.get(digest) ?? objects.get(digest).then((content) => parseRecipe(content.toString("utf8")));
+    recipes.set(digest, known);
+    known.catch(() => recipes.delete(digest));
+    if (recipes.size > REMEMBERED) recipes.delete(recipes.keys().next().value ?? digest);
+    return known;
+  }
+
+  return {
+    async inputOf(version) {
+      const digest = recipeOf(version);
+      return digest === undefined
+        ? { asset: version.asset, version: version.digest }
+        : { asset: version.asset, recipe: await read(digest) };
+    },
+    async keep(recipe, { recipe: step, contents }, counted) {
+      for (const [path, content] of [...contents, ...Object.entries(counted)]) {
+        const digest = step.files[path];
+        if (digest !== undefined && digest !== null) await put(digest, content);
+      }
+      await put(digestOfRecipe(step), formatRecipe(step));
+      const digest = digestOfRecipe(recipe);
+      recipes.set(digest, Promise.resolve(recipe));
+      await put(digest, formatRecipe(recipe));
+    },
+  };
+}
