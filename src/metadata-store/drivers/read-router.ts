@@ -1,7 +1,8 @@
 import type { ReaderThreads } from "./reader-threads.ts";
 import type { StatementResult } from "./sqlite-statements.ts";
+import { startCost } from "./statement-cost.ts";
 
-/** A statement that took so long is answered aside from then on: nobody else is answered meanwhile. */
+/** A statement that cost so much is answered aside from then on: nobody else is answered meanwhile. */
 const SLOW_MS = 4;
 /** So many quick answers in a row bring a statement back. */
 const QUICK_READS = 200;
@@ -44,9 +45,9 @@ export function createReadRouter(
     readAside,
     async read(sql, parameters) {
       if (slow.size > 0 && slow.has(shapeOf(sql))) return readAside(sql, parameters);
-      const start = performance.now();
+      const cost = startCost();
       const { rows } = here(sql, parameters);
-      if (performance.now() - start > SLOW_MS) {
+      if (cost() > SLOW_MS) {
         const oldest = slow.keys().next().value;
         if (slow.size >= KNOWN_STATEMENTS && oldest !== undefined) slow.delete(oldest);
         slow.set(shapeOf(sql), 0);

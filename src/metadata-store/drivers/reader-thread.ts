@@ -2,6 +2,7 @@ import { DatabaseSync } from "node:sqlite";
 import { parentPort, workerData } from "node:worker_threads";
 import type { ReaderAnswer, ReaderRequest } from "./reader-messages.ts";
 import { createStatements } from "./sqlite-statements.ts";
+import { startCost } from "./statement-cost.ts";
 
 /*
  * Answers statements that take long, one at a time, by a connection of its own that can only read.
@@ -22,9 +23,9 @@ parentPort?.on("message", (request: ReaderRequest) => parentPort?.postMessage(an
 function answer(request: ReaderRequest): ReaderAnswer {
   try {
     if (request.kind === "read") {
-      const start = performance.now();
+      const cost = startCost();
       left = run(request.sql, request.parameters).rows;
-      tookMs = performance.now() - start;
+      tookMs = cost();
     }
     const rows = left.slice(0, ROWS_PER_MESSAGE);
     left = left.slice(ROWS_PER_MESSAGE);
