@@ -50,7 +50,7 @@ export async function buildCli(): Promise<boolean> {
 }
 
 /** The command line, and the programs that run in a process or thread of their own: what `entryFile` is asked for. */
-async function findPrograms(): Promise<Readonly<Record<string, string>>> {
+export async function findPrograms(): Promise<Readonly<Record<string, string>>> {
   const programs: Record<string, string> = { main: "src/cli/main.ts" };
   for await (const file of glob("src/**/*.ts", { cwd: root })) {
     const text = await readFile(join(root, file), "utf8");

@@ -20,6 +20,7 @@ const checks: readonly Check[] = [
   { name: "unsafe assertions", command: node(join(root, "scripts/check-casts.ts")) },
   { name: "boundaries", command: node(join(root, "scripts/check-boundaries.ts")) },
   { name: "dead code", command: [bin("knip"), "--no-progress"] },
+  { name: "doors", command: node(join(root, "scripts/check-doors.ts")) },
   { name: "generated files", command: node(join(root, "scripts/generate.ts"), "--check") },
   { name: "words and names", command: node(join(root, "scripts/check-words.ts")) },
 ];

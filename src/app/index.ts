@@ -6,6 +6,12 @@ export { captureAgain, discardHeldRows, dropProjectDataset, restoreProjectDatase
 export { replayDataset } from "./replay-dataset.ts";
 export { compactProjectDatasets, vacuumProjectDatasets } from "./vacuum-datasets.ts";
 export { verifyPlatformStore } from "./verify-project.ts";
+export {
+  compareNotebookFiles,
+  type NotebookComparison,
+  type NotebookReview,
+  reviewNotebookFile,
+} from "./review-notebook.ts";
 export { lintProject, lintWithoutConfig } from "./lint-project.ts";
 export { explainStep, planPipeline } from "./plan-pipeline.ts";
 export { openPlatform, openStorePlatform, type PlatformOptions } from "./open-platform.ts";

@@ -30,6 +30,14 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
   },
   approve: { summary: "Approve a digest for an environment", load: () => import("./commands/approval/approve.ts") },
   "approval list": { summary: "List approvals, waiting and given", load: () => import("./commands/approval/list.ts") },
+  "notebook check": {
+    summary: "Look through notebooks for hidden state and secrets",
+    load: () => import("./commands/notebook/check.ts"),
+  },
+  "notebook diff": {
+    summary: "Compare two notebooks cell by cell",
+    load: () => import("./commands/notebook/diff.ts"),
+  },
   "dataset list": {
     summary: "List datasets with versions, rows and quarantine",
     load: () => import("./commands/dataset/list.ts"),

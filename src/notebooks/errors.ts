@@ -9,6 +9,16 @@ export const notebookInvalid: ErrorFactory<{ file: string; line?: number; column
     solve: "Give a notebook in nbformat 4 (JSON): open it in Jupyter and save it again.",
   });
 
+export const notebookUnreadable: ErrorFactory<{ file: string; reason: string }> = defineError(
+  "NOTEBOOKS_FILE_UNREADABLE",
+  {
+    status: 400,
+    message: ({ file, reason }) => `${file} cannot be read: ${reason}`,
+    hint: () => "Name an .ipynb file that is there; its path counts from the folder you stand in.",
+    solve: "Name an .ipynb file that is there and may be read.",
+  },
+);
+
 export const notebookFormatOld: ErrorFactory<{ file: string; found: string }> = defineError(
   "NOTEBOOKS_FORMAT_UNSUPPORTED",
   {

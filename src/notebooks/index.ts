@@ -1,3 +1,4 @@
+export { notebookUnreadable } from "./errors.ts";
 export { parseNotebook, type Notebook, type NotebookCell, type NotebookOutput } from "./notebook.ts";
 export { digestOfNotebook, strippedNotebook } from "./source-digest.ts";
 export {
