@@ -28,7 +28,7 @@ export { SPLIT_COLUMN, TEST_SPLIT, toLabels } from "./test-data.ts";
 export { CHAMPION_ALIAS, createTestKind, type TestDeclaration, type TestKindOptions } from "./test-kind.ts";
 export type { RuleResult, SegmentResult, TestRules, TestSample, Verdict } from "./verdict.ts";
 export { createRegistryCalls } from "./mlflow-rest/create-registry-calls.ts";
-export type { RegistryRoutesOptions } from "./mlflow-rest/registry-context.ts";
+export type { RegistryCallsOptions } from "./mlflow-rest/registry-context.ts";
 export { isPublicAddress } from "./public-address.ts";
 export type { Promotion, PromotionCheck } from "./ports.ts";
 export {

@@ -46,5 +46,5 @@ export { type ExperimentEntity, parseExperimentFilter, parseExperimentOrder } fr
 export { parseRunFilter, parseRunOrder, type RunEntity } from "./search/run-filter.ts";
 export { appendPath } from "./artifact-uri.ts";
 export { createTrackingCalls } from "./mlflow-rest/tracking-calls.ts";
-export type { TrackingRoutesOptions } from "./mlflow-rest/tracking-call.ts";
+export type { TrackingCallsOptions } from "./mlflow-rest/tracking-call.ts";
 export { createTracking, type NewStepRun, type OpenedRun, type Tracking, type TrackingOptions } from "./tracking.ts";

@@ -171,11 +171,10 @@ curl -s "$URL/hooks/restock" -H "x-esteira-delivery: $delivery" -H "x-esteira-ti
       env: { ...process.env, SECRET, URL: server.url },
     });
     assert.match(stdout, /^\{"pipelineRuns":\["[0-9A-Z]{26}"\]\}$/);
-    assert.equal(
-      (await fetch(`${server.url}/hooks/restock`, { method: "POST", body: "x".repeat(LARGEST_WEBHOOK_BYTES + 1) }))
-        .status,
-      413,
-    );
+    const large = { method: "POST", body: "x".repeat(LARGEST_WEBHOOK_BYTES + 1) };
+    const signed = { "x-esteira-delivery": "d-8", "x-esteira-timestamp": "1", "x-esteira-signature": "sha256=0" };
+    assert.equal((await fetch(`${server.url}/hooks/restock`, { ...large, headers: signed })).status, 413);
+    assert.equal((await fetch(`${server.url}/hooks/restock`, large)).status, 401);
     const closed = await fetch(`${server.url}/hooks/other`, { method: "POST", body: "{}" });
     assert.equal(closed.status, 404);
     assert.match(await closed.text(), /DELIVERY_WEBHOOK_CLOSED.*ESTEIRA_SECRET_WEBHOOK_OTHER/);

@@ -5,7 +5,7 @@ import Fastify, { type FastifyInstance } from "fastify";
 import { type Log, silentLog, systemClock } from "#base";
 import type { Identity } from "#access";
 import type { StoreKind } from "#metadata-store";
-import { createRegistryCalls, createWebhookSender, type RegistryRoutesOptions } from "#models";
+import { createRegistryCalls, createWebhookSender, type RegistryCallsOptions } from "#models";
 import { createArtifactFolder, createArtifactCalls, createTrackingCalls } from "#tracking";
 import { mountMlflow } from "../../src/server/mlflow/mlflow-mounts.ts";
 import { replyWithErrors } from "../../src/server/security/error-reply.ts";
@@ -28,7 +28,7 @@ export async function openMlflowServer(
     readonly listen?: boolean;
     readonly localWebhooks?: boolean;
     readonly log?: Log;
-    readonly registry?: Partial<RegistryRoutesOptions>;
+    readonly registry?: Partial<RegistryCallsOptions>;
     readonly caller?: Identity;
   } = {},
 ): Promise<TestMlflowServer> {

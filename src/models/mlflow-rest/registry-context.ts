@@ -13,7 +13,7 @@ import type { PromotionCheck } from "../ports.ts";
 import type { WebhookSender } from "../webhook-sender.ts";
 
 /** What the registry's calls work with. */
-export interface RegistryRoutesOptions {
+export interface RegistryCallsOptions {
   readonly store: MetadataStore;
   readonly clock: Clock;
   readonly log: Log;
@@ -32,7 +32,7 @@ export interface RegistryRoutesOptions {
 }
 
 /** Options with defaults filled in. */
-export interface RegistryContext extends RegistryRoutesOptions {
+export interface RegistryContext extends RegistryCallsOptions {
   readonly project: string;
   readonly artifactRoot: string;
   readonly protectedAliases: readonly string[];

@@ -4,6 +4,9 @@ import type { Platform } from "#app";
 import { projectNotOpen } from "../errors.ts";
 import type { Mounted } from "../routing/mount-routes.ts";
 
+/** Headers that a signed call of a webhook has. */
+const SIGNING = ["x-esteira-delivery", "x-esteira-timestamp", "x-esteira-signature"];
+
 /**
  * `POST /hooks/push`: signed push events in GitHub's form; `POST /hooks/NAME`: signed calls of webhooks. The signature
  * stands for the caller.
@@ -12,7 +15,7 @@ export function hookMounts(platform: Platform): readonly Mounted[] {
   return [
     {
       route: hookRoutes.receivePush,
-      // The body of an unsigned push is not read: what nobody signed cannot be right, and it may be large.
+      // The body of an unsigned call is not read: what nobody signed cannot be right, and it may be large.
       admit: async (headers) => {
         if (headers["x-hub-signature-256"] !== undefined) return;
         await receivePush(platform, {}, Buffer.alloc(0));
@@ -24,14 +27,25 @@ export function hookMounts(platform: Platform): readonly Mounted[] {
     },
     {
       route: hookRoutes.receiveWebhook,
+      admit: async (headers, { name = "" }) => {
+        if (SIGNING.every((each) => headers[each] !== undefined)) return;
+        await receiveWebhook(platform, name, { headers: {}, body: Buffer.alloc(0) });
+      },
       answer: async ({ params, headers, body }, reply) => {
-        if (platform.webhookHandler === undefined) throw projectNotOpen({ what: "Receiving webhooks" });
-        const request = { headers: textsOf(headers), body };
-        const answer = await platform.webhookHandler(params["name"] ?? "", request);
+        const answer = await receiveWebhook(platform, params["name"] ?? "", { headers: textsOf(headers), body });
         return reply.code(answer.status).send(answer.json);
       },
     },
   ];
+}
+
+async function receiveWebhook(
+  { webhookHandler }: Platform,
+  name: string,
+  request: { readonly headers: Readonly<Record<string, string>>; readonly body: Buffer },
+): Promise<{ readonly status: number; readonly json: object }> {
+  if (webhookHandler === undefined) throw projectNotOpen({ what: "Receiving webhooks" });
+  return webhookHandler(name, request);
 }
 
 async function receivePush(

@@ -10,7 +10,7 @@ import { RoutedCall, type Routed } from "./routed-call.ts";
 export interface Mounted {
   readonly route: Route;
   /** Beside the caller's role, and like that before the body is read: throws what refuses the call. */
-  readonly admit?: (headers: IncomingHttpHeaders) => Promise<void>;
+  readonly admit?: (headers: IncomingHttpHeaders, params: Readonly<Record<string, string>>) => Promise<void>;
   /** Sends, or resolves to what `reply` sends. */
   readonly answer: (call: RoutedCall, reply: FastifyReply) => Promise<unknown>;
 }
@@ -83,6 +83,7 @@ export function mountAddresses(server: FastifyInstance, addresses: readonly Addr
     const admit = async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
       const { mounted, params } = address.find(request, reply);
       const identity = await letIn(mounted, request, guard);
+      await mounted.admit?.(request.headers, params);
       request.routed = { route: mounted.route, params, identity, project: guard.project, answer: mounted.answer };
     };
     guards.add(admit);
@@ -96,14 +97,11 @@ export function mountAddresses(server: FastifyInstance, addresses: readonly Addr
   }
 }
 
-async function letIn({ route, admit }: Mounted, request: FastifyRequest, guard: Guard): Promise<Identity | undefined> {
+async function letIn({ route }: Mounted, request: FastifyRequest, guard: Guard): Promise<Identity | undefined> {
   const { action, resource } = route;
-  let identity: Identity | undefined;
-  if (!isOpen(action)) {
-    identity = await guard.identify(request);
-    authorize(identity, action, { kind: resource, project: guard.project });
-  }
-  await admit?.(request.headers);
+  if (isOpen(action)) return undefined;
+  const identity = await guard.identify(request);
+  authorize(identity, action, { kind: resource, project: guard.project });
   return identity;
 }
 

@@ -4,7 +4,7 @@ import { artifactSegments } from "../artifact-path.ts";
 import { artifactPathInvalid } from "../errors.ts";
 import type { MlflowRequest } from "./call.ts";
 
-export interface ArtifactRoutesOptions {
+export interface ArtifactCallsOptions {
   readonly store: MetadataStore;
   readonly artifacts: ArtifactFolder;
 }

@@ -8,7 +8,7 @@ import { artifactSegments } from "../artifact-path.ts";
 import { artifactMissing, artifactNotDownloaded, artifactTooLarge, parameterInvalid } from "../errors.ts";
 import { createMultipartUploads } from "../multipart-upload.ts";
 import { findArtifactRun } from "../artifact-run.ts";
-import { type ArtifactRoutesOptions, wildcardPath } from "./artifact-request.ts";
+import { type ArtifactCallsOptions, wildcardPath } from "./artifact-request.ts";
 import type { MlflowMessage } from "./message.ts";
 import { multipartRoutes } from "./multipart.ts";
 import type { MlflowRequest, MlflowResponse, MlflowCall } from "./call.ts";
@@ -18,12 +18,12 @@ const LARGEST_FORM_UPLOAD_BYTES = 10 * 1024 * 1024;
 /**
  * Uploads, downloads and lists of artifacts: `mlflow-artifacts/…`, `artifacts/…`, `/get-artifact`, `upload-artifact`.
  */
-export function createArtifactCalls(options: ArtifactRoutesOptions): readonly MlflowCall[] {
+export function createArtifactCalls(options: ArtifactCallsOptions): readonly MlflowCall[] {
   const uploads = createMultipartUploads(options.artifacts);
   return [...proxyRoutes(options), ...runRoutes(options), ...multipartRoutes({ ...options, uploads })];
 }
 
-function proxyRoutes({ artifacts }: ArtifactRoutesOptions): readonly MlflowCall[] {
+function proxyRoutes({ artifacts }: ArtifactCallsOptions): readonly MlflowCall[] {
   return [
     {
       route: mlflowRoutes.listArtifactFolder,
@@ -59,7 +59,7 @@ function proxyRoutes({ artifacts }: ArtifactRoutesOptions): readonly MlflowCall[
   ];
 }
 
-function runRoutes(options: ArtifactRoutesOptions): readonly MlflowCall[] {
+function runRoutes(options: ArtifactCallsOptions): readonly MlflowCall[] {
   const { store, artifacts } = options;
   const download = async (request: MlflowRequest): Promise<MlflowResponse> => {
     const fields = await request.message();
@@ -111,7 +111,7 @@ function runRoutes(options: ArtifactRoutesOptions): readonly MlflowCall[] {
   ];
 }
 
-async function readRun({ store }: ArtifactRoutesOptions, fields: MlflowMessage): ReturnType<typeof findArtifactRun> {
+async function readRun({ store }: ArtifactCallsOptions, fields: MlflowMessage): ReturnType<typeof findArtifactRun> {
   const runId = fields.string("run_id") ?? fields.string("run_uuid") ?? "";
   return findArtifactRun(store, runId === "" ? fields.requiredString("run_id") : runId);
 }

@@ -3,11 +3,11 @@ import { mlflowRoutes } from "#api";
 import { artifactSegments } from "../artifact-path.ts";
 import { parameterInvalid } from "../errors.ts";
 import type { MultipartUploads } from "../multipart-upload.ts";
-import { type ArtifactRoutesOptions, wildcardPath } from "./artifact-request.ts";
+import { type ArtifactCallsOptions, wildcardPath } from "./artifact-request.ts";
 import type { MlflowMessage } from "./message.ts";
 import type { MlflowRequest, MlflowCall } from "./call.ts";
 
-interface Options extends ArtifactRoutesOptions {
+interface Options extends ArtifactCallsOptions {
   readonly uploads: MultipartUploads;
 }
 

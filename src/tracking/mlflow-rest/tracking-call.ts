@@ -14,7 +14,7 @@ import type { MlflowMessage } from "./message.ts";
 import type { MlflowCall, MlflowRequest, MlflowResponse } from "./call.ts";
 
 /** What the tracking calls work with. */
-export interface TrackingRoutesOptions {
+export interface TrackingCallsOptions {
   readonly store: MetadataStore;
   readonly clock: Clock;
   /** Where artifacts of new experiments go: `mlflow-artifacts:/`, or a URI that clients write to themselves. */
@@ -23,7 +23,7 @@ export interface TrackingRoutesOptions {
   readonly project?: string;
 }
 
-export interface TrackingContext extends TrackingRoutesOptions {
+export interface TrackingContext extends TrackingCallsOptions {
   readonly project: string;
 }
 

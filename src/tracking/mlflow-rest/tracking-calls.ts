@@ -7,14 +7,14 @@ import { runInputRoutes } from "./run-inputs.ts";
 import { runSearchRoutes } from "./run-search.ts";
 import { runRoutes } from "./runs.ts";
 import { serverInfoRoutes } from "./server-info.ts";
-import type { TrackingContext, TrackingRoutesOptions } from "./tracking-call.ts";
+import type { TrackingContext, TrackingCallsOptions } from "./tracking-call.ts";
 
 /**
  * MLflow's tracking calls: experiments, runs, metrics, params, tags, inputs, search, and what the server says of
  * itself.
  * Mount them beside the registry's.
  */
-export function createTrackingCalls(options: TrackingRoutesOptions): readonly MlflowCall[] {
+export function createTrackingCalls(options: TrackingCallsOptions): readonly MlflowCall[] {
   const context: TrackingContext = { ...options, project: options.project ?? "default" };
   return [
     ...experimentRoutes(context),
