@@ -58,6 +58,8 @@ export class LocalSupervisor {
     const child = spawn("/bin/sh", ["-c", SCRIPT, "esteira-supervisor", this.#mark], {
       stdio: ["pipe", "ignore", "ignore"],
       detached: true,
+      // It holds no folder of the project, and no process of it looks like one that works there.
+      cwd: "/",
       env: { PATH: "/usr/bin:/bin" },
     });
     this.#child = child;
