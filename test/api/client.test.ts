@@ -38,23 +38,46 @@ describe("a client", () => {
   });
 });
 
+/** What stands before the parameters of each place of the server: `/api/v1/`, `/endpoints/`, `/get-artifact`, … */
+const STARTS = new Set(
+  listRoutes().flatMap(({ route }) =>
+    addressesOf(route).map((address) => /^\/[^/:]+(\/([\w.]+\/)?)?/.exec(address)?.[0] ?? address),
+  ),
+);
+
+/** Texts of a source that begin as an address of the server does; comments may name them. */
+function findWritten(source: string): readonly string[] {
+  const code = source.replaceAll(/^\s*(\/\/|\*|\/\*).*$/gm, "");
+  const texts = [...code.matchAll(/["'`](\/[^"'`\s]*)/g)].map(([, text = ""]) => text);
+  return texts.filter((text) =>
+    [...STARTS].some((start) => text.startsWith(start) || (/^\/[^/]+\/[^/]+\/$/.test(start) && `${text}/` === start)),
+  );
+}
+
 describe("the page and the command line", () => {
   it("write no address of the server by hand", async () => {
-    // What stands before the parameters of each place: `/api/v1/`, `/endpoints/`, `/get-artifact`, …
-    const starts = new Set(
-      listRoutes().flatMap(({ route }) =>
-        addressesOf(route).map((address) => /^\/[^/:]+(\/([\w.]+\/)?)?/.exec(address)?.[0] ?? address),
-      ),
-    );
-    const isWritten = (text: string, start: string): boolean =>
-      text.startsWith(start) || (/^\/[^/]+\/[^/]+\/$/.test(start) && `${text}/` === start);
     const found: string[] = [];
     const patterns = ["web/{models,pages,routes,services,ui}/**/*.{ts,tsx}", "web/main.tsx", "src/cli/**/*.ts"];
-    for await (const file of glob(patterns, { cwd: ROOT })) {
-      const text = (await readFile(join(ROOT, file), "utf8")).replaceAll(/^\s*(\/\/|\*|\/\*).*$/gm, "");
-      for (const [, written = ""] of text.matchAll(/["'`](\/[^"'`\s]*)/g))
-        if ([...starts].some((start) => isWritten(written, start))) found.push(`${file}: ${written}`);
-    }
+    for await (const file of glob(patterns, { cwd: ROOT }))
+      for (const text of findWritten(await readFile(join(ROOT, file), "utf8"))) found.push(`${file}: ${text}`);
     assert.deepEqual(found, []);
+  });
+
+  it("would be found if they did; addresses of pages are none of the server's", () => {
+    const planted = [
+      'const BASE = "/api/v1";',
+      "fetch(`/api/v1/models/${name}`)",
+      'get("/ajax-api/2.0/mlflow/runs/get")',
+      "const url = `/endpoints/${environment}/${name}/predict`;",
+      "link('/get-artifact?run_id=a')",
+    ];
+    for (const line of planted) assert.equal(findWritten(line).length, 1, line);
+    for (const line of [
+      'to("/endpoints")',
+      'to("/models/$name")',
+      "// see /api/v1/openapi.json",
+      " * `/api/v1/models`",
+    ])
+      assert.deepEqual(findWritten(line), [], line);
   });
 });
