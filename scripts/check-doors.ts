@@ -22,9 +22,7 @@ const WITHOUT_DOOR: Readonly<Record<string, string>> = {
   listDeliveries: "tests look at what was sent",
   listMissingRoutes: "`npm run generate` names what MLflow has and esteira has not",
   openPlatform: "tests and benches open a project without the command line",
-  readPackage: "waits for a command that unpacks a model package",
   revokeApproval: "waits for a command and a page that take back an approval",
-  unpackPackage: "waits for a command that unpacks a model package",
 };
 
 interface Report {

@@ -1,4 +1,5 @@
 export type { HealthCheck } from "./health.ts";
+export { type UnpackedModel, unpackModelPackage } from "./unpack-model-package.ts";
 export { exportModelPackage } from "./export-model-package.ts";
 export { assertAdministrator } from "./assert-administrator.ts";
 export { createUserWithToken } from "./create-user.ts";

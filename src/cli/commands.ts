@@ -84,6 +84,10 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: "List models with versions, verdicts and aliases",
     load: () => import("./commands/model/list.ts"),
   },
+  "model unpack": {
+    summary: "Check a model package and write its files",
+    load: () => import("./commands/model/unpack.ts"),
+  },
   "model export": {
     summary: "Write a model with its data as an OCI ModelPack",
     load: () => import("./commands/model/export.ts"),

@@ -128,8 +128,8 @@ export const packageFileDamaged: ErrorFactory<{ file: string; digest: string; fo
 
 export const packageTargetExists: ErrorFactory<{ path: string }> = defineError("MODELS_PACKAGE_TARGET_EXISTS", {
   status: 409,
-  message: ({ path }) => `${path} exists already and is not an empty folder or an OCI layout`,
-  hint: () => "Export to another path, or remove it first.",
+  message: ({ path }) => `${path} exists already and is neither an empty folder nor an OCI layout of models`,
+  hint: () => "Name another path, or remove it first.",
   solve: "Choose a path that does not exist yet.",
 });
 

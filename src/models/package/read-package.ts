@@ -1,8 +1,8 @@
-import { copyFile, mkdir, readFile, stat } from "node:fs/promises";
+import { copyFile, mkdir, readdir, readFile, stat } from "node:fs/promises";
 import { dirname, join, resolve, sep } from "node:path";
-import { type Digest, digestOf, isDigest } from "#base";
+import { type Digest, digestOf, isDigest, messageOf } from "#base";
 import { digestOfFile } from "#object-store";
-import { packageInvalid } from "../errors.ts";
+import { packageInvalid, packageTargetExists } from "../errors.ts";
 import {
   ARTIFACT_TYPE,
   type Descriptor,
@@ -41,7 +41,8 @@ export async function readPackage(folder: string, reference?: string): Promise<V
   const text = await readFile(join(folder, "index.json"), "utf8").catch((error: unknown) =>
     fail("it has no index.json", error),
   );
-  const { manifests } = JSON.parse(text) as ImageIndex;
+  const { manifests } = parseJson<ImageIndex>(text, "index.json", fail);
+  if (!Array.isArray(manifests)) return fail("its index.json lists no manifests");
   const entry = manifests.findLast(
     (each) => reference === undefined || each.annotations?.[REFERENCE_ANNOTATION] === reference,
   );
@@ -49,12 +50,14 @@ export async function readPackage(folder: string, reference?: string): Promise<V
     return fail(
       `it holds no ${reference ?? "manifest"}; found ${manifests.map((each) => each.annotations?.[REFERENCE_ANNOTATION] ?? each.digest).join(", ")}`,
     );
-  const manifest = JSON.parse(await readBlob(folder, entry, fail)) as Manifest;
+  const manifest = parseJson<Manifest>(await readBlob(folder, entry, fail), "its manifest", fail);
   if (manifest.artifactType !== ARTIFACT_TYPE)
     fail(`its artifact type is ${manifest.artifactType}, expected ${ARTIFACT_TYPE}`);
-  const config = JSON.parse(await readBlob(folder, manifest.config, fail)) as {
-    readonly modelfs?: { readonly diffIds?: readonly string[] };
-  };
+  const config = parseJson<{ readonly modelfs?: { readonly diffIds?: readonly string[] } }>(
+    await readBlob(folder, manifest.config, fail),
+    "its config",
+    fail,
+  );
   const diffIds = config.modelfs?.diffIds ?? [];
   if (
     diffIds.length !== manifest.layers.length ||
@@ -82,12 +85,17 @@ export async function readPackage(folder: string, reference?: string): Promise<V
 }
 
 /**
- * Writes a verified package's files below a folder. `data/training` is then a Delta table.
+ * Writes a verified package's files below a folder that is new or empty. `data/training` is then a Delta table.
  *
- * @throws MODELS_PACKAGE_INVALID when a path leads out of the folder
+ * @throws MODELS_PACKAGE_TARGET_EXISTS, MODELS_PACKAGE_INVALID when a path leads out of the folder
  */
 export async function unpackPackage(verified: VerifiedPackage, to: string): Promise<void> {
   const root = resolve(to);
+  const there = await readdir(root).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return [];
+    throw packageTargetExists({ path: to });
+  });
+  if (there.length > 0) throw packageTargetExists({ path: to });
   for (const { path, blob } of verified.files) {
     const target = resolve(root, path);
     if (!target.startsWith(root + sep))
@@ -98,6 +106,14 @@ export async function unpackPackage(verified: VerifiedPackage, to: string): Prom
 }
 
 type Fail = (problem: string, cause?: unknown) => never;
+
+function parseJson<Shape>(text: string, what: string, fail: Fail): Shape {
+  try {
+    return JSON.parse(text) as Shape;
+  } catch (error) {
+    return fail(`${what} is no JSON (${messageOf(error)})`, error);
+  }
+}
 
 function blobPath(folder: string, { digest }: Descriptor, fail: Fail): string {
   if (!isDigest(digest)) return fail(`${JSON.stringify(digest)} is no sha256 digest`);
