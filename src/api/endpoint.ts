@@ -119,6 +119,8 @@ export interface EndpointTrial {
 }
 
 export interface EndpointDetail extends EndpointSummary {
+  /** What computes the model: `onnx`, `python`. */
+  readonly runtime?: string | undefined;
   /** Oldest first. */
   readonly periods: readonly EndpointPeriod[];
   /** Oldest first, at most the newest 200. */

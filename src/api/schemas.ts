@@ -430,6 +430,7 @@ export const endpointDetailSchema: z.ZodType<EndpointDetail> = z.object({
   "labelledCount": z.number(),
   "lastPredictionAtMs": z.number().optional(),
   "openAlertCount": z.number(),
+  "runtime": z.string().optional().describe("What computes the model: `onnx`, `python`."),
   "periods": z.array(endpointPeriodSchema).describe("Oldest first."),
   "windows": z.array(endpointWindowSchema).describe("Oldest first, at most the newest 200."),
   "windowCount": z.number(),

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import type { Settings } from "#config";
 import { createDatasetStorage } from "#data";
 import { createWebhookHandler, sandboxRequirementOf } from "#delivery";
-import { createLocalExecutor, createWorkspace } from "#executors";
+import { createWorkspace } from "#executors";
 import { getPipelineDefinition, listPipelines } from "#metadata-store";
 import { createModelStorage } from "#models";
 import { createMonitoringCalls } from "#monitoring";
@@ -198,13 +198,7 @@ function createPlatformEngine(
         clock,
       }),
     ],
-    executors: [
-      createLocalExecutor({
-        workFolder: join(config.storeFolder, "work"),
-        storeFolder: config.storeFolder,
-        path: facts.settings.searchPath,
-      }),
-    ],
+    executors: [parts.executor],
     ports,
     clock,
     log,

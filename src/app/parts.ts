@@ -5,15 +5,18 @@ import { type Analytics, createAnalytics, createDatasets, type Datasets } from "
 import { createDelivery, type Delivery } from "#delivery";
 import {
   createGit,
+  createLocalExecutor,
   createPythonEnvironments,
   createServices,
+  createWorkers,
   type Git,
   type PythonEnvironments,
   type Services,
 } from "#executors";
 import { createFeatures, type Features } from "#features";
 import { type CommitAuthors, createApprovalCheck } from "#governance";
-import type { DatasetReader } from "#models";
+import { type DatasetReader, locateModel } from "#models";
+import type { Executor } from "#pipeline";
 import { createMonitoring, type Monitoring } from "#monitoring";
 import { createServing, type Serving } from "#serving";
 import { createDatasetReader } from "./dataset-reader.ts";
@@ -40,6 +43,8 @@ export interface Parts extends Pick<
   readonly commitAuthors: CommitAuthors;
   readonly approvals: ReturnType<typeof createApprovalCheck>;
   readonly environments: PythonEnvironments;
+  /** Where steps and models of Python run. */
+  readonly executor: Executor;
   readonly temporaryFolder: string;
 }
 
@@ -54,6 +59,12 @@ export function createParts(
   const datasets = createDatasets({ store, objects, folder, analytics, clock, log });
   const reader = createDatasetReader({ datasets, analytics });
   const features = createFeatures({ store, datasets, analytics, clock, log, project, projectFolder: config.folder });
+  const environments = createPythonEnvironments({ storeFolder: config.storeFolder, environment: settings.installer });
+  const executor = createLocalExecutor({
+    workFolder: below("work"),
+    storeFolder: config.storeFolder,
+    path: settings.searchPath,
+  });
   const serving: Serving = createServing({
     store,
     objects,
@@ -64,6 +75,13 @@ export function createParts(
     threads: config.serving.threads,
     timeoutMs: config.serving.timeout * 1000,
     trainingNulls: createTrainingNulls({ store, objects }),
+    python: {
+      environments,
+      workers: createWorkers({ executor, workFolder: below("work") }),
+      locate: (version) => locateModel(version, { objects, folder: below("cache/models") }),
+      cacheFolder: below("cache/bytecode"),
+      memoryBytes: config.serving.memory,
+    },
     alerts: { openSince: (key, sinceMs) => monitoring.openSince(key, sinceMs) },
   });
   const monitoring: Monitoring = createMonitoring({
@@ -115,7 +133,8 @@ export function createParts(
     git,
     commitAuthors,
     approvals: createApprovalCheck({ store, clock, commitAuthors }),
-    environments: createPythonEnvironments({ storeFolder: config.storeFolder, environment: settings.installer }),
+    environments,
+    executor,
     temporaryFolder: tmpdir(),
   };
 }

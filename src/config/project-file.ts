@@ -137,8 +137,11 @@ export const projectSchema = z.strictObject({
         .describe(
           "Requests of one model that are computed at once, each on a thread. More help when processors are idle. Default 1.",
         ),
+      memory: sizeSchema
+        .default(4 * 1024 ** 3)
+        .describe('Private memory of the process of one Python model; beyond it, it fails. Default "4 GiB".'),
     })
-    .default({ timeout: 60, threads: 1 })
+    .default({ timeout: 60, threads: 1, memory: 4 * 1024 ** 3 })
     .describe("How endpoints compute."),
 });
 

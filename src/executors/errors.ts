@@ -61,3 +61,16 @@ export const outputFolderMissing: ErrorFactory<{ step: string; asset: string; fo
     solve: "Let the command write its files to the folder named under `makes`.",
   },
 );
+
+export const workerSilent: ErrorFactory<{ reason: string; lastLines: string }> = defineError(
+  "EXECUTORS_WORKER_SILENT",
+  {
+    status: 503,
+    kind: "transient",
+    message: ({ reason, lastLines }) =>
+      `A worker process did not come up: ${reason}${lastLines === "" ? "" : `; its last lines: ${lastLines}`}`,
+    hint: () =>
+      "Its last lines say why, where it wrote any; else look whether the machine is out of memory or processes.",
+    solve: "Read the worker's last lines in the message; give the machine memory and processes.",
+  },
+);

@@ -3,7 +3,7 @@ export { createPythonEnvironments, type PythonEnvironments, type PythonRequest }
 export { type EsteiraCall, readEsteiraCalls } from "./python-source.ts";
 export { findImportedFiles } from "./python-imports.ts";
 export { matchFiles, otherFiles, patternsOf } from "./kinds/run.ts";
-export { logsToMlflow, type StepContext, writeStepContext } from "./step-context.ts";
+export { logsToMlflow, pythonPackageFolder, type StepContext, writeStepContext } from "./step-context.ts";
 export { identifyProcess, isRunning, type ProcessIdentity } from "./service/process-identity.ts";
 export type { ServicePlan } from "./service/service-process.ts";
 export {
@@ -13,6 +13,8 @@ export {
   type Services,
   type ServicesOptions,
 } from "./service/services.ts";
+export { createWorkers, type Worker, type WorkerPlan, type Workers } from "./worker/worker-process.ts";
+export type { ReceivedFrame, WorkerFrame } from "./worker/worker-frame.ts";
 export { createGit, type Git, type GitOptions } from "./git.ts";
 export { createWorkspace, type WorkspaceRequest } from "./workspace.ts";
 export { createSandbox, type Sandbox } from "./drivers/sandbox.ts";

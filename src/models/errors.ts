@@ -19,9 +19,10 @@ export const fileMissing: ErrorFactory<{ asset: string; file: string; found: rea
       `Model "${asset}" has no file ${file}; its folder holds ${found.length === 0 ? "nothing" : found.join(", ")}`,
     hint: ({ file }) =>
       file === "model.json"
-        ? "Save the model with esteira.save_model(name, model, …)."
+        ? "Save the model with esteira.save_model(name, model, …), or with save_model of an MLflow flavor into esteira.output(name)."
         : `model.json names ${file} under "file": save it beside model.json.`,
-    solve: "Leave `model.json` and the file it names in the output folder of the model.",
+    solve:
+      "Leave `model.json` and the file it names in the output folder of the model, or what `save_model` of an MLflow flavor writes.",
   },
 );
 
@@ -161,5 +162,40 @@ export const webhookTargetRefused: ErrorFactory<{ url: string; reason: string }>
     message: ({ url, reason }) => `Webhook URL ${url} is refused: ${reason}`,
     solve:
       "Use an https address whose host resolves to public addresses, or let the server's operator allow private ones.",
+  },
+);
+
+export const signatureMissing: ErrorFactory<{ asset: string }> = defineError("MODELS_SIGNATURE_MISSING", {
+  status: 400,
+  message: ({ asset }) => `MLmodel of model "${asset}" has no signature with inputs, so what it takes is not known`,
+  hint: () =>
+    "Save it with one: mlflow.sklearn.save_model(model, PATH, signature=mlflow.models.infer_signature(X, model.predict(X))), or signature=… of another flavor.",
+  solve: "Give `save_model` a signature: `signature=mlflow.models.infer_signature(X, model.predict(X))`.",
+});
+
+export const inputUnsupported: ErrorFactory<{
+  asset: string;
+  input: string;
+  type: string;
+  known: readonly string[];
+}> = defineError("MODELS_INPUT_UNSUPPORTED", {
+  status: 400,
+  message: ({ asset, input, type, known }) =>
+    `The input ${input} of model "${asset}" is a ${type} without a column of its own; expected named columns of ${known.join(", ")}`,
+  hint: () => "Infer the signature from a pandas DataFrame with one named column per input, not from an array.",
+  solve: "Infer the signature from a DataFrame whose columns are numbers, texts or truth values.",
+});
+
+export const taskMissing: ErrorFactory<{ asset: string; found: string | undefined }> = defineError(
+  "MODELS_TASK_MISSING",
+  {
+    status: 400,
+    message: ({ asset, found }) =>
+      found === undefined
+        ? `MLmodel of model "${asset}" does not say whether it is a regression or a classification, and its outputs do not tell`
+        : `MLmodel of model "${asset}" names the task ${found}; expected binary_classification, multiclass_classification or regression`,
+    hint: () => 'Say it when it is saved: save_model(…, metadata={"esteira.task": "binary_classification"}).',
+    solve:
+      'Give `save_model` the metadata `{"esteira.task": …}`: `binary_classification`, `multiclass_classification` or `regression`.',
   },
 );

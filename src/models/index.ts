@@ -12,7 +12,7 @@ export {
   segmentsOf,
 } from "./evaluation.ts";
 export type { ModelColumnType, ModelDescription, ModelTask } from "./model-description.ts";
-export { createModelStorage, type ModelStorageOptions } from "./model-storage.ts";
+export { createModelStorage, locateModel, type ModelStorageOptions } from "./model-storage.ts";
 export { type ModelContent, type ModelRecord, readModelContent, type RecordedInput } from "./model-version.ts";
 export type { ColumnBatch, DatasetReader, RunReader, Scorer, TableExporter } from "./ports.ts";
 export { type ExportedModel, exportModel, type ExportRequest } from "./package/export-model.ts";

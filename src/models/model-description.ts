@@ -7,6 +7,10 @@ export type ModelTask = (typeof MODEL_TASKS)[number];
 export const COLUMN_TYPES = ["float", "integer", "string", "boolean"] as const;
 export type ModelColumnType = (typeof COLUMN_TYPES)[number];
 
+export const MODEL_RUNTIMES = ["onnx", "python"] as const;
+/** What computes a model: a graph on threads, or what `mlflow.pyfunc` loads, in a process. */
+export type ModelRuntimeName = (typeof MODEL_RUNTIMES)[number];
+
 /** Name of the description in a model's folder. */
 export const DESCRIPTION_FILE = "model.json";
 
@@ -14,7 +18,7 @@ const column = z.strictObject({ name: z.string().min(1), type: z.enum(COLUMN_TYP
 
 const schema = z.object({
   format: z.literal("esteira.model/1"),
-  runtime: z.literal("onnx"),
+  runtime: z.enum(MODEL_RUNTIMES),
   file: z.string().regex(/^[^/\\]+(\/[^/\\]+)*$/),
   task: z.enum(MODEL_TASKS),
   inputs: z.array(column).min(1),
@@ -28,8 +32,8 @@ const schema = z.object({
 /** What `model.json` says: how to run the model and what goes in and out. */
 export interface ModelDescription {
   readonly format: "esteira.model/1";
-  readonly runtime: "onnx";
-  /** File with the weights, relative to the model's folder. */
+  readonly runtime: ModelRuntimeName;
+  /** File with the weights, or of a Python model its `MLmodel`; relative to the model's folder. */
   readonly file: string;
   readonly task: ModelTask;
   /** In the order of the input tensor's columns. */

@@ -16,7 +16,9 @@ import { digestOfTree, isTreeAt, type ObjectStore, putTree, writeTree } from "#o
 import type { ArtifactFolder } from "#tracking";
 import type { AssetStorage, AttemptContext, LocatedAsset, PublishedOutput } from "#pipeline";
 import { fileMissing } from "./errors.ts";
+import { ML_MODEL_FILE, parseInputExample, parseMlModel } from "./ml-model-file.ts";
 import { DESCRIPTION_FILE, type ModelDescription, parseModelDescription } from "./model-description.ts";
+import { collectRequirements } from "./model-requirements.ts";
 import { layArtifacts } from "./mlflow-artifacts.ts";
 import { type ModelContent, type ModelRecord, readModelContent, type RecordedInput } from "./model-version.ts";
 import type { RunReader } from "./ports.ts";
@@ -44,12 +46,20 @@ export interface ModelStorageOptions {
 export function createModelStorage(options: ModelStorageOptions): AssetStorage {
   return {
     kinds: ["model"],
-    locate: (version) => locate(version, options),
+    locate: (version) => locateModel(version, options),
     publish: (output, attempt) => publish(output, attempt, options),
   };
 }
 
-async function locate(version: AssetVersion, { objects, folder }: ModelStorageOptions): Promise<LocatedAsset> {
+/**
+ * Unpacks the files of a version below a folder, once. Idempotent.
+ *
+ * @param options.folder holds one folder per content
+ */
+export async function locateModel(
+  version: AssetVersion,
+  { objects, folder }: Pick<ModelStorageOptions, "objects" | "folder">,
+): Promise<LocatedAsset> {
   const { tree } = readModelContent(version);
   const path = join(folder, digestOfTree(tree).slice("sha256:".length));
   // What was unpacked earlier may have been changed since: it is the input of a step.
@@ -83,7 +93,15 @@ async function publish(
     logged,
     store: options.store,
   });
-  const content: ModelContent = { format: "model/1", tree, model, registered: { name: output.asset }, record };
+  const requirements = await readRequirements(output.folder, model, record.source["lock"]);
+  const content: ModelContent = {
+    format: "model/1",
+    tree,
+    model,
+    ...(requirements === undefined ? {} : { requirements }),
+    registered: { name: output.asset },
+    record,
+  };
   const { notebookDigest, environmentLock } = record.source;
   const digest = digestOfJson({
     tree,
@@ -114,11 +132,32 @@ async function publish(
 
 async function readDescription(asset: string, folder: string): Promise<ModelDescription> {
   const found = await readdir(folder);
+  if (!found.includes(DESCRIPTION_FILE) && found.includes(ML_MODEL_FILE)) return readMlModel(asset, folder);
   if (!found.includes(DESCRIPTION_FILE)) throw fileMissing({ asset, file: DESCRIPTION_FILE, found });
   const model = parseModelDescription(await readFile(join(folder, DESCRIPTION_FILE), "utf8"), asset);
   const facts = await stat(join(folder, model.file)).catch(() => undefined);
   if (facts?.isFile() !== true) throw fileMissing({ asset, file: model.file, found });
   return model;
+}
+
+/** What `save_model` of an MLflow flavor left. */
+async function readMlModel(asset: string, folder: string): Promise<ModelDescription> {
+  const { model, exampleFile } = parseMlModel(await readFile(join(folder, ML_MODEL_FILE), "utf8"), asset);
+  const text =
+    exampleFile === undefined ? undefined : await readFile(join(folder, exampleFile), "utf8").catch(() => undefined);
+  const example = text === undefined ? undefined : parseInputExample(text);
+  return { ...model, ...(example === undefined ? {} : { example }) };
+}
+
+/** Undefined for an ONNX model, which needs none. */
+async function readRequirements(
+  folder: string,
+  model: ModelDescription,
+  lock: Json | undefined,
+): Promise<readonly string[] | undefined> {
+  if (model.runtime !== "python") return undefined;
+  const saved = await readFile(join(folder, "requirements.txt"), "utf8").catch(() => "");
+  return collectRequirements(saved, typeof lock === "string" ? lock : undefined);
 }
 
 async function collectRecord(

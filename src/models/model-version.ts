@@ -49,6 +49,8 @@ export interface ModelContent {
   readonly format: "model/1";
   readonly tree: Tree;
   readonly model: ModelDescription;
+  /** Of a Python model: everything its environment is made of, as lines of a requirements file. */
+  readonly requirements?: readonly string[];
   /** The MLflow registered model; its version is found by the asset version's id. */
   readonly registered: { readonly name: string };
   readonly record: ModelRecord;

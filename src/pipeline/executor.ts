@@ -20,6 +20,10 @@ export interface ProcessSpec {
   readonly sandbox?: boolean;
   /** What requires one although the step does not ask for it, as people say it: `environment "production"`. */
   readonly sandboxRequiredBy?: string;
+  /** `false`: a sandboxed process has no network. Default: it reaches the platform, and so everything. */
+  readonly network?: boolean;
+  /** Folders that a sandboxed process must see wherever they lie; the system's are seen anyway, but for /tmp. */
+  readonly readable?: readonly string[];
   /** Folders beside the working folder and the attempt's own that a sandboxed process may write. */
   readonly writable?: readonly string[];
   /** Extra channels (kernels): called with each log line instead of logging, when given. */

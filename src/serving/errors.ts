@@ -196,3 +196,16 @@ export const callerGone: ErrorFactory<{ model: string }> = defineError("SERVING_
   message: ({ model }) => `The caller left before model ${model} answered; what was not computed is not`,
   solve: "Nothing to do: the client closed its connection before the answer was there.",
 });
+
+export const workerDied: ErrorFactory<{ model: string; how: string; rows: number; lastLines: string }> = defineError(
+  "SERVING_WORKER_DIED",
+  {
+    status: 500,
+    message: ({ model, how, rows, lastLines }) =>
+      `The process of model ${model} ended twice with ${how} while it computed ${rows} row${rows === 1 ? "" : "s"}; its last lines: ${lastLines === "" ? "none" : lastLines}`,
+    hint: () =>
+      "The model ends its own process on these rows, or needs more memory than serving.memory in esteira.yaml gives it.",
+    solve:
+      "Read the last lines in the message; try the rows with the model by hand, or raise `serving.memory` in `esteira.yaml`.",
+  },
+);

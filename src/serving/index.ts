@@ -1,5 +1,6 @@
 export type { Endpoints, PredictAnswer, PredictRequest } from "./endpoints.ts";
 export type { ModelHandle, ModelOutput, ModelRuntime } from "./model-runtime.ts";
+export type { PythonServing } from "./runtime/python/python-runtime.ts";
 export type { ServingTarget } from "./model-target.ts";
 export type { AlertWatch, OnlineFeatures, TrainingNulls } from "./ports.ts";
 export type { ServingRequest, ServingResponse } from "./protocols/exchange.ts";

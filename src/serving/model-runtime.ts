@@ -1,9 +1,10 @@
 import type { AssetVersion } from "#metadata-store";
+import type { ModelDescription } from "#models";
 import type { ModelSignature } from "./model-signature.ts";
 import type { InputColumns } from "./row-source.ts";
 
 /** What computes a version's answers; `runtime` of its `model.json`. */
-export type ModelRuntimeName = "onnx";
+export type ModelRuntimeName = ModelDescription["runtime"];
 
 /** What a model answers for some rows. */
 export type ModelOutput =
@@ -42,7 +43,8 @@ export interface ModelHandle {
    * Computes rows that fit the signature; no rows give no answers. Requests are merged, cut, and bounded in their
    * waiting by the caller; the runtime bounds the call itself by its own time limit.
    *
-   * @throws SERVING_RUNTIME_FAILED: the model fails on these rows; SERVING_RUNTIME_DIED; SERVING_TIME_EXCEEDED, which
+   * @throws SERVING_RUNTIME_FAILED: the model fails on these rows; SERVING_WORKER_DIED: it ends its process on them;
+   *   SERVING_RUNTIME_DIED; SERVING_TIME_EXCEEDED, which
    *   leaves every other model as quick as before; SERVING_MODEL_STUCK where a call that was given up cannot be ended
    */
   predict(inputs: InputColumns): Promise<ModelOutput>;

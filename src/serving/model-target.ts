@@ -51,7 +51,7 @@ export function createModelTarget(options: ModelTargetOptions): ServingTarget {
       const strategy = parseStrategy(deployment.strategy, clock.now());
       log(`loading ${deployment.version.asset} version ${deployment.version.version}`);
       // Loaded before anything is switched: when this throws, what was there still answers.
-      await models.acquire(deployment.version);
+      await models.acquire(deployment.version, { report: log });
       try {
         log("the model is loaded and answers its example");
         signal.throwIfAborted();

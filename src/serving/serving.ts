@@ -10,6 +10,7 @@ import { createPredictionLog } from "./prediction-log.ts";
 import { createScorer } from "./scorer.ts";
 import { createOnnxPool } from "./runtime/onnx/onnx-pool.ts";
 import { createOnnxRuntime } from "./runtime/onnx/onnx-runtime.ts";
+import { createPythonRuntime, type PythonServing } from "./runtime/python/python-runtime.ts";
 
 export interface ServingOptions {
   readonly store: MetadataStore;
@@ -24,6 +25,8 @@ export interface ServingOptions {
   readonly maxWaiting?: number;
   /** How long a request may take, waiting included; default a minute. */
   readonly timeoutMs?: number;
+  /** Needed by Python models. */
+  readonly python?: PythonServing;
   readonly features?: OnlineFeatures;
   readonly alerts?: AlertWatch;
   readonly trainingNulls?: TrainingNulls;
@@ -41,7 +44,7 @@ export interface Serving {
   close(): Promise<void>;
 }
 
-/** Builds serving. No thread is started and no ONNX loaded before the first model. */
+/** Builds serving. No thread or process is started and no ONNX loaded before the first model. */
 export function createServing(options: ServingOptions): Serving {
   const { store, objects, log, clock = systemClock } = options;
   const runtimes = [
@@ -49,6 +52,9 @@ export function createServing(options: ServingOptions): Serving {
       objects,
       pool: createOnnxPool({ log, threads: options.threads, timeoutMs: options.timeoutMs }),
     }),
+    ...(options.python === undefined
+      ? []
+      : [createPythonRuntime({ ...options.python, log, timeoutMs: options.timeoutMs })]),
   ];
   const models = createLoadedModels({
     runtimes,

@@ -116,6 +116,11 @@ function Subtitle({ endpoint }: { readonly endpoint: EndpointDetail }) {
       <span>
         {t("endpoint.deployed")} <Ago atMs={endpoint.deployedAtMs} />
       </span>
+      {endpoint.runtime !== undefined && (
+        <span>
+          {t("model.runtime")} <code>{endpoint.runtime}</code>
+        </span>
+      )}
       <span>
         <code>{endpoint.path}</code> <Copy text={`${location.origin}${endpoint.path}`} />
       </span>

@@ -104,7 +104,8 @@ async function sandboxed(
   return sandbox.wrap(command, {
     workingFolder: spec.workingFolder,
     writable: [join(workFolder, attemptOf(spec)), ...(spec.writable ?? [])],
-    readable: storeFolder === undefined ? [] : [storeFolder],
+    readable: [...(storeFolder === undefined ? [] : [storeFolder]), ...(spec.readable ?? [])],
+    network: spec.network,
   });
 }
 

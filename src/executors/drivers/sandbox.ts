@@ -13,11 +13,13 @@ export interface SandboxFolders {
   readonly writable: readonly string[];
   /** Absolute; seen, also below the working folder or /tmp, and not written. */
   readonly readable?: readonly string[];
+  /** `false`: no network, the machine's own addresses included. */
+  readonly network?: boolean | undefined;
 }
 
 /**
  * Runs commands so that they see the system read-only, no other process, and a private /tmp. The network stays
- * reachable: the platform is.
+ * reachable unless it is refused: the platform is on it.
  */
 export interface Sandbox {
   /**
@@ -52,6 +54,7 @@ export function createSandbox(searched: string = SEARCHED): Sandbox {
       program ?? "bwrap",
       ...SYSTEM,
       ...bindsOf(folders),
+      ...(folders.network === false ? ["--unshare-net"] : []),
       "--chdir",
       folders.workingFolder,
       "--",

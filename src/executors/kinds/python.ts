@@ -178,6 +178,7 @@ async function execute(
           kind: makes,
           outputFolder: context.outputFolder,
           environmentLock: environment.lockDigest,
+          options: { lock: environment.lock },
         });
   return {
     status: "succeeded",

@@ -9,6 +9,7 @@ import type {
 } from "#api";
 import type { Platform } from "#app";
 import { tracePrediction } from "#governance";
+import { readModelContent } from "#models";
 import {
   countAlerts,
   countOpenAlerts,
@@ -103,6 +104,7 @@ export function createEndpointHandlers(
         );
         return {
           ...(summary as EndpointSummary),
+          runtime: await runtimeOf(transaction, endpoint),
           periods: await periodsOf(transaction, key, traffic),
           windows: windows.map((window) => toWindow(window, versions)),
           monitors: await toMonitors(transaction, monitors, { size, windows }),
@@ -119,6 +121,11 @@ export function createEndpointHandlers(
       });
     },
   };
+}
+
+async function runtimeOf(transaction: ReadTransaction, { modelVersionId }: Endpoint): Promise<string | undefined> {
+  const version = await getAssetVersion(transaction, { id: modelVersionId });
+  return version === undefined ? undefined : readModelContent(version).model.runtime;
 }
 
 type PredictionHandlers = Pick<ApiHandlers, "listPredictions" | "getPrediction">;

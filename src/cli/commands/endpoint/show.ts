@@ -24,7 +24,7 @@ export const command: Command = {
       const endpoint = await call("getEndpoint", { params: { environment, name } });
       if (options["json"] === true) return terminal.printJson(endpoint);
       terminal.print(
-        `${terminal.style("bold", `${environment}/${name}`)}  ${endpoint.model ?? ""} version ${endpoint.modelVersion ?? ""}  ${endpoint.path}`,
+        `${terminal.style("bold", `${environment}/${name}`)}  ${endpoint.model ?? ""} version ${endpoint.modelVersion ?? ""}  ${endpoint.runtime ?? ""}  ${endpoint.path}`,
       );
       if (endpoint.trials.length === 0) return terminal.print(terminal.say("noTrials"));
       terminal.table([

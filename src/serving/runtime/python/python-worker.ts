@@ -1,0 +1,158 @@
+import { z } from "zod";
+import { messageOf } from "#base";
+import type { ReceivedFrame, Worker, WorkerFrame } from "#executors";
+import { modelUnusable, runtimeDied, runtimeFailed, timeExceeded, workerDied } from "../../errors.ts";
+import type { ModelOutput } from "../../model-runtime.ts";
+import type { ModelSignature } from "../../model-signature.ts";
+import type { InputColumns } from "../../row-source.ts";
+
+/** A model in a process of its own; computes one call at a time. */
+export interface PythonWorker {
+  readonly exact: readonly string[];
+  /**
+   * @throws SERVING_RUNTIME_FAILED, SERVING_TIME_EXCEEDED (the process is ended), SERVING_WORKER_DIED: twice,
+   *   SERVING_RUNTIME_DIED: it was ended on purpose, SERVING_MODEL_UNUSABLE: it does not start again
+   */
+  predict(inputs: InputColumns): Promise<ModelOutput>;
+  /** Ends the process; calls in flight fail. Idempotent. */
+  end(): Promise<void>;
+}
+
+export interface PythonWorkerOptions {
+  readonly title: string;
+  readonly signature: ModelSignature;
+  readonly timeoutMs: number;
+  readonly start: () => Promise<Worker>;
+  readonly onEnd: (how: string, lastLines: string) => void;
+}
+
+interface Started {
+  readonly worker: Worker;
+  readonly exact: readonly string[];
+}
+
+/**
+ * States: starting → ready ⇄ computing; from each → absent when the process ends or is ended at the time limit of a
+ * call, and from there → starting with the next call, or at once after a call that took too long. Ended is final.
+ *
+ * A call whose process ends is asked once more of a new one: what ended it may have been the machine.
+ *
+ * @throws SERVING_MODEL_UNUSABLE when it does not load
+ */
+export async function startPythonWorker(options: PythonWorkerOptions): Promise<PythonWorker> {
+  const { title, signature, timeoutMs } = options;
+  let started: Promise<Started> | undefined;
+  let last: Promise<unknown> = Promise.resolve();
+  let isEnded = false;
+
+  function ready(): Promise<Started> {
+    if (started !== undefined) return started;
+    const starting = loadInto(options);
+    started = starting;
+    const forget = (): void => {
+      if (started === starting) started = undefined;
+    };
+    starting.then(
+      ({ worker }) =>
+        worker.ended.then((how) => {
+          forget();
+          if (!isEnded) options.onEnd(how, worker.lastLines());
+        }),
+      forget,
+    );
+    return starting;
+  }
+
+  async function compute(inputs: InputColumns, attempt: number): Promise<ModelOutput> {
+    if (isEnded) throw runtimeDied({ reason: `model ${title} was unloaded` });
+    const { worker } = await ready();
+    const answer = await within(timeoutMs, worker.ask(formatCall(inputs)));
+    if (answer === "late") {
+      await worker.end();
+      void ready().catch(() => undefined);
+      throw timeExceeded({ model: title, seconds: timeoutMs / 1000, rows: inputs.rowCount });
+    }
+    if (answer !== undefined) return readAnswer(answer, signature, title);
+    if (isEnded) throw runtimeDied({ reason: `model ${title} was unloaded` });
+    const how = await worker.ended;
+    if (attempt === 1) return compute(inputs, 2);
+    throw workerDied({ model: title, how, rows: inputs.rowCount, lastLines: worker.lastLines() });
+  }
+
+  const { exact } = await ready();
+  return {
+    exact,
+    predict(inputs) {
+      if (inputs.rowCount === 0) return isEnded ? compute(inputs, 1) : Promise.resolve(nothing(signature));
+      const call = last.then(() => compute(inputs, 1));
+      last = call.catch(() => undefined);
+      return call;
+    },
+    async end() {
+      isEnded = true;
+      const running = await started?.catch(() => undefined);
+      await running?.worker.end();
+    },
+  };
+}
+
+async function loadInto({ title, signature, start }: PythonWorkerOptions): Promise<Started> {
+  const worker = await start().catch((error: unknown) => {
+    throw modelUnusable({ model: title, problem: messageOf(error), advice: ADVICE });
+  });
+  const inputs = signature.inputs.map(({ name, type }) => ({ name, type }));
+  const answer = await worker.ask({ header: { kind: "load", task: signature.task, inputs }, body: new Uint8Array() });
+  const { ok, problem, exact } =
+    answer === undefined
+      ? { ok: false, problem: `its process ended with ${await worker.ended}: ${worker.lastLines()}`, exact: [] }
+      : answerSchema.parse(answer.header);
+  if (ok) return { worker, exact };
+  await worker.end();
+  throw modelUnusable({ model: title, problem: `mlflow.pyfunc does not load it: ${problem}`, advice: ADVICE });
+}
+
+/** Header of what a worker says. */
+const answerSchema = z.object({
+  ok: z.boolean(),
+  problem: z.string().default("it gave no reason"),
+  exact: z.array(z.string()).default([]),
+  labels: z.array(z.string()).default([]),
+  classCount: z.int().default(0),
+});
+
+const ADVICE =
+  "Load it by hand in a new environment of its requirements.txt: mlflow.pyfunc.load_model(FOLDER); name what it lacks in pip_requirements.";
+
+/** Libraries refuse tables without rows. */
+function nothing({ task }: ModelSignature): ModelOutput {
+  const none = new Float64Array();
+  if (task !== "multiclass_classification") return { kind: "numbers", values: none };
+  return { kind: "classes", labels: [], probabilities: none, classCount: 0 };
+}
+
+/** `late` when the time is over first. */
+async function within<Value>(timeoutMs: number, work: Promise<Value>): Promise<Value | "late"> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<"late">((resolve) => {
+    timer = setTimeout(() => resolve("late"), timeoutMs);
+  });
+  return Promise.race([work, late]).finally(() => clearTimeout(timer));
+}
+
+function formatCall({ rowCount, columns }: InputColumns): WorkerFrame {
+  const numbers = columns.filter((column) => column instanceof Float64Array);
+  const body = new Float64Array(numbers.length * rowCount);
+  for (const [position, values] of numbers.entries()) body.set(values, position * rowCount);
+  const texts = columns.flatMap((column) => (column instanceof Float64Array ? [] : [[...column]]));
+  return { header: { kind: "predict", rows: rowCount, texts }, body: new Uint8Array(body.buffer) };
+}
+
+/** @throws SERVING_RUNTIME_FAILED */
+function readAnswer({ header, body }: ReceivedFrame, { task }: ModelSignature, title: string): ModelOutput {
+  const { ok, problem, labels, classCount } = answerSchema.parse(header);
+  if (!ok) throw runtimeFailed({ model: title, reason: problem });
+  // A copy of its own: the body may lie at any byte of a larger piece.
+  const values = new Float64Array(Uint8Array.from(body).buffer);
+  if (task !== "multiclass_classification") return { kind: "numbers", values };
+  return { kind: "classes", labels, probabilities: values, classCount };
+}

@@ -1,0 +1,89 @@
+"""Makes the Python models of the tests below the folder given, with scikit-learn's own answers beside them."""
+
+import json
+import sys
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pandas as pd
+from mlflow.models import infer_signature
+from sklearn.compose import make_column_transformer
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+FOLDER = Path(sys.argv[1])
+PACKAGES = sys.argv[2].split()
+random = np.random.default_rng(7)
+rows = pd.DataFrame({"distance": random.uniform(100, 2500, 300), "hour": random.integers(0, 24, 300), "origin": random.choice(["ATL", "ORD", "JFK"], 300)})
+late = ((rows["distance"] > 1200) ^ (random.uniform(size=300) < 0.1)).astype(int)
+part = np.where(rows["hour"] < 12, "morning", np.where(rows["hour"] < 18, "afternoon", "evening"))
+
+
+def pipeline(last):
+    numbers = make_pipeline(SimpleImputer(), StandardScaler())
+    return make_pipeline(make_column_transformer((numbers, ["distance", "hour"]), (OneHotEncoder(handle_unknown="ignore"), ["origin"])), last)
+
+
+class Slow(mlflow.pyfunc.PythonModel):
+    """Takes as many milliseconds as its first input says; below zero it ends its process, or writes much."""
+
+    def predict(self, context, model_input, params=None):
+        import os
+        import time
+
+        wanted = float(model_input["distance"].iloc[0])
+        if wanted == -1:
+            print("about to end", flush=True)
+            os._exit(7)
+        if wanted == -2:
+            for _ in range(2000):
+                print("x" * 1000)
+        if wanted == -3:
+            raise ValueError("no distance is below zero")
+        if wanted == -4:
+            import urllib.request
+
+            port = int(model_input["hour"].iloc[0])
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5)
+        if wanted == -5:
+            bytearray(3 * 2**30)
+        time.sleep(max(wanted, 0) / 1000)
+        return np.full(len(model_input), 0.5)
+
+
+def save(name, model, signature, task=None, **more):
+    metadata = None if task is None else {"esteira.task": task, "esteira.label": "late"}
+    facts = {"path": str(FOLDER / name), "signature": signature, "pip_requirements": PACKAGES, "metadata": metadata, **more}
+    if isinstance(model, mlflow.pyfunc.PythonModel):
+        mlflow.pyfunc.save_model(python_model=model, **facts)
+    else:
+        mlflow.sklearn.save_model(sk_model=model, serialization_format="cloudpickle", **facts)
+
+
+probabilities = pipeline(LogisticRegression()).fit(rows, late)
+parts = pipeline(LogisticRegression(max_iter=1000)).fit(rows, part)
+distance = LinearRegression().fit(rows[["hour"]].astype(float), rows["distance"])
+save("late", probabilities, infer_signature(rows, late), task="binary_classification", input_example=rows.head(1))
+save("part", parts, infer_signature(rows, part))
+save("distance", distance, infer_signature(rows[["hour"]].astype(float), distance.predict(rows[["hour"]].astype(float))))
+save("unsigned", probabilities, None, task="binary_classification")
+save("untold", probabilities, infer_signature(rows, late))
+two = rows[["distance", "hour"]].astype(float)
+save("slow", Slow(), infer_signature(two, np.full(300, 0.5)), task="binary_classification")
+
+asked = rows.head(40)
+lacking = asked.head(1).assign(distance=np.nan)
+(FOLDER / "expected.json").write_text(
+    json.dumps(
+        {
+            "rows": json.loads(asked.to_json(orient="records", double_precision=15)),
+            "late": probabilities.predict_proba(pd.DataFrame(json.loads(asked.to_json(orient="records", double_precision=15))))[:, 1].tolist(),
+            "part": [str(label) for label in parts.predict(asked)],
+            "distance": distance.predict(asked[["hour"]].astype(float)).tolist(),
+            "withoutDistance": float(probabilities.predict_proba(lacking)[0, 1]),
+        }
+    )
+)
