@@ -1,6 +1,7 @@
+import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { digestOfFile, type ObjectStore } from "#object-store";
-import { messageOf } from "#base";
+import { type Digest, messageOf } from "#base";
 import { listTables, verifyTable } from "#data";
 import {
   type AssetVersion,
@@ -64,7 +65,7 @@ export async function verifyStore(
           ? `it has digest ${found}, expected ${digest}`
           : `it cannot be read: ${found}`,
       },
-      await store.read((transaction) => listVersionsNaming(transaction, digest)),
+      await findHolders({ store, objects }, digest),
     );
   }
   let tableFiles = 0;
@@ -82,6 +83,39 @@ export async function verifyStore(
       );
   }
   return { objects: objectCount, tables: tables.length, tableFiles, damages };
+}
+
+/** A file of a recipe is named by the step's recipe, that one by the recipe of what the step made. */
+const LONGEST_CHAIN = 3;
+/** Recipes and records are smaller. */
+const LARGEST_RECORD_BYTES = 4_000_000;
+
+/** Versions that name an object, or name an object that names it. */
+async function findHolders(
+  { store, objects }: { readonly store: MetadataStore; readonly objects: ObjectStore },
+  digest: Digest,
+): Promise<readonly AssetVersion[]> {
+  const holders = new Map<string, AssetVersion>();
+  const seen = new Set<Digest>([digest]);
+  for (let wanted = [digest], step = 0; wanted.length > 0 && step < LONGEST_CHAIN; step++) {
+    for (const each of wanted)
+      for (const version of await store.read((transaction) => listVersionsNaming(transaction, each)))
+        holders.set(version.id, version);
+    wanted = (await findNaming(objects, wanted)).filter((each) => !seen.has(each));
+    for (const each of wanted) seen.add(each);
+  }
+  return [...holders.values()];
+}
+
+/** Objects of JSON that name one of these. */
+async function findNaming(objects: ObjectStore, wanted: readonly Digest[]): Promise<readonly Digest[]> {
+  const naming: Digest[] = [];
+  for await (const { digest, path } of objects.list()) {
+    if ((await stat(path)).size > LARGEST_RECORD_BYTES) continue;
+    const text = await readFile(path, "latin1");
+    if (text.startsWith("{") && wanted.some((each) => text.includes(each))) naming.push(digest);
+  }
+  return naming;
 }
 
 function isHeld({ content }: AssetVersion, from: number, until: number | undefined): boolean {
