@@ -85,8 +85,10 @@ describe("a model that mlflow.sklearn.save_model left", () => {
     for (const [row, value] of predictions.entries()) assert.ok(Math.abs(value - (expected.late[row] ?? NaN)) <= 1e-9);
 
     const metadata = (await (await fetch(`${address}/v2/models/delay`)).json()) as {
+      readonly platform: string;
       readonly inputs: readonly { readonly name: string }[];
     };
+    assert.equal(metadata.platform, "mlflow_pyfunc");
     assert.deepEqual(
       metadata.inputs.map(({ name }) => name),
       ["distance", "hour", "origin"],

@@ -1,3 +1,4 @@
+import { readModelContent } from "#models";
 import { requestInvalid } from "../errors.ts";
 import type { FeatureReport, PredictAnswer } from "../endpoints.ts";
 import type { ModelSignature } from "../model-signature.ts";
@@ -20,6 +21,8 @@ import {
 import { type Datatype, elementsOf, type InputTensor, readBinaryData, readDatatype, readJsonData } from "./tensor.ts";
 
 const INPUT_DATATYPES = { float: "FP64", integer: "INT64", string: "BYTES", boolean: "BOOL" } as const;
+/** `project_format`, as the protocol asks for. */
+const PLATFORMS = { onnx: "onnx_onnxv1", python: "mlflow_pyfunc" } as const;
 const BINARY_HEADER = "inference-header-content-length";
 
 interface OutputTensor {
@@ -300,7 +303,7 @@ export async function describeModel(context: ProtocolContext): Promise<ServingRe
   return json(200, {
     name: context.key.endpoint,
     versions: [String(version.version)],
-    platform: "onnx_onnxv1",
+    platform: PLATFORMS[readModelContent(version).model.runtime],
     // What is not required is read online by the endpoint, unless the request brings it.
     inputs: columns.map((column) => ({
       ...tensor(column.name, INPUT_DATATYPES[column.type], [-1]),
