@@ -162,6 +162,7 @@ async function analyse({ join }: JoinDeclaration, context: AnalysisContext): Pro
     files: [],
     // The resolved views and not the files: a new comment, or another view, changes nothing here.
     code: { format: "join/1", views: joined as unknown as Json },
+    earlierFingerprint: { format: "join/1", views: joined as unknown as Json },
     problems,
   };
 }

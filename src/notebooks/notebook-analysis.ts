@@ -1,12 +1,12 @@
 import { posix } from "node:path";
-import { isEsteiraError, type Json } from "#base";
+import { type Digest, isEsteiraError, type Json } from "#base";
 import { findImportedFiles, inputsOfCalls, matchFiles, missingFile, patternsOf, readEsteiraCalls } from "#executors";
 import type { AnalysisContext, Problem, StepAnalysis, StepInput } from "#pipeline";
 import type { NotebookDeclaration } from "./notebook-kind.ts";
 import { type Notebook, parseNotebook } from "./notebook.ts";
 import { checkParameters, type ParameterProblem, readParameters } from "./parameters.ts";
 import { scanNotebook } from "./secret-scan.ts";
-import { sourceCells, strippedNotebook } from "./source-digest.ts";
+import { digestOfNotebook, sourceCells, strippedNotebook } from "./source-digest.ts";
 import { positionInFile } from "./source-position.ts";
 
 /** What a notebook step reads and makes, and every mistake that shows without a kernel. */
@@ -30,12 +30,14 @@ export async function analyseNotebook(
     files: [...new Set([...(python === undefined ? [] : [python]), ...understood.imported, ...other.files])].sort(),
     // Not the file: its outputs and execution counts change without changing what the step does.
     counted: understood.source === undefined ? {} : { [declaration.notebook]: understood.source },
+    earlierFingerprint: { notebook: understood.digest ?? null },
     problems: [...problems, ...understood.problems],
   };
 }
 
 interface Understood {
   /** Undefined when the file is no notebook. */
+  readonly digest?: Digest;
   readonly source: string | undefined;
   readonly inputs: readonly StepInput[];
   /** Files of the project that its cells import. */
@@ -113,7 +115,13 @@ async function understand(
   }
   const folder = posix.dirname(file);
   const imported = await findImportedFiles({ text: codeOf(notebook), folder: folder === "." ? "" : folder }, context);
-  return { source: strippedNotebook(notebook), inputs: [...inputs.values()], imported, problems };
+  return {
+    digest: digestOfNotebook(notebook),
+    source: strippedNotebook(notebook),
+    inputs: [...inputs.values()],
+    imported,
+    problems,
+  };
 }
 
 /** The cells one below the other, as they run. */

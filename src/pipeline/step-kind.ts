@@ -49,6 +49,8 @@ export interface StepAnalysis {
    * would read, …
    */
   readonly fingerprint?: Json;
+  /** The fingerprint that releases before recipes gave the same step, where it is another. */
+  readonly earlierFingerprint?: Json;
   readonly problems: readonly Problem[];
 }
 

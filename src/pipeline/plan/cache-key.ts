@@ -13,6 +13,8 @@ export interface KeyParts extends Omit<StepRecipe, "format"> {
 /** A key with what a reader wants to see beside it. */
 export interface CacheKey {
   readonly key: Digest;
+  /** `key/1` of the same step. */
+  readonly earlierKey: Digest;
   readonly parts: KeyParts;
   /** The step's own part of the recipe, and its digest: the code part of the key. */
   readonly recipe: StepRecipe;
@@ -29,6 +31,8 @@ export function computeCacheKey(facts: {
     readonly version: AssetVersion | undefined;
   }[];
   readonly fingerprint: Json | undefined;
+  /** What a `key/1` had in other places. */
+  readonly earlier: { readonly fingerprint: Json | undefined; readonly counted: readonly string[] };
 }): CacheKey {
   const nameOf = (input: { readonly asset: string; readonly role: string }): string =>
     input.role === "input" ? input.asset : `${input.asset} (${input.role})`;
@@ -47,10 +51,29 @@ export function computeCacheKey(facts: {
   return {
     key: digestOfJson({ format: parts.format, recipe: recipeDigest, ...read }),
     parts,
+    earlierKey: earlierKeyOf(recipe, read, facts.earlier),
     recipe,
     recipeDigest,
     versions,
   };
+}
+
+/** The key of the same step before there were recipes: the results of earlier releases are found by it. */
+function earlierKeyOf(
+  { kind, declaration, params, env, files }: StepRecipe,
+  { inputs, fingerprint }: Pick<KeyParts, "inputs" | "fingerprint">,
+  earlier: { readonly fingerprint: Json | undefined; readonly counted: readonly string[] },
+): Digest {
+  return digestOfJson({
+    format: "key/1",
+    kind,
+    declaration,
+    params,
+    env,
+    files: Object.fromEntries(Object.entries(files).filter(([path]) => !earlier.counted.includes(path))),
+    inputs,
+    fingerprint: earlier.fingerprint ?? fingerprint,
+  });
 }
 
 /** What is stored beside a result: the parts, and version numbers for reading. */

@@ -151,6 +151,10 @@ export function toCacheKey(
     recipe,
     inputs: prepared.analysis.inputs.map(({ asset, role }) => ({ asset, role, version: versionOf(asset) })),
     fingerprint: prepared.analysis.fingerprint,
+    earlier: {
+      fingerprint: prepared.analysis.earlierFingerprint,
+      counted: Object.keys(prepared.analysis.counted ?? {}),
+    },
   });
 }
 
@@ -165,7 +169,10 @@ export async function askCache(
   key: CacheKey,
   step: { readonly project: string; readonly pipeline: string; readonly step: string; readonly matrixIndex: number },
 ): Promise<CacheAnswer> {
-  const entry = await getCacheEntry(transaction, { project: step.project, key: key.key });
+  const { project } = step;
+  const entry =
+    (await getCacheEntry(transaction, { project, key: key.key })) ??
+    (await getCacheEntry(transaction, { project, key: key.earlierKey }));
   if (entry !== undefined && (await isCurrent(transaction, entry))) {
     return { hit: entry, reason: `declaration, files, inputs and params are as in step run ${entry.stepRunId}` };
   }
