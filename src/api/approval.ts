@@ -1,6 +1,7 @@
 import type { VerdictState } from "./model.ts";
 
-export type ApprovalSubjectKind = "notebook" | "model" | "release" | "contract" | "code";
+/** `notebook` is of approvals given before recipes: they hold for that source, and let nothing through any more. */
+export type ApprovalSubjectKind = "recipe" | "notebook" | "model" | "release" | "contract" | "code";
 
 /** A decision, bound to a digest: any change of the content voids it. */
 export interface Approval {

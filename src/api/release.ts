@@ -33,7 +33,7 @@ export interface Environment {
   /** Approvals that must be given before something is deployed here. */
   readonly requiredApprovals: number;
   /** What an approval binds to: the notebook or code source, or each version. */
-  readonly bind: "source" | "version";
+  readonly bind: "recipe" | "version";
   /** The live release of each asset. */
   readonly live: readonly Release[];
 }

@@ -60,7 +60,7 @@ export const alertSchema: z.ZodType<Alert> = z.object({
   "triggered": z.array(z.object({ "pipelineRunId": z.string(), "pipeline": z.string(), "status": pipelineRunStatusSchema })).describe("Pipeline runs that it started."),
 });
 
-export const approvalSubjectKindSchema: z.ZodType<ApprovalSubjectKind> = z.enum(["notebook", "model", "release", "contract", "code"]);
+export const approvalSubjectKindSchema: z.ZodType<ApprovalSubjectKind> = z.enum(["recipe", "notebook", "model", "release", "contract", "code"]).describe("`notebook` is of approvals given before recipes: they hold for that source, and let nothing through any more.");
 
 export const approvalSchema: z.ZodType<Approval> = z.object({
   "id": z.string(),
@@ -980,7 +980,7 @@ export const predictionDetailSchema: z.ZodType<PredictionDetail> = z.object({
 export const environmentSchema: z.ZodType<Environment> = z.object({
   "name": z.string(),
   "requiredApprovals": z.number().describe("Approvals that must be given before something is deployed here."),
-  "bind": z.enum(["source", "version"]).describe("What an approval binds to: the notebook or code source, or each version."),
+  "bind": z.enum(["recipe", "version"]).describe("What an approval binds to: the notebook or code source, or each version."),
   "live": z.array(releaseSchema).describe("The live release of each asset."),
 });
 

@@ -175,6 +175,7 @@ function createPlatformEngine(
     },
     attemptToken: (attempt) => access.createAttemptToken(attempt),
     createWorkspace: (request) => createWorkspace({ ...request, leaveOut: [config.storeFolder] }, git),
+    closedWorkspaces: config.environments.some(({ approvals, bind }) => approvals > 0 && bind === "recipe"),
     commit: (folder) => git.readCommit(folder),
     sandboxRequiredBy: (pipeline) => sandboxRequirementOf(pipeline, config.environments),
     resolveSecret: async (name) => facts.settings.secret(name),

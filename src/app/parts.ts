@@ -132,7 +132,7 @@ export function createParts(
     }),
     git,
     commitAuthors,
-    approvals: createApprovalCheck({ store, clock, commitAuthors }),
+    approvals: createApprovalCheck({ store, objects, clock, commitAuthors }),
     environments,
     executor,
     temporaryFolder: tmpdir(),

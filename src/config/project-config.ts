@@ -56,7 +56,7 @@ export async function loadProjectConfig(folder: string, storeFolder?: string): P
     environments: Object.entries(value.environments).map(([name, environment]) => ({
       name,
       approvals: environment?.approvals ?? 0,
-      bind: environment?.bind ?? "version",
+      bind: environment?.bind === "source" ? "recipe" : (environment?.bind ?? "version"),
       sandbox: environment?.sandbox ?? false,
     })),
     capture: { folders: value.capture.folders.map((path) => (isAbsolute(path) ? path : resolve(folder, path))) },

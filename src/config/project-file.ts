@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { APPROVAL_BINDINGS, DATA_PACKAGINGS, LANGUAGES } from "./project-choices.ts";
+import { WRITTEN_BINDINGS, DATA_PACKAGINGS, LANGUAGES } from "./project-choices.ts";
 import { PROJECT_NAME } from "./project-name.ts";
 
 const SIZE_UNITS: Readonly<Record<string, number>> = {
@@ -30,10 +30,10 @@ const environmentSchema = z.strictObject({
     .default(0)
     .describe("Approvals a release needs, each by someone other than its author. Default 0: none."),
   bind: z
-    .enum(APPROVAL_BINDINGS)
+    .enum(WRITTEN_BINDINGS)
     .default("version")
     .describe(
-      "`version`: each model or code digest needs its own approval. `source`: an approved notebook lets every model through that it made with a passing verdict, so retraining can go live by itself. Default version.",
+      "`version`: each model or code digest needs its own approval. `recipe`: an approved recipe (code, params, installed packages, gate and deployment, not data) lets every model through that it makes with a passing verdict, so retraining can go live by itself; `source` is its old name. Default version.",
     ),
   sandbox: z
     .boolean()

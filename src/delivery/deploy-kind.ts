@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { type Json, nearestName } from "#base";
+import { canonicalJson, type Json, nearestName } from "#base";
 import {
   type AssetKind,
   type AssetVersion,
@@ -200,6 +200,7 @@ async function checkApproval(
     environment,
     rules: { approvals: rules.approvals, bind: rules.bind },
     version,
+    deploy: settingsAsJson(settingsOf(attempt.declaration, version, environment)),
     requestedBy: attempt.actor,
   });
   if (decision.open) {
@@ -292,6 +293,13 @@ function settingsOf(declaration: DeployDeclaration, version: AssetVersion, envir
     ...(stable === undefined ? {} : { port: stable }),
     environment: declaration.env ?? {},
   };
+}
+
+/** As it is part of a recipe. */
+function settingsAsJson(settings: ReleaseSettings): Json {
+  if (settings.target === "process") return { ...settings };
+  const { strategy, ...others } = settings;
+  return strategy === undefined ? others : { ...others, strategy: canonicalJson(strategy) };
 }
 
 function toMilliseconds(text: string): number {

@@ -1,4 +1,4 @@
-import type { Digest } from "#base";
+import type { Digest, Json } from "#base";
 import type { AssetVersion } from "#metadata-store";
 
 /** What an endpoint or a service of one environment runs. */
@@ -57,10 +57,10 @@ export interface EnvironmentRules {
   /** Distinct approvals that must stand; 0 for none. */
   readonly approvals: number;
   /**
-   * `version`: each digest needs its own; `source`: an approved notebook source lets every model through that it made
-   * and that passed its test.
+   * `version`: each digest needs its own; `recipe`: an approved recipe lets every model through that it made and that
+   * passed its test.
    */
-  readonly bind: "version" | "source";
+  readonly bind: "version" | "recipe";
 }
 
 /** What `ApprovalCheck` answers. */
@@ -82,6 +82,8 @@ export interface ApprovalCheck {
     readonly environment: string;
     readonly rules: EnvironmentRules;
     readonly version: AssetVersion;
+    /** How it would be deployed: part of its recipe. */
+    readonly deploy: Json;
     readonly requestedBy: string;
   }): Promise<ApprovalDecision>;
 }

@@ -1,23 +1,25 @@
-import type { Clock, Digest } from "#base";
+import type { Clock, Digest, Json } from "#base";
 import {
   appendEvent,
   type ApprovalSubject,
   type AssetVersion,
   closeApprovalRequest,
   getVerdict,
-  getVersionGraph,
   listApprovalRequests,
   listApprovalRows,
   type MetadataStore,
   upsertApprovalRequest,
+  type StoredVerdict,
 } from "#metadata-store";
+import type { ObjectStore } from "#object-store";
+import { digestOfRecipe, formatRecipe, parseRecipe, type Recipe, recipeOf, releaseRecipe } from "#pipeline";
 import { type CommitAuthors, findSubject, subjectKindOf } from "./approval-subject.ts";
 import { approvalGateKey, listApprovers } from "./approve.ts";
 
 /** Rules of an environment; the same shape as `delivery` asks with. */
 export interface ProtectionRules {
   readonly approvals: number;
-  readonly bind: "version" | "source";
+  readonly bind: "version" | "recipe";
 }
 
 export type ProtectionDecision =
@@ -30,6 +32,8 @@ export type ProtectionDecision =
 
 export interface ApprovalCheckOptions {
   readonly store: MetadataStore;
+  /** Where recipes are kept. */
+  readonly objects: ObjectStore;
   readonly clock: Clock;
   readonly commitAuthors?: CommitAuthors | undefined;
 }
@@ -37,7 +41,7 @@ export interface ApprovalCheckOptions {
 interface Binding {
   readonly digest: Digest;
   readonly subjectKind: ApprovalSubject;
-  /** For people: `notebook train 2`, `delay 3`. */
+  /** For people: `the recipe of delay`, `delay 3`. */
   readonly name: string;
 }
 
@@ -53,17 +57,19 @@ export function createApprovalCheck(options: ApprovalCheckOptions): {
     readonly environment: string;
     readonly rules: ProtectionRules;
     readonly version: AssetVersion;
+    readonly deploy: Json;
     readonly requestedBy: string;
   }): Promise<ProtectionDecision>;
 } {
   const { store } = options;
   return {
-    async check({ project, environment, rules, version, requestedBy }) {
+    async check({ project, environment, rules, version, deploy, requestedBy }) {
       if (rules.approvals === 0) return { open: true, approvedBy: [], digest: undefined };
       const verdict = await store.read((transaction) => getVerdict(transaction, version.id));
-      const binding = await bindingOf(store, version, rules.bind === "source" && verdict?.passed === true);
+      const recipe = rules.bind === "recipe" && verdict?.passed === true;
+      const binding = await bindingOf(options.objects, { version, verdict: recipe ? verdict : undefined, deploy });
       const key = approvalGateKey(binding.digest, environment);
-      if (rules.bind === "source" && verdict?.passed === false) {
+      if (rules.bind === "recipe" && verdict?.passed === false) {
         return {
           open: false,
           refused: true,
@@ -84,7 +90,11 @@ export function createApprovalCheck(options: ApprovalCheckOptions): {
           },
         };
       }
-      const { authors } = await findSubject(store, { project, digest: binding.digest }, options.commitAuthors);
+      const { authors } = await findSubject(
+        store,
+        { project, digest: binding.digest, madeBy: binding.subjectKind === "recipe" ? version : undefined },
+        options.commitAuthors,
+      );
       const count = (): Promise<readonly string[]> =>
         store.read((transaction) =>
           listApprovers(transaction, { project, digest: binding.digest, environment, authors }),
@@ -121,47 +131,40 @@ function describeNeed(facts: {
 }
 
 /**
- * The source that made a tested model, or the version itself. A source can only speak for a model that passed its test.
+ * The recipe that made a tested model, or the version itself. A recipe can only speak for a model that passed its test;
+ * versions and verdicts of before recipes have none.
  */
-async function bindingOf(store: MetadataStore, version: AssetVersion, bySource: boolean): Promise<Binding> {
-  const source = bySource ? await findSource(store, version) : undefined;
-  return (
-    source ?? {
+async function bindingOf(
+  objects: ObjectStore,
+  of: { readonly version: AssetVersion; readonly verdict: StoredVerdict | undefined; readonly deploy: Json },
+): Promise<Binding> {
+  const { version } = of;
+  const recipe = await findRecipe(objects, of);
+  if (recipe === undefined)
+    return {
       digest: version.digest,
       subjectKind: subjectKindOf(version.kind),
       name: `${version.asset} ${version.version}`,
-    }
-  );
-}
-
-/** The notebook that made a model: its version among the inputs, else what the record says. */
-async function findSource(store: MetadataStore, version: AssetVersion): Promise<Binding | undefined> {
-  const recorded = sourceDigestOf(version);
-  const graph = await store.read((transaction) => getVersionGraph(transaction, version.id, "upstream"));
-  const direct = new Set(graph.edges.filter(({ to }) => to === version.id).map(({ from }) => from));
-  const notebook = graph.versions.find(
-    (each) => each.kind === "notebook" && direct.has(each.id) && (recorded === undefined || each.digest === recorded),
-  );
-  if (notebook !== undefined)
-    return { digest: notebook.digest, subjectKind: "notebook", name: `notebook ${notebook.asset} ${notebook.version}` };
-  return recorded === undefined
-    ? undefined
-    : { digest: recorded, subjectKind: "notebook", name: `the notebook of ${version.asset} ${version.version}` };
-}
-
-/** Digest of the notebook source that a model's record names. */
-export function sourceDigestOf(version: AssetVersion): Digest | undefined {
-  const { record } = version.content as {
-    readonly record?: {
-      readonly source?: {
-        readonly notebook?: { readonly digest?: Digest; readonly sourceDigest?: Digest };
-        readonly notebookDigest?: Digest;
-        readonly sourceDigest?: Digest;
-      };
     };
-  };
-  const source = record?.source;
-  return source?.notebook?.sourceDigest ?? source?.notebook?.digest ?? source?.notebookDigest ?? source?.sourceDigest;
+  await objects.put(formatRecipe(recipe));
+  return { digest: digestOfRecipe(recipe), subjectKind: "recipe", name: `the recipe of ${version.asset}` };
+}
+
+async function findRecipe(
+  objects: ObjectStore,
+  of: { readonly version: AssetVersion; readonly verdict: StoredVerdict | undefined; readonly deploy: Json },
+): Promise<Recipe | undefined> {
+  const { version, verdict, deploy } = of;
+  const made = recipeOf(version);
+  const judged = verdict === undefined ? undefined : recipeOf(verdict);
+  if (verdict === undefined || made === undefined || judged === undefined) return undefined;
+  const read = async (digest: Digest): Promise<Recipe> => parseRecipe((await objects.get(digest)).toString("utf8"));
+  return releaseRecipe(await read(made), await read(judged), { asset: version.asset, gate: stepOf(verdict), deploy });
+}
+
+/** The step that judged. */
+function stepOf({ content }: StoredVerdict): string {
+  return "step" in content && typeof content.step === "string" ? content.step : "test";
 }
 
 async function findRefusal(

@@ -4,6 +4,7 @@ import {
   type ApprovalSubject,
   type AssetKind,
   type AssetVersion,
+  getAssetVersion,
   getVersionGraph,
   listApprovalRequests,
   listAuthors,
@@ -35,16 +36,31 @@ export interface ApprovalSubjectFacts {
  */
 export async function findSubject(
   store: MetadataStore,
-  key: { readonly project: string; readonly digest: Digest },
+  key: {
+    readonly project: string;
+    readonly digest: Digest;
+    /** What a recipe made: whoever started that run is no author of the recipe, whoever wrote what it is made of is. */
+    readonly madeBy?: AssetVersion | undefined;
+  },
   commitAuthors: CommitAuthors | undefined,
 ): Promise<ApprovalSubjectFacts> {
   const { versions, requests, lineage } = await store.read(async (transaction) => {
     const found = await listVersionsByDigest(transaction, key);
-    const asked = (await listApprovalRequests(transaction, { ...key, limit: 1000 })) as readonly ApprovalRequest[];
-    return { versions: found, requests: asked, lineage: await readAuthoredLineage(transaction, found) };
+    const asked: readonly ApprovalRequest[] = await listApprovalRequests(transaction, {
+      project: key.project,
+      digest: key.digest,
+      limit: 1000,
+    });
+    const made = [
+      ...found,
+      ...(await versionsAskedFor(transaction, asked)),
+      ...(key.madeBy === undefined ? [] : [key.madeBy]),
+    ];
+    return { versions: found, requests: asked, lineage: await readAuthoredLineage(transaction, made) };
   });
   const authors = new Set(requests.map(({ requestedBy }) => requestedBy));
-  for (const digest of new Set([key.digest, ...lineage.map((version) => version.digest)])) {
+  const written = lineage.filter(({ id }) => id !== key.madeBy?.id);
+  for (const digest of new Set([key.digest, ...written.map((version) => version.digest)])) {
     for (const author of await store.read((transaction) => listAuthors(transaction, { project: key.project, digest })))
       authors.add(author);
   }
@@ -57,6 +73,16 @@ export async function findSubject(
     authors: [...authors].sort(),
     name: named === undefined ? (requests[0]?.subject ?? key.digest) : `${named.asset} ${named.version}`,
   };
+}
+
+/** A recipe is no version: what waits with it says what it made. */
+async function versionsAskedFor(
+  transaction: ReadTransaction,
+  requests: readonly ApprovalRequest[],
+): Promise<readonly AssetVersion[]> {
+  const ids = requests.flatMap(({ versionId }) => versionId ?? []);
+  const found = await Promise.all(ids.map((id) => getAssetVersion(transaction, { id })));
+  return found.filter((version) => version !== undefined);
 }
 
 async function readAuthoredLineage(
@@ -87,6 +113,24 @@ async function findCommitters(
   return users
     .filter(({ emails }) => emails.some((email) => addresses.has(email.toLowerCase())))
     .map(({ name }) => name);
+}
+
+/**
+ * Digest of the notebook that a model's record names: of models made before recipes too, whose records name it in other
+ * places.
+ */
+export function sourceDigestOf(version: AssetVersion): Digest | undefined {
+  const { record } = version.content as {
+    readonly record?: {
+      readonly source?: {
+        readonly notebook?: { readonly digest?: Digest; readonly sourceDigest?: Digest };
+        readonly notebookDigest?: Digest;
+        readonly sourceDigest?: Digest;
+      };
+    };
+  };
+  const source = record?.source;
+  return source?.notebookDigest ?? source?.notebook?.sourceDigest ?? source?.notebook?.digest ?? source?.sourceDigest;
 }
 
 /** The commit that a version's content says it was made at. */

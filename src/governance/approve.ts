@@ -77,6 +77,8 @@ async function decide(
   const { subject, atMs } = facts;
   const actor = identity.name;
   const chosen = decision.decision ?? "approved";
+  // What waits says what it is; callers that know only a digest guess.
+  const subjectKind = subject.requests[0]?.subjectKind ?? decision.subjectKind;
   const reviewer = toReviewer(identity, { project, areUsersKnown: await hasUsers(transaction) });
   if (subject.versions.length === 0 && subject.requests.length === 0) {
     const pending = await listApprovalRequests(transaction, { project });
@@ -95,7 +97,7 @@ async function decide(
   const approval: StoredApproval = same ?? {
     id: newId(),
     project,
-    subjectKind: decision.subjectKind,
+    subjectKind,
     digest,
     environment,
     decision: chosen,
@@ -117,7 +119,7 @@ async function decide(
       actor,
       data: {
         id: approval.id,
-        kind: decision.subjectKind,
+        kind: subjectKind,
         name: subject.name,
         environment,
         countsFor: reviewer.countsFor,

@@ -24,3 +24,4 @@ export {
   traceVersion,
 } from "./trace.ts";
 export { type Damage, type StoreVerification, verifyStore } from "./verify-store.ts";
+export { findRecipesOf } from "./recipe-approval.ts";

@@ -9,8 +9,7 @@ import {
   type MetadataStore,
   type StoredApproval,
 } from "#metadata-store";
-import { commitOf } from "./approval-subject.ts";
-import { sourceDigestOf } from "./approval-check.ts";
+import { commitOf, sourceDigestOf } from "./approval-subject.ts";
 import { traceUnknown } from "./errors.ts";
 
 export const TRACE_NODE_KINDS = [

@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { canonicalJson, type Clock, formatQuantity, isEsteiraError, type Json } from "#base";
+import { canonicalJson, type Clock, type Digest, formatQuantity, isEsteiraError, type Json } from "#base";
 import {
   appendEvent,
   type AssetVersion,
@@ -180,6 +180,8 @@ async function execute(attempt: AttemptContext<TestDeclaration>, options: TestKi
         stepRunId: attempt.stepRunId,
         atMs: options.clock.now(),
         actor: attempt.actor,
+        step: attempt.step,
+        recipe: attempt.recipe,
       });
     },
   };
@@ -250,11 +252,25 @@ async function test(
 async function keepVerdict(
   transaction: WriteTransaction,
   verdict: Verdict,
-  facts: { readonly project: string; readonly stepRunId: string; readonly atMs: number; readonly actor: string },
+  facts: {
+    readonly project: string;
+    readonly stepRunId: string;
+    readonly atMs: number;
+    readonly actor: string;
+    readonly step: string;
+    readonly recipe: Digest | undefined;
+  },
 ): Promise<void> {
-  const { project, stepRunId, atMs, actor } = facts;
+  const { project, stepRunId, atMs, actor, step, recipe } = facts;
   const { asset, version, versionId, digest } = verdict.model;
-  await recordVerdict(transaction, { versionId, project, passed: verdict.passed, atMs, stepRunId, content: verdict });
+  await recordVerdict(transaction, {
+    versionId,
+    project,
+    passed: verdict.passed,
+    atMs,
+    stepRunId,
+    content: { ...verdict, step, recipe },
+  });
   await appendEvent(transaction, {
     atMs,
     project,

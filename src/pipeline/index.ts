@@ -22,7 +22,15 @@ export { commandFailed } from "./errors.ts";
 export type { Executor, ProcessHandle, ProcessResult, ProcessSpec, PythonEnvironment } from "./executor.ts";
 export { type GateKey, openGate, refuseGate } from "./gate.ts";
 export { plan, type Plan, type PlannedAction, type PlannedStep, type PlanRequest, why, type Why } from "./plan/plan.ts";
-export { parseRecipe, parseStepRecipe, recipeOf, type Recipe } from "./plan/recipe.ts";
+export {
+  digestOfRecipe,
+  formatRecipe,
+  parseRecipe,
+  parseStepRecipe,
+  type Recipe,
+  recipeOf,
+  releaseRecipe,
+} from "./plan/recipe.ts";
 export type { EnginePorts, TrackingRun } from "./ports.ts";
 export { findAbandonedRuns } from "./query/abandoned-run.ts";
 export { followLog, type LogPage, type LogPiece, readLog } from "./query/log.ts";

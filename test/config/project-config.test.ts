@@ -26,7 +26,7 @@ describe("esteira.yaml", () => {
     assert.equal(config.metadataAddress, join(folder, ".esteira/metadata.sqlite"));
     assert.deepEqual(config.environments, [
       { name: "staging", approvals: 0, bind: "version", sandbox: false },
-      { name: "production", approvals: 1, bind: "source", sandbox: false },
+      { name: "production", approvals: 1, bind: "recipe", sandbox: false },
     ]);
     assert.equal(config.packaging.limit, 2 ** 30);
   });

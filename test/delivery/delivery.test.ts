@@ -117,7 +117,7 @@ async function open(kind: StoreKind): Promise<World> {
     clock: systemClock,
     log: silentLog,
   });
-  const approvals = createApprovalCheck({ store, clock: systemClock });
+  const approvals = createApprovalCheck({ store, objects, clock: systemClock });
   const deployKind = createDeployKind({ store, delivery, approvals });
   let trees = 0;
   return {

@@ -74,7 +74,7 @@ async function open(kind: StoreKind): Promise<World> {
   });
   const kinds = [
     createRunKind(),
-    createDeployKind({ store, delivery, approvals: createApprovalCheck({ store, clock: systemClock }) }),
+    createDeployKind({ store, delivery, approvals: createApprovalCheck({ store, objects, clock: systemClock }) }),
   ] as unknown as readonly StepKind<never>[];
   const git = createGit({ environment: { PATH } });
   const engine = createEngine({

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
 import { createAccess } from "#access";
-import { type Clock, type Digest, digestOf, isEsteiraError } from "#base";
+import { type Clock, type Digest, digestOf, isEsteiraError, type Json } from "#base";
 import { approve, createApprovalCheck, listApprovals, listPendingApprovals, revokeApproval } from "#governance";
 import {
   type AssetVersion,
@@ -13,14 +13,17 @@ import {
   type StoreKind,
 } from "#metadata-store";
 import { callerOf } from "../setup/caller.ts";
+import { formatRecipe, type Recipe } from "#pipeline";
+import type { ObjectStore } from "#object-store";
 import { describeStores, openTestStore } from "../setup/stores.ts";
 
 const PROJECT = "flights";
 const BY_VERSION = { approvals: 1, bind: "version" } as const;
-const BY_SOURCE = { approvals: 1, bind: "source" } as const;
+const BY_RECIPE = { approvals: 1, bind: "recipe" } as const;
 
 interface World {
   readonly store: MetadataStore;
+  readonly objects: ObjectStore;
   readonly clock: Clock;
   readonly check: ReturnType<typeof createApprovalCheck>["check"];
   make(
@@ -34,15 +37,16 @@ interface World {
 }
 
 async function open(kind: StoreKind, commits: Readonly<Record<string, readonly string[]>> = {}): Promise<World> {
-  const { store } = await openTestStore(kind);
+  const { store, objects } = await openTestStore(kind);
   let nowMs = 1_800_000_000_000;
   const clock: Clock = { now: () => (nowMs += 1), monotonic: () => nowMs };
   const commitAuthors = async (commit: string): Promise<readonly string[]> => commits[commit] ?? [];
   const access = createAccess({ store, clock, localUser: "maria" });
   return {
     store,
+    objects,
     clock,
-    check: createApprovalCheck({ store, clock, commitAuthors }).check,
+    check: createApprovalCheck({ store, objects, clock, commitAuthors }).check,
     make: async ({ text, ...facts }) => {
       const made = {
         project: PROJECT,
@@ -81,6 +85,7 @@ describeStores("approvals", (kind) => {
       environment: "production",
       rules: BY_VERSION,
       version: model,
+      deploy: null,
       requestedBy: "engine",
     };
     const closed = await check(ask);
@@ -133,7 +138,7 @@ describeStores("approvals", (kind) => {
       { clock },
     );
     const second = await make({ asset: "delay", kind: "model", text: "v2" });
-    const ask = { project: PROJECT, rules: BY_VERSION, requestedBy: "engine" };
+    const ask = { project: PROJECT, rules: BY_VERSION, deploy: null, requestedBy: "engine" };
     assert.equal((await check({ ...ask, environment: "staging", version: first })).open, true);
     assert.equal((await check({ ...ask, environment: "production", version: first })).open, false);
     assert.equal((await check({ ...ask, environment: "staging", version: second })).open, false);
@@ -163,6 +168,7 @@ describeStores("approvals", (kind) => {
       environment: "production",
       rules: { approvals: 2, bind: "version" } as const,
       version: model,
+      deploy: null,
       requestedBy: "engine",
     };
     const decision = { project: PROJECT, subjectKind: "model", digest: model.digest } as const;
@@ -203,7 +209,14 @@ describeStores("approvals", (kind) => {
       content: { record: { commit: { id: "c0ffee", dirty: false } } },
       inputs: [{ versionId: notebook.id, role: "notebook" }],
     });
-    await check({ project: PROJECT, environment: "production", rules: BY_VERSION, version: model, requestedBy: "leo" });
+    await check({
+      project: PROJECT,
+      environment: "production",
+      rules: BY_VERSION,
+      version: model,
+      deploy: null,
+      requestedBy: "leo",
+    });
     const commitAuthors = async (commit: string): Promise<readonly string[]> =>
       commit === "c0ffee" ? ["EVA@example.org"] : [];
     const decide = async (actor: string): Promise<unknown> =>
@@ -217,53 +230,43 @@ describeStores("approvals", (kind) => {
     await decide("gil");
   });
 
-  it("bound to the source let every tested model of an approved notebook through, and none that failed", async () => {
-    const { store, clock, check, make, users } = await open(kind);
+  it("bound to the recipe let every tested model through that it made, and none that failed or was not tested", async () => {
+    const { store, objects, clock, check, make, users } = await open(kind);
     await users("admin", "rui");
+    const recipe: Recipe = { format: "recipe/1", steps: {}, environments: {}, versions: {} };
+    const { digest: made } = await objects.put(formatRecipe(recipe));
     const notebook = await make({ asset: "train", kind: "notebook", text: "n1" });
-    const train = async (text: string, passed: boolean | undefined): Promise<AssetVersion> => {
-      const model = await make({
-        asset: "delay",
-        kind: "model",
-        text,
-        actor: "engine",
-        inputs: [{ versionId: notebook.id, role: "notebook" }],
-      });
-      if (passed !== undefined)
-        await store.write((tx) =>
-          recordVerdict(tx, {
-            versionId: model.id,
-            project: PROJECT,
-            passed,
-            atMs: 1,
-            stepRunId: undefined,
-            content: {},
-          }),
-        );
+    const train = async (
+      text: string,
+      passed: boolean | undefined,
+      content: object = { recipe: made },
+    ): Promise<AssetVersion> => {
+      const inputs = [{ versionId: notebook.id, role: "notebook" }];
+      const model = await make({ asset: "delay", kind: "model", text, actor: "engine", inputs, content });
+      const verdict = { versionId: model.id, project: PROJECT, atMs: 1, stepRunId: undefined, content };
+      if (passed !== undefined) await store.write((tx) => recordVerdict(tx, { ...verdict, passed }));
       return model;
     };
-    const ask = (version: AssetVersion): ReturnType<typeof check> =>
-      check({ project: PROJECT, environment: "production", rules: BY_SOURCE, version, requestedBy: "engine" });
+    const ask = (version: AssetVersion, deploy: Json = { endpoint: "delay" }): ReturnType<typeof check> =>
+      check({ project: PROJECT, environment: "production", rules: BY_RECIPE, version, deploy, requestedBy: "engine" });
+    const decision = { project: PROJECT, environment: "production", identity: await callerOf(store, "rui") };
+    await approve(store, { ...decision, subjectKind: "notebook", digest: notebook.digest }, { clock });
     const first = await ask(await train("v1", true));
-    assert.ok(!first.open);
-    assert.equal(first.gate.key, `approval:${notebook.digest}:production`);
-    await approve(
-      store,
-      {
-        project: PROJECT,
-        subjectKind: "notebook",
-        digest: notebook.digest,
-        environment: "production",
-        identity: await callerOf(store, "rui"),
-      },
-      { clock },
-    );
+    assert.ok(!first.open, "an approval of the source opens nothing");
+    const [asked] = await listPendingApprovals(store, { project: PROJECT });
+    assert.deepEqual([asked?.subjectKind, asked?.subject, asked?.authors], ["recipe", "the recipe of delay", ["ana"]]);
+    const digest = asked?.digest ?? notebook.digest;
+    // What it is follows from what waits.
+    const given = await approve(store, { ...decision, subjectKind: "notebook", digest }, { clock });
+    assert.equal(given.subjectKind, "recipe");
     assert.equal((await ask(await train("v2", true))).open, true);
-    const failed = await ask(await train("v3", false));
+    assert.equal((await ask(await train("v3", true), { endpoint: "other" })).open, false);
+    const failed = await ask(await train("v4", false));
     assert.ok(!failed.open && failed.refused);
-    const untested = await train("v4", undefined);
-    const decision = await ask(untested);
-    assert.ok(!decision.open && decision.gate.key === `approval:${untested.digest}:production`);
+    for (const version of [await train("v5", undefined), await train("v6", true, {})]) {
+      const answer = await ask(version);
+      assert.ok(!answer.open && answer.gate.key === `approval:${version.digest}:production`);
+    }
   });
 
   it("can be refused and revoked; a refusal stands until it is revoked", async () => {
@@ -275,6 +278,7 @@ describeStores("approvals", (kind) => {
       environment: "production",
       rules: BY_VERSION,
       version: model,
+      deploy: null,
       requestedBy: "engine",
     };
     const decision = { project: PROJECT, subjectKind: "model", digest: model.digest } as const;
@@ -312,6 +316,7 @@ describeStores("approvals", (kind) => {
       environment: "production",
       rules: BY_VERSION,
       version: model,
+      deploy: null,
       requestedBy: "engine",
     });
     const digest: Digest = digestOf("something else");
@@ -341,6 +346,7 @@ describeStores("approvals", (kind) => {
           environment: "production",
           rules: BY_VERSION,
           version: model,
+          deploy: null,
           requestedBy: "engine",
         })
       ).open,

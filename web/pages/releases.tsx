@@ -62,7 +62,7 @@ function EnvironmentPanel({ environment }: { readonly environment: Environment }
   const rule =
     environment.requiredApprovals === 0
       ? t("environment.open")
-      : t(environment.bind === "source" ? "environment.bindSource" : "environment.bindVersion", {
+      : t(environment.bind === "recipe" ? "environment.bindRecipe" : "environment.bindVersion", {
           count: environment.requiredApprovals,
         });
   return (

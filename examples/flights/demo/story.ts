@@ -91,7 +91,7 @@ async function trainAndDeploy(options: StoryOptions): Promise<void> {
   say(`  in production: delay ${endpoint.modelVersion} at ${api.url}${endpoint.path}`);
 }
 
-/** A reviewer looks at what waits and approves the notebook's source: the digest, and nothing else. */
+/** A reviewer looks at what waits and approves the recipe: the digest, and nothing else. */
 async function approveWaiting({ api, reviewerToken, say }: StoryOptions): Promise<void> {
   const { pending } = await api.get<Approvals>("/api/v1/approvals");
   for (const each of pending) {

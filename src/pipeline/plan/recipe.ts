@@ -97,6 +97,18 @@ export function combineRecipes(
   };
 }
 
+/** The recipe of a release: the model's, with what judged it and how it is deployed. */
+export function releaseRecipe(model: Recipe, gate: Recipe, release: RecipeRelease): Recipe {
+  return {
+    format: FORMAT,
+    ...mergeInputs([
+      { asset: release.asset, recipe: model },
+      { asset: release.gate, recipe: gate },
+    ]),
+    release,
+  };
+}
+
 export function formatRecipe(recipe: Recipe | StepRecipe): string {
   return canonicalJson(recipe);
 }

@@ -1,7 +1,7 @@
 import type { ModelDetail, ModelSummary, ModelVersionRecord, ModelVersionSummary, ServedAt, Verdict } from "#api";
 import type { Platform } from "#app";
 import { isAllowed } from "#access";
-import { listApprovals, type Trace, traceVersion } from "#governance";
+import { findRecipesOf, listApprovals, type Trace, traceVersion } from "#governance";
 import {
   type AssetVersion,
   type Deployed,
@@ -185,7 +185,11 @@ async function toRecord(
   const { model, record, tree } = readModelContent(version);
   const trace = await traceVersion(store, version.id);
   const notebook = trace.nodes.find((node) => node.kind === "notebook");
-  const digests = [version.digest, ...trace.notebookDigests];
+  const digests = [
+    version.digest,
+    ...(await findRecipesOf(store, platform.objects, version)),
+    ...trace.notebookDigests,
+  ];
   const approvals = (await Promise.all(digests.map((digest) => listApprovals(store, { project, digest })))).flat();
   const pending = (await Promise.all(digests.map((digest) => pendingApprovals(platform, facts.caller, digest)))).flat();
   const { training, test, features, verdict, deployments } = await store.read(async (transaction) => ({

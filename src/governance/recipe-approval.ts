@@ -1,0 +1,53 @@
+import type { Digest } from "#base";
+import { type AssetVersion, listApprovalRequests, listApprovalRows, type MetadataStore } from "#metadata-store";
+import type { ObjectStore } from "#object-store";
+import { parseRecipe, type Recipe, recipeOf } from "#pipeline";
+
+/** Decisions and requests that are looked through for one model. */
+const LOOKED_THROUGH = 500;
+
+/** The recipe of a release that somebody decided over, or that waits for it. */
+interface ReleaseRecipe {
+  readonly digest: Digest;
+  readonly recipe: Recipe;
+  readonly approved: boolean;
+}
+
+/** Recipes of releases of one model: what waits first, then what was decided over, newest first. */
+async function listReleaseRecipes(
+  store: MetadataStore,
+  objects: ObjectStore,
+  { project, asset }: { readonly project: string; readonly asset: string },
+): Promise<readonly ReleaseRecipe[]> {
+  const { requests, decisions } = await store.read(async (transaction) => ({
+    requests: await listApprovalRequests(transaction, { project, limit: LOOKED_THROUGH }),
+    decisions: await listApprovalRows(transaction, { project, standing: true, limit: LOOKED_THROUGH }),
+  }));
+  const known = [...requests, ...decisions].filter(({ subjectKind }) => subjectKind === "recipe");
+  const approved = new Set(decisions.flatMap(({ decision, digest }) => (decision === "approved" ? [digest] : [])));
+  const found: ReleaseRecipe[] = [];
+  for (const digest of new Set(known.map((each) => each.digest))) {
+    const recipe = parseRecipe((await objects.get(digest)).toString("utf8"));
+    if (recipe.release?.asset === asset) found.push({ digest, recipe, approved: approved.has(digest) });
+  }
+  return found;
+}
+
+/** Digests of the recipes of releases that one version would be, or is, part of. */
+export async function findRecipesOf(
+  store: MetadataStore,
+  objects: ObjectStore,
+  version: AssetVersion,
+): Promise<readonly Digest[]> {
+  const own = recipeOf(version);
+  if (own === undefined) return [];
+  const { steps } = parseRecipe((await objects.get(own)).toString("utf8"));
+  const releases = await listReleaseRecipes(store, objects, version);
+  return releases
+    .filter(({ recipe }) =>
+      Object.entries(steps).every(([asset, made]) =>
+        made.every((step) => recipe.steps[asset]?.includes(step) === true),
+      ),
+    )
+    .map(({ digest }) => digest);
+}
