@@ -1,7 +1,7 @@
 // Boundary rules, made from modules.json: one rule per module and per package owner, each with its reason.
 import { readFileSync } from "node:fs";
 
-const { modules, packageOwners } = JSON.parse(readFileSync(new URL("modules.json", import.meta.url), "utf8"));
+const { areas, modules, packageOwners } = JSON.parse(readFileSync(new URL("modules.json", import.meta.url), "utf8"));
 const names = Object.keys(modules);
 const escape = (text) => text.replaceAll(/[/.@-]/g, "\\$&");
 
@@ -27,7 +27,15 @@ const doorRules = names.map((name) => ({
   severity: "error",
   comment: `'${name}' is entered only through its index.ts, as #${name}: what is not exported there is free to change.`,
   from: { path: "^src/", pathNot: `^src/${name}/` },
-  to: { path: `^src/${name}/`, pathNot: [`^src/${name}/index\\.ts$`] },
+  to: { path: `^src/${name}/`, pathNot: [`^src/${name}/index\\.ts$`, "^src/metadata-store/[^/]+/index\\.ts$"] },
+}));
+
+const areaRules = Object.entries(areas).map(([area, { owner, debts }]) => ({
+  name: `area-${area}`,
+  severity: "error",
+  comment: `The operations of '${area}' belong to '${owner}': what others need of it, they ask #${owner}, or declare a port.`,
+  from: { path: "^src/", pathNot: [owner, "metadata-store", ...debts].map((other) => `^src/${other}/`) },
+  to: { path: `^src/metadata-store/${area}/` },
 }));
 
 const ownerRules = Object.entries(packageOwners)
@@ -59,6 +67,7 @@ export default {
   forbidden: [
     ...layerRules,
     ...doorRules,
+    ...areaRules,
     ...ownerRules,
     {
       name: "no-cycle",
@@ -98,7 +107,12 @@ export default {
       from: { path: "^test/([^/]+)/" },
       to: {
         path: "^src/([^/]+)/.+",
-        pathNot: ["^src/$1/", "^src/[^/]+/index\\.ts$", ...PARTS_THAT_TESTS_OPEN],
+        pathNot: [
+          "^src/$1/",
+          "^src/[^/]+/index\\.ts$",
+          "^src/metadata-store/[^/]+/index\\.ts$",
+          ...PARTS_THAT_TESTS_OPEN,
+        ],
       },
     },
     {

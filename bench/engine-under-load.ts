@@ -6,7 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { createLocalExecutor, createRunKind } from "#executors";
-import { logMetrics, openMetadataStore } from "#metadata-store";
+import { openMetadataStore } from "#metadata-store";
+import { logMetrics } from "#metadata-store/tracking";
 import { createFileSystemObjectStore } from "#object-store";
 import { createEngine, loadProjectPipelines, registerPipelines, type StepKind } from "#pipeline";
 

@@ -5,7 +5,8 @@ interface Modules {
   readonly modules: Readonly<
     Record<string, { readonly layer: number; readonly holds: string; readonly mayImport: readonly string[] }>
   >;
-  readonly packageOwners: Readonly<Record<string, string>>;
+  readonly areas: Readonly<Record<string, { readonly owner: string; readonly debts: readonly string[] }>>;
+  readonly packageOwners: Readonly<Record<string, string | readonly string[]>>;
 }
 
 const BEGIN = "<!-- layers: made by scripts/generate.ts -->";
@@ -13,7 +14,7 @@ const END = "<!-- end of layers -->";
 
 /** ARCHITECTURE.md with its layer table made from modules.json. */
 export async function generateArchitecture(root: string): Promise<ReadonlyMap<string, string>> {
-  const { modules, packageOwners } = JSON.parse(await readFile(join(root, "modules.json"), "utf8")) as Modules;
+  const { areas, modules, packageOwners } = JSON.parse(await readFile(join(root, "modules.json"), "utf8")) as Modules;
   const present = await readFile(join(root, "ARCHITECTURE.md"), "utf8");
   const [before, rest] = present.split(BEGIN);
   const after = rest?.split(END)[1];
@@ -23,11 +24,24 @@ export async function generateArchitecture(root: string): Promise<ReadonlyMap<st
     ([name, { layer, holds, mayImport }]) =>
       `| ${layer} | \`${name}\` | ${holds} | ${mayImport.map((other) => (other === "*below" ? "everything below" : other)).join(", ") || "–"} |`,
   );
-  const owners = Object.entries(packageOwners).map(([dependency, owner]) => `| \`${dependency}\` | \`${owner}\` |`);
+  const owners = Object.entries(packageOwners).map(
+    ([dependency, owner]) =>
+      `| \`${dependency}\` | ${[owner]
+        .flat()
+        .map((name) => `\`${name}\``)
+        .join(", ")} |`,
+  );
+  const doors = Object.entries(areas).map(
+    ([area, { owner, debts }]) => `| \`#metadata-store/${area}\` | \`${owner}\` | ${debts.join(", ") || "–"} |`,
+  );
   const table = [
     "| layer | module | holds | may import |",
     "|---|---|---|---|",
     ...rows,
+    "",
+    "| area of the metadata store | owner | still open to, until they ask its owner |",
+    "|---|---|---|",
+    ...doors,
     "",
     "| package | used only by |",
     "|---|---|",

@@ -1,11 +1,9 @@
 import { createHash, randomBytes } from "node:crypto";
 import type { Action } from "#api";
 import { type Clock, nearestName, newId, secretsEqual } from "#base";
+import { appendEvent, type EventsOf, type MetadataStore, type WriteTransaction } from "#metadata-store";
 import {
-  appendEvent,
-  type AttemptCredential,
   countGrants,
-  getAttemptCredential,
   getToken,
   getUser,
   hasUsers,
@@ -13,16 +11,13 @@ import {
   insertUser,
   listTokens,
   listUsers,
-  type EventsOf,
-  type MetadataStore,
   revokeToken,
-  setAttemptTokenHash,
   setGrant,
   type StoredToken,
   type StoredUser,
   touchToken,
-  type WriteTransaction,
-} from "#metadata-store";
+} from "#metadata-store/access";
+import { type AttemptCredential, getAttemptCredential, setAttemptTokenHash } from "#metadata-store/pipeline";
 import {
   actionInvalid,
   grantMissing,

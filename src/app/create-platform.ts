@@ -3,7 +3,7 @@ import type { Settings } from "#config";
 import { createDatasetStorage } from "#data";
 import { createWebhookHandler, sandboxRequirementOf } from "#delivery";
 import { createWorkspace } from "#executors";
-import { getPipelineDefinition, listPipelines } from "#metadata-store";
+import { getPipelineDefinition, listPipelines } from "#metadata-store/pipeline";
 import { createModelStorage } from "#models";
 import { createMonitoringCalls } from "#monitoring";
 import {

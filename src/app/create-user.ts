@@ -1,5 +1,5 @@
 import type { Role } from "#access";
-import type { StoredUser } from "#metadata-store";
+import type { StoredUser } from "#metadata-store/access";
 import type { StorePlatform } from "./platform.ts";
 
 /**

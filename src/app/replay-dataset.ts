@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { listQuarantineBatches } from "#metadata-store";
+import { listQuarantineBatches } from "#metadata-store/data";
 import type { Platform } from "./platform.ts";
 
 const MOST_BATCHES = 1000;

@@ -2,20 +2,22 @@ import { type Clock, newId } from "#base";
 import {
   appendEvent,
   type AssetVersion,
-  type CapturedFile,
-  clearCapturedFiles,
-  closeQuarantine,
   dropAsset,
   getAssetVersion,
   listAssetVersions,
   listDependents,
-  listOpenQuarantine,
   type MetadataStore,
   type ReadTransaction,
   recordAssetVersion,
+} from "#metadata-store";
+import {
+  type CapturedFile,
+  clearCapturedFiles,
+  closeQuarantine,
+  listOpenQuarantine,
   recordCapturedFiles,
   setCapturedFileState,
-} from "#metadata-store";
+} from "#metadata-store/data";
 import { fireTrigger } from "#pipeline";
 import { readLedger } from "./capture/ledger.ts";
 import type { DatasetContent, Datasets } from "./dataset.ts";

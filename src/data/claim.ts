@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Clock } from "#base";
+import type { MetadataStore, WriteTransaction } from "#metadata-store";
 import {
   beginDatasetWrite,
   type DatasetWriteRecord,
@@ -8,9 +9,7 @@ import {
   hasAssetVersion,
   listOpenDatasetWrites,
   lockDataset,
-  type MetadataStore,
-  type WriteTransaction,
-} from "#metadata-store";
+} from "#metadata-store/data";
 import { datasetBusy } from "./errors.ts";
 
 const CLAIM_MS = 30_000;

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { newId } from "#base";
-import { endDatasetWrite } from "#metadata-store";
+import { endDatasetWrite } from "#metadata-store/data";
 import { claimDataset } from "./claim.ts";
 import { compactFiles } from "./compact-files.ts";
 import { tableNameOf, type WriteDependencies } from "./dataset-write.ts";

@@ -1,14 +1,6 @@
 import { isDigest } from "#base";
-import {
-  type AssetVersion,
-  getAssetVersion,
-  listAssets,
-  listAssetVersions,
-  listQuarantineBatches,
-  type MetadataStore,
-  type QuarantineBatch,
-  summarizeQuarantine,
-} from "#metadata-store";
+import { type AssetVersion, getAssetVersion, listAssets, listAssetVersions, type MetadataStore } from "#metadata-store";
+import { listQuarantineBatches, type QuarantineBatch, summarizeQuarantine } from "#metadata-store/data";
 import type { ObjectStore } from "#object-store";
 import type { Column } from "./analytics/analytics.ts";
 import type { DatasetContent, QuarantineSummary } from "./dataset.ts";

@@ -2,15 +2,8 @@ import { randomUUID } from "node:crypto";
 import { access, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { isEsteiraError } from "#base";
-import {
-  type AssetVersion,
-  commitDatasetWrite,
-  type DatasetWriteRecord,
-  endDatasetWrite,
-  getDatasetWrite,
-  listAssetVersions,
-  type MetadataStore,
-} from "#metadata-store";
+import { type AssetVersion, listAssetVersions, type MetadataStore } from "#metadata-store";
+import { commitDatasetWrite, type DatasetWriteRecord, endDatasetWrite, getDatasetWrite } from "#metadata-store/data";
 import type { MadeVersion } from "#pipeline";
 import type { AnalyticsConnection } from "./analytics/analytics.ts";
 import { claimDataset, claimExpiry } from "./claim.ts";

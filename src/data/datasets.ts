@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { isEsteiraError } from "#base";
-import { type AssetVersion, endDatasetWrite, listAssetVersions, listOpenDatasetWrites } from "#metadata-store";
+import { type AssetVersion, listAssetVersions } from "#metadata-store";
+import { endDatasetWrite, listOpenDatasetWrites } from "#metadata-store/data";
 import type { Analytics, AnalyticsConnection } from "./analytics/analytics.ts";
 import { quoteName } from "./analytics/sql-text.ts";
 import type { DatasetContent, Datasets, DatasetSnapshot, QueryResult, RowOrder } from "./dataset.ts";

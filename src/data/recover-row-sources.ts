@@ -1,4 +1,5 @@
-import { type AssetVersion, getQuarantineBatch, listAssetVersions, type MetadataStore } from "#metadata-store";
+import { type AssetVersion, listAssetVersions, type MetadataStore } from "#metadata-store";
+import { getQuarantineBatch } from "#metadata-store/data";
 import type { DatasetContent } from "./dataset.ts";
 import type { Action } from "./delta/actions.ts";
 import { readLogEntry } from "./delta/log-entry.ts";

@@ -1,22 +1,19 @@
 import { type Clock, EsteiraError, type Log, messageOf, nearestName, newId } from "#base";
+import { type AssetVersion, getAssetVersion, getVersionGraph, type MetadataStore } from "#metadata-store";
 import {
-  type AssetVersion,
   type Deployed,
   type Deployment,
-  getAssetVersion,
   getDeployment,
   getRelease,
-  getVersionGraph,
   insertDeployment,
   insertRelease,
   listDeployed,
   listDeployments,
   listReleaseCourses,
   listReleases,
-  type MetadataStore,
   type Release,
   type ReleaseVersion,
-} from "#metadata-store";
+} from "#metadata-store/delivery";
 import type { ObjectStore } from "#object-store";
 import type { Services } from "#executors";
 import { type Environment, findEnvironment, PRODUCTION } from "./environment.ts";

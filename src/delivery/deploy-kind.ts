@@ -1,15 +1,8 @@
 import { z } from "zod";
 import { canonicalJson, type Json, nearestName } from "#base";
-import {
-  type AssetKind,
-  type AssetVersion,
-  type Deployment,
-  getAssetVersion,
-  getDeployment,
-  listAttempts,
-  listDeployed,
-  type MetadataStore,
-} from "#metadata-store";
+import { type AssetKind, type AssetVersion, getAssetVersion, type MetadataStore } from "#metadata-store";
+import { type Deployment, getDeployment, listDeployed } from "#metadata-store/delivery";
+import { listAttempts } from "#metadata-store/pipeline";
 import type { AnalysisContext, AttemptContext, Problem, StepAnalysis, StepKind, StepOutcome } from "#pipeline";
 import type { Delivery, FinishedDeployment } from "./delivery.ts";
 import { findEnvironment } from "./environment.ts";

@@ -1,13 +1,6 @@
 import { canonicalJson } from "#base";
-import {
-  type AssetVersion,
-  type Deployment,
-  getRelease,
-  listDeployed,
-  listDeployments,
-  type MetadataStore,
-  type Release,
-} from "#metadata-store";
+import type { AssetVersion, MetadataStore } from "#metadata-store";
+import { type Deployment, getRelease, listDeployed, listDeployments, type Release } from "#metadata-store/delivery";
 import type { Services } from "#executors";
 import type { ModelTarget, TargetState } from "./ports.ts";
 import type { ReleaseSettings } from "./release-settings.ts";

@@ -1,23 +1,23 @@
 import { isEsteiraError } from "#base";
+import { appendEvent, type AssetVersion, type WriteTransaction } from "#metadata-store";
 import {
-  appendEvent,
-  type AssetVersion,
   clearDeployed,
   type Deployed,
   type Deployment,
   endDeployment,
   endSupersededDeployments,
+  type Release,
+  setDeployed,
+} from "#metadata-store/delivery";
+import {
   getModelVersionByAlias,
   getModelVersionOfAsset,
   type ModelVersion,
   modelAliasMissing,
   modelVersionMissing,
-  type Release,
-  setDeployed,
   setModelVersionTag,
   setRegisteredModelAlias,
-  type WriteTransaction,
-} from "#metadata-store";
+} from "#metadata-store/registry";
 import { CHAMPION_ALIAS } from "#models";
 import { PRODUCTION } from "./environment.ts";
 import type { TargetState } from "./ports.ts";

@@ -1,11 +1,6 @@
 import { assertJsonDepth, type Clock, isSignatureOf } from "#base";
-import {
-  appendEvent,
-  getPushDelivery,
-  insertPushDelivery,
-  type MetadataStore,
-  type WriteTransaction,
-} from "#metadata-store";
+import { appendEvent, type MetadataStore, type WriteTransaction } from "#metadata-store";
+import { getPushDelivery, insertPushDelivery } from "#metadata-store/delivery";
 import { fireTrigger } from "#pipeline";
 import { webhookClosed, webhookInvalid, webhookUnsigned, webhookUnused } from "./errors.ts";
 import type { PushRequest } from "./push.ts";

@@ -1,7 +1,8 @@
 import { z } from "zod";
 import { type Clock, formatQuantity, type Json, nearestName } from "#base";
 import { type Analytics, type AnalyticsConnection, type Column, type Datasets, quoteName, quoteText } from "#data";
-import { type AssetVersion, getDatasetOrder, type MetadataStore, recordDatasetOrder } from "#metadata-store";
+import type { AssetVersion, MetadataStore } from "#metadata-store";
+import { getDatasetOrder, recordDatasetOrder } from "#metadata-store/features";
 import type {
   AnalysisContext,
   AttemptContext,

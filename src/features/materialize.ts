@@ -1,16 +1,14 @@
 import { type Clock, type Digest, digestOfJson, type Log, messageOf, nearestName } from "#base";
 import { type Analytics, type AnalyticsConnection, type Column, type Datasets, quoteList, quoteName } from "#data";
+import { type AssetVersion, getAssetVersion, type MetadataStore } from "#metadata-store";
 import {
-  type AssetVersion,
   deleteOldOnlineFeatures,
   type FeatureViewState,
-  getAssetVersion,
   listFeatureViewStates,
-  type MetadataStore,
   type OnlineFeature,
   putOnlineFeatures,
   setFeatureViewState,
-} from "#metadata-store";
+} from "#metadata-store/features";
 import { columnMissing } from "./errors.ts";
 import type { FeatureView } from "./feature-definitions.ts";
 

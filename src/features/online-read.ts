@@ -1,12 +1,12 @@
 import { type Json, nearestName } from "#base";
+import type { MetadataStore } from "#metadata-store";
 import {
   type FeatureViewState,
   getFirstOnlineFeature,
   getOnlineFeatures,
   listFeatureViewStates,
-  type MetadataStore,
   type OnlineFeature,
-} from "#metadata-store";
+} from "#metadata-store/features";
 import { nameCollision, notFound, requestInvalid } from "./errors.ts";
 import type { FeatureDefinitions, FeatureReference } from "./feature-definitions.ts";
 import { collisionsOf, type JoinedView, planJoin } from "./join-plan.ts";

@@ -1,10 +1,5 @@
-import {
-  type AssetVersion,
-  type FeatureViewState,
-  getAssetVersion,
-  listFeatureViewStates,
-  type MetadataStore,
-} from "#metadata-store";
+import { type AssetVersion, getAssetVersion, type MetadataStore } from "#metadata-store";
+import { type FeatureViewState, listFeatureViewStates } from "#metadata-store/features";
 import type { FeatureView } from "./feature-definitions.ts";
 import { digestOfView } from "./materialize.ts";
 

@@ -1,16 +1,14 @@
 import type { Clock, Digest, Json } from "#base";
+import { appendEvent, type AssetVersion, type MetadataStore } from "#metadata-store";
 import {
-  appendEvent,
   type ApprovalSubject,
-  type AssetVersion,
   closeApprovalRequest,
   getVerdict,
   listApprovalRequests,
   listApprovalRows,
-  type MetadataStore,
   upsertApprovalRequest,
   type StoredVerdict,
-} from "#metadata-store";
+} from "#metadata-store/governance";
 import type { ObjectStore } from "#object-store";
 import { digestOfRecipe, formatRecipe, parseRecipe, type Recipe, recipeOf, releaseRecipe } from "#pipeline";
 import { type CommitAuthors, findSubject, subjectKindOf } from "./approval-subject.ts";

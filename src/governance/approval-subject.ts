@@ -1,18 +1,20 @@
 import type { Digest } from "#base";
 import {
-  type ApprovalRequest,
-  type ApprovalSubject,
   type AssetKind,
   type AssetVersion,
   getAssetVersion,
   getVersionGraph,
-  listApprovalRequests,
-  listAuthors,
   listVersionsByDigest,
-  listUsers,
   type MetadataStore,
   type ReadTransaction,
 } from "#metadata-store";
+import { listUsers } from "#metadata-store/access";
+import {
+  type ApprovalRequest,
+  type ApprovalSubject,
+  listApprovalRequests,
+  listAuthors,
+} from "#metadata-store/governance";
 
 /** Kinds whose makers are authors of what is made of them. Data are captured, not authored. */
 const AUTHORED_KINDS: readonly AssetKind[] = ["notebook", "model", "code"];

@@ -1,21 +1,17 @@
 import { type Identity, roleIn, type Role } from "#access";
 import { type Clock, type Digest, newId } from "#base";
+import { appendEvent, type MetadataStore, type ReadTransaction, type WriteTransaction } from "#metadata-store";
+import { getUser, hasUsers } from "#metadata-store/access";
 import {
-  appendEvent,
   type ApprovalSubject,
   closeApprovalRequest,
   getApproval,
-  getUser,
-  hasUsers,
   insertApproval,
   listApprovalRequests,
   listApprovalRows,
   markApprovalRevoked,
-  type MetadataStore,
-  type ReadTransaction,
   type StoredApproval,
-  type WriteTransaction,
-} from "#metadata-store";
+} from "#metadata-store/governance";
 import { openGate, refuseGate } from "#pipeline";
 import { type ApprovalSubjectFacts, type CommitAuthors, findSubject } from "./approval-subject.ts";
 import { approvalMissing, authorCannotApprove, reviewerRequired, revocationDenied, subjectUnknown } from "./errors.ts";

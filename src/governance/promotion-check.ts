@@ -1,4 +1,5 @@
-import { getAssetVersion, listDeployed, type ReadTransaction } from "#metadata-store";
+import { getAssetVersion, type ReadTransaction } from "#metadata-store";
+import { listDeployed } from "#metadata-store/delivery";
 import type { Promotion, PromotionCheck } from "#models";
 
 /** Environment whose models carry protected aliases. */

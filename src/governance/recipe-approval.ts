@@ -1,5 +1,6 @@
 import type { Digest } from "#base";
-import { type AssetVersion, listApprovalRequests, listApprovalRows, type MetadataStore } from "#metadata-store";
+import type { AssetVersion, MetadataStore } from "#metadata-store";
+import { listApprovalRequests, listApprovalRows } from "#metadata-store/governance";
 import type { ObjectStore } from "#object-store";
 import { parseRecipe, type Recipe, recipeOf } from "#pipeline";
 

@@ -2,13 +2,12 @@ import type { Digest } from "#base";
 import {
   type AssetVersion,
   getAssetVersion,
-  getPrediction,
   getVersionGraph,
-  listApprovalRows,
   listAssetVersions,
   type MetadataStore,
-  type StoredApproval,
 } from "#metadata-store";
+import { listApprovalRows, type StoredApproval } from "#metadata-store/governance";
+import { getPrediction } from "#metadata-store/serving";
 import { commitOf, sourceDigestOf } from "./approval-subject.ts";
 import { traceUnknown } from "./errors.ts";
 

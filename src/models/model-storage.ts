@@ -4,14 +4,12 @@ import { join } from "node:path";
 import { type Clock, digestOfJson, type Json } from "#base";
 import {
   type AssetVersion,
-  createModelVersion,
-  createRegisteredModel,
   getAssetVersion,
-  getModelVersionOfAsset,
   getVersionGraph,
   type MetadataStore,
   type WriteTransaction,
 } from "#metadata-store";
+import { createModelVersion, createRegisteredModel, getModelVersionOfAsset } from "#metadata-store/registry";
 import { digestOfTree, isTreeAt, type ObjectStore, putTree, writeTree } from "#object-store";
 import type { ArtifactFolder } from "#tracking";
 import type { AssetStorage, AttemptContext, LocatedAsset, PublishedOutput } from "#pipeline";

@@ -1,5 +1,6 @@
 import type { Digest } from "#base";
-import type { AssetVersion, ModelVersion, ReadTransaction } from "#metadata-store";
+import type { AssetVersion, ReadTransaction } from "#metadata-store";
+import type { ModelVersion } from "#metadata-store/registry";
 
 /** A batch of rows by column; every array has the same length. `null` marks a missing value. */
 export interface ColumnBatch {

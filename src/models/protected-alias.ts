@@ -1,4 +1,5 @@
-import { getModelVersion, getRegisteredModel, isPipelineModel, type WriteTransaction } from "#metadata-store";
+import type { WriteTransaction } from "#metadata-store";
+import { getModelVersion, getRegisteredModel, isPipelineModel } from "#metadata-store/registry";
 import { promotionRefused } from "./errors.ts";
 import type { PromotionCheck } from "./ports.ts";
 

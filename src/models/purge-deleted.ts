@@ -1,16 +1,16 @@
 import { readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { type Clock, isEsteiraError, type Log, messageOf } from "#base";
+import type { MetadataStore } from "#metadata-store";
 import {
   listPurgeableExperiments,
   listPurgeableLoggedModels,
   listPurgeableRuns,
-  type MetadataStore,
   type Purgeable,
   purgeExperiment,
   purgeLoggedModel,
   purgeRun,
-} from "#metadata-store";
+} from "#metadata-store/purge";
 import { type ArtifactFolder, artifactLocationForeign } from "#tracking";
 
 const OLD_UPLOAD_MS = 24 * 3600 * 1000;

@@ -6,17 +6,19 @@ import {
   appendEvent,
   type AssetVersion,
   getAssetVersion,
-  getModelVersionByAlias,
-  getModelVersionOfAsset,
   type MetadataStore,
-  modelAliasMissing,
-  modelVersionMissing,
   type ReadTransaction,
-  recordVerdict,
-  registeredModelMissing,
-  setModelVersionTag,
   type WriteTransaction,
 } from "#metadata-store";
+import { recordVerdict } from "#metadata-store/governance";
+import {
+  getModelVersionByAlias,
+  getModelVersionOfAsset,
+  modelAliasMissing,
+  modelVersionMissing,
+  registeredModelMissing,
+  setModelVersionTag,
+} from "#metadata-store/registry";
 import type { AttemptContext, Problem, StepAnalysis, StepKind, StepOutcome } from "#pipeline";
 import { testDataMissing } from "./errors.ts";
 import { BINARY_METRICS, MULTICLASS_METRICS, REGRESSION_METRICS } from "./evaluation.ts";

@@ -1,11 +1,6 @@
 import { isEsteiraError } from "#base";
-import {
-  getLoggedModel,
-  getModelVersion,
-  getModelVersionByAlias,
-  getRunLocation,
-  type ReadTransaction,
-} from "#metadata-store";
+import type { ReadTransaction } from "#metadata-store";
+import { getLoggedModel, getModelVersion, getModelVersionByAlias, getRunLocation } from "#metadata-store/registry";
 import { hasNul, hasParentSegment, localPath, parameterInvalid } from "#tracking";
 
 const MODELS_URI = /^models:\/+([^?#]+)$/;

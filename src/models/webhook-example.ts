@@ -1,4 +1,4 @@
-import type { WebhookEvent } from "#metadata-store";
+import type { WebhookEvent } from "#metadata-store/registry";
 
 const MODEL = {
   name: "example_model",

@@ -3,18 +3,18 @@ import { lookup } from "node:dns/promises";
 import type { IncomingMessage, RequestOptions } from "node:http";
 import { isIP } from "node:net";
 import { type Clock, type Log, messageOf } from "#base";
+import type { MetadataStore } from "#metadata-store";
 import {
   claimWebhookDeliveries,
   deleteEndedDeliveries,
   getWebhook,
   getWebhookSecret,
-  type MetadataStore,
   nextWebhookDeliveryMs,
   recordWebhookDelivery,
   webhookBody,
   type WebhookDelivery,
   type WebhookEvent,
-} from "#metadata-store";
+} from "#metadata-store/registry";
 import { webhookTargetRefused } from "./errors.ts";
 import { isPublicAddress } from "./public-address.ts";
 import { examplePayload } from "./webhook-example.ts";

@@ -1,13 +1,12 @@
+import type { MetadataStore } from "#metadata-store";
+import { listWindowFacts, type WindowFacts } from "#metadata-store/monitoring";
 import {
   countWindows,
   type EndpointKey,
   listChangedHours,
-  listWindowFacts,
-  type MetadataStore,
   type PredictionTotal,
   type WindowCount,
-  type WindowFacts,
-} from "#metadata-store";
+} from "#metadata-store/serving";
 import type { WindowSize } from "./monitor-file.ts";
 import type { MonitorSet } from "./monitor-set.ts";
 import { windowMs, windowStart } from "./window-time.ts";

@@ -1,19 +1,17 @@
 import { type Clock, type Log, messageOf } from "#base";
+import type { MetadataStore, WriteTransaction } from "#metadata-store";
 import {
   type Alert,
   changeAlert,
-  type EndpointKey,
   linkTriggeredRuns,
   listAlerts,
-  listPredictionTotals,
   listWindows,
-  type MetadataStore,
   type MonitorScore,
   type MonitorWindow,
   openAlert,
   saveWindow,
-  type WriteTransaction,
-} from "#metadata-store";
+} from "#metadata-store/monitoring";
+import { type EndpointKey, listPredictionTotals } from "#metadata-store/serving";
 import { fireTrigger } from "#pipeline";
 import {
   type CountedWindow,

@@ -1,4 +1,4 @@
-import type { MonitorScore, MonitorWindow } from "#metadata-store";
+import type { MonitorScore, MonitorWindow } from "#metadata-store/monitoring";
 import { isLowerBetter, type MetricName } from "#models";
 import { defaultThreshold, type DriftMethod } from "./drift-method.ts";
 import type { MonitorFile, MonitorRule } from "./monitor-file.ts";

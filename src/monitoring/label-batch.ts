@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { NewLabel } from "#metadata-store";
+import type { NewLabel } from "#metadata-store/serving";
 import { labelInvalid } from "./errors.ts";
 
 const time = z.union([z.number(), z.string().min(10)]);

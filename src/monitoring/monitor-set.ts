@@ -1,5 +1,6 @@
 import { type Clock, type LocatedProblem, nearestName } from "#base";
-import { listMonitors, type MetadataStore, replaceMonitors, type StoredMonitor } from "#metadata-store";
+import type { MetadataStore } from "#metadata-store";
+import { listMonitors, replaceMonitors, type StoredMonitor } from "#metadata-store/monitoring";
 import { monitorInvalid } from "./errors.ts";
 import { type MonitorFile, type MonitorRule, parseMonitorFile, type WindowSize } from "./monitor-file.ts";
 

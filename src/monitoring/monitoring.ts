@@ -1,14 +1,7 @@
 import { type Clock, type Log, messageOf, systemClock } from "#base";
-import {
-  type Alert,
-  type EndpointKey,
-  type LabelReport,
-  listAlerts,
-  listEndpoints,
-  type MetadataStore,
-  recordLabels,
-  type StoredMonitor,
-} from "#metadata-store";
+import type { MetadataStore } from "#metadata-store";
+import { type Alert, listAlerts, type StoredMonitor } from "#metadata-store/monitoring";
+import { type EndpointKey, type LabelReport, listEndpoints, recordLabels } from "#metadata-store/serving";
 import type { DatasetReader, Scorer } from "#models";
 import { createWatchMemory, type WatchMemory } from "./changed-windows.ts";
 import { type EvaluationReport, type EvaluationRequest, evaluateEndpoint } from "./evaluation.ts";

@@ -1,5 +1,6 @@
 import { type Clock, type Log, messageOf, signMessage } from "#base";
-import { type AlertDelivery, listDueDeliveries, listMonitors, type MetadataStore, saveDelivery } from "#metadata-store";
+import type { MetadataStore } from "#metadata-store";
+import { type AlertDelivery, listDueDeliveries, listMonitors, saveDelivery } from "#metadata-store/monitoring";
 import type { Monitor } from "./monitor-set.ts";
 
 export interface NotificationOptions {

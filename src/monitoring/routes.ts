@@ -1,6 +1,6 @@
 import { type Answered, monitoringRoutes } from "#api";
 import { assertJsonDepth, EsteiraError, type Log, messageOf } from "#base";
-import type { EndpointKey } from "#metadata-store";
+import type { EndpointKey } from "#metadata-store/serving";
 import { labelInvalid } from "./errors.ts";
 import { parseLabelBatch, parseUntil } from "./label-batch.ts";
 import type { Monitoring } from "./monitoring.ts";

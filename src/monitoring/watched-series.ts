@@ -1,4 +1,4 @@
-import type { MonitorWindow } from "#metadata-store";
+import type { MonitorWindow } from "#metadata-store/monitoring";
 import { isLowerBetter, type MetricName } from "#models";
 import { defaultThreshold, type DriftMethod, isPValue } from "./drift-method.ts";
 import { judgeWindow } from "./judge.ts";

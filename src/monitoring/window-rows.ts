@@ -1,4 +1,5 @@
-import { type EndpointKey, type MetadataStore, scanPredictions, type ScannedPrediction } from "#metadata-store";
+import type { MetadataStore } from "#metadata-store";
+import { type EndpointKey, scanPredictions, type ScannedPrediction } from "#metadata-store/serving";
 import type { ModelDescription } from "#models";
 import { createNumberColumn, createRowSample, createValueColumn, type SampledColumn } from "./row-sample.ts";
 

@@ -1,4 +1,4 @@
-import type { MonitorScore } from "#metadata-store";
+import type { MonitorScore } from "#metadata-store/monitoring";
 import { evaluateAll, type MetricName, pickRows, segmentsOf } from "#models";
 import { toColumnSample } from "./column-sample.ts";
 import { chooseMethod, type ColumnSample, type DriftMethod, scoreDrift } from "./drift-method.ts";

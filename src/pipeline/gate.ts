@@ -1,4 +1,5 @@
-import { changeGate, type WriteTransaction } from "#metadata-store";
+import type { WriteTransaction } from "#metadata-store";
+import { changeGate } from "#metadata-store/pipeline";
 
 /** A gate that step runs may wait for, and who moves it. */
 export interface GateKey {

@@ -1,5 +1,6 @@
 import { canonicalJson } from "#base";
-import { type MetadataStore, removePipelinesExcept, savePipeline, type TriggerKind } from "#metadata-store";
+import type { MetadataStore } from "#metadata-store";
+import { removePipelinesExcept, savePipeline, type TriggerKind } from "#metadata-store/pipeline";
 import { digestOfDefinition, type PipelineDefinition } from "./define/definition.ts";
 import { nextTick } from "./define/schedule-expression.ts";
 

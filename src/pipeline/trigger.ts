@@ -1,13 +1,12 @@
+import { appendEvent, type WriteTransaction } from "#metadata-store";
 import {
   admitPipelineRuns,
-  appendEvent,
   findMergeableRun,
   findTriggeredPipelines,
   getPipelineDefinition,
   insertPipelineRun,
   type TriggerKind,
-  type WriteTransaction,
-} from "#metadata-store";
+} from "#metadata-store/pipeline";
 import type { PipelineDefinition } from "./define/definition.ts";
 import { expandRun, type RunRequest } from "./engine/expand-run.ts";
 

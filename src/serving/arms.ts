@@ -1,5 +1,5 @@
 import { type Clock, EsteiraError, type Log, messageOf } from "#base";
-import type { EndpointKey } from "#metadata-store";
+import type { EndpointKey } from "#metadata-store/serving";
 import type { PredictRequest } from "./endpoints.ts";
 import type { LiveEndpoint } from "./live-endpoints.ts";
 import type { LoadedModel } from "./loaded-model.ts";

@@ -1,5 +1,6 @@
 import { type Clock, type Log, type Metrics, messageOf, newId, systemClock } from "#base";
-import type { AssetVersion, EndpointKey, MetadataStore } from "#metadata-store";
+import type { AssetVersion, MetadataStore } from "#metadata-store";
+import type { EndpointKey } from "#metadata-store/serving";
 import { rowsTooMany } from "./errors.ts";
 import { createFeatureReader } from "./feature-reader.ts";
 import { createLiveEndpoints, type EndpointProblem, type LiveEndpoint } from "./live-endpoints.ts";

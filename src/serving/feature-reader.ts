@@ -1,4 +1,4 @@
-import type { Endpoint } from "#metadata-store";
+import type { Endpoint } from "#metadata-store/serving";
 import type { FeatureReport, PredictRequest, RowFeatures } from "./endpoints.ts";
 import { endpointNotReady, featuresMissing } from "./errors.ts";
 import type { ModelSignature } from "./model-signature.ts";

@@ -1,12 +1,6 @@
 import { type Log, messageOf } from "#base";
-import {
-  type Endpoint,
-  type EndpointKey,
-  getAssetVersion,
-  getEndpoint,
-  listEndpoints,
-  type MetadataStore,
-} from "#metadata-store";
+import { getAssetVersion, type MetadataStore } from "#metadata-store";
+import { type Endpoint, type EndpointKey, getEndpoint, listEndpoints } from "#metadata-store/serving";
 import { endpointNotReady, endpointUnknown, modelMissing } from "./errors.ts";
 import type { LoadedModel, LoadedModels } from "./loaded-model.ts";
 

@@ -1,13 +1,7 @@
 import { type Clock, type Log, systemClock } from "#base";
 import type { ModelDeployment, ModelTarget, TargetState } from "#delivery";
-import {
-  type AssetVersion,
-  type EndpointKey,
-  getAssetVersion,
-  getEndpoint,
-  type MetadataStore,
-  saveEndpoint,
-} from "#metadata-store";
+import { type AssetVersion, getAssetVersion, type MetadataStore } from "#metadata-store";
+import { type EndpointKey, getEndpoint, saveEndpoint } from "#metadata-store/serving";
 import type { Endpoints } from "./endpoints.ts";
 import { modelMissing } from "./errors.ts";
 import type { LoadedModels } from "./loaded-model.ts";

@@ -1,11 +1,5 @@
-import {
-  changeTrialFigures,
-  type EndpointKey,
-  type MetadataStore,
-  type NewPrediction,
-  recordPredictions,
-  type WriteTransaction,
-} from "#metadata-store";
+import type { MetadataStore, WriteTransaction } from "#metadata-store";
+import { changeTrialFigures, type EndpointKey, type NewPrediction, recordPredictions } from "#metadata-store/serving";
 import { addObservation, type ArmObservation } from "./trial-figures.ts";
 
 /** What the arms of a trial did with a request. */

@@ -1,5 +1,5 @@
 import { EsteiraError, type Metrics } from "#base";
-import type { EndpointKey } from "#metadata-store";
+import type { EndpointKey } from "#metadata-store/serving";
 import type { FeatureReport } from "./endpoints.ts";
 import type { PredictionPart } from "./prediction-part.ts";
 

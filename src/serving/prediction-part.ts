@@ -1,5 +1,5 @@
 import { newId } from "#base";
-import type { EndpointKey, NewPrediction, PredictionArm } from "#metadata-store";
+import type { EndpointKey, NewPrediction, PredictionArm } from "#metadata-store/serving";
 import type { PredictRequest, RowFeatures } from "./endpoints.ts";
 import type { ModelSignature } from "./model-signature.ts";
 import { toContextText, toFeatureTexts } from "./feature-text.ts";

@@ -1,4 +1,4 @@
-import type { Endpoint } from "#metadata-store";
+import type { Endpoint } from "#metadata-store/serving";
 import type { LoadedModel } from "./loaded-model.ts";
 import type { ModelInput } from "./model-signature.ts";
 import type { OnlineFeatures } from "./ports.ts";

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { type StrategyDeclaration, strategySchema } from "#delivery";
-import type { EndpointStrategy } from "#metadata-store";
+import type { EndpointStrategy } from "#metadata-store/serving";
 import { strategyInvalid } from "./errors.ts";
 
 const BUCKETS = 10_000;

@@ -1,4 +1,4 @@
-import type { ArmFigures, PredictionArm, TrialComparison, TrialFigures } from "#metadata-store";
+import type { ArmFigures, PredictionArm, TrialComparison, TrialFigures } from "#metadata-store/serving";
 import type { ModelOutput } from "./model-runtime.ts";
 
 /** What one arm did with one request of a trial. */

@@ -1,4 +1,4 @@
-import type { EndpointStrategy, TrialFigures } from "#metadata-store";
+import type { EndpointStrategy, TrialFigures } from "#metadata-store/serving";
 import { DEFAULT_MIN_REQUESTS } from "./strategy.ts";
 import { durationQuantile, failureShare, failuresOf } from "./trial-figures.ts";
 

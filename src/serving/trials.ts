@@ -1,18 +1,16 @@
 import { type Clock, type Log, messageOf, newId, systemClock } from "#base";
+import { getAssetVersion, type MetadataStore, type ReadTransaction } from "#metadata-store";
 import {
   beginTrial,
   type Endpoint,
   type EndpointKey,
   type EndpointTrial,
-  getAssetVersion,
   getEndpoint,
   getOpenTrial,
   listEndpoints,
   listTrials,
-  type MetadataStore,
-  type ReadTransaction,
   saveEndpoint,
-} from "#metadata-store";
+} from "#metadata-store/serving";
 import type { Endpoints } from "./endpoints.ts";
 import type { AlertWatch } from "./ports.ts";
 import { durationQuantile } from "./trial-figures.ts";

@@ -1,4 +1,5 @@
-import { getRunLocation, type MetadataStore, type RunLocation } from "#metadata-store";
+import type { MetadataStore } from "#metadata-store";
+import { getRunLocation, type RunLocation } from "#metadata-store/registry";
 import { runMissing } from "./errors.ts";
 
 /** Where a run keeps its artifacts; deleted runs too. @throws TRACKING_RUN_MISSING */

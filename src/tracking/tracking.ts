@@ -1,5 +1,7 @@
 import type { Clock } from "#base";
 import { createHash } from "node:crypto";
+import type { MetadataStore, WriteTransaction } from "#metadata-store";
+import type { KeyValue } from "#metadata-store/registry";
 import {
   ATTEMPT_TAG,
   createExperiment,
@@ -8,16 +10,13 @@ import {
   findRun,
   findRunOfAttempt,
   hydrateRuns,
-  type KeyValue,
   logDatasets,
   logParams,
-  type MetadataStore,
   type Run,
   type RunDataset,
   type RunStatus,
   updateRun,
-  type WriteTransaction,
-} from "#metadata-store";
+} from "#metadata-store/tracking";
 import { appendPath } from "./artifact-uri.ts";
 import { experimentNotActive, runMissing } from "./errors.ts";
 import { truncate } from "./mlflow-rest/name-rules.ts";

@@ -28,6 +28,7 @@ const IMPORTS: readonly (readonly [rule: string, file: string, text: string])[] 
   ["layer-tracking", "src/tracking/planted.ts", 'import "#models";'],
   ["layer-cli", "src/cli/planted.ts", 'import "#metadata-store";'],
   ["door-data", "src/features/planted.ts", 'import "../data/errors.ts";'],
+  ["area-registry", "src/features/planted-area.ts", 'import "#metadata-store/registry";'],
   ["owner-kysely", "src/pipeline/planted.ts", 'import "kysely";'],
   ["owner-node-child-process", "src/models/planted.ts", 'import "node:child_process";'],
   ["owner-node-http", "src/data/planted.ts", 'import "node:http";'],

@@ -4,7 +4,8 @@ import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { it } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
-import { listAssets, listEvents, listOtherEngines } from "#metadata-store";
+import { listAssets, listEvents } from "#metadata-store";
+import { listOtherEngines } from "#metadata-store/pipeline";
 import { getPipelineRun, getStepRun, listPipelineRuns } from "#pipeline";
 import { describeStores, openTestStore, type TestStore } from "../setup/stores.ts";
 

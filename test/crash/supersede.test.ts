@@ -7,7 +7,8 @@ import { fileURLToPath } from "node:url";
 import { setTimeout as delay } from "node:timers/promises";
 import { silentLog, systemClock } from "#base";
 import { createAnalytics, createDatasets } from "#data";
-import { getAssetVersion, listCapturedFiles, listQuarantineBatches } from "#metadata-store";
+import { getAssetVersion } from "#metadata-store";
+import { listCapturedFiles, listQuarantineBatches } from "#metadata-store/data";
 import { describeStores, openTestStore } from "../setup/stores.ts";
 
 const CONTRACT =

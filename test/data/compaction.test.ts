@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { after, it } from "node:test";
 import { newId, silentLog, systemClock } from "#base";
 import { createAnalytics, createDatasets, type DatasetContent, type Datasets, type DatasetWrite } from "#data";
-import { type AssetVersion, extendDatasetWrite, recordAssetVersion } from "#metadata-store";
+import { type AssetVersion, recordAssetVersion } from "#metadata-store";
+import { extendDatasetWrite } from "#metadata-store/data";
 import { describeStores, openTestStore, type TestStore } from "../setup/stores.ts";
 
 interface Opened extends TestStore {

@@ -19,12 +19,11 @@ import {
   type AssetKind,
   type AssetVersion,
   getAssetVersion,
-  listQuarantineBatches,
   type MetadataStore,
-  type QuarantineBatch,
   recordAssetVersion,
   type StoreKind,
 } from "#metadata-store";
+import { listQuarantineBatches, type QuarantineBatch } from "#metadata-store/data";
 import type { ObjectStore } from "#object-store";
 import type { AnalysisContext, AttemptContext, StepAnalysis, StepKind, StepOutcome } from "#pipeline";
 import { openTestStore } from "../setup/stores.ts";

@@ -188,7 +188,7 @@ describeStores("datasets", (kind) => {
       select: "select 666 as id, 'x' as ghost",
     });
     await store.write((transaction) =>
-      import("#metadata-store").then(({ extendDatasetWrite }) =>
+      import("#metadata-store/data").then(({ extendDatasetWrite }) =>
         extendDatasetWrite(transaction, { project: "p", asset: "d", operationId: "dead", expiresAtMs: 0 }),
       ),
     );

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { it } from "node:test";
 import { systemClock } from "#base";
 import { askForCapture, type CaptureDeclaration, type DatasetContent, dropDataset, restoreDataset } from "#data";
-import { extendDatasetWrite, getAssetVersion, listCapturedFiles, listEvents } from "#metadata-store";
+import { getAssetVersion, listEvents } from "#metadata-store";
+import { extendDatasetWrite, listCapturedFiles } from "#metadata-store/data";
 import { describeStores } from "../setup/stores.ts";
 import { openDataProject } from "./data-project.ts";
 

@@ -14,20 +14,9 @@ import {
 } from "#delivery";
 import { createServices, type Services } from "#executors";
 import { approve, createApprovalCheck } from "#governance";
-import {
-  type AssetVersion,
-  createModelVersion,
-  createRegisteredModel,
-  getRegisteredModel,
-  insertDeployment,
-  listDeployed,
-  listDeployments,
-  listEvents,
-  listReleases,
-  type MetadataStore,
-  recordAssetVersion,
-  type StoreKind,
-} from "#metadata-store";
+import { type AssetVersion, listEvents, type MetadataStore, recordAssetVersion, type StoreKind } from "#metadata-store";
+import { insertDeployment, listDeployed, listDeployments, listReleases } from "#metadata-store/delivery";
+import { createModelVersion, createRegisteredModel, getRegisteredModel } from "#metadata-store/registry";
 import { digestOfTree, type ObjectStore, putTree } from "#object-store";
 import type { AttemptContext, StepOutcome } from "#pipeline";
 import { callerOf } from "../setup/caller.ts";

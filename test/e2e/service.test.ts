@@ -18,7 +18,9 @@ import {
 } from "#delivery";
 import { createGit, createLocalExecutor, createRunKind, createServices, type Services } from "#executors";
 import { approve, createApprovalCheck, listPendingApprovals } from "#governance";
-import { listDeployed, listDeployments, type MetadataStore, type PipelineRun, type StoreKind } from "#metadata-store";
+import type { MetadataStore, StoreKind } from "#metadata-store";
+import { listDeployed, listDeployments } from "#metadata-store/delivery";
+import type { PipelineRun } from "#metadata-store/pipeline";
 import { createEngine, type Engine, getPipelineRun, listPipelineRuns, type StepKind } from "#pipeline";
 import { callerOf } from "../setup/caller.ts";
 import { testPorts } from "../setup/engine.ts";

@@ -9,9 +9,9 @@ import {
   type MetadataStore,
   type NewAssetVersion,
   recordAssetVersion,
-  recordVerdict,
   type StoreKind,
 } from "#metadata-store";
+import { recordVerdict } from "#metadata-store/governance";
 import { callerOf } from "../setup/caller.ts";
 import { formatRecipe, type Recipe } from "#pipeline";
 import type { ObjectStore } from "#object-store";

@@ -2,15 +2,9 @@ import assert from "node:assert/strict";
 import { it } from "node:test";
 import { digestOf } from "#base";
 import { createPromotionCheck } from "#governance";
-import {
-  type AssetVersion,
-  createModelVersion,
-  createRegisteredModel,
-  type ModelVersion,
-  recordAssetVersion,
-  setDeployed,
-  type WriteTransaction,
-} from "#metadata-store";
+import { type AssetVersion, recordAssetVersion, type WriteTransaction } from "#metadata-store";
+import { setDeployed } from "#metadata-store/delivery";
+import { createModelVersion, createRegisteredModel, type ModelVersion } from "#metadata-store/registry";
 import { describeStores, openTestStore } from "../setup/stores.ts";
 
 describeStores("protected aliases", (kind) => {

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { it } from "node:test";
 import { digestOf, isEsteiraError, newId } from "#base";
 import { traceDownstream, tracePrediction, traceVersion } from "#governance";
-import { type AssetVersion, type NewAssetVersion, recordAssetVersion, recordPredictions } from "#metadata-store";
+import { type AssetVersion, type NewAssetVersion, recordAssetVersion } from "#metadata-store";
+import { recordPredictions } from "#metadata-store/serving";
 import { describeStores, openTestStore } from "../setup/stores.ts";
 
 describeStores("traces", (kind) => {

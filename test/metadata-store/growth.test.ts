@@ -5,16 +5,9 @@ import { after, describe, it } from "node:test";
 import { type Kysely, PostgresDialect, Kysely as Database, sql } from "kysely";
 import pg from "pg";
 import { digestOf } from "#base";
-import {
-  getVersionGraph,
-  findLatestStepRuns,
-  listOtherEngines,
-  listPredictions,
-  listPredictionTotals,
-  type MetadataStore,
-  openMetadataStore,
-  recordAssetVersion,
-} from "#metadata-store";
+import { getVersionGraph, type MetadataStore, openMetadataStore, recordAssetVersion } from "#metadata-store";
+import { findLatestStepRuns, listOtherEngines } from "#metadata-store/pipeline";
+import { listPredictions, listPredictionTotals } from "#metadata-store/serving";
 import { createSqliteDialect } from "../../src/metadata-store/drivers/sqlite-dialect.ts";
 import { migrations } from "../../src/metadata-store/migrations.ts";
 import { createPostgresSchema, describeStores, openTestStore, temporaryFolder } from "../setup/stores.ts";

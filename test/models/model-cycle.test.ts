@@ -6,16 +6,9 @@ import { after, it } from "node:test";
 import { promisify } from "node:util";
 import { type Digest, isEsteiraError, silentLog, systemClock } from "#base";
 import { createAnalytics, createDatasets, type DatasetContent, describeStandaloneTable } from "#data";
-import {
-  type AssetVersion,
-  getModelVersion,
-  getModelVersionOfAsset,
-  getVerdict,
-  type MetadataStore,
-  recordAssetVersion,
-  setRegisteredModelAlias,
-  type StoreKind,
-} from "#metadata-store";
+import { type AssetVersion, type MetadataStore, recordAssetVersion, type StoreKind } from "#metadata-store";
+import { getVerdict } from "#metadata-store/governance";
+import { getModelVersion, getModelVersionOfAsset, setRegisteredModelAlias } from "#metadata-store/registry";
 import {
   createModelStorage,
   createTestKind,

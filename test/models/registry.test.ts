@@ -2,19 +2,19 @@ import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
 import { describe, it } from "node:test";
 import { silentLog, systemClock } from "#base";
+import { listEvents } from "#metadata-store";
 import {
   createModelVersion,
   createRegisteredModel,
   createWebhook,
   getModelVersionByAlias,
   getRegisteredModel,
-  listEvents,
   type Position,
   searchModelVersions,
   searchRegisteredModels,
   setModelVersionTag,
   setRegisteredModelAlias,
-} from "#metadata-store";
+} from "#metadata-store/registry";
 import { createWebhookSender, type Promotion } from "#models";
 import { openMlflowServer } from "../setup/mlflow-server.ts";
 import { openTestStore, storeKinds } from "../setup/stores.ts";

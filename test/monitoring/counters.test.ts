@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
+import { openMetadataStore } from "#metadata-store";
+import { listWindows } from "#metadata-store/monitoring";
 import {
   countWindows,
   listPredictions,
   listPredictionTotals,
-  listWindows,
-  openMetadataStore,
   type Prediction,
   recordLabels,
-} from "#metadata-store";
+} from "#metadata-store/serving";
 import { describeStores } from "../setup/stores.ts";
 import { KEY, makeFlights, MONDAY_MS, startMonitoring, type TestMonitoring, WEEK_MS } from "./watched.ts";
 

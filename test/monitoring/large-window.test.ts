@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
 import { newId } from "#base";
-import { recordLabels, recordPredictions } from "#metadata-store";
+import { recordLabels, recordPredictions } from "#metadata-store/serving";
 import { readWindow, type WindowRows } from "../../src/monitoring/window-rows.ts";
 import { createRowSample } from "../../src/monitoring/row-sample.ts";
 import { describeStores, openTestStore } from "../setup/stores.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
 import { silentLog } from "#base";
-import { listWindows } from "#metadata-store";
+import { listWindows } from "#metadata-store/monitoring";
 import { createMonitoringCalls } from "#monitoring";
 import { sourceOfRecords } from "#serving";
 import { describeStores } from "../setup/stores.ts";

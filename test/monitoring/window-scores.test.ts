@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { MonitorScore, MonitorWindow } from "#metadata-store";
+import type { MonitorScore, MonitorWindow } from "#metadata-store/monitoring";
 import { scoreDrift, toColumnSample } from "#monitoring";
 import { judgeWindow } from "../../src/monitoring/judge.ts";
 import type { MonitorRule } from "../../src/monitoring/monitor-file.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
 import { newId } from "#base";
-import { hasClaimable, insertPipelineRun } from "#metadata-store";
+import { hasClaimable, insertPipelineRun } from "#metadata-store/pipeline";
 import { getPipelineRun, listPipelineRuns, listPipelines, readLog } from "#pipeline";
 import { describeStores, openTestStore } from "../setup/stores.ts";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
-import { claimStepRuns, databaseNow, endAttempt, holdAttempt, renewLeases } from "#metadata-store";
+import { claimStepRuns, databaseNow, endAttempt, holdAttempt, renewLeases } from "#metadata-store/pipeline";
 import { getPipelineRun, getStepRun } from "#pipeline";
 import { createTestProject } from "../setup/engine.ts";
 import { describeStores } from "../setup/stores.ts";

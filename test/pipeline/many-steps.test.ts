@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
 import { getPipelineRun } from "#pipeline";
-import { listStepRuns, type MetadataStore } from "#metadata-store";
+import type { MetadataStore } from "#metadata-store";
+import { listStepRuns } from "#metadata-store/pipeline";
 import { createTestProject } from "../setup/engine.ts";
 import { describeStores } from "../setup/stores.ts";
 

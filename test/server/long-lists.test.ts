@@ -2,17 +2,10 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { digestOf, newId } from "#base";
-import {
-  createRegisteredModel,
-  endDeployment,
-  insertDeployment,
-  insertRelease,
-  openAlert,
-  recordAssetVersion,
-  replaceMonitors,
-  setDeployed,
-  type WriteTransaction,
-} from "#metadata-store";
+import { recordAssetVersion, type WriteTransaction } from "#metadata-store";
+import { endDeployment, insertDeployment, insertRelease, setDeployed } from "#metadata-store/delivery";
+import { openAlert, replaceMonitors } from "#metadata-store/monitoring";
+import { createRegisteredModel } from "#metadata-store/registry";
 import type { CallName } from "#api";
 import { type ApiCall, callApi } from "#server";
 import { openTestServer } from "../setup/opened-server.ts";

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { describe, it } from "node:test";
 import { promisify } from "node:util";
-import { saveEndpoint } from "#metadata-store";
+import { saveEndpoint } from "#metadata-store/serving";
 import { testPython } from "../setup/python-environment.ts";
 import { openTestServer, signIn } from "../setup/opened-server.ts";
 

@@ -6,14 +6,9 @@ import { after, describe, it } from "node:test";
 import { openStorePlatform, type Platform } from "#app";
 import { digestOf, silentLog } from "#base";
 import { loadProjectConfig, readSettings } from "#config";
-import {
-  createModelVersion,
-  createRegisteredModel,
-  recordAssetVersion,
-  recordVerdict,
-  setRegisteredModelAlias,
-  type NewAssetVersion,
-} from "#metadata-store";
+import { recordAssetVersion, type NewAssetVersion } from "#metadata-store";
+import { recordVerdict } from "#metadata-store/governance";
+import { createModelVersion, createRegisteredModel, setRegisteredModelAlias } from "#metadata-store/registry";
 import { type ApiCall, callApi } from "#server";
 import type { CallName } from "#api";
 import { temporaryFolder } from "../setup/stores.ts";

@@ -2,14 +2,14 @@ import assert from "node:assert/strict";
 import { it } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { isEsteiraError } from "#base";
+import { openMetadataStore } from "#metadata-store";
 import {
   getEndpoint,
   getPrediction,
   listEndpointHistory,
   listPredictions,
   listPredictionTotals,
-  openMetadataStore,
-} from "#metadata-store";
+} from "#metadata-store/serving";
 import { sourceOfRecords } from "#serving";
 import { describeStores } from "../setup/stores.ts";
 import { deploy, readCase, registerModel, startServing } from "./served.ts";

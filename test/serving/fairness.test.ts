@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { isEsteiraError } from "#base";
-import { type AssetVersion, listPredictions } from "#metadata-store";
+import type { AssetVersion } from "#metadata-store";
+import { listPredictions } from "#metadata-store/serving";
 import { sourceOfRecords } from "#serving";
 import { createBatcher } from "../../src/serving/runtime/batcher.ts";
 import { deploy, readCase, registerModel, startServing, type TestServing } from "./served.ts";

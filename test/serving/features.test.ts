@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { after, describe, it } from "node:test";
 import { createMetrics, silentLog, type Metrics } from "#base";
-import { listPredictions, type StoreKind } from "#metadata-store";
+import type { StoreKind } from "#metadata-store";
+import { listPredictions } from "#metadata-store/serving";
 import { createServing, type Serving, type ServingOptions } from "#serving";
 import { openFeatureBench } from "../features/feature-bench.ts";
 import { describeStores } from "../setup/stores.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { getPrediction } from "#metadata-store";
+import { getPrediction } from "#metadata-store/serving";
 import { deploy, listen, readCase, registerModel, startServing, type TestServing } from "./served.ts";
 
 async function served(model = "late-by-columns"): Promise<TestServing & { readonly url: string }> {

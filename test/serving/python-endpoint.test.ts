@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import { isEsteiraError } from "#base";
-import { listPredictionTotals } from "#metadata-store";
+import { listPredictionTotals } from "#metadata-store/serving";
 import { readModelContent } from "#models";
 import { MODEL_PACKAGES, pythonModels } from "../setup/python-models.ts";
 import { openTestStore } from "../setup/stores.ts";

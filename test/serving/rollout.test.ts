@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { type Clock, isEsteiraError, silentLog, systemClock } from "#base";
-import { type AssetVersion, getEndpoint, listPredictions, openMetadataStore } from "#metadata-store";
+import { type AssetVersion, openMetadataStore } from "#metadata-store";
+import { getEndpoint, listPredictions } from "#metadata-store/serving";
 import { createServing, sourceOfRecords } from "#serving";
 import { describeStores } from "../setup/stores.ts";
 import { deploy, readCase, registerModel, startServing, type TestServing } from "./served.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { isEsteiraError } from "#base";
-import { listPredictionTotals } from "#metadata-store";
+import { listPredictionTotals } from "#metadata-store/serving";
 import { readCase, registerModel, startServing } from "./served.ts";
 
 describe("the scorer", () => {

@@ -1,5 +1,6 @@
 import type { Identity } from "#access";
-import { getUser, type MetadataStore } from "#metadata-store";
+import type { MetadataStore } from "#metadata-store";
+import { getUser } from "#metadata-store/access";
 
 /** The identity of a user as its token gives it; of a name that is none, the machine's own user. */
 export async function callerOf(store: MetadataStore, name: string): Promise<Identity> {

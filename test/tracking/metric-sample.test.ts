@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
-import { createRun, getMetricAtSteps, getMetricSteps, logMetrics, type MetadataStore } from "#metadata-store";
+import type { MetadataStore } from "#metadata-store";
+import { createRun, getMetricAtSteps, getMetricSteps, logMetrics } from "#metadata-store/tracking";
 import { describeStores, openTestStore } from "../setup/stores.ts";
 
 async function runWithPoints(

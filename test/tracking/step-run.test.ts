@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
 import { systemClock } from "#base";
-import { listEvents, logMetrics, findRun } from "#metadata-store";
+import { listEvents } from "#metadata-store";
+import { logMetrics, findRun } from "#metadata-store/tracking";
 import { createTracking, type NewStepRun } from "#tracking";
 import { describeStores, openTestStore } from "../setup/stores.ts";
 

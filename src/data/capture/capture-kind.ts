@@ -2,12 +2,11 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { digestOf, type EsteiraError, formatQuantity, isEsteiraError } from "#base";
+import { type AssetVersion, getAssetVersion, type WriteTransaction } from "#metadata-store";
 import {
-  type AssetVersion,
   type CapturedFile,
   clearCapturedFiles,
   closeQuarantine,
-  getAssetVersion,
   listCapturedFiles,
   listOpenQuarantine,
   moveCapturedFile,
@@ -15,8 +14,7 @@ import {
   recordCapturedFiles,
   recordQuarantineBatch,
   removeCapturedFiles,
-  type WriteTransaction,
-} from "#metadata-store";
+} from "#metadata-store/data";
 import type {
   AnalysisContext,
   AttemptContext,

@@ -1,5 +1,6 @@
 import { type Digest, formatQuantity, newId } from "#base";
-import type { CapturedFile, CapturedFileState, MetadataStore, NewQuarantineBatch } from "#metadata-store";
+import type { MetadataStore } from "#metadata-store";
+import type { CapturedFile, CapturedFileState, NewQuarantineBatch } from "#metadata-store/data";
 import type { ObjectStore } from "#object-store";
 import type { MadeVersion } from "#pipeline";
 import type { Analytics, AnalyticsConnection, Column } from "../analytics/analytics.ts";

@@ -1,4 +1,5 @@
-import { type CapturedFile, listCapturedFiles, type MetadataStore } from "#metadata-store";
+import type { MetadataStore } from "#metadata-store";
+import { type CapturedFile, listCapturedFiles } from "#metadata-store/data";
 import type { IdentifiedFile } from "./capture.ts";
 
 const PAGE = 10_000;

@@ -2,19 +2,21 @@ import { type Clock, type Digest, digestOf } from "#base";
 import {
   appendEvent,
   type AssetVersion,
-  closeQuarantine,
   getAssetVersion,
+  type MetadataStore,
+  recordAssetVersion,
+} from "#metadata-store";
+import {
+  closeQuarantine,
   getQuarantineBatch,
   listOpenQuarantine,
   listQuarantineRows,
-  type MetadataStore,
   type QuarantineBatch,
   type QuarantineRow,
   type QuarantineRowState,
-  recordAssetVersion,
   setCapturedFileState,
   setQuarantineRows,
-} from "#metadata-store";
+} from "#metadata-store/data";
 import type { ObjectStore } from "#object-store";
 import { fireTrigger } from "#pipeline";
 import type { Analytics, AnalyticsConnection } from "../analytics/analytics.ts";

@@ -1,21 +1,19 @@
 import { existsSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { type Clock, type Log, messageOf } from "#base";
+import type { MetadataStore } from "#metadata-store";
 import {
   importExperiment,
   importLoggedModel,
   importRegisteredModel,
   importRun,
   type LeftBehind,
-  logMetrics,
-  type MetadataStore,
-  type MetricPoint,
   type MlflowSource,
   openMlflowDatabase,
-  type RunInfo,
   type SourceExperiment,
   type SourceRun,
-} from "#metadata-store";
+} from "#metadata-store/import";
+import { logMetrics, type MetricPoint, type RunInfo } from "#metadata-store/tracking";
 import { appendPath, type ArtifactFolder } from "#tracking";
 import { type ArtifactCounts, copyArtifacts, isLocal, newArtifactCounts, sourceFolder } from "./imported-artifacts.ts";
 import { openMlflowFolder } from "./mlflow-folder.ts";

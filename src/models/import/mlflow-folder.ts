@@ -3,12 +3,8 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import {
   importSourceUnreadable,
-  type KeyValue,
   type LeftBehind,
-  type MetricPoint,
   type MlflowSource,
-  type RunDataset,
-  type RunModel,
   type SourceExperiment,
   type SourceLoggedModel,
   type SourceModelVersion,
@@ -16,7 +12,9 @@ import {
   type SourceRun,
   toLoggedModelStatus,
   toStage,
-} from "#metadata-store";
+} from "#metadata-store/import";
+import type { KeyValue } from "#metadata-store/registry";
+import type { MetricPoint, RunDataset, RunModel } from "#metadata-store/tracking";
 
 const RUN_STATUS = ["RUNNING", "SCHEDULED", "FINISHED", "FAILED", "KILLED"] as const;
 const PAGE = 50;

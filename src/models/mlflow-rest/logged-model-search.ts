@@ -4,7 +4,7 @@ import {
   type LoggedModelOrder,
   LOGGED_MODEL_NUMBERS,
   searchLoggedModels,
-} from "#metadata-store";
+} from "#metadata-store/registry";
 import { digestOfJson } from "#base";
 import {
   type MlflowMessage,

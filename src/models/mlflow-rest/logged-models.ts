@@ -2,7 +2,6 @@ import { randomBytes } from "node:crypto";
 import { mlflowRoutes } from "#api";
 import {
   addLoggedModelParams,
-  ATTEMPT_TAG,
   createLoggedModel,
   deleteLoggedModel,
   deleteLoggedModelTag,
@@ -12,7 +11,8 @@ import {
   type LoggedModelChange,
   setLoggedModelStatus,
   setLoggedModelTags,
-} from "#metadata-store";
+} from "#metadata-store/registry";
+import { ATTEMPT_TAG } from "#metadata-store/tracking";
 import {
   appendPath,
   artifactSegments,

@@ -12,7 +12,7 @@ import {
   setModelVersionTag,
   transitionModelVersion,
   updateModelVersion,
-} from "#metadata-store";
+} from "#metadata-store/registry";
 import {
   type MlflowResponse,
   type MlflowCall,

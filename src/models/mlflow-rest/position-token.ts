@@ -1,4 +1,4 @@
-import type { Position } from "#metadata-store";
+import type { Position } from "#metadata-store/registry";
 import { type MlflowMessage, readPageToken, readPosition, writePageToken } from "#tracking";
 
 /** Where the page that was asked for starts. @throws TRACKING_PARAMETER_INVALID for a token that is none of ours */

@@ -13,7 +13,7 @@ import {
   setRegisteredModelAlias,
   setRegisteredModelTag,
   updateRegisteredModel,
-} from "#metadata-store";
+} from "#metadata-store/registry";
 import {
   type MlflowMessage,
   type MlflowCall,

@@ -1,4 +1,4 @@
-import type { KeyValue, LoggedModel, ModelVersion, RegisteredModel, Webhook } from "#metadata-store";
+import type { KeyValue, LoggedModel, ModelVersion, RegisteredModel, Webhook } from "#metadata-store/registry";
 import { assertKeyName, assertLength, type MlflowMessage, parameterInvalid, wireDouble, wireInteger } from "#tracking";
 
 export const KEY_LIMIT = 250;

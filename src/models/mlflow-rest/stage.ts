@@ -1,4 +1,4 @@
-import { MODEL_STAGES, type ModelStage } from "#metadata-store";
+import { MODEL_STAGES, type ModelStage } from "#metadata-store/registry";
 import { parameterInvalid } from "#tracking";
 
 /** A stage in any case. @throws TRACKING_PARAMETER_INVALID */

@@ -8,7 +8,7 @@ import {
   WEBHOOK_ACTIONS,
   type WebhookEntity,
   type WebhookEvent,
-} from "#metadata-store";
+} from "#metadata-store/registry";
 import { type MlflowMessage, type MlflowCall, parameterInvalid, readPageToken, writePageToken } from "#tracking";
 import { type RegistryCall, type RegistryContext, route } from "./registry-context.ts";
 import { toWebhookMessage, unlessEmpty } from "./registry-message.ts";

@@ -1,4 +1,5 @@
-import type { AssetKind, MissedTickRule } from "#metadata-store";
+import type { AssetKind } from "#metadata-store";
+import type { MissedTickRule } from "#metadata-store/pipeline";
 import { digestOfJson, type Digest, type Json } from "#base";
 
 /** A param of a pipeline: its type follows from its default unless it is stated. */

@@ -1,19 +1,16 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Digest, Json } from "#base";
+import { type AssetKind, type AssetVersion, getAssetVersion, type ReadTransaction } from "#metadata-store";
 import {
-  type AssetKind,
-  type AssetVersion,
   type ClaimedStepRun,
-  getAssetVersion,
   getRunInput,
   getRunOutcomes,
   getRunOutput,
   getStepFacts,
-  type ReadTransaction,
   setAttemptTrackingRun,
   setStepProgress,
-} from "#metadata-store";
+} from "#metadata-store/pipeline";
 import type { PipelineDefinition, StepDefinition } from "../define/definition.ts";
 import { type Scope, STATUS, type StatusFunction } from "../define/expression.ts";
 import { holds, parseCondition, stepsReadBy, findExpressions } from "../define/interpolate.ts";

@@ -1,10 +1,5 @@
-import {
-  findPipelineRun,
-  getPipelineDefinition,
-  type MetadataStore,
-  requestCancel,
-  resumePipelineRun,
-} from "#metadata-store";
+import type { MetadataStore } from "#metadata-store";
+import { findPipelineRun, getPipelineDefinition, requestCancel, resumePipelineRun } from "#metadata-store/pipeline";
 import type { PipelineDefinition } from "../define/definition.ts";
 import { resumeChanged, runUnknown, stepUnknown } from "../errors.ts";
 

@@ -1,11 +1,11 @@
 import { type EsteiraError, isEsteiraError, messageOf } from "#base";
+import { recordAssetVersion, type WriteTransaction } from "#metadata-store";
 import {
   appendLogChunks,
   type ClaimedStepRun,
   claimStepRuns,
   databaseNow,
   endAttempt,
-  findRunOfAttempt,
   getGate,
   type HeldAttempt,
   holdAttempt,
@@ -14,10 +14,8 @@ import {
   putCacheEntry,
   putStepInputs,
   putStepOutputs,
-  recordAssetVersion,
-  updateRun,
-  type WriteTransaction,
-} from "#metadata-store";
+} from "#metadata-store/pipeline";
+import { findRunOfAttempt, updateRun } from "#metadata-store/tracking";
 import type { StepDefinition } from "../define/definition.ts";
 import { stepFailed, stepTimedOut, workerLost } from "../errors.ts";
 import { fireTrigger } from "../trigger.ts";

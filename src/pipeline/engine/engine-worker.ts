@@ -10,7 +10,7 @@ import {
   registerEngine,
   renewLeases,
   retireEngine,
-} from "#metadata-store";
+} from "#metadata-store/pipeline";
 import { findStep } from "../define/definition-index.ts";
 import { performAttempt } from "./attempt.ts";
 import { type AbortCause, type AttemptEnding, writeEnd, writeLost } from "./end-attempt.ts";

@@ -1,16 +1,15 @@
 import { availableParallelism } from "node:os";
 import { type Clock, type Log, messageOf, newId, silentLog, systemClock } from "#base";
+import type { AssetKind, MetadataStore } from "#metadata-store";
 import {
-  type AssetKind,
   findPipelineRun,
   getPipelineDefinition,
   interruptPipelineRun,
   listPipelineRuns,
   listPipelines,
-  type MetadataStore,
   type PipelineRun,
   type PipelineRunStatus,
-} from "#metadata-store";
+} from "#metadata-store/pipeline";
 import type { ObjectStore } from "#object-store";
 import type { PipelineDefinition } from "../define/definition.ts";
 import { knowKinds } from "../define/step-kinds.ts";

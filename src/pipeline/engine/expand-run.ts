@@ -1,5 +1,5 @@
 import { type Json, newId } from "#base";
-import type { NewPipelineRun, NewRunStep, TriggerKind } from "#metadata-store";
+import type { NewPipelineRun, NewRunStep, TriggerKind } from "#metadata-store/pipeline";
 import type { ParamDefinition, PipelineDefinition, StepDefinition } from "../define/definition.ts";
 import { ownConditionOf } from "../define/own-condition.ts";
 import { paramMissing, paramUnknown, paramWrong, stepUnknown } from "../errors.ts";

@@ -1,5 +1,6 @@
 import type { Clock } from "#base";
-import { appendLogChunks, type LogChunk, type MetadataStore } from "#metadata-store";
+import type { MetadataStore } from "#metadata-store";
+import { appendLogChunks, type LogChunk } from "#metadata-store/pipeline";
 
 const FLUSH_AFTER_MS = 100;
 const LARGEST_CHUNK = 64 * 1024;

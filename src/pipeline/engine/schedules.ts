@@ -1,4 +1,4 @@
-import { advanceSchedule, listDueSchedules, listSchedules } from "#metadata-store";
+import { advanceSchedule, listDueSchedules, listSchedules } from "#metadata-store/pipeline";
 import { nextTick } from "../define/schedule-expression.ts";
 import { enqueuePipeline } from "../trigger.ts";
 import type { EngineParts } from "./engine-parts.ts";

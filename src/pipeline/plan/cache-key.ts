@@ -1,5 +1,6 @@
 import { canonicalJson, type Digest, digestOfJson, type Json } from "#base";
-import type { AssetVersion, CacheEntry } from "#metadata-store";
+import type { AssetVersion } from "#metadata-store";
+import type { CacheEntry } from "#metadata-store/pipeline";
 import { digestOfRecipe, type StepRecipe } from "./recipe.ts";
 
 /** What a cache key is made of, part by part. Equal parts, equal key: here and on any other machine. */

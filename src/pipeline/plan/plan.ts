@@ -1,11 +1,5 @@
-import {
-  type AssetVersion,
-  findLatestStepRun,
-  getAssetVersion,
-  getLatestCacheEntry,
-  type MetadataStore,
-  type StepRun,
-} from "#metadata-store";
+import { type AssetVersion, getAssetVersion, type MetadataStore } from "#metadata-store";
+import { findLatestStepRun, getLatestCacheEntry, type StepRun } from "#metadata-store/pipeline";
 import { type Json, messageOf } from "#base";
 import type { PipelineDefinition, StepDefinition } from "../define/definition.ts";
 import { findExpressions, holds, parseCondition, stepsReadBy } from "../define/interpolate.ts";

@@ -1,13 +1,6 @@
 import { type Digest, digestOf, type Json } from "#base";
-import {
-  type AssetKind,
-  type AssetVersion,
-  type CacheEntry,
-  getAssetVersion,
-  getCacheEntry,
-  getLatestCacheEntry,
-  type ReadTransaction,
-} from "#metadata-store";
+import { type AssetKind, type AssetVersion, getAssetVersion, type ReadTransaction } from "#metadata-store";
+import { type CacheEntry, getCacheEntry, getLatestCacheEntry } from "#metadata-store/pipeline";
 import { definitionInvalid, kindUnknown, valueUnsafe } from "../errors.ts";
 import type { StepDefinition } from "../define/definition.ts";
 import type { Scope } from "../define/expression.ts";

@@ -1,4 +1,5 @@
-import { listForeignAttempts, listOtherEngines, type PipelineRun, type ReadTransaction } from "#metadata-store";
+import type { ReadTransaction } from "#metadata-store";
+import { listForeignAttempts, listOtherEngines, type PipelineRun } from "#metadata-store/pipeline";
 import { isLost, isProcessGone } from "../engine/process-identity.ts";
 
 /**

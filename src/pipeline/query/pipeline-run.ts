@@ -1,3 +1,4 @@
+import type { MetadataStore } from "#metadata-store";
 import {
   type Attempt,
   countStepRuns,
@@ -12,13 +13,12 @@ import {
   listSchedules,
   listSlotHolders,
   listStepAssets,
-  type MetadataStore,
   type PipelineRun,
   type PipelineRunStatus,
   type PipelineSummary,
   type StepRun,
   type StepRunStatus,
-} from "#metadata-store";
+} from "#metadata-store/pipeline";
 import type { PipelineDefinition } from "../define/definition.ts";
 import { nextTicks } from "../define/schedule-expression.ts";
 import { pipelineUnknown, runUnknown } from "../errors.ts";

@@ -1,12 +1,12 @@
+import type { MetadataStore } from "#metadata-store";
 import {
   countStepRuns,
   findPipelineRun,
   listAllStepRuns,
-  type MetadataStore,
   type PipelineRun,
   type StepRun,
   type StepRunStatus,
-} from "#metadata-store";
+} from "#metadata-store/pipeline";
 
 /** A pipeline run with its step runs, as a person watches it. */
 export interface RunProgress {

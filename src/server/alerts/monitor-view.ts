@@ -1,13 +1,13 @@
 import type { Monitor } from "#api";
 import { type Monitor as DeclaredMonitor, readWatchedSeries, type WatchedSeries } from "#monitoring";
+import type { ReadTransaction } from "#metadata-store";
 import {
   listAlerts,
   listWindows,
   type Alert as StoredAlert,
   type MonitorWindow,
-  type ReadTransaction,
   type StoredMonitor,
-} from "#metadata-store";
+} from "#metadata-store/monitoring";
 
 /** Nearly always the last window, or the one before, could be judged. */
 const FIRST_LOOK = 2;

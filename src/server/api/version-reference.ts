@@ -3,10 +3,10 @@ import {
   type AssetVersion,
   listDirectInputs,
   listVersionHeads,
-  nameStepRuns,
   type ReadTransaction,
   type VersionHead,
 } from "#metadata-store";
+import { nameStepRuns } from "#metadata-store/pipeline";
 
 /** Enough of a version to name it and to link to it. */
 export function toReference(version: VersionHead, role?: string): VersionReference {

@@ -1,5 +1,6 @@
 import type { PendingApproval } from "#api";
-import { type AssetVersion, getVerdict, type ReadTransaction } from "#metadata-store";
+import type { AssetVersion, ReadTransaction } from "#metadata-store";
+import { getVerdict } from "#metadata-store/governance";
 import type { Verdict } from "#models";
 import { toVersionSummaries } from "../api/version-reference.ts";
 

@@ -3,14 +3,9 @@ import type { Platform } from "#app";
 import { isAllowed } from "#access";
 import { type Digest, isDigest } from "#base";
 import { approve, listApprovals, listPendingApprovals, type PendingApproval as Pending } from "#governance";
-import {
-  countApprovalRequests,
-  countDecisions,
-  findWaitingStepRun,
-  getAssetVersion,
-  listVersionsByDigest,
-  type StoredApproval,
-} from "#metadata-store";
+import { getAssetVersion, listVersionsByDigest } from "#metadata-store";
+import { countApprovalRequests, countDecisions, type StoredApproval } from "#metadata-store/governance";
+import { findWaitingStepRun } from "#metadata-store/pipeline";
 import type { ApiHandlers } from "../api/api-mounts.ts";
 import { requestInvalid } from "../errors.ts";
 import { readEvidence } from "./approval-evidence.ts";

@@ -14,8 +14,8 @@ import {
   listAssets,
   listAssetVersions,
   type ReadTransaction,
-  summarizeQuarantine,
 } from "#metadata-store";
+import { summarizeQuarantine } from "#metadata-store/data";
 import type { ApiHandlers } from "../api/api-mounts.ts";
 import { parseCursor, toPage } from "../api/paging.ts";
 import { toVersionSummaries } from "../api/version-reference.ts";

@@ -1,7 +1,7 @@
 import type { Page, QuarantinedRow, QuarantineSummary } from "#api";
 import type { Platform } from "#app";
 import { type QuarantinedRow as HeldRow, readQuarantine } from "#data";
-import { listQuarantineBatches, type QuarantineBatch } from "#metadata-store";
+import { listQuarantineBatches, type QuarantineBatch } from "#metadata-store/data";
 import { parseCursor } from "../api/paging.ts";
 
 const CONSIDERED_BATCHES = 1000;

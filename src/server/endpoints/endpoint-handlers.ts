@@ -11,34 +11,38 @@ import type { Platform } from "#app";
 import { tracePrediction } from "#governance";
 import { readModelContent } from "#models";
 import {
-  countAlerts,
-  countOpenAlerts,
-  countTrials,
-  countMonitorWindows,
-  type Endpoint,
-  type EndpointHistoryEntry,
-  type EndpointKey,
-  findPipelineRuns,
   getAssetVersion,
-  getEndpoint,
-  getPrediction,
-  listAlerts,
-  listEndpointHistory,
-  listEndpoints,
-  listMonitors,
-  listPredictions,
-  listPredictionTotals,
   listVersionHeads,
   listVersionsOfRuns,
+  type ReadTransaction,
+  type VersionHead,
+} from "#metadata-store";
+import {
+  countAlerts,
+  countOpenAlerts,
+  countMonitorWindows,
+  listAlerts,
+  listMonitors,
   listWindows,
   type MonitorScore,
   type MonitorWindow,
+  type Alert as StoredAlert,
+} from "#metadata-store/monitoring";
+import { findPipelineRuns } from "#metadata-store/pipeline";
+import {
+  countTrials,
+  type Endpoint,
+  type EndpointHistoryEntry,
+  type EndpointKey,
+  getEndpoint,
+  getPrediction,
+  listEndpointHistory,
+  listEndpoints,
+  listPredictions,
+  listPredictionTotals,
   type Prediction,
   type PredictionTotal,
-  type ReadTransaction,
-  type Alert as StoredAlert,
-  type VersionHead,
-} from "#metadata-store";
+} from "#metadata-store/serving";
 import { toAlerts } from "../alerts/alert-handlers.ts";
 import { toMonitors } from "../alerts/monitor-view.ts";
 import type { ApiHandlers } from "../api/api-mounts.ts";

@@ -1,7 +1,7 @@
 import type { LineageGraph } from "#api";
 import type { Platform } from "#app";
 import { findNamedVersion, type Trace, traceDownstream, tracePrediction, traceVersion } from "#governance";
-import { getPrediction } from "#metadata-store";
+import { getPrediction } from "#metadata-store/serving";
 import type { ApiHandlers } from "../api/api-mounts.ts";
 
 /** Where a version or a prediction came from, and what was made of a version. */

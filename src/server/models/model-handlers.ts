@@ -4,20 +4,15 @@ import { isAllowed } from "#access";
 import { findRecipesOf, listApprovals, type Trace, traceVersion } from "#governance";
 import {
   type AssetVersion,
-  type Deployed,
   getAssetVersion,
-  getRegisteredModel,
-  getVerdict,
-  listAliasedAssets,
   listAssets,
   listAssetVersions,
-  listDeployed,
-  listModelVersionsOfAssets,
-  listVerdicts,
   listVersionsById,
   type ReadTransaction,
-  type StoredVerdict,
 } from "#metadata-store";
+import { type Deployed, listDeployed } from "#metadata-store/delivery";
+import { getVerdict, listVerdicts, type StoredVerdict } from "#metadata-store/governance";
+import { getRegisteredModel, listAliasedAssets, listModelVersionsOfAssets } from "#metadata-store/registry";
 import { CHAMPION_ALIAS, readModelContent, type Verdict as JudgedVerdict } from "#models";
 import type { ApiHandlers } from "../api/api-mounts.ts";
 import { parseCursor, toPage } from "../api/paging.ts";

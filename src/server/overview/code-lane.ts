@@ -1,13 +1,7 @@
 import type { CodeStation, CodeStationName, Release, Station } from "#api";
 import type { Platform } from "#app";
-import {
-  findLatestStepRuns,
-  type LatestStepRun,
-  listPipelineRuns,
-  listVersionHeads,
-  type ReadTransaction,
-  sumAssets,
-} from "#metadata-store";
+import { listVersionHeads, type ReadTransaction, sumAssets } from "#metadata-store";
+import { findLatestStepRuns, type LatestStepRun, listPipelineRuns } from "#metadata-store/pipeline";
 import { releaseSubject } from "./station-subjects.ts";
 
 const SHORT_COMMIT = 10;

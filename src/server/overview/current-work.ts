@@ -1,13 +1,13 @@
 import type { FailedRun, Parcel } from "#api";
 import type { Platform } from "#app";
+import type { ReadTransaction } from "#metadata-store";
 import {
   findFailedStepRun,
   isRunAcknowledged,
   listRunningStepRuns,
   listUnsettledFailures,
   type PipelineRun,
-  type ReadTransaction,
-} from "#metadata-store";
+} from "#metadata-store/pipeline";
 import { findAbandonedRuns } from "#pipeline";
 import { toProblem, toRunSummary } from "../pipeline-runs/pipeline-run-view.ts";
 

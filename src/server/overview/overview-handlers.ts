@@ -2,24 +2,18 @@ import type { Overview, PipelineRunSummary, Station, StationCount, StationName }
 import type { Platform } from "#app";
 import { isAllowed } from "#access";
 import { listApprovals } from "#governance";
+import { listVersionHeads, type ReadTransaction, sumAssets, type VersionHead } from "#metadata-store";
+import { summarizeQuarantine } from "#metadata-store/data";
+import { countReleases } from "#metadata-store/delivery";
+import { countApprovalRequests, countApprovals, countVerdicts } from "#metadata-store/governance";
+import { listAlerts } from "#metadata-store/monitoring";
 import {
-  countApprovalRequests,
-  countApprovals,
-  countEndpoints,
-  countReleases,
-  countVerdicts,
   findLatestStepRuns,
   type LatestStepRun,
-  listAlerts,
-  listEndpoints,
   listPipelineRuns,
-  listVersionHeads,
   type PipelineRunStatus,
-  type ReadTransaction,
-  sumAssets,
-  summarizeQuarantine,
-  type VersionHead,
-} from "#metadata-store";
+} from "#metadata-store/pipeline";
+import { countEndpoints, listEndpoints } from "#metadata-store/serving";
 import { toAlerts } from "../alerts/alert-handlers.ts";
 import type { ApiHandlers } from "../api/api-mounts.ts";
 import { nameApprovals, pendingApprovals } from "../approvals/approval-handlers.ts";

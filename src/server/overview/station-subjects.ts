@@ -1,5 +1,6 @@
 import type { PendingApproval, Release, Station, StationName } from "#api";
-import type { Endpoint, VersionHead } from "#metadata-store";
+import type { VersionHead } from "#metadata-store";
+import type { Endpoint } from "#metadata-store/serving";
 
 type Subject = Pick<Station, "subject" | "subjectVersion" | "subjectEnvironment">;
 

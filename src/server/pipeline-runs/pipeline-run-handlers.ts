@@ -1,15 +1,14 @@
 import type { LogChunk, Page, PipelineRunDetail, StepCounts, StepRun } from "#api";
 import type { Platform } from "#app";
+import { appendEvent, type ReadTransaction } from "#metadata-store";
 import {
-  appendEvent,
   findPipelineRun,
   findStepRun,
   listRunSteps,
   listStepRuns,
   type PipelineRun,
-  type ReadTransaction,
   sumOutputs,
-} from "#metadata-store";
+} from "#metadata-store/pipeline";
 import { followLog, listPipelineRuns, type LogPiece, readLog } from "#pipeline";
 import type { ApiHandlers, StreamedEvent } from "../api/api-mounts.ts";
 import { parseCursor, toPage, ULID } from "../api/paging.ts";

@@ -1,15 +1,15 @@
 import type { Attempt, PipelineEdge, PipelineRunSummary, RunCause, StepCounts, StepRun, VersionReference } from "#api";
+import type { ReadTransaction } from "#metadata-store";
 import {
   type Attempt as StoredAttempt,
   countStepRunsOf,
   listAssetsOf,
   listAttemptsOf,
   type PipelineRun,
-  type ReadTransaction,
   type StepAsset,
   type StepRun as StoredStepRun,
   type StoredError,
-} from "#metadata-store";
+} from "#metadata-store/pipeline";
 import { findAbandonedRuns, parseReason } from "#pipeline";
 
 /** A pipeline run as lists show it. */

@@ -1,6 +1,7 @@
 import type { Load, PipelineDetail, PipelineEdge, PipelineStep, PipelineSummary, Trigger } from "#api";
 import type { Platform } from "#app";
-import { getPipelineDefinition, listLatestStepRuns, type ReadTransaction } from "#metadata-store";
+import type { ReadTransaction } from "#metadata-store";
+import { getPipelineDefinition, listLatestStepRuns } from "#metadata-store/pipeline";
 import {
   findAbandonedRuns,
   getPipeline,

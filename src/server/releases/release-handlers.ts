@@ -2,18 +2,20 @@ import type { Environment, Release, VersionReference } from "#api";
 import type { Platform } from "#app";
 import {
   type AssetVersion,
+  listVersionHeads,
+  listVersionsById,
+  type ReadTransaction,
+  type VersionHead,
+} from "#metadata-store";
+import {
   type Deployment,
   listDeployed,
   listReleaseCourses,
   listReleases,
   listReleasesById,
-  listVersionHeads,
-  listVersionsById,
-  type ReadTransaction,
   type Release as StoredRelease,
   type ReleaseCourse,
-  type VersionHead,
-} from "#metadata-store";
+} from "#metadata-store/delivery";
 import type { ApiHandlers } from "../api/api-mounts.ts";
 import { parseCursor, toPage, ULID } from "../api/paging.ts";
 import { toReferences } from "../api/version-reference.ts";

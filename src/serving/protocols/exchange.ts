@@ -1,5 +1,5 @@
 import { assertJsonDepth } from "#base";
-import type { EndpointKey } from "#metadata-store";
+import type { EndpointKey } from "#metadata-store/serving";
 import type { Endpoints, FeatureReport, PredictAnswer } from "../endpoints.ts";
 import { presentOf } from "../prediction-metrics.ts";
 import { requestInvalid } from "../errors.ts";

@@ -1,14 +1,7 @@
 import type { ResourceKind, Route } from "#api";
-import {
-  ATTEMPT_TAG,
-  findExperiment,
-  findRunOfAttempt,
-  getLoggedModel,
-  getRunLocation,
-  isRunOfAttempt,
-  type MetadataStore,
-  type ReadTransaction,
-} from "#metadata-store";
+import type { MetadataStore, ReadTransaction } from "#metadata-store";
+import { getLoggedModel, getRunLocation } from "#metadata-store/registry";
+import { ATTEMPT_TAG, findExperiment, findRunOfAttempt, isRunOfAttempt } from "#metadata-store/tracking";
 import type { ArtifactFolder } from "../artifact-folder.ts";
 import { artifactSegments } from "../artifact-path.ts";
 import { attemptScopeExceeded } from "../errors.ts";

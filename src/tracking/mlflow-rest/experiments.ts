@@ -1,15 +1,15 @@
 import { mlflowRoutes } from "#api";
+import type { KeyValue } from "#metadata-store/registry";
 import {
   createExperiment,
   deleteExperimentTag,
   findExperiment,
-  type KeyValue,
   type LifecycleStage,
   renameExperiment,
   searchExperiments,
   setExperimentStage,
   setExperimentTag,
-} from "#metadata-store";
+} from "#metadata-store/tracking";
 import { appendPath, readArtifactLocation } from "../artifact-uri.ts";
 import {
   experimentExists,

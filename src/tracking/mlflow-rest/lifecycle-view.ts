@@ -1,4 +1,4 @@
-import type { LifecycleStage } from "#metadata-store";
+import type { LifecycleStage } from "#metadata-store/tracking";
 import type { WireValue } from "./wire-value.ts";
 
 /** By their number in the protocol, less one. */

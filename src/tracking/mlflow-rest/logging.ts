@@ -1,15 +1,7 @@
 import { mlflowRoutes } from "#api";
-import {
-  addLoggedModelMetrics,
-  type KeyValue,
-  logMetrics,
-  logParams,
-  type MetricPoint,
-  type RunInfo,
-  setRunTags,
-  updateRun,
-  type WriteTransaction,
-} from "#metadata-store";
+import type { WriteTransaction } from "#metadata-store";
+import { addLoggedModelMetrics, type KeyValue } from "#metadata-store/registry";
+import { logMetrics, logParams, type MetricPoint, type RunInfo, setRunTags, updateRun } from "#metadata-store/tracking";
 import { parameterInvalid } from "../errors.ts";
 import type { MlflowMessage } from "./message.ts";
 import { assertKeyName, assertLength, truncate } from "./name-rules.ts";

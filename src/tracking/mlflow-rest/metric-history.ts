@@ -1,5 +1,6 @@
 import { Readable } from "node:stream";
 import { mlflowRoutes } from "#api";
+import type { ReadTransaction } from "#metadata-store";
 import {
   findRun,
   getMetricAtSteps,
@@ -7,9 +8,8 @@ import {
   getMetricSteps,
   type HistoryPosition,
   type MetricPoint,
-  type ReadTransaction,
   type StoredInteger,
-} from "#metadata-store";
+} from "#metadata-store/tracking";
 import { parameterInvalid } from "../errors.ts";
 import type { MlflowMessage } from "./message.ts";
 import { readPageToken, writePageToken } from "./page-token.ts";

@@ -1,5 +1,5 @@
 import { mlflowRoutes } from "#api";
-import { logDatasets, logRunModels, type RunDataset } from "#metadata-store";
+import { logDatasets, logRunModels, type RunDataset } from "#metadata-store/tracking";
 import { parameterInvalid } from "../errors.ts";
 import type { MlflowMessage } from "./message.ts";
 import { assertLength } from "./name-rules.ts";

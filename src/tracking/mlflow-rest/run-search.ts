@@ -1,5 +1,5 @@
 import { mlflowRoutes } from "#api";
-import { type RunQuery, searchRuns, summarizeDatasets } from "#metadata-store";
+import { type RunQuery, searchRuns, summarizeDatasets } from "#metadata-store/tracking";
 import { parameterInvalid, parameterWrongType } from "../errors.ts";
 import { readOrders } from "../search/order-by.ts";
 import { parseRunFilter, parseRunOrder } from "../search/run-filter.ts";

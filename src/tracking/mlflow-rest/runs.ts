@@ -1,18 +1,18 @@
 import { randomBytes } from "node:crypto";
 import { mlflowRoutes } from "#api";
+import type { KeyValue } from "#metadata-store/registry";
 import {
   ATTEMPT_TAG,
   createRun,
   deleteRunTag,
   hydrateRuns,
-  type KeyValue,
   type LifecycleStage,
   logRunModels,
   type RunStatus,
   setRunStage,
   setRunTags,
   updateRun,
-} from "#metadata-store";
+} from "#metadata-store/tracking";
 import { appendPath } from "../artifact-uri.ts";
 import { parameterInvalid, tagMissing } from "../errors.ts";
 import { randomRunName } from "../run-name.ts";

@@ -1,13 +1,7 @@
 import type { Route } from "#api";
 import { assertJsonDepth, type Clock, messageOf } from "#base";
-import {
-  type Experiment,
-  findExperiment,
-  findRun,
-  type MetadataStore,
-  type ReadTransaction,
-  type RunInfo,
-} from "#metadata-store";
+import type { MetadataStore, ReadTransaction } from "#metadata-store";
+import { type Experiment, findExperiment, findRun, type RunInfo } from "#metadata-store/tracking";
 import { appendPath } from "../artifact-uri.ts";
 import { experimentMissing, experimentNotActive, parameterInvalid, runMissing, runNotActive } from "../errors.ts";
 import type { MlflowMessage } from "./message.ts";

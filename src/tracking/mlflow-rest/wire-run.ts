@@ -1,4 +1,5 @@
-import type { Experiment, KeyValue, MetricPoint, Run, RunDataset, RunInfo } from "#metadata-store";
+import type { KeyValue } from "#metadata-store/registry";
+import type { Experiment, MetricPoint, Run, RunDataset, RunInfo } from "#metadata-store/tracking";
 import { wireDouble, wireInteger } from "./json.ts";
 import { artifactLocationOf } from "./tracking-call.ts";
 

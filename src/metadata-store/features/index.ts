@@ -1,0 +1,9 @@
+export { getDatasetOrder, recordDatasetOrder } from "./dataset-order.ts";
+export { type FeatureViewState, listFeatureViewStates, setFeatureViewState } from "./feature-view-state.ts";
+export {
+  deleteOldOnlineFeatures,
+  getFirstOnlineFeature,
+  getOnlineFeatures,
+  type OnlineFeature,
+  putOnlineFeatures,
+} from "./online-feature.ts";

@@ -1,0 +1,2 @@
+export { purgeExperiment, purgeLoggedModel, purgeRun } from "./purge.ts";
+export { listPurgeableExperiments, listPurgeableLoggedModels, listPurgeableRuns, type Purgeable } from "./purgeable.ts";

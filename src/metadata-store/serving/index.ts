@@ -1,0 +1,45 @@
+export type {
+  Endpoint,
+  EndpointAction,
+  EndpointKey,
+  EndpointOptions,
+  EndpointState,
+  EndpointStrategy,
+} from "./endpoint.ts";
+export {
+  countEndpoints,
+  type EndpointHistoryEntry,
+  getEndpoint,
+  listEndpointHistory,
+  listEndpoints,
+} from "./list-endpoints.ts";
+export {
+  getPrediction,
+  listPredictions,
+  type PredictionQuery,
+  scanPredictions,
+  type ScannedPrediction,
+} from "./list-predictions.ts";
+export type { Prediction, PredictionArm } from "./prediction.ts";
+export {
+  countWindows,
+  listChangedHours,
+  listPredictionTotals,
+  type PredictionTotal,
+  type WindowCount,
+} from "./prediction-count.ts";
+export { type LabelReport, type NewLabel, recordLabels } from "./record-labels.ts";
+export { type NewPrediction, recordPredictions } from "./record-predictions.ts";
+export {
+  type ArmFigures,
+  beginTrial,
+  changeTrialFigures,
+  type EndpointTrial,
+  getOpenTrial,
+  countTrials,
+  listTrials,
+  type TrialComparison,
+  type TrialFigures,
+  type TrialOutcome,
+} from "./trial.ts";
+export { type EndpointChange, saveEndpoint } from "./save-endpoint.ts";
