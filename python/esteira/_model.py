@@ -34,7 +34,7 @@ def save_model(
     example  one row that the model accepts; it is tried before an endpoint takes the model
     features the features it reads online (`view:feature`), when it was trained on a join
 
-    Returns the folder with `model.onnx`, `model.json` and `MLmodel`.
+    Returns the folder with `model.onnx`, `model.json`, `MLmodel`, and the environment that loads it elsewhere.
     """
     columns = _columns(inputs)
     if task not in TASKS:
@@ -62,6 +62,8 @@ def save_model(
         facts["features"] = list(features)
     (folder / "model.json").write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     (folder / "MLmodel").write_text(_mlmodel(name, columns, task), encoding="utf-8")
+    (folder / "requirements.txt").write_text(_requirements(), encoding="utf-8")
+    (folder / "python_env.yaml").write_text(f"python: {_python()}\nbuild_dependencies: [pip]\ndependencies: [-r requirements.txt]\n", encoding="utf-8")
     return folder
 
 
@@ -113,13 +115,12 @@ def _mlmodel(name: str, columns: list[dict[str, str]], task: str) -> str:
     signature_inputs = json.dumps([{"type": _MLFLOW_TYPES[column["type"]], "name": column["name"], "required": True} for column in columns])
     signature_outputs = json.dumps([{"type": "float", "name": "probability" if task == "binary_classification" else "prediction", "required": True}])
     import os
-    import sys
 
     facts = {
         "artifact_path": name,
         "flavors": {
             "onnx": {"onnx_version": _version("onnx"), "data": "model.onnx", "code": None, "providers": ["CPUExecutionProvider"], "onnx_session_options": None},
-            "python_function": {"loader_module": "mlflow.onnx", "python_version": ".".join(map(str, sys.version_info[:3])), "data": "model.onnx", "env": {}},
+            "python_function": {"loader_module": "mlflow.onnx", "python_version": _python(), "data": "model.onnx", "env": {"virtualenv": "python_env.yaml"}},
         },
         "mlflow_version": _version("mlflow-skinny") or _version("mlflow"),
         "run_id": os.environ.get("MLFLOW_RUN_ID"),
@@ -127,6 +128,19 @@ def _mlmodel(name: str, columns: list[dict[str, str]], task: str) -> str:
         "metadata": {"esteira": {"project": step.project, "step_run_id": step.step_run_id}},
     }
     return json.dumps({key: value for key, value in facts.items() if value is not None}, indent=2) + "\n"
+
+
+def _python() -> str:
+    import sys
+
+    return ".".join(map(str, sys.version_info[:3]))
+
+
+def _requirements() -> str:
+    """What loads the graph: at the versions of this environment where it has them, which need not hold the runtime."""
+    client = "mlflow" if _version("mlflow") else "mlflow-skinny"
+    packages = {name: _version(name) for name in (client, "numpy", "onnx", "onnxruntime", "pandas")}
+    return "".join(f"{name}\n" if version is None else f"{name}=={version}\n" for name, version in packages.items())
 
 
 def _version(package: str) -> str | None:
