@@ -102,6 +102,17 @@ export function createLiveEndpoints(options: {
     });
   }
 
+  async function tryRefresh({ environment, name, project }: Endpoint): Promise<EndpointProblem | undefined> {
+    try {
+      await refresh({ project, environment, endpoint: name });
+      return undefined;
+    } catch (error) {
+      const reason = messageOf(error);
+      log.error("an endpoint could not be loaded", { environment, endpoint: name, error: reason });
+      return { environment, endpoint: name, reason };
+    }
+  }
+
   async function find(key: EndpointKey): Promise<Held> {
     const known = current.get(nameOf(key));
     if (known !== undefined) return known;
@@ -125,18 +136,9 @@ export function createLiveEndpoints(options: {
     },
     refresh,
     async refreshAll() {
-      const problems: EndpointProblem[] = [];
-      for (const endpoint of await store.read((transaction) => listEndpoints(transaction, { limit: LARGEST_COUNT }))) {
-        await refresh(keyOf(endpoint)).catch((error: unknown) => {
-          problems.push({ environment: endpoint.environment, endpoint: endpoint.name, reason: messageOf(error) });
-          log.error("an endpoint could not be loaded", {
-            environment: endpoint.environment,
-            endpoint: endpoint.name,
-            error: messageOf(error),
-          });
-        });
-      }
-      failed = problems;
+      const endpoints = await store.read((transaction) => listEndpoints(transaction, { limit: LARGEST_COUNT }));
+      // At once: a model that takes long to load keeps no other endpoint waiting.
+      failed = (await Promise.all(endpoints.map(tryRefresh))).filter((problem) => problem !== undefined);
     },
     behind: () => isBehind(store, (name) => current.get(name)?.live.endpoint),
     problems: () => failed,

@@ -101,7 +101,15 @@ async function loadInto({ title, signature, start }: PythonWorkerOptions): Promi
     throw modelUnusable({ model: title, problem: messageOf(error), advice: ADVICE });
   });
   const inputs = signature.inputs.map(({ name, type }) => ({ name, type }));
-  const answer = await worker.ask({ header: { kind: "load", task: signature.task, inputs }, body: new Uint8Array() });
+  const answer = await within(
+    LONGEST_LOAD_MS,
+    worker.ask({ header: { kind: "load", task: signature.task, inputs }, body: new Uint8Array() }),
+  );
+  if (answer === "late") {
+    await worker.end();
+    const problem = `it did not load in ${LONGEST_LOAD_MS / 1000} s: ${worker.lastLines()}`;
+    throw modelUnusable({ model: title, problem, advice: ADVICE });
+  }
   const { ok, problem, exact } =
     answer === undefined
       ? { ok: false, problem: `its process ended with ${await worker.ended}: ${worker.lastLines()}`, exact: [] }
@@ -110,6 +118,8 @@ async function loadInto({ title, signature, start }: PythonWorkerOptions): Promi
   await worker.end();
   throw modelUnusable({ model: title, problem: `mlflow.pyfunc does not load it: ${problem}`, advice: ADVICE });
 }
+
+const LONGEST_LOAD_MS = 300_000;
 
 /** Header of what a worker says. */
 const answerSchema = z.object({
