@@ -23,7 +23,7 @@ rows = pd.DataFrame({"distance": random.uniform(100, 2500, 200), "hour": random.
 late, part = (rows["distance"] > 1000).astype(int), (rows["hour"] // 8).astype(int)
 def save(name, model, task):
     signature = infer_signature(rows, np.zeros(200))
-    mlflow.lightgbm.save_model(model, f"{folder}/{name}", signature=signature, pip_requirements=packages, metadata={"esteira.task": task})
+    mlflow.lightgbm.save_model(model, f"{folder}/{name}", signature=signature, pip_requirements=packages, serialization_format="cloudpickle", metadata={"esteira.task": task})
 binary = lightgbm.LGBMClassifier(n_estimators=20, verbose=-1).fit(rows, late)
 save("binary", binary, "binary_classification")
 booster = lightgbm.train({"objective": "binary", "verbose": -1}, lightgbm.Dataset(rows, late), 5)
