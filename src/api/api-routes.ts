@@ -1,6 +1,7 @@
 import type { Action } from "./action.ts";
 import type { Alert, Monitor } from "./alert.ts";
 import type { Approval, Approvals, NewApproval } from "./approval.ts";
+import type { RecipeDifference } from "./recipe.ts";
 import type { AssetVersionSummary } from "./asset.ts";
 import type { Change } from "./change.ts";
 import type { DashboardDetail, DashboardSummary } from "./dashboard.ts";
@@ -114,6 +115,7 @@ export interface ApiShapes {
   readonly rollBack: { body: Rollback; response: requests.Acknowledged };
   readonly listApprovals: { response: Approvals };
   readonly createApproval: { body: NewApproval; response: Approval };
+  readonly getRecipe: { params: requests.NameParams; query: requests.RecipeQuery; response: RecipeDifference };
   readonly listDashboards: { query: requests.PageQuery; response: Page<DashboardSummary> };
   readonly getDashboard: { params: requests.NameParams; response: DashboardDetail };
 }
@@ -189,6 +191,7 @@ export const apiRoutes: Readonly<Record<keyof ApiShapes, Route>> = {
   rollBack: change("rollBack", "releases/rollback", "rollback", "release"),
   listApprovals: read("listApprovals", "approvals", "approval"),
   createApproval: change("createApproval", "approvals", "approve", "approval"),
+  getRecipe: read("getRecipe", "recipes/:name", "approval"),
   listDashboards: read("listDashboards", "dashboards", "dashboard"),
   getDashboard: read("getDashboard", "dashboards/:name", "dashboard"),
 };

@@ -76,6 +76,7 @@ export const apiSchemas: { readonly [Name in keyof ApiShapes]: RouteSchemas<ApiS
   rollBack: { body: schemas.rollbackSchema, response: acknowledged },
   listApprovals: { response: schemas.approvalsSchema },
   createApproval: { body: schemas.newApprovalSchema, response: schemas.approvalSchema },
+  getRecipe: { params: nameParams, query: requests.recipeQuery, response: schemas.recipeDifferenceSchema },
   listDashboards: { query: pageQuery, response: pageOf(schemas.dashboardSummarySchema) },
   getDashboard: { params: nameParams, response: schemas.dashboardDetailSchema },
 };

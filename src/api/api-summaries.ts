@@ -44,6 +44,7 @@ export const apiSummaries: Readonly<Record<keyof ApiShapes, string>> = {
   listReleases: "Releases, newest first",
   rollBack: "Deploy an earlier release",
   listApprovals: "Approvals asked for and given",
+  getRecipe: "What influences an asset but the data, and what of it changed since the approved recipe",
   createApproval: "Approve or refuse a digest",
   listDashboards: "Dashboards by name",
   getDashboard: "A dashboard with the data of its tiles",

@@ -185,3 +185,15 @@ export interface Acknowledged {
   readonly id: string;
 }
 export const acknowledged: z.ZodType<Acknowledged> = z.object({ id: z.string() });
+
+/** Which recipes are compared: `approved`, `waiting`, a version number; `none` shows the whole of `after`. */
+export interface RecipeQuery {
+  readonly before?: string | undefined;
+  readonly after?: string | undefined;
+}
+const recipeName = z
+  .string()
+  .max(20)
+  .regex(/^(approved|waiting|latest|none|\d+)$/)
+  .optional();
+export const recipeQuery: z.ZodType<RecipeQuery> = z.object({ before: recipeName, after: recipeName });

@@ -18,6 +18,7 @@ import type { Attempt, CacheReason, LogChunk, PipelineRunDetail, PipelineRunStat
 import type { Load, NewPipelineRun, PipelineDetail, PipelineEdge, PipelineParam, PipelineStep, PipelineSummary, RecentRun, Trigger } from "./pipeline.ts";
 import type { ChainLink, PredictionDetail, PredictionSummary } from "./prediction.ts";
 import type { ApiProblem } from "./problem.ts";
+import type { NamedRecipe, RecipeChange, RecipeDifference, RecipePart } from "./recipe.ts";
 import type { Environment, Release, ReleaseStatus, Rollback } from "./release.ts";
 import type { Session } from "./session.ts";
 
@@ -976,6 +977,28 @@ export const predictionDetailSchema: z.ZodType<PredictionDetail> = z.object({
   "chain": z.array(chainLinkSchema).describe("From the prediction back: model version, training data, …, captured files, commit."),
   "lineage": lineageGraphSchema.optional(),
 });
+
+export const recipePartSchema: z.ZodType<RecipePart> = z.enum(["step", "key", "param", "variable", "file", "code", "environment", "version", "deploy"]);
+
+export const recipeChangeSchema: z.ZodType<RecipeChange> = z.object({
+  "step": z.string().describe("Asset that the step makes."),
+  "part": recipePartSchema,
+  "name": z.string(),
+  "before": z.string().optional(),
+  "after": z.string().optional(),
+}).describe("One thing that is another in the second recipe.");
+
+export const namedRecipeSchema: z.ZodType<NamedRecipe> = z.object({
+  "label": z.string().describe("`approved`, `waiting`, or the number of a version."),
+  "digest": z.string(),
+});
+
+export const recipeDifferenceSchema: z.ZodType<RecipeDifference> = z.object({
+  "asset": z.string(),
+  "before": namedRecipeSchema.optional(),
+  "after": namedRecipeSchema,
+  "changes": z.array(recipeChangeSchema),
+}).describe("Two recipes of one asset, and what differs.");
 
 export const environmentSchema: z.ZodType<Environment> = z.object({
   "name": z.string(),

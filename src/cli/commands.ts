@@ -30,6 +30,14 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
   },
   approve: { summary: "Approve a digest for an environment", load: () => import("./commands/approval/approve.ts") },
   "approval list": { summary: "List approvals, waiting and given", load: () => import("./commands/approval/list.ts") },
+  "recipe show": {
+    summary: "Show everything that influences an asset but the data",
+    load: () => import("./commands/recipe/show.ts"),
+  },
+  "recipe diff": {
+    summary: "Show what changed in a recipe since it was approved",
+    load: () => import("./commands/recipe/diff.ts"),
+  },
   "notebook check": {
     summary: "Look through notebooks for hidden state and secrets",
     load: () => import("./commands/notebook/check.ts"),

@@ -56,3 +56,10 @@ export const traceUnknown: ErrorFactory<{ kind: string; id: string }> = defineEr
       : "Name an asset (`flights`), one of its versions (`flights@3`), or an id. `esteira dataset list` and `esteira model list` show the assets.",
   solve: "Use an id that the platform gave out.",
 });
+
+export const recipeUnknown: ErrorFactory<{ asset: string; wanted: string }> = defineError("GOVERNANCE_RECIPE_UNKNOWN", {
+  status: 404,
+  message: ({ asset, wanted }) => `"${asset}" has no recipe ${wanted}`,
+  hint: () => "Write a version number, approved or waiting; versions made before recipes have none.",
+  solve: "Look which versions there are with `esteira model list`; run the pipeline to make one with a recipe.",
+});

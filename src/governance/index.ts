@@ -25,3 +25,4 @@ export {
 } from "./trace.ts";
 export { type Damage, type StoreVerification, verifyStore } from "./verify-store.ts";
 export { findRecipesOf } from "./recipe-approval.ts";
+export { compareRecipes } from "./recipe-difference.ts";

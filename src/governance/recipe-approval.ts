@@ -8,14 +8,14 @@ import { parseRecipe, type Recipe, recipeOf } from "#pipeline";
 const LOOKED_THROUGH = 500;
 
 /** The recipe of a release that somebody decided over, or that waits for it. */
-interface ReleaseRecipe {
+export interface ReleaseRecipe {
   readonly digest: Digest;
   readonly recipe: Recipe;
   readonly approved: boolean;
 }
 
 /** Recipes of releases of one model: what waits first, then what was decided over, newest first. */
-async function listReleaseRecipes(
+export async function listReleaseRecipes(
   store: MetadataStore,
   objects: ObjectStore,
   { project, asset }: { readonly project: string; readonly asset: string },

@@ -30,6 +30,7 @@ export {
   type Recipe,
   recipeOf,
   releaseRecipe,
+  type StepRecipe,
 } from "./plan/recipe.ts";
 export type { EnginePorts, TrackingRun } from "./ports.ts";
 export { findAbandonedRuns } from "./query/abandoned-run.ts";

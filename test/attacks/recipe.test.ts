@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { copyFile, mkdir, rm, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { after, it } from "node:test";
+import type { RecipeDifference } from "#api";
 import { openStorePlatform, type Platform } from "#app";
 import { silentLog } from "#base";
 import { loadProjectConfig, readSettings } from "#config";
@@ -43,6 +44,8 @@ interface Attacked {
   /** What waits for approval. */
   pending(): Promise<readonly { readonly subjectKind: string; readonly digest: string }[]>;
   approve(digest: string): Promise<void>;
+  /** What is asked to be agreed to, since the approved recipe. */
+  changes(): Promise<RecipeDifference>;
 }
 
 async function open(kind: StoreKind): Promise<Attacked> {
@@ -90,6 +93,7 @@ async function open(kind: StoreKind): Promise<Attacked> {
       return stepRuns.find(({ step }) => step === "live")?.status ?? "none";
     },
     pending: async () => (await callApi(platform, "listApprovals", call)).pending,
+    changes: () => callApi(platform, "getRecipe", { ...call, params: { name: "delay" }, query: {} }),
     async approve(digest) {
       await callApi(platform, "createApproval", {
         ...call,
@@ -147,6 +151,9 @@ describeStores("an approved recipe", (kind) => {
         (await attacked.pending()).map(({ subjectKind }) => subjectKind),
         ["recipe"],
       );
+      const { changes, before, after: now } = await attacked.changes();
+      assert.deepEqual([before?.label, now.label], ["approved", "waiting"]);
+      assert.ok(changes.length > 0);
     });
 
   it("goes on with new data, and with changes of what is not part of it", async () => {

@@ -81,6 +81,7 @@ const api: Examples<keyof ApiShapes> = {
   listApprovals: {},
   createApproval: { body: { decision: "approved", subjectKind: "model", digest: DIGEST } },
   listDashboards: {},
+  getRecipe: { params: { name: "delay" } },
   getDashboard: { params: { name: "delays" } },
 };
 

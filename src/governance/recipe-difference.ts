@@ -1,0 +1,161 @@
+import { canonicalJson, type Digest, type Json } from "#base";
+import { getAssetVersion, type MetadataStore } from "#metadata-store";
+import type { ObjectStore } from "#object-store";
+import { parseRecipe, parseStepRecipe, type Recipe, recipeOf, type StepRecipe } from "#pipeline";
+import { recipeUnknown } from "./errors.ts";
+import { listReleaseRecipes } from "./recipe-approval.ts";
+
+/** What of a recipe differs. */
+export type RecipePart = "step" | "key" | "param" | "variable" | "file" | "code" | "environment" | "version" | "deploy";
+
+/** One thing that is another in the second recipe; a side on which it is not there is undefined. */
+export interface RecipeChange {
+  /** Asset that the step makes. */
+  readonly step: string;
+  readonly part: RecipePart;
+  readonly name: string;
+  readonly before?: string | undefined;
+  readonly after?: string | undefined;
+}
+
+/** A recipe and how it was found: `approved`, `waiting`, or the number of a version. */
+export interface NamedRecipe {
+  readonly label: string;
+  readonly digest: Digest;
+}
+
+/** Two recipes of one asset, and what differs, by step. */
+export interface RecipeDifference {
+  readonly asset: string;
+  readonly before: NamedRecipe | undefined;
+  readonly after: NamedRecipe;
+  readonly changes: readonly RecipeChange[];
+}
+
+type Found = NamedRecipe & { readonly recipe: Recipe };
+
+/**
+ * Compares two recipes of an asset. `before` is by default the approved one, `none` to show the whole other; `after` is
+ * by default what waits for approval, else the latest version's.
+ *
+ * @throws GOVERNANCE_RECIPE_UNKNOWN
+ */
+export async function compareRecipes(
+  store: MetadataStore,
+  objects: ObjectStore,
+  query: {
+    readonly project: string;
+    readonly asset: string;
+    readonly before?: string | undefined;
+    readonly after?: string | undefined;
+  },
+): Promise<RecipeDifference> {
+  const releases = await listReleaseRecipes(store, objects, query);
+  const find = async (wanted: string): Promise<Found | undefined> => {
+    const release = releases.find(({ approved }) =>
+      wanted === "approved" ? approved : wanted === "waiting" && !approved,
+    );
+    if (release !== undefined) return { ...release, label: wanted };
+    return /^\d+$|^latest$/.test(wanted) ? findVersion(store, objects, { ...query, wanted }) : undefined;
+  };
+  const after =
+    query.after === undefined ? ((await find("waiting")) ?? (await find("latest"))) : await find(query.after);
+  if (after === undefined) throw recipeUnknown({ asset: query.asset, wanted: query.after ?? "latest" });
+  const before = query.before === "none" ? undefined : await find(query.before ?? "approved");
+  if (before === undefined && query.before !== undefined && query.before !== "none")
+    throw recipeUnknown({ asset: query.asset, wanted: query.before });
+  return {
+    asset: query.asset,
+    before: before === undefined ? undefined : { label: before.label, digest: before.digest },
+    after: { label: after.label, digest: after.digest },
+    changes: await diffRecipes(objects, before?.recipe, after.recipe),
+  };
+}
+
+async function findVersion(
+  store: MetadataStore,
+  objects: ObjectStore,
+  { project, asset, wanted }: { readonly project: string; readonly asset: string; readonly wanted: string },
+): Promise<Found | undefined> {
+  const number = wanted === "latest" ? {} : { version: Number(wanted) };
+  const version = await store.read((transaction) => getAssetVersion(transaction, { project, asset, ...number }));
+  const digest = version === undefined ? undefined : recipeOf(version);
+  if (version === undefined || digest === undefined) return undefined;
+  return { label: String(version.version), digest, recipe: parseRecipe((await objects.get(digest)).toString("utf8")) };
+}
+
+/** What differs, by step. Of a release and a version, the steps of the version are compared. */
+async function diffRecipes(
+  objects: ObjectStore,
+  before: Recipe | undefined,
+  after: Recipe,
+): Promise<readonly RecipeChange[]> {
+  const sides = before === undefined ? [after] : [before, after];
+  const isWhole = new Set(sides.map(({ release }) => release === undefined)).size === 1;
+  const steps = [...new Set(sides.flatMap(namesIn))]
+    .toSorted()
+    .filter((step) => isWhole || sides.every((recipe) => step in recipe.steps));
+  const changes = await Promise.all(
+    steps.map(async (step) =>
+      diffParts(step, await readParts(objects, before, step), await readParts(objects, after, step)),
+    ),
+  );
+  if (!isWhole) return changes.flat();
+  const deploy = (recipe: Recipe | undefined): Parts => new Map(textOf("deploy", recipe?.release?.deploy));
+  return [...changes.flat(), ...diffParts(after.release?.asset ?? "", deploy(before), deploy(after))];
+}
+
+function namesIn({ steps, versions }: Recipe): readonly string[] {
+  return [...Object.keys(steps), ...Object.keys(versions)];
+}
+
+type Parts = ReadonlyMap<string, { readonly part: RecipePart; readonly name: string; readonly text: string }>;
+
+function textOf(
+  part: RecipePart,
+  value: unknown,
+): readonly [string, { part: RecipePart; name: string; text: string }][] {
+  return value === undefined ? [] : [[part, { part, name: part, text: canonicalJson(value) }]];
+}
+
+function diffParts(step: string, before: Parts, after: Parts): readonly RecipeChange[] {
+  return [...new Set([...before.keys(), ...after.keys()])].toSorted().flatMap((key) => {
+    const [was, is] = [before.get(key), after.get(key)];
+    const { part, name } = is ?? was ?? { part: "step", name: step };
+    return was?.text === is?.text ? [] : [{ step, part, name, before: was?.text, after: is?.text }];
+  });
+}
+
+/** Of one asset: the parts of the step recipes that made it, one as a rule, and what else its recipe knows. */
+async function readParts(objects: ObjectStore, whole: Recipe | undefined, step: string): Promise<Parts> {
+  const parts = new Map([
+    ...textOf("environment", whole?.environments[step]),
+    ...textOf("version", whole?.versions[step]),
+  ]);
+  for (const [index, digest] of (whole?.steps[step] ?? []).entries()) {
+    const recipe = parseStepRecipe((await objects.get(digest)).toString("utf8"));
+    for (const [part, name, text] of partsOf(recipe)) parts.set(`${index}:${part}:${name}`, { part, name, text });
+  }
+  return parts;
+}
+
+function partsOf({ kind, declaration, params, env, files, code }: StepRecipe): readonly [RecipePart, string, string][] {
+  const named = (part: RecipePart, values: Readonly<Record<string, Json>>): [RecipePart, string, string][] =>
+    Object.entries(values).map(([name, value]) => [
+      part,
+      name,
+      typeof value === "string" ? value : canonicalJson(value),
+    ]);
+  return [
+    ["step", "kind", kind],
+    ...named("key", isMap(declaration) ? declaration : { declaration }),
+    ...named("param", params),
+    ...named("variable", env),
+    ...named("file", files),
+    ...(code === null ? [] : named("code", { code })),
+  ];
+}
+
+function isMap(value: Json): value is { readonly [key: string]: Json } {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
