@@ -72,16 +72,17 @@ export function createWorkers(options: {
       const folder = await mkdtemp(join(tmpdir(), "esteira-worker-"));
       const door = await openDoor(join(folder, "socket"));
       const output = keepLast();
+      const workingFolder = join(workFolder, id);
       try {
-        for (const path of plan.writable) await mkdir(path, { recursive: true });
+        for (const path of [workingFolder, ...plan.writable]) await mkdir(path, { recursive: true });
         const handle = await executor.submit(
           {
             attemptId: id,
             command: [...limited(plan), door.path],
-            workingFolder: folder,
+            workingFolder,
             environment: plan.environment,
             readable: plan.readable,
-            writable: plan.writable,
+            writable: [...plan.writable, folder],
             network: false,
             gracePeriodMs: 0,
             onOutput: (_, text) => output.add(text),
@@ -89,16 +90,13 @@ export function createWorkers(options: {
           },
           () => undefined,
         );
-        void handle.ended.then(() =>
-          Promise.all([folder, join(workFolder, id)].map((path) => rm(path, { recursive: true, force: true }))),
-        );
+        void handle.ended.then(() => rm(workingFolder, { recursive: true, force: true }));
         const socket = await connected(door, handle, output.text);
         return toWorker(socket, handle, output.text);
-      } catch (error) {
-        await rm(folder, { recursive: true, force: true });
-        throw error;
       } finally {
         door.server.close();
+        // Once it is connected, nothing outside the store is left to remove.
+        await rm(folder, { recursive: true, force: true });
       }
     },
   };
