@@ -1,7 +1,7 @@
 // Runs a script of this repository on the pinned Node, installing first what is missing.
 // Plain JavaScript: this file runs on whatever Node the machine has (20 or newer).
 import { spawn, spawnSync } from "node:child_process";
-import { existsSync, statSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -31,7 +31,17 @@ function pinnedNode() {
 function needsInstall() {
   const record = join(root, "node_modules/.package-lock.json");
   if (!existsSync(pinnedNode()) || !existsSync(record)) return true;
-  return statSync(join(root, "package-lock.json")).mtimeMs > statSync(record).mtimeMs && process.env.CI !== undefined;
+  return lacksPackages(record);
+}
+
+/** True when a package that the lock names is not there in that version: after an update of the repository. */
+function lacksPackages(record) {
+  const read = (file) => JSON.parse(readFileSync(file, "utf8")).packages;
+  const installed = read(record);
+  return Object.entries(read(join(root, "package-lock.json"))).some(
+    ([path, { version, optional, devOptional, link }]) =>
+      path !== "" && !optional && !devOptional && !link && installed[path]?.version !== version,
+  );
 }
 
 function install() {
