@@ -7,6 +7,7 @@ import { apiSchemas } from "../../src/api/api-schemas.ts";
 /** Lists that hold all there is, and those that are the newest few of a list which has a route of its own. */
 const WHOLE: Readonly<Record<string, readonly string[]>> = {
   "a closed set of the program": ["capabilities", "stations", "stations[].counts", "code", "identity.roles"],
+  "all that differs between two recipes": ["changes"],
   "what a file of the project declares": [
     "loads",
     "triggers",
