@@ -47,7 +47,7 @@ export async function findRecipesOf(
   return releases
     .filter(({ recipe }) =>
       Object.entries(steps).every(([asset, made]) =>
-        made.every((step) => recipe.steps[asset]?.includes(step) === true),
+        made.every((step) => Object.hasOwn(recipe.steps, asset) && recipe.steps[asset]?.includes(step) === true),
       ),
     )
     .map(({ digest }) => digest);

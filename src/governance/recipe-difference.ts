@@ -94,7 +94,7 @@ async function diffRecipes(
   const isWhole = new Set(sides.map(({ release }) => release === undefined)).size === 1;
   const steps = [...new Set(sides.flatMap(namesIn))]
     .toSorted()
-    .filter((step) => isWhole || sides.every((recipe) => step in recipe.steps));
+    .filter((step) => isWhole || sides.every((recipe) => Object.hasOwn(recipe.steps, step)));
   const changes = await Promise.all(
     steps.map(async (step) =>
       diffParts(step, await readParts(objects, before, step), await readParts(objects, after, step)),
@@ -129,10 +129,10 @@ function diffParts(step: string, before: Parts, after: Parts): readonly RecipeCh
 /** Of one asset: the parts of the step recipes that made it, one as a rule, and what else its recipe knows. */
 async function readParts(objects: ObjectStore, whole: Recipe | undefined, step: string): Promise<Parts> {
   const parts = new Map([
-    ...textOf("environment", whole?.environments[step]),
-    ...textOf("version", whole?.versions[step]),
+    ...textOf("environment", own(whole?.environments, step)),
+    ...textOf("version", own(whole?.versions, step)),
   ]);
-  for (const [index, digest] of (whole?.steps[step] ?? []).entries()) {
+  for (const [index, digest] of (own(whole?.steps, step) ?? []).entries()) {
     const recipe = parseStepRecipe((await objects.get(digest)).toString("utf8"));
     for (const [part, name, text] of partsOf(recipe)) parts.set(`${index}:${part}:${name}`, { part, name, text });
   }
@@ -154,6 +154,11 @@ function partsOf({ kind, declaration, params, env, files, code }: StepRecipe): r
     ...named("file", files),
     ...(code === null ? [] : named("code", { code })),
   ];
+}
+
+/** Steps may be called what every object has: `constructor`. */
+function own<Value>(map: Readonly<Record<string, Value>> | undefined, name: string): Value | undefined {
+  return map !== undefined && Object.hasOwn(map, name) ? map[name] : undefined;
 }
 
 function isMap(value: Json): value is { readonly [key: string]: Json } {

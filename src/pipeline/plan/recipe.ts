@@ -154,11 +154,13 @@ function mergeInputs(inputs: readonly RecipeInput[]): Pick<Recipe, "steps" | "en
 }
 
 function merge<Value>(maps: readonly Readonly<Record<string, readonly Value[]>>[]): Record<string, readonly Value[]> {
-  const merged: Record<string, Map<string, Value>> = {};
-  for (const map of maps)
-    for (const [asset, values] of Object.entries(map))
-      for (const value of values) (merged[asset] ??= new Map()).set(canonicalJson(value), value);
-  return Object.fromEntries(Object.entries(merged).map(([asset, values]) => [asset, sortedValues(values)]));
+  const merged = new Map<string, Map<string, Value>>();
+  for (const [asset, values] of maps.flatMap((map) => Object.entries(map))) {
+    const known = merged.get(asset) ?? new Map<string, Value>();
+    for (const value of values) known.set(canonicalJson(value), value);
+    merged.set(asset, known);
+  }
+  return Object.fromEntries([...merged].map(([asset, values]) => [asset, sortedValues(values)]));
 }
 
 function sortedValues<Value>(values: ReadonlyMap<string, Value>): readonly Value[] {
