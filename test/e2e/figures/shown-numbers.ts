@@ -51,8 +51,9 @@ const UNITS: Readonly<Record<string, number>> = {
   min: 60e3,
   h: 3_600e3,
 };
+/** `77 B` are bytes, `1.2B` are billions. */
 const NUMBER =
-  /(?<![\w.-])(v|-|−|≈ ?)?(\d{1,3}(?:,\d{3})+|\d+)(\.\d+)?(?:e([+-]?\d+))?(?: ?(%|kB|MB|GB|ms|min|[KMBksh])(?![\w]))?(?![\w])/g;
+  /(?<![\w.-])(v|-|−|≈ ?)?(\d{1,3}(?:,\d{3})+|\d+)(\.\d+)?(?:e([+-]?\d+))?(?: ?(%|kB|MB|GB|ms|min|[KMksh]|(?<! )B)(?![\w]))?(?![\w])/g;
 
 /** Runs in the page. */
 const READ = `(() => {
