@@ -37,6 +37,8 @@ export async function buildCli(): Promise<boolean> {
     ],
     external: [...external.map((name) => new RegExp(`^${name}(/|$)`)), "pg-native", "pg-cloudflare"],
     logLevel: "silent",
+    // A door names a whole module; a command loads only what it uses of it.
+    treeshake: { moduleSideEffects: (id) => !id.startsWith(join(root, "src")) },
   });
   await mkdir(dist, { recursive: true });
   const partial = await mkdtemp(join(dist, "partial-"));
