@@ -12,7 +12,7 @@ import { parseArgs } from "node:util";
 import { newId, silentLog, systemClock } from "#base";
 import { createAnalytics, createDatasets, quoteText } from "#data";
 import { openMetadataStore, recordAssetVersion } from "#metadata-store";
-import { createFileSystemObjectStore } from "#object-store";
+import { createFileSystemBlobs } from "#storage";
 import { type Cost, costOf, medianCost } from "./capture-project.ts";
 
 const { values } = parseArgs({ options: { appends: { type: "string", default: "2000" } } });
@@ -24,7 +24,7 @@ const store = await openMetadataStore(join(folder, "metadata.sqlite"));
 const analytics = createAnalytics({ folder: join(folder, "spill") });
 const datasets = createDatasets({
   store,
-  objects: createFileSystemObjectStore(join(folder, "objects")),
+  objects: createFileSystemBlobs(join(folder, "objects")),
   folder: join(folder, "datasets"),
   analytics,
   clock: systemClock,

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { newId, silentLog, systemClock } from "#base";
 import { type AnalyticsConnection, createAnalytics, createCaptureKind, createDatasets } from "#data";
 import { openMetadataStore, recordAssetVersion } from "#metadata-store";
-import { createFileSystemObjectStore } from "#object-store";
+import { createFileSystemBlobs } from "#storage";
 import type { AttemptContext } from "#pipeline";
 
 export interface CaptureProject {
@@ -23,7 +23,7 @@ export interface CaptureProject {
 export async function openCaptureProject(): Promise<CaptureProject> {
   const folder = await mkdtemp(join(tmpdir(), "esteira-bench-"));
   const store = await openMetadataStore(join(folder, "metadata.sqlite"));
-  const objects = createFileSystemObjectStore(join(folder, "objects"));
+  const objects = createFileSystemBlobs(join(folder, "objects"));
   const analytics = createAnalytics({ folder: join(folder, "spill") });
   const parts = { store, objects, analytics, folder: join(folder, "datasets") };
   const datasets = createDatasets({ ...parts, clock: systemClock, log: silentLog });

@@ -8,7 +8,7 @@ import { parseArgs } from "node:util";
 import { createLocalExecutor, createRunKind } from "#executors";
 import { openMetadataStore } from "#metadata-store";
 import { logMetrics } from "#metadata-store/tracking";
-import { createFileSystemObjectStore } from "#object-store";
+import { createFileSystemBlobs } from "#storage";
 import { createEngine, loadProjectPipelines, registerPipelines, type StepKind } from "#pipeline";
 
 const { values } = parseArgs({
@@ -33,7 +33,7 @@ const { pipelines } = await loadProjectPipelines({ project: "bench", projectFold
 await registerPipelines(store, { project: "bench", pipelines, actor: "bench", atMs: Date.now() });
 const engine = createEngine({
   store,
-  objects: createFileSystemObjectStore(join(folder, "objects")),
+  objects: createFileSystemBlobs(join(folder, "objects")),
   project: "bench",
   projectFolder: folder,
   storeFolder: folder,

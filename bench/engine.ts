@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { createLocalExecutor, createRunKind } from "#executors";
 import { openMetadataStore } from "#metadata-store";
-import { createFileSystemObjectStore } from "#object-store";
+import { createFileSystemBlobs } from "#storage";
 import { createEngine, loadProjectPipelines, registerPipelines, type StepKind } from "#pipeline";
 
 const { values } = parseArgs({
@@ -70,7 +70,7 @@ async function engineRun(pipeline: string): Promise<Measured> {
   await registerPipelines(store, { project: "bench", pipelines: loaded.pipelines, actor: "bench", atMs: Date.now() });
   const engine = createEngine({
     store,
-    objects: createFileSystemObjectStore(join(folder, "objects")),
+    objects: createFileSystemBlobs(join(folder, "objects")),
     project: "bench",
     projectFolder: folder,
     storeFolder: folder,

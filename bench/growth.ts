@@ -23,7 +23,7 @@ import { digestOf, newId, silentLog } from "#base";
 import { openMetadataStore, recordAssetVersion } from "#metadata-store";
 import { recordLabels, recordPredictions } from "#metadata-store/serving";
 import { createMonitoring } from "#monitoring";
-import { createFileSystemObjectStore } from "#object-store";
+import { createFileSystemBlobs } from "#storage";
 import { createServing } from "#serving";
 import { createRandom, createRowReader, KEY, makeFlights, MONDAY_MS } from "../test/monitoring/watched.ts";
 import { deploy, registerModel } from "../test/serving/served.ts";
@@ -64,7 +64,7 @@ async function makeProject(folder: string): Promise<void> {
     "name: p\nenvironments: { production: {} }\naccess: { loopback: contributor }\n",
   );
   const store = await openMetadataStore(storeFile(folder));
-  const objects = createFileSystemObjectStore(join(folder, ".esteira", "objects"));
+  const objects = createFileSystemBlobs(join(folder, ".esteira", "objects"));
   const serving = createServing({ store, objects, log: silentLog });
   const { version: training } = await store.write((transaction) =>
     recordAssetVersion(transaction, {
@@ -277,7 +277,7 @@ async function measure(folder: string, title: string): Promise<Times> {
 /** In a process of its own: the first look of a monitor at everything. */
 async function evaluate(folder: string): Promise<void> {
   const store = await openMetadataStore(storeFile(folder));
-  const objects = createFileSystemObjectStore(join(folder, ".esteira", "objects"));
+  const objects = createFileSystemBlobs(join(folder, ".esteira", "objects"));
   const serving = createServing({ store, objects, log: silentLog });
   const rows = makeFlights(50_000, { seed: 1 }).map((flight, row) => ({
     ...flight,

@@ -10,7 +10,7 @@ import { systemClock } from "#base";
 import { createPythonEnvironments } from "#executors";
 import { openMetadataStore } from "#metadata-store";
 import { createNotebookKind } from "#notebooks";
-import { createFileSystemObjectStore } from "#object-store";
+import { createFileSystemBlobs } from "#storage";
 import { testAttempt } from "../test/setup/attempt.ts";
 import { notebookText } from "../test/notebooks/notebook-text.ts";
 import { testCache } from "../test/setup/cache-folder.ts";
@@ -31,7 +31,7 @@ const { python } = await environments.prepare({
   report: (line) => console.error(line),
 });
 const store = await openMetadataStore(join(folder, "metadata.sqlite"));
-const objects = createFileSystemObjectStore(join(folder, "objects"));
+const objects = createFileSystemBlobs(join(folder, "objects"));
 await mkdir(join(folder, "project"));
 await writeFile(join(folder, "project/requirements.txt"), requirements);
 const cells = Array.from({ length: Number(flags.cells) }, (_, index) => ({ source: `x = ${index}\nprint(x * n)\nx` }));

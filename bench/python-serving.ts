@@ -21,7 +21,7 @@ import { digestOf, silentLog } from "#base";
 import { createLocalExecutor, createWorkers } from "#executors";
 import { openMetadataStore, recordAssetVersion } from "#metadata-store";
 import { locateModel } from "#models";
-import { createFileSystemObjectStore, putTree } from "#object-store";
+import { createFileSystemBlobs, putTree } from "#storage";
 import { createServing, createServingCalls } from "#serving";
 import { servingMounts } from "../src/server/endpoints/endpoint-mounts.ts";
 import { mountRoutes } from "../src/server/routing/mount-routes.ts";
@@ -48,7 +48,7 @@ const { values: flags } = parseArgs({
 /** esteira's side, in a process of its own. */
 async function serve(port: number, folder: string): Promise<void> {
   const store = await openMetadataStore(join(folder, "metadata.sqlite"));
-  const objects = createFileSystemObjectStore(join(folder, "objects"));
+  const objects = createFileSystemBlobs(join(folder, "objects"));
   const workFolder = join(folder, "work");
   const serving = createServing({
     store,

@@ -19,7 +19,7 @@ import Fastify from "fastify";
 import type { Identity } from "#access";
 import { digestOf, silentLog } from "#base";
 import { openMetadataStore, recordAssetVersion } from "#metadata-store";
-import { createFileSystemObjectStore } from "#object-store";
+import { createFileSystemBlobs } from "#storage";
 import { createServing, createServingCalls } from "#serving";
 import { servingMounts } from "../src/server/endpoints/endpoint-mounts.ts";
 import { mountRoutes } from "../src/server/routing/mount-routes.ts";
@@ -41,7 +41,7 @@ const { values: flags } = parseArgs({
 /** esteira's side, in a process of its own. */
 async function serve(port: number, folder: string): Promise<void> {
   const store = await openMetadataStore(join(folder, "metadata.sqlite"));
-  const objects = createFileSystemObjectStore(join(folder, "objects"));
+  const objects = createFileSystemBlobs(join(folder, "objects"));
   const serving = createServing({ store, objects, log: silentLog });
   const { model } = JSON.parse(await readFile(join(MODELS, "late-by-matrix.json"), "utf8")) as { model: object };
   const file = await objects.putFile(join(MODELS, "late-by-matrix.onnx"));

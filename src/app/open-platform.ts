@@ -5,7 +5,7 @@ import { type Clock, createMetrics, type Log, messageOf, systemClock } from "#ba
 import type { ProjectConfig, Settings } from "#config";
 import { openMetadataStore } from "#metadata-store";
 import { createRegistryCalls, createWebhookSender, type WebhookSender } from "#models";
-import { createFileSystemObjectStore } from "#object-store";
+import { createFileSystemBlobs } from "#storage";
 import {
   type ArtifactFolder,
   createArtifactFolder,
@@ -99,7 +99,7 @@ export async function openStorePlatform(options: PlatformOptions): Promise<Store
     clock,
     log,
     store,
-    objects: createFileSystemObjectStore(join(config.storeFolder, "objects")),
+    objects: createFileSystemBlobs(join(config.storeFolder, "objects")),
     access: createAccess({
       store,
       clock,

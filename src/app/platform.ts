@@ -6,7 +6,7 @@ import type { Analytics, Datasets } from "#data";
 import type { Delivery, PushAnswer, PushRequest, WebhookAnswer } from "#delivery";
 import type { CommitAuthors } from "#governance";
 import type { MetadataStore } from "#metadata-store";
-import type { ObjectStore } from "#object-store";
+import type { Blobs } from "#storage";
 import type { Engine, LoadedProject, StepKind } from "#pipeline";
 import type { Monitoring, MonitoringCall } from "#monitoring";
 import type { Features } from "#features";
@@ -33,7 +33,7 @@ export interface StorePlatform {
   /** What this process counts of itself. */
   readonly metrics: Metrics;
   readonly store: MetadataStore;
-  readonly objects: ObjectStore;
+  readonly objects: Blobs;
   readonly access: Access;
   readonly tracking: Tracking;
   /** What the token of a step may write among MLflow's calls. */

@@ -1,7 +1,7 @@
 import { readProfile } from "#data";
 import { getAssetVersion, type MetadataStore } from "#metadata-store";
 import { readModelContent } from "#models";
-import type { ObjectStore } from "#object-store";
+import type { Blobs } from "#storage";
 import type { TrainingNulls } from "#serving";
 
 /**
@@ -12,7 +12,7 @@ export function createTrainingNulls({
   objects,
 }: {
   readonly store: MetadataStore;
-  readonly objects: ObjectStore;
+  readonly objects: Blobs;
 }): TrainingNulls {
   return async (modelVersionId) => {
     const training = await store.read(async (transaction) => {

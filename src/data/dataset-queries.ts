@@ -1,7 +1,7 @@
 import { isDigest } from "#base";
 import { type AssetVersion, getAssetVersion, listAssets, listAssetVersions, type MetadataStore } from "#metadata-store";
 import { listQuarantineBatches, type QuarantineBatch, summarizeQuarantine } from "#metadata-store/data";
-import type { ObjectStore } from "#object-store";
+import type { Blobs } from "#storage";
 import type { Column } from "./analytics/analytics.ts";
 import type { DatasetContent, QuarantineSummary } from "./dataset.ts";
 import { datasetMissing } from "./errors.ts";
@@ -11,7 +11,7 @@ import type { ColumnLineage } from "./transform/column-lineage.ts";
 
 export interface DatasetQueryDependencies {
   readonly store: MetadataStore;
-  readonly objects: ObjectStore;
+  readonly objects: Blobs;
 }
 
 export interface QuarantineTotals {
@@ -112,7 +112,7 @@ function contentOf(version: AssetVersion): DatasetContent {
 
 /** A version's profile, or undefined when it has none. */
 export async function readProfile(
-  objects: ObjectStore,
+  objects: Blobs,
   content: Pick<DatasetContent, "profile">,
 ): Promise<Profile | undefined> {
   if (content.profile === undefined || !isDigest(content.profile)) return undefined;

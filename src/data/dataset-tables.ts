@@ -1,6 +1,6 @@
 import { type Clock, digestOf, type Log } from "#base";
 import type { AssetVersion, MetadataStore } from "#metadata-store";
-import type { ObjectStore } from "#object-store";
+import type { Blobs } from "#storage";
 import type { Analytics, AnalyticsConnection } from "./analytics/analytics.ts";
 import { quoteName } from "./analytics/sql-text.ts";
 import { readLogEntry } from "./delta/log-entry.ts";
@@ -12,7 +12,7 @@ const SNAPSHOTS_KEPT = 64;
 
 export interface DatasetsDependencies {
   readonly store: MetadataStore;
-  readonly objects: ObjectStore;
+  readonly objects: Blobs;
   /** Absolute folder that holds one Delta table per dataset. */
   readonly folder: string;
   readonly analytics: Analytics;

@@ -14,7 +14,7 @@ import {
   type Release,
   type ReleaseVersion,
 } from "#metadata-store/delivery";
-import type { ObjectStore } from "#object-store";
+import type { Blobs } from "#storage";
 import type { Services } from "#executors";
 import { type Environment, findEnvironment, PRODUCTION } from "./environment.ts";
 import { nothingDeployed, releaseMissing, versionMissing } from "./errors.ts";
@@ -26,7 +26,7 @@ import type { ReleaseSettings } from "./release-settings.ts";
 
 export interface DeliveryOptions {
   readonly store: MetadataStore;
-  readonly objects: ObjectStore;
+  readonly objects: Blobs;
   readonly services: Services;
   readonly models: ModelTarget;
   readonly environments: readonly Environment[];

@@ -1,14 +1,14 @@
 import { mkdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { delimiter, dirname, join } from "node:path";
 import type { AssetVersion } from "#metadata-store";
-import { digestOfTree, type ObjectStore, type Tree, writeTree } from "#object-store";
+import { digestOfTree, type Blobs, type Tree, writeTree } from "#storage";
 import type { RunningService, Services } from "#executors";
 import { type Environment, findEnvironment, sandboxRequirement } from "./environment.ts";
 import { assetNotDeployable, commandMissing } from "./errors.ts";
 import type { ReleaseSettings } from "./release-settings.ts";
 
 export interface ProcessTargetOptions {
-  readonly objects: ObjectStore;
+  readonly objects: Blobs;
   readonly services: Services;
   /** Where releases are unpacked: `<store>/releases`. */
   readonly folder: string;
@@ -64,7 +64,7 @@ export async function deployProcess(
 
 /** A folder under its final name is whole. */
 async function unpack(
-  objects: ObjectStore,
+  objects: Blobs,
   tree: Tree,
   place: { readonly folder: string; readonly deploymentId: string },
 ): Promise<void> {

@@ -9,7 +9,7 @@ import {
   upsertApprovalRequest,
   type StoredVerdict,
 } from "#metadata-store/governance";
-import type { ObjectStore } from "#object-store";
+import type { Blobs } from "#storage";
 import { digestOfRecipe, formatRecipe, parseRecipe, type Recipe, recipeOf, releaseRecipe } from "#pipeline";
 import { type CommitAuthors, findSubject, subjectKindOf } from "./approval-subject.ts";
 import { approvalGateKey, listApprovers } from "./approve.ts";
@@ -31,7 +31,7 @@ export type ProtectionDecision =
 export interface ApprovalCheckOptions {
   readonly store: MetadataStore;
   /** Where recipes are kept. */
-  readonly objects: ObjectStore;
+  readonly objects: Blobs;
   readonly clock: Clock;
   readonly commitAuthors?: CommitAuthors | undefined;
 }
@@ -133,7 +133,7 @@ function describeNeed(facts: {
  * versions and verdicts of before recipes have none.
  */
 async function bindingOf(
-  objects: ObjectStore,
+  objects: Blobs,
   of: { readonly version: AssetVersion; readonly verdict: StoredVerdict | undefined; readonly deploy: Json },
 ): Promise<Binding> {
   const { version } = of;
@@ -149,7 +149,7 @@ async function bindingOf(
 }
 
 async function findRecipe(
-  objects: ObjectStore,
+  objects: Blobs,
   of: { readonly version: AssetVersion; readonly verdict: StoredVerdict | undefined; readonly deploy: Json },
 ): Promise<Recipe | undefined> {
   const { version, verdict, deploy } = of;

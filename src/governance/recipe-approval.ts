@@ -1,7 +1,7 @@
 import type { Digest } from "#base";
 import type { AssetVersion, MetadataStore } from "#metadata-store";
 import { listApprovalRequests, listApprovalRows } from "#metadata-store/governance";
-import type { ObjectStore } from "#object-store";
+import type { Blobs } from "#storage";
 import { parseRecipe, type Recipe, recipeOf } from "#pipeline";
 
 /** Decisions and requests that are looked through for one model. */
@@ -17,7 +17,7 @@ export interface ReleaseRecipe {
 /** Recipes of releases of one model: what waits first, then what was decided over, newest first. */
 export async function listReleaseRecipes(
   store: MetadataStore,
-  objects: ObjectStore,
+  objects: Blobs,
   { project, asset }: { readonly project: string; readonly asset: string },
 ): Promise<readonly ReleaseRecipe[]> {
   const { requests, decisions } = await store.read(async (transaction) => ({
@@ -37,7 +37,7 @@ export async function listReleaseRecipes(
 /** Digests of the recipes of releases that one version would be, or is, part of. */
 export async function findRecipesOf(
   store: MetadataStore,
-  objects: ObjectStore,
+  objects: Blobs,
   version: AssetVersion,
 ): Promise<readonly Digest[]> {
   const own = recipeOf(version);

@@ -1,6 +1,6 @@
 import { canonicalJson, type Digest, type Json } from "#base";
 import { getAssetVersion, type MetadataStore } from "#metadata-store";
-import type { ObjectStore } from "#object-store";
+import type { Blobs } from "#storage";
 import { parseRecipe, parseStepRecipe, type Recipe, recipeOf, type StepRecipe } from "#pipeline";
 import { recipeUnknown } from "./errors.ts";
 import { listReleaseRecipes } from "./recipe-approval.ts";
@@ -42,7 +42,7 @@ type Found = NamedRecipe & { readonly recipe: Recipe };
  */
 export async function compareRecipes(
   store: MetadataStore,
-  objects: ObjectStore,
+  objects: Blobs,
   query: {
     readonly project: string;
     readonly asset: string;
@@ -74,7 +74,7 @@ export async function compareRecipes(
 
 async function findVersion(
   store: MetadataStore,
-  objects: ObjectStore,
+  objects: Blobs,
   { project, asset, wanted }: { readonly project: string; readonly asset: string; readonly wanted: string },
 ): Promise<Found | undefined> {
   const number = wanted === "latest" ? {} : { version: Number(wanted) };
@@ -86,7 +86,7 @@ async function findVersion(
 
 /** What differs, by step. Of a release and a version, the steps of the version are compared. */
 async function diffRecipes(
-  objects: ObjectStore,
+  objects: Blobs,
   before: Recipe | undefined,
   after: Recipe,
 ): Promise<readonly RecipeChange[]> {
@@ -127,7 +127,7 @@ function diffParts(step: string, before: Parts, after: Parts): readonly RecipeCh
 }
 
 /** Of one asset: the parts of the step recipes that made it, one as a rule, and what else its recipe knows. */
-async function readParts(objects: ObjectStore, whole: Recipe | undefined, step: string): Promise<Parts> {
+async function readParts(objects: Blobs, whole: Recipe | undefined, step: string): Promise<Parts> {
   const parts = new Map([
     ...textOf("environment", own(whole?.environments, step)),
     ...textOf("version", own(whole?.versions, step)),

@@ -1,6 +1,6 @@
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { digestOfFile, type ObjectStore } from "#object-store";
+import { digestOfFile, type Blobs } from "#storage";
 import { type Digest, messageOf } from "#base";
 import { listTables, verifyTable } from "#data";
 import {
@@ -36,7 +36,7 @@ export interface StoreVerification {
  * @param datasetFolder absolute folder of the Delta tables
  */
 export async function verifyStore(
-  { store, objects }: { readonly store: MetadataStore; readonly objects: ObjectStore },
+  { store, objects }: { readonly store: MetadataStore; readonly objects: Blobs },
   { datasetFolder, signal }: { readonly datasetFolder: string; readonly signal?: AbortSignal | undefined },
 ): Promise<StoreVerification> {
   const damages: Damage[] = [];
@@ -92,7 +92,7 @@ const LARGEST_RECORD_BYTES = 4_000_000;
 
 /** Versions that name an object, or name an object that names it. */
 async function findHolders(
-  { store, objects }: { readonly store: MetadataStore; readonly objects: ObjectStore },
+  { store, objects }: { readonly store: MetadataStore; readonly objects: Blobs },
   digest: Digest,
 ): Promise<readonly AssetVersion[]> {
   const holders = new Map<string, AssetVersion>();
@@ -108,7 +108,7 @@ async function findHolders(
 }
 
 /** Objects of JSON that name one of these. */
-async function findNaming(objects: ObjectStore, wanted: readonly Digest[]): Promise<readonly Digest[]> {
+async function findNaming(objects: Blobs, wanted: readonly Digest[]): Promise<readonly Digest[]> {
   const naming: Digest[] = [];
   for await (const { digest, path } of objects.list()) {
     if ((await stat(path)).size > LARGEST_RECORD_BYTES) continue;

@@ -1,6 +1,6 @@
 import { Readable } from "node:stream";
 import { isEsteiraError } from "#base";
-import type { ObjectStore, Tree } from "#object-store";
+import type { Blobs, Tree } from "#storage";
 import { type ArtifactFolder, artifactLocationForeign } from "#tracking";
 import type { ModelColumnType, ModelDescription } from "./model-description.ts";
 
@@ -28,7 +28,7 @@ export async function layArtifacts(
     readonly artifactUri: string | undefined;
     readonly atMs: number;
   },
-  { objects, artifacts }: { readonly objects: ObjectStore; readonly artifacts?: ArtifactFolder | undefined },
+  { objects, artifacts }: { readonly objects: Blobs; readonly artifacts?: ArtifactFolder | undefined },
 ): Promise<string> {
   const { asset, model, tree, artifactUri } = facts;
   const held = artifactUri === undefined ? undefined : heldAt(artifacts, artifactUri, asset);

@@ -10,7 +10,7 @@ import {
   type WriteTransaction,
 } from "#metadata-store";
 import { createModelVersion, createRegisteredModel, getModelVersionOfAsset } from "#metadata-store/registry";
-import { digestOfTree, isTreeAt, type ObjectStore, putTree, writeTree } from "#object-store";
+import { digestOfTree, isTreeAt, type Blobs, putTree, writeTree } from "#storage";
 import type { ArtifactFolder } from "#tracking";
 import type { AssetStorage, AttemptContext, LocatedAsset, PublishedOutput } from "#pipeline";
 import { fileMissing } from "./errors.ts";
@@ -23,7 +23,7 @@ import type { RunReader } from "./ports.ts";
 
 export interface ModelStorageOptions {
   readonly store: MetadataStore;
-  readonly objects: ObjectStore;
+  readonly objects: Blobs;
   /** Where model folders are unpacked for reading, below the store's `cache/`. */
   readonly folder: string;
   readonly runs: RunReader;

@@ -1,6 +1,6 @@
 import type { Json } from "#base";
 import type { AssetVersion } from "#metadata-store";
-import type { Tree } from "#object-store";
+import type { Tree } from "#storage";
 import { versionNotModel } from "./errors.ts";
 import type { ModelDescription } from "./model-description.ts";
 

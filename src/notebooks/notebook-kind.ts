@@ -11,7 +11,7 @@ import {
   writeStepContext,
 } from "#executors";
 import { appendEvent, type AssetVersion, type MetadataStore, recordAssetVersion } from "#metadata-store";
-import type { ObjectStore } from "#object-store";
+import type { Blobs } from "#storage";
 import type { AttemptContext, PythonEnvironment, StepKind, StepOutcome } from "#pipeline";
 import { kernelStartFailed, languageUnsupported, parametersRefused } from "./errors.ts";
 import { type ExecutedNotebook, executeNotebook } from "./execute-notebook.ts";
@@ -67,7 +67,7 @@ const schema: z.ZodType<NotebookDeclaration> = z.strictObject({
 
 export interface NotebookKindDependencies {
   readonly store: MetadataStore;
-  readonly objects: ObjectStore;
+  readonly objects: Blobs;
   readonly environments: PythonEnvironments;
   readonly clock: Clock;
   /** Folder with a short path for the kernels' sockets, such as `os.tmpdir()`. */

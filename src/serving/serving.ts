@@ -1,7 +1,7 @@
 import { type Clock, type Log, type Metrics, systemClock } from "#base";
 import type { MetadataStore } from "#metadata-store";
 import type { Scorer } from "#models";
-import type { ObjectStore } from "#object-store";
+import type { Blobs } from "#storage";
 import { createEndpoints, type Endpoints } from "./endpoints.ts";
 import { createLoadedModels } from "./loaded-model.ts";
 import { createModelTarget, type ServingTarget } from "./model-target.ts";
@@ -14,7 +14,7 @@ import { createPythonRuntime, type PythonServing } from "./runtime/python/python
 
 export interface ServingOptions {
   readonly store: MetadataStore;
-  readonly objects: ObjectStore;
+  readonly objects: Blobs;
   readonly log: Log;
   readonly clock?: Clock;
   /** Calls of one model that are computed at once; default 1. */

@@ -6,14 +6,14 @@ import { join } from "node:path";
 import { newId, silentLog, systemClock } from "#base";
 import { createAnalytics, createDatasets } from "#data";
 import { openMetadataStore, recordAssetVersion } from "#metadata-store";
-import { createFileSystemObjectStore } from "#object-store";
+import { createFileSystemBlobs } from "#storage";
 
 const [address = "", folder = "", number = "", appends = ""] = process.argv.slice(2);
 const store = await openMetadataStore(address);
 const analytics = createAnalytics({ folder: join(folder, "spill"), threads: 1, memoryBytes: 256 << 20 });
 const datasets = createDatasets({
   store,
-  objects: createFileSystemObjectStore(join(folder, "objects")),
+  objects: createFileSystemBlobs(join(folder, "objects")),
   folder: join(folder, "datasets"),
   analytics,
   clock: systemClock,

@@ -7,12 +7,12 @@ import { join } from "node:path";
 import { newId, silentLog, systemClock } from "#base";
 import { createAnalytics, createCaptureKind, createDatasets } from "#data";
 import { openMetadataStore, recordAssetVersion } from "#metadata-store";
-import { createFileSystemObjectStore } from "#object-store";
+import { createFileSystemBlobs } from "#storage";
 import type { AttemptContext } from "#pipeline";
 
 const [address = "", folder = "", projectFolder = "", stepRunId = ""] = process.argv.slice(2);
 const store = await openMetadataStore(address);
-const objects = createFileSystemObjectStore(join(folder, "objects"));
+const objects = createFileSystemBlobs(join(folder, "objects"));
 const analytics = createAnalytics({ folder: join(folder, "spill"), threads: 1 });
 const datasets = createDatasets({
   store,

@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { createLocalExecutor, createRunKind } from "#executors";
 import { openMetadataStore } from "#metadata-store";
-import { createFileSystemObjectStore } from "#object-store";
+import { createFileSystemBlobs } from "#storage";
 import {
   assertValid,
   createEngine,
@@ -20,7 +20,7 @@ const loaded = assertValid(await loadProjectPipelines({ project: "p", projectFol
 await registerPipelines(store, { project: "p", pipelines: loaded.pipelines, actor: "ana", atMs: Date.now() });
 const engine = createEngine({
   store,
-  objects: createFileSystemObjectStore(join(folder, "objects")),
+  objects: createFileSystemBlobs(join(folder, "objects")),
   project: "p",
   projectFolder,
   storeFolder: folder,

@@ -7,7 +7,7 @@ import { DatabaseSync } from "node:sqlite";
 import { createAnalytics, createDatasets, type Datasets } from "#data";
 import { silentLog, systemClock } from "#base";
 import { getAssetVersion, type MetadataStore, openMetadataStore } from "#metadata-store";
-import { createFileSystemObjectStore } from "#object-store";
+import { createFileSystemBlobs } from "#storage";
 import { listProcessesOf } from "../setup/command-line.ts";
 import type { FlightsProject } from "./flights-project.ts";
 
@@ -110,7 +110,7 @@ async function withDatasets<Result>(
     return await work(
       createDatasets({
         store,
-        objects: createFileSystemObjectStore(join(project.store, "objects")),
+        objects: createFileSystemBlobs(join(project.store, "objects")),
         folder: join(project.store, "datasets"),
         analytics,
         clock: systemClock,

@@ -24,7 +24,7 @@ import {
   type StoreKind,
 } from "#metadata-store";
 import { listQuarantineBatches, type QuarantineBatch } from "#metadata-store/data";
-import type { ObjectStore } from "#object-store";
+import type { Blobs } from "#storage";
 import type { AnalysisContext, AttemptContext, StepAnalysis, StepKind, StepOutcome } from "#pipeline";
 import { openTestStore } from "../setup/stores.ts";
 
@@ -33,7 +33,7 @@ export type Succeeded = Extract<StepOutcome, { status: "succeeded" }>;
 /** A project folder with real stores, in which single steps are analysed and run as the engine does. */
 export interface DataProject {
   readonly store: MetadataStore;
-  readonly objects: ObjectStore;
+  readonly objects: Blobs;
   readonly analytics: Analytics;
   readonly datasets: Datasets;
   readonly address: string;

@@ -5,11 +5,11 @@ import { after, describe, it } from "node:test";
 import { newId, silentLog, systemClock } from "#base";
 import { createAnalytics, createDatasets, type DatasetContent, type Datasets, type DatasetWrite } from "#data";
 import { type AssetVersion, type MetadataStore, recordAssetVersion } from "#metadata-store";
-import type { ObjectStore } from "#object-store";
+import type { Blobs } from "#storage";
 import { openTestStore } from "../setup/stores.ts";
 
 describe("Delta tables", () => {
-  let opened: { store: MetadataStore; objects: ObjectStore; folder: string };
+  let opened: { store: MetadataStore; objects: Blobs; folder: string };
   const open = async (): Promise<void> => {
     opened = await openTestStore("sqlite");
   };

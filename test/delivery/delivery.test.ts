@@ -17,7 +17,7 @@ import { approve, createApprovalCheck } from "#governance";
 import { type AssetVersion, listEvents, type MetadataStore, recordAssetVersion, type StoreKind } from "#metadata-store";
 import { insertDeployment, listDeployed, listDeployments, listReleases } from "#metadata-store/delivery";
 import { createModelVersion, createRegisteredModel, getRegisteredModel } from "#metadata-store/registry";
-import { digestOfTree, type ObjectStore, putTree } from "#object-store";
+import { digestOfTree, type Blobs, putTree } from "#storage";
 import type { AttemptContext, StepOutcome } from "#pipeline";
 import { callerOf } from "../setup/caller.ts";
 import { describeStores, openTestStore } from "../setup/stores.ts";
@@ -36,7 +36,7 @@ createServer((request, response) => response.writeHead(text === "broken" || (tex
 
 interface World {
   readonly store: MetadataStore;
-  readonly objects: ObjectStore;
+  readonly objects: Blobs;
   readonly delivery: Delivery;
   readonly services: Services;
   readonly approvals: ApprovalCheck;

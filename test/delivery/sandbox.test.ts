@@ -7,7 +7,7 @@ import { digestOf, isEsteiraError, newId, silentLog, systemClock } from "#base";
 import { createDelivery, sandboxRequirementOf, type Delivery } from "#delivery";
 import { createLocalExecutor, createSandbox, createServices, type Services } from "#executors";
 import { type AssetVersion, recordAssetVersion, type StoreKind } from "#metadata-store";
-import { digestOfTree, putTree } from "#object-store";
+import { digestOfTree, putTree } from "#storage";
 import { getPipelineRun, type StepKind } from "#pipeline";
 import { createTestProject, type TestProject, testPorts } from "../setup/engine.ts";
 import { runEsteira } from "../setup/command-line.ts";

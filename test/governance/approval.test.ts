@@ -14,7 +14,7 @@ import {
 import { recordVerdict } from "#metadata-store/governance";
 import { callerOf } from "../setup/caller.ts";
 import { formatRecipe, type Recipe } from "#pipeline";
-import type { ObjectStore } from "#object-store";
+import type { Blobs } from "#storage";
 import { describeStores, openTestStore } from "../setup/stores.ts";
 
 const PROJECT = "flights";
@@ -23,7 +23,7 @@ const BY_RECIPE = { approvals: 1, bind: "recipe" } as const;
 
 interface World {
   readonly store: MetadataStore;
-  readonly objects: ObjectStore;
+  readonly objects: Blobs;
   readonly clock: Clock;
   readonly check: ReturnType<typeof createApprovalCheck>["check"];
   make(

@@ -399,7 +399,7 @@ async function assertDamagedIsNotExported(
   await writeFile(path, changed);
   await assert.rejects(
     exportModel({ project: PROJECT, name: "delay", to }, stores),
-    (error) => isEsteiraError(error, "OBJECT_STORE_OBJECT_DAMAGED") && error.message.includes(path),
+    (error) => isEsteiraError(error, "STORAGE_OBJECT_DAMAGED") && error.message.includes(path),
   );
   await stores.objects.put(bytes);
   await exportModel({ project: PROJECT, name: "delay", to }, stores);

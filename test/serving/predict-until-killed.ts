@@ -4,13 +4,13 @@
  */
 import { silentLog } from "#base";
 import { openMetadataStore } from "#metadata-store";
-import { createFileSystemObjectStore } from "#object-store";
+import { createFileSystemBlobs } from "#storage";
 import { createServing, sourceOfRecords } from "#serving";
 
 const [address = "", objects = ""] = process.argv.slice(2);
 const serving = createServing({
   store: await openMetadataStore(address),
-  objects: createFileSystemObjectStore(objects),
+  objects: createFileSystemBlobs(objects),
   log: silentLog,
 });
 const row = { distance: 500, hour: 12, origin: "ATL" };

@@ -3,7 +3,7 @@ import { digestOf, systemClock } from "#base";
 import { createLocalExecutor, createWorkers } from "#executors";
 import { type AssetVersion, type MetadataStore, recordAssetVersion } from "#metadata-store";
 import { createModelStorage, locateModel } from "#models";
-import type { ObjectStore } from "#object-store";
+import type { Blobs } from "#storage";
 import type { AttemptContext } from "#pipeline";
 import type { PythonServing } from "#serving";
 import { testCache } from "../setup/cache-folder.ts";
@@ -11,7 +11,7 @@ import { testEnvironments } from "../setup/attempt.ts";
 import { temporaryFolder } from "../setup/stores.ts";
 
 /** What a platform gives serving for Python models, over a store of a test. */
-export async function pythonServing(objects: ObjectStore): Promise<PythonServing> {
+export async function pythonServing(objects: Blobs): Promise<PythonServing> {
   const folder = await temporaryFolder();
   const workFolder = join(folder, "work");
   return {
@@ -25,7 +25,7 @@ export async function pythonServing(objects: ObjectStore): Promise<PythonServing
 
 /** Stores a folder as a step's output of kind `model`, the way the engine does. */
 export async function publishModel(
-  { store, objects }: { readonly store: MetadataStore; readonly objects: ObjectStore },
+  { store, objects }: { readonly store: MetadataStore; readonly objects: Blobs },
   folder: string,
   asset = "delay",
 ): Promise<AssetVersion> {

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { after } from "node:test";
 import { digestOf, digestOfJson, silentLog, systemClock } from "#base";
 import { type AssetVersion, type MetadataStore, recordAssetVersion, type StoreKind } from "#metadata-store";
-import type { ObjectStore } from "#object-store";
+import type { Blobs } from "#storage";
 import { createServing, createServingCalls, type Serving, type ServingOptions } from "#serving";
 import { openTestStore } from "../setup/stores.ts";
 
@@ -27,7 +27,7 @@ export async function readCase(name: string): Promise<ModelCase> {
 
 /** Registers a model of `models/` as the next version of an asset; `change` alters its model.json. */
 export async function registerModel(
-  { store, objects }: { readonly store: MetadataStore; readonly objects: ObjectStore },
+  { store, objects }: { readonly store: MetadataStore; readonly objects: Blobs },
   file: string,
   options: {
     readonly asset?: string;
@@ -66,7 +66,7 @@ export async function registerModel(
 export interface TestServing {
   readonly store: MetadataStore;
   readonly address: string;
-  readonly objects: ObjectStore;
+  readonly objects: Blobs;
   readonly serving: Serving;
 }
 

@@ -7,7 +7,7 @@ import { after } from "node:test";
 import { type Json, newId, silentLog } from "#base";
 import { createPythonEnvironments, type PythonEnvironments } from "#executors";
 import type { AssetVersion } from "#metadata-store";
-import { digestOfTree, type ObjectStore, putTree } from "#object-store";
+import { digestOfTree, type Blobs, putTree } from "#storage";
 import type { AttemptContext, LocatedAsset, ProcessResult } from "#pipeline";
 import { testCache } from "./cache-folder.ts";
 
@@ -29,7 +29,7 @@ export async function testAttempt<Declaration>(
   declaration: Declaration,
   options: {
     readonly projectFolder: string;
-    readonly objects: ObjectStore;
+    readonly objects: Blobs;
     readonly step?: string;
     readonly params?: Readonly<Record<string, Json>>;
     readonly inputs?: ReadonlyMap<string, AssetVersion>;

@@ -4,7 +4,7 @@ import { after } from "node:test";
 import type { Log } from "#base";
 import { createLocalExecutor, createRunKind } from "#executors";
 import type { MetadataStore, StoreKind } from "#metadata-store";
-import type { ObjectStore } from "#object-store";
+import type { Blobs } from "#storage";
 import {
   assertValid,
   createEngine,
@@ -111,7 +111,7 @@ export const testLog: Log = {
 function startEngine(
   options: {
     readonly store: MetadataStore;
-    readonly objects: ObjectStore;
+    readonly objects: Blobs;
     readonly folder: string;
     readonly projectFolder: string;
     readonly kinds: readonly StepKind<never>[];

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { randomBytes } from "node:crypto";
 import { after, describe } from "node:test";
 import pg from "pg";
-import { createFileSystemObjectStore, type ObjectStore } from "#object-store";
+import { createFileSystemBlobs, type Blobs } from "#storage";
 import { type MetadataStore, openMetadataStore, STORE_KINDS, type StoreKind } from "#metadata-store";
 
 const POSTGRES_URL = process.env["ESTEIRA_TEST_POSTGRES"] ?? "postgres://root@127.0.0.1:5432/test";
@@ -30,7 +30,7 @@ export interface TestStore {
   readonly store: MetadataStore;
   /** Give this to `openMetadataStore` to open it a second time. */
   readonly address: string;
-  readonly objects: ObjectStore;
+  readonly objects: Blobs;
   readonly folder: string;
 }
 
@@ -40,7 +40,7 @@ export async function openTestStore(kind: StoreKind): Promise<TestStore> {
   const address = kind === "sqlite" ? join(folder, "metadata.sqlite") : await createPostgresSchema();
   const store = await openMetadataStore(address);
   after(() => store.close());
-  return { store, address, objects: createFileSystemObjectStore(join(folder, "objects")), folder };
+  return { store, address, objects: createFileSystemBlobs(join(folder, "objects")), folder };
 }
 
 /** A connection string with a schema of its own, dropped after the current suite. */

@@ -1,7 +1,7 @@
 import { type Digest, formatQuantity, newId } from "#base";
 import type { MetadataStore } from "#metadata-store";
 import type { CapturedFile, CapturedFileState, NewQuarantineBatch } from "#metadata-store/data";
-import type { ObjectStore } from "#object-store";
+import type { Blobs } from "#storage";
 import type { MadeVersion } from "#pipeline";
 import type { Analytics, AnalyticsConnection, Column } from "../analytics/analytics.ts";
 import type { CompiledContract } from "../contract/rules.ts";
@@ -58,7 +58,7 @@ export interface CaptureBatch {
 
 export interface CaptureDependencies {
   readonly store: MetadataStore;
-  readonly objects: ObjectStore;
+  readonly objects: Blobs;
   readonly analytics: Analytics;
   readonly datasets: Datasets;
 }

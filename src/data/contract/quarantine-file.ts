@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { Digest } from "#base";
-import type { ObjectStore } from "#object-store";
+import type { Blobs } from "#storage";
 import type { AnalyticsConnection } from "../analytics/analytics.ts";
 import { quotePath, quoteText } from "../analytics/sql-text.ts";
 import { textOf } from "../analytics/rows.ts";
@@ -25,7 +25,7 @@ const SAMPLES = 5;
  */
 export async function storeHeldRows(
   connection: AnalyticsConnection,
-  objects: ObjectStore,
+  objects: Blobs,
   bad: string,
   folder: string,
 ): Promise<HeldRows> {

@@ -17,7 +17,7 @@ import {
   setCapturedFileState,
   setQuarantineRows,
 } from "#metadata-store/data";
-import type { ObjectStore } from "#object-store";
+import type { Blobs } from "#storage";
 import { fireTrigger } from "#pipeline";
 import type { Analytics, AnalyticsConnection } from "../analytics/analytics.ts";
 import { type Row, textOf } from "../analytics/rows.ts";
@@ -32,7 +32,7 @@ import { compileContract } from "./rules.ts";
 
 export interface QuarantineDependencies {
   readonly store: MetadataStore;
-  readonly objects: ObjectStore;
+  readonly objects: Blobs;
   readonly analytics: Analytics;
   readonly datasets: Datasets;
   readonly clock: Clock;

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { isEsteiraError, nearestName } from "#base";
 import { type AssetVersion, getAssetVersion, type MetadataStore } from "#metadata-store";
-import { digestOfTree, type ObjectStore, type Tree } from "#object-store";
+import { digestOfTree, type Blobs, type Tree } from "#storage";
 import type {
   AnalysisContext,
   AttemptContext,
@@ -31,7 +31,7 @@ export type PublishDeclaration = z.infer<typeof publishSchema>;
 
 export interface PublishKindDependencies {
   readonly store: MetadataStore;
-  readonly objects: ObjectStore;
+  readonly objects: Blobs;
   readonly analytics: Analytics;
   readonly datasets: Datasets;
 }

@@ -1,6 +1,6 @@
 import type { Digest } from "#base";
 import { type AssetVersion, getAssetVersion, type MetadataStore } from "#metadata-store";
-import type { ObjectStore, Tree } from "#object-store";
+import type { Blobs, Tree } from "#storage";
 import type { Column } from "../analytics/analytics.ts";
 import type { Row } from "../analytics/rows.ts";
 import { dashboardMissing } from "../errors.ts";
@@ -37,7 +37,7 @@ export interface DashboardReport {
  * @throws DATA_DASHBOARD_MISSING
  */
 export async function getDashboard(
-  { store, objects }: { readonly store: MetadataStore; readonly objects: ObjectStore },
+  { store, objects }: { readonly store: MetadataStore; readonly objects: Blobs },
   of: { readonly project: string; readonly name: string; readonly version?: number },
 ): Promise<{ readonly version: AssetVersion; readonly report: DashboardReport }> {
   const version = await store.read((transaction) =>

@@ -1,7 +1,7 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { isEsteiraError, messageOf } from "#base";
-import { digestOfFile } from "#object-store";
+import { digestOfFile } from "#storage";
 import type { Action, AddFile } from "./actions.ts";
 import { DIGEST_TAG } from "./data-file.ts";
 import { listLog, logEntryPath, readLogEntry } from "./log-entry.ts";

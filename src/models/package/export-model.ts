@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { type Digest, digestOf, nearestName } from "#base";
 import { type AssetVersion, getAssetVersion, listAssets, listAssetVersions, type MetadataStore } from "#metadata-store";
 import { packageFileDamaged, packageTargetExists, versionMissing } from "../errors.ts";
-import { digestOfFile } from "#object-store";
+import { digestOfFile } from "#storage";
 import { readModelContent } from "../model-version.ts";
 import {
   ARTIFACT_TYPE,

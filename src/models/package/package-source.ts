@@ -1,6 +1,6 @@
 import { canonicalJson, digestOf, isDigest } from "#base";
 import { type AssetVersion, getAssetVersion, getVersionGraph, type MetadataStore } from "#metadata-store";
-import { digestOfFile, type ObjectStore, type Tree } from "#object-store";
+import { digestOfFile, type Blobs, type Tree } from "#storage";
 import { type ModelRecord, readModelContent } from "../model-version.ts";
 import type { TableExporter } from "../ports.ts";
 import type { LayerKind, PackageLayer } from "./model-pack.ts";
@@ -12,7 +12,7 @@ export interface SourcedLayer extends PackageLayer {
 
 export interface PackageSourceOptions {
   readonly store: MetadataStore;
-  readonly objects: ObjectStore;
+  readonly objects: Blobs;
   readonly tables: TableExporter;
   /** `value`: the data travel with the model; `reference`: their digests, schema and place only. */
   readonly data: "value" | "reference";
@@ -73,7 +73,7 @@ async function collectCode(
 }
 
 /** The executed notebook and the environment lock, where the making kind reported them. */
-async function collectEvidence(source: ModelRecord["source"], objects: ObjectStore): Promise<readonly SourcedLayer[]> {
+async function collectEvidence(source: ModelRecord["source"], objects: Blobs): Promise<readonly SourcedLayer[]> {
   const { executedNotebook, lock } = source;
   const layers: SourcedLayer[] = typeof lock === "string" ? [textLayer("code", "code/requirements.lock", lock)] : [];
   if (typeof executedNotebook !== "string" || !isDigest(executedNotebook)) return layers;
@@ -89,7 +89,7 @@ async function treeLayers(
   tree: Tree,
   prefix: string,
   kindOf: (path: string) => LayerKind,
-  objects: ObjectStore,
+  objects: Blobs,
 ): Promise<readonly SourcedLayer[]> {
   return Promise.all(
     tree.files.map(async ({ path, digest, sizeBytes }) => ({

@@ -10,7 +10,7 @@ import {
   type PipelineRun,
   type PipelineRunStatus,
 } from "#metadata-store/pipeline";
-import type { ObjectStore } from "#object-store";
+import type { Blobs } from "#storage";
 import type { PipelineDefinition } from "../define/definition.ts";
 import { knowKinds } from "../define/step-kinds.ts";
 import { pipelineUnknown, runUnknown } from "../errors.ts";
@@ -35,7 +35,7 @@ const ENDED: readonly PipelineRunStatus[] = ["succeeded", "failed", "cancelled",
 
 export interface EngineOptions {
   readonly store: MetadataStore;
-  readonly objects: ObjectStore;
+  readonly objects: Blobs;
   readonly project: string;
   /** Absolute folder of `esteira.yaml`. */
   readonly projectFolder: string;

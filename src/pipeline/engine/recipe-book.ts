@@ -1,6 +1,6 @@
 import type { Digest } from "#base";
 import type { AssetVersion } from "#metadata-store";
-import type { ObjectStore } from "#object-store";
+import type { Blobs } from "#storage";
 import { digestOfRecipe, formatRecipe, parseRecipe, type Recipe, type RecipeInput, recipeOf } from "../plan/recipe.ts";
 import type { ReadSources } from "../plan/prepare-step.ts";
 
@@ -14,7 +14,7 @@ export interface RecipeBook {
   keep(recipe: Recipe, sources: ReadSources, counted: Readonly<Record<string, string>>): Promise<void>;
 }
 
-export function createRecipeBook(objects: ObjectStore): RecipeBook {
+export function createRecipeBook(objects: Blobs): RecipeBook {
   const recipes = new Map<Digest, Promise<Recipe>>();
   const kept = new Set<Digest>();
 

@@ -2,7 +2,7 @@ import { rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { newId } from "#base";
 import type { AssetVersion } from "#metadata-store";
-import { digestOfTree, type ObjectStore, putTree, type Tree, writeTree } from "#object-store";
+import { digestOfTree, type Blobs, putTree, type Tree, writeTree } from "#storage";
 import type { AssetStorage } from "../step-kind.ts";
 
 /**
@@ -11,7 +11,7 @@ import type { AssetStorage } from "../step-kind.ts";
  *
  * @param options.folder the store's folder; trees are kept below `cache/trees/`
  */
-export function createTreeStorage(options: { readonly objects: ObjectStore; readonly folder: string }): AssetStorage {
+export function createTreeStorage(options: { readonly objects: Blobs; readonly folder: string }): AssetStorage {
   const { objects } = options;
   return {
     kinds: ["code", "report", "notebook"],
@@ -29,7 +29,7 @@ export function createTreeStorage(options: { readonly objects: ObjectStore; read
 }
 
 /** Written beside and renamed, so that a reader sees the whole tree or none. */
-async function writeOnce(objects: ObjectStore, tree: Tree, path: string): Promise<void> {
+async function writeOnce(objects: Blobs, tree: Tree, path: string): Promise<void> {
   const temporary = `${path}.${newId()}`;
   await writeTree(objects, tree, temporary);
   try {

@@ -1,4 +1,4 @@
-import type { ObjectStore } from "#object-store";
+import type { Blobs } from "#storage";
 import { readModelContent } from "#models";
 import { modelUnusable } from "../../errors.ts";
 import type { ModelRuntime } from "../../model-runtime.ts";
@@ -8,7 +8,7 @@ import type { OnnxPool } from "./onnx-pool.ts";
  * Computes ONNX graphs on threads of this process. Nothing can interrupt a native call, so one beyond its time is left
  * to end by itself.
  */
-export function createOnnxRuntime(options: { readonly objects: ObjectStore; readonly pool: OnnxPool }): ModelRuntime {
+export function createOnnxRuntime(options: { readonly objects: Blobs; readonly pool: OnnxPool }): ModelRuntime {
   const { objects, pool } = options;
   return {
     name: "onnx",

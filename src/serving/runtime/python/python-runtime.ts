@@ -3,7 +3,7 @@ import type { Log } from "#base";
 import { type PythonEnvironments, pythonPackageFolder, type Workers } from "#executors";
 import type { AssetVersion } from "#metadata-store";
 import { readModelContent } from "#models";
-import { digestOfTree } from "#object-store";
+import { digestOfTree } from "#storage";
 import { modelUnusable, runtimeDied } from "../../errors.ts";
 import type { ModelRuntime } from "../../model-runtime.ts";
 import { type PythonWorker, startPythonWorker } from "./python-worker.ts";

@@ -1,6 +1,6 @@
 import { defineError, type ErrorFactory } from "#base";
 
-export const objectMissing: ErrorFactory<{ digest: string }> = defineError("OBJECT_STORE_OBJECT_MISSING", {
+export const objectMissing: ErrorFactory<{ digest: string }> = defineError("STORAGE_OBJECT_MISSING", {
   status: 404,
   message: ({ digest }) => `The object store holds no object ${digest}`,
   hint: () =>
@@ -9,7 +9,7 @@ export const objectMissing: ErrorFactory<{ digest: string }> = defineError("OBJE
 });
 
 export const digestMismatch: ErrorFactory<{ expected: string; found: string }> = defineError(
-  "OBJECT_STORE_DIGEST_MISMATCH",
+  "STORAGE_DIGEST_MISMATCH",
   {
     status: 400,
     message: ({ expected, found }) =>
@@ -20,7 +20,7 @@ export const digestMismatch: ErrorFactory<{ expected: string; found: string }> =
 );
 
 export const objectDamaged: ErrorFactory<{ digest: string; found: string; path: string }> = defineError(
-  "OBJECT_STORE_OBJECT_DAMAGED",
+  "STORAGE_OBJECT_DAMAGED",
   {
     status: 500,
     message: ({ digest, found, path }) =>
@@ -33,7 +33,7 @@ export const objectDamaged: ErrorFactory<{ digest: string; found: string; path: 
 );
 
 export const storageFailed: ErrorFactory<{ operation: string; path: string; reason: string }> = defineError(
-  "OBJECT_STORE_STORAGE_FAILED",
+  "STORAGE_FAILED",
   {
     status: 503,
     kind: "transient",
@@ -47,14 +47,14 @@ export const storageFailed: ErrorFactory<{ operation: string; path: string; reas
   },
 );
 
-export const unsupportedFile: ErrorFactory<{ path: string }> = defineError("OBJECT_STORE_FILE_UNSUPPORTED", {
+export const unsupportedFile: ErrorFactory<{ path: string }> = defineError("STORAGE_FILE_UNSUPPORTED", {
   status: 400,
   message: ({ path }) => `${path} is neither a file nor a folder; links, sockets and devices cannot be stored`,
   hint: () => "Replace the link by a copy of what it points at, or leave it out of the folder.",
   solve: "Replace links by copies before the folder is stored.",
 });
 
-export const pathOutsideTree: ErrorFactory<{ path: string }> = defineError("OBJECT_STORE_PATH_OUTSIDE", {
+export const pathOutsideTree: ErrorFactory<{ path: string }> = defineError("STORAGE_PATH_OUTSIDE", {
   status: 400,
   message: ({ path }) => `The path ${JSON.stringify(path)} leads out of its folder`,
   hint: () => "Paths inside a tree are relative and hold no '..'.",

@@ -3,7 +3,7 @@ import { dirname, join, relative, resolve, sep } from "node:path";
 import { type Digest, digestOfJson } from "#base";
 import { pathOutsideTree, unsupportedFile } from "./errors.ts";
 import { digestOfFile } from "./file-digest.ts";
-import type { ObjectStore } from "./object-store.ts";
+import type { Blobs } from "./blobs.ts";
 
 /** A folder as a value: its files by path and digest. Empty folders are not kept. */
 export interface Tree {
@@ -27,9 +27,9 @@ export function digestOfTree(tree: Tree): Digest {
 /**
  * Stores every file below a folder.
  *
- * @throws OBJECT_STORE_FILE_UNSUPPORTED for links, sockets and devices
+ * @throws STORAGE_FILE_UNSUPPORTED for links, sockets and devices
  */
-export async function putTree(objects: ObjectStore, folder: string): Promise<Tree> {
+export async function putTree(objects: Blobs, folder: string): Promise<Tree> {
   const names = (await readdir(folder, { recursive: true })).map((name) => name.split(sep).join("/")).sort();
   const files: TreeFile[] = [];
   for (const path of names) {
@@ -46,9 +46,9 @@ export async function putTree(objects: ObjectStore, folder: string): Promise<Tre
 /**
  * Writes a tree's files below a folder, which is made.
  *
- * @throws OBJECT_STORE_PATH_OUTSIDE when a path leaves the folder, OBJECT_STORE_OBJECT_MISSING
+ * @throws STORAGE_PATH_OUTSIDE when a path leaves the folder, STORAGE_OBJECT_MISSING
  */
-export async function writeTree(objects: ObjectStore, tree: Tree, folder: string): Promise<void> {
+export async function writeTree(objects: Blobs, tree: Tree, folder: string): Promise<void> {
   const root = resolve(folder);
   await mkdir(root, { recursive: true });
   for (const file of tree.files) {

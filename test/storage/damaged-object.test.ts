@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { appendFile, readFile, stat, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { createFileSystemObjectStore, isTreeAt, putTree, writeTree } from "#object-store";
+import { createFileSystemBlobs, isTreeAt, putTree, writeTree } from "#storage";
 import { temporaryFolder } from "../setup/stores.ts";
 
 const pathOf = (root: string, digest: string): string => join(root, "sha256", digest.slice(7, 9), digest.slice(9));
@@ -10,7 +10,7 @@ const pathOf = (root: string, digest: string): string => join(root, "sha256", di
 describe("a damaged object", () => {
   it("is an error that names digest and file, however it is read", async () => {
     const root = await temporaryFolder();
-    const objects = createFileSystemObjectStore(root);
+    const objects = createFileSystemBlobs(root);
     const { digest } = await objects.put("weights");
     assert.equal((await objects.get(digest)).toString(), "weights");
     const path = pathOf(root, digest);
@@ -25,7 +25,7 @@ describe("a damaged object", () => {
       () => objects.localPath(digest),
     ]) {
       await assert.rejects(read, {
-        code: "OBJECT_STORE_OBJECT_DAMAGED",
+        code: "STORAGE_OBJECT_DAMAGED",
         message: new RegExp(`${digest} is damaged.*${path}`),
       });
     }
@@ -33,7 +33,7 @@ describe("a damaged object", () => {
 
   it("is healed when the same content is stored again, by any way", async () => {
     const root = await temporaryFolder();
-    const objects = createFileSystemObjectStore(root);
+    const objects = createFileSystemBlobs(root);
     const { digest } = await objects.put("weights");
     const file = join(root, "copy");
     await writeFile(file, "weights");
@@ -57,7 +57,7 @@ describe("a damaged object", () => {
 
   it("is listed, as are those that are whole", async () => {
     const root = await temporaryFolder();
-    const objects = createFileSystemObjectStore(root);
+    const objects = createFileSystemBlobs(root);
     const digests = [(await objects.put("a")).digest, (await objects.put("b")).digest];
     const listed: string[] = [];
     for await (const { digest, path } of objects.list()) {
@@ -70,7 +70,7 @@ describe("a damaged object", () => {
   it("in a folder that was written from a tree is seen", async () => {
     const [root, from, to] = await Promise.all([temporaryFolder(), temporaryFolder(), temporaryFolder()]);
     await writeFile(join(from, "model.onnx"), "weights");
-    const objects = createFileSystemObjectStore(root);
+    const objects = createFileSystemBlobs(root);
     const tree = await putTree(objects, from);
     await writeTree(objects, tree, to);
     assert.equal(await isTreeAt(tree, to), true);

@@ -7,21 +7,21 @@ import { pipeline } from "node:stream/promises";
 import { createDigester, type Digest, digestOf, isEsteiraError, messageOf } from "#base";
 import { digestMismatch, objectDamaged, objectMissing, storageFailed } from "../errors.ts";
 import { digestOfFile } from "../file-digest.ts";
-import type { ObjectStat, ObjectStore } from "../object-store.ts";
+import type { BlobStat, Blobs } from "../blobs.ts";
 
 /**
  * Objects as files: `<root>/sha256/ab/cdef…`, written to `<root>/incoming/`, synced, then renamed.
  *
  * @param root absolute folder; made on first write
  */
-export function createFileSystemObjectStore(root: string): ObjectStore {
+export function createFileSystemBlobs(root: string): Blobs {
   const incoming = join(root, "incoming");
   const pathOf = (digest: Digest): string => {
     const hex = digest.slice("sha256:".length);
     return join(root, "sha256", hex.slice(0, 2), hex.slice(2));
   };
 
-  async function receive(content: AsyncIterable<Uint8Array>, expected?: Digest): Promise<ObjectStat> {
+  async function receive(content: AsyncIterable<Uint8Array>, expected?: Digest): Promise<BlobStat> {
     const temporary = join(incoming, randomUUID());
     const digester = createDigester();
     let sizeBytes = 0;
@@ -62,7 +62,7 @@ export function createFileSystemObjectStore(root: string): ObjectStore {
   }
 
   /** An object that is whole; undefined when there is none, or a damaged one that is to be written again. */
-  async function whole(digest: Digest): Promise<ObjectStat | undefined> {
+  async function whole(digest: Digest): Promise<BlobStat | undefined> {
     const known = await statObject(digest);
     if (known === undefined) return undefined;
     return existing(digest).then(
@@ -74,7 +74,7 @@ export function createFileSystemObjectStore(root: string): ObjectStore {
     );
   }
 
-  async function statObject(digest: Digest): Promise<ObjectStat | undefined> {
+  async function statObject(digest: Digest): Promise<BlobStat | undefined> {
     try {
       const { size } = await stat(pathOf(digest));
       return { digest, sizeBytes: size };
