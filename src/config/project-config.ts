@@ -89,6 +89,7 @@ export function storeOnlyConfig(storeFolder: string, metadataAddress?: string): 
     packaging: { data: "value", limit: 1024 ** 3 },
     models: { protected_aliases: ["champion"] },
     access: { loopback: "none" },
+    server: { concurrency: 512 },
     serving: { timeout: 60, threads: 1, memory: 4 * 1024 ** 3 },
   };
 }

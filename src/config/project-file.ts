@@ -119,6 +119,27 @@ export const projectSchema = z.strictObject({
     })
     .default({ protected_aliases: ["champion"] })
     .describe("Rules of the model registry."),
+  server: z
+    .strictObject({
+      concurrency: z
+        .int()
+        .min(1)
+        .max(100_000)
+        .default(512)
+        .describe(
+          "Requests of one caller (a user, a token, a step; an address without one) that are answered at once; more get 429. Default 512.",
+        ),
+      rate: z
+        .number()
+        .min(0.1)
+        .max(1_000_000)
+        .optional()
+        .describe(
+          "Requests a second of one caller, as many at once after a rest; more get 429 with the time to wait. Default: no limit.",
+        ),
+    })
+    .default({ concurrency: 512 })
+    .describe("What one caller may ask of the server."),
   serving: z
     .strictObject({
       timeout: z

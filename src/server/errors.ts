@@ -65,6 +65,19 @@ export const routeUnguarded: ErrorFactory<{ route: string }> = defineError("SERV
     "Give the route the action that a caller's role must allow; a server with a route that has none does not start.",
 });
 
+export const requestsTooMany: ErrorFactory<{ caller: string; limit: string; seconds: number }> = defineError(
+  "SERVER_REQUESTS_TOO_MANY",
+  {
+    status: 429,
+    kind: "transient",
+    message: ({ caller, limit }) => `There are more requests of ${caller} than the ${limit} that one caller may make`,
+    hint: ({ seconds }) =>
+      `Ask again in ${seconds} s; or send fewer requests with more in each, or raise server.concurrency or server.rate in esteira.yaml.`,
+    solve:
+      "Wait for the seconds in `Retry-After`, send fewer requests with more in each, or raise `server.concurrency` or `server.rate`.",
+  },
+);
+
 export const encodingUnknown: ErrorFactory<{ found: string }> = defineError("SERVER_ENCODING_UNKNOWN", {
   status: 415,
   message: ({ found }) =>

@@ -7,6 +7,7 @@ import { mountMlflow } from "./mlflow/mlflow-mounts.ts";
 import { operationMounts } from "./operations/operation-mounts.ts";
 import { serveOnDemand } from "./on-demand.ts";
 import { type Guard, mountRoutes } from "./routing/mount-routes.ts";
+import { createCallerLimits } from "./security/caller-limits.ts";
 import { isLoopback } from "./security/host-and-origin.ts";
 import { createServer, listen, type ServerPlugin } from "./server.ts";
 
@@ -32,6 +33,7 @@ export async function openServer(platform: StorePlatform, options: OpenServerOpt
   if (!isLoopback(options.host) && !(await access.isSetUp())) throw accessNotSetUp({ host: options.host });
   const guard: Guard = {
     project,
+    limits: createCallerLimits(platform.config.server),
     identify(request) {
       const loopback = isLoopback(request.socket.remoteAddress?.replace(/^::ffff:/, "") ?? "");
       return access.authenticate({ authorization: request.headers.authorization, loopback });

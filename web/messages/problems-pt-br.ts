@@ -13,6 +13,10 @@ export const problemsPtBr: ProblemTexts = {
     message: "O pedido não é válido ({where}): {problems}",
     hint: "Os formatos são descritos em /api/v1/openapi.json.",
   },
+  SERVER_REQUESTS_TOO_MANY: {
+    message: "Há mais pedidos de {caller} do que um só pode fazer: {limit}.",
+    hint: "Tente de novo em {seconds} s, ou aumente server.concurrency ou server.rate no esteira.yaml.",
+  },
   SERVER_RESOURCE_MISSING: {
     message: "Não existe {kind} “{key}” neste projeto.",
     hint: "Confira o nome; a lista na barra lateral mostra o que existe.",

@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods } from 
 import { authorize, type Identity } from "#access";
 import { ACTIONS, addressesOf, type ErrorForm, isOpen, RESOURCES, type Route } from "#api";
 import { requestRefused, routeUnguarded } from "../errors.ts";
+import type { CallerLimits } from "../security/caller-limits.ts";
 import { readBody } from "./request-body.ts";
 import { RoutedCall, type Routed } from "./routed-call.ts";
 
@@ -34,6 +35,8 @@ export interface Guard {
   /** From the headers alone. @throws ACCESS_UNAUTHENTICATED */
   identify(request: FastifyRequest): Promise<Identity>;
   readonly project: string;
+  /** What one caller may ask at once; default: no limit. */
+  readonly limits?: CallerLimits;
 }
 
 declare module "fastify" {
@@ -83,6 +86,9 @@ export function mountAddresses(server: FastifyInstance, addresses: readonly Addr
     const admit = async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
       const { mounted, params } = address.find(request, reply);
       const identity = await letIn(mounted, request, guard);
+      // Who looks after the server looks also when it is asked too much.
+      if (guard.limits !== undefined && mounted.route.surface !== "operations")
+        reply.raw.once("close", guard.limits.enter(identity, request.socket.remoteAddress ?? "unknown"));
       await mounted.admit?.(request.headers, params);
       request.routed = { route: mounted.route, params, identity, project: guard.project, answer: mounted.answer };
     };
