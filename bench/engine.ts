@@ -9,7 +9,8 @@ import { parseArgs } from "node:util";
 import { createLocalExecutor, createRunKind } from "#executors";
 import { openMetadataStore } from "#metadata-store";
 import { createFileSystemBlobs } from "#storage";
-import { createEngine, loadProjectPipelines, registerPipelines, type StepKind } from "#pipeline";
+import { createEngine, registerPipelines } from "#engine";
+import { loadProjectPipelines, type StepKind } from "#pipeline";
 
 const { values } = parseArgs({
   options: {

@@ -17,7 +17,7 @@ import {
   type StoredUser,
   touchToken,
 } from "#metadata-store/access";
-import { type AttemptCredential, getAttemptCredential, setAttemptTokenHash } from "#metadata-store/pipeline";
+import { type AttemptCredential, getAttemptCredential, setAttemptTokenHash } from "#metadata-store/engine";
 import {
   actionInvalid,
   grantMissing,

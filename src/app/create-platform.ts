@@ -3,19 +3,11 @@ import type { Settings } from "#config";
 import { createDatasetStorage } from "#data";
 import { createWebhookHandler, sandboxRequirementOf } from "#delivery";
 import { createWorkspace } from "#executors";
-import { getPipelineDefinition, listPipelines } from "#metadata-store/pipeline";
+import { getPipelineDefinition, listPipelines } from "#metadata-store/engine";
 import { createModelStorage } from "#models";
 import { createMonitoringCalls } from "#monitoring";
-import {
-  assertValid,
-  createEngine,
-  type Engine,
-  type EnginePorts,
-  type LoadedProject,
-  loadProjectPipelines,
-  type PipelineDefinition,
-  registerPipelines,
-} from "#pipeline";
+import { assertValid, type LoadedProject, loadProjectPipelines, type PipelineDefinition } from "#pipeline";
+import { createEngine, type Engine, type EnginePorts, registerPipelines } from "#engine";
 import { createServingCalls } from "#serving";
 import { readContractSummary } from "./contract-summary.ts";
 import { createEndpointWatch } from "./endpoint-watch.ts";

@@ -19,4 +19,4 @@ export { openPlatform, openStorePlatform, type PlatformOptions } from "./open-pl
 export { importMlflowStore, purgeTracking } from "./tracking-upkeep.ts";
 export type { Platform, StorePlatform } from "./platform.ts";
 export type { Identity, Role } from "#access";
-export type { RunAhead, RunProgress } from "#pipeline";
+export type { RunAhead, RunProgress } from "#engine";

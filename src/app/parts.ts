@@ -16,7 +16,7 @@ import {
 import { createFeatures, type Features } from "#features";
 import { type CommitAuthors, createApprovalCheck } from "#governance";
 import { type DatasetReader, locateModel } from "#models";
-import type { Executor } from "#pipeline";
+import type { Executor } from "#engine";
 import { createMonitoring, type Monitoring } from "#monitoring";
 import { createServing, type Serving } from "#serving";
 import { createDatasetReader } from "./dataset-reader.ts";

@@ -15,7 +15,7 @@ export async function planPipeline(
     readonly only?: string | undefined;
   },
 ): Promise<readonly Plan[]> {
-  const { plan } = await import("#pipeline");
+  const [{ plan }, { createPastRuns }] = await Promise.all([import("#pipeline"), import("#engine")]);
   const loaded = await platform.loadProject();
   const names =
     request.pipeline === undefined && loaded.problems.length === 0
@@ -25,7 +25,7 @@ export async function planPipeline(
   return Promise.all(
     names.map((pipeline) =>
       plan({
-        store: platform.store,
+        past: createPastRuns(platform.store),
         loaded,
         pipeline,
         params,
@@ -41,6 +41,6 @@ export async function explainStep(
   platform: Platform,
   request: { readonly step: string; readonly pipeline?: string | undefined },
 ): Promise<Why> {
-  const { why } = await import("#pipeline");
-  return why({ store: platform.store, loaded: await platform.loadProject(), ...request });
+  const [{ why }, { createPastRuns }] = await Promise.all([import("#pipeline"), import("#engine")]);
+  return why({ past: createPastRuns(platform.store), loaded: await platform.loadProject(), ...request });
 }

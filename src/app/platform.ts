@@ -7,7 +7,8 @@ import type { Delivery, PushAnswer, PushRequest, WebhookAnswer } from "#delivery
 import type { CommitAuthors } from "#governance";
 import type { MetadataStore } from "#metadata-store";
 import type { Blobs } from "#storage";
-import type { Engine, LoadedProject, StepKind } from "#pipeline";
+import type { Engine } from "#engine";
+import type { LoadedProject, StepKind } from "#pipeline";
 import type { Monitoring, MonitoringCall } from "#monitoring";
 import type { Features } from "#features";
 import type { Serving, ServingCall } from "#serving";

@@ -18,7 +18,7 @@ import {
   recordCapturedFiles,
   setCapturedFileState,
 } from "#metadata-store/data";
-import { fireTrigger } from "#pipeline";
+import { fireTrigger } from "#engine";
 import { readLedger } from "./capture/ledger.ts";
 import type { DatasetContent, Datasets } from "./dataset.ts";
 import { captureFileUnknown, datasetMissing, datasetNeeded } from "./errors.ts";

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { canonicalJson, type Json, nearestName } from "#base";
 import { type AssetKind, type AssetVersion, getAssetVersion, type MetadataStore } from "#metadata-store";
 import { type Deployment, getDeployment, listDeployed } from "#metadata-store/delivery";
-import { listAttempts } from "#metadata-store/pipeline";
+import { listAttempts } from "#metadata-store/engine";
 import type { AnalysisContext, AttemptContext, Problem, StepAnalysis, StepKind, StepOutcome } from "#pipeline";
 import type { Delivery, FinishedDeployment } from "./delivery.ts";
 import { findEnvironment } from "./environment.ts";

@@ -5,7 +5,8 @@ import { assertJsonDepth, type Clock, digestOf } from "#base";
 import { appendEvent, type MetadataStore } from "#metadata-store";
 import { getLatestPush, getPushDelivery, insertPushDelivery } from "#metadata-store/delivery";
 import type { Git } from "#executors";
-import { assertValid, fireTrigger, loadProjectPipelines, registerPipelines, type StepKind } from "#pipeline";
+import { assertValid, loadProjectPipelines, type StepKind } from "#pipeline";
+import { fireTrigger, registerPipelines } from "#engine";
 import { pushInvalid, pushUnsigned } from "./errors.ts";
 
 /** A request as any HTTP server can hand it on. */

@@ -1,7 +1,7 @@
 import { assertJsonDepth, type Clock, isSignatureOf } from "#base";
 import { appendEvent, type MetadataStore, type WriteTransaction } from "#metadata-store";
 import { getPushDelivery, insertPushDelivery } from "#metadata-store/delivery";
-import { fireTrigger } from "#pipeline";
+import { fireTrigger } from "#engine";
 import { webhookClosed, webhookInvalid, webhookUnsigned, webhookUnused } from "./errors.ts";
 import type { PushRequest } from "./push.ts";
 

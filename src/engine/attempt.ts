@@ -10,18 +10,28 @@ import {
   getStepFacts,
   setAttemptTrackingRun,
   setStepProgress,
-} from "#metadata-store/pipeline";
-import type { PipelineDefinition, StepDefinition } from "../define/definition.ts";
-import { type Scope, STATUS, type StatusFunction } from "../define/expression.ts";
-import { holds, parseCondition, stepsReadBy, findExpressions } from "../define/interpolate.ts";
-import { parseExpression } from "../define/expression.ts";
-import { findStep, indexOf } from "../define/definition-index.ts";
-import { ownConditionOf } from "../define/own-condition.ts";
-import { createProjectFiles, type ProjectFiles } from "../define/project-files.ts";
-import { inputMissing, secretMissing, sourcesChanged, stepFailed, stepUnknown } from "../errors.ts";
-import type { ProcessResult, ProcessSpec } from "../executor.ts";
-import { type CacheKey, explainDifference } from "../plan/cache-key.ts";
+} from "#metadata-store/engine";
 import {
+  type PipelineDefinition,
+  type StepDefinition,
+  type Scope,
+  STATUS,
+  type StatusFunction,
+  holds,
+  parseCondition,
+  stepsReadBy,
+  findExpressions,
+  parseExpression,
+  findStep,
+  indexOf,
+  ownConditionOf,
+  createProjectFiles,
+  type ProjectFiles,
+  stepUnknown,
+  type ProcessResult,
+  type ProcessSpec,
+  type CacheKey,
+  explainDifference,
   askCache,
   prepareStep,
   type PreparedStep,
@@ -29,12 +39,17 @@ import {
   readSources,
   reasonNotToCache,
   toCacheKey,
-} from "../plan/prepare-step.ts";
-import { combineRecipes, digestOfRecipe, type Recipe } from "../plan/recipe.ts";
-import type { TrackingRun } from "../ports.ts";
-import type { AttemptContext, StepOutcome } from "../step-kind.ts";
+  combineRecipes,
+  digestOfRecipe,
+  type Recipe,
+  type AttemptContext,
+  type StepOutcome,
+  reasonToRunAgain,
+} from "#pipeline";
+import { inputMissing, secretMissing, sourcesChanged, stepFailed } from "./errors.ts";
+import { pastRunsIn } from "./query/past-runs.ts";
+import type { TrackingRun } from "./ports.ts";
 import type { EngineParts } from "./engine-parts.ts";
-import { reasonToRunAgain } from "./expand-run.ts";
 import type { LogWriter } from "./log-writer.ts";
 import { removeWorkFolder, workFolderOf } from "./work-folder.ts";
 
@@ -116,7 +131,7 @@ export async function performAttempt(parts: EngineParts, running: RunningAttempt
   const answer =
     prepared.cacheable && again === undefined
       ? await parts.store.read((transaction) =>
-          askCache(transaction, key, {
+          askCache(pastRunsIn(transaction), key, {
             project: parts.project,
             pipeline: claimed.pipeline,
             step: claimed.step,

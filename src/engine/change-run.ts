@@ -1,7 +1,7 @@
 import type { MetadataStore } from "#metadata-store";
-import { findPipelineRun, getPipelineDefinition, requestCancel, resumePipelineRun } from "#metadata-store/pipeline";
-import type { PipelineDefinition } from "../define/definition.ts";
-import { resumeChanged, runUnknown, stepUnknown } from "../errors.ts";
+import { findPipelineRun, getPipelineDefinition, requestCancel, resumePipelineRun } from "#metadata-store/engine";
+import { type PipelineDefinition, stepUnknown } from "#pipeline";
+import { resumeChanged, runUnknown } from "./errors.ts";
 
 /**
  * Cancels a pipeline run, whichever process works on it: that one sees the request and ends its processes.

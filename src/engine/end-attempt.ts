@@ -14,11 +14,11 @@ import {
   putCacheEntry,
   putStepInputs,
   putStepOutputs,
-} from "#metadata-store/pipeline";
+} from "#metadata-store/engine";
 import { findRunOfAttempt, updateRun } from "#metadata-store/tracking";
-import type { StepDefinition } from "../define/definition.ts";
-import { stepFailed, stepTimedOut, workerLost } from "../errors.ts";
-import { fireTrigger } from "../trigger.ts";
+import type { StepDefinition } from "#pipeline";
+import { stepFailed, stepTimedOut, workerLost } from "./errors.ts";
+import { fireTrigger } from "./trigger.ts";
 import type { AttemptResult } from "./attempt.ts";
 import type { EngineParts } from "./engine-parts.ts";
 import { retryDelay } from "./retry.ts";

@@ -1,10 +1,8 @@
 import type { Clock, Log } from "#base";
 import type { AssetKind, MetadataStore } from "#metadata-store";
-import type { PipelineDefinition } from "../define/definition.ts";
-import type { KnownKinds } from "../define/step-kinds.ts";
-import type { Executor } from "../executor.ts";
-import type { EnginePorts } from "../ports.ts";
-import type { AssetStorage } from "../step-kind.ts";
+import type { PipelineDefinition, KnownKinds, AssetStorage } from "#pipeline";
+import type { Executor } from "./executor.ts";
+import type { EnginePorts } from "./ports.ts";
 import type { RecipeBook } from "./recipe-book.ts";
 
 /** What the parts of one engine share. */

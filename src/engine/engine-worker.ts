@@ -10,8 +10,8 @@ import {
   registerEngine,
   renewLeases,
   retireEngine,
-} from "#metadata-store/pipeline";
-import { findStep } from "../define/definition-index.ts";
+} from "#metadata-store/engine";
+import { findStep } from "#pipeline";
 import { performAttempt } from "./attempt.ts";
 import { type AbortCause, type AttemptEnding, writeEnd, writeLost } from "./end-attempt.ts";
 import type { EngineParts } from "./engine-parts.ts";

@@ -9,20 +9,24 @@ import {
   listPipelines,
   type PipelineRun,
   type PipelineRunStatus,
-} from "#metadata-store/pipeline";
+} from "#metadata-store/engine";
 import type { Blobs } from "#storage";
-import type { PipelineDefinition } from "../define/definition.ts";
-import { knowKinds } from "../define/step-kinds.ts";
-import { pipelineUnknown, runUnknown } from "../errors.ts";
-import type { Executor } from "../executor.ts";
-import type { EnginePorts } from "../ports.ts";
-import { getRunProgress, type RunProgress } from "../query/run-progress.ts";
-import { enqueuePipeline } from "../trigger.ts";
-import type { AssetStorage, StepKind } from "../step-kind.ts";
+import {
+  type PipelineDefinition,
+  knowKinds,
+  pipelineUnknown,
+  type AssetStorage,
+  type StepKind,
+  type Selection,
+} from "#pipeline";
+import { runUnknown } from "./errors.ts";
+import type { Executor } from "./executor.ts";
+import type { EnginePorts } from "./ports.ts";
+import { getRunProgress, type RunProgress } from "./query/run-progress.ts";
+import { enqueuePipeline } from "./trigger.ts";
 import type { EngineParts } from "./engine-parts.ts";
 import { EngineWorker } from "./engine-worker.ts";
 import { cancelPipelineRun, resumeRun } from "./change-run.ts";
-import type { Selection } from "./expand-run.ts";
 import { createRunsAhead, type RunAhead } from "./runs-ahead.ts";
 import { runDueSchedules } from "./schedules.ts";
 import { createRecipeBook } from "./recipe-book.ts";

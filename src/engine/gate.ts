@@ -1,5 +1,5 @@
 import type { WriteTransaction } from "#metadata-store";
-import { changeGate } from "#metadata-store/pipeline";
+import { changeGate } from "#metadata-store/engine";
 
 /** A gate that step runs may wait for, and who moves it. */
 export interface GateKey {

@@ -1,6 +1,6 @@
 import type { Clock } from "#base";
 import type { MetadataStore } from "#metadata-store";
-import { appendLogChunks, type LogChunk } from "#metadata-store/pipeline";
+import { appendLogChunks, type LogChunk } from "#metadata-store/engine";
 
 const FLUSH_AFTER_MS = 100;
 const LARGEST_CHUNK = 64 * 1024;

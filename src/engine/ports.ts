@@ -1,6 +1,6 @@
 import type { AssetVersion } from "#metadata-store";
 import type { Json } from "#base";
-import type { PipelineDefinition } from "./define/definition.ts";
+import type { PipelineDefinition } from "#pipeline";
 
 /** An MLflow run that belongs to one attempt. */
 export interface TrackingRun {

@@ -1,6 +1,6 @@
 import { readFileSync, readlinkSync } from "node:fs";
 import { hostname } from "node:os";
-import type { ForeignAttempt } from "#metadata-store/pipeline";
+import type { ForeignAttempt } from "#metadata-store/engine";
 
 /**
  * Name of this process table: host, boot and process namespace. Process ids of two processes compare only when it is

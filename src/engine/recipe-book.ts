@@ -1,8 +1,15 @@
 import type { Digest } from "#base";
 import type { AssetVersion } from "#metadata-store";
 import type { Blobs } from "#storage";
-import { digestOfRecipe, formatRecipe, parseRecipe, type Recipe, type RecipeInput, recipeOf } from "../plan/recipe.ts";
-import type { ReadSources } from "../plan/prepare-step.ts";
+import {
+  digestOfRecipe,
+  formatRecipe,
+  parseRecipe,
+  type Recipe,
+  type RecipeInput,
+  recipeOf,
+  type ReadSources,
+} from "#pipeline";
 
 const REMEMBERED = 2000;
 

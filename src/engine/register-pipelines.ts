@@ -1,8 +1,7 @@
 import { canonicalJson } from "#base";
 import type { MetadataStore } from "#metadata-store";
-import { removePipelinesExcept, savePipeline, type TriggerKind } from "#metadata-store/pipeline";
-import { digestOfDefinition, type PipelineDefinition } from "./define/definition.ts";
-import { nextTick } from "./define/schedule-expression.ts";
+import { removePipelinesExcept, savePipeline, type TriggerKind } from "#metadata-store/engine";
+import { digestOfDefinition, type PipelineDefinition, nextTick } from "#pipeline";
 
 const NEVER = Number.MAX_SAFE_INTEGER;
 

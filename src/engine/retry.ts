@@ -1,5 +1,5 @@
 import { isEsteiraError } from "#base";
-import type { RetryDefinition } from "../define/definition.ts";
+import type { RetryDefinition } from "#pipeline";
 
 /** Without `retry` in the step, what may help is tried twice more: an unreachable store, a busy server. */
 const DEFAULT_RETRY: RetryDefinition = { times: 2, delaysMs: [1000, 5000], backoff: 1, jitter: 0.2, on: ["transient"] };

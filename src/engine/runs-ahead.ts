@@ -1,4 +1,4 @@
-import { findRunAhead, type ForeignAttempt, listForeignAttempts, type PipelineRun } from "#metadata-store/pipeline";
+import { findRunAhead, type ForeignAttempt, listForeignAttempts, type PipelineRun } from "#metadata-store/engine";
 import type { EngineParts } from "./engine-parts.ts";
 import type { EngineWorker } from "./engine-worker.ts";
 import { isLost } from "./process-identity.ts";

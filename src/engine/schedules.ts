@@ -1,6 +1,6 @@
-import { advanceSchedule, listDueSchedules, listSchedules } from "#metadata-store/pipeline";
-import { nextTick } from "../define/schedule-expression.ts";
-import { enqueuePipeline } from "../trigger.ts";
+import { advanceSchedule, listDueSchedules, listSchedules } from "#metadata-store/engine";
+import { nextTick } from "#pipeline";
+import { enqueuePipeline } from "./trigger.ts";
 import type { EngineParts } from "./engine-parts.ts";
 
 /** A tick found later than this counts as missed. */

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { newId } from "#base";
 import type { AssetVersion } from "#metadata-store";
 import { digestOfTree, type Blobs, putTree, type Tree, writeTree } from "#storage";
-import type { AssetStorage } from "../step-kind.ts";
+import type { AssetStorage } from "#pipeline";
 
 /**
  * Plain folders as assets: code, reports, notebooks. Published as a tree of objects, located as a folder written once

@@ -6,9 +6,9 @@ import {
   getPipelineDefinition,
   insertPipelineRun,
   type TriggerKind,
-} from "#metadata-store/pipeline";
-import type { PipelineDefinition } from "./define/definition.ts";
-import { expandRun, type RunRequest } from "./engine/expand-run.ts";
+} from "#metadata-store/engine";
+import type { PipelineDefinition } from "#pipeline";
+import { expandRun, type RunRequest } from "./expand-run.ts";
 
 /** Something happened that pipelines may subscribe to. */
 export interface FiredTrigger {

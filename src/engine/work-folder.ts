@@ -1,6 +1,6 @@
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { listEndedAttempts } from "#metadata-store/pipeline";
+import { listEndedAttempts } from "#metadata-store/engine";
 import type { EngineParts } from "./engine-parts.ts";
 
 /** Folder of one attempt: its private home, its temporary files and what it makes. */

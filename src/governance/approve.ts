@@ -12,7 +12,7 @@ import {
   markApprovalRevoked,
   type StoredApproval,
 } from "#metadata-store/governance";
-import { openGate, refuseGate } from "#pipeline";
+import { openGate, refuseGate } from "#engine";
 import { type ApprovalSubjectFacts, type CommitAuthors, findSubject } from "./approval-subject.ts";
 import { approvalMissing, authorCannotApprove, reviewerRequired, revocationDenied, subjectUnknown } from "./errors.ts";
 

@@ -3,7 +3,7 @@ import type { AccessTables } from "./access/tables.ts";
 import type { AssetTables } from "./asset/tables.ts";
 import type { DataTables } from "./data/tables.ts";
 import type { DeliveryTables } from "./delivery/tables.ts";
-import type { PipelineTables } from "./pipeline/tables.ts";
+import type { PipelineTables } from "./engine/tables.ts";
 import type { EventTables } from "./event/tables.ts";
 import type { FeatureTables } from "./features/tables.ts";
 import type { GovernanceTables } from "./governance/tables.ts";

@@ -1,10 +1,10 @@
 export { ASSET_KINDS, type AssetKind, type AssetVersion } from "./asset/asset-version.ts";
+export { dropAsset, listDependents } from "./asset/drop-asset.ts";
 export { type AssetVersionKey, getAssetVersion, listVersionsById } from "./asset/get-asset-version.ts";
 export { getVersionGraph, listDirectInputs, type VersionGraph } from "./asset/lineage.ts";
-export { dropAsset, listDependents } from "./asset/drop-asset.ts";
 export { listAssets, listAssetVersions } from "./asset/list-assets.ts";
-export { listVersionHeads, listVersionsOfRuns, type VersionHead } from "./asset/list-version-heads.ts";
 export { listUses, listVersionsInTable, listVersionsNaming, type VersionUses } from "./asset/list-uses.ts";
+export { listVersionHeads, listVersionsOfRuns, type VersionHead } from "./asset/list-version-heads.ts";
 export { listVersionsByDigest } from "./asset/list-versions-by-digest.ts";
 export { type NewAssetVersion, recordAssetVersion } from "./asset/record-asset-version.ts";
 export { type AssetSum, sumAssets } from "./asset/sum-assets.ts";

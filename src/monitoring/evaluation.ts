@@ -12,7 +12,7 @@ import {
   saveWindow,
 } from "#metadata-store/monitoring";
 import { type EndpointKey, listPredictionTotals } from "#metadata-store/serving";
-import { fireTrigger } from "#pipeline";
+import { fireTrigger } from "#engine";
 import {
   type CountedWindow,
   countChanged,

@@ -1,4 +1,4 @@
-export { parseReason, type ReasonClause } from "./plan/reason.ts";
+export { findStep, indexOf } from "./define/definition-index.ts";
 export {
   type ConcurrencyDefinition,
   digestOfDefinition,
@@ -9,44 +9,41 @@ export {
   type StepDefinition,
   type TriggerDefinition,
 } from "./define/definition.ts";
+export { parseExpression, type Scope, STATUS, type StatusFunction } from "./define/expression.ts";
+export { findExpressions, holds, parseCondition, stepsReadBy } from "./define/interpolate.ts";
 export { jsonSchemas } from "./define/json-schemas.ts";
 export { assertValid, type LoadedProject, loadProjectPipelines } from "./define/load-project.ts";
-export type { ProjectFiles } from "./define/project-files.ts";
-export { nextTicks } from "./define/schedule-expression.ts";
-export { cancelPipelineRun } from "./engine/change-run.ts";
-export { createEngine, type Engine, type EngineOptions, type SubmitRequest } from "./engine/engine.ts";
-export type { Selection } from "./engine/expand-run.ts";
-export type { RunAhead } from "./engine/runs-ahead.ts";
-export { createTreeStorage } from "./engine/tree-storage.ts";
-export { commandFailed } from "./errors.ts";
-export type { Executor, ProcessHandle, ProcessResult, ProcessSpec, PythonEnvironment } from "./executor.ts";
-export { type GateKey, openGate, refuseGate } from "./gate.ts";
+export { ownConditionOf } from "./define/own-condition.ts";
+export { createProjectFiles, type ProjectFiles } from "./define/project-files.ts";
+export { nextTick, nextTicks } from "./define/schedule-expression.ts";
+export { knowKinds, type KnownKinds } from "./define/step-kinds.ts";
+export { commandFailed, pipelineUnknown, stepUnknown } from "./errors.ts";
+export { type CacheKey, explainDifference } from "./plan/cache-key.ts";
 export { plan, type Plan, type PlannedAction, type PlannedStep, type PlanRequest, why, type Why } from "./plan/plan.ts";
 export {
+  askCache,
+  type PreparedStep,
+  prepareStep,
+  type ReadSources,
+  readSources,
+  reasonNotToCache,
+  toCacheKey,
+} from "./plan/prepare-step.ts";
+export { parseReason, type ReasonClause } from "./plan/reason.ts";
+export {
+  combineRecipes,
   digestOfRecipe,
   formatRecipe,
   parseRecipe,
   parseStepRecipe,
   type Recipe,
+  type RecipeInput,
   recipeOf,
   releaseRecipe,
   type StepRecipe,
 } from "./plan/recipe.ts";
-export type { EnginePorts, TrackingRun } from "./ports.ts";
-export { findAbandonedRuns } from "./query/abandoned-run.ts";
-export { followLog, type LogPage, type LogPiece, readLog } from "./query/log.ts";
-export {
-  getPipeline,
-  getPipelineRun,
-  getStepRun,
-  listPipelineRuns,
-  listPipelines,
-  type PipelineDetail,
-  type PipelineRunDetail,
-  type StepRunDetail,
-} from "./query/pipeline-run.ts";
-export type { RunProgress } from "./query/run-progress.ts";
-export { registerPipelines } from "./register-pipelines.ts";
+export { checkParams, reasonToRunAgain, type Selection, selectSteps } from "./plan/selection.ts";
+export type { ProcessResult, ProcessSpec, PythonEnvironment } from "./process.ts";
 export type {
   AnalysisContext,
   AssetStorage,
@@ -60,6 +57,5 @@ export type {
   StepKind,
   StepOutcome,
 } from "./step-kind.ts";
-export { type FiredTrigger, fireTrigger } from "./trigger.ts";
-// Words of the step-kind interface that are defined a layer below; step kinds in `executors` speak of them too.
 export { ASSET_KINDS, type AssetKind, type WriteTransaction } from "#metadata-store";
+export type { PastResult, PastRuns, PastStepRun } from "./plan/past-runs.ts";

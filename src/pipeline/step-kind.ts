@@ -1,7 +1,7 @@
 import type { z } from "zod";
 import type { Digest, Json, Log } from "#base";
 import type { AssetKind, AssetVersion, WriteTransaction } from "#metadata-store";
-import type { ProcessResult, ProcessSpec } from "./executor.ts";
+import type { ProcessResult, ProcessSpec } from "./process.ts";
 
 /** Where a step kind found something wrong: `path` leads from the step to the YAML node. */
 export interface Problem {

@@ -7,7 +7,7 @@ import { openStorePlatform, type Platform } from "#app";
 import { silentLog } from "#base";
 import { loadProjectConfig, readSettings } from "#config";
 import type { StoreKind } from "#metadata-store";
-import { getPipelineRun } from "#pipeline";
+import { getPipelineRun } from "#engine";
 import { callApi } from "#server";
 import { createPostgresSchema, describeStores, temporaryFolder } from "../setup/stores.ts";
 import { readCase } from "../serving/served.ts";

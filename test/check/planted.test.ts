@@ -28,6 +28,8 @@ const IMPORTS: readonly (readonly [rule: string, file: string, text: string])[] 
   ["layer-tracking", "src/tracking/planted.ts", 'import "#models";'],
   ["layer-cli", "src/cli/planted.ts", 'import "#metadata-store";'],
   ["door-data", "src/features/planted.ts", 'import "../data/errors.ts";'],
+  ["layer-pipeline", "src/pipeline/planted-up.ts", 'import "#engine";'],
+  ["area-engine", "src/pipeline/planted-area.ts", 'import "#metadata-store/engine";'],
   ["area-registry", "src/features/planted-area.ts", 'import "#metadata-store/registry";'],
   ["owner-kysely", "src/pipeline/planted.ts", 'import "kysely";'],
   ["owner-node-child-process", "src/models/planted.ts", 'import "node:child_process";'],

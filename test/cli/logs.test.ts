@@ -5,7 +5,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { describe, it } from "node:test";
 import { openMetadataStore, recordAssetVersion } from "#metadata-store";
-import { appendLogChunks } from "#metadata-store/pipeline";
+import { appendLogChunks } from "#metadata-store/engine";
 import { runEsteira } from "../setup/command-line.ts";
 import { expectedLog, LOG_WRITER } from "../setup/long-log.ts";
 import { temporaryFolder } from "../setup/stores.ts";

@@ -4,7 +4,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { Writable } from "node:stream";
 import { after, describe, it } from "node:test";
-import type { RunProgress } from "#app";
+import type { RunProgress } from "#engine";
 import { createRunView } from "../../src/cli/run-view.ts";
 import { createTerminal } from "../../src/cli/terminal.ts";
 import { listProcessesOf, runEsteira } from "../setup/command-line.ts";

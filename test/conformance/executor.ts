@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { isEsteiraError, newId } from "#base";
-import type { Executor, ProcessHandle, ProcessResult, ProcessSpec } from "#pipeline";
+import type { Executor, ProcessHandle } from "#engine";
+import type { ProcessResult, ProcessSpec } from "#pipeline";
 
 interface Started {
   readonly handle: ProcessHandle;

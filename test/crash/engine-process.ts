@@ -3,14 +3,8 @@ import { join } from "node:path";
 import { createLocalExecutor, createRunKind } from "#executors";
 import { openMetadataStore } from "#metadata-store";
 import { createFileSystemBlobs } from "#storage";
-import {
-  assertValid,
-  createEngine,
-  listPipelineRuns,
-  loadProjectPipelines,
-  registerPipelines,
-  type StepKind,
-} from "#pipeline";
+import { assertValid, loadProjectPipelines, type StepKind } from "#pipeline";
+import { createEngine, listPipelineRuns, registerPipelines } from "#engine";
 import { testLog, testPorts } from "../setup/engine.ts";
 
 const [address = "", folder = "", projectFolder = ""] = process.argv.slice(2);

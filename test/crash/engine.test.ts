@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { it } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { listAssets, listEvents } from "#metadata-store";
-import { listOtherEngines } from "#metadata-store/pipeline";
-import { getPipelineRun, getStepRun, listPipelineRuns } from "#pipeline";
+import { listOtherEngines } from "#metadata-store/engine";
+import { getPipelineRun, getStepRun, listPipelineRuns } from "#engine";
 import { describeStores, openTestStore, type TestStore } from "../setup/stores.ts";
 
 const KILLS = Number(process.env["CRASH_KILLS"] ?? 6);

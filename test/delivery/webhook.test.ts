@@ -9,7 +9,7 @@ import { promisify } from "node:util";
 import { isEsteiraError, systemClock } from "#base";
 import { createWebhookHandler, LARGEST_WEBHOOK_BYTES, type PushRequest, type WebhookAnswer } from "#delivery";
 import type { StoreKind } from "#metadata-store";
-import { getPipelineRun, listPipelineRuns, readLog } from "#pipeline";
+import { getPipelineRun, listPipelineRuns, readLog } from "#engine";
 import { createTestProject, type TestProject } from "../setup/engine.ts";
 import { startServer } from "../setup/started-server.ts";
 import { describeStores, temporaryFolder } from "../setup/stores.ts";

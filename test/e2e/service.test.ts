@@ -20,8 +20,9 @@ import { createGit, createLocalExecutor, createRunKind, createServices, type Ser
 import { approve, createApprovalCheck, listPendingApprovals } from "#governance";
 import type { MetadataStore, StoreKind } from "#metadata-store";
 import { listDeployed, listDeployments } from "#metadata-store/delivery";
-import type { PipelineRun } from "#metadata-store/pipeline";
-import { createEngine, type Engine, getPipelineRun, listPipelineRuns, type StepKind } from "#pipeline";
+import type { PipelineRun } from "#metadata-store/engine";
+import { createEngine, type Engine, getPipelineRun, listPipelineRuns } from "#engine";
+import type { StepKind } from "#pipeline";
 import { callerOf } from "../setup/caller.ts";
 import { testPorts } from "../setup/engine.ts";
 import { describeStores, openTestStore, temporaryFolder } from "../setup/stores.ts";

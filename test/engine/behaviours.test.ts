@@ -7,6 +7,7 @@ import { z } from "zod";
 import { digestOf } from "#base";
 import { getAssetVersion, listEvents } from "#metadata-store";
 import {
+  createPastRuns,
   cancelPipelineRun,
   type Engine,
   fireTrigger,
@@ -15,13 +16,10 @@ import {
   getStepRun,
   listPipelineRuns,
   openGate,
-  plan,
   readLog,
   refuseGate,
-  type StepKind,
-  type StepOutcome,
-  why,
-} from "#pipeline";
+} from "#engine";
+import { plan, type StepKind, type StepOutcome, why } from "#pipeline";
 import { createTestProject, type TestProject } from "../setup/engine.ts";
 import { describeStores } from "../setup/stores.ts";
 
@@ -126,7 +124,7 @@ describeStores("what a user of pipelines expects", (kind) => {
     const { project, run, steps } = await set(kind, { cycle: CYCLE });
     const sees = async (params?: Record<string, unknown>) => {
       const planned = await plan({
-        store: project.store,
+        past: createPastRuns(project.store),
         loaded: await project.load(),
         pipeline: "cycle",
         ...(params === undefined ? {} : { params }),
@@ -150,12 +148,13 @@ describeStores("what a user of pipelines expects", (kind) => {
       model: "succeeded",
       say: "succeeded",
     });
-    assert.deepEqual((await why({ store: project.store, loaded: await project.load(), step: "model" })).changes, [
-      "value: 8 → 6",
-    ]);
+    assert.deepEqual(
+      (await why({ past: createPastRuns(project.store), loaded: await project.load(), step: "model" })).changes,
+      ["value: 8 → 6"],
+    );
     await project.write("clean.sql", "select 2");
     assert.deepEqual(await sees({ depth: 8 }), ["cached", "run", "depends", "run"]);
-    const explained = await why({ store: project.store, loaded: await project.load(), step: "clean" });
+    const explained = await why({ past: createPastRuns(project.store), loaded: await project.load(), step: "clean" });
     assert.deepEqual([explained.next.action, explained.changes], ["run", ["file clean.sql is new"]]);
     // The file changes nothing of what the step makes: what reads it is reused.
     assert.deepEqual(await steps(await run("cycle", { params: { depth: 8 } })), {
@@ -219,9 +218,14 @@ describeStores("what a user of pipelines expects", (kind) => {
     const { project, run, steps } = await set(kind, { cycle: CYCLE });
     await run("cycle");
     const sees = async (selection: { from?: string; only?: string }) =>
-      (await plan({ store: project.store, loaded: await project.load(), pipeline: "cycle", ...selection })).steps.map(
-        ({ action, reason }) => `${action}: ${reason}`,
-      );
+      (
+        await plan({
+          past: createPastRuns(project.store),
+          loaded: await project.load(),
+          pipeline: "cycle",
+          ...selection,
+        })
+      ).steps.map(({ action, reason }) => `${action}: ${reason}`);
     assert.deepEqual((await sees({ from: "clean" })).slice(0, 2), [
       "run: the run was asked for from this step on",
       "depends: reused if clean comes out unchanged",
@@ -493,7 +497,7 @@ steps:
       `on: { schedule: { cron: "*/10 * * * *", missed: ${missed} } }\nconcurrency: 10\nsteps: { s: { act: do } }\n`;
     for (const rule of ["skip", "once", "all"]) await project.write(`pipelines/${rule}.yaml`, schedule(rule));
     const loaded = await project.load();
-    const { registerPipelines } = await import("#pipeline");
+    const { registerPipelines } = await import("#engine");
     await registerPipelines(project.store, { project: "p", pipelines: loaded.pipelines, actor: "ana", atMs: now });
     now += 35 * minutes;
     const engine = project.engine({ clock });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { it } from "node:test";
-import { getPipelineRun, getStepRun, readLog } from "#pipeline";
+import { getPipelineRun, getStepRun, readLog } from "#engine";
 import { createTestProject } from "../setup/engine.ts";
 import { describeStores } from "../setup/stores.ts";
 

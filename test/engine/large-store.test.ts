@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
 import { newId } from "#base";
-import { hasClaimable, insertPipelineRun } from "#metadata-store/pipeline";
-import { getPipelineRun, listPipelineRuns, listPipelines, readLog } from "#pipeline";
+import { hasClaimable, insertPipelineRun } from "#metadata-store/engine";
+import { getPipelineRun, listPipelineRuns, listPipelines, readLog } from "#engine";
 import { describeStores, openTestStore } from "../setup/stores.ts";
 
 const RUNS = 100;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
-import { claimStepRuns, databaseNow, endAttempt, holdAttempt, renewLeases } from "#metadata-store/pipeline";
-import { getPipelineRun, getStepRun } from "#pipeline";
+import { claimStepRuns, databaseNow, endAttempt, holdAttempt, renewLeases } from "#metadata-store/engine";
+import { getPipelineRun, getStepRun } from "#engine";
 import { createTestProject } from "../setup/engine.ts";
 import { describeStores } from "../setup/stores.ts";
 

@@ -1,9 +1,9 @@
 // A pipeline of thousands of steps: nothing of its run is left out, and what is done to it takes a few statements.
 import assert from "node:assert/strict";
 import { it } from "node:test";
-import { getPipelineRun } from "#pipeline";
+import { getPipelineRun } from "#engine";
 import type { MetadataStore } from "#metadata-store";
-import { listStepRuns } from "#metadata-store/pipeline";
+import { listStepRuns } from "#metadata-store/engine";
 import { createTestProject } from "../setup/engine.ts";
 import { describeStores } from "../setup/stores.ts";
 

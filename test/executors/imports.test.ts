@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { describe, it } from "node:test";
 import { createPythonKind, findImportedFiles } from "#executors";
 import { createNotebookKind } from "#notebooks";
+import { createPastRuns } from "#engine";
 import { plan, type StepKind, why } from "#pipeline";
 import { createProjectFiles } from "../../src/pipeline/define/project-files.ts";
 import { findCommandScripts, findScriptImports } from "../../src/executors/script-imports.ts";
@@ -137,14 +138,18 @@ describeStores("plan", (kind) => {
       [python, notebook],
     );
     const keyOf = async (step: string): Promise<string | undefined> =>
-      (await why({ store: project.store, loaded: await project.load(), step })).key;
+      (await why({ past: createPastRuns(project.store), loaded: await project.load(), step })).key;
     const before = [await keyOf("script"), await keyOf("train")];
     await project.write("other.py", "# a comment\n");
     assert.deepEqual([await keyOf("script"), await keyOf("train")], before);
     await project.write("src/helper.py", "def f(): return -1\n");
     const after = [await keyOf("script"), await keyOf("train")];
     assert.ok(after[0] !== before[0] && after[1] !== before[1]);
-    const { steps } = await plan({ store: project.store, loaded: await project.load(), pipeline: "work" });
+    const { steps } = await plan({
+      past: createPastRuns(project.store),
+      loaded: await project.load(),
+      pipeline: "work",
+    });
     assert.deepEqual(
       steps.map(({ action }) => action),
       ["run", "run"],

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
 import { z } from "zod";
-import { getPipelineRun, type StepKind, type StepOutcome } from "#pipeline";
+import { getPipelineRun } from "#engine";
+import type { StepKind, StepOutcome } from "#pipeline";
 import { createTestProject } from "../setup/engine.ts";
 import { describeStores } from "../setup/stores.ts";
 

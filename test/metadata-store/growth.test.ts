@@ -6,7 +6,7 @@ import { type Kysely, PostgresDialect, Kysely as Database, sql } from "kysely";
 import pg from "pg";
 import { digestOf } from "#base";
 import { getVersionGraph, type MetadataStore, openMetadataStore, recordAssetVersion } from "#metadata-store";
-import { findLatestStepRuns, listOtherEngines } from "#metadata-store/pipeline";
+import { findLatestStepRuns, listOtherEngines } from "#metadata-store/engine";
 import { listPredictions, listPredictionTotals } from "#metadata-store/serving";
 import { createSqliteDialect } from "../../src/metadata-store/drivers/sqlite-dialect.ts";
 import { migrations } from "../../src/metadata-store/migrations.ts";

@@ -22,7 +22,8 @@ import {
   unpackPackage,
   type Verdict,
 } from "#models";
-import { createTreeStorage, type AttemptContext, type StepOutcome } from "#pipeline";
+import { createTreeStorage } from "#engine";
+import type { AttemptContext, StepOutcome } from "#pipeline";
 import { describeStores, openTestStore } from "../setup/stores.ts";
 
 const PROJECT = "p";

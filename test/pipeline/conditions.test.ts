@@ -4,7 +4,8 @@ import { access, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { it } from "node:test";
 import { z } from "zod";
-import { cancelPipelineRun, getPipelineRun, plan, why } from "#pipeline";
+import { createPastRuns, cancelPipelineRun, getPipelineRun } from "#engine";
+import { plan, why } from "#pipeline";
 import { listEvents, type MetadataStore } from "#metadata-store";
 import { createTestProject, type TestProject } from "../setup/engine.ts";
 import { describeStores } from "../setup/stores.ts";
@@ -244,7 +245,7 @@ finally:
 `,
     );
     const loaded = await project.load();
-    const { steps } = await plan({ store: project.store, loaded, pipeline: "p" });
+    const { steps } = await plan({ past: createPastRuns(project.store), loaded, pipeline: "p" });
     assert.deepEqual(steps.map(({ step, action, reason }) => `${step} ${action}: ${reason}`).slice(1), [
       "tell depends: it runs only after a failure: failure() && params.notify",
       "always run: when holds: always()",
@@ -252,7 +253,7 @@ finally:
       "last run: it runs after all others, whatever happened",
     ]);
     assert.equal(
-      (await why({ store: project.store, loaded, step: "tell" })).next.reason,
+      (await why({ past: createPastRuns(project.store), loaded, step: "tell" })).next.reason,
       "it runs only after a failure: failure() && params.notify",
     );
   });

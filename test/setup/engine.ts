@@ -5,17 +5,8 @@ import type { Log } from "#base";
 import { createLocalExecutor, createRunKind } from "#executors";
 import type { MetadataStore, StoreKind } from "#metadata-store";
 import type { Blobs } from "#storage";
-import {
-  assertValid,
-  createEngine,
-  type Engine,
-  type EngineOptions,
-  type EnginePorts,
-  loadProjectPipelines,
-  type LoadedProject,
-  registerPipelines,
-  type StepKind,
-} from "#pipeline";
+import { assertValid, loadProjectPipelines, type LoadedProject, type StepKind } from "#pipeline";
+import { createEngine, type Engine, type EngineOptions, type EnginePorts, registerPipelines } from "#engine";
 import { openTestStore, type TestStore } from "./stores.ts";
 
 /** A project in a temporary folder with its store, and engines that work on it. */

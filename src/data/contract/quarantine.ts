@@ -18,7 +18,7 @@ import {
   setQuarantineRows,
 } from "#metadata-store/data";
 import type { Blobs } from "#storage";
-import { fireTrigger } from "#pipeline";
+import { fireTrigger } from "#engine";
 import type { Analytics, AnalyticsConnection } from "../analytics/analytics.ts";
 import { type Row, textOf } from "../analytics/rows.ts";
 import { quotePath } from "../analytics/sql-text.ts";

@@ -1,6 +1,6 @@
 import type { ReadTransaction } from "#metadata-store";
-import { listForeignAttempts, listOtherEngines, type PipelineRun } from "#metadata-store/pipeline";
-import { isLost, isProcessGone } from "../engine/process-identity.ts";
+import { listForeignAttempts, listOtherEngines, type PipelineRun } from "#metadata-store/engine";
+import { isLost, isProcessGone } from "../process-identity.ts";
 
 /**
  * Of these runs, the ids of those that are called running though no engine that lives works on them: theirs was

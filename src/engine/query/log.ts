@@ -1,5 +1,5 @@
 import type { MetadataStore, ReadTransaction } from "#metadata-store";
-import { findStepRun, listLogChunks, type StepRunStatus } from "#metadata-store/pipeline";
+import { findStepRun, listLogChunks, type StepRunStatus } from "#metadata-store/engine";
 import { runUnknown } from "../errors.ts";
 
 /** A piece of a step's log. `cursor` grows through all attempts of the step run: give the last one to read on. */

@@ -18,10 +18,9 @@ import {
   type PipelineSummary,
   type StepRun,
   type StepRunStatus,
-} from "#metadata-store/pipeline";
-import type { PipelineDefinition } from "../define/definition.ts";
-import { nextTicks } from "../define/schedule-expression.ts";
-import { pipelineUnknown, runUnknown } from "../errors.ts";
+} from "#metadata-store/engine";
+import { type PipelineDefinition, nextTicks, pipelineUnknown } from "#pipeline";
+import { runUnknown } from "../errors.ts";
 
 /** A pipeline run with its graph. */
 export interface PipelineRunDetail {

@@ -6,7 +6,7 @@ import {
   type PipelineRun,
   type StepRun,
   type StepRunStatus,
-} from "#metadata-store/pipeline";
+} from "#metadata-store/engine";
 
 /** A pipeline run with its step runs, as a person watches it. */
 export interface RunProgress {

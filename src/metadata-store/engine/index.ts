@@ -1,8 +1,9 @@
 export { type AttemptCredential, getAttemptCredential, setAttemptTokenHash } from "./attempt-token.ts";
 export { type CacheEntry, getCacheEntry, getLatestCacheEntry, putCacheEntry } from "./cache-entry.ts";
 export { type Claim, type ClaimedStepRun, claimStepRuns, hasClaimable, nextReadyTime } from "./claim-step-runs.ts";
+export { findFailedStepRun, isRunAcknowledged, listRunningStepRuns, listUnsettledFailures } from "./current-state.ts";
 export { databaseNow } from "./database-time.ts";
-export { type AttemptEnd, endAttempt, holdAttempt, type HeldAttempt } from "./end-attempt.ts";
+export { type AttemptEnd, endAttempt, type HeldAttempt, holdAttempt } from "./end-attempt.ts";
 export { isStopped, type StepRunEnd } from "./end-step-run.ts";
 export {
   advanceSchedule,
@@ -12,8 +13,10 @@ export {
   listSchedules,
   matchesPattern,
 } from "./find-triggered-pipelines.ts";
+export { findWaitingStepRun } from "./find-waiting-step-run.ts";
 export { changeGate, type GateChange, getGate } from "./gate.ts";
 export { insertPipelineRun, type NewPipelineRun, type NewRunStep, type NewStepRun } from "./insert-pipeline-run.ts";
+export { countStepRunsOf, findLatestStepRuns, type LatestStepRun, nameStepRuns } from "./latest-step-runs.ts";
 export {
   type EngineInstance,
   type ForeignAttempt,
@@ -49,10 +52,6 @@ export {
   type StepRun,
   type StoredError,
 } from "./list-step-runs.ts";
-export { listAssetsOf, listAttemptsOf, listLatestStepRuns, type StepAsset, sumOutputs } from "./step-runs-in-bulk.ts";
-export { findFailedStepRun, isRunAcknowledged, listRunningStepRuns, listUnsettledFailures } from "./current-state.ts";
-export { countStepRunsOf, findLatestStepRuns, type LatestStepRun, nameStepRuns } from "./latest-step-runs.ts";
-export { findWaitingStepRun } from "./find-waiting-step-run.ts";
 export { appendLogChunks, listLogChunks, type LogChunk } from "./log-chunk.ts";
 export { type Resume, resumePipelineRun } from "./resume-pipeline-run.ts";
 export {
@@ -72,6 +71,7 @@ export {
   putStepOutputs,
   setStepProgress,
 } from "./step-assets.ts";
+export { listAssetsOf, listAttemptsOf, listLatestStepRuns, type StepAsset, sumOutputs } from "./step-runs-in-bulk.ts";
 export { interruptPipelineRun, requestCancel } from "./stop-pipeline-run.ts";
 export {
   type AttemptStatus,

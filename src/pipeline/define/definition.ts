@@ -1,5 +1,5 @@
 import type { AssetKind } from "#metadata-store";
-import type { MissedTickRule } from "#metadata-store/pipeline";
+import type { MissedTickRule } from "#metadata-store/engine";
 import { digestOfJson, type Digest, type Json } from "#base";
 
 /** A param of a pipeline: its type follows from its default unless it is stated. */

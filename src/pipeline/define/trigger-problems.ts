@@ -1,5 +1,5 @@
 import type { LocatedProblem } from "#base";
-import { matchesPattern } from "#metadata-store/pipeline";
+import { matchesPattern } from "#metadata-store/engine";
 import { findCycle } from "./graph.ts";
 import type { CompiledPipeline } from "./load-project.ts";
 import { nearestHint } from "./schema-problems.ts";

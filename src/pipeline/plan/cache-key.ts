@@ -1,6 +1,6 @@
 import { canonicalJson, type Digest, digestOfJson, type Json } from "#base";
 import type { AssetVersion } from "#metadata-store";
-import type { CacheEntry } from "#metadata-store/pipeline";
+import type { PastResult } from "./past-runs.ts";
 import { digestOfRecipe, type StepRecipe } from "./recipe.ts";
 
 /** What a cache key is made of, part by part. Equal parts, equal key: here and on any other machine. */
@@ -145,7 +145,7 @@ function show(value: Json | undefined): string {
 }
 
 /** Why a step runs although the cache was asked: in one line. */
-export function explainMiss(latest: CacheEntry | undefined, now: CacheKey): string {
+export function explainMiss(latest: PastResult | undefined, now: CacheKey): string {
   if (latest === undefined) return "it has not run before";
   const changes = explainDifference(latest.parts as StoredParts, now);
   return changes.length === 0

@@ -1,13 +1,13 @@
-import { type AssetVersion, getAssetVersion, type MetadataStore } from "#metadata-store";
-import { findLatestStepRun, getLatestCacheEntry, type StepRun } from "#metadata-store/pipeline";
+import type { AssetVersion } from "#metadata-store";
 import { type Json, messageOf } from "#base";
 import type { PipelineDefinition, StepDefinition } from "../define/definition.ts";
 import { findExpressions, holds, parseCondition, stepsReadBy } from "../define/interpolate.ts";
 import { parseExpression, type Scope, STATUS } from "../define/expression.ts";
 import { assertValid, createAnalysisContext, type LoadedProject } from "../define/load-project.ts";
 import { createProjectFiles, type ProjectFiles } from "../define/project-files.ts";
-import { checkParams, reasonToRunAgain, selectSteps, type Selection } from "../engine/expand-run.ts";
+import { checkParams, reasonToRunAgain, selectSteps, type Selection } from "./selection.ts";
 import { pipelineUnknown, stepUnknown } from "../errors.ts";
+import type { PastRuns, PastStepRun } from "./past-runs.ts";
 import { explainDifference, type StoredParts } from "./cache-key.ts";
 import { askCache, keyOfStep, prepareStep, type PreparedStep, reasonNotToCache } from "./prepare-step.ts";
 
@@ -39,7 +39,7 @@ export interface Plan {
 }
 
 export interface PlanRequest extends Selection {
-  readonly store: MetadataStore;
+  readonly past: PastRuns;
   readonly loaded: LoadedProject;
   readonly pipeline: string;
   readonly params?: Readonly<Record<string, unknown>>;
@@ -59,7 +59,7 @@ export async function plan(request: PlanRequest): Promise<Plan> {
     ...(only === undefined ? {} : { only }),
   });
   const params = checkParams(definition, request.params ?? {});
-  const planner = createPlanner(request.store, request.loaded, definition, params);
+  const planner = createPlanner(request.past, request.loaded, definition, params);
   const changing = new Map<string, string>();
   const steps: PlannedStep[] = [];
   for (const step of selected) {
@@ -87,7 +87,7 @@ function findDefinition(loaded: LoadedProject, pipeline: string): PipelineDefini
 }
 
 function createPlanner(
-  store: MetadataStore,
+  past: PastRuns,
   loaded: LoadedProject,
   definition: PipelineDefinition,
   params: Readonly<Record<string, Json>>,
@@ -143,7 +143,7 @@ function createPlanner(
     } catch (error) {
       return { ...facts, description: step.kind, action: "run", reason: `it would fail: ${messageOf(error)}` };
     }
-    const judged = await judge(store, { loaded, definition, step, prepared, files, changing });
+    const judged = await judge(past, { loaded, definition, step, prepared, files, changing });
     const found =
       judged.action === "run"
         ? await kind?.preview?.(
@@ -184,7 +184,7 @@ function readsSteps(step: StepDefinition): boolean {
 }
 
 async function judge(
-  store: MetadataStore,
+  past: PastRuns,
   facts: {
     readonly loaded: LoadedProject;
     readonly definition: PipelineDefinition;
@@ -196,16 +196,19 @@ async function judge(
 ): Promise<{ readonly action: PlannedAction; readonly reason: string }> {
   const { loaded, definition, step, prepared, files, changing } = facts;
   if (!prepared.cacheable) return { action: "run", reason: reasonNotToCache(step) };
-  const versions = await latestVersions(store, loaded.project, prepared);
+  const versions = await latestVersions(past, loaded.project, prepared);
   const missing = prepared.analysis.inputs.filter(
     ({ asset, optional }) => versions.get(asset) === undefined && optional !== true && !changing.has(asset),
   );
   if (missing.length > 0)
     return { action: "run", reason: `it would fail: ${missing.map(({ asset }) => asset).join(", ")} has no version` };
   const key = await keyOfStep(prepared, files, (asset) => versions.get(asset));
-  const answer = await store.read((transaction) =>
-    askCache(transaction, key, { project: loaded.project, pipeline: definition.name, step: step.name, matrixIndex: 0 }),
-  );
+  const answer = await askCache(past, key, {
+    project: loaded.project,
+    pipeline: definition.name,
+    step: step.name,
+    matrixIndex: 0,
+  });
   const remade = prepared.analysis.inputs.filter(({ asset }) => changing.has(asset)).map(({ asset }) => asset);
   if (answer.hit !== undefined)
     return remade.length === 0
@@ -218,13 +221,13 @@ async function judge(
 }
 
 async function latestVersions(
-  store: MetadataStore,
+  past: PastRuns,
   project: string,
   prepared: PreparedStep,
 ): Promise<ReadonlyMap<string, AssetVersion>> {
   const versions = new Map<string, AssetVersion>();
   for (const { asset } of prepared.analysis.inputs) {
-    const version = await store.read((transaction) => getAssetVersion(transaction, { project, asset }));
+    const version = await past.latestVersion({ project, asset });
     if (version !== undefined) versions.set(asset, version);
   }
   return versions;
@@ -235,7 +238,7 @@ export interface Why {
   readonly pipeline: string;
   readonly step: string;
   /** Undefined when it never ran. */
-  readonly last: StepRun | undefined;
+  readonly last: PastStepRun | undefined;
   readonly next: PlannedStep;
   /** What differs between the result in the cache and the state now, part by part; empty when nothing does. */
   readonly changes: readonly string[];
@@ -249,13 +252,13 @@ export interface Why {
  * @throws PIPELINE_DEFINITION_INVALID, PIPELINE_UNKNOWN, PIPELINE_STEP_UNKNOWN
  */
 export async function why(request: {
-  readonly store: MetadataStore;
+  readonly past: PastRuns;
   readonly loaded: LoadedProject;
   readonly step: string;
   readonly pipeline?: string | undefined;
   readonly params?: Readonly<Record<string, unknown>>;
 }): Promise<Why> {
-  const { store, loaded } = request;
+  const { past, loaded } = request;
   const name =
     request.pipeline ??
     loaded.pipelines.find((pipeline) => pipeline.steps.some((step) => step.name === request.step))?.name;
@@ -266,7 +269,7 @@ export async function why(request: {
     });
   const definition = findDefinition(loaded, name);
   const { steps } = await plan({
-    store,
+    past,
     loaded,
     pipeline: name,
     ...(request.params === undefined ? {} : { params: request.params }),
@@ -275,17 +278,14 @@ export async function why(request: {
   const step = definition.steps.find((one) => one.name === request.step);
   if (next === undefined || step === undefined)
     throw stepUnknown({ pipeline: name, step: request.step, steps: steps.map((one) => one.step) });
-  const last = await store.read((transaction) =>
-    findLatestStepRun(transaction, { project: loaded.project, pipeline: name, step: request.step }),
-  );
-  const entry = await store.read((transaction) =>
-    getLatestCacheEntry(transaction, { project: loaded.project, pipeline: name, step: request.step, matrixIndex: 0 }),
-  );
+  const asked = { project: loaded.project, pipeline: name, step: request.step };
+  const last = await past.latestStepRun(asked);
+  const entry = await past.latestResult({ ...asked, matrixIndex: 0 });
   if (readsSteps(step) || next.reason.startsWith("it would fail"))
     return { pipeline: name, step: request.step, last, next, changes: [], key: undefined };
-  const planner = createPlanner(store, loaded, definition, checkParams(definition, request.params ?? {}));
+  const planner = createPlanner(past, loaded, definition, checkParams(definition, request.params ?? {}));
   const prepared = await planner.prepare(step);
-  const versions = await latestVersions(store, loaded.project, prepared);
+  const versions = await latestVersions(past, loaded.project, prepared);
   const key = await keyOfStep(prepared, planner.files, (asset) => versions.get(asset));
   return {
     pipeline: name,

@@ -1,6 +1,5 @@
 import { type Digest, digestOf, type Json } from "#base";
-import { type AssetKind, type AssetVersion, getAssetVersion, type ReadTransaction } from "#metadata-store";
-import { type CacheEntry, getCacheEntry, getLatestCacheEntry } from "#metadata-store/pipeline";
+import type { AssetKind, AssetVersion } from "#metadata-store";
 import { definitionInvalid, kindUnknown, valueUnsafe } from "../errors.ts";
 import type { StepDefinition } from "../define/definition.ts";
 import type { Scope } from "../define/expression.ts";
@@ -12,6 +11,7 @@ import type { KnownKind, KnownKinds } from "../define/step-kinds.ts";
 import type { StepAnalysis } from "../step-kind.ts";
 import { ownConditionOf } from "../define/own-condition.ts";
 import { type CacheKey, computeCacheKey, explainMiss } from "./cache-key.ts";
+import type { PastResult, PastRuns } from "./past-runs.ts";
 import { type StepRecipe, toStepRecipe } from "./recipe.ts";
 
 /**
@@ -153,28 +153,26 @@ export function toCacheKey(
 
 /** What the cache says to a key: an entry to reuse, or why there is none. */
 export type CacheAnswer =
-  | { readonly hit: CacheEntry; readonly reason: string }
+  | { readonly hit: PastResult; readonly reason: string }
   | { readonly hit: undefined; readonly reason: string };
 
 /** Asks the cache. A result is reused only while the versions it gave are still the latest of their assets. */
 export async function askCache(
-  transaction: ReadTransaction,
+  past: PastRuns,
   key: CacheKey,
   step: { readonly project: string; readonly pipeline: string; readonly step: string; readonly matrixIndex: number },
 ): Promise<CacheAnswer> {
   const { project } = step;
-  const entry =
-    (await getCacheEntry(transaction, { project, key: key.key })) ??
-    (await getCacheEntry(transaction, { project, key: key.earlierKey }));
-  if (entry !== undefined && (await isCurrent(transaction, entry))) {
+  const entry = (await past.result({ project, key: key.key })) ?? (await past.result({ project, key: key.earlierKey }));
+  if (entry !== undefined && (await isCurrent(past, entry))) {
     return { hit: entry, reason: `declaration, files, inputs and params are as in step run ${entry.stepRunId}` };
   }
-  return { hit: undefined, reason: explainMiss(await getLatestCacheEntry(transaction, step), key) };
+  return { hit: undefined, reason: explainMiss(await past.latestResult(step), key) };
 }
 
-async function isCurrent(transaction: ReadTransaction, entry: CacheEntry): Promise<boolean> {
+async function isCurrent(past: PastRuns, entry: PastResult): Promise<boolean> {
   for (const { asset, versionId } of entry.outputs) {
-    const latest = await getAssetVersion(transaction, { project: entry.project, asset });
+    const latest = await past.latestVersion({ project: entry.project, asset });
     if (latest?.id !== versionId) return false;
   }
   return true;

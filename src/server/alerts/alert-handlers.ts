@@ -2,7 +2,7 @@ import type { Alert } from "#api";
 import type { Platform } from "#app";
 import type { ReadTransaction } from "#metadata-store";
 import { changeAlert, listAlerts, listMonitors, type Alert as StoredAlert } from "#metadata-store/monitoring";
-import { findPipelineRuns, type PipelineRun } from "#metadata-store/pipeline";
+import { findPipelineRuns, type PipelineRun } from "#metadata-store/engine";
 import type { ApiHandlers } from "../api/api-mounts.ts";
 import { parseCursor, toPage, ULID } from "../api/paging.ts";
 import { resourceMissing } from "../errors.ts";

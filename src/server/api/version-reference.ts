@@ -6,7 +6,7 @@ import {
   type ReadTransaction,
   type VersionHead,
 } from "#metadata-store";
-import { nameStepRuns } from "#metadata-store/pipeline";
+import { nameStepRuns } from "#metadata-store/engine";
 
 /** Enough of a version to name it and to link to it. */
 export function toReference(version: VersionHead, role?: string): VersionReference {

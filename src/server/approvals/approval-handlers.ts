@@ -5,7 +5,7 @@ import { type Digest, isDigest } from "#base";
 import { approve, listApprovals, listPendingApprovals, type PendingApproval as Pending } from "#governance";
 import { getAssetVersion, listVersionsByDigest } from "#metadata-store";
 import { countApprovalRequests, countDecisions, type StoredApproval } from "#metadata-store/governance";
-import { findWaitingStepRun } from "#metadata-store/pipeline";
+import { findWaitingStepRun } from "#metadata-store/engine";
 import type { ApiHandlers } from "../api/api-mounts.ts";
 import { requestInvalid } from "../errors.ts";
 import { readEvidence } from "./approval-evidence.ts";

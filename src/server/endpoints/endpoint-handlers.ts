@@ -28,7 +28,7 @@ import {
   type MonitorWindow,
   type Alert as StoredAlert,
 } from "#metadata-store/monitoring";
-import { findPipelineRuns } from "#metadata-store/pipeline";
+import { findPipelineRuns } from "#metadata-store/engine";
 import {
   countTrials,
   type Endpoint,

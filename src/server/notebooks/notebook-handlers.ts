@@ -3,7 +3,7 @@ import type { Platform } from "#app";
 import type { Digest } from "#base";
 import { listApprovals } from "#governance";
 import { type AssetVersion, getAssetVersion, type ReadTransaction } from "#metadata-store";
-import { findStepRun, type StepRun } from "#metadata-store/pipeline";
+import { findStepRun, type StepRun } from "#metadata-store/engine";
 import { type NotebookOutput as StoredOutput, parseNotebook, type Notebook } from "#notebooks";
 import type { ApiHandlers } from "../api/api-mounts.ts";
 import { nameApprovals } from "../approvals/approval-handlers.ts";

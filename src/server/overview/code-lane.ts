@@ -1,7 +1,7 @@
 import type { CodeStation, CodeStationName, Release, Station } from "#api";
 import type { Platform } from "#app";
 import { listVersionHeads, type ReadTransaction, sumAssets } from "#metadata-store";
-import { findLatestStepRuns, type LatestStepRun, listPipelineRuns } from "#metadata-store/pipeline";
+import { findLatestStepRuns, type LatestStepRun, listPipelineRuns } from "#metadata-store/engine";
 import { releaseSubject } from "./station-subjects.ts";
 
 const SHORT_COMMIT = 10;

@@ -7,8 +7,8 @@ import {
   listRunningStepRuns,
   listUnsettledFailures,
   type PipelineRun,
-} from "#metadata-store/pipeline";
-import { findAbandonedRuns } from "#pipeline";
+} from "#metadata-store/engine";
+import { findAbandonedRuns } from "#engine";
 import { toProblem, toRunSummary } from "../pipeline-runs/pipeline-run-view.ts";
 
 const PARCELS_SHOWN = 60;

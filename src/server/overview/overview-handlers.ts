@@ -12,7 +12,7 @@ import {
   type LatestStepRun,
   listPipelineRuns,
   type PipelineRunStatus,
-} from "#metadata-store/pipeline";
+} from "#metadata-store/engine";
 import { countEndpoints, listEndpoints } from "#metadata-store/serving";
 import { toAlerts } from "../alerts/alert-handlers.ts";
 import type { ApiHandlers } from "../api/api-mounts.ts";

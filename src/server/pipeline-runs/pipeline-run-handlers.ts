@@ -8,8 +8,8 @@ import {
   listStepRuns,
   type PipelineRun,
   sumOutputs,
-} from "#metadata-store/pipeline";
-import { followLog, listPipelineRuns, type LogPiece, readLog } from "#pipeline";
+} from "#metadata-store/engine";
+import { followLog, listPipelineRuns, type LogPiece, readLog } from "#engine";
 import type { ApiHandlers, StreamedEvent } from "../api/api-mounts.ts";
 import { parseCursor, toPage, ULID } from "../api/paging.ts";
 import { resourceMissing } from "../errors.ts";

@@ -9,8 +9,9 @@ import {
   type StepAsset,
   type StepRun as StoredStepRun,
   type StoredError,
-} from "#metadata-store/pipeline";
-import { findAbandonedRuns, parseReason } from "#pipeline";
+} from "#metadata-store/engine";
+import { findAbandonedRuns } from "#engine";
+import { parseReason } from "#pipeline";
 
 /** A pipeline run as lists show it. */
 export async function toRunSummary(transaction: ReadTransaction, run: PipelineRun): Promise<PipelineRunSummary> {

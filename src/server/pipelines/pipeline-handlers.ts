@@ -1,15 +1,9 @@
 import type { Load, PipelineDetail, PipelineEdge, PipelineStep, PipelineSummary, Trigger } from "#api";
 import type { Platform } from "#app";
 import type { ReadTransaction } from "#metadata-store";
-import { getPipelineDefinition, listLatestStepRuns } from "#metadata-store/pipeline";
-import {
-  findAbandonedRuns,
-  getPipeline,
-  listPipelineRuns,
-  listPipelines,
-  nextTicks,
-  type PipelineDefinition,
-} from "#pipeline";
+import { getPipelineDefinition, listLatestStepRuns } from "#metadata-store/engine";
+import { findAbandonedRuns, getPipeline, listPipelineRuns, listPipelines } from "#engine";
+import { nextTicks, type PipelineDefinition } from "#pipeline";
 import type { ApiHandlers } from "../api/api-mounts.ts";
 import { toPage } from "../api/paging.ts";
 import { projectNotOpen } from "../errors.ts";

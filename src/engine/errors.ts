@@ -1,0 +1,73 @@
+import { defineError, type ErrorFactory } from "#base";
+
+export const runUnknown: ErrorFactory<{ id: string }> = defineError("PIPELINE_RUN_UNKNOWN", {
+  status: 404,
+  message: ({ id }) => `There is no pipeline run or step run ${id} in this store`,
+  hint: () => "List them with: esteira status",
+  solve: "Use an id shown by `esteira status`; check that `--store` names the store in which the run was made.",
+});
+
+export const inputMissing: ErrorFactory<{ step: string; input: string; pipelineRunId: string }> = defineError(
+  "PIPELINE_INPUT_MISSING",
+  {
+    status: 409,
+    message: ({ step, input, pipelineRunId }) =>
+      `Step "${step}" cannot start: its input "${input}" has no version (pipeline run ${pipelineRunId})`,
+    hint: ({ input }) => `Run the step that makes "${input}" first, without --from or --only.`,
+    solve: "Run the step that makes the missing asset first.",
+  },
+);
+
+export const secretMissing: ErrorFactory<{ step: string; secret: string }> = defineError("PIPELINE_SECRET_MISSING", {
+  status: 400,
+  message: ({ step, secret }) => `Step "${step}" needs the secret "${secret}", which is not set`,
+  hint: ({ secret }) =>
+    `Set ESTEIRA_SECRET_${secret.toUpperCase().replaceAll("-", "_")} in the environment of esteira and start it again.`,
+  solve:
+    "Set `ESTEIRA_SECRET_<NAME>` in the environment of `esteira run` or `esteira up`, NAME in capitals with _ for -.",
+});
+
+export const stepTimedOut: ErrorFactory<{ step: string; timeoutMs: number }> = defineError("PIPELINE_STEP_TIMED_OUT", {
+  status: 504,
+  message: ({ step, timeoutMs }) =>
+    `Step "${step}" took longer than its timeout of ${timeoutMs / 1000} s; its processes were ended`,
+  hint: () => "Raise timeout in the step, or make it faster.",
+  solve: "Raise the step's `timeout`.",
+});
+
+export const workerLost: ErrorFactory<{ step: string; losses: number }> = defineError("PIPELINE_WORKER_LOST", {
+  status: 503,
+  message: ({ step, losses }) => `Step "${step}" lost its engine ${losses} times; it is not tried again`,
+  hint: () => "Does it take all memory, or end the engine itself? Look at its log, then: esteira run --resume",
+  solve: "Find out what ends the engine (often memory), then resume the pipeline run.",
+});
+
+export const stepFailed: ErrorFactory<{ step: string; reason: string }> = defineError("PIPELINE_STEP_FAILED", {
+  status: 500,
+  message: ({ step, reason }) => `Step "${step}" failed: ${reason}`,
+  hint: () => "The step's log says more.",
+  solve: "Look at the step's log; correct its cause; resume the pipeline run.",
+});
+
+export const resumeChanged: ErrorFactory<{ pipeline: string; id: string; change: string }> = defineError(
+  "PIPELINE_RESUME_CHANGED",
+  {
+    status: 409,
+    message: ({ pipeline, id, change }) =>
+      `Pipeline run ${id} cannot go on with the new definition of "${pipeline}": ${change}`,
+    hint: ({ pipeline }) => `Start a new run: esteira run ${pipeline} (what did not change is reused).`,
+    solve:
+      "A run can be resumed with a repaired definition only when its steps and edges are the same. Start a new run.",
+  },
+);
+
+export const sourcesChanged: ErrorFactory<{ step: string; changes: readonly string[] }> = defineError(
+  "PIPELINE_SOURCES_CHANGED",
+  {
+    status: 409,
+    message: ({ step, changes }) =>
+      `Files of step "${step}" changed while it was starting or running: ${changes.slice(0, 5).join("; ")}`,
+    hint: () => "Nothing of what it made was taken: it would not be what its recipe says.",
+    solve: "Resume the pipeline run when the files are as they should be.",
+  },
+);

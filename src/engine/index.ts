@@ -1,0 +1,23 @@
+export { cancelPipelineRun } from "./change-run.ts";
+export { createEngine, type Engine, type EngineOptions, type SubmitRequest } from "./engine.ts";
+export type { Executor, ProcessHandle } from "./executor.ts";
+export { type GateKey, openGate, refuseGate } from "./gate.ts";
+export type { EnginePorts, TrackingRun } from "./ports.ts";
+export { findAbandonedRuns } from "./query/abandoned-run.ts";
+export { followLog, type LogPage, type LogPiece, readLog } from "./query/log.ts";
+export {
+  getPipeline,
+  getPipelineRun,
+  getStepRun,
+  listPipelineRuns,
+  listPipelines,
+  type PipelineDetail,
+  type PipelineRunDetail,
+  type StepRunDetail,
+} from "./query/pipeline-run.ts";
+export type { RunProgress } from "./query/run-progress.ts";
+export { registerPipelines } from "./register-pipelines.ts";
+export type { RunAhead } from "./runs-ahead.ts";
+export { createTreeStorage } from "./tree-storage.ts";
+export { type FiredTrigger, fireTrigger } from "./trigger.ts";
+export { createPastRuns } from "./query/past-runs.ts";
