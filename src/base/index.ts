@@ -28,3 +28,4 @@ export {
   readYaml,
   type YamlDocument,
 } from "./yaml-document.ts";
+export { matchesPattern } from "./text-pattern.ts";

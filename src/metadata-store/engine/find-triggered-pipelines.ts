@@ -1,6 +1,7 @@
 import type { Selectable } from "kysely";
 import type { ReadTransaction, WriteTransaction } from "../database.ts";
 import { lockPipelineRun } from "./end-step-run.ts";
+import { matchesPattern } from "#base";
 import type { PipelineTables, TriggerKind } from "./tables.ts";
 import { LARGEST_PAGE } from "../largest-page.ts";
 
@@ -23,12 +24,6 @@ export async function findTriggeredPipelines(
       rows.filter((row) => row.wildcard === 0 || matchesPattern(fired.subject, row.pattern)).map((row) => row.pipeline),
     ),
   ];
-}
-
-/** `*` stands for any text; everything else for itself. */
-export function matchesPattern(subject: string, pattern: string): boolean {
-  const parts = pattern.split("*").map((part) => part.replaceAll(/[.+?^${}()|[\]\\]/g, "\\$&"));
-  return new RegExp(`^${parts.join(".*")}$`, "s").test(subject);
 }
 
 /**

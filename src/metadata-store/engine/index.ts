@@ -11,7 +11,6 @@ export {
   findTriggeredPipelines,
   listDueSchedules,
   listSchedules,
-  matchesPattern,
 } from "./find-triggered-pipelines.ts";
 export { findWaitingStepRun } from "./find-waiting-step-run.ts";
 export { changeGate, type GateChange, getGate } from "./gate.ts";
@@ -73,11 +72,4 @@ export {
 } from "./step-assets.ts";
 export { listAssetsOf, listAttemptsOf, listLatestStepRuns, type StepAsset, sumOutputs } from "./step-runs-in-bulk.ts";
 export { interruptPipelineRun, requestCancel } from "./stop-pipeline-run.ts";
-export {
-  type AttemptStatus,
-  MISSED_TICK_RULES,
-  type MissedTickRule,
-  type PipelineRunStatus,
-  type StepRunStatus,
-  type TriggerKind,
-} from "./tables.ts";
+export { type AttemptStatus, type PipelineRunStatus, type StepRunStatus, type TriggerKind } from "./tables.ts";

@@ -40,7 +40,7 @@ export const TRIGGER_KINDS = ["manual", "schedule", "data", "alert", "push", "we
 export type TriggerKind = (typeof TRIGGER_KINDS)[number];
 
 /** What happens to ticks that passed while nobody looked. */
-export const MISSED_TICK_RULES = ["skip", "once", "all"] as const;
+const MISSED_TICK_RULES = ["skip", "once", "all"] as const;
 export type MissedTickRule = (typeof MISSED_TICK_RULES)[number];
 
 export interface PipelineTables {

@@ -1,6 +1,9 @@
 import type { AssetKind } from "#metadata-store";
-import type { MissedTickRule } from "#metadata-store/engine";
 import { digestOfJson, type Digest, type Json } from "#base";
+
+/** What happens to ticks that passed while nobody looked. */
+export const MISSED_TICK_RULES = ["skip", "once", "all"] as const;
+type MissedTickRule = (typeof MISSED_TICK_RULES)[number];
 
 /** A param of a pipeline: its type follows from its default unless it is stated. */
 export interface ParamDefinition {

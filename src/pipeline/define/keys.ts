@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { MISSED_TICK_RULES } from "#metadata-store/engine";
+import { MISSED_TICK_RULES } from "./definition.ts";
 import { DURATION } from "./duration.ts";
 
 const duration = z

@@ -1,5 +1,4 @@
-import type { LocatedProblem } from "#base";
-import { matchesPattern } from "#metadata-store/engine";
+import { type LocatedProblem, matchesPattern } from "#base";
 import { findCycle } from "./graph.ts";
 import type { CompiledPipeline } from "./load-project.ts";
 import { nearestHint } from "./schema-problems.ts";
