@@ -2,6 +2,7 @@ import type { Action } from "./action.ts";
 import type { Alert, Monitor } from "./alert.ts";
 import type { Approval, Approvals, NewApproval } from "./approval.ts";
 import type { RecipeDifference } from "./recipe.ts";
+import type { EnvironmentRules } from "./rules.ts";
 import type { AssetVersionSummary } from "./asset.ts";
 import type { Change } from "./change.ts";
 import type { DashboardDetail, DashboardSummary } from "./dashboard.ts";
@@ -111,6 +112,7 @@ export interface ApiShapes {
   readonly acknowledgePipelineRun: { params: requests.IdParams; response: requests.Acknowledged };
   readonly acknowledgeAlert: { params: requests.IdParams; response: requests.Acknowledged };
   readonly listEnvironments: { response: Page<Environment> };
+  readonly getEnvironmentRules: { params: requests.NameParams; response: EnvironmentRules };
   readonly listReleases: { query: requests.ReleasesQuery; response: Page<Release> };
   readonly rollBack: { body: Rollback; response: requests.Acknowledged };
   readonly listApprovals: { response: Approvals };
@@ -187,6 +189,7 @@ export const apiRoutes: Readonly<Record<keyof ApiShapes, Route>> = {
   listAlerts: read("listAlerts", "alerts", "alert"),
   acknowledgeAlert: change("acknowledgeAlert", "alerts/:id/acknowledge", "acknowledge", "alert"),
   listEnvironments: read("listEnvironments", "environments", "release"),
+  getEnvironmentRules: read("getEnvironmentRules", "environments/:name/rules", "release"),
   listReleases: read("listReleases", "releases", "release"),
   rollBack: change("rollBack", "releases/rollback", "rollback", "release"),
   listApprovals: read("listApprovals", "approvals", "approval"),

@@ -72,6 +72,7 @@ export const apiSchemas: { readonly [Name in keyof ApiShapes]: RouteSchemas<ApiS
   listAlerts: { query: requests.alertsQuery, response: pageOf(schemas.alertSchema) },
   acknowledgeAlert: { params: idParams, response: acknowledged },
   listEnvironments: { response: pageOf(schemas.environmentSchema) },
+  getEnvironmentRules: { params: nameParams, response: schemas.environmentRulesSchema },
   listReleases: { query: requests.releasesQuery, response: pageOf(schemas.releaseSchema) },
   rollBack: { body: schemas.rollbackSchema, response: acknowledged },
   listApprovals: { response: schemas.approvalsSchema },

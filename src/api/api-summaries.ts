@@ -41,6 +41,7 @@ export const apiSummaries: Readonly<Record<keyof ApiShapes, string>> = {
   listAlerts: "Alerts, newest first",
   acknowledgeAlert: "Say that a person has seen an alert",
   listEnvironments: "Environments and what is live in them",
+  getEnvironmentRules: "What protects an environment, since when, and what the project's file asks less for",
   listReleases: "Releases, newest first",
   rollBack: "Deploy an earlier release",
   listApprovals: "Approvals asked for and given",

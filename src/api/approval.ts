@@ -1,7 +1,7 @@
 import type { VerdictState } from "./model.ts";
 
 /** `notebook` is of approvals given before recipes: they hold for that source, and let nothing through any more. */
-export type ApprovalSubjectKind = "recipe" | "notebook" | "model" | "release" | "contract" | "code";
+export type ApprovalSubjectKind = "recipe" | "notebook" | "model" | "release" | "contract" | "code" | "rules";
 
 /** A decision, bound to a digest: any change of the content voids it. */
 export interface Approval {

@@ -20,6 +20,7 @@ import type { ChainLink, PredictionDetail, PredictionSummary } from "./predictio
 import type { ApiProblem } from "./problem.ts";
 import type { NamedRecipe, RecipeChange, RecipeDifference, RecipePart } from "./recipe.ts";
 import type { Environment, Release, ReleaseStatus, Rollback } from "./release.ts";
+import type { EnvironmentRules, RuleChange, RuleName, RulesVersion } from "./rules.ts";
 import type { Session } from "./session.ts";
 
 export const actionSchema: z.ZodType<Action> = z.enum(["read", "describe", "predict", "label", "evaluate", "log", "register", "edit", "run", "cancel", "acknowledge", "quarantine", "restore", "approve", "rollback", "deploy", "drop", "administer"]);
@@ -61,7 +62,7 @@ export const alertSchema: z.ZodType<Alert> = z.object({
   "triggered": z.array(z.object({ "pipelineRunId": z.string(), "pipeline": z.string(), "status": pipelineRunStatusSchema })).describe("Pipeline runs that it started."),
 });
 
-export const approvalSubjectKindSchema: z.ZodType<ApprovalSubjectKind> = z.enum(["recipe", "notebook", "model", "release", "contract", "code"]).describe("`notebook` is of approvals given before recipes: they hold for that source, and let nothing through any more.");
+export const approvalSubjectKindSchema: z.ZodType<ApprovalSubjectKind> = z.enum(["recipe", "notebook", "model", "release", "contract", "code", "rules"]).describe("`notebook` is of approvals given before recipes: they hold for that source, and let nothing through any more.");
 
 export const approvalSchema: z.ZodType<Approval> = z.object({
   "id": z.string(),
@@ -1013,6 +1014,33 @@ export const rollbackSchema: z.ZodType<Rollback> = z.object({
   "to": z.string().optional().describe("Release to go back to; default: the one before."),
   "reason": z.string().optional(),
 }).describe("Body of `POST releases/rollback`.");
+
+export const ruleNameSchema: z.ZodType<RuleName> = z.enum(["approvals", "bind", "signed", "reviewers", "sandbox", "freeze", "aliases"]);
+
+export const ruleChangeSchema: z.ZodType<RuleChange> = z.object({
+  "rule": ruleNameSchema,
+  "before": z.string().optional(),
+  "after": z.string(),
+});
+
+export const rulesVersionSchema: z.ZodType<RulesVersion> = z.object({
+  "number": z.number(),
+  "digest": z.string(),
+  "change": z.enum(["declared", "raised", "lowered"]),
+  "actor": z.string(),
+  "atMs": z.number(),
+  "approvedBy": z.array(z.string()).describe("Who agreed to lower them."),
+  "changes": z.array(ruleChangeSchema),
+}).describe("Rules of an environment that were in force from a moment on.");
+
+export const environmentRulesSchema: z.ZodType<EnvironmentRules> = z.object({
+  "environment": z.string(),
+  "digest": z.string().describe("Of the rules in force: what a signed approval names."),
+  "rules": z.array(z.object({ "rule": ruleNameSchema, "value": z.string() })),
+  "lowered": z.array(ruleChangeSchema).describe("What the file asks less for than what is in force; it waits for the approvals that the rules in force ask for."),
+  "change": z.string().optional().describe("Digest that is to be approved for it."),
+  "history": z.array(rulesVersionSchema).describe("Newest first."),
+}).describe("What protects an environment, how it came about, and what the project's file would have instead.");
 
 export const sessionSchema: z.ZodType<Session> = z.object({
   "identity": z.object({ "name": z.string(), "kind": z.enum(["user", "token", "local", "attempt"]), "roles": z.array(z.string()) }),

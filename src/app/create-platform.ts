@@ -54,6 +54,7 @@ export function createPlatform(base: StorePlatform, settings: Settings): OwnedPl
     );
   let checked: LoadedProject | undefined;
   const putInForce = async (loaded: LoadedProject, actor: string): Promise<void> => {
+    await parts.rules.declare(actor);
     await parts.monitoring.saveMonitors(project, await readMonitorFiles(config.folder));
     await registerPipelines(store, { project, pipelines: loaded.pipelines, actor, atMs: clock.now() });
     await parts.features.reload();
@@ -82,6 +83,7 @@ export function createPlatform(base: StorePlatform, settings: Settings): OwnedPl
       return loaded;
     },
     async useRegistered() {
+      await parts.rules.refresh();
       graph = createProjectGraph(await readRegistered(store, project));
     },
     producerOf: (asset) => graph.producerOf(asset),
@@ -167,9 +169,11 @@ function createPlatformEngine(
     },
     attemptToken: (attempt) => access.createAttemptToken(attempt),
     createWorkspace: (request) => createWorkspace({ ...request, leaveOut: [config.storeFolder] }, git),
-    closedWorkspaces: config.environments.some(({ approvals, bind }) => approvals > 0 && bind === "recipe"),
+    get closedWorkspaces() {
+      return parts.rules.current().some(({ approvals, bind }) => approvals > 0 && bind === "recipe");
+    },
     commit: (folder) => git.readCommit(folder),
-    sandboxRequiredBy: (pipeline) => sandboxRequirementOf(pipeline, config.environments),
+    sandboxRequiredBy: (pipeline) => sandboxRequirementOf(pipeline, parts.rules.current()),
     resolveSecret: async (name) => facts.settings.secret(name),
   };
   const cache = join(config.storeFolder, "cache");

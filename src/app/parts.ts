@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import { tmpdir } from "node:os";
-import type { Settings } from "#config";
+import { PROJECT_FILE, type Settings } from "#config";
 import { type Analytics, createAnalytics, createDatasets, type Datasets } from "#data";
-import { createDelivery, type Delivery } from "#delivery";
+import { createDelivery, type Delivery, PRODUCTION } from "#delivery";
 import {
   createGit,
   createLocalExecutor,
@@ -14,7 +14,7 @@ import {
   type Services,
 } from "#executors";
 import { createFeatures, type Features } from "#features";
-import { type CommitAuthors, createApprovalCheck } from "#governance";
+import { type CommitAuthors, createApprovalCheck, createRules, type Rules } from "#governance";
 import { type DatasetReader, locateModel } from "#models";
 import type { Executor } from "#engine";
 import { createMonitoring, type Monitoring } from "#monitoring";
@@ -42,6 +42,8 @@ export interface Parts extends Pick<
   /** Who committed a source: nobody approves their own. */
   readonly commitAuthors: CommitAuthors;
   readonly approvals: ReturnType<typeof createApprovalCheck>;
+  /** What protects the environments. */
+  readonly rules: Rules;
   readonly environments: PythonEnvironments;
   /** Where steps and models of Python run. */
   readonly executor: Executor;
@@ -100,6 +102,17 @@ export function createParts(
     },
   });
   const commitAuthors: CommitAuthors = (commit) => git.commitAuthors(config.folder, commit);
+  const rules = createRules({
+    store,
+    clock,
+    project,
+    environments: config.environments.map((environment) => ({
+      ...environment,
+      aliases: environment.name === PRODUCTION ? config.models.protected_aliases : [],
+    })),
+    fileAuthors: (sinceMs) => git.fileAuthors(config.folder, PROJECT_FILE, sinceMs),
+  });
+  const approvals = createApprovalCheck({ store, objects, clock, commitAuthors, rules });
   return {
     project,
     artifacts,
@@ -124,7 +137,13 @@ export function createParts(
       objects,
       services,
       models: serving.target,
-      environments: config.environments,
+      environments: config.environments.map((environment) => ({
+        ...environment,
+        get sandbox() {
+          return rules.current().some(({ name, sandbox }) => name === environment.name && sandbox);
+        },
+      })),
+      approvals,
       folder: below("releases"),
       searchPath: settings.searchPath,
       clock,
@@ -132,7 +151,8 @@ export function createParts(
     }),
     git,
     commitAuthors,
-    approvals: createApprovalCheck({ store, objects, clock, commitAuthors }),
+    approvals,
+    rules,
     environments,
     executor,
     temporaryFolder: tmpdir(),

@@ -4,7 +4,7 @@ import type { Clock, LocatedProblem, Log, Metrics } from "#base";
 import type { ProjectConfig } from "#config";
 import type { Analytics, Datasets } from "#data";
 import type { Delivery, PushAnswer, PushRequest, WebhookAnswer } from "#delivery";
-import type { CommitAuthors } from "#governance";
+import type { CommitAuthors, Rules } from "#governance";
 import type { MetadataStore } from "#metadata-store";
 import type { Blobs } from "#storage";
 import type { Engine } from "#engine";
@@ -76,6 +76,8 @@ export interface Platform extends StorePlatform {
   readonly serving: Serving;
   readonly monitoring: Monitoring;
   readonly delivery: Delivery;
+  /** What protects the environments: of the store and `esteira.yaml` the stricter. */
+  readonly rules: Rules;
   readonly engine: Engine;
   readonly kinds: readonly StepKind<never>[];
   readonly servingCalls: readonly ServingCall[];

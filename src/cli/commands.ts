@@ -30,6 +30,18 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
   },
   approve: { summary: "Approve a digest for an environment", load: () => import("./commands/approval/approve.ts") },
   "approval list": { summary: "List approvals, waiting and given", load: () => import("./commands/approval/list.ts") },
+  "rules show": {
+    summary: "Show what protects an environment",
+    load: () => import("./commands/rules/show.ts"),
+  },
+  "rules history": {
+    summary: "Show which rules protected an environment when",
+    load: () => import("./commands/rules/history.ts"),
+  },
+  "rules diff": {
+    summary: "Show what esteira.yaml asks less for than the rules in force",
+    load: () => import("./commands/rules/diff.ts"),
+  },
   "recipe show": {
     summary: "Show everything that influences an asset but the data",
     load: () => import("./commands/recipe/show.ts"),

@@ -4,6 +4,7 @@ export {
   findProjectFolder,
   loadProjectConfig,
   loadProjectSchema,
+  PROJECT_FILE,
   type ProjectConfig,
   storeOnlyConfig,
 } from "./project-config.ts";

@@ -12,6 +12,11 @@ export interface EnvironmentConfig {
   readonly approvals: number;
   readonly bind: (typeof APPROVAL_BINDINGS)[number];
   readonly sandbox: boolean;
+  readonly signed: boolean;
+  /** Sorted; undefined: every reviewer. */
+  readonly reviewers: readonly string[] | undefined;
+  /** ISO moments in UTC; `to` is left out. */
+  readonly freeze: readonly { readonly from: string; readonly to: string; readonly reason?: string | undefined }[];
 }
 
 export interface ProjectConfig extends Omit<ProjectFile, "environments" | "store"> {
@@ -58,6 +63,9 @@ export async function loadProjectConfig(folder: string, storeFolder?: string): P
       approvals: environment?.approvals ?? 0,
       bind: environment?.bind === "source" ? "recipe" : (environment?.bind ?? "version"),
       sandbox: environment?.sandbox ?? false,
+      signed: environment?.signed ?? false,
+      reviewers: environment?.reviewers === undefined ? undefined : [...new Set(environment.reviewers)].toSorted(),
+      freeze: environment?.freeze ?? [],
     })),
     capture: { folders: value.capture.folders.map((path) => (isAbsolute(path) ? path : resolve(folder, path))) },
     storeFolder: store,

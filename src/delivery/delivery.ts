@@ -17,12 +17,12 @@ import {
 import type { Blobs } from "#storage";
 import type { Services } from "#executors";
 import { type Environment, findEnvironment, PRODUCTION } from "./environment.ts";
-import { nothingDeployed, releaseMissing, versionMissing } from "./errors.ts";
+import { nothingDeployed, notApproved, releaseMissing, versionMissing } from "./errors.ts";
 import { findKeptDeployment, stateOf } from "./kept-deployment.ts";
-import { type ModelTarget, type TargetState } from "./ports.ts";
+import { type ApprovalCheck, type ModelTarget, type TargetState } from "./ports.ts";
 import { deployProcess } from "./process-target.ts";
 import { crownVersion, recordFailure, recordRemoval, recordSuccess } from "./record-deployment.ts";
-import type { ReleaseSettings } from "./release-settings.ts";
+import { type ReleaseSettings, settingsAsJson, settingsOf } from "./release-settings.ts";
 
 export interface DeliveryOptions {
   readonly store: MetadataStore;
@@ -30,6 +30,8 @@ export interface DeliveryOptions {
   readonly services: Services;
   readonly models: ModelTarget;
   readonly environments: readonly Environment[];
+  /** Decides over what is brought back; steps ask it before they deploy. */
+  readonly approvals: ApprovalCheck;
   /** Where code releases are unpacked: `<store>/releases`. */
   readonly folder: string;
   /** `PATH` of deployed processes. */
@@ -84,7 +86,9 @@ export interface Delivery {
   /**
    * Deploys an earlier release again, code and models alike: the one before, or the release with this number or id.
    *
-   * @throws DELIVERY_NOTHING_DEPLOYED, DELIVERY_RELEASE_MISSING, and what `deploy` throws
+   * The rules of the environment hold for it as for a deployment, but for a freeze.
+   *
+   * @throws DELIVERY_NOTHING_DEPLOYED, DELIVERY_RELEASE_MISSING, DELIVERY_NOT_APPROVED, and what `deploy` throws
    */
   rollback(
     request: {
@@ -151,6 +155,13 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     }
   }
 
+  const finish = async (deployment: Deployment): Promise<void> => {
+    const release = await store.read((transaction) => getRelease(transaction, { id: deployment.releaseId }));
+    if (release === undefined) return;
+    await assertApproved(release, deployment.actor, options);
+    await carryOut(deployment, release, unwatched);
+  };
+
   return {
     environments,
     async deploy(request, watch) {
@@ -170,6 +181,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     async rollback(request, watch = unwatched) {
       findEnvironment(environments, request.environment);
       const release = await chooseEarlierRelease(store, request);
+      await assertApproved(release, request.actor, options);
       const deployment = await store.write((transaction) =>
         insertDeployment(transaction, {
           ...newDeployment(request, release, clock.now()),
@@ -184,7 +196,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       const { project, environment, asset } = request;
       const deployed = await findDeployed(store, request);
       const release = await store.read((transaction) => getRelease(transaction, { id: deployed.releaseId }));
-      const settings = release?.settings as ReleaseSettings | undefined;
+      const settings = release === undefined ? undefined : settingsOf(release);
       if (settings?.target === "model")
         await options.models.remove({ project, environment, endpoint: settings.endpoint });
       else await options.services.stop({ project, environment, name: asset });
@@ -192,33 +204,12 @@ export function createDelivery(options: DeliveryOptions): Delivery {
         recordRemoval(transaction, { deployed, actor: request.actor, atMs: clock.now() }),
       );
     },
-    async settle(project) {
-      let moved = 0;
-      for (const deployed of await store.read((transaction) =>
-        listDeployed(transaction, { project, environment: PRODUCTION }),
-      )) {
-        const { release, version } = await store.read(async (transaction) => ({
-          release: await getRelease(transaction, { id: deployed.releaseId }),
-          version: await getAssetVersion(transaction, { id: deployed.versionId }),
-        }));
-        if (release === undefined || version?.kind !== "model" || !(await answersNow(release, version, options)))
-          continue;
-        if (
-          await store.write((transaction) =>
-            crownVersion(transaction, version, { atMs: clock.now(), actor: release.createdBy }),
-          )
-        )
-          moved++;
-      }
-      return moved;
-    },
+    settle: (project) => crownTried(project, options),
     async recover(project) {
       await recoverServices(project, options);
       const open = await store.read((transaction) => listDeployments(transaction, { project, status: "deploying" }));
       for (const deployment of open.filter(({ stepRunId }) => stepRunId === undefined)) {
-        const release = await store.read((transaction) => getRelease(transaction, { id: deployment.releaseId }));
-        if (release === undefined) continue;
-        await carryOut(deployment, release, unwatched).catch((error: unknown) =>
+        await finish(deployment).catch((error: unknown) =>
           options.log.warn("a deployment could not be finished", {
             deployment: deployment.id,
             reason: messageOf(error),
@@ -227,6 +218,50 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       }
     },
   };
+}
+
+/** Makes the versions champions that answer in production now; how many aliases moved. */
+async function crownTried(project: string, options: DeliveryOptions): Promise<number> {
+  const { store, clock } = options;
+  let moved = 0;
+  for (const deployed of await store.read((transaction) =>
+    listDeployed(transaction, { project, environment: PRODUCTION }),
+  )) {
+    const { release, version } = await store.read(async (transaction) => ({
+      release: await getRelease(transaction, { id: deployed.releaseId }),
+      version: await getAssetVersion(transaction, { id: deployed.versionId }),
+    }));
+    if (release === undefined || version?.kind !== "model" || !(await answersNow(release, version, options))) continue;
+    if (
+      await store.write((transaction) =>
+        crownVersion(transaction, version, { atMs: clock.now(), actor: release.createdBy }),
+      )
+    )
+      moved++;
+  }
+  return moved;
+}
+
+/** @throws DELIVERY_NOT_APPROVED when the rules of the environment do not let a release back in */
+async function assertApproved(
+  release: Release,
+  requestedBy: string,
+  { store, approvals, environments }: DeliveryOptions,
+): Promise<void> {
+  const { project, environment, asset } = release;
+  const version = await store.read((transaction) => getAssetVersion(transaction, { id: release.versionId }));
+  if (version === undefined) throw versionMissing({ asset });
+  const decision = await approvals.check({
+    project,
+    environment,
+    rules: findEnvironment(environments, environment),
+    version,
+    deploy: settingsAsJson(settingsOf(release)),
+    requestedBy,
+    isRollback: true,
+  });
+  if (decision.open) return;
+  throw notApproved({ asset, version: version.version, environment, reason: decision.gate.reason });
 }
 
 /** The deployment of this key: the one that was begun, or a new one with its release. */
@@ -294,7 +329,7 @@ async function switchTarget(
 ): Promise<TargetState> {
   const { deployment, release, version } = facts;
   const { project, environment, asset } = release;
-  const settings = release.settings as ReleaseSettings;
+  const settings = settingsOf(release);
   watch.log(
     `${environment}: release ${release.number}, ${asset} ${version.version}${deployment.reason === "rollback" ? ", rollback" : ""}`,
   );
@@ -324,7 +359,7 @@ async function switchTarget(
 
 /** False while a model is only tried beside the one that answers. */
 async function answersNow(release: Release, version: AssetVersion, { models }: DeliveryOptions): Promise<boolean> {
-  const settings = release.settings as ReleaseSettings;
+  const settings = settingsOf(release);
   if (settings.target !== "model") return true;
   const current = await models.current({
     project: release.project,
@@ -394,7 +429,7 @@ async function chooseEarlierRelease(
 async function recoverServices(project: string, { store, services, log }: DeliveryOptions): Promise<void> {
   for (const deployed of await store.read((transaction) => listDeployed(transaction, { project }))) {
     const release = await store.read((transaction) => getRelease(transaction, { id: deployed.releaseId }));
-    if ((release?.settings as ReleaseSettings | undefined)?.target !== "process") continue;
+    if (release === undefined || settingsOf(release).target !== "process") continue;
     const { environment, asset } = deployed;
     await services
       .ensure({ project, environment, name: asset })

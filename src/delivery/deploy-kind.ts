@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { canonicalJson, type Json, nearestName } from "#base";
+import { type Json, nearestName } from "#base";
 import { type AssetKind, type AssetVersion, getAssetVersion, type MetadataStore } from "#metadata-store";
 import { type Deployment, getDeployment, listDeployed } from "#metadata-store/delivery";
 import { listAttempts } from "#metadata-store/engine";
@@ -8,7 +8,7 @@ import type { Delivery, FinishedDeployment } from "./delivery.ts";
 import { findEnvironment } from "./environment.ts";
 import { assetNotDeployable, notApproved, versionMissing } from "./errors.ts";
 import type { ApprovalCheck } from "./ports.ts";
-import type { ReleaseSettings } from "./release-settings.ts";
+import { type ReleaseSettings, settingsAsJson } from "./release-settings.ts";
 import { type StrategyDeclaration, strategySchema } from "./strategy.ts";
 
 /** `deploy: ASSET` and where it goes. */
@@ -164,7 +164,7 @@ async function execute(attempt: AttemptContext<DeployDeclaration>, options: Depl
   const sinceMs = await firstStart(attempt, options.store);
   for (const environment of [declaration.to].flat()) {
     const known = await findOwnDeployment(attempt, environment, options.store);
-    if (known?.status !== "succeeded" && known?.status !== "deploying") {
+    if (known?.status !== "succeeded") {
       const closed = await checkApproval(attempt, { version, environment }, options);
       if (closed !== undefined) return closed;
     }
@@ -191,7 +191,7 @@ async function checkApproval(
   const decision = await approvals.check({
     project: attempt.project,
     environment,
-    rules: { approvals: rules.approvals, bind: rules.bind },
+    rules,
     version,
     deploy: settingsAsJson(settingsOf(attempt.declaration, version, environment)),
     requestedBy: attempt.actor,
@@ -286,13 +286,6 @@ function settingsOf(declaration: DeployDeclaration, version: AssetVersion, envir
     ...(stable === undefined ? {} : { port: stable }),
     environment: declaration.env ?? {},
   };
-}
-
-/** As it is part of a recipe. */
-function settingsAsJson(settings: ReleaseSettings): Json {
-  if (settings.target === "process") return { ...settings };
-  const { strategy, ...others } = settings;
-  return strategy === undefined ? others : { ...others, strategy: canonicalJson(strategy) };
 }
 
 function toMilliseconds(text: string): number {

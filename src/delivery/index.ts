@@ -7,7 +7,7 @@ export {
   type NewDeployment,
 } from "./delivery.ts";
 export { createDeployKind, type DeployDeclaration, type DeployKindOptions } from "./deploy-kind.ts";
-export { type Environment, sandboxRequirementOf } from "./environment.ts";
+export { type Environment, PRODUCTION, sandboxRequirementOf } from "./environment.ts";
 export type {
   ApprovalCheck,
   ApprovalDecision,

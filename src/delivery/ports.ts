@@ -85,5 +85,7 @@ export interface ApprovalCheck {
     /** How it would be deployed: part of its recipe. */
     readonly deploy: Json;
     readonly requestedBy: string;
+    /** What ran there before comes back: it goes in a freeze too. */
+    readonly isRollback?: boolean;
   }): Promise<ApprovalDecision>;
 }

@@ -1,3 +1,6 @@
+import { canonicalJson, type Json } from "#base";
+import type { Release } from "#metadata-store/delivery";
+
 /** How a release is deployed; kept with it, so that it can be deployed again. */
 export type ReleaseSettings =
   | {
@@ -16,3 +19,15 @@ export type ReleaseSettings =
       readonly port?: number;
       readonly environment: Readonly<Record<string, string>>;
     };
+
+/** As it is part of a recipe. */
+export function settingsAsJson(settings: ReleaseSettings): Json {
+  if (settings.target === "process") return { ...settings };
+  const { strategy, ...others } = settings;
+  return strategy === undefined ? others : { ...others, strategy: canonicalJson(strategy) };
+}
+
+/** How a kept release is deployed. */
+export function settingsOf({ settings }: Release): ReleaseSettings {
+  return settings as ReleaseSettings;
+}

@@ -39,6 +39,8 @@ export interface Git {
   branchHeads(repository: string): Promise<ReadonlyMap<string, string> | undefined>;
   /** Addresses of a commit's author, committer and co-authors; empty when the commit is not known there. */
   commitAuthors(folder: string, commit: string): Promise<readonly string[]>;
+  /** The same of those who committed a file of the folder since a moment, epoch milliseconds, and last. */
+  fileAuthors(folder: string, file: string, sinceMs: number): Promise<readonly string[]>;
 }
 
 export interface GitOptions {
@@ -97,21 +99,24 @@ export function createGit(options: GitOptions): Git {
     },
     async commitAuthors(folder, commit) {
       if (!COMMIT.test(commit)) return [];
-      const text = await git([
-        "-C",
-        folder,
-        "log",
-        "-1",
-        "--format=%ae%n%ce%n%(trailers:key=Co-authored-by,valueonly)",
-        commit,
-        "--",
-      ]).catch(() => "");
-      const addresses = text
-        .split("\n")
-        .flatMap((line) => /<([^>]+)>/.exec(line)?.[1] ?? (line.includes("@") ? line.trim() : []));
-      return [...new Set(addresses)];
+      return readAddresses(await git(["-C", folder, "log", "-1", AUTHORS, commit, "--"]).catch(() => ""));
+    },
+    async fileAuthors(folder, file, sinceMs) {
+      const log = (...options: string[]): Promise<string> =>
+        git(["-C", folder, "log", AUTHORS, ...options, "--", file]).catch(() => "");
+      const since = new Date(sinceMs).toISOString();
+      return readAddresses((await Promise.all([log("-1"), log("-1000", `--since=${since}`)])).join("\n"));
     },
   };
+}
+
+const AUTHORS = "--format=%ae%n%ce%n%(trailers:key=Co-authored-by,valueonly)";
+
+function readAddresses(text: string): readonly string[] {
+  const addresses = text
+    .split("\n")
+    .flatMap((line) => /<([^>]+)>/.exec(line)?.[1] ?? (line.includes("@") ? line.trim() : []));
+  return [...new Set(addresses)];
 }
 
 /** One commit is enough; servers that give out branch tips only are asked for all branches. */

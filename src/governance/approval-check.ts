@@ -12,13 +12,16 @@ import {
 import type { Blobs } from "#storage";
 import { digestOfRecipe, formatRecipe, parseRecipe, type Recipe, recipeOf, releaseRecipe } from "#pipeline";
 import { type CommitAuthors, findSubject, subjectKindOf } from "./approval-subject.ts";
-import { approvalGateKey, listApprovers } from "./approve.ts";
-
-/** Rules of an environment; the same shape as `delivery` asks with. */
-export interface ProtectionRules {
-  readonly approvals: number;
-  readonly bind: "version" | "recipe";
-}
+import { approvalGateKey } from "./approve.ts";
+import { listApprovers } from "./approvers.ts";
+import {
+  completeRules,
+  type EnvironmentRules,
+  freezeAt,
+  type FreezePeriod,
+  type WrittenRules,
+} from "./environment-rules.ts";
+import type { Rules } from "./rules.ts";
 
 export type ProtectionDecision =
   | { readonly open: true; readonly approvedBy: readonly string[]; readonly digest: Digest | undefined }
@@ -34,6 +37,8 @@ export interface ApprovalCheckOptions {
   readonly objects: Blobs;
   readonly clock: Clock;
   readonly commitAuthors?: CommitAuthors | undefined;
+  /** Rules in force; without them those that a caller gives are. */
+  readonly rules?: Rules | undefined;
 }
 
 interface Binding {
@@ -43,77 +48,118 @@ interface Binding {
   readonly name: string;
 }
 
-/**
- * Decides whether a version may go to an environment; implements `ApprovalCheck` of `delivery`.
- *
- * Roles and authorship are checked again at this moment: a removed reviewer no longer counts. A closed gate is noted as
- * a request, with its event `approval.requested`.
- */
-export function createApprovalCheck(options: ApprovalCheckOptions): {
-  check(subject: {
-    readonly project: string;
-    readonly environment: string;
-    readonly rules: ProtectionRules;
-    readonly version: AssetVersion;
-    readonly deploy: Json;
-    readonly requestedBy: string;
-  }): Promise<ProtectionDecision>;
-} {
-  const { store } = options;
+/** A version that is to go to an environment, or that is there. */
+export interface ProtectedSubject {
+  readonly project: string;
+  readonly environment: string;
+  /** As the caller knows them: the rules in force may ask for more. */
+  readonly rules: WrittenRules;
+  readonly version: AssetVersion;
+  readonly deploy: Json;
+  readonly requestedBy: string;
+  /** A rollback brings back what ran there before: it goes in a freeze too. */
+  readonly isRollback?: boolean | undefined;
+}
+
+/** `ApprovalCheck` of `delivery`, and the same question over what is there already. */
+export interface ProtectionCheck {
+  /**
+   * Decides whether a version may go to an environment.
+   *
+   * Roles and authorship are checked again at this moment: a removed reviewer no longer counts. A closed gate is noted
+   * as a request, with its event `approval.requested`.
+   */
+  check(subject: ProtectedSubject): Promise<ProtectionDecision>;
+  /** Whether what runs there could go there now; a freeze does not count. Nothing is noted. */
+  stands(subject: ProtectedSubject): Promise<ProtectionDecision>;
+}
+
+/** Opens the check that guards every way into an environment. */
+export function createApprovalCheck(options: ApprovalCheckOptions): ProtectionCheck {
   return {
-    async check({ project, environment, rules, version, deploy, requestedBy }) {
-      if (rules.approvals === 0) return { open: true, approvedBy: [], digest: undefined };
-      const verdict = await store.read((transaction) => getVerdict(transaction, version.id));
-      const recipe = rules.bind === "recipe" && verdict?.passed === true;
-      const binding = await bindingOf(options.objects, { version, verdict: recipe ? verdict : undefined, deploy });
-      const key = approvalGateKey(binding.digest, environment);
-      if (rules.bind === "recipe" && verdict?.passed === false) {
-        return {
-          open: false,
-          refused: true,
-          gate: {
-            key,
-            reason: `${version.asset} ${version.version} did not pass its test, so it may not go to ${environment}`,
-          },
-        };
-      }
-      const refusal = await findRefusal(store, { project, digest: binding.digest, environment });
-      if (refusal !== undefined) {
-        return {
-          open: false,
-          refused: true,
-          gate: {
-            key,
-            reason: `${refusal.actor} refused ${binding.name} for ${environment}${refusal.comment === "" ? "" : `: ${refusal.comment}`}`,
-          },
-        };
-      }
-      const { authors } = await findSubject(
-        store,
-        { project, digest: binding.digest, madeBy: binding.subjectKind === "recipe" ? version : undefined },
-        options.commitAuthors,
-      );
-      const count = (): Promise<readonly string[]> =>
-        store.read((transaction) =>
-          listApprovers(transaction, { project, digest: binding.digest, environment, authors }),
-        );
-      let approvedBy = await count();
+    async check(subject) {
+      await options.rules?.declare(subject.requestedBy);
+      const rules = await rulesOf(subject, options);
+      const freeze = subject.isRollback === true ? undefined : freezeAt(rules, options.clock.now());
+      if (freeze !== undefined) return refuse(`freeze:${subject.environment}`, frozen(subject, freeze));
+      const judged = await judge(subject, rules, options);
+      if ("open" in judged) return judged;
+      // Counted again after the request was noted: an approval given in between did not see it and opened no gate.
+      const { project, environment, version, requestedBy } = subject;
+      const { binding } = judged;
+      let { approvedBy } = judged;
       if (approvedBy.length < rules.approvals) {
-        // Counted again after the request was noted: an approval given in between did not see it and opened no gate.
         await request(options, { project, environment, version, binding, requestedBy, needed: rules.approvals });
-        approvedBy = await count();
+        approvedBy = await judged.count();
       }
-      if (approvedBy.length >= rules.approvals) {
-        await close(options, { project, environment, digest: binding.digest });
-        return { open: true, approvedBy, digest: binding.digest };
-      }
-      return {
-        open: false,
-        refused: false,
-        gate: { key, reason: describeNeed({ binding, environment, needed: rules.approvals, approvedBy, authors }) },
-      };
+      if (approvedBy.length >= rules.approvals) await close(options, { project, environment, digest: binding.digest });
+      return decide(subject, { ...judged, approvedBy, needed: rules.approvals });
+    },
+    async stands(subject) {
+      const rules = await rulesOf(subject, options);
+      const judged = await judge(subject, rules, options);
+      return "open" in judged ? judged : decide(subject, { ...judged, needed: rules.approvals });
     },
   };
+}
+
+async function rulesOf(subject: ProtectedSubject, { rules }: ApprovalCheckOptions): Promise<EnvironmentRules> {
+  return (await rules?.inForce(subject.environment)) ?? completeRules(subject.rules);
+}
+
+function frozen({ environment }: ProtectedSubject, { to, reason }: FreezePeriod): string {
+  return `${environment} is frozen until ${to}${reason === undefined ? "" : `: ${reason}`}`;
+}
+
+function refuse(key: string, reason: string): ProtectionDecision {
+  return { open: false, refused: true, gate: { key, reason } };
+}
+
+interface Judged {
+  readonly binding: Binding;
+  readonly authors: readonly string[];
+  readonly approvedBy: readonly string[];
+  readonly count: () => Promise<readonly string[]>;
+}
+
+/** What stands for and against a version; a decision where there is nothing to count. */
+async function judge(
+  { project, environment, version, deploy }: ProtectedSubject,
+  rules: EnvironmentRules,
+  options: ApprovalCheckOptions,
+): Promise<ProtectionDecision | Judged> {
+  const { store, clock } = options;
+  if (rules.approvals === 0) return { open: true, approvedBy: [], digest: undefined };
+  const verdict = await store.read((transaction) => getVerdict(transaction, version.id));
+  const recipe = rules.bind === "recipe" && verdict?.passed === true;
+  const binding = await bindingOf(options.objects, { version, verdict: recipe ? verdict : undefined, deploy });
+  const { digest } = binding;
+  const key = approvalGateKey(digest, environment);
+  if (rules.bind === "recipe" && verdict?.passed === false)
+    return refuse(key, `${version.asset} ${version.version} did not pass its test, so it may not go to ${environment}`);
+  const refusal = await findRefusal(store, { project, digest, environment });
+  if (refusal !== undefined) {
+    const why = refusal.comment === "" ? "" : `: ${refusal.comment}`;
+    return refuse(key, `${refusal.actor} refused ${binding.name} for ${environment}${why}`);
+  }
+  const madeBy = binding.subjectKind === "recipe" ? version : undefined;
+  const { authors } = await findSubject(store, { project, digest, madeBy }, options.commitAuthors);
+  const count = (): Promise<readonly string[]> =>
+    store.read((transaction) =>
+      listApprovers(transaction, { project, digest, environment, authors, rules, atMs: clock.now() }),
+    );
+  return { binding, authors, count, approvedBy: await count() };
+}
+
+function decide(
+  { environment }: ProtectedSubject,
+  facts: Omit<Judged, "count"> & { readonly needed: number },
+): ProtectionDecision {
+  const { binding, approvedBy, authors, needed } = facts;
+  const { digest } = binding;
+  if (approvedBy.length >= needed) return { open: true, approvedBy, digest };
+  const reason = describeNeed({ binding, environment, needed, approvedBy, authors });
+  return { open: false, refused: false, gate: { key: approvalGateKey(digest, environment), reason } };
 }
 
 function describeNeed(facts: {

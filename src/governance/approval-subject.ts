@@ -15,6 +15,7 @@ import {
   listApprovalRequests,
   listAuthors,
 } from "#metadata-store/governance";
+import { askedChange } from "./rules-history.ts";
 
 /** Kinds whose makers are authors of what is made of them. Data are captured, not authored. */
 const AUTHORED_KINDS: readonly AssetKind[] = ["notebook", "model", "code"];
@@ -61,6 +62,12 @@ export async function findSubject(
     return { versions: found, requests: asked, lineage: await readAuthoredLineage(transaction, made) };
   });
   const authors = new Set(requests.map(({ requestedBy }) => requestedBy));
+  for (const { subjectKind, environment } of requests) {
+    if (subjectKind !== "rules") continue;
+    const change = { project: key.project, environment, change: key.digest };
+    const asked = await store.read((transaction) => askedChange(transaction, change));
+    for (const author of asked?.data.authors ?? []) authors.add(author);
+  }
   const written = lineage.filter(({ id }) => id !== key.madeBy?.id);
   for (const digest of new Set([key.digest, ...written.map((version) => version.digest)])) {
     for (const author of await store.read((transaction) => listAuthors(transaction, { project: key.project, digest })))

@@ -1,7 +1,7 @@
-import { type Identity, roleIn, type Role } from "#access";
+import { type Identity, roleIn } from "#access";
 import { type Clock, type Digest, newId } from "#base";
 import { appendEvent, type MetadataStore, type ReadTransaction, type WriteTransaction } from "#metadata-store";
-import { getUser, hasUsers } from "#metadata-store/access";
+import { hasUsers } from "#metadata-store/access";
 import {
   type ApprovalSubject,
   closeApprovalRequest,
@@ -14,7 +14,10 @@ import {
 } from "#metadata-store/governance";
 import { openGate, refuseGate } from "#engine";
 import { type ApprovalSubjectFacts, type CommitAuthors, findSubject } from "./approval-subject.ts";
+import { listApprovers } from "./approvers.ts";
+import { completeRules, type EnvironmentRules } from "./environment-rules.ts";
 import { approvalMissing, authorCannotApprove, reviewerRequired, revocationDenied, subjectUnknown } from "./errors.ts";
+import { readVersions, settleChange } from "./rules.ts";
 
 /** One person's decision over a digest. */
 export interface NewDecision {
@@ -138,7 +141,12 @@ async function moveGates(
   for (const request of open.filter(
     (each) => approval.environment === undefined || each.environment === approval.environment,
   )) {
-    const gate = { project, key: approvalGateKey(digest, request.environment), atMs, actor };
+    const { environment } = request;
+    if (request.subjectKind === "rules" && approval.decision === "approved") {
+      await settleChange(transaction, { project, environment, change: digest, actor, atMs });
+      continue;
+    }
+    const gate = { project, key: approvalGateKey(digest, environment), atMs, actor };
     if (approval.decision === "refused") {
       await refuseGate(transaction, {
         ...gate,
@@ -148,14 +156,25 @@ async function moveGates(
       const approvers = await listApprovers(transaction, {
         project,
         digest,
-        environment: request.environment,
+        environment,
         authors: facts.subject.authors,
+        rules: await rulesOf(transaction, request),
+        atMs,
       });
       if (approvers.length < request.needed) continue;
       await openGate(transaction, gate);
     }
     await closeApprovalRequest(transaction, { project, digest, environment: request.environment, atMs });
   }
+}
+
+/** The rules that the store knows for what waits; whoever lets it through looks at the file too. */
+async function rulesOf(
+  transaction: ReadTransaction,
+  request: { readonly project: string; readonly environment: string; readonly needed: number },
+): Promise<EnvironmentRules> {
+  const versions = await readVersions(transaction, request);
+  return versions.at(-1)?.rules ?? completeRules({ approvals: request.needed, bind: "version" });
 }
 
 /**
@@ -175,43 +194,6 @@ function toReviewer(
 
 function isSignedIn({ kind }: Identity): boolean {
   return kind === "user" || kind === "token";
-}
-
-/** Whether who decided once may still decide. */
-async function isStillReviewer(
-  transaction: ReadTransaction,
-  key: { readonly project: string; readonly actor: string },
-): Promise<boolean> {
-  if (!(await hasUsers(transaction))) return true;
-  const user = await getUser(transaction, key.actor);
-  if (user === undefined) return false;
-  const role = roleIn({ name: user.name, kind: "user", roles: toRoles(user.grants) }, key.project);
-  return role === "reviewer" || role === "admin";
-}
-
-/** Distinct people whose standing approval counts now: still reviewers, and no authors. Sorted. */
-export async function listApprovers(
-  transaction: ReadTransaction,
-  key: {
-    readonly project: string;
-    readonly digest: string;
-    readonly environment: string;
-    readonly authors: readonly string[];
-  },
-): Promise<readonly string[]> {
-  const rows = await listApprovalRows(transaction, {
-    project: key.project,
-    digest: key.digest,
-    environment: key.environment,
-    standing: true,
-    limit: 1000,
-  });
-  const people = new Set<string>();
-  for (const row of rows) {
-    if (row.decision !== "approved" || key.authors.includes(row.countsFor) || key.authors.includes(row.actor)) continue;
-    if (await isStillReviewer(transaction, { project: key.project, actor: row.actor })) people.add(row.countsFor);
-  }
-  return [...people].sort();
 }
 
 /**
@@ -288,13 +270,20 @@ export interface PendingApproval {
 export async function listPendingApprovals(
   store: MetadataStore,
   query: { readonly project: string; readonly digest?: Digest; readonly limit?: number },
-  commitAuthors?: CommitAuthors,
+  { clock, commitAuthors }: ApproveOptions,
 ): Promise<readonly PendingApproval[]> {
   const requests = await store.read((transaction) => listApprovalRequests(transaction, query));
   const pending: PendingApproval[] = [];
   for (const request of requests) {
     const { authors } = await findSubject(store, request, commitAuthors);
-    const approvedBy = await store.read((transaction) => listApprovers(transaction, { ...request, authors }));
+    const approvedBy = await store.read(async (transaction) =>
+      listApprovers(transaction, {
+        ...request,
+        authors,
+        rules: await rulesOf(transaction, request),
+        atMs: clock.now(),
+      }),
+    );
     const { subjectKind, subject, versionId, digest, environment, reason, needed, requestedBy, requestedAtMs } =
       request;
     pending.push({
@@ -313,10 +302,4 @@ export async function listPendingApprovals(
     });
   }
   return pending;
-}
-
-function toRoles(
-  grants: readonly { readonly project: string; readonly role: string }[],
-): readonly { readonly project: string; readonly role: Role }[] {
-  return grants.map(({ project, role }) => ({ project, role: role as Role }));
 }

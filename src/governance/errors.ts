@@ -63,3 +63,16 @@ export const recipeUnknown: ErrorFactory<{ asset: string; wanted: string }> = de
   hint: () => "Write a version number, approved or waiting; versions made before recipes have none.",
   solve: "Look which versions there are with `esteira model list`; run the pipeline to make one with a recipe.",
 });
+
+export const rulesUnknown: ErrorFactory<{
+  environment: string;
+  known: readonly string[];
+  nearest: string | undefined;
+}> = defineError("GOVERNANCE_RULES_UNKNOWN", {
+  status: 404,
+  message: ({ environment, known }) =>
+    `There are no rules of an environment "${environment}"; known: ${known.length === 0 ? "none" : known.join(", ")}`,
+  hint: ({ nearest }) =>
+    nearest === undefined ? "Name it under environments in esteira.yaml." : `Did you mean ${nearest}?`,
+  solve: "Name an environment that `environments` in `esteira.yaml` lists, or that something was deployed to.",
+});

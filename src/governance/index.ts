@@ -1,9 +1,4 @@
-export {
-  type ApprovalCheckOptions,
-  createApprovalCheck,
-  type ProtectionDecision,
-  type ProtectionRules,
-} from "./approval-check.ts";
+export { type ApprovalCheckOptions, createApprovalCheck, type ProtectionDecision } from "./approval-check.ts";
 export type { CommitAuthors } from "./approval-subject.ts";
 export {
   approve,
@@ -26,3 +21,6 @@ export {
 export { type Damage, type StoreVerification, verifyStore } from "./verify-store.ts";
 export { findRecipesOf } from "./recipe-approval.ts";
 export { compareRecipes } from "./recipe-difference.ts";
+export { type EnvironmentRules, type FreezePeriod, type WrittenRules } from "./environment-rules.ts";
+export { createRules, type Rules, type WrittenEnvironment } from "./rules.ts";
+export { describeRules } from "./rules-description.ts";

@@ -1,6 +1,8 @@
 import { getAssetVersion, type ReadTransaction } from "#metadata-store";
 import { listDeployed } from "#metadata-store/delivery";
 import type { Promotion, PromotionCheck } from "#models";
+import { listRulesEvents } from "./rules-history.ts";
+import { readVersions } from "./rules.ts";
 
 /** Environment whose models carry protected aliases. */
 const PRODUCTION = "production";
@@ -11,6 +13,14 @@ const PRODUCTION = "production";
  */
 export function createPromotionCheck(): PromotionCheck {
   return {
+    async protects(transaction, alias) {
+      const events = await listRulesEvents(transaction, { environment: PRODUCTION });
+      for (const project of new Set(events.map((event) => event.project))) {
+        const versions = await readVersions(transaction, { project, environment: PRODUCTION });
+        if (versions.at(-1)?.rules.aliases.includes(alias) === true) return true;
+      }
+      return false;
+    },
     async refuse(transaction: ReadTransaction, { name, alias, version }: Promotion) {
       const asset =
         version?.assetVersionId === undefined

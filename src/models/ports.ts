@@ -82,6 +82,8 @@ export interface Promotion {
  * a pipeline made: the versions of plain MLflow users are theirs. Declared here, implemented by `governance`.
  */
 export interface PromotionCheck {
+  /** Whether an alias is protected by the rules that are in force, whatever this process was configured with. */
+  protects(transaction: ReadTransaction, alias: string): Promise<boolean>;
   /**
    * @param transaction the one that would move the alias
    * @returns undefined when it may move, else one sentence with the reason and one with the command that changes it

@@ -15,7 +15,8 @@ export async function assertPromotion(
   move: { readonly name: string; readonly alias: string; readonly version: number | undefined; readonly actor: string },
 ): Promise<void> {
   const { name, alias, actor } = move;
-  if (!rules.protectedAliases.includes(alias)) return;
+  if (!rules.protectedAliases.includes(alias) && !((await rules.promotion?.protects(transaction, alias)) ?? false))
+    return;
   const { aliases } = await getRegisteredModel(transaction, name);
   const version =
     move.version === undefined ? undefined : await getModelVersion(transaction, { name, version: move.version });

@@ -24,11 +24,32 @@ describe("esteira.yaml", () => {
     );
     const config = await loadProjectConfig(folder);
     assert.equal(config.metadataAddress, join(folder, ".esteira/metadata.sqlite"));
+    const others = { sandbox: false, signed: false, reviewers: undefined, freeze: [] };
     assert.deepEqual(config.environments, [
-      { name: "staging", approvals: 0, bind: "version", sandbox: false },
-      { name: "production", approvals: 1, bind: "recipe", sandbox: false },
+      { name: "staging", approvals: 0, bind: "version", ...others },
+      { name: "production", approvals: 1, bind: "recipe", ...others },
     ]);
     assert.equal(config.packaging.limit, 2 ** 30);
+  });
+
+  it("reads the rules of an environment, and refuses those that nobody could keep", async () => {
+    const read = async (rules: string): Promise<object | undefined> =>
+      (await loadProjectConfig(await project(`name: p\nenvironments: { production: { ${rules} } }\n`))).environments[0];
+    const found = await read(
+      "reviewers: [rui, eva, rui], freeze: [{ from: 2026-12-20, to: 2026-12-31, reason: audit }]",
+    );
+    assert.deepEqual(found, {
+      name: "production",
+      approvals: 0,
+      bind: "version",
+      sandbox: false,
+      signed: false,
+      reviewers: ["eva", "rui"],
+      freeze: [{ from: "2026-12-20T00:00:00.000Z", to: "2027-01-01T00:00:00.000Z", reason: "audit" }],
+    });
+    await assert.rejects(read("approvals: 2, reviewers: [rui]"), /fewer reviewers than approvals/);
+    await assert.rejects(read("freeze: [{ from: 2026-12-20, to: 2026-12-01 }]"), /ends after it begins/);
+    await assert.rejects(read("freeze: [{ from: 2026-13-45, to: 2026-12-01 }]"), /there is no such day/);
   });
 
   it("bounds the memory of queries, not below what they need", async () => {

@@ -95,7 +95,9 @@ async function open(kind: StoreKind): Promise<World> {
     },
     remove: async () => {},
   };
+  const approvals = createApprovalCheck({ store, objects, clock: systemClock });
   const delivery = createDelivery({
+    approvals,
     store,
     objects,
     services,
@@ -106,7 +108,6 @@ async function open(kind: StoreKind): Promise<World> {
     clock: systemClock,
     log: silentLog,
   });
-  const approvals = createApprovalCheck({ store, objects, clock: systemClock });
   const deployKind = createDeployKind({ store, delivery, approvals });
   let trees = 0;
   return {

@@ -6,6 +6,7 @@ import { after, it } from "node:test";
 import { digestOf, isEsteiraError, newId, silentLog, systemClock } from "#base";
 import { createDelivery, sandboxRequirementOf, type Delivery } from "#delivery";
 import { createLocalExecutor, createSandbox, createServices, type Services } from "#executors";
+import { createApprovalCheck } from "#governance";
 import { type AssetVersion, recordAssetVersion, type StoreKind } from "#metadata-store";
 import { digestOfTree, putTree } from "#storage";
 import { getPipelineRun } from "#engine";
@@ -101,6 +102,7 @@ async function openDelivery(kind: StoreKind, sandbox = createSandbox()): Promise
   opened.push(services);
   const refused = (): never => assert.fail("no model is deployed here");
   const delivery = createDelivery({
+    approvals: createApprovalCheck({ store, objects, clock: systemClock }),
     store,
     objects,
     services,

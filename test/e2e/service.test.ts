@@ -64,7 +64,9 @@ async function open(kind: StoreKind): Promise<World> {
     current: async () => undefined,
     remove: async () => {},
   };
+  const approvals = createApprovalCheck({ store, objects, clock: systemClock });
   const delivery = createDelivery({
+    approvals,
     store,
     objects,
     services,
@@ -77,7 +79,7 @@ async function open(kind: StoreKind): Promise<World> {
   });
   const kinds = [
     createRunKind(),
-    createDeployKind({ store, delivery, approvals: createApprovalCheck({ store, objects, clock: systemClock }) }),
+    createDeployKind({ store, delivery, approvals }),
   ] as unknown as readonly StepKind<never>[];
   const git = createGit({ environment: { PATH } });
   const engine = createEngine({
@@ -184,7 +186,11 @@ async function waitFor(world: World, id: string): Promise<PipelineRun> {
 
 /** The one who did not push approves what waits. */
 async function approvePending({ store }: World): Promise<void> {
-  for (const { digest, environment, subjectKind } of await listPendingApprovals(store, { project: PROJECT })) {
+  for (const { digest, environment, subjectKind } of await listPendingApprovals(
+    store,
+    { project: PROJECT },
+    { clock: systemClock },
+  )) {
     await assert.rejects(
       approve(
         store,

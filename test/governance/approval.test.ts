@@ -93,7 +93,10 @@ describeStores("approvals", (kind) => {
     assert.equal(closed.gate.key, `approval:${model.digest}:production`);
     assert.match(closed.gate.reason, /delay 1 needs 1 approval for production by a reviewer, not ana/);
     assert.deepEqual(
-      (await listPendingApprovals(store, { project: PROJECT })).map(({ subject, authors }) => [subject, authors]),
+      (await listPendingApprovals(store, { project: PROJECT }, { clock })).map(({ subject, authors }) => [
+        subject,
+        authors,
+      ]),
       [["delay 1", ["ana"]]],
     );
 
@@ -117,7 +120,7 @@ describeStores("approvals", (kind) => {
       given.id,
     );
     assert.deepEqual(await check(ask), { open: true, approvedBy: ["rui"], digest: model.digest });
-    assert.equal((await listPendingApprovals(store, { project: PROJECT })).length, 0);
+    assert.equal((await listPendingApprovals(store, { project: PROJECT }, { clock })).length, 0);
     const types = (await store.read((tx) => listEvents(tx, { subjectKind: "approval" }))).map(({ type }) => type);
     assert.deepEqual(types, ["approval.requested", "approval.given"]);
   });
@@ -253,7 +256,7 @@ describeStores("approvals", (kind) => {
     await approve(store, { ...decision, subjectKind: "notebook", digest: notebook.digest }, { clock });
     const first = await ask(await train("v1", true));
     assert.ok(!first.open, "an approval of the source opens nothing");
-    const [asked] = await listPendingApprovals(store, { project: PROJECT });
+    const [asked] = await listPendingApprovals(store, { project: PROJECT }, { clock });
     assert.deepEqual([asked?.subjectKind, asked?.subject, asked?.authors], ["recipe", "the recipe of delay", ["ana"]]);
     const digest = asked?.digest ?? notebook.digest;
     // What it is follows from what waits.

@@ -29,6 +29,7 @@ const stores = await Promise.all(
     server: await openMlflowServer(kind, {
       registry: {
         promotion: {
+          protects: () => Promise.resolve(false),
           async refuse(_transaction, promotion) {
             asked.push(promotion);
             return promotion.version?.version === 2

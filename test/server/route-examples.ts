@@ -76,6 +76,7 @@ const api: Examples<keyof ApiShapes> = {
   listAlerts: { query: { state: "open" } },
   acknowledgeAlert: { params: { id: "x" } },
   listEnvironments: {},
+  getEnvironmentRules: { params: { name: "production" } },
   listReleases: {},
   rollBack: { body: { environment: "production", asset: "web" } },
   listApprovals: {},

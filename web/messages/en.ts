@@ -197,6 +197,7 @@ export const en = {
   "assetKind.endpoint": "Endpoint",
   "assetKind.release": "Release",
   "assetKind.recipe": "Recipe",
+  "assetKind.rules": "Rules",
   "assetKind.contract": "Contract",
   "role.spine": "spine",
   "role.features": "features",

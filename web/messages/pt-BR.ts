@@ -200,6 +200,7 @@ export const ptBR: Readonly<Record<keyof typeof en, string>> = {
   "assetKind.endpoint": "Endpoint",
   "assetKind.release": "Entrega",
   "assetKind.recipe": "Receita",
+  "assetKind.rules": "Regras",
   "assetKind.contract": "Contrato",
   "role.spine": "base",
   "role.features": "features",

@@ -31,6 +31,11 @@ export const en = {
   quarantineHint: "Held back, with rule and place: esteira quarantine list {dataset}",
   logHint: "Its log: esteira logs {id} {step}",
   cached: "cached",
+  rulesAgreed: "agreed by {people}",
+  rulesNotAsked:
+    "Not asked for yet: a server that starts with this file, or a run, asks for the approvals that it takes.",
+  rulesSame: "esteira.yaml asks for no less than what is in force.",
+  rulesWait: "It waits for approval: esteira approve {digest} --environment {environment}",
   nothingYet: "Nothing has run yet. Start with: esteira run PIPELINE",
   noTrials: "No version was tried here yet: strategy: { canary: 10% } in a deploy step does.",
   noPipelines: "The project has no pipelines. Put one into pipelines/NAME.yaml.",

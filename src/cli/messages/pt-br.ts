@@ -30,6 +30,11 @@ export const ptBr: Readonly<Record<MessageKey, string>> = {
   quarantineHint: "Retido, com regra e lugar: esteira quarantine list {dataset}",
   logHint: "O log: esteira logs {id} {step}",
   cached: "do cache",
+  rulesAgreed: "com o acordo de {people}",
+  rulesNotAsked:
+    "Ainda não foi pedido: um servidor que inicia com este arquivo, ou uma execução, pede as aprovações necessárias.",
+  rulesSame: "O esteira.yaml não pede menos do que está em vigor.",
+  rulesWait: "Espera aprovação: esteira approve {digest} --environment {environment}",
   nothingYet: "Nada foi executado ainda. Comece com: esteira run PIPELINE",
   noTrials: "Nenhuma versão foi testada aqui ainda: strategy: { canary: 10% } em um passo deploy faz isso.",
   noPipelines: "O projeto não tem pipelines. Crie um em pipelines/NOME.yaml.",

@@ -57,6 +57,12 @@ interface VerdictEvent {
   readonly stepRunId: string;
 }
 
+/** Rules of an environment, as `governance` writes them. */
+interface RulesEvent {
+  readonly digest: string;
+  readonly rules: object;
+}
+
 interface PurgedEvent {
   readonly name: Text;
   readonly artifactUri: Text;
@@ -209,6 +215,21 @@ export interface EventCatalogue {
   readonly "release.failed": ReleaseEvent & { readonly error: object };
   readonly "release.removed": { readonly environment: string; readonly asset: string; readonly versionId: string };
   readonly "release.rolled_back": DeployedEvent;
+  readonly "rules.declared": RulesEvent;
+  readonly "rules.lowered": RulesEvent & {
+    /** Digest of the rules before. */
+    readonly from: string;
+    /** Digest of what was agreed to. */
+    readonly change: string;
+    readonly approvedBy: readonly string[];
+  };
+  readonly "rules.lowering_asked": RulesEvent & {
+    readonly from: string;
+    readonly change: string;
+    /** Who wrote it, as far as it is known: they do not decide over it. */
+    readonly authors: readonly string[];
+  };
+  readonly "rules.raised": RulesEvent;
   readonly "run.created": { readonly experimentId: number };
   readonly "run.deleted": Nothing;
   readonly "run.failed": Nothing;
@@ -271,6 +292,7 @@ export const EVENT_WRITERS = {
   quarantine: "data",
   registered_model: "models",
   release: "delivery",
+  rules: "governance",
   run: "tracking",
   step_run: "pipeline",
   token: "access",

@@ -4,7 +4,7 @@ import type { ReadTransaction, WriteTransaction } from "../database.ts";
 import type { GovernanceTables } from "./tables.ts";
 import { LARGEST_PAGE } from "../largest-page.ts";
 
-export const APPROVAL_SUBJECTS = ["recipe", "notebook", "model", "code", "release", "contract"] as const;
+export const APPROVAL_SUBJECTS = ["recipe", "notebook", "model", "code", "release", "contract", "rules"] as const;
 export type ApprovalSubject = (typeof APPROVAL_SUBJECTS)[number];
 
 /** A decision of one person over one digest. */

@@ -55,14 +55,14 @@ export function createApprovalHandlers(platform: Platform): Pick<ApiHandlers, "l
 
 /** What waits for a decision, seen by one caller. */
 export async function pendingApprovals(
-  { store, project, commitAuthors }: Platform,
+  { store, project, clock, commitAuthors }: Platform,
   caller: { readonly name: string; readonly mayReview: boolean },
   digest?: Digest,
 ): Promise<readonly PendingApproval[]> {
   const pending = await listPendingApprovals(
     store,
     { project, ...(digest === undefined ? {} : { digest }) },
-    commitAuthors,
+    { clock, commitAuthors },
   );
   return Promise.all(
     pending.map((each) =>

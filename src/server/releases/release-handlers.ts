@@ -1,5 +1,6 @@
 import type { Environment, Release, VersionReference } from "#api";
 import type { Platform } from "#app";
+import { describeRules } from "#governance";
 import {
   type AssetVersion,
   listVersionHeads,
@@ -25,18 +26,22 @@ const RELEASES_A_PAGE = 1000;
 /** Environments, releases and the way back. */
 export function createReleaseHandlers(
   platform: Platform,
-): Pick<ApiHandlers, "listEnvironments" | "listReleases" | "rollBack"> {
-  const { store, project, config } = platform;
+): Pick<ApiHandlers, "listEnvironments" | "getEnvironmentRules" | "listReleases" | "rollBack"> {
+  const { store, project } = platform;
   return {
+    getEnvironmentRules: ({ params }) => describeRules(store, platform.rules, { project, environment: params.name }),
     listEnvironments: () =>
       store.read(async (transaction) => {
         const deployed = await listDeployed(transaction, { project });
         const names = [
           ...new Set([
-            ...config.environments.map(({ name }) => name),
+            ...platform.rules.current().map(({ name }) => name),
             ...deployed.map(({ environment }) => environment),
           ]),
         ];
+        const inForce = new Map(
+          await Promise.all(names.map(async (name) => [name, await platform.rules.inForce(name)] as const)),
+        );
         const liveIds = new Set(deployed.map(({ releaseId }) => releaseId));
         const found = [...(await listReleasesById(transaction, [...liveIds])).values()];
         const newestFirst = found.toSorted((left, right) => (left.id < right.id ? 1 : -1));
@@ -45,7 +50,7 @@ export function createReleaseHandlers(
           ({ environment }) => environment,
         );
         const items = names.map((name): Environment => {
-          const rules = config.environments.find((environment) => environment.name === name);
+          const rules = inForce.get(name);
           return {
             name,
             requiredApprovals: rules?.approvals ?? 0,
