@@ -231,10 +231,13 @@ async function writtenState(
   dependencies: WriteDependencies,
   { write, table, connection, before, atMs }: Writing,
 ): Promise<NextState> {
-  const stored = await toStoredSelect(
-    connection,
-    write.connection === undefined ? `select * from ${asSubquery(write.select)}` : write.select,
-  );
+  const stored =
+    write.columns === undefined
+      ? await toStoredSelect(
+          connection,
+          write.connection === undefined ? `select * from ${asSubquery(write.select)}` : write.select,
+        )
+      : { select: write.select, columns: write.columns };
   assertStorable(stored.columns);
   const start = before.dropped ? NOTHING : before;
   const supersedes = await supersedingOf(dependencies, write, table, start);

@@ -75,6 +75,8 @@ export interface DatasetWrite {
    * `state`.
    */
   readonly select: string;
+  /** Columns of `select` in stored types, where they are known: then the SELECT is not asked for them. */
+  readonly columns?: readonly Column[] | undefined;
   /**
    * Instead of rows: the dataset gets the content of an earlier version again, or is emptied for good, so that what is
    * made under its name starts anew.

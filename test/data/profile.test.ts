@@ -134,7 +134,7 @@ describe("profile", () => {
       const value = name === "at" ? 'epoch_us("at")::double / 1000' : name;
       const counts = Object.values(
         await exact(
-          `select ${histogram?.counts.map((_, bin) => `count(*) filter (${value} >= '${histogram.edges[bin]}'::double and ${value} ${bin === 19 ? "<=" : "<"} '${histogram.edges[bin + 1]}'::double) as c${bin}`).join(", ")} from $d`,
+          `select ${histogram?.counts.map((_, bin) => `count(*) filter (${value} >= '${histogram.edges[bin]}'::double and ${value} ${bin === histogram.counts.length - 1 ? "<=" : "<"} '${histogram.edges[bin + 1]}'::double) as c${bin}`).join(", ")} from $d`,
         ),
       );
       assert.deepEqual(histogram?.counts, counts, name);
@@ -220,7 +220,7 @@ describe("profile", () => {
       `select ${Array.from({ length: 333 }, (_, index) => `i * ${index} as c${index}`).join(", ")} from range(50) t(i)`,
     );
     assert.equal(columns.size, 333);
-    assert.deepEqual([columns.get("c332")?.max, columns.get("c332")?.histogram?.counts.length], [49 * 332, 20]);
+    assert.deepEqual([columns.get("c332")?.max, columns.get("c332")?.histogram?.counts.length], [49 * 332, 32]);
   });
 
   it("counts NaN and infinities on their own, and puts neither them nor nulls into a bin", async () => {
@@ -236,7 +236,7 @@ describe("profile", () => {
     );
     assert.deepEqual(
       x?.histogram?.counts,
-      Array.from({ length: 20 }, () => 5),
+      Array.from({ length: 25 }, () => 4),
     );
     assert.deepEqual(x?.distinct, { count: 102, error: 0 });
   });

@@ -9,8 +9,15 @@ const MOST_LABELS = 8;
 /** Counts between edges, as small bars. */
 export function HistogramBars({ histogram }: { readonly histogram: Histogram }) {
   const { t, format } = useLanguage();
-  const largest = Math.max(1, ...histogram.counts);
-  const step = WIDTH / Math.max(1, histogram.counts.length);
+  const { edges, counts } = histogram;
+  // In halves: the distance of two numbers may be beyond all numbers.
+  const at = (index: number): number => {
+    const [low = 0, value = 0, high = 0] = [edges[0], edges[index], edges.at(-1)];
+    return high > low ? ((value / 2 - low / 2) / (high / 2 - low / 2)) * WIDTH : (index / (edges.length - 1)) * WIDTH;
+  };
+  // The outer bins may be narrower than the others: what is seen is the area.
+  const densities = counts.map((count, index) => count / Math.max(Number.EPSILON, at(index + 1) - at(index)));
+  const largest = Math.max(Number.EPSILON, ...densities);
   const edge = (index: number): string => {
     const value = histogram.edges[index];
     if (value === undefined) return "";
@@ -24,14 +31,14 @@ export function HistogramBars({ histogram }: { readonly histogram: Histogram }) 
         role="img"
         aria-label={t("profile.histogram", { from: edge(0), to: edge(histogram.edges.length - 1) })}
       >
-        {histogram.counts.map((count, index) => {
-          const height = count === 0 ? 0 : Math.max(1.5, (count / largest) * HEIGHT);
+        {counts.map((count, index) => {
+          const height = count === 0 ? 0 : Math.max(1.5, ((densities[index] ?? 0) / largest) * HEIGHT);
           return (
             <rect
               key={index}
-              x={index * step + 0.5}
+              x={at(index) + 0.5}
               y={HEIGHT - height}
-              width={Math.max(0.5, step - 1)}
+              width={Math.max(0.5, at(index + 1) - at(index) - 1)}
               height={height}
             >
               <title>{`${edge(index)} – ${edge(index + 1)}: ${format.number(count)}`}</title>

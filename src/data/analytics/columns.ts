@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { DuckDBDataChunk, DuckDBResult } from "@duckdb/node-api";
 
 /** One column of a result, whole. */
@@ -26,6 +27,8 @@ export interface ColumnBatch {
 const NUMERIC =
   /^(TINYINT|SMALLINT|INTEGER|BIGINT|UTINYINT|USMALLINT|UINTEGER|UBIGINT|HUGEINT|FLOAT|DOUBLE|DECIMAL|BOOLEAN|DATE|TIMESTAMP)/;
 const MILLISECONDS_PER_DAY = 86_400_000;
+/** Other work of the process waits for no more values. */
+const CELLS_IN_A_TURN = 131_072;
 
 export async function toColumnBatch(result: DuckDBResult): Promise<ColumnBatch> {
   const columns = result
@@ -34,10 +37,15 @@ export async function toColumnBatch(result: DuckDBResult): Promise<ColumnBatch> 
   const chunks = await result.fetchAllChunks();
   const rowCount = chunks.reduce((sum, chunk) => sum + chunk.rowCount, 0);
   const values: Record<string, ColumnValues> = {};
-  columns.forEach(({ name, type }, index) => {
+  let cells = 0;
+  for (const [index, { name, type }] of columns.entries()) {
     values[name] =
       NUMERIC.test(type) && !type.endsWith("]") ? numberColumn(chunks, index, rowCount) : textColumn(chunks, index);
-  });
+    cells += rowCount;
+    if (cells < CELLS_IN_A_TURN) continue;
+    await nextTurn();
+    cells = 0;
+  }
   return { rowCount, columns, values };
 }
 
@@ -48,7 +56,9 @@ function numberColumn(chunks: readonly DuckDBDataChunk[], index: number, rowCoun
   let nulls = 0;
   for (const chunk of chunks) {
     const vector = chunk.getColumnVector(index);
-    for (let item = 0; item < chunk.rowCount; item++, row++) {
+    // A chunk is asked for its rows by a call into DuckDB.
+    const size = chunk.rowCount;
+    for (let item = 0; item < size; item++, row++) {
       const value = vector.getItem(item);
       if (value === null || value === undefined) {
         values[row] = Number.NaN;
@@ -81,7 +91,8 @@ function textColumn(chunks: readonly DuckDBDataChunk[], index: number): ColumnVa
   const values: (string | null)[] = [];
   for (const chunk of chunks) {
     const vector = chunk.getColumnVector(index);
-    for (let item = 0; item < chunk.rowCount; item++) {
+    const size = chunk.rowCount;
+    for (let item = 0; item < size; item++) {
       const value = vector.getItem(item) as { toString(): string } | null | undefined;
       values.push(value?.toString() ?? null);
     }

@@ -221,6 +221,7 @@ async function publish(
     follows: batch.follows,
     disposition: batch.disposition,
     select: selectOf(batch, reads),
+    columns: byPart(reads).size === 1 ? readable[0]?.columns : undefined,
     connection,
     provenance: batch.provenance,
     signal: batch.signal,

@@ -3,7 +3,7 @@ import { createGunzip, createZstdDecompress } from "node:zlib";
 import { isEsteiraError, messageOf } from "#base";
 import type { AnalyticsConnection } from "../analytics/analytics.ts";
 import { quoteList, quoteName, quotePath, quoteText } from "../analytics/sql-text.ts";
-import { inferTextTypes } from "./infer-types.ts";
+import { inferTextTypes, SAMPLE_ROWS } from "./infer-types.ts";
 import type { SourceFile } from "./source-file.ts";
 import { type CsvOptions, type OpenSource, type SourceRows, UnreadableFile } from "./source-rows.ts";
 
@@ -36,6 +36,7 @@ export async function openCsv(source: OpenSource): Promise<SourceRows> {
     columns: await inferTextTypes(connection, staged, names),
     originals,
     isText: true,
+    isWhollyTyped: read <= SAMPLE_ROWS,
     relation: staged,
     value: quoteName,
     fileNumber: String(number),

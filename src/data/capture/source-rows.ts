@@ -30,6 +30,8 @@ export interface SourceRows {
   readonly columns: readonly Column[];
   /** True when values are text that must be read as a type. */
   readonly isText: boolean;
+  /** True when every row was looked at for the types of text columns: any value can be read as its column's. */
+  readonly isWhollyTyped?: boolean;
   /** SQL, over `relation`, of the number of the row's file in its batch. */
   readonly fileNumber: string;
   /** SQL for the FROM clause; beside the columns it has `__record`, the row's number in the file, from 0. */

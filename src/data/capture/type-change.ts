@@ -31,7 +31,7 @@ export async function findTypeChanges(connection: AnalyticsConnection, changes: 
   if (suspects.length === 0) return undefined;
   const counts = suspects.flatMap(({ value, fails }, index) => [
     `count(${value}) as n${index}`,
-    `count(*) filter (where ${fails}) as f${index}`,
+    `count(case when ${fails} then 1 end) as f${index}`,
   ]);
   const [row] = await connection.rows(`select ${counts.join(", ")} from ${changes.rows.relation}`);
   const found: string[] = [];
@@ -51,7 +51,7 @@ export async function mayHaveChanged(
 ): Promise<readonly number[]> {
   if (casts.length === 0) return [];
   const changed = casts.map(({ value, fails }) => {
-    const failed = `count(*) filter (where ${fails})`;
+    const failed = `count(case when ${fails} then 1 end)`;
     return `(${failed} >= ${FEWEST_VALUES} and ${failed} >= ${CHANGED_SHARE} * count(${value}))`;
   });
   const found = await connection.rows(

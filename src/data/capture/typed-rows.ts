@@ -210,7 +210,8 @@ function castOf(
   const value = source.value(from.name);
   if (source.isText) {
     const plain = castText(value, type);
-    if (format === undefined || format.type !== type) return plain;
+    if (format === undefined || format.type !== type)
+      return source.isWhollyTyped === true && from.type === type ? { value: plain.value } : plain;
     const written = format.read(value);
     const fails = `${value} is not null and (${written} is null)`;
     if (source.isTextValue === undefined) return { value: written, fails };

@@ -1,8 +1,10 @@
 import type { AnalyticsConnection } from "../analytics/analytics.ts";
-import type { Row } from "../analytics/rows.ts";
-import { type Facts, toFacts } from "./frequency-facts.ts";
-import { type Bounds, edgesOf, HISTOGRAM_BINS, literal } from "./histogram.ts";
+import { type JsonCell, type Row, textOf } from "../analytics/rows.ts";
+import { quoteName } from "../analytics/sql-text.ts";
+import { boundsOf, type ColumnFacts, type ExactNumber } from "./column-facts.ts";
+import { addBins, type Bins, type Bounds, edgesOf, literal } from "./histogram.ts";
 import { INFINITE_TIME, type MeasuredColumn } from "./measured-column.ts";
+import type { Moments } from "./moments.ts";
 
 const COLUMNS_AT_ONCE = 32;
 /** Hashes that are kept of a column's values, if its guessed number of values is right: an error of 0.8 percent. */
@@ -10,10 +12,10 @@ const KEPT_HASHES = 65_536;
 /** Of a normal distribution 95 percent lie within so many standard errors. */
 const NORMAL_95 = 1.96;
 
-/** Facts of columns with many values, from all rows; `error` is that of `distinct`, with 95 percent certainty. */
-export interface ScannedFacts extends Facts {
-  readonly error: number;
-  readonly histogram: { readonly edges: readonly number[]; readonly counts: readonly number[] } | undefined;
+/** Facts of a column with many values, from all rows; `error` of `distinct` is relative, with 95 percent certainty. */
+export interface ScannedFacts {
+  readonly facts: ColumnFacts;
+  readonly distinct: { readonly count: number; readonly error: number };
 }
 
 /** A column, and about how many different values it has. */
@@ -34,7 +36,7 @@ export async function scanFacts(
   const found = new Map<number, ScannedFacts>();
   for (let start = 0; start < columns.length; start += COLUMNS_AT_ONCE) {
     const group = columns.slice(start, start + COLUMNS_AT_ONCE);
-    const inner = `(select ${group.map(({ column }, index) => `${column.value} as v${index}, ${column.text} as t${index}, ${column.length} as l${index}`).join(", ")} from ${relation})`;
+    const inner = `(select ${group.map(({ column }, index) => `${column.value} as v${index}, ${quoteName(column.name)} as c${index}, ${column.length} as l${index}`).join(", ")} from ${relation})`;
     const [first = {}] = await connection.rows(`select ${group.flatMap(firstPass).join(", ")} from ${inner}`);
     const second = group.flatMap(({ column }, index) => secondPass(column, index, first));
     const [spread = {}] = second.length === 0 ? [] : await connection.rows(`select ${second.join(", ")} from ${inner}`);
@@ -70,16 +72,21 @@ function firstPass({ column, guess }: ManyValued, index: number): string[] {
       ...common,
       `min(l${index}) as shortest${index}`,
       `max(l${index}) as longest${index}`,
-      `avg(l${index}) as length_mean${index}`,
+      `sum(l${index})::DOUBLE as lengths${index}`,
+      `count(l${index}) as lengthy${index}`,
     ];
   const only = `filter (${finite(column, v)})`;
   const infinite = column.kind === "real" ? "'inf'::DOUBLE" : INFINITE_TIME;
-  const bounds = column.text.startsWith("NULL")
-    ? []
-    : [`arg_min(t${index}, ${v}) ${only} as low_text${index}`, `arg_max(t${index}, ${v}) ${only} as high_text${index}`];
+  // Decimals of many digits differ where their DOUBLEs do not.
+  const texts = column.isTexted
+    ? ["min as low_text", "max as high_text"].map((one) => {
+        const [aggregate, , name] = one.split(" ");
+        return `(${aggregate}(c${index}) ${only})::VARCHAR as ${name}${index}`;
+      })
+    : [];
   return [
     ...common,
-    ...bounds,
+    ...texts,
     `count(*) ${only} as known${index}`,
     `min(${v}) ${only} as low${index}`,
     `max(${v}) ${only} as high${index}`,
@@ -94,12 +101,15 @@ function firstPass({ column, guess }: ManyValued, index: number): string[] {
   ];
 }
 
-function boundsOf(column: MeasuredColumn, index: number, row: Row): Bounds | undefined {
-  const [low, high] = [row[`low${index}`], row[`high${index}`]];
-  if (column.kind === "text" || low === null || low === undefined || high === null || high === undefined)
-    return undefined;
-  const unit = column.sense === "time" ? 1000 : 1;
-  return { column, low: Number(low) / unit, high: Number(high) / unit };
+function boundOf(column: MeasuredColumn, index: number, row: Row, which: "low" | "high"): ExactNumber | undefined {
+  const cell: JsonCell = row[`${which}${index}`] ?? null;
+  if (column.kind === "text" || cell === null) return undefined;
+  const text = row[`${which}_text${index}`] ?? (typeof cell === "string" ? cell : undefined);
+  return { number: Number(cell), text: text === undefined ? undefined : textOf(text) };
+}
+
+function extentOf(column: MeasuredColumn, index: number, row: Row): Pick<ColumnFacts, "low" | "high"> {
+  return { low: boundOf(column, index, row, "low"), high: boundOf(column, index, row, "high") };
 }
 
 /** Squares of huge and tiny values would leave the range of a DOUBLE. */
@@ -109,8 +119,8 @@ function scaleOf({ low, high }: Bounds): number {
 }
 
 function secondPass(column: MeasuredColumn, index: number, first: Row): string[] {
-  const bounds = boundsOf(column, index, first);
-  if (bounds === undefined || bounds.low === bounds.high) return [];
+  const bounds = boundsOf(column, extentOf(column, index, first));
+  if (bounds === undefined) return [];
   const x =
     column.sense === "time"
       ? `(v${index}::DOUBLE / 1000)`
@@ -119,26 +129,33 @@ function secondPass(column: MeasuredColumn, index: number, first: Row): string[]
         : `v${index}`;
   const only = finite(column, `v${index}`);
   // Bins of this aggregate hold their upper edge; of negated values that is the lower one.
-  const edges = [...new Set(edgesOf(bounds).slice(1, -1))].map((edge) => literal(-edge)).reverse();
-  const bins = [`map_entries(histogram(-(${x}), [${edges.join(", ")}]) filter (${only})) as bins${index}`];
-  if (column.sense === "time") return bins;
-  const scale = scaleOf(bounds);
+  const edges = edgesOf(bounds)
+    .slice(1, -1)
+    .map((edge) => literal(-edge))
+    .reverse();
+  const bins =
+    edges.length === 0
+      ? []
+      : [`map_entries(histogram(-(${x}), [${edges.join(", ")}]) filter (${only})) as bins${index}`];
+  if (column.sense !== "number") return bins;
+  const center = centerOf(column, index, first);
   // A whole column's center is a whole number: differences stay exact beyond 2^53.
-  const moments =
+  const apart =
     column.kind === "whole"
-      ? [
-          `sum(v${index}::HUGEINT - ${centerOf(first, index)})::DOUBLE as first${index}`,
-          `fsum((v${index}::HUGEINT - ${centerOf(first, index)})::DOUBLE ** 2) as second${index}`,
-        ]
-      : [
-          `favg(v${index} / ${literal(scale)}) filter (${only}) as scaled_mean${index}`,
-          `stddev_samp(v${index} / ${literal(scale)}) filter (${only}) as scaled_deviation${index}`,
-        ];
-  return [...bins, ...moments];
+      ? `(v${index}::HUGEINT - (${center})::HUGEINT)::DOUBLE`
+      : `(v${index} / ${literal(scaleOf(bounds))} - ${literal(Number(center))})`;
+  return [
+    ...bins,
+    `fsum(${apart}) filter (${only}) as first${index}`,
+    `fsum(${apart} ** 2) filter (${only}) as second${index}`,
+  ];
 }
 
-function centerOf(first: Row, index: number): string {
-  return `(${BigInt(Math.round(Number(first[`mean${index}`])))})::HUGEINT`;
+function centerOf(column: MeasuredColumn, index: number, first: Row): string {
+  const bounds = boundsOf(column, extentOf(column, index, first));
+  const mean = Number(first[`mean${index}`]) / (bounds === undefined ? 1 : scaleOf(bounds));
+  if (column.kind === "whole") return String(BigInt(Math.round(mean)));
+  return Number.isFinite(mean) ? String(mean) : "0";
 }
 
 function toScanned({
@@ -154,70 +171,73 @@ function toScanned({
   readonly first: Row;
   readonly spread: Row;
 }): ScannedFacts {
-  const of = (row: Row, name: string): Row[string] => row[`${name}${index}`] ?? null;
-  const bounds = boundsOf(column, index, first);
-  const row: Row = Object.fromEntries(
-    [
-      "nulls",
-      "nans",
-      "beyond",
-      "below",
-      "different",
-      "low",
-      "high",
-      "low_text",
-      "high_text",
-      "mean",
-      "shortest",
-      "longest",
-      "length_mean",
-    ].map((name) => [name, of(first, name)]),
-  );
-  const kept = Number(of(first, "different"));
-  const facts = toFacts({ ...row, ...momentsOf(column, { index, bounds, first, spread }) });
+  const number = (name: string): number => Number(first[`${name}${index}`] ?? 0);
+  const extent = extentOf(column, index, first);
+  const bounds = boundsOf(column, extent);
+  const kept = number("different");
   return {
-    ...facts,
-    distinct: kept * share,
-    error: share === 1 ? 0 : kept === 0 ? 1 : NORMAL_95 * Math.sqrt((1 - 1 / share) / kept),
-    histogram:
-      bounds === undefined || bounds.low === bounds.high
-        ? undefined
-        : { edges: edgesOf(bounds), counts: countsOf(spread, index, edgesOf(bounds)) },
+    facts: {
+      nullCount: number("nulls"),
+      nanCount: number("nans"),
+      positiveInfinityCount: number("beyond"),
+      negativeInfinityCount: number("below"),
+      ...extent,
+      moments: column.sense === "number" ? momentsOf(column, { index, first, spread }) : undefined,
+      lengths:
+        number("lengthy") === 0
+          ? undefined
+          : {
+              min: number("shortest"),
+              max: number("longest"),
+              total: number("lengths"),
+              count: number("lengthy"),
+            },
+      bins: bounds === undefined ? undefined : binsOf(bounds, { index, spread, known: number("known") }),
+    },
+    distinct: {
+      count: kept * share,
+      error: share === 1 ? 0 : kept === 0 ? 1 : NORMAL_95 * Math.sqrt((1 - 1 / share) / kept),
+    },
   };
 }
 
 function momentsOf(
   column: MeasuredColumn,
-  {
-    index,
-    bounds,
-    first,
-    spread,
-  }: { readonly index: number; readonly bounds: Bounds | undefined; readonly first: Row; readonly spread: Row },
-): Row {
-  const known = Number(first[`known${index}`]);
-  if (bounds === undefined || column.sense === "time" || column.kind === "text") return { mean: null, deviation: null };
-  if (bounds.low === bounds.high) return { mean: bounds.low, deviation: known > 1 ? 0 : null };
-  if (column.kind === "real") {
-    const scale = scaleOf(bounds);
-    return {
-      mean: Number(spread[`scaled_mean${index}`]) * scale,
-      deviation: Number(spread[`scaled_deviation${index}`]) * scale,
-    };
-  }
-  const [sum, squares] = [Number(spread[`first${index}`]), Number(spread[`second${index}`])];
-  return { deviation: Math.sqrt(Math.max(0, squares - (sum * sum) / known) / (known - 1)) };
+  { index, first, spread }: { readonly index: number; readonly first: Row; readonly spread: Row },
+): Moments {
+  const extent = extentOf(column, index, first);
+  const bounds = boundsOf(column, extent);
+  const count = Number(first[`known${index}`]);
+  if (bounds === undefined)
+    return { center: String(extent.low?.number ?? 0), scale: 1, count, first: [0, 0], second: [0, 0] };
+  return {
+    center: centerOf(column, index, first),
+    scale: column.kind === "whole" ? 1 : scaleOf(bounds),
+    count,
+    first: [Number(spread[`first${index}`]), 0],
+    second: [Number(spread[`second${index}`]), 0],
+  };
 }
 
 /** What is in no bin that was asked for is below the second edge. */
-function countsOf(spread: Row, index: number, edges: readonly number[]): number[] {
-  const counts = Array.from({ length: HISTOGRAM_BINS }, () => 0);
-  for (const { key, value } of (spread[`bins${index}`] ?? []) as readonly {
-    readonly key: number | string;
-    readonly value: number | string;
-  }[]) {
-    const bin = edges.findLastIndex((edge, place) => place > 0 && place < HISTOGRAM_BINS && edge === -Number(key));
-    counts[Math.max(0, bin)] = (counts[Math.max(0, bin)] ?? 0) + Number(value);
-  }
-  return counts;
+function binsOf(
+  bounds: Bounds,
+  { index, spread, known }: { readonly index: number; readonly spread: Row; readonly known: number },
+): Bins {
+  const edges = edgesOf(bounds);
+  const cells = spread[`bins${index}`] as
+    | readonly { readonly key: number | string; readonly value: number | string }[]
+    | null
+    | undefined;
+  if (cells === null || cells === undefined)
+    return addBins(undefined, bounds, { values: [bounds.low], counts: [known], unit: 1 });
+  const lowest = ({ key }: { readonly key: number | string }): number => {
+    const edge = edges.findLastIndex((one, place) => place > 0 && place < edges.length - 1 && one === -Number(key));
+    return edge < 0 ? bounds.low : (edges[edge] ?? bounds.low);
+  };
+  return addBins(undefined, bounds, {
+    values: cells.map(lowest),
+    counts: cells.map(({ value }) => Number(value)),
+    unit: 1,
+  });
 }

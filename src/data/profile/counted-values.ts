@@ -1,0 +1,226 @@
+import type { ColumnValues } from "../analytics/columns.ts";
+import { type MeasuredColumn, shownKey } from "./measured-column.ts";
+
+/** The different values of a column, finite ones in order, each with how often it came. */
+export interface CountedValues {
+  readonly nullCount: number;
+  readonly nanCount: number;
+  readonly positiveInfinityCount: number;
+  readonly negativeInfinityCount: number;
+  /** Finite numbers, ascending; times in microseconds. Of texts there are none. */
+  readonly numbers: Float64Array;
+  /** Keys of texts; of numbers their exact texts, where they say more. In the order of `numbers`. */
+  readonly texts: readonly string[] | undefined;
+  readonly counts: Float64Array;
+}
+
+/** Values of one column as they are fetched, one per row, or one per different value with its count. */
+export interface FetchedValues {
+  readonly numbers: Float64Array | undefined;
+  readonly texts: readonly (string | null)[] | undefined;
+  readonly valid: Uint8Array | undefined;
+  readonly counts: Float64Array | undefined;
+  readonly rows: number;
+}
+
+export function toFetched(
+  numbers: ColumnValues | undefined,
+  texts: ColumnValues | undefined,
+  counts: ColumnValues | undefined,
+): FetchedValues {
+  const rows = (numbers ?? texts)?.values.length ?? 0;
+  return {
+    numbers: numbers?.kind === "number" ? numbers.values : undefined,
+    valid: numbers?.kind === "number" ? numbers.valid : undefined,
+    texts: texts?.kind === "text" ? texts.values : undefined,
+    counts: counts?.kind === "number" ? counts.values : undefined,
+    rows,
+  };
+}
+
+export function countValues(column: MeasuredColumn, fetched: FetchedValues): CountedValues {
+  if (fetched.numbers === undefined) return countTexts(fetched);
+  return fetched.texts === undefined && fetched.counts === undefined
+    ? countNumbers(fetched)
+    : countExactly(column, fetched);
+}
+
+const NONE = { nullCount: 0, nanCount: 0, positiveInfinityCount: 0, negativeInfinityCount: 0 };
+
+function countTexts({ texts = [], counts }: FetchedValues): CountedValues {
+  const found = new Map<string, number>();
+  let nullCount = 0;
+  for (const [row, text] of texts.entries()) {
+    const count = counts?.[row] ?? 1;
+    if (text === null) nullCount += count;
+    else found.set(text, (found.get(text) ?? 0) + count);
+  }
+  return {
+    ...NONE,
+    nullCount,
+    numbers: new Float64Array(0),
+    texts: [...found.keys()],
+    counts: Float64Array.from(found.values()),
+  };
+}
+
+type OddCounts = { -readonly [Name in keyof typeof NONE]: number };
+
+/** True for a finite value; others are counted. */
+function isCountable(value: number, isValid: boolean, odd: OddCounts, count: number): boolean {
+  if (!isValid) odd.nullCount += count;
+  else if (Number.isNaN(value)) odd.nanCount += count;
+  else if (value === Infinity) odd.positiveInfinityCount += count;
+  else if (value === -Infinity) odd.negativeInfinityCount += count;
+  else return true;
+  return false;
+}
+
+function countNumbers({ numbers = new Float64Array(0), valid }: FetchedValues): CountedValues {
+  const odd: OddCounts = { ...NONE };
+  const sorted = new Float64Array(numbers.length);
+  let [known, isSorted] = [0, true];
+  for (let row = 0; row < numbers.length; row++) {
+    const value = numbers[row] ?? 0;
+    if (!isCountable(value, valid === undefined || valid[row] === 1, odd, 1)) continue;
+    if (known > 0 && value < (sorted[known - 1] ?? 0)) isSorted = false;
+    sorted[known++] = value;
+  }
+  const values = sorted.subarray(0, known);
+  // Numbers and times of rows often come in order.
+  if (!isSorted) values.sort();
+  const counts = new Float64Array(known);
+  let size = 0;
+  for (let row = 0; row < known; row++) {
+    const value = values[row] ?? 0;
+    // Zeros of both signs are one value.
+    if (size > 0 && values[size - 1] === value) counts[size - 1] = (counts[size - 1] ?? 0) + 1;
+    else {
+      values[size] = value;
+      counts[size++] = 1;
+    }
+  }
+  return { ...odd, numbers: values.slice(0, size), texts: undefined, counts: counts.slice(0, size) };
+}
+
+interface ExactValue {
+  readonly number: number;
+  readonly text: string;
+  count: number;
+}
+
+/** Values that are told apart by their texts, or come with their counts. */
+function countExactly(column: MeasuredColumn, fetched: FetchedValues): CountedValues {
+  const odd: OddCounts = { ...NONE };
+  const { numbers = new Float64Array(0), texts, valid, counts } = fetched;
+  const found = new Map<string | number, ExactValue>();
+  for (let row = 0; row < numbers.length; row++) {
+    const [number, count] = [numbers[row] ?? 0, counts?.[row] ?? 1];
+    if (!isCountable(number, valid === undefined || valid[row] === 1, odd, count)) continue;
+    const text = texts?.[row] ?? "";
+    const key = texts === undefined || column.type === "FLOAT" ? number + 0 : text;
+    const same = found.get(key);
+    if (same === undefined) found.set(key, { number, text, count });
+    else same.count += count;
+  }
+  return ordered(odd, [...found.values()], texts !== undefined);
+}
+
+function ordered(odd: OddCounts, values: ExactValue[], isTexted: boolean): CountedValues {
+  values.sort((left, right) => compareExactly(left, right));
+  return {
+    ...odd,
+    numbers: Float64Array.from(values, ({ number }) => number),
+    texts: isTexted ? values.map(({ text }) => text) : undefined,
+    counts: Float64Array.from(values, ({ count }) => count),
+  };
+}
+
+/** Numbers of many digits differ where their DOUBLEs do not; those of a column have as many digits behind the point. */
+export function compareExactly(
+  left: { readonly number: number; readonly text: string | undefined },
+  right: { readonly number: number; readonly text: string | undefined },
+): number {
+  if (left.number !== right.number) return left.number < right.number ? -1 : 1;
+  if (left.text === right.text || left.text === undefined || right.text === undefined) return 0;
+  if (!DIGITS.test(left.text) || !DIGITS.test(right.text)) return 0;
+  const [one, other] = [wholeOf(left.text), wholeOf(right.text)];
+  return one < other ? -1 : one > other ? 1 : 0;
+}
+
+const DIGITS = /^-?\d+(\.\d+)?$/;
+
+function wholeOf(text: string): bigint {
+  return BigInt(text.replace(".", ""));
+}
+
+/** How many values there are, but NaN; infinities are values. */
+export function distinctOf({ counts, positiveInfinityCount, negativeInfinityCount }: CountedValues): number {
+  return counts.length + (positiveInfinityCount > 0 ? 1 : 0) + (negativeInfinityCount > 0 ? 1 : 0);
+}
+
+export const QUANTILES = [0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99] as const;
+
+/** Linear between neighbours, as numpy's default; undefined where there is no number. */
+export function quantilesOf({ numbers, counts }: CountedValues): Readonly<Record<string, number>> | undefined {
+  if (numbers.length === 0) return undefined;
+  const total = counts.reduce((sum, count) => sum + count, 0);
+  let [index, upto] = [0, counts[0] ?? 0];
+  const at = (position: number): number => {
+    while (upto <= position) upto += counts[++index] ?? 0;
+    return numbers[index] ?? 0;
+  };
+  return Object.fromEntries(
+    QUANTILES.map((quantile) => {
+      const position = quantile * (total - 1);
+      const [low, share] = [at(Math.floor(position)), position - Math.floor(position)];
+      const next = upto <= Math.ceil(position) ? (numbers[index + 1] ?? 0) : low;
+      return [String(quantile), low === next ? low : low * (1 - share) + next * share];
+    }),
+  );
+}
+
+/** A value as it is shown, and how often it came. */
+export interface ShownCount {
+  /** A number, or exactly what it is. */
+  readonly number: number | undefined;
+  readonly text: string | undefined;
+  readonly count: number;
+}
+
+/** The most frequent values; of equally frequent ones the smallest. */
+export function topOf(column: MeasuredColumn, counted: CountedValues, size: number): readonly ShownCount[] {
+  const top: ShownCount[] = [];
+  const isBefore = (left: ShownCount, right: ShownCount): boolean =>
+    left.count !== right.count
+      ? left.count > right.count
+      : left.number === undefined
+        ? (left.text ?? "") < (right.text ?? "")
+        : left.number < (right.number ?? 0);
+  const consider = (value: ShownCount): void => {
+    const last = top.at(-1);
+    if (top.length >= size && last !== undefined && !isBefore(value, last)) return;
+    const place = top.findIndex((other) => isBefore(value, other));
+    top.splice(place < 0 ? top.length : place, 0, value);
+    if (top.length > size) top.pop();
+  };
+  const { numbers, texts, counts, positiveInfinityCount, negativeInfinityCount } = counted;
+  let least = 0;
+  for (let index = 0; index < counts.length; index++) {
+    const count = counts[index] ?? 0;
+    if (count < least) continue;
+    const number = column.number === undefined ? undefined : numbers[index];
+    consider({ number, text: texts?.[index], count });
+    least = top.length < size ? 0 : (top.at(-1)?.count ?? 0);
+  }
+  if (positiveInfinityCount > 0) consider({ number: Infinity, text: undefined, count: positiveInfinityCount });
+  if (negativeInfinityCount > 0) consider({ number: -Infinity, text: undefined, count: negativeInfinityCount });
+  return column.number === undefined
+    ? top.map(({ text = "", count }) => ({ number: undefined, text: shownKey(column, text).text, count }))
+    : top;
+}
+
+/** Every value, in order. */
+export function allOf({ numbers, texts, counts }: CountedValues): readonly ShownCount[] {
+  return Array.from(counts, (count, index) => ({ number: numbers[index], text: texts?.[index], count }));
+}
