@@ -34,6 +34,7 @@ import { filesOf, filesRelation } from "./delta/relation.ts";
 import { assertStorable, toSchemaString } from "./delta/schema.ts";
 import { absolutePath, assertWritable, decodePath, readSnapshot, type TableSnapshot } from "./delta/snapshot.ts";
 import { rowsLost, tableCorrupt, tableForeign } from "./errors.ts";
+import { continueProfile } from "./profile/continued-profile.ts";
 import { computeProfile } from "./profile/profile.ts";
 import { recoverRowSources } from "./recover-row-sources.ts";
 import { type RowSources, rowSourcesOf, sourceKey, sumOf, unknownSources, withRowSources } from "./row-sources.ts";
@@ -509,7 +510,7 @@ async function toMadeVersion(
     tableId: snapshot.metadata.id,
     logDigest: committed.logDigest,
     columns,
-    profile: await storeProfile(dependencies, snapshot, rowCount),
+    profile: await storeProfile(dependencies, write, snapshot, rowCount),
     ...write.content,
   };
   return {
@@ -523,10 +524,17 @@ async function toMadeVersion(
 }
 
 async function storeProfile(
-  dependencies: WriteDependencies,
+  { analytics, objects }: WriteDependencies,
+  write: DatasetWrite,
   snapshot: TableSnapshot,
   rowCount: number,
 ): Promise<NonNullable<DatasetContent["profile"]>> {
-  const profile = await computeProfile(dependencies.analytics, snapshot, rowCount);
-  return (await dependencies.objects.put(JSON.stringify(profile))).digest;
+  // What is appended once is likely to be appended to again; the rows of foreign partitions are in no order.
+  const grows =
+    write.disposition === "append" &&
+    write.state === undefined &&
+    snapshot.version > 0 &&
+    snapshot.metadata.partitionColumns.length === 0;
+  const profile = await (grows ? continueProfile : computeProfile)(analytics, snapshot, rowCount);
+  return (await objects.put(JSON.stringify(profile))).digest;
 }

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import { newId, silentLog, systemClock } from "#base";
@@ -12,6 +13,7 @@ import {
   type Profile,
   readProfile,
 } from "#data";
+import { type AssetVersion, recordAssetVersion } from "#metadata-store";
 import type { MadeVersion } from "#pipeline";
 import { openTestStore } from "../setup/stores.ts";
 
@@ -21,7 +23,13 @@ interface Opened {
   readonly profile: (made: MadeVersion) => Promise<Profile>;
   readonly profileOf: (select: string) => Promise<ReadonlyMap<string, ColumnProfile>>;
   /** Exact figures of the same rows, by plain SQL. */
-  readonly exact: (sql: string) => Promise<Readonly<Record<string, unknown>>>;
+  readonly exact: ((sql: string) => Promise<Readonly<Record<string, unknown>>>) & {
+    /** SELECT of the rows of the latest version. */
+    readonly relation: () => Promise<string>;
+  };
+  readonly compact: () => Promise<unknown>;
+  /** What the next profile will build on. */
+  readonly stateOf: () => Promise<Buffer>;
 }
 
 async function open(): Promise<Opened> {
@@ -38,6 +46,7 @@ async function open(): Promise<Opened> {
   });
   const connection = await analytics.connect();
   after(() => connection.close());
+  let latest: AssetVersion | undefined;
   const write: Opened["write"] = async (select, more = {}) => {
     const full = {
       project: "p",
@@ -49,7 +58,11 @@ async function open(): Promise<Opened> {
       ...more,
     };
     const made = await datasets.write(full);
-    await store.write((transaction) => datasets.settle(transaction, full));
+    const { version } = await store.write(async (transaction) => {
+      await datasets.settle(transaction, full);
+      return recordAssetVersion(transaction, { project: "p", madeAtMs: 1, actor: "a", inputs: [], ...made });
+    });
+    if (full.asset === "d") latest = version;
     return made;
   };
   const profile: Opened["profile"] = async (made) => {
@@ -63,12 +76,17 @@ async function open(): Promise<Opened> {
     profile,
     profileOf: async (select) =>
       new Map((await profile(await write(select))).columns.map((column) => [column.name, column])),
-    exact: async (sql) =>
-      (
-        await connection.rows(
-          sql.replace("$d", `(select * from read_parquet('${join(folder, "datasets", "d")}/*.parquet'))`),
-        )
-      )[0] ?? {},
+    exact: Object.assign(
+      async (sql: string) =>
+        (
+          await connection.rows(
+            sql.replace("$d", `(select * from read_parquet('${join(folder, "datasets", "d")}/*.parquet'))`),
+          )
+        )[0] ?? {},
+      { relation: async () => `select * from ${latest === undefined ? "nothing" : await datasets.relation(latest)}` },
+    ),
+    compact: () => datasets.compact({ project: "p", asset: "d" }),
+    stateOf: () => readFile(join(folder, "datasets", "d", "_esteira", "profile-state")),
   };
 }
 
@@ -212,6 +230,77 @@ describe("profile", () => {
         ["more", 1, 2.5, 1],
       ],
     );
+  });
+
+  it("says of many appends, corrections, restores and compactions what reading all rows would say", async () => {
+    const { write, profile, exact, compact, stateOf } = await open();
+    const rows = (from: number, more = ""): string =>
+      `select i as id, 9007199254740993 + i as big, case when i % 11 = 0 then null when i % 13 = 0 then 'nan'::double when i % 17 = 0 then 'inf'::double else sin(i) * 1000 end as x,
+      i % 7 as few, case when i % 5 = 0 then null else 'it''s "' || hash(i) % 100000 || '"' end as t, ((hash(i, 3) % 1000000)::bigint / 100)::decimal(18, 2) as price, date '2020-01-01' + (i // 100)::int as day,
+      timestamptz '2001-01-01 00:00:00Z' + to_seconds(i * 61) as "at", null::double as nothing, i % 3 = 0 as flag, (i % 9)::float / 10 as f${more} from range(${from}, ${from + 1500}) r(i)`;
+    const append = (from: number, more?: string): Promise<MadeVersion> =>
+      write(rows(from, more), { disposition: "append", source: `sha256:${String(from).padEnd(64, "a")}` });
+    const versions = [];
+    for (let batch = 0; batch < 5; batch++) versions.push(await append(batch * 1500));
+    assert.ok(await stateOf());
+    await sameAsAll(versions.at(-1));
+    await compact();
+    versions.push(await append(7500, ", i * 2 as later"));
+    await sameAsAll(versions.at(-1));
+    // A corrected file: rows go, so all are read; the next append builds on that.
+    versions.push(
+      await write(rows(20_000, ", i * 2 as later"), {
+        disposition: "append",
+        supersedes: [{ digest: `sha256:${"1500".padEnd(64, "a")}`, path: "a.csv", rows: 1500 }],
+      }),
+    );
+    await sameAsAll(versions.at(-1));
+    await sameAsAll(await append(30_000, ", i * 2 as later"));
+    assert.equal((await profile(await append(31_500))).rowCount, 7 * 1500 + 1500);
+
+    async function sameAsAll(made: MadeVersion | undefined): Promise<void> {
+      assert.ok(made);
+      const grown = await profile(made);
+      // The same rows as a dataset that is written once.
+      const all = await profile(await write(await exact.relation(), { asset: "all" }));
+      assert.equal(grown.rowCount, all.rowCount);
+      for (const [place, column] of grown.columns.entries()) {
+        const whole = all.columns[place];
+        assert.ok(whole);
+        for (const name of [
+          "name",
+          "type",
+          "nullCount",
+          "nanCount",
+          "positiveInfinityCount",
+          "min",
+          "max",
+          "lengths",
+        ] as const)
+          assert.deepEqual(column[name], whole[name], `${column.name} ${name}`);
+        assert.deepEqual(column.histogram, whole.histogram, column.name);
+        assert.deepEqual(column.values, whole.values, column.name);
+        if (whole.mean !== undefined) close(column.mean, whole.mean, 1e-9);
+        if (whole.standardDeviation !== undefined) close(column.standardDeviation, whole.standardDeviation, 1e-9);
+        const { count, error = 1 } = column.distinct;
+        assert.ok(Math.abs(count - whole.distinct.count) <= error * whole.distinct.count, `${column.name}: ${count}`);
+        if (column.sample === undefined) assert.deepEqual([column.quantiles, column.top], [whole.quantiles, whole.top]);
+        else await assertRanks(column);
+      }
+    }
+
+    async function assertRanks({ name, quantiles = {}, sample }: ColumnProfile): Promise<void> {
+      const value = name === "at" || name === "day" ? `epoch_us("${name}")::double / 1000` : `"${name}"`;
+      for (const [quantile, at] of Object.entries(quantiles)) {
+        const truth = await exact(
+          `select avg((${value} <= '${at}'::double)::int) as rank from (${await exact.relation()}) where isfinite(${value}::double)`,
+        );
+        assert.ok(
+          Math.abs(Number(truth["rank"]) - Number(quantile)) < 1.5 * (sample?.shareError ?? 0),
+          `${name} ${quantile}`,
+        );
+      }
+    }
   });
 
   it("profiles every column of a wide table", async () => {

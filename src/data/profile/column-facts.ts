@@ -18,6 +18,8 @@ export interface ColumnFacts {
   readonly nanCount: number;
   readonly positiveInfinityCount: number;
   readonly negativeInfinityCount: number;
+  /** Numbers and times that are in the other figures. */
+  readonly finiteCount: number;
   readonly low: ExactNumber | undefined;
   readonly high: ExactNumber | undefined;
   /** Of numbers, not of times. */
@@ -44,6 +46,7 @@ export function factsOf(column: MeasuredColumn, counted: CountedValues): ColumnF
     nanCount,
     positiveInfinityCount,
     negativeInfinityCount,
+    finiteCount: column.number === undefined ? 0 : counted.counts.reduce((sum, count) => sum + count, 0),
     low,
     high,
     moments: column.sense === "number" ? momentsOf(counted) : undefined,

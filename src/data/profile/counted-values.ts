@@ -154,6 +154,67 @@ function wholeOf(text: string): bigint {
   return BigInt(text.replace(".", ""));
 }
 
+/** Both together. */
+export function mergeCounted(column: MeasuredColumn, left: CountedValues, right: CountedValues): CountedValues {
+  const join = (one: Float64Array, other: Float64Array): Float64Array => {
+    const joined = new Float64Array(one.length + other.length);
+    joined.set(one);
+    joined.set(other, one.length);
+    return joined;
+  };
+  const isTexted = column.number === undefined || left.texts !== undefined || right.texts !== undefined;
+  const texts = isTexted ? [...(left.texts ?? []), ...(right.texts ?? [])] : undefined;
+  const merged = countValues(column, {
+    numbers: column.number === undefined ? undefined : join(left.numbers, right.numbers),
+    texts,
+    valid: undefined,
+    counts: join(left.counts, right.counts),
+    rows: left.counts.length + right.counts.length,
+  });
+  return {
+    ...merged,
+    nullCount: left.nullCount + right.nullCount,
+    nanCount: left.nanCount + right.nanCount,
+    positiveInfinityCount: left.positiveInfinityCount + right.positiveInfinityCount,
+    negativeInfinityCount: left.negativeInfinityCount + right.negativeInfinityCount,
+  };
+}
+
+/** One value for each row, in no order. */
+export function expandCounted(column: MeasuredColumn, counted: CountedValues): FetchedValues {
+  const { nullCount, nanCount, positiveInfinityCount, negativeInfinityCount, numbers, texts, counts } = counted;
+  const rows = counts.reduce(
+    (sum, count) => sum + count,
+    nullCount + nanCount + positiveInfinityCount + negativeInfinityCount,
+  );
+  const values = new Float64Array(rows).fill(Number.NaN);
+  const valid = new Uint8Array(rows).fill(1);
+  const keys: (string | null)[] | undefined =
+    texts === undefined ? undefined : Array.from({ length: rows }, () => (column.number === undefined ? null : ""));
+  let row = 0;
+  for (let index = 0; index < counts.length; index++)
+    for (let time = 0; time < (counts[index] ?? 0); time++, row++) {
+      values[row] = numbers[index] ?? Number.NaN;
+      if (keys !== undefined) keys[row] = texts?.[index] ?? null;
+    }
+  for (const [value, count] of [
+    [Infinity, positiveInfinityCount],
+    [-Infinity, negativeInfinityCount],
+    [Number.NaN, nanCount],
+  ] as const) {
+    values.fill(value, row, row + count);
+    row += count;
+  }
+  valid.fill(0, row);
+  return {
+    numbers: column.number === undefined ? undefined : values,
+    texts: column.number === undefined ? (keys ?? Array.from({ length: rows }, () => null)) : keys,
+    valid: column.number === undefined ? undefined : valid,
+    counts: undefined,
+    rows,
+  };
+}
+
 /** How many values there are, but NaN; infinities are values. */
 export function distinctOf({ counts, positiveInfinityCount, negativeInfinityCount }: CountedValues): number {
   return counts.length + (positiveInfinityCount > 0 ? 1 : 0) + (negativeInfinityCount > 0 ? 1 : 0);

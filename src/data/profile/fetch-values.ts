@@ -99,3 +99,32 @@ export async function fetchCounts(
     return fetched;
   return { ...fetched, texts: undefined };
 }
+/** Upper and lower 32 bits of the hash of each value, of NULL too. */
+export interface FetchedHashes {
+  readonly high: Float64Array;
+  readonly low: Float64Array;
+}
+
+/** Hashes of columns' values, in the order of {@link fetchColumns} over the same relation. */
+export async function fetchHashes(
+  connection: AnalyticsConnection,
+  relation: RelationOfColumns,
+  of: { readonly columns: readonly MeasuredColumn[]; readonly rowCount: number },
+): Promise<ReadonlyMap<number, FetchedHashes>> {
+  const found = new Map<number, FetchedHashes>();
+  const size = Math.max(1, Math.floor(CELLS_AT_ONCE / Math.max(1, of.rowCount)));
+  for (let start = 0; start < of.columns.length; start += size) {
+    const group = of.columns.slice(start, start + size);
+    const list = group.flatMap(({ name }, index) => [
+      `(hash(${quoteName(name)}) >> 32)::UINTEGER as h${index}`,
+      `(hash(${quoteName(name)}) & 4294967295)::UINTEGER as l${index}`,
+    ]);
+    const { values } = await connection.columns(`select ${list.join(", ")} from ${relation(group)}`);
+    for (const [index, { place }] of group.entries()) {
+      const [high, low] = [values[`h${index}`], values[`l${index}`]];
+      if (high?.kind === "number" && low?.kind === "number") found.set(place, { high: high.values, low: low.values });
+    }
+    await nextTurn();
+  }
+  return found;
+}

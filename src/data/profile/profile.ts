@@ -13,7 +13,7 @@ import { scanFacts } from "./scan-facts.ts";
  * A version of no more cells is looked at as a whole; of a larger one a sample of rows gives quantiles and frequent
  * values.
  */
-const SAMPLE_CELLS = 4_000_000;
+export const SAMPLE_CELLS = 4_000_000;
 const [FEWEST_SAMPLE_ROWS, MOST_SAMPLE_ROWS] = [4_096, 32_768];
 /** A column with no more values than this is counted value by value. */
 const FEW_VALUES = 50_000;
@@ -72,13 +72,17 @@ export interface ProfileSample {
   readonly shareError?: number;
 }
 
+export function measuredColumns(snapshot: TableSnapshot): readonly MeasuredColumn[] {
+  return snapshot.columns.map(({ name, type }, place) => measureColumn({ name, type }, place));
+}
+
 /** Profile of all rows of a table's snapshot, all columns. */
 export async function computeProfile(
   analytics: Analytics,
   snapshot: TableSnapshot,
   rowCount: number,
 ): Promise<Profile> {
-  const columns = snapshot.columns.map(({ name, type }, place) => measureColumn({ name, type }, place));
+  const columns = measuredColumns(snapshot);
   if (rowCount === 0 || columns.length === 0)
     return {
       format: "profile/2",
@@ -104,18 +108,21 @@ export async function computeProfile(
   }
 }
 
-interface Looked {
+/** A column, and what was found of it. */
+export interface Looked {
   readonly column: MeasuredColumn;
   readonly facts: ColumnFacts;
   readonly counted: Counted;
 }
 
-interface Measured {
+/** Columns of a version, and its rows. */
+export interface Measured {
   readonly columns: readonly MeasuredColumn[];
   readonly rowCount: number;
 }
 
-async function lookAt(
+/** Looks at all rows. */
+export async function lookAt(
   connection: AnalyticsConnection,
   snapshot: TableSnapshot,
   of: Measured,

@@ -181,6 +181,7 @@ function toScanned({
       nanCount: number("nans"),
       positiveInfinityCount: number("beyond"),
       negativeInfinityCount: number("below"),
+      finiteCount: number("known"),
       ...extent,
       moments: column.sense === "number" ? momentsOf(column, { index, first, spread }) : undefined,
       lengths:
