@@ -19,9 +19,10 @@ import { join } from "node:path";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { DatabaseSync } from "node:sqlite";
 import { parseArgs } from "node:util";
-import { digestOf, newId, silentLog } from "#base";
+import { digestOf, newId, silentLog, systemClock } from "#base";
 import { openMetadataStore, recordAssetVersion } from "#metadata-store";
 import { recordLabels, recordPredictions } from "#metadata-store/serving";
+import { createOutbox } from "#outbox";
 import { createMonitoring } from "#monitoring";
 import { createFileSystemBlobs } from "#storage";
 import { createServing } from "#serving";
@@ -287,6 +288,7 @@ async function evaluate(folder: string): Promise<void> {
     store,
     datasets: createRowReader(rows),
     scorer: serving.scorer,
+    outbox: createOutbox({ store, clock: systemClock, log: silentLog }),
     log: silentLog,
   });
   await monitoring.saveMonitors("p", new Map([["monitors/delay.yaml", MONITORS]]));

@@ -1,5 +1,5 @@
 import { join, resolve } from "node:path";
-import { type ExportedModel, exportModel } from "#models";
+import { type ExportedModel, exportModel } from "#packaging";
 import type { Platform } from "./platform.ts";
 
 /**

@@ -4,7 +4,8 @@ import { createAccess } from "#access";
 import { type Clock, createMetrics, type Log, messageOf, systemClock } from "#base";
 import type { ProjectConfig, Settings } from "#config";
 import { openMetadataStore } from "#metadata-store";
-import { createRegistryCalls, createWebhookSender, type WebhookSender } from "#models";
+import { createOutbox } from "#outbox";
+import { createRegistryCalls, createWebhookSender, type WebhookSender } from "#registry";
 import { createFileSystemBlobs } from "#storage";
 import {
   type ArtifactFolder,
@@ -61,7 +62,8 @@ export async function openStorePlatform(options: PlatformOptions): Promise<Store
   const { loopback } = config.access;
   const artifactRoot = options.artifacts?.root?.uri ?? PROXIED_ROOT;
   const artifacts = openArtifacts(options.artifacts, config.storeFolder);
-  const webhooks = createWebhookSender({ store, clock, log });
+  const outbox = createOutbox({ store, clock, log, privateNetworks: config.outbox.private_networks });
+  const webhooks = createWebhookSender({ store, clock, outbox });
   const address = createAddress(() => options.startServer?.(platform));
   let building: Promise<OwnedPlatform> | undefined;
   let starting: Promise<void> | undefined;
@@ -108,6 +110,7 @@ export async function openStorePlatform(options: PlatformOptions): Promise<Store
     }),
     tracking: createTracking({ store, clock, artifactRoot }),
     attemptScope: createAttemptScope({ store, artifacts }),
+    outbox,
     artifacts,
     artifactRoot,
     mlflowCalls: () => createMlflowCalls(platform, { webhooks }),
@@ -127,7 +130,7 @@ export async function openStorePlatform(options: PlatformOptions): Promise<Store
       isStarted = true;
       endMeasuring ??= measureProcess(metrics);
       measureStepRuns(metrics, { store, project: config.name });
-      webhooks.wake();
+      outbox.wake();
       if (isProject || building !== undefined) await startWhole();
     },
     async close() {
@@ -136,7 +139,7 @@ export async function openStorePlatform(options: PlatformOptions): Promise<Store
       await whole?.stop();
       endMeasuring?.();
       await address.close();
-      await webhooks.close();
+      await outbox.close();
       await whole?.close();
       await store.close();
     },

@@ -52,7 +52,7 @@ export interface Parts extends Pick<
 
 /** Wires the services over an open store. Nothing runs, and no heavy library is loaded. */
 export function createParts(
-  { project, config, clock, log, metrics, store, objects, access, tracking, artifacts }: StorePlatform,
+  { project, config, clock, log, metrics, store, objects, access, tracking, artifacts, outbox }: StorePlatform,
   settings: Settings,
 ): Parts {
   const below = (folder: string): string => join(config.storeFolder, folder);
@@ -90,6 +90,7 @@ export function createParts(
     store,
     datasets: reader,
     scorer: serving.scorer,
+    outbox,
     log,
     clock,
     secret: (name) => settings.secret(name),

@@ -9,6 +9,7 @@ import type { MetadataStore } from "#metadata-store";
 import type { Blobs } from "#storage";
 import type { Engine } from "#engine";
 import type { LoadedProject, StepKind } from "#pipeline";
+import type { Outbox } from "#outbox";
 import type { Monitoring, MonitoringCall } from "#monitoring";
 import type { Features } from "#features";
 import type { Serving, ServingCall } from "#serving";
@@ -37,6 +38,8 @@ export interface StorePlatform {
   readonly objects: Blobs;
   readonly access: Access;
   readonly tracking: Tracking;
+  /** Sends what leaves the platform by itself. */
+  readonly outbox: Outbox;
   /** What the token of a step may write among MLflow's calls. */
   readonly attemptScope: AttemptScope;
   /** Where MLflow artifacts are kept, and those that clients keep in folders of this machine. */

@@ -1,4 +1,4 @@
-import type { PromotionCheck } from "#models";
+import type { PromotionCheck } from "#registry";
 
 /** `PromotionCheck` of `models`, by `governance`, which is loaded when the first protected alias moves. */
 export const promotionCheck: PromotionCheck = {

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { type Analytics, type DatasetContent, describeStandaloneTable } from "#data";
-import type { TableExporter } from "#models";
+import type { TableExporter } from "#packaging";
 
 /**
  * `TableExporter` of `models`, by `data`.

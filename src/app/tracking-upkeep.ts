@@ -1,4 +1,5 @@
-import { type ImportProgress, type ImportReport, importMlflow, purgeDeleted, type PurgeReport } from "#models";
+import { type ImportProgress, type ImportReport, importMlflow } from "#packaging";
+import { purgeDeleted, type PurgeReport } from "#registry";
 import type { StorePlatform } from "./platform.ts";
 
 /**

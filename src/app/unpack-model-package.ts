@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { readPackage, unpackPackage } from "#models";
+import { readPackage, unpackPackage } from "#packaging";
 
 /** What was unpacked, and that every digest in it was right. */
 export interface UnpackedModel {

@@ -208,6 +208,17 @@ export const projectSchema = z.strictObject({
     })
     .default({ timeout: 60, threads: 1, memory: 4 * 1024 ** 3 })
     .describe("How endpoints compute."),
+  outbox: z
+    .strictObject({
+      private_networks: z
+        .array(z.union([z.cidrv4(), z.cidrv6(), z.ipv4(), z.ipv6()]))
+        .default([])
+        .describe(
+          "Networks of the inside that webhooks and alerts may be sent to all the same, for example 10.1.0.0/16. Default: none, only addresses of the public internet.",
+        ),
+    })
+    .default({ private_networks: [] })
+    .describe("What leaves the platform by itself: webhooks and alerts."),
 });
 
 /** `esteira.yaml`, checked, with defaults filled in. */

@@ -18,7 +18,7 @@ import {
   setModelVersionTag,
   setRegisteredModelAlias,
 } from "#metadata-store/registry";
-import { CHAMPION_ALIAS } from "#models";
+import { CHAMPION_ALIAS } from "#registry";
 import { PRODUCTION } from "./environment.ts";
 import type { TargetState } from "./ports.ts";
 

@@ -1,6 +1,6 @@
 import { getAssetVersion, type ReadTransaction } from "#metadata-store";
 import { listDeployed } from "#metadata-store/delivery";
-import type { Promotion, PromotionCheck } from "#models";
+import type { Promotion, PromotionCheck } from "#registry";
 import { listRulesEvents } from "./rules-history.ts";
 import { readVersions } from "./rules.ts";
 

@@ -35,20 +35,6 @@ export const versionNotModel: ErrorFactory<{ asset: string; version: number; kin
   },
 );
 
-export const versionMissing: ErrorFactory<{
-  asset: string;
-  version: string;
-  known: readonly string[];
-  nearest: string | undefined;
-}> = defineError("MODELS_VERSION_MISSING", {
-  status: 404,
-  message: ({ asset, version, known }) =>
-    `There is no ${version} of model "${asset}"; ${known.length === 0 ? "no version was made yet" : `known: ${known.join(", ")}`}`,
-  hint: ({ nearest }) =>
-    nearest === undefined ? "Run the pipeline that makes it: esteira run PIPELINE" : `Did you mean ${nearest}?`,
-  solve: "Run the pipeline that makes the model, or name an existing version.",
-});
-
 export const sampleEmpty: ErrorFactory<{ where: string }> = defineError("MODELS_SAMPLE_EMPTY", {
   status: 400,
   message: ({ where }) => `${where}: there are no rows to compute a metric on`,
@@ -114,56 +100,6 @@ export const columnMissing: ErrorFactory<{
       : `Did you mean ${nearest}?`,
   solve: "Test on data that has the model's inputs, its label and the segment columns.",
 });
-
-export const packageFileDamaged: ErrorFactory<{ file: string; digest: string; found: string }> = defineError(
-  "MODELS_PACKAGE_FILE_DAMAGED",
-  {
-    status: 500,
-    message: ({ file, digest, found }) =>
-      `The file ${file} is damaged: it has digest ${found}, ${digest} was recorded. Nothing was exported of it`,
-    hint: () =>
-      "esteira verify names everything that is affected. Restore the file from a backup, or run again the step that made it.",
-    solve: "Run `esteira verify`, then restore the file from a backup or run the step that made it again.",
-  },
-);
-
-export const packageTargetExists: ErrorFactory<{ path: string }> = defineError("MODELS_PACKAGE_TARGET_EXISTS", {
-  status: 409,
-  message: ({ path }) => `${path} exists already and is neither an empty folder nor an OCI layout of models`,
-  hint: () => "Name another path, or remove it first.",
-  solve: "Choose a path that does not exist yet.",
-});
-
-export const packageInvalid: ErrorFactory<{ path: string; problem: string }> = defineError("MODELS_PACKAGE_INVALID", {
-  status: 400,
-  message: ({ path, problem }) => `The model package ${path} is damaged: ${problem}`,
-  hint: () => "Export it again; compare the manifest digest with the one the export printed.",
-  solve: "Export the package again, or copy it again from where it is whole.",
-});
-
-export const promotionRefused: ErrorFactory<{
-  name: string;
-  alias: string;
-  version: number | undefined;
-  reason: string;
-  hint: string;
-}> = defineError("MODELS_PROMOTION_REFUSED", {
-  status: 403,
-  message: ({ name, alias, version, reason, hint }) =>
-    `The alias '${alias}' of '${name}' is protected and was not ${version === undefined ? "removed" : `moved to version ${version}`}: ${reason} ${hint}`,
-  solve:
-    "Have someone other than the author approve the version (`esteira approve …`) and deploy it: the deployment moves the alias. Or set another alias.",
-});
-
-export const webhookTargetRefused: ErrorFactory<{ url: string; reason: string }> = defineError(
-  "MODELS_WEBHOOK_TARGET_REFUSED",
-  {
-    status: 400,
-    message: ({ url, reason }) => `Webhook URL ${url} is refused: ${reason}`,
-    solve:
-      "Use an https address whose host resolves to public addresses, or let the server's operator allow private ones.",
-  },
-);
 
 export const signatureMissing: ErrorFactory<{ asset: string }> = defineError("MODELS_SIGNATURE_MISSING", {
   status: 400,

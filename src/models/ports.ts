@@ -1,6 +1,4 @@
-import type { Digest } from "#base";
-import type { AssetVersion, ReadTransaction } from "#metadata-store";
-import type { ModelVersion } from "#metadata-store/registry";
+import type { AssetVersion } from "#metadata-store";
 
 /** A batch of rows by column; every array has the same length. `null` marks a missing value. */
 export interface ColumnBatch {
@@ -39,23 +37,6 @@ export interface DatasetReader {
   files(version: AssetVersion): Promise<readonly { readonly path: string; readonly rowCount?: number }[]>;
 }
 
-/** Describes a dataset version as a table of its own, for packages. Declared here, implemented by `data`. */
-export interface TableExporter {
-  /**
-   * @returns `log`: text of the table's only log entry; `files`: name in the standalone table, absolute path now, bytes
-   */
-  describeTable(version: AssetVersion): Promise<{
-    readonly log: string;
-    readonly tableId: string;
-    readonly files: readonly {
-      readonly path: string;
-      readonly absolutePath: string;
-      readonly sizeBytes: number;
-      readonly digest?: Digest;
-    }[];
-  }>;
-}
-
 /** Reads what a tracking run logged. Declared here, implemented by `tracking`. */
 export interface RunReader {
   /** The latest value of each metric; NaN and infinities as such. Empty maps when the run logged nothing. */
@@ -64,32 +45,4 @@ export interface RunReader {
     readonly metrics: ReadonlyMap<string, number>;
     readonly artifactUri: string | undefined;
   }>;
-}
-
-/** A protected alias that a client wants to move or take away. */
-export interface Promotion {
-  /** Registered model. */
-  readonly name: string;
-  readonly alias: string;
-  /** Where it is to point; undefined when it is taken away. */
-  readonly version: ModelVersion | undefined;
-  /** Name of the caller. */
-  readonly actor: string;
-}
-
-/**
- * Decides whether a client may move a protected alias (`champion`: what is in production). Asked only about models that
- * a pipeline made: the versions of plain MLflow users are theirs. Declared here, implemented by `governance`.
- */
-export interface PromotionCheck {
-  /** Whether an alias is protected by the rules that are in force, whatever this process was configured with. */
-  protects(transaction: ReadTransaction, alias: string): Promise<boolean>;
-  /**
-   * @param transaction the one that would move the alias
-   * @returns undefined when it may move, else one sentence with the reason and one with the command that changes it
-   */
-  refuse(
-    transaction: ReadTransaction,
-    promotion: Promotion,
-  ): Promise<{ readonly reason: string; readonly hint: string } | undefined>;
 }

@@ -20,6 +20,7 @@ import {
   setModelVersionTag,
 } from "#metadata-store/registry";
 import type { AttemptContext, Problem, StepAnalysis, StepKind, StepOutcome } from "#pipeline";
+import { CHAMPION_ALIAS } from "#registry";
 import { testDataMissing } from "./errors.ts";
 import { BINARY_METRICS, MULTICLASS_METRICS, REGRESSION_METRICS } from "./evaluation.ts";
 import { readModelContent } from "./model-version.ts";
@@ -27,9 +28,6 @@ import type { DatasetReader, Scorer } from "./ports.ts";
 import { parseRequirement, type Requirement } from "./requirement.ts";
 import { chooseTestData, readTestRows, toLabels } from "./test-data.ts";
 import { DEFAULT_MINIMUM_ROWS, judge, toTestedVersion, type Verdict, writeVerdictPage } from "./verdict.ts";
-
-/** Alias of the version that production runs. */
-export const CHAMPION_ALIAS = "champion";
 
 const METRIC_NAMES: readonly string[] = [...new Set([...BINARY_METRICS, ...MULTICLASS_METRICS, ...REGRESSION_METRICS])];
 

@@ -2,12 +2,13 @@ import { type Clock, type Log, messageOf, systemClock } from "#base";
 import type { MetadataStore } from "#metadata-store";
 import { type Alert, listAlerts, type StoredMonitor } from "#metadata-store/monitoring";
 import { type EndpointKey, type LabelReport, listEndpoints, recordLabels } from "#metadata-store/serving";
+import type { Outbox } from "#outbox";
 import type { DatasetReader, Scorer } from "#models";
 import { createWatchMemory, type WatchMemory } from "./changed-windows.ts";
 import { type EvaluationReport, type EvaluationRequest, evaluateEndpoint } from "./evaluation.ts";
 import type { LabelBatch } from "./label-batch.ts";
 import { saveMonitorFiles } from "./monitor-set.ts";
-import { deliverNotifications } from "./notification.ts";
+import { createAlertChannel } from "./alert-channel.ts";
 import { createReferences } from "./reference.ts";
 
 export interface MonitoringOptions {
@@ -18,6 +19,8 @@ export interface MonitoringOptions {
   readonly scorer: Scorer;
   readonly log: Log;
   readonly clock?: Clock;
+  /** Sends the alerts. */
+  readonly outbox: Outbox;
   /** Value of a secret by name, for webhooks that are signed; default: none is set. */
   readonly secret?: (name: string) => string | undefined;
 }
@@ -55,6 +58,7 @@ export function createMonitoring(options: MonitoringOptions): Monitoring {
   const unreported = new Map<string, readonly Alert[]>();
   const memories = new Map<string, WatchMemory>();
   let ticking = false;
+  options.outbox.add(createAlertChannel({ store, secret: options.secret ?? (() => undefined) }));
 
   const nameOf = (key: EndpointKey): string => JSON.stringify([key.project, key.environment, key.endpoint]);
 
@@ -118,7 +122,7 @@ export function createMonitoring(options: MonitoringOptions): Monitoring {
           const key = { project: endpoint.project, environment: endpoint.environment, endpoint: endpoint.name };
           await evaluateQuietly(key, memoryOf(key));
         }
-        await deliverNotifications({ store, clock, log, secret: options.secret ?? (() => undefined) });
+        await options.outbox.flush();
       } finally {
         ticking = false;
       }

@@ -1,4 +1,5 @@
 import { BlockList, isIP, isIPv4 } from "node:net";
+import { networkInvalid } from "./errors.ts";
 
 const PRIVATE = new BlockList();
 for (const [network, prefix] of [
@@ -44,4 +45,26 @@ export function isPublicAddress(address: string): boolean {
   if (isIP(address) === 0) return false;
   if (isIPv4(address)) return !PRIVATE.check(address, "ipv4");
   return GLOBAL_6.check(address, "ipv6") && !PRIVATE_6.check(address, "ipv6");
+}
+
+/** Whether something may be sent to an address. */
+export type AddressCheck = (address: string) => boolean;
+
+/**
+ * Lets through addresses of the public internet, and those of the given networks.
+ *
+ * @param networks `10.1.0.0/16`, `fd00::/8`, or one address
+ * @throws OUTBOX_NETWORK_INVALID
+ */
+export function createAddressCheck(networks: readonly string[]): AddressCheck {
+  const allowed = new BlockList();
+  for (const network of networks) {
+    const [address = "", prefix, ...rest] = network.split("/");
+    const version = isIP(address);
+    const longest = version === 4 ? 32 : 128;
+    const length = prefix === undefined ? longest : /^\d{1,3}$/.test(prefix) ? Number(prefix) : Number.NaN;
+    if (version === 0 || rest.length > 0 || !(length <= longest)) throw networkInvalid({ network });
+    allowed.addSubnet(address, length, version === 4 ? "ipv4" : "ipv6");
+  }
+  return (address) => isPublicAddress(address) || allowed.check(address, isIPv4(address) ? "ipv4" : "ipv6");
 }

@@ -3,9 +3,9 @@ import { copyFile, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 
 import { join } from "node:path";
 import { type Digest, digestOf, nearestName } from "#base";
 import { type AssetVersion, getAssetVersion, listAssets, listAssetVersions, type MetadataStore } from "#metadata-store";
-import { packageFileDamaged, packageTargetExists, versionMissing } from "../errors.ts";
+import { packageFileDamaged, packageTargetExists, versionMissing } from "./errors.ts";
 import { digestOfFile } from "#storage";
-import { readModelContent } from "../model-version.ts";
+import { readModelContent } from "#models";
 import {
   ARTIFACT_TYPE,
   CONFIG_TYPE,

@@ -1,8 +1,8 @@
 import { canonicalJson, digestOf, isDigest } from "#base";
 import { type AssetVersion, getAssetVersion, getVersionGraph, type MetadataStore } from "#metadata-store";
 import { digestOfFile, type Blobs, type Tree } from "#storage";
-import { type ModelRecord, readModelContent } from "../model-version.ts";
-import type { TableExporter } from "../ports.ts";
+import { type ModelRecord, readModelContent } from "#models";
+import type { TableExporter } from "./ports.ts";
 import type { LayerKind, PackageLayer } from "./model-pack.ts";
 
 /** A layer and where its bytes are: a file that is never changed, or text made for the package. */

@@ -2,7 +2,7 @@ import { copyFile, mkdir, readdir, readFile, stat } from "node:fs/promises";
 import { dirname, join, resolve, sep } from "node:path";
 import { type Digest, digestOf, isDigest, messageOf } from "#base";
 import { digestOfFile } from "#storage";
-import { packageInvalid, packageTargetExists } from "../errors.ts";
+import { packageInvalid, packageTargetExists } from "./errors.ts";
 import {
   ARTIFACT_TYPE,
   type Descriptor,

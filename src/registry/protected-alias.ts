@@ -32,3 +32,6 @@ export async function assertPromotion(
       : await rules.promotion.refuse(transaction, { name, alias, version, actor });
   if (refusal !== undefined) throw promotionRefused({ name, alias, version: move.version, ...refusal });
 }
+
+/** Alias of the version that production runs. */
+export const CHAMPION_ALIAS = "champion";

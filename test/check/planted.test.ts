@@ -34,6 +34,8 @@ const IMPORTS: readonly (readonly [rule: string, file: string, text: string])[] 
   ["owner-kysely", "src/pipeline/planted.ts", 'import "kysely";'],
   ["owner-node-child-process", "src/models/planted.ts", 'import "node:child_process";'],
   ["owner-node-http", "src/data/planted.ts", 'import "node:http";'],
+  ["owner-node-https", "src/registry/planted.ts", 'import "node:https";'],
+  ["layer-models", "src/models/planted-up.ts", 'import "#packaging";'],
   ["owner-node-worker-threads", "src/governance/planted.ts", 'import "node:worker_threads";'],
   ["owner-node-fs", "src/access/planted.ts", 'import "node:fs/promises";'],
   ["no-cycle", "src/config/planted.ts", 'import { b } from "./another.ts";\nexport const a = b;'],
@@ -47,6 +49,11 @@ const IMPORTS: readonly (readonly [rule: string, file: string, text: string])[] 
 
 const LINES: readonly (readonly [rule: string, file: string, text: string])[] = [
   ["node(no-process-env)", "src/models/planted-line.ts", "export const home = process.env;"],
+  [
+    "eslint(no-restricted-globals)",
+    "src/monitoring/planted-line.ts",
+    "export const tell = async (url: string): Promise<unknown> => fetch(url);",
+  ],
   [
     "eslint(no-await-in-loop)",
     "src/server/planted-line.ts",

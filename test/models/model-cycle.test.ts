@@ -13,15 +13,12 @@ import {
   createModelStorage,
   createTestKind,
   type DatasetReader,
-  exportModel,
   readModelContent,
-  readPackage,
   type Scorer,
-  type TableExporter,
   type TestDeclaration,
-  unpackPackage,
   type Verdict,
 } from "#models";
+import { exportModel, readPackage, type TableExporter, unpackPackage } from "#packaging";
 import { createTreeStorage } from "#engine";
 import type { AttemptContext, StepOutcome } from "#pipeline";
 import { describeStores, openTestStore } from "../setup/stores.ts";

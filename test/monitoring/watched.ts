@@ -1,5 +1,7 @@
+import { after } from "node:test";
 import { type AssetVersion, recordAssetVersion, type StoreKind } from "#metadata-store";
 import type { ColumnBatch, DatasetReader } from "#models";
+import { createOutbox } from "#outbox";
 import { createMonitoring, type Monitoring } from "#monitoring";
 import { type Clock, digestOf, silentLog, systemClock } from "#base";
 import { sourceOfRecords } from "#serving";
@@ -110,7 +112,15 @@ export async function startMonitoring(
   await deploy(serving, version);
   let forwardMs = 0;
   const clock: Clock = { now: () => systemClock.now() + forwardMs, monotonic: systemClock.monotonic };
+  const outbox = createOutbox({
+    store,
+    log: silentLog,
+    clock: options.clock ?? clock,
+    privateNetworks: ["127.0.0.0/8", "::1"],
+  });
+  after(() => outbox.close());
   const monitoring = createMonitoring({
+    outbox,
     store,
     datasets: createRowReader(rows),
     scorer: serving.scorer,

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import pg from "pg";
 import { silentLog, systemClock } from "#base";
-import { type ImportReport, importMlflow } from "#models";
+import { type ImportReport, importMlflow } from "#packaging";
 import { createArtifactFolder } from "#tracking";
 import { mlflowPython, type MlflowClientVersion, runPython } from "../setup/mlflow-client.ts";
 import { openMlflowServer, type TestMlflowServer } from "../setup/mlflow-server.ts";

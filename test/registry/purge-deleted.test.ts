@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { silentLog } from "#base";
 import { listEvents } from "#metadata-store";
-import { purgeDeleted, type PurgeReport } from "#models";
+import { purgeDeleted, type PurgeReport } from "#registry";
 import { createArtifactFolder } from "#tracking";
 import { openMlflowServer } from "../setup/mlflow-server.ts";
 import { storeKinds } from "../setup/stores.ts";

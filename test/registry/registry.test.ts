@@ -15,7 +15,8 @@ import {
   setModelVersionTag,
   setRegisteredModelAlias,
 } from "#metadata-store/registry";
-import { createWebhookSender, type Promotion } from "#models";
+import { createOutbox } from "#outbox";
+import { createWebhookSender, type Promotion } from "#registry";
 import { openMlflowServer } from "../setup/mlflow-server.ts";
 import { openTestStore, storeKinds } from "../setup/stores.ts";
 import { openWebhookTarget } from "../setup/webhook-target.ts";
@@ -151,12 +152,9 @@ for (const { kind, opened, server, target } of stores) {
     it("are sent for what was kept only, signed, and again after a 503", async () => {
       const { store } = opened;
       let nowMs = Date.now();
-      const sender = createWebhookSender({
-        store,
-        clock: { now: () => nowMs, monotonic: () => nowMs },
-        log: silentLog,
-        allowPrivateAddresses: true,
-      });
+      const clock = { now: () => nowMs, monotonic: () => nowMs };
+      const outbox = createOutbox({ store, clock, log: silentLog, privateNetworks: ["127.0.0.0/8"] });
+      const sender = createWebhookSender({ store, clock, outbox });
       await store.write((transaction) =>
         createWebhook(transaction, {
           ...who,
@@ -189,7 +187,7 @@ for (const { kind, opened, server, target } of stores) {
         sender.wake();
         await new Promise((resolve) => setTimeout(resolve, 20));
       }
-      await sender.close();
+      await outbox.close();
       const [first, second] = target.received;
       assert.deepEqual(JSON.parse(first?.body ?? ""), {
         entity: "registered_model",
@@ -207,12 +205,9 @@ for (const { kind, opened, server, target } of stores) {
     });
 
     it("reach no private address unless the operator allows it", async () => {
-      const sender = createWebhookSender({
-        store: opened.store,
-        clock: systemClock,
-        log: silentLog,
-        schemes: ["http"],
-      });
+      const { store } = opened;
+      const outbox = createOutbox({ store, clock: systemClock, log: silentLog });
+      const sender = createWebhookSender({ store, clock: systemClock, outbox, schemes: ["http"] });
       for (const url of [
         "http://127.0.0.1:1/",
         "http://[::1]/",
@@ -236,7 +231,7 @@ for (const { kind, opened, server, target } of stores) {
       const outcome = await sender.test(id);
       assert.ok("error" in outcome && /not a public address/.test(outcome.error), JSON.stringify(outcome));
       assert.equal(target.received.length, before);
-      await sender.close();
+      await outbox.close();
     });
   });
 

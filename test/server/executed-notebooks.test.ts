@@ -5,7 +5,7 @@ import { join, resolve } from "node:path";
 import { describe, it } from "node:test";
 import { exportModelPackage } from "#app";
 import type { ModelVersionRecord, NotebookVersion, Page, PipelineRunDetail, StepRun } from "#api";
-import { readPackage, unpackPackage } from "#models";
+import { readPackage, unpackPackage } from "#packaging";
 import { notebookText } from "../notebooks/notebook-text.ts";
 import { openTestServer, type OpenedServer } from "../setup/opened-server.ts";
 import { openTestStore, storeKinds, temporaryFolder } from "../setup/stores.ts";

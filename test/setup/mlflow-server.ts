@@ -5,7 +5,8 @@ import Fastify, { type FastifyInstance } from "fastify";
 import { type Log, silentLog, systemClock } from "#base";
 import type { Identity } from "#access";
 import type { StoreKind } from "#metadata-store";
-import { createRegistryCalls, createWebhookSender, type RegistryCallsOptions } from "#models";
+import { createRegistryCalls, createWebhookSender, type RegistryCallsOptions } from "#registry";
+import { createOutbox } from "#outbox";
 import { createArtifactFolder, createArtifactCalls, createTrackingCalls } from "#tracking";
 import { mountMlflow } from "../../src/server/mlflow/mlflow-mounts.ts";
 import { replyWithErrors } from "../../src/server/security/error-reply.ts";
@@ -38,13 +39,20 @@ export async function openMlflowServer(
   const artifactFolder = join(folder, "artifacts");
   await mkdir(artifactFolder);
   const artifacts = createArtifactFolder({ root: artifactFolder });
-  const webhooks = createWebhookSender({
+  const isLocal = options.localWebhooks === true;
+  const outbox = createOutbox({
     store,
     clock: systemClock,
     log,
-    ...(options.localWebhooks === true ? { allowPrivateAddresses: true, schemes: ["http", "https"] } : {}),
+    privateNetworks: isLocal ? ["127.0.0.0/8", "::1"] : [],
   });
-  after(() => webhooks.close());
+  const webhooks = createWebhookSender({
+    store,
+    clock: systemClock,
+    outbox,
+    ...(isLocal ? { schemes: ["http", "https"] } : {}),
+  });
+  after(() => outbox.close());
   const calls = [
     ...createTrackingCalls({ store, clock: systemClock, artifactRoot: "mlflow-artifacts:/" }),
     ...createArtifactCalls({ store, artifacts }),

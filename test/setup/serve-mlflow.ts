@@ -5,7 +5,8 @@
 import Fastify from "fastify";
 import { silentLog, systemClock } from "#base";
 import { openMetadataStore } from "#metadata-store";
-import { createRegistryCalls, createWebhookSender } from "#models";
+import { createRegistryCalls, createWebhookSender } from "#registry";
+import { createOutbox } from "#outbox";
 import { createArtifactFolder, createArtifactCalls, createTrackingCalls } from "#tracking";
 import type { Identity } from "#access";
 import { mountMlflow } from "../../src/server/mlflow/mlflow-mounts.ts";
@@ -14,7 +15,11 @@ import { replyWithErrors } from "../../src/server/security/error-reply.ts";
 const [address = "", folder = "", port = "0"] = process.argv.slice(2);
 const store = await openMetadataStore(address);
 const artifacts = createArtifactFolder({ root: folder });
-const webhooks = createWebhookSender({ store, clock: systemClock, log: silentLog });
+const webhooks = createWebhookSender({
+  store,
+  clock: systemClock,
+  outbox: createOutbox({ store, clock: systemClock, log: silentLog }),
+});
 const log = { ...silentLog, error: (message: string, facts?: object): void => console.error(message, facts) };
 const calls = [
   ...createTrackingCalls({ store, clock: systemClock, artifactRoot: "mlflow-artifacts:/" }),

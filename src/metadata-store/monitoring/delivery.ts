@@ -9,22 +9,51 @@ export interface AlertDelivery {
   readonly attempts: number;
 }
 
-/** Deliveries that are due, oldest first, at most `limit` (100). */
-export async function listDueDeliveries(
-  transaction: ReadTransaction,
-  query: { readonly atMs: number; readonly limit?: number },
+/** When the next delivery comes due, or undefined when none is pending. */
+export async function nextAlertDeliveryMs(transaction: ReadTransaction): Promise<number | undefined> {
+  const row = await transaction
+    .selectFrom("alert_delivery")
+    .select("next_at_ms")
+    .where("state", "=", "pending")
+    .orderBy("next_at_ms")
+    .limit(1)
+    .executeTakeFirst();
+  return row?.next_at_ms;
+}
+
+/**
+ * Takes deliveries that are due, oldest first, and keeps other processes from them until `claimUntilMs`: when this
+ * process dies, they come due again.
+ */
+export async function claimAlertDeliveries(
+  transaction: WriteTransaction,
+  claim: { readonly nowMs: number; readonly claimUntilMs: number; readonly limit: number },
 ): Promise<readonly AlertDelivery[]> {
-  const rows = await transaction
+  const due = await transaction
     .selectFrom("alert_delivery")
     .innerJoin("alert", "alert.id", "alert_delivery.alert_id")
     .selectAll("alert")
     .select(["alert_delivery.target", "alert_delivery.attempts"])
     .where("alert_delivery.state", "=", "pending")
-    .where("alert_delivery.next_at_ms", "<=", query.atMs)
+    .where("alert_delivery.next_at_ms", "<=", claim.nowMs)
     .orderBy("alert_delivery.next_at_ms")
-    .limit(Math.min(query.limit ?? 100, LARGEST_PAGE))
+    .limit(Math.min(claim.limit, LARGEST_PAGE))
     .execute();
-  return rows.map(({ target, attempts, ...row }) => ({ alert: toAlert(row), target, attempts }));
+  const claimed: AlertDelivery[] = [];
+  for (const { target, attempts, ...row } of due) {
+    const taken = await transaction
+      .updateTable("alert_delivery")
+      .set({ next_at_ms: claim.claimUntilMs })
+      .where("alert_id", "=", row.id)
+      .where("target", "=", target)
+      // Another process may have been faster: PostgreSQL reads the row again after waiting for it.
+      .where("state", "=", "pending")
+      .where("next_at_ms", "<=", claim.nowMs)
+      .returning("alert_id")
+      .execute();
+    if (taken.length > 0) claimed.push({ alert: toAlert(row), target, attempts });
+  }
+  return claimed;
 }
 
 /** Notes how a delivery went. */

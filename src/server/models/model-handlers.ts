@@ -13,7 +13,8 @@ import {
 import { type Deployed, listDeployed } from "#metadata-store/delivery";
 import { getVerdict, listVerdicts, type StoredVerdict } from "#metadata-store/governance";
 import { getRegisteredModel, listAliasedAssets, listModelVersionsOfAssets } from "#metadata-store/registry";
-import { CHAMPION_ALIAS, readModelContent, type Verdict as JudgedVerdict } from "#models";
+import { CHAMPION_ALIAS } from "#registry";
+import { readModelContent, type Verdict as JudgedVerdict } from "#models";
 import type { ApiHandlers } from "../api/api-mounts.ts";
 import { parseCursor, toPage } from "../api/paging.ts";
 import { referencesOf } from "../api/version-reference.ts";

@@ -3,7 +3,7 @@ import { lstat, mkdir, readdir, readFile, symlink, writeFile } from "node:fs/pro
 import { connect } from "node:net";
 import { join } from "node:path";
 import { before, describe, it } from "node:test";
-import { isPublicAddress } from "#models";
+import { isPublicAddress } from "#outbox";
 import { openMlflowServer, type TestMlflowServer } from "../../setup/mlflow-server.ts";
 import { storeKinds } from "../../setup/stores.ts";
 
