@@ -46,6 +46,7 @@ const engine = createEngine({
     openTrackingRun: () => Promise.reject(new Error("no tracking here")),
     commit: () => Promise.resolve(undefined),
     resolveSecret: () => Promise.resolve(undefined),
+    killTrackingRun: () => Promise.resolve(),
     attemptToken: () => Promise.resolve("token"),
   },
 });

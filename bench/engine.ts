@@ -81,6 +81,7 @@ async function engineRun(pipeline: string): Promise<Measured> {
     ports: {
       platformUrl: () => Promise.resolve("http://127.0.0.1:1"),
       openTrackingRun: () => Promise.reject(new Error("no tracking here")),
+      killTrackingRun: () => Promise.resolve(),
       attemptToken: () => Promise.resolve("token"),
       commit: () => Promise.resolve(undefined),
       resolveSecret: () => Promise.resolve(undefined),

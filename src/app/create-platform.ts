@@ -6,17 +6,13 @@ import { createWorkspace } from "#executors";
 import { getPipelineDefinition, listPipelines } from "#metadata-store/engine";
 import { createModelStorage } from "#models";
 import { createMonitoringCalls } from "#monitoring";
-import { assertValid, type LoadedProject, loadProjectPipelines, type PipelineDefinition } from "#pipeline";
+import { assertValid, type LoadedProject, type PipelineDefinition } from "#pipeline";
 import { createEngine, type Engine, type EnginePorts, registerPipelines } from "#engine";
 import { createServingCalls } from "#serving";
-import { readContractSummary } from "./contract-summary.ts";
+import { createProject } from "#project";
 import { createEndpointWatch } from "./endpoint-watch.ts";
 import { createParts, type Parts } from "./parts.ts";
 import type { Platform, StorePlatform } from "./platform.ts";
-import { createProjectGraph } from "./project-graph.ts";
-import { readMonitorFiles } from "./project-monitors.ts";
-import { createProjectWatch } from "./project-watch.ts";
-import { addProblems, findProjectProblems } from "./project-problems.ts";
 import { catchUpPushSource, createPushSourceHandler, installPushSource } from "./push-source.ts";
 import { createPushWatch } from "./push-watch.ts";
 import { createRunReader } from "./run-reader.ts";
@@ -45,26 +41,21 @@ export function createPlatform(base: StorePlatform, settings: Settings): OwnedPl
   const watch = createEndpointWatch(parts);
   const pushes = createPushWatch({ catchUp: () => catchUpPushSource(parts, kinds), log });
   let stopFeatures: (() => Promise<void>) | undefined;
-  let graph = createProjectGraph([]);
   const engine = createPlatformEngine(parts, { kinds, settings, url: base.url });
-  const loadProject: Platform["loadProject"] = async () =>
-    addProblems(
-      await loadProjectPipelines({ project, projectFolder: config.folder, kinds }),
-      await findProjectProblems(config.folder),
-    );
   let checked: LoadedProject | undefined;
   const putInForce = async (loaded: LoadedProject, actor: string): Promise<void> => {
     await parts.rules.declare(actor);
-    await parts.monitoring.saveMonitors(project, await readMonitorFiles(config.folder));
+    await parts.monitoring.saveMonitors(project, await files.monitorFiles());
     await registerPipelines(store, { project, pipelines: loaded.pipelines, actor, atMs: clock.now() });
     await parts.features.reload();
-    graph = createProjectGraph(loaded.pipelines);
+    files.use(loaded.pipelines);
   };
-  const files = createProjectWatch({
+  const files = createProject({
+    project,
     folder: config.folder,
     storeFolder: config.storeFolder,
-    load: loadProject,
-    register: (loaded) => putInForce(loaded, settings.user),
+    kinds,
+    putInForce: (loaded) => putInForce(loaded, settings.user),
     log,
   });
 
@@ -75,24 +66,24 @@ export function createPlatform(base: StorePlatform, settings: Settings): OwnedPl
     kinds,
     servingCalls: createServingCalls({ endpoints: serving.endpoints, project, log }),
     monitoringCalls: createMonitoringCalls({ monitoring: parts.monitoring, project, log }),
-    loadProject,
+    loadProject: () => files.load(),
     async registerProject(actor) {
-      const loaded = checked ?? assertValid(await loadProject());
+      const loaded = checked ?? assertValid(await files.load());
       checked = undefined;
       await putInForce(loaded, actor);
       return loaded;
     },
     async useRegistered() {
       await parts.rules.refresh();
-      graph = createProjectGraph(await readRegistered(store, project));
+      files.use(await readRegistered(store, project));
     },
-    producerOf: (asset) => graph.producerOf(asset),
-    consumersOf: (asset) => graph.consumersOf(asset),
-    pipelineNames: () => graph.pipelineNames(),
-    stepsByKind: () => graph.stepsByKind(),
-    stationedSteps: () => graph.stationedSteps(),
+    producerOf: (asset) => files.graph().producerOf(asset),
+    consumersOf: (asset) => files.graph().consumersOf(asset),
+    pipelineNames: () => files.graph().pipelineNames(),
+    stepsByKind: () => files.graph().stepsByKind(),
+    stationedSteps: () => files.graph().stationedSteps(),
     projectProblems: () => files.problems(),
-    contractOf: (dataset) => readContractSummary({ graph, dataset, projectFolder: config.folder }),
+    contractOf: (dataset) => files.contractOf(dataset),
     rollBack: async ({ to, ...request }) => (await parts.delivery.rollback({ project, ...request, to })).release.id,
     pushHandler: () => createPushSourceHandler(parts, kinds),
     webhookHandler: base.isProject
@@ -107,13 +98,13 @@ export function createPlatform(base: StorePlatform, settings: Settings): OwnedPl
   return {
     platform,
     async check() {
-      if (base.isProject) checked = assertValid(await loadProject());
+      if (base.isProject) checked = assertValid(await files.load());
     },
     async start() {
       await serving.endpoints.start();
       watch.start();
       if (!base.isProject) return;
-      await files.start(await platform.registerProject(settings.user));
+      await files.follow(await platform.registerProject(settings.user));
       await parts.delivery.recover(project);
       stopFeatures = parts.features.watch();
       await engine.start();
@@ -167,6 +158,7 @@ function createPlatformEngine(
       });
       return { runId, experimentId, finish: (status) => tracking.closeRun(runId, status) };
     },
+    killTrackingRun: (transaction, attempt) => tracking.killRunOf(transaction, attempt),
     attemptToken: (attempt) => access.createAttemptToken(attempt),
     createWorkspace: (request) => createWorkspace({ ...request, leaveOut: [config.storeFolder] }, git),
     get closedWorkspaces() {

@@ -1,22 +1,22 @@
-export type { HealthCheck } from "./health.ts";
-export { type UnpackedModel, unpackModelPackage } from "./unpack-model-package.ts";
-export { exportModelPackage } from "./export-model-package.ts";
 export { assertAdministrator } from "./assert-administrator.ts";
-export { createUserWithToken } from "./create-user.ts";
 export { captureAgain, discardHeldRows, dropProjectDataset, restoreProjectDataset } from "./change-dataset.ts";
+export { createUserWithToken } from "./create-user.ts";
+export { exportModelPackage } from "./export-model-package.ts";
+export type { HealthCheck } from "./health.ts";
+export { lintProject, lintWithoutConfig } from "./lint-project.ts";
+export { openPlatform, openStorePlatform, type PlatformOptions } from "./open-platform.ts";
+export { explainStep, planPipeline } from "./plan-pipeline.ts";
+export type { Platform, StorePlatform } from "./platform.ts";
 export { replayDataset } from "./replay-dataset.ts";
-export { compactProjectDatasets, vacuumProjectDatasets } from "./vacuum-datasets.ts";
-export { verifyPlatformStore } from "./verify-project.ts";
 export {
   compareNotebookFiles,
   type NotebookComparison,
   type NotebookReview,
   reviewNotebookFile,
 } from "./review-notebook.ts";
-export { lintProject, lintWithoutConfig } from "./lint-project.ts";
-export { explainStep, planPipeline } from "./plan-pipeline.ts";
-export { openPlatform, openStorePlatform, type PlatformOptions } from "./open-platform.ts";
 export { importMlflowStore, purgeTracking } from "./tracking-upkeep.ts";
-export type { Platform, StorePlatform } from "./platform.ts";
+export { type UnpackedModel, unpackModelPackage } from "./unpack-model-package.ts";
+export { compactProjectDatasets, vacuumProjectDatasets } from "./vacuum-datasets.ts";
+export { verifyPlatformStore } from "./verify-project.ts";
 export type { Identity, Role } from "#access";
 export type { RunAhead, RunProgress } from "#engine";

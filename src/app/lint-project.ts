@@ -1,6 +1,6 @@
 import { isEsteiraError, type LocatedProblem } from "#base";
 import type { Platform } from "./platform.ts";
-import { findProjectProblems, sortProblems } from "./project-problems.ts";
+import { findProjectProblems, sortProblems } from "#project";
 
 /** Every mistake of every file of the project; nothing is run or changed. */
 export async function lintProject(

@@ -14,7 +14,7 @@ import type { Monitoring, MonitoringCall } from "#monitoring";
 import type { Features } from "#features";
 import type { Serving, ServingCall } from "#serving";
 import type { ArtifactFolder, AttemptScope, MlflowCall, Tracking } from "#tracking";
-import type { StationedStep } from "./station-of-step.ts";
+import type { StationedStep } from "#project";
 import type { HealthCheck } from "./health.ts";
 
 /**

@@ -15,7 +15,6 @@ import {
   putStepInputs,
   putStepOutputs,
 } from "#metadata-store/engine";
-import { findRunOfAttempt, updateRun } from "#metadata-store/tracking";
 import type { StepDefinition } from "#pipeline";
 import { stepFailed, stepTimedOut, workerLost } from "./errors.ts";
 import { fireTrigger } from "./trigger.ts";
@@ -321,7 +320,7 @@ export async function writeLost(
     const held = await holdAttempt(transaction, lost);
     if (held === undefined) return false;
     const atMs = parts.clock.now();
-    await killTrackingRun(transaction, lost.attemptId, atMs);
+    await parts.ports.killTrackingRun(transaction, { attemptId: lost.attemptId, atMs });
     const losses = held.stepRun.lost_count + 1;
     if (isStopped(held.run, held.stepRun)) {
       await endAttempt(transaction, held, {
@@ -353,11 +352,4 @@ export async function writeLost(
     }
     return true;
   });
-}
-
-/** The MLflow run that a dead engine's attempt had opened would stay RUNNING for ever. */
-async function killTrackingRun(transaction: WriteTransaction, attemptId: string, atMs: number): Promise<void> {
-  const run = await findRunOfAttempt(transaction, attemptId);
-  if (run?.status === "RUNNING")
-    await updateRun(transaction, { run, status: "KILLED", endTimeMs: atMs, atMs, actor: "engine" });
 }

@@ -1,4 +1,4 @@
-import type { AssetVersion } from "#metadata-store";
+import type { AssetVersion, WriteTransaction } from "#metadata-store";
 import type { Json } from "#base";
 import type { PipelineDefinition } from "#pipeline";
 
@@ -27,6 +27,11 @@ export interface EnginePorts {
     readonly inputs: ReadonlyMap<string, AssetVersion>;
     readonly commit: { readonly id: string; readonly dirty: boolean } | undefined;
   }) => Promise<TrackingRun>;
+  /** Ends the MLflow run that a dead engine's attempt had opened, which would stay RUNNING for ever. */
+  readonly killTrackingRun: (
+    transaction: WriteTransaction,
+    attempt: { readonly attemptId: string; readonly atMs: number },
+  ) => Promise<void>;
   /** A token for the processes of a running attempt, refused as soon as that is no longer current. */
   readonly attemptToken: (attempt: { readonly attemptId: string; readonly token: number }) => Promise<string>;
   /**

@@ -5,7 +5,7 @@ import { readContract, readDashboard } from "#data";
 import { readProjectFeatures } from "#features";
 import { readMonitorDeclarations } from "#monitoring";
 import type { LoadedProject } from "#pipeline";
-import { readMonitorFiles } from "./project-monitors.ts";
+import { readMonitorFiles } from "./monitor-files.ts";
 
 /**
  * Mistakes in the files beside the pipelines: monitors, features, dashboards and contracts, whether a step uses them or

@@ -70,6 +70,11 @@ export interface Tracking {
    * Ends a run: `FINISHED`, `FAILED` or `KILLED`. A run that has ended keeps its end time. @throws TRACKING_RUN_MISSING
    */
   closeRun(runId: string, status: Extract<RunStatus, "FINISHED" | "FAILED" | "KILLED">): Promise<void>;
+  /** Ends the run that an attempt had opened, as `KILLED`, when it is still running. */
+  killRunOf(
+    transaction: WriteTransaction,
+    attempt: { readonly attemptId: string; readonly atMs: number },
+  ): Promise<void>;
   /** A run with its latest metrics, params, tags and inputs; undefined when there is none. */
   getRun(runId: string): Promise<Run | undefined>;
   /**
@@ -103,6 +108,11 @@ export function createTracking({ store, clock, artifactRoot }: TrackingOptions):
           ...(run.endTimeMs === undefined ? { endTimeMs: atMs } : {}),
         });
       });
+    },
+    async killRunOf(transaction, { attemptId, atMs }) {
+      const run = await findRunOfAttempt(transaction, attemptId);
+      if (run?.status === "RUNNING")
+        await updateRun(transaction, { run, status: "KILLED", endTimeMs: atMs, atMs, actor: "engine" });
     },
     getRun: (runId) =>
       store.read(async (transaction) => {

@@ -121,8 +121,8 @@ describeStores("the outbox", async (kind) => {
       );
     const claimed = (await Promise.all([claim(10), claim(10)])).flat();
     assert.deepEqual(
-      claimed.map((delivery) => [delivery.alert.id, delivery.target]).sort(),
-      ["https://one.example/", "https://two.example/"].map((target) => [alert.id, target]),
+      claimed.map(({ alert: { id }, target }) => `${id} ${target}`).sort(),
+      ["https://one.example/", "https://two.example/"].map((target) => `${alert.id} ${target}`),
     );
     assert.deepEqual(await claim(90_000), []);
     assert.equal((await claim(90_010)).length, 2);

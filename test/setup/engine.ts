@@ -24,6 +24,7 @@ export interface TestProject extends TestStore {
 export const testPorts: EnginePorts = {
   platformUrl: () => Promise.resolve("http://127.0.0.1:1"),
   openTrackingRun: () => Promise.reject(new Error("no tracking in this test")),
+  killTrackingRun: () => Promise.resolve(),
   attemptToken: ({ attemptId }) => Promise.resolve(`token-of-${attemptId}`),
   commit: () => Promise.resolve({ id: "0123456789abcdef", dirty: false }),
   resolveSecret: (name) => Promise.resolve(name === "TOKEN" ? "s3cret-value" : undefined),

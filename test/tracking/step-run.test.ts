@@ -52,6 +52,20 @@ describeStores("the run of a step", (kind) => {
     assert.equal(other.experimentId, first.experimentId);
   });
 
+  it("is ended as KILLED when its engine is gone, and keeps the end that it had", async () => {
+    const { store } = await openTestStore(kind);
+    const tracking = createTracking({ store, clock: systemClock, artifactRoot: "mlflow-artifacts:/" });
+    const kill = (attemptId: string) =>
+      store.write((transaction) => tracking.killRunOf(transaction, { attemptId, atMs: 7_000 }));
+    const { runId } = await tracking.openRun(facts);
+    const ended = await tracking.openRun({ ...facts, attemptId: "a2" });
+    await tracking.closeRun(ended.runId, "FINISHED");
+    for (const attemptId of ["a1", "a1", "a2", "unheard"]) await kill(attemptId);
+    const killed = (await tracking.getRun(runId))?.info;
+    assert.deepEqual([killed?.status, killed?.endTimeMs], ["KILLED", 7_000]);
+    assert.equal((await tracking.getRun(ended.runId))?.info.status, "FINISHED");
+  });
+
   it("ends with its status, and says so in the event log", async () => {
     const { store } = await openTestStore(kind);
     const tracking = createTracking({
