@@ -22,7 +22,6 @@ const WITHOUT_DOOR: Readonly<Record<string, string>> = {
   listDeliveries: "tests look at what was sent",
   listMissingRoutes: "`npm run generate` names what MLflow has and esteira has not",
   openPlatform: "tests and benches open a project without the command line",
-  revokeApproval: "waits for a command and a page that take back an approval",
 };
 
 interface Report {

@@ -7,6 +7,7 @@ const TARGET = join(FOLDER, "schemas.ts");
 const NOT_SOURCES: ReadonlySet<string> = new Set([
   "api-schemas.ts",
   "api-summaries.ts",
+  "approval-statement.ts",
   "client.ts",
   "index.ts",
   "openapi.ts",

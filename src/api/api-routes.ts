@@ -1,6 +1,7 @@
 import type { Action } from "./action.ts";
 import type { Alert, Monitor } from "./alert.ts";
-import type { Approval, Approvals, NewApproval } from "./approval.ts";
+import type { Approval, ApprovalRevocation, Approvals, NewApproval } from "./approval.ts";
+import type { NewSigningKey, SigningKey, SigningKeys } from "./signing-key.ts";
 import type { RecipeDifference } from "./recipe.ts";
 import type { EnvironmentRules } from "./rules.ts";
 import type { AssetVersionSummary } from "./asset.ts";
@@ -117,6 +118,14 @@ export interface ApiShapes {
   readonly rollBack: { body: Rollback; response: requests.Acknowledged };
   readonly listApprovals: { response: Approvals };
   readonly createApproval: { body: NewApproval; response: Approval };
+  readonly revokeApproval: {
+    params: requests.IdParams;
+    body: ApprovalRevocation;
+    response: requests.Acknowledged;
+  };
+  readonly listKeys: { response: SigningKeys };
+  readonly registerKey: { body: NewSigningKey; response: SigningKey };
+  readonly revokeKey: { params: requests.IdParams; response: requests.Acknowledged };
   readonly getRecipe: { params: requests.NameParams; query: requests.RecipeQuery; response: RecipeDifference };
   readonly listDashboards: { query: requests.PageQuery; response: Page<DashboardSummary> };
   readonly getDashboard: { params: requests.NameParams; response: DashboardDetail };
@@ -194,6 +203,10 @@ export const apiRoutes: Readonly<Record<keyof ApiShapes, Route>> = {
   rollBack: change("rollBack", "releases/rollback", "rollback", "release"),
   listApprovals: read("listApprovals", "approvals", "approval"),
   createApproval: change("createApproval", "approvals", "approve", "approval"),
+  revokeApproval: change("revokeApproval", "approvals/:id/revoke", "approve", "approval"),
+  listKeys: read("listKeys", "keys", "approval"),
+  registerKey: change("registerKey", "keys", "approve", "approval"),
+  revokeKey: change("revokeKey", "keys/:id/revoke", "approve", "approval"),
   getRecipe: read("getRecipe", "recipes/:name", "approval"),
   listDashboards: read("listDashboards", "dashboards", "dashboard"),
   getDashboard: read("getDashboard", "dashboards/:name", "dashboard"),

@@ -16,6 +16,9 @@ export interface Approval {
   readonly atMs: number;
   readonly comment?: string | undefined;
   readonly revokedAtMs?: number | undefined;
+  readonly expiresAtMs?: number | undefined;
+  /** Key that signed it. */
+  readonly keyId?: string | undefined;
 }
 
 /** What a model that waits for approval is judged by. */
@@ -52,6 +55,10 @@ export interface PendingApproval {
   readonly evidence?: ApprovalEvidence | undefined;
   readonly required: number;
   readonly given: number;
+  /** Only signed approvals count. */
+  readonly signed: boolean;
+  /** Digest of the rules of the environment: part of what is signed. */
+  readonly rulesDigest: string;
   readonly pipelineRunId?: string | undefined;
   readonly stepRunId?: string | undefined;
   /** Whether the caller may decide. */
@@ -75,5 +82,14 @@ export interface NewApproval {
   readonly subjectKind: ApprovalSubjectKind;
   readonly digest: string;
   readonly environment?: string | undefined;
+  readonly comment?: string | undefined;
+  /** Until when it counts; of a signed decision, what it says itself. */
+  readonly expiresAtMs?: number | undefined;
+  /** The decision as it was signed: a DSSE envelope as JSON. */
+  readonly envelope?: string | undefined;
+}
+
+/** Body of `POST approvals/:id/revoke`. */
+export interface ApprovalRevocation {
   readonly comment?: string | undefined;
 }

@@ -6,6 +6,15 @@ export { type MlflowRouteName, mlflowRoutes } from "./mlflow-routes.ts";
 export { describeRoutes } from "./openapi.ts";
 export { descriptionRoutes, hookRoutes, operationRoutes } from "./operation-routes.ts";
 export type { Alert, Monitor } from "./alert.ts";
+export {
+  APPROVAL_PAYLOAD_TYPE,
+  type ApprovalStatement,
+  formatApprovalStatement,
+  keyProofText,
+  preAuthEncoding,
+  type SignedEnvelope,
+} from "./approval-statement.ts";
+export type { NewSigningKey, SigningKey, SigningKeys } from "./signing-key.ts";
 export type { EnvironmentRules, RuleChange, RuleName, RulesVersion } from "./rules.ts";
 export type { NamedRecipe, RecipeChange, RecipeDifference, RecipePart } from "./recipe.ts";
 export type {

@@ -3,7 +3,7 @@
 import { z } from "zod";
 import type { Action } from "./action.ts";
 import type { Alert, Monitor } from "./alert.ts";
-import type { Approval, ApprovalEvidence, ApprovalSubjectKind, Approvals, NewApproval, PendingApproval } from "./approval.ts";
+import type { Approval, ApprovalEvidence, ApprovalRevocation, ApprovalSubjectKind, Approvals, NewApproval, PendingApproval } from "./approval.ts";
 import type { ApiAssetKind, AssetVersionSummary, StepReference, VersionReference } from "./asset.ts";
 import type { Change } from "./change.ts";
 import type { DashboardDetail, DashboardSummary, DashboardTile } from "./dashboard.ts";
@@ -22,6 +22,7 @@ import type { NamedRecipe, RecipeChange, RecipeDifference, RecipePart } from "./
 import type { Environment, Release, ReleaseStatus, Rollback } from "./release.ts";
 import type { EnvironmentRules, RuleChange, RuleName, RulesVersion } from "./rules.ts";
 import type { Session } from "./session.ts";
+import type { NewSigningKey, SigningKey, SigningKeys } from "./signing-key.ts";
 
 export const actionSchema: z.ZodType<Action> = z.enum(["read", "describe", "predict", "label", "evaluate", "log", "register", "edit", "run", "cancel", "acknowledge", "quarantine", "restore", "approve", "rollback", "deploy", "drop", "administer"]);
 
@@ -75,6 +76,8 @@ export const approvalSchema: z.ZodType<Approval> = z.object({
   "atMs": z.number(),
   "comment": z.string().optional(),
   "revokedAtMs": z.number().optional(),
+  "expiresAtMs": z.number().optional(),
+  "keyId": z.string().optional().describe("Key that signed it."),
 }).describe("A decision, bound to a digest: any change of the content voids it.");
 
 export const verdictStateSchema: z.ZodType<VerdictState> = z.enum(["passed", "refused", "none"]);
@@ -103,6 +106,8 @@ export const pendingApprovalSchema: z.ZodType<PendingApproval> = z.object({
   "evidence": approvalEvidenceSchema.optional(),
   "required": z.number(),
   "given": z.number(),
+  "signed": z.boolean().describe("Only signed approvals count."),
+  "rulesDigest": z.string().describe("Digest of the rules of the environment: part of what is signed."),
   "pipelineRunId": z.string().optional(),
   "stepRunId": z.string().optional(),
   "mayApprove": z.boolean().describe("Whether the caller may decide."),
@@ -122,7 +127,13 @@ export const newApprovalSchema: z.ZodType<NewApproval> = z.object({
   "digest": z.string(),
   "environment": z.string().optional(),
   "comment": z.string().optional(),
+  "expiresAtMs": z.number().optional().describe("Until when it counts; of a signed decision, what it says itself."),
+  "envelope": z.string().optional().describe("The decision as it was signed: a DSSE envelope as JSON."),
 }).describe("Body of `POST approvals`.");
+
+export const approvalRevocationSchema: z.ZodType<ApprovalRevocation> = z.object({
+  "comment": z.string().optional(),
+}).describe("Body of `POST approvals/:id/revoke`.");
 
 export const apiAssetKindSchema: z.ZodType<ApiAssetKind> = z.enum(["data", "features", "notebook", "model", "code", "report"]).describe("What kind of thing an asset is.");
 
@@ -1050,3 +1061,21 @@ export const sessionSchema: z.ZodType<Session> = z.object({
   "capabilities": z.array(actionSchema).describe("What the caller may do in the project."),
   "version": z.string().describe("Version of esteira."),
 }).describe("Who is looking, at what, and what they may do.");
+
+export const signingKeySchema: z.ZodType<SigningKey> = z.object({
+  "id": z.string().describe("sha256 of the public key."),
+  "user": z.string(),
+  "label": z.string(),
+  "createdAtMs": z.number(),
+  "revokedAtMs": z.number().optional(),
+}).describe("A key with which a user signs decisions.");
+
+export const newSigningKeySchema: z.ZodType<NewSigningKey> = z.object({
+  "publicKey": z.string().describe("Raw Ed25519 public key, 32 bytes in base64."),
+  "proof": z.string().describe("Signature of `keyProofText` with the key, base64."),
+  "label": z.string().optional(),
+}).describe("Body of `POST keys`.");
+
+export const signingKeysSchema: z.ZodType<SigningKeys> = z.object({
+  "items": z.array(signingKeySchema).describe("Newest first."),
+});

@@ -29,6 +29,19 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     load: () => import("./commands/pipeline/cancel.ts"),
   },
   approve: { summary: "Approve a digest for an environment", load: () => import("./commands/approval/approve.ts") },
+  "approval revoke": {
+    summary: "Take back an approval or a refusal",
+    load: () => import("./commands/approval/revoke.ts"),
+  },
+  "key create": {
+    summary: "Make your key for signing decisions, and register it",
+    load: () => import("./commands/key/create.ts"),
+  },
+  "key list": { summary: "List the keys that decisions are signed with", load: () => import("./commands/key/list.ts") },
+  "key revoke": {
+    summary: "End a key: what was signed with it counts no more",
+    load: () => import("./commands/key/revoke.ts"),
+  },
   "approval list": { summary: "List approvals, waiting and given", load: () => import("./commands/approval/list.ts") },
   "rules show": {
     summary: "Show what protects an environment",

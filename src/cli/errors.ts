@@ -19,3 +19,16 @@ export const usageWrong: ErrorFactory<{ usage: string; reason: string }> = defin
   hint: ({ usage }) => `Usage: esteira ${usage}`,
   solve: "Run the command with `--help` for its options and examples.",
 });
+
+export const keyExists: ErrorFactory<{ file: string }> = defineError("CLI_KEY_EXISTS", {
+  status: 409,
+  message: ({ file }) => `${file} is there already and was left as it is`,
+  solve: "Name another file with `--key`.",
+});
+
+export const keyUnreadable: ErrorFactory<{ file: string; reason: string }> = defineError("CLI_KEY_UNREADABLE", {
+  status: 400,
+  message: ({ file, reason }) => `The key in ${file} cannot be read: ${reason}`,
+  hint: () => "Set ESTEIRA_KEY_PASSPHRASE to its passphrase, or name another file with --key.",
+  solve: "Set `ESTEIRA_KEY_PASSPHRASE` to the passphrase of the key, or name the right file with `--key`.",
+});

@@ -13,6 +13,8 @@ export interface Settings {
   readonly storeFolder: string | undefined;
   /** `ESTEIRA_TOKEN`: API token that the CLI acts with. */
   readonly token: string | undefined;
+  /** `ESTEIRA_KEY_PASSPHRASE`: of the file with the key that signs decisions. */
+  readonly keyPassphrase: string | undefined;
   /** `ESTEIRA_LANG`, else `LC_ALL`, `LC_MESSAGES`, `LANG`. */
   readonly language: Language;
   /** False when `NO_COLOR` is set, output is no terminal or `TERM=dumb`; `FORCE_COLOR` wins. */
@@ -36,6 +38,7 @@ export function readSettings(
     homeFolder: environment["HOME"],
     storeFolder: nonEmpty(environment["ESTEIRA_STORE"]),
     token: nonEmpty(environment["ESTEIRA_TOKEN"]),
+    keyPassphrase: nonEmpty(environment["ESTEIRA_KEY_PASSPHRASE"]),
     language: toLanguage(
       environment["ESTEIRA_LANG"] ?? environment["LC_ALL"] ?? environment["LC_MESSAGES"] ?? environment["LANG"],
     ),
@@ -45,7 +48,7 @@ export function readSettings(
     searchPath: environment["PATH"] ?? "/usr/local/bin:/usr/bin:/bin",
     installer: Object.fromEntries(
       Object.entries(environment).flatMap(([name, value]) =>
-        value === undefined || /SECRET|TOKEN/.test(name) ? [] : [[name, value]],
+        value === undefined || /SECRET|TOKEN|PASSPHRASE/.test(name) ? [] : [[name, value]],
       ),
     ),
     secret: (name) => environment[`ESTEIRA_SECRET_${name.toUpperCase().replaceAll("-", "_")}`],

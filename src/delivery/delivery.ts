@@ -72,6 +72,17 @@ export interface FinishedDeployment {
   readonly kept?: boolean;
 }
 
+/** What runs in an environment, and whether its approvals still stand. */
+export interface StandingRelease {
+  readonly environment: string;
+  readonly asset: string;
+  /** Of a model. */
+  readonly endpoint: string;
+  readonly versionId: string;
+  /** Undefined: they stand. */
+  readonly problem: string | undefined;
+}
+
 /** Puts releases into environments, takes them back, and remembers what ran where and when. */
 export interface Delivery {
   readonly environments: readonly Environment[];
@@ -115,6 +126,8 @@ export interface Delivery {
    * @returns how many aliases moved
    */
   settle(project: string): Promise<number>;
+  /** Whether each asset that is deployed could be deployed now: approvals end, and rules change. */
+  standing(project: string): Promise<readonly StandingRelease[]>;
   /** After a start: finishes rollbacks that a dead process left, and starts services whose supervisor is gone. */
   recover(project: string): Promise<void>;
 }
@@ -204,6 +217,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
         recordRemoval(transaction, { deployed, actor: request.actor, atMs: clock.now() }),
       );
     },
+    standing: (project) => listStanding(project, options),
     settle: (project) => crownTried(project, options),
     async recover(project) {
       await recoverServices(project, options);
@@ -218,6 +232,36 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       }
     },
   };
+}
+
+async function listStanding(project: string, options: DeliveryOptions): Promise<readonly StandingRelease[]> {
+  const { store, approvals, environments } = options;
+  const found: StandingRelease[] = [];
+  for (const deployed of await store.read((transaction) => listDeployed(transaction, { project }))) {
+    const { environment, asset, versionId } = deployed;
+    const { release, version } = await store.read(async (transaction) => ({
+      release: await getRelease(transaction, { id: deployed.releaseId }),
+      version: await getAssetVersion(transaction, { id: versionId }),
+    }));
+    if (release === undefined || version === undefined) continue;
+    const settings = settingsOf(release);
+    const decision = await approvals.stands({
+      project,
+      environment,
+      rules: environments.find(({ name }) => name === environment) ?? { approvals: 0, bind: "version" },
+      version,
+      deploy: settingsAsJson(settings),
+      requestedBy: "engine",
+    });
+    found.push({
+      environment,
+      asset,
+      endpoint: settings.target === "model" ? settings.endpoint : asset,
+      versionId,
+      problem: decision.open ? undefined : decision.gate.reason,
+    });
+  }
+  return found;
 }
 
 /** Makes the versions champions that answer in production now; how many aliases moved. */

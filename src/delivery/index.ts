@@ -5,6 +5,7 @@ export {
   type DeploymentWatch,
   type FinishedDeployment,
   type NewDeployment,
+  type StandingRelease,
 } from "./delivery.ts";
 export { createDeployKind, type DeployDeclaration, type DeployKindOptions } from "./deploy-kind.ts";
 export { type Environment, PRODUCTION, sandboxRequirementOf } from "./environment.ts";

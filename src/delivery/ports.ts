@@ -74,18 +74,23 @@ export type ApprovalDecision =
       readonly gate: { readonly key: string; readonly reason: string };
     };
 
+/** A version that is to go to an environment, or that is there. */
+export interface ProtectedVersion {
+  readonly project: string;
+  readonly environment: string;
+  readonly rules: EnvironmentRules;
+  readonly version: AssetVersion;
+  /** How it would be deployed: part of its recipe. */
+  readonly deploy: Json;
+  readonly requestedBy: string;
+  /** What ran there before comes back: it goes in a freeze too. */
+  readonly isRollback?: boolean;
+}
+
 /** Whether a version may go to an environment. Declared here, implemented by `governance`. */
 export interface ApprovalCheck {
   /** Decides now; a closed gate is recorded as a request that reviewers see. */
-  check(subject: {
-    readonly project: string;
-    readonly environment: string;
-    readonly rules: EnvironmentRules;
-    readonly version: AssetVersion;
-    /** How it would be deployed: part of its recipe. */
-    readonly deploy: Json;
-    readonly requestedBy: string;
-    /** What ran there before comes back: it goes in a freeze too. */
-    readonly isRollback?: boolean;
-  }): Promise<ApprovalDecision>;
+  check(subject: ProtectedVersion): Promise<ApprovalDecision>;
+  /** Whether what runs there could go there now. Nothing is recorded. */
+  stands(subject: ProtectedVersion): Promise<ApprovalDecision>;
 }

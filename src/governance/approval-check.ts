@@ -16,6 +16,7 @@ import { approvalGateKey } from "./approve.ts";
 import { listApprovers } from "./approvers.ts";
 import {
   completeRules,
+  digestOfRules,
   type EnvironmentRules,
   freezeAt,
   type FreezePeriod,
@@ -144,10 +145,10 @@ async function judge(
   }
   const madeBy = binding.subjectKind === "recipe" ? version : undefined;
   const { authors } = await findSubject(store, { project, digest, madeBy }, options.commitAuthors);
+  const rulesDigest = (await options.rules?.digestOf(environment)) ?? digestOfRules(environment, rules);
+  const subject = { project, digest, environment, authors, rules, rulesDigest };
   const count = (): Promise<readonly string[]> =>
-    store.read((transaction) =>
-      listApprovers(transaction, { project, digest, environment, authors, rules, atMs: clock.now() }),
-    );
+    store.read((transaction) => listApprovers(transaction, { ...subject, atMs: clock.now() }));
   return { binding, authors, count, approvedBy: await count() };
 }
 

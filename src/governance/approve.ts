@@ -3,6 +3,7 @@ import { type Clock, type Digest, newId } from "#base";
 import { appendEvent, type MetadataStore, type ReadTransaction, type WriteTransaction } from "#metadata-store";
 import { hasUsers } from "#metadata-store/access";
 import {
+  type ApprovalRequest,
   type ApprovalSubject,
   closeApprovalRequest,
   getApproval,
@@ -15,9 +16,19 @@ import {
 import { openGate, refuseGate } from "#engine";
 import { type ApprovalSubjectFacts, type CommitAuthors, findSubject } from "./approval-subject.ts";
 import { listApprovers } from "./approvers.ts";
-import { completeRules, type EnvironmentRules } from "./environment-rules.ts";
-import { approvalMissing, authorCannotApprove, reviewerRequired, revocationDenied, subjectUnknown } from "./errors.ts";
+import { completeRules, digestOfRules, type EnvironmentRules } from "./environment-rules.ts";
+import {
+  approvalMissing,
+  authorCannotApprove,
+  expiryInvalid,
+  reviewerRequired,
+  revocationDenied,
+  signatureInvalid,
+  signatureNeeded,
+  subjectUnknown,
+} from "./errors.ts";
 import { readVersions, settleChange } from "./rules.ts";
+import { digestOfEnvelope, readSignedDecision, type SignedDecision } from "./signed-approval.ts";
 
 /** One person's decision over a digest. */
 export interface NewDecision {
@@ -30,6 +41,10 @@ export interface NewDecision {
   /** Who decides. */
   readonly identity: Identity;
   readonly comment?: string | undefined;
+  /** The decision as its reviewer signed it: a DSSE envelope as JSON. */
+  readonly envelope?: string | undefined;
+  /** Until when it counts, epoch milliseconds; of a signed one, what it says itself. */
+  readonly expiresAtMs?: number | undefined;
 }
 
 export interface ApproveOptions {
@@ -47,7 +62,8 @@ export function approvalGateKey(digest: string, environment: string): string {
  * the gates that wait for it open in the same transaction; a refusal refuses them. The same person's repeat of a
  * standing decision changes nothing.
  *
- * @throws GOVERNANCE_AUTHOR_CANNOT_APPROVE, GOVERNANCE_REVIEWER_REQUIRED, GOVERNANCE_SUBJECT_UNKNOWN
+ * @throws GOVERNANCE_AUTHOR_CANNOT_APPROVE, GOVERNANCE_REVIEWER_REQUIRED, GOVERNANCE_SUBJECT_UNKNOWN,
+ *   GOVERNANCE_SIGNATURE_NEEDED, GOVERNANCE_SIGNATURE_INVALID, GOVERNANCE_EXPIRY_INVALID
  */
 export async function approve(
   store: MetadataStore,
@@ -89,9 +105,15 @@ async function decide(
   }
   const self = [actor, reviewer.countsFor].find((name) => subject.authors.includes(name));
   if (self !== undefined) throw authorCannotApprove({ actor, subject: subject.name, authors: subject.authors });
+  const sealed = await readSeal(transaction, { ...decision, chosen, atMs, needed: subject.requests });
   const standing = await listApprovalRows(transaction, { project, digest, standing: true, limit: 1000 });
   const same = standing.find(
-    (each) => each.countsFor === reviewer.countsFor && each.decision === chosen && each.environment === environment,
+    (each) =>
+      each.countsFor === reviewer.countsFor &&
+      each.decision === chosen &&
+      each.environment === environment &&
+      each.envelope === decision.envelope &&
+      (each.expiresAtMs ?? Infinity) > atMs,
   );
   const approval: StoredApproval = same ?? {
     id: newId(),
@@ -106,6 +128,8 @@ async function decide(
     atMs,
     revokedAtMs: undefined,
     revokedBy: undefined,
+    expiresAtMs: sealed.expiresAtMs,
+    envelope: decision.envelope,
   };
   if (same === undefined) {
     await insertApproval(transaction, approval);
@@ -123,6 +147,8 @@ async function decide(
         environment,
         countsFor: reviewer.countsFor,
         comment: approval.comment,
+        key: sealed.keyId,
+        expiresAtMs: sealed.expiresAtMs,
       },
     });
   }
@@ -158,7 +184,7 @@ async function moveGates(
         digest,
         environment,
         authors: facts.subject.authors,
-        rules: await rulesOf(transaction, request),
+        ...(await rulesOf(transaction, request)),
         atMs,
       });
       if (approvers.length < request.needed) continue;
@@ -172,9 +198,49 @@ async function moveGates(
 async function rulesOf(
   transaction: ReadTransaction,
   request: { readonly project: string; readonly environment: string; readonly needed: number },
-): Promise<EnvironmentRules> {
-  const versions = await readVersions(transaction, request);
-  return versions.at(-1)?.rules ?? completeRules({ approvals: request.needed, bind: "version" });
+): Promise<{ readonly rules: EnvironmentRules; readonly rulesDigest: Digest }> {
+  const version = (await readVersions(transaction, request)).at(-1);
+  if (version !== undefined) return { rules: version.rules, rulesDigest: version.digest };
+  const rules = completeRules({ approvals: request.needed, bind: "version" });
+  return { rules, rulesDigest: digestOfRules(request.environment, rules) };
+}
+
+/** What the signature of a decision says; where the rules ask for one and there is none, it is refused. */
+async function readSeal(
+  transaction: ReadTransaction,
+  decision: NewDecision & {
+    readonly chosen: "approved" | "refused";
+    readonly atMs: number;
+    readonly needed: readonly ApprovalRequest[];
+  },
+): Promise<{ readonly expiresAtMs: number | undefined; readonly keyId: string | undefined }> {
+  const { project, digest, environment, envelope, expiresAtMs, identity, chosen, atMs } = decision;
+  if (expiresAtMs !== undefined && expiresAtMs <= atMs) throw expiryInvalid({ expiresAtMs });
+  const asked = decision.needed.filter((each) => environment === undefined || each.environment === environment);
+  if (envelope === undefined) {
+    for (const request of chosen === "approved" ? asked : [])
+      if ((await rulesOf(transaction, request)).rules.signed)
+        throw signatureNeeded({ environment: request.environment });
+    return { expiresAtMs, keyId: undefined };
+  }
+  if (environment === undefined) throw signatureInvalid({ problem: "it names no environment" });
+  const needed = asked[0]?.needed ?? 0;
+  const { rulesDigest } = await rulesOf(transaction, { project, environment, needed });
+  const read = await readSignedDecision(transaction, envelope, { project, digest, environment, rulesDigest });
+  if ("problem" in read) throw signatureInvalid(read);
+  assertOwn(read, { actor: identity.name, chosen, atMs });
+  return { expiresAtMs: read.expiresAtMs, keyId: read.key.id };
+}
+
+function assertOwn(
+  read: SignedDecision,
+  { actor, chosen, atMs }: { readonly actor: string; readonly chosen: string; readonly atMs: number },
+): void {
+  if (read.reviewer !== actor) throw signatureInvalid({ problem: `it is signed by ${read.reviewer}` });
+  if (read.decision !== chosen) throw signatureInvalid({ problem: `it says ${read.decision}` });
+  if (read.key.revokedAtMs !== undefined) throw signatureInvalid({ problem: "its key was revoked" });
+  if (read.expiresAtMs !== undefined && read.expiresAtMs <= atMs)
+    throw expiryInvalid({ expiresAtMs: read.expiresAtMs });
 }
 
 /**
@@ -224,7 +290,13 @@ export async function revokeApproval(
       subjectKind: "approval",
       subject: approval.digest,
       actor,
-      data: { id: approval.id, kind: approval.subjectKind, environment: approval.environment, comment: facts.comment },
+      data: {
+        id: approval.id,
+        kind: approval.subjectKind,
+        environment: approval.environment,
+        comment: facts.comment,
+        envelope: approval.envelope === undefined ? undefined : digestOfEnvelope(approval.envelope),
+      },
     });
   });
 }
@@ -260,6 +332,10 @@ export interface PendingApproval {
   readonly environment: string;
   readonly reason: string;
   readonly needed: number;
+  /** Only signed approvals count. */
+  readonly signed: boolean;
+  /** Digest of the rules: part of what is signed. */
+  readonly rulesDigest: Digest;
   readonly approvedBy: readonly string[];
   readonly authors: readonly string[];
   readonly requestedBy: string;
@@ -280,10 +356,11 @@ export async function listPendingApprovals(
       listApprovers(transaction, {
         ...request,
         authors,
-        rules: await rulesOf(transaction, request),
+        ...(await rulesOf(transaction, request)),
         atMs: clock.now(),
       }),
     );
+    const { rules, rulesDigest } = await store.read((transaction) => rulesOf(transaction, request));
     const { subjectKind, subject, versionId, digest, environment, reason, needed, requestedBy, requestedAtMs } =
       request;
     pending.push({
@@ -295,6 +372,8 @@ export async function listPendingApprovals(
       environment,
       reason,
       needed,
+      signed: rules.signed,
+      rulesDigest,
       approvedBy,
       authors,
       requestedBy,

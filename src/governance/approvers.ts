@@ -1,9 +1,11 @@
 import { roleIn, type Role } from "#access";
+import type { Digest } from "#base";
 import type { ReadTransaction } from "#metadata-store";
 import { getUser, hasUsers } from "#metadata-store/access";
 import { listApprovalRows, type StoredApproval } from "#metadata-store/governance";
-import type { EnvironmentRules } from "./environment-rules.ts";
+import { digestOfRules, type EnvironmentRules } from "./environment-rules.ts";
 import type { BackingCheck } from "./rules-history.ts";
+import { countSigned } from "./signed-approval.ts";
 
 const DECISIONS_READ = 1000;
 
@@ -16,13 +18,15 @@ export interface CountedSubject {
   readonly authors: readonly string[];
   /** Rules in force. */
   readonly rules: EnvironmentRules;
+  /** Of the rules that the store knows: what signed decisions name. */
+  readonly rulesDigest: Digest;
   /** Now. */
   readonly atMs: number;
 }
 
 /** Distinct people whose standing approval counts now: still reviewers, and no authors. Sorted. */
 export async function listApprovers(transaction: ReadTransaction, subject: CountedSubject): Promise<readonly string[]> {
-  const { project, digest, environment, authors, rules } = subject;
+  const { project, digest, environment, authors, rules, atMs } = subject;
   const rows = await listApprovalRows(transaction, {
     project,
     digest,
@@ -32,9 +36,11 @@ export async function listApprovers(transaction: ReadTransaction, subject: Count
   });
   const people = new Set<string>();
   for (const row of rows) {
-    if (row.decision !== "approved" || authors.includes(row.countsFor) || authors.includes(row.actor)) continue;
-    if (!isNamed(row, rules)) continue;
-    if (await isStillReviewer(transaction, { project, actor: row.actor })) people.add(row.countsFor);
+    if (row.decision !== "approved" || (row.expiresAtMs !== undefined && row.expiresAtMs <= atMs)) continue;
+    const given = rules.signed ? await countSigned(transaction, row, subject) : row;
+    if (given === undefined || authors.includes(given.countsFor) || authors.includes(given.actor)) continue;
+    if (!isNamed(given, rules)) continue;
+    if (await isStillReviewer(transaction, { project, actor: given.actor })) people.add(given.countsFor);
   }
   return [...people].toSorted();
 }
@@ -43,18 +49,19 @@ export async function listApprovers(transaction: ReadTransaction, subject: Count
 export function createBackingCheck(transaction: ReadTransaction, project: string): BackingCheck {
   return async ({ digest, environment, rules, atMs }) => {
     const rows = await listApprovalRows(transaction, { project, digest, environment, limit: DECISIONS_READ });
-    const stood = rows.filter(
-      (row) =>
-        row.decision === "approved" &&
-        row.atMs <= atMs &&
-        (row.revokedAtMs === undefined || row.revokedAtMs > atMs) &&
-        isNamed(row, rules),
-    );
-    return new Set(stood.map(({ countsFor }) => countsFor)).size >= rules.approvals;
+    const subject = { project, digest, environment, rulesDigest: digestOfRules(environment, rules), atMs };
+    const people = new Set<string>();
+    for (const row of rows) {
+      if (row.decision !== "approved" || row.atMs > atMs) continue;
+      if (row.revokedAtMs !== undefined && row.revokedAtMs <= atMs) continue;
+      const given = rules.signed ? await countSigned(transaction, row, subject) : row;
+      if (given !== undefined && isNamed(given, rules)) people.add(given.countsFor);
+    }
+    return people.size >= rules.approvals;
   };
 }
 
-function isNamed({ countsFor }: StoredApproval, { reviewers }: EnvironmentRules): boolean {
+function isNamed({ countsFor }: Pick<StoredApproval, "countsFor">, { reviewers }: EnvironmentRules): boolean {
   return reviewers === undefined || reviewers.includes(countsFor);
 }
 

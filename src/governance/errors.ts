@@ -76,3 +76,54 @@ export const rulesUnknown: ErrorFactory<{
     nearest === undefined ? "Name it under environments in esteira.yaml." : `Did you mean ${nearest}?`,
   solve: "Name an environment that `environments` in `esteira.yaml` lists, or that something was deployed to.",
 });
+
+export const signatureNeeded: ErrorFactory<{ environment: string }> = defineError("GOVERNANCE_SIGNATURE_NEEDED", {
+  status: 403,
+  message: ({ environment }) => `Approvals for ${environment} are signed, and this one is not`,
+  hint: () => "Make a key once with esteira key create; esteira approve then signs with it.",
+  solve: "Make a key with `esteira key create`, and approve with `esteira approve`, which signs with it.",
+});
+
+export const signatureInvalid: ErrorFactory<{ problem: string }> = defineError("GOVERNANCE_SIGNATURE_INVALID", {
+  status: 403,
+  message: ({ problem }) => `The signed decision does not hold: ${problem}`,
+  hint: () => "Look at what waits now, and sign that: esteira approval list",
+  solve: "Sign what waits now, with a key of your own that was not revoked.",
+});
+
+export const expiryInvalid: ErrorFactory<{ expiresAtMs: number }> = defineError("GOVERNANCE_EXPIRY_INVALID", {
+  status: 400,
+  message: ({ expiresAtMs }) => `An approval cannot end at ${new Date(expiresAtMs).toISOString()}, which is past`,
+  solve: "Name a time that is to come.",
+});
+
+export const keyInvalid: ErrorFactory<{ problem: string }> = defineError("GOVERNANCE_KEY_INVALID", {
+  status: 400,
+  message: ({ problem }) => `The key cannot be registered: ${problem}`,
+  hint: () => "Make one with: esteira key create",
+  solve: "Register an Ed25519 key of your own, with a proof that you have it: `esteira key create` does both.",
+});
+
+export const keyUnproven: ErrorFactory<{ user: string }> = defineError("GOVERNANCE_KEY_UNPROVEN", {
+  status: 409,
+  message: ({ user }) => `The proof does not show that ${user} has the private key`,
+  hint: () => "The proof is a signature of the text that names the user and the key: esteira key create makes it.",
+  solve: "Sign with the private key of the public key that is registered, in your own name.",
+});
+
+export const keyMissing: ErrorFactory<{ id: string }> = defineError("GOVERNANCE_KEY_MISSING", {
+  status: 404,
+  message: ({ id }) => `There is no key ${id} in force`,
+  hint: () => "List them with: esteira key list",
+  solve: "Use an id that `esteira key list` shows; a revoked one cannot be revoked again.",
+});
+
+export const keyRevocationDenied: ErrorFactory<{ actor: string; id: string; user: string }> = defineError(
+  "GOVERNANCE_KEY_REVOCATION_DENIED",
+  {
+    status: 403,
+    message: ({ actor, id, user }) => `${actor} cannot revoke the key ${id} of ${user}`,
+    hint: () => "Only its owner, or an administrator of every project, can.",
+    solve: "Let its owner, or an administrator of every project, revoke it.",
+  },
+);

@@ -24,3 +24,5 @@ export { compareRecipes } from "./recipe-difference.ts";
 export { type EnvironmentRules, type FreezePeriod, type WrittenRules } from "./environment-rules.ts";
 export { createRules, type Rules, type WrittenEnvironment } from "./rules.ts";
 export { describeRules } from "./rules-description.ts";
+export { signerOf } from "./signed-approval.ts";
+export { listKeys, type NewSigningKey, registerKey, revokeKey } from "./signing-keys.ts";

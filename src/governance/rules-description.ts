@@ -47,7 +47,7 @@ export async function describeRules(
   }
   return {
     environment,
-    digest: digestOfRules(environment, inForce),
+    digest: versions.at(-1)?.digest ?? digestOfRules(environment, inForce),
     rules: RULE_NAMES.map((rule) => ({ rule, value: textOf(inForce, rule) })),
     lowered: written === undefined ? [] : differences(inForce, written),
     change: waiting?.digest,

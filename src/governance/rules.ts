@@ -1,4 +1,4 @@
-import type { Clock } from "#base";
+import type { Clock, Digest } from "#base";
 import { appendEvent, type MetadataStore, type ReadTransaction, type WriteTransaction } from "#metadata-store";
 import { listUsers } from "#metadata-store/access";
 import {
@@ -47,6 +47,8 @@ export interface Rules {
    * Reads the store.
    */
   inForce(environment: string): Promise<EnvironmentRules | undefined>;
+  /** Digest of the rules that the store knows, which signed decisions name; undefined before the first declaration. */
+  digestOf(environment: string): Promise<Digest | undefined>;
   /** As the file of this process writes them; undefined when it does not name the environment. */
   written(environment: string): EnvironmentRules | undefined;
   /** The same for every environment of the file, as of the last `declare` or `refresh`. */
@@ -102,6 +104,10 @@ export function createRules(options: RulesOptions): Rules {
     async inForce(environment) {
       const versions = await store.read((transaction) => readVersions(transaction, { project, environment }));
       return strict(environment, versions);
+    },
+    async digestOf(environment) {
+      const versions = await store.read((transaction) => readVersions(transaction, { project, environment }));
+      return versions.at(-1)?.digest;
     },
     written: (environment) => written.get(environment),
     current: () => [...known].map(([name, rules]) => ({ ...rules, name })),
@@ -268,7 +274,15 @@ export async function settleChange(
     return false;
   }
   const { rules, digest, from, authors } = asked.data;
-  const key = { project, digest: change, environment, authors, rules: current.rules, atMs };
+  const key = {
+    project,
+    digest: change,
+    environment,
+    authors,
+    rules: current.rules,
+    rulesDigest: current.digest,
+    atMs,
+  };
   const approvedBy = await listApprovers(transaction, key);
   if (approvedBy.length < current.rules.approvals) return false;
   const data = { rules, digest, from, change, approvedBy };

@@ -11,6 +11,7 @@ import { servingTrialsMigration } from "./migrations/0012-serving-trials.ts";
 import { growthMigration } from "./migrations/0013-growth.ts";
 import { ownConditionMigration } from "./migrations/0014-own-condition.ts";
 import { engineIndexMigration } from "./migrations/0015-engine-index.ts";
+import { signedApprovalsMigration } from "./migrations/0016-signed-approvals.ts";
 import { assetMigration } from "./migrations/0002-asset.ts";
 import { pipelineMigration } from "./migrations/0003-pipeline.ts";
 import { eventMigration } from "./migrations/0001-event.ts";
@@ -32,4 +33,5 @@ export const migrations: readonly Migration[] = [
   growthMigration,
   ownConditionMigration,
   engineIndexMigration,
+  signedApprovalsMigration,
 ];

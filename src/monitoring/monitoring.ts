@@ -4,6 +4,7 @@ import { type Alert, listAlerts, type StoredMonitor } from "#metadata-store/moni
 import { type EndpointKey, type LabelReport, listEndpoints, recordLabels } from "#metadata-store/serving";
 import type { Outbox } from "#outbox";
 import type { DatasetReader, Scorer } from "#models";
+import { alertStanding, type StandingFacts } from "./approval-alert.ts";
 import { createWatchMemory, type WatchMemory } from "./changed-windows.ts";
 import { type EvaluationReport, type EvaluationRequest, evaluateEndpoint } from "./evaluation.ts";
 import type { LabelBatch } from "./label-batch.ts";
@@ -45,6 +46,8 @@ export interface Monitoring {
    * does nothing.
    */
   tick(): Promise<void>;
+  /** Opens an alert for what runs without its approvals, and closes it when they stand again. */
+  reportStanding(facts: StandingFacts): Promise<void>;
   /** Whether an alert was opened on an endpoint since a time and is not closed (`AlertWatch` of `serving`). */
   openSince(key: EndpointKey, sinceMs: number): Promise<boolean>;
 }
@@ -127,6 +130,7 @@ export function createMonitoring(options: MonitoringOptions): Monitoring {
         ticking = false;
       }
     },
+    reportStanding: (facts) => store.write((transaction) => alertStanding(transaction, facts, clock.now())),
     async openSince(key, sinceMs) {
       const alerts = await store.read((transaction) =>
         listAlerts(transaction, {

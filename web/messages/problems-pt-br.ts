@@ -159,6 +159,33 @@ export const problemsPtBr: ProblemTexts = {
     message: "{actor} não pode revogar a aprovação {id}, dada por {by}.",
     hint: "Só quem a deu, ou quem administra, pode revogá-la.",
   },
+  GOVERNANCE_SIGNATURE_NEEDED: {
+    message: "As aprovações para {environment} são assinadas, e esta não é.",
+    hint: "Quem revisa e tem uma chave aprova pela linha de comando; o guia de aprovações diz como.",
+  },
+  GOVERNANCE_SIGNATURE_INVALID: {
+    message: "A decisão assinada não vale: {problem}.",
+    hint: "Veja o que espera agora, e assine isso.",
+  },
+  GOVERNANCE_EXPIRY_INVALID: { message: "Uma aprovação não pode terminar em um momento que já passou." },
+  GOVERNANCE_RULES_UNKNOWN: {
+    message: "Não há regras de um ambiente “{environment}”.",
+    hint: "A página Lançamentos lista os ambientes.",
+  },
+  GOVERNANCE_RECIPE_UNKNOWN: { message: "“{asset}” não tem receita {wanted}." },
+  GOVERNANCE_KEY_INVALID: {
+    message: "A chave não pode ser registrada: {problem}.",
+    hint: "O guia de aprovações diz como se cria uma chave.",
+  },
+  GOVERNANCE_KEY_UNPROVEN: {
+    message: "A prova não mostra que {user} tem a chave privada.",
+    hint: "A prova é uma assinatura do texto que nomeia a pessoa e a chave.",
+  },
+  GOVERNANCE_KEY_MISSING: { message: "Não há chave {id} em vigor.", hint: "Talvez tenha sido revogada antes." },
+  GOVERNANCE_KEY_REVOCATION_DENIED: {
+    message: "{actor} não pode revogar a chave {id}, de {user}.",
+    hint: "Só quem a tem, ou quem administra todos os projetos, pode.",
+  },
   GOVERNANCE_TRACE_UNKNOWN: {
     message: "Não existe {kind} {id}.",
     hint: "O identificador pode estar errado, ou o que ele nomeia foi removido.",

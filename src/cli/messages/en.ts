@@ -31,6 +31,10 @@ export const en = {
   quarantineHint: "Held back, with rule and place: esteira quarantine list {dataset}",
   logHint: "Its log: esteira logs {id} {step}",
   cached: "cached",
+  approvalRevoked: "Revoked {id}.",
+  keyCreated: "{id} signs for {user}; the private key is in {file}.",
+  keyRevoked: "Revoked {id}; what was signed with it counts no more.",
+  keysNone: "There are no keys. Make yours with: esteira key create",
   rulesAgreed: "agreed by {people}",
   rulesNotAsked:
     "Not asked for yet: a server that starts with this file, or a run, asks for the approvals that it takes.",

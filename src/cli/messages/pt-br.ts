@@ -30,6 +30,10 @@ export const ptBr: Readonly<Record<MessageKey, string>> = {
   quarantineHint: "Retido, com regra e lugar: esteira quarantine list {dataset}",
   logHint: "O log: esteira logs {id} {step}",
   cached: "do cache",
+  approvalRevoked: "{id} revogada.",
+  keyCreated: "{id} assina por {user}; a chave privada está em {file}.",
+  keyRevoked: "{id} revogada; o que foi assinado com ela não conta mais.",
+  keysNone: "Não há chaves. Crie a sua com: esteira key create",
   rulesAgreed: "com o acordo de {people}",
   rulesNotAsked:
     "Ainda não foi pedido: um servidor que inicia com este arquivo, ou uma execução, pede as aprovações necessárias.",

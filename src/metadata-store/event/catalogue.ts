@@ -46,6 +46,9 @@ interface DecisionEvent {
   readonly environment: Text;
   readonly countsFor: Text;
   readonly comment: Text;
+  /** Key that signed it. */
+  readonly key?: Text;
+  readonly expiresAtMs?: number | undefined;
 }
 
 interface VerdictEvent {
@@ -94,7 +97,10 @@ export interface EventCatalogue {
     readonly needed: number;
     readonly reason: Text;
   };
-  readonly "approval.revoked": Omit<DecisionEvent, "name" | "countsFor">;
+  readonly "approval.revoked": Omit<DecisionEvent, "name" | "countsFor"> & {
+    /** Of a signed one: digest of its signature, whatever becomes of its row. */
+    readonly envelope?: Text;
+  };
   readonly "asset_version.made": {
     readonly id: string;
     readonly kind: string;
@@ -125,6 +131,8 @@ export interface EventCatalogue {
   };
   readonly "grant.removed": { readonly project: string; readonly role?: undefined };
   readonly "grant.set": { readonly project: string; readonly role: string };
+  readonly "key.registered": { readonly user: string; readonly label: string };
+  readonly "key.revoked": { readonly user: string };
   readonly "labels.recorded": {
     readonly received: number;
     readonly matched: number;
@@ -281,6 +289,7 @@ export const EVENT_WRITERS = {
   experiment: "tracking",
   feature_view: "features",
   grant: "access",
+  key: "governance",
   labels: "monitoring",
   logged_model: "tracking",
   model_alias: "models",

@@ -23,6 +23,10 @@ export interface StoredApproval {
   readonly atMs: number;
   readonly revokedAtMs: number | undefined;
   readonly revokedBy: string | undefined;
+  /** Undefined: until it is revoked. */
+  readonly expiresAtMs: number | undefined;
+  /** The signed decision, a DSSE envelope as JSON; undefined: not signed. */
+  readonly envelope: string | undefined;
 }
 
 /** Adds a decision. Decisions are never changed, only revoked. */
@@ -45,6 +49,8 @@ export async function insertApproval(
       at_ms: approval.atMs,
       revoked_at_ms: null,
       revoked_by: null,
+      expires_at_ms: approval.expiresAtMs ?? null,
+      envelope: approval.envelope ?? null,
     })
     .execute();
 }
@@ -132,5 +138,7 @@ function toApproval(row: Selectable<GovernanceTables["approval"]>): StoredApprov
     atMs: row.at_ms,
     revokedAtMs: row.revoked_at_ms ?? undefined,
     revokedBy: row.revoked_by ?? undefined,
+    expiresAtMs: row.expires_at_ms ?? undefined,
+    envelope: row.envelope ?? undefined,
   };
 }

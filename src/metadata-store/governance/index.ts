@@ -15,5 +15,12 @@ export {
   listApprovalRequests,
   upsertApprovalRequest,
 } from "./approval-request.ts";
+export {
+  getSigningKey,
+  insertSigningKey,
+  listSigningKeys,
+  markSigningKeyRevoked,
+  type SigningKey,
+} from "./signing-key.ts";
 export { listAuthors } from "./authors.ts";
 export { countVerdicts, getVerdict, listVerdicts, recordVerdict, type StoredVerdict } from "./verdict.ts";

@@ -14,6 +14,20 @@ export interface GovernanceTables {
     at_ms: number;
     revoked_at_ms: number | null;
     revoked_by: string | null;
+    /** Epoch milliseconds; null: until it is revoked. */
+    expires_at_ms: number | null;
+    /** The signed decision, a DSSE envelope; null: not signed. */
+    envelope: string | null;
+  };
+  signing_key: {
+    /** sha256 of the public key. */
+    id: string;
+    user_name: string;
+    /** Raw, base64. */
+    public_key: string;
+    label: string;
+    created_at_ms: number;
+    revoked_at_ms: number | null;
   };
   approval_request: {
     project: string;

@@ -73,7 +73,9 @@ create table "approval" (
   "comment" text not null,
   "at_ms" bigint not null,
   "revoked_at_ms" bigint,
-  "revoked_by" text
+  "revoked_by" text,
+  "expires_at_ms" bigint,
+  "envelope" text
 );
 
 create table "approval_request" (
@@ -742,6 +744,15 @@ create table "schema_migration" (
   "applied_at_ms" bigint not null
 );
 
+create table "signing_key" (
+  "id" text not null,
+  "user_name" text not null,
+  "public_key" text not null,
+  "label" text not null,
+  "created_at_ms" bigint not null,
+  "revoked_at_ms" bigint
+);
+
 create table "slot" (
   "project" text not null,
   "group_name" text not null,
@@ -1091,6 +1102,8 @@ CREATE INDEX schedule_due ON schedule USING btree (project, next_at_ms);
 CREATE UNIQUE INDEX schedule_pkey ON schedule USING btree (project, pipeline, "position");
 
 CREATE UNIQUE INDEX schema_migration_pkey ON schema_migration USING btree (number);
+
+CREATE UNIQUE INDEX signing_key_pkey ON signing_key USING btree (id);
 
 CREATE UNIQUE INDEX slot_group_pkey ON slot_group USING btree (project, group_name);
 

@@ -70,7 +70,9 @@ CREATE TABLE "approval" ("id" text primary key,
   "comment" text not null,
   "at_ms" bigint not null,
   "revoked_at_ms" bigint,
-  "revoked_by" text);
+  "revoked_by" text,
+  "expires_at_ms" bigint,
+  "envelope" text);
 
 CREATE TABLE "approval_request" ("project" text not null,
   "digest" text not null,
@@ -624,6 +626,13 @@ CREATE TABLE schedule (project text not null, pipeline text not null, position b
     next_at_ms bigint not null, last_at_ms bigint, primary key (project, pipeline, position));
 
 CREATE TABLE schema_migration (number bigint primary key, name text not null, applied_at_ms bigint not null);
+
+CREATE TABLE "signing_key" ("id" text primary key,
+  "user_name" text not null,
+  "public_key" text not null,
+  "label" text not null,
+  "created_at_ms" bigint not null,
+  "revoked_at_ms" bigint);
 
 CREATE TABLE slot (project text not null, group_name text not null, holder text not null, step_run_id text not null, expires_at_ms bigint not null,
     acquired_at_ms bigint not null, primary key (project, group_name, holder));

@@ -1,10 +1,25 @@
-import type { Approval, PendingApproval } from "#api";
+import { type Approval, keyProofText, type PendingApproval, type SigningKey } from "#api";
 import type { Platform } from "#app";
 import { isAllowed } from "#access";
 import { type Digest, isDigest } from "#base";
-import { approve, listApprovals, listPendingApprovals, type PendingApproval as Pending } from "#governance";
+import {
+  approve,
+  listApprovals,
+  listKeys,
+  listPendingApprovals,
+  type PendingApproval as Pending,
+  registerKey,
+  revokeApproval,
+  revokeKey,
+  signerOf,
+} from "#governance";
 import { getAssetVersion, listVersionsByDigest } from "#metadata-store";
-import { countApprovalRequests, countDecisions, type StoredApproval } from "#metadata-store/governance";
+import {
+  countApprovalRequests,
+  countDecisions,
+  type SigningKey as StoredKey,
+  type StoredApproval,
+} from "#metadata-store/governance";
 import { findWaitingStepRun } from "#metadata-store/engine";
 import type { ApiHandlers } from "../api/api-mounts.ts";
 import { requestInvalid } from "../errors.ts";
@@ -12,8 +27,13 @@ import { readEvidence } from "./approval-evidence.ts";
 
 const GIVEN_SHOWN = 200;
 
-/** Approvals asked for and given. */
-export function createApprovalHandlers(platform: Platform): Pick<ApiHandlers, "listApprovals" | "createApproval"> {
+type ApprovalHandlers = Pick<
+  ApiHandlers,
+  "listApprovals" | "createApproval" | "revokeApproval" | "listKeys" | "registerKey" | "revokeKey"
+>;
+
+/** Approvals asked for and given, and the keys that they are signed with. */
+export function createApprovalHandlers(platform: Platform): ApprovalHandlers {
   const { store, project, clock, commitAuthors } = platform;
   return {
     async listApprovals({ identity }) {
@@ -43,12 +63,38 @@ export function createApprovalHandlers(platform: Platform): Pick<ApiHandlers, "l
           decision: body.decision,
           environment: body.environment,
           comment: body.comment,
+          envelope: body.envelope,
+          expiresAtMs: body.expiresAtMs,
           identity,
         },
         { clock, commitAuthors },
       );
       const [named] = await nameApprovals(platform, [stored]);
       return named ?? toApproval(stored, undefined);
+    },
+    async revokeApproval({ params, body, identity }) {
+      const comment = body.comment === undefined ? {} : { comment: body.comment };
+      await revokeApproval(store, { id: params.id, identity, ...comment }, { clock });
+      return { id: params.id };
+    },
+    listKeys: async () => ({ items: (await listKeys(store)).map(toKey) }),
+    registerKey: async ({ body, identity }) =>
+      toKey(
+        await registerKey(
+          store,
+          {
+            identity,
+            publicKey: body.publicKey,
+            proof: body.proof,
+            proofText: keyProofText(identity.name, body.publicKey),
+            label: body.label ?? "",
+          },
+          { clock },
+        ),
+      ),
+    async revokeKey({ params, identity }) {
+      await revokeKey(store, { id: params.id, identity }, { clock });
+      return { id: params.id };
     },
   };
 }
@@ -96,6 +142,8 @@ function toPending(each: Pending, caller: { readonly name: string; readonly mayR
     reason: each.reason,
     required: each.needed,
     given: each.approvedBy.length,
+    signed: each.signed,
+    rulesDigest: each.rulesDigest,
     mayApprove: reason === undefined,
     mayNotReason: reason,
   };
@@ -132,5 +180,11 @@ function toApproval(stored: StoredApproval, subject: string | undefined): Approv
     atMs: stored.atMs,
     comment: stored.comment === "" ? undefined : stored.comment,
     revokedAtMs: stored.revokedAtMs,
+    expiresAtMs: stored.expiresAtMs,
+    keyId: stored.envelope === undefined ? undefined : signerOf(stored.envelope),
   };
+}
+
+function toKey({ id, user, label, createdAtMs, revokedAtMs }: StoredKey): SigningKey {
+  return { id, user, label, createdAtMs, revokedAtMs };
 }
