@@ -1,3 +1,4 @@
+export { backUpPlatform, checkStoreBackup, restoreProjectStore } from "./back-up.ts";
 export { assertAdministrator } from "./assert-administrator.ts";
 export { captureAgain, discardHeldRows, dropProjectDataset, restoreProjectDataset } from "./change-dataset.ts";
 export { createUserWithToken } from "./create-user.ts";

@@ -146,6 +146,14 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: "Check every object, log entry and data file of the store against its digest",
     load: () => import("./commands/server/verify.ts"),
   },
+  backup: {
+    summary: "Copy the whole store into a folder, while everything runs",
+    load: () => import("./commands/server/backup.ts"),
+  },
+  restore: {
+    summary: "Make the store from a backup",
+    load: () => import("./commands/server/restore.ts"),
+  },
   "user create": { summary: "Create a user and its first token", load: () => import("./commands/user/create.ts") },
   "user list": { summary: "List users and roles", load: () => import("./commands/user/list.ts") },
   "user grant": { summary: "Give a user a role in a project", load: () => import("./commands/user/grant.ts") },

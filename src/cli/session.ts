@@ -79,15 +79,7 @@ export async function openFor(
   options: OptionValues,
   facts: { readonly storeOnlyAllowed?: boolean; readonly artifacts?: ArtifactPlaces } = {},
 ): Promise<StorePlatform> {
-  const storeFolder = textOption(options, "store") ?? context.settings.storeFolder;
-  const start = textOption(options, "project") ?? context.workingFolder;
-  const folder = await findProjectFolder(start).catch((error: unknown) => {
-    if (facts.storeOnlyAllowed === true && textOption(options, "project") === undefined && storeFolder !== undefined)
-      return undefined;
-    throw error;
-  });
-  const config =
-    folder === undefined ? storeOnlyConfig(storeFolder ?? start) : await loadProjectConfig(folder, storeFolder);
+  const { config, folder, storeFolder } = await findConfig(context, options, facts);
   facts.artifacts?.assertApart(config.storeFolder);
   if (folder !== undefined && storeFolder !== undefined)
     tellOverride(context, {
@@ -103,6 +95,36 @@ export async function openFor(
     log: operatorLog(context.terminal),
     startServer: startLocalServer,
   });
+}
+
+/**
+ * What the project, or the bare store that `--store` names, is configured with; its store is left alone.
+ *
+ * @throws CONFIG_PROJECT_MISSING, CONFIG_PROJECT_INVALID
+ */
+export async function configFor(context: CommandContext, options: OptionValues): Promise<ProjectConfig> {
+  return (await findConfig(context, options, { storeOnlyAllowed: true })).config;
+}
+
+async function findConfig(
+  context: CommandContext,
+  options: OptionValues,
+  facts: { readonly storeOnlyAllowed?: boolean },
+): Promise<{
+  readonly config: ProjectConfig;
+  readonly folder: string | undefined;
+  readonly storeFolder: string | undefined;
+}> {
+  const storeFolder = textOption(options, "store") ?? context.settings.storeFolder;
+  const start = textOption(options, "project") ?? context.workingFolder;
+  const folder = await findProjectFolder(start).catch((error: unknown) => {
+    if (facts.storeOnlyAllowed === true && textOption(options, "project") === undefined && storeFolder !== undefined)
+      return undefined;
+    throw error;
+  });
+  const config =
+    folder === undefined ? storeOnlyConfig(storeFolder ?? start) : await loadProjectConfig(folder, storeFolder);
+  return { config, folder, storeFolder };
 }
 
 /** A store folder brings its own SQLite file: whoever has named a database server is told that it is left out. */

@@ -26,6 +26,20 @@ export const storeTooNew: ErrorFactory<{ store: string; found: number; known: nu
   },
 );
 
+export const storeEmpty: ErrorFactory<{ store: string }> = defineError("METADATA_STORE_EMPTY", {
+  status: 409,
+  message: ({ store }) => `There is no metadata store at ${store}`,
+  hint: () => "Check store.metadata in esteira.yaml, or --store: nothing has run there yet.",
+  solve: "Check `store.metadata` or `--store`: the place named holds no metadata store.",
+});
+
+export const storeNotEmpty: ErrorFactory<{ store: string }> = defineError("METADATA_STORE_NOT_EMPTY", {
+  status: 409,
+  message: ({ store }) => `The metadata store ${store} is not empty: nothing was written`,
+  hint: () => "Name an empty one: another store.folder, --store DIR, or another database or ?schema=.",
+  solve: "Restore into an empty store: another folder, or another database or schema of PostgreSQL.",
+});
+
 export const writeFailed: ErrorFactory<{ reason: string }> = defineError("METADATA_STORE_WRITE_FAILED", {
   status: 503,
   kind: "transient",

@@ -27,19 +27,32 @@ export async function migrate<Tables>(opened: Kysely<Tables>, kind: StoreKind, s
   if (known > migrations.length) throw storeTooNew({ store, found: known, known: migrations.length });
   await database.transaction().execute(async (transaction) => {
     if (kind === "postgres") await sql`select pg_advisory_xact_lock(${sql.lit(LOCK_KEY)})`.execute(transaction);
-    await sql`create table if not exists schema_migration (number bigint primary key, name text not null, applied_at_ms bigint not null)`.execute(
+    await applyMigrations(transaction, kind);
+  });
+}
+
+/**
+ * Applies what is missing, in the transaction that the caller is in.
+ *
+ * @param until the schema that is wanted; default: the newest
+ */
+export async function applyMigrations(
+  transaction: Kysely<never>,
+  kind: StoreKind,
+  until: number = migrations.length,
+): Promise<void> {
+  await sql`create table if not exists schema_migration (number bigint primary key, name text not null, applied_at_ms bigint not null)`.execute(
+    transaction,
+  );
+  const { rows } = await sql<{ count: number }>`select count(*) as count from schema_migration`.execute(transaction);
+  for (let number = Number(rows[0]?.count ?? 0) + 1; number <= until; number++) {
+    const migration = migrations[number - 1];
+    if (migration === undefined) break;
+    await migration.up(transaction, kind);
+    await sql`insert into schema_migration (number, name, applied_at_ms) values (${number}, ${migration.name}, ${Date.now()})`.execute(
       transaction,
     );
-    const { rows } = await sql<{ count: number }>`select count(*) as count from schema_migration`.execute(transaction);
-    for (let number = Number(rows[0]?.count ?? 0) + 1; number <= migrations.length; number++) {
-      const migration = migrations[number - 1];
-      if (migration === undefined) break;
-      await migration.up(transaction, kind);
-      await sql`insert into schema_migration (number, name, applied_at_ms) values (${number}, ${migration.name}, ${Date.now()})`.execute(
-        transaction,
-      );
-    }
-  });
+  }
 }
 
 async function appliedCount(database: Kysely<never>, kind: StoreKind): Promise<number> {

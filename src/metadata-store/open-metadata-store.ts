@@ -1,4 +1,5 @@
 import type { MetadataStore } from "./metadata-store.ts";
+import { pickDriver } from "./pick-driver.ts";
 
 /**
  * Opens a metadata store and brings its schema up to date. Drivers are loaded when they are needed.
@@ -7,13 +8,7 @@ import type { MetadataStore } from "./metadata-store.ts";
  * @throws METADATA_STORE_UNREACHABLE, METADATA_STORE_TOO_NEW
  */
 export async function openMetadataStore(address: string): Promise<MetadataStore> {
-  if (!/^postgres(ql)?:\/\//.test(address)) {
-    const { openSqliteStore } = await import("./drivers/sqlite.ts");
-    return openSqliteStore(address);
-  }
-  const url = new URL(address);
-  const schema = url.searchParams.get("schema");
-  url.searchParams.delete("schema");
-  const { openPostgresStore } = await import("./drivers/postgres.ts");
-  return openPostgresStore({ url: url.href, ...(schema === null ? {} : { schema }) });
+  const driver = pickDriver(address);
+  if (driver.kind === "sqlite") return (await import("./drivers/sqlite.ts")).openSqliteStore(driver.file);
+  return (await import("./drivers/postgres.ts")).openPostgresStore(driver);
 }

@@ -76,6 +76,12 @@ export const en = {
   affectedReleases: "affected releases",
   affectedEndpoints: "affected endpoints",
   verifiedWhole: "{objects} objects and {files} files of tables are whole.",
+  copying: "{files} of {of} files, {size}",
+  backedUp: "{folder} holds the store: {rows} rows and {files} files, {size}; {kept} files were there already.",
+  backupWhole: "The backup is whole: {files} files.",
+  backupDamaged:
+    "{count} of {files} files of the backup is damaged. || {count} of {files} files of the backup are damaged.",
+  restoredStore: "{folder} is the store as it was at {at}: {rows} rows and {files} files, {size}.",
   verifiedDamaged:
     "{count} damaged file among {objects} objects and {files} files of tables. || {count} damaged files among {objects} objects and {files} files of tables.",
   filesBefore: "files before",

@@ -76,6 +76,12 @@ export const ptBr: Readonly<Record<MessageKey, string>> = {
   affectedReleases: "releases afetadas",
   affectedEndpoints: "endpoints afetados",
   verifiedWhole: "{objects} objetos e {files} arquivos de tabelas estão íntegros.",
+  copying: "{files} de {of} arquivos, {size}",
+  backedUp: "{folder} guarda o armazém: {rows} linhas e {files} arquivos, {size}; {kept} arquivos já estavam lá.",
+  backupWhole: "O backup está íntegro: {files} arquivos.",
+  backupDamaged:
+    "{count} de {files} arquivos do backup está danificado. || {count} de {files} arquivos do backup estão danificados.",
+  restoredStore: "{folder} é o armazém como era em {at}: {rows} linhas e {files} arquivos, {size}.",
   verifiedDamaged:
     "{count} arquivo danificado entre {objects} objetos e {files} arquivos de tabelas. || {count} arquivos danificados entre {objects} objetos e {files} arquivos de tabelas.",
   filesBefore: "arquivos antes",

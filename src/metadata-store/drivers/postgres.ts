@@ -109,11 +109,13 @@ async function writeWithRetries<Result>(
   }
 }
 
-function parseInt8(text: string): number | bigint {
+/** A 64-bit integer: a number where that is exact. */
+export function parseInt8(text: string): number | bigint {
   const value = Number(text);
   return Number.isSafeInteger(value) ? value : BigInt(text);
 }
 
-function withoutPassword(url: string): string {
+/** An address as it may be shown. */
+export function withoutPassword(url: string): string {
   return url.replace(/\/\/([^:/@]*):[^@]*@/, "//$1@");
 }
