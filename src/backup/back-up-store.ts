@@ -3,7 +3,7 @@ import { join, relative, resolve, sep } from "node:path";
 import { type Clock, digestOf } from "#base";
 import { openSnapshot } from "#metadata-store/snapshot";
 import { digestOfFile } from "#storage";
-import { type BackupProgress, copyFile, forEachAtOnce, isCopied, namesIn } from "./copy-files.ts";
+import { type BackupProgress, copyFile, failureOf, forEachAtOnce, isCopied, namesIn } from "./copy-files.ts";
 import { backupFolderInside, backupFolderTaken, storeChanging } from "./errors.ts";
 import {
   BACKUP_FILE,
@@ -126,7 +126,7 @@ async function tryBackup(
         done++;
         options.report?.({ files: done, of: paths.length, bytes });
       } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+        if (failureOf(error).code !== "ENOENT") throw error;
         gone = path;
       }
     },

@@ -17,6 +17,11 @@ export interface BackupProgress {
   readonly bytes: number;
 }
 
+/** Code and path of a failure of the file system. */
+export function failureOf(error: unknown): { readonly code?: string | undefined; readonly path?: string | undefined } {
+  return error instanceof Error ? (error as NodeJS.ErrnoException) : {};
+}
+
 /** A file as it was copied. */
 export interface Copied {
   readonly size: number;
@@ -96,7 +101,7 @@ export async function namesIn(folder: string, taken: () => Error): Promise<reado
   try {
     return await readdir(folder);
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
+    const { code } = failureOf(error);
     if (code === "ENOENT") return [];
     throw code === "ENOTDIR" ? taken() : error;
   }

@@ -2,90 +2,88 @@ import { createReadStream } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { isAbsolute, join, normalize } from "node:path";
 import { createInterface } from "node:readline";
+import { z } from "zod";
 import { type Digest, isDigest, messageOf } from "#base";
 import { backupDamaged, backupNotOne, backupTooNew } from "./errors.ts";
 
-export const BACKUP_FORM = "backup/1";
+export const BACKUP_FORM = "backup/1" as const;
 /** Written last: without it a folder is no backup. */
 export const BACKUP_FILE = "backup.json";
 
 /** Below it are the store's files. */
 export const FILES_FOLDER = "files";
 
-/** What `backup.json` says. */
-export interface BackupRecord {
-  readonly form: string;
-  /** Of the project whose store it is. */
-  readonly project: string;
-  /** Of the program that made it. */
-  readonly version: string;
-  /** The moment that the metadata are of, ms since the epoch. */
-  readonly takenAtMs: number;
-  /** Of the metadata: how many migrations their schema has. */
-  readonly schema: number;
-  /** Tables with the number of their rows. */
-  readonly tables: Readonly<Record<string, number>>;
-  /** Below the backup: one `TABLE.ndjson.gz` for each table. */
-  readonly metadata: string;
-  /** Below the backup: a line of JSON for each file. */
-  readonly manifest: string;
-  /** Of the manifest itself. */
-  readonly manifestDigest: Digest;
-  readonly files: number;
-  readonly bytes: number;
-}
+const digestSchema = z.custom<Digest>((value) => typeof value === "string" && isDigest(value), "expected a digest");
+const countSchema = z.int().min(0);
 
-/** A file of a backup. */
-export interface BackedFile {
-  /** Below the backup, with `/`. */
-  readonly path: string;
-  readonly size: number;
-  readonly digest: Digest;
-}
+/** What `backup.json` says. */
+const recordSchema = z.object({
+  form: z.literal(BACKUP_FORM),
+  /** Of the project whose store it is. */
+  project: z.string(),
+  /** Of the program that made it. */
+  version: z.string(),
+  /** The moment that the metadata are of, ms since the epoch. */
+  takenAtMs: countSchema,
+  /** Of the metadata: how many migrations their schema has. */
+  schema: countSchema,
+  /** Tables with the number of their rows. */
+  tables: z.record(z.string().regex(/^[a-z_0-9]+$/), countSchema),
+  /** Below the backup: one `TABLE.ndjson.gz` for each table. */
+  metadata: z.string().refine(isBelow, "leads out of the backup"),
+  /** Below the backup: a line of JSON for each file. */
+  manifest: z.string().refine(isBelow, "leads out of the backup"),
+  /** Of the manifest itself. */
+  manifestDigest: digestSchema,
+  files: countSchema,
+  bytes: countSchema,
+});
+export type BackupRecord = z.output<typeof recordSchema>;
+
+/** A file of a backup: its path below it, with `/`. */
+const fileSchema = z.object({
+  path: z.string().refine(isBelow, "leads out of the backup"),
+  size: countSchema,
+  digest: digestSchema,
+});
+export type BackedFile = z.output<typeof fileSchema>;
 
 /** @throws BACKUP_FOLDER_UNKNOWN, BACKUP_TOO_NEW */
 export async function readRecord(folder: string): Promise<BackupRecord> {
-  let record: BackupRecord;
+  let found: unknown;
   try {
-    record = JSON.parse(await readFile(join(folder, BACKUP_FILE), "utf8")) as BackupRecord;
+    found = JSON.parse(await readFile(join(folder, BACKUP_FILE), "utf8"));
   } catch (error) {
     throw backupNotOne({ folder, reason: messageOf(error) }, error);
   }
-  if (record.form !== BACKUP_FORM) {
-    if (/^backup\/\d+$/.test(String(record.form)))
-      throw backupTooNew({ folder, found: record.form, known: BACKUP_FORM });
-    throw backupNotOne({ folder, reason: `its ${BACKUP_FILE} is of another form` });
-  }
-  for (const path of [record.metadata, record.manifest]) assertBelow(path, BACKUP_FILE);
-  return record;
+  const form = z.object({ form: z.string().regex(/^backup\/\d+$/) }).safeParse(found).data?.form;
+  if (form !== undefined && form !== BACKUP_FORM) throw backupTooNew({ folder, found: form, known: BACKUP_FORM });
+  const { data, error } = recordSchema.safeParse(found);
+  if (data === undefined) throw backupNotOne({ folder, reason: `${BACKUP_FILE}: ${sayProblems(error)}` });
+  return data;
 }
 
 /** The files of a backup. Paths lead nowhere else. @throws BACKUP_DAMAGED */
 export async function* readManifest(folder: string, { manifest }: BackupRecord): AsyncGenerator<BackedFile> {
   let number = 0;
   for await (const line of createInterface({ input: createReadStream(join(folder, manifest)), crlfDelay: Infinity })) {
-    number++;
-    let file: BackedFile;
+    const file = `${manifest}:${++number}`;
+    let found: unknown;
     try {
-      file = JSON.parse(line) as BackedFile;
+      found = JSON.parse(line);
     } catch (error) {
-      throw backupDamaged({ file: `${manifest}:${number}`, problem: `is not JSON (${messageOf(error)})` }, error);
+      throw backupDamaged({ file, problem: `is not JSON (${messageOf(error)})` }, error);
     }
-    assertBelow(file.path, `${manifest}:${number}`);
-    if (!isDigest(file.digest)) throw backupDamaged({ file: `${manifest}:${number}`, problem: "names no digest" });
-    yield file;
+    const { data, error } = fileSchema.safeParse(found);
+    if (data === undefined) throw backupDamaged({ file, problem: `is wrong: ${sayProblems(error)}` });
+    yield data;
   }
 }
 
-function assertBelow(path: unknown, place: string): void {
-  if (
-    typeof path === "string" &&
-    path !== "" &&
-    !path.includes("\0") &&
-    !isAbsolute(path) &&
-    normalize(path) === path &&
-    !path.startsWith("..")
-  )
-    return;
-  throw backupDamaged({ file: place, problem: `names ${JSON.stringify(path)}, which is not below the backup` });
+function sayProblems(error: z.ZodError): string {
+  return error.issues.map(({ path, message }) => `${path.join(".")} ${message}`).join("; ");
+}
+
+function isBelow(path: string): boolean {
+  return path !== "" && !path.includes("\0") && !isAbsolute(path) && normalize(path) === path && !path.startsWith("..");
 }

@@ -67,15 +67,13 @@ function toJson(value: SnapshotValue): string {
 }
 
 function fromLine(line: string): SnapshotRow {
-  const row = (
-    MANY_DIGITS.test(line)
-      ? JSON.parse(line, (_, value: unknown, context?: { readonly source?: string }) =>
-          typeof value === "number" && !Number.isSafeInteger(value) && /^-?\d+$/.test(context?.source ?? "")
-            ? BigInt(context?.source ?? "")
-            : value,
-        )
-      : JSON.parse(line)
-  ) as Record<string, SnapshotValue | { readonly double: string }>;
+  const row: Readonly<Record<string, SnapshotValue | { readonly double: string }>> = MANY_DIGITS.test(line)
+    ? JSON.parse(line, (_, value: unknown, context?: { readonly source?: string }) =>
+        typeof value === "number" && !Number.isSafeInteger(value) && /^-?\d+$/.test(context?.source ?? "")
+          ? BigInt(context?.source ?? "")
+          : value,
+      )
+    : JSON.parse(line);
   return Object.fromEntries(
     Object.entries(row).map(([column, value]) => [
       column,

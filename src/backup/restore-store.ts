@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { digestOfFile } from "#storage";
 import { messageOf } from "#base";
 import { openSnapshotTarget } from "#metadata-store/snapshot";
-import { type BackupProgress, copyFile, forEachAtOnce, namesIn } from "./copy-files.ts";
+import { type BackupProgress, copyFile, failureOf, forEachAtOnce, namesIn } from "./copy-files.ts";
 import { backupDamaged, storeFolderTaken } from "./errors.ts";
 import { type BackedFile, type BackupRecord, FILES_FOLDER, readManifest, readRecord } from "./manifest.ts";
 import { readTable } from "./metadata-files.ts";
@@ -148,7 +148,7 @@ async function copyChecked(facts: {
     if (copied.digest === file.digest) return;
   } catch (error) {
     signal.throwIfAborted();
-    const { code, path } = error as NodeJS.ErrnoException;
+    const { code, path } = failureOf(error);
     if (code === "ENOENT" && path === from) throw backupDamaged({ file: file.path, problem: "is missing" }, error);
     throw error;
   }

@@ -1,6 +1,7 @@
 import type { Dirent } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { failureOf } from "./copy-files.ts";
 
 /** Can be made again, or belongs to what runs now. */
 const LEFT_OUT = new Set(["work", "cache", "python"]);
@@ -16,7 +17,7 @@ const INCOMING = /^[^/]+\/\.?incoming$/;
 export async function listStoreFiles(folder: string): Promise<readonly string[]> {
   const found: string[] = [];
   await walk(folder, "", found);
-  // An entry of a Delta log is written after the data that it names: with logs first, a copy has all that its logs name.
+  // A Delta log's entry is written after the data that it names: with logs first, a copy has all that they name.
   return found.sort((left, right) => Number(isLog(right)) - Number(isLog(left)) || (left < right ? -1 : 1));
 }
 
@@ -30,7 +31,7 @@ async function walk(root: string, below: string, found: string[]): Promise<void>
     entries = await readdir(join(root, below), { withFileTypes: true });
   } catch (error) {
     // A folder that went away meanwhile.
-    if ((error as NodeJS.ErrnoException).code === "ENOENT" && below !== "") return;
+    if (failureOf(error).code === "ENOENT" && below !== "") return;
     throw error;
   }
   for (const entry of entries) {

@@ -37,7 +37,7 @@ const restore = (backup: string, storeFolder: string, address?: string): ReturnT
     signal,
   });
 
-/** Values that a careless copy changes: whole numbers beyond a double's, infinities, quotes, line ends, other scripts. */
+/** Values that a careless copy changes: whole numbers beyond a double's, quotes, line ends, other scripts. */
 async function writeAwkward(store: MetadataStore): Promise<void> {
   await store.write(async (transaction) => {
     for (let count = 0; count < 2500; count++)
@@ -200,7 +200,7 @@ describe("a backup of the files", () => {
       join(opened.backup, "backup.json"),
       JSON.stringify({ form: "backup/1", metadata: "../..", manifest }),
     );
-    await assert.rejects(restore(opened.backup, target), { code: "BACKUP_DAMAGED", message: /not below the backup/ });
+    await assert.rejects(restore(opened.backup, target), { code: "BACKUP_FOLDER_UNKNOWN", message: /leads out/ });
     await writeFile(join(opened.backup, "backup.json"), JSON.stringify({ form: "backup/2" }));
     await assert.rejects(restore(opened.backup, target), { code: "BACKUP_TOO_NEW" });
     await rm(join(opened.backup, "backup.json"));
