@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { Settings } from "#config";
 import { createDatasetStorage } from "#data";
-import { createWebhookHandler, sandboxRequirementOf } from "#delivery";
+import { createWebhookHandler, isolationOfPipeline } from "#delivery";
 import { createWorkspace } from "#executors";
 import { getPipelineDefinition, listPipelines } from "#metadata-store/engine";
 import { createModelStorage } from "#models";
@@ -165,7 +165,10 @@ function createPlatformEngine(
       return parts.rules.current().some(({ approvals, bind }) => approvals > 0 && bind === "recipe");
     },
     commit: (folder) => git.readCommit(folder),
-    sandboxRequiredBy: (pipeline) => sandboxRequirementOf(pipeline, parts.rules.current()),
+    isolationOf: (pipeline, step) => ({
+      ...isolationOfPipeline(pipeline, parts.rules.current()),
+      exempt: config.isolation.exempt.includes(`${pipeline.name}.${step}`),
+    }),
     resolveSecret: async (name) => facts.settings.secret(name),
   };
   const cache = join(config.storeFolder, "cache");

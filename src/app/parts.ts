@@ -1,15 +1,19 @@
-import { join } from "node:path";
+import { isAbsolute, join } from "node:path";
 import { tmpdir } from "node:os";
+import { fileURLToPath } from "node:url";
 import { PROJECT_FILE, type Settings } from "#config";
 import { type Analytics, createAnalytics, createDatasets, type Datasets } from "#data";
 import { createDelivery, type Delivery, PRODUCTION } from "#delivery";
 import {
+  certificateVariables,
   createGit,
+  createIsolation,
   createLocalExecutor,
   createPythonEnvironments,
   createServices,
   createWorkers,
   type Git,
+  type Isolation,
   type PythonEnvironments,
   type Services,
 } from "#executors";
@@ -47,14 +51,23 @@ export interface Parts extends Pick<
   readonly environments: PythonEnvironments;
   /** Where steps and models of Python run. */
   readonly executor: Executor;
+  /** How far they are kept from the platform. */
+  readonly isolation: Isolation;
   readonly temporaryFolder: string;
+}
+
+/** The folder of this machine that artifact locations lie in, when clients write them there themselves. */
+function folderOfRoot(uri: string): string | undefined {
+  if (uri.startsWith("file:")) return fileURLToPath(uri);
+  return isAbsolute(uri) ? uri : undefined;
 }
 
 /** Wires the services over an open store. Nothing runs, and no heavy library is loaded. */
 export function createParts(
-  { project, config, clock, log, metrics, store, objects, access, tracking, artifacts, outbox }: StorePlatform,
+  { project, config, clock, log, metrics, store, objects, access, tracking, outbox, ...platform }: StorePlatform,
   settings: Settings,
 ): Parts {
+  const { artifacts, artifactRoot } = platform;
   const below = (folder: string): string => join(config.storeFolder, folder);
   const analytics = createAnalytics({ folder: below("cache/duckdb"), memoryBytes: config.data.memory });
   const folder = below("datasets");
@@ -62,10 +75,17 @@ export function createParts(
   const reader = createDatasetReader({ datasets, analytics });
   const features = createFeatures({ store, datasets, analytics, clock, log, project, projectFolder: config.folder });
   const environments = createPythonEnvironments({ storeFolder: config.storeFolder, environment: settings.installer });
+  const isolation = createIsolation({ level: config.isolation.level });
+  const seen = { storeFolder: config.storeFolder, readable: config.isolation.folders };
+  const direct = folderOfRoot(artifactRoot);
   const executor = createLocalExecutor({
+    ...seen,
     workFolder: below("work"),
-    storeFolder: config.storeFolder,
     path: settings.searchPath,
+    environment: certificateVariables(settings.installer),
+    isolation,
+    // Where artifacts are no files of this server, clients write them themselves.
+    ...(direct === undefined ? {} : { writable: [direct] }),
   });
   const serving: Serving = createServing({
     store,
@@ -95,7 +115,12 @@ export function createParts(
     clock,
     secret: (name) => settings.secret(name),
   });
-  const services = createServices({ folder: below("services") });
+  const services = createServices({
+    ...seen,
+    folder: below("services"),
+    searchPath: settings.searchPath,
+    isolation,
+  });
   const git = createGit({
     environment: {
       PATH: settings.searchPath,
@@ -156,6 +181,7 @@ export function createParts(
     rules,
     environments,
     executor,
+    isolation,
     temporaryFolder: tmpdir(),
   };
 }

@@ -93,6 +93,7 @@ export function storeOnlyConfig(storeFolder: string, metadataAddress?: string): 
     storeFolder: store,
     metadataAddress: metadataAddress ?? join(store, "metadata.sqlite"),
     capture: { folders: [] },
+    isolation: { level: "auto", exempt: [], folders: [] },
     data: {},
     packaging: { data: "value", limit: 1024 ** 3 },
     models: { protected_aliases: ["champion"] },

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { WRITTEN_BINDINGS, DATA_PACKAGINGS, LANGUAGES } from "./project-choices.ts";
+import { DATA_PACKAGINGS, ISOLATION_SETTINGS, LANGUAGES, WRITTEN_BINDINGS } from "./project-choices.ts";
 import { PROJECT_NAME } from "./project-name.ts";
 
 const SIZE_UNITS: Readonly<Record<string, number>> = {
@@ -87,6 +87,25 @@ const environmentSchema = z
     "there are fewer reviewers than approvals, so nobody could ever approve",
   );
 
+const isolationSchema = z.strictObject({
+  level: z
+    .enum(ISOLATION_SETTINGS)
+    .default("auto")
+    .describe(
+      "`auto`: the strongest that the machine can do. `sandbox`, `user`: at least this, or processes are refused. `none`: processes run as the engine's own user, unless a step or an environment requires more. Default auto.",
+    ),
+  exempt: z
+    .array(z.string())
+    .default([])
+    .describe(
+      "Steps that need the machine itself, as PIPELINE.STEP: they run with `none`, unless an environment requires more. Default none.",
+    ),
+  folders: z
+    .array(z.string().regex(/^\//, "expected an absolute path"))
+    .default([])
+    .describe("Absolute folders that isolated processes may read, beside their own and the system's programs."),
+});
+
 export const projectSchema = z.strictObject({
   name: z
     .string()
@@ -120,6 +139,10 @@ export const projectSchema = z.strictObject({
     })
     .default({ folders: [] })
     .describe("What capture steps may read."),
+  isolation: z
+    .union([isolationSchema, z.enum(ISOLATION_SETTINGS).transform((level) => isolationSchema.parse({ level }))])
+    .default({ level: "auto", exempt: [], folders: [] })
+    .describe("How the processes of steps, models and releases are kept from the platform: a level, or more."),
   data: z
     .strictObject({
       memory: sizeSchema

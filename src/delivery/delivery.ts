@@ -17,6 +17,7 @@ import {
 import type { Blobs } from "#storage";
 import type { Services } from "#executors";
 import { type Environment, findEnvironment, PRODUCTION } from "./environment.ts";
+import { assertIsolated } from "./isolation-check.ts";
 import { nothingDeployed, notApproved, releaseMissing, versionMissing } from "./errors.ts";
 import { findKeptDeployment, stateOf } from "./kept-deployment.ts";
 import { type ApprovalCheck, type ModelTarget, type TargetState } from "./ports.ts";
@@ -178,7 +179,8 @@ export function createDelivery(options: DeliveryOptions): Delivery {
   return {
     environments,
     async deploy(request, watch) {
-      findEnvironment(environments, request.environment);
+      const environment = findEnvironment(environments, request.environment);
+      await store.read((transaction) => assertIsolated(transaction, environment, request.version));
       const begun = await store.read((transaction) => getDeployment(transaction, request));
       const kept = begun === undefined ? await findKeptDeployment(request, options) : undefined;
       if (kept !== undefined) {

@@ -1,6 +1,6 @@
 import { nearestName } from "#base";
 import { environmentUnknown } from "./errors.ts";
-import type { PipelineDefinition } from "#pipeline";
+import type { IsolationDemand, PipelineDefinition } from "#pipeline";
 import type { EnvironmentRules } from "./ports.ts";
 
 /** Name of the environment whose models carry the alias `champion`. */
@@ -9,31 +9,31 @@ export const PRODUCTION = "production";
 /** One environment of the project, from `esteira.yaml`. */
 export interface Environment extends EnvironmentRules {
   readonly name: string;
-  /** Processes that work for it run in a sandbox, or not at all. Default false. */
+  /** What works for it runs in a sandbox, or does not run; what was made with less is not deployed. Default false. */
   readonly sandbox?: boolean;
 }
 
-/** What is told of an environment that requires a sandbox; undefined when it does not. */
-export function sandboxRequirement({ name, sandbox }: Environment): string | undefined {
-  return sandbox === true ? `environment "${name}"` : undefined;
+/** What an environment requires of every process that works for it; undefined when nothing. */
+export function isolationOf({ name, sandbox }: Environment): IsolationDemand | undefined {
+  return sandbox === true ? { atLeast: "sandbox", requiredBy: `environment "${name}"` } : undefined;
 }
 
 /**
- * What requires that the processes of a pipeline's steps run in a sandbox: the first environment it deploys to that
- * does.
+ * How the processes of a pipeline's steps must be isolated: as an environment asks that it deploys to.
  * A step whose environment is known only when it runs counts as one that deploys to all of them.
  */
-export function sandboxRequirementOf(
+export function isolationOfPipeline(
   pipeline: PipelineDefinition,
   environments: readonly Environment[],
-): string | undefined {
+): IsolationDemand | undefined {
   const targets = pipeline.steps
     .filter(({ kind }) => kind === "deploy")
     .flatMap(({ declaration }) => [declaration["to"]].flat().map(String));
-  const strict = environments.filter(
-    ({ name, sandbox }) => sandbox === true && targets.some((target) => target === name || target.includes("${{")),
+  const deployed = environments.filter(({ name }) =>
+    targets.some((target) => target === name || target.includes("${{")),
   );
-  return strict[0] === undefined ? undefined : sandboxRequirement(strict[0]);
+  const strict = deployed.find(({ sandbox }) => sandbox === true);
+  return strict === undefined ? undefined : isolationOf(strict);
 }
 
 /** @throws DELIVERY_ENVIRONMENT_UNKNOWN with the nearest name */

@@ -125,3 +125,19 @@ export const hookExists: ErrorFactory<{ path: string }> = defineError("DELIVERY_
   hint: () => "Call esteira's sender from that hook, or move the hook away first.",
   solve: "Move the existing `post-receive` hook away, or add the sending of push events to it.",
 });
+
+export const isolationTooWeak: ErrorFactory<{
+  asset: string;
+  version: number;
+  environment: string;
+  required: string;
+  made: string;
+  level: string | undefined;
+}> = defineError("DELIVERY_ISOLATION_TOO_WEAK", {
+  status: 403,
+  message: ({ asset, version, environment, required, made, level }) =>
+    `${asset} ${version} may not be deployed to ${environment}, which requires isolation "${required}": ${made} ${level === undefined ? "does not say how the process that made it was isolated" : `was made with "${level}"`}`,
+  hint: () => "Make it again where the machine can do what is required: esteira doctor says what this one can.",
+  solve:
+    "Run the steps again on a machine that can isolate processes as the environment requires, or let the environment require less.",
+});

@@ -3,7 +3,7 @@ import { delimiter, dirname, join } from "node:path";
 import type { AssetVersion } from "#metadata-store";
 import { digestOfTree, type Blobs, type Tree, writeTree } from "#storage";
 import type { RunningService, Services } from "#executors";
-import { type Environment, findEnvironment, sandboxRequirement } from "./environment.ts";
+import { type Environment, findEnvironment, isolationOf } from "./environment.ts";
 import { assetNotDeployable, commandMissing } from "./errors.ts";
 import type { ReleaseSettings } from "./release-settings.ts";
 
@@ -36,7 +36,7 @@ export async function deployProcess(
   const tree = version.content as Tree;
   if (version.kind !== "code" || tree.format !== "tree/1") throw assetNotDeployable({ asset, kind: version.kind });
   const folder = join(options.folder, project, environment, asset, digestOfTree(tree).slice("sha256:".length));
-  const sandboxRequiredBy = sandboxRequirement(findEnvironment(options.environments, environment));
+  const demand = isolationOf(findEnvironment(options.environments, environment));
   await unpack(options.objects, tree, { folder, deploymentId: deployment.deploymentId });
   const command = settings.start ?? (await startScript(folder));
   if (command === undefined) throw commandMissing({ asset, files: tree.files.slice(0, 10).map(({ path }) => path) });
@@ -54,7 +54,7 @@ export async function deployProcess(
         ESTEIRA_VERSION: String(version.version),
         ESTEIRA_DIGEST: version.digest,
       },
-      ...(sandboxRequiredBy === undefined ? {} : { sandboxRequiredBy }),
+      ...(demand === undefined ? {} : { demand }),
       ...(settings.health === undefined ? {} : { health: settings.health }),
       ...(settings.healthTimeoutMs === undefined ? {} : { healthTimeoutMs: settings.healthTimeoutMs }),
     },

@@ -28,6 +28,11 @@ import {
   createProjectFiles,
   type ProjectFiles,
   stepUnknown,
+  assertInside,
+  isAtLeast,
+  ISOLATION_LEVELS,
+  type IsolationDemand,
+  type IsolationLevel,
   type ProcessResult,
   type ProcessSpec,
   type CacheKey,
@@ -77,6 +82,8 @@ export type AttemptResult =
       readonly inputs: readonly ReadInput[];
       /** Digest of the recipe of what it made, kept as an object. */
       readonly recipe: Digest | undefined;
+      /** The weakest isolation of its processes; undefined when the engine itself did the work. */
+      readonly isolation: IsolationLevel | undefined;
     };
 
 export interface ReadInput {
@@ -143,7 +150,7 @@ export async function performAttempt(parts: EngineParts, running: RunningAttempt
     const { outputs, facts, blocks } = answer.hit;
     return { type: "cached", reason: answer.reason, key, inputs, outputs, facts, blocks };
   }
-  const { outcome, ran, recipe } = await execute(parts, running, {
+  const { outcome, ran, recipe, isolation } = await execute(parts, running, {
     step,
     first,
     key,
@@ -160,6 +167,7 @@ export async function performAttempt(parts: EngineParts, running: RunningAttempt
     cacheable: prepared.cacheable,
     inputs,
     recipe,
+    isolation,
   };
 }
 
@@ -268,6 +276,7 @@ interface Executed {
    */
   readonly ran: Prepared;
   readonly recipe: Digest | undefined;
+  readonly isolation: IsolationLevel | undefined;
 }
 
 async function execute(parts: EngineParts, running: RunningAttempt, execution: Execution): Promise<Executed> {
@@ -282,18 +291,25 @@ async function execute(parts: EngineParts, running: RunningAttempt, execution: E
     const workspace = await openWorkspace(parts, execution, workFolder);
     const ran = workspace?.ran ?? execution.first;
     const recipe = await recipeFor(parts, execution, ran);
+    const levels: IsolationLevel[] = [];
     const context = await createContext(parts, running, {
       ...execution,
+      levels,
       prepared: ran.prepared,
       recipe: digestOfRecipe(recipe),
       workFolder,
-      workspaceFolder: workspace?.folder,
+      workspace,
       tracking,
     });
     const outcome = await ran.prepared.known.kind.execute(context);
     if (workspace === undefined) await assertUnchanged(execution);
     ending = "FINISHED";
-    return { outcome, ran, recipe: await keepRecipe(parts, { recipe, ran, outcome }) };
+    return {
+      outcome,
+      ran,
+      recipe: await keepRecipe(parts, { recipe, ran, outcome }),
+      isolation: ISOLATION_LEVELS.find((level) => levels.includes(level)),
+    };
   } finally {
     if (running.signal.aborted) ending = "KILLED";
     const run = await tracking.run?.catch(() => undefined);
@@ -350,18 +366,25 @@ function refuseOther(step: StepDefinition, key: CacheKey, { recipe }: ReadSource
   throw sourcesChanged({ step: step.name, changes: explainDifference(key.parts, now) });
 }
 
+interface Workspace {
+  readonly folder: string;
+  /** What its processes must see beside it. */
+  readonly readable: readonly string[];
+  readonly ran: Prepared;
+}
+
 /** Undefined for kinds that start no process of the user's. */
 async function openWorkspace(
   { ports }: EngineParts,
   { step, first, key, projectFolder, prepare }: Execution,
   workFolder: string,
-): Promise<{ readonly folder: string; readonly ran: Prepared } | undefined> {
+): Promise<Workspace | undefined> {
   const { kind } = first.prepared.known;
   if (kind.workspace === undefined || ports.createWorkspace === undefined) return undefined;
   const folder = join(workFolder, "project");
   const { analysis, declaration } = first.prepared;
   const closed = ports.closedWorkspaces === true && kind.isClosed === true && analysis.makes.length > 0;
-  await ports.createWorkspace({
+  const readable = await ports.createWorkspace({
     projectFolder,
     folder,
     made: kind.workspace(declaration as never),
@@ -370,7 +393,7 @@ async function openWorkspace(
   const ran = await prepare(createProjectFiles(folder));
   // A copy of some files may lack what others have come to import.
   if (closed) refuseOther(step, key, ran.sources);
-  return { folder, ran };
+  return { folder, readable, ran };
 }
 
 type Tracking = { run: Promise<TrackingRun> | undefined; values: TrackingRun | undefined };
@@ -382,7 +405,9 @@ async function createContext(
     readonly prepared: PreparedStep;
     readonly recipe: Digest;
     readonly workFolder: string;
-    readonly workspaceFolder: string | undefined;
+    readonly workspace: Workspace | undefined;
+    /** Gets the level of each process that was started. */
+    readonly levels: IsolationLevel[];
     readonly tracking: Tracking;
   },
 ): Promise<AttemptContext<unknown>> {
@@ -391,6 +416,7 @@ async function createContext(
   const inputs = new Map(execution.inputs.map(({ asset, version }) => [asset, version]));
   const secrets = await resolveSecrets(parts, step);
   const commit = await parts.commitOf(claimed.pipelineRunId, projectFolder);
+  const located = new Set<string>();
   let processes = 0;
   let token: Promise<string> | undefined;
   let progressAt = 0;
@@ -415,7 +441,7 @@ async function createContext(
   };
   const context: AttemptContext<unknown> = {
     ...facts,
-    projectFolder: execution.workspaceFolder ?? projectFolder,
+    projectFolder: execution.workspace?.folder ?? projectFolder,
     declaration: prepared.declaration,
     attemptNumber: claimed.attemptNumber,
     actor: claimed.actor,
@@ -449,21 +475,40 @@ async function createContext(
         ...(await platformEnvironment(parts, { ...facts, token: own }, tracking.values)),
         ...spec.environment,
       };
-      const sandboxRequiredBy = parts.ports.sandboxRequiredBy?.(running.definition);
-      return runProcess(parts, running, {
+      const result = await runProcess(parts, running, {
         ...spec,
-        ...(sandboxRequiredBy === undefined ? {} : { sandboxRequiredBy }),
+        isolation: strictest(
+          { ...(step.isolation === undefined ? {} : { atLeast: step.isolation }), ...spec.isolation },
+          parts.ports.isolationOf?.(running.definition, step.name) ?? {},
+        ),
+        readable: [...(execution.workspace?.readable ?? []), ...located, ...(spec.readable ?? [])],
         attemptId,
         environment,
         secrets: [...Object.values(secrets), own, ...(spec.secrets ?? [])],
       });
+      execution.levels.push(result.isolation);
+      return result;
     },
-    locate: (version) => parts.storageOf(version.kind).locate(version),
-    publish: (output) => parts.storageOf(output.kind).publish(output, context),
+    locate: async (version) => {
+      const found = await parts.storageOf(version.kind).locate(version);
+      for (const path of [found.path, ...(found.files ?? [])])
+        if (path === found.path || !path.startsWith(`${found.path}/`)) located.add(path);
+      return found;
+    },
+    publish: async (output) => {
+      await assertInside(output.folder, { folders: [workFolder, context.projectFolder], asset: output.asset });
+      return parts.storageOf(output.kind).publish(output, context);
+    },
     trackingRun,
     platformUrl: parts.ports.platformUrl,
   };
   return context;
+}
+
+/** Both hold: an exemption counts only where nothing is required. */
+function strictest(one: IsolationDemand, other: IsolationDemand): IsolationDemand {
+  const stricter = isAtLeast(one.atLeast ?? "none", other.atLeast ?? "none") ? one : other;
+  return { ...stricter, exempt: one.exempt === true || other.exempt === true };
 }
 
 async function openTrackingRun(

@@ -128,6 +128,9 @@ async function writeSuccess(
   const { outcome } = result;
   if (outcome.status !== "succeeded") return;
   const { run, stepRun } = held;
+  const isolated = result.isolation === undefined ? {} : { isolation: result.isolation };
+  const facts =
+    outcome.facts === undefined && result.isolation === undefined ? undefined : { ...outcome.facts, ...isolated };
   const outputs = new Map<string, { asset: string; versionId: string; created: boolean }>();
   const created = new Map<string, { versionId: string; version: number; digest: string }>();
   for (const made of outcome.made) {
@@ -142,7 +145,11 @@ async function writeSuccess(
       stepRunId: stepRun.id,
       rowCount: made.rowCount,
       sizeBytes: made.sizeBytes,
-      content: result.recipe === undefined ? made.content : { ...made.content, recipe: result.recipe },
+      content: {
+        ...made.content,
+        ...(result.recipe === undefined ? {} : { recipe: result.recipe }),
+        ...isolated,
+      },
       inputs: [
         ...result.inputs.map(({ role, version: input }) => ({ versionId: input.id, role })),
         ...(made.alsoMadeFrom ?? []),
@@ -170,7 +177,7 @@ async function writeSuccess(
       matrixIndex: stepRun.matrix_index,
       parts: { ...result.key.parts, versions: result.key.versions },
       outputs: [...outputs.values()].map(({ asset, versionId }) => ({ asset, versionId })),
-      facts: outcome.facts,
+      facts,
       blocks: outcome.blocks?.reason,
       stepRunId: stepRun.id,
       madeAtMs: atMs,
@@ -182,7 +189,7 @@ async function writeSuccess(
     stepRun: "succeeded",
     atMs,
     cacheKey: result.key.key,
-    ...(outcome.facts === undefined ? {} : { facts: outcome.facts }),
+    ...(facts === undefined ? {} : { facts }),
     ...(blocked === undefined ? { end: "succeeded", reason: result.reason } : { end: "blocked", reason: blocked }),
   });
   for (const [asset, version] of created) {

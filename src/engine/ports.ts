@@ -1,6 +1,6 @@
 import type { AssetVersion, WriteTransaction } from "#metadata-store";
 import type { Json } from "#base";
-import type { PipelineDefinition } from "#pipeline";
+import type { IsolationDemand, PipelineDefinition } from "#pipeline";
 
 /** An MLflow run that belongs to one attempt. */
 export interface TrackingRun {
@@ -40,22 +40,20 @@ export interface EnginePorts {
    *
    * @param made project-relative paths that the step makes itself
    * @param only project-relative files, when it must hold no others
+   * @returns absolute paths beside it that its processes must see
    */
   readonly createWorkspace?: (request: {
     readonly projectFolder: string;
     readonly folder: string;
     readonly made: readonly string[];
     readonly only?: readonly string[];
-  }) => Promise<void>;
+  }) => Promise<readonly string[]>;
   /** Results are approved by their recipe somewhere: steps of closed kinds see the files of their recipe alone. */
   readonly closedWorkspaces?: boolean;
   /** Commit of a work tree; undefined when it is not under git. */
   readonly commit: (folder: string) => Promise<{ readonly id: string; readonly dirty: boolean } | undefined>;
-  /**
-   * What requires that the processes of a pipeline's steps run in a sandbox (`environment "production"`); undefined
-   * when nothing does. Default: nothing.
-   */
-  readonly sandboxRequiredBy?: (pipeline: PipelineDefinition) => string | undefined;
+  /** How the processes of a step must be isolated; undefined: as well as can be. */
+  readonly isolationOf?: (pipeline: PipelineDefinition, step: string) => IsolationDemand | undefined;
   /** Value of a secret by name; undefined when it is not set. */
   readonly resolveSecret: (name: string) => Promise<string | undefined>;
 }

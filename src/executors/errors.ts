@@ -13,6 +13,20 @@ export const sandboxUnavailable: ErrorFactory<{ requiredBy: string; reason: stri
   },
 );
 
+export const isolationUnavailable: ErrorFactory<{
+  requiredBy: string;
+  level: string;
+  levels: readonly string[];
+  reason: string;
+}> = defineError("EXECUTORS_ISOLATION_UNAVAILABLE", {
+  status: 424,
+  message: ({ requiredBy, level, reason }) =>
+    `Isolation "${level}" is required by ${requiredBy}, but this machine cannot do it: ${reason}`,
+  hint: ({ levels }) =>
+    `Levels, weakest first: ${levels.join(", ")}. Install bubblewrap (on Debian: apt-get install bubblewrap), or require less.`,
+  solve: "Install bubblewrap, run the engine as root, or require a weaker level of isolation.",
+});
+
 export const commandMissing: ErrorFactory<{ command: string; searched: string }> = defineError(
   "EXECUTORS_COMMAND_MISSING",
   {

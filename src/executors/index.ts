@@ -17,7 +17,9 @@ export { createWorkers, type Worker, type WorkerPlan, type Workers } from "./wor
 export type { ReceivedFrame, WorkerFrame } from "./worker/worker-frame.ts";
 export { createGit, type Git, type GitOptions } from "./git.ts";
 export { createWorkspace, type WorkspaceRequest } from "./workspace.ts";
-export { createSandbox, type Sandbox } from "./drivers/sandbox.ts";
+export { createSandbox, type Sandbox } from "./isolation/sandbox.ts";
+export { certificateVariables } from "./isolation/system-view.ts";
+export { createIsolation, type Isolation, type IsolationOptions, type IsolationReport } from "./isolation/isolation.ts";
 export { createLocalExecutor, type LocalExecutorOptions } from "./drivers/local.ts";
 export { createNodeKind, type NodeDeclaration } from "./kinds/node.ts";
 export { createRunKind, type RunDeclaration } from "./kinds/run.ts";

@@ -1,8 +1,10 @@
 import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { type Digest, digestOf, digestOfJson } from "#base";
 import type { PythonEnvironment } from "#pipeline";
+import { programFolders } from "./isolation/system-view.ts";
 import { withFolderLock } from "./folder-lock.ts";
+import { compilePackages } from "./python-bytecode.ts";
 import { environmentFailed } from "./python-errors.ts";
 import { createInstaller, type Installer, readRequirements } from "./python-installer.ts";
 import { findPython, type PythonInterpreter } from "./python-interpreter.ts";
@@ -138,7 +140,15 @@ async function readRecord(folder: string): Promise<EnvironmentRecord | undefined
 }
 
 function toEnvironment(folder: string, record: EnvironmentRecord): PythonEnvironment {
-  return { python: join(folder, "bin", "python"), lockDigest: record.lockDigest, lock: record.lock };
+  if (record.lock !== "") compilePackages(folder);
+  // An interpreter brings its standard library along, beside the folder it lies in.
+  const interpreter = dirname(dirname(record.interpreter.path));
+  return {
+    python: join(folder, "bin", "python"),
+    lockDigest: record.lockDigest,
+    lock: record.lock,
+    folders: [folder, ...programFolders(join(interpreter, "bin"))],
+  };
 }
 
 /** The installer needs the user's own configuration of pip, uv and the network, and nothing else. */

@@ -12,6 +12,8 @@ export interface StepContext {
   /** Holds one folder per asset made. */
   readonly outputFolder: string;
   readonly environment: Readonly<Record<string, string>>;
+  /** Absolute folders that the process must see to use what the environment names. */
+  readonly folders: readonly string[];
 }
 
 /**
@@ -38,6 +40,7 @@ export async function writeStepContext(
   );
   return {
     outputFolder,
+    folders: [pythonPackageFolder],
     environment: {
       ESTEIRA_CONTEXT: file,
       ESTEIRA_OUTPUT: outputFolder,

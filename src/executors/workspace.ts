@@ -1,6 +1,6 @@
 import { constants, type Dirent } from "node:fs";
-import { copyFile, mkdir, readdir, readlink, stat, symlink, writeFile } from "node:fs/promises";
-import { join, posix, resolve } from "node:path";
+import { copyFile, mkdir, readdir, readFile, readlink, stat, symlink, writeFile } from "node:fs/promises";
+import { dirname, join, posix, resolve } from "node:path";
 import type { Git } from "./git.ts";
 
 /** Larger files are linked: a copy of data for every attempt would cost more than most attempts. */
@@ -34,9 +34,17 @@ export interface WorkspaceRequest {
  *   there to be read.
  * - `node_modules`, `.venv` and their like are links as a whole where git ignores them.
  * - `.git` is named, not copied: git's commands see the repository. The store is left out.
+ *
+ * @returns absolute paths that its links lead to, and where tools look above it: what a process in it must see
  */
-export async function createWorkspace(request: WorkspaceRequest, git: Pick<Git, "ignoredPaths">): Promise<void> {
-  if (request.only !== undefined) return copyOnly(request, request.only);
+export async function createWorkspace(
+  request: WorkspaceRequest,
+  git: Pick<Git, "ignoredPaths">,
+): Promise<readonly string[]> {
+  if (request.only !== undefined) {
+    await copyOnly(request, request.only);
+    return [];
+  }
   const ignored = new Set(await git.ignoredPaths(request.projectFolder));
   const limit = createLimit(AT_ONCE);
   await mkdir(request.folder, { recursive: true });
@@ -50,6 +58,30 @@ export async function createWorkspace(request: WorkspaceRequest, git: Pick<Git, 
   const found = await stat(repository).catch(() => undefined);
   if (found?.isDirectory() === true) await writeFile(join(request.folder, ".git"), `gitdir: ${repository}\n`);
   else if (found !== undefined) await copyFile(repository, join(request.folder, ".git"));
+  return [request.projectFolder, ...(await foldersAround(request.projectFolder))];
+}
+
+/** Repository and packages of a project that is part of a larger one: git and Node look for them in the folders above. */
+async function foldersAround(projectFolder: string): Promise<readonly string[]> {
+  const seen = await linkedRepository(join(projectFolder, ".git"));
+  for (let folder = dirname(projectFolder); ; folder = dirname(folder)) {
+    for (const name of [".git", "node_modules"]) {
+      const path = join(folder, name);
+      if ((await stat(path).catch(() => undefined)) === undefined) continue;
+      seen.push(path, ...(name === ".git" ? await linkedRepository(path) : []));
+    }
+    if (dirname(folder) === folder) return seen;
+  }
+}
+
+/** A work tree's `.git` is a file that names a folder, which names the one that holds the objects. */
+async function linkedRepository(path: string): Promise<string[]> {
+  const text = await readFile(path, "utf8").catch(() => "");
+  const named = /^gitdir: (.+)$/m.exec(text)?.[1];
+  if (named === undefined) return [];
+  const folder = resolve(dirname(path), named);
+  const common = await readFile(join(folder, "commondir"), "utf8").catch(() => undefined);
+  return common === undefined ? [folder] : [folder, resolve(folder, common.trim())];
 }
 
 async function copyOnly({ projectFolder, folder }: WorkspaceRequest, only: readonly string[]): Promise<void> {

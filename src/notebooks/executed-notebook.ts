@@ -1,5 +1,5 @@
 import { rename, writeFile } from "node:fs/promises";
-import type { Digest, Json } from "#base";
+import { type Digest, type Json, newId } from "#base";
 import type { NotebookCell, NotebookOutput } from "./notebook.ts";
 import { linesOf } from "./source-digest.ts";
 
@@ -58,8 +58,10 @@ export function formatExecutedNotebook(cells: readonly ExecutedCell[], facts: Ex
 
 /** Writes the evidence so far, whole or not at all: what dies after a cell leaves that cell's outputs. */
 export async function writeEvidence(path: string, text: string): Promise<void> {
-  await writeFile(`${path}.part`, text);
-  await rename(`${path}.part`, path);
+  // The kernel may write in this folder too: a link that it left under a name it could guess is not followed.
+  const part = `${path}.${newId()}`;
+  await writeFile(part, text, { flag: "wx", mode: 0o600 });
+  await rename(part, path);
 }
 
 function formatCell(executed: ExecutedCell): object {

@@ -1,4 +1,4 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { z } from "zod";
 import { type Clock, type Digest, digestOf, type Json } from "#base";
@@ -12,7 +12,7 @@ import {
 } from "#executors";
 import { appendEvent, type AssetVersion, type MetadataStore, recordAssetVersion } from "#metadata-store";
 import type { Blobs } from "#storage";
-import type { AttemptContext, PythonEnvironment, StepKind, StepOutcome } from "#pipeline";
+import { assertInside, type AttemptContext, type PythonEnvironment, type StepKind, type StepOutcome } from "#pipeline";
 import { kernelStartFailed, languageUnsupported, parametersRefused } from "./errors.ts";
 import { type ExecutedNotebook, executeNotebook } from "./execute-notebook.ts";
 import { writeEvidence } from "./executed-notebook.ts";
@@ -159,7 +159,7 @@ async function execute(
     throw executed.failure(evidence);
   }
   if (makes === "report")
-    await writeFile(join(await outputFolderOf(context, attempt.step), "executed.ipynb"), executed.text);
+    await writeEvidence(join(await outputFolderOf(context, attempt), "executed.ipynb"), executed.text);
   const published =
     makes === undefined
       ? undefined
@@ -187,12 +187,14 @@ async function execute(
   };
 }
 
-async function outputFolderOf(context: StepContext, step: string): Promise<string> {
-  const { mkdir } = await import("node:fs/promises");
-  const folder = join(context.outputFolder, step);
+async function outputFolderOf({ outputFolder }: StepContext, { step, workFolder }: OwnAttempt): Promise<string> {
+  const folder = join(outputFolder, step);
   await mkdir(folder, { recursive: true });
+  await assertInside(folder, { folders: [workFolder], asset: step });
   return folder;
 }
+
+type OwnAttempt = Pick<AttemptContext<unknown>, "step" | "workFolder">;
 
 /** Everything that can be refused without a kernel. */
 async function prepare(attempt: AttemptContext<NotebookDeclaration>): Promise<Prepared> {
@@ -374,6 +376,7 @@ async function openKernel(
             JUPYTER_PLATFORM_DIRS: "1",
             PYDEVD_DISABLE_FILE_VALIDATION: "1",
           },
+          readable: [...context.folders, ...environment.folders],
           // Holds the kernel's sockets.
           writable: [dirname(connectionFile)],
           signal,

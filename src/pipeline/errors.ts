@@ -126,3 +126,11 @@ export const recipeInvalid: ErrorFactory<{ digest: string; found: string; expect
     solve: "Read it with the program that wrote it.",
   },
 );
+
+export const outputOutside: ErrorFactory<{ asset: string; folder: string }> = defineError("PIPELINE_OUTPUT_OUTSIDE", {
+  status: 400,
+  message: ({ asset, folder }) =>
+    `What was left for "${asset}" is a link to ${folder}, which is no folder of the attempt`,
+  hint: () => "Let the command write its files there, or copy them: a link to somewhere else is not followed.",
+  solve: "Let the step write files where its result is looked for, not a link to another folder.",
+});

@@ -43,7 +43,16 @@ export {
   type StepRecipe,
 } from "./plan/recipe.ts";
 export { checkParams, reasonToRunAgain, type Selection, selectSteps } from "./plan/selection.ts";
-export type { ProcessResult, ProcessSpec, PythonEnvironment } from "./process.ts";
+export { assertInside } from "./own-folder.ts";
+export {
+  isAtLeast,
+  ISOLATION_LEVELS,
+  type IsolationDemand,
+  type IsolationLevel,
+  type ProcessResult,
+  type ProcessSpec,
+  type PythonEnvironment,
+} from "./process.ts";
 export type {
   AnalysisContext,
   AssetStorage,

@@ -1,5 +1,28 @@
 import type { Digest } from "#base";
 
+/**
+ * How far a process of the user is kept from the platform, weakest first. `none`: it runs as the engine's own user and
+ * can do what that can. `user`: another user of the system, without rights. `sandbox`: namespaces of its own, in which it sees
+ * the system's programs, what it was given, and nothing else.
+ */
+export const ISOLATION_LEVELS = ["none", "user", "sandbox"] as const;
+export type IsolationLevel = (typeof ISOLATION_LEVELS)[number];
+
+/** True when a level keeps a process at least as far away as another. */
+export function isAtLeast(level: IsolationLevel, floor: IsolationLevel): boolean {
+  return ISOLATION_LEVELS.indexOf(level) >= ISOLATION_LEVELS.indexOf(floor);
+}
+
+/** What is asked of one process. */
+export interface IsolationDemand {
+  /** Refused where less can be done. */
+  readonly atLeast?: IsolationLevel | undefined;
+  /** What requires it, as people say it: `environment "production"`. */
+  readonly requiredBy?: string | undefined;
+  /** The project lets it have the machine, unless something requires more. */
+  readonly exempt?: boolean | undefined;
+}
+
 /** What to start for one attempt. */
 export interface ProcessSpec {
   /** Attempt id: a second submit with the same id returns the same handle. */
@@ -16,13 +39,11 @@ export interface ProcessSpec {
   readonly timeoutMs?: number;
   /** SIGTERM first, SIGKILL after this time; default 5,000. */
   readonly gracePeriodMs?: number;
-  /** Require a sandbox; refused where there is none. */
-  readonly sandbox?: boolean;
-  /** What requires one although the step does not ask for it, as people say it: `environment "production"`. */
-  readonly sandboxRequiredBy?: string;
+  /** Default: the strongest isolation there is. */
+  readonly isolation?: IsolationDemand;
   /** `false`: a sandboxed process has no network. Default: it reaches the platform, and so everything. */
   readonly network?: boolean;
-  /** Folders that a sandboxed process must see wherever they lie; the system's are seen anyway, but for /tmp. */
+  /** Absolute paths that an isolated process must see, beside its folder and the system's programs. */
   readonly readable?: readonly string[];
   /** Folders beside the working folder and the attempt's own that a sandboxed process may write. */
   readonly writable?: readonly string[];
@@ -37,6 +58,8 @@ export interface ProcessResult {
   /** Why we ended it, if we did. */
   readonly endedBy: "itself" | "timeout" | "cancel";
   readonly durationMs: number;
+  /** How it was isolated. */
+  readonly isolation: IsolationLevel;
   /** The last of its output, at most 1,000 characters. */
   readonly tail?: string;
   /** Highest resident set of the tree, where the system tells. */
@@ -51,4 +74,6 @@ export interface PythonEnvironment {
   readonly lockDigest: Digest;
   /** The lock, one `name==version` a line. */
   readonly lock: string;
+  /** Absolute folders that hold it and its interpreter: what an isolated process must see to use it. */
+  readonly folders: readonly string[];
 }

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { randomInt } from "node:crypto";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -13,8 +15,16 @@ interface Started {
   readonly output: { stdout: string; stderr: string };
 }
 
-/** What every executor must do, whatever it runs processes on. */
-export function describeExecutor(title: string, create: (folder: string) => Executor): void {
+/**
+ * What every executor must do, whatever it runs processes on.
+ *
+ * @param isSandboxed bubblewrap answers 128 + n for a command that signal n ended: such codes read as the signal
+ */
+export function describeExecutor(
+  title: string,
+  create: (folder: string) => Executor,
+  { isSandboxed = false }: { readonly isSandboxed?: boolean } = {},
+): void {
   describe(`the executor ${title}`, () => {
     const setting = async () => {
       const folder = await mkdtemp(join(tmpdir(), "esteira-executor-"));
@@ -39,16 +49,20 @@ export function describeExecutor(title: string, create: (folder: string) => Exec
       };
       return { folder, executor, start, run };
     };
-    const isAlive = (pid: number): boolean => {
-      try {
-        process.kill(pid, 0);
-        return true;
-      } catch {
-        return false;
-      }
+    /** Argument of a `sleep` that no other process has: process numbers of a sandbox are its own. */
+    const uniqueSleep = (): string => `6${String(randomInt(1_000_000_000)).padStart(9, "0")}.5`;
+    const isRunning = (mark: string): boolean =>
+      execFileSync("ps", ["-axo", "stat,args"], { encoding: "utf8" })
+        .split("\n")
+        .some((line) => line.includes(`sleep ${mark}`) && !line.includes("/bin/sh") && !line.startsWith("Z"));
+    const whenRunning = async (mark: string): Promise<void> => {
+      while (!isRunning(mark)) await delay(10);
     };
-    const isGone = async (pid: number): Promise<boolean> =>
-      !isAlive(pid) || / Z /.test(await readFile(`/proc/${pid}/stat`, "latin1").catch(() => " Z "));
+    /** What a sandbox takes down with it is gone a moment after its end. */
+    const assertGone = async (mark: string): Promise<void> => {
+      for (let tries = 0; tries < 100 && isRunning(mark); tries++) await delay(20);
+      assert.ok(!isRunning(mark), `sleep ${mark} still runs`);
+    };
     const pidIn = async (path: string): Promise<number> => {
       for (;;) {
         const pid = Number(await readFile(path, "utf8").catch(() => ""));
@@ -65,7 +79,7 @@ export function describeExecutor(title: string, create: (folder: string) => Exec
           (await run({ shell: "exit 1" })).exitCode,
           (await run({ shell: "exit 137" })).exitCode,
         ],
-        [0, 1, 137],
+        [0, 1, isSandboxed ? undefined : 137],
       );
       const killed = await run({ shell: "kill -KILL $$" });
       assert.deepEqual([killed.exitCode, killed.signal, killed.endedBy], [undefined, "SIGKILL", "itself"]);
@@ -127,20 +141,20 @@ export function describeExecutor(title: string, create: (folder: string) => Exec
     });
 
     it("ends what a process left behind, and the whole tree on cancel, also what ignores SIGTERM or has its own session", async () => {
-      const { run, start, folder } = await setting();
-      await run({ shell: "sleep 600 & echo $! > left" });
-      assert.ok(await isGone(await pidIn(join(folder, "left"))));
+      const { run, start } = await setting();
+      const [left, stubborn, own] = [uniqueSleep(), uniqueSleep(), uniqueSleep()];
+      await run({ shell: `sleep ${left} & sleep 0.1` });
+      await assertGone(left);
       const { handle } = await start(
         {
-          shell:
-            "trap '' TERM; (trap '' TERM; echo $(exec sh -c 'echo $PPID') > stubborn; sleep 600) & setsid sh -c 'echo $$ > own; sleep 600' & wait; sleep 600",
+          shell: `trap '' TERM; (trap '' TERM; sleep ${stubborn}) & setsid sleep ${own} & wait; sleep 600`,
         },
         { gracePeriodMs: 200 },
       );
-      const pids = [await pidIn(join(folder, "stubborn")), await pidIn(join(folder, "own"))];
+      for (const mark of [stubborn, own]) await whenRunning(mark);
       await Promise.all([handle.cancel(), handle.cancel()]);
       assert.equal((await handle.ended).endedBy, "cancel");
-      for (const pid of pids) assert.ok(await isGone(pid), `${pid} still runs`);
+      for (const mark of [stubborn, own]) await assertGone(mark);
       await handle.cancel();
     });
 
@@ -161,11 +175,12 @@ export function describeExecutor(title: string, create: (folder: string) => Exec
     });
 
     it("ends by reaping what another engine left", async () => {
-      const { start, executor, folder } = await setting();
-      const { handle } = await start({ shell: "setsid sleep 600 & echo $! > orphan; sleep 600" });
-      const orphan = await pidIn(join(folder, "orphan"));
+      const { start, executor } = await setting();
+      const orphan = uniqueSleep();
+      const { handle } = await start({ shell: `setsid sleep ${orphan} & sleep 600` });
+      await whenRunning(orphan);
       await executor.reap(handle.reference);
-      assert.ok(await isGone(orphan));
+      await assertGone(orphan);
       assert.equal((await handle.ended).signal, "SIGKILL");
     });
 
@@ -215,7 +230,7 @@ export function describeExecutor(title: string, create: (folder: string) => Exec
           {
             shell: "echo in > inside; echo out > /etc/esteira-test-outside && echo wrote; ls /proc | grep -c '^[0-9]'",
           },
-          { sandbox: true },
+          { isolation: { atLeast: "sandbox" } },
         );
         assert.equal(await readFile(join(folder, "inside"), "utf8"), "in\n");
         assert.doesNotMatch(result.stdout, /wrote/);

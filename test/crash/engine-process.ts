@@ -20,7 +20,7 @@ const engine = createEngine({
   storeFolder: folder,
   kinds,
   storages: [],
-  executors: [createLocalExecutor({ workFolder: join(folder, "work") })],
+  executors: [createLocalExecutor({ workFolder: join(folder, "work"), writable: [folder] })],
   ports: testPorts,
   log: testLog,
   concurrency: 3,

@@ -4,8 +4,8 @@ import { access, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, it } from "node:test";
 import { digestOf, isEsteiraError, newId, silentLog, systemClock } from "#base";
-import { createDelivery, sandboxRequirementOf, type Delivery } from "#delivery";
-import { createLocalExecutor, createSandbox, createServices, type Services } from "#executors";
+import { createDelivery, isolationOfPipeline, type Delivery } from "#delivery";
+import { createIsolation, createLocalExecutor, createSandbox, createServices, type Services } from "#executors";
 import { createApprovalCheck } from "#governance";
 import { type AssetVersion, recordAssetVersion, type StoreKind } from "#metadata-store";
 import { digestOfTree, putTree } from "#storage";
@@ -17,7 +17,7 @@ import { describeStores, openTestStore, temporaryFolder } from "../setup/stores.
 
 const ENVIRONMENTS = [
   { name: "staging", approvals: 0, bind: "version" as const },
-  { name: "production", approvals: 0, bind: "version" as const, sandbox: true },
+  { name: "production", approvals: 0, bind: "version" as const, isolation: "sandbox" as const },
 ];
 const SERVER = `
 const { writeFileSync } = require("node:fs");
@@ -52,6 +52,7 @@ async function hasSandbox(): Promise<boolean> {
 async function open(
   kind: StoreKind,
   sandbox = createSandbox(),
+  exempt = false,
 ): Promise<TestProject & { run(pipeline: string): ReturnType<typeof getPipelineRun> }> {
   const pipeline = (to: string): string =>
     `steps:\n  build: { run: 'echo in > inside; echo out > ../outside-${to} || true' }\n  ship: { deploy: build, to: ${to}, needs: build }\n`;
@@ -70,7 +71,10 @@ async function open(
   });
   const engine = project.engine({
     executors: [executor],
-    ports: { ...testPorts, sandboxRequiredBy: (definition) => sandboxRequirementOf(definition, ENVIRONMENTS) },
+    ports: {
+      ...testPorts,
+      isolationOf: (definition) => ({ ...isolationOfPipeline(definition, ENVIRONMENTS), exempt }),
+    },
   });
   await engine.start();
   return {
@@ -98,7 +102,7 @@ async function openDelivery(kind: StoreKind, sandbox = createSandbox()): Promise
       for (const { name } of ENVIRONMENTS) await services.stop({ project: "p", environment: name, name: "app" });
   });
   const { store, objects, folder } = await openTestStore(kind);
-  const services = createServices({ folder: join(folder, "services"), sandbox });
+  const services = createServices({ folder: join(folder, "services"), isolation: createIsolation({ sandbox }) });
   opened.push(services);
   const refused = (): never => assert.fail("no model is deployed here");
   const delivery = createDelivery({
@@ -166,11 +170,24 @@ describeStores("environments that require a sandbox", (kind) => {
     },
   );
 
-  it("let steps write only in the project where there is one", { timeout: 180_000 }, async (test) => {
+  it(
+    "let steps write only in the project where there is one, as every step does that is not exempt",
+    { timeout: 180_000 },
+    async (test) => {
+      if (!(await hasSandbox())) return test.skip(NO_SANDBOX);
+      const { run, projectFolder } = await open(kind);
+      assert.equal((await run("release")).run.status, "succeeded");
+      assert.equal(await readFile(join(projectFolder, "inside"), "utf8"), "in\n");
+      await assert.rejects(access(join(projectFolder, "../outside-production")));
+      assert.equal((await run("trial")).run.status, "succeeded");
+      await assert.rejects(access(join(projectFolder, "../outside-staging")));
+    },
+  );
+
+  it("count for more than an exemption", { timeout: 180_000 }, async (test) => {
     if (!(await hasSandbox())) return test.skip(NO_SANDBOX);
-    const { run, projectFolder } = await open(kind);
+    const { run, projectFolder } = await open(kind, createSandbox(), true);
     assert.equal((await run("release")).run.status, "succeeded");
-    assert.equal(await readFile(join(projectFolder, "inside"), "utf8"), "in\n");
     await assert.rejects(access(join(projectFolder, "../outside-production")));
     assert.equal((await run("trial")).run.status, "succeeded");
     await access(join(projectFolder, "../outside-staging"));
@@ -198,9 +215,9 @@ describeStores("environments that require a sandbox", (kind) => {
 it("a step whose environment is known only when it runs counts as one that deploys to all", () => {
   const pipeline = (to: string): never =>
     ({ steps: [{ kind: "deploy", declaration: { deploy: "app", to } }] }) as never;
-  assert.equal(sandboxRequirementOf(pipeline("staging"), ENVIRONMENTS), undefined);
-  assert.equal(sandboxRequirementOf(pipeline("production"), ENVIRONMENTS), 'environment "production"');
-  assert.equal(sandboxRequirementOf(pipeline("${{ params.to }}"), ENVIRONMENTS), 'environment "production"');
+  assert.equal(isolationOfPipeline(pipeline("staging"), ENVIRONMENTS), undefined);
+  assert.equal(isolationOfPipeline(pipeline("production"), ENVIRONMENTS)?.requiredBy, 'environment "production"');
+  assert.equal(isolationOfPipeline(pipeline("${{ params.to }}"), ENVIRONMENTS)?.requiredBy, 'environment "production"');
 });
 
 it("the setting in esteira.yaml reaches the processes that a command starts", { timeout: 180_000 }, async () => {

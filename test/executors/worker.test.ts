@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { readFile, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { createLocalExecutor, createWorkers, type Worker } from "#executors";
@@ -38,7 +38,7 @@ async function start(folder: string, program = PROGRAM): Promise<Worker> {
   const worker = await workers.start({
     command: [process.execPath, file],
     environment: {},
-    readable: [dirname(process.execPath)],
+    readable: [file],
     writable: [join(folder, "written")],
     memoryBytes: 8 * 1024 ** 3,
   });
@@ -91,7 +91,7 @@ describe("a worker", () => {
       const worker = await createWorkers({ executor, workFolder }).start({
         command: [process.execPath, ${JSON.stringify(join(folder, "worker.mjs"))}],
         environment: { MARK_OF_TEST: ${JSON.stringify(folder)} },
-        readable: [${JSON.stringify(dirname(process.execPath))}], writable: [${JSON.stringify(join(folder, "written"))}], memoryBytes: 8 * 1024 ** 3,
+        readable: [${JSON.stringify(join(folder, "worker.mjs"))}], writable: [${JSON.stringify(join(folder, "written"))}], memoryBytes: 8 * 1024 ** 3,
       });
       await worker.ask({ header: {}, body: new Uint8Array() });
       process.kill(process.pid, "SIGKILL");`;

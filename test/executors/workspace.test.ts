@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { appendFile, chmod, lstat, mkdir, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { describe, it } from "node:test";
-import { createGit, createWorkspace } from "#executors";
+import { createGit, createLocalExecutor, createWorkspace } from "#executors";
 import { createTestProject, testPorts } from "../setup/engine.ts";
 import { describeStores, temporaryFolder } from "../setup/stores.ts";
 
@@ -96,6 +96,7 @@ describeStores("steps side by side", (kind) => {
     await project.register();
     const engine = project.engine({
       concurrency: 3,
+      executors: [createLocalExecutor({ workFolder: join(project.folder, "work"), writable: [meeting] })],
       ports: { ...testPorts, createWorkspace: (request) => createWorkspace({ ...request, leaveOut: [] }, git) },
     });
     const run = await engine.runToEnd(await engine.submit({ pipeline: "work", actor: "ana" }));

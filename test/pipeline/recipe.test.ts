@@ -173,7 +173,7 @@ describeStores("the recipe of what a step makes", (kind) => {
         closedWorkspaces: true,
         async createWorkspace(request) {
           await project.write("jobs/helper.py", "def value():\n    return -1\n");
-          await createWorkspace({ ...request, leaveOut: [] }, git);
+          return createWorkspace({ ...request, leaveOut: [] }, git);
         },
       },
     });

@@ -127,5 +127,6 @@ async function runProcess(
     signal: signal ?? undefined,
     endedBy,
     durationMs: performance.now() - startedMs,
+    isolation: "none",
   };
 }

@@ -114,7 +114,7 @@ function startEngine(
     project: "p",
     storeFolder: folder,
     storages: [],
-    executors: [createLocalExecutor({ workFolder: join(folder, "work") })],
+    executors: [createLocalExecutor({ workFolder: join(folder, "work"), writable: [folder] })],
     ports: testPorts,
     log: testLog,
     concurrency: 4,

@@ -223,6 +223,7 @@ export const en = {
   "chain.source_file": "Captured from file",
   "cellChange.added": "Added",
   "cellChange.changed": "Changed",
+  "fact.isolation": "Isolation of its processes",
   "fact.rowsRead": "Rows read",
   "fact.rows_read": "Rows read",
   "fact.published": "Rows published",

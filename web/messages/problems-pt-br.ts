@@ -29,6 +29,10 @@ export const problemsPtBr: ProblemTexts = {
     message: "O servidor falhou de um modo que não previa; o log dele tem os detalhes.",
     hint: "Tente de novo; se voltar a acontecer, veja o log do servidor.",
   },
+  PIPELINE_OUTPUT_OUTSIDE: {
+    message: "O que foi deixado para “{asset}” é um link para {folder}, que não é pasta desta tentativa",
+    hint: "Faça o comando escrever os arquivos ali, ou copie-os: um link para outro lugar não é seguido.",
+  },
   PIPELINE_DEFINITION_INVALID: {
     message: "Os arquivos do projeto têm erros:\n{text}",
     hint: "Corrija as linhas citadas e tente de novo.",
@@ -90,6 +94,10 @@ export const problemsPtBr: ProblemTexts = {
     message: "{requiredBy} exige um sandbox, mas nenhum pode ser feito aqui: {reason}",
     hint: "Permita-o neste sistema, ou mude a exigência no ambiente.",
   },
+  EXECUTORS_ISOLATION_UNAVAILABLE: {
+    message: "{requiredBy} exige o isolamento “{level}”, mas esta máquina não o consegue: {reason}",
+    hint: "Níveis, do mais fraco ao mais forte: {levels}. Instale o bubblewrap ou exija menos.",
+  },
   EXECUTORS_COMMAND_MISSING: {
     message: "O comando “{command}” não foi encontrado; procurado em: {searched}",
     hint: "Confira a grafia, instale-o, ou escreva seu caminho.",
@@ -115,6 +123,11 @@ export const problemsPtBr: ProblemTexts = {
     hint: "Acrescente-o a environments em esteira.yaml.",
   },
   DELIVERY_ASSET_NOT_DEPLOYABLE: { message: "“{asset}” é {kind}; só código e modelos podem ser implantados." },
+  DELIVERY_ISOLATION_TOO_WEAK: {
+    message:
+      "{asset} {version} não pode ser implantado em {environment}, que exige o isolamento “{required}”: {made} foi feito com “{level}” ou sem registro.",
+    hint: "Faça de novo onde a máquina consegue o que é exigido; esteira doctor diz o que esta consegue.",
+  },
   DELIVERY_VERSION_MISSING: {
     message: "“{asset}” não tem versão que possa ser implantada.",
     hint: "Execute antes o passo que o faz.",

@@ -226,6 +226,7 @@ export const ptBR: Readonly<Record<keyof typeof en, string>> = {
   "chain.source_file": "Capturado do arquivo",
   "cellChange.added": "Adicionada",
   "cellChange.changed": "Alterada",
+  "fact.isolation": "Isolamento dos processos",
   "fact.rowsRead": "Linhas lidas",
   "fact.rows_read": "Linhas lidas",
   "fact.published": "Linhas publicadas",

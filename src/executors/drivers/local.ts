@@ -1,14 +1,17 @@
 import { spawn, type ChildProcess } from "node:child_process";
-import { accessSync, constants, mkdirSync, statSync } from "node:fs";
-import { delimiter, dirname, isAbsolute, join } from "node:path";
+import { accessSync, closeSync, constants, existsSync, mkdirSync, openSync, readSync, statSync } from "node:fs";
+import { delimiter, dirname, isAbsolute, join, resolve } from "node:path";
 import { messageOf, newId } from "#base";
 import type { Executor, ProcessHandle } from "#engine";
-import type { ProcessResult, ProcessSpec } from "#pipeline";
+import type { IsolationLevel, ProcessResult, ProcessSpec } from "#pipeline";
 import { commandMissing, folderUnusable, startFailed } from "../errors.ts";
+import { createIsolation, type Isolation } from "../isolation/isolation.ts";
+import { enterSandbox, type Sandbox, SANDBOX_PIPES } from "../isolation/sandbox.ts";
+import { type SandboxStatus, signalBehind } from "../isolation/sandbox-status.ts";
+import { CERTIFICATE_VARIABLES, programFolders } from "../isolation/system-view.ts";
 import { LocalSupervisor } from "./local-supervisor.ts";
 import { readOutput } from "./output-reader.ts";
 import { endGroup, isGroupAlive, killMarkedProcesses, waitForGroupEnd } from "./process-tree.ts";
-import { createSandbox, type Sandbox } from "./sandbox.ts";
 
 const DEFAULT_GRACE_MS = 5000;
 const DEFAULT_PATH = `${dirname(process.execPath)}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`;
@@ -23,15 +26,26 @@ export interface LocalExecutorOptions {
   readonly workFolder: string;
   /** PATH of the processes; default the folder of this Node and the system's usual ones. */
   readonly path?: string;
-  /** Absolute folder that sandboxed processes see and do not write, wherever it lies: the store. */
+  /** Absolute folder that isolated processes do not see, but for what they are shown of it: the store. */
   readonly storeFolder?: string;
+  /** Absolute paths that every isolated process sees. */
+  readonly readable?: readonly string[];
+  /** Absolute folders that every isolated process may write. */
+  readonly writable?: readonly string[];
+  /** Variables that every process gets, declared or not: where certificates are. */
+  readonly environment?: Readonly<Record<string, string>>;
   /** Default the system's bubblewrap. */
   readonly sandbox?: Sandbox;
+  /** How processes are kept away; default the strongest that can be done with the `sandbox`. */
+  readonly isolation?: Isolation;
 }
 
 /**
  * Runs processes on this machine, each in a process group of its own, with nothing of the engine's environment: PATH,
  * HOME (a private folder), LANG, TMPDIR and what is declared.
+ *
+ * Where the machine can make a sandbox, a process sees the system's programs, those of PATH, its folder and what its
+ * spec shows it, and none of the store beside; elsewhere only what permissions keep from the engine's user is closed.
  *
  * A process ends with its group: what it leaves in the background is ended too. When the engine dies, a small watcher
  * kills every group at once; `reap` ends whatever still carries an attempt's mark, so that a second attempt never runs
@@ -40,7 +54,7 @@ export interface LocalExecutorOptions {
 export function createLocalExecutor(options: LocalExecutorOptions): Executor {
   const mark = newId();
   const supervisor = new LocalSupervisor(mark);
-  const sandbox = options.sandbox ?? createSandbox();
+  const isolation = options.isolation ?? createIsolation({ sandbox: options.sandbox });
   const handles = new Map<string, Promise<ProcessHandle>>();
 
   return {
@@ -49,7 +63,7 @@ export function createLocalExecutor(options: LocalExecutorOptions): Executor {
     submit(spec, log) {
       const known = handles.get(spec.attemptId);
       if (known !== undefined) return known;
-      const started = start(spec, { ...options, sandbox, mark, supervisor, log });
+      const started = start(spec, { ...options, isolation, mark, supervisor, log });
       handles.set(spec.attemptId, started);
       const forget = (): boolean => handles.delete(spec.attemptId);
       // Kept while it runs, and a while longer for a repeat that comes late.
@@ -61,7 +75,7 @@ export function createLocalExecutor(options: LocalExecutorOptions): Executor {
 }
 
 interface Starting extends LocalExecutorOptions {
-  readonly sandbox: Sandbox;
+  readonly isolation: Isolation;
   readonly mark: string;
   readonly supervisor: LocalSupervisor;
   readonly log: (stream: "stdout" | "stderr", text: string) => void | Promise<void>;
@@ -72,42 +86,73 @@ async function start(spec: ProcessSpec, starting: Starting): Promise<ProcessHand
   const plain: readonly [string, ...string[]] =
     "shell" in spec.command ? ["/bin/sh", "-e", "-c", spec.command.shell] : spec.command;
   assertStartable(plain[0], spec.workingFolder, environment["PATH"] ?? "");
-  const [program, ...args] =
-    spec.sandbox === true || spec.sandboxRequiredBy !== undefined ? await sandboxed(plain, spec, starting) : plain;
+  const level = await starting.isolation.choose(spec.isolation);
+  if (level === "sandbox") assertInterpreter(plain[0], spec.workingFolder);
+  const [program, ...args] = level === "sandbox" ? sandboxed(plain, spec, starting) : plain;
   starting.supervisor.begin();
   const startedAt = performance.now();
   const child = spawn(program, args, {
     cwd: spec.workingFolder,
     env: environment,
-    stdio: ["pipe", "pipe", "pipe"],
+    stdio: ["pipe", "pipe", "pipe", ...(level === "sandbox" ? SANDBOX_PIPES : [])],
     detached: true,
   });
   const group = child.pid;
   if (group === undefined) return failToStart(child, plain[0]);
   starting.supervisor.watch(group);
+  const { stdin, stdout, stderr } = child;
+  if (stdin === null || stdout === null || stderr === null)
+    throw startFailed({ command: plain[0], reason: "it has no pipes" });
   const output = spec.onOutput ?? starting.log;
   for (const [stream, source] of [
-    ["stdout", child.stdout],
-    ["stderr", child.stderr],
+    ["stdout", stdout],
+    ["stderr", stderr],
   ] as const) {
     readOutput(source, { secrets: spec.secrets ?? [], take: (text) => output(stream, text) });
   }
-  child.stdin.on("error", () => {});
-  return superviseProcess(spec, { child, group, startedAt, supervisor: starting.supervisor });
+  stdin.on("error", () => {});
+  const status = level === "sandbox" ? enterSandbox(child) : undefined;
+  const handle = superviseProcess(spec, { child, group, startedAt, level, status, supervisor: starting.supervisor });
+  if (status !== undefined) {
+    void handle.ended.then(({ endedBy, signal }) => {
+      if (!status.hasRun() && endedBy === "itself" && signal === undefined) void output("stderr", NOT_STARTED);
+    });
+  }
+  return handle;
 }
 
-async function sandboxed(
+/** What bubblewrap wrote stands before it. */
+const NOT_STARTED = `esteira: the command did not start in its sandbox, where it sees the system's programs, those of PATH, its workspace, its inputs and its environment. More is shown by isolation.folders in esteira.yaml; isolation.exempt gives a step the machine.
+`;
+
+/** Nothing that a step declares says what is shown to it: neither its PATH nor its variables. */
+function sandboxed(
   command: readonly [string, ...string[]],
   spec: ProcessSpec,
-  { sandbox, storeFolder, workFolder }: Starting,
-): Promise<readonly [string, ...string[]]> {
-  await sandbox.assertAvailable(spec.sandboxRequiredBy ?? "the step");
-  return sandbox.wrap(command, {
+  starting: Starting,
+): readonly [string, ...string[]] {
+  const { storeFolder, workFolder, isolation } = starting;
+  const own = join(workFolder, attemptOf(spec));
+  for (const folder of starting.writable ?? []) mkdirSync(folder, { recursive: true });
+  // A link in it to somewhere else leads nowhere.
+  const isOwn = spec.workingFolder === own || spec.workingFolder.startsWith(`${own}/`);
+  return isolation.sandbox.wrap(command, {
     workingFolder: spec.workingFolder,
-    writable: [join(workFolder, attemptOf(spec)), ...(spec.writable ?? [])],
-    readable: [...(storeFolder === undefined ? [] : [storeFolder]), ...(spec.readable ?? [])],
+    writable: [own, ...(isOwn ? [] : [spec.workingFolder]), ...(starting.writable ?? []), ...(spec.writable ?? [])],
+    readable: [
+      ...programFolders(starting.path ?? DEFAULT_PATH),
+      ...programFolders(dirname(process.execPath)),
+      ...certificatesOf(starting.environment ?? {}),
+      ...(starting.readable ?? []),
+      ...(spec.readable ?? []),
+    ],
+    hidden: storeFolder === undefined ? [] : [storeFolder],
     network: spec.network,
   });
+}
+
+function certificatesOf(environment: Readonly<Record<string, string>>): readonly string[] {
+  return CERTIFICATE_VARIABLES.flatMap((name) => environment[name]?.split(delimiter) ?? []).filter(isAbsolute);
 }
 
 /** A second process of an attempt carries a number behind its id. */
@@ -119,10 +164,12 @@ function superviseProcess(
     readonly child: ChildProcess;
     readonly group: number;
     readonly startedAt: number;
+    readonly level: IsolationLevel;
+    readonly status: SandboxStatus | undefined;
     readonly supervisor: LocalSupervisor;
   },
 ): ProcessHandle {
-  const { child, group, startedAt, supervisor } = running;
+  const { child, group, startedAt, level, status, supervisor } = running;
   const grace = spec.gracePeriodMs ?? DEFAULT_GRACE_MS;
   let endedBy: ProcessResult["endedBy"] = "itself";
   let ending: Promise<void> | undefined;
@@ -132,7 +179,9 @@ function superviseProcess(
     if (ending === undefined) {
       endedBy = cause;
       // A grandchild in a session of its own is not in the group, but carries the mark.
-      ending = endGroup(group, grace).then(() => killMarkedProcesses("ESTEIRA_ATTEMPT_ID", spec.attemptId));
+      ending = endGroup(group, grace, status?.leader()).then(() =>
+        killMarkedProcesses("ESTEIRA_ATTEMPT_ID", spec.attemptId),
+      );
     }
     return ending;
   };
@@ -143,11 +192,13 @@ function superviseProcess(
     over = true;
     clearTimeout(timer);
     supervisor.release(group);
+    const behind = status?.hasRun() === true ? signalBehind(code) : undefined;
     return {
-      exitCode: code ?? undefined,
-      signal: signal ?? undefined,
+      exitCode: behind === undefined ? (code ?? undefined) : undefined,
+      signal: behind ?? signal ?? undefined,
       endedBy,
       durationMs: performance.now() - startedAt,
+      isolation: level,
     };
   });
   return {
@@ -175,8 +226,7 @@ async function waitForChild(
   let timer: NodeJS.Timeout | undefined;
   await Promise.race([closed, new Promise<void>((resolve) => (timer = setTimeout(resolve, DRAIN_MS)))]);
   clearTimeout(timer);
-  child.stdout?.destroy();
-  child.stderr?.destroy();
+  for (const stream of child.stdio) stream?.destroy();
   return exit;
 }
 
@@ -201,6 +251,7 @@ function buildEnvironment(spec: ProcessSpec, starting: Starting): Record<string,
     HOME: home,
     LANG: "C.UTF-8",
     TMPDIR: temporary,
+    ...starting.environment,
     ...spec.environment,
     ESTEIRA_ATTEMPT_ID: spec.attemptId,
     ESTEIRA_ENGINE: starting.mark,
@@ -221,6 +272,21 @@ function assertStartable(command: string, folder: string, path: string): void {
       ? [join(folder, command)]
       : path.split(delimiter).map((place) => join(place, command));
   if (!places.some(isExecutable)) throw commandMissing({ command, searched: places.join(", ") });
+}
+
+/** bubblewrap would say in its own words that the program named in a script's first line is not there. */
+function assertInterpreter(command: string, folder: string): void {
+  if (!command.includes("/")) return;
+  const file = openSync(resolve(folder, command), "r");
+  try {
+    const start = Buffer.alloc(256);
+    const text = start.toString("utf8", 0, readSync(file, start));
+    const interpreter = /^#!\s*(\S+)/.exec(text)?.[1];
+    if (interpreter !== undefined && !existsSync(interpreter))
+      throw startFailed({ command, reason: `ENOENT: its first line names ${interpreter}, which is not there` });
+  } finally {
+    closeSync(file);
+  }
 }
 
 function isExecutable(path: string): boolean {

@@ -22,12 +22,14 @@ function isLivingMember(stat: string, group: number): boolean {
   return Number(memberOf) === group && state !== "Z" && state !== "X";
 }
 
-/** Signals a group; one that is gone is no error. */
-export function signalGroup(group: number, signal: NodeJS.Signals): void {
+/** Signals a group; one that is gone is no error: false. */
+export function signalGroup(group: number, signal: NodeJS.Signals): boolean {
   try {
     process.kill(-group, signal);
+    return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+    return false;
   }
 }
 
@@ -41,9 +43,15 @@ export async function waitForGroupEnd(group: number, longestMs: number): Promise
   return true;
 }
 
-/** SIGTERM, the grace period, SIGKILL, and then until nothing is left. */
-export async function endGroup(group: number, gracePeriodMs: number): Promise<void> {
-  signalGroup(group, "SIGTERM");
+/**
+ * SIGTERM, the grace period, SIGKILL, and then until nothing is left.
+ *
+ * @param asked the group that is asked to end, where it is another: inside a sandbox, whose own process would take it
+ *   down at once
+ */
+export async function endGroup(group: number, gracePeriodMs: number, asked: number = group): Promise<void> {
+  // A sandbox that is still being made has no group yet.
+  if (!signalGroup(asked, "SIGTERM") && asked !== group) signalGroup(group, "SIGTERM");
   if (await waitForGroupEnd(group, gracePeriodMs)) return;
   signalGroup(group, "SIGKILL");
   await waitForGroupEnd(group, 60_000);

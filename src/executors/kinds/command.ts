@@ -1,8 +1,9 @@
 import { readFile, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import type { Json } from "#base";
+import { isEsteiraError, type Json } from "#base";
 import type { AssetKind, WriteTransaction } from "#pipeline";
 import {
+  assertInside,
   type AttemptContext,
   commandFailed,
   type MadeVersion,
@@ -52,7 +53,8 @@ export async function runCommand(
     command,
     workingFolder: resolve(attempt.projectFolder, options.folder ?? "."),
     environment: context.environment,
-    ...(options.sandbox === undefined ? {} : { sandbox: options.sandbox }),
+    readable: context.folders,
+    ...(options.sandbox === true ? { isolation: { atLeast: "sandbox" } } : {}),
   });
   const facts = options.report === undefined ? {} : await readReport(attempt, options.report, result);
   if (result.exitCode !== 0)
@@ -81,8 +83,11 @@ async function readReport(
 ): Promise<Readonly<Record<string, Json>>> {
   let xml: string;
   try {
-    xml = await readFile(resolve(attempt.projectFolder, path), "utf8");
+    const file = resolve(attempt.projectFolder, path);
+    await assertInside(file, { folders: [attempt.projectFolder, attempt.workFolder], asset: attempt.step });
+    xml = await readFile(file, "utf8");
   } catch (error) {
+    if (isEsteiraError(error)) throw error;
     // A command that failed before it could report has its own error.
     if (result.exitCode !== 0) return {};
     throw reportMissing({ step: attempt.step, report: path }, error);

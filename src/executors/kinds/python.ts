@@ -164,6 +164,7 @@ async function execute(
     command: [environment.python, resolve(attempt.projectFolder, script), ...args],
     workingFolder: attempt.projectFolder,
     environment: context.environment,
+    readable: [...context.folders, ...environment.folders],
   });
   if (result.exitCode !== 0)
     throw pythonFailed({

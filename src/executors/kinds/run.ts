@@ -32,7 +32,7 @@ export const commandShape = {
     .optional()
     .describe("Assets it reads; where they are is in the file that ESTEIRA_CONTEXT names."),
   folder: folder.optional().describe("Working folder; default the project's."),
-  sandbox: z.boolean().optional().describe("Require a sandbox: only the working folder is writable."),
+  sandbox: z.boolean().optional().describe("The same as `isolation: sandbox`."),
 } as const;
 
 const schema: z.ZodType<RunDeclaration> = z.strictObject({

@@ -4,7 +4,8 @@ import { open } from "node:fs/promises";
 import { connect, createServer } from "node:net";
 import { dirname } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { createSandbox } from "../drivers/sandbox.ts";
+import type { IsolationDemand, IsolationLevel } from "#pipeline";
+import { createSandbox, enterSandbox, SANDBOX_PIPES } from "../isolation/sandbox.ts";
 
 /** What to start for one deployment of a service. */
 export interface ServicePlan {
@@ -15,19 +16,28 @@ export interface ServicePlan {
   readonly command: string;
   /** Everything the process sees, beside `HOST` and `PORT`. */
   readonly environment: Readonly<Record<string, string>>;
-  /**
-   * What requires that the process runs in a sandbox, where it may write only the folder: `environment "production"`.
-   */
-  readonly sandboxRequiredBy?: string;
+  /** Default: the strongest isolation there is. The process may write its folder, and read nothing else of its kind. */
+  readonly demand?: IsolationDemand;
   /** Path that answers 2xx when the service is ready; without one, an accepted connection is enough. */
   readonly health?: string;
   /** Default 30,000. */
   readonly healthTimeoutMs?: number;
 }
 
+/** A plan with where it runs; kept by its supervisor, which starts it again so. */
+export interface PlacedService extends ServicePlan {
+  /** Undefined in what earlier releases kept: then {@link sandboxRequiredBy} says it. */
+  readonly isolation?: IsolationLevel;
+  readonly sandboxRequiredBy?: string;
+  /** Absolute paths that it sees beside its folder. */
+  readonly readable?: readonly string[];
+  /** Absolute folders that stay closed to it. */
+  readonly hidden?: readonly string[];
+}
+
 /** One started process of a service. */
 export interface ServiceProcess {
-  readonly plan: ServicePlan;
+  readonly plan: PlacedService;
   readonly port: number;
   readonly pid: number;
   readonly startedAtMs: number;
@@ -46,18 +56,20 @@ const DEFAULT_HEALTH_TIMEOUT_MS = 30_000;
 const TAIL_BYTES = 65_536;
 
 /** Starts the plan's command in its own process group; its output is appended to the log file. */
-export async function startServiceProcess(plan: ServicePlan, logFile: string): Promise<ServiceProcess> {
+export async function startServiceProcess(plan: PlacedService, logFile: string): Promise<ServiceProcess> {
   const port = await freePort();
   mkdirSync(dirname(logFile), { recursive: true });
   const log = openSync(logFile, "a", 0o600);
+  const level = plan.isolation ?? (plan.sandboxRequiredBy === undefined ? "none" : "sandbox");
+  const { folder, readable = [], hidden = [] } = plan;
   const [program, ...args] =
-    plan.sandboxRequiredBy === undefined
-      ? shellOf(plan)
-      : createSandbox().wrap(shellOf(plan), { workingFolder: plan.folder, writable: [] });
+    level === "sandbox"
+      ? createSandbox().wrap(shellOf(plan), { workingFolder: folder, writable: [folder], readable, hidden })
+      : shellOf(plan);
   const child = spawn(program, args, {
-    cwd: plan.folder,
+    cwd: folder,
     env: { ...plan.environment, HOST, PORT: String(port) },
-    stdio: ["ignore", log, log],
+    stdio: ["ignore", log, log, ...(level === "sandbox" ? SANDBOX_PIPES : [])],
     detached: true,
   });
   closeSync(log);
@@ -66,6 +78,7 @@ export async function startServiceProcess(plan: ServicePlan, logFile: string): P
     child.once("spawn", resolve);
     child.once("error", reject);
   });
+  const status = level === "sandbox" ? enterSandbox(child) : undefined;
   let over = false;
   void ended.then(() => (over = true));
   const pid = child.pid ?? 0;
@@ -77,7 +90,8 @@ export async function startServiceProcess(plan: ServicePlan, logFile: string): P
     ended,
     hasEnded: () => over,
     stop: async () => {
-      signalGroup(pid, "SIGTERM");
+      // A sandbox that is told to end takes everything in it down at once.
+      signalGroup(status?.leader() ?? pid, "SIGTERM");
       const timer = setTimeout(() => signalGroup(pid, "SIGKILL"), GRACE_PERIOD_MS);
       await ended;
       clearTimeout(timer);

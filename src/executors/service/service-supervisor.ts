@@ -7,7 +7,7 @@ import { identifyProcess, isRunning, type ProcessIdentity } from "./process-iden
 import { type Front, openFront } from "./service-front.ts";
 import {
   readLastLines,
-  type ServicePlan,
+  type PlacedService,
   type ServiceProcess,
   signalGroup,
   startServiceProcess,
@@ -46,7 +46,7 @@ export interface ServiceStatus {
 interface StoredState {
   readonly format: "service/1";
   readonly port: number;
-  readonly current?: ServicePlan;
+  readonly current?: PlacedService;
   /** Process group of the running child, to be ended by a successor. */
   readonly child?: ProcessIdentity;
 }
@@ -68,7 +68,7 @@ class Supervisor {
   readonly #folder: string;
   readonly #front: Front;
   #live: { readonly started: ServiceProcess; readonly restarts: number } | undefined;
-  #plan: ServicePlan | undefined;
+  #plan: PlacedService | undefined;
   #last: Promise<unknown> = Promise.resolve();
   readonly #deploys = new Map<string, Promise<DeployAnswer>>();
   readonly #abandoned = new Set<string>();
@@ -80,7 +80,7 @@ class Supervisor {
   }
 
   /** A repeat of a deploy that runs or is live joins it; different ones run one after the other. */
-  deploy(plan: ServicePlan): Promise<DeployAnswer> {
+  deploy(plan: PlacedService): Promise<DeployAnswer> {
     const known = this.#deploys.get(plan.deploymentId);
     if (known !== undefined) return known;
     this.#abandoned.delete(plan.deploymentId);
@@ -119,7 +119,7 @@ class Supervisor {
     await this.#front.close();
   }
 
-  async #switchTo(plan: ServicePlan): Promise<DeployAnswer> {
+  async #switchTo(plan: PlacedService): Promise<DeployAnswer> {
     const current = this.#live?.started;
     if (current !== undefined && !current.hasEnded() && current.plan.deploymentId === plan.deploymentId)
       return answerOf(current);
@@ -173,7 +173,7 @@ class Supervisor {
   }
 
   /** What ran before must run again, however long what it needs takes to come up. */
-  async #bringBack(plan: ServicePlan): Promise<void> {
+  async #bringBack(plan: PlacedService): Promise<void> {
     for (
       let waitMs = FIRST_RESTART_MS;
       !this.#stopping && this.#live === undefined;
@@ -195,11 +195,11 @@ class Supervisor {
     await writeWhole(join(this.#folder, "state.json"), JSON.stringify(state));
   }
 
-  #logFile(plan: ServicePlan): string {
+  #logFile(plan: PlacedService): string {
     return join(this.#folder, "logs", `${plan.deploymentId}.log`);
   }
 
-  async #note(text: string, plan: ServicePlan): Promise<void> {
+  async #note(text: string, plan: PlacedService): Promise<void> {
     await writeFile(this.#logFile(plan), `esteira: ${text}\n`, { flag: "a", mode: 0o600 });
   }
 }
@@ -271,12 +271,12 @@ async function handleControl(
   const body =
     chunks.length === 0
       ? {}
-      : (JSON.parse(Buffer.concat(chunks).toString("utf8")) as ServicePlan & { readonly deploymentId: string });
+      : (JSON.parse(Buffer.concat(chunks).toString("utf8")) as PlacedService & { readonly deploymentId: string });
   switch (`${incoming.method} ${incoming.url}`) {
     case "POST /deploy":
-      return supervisor.deploy(body as ServicePlan);
+      return supervisor.deploy(body as PlacedService);
     case "POST /abandon":
-      supervisor.abandon((body as ServicePlan).deploymentId);
+      supervisor.abandon((body as PlacedService).deploymentId);
       return {};
     case "GET /status":
       return supervisor.status();

@@ -1,14 +1,16 @@
 import { spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
 import { mkdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { entryFile, messageOf } from "#base";
-import { createSandbox, type Sandbox } from "../drivers/sandbox.ts";
+import type { IsolationLevel } from "#pipeline";
+import { createIsolation, type Isolation } from "../isolation/isolation.ts";
+import { programFolders } from "../isolation/system-view.ts";
 import { isRunning } from "./process-identity.ts";
 import { serviceUnhealthy, supervisorUnavailable } from "./service-errors.ts";
-import { readLastLines, type ServicePlan } from "./service-process.ts";
+import { type PlacedService, readLastLines, type ServicePlan } from "./service-process.ts";
 import type { DeployAnswer, ServiceStatus, SupervisorAddress } from "./service-supervisor.ts";
 
 const START_LIMIT_MS = 15_000;
@@ -43,7 +45,7 @@ export interface Services {
     key: ServiceKey,
     plan: ServicePlan,
     options: { readonly signal: AbortSignal; readonly port?: number },
-  ): Promise<RunningService>;
+  ): Promise<RunningService & { readonly isolation: IsolationLevel }>;
   /** undefined when nothing was deployed or its supervisor does not run. */
   status(key: ServiceKey): Promise<RunningService | undefined>;
   /** Starts the supervisor again when it should run and does not; false when nothing was ever deployed. */
@@ -57,24 +59,42 @@ export interface Services {
 export interface ServicesOptions {
   /** Absolute; one folder per service below it. */
   readonly folder: string;
-  /** Default the system's bubblewrap. */
-  readonly sandbox?: Sandbox;
+  /** Default the strongest that there is. */
+  readonly isolation?: Isolation;
+  /** Absolute folder that isolated services do not see, but for their own release: the store. */
+  readonly storeFolder?: string;
+  /** Folders of programs that every isolated service sees, as in PATH; this Node's own is among them. */
+  readonly searchPath?: string;
+  /** Absolute paths that every isolated service sees. */
+  readonly readable?: readonly string[];
 }
 
 /** Opens the services below a folder. Safe to use from several processes. */
-export function createServices({ folder, sandbox = createSandbox() }: ServicesOptions): Services {
+export function createServices({
+  folder,
+  storeFolder,
+  searchPath = "",
+  readable = [],
+  isolation = createIsolation(),
+}: ServicesOptions): Services {
   const folderOf = (key: ServiceKey): string => join(folder, key.project, key.environment, key.name);
   const nameOf = (key: ServiceKey): string => `${key.name} in ${key.environment}`;
   return {
     async deploy(key, plan, { signal, port }) {
       signal.throwIfAborted();
-      if (plan.sandboxRequiredBy !== undefined) await sandbox.assertAvailable(plan.sandboxRequiredBy);
+      const level = await isolation.choose(plan.demand);
+      const placed: PlacedService = {
+        ...plan,
+        isolation: level,
+        readable: [...programFolders(`${searchPath}:${dirname(process.execPath)}`), ...readable],
+        hidden: storeFolder === undefined ? [] : [storeFolder],
+      };
       const address = await startSupervisor(folderOf(key), nameOf(key), port);
       const abandon = (): void =>
         void call(address, "POST /abandon", { deploymentId: plan.deploymentId }).catch(() => {});
       signal.addEventListener("abort", abandon, { once: true });
       try {
-        const answer = (await call(address, "POST /deploy", plan).catch((error: unknown) => {
+        const answer = (await call(address, "POST /deploy", placed).catch((error: unknown) => {
           throw supervisorUnavailable({ service: nameOf(key), reason: messageOf(error), log: [] }, error);
         })) as DeployAnswer;
         signal.throwIfAborted();
@@ -86,7 +106,7 @@ export function createServices({ folder, sandbox = createSandbox() }: ServicesOp
             logFile: logFileOf(folderOf(key), plan.deploymentId),
           });
         }
-        return describe((await call(address, "GET /status")) as ServiceStatus);
+        return { ...describe((await call(address, "GET /status")) as ServiceStatus), isolation: level };
       } finally {
         signal.removeEventListener("abort", abandon);
       }

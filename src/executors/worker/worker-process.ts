@@ -5,7 +5,6 @@ import { join } from "node:path";
 import { newId } from "#base";
 import type { Executor, ProcessHandle } from "#engine";
 import type { ProcessResult } from "#pipeline";
-import { createSandbox, type Sandbox } from "../drivers/sandbox.ts";
 import { workerSilent } from "../errors.ts";
 import { createFrameReader, formatFrame, type ReceivedFrame, type WorkerFrame } from "./worker-frame.ts";
 
@@ -51,23 +50,13 @@ const LAST_LINES = 20;
 const LAST_CHARACTERS = 4000;
 
 /**
- * @param options.executor where workers run
+ * @param options.executor where workers run, as isolated as it can
  * @param options.workFolder folder below which the executor gives each process its HOME
- * @param options.sandbox default the system's bubblewrap; where there is none, workers run without
  */
-export function createWorkers(options: {
-  readonly executor: Executor;
-  readonly workFolder: string;
-  readonly sandbox?: Sandbox;
-}): Workers {
-  const { executor, workFolder, sandbox = createSandbox() } = options;
-  let isSandboxed: Promise<boolean> | undefined;
+export function createWorkers(options: { readonly executor: Executor; readonly workFolder: string }): Workers {
+  const { executor, workFolder } = options;
   return {
     async start(plan) {
-      isSandboxed ??= sandbox.assertAvailable("a worker").then(
-        () => true,
-        () => false,
-      );
       const id = `worker-${newId()}`;
       // The address of a socket has at most 108 bytes: it cannot lie in a store at any depth.
       const folder = await mkdtemp(join(tmpdir(), "esteira-worker-"));
@@ -87,7 +76,6 @@ export function createWorkers(options: {
             network: false,
             gracePeriodMs: 0,
             onOutput: (_, text) => output.add(text),
-            ...((await isSandboxed) ? { sandbox: true } : {}),
           },
           () => undefined,
         );

@@ -66,6 +66,7 @@ export {
   getRunOutcomes,
   getRunOutput,
   getStepFacts,
+  listFactsOfMakers,
   putStepInputs,
   putStepOutputs,
   setStepProgress,

@@ -45,6 +45,23 @@ export async function putStepOutputs(
   }
 }
 
+/** Facts of the step runs that gave a version, newest first: equal content may have been made more than once. */
+export async function listFactsOfMakers(
+  transaction: ReadTransaction,
+  versionId: string,
+): Promise<readonly Readonly<Record<string, unknown>>[]> {
+  const rows = await transaction
+    .selectFrom("step_output")
+    .innerJoin("step_run", "step_run.id", "step_output.step_run_id")
+    .select("step_run.facts")
+    .where("step_output.version_id", "=", versionId)
+    .where("step_run.status", "=", "succeeded")
+    .orderBy("step_run.id", "desc")
+    .limit(100)
+    .execute();
+  return rows.map(({ facts }) => (facts === null ? {} : (JSON.parse(facts) as Record<string, unknown>)));
+}
+
 /** The version of an asset that a pipeline run has given so far; undefined when no step of it did. */
 export async function getRunOutput(
   transaction: ReadTransaction,

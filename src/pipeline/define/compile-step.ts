@@ -281,6 +281,7 @@ export function toStepDefinition(
     env: Object.fromEntries(Object.entries(keys.env ?? {}).map(([name, value]) => [name, String(value)])),
     secrets: keys.secrets ?? [],
     cache: keys.cache ?? true,
+    ...(keys.isolation === undefined ? {} : { isolation: keys.isolation }),
     ...(keys.when === undefined ? {} : { when: keys.when }),
     ...(facts.isFinal ? { finally: true as const } : {}),
     ...(keys.retry === undefined ? {} : { retry: toRetry(keys.retry) }),

@@ -1,3 +1,4 @@
+import type { IsolationLevel } from "../process.ts";
 import type { AssetKind } from "#metadata-store";
 import { digestOfJson, type Digest, type Json } from "#base";
 
@@ -61,6 +62,8 @@ export interface StepDefinition {
   readonly params: Readonly<Record<string, Json>>;
   readonly env: Readonly<Record<string, string>>;
   readonly secrets: readonly string[];
+  /** Its processes are isolated at least so, or it does not run. */
+  readonly isolation?: IsolationLevel;
   readonly when?: string;
   /** It stands in `finally`: it runs after all others, whatever happened. */
   readonly finally?: true;

@@ -61,6 +61,12 @@ export const stepKeys = z.strictObject({
     .array(z.string())
     .optional()
     .describe("Names of secrets put into the environment of its processes and masked in its log."),
+  isolation: z
+    .enum(["user", "sandbox"])
+    .optional()
+    .describe(
+      "Run its processes isolated at least so, or not at all. By default they are isolated as well as the machine can; which steps may have the machine is said in esteira.yaml.",
+    ),
   cache: z.boolean().optional().describe("false: never reuse an earlier result."),
 });
 export type StepKeys = z.infer<typeof stepKeys>;

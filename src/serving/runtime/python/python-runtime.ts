@@ -61,7 +61,7 @@ export function createPythonRuntime(
           workers.start({
             command: [environment.python, "-P", "-s", join(pythonPackageFolder, "esteira", "_serve.py"), path],
             environment: { ...ENVIRONMENT, PYTHONPYCACHEPREFIX: byteCode },
-            readable: [pythonPackageFolder, path],
+            readable: [pythonPackageFolder, path, ...environment.folders],
             writable: [byteCode],
             memoryBytes: options.memoryBytes,
           }),

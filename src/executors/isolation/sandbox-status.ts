@@ -1,0 +1,38 @@
+import { constants } from "node:os";
+import type { Readable } from "node:stream";
+
+/** What bubblewrap tells of a sandbox: its first process, and, only when the command ran, how that ended. */
+export interface SandboxStatus {
+  /** Process of the machine that is the first one inside; leads the group of the command. */
+  leader(): number | undefined;
+  /** True when the command ran to its end: else what ended was bubblewrap itself. */
+  hasRun(): boolean;
+}
+
+/** Reads JSON documents, one a line, as `--json-status-fd` gives them. */
+export function readSandboxStatus(source: Readable): SandboxStatus {
+  let text = "";
+  source.setEncoding("utf8");
+  source.on("data", (chunk: string) => (text += chunk));
+  source.on("error", () => {});
+  const find = (key: string): number | undefined => {
+    const found = new RegExp(`"${key}": (\\d+)`).exec(text)?.[1];
+    return found === undefined ? undefined : Number(found);
+  };
+  return { leader: () => find("child-pid"), hasRun: () => find("exit-code") !== undefined };
+}
+
+const FATAL: ReadonlySet<string> = new Set([
+  ...["SIGKILL", "SIGSEGV", "SIGABRT", "SIGBUS", "SIGFPE", "SIGILL", "SIGTERM", "SIGSYS", "SIGXCPU", "SIGXFSZ"],
+  ...["SIGINT", "SIGHUP", "SIGQUIT", "SIGTRAP", "SIGPIPE"],
+]);
+
+/**
+ * The signal behind an exit code of bubblewrap, which answers 128 + n for a command that signal n ended, as a shell
+ * does. A command that itself exits so means the same nearly always.
+ */
+export function signalBehind(code: number | null): NodeJS.Signals | undefined {
+  if (code === null || code <= 128) return undefined;
+  const found = Object.entries(constants.signals).find(([name, number]) => number === code - 128 && FATAL.has(name));
+  return found?.[0] as NodeJS.Signals | undefined;
+}

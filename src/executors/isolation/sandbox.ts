@@ -1,0 +1,210 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { accessSync, constants, existsSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import { Readable, Writable } from "node:stream";
+import { sandboxUnavailable } from "../errors.ts";
+import { readSandboxStatus, type SandboxStatus } from "./sandbox-status.ts";
+import { deviceView, isSystem, systemView } from "./system-view.ts";
+
+/** Never the step's own PATH: what it runs in is not chosen by what runs in it. */
+const SEARCHED = "/usr/local/bin:/usr/bin:/bin";
+/**
+ * Descriptors that bubblewrap is given: it tells on the first which is the sandbox's first process and how the command
+ * ended, and reads from the others who the process is.
+ */
+const STATUS = 3;
+const PASSWD = 4;
+const GROUP = 5;
+/** What `stdio` of `spawn` has behind its first three entries for a wrapped command; then {@link enterSandbox}. */
+export const SANDBOX_PIPES = ["pipe", "pipe", "pipe"] as const;
+/** No account of this machine has it. An engine of another user keeps its own number. */
+const USER_INSIDE = 65532;
+const LARGEST_TMP_BYTES = 512 * 2 ** 20;
+const LARGEST_SHARED_MEMORY_BYTES = 2 * 2 ** 30;
+
+/** What a sandboxed process sees beside the system's programs. */
+export interface SandboxView {
+  /** Absolute; in one of the folders that are seen. */
+  readonly workingFolder: string;
+  /** Absolute; seen and written. */
+  readonly writable: readonly string[];
+  /** Absolute; seen, and not written. What is not there is left out. */
+  readonly readable?: readonly string[];
+  /** Absolute folders that stay closed although one that holds them is seen: the store. */
+  readonly hidden?: readonly string[];
+  /** `false`: no network, the machine's own addresses included. */
+  readonly network?: boolean | undefined;
+}
+
+/**
+ * Runs commands so that they see the system's programs, what they are shown, and nothing else: no home, no store, no
+ * other process. The network stays reachable unless it is refused: the platform is on it.
+ */
+export interface Sandbox {
+  /** Why none can be made here; undefined when one can. Found out once, by making one. */
+  problem(): Promise<string | undefined>;
+  /**
+   * @param requiredBy what asks for a sandbox, as people say it: `environment "production"`
+   * @throws EXECUTORS_SANDBOX_UNAVAILABLE with the cure
+   */
+  assertAvailable(requiredBy: string): Promise<void>;
+  /**
+   * The command, wrapped, to be started with {@link SANDBOX_PIPES}. Only where there is no {@link problem}.
+   */
+  wrap(command: readonly [string, ...string[]], view: SandboxView): readonly [string, ...string[]];
+}
+
+/** @param searched folders that may hold bubblewrap, separated as in PATH; default the system's */
+export function createSandbox(searched: string = SEARCHED): Sandbox {
+  const program = searched
+    .split(delimiter)
+    .map((folder) => join(folder, "bwrap"))
+    .find(isExecutable);
+  let probed: Promise<string | undefined> | undefined;
+  let system: readonly string[] | undefined;
+  const base = (): readonly string[] => (system ??= [...ISOLATION, ...identity(), ...SYSTEM, ...systemView()]);
+  const problem = (): Promise<string | undefined> => {
+    probed ??=
+      program === undefined
+        ? Promise.resolve(`bubblewrap (bwrap) is not installed; searched: ${searched.split(delimiter).join(", ")}`)
+        : probe([program, ...base(), ...END, "--", "true"]);
+    return probed;
+  };
+  return {
+    problem,
+    async assertAvailable(requiredBy) {
+      const reason = await problem();
+      if (reason !== undefined) throw sandboxUnavailable({ requiredBy, reason });
+    },
+    wrap: (command, view) => [
+      program ?? "bwrap",
+      ...base(),
+      ...deviceView(),
+      ...bindsOf(view),
+      ...ACCOUNTS,
+      ...(view.network === false ? ["--unshare-net"] : []),
+      ...END,
+      "--json-status-fd",
+      String(STATUS),
+      "--chdir",
+      view.workingFolder,
+      "--",
+      ...command,
+    ],
+  };
+}
+
+/** Tells a wrapped command, right after its start, who it is, and hears what becomes of it. */
+export function enterSandbox(child: ChildProcess): SandboxStatus {
+  const { user, group } = numbersInside();
+  const pipes: readonly unknown[] = child.stdio;
+  write(pipes[PASSWD], `esteira:x:${user}:${group}::/tmp:/bin/sh\n`);
+  write(pipes[GROUP], `esteira:x:${group}:\n`);
+  const status = pipes[STATUS];
+  return readSandboxStatus(status instanceof Readable ? status : Readable.from([]));
+}
+
+function write(pipe: unknown, text: string): void {
+  if (!(pipe instanceof Writable)) return;
+  pipe.on("error", () => {});
+  pipe.end(text);
+}
+
+function numbersInside(): { readonly user: number; readonly group: number } {
+  const user = process.getuid?.() ?? 0;
+  const group = process.getgid?.() ?? 0;
+  // A tool that believes to be root changes owners and fails.
+  return user === 0 ? { user: USER_INSIDE, group: USER_INSIDE } : { user, group };
+}
+
+function identity(): readonly string[] {
+  const { user, group } = numbersInside();
+  return ["--uid", String(user), "--gid", String(group)];
+}
+
+// --disable-userns is refused without an explicit --unshare-user.
+const ISOLATION = [
+  "--unshare-user",
+  "--disable-userns",
+  "--unshare-pid",
+  "--unshare-ipc",
+  "--unshare-uts",
+  "--unshare-cgroup-try",
+  "--new-session",
+  "--die-with-parent",
+  "--cap-drop",
+  "ALL",
+] as const;
+const SYSTEM = [
+  "--dev",
+  "/dev",
+  "--size",
+  String(LARGEST_SHARED_MEMORY_BYTES),
+  "--perms",
+  "1777",
+  "--tmpfs",
+  "/dev/shm",
+  "--proc",
+  "/proc",
+  "--size",
+  String(LARGEST_TMP_BYTES),
+  "--perms",
+  "1777",
+  "--tmpfs",
+  "/tmp",
+  "--dir",
+  "/var",
+  "--symlink",
+  "/tmp",
+  "/var/tmp",
+  "--dir",
+  "/run",
+] as const;
+const ACCOUNTS = [
+  "--ro-bind-data",
+  String(PASSWD),
+  "/etc/passwd",
+  "--ro-bind-data",
+  String(GROUP),
+  "/etc/group",
+] as const;
+/** The root is a file system in memory, which is filled by now. */
+const END = ["--remount-ro", "/"] as const;
+
+/** A later bind hides an earlier one below it, so a folder comes after those that hold it. */
+function bindsOf({ writable, readable = [], hidden = [] }: SandboxView): readonly string[] {
+  const binds = new Map<string, string>();
+  for (const folder of readable) if (!isSystem(folder) && existsSync(folder)) binds.set(folder, "--ro-bind");
+  for (const folder of hidden) {
+    const isShown = [...binds.keys(), ...writable].some((other) => folder === other || folder.startsWith(`${other}/`));
+    if (isShown && existsSync(folder)) binds.set(folder, "--tmpfs");
+  }
+  for (const folder of writable) binds.set(folder, "--bind");
+  const sorted = [...binds].sort(([one], [other]) => one.length - other.length);
+  const closed = sorted.filter(([, bind]) => bind === "--tmpfs").flatMap(([folder]) => ["--remount-ro", folder]);
+  return [
+    ...sorted.flatMap(([folder, bind]) => (bind === "--tmpfs" ? [bind, folder] : [bind, folder, folder])),
+    ...closed,
+  ];
+}
+
+function probe([program, ...args]: readonly [string, ...string[]]): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const child = spawn(program, args, { stdio: ["ignore", "ignore", "pipe"], env: { PATH: SEARCHED } });
+    let said = "";
+    child.stderr.on("data", (chunk: Buffer) => (said += chunk.toString("utf8")));
+    child.on("error", (error) => resolve(error.message));
+    child.on("close", (code) =>
+      resolve(code === 0 ? undefined : said.trim() || `bwrap ended with exit code ${String(code)}`),
+    );
+  });
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
