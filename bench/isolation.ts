@@ -36,8 +36,9 @@ for (let round = 0; round < ROUNDS; round++) {
 const median = (values: readonly number[]): number =>
   values.toSorted((left, right) => left - right)[Math.floor(values.length / 2)] ?? NaN;
 const [plain, isolated] = took.map(median);
+const fastest = took.map((values) => Math.min(...values).toFixed(1));
 console.log(
   `a process with isolation "none": ${plain?.toFixed(1)} ms; with "${level}": ${isolated?.toFixed(1)} ms; ` +
-    `added ${((isolated ?? NaN) - (plain ?? NaN)).toFixed(1)} ms, ratio ${((isolated ?? NaN) / (plain ?? NaN)).toFixed(2)}`,
+    `added ${((isolated ?? NaN) - (plain ?? NaN)).toFixed(1)} ms, ratio ${((isolated ?? NaN) / (plain ?? NaN)).toFixed(2)}; fastest ${fastest.join(" and ")} ms`,
 );
 await rm(folder, { recursive: true });

@@ -10,6 +10,7 @@ import {
   createIsolation,
   createLocalExecutor,
   createPythonEnvironments,
+  createSandbox,
   createServices,
   createWorkers,
   type Git,
@@ -75,7 +76,10 @@ export function createParts(
   const reader = createDatasetReader({ datasets, analytics });
   const features = createFeatures({ store, datasets, analytics, clock, log, project, projectFolder: config.folder });
   const environments = createPythonEnvironments({ storeFolder: config.storeFolder, environment: settings.installer });
-  const isolation = createIsolation({ level: config.isolation.level });
+  const isolation = createIsolation({
+    level: config.isolation.level,
+    sandbox: createSandbox(undefined, below("cache/sandbox")),
+  });
   const seen = { storeFolder: config.storeFolder, readable: config.isolation.folders };
   const direct = folderOfRoot(artifactRoot);
   const executor = createLocalExecutor({

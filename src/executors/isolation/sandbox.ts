@@ -1,22 +1,18 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { accessSync, constants, existsSync } from "node:fs";
+import { accessSync, constants, existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
-import { Readable, Writable } from "node:stream";
+import { Readable } from "node:stream";
 import { sandboxUnavailable } from "../errors.ts";
 import { readSandboxStatus, type SandboxStatus } from "./sandbox-status.ts";
-import { deviceView, isSystem, systemView } from "./system-view.ts";
+import { copyConfiguration, deviceView, isSystem, resolverView, systemView } from "./system-view.ts";
 
 /** Never the step's own PATH: what it runs in is not chosen by what runs in it. */
 const SEARCHED = "/usr/local/bin:/usr/bin:/bin";
-/**
- * Descriptors that bubblewrap is given: it tells on the first which is the sandbox's first process and how the command
- * ended, and reads from the others who the process is.
- */
+/** Descriptor on which bubblewrap tells the sandbox's first process and how the command ended. */
 const STATUS = 3;
-const PASSWD = 4;
-const GROUP = 5;
 /** What `stdio` of `spawn` has behind its first three entries for a wrapped command; then {@link enterSandbox}. */
-export const SANDBOX_PIPES = ["pipe", "pipe", "pipe"] as const;
+export const SANDBOX_PIPES = ["pipe"] as const;
 /** No account of this machine has it. An engine of another user keeps its own number. */
 const USER_INSIDE = 65532;
 const LARGEST_TMP_BYTES = 512 * 2 ** 20;
@@ -54,15 +50,22 @@ export interface Sandbox {
   wrap(command: readonly [string, ...string[]], view: SandboxView): readonly [string, ...string[]];
 }
 
-/** @param searched folders that may hold bubblewrap, separated as in PATH; default the system's */
-export function createSandbox(searched: string = SEARCHED): Sandbox {
+/**
+ * @param searched folders that may hold bubblewrap, separated as in PATH; default the system's
+ * @param cacheFolder absolute; keeps what every sandbox sees of /etc. Default: a temporary folder of this process
+ */
+export function createSandbox(searched: string = SEARCHED, cacheFolder?: string): Sandbox {
   const program = searched
     .split(delimiter)
     .map((folder) => join(folder, "bwrap"))
     .find(isExecutable);
   let probed: Promise<string | undefined> | undefined;
   let system: readonly string[] | undefined;
-  const base = (): readonly string[] => (system ??= [...ISOLATION, ...identity(), ...SYSTEM, ...systemView()]);
+  const base = (): readonly string[] => {
+    const configuration = copyConfiguration(cacheFolder ?? ownFolder(), numbersInside());
+    system ??= [...ISOLATION, ...identity(), ...SYSTEM, ...systemView()];
+    return [...system, "--ro-bind", configuration, "/etc", ...resolverView()];
+  };
   const problem = (): Promise<string | undefined> => {
     probed ??=
       program === undefined
@@ -81,7 +84,6 @@ export function createSandbox(searched: string = SEARCHED): Sandbox {
       ...base(),
       ...deviceView(),
       ...bindsOf(view),
-      ...ACCOUNTS,
       ...(view.network === false ? ["--unshare-net"] : []),
       ...END,
       "--json-status-fd",
@@ -94,32 +96,33 @@ export function createSandbox(searched: string = SEARCHED): Sandbox {
   };
 }
 
-/** Tells a wrapped command, right after its start, who it is, and hears what becomes of it. */
+/** Hears what becomes of a wrapped command, right after its start. */
 export function enterSandbox(child: ChildProcess): SandboxStatus {
-  const { user, group } = numbersInside();
-  const pipes: readonly unknown[] = child.stdio;
-  write(pipes[PASSWD], `esteira:x:${user}:${group}::/tmp:/bin/sh\n`);
-  write(pipes[GROUP], `esteira:x:${group}:\n`);
-  const status = pipes[STATUS];
+  const status = child.stdio[STATUS];
   return readSandboxStatus(status instanceof Readable ? status : Readable.from([]));
 }
 
-function write(pipe: unknown, text: string): void {
-  if (!(pipe instanceof Writable)) return;
-  pipe.on("error", () => {});
-  pipe.end(text);
+let temporary: string | undefined;
+
+function ownFolder(): string {
+  if (temporary === undefined) {
+    const made = mkdtempSync(join(tmpdir(), "esteira-etc-"));
+    process.once("exit", () => rmSync(made, { recursive: true, force: true }));
+    temporary = made;
+  }
+  return temporary;
 }
 
-function numbersInside(): { readonly user: number; readonly group: number } {
+function numbersInside(): { readonly id: number; readonly group: number } {
   const user = process.getuid?.() ?? 0;
   const group = process.getgid?.() ?? 0;
   // A tool that believes to be root changes owners and fails.
-  return user === 0 ? { user: USER_INSIDE, group: USER_INSIDE } : { user, group };
+  return user === 0 ? { id: USER_INSIDE, group: USER_INSIDE } : { id: user, group };
 }
 
 function identity(): readonly string[] {
-  const { user, group } = numbersInside();
-  return ["--uid", String(user), "--gid", String(group)];
+  const { id, group } = numbersInside();
+  return ["--uid", String(id), "--gid", String(group)];
 }
 
 // --disable-userns is refused without an explicit --unshare-user.
@@ -160,21 +163,20 @@ const SYSTEM = [
   "--dir",
   "/run",
 ] as const;
-const ACCOUNTS = [
-  "--ro-bind-data",
-  String(PASSWD),
-  "/etc/passwd",
-  "--ro-bind-data",
-  String(GROUP),
-  "/etc/group",
-] as const;
 /** The root is a file system in memory, which is filled by now. */
 const END = ["--remount-ro", "/"] as const;
+
+const isBelow = (path: string, folder: string): boolean => path.startsWith(`${folder}/`);
 
 /** A later bind hides an earlier one below it, so a folder comes after those that hold it. */
 function bindsOf({ writable, readable = [], hidden = [] }: SandboxView): readonly string[] {
   const binds = new Map<string, string>();
-  for (const folder of readable) if (!isSystem(folder) && existsSync(folder)) binds.set(folder, "--ro-bind");
+  for (const folder of new Set(readable)) {
+    const isSeen = readable.some(
+      (other) => isBelow(folder, other) && !hidden.some((one) => isBelow(one, other) && isBelow(`${folder}/`, one)),
+    );
+    if (!isSeen && !isSystem(folder) && existsSync(folder)) binds.set(folder, "--ro-bind");
+  }
   for (const folder of hidden) {
     const isShown = [...binds.keys(), ...writable].some((other) => folder === other || folder.startsWith(`${other}/`));
     if (isShown && existsSync(folder)) binds.set(folder, "--tmpfs");
