@@ -137,7 +137,8 @@ export const isolationTooWeak: ErrorFactory<{
   status: 403,
   message: ({ asset, version, environment, required, made, level }) =>
     `${asset} ${version} may not be deployed to ${environment}, which requires isolation "${required}": ${made} ${level === undefined ? "does not say how the process that made it was isolated" : `was made with "${level}"`}`,
-  hint: () => "Make it again where the machine can do what is required: esteira doctor says what this one can.",
+  hint: () =>
+    "Make it again where the machine can do what is required: install bubblewrap (on Debian: apt-get install bubblewrap).",
   solve:
     "Run the steps again on a machine that can isolate processes as the environment requires, or let the environment require less.",
 });

@@ -120,20 +120,26 @@ async function writeResult(parts: EngineParts, transaction: WriteTransaction, wr
   }
 }
 
-async function writeSuccess(
+/** A step run says how its processes were isolated, also where its kind has no facts. */
+function factsOf<Facts extends object>(
+  { isolation }: { readonly isolation: IsolationLevel | undefined },
+  facts: Facts | undefined,
+): object | undefined {
+  return isolation === undefined ? facts : { ...facts, isolation };
+}
+
+async function recordMade(
   transaction: WriteTransaction,
-  writing: Writing & { readonly result: AttemptResult & { readonly type: "ended" } },
-): Promise<void> {
-  const { held, result, atMs } = writing;
-  const { outcome } = result;
-  if (outcome.status !== "succeeded") return;
+  { held, result, atMs }: Writing & { readonly result: AttemptResult & { readonly type: "ended" } },
+  allMade: readonly MadeVersion[],
+): Promise<{
+  readonly outputs: ReadonlyMap<string, { asset: string; versionId: string; created: boolean }>;
+  readonly created: ReadonlyMap<string, { versionId: string; version: number; digest: string }>;
+}> {
   const { run, stepRun } = held;
-  const isolated = result.isolation === undefined ? {} : { isolation: result.isolation };
-  const facts =
-    outcome.facts === undefined && result.isolation === undefined ? undefined : { ...outcome.facts, ...isolated };
   const outputs = new Map<string, { asset: string; versionId: string; created: boolean }>();
   const created = new Map<string, { versionId: string; version: number; digest: string }>();
-  for (const made of outcome.made) {
+  for (const made of allMade) {
     const { version, created: isNew } = await recordAssetVersion(transaction, {
       project: run.project,
       asset: made.asset,
@@ -148,7 +154,7 @@ async function writeSuccess(
       content: {
         ...made.content,
         ...(result.recipe === undefined ? {} : { recipe: result.recipe }),
-        ...isolated,
+        ...(result.isolation === undefined ? {} : { isolation: result.isolation }),
       },
       inputs: [
         ...result.inputs.map(({ role, version: input }) => ({ versionId: input.id, role })),
@@ -162,6 +168,19 @@ async function writeSuccess(
     });
     if (isNew) created.set(made.asset, { versionId: version.id, version: version.version, digest: version.digest });
   }
+  return { outputs, created };
+}
+
+async function writeSuccess(
+  transaction: WriteTransaction,
+  writing: Writing & { readonly result: AttemptResult & { readonly type: "ended" } },
+): Promise<void> {
+  const { held, result, atMs } = writing;
+  const { outcome } = result;
+  if (outcome.status !== "succeeded") return;
+  const { run, stepRun } = held;
+  const facts = factsOf(result, outcome.facts);
+  const { outputs, created } = await recordMade(transaction, writing, outcome.made);
   await outcome.alsoWrite?.(transaction);
   await putStepInputs(transaction, {
     stepRunId: stepRun.id,

@@ -1,6 +1,6 @@
 // What a step tries against the platform and the machine: everything that it was not given stays closed.
 import assert from "node:assert/strict";
-import { chmod, mkdir, readFile, symlink, writeFile } from "node:fs/promises";
+import { mkdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { it } from "node:test";
@@ -152,7 +152,6 @@ describeStores("a step against the platform", (kind) => {
     const { project, status } = await attack(() => "mkdir dist; echo x > dist/x", ", makes: { code: dist }");
     assert.equal(status, "succeeded");
     const version = await project.store.read((tx) => getAssetVersion(tx, { project: "p", asset: "attack" }));
-    assert.equal((version?.content as { isolation?: string }).isolation, level);
-    await chmod(project.folder, 0o700);
+    assert.match(JSON.stringify(version?.content), new RegExp(`"isolation":"${level}"`));
   });
 });

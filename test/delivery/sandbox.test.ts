@@ -94,7 +94,7 @@ interface Deploying {
   deployTo(environment: string): ReturnType<Delivery["deploy"]>;
 }
 
-async function openDelivery(kind: StoreKind, sandbox = createSandbox()): Promise<Deploying> {
+async function openDelivery(kind: StoreKind, sandbox = createSandbox(), made?: string): Promise<Deploying> {
   const opened: Services[] = [];
   // Hooks run in the order they are given: services end before their folder goes.
   after(async () => {
@@ -128,7 +128,7 @@ async function openDelivery(kind: StoreKind, sandbox = createSandbox()): Promise
       digest: digestOfTree(tree),
       madeAtMs: 1,
       actor: "ana",
-      content: tree,
+      content: { ...tree, ...(made === undefined ? {} : { isolation: made }) },
       inputs: [],
     }),
   );
@@ -194,7 +194,7 @@ describeStores("environments that require a sandbox", (kind) => {
   });
 
   it("refuse a release where there is none", { timeout: 180_000 }, async () => {
-    const { deployTo } = await openDelivery(kind, NOWHERE);
+    const { deployTo } = await openDelivery(kind, NOWHERE, "sandbox");
     await assert.rejects(
       deployTo("production"),
       (error) =>
@@ -203,9 +203,21 @@ describeStores("environments that require a sandbox", (kind) => {
     assert.equal((await deployTo("staging")).deployment.status, "succeeded");
   });
 
+  it("refuse what was made with less, or does not say with what", { timeout: 180_000 }, async () => {
+    for (const made of ["none", "user", undefined]) {
+      const { deployTo } = await openDelivery(kind, createSandbox(), made);
+      await assert.rejects(
+        deployTo("production"),
+        (error) =>
+          isEsteiraError(error, "DELIVERY_ISOLATION_TOO_WEAK") && error.message.includes(made ?? "does not say how"),
+      );
+      assert.equal((await deployTo("staging")).deployment.status, "succeeded");
+    }
+  });
+
   it("let a release write only in its own folder", { timeout: 180_000 }, async (test) => {
     if (!(await hasSandbox())) return test.skip(NO_SANDBOX);
-    const { deployTo, outside } = await openDelivery(kind);
+    const { deployTo, outside } = await openDelivery(kind, createSandbox(), "sandbox");
     const { state } = await deployTo("production");
     assert.equal(await (await fetch(state.address)).text(), "up");
     await assert.rejects(access(outside));

@@ -126,7 +126,7 @@ export const problemsPtBr: ProblemTexts = {
   DELIVERY_ISOLATION_TOO_WEAK: {
     message:
       "{asset} {version} não pode ser implantado em {environment}, que exige o isolamento “{required}”: {made} foi feito com “{level}” ou sem registro.",
-    hint: "Faça de novo onde a máquina consegue o que é exigido; esteira doctor diz o que esta consegue.",
+    hint: "Faça de novo onde a máquina consegue o que é exigido: instale o bubblewrap.",
   },
   DELIVERY_VERSION_MISSING: {
     message: "“{asset}” não tem versão que possa ser implantada.",

@@ -115,7 +115,7 @@ async function start(spec: ProcessSpec, starting: Starting): Promise<ProcessHand
   const handle = superviseProcess(spec, { child, group, startedAt, level, status, supervisor: starting.supervisor });
   if (status !== undefined) {
     void handle.ended.then(({ endedBy, signal }) => {
-      if (!status.hasRun() && endedBy === "itself" && signal === undefined) void output("stderr", NOT_STARTED);
+      if (!status.hasRun() && endedBy === "itself" && signal === undefined) output("stderr", NOT_STARTED);
     });
   }
   return handle;

@@ -22,10 +22,7 @@ export function readSandboxStatus(source: Readable): SandboxStatus {
   return { leader: () => find("child-pid"), hasRun: () => find("exit-code") !== undefined };
 }
 
-const FATAL: ReadonlySet<string> = new Set([
-  ...["SIGKILL", "SIGSEGV", "SIGABRT", "SIGBUS", "SIGFPE", "SIGILL", "SIGTERM", "SIGSYS", "SIGXCPU", "SIGXFSZ"],
-  ...["SIGINT", "SIGHUP", "SIGQUIT", "SIGTRAP", "SIGPIPE"],
-]);
+const FATAL = /^SIG(KILL|SEGV|ABRT|BUS|FPE|ILL|TERM|SYS|XCPU|XFSZ|INT|HUP|QUIT|TRAP|PIPE)$/;
 
 /**
  * The signal behind an exit code of bubblewrap, which answers 128 + n for a command that signal n ended, as a shell
@@ -33,6 +30,6 @@ const FATAL: ReadonlySet<string> = new Set([
  */
 export function signalBehind(code: number | null): NodeJS.Signals | undefined {
   if (code === null || code <= 128) return undefined;
-  const found = Object.entries(constants.signals).find(([name, number]) => number === code - 128 && FATAL.has(name));
+  const found = Object.entries(constants.signals).find(([name, number]) => number === code - 128 && FATAL.test(name));
   return found?.[0] as NodeJS.Signals | undefined;
 }
