@@ -15,8 +15,8 @@ open(sys.argv[1], "w").close()
 const started = new Set<string>();
 
 /**
- * Makes the byte code of an environment's packages, beside whatever else is done and behind all of it: an isolated
- * process reads the environment and cannot write there, so each would compile what it imports anew. Once per environment.
+ * Makes the byte code of an environment's packages, once, beside and behind whatever else is done: an isolated
+ * process reads the environment and cannot write there, so each would compile what it imports anew.
  */
 export function compilePackages(folder: string): void {
   const done = join(folder, "compiled");

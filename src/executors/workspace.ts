@@ -61,7 +61,7 @@ export async function createWorkspace(
   return [request.projectFolder, ...(await foldersAround(request.projectFolder))];
 }
 
-/** Repository and packages of a project that is part of a larger one: git and Node look for them in the folders above. */
+/** Repository and packages of a project that is part of a larger one: git and Node look for them in folders above. */
 async function foldersAround(projectFolder: string): Promise<readonly string[]> {
   const seen = await linkedRepository(join(projectFolder, ".git"));
   for (let folder = dirname(projectFolder); ; folder = dirname(folder)) {

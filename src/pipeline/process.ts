@@ -2,8 +2,8 @@ import type { Digest } from "#base";
 
 /**
  * How far a process of the user is kept from the platform, weakest first. `none`: it runs as the engine's own user and
- * can do what that can. `user`: another user of the system, without rights. `sandbox`: namespaces of its own, in which it sees
- * the system's programs, what it was given, and nothing else.
+ * can do what that can. `user`: another user of the system, without rights. `sandbox`: namespaces of its own, in which
+ * it sees the system's programs, what it was given, and nothing else.
  */
 export const ISOLATION_LEVELS = ["none", "user", "sandbox"] as const;
 export type IsolationLevel = (typeof ISOLATION_LEVELS)[number];

@@ -28,8 +28,8 @@ const FATAL = /^SIG(KILL|SEGV|ABRT|BUS|FPE|ILL|TERM|SYS|XCPU|XFSZ|INT|HUP|QUIT|T
  * The signal behind an exit code of bubblewrap, which answers 128 + n for a command that signal n ended, as a shell
  * does. A command that itself exits so means the same nearly always.
  */
-export function signalBehind(code: number | null): NodeJS.Signals | undefined {
+export function signalBehind(code: number | null): string | undefined {
   if (code === null || code <= 128) return undefined;
   const found = Object.entries(constants.signals).find(([name, number]) => number === code - 128 && FATAL.test(name));
-  return found?.[0] as NodeJS.Signals | undefined;
+  return found?.[0];
 }
