@@ -217,6 +217,30 @@ export function describeExecutor(
       assert.equal(stdout, "a *** b passenger");
     });
 
+    it("masks what is easily made of a secret, and a secret over several lines or outputs", async () => {
+      const { run } = await setting();
+      const secret = "s3cr3t value/+ü-47";
+      const bytes = Buffer.from(secret);
+      const forms = [
+        ...[0, 1, 2, 3].map((before) => Buffer.from(`${"a".repeat(before)}${secret}zz`).toString("base64")),
+        Buffer.from(`??${secret}??`).toString("base64url"),
+        bytes.toString("hex"),
+        bytes.toString("hex").toUpperCase(),
+        encodeURIComponent(secret),
+        Array.from(secret).toReversed().join(""),
+        `${secret.slice(0, 7)}\n${secret.slice(7)}`,
+        bytes.toString("base64").replaceAll(/(.{5})/g, "$1\r\n"),
+      ];
+      for (const [index, form] of forms.entries()) {
+        const half = Math.floor(form.length / 2);
+        const { stdout } = await run(
+          { shell: 'printf %s "$ONE"; sleep 0.05; printf "%s\\nnext\\n" "$TWO"' },
+          { secrets: [secret], environment: { ONE: `x ${form.slice(0, half)}`, TWO: `${form.slice(half)} y` } },
+        );
+        assert.match(stdout, /^x \S{0,4}\*\*\*\s{0,2}\S{0,6} y\nnext\n$/, `form ${index}: ${stdout}`);
+      }
+    });
+
     it("runs 100 processes at once", async () => {
       const { run } = await setting();
       const results = await Promise.all(Array.from({ length: 100 }, (_, index) => run({ shell: `echo ${index}` })));
