@@ -63,7 +63,7 @@ const environmentSchema = z
       .boolean()
       .default(false)
       .describe(
-        "Steps of a pipeline that deploys to this environment, and the releases themselves, run their processes in a sandbox, or not at all where there is none. Default false.",
+        "Steps of a pipeline that deploys to this environment, and the releases themselves, run their processes in a sandbox, or not at all where there is none; what was made without one is not deployed here. Default false.",
       ),
     signed: z
       .boolean()

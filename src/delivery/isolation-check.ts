@@ -1,7 +1,7 @@
 import { type AssetVersion, getVersionGraph, type ReadTransaction } from "#metadata-store";
 import { listFactsOfMakers } from "#metadata-store/engine";
 import { isAtLeast, ISOLATION_LEVELS, type IsolationLevel } from "#pipeline";
-import type { Environment } from "./environment.ts";
+import { type Environment, isolationOf } from "./environment.ts";
 import { isolationTooWeak } from "./errors.ts";
 
 /**
@@ -23,10 +23,11 @@ async function levelOf(transaction: ReadTransaction, version: AssetVersion): Pro
  */
 export async function assertIsolated(
   transaction: ReadTransaction,
-  { name, isolation: required = "none" }: Environment,
+  environment: Environment,
   version: AssetVersion,
 ): Promise<void> {
-  if (required === "none") return;
+  const required = isolationOf(environment)?.atLeast;
+  if (required === undefined) return;
   const { versions } = await getVersionGraph(transaction, version.id, "upstream");
   for (const each of versions) {
     const level = await levelOf(transaction, each);
@@ -34,7 +35,7 @@ export async function assertIsolated(
     throw isolationTooWeak({
       asset: version.asset,
       version: version.version,
-      environment: name,
+      environment: environment.name,
       required,
       made: `${each.asset} ${each.version}`,
       level,

@@ -17,7 +17,7 @@ import { describeStores, openTestStore, temporaryFolder } from "../setup/stores.
 
 const ENVIRONMENTS = [
   { name: "staging", approvals: 0, bind: "version" as const },
-  { name: "production", approvals: 0, bind: "version" as const, isolation: "sandbox" as const },
+  { name: "production", approvals: 0, bind: "version" as const, sandbox: true },
 ];
 const SERVER = `
 const { writeFileSync } = require("node:fs");
