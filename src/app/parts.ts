@@ -63,19 +63,13 @@ function folderOfRoot(uri: string): string | undefined {
   return isAbsolute(uri) ? uri : undefined;
 }
 
-/** Wires the services over an open store. Nothing runs, and no heavy library is loaded. */
-export function createParts(
-  { project, config, clock, log, metrics, store, objects, access, tracking, outbox, ...platform }: StorePlatform,
+/** Where processes of users run, and how far they are kept from the platform. */
+function createProcesses(
+  { artifactRoot }: Pick<StorePlatform, "artifactRoot">,
+  config: StorePlatform["config"],
   settings: Settings,
-): Parts {
-  const { artifacts, artifactRoot } = platform;
+): Pick<Parts, "isolation" | "executor" | "services"> {
   const below = (folder: string): string => join(config.storeFolder, folder);
-  const analytics = createAnalytics({ folder: below("cache/duckdb"), memoryBytes: config.data.memory });
-  const folder = below("datasets");
-  const datasets = createDatasets({ store, objects, folder, analytics, clock, log });
-  const reader = createDatasetReader({ datasets, analytics });
-  const features = createFeatures({ store, datasets, analytics, clock, log, project, projectFolder: config.folder });
-  const environments = createPythonEnvironments({ storeFolder: config.storeFolder, environment: settings.installer });
   const isolation = createIsolation({
     level: config.isolation.level,
     sandbox: createSandbox(undefined, below("cache/sandbox")),
@@ -91,6 +85,29 @@ export function createParts(
     // Where artifacts are no files of this server, clients write them themselves.
     ...(direct === undefined ? {} : { writable: [direct] }),
   });
+  const services = createServices({
+    ...seen,
+    folder: below("services"),
+    searchPath: settings.searchPath,
+    isolation,
+  });
+  return { isolation, executor, services };
+}
+
+/** Wires the services over an open store. Nothing runs, and no heavy library is loaded. */
+export function createParts(
+  { project, config, clock, log, metrics, store, objects, access, tracking, outbox, ...platform }: StorePlatform,
+  settings: Settings,
+): Parts {
+  const { artifacts } = platform;
+  const below = (folder: string): string => join(config.storeFolder, folder);
+  const analytics = createAnalytics({ folder: below("cache/duckdb"), memoryBytes: config.data.memory });
+  const folder = below("datasets");
+  const datasets = createDatasets({ store, objects, folder, analytics, clock, log });
+  const reader = createDatasetReader({ datasets, analytics });
+  const features = createFeatures({ store, datasets, analytics, clock, log, project, projectFolder: config.folder });
+  const environments = createPythonEnvironments({ storeFolder: config.storeFolder, environment: settings.installer });
+  const { isolation, executor, services } = createProcesses(platform, config, settings);
   const serving: Serving = createServing({
     store,
     objects,
@@ -118,12 +135,6 @@ export function createParts(
     log,
     clock,
     secret: (name) => settings.secret(name),
-  });
-  const services = createServices({
-    ...seen,
-    folder: below("services"),
-    searchPath: settings.searchPath,
-    isolation,
   });
   const git = createGit({
     environment: {

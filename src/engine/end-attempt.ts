@@ -15,7 +15,7 @@ import {
   putStepInputs,
   putStepOutputs,
 } from "#metadata-store/engine";
-import type { StepDefinition } from "#pipeline";
+import type { IsolationLevel, MadeVersion, StepDefinition } from "#pipeline";
 import { stepFailed, stepTimedOut, workerLost } from "./errors.ts";
 import { fireTrigger } from "./trigger.ts";
 import type { AttemptResult } from "./attempt.ts";
