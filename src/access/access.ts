@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import type { Action } from "#api";
 import { type Clock, nearestName, newId, secretsEqual } from "#base";
-import { appendEvent, type EventsOf, type MetadataStore, type WriteTransaction } from "#metadata-store";
+import { appendEvent, type EventsOf, fingerprintOf, type MetadataStore, type WriteTransaction } from "#metadata-store";
 import {
   countGrants,
   getToken,
@@ -252,7 +252,7 @@ async function addUser(
     type: "user.created",
     subject: user.name,
     actor: user.actor,
-    data: { kind: user.kind ?? "person", roles: granted },
+    data: { kind: user.kind ?? "person", roles: granted, owner: user.owner, emails: user.emails ?? [] },
   });
   return existing(transaction, user.name);
 }
@@ -299,13 +299,20 @@ async function addToken(
     expiresAtMs: token.expiresAtMs,
     only: token.only,
   };
-  await insertToken(transaction, { ...stored, secretHash: hashSecret(secret) });
+  const secretHash = hashSecret(secret);
+  await insertToken(transaction, { ...stored, secretHash });
   await record(transaction, {
     atMs,
     type: "token.created",
     subject: stored.id,
     actor: token.actor,
-    data: { user: token.user, label: token.label, expiresAtMs: token.expiresAtMs, only: token.only },
+    data: {
+      user: token.user,
+      label: token.label,
+      expiresAtMs: token.expiresAtMs,
+      only: token.only,
+      fingerprint: fingerprintOf(secretHash),
+    },
   });
   return { ...stored, lastUsedAtMs: undefined, revokedAtMs: undefined, token: `${TOKEN_PREFIX}${stored.id}_${secret}` };
 }

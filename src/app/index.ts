@@ -9,6 +9,7 @@ export { openPlatform, openStorePlatform, type PlatformOptions } from "./open-pl
 export { explainStep, planPipeline } from "./plan-pipeline.ts";
 export type { Platform, StorePlatform } from "./platform.ts";
 export { replayDataset } from "./replay-dataset.ts";
+export { exportEvents, proveByKey, provePlatformEvent, verifyPlatformAudit } from "./audit.ts";
 export {
   compareNotebookFiles,
   type NotebookComparison,

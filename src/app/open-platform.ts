@@ -16,6 +16,7 @@ import {
   createTrackingCalls,
   type MlflowCall,
 } from "#tracking";
+import { followStore } from "./audit-log.ts";
 import type { OwnedPlatform } from "./create-platform.ts";
 import { checkProject, checkStore, type HealthCheck } from "./health.ts";
 import type { Platform, StorePlatform } from "./platform.ts";
@@ -58,7 +59,9 @@ export async function openStorePlatform(options: PlatformOptions): Promise<Store
   const { config, settings, log, isProject, clock = systemClock } = options;
   const metrics = createMetrics();
   await openPrivateStore(config.storeFolder, log);
-  const store = countStoreErrors(await openMetadataStore(config.metadataAddress), metrics);
+  const opened = countStoreErrors(await openMetadataStore(config.metadataAddress), metrics);
+  const audit = followStore(opened, { config, settings, clock, log });
+  const { store } = audit;
   const { loopback } = config.access;
   const artifactRoot = options.artifacts?.root?.uri ?? PROXIED_ROOT;
   const artifacts = openArtifacts(options.artifacts, config.storeFolder);
@@ -113,6 +116,7 @@ export async function openStorePlatform(options: PlatformOptions): Promise<Store
     outbox,
     artifacts,
     artifactRoot,
+    auditLog: audit.log,
     mlflowCalls: () => createMlflowCalls(platform, { webhooks }),
     setUrl: address.set,
     url: address.url,
@@ -131,6 +135,7 @@ export async function openStorePlatform(options: PlatformOptions): Promise<Store
       endMeasuring ??= measureProcess(metrics);
       measureStepRuns(metrics, { store, project: config.name });
       outbox.wake();
+      audit.start();
       if (isProject || building !== undefined) await startWhole();
     },
     async close() {
@@ -141,6 +146,7 @@ export async function openStorePlatform(options: PlatformOptions): Promise<Store
       await address.close();
       await outbox.close();
       await whole?.close();
+      await audit.close();
       await store.close();
     },
   };

@@ -4,7 +4,7 @@ import type { Clock, LocatedProblem, Log, Metrics } from "#base";
 import type { ProjectConfig } from "#config";
 import type { Analytics, Datasets } from "#data";
 import type { Delivery, PushAnswer, PushRequest, WebhookAnswer } from "#delivery";
-import type { CommitAuthors, Rules } from "#governance";
+import type { AuditLog, CommitAuthors, Rules } from "#governance";
 import type { MetadataStore } from "#metadata-store";
 import type { Blobs } from "#storage";
 import type { Engine } from "#engine";
@@ -48,6 +48,8 @@ export interface StorePlatform {
   readonly artifactRoot: string;
   /** Whether each part works that requests need; cheap, and within about two seconds. */
   health(): Promise<readonly HealthCheck[]>;
+  /** The events as a signed tree; loaded with the first call. */
+  readonly auditLog: () => Promise<AuditLog>;
   /** MLflow's calls. */
   mlflowCalls(): readonly MlflowCall[];
   /** Tells where the HTTP server listens, so that steps can reach it. */

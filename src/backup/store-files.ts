@@ -3,8 +3,11 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { failureOf } from "./copy-files.ts";
 
-/** Can be made again, or belongs to what runs now. */
-const LEFT_OUT = new Set(["work", "cache", "python"]);
+/**
+ * Can be made again, or belongs to what runs now. Checkpoints of the event log (`audit`) are newer than the metadata of
+ * a backup: the log that is restored would not continue them.
+ */
+const LEFT_OUT = new Set(["work", "cache", "python", "audit"]);
 const METADATA = /^metadata\.sqlite(-wal|-shm|-journal)?$/;
 /** What is being written, and was not promised to anybody. */
 const UNFINISHED = [/\/_delta_log\/\.tmp-[^/]*$/, /^(?!artifacts\/).*\.part$/];

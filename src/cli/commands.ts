@@ -154,6 +154,18 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: "Make the store from a backup",
     load: () => import("./commands/server/restore.ts"),
   },
+  "audit verify": {
+    summary: "Prove that nobody changed the event log, or a row that decides",
+    load: () => import("./commands/audit/verify.ts"),
+  },
+  "audit prove": {
+    summary: "Prove to somebody else that an event stands in the log",
+    load: () => import("./commands/audit/prove.ts"),
+  },
+  "audit export": {
+    summary: "Print the event log with what proves it, one JSON object a line",
+    load: () => import("./commands/audit/export.ts"),
+  },
   "user create": { summary: "Create a user and its first token", load: () => import("./commands/user/create.ts") },
   "user list": { summary: "List users and roles", load: () => import("./commands/user/list.ts") },
   "user grant": { summary: "Give a user a role in a project", load: () => import("./commands/user/grant.ts") },

@@ -67,6 +67,10 @@ export async function loadProjectConfig(folder: string, storeFolder?: string): P
       reviewers: environment?.reviewers === undefined ? undefined : [...new Set(environment.reviewers)].toSorted(),
       freeze: environment?.freeze ?? [],
     })),
+    audit: {
+      ...value.audit,
+      ...(value.audit.key === undefined ? {} : { key: resolve(folder, value.audit.key) }),
+    },
     capture: { folders: value.capture.folders.map((path) => (isAbsolute(path) ? path : resolve(folder, path))) },
     storeFolder: store,
     metadataAddress:
@@ -99,6 +103,7 @@ export function storeOnlyConfig(storeFolder: string, metadataAddress?: string): 
     models: { protected_aliases: ["champion"] },
     access: { loopback: "none" },
     server: { concurrency: 512 },
+    audit: {},
     serving: { timeout: 60, threads: 1, memory: 4 * 1024 ** 3 },
     outbox: { private_networks: [] },
   };

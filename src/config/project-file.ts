@@ -177,6 +177,27 @@ export const projectSchema = z.strictObject({
     })
     .default({ loopback: "none" })
     .describe("Who may do what without signing in."),
+  audit: z
+    .strictObject({
+      key: z
+        .string()
+        .min(1)
+        .optional()
+        .describe(
+          "File of the Ed25519 key (PKCS #8 PEM) that signs the checkpoints of the event log, relative to the project. Default: `keys/audit.pem` in the store, made when it is missing.",
+        ),
+      git: z
+        .string()
+        .regex(/^refs\/[A-Za-z0-9][\w/-]*[\w]$/, 'a ref such as "refs/esteira/audit"')
+        .optional()
+        .describe("Ref of the project's repository that also keeps the checkpoints. Default: none."),
+      webhook: z
+        .url({ protocol: /^https?$/ })
+        .optional()
+        .describe("Address that every checkpoint is posted to, as text. Default: none."),
+    })
+    .default({})
+    .describe("Who else keeps the signed checkpoints of the event log."),
   models: z
     .strictObject({
       protected_aliases: z

@@ -1,5 +1,13 @@
 import { type Clock, EsteiraError, type Log, messageOf, nearestName, newId } from "#base";
-import { type AssetVersion, getAssetVersion, getVersionGraph, type MetadataStore } from "#metadata-store";
+import {
+  appendEvent,
+  type AssetVersion,
+  contentDigest,
+  getAssetVersion,
+  getVersionGraph,
+  type MetadataStore,
+  versionsDigest,
+} from "#metadata-store";
 import {
   type Deployed,
   type Deployment,
@@ -341,6 +349,22 @@ async function begin(
       createdBy: actor,
       settings,
       versions,
+    });
+    await appendEvent(transaction, {
+      atMs,
+      project,
+      type: "release.created",
+      subjectKind: "release",
+      subject: release.id,
+      actor,
+      data: {
+        environment,
+        asset: release.asset,
+        number: release.number,
+        versionId: release.versionId,
+        settings: contentDigest(settings),
+        versions: versionsDigest(versions),
+      },
     });
     const deployment = await insertDeployment(transaction, {
       ...newDeployment(request, release, atMs),

@@ -41,6 +41,19 @@ export interface Git {
   commitAuthors(folder: string, commit: string): Promise<readonly string[]>;
   /** The same of those who committed a file of the folder since a moment, epoch milliseconds, and last. */
   fileAuthors(folder: string, file: string, sinceMs: number): Promise<readonly string[]>;
+  /** Puts one file as a commit on a ref of its own; the work tree is not touched. @throws EXECUTORS_GIT_FAILED */
+  keepFile(file: KeptFile & { readonly text: string; readonly message: string }): Promise<void>;
+  /** The file at the top of a ref; undefined when there is no such ref. @throws EXECUTORS_GIT_FAILED */
+  readKeptFile(file: KeptFile): Promise<string | undefined>;
+}
+
+/** A file that a ref outside the branches holds. */
+export interface KeptFile {
+  /** Absolute folder in the repository. */
+  readonly folder: string;
+  /** `refs/…` in full. */
+  readonly ref: string;
+  readonly name: string;
 }
 
 export interface GitOptions {
@@ -50,7 +63,7 @@ export interface GitOptions {
 
 /** The git command line, without prompts. */
 export function createGit(options: GitOptions): Git {
-  const git = (args: readonly string[], signal?: AbortSignal): Promise<string> => run(args, options, signal);
+  const git = (args: readonly string[], signal?: AbortSignal): Promise<string> => run(args, options, { signal });
   return {
     async readCommit(folder) {
       const id = await git(["-C", folder, "rev-parse", "--verify", "--quiet", "HEAD"]).catch(() => undefined);
@@ -107,6 +120,22 @@ export function createGit(options: GitOptions): Git {
       const since = new Date(sinceMs).toISOString();
       return readAddresses((await Promise.all([log("-1"), log("-1000", `--since=${since}`)])).join("\n"));
     },
+    async keepFile({ folder, ref, name, text, message }) {
+      const inFolder = async (args: readonly string[], input?: string): Promise<string> =>
+        (await run(["-C", folder, ...args], options, { input })).trim();
+      const parent = await inFolder(["rev-parse", "--verify", "--quiet", ref]).catch(() => undefined);
+      const blob = await inFolder(["hash-object", "-w", "--stdin"], text);
+      const tree = await inFolder(["mktree"], `100644 blob ${blob}\t${name}\n`);
+      const identity = ["-c", "user.name=esteira", "-c", "user.email=esteira@localhost"];
+      const above = parent === undefined ? [] : ["-p", parent];
+      const commit = await inFolder([...identity, "commit-tree", tree, ...above, "-m", message]);
+      // Who else moved it meanwhile wins; what was not kept goes with the next.
+      await inFolder(["update-ref", ref, commit, parent ?? "0".repeat(commit.length)]);
+    },
+    async readKeptFile({ folder, ref, name }) {
+      const id = await git(["-C", folder, "rev-parse", "--verify", "--quiet", ref]).catch(() => undefined);
+      return id === undefined ? undefined : git(["-C", folder, "cat-file", "blob", `${id.trim()}:${name}`]);
+    },
   };
 }
 
@@ -130,7 +159,11 @@ async function fetchCommit(
   );
 }
 
-function run(args: readonly string[], { environment }: GitOptions, signal: AbortSignal | undefined): Promise<string> {
+function run(
+  args: readonly string[],
+  { environment }: GitOptions,
+  { signal, input }: { readonly signal?: AbortSignal | undefined; readonly input?: string | undefined },
+): Promise<string> {
   const env = {
     ...environment,
     GIT_TERMINAL_PROMPT: "0",
@@ -139,7 +172,7 @@ function run(args: readonly string[], { environment }: GitOptions, signal: Abort
     LC_ALL: "C",
   };
   return new Promise((resolve, reject) => {
-    execFile(
+    const child = execFile(
       "git",
       // `ext::` addresses run commands; hooks of a fetched repository must never run.
       ["-c", "protocol.ext.allow=never", "-c", "core.hooksPath=/dev/null", ...args],
@@ -164,5 +197,9 @@ function run(args: readonly string[], { environment }: GitOptions, signal: Abort
         );
       },
     );
+    if (input === undefined) return;
+    // What ended without reading it says so itself.
+    child.stdin?.on("error", () => {});
+    child.stdin?.end(input);
   });
 }

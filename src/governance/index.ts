@@ -9,6 +9,26 @@ export {
   type PendingApproval,
   revokeApproval,
 } from "./approve.ts";
+export {
+  type AuditLog,
+  type AuditLogOptions,
+  type CheckpointKeeper,
+  checkpointFileOf,
+  createAuditLog,
+  readVerifierKey,
+} from "./audit/audit-log.ts";
+export { type Checkpoint } from "./audit/checkpoint.ts";
+export { type ExportedLine, exportLog } from "./audit/export-log.ts";
+export { logUnsigned } from "./audit/errors.ts";
+export { checkProof, proveEvent, type ProvenEvent } from "./audit/proof.ts";
+export {
+  type AuditVerification,
+  parseCheckpointSource,
+  readCheckpointSource,
+  verifyAudit,
+} from "./audit/verify-audit.ts";
+export type { LogFinding } from "./audit/verify-log.ts";
+export type { RowFinding } from "./audit/verify-rows.ts";
 export { createPromotionCheck } from "./promotion-check.ts";
 export {
   findNamedVersion,

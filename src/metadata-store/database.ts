@@ -1,6 +1,7 @@
 import type { Kysely, Transaction } from "kysely";
 import type { AccessTables } from "./access/tables.ts";
 import type { AssetTables } from "./asset/tables.ts";
+import type { AuditTables } from "./audit/tables.ts";
 import type { DataTables } from "./data/tables.ts";
 import type { DeliveryTables } from "./delivery/tables.ts";
 import type { PipelineTables } from "./engine/tables.ts";
@@ -16,6 +17,7 @@ import type { TrackingTables } from "./tracking/tables.ts";
 export interface Database
   extends
     EventTables,
+    AuditTables,
     AssetTables,
     PipelineTables,
     DataTables,

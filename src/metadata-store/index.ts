@@ -11,6 +11,7 @@ export { type AssetSum, sumAssets } from "./asset/sum-assets.ts";
 export type { ReadTransaction, WriteTransaction } from "./database.ts";
 export { appendEvent, type EventsOf, type NewEvent } from "./event/append-event.ts";
 export { EVENT_WRITERS, type EventCatalogue, type EventData, type EventType } from "./event/catalogue.ts";
+export { contentDigest, fingerprintOf, versionsDigest } from "./event/told-digest.ts";
 export { type EventQuery, listEvents, type StoredEvent } from "./event/list-events.ts";
 export { type MetadataStore, STORE_KINDS, type StoreKind } from "./metadata-store.ts";
 export { openMetadataStore } from "./open-metadata-store.ts";

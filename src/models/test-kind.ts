@@ -4,6 +4,7 @@ import { z } from "zod";
 import { canonicalJson, type Clock, type Digest, formatQuantity, isEsteiraError, type Json } from "#base";
 import {
   appendEvent,
+  contentDigest,
   type AssetVersion,
   getAssetVersion,
   type MetadataStore,
@@ -263,14 +264,8 @@ async function keepVerdict(
 ): Promise<void> {
   const { project, stepRunId, atMs, actor, step, recipe } = facts;
   const { asset, version, versionId, digest } = verdict.model;
-  await recordVerdict(transaction, {
-    versionId,
-    project,
-    passed: verdict.passed,
-    atMs,
-    stepRunId,
-    content: { ...verdict, step, recipe },
-  });
+  const content = { ...verdict, step, recipe };
+  await recordVerdict(transaction, { versionId, project, passed: verdict.passed, atMs, stepRunId, content });
   await appendEvent(transaction, {
     atMs,
     project,
@@ -278,7 +273,15 @@ async function keepVerdict(
     subjectKind: "asset",
     subject: asset,
     actor,
-    data: { version, versionId, digest, metrics: verdict.metrics, reason: verdict.reason, stepRunId },
+    data: {
+      version,
+      versionId,
+      digest,
+      metrics: verdict.metrics,
+      reason: verdict.reason,
+      stepRunId,
+      content: contentDigest(content),
+    },
   });
   const registered = await getModelVersionOfAsset(transaction, versionId);
   if (registered === undefined) return;

@@ -214,7 +214,7 @@ describeStores("delivery", (kind) => {
       assert.equal((await store.read((tx) => listDeployments(tx, { project: PROJECT }))).length, 2);
       assert.deepEqual(
         (await store.read((tx) => listEvents(tx, { subjectKind: "release" }))).map(({ type }) => type),
-        ["release.deployed", "release.deployed"],
+        ["release.created", "release.deployed", "release.created", "release.deployed"],
       );
     },
   );

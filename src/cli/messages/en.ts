@@ -75,6 +75,32 @@ export const en = {
   affectedVersions: "affected versions",
   affectedReleases: "affected releases",
   affectedEndpoints: "affected endpoints",
+  auditIntact:
+    "The log is intact up to {signed} of {size} events ({checkpoints} checkpoints), and {rows} rows that decide are as its events say.",
+  auditBroken:
+    "{count} finding in {size} events and {rows} rows. || {count} findings in {size} events and {rows} rows.",
+  auditPending:
+    "{count} event is newer and not taken into the log yet. || {count} events are newer and not taken into the log yet.",
+  auditUntold:
+    "{count} value comes from an earlier version whose events did not tell it: it cannot be checked. || {count} values come from earlier versions whose events did not tell them: they cannot be checked.",
+  auditKey: "Verifier key: {key}",
+  auditMore: "… and {count} more",
+  auditEdited: "Event {event} ({type}, {at}) was edited after it was taken into the log.",
+  auditInserted: "Event {event} ({type}, {at}) was put in between: the log never took it.",
+  auditDeleted: "Event {event} was deleted; it was written between {after} and {before}.",
+  auditTreeChanged:
+    "The log is not the one that {source} signs: one of the events at {from} to {to} is another; the first of them is event {event} ({type}, {at}).",
+  auditShortened:
+    "The log has {size} events, but {source} signs {signed}: its end was cut off, or the database was put back to an older state.",
+  auditForged: "The signature of the checkpoint of {size} events in {source} is false.",
+  auditOtherKey: "The checkpoint of {size} events in {source} is signed by another key.",
+  auditUnreadable: "Line {line} of {source} is no checkpoint.",
+  auditKeyChanged: "The key file is another one ({found}) than the one that signs the log ({signer}).",
+  auditTilesMissing: "The log should have {size} events, but hashes of {found} are there.",
+  auditRowChanged: "{table} {key}: the row says {found}, the events say {expected}.",
+  auditRowInserted: "{table} {key}: no event tells of this row ({found}).",
+  auditRowDeleted: "{table} {key}: the row is gone; the events say {expected}.",
+  auditProven: "It stands at {index} in the log {origin}, as signed with {size} events.",
   verifiedWhole: "{objects} objects and {files} files of tables are whole.",
   copying: "{files} of {of} files, {size}",
   backedUp: "{folder} holds the store: {rows} rows and {files} files, {size}; {kept} files were there already.",

@@ -75,6 +75,32 @@ export const ptBr: Readonly<Record<MessageKey, string>> = {
   affectedVersions: "versões afetadas",
   affectedReleases: "releases afetadas",
   affectedEndpoints: "endpoints afetados",
+  auditIntact:
+    "O registro está íntegro até {signed} de {size} eventos ({checkpoints} pontos de controle), e {rows} linhas que decidem são como os seus eventos dizem.",
+  auditBroken:
+    "{count} achado em {size} eventos e {rows} linhas. || {count} achados em {size} eventos e {rows} linhas.",
+  auditPending:
+    "{count} evento é mais novo e ainda não está no registro. || {count} eventos são mais novos e ainda não estão no registro.",
+  auditUntold:
+    "{count} valor vem de uma versão anterior cujos eventos não o diziam: não pode ser conferido. || {count} valores vêm de versões anteriores cujos eventos não os diziam: não podem ser conferidos.",
+  auditKey: "Chave de verificação: {key}",
+  auditMore: "… e mais {count}",
+  auditEdited: "O evento {event} ({type}, {at}) foi alterado depois de entrar no registro.",
+  auditInserted: "O evento {event} ({type}, {at}) foi posto no meio: o registro nunca o recebeu.",
+  auditDeleted: "O evento {event} foi apagado; foi escrito entre {after} e {before}.",
+  auditTreeChanged:
+    "O registro não é o que {source} assina: um dos eventos de {from} a {to} é outro; o primeiro deles é o evento {event} ({type}, {at}).",
+  auditShortened:
+    "O registro tem {size} eventos, mas {source} assina {signed}: o fim foi cortado, ou o banco voltou a um estado anterior.",
+  auditForged: "A assinatura do ponto de controle de {size} eventos em {source} é falsa.",
+  auditOtherKey: "O ponto de controle de {size} eventos em {source} é assinado por outra chave.",
+  auditUnreadable: "A linha {line} de {source} não é um ponto de controle.",
+  auditKeyChanged: "O arquivo da chave é outro ({found}), não o que assina o registro ({signer}).",
+  auditTilesMissing: "O registro deveria ter {size} eventos, mas há resumos de {found}.",
+  auditRowChanged: "{table} {key}: a linha diz {found}, os eventos dizem {expected}.",
+  auditRowInserted: "{table} {key}: nenhum evento fala desta linha ({found}).",
+  auditRowDeleted: "{table} {key}: a linha sumiu; os eventos dizem {expected}.",
+  auditProven: "Está na posição {index} do registro {origin}, assinado com {size} eventos.",
   verifiedWhole: "{objects} objetos e {files} arquivos de tabelas estão íntegros.",
   copying: "{files} de {of} arquivos, {size}",
   backedUp: "{folder} guarda o armazém: {rows} linhas e {files} arquivos, {size}; {kept} arquivos já estavam lá.",

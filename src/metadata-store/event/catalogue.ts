@@ -58,6 +58,8 @@ interface VerdictEvent {
   readonly metrics: object;
   readonly reason: Text;
   readonly stepRunId: string;
+  /** Digest of the verdict as it is stored. */
+  readonly content?: string;
 }
 
 /** Rules of an environment, as `governance` writes them. */
@@ -214,11 +216,24 @@ export interface EventCatalogue {
   };
   readonly "registered_model.created": Nothing;
   readonly "registered_model.deleted": { readonly versions: number };
-  readonly "registered_model.imported": { readonly versions: number };
+  readonly "registered_model.imported": {
+    readonly versions: number;
+    /** Those that were set, with their versions. */
+    readonly aliases?: Readonly<Record<string, number>>;
+  };
   readonly "registered_model.renamed": { readonly newName: string };
   readonly "registered_model.tag_deleted": { readonly key: string };
   readonly "registered_model.tag_set": { readonly key: string; readonly value: string };
   readonly "registered_model.updated": { readonly description: Text };
+  readonly "release.created": {
+    readonly environment: string;
+    readonly asset: string;
+    readonly number: number;
+    readonly versionId: string;
+    /** Digests of how it is deployed, and of the versions that go together. */
+    readonly settings: string;
+    readonly versions: string;
+  };
   readonly "release.deployed": DeployedEvent;
   readonly "release.failed": ReleaseEvent & { readonly error: object };
   readonly "release.removed": { readonly environment: string; readonly asset: string; readonly versionId: string };
@@ -261,9 +276,16 @@ export interface EventCatalogue {
     readonly label: Text;
     readonly expiresAtMs: number | undefined;
     readonly only: Text;
+    /** Digest of the stored hash of its secret. */
+    readonly fingerprint?: string;
   };
   readonly "token.revoked": Nothing;
-  readonly "user.created": { readonly kind: string; readonly roles: readonly object[] };
+  readonly "user.created": {
+    readonly kind: string;
+    readonly roles: readonly object[];
+    readonly owner?: Text;
+    readonly emails?: readonly string[];
+  };
   readonly "verdict.passed": VerdictEvent;
   readonly "verdict.refused": VerdictEvent;
   readonly "webhook.created": Nothing;

@@ -226,7 +226,7 @@ export async function importRegisteredModel(
   for (const version of model.versions)
     outcomes[await importVersion(transaction, { ...facts, modelId: id, version })]++;
   const versions = outcomes.added;
-  let aliases = 0;
+  const aliases = new Map<string, number>();
   for (const { alias, version } of model.aliases) {
     const set = await transaction
       .insertInto("registered_model_alias")
@@ -234,9 +234,9 @@ export async function importRegisteredModel(
       .onConflict((conflict) => conflict.doNothing())
       .returning("alias")
       .executeTakeFirst();
-    if (set !== undefined) aliases++;
+    if (set !== undefined) aliases.set(alias, version);
   }
-  if (added !== undefined || versions > 0) {
+  if (added !== undefined || versions > 0 || aliases.size > 0) {
     await appendEvent(transaction, {
       atMs,
       project,
@@ -244,10 +244,10 @@ export async function importRegisteredModel(
       subjectKind: "registered_model",
       subject: model.name,
       actor,
-      data: { versions },
+      data: { versions, aliases: Object.fromEntries(aliases) },
     });
   }
-  return { created: added !== undefined, versions, aliases, conflicts: outcomes.conflict };
+  return { created: added !== undefined, versions, aliases: aliases.size, conflicts: outcomes.conflict };
 }
 
 async function importVersion(

@@ -298,6 +298,22 @@ create table "event" (
   "data" text not null
 );
 
+create table "event_log" (
+  "id" smallint not null,
+  "size" bigint not null,
+  "last_sequence" bigint not null,
+  "holes" text not null,
+  "origin" text,
+  "verifier_key" text
+);
+
+create table "event_tile" (
+  "level" smallint not null,
+  "number" bigint not null,
+  "hashes" text not null,
+  "sequences" text
+);
+
 create table "experiment" (
   "experiment_id" bigint not null,
   "project" text not null,
@@ -963,9 +979,13 @@ CREATE UNIQUE INDEX engine_instance_pkey ON engine_instance USING btree (id);
 
 CREATE INDEX engine_not_stopped ON engine_instance USING btree (project, stopped, id);
 
+CREATE UNIQUE INDEX event_log_pkey ON event_log USING btree (id);
+
 CREATE UNIQUE INDEX event_pkey ON event USING btree (sequence);
 
 CREATE INDEX event_subject ON event USING btree (subject_kind, subject, sequence);
+
+CREATE UNIQUE INDEX event_tile_pkey ON event_tile USING btree (level, number);
 
 CREATE UNIQUE INDEX experiment_name_key ON experiment USING btree (name);
 

@@ -252,6 +252,14 @@ CREATE TABLE "event" ("sequence" integer primary key autoincrement,
   "actor" text not null,
   "data" text not null);
 
+CREATE TABLE event_log (
+      id smallint primary key, size bigint not null, last_sequence bigint not null, holes text not null,
+      origin text, verifier_key text);
+
+CREATE TABLE event_tile (
+      level smallint not null, number bigint not null, hashes text not null, sequences text,
+      primary key (level, number));
+
 CREATE TABLE "experiment" ("experiment_id" integer primary key autoincrement,
   "project" text not null,
   "name" text not null unique,
