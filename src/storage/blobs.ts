@@ -34,6 +34,8 @@ export interface Blobs {
   open(digest: Digest, range?: { readonly start: number; readonly end: number }): Promise<Readable>;
   /** All objects by digest, whole or not, and where they are. */
   list(): AsyncIterable<{ readonly digest: Digest; readonly path: string }>;
+  /** Digest of what is stored under a name now, read anew where it is kept. @throws STORAGE_OBJECT_MISSING */
+  digestOfStored(digest: Digest): Promise<Digest>;
   /** Size of an object, or undefined when there is none. */
   stat(digest: Digest): Promise<BlobStat | undefined>;
   /**

@@ -60,3 +60,83 @@ export const pathOutsideTree: ErrorFactory<{ path: string }> = defineError("STOR
   hint: () => "Paths inside a tree are relative and hold no '..'.",
   solve: "Use relative paths without `..`.",
 });
+
+export const pathInvalid: ErrorFactory<{ path: string; reason: string }> = defineError("STORAGE_PATH_INVALID", {
+  status: 400,
+  message: ({ path, reason }) => `${JSON.stringify(path)} cannot be the path of a stored file: ${reason}`,
+  hint: () => "Use names of up to 255 bytes joined by /, without . and .. among them.",
+  solve: "Use shorter names, without `.`, `..`, control characters and backslashes.",
+});
+
+export const pathTaken: ErrorFactory<{ path: string; reason: string }> = defineError("STORAGE_PATH_TAKEN", {
+  status: 409,
+  message: ({ path, reason }) => `${path} cannot be stored: ${reason}`,
+  hint: () => "Choose another path, or remove what is in the way.",
+  solve: "Choose another path, or remove what is in the way.",
+});
+
+export const fileMissing: ErrorFactory<{ path: string; place: string }> = defineError("STORAGE_FILE_MISSING", {
+  status: 404,
+  message: ({ path, place }) => `There is no file ${path} in ${place}`,
+  hint: () => "Was it removed, or does the store point at another place (store in esteira.yaml, or --store)?",
+  solve: "Check that the store in use is the one that made the record; restore the file from a backup.",
+});
+
+export const fileDamaged: ErrorFactory<{ path: string; place: string; problem: string }> = defineError(
+  "STORAGE_FILE_DAMAGED",
+  {
+    status: 500,
+    message: ({ path, place, problem }) => `The file ${path} in ${place} is damaged: ${problem}. It is not used`,
+    hint: () => "esteira verify names what is affected. Restore the file from a backup.",
+    solve: "Run `esteira verify` to see what is affected, and restore the file from a backup.",
+  },
+);
+
+export const bucketMissing: ErrorFactory<{ bucket: string; endpoint: string }> = defineError("STORAGE_BUCKET_MISSING", {
+  status: 503,
+  message: ({ bucket, endpoint }) => `There is no bucket "${bucket}" at ${endpoint}`,
+  hint: () => "Make the bucket, or correct store.storage, store.endpoint or store.region in esteira.yaml.",
+  solve: "Make the bucket: esteira makes none. Or correct `store.storage` and `store.endpoint` in esteira.yaml.",
+});
+
+export const accessDenied: ErrorFactory<{ operation: string; place: string; reason: string }> = defineError(
+  "STORAGE_ACCESS_DENIED",
+  {
+    status: 503,
+    message: ({ operation, place, reason }) => `The storage refused to ${operation} ${place}: ${reason}`,
+    hint: ({ reason }) =>
+      /SignatureDoesNotMatch|InvalidAccessKeyId|ExpiredToken|InvalidToken/.test(reason)
+        ? "The keys are not those of the storage: see the environment variables that store.credentials names."
+        : "The keys need the rights GetObject, PutObject, DeleteObject, ListBucket and AbortMultipartUpload.",
+    solve:
+      "Check the environment variables that `store.credentials` names, and that they may get, put, list and delete objects below the prefix.",
+  },
+);
+
+export const regionWrong: ErrorFactory<{ bucket: string; region: string; expected: string }> = defineError(
+  "STORAGE_REGION_WRONG",
+  {
+    status: 503,
+    message: ({ bucket, region, expected }) =>
+      `The bucket "${bucket}" is not in region ${region}${expected === "" ? "" : `, but in ${expected}`}`,
+    hint: ({ expected }) =>
+      expected === "" ? "Set store.region in esteira.yaml." : `Set store.region: ${expected} in esteira.yaml.`,
+    solve: "Set `store.region` in esteira.yaml to the region of the bucket.",
+  },
+);
+
+export const clockSkewed: ErrorFactory<{ here: string; there: string }> = defineError("STORAGE_CLOCK_SKEWED", {
+  status: 503,
+  message: ({ here, there }) => `The storage refuses requests of ${here}: its clock says ${there}`,
+  hint: () => "Set this machine's clock (NTP).",
+  solve: "Set the clock of the machine, for instance with NTP: S3 takes requests of the last 15 minutes.",
+});
+
+export const credentialsMissing: ErrorFactory<{ variable: string }> = defineError("STORAGE_CREDENTIALS_MISSING", {
+  status: 503,
+  message: ({ variable }) => `The storage needs credentials, and the environment variable ${variable} is not set`,
+  hint: ({ variable }) =>
+    `Set ${variable}, or name other variables under store.credentials (key, secret) in esteira.yaml.`,
+  solve:
+    "Set the environment variables that `store.credentials` names; default `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`.",
+});

@@ -2,6 +2,7 @@ import { open } from "node:fs/promises";
 import { createDigester, type Digest } from "#base";
 
 const PIECE_BYTES = 1024 * 1024;
+const NEW_PIECE_BYTES = 4 << 20;
 const MOST_KNOWN = 100_000;
 
 /**
@@ -20,19 +21,33 @@ export async function digestOfFile(path: string): Promise<Digest> {
     const state = await stateOf(file);
     const before = known.get(path);
     if (before?.state === state) return before.digest;
-    const digester = createDigester();
-    const buffer = Buffer.allocUnsafe(PIECE_BYTES);
-    for (;;) {
-      const { bytesRead } = await file.read(buffer, 0, buffer.length);
-      if (bytesRead === 0) break;
-      digester.update(buffer.subarray(0, bytesRead));
-    }
-    const digest = digester.digest();
+    const digest = await digestOfOpen(file, PIECE_BYTES);
     // A file that changed while it was read is not known.
     if ((await stateOf(file)) === state) remember(path, { state, digest });
     return digest;
   } finally {
     await file.close();
+  }
+}
+
+/** sha256 of a file that was just written, in larger pieces: nothing is known of it yet, nor remembered. */
+export async function digestOfNewFile(path: string): Promise<Digest> {
+  const file = await open(path, "r");
+  try {
+    const { size } = await file.stat();
+    return await digestOfOpen(file, Math.max(1, Math.min(size, NEW_PIECE_BYTES)));
+  } finally {
+    await file.close();
+  }
+}
+
+async function digestOfOpen(file: Awaited<ReturnType<typeof open>>, pieceBytes: number): Promise<Digest> {
+  const digester = createDigester();
+  const buffer = Buffer.allocUnsafe(pieceBytes);
+  for (;;) {
+    const { bytesRead } = await file.read(buffer, 0, buffer.length);
+    if (bytesRead === 0) return digester.digest();
+    digester.update(buffer.subarray(0, bytesRead));
   }
 }
 

@@ -8,6 +8,7 @@ import { createDigester, type Digest, digestOf, isEsteiraError, messageOf } from
 import { digestMismatch, objectDamaged, objectMissing, storageFailed } from "../errors.ts";
 import { digestOfFile } from "../file-digest.ts";
 import type { BlobStat, Blobs } from "../blobs.ts";
+import { systemCodeOf } from "../system-error.ts";
 
 /**
  * Objects as files: `<root>/sha256/ab/cdef…`, written to `<root>/incoming/`, synced, then renamed.
@@ -48,15 +49,19 @@ export function createFileSystemBlobs(root: string): Blobs {
     }
   }
 
-  /** Path of an object whose bytes are what its name says: a disk, or a hand, may have changed them. */
-  async function existing(digest: Digest): Promise<string> {
+  async function digestOfStored(digest: Digest): Promise<Digest> {
     const path = pathOf(digest);
-    let found: Digest;
     try {
-      found = await digestOfFile(path);
+      return await digestOfFile(path);
     } catch (error) {
       throw isMissing(error) ? objectMissing({ digest }) : toStorageError(error, "read", path);
     }
+  }
+
+  /** Path of an object whose bytes are what its name says: a disk, or a hand, may have changed them. */
+  async function existing(digest: Digest): Promise<string> {
+    const path = pathOf(digest);
+    const found = await digestOfStored(digest);
     if (found !== digest) throw objectDamaged({ digest, found, path });
     return path;
   }
@@ -101,6 +106,7 @@ export function createFileSystemBlobs(root: string): Blobs {
         for (const name of await namesIn(join(root, "sha256", folder)))
           yield { digest: `sha256:${folder}${name}` as Digest, path: join(root, "sha256", folder, name) };
     },
+    digestOfStored,
     localPath: existing,
     delete: (digest) => rm(pathOf(digest), { force: true }),
   };
@@ -133,12 +139,11 @@ async function namesIn(folder: string): Promise<readonly string[]> {
 }
 
 function isMissing(error: unknown): boolean {
-  return (error as NodeJS.ErrnoException).code === "ENOENT";
+  return systemCodeOf(error) === "ENOENT";
 }
 
 function toStorageError(error: unknown, operation: string, path: string): unknown {
-  const code = (error as NodeJS.ErrnoException).code;
-  return typeof code === "string" && code.startsWith("E")
+  return systemCodeOf(error).startsWith("E")
     ? storageFailed({ operation, path, reason: messageOf(error) }, error)
     : error;
 }
