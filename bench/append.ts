@@ -12,7 +12,7 @@ import { parseArgs } from "node:util";
 import { newId, silentLog, systemClock } from "#base";
 import { createAnalytics, createDatasets, quoteText } from "#data";
 import { openMetadataStore, recordAssetVersion } from "#metadata-store";
-import { createFileSystemBlobs } from "#storage";
+import { createFileSystemBlobs, createFileSystemFiles } from "#storage";
 import { type Cost, costOf, medianCost } from "./capture-project.ts";
 
 const { values } = parseArgs({ options: { appends: { type: "string", default: "2000" } } });
@@ -25,7 +25,7 @@ const analytics = createAnalytics({ folder: join(folder, "spill") });
 const datasets = createDatasets({
   store,
   objects: createFileSystemBlobs(join(folder, "objects")),
-  folder: join(folder, "datasets"),
+  files: createFileSystemFiles({ root: join(folder, "datasets") }),
   analytics,
   clock: systemClock,
   log: silentLog,

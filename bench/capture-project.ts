@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { newId, silentLog, systemClock } from "#base";
 import { type AnalyticsConnection, createAnalytics, createCaptureKind, createDatasets } from "#data";
 import { openMetadataStore, recordAssetVersion } from "#metadata-store";
-import { createFileSystemBlobs } from "#storage";
+import { createFileSystemBlobs, createFileSystemFiles } from "#storage";
 import type { AttemptContext } from "#pipeline";
 
 export interface CaptureProject {
@@ -25,7 +25,7 @@ export async function openCaptureProject(): Promise<CaptureProject> {
   const store = await openMetadataStore(join(folder, "metadata.sqlite"));
   const objects = createFileSystemBlobs(join(folder, "objects"));
   const analytics = createAnalytics({ folder: join(folder, "spill") });
-  const parts = { store, objects, analytics, folder: join(folder, "datasets") };
+  const parts = { store, objects, analytics, files: createFileSystemFiles({ root: join(folder, "datasets") }) };
   const datasets = createDatasets({ ...parts, clock: systemClock, log: silentLog });
   const kind = createCaptureKind({ ...parts, datasets });
   const [sources, work] = [join(folder, "project"), join(folder, "work")];

@@ -1,4 +1,4 @@
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 import { type ExportedModel, exportModel } from "#packaging";
 import type { Platform } from "./platform.ts";
 
@@ -30,7 +30,7 @@ export async function exportModelPackage(
     {
       store,
       objects,
-      tables: createTableExporter({ analytics: platform.analytics, folder: join(config.storeFolder, "datasets") }),
+      tables: createTableExporter({ analytics: platform.analytics, files: platform.tableFiles }),
     },
   );
 }

@@ -1,23 +1,23 @@
-import { join } from "node:path";
-import { type Analytics, type DatasetContent, describeStandaloneTable } from "#data";
+import { type Analytics, type DatasetContent, describeStandaloneTable, tableAt } from "#data";
 import type { TableExporter } from "#packaging";
+import type { LocalFiles } from "#storage";
 
 /**
  * `TableExporter` of `models`, by `data`.
  *
- * @param parts.folder folder of the Delta tables
+ * @param parts.files of the Delta tables
  */
 export function createTableExporter({
   analytics,
-  folder,
+  files,
 }: {
   readonly analytics: Analytics;
-  readonly folder: string;
+  readonly files: LocalFiles;
 }): TableExporter {
   return {
     describeTable: (version) => {
       const { table, deltaVersion } = version.content as DatasetContent;
-      return describeStandaloneTable(analytics, join(folder, table), deltaVersion);
+      return describeStandaloneTable(analytics, tableAt(files, table), deltaVersion);
     },
   };
 }

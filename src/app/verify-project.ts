@@ -1,12 +1,11 @@
-import { join } from "node:path";
 import type { StoreVerification } from "#governance";
 import type { StorePlatform } from "./platform.ts";
 
 /** Reads every object, log entry and data file of a store and compares them with their digests. Nothing is changed. */
 export async function verifyPlatformStore(
-  { store, objects, config }: StorePlatform,
+  { store, objects, tableFiles }: StorePlatform,
   signal: AbortSignal,
 ): Promise<StoreVerification> {
   const { verifyStore } = await import("#governance");
-  return verifyStore({ store, objects }, { datasetFolder: join(config.storeFolder, "datasets"), signal });
+  return verifyStore({ store, objects }, { tableFiles, signal });
 }

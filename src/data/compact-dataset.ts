@@ -1,10 +1,10 @@
-import { join } from "node:path";
 import { newId } from "#base";
 import { endDatasetWrite } from "#metadata-store/data";
 import { claimDataset } from "./claim.ts";
 import { compactFiles } from "./compact-files.ts";
 import { tableNameOf, type WriteDependencies } from "./dataset-write.ts";
 import { assertWritable } from "./delta/snapshot.ts";
+import { tableAt } from "./delta/table.ts";
 
 /** Files of a dataset's latest version, before and after. */
 export interface CompactedFiles {
@@ -26,7 +26,7 @@ export async function compactDataset(
 ): Promise<CompactedFiles> {
   const { store, clock } = dependencies;
   const tableName = tableNameOf(of.asset);
-  const table = join(dependencies.folder, tableName);
+  const table = tableAt(dependencies.files, tableName);
   const claimed = { ...of, operationId: `compact:${newId()}`, tableName };
   let snapshot = await dependencies.snapshots.get(table);
   assertWritable(snapshot);

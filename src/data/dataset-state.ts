@@ -3,9 +3,10 @@ import type { AnalyticsConnection, Column } from "./analytics/analytics.ts";
 import { quoteName } from "./analytics/sql-text.ts";
 import type { WriteDisposition } from "./dataset.ts";
 import type { AddFile } from "./delta/actions.ts";
-import { DIGEST_TAG, digestFile, writeDataFile } from "./delta/data-file.ts";
+import { digestFile, writeDataFile } from "./delta/data-file.ts";
 import { filesRelation } from "./delta/relation.ts";
-import { absolutePath, type TableSnapshot } from "./delta/snapshot.ts";
+import type { TableSnapshot } from "./delta/snapshot.ts";
+import { absolutePath, DIGEST_TAG, fetchFiles, type Table } from "./delta/table.ts";
 import { rowCountOf } from "./delta/statistics.ts";
 import { mergeKeyInvalid, schemaConflict, sourceRowsUnknown } from "./errors.ts";
 import { isWhollyKnown, type RowSources, splitRowSources, sumOf, unknownSources } from "./row-sources.ts";
@@ -20,7 +21,7 @@ export interface DatasetState {
 /** What a write needs to compute the next state. */
 export interface StateChange {
   readonly connection: AnalyticsConnection;
-  readonly table: string;
+  readonly table: Table;
   readonly asset: string;
   readonly disposition: WriteDisposition;
   /** New rows in stored types. */
@@ -101,6 +102,7 @@ async function supersededState(
   );
   if (!before.files.every((file) => isWhollyKnown(sourcesOf(file)))) assertAllFound(change, { sources, superseded });
   const touched = before.files.filter((file) => split.get(file)?.ranges.length !== 0);
+  await fetchFiles(change.table, touched);
   const selects = touched.flatMap((file) => {
     const { ranges = [], kept = [] } = split.get(file) ?? {};
     if (kept.length === 0) return [];
@@ -193,6 +195,7 @@ const SOURCE = '"__esteira_merge_source"';
  */
 async function mergedState(before: DatasetState, change: StateChange, keys: readonly string[]): Promise<NextState> {
   const { connection, table } = change;
+  await fetchFiles(table, before.files);
   await connection.run(`create or replace temp table ${SOURCE} as ${change.select}`);
   try {
     await assertKeyUnique(connection, SOURCE, keys, change);
@@ -266,18 +269,23 @@ async function assertKeyUnique(
 const foreignDigests = new WeakMap<AddFile, Promise<Digest>>();
 
 /** Digest of a state: equal columns and equal data files in equal order give equal digests. */
-export async function digestOfState(table: string, state: DatasetState): Promise<Digest> {
+export async function digestOfState(table: Table, state: DatasetState): Promise<Digest> {
   const files = await Promise.all(state.files.map(async (file) => fileDigest(table, file)));
   return digestOfJson({ format: "delta/1", columns: state.columns.map(({ name, type }) => ({ name, type })), files });
 }
 
 /** Other writers' files carry no digest: they are read once. */
-function fileDigest(table: string, file: AddFile): Promise<Digest> | string {
+function fileDigest(table: Table, file: AddFile): Promise<Digest> | string {
   const tagged = file.tags?.[DIGEST_TAG];
   if (tagged !== undefined) return tagged;
-  const known = foreignDigests.get(file) ?? digestFile(absolutePath(table, file.path));
+  const known = foreignDigests.get(file) ?? digestForeign(table, file);
   foreignDigests.set(file, known);
   return known;
+}
+
+async function digestForeign(table: Table, file: AddFile): Promise<Digest> {
+  await fetchFiles(table, [file]);
+  return digestFile(absolutePath(table, file.path));
 }
 
 /** What must be added to and removed from a snapshot's files to get the state. */

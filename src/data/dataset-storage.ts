@@ -1,6 +1,7 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { AssetStorage, AttemptContext, PublishedOutput } from "#pipeline";
+import type { LocalFiles } from "#storage";
 import type { Analytics } from "./analytics/analytics.ts";
 import { quotePath } from "./analytics/sql-text.ts";
 import type { Datasets, WriteDisposition } from "./dataset.ts";
@@ -10,15 +11,15 @@ import { outputUnreadable } from "./errors.ts";
 export interface DatasetStorageDependencies {
   readonly analytics: Analytics;
   readonly datasets: Datasets;
-  /** Folder of all datasets. */
-  readonly folder: string;
+  /** Of all datasets. */
+  readonly files: LocalFiles;
 }
 
 /**
  * How versions of kinds `data` and `features` are read by other steps, and made of Parquet, CSV or NDJSON files that a
  * process left.
  */
-export function createDatasetStorage({ analytics, datasets, folder }: DatasetStorageDependencies): AssetStorage {
+export function createDatasetStorage({ analytics, datasets, files }: DatasetStorageDependencies): AssetStorage {
   return {
     kinds: ["data", "features"],
     async locate(version) {
@@ -29,7 +30,7 @@ export function createDatasetStorage({ analytics, datasets, folder }: DatasetSto
       const select = await selectFiles(output.asset, output.folder);
       const connection = await analytics.sandbox({
         files: [],
-        folders: [output.folder, join(folder, tableNameOf(output.asset))],
+        folders: [output.folder, join(files.folder, tableNameOf(output.asset))],
       });
       const stopWatching = connection.interruptOn(attempt.signal);
       try {

@@ -1,11 +1,12 @@
 import { type Clock, digestOf, type Log } from "#base";
 import type { AssetVersion, MetadataStore } from "#metadata-store";
-import type { Blobs } from "#storage";
+import type { Blobs, LocalFiles } from "#storage";
 import type { Analytics, AnalyticsConnection } from "./analytics/analytics.ts";
 import { quoteName } from "./analytics/sql-text.ts";
 import { readLogEntry } from "./delta/log-entry.ts";
 import { relationOf } from "./delta/relation.ts";
 import { readSnapshot, type TableSnapshot } from "./delta/snapshot.ts";
+import { fetchFiles, type Table } from "./delta/table.ts";
 import { rowCountOf } from "./delta/statistics.ts";
 
 const SNAPSHOTS_KEPT = 64;
@@ -13,8 +14,8 @@ const SNAPSHOTS_KEPT = 64;
 export interface DatasetsDependencies {
   readonly store: MetadataStore;
   readonly objects: Blobs;
-  /** Absolute folder that holds one Delta table per dataset. */
-  readonly folder: string;
+  /** Hold one Delta table per dataset, each in a folder. */
+  readonly files: LocalFiles;
   readonly analytics: Analytics;
   readonly clock: Clock;
   readonly log: Log;
@@ -22,23 +23,23 @@ export interface DatasetsDependencies {
 
 /** Snapshots are immutable: kept by table and version, the latest also serves as the start of a newer one. */
 export interface SnapshotCache {
-  get(table: string, version?: number): Promise<TableSnapshot>;
+  get(table: Table, version?: number): Promise<TableSnapshot>;
 }
 
 export function createSnapshotCache(analytics: Analytics): SnapshotCache {
   const kept = new Map<string, TableSnapshot>();
   return {
     async get(table, version) {
-      const found = version === undefined ? undefined : kept.get(`${table}@${version}`);
+      const found = version === undefined ? undefined : kept.get(`${table.path}@${version}`);
       if (found !== undefined) return found;
       const base = [...kept.values()]
-        .filter((snapshot) => snapshot.table === table && snapshot.version <= (version ?? Infinity))
+        .filter((snapshot) => snapshot.table.path === table.path && snapshot.version <= (version ?? Infinity))
         .sort((left, right) => right.version - left.version)[0];
       const snapshot = await readSnapshot(analytics, table, {
         ...(version === undefined ? {} : { version }),
         base: await stillThere(table, base),
       });
-      kept.set(`${table}@${snapshot.version}`, snapshot);
+      kept.set(`${table.path}@${snapshot.version}`, snapshot);
       for (const key of kept.keys()) {
         if (kept.size <= SNAPSHOTS_KEPT) break;
         kept.delete(key);
@@ -51,7 +52,7 @@ export function createSnapshotCache(analytics: Analytics): SnapshotCache {
 /**
  * A table that was removed and made again starts its log anew: what is remembered of the old one must not be built on.
  */
-async function stillThere(table: string, base: TableSnapshot | undefined): Promise<TableSnapshot | undefined> {
+async function stillThere(table: Table, base: TableSnapshot | undefined): Promise<TableSnapshot | undefined> {
   if (base?.logDigest === undefined) return undefined;
   const entry = await readLogEntry(table, base.version);
   return entry !== undefined && digestOf(entry.text) === base.logDigest ? base : undefined;
@@ -69,6 +70,7 @@ export async function countRows(analytics: Analytics, snapshot: TableSnapshot): 
 }
 
 async function countFiles(analytics: Analytics, snapshot: TableSnapshot): Promise<number> {
+  await fetchFiles(snapshot.table, snapshot.files.values());
   const connection = await analytics.connect();
   try {
     const [row] = await connection.rows(`select count(*) as n from ${relationOf(snapshot)}`);

@@ -1,6 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { access, unlink } from "node:fs/promises";
-import { join } from "node:path";
+import { access } from "node:fs/promises";
 import { isEsteiraError } from "#base";
 import { type AssetVersion, listAssetVersions, type MetadataStore } from "#metadata-store";
 import { commitDatasetWrite, type DatasetWriteRecord, endDatasetWrite, getDatasetWrite } from "#metadata-store/data";
@@ -32,7 +31,8 @@ import { toStoredSelect } from "./delta/data-file.ts";
 import { readLogEntry } from "./delta/log-entry.ts";
 import { filesOf, filesRelation } from "./delta/relation.ts";
 import { assertStorable, toSchemaString } from "./delta/schema.ts";
-import { absolutePath, assertWritable, decodePath, readSnapshot, type TableSnapshot } from "./delta/snapshot.ts";
+import { assertWritable, readSnapshot, type TableSnapshot } from "./delta/snapshot.ts";
+import { absolutePath, decodePath, discardFiles, fetchFiles, type Table, tableAt } from "./delta/table.ts";
 import { rowsLost, tableCorrupt, tableForeign } from "./errors.ts";
 import { continueProfile } from "./profile/continued-profile.ts";
 import { computeProfile } from "./profile/profile.ts";
@@ -54,9 +54,9 @@ export interface WriteDependencies extends DatasetsDependencies {
 
 /** One write, as {@link Datasets.write} says: intent, files, log entry, result; a repeat finds its own commit. */
 export async function writeDataset(dependencies: WriteDependencies, write: DatasetWrite): Promise<MadeVersion> {
-  const { store, clock, folder } = dependencies;
+  const { store, clock, files } = dependencies;
   const tableName = tableNameOf(write.asset);
-  const table = join(folder, tableName);
+  const table = tableAt(files, tableName);
   const known = await store.read((transaction) => getDatasetWrite(transaction, write));
   if (known?.made !== undefined && known.state !== "dropped") return known.made as MadeVersion;
   const own = known?.state === "begun" ? await findCommit(table, write.operationId, known.readVersion) : undefined;
@@ -97,7 +97,7 @@ export async function writeDataset(dependencies: WriteDependencies, write: Datas
 async function giveUp(
   { store }: WriteDependencies,
   write: DatasetWrite,
-  table: string,
+  table: Table,
   readVersion: number,
 ): Promise<void> {
   try {
@@ -113,7 +113,7 @@ export function tableNameOf(asset: string): string {
   return encodeURIComponent(asset).replaceAll(/^[._]/g, (first) => `%${first.charCodeAt(0).toString(16)}`);
 }
 
-async function latestSnapshot(dependencies: WriteDependencies, table: string): Promise<TableSnapshot | undefined> {
+async function latestSnapshot(dependencies: WriteDependencies, table: Table): Promise<TableSnapshot | undefined> {
   try {
     return await dependencies.snapshots.get(table);
   } catch (error) {
@@ -122,11 +122,11 @@ async function latestSnapshot(dependencies: WriteDependencies, table: string): P
   }
 }
 
-function assertOwner(table: string, base: TableSnapshot, write: DatasetWrite): void {
+function assertOwner(table: Table, base: TableSnapshot, write: DatasetWrite): void {
   assertWritable(base);
   const owner = base.metadata.name;
   if (typeof owner === "string" && owner !== ownerName(write))
-    throw tableForeign({ table, project: write.project, owner });
+    throw tableForeign({ table: table.place, project: write.project, owner });
 }
 
 function ownerName(write: DatasetWrite): string {
@@ -136,18 +136,18 @@ function ownerName(write: DatasetWrite): string {
 async function openSandbox(
   dependencies: WriteDependencies,
   write: DatasetWrite,
-  table: string,
+  table: Table,
 ): Promise<AnalyticsConnection> {
   const tables = await openTables(write.tables ?? new Map(), dependencies.openVersion);
   return dependencies.analytics.sandbox(
-    { files: [...tables.values()].flatMap(filesOf), folders: [table] },
+    { files: [...tables.values()].flatMap(filesOf), folders: [table.folder] },
     (connection) => createViews(connection, tables),
   );
 }
 
 interface Attempt {
   readonly write: DatasetWrite;
-  readonly table: string;
+  readonly table: Table;
   readonly connection: AnalyticsConnection;
   readonly ghosts: readonly DatasetWriteRecord[];
 }
@@ -183,6 +183,7 @@ async function commitOnce(
     if (write.expectedRows !== undefined && unsigned.rowCount !== write.expectedRows) {
       throw rowsLost({ dataset: write.asset, read: write.expectedRows, published: unsigned.rowCount, quarantined: 0 });
     }
+    if (write.beforeCommit !== undefined) await fetchFiles(table, unsigned.files);
     const relation = filesRelation(
       unsigned.files.map((file) => absolutePath(table, file.path)),
       unsigned.columns,
@@ -199,7 +200,7 @@ async function commitOnce(
       isDropped(base) === (write.state === "dropped") &&
       (await digestOfState(table, next)) === (await digestOfState(table, stateOf(base)))
     ) {
-      await discard(table, next.written);
+      await discardFiles(table, next.written);
       return { committed: { version: base.version, logDigest: base.logDigest ?? "sha256:" }, content };
     }
     const change = toChange(write, base, next, { schemaString: toSchemaString(next.columns), atMs });
@@ -213,7 +214,7 @@ async function commitOnce(
     const committed = await commitChange({ analytics: dependencies.analytics, table, base, change, atMs, ...rebase });
     return { committed, content };
   } catch (error) {
-    await discard(table, unsigned.written);
+    await discardFiles(table, unsigned.written);
     throw error;
   }
 }
@@ -222,7 +223,7 @@ const NOTHING: DatasetState & { readonly dropped: boolean } = { columns: [], fil
 
 interface Writing {
   readonly write: DatasetWrite;
-  readonly table: string;
+  readonly table: Table;
   readonly connection: AnalyticsConnection;
   readonly before: DatasetState & { readonly dropped: boolean };
   readonly atMs: number;
@@ -264,7 +265,7 @@ async function givenState(
   const snapshot = await dependencies.openVersion(state);
   for (const path of filesOf(snapshot)) {
     await access(path).catch((error: unknown) => {
-      throw tableCorrupt({ table: snapshot.table, reason: `${path} of version ${state.version} is gone` }, error);
+      throw tableCorrupt({ table: snapshot.table.place, reason: `${path} of version ${state.version} is gone` }, error);
     });
   }
   return { ...stateOf(snapshot), ...unwritten };
@@ -284,7 +285,7 @@ function isDropped({ metadata }: Pick<TableSnapshot, "metadata">): boolean {
 async function supersedingOf(
   dependencies: WriteDependencies,
   write: DatasetWrite,
-  table: string,
+  table: Table,
   before: DatasetState,
 ): Promise<Superseding | undefined> {
   if (write.supersedes === undefined || write.supersedes.length === 0) return undefined;
@@ -326,11 +327,6 @@ function stateOf(snapshot: TableSnapshot): DatasetState {
     })),
     files: [...snapshot.files.values()],
   };
-}
-
-/** Files that no log entry names are harmless, but they take room. */
-async function discard(table: string, files: readonly AddFile[]): Promise<void> {
-  for (const file of files) await unlink(absolutePath(table, file.path)).catch(() => {});
 }
 
 /**
@@ -382,9 +378,9 @@ async function recordedVersion(store: MetadataStore, { project, asset }: Dataset
   return (recorded?.content as DatasetContent | undefined)?.deltaVersion ?? -1;
 }
 
-async function logEntryOf(table: string, version: number): Promise<{ readonly actions: readonly Action[] }> {
+async function logEntryOf(table: Table, version: number): Promise<{ readonly actions: readonly Action[] }> {
   const entry = await readLogEntry(table, version);
-  if (entry === undefined) throw tableCorrupt({ table, reason: `log entry ${version} is missing` });
+  if (entry === undefined) throw tableCorrupt({ table: table.place, reason: `log entry ${version} is missing` });
   return entry;
 }
 
@@ -477,7 +473,7 @@ async function recordCommit(
     table,
     committed,
     ghosts = [],
-  }: { readonly table: string; readonly committed: Committed; readonly ghosts?: readonly DatasetWriteRecord[] },
+  }: { readonly table: Table; readonly committed: Committed; readonly ghosts?: readonly DatasetWriteRecord[] },
 ): Promise<MadeVersion> {
   const { store, clock } = dependencies;
   const snapshot = await dependencies.snapshots.get(table, committed.version);
@@ -535,6 +531,7 @@ async function storeProfile(
     write.state === undefined &&
     snapshot.version > 0 &&
     snapshot.metadata.partitionColumns.length === 0;
+  if (!grows) await fetchFiles(snapshot.table, snapshot.files.values());
   const profile = await (grows ? continueProfile : computeProfile)(analytics, snapshot, rowCount);
   return (await objects.put(JSON.stringify(profile))).digest;
 }

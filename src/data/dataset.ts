@@ -128,9 +128,11 @@ export interface QueryResult {
 
 /** Versioned datasets in Delta tables. Safe to use from several processes on the same store. */
 export interface Datasets {
+  /** Where a version's table is kept; nothing is fetched. @throws as `snapshot` */
+  location(version: AssetVersion): Promise<{ readonly path: string; readonly deltaVersion: number }>;
   /**
-   * Where a version's rows are. Cheap after the first call. @throws DATA_TABLE_MISSING, DATA_VERSION_MISSING,
-   * DATA_TABLE_UNSUPPORTED
+   * Where a version's rows are, on this machine. Cheap after the first call. @throws DATA_TABLE_MISSING,
+   * DATA_VERSION_MISSING, DATA_TABLE_UNSUPPORTED
    */
   snapshot(version: AssetVersion): Promise<DatasetSnapshot>;
   /**

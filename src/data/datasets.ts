@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import { isEsteiraError } from "#base";
 import { type AssetVersion, listAssetVersions } from "#metadata-store";
 import { endDatasetWrite, listOpenDatasetWrites } from "#metadata-store/data";
@@ -18,6 +17,7 @@ import {
   openTables,
 } from "./dataset-tables.ts";
 import { tableNameOf, writeDataset } from "./dataset-write.ts";
+import { fetchFiles, tableAt } from "./delta/table.ts";
 import { vacuumTable } from "./delta/vacuum.ts";
 import { columnUnknown, queryFailed, tableCorrupt, writeLost } from "./errors.ts";
 import { explainSqlError } from "./transform/sql-text-analysis.ts";
@@ -27,22 +27,33 @@ const LARGEST_QUERY = 100_000;
 const LARGEST_PREVIEW = 1_000;
 
 export function createDatasets(dependencies: DatasetsDependencies): Datasets {
-  const { analytics, folder } = dependencies;
+  const { analytics, files } = dependencies;
   const snapshots = createSnapshotCache(analytics);
 
-  async function open(version: AssetVersion): Promise<TableSnapshot> {
+  async function find(version: AssetVersion): Promise<TableSnapshot> {
     const content = version.content as DatasetContent;
-    const path = join(folder, content.table);
-    const snapshot = await snapshots.get(path, await compactedVersion(path, content.deltaVersion));
+    const table = tableAt(files, content.table);
+    const snapshot = await snapshots.get(table, await compactedVersion(table, content.deltaVersion));
     if (snapshot.metadata.id !== content.tableId)
       throw tableCorrupt({
-        table: path,
+        table: table.place,
         reason: `another table (${snapshot.metadata.id}) stands where ${content.tableId} was`,
       });
     return snapshot;
   }
 
+  /** Its files can be read. */
+  async function open(version: AssetVersion): Promise<TableSnapshot> {
+    const snapshot = await find(version);
+    await fetchFiles(snapshot.table, snapshot.files.values());
+    return snapshot;
+  }
+
   return {
+    location: async (version) => {
+      const { table, version: deltaVersion } = await find(version);
+      return { path: table.place, deltaVersion };
+    },
     snapshot: async (version) => toDatasetSnapshot(analytics, await open(version)),
     relation: async (version) => relationOf(await open(version)),
     write: (write) => writeDataset({ ...dependencies, snapshots, openVersion: open }, write),
@@ -70,7 +81,7 @@ export function createDatasets(dependencies: DatasetsDependencies): Datasets {
       vacuumTable({
         ...options,
         analytics,
-        table: join(folder, tableNameOf(asset)),
+        table: tableAt(files, tableNameOf(asset)),
         nowMs: dependencies.clock.now(),
         pinned: () => pinnedVersions(dependencies, project, asset),
         writingSinceMs: () => oldestWriteMs(dependencies, project, asset),
@@ -132,7 +143,7 @@ async function oldestWriteMs(
 
 async function toDatasetSnapshot(analytics: Analytics, snapshot: TableSnapshot): Promise<DatasetSnapshot> {
   return {
-    path: snapshot.table,
+    path: snapshot.table.folder,
     files: filesOf(snapshot),
     deltaVersion: snapshot.version,
     columns: snapshot.columns.map(({ name, type }) => ({ name, type })),

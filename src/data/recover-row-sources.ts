@@ -3,6 +3,7 @@ import { getQuarantineBatch } from "#metadata-store/data";
 import type { DatasetContent } from "./dataset.ts";
 import type { Action } from "./delta/actions.ts";
 import { readLogEntry } from "./delta/log-entry.ts";
+import type { Table } from "./delta/table.ts";
 import { rowCountOf } from "./delta/statistics.ts";
 import { type RowSources, sourceKey, sumOf } from "./row-sources.ts";
 
@@ -17,7 +18,7 @@ const PAGE = 1000;
  */
 export async function recoverRowSources(
   store: MetadataStore,
-  of: { readonly project: string; readonly asset: string; readonly table: string },
+  of: { readonly project: string; readonly asset: string; readonly table: Table },
 ): Promise<ReadonlyMap<string, RowSources>> {
   const recovered = new Map<string, RowSources>();
   for await (const version of versionsOf(store, of)) {

@@ -1,8 +1,6 @@
-import { readFile, stat } from "node:fs/promises";
-import { join } from "node:path";
-import { digestOfFile, type Blobs } from "#storage";
+import type { Blobs, LocalFiles } from "#storage";
 import { type Digest, messageOf } from "#base";
-import { listTables, verifyTable } from "#data";
+import { listTables, tableAt, verifyTable } from "#data";
 import {
   type AssetVersion,
   listUses,
@@ -33,11 +31,11 @@ export interface StoreVerification {
  * Reads every object, every log entry and every data file of a store and compares them with their digests. Nothing is
  * changed.
  *
- * @param datasetFolder absolute folder of the Delta tables
+ * @param tableFiles of the Delta tables
  */
 export async function verifyStore(
   { store, objects }: { readonly store: MetadataStore; readonly objects: Blobs },
-  { datasetFolder, signal }: { readonly datasetFolder: string; readonly signal?: AbortSignal | undefined },
+  { tableFiles, signal }: { readonly tableFiles: LocalFiles; readonly signal?: AbortSignal | undefined },
 ): Promise<StoreVerification> {
   const damages: Damage[] = [];
   const tell = async (
@@ -56,7 +54,7 @@ export async function verifyStore(
   for await (const { digest, path } of objects.list()) {
     signal?.throwIfAborted();
     objectCount++;
-    const found = await digestOfFile(path).catch((error: unknown) => messageOf(error));
+    const found = await objects.digestOfStored(digest).catch((error: unknown) => messageOf(error));
     if (found === digest) continue;
     await tell(
       {
@@ -68,12 +66,12 @@ export async function verifyStore(
       await findHolders({ store, objects }, digest),
     );
   }
-  let tableFiles = 0;
-  const tables = await listTables(datasetFolder);
+  let fileCount = 0;
+  const tables = await listTables(tableFiles);
   for (const table of tables) {
     signal?.throwIfAborted();
-    const verified = await verifyTable(join(datasetFolder, table));
-    tableFiles += verified.files;
+    const verified = await verifyTable(tableAt(tableFiles, table));
+    fileCount += verified.files;
     if (verified.damages.length === 0) continue;
     const versions = await store.read((transaction) => listVersionsInTable(transaction, table));
     for (const { file, problem, from, until } of verified.damages)
@@ -82,7 +80,7 @@ export async function verifyStore(
         versions.filter((version) => isHeld(version, from, until)),
       );
   }
-  return { objects: objectCount, tables: tables.length, tableFiles, damages };
+  return { objects: objectCount, tables: tables.length, tableFiles: fileCount, damages };
 }
 
 /** A file of a recipe is named by the step's recipe, that one by the recipe of what the step made. */
@@ -110,9 +108,10 @@ async function findHolders(
 /** Objects of JSON that name one of these. */
 async function findNaming(objects: Blobs, wanted: readonly Digest[]): Promise<readonly Digest[]> {
   const naming: Digest[] = [];
-  for await (const { digest, path } of objects.list()) {
-    if ((await stat(path)).size > LARGEST_RECORD_BYTES) continue;
-    const text = await readFile(path, "latin1");
+  for await (const { digest } of objects.list()) {
+    if (((await objects.stat(digest))?.sizeBytes ?? Infinity) > LARGEST_RECORD_BYTES) continue;
+    // Of a damaged one nothing can be read.
+    const text = (await objects.get(digest).catch(() => Buffer.alloc(0))).toString("latin1");
     if (text.startsWith("{") && wanted.some((each) => text.includes(each))) naming.push(digest);
   }
   return naming;

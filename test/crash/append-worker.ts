@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { newId, silentLog, systemClock } from "#base";
 import { createAnalytics, createDatasets } from "#data";
 import { openMetadataStore, recordAssetVersion } from "#metadata-store";
-import { createFileSystemBlobs } from "#storage";
+import { createFileSystemBlobs, createFileSystemFiles } from "#storage";
 
 const [address = "", folder = "", number = "", appends = ""] = process.argv.slice(2);
 const store = await openMetadataStore(address);
@@ -14,7 +14,7 @@ const analytics = createAnalytics({ folder: join(folder, "spill"), threads: 1, m
 const datasets = createDatasets({
   store,
   objects: createFileSystemBlobs(join(folder, "objects")),
-  folder: join(folder, "datasets"),
+  files: createFileSystemFiles({ root: join(folder, "datasets") }),
   analytics,
   clock: systemClock,
   log: silentLog,

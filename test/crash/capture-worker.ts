@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { newId, silentLog, systemClock } from "#base";
 import { createAnalytics, createCaptureKind, createDatasets } from "#data";
 import { openMetadataStore, recordAssetVersion } from "#metadata-store";
-import { createFileSystemBlobs } from "#storage";
+import { createFileSystemBlobs, createFileSystemFiles } from "#storage";
 import type { AttemptContext } from "#pipeline";
 
 const [address = "", folder = "", projectFolder = "", stepRunId = ""] = process.argv.slice(2);
@@ -17,12 +17,18 @@ const analytics = createAnalytics({ folder: join(folder, "spill"), threads: 1 })
 const datasets = createDatasets({
   store,
   objects,
-  folder: join(folder, "datasets"),
+  files: createFileSystemFiles({ root: join(folder, "datasets") }),
   analytics,
   clock: systemClock,
   log: silentLog,
 });
-const capture = createCaptureKind({ store, objects, analytics, datasets, folder: join(folder, "datasets") });
+const capture = createCaptureKind({
+  store,
+  objects,
+  analytics,
+  datasets,
+  files: createFileSystemFiles({ root: join(folder, "datasets") }),
+});
 const workFolder = join(folder, "work", newId());
 await mkdir(workFolder, { recursive: true });
 process.stdout.write("started\n");

@@ -1,3 +1,4 @@
+import { createFileSystemFiles } from "#storage";
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { mkdir, readdir, writeFile } from "node:fs/promises";
@@ -75,7 +76,7 @@ describeStores("a capture that is killed", (kind) => {
     const datasets = createDatasets({
       store,
       objects,
-      folder: join(folder, "datasets"),
+      files: createFileSystemFiles({ root: join(folder, "datasets") }),
       analytics,
       clock: systemClock,
       log: silentLog,
@@ -131,7 +132,7 @@ describeStores("eight processes that append to one dataset", (kind) => {
     const datasets = createDatasets({
       store,
       objects,
-      folder: join(folder, "datasets"),
+      files: createFileSystemFiles({ root: join(folder, "datasets") }),
       analytics,
       clock: systemClock,
       log: silentLog,

@@ -7,7 +7,7 @@ import { DatabaseSync } from "node:sqlite";
 import { createAnalytics, createDatasets, type Datasets } from "#data";
 import { silentLog, systemClock } from "#base";
 import { getAssetVersion, type MetadataStore, openMetadataStore } from "#metadata-store";
-import { createFileSystemBlobs } from "#storage";
+import { createFileSystemBlobs, createFileSystemFiles } from "#storage";
 import { listProcessesOf } from "../setup/command-line.ts";
 import type { FlightsProject } from "./flights-project.ts";
 
@@ -111,7 +111,7 @@ async function withDatasets<Result>(
       createDatasets({
         store,
         objects: createFileSystemBlobs(join(project.store, "objects")),
-        folder: join(project.store, "datasets"),
+        files: createFileSystemFiles({ root: join(project.store, "datasets") }),
         analytics,
         clock: systemClock,
         log: silentLog,

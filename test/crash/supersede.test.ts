@@ -1,3 +1,4 @@
+import { createFileSystemFiles } from "#storage";
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { mkdir, writeFile } from "node:fs/promises";
@@ -69,7 +70,7 @@ describeStores("a capture of changed files that is killed", (kind) => {
     const datasets = createDatasets({
       store,
       objects,
-      folder: join(folder, "datasets"),
+      files: createFileSystemFiles({ root: join(folder, "datasets") }),
       analytics,
       clock: systemClock,
       log: silentLog,

@@ -1,3 +1,4 @@
+import { createFileSystemFiles } from "#storage";
 import assert from "node:assert/strict";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -25,7 +26,7 @@ async function open(kind: "sqlite" | "postgres"): Promise<Opened> {
   const datasets = createDatasets({
     store: opened.store,
     objects: opened.objects,
-    folder: join(opened.folder, "datasets"),
+    files: createFileSystemFiles({ root: join(opened.folder, "datasets") }),
     analytics,
     clock: systemClock,
     log: silentLog,

@@ -24,7 +24,7 @@ import {
   type StoreKind,
 } from "#metadata-store";
 import { listQuarantineBatches, type QuarantineBatch } from "#metadata-store/data";
-import type { Blobs } from "#storage";
+import { type Blobs, createFileSystemFiles } from "#storage";
 import type { AnalysisContext, AttemptContext, StepAnalysis, StepKind, StepOutcome } from "#pipeline";
 import { openTestStore } from "../setup/stores.ts";
 
@@ -76,11 +76,11 @@ export async function openDataProject(
   const folder = join(storeFolder, "project");
   const analytics = createAnalytics({ folder: join(storeFolder, "spill"), threads: 2 });
   after(() => analytics.close());
-  const datasetFolder = join(storeFolder, "datasets");
+  const files = createFileSystemFiles({ root: join(storeFolder, "datasets") });
   const datasets = createDatasets({
     store,
     objects,
-    folder: datasetFolder,
+    files,
     analytics,
     clock: systemClock,
     log: silentLog,
@@ -88,7 +88,7 @@ export async function openDataProject(
   const parts = { store, objects, analytics, datasets };
   const capture = createCaptureKind({
     ...parts,
-    folder: datasetFolder,
+    files,
     captureFolders: options.captureFolders?.(storeFolder) ?? [],
   });
   const logged: string[] = [];

@@ -1,3 +1,4 @@
+import { createFileSystemFiles } from "#storage";
 import assert from "node:assert/strict";
 import { readdir, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -20,7 +21,7 @@ async function openDatasets(kind: "sqlite" | "postgres"): Promise<Opened> {
   const datasets = createDatasets({
     store: opened.store,
     objects: opened.objects,
-    folder: join(opened.folder, "datasets"),
+    files: createFileSystemFiles({ root: join(opened.folder, "datasets") }),
     analytics,
     clock: systemClock,
     log: silentLog,

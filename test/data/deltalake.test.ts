@@ -1,3 +1,4 @@
+import { createFileSystemFiles } from "#storage";
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { readFile, writeFile } from "node:fs/promises";
@@ -59,7 +60,7 @@ describe("Python deltalake", () => {
     const datasets = createDatasets({
       store,
       objects,
-      folder: join(folder, "datasets"),
+      files: createFileSystemFiles({ root: join(folder, "datasets") }),
       analytics,
       clock: systemClock,
       log: silentLog,

@@ -1,3 +1,4 @@
+import { createFileSystemFiles } from "#storage";
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -39,7 +40,7 @@ async function open(): Promise<Opened> {
   const datasets = createDatasets({
     store,
     objects,
-    folder: join(folder, "datasets"),
+    files: createFileSystemFiles({ root: join(folder, "datasets") }),
     analytics,
     clock: systemClock,
     log: silentLog,

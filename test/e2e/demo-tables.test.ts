@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { silentLog, systemClock } from "#base";
 import { createAnalytics, createDatasets, type DatasetContent } from "#data";
 import { listAssetVersions, openMetadataStore } from "#metadata-store";
-import { createFileSystemBlobs } from "#storage";
+import { createFileSystemBlobs, createFileSystemFiles } from "#storage";
 import { createFlightsProject, writeSourceFiles } from "../crash/flights-project.ts";
 import { runEsteira } from "../setup/command-line.ts";
 import { testPython } from "../setup/python-environment.ts";
@@ -40,7 +40,7 @@ it("deltalake reads the tables of the demo with the same rows, in every version"
   const datasets = createDatasets({
     store,
     objects: createFileSystemBlobs(join(project.store, "objects")),
-    folder: join(project.store, "datasets"),
+    files: createFileSystemFiles({ root: join(project.store, "datasets") }),
     analytics,
     clock: systemClock,
     log: silentLog,

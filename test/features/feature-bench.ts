@@ -1,3 +1,4 @@
+import { createFileSystemFiles } from "#storage";
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { newId, silentLog, systemClock } from "#base";
@@ -40,7 +41,7 @@ export async function openFeatureBench(storeKind: StoreKind): Promise<FeatureBen
   const datasets = createDatasets({
     store: test.store,
     objects: test.objects,
-    folder: join(test.folder, "datasets"),
+    files: createFileSystemFiles({ root: join(test.folder, "datasets") }),
     analytics,
     clock: systemClock,
     log: silentLog,

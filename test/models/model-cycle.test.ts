@@ -1,3 +1,4 @@
+import { createFileSystemFiles } from "#storage";
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { mkdir, readFile, readdir, stat, writeFile } from "node:fs/promises";
@@ -5,7 +6,7 @@ import { join } from "node:path";
 import { after, it } from "node:test";
 import { promisify } from "node:util";
 import { type Digest, isEsteiraError, silentLog, systemClock } from "#base";
-import { createAnalytics, createDatasets, type DatasetContent, describeStandaloneTable } from "#data";
+import { createAnalytics, createDatasets, type DatasetContent, describeStandaloneTable, tableAt } from "#data";
 import { type AssetVersion, type MetadataStore, recordAssetVersion, type StoreKind } from "#metadata-store";
 import { getVerdict } from "#metadata-store/governance";
 import { getModelVersion, getModelVersionOfAsset, setRegisteredModelAlias } from "#metadata-store/registry";
@@ -43,7 +44,7 @@ async function open(kind: StoreKind): Promise<World> {
   const datasets = createDatasets({
     store,
     objects,
-    folder: join(folder, "datasets"),
+    files: createFileSystemFiles({ root: join(folder, "datasets") }),
     analytics,
     clock: systemClock,
     log: silentLog,
@@ -89,7 +90,11 @@ async function open(kind: StoreKind): Promise<World> {
   const tables: TableExporter = {
     describeTable: (version) => {
       const { table, deltaVersion } = version.content as DatasetContent;
-      return describeStandaloneTable(analytics, join(folder, "datasets", table), deltaVersion);
+      return describeStandaloneTable(
+        analytics,
+        tableAt(createFileSystemFiles({ root: join(folder, "datasets") }), table),
+        deltaVersion,
+      );
     },
   };
   const scorer: Scorer = {
@@ -306,7 +311,11 @@ describeStores("a model's way", (kind) => {
     await unpackPackage(verified, join(folder, "unpacked"));
     assert.equal(await readFile(join(folder, "unpacked", "model.onnx"), "utf8"), "weights 1");
     const analytics = createAnalytics({ folder: join(folder, "cache") });
-    const table = await describeStandaloneTable(analytics, join(folder, "unpacked", "data", "training"), 0);
+    const table = await describeStandaloneTable(
+      analytics,
+      tableAt(createFileSystemFiles({ root: join(folder, "unpacked", "data") }), "training"),
+      0,
+    );
     const connection = await analytics.connect();
     const [row] = await connection.rows(
       `select count(*) as rows, sum(id) as ids from read_parquet([${table.files.map(({ absolutePath }) => `'${absolutePath}'`).join(", ")}])`,

@@ -27,6 +27,7 @@ import type {
 import { compileContract } from "../contract/rules.ts";
 import { readContract, tableOf } from "../contract/contract.ts";
 import type { DatasetContent, WriteDisposition } from "../dataset.ts";
+import type { LocalFiles } from "#storage";
 import { tableNameOf } from "../dataset-write.ts";
 import { captureEmpty, captureFilesMissing, contractInvalid } from "../errors.ts";
 import { writeSchema } from "../write-declaration.ts";
@@ -108,8 +109,8 @@ const captureSchema = z.strictObject({
 export type CaptureDeclaration = z.infer<typeof captureSchema>;
 
 export interface CaptureKindDependencies extends CaptureDependencies {
-  /** Folder of all datasets, as given to the datasets. */
-  readonly folder: string;
+  /** Of all datasets, as given to the datasets. */
+  readonly files: LocalFiles;
   /** Absolute folders outside the project that captures may read. Default none. */
   readonly captureFolders?: readonly string[];
 }
@@ -330,7 +331,7 @@ async function captureAll(
   const common = await commonBatch(attempt, disposition);
   const connection = await dependencies.analytics.sandbox({
     files: all.map(({ absolute }) => absolute),
-    folders: [join(dependencies.folder, tableNameOf(attempt.step)), attempt.workFolder],
+    folders: [join(dependencies.files.folder, tableNameOf(attempt.step)), attempt.workFolder],
     memoryBytes: memoryFor(all),
   });
   const dropped = await watchDroppedRows(connection);

@@ -1,13 +1,14 @@
 import { randomUUID } from "node:crypto";
-import { chmod, rename, stat, unlink, writeFile } from "node:fs/promises";
+import { unlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { messageOf } from "#base";
+import { INCOMING_FOLDER } from "#storage";
 import type { Analytics } from "../analytics/analytics.ts";
 import { quotePath, quoteText } from "../analytics/sql-text.ts";
 import { tableCorrupt } from "../errors.ts";
 import type { Action } from "./actions.ts";
-import { syncFile, syncFolder } from "./log-entry.ts";
 import type { TableSnapshot } from "./snapshot.ts";
+import type { Table } from "./table.ts";
 
 /** Fewest commits between two checkpoints; they are at multiples of it. */
 export const CHECKPOINT_INTERVAL = 10;
@@ -32,15 +33,18 @@ const COLUMNS: Readonly<Record<string, string>> = {
     "STRUCT(minReaderVersion INTEGER, minWriterVersion INTEGER, readerFeatures VARCHAR[], writerFeatures VARCHAR[])",
 };
 
-function checkpointPath(table: string, version: number): string {
-  return join(table, "_delta_log", `${String(version).padStart(20, "0")}.checkpoint.parquet`);
+function checkpointPath({ path }: Table, version: number): string {
+  return `${path}/_delta_log/${String(version).padStart(20, "0")}.checkpoint.parquet`;
 }
 
 /** Actions of a classic checkpoint. @throws DATA_TABLE_CORRUPT */
-export async function readCheckpoint(analytics: Analytics, table: string, version: number): Promise<Action[]> {
+export async function readCheckpoint(analytics: Analytics, table: Table, version: number): Promise<Action[]> {
   const connection = await analytics.connect();
   try {
-    const source = `read_parquet(${quotePath(checkpointPath(table, version))}, hive_partitioning = false)`;
+    const path = checkpointPath(table, version);
+    // A table that was made again under its name has checkpoints of the same name.
+    await table.files.fetch([{ path, sizeBytes: (await table.files.stat(path))?.sizeBytes }]);
+    const source = `read_parquet(${quotePath(join(table.files.folder, path))}, hive_partitioning = false)`;
     const present = new Set((await connection.describe(`select * from ${source}`)).map(({ name }) => name));
     const wanted = Object.keys(COLUMNS).filter((name) => present.has(name));
     const rows = await connection.rows(
@@ -53,7 +57,10 @@ export async function readCheckpoint(analytics: Analytics, table: string, versio
         ) as Action,
     );
   } catch (error) {
-    throw tableCorrupt({ table, reason: `checkpoint ${version} cannot be read (${messageOf(error)})` }, error);
+    throw tableCorrupt(
+      { table: table.place, reason: `checkpoint ${version} cannot be read (${messageOf(error)})` },
+      error,
+    );
   } finally {
     connection.close();
   }
@@ -73,28 +80,22 @@ export function isCheckpointDue(snapshot: TableSnapshot, previous: number | unde
 export async function writeCheckpoint(analytics: Analytics, snapshot: TableSnapshot, nowMs: number): Promise<void> {
   const { table, version } = snapshot;
   const actions = checkpointActions(snapshot, nowMs);
-  const folder = join(table, "_delta_log");
-  const lines = join(folder, `.tmp-${randomUUID()}.ndjson`);
-  const temporary = join(folder, `.tmp-${randomUUID()}.parquet`);
+  const scratch = `${INCOMING_FOLDER}/${randomUUID()}.parquet`;
+  const temporary = join(table.files.folder, scratch);
+  const lines = `${temporary}.ndjson`;
   const connection = await analytics.connect();
   try {
+    await table.files.prepare(INCOMING_FOLDER);
     await writeFile(lines, actions.map((action) => JSON.stringify(action)).join("\n"), { mode: 0o600 });
     const columns = Object.entries(COLUMNS).map(([name, type]) => `${quoteText(name)}: ${quoteText(type)}`);
     await connection.run(
       `copy (select * from read_json(${quotePath(lines)}, format = 'newline_delimited', maximum_object_size = 268435456, columns = {${columns.join(", ")}})) to ${quoteText(temporary)} (format parquet)`,
     );
-    await chmod(temporary, 0o600);
-    await syncFile(temporary);
-    const { size } = await stat(temporary);
-    await rename(temporary, checkpointPath(table, version));
-    const hint = `${temporary}.hint`;
-    await writeFile(
-      hint,
-      JSON.stringify({ version, size: actions.length, sizeInBytes: size, numOfAddFiles: snapshot.files.size }),
-      { mode: 0o600 },
+    const { sizeBytes } = await table.files.publish(checkpointPath(table, version), { from: scratch });
+    await table.files.put(
+      `${table.path}/_delta_log/_last_checkpoint`,
+      JSON.stringify({ version, size: actions.length, sizeInBytes: sizeBytes, numOfAddFiles: snapshot.files.size }),
     );
-    await rename(hint, join(folder, "_last_checkpoint"));
-    await syncFolder(folder);
   } finally {
     connection.close();
     await unlink(lines).catch(() => {});

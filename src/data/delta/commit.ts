@@ -5,6 +5,7 @@ import { type Action, type AddFile, formatActions, type Protocol, type TableMeta
 import { CHECKPOINT_INTERVAL, isCheckpointDue, writeCheckpoint } from "./checkpoint.ts";
 import { listLog, putLogEntry, readLogEntry } from "./log-entry.ts";
 import { readSnapshot, type TableSnapshot } from "./snapshot.ts";
+import type { Table } from "./table.ts";
 
 const LARGEST_RETRY = 50;
 const ENGINE = "esteira/0.1";
@@ -39,7 +40,7 @@ export interface Committed {
  */
 export async function commitChange(commit: {
   readonly analytics: Analytics;
-  readonly table: string;
+  readonly table: Table;
   /** Undefined: the table is made. */
   readonly base: TableSnapshot | undefined;
   readonly change: TableChange;
@@ -57,7 +58,8 @@ export async function commitChange(commit: {
     }
     const found = await meetWinners(commit.table, version, change, commit.rebase === undefined);
     if (found.own !== undefined) return found.own;
-    if (commit.base === undefined) throw writeConflict({ table, conflict: "it was created meanwhile", version });
+    if (commit.base === undefined)
+      throw writeConflict({ table: table.place, conflict: "it was created meanwhile", version });
     version = found.next;
     if (commit.rebase !== undefined) {
       const latest = await readSnapshot(commit.analytics, table, { base: commit.base });
@@ -65,11 +67,11 @@ export async function commitChange(commit: {
       version = latest.version + 1;
     }
   }
-  throw writeConflict({ table, conflict: `lost the race ${LARGEST_RETRY} times`, version });
+  throw writeConflict({ table: table.place, conflict: `lost the race ${LARGEST_RETRY} times`, version });
 }
 
 /** A write that seemed to fail may have happened: the entry's txnId tells. */
-async function put(table: string, version: number, text: string, txnId: string): Promise<boolean> {
+async function put(table: Table, version: number, text: string, txnId: string): Promise<boolean> {
   try {
     return await putLogEntry(table, version, text);
   } catch (error) {
@@ -82,13 +84,13 @@ async function put(table: string, version: number, text: string, txnId: string):
   }
 }
 
-async function txnIdOf(table: string, version: number): Promise<string | undefined> {
+async function txnIdOf(table: Table, version: number): Promise<string | undefined> {
   const entry = await readLogEntry(table, version);
   return entry?.actions.find((action) => action.commitInfo !== undefined)?.commitInfo?.txnId;
 }
 
 async function meetWinners(
-  table: string,
+  table: Table,
   from: number,
   change: TableChange,
   strict: boolean,
@@ -99,7 +101,7 @@ async function meetWinners(
     if (entry.actions.some((action) => action.commitInfo?.txnId === change.txnId))
       return { own: { version, logDigest: digestOf(entry.text) }, next: version };
     const conflict = conflictWith(entry.actions, change, strict);
-    if (conflict !== undefined) throw writeConflict({ table, conflict, version });
+    if (conflict !== undefined) throw writeConflict({ table: table.place, conflict, version });
   }
 }
 
@@ -163,7 +165,7 @@ async function checkpointWhenDue(
     if (
       isCheckpointDue(
         snapshot,
-        (await listLog(table))?.checkpoints.findLast((checkpoint) => checkpoint < version),
+        (await listLog(table)).checkpoints.findLast((checkpoint) => checkpoint < version),
       )
     )
       await writeCheckpoint(analytics, snapshot, atMs);
@@ -174,7 +176,7 @@ async function checkpointWhenDue(
 
 /** The version whose log entry carries `txnId`, looked for after `after`. */
 export async function findCommit(
-  table: string,
+  table: Table,
   txnId: string,
   after: number,
 ): Promise<(Committed & { readonly actions: readonly Action[] }) | undefined> {

@@ -1,11 +1,11 @@
-import { unlink } from "node:fs/promises";
 import type { Analytics } from "../analytics/analytics.ts";
 import type { AddFile } from "./actions.ts";
 import { type Committed, commitChange } from "./commit.ts";
 import { writeDataFile } from "./data-file.ts";
 import { readLogEntry } from "./log-entry.ts";
 import { filesRelation } from "./relation.ts";
-import { absolutePath, type TableSnapshot } from "./snapshot.ts";
+import type { TableSnapshot } from "./snapshot.ts";
+import { absolutePath, discardFiles, fetchFiles, type Table } from "./table.ts";
 
 /** Files below this size are small; a file made of small ones soon is not. */
 const SMALL_FILE_BYTES = 32 << 20;
@@ -42,6 +42,7 @@ export async function compactTable(compaction: {
   const { table, columns } = snapshot;
   const small = smallFiles(snapshot);
   if (small.length < Math.max(2, compaction.leastFiles)) return undefined;
+  await fetchFiles(table, small);
   const connection = await analytics.connect();
   try {
     const select = `select * from ${filesRelation(
@@ -71,7 +72,7 @@ export async function compactTable(compaction: {
         written,
       };
     } catch (error) {
-      await unlink(absolutePath(table, written.path)).catch(() => {});
+      await discardFiles(table, [written]);
       throw error;
     }
   } finally {
@@ -95,7 +96,7 @@ function smallFiles(snapshot: TableSnapshot): AddFile[] {
  * The version with the same rows in the fewest files: a version itself, or the last of the compactions that directly
  * follow it.
  */
-export async function compactedVersion(table: string, version: number): Promise<number> {
+export async function compactedVersion(table: Table, version: number): Promise<number> {
   for (let found = version; ; found++) {
     const next = await readLogEntry(table, found + 1);
     if (next === undefined || !isCompaction(next.actions)) return found;

@@ -1,17 +1,14 @@
 import { createHash, randomUUID } from "node:crypto";
-import { chmod, mkdir, open, stat, unlink } from "node:fs/promises";
+import { open, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { type Digest, isEsteiraError, messageOf } from "#base";
 import type { AnalyticsConnection, Column } from "../analytics/analytics.ts";
 import { quoteName, quoteText } from "../analytics/sql-text.ts";
 import { storageFailed } from "../errors.ts";
 import type { AddFile } from "./actions.ts";
-import { syncFile, syncFolder } from "./log-entry.ts";
 import { storedExpression, storedType } from "./schema.ts";
 import { parseWrittenStatistics, toStats } from "./statistics.ts";
-
-/** Tag of an `add` action: sha256 of the data file. */
-export const DIGEST_TAG = "esteira.sha256";
+import { DIGEST_TAG, type Table } from "./table.ts";
 
 /** Columns of a SELECT as a table stores them, and the SELECT that makes them. @throws DATA_QUERY_FAILED */
 export async function toStoredSelect(
@@ -26,20 +23,20 @@ export async function toStoredSelect(
 }
 
 /**
- * Writes a SELECT as one Parquet file of a table, on disk when this returns; not yet part of the table.
+ * Writes a SELECT as one Parquet file of a table, durable when this returns; not yet part of the table.
  *
  * @returns undefined when the SELECT has no rows
  * @throws DATA_QUERY_FAILED, DATA_STORAGE_FAILED
  */
 export async function writeDataFile(
   connection: AnalyticsConnection,
-  table: string,
+  table: Table,
   source: { readonly select: string; readonly columns: readonly Column[] },
   atMs: number,
 ): Promise<{ readonly add: AddFile; readonly rowCount: number } | undefined> {
-  await mkdir(table, { recursive: true, mode: 0o700 });
+  await table.files.prepare(table.path);
   const name = `part-${randomUUID()}.parquet`;
-  const path = join(table, name);
+  const path = join(table.folder, name);
   try {
     const [written] = await connection.rows(
       `copy (${source.select}) to ${quoteText(path)} (format parquet, compression snappy, row_group_size ${rowGroupSize(source.columns.length)}, return_stats true)`,
@@ -49,18 +46,13 @@ export async function writeDataFile(
       await unlink(path).catch(() => {});
       return undefined;
     }
-    const [digest, { size }] = await Promise.all([
-      digestFile(path),
-      stat(path),
-      chmod(path, 0o600).then(() => syncFile(path)),
-      syncFolder(table),
-    ]);
+    const { digest, sizeBytes } = await table.files.publish(`${table.path}/${name}`);
     const stats = toStats(rowCount, source.columns, parseWrittenStatistics(written?.["column_statistics"]));
     return {
       add: {
         path: name,
         partitionValues: {},
-        size,
+        size: sizeBytes,
         modificationTime: atMs,
         dataChange: true,
         stats,
@@ -76,6 +68,8 @@ export async function writeDataFile(
     ) {
       throw storageFailed({ operation: "write", path, reason: String(error.context["reason"]) }, error);
     }
+    if (isEsteiraError(error, "STORAGE_FAILED"))
+      throw storageFailed({ operation: "write", path, reason: String(error.context["reason"]) }, error);
     if (isEsteiraError(error)) throw error;
     throw storageFailed({ operation: "write", path, reason: messageOf(error) }, error);
   }

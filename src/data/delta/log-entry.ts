@@ -1,16 +1,14 @@
-import { randomUUID } from "node:crypto";
-import { link, mkdir, open, readdir, readFile, unlink } from "node:fs/promises";
-import { dirname, join } from "node:path";
-import { messageOf } from "#base";
+import { isEsteiraError, messageOf } from "#base";
 import { storageFailed, tableCorrupt } from "../errors.ts";
 import { type Action, parseActions } from "./actions.ts";
+import type { Table } from "./table.ts";
 
-/** Absolute path of a version's log entry. */
-export function logEntryPath(table: string, version: number): string {
-  return join(table, "_delta_log", `${String(version).padStart(20, "0")}.json`);
+/** Path of a version's log entry among the stored files. */
+export function logEntryPath({ path }: Pick<Table, "path">, version: number): string {
+  return `${path}/_delta_log/${String(version).padStart(20, "0")}.json`;
 }
 
-/** What the log folder holds; undefined when there is none. */
+/** What the log holds. */
 export interface LogListing {
   /** Ascending. */
   readonly entries: readonly number[];
@@ -18,14 +16,10 @@ export interface LogListing {
   readonly checkpoints: readonly number[];
 }
 
-export async function listLog(table: string): Promise<LogListing | undefined> {
-  let names: string[];
-  try {
-    names = await readdir(join(table, "_delta_log"));
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw storageFailed({ operation: "list", path: join(table, "_delta_log"), reason: messageOf(error) }, error);
-  }
+/** @throws DATA_STORAGE_FAILED */
+export async function listLog(table: Table): Promise<LogListing> {
+  const folder = `${table.path}/_delta_log`;
+  const names = await stored("list", table, folder, () => table.files.names(folder));
   const numbers = (pattern: RegExp): number[] =>
     names
       .flatMap((name) => (pattern.test(name) ? [Number.parseInt(name, 10)] : []))
@@ -38,70 +32,49 @@ export async function listLog(table: string): Promise<LogListing | undefined> {
  * DATA_STORAGE_FAILED
  */
 export async function readLogEntry(
-  table: string,
+  table: Table,
   version: number,
 ): Promise<{ readonly actions: readonly Action[]; readonly text: string } | undefined> {
   const path = logEntryPath(table, version);
-  let text: string;
-  try {
-    text = await readFile(path, "utf8");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw storageFailed({ operation: "read", path, reason: messageOf(error) }, error);
-  }
+  const found = await stored("read", table, path, () => table.files.get(path));
+  if (found === undefined) return undefined;
+  const text = found.bytes.toString();
   try {
     return { actions: parseActions(text), text };
   } catch (error) {
-    throw tableCorrupt({ table, reason: `log entry ${version} is not JSON lines (${messageOf(error)})` }, error);
+    const reason = `log entry ${version} is not JSON lines (${messageOf(error)})`;
+    throw tableCorrupt({ table: table.place, reason }, error);
   }
 }
 
 /**
- * Writes a log entry if there is none of that version. The entry is whole and on disk before it has its name:
- * `link` is the exclusive primitive, an `open('wx')` that dies would leave half an entry that every reader sees.
+ * Writes a log entry if there is none of that version; whole and durable before it has its name.
  *
  * @returns false when the version exists already
  * @throws DATA_STORAGE_FAILED
  */
-export async function putLogEntry(table: string, version: number, text: string): Promise<boolean> {
+export async function putLogEntry(table: Table, version: number, text: string): Promise<boolean> {
   const path = logEntryPath(table, version);
-  const temporary = join(dirname(path), `.tmp-${randomUUID()}`);
+  return (await stored("write", table, path, () => table.files.put(path, text, "absent"))) !== undefined;
+}
+
+/** What keeps the storage from being reached has an error of its own; anything else failed while the log was used. */
+async function stored<Result>(
+  operation: string,
+  table: Table,
+  path: string,
+  work: () => Promise<Result>,
+): Promise<Result> {
   try {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-    await writeDurably(temporary, text);
-    await link(temporary, path);
-    await syncFolder(dirname(path));
-    return true;
+    return await work();
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
-    throw storageFailed({ operation: "write", path, reason: messageOf(error) }, error);
-  } finally {
-    await unlink(temporary).catch(() => {});
+    if (isEsteiraError(error) && error.code !== "STORAGE_FAILED") throw error;
+    throw storageFailed({ operation, path: `${table.files.place}/${path}`, reason: reasonOf(error) }, error);
   }
 }
 
-/** Writes a new file and waits until it is on disk. */
-export async function writeDurably(path: string, content: string): Promise<void> {
-  const file = await open(path, "wx", 0o600);
-  try {
-    await file.writeFile(content);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-}
-
-/** Waits until a file's content is on disk. */
-export async function syncFile(path: string): Promise<void> {
-  const file = await open(path, "r");
-  try {
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-}
-
-/** Waits until a folder's entries are on disk. */
-export async function syncFolder(path: string): Promise<void> {
-  await syncFile(path);
+function reasonOf(error: unknown): string {
+  return isEsteiraError(error) && typeof error.context["reason"] === "string"
+    ? error.context["reason"]
+    : messageOf(error);
 }

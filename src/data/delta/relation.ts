@@ -1,9 +1,10 @@
 import type { Column } from "../analytics/analytics.ts";
 import { quoteName, quotePath, quoteText } from "../analytics/sql-text.ts";
 import type { AddFile } from "./actions.ts";
-import { absolutePath, type TableSnapshot } from "./snapshot.ts";
+import type { TableSnapshot } from "./snapshot.ts";
+import { absolutePath } from "./table.ts";
 
-/** Absolute Parquet files of a snapshot, in order of arrival. */
+/** Absolute Parquet files of a snapshot, in order of arrival; to be fetched before they are read. */
 export function filesOf(snapshot: TableSnapshot): string[] {
   return [...snapshot.files.values()].map((file) => absolutePath(snapshot.table, file.path));
 }

@@ -1,5 +1,3 @@
-import { isAbsolute, join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { type Digest, digestOf } from "#base";
 import type { Analytics, Column } from "../analytics/analytics.ts";
 import { tableCorrupt, tableMissing, tableUnsupported, versionMissing } from "../errors.ts";
@@ -7,6 +5,7 @@ import type { Action, AddFile, Protocol, RemoveFile, TableMetadata, Transaction 
 import { readCheckpoint } from "./checkpoint.ts";
 import { listLog, type LogListing, readLogEntry } from "./log-entry.ts";
 import { type DeltaField, parseSchemaString } from "./schema.ts";
+import { decodePath, type Table } from "./table.ts";
 
 /** So many log entries are read sooner than a checkpoint. */
 const NEAR_COMMITS = 20;
@@ -16,8 +15,7 @@ const FORBIDDEN_FIELD_METADATA = ["delta.invariants", "delta.generationExpressio
 
 /** A table at one version, by replay of its log. */
 export interface TableSnapshot {
-  /** Absolute folder. */
-  readonly table: string;
+  readonly table: Table;
   readonly version: number;
   readonly protocol: Protocol;
   readonly metadata: TableMetadata;
@@ -45,12 +43,12 @@ interface State {
  */
 export async function readSnapshot(
   analytics: Analytics,
-  table: string,
+  table: Table,
   options: { readonly version?: number; readonly base?: TableSnapshot | undefined } = {},
 ): Promise<TableSnapshot> {
   const { listing, latest } = await listTable(table);
   const version = options.version ?? latest;
-  if (version > latest) throw versionMissing({ table, version, latest });
+  if (version > latest) throw versionMissing({ table: table.place, version, latest });
   const base = options.base !== undefined && options.base.version <= version ? options.base : undefined;
   if (base?.version === version) return base;
   const { state, from } = await startState({
@@ -64,27 +62,27 @@ export async function readSnapshot(
   for (let number = from; number <= version; number++) {
     const entry = await readLogEntry(table, number);
     if (entry !== undefined) applyActions(state, entry.actions);
-    else if ((listing.entries[0] ?? 0) > number) throw versionMissing({ table, version, latest });
-    else throw tableCorrupt({ table, reason: `log entry ${number} is missing between others` });
+    else if ((listing.entries[0] ?? 0) > number) throw versionMissing({ table: table.place, version, latest });
+    else throw tableCorrupt({ table: table.place, reason: `log entry ${number} is missing between others` });
   }
   return finish(table, version, state, await digestOfEntry(table, version));
 }
 
-async function listTable(table: string): Promise<{ listing: LogListing; latest: number }> {
+async function listTable(table: Table): Promise<{ listing: LogListing; latest: number }> {
   const listing = await listLog(table);
-  const latest = Math.max(listing?.entries.at(-1) ?? -1, listing?.checkpoints.at(-1) ?? -1);
-  if (listing === undefined || latest < 0) throw tableMissing({ table });
+  const latest = Math.max(listing.entries.at(-1) ?? -1, listing.checkpoints.at(-1) ?? -1);
+  if (latest < 0) throw tableMissing({ table: table.place });
   return { listing, latest };
 }
 
-async function digestOfEntry(table: string, version: number): Promise<Digest | undefined> {
+async function digestOfEntry(table: Table, version: number): Promise<Digest | undefined> {
   const entry = await readLogEntry(table, version);
   return entry === undefined ? undefined : digestOf(entry.text);
 }
 
 async function startState(start: {
   readonly analytics: Analytics;
-  readonly table: string;
+  readonly table: Table;
   readonly version: number;
   readonly base: TableSnapshot | undefined;
   readonly checkpoints: readonly number[];
@@ -135,21 +133,23 @@ function applyActions(state: State, actions: readonly Action[]): void {
   }
 }
 
-function finish(table: string, version: number, state: State, logDigest: Digest | undefined): TableSnapshot {
+function finish(table: Table, version: number, state: State, logDigest: Digest | undefined): TableSnapshot {
   const { protocol, metadata } = state;
-  if (protocol === undefined) throw tableCorrupt({ table, reason: `version ${version} has no protocol action` });
-  if (metadata === undefined) throw tableCorrupt({ table, reason: `version ${version} has no metaData action` });
+  if (protocol === undefined)
+    throw tableCorrupt({ table: table.place, reason: `version ${version} has no protocol action` });
+  if (metadata === undefined)
+    throw tableCorrupt({ table: table.place, reason: `version ${version} has no metaData action` });
   assertReadable(table, protocol, metadata);
   for (const file of state.files.values()) {
     if (file.deletionVector !== undefined && file.deletionVector !== null)
-      throw tableUnsupported({ table, feature: "deletion vectors", access: "read" });
+      throw tableUnsupported({ table: table.place, feature: "deletion vectors", access: "read" });
   }
   return {
     table,
     version,
     protocol,
     metadata,
-    columns: parseSchemaString(metadata.schemaString, table),
+    columns: parseSchemaString(metadata.schemaString, table.place),
     files: state.files,
     tombstones: state.tombstones,
     transactions: state.transactions,
@@ -158,9 +158,9 @@ function finish(table: string, version: number, state: State, logDigest: Digest 
 }
 
 /** @throws DATA_TABLE_UNSUPPORTED naming the feature */
-function assertReadable(table: string, protocol: Protocol, metadata: TableMetadata): void {
+function assertReadable(table: Table, protocol: Protocol, metadata: TableMetadata): void {
   const refuse = (feature: string): never => {
-    throw tableUnsupported({ table, feature, access: "read" });
+    throw tableUnsupported({ table: table.place, feature, access: "read" });
   };
   const mapping = metadata.configuration["delta.columnMapping.mode"];
   if (mapping !== undefined && mapping !== "none") refuse("column mapping");
@@ -173,7 +173,7 @@ function assertReadable(table: string, protocol: Protocol, metadata: TableMetada
 /** @throws DATA_TABLE_UNSUPPORTED naming the feature */
 export function assertWritable(snapshot: TableSnapshot): void {
   const refuse = (feature: string): never => {
-    throw tableUnsupported({ table: snapshot.table, feature, access: "write" });
+    throw tableUnsupported({ table: snapshot.table.place, feature, access: "write" });
   };
   const { protocol } = snapshot;
   if (protocol.minWriterVersion === 7) {
@@ -189,20 +189,4 @@ export function assertWritable(snapshot: TableSnapshot): void {
     if (key !== undefined) refuse(`${key} on column "${name}"`);
   }
   if (snapshot.metadata.partitionColumns.length > 0) refuse("partition columns");
-}
-
-/** Path of a data file: relative ones are below the table. */
-export function absolutePath(table: string, path: string): string {
-  if (path.startsWith("file:")) return fileURLToPath(path);
-  const decoded = decodePath(path);
-  return isAbsolute(decoded) ? decoded : join(table, decoded);
-}
-
-/** Path of a data file as it is on disk. */
-export function decodePath(path: string): string {
-  try {
-    return decodeURIComponent(path);
-  } catch {
-    return path;
-  }
 }

@@ -2,8 +2,8 @@ import { stat } from "node:fs/promises";
 import type { Analytics } from "../analytics/analytics.ts";
 import { type Digest, isDigest } from "#base";
 import { type AddFile, formatActions } from "./actions.ts";
-import { DIGEST_TAG } from "./data-file.ts";
 import { readSnapshot } from "./snapshot.ts";
+import { absolutePath, DIGEST_TAG, fetchFiles, type Table } from "./table.ts";
 
 /** One version of a table as a table of its own. */
 export interface StandaloneTable {
@@ -23,21 +23,21 @@ export interface StandaloneTable {
  * Describes one version of a Delta table so that its files, beside the log returned, are readable anywhere. Nothing is
  * copied; the same version always gives the same text.
  *
- * @param table absolute folder
  * @throws what reading the table throws: DATA_TABLE_MISSING, DATA_VERSION_MISSING, DATA_TABLE_CORRUPT,
  *   DATA_TABLE_UNSUPPORTED
  */
 export async function describeStandaloneTable(
   analytics: Analytics,
-  table: string,
+  table: Table,
   version: number,
 ): Promise<StandaloneTable> {
   const snapshot = await readSnapshot(analytics, table, { version });
+  await fetchFiles(table, snapshot.files.values());
   const files = await Promise.all(
-    [...snapshot.files.entries()].map(async ([path, add]) => {
-      const absolutePath = path.startsWith("/") ? path : `${table}/${path}`;
-      const name = absolutePath.slice(absolutePath.lastIndexOf("/") + 1);
-      return { add, path: name, absolutePath, sizeBytes: (await stat(absolutePath)).size };
+    [...snapshot.files.values()].map(async (add) => {
+      const absolute = absolutePath(table, add.path);
+      const name = absolute.slice(absolute.lastIndexOf("/") + 1);
+      return { add, path: name, absolutePath: absolute, sizeBytes: (await stat(absolute)).size };
     }),
   );
   files.sort((left, right) => (left.path < right.path ? -1 : 1));
@@ -51,9 +51,9 @@ export async function describeStandaloneTable(
   return {
     log,
     tableId: snapshot.metadata.id,
-    files: files.map(({ path, absolutePath, sizeBytes, add }) => ({
+    files: files.map(({ path, absolutePath: absolute, sizeBytes, add }) => ({
       path,
-      absolutePath,
+      absolutePath: absolute,
       sizeBytes,
       ...recordedDigest(add),
     })),

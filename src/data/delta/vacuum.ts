@@ -1,19 +1,13 @@
-import { readdir, stat, unlink } from "node:fs/promises";
-import { join } from "node:path";
+import type { ListedFile } from "#storage";
 import type { Analytics } from "../analytics/analytics.ts";
 import { compactedVersion } from "./compaction.ts";
-import { absolutePath, readSnapshot, type TableSnapshot } from "./snapshot.ts";
+import { readSnapshot, type TableSnapshot } from "./snapshot.ts";
+import { storedPath, type Table } from "./table.ts";
 
 const DEFAULT_RETENTION_MS = 7 * 86_400_000;
 
 /** File systems stamp files some milliseconds late or early, and other machines' clocks differ. */
 const CLOCK_TOLERANCE_MS = 60_000;
-
-interface DataFile {
-  readonly path: string;
-  readonly sizeBytes: number;
-  readonly writtenAtMs: number;
-}
 
 export interface VacuumResult {
   /** Names of the files removed, or that would be. */
@@ -33,7 +27,7 @@ export interface VacuumResult {
  */
 export async function vacuumTable(vacuum: {
   readonly analytics: Analytics;
-  readonly table: string;
+  readonly table: Table;
   readonly pinned: () => Promise<readonly number[]>;
   readonly writingSinceMs: () => Promise<number | undefined>;
   readonly nowMs: number;
@@ -49,11 +43,11 @@ export async function vacuumTable(vacuum: {
   // Pins that came while the folder was read count too.
   const kept = await referencedFiles(vacuum);
   const removed = old.filter(
-    ({ path, writtenAtMs }) => !kept.has(path) && writtenAtMs < writingSinceMs - CLOCK_TOLERANCE_MS,
+    ({ path, modifiedAtMs }) => !kept.has(path) && modifiedAtMs < writingSinceMs - CLOCK_TOLERANCE_MS,
   );
-  if (vacuum.dryRun !== true) for (const { path } of removed) await unlink(path);
+  if (vacuum.dryRun !== true) for (const { path } of removed) await table.files.remove(path);
   return {
-    removed: removed.map(({ path }) => path.slice(table.length + 1)),
+    removed: removed.map(({ path }) => path.slice(table.path.length + 1)),
     sizeBytes: removed.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
   };
 }
@@ -71,23 +65,17 @@ async function referencedFiles({
   let base: TableSnapshot | undefined;
   for (const version of [...versions].sort((left, right) => left - right)) {
     base = await readSnapshot(analytics, table, { version, base });
-    for (const file of base.files.values()) files.add(absolutePath(table, file.path));
+    for (const file of base.files.values()) files.add(storedPath(table, file.path) ?? "");
   }
   return files;
 }
 
-async function filesOlderThan(table: string, beforeMs: number): Promise<DataFile[]> {
-  const entries = await readdir(table, { recursive: true, withFileTypes: true });
-  const found: DataFile[] = [];
-  for (const entry of entries) {
-    const path = join(entry.parentPath, entry.name);
-    const isHidden = path
-      .slice(table.length + 1)
-      .split("/")
-      .some((part) => /^[_.]/.test(part));
-    if (!entry.isFile() || isHidden) continue;
-    const facts = await stat(path);
-    if (facts.mtimeMs < beforeMs) found.push({ path, sizeBytes: facts.size, writtenAtMs: facts.mtimeMs });
+async function filesOlderThan({ files, path: folder }: Table, beforeMs: number): Promise<ListedFile[]> {
+  const found: ListedFile[] = [];
+  for await (const file of files.list(folder)) {
+    const inside = file.path.slice(folder.length + 1).split("/");
+    if (inside.some((part) => /^[_.]/.test(part))) continue;
+    if (file.modifiedAtMs < beforeMs) found.push(file);
   }
   return found;
 }

@@ -6,7 +6,8 @@ import type { AddFile } from "../delta/actions.ts";
 import { isCompaction } from "../delta/compaction.ts";
 import { readLogEntry } from "../delta/log-entry.ts";
 import { relationOf } from "../delta/relation.ts";
-import { decodePath, type TableSnapshot } from "../delta/snapshot.ts";
+import type { TableSnapshot } from "../delta/snapshot.ts";
+import { decodePath, fetchFiles, type Table } from "../delta/table.ts";
 import { rowCountOf } from "../delta/statistics.ts";
 import { addedBins, type ColumnFacts, type Counted, describeColumn, factsOf, joinLengths } from "./column-facts.ts";
 import {
@@ -46,15 +47,16 @@ export async function continueProfile(
   try {
     const [probe] = await connection.rows(`select ${HASHES} as hashes`);
     const of = { columns: measuredColumns(snapshot), rowCount, hashes: textOf(probe?.["hashes"]) };
-    const known = await readProfileState(snapshot.table);
+    const known = await readProfileState(snapshot.table.folder);
     const added = known === undefined ? undefined : await addedFiles(snapshot, known, of);
+    await fetchFiles(snapshot.table, (added ?? snapshot.files).values());
     const state =
       (known === undefined || added === undefined
         ? undefined
         : await mergeRows(connection, { ...snapshot, files: added }, { known, ...of })) ??
-      (await startState(connection, snapshot, of));
+      (await startAnew(connection, snapshot, of));
     const logDigest = snapshot.logDigest ?? (await digestOfEntry(snapshot.table, snapshot.version)) ?? "";
-    await writeProfileState(snapshot.table, { ...state, deltaVersion: snapshot.version, logDigest });
+    await writeProfileState(snapshot.table.folder, { ...state, deltaVersion: snapshot.version, logDigest });
     return {
       format: "profile/2",
       rowCount,
@@ -65,7 +67,13 @@ export async function continueProfile(
   }
 }
 
-async function digestOfEntry(table: string, version: number): Promise<string | undefined> {
+async function startAnew(...start: Parameters<typeof startState>): ReturnType<typeof startState> {
+  const [, snapshot] = start;
+  await fetchFiles(snapshot.table, snapshot.files.values());
+  return startState(...start);
+}
+
+async function digestOfEntry(table: Table, version: number): Promise<string | undefined> {
   const entry = await readLogEntry(table, version);
   return entry === undefined ? undefined : digestOf(entry.text);
 }

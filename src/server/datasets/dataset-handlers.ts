@@ -99,7 +99,7 @@ export function createDatasetHandlers(platform: Platform): DatasetHandlers {
           : { quarantine: await toQuarantineSummary(platform, params.name, quarantine) }),
         contract: await platform.contractOf(params.name),
         consumedBy: platform.consumersOf(params.name),
-        location: { path: (await datasets.snapshot(latest)).path, deltaVersion: content.deltaVersion },
+        location: { ...(await datasets.location(latest)), deltaVersion: content.deltaVersion },
       } satisfies DatasetDetail;
     },
 
