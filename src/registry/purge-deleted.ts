@@ -1,5 +1,3 @@
-import { readdir, rm, stat } from "node:fs/promises";
-import { join } from "node:path";
 import { type Clock, isEsteiraError, type Log, messageOf } from "#base";
 import type { MetadataStore } from "#metadata-store";
 import {
@@ -131,13 +129,7 @@ async function removeFiles(
 
 async function sweepUploads({ artifacts, clock, dryRun }: PurgeOptions): Promise<number> {
   let count = 0;
-  for (const incoming of new Set(artifacts.roots.map((root) => join(root, ".incoming")))) {
-    for (const name of await readdir(incoming).catch(() => [])) {
-      const facts = await stat(join(incoming, name)).catch(() => undefined);
-      if (facts === undefined || clock.now() - facts.mtimeMs < OLD_UPLOAD_MS) continue;
-      count++;
-      if (dryRun !== true) await rm(join(incoming, name), { recursive: true, force: true });
-    }
-  }
+  const places = new Map(artifacts.allFiles.map((files) => [files.place, files]));
+  for (const files of places.values()) count += await files.removeUnfinished(clock.now() - OLD_UPLOAD_MS, { dryRun });
   return count;
 }

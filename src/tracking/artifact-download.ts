@@ -1,5 +1,5 @@
 import { extname, posix } from "node:path";
-import type { OpenArtifact } from "./artifact-folder.ts";
+import type { ByteRange, OpenFile } from "#storage";
 import type { MlflowRequest, MlflowResponse } from "./mlflow-rest/call.ts";
 
 /** Content types by ending. Nothing here is run by a browser: `nosniff` and `attachment` go with each of them. */
@@ -31,10 +31,11 @@ const PLAIN_NAMES = ["MLmodel", "MLproject"];
 
 /** The answer that sends an open file, whole or one range of it. */
 export async function artifactDownload(
-  { handle, sizeBytes, etag }: OpenArtifact,
+  opened: OpenFile,
   path: string,
   request: Pick<MlflowRequest, "method" | "headers">,
 ): Promise<MlflowResponse> {
+  const { sizeBytes, etag } = opened;
   const name = posix.basename(path);
   const common = {
     "content-type": contentTypeOf(name),
@@ -47,11 +48,10 @@ export async function artifactDownload(
   };
   const range = requestedRange(request, sizeBytes, etag);
   if (range === "unsatisfiable") {
-    await handle.close();
+    await opened.close();
     return { status: 416, headers: { ...common, "content-range": `bytes */${sizeBytes}` }, text: "" };
   }
-  if (range === undefined)
-    return { headers: { ...common, "content-length": String(sizeBytes) }, file: { handle, start: 0, sizeBytes } };
+  if (range === undefined) return { headers: { ...common, "content-length": String(sizeBytes) }, ...bodyOf(opened) };
   const rangeBytes = range.end - range.start + 1;
   return {
     status: 206,
@@ -60,8 +60,16 @@ export async function artifactDownload(
       "content-length": String(rangeBytes),
       "content-range": `bytes ${range.start}-${range.end}/${sizeBytes}`,
     },
-    file: { handle, start: range.start, sizeBytes: rangeBytes },
+    ...bodyOf(opened, range),
   };
+}
+
+/** What can be read in place is sent the fast way. */
+function bodyOf(opened: OpenFile, range?: ByteRange): Pick<MlflowResponse, "file" | "stream"> {
+  const { handle, sizeBytes } = opened;
+  if (handle === undefined) return { stream: opened.read(range) };
+  const start = range?.start ?? 0;
+  return { file: { handle, start, sizeBytes: range === undefined ? sizeBytes : range.end - start + 1 } };
 }
 
 /** RFC 9110: ranges are for GET, and a range of another content than the client knows (`If-Range`) is no use to it. */

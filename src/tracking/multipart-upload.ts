@@ -1,18 +1,12 @@
 import { createHash, randomUUID } from "node:crypto";
-import { createReadStream, createWriteStream } from "node:fs";
-import { mkdir, open, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
-import { type Readable, Transform } from "node:stream";
-import { pipeline } from "node:stream/promises";
-import { type ArtifactFolder, INCOMING_FOLDER, piecesOf } from "./artifact-folder.ts";
-import { toStorageError } from "./artifact-storage-error.ts";
+import type { Readable } from "node:stream";
+import { type Files, INCOMING_FOLDER } from "#storage";
+import type { ArtifactFolder } from "./artifact-folder.ts";
+import { toArtifactError } from "./artifact-storage-error.ts";
 import { uploadMissing, uploadPartInvalid } from "./errors.ts";
 
 const MOST_PARTS = 10_000;
 const UPLOAD_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
-const PRIVATE = { mode: 0o600 };
-const PRIVATE_FOLDER = 0o700;
-const BUFFER_BYTES = 1024 * 1024;
 
 interface Upload {
   readonly path: string;
@@ -49,18 +43,12 @@ export interface MultipartUploads {
 }
 
 export function createMultipartUploads(artifacts: ArtifactFolder): MultipartUploads {
-  const folderOf = (uploadId: string): string => {
-    if (!UPLOAD_ID.test(uploadId)) throw uploadMissing({ uploadId });
-    return join(artifacts.root, INCOMING_FOLDER, uploadId);
-  };
+  const { files } = artifacts;
 
   async function read(uploadId: string, path?: string): Promise<Upload> {
-    let upload: Upload;
-    try {
-      upload = JSON.parse(await readFile(join(folderOf(uploadId), "upload.json"), "utf8")) as Upload;
-    } catch (error) {
-      throw uploadMissing({ uploadId }, error);
-    }
+    const found = await files.get(`${folderOf(uploadId)}/upload.json`);
+    if (found === undefined) throw uploadMissing({ uploadId });
+    const upload = JSON.parse(found.bytes.toString()) as Upload;
     if (path !== undefined && upload.path !== path) throw uploadMissing({ uploadId });
     return upload;
   }
@@ -74,15 +62,13 @@ export function createMultipartUploads(artifacts: ArtifactFolder): MultipartUplo
       await artifacts.list(path);
       const uploadId = randomUUID();
       try {
-        await mkdir(folderOf(uploadId), { recursive: true, mode: PRIVATE_FOLDER });
-        await writeFile(
-          join(folderOf(uploadId), "upload.json"),
+        await files.put(
+          `${folderOf(uploadId)}/upload.json`,
           JSON.stringify({ path, partCount } satisfies Upload),
-          PRIVATE,
+          "absent",
         );
       } catch (error) {
-        await rm(folderOf(uploadId), { recursive: true, force: true });
-        throw toStorageError(error, path);
+        throw toArtifactError(error, path, "write");
       }
       return uploadId;
     },
@@ -91,76 +77,73 @@ export function createMultipartUploads(artifacts: ArtifactFolder): MultipartUplo
       if (!Number.isInteger(partNumber) || partNumber < 1 || partNumber > partCount) {
         throw uploadPartInvalid({ problem: `part ${partNumber} was sent, expected 1 to ${partCount}` });
       }
-      const temporary = join(folderOf(uploadId), randomUUID());
+      const part = partFile(folderOf(uploadId), partNumber);
       const hash = createHash("md5");
-      const hashing = new Transform({
-        transform(piece: Buffer, _encoding, done) {
-          hash.update(piece);
-          done(null, piece);
-        },
-      });
       try {
-        await pipeline(
-          piecesOf(content),
-          hashing,
-          createWriteStream(temporary, { flags: "wx", highWaterMark: BUFFER_BYTES, ...PRIVATE }),
+        await files.put(
+          part,
+          hashed(content, (piece) => hash.update(piece)),
         );
         const etag = hash.digest("hex");
-        await writeFile(`${partFile(folderOf(uploadId), partNumber)}.etag`, etag, PRIVATE);
-        await rename(temporary, partFile(folderOf(uploadId), partNumber));
+        await files.put(`${part}.etag`, etag);
         return etag;
       } catch (error) {
-        await rm(temporary, { force: true });
-        throw toStorageError(error, path);
+        throw toArtifactError(error, path, "write");
       }
     },
     async complete(path, uploadId, parts) {
       const { partCount } = await read(uploadId, path);
       const folder = folderOf(uploadId);
-      await assertParts(folder, partCount, parts);
-      const whole = join(folder, "whole");
-      try {
-        await joinParts(folder, partCount, whole);
-        await artifacts.adopt(path, whole);
-      } catch (error) {
-        // The parts stay: the upload can be completed when there is room.
-        await rm(whole, { force: true });
-        throw toStorageError(error, path);
-      }
-      await rm(folder, { recursive: true, force: true });
+      await assertParts(files, { folder, partCount, parts });
+      // When there is no room, the parts stay: the upload can be completed when there is.
+      await artifacts.write(path, joined(files, folder, partCount));
+      await files.remove(folder);
     },
     async abort(path, uploadId) {
       await read(uploadId, path);
-      await rm(folderOf(uploadId), { recursive: true, force: true });
+      await files.remove(folderOf(uploadId));
     },
   };
 }
 
-async function joinParts(folder: string, partCount: number, whole: string): Promise<void> {
-  await rm(whole, { force: true });
-  for (let number = 1; number <= partCount; number++) {
-    await pipeline(
-      createReadStream(partFile(folder, number), { highWaterMark: BUFFER_BYTES }),
-      createWriteStream(whole, { flags: "a", highWaterMark: BUFFER_BYTES, ...PRIVATE }),
-    );
+function folderOf(uploadId: string): string {
+  if (!UPLOAD_ID.test(uploadId)) throw uploadMissing({ uploadId });
+  return `${INCOMING_FOLDER}/${uploadId}`;
+}
+
+/** A body stays open when its pieces are not taken to the end: the answer goes back on the same connection. */
+async function* hashed(content: Readable, seen: (piece: Buffer) => void): AsyncGenerator<Buffer> {
+  for await (const piece of content.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+    seen(piece);
+    yield piece;
   }
-  const handle = await open(whole, "r+");
-  await handle.sync().finally(() => handle.close());
+}
+
+async function* joined(files: Files, folder: string, partCount: number): AsyncGenerator<Buffer> {
+  for (let number = 1; number <= partCount; number++) {
+    const opened = await files.open(partFile(folder, number));
+    try {
+      yield* opened.read() as AsyncIterable<Buffer>;
+    } finally {
+      await opened.close();
+    }
+  }
 }
 
 function partFile(folder: string, partNumber: number): string {
-  return join(folder, `part-${partNumber}`);
+  return `${folder}/part-${partNumber}`;
 }
 
-async function assertParts(folder: string, partCount: number, parts: readonly UploadedPart[]): Promise<void> {
-  const named = new Map(parts.map((part) => [part.partNumber, part.etag]));
+async function assertParts(
+  files: Files,
+  of: { readonly folder: string; readonly partCount: number; readonly parts: readonly UploadedPart[] },
+): Promise<void> {
+  const { folder, partCount } = of;
+  const named = new Map(of.parts.map((part) => [part.partNumber, part.etag]));
   for (let number = 1; number <= partCount; number++) {
-    let etag: string;
-    try {
-      etag = await readFile(`${partFile(folder, number)}.etag`, "utf8");
-    } catch (error) {
-      throw uploadPartInvalid({ problem: `part ${number} of ${partCount} was not sent` }, error);
-    }
+    const found = await files.get(`${partFile(folder, number)}.etag`);
+    if (found === undefined) throw uploadPartInvalid({ problem: `part ${number} of ${partCount} was not sent` });
+    const etag = found.bytes.toString();
     if (!named.has(number))
       throw uploadPartInvalid({ problem: `part ${number} of ${partCount} is not in the list of parts` });
     const given = named.get(number)?.replaceAll('"', "") ?? "";

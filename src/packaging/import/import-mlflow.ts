@@ -259,7 +259,7 @@ async function takeArtifacts(importing: Importing, location: string, segments: r
   const held = artifacts.at(here);
   const from = sourceFolder(location, proxyFolder, base);
   if (from === undefined) counts.missing++;
-  else await copyArtifacts(from, join(held.folder.root, held.path), join(held.folder.root, ".incoming"), counts);
+  else await copyArtifacts(from, held, counts);
   importing.moved.set(location.replace(/\/+$/, ""), here);
   return here;
 }

@@ -1,8 +1,10 @@
-import { randomUUID } from "node:crypto";
-import { constants, existsSync } from "node:fs";
-import { copyFile, mkdir, readdir, rename, rm, stat } from "node:fs/promises";
-import { dirname, join, resolve, sep } from "node:path";
-import { artifactSegments, localPath } from "#tracking";
+import { createReadStream, existsSync } from "node:fs";
+import { readdir, stat } from "node:fs/promises";
+import { join, resolve, sep } from "node:path";
+import type { ListedFile } from "#storage";
+import { type ArtifactFolder, artifactSegments, localPath } from "#tracking";
+
+const PIECE_BYTES = 1024 * 1024;
 
 /** How the artifacts of an imported store fared. */
 export interface ArtifactCounts {
@@ -43,13 +45,18 @@ export function isLocal(location: string): boolean {
 }
 
 /** Copies what is new or changed below `from`; each file appears whole. Links are not followed. */
-export async function copyArtifacts(from: string, to: string, incoming: string, counts: ArtifactCounts): Promise<void> {
+export async function copyArtifacts(
+  from: string,
+  to: { readonly folder: ArtifactFolder; readonly path: string },
+  counts: ArtifactCounts,
+): Promise<void> {
   if (!existsSync(from)) {
     // A run without artifacts has no folder; where the whole artifact root is not there, files are missing.
     if (!existsSync(resolve(from, "../../.."))) counts.missing++;
     return;
   }
-  await mkdir(incoming, { recursive: true });
+  const present = new Map<string, ListedFile>();
+  for await (const file of to.folder.files.list(to.path)) present.set(file.path, file);
   for (const entry of await readdir(from, { withFileTypes: true, recursive: true })) {
     if (entry.isDirectory()) continue;
     if (!entry.isFile()) {
@@ -57,26 +64,22 @@ export async function copyArtifacts(from: string, to: string, incoming: string, 
       continue;
     }
     const source = join(entry.parentPath, entry.name);
-    const target = join(to, source.slice(from.length).split(sep).join("/"));
-    await copyOne(source, target, incoming, counts);
+    const target = to.path + source.slice(from.length).split(sep).join("/");
+    await copyOne({ source, target, present: present.get(target) }, to.folder, counts);
   }
 }
 
-async function copyOne(source: string, target: string, incoming: string, counts: ArtifactCounts): Promise<void> {
-  const [wanted, present] = [await stat(source), await stat(target).catch(() => undefined)];
-  if (present?.isFile() === true && present.size === wanted.size && present.mtimeMs >= wanted.mtimeMs) {
+async function copyOne(
+  of: { readonly source: string; readonly target: string; readonly present: ListedFile | undefined },
+  folder: ArtifactFolder,
+  counts: ArtifactCounts,
+): Promise<void> {
+  const { source, target, present } = of;
+  const wanted = await stat(source);
+  if (present?.sizeBytes === wanted.size && present.modifiedAtMs >= wanted.mtimeMs) {
     counts.kept++;
     return;
   }
-  const temporary = join(incoming, randomUUID());
-  try {
-    await copyFile(source, temporary, constants.COPYFILE_FICLONE);
-    await mkdir(dirname(target), { recursive: true });
-    await rename(temporary, target);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
-  }
+  counts.bytes += await folder.write(target, createReadStream(source, { highWaterMark: PIECE_BYTES }));
   counts.copied++;
-  counts.bytes += wanted.size;
 }

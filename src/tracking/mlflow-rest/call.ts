@@ -1,6 +1,6 @@
-import type { FileHandle } from "node:fs/promises";
 import type { Readable } from "node:stream";
 import type { Action, Answered } from "#api";
+import type { OpenFile } from "#storage";
 import type { MlflowMessage } from "./message.ts";
 
 /** The attempt of a step that calls with its own token. */
@@ -47,7 +47,7 @@ export interface MlflowRequest {
 
 /** Bytes of an open file. Who sends them closes it, also when they are not sent. */
 export interface MlflowFile {
-  readonly handle: FileHandle;
+  readonly handle: NonNullable<OpenFile["handle"]>;
   /** Offset of the first byte. */
   readonly start: number;
   readonly sizeBytes: number;

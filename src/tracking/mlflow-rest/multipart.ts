@@ -69,14 +69,14 @@ export function multipartRoutes({ artifacts, uploads }: Options): readonly Mlflo
       route: mlflowRoutes.getPresignedDownloadUrl,
       handler: async (request) => {
         const path = wildcardPath(request);
-        const { handle, sizeBytes } = await artifacts.open(path);
-        await handle.close();
+        const opened = await artifacts.open(path);
+        await opened.close();
         const encoded = artifactSegments(path).map(encodeURIComponent).join("/");
         return {
           json: {
             url: `${ownAddress(request, "presigned")}artifacts/${encoded}`,
             headers: credentialsOf(request),
-            file_size: sizeBytes,
+            file_size: opened.sizeBytes,
           },
         };
       },
