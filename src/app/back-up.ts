@@ -13,8 +13,9 @@ export async function backUpPlatform(
   { config, project, version, clock }: StorePlatform,
   { folder, ...watched }: Watched & { readonly folder: string },
 ): Promise<FinishedBackup> {
-  const { backUpStore } = await import("#backup");
-  const { storeFolder, metadataAddress } = config;
+  const { backUpStore, bucketNotBackedUp } = await import("#backup");
+  const { storeFolder, metadataAddress, bucket } = config;
+  if (bucket !== undefined) throw bucketNotBackedUp(bucket);
   return backUpStore({ ...watched, storeFolder, metadataAddress, folder, project, version, clock });
 }
 
@@ -25,9 +26,10 @@ export async function checkStoreBackup(folder: string, watched: Watched): Promis
 
 /** Makes the store that a project is configured for from a backup. @throws BACKUP_… and METADATA_STORE_… */
 export async function restoreProjectStore(
-  { storeFolder, metadataAddress }: ProjectConfig,
+  { storeFolder, metadataAddress, bucket }: ProjectConfig,
   { backup, ...watched }: Watched & { readonly backup: string },
 ): Promise<RestoredStore> {
+  if (bucket !== undefined) throw (await import("#backup")).bucketNotBackedUp(bucket);
   const { restoreStore } = await import("#backup");
   const embedded = join(storeFolder, "metadata.sqlite");
   return restoreStore({

@@ -2,11 +2,11 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createAccess } from "#access";
 import { type Clock, createMetrics, type Log, messageOf, systemClock } from "#base";
+import type { Files } from "#storage";
 import type { ProjectConfig, Settings } from "#config";
 import { openMetadataStore } from "#metadata-store";
 import { createOutbox } from "#outbox";
 import { createRegistryCalls, createWebhookSender, type WebhookSender } from "#registry";
-import { createFileSystemBlobs } from "#storage";
 import {
   type ArtifactFolder,
   createArtifactFolder,
@@ -20,6 +20,7 @@ import { followStore } from "./audit-log.ts";
 import type { OwnedPlatform } from "./create-platform.ts";
 import { checkProject, checkStore, type HealthCheck } from "./health.ts";
 import type { Platform, StorePlatform } from "./platform.ts";
+import { openStorage } from "./open-storage.ts";
 import { openPrivateStore } from "./private-store.ts";
 import { countStoreErrors, measureProcess, measureStepRuns } from "./process-metrics.ts";
 import { promotionCheck } from "./promotion-check.ts";
@@ -64,7 +65,8 @@ export async function openStorePlatform(options: PlatformOptions): Promise<Store
   const { store } = audit;
   const { loopback } = config.access;
   const artifactRoot = options.artifacts?.root?.uri ?? PROXIED_ROOT;
-  const artifacts = openArtifacts(options.artifacts, config.storeFolder);
+  const storage = await openStorage(config, settings);
+  const artifacts = openArtifacts(options.artifacts, config, storage.artifactFiles);
   const outbox = createOutbox({ store, clock, log, privateNetworks: config.outbox.private_networks });
   const webhooks = createWebhookSender({ store, clock, outbox });
   const address = createAddress(() => options.startServer?.(platform));
@@ -81,6 +83,7 @@ export async function openStorePlatform(options: PlatformOptions): Promise<Store
   const startWhole = async (): Promise<void> => (starting ??= (await build()).start());
 
   let endMeasuring: (() => void) | undefined;
+  let endTrimming: (() => void) | undefined;
   const checkWhole = async (): Promise<readonly HealthCheck[]> => {
     if (!isProject) return [];
     if (!isStarted || building === undefined) return [{ name: "engine", problem: "the project is not started yet" }];
@@ -104,7 +107,8 @@ export async function openStorePlatform(options: PlatformOptions): Promise<Store
     clock,
     log,
     store,
-    objects: createFileSystemBlobs(join(config.storeFolder, "objects")),
+    objects: storage.objects,
+    tableFiles: storage.tableFiles,
     access: createAccess({
       store,
       clock,
@@ -133,6 +137,7 @@ export async function openStorePlatform(options: PlatformOptions): Promise<Store
     async start() {
       isStarted = true;
       endMeasuring ??= measureProcess(metrics);
+      endTrimming ??= storage.keepCacheSmall(clock, log);
       measureStepRuns(metrics, { store, project: config.name });
       outbox.wake();
       audit.start();
@@ -143,6 +148,7 @@ export async function openStorePlatform(options: PlatformOptions): Promise<Store
       await starting?.catch(() => undefined);
       await whole?.stop();
       endMeasuring?.();
+      endTrimming?.();
       await address.close();
       await outbox.close();
       await whole?.close();
@@ -163,9 +169,14 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
 }
 
 /** Clients write to a folder root with their own rights, so what this server writes there follows the umask too. */
-function openArtifacts(places: ArtifactPlaces | undefined, storeFolder: string): ArtifactFolder {
+function openArtifacts(
+  places: ArtifactPlaces | undefined,
+  { storeFolder, bucket }: ProjectConfig,
+  files: Files,
+): ArtifactFolder {
   const folder = places?.root?.folder;
   const direct = folder === undefined ? [] : [createArtifactFolder({ root: folder, isShared: true })];
+  if (bucket !== undefined && places?.destination === undefined) return createArtifactFolder({ files, direct });
   return createArtifactFolder({ root: places?.destination ?? join(storeFolder, "artifacts"), direct });
 }
 

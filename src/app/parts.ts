@@ -25,6 +25,7 @@ import type { Executor } from "#engine";
 import { createMonitoring, type Monitoring } from "#monitoring";
 import { createServing, type Serving } from "#serving";
 import { createDatasetReader } from "./dataset-reader.ts";
+import type { LocalFiles } from "#storage";
 import type { StorePlatform } from "./platform.ts";
 import { createTrainingNulls } from "./training-nulls.ts";
 
@@ -35,8 +36,8 @@ export interface Parts extends Pick<
 > {
   readonly analytics: Analytics;
   readonly datasets: Datasets;
-  /** Folder of the Delta tables. */
-  readonly folder: string;
+  /** Of the Delta tables. */
+  readonly files: LocalFiles;
   readonly reader: DatasetReader;
   readonly features: Features;
   readonly serving: Serving;
@@ -95,18 +96,17 @@ function createProcesses(
 }
 
 /** Wires the services over an open store. Nothing runs, and no heavy library is loaded. */
-export function createParts(
-  { project, config, clock, log, metrics, store, objects, access, tracking, outbox, ...platform }: StorePlatform,
-  settings: Settings,
-): Parts {
-  const { artifacts } = platform;
+export function createParts(platform: StorePlatform, settings: Settings): Parts {
+  const { project, config, clock, log, metrics, store, objects, tableFiles: files, outbox } = platform;
   const below = (folder: string): string => join(config.storeFolder, folder);
   const analytics = createAnalytics({ folder: below("cache/duckdb"), memoryBytes: config.data.memory });
-  const folder = below("datasets");
-  const datasets = createDatasets({ store, objects, folder, analytics, clock, log });
+  const datasets = createDatasets({ store, objects, files, analytics, clock, log });
   const reader = createDatasetReader({ datasets, analytics });
   const features = createFeatures({ store, datasets, analytics, clock, log, project, projectFolder: config.folder });
-  const environments = createPythonEnvironments({ storeFolder: config.storeFolder, environment: settings.installer });
+  const environments = createPythonEnvironments({
+    storeFolder: config.storeFolder,
+    environment: withoutKeys(settings.installer, config),
+  });
   const { isolation, executor, services } = createProcesses(platform, config, settings);
   const serving: Serving = createServing({
     store,
@@ -155,20 +155,11 @@ export function createParts(
   });
   const approvals = createApprovalCheck({ store, objects, clock, commitAuthors, rules });
   return {
-    project,
-    artifacts,
-    config,
-    clock,
-    log,
-    metrics,
-    store,
-    objects,
-    access,
+    ...wiredBefore(platform),
     analytics,
     datasets,
-    folder,
+    files,
     reader,
-    tracking,
     features,
     serving,
     monitoring,
@@ -199,4 +190,23 @@ export function createParts(
     isolation,
     temporaryFolder: tmpdir(),
   };
+}
+
+function wiredBefore(
+  platform: StorePlatform,
+): Pick<
+  StorePlatform,
+  "project" | "artifacts" | "config" | "clock" | "log" | "metrics" | "store" | "objects" | "access" | "tracking"
+> {
+  const { project, artifacts, config, clock, log, metrics, store, objects, access, tracking } = platform;
+  return { project, artifacts, config, clock, log, metrics, store, objects, access, tracking };
+}
+
+/** Packages run programs while they are installed: the keys of the store are not theirs. */
+function withoutKeys(
+  environment: Settings["installer"],
+  { bucket }: StorePlatform["config"],
+): Readonly<Record<string, string>> {
+  const keys = new Set(Object.values(bucket?.credentials ?? {}));
+  return Object.fromEntries(Object.entries(environment).filter(([name]) => !keys.has(name)));
 }

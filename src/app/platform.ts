@@ -6,7 +6,7 @@ import type { Analytics, Datasets } from "#data";
 import type { Delivery, PushAnswer, PushRequest, WebhookAnswer } from "#delivery";
 import type { AuditLog, CommitAuthors, Rules } from "#governance";
 import type { MetadataStore } from "#metadata-store";
-import type { Blobs } from "#storage";
+import type { Blobs, LocalFiles } from "#storage";
 import type { Engine } from "#engine";
 import type { LoadedProject, StepKind } from "#pipeline";
 import type { Outbox } from "#outbox";
@@ -36,6 +36,8 @@ export interface StorePlatform {
   readonly metrics: Metrics;
   readonly store: MetadataStore;
   readonly objects: Blobs;
+  /** Of the Delta tables. */
+  readonly tableFiles: LocalFiles;
   readonly access: Access;
   readonly tracking: Tracking;
   /** Sends what leaves the platform by itself. */

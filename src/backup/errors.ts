@@ -53,3 +53,11 @@ export const storeFolderTaken: ErrorFactory<{ folder: string }> = defineError("B
   hint: () => "Move it away, or restore into another one: esteira restore BACKUP --store DIR",
   solve: "Restore into an empty or missing folder.",
 });
+
+export const bucketNotBackedUp: ErrorFactory<{ bucket: string }> = defineError("BACKUP_STORE_IN_BUCKET", {
+  status: 409,
+  message: ({ bucket }) => `The store keeps its bytes in the bucket "${bucket}", which this command does not copy`,
+  hint: () =>
+    "Copy the database and the bucket with their own tools, the database first: content is never overwritten.",
+  solve: "Copy the database first, then the bucket, each with its own tools; or turn on versions of the bucket.",
+});

@@ -1,5 +1,6 @@
 export type { Language } from "./project-choices.ts";
 export {
+  type BucketConfig,
   type EnvironmentConfig,
   findProjectFolder,
   loadProjectConfig,

@@ -27,6 +27,21 @@ export interface ProjectConfig extends Omit<ProjectFile, "environments" | "store
   readonly storeFolder: string;
   /** Absolute SQLite file or `postgres://…`. */
   readonly metadataAddress: string;
+  /** Bucket that holds what the store keeps; undefined where the store's folder does. */
+  readonly bucket: BucketConfig | undefined;
+}
+
+/** A place in an S3-compatible bucket. */
+export interface BucketConfig {
+  readonly bucket: string;
+  /** Without slashes at its ends; `""` for the whole bucket. */
+  readonly prefix: string;
+  readonly endpoint: string | undefined;
+  readonly region: string;
+  readonly addressing: "virtual" | "path";
+  /** Names of environment variables. */
+  readonly credentials: { readonly key: string; readonly secret: string; readonly token: string };
+  readonly cacheBytes: number;
 }
 
 /** Folder that holds `esteira.yaml`: `start` or the nearest above. @throws CONFIG_PROJECT_MISSING */
@@ -45,7 +60,8 @@ export async function findProjectFolder(start: string): Promise<string> {
  * Reads and checks a project's `esteira.yaml`.
  *
  * @param folder absolute folder that holds it
- * @param storeFolder overrides `store.folder`, absolute or relative to the working folder
+ * @param storeFolder overrides all of `store`, a bucket too: everything is in this folder, absolute or relative to the
+ *   working folder
  * @throws CONFIG_PROJECT_MISSING, CONFIG_PROJECT_INVALID with every mistake and its place
  */
 export async function loadProjectConfig(folder: string, storeFolder?: string): Promise<ProjectConfig> {
@@ -77,7 +93,15 @@ export async function loadProjectConfig(folder: string, storeFolder?: string): P
       storeFolder === undefined
         ? (value.store.metadata ?? join(store, "metadata.sqlite"))
         : join(store, "metadata.sqlite"),
+    bucket: storeFolder === undefined ? toBucket(value.store) : undefined,
   };
+}
+
+function toBucket({ storage, cache, ...place }: ProjectFile["store"]): BucketConfig | undefined {
+  if (storage === undefined) return undefined;
+  const [bucket = "", ...prefix] = storage.slice("s3://".length).replace(/\/$/, "").split("/");
+  const { endpoint, region, addressing, credentials } = place;
+  return { bucket, prefix: prefix.join("/"), endpoint, region, addressing, credentials, cacheBytes: cache };
 }
 
 /** The schema of `esteira.yaml`; loaded when it is asked for, as a bare store has no such file. */
@@ -96,6 +120,7 @@ export function storeOnlyConfig(storeFolder: string, metadataAddress?: string): 
     environments: [],
     storeFolder: store,
     metadataAddress: metadataAddress ?? join(store, "metadata.sqlite"),
+    bucket: undefined,
     capture: { folders: [] },
     isolation: { level: "auto", exempt: [], folders: [] },
     data: {},

@@ -21,6 +21,25 @@ const sizeSchema = z
     return Number(amount) * (SIZE_UNITS[unit ?? "B"] ?? 1);
   });
 
+/** As buckets are named, and a prefix of plain names. */
+const STORAGE = /^s3:\/\/[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](\/(?!\.{1,2}(\/|$))[A-Za-z0-9._=-]+)*\/?$/;
+
+/** Access keys of Amazon look like names of variables: one that was written here by mistake is not taken for a name. */
+const variable = z
+  .string()
+  .regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/, "expected the name of an environment variable")
+  .refine((name) => !/^(AKIA|ASIA)[A-Z0-9]{12,}$/.test(name), {
+    error:
+      "this looks like a key: name the environment variable that holds it, and replace the key, which others may have read",
+  });
+
+const STORE_DEFAULTS = {
+  region: "us-east-1",
+  addressing: "virtual" as const,
+  credentials: { key: "AWS_ACCESS_KEY_ID", secret: "AWS_SECRET_ACCESS_KEY", token: "AWS_SESSION_TOKEN" },
+  cache: 10 * 1024 ** 3,
+};
+
 const DAY_MS = 24 * 3600 * 1000;
 
 const momentSchema = z
@@ -127,8 +146,50 @@ export const projectSchema = z.strictObject({
         .string()
         .optional()
         .describe("postgres://… for metadata on many machines. Default: SQLite in the store's folder."),
+      storage: z
+        .string()
+        .regex(STORAGE, 'expected "s3://bucket" or "s3://bucket/prefix"')
+        .optional()
+        .describe(
+          "`s3://bucket/prefix` for objects, datasets and MLflow artifacts in an S3-compatible bucket that honours conditional writes. The store's folder then holds a cache of them. Default: the store's folder.",
+        ),
+      endpoint: z
+        .url({ protocol: /^https?$/, error: 'expected "https://host" or "http://host:port"' })
+        .refine((text) => /^https?:\/\/[^/@?#]+\/?$/.test(text), "an address has no user, no path and no question mark")
+        .optional()
+        .describe("Address of the bucket's server. Default: Amazon's, of the region."),
+      region: z
+        .string()
+        .regex(/^[a-z0-9-]{1,40}$/, 'expected a region such as "us-east-1"')
+        .default("us-east-1")
+        .describe("Region of the bucket. Default us-east-1."),
+      addressing: z
+        .enum(["virtual", "path"])
+        .default("virtual")
+        .describe("`virtual`: bucket.host, as Amazon wants it. `path`: host/bucket, for most others. Default virtual."),
+      credentials: z
+        .strictObject({
+          key: variable.default("AWS_ACCESS_KEY_ID").describe("Holds the access key. Default AWS_ACCESS_KEY_ID."),
+          secret: variable
+            .default("AWS_SECRET_ACCESS_KEY")
+            .describe("Holds the secret key. Default AWS_SECRET_ACCESS_KEY."),
+          token: variable
+            .default("AWS_SESSION_TOKEN")
+            .describe("Holds a session token, where there is one. Default AWS_SESSION_TOKEN."),
+        })
+        .default({ key: "AWS_ACCESS_KEY_ID", secret: "AWS_SECRET_ACCESS_KEY", token: "AWS_SESSION_TOKEN" })
+        .describe("Names of the environment variables that hold the keys of the bucket; never the keys themselves."),
+      cache: sizeSchema
+        .default(10 * 1024 ** 3)
+        .describe(
+          'Size of the cache of a bucket in the store\'s folder; beyond it what was not used for longest goes, once it was not used for a day. Default "10 GiB".',
+        ),
     })
-    .default({})
+    .refine(({ storage, endpoint }) => storage !== undefined || endpoint === undefined, {
+      error: "an endpoint is that of a bucket: name it with storage: s3://bucket/prefix",
+      path: ["endpoint"],
+    })
+    .default(STORE_DEFAULTS)
     .describe("Where metadata and objects live."),
   capture: z
     .strictObject({

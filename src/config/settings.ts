@@ -24,6 +24,8 @@ export interface Settings {
    * Variables for those who install packages: proxies, certificates, settings of pip and uv. Never passed to user code.
    */
   readonly installer: Readonly<Record<string, string>>;
+  /** A variable that `esteira.yaml` names, read now; undefined where it is empty. */
+  variable(name: string): string | undefined;
   /** `ESTEIRA_SECRET_<NAME>`: values of secrets that steps name. */
   secret(name: string): string | undefined;
 }
@@ -51,6 +53,7 @@ export function readSettings(
         value === undefined || /SECRET|TOKEN|PASSPHRASE/.test(name) ? [] : [[name, value]],
       ),
     ),
+    variable: (name) => nonEmpty(environment[name]),
     secret: (name) => environment[`ESTEIRA_SECRET_${name.toUpperCase().replaceAll("-", "_")}`],
   };
 }
