@@ -21,13 +21,13 @@ export async function openCsv(source: OpenSource): Promise<SourceRows> {
   const { names, originals } = header;
   const staged = `"__staged_${number}"`;
   const rejects = `"__rejects_${number}_lines"`;
-  await stageCsv(
-    connection,
-    `create temp table ${staged} as select (row_number() over ()) - 1 as "__record", * from ${csvRelation([file], { header, csv, number })}`,
-  );
-  await collectRejects(connection, number);
+  const isStaged = await stageWhole(source, header);
+  if (!isStaged) {
+    await stageCsv(connection, stagingOf(staged, csvRelation([file], { header, csv, number })));
+    await collectRejects(connection, number);
+  }
   const [counts] = await connection.rows(
-    `select (select count(*) from ${staged}) as staged, (select count(*) from ${rejects}) as rejected`,
+    `select (select count(*) from ${staged}) as staged, ${isStaged ? "0" : `(select count(*) from ${rejects})`} as rejected`,
   );
   const [read, refused] = [Number(counts?.["staged"]), Number(counts?.["rejected"])];
   const lines = refused === 0 ? [] : await connection.rows(`select line from ${rejects} order by line`);
@@ -43,26 +43,64 @@ export async function openCsv(source: OpenSource): Promise<SourceRows> {
     rowJson: rowJsonOf(names),
     line: lineExpression({ lineFeeds: source.lineFeeds, read, rejected: lines.map((row) => Number(row["line"])) }),
     total: read + refused,
-    rejects: { table: rejects, count: refused },
+    rejects: isStaged ? undefined : { table: rejects, count: refused },
     close: () => connection.run(`drop table if exists ${staged}; drop table if exists ${rejects}`),
   };
+}
+
+/** Keeping what is wrong with lines costs a fifth of reading a wide file; a larger one is not read twice. */
+const LARGEST_READ_TWICE = 64 << 20;
+
+/** False when a line cannot be read, or none was tried. */
+async function stageWhole({ connection, file, csv, number }: OpenSource, header: CsvHeader): Promise<boolean> {
+  if (file.sizeBytes > LARGEST_READ_TWICE || /\.(gz|zst)$/i.test(file.path)) return false;
+  const relation = csvRelation([file], { header, csv, number, keepsRejects: false });
+  try {
+    await connection.run(stagingOf(`"__staged_${number}"`, relation));
+    return true;
+  } catch (error) {
+    if (!isEsteiraError(error, "DATA_QUERY_FAILED")) throw error;
+    return false;
+  }
+}
+
+function stagingOf(table: string, relation: string): string {
+  return `create temp table ${table} as select (row_number() over ()) - 1 as "__record", * from ${relation}`;
 }
 
 export function rowJsonOf(names: readonly string[]): string {
   return `to_json({${names.map((name) => `${quoteName(name)}: ${quoteName(name)}`).join(", ")}})::VARCHAR`;
 }
 
-/** SQL of the rows of files with one header, all values as text; bad lines go to the tables of rejects. */
+/**
+ * SQL of the rows of files with one header, all values as text. Bad lines go to the tables of rejects, or fail the
+ * statement when these are not kept.
+ */
 export function csvRelation(
   files: readonly SourceFile[],
-  { header, csv, number }: { readonly header: CsvHeader; readonly csv: CsvOptions; readonly number: number },
+  {
+    header,
+    csv,
+    number,
+    keepsRejects = true,
+  }: {
+    readonly header: CsvHeader;
+    readonly csv: CsvOptions;
+    readonly number: number;
+    readonly keepsRejects?: boolean;
+  },
 ): string {
   const rejected = `__rejects_${number}`;
   const options = [
-    "auto_detect = false, header = false, skip = 1, hive_partitioning = false, store_rejects = true",
+    "auto_detect = false, header = false, skip = 1, hive_partitioning = false",
     lineLimits(files),
     `delim = ${quoteText(header.delimiter)}, quote = ${quoteText(csv.quote ?? '"')}, escape = ${quoteText(csv.escape ?? '"')}, nullstr = ${quoteList(csv.nulls ?? [""])}`,
-    `encoding = ${quoteText(csv.encoding ?? "utf-8")}, rejects_table = ${quoteText(rejected)}, rejects_scan = ${quoteText(`${rejected}_scan`)}`,
+    `encoding = ${quoteText(csv.encoding ?? "utf-8")}`,
+    ...(keepsRejects
+      ? [
+          `store_rejects = true, rejects_table = ${quoteText(rejected)}, rejects_scan = ${quoteText(`${rejected}_scan`)}`,
+        ]
+      : []),
     `columns = {${header.names.map((name) => `${quoteText(name)}: 'VARCHAR'`).join(", ")}}`,
   ];
   return `read_csv([${files.map(({ absolute }) => quotePath(absolute)).join(", ")}], ${options.join(", ")})`;

@@ -44,7 +44,8 @@ export function measureColumn({ name, type }: Column, place: number): MeasuredCo
     };
   if (/^(DATE|TIMESTAMP.*)$/.test(type)) {
     const timed = (finite: string, infinite: string): string =>
-      `case when ${column} is null then null when isfinite(${column}) then ${finite} when ${column} > '2000-01-01'::${type} then ${infinite} else -${infinite} end`;
+      // What all rows take comes first: a CASE looks at no other branch then.
+      `case when isfinite(${column}) then ${finite} when ${column} is null then null when ${column} > '2000-01-01'::${type} then ${infinite} else -${infinite} end`;
     return {
       ...number,
       kind: "whole",
@@ -93,7 +94,10 @@ function textColumn({ name, type }: Column, place: number): MeasuredColumn {
     text: `left(${column}::VARCHAR, ${SHOWN_CHARACTERS})`,
     isTexted: false,
     length,
-    key: isText ? `case when length(${column}) > ${SHOWN_CHARACTERS} then ${cut} else ${column} end` : cut,
+    // No text has fewer bytes than characters, and bytes need not be counted.
+    key: isText
+      ? `case when strlen(${column}) <= ${SHOWN_CHARACTERS} then ${column} when length(${column}) > ${SHOWN_CHARACTERS} then ${cut} else ${column} end`
+      : cut,
   };
 }
 
