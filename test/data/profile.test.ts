@@ -313,6 +313,26 @@ describe("profile", () => {
     assert.deepEqual([columns.get("c332")?.max, columns.get("c332")?.histogram?.counts.length], [49 * 332, 32]);
   });
 
+  it("counts whole numbers and days that come in no order, near each other or not", async () => {
+    const { profileOf } = await open();
+    const columns = await profileOf(
+      `select case when i % 10 = 9 then null else (i * 7) % 31 - 15 end as near, (i * 7) % 31 + 0.5::double as halves,
+         (i * 7919) % 1000003 as far, date '1969-12-01' + ((i * 7) % 62)::integer as day from range(620) t(i)`,
+    );
+    const [near, halves, far, day] = ["near", "halves", "far", "day"].map((name) => columns.get(name));
+    assert.deepEqual([near?.min, near?.max, near?.nullCount, near?.distinct.count], [-15, 15, 62, 31]);
+    assert.equal(
+      near?.histogram?.counts.reduce((sum, count) => sum + count, 0),
+      558,
+    );
+    assert.deepEqual([halves?.min, halves?.max, halves?.mean, halves?.distinct.count], [0.5, 30.5, 15.5, 31]);
+    assert.deepEqual(halves?.top[0], { value: "0.5", count: 20 });
+    assert.deepEqual(far?.distinct, { count: 620, error: 0 });
+    assert.deepEqual([day?.min, day?.max, day?.distinct.count], ["1969-12-01", "1970-01-31", 62]);
+    assert.equal(day?.quantiles?.["0.5"], Date.UTC(1969, 11, 31, 12));
+    assert.equal(day?.top[0]?.count, 10);
+  });
+
   it("counts NaN and infinities on their own, and puts neither them nor nulls into a bin", async () => {
     const { profileOf } = await open();
     const x = (
