@@ -1078,4 +1078,5 @@ export const newSigningKeySchema: z.ZodType<NewSigningKey> = z.object({
 
 export const signingKeysSchema: z.ZodType<SigningKeys> = z.object({
   "items": z.array(signingKeySchema).describe("Newest first."),
+  "more": z.boolean().describe("There are older ones, which are not told."),
 });

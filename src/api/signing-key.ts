@@ -20,4 +20,6 @@ export interface NewSigningKey {
 export interface SigningKeys {
   /** Newest first. */
   readonly items: readonly SigningKey[];
+  /** There are older ones, which are not told. */
+  readonly more: boolean;
 }

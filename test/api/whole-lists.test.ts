@@ -8,6 +8,7 @@ import { apiSchemas } from "../../src/api/api-schemas.ts";
 const WHOLE: Readonly<Record<string, readonly string[]>> = {
   "a closed set of the program": ["capabilities", "stations", "stations[].counts", "code", "identity.roles"],
   "all that differs between two recipes": ["changes"],
+  "what became of the rules of one environment": ["lowered", "history", "history[].approvedBy"],
   "what a file of the project declares": [
     "loads",
     "triggers",

@@ -143,7 +143,8 @@ describeStores("the rules of an environment", (kind) => {
       const kept = await rules.inForce("production");
       const [rule] = Object.keys({ ...strict, ...weak });
       assert.deepEqual(kept?.[rule as keyof typeof kept], before?.[rule as keyof typeof kept]);
-      assert.equal(await world.approve("rui"), 1);
+      if (strict.signed === true) await assert.rejects(world.approve("rui"), { code: "GOVERNANCE_SIGNATURE_NEEDED" });
+      else assert.equal(await world.approve("rui"), 1);
     });
 
   it("let nothing new through in a freeze, and what ran before come back", async () => {

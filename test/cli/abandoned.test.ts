@@ -14,7 +14,7 @@ it(
   async () => {
     const folder = await temporaryFolder();
     await mkdir(join(folder, "pipelines"));
-    await writeFile(join(folder, "esteira.yaml"), "name: ships\n");
+    await writeFile(join(folder, "esteira.yaml"), "name: ships\nisolation: none\n");
     await writeFile(
       join(folder, "pipelines/slow.yaml"),
       `steps:\n  wait: { run: "touch ${folder}/started; test -e ${folder}/go || sleep 100" }\n`,

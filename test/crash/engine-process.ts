@@ -1,6 +1,6 @@
 // One engine in a process of its own, for being killed: node engine-process.ts ADDRESS FOLDER PROJECT_FOLDER
 import { join } from "node:path";
-import { createLocalExecutor, createRunKind } from "#executors";
+import { createIsolation, createLocalExecutor, createRunKind } from "#executors";
 import { openMetadataStore } from "#metadata-store";
 import { createFileSystemBlobs } from "#storage";
 import { assertValid, loadProjectPipelines, type StepKind } from "#pipeline";
@@ -20,7 +20,7 @@ const engine = createEngine({
   storeFolder: folder,
   kinds,
   storages: [],
-  executors: [createLocalExecutor({ workFolder: join(folder, "work"), writable: [folder] })],
+  executors: [createLocalExecutor({ workFolder: join(folder, "work"), isolation: createIsolation({ level: "none" }) })],
   ports: testPorts,
   log: testLog,
   concurrency: 3,

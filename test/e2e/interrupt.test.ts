@@ -19,7 +19,7 @@ const pipelineOf = (place: string): string => `steps:
 async function createProject(): Promise<string> {
   const folder = await temporaryFolder();
   await mkdir(join(folder, "pipelines"));
-  await writeFile(join(folder, "esteira.yaml"), "name: p\n");
+  await writeFile(join(folder, "esteira.yaml"), "name: p\nisolation: none\n");
   await writeFile(join(folder, "pipelines/work.yaml"), pipelineOf(folder));
   return folder;
 }

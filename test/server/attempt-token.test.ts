@@ -74,7 +74,7 @@ describeStores("the token of an attempt", (kind) => {
     await mkdir(join(folder, "pipelines"));
     await writeFile(
       join(folder, "esteira.yaml"),
-      `name: p\nstore: { metadata: ${JSON.stringify(address)} }\naccess: { loopback: ${loopback} }\n`,
+      `name: p\nstore: { metadata: ${JSON.stringify(address)} }\naccess: { loopback: ${loopback} }\n# The step leaves its token for the test, which no log would show.\nisolation: { exempt: [work.log] }\n`,
     );
     await writeFile(join(folder, "log.mjs"), SCRIPT);
     await writeFile(

@@ -21,6 +21,7 @@ describe("a run whose engine was killed", needsBrowser, async () => {
     async () => {
       await buildWeb({ quiet: true });
       const { url, folder, platform } = await openTestServer({
+        yaml: "isolation: none\n",
         prepare: async (place) => {
           await mkdir(join(place, "pipelines"));
           await writeFile(

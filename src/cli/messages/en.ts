@@ -34,6 +34,7 @@ export const en = {
   approvalRevoked: "Revoked {id}.",
   keyCreated: "{id} signs for {user}; the private key is in {file}.",
   keyRevoked: "Revoked {id}; what was signed with it counts no more.",
+  keysMore: "The newest {count} keys; there are older ones.",
   keysNone: "There are no keys. Make yours with: esteira key create",
   rulesAgreed: "agreed by {people}",
   rulesNotAsked:

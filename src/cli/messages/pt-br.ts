@@ -33,6 +33,7 @@ export const ptBr: Readonly<Record<MessageKey, string>> = {
   approvalRevoked: "{id} revogada.",
   keyCreated: "{id} assina por {user}; a chave privada está em {file}.",
   keyRevoked: "{id} revogada; o que foi assinado com ela não conta mais.",
+  keysMore: "As {count} chaves mais novas; há mais antigas.",
   keysNone: "Não há chaves. Crie a sua com: esteira key create",
   rulesAgreed: "com o acordo de {people}",
   rulesNotAsked:

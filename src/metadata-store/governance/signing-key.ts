@@ -41,7 +41,7 @@ export async function getSigningKey(transaction: ReadTransaction, id: string): P
   return row === undefined ? undefined : toKey(row);
 }
 
-/** Keys, newest first, at most 1,000; of one user when it is given. */
+/** Keys, newest first, at most 1,001; of one user when it is given. */
 export async function listSigningKeys(transaction: ReadTransaction, user?: string): Promise<readonly SigningKey[]> {
   let select = transaction.selectFrom("signing_key").selectAll();
   if (user !== undefined) select = select.where("user_name", "=", user);

@@ -32,6 +32,7 @@ type ApprovalHandlers = Pick<
   "listApprovals" | "createApproval" | "revokeApproval" | "listKeys" | "registerKey" | "revokeKey"
 >;
 
+const KEYS_SHOWN = 1000;
 /** Approvals asked for and given, and the keys that they are signed with. */
 export function createApprovalHandlers(platform: Platform): ApprovalHandlers {
   const { store, project, clock, commitAuthors } = platform;
@@ -77,7 +78,10 @@ export function createApprovalHandlers(platform: Platform): ApprovalHandlers {
       await revokeApproval(store, { id: params.id, identity, ...comment }, { clock });
       return { id: params.id };
     },
-    listKeys: async () => ({ items: (await listKeys(store)).map(toKey) }),
+    listKeys: async () => {
+      const found = await listKeys(store);
+      return { items: found.slice(0, KEYS_SHOWN).map(toKey), more: found.length > KEYS_SHOWN };
+    },
     registerKey: async ({ body, identity }) =>
       toKey(
         await registerKey(

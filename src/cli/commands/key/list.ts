@@ -11,7 +11,7 @@ export const command: Command = {
   run: (context, options) =>
     withProject(context, options, async ({ call }) => {
       const { terminal } = context;
-      const { items } = await call("listKeys");
+      const { items, more } = await call("listKeys");
       if (options["json"] === true) return terminal.printJson(items);
       if (items.length === 0) return terminal.print(terminal.say("keysNone"));
       terminal.table([
@@ -24,5 +24,6 @@ export const command: Command = {
           key.id,
         ]),
       ]);
+      if (more) terminal.note(terminal.say("keysMore", { count: items.length }));
     }),
 };
