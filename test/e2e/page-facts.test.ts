@@ -11,7 +11,8 @@ import { type StartedServer, startServer } from "../setup/started-server.ts";
 
 // What pages say of a real project: it captures, fails, is repaired, and releases code twice.
 const FILES: Readonly<Record<string, string>> = {
-  "esteira.yaml": "name: facts\nisolation: { exempt: [slow.wait] }\nenvironments: { staging: {}, production: { approvals: 1, bind: version } }\n",
+  "esteira.yaml":
+    "name: facts\nisolation: { exempt: [slow.wait] }\nenvironments: { staging: {}, production: { approvals: 1, bind: version } }\n",
   "pipelines/numbers.yaml":
     'steps:\n  raw_numbers: { capture: { files: "data/*.csv" } }\n  numbers: { sql: sql/numbers.sql }\n',
   "pipelines/checks.yaml": `params: { expected: 3 }
