@@ -2,7 +2,7 @@ import type { Clock, Log } from "#base";
 import type { ProjectConfig, Settings } from "#config";
 import type { AuditLog } from "#governance";
 import type { MetadataStore } from "#metadata-store";
-import { createKeepers } from "./checkpoint-keepers.ts";
+import { createKeepers, type SendCheckpoint } from "./checkpoint-keepers.ts";
 
 const GATHER_MS = 500;
 
@@ -20,7 +20,13 @@ export interface FollowedStore {
 /** Nobody who writes waits for the log; a process that writes nothing does not load it. */
 export function followStore(
   store: MetadataStore,
-  facts: { readonly config: ProjectConfig; readonly settings: Settings; readonly clock: Clock; readonly log: Log },
+  facts: {
+    readonly config: ProjectConfig;
+    readonly settings: Settings;
+    readonly clock: Clock;
+    readonly log: Log;
+    readonly send: SendCheckpoint;
+  },
 ): FollowedStore {
   let loading: Promise<AuditLog> | undefined;
   let timer: NodeJS.Timeout | undefined;
@@ -53,7 +59,7 @@ export function followStore(
 
 async function loadLog(
   store: MetadataStore,
-  { config, settings, clock, log }: Parameters<typeof followStore>[1],
+  { config, settings, clock, log, send }: Parameters<typeof followStore>[1],
 ): Promise<AuditLog> {
   const { createAuditLog } = await import("#governance");
   return createAuditLog({
@@ -63,6 +69,6 @@ async function loadLog(
     origin: `esteira/${config.name}`,
     clock,
     log,
-    keepers: createKeepers(config, settings),
+    keepers: createKeepers(config, settings, send),
   });
 }

@@ -1,17 +1,32 @@
+import { newId } from "#base";
 import type { ProjectConfig, Settings } from "#config";
 import { createGit, type Git } from "#executors";
 import type { CheckpointKeeper } from "#governance";
+import type { Dress, Outbox } from "#outbox";
 
-const POST_LIMIT_MS = 10_000;
 /** File at the top of the ref. */
 const KEPT_NAME = "checkpoint";
 
+/** A checkpoint is signed in itself. */
+const DRESS: Dress = {
+  secret: undefined,
+  headers: { id: "x-esteira-delivery", timestamp: "x-esteira-timestamp", signature: "x-esteira-signature" },
+  signatureForm: "sha256",
+};
+
+/** Sends one, by the outbox. */
+export type SendCheckpoint = Outbox["send"];
+
 /** The places outside the store that `audit:` of a project names. */
-export function createKeepers(config: ProjectConfig, settings: Settings): readonly CheckpointKeeper[] {
+export function createKeepers(
+  config: ProjectConfig,
+  settings: Settings,
+  send: SendCheckpoint,
+): readonly CheckpointKeeper[] {
   const { git: ref, webhook } = config.audit;
   return [
     ...(ref === undefined ? [] : [keepInGit(openGit(settings), { folder: config.folder, ref })]),
-    ...(webhook === undefined ? [] : [postTo(webhook)]),
+    ...(webhook === undefined ? [] : [postTo(webhook, send)]),
   ];
 }
 
@@ -37,19 +52,12 @@ function keepInGit(git: Git, place: { readonly folder: string; readonly ref: str
   };
 }
 
-function postTo(url: string): CheckpointKeeper {
+function postTo(url: string, send: SendCheckpoint): CheckpointKeeper {
   return {
     name: new URL(url).origin,
     async keep({ note }) {
-      const response = await fetch(url, {
-        method: "POST",
-        headers: { "content-type": "text/plain; charset=utf-8" },
-        body: note,
-        redirect: "error",
-        signal: AbortSignal.timeout(POST_LIMIT_MS),
-      });
-      await response.body?.cancel();
-      if (!response.ok) throw new Error(`HTTP status ${response.status}`);
+      const { status } = await send({ id: newId(), url, body: JSON.stringify({ checkpoint: note }) }, DRESS);
+      if (status < 200 || status >= 300) throw new Error(`HTTP status ${status}`);
     },
   };
 }

@@ -61,7 +61,13 @@ export async function openStorePlatform(options: PlatformOptions): Promise<Store
   const metrics = createMetrics();
   await openPrivateStore(config.storeFolder, log);
   const opened = countStoreErrors(await openMetadataStore(config.metadataAddress), metrics);
-  const audit = followStore(opened, { config, settings, clock, log });
+  const audit = followStore(opened, {
+    config,
+    settings,
+    clock,
+    log,
+    send: (message, dress) => outbox.send(message, dress),
+  });
   const { store } = audit;
   const { loopback } = config.access;
   const artifactRoot = options.artifacts?.root?.uri ?? PROXIED_ROOT;
