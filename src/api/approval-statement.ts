@@ -68,7 +68,7 @@ export function preAuthEncoding(payloadType: string, payload: Uint8Array): Uint8
 
 /** What the owner of a key signs with it when it is registered, so that nobody registers another's. */
 export function keyProofText(user: string, publicKey: string): string {
-  return `esteira signing key of ${user}: ${publicKey}`;
+  return `esteira-signing-key of ${user}: ${publicKey}`;
 }
 
 function hexOf(digest: string): string {

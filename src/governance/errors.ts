@@ -107,7 +107,7 @@ export const keyInvalid: ErrorFactory<{ problem: string }> = defineError("GOVERN
 export const keyUnproven: ErrorFactory<{ user: string }> = defineError("GOVERNANCE_KEY_UNPROVEN", {
   status: 409,
   message: ({ user }) => `The proof does not show that ${user} has the private key`,
-  hint: () => "The proof is a signature of the text that names the user and the key: esteira key create makes it.",
+  hint: () => "The proof is a signature of the text that names the user and the key. Make it with: esteira key create",
   solve: "Sign with the private key of the public key that is registered, in your own name.",
 });
 

@@ -96,7 +96,8 @@ export const bucketMissing: ErrorFactory<{ bucket: string; endpoint: string }> =
   status: 503,
   message: ({ bucket, endpoint }) => `There is no bucket "${bucket}" at ${endpoint}`,
   hint: () => "Make the bucket, or correct store.storage, store.endpoint or store.region in esteira.yaml.",
-  solve: "Make the bucket: esteira makes none. Or correct `store.storage` and `store.endpoint` in esteira.yaml.",
+  solve:
+    "Make the bucket, which is not made by itself. Or correct `store.storage` and `store.endpoint` in esteira.yaml.",
 });
 
 export const accessDenied: ErrorFactory<{ operation: string; place: string; reason: string }> = defineError(

@@ -32,7 +32,7 @@ export const logForked: ErrorFactory<{ size: number; signed: number }> = defineE
 export const eventUnknown: ErrorFactory<{ event: string }> = defineError("GOVERNANCE_EVENT_UNKNOWN", {
   status: 404,
   message: ({ event }) => `There is no event ${event} in the log`,
-  hint: () => "An event is named by its number: esteira audit export shows them.",
+  hint: () => "An event is named by its number. List them with: esteira audit export",
   solve: "Use a number that `esteira audit export` shows.",
 });
 

@@ -18,7 +18,7 @@ export const command: Command = {
   },
   positionals: { least: 0, most: 1 },
   examples: [
-    { line: "esteira audit prove 1200 > approval.tlog-proof", does: "Writes the proof of event 1200 into a file" },
+    { line: "esteira audit prove 1200", does: "Prints the proof of event 1200, to be kept in a file" },
     {
       line: "esteira audit prove --check approval.tlog-proof --key esteira/shop+0a1b2c3d+AY…",
       does: "Checks it, and prints the event",
