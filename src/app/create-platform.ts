@@ -59,6 +59,11 @@ export function createPlatform(base: StorePlatform, settings: Settings): OwnedPl
     log,
   });
 
+  const receiveWebhook = createWebhookHandler({ ...parts, secret: (name) => settings.secret(name) });
+  // A server listens before its project is registered: what is called meanwhile waits, as it cannot be sent again.
+  let registered: Promise<void> | undefined;
+  let tellRegistered: (() => void) | undefined;
+
   const platform: Platform = {
     ...base,
     ...parts,
@@ -87,7 +92,10 @@ export function createPlatform(base: StorePlatform, settings: Settings): OwnedPl
     rollBack: async ({ to, ...request }) => (await parts.delivery.rollback({ project, ...request, to })).release.id,
     pushHandler: () => createPushSourceHandler(parts, kinds),
     webhookHandler: base.isProject
-      ? createWebhookHandler({ ...parts, secret: (name) => settings.secret(name) })
+      ? async (name, request) => {
+          await registered;
+          return receiveWebhook(name, request);
+        }
       : undefined,
     installHook: (request) => installPushSource(parts, request),
     async startEndpoints() {
@@ -98,13 +106,16 @@ export function createPlatform(base: StorePlatform, settings: Settings): OwnedPl
   return {
     platform,
     async check() {
-      if (base.isProject) checked = assertValid(await files.load());
+      if (!base.isProject) return;
+      checked = assertValid(await files.load());
+      ({ promise: registered, resolve: tellRegistered } = Promise.withResolvers<void>());
     },
     async start() {
       await serving.endpoints.start();
       watch.start();
       if (!base.isProject) return;
       await files.follow(await platform.registerProject(settings.user));
+      tellRegistered?.();
       await parts.delivery.recover(project);
       stopFeatures = parts.features.watch();
       await engine.start();

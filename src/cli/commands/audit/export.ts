@@ -16,7 +16,7 @@ export const command: Command = {
     since: { type: "string", value: "DATE", help: "Only from this time on: 2026-11-23 or 2026-11-23T17:40:00Z." },
   },
   examples: [
-    { line: "esteira audit export > events.ndjson", does: "Keeps the whole log elsewhere" },
+    { line: "esteira audit export", does: "Keeps the whole log elsewhere" },
     { line: "esteira audit export --since 2026-11-01", does: "Prints the events of this month" },
   ],
   run(context, options) {
