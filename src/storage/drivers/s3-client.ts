@@ -4,6 +4,7 @@ import { AwsV4Signer } from "aws4fetch";
 import { isEsteiraError, messageOf } from "#base";
 import { accessDenied, bucketMissing, clockSkewed, regionWrong, storageFailed } from "../errors.ts";
 import { systemCodeOf } from "../system-error.ts";
+import { transfer } from "./s3-transfer.ts";
 import { elementOf } from "./s3-xml.ts";
 
 /** Keys of an account, read again for every request: they may be replaced while the process runs. */
@@ -103,14 +104,8 @@ export function createS3Client(options: S3Options): S3Client {
     const patienceMs = timeoutMs + (request.body?.byteLength ?? 0) / SLOWEST_BYTES_PER_MS;
     const timer = setTimeout(() => head.abort(new Error(`no answer within ${timeoutMs} ms`)), patienceMs);
     try {
-      // oxlint-disable-next-line no-restricted-globals -- the store itself, at the address that its operator named
-      return await fetch(url, {
-        method: request.method,
-        headers: signed.headers,
-        redirect: "manual",
-        signal: head.signal,
-        ...(request.body === undefined ? {} : { body: new Uint8Array(request.body) }),
-      });
+      const { method, body } = request;
+      return await transfer(url, { method, headers: signed.headers, signal: head.signal, body });
     } finally {
       clearTimeout(timer);
     }
@@ -189,7 +184,7 @@ function saidBy(text: string, code: string): string {
   return [code, elementOf(text, "Message") ?? ""].filter((part) => part !== "").join(": ");
 }
 
-/** What fetch hides behind "fetch failed". */
+/** What stands behind an error of the line. */
 export function reasonOf(error: unknown): string {
   const cause = error instanceof Error ? error.cause : undefined;
   return cause === undefined ? messageOf(error) : messageOf(cause) || systemCodeOf(cause);
