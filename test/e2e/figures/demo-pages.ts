@@ -296,7 +296,7 @@ async function datasetTruth(store: DemoStore, tables: Tables, name: string): Pro
   for (const content of metadata.json(
     `select content from asset_version where asset = '${name}' and kind in ('data', 'features') order by version desc limit 1`,
   ))
-    truth.add("stated sample and error", ...statedOf(content));
+    truth.add("stated sample and error", ...statedOf(content), ...statedOf(await profileOf(store.folder, content)));
   truth.add(
     "files captured",
     ...metadata.numbers(
@@ -590,6 +590,16 @@ function numbersOf(value: unknown): readonly number[] {
 function listLengths(value: unknown): readonly number[] {
   if (typeof value !== "object" || value === null) return [];
   return [...(Array.isArray(value) ? [value.length] : []), ...Object.values(value).flatMap(listLengths)];
+}
+
+/** The profile that a version's content names; it is kept as an object. */
+async function profileOf(folder: string, content: unknown): Promise<unknown> {
+  const named = typeof content === "object" && content !== null && "profile" in content ? content.profile : undefined;
+  const hex = /^sha256:([0-9a-f]{64})$/.exec(String(named))?.[1];
+  if (hex === undefined) return undefined;
+  return JSON.parse(
+    await readFile(join(folder, ".esteira/objects/sha256", hex.slice(0, 2), hex.slice(2)), "utf8"),
+  ) as unknown;
 }
 
 /** What a profile says of itself: sample sizes and relative errors, by their names. */
