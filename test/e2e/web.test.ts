@@ -194,6 +194,10 @@ describe("the web page on a real server", needsBrowser, () => {
   test("everything is reached by keyboard: skip link, shortcuts, stations", async () => {
     const { page, context } = await open(server.url);
     await page.getByRole("heading", { name: "The cycle" }).waitFor();
+    await page
+      .getByRole("link", { name: /Capture/ })
+      .first()
+      .waitFor();
     await page.keyboard.press("Tab");
     assert.equal(await page.evaluate("document.activeElement.textContent"), "Skip to content");
     await page.keyboard.press("Enter");
