@@ -11,6 +11,7 @@ import type { Engine } from "#engine";
 import type { LoadedProject, StepKind } from "#pipeline";
 import type { Outbox } from "#outbox";
 import type { Monitoring, MonitoringCall } from "#monitoring";
+import type { Isolation } from "#executors";
 import type { Features } from "#features";
 import type { Serving, ServingCall } from "#serving";
 import type { ArtifactFolder, AttemptScope, MlflowCall, Tracking } from "#tracking";
@@ -85,6 +86,8 @@ export interface Platform extends StorePlatform {
   readonly delivery: Delivery;
   /** What protects the environments: of the store and `esteira.yaml` the stricter. */
   readonly rules: Rules;
+  /** How far processes of the project are kept from the platform. */
+  readonly isolation: Isolation;
   readonly engine: Engine;
   readonly kinds: readonly StepKind<never>[];
   readonly servingCalls: readonly ServingCall[];

@@ -61,6 +61,13 @@ export const en = {
   approvalPending:
     "{subject} for {environment}: {given} of {count} approval, author {author} || {subject} for {environment}: {given} of {count} approvals, author {author}",
   storeOverrides: "Note: with {source} the metadata are in {address}, not in {named}, which esteira.yaml names.",
+  isolationOff: "No isolation: esteira.yaml says so (isolation: none); take that away to have it.",
+  isolationNoSystem: "No isolation: this system has no sandbox; Linux with bubblewrap has.",
+  isolationNoProgram:
+    "No isolation: bubblewrap is not installed. Install it: apt-get install bubblewrap, or dnf install bubblewrap.",
+  isolationNoSandbox:
+    "No isolation: bubblewrap can make no sandbox here ({reason}). Allow it unprivileged user namespaces: docs/guides/security.md says how.",
+  isolationNone: "What steps, models and releases run can read and change what this user can, the store among it.",
   approved: "Approved {digest} for {environment} by {actor}.",
   cancelled: "Pipeline run {id} is cancelled.",
   tokenOnce: "The token is shown only now: {token}",

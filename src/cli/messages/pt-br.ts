@@ -61,6 +61,14 @@ export const ptBr: Readonly<Record<MessageKey, string>> = {
   approvalPending:
     "{subject} para {environment}: {given} de {count} aprovação, autoria de {author} || {subject} para {environment}: {given} de {count} aprovações, autoria de {author}",
   storeOverrides: "Nota: com {source}, os metadados ficam em {address}, não em {named}, que o esteira.yaml nomeia.",
+  isolationOff: "Sem isolamento: o esteira.yaml pede assim (isolation: none); tire isso para tê-lo.",
+  isolationNoSystem: "Sem isolamento: este sistema não tem sandbox; Linux com bubblewrap tem.",
+  isolationNoProgram:
+    "Sem isolamento: o bubblewrap não está instalado. Instale: apt-get install bubblewrap, ou dnf install bubblewrap.",
+  isolationNoSandbox:
+    "Sem isolamento: o bubblewrap não consegue criar um sandbox aqui ({reason}). Permita a ele namespaces de usuário sem privilégio: docs/guides/security.md diz como.",
+  isolationNone:
+    "O que passos, modelos e releases executam pode ler e mudar o que este usuário pode, inclusive o armazenamento.",
   approved: "{digest} aprovado para {environment} por {actor}.",
   cancelled: "A execução {id} foi cancelada.",
   tokenOnce: "O token aparece só agora: {token}",

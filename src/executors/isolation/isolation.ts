@@ -1,13 +1,20 @@
 import { ISOLATION_LEVELS, type IsolationDemand, type IsolationLevel, isAtLeast } from "#pipeline";
 import { isolationUnavailable, sandboxUnavailable } from "../errors.ts";
-import { createSandbox, type Sandbox } from "./sandbox.ts";
+import { createSandbox, type Sandbox, type SandboxProblem } from "./sandbox.ts";
 
 /** What this machine can do, and why it cannot do more. */
 export interface IsolationReport {
   /** The strongest level here. */
   readonly level: IsolationLevel;
   /** Stronger levels and what stands in their way, strongest first. */
-  readonly missing: readonly { readonly level: IsolationLevel; readonly reason: string }[];
+  readonly missing: readonly MissingLevel[];
+}
+
+/** A level that this machine cannot give. */
+export interface MissingLevel {
+  readonly level: IsolationLevel;
+  readonly cause: SandboxProblem["cause"];
+  readonly reason: string;
 }
 
 /** Chooses how far the processes of users are kept from the platform and from each other. */
@@ -32,10 +39,10 @@ export interface IsolationOptions {
 /** Found out once, with the first process. */
 export function createIsolation({ level = "auto", sandbox = createSandbox() }: IsolationOptions = {}): Isolation {
   const report = async (): Promise<IsolationReport> => {
-    const reason = await sandbox.problem();
-    return reason === undefined
+    const problem = await sandbox.problem();
+    return problem === undefined
       ? { level: "sandbox", missing: [] }
-      : { level: "none", missing: [{ level: "sandbox", reason }] };
+      : { level: "none", missing: [{ level: "sandbox", ...problem }] };
   };
   return {
     sandbox,

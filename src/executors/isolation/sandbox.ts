@@ -32,13 +32,20 @@ export interface SandboxView {
   readonly network?: boolean | undefined;
 }
 
+/** What stands in the way of a sandbox. */
+export interface SandboxProblem {
+  /** Another system than Linux, no bubblewrap, or one that the machine lets make none. */
+  readonly cause: "system" | "program" | "machine";
+  readonly reason: string;
+}
+
 /**
  * Runs commands so that they see the system's programs, what they are shown, and nothing else: no home, no store, no
  * other process. The network stays reachable unless it is refused: the platform is on it.
  */
 export interface Sandbox {
   /** Why none can be made here; undefined when one can. Found out once, by making one. */
-  problem(): Promise<string | undefined>;
+  problem(): Promise<SandboxProblem | undefined>;
   /**
    * @param requiredBy what asks for a sandbox, as people say it: `environment "production"`
    * @throws EXECUTORS_SANDBOX_UNAVAILABLE with the cure
@@ -59,25 +66,28 @@ export function createSandbox(searched: string = SEARCHED, cacheFolder?: string)
     .split(delimiter)
     .map((folder) => join(folder, "bwrap"))
     .find(isExecutable);
-  let probed: Promise<string | undefined> | undefined;
+  let probed: Promise<SandboxProblem | undefined> | undefined;
   let system: readonly string[] | undefined;
   const base = (): readonly string[] => {
     const configuration = copyConfiguration(cacheFolder ?? ownFolder(), numbersInside());
     system ??= [...ISOLATION, ...identity(), ...SYSTEM, ...systemView()];
     return [...system, "--ro-bind", configuration, "/etc", ...resolverView()];
   };
-  const problem = (): Promise<string | undefined> => {
-    probed ??=
-      program === undefined
-        ? Promise.resolve(`bubblewrap (bwrap) is not installed; searched: ${searched.split(delimiter).join(", ")}`)
-        : probe([program, ...base(), ...END, "--", "true"]);
-    return probed;
+  const find = async (): Promise<SandboxProblem | undefined> => {
+    if (program === undefined)
+      return {
+        cause: process.platform === "linux" ? "program" : "system",
+        reason: `bubblewrap (bwrap) is not installed; searched: ${searched.split(delimiter).join(", ")}`,
+      };
+    const reason = await probe([program, ...base(), ...END, "--", "true"]);
+    return reason === undefined ? undefined : { cause: "machine", reason };
   };
+  const problem = (): Promise<SandboxProblem | undefined> => (probed ??= find());
   return {
     problem,
     async assertAvailable(requiredBy) {
-      const reason = await problem();
-      if (reason !== undefined) throw sandboxUnavailable({ requiredBy, reason });
+      const found = await problem();
+      if (found !== undefined) throw sandboxUnavailable({ requiredBy, reason: found.reason });
     },
     wrap: (command, view) => [
       program ?? "bwrap",

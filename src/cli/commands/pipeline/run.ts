@@ -10,6 +10,7 @@ import {
   textOptions,
 } from "../../command.ts";
 import { usageWrong } from "../../errors.ts";
+import { tellIsolation } from "../../isolation-note.ts";
 import { readParams } from "../../params.ts";
 import { createRunView } from "../../run-view.ts";
 import { listAll } from "../../list-all.ts";
@@ -57,6 +58,7 @@ export const command: Command = {
       options,
       async (session) => {
         await session.platform.registerProject(session.identity.name);
+        await tellIsolation(context.terminal, session.platform);
         const id = options["resume"] === true ? await resume(session, name) : await submit(session, name, options);
         return watch(session, context, { id, asJson: options["json"] === true });
       },

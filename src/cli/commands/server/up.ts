@@ -3,6 +3,7 @@ import { listen, openServer } from "#server";
 import { artifactOptions, readArtifactPlaces } from "../../artifact-root.ts";
 import { type Command, commonOptions, textOption } from "../../command.ts";
 import { usageWrong } from "../../errors.ts";
+import { tellIsolation } from "../../isolation-note.ts";
 import { openFor } from "../../session.ts";
 import type { Terminal } from "../../terminal.ts";
 
@@ -59,6 +60,7 @@ export const command: Command = {
         const url = await listen(server, { host, port });
         announce(terminal, platform, { url, asJson: options["json"] === true });
         platform.setUrl(url);
+        await tellIsolation(terminal, platform);
         await platform.start();
         if (!signal.aborted)
           await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
