@@ -1,4 +1,5 @@
 import { isEsteiraError, type LocatedProblem } from "#base";
+import { findExemptProblems } from "./exempt-problems.ts";
 import type { Platform } from "./platform.ts";
 import { findProjectProblems, sortProblems } from "#project";
 
@@ -7,7 +8,8 @@ export async function lintProject(
   platform: Platform,
 ): Promise<{ readonly problems: readonly LocatedProblem[]; readonly pipelines: number }> {
   const loaded = await platform.loadProject();
-  return { problems: loaded.problems, pipelines: loaded.pipelines.length };
+  const exempt = await findExemptProblems(platform, loaded);
+  return { problems: sortProblems([...loaded.problems, ...exempt]), pipelines: loaded.pipelines.length };
 }
 
 /**
