@@ -26,6 +26,8 @@ export interface DatasetContent {
   readonly lineage?: Json;
   /** The source files captured with this version. */
   readonly captured?: readonly { readonly path: string; readonly digest: Digest; readonly rows: number }[];
+  /** Where the reading of its source ended: the next one goes on from there. */
+  readonly cursor?: Json;
   /** Source files of which rows that were held back before came with this version. */
   readonly replayed?: readonly { readonly path: string; readonly digest: Digest; readonly rows: number }[];
   /** Rows of earlier contents of these files that went with this version. */
@@ -91,7 +93,15 @@ export interface DatasetWrite {
   readonly content?: Partial<
     Pick<
       DatasetContent,
-      "quarantine" | "lineage" | "captured" | "replayed" | "disposition" | "superseded" | "restoredFrom" | "dropped"
+      | "quarantine"
+      | "lineage"
+      | "captured"
+      | "cursor"
+      | "replayed"
+      | "disposition"
+      | "superseded"
+      | "restoredFrom"
+      | "dropped"
     >
   >;
   /** Column → the name that its source has for it, where a dataset cannot have that one. */

@@ -1,4 +1,4 @@
-import { type Digest, formatQuantity, newId } from "#base";
+import { type Digest, formatQuantity, type Json, newId } from "#base";
 import type { MetadataStore } from "#metadata-store";
 import type { CapturedFile, CapturedFileState, NewQuarantineBatch } from "#metadata-store/data";
 import type { Blobs } from "#storage";
@@ -10,7 +10,7 @@ import type { DatasetContent, Datasets, QuarantineSummary, WriteDisposition } fr
 import { contractBroken, rowsLost } from "../errors.ts";
 import { changedTypes, closeFiles, type FilesPart, hasLimits, type ReadFile, readFiles } from "./read-files.ts";
 import { formatOf, type readIdentity, type SourceFile, type SourceFormat } from "./source-file.ts";
-import type { CsvOptions } from "./source-rows.ts";
+import type { CsvOptions } from "./formats/source-rows.ts";
 import type { SchemaMode } from "./typed-rows.ts";
 import { textOf } from "../analytics/rows.ts";
 
@@ -37,6 +37,8 @@ export interface CaptureBatch {
   readonly disposition: WriteDisposition;
   /** The records that the SELECT of each file's good rows left out; see {@link watchDroppedRows}. */
   readonly dropped: DroppedRows;
+  /** Where the reading of the source ended; undefined for sources that have no such place. */
+  readonly cursor: Json | undefined;
   /** Columns the dataset has; empty before its first version. */
   readonly existing: readonly Column[];
   readonly contract:
@@ -208,6 +210,7 @@ async function publish(
     quarantine: summarize(total, rows),
     captured: capturedContent(reads, rows),
     disposition: batch.disposition,
+    ...(batch.cursor === undefined ? {} : { cursor: batch.cursor }),
     ...(superseded.length === 0
       ? {}
       : {

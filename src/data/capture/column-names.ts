@@ -1,6 +1,6 @@
 import type { Column } from "../analytics/analytics.ts";
 import { normaliseColumnName } from "../column-name.ts";
-import type { SourceRows } from "./source-rows.ts";
+import type { SourceRows } from "./formats/source-rows.ts";
 
 /**
  * The rows with names that a dataset can have: a column that the dataset knows under exactly this name, or that it has

@@ -2,14 +2,10 @@ import { access } from "node:fs/promises";
 import type { AnalyticsConnection, Column } from "../analytics/analytics.ts";
 import type { CaptureBatch, HeldFile, IdentifiedFile } from "./capture.ts";
 import { nameColumns } from "./column-names.ts";
-import { csvTogether } from "./csv-files.ts";
-import { openCsv } from "./csv-source.ts";
-import type { FilesTogether, Together } from "./files-together.ts";
-import { openJson, openNdjson } from "./json-source.ts";
-import { ndjsonTogether } from "./ndjson-files.ts";
-import { openParquet } from "./parquet-source.ts";
-import { formatOf } from "./source-file.ts";
-import { type OpenSource, type SourceRows, UnreadableFile } from "./source-rows.ts";
+import type { FilesTogether, Together } from "./formats/files-together.ts";
+import { FORMATS } from "./formats/formats.ts";
+import { formatOf, type SourceFormat } from "./source-file.ts";
+import { type OpenFile, type SourceRows, UnreadableFile } from "./formats/source-rows.ts";
 import { findTypeChanges, mayHaveChanged } from "./type-change.ts";
 import { type TypedRows, typeRows, type Witness } from "./typed-rows.ts";
 
@@ -91,15 +87,13 @@ async function readNext(
 }
 
 async function findTogether({ batch }: Reading, rest: readonly NumberedFile[]): Promise<Together | undefined> {
-  const formatOfFile = ({ file }: NumberedFile): string | undefined => batch.format ?? formatOf(file.path);
+  const formatOfFile = ({ file }: NumberedFile): SourceFormat | undefined => batch.format ?? formatOf(file.path);
   const [first] = rest as [NumberedFile];
   const format = formatOfFile(first);
   const others = rest.findIndex((one) => formatOfFile(one) !== format);
   const same = others < 0 ? rest : rest.slice(0, others);
-  if (format === "csv") return csvTogether(same, batch.csv);
-  // Each object has columns of its own: what is said about a file's columns is said by file.
   const isByFile = batch.schemaMode === "freeze" || batch.schemaMode === "discard_row";
-  return format === "ndjson" && !isByFile ? ndjsonTogether(same) : undefined;
+  return format === undefined ? undefined : FORMATS[format].together?.(same, { csv: batch.csv, isByFile });
 }
 
 /** A dataset without columns takes those of the first file that can be read; the others of the batch are added. */
@@ -108,7 +102,7 @@ function columnsSoFar(batch: CaptureBatch, reads: readonly ReadFile[]): readonly
   return reads.find(({ typed }) => typed !== undefined)?.typed?.columns ?? [];
 }
 
-function sourceOf({ batch, connection }: Reading, { file, number }: NumberedFile): OpenSource {
+function sourceOf({ batch, connection }: Reading, { file, number }: NumberedFile): OpenFile {
   return { connection, file, digest: file.digest, lineFeeds: file.lineFeeds, csv: batch.csv, number };
 }
 
@@ -121,8 +115,7 @@ async function readFile(reading: Reading, one: NumberedFile, known: readonly Col
       throw new UnreadableFile(
         "its name does not say the format; name it in capture.format (csv, ndjson, json, parquet)",
       );
-    const open = { csv: openCsv, ndjson: openNdjson, json: openJson, parquet: openParquet }[format];
-    rows = await open(sourceOf(reading, one));
+    rows = await FORMATS[format].open(sourceOf(reading, one));
     const named = nameColumns(rows, known);
     const typed = typeRows(named, targetOf(batch, named, known), witness);
     const changes = await findTypeChanges(connection, changesOf(batch, { rows: named, typed, known }));

@@ -1,7 +1,7 @@
 import { formatQuantity } from "#base";
 import type { AnalyticsConnection, Column } from "../analytics/analytics.ts";
 import { textOf } from "../analytics/rows.ts";
-import type { SourceRows } from "./source-rows.ts";
+import type { SourceRows } from "./formats/source-rows.ts";
 import type { ReadCast, TypedRows } from "./typed-rows.ts";
 
 /** Single mistakes go to the quarantine row by row; a column of which nearly nothing can be read has another type. */

@@ -3,7 +3,7 @@ import { quoteName, quoteText } from "../analytics/sql-text.ts";
 import type { CompiledContract, RowRule } from "../contract/rules.ts";
 import type { ValueFormat } from "../contract/value-format.ts";
 import { storedExpression, storedType } from "../delta/schema.ts";
-import { type SourceRows, UnreadableFile } from "./source-rows.ts";
+import { type SourceRows, UnreadableFile } from "./formats/source-rows.ts";
 
 /** Id of the rule that a value can be read as its column's type, before the column's name. */
 const TYPE_RULE = "type:";

@@ -22,7 +22,7 @@ import { fireTrigger } from "#engine";
 import type { Analytics, AnalyticsConnection } from "../analytics/analytics.ts";
 import { type Row, textOf } from "../analytics/rows.ts";
 import { quotePath } from "../analytics/sql-text.ts";
-import { openObjects } from "../capture/json-source.ts";
+import { openObjects } from "../capture/formats/json.ts";
 import { nameColumns } from "../capture/column-names.ts";
 import { typeRows } from "../capture/typed-rows.ts";
 import type { DatasetContent, Datasets } from "../dataset.ts";

@@ -1,11 +1,11 @@
 import { createReadStream } from "node:fs";
 import { createGunzip, createZstdDecompress } from "node:zlib";
 import { isEsteiraError, messageOf } from "#base";
-import type { AnalyticsConnection } from "../analytics/analytics.ts";
-import { quoteList, quoteName, quotePath, quoteText } from "../analytics/sql-text.ts";
+import type { AnalyticsConnection } from "../../analytics/analytics.ts";
+import { quoteList, quoteName, quotePath, quoteText } from "../../analytics/sql-text.ts";
 import { inferTextTypes, SAMPLE_ROWS } from "./infer-types.ts";
-import type { SourceFile } from "./source-file.ts";
-import { type CsvOptions, type OpenSource, type SourceRows, UnreadableFile } from "./source-rows.ts";
+import type { SourceFile } from "../source-file.ts";
+import { type CsvOptions, type OpenFile, type SourceRows, UnreadableFile } from "./source-rows.ts";
 
 const HEADER_BYTES = 1 << 20;
 const DELIMITERS = [",", ";", "\t", "|"] as const;
@@ -15,7 +15,7 @@ const MOST_LINE_SHIFTS = 1000;
  * CSV: every value is staged as text, so that a bad one is quarantined as it was received.
  * The dialect is never guessed from the rows: one broken line must not change how the others are read.
  */
-export async function openCsv(source: OpenSource): Promise<SourceRows> {
+export async function openCsv(source: OpenFile): Promise<SourceRows> {
   const { connection, file, csv, number } = source;
   const header = await readHeader(source);
   const { names, originals } = header;
@@ -52,7 +52,7 @@ export async function openCsv(source: OpenSource): Promise<SourceRows> {
 const LARGEST_READ_TWICE = 64 << 20;
 
 /** False when a line cannot be read, or none was tried. */
-async function stageWhole({ connection, file, csv, number }: OpenSource, header: CsvHeader): Promise<boolean> {
+async function stageWhole({ connection, file, csv, number }: OpenFile, header: CsvHeader): Promise<boolean> {
   if (file.sizeBytes > LARGEST_READ_TWICE || /\.(gz|zst)$/i.test(file.path)) return false;
   const relation = csvRelation([file], { header, csv, number, keepsRejects: false });
   try {
@@ -168,7 +168,7 @@ export interface CsvHeader {
 }
 
 /** @throws UnreadableFile */
-export async function readHeader({ file, csv }: Pick<OpenSource, "file" | "csv">): Promise<CsvHeader> {
+export async function readHeader({ file, csv }: Pick<OpenFile, "file" | "csv">): Promise<CsvHeader> {
   if (file.sizeBytes === 0) throw new UnreadableFile("the file is empty: not even a header line");
   const line = await firstLine(file.absolute, csv.encoding ?? "utf-8");
   const delimiter =

@@ -1,17 +1,17 @@
-import type { AnalyticsConnection } from "../analytics/analytics.ts";
+import type { AnalyticsConnection } from "../../analytics/analytics.ts";
 import { type FilesTogether, LARGEST_TOGETHER_BYTES, MOST_TOGETHER, type Together } from "./files-together.ts";
-import { inferObjectColumns, ndjsonRelation, openObjects, stageJson } from "./json-source.ts";
-import { type OpenSource, UnreadableFile } from "./source-rows.ts";
+import { inferObjectColumns, ndjsonRelation, openObjects, stageJson } from "./json.ts";
+import { type OpenFile, UnreadableFile } from "./source-rows.ts";
 
 /** Small NDJSON files from the first one on; undefined when it is better read alone. */
-export function ndjsonTogether(files: readonly Pick<OpenSource, "file">[]): Together | undefined {
+export function ndjsonTogether(files: readonly Pick<OpenFile, "file">[]): Together | undefined {
   const alone = files.findIndex(({ file }) => file.sizeBytes === 0 || file.sizeBytes > LARGEST_TOGETHER_BYTES);
   const count = Math.min(alone < 0 ? files.length : alone, MOST_TOGETHER);
   return count === 0 ? undefined : { count, open: openNdjsonFiles };
 }
 
-async function openNdjsonFiles(sources: readonly OpenSource[]): Promise<FilesTogether> {
-  const [{ connection, number: first }] = sources as [OpenSource];
+async function openNdjsonFiles(sources: readonly OpenFile[]): Promise<FilesTogether> {
+  const [{ connection, number: first }] = sources as [OpenFile];
   const [raw, all] = [`"__raw_${first}"`, `"__lines_${first}"`];
   const close = (): Promise<void> => connection.run(`drop table if exists ${raw}; drop table if exists ${all}`);
   const files = sources.map(({ file }) => file);
@@ -24,7 +24,7 @@ async function openNdjsonFiles(sources: readonly OpenSource[]): Promise<FilesTog
     await connection.run(
       `create temp table ${all} as select "__row" - [${firstRows.join(", ")}]["__file" + 1] as "__record", "__file", "__json" from ${raw}; drop table ${raw}`,
     );
-    const rows = await openObjects(sources[0] as OpenSource, {
+    const rows = await openObjects(sources[0] as OpenFile, {
       all,
       format: "ndjson",
       line: '"__record" + 1',
@@ -52,10 +52,10 @@ async function firstRowsOf(connection: AnalyticsConnection, raw: string, count: 
 }
 
 async function describeFiles(
-  sources: readonly OpenSource[],
+  sources: readonly OpenFile[],
   objects: Awaited<ReturnType<typeof openObjects>>,
 ): Promise<FilesTogether> {
-  const [{ connection, number: first }] = sources as [OpenSource];
+  const [{ connection, number: first }] = sources as [OpenFile];
   const countsIn = async (table: string): Promise<ReadonlyMap<number, number>> => {
     const rows = await connection.rows(`select "__file" as file, count(*) as n from ${table} group by "__file"`);
     return new Map(rows.map(({ file, n }) => [Number(file), Number(n)]));

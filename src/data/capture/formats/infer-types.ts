@@ -1,5 +1,5 @@
-import type { AnalyticsConnection, Column } from "../analytics/analytics.ts";
-import { quoteName } from "../analytics/sql-text.ts";
+import type { AnalyticsConnection, Column } from "../../analytics/analytics.ts";
+import { quoteName } from "../../analytics/sql-text.ts";
 
 /** Rows of each file whose values say its columns' types. */
 export const SAMPLE_ROWS = 100_000;

@@ -1,9 +1,9 @@
 import { isEsteiraError } from "#base";
-import { quoteName, quotePath } from "../analytics/sql-text.ts";
-import { type OpenSource, type SourceRows, UnreadableFile } from "./source-rows.ts";
+import { quoteName, quotePath } from "../../analytics/sql-text.ts";
+import { type OpenFile, type SourceRows, UnreadableFile } from "./source-rows.ts";
 
 /** Parquet: typed, positions exact, nothing is staged. */
-export async function openParquet({ connection, file, number }: OpenSource): Promise<SourceRows> {
+export async function openParquet({ connection, file, number }: OpenFile): Promise<SourceRows> {
   const path = quotePath(file.absolute);
   try {
     const [metadata] = await connection.rows(`select num_rows as n from parquet_file_metadata(${path})`);

@@ -1,16 +1,16 @@
 import { isEsteiraError } from "#base";
-import type { Column } from "../analytics/analytics.ts";
-import { quotePath, quoteText } from "../analytics/sql-text.ts";
-import { lineLimits } from "./csv-source.ts";
+import type { Column } from "../../analytics/analytics.ts";
+import { quotePath, quoteText } from "../../analytics/sql-text.ts";
+import { lineLimits } from "./csv.ts";
 import { inferTextTypes } from "./infer-types.ts";
-import type { SourceFile } from "./source-file.ts";
-import { type OpenSource, type SourceRows, UnreadableFile } from "./source-rows.ts";
-import { textOf } from "../analytics/rows.ts";
+import type { SourceFile } from "../source-file.ts";
+import { type OpenFile, type SourceRows, UnreadableFile } from "./source-rows.ts";
+import { textOf } from "../../analytics/rows.ts";
 
 const LARGEST_OBJECT_BYTES = 16_777_216;
 
 /** NDJSON: lines are staged as text, because DuckDB's reader turns a bad line into nulls without a word. */
-export async function openNdjson(source: OpenSource): Promise<SourceRows> {
+export async function openNdjson(source: OpenFile): Promise<SourceRows> {
   const { connection, file, number } = source;
   const all = `"__lines_${number}"`;
   await stageJson(
@@ -32,7 +32,7 @@ export function ndjsonRelation(files: readonly SourceFile[]): string {
 }
 
 /** JSON: one array of objects, or one object. */
-export async function openJson(source: OpenSource): Promise<SourceRows> {
+export async function openJson(source: OpenFile): Promise<SourceRows> {
   const { connection, file, number } = source;
   const all = `"__lines_${number}"`;
   await stageJson(
@@ -48,8 +48,8 @@ export async function openJson(source: OpenSource): Promise<SourceRows> {
 }
 
 /** @throws UnreadableFile */
-export async function stageJson(sources: readonly OpenSource[], sql: string): Promise<void> {
-  const [{ connection }] = sources as [OpenSource];
+export async function stageJson(sources: readonly OpenFile[], sql: string): Promise<void> {
+  const [{ connection }] = sources as [OpenFile];
   if (sources.some(({ file }) => file.sizeBytes === 0)) throw new UnreadableFile("the file is empty");
   try {
     await connection.run(sql);
@@ -66,7 +66,7 @@ export async function stageJson(sources: readonly OpenSource[], sql: string): Pr
  * nothing.
  */
 export async function openObjects(
-  { connection, number }: Pick<OpenSource, "connection" | "number">,
+  { connection, number }: Pick<OpenFile, "connection" | "number">,
   staged: {
     readonly all: string;
     readonly format: "ndjson" | "json";
@@ -114,7 +114,7 @@ function pathOf(name: string): string {
 
 /** @param objects SQL of a relation with `__record` and `__json` */
 export async function inferObjectColumns(
-  connection: OpenSource["connection"],
+  connection: OpenFile["connection"],
   objects: string,
   value: (name: string) => string,
 ): Promise<readonly Column[]> {

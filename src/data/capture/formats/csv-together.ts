@@ -1,21 +1,13 @@
-import type { AnalyticsConnection } from "../analytics/analytics.ts";
-import { quoteName } from "../analytics/sql-text.ts";
-import {
-  collectRejects,
-  type CsvHeader,
-  csvRelation,
-  lineExpression,
-  readHeader,
-  rowJsonOf,
-  stageCsv,
-} from "./csv-source.ts";
+import type { AnalyticsConnection } from "../../analytics/analytics.ts";
+import { quoteName } from "../../analytics/sql-text.ts";
+import { collectRejects, type CsvHeader, csvRelation, lineExpression, readHeader, rowJsonOf, stageCsv } from "./csv.ts";
 import { inferTextTypes } from "./infer-types.ts";
 import { type FilesTogether, LARGEST_TOGETHER_BYTES, MOST_TOGETHER, type Together } from "./files-together.ts";
-import { type CsvOptions, type OpenSource, UnreadableFile } from "./source-rows.ts";
+import { type CsvOptions, type OpenFile, UnreadableFile } from "./source-rows.ts";
 
 /** CSV files from the first one on that have its header and are small; undefined when it is better read alone. */
 export async function csvTogether(
-  files: readonly Pick<OpenSource, "file">[],
+  files: readonly Pick<OpenFile, "file">[],
   csv: CsvOptions,
 ): Promise<Together | undefined> {
   const header = await headerOf(files[0], csv);
@@ -31,7 +23,7 @@ export async function csvTogether(
 }
 
 /** Undefined for a file that is better read alone. */
-async function headerOf(one: Pick<OpenSource, "file"> | undefined, csv: CsvOptions): Promise<CsvHeader | undefined> {
+async function headerOf(one: Pick<OpenFile, "file"> | undefined, csv: CsvOptions): Promise<CsvHeader | undefined> {
   if (one === undefined || one.file.sizeBytes > LARGEST_TOGETHER_BYTES) return undefined;
   try {
     const header = await readHeader({ ...one, csv });
@@ -54,8 +46,8 @@ interface StagedFile {
 }
 
 /** @throws UnreadableFile when one of the files cannot be read */
-async function openCsvFiles(sources: readonly OpenSource[], header: CsvHeader): Promise<FilesTogether> {
-  const [{ connection, csv, number: first }] = sources as [OpenSource];
+async function openCsvFiles(sources: readonly OpenFile[], header: CsvHeader): Promise<FilesTogether> {
+  const [{ connection, csv, number: first }] = sources as [OpenFile];
   const [staged, rejects] = [`"__staged_${first}"`, `"__rejects_${first}_lines"`];
   const close = (): Promise<void> => connection.run(`drop table if exists ${staged}; drop table if exists ${rejects}`);
   const relation = csvRelation(
@@ -98,7 +90,7 @@ async function countRows(
 }
 
 function describeFiles(
-  sources: readonly OpenSource[],
+  sources: readonly OpenFile[],
   of: {
     readonly header: CsvHeader;
     readonly files: readonly StagedFile[];
@@ -108,7 +100,7 @@ function describeFiles(
   },
 ): FilesTogether {
   const { header, files, staged, close } = of;
-  const [{ connection, number: first }] = sources as [OpenSource];
+  const [{ connection, number: first }] = sources as [OpenFile];
   const common = {
     format: "csv",
     columns: header.names.map((name) => ({ name, type: "VARCHAR" })),

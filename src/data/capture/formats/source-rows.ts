@@ -1,6 +1,6 @@
 import type { Digest } from "#base";
-import type { AnalyticsConnection, Column } from "../analytics/analytics.ts";
-import type { SourceFile, SourceFormat } from "./source-file.ts";
+import type { AnalyticsConnection, Column } from "../../analytics/analytics.ts";
+import type { SourceFile, SourceFormat } from "../source-file.ts";
 
 /** How CSV is written; what is not said is `,`, `"`, `"`, with a header, in UTF-8. */
 export interface CsvOptions {
@@ -13,7 +13,7 @@ export interface CsvOptions {
   readonly nulls?: readonly string[] | undefined;
 }
 
-export interface OpenSource {
+export interface OpenFile {
   readonly connection: AnalyticsConnection;
   readonly file: SourceFile;
   readonly digest: Digest;

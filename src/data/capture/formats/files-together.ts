@@ -1,5 +1,5 @@
-import type { Column } from "../analytics/analytics.ts";
-import type { OpenSource, SourceRows } from "./source-rows.ts";
+import type { Column } from "../../analytics/analytics.ts";
+import type { OpenFile, SourceRows } from "./source-rows.ts";
 
 /** Beyond, a file has enough rows of its own for what each statement costs. */
 export const LARGEST_TOGETHER_BYTES = 8 << 20;
@@ -11,7 +11,7 @@ export interface Together {
   /** How many, from the first one on. */
   readonly count: number;
   /** @throws UnreadableFile when one of them cannot be read */
-  open(sources: readonly OpenSource[]): Promise<FilesTogether>;
+  open(sources: readonly OpenFile[]): Promise<FilesTogether>;
 }
 
 /** Files that are staged in one table. */

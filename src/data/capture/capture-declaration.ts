@@ -1,0 +1,63 @@
+import { z } from "zod";
+import { CHANGED_FILES } from "./ledger.ts";
+import { SOURCE_FORMATS } from "./source-file.ts";
+import { writeSchema } from "../write-declaration.ts";
+import { SCHEMA_MODES } from "./typed-rows.ts";
+
+const pattern = z.string().min(1);
+
+/** What a step with `capture` may say. */
+export const captureSchema = z.strictObject({
+  capture: z.strictObject({
+    files: z.union([pattern, z.array(pattern).min(1)]).describe("Path or glob below the project folder, or several."),
+    folder: z
+      .string()
+      .startsWith("/")
+      .optional()
+      .describe(
+        "Absolute folder that the patterns start from, when the files are outside the project: below one of `capture.folders` of esteira.yaml.",
+      ),
+    format: z
+      .enum(SOURCE_FORMATS)
+      .optional()
+      .describe("Default: what the file's name says; .gz and .zst are read through."),
+    changed: z
+      .enum(CHANGED_FILES)
+      .optional()
+      .describe(
+        "With `write: append`, what happens to the rows that a file brought before its content changed: supersede (default) takes them out in the version that brings the new ones, append leaves them (a file that is written over with new rows each time).",
+      ),
+    allow_empty: z
+      .boolean()
+      .optional()
+      .describe("True: a run that reads rows and can publish none of them is no failure. Default false."),
+    version_per: z
+      .enum(["run", "file"])
+      .optional()
+      .describe("One dataset version per run (default), or one per file, in order of their names."),
+    csv: z
+      .strictObject({
+        delimiter: z.string().min(1).max(4).optional(),
+        quote: z.string().length(1).optional(),
+        escape: z.string().length(1).optional(),
+        encoding: z.enum(["utf-8", "utf-16", "latin-1"]).optional(),
+        nulls: z.array(z.string()).min(1).optional(),
+      })
+      .optional()
+      .describe("How CSV is written, where it differs from comma, double quotes and UTF-8."),
+  }),
+  write: writeSchema.optional(),
+  contract: z.string().min(1).optional().describe("Data contract (ODCS 3.1) that every row must satisfy."),
+  schema_contract: z
+    .enum(SCHEMA_MODES)
+    .optional()
+    .describe(
+      "What happens to columns the dataset does not have: evolve (default) adds them, freeze holds the file back, discard_row holds the row back, discard_value drops the value.",
+    ),
+  quarantine: z
+    .strictObject({ max_rows: z.number().int().min(0).optional(), max_percent: z.number().min(0).max(100).optional() })
+    .optional()
+    .describe("Beyond these limits nothing is published."),
+});
+
+export type CaptureDeclaration = z.infer<typeof captureSchema>;

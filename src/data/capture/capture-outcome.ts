@@ -1,0 +1,135 @@
+import { formatQuantity } from "#base";
+import type { WriteTransaction } from "#metadata-store";
+import { clearCapturedFiles, moveCapturedFile, recordCapturedFiles, removeCapturedFiles } from "#metadata-store/data";
+import type { AttemptContext, StepOutcome } from "#pipeline";
+import { captureEmpty } from "../errors.ts";
+import type { CaptureDependencies, Captured } from "./capture.ts";
+import type { CaptureDeclaration } from "./capture-declaration.ts";
+import { recordQuarantine } from "./capture-quarantine.ts";
+import type { CapturedBatch, CapturePlan } from "./capture-run.ts";
+import type { SourceReading } from "./sources/source.ts";
+
+/** Said when all files are through: a later one may still end the run, and then nothing is published. */
+export function report(
+  attempt: AttemptContext<CaptureDeclaration>,
+  { files, quarantine, warnings, superseded, supersededRows, explanations }: Captured,
+): void {
+  const problems = new Map(quarantine.map((batch) => [batch.sourceDigest, batch]));
+  for (const file of files) {
+    const held = problems.get(file.digest);
+    if (held?.fileProblem !== undefined) attempt.log(`${file.path}: held back whole: ${held.fileProblem}`);
+    else
+      attempt.log(
+        `${file.path}: ${formatQuantity(file.rowsRead, "row")} read, ${file.rowsPublished} published, ${file.rowsQuarantined} in quarantine${rulesText(held?.rules)}`,
+      );
+    const explanation = explanations.get(file.path);
+    if (held !== undefined && held.fileProblem === undefined && explanation !== undefined)
+      attempt.log(`  ${explanation}`);
+  }
+  if (superseded.length > 0)
+    attempt.log(
+      `${formatQuantity(supersededRows, "row")} superseded: what ${formatQuantity(new Set(superseded.map(({ path }) => path)).size, "changed file", "changed files")} brought before`,
+    );
+  for (const [rule, count] of Object.entries(warnings))
+    if (count > 0)
+      attempt.log(
+        `warning: ${formatQuantity(count, "row breaks", "rows break")} ${rule} and ${count === 1 ? "is" : "are"} published`,
+      );
+}
+
+/** Nothing could be published, which the step does not allow. */
+export function isFruitless(attempt: AttemptContext<CaptureDeclaration>, captured: readonly CapturedBatch[]): boolean {
+  return attempt.declaration.capture.allow_empty !== true && captured.every(({ result }) => result.made === undefined);
+}
+
+/** @throws DATA_CAPTURE_EMPTY after what was held back is in the quarantine */
+export async function failEmpty(
+  { store }: CaptureDependencies,
+  attempt: AttemptContext<CaptureDeclaration>,
+  captured: readonly CapturedBatch[],
+): Promise<never> {
+  await store.write((transaction) =>
+    recordQuarantine(transaction, attempt, { captured, made: undefined, isReplaced: false }),
+  );
+  const problems = captured.flatMap(({ result }) =>
+    [...result.explanations].map(([path, reason]) => `${path}: ${reason}`),
+  );
+  const rules = new Set(
+    captured.flatMap(({ result }) => result.quarantine.flatMap((batch) => Object.keys(batch.rules))),
+  );
+  throw captureEmpty({
+    dataset: attempt.step,
+    files: captured.reduce((sum, { result }) => sum + result.files.length, 0),
+    rows: captured.reduce(
+      (sum, { result }) => sum + result.files.reduce((rows, { rowsRead }) => rows + rowsRead, 0),
+      0,
+    ),
+    problems,
+    isEncoding: [...rules].some((rule) => /unicode|encoding/.test(rule)),
+  });
+}
+
+function rulesText(rules: Readonly<Record<string, number>> | undefined): string {
+  const entries = Object.entries(rules ?? {});
+  return entries.length === 0 ? "" : ` (${entries.map(([rule, count]) => `${rule}: ${count}`).join(", ")})`;
+}
+
+/** The step's outcome, with what is written in the transaction that records its versions. */
+export function toOutcome(
+  dependencies: CaptureDependencies,
+  attempt: AttemptContext<CaptureDeclaration>,
+  { captured, plan }: { readonly captured: readonly CapturedBatch[]; readonly plan: CapturePlan },
+): StepOutcome {
+  const files = captured.flatMap(({ result }) => result.files);
+  const batches = captured.flatMap(({ result }) => result.quarantine);
+  const made = captured.flatMap(({ result }) => result.made ?? []);
+  const superseded = captured.flatMap((one) => one.result.superseded);
+  const supersededRows = captured.reduce((total, { result }) => total + result.supersededRows, 0);
+  const sum = (count: (file: (typeof files)[number]) => number): number =>
+    files.reduce((total, file) => total + count(file), 0);
+  const blocking = captured.flatMap(({ result }) =>
+    result.heldFiles.flatMap(({ path, reason, blocks }) => (blocks ? [`${path}: ${reason}`] : [])),
+  );
+  return {
+    status: "succeeded",
+    made,
+    facts: {
+      files: files.length,
+      filesHeldBack: batches.filter(({ fileProblem }) => fileProblem !== undefined).length,
+      read: sum(({ rowsRead }) => rowsRead),
+      published: sum(({ rowsPublished }) => rowsPublished),
+      quarantined: sum(({ rowsQuarantined }) => rowsQuarantined),
+      ...(superseded.length === 0 ? {} : { superseded: supersededRows }),
+    },
+    ...(blocking.length === 0 ? {} : { blocks: { reason: blocking.join("; ") } }),
+    alsoWrite: async (transaction) => {
+      const ledger = { project: attempt.project, dataset: attempt.step };
+      for (const { batch, result } of captured)
+        if (result.made !== undefined)
+          await dependencies.datasets.settle(transaction, {
+            project: batch.project,
+            asset: batch.dataset,
+            operationId: batch.operationId,
+          });
+      if (plan.disposition === "replace") await clearCapturedFiles(transaction, ledger);
+      else await removeCapturedFiles(transaction, { ...ledger, digests: superseded.map(({ digest }) => digest) });
+      await noteMoves(transaction, attempt, plan.reading.moved);
+      await recordCapturedFiles(transaction, files);
+      await recordQuarantine(transaction, attempt, {
+        captured,
+        made: made.at(-1),
+        isReplaced: plan.disposition === "replace",
+      });
+    },
+  };
+}
+
+/** Captured content that has another name now gets it in the ledger. */
+export async function noteMoves(
+  transaction: WriteTransaction,
+  attempt: AttemptContext<CaptureDeclaration>,
+  moved: SourceReading["moved"],
+): Promise<void> {
+  for (const file of moved)
+    await moveCapturedFile(transaction, { project: attempt.project, dataset: attempt.step, ...file });
+}

@@ -1,0 +1,74 @@
+import type { Json } from "#base";
+import type { AssetVersion } from "#metadata-store";
+import type { CapturedFile } from "#metadata-store/data";
+import type { AnalysisContext, AttemptContext, Problem } from "#pipeline";
+import type { WriteDisposition } from "../../dataset.ts";
+import type { IdentifiedFile } from "../capture.ts";
+
+/**
+ * Where the rows of a capture come from, as one step declares it. One file of this folder makes one kind of source.
+ *
+ * A source brings rows as files, whatever it reads them from: everything behind it (types, contract, quarantine,
+ * versions) is the same for all.
+ */
+export interface Source {
+  /** One line for plans, pages and lineage, without anything that is secret. */
+  readonly description: string;
+  /** What `esteira lint` says, without asking what is outside the project. */
+  analyse(context: AnalysisContext): Promise<SourceAnalysis>;
+  /** What a run would find, in one line, for `esteira plan`; nothing is read. */
+  preview(context: SourceContext): Promise<string>;
+  /**
+   * @throws what tells that the source cannot be reached, or not by these credentials
+   */
+  open(context: SourceContext): Promise<OpenSource>;
+}
+
+export interface SourceAnalysis {
+  readonly problems: readonly Problem[];
+  /** What tells that there may be something new; undefined when only reading tells: the step then always runs. */
+  readonly fingerprint: Json | undefined;
+}
+
+/** The dataset that a source is read for. */
+export interface SourceContext extends Pick<AttemptContext<unknown>, "project" | "step" | "projectFolder"> {
+  readonly position: SourcePosition;
+  /** How the step says that rows are written. */
+  readonly disposition: WriteDisposition;
+}
+
+/** What a dataset has of its source already. */
+export interface SourcePosition {
+  readonly ledger: readonly CapturedFile[];
+  /** Where the reading ended that the dataset's latest version holds; undefined to begin at the beginning. */
+  readonly cursor: () => Promise<Json | undefined>;
+  /** Undefined before the first version. */
+  readonly latest: AssetVersion | undefined;
+}
+
+/** States: open → closed. `read` is called once. */
+export interface OpenSource {
+  /**
+   * Everything that the position does not have. The same source, unchanged, gives the same bytes again, so that an
+   * attempt that follows a dead one finds what that one wrote.
+   */
+  read(reader: SourceReader): Promise<SourceReading>;
+  close(): Promise<void>;
+}
+
+/** What reads a source. */
+export interface SourceReader extends Pick<AttemptContext<unknown>, "workFolder" | "signal" | "log" | "progress"> {}
+
+/** What is new, as files to capture. */
+export interface SourceReading {
+  /** In the order in which they are captured. */
+  readonly files: readonly IdentifiedFile[];
+  /** Goes into the version that the files become, or stays unsaved with them. */
+  readonly cursor: Json | undefined;
+  /** Captured content that has another name now. */
+  readonly moved: readonly { readonly digest: string; readonly path: string }[];
+  /** For people, of what was found. */
+  readonly notes: readonly string[];
+  /** For people, when there is nothing to capture. */
+  readonly nothingNew: string;
+}
