@@ -3,14 +3,13 @@ import assert from "node:assert/strict";
 import { createHash, generateKeyPairSync } from "node:crypto";
 import { appendFile, copyFile, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { DatabaseSync } from "node:sqlite";
 import { it } from "node:test";
-import pg from "pg";
 import { openStorePlatform, provePlatformEvent, type StorePlatform, verifyPlatformAudit } from "#app";
 import { canonicalJson, newId, silentLog } from "#base";
 import { type ProjectConfig, readSettings, storeOnlyConfig } from "#config";
 import { checkProof } from "#governance";
 import { appendEvent, type StoreKind } from "#metadata-store";
+import { runSql } from "../setup/run-sql.ts";
 import { createPostgresSchema, describeStores, temporaryFolder } from "../setup/stores.ts";
 
 const SETTINGS = readSettings({ PATH: process.env["PATH"] ?? "" });
@@ -69,27 +68,6 @@ async function note(transaction: Parameters<typeof appendEvent>[0], index: numbe
     actor: "ana",
     data: { commit: `c${index}`, pipelineRuns: [] },
   });
-}
-
-async function runSql(address: string, statement: string): Promise<readonly Record<string, unknown>[]> {
-  if (!address.startsWith("postgres")) {
-    const database = new DatabaseSync(address);
-    try {
-      return /^\s*select/i.test(statement) ? database.prepare(statement).all() : (database.exec(statement), []);
-    } finally {
-      database.close();
-    }
-  }
-  const url = new URL(address);
-  const schema = url.searchParams.get("schema");
-  url.searchParams.delete("schema");
-  const client = new pg.Client({ connectionString: url.href, options: `-c search_path=${schema}` });
-  await client.connect();
-  try {
-    return (await client.query(statement)).rows as Record<string, unknown>[];
-  } finally {
-    await client.end();
-  }
 }
 
 const kinds = ({ log, rows }: Verification): readonly string[] => [

@@ -83,6 +83,9 @@ for (const name of kept) {
         );
         for (const step of ["orders_day", "days"])
           assert.match(said, new RegExp(`cached {2}${step} `), "the cache of the earlier program holds");
+        const { stdout: audit } = await runEsteira(folder, ["audit", "verify", "--json"]);
+        const { rows } = JSON.parse(audit) as { rows: { findings: readonly object[] } };
+        assert.deepEqual(rows.findings, [], "rows are what the events of the earlier program say");
         await readTracking(folder);
       });
     });

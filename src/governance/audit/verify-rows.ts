@@ -1,9 +1,11 @@
+import { digestOf } from "#base";
 import type { MetadataStore } from "#metadata-store";
 import {
   aliasKey,
   DECIDING_TABLES,
   type DecidingTable,
   deployedKey,
+  endpointKey,
   type Fact,
   getLastSequence,
   grantKey,
@@ -186,7 +188,13 @@ const CHANGES: Readonly<Record<string, Change>> = {
     rows.of("approval").set(id, { ...rows.of("approval").get(id), revokedBy: actor });
   },
   "key.registered": (rows, { subject }, data) => {
-    rows.of("signing_key").set(subject, { user: textOf(data["user"]), label: textOf(data["label"]), isRevoked: false });
+    rows.of("signing_key").set(subject, {
+      user: textOf(data["user"]),
+      label: textOf(data["label"]),
+      // A key is named by its own digest.
+      publicKey: `sha256:${subject}`,
+      isRevoked: false,
+    });
   },
   "key.revoked": (rows, { subject }) => {
     rows.of("signing_key").set(subject, { ...rows.of("signing_key").get(subject), isRevoked: true });
@@ -210,6 +218,26 @@ const CHANGES: Readonly<Record<string, Change>> = {
   "release.failed": tellRelease,
   "release.removed": (rows, { project }, data) => {
     rows.of("deployed").delete(placeOf(project, data));
+  },
+  "endpoint.changed": (rows, { project, subject }, data) => {
+    rows.of("endpoint").set(endpointKey(project, subject), {
+      modelVersionId: textOf(data["modelVersionId"]),
+      candidateVersionId: textOf(data["candidateVersionId"]) ?? null,
+      strategy: data["strategy"] === undefined ? undefined : digestOf(JSON.stringify(data["strategy"])),
+      isStopped: data["action"] === "stop",
+    });
+  },
+  "asset_version.made": (rows, { project, subject }, data) => {
+    rows.of("asset_version").set(String(data["id"]), {
+      project,
+      asset: subject,
+      kind: textOf(data["kind"]),
+      version: numberOf(data["version"]),
+      digest: textOf(data["digest"]),
+      stepRunId: textOf(data["stepRunId"]) ?? null,
+      content: textOf(data["content"]),
+      inputs: textOf(data["inputs"]),
+    });
   },
   "model_alias.set": (rows, { subject }, data) => {
     const key = aliasKey(subject, String(data["alias"]));

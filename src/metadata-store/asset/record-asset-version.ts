@@ -1,6 +1,7 @@
 import { type Digest, newId } from "#base";
 import type { WriteTransaction } from "../database.ts";
 import { appendEvent } from "../event/append-event.ts";
+import { inputsDigest, settledContent } from "../event/told-digest.ts";
 import { type AssetKind, type AssetVersion, toAssetVersion } from "./asset-version.ts";
 
 export interface NewAssetVersion {
@@ -107,6 +108,8 @@ export async function recordAssetVersion(
       digest: made.digest,
       stepRunId: made.stepRunId,
       rowCount: made.rowCount,
+      content: settledContent(row.content),
+      inputs: inputsDigest(made.inputs),
     },
   });
   return { version: toAssetVersion(row), created: true };

@@ -1,6 +1,6 @@
 import { digestOf } from "#base";
 import type { ReadTransaction } from "../database.ts";
-import { fingerprintOf, versionsDigest } from "../event/told-digest.ts";
+import { fingerprintOf, inputsDigest, settledContent, versionsDigest } from "../event/told-digest.ts";
 
 /** Tables whose rows decide what may pass, who may do it, and what runs. */
 export const DECIDING_TABLES = [
@@ -13,6 +13,8 @@ export const DECIDING_TABLES = [
   "release",
   "deployed",
   "registered_model_alias",
+  "endpoint",
+  "asset_version",
 ] as const;
 export type DecidingTable = (typeof DECIDING_TABLES)[number];
 
@@ -89,7 +91,12 @@ const READERS: Readonly<Record<DecidingTable, Reader>> = {
     const rows = await page(transaction.selectFrom("signing_key").selectAll().orderBy("id"), offset);
     return rows.map((row) => ({
       key: row.id,
-      facts: { user: row.user_name, label: row.label, isRevoked: row.revoked_at_ms !== null },
+      facts: {
+        user: row.user_name,
+        label: row.label,
+        publicKey: digestOf(Buffer.from(row.public_key, "base64")),
+        isRevoked: row.revoked_at_ms !== null,
+      },
     }));
   },
   async verdict(transaction, offset) {
@@ -149,7 +156,48 @@ const READERS: Readonly<Record<DecidingTable, Reader>> = {
       facts: { version: row.version },
     }));
   },
+  async endpoint(transaction, offset) {
+    const select = transaction.selectFrom("endpoint").selectAll();
+    const rows = await page(select.orderBy("project").orderBy("environment").orderBy("name"), offset);
+    return rows.map((row) => ({
+      key: endpointKey(row.project, `${row.environment}/${row.name}`),
+      facts: {
+        modelVersionId: row.model_version_id,
+        candidateVersionId: row.candidate_version_id,
+        strategy: digestOf(row.strategy),
+        isStopped: row.state === "stopped",
+      },
+    }));
+  },
+  async asset_version(transaction, offset) {
+    const rows = await page(transaction.selectFrom("asset_version").selectAll().orderBy("id"), offset);
+    const ids = rows.map(({ id }) => id);
+    const inputs =
+      ids.length === 0
+        ? []
+        : await transaction.selectFrom("asset_version_input").selectAll().where("version_id", "in", ids).execute();
+    const inputsOf = Map.groupBy(inputs, ({ version_id }) => version_id);
+    return rows.map((row) => ({
+      key: row.id,
+      facts: {
+        project: row.project,
+        asset: row.asset,
+        kind: row.kind,
+        version: row.version,
+        digest: row.digest,
+        stepRunId: row.step_run_id,
+        content: settledContent(row.content),
+        inputs: inputsDigest(
+          (inputsOf.get(row.id) ?? []).map(({ input_version_id, role }) => ({ versionId: input_version_id, role })),
+        ),
+      },
+    }));
+  },
 };
+
+export function endpointKey(project: string, subject: string): string {
+  return `${project}/${subject}`;
+}
 
 export function grantKey(user: string, project: string): string {
   return `${user} in ${project}`;

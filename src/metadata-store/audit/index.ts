@@ -7,6 +7,7 @@ export {
   type DecidingRow,
   type DecidingTable,
   deployedKey,
+  endpointKey,
   type Fact,
   grantKey,
   listDecidingRows,

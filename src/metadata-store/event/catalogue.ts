@@ -110,6 +110,9 @@ export interface EventCatalogue {
     readonly digest: string;
     readonly stepRunId: Text;
     readonly rowCount: number | undefined;
+    /** Digests of its content without its recipe, and of what it was made from. */
+    readonly content?: string;
+    readonly inputs?: string;
   };
   readonly "dataset.capture_asked": { readonly files: "all" | readonly string[] };
   readonly "dataset.dropped": { readonly version: number };

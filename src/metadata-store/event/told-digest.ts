@@ -17,3 +17,22 @@ export function versionsDigest(
   const lines = versions.map(({ versionId, digest, role }) => `${versionId} ${digest} ${role}`);
   return digestOf(lines.toSorted().join("\n"));
 }
+
+/** Digest of what a version was made from. */
+export function inputsDigest(inputs: readonly { readonly versionId: string; readonly role: string }[]): Digest {
+  return digestOf([...new Set(inputs.map(({ versionId, role }) => `${versionId} ${role}`))].toSorted().join("\n"));
+}
+
+/**
+ * Digest of the content of a version, as it is stored, but for its recipe: a version that was made before recipes gets
+ * one when its step makes it again.
+ */
+export function settledContent(stored: string): Digest {
+  try {
+    const { recipe: _recipe, ...content } = JSON.parse(stored) as { readonly recipe?: unknown };
+    return digestOf(JSON.stringify(content));
+  } catch {
+    // Somebody edited it.
+    return digestOf(stored);
+  }
+}

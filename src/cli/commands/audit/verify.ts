@@ -13,7 +13,7 @@ export const command: Command = {
   usage: "audit verify [--against FILE] [--key KEY] [--json]",
   summary: "Prove that nobody changed the event log, or a row that decides",
   description:
-    "Recomputes the log from its events and compares it with every signed checkpoint: those of the store, those that a git ref keeps, and those of --against. Then compares users, roles, tokens, approvals, verdicts, releases and aliases with what the events say of them. Names what was changed; ends with 1 then. Nothing is changed.",
+    "Recomputes the log from its events and compares it with every signed checkpoint: those of the store, those that a git ref keeps, and those of --against. Then compares users, roles, tokens, signing keys, approvals, verdicts, versions, releases, endpoints and aliases with what the events say of them. Names what was changed; ends with 1 then. Nothing is changed.",
   options: {
     ...commonOptions,
     against: { type: "string", value: "FILE", help: "Also checkpoints that somebody else kept." },
