@@ -31,7 +31,7 @@ try {
 /** Median milliseconds of user and system time of the command and its children. */
 function measure(words: readonly string[]): number {
   const script =
-    "import os,subprocess,sys\nsubprocess.run(sys.argv[1:],stdout=subprocess.DEVNULL,check=True)\nt=os.times()\nprint((t.children_user+t.children_system)*1000)";
+    "import resource,subprocess,sys\nsubprocess.run(sys.argv[1:],stdout=subprocess.DEVNULL,check=True)\nt=resource.getrusage(resource.RUSAGE_CHILDREN)\nprint((t.ru_utime+t.ru_stime)*1000)";
   const times = Array.from({ length: Number(values.runs) }, () => {
     const { stdout, stderr, status } = spawnSync("python3", ["-c", script, join(ROOT, "bin/esteira"), ...words], {
       cwd: folder,

