@@ -102,6 +102,7 @@ export interface EndpointTrial {
     | "alert"
     | "failure_share"
     | "latency"
+    | "rules"
     | "no_traffic"
     | "passed"
     | "rehearsed"

@@ -117,7 +117,7 @@ export type {
 } from "./pipeline.ts";
 export type { ChainLink, PredictionDetail, PredictionSummary } from "./prediction.ts";
 export type { ApiProblem } from "./problem.ts";
-export type { Environment, Release, ReleaseStatus, Rollback } from "./release.ts";
+export type { Environment, Release, ReleaseStatus, Rollback, UnisolatedRelease } from "./release.ts";
 export type { Session } from "./session.ts";
 export type {
   Acknowledged,

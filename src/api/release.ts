@@ -36,6 +36,17 @@ export interface Environment {
   readonly bind: "recipe" | "version";
   /** The live release of each asset. */
   readonly live: readonly Release[];
+  /** Of a protected environment: what is live there though it was made by a process without a sandbox. */
+  readonly unisolated: readonly UnisolatedRelease[];
+}
+
+/** A live release, and what of it was made without a sandbox: itself, or a version it was made from. */
+export interface UnisolatedRelease {
+  readonly asset: string;
+  readonly version: number;
+  readonly made: string;
+  readonly madeVersion: number;
+  readonly level: "none" | "user";
 }
 
 /** Body of `POST releases/rollback`. */

@@ -19,7 +19,7 @@ import type { Load, NewPipelineRun, PipelineDetail, PipelineEdge, PipelineParam,
 import type { ChainLink, PredictionDetail, PredictionSummary } from "./prediction.ts";
 import type { ApiProblem } from "./problem.ts";
 import type { NamedRecipe, RecipeChange, RecipeDifference, RecipePart } from "./recipe.ts";
-import type { Environment, Release, ReleaseStatus, Rollback } from "./release.ts";
+import type { Environment, Release, ReleaseStatus, Rollback, UnisolatedRelease } from "./release.ts";
 import type { EnvironmentRules, RuleChange, RuleName, RulesVersion } from "./rules.ts";
 import type { Session } from "./session.ts";
 import type { NewSigningKey, SigningKey, SigningKeys } from "./signing-key.ts";
@@ -423,7 +423,7 @@ export const endpointTrialSchema: z.ZodType<EndpointTrial> = z.object({
   "untilMs": z.number(),
   "endedAtMs": z.number().optional(),
   "outcome": z.enum(["promoted", "aborted", "ended", "replaced"]).optional().describe("Undefined while it goes on."),
-  "reason": z.enum(["failures", "alert", "failure_share", "latency", "no_traffic", "passed", "rehearsed", "watching", "waiting_for_traffic", "replaced"]).describe("Why it ended, or goes on."),
+  "reason": z.enum(["failures", "alert", "failure_share", "latency", "rules", "no_traffic", "passed", "rehearsed", "watching", "waiting_for_traffic", "replaced"]).describe("Why it ended, or goes on."),
   "explanation": z.string().describe("The reason as a sentence."),
   "minRequests": z.number(),
   "arms": z.array(trialArmSchema),
@@ -1012,11 +1012,20 @@ export const recipeDifferenceSchema: z.ZodType<RecipeDifference> = z.object({
   "changes": z.array(recipeChangeSchema),
 }).describe("Two recipes of one asset, and what differs.");
 
+export const unisolatedReleaseSchema: z.ZodType<UnisolatedRelease> = z.object({
+  "asset": z.string(),
+  "version": z.number(),
+  "made": z.string(),
+  "madeVersion": z.number(),
+  "level": z.enum(["none", "user"]),
+}).describe("A live release, and what of it was made without a sandbox: itself, or a version it was made from.");
+
 export const environmentSchema: z.ZodType<Environment> = z.object({
   "name": z.string(),
   "requiredApprovals": z.number().describe("Approvals that must be given before something is deployed here."),
   "bind": z.enum(["recipe", "version"]).describe("What an approval binds to: the notebook or code source, or each version."),
   "live": z.array(releaseSchema).describe("The live release of each asset."),
+  "unisolated": z.array(unisolatedReleaseSchema).describe("Of a protected environment: what is live there though it was made by a process without a sandbox."),
 });
 
 export const rollbackSchema: z.ZodType<Rollback> = z.object({

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { fileURLToPath } from "node:url";
 import { PROJECT_FILE, type Settings } from "#config";
 import { type Analytics, createAnalytics, createDatasets, type Datasets } from "#data";
-import { createDelivery, type Delivery, PRODUCTION } from "#delivery";
+import { createDelivery, type Delivery, isolationOfModels, PRODUCTION } from "#delivery";
 import {
   certificateVariables,
   createGit,
@@ -120,10 +120,20 @@ export function createParts(platform: StorePlatform, settings: Settings): Parts 
     trainingNulls: createTrainingNulls({ store, objects }),
     python: {
       environments,
-      workers: createWorkers({ executor, workFolder: below("work") }),
+      workers: createWorkers({
+        executor,
+        workFolder: below("work"),
+        isolation: () => isolationOfModels(rules.current()),
+      }),
       locate: (version) => locateModel(version, { objects, folder: below("cache/models") }),
       cacheFolder: below("cache/bytecode"),
       memoryBytes: config.serving.memory,
+    },
+    takeOver: {
+      problem: async ({ environment, endpoint }, versionId) =>
+        (await delivery.standing(project)).find(
+          (each) => each.environment === environment && each.endpoint === endpoint && each.versionId === versionId,
+        )?.problem,
     },
     alerts: { openSince: (key, sinceMs) => monitoring.openSince(key, sinceMs) },
   });
@@ -154,6 +164,23 @@ export function createParts(platform: StorePlatform, settings: Settings): Parts 
     fileAuthors: (sinceMs) => git.fileAuthors(config.folder, PROJECT_FILE, sinceMs),
   });
   const approvals = createApprovalCheck({ store, objects, clock, commitAuthors, rules });
+  const delivery = createDelivery({
+    store,
+    objects,
+    services,
+    models: serving.target,
+    environments: config.environments.map((environment) => ({
+      ...environment,
+      get sandbox() {
+        return rules.current().some(({ name, sandbox }) => name === environment.name && sandbox);
+      },
+    })),
+    approvals,
+    folder: below("releases"),
+    searchPath: settings.searchPath,
+    clock,
+    log,
+  });
   return {
     ...wiredBefore(platform),
     analytics,
@@ -164,23 +191,7 @@ export function createParts(platform: StorePlatform, settings: Settings): Parts 
     serving,
     monitoring,
     services,
-    delivery: createDelivery({
-      store,
-      objects,
-      services,
-      models: serving.target,
-      environments: config.environments.map((environment) => ({
-        ...environment,
-        get sandbox() {
-          return rules.current().some(({ name, sandbox }) => name === environment.name && sandbox);
-        },
-      })),
-      approvals,
-      folder: below("releases"),
-      searchPath: settings.searchPath,
-      clock,
-      log,
-    }),
+    delivery,
     git,
     commitAuthors,
     approvals,

@@ -74,15 +74,7 @@ export async function loadProjectConfig(folder: string, storeFolder?: string): P
   return {
     ...value,
     folder,
-    environments: Object.entries(value.environments).map(([name, environment]) => ({
-      name,
-      approvals: environment?.approvals ?? 0,
-      bind: environment?.bind === "source" ? "recipe" : (environment?.bind ?? "version"),
-      sandbox: environment?.sandbox ?? false,
-      signed: environment?.signed ?? false,
-      reviewers: environment?.reviewers === undefined ? undefined : [...new Set(environment.reviewers)].toSorted(),
-      freeze: environment?.freeze ?? [],
-    })),
+    environments: Object.entries(value.environments).map(([name, environment]) => toEnvironment(name, environment)),
     audit: {
       ...value.audit,
       ...(value.audit.key === undefined ? {} : { key: resolve(folder, value.audit.key) }),
@@ -94,6 +86,21 @@ export async function loadProjectConfig(folder: string, storeFolder?: string): P
         ? (value.store.metadata ?? join(store, "metadata.sqlite"))
         : join(store, "metadata.sqlite"),
     bucket: storeFolder === undefined ? toBucket(value.store) : undefined,
+  };
+}
+
+function toEnvironment(name: string, environment: ProjectFile["environments"][string]): EnvironmentConfig {
+  const none = { approvals: 0, bind: "version", sandbox: false, signed: false, freeze: [] } as const;
+  if (environment === null) return { ...none, name, reviewers: undefined };
+  const { approvals, bind, sandbox, isolation, signed, reviewers, freeze } = environment;
+  return {
+    name,
+    approvals,
+    bind: bind === "source" ? "recipe" : bind,
+    sandbox: sandbox || isolation === "sandbox",
+    signed,
+    reviewers: reviewers === undefined ? undefined : [...new Set(reviewers)].toSorted(),
+    freeze,
   };
 }
 

@@ -84,6 +84,10 @@ const environmentSchema = z
       .describe(
         "Steps of a pipeline that deploys to this environment, and the releases themselves, run their processes in a sandbox, or not at all where there is none; what was made without one is not deployed here. Default false.",
       ),
+    isolation: z
+      .enum(["none", "sandbox"])
+      .optional()
+      .describe("`sandbox`: the same as `sandbox: true`. Default none: nothing is required."),
     signed: z
       .boolean()
       .default(false)
@@ -100,6 +104,10 @@ const environmentSchema = z
       .max(100)
       .default([])
       .describe("Times in which nothing new is deployed; what ran there before can be brought back."),
+  })
+  .refine(({ sandbox, isolation }) => !(sandbox && isolation === "none"), {
+    error: "`isolation: none` and `sandbox: true` contradict each other: leave one out",
+    path: ["isolation"],
   })
   .refine(
     ({ approvals, reviewers }) => reviewers === undefined || new Set(reviewers).size >= approvals,

@@ -25,7 +25,7 @@ import {
 import type { Blobs } from "#storage";
 import type { Services } from "#executors";
 import { type Environment, findEnvironment, PRODUCTION } from "./environment.ts";
-import { assertIsolated } from "./isolation-check.ts";
+import { assertIsolated, findWeakness } from "./isolation-check.ts";
 import { nothingDeployed, notApproved, releaseMissing, versionMissing } from "./errors.ts";
 import { findKeptDeployment, stateOf } from "./kept-deployment.ts";
 import { type ApprovalCheck, type ModelTarget, type TargetState } from "./ports.ts";
@@ -108,7 +108,8 @@ export interface Delivery {
    *
    * The rules of the environment hold for it as for a deployment, but for a freeze.
    *
-   * @throws DELIVERY_NOTHING_DEPLOYED, DELIVERY_RELEASE_MISSING, DELIVERY_NOT_APPROVED, and what `deploy` throws
+   * @throws DELIVERY_NOTHING_DEPLOYED, DELIVERY_RELEASE_MISSING, DELIVERY_ISOLATION_TOO_WEAK, DELIVERY_NOT_APPROVED,
+   *   and what `deploy` throws
    */
   rollback(
     request: {
@@ -187,8 +188,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
   return {
     environments,
     async deploy(request, watch) {
-      const environment = findEnvironment(environments, request.environment);
-      await store.read((transaction) => assertIsolated(transaction, environment, request.version));
+      await assertIsolated(request.version, findEnvironment(environments, request.environment), store);
       const begun = await store.read((transaction) => getDeployment(transaction, request));
       const kept = begun === undefined ? await findKeptDeployment(request, options) : undefined;
       if (kept !== undefined) {
@@ -286,6 +286,7 @@ async function crownTried(project: string, options: DeliveryOptions): Promise<nu
       version: await getAssetVersion(transaction, { id: deployed.versionId }),
     }));
     if (release === undefined || version?.kind !== "model" || !(await answersNow(release, version, options))) continue;
+    if (!(await isAllowed(version, options))) continue;
     if (
       await store.write((transaction) =>
         crownVersion(transaction, version, { atMs: clock.now(), actor: release.createdBy }),
@@ -294,6 +295,12 @@ async function crownTried(project: string, options: DeliveryOptions): Promise<nu
       moved++;
   }
   return moved;
+}
+
+/** False for what is live in production and could not be deployed there now: rules were raised since. */
+async function isAllowed(version: AssetVersion, { environments, store }: DeliveryOptions): Promise<boolean> {
+  const production = environments.find(({ name }) => name === PRODUCTION);
+  return production === undefined || (await findWeakness(version, production, store)) === undefined;
 }
 
 /** @throws DELIVERY_NOT_APPROVED when the rules of the environment do not let a release back in */
@@ -305,6 +312,7 @@ async function assertApproved(
   const { project, environment, asset } = release;
   const version = await store.read((transaction) => getAssetVersion(transaction, { id: release.versionId }));
   if (version === undefined) throw versionMissing({ asset });
+  await assertIsolated(version, findEnvironment(environments, environment), store);
   const decision = await approvals.check({
     project,
     environment,

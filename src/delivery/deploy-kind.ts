@@ -7,6 +7,7 @@ import type { AnalysisContext, AttemptContext, Problem, StepAnalysis, StepKind, 
 import type { Delivery, FinishedDeployment } from "./delivery.ts";
 import { findEnvironment } from "./environment.ts";
 import { assetNotDeployable, notApproved, versionMissing } from "./errors.ts";
+import { assertIsolated } from "./isolation-check.ts";
 import type { ApprovalCheck } from "./ports.ts";
 import { type ReleaseSettings, settingsAsJson } from "./release-settings.ts";
 import { type StrategyDeclaration, strategySchema } from "./strategy.ts";
@@ -184,10 +185,11 @@ async function execute(attempt: AttemptContext<DeployDeclaration>, options: Depl
 async function checkApproval(
   attempt: AttemptContext<DeployDeclaration>,
   subject: { readonly version: AssetVersion; readonly environment: string },
-  { delivery, approvals }: DeployKindOptions,
+  { store, delivery, approvals }: DeployKindOptions,
 ): Promise<StepOutcome | undefined> {
   const { version, environment } = subject;
   const rules = findEnvironment(delivery.environments, environment);
+  await assertIsolated(version, rules, store);
   const decision = await approvals.check({
     project: attempt.project,
     environment,

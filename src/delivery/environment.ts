@@ -36,6 +36,11 @@ export function isolationOfPipeline(
   return strict === undefined ? undefined : isolationOf(strict);
 }
 
+/** What the processes of models must have: one serves every environment that has its version. */
+export function isolationOfModels(environments: readonly Environment[]): IsolationDemand | undefined {
+  return environments.map(isolationOf).find((demand) => demand !== undefined);
+}
+
 /** @throws DELIVERY_ENVIRONMENT_UNKNOWN with the nearest name */
 export function findEnvironment(environments: readonly Environment[], name: string): Environment {
   const found = environments.find((environment) => environment.name === name);

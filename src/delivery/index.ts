@@ -8,7 +8,7 @@ export {
   type StandingRelease,
 } from "./delivery.ts";
 export { createDeployKind, type DeployDeclaration, type DeployKindOptions } from "./deploy-kind.ts";
-export { type Environment, PRODUCTION, isolationOfPipeline } from "./environment.ts";
+export { type Environment, PRODUCTION, isolationOfModels, isolationOfPipeline } from "./environment.ts";
 export type {
   ApprovalCheck,
   ApprovalDecision,

@@ -20,4 +20,5 @@ export { registerPipelines } from "./register-pipelines.ts";
 export type { RunAhead } from "./runs-ahead.ts";
 export { createTreeStorage } from "./tree-storage.ts";
 export { type FiredTrigger, fireTrigger } from "./trigger.ts";
+export { findWeaklyMade, type WeaklyMade } from "./query/version-isolation.ts";
 export { createPastRuns } from "./query/past-runs.ts";

@@ -1,5 +1,6 @@
 import type { Clock, Digest, Json } from "#base";
-import { appendEvent, type AssetVersion, type MetadataStore } from "#metadata-store";
+import { findWeaklyMade } from "#engine";
+import { appendEvent, type AssetVersion, type MetadataStore, type ReadTransaction } from "#metadata-store";
 import {
   type ApprovalSubject,
   closeApprovalRequest,
@@ -116,6 +117,19 @@ function refuse(key: string, reason: string): ProtectionDecision {
   return { open: false, refused: true, gate: { key, reason } };
 }
 
+/** What of a version was made with less isolation than an environment requires; undefined when nothing. */
+export async function explainWeakness(
+  transaction: ReadTransaction,
+  version: AssetVersion,
+  { sandbox }: Pick<EnvironmentRules, "sandbox">,
+): Promise<string | undefined> {
+  if (!sandbox) return undefined;
+  const weak = await findWeaklyMade(transaction, version, "sandbox");
+  if (weak === undefined) return undefined;
+  const { version: made, level } = weak;
+  return `${made.asset} ${made.version} ${level === undefined ? "does not say how it was made" : `was made with "${level}"`}`;
+}
+
 interface Judged {
   readonly binding: Binding;
   readonly authors: readonly string[];
@@ -130,6 +144,12 @@ async function judge(
   options: ApprovalCheckOptions,
 ): Promise<ProtectionDecision | Judged> {
   const { store, clock } = options;
+  const weak = await store.read((transaction) => explainWeakness(transaction, version, rules));
+  if (weak !== undefined)
+    return refuse(
+      `isolation:${environment}`,
+      `${environment} requires a sandbox of what runs there and of what it was made from: ${weak}`,
+    );
   if (rules.approvals === 0) return { open: true, approvedBy: [], digest: undefined };
   const verdict = await store.read((transaction) => getVerdict(transaction, version.id));
   const recipe = rules.bind === "recipe" && verdict?.passed === true;

@@ -1,6 +1,7 @@
 import { getAssetVersion, type ReadTransaction } from "#metadata-store";
 import { listDeployed } from "#metadata-store/delivery";
 import type { Promotion, PromotionCheck } from "#registry";
+import { explainWeakness } from "./approval-check.ts";
 import { listRulesEvents } from "./rules-history.ts";
 import { readVersions } from "./rules.ts";
 
@@ -32,7 +33,15 @@ export function createPromotionCheck(): PromotionCheck {
           environment: PRODUCTION,
           asset: asset.asset,
         });
-        if (deployed.some(({ versionId }) => versionId === asset.id)) return undefined;
+        if (deployed.some(({ versionId }) => versionId === asset.id)) {
+          const rules = (await readVersions(transaction, { project: asset.project, environment: PRODUCTION })).at(-1);
+          const weak = rules && (await explainWeakness(transaction, asset, rules.rules));
+          if (weak === undefined) return undefined;
+          return {
+            reason: `${PRODUCTION} requires a sandbox of what it runs and of what that was made from: ${weak}.`,
+            hint: "Make it again where there is a sandbox, and deploy that.",
+          };
+        }
         return {
           reason: `"${alias}" follows what production runs, and ${name} version ${version.version} is not deployed there.`,
           hint: `Let a reviewer approve it (esteira approve ${asset.digest} --environment ${PRODUCTION}) and deploy it: the deployment moves the alias.`,

@@ -5,7 +5,7 @@ import { type EndpointKey, getEndpoint, saveEndpoint } from "#metadata-store/ser
 import type { Endpoints } from "./endpoints.ts";
 import { modelMissing } from "./errors.ts";
 import type { LoadedModels } from "./loaded-model.ts";
-import type { AlertWatch } from "./ports.ts";
+import type { AlertWatch, TakeOverCheck } from "./ports.ts";
 import { parseStrategy } from "./strategy.ts";
 import { reportTrials, settleTrial, settleTrials, type TrialReport } from "./trials.ts";
 
@@ -30,6 +30,8 @@ export interface ModelTargetOptions {
   readonly clock?: Clock;
   /** Without it, a trial never ends early. */
   readonly alerts?: AlertWatch;
+  /** Without it, a trial that went well takes over. */
+  readonly takeOver?: TakeOverCheck;
 }
 
 /**

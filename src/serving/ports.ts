@@ -54,3 +54,15 @@ export interface AlertWatch {
     sinceMs: number,
   ): Promise<boolean>;
 }
+
+/**
+ * Whether a version that is tried may still answer alone in its environment, whose rules may have been raised since.
+ * Declared here, implemented over `delivery`.
+ */
+export interface TakeOverCheck {
+  /** What speaks against it; undefined when nothing does. */
+  problem(
+    endpoint: { readonly project: string; readonly environment: string; readonly endpoint: string },
+    versionId: string,
+  ): Promise<string | undefined>;
+}

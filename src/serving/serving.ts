@@ -5,7 +5,7 @@ import type { Blobs } from "#storage";
 import { createEndpoints, type Endpoints } from "./endpoints.ts";
 import { createLoadedModels } from "./loaded-model.ts";
 import { createModelTarget, type ServingTarget } from "./model-target.ts";
-import type { AlertWatch, OnlineFeatures, TrainingNulls } from "./ports.ts";
+import type { AlertWatch, OnlineFeatures, TrainingNulls, TakeOverCheck } from "./ports.ts";
 import { createPredictionLog } from "./prediction-log.ts";
 import { createScorer } from "./scorer.ts";
 import { createOnnxPool } from "./runtime/onnx/onnx-pool.ts";
@@ -29,6 +29,7 @@ export interface ServingOptions {
   readonly python?: PythonServing;
   readonly features?: OnlineFeatures;
   readonly alerts?: AlertWatch;
+  readonly takeOver?: TakeOverCheck;
   readonly trainingNulls?: TrainingNulls;
   readonly metrics?: Metrics;
 }
@@ -81,6 +82,7 @@ export function createServing(options: ServingOptions): Serving {
       log,
       clock,
       ...(options.alerts === undefined ? {} : { alerts: options.alerts }),
+      ...(options.takeOver === undefined ? {} : { takeOver: options.takeOver }),
     }),
     scorer: createScorer({ models }),
     async close() {

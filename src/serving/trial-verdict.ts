@@ -5,6 +5,7 @@ import { durationQuantile, failureShare, failuresOf } from "./trial-figures.ts";
 export const TRIAL_REASONS = [
   "failures",
   "alert",
+  "rules",
   "failure_share",
   "latency",
   "no_traffic",
@@ -27,6 +28,8 @@ export interface TrialVerdict {
   readonly stableShare: number;
   readonly p95Ms?: number | undefined;
   readonly maxP95Ms?: number | undefined;
+  /** What the rules of the environment say against it. */
+  readonly problem?: string | undefined;
 }
 
 /** Failures among the first requests that end a trial at once. */
@@ -94,11 +97,14 @@ export function explainVerdict({
   stableShare,
   p95Ms,
   maxP95Ms,
+  problem,
 }: TrialVerdict): string {
   const failed = `${failures} of the candidate's ${requests} requests failed`;
   switch (reason) {
     case "alert":
       return `an alert opened on the endpoint; ${failed}`;
+    case "rules":
+      return `the environment does not let it take over: ${problem ?? "its rules were raised"}`;
     case "failures":
       return `${failed}, of the stable version's ${percent(stableShare)}`;
     case "failure_share":

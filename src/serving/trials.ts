@@ -12,7 +12,7 @@ import {
   saveEndpoint,
 } from "#metadata-store/serving";
 import type { Endpoints } from "./endpoints.ts";
-import type { AlertWatch } from "./ports.ts";
+import type { AlertWatch, TakeOverCheck } from "./ports.ts";
 import { durationQuantile } from "./trial-figures.ts";
 import { explainVerdict, judgeTrial, type TrialReason, type TrialVerdict } from "./trial-verdict.ts";
 
@@ -22,6 +22,7 @@ export interface TrialOptions {
   readonly log: Log;
   readonly clock?: Clock;
   readonly alerts?: AlertWatch;
+  readonly takeOver?: TakeOverCheck;
 }
 
 /** What one arm of a trial did. */
@@ -131,14 +132,16 @@ async function openTrial(store: MetadataStore, endpoint: Tried, key: EndpointKey
 }
 
 async function judge(
-  { alerts, clock = systemClock }: TrialOptions,
+  { alerts, takeOver, clock = systemClock }: TrialOptions,
   trial: EndpointTrial | undefined,
   key: EndpointKey,
 ): Promise<TrialVerdict | undefined> {
   if (trial === undefined || trial.strategy.kind === "direct") return undefined;
   const { strategy, figures } = trial;
   const alarmed = strategy.rollbackOnAlert && (await alerts?.openSince(key, strategy.sinceMs)) === true;
-  return judgeTrial({ strategy, figures, alarmed, nowMs: clock.now() });
+  const verdict = judgeTrial({ strategy, figures, alarmed, nowMs: clock.now() });
+  const problem = verdict.action === "promote" ? await takeOver?.problem(key, trial.candidateVersionId) : undefined;
+  return problem === undefined ? verdict : { ...verdict, action: "abort", reason: "rules", problem };
 }
 
 /** @returns false when somebody else changed the endpoint meanwhile */

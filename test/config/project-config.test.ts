@@ -91,3 +91,19 @@ describe("settings", () => {
     assert.equal(readSettings({ TERM: "xterm" }, true).color, true);
   });
 });
+
+describe("isolation of an environment", () => {
+  it("is the rule `sandbox` by another name, and not both", async () => {
+    const { environments } = await loadProjectConfig(
+      await project("name: p\nenvironments:\n  a: { isolation: sandbox }\n  b: { isolation: none }\n  c:\n"),
+    );
+    assert.deepEqual(
+      environments.map(({ sandbox }) => sandbox),
+      [true, false, false],
+    );
+    await assert.rejects(
+      loadProjectConfig(await project("name: p\nenvironments:\n  a: { isolation: none, sandbox: true }\n")),
+      /esteira.yaml:3:19 .*contradict each other/,
+    );
+  });
+});

@@ -37,6 +37,7 @@ export async function registerModel(
     readonly change?: object;
     readonly inputs?: readonly { versionId: string; role: string }[];
     readonly record?: object;
+    readonly isolation?: string;
   } = {},
 ): Promise<AssetVersion> {
   const { model } = await readCase(options.describedBy ?? file);
@@ -47,6 +48,7 @@ export async function registerModel(
     model: { ...model, ...options.change },
     registered: { name: options.asset ?? "delay" },
     record: options.record ?? {},
+    ...(options.isolation === undefined ? {} : { isolation: options.isolation }),
   };
   const made = await store.write((transaction) =>
     recordAssetVersion(transaction, {

@@ -559,6 +559,7 @@ export const en = {
   "trialOutcome.ended": "Ended:",
   "trialOutcome.replaced": "Ended:",
   "trialReason.failures": "{failed} of the candidate's {requests} requests failed.",
+  "trialReason.rules": "the rules of the environment do not let it take over.",
   "trialReason.alert": "an alert opened on the endpoint.",
   "trialReason.failure_share":
     "{failed} of the candidate's {requests} requests failed, more than of the stable version's.",

@@ -560,6 +560,7 @@ export const ptBR: Readonly<Record<keyof typeof en, string>> = {
   "trialOutcome.ended": "Encerrado:",
   "trialOutcome.replaced": "Encerrado:",
   "trialReason.failures": "{failed} das {requests} requisições da candidata falharam.",
+  "trialReason.rules": "as regras do ambiente não deixam que ela assuma.",
   "trialReason.alert": "um alerta foi aberto no endpoint.",
   "trialReason.failure_share":
     "{failed} das {requests} requisições da candidata falharam, mais que as da versão estável.",

@@ -1,6 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import type { Environment, Release, VersionReference } from "#api";
+import { isolationMessages } from "../messages/isolation.ts";
 import { deployedItem, releaseChanges } from "../models/release-changes.ts";
 import { address } from "../routes/address.ts";
 import { commands } from "../services/commands.ts";
@@ -58,7 +59,7 @@ function LiveItem({ release }: { readonly release: Release }) {
 }
 
 function EnvironmentPanel({ environment }: { readonly environment: Environment }) {
-  const { t } = useLanguage();
+  const { t, language } = useLanguage();
   const rule =
     environment.requiredApprovals === 0
       ? t("environment.open")
@@ -68,6 +69,15 @@ function EnvironmentPanel({ environment }: { readonly environment: Environment }
   return (
     <Panel title={environment.name} icon="release" flush>
       <p className="panel-note">{rule}</p>
+      {environment.unisolated.map((each) => (
+        <div key={each.asset} className="note tone-bad">
+          {isolationMessages[language]({
+            release: `${each.asset} v${each.version}`,
+            made: `${each.made} v${each.madeVersion}`,
+            level: each.level,
+          })}
+        </div>
+      ))}
       <ul className="attention-list">
         {environment.live.map((release) => (
           <li key={release.id}>

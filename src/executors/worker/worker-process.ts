@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { newId } from "#base";
 import type { Executor, ProcessHandle } from "#engine";
-import type { ProcessResult } from "#pipeline";
+import type { IsolationDemand, ProcessResult } from "#pipeline";
 import { workerSilent } from "../errors.ts";
 import { createFrameReader, formatFrame, type ReceivedFrame, type WorkerFrame } from "./worker-frame.ts";
 
@@ -53,7 +53,12 @@ const LAST_CHARACTERS = 4000;
  * @param options.executor where workers run, as isolated as it can
  * @param options.workFolder folder below which the executor gives each process its HOME
  */
-export function createWorkers(options: { readonly executor: Executor; readonly workFolder: string }): Workers {
+export function createWorkers(options: {
+  readonly executor: Executor;
+  readonly workFolder: string;
+  /** What is asked of each; default the strongest there is. */
+  readonly isolation?: () => IsolationDemand | undefined;
+}): Workers {
   const { executor, workFolder } = options;
   return {
     async start(plan) {
@@ -65,6 +70,7 @@ export function createWorkers(options: { readonly executor: Executor; readonly w
       const workingFolder = join(workFolder, id);
       try {
         for (const path of [workingFolder, ...plan.writable]) await mkdir(path, { recursive: true });
+        const isolation = options.isolation?.();
         const handle = await executor.submit(
           {
             attemptId: id,
@@ -74,6 +80,7 @@ export function createWorkers(options: { readonly executor: Executor; readonly w
             readable: plan.readable,
             writable: [...plan.writable, folder],
             network: false,
+            ...(isolation === undefined ? {} : { isolation }),
             gracePeriodMs: 0,
             onOutput: (_, text) => output.add(text),
           },

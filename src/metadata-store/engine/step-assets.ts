@@ -45,21 +45,35 @@ export async function putStepOutputs(
   }
 }
 
-/** Facts of the step runs that gave a version, newest first: equal content may have been made more than once. */
+const IDS_A_STATEMENT = 500;
+const MOST_MAKERS = 10_000;
+
+/**
+ * Facts of the step runs that gave versions and say how their processes were isolated, by version: equal content may
+ * have been made more than once.
+ */
 export async function listFactsOfMakers(
   transaction: ReadTransaction,
-  versionId: string,
-): Promise<readonly Readonly<Record<string, unknown>>[]> {
-  const rows = await transaction
-    .selectFrom("step_output")
-    .innerJoin("step_run", "step_run.id", "step_output.step_run_id")
-    .select("step_run.facts")
-    .where("step_output.version_id", "=", versionId)
-    .where("step_run.status", "=", "succeeded")
-    .orderBy("step_run.id", "desc")
-    .limit(100)
-    .execute();
-  return rows.map(({ facts }) => (facts === null ? {} : (JSON.parse(facts) as Record<string, unknown>)));
+  versionIds: readonly string[],
+): Promise<ReadonlyMap<string, readonly Readonly<Record<string, unknown>>[]>> {
+  const found = new Map<string, Readonly<Record<string, unknown>>[]>();
+  for (let from = 0; from < versionIds.length; from += IDS_A_STATEMENT) {
+    const rows = await transaction
+      .selectFrom("step_output")
+      .innerJoin("step_run", "step_run.id", "step_output.step_run_id")
+      .select(["step_output.version_id", "step_run.facts"])
+      .where("step_output.version_id", "in", versionIds.slice(from, from + IDS_A_STATEMENT))
+      .where("step_run.status", "=", "succeeded")
+      .where("step_run.facts", "like", '%"isolation":%')
+      .orderBy("step_run.id", "desc")
+      .limit(MOST_MAKERS)
+      .execute();
+    for (const { version_id: id, facts } of rows) {
+      const known = found.get(id) ?? [];
+      found.set(id, [...known, JSON.parse(facts ?? "{}") as Record<string, unknown>]);
+    }
+  }
+  return found;
 }
 
 /** The version of an asset that a pipeline run has given so far; undefined when no step of it did. */

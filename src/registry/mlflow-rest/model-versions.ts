@@ -21,7 +21,7 @@ import {
   parseModelVersionOrder,
   readOrders,
 } from "#tracking";
-import { assertPromotion } from "../protected-alias.ts";
+import { assertPromotion, CHAMPION_ALIAS } from "../protected-alias.ts";
 import { resolveSource } from "../version-source.ts";
 import { readAfter, writeAfter } from "./position-token.ts";
 import { readLimit } from "./registered-models.ts";
@@ -132,7 +132,11 @@ async function transition(context: RegistryContext, call: RegistryCall): Promise
   const change = { ...writing(call), stage, archiveOthers };
   return {
     model_version: toModelVersionMessage(
-      await context.store.write((transaction) => transitionModelVersion(transaction, change)),
+      await context.store.write(async (transaction) => {
+        // Clients load by stage as they load by alias: `models:/delay/Production`.
+        if (stage === "Production") await assertPromotion(context, transaction, { ...change, alias: CHAMPION_ALIAS });
+        return transitionModelVersion(transaction, change);
+      }),
     ),
   };
 }

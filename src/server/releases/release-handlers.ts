@@ -1,5 +1,6 @@
-import type { Environment, Release, VersionReference } from "#api";
+import type { Environment, Release, UnisolatedRelease, VersionReference } from "#api";
 import type { Platform } from "#app";
+import { findWeaklyMade } from "#engine";
 import { describeRules } from "#governance";
 import {
   type AssetVersion,
@@ -9,6 +10,7 @@ import {
   type VersionHead,
 } from "#metadata-store";
 import {
+  type Deployed,
   type Deployment,
   listDeployed,
   listReleaseCourses,
@@ -49,6 +51,13 @@ export function createReleaseHandlers(
           await describeReleases(transaction, newestFirst, liveIds),
           ({ environment }) => environment,
         );
+        const unisolated = await listUnisolated(
+          transaction,
+          deployed.filter(({ environment }) => {
+            const rules = inForce.get(environment);
+            return rules !== undefined && (rules.approvals > 0 || rules.sandbox);
+          }),
+        );
         const items = names.map((name): Environment => {
           const rules = inForce.get(name);
           return {
@@ -56,6 +65,7 @@ export function createReleaseHandlers(
             requiredApprovals: rules?.approvals ?? 0,
             bind: rules?.bind ?? "version",
             live: live.get(name) ?? [],
+            unisolated: unisolated.get(name) ?? [],
           };
         });
         return { items };
@@ -81,6 +91,28 @@ export function createReleaseHandlers(
       }),
     }),
   };
+}
+
+/** What of the live releases was made without a sandbox, by environment. */
+async function listUnisolated(
+  transaction: ReadTransaction,
+  deployed: readonly Deployed[],
+): Promise<ReadonlyMap<string, readonly UnisolatedRelease[]>> {
+  const versions = await listVersionsById(
+    transaction,
+    deployed.map(({ versionId }) => versionId),
+  );
+  const found = new Map<string, UnisolatedRelease[]>();
+  for (const { environment, versionId } of deployed) {
+    const version = versions.get(versionId);
+    // oxlint-disable-next-line no-await-in-loop -- one connection answers them one after the other
+    const weak = version === undefined ? undefined : await findWeaklyMade(transaction, version, "sandbox");
+    if (version === undefined || weak?.level === undefined || weak.level === "sandbox") continue;
+    const { asset: made, version: madeVersion } = weak.version;
+    const release = { asset: version.asset, version: version.version, made, madeVersion, level: weak.level };
+    found.set(environment, [...(found.get(environment) ?? []), release]);
+  }
+  return found;
 }
 
 /** Releases with what became of them, newest first. */
