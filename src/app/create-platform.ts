@@ -37,7 +37,7 @@ export interface OwnedPlatform {
 export function createPlatform(base: StorePlatform, settings: Settings): OwnedPlatform {
   const parts = createParts(base, settings);
   const { store, config, clock, log, serving, project } = parts;
-  const kinds = createStepKinds(parts);
+  const kinds = createStepKinds(parts, settings);
   const watch = createEndpointWatch(parts);
   const pushes = createPushWatch({ catchUp: () => catchUpPushSource(parts, kinds), log });
   let stopFeatures: (() => Promise<void>) | undefined;

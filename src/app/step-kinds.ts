@@ -1,4 +1,5 @@
 import { createCaptureKind, createPublishKind, createSqlKind } from "#data";
+import type { Settings } from "#config";
 import { createDeployKind } from "#delivery";
 import { createNodeKind, createPythonKind, createRunKind } from "#executors";
 import { createJoinKind } from "#features";
@@ -8,12 +9,17 @@ import type { StepKind } from "#pipeline";
 import type { Parts } from "./parts.ts";
 
 /** Every step kind. Adding one is its file and a line here. */
-export function createStepKinds(parts: Parts): readonly StepKind<never>[] {
+export function createStepKinds(parts: Parts, settings: Pick<Settings, "secret">): readonly StepKind<never>[] {
   return [
     createRunKind(),
     createPythonKind(parts),
     createNodeKind(),
-    createCaptureKind({ ...parts, captureFolders: parts.config.capture.folders }),
+    createCaptureKind({
+      ...parts,
+      captureFolders: parts.config.capture.folders,
+      captureHosts: parts.config.capture.hosts,
+      secret: (name) => settings.secret(name),
+    }),
     createSqlKind(parts),
     createPublishKind(parts),
     createJoinKind(parts),

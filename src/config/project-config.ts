@@ -79,7 +79,10 @@ export async function loadProjectConfig(folder: string, storeFolder?: string): P
       ...value.audit,
       ...(value.audit.key === undefined ? {} : { key: resolve(folder, value.audit.key) }),
     },
-    capture: { folders: value.capture.folders.map((path) => (isAbsolute(path) ? path : resolve(folder, path))) },
+    capture: {
+      folders: value.capture.folders.map((path) => (isAbsolute(path) ? path : resolve(folder, path))),
+      hosts: value.capture.hosts,
+    },
     storeFolder: store,
     metadataAddress:
       storeFolder === undefined
@@ -128,7 +131,7 @@ export function storeOnlyConfig(storeFolder: string, metadataAddress?: string): 
     storeFolder: store,
     metadataAddress: metadataAddress ?? join(store, "metadata.sqlite"),
     bucket: undefined,
-    capture: { folders: [] },
+    capture: { folders: [], hosts: [] },
     isolation: { level: "auto", exempt: [], folders: [] },
     data: {},
     packaging: { data: "value", limit: 1024 ** 3 },

@@ -205,8 +205,18 @@ export const projectSchema = z.strictObject({
         .array(z.string())
         .default([])
         .describe("Folders outside the project that capture steps may read, with all below them. Default none."),
+      hosts: z
+        .array(
+          z
+            .string()
+            .regex(/^[A-Za-z0-9.:_-]+(\/\d{1,3})?$/, "expected a host, an address or a network such as 10.1.0.0/16"),
+        )
+        .default([])
+        .describe(
+          "Hosts, addresses and networks of the inside that capture steps may read, for example db.internal or 10.1.0.0/16. Default: none, only addresses of the public internet.",
+        ),
     })
-    .default({ folders: [] })
+    .default({ folders: [], hosts: [] })
     .describe("What capture steps may read."),
   isolation: z
     .union([isolationSchema, z.enum(ISOLATION_SETTINGS).transform((level) => isolationSchema.parse({ level }))])

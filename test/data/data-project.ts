@@ -70,7 +70,11 @@ export interface DataProject {
 
 export async function openDataProject(
   storeKind: StoreKind,
-  options: { readonly captureFolders?: (storeFolder: string) => readonly string[] } = {},
+  options: {
+    readonly captureFolders?: (storeFolder: string) => readonly string[];
+    readonly captureHosts?: readonly string[];
+    readonly secret?: (name: string) => string | undefined;
+  } = {},
 ): Promise<DataProject> {
   const { store, objects, folder: storeFolder, address } = await openTestStore(storeKind);
   const folder = join(storeFolder, "project");
@@ -90,6 +94,8 @@ export async function openDataProject(
     ...parts,
     files,
     captureFolders: options.captureFolders?.(storeFolder) ?? [],
+    captureHosts: options.captureHosts ?? [],
+    ...(options.secret === undefined ? {} : { secret: options.secret }),
   });
   const logged: string[] = [];
   await mkdir(folder);

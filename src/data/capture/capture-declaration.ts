@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { CHANGED_FILES } from "./ledger.ts";
+import { mysqlSchema, postgresSchema, sqliteSchema } from "./sources/database-declaration.ts";
 import { SOURCE_FORMATS } from "./source-file.ts";
 import { writeSchema } from "../write-declaration.ts";
 import { SCHEMA_MODES } from "./typed-rows.ts";
@@ -9,7 +10,13 @@ const pattern = z.string().min(1);
 /** What a step with `capture` may say. */
 export const captureSchema = z.strictObject({
   capture: z.strictObject({
-    files: z.union([pattern, z.array(pattern).min(1)]).describe("Path or glob below the project folder, or several."),
+    files: z
+      .union([pattern, z.array(pattern).min(1)])
+      .optional()
+      .describe("Path or glob below the project folder, or several."),
+    postgres: postgresSchema.optional(),
+    mysql: mysqlSchema.optional(),
+    sqlite: sqliteSchema.optional(),
     folder: z
       .string()
       .startsWith("/")

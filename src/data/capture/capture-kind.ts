@@ -7,27 +7,38 @@ import { type CaptureDeclaration, captureSchema } from "./capture-declaration.ts
 import { failEmpty, isFruitless, noteMoves, report, toOutcome } from "./capture-outcome.ts";
 import { captureAll, type CaptureRunDependencies } from "./capture-run.ts";
 import { findPosition } from "./source-position.ts";
-import { createSource, type SourceDependencies } from "./sources/create-source.ts";
-import type { SourceContext, SourcePosition, SourceReading } from "./sources/source.ts";
+import { choiceProblems, createSource, type SourceDependencies } from "./sources/create-source.ts";
+import { createFindHost } from "./sources/reachable-host.ts";
+import type { Source, SourceContext, SourcePosition, SourceReading } from "./sources/source.ts";
 
 export interface CaptureKindDependencies extends CaptureRunDependencies {
   /** Absolute folders outside the project that captures may read. Default none. */
   readonly captureFolders?: readonly string[];
+  /** Hosts, addresses and networks beside the public internet that captures may read. Default none. */
+  readonly captureHosts?: readonly string[];
+  /** Values of secrets. Default: none is set. */
+  readonly secret?: (name: string) => string | undefined;
 }
 
 /** `capture`: what a source has becomes rows of a dataset, each row exactly once. */
 export function createCaptureKind(dependencies: CaptureKindDependencies): StepKind<CaptureDeclaration> {
-  const outside: SourceDependencies = { ...dependencies, captureFolders: dependencies.captureFolders ?? [] };
+  const outside: SourceDependencies = {
+    ...dependencies,
+    captureFolders: dependencies.captureFolders ?? [],
+    findHost: createFindHost(dependencies.captureHosts ?? []),
+    secret: dependencies.secret ?? (() => undefined),
+  };
   return {
     name: "capture",
     load: "data",
     schema: captureSchema,
     describe: (declaration) => `capture ${createSource(declaration, outside).description}`,
     analyse: (declaration, context) => analyseCapture(declaration, context, outside),
-    preview: async (declaration, context) =>
-      createSource(declaration, outside).preview(
-        contextOf({ ...context, declaration }, await findPosition(dependencies.store, datasetOf(context))),
-      ),
+    async preview(declaration, context) {
+      const source = createSource(declaration, outside);
+      const position = await findPosition(dependencies.store, datasetOf(context));
+      return source.preview(contextOf({ ...context, declaration }, position, source));
+    },
     execute: (attempt) => executeCapture(dependencies, outside, attempt),
   };
 }
@@ -38,7 +49,11 @@ async function analyseCapture(
   outside: SourceDependencies,
 ): Promise<StepAnalysis> {
   const { contract } = declaration;
-  const { problems, fingerprint } = await createSource(declaration, outside).analyse(context);
+  const choice = choiceProblems(declaration);
+  const { problems, fingerprint } =
+    choice.length > 0
+      ? { problems: choice, fingerprint: undefined }
+      : await createSource(declaration, outside).analyse(context);
   return {
     inputs: [],
     makes: [{ asset: context.step, kind: "data" }],
@@ -54,8 +69,9 @@ async function executeCapture(
   attempt: AttemptContext<CaptureDeclaration>,
 ): Promise<StepOutcome> {
   const position = await findPosition(dependencies.store, datasetOf(attempt));
-  const context = contextOf(attempt, position);
-  const source = await createSource(attempt.declaration, outside).open(context);
+  const declared = createSource(attempt.declaration, outside);
+  const context = contextOf(attempt, position, declared);
+  const source = await declared.open(context);
   try {
     const reading = await source.read(attempt);
     for (const note of reading.notes) attempt.log(note);
@@ -95,15 +111,17 @@ function datasetOf({ project, step }: { readonly project: string; readonly step:
 function contextOf(
   of: Pick<AttemptContext<CaptureDeclaration>, "project" | "step" | "projectFolder" | "declaration">,
   position: SourcePosition,
+  { write }: Source,
 ): SourceContext {
   const { project, step, projectFolder } = of;
-  return { project, step, projectFolder, position, disposition: dispositionOf(of.declaration, position.ledger) };
+  const disposition = dispositionOf(of.declaration.write ?? write, position.ledger);
+  return { project, step, projectFolder, position, disposition };
 }
 
-function dispositionOf(declaration: CaptureDeclaration, ledger: readonly CapturedFile[]): WriteDisposition {
+function dispositionOf(write: WriteDisposition, ledger: readonly CapturedFile[]): WriteDisposition {
   // All files were asked for anew: the dataset is made again from them.
   if (ledger.some(({ state }) => state === "anew")) return "replace";
-  return declaration.write ?? "append";
+  return write;
 }
 
 function toMade(version: AssetVersion): MadeVersion {

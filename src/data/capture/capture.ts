@@ -173,7 +173,7 @@ export function holdWhole(batch: CaptureBatch, reason: string): Captured {
   const reads = batch.files.map((file, number): ReadFile => ({
     number,
     file,
-    format: batch.format ?? formatOf(file.path) ?? "unknown",
+    format: file.format ?? batch.format ?? formatOf(file.path) ?? "unknown",
     rows: undefined,
     typed: undefined,
     problem,

@@ -87,7 +87,8 @@ async function readNext(
 }
 
 async function findTogether({ batch }: Reading, rest: readonly NumberedFile[]): Promise<Together | undefined> {
-  const formatOfFile = ({ file }: NumberedFile): SourceFormat | undefined => batch.format ?? formatOf(file.path);
+  const formatOfFile = ({ file }: NumberedFile): SourceFormat | undefined =>
+    file.format ?? batch.format ?? formatOf(file.path);
   const [first] = rest as [NumberedFile];
   const format = formatOfFile(first);
   const others = rest.findIndex((one) => formatOfFile(one) !== format);
@@ -108,7 +109,7 @@ function sourceOf({ batch, connection }: Reading, { file, number }: NumberedFile
 
 async function readFile(reading: Reading, one: NumberedFile, known: readonly Column[]): Promise<ReadFile> {
   const { batch, connection, witness } = reading;
-  const format = batch.format ?? formatOf(one.file.path);
+  const format = one.file.format ?? batch.format ?? formatOf(one.file.path);
   let rows: SourceRows | undefined;
   try {
     if (format === undefined)

@@ -1,6 +1,7 @@
 import { glob, realpath, stat } from "node:fs/promises";
 import { dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
 import type { Digest } from "#base";
+import type { Column } from "../analytics/analytics.ts";
 import { digestFile } from "../delta/data-file.ts";
 import { captureFileOutside, captureFolderRefused } from "../errors.ts";
 
@@ -14,6 +15,10 @@ export interface SourceFile {
   readonly absolute: string;
   readonly sizeBytes: number;
   readonly mtimeMs: number;
+  /** What a source wrote is of this format, whatever its name and the step say. */
+  readonly format?: SourceFormat;
+  /** Columns with their types, of a Parquet file whose values are all texts. */
+  readonly texts?: readonly Column[];
 }
 
 /**

@@ -238,5 +238,17 @@ function castText(value: string, type: string): { readonly value: string; readon
   const fraction = WHOLE.test(type)
     ? ` or case when ${cast}::VARCHAR = ${value} then false else not regexp_full_match(trim(${value}), '[+-]?[0-9]+(\\.0*)?') end`
     : "";
-  return { value: cast, fails: `${value} is not null and (${cast} is null${fraction})` };
+  const unfit = `${fraction}${neverEnds(cast, type)}${tooManyDigits(value, type)}`;
+  return { value: cast, fails: `${value} is not null and (${cast} is null${unfit})` };
+}
+
+/** Tables have no place for `infinity`. */
+function neverEnds(cast: string, type: string): string {
+  return /^(DATE|TIMESTAMP)/.test(type) ? ` or not isfinite(${cast})` : "";
+}
+
+/** A cast would round what the type has no place for. */
+function tooManyDigits(value: string, type: string): string {
+  const scale = /^DECIMAL\(\d+,\s*(\d+)\)$/.exec(type)?.[1];
+  return scale === undefined ? "" : ` or regexp_matches(${value}, '[.][0-9]{${scale}}[0-9]*[1-9]')`;
 }

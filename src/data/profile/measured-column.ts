@@ -57,7 +57,7 @@ export function measureColumn({ name, type }: Column, place: number): MeasuredCo
   }
   if (type === "DOUBLE") return { ...number, kind: "real", sense: "number", value: column, number: column };
   // A decimal of many digits is more than its DOUBLE.
-  if (/^(FLOAT$|DECIMAL)/.test(type))
+  if (/^(FLOAT|DECIMAL\(\d+,\s*\d+\))$/.test(type))
     return {
       ...number,
       kind: "real",

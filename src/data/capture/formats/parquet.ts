@@ -7,11 +7,12 @@ export async function openParquet({ connection, file, number }: OpenFile): Promi
   const path = quotePath(file.absolute);
   try {
     const [metadata] = await connection.rows(`select num_rows as n from parquet_file_metadata(${path})`);
-    const columns = await connection.describe(`select * from read_parquet(${path}, hive_partitioning = false)`);
+    const columns =
+      file.texts ?? (await connection.describe(`select * from read_parquet(${path}, hive_partitioning = false)`));
     return {
       format: "parquet",
       columns,
-      isText: false,
+      isText: file.texts !== undefined,
       relation: `(select *, file_row_number as "__record" from read_parquet(${path}, hive_partitioning = false, file_row_number = true))`,
       value: quoteName,
       fileNumber: String(number),

@@ -27,6 +27,7 @@ export function createFilesSource(capture: FilesDeclaration, dependencies: Files
     findCaptureFolder(capture.folder, projectFolder, dependencies.captureFolders);
   return {
     description: patterns.join(", "),
+    write: "append",
     analyse: (context) => analyseFiles(dependencies, context, () => find(context.projectFolder)),
     async preview(context) {
       const needs = await findNeeds(capture, context, await find(context.projectFolder));

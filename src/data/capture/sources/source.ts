@@ -14,6 +14,8 @@ import type { IdentifiedFile } from "../capture.ts";
 export interface Source {
   /** One line for plans, pages and lineage, without anything that is secret. */
   readonly description: string;
+  /** How its rows meet those that are there, where the step does not say. */
+  readonly write: WriteDisposition;
   /** What `esteira lint` says, without asking what is outside the project. */
   analyse(context: AnalysisContext): Promise<SourceAnalysis>;
   /** What a run would find, in one line, for `esteira plan`; nothing is read. */

@@ -1,0 +1,106 @@
+import { defineError, type ErrorFactory, nearestName } from "#base";
+
+export const sourceUnreachable: ErrorFactory<{ source: string; reason: string }> = defineError(
+  "DATA_SOURCE_UNREACHABLE",
+  {
+    status: 503,
+    kind: "transient",
+    message: ({ source, reason }) => `The source ${source} cannot be reached: ${reason}; nothing was published`,
+    hint: () => "Is the server running, and can this machine reach it? The step can be tried again.",
+    solve:
+      "Start the server of the source, or correct its address; the next run goes on where the last version ended. `retry:` tries again by itself.",
+  },
+);
+
+export const sourceSignInRefused: ErrorFactory<{ source: string; reason: string }> = defineError(
+  "DATA_SOURCE_SIGN_IN_REFUSED",
+  {
+    status: 400,
+    message: ({ source, reason }) => `The source ${source} refuses the credentials: ${reason}`,
+    hint: () => "Correct the user in the pipeline, or the secret in the environment of esteira.",
+    solve:
+      "Correct the user in the pipeline, or the value of the secret (`ESTEIRA_SECRET_<NAME>`) in the environment of esteira. The value is never shown.",
+  },
+);
+
+export const sourceHostRefused: ErrorFactory<{ source: string; host: string; address: string }> = defineError(
+  "DATA_SOURCE_HOST_REFUSED",
+  {
+    status: 403,
+    message: ({ source, host, address }) =>
+      `The source ${source} is not read: ${host === address ? host : `${host} is ${address}, which`} is not an address of the public internet, and esteira.yaml does not name it`,
+    hint: ({ host }) => `Allow it in esteira.yaml: capture: { hosts: ["${host}"] }`,
+    solve:
+      "Name the host, its address or its network under `capture.hosts` in `esteira.yaml`, when captures may read what is there.",
+  },
+);
+
+export const sourceSecretUnfit: ErrorFactory<{ source: string; secret: string; problem: string }> = defineError(
+  "DATA_SOURCE_SECRET_UNFIT",
+  {
+    status: 400,
+    message: ({ source, secret, problem }) => `The source ${source} needs the secret ${secret}, which ${problem}`,
+    hint: ({ secret }) =>
+      `Set ESTEIRA_SECRET_${secret.toUpperCase().replaceAll("-", "_")} in the environment of esteira and start it again.`,
+    solve:
+      "Set `ESTEIRA_SECRET_<NAME>` in the environment of `esteira run` or `esteira up`, NAME in capitals with _ for -. A secret that is an address has the form that the message shows.",
+  },
+);
+
+export const sourceTableMissing: ErrorFactory<{ source: string; table: string; known: readonly string[] }> =
+  defineError("DATA_SOURCE_TABLE_MISSING", {
+    status: 404,
+    message: ({ source, table, known }) =>
+      `The source ${source} has no table ${table} that its user may read${known.length === 0 ? "" : `; it has ${known.slice(0, 20).join(", ")}${known.length > 20 ? `, and ${known.length - 20} more` : ""}`}`,
+    hint: ({ table, known }) =>
+      `Name a table as the database has it${nearestName(table, known) === undefined ? "" : `, perhaps ${nearestName(table, known)}`}, or let the user read it.`,
+    solve: "Name a table that is there, with its schema where it needs one, or let the database's user read it.",
+  });
+
+export const sourceColumnUnfit: ErrorFactory<{
+  source: string;
+  column: string;
+  problem: string;
+  columns: readonly string[];
+}> = defineError("DATA_SOURCE_COLUMN_UNFIT", {
+  status: 400,
+  message: ({ source, column, problem, columns }) =>
+    `The column ${JSON.stringify(column)} of ${source} ${problem}${columns.length === 0 ? "" : `; it has ${columns.slice(0, 30).join(", ")}${columns.length > 30 ? `, and ${columns.length - 30} more` : ""}`}`,
+  hint: ({ column, columns }) =>
+    nearestName(column, columns) === undefined
+      ? "Change the capture's declaration, or the source."
+      : `Perhaps ${JSON.stringify(nearestName(column, columns))}?`,
+  solve: "Name columns as the source has them, each once; in a query give them names with AS.",
+});
+
+export const sourceQueryFailed: ErrorFactory<{ source: string; reason: string }> = defineError(
+  "DATA_SOURCE_QUERY_FAILED",
+  {
+    status: 400,
+    message: ({ source, reason }) => `Reading ${source} failed: ${reason}; nothing was published`,
+    hint: () => "Correct the query or the declaration; run it with a client of the database to see more.",
+    solve: "Correct the query at the place that the database names, or let its user read what the query reads.",
+  },
+);
+
+export const sourceCursorUnfit: ErrorFactory<{ source: string; column: string; problem: string; remedy: string }> =
+  defineError("DATA_SOURCE_CURSOR_UNFIT", {
+    status: 422,
+    message: ({ source, column, problem }) =>
+      `${source} cannot be read further by its cursor ${JSON.stringify(column)}: ${problem}; nothing was published`,
+    hint: ({ remedy }) => remedy,
+    solve:
+      "A cursor is a column that every row has and that only grows. Rows without a value: `cursor.missing`. Very many rows with the same greatest value: `write: { merge: KEY }`, or a finer column.",
+  });
+
+export const sourceChanged: ErrorFactory<{ dataset: string; before: string; now: string }> = defineError(
+  "DATA_SOURCE_CHANGED",
+  {
+    status: 409,
+    message: ({ dataset, before, now }) =>
+      `Dataset ${dataset} was read up to a place in ${before}, and its step now reads ${now}: where to go on cannot be told`,
+    hint: ({ dataset }) => `Read everything from the start, in one version: esteira capture ${dataset} --again all`,
+    solve:
+      "Read everything from the start (`esteira capture DATASET --again all`), declare the source as it was, or give the step another name.",
+  },
+);
