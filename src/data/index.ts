@@ -30,7 +30,7 @@ export { type CaptureKindDependencies, createCaptureKind } from "./capture/captu
 export { type Contract, readContract } from "./contract/contract.ts";
 export type { ColumnLineage, LineageInput } from "./transform/column-lineage.ts";
 export { createSqlKind, type SqlDeclaration, type SqlKindDependencies } from "./transform/sql-kind.ts";
-export { listTables, type TableDamage, verifyTable } from "./delta/verify-table.ts";
+export { type ExpectedVersion, listTables, type TableDamage, verifyTable } from "./delta/verify-table.ts";
 export { tableAt } from "./delta/table.ts";
 export { describeStandaloneTable, type StandaloneTable } from "./delta/standalone-table.ts";
 export {

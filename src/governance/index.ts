@@ -38,7 +38,6 @@ export {
   tracePrediction,
   traceVersion,
 } from "./trace.ts";
-export { type Damage, type StoreVerification, verifyStore } from "./verify-store.ts";
 export { findRecipesOf } from "./recipe-approval.ts";
 export { compareRecipes } from "./recipe-difference.ts";
 export { type EnvironmentRules, type FreezePeriod, type WrittenRules } from "./environment-rules.ts";

@@ -4,7 +4,7 @@ export { createCachedFiles } from "./drivers/cached-files.ts";
 export { createRemoteBlobs } from "./drivers/remote-blobs.ts";
 export { readCredentials } from "./credentials.ts";
 export { openS3Files, type S3Options } from "./drivers/open-s3-files.ts";
-export { digestOfFile } from "./file-digest.ts";
+export { digestOfFile, digestOfNewFile } from "./file-digest.ts";
 export type { BlobStat, Blobs } from "./blobs.ts";
 export type {
   ByteRange,

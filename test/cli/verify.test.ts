@@ -74,6 +74,48 @@ describe("esteira verify", () => {
     );
   });
 
+  it("names what the metadata hold and is gone, in every depth, and an edit of a log entry that still reads", async () => {
+    const folder = await createProject();
+    assert.equal((await runEsteira(folder, ["run", "a"])).code, 0);
+    const store = join(folder, ".esteira");
+    const deep = await runEsteira(folder, ["verify", "--deep", "--json"]);
+    assert.equal(deep.code, 0, deep.stdout + deep.stderr);
+    const { depth, audit } = JSON.parse(deep.stdout) as { depth: string; audit: { count: number } };
+    assert.deepEqual([depth, audit.count], ["deep", 0]);
+
+    let object = "";
+    for (const each of await filesBelow(join(store, "objects/sha256"), /^..\/[0-9a-f]{62}$/))
+      if ((await readFile(each, "utf8")).includes('"format":"profile/2"')) object = each;
+    await rm(object);
+    const [data = ""] = await filesBelow(join(store, "datasets"), /twice.*\.parquet$/);
+    await appendFile(data, "!");
+    const [entry = ""] = await filesBelow(join(store, "datasets"), /raw.*\d{20}\.json$/);
+    await writeFile(entry, (await readFile(entry, "utf8")).replace('"dataChange":true', '"dataChange":false'));
+    const { code, stdout } = await runEsteira(folder, ["verify", "--quick", "--json"]);
+    assert.equal(code, 1);
+    const { damages } = JSON.parse(stdout) as Verification;
+    const digest = `sha256:${object.slice(-65).replace("/", "")}`;
+    assert.deepEqual(damages.find(({ file }) => file === digest)?.problem, "it is missing");
+    assert.match(damages.find(({ file }) => file === data)?.problem ?? "", /^it has \d+ bytes, \d+ were recorded$/);
+    assert.match(damages.find(({ file }) => file === entry)?.problem ?? "", /^it has digest .* was recorded$/);
+    assert.deepEqual(damages.find(({ file }) => file === entry)?.versions, ["raw 1"]);
+    assert.equal((await runEsteira(folder, ["verify", "--quick", "--deep"])).code, 2);
+  });
+
+  it("does not miss what a vacuum took, as no version reads it", async () => {
+    const folder = await createProject();
+    assert.equal((await runEsteira(folder, ["run", "a"])).code, 0);
+    const log = join(folder, ".esteira/datasets/twice/_delta_log");
+    const [entry = ""] = await filesBelow(log, /^\d{20}\.json$/);
+    const text = await readFile(entry, "utf8");
+    const remove = (path: string) => JSON.stringify({ remove: { path, dataChange: true, deletionTimestamp: 1 } });
+    const line = text.split("\n").find((each) => each.startsWith('{"add"')) ?? "";
+    const orphan = line.replace(/"path":"[^"]+"/, '"path":"part-of-nobody.parquet"');
+    await writeFile(join(log, `${"1".padStart(20, "0")}.json`), `${orphan}\n`);
+    await writeFile(join(log, `${"2".padStart(20, "0")}.json`), `${remove("part-of-nobody.parquet")}\n`);
+    assert.deepEqual((await verify(folder)).found.damages, []);
+  });
+
   it("with a token is for who administers every project", async () => {
     const folder = await createProject();
     const token = async (...words: readonly string[]): Promise<string> => {

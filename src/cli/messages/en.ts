@@ -109,6 +109,8 @@ export const en = {
   auditRowInserted: "{table} {key}: no event tells of this row ({found}).",
   auditRowDeleted: "{table} {key}: the row is gone; the events say {expected}.",
   auditProven: "It stands at {index} in the log {origin}, as signed with {size} events.",
+  verifying: "{files} files looked at, {size}",
+  verifiedForged: "{count} rows or events are not what the event log says: esteira audit verify names them.",
   verifiedWhole: "{objects} objects and {files} files of tables are whole.",
   copying: "{files} of {of} files, {size}",
   backedUp: "{folder} holds the store: {rows} rows and {files} files, {size}; {kept} files were there already.",

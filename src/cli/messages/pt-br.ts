@@ -110,6 +110,8 @@ export const ptBr: Readonly<Record<MessageKey, string>> = {
   auditRowInserted: "{table} {key}: nenhum evento fala desta linha ({found}).",
   auditRowDeleted: "{table} {key}: a linha sumiu; os eventos dizem {expected}.",
   auditProven: "Está na posição {index} do registro {origin}, assinado com {size} eventos.",
+  verifying: "{files} arquivos verificados, {size}",
+  verifiedForged: "{count} linhas ou eventos não são o que o registro de eventos diz: esteira audit verify os nomeia.",
   verifiedWhole: "{objects} objetos e {files} arquivos de tabelas estão íntegros.",
   copying: "{files} de {of} arquivos, {size}",
   backedUp: "{folder} guarda o armazém: {rows} linhas e {files} arquivos, {size}; {kept} arquivos já estavam lá.",

@@ -1,0 +1,1 @@
+export { listHeldObjects, listLogGaps, listModelSources, listVersionsAfter } from "./stored-bytes.ts";

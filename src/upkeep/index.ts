@@ -1,0 +1,1 @@
+export { type Damage, type StoreVerification, verifyStore, type VerifyProgress } from "./verify-store.ts";
