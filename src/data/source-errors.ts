@@ -104,3 +104,12 @@ export const sourceChanged: ErrorFactory<{ dataset: string; before: string; now:
       "Read everything from the start (`esteira capture DATASET --again all`), declare the source as it was, or give the step another name.",
   },
 );
+
+export const sourceEmpty: ErrorFactory<{ source: string }> = defineError("DATA_SOURCE_EMPTY", {
+  status: 422,
+  message: ({ source }) =>
+    `The source ${source} gives no record, and the dataset has no version: which columns it has cannot be told`,
+  hint: () => "Check the address, its parameters and where the records are (records).",
+  solve:
+    "Check the address, its parameters and `records`; or run the step again when there are records. A dataset that has a version stays as it is.",
+});

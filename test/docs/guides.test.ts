@@ -23,6 +23,8 @@ describe("a reader who follows the guides, with users in the store and access.lo
     if ("problem" in python) return t.skip(python.problem);
     await reader.follow("data-and-contracts.md");
   });
+
+  it("reaches the end of sources.md, in the same project", () => reader.follow("sources.md"));
 });
 
 /** A reader for one test, who leaves at its end. */

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { CHANGED_FILES } from "./ledger.ts";
 import { mysqlSchema, postgresSchema, sqliteSchema } from "./sources/database-declaration.ts";
+import { httpSchema } from "./sources/http-declaration.ts";
 import { SOURCE_FORMATS } from "./source-file.ts";
 import { writeSchema } from "../write-declaration.ts";
 import { SCHEMA_MODES } from "./typed-rows.ts";
@@ -17,6 +18,7 @@ export const captureSchema = z.strictObject({
     postgres: postgresSchema.optional(),
     mysql: mysqlSchema.optional(),
     sqlite: sqliteSchema.optional(),
+    http: httpSchema.optional(),
     folder: z
       .string()
       .startsWith("/")

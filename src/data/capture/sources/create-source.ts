@@ -7,12 +7,13 @@ import {
   type DatabaseDependencies,
 } from "./database-sources.ts";
 import { createFilesSource, type FilesDependencies } from "./files.ts";
+import { createHttpSource } from "./http.ts";
 import type { Source } from "./source.ts";
 
 export interface SourceDependencies extends FilesDependencies, DatabaseDependencies {}
 
 /** Keys below `capture` that say what is read. */
-export const SOURCES = ["files", "postgres", "mysql", "sqlite"] as const;
+export const SOURCES = ["files", "postgres", "mysql", "sqlite", "http"] as const;
 
 /** Of `capture`, what is about files alone. */
 const OF_FILES = ["folder", "format", "changed", "version_per", "csv"] as const;
@@ -41,9 +42,10 @@ export function choiceProblems({ capture }: CaptureDeclaration): Problem[] {
 
 /** The source that a step declares; one without problems of choice. */
 export function createSource({ capture, write }: CaptureDeclaration, dependencies: SourceDependencies): Source {
-  const { files, postgres, mysql, sqlite } = capture;
+  const { files, postgres, mysql, sqlite, http } = capture;
   if (postgres !== undefined) return createPostgresSource(postgres, write, dependencies);
   if (mysql !== undefined) return createMysqlSource(mysql, write, dependencies);
   if (sqlite !== undefined) return createSqliteSource(sqlite, write, dependencies);
+  if (http !== undefined) return createHttpSource(http, write, dependencies);
   return createFilesSource({ ...capture, files: files ?? [] }, dependencies);
 }

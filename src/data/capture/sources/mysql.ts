@@ -1,6 +1,7 @@
 import type { Readable } from "node:stream";
 import type { Connection, FieldPacket } from "mysql2";
 import { messageOf } from "#base";
+import { errorCode } from "./error-code.ts";
 import { sourceQueryFailed, sourceSignInRefused, sourceTableMissing, sourceUnreachable } from "../../source-errors.ts";
 import type { Database, DatabaseColumn, Dumped } from "./database.ts";
 import type { TableDeclaration } from "./database-declaration.ts";
@@ -246,19 +247,14 @@ async function dump(
   }
 }
 
-function codeOf(error: unknown): string {
-  const { code } = (error ?? {}) as { readonly code?: unknown };
-  return typeof code === "string" ? code : "";
-}
-
 function connectError(source: string, error: unknown): Error {
-  return /^ER_(ACCESS_DENIED|DBACCESS_DENIED|BAD_DB|NOT_SUPPORTED_AUTH)/.test(codeOf(error))
+  return /^ER_(ACCESS_DENIED|DBACCESS_DENIED|BAD_DB|NOT_SUPPORTED_AUTH)/.test(errorCode(error))
     ? sourceSignInRefused({ source, reason: messageOf(error) })
-    : sourceUnreachable({ source, reason: messageOf(error) || codeOf(error) });
+    : sourceUnreachable({ source, reason: messageOf(error) || errorCode(error) });
 }
 
 function queryError(source: string, error: unknown): Error {
-  return codeOf(error).startsWith("ER_") && !/^ER_(SERVER_SHUTDOWN|CONNECTION_KILLED|NET_)/.test(codeOf(error))
+  return errorCode(error).startsWith("ER_") && !/^ER_(SERVER_SHUTDOWN|CONNECTION_KILLED|NET_)/.test(errorCode(error))
     ? sourceQueryFailed({ source, reason: messageOf(error) })
     : sourceUnreachable({ source, reason: messageOf(error) });
 }

@@ -2,6 +2,7 @@ import { createWriteStream } from "node:fs";
 import { pipeline } from "node:stream/promises";
 import type { Client, ClientConfig, QueryResult } from "pg";
 import { messageOf } from "#base";
+import { errorCode } from "./error-code.ts";
 import { sourceQueryFailed, sourceSignInRefused, sourceTableMissing, sourceUnreachable } from "../../source-errors.ts";
 import type { Database, DatabaseColumn } from "./database.ts";
 import type { TableDeclaration } from "./database-declaration.ts";
@@ -229,13 +230,8 @@ async function dump(
   }
 }
 
-function codeOf(error: unknown): string {
-  const { code } = (error ?? {}) as { readonly code?: unknown };
-  return typeof code === "string" ? code : "";
-}
-
 function connectError(source: string, error: unknown): Error {
-  const code = codeOf(error);
+  const code = errorCode(error);
   const reason = messageOf(error);
   // Class 28: invalid authorization; 3D000: no such database; 42501: not allowed.
   if (/^(28|3D|42501)/.test(code) || /password/i.test(reason)) return sourceSignInRefused({ source, reason });
@@ -243,7 +239,7 @@ function connectError(source: string, error: unknown): Error {
 }
 
 function queryError(source: string, error: unknown): Error {
-  const code = codeOf(error);
+  const code = errorCode(error);
   // Class 57: the server ends or cancels; 08: the connection broke. Without a code it is no answer of the server.
   if (code === "" || /^(57|08|53)/.test(code) || /^E[A-Z]+$/.test(code))
     return sourceUnreachable({ source, reason: messageOf(error) });

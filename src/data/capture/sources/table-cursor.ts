@@ -1,3 +1,4 @@
+import { z } from "zod";
 import { formatQuantity, type Json } from "#base";
 import type { AnalyticsConnection } from "../../analytics/analytics.ts";
 import { textOf } from "../../analytics/rows.ts";
@@ -8,21 +9,22 @@ import type { DatabaseColumn } from "./database.ts";
 import type { CursorDeclaration } from "./database-declaration.ts";
 import { type Dump, dumpRelation, type ReadDump, rowDigest, typedValue } from "./read-dump.ts";
 
-/** Where the reading of a table ended; kept with the version that holds its rows. */
-export interface TableCursor {
-  readonly format: "table-cursor/1";
-  readonly source: string;
-  readonly column: string;
+const cursorSchema = z.object({
+  format: z.literal("table-cursor/1"),
+  source: z.string(),
+  column: z.string(),
   /** The greatest value, as the database writes it. */
-  readonly value: string;
+  value: z.string(),
   /** Digests, over `columns`, of the rows that have it: they are not new when they are read again. */
-  readonly columns: readonly string[];
-  readonly seen: readonly string[];
-}
+  columns: z.array(z.string()).readonly(),
+  seen: z.array(z.string()).readonly(),
+});
+
+/** Where the reading of a table ended; kept with the version that holds its rows. */
+export type TableCursor = z.infer<typeof cursorSchema>;
 
 export function toTableCursor(saved: Json | undefined): TableCursor | undefined {
-  const cursor = saved as Partial<TableCursor> | null | undefined;
-  return cursor?.format === "table-cursor/1" ? (cursor as TableCursor) : undefined;
+  return cursorSchema.safeParse(saved).data;
 }
 
 /** Where a reading begins; undefined at the beginning. */

@@ -187,7 +187,7 @@ async function readByCursor(
   return toReading(reading, {
     file,
     rows: read.rows,
-    cursor: next as Json | undefined,
+    cursor: next,
     from: from === undefined ? "" : ` with ${by.name} ${from.isClosed ? "from" : "after"} ${from.value}`,
   });
 }
