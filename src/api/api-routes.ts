@@ -20,7 +20,7 @@ import type {
   ReplayedQuarantine,
   RestoredDataset,
 } from "./dataset.ts";
-import type { EndpointDetail, EndpointSummary } from "./endpoint.ts";
+import type { EndpointDetail, EndpointSummary, TrialEnd } from "./endpoint.ts";
 import type { FeatureViewSummary } from "./feature-view.ts";
 import type { LineageGraph } from "./lineage.ts";
 import type { ModelDetail, ModelSummary, ModelVersionRecord, ModelVersionSummary } from "./model.ts";
@@ -102,6 +102,8 @@ export interface ApiShapes {
   };
   readonly listEndpoints: { query: requests.PageQuery; response: Page<EndpointSummary> };
   readonly getEndpoint: { params: requests.EndpointParams; response: EndpointDetail };
+  readonly promoteTrial: { params: requests.EndpointParams; body: TrialEnd; response: requests.Acknowledged };
+  readonly abortTrial: { params: requests.EndpointParams; body: TrialEnd; response: requests.Acknowledged };
   readonly listPredictions: {
     params: requests.EndpointParams;
     query: requests.PredictionsQuery;
@@ -192,6 +194,8 @@ export const apiRoutes: Readonly<Record<keyof ApiShapes, Route>> = {
   getNotebookVersion: read("getNotebookVersion", "notebooks/:id", "notebook"),
   listEndpoints: read("listEndpoints", "endpoints", "endpoint"),
   getEndpoint: read("getEndpoint", "endpoints/:environment/:name", "endpoint"),
+  promoteTrial: change("promoteTrial", "endpoints/:environment/:name/rollout/promote", "deploy", "endpoint"),
+  abortTrial: change("abortTrial", "endpoints/:environment/:name/rollout/abort", "rollback", "endpoint"),
   listPredictions: read("listPredictions", "endpoints/:environment/:name/predictions", "prediction"),
   getPrediction: read("getPrediction", "predictions/:id", "prediction"),
   listMonitors: read("listMonitors", "monitors", "monitor"),

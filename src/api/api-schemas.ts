@@ -62,6 +62,8 @@ export const apiSchemas: { readonly [Name in keyof ApiShapes]: RouteSchemas<ApiS
   getNotebookVersion: { params: idParams, query: requests.notebookQuery, response: schemas.notebookVersionSchema },
   listEndpoints: { query: pageQuery, response: pageOf(schemas.endpointSummarySchema) },
   getEndpoint: { params: requests.endpointParams, response: schemas.endpointDetailSchema },
+  promoteTrial: { params: requests.endpointParams, body: schemas.trialEndSchema, response: acknowledged },
+  abortTrial: { params: requests.endpointParams, body: schemas.trialEndSchema, response: acknowledged },
   listPredictions: {
     params: requests.endpointParams,
     query: requests.predictionsQuery,

@@ -81,9 +81,33 @@ export interface TrialArm {
   readonly rows: number;
   /** Requests that it could not answer, by error code. */
   readonly failures: readonly { readonly code: string; readonly count: number }[];
-  /** Median and 95th percentile of its answers' duration, to about 5 percent. */
+  /** Share of its requests that it could not answer, 0–1. */
+  readonly failureShare: number;
+  /** Median, 95th and 99th percentile of its answers' duration, to about 5 percent. */
   readonly p50Ms?: number | undefined;
   readonly p95Ms?: number | undefined;
+  readonly p99Ms?: number | undefined;
+}
+
+/** One thing that a candidate must show; the truth lies between `low` and `high`, however often one looks. */
+export interface TrialCheck {
+  readonly name: "requests" | "errors" | "latency" | "outputs" | "metric" | "alerts";
+  readonly state: "passed" | "failed" | "open";
+  /** Requests; difference of shares that fail; 99th percentile in ms; distance 0–1; gain, negative where worse. */
+  readonly value?: number | undefined;
+  readonly low?: number | undefined;
+  readonly high?: number | undefined;
+  readonly limit?: number | undefined;
+  /** Requests or labelled rows of the candidate, and about how many an answer takes. */
+  readonly count?: number | undefined;
+  readonly needed?: number | undefined;
+  /** Name of the metric, or of the monitors that its rows break. */
+  readonly subject?: string | undefined;
+}
+
+/** Body of `POST endpoints/:environment/:name/rollout/promote` and `…/abort`. */
+export interface TrialEnd {
+  readonly reason?: string | undefined;
 }
 
 /** A candidate's trial beside the stable version. */
@@ -91,7 +115,10 @@ export interface EndpointTrial {
   readonly kind: "canary" | "shadow";
   /** Share of the requests' units that the candidate answers, 0–100. */
   readonly percent?: number | undefined;
+  /** All shares, where there are several. */
+  readonly steps?: readonly number[] | undefined;
   readonly startedAtMs: number;
+  /** When its watch at this share is over. */
   readonly untilMs: number;
   readonly endedAtMs?: number | undefined;
   /** Undefined while it goes on. */
@@ -100,19 +127,30 @@ export interface EndpointTrial {
   readonly reason:
     | "failures"
     | "alert"
-    | "failure_share"
+    | "monitors"
     | "latency"
-    | "rules"
+    | "outputs"
+    | "metric"
     | "no_traffic"
+    | "no_verdict"
     | "passed"
     | "rehearsed"
     | "watching"
+    | "next_share"
     | "waiting_for_traffic"
+    | "waiting_for_labels"
+    | "waiting_for_evidence"
+    | "not_approved"
+    | "rules"
+    | "by_hand"
+    | "failure_share"
     | "replaced";
   /** The reason as a sentence. */
   readonly explanation: string;
   readonly minRequests: number;
   readonly arms: readonly TrialArm[];
+  /** What it must show, and what is shown; of a trial that has ended, as it stood then. */
+  readonly checks: readonly TrialCheck[];
   /** Of a shadow: how far its answers lie from those that were given. */
   readonly comparison?:
     | { readonly rows: number; readonly meanDifference: number; readonly agreedShare: number }

@@ -61,6 +61,8 @@ export type {
   EndpointWindow,
   Retraining,
   TrialArm,
+  TrialCheck,
+  TrialEnd,
 } from "./endpoint.ts";
 export type { FeatureViewSummary } from "./feature-view.ts";
 export type { LineageEdge, LineageGraph, LineageNode, LineageNodeKind } from "./lineage.ts";

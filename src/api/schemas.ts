@@ -8,7 +8,7 @@ import type { ApiAssetKind, AssetVersionSummary, StepReference, VersionReference
 import type { Change } from "./change.ts";
 import type { DashboardDetail, DashboardSummary, DashboardTile } from "./dashboard.ts";
 import type { ColumnProfile, ContractSummary, DatasetColumn, DatasetDetail, DatasetRestoration, DatasetRows, DatasetSummary, DiscardedQuarantine, DroppedDataset, Histogram, NewCapture, ProfileSample, QuarantineDiscard, QuarantineSummary, QuarantinedRow, ReplayedQuarantine, RestoredDataset } from "./dataset.ts";
-import type { EndpointDetail, EndpointPeriod, EndpointSummary, EndpointTrial, EndpointWindow, Retraining, TrialArm } from "./endpoint.ts";
+import type { EndpointDetail, EndpointPeriod, EndpointSummary, EndpointTrial, EndpointWindow, Retraining, TrialArm, TrialCheck, TrialEnd } from "./endpoint.ts";
 import type { FeatureViewSummary } from "./feature-view.ts";
 import type { LineageEdge, LineageGraph, LineageNode, LineageNodeKind } from "./lineage.ts";
 import type { ModelColumn, ModelDeployment, ModelDetail, ModelSummary, ModelVersionRecord, ModelVersionSummary, ServedAt, Verdict, VerdictRule, VerdictState } from "./model.ts";
@@ -412,21 +412,41 @@ export const trialArmSchema: z.ZodType<TrialArm> = z.object({
   "requests": z.number(),
   "rows": z.number(),
   "failures": z.array(z.object({ "code": z.string(), "count": z.number() })).describe("Requests that it could not answer, by error code."),
-  "p50Ms": z.number().optional().describe("Median and 95th percentile of its answers' duration, to about 5 percent."),
+  "failureShare": z.number().describe("Share of its requests that it could not answer, 0–1."),
+  "p50Ms": z.number().optional().describe("Median, 95th and 99th percentile of its answers' duration, to about 5 percent."),
   "p95Ms": z.number().optional(),
+  "p99Ms": z.number().optional(),
 }).describe("What one arm of a trial did.");
+
+export const trialCheckSchema: z.ZodType<TrialCheck> = z.object({
+  "name": z.enum(["requests", "errors", "latency", "outputs", "metric", "alerts"]),
+  "state": z.enum(["passed", "failed", "open"]),
+  "value": z.number().optional().describe("Requests; difference of shares that fail; 99th percentile in ms; distance 0–1; gain, negative where worse."),
+  "low": z.number().optional(),
+  "high": z.number().optional(),
+  "limit": z.number().optional(),
+  "count": z.number().optional().describe("Requests or labelled rows of the candidate, and about how many an answer takes."),
+  "needed": z.number().optional(),
+  "subject": z.string().optional().describe("Name of the metric, or of the monitors that its rows break."),
+}).describe("One thing that a candidate must show; the truth lies between `low` and `high`, however often one looks.");
+
+export const trialEndSchema: z.ZodType<TrialEnd> = z.object({
+  "reason": z.string().optional(),
+}).describe("Body of `POST endpoints/:environment/:name/rollout/promote` and `…/abort`.");
 
 export const endpointTrialSchema: z.ZodType<EndpointTrial> = z.object({
   "kind": z.enum(["canary", "shadow"]),
   "percent": z.number().optional().describe("Share of the requests' units that the candidate answers, 0–100."),
+  "steps": z.array(z.number()).optional().describe("All shares, where there are several."),
   "startedAtMs": z.number(),
-  "untilMs": z.number(),
+  "untilMs": z.number().describe("When its watch at this share is over."),
   "endedAtMs": z.number().optional(),
   "outcome": z.enum(["promoted", "aborted", "ended", "replaced"]).optional().describe("Undefined while it goes on."),
-  "reason": z.enum(["failures", "alert", "failure_share", "latency", "rules", "no_traffic", "passed", "rehearsed", "watching", "waiting_for_traffic", "replaced"]).describe("Why it ended, or goes on."),
+  "reason": z.enum(["failures", "alert", "monitors", "latency", "outputs", "metric", "no_traffic", "no_verdict", "passed", "rehearsed", "watching", "next_share", "waiting_for_traffic", "waiting_for_labels", "waiting_for_evidence", "not_approved", "rules", "by_hand", "failure_share", "replaced"]).describe("Why it ended, or goes on."),
   "explanation": z.string().describe("The reason as a sentence."),
   "minRequests": z.number(),
   "arms": z.array(trialArmSchema),
+  "checks": z.array(trialCheckSchema).describe("What it must show, and what is shown; of a trial that has ended, as it stood then."),
   "comparison": z.object({ "rows": z.number(), "meanDifference": z.number(), "agreedShare": z.number() }).optional().describe("Of a shadow: how far its answers lie from those that were given."),
 }).describe("A candidate's trial beside the stable version.");
 

@@ -1,7 +1,6 @@
 import { type Clock, type Log, messageOf } from "#base";
-import type { Delivery } from "#delivery";
+import type { Delivery, Rollouts } from "#delivery";
 import type { Monitoring } from "#monitoring";
-import type { Serving } from "#serving";
 
 const PAUSE_MS = 5000;
 const HOUR_MS = 3600 * 1000;
@@ -12,14 +11,14 @@ const HOUR_MS = 3600 * 1000;
  */
 export function createEndpointWatch({
   monitoring,
-  serving,
+  rollouts,
   delivery,
   project,
   clock,
   log,
 }: {
   readonly monitoring: Monitoring;
-  readonly serving: Serving;
+  readonly rollouts: Rollouts;
   readonly delivery: Delivery;
   readonly project: string;
   readonly clock: Clock;
@@ -42,7 +41,7 @@ export function createEndpointWatch({
   async function look(): Promise<void> {
     try {
       await monitoring.tick();
-      await serving.target.settleTrials();
+      await rollouts.settle();
       await delivery.settle(project);
       if (clock.now() - lookedAtMs >= HOUR_MS) await lookAtApprovals();
     } catch (error) {

@@ -3,7 +3,15 @@ import { tmpdir } from "node:os";
 import { fileURLToPath } from "node:url";
 import { PROJECT_FILE, type Settings } from "#config";
 import { type Analytics, createAnalytics, createDatasets, type Datasets } from "#data";
-import { createDelivery, type Delivery, isolationOfModels, PRODUCTION } from "#delivery";
+import {
+  createDelivery,
+  createRollouts,
+  type Delivery,
+  isolationOfModels,
+  PRODUCTION,
+  type Rollouts,
+  type RolloutsOptions,
+} from "#delivery";
 import {
   certificateVariables,
   createGit,
@@ -44,6 +52,8 @@ export interface Parts extends Pick<
   readonly monitoring: Monitoring;
   readonly services: Services;
   readonly delivery: Delivery;
+  /** Trials of models beside those that answer. */
+  readonly rollouts: Rollouts;
   readonly git: Git;
   /** Who committed a source: nobody approves their own. */
   readonly commitAuthors: CommitAuthors;
@@ -129,13 +139,6 @@ export function createParts(platform: StorePlatform, settings: Settings): Parts 
       cacheFolder: below("cache/bytecode"),
       memoryBytes: config.serving.memory,
     },
-    takeOver: {
-      problem: async ({ environment, endpoint }, versionId) =>
-        (await delivery.standing(project)).find(
-          (each) => each.environment === environment && each.endpoint === endpoint && each.versionId === versionId,
-        )?.problem,
-    },
-    alerts: { openSince: (key, sinceMs) => monitoring.openSince(key, sinceMs) },
   });
   const monitoring: Monitoring = createMonitoring({
     store,
@@ -164,23 +167,13 @@ export function createParts(platform: StorePlatform, settings: Settings): Parts 
     fileAuthors: (sinceMs) => git.fileAuthors(config.folder, PROJECT_FILE, sinceMs),
   });
   const approvals = createApprovalCheck({ store, objects, clock, commitAuthors, rules });
-  const delivery = createDelivery({
-    store,
-    objects,
-    services,
-    models: serving.target,
-    environments: config.environments.map((environment) => ({
-      ...environment,
-      get sandbox() {
-        return rules.current().some(({ name, sandbox }) => name === environment.name && sandbox);
-      },
-    })),
-    approvals,
-    folder: below("releases"),
-    searchPath: settings.searchPath,
-    clock,
-    log,
-  });
+  const guarded = config.environments.map((environment) => ({
+    ...environment,
+    get sandbox() {
+      return rules.current().some(({ name, sandbox }) => name === environment.name && sandbox);
+    },
+  }));
+  const rollouts = createTrials({ store, environments: guarded, approvals, clock, log, watch: monitoring }, serving);
   return {
     ...wiredBefore(platform),
     analytics,
@@ -191,7 +184,19 @@ export function createParts(platform: StorePlatform, settings: Settings): Parts 
     serving,
     monitoring,
     services,
-    delivery,
+    delivery: createDelivery({
+      store,
+      objects,
+      services,
+      models: serving.target,
+      environments: guarded,
+      approvals,
+      folder: below("releases"),
+      searchPath: settings.searchPath,
+      clock,
+      log,
+    }),
+    rollouts,
     git,
     commitAuthors,
     approvals,
@@ -201,6 +206,15 @@ export function createParts(platform: StorePlatform, settings: Settings): Parts 
     isolation,
     temporaryFolder: tmpdir(),
   };
+}
+
+/** A candidate that fails is judged before its caller is answered. */
+function createTrials(options: Omit<RolloutsOptions, "target">, { endpoints, rollouts: target }: Serving): Rollouts {
+  const rollouts = createRollouts({ ...options, target });
+  endpoints.onCandidateFailure(async (place) => {
+    await rollouts.settleOne(place);
+  });
+  return rollouts;
 }
 
 function wiredBefore(

@@ -3,7 +3,7 @@ import type { ContractSummary, StepReference } from "#api";
 import type { Clock, LocatedProblem, Log, Metrics } from "#base";
 import type { ProjectConfig } from "#config";
 import type { Analytics, Datasets } from "#data";
-import type { Delivery, PushAnswer, PushRequest, WebhookAnswer } from "#delivery";
+import type { Delivery, PushAnswer, PushRequest, WebhookAnswer, Rollouts } from "#delivery";
 import type { AuditLog, CommitAuthors, Rules } from "#governance";
 import type { MetadataStore } from "#metadata-store";
 import type { Blobs, LocalFiles } from "#storage";
@@ -84,6 +84,7 @@ export interface Platform extends StorePlatform {
   readonly serving: Serving;
   readonly monitoring: Monitoring;
   readonly delivery: Delivery;
+  readonly rollouts: Rollouts;
   /** What protects the environments: of the store and `esteira.yaml` the stricter. */
   readonly rules: Rules;
   /** How far processes of the project are kept from the platform. */

@@ -125,6 +125,18 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: "Write a model with its data as an OCI ModelPack",
     load: () => import("./commands/model/export.ts"),
   },
+  "rollout show": {
+    summary: "Show both versions of a trial side by side, and what the new one must still show",
+    load: () => import("./commands/rollout/show.ts"),
+  },
+  "rollout promote": {
+    summary: "Let the version that is tried take over now",
+    load: () => import("./commands/rollout/promote.ts"),
+  },
+  "rollout abort": {
+    summary: "Take the version that is tried back",
+    load: () => import("./commands/rollout/abort.ts"),
+  },
   rollback: {
     summary: "Deploy the release before, or a given one",
     load: () => import("./commands/release/rollback.ts"),

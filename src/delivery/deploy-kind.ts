@@ -10,7 +10,7 @@ import { assetNotDeployable, notApproved, versionMissing } from "./errors.ts";
 import { assertIsolated } from "./isolation-check.ts";
 import type { ApprovalCheck } from "./ports.ts";
 import { type ReleaseSettings, settingsAsJson } from "./release-settings.ts";
-import { type StrategyDeclaration, strategySchema } from "./strategy.ts";
+import { type StrategyDeclaration, strategySchema } from "./rollout/strategy.ts";
 
 /** `deploy: ASSET` and where it goes. */
 export interface DeployDeclaration {

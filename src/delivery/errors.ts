@@ -142,3 +142,41 @@ export const isolationTooWeak: ErrorFactory<{
   solve:
     "Run the steps again on a machine that can isolate processes as the environment requires, or let the environment require less.",
 });
+
+export const strategyInvalid: ErrorFactory<{ found: string; reason: string }> = defineError(
+  "DELIVERY_STRATEGY_INVALID",
+  {
+    status: 400,
+    message: ({ found, reason }) => `The strategy ${found} cannot be used: ${reason}`,
+    hint: () => "Examples: { canary: [1%, 10%, 50%], watch: 30m, rollback_on: alert }, { shadow: true, watch: 1d }.",
+    solve: "Use canary with growing shares between 0% and 100%, or shadow, with the keys that the reference lists.",
+  },
+);
+
+export const nothingTried: ErrorFactory<{ environment: string; endpoint: string; tried: readonly string[] }> =
+  defineError("DELIVERY_NOTHING_TRIED", {
+    status: 404,
+    message: ({ environment, endpoint, tried }) =>
+      `No version is being tried at ${environment}/${endpoint}; trials go on at: ${tried.length === 0 ? "no endpoint" : tried.join(", ")}`,
+    hint: () => "A deploy step with strategy: { canary: 10% } begins one; esteira rollout show lists those that ended.",
+    solve: "Name an endpoint at which a trial goes on.",
+  });
+
+export const rolloutMoveInvalid: ErrorFactory<{ action: string; state: string; reason: string }> = defineError(
+  "DELIVERY_ROLLOUT_MOVE_INVALID",
+  {
+    status: 409,
+    message: ({ action, state, reason }) => `A trial that is ${state} cannot ${action}: ${reason}`,
+    solve: "Look at the trial again: it has ended, or it has no further share to go to.",
+  },
+);
+
+export const rolloutChanged: ErrorFactory<{ environment: string; endpoint: string }> = defineError(
+  "DELIVERY_ROLLOUT_CHANGED",
+  {
+    status: 409,
+    message: ({ environment, endpoint }) => `${environment}/${endpoint} was changed by somebody else meanwhile`,
+    hint: () => "Look at it again, then decide: esteira rollout show",
+    solve: "Look at the trial again and repeat the command.",
+  },
+);

@@ -33,5 +33,19 @@ export {
   type WebhookAnswer,
   type WebhookHandlerOptions,
 } from "./webhook.ts";
-export { type StrategyDeclaration, strategySchema } from "./strategy.ts";
+export {
+  addObservation,
+  type AnswerComparison,
+  type ArmObservation,
+  bucketOfClass,
+  bucketOfNumber,
+  type TrialRecord,
+} from "./rollout/arm-record.ts";
+export { explainPlan } from "./rollout/explain-verdict.ts";
+export type { Outcomes } from "./rollout/outcome-metric.ts";
+export type { CandidateWatch, KeptTrial, OpenTrial, RolloutTarget, TrialChange } from "./rollout/ports.ts";
+export { type ByHand, createRollouts, type Rollouts, type RolloutsOptions } from "./rollout/rollouts.ts";
+export { parseStrategy, type TrialPlan } from "./rollout/trial-plan.ts";
+export type { TrialArmReport, TrialReport } from "./rollout/trial-report.ts";
+export type { TrialVerdict } from "./rollout/verdict.ts";
 export type { ReleaseSettings } from "./release-settings.ts";

@@ -1,4 +1,5 @@
 import { type Clock, EsteiraError, type Log, messageOf } from "#base";
+import type { ArmObservation } from "#delivery";
 import type { EndpointKey } from "#metadata-store/serving";
 import type { PredictRequest } from "./endpoints.ts";
 import type { LiveEndpoint } from "./live-endpoints.ts";
@@ -7,8 +8,8 @@ import type { PredictionLog } from "./prediction-log.ts";
 import { type PredictionPart, runPart } from "./prediction-part.ts";
 import type { RowSource } from "./row-source.ts";
 import type { ModelOutput } from "./model-runtime.ts";
-import { isCandidateUnit } from "./strategy.ts";
-import { type ArmObservation, compareOutputs } from "./trial-figures.ts";
+import { isCandidateUnit } from "./candidate-unit.ts";
+import { compareOutputs, countOutputs } from "./compare-outputs.ts";
 
 /** Runs the versions of an endpoint on the rows of requests, and says how each did. */
 export interface Arms {
@@ -64,7 +65,7 @@ export function createArms({
       const startMs = clock.monotonic();
       try {
         const part = await runPart(current.candidate, "candidate", rows, request);
-        return { part, seen: { arm: "candidate", rows: rows.length, durationMs: clock.monotonic() - startMs } };
+        return { part, seen: answered(part, clock.monotonic() - startMs) };
       } catch (error) {
         // The caller must not pay for a trial: the stable version answers these rows too.
         counters.candidateFailed++;
@@ -85,7 +86,7 @@ export function createArms({
       const startMs = clock.monotonic();
       try {
         const part = await runPart(current.stable, "stable", rows, request);
-        return { part, seen: { arm: "stable", rows: rows.length, durationMs: clock.monotonic() - startMs } };
+        return { part, seen: answered(part, clock.monotonic() - startMs) };
       } catch (error) {
         if (isUnderTrial(current) && !(error instanceof EsteiraError && error.status < 500)) {
           await predictions
@@ -112,9 +113,7 @@ export function createArms({
       void runPart(candidate, "shadow", allRows(request.source), request)
         .then((part) =>
           write(part, {
-            arm: "shadow",
-            rows,
-            durationMs: clock.monotonic() - startMs,
+            ...answered(part, clock.monotonic() - startMs),
             comparison: compareOutputs(given, part.output),
           }),
         )
@@ -131,6 +130,10 @@ export function createArms({
 
 export function isUnderTrial({ endpoint, candidate }: LiveEndpoint): boolean {
   return endpoint.strategy.kind !== "direct" && candidate !== undefined;
+}
+
+function answered({ arm, rows, output, model }: PredictionPart, durationMs: number): ArmObservation {
+  return { arm, rows: rows.length, durationMs, outputs: countOutputs(output, model.signature) };
 }
 
 function codeOf(error: unknown): string {

@@ -1,4 +1,5 @@
 import { type Clock, type Log, type Metrics, messageOf, newId, systemClock } from "#base";
+import type { ArmObservation } from "#delivery";
 import type { AssetVersion, MetadataStore } from "#metadata-store";
 import type { EndpointKey } from "#metadata-store/serving";
 import { rowsTooMany } from "./errors.ts";
@@ -8,7 +9,6 @@ import type { LoadedModel, LoadedModels } from "./loaded-model.ts";
 import type { OnlineFeatures } from "./ports.ts";
 import { joinOutputs, toPredictionRows } from "./prediction-part.ts";
 import type { PredictionLog, TrialNote } from "./prediction-log.ts";
-import type { ArmObservation } from "./trial-figures.ts";
 import { createPredictionMetrics } from "./prediction-metrics.ts";
 import { exampleRequest, type RequestColumn, requestColumns } from "./request-columns.ts";
 import type { RowSource } from "./row-source.ts";

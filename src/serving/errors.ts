@@ -133,16 +133,6 @@ export const runtimeDied: ErrorFactory<{ reason: string }> = defineError("SERVIN
   solve: "Try again; if it happens with the same request, the model crashes its runtime: deploy another version.",
 });
 
-export const strategyInvalid: ErrorFactory<{ found: string; reason: string }> = defineError(
-  "SERVING_STRATEGY_INVALID",
-  {
-    status: 400,
-    message: ({ found, reason }) => `The strategy ${found} cannot be used: ${reason}`,
-    hint: () => "Write `strategy: { canary: 10%, watch: 30m }`, `strategy: { shadow: true }`, or leave it out.",
-    solve: "Use canary with a percentage between 0% and 100%, shadow, or none.",
-  },
-);
-
 export const nullRefused: ErrorFactory<{ column: string; row: number; reason: string }> = defineError(
   "SERVING_NULL_REFUSED",
   {

@@ -1,66 +1,50 @@
-import { type Clock, type Log, systemClock } from "#base";
-import type { ModelDeployment, ModelTarget, TargetState } from "#delivery";
+import { type Clock, systemClock } from "#base";
+import {
+  explainPlan,
+  type ModelDeployment,
+  type ModelTarget,
+  parseStrategy,
+  type TargetState,
+  type TrialPlan,
+} from "#delivery";
 import { type AssetVersion, getAssetVersion, type MetadataStore } from "#metadata-store";
 import { type EndpointKey, getEndpoint, saveEndpoint } from "#metadata-store/serving";
 import type { Endpoints } from "./endpoints.ts";
 import { modelMissing } from "./errors.ts";
 import type { LoadedModels } from "./loaded-model.ts";
-import type { AlertWatch, TakeOverCheck } from "./ports.ts";
-import { parseStrategy } from "./strategy.ts";
-import { reportTrials, settleTrial, settleTrials, type TrialReport } from "./trials.ts";
-
-/** Deploys models behind this platform's endpoints. */
-export interface ServingTarget extends ModelTarget {
-  /**
-   * Judges every trial by the candidate's own figures: it becomes the stable version, leaves, or goes on.
-   * Call it every few seconds. Idempotent, also with several processes.
-   *
-   * @returns how many trials ended
-   */
-  settleTrials(): Promise<number>;
-  /** The trials of an endpoint, newest first, with the figures of both arms. */
-  trials(key: EndpointKey): Promise<readonly TrialReport[]>;
-}
 
 export interface ModelTargetOptions {
   readonly store: MetadataStore;
   readonly models: LoadedModels;
   readonly endpoints: Endpoints;
-  readonly log: Log;
   readonly clock?: Clock;
-  /** Without it, a trial never ends early. */
-  readonly alerts?: AlertWatch;
-  /** Without it, a trial that went well takes over. */
-  readonly takeOver?: TakeOverCheck;
 }
 
 /**
  * `ModelTarget` of `delivery`: loads and tries the model first, then switches the endpoint's row, then this process.
  */
-export function createModelTarget(options: ModelTargetOptions): ServingTarget {
+export function createModelTarget(options: ModelTargetOptions): ModelTarget {
   const { store, models, endpoints, clock = systemClock } = options;
-  endpoints.onCandidateFailure((key) => settleTrial(options, key));
   return {
     async deploy(deployment, { log, signal }) {
       signal.throwIfAborted();
       const key = { project: deployment.project, environment: deployment.environment, endpoint: deployment.endpoint };
-      const strategy = parseStrategy(deployment.strategy, clock.now());
+      const plan = parseStrategy(deployment.strategy, clock.now());
       log(`loading ${deployment.version.asset} version ${deployment.version.version}`);
       // Loaded before anything is switched: when this throws, what was there still answers.
       await models.acquire(deployment.version, { report: log });
+      let isTrial = false;
       try {
         log("the model is loaded and answers its example");
         signal.throwIfAborted();
-        await switchEndpoint(store, deployment, strategy, clock.now());
+        isTrial = await switchEndpoint(store, deployment, plan, clock.now());
         await endpoints.refresh(key);
       } finally {
         await models.release(deployment.version.id);
       }
-      log(
-        strategy.kind === "direct"
-          ? `endpoint ${deployment.environment}/${deployment.endpoint} answers with it`
-          : `endpoint ${deployment.environment}/${deployment.endpoint} tries it: ${strategy.kind}`,
-      );
+      const name = `endpoint ${deployment.environment}/${deployment.endpoint}`;
+      log(plan === undefined || !isTrial ? `${name} answers with it` : `${name} tries it: ${plan.kind}`);
+      if (plan !== undefined && isTrial) for (const line of explainPlan(plan)) log(line);
       return toTargetState(deployment.version, key);
     },
     async current(key) {
@@ -87,33 +71,33 @@ export function createModelTarget(options: ModelTargetOptions): ServingTarget {
       );
       await endpoints.refresh(key);
     },
-    settleTrials: () => settleTrials(options),
-    trials: (key) => reportTrials(options, key),
   };
 }
 
+/** @returns whether the version is tried beside another */
 async function switchEndpoint(
   store: MetadataStore,
   deployment: ModelDeployment,
-  strategy: ReturnType<typeof parseStrategy>,
+  plan: TrialPlan | undefined,
   atMs: number,
-): Promise<void> {
+): Promise<boolean> {
   const key = { project: deployment.project, environment: deployment.environment, endpoint: deployment.endpoint };
-  await store.write(async (transaction) => {
+  return store.write(async (transaction) => {
     const current = await getEndpoint(transaction, key);
     const stable = current?.state === "ready" ? current.modelVersionId : undefined;
-    const direct = strategy.kind === "direct" || stable === undefined || stable === deployment.version.id;
-    return saveEndpoint(transaction, {
+    const direct = plan === undefined || stable === undefined || stable === deployment.version.id;
+    const { endpoint } = await saveEndpoint(transaction, {
       ...key,
       action: direct ? "deploy" : "try",
       modelVersionId: direct ? deployment.version.id : stable,
       candidateVersionId: direct ? undefined : deployment.version.id,
-      strategy: direct ? { kind: "direct" } : strategy,
+      strategy: direct ? { kind: "direct" } : plan,
       options: deployment.featureService === undefined ? {} : { featureService: deployment.featureService },
       actor: deployment.actor,
       atMs,
       operationId: deployment.deploymentId,
     });
+    return endpoint.candidateVersionId !== undefined;
   });
 }
 

@@ -43,26 +43,3 @@ export interface OnlineFeatures {
  * the dataset's profile.
  */
 export type TrainingNulls = (modelVersionId: string) => Promise<ReadonlySet<string> | undefined>;
-
-/**
- * Whether an alert is open on an endpoint since a time. Declared here, implemented by `monitoring`; ends a canary
- * early.
- */
-export interface AlertWatch {
-  openSince(
-    endpoint: { readonly project: string; readonly environment: string; readonly endpoint: string },
-    sinceMs: number,
-  ): Promise<boolean>;
-}
-
-/**
- * Whether a version that is tried may still answer alone in its environment, whose rules may have been raised since.
- * Declared here, implemented over `delivery`.
- */
-export interface TakeOverCheck {
-  /** What speaks against it; undefined when nothing does. */
-  problem(
-    endpoint: { readonly project: string; readonly environment: string; readonly endpoint: string },
-    versionId: string,
-  ): Promise<string | undefined>;
-}

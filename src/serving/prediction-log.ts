@@ -1,6 +1,6 @@
+import { addObservation, type ArmObservation } from "#delivery";
 import type { MetadataStore, WriteTransaction } from "#metadata-store";
 import { changeTrialFigures, type EndpointKey, type NewPrediction, recordPredictions } from "#metadata-store/serving";
-import { addObservation, type ArmObservation } from "./trial-figures.ts";
 
 /** What the arms of a trial did with a request. */
 export interface TrialNote {

@@ -1,12 +1,14 @@
 import { type Clock, type Log, type Metrics, systemClock } from "#base";
+import type { ModelTarget, RolloutTarget } from "#delivery";
 import type { MetadataStore } from "#metadata-store";
 import type { Scorer } from "#models";
 import type { Blobs } from "#storage";
 import { createEndpoints, type Endpoints } from "./endpoints.ts";
 import { createLoadedModels } from "./loaded-model.ts";
-import { createModelTarget, type ServingTarget } from "./model-target.ts";
-import type { AlertWatch, OnlineFeatures, TrainingNulls, TakeOverCheck } from "./ports.ts";
+import { createModelTarget } from "./model-target.ts";
+import type { OnlineFeatures, TrainingNulls } from "./ports.ts";
 import { createPredictionLog } from "./prediction-log.ts";
+import { createRolloutTarget } from "./rollout-target.ts";
 import { createScorer } from "./scorer.ts";
 import { createOnnxPool } from "./runtime/onnx/onnx-pool.ts";
 import { createOnnxRuntime } from "./runtime/onnx/onnx-runtime.ts";
@@ -28,8 +30,6 @@ export interface ServingOptions {
   /** Needed by Python models. */
   readonly python?: PythonServing;
   readonly features?: OnlineFeatures;
-  readonly alerts?: AlertWatch;
-  readonly takeOver?: TakeOverCheck;
   readonly trainingNulls?: TrainingNulls;
   readonly metrics?: Metrics;
 }
@@ -37,8 +37,10 @@ export interface ServingOptions {
 /** Everything that serves models, sharing the runtimes. */
 export interface Serving {
   readonly endpoints: Endpoints;
-  /** `ModelTarget` of `delivery`, and the end of trials. */
-  readonly target: ServingTarget;
+  /** `ModelTarget` of `delivery`. */
+  readonly target: ModelTarget;
+  /** `RolloutTarget` of `delivery`. */
+  readonly rollouts: RolloutTarget;
   /** `Scorer` of `models`. */
   readonly scorer: Scorer;
   /** Ends the threads; requests in flight fail. */
@@ -75,15 +77,8 @@ export function createServing(options: ServingOptions): Serving {
   });
   return {
     endpoints,
-    target: createModelTarget({
-      store,
-      models,
-      endpoints,
-      log,
-      clock,
-      ...(options.alerts === undefined ? {} : { alerts: options.alerts }),
-      ...(options.takeOver === undefined ? {} : { takeOver: options.takeOver }),
-    }),
+    target: createModelTarget({ store, models, endpoints, clock }),
+    rollouts: createRolloutTarget({ store, endpoints }),
     scorer: createScorer({ models }),
     async close() {
       await endpoints.close();

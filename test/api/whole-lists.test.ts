@@ -67,6 +67,8 @@ const WHOLE: Readonly<Record<string, readonly string[]>> = {
     "before.items",
     "arms",
     "arms[].failures",
+    "checks",
+    "steps",
     "rows[]",
     "rules",
     "periods",

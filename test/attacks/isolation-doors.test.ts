@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { it } from "node:test";
 import { type Clock, digestOf, isEsteiraError, newId, silentLog, systemClock } from "#base";
-import { createDelivery, createDeployKind, type Delivery, type DeployDeclaration } from "#delivery";
+import { createDelivery, createDeployKind, type Delivery, type DeployDeclaration, type Rollouts } from "#delivery";
 import { createServices } from "#executors";
 import { createApprovalCheck, createPromotionCheck, createRules, type Rules } from "#governance";
 import { type AssetVersion, type MetadataStore, recordAssetVersion, type StoreKind } from "#metadata-store";
@@ -16,7 +16,7 @@ import {
 } from "#metadata-store/registry";
 import type { AttemptContext } from "#pipeline";
 import { type Serving, sourceOfRecords } from "#serving";
-import { readCase, registerModel, startServing } from "../serving/served.ts";
+import { readCase, registerModel, rolloutsOf, startServing } from "../serving/served.ts";
 import { describeStores, temporaryFolder } from "../setup/stores.ts";
 
 const KEY = { project: "p", environment: "production", endpoint: "delay" };
@@ -26,6 +26,7 @@ interface World {
   readonly store: MetadataStore;
   readonly serving: Serving;
   readonly delivery: Delivery;
+  readonly rollouts: Rollouts;
   readonly rules: Rules;
   /** A registered model whose process, or that of its data, was isolated so. */
   model(made: string, data?: string): Promise<AssetVersion>;
@@ -38,17 +39,15 @@ interface World {
 async function open(kind: StoreKind): Promise<World> {
   let shiftMs = 0;
   const clock: Clock = { now: () => Date.now() + shiftMs, monotonic: systemClock.monotonic };
-  const takeOver = {
-    problem: async (_: unknown, id: string) =>
-      (await world.delivery.standing("p")).find(({ versionId }) => versionId === id)?.problem,
-  };
-  const { store, objects, serving } = await startServing(kind, { clock, takeOver });
+  const { store, objects, serving } = await startServing(kind, { clock });
   const folder = await temporaryFolder();
   const environment = { name: "production", approvals: 0, bind: "version" as const };
   const rules = createRules({ store, clock, project: "p", environments: [{ ...environment, aliases: ["champion"] }] });
   await rules.declare("ana");
+  const approvals = createApprovalCheck({ store, objects, clock, rules });
+  const rollouts = rolloutsOf(serving, { store, clock, approvals });
   const delivery = createDelivery({
-    approvals: createApprovalCheck({ store, objects, clock, rules }),
+    approvals,
     store,
     objects,
     services: createServices({ folder: join(folder, "services") }),
@@ -70,6 +69,7 @@ async function open(kind: StoreKind): Promise<World> {
     store,
     serving,
     delivery,
+    rollouts,
     rules,
     async model(made, data = "sandbox") {
       const { version: from } = await store.write((tx) =>
@@ -194,16 +194,24 @@ describeStores("an environment that requires a sandbox", (kind) => {
     const stable = await world.model("sandbox");
     const weak = await world.model("none");
     await world.deploy(stable);
-    await world.deploy(weak, { canary: "50%", watch: "1m", min_requests: 1 });
-    const { rows } = await readCase("late-by-columns");
-    await world.serving.endpoints.predict(KEY, {
-      source: sourceOfRecords(Array.from({ length: 200 }, () => rows[0])),
-      entityKeys: Array.from({ length: 200 }, (_, unit) => `unit-${unit}`),
+    await world.deploy(weak, {
+      canary: "50%",
+      watch: "1m",
+      min_requests: 1,
+      max_errors: "99%",
+      max_p99: "60s",
+      max_shift: "100%",
     });
+    const { rows } = await readCase("late-by-columns");
+    for (let unit = 0; unit < 40; unit++)
+      await world.serving.endpoints.predict(KEY, {
+        source: sourceOfRecords([rows[0]]),
+        entityKeys: [`unit-${unit}`],
+      });
     await world.raise();
     world.shift(120_000);
-    assert.equal(await world.serving.target.settleTrials(), 1);
-    const [trial] = await world.serving.target.trials(KEY);
+    assert.equal(await world.rollouts.settle(), 1);
+    const [trial] = await world.rollouts.report(KEY);
     assert.deepEqual([trial?.outcome, trial?.reason], ["aborted", "rules"]);
     assert.match(trial?.explanation ?? "", /does not let it take over: production requires a sandbox.*"none"/);
     assert.equal((await world.serving.target.current(KEY))?.versionId, stable.id);

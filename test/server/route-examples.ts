@@ -70,6 +70,8 @@ const api: Examples<keyof ApiShapes> = {
   getNotebookVersion: { params: { id: "x" } },
   listEndpoints: {},
   getEndpoint: { params: { environment: "production", name: "delay" } },
+  promoteTrial: { params: { environment: "production", name: "delay" }, body: {} },
+  abortTrial: { params: { environment: "production", name: "delay" }, body: {} },
   listPredictions: { params: { environment: "production", name: "delay" }, query: { labelled: "no" } },
   getPrediction: { params: { id: "x" } },
   listMonitors: {},

@@ -4,6 +4,7 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { after } from "node:test";
 import { digestOf, digestOfJson, silentLog, systemClock } from "#base";
+import { type ApprovalCheck, type CandidateWatch, createRollouts, type Rollouts } from "#delivery";
 import { type AssetVersion, type MetadataStore, recordAssetVersion, type StoreKind } from "#metadata-store";
 import type { Blobs } from "#storage";
 import { createServing, createServingCalls, type Serving, type ServingOptions } from "#serving";
@@ -70,13 +71,48 @@ export interface TestServing {
   readonly address: string;
   readonly objects: Blobs;
   readonly serving: Serving;
+  readonly rollouts: Rollouts;
 }
 
-export async function startServing(kind: StoreKind, options: Partial<ServingOptions> = {}): Promise<TestServing> {
+/** Rules that let everything through. */
+export const OPEN_RULES: ApprovalCheck = {
+  check: async () => ({ open: true, approvedBy: [], digest: undefined }),
+  stands: async () => ({ open: true, approvedBy: [], digest: undefined }),
+};
+
+export async function startServing(
+  kind: StoreKind,
+  options: Partial<ServingOptions> & { readonly watch?: CandidateWatch; readonly approvals?: ApprovalCheck } = {},
+): Promise<TestServing> {
   const { store, objects, address } = await openTestStore(kind);
   const serving = createServing({ store, objects, log: silentLog, ...options });
   after(() => serving.close());
-  return { store, address, objects, serving };
+  return { store, address, objects, serving, rollouts: rolloutsOf(serving, { store, ...options }) };
+}
+
+/** The trials of a process, wired as `app` does. */
+export function rolloutsOf(
+  serving: Serving,
+  {
+    store,
+    clock = systemClock,
+    watch,
+    approvals = OPEN_RULES,
+  }: Pick<ServingOptions, "store" | "clock"> & { readonly watch?: CandidateWatch; readonly approvals?: ApprovalCheck },
+): Rollouts {
+  const rollouts = createRollouts({
+    store,
+    target: serving.rollouts,
+    environments: [{ name: "production", approvals: 0, bind: "version" }],
+    approvals,
+    clock,
+    log: silentLog,
+    ...(watch === undefined ? {} : { watch }),
+  });
+  serving.endpoints.onCandidateFailure(async (place) => {
+    await rollouts.settleOne(place);
+  });
+  return rollouts;
 }
 
 let deployments = 0;

@@ -5,6 +5,8 @@ import { test } from "node:test";
 import { en } from "../../web/messages/en.ts";
 import { chooseLanguage, LANGUAGES, loadCatalogue, message } from "../../web/messages/messages.ts";
 import { ptBR } from "../../web/messages/pt-BR.ts";
+import { trialsEn } from "../../web/messages/trials-en.ts";
+import { trialsPtBr } from "../../web/messages/trials-pt-br.ts";
 
 const WEB = join(import.meta.dirname, "../../web");
 const placeholders = (text: string): readonly string[] => [...new Set(text.match(/\{\w+\}/g))].sort();
@@ -57,4 +59,11 @@ test("the first wish that is a language of the pages wins", () => {
   assert.equal(chooseLanguage(null, "pt-PT"), "pt-BR");
   assert.equal(chooseLanguage("pt-BR", "en-US"), "pt-BR");
   assert.equal(chooseLanguage(undefined, "fr-FR"), "en");
+});
+
+test("trials have every message in both languages, with the same parameters", () => {
+  assert.deepEqual(Object.keys(trialsPtBr).sort(), Object.keys(trialsEn).sort());
+  const placeholders = (text: string): readonly string[] => [...new Set(text.match(/\{\w+\}/g))].sort();
+  for (const [key, text] of Object.entries(trialsEn))
+    assert.deepEqual(placeholders(trialsPtBr[key as keyof typeof trialsEn]), placeholders(text), key);
 });

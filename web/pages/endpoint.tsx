@@ -81,7 +81,7 @@ export function EndpointPage() {
                   content: () => (
                     <>
                       <ShownOf shown={data.trials.length} total={data.trialCount} />
-                      <TrialsView trials={data.trials} />
+                      <TrialsView environment={environment} name={name} trials={data.trials} />
                     </>
                   ),
                 },

@@ -1,4 +1,4 @@
-import type { NewApproval, NewPipelineRun, QuarantineDiscard, Rollback } from "#api";
+import type { EndpointParams, NewApproval, NewPipelineRun, QuarantineDiscard, Rollback } from "#api";
 import { call } from "./api.ts";
 
 /** What the pages ask the server to do. All throw ProblemError. */
@@ -11,5 +11,7 @@ export const commands = {
   replayQuarantine: (name: string) => call("replayQuarantine", { params: { name } }),
   discardQuarantine: (name: string, body: QuarantineDiscard) => call("discardQuarantine", { params: { name }, body }),
   rollBack: (body: Rollback) => call("rollBack", { body }),
+  promoteTrial: (params: EndpointParams) => call("promoteTrial", { params, body: {} }),
+  abortTrial: (params: EndpointParams) => call("abortTrial", { params, body: {} }),
   decide: (body: NewApproval) => call("createApproval", { body }),
 } as const;

@@ -4,7 +4,7 @@ import type { ServingTables } from "./tables.ts";
 export const ENDPOINT_STATES = ["ready", "stopped"] as const;
 export type EndpointState = (typeof ENDPOINT_STATES)[number];
 
-export const ENDPOINT_ACTIONS = ["deploy", "try", "promote", "abort", "end", "rollback", "stop"] as const;
+export const ENDPOINT_ACTIONS = ["deploy", "try", "advance", "promote", "abort", "end", "rollback", "stop"] as const;
 export type EndpointAction = (typeof ENDPOINT_ACTIONS)[number];
 
 /** How long a candidate is watched, and whether an alert ends its trial. Epoch ms. */
@@ -16,12 +16,32 @@ export interface Trial {
   readonly minRequests?: number;
   /** A candidate whose 95th percentile is slower does not take over. */
   readonly maxP95Ms?: number;
+  readonly maxP99Ms?: number;
+  /** The same as a multiple of the stable version's. */
+  readonly maxP99Ratio?: number;
+  /** By how much its share of failing requests may exceed the stable version's, 0–1. */
+  readonly maxErrors?: number;
+  /** How far its answers may lie from the stable version's, 0–1. */
+  readonly maxShift?: number;
+  /** What is computed of both versions when labels come, and by how much it may be worse. */
+  readonly metric?: "roc_auc" | "accuracy" | "log_loss" | "brier" | "mae" | "mse";
+  readonly maxLoss?: number;
+}
+
+/** A canary's shares: all of them where there are several, and where it stands. */
+interface TrialShare {
+  /** 0–100 */
+  readonly percent: number;
+  readonly steps?: readonly number[];
+  /** When the candidate came to its share, epoch ms, and the requests that it had had before. */
+  readonly stepSinceMs?: number;
+  readonly stepRequests?: number;
 }
 
 /** How a new version takes over. `percent` is the share of routing units the candidate answers, 0–100. */
 export type EndpointStrategy =
   | { readonly kind: "direct" }
-  | ({ readonly kind: "canary"; readonly percent: number } & Trial)
+  | ({ readonly kind: "canary" } & TrialShare & Trial)
   | ({ readonly kind: "shadow" } & Trial);
 
 export interface EndpointOptions {

@@ -20,6 +20,7 @@ export {
   scanPredictions,
   type ScannedPrediction,
 } from "./list-predictions.ts";
+export { countLabels, listLabelled, type TrialArmKey } from "./list-outcomes.ts";
 export type { Prediction, PredictionArm } from "./prediction.ts";
 export {
   countWindows,

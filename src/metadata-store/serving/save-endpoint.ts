@@ -1,7 +1,7 @@
 import { newId } from "#base";
 import type { WriteTransaction } from "../database.ts";
 import { appendEvent } from "../event/append-event.ts";
-import { beginTrial, endOpenTrial, type TrialOutcome } from "./trial.ts";
+import { beginTrial, changeOpenStrategy, endOpenTrial, type TrialOutcome } from "./trial.ts";
 import {
   type Endpoint,
   type EndpointAction,
@@ -111,8 +111,9 @@ const OUTCOMES: Readonly<Partial<Record<EndpointAction, TrialOutcome>>> = {
   end: "ended",
 };
 
-/** Whatever changes an endpoint ends its trial; a try begins one. */
+/** Whatever changes an endpoint ends its trial, but another share for its candidate; a try begins one. */
 async function changeTrial(transaction: WriteTransaction, change: EndpointChange): Promise<void> {
+  if (change.action === "advance") return changeOpenStrategy(transaction, change, change.strategy);
   await endOpenTrial(transaction, change, {
     outcome: OUTCOMES[change.action] ?? "replaced",
     reason: change.reason,

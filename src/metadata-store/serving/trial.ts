@@ -15,6 +15,8 @@ export interface ArmFigures {
   readonly failures: Readonly<Record<string, number>>;
   /** Answered requests by duration; what a bucket means is for who fills it. */
   readonly durations: Readonly<Record<string, number>>;
+  /** Answered rows by answer; missing in figures that were kept before answers were. */
+  readonly outputs?: Readonly<Record<string, number>> | undefined;
 }
 
 /** How far the answers of a shadow lie from those that were given. */
@@ -129,6 +131,22 @@ export async function beginTrial(
       reason: null,
       figures: JSON.stringify({ stable: NO_FIGURES, candidate: NO_FIGURES } satisfies TrialFigures),
     })
+    .execute();
+}
+
+/** Changes how the trial that goes on tries its candidate. */
+export async function changeOpenStrategy(
+  transaction: WriteTransaction,
+  key: EndpointKey,
+  strategy: EndpointStrategy,
+): Promise<void> {
+  await transaction
+    .updateTable("endpoint_trial")
+    .set({ strategy: JSON.stringify(strategy) })
+    .where("project", "=", key.project)
+    .where("environment", "=", key.environment)
+    .where("endpoint", "=", key.endpoint)
+    .where("ended_at_ms", "is", null)
     .execute();
 }
 

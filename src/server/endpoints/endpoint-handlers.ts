@@ -1,5 +1,7 @@
 import type {
+  Acknowledged,
   EndpointDetail,
+  EndpointParams,
   EndpointPeriod,
   EndpointSummary,
   EndpointWindow,
@@ -8,6 +10,7 @@ import type {
   Retraining,
 } from "#api";
 import type { Platform } from "#app";
+import type { ByHand } from "#delivery";
 import { tracePrediction } from "#governance";
 import { readModelContent } from "#models";
 import {
@@ -58,10 +61,20 @@ const DRIFT = /^(drift|prediction_drift)/;
 /** Endpoints, what monitoring says of them, and single predictions. */
 export function createEndpointHandlers(
   platform: Platform,
-): Pick<ApiHandlers, "listEndpoints" | "getEndpoint" | "listPredictions" | "getPrediction"> {
+): Pick<
+  ApiHandlers,
+  "listEndpoints" | "getEndpoint" | "promoteTrial" | "abortTrial" | "listPredictions" | "getPrediction"
+> {
   const { store, project } = platform;
+  const endTrial = async (action: "promote" | "abort", params: EndpointParams, by: ByHand): Promise<Acknowledged> => {
+    await platform.rollouts[action]({ project, environment: params.environment, endpoint: params.name }, by);
+    await platform.delivery.settle(project);
+    return { id: `${params.environment}/${params.name}` };
+  };
   return {
     ...createPredictionHandlers(platform),
+    promoteTrial: ({ params, body, identity }) => endTrial("promote", params, { ...body, actor: identity.name }),
+    abortTrial: ({ params, body, identity }) => endTrial("abort", params, { ...body, actor: identity.name }),
     listEndpoints: ({ query }) =>
       store.read(async (transaction) => {
         const after = parseCursor(query.after, /^([^/]+)\/([^/]+)$/) as [string, string] | undefined;
@@ -80,7 +93,7 @@ export function createEndpointHandlers(
 
     getEndpoint: async ({ params }) => {
       const key = { project, environment: params.environment, endpoint: params.name };
-      const trials = await platform.serving.target.trials(key);
+      const trials = await platform.rollouts.report(key);
       // An endpoint whose model cannot be loaded is shown all the same.
       const example = await platform.serving.endpoints.example(key).catch(() => undefined);
       return store.read(async (transaction) => {
