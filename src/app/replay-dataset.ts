@@ -1,6 +1,5 @@
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
 import { listQuarantineBatches } from "#metadata-store/data";
+import { readProjectFile } from "#pipeline";
 import type { Platform } from "./platform.ts";
 
 const MOST_BATCHES = 1000;
@@ -15,8 +14,7 @@ export async function replayDataset(
   const { replayQuarantine } = await import("#data");
   const { store, project, config } = platform;
   const file = (await platform.contractOf(request.dataset))?.file;
-  const contract =
-    file === undefined ? undefined : { path: file, text: await readFile(join(config.folder, file), "utf8") };
+  const contract = file === undefined ? undefined : { path: file, text: await readProjectFile(config.folder, file) };
   const batches = await store.read((transaction) =>
     listQuarantineBatches(transaction, { project, dataset: request.dataset, limit: MOST_BATCHES, onlyHeld: true }),
   );

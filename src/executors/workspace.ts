@@ -1,6 +1,7 @@
 import { constants, type Dirent } from "node:fs";
-import { copyFile, mkdir, readdir, readFile, readlink, stat, symlink, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, readdir, readFile, readlink, realpath, stat, symlink, writeFile } from "node:fs/promises";
 import { dirname, join, posix, resolve } from "node:path";
+import { assertInside } from "#pipeline";
 import type { Git } from "./git.ts";
 
 /** Larger files are linked: a copy of data for every attempt would cost more than most attempts. */
@@ -88,11 +89,13 @@ async function copyOnly({ projectFolder, folder }: WorkspaceRequest, only: reado
   await mkdir(folder, { recursive: true });
   for (const path of new Set(only)) {
     await mkdir(join(folder, posix.dirname(path)), { recursive: true });
-    await copyFile(join(projectFolder, path), join(folder, path), constants.COPYFILE_FICLONE).catch(
-      (error: NodeJS.ErrnoException) => {
-        if (error.code !== "ENOENT") throw error;
-      },
-    );
+    try {
+      const source = await realpath(join(projectFolder, path));
+      await assertInside(source, { folders: [projectFolder], asset: path });
+      await copyFile(source, join(folder, path), constants.COPYFILE_FICLONE);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    }
   }
 }
 
@@ -118,7 +121,7 @@ async function copyEntry(entry: Dirent, path: string, isIgnored: boolean, copyin
     await mkdir(target);
     return copyFolder(path, ignored, copying);
   }
-  if (entry.isSymbolicLink()) return copying.limit(async () => symlink(await readlink(source), target));
+  if (entry.isSymbolicLink()) return copying.limit(() => copyLink(source, target, copying));
   // Sockets and pipes are no files of a project.
   if (!entry.isFile()) return undefined;
   return copying
@@ -127,6 +130,13 @@ async function copyEntry(entry: Dirent, path: string, isIgnored: boolean, copyin
       // Taken away while the copy was made: it is not there any more.
       if (error.code !== "ENOENT") throw error;
     });
+}
+
+/** A link out of the project leads where it led there: from the copy, the same way could lead into the store. */
+async function copyLink(source: string, target: string, { projectFolder }: Copying): Promise<void> {
+  const named = await readlink(source);
+  const aim = resolve(dirname(source), named);
+  await symlink(aim.startsWith(`${resolve(projectFolder)}/`) ? named : aim, target);
 }
 
 async function copyOrLink(source: string, target: string): Promise<void> {

@@ -127,6 +127,14 @@ export const recipeInvalid: ErrorFactory<{ digest: string; found: string; expect
   },
 );
 
+export const fileOutside: ErrorFactory<{ file: string; target: string }> = defineError("PIPELINE_FILE_OUTSIDE", {
+  status: 400,
+  message: ({ file, target }) => `${file} leads to ${target}, which is no file of the project: it is not read`,
+  hint: () => "Put the file itself where the link is.",
+  solve:
+    "Put the file itself into the project: a link to somewhere else, to the store or to what git keeps is not followed.",
+});
+
 export const outputOutside: ErrorFactory<{ asset: string; folder: string }> = defineError("PIPELINE_OUTPUT_OUTSIDE", {
   status: 400,
   message: ({ asset, folder }) =>

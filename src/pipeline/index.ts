@@ -14,7 +14,7 @@ export { findExpressions, holds, parseCondition, stepsReadBy } from "./define/in
 export { jsonSchemas } from "./define/json-schemas.ts";
 export { assertValid, type LoadedProject, loadProjectPipelines } from "./define/load-project.ts";
 export { ownConditionOf } from "./define/own-condition.ts";
-export { createProjectFiles, type ProjectFiles } from "./define/project-files.ts";
+export { createProjectFiles, type ProjectFiles, readProjectFile } from "./define/project-files.ts";
 export { nextTick, nextTicks } from "./define/schedule-expression.ts";
 export { knowKinds, type KnownKinds } from "./define/step-kinds.ts";
 export { commandFailed, pipelineUnknown, stepUnknown } from "./errors.ts";

@@ -1,7 +1,6 @@
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
 import type { ContractSummary } from "#api";
 import { readContract } from "#data";
+import { readProjectFile } from "#pipeline";
 import type { ProjectGraph } from "./project-graph.ts";
 
 /** The contract of the step that makes a dataset, as people see it; undefined when it has none. */
@@ -12,7 +11,7 @@ export async function readContractSummary(facts: {
 }): Promise<ContractSummary | undefined> {
   const file = facts.graph.contractFileOf(facts.dataset);
   if (file === undefined) return undefined;
-  const text = await readFile(join(facts.projectFolder, file), "utf8").catch(() => undefined);
+  const text = await readProjectFile(facts.projectFolder, file).catch(() => undefined);
   const contract = text === undefined ? undefined : readContract(text, file).contract;
   if (contract === undefined) return undefined;
   const table = contract.schema.find(({ name }) => name === facts.dataset) ?? contract.schema[0];

@@ -1,10 +1,8 @@
-import { glob, readFile } from "node:fs/promises";
-import { join, sep } from "node:path";
 import type { LocatedProblem } from "#base";
 import { readContract, readDashboard } from "#data";
 import { readProjectFeatures } from "#features";
 import { readMonitorDeclarations } from "#monitoring";
-import type { LoadedProject } from "#pipeline";
+import { createProjectFiles, type LoadedProject, type ProjectFiles } from "#pipeline";
 import { readMonitorFiles } from "./monitor-files.ts";
 
 /**
@@ -12,13 +10,15 @@ import { readMonitorFiles } from "./monitor-files.ts";
  * not.
  */
 export async function findProjectProblems(projectFolder: string): Promise<readonly LocatedProblem[]> {
+  const files = createProjectFiles(projectFolder);
   const [monitors, features, dashboards, contracts] = await Promise.all([
-    readMonitorFiles(projectFolder),
-    readProjectFeatures(projectFolder),
-    readFiles(projectFolder, "dashboards"),
-    readFiles(projectFolder, "contracts"),
+    readMonitorFiles(projectFolder, files),
+    readProjectFeatures(projectFolder, files),
+    readFiles(files, "dashboards"),
+    readFiles(files, "contracts"),
   ]);
   return [
+    ...files.problems(),
     ...readMonitorDeclarations(monitors).problems,
     ...features.problems,
     ...dashboards.flatMap(({ file, text }) => readDashboard(text, file).problems),
@@ -45,13 +45,9 @@ export function sortProblems(problems: readonly LocatedProblem[]): readonly Loca
 }
 
 async function readFiles(
-  projectFolder: string,
+  files: ProjectFiles,
   folder: string,
 ): Promise<readonly { readonly file: string; readonly text: string }[]> {
-  const paths: string[] = [];
-  for await (const path of glob(`${folder}/**/*.{yaml,yml}`, { cwd: projectFolder }))
-    paths.push(path.split(sep).join("/"));
-  return Promise.all(
-    paths.sort().map(async (file) => ({ file, text: await readFile(join(projectFolder, file), "utf8") })),
-  );
+  const paths = await files.glob(`${folder}/**/*.{yaml,yml}`);
+  return Promise.all(paths.map(async (file) => ({ file, text: (await files.readFile(file)) ?? "" })));
 }

@@ -1,7 +1,5 @@
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
 import { digestOf } from "#base";
-import type { AnalysisContext, AttemptContext, Problem } from "#pipeline";
+import { type AnalysisContext, type AttemptContext, type Problem, readProjectFile } from "#pipeline";
 import { readContract, tableOf } from "../contract/contract.ts";
 import { compileContract } from "../contract/rules.ts";
 import { contractInvalid } from "../errors.ts";
@@ -12,7 +10,7 @@ import type { CaptureDeclaration } from "./capture-declaration.ts";
 export async function loadContract(attempt: AttemptContext<CaptureDeclaration>): Promise<CaptureBatch["contract"]> {
   const { contract: path } = attempt.declaration;
   if (path === undefined) return undefined;
-  const text = await readFile(join(attempt.projectFolder, path), "utf8");
+  const text = await readProjectFile(attempt.projectFolder, path);
   const { contract, problems } = readContract(text, path);
   const table = contract === undefined ? undefined : tableOf(contract, attempt.step);
   if (contract === undefined || table === undefined) {

@@ -8,6 +8,9 @@ import { captureFileOutside, captureFolderRefused } from "../errors.ts";
 export const SOURCE_FORMATS = ["csv", "ndjson", "json", "parquet"] as const;
 export type SourceFormat = (typeof SOURCE_FORMATS)[number];
 
+/** What the platform and git keep is no source. */
+const CLOSED: ReadonlySet<string> = new Set([".esteira", ".git"]);
+
 /** A file that a capture reads. */
 export interface SourceFile {
   /** Relative to the folder, with `/`: its name in the ledger and the quarantine. */
@@ -68,7 +71,14 @@ export async function findSourceFiles(folder: string, patterns: readonly string[
       const absolute = join(root, name);
       const real = await realpath(absolute).catch(() => undefined);
       if (real === undefined) continue;
-      if (!real.startsWith(root + sep)) throw captureFileOutside({ path: name, folder });
+      const isClosed = relative(root, real)
+        .split(sep)
+        .some((part) => CLOSED.has(part));
+      if (!real.startsWith(root + sep) || isClosed) {
+        // A wide pattern meets the store of the project itself, and passes by it; a link into it is a mistake.
+        if (isClosed && real === absolute) continue;
+        throw captureFileOutside({ path: name, folder });
+      }
       const facts = await stat(real);
       if (!facts.isFile()) continue;
       const path = relative(root, absolute).split(sep).join("/");

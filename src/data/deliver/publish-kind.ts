@@ -1,17 +1,16 @@
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
 import { z } from "zod";
 import { isEsteiraError, nearestName } from "#base";
 import { type AssetVersion, getAssetVersion, type MetadataStore } from "#metadata-store";
 import { digestOfTree, type Blobs, type Tree } from "#storage";
-import type {
-  AnalysisContext,
-  AttemptContext,
-  Problem,
-  StepAnalysis,
-  StepInput,
-  StepKind,
-  StepOutcome,
+import {
+  type AnalysisContext,
+  type AttemptContext,
+  type Problem,
+  readProjectFile,
+  type StepAnalysis,
+  type StepInput,
+  type StepKind,
+  type StepOutcome,
 } from "#pipeline";
 import type { Analytics, Column } from "../analytics/analytics.ts";
 import type { DatasetContent, Datasets } from "../dataset.ts";
@@ -166,7 +165,7 @@ async function executePublish(
   attempt: AttemptContext<PublishDeclaration>,
 ): Promise<StepOutcome> {
   const file = attempt.declaration.publish;
-  const text = await readFile(join(attempt.projectFolder, file), "utf8");
+  const text = await readProjectFile(attempt.projectFolder, file);
   const { dashboard, problems } = readDashboard(text, file);
   if (dashboard === undefined)
     throw dashboardInvalid({

@@ -1,9 +1,15 @@
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
 import { z } from "zod";
 import { formatQuantity, isEsteiraError, type Json, nearestName } from "#base";
 import { type AssetVersion, getAssetVersion, type MetadataStore } from "#metadata-store";
-import type { AnalysisContext, AttemptContext, Problem, StepAnalysis, StepKind, StepOutcome } from "#pipeline";
+import {
+  type AnalysisContext,
+  type AttemptContext,
+  type Problem,
+  readProjectFile,
+  type StepAnalysis,
+  type StepKind,
+  type StepOutcome,
+} from "#pipeline";
 import type { Analytics, Column } from "../analytics/analytics.ts";
 import { quoteName } from "../analytics/sql-text.ts";
 import type { DatasetContent, Datasets, WriteDisposition } from "../dataset.ts";
@@ -190,7 +196,7 @@ async function executeStep(
   attempt: AttemptContext<SqlDeclaration>,
 ): Promise<StepOutcome> {
   const { sql: file, write = "replace" } = attempt.declaration;
-  const sql = await readFile(join(attempt.projectFolder, file), "utf8");
+  const sql = await readProjectFile(attempt.projectFolder, file);
   const analysis = await analyseSql(analytics, sql);
   if (analysis.problems.length > 0)
     throw sqlInvalid({

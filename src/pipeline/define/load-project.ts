@@ -68,6 +68,7 @@ export async function loadProjectPipelines(options: {
         ]),
       );
   }
+  problems.push(...files.problems());
   const { edges, problems: edgeProblems } = inferEdges(analysed);
   problems.push(...edgeProblems, ...triggerProblems(analysed));
   const pipelines = analysed.flatMap((pipeline) =>

@@ -60,8 +60,8 @@ export const command: Command = {
         const url = await listen(server, { host, port });
         announce(terminal, platform, { url, asJson: options["json"] === true });
         platform.setUrl(url);
-        await tellIsolation(terminal, platform);
         await platform.start();
+        await tellIsolation(terminal, platform);
         if (!signal.aborted)
           await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
         if (options["json"] !== true) terminal.note(terminal.say("stopping"));
