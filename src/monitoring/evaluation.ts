@@ -226,9 +226,14 @@ function isClosed({
 }
 
 /** A model without training data in its record is still counted, but has nothing to be compared with. */
-async function scoreWindow(
+export async function scoreWindow(
   set: MonitorSet,
-  range: { readonly fromMs: number; readonly toMs: number; readonly modelVersionId: string },
+  range: {
+    readonly fromMs: number;
+    readonly toMs: number;
+    readonly modelVersionId: string;
+    readonly ofCandidate?: boolean;
+  },
   key: EndpointKey,
   { store, references, log }: EvaluationOptions,
 ): Promise<{ readonly scores: readonly MonitorScore[]; readonly referenceVersionId: string | undefined }> {

@@ -5,6 +5,7 @@ import { type EndpointKey, type LabelReport, listEndpoints, recordLabels } from 
 import type { Outbox } from "#outbox";
 import type { DatasetReader, Scorer } from "#models";
 import { alertStanding, type StandingFacts } from "./approval-alert.ts";
+import { createCandidateScores } from "./candidate-scores.ts";
 import { createWatchMemory, type WatchMemory } from "./changed-windows.ts";
 import { type EvaluationReport, type EvaluationRequest, evaluateEndpoint } from "./evaluation.ts";
 import type { LabelBatch } from "./label-batch.ts";
@@ -48,8 +49,10 @@ export interface Monitoring {
   tick(): Promise<void>;
   /** Opens an alert for what runs without its approvals, and closes it when they stand again. */
   reportStanding(facts: StandingFacts): Promise<void>;
-  /** Whether an alert was opened on an endpoint since a time and is not closed (`AlertWatch` of `serving`). */
+  /** Whether an alert was opened on an endpoint since a time and is not closed (`CandidateWatch` of `delivery`). */
   openSince(key: EndpointKey, sinceMs: number): Promise<boolean>;
+  /** Monitors that the rows break which a version answered as a candidate (`CandidateWatch` of `delivery`). */
+  brokenBy(key: EndpointKey, candidate: { readonly versionId: string }): Promise<readonly string[]>;
 }
 
 const MOST_UNREPORTED = 1000;
@@ -57,6 +60,7 @@ const MOST_UNREPORTED = 1000;
 export function createMonitoring(options: MonitoringOptions): Monitoring {
   const { store, log, clock = systemClock } = options;
   const evaluation = { store, clock, log, references: createReferences(options) };
+  const candidateScores = createCandidateScores(evaluation);
   const running = new Map<string, Promise<unknown>>();
   const unreported = new Map<string, readonly Alert[]>();
   const memories = new Map<string, WatchMemory>();
@@ -131,6 +135,7 @@ export function createMonitoring(options: MonitoringOptions): Monitoring {
       }
     },
     reportStanding: (facts) => store.write((transaction) => alertStanding(transaction, facts, clock.now())),
+    brokenBy: (key, { versionId }) => candidateScores(key, versionId),
     async openSince(key, sinceMs) {
       const alerts = await store.read((transaction) =>
         listAlerts(transaction, {

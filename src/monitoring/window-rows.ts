@@ -68,11 +68,15 @@ export interface WindowRange {
   readonly segments: readonly string[];
   /** The version that answered most: another one under trial is judged by its own figures, not by this window's. */
   readonly modelVersionId?: string | undefined;
+  /** Only the rows that this version answered as a candidate. */
+  readonly ofCandidate?: boolean;
   /** Rows that are kept; default 100,000, fewer of a wide model. */
   readonly atMost?: number;
 }
 
-function isOnTrial({ arm, model_version_id }: ScannedPrediction, { modelVersionId }: WindowRange): boolean {
+function isOnTrial({ arm, model_version_id }: ScannedPrediction, range: WindowRange): boolean {
+  const { modelVersionId } = range;
+  if (range.ofCandidate === true) return arm !== "candidate" || model_version_id !== modelVersionId;
   return arm === "candidate" && modelVersionId !== undefined && model_version_id !== modelVersionId;
 }
 

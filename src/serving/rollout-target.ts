@@ -76,7 +76,12 @@ function toKept(trial: EndpointTrial): KeptTrial | undefined {
   if (plan.kind === "direct") return undefined;
   const { id, stableVersionId, candidateVersionId, startedAtMs, endedAtMs, outcome } = kept;
   const facts = { id, stableVersionId, candidateVersionId, startedAtMs, endedAtMs, outcome };
-  return { ...facts, plan, record: figures, verdict: reason as TrialVerdict | undefined };
+  return { ...facts, plan, record: figures, verdict: reason !== undefined && isVerdict(reason) ? reason : undefined };
+}
+
+/** Reasons are written by `move`, and in stores of before by what judged trials then: the same without its checks. */
+function isVerdict(reason: object): reason is TrialVerdict {
+  return "action" in reason && "reason" in reason && "requests" in reason;
 }
 
 /** The trial of an endpoint; one that began before there were records gets its own now. */

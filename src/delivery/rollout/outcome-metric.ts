@@ -84,7 +84,7 @@ function estimateArea({ predictions, labels }: Outcomes): Estimate | undefined {
   const positives = rows.filter(isPositive).length;
   const negatives = rows.length - positives;
   if (positives < 2 || negatives < 2) return undefined;
-  const placements = { positive: [] as number[], negative: [] as number[] };
+  const placements: { readonly positive: number[]; readonly negative: number[] } = { positive: [], negative: [] };
   let [positivesBelow, negativesBelow] = [0, 0];
   for (let start = 0; start < rows.length;) {
     let end = start;

@@ -43,10 +43,11 @@ export interface ShadowPlan extends TrialRules {
 /** How a candidate is tried. */
 export type TrialPlan = CanaryPlan | ShadowPlan;
 
-const UNIT_MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+const MINUTE_MS = 60_000;
+const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: MINUTE_MS, h: 3_600_000, d: 86_400_000 };
 
 /** Default time that a candidate is watched, in ms. */
-const DEFAULT_WATCH_MS = 30 * UNIT_MS.m;
+const DEFAULT_WATCH_MS = 30 * MINUTE_MS;
 const DEFAULT_MIN_REQUESTS = 20;
 const DEFAULT_MAX_ERRORS = 0.01;
 const DEFAULT_MAX_SHIFT = 0.25;
@@ -117,8 +118,8 @@ function rulesOf(declared: StrategyDeclaration, nowMs: number): TrialRules {
 }
 
 function toMs(text: string): number {
-  const [, amount, unit] = /^(\d+)(ms|s|m|h|d)$/.exec(text) ?? [];
-  return Number(amount) * UNIT_MS[unit as keyof typeof UNIT_MS];
+  const [, amount, unit = ""] = /^(\d+)(ms|s|m|h|d)$/.exec(text) ?? [];
+  return Number(amount) * (UNIT_MS[unit] ?? NaN);
 }
 
 /** When the candidate came to its share. */
