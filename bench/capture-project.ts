@@ -3,7 +3,13 @@ import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { newId, silentLog, systemClock } from "#base";
-import { type AnalyticsConnection, createAnalytics, createCaptureKind, createDatasets } from "#data";
+import {
+  type AnalyticsConnection,
+  type CaptureKindDependencies,
+  createAnalytics,
+  createCaptureKind,
+  createDatasets,
+} from "#data";
 import { openMetadataStore, recordAssetVersion } from "#metadata-store";
 import { createFileSystemBlobs, createFileSystemFiles } from "#storage";
 import type { AttemptContext } from "#pipeline";
@@ -20,14 +26,17 @@ export interface CaptureProject {
   close(): Promise<void>;
 }
 
-export async function openCaptureProject(): Promise<CaptureProject> {
+/** @param outside what captures may read beside the project's files */
+export async function openCaptureProject(
+  outside: Pick<CaptureKindDependencies, "captureFolders" | "captureHosts" | "secret"> = {},
+): Promise<CaptureProject> {
   const folder = await mkdtemp(join(tmpdir(), "esteira-bench-"));
   const store = await openMetadataStore(join(folder, "metadata.sqlite"));
   const objects = createFileSystemBlobs(join(folder, "objects"));
   const analytics = createAnalytics({ folder: join(folder, "spill") });
   const parts = { store, objects, analytics, files: createFileSystemFiles({ root: join(folder, "datasets") }) };
   const datasets = createDatasets({ ...parts, clock: systemClock, log: silentLog });
-  const kind = createCaptureKind({ ...parts, datasets });
+  const kind = createCaptureKind({ ...parts, datasets, ...outside });
   const [sources, work] = [join(folder, "project"), join(folder, "work")];
   await mkdir(sources);
   await mkdir(work);

@@ -1,6 +1,6 @@
 /**
  * Captures a folder into a dataset and records the outcome, as the engine does; `npm test` kills it at any moment.
- * Arguments: store address, store folder, project folder, step run id.
+ * Arguments: store address, store folder, project folder, step run id, and a declaration (JSON) instead of the files'.
  */
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
@@ -9,8 +9,9 @@ import { createAnalytics, createCaptureKind, createDatasets } from "#data";
 import { openMetadataStore, recordAssetVersion } from "#metadata-store";
 import { createFileSystemBlobs, createFileSystemFiles } from "#storage";
 import type { AttemptContext } from "#pipeline";
+import { TEST_POSTGRES } from "../setup/databases.ts";
 
-const [address = "", folder = "", projectFolder = "", stepRunId = ""] = process.argv.slice(2);
+const [address = "", folder = "", projectFolder = "", stepRunId = "", declared] = process.argv.slice(2);
 const store = await openMetadataStore(address);
 const objects = createFileSystemBlobs(join(folder, "objects"));
 const analytics = createAnalytics({ folder: join(folder, "spill"), threads: 1 });
@@ -28,12 +29,17 @@ const capture = createCaptureKind({
   analytics,
   datasets,
   files: createFileSystemFiles({ root: join(folder, "datasets") }),
+  captureHosts: ["127.0.0.1", "localhost"],
+  secret: () => TEST_POSTGRES,
 });
 const workFolder = join(folder, "work", newId());
 await mkdir(workFolder, { recursive: true });
 process.stdout.write("started\n");
 const outcome = await capture.execute({
-  declaration: { capture: { files: "*.csv", version_per: "file" }, contract: "contract.yaml" },
+  declaration:
+    declared === undefined
+      ? { capture: { files: "*.csv", version_per: "file" }, contract: "contract.yaml" }
+      : (JSON.parse(declared) as object),
   project: "p",
   projectFolder,
   pipeline: "x",

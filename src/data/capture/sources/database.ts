@@ -2,6 +2,8 @@
 export interface Database {
   /** Columns of what is read, in order. @throws DATA_SOURCE_TABLE_MISSING, DATA_SOURCE_QUERY_FAILED */
   columns(): Promise<readonly DatabaseColumn[]>;
+  /** A moment means the same in whatever form it is written: it is not compared as a text. */
+  readonly knowsMoments: boolean;
   /** How a column compares with a value that was read of it as text: SQL of both sides. */
   compare(column: DatabaseColumn, value: string): { readonly column: string; readonly value: string };
   /**

@@ -54,6 +54,7 @@ export async function openMysql(
     const from = await fromOf(declaration, { ask, source: of.source });
     return {
       columns: () => findColumns(from, ask, declaration.zero_dates === "missing"),
+      knowsMoments: true,
       compare: ({ quoted, type }, value) =>
         type === "VARCHAR"
           ? { column: `binary ${quoted}`, value: `binary ${quoteText(value)}` }

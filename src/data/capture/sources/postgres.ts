@@ -52,6 +52,7 @@ export async function openPostgres(
   });
   return {
     columns: () => findColumns(from, ask),
+    knowsMoments: true,
     compare: ({ quoted, type }, value) =>
       // Texts in the order of their bytes, as they are compared afterwards.
       type === "VARCHAR"

@@ -35,6 +35,7 @@ export async function openSqlite(
     const from = fromOf(declaration, prepare, of.source);
     return {
       columns: () => Promise.resolve(findColumns(from, prepare)),
+      knowsMoments: false,
       compare: ({ quoted, type }, value) => ({
         column: quoted,
         value: /^(DATE|TIMESTAMP|VARCHAR)/.test(type) ? quoteText(value) : value,

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { formatQuantity, type Json } from "#base";
 import type { AnalyticsConnection } from "../../analytics/analytics.ts";
 import { textOf } from "../../analytics/rows.ts";
-import { quoteText } from "../../analytics/sql-text.ts";
+import { quoteName, quotePath, quoteText } from "../../analytics/sql-text.ts";
 import type { WriteDisposition } from "../../dataset.ts";
 import { sourceCursorUnfit } from "../../source-errors.ts";
 import type { DatabaseColumn } from "./database.ts";
@@ -78,13 +78,19 @@ export async function nextCursor(
       readonly cursor: CursorDeclaration;
       readonly last: TableCursor | undefined;
       readonly write: WriteDisposition;
+      readonly knowsMoments: boolean;
     },
 ): Promise<TableCursor | undefined> {
   const { by, cursor, last, source, columns } = of;
   const text = `c${columns.indexOf(by)}`;
   const typed = of.isText ? `try_cast(${text} as ${by.type})` : typedValue(by, text);
+  // The Parquet file has what is new, and is read faster; only the dump has the texts.
+  const isParquet = !of.isText && (of.knowsMoments || !/^(DATE|TIMESTAMP)/.test(by.type));
+  const name = quoteName(by.name);
   const [found] = await connection.rows(
-    `select arg_max(${text}, ${typed}) as value, count(*) - count(${text}) as missing, count(${typed}) as n from ${dumpRelation(of)}`,
+    isParquet
+      ? `select max(${name})::VARCHAR as value, count(*) - count(${name}) as missing, count(${name}) as n from read_parquet(${quotePath(of.target)})`
+      : `select arg_max(${text}, ${typed}) as value, count(*) - count(${text}) as missing, count(${typed}) as n from ${dumpRelation(of)}`,
   );
   const missing = Number(found?.["missing"]);
   if (missing > 0 && (cursor.missing ?? "error") === "error")

@@ -182,7 +182,15 @@ async function readByCursor(
   const dump = await dumpRows(reading, columns, where);
   const seen = from?.isClosed === true ? last : undefined;
   const read = await readDump(connection, dump, { by, seen });
-  const next = await nextCursor(connection, { ...dump, ...read, by, cursor, last, write: context.disposition });
+  const next = await nextCursor(connection, {
+    ...dump,
+    ...read,
+    by,
+    cursor,
+    last,
+    write: context.disposition,
+    knowsMoments: database.knowsMoments,
+  });
   const file = await identify(`${description}${last === undefined ? "" : ` after ${last.value}`}`, dump, read, seen);
   return toReading(reading, {
     file,
