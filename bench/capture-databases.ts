@@ -2,9 +2,10 @@
  * Capture of a table of a database into a Delta table, each in a process of its own, against the limit: PostgreSQL's
  * own `psql \copy` of the same table to a CSV file, which types, checks, profiles and commits nothing.
  *
- * Usage: node bench/capture-databases.ts [--rows 5000000] [--only postgres,mysql,sqlite]. MySQL and SQLite get a fifth of
- * the rows. Servers: ESTEIRA_TEST_POSTGRES, ESTEIRA_TEST_MYSQL. Prints one JSON line for each: seconds, rows a second,
- * peak of memory in MB; with `again`, the seconds of a run by cursor that finds nothing new.
+ * Usage: node bench/capture-databases.ts [--rows 5000000] [--only postgres,mysql,sqlite]
+ *
+ * MySQL and SQLite get a fifth of the rows. Servers: ESTEIRA_TEST_POSTGRES, ESTEIRA_TEST_MYSQL. Prints one JSON line for
+ * each: seconds, rows a second, peak of memory in MB; with `again`, the seconds of a run by cursor that finds nothing.
  */
 import { execFileSync } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";

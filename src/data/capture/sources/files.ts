@@ -1,4 +1,4 @@
-import { type EsteiraError, formatQuantity, isEsteiraError } from "#base";
+import { formatQuantity, isEsteiraError } from "#base";
 import type { MetadataStore } from "#metadata-store";
 import { listCapturedFiles } from "#metadata-store/data";
 import type { AnalysisContext } from "#pipeline";
@@ -78,7 +78,8 @@ async function analyseFiles(
   try {
     return { problems: [], fingerprint: fingerprintOf(await find()) };
   } catch (error) {
-    const { message, hint } = error as EsteiraError;
+    if (!isEsteiraError(error)) throw error;
+    const { message, hint } = error;
     const place = isEsteiraError(error, "DATA_CAPTURE_FOLDER_REFUSED") ? "folder" : "files";
     return {
       problems: [{ path: ["capture", place], message, ...(hint === undefined ? {} : { hint }) }],

@@ -8,12 +8,12 @@ const { rawJSON } = JSON as unknown as { readonly rawJSON: (text: string) => Raw
 
 /** JSON whose numbers are written again as they were read. @throws SyntaxError */
 export function parseExactly(text: string): unknown {
-  if (!LONG_NUMBER.test(text)) return JSON.parse(text) as unknown;
+  if (!LONG_NUMBER.test(text)) return JSON.parse(text);
   const keep = (_: string, value: unknown, context?: { readonly source?: string }): unknown =>
     typeof value === "number" && context?.source !== undefined && String(value) !== context.source
       ? rawJSON(context.source)
       : value;
-  return JSON.parse(text, keep as (key: string, value: unknown) => unknown) as unknown;
+  return JSON.parse(text, keep as (key: string, value: unknown) => unknown);
 }
 
 /** What is at a path of names with points between them. */

@@ -1,6 +1,6 @@
 import { createWriteStream } from "node:fs";
 import { pipeline } from "node:stream/promises";
-import type { Client, ClientConfig, QueryResult } from "pg";
+import type { Client, ClientConfig, QueryResult, QueryResultRow } from "pg";
 import { messageOf } from "#base";
 import { errorCode } from "./error-code.ts";
 import { sourceQueryFailed, sourceSignInRefused, sourceTableMissing, sourceUnreachable } from "../../source-errors.ts";
@@ -35,8 +35,8 @@ export async function openPostgres(
     of.signal.removeEventListener("abort", stop);
     await client.end().catch(() => {});
   };
-  const ask = (sql: string, values: readonly unknown[] = []): Promise<QueryResult> =>
-    client.query(sql, [...values]).catch((error: unknown) => {
+  const ask = <Row extends QueryResultRow>(sql: string, values: readonly unknown[] = []): Promise<QueryResult<Row>> =>
+    client.query<Row>(sql, [...values]).catch((error: unknown) => {
       throw queryError(of.source, error);
     });
   try {
@@ -82,18 +82,18 @@ function configOf({ reachable, port, user, password, database, tls }: ServerAddr
   };
 }
 
-type Ask = (sql: string, values?: readonly unknown[]) => Promise<QueryResult>;
+type Ask = <Row extends QueryResultRow>(sql: string, values?: readonly unknown[]) => Promise<QueryResult<Row>>;
 
 /** SQL of what is read, for a FROM clause. */
 async function fromOf({ table, query }: TableDeclaration, ask: Ask, source: string): Promise<string> {
   if (query !== undefined) return `(\n${query.trim().replace(/;\s*$/, "")}\n) as "rows"`;
   const [name = "", schema, ...rest] = splitName(table ?? "").reverse();
-  const { rows } = (await ask(
+  const { rows } = await ask<{ schema: string; name: string }>(
     `select n.nspname as schema, c.relname as name from pg_class c join pg_namespace n on n.oid = c.relnamespace
      where c.relkind in ('r', 'v', 'm', 'p', 'f') and n.nspname not in ('pg_catalog', 'information_schema', 'pg_toast')
        and has_table_privilege(c.oid, 'select') order by (c.relname = $1) desc, pg_table_is_visible(c.oid) desc, 1, 2 limit 1000`,
     [name],
-  )) as { rows: { schema: string; name: string }[] };
+  );
   const found =
     rest.length > 0 ? undefined : rows.find((row) => row.name === name && (schema ?? row.schema) === row.schema);
   if (found === undefined)
@@ -124,13 +124,13 @@ interface PostgresType {
 
 async function findColumns(from: string, ask: Ask): Promise<readonly DatabaseColumn[]> {
   const { fields } = await ask(`select * from ${from} limit 0`);
-  const { rows } = await ask(
+  const { rows } = await ask<Record<keyof PostgresType, string>>(
     `select t.oid::int8::text as oid, t.typname as name, t.typelem::int8::text as element, t.typcategory as category from pg_type t
      where t.oid = any ($1::oid[]) or t.oid in (select typelem from pg_type where oid = any ($1::oid[]))`,
     [fields.map(({ dataTypeID }) => dataTypeID)],
   );
   const types = new Map(
-    (rows as Record<keyof PostgresType, string>[]).map(({ oid, name, element, category }) => [
+    rows.map(({ oid, name, element, category }) => [
       Number(oid),
       { oid: Number(oid), name, element: Number(element), category },
     ]),
@@ -244,7 +244,10 @@ function queryError(source: string, error: unknown): Error {
   // Class 57: the server ends or cancels; 08: the connection broke. Without a code it is no answer of the server.
   if (code === "" || /^(57|08|53)/.test(code) || /^E[A-Z]+$/.test(code))
     return sourceUnreachable({ source, reason: messageOf(error) });
-  const position = (error as { position?: string }).position;
+  const position =
+    typeof error === "object" && error !== null && "position" in error && typeof error.position === "string"
+      ? error.position
+      : undefined;
   return sourceQueryFailed({
     source,
     reason: `${messageOf(error)}${position === undefined ? "" : ` (at character ${position} of what was sent)`}`,
