@@ -18,6 +18,7 @@ export {
 } from "./review-notebook.ts";
 export { importMlflowStore, purgeTracking } from "./tracking-upkeep.ts";
 export { type UnpackedModel, unpackModelPackage } from "./unpack-model-package.ts";
+export { type Collected, collectPlatformGarbage } from "./collect-garbage.ts";
 export { compactProjectDatasets, vacuumProjectDatasets } from "./vacuum-datasets.ts";
 export { verifyPlatformStore } from "./verify-project.ts";
 export type { Identity, Role } from "#access";

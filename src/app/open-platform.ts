@@ -17,6 +17,7 @@ import {
   type MlflowCall,
 } from "#tracking";
 import { followStore } from "./audit-log.ts";
+import { keepRetention } from "./collect-garbage.ts";
 import type { OwnedPlatform } from "./create-platform.ts";
 import { checkProject, checkStore, type HealthCheck } from "./health.ts";
 import type { Platform, StorePlatform } from "./platform.ts";
@@ -90,6 +91,7 @@ export async function openStorePlatform(options: PlatformOptions): Promise<Store
 
   let endMeasuring: (() => void) | undefined;
   let endTrimming: (() => void) | undefined;
+  let endRetention: (() => Promise<void>) | undefined;
   const checkWhole = async (): Promise<readonly HealthCheck[]> => {
     if (!isProject) return [];
     if (!isStarted || building === undefined) return [{ name: "engine", problem: "the project is not started yet" }];
@@ -144,6 +146,7 @@ export async function openStorePlatform(options: PlatformOptions): Promise<Store
       isStarted = true;
       endMeasuring ??= measureProcess(metrics);
       endTrimming ??= storage.keepCacheSmall(clock, log);
+      if (isProject) endRetention ??= keepRetention(platform);
       measureStepRuns(metrics, { store, project: config.name });
       outbox.wake();
       audit.start();
@@ -155,6 +158,7 @@ export async function openStorePlatform(options: PlatformOptions): Promise<Store
       await whole?.stop();
       endMeasuring?.();
       endTrimming?.();
+      await endRetention?.();
       await address.close();
       await outbox.close();
       await whole?.close();

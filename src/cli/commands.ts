@@ -97,6 +97,10 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: "Write the small files of a dataset as one",
     load: () => import("./commands/dataset/compact.ts"),
   },
+  gc: {
+    summary: "Remove what nothing names, and what is kept no longer",
+    load: () => import("./commands/server/gc.ts"),
+  },
   "dataset vacuum": {
     summary: "Remove data files that no version of a dataset refers to",
     load: () => import("./commands/dataset/vacuum.ts"),

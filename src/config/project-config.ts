@@ -139,6 +139,7 @@ export function storeOnlyConfig(storeFolder: string, metadataAddress?: string): 
     access: { loopback: "none" },
     server: { concurrency: 512 },
     audit: {},
+    retention: {},
     serving: { timeout: 60, threads: 1, memory: 4 * 1024 ** 3 },
     outbox: { private_networks: [] },
   };

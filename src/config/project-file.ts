@@ -42,6 +42,13 @@ const STORE_DEFAULTS = {
 
 const DAY_MS = 24 * 3600 * 1000;
 
+const DAYS: Readonly<Record<string, number>> = { d: 1, w: 7, y: 365 };
+
+const keptSchema = z
+  .string()
+  .regex(/^[1-9]\d{0,4}[dwy]$/, 'expected days, weeks or years, at least a day: "90d", "12w", "2y"')
+  .transform((text) => Number(text.slice(0, -1)) * (DAYS[text.slice(-1)] ?? 1) * DAY_MS);
+
 const momentSchema = z
   .string()
   .regex(
@@ -307,6 +314,19 @@ export const projectSchema = z.strictObject({
     })
     .default({ concurrency: 512 })
     .describe("What one caller may ask of the server."),
+  retention: z
+    .strictObject({
+      predictions: keptSchema
+        .optional()
+        .describe('How long predictions are kept with their labels, "90d"; counts of them stay. Default: for ever.'),
+      logs: keptSchema
+        .optional()
+        .describe(
+          'How long logs of steps are kept, "30d"; those of steps that made what a registered model or a release is made of stay. Default: for ever.',
+        ),
+    })
+    .default({})
+    .describe("What goes by itself once it is old: daily while a server runs, and with `esteira gc`."),
   serving: z
     .strictObject({
       timeout: z

@@ -12,6 +12,8 @@ import {
 } from "#pipeline";
 
 const REMEMBERED = 2000;
+/** What nobody names in the end may be collected after a day: later it is stored again. */
+const KEPT_MS = 3600_000;
 
 /** Recipes as objects: an object's digest is that of the recipe in it. */
 export interface RecipeBook {
@@ -23,13 +25,15 @@ export interface RecipeBook {
 
 export function createRecipeBook(objects: Blobs): RecipeBook {
   const recipes = new Map<Digest, Promise<Recipe>>();
-  const kept = new Set<Digest>();
+  const kept = new Map<Digest, number>();
 
   async function put(digest: Digest, content: Buffer | string): Promise<void> {
-    if (kept.has(digest)) return;
+    const nowMs = performance.now();
+    if (nowMs - (kept.get(digest) ?? -Infinity) < KEPT_MS) return;
     await objects.put(content);
-    kept.add(digest);
-    if (kept.size > REMEMBERED) kept.delete(kept.values().next().value ?? digest);
+    kept.delete(digest);
+    kept.set(digest, nowMs);
+    if (kept.size > REMEMBERED) kept.delete(kept.keys().next().value ?? digest);
   }
 
   function read(digest: Digest): Promise<Recipe> {

@@ -16,7 +16,7 @@ export interface BlobStat {
  * Bytes are checked against their digest before they are handed out: a damaged object is an error,
  * STORAGE_OBJECT_DAMAGED, never read as fine.
  * A large file is read for it once in a process, until its inode, size or times change. Storing the same content again
- * heals it.
+ * heals it, and makes it young again for whoever collects garbage.
  */
 export interface Blobs {
   /** Stores bytes; returns their digest and size. Idempotent. */
@@ -34,6 +34,8 @@ export interface Blobs {
   open(digest: Digest, range?: { readonly start: number; readonly end: number }): Promise<Readable>;
   /** All objects by digest, whole or not, and where they are. */
   list(): AsyncIterable<{ readonly digest: Digest; readonly path: string }>;
+  /** All objects, with what they weigh and when they were stored last. */
+  listDated(): AsyncIterable<{ readonly digest: Digest; readonly sizeBytes: number; readonly modifiedAtMs: number }>;
   /** Digest of what is stored under a name now, read anew where it is kept. @throws STORAGE_OBJECT_MISSING */
   digestOfStored(digest: Digest): Promise<Digest>;
   /** Size of an object, or undefined when there is none. */
@@ -43,6 +45,22 @@ export interface Blobs {
    * @throws STORAGE_OBJECT_MISSING
    */
   localPath(digest: Digest): Promise<string>;
-  /** Removes an object. Removing what is not there is no error. Only garbage collection calls this. */
+  /** Removes an object. Removing what is not there is no error. */
   delete(digest: Digest): Promise<void>;
+  /**
+   * Takes an object that nobody names out of the list, unless it was written, or stored again, since a time. It can
+   * still be read, and storing it again brings it back.
+   *
+   * @returns its size, or undefined when it stays
+   */
+  setAside(digest: Digest, beforeMs: number): Promise<number | undefined>;
+  /**
+   * Decides over what was set aside: what is named comes back, the rest goes for good, where somebody may have stored
+   * it again unseen only after a day.
+   *
+   * @returns how many went
+   */
+  settleAside(isNamed: (digest: Digest) => boolean): Promise<number>;
+  /** Removes what was begun before a time and never finished; @returns how much it was. */
+  removeUnfinished(beforeMs: number, options?: { readonly dryRun?: boolean | undefined }): Promise<number>;
 }

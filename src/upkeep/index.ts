@@ -1,1 +1,3 @@
+export { applyRetention, type Expired, type Retention } from "./apply-retention.ts";
+export { collectGarbage, type Garbage } from "./collect-garbage.ts";
 export { type Damage, type StoreVerification, verifyStore, type VerifyProgress } from "./verify-store.ts";

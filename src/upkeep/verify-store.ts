@@ -196,10 +196,10 @@ function noteVersion(
   note: (digest: unknown, sizeBytes: unknown, holder?: string) => void,
   { id, content }: AssetVersion,
 ): void {
-  const { files, tree, recipe, profile, table, deltaVersion, logDigest } = content as Readonly<Record<string, unknown>>;
-  const listed = [files, (tree as { readonly files?: unknown } | undefined)?.files].find((each) => Array.isArray(each));
+  const { files, tree, recipe, profile, table, deltaVersion, logDigest } = fieldsOf(content);
+  const listed = [files, fieldsOf(tree)["files"]].find((each) => Array.isArray(each));
   for (const each of Array.isArray(listed) ? listed : []) {
-    const { digest, sizeBytes } = each as { readonly digest?: unknown; readonly sizeBytes?: unknown };
+    const { digest, sizeBytes } = fieldsOf(each);
     note(digest, sizeBytes, id);
   }
   note(recipe, undefined, id);
@@ -219,6 +219,10 @@ async function readThrough(files: Files, path: string): Promise<number> {
   } finally {
     await opened.close();
   }
+}
+
+function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null ? { ...value } : {};
 }
 
 /** Files of registered model versions that this server keeps: they are there, and can be read. */
@@ -287,6 +291,6 @@ async function findNaming(objects: Blobs, wanted: readonly Digest[]): Promise<re
 }
 
 function isHeld({ content }: AssetVersion, from: number, until: number | undefined): boolean {
-  const { deltaVersion } = content as { readonly deltaVersion?: unknown };
+  const { deltaVersion } = fieldsOf(content);
   return typeof deltaVersion === "number" && deltaVersion >= from && (until === undefined || deltaVersion < until);
 }

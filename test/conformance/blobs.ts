@@ -101,5 +101,42 @@ export function describeBlobs(title: string, open: () => Promise<BlobsUnderTest>
         assert.equal(await elsewhere.digestOfStored(digest), digest);
       }
     });
+
+    it("sets aside what is old, still reads it, and brings it back when it is named or stored again", async () => {
+      const { blobs, elsewhere } = await open();
+      const later = Date.now() + 3600_000;
+      const listed = async (): Promise<readonly string[]> =>
+        (await Array.fromAsync(elsewhere.listDated())).map(({ digest }) => digest);
+      const [young, read, named, again, gone] = await Promise.all(
+        ["young", "read", "named", "stored again", "of nobody"].map(async (text) => (await blobs.put(text)).digest),
+      );
+      assert.ok(young && read && named && again && gone);
+      assert.equal(await blobs.setAside(young, Date.now() - 3600_000), undefined);
+      assert.equal(await blobs.setAside(NONE, later), undefined);
+      for (const digest of [read, named, again, gone]) assert.ok((await blobs.setAside(digest, later)) !== undefined);
+      assert.deepEqual(await listed(), [young]);
+      assert.equal((await elsewhere.get(read)).toString(), "read");
+      assert.deepEqual(await elsewhere.put("stored again"), { digest: again, sizeBytes: 12 });
+      await blobs.settleAside((digest) => digest === named);
+      assert.deepEqual((await listed()).toSorted(), [young, read, named, again].toSorted());
+      for (const digest of [young, read, named, again]) assert.equal(await elsewhere.digestOfStored(digest), digest);
+    });
+
+    it("loses nothing that is stored again while it is collected", async () => {
+      const { blobs, elsewhere } = await open();
+      for (let round = 0; round < 20; round++) {
+        const text = `round ${round % 5}`;
+        const { digest } = await blobs.put(text);
+        const later = Date.now() - (round % 2 === 0 ? -3600_000 : 3600_000);
+        await Promise.all([
+          elsewhere.put(text),
+          blobs.setAside(digest, later),
+          elsewhere.put(text),
+          blobs.setAside(digest, later),
+        ]);
+        await blobs.settleAside(() => true);
+        assert.equal((await elsewhere.get(digest)).toString(), text);
+      }
+    });
   });
 }

@@ -111,6 +111,11 @@ export const en = {
   auditProven: "It stands at {index} in the log {origin}, as signed with {size} events.",
   verifying: "{files} files looked at, {size}",
   verifiedForged: "{count} rows or events are not what the event log says: esteira audit verify names them.",
+  collected:
+    "Removed: {objects} objects ({size}), {dataFiles} data files ({dataSize}), {unfinished} unfinished writes.",
+  wouldCollect:
+    "Would go: {objects} objects ({size}), {dataFiles} data files ({dataSize}), {unfinished} unfinished writes.",
+  retained: "Kept no longer: {predictions} predictions, logs of {logs} step runs.",
   verifiedWhole: "{objects} objects and {files} files of tables are whole.",
   copying: "{files} of {of} files, {size}",
   backedUp: "{folder} holds the store: {rows} rows and {files} files, {size}; {kept} files were there already.",

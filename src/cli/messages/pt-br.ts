@@ -112,6 +112,11 @@ export const ptBr: Readonly<Record<MessageKey, string>> = {
   auditProven: "Está na posição {index} do registro {origin}, assinado com {size} eventos.",
   verifying: "{files} arquivos verificados, {size}",
   verifiedForged: "{count} linhas ou eventos não são o que o registro de eventos diz: esteira audit verify os nomeia.",
+  collected:
+    "Removidos: {objects} objetos ({size}), {dataFiles} arquivos de dados ({dataSize}), {unfinished} escritas inacabadas.",
+  wouldCollect:
+    "Sairiam: {objects} objetos ({size}), {dataFiles} arquivos de dados ({dataSize}), {unfinished} escritas inacabadas.",
+  retained: "Não são mais guardados: {predictions} predições, logs de {logs} execuções de passo.",
   verifiedWhole: "{objects} objetos e {files} arquivos de tabelas estão íntegros.",
   copying: "{files} de {of} arquivos, {size}",
   backedUp: "{folder} guarda o armazém: {rows} linhas e {files} arquivos, {size}; {kept} arquivos já estavam lá.",

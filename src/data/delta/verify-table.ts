@@ -128,7 +128,8 @@ function noteAction(held: Map<string, HeldFile>, action: Action, version: number
 
 function rowsOf(stats: string | null | undefined): number | undefined {
   try {
-    const { numRecords } = JSON.parse(stats ?? "{}") as { readonly numRecords?: unknown };
+    const parsed: { readonly numRecords?: unknown } = JSON.parse(stats ?? "{}");
+    const { numRecords } = parsed;
     return typeof numRecords === "number" ? numRecords : undefined;
   } catch {
     return undefined;

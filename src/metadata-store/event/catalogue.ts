@@ -241,6 +241,14 @@ export interface EventCatalogue {
   readonly "release.failed": ReleaseEvent & { readonly error: object };
   readonly "release.removed": { readonly environment: string; readonly asset: string; readonly versionId: string };
   readonly "release.rolled_back": DeployedEvent;
+  readonly "retention.applied": {
+    /** How many went; of logs, of how many step runs. */
+    readonly predictions: number;
+    readonly logs: number;
+    readonly atMs: number;
+    /** How long each is kept, in ms. */
+    readonly kept: object;
+  };
   readonly "rules.declared": RulesEvent;
   readonly "rules.lowered": RulesEvent & {
     /** Digest of the rules before. */
@@ -326,6 +334,7 @@ export const EVENT_WRITERS = {
   quarantine: "data",
   registered_model: "models",
   release: "delivery",
+  retention: "upkeep",
   rules: "governance",
   run: "tracking",
   step_run: "pipeline",

@@ -29,7 +29,8 @@ export function inputsDigest(inputs: readonly { readonly versionId: string; read
  */
 export function settledContent(stored: string): Digest {
   try {
-    const { recipe: _recipe, ...content } = JSON.parse(stored) as { readonly recipe?: unknown };
+    const parsed: { readonly recipe?: unknown } = JSON.parse(stored);
+    const { recipe: _recipe, ...content } = parsed;
     return digestOf(JSON.stringify(content));
   } catch {
     // Somebody edited it.

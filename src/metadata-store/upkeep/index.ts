@@ -1,1 +1,3 @@
+export { deleteLogs, deletePredictions } from "./expire.ts";
+export { digestsIn, listNamedDigests } from "./named-digests.ts";
 export { listHeldObjects, listLogGaps, listModelSources, listVersionsAfter } from "./stored-bytes.ts";

@@ -1,14 +1,14 @@
 import { randomUUID } from "node:crypto";
 import { createReadStream, createWriteStream } from "node:fs";
-import { mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { createDigester, type Digest, digestOf, isEsteiraError, messageOf } from "#base";
-import { digestMismatch, objectDamaged, objectMissing, storageFailed } from "../errors.ts";
+import { createDigester, type Digest, digestOf, isEsteiraError } from "#base";
+import { digestMismatch, objectDamaged, objectMissing } from "../errors.ts";
 import { digestOfFile } from "../file-digest.ts";
 import type { BlobStat, Blobs } from "../blobs.ts";
-import { systemCodeOf } from "../system-error.ts";
+import { createFileSystemUpkeep, isMissing, namesIn, toStorageError } from "./file-system-upkeep.ts";
 
 /**
  * Objects as files: `<root>/sha256/ab/cdef…`, written to `<root>/incoming/`, synced, then renamed.
@@ -21,6 +21,7 @@ export function createFileSystemBlobs(root: string): Blobs {
     const hex = digest.slice("sha256:".length);
     return join(root, "sha256", hex.slice(0, 2), hex.slice(2));
   };
+  const upkeep = createFileSystemUpkeep({ root, pathOf });
 
   async function receive(content: AsyncIterable<Uint8Array>, expected?: Digest): Promise<BlobStat> {
     const temporary = join(incoming, randomUUID());
@@ -54,6 +55,7 @@ export function createFileSystemBlobs(root: string): Blobs {
     try {
       return await digestOfFile(path);
     } catch (error) {
+      if (isMissing(error) && (await upkeep.bringBack(digest))) return digestOfStored(digest);
       throw isMissing(error) ? objectMissing({ digest }) : toStorageError(error, "read", path);
     }
   }
@@ -71,7 +73,7 @@ export function createFileSystemBlobs(root: string): Blobs {
     const known = await statObject(digest);
     if (known === undefined) return undefined;
     return existing(digest).then(
-      () => known,
+      async (path) => ((await upkeep.refresh(path)) ? known : undefined),
       (error: unknown) =>
         isEsteiraError(error, objectMissing.code) || isEsteiraError(error, objectDamaged.code)
           ? undefined
@@ -84,7 +86,7 @@ export function createFileSystemBlobs(root: string): Blobs {
       const { size } = await stat(pathOf(digest));
       return { digest, sizeBytes: size };
     } catch (error) {
-      if (isMissing(error)) return undefined;
+      if (isMissing(error)) return (await upkeep.bringBack(digest)) ? statObject(digest) : undefined;
       throw toStorageError(error, "read", pathOf(digest));
     }
   }
@@ -109,6 +111,10 @@ export function createFileSystemBlobs(root: string): Blobs {
     digestOfStored,
     localPath: existing,
     delete: (digest) => rm(pathOf(digest), { force: true }),
+    listDated: upkeep.listDated,
+    setAside: upkeep.setAside,
+    settleAside: upkeep.settleAside,
+    removeUnfinished: upkeep.removeUnfinished,
   };
 }
 
@@ -126,24 +132,4 @@ async function publish(temporary: string, path: string): Promise<void> {
   } finally {
     await handle.close();
   }
-}
-
-/** Names in a folder in order; none when it is not there. */
-async function namesIn(folder: string): Promise<readonly string[]> {
-  try {
-    return (await readdir(folder)).sort();
-  } catch (error) {
-    if (isMissing(error)) return [];
-    throw toStorageError(error, "list", folder);
-  }
-}
-
-function isMissing(error: unknown): boolean {
-  return systemCodeOf(error) === "ENOENT";
-}
-
-function toStorageError(error: unknown, operation: string, path: string): unknown {
-  return systemCodeOf(error).startsWith("E")
-    ? storageFailed({ operation, path, reason: messageOf(error) }, error)
-    : error;
 }

@@ -4,6 +4,7 @@ import type { Blobs, BlobStat } from "../blobs.ts";
 import { objectDamaged, objectMissing } from "../errors.ts";
 import type { Files, OpenFile } from "../files.ts";
 import { createFileSystemBlobs } from "./file-system-blobs.ts";
+import { blobPath, createRemoteAside } from "./remote-aside.ts";
 
 /** Asking first whether it is there costs more than sending so little again. */
 const SMALL_BYTES = 64 * 1024;
@@ -25,11 +26,14 @@ export function createRemoteBlobs({
   readonly cacheFolder: string;
 }): Blobs {
   const cache = createFileSystemBlobs(cacheFolder);
+  const aside = createRemoteAside({ files, cache });
   const damaged = new Set<Digest>();
   const fetching = new Map<Digest, Promise<void>>();
 
   async function statRemote(digest: Digest): Promise<BlobStat | undefined> {
-    const found = await files.stat(blobPath(digest));
+    const found =
+      (await files.stat(blobPath(digest))) ??
+      ((await aside.bringBack(digest)) ? await files.stat(blobPath(digest)) : undefined);
     return found === undefined ? undefined : { digest, sizeBytes: found.sizeBytes };
   }
 
@@ -44,10 +48,14 @@ export function createRemoteBlobs({
     return { digest, sizeBytes };
   }
 
-  function openRemote(digest: Digest): Promise<OpenFile> {
-    return files.open(blobPath(digest)).catch((error: unknown) => {
-      throw isEsteiraError(error, "STORAGE_FILE_MISSING") ? objectMissing({ digest }, error) : error;
-    });
+  async function openRemote(digest: Digest): Promise<OpenFile> {
+    try {
+      return await files.open(blobPath(digest));
+    } catch (error) {
+      if (!isEsteiraError(error, "STORAGE_FILE_MISSING")) throw error;
+      if (await aside.bringBack(digest)) return files.open(blobPath(digest));
+      throw objectMissing({ digest }, error);
+    }
   }
 
   async function download(digest: Digest): Promise<void> {
@@ -98,6 +106,12 @@ export function createRemoteBlobs({
         yield { digest, path: `${files.place}/${path}` };
       }
     },
+    async *listDated() {
+      for await (const { path, sizeBytes, modifiedAtMs } of files.list("sha256")) {
+        const digest: Digest = `sha256:${path.slice("sha256/".length).replace("/", "")}`;
+        yield { digest, sizeBytes, modifiedAtMs };
+      }
+    },
     async digestOfStored(digest) {
       const opened = await openRemote(digest);
       const digester = createDigester();
@@ -116,10 +130,8 @@ export function createRemoteBlobs({
       await files.remove(blobPath(digest));
       await cache.delete(digest);
     },
+    setAside: aside.setAside,
+    settleAside: aside.settleAside,
+    removeUnfinished: (beforeMs, options) => files.removeUnfinished(beforeMs, options),
   };
-}
-
-function blobPath(digest: Digest): string {
-  const hex = digest.slice("sha256:".length);
-  return `sha256/${hex.slice(0, 2)}/${hex.slice(2)}`;
 }

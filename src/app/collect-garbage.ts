@@ -1,0 +1,91 @@
+import { type Clock, type Log, messageOf } from "#base";
+import type { MetadataStore } from "#metadata-store";
+import type { Expired, Garbage, Retention } from "#upkeep";
+import type { StorePlatform } from "./platform.ts";
+import { vacuumProjectDatasets } from "./vacuum-datasets.ts";
+
+const DAY_MS = 24 * 3600_000;
+
+export interface Collected extends Garbage {
+  /** Data files of datasets that no version reads. */
+  readonly dataFiles: number;
+  readonly dataBytes: number;
+  readonly expired: Expired;
+}
+
+/**
+ * Removes what nothing names: objects, data files, what was never finished; and what the project's retention keeps no
+ * longer. With `dryRun` says what would go; retention then removes nothing and is not counted.
+ *
+ * @param request.ageMs what is younger stays
+ */
+export async function collectPlatformGarbage(
+  platform: StorePlatform,
+  request: {
+    readonly ageMs: number;
+    readonly dryRun: boolean;
+    readonly actor: string;
+    readonly signal: AbortSignal;
+  },
+): Promise<Collected> {
+  const { applyRetention, collectGarbage } = await import("#upkeep");
+  const { dryRun, actor, signal, ageMs } = request;
+  const expired =
+    dryRun || !platform.isProject
+      ? { predictions: 0, logs: 0 }
+      : await applyRetention(platform, { retention: retentionOf(platform), actor, signal });
+  const vacuumed = platform.isProject
+    ? await vacuumProjectDatasets(await platform.whole(), { dryRun, signal, retentionMs: ageMs })
+    : [];
+  const garbage = await collectGarbage(platform, { ageMs, dryRun, signal });
+  return {
+    ...garbage,
+    dataFiles: vacuumed.reduce((sum, { removed }) => sum + removed.length, 0),
+    dataBytes: vacuumed.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+    expired,
+  };
+}
+
+/** Applies the retention once a day while the platform runs, the first time some minutes after its start. */
+export function keepRetention(
+  facts: {
+    readonly store: MetadataStore;
+    readonly clock: Clock;
+    readonly log: Log;
+    readonly project: string;
+    readonly config: StorePlatform["config"];
+  },
+  timing: { readonly firstMs?: number; readonly everyMs?: number } = {},
+): () => Promise<void> {
+  const retention = retentionOf(facts);
+  if (Object.values(retention).every((each) => each === undefined)) return async () => undefined;
+  const ended = new AbortController();
+  let work: Promise<void> = Promise.resolve();
+  const { log } = facts;
+  const apply = (): void => {
+    work = import("#upkeep")
+      .then(({ applyRetention }) => applyRetention(facts, { retention, actor: "engine", signal: ended.signal }))
+      .then(
+        (expired) => {
+          if (expired.predictions + expired.logs > 0) log.info("removed what is kept no longer", { ...expired });
+        },
+        (error: unknown) => {
+          if (!ended.signal.aborted) log.warn("the retention could not be applied", { error: messageOf(error) });
+        },
+      );
+  };
+  const first = setTimeout(apply, timing.firstMs ?? 300_000);
+  const every = setInterval(apply, timing.everyMs ?? DAY_MS);
+  first.unref();
+  every.unref();
+  return async () => {
+    clearTimeout(first);
+    clearInterval(every);
+    ended.abort();
+    await work;
+  };
+}
+
+function retentionOf({ config }: Pick<StorePlatform, "config">): Retention {
+  return config.retention;
+}
