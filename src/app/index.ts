@@ -23,3 +23,4 @@ export { compactProjectDatasets, vacuumProjectDatasets } from "./vacuum-datasets
 export { verifyPlatformStore } from "./verify-project.ts";
 export type { Identity, Role } from "#access";
 export type { RunAhead, RunProgress } from "#engine";
+export { examineProject, type Finding } from "./doctor.ts";

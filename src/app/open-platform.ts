@@ -245,7 +245,8 @@ function createAddress(start: () => Promise<{ readonly url: string; close(): Pro
   };
 }
 
-function readVersion(): string {
+/** Version of esteira. */
+export function readVersion(): string {
   return (JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as { version: string })
     .version;
 }

@@ -97,6 +97,10 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: "Write the small files of a dataset as one",
     load: () => import("./commands/dataset/compact.ts"),
   },
+  doctor: {
+    summary: "Look for what is wrong with this machine, project and store, and say the cure",
+    load: () => import("./commands/server/doctor.ts"),
+  },
   gc: {
     summary: "Remove what nothing names, and what is kept no longer",
     load: () => import("./commands/server/gc.ts"),

@@ -1,3 +1,4 @@
 export { applyRetention, type Expired, type Retention } from "./apply-retention.ts";
 export { collectGarbage, type Garbage } from "./collect-garbage.ts";
 export { type Damage, type StoreVerification, verifyStore, type VerifyProgress } from "./verify-store.ts";
+export { readStoreFacts } from "./store-facts.ts";

@@ -1,3 +1,4 @@
+export { type DatabaseFacts, readDatabaseFacts } from "./database-facts.ts";
 export { deleteLogs, deletePredictions } from "./expire.ts";
 export { digestsIn, listNamedDigests } from "./named-digests.ts";
 export { listHeldObjects, listLogGaps, listModelSources, listVersionsAfter } from "./stored-bytes.ts";
