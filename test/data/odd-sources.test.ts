@@ -158,7 +158,7 @@ describeStores("a source of which no row can be published", (kind) => {
     const { folder, runCapture, batches } = await openDataProject(kind);
     await writeFile(join(folder, "a.csv"), Buffer.from("nome,cidade\nJosé,São Paulo\nAna,Brasília\n", "latin1"));
     await assert.rejects(
-      runCapture({ capture: { files: "*.csv" } }),
+      runCapture({ capture: { files: "*.csv", csv: { encoding: "utf-8" } } }),
       (error: Error & { code?: string; hint?: string }) =>
         error.code === "DATA_CAPTURE_EMPTY" &&
         /none of 2 rows in 1 file can be/.test(error.message) &&

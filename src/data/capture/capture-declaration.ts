@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { CSV_ENCODINGS } from "./formats/source-rows.ts";
 import { CHANGED_FILES } from "./ledger.ts";
 import { mysqlSchema, postgresSchema, sqliteSchema } from "./sources/database-declaration.ts";
 import { httpSchema } from "./sources/http-declaration.ts";
@@ -29,7 +30,7 @@ export const captureSchema = z.strictObject({
     format: z
       .enum(SOURCE_FORMATS)
       .optional()
-      .describe("Default: what the file's name says; .gz and .zst are read through."),
+      .describe("Default: what the file's name says; .gz, .zst and .zip (of one file) are read through."),
     changed: z
       .enum(CHANGED_FILES)
       .optional()
@@ -49,7 +50,12 @@ export const captureSchema = z.strictObject({
         delimiter: z.string().min(1).max(4).optional(),
         quote: z.string().length(1).optional(),
         escape: z.string().length(1).optional(),
-        encoding: z.enum(["utf-8", "utf-16", "latin-1"]).optional(),
+        encoding: z
+          .enum(CSV_ENCODINGS)
+          .optional()
+          .describe(
+            "Default: UTF-8; a file that is none is taken for UTF-16 by its mark, else for windows-1252, which the log says.",
+          ),
         nulls: z.array(z.string()).min(1).optional(),
       })
       .optional()

@@ -16,6 +16,7 @@ import {
 } from "./capture.ts";
 import { loadContract } from "./capture-contract.ts";
 import type { CaptureDeclaration } from "./capture-declaration.ts";
+import { preparedCsv, prepareFiles } from "./prepared-file.ts";
 import type { SourceFile } from "./source-file.ts";
 import type { SourceReading } from "./sources/source.ts";
 
@@ -43,7 +44,11 @@ export async function captureAll(
   plan: CapturePlan,
 ): Promise<readonly CapturedBatch[]> {
   const { disposition, reading } = plan;
-  const { files: all, cursor } = reading;
+  const { cursor } = reading;
+  const { format, csv = {} } = attempt.declaration.capture;
+  const { workFolder } = attempt;
+  const log = (text: string): void => attempt.log(text);
+  const all = await prepareFiles(reading.files, { format, csv, workFolder, log });
   const perFile = attempt.declaration.capture.version_per === "file" && disposition !== "replace";
   const groups = perFile ? all.map((file) => [file]) : [all];
   const common = await commonBatch(attempt, disposition);
@@ -135,7 +140,7 @@ async function commonBatch(
     limits: { rows: quarantine?.max_rows, percent: quarantine?.max_percent },
     allowEmpty: capture.allow_empty ?? false,
     format: capture.format,
-    csv: capture.csv ?? {},
+    csv: preparedCsv(capture.csv ?? {}),
     workFolder: attempt.workFolder,
     run: { pipelineRunId, stepRunId, attemptId },
     provenance: {

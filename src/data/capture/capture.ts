@@ -18,6 +18,10 @@ import { textOf } from "../analytics/rows.ts";
 export interface IdentifiedFile extends SourceFile {
   readonly digest: Awaited<ReturnType<typeof readIdentity>>["digest"];
   readonly lineFeeds: number | undefined;
+  /** Size of the file that it was made of, where it was unpacked or rewritten. */
+  readonly givenBytes?: number;
+  /** Why it cannot be read at all. */
+  readonly unreadable?: string;
   /** What the same file brought before, and what goes when its rows are published. */
   readonly supersedes: readonly CapturedFile[];
 }
@@ -483,7 +487,8 @@ function toLedger(
     const rowsRead = totalOf(read);
     const state: CapturedFileState = read.problem?.isRetried === true ? "held" : "captured";
     const rowsQuarantined = held.get(read)?.count ?? 0;
-    const { digest, path, sizeBytes, mtimeMs } = read.file;
+    const { digest, path, mtimeMs } = read.file;
+    const sizeBytes = read.file.givenBytes ?? read.file.sizeBytes;
     return {
       project: batch.project,
       dataset: batch.dataset,

@@ -91,7 +91,8 @@ async function findTogether({ batch }: Reading, rest: readonly NumberedFile[]): 
     file.format ?? batch.format ?? formatOf(file.path);
   const [first] = rest as [NumberedFile];
   const format = formatOfFile(first);
-  const others = rest.findIndex((one) => formatOfFile(one) !== format);
+  if (first.file.unreadable !== undefined) return undefined;
+  const others = rest.findIndex((one) => formatOfFile(one) !== format || one.file.unreadable !== undefined);
   const same = others < 0 ? rest : rest.slice(0, others);
   const isByFile = batch.schemaMode === "freeze" || batch.schemaMode === "discard_row";
   return format === undefined ? undefined : FORMATS[format].together?.(same, { csv: batch.csv, isByFile });
@@ -112,6 +113,7 @@ async function readFile(reading: Reading, one: NumberedFile, known: readonly Col
   const format = one.file.format ?? batch.format ?? formatOf(one.file.path);
   let rows: SourceRows | undefined;
   try {
+    if (one.file.unreadable !== undefined) throw new UnreadableFile(one.file.unreadable);
     if (format === undefined)
       throw new UnreadableFile(
         "its name does not say the format; name it in capture.format (csv, ndjson, json, parquet)",

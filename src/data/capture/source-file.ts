@@ -88,9 +88,9 @@ export async function findSourceFiles(folder: string, patterns: readonly string[
   return [...found.values()].sort((left, right) => (left.path < right.path ? -1 : 1));
 }
 
-/** The format that a file's name says, or undefined. `.gz` and `.zst` are read through. */
+/** The format that a file's name says, or undefined. `.gz`, `.zst` and `.zip` are read through. */
 export function formatOf(path: string): SourceFormat | undefined {
-  const name = path.toLowerCase().replace(/\.(gz|zst)$/, "");
+  const name = path.toLowerCase().replace(/\.(gz|zst|zip)$/, "");
   if (/\.(csv|tsv|txt)$/.test(name)) return "csv";
   if (/\.(ndjson|jsonl)$/.test(name)) return "ndjson";
   if (name.endsWith(".json")) return "json";

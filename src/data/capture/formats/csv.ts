@@ -5,7 +5,7 @@ import type { AnalyticsConnection } from "../../analytics/analytics.ts";
 import { quoteList, quoteName, quotePath, quoteText } from "../../analytics/sql-text.ts";
 import { inferTextTypes, SAMPLE_ROWS } from "./infer-types.ts";
 import type { SourceFile } from "../source-file.ts";
-import { type CsvOptions, type OpenFile, type SourceRows, UnreadableFile } from "./source-rows.ts";
+import { type CsvEncoding, type CsvOptions, type OpenFile, type SourceRows, UnreadableFile } from "./source-rows.ts";
 
 const HEADER_BYTES = 1 << 20;
 const DELIMITERS = [",", ";", "\t", "|"] as const;
@@ -193,9 +193,10 @@ export async function readHeader({ file, csv }: Pick<OpenFile, "file" | "csv">):
   return { names, originals, delimiter };
 }
 
-const DECODERS = { "utf-8": "utf-8", "utf-16": "utf-16le", "latin-1": "latin1" } as const;
+/** Other encodings are rewritten as UTF-8 before. */
+const DECODERS: Partial<Record<CsvEncoding, string>> = { "utf-16": "utf-16le", "latin-1": "latin1" };
 
-async function firstLine(path: string, encoding: keyof typeof DECODERS): Promise<string> {
+async function firstLine(path: string, encoding: CsvEncoding): Promise<string> {
   const raw = createReadStream(path);
   const stream = path.endsWith(".gz")
     ? raw.pipe(createGunzip())
@@ -204,7 +205,7 @@ async function firstLine(path: string, encoding: keyof typeof DECODERS): Promise
       : raw;
   let text = "";
   try {
-    const decoder = new TextDecoder(DECODERS[encoding]);
+    const decoder = new TextDecoder(DECODERS[encoding] ?? "utf-8");
     for await (const piece of stream) {
       text += decoder.decode(piece as Buffer, { stream: true });
       if (text.includes("\n") || text.length > HEADER_BYTES) break;

@@ -2,13 +2,59 @@ import type { Digest } from "#base";
 import type { AnalyticsConnection, Column } from "../../analytics/analytics.ts";
 import type { SourceFile, SourceFormat } from "../source-file.ts";
 
+/**
+ * Encodings of CSV files, by the names of the WHATWG Encoding Standard; `cp1252` is `windows-1252`. The first three are
+ * read as they are, others are rewritten first.
+ */
+export const CSV_ENCODINGS = [
+  "utf-8",
+  "utf-16",
+  "latin-1",
+  "utf-16le",
+  "utf-16be",
+  "windows-1250",
+  "windows-1251",
+  "windows-1252",
+  "windows-1253",
+  "windows-1254",
+  "windows-1255",
+  "windows-1256",
+  "windows-1257",
+  "windows-1258",
+  "windows-874",
+  "cp1250",
+  "cp1251",
+  "cp1252",
+  "cp1253",
+  "cp1254",
+  "cp1255",
+  "cp1256",
+  "cp1257",
+  "cp1258",
+  "iso-8859-2",
+  "iso-8859-5",
+  "iso-8859-7",
+  "iso-8859-15",
+  "ibm866",
+  "koi8-r",
+  "koi8-u",
+  "macintosh",
+  "shift_jis",
+  "euc-jp",
+  "euc-kr",
+  "gbk",
+  "gb18030",
+  "big5",
+] as const;
+export type CsvEncoding = (typeof CSV_ENCODINGS)[number];
+
 /** How CSV is written; what is not said is `,`, `"`, `"`, with a header, in UTF-8. */
 export interface CsvOptions {
   /** Default: the one of `, ; tab |` that the first line uses most. */
   readonly delimiter?: string | undefined;
   readonly quote?: string | undefined;
   readonly escape?: string | undefined;
-  readonly encoding?: "utf-8" | "utf-16" | "latin-1" | undefined;
+  readonly encoding?: CsvEncoding | undefined;
   /** Texts that stand for a missing value; default: the empty one. */
   readonly nulls?: readonly string[] | undefined;
 }

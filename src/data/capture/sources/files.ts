@@ -98,7 +98,7 @@ async function findNeeds(
     const format = capture.format ?? formatOf(file.path);
     identified.push({
       ...file,
-      ...(await readIdentity(file.absolute, format === "csv" && !/\.(gz|zst)$/i.test(file.path))),
+      ...(await readIdentity(file.absolute, format === "csv" && !/\.(gz|zst|zip)$/i.test(file.path))),
     });
   }
   return compareWithLedger(position.ledger, identified, {
