@@ -6,7 +6,7 @@ import { createWorkspace } from "#executors";
 import { getPipelineDefinition, listPipelines } from "#metadata-store/engine";
 import { createModelStorage } from "#models";
 import { createMonitoringCalls } from "#monitoring";
-import { assertValid, type LoadedProject, type PipelineDefinition } from "#pipeline";
+import { assertValid, type LoadedProject, type PipelineDefinition, type ProcessLimits } from "#pipeline";
 import { createEngine, type Engine, type EnginePorts, registerPipelines } from "#engine";
 import { createServingCalls } from "#serving";
 import { createProject } from "#project";
@@ -176,6 +176,11 @@ function createPlatformEngine(
       return parts.rules.current().some(({ approvals, bind }) => approvals > 0 && bind === "recipe");
     },
     commit: (folder) => git.readCommit(folder),
+    limits: withoutUndefined({
+      memoryBytes: config.limits.memory,
+      processes: config.limits.processes,
+      files: config.limits.files,
+    }),
     isolationOf: (pipeline, step) => ({
       ...isolationOfPipeline(pipeline, parts.rules.current()),
       exempt: config.isolation.exempt.includes(`${pipeline.name}.${step}`),
@@ -206,4 +211,9 @@ function createPlatformEngine(
     clock,
     log,
   });
+}
+
+/** What a step says counts; what it leaves out must not hide what the project says. */
+function withoutUndefined(limits: ProcessLimits): ProcessLimits {
+  return Object.fromEntries(Object.entries(limits).filter(([, value]) => value !== undefined));
 }

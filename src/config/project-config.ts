@@ -133,6 +133,7 @@ export function storeOnlyConfig(storeFolder: string, metadataAddress?: string): 
     bucket: undefined,
     capture: { folders: [], hosts: [] },
     isolation: { level: "auto", exempt: [], folders: [] },
+    limits: {},
     data: {},
     packaging: { data: "value", limit: 1024 ** 3 },
     models: { protected_aliases: ["champion"] },

@@ -229,6 +229,19 @@ export const projectSchema = z.strictObject({
     .union([isolationSchema, z.enum(ISOLATION_SETTINGS).transform((level) => isolationSchema.parse({ level }))])
     .default({ level: "auto", exempt: [], folders: [] })
     .describe("How the processes of steps, models and releases are kept from the platform: a level, or more."),
+  limits: z
+    .strictObject({
+      memory: sizeSchema.optional().describe('Memory of all processes of a step together: "2 GiB". Default: no limit.'),
+      processes: z.int().min(1).max(100_000).optional().describe("Processes of a step at once. Default: no limit."),
+      files: z
+        .int()
+        .min(16)
+        .max(1_000_000)
+        .optional()
+        .describe("Files that each process of a step may have open. Default: as the engine's."),
+    })
+    .default({})
+    .describe("What the processes of a step may take of the machine, where the step says nothing else."),
   data: z
     .strictObject({
       memory: sizeSchema

@@ -51,7 +51,7 @@ import {
   type StepOutcome,
   reasonToRunAgain,
 } from "#pipeline";
-import { inputMissing, secretMissing, sourcesChanged, stepFailed } from "./errors.ts";
+import { inputMissing, limitExceeded, secretMissing, secretTooShort, sourcesChanged, stepFailed } from "./errors.ts";
 import { pastRunsIn } from "./query/past-runs.ts";
 import type { TrackingRun } from "./ports.ts";
 import type { EngineParts } from "./engine-parts.ts";
@@ -478,15 +478,18 @@ async function createContext(
       const result = await runProcess(parts, running, {
         ...spec,
         isolation: strictest(
-          { ...(step.isolation === undefined ? {} : { atLeast: step.isolation }), ...spec.isolation },
+          { ...ownDemand(step), ...spec.isolation },
           parts.ports.isolationOf?.(running.definition, step.name) ?? {},
         ),
+        ...(step.network === false ? { network: false } : {}),
+        limits: { ...parts.ports.limits, ...step.limits },
         readable: [...(execution.workspace?.readable ?? []), ...located, ...(spec.readable ?? [])],
         attemptId,
         environment,
         secrets: [...Object.values(secrets), own, ...(spec.secrets ?? [])],
       });
       execution.levels.push(result.isolation);
+      if (result.exceeded !== undefined) throw limitExceeded({ step: step.name, ...result.exceeded });
       return result;
     },
     locate: async (version) => {
@@ -506,6 +509,12 @@ async function createContext(
 }
 
 /** Both hold: an exemption counts only where nothing is required. */
+/** Without a sandbox, nothing could cut the network. */
+function ownDemand({ isolation, network }: StepDefinition): IsolationDemand {
+  if (network === false) return { atLeast: "sandbox", requiredBy: "network: false" };
+  return isolation === undefined ? {} : { atLeast: isolation };
+}
+
 function strictest(one: IsolationDemand, other: IsolationDemand): IsolationDemand {
   const stricter = isAtLeast(one.atLeast ?? "none", other.atLeast ?? "none") ? one : other;
   return { ...stricter, exempt: one.exempt === true || other.exempt === true };
@@ -522,11 +531,15 @@ async function openTrackingRun(
   return run;
 }
 
+/** A shorter one would be found all over a log, or is not masked. */
+const SHORTEST_SECRET = 8;
+
 async function resolveSecrets(parts: EngineParts, step: StepDefinition): Promise<Readonly<Record<string, string>>> {
   const secrets: Record<string, string> = {};
   for (const name of step.secrets) {
     const value = await parts.ports.resolveSecret(name);
     if (value === undefined) throw secretMissing({ step: step.name, secret: name });
+    if (value.length < SHORTEST_SECRET) throw secretTooShort({ step: step.name, secret: name });
     secrets[name] = value;
   }
   return secrets;

@@ -27,6 +27,33 @@ export const secretMissing: ErrorFactory<{ step: string; secret: string }> = def
     "Set `ESTEIRA_SECRET_<NAME>` in the environment of `esteira run` or `esteira up`, NAME in capitals with _ for -.",
 });
 
+export const secretTooShort: ErrorFactory<{ step: string; secret: string }> = defineError("PIPELINE_SECRET_TOO_SHORT", {
+  status: 400,
+  message: ({ step, secret }) =>
+    `Step "${step}" names the secret "${secret}", which has fewer than 8 characters: it could not be masked in the log`,
+  hint: () => "Use a longer secret, or give what is no secret in `env`.",
+  solve: "Use a secret of at least 8 characters, or put what is no secret into `env` of the step.",
+});
+
+export const limitExceeded: ErrorFactory<{
+  step: string;
+  limit: "memory" | "processes";
+  found: number;
+  allowed: number;
+}> = defineError("PIPELINE_LIMIT_EXCEEDED", {
+  status: 422,
+  message: ({ step, limit, found, allowed }) =>
+    limit === "memory"
+      ? `Step "${step}" was ended: its processes took ${mebibytes(found)} of memory, and limits.memory allows ${mebibytes(allowed)}`
+      : `Step "${step}" was ended: it had ${found} processes at once, and limits.processes allows ${allowed}`,
+  hint: ({ limit }) => `Let it take less, or raise limits.${limit} of the step or of esteira.yaml.`,
+  solve: "Let the step take less of the machine, or raise `limits` of the step or of `esteira.yaml`.",
+});
+
+function mebibytes(bytes: number): string {
+  return `${Math.ceil(bytes / 1024 ** 2)} MiB`;
+}
+
 export const stepTimedOut: ErrorFactory<{ step: string; timeoutMs: number }> = defineError("PIPELINE_STEP_TIMED_OUT", {
   status: 504,
   message: ({ step, timeoutMs }) =>

@@ -1,6 +1,6 @@
 import type { AssetVersion, WriteTransaction } from "#metadata-store";
 import type { Json } from "#base";
-import type { IsolationDemand, PipelineDefinition } from "#pipeline";
+import type { IsolationDemand, PipelineDefinition, ProcessLimits } from "#pipeline";
 
 /** An MLflow run that belongs to one attempt. */
 export interface TrackingRun {
@@ -52,6 +52,8 @@ export interface EnginePorts {
   readonly closedWorkspaces?: boolean;
   /** Commit of a work tree; undefined when it is not under git. */
   readonly commit: (folder: string) => Promise<{ readonly id: string; readonly dirty: boolean } | undefined>;
+  /** What processes may take where their step does not say it. */
+  readonly limits?: ProcessLimits;
   /** How the processes of a step must be isolated; undefined: as well as can be. */
   readonly isolationOf?: (pipeline: PipelineDefinition, step: string) => IsolationDemand | undefined;
   /** Value of a secret by name; undefined when it is not set. */

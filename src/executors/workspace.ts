@@ -89,13 +89,10 @@ async function copyOnly({ projectFolder, folder }: WorkspaceRequest, only: reado
   await mkdir(folder, { recursive: true });
   for (const path of new Set(only)) {
     await mkdir(join(folder, posix.dirname(path)), { recursive: true });
-    try {
-      const source = await realpath(join(projectFolder, path));
-      await assertInside(source, { folders: [projectFolder], asset: path });
-      await copyFile(source, join(folder, path), constants.COPYFILE_FICLONE);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-    }
+    const source = await realpath(join(projectFolder, path)).catch(() => undefined);
+    if (source === undefined) continue;
+    await assertInside(source, { folders: [projectFolder], asset: path });
+    await copyFile(source, join(folder, path), constants.COPYFILE_FICLONE);
   }
 }
 

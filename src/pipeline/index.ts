@@ -47,7 +47,9 @@ export { assertInside } from "./own-folder.ts";
 export {
   isAtLeast,
   ISOLATION_LEVELS,
+  type ExceededLimit,
   type IsolationDemand,
+  type ProcessLimits,
   type IsolationLevel,
   type ProcessResult,
   type ProcessSpec,

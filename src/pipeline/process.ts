@@ -23,6 +23,23 @@ export interface IsolationDemand {
   readonly exempt?: boolean | undefined;
 }
 
+/** What a process and all that it starts may take of the machine; undefined: as much as there is. */
+export interface ProcessLimits {
+  /** Of all processes together, without what they share. */
+  readonly memoryBytes?: number | undefined;
+  /** At once. */
+  readonly processes?: number | undefined;
+  /** Open in each process. */
+  readonly files?: number | undefined;
+}
+
+/** What took more than its limit. */
+export interface ExceededLimit {
+  readonly limit: "memory" | "processes";
+  readonly found: number;
+  readonly allowed: number;
+}
+
 /** What to start for one attempt. */
 export interface ProcessSpec {
   /** Attempt id: a second submit with the same id returns the same handle. */
@@ -41,6 +58,7 @@ export interface ProcessSpec {
   readonly gracePeriodMs?: number;
   /** Default: the strongest isolation there is. */
   readonly isolation?: IsolationDemand;
+  readonly limits?: ProcessLimits | undefined;
   /** `false`: a sandboxed process has no network. Default: it reaches the platform, and so everything. */
   readonly network?: boolean;
   /** Absolute paths that an isolated process must see, beside its folder and the system's programs. */
@@ -58,6 +76,8 @@ export interface ProcessResult {
   /** Why we ended it, if we did. */
   readonly endedBy: "itself" | "timeout" | "cancel";
   readonly durationMs: number;
+  /** Why it was ended, where a limit was passed. */
+  readonly exceeded?: ExceededLimit | undefined;
   /** How it was isolated. */
   readonly isolation: IsolationLevel;
   /** The last of its output, at most 1,000 characters. */

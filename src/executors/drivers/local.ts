@@ -3,15 +3,16 @@ import { accessSync, closeSync, constants, existsSync, mkdirSync, openSync, read
 import { delimiter, dirname, isAbsolute, join, resolve } from "node:path";
 import { messageOf, newId } from "#base";
 import type { Executor, ProcessHandle } from "#engine";
-import type { IsolationLevel, ProcessResult, ProcessSpec } from "#pipeline";
+import type { ExceededLimit, IsolationLevel, ProcessLimits, ProcessResult, ProcessSpec } from "#pipeline";
 import { commandMissing, folderUnusable, startFailed } from "../errors.ts";
 import { createIsolation, type Isolation } from "../isolation/isolation.ts";
 import { enterSandbox, type Sandbox, SANDBOX_PIPES } from "../isolation/sandbox.ts";
 import { type SandboxStatus, signalBehind } from "../isolation/sandbox-status.ts";
 import { CERTIFICATE_VARIABLES, programFolders } from "../isolation/system-view.ts";
 import { LocalSupervisor } from "./local-supervisor.ts";
+import { watchLimits } from "./limits-watch.ts";
 import { readOutput } from "./output-reader.ts";
-import { endGroup, isGroupAlive, killMarkedProcesses, waitForGroupEnd } from "./process-tree.ts";
+import { endGroup, isGroupAlive, killMarkedProcesses, signalGroup, waitForGroupEnd } from "./process-tree.ts";
 
 const DEFAULT_GRACE_MS = 5000;
 const DEFAULT_PATH = `${dirname(process.execPath)}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`;
@@ -83,11 +84,12 @@ interface Starting extends LocalExecutorOptions {
 
 async function start(spec: ProcessSpec, starting: Starting): Promise<ProcessHandle> {
   const environment = buildEnvironment(spec, starting);
-  const plain: readonly [string, ...string[]] =
+  const asked: readonly [string, ...string[]] =
     "shell" in spec.command ? ["/bin/sh", "-e", "-c", spec.command.shell] : spec.command;
-  assertStartable(plain[0], spec.workingFolder, environment["PATH"] ?? "");
+  const plain = limited(asked, spec.limits);
+  assertStartable(asked[0], spec.workingFolder, environment["PATH"] ?? "");
   const level = await starting.isolation.choose(spec.isolation);
-  if (level === "sandbox") assertInterpreter(plain[0], spec.workingFolder);
+  if (level === "sandbox") assertInterpreter(asked[0], spec.workingFolder);
   const [program, ...args] = level === "sandbox" ? sandboxed(plain, spec, starting) : plain;
   starting.supervisor.begin();
   const startedAt = performance.now();
@@ -119,6 +121,12 @@ async function start(spec: ProcessSpec, starting: Starting): Promise<ProcessHand
     });
   }
   return handle;
+}
+
+/** The number of open files is of one process, and is inherited. */
+function limited(command: readonly [string, ...string[]], limits: ProcessLimits = {}): readonly [string, ...string[]] {
+  if (limits.files === undefined) return command;
+  return ["/bin/sh", "-c", 'ulimit -n "$0" && exec "$@"', String(limits.files), ...command];
 }
 
 /** What bubblewrap wrote stands before it. */
@@ -185,12 +193,22 @@ function superviseProcess(
     }
     return ending;
   };
+  let exceeded: ExceededLimit | undefined;
+  const unwatch = watchLimits(group, spec.limits ?? {}, (found) => {
+    exceeded = found;
+    // The first process of a sandbox takes all others with it, faster than they can start new ones.
+    const leader = status?.leader();
+    if (leader !== undefined) signalGroup(leader, "SIGKILL");
+    signalGroup(group, "SIGKILL");
+    void killMarkedProcesses("ESTEIRA_ATTEMPT_ID", spec.attemptId);
+  });
   const timer = spec.timeoutMs === undefined ? undefined : setTimeout(() => void end("timeout"), spec.timeoutMs);
 
   const ended = waitForChild(child, group, grace).then(async ({ code, signal }): Promise<ProcessResult> => {
     await ending;
     over = true;
     clearTimeout(timer);
+    unwatch();
     supervisor.release(group);
     const behind = status?.hasRun() === true ? signalBehind(code) : undefined;
     return {
@@ -199,6 +217,7 @@ function superviseProcess(
       endedBy,
       durationMs: performance.now() - startedAt,
       isolation: level,
+      ...(exceeded === undefined ? {} : { exceeded }),
     };
   });
   return {

@@ -70,7 +70,8 @@ export async function listFactsOfMakers(
       .execute();
     for (const { version_id: id, facts } of rows) {
       const known = found.get(id) ?? [];
-      found.set(id, [...known, JSON.parse(facts ?? "{}") as Record<string, unknown>]);
+      const parsed: Readonly<Record<string, unknown>> = JSON.parse(facts ?? "{}");
+      found.set(id, [...known, parsed]);
     }
   }
   return found;

@@ -1,6 +1,7 @@
 import { isEsteiraError, type Json, nearestName } from "#base";
 import type { AnalysisContext, Problem, StepAnalysis } from "../step-kind.ts";
 import type { ConcurrencyDefinition, RetryDefinition, StepDefinition } from "./definition.ts";
+import type { ProcessLimits } from "../process.ts";
 import { toMilliseconds } from "./duration.ts";
 import { callsOf, parseExpression, pathsOf, type Scope } from "./expression.ts";
 import { findExpressions, type FoundExpression, interpolate, parseCondition, stepsReadBy } from "./interpolate.ts";
@@ -282,6 +283,8 @@ export function toStepDefinition(
     secrets: keys.secrets ?? [],
     cache: keys.cache ?? true,
     ...(keys.isolation === undefined ? {} : { isolation: keys.isolation }),
+    ...(keys.network === undefined ? {} : { network: keys.network }),
+    ...(keys.limits === undefined ? {} : { limits: toLimits(keys.limits) }),
     ...(keys.when === undefined ? {} : { when: keys.when }),
     ...(facts.isFinal ? { finally: true as const } : {}),
     ...(keys.retry === undefined ? {} : { retry: toRetry(keys.retry) }),
@@ -289,6 +292,15 @@ export function toStepDefinition(
     ...(step.matrix === undefined ? {} : { matrix: step.matrix }),
     ...(keys.concurrency === undefined ? {} : { concurrency: toConcurrency(keys.concurrency, step.name) }),
     ...(keys.description === undefined ? {} : { description: keys.description }),
+  };
+}
+
+function toLimits({ memory, processes, files }: NonNullable<StepKeys["limits"]>): ProcessLimits {
+  const bytes = memory === undefined ? undefined : parseFloat(memory) * 1024 ** (memory.endsWith("GiB") ? 3 : 2);
+  return {
+    ...(bytes === undefined ? {} : { memoryBytes: Math.floor(bytes) }),
+    ...(processes === undefined ? {} : { processes }),
+    ...(files === undefined ? {} : { files }),
   };
 }
 

@@ -1,4 +1,4 @@
-import type { IsolationLevel } from "../process.ts";
+import type { IsolationLevel, ProcessLimits } from "../process.ts";
 import type { AssetKind } from "#metadata-store";
 import { digestOfJson, type Digest, type Json } from "#base";
 
@@ -64,6 +64,9 @@ export interface StepDefinition {
   readonly secrets: readonly string[];
   /** Its processes are isolated at least so, or it does not run. */
   readonly isolation?: IsolationLevel;
+  /** Its processes have no network. */
+  readonly network?: false;
+  readonly limits?: ProcessLimits;
   readonly when?: string;
   /** It stands in `finally`: it runs after all others, whatever happened. */
   readonly finally?: true;

@@ -67,6 +67,26 @@ export const stepKeys = z.strictObject({
     .describe(
       "Run its processes isolated at least so, or not at all. By default they are isolated as well as the machine can; which steps may have the machine is said in esteira.yaml.",
     ),
+  network: z
+    .literal(false)
+    .optional()
+    .describe(
+      "`false`: its processes have no network, not even the platform's; they run in a sandbox, or not at all. Default: they have it.",
+    ),
+  limits: z
+    .strictObject({
+      memory: z
+        .string()
+        .regex(/^\d+(\.\d+)?\s*(MiB|GiB)$/, 'expected a size such as "2 GiB" or "500 MiB"')
+        .optional()
+        .describe('Memory of all its processes together, without what they share: "2 GiB".'),
+      processes: z.int().min(1).max(100_000).optional().describe("Processes that it may have at once."),
+      files: z.int().min(16).max(1_000_000).optional().describe("Files that each of its processes may have open."),
+    })
+    .optional()
+    .describe(
+      "What its processes may take of the machine; one that takes more is ended. Default: what esteira.yaml says.",
+    ),
   cache: z.boolean().optional().describe("false: never reuse an earlier result."),
 });
 export type StepKeys = z.infer<typeof stepKeys>;

@@ -105,8 +105,9 @@ function isInside(real: string, root: string): boolean {
     .some((name) => CLOSED.has(name));
 }
 
+const MISSING: readonly unknown[] = ["ENOENT", "ENOTDIR", "EISDIR", "ELOOP"];
+
 function isMissing(error: unknown): boolean {
-  const { code } = error as NodeJS.ErrnoException;
   // A folder is not a file; anything else (permissions, a broken disk) is not "not found".
-  return code === "ENOENT" || code === "ENOTDIR" || code === "EISDIR" || code === "ELOOP";
+  return error instanceof Error && "code" in error && MISSING.includes(error.code);
 }
