@@ -42,6 +42,7 @@ export function measureProcess(metrics: Metrics): () => void {
       delay.reset();
       return all;
     },
+    "summary",
   );
   return () => delay.disable();
 }

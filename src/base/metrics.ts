@@ -1,7 +1,7 @@
 /** Labels of one series; a name is `[a-z_]+`. */
 export type MetricLabels = Readonly<Record<string, string>>;
 
-export const METRIC_KINDS = ["counter", "gauge", "histogram"] as const;
+export const METRIC_KINDS = ["counter", "gauge", "histogram", "summary"] as const;
 export type MetricKind = (typeof METRIC_KINDS)[number];
 
 export interface Counter {
@@ -45,7 +45,7 @@ export interface Metrics {
     name: string,
     help: string,
     read: () => readonly Reading[] | Promise<readonly Reading[]>,
-    kind?: "gauge" | "counter",
+    kind?: "gauge" | "counter" | "summary",
   ): void;
   /** The text format 0.0.4 of Prometheus. */
   write(): Promise<string>;
@@ -62,7 +62,7 @@ export function createMetrics(): Metrics {
     string,
     {
       readonly help: string;
-      readonly kind: "gauge" | "counter";
+      readonly kind: "gauge" | "counter" | "summary";
       readonly read: () => readonly Reading[] | Promise<readonly Reading[]>;
     }
   >();

@@ -114,7 +114,11 @@ describe("metrics", () => {
       text,
       /http_server_request_duration_seconds_count\{http_request_method="GET",http_route="\/api\/v1\/session",http_response_status_code="200"\} 1/,
     );
+    assert.match(text, /# TYPE nodejs_eventloop_delay_seconds summary\n/);
     assert.match(text, /nodejs_eventloop_delay_seconds\{quantile="0.99"\}/);
+    const quantiles = text.split("\n").filter((line) => /\bquantile="/.test(line));
+    for (const line of quantiles)
+      assert.ok(text.includes(`# TYPE ${line.slice(0, line.indexOf("{"))} summary\n`), line);
     const file = join(folder, "metrics.txt");
     await writeFile(file, text);
     await chmod(file, 0o600);
