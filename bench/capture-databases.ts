@@ -4,8 +4,7 @@
  *
  * Usage: node bench/capture-databases.ts [--rows 5000000] [--only postgres,mysql,sqlite]
  *
- * MySQL and SQLite get a fifth of the rows. Prints one JSON line for each: seconds, rows a second, peak of memory; `again` is
- * the seconds of a run by cursor that finds nothing.
+ * MySQL and SQLite get a fifth of the rows. Prints JSON lines: seconds, rows a second, peak of memory in MB.
  */
 import { execFileSync } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";

@@ -20,7 +20,11 @@ export interface DatabaseUnderTest {
 }
 
 /** What every database must do as a source. */
-export function describeDatabase(title: string, open: () => Promise<DatabaseUnderTest>): void {
+export function describeDatabase(
+  title: string,
+  open: () => Promise<DatabaseUnderTest>,
+  { skip = false }: { readonly skip?: string | false } = {},
+): void {
   const start = async () => {
     const under = await open();
     const project = await openDataProject("sqlite", {
@@ -39,7 +43,7 @@ export function describeDatabase(title: string, open: () => Promise<DatabaseUnde
   };
   const cursor = { column: "changed" } as const;
 
-  describe(`database: ${title}`, () => {
+  describe(`database: ${title}`, { skip }, () => {
     it("brings a whole table with each run, in one version, and makes none when nothing changed", async () => {
       const { project, capture, insert, under, table } = await start();
       await insert([1, "ana", "2026-01-05 10:00:00"], [2, null, "2026-01-05 11:00:00"], [3, "", "2026-01-05 12:00:00"]);
