@@ -6,6 +6,7 @@ import { createJoinKind } from "#features";
 import { createTestKind } from "#models";
 import { createNotebookKind } from "#notebooks";
 import type { StepKind } from "#pipeline";
+import { createScoreKind } from "#serving";
 import type { Parts } from "./parts.ts";
 
 /** Every step kind. Adding one is its file and a line here. */
@@ -25,6 +26,7 @@ export function createStepKinds(parts: Parts, settings: Pick<Settings, "secret">
     createJoinKind(parts),
     createNotebookKind(parts),
     createTestKind({ ...parts, datasets: parts.reader, scorer: parts.serving.scorer }),
+    createScoreKind({ ...parts, scorer: parts.serving.scorer }),
     createDeployKind(parts),
   ] as unknown as readonly StepKind<never>[];
 }

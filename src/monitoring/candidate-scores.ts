@@ -16,7 +16,7 @@ interface Known {
 
 /**
  * Monitors that the rows of one version break which it answered as a candidate: those of all windows together, for a
- * trial is shorter than a window. They stand in no window, and open no alert: the endpoint answers with another version.
+ * trial is shorter than a window. They stand in no window, and open no alert: another version answers.
  */
 export type CandidateScores = (key: EndpointKey, versionId: string) => Promise<readonly string[]>;
 

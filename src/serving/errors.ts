@@ -199,3 +199,34 @@ export const workerDied: ErrorFactory<{ model: string; how: string; rows: number
       "Read the last lines in the message; try the rows with the model by hand, or raise `serving.memory` in `esteira.yaml`.",
   },
 );
+
+export const scoredInputMissing: ErrorFactory<{ asset: string }> = defineError("SERVING_SCORE_INPUT_MISSING", {
+  status: 400,
+  message: ({ asset }) => `"${asset}" has no version to score with`,
+  hint: () => "Run the step that makes it first.",
+  solve: "Run the steps that make the model and the dataset.",
+});
+
+export const scoredColumnMissing: ErrorFactory<{
+  dataset: string;
+  column: string;
+  model: string;
+  known: readonly string[];
+  nearest: string | undefined;
+}> = defineError("SERVING_SCORE_COLUMN_MISSING", {
+  status: 400,
+  message: ({ dataset, column, model, known }) =>
+    `${dataset} has no column "${column}", which scoring with ${model} needs; it has ${known.join(", ")}`,
+  hint: ({ nearest }) =>
+    nearest === undefined ? "Add it in the SQL that makes the dataset." : `Did you mean ${nearest}?`,
+  solve: "Score a dataset that has the key and every input of the model as columns of the same names.",
+});
+
+export const scoredKeyInvalid: ErrorFactory<{ dataset: string; key: string; total: number; different: number }> =
+  defineError("SERVING_SCORE_KEY_INVALID", {
+    status: 400,
+    message: ({ dataset, key, total, different }) =>
+      `${key} does not tell the rows of ${dataset} apart: ${total} rows have ${different} different keys without null`,
+    hint: () => "Name more columns in key, or take repeated rows out before.",
+    solve: "Name columns in `key` whose values are never null and differ from row to row.",
+  });

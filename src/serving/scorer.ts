@@ -1,5 +1,6 @@
-import type { Scorer } from "#models";
-import type { LoadedModels } from "./loaded-model.ts";
+import type { AssetVersion } from "#metadata-store";
+import type { ColumnBatch, Scorer } from "#models";
+import type { LoadedModel, LoadedModels } from "./loaded-model.ts";
 import { type InputColumns, readInputs, sourceOfColumns } from "./row-source.ts";
 import type { ModelOutput } from "./model-runtime.ts";
 
@@ -11,22 +12,24 @@ const ROWS_PER_CALL = 65_536;
  * Missing values are allowed everywhere: rows come from a dataset, not from a caller. Answers one number per row:
  * probability, class index or value.
  */
-export function createScorer(options: { readonly models: LoadedModels }): Scorer {
+export function createScorer(options: { readonly models: LoadedModels }): BatchScorer {
   return {
+    async predict(modelVersion, rows) {
+      const model = await options.models.acquire(modelVersion);
+      try {
+        const inputs = readColumns(model, rows);
+        const outputs: ModelOutput[] = [];
+        for (let start = 0; start < rows.rowCount; start += ROWS_PER_CALL)
+          outputs.push(await model.run(sliceInputs(inputs, start, Math.min(start + ROWS_PER_CALL, rows.rowCount))));
+        return outputs;
+      } finally {
+        await options.models.release(modelVersion.id);
+      }
+    },
     async score(modelVersion, rows) {
       const model = await options.models.acquire(modelVersion);
       try {
-        const { inputs: declared } = model.signature;
-        const types = new Map(declared.map(({ name, type }) => [name, type]));
-        const source = sourceOfColumns(new Map([...rows.columns].filter(([name]) => types.has(name))));
-        const plain = {
-          ...source,
-          rowCount: rows.rowCount,
-          value: (row: number, name: string): unknown => toPlain(source.value(row, name), types.get(name)),
-        };
-        // A stored row may lack what a request must bring.
-        const signature = { ...model.signature, inputs: declared.map((input) => ({ ...input, nullable: true })) };
-        const inputs = readInputs(signature, plain, "ignore");
+        const inputs = readColumns(model, rows);
         const scores = new Float64Array(rows.rowCount);
         for (let start = 0; start < rows.rowCount; start += ROWS_PER_CALL) {
           const end = Math.min(start + ROWS_PER_CALL, rows.rowCount);
@@ -38,6 +41,26 @@ export function createScorer(options: { readonly models: LoadedModels }): Scorer
       }
     },
   };
+}
+
+/** Answers as the model gives them, for the step that scores datasets. */
+export interface BatchScorer extends Scorer {
+  /** Answers to all rows, in order, in parts. */
+  predict(modelVersion: AssetVersion, rows: ColumnBatch): Promise<readonly ModelOutput[]>;
+}
+
+function readColumns({ signature }: LoadedModel, rows: ColumnBatch): InputColumns {
+  const { inputs: declared } = signature;
+  const types = new Map(declared.map(({ name, type }) => [name, type]));
+  const source = sourceOfColumns(new Map([...rows.columns].filter(([name]) => types.has(name))));
+  const plain = {
+    ...source,
+    rowCount: rows.rowCount,
+    value: (row: number, name: string): unknown => toPlain(source.value(row, name), types.get(name)),
+  };
+  // A stored row may lack what a request must bring.
+  const lenient = { ...signature, inputs: declared.map((input) => ({ ...input, nullable: true })) };
+  return readInputs(lenient, plain, "ignore");
 }
 
 /** What a data reader gives (64-bit integers, booleans as 0 and 1) as a request would send it. */

@@ -1,7 +1,6 @@
 import { type Clock, type Log, type Metrics, systemClock } from "#base";
 import type { ModelTarget, RolloutTarget } from "#delivery";
 import type { MetadataStore } from "#metadata-store";
-import type { Scorer } from "#models";
 import type { Blobs } from "#storage";
 import { createEndpoints, type Endpoints } from "./endpoints.ts";
 import { createLoadedModels } from "./loaded-model.ts";
@@ -9,7 +8,7 @@ import { createModelTarget } from "./model-target.ts";
 import type { OnlineFeatures, TrainingNulls } from "./ports.ts";
 import { createPredictionLog } from "./prediction-log.ts";
 import { createRolloutTarget } from "./rollout-target.ts";
-import { createScorer } from "./scorer.ts";
+import { type BatchScorer, createScorer } from "./scorer.ts";
 import { createOnnxPool } from "./runtime/onnx/onnx-pool.ts";
 import { createOnnxRuntime } from "./runtime/onnx/onnx-runtime.ts";
 import { createPythonRuntime, type PythonServing } from "./runtime/python/python-runtime.ts";
@@ -42,7 +41,7 @@ export interface Serving {
   /** `RolloutTarget` of `delivery`. */
   readonly rollouts: RolloutTarget;
   /** `Scorer` of `models`. */
-  readonly scorer: Scorer;
+  readonly scorer: BatchScorer;
   /** Ends the threads; requests in flight fail. */
   close(): Promise<void>;
 }

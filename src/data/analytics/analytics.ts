@@ -5,7 +5,7 @@ import { messageOf } from "#base";
 import { outOfMemory, queryCancelled, queryFailed } from "../errors.ts";
 import { type ColumnBatch, toColumnBatch } from "./columns.ts";
 import { type Row, toRows, textOf } from "./rows.ts";
-import { literalPattern, quoteList } from "./sql-text.ts";
+import { literalPattern, quoteList, quoteName } from "./sql-text.ts";
 
 /** A column of a table or result; `type` is DuckDB's name of it. */
 export interface Column {
@@ -54,6 +54,11 @@ export interface AnalyticsConnection {
   columns(sql: string, parameters?: readonly DuckDBValue[]): Promise<ColumnBatch>;
   /** Column names and types of a SELECT, without running it. */
   describe(select: string): Promise<readonly Column[]>;
+  /**
+   * Makes a temporary table of two columns: `row`, counted from 1, and `value`, a number or a text. What is NaN or
+   * missing is null.
+   */
+  load(table: string, values: Float64Array | readonly (string | undefined)[]): Promise<void>;
   /**
    * Makes `name(a, b)` known to SQL on this connection: it is false, and `seen` is told the two whole numbers of each
    * row that it is asked about. In a filter it notes the rows that are left out, without a second look at them.
@@ -144,6 +149,32 @@ async function openInstance(options: AnalyticsOptions): Promise<DuckDBInstance> 
   return instance;
 }
 
+const ROWS_PER_CHUNK = 2048;
+
+async function loadValues(
+  connection: DuckDBConnection,
+  table: string,
+  values: Float64Array | readonly (string | undefined)[],
+): Promise<void> {
+  const { BIGINT, DOUBLE, DuckDBDataChunk, VARCHAR } = await import("@duckdb/node-api");
+  const isNumbers = values instanceof Float64Array;
+  await connection.run(
+    `create or replace temp table ${quoteName(table)} ("row" bigint, "value" ${isNumbers ? "double" : "varchar"})`,
+  );
+  const appender = await connection.createAppender(table);
+  for (let start = 0; start < values.length; start += ROWS_PER_CHUNK) {
+    const part: (number | string | null)[] = [];
+    for (let row = start; row < Math.min(values.length, start + ROWS_PER_CHUNK); row++) {
+      const value = values[row];
+      part.push(value === undefined || Number.isNaN(value) ? null : value);
+    }
+    const chunk = DuckDBDataChunk.create([BIGINT, isNumbers ? DOUBLE : VARCHAR], part.length);
+    chunk.setColumns([part.map((_, index) => BigInt(start + index + 1)), part]);
+    appender.appendDataChunk(chunk);
+  }
+  appender.closeSync();
+}
+
 function openConnection(connection: DuckDBConnection, onClose?: () => void): AnalyticsConnection {
   let cancelled = false;
   let closed = false;
@@ -175,6 +206,7 @@ function openConnection(connection: DuckDBConnection, onClose?: () => void): Ana
       const reader = await read(`describe ${select}`);
       return toRows(reader).map((row) => ({ name: textOf(row["column_name"]), type: textOf(row["column_type"]) }));
     },
+    load: (table, values) => loadValues(connection, table, values),
     async registerWitness(name, seen) {
       const { BIGINT, BOOLEAN, DuckDBScalarFunction } = await import("@duckdb/node-api");
       const witness = DuckDBScalarFunction.create({
