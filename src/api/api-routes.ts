@@ -6,6 +6,7 @@ import type { RecipeDifference } from "./recipe.ts";
 import type { EnvironmentRules } from "./rules.ts";
 import type { AssetVersionSummary } from "./asset.ts";
 import type { Change } from "./change.ts";
+import type { QueryAnswer } from "./query.ts";
 import type { DashboardDetail, DashboardSummary } from "./dashboard.ts";
 import type {
   DatasetDetail,
@@ -129,6 +130,7 @@ export interface ApiShapes {
   readonly registerKey: { body: NewSigningKey; response: SigningKey };
   readonly revokeKey: { params: requests.IdParams; response: requests.Acknowledged };
   readonly getRecipe: { params: requests.NameParams; query: requests.RecipeQuery; response: RecipeDifference };
+  readonly queryDatasets: { body: requests.NewQuery; response: QueryAnswer };
   readonly listDashboards: { query: requests.PageQuery; response: Page<DashboardSummary> };
   readonly getDashboard: { params: requests.NameParams; response: DashboardDetail };
 }
@@ -212,6 +214,7 @@ export const apiRoutes: Readonly<Record<keyof ApiShapes, Route>> = {
   registerKey: change("registerKey", "keys", "approve", "approval"),
   revokeKey: change("revokeKey", "keys/:id/revoke", "approve", "approval"),
   getRecipe: read("getRecipe", "recipes/:name", "approval"),
+  queryDatasets: change("queryDatasets", "query", "read", "dataset"),
   listDashboards: read("listDashboards", "dashboards", "dashboard"),
   getDashboard: read("getDashboard", "dashboards/:name", "dashboard"),
 };

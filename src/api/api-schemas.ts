@@ -84,6 +84,7 @@ export const apiSchemas: { readonly [Name in keyof ApiShapes]: RouteSchemas<ApiS
   revokeKey: { params: idParams, response: acknowledged },
   createApproval: { body: schemas.newApprovalSchema, response: schemas.approvalSchema },
   getRecipe: { params: nameParams, query: requests.recipeQuery, response: schemas.recipeDifferenceSchema },
+  queryDatasets: { body: requests.newQuery, response: schemas.queryAnswerSchema },
   listDashboards: { query: pageQuery, response: pageOf(schemas.dashboardSummarySchema) },
   getDashboard: { params: nameParams, response: schemas.dashboardDetailSchema },
 };

@@ -53,6 +53,7 @@ export const apiSummaries: Readonly<Record<keyof ApiShapes, string>> = {
   registerKey: "Register a key of the caller, with a proof that it is theirs",
   revokeKey: "End a key: what was signed with it counts no more",
   createApproval: "Approve or refuse a digest",
+  queryDatasets: "Rows of one SELECT over datasets; nothing is changed",
   listDashboards: "Dashboards by name",
   getDashboard: "A dashboard with the data of its tiles",
 };

@@ -197,3 +197,17 @@ const recipeName = z
   .regex(/^(approved|waiting|latest|none|\d+)$/)
   .optional();
 export const recipeQuery: z.ZodType<RecipeQuery> = z.object({ before: recipeName, after: recipeName });
+
+const LARGEST_SQL = 100_000;
+const MOST_ROWS = 100_000;
+
+/** A SELECT over datasets, by name: `flights` is its latest version, `"flights@3"` version 3. */
+export interface NewQuery {
+  readonly sql: string;
+  /** Most rows of the answer; default 1,000. */
+  readonly limit?: number | undefined;
+}
+export const newQuery: z.ZodType<NewQuery> = z.object({
+  sql: z.string().min(1).max(LARGEST_SQL).describe('One SELECT; a table is a dataset, `"flights@3"` its version 3.'),
+  limit: z.int().min(1).max(MOST_ROWS).optional().describe("Most rows of the answer; default 1,000."),
+});

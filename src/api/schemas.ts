@@ -18,6 +18,7 @@ import type { Attempt, CacheReason, LogChunk, PipelineRunDetail, PipelineRunStat
 import type { Load, NewPipelineRun, PipelineDetail, PipelineEdge, PipelineParam, PipelineStep, PipelineSummary, RecentRun, Trigger } from "./pipeline.ts";
 import type { ChainLink, PredictionDetail, PredictionSummary } from "./prediction.ts";
 import type { ApiProblem } from "./problem.ts";
+import type { QueryAnswer } from "./query.ts";
 import type { NamedRecipe, RecipeChange, RecipeDifference, RecipePart } from "./recipe.ts";
 import type { Environment, Release, ReleaseStatus, Rollback, UnisolatedRelease } from "./release.ts";
 import type { EnvironmentRules, RuleChange, RuleName, RulesVersion } from "./rules.ts";
@@ -1009,6 +1010,13 @@ export const predictionDetailSchema: z.ZodType<PredictionDetail> = z.object({
   "chain": z.array(chainLinkSchema).describe("From the prediction back: model version, training data, …, captured files, commit."),
   "lineage": lineageGraphSchema.optional(),
 });
+
+export const queryAnswerSchema: z.ZodType<QueryAnswer> = z.object({
+  "columns": z.array(z.object({ "name": z.string(), "type": z.string() })),
+  "rows": z.array(z.array(z.unknown())).describe("JSON values in the order of `columns`."),
+  "truncated": z.boolean().describe("There were more rows than the limit."),
+  "sources": z.array(z.object({ "dataset": z.string(), "version": z.number(), "versionId": z.string() })).describe("What was read."),
+}).describe("Rows that a query gave.");
 
 export const recipePartSchema: z.ZodType<RecipePart> = z.enum(["step", "key", "param", "variable", "file", "code", "environment", "version", "deploy"]);
 

@@ -76,6 +76,7 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     load: () => import("./commands/dataset/list.ts"),
   },
   "dataset show": { summary: "Show rows of a dataset version", load: () => import("./commands/dataset/show.ts") },
+  query: { summary: "Ask the datasets in SQL", load: () => import("./commands/dataset/query.ts") },
   "endpoint list": {
     summary: "List endpoints with the version that answers and its trial",
     load: () => import("./commands/endpoint/list.ts"),

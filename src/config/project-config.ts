@@ -75,6 +75,14 @@ export async function loadProjectConfig(folder: string, storeFolder?: string): P
     ...value,
     folder,
     environments: Object.entries(value.environments).map(([name, environment]) => toEnvironment(name, environment)),
+    ...(value.sql.tls === undefined
+      ? {}
+      : {
+          sql: {
+            ...value.sql,
+            tls: { certificate: resolve(folder, value.sql.tls.certificate), key: resolve(folder, value.sql.tls.key) },
+          },
+        }),
     audit: {
       ...value.audit,
       ...(value.audit.key === undefined ? {} : { key: resolve(folder, value.audit.key) }),
@@ -139,6 +147,7 @@ export function storeOnlyConfig(storeFolder: string, metadataAddress?: string): 
     models: { protected_aliases: ["champion"] },
     access: { loopback: "none" },
     server: { concurrency: 512 },
+    sql: { host: "127.0.0.1", timeout: 60, rows: 10_000_000, memory: 1024 ** 3, connections: 32 },
     audit: {},
     retention: {},
     serving: { timeout: 60, threads: 1, memory: 4 * 1024 ** 3 },

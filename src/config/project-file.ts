@@ -340,6 +340,38 @@ export const projectSchema = z.strictObject({
     })
     .default({})
     .describe("What goes by itself once it is old: daily while a server runs, and with `esteira gc`."),
+  sql: z
+    .strictObject({
+      port: z
+        .int()
+        .min(0)
+        .max(65_535)
+        .optional()
+        .describe(
+          "Port on which `esteira up` serves datasets to PostgreSQL's clients, for reading. Default: none is opened.",
+        ),
+      host: z.string().min(1).default("127.0.0.1").describe('Address of that port. Default "127.0.0.1".'),
+      timeout: z.int().min(1).max(86_400).default(60).describe("Seconds that a query may take. Default 60."),
+      rows: z
+        .int()
+        .min(1)
+        .max(1_000_000_000)
+        .default(10_000_000)
+        .describe("Rows that the answer to a query over that port may have. Default 10,000,000."),
+      memory: sizeSchema
+        .default(1024 ** 3)
+        .describe('Memory of one connection\'s queries; beyond it they use the disk. Default "1 GiB".'),
+      connections: z.int().min(1).max(1000).default(32).describe("Connections at once. Default 32."),
+      tls: z
+        .strictObject({
+          certificate: z.string().min(1).describe("PEM file with the certificate and its chain."),
+          key: z.string().min(1).describe("PEM file with its private key."),
+        })
+        .optional()
+        .describe("Needed where the port can be reached from other machines."),
+    })
+    .default({ host: "127.0.0.1", timeout: 60, rows: 10_000_000, memory: 1024 ** 3, connections: 32 })
+    .describe("SQL over datasets: `esteira query`, the page, and PostgreSQL's protocol."),
   serving: z
     .strictObject({
       timeout: z

@@ -97,6 +97,16 @@ export async function createViews(
     await connection.run(`create temp view ${quoteName(name)} as select * from ${relationOf(snapshot)}`);
 }
 
+/** Of a connection that is not shared: names stand alone or after `public`, as PostgreSQL's clients write them. */
+export async function createPublicViews(
+  connection: AnalyticsConnection,
+  tables: ReadonlyMap<string, TableSnapshot>,
+): Promise<void> {
+  await connection.run("create schema public; set search_path = 'public,main'");
+  for (const [name, snapshot] of tables)
+    await connection.run(`create view public.${quoteName(name)} as select * from ${relationOf(snapshot)}`);
+}
+
 /**
  * A user's SELECT as one parenthesised term: anything else is a syntax error there. The line break ends a trailing
  * comment.

@@ -172,8 +172,17 @@ export interface Datasets {
     readonly sql: string;
     readonly tables: ReadonlyMap<string, AssetVersion>;
     readonly limit?: number;
+    readonly memoryBytes?: number | undefined;
     readonly signal?: AbortSignal;
   }): Promise<QueryResult>;
+  /**
+   * A connection for SQL that a user wrote, on which the named versions are views of the schema `public`. Nothing else
+   * can be read; whoever opened it closes it. @throws as `snapshot`
+   */
+  sandbox(access: {
+    readonly tables: ReadonlyMap<string, AssetVersion>;
+    readonly memoryBytes?: number | undefined;
+  }): Promise<AnalyticsConnection>;
   /**
    * Removes data files of a dataset that no recorded version refers to: what dead writers left. Recorded versions stay
    * readable, all of them.

@@ -11,8 +11,8 @@ import type { TableSnapshot } from "./delta/snapshot.ts";
 import {
   asSubquery,
   countRows,
+  createPublicViews,
   createSnapshotCache,
-  createViews,
   type DatasetsDependencies,
   openTables,
 } from "./dataset-tables.ts";
@@ -49,6 +49,13 @@ export function createDatasets(dependencies: DatasetsDependencies): Datasets {
     return snapshot;
   }
 
+  async function sandbox({ tables, memoryBytes }: Parameters<Datasets["sandbox"]>[0]): Promise<AnalyticsConnection> {
+    const opened = await openTables(tables, open);
+    return analytics.sandbox({ files: [...opened.values()].flatMap(filesOf), memoryBytes }, (prepared) =>
+      createPublicViews(prepared, opened),
+    );
+  }
+
   return {
     location: async (version) => {
       const { table, version: deltaVersion } = await find(version);
@@ -61,11 +68,8 @@ export function createDatasets(dependencies: DatasetsDependencies): Datasets {
       if (!(await endDatasetWrite(transaction, { ...write, state: "settled" })))
         throw writeLost({ asset: write.asset, operation: write.operationId });
     },
-    async query({ sql, tables, limit = LARGEST_PREVIEW, signal }) {
-      const opened = await openTables(tables, open);
-      const connection = await analytics.sandbox({ files: [...opened.values()].flatMap(filesOf) }, (prepared) =>
-        createViews(prepared, opened),
-      );
+    async query({ sql, tables, limit = LARGEST_PREVIEW, memoryBytes, signal }) {
+      const connection = await sandbox({ tables, memoryBytes });
       const stopWatching = connection.interruptOn(signal);
       try {
         return await limited(connection, asSubquery(sql), Math.min(limit, LARGEST_QUERY));
@@ -76,6 +80,7 @@ export function createDatasets(dependencies: DatasetsDependencies): Datasets {
         connection.close();
       }
     },
+    sandbox,
     compact: (of) => compactDataset({ ...dependencies, snapshots, openVersion: open }, of),
     vacuum: ({ project, asset, ...options }) =>
       vacuumTable({

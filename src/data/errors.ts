@@ -307,6 +307,22 @@ export const datasetMissing: ErrorFactory<{ dataset: string; version: number | u
   },
 );
 
+export const datasetUnknown: ErrorFactory<{
+  dataset: string;
+  line: number;
+  column: number;
+  near: string | undefined;
+}> = defineError("DATA_DATASET_UNKNOWN", {
+  status: 404,
+  message: ({ dataset, line, column }) => `Line ${line}, column ${column}: there is no dataset ${dataset}`,
+  hint: ({ near }) =>
+    near === undefined
+      ? 'List them with: esteira dataset list. An earlier version is "name@3".'
+      : `Did you mean ${near}?`,
+  solve:
+    'List the datasets (`esteira dataset list`); a query names them as they are, an earlier version as `"name@3"`.',
+});
+
 export const columnUnknown: ErrorFactory<{ dataset: string; column: string; columns: readonly string[] }> = defineError(
   "DATA_COLUMN_UNKNOWN",
   {

@@ -61,3 +61,13 @@ export {
 } from "./deliver/dashboard.ts";
 export { createPublishKind, type PublishDeclaration, type PublishKindDependencies } from "./deliver/publish-kind.ts";
 export { type DashboardReport, getDashboard } from "./deliver/report.ts";
+export {
+  openSqlSession,
+  queryDatasets,
+  prepareSelect,
+  type DatasetSelect,
+  type QuerySource,
+  type SqlSession,
+} from "./query/sql-session.ts";
+export type { TextRows } from "./analytics/prepared-select.ts";
+export { analyseSql } from "./transform/sql-text-analysis.ts";

@@ -101,3 +101,78 @@ export const requestRefused: ErrorFactory<{ status: number; reason: string }> = 
   message: ({ reason }) => `The request was refused: ${reason}`,
   solve: "The message says what the HTTP server could not read: content type, length, header.",
 });
+
+export const postgresProtocol: ErrorFactory<{ reason: string }> = defineError("SERVER_POSTGRES_PROTOCOL", {
+  status: 400,
+  message: ({ reason }) => `The client does not speak PostgreSQL's protocol 3: ${reason}`,
+  hint: () => "Connect with a client of PostgreSQL: psql, a driver, DBeaver, Metabase.",
+  solve: "Connect with a client of PostgreSQL; nothing else answers on this port.",
+});
+
+export const postgresUnsupported: ErrorFactory<{ what: string }> = defineError("SERVER_POSTGRES_UNSUPPORTED", {
+  status: 400,
+  message: ({ what }) => `Not supported here: ${what}`,
+  hint: () => "Ask for it as text, or with a plain SELECT.",
+  solve: "Ask with a plain SELECT; values of unusual types go as text.",
+});
+
+export const postgresReadOnly: ErrorFactory<{ verb: string }> = defineError("SERVER_POSTGRES_READ_ONLY", {
+  status: 403,
+  message: ({ verb }) => `${verb} is refused: datasets are read here, and written by the steps of a pipeline`,
+  hint: () => "Use SELECT; to change a dataset, change the step that makes it.",
+  solve: "Use SELECT. To change a dataset, change the step that makes it and run it.",
+});
+
+export const postgresDatabaseUnknown: ErrorFactory<{ database: string; project: string }> = defineError(
+  "SERVER_POSTGRES_DATABASE_UNKNOWN",
+  {
+    status: 404,
+    message: ({ database, project }) => `There is no database ${database}; this server has ${project}`,
+    hint: ({ project }) => `Connect with dbname=${project}.`,
+    solve: "The database has the project's name.",
+  },
+);
+
+export const postgresForbidden: ErrorFactory<{ user: string; project: string }> = defineError(
+  "SERVER_POSTGRES_FORBIDDEN",
+  {
+    status: 403,
+    message: ({ user, project }) => `${user} has no role that reads the project ${project}`,
+    hint: ({ user, project }) => `An administrator gives one: esteira user grant ${user} viewer --in ${project}`,
+    solve: "Ask an administrator for the role `viewer` in the project.",
+  },
+);
+
+export const postgresRowsLimited: ErrorFactory<{ rows: number }> = defineError("SERVER_POSTGRES_ROWS_LIMITED", {
+  status: 413,
+  message: ({ rows }) => `The answer has more than ${rows} rows, which is as many as one query may have`,
+  hint: () => "Aggregate, filter, use LIMIT, or raise sql.rows in esteira.yaml.",
+  solve: "Aggregate, filter or use LIMIT; or raise `sql.rows` in `esteira.yaml`.",
+});
+
+export const postgresStatementMissing: ErrorFactory<{ what: "statement" | "portal"; name: string }> = defineError(
+  "SERVER_POSTGRES_STATEMENT_MISSING",
+  {
+    status: 400,
+    message: ({ what, name }) => `There is no ${what} ${JSON.stringify(name)} on this connection`,
+    hint: () => "Prepare it first; what was prepared ends with its connection.",
+    solve: "Prepare the statement on the same connection; with a pooler, turn prepared statements off.",
+  },
+);
+
+export const postgresConnectionsLimited: ErrorFactory<{ connections: number }> = defineError(
+  "SERVER_POSTGRES_CONNECTIONS_LIMITED",
+  {
+    status: 503,
+    message: ({ connections }) => `All ${connections} connections for SQL are in use`,
+    hint: () => "Close one, use a pool, or raise sql.connections in esteira.yaml.",
+    solve: "Close connections, use a pool, or raise `sql.connections` in `esteira.yaml`.",
+  },
+);
+
+export const postgresUnencrypted: ErrorFactory<{ host: string }> = defineError("SERVER_POSTGRES_UNENCRYPTED", {
+  status: 500,
+  message: ({ host }) => `SQL is not served on ${host} without encryption: tokens would cross the network as they are`,
+  hint: () => "Name a certificate and its key in esteira.yaml (sql.tls), or serve it on 127.0.0.1 (sql.host).",
+  solve: "Set `sql.tls.certificate` and `sql.tls.key`, or serve SQL on 127.0.0.1 only.",
+});

@@ -1,3 +1,4 @@
 export { type ApiCall, callApi } from "./api/call-api.ts";
 export { openServer, type OpenServerOptions, startLocalServer } from "./open-server.ts";
 export { listen } from "./server.ts";
+export { servePostgres } from "./postgres/postgres-server.ts";

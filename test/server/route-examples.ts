@@ -90,6 +90,7 @@ const api: Examples<keyof ApiShapes> = {
   listDashboards: {},
   getRecipe: { params: { name: "delay" } },
   getDashboard: { params: { name: "delays" } },
+  queryDatasets: { body: { sql: "select 1" } },
 };
 
 const endpoints: Examples<keyof typeof servingRoutes | keyof typeof monitoringRoutes> = {

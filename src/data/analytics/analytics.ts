@@ -4,6 +4,7 @@ import type { DuckDBConnection, DuckDBInstance, DuckDBResultReader, DuckDBValue 
 import { messageOf } from "#base";
 import { outOfMemory, queryCancelled, queryFailed } from "../errors.ts";
 import { type ColumnBatch, toColumnBatch } from "./columns.ts";
+import { openPrepared, type PreparedSelect } from "./prepared-select.ts";
 import { type Row, toRows, textOf } from "./rows.ts";
 import { literalPattern, quoteList, quoteName } from "./sql-text.ts";
 
@@ -52,6 +53,8 @@ export interface AnalyticsConnection {
   rows(sql: string, parameters?: readonly DuckDBValue[]): Promise<readonly Row[]>;
   /** The result by columns, in typed arrays. @throws DATA_QUERY_FAILED, DATA_QUERY_CANCELLED */
   columns(sql: string, parameters?: readonly DuckDBValue[]): Promise<ColumnBatch>;
+  /** One statement with `$1` …, to be asked for its types and read as it is computed. @throws DATA_QUERY_FAILED */
+  prepare(sql: string): Promise<PreparedSelect>;
   /** Column names and types of a SELECT, without running it. */
   describe(select: string): Promise<readonly Column[]>;
   /**
@@ -202,6 +205,15 @@ function openConnection(connection: DuckDBConnection, onClose?: () => void): Ana
     },
     rows: async (sql, parameters) => toRows(await read(sql, parameters)),
     columns: batch,
+    async prepare(sql) {
+      // An earlier statement that was stopped says nothing about this one.
+      cancelled = false;
+      try {
+        return openPrepared(await connection.prepare(sql), (error) => toDataError(error, cancelled, sql));
+      } catch (error) {
+        throw toDataError(error, cancelled, sql);
+      }
+    },
     async describe(select) {
       const reader = await read(`describe ${select}`);
       return toRows(reader).map((row) => ({ name: textOf(row["column_name"]), type: textOf(row["column_type"]) }));

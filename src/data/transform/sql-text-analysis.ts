@@ -14,6 +14,8 @@ export interface SqlProblem extends SqlPlace {
 /** A table that a SELECT reads; names of common table expressions are not tables. */
 export interface SqlTable extends SqlPlace {
   readonly name: string;
+  /** As written; only where schemas were allowed. */
+  readonly schema?: string;
 }
 
 /**
@@ -41,17 +43,21 @@ type Node = Readonly<Record<string, unknown>>;
  * What one SELECT reads, from DuckDB's own syntax tree: exact, unlike a search for FROM in the text.
  * Everything but one SELECT over named tables is a problem with its place.
  */
-export async function analyseSql(analytics: Analytics, sql: string): Promise<SqlAnalysis> {
+export async function analyseSql(
+  analytics: Analytics,
+  sql: string,
+  { schemas = [] }: { /** Names that may stand before a table. */ readonly schemas?: readonly string[] } = {},
+): Promise<SqlAnalysis> {
   const connection = await analytics.connect();
   try {
     const [row] = await connection.rows("select json_serialize_sql($1::VARCHAR) as tree", [sql]);
-    return readTree(sql, JSON.parse(textOf(row?.["tree"])) as Node);
+    return readTree(sql, JSON.parse(textOf(row?.["tree"])) as Node, schemas);
   } finally {
     connection.close();
   }
 }
 
-function readTree(sql: string, tree: Node): SqlAnalysis {
+function readTree(sql: string, tree: Node, schemas: readonly string[]): SqlAnalysis {
   const failed = (problem: SqlProblem): SqlAnalysis => ({
     tables: [],
     aliases: new Map(),
@@ -73,13 +79,14 @@ function readTree(sql: string, tree: Node): SqlAnalysis {
       ...NOWHERE,
       message: `the file holds ${statements.length} statements; a transformation is one SELECT`,
     });
-  const walk: Walk = { sql, tables: new Map(), aliases: new Map(), deciding: [], problems: [] };
+  const walk: Walk = { sql, schemas, tables: new Map(), aliases: new Map(), deciding: [], problems: [] };
   visit(statements[0], new Set(), walk);
   return { tables: [...walk.tables.values()], aliases: walk.aliases, deciding: walk.deciding, problems: walk.problems };
 }
 
 interface Walk {
   readonly sql: string;
+  readonly schemas: readonly string[];
   readonly tables: Map<string, SqlTable>;
   readonly aliases: Map<string, string>;
   readonly deciding: DecidingColumn[];
@@ -113,7 +120,7 @@ function visitTable(node: Node, scope: ReadonlySet<string>, walk: Walk): void {
   const schema = String(node["schema_name"]);
   if (schema === "" && scope.has(name.toLowerCase())) return;
   const place = placeOf(walk.sql, Number(node["query_location"]));
-  if (schema !== "") {
+  if (schema !== "" && !walk.schemas.includes(schema.toLowerCase())) {
     walk.problems.push({ ...place, message: `"${schema}.${name}" names a schema; datasets have plain names` });
     return;
   }
@@ -124,7 +131,7 @@ function visitTable(node: Node, scope: ReadonlySet<string>, walk: Walk): void {
     });
     return;
   }
-  if (!walk.tables.has(name)) walk.tables.set(name, { name, ...place });
+  if (!walk.tables.has(name)) walk.tables.set(name, { name, ...(schema === "" ? {} : { schema }), ...place });
   const alias = (node["alias"] as string | undefined) ?? "";
   walk.aliases.set((alias === "" ? name : alias).toLowerCase(), name);
 }

@@ -12,6 +12,7 @@ import { createNotebookHandlers } from "../notebooks/notebook-handlers.ts";
 import { createOverviewHandlers } from "../overview/overview-handlers.ts";
 import { createPipelineRunHandlers } from "../pipeline-runs/pipeline-run-handlers.ts";
 import { createPipelineHandlers } from "../pipelines/pipeline-handlers.ts";
+import { createQueryHandlers } from "../datasets/query-handlers.ts";
 import { createRecipeHandlers } from "../recipes/recipe-handlers.ts";
 import { createReleaseHandlers } from "../releases/release-handlers.ts";
 import { createSessionHandlers } from "../session/session-handlers.ts";
@@ -34,6 +35,7 @@ export function createApiHandlers(platform: Platform): ApiHandlers {
     ...createAlertHandlers(platform),
     ...createReleaseHandlers(platform),
     ...createApprovalHandlers(platform),
+    ...createQueryHandlers(platform),
     ...createRecipeHandlers(platform),
     ...createDashboardHandlers(platform),
   };

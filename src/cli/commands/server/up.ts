@@ -1,7 +1,8 @@
+import { readFile } from "node:fs/promises";
 import type { StorePlatform } from "#app";
-import { listen, openServer } from "#server";
+import { listen, openServer, servePostgres } from "#server";
 import { artifactOptions, readArtifactPlaces } from "../../artifact-root.ts";
-import { type Command, commonOptions, textOption } from "../../command.ts";
+import { type Command, type CommandContext, commonOptions, textOption } from "../../command.ts";
 import { usageWrong } from "../../errors.ts";
 import { tellIsolation } from "../../isolation-note.ts";
 import { openFor } from "../../session.ts";
@@ -28,6 +29,11 @@ export const command: Command = {
       value: "NAME",
       help: "Another host name that this server answers to, as behind a proxy; may be repeated.",
     },
+    "sql-port": {
+      type: "string",
+      value: "PORT",
+      help: "Serve datasets to PostgreSQL's clients on this port too, for reading; default: sql.port of esteira.yaml.",
+    },
     ...artifactOptions,
   },
   examples: [
@@ -35,6 +41,10 @@ export const command: Command = {
     {
       line: "esteira up --store /data/tracking --port 5000",
       does: "An MLflow server: export MLFLOW_TRACKING_URI=http://127.0.0.1:5000",
+    },
+    {
+      line: "esteira up --sql-port 5433",
+      does: "And SQL: psql -h 127.0.0.1 -p 5433 -d PROJECT, a token as password once users exist",
     },
     {
       line: "esteira up --artifacts-destination /data/mlartifacts",
@@ -60,11 +70,16 @@ export const command: Command = {
         const url = await listen(server, { host, port });
         announce(terminal, platform, { url, asJson: options["json"] === true });
         platform.setUrl(url);
-        await platform.start();
-        await tellIsolation(terminal, platform);
-        if (!signal.aborted)
-          await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
-        if (options["json"] !== true) terminal.note(terminal.say("stopping"));
+        const sql = await serveSql(context, platform, textOption(options, "sql-port"));
+        try {
+          await platform.start();
+          await tellIsolation(terminal, platform);
+          if (!signal.aborted)
+            await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+          if (options["json"] !== true) terminal.note(terminal.say("stopping"));
+        } finally {
+          await sql?.close();
+        }
       } finally {
         await server.close();
       }
@@ -74,6 +89,34 @@ export const command: Command = {
     }
   },
 };
+
+/** Where a port is named, datasets are served on it. */
+async function serveSql(
+  { terminal }: CommandContext,
+  platform: StorePlatform,
+  asked: string | undefined,
+): Promise<{ close(): Promise<void> } | undefined> {
+  const { sql } = platform.config;
+  const port = asked === undefined ? sql.port : toPort(asked, "sql-port");
+  if (port === undefined || !platform.isProject) return undefined;
+  const tls =
+    sql.tls === undefined
+      ? undefined
+      : { certificate: await readFile(sql.tls.certificate), key: await readFile(sql.tls.key) };
+  const served = await servePostgres(await platform.whole(), {
+    host: sql.host,
+    port,
+    tls,
+    limits: { seconds: sql.timeout, rows: sql.rows, connections: sql.connections, memoryBytes: sql.memory },
+  });
+  terminal.note(
+    terminal.style(
+      "dim",
+      terminal.say("listeningSql", { host: sql.host, port: served.port, project: platform.project }),
+    ),
+  );
+  return served;
+}
 
 function announce(
   terminal: Terminal,
@@ -92,11 +135,11 @@ function announce(
   terminal.print(terminal.style("dim", terminal.say("stopHint")));
 }
 
-function toPort(text: string): number {
+function toPort(text: string, option = "port"): number {
   const port = Number(text);
   if (Number.isInteger(port) && port >= 0 && port <= 65_535) return port;
   throw usageWrong({
     usage: command.usage,
-    reason: `--port is ${JSON.stringify(text)}; expected a whole number from 0 to 65535`,
+    reason: `--${option} is ${JSON.stringify(text)}; expected a whole number from 0 to 65535`,
   });
 }
