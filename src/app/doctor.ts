@@ -106,7 +106,7 @@ async function checkDisk(folder: string): Promise<Finding> {
   const message = `${gib(free)} GiB of ${gib(total)} GiB free`;
   if (free < LOW_DISK_BYTES / 10) return failure("disk", message, "Make room: esteira gc, then a larger disk.");
   return free < LOW_DISK_BYTES || free < total / 50
-    ? warning("disk", message, "Make room before it is full: esteira gc --dry-run says what may go.")
+    ? warning("disk", message, "Make room before it is full. What may go: esteira gc --dry-run")
     : ok("disk", message);
 }
 

@@ -138,7 +138,7 @@ export const postgresForbidden: ErrorFactory<{ user: string; project: string }> 
   {
     status: 403,
     message: ({ user, project }) => `${user} has no role that reads the project ${project}`,
-    hint: ({ user, project }) => `An administrator gives one: esteira user grant ${user} viewer --in ${project}`,
+    hint: ({ user, project }) => `An administrator gives one: esteira user grant ${user} viewer --project ${project}`,
     solve: "Ask an administrator for the role `viewer` in the project.",
   },
 );

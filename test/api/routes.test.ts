@@ -27,7 +27,10 @@ test("a call of the API has a schema for its parameters exactly when its path ha
 });
 
 test("whatever changes something has an action that a viewer has not; whatever is open says why", () => {
-  for (const [name, { method, action }] of api) assert.equal(method === "POST", action !== "read", name);
+  // A query is longer than an address may be; it changes nothing.
+  const asksByPost: ReadonlySet<string> = new Set(["queryDatasets"]);
+  for (const [name, { method, action }] of api)
+    assert.equal(method === "POST" && !asksByPost.has(name), action !== "read", name);
   for (const { name, route } of all) if (isOpen(route.action)) assert.match(route.action.open, /\w+ \w+/, name);
 });
 

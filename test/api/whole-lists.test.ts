@@ -27,6 +27,7 @@ const WHOLE: Readonly<Record<string, readonly string[]>> = {
     "contract.rules",
     "tiles",
     "items[].live",
+    "items[].unisolated",
   ],
   "one of each pipeline": ["failedRuns"],
   "what one step run did": ["why", "attempts", "inputs", "made"],

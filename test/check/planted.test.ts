@@ -33,7 +33,7 @@ const IMPORTS: readonly (readonly [rule: string, file: string, text: string])[] 
   ["area-registry", "src/features/planted-area.ts", 'import "#metadata-store/registry";'],
   ["owner-kysely", "src/pipeline/planted.ts", 'import "kysely";'],
   ["owner-node-child-process", "src/models/planted.ts", 'import "node:child_process";'],
-  ["owner-node-http", "src/data/planted.ts", 'import "node:http";'],
+  ["owner-node-http", "src/tracking/planted-http.ts", 'import "node:http";'],
   ["owner-node-https", "src/registry/planted.ts", 'import "node:https";'],
   ["layer-models", "src/models/planted-up.ts", 'import "#packaging";'],
   ["owner-node-worker-threads", "src/governance/planted.ts", 'import "node:worker_threads";'],

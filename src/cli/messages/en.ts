@@ -113,7 +113,7 @@ export const en = {
   auditRowDeleted: "{table} {key}: the row is gone; the events say {expected}.",
   auditProven: "It stands at {index} in the log {origin}, as signed with {size} events.",
   verifying: "{files} files looked at, {size}",
-  verifiedForged: "{count} rows or events are not what the event log says: esteira audit verify names them.",
+  verifiedForged: "{count} rows or events are not what the event log says. Their names: esteira audit verify",
   collected:
     "Removed: {objects} objects ({size}), {dataFiles} data files ({dataSize}), {unfinished} unfinished writes.",
   wouldCollect:

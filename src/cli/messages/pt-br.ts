@@ -114,7 +114,7 @@ export const ptBr: Readonly<Record<MessageKey, string>> = {
   auditRowDeleted: "{table} {key}: a linha sumiu; os eventos dizem {expected}.",
   auditProven: "Está na posição {index} do registro {origin}, assinado com {size} eventos.",
   verifying: "{files} arquivos verificados, {size}",
-  verifiedForged: "{count} linhas ou eventos não são o que o registro de eventos diz: esteira audit verify os nomeia.",
+  verifiedForged: "{count} linhas ou eventos não são o que o registro de eventos diz. Quais: esteira audit verify",
   collected:
     "Removidos: {objects} objetos ({size}), {dataFiles} arquivos de dados ({dataSize}), {unfinished} escritas inacabadas.",
   wouldCollect:
