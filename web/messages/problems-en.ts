@@ -32,6 +32,11 @@ export const problemsEn: ProblemTexts = {
   GOVERNANCE_TRACE_UNKNOWN: { hint: "The id may be misspelt, or what it names was removed." },
   ACCESS_UNAUTHENTICATED: { hint: "Sign in with a token, at the foot of the side bar." },
   ACCESS_DENIED: { hint: "An administrator of the project can grant the role." },
+  DELIVERY_ROLLOUT_CHANGED: { hint: "Look at it again, then decide." },
+  DELIVERY_NOTHING_TRIED: {
+    hint: "A deploy step with strategy: { canary: 10% } begins one; the page shows those that ended.",
+  },
+  DATA_DATASET_UNKNOWN: { hint: "The page Datasets lists those that there are." },
   DATA_DATASET_MISSING: {
     hint: "The page Datasets lists what there is; a dataset appears when the step that makes it has run.",
   },

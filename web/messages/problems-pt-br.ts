@@ -69,6 +69,18 @@ export const problemsPtBr: ProblemTexts = {
     message: "O passo “{step}” precisa do segredo “{secret}”, que não está definido.",
     hint: "Defina-o no ambiente do servidor e inicie-o de novo.",
   },
+  PIPELINE_SECRET_TOO_SHORT: {
+    message: "O segredo “{secret}” do passo “{step}” tem menos de 8 caracteres: não poderia ser ocultado no log.",
+    hint: "Use um segredo mais longo, ou ponha em env o que não é segredo.",
+  },
+  PIPELINE_LIMIT_EXCEEDED: {
+    message: "O passo “{step}” foi encerrado: passou do limite “{limit}”.",
+    hint: "Faça com que ele use menos, ou aumente o limite no passo ou em esteira.yaml.",
+  },
+  PIPELINE_FILE_OUTSIDE: {
+    message: "{file} leva a {target}, que não é arquivo do projeto: não é lido.",
+    hint: "Ponha o próprio arquivo onde está o link.",
+  },
   PIPELINE_STEP_TIMED_OUT: {
     message: "O passo “{step}” passou do seu limite de tempo; seus processos foram encerrados.",
     hint: "Aumente timeout no passo, ou torne-o mais rápido.",
@@ -292,6 +304,10 @@ export const problemsPtBr: ProblemTexts = {
   DATA_DATASET_MISSING: {
     message: "Não existe o dataset {dataset}.",
     hint: "A página Datasets lista os que existem; um aparece quando o passo que o faz foi executado.",
+  },
+  DATA_DATASET_UNKNOWN: {
+    message: "Linha {line}, coluna {column}: não existe o dataset {dataset}.",
+    hint: "A página Datasets lista os que existem.",
   },
   DATA_CAPTURE_EMPTY: {
     message: "Nada foi publicado no dataset {dataset}: {problems}",

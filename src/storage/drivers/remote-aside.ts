@@ -1,4 +1,4 @@
-import type { Digest } from "#base";
+import { type Digest, isEsteiraError } from "#base";
 import type { Blobs } from "../blobs.ts";
 import type { Files } from "../files.ts";
 
@@ -14,8 +14,12 @@ export interface RemoteAside extends Pick<Blobs, "setAside" | "settleAside"> {
 /** @param cache what is before the storage */
 export function createRemoteAside({ files, cache }: { readonly files: Files; readonly cache: Blobs }): RemoteAside {
   async function move(from: string, to: string): Promise<number | undefined> {
-    if ((await files.stat(from)) === undefined) return undefined;
-    const opened = await files.open(from);
+    const opened = await files.open(from).catch((error: unknown) => {
+      // Nothing is there, or somebody else moved it first.
+      if (isEsteiraError(error, "STORAGE_FILE_MISSING")) return undefined;
+      throw error;
+    });
+    if (opened === undefined) return undefined;
     try {
       await files.put(to, opened.read());
     } finally {
