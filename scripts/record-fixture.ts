@@ -250,6 +250,7 @@ async function recordModel({ get }: Recording): Promise<Readonly<Record<string, 
     `/predictions/${prediction}`,
     "/endpoints/staging/delay",
     "/endpoints/production/delay",
+    `/models/delay/versions${LIMITED}`,
     "/models/delay/versions/1",
   ])
     await get(path);
