@@ -94,7 +94,9 @@ esteira() {
   if [ "\${1:-}" != up ]; then command esteira "$@"; return; fi
   stop_server
   case " $* " in *" --port "*) ;; *) set -- "$@" --port "$GUIDE_PORT" ;; esac
-  command esteira "$@" > "$HOME/.server-log" 2>&1 &
+  # Emptied here: what the server before said must not pass for what this one says.
+  : > "$HOME/.server-log"
+  command esteira "$@" >> "$HOME/.server-log" 2>&1 &
   server=$!
   until grep -q http:// "$HOME/.server-log"; do
     if ! kill -0 $server 2> /dev/null; then cat "$HOME/.server-log"; wait $server; return; fi
