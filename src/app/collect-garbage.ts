@@ -1,6 +1,6 @@
 import { type Clock, type Log, messageOf } from "#base";
 import type { MetadataStore } from "#metadata-store";
-import type { Expired, Garbage, Retention } from "#upkeep";
+import type { Expired, Garbage } from "#upkeep";
 import type { StorePlatform } from "./platform.ts";
 import { vacuumProjectDatasets } from "./vacuum-datasets.ts";
 
@@ -33,7 +33,7 @@ export async function collectPlatformGarbage(
   const expired =
     dryRun || !platform.isProject
       ? { predictions: 0, logs: 0 }
-      : await applyRetention(platform, { retention: retentionOf(platform), actor, signal });
+      : await applyRetention(platform, { retention: platform.config.retention, actor, signal });
   const vacuumed = platform.isProject
     ? await vacuumProjectDatasets(await platform.whole(), { dryRun, signal, retentionMs: ageMs })
     : [];
@@ -57,7 +57,7 @@ export function keepRetention(
   },
   timing: { readonly firstMs?: number; readonly everyMs?: number } = {},
 ): () => Promise<void> {
-  const retention = retentionOf(facts);
+  const retention = facts.config.retention;
   if (Object.values(retention).every((each) => each === undefined)) return async () => undefined;
   const ended = new AbortController();
   let work: Promise<void> = Promise.resolve();
@@ -84,8 +84,4 @@ export function keepRetention(
     ended.abort();
     await work;
   };
-}
-
-function retentionOf({ config }: Pick<StorePlatform, "config">): Retention {
-  return config.retention;
 }

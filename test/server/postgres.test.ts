@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { mkdir, writeFile } from "node:fs/promises";
+import { execFileSync } from "node:child_process";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
@@ -7,6 +8,7 @@ import pg from "pg";
 import { isEsteiraError } from "#base";
 import { servePostgres } from "#server";
 import { openTestServer, signIn } from "../setup/opened-server.ts";
+import { temporaryFolder } from "../setup/stores.ts";
 import { runEsteira } from "../setup/command-line.ts";
 
 const CSV = "port,day,ships,weight\nSantos,2001-02-03,12,1.50\nRio,2001-02-04,7,\nItajaí,2001-02-05,0,0.25\n";
@@ -157,6 +159,61 @@ describe("SQL by PostgreSQL's protocol", async () => {
     await assert.rejects(client({ database: "other" }), { code: "3D000" });
   });
 
+  it("is not filled up by clients that never sign in", async () => {
+    const idle = Array.from({ length: 150 }, () => connect(port, "127.0.0.1").on("error", () => undefined));
+    await Promise.all(idle.map((socket) => new Promise((resolve) => socket.once("connect", resolve))));
+    assert.equal((await (await client()).query("SELECT 1")).rowCount, 1);
+    for (const socket of idle) socket.destroy();
+  });
+
+  it("speaks TLS, and sends the token over it", async () => {
+    const folder = await temporaryFolder();
+    const [key, certificate] = [join(folder, "key.pem"), join(folder, "certificate.pem")];
+    const options = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost";
+    const names = ["-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", certificate];
+    execFileSync("openssl", [...options.split(" "), ...names], { stdio: "ignore" });
+    const tls = { certificate: await readFile(certificate), key: await readFile(key) };
+    const encrypted = await servePostgres(platform, { host: "127.0.0.1", port: 0, limits, tls });
+    try {
+      const made = new pg.Client({
+        host: "127.0.0.1",
+        port: encrypted.port,
+        database: "p",
+        user: "any",
+        password: reader,
+        ssl: { ca: tls.certificate, servername: "localhost" },
+      });
+      await made.connect();
+      assert.equal((await made.query("SELECT * FROM ships")).rowCount, 3);
+      await made.end();
+      // Whoever breaks the handshake off leaves nothing behind.
+      await new Promise<void>((resolve) => {
+        const socket = connect(encrypted.port, "127.0.0.1", () => socket.write(Buffer.from("0000000804d2162f", "hex")));
+        socket.once("data", () => socket.end("no handshake"));
+        socket.on("error", () => undefined).on("close", () => resolve());
+        socket.resume();
+      });
+    } finally {
+      await encrypted.close();
+    }
+  });
+
+  it("never gives a part of an answer for the whole", async () => {
+    const asked = await client();
+    const failing = "SELECT CASE WHEN i = 80000 THEN error('halfway') ELSE i END AS i FROM range(90000) AS t(i)";
+    await assert.rejects(asked.query(failing), /halfway/);
+    await assert.rejects(asked.query(failing, []), /halfway/);
+    const twice = await asked.query({ text: "SELECT 1 AS a, 2 AS a", rowMode: "array" });
+    assert.deepEqual([twice.fields.map(({ name }) => name), twice.rows], [["a", "a"], [[1, 2]]]);
+  });
+
+  it("does not count the time between two parts of a result", async () => {
+    const asked = await client();
+    await asked.query("SET statement_timeout = 2000");
+    assert.equal(await readInTwoParts(asked, "SELECT i FROM range(500) AS t(i)", 2500), 500);
+    assert.equal((await asked.query("SELECT count(*) FROM ships")).rowCount, 1);
+  });
+
   it("is not opened to others without encryption", async () => {
     const limits = { seconds: 1, rows: 1, connections: 1, memoryBytes: undefined };
     await assert.rejects(
@@ -165,6 +222,32 @@ describe("SQL by PostgreSQL's protocol", async () => {
     );
   });
 });
+
+/** Fetches ten rows, waits, and fetches the rest; resolves to how many there were. */
+function readInTwoParts(client: pg.Client, text: string, pauseMs: number): Promise<number> {
+  return new Promise((done, failed) => {
+    let rows = 0;
+    client.query({
+      submit(connection: pg.Connection) {
+        connection.parse({ name: "", text, types: [] }, true);
+        connection.bind({ values: [] } as never, true);
+        connection.execute({ rows: "10" } as never, true);
+        connection.flush();
+      },
+      handlePortalSuspended(connection: pg.Connection) {
+        setTimeout(() => {
+          connection.execute({ rows: "0" } as never, true);
+          connection.sync();
+        }, pauseMs);
+      },
+      handleRowDescription: () => undefined,
+      handleDataRow: () => rows++,
+      handleCommandComplete: () => undefined,
+      handleReadyForQuery: () => done(rows),
+      handleError: (error: Error) => failed(error),
+    } as pg.Submittable);
+  });
+}
 
 async function cancel(port: number, processId: number, secret: number): Promise<void> {
   const asked = Buffer.alloc(16);

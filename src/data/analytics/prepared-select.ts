@@ -13,8 +13,13 @@ export interface PreparedSelect {
   /** DuckDB's names of what it takes for `$1` …; undefined where any type will do. */
   readonly parameterTypes: readonly (string | undefined)[];
   readonly columns: readonly Column[];
-  /** Runs it; parts come as they are computed. One at a time. @throws DATA_QUERY_FAILED, DATA_QUERY_CANCELLED */
-  stream(parameters: readonly (string | null)[]): AsyncGenerator<TextRows, void, undefined>;
+  /**
+   * Runs it to its end, then hands its rows out in parts. DuckDB's streams are not used: one that fails or is stopped
+   * halfway ends like one that is whole.
+   *
+   * @throws DATA_QUERY_FAILED, DATA_QUERY_CANCELLED
+   */
+  run(parameters: readonly (string | null)[]): AsyncGenerator<TextRows, void, undefined>;
   close(): void;
 }
 
@@ -29,12 +34,12 @@ export function openPrepared(statement: DuckDBPreparedStatement, toError: (error
         type: statement.columnType(index).toString(),
       }));
     },
-    async *stream(parameters) {
+    async *run(parameters) {
       try {
         for (const [index, value] of parameters.entries())
           if (value === null) statement.bindNull(index + 1);
           else statement.bindVarchar(index + 1, value);
-        const result = await statement.stream();
+        const result = await statement.run();
         for (;;) {
           const chunk = await result.fetchChunk();
           if (chunk === null || chunk.rowCount === 0) return;

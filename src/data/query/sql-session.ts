@@ -4,7 +4,7 @@ import type { Analytics, AnalyticsConnection, Column } from "../analytics/analyt
 import type { TextRows } from "../analytics/prepared-select.ts";
 import type { Datasets, QueryResult } from "../dataset.ts";
 import { asSubquery } from "../dataset-tables.ts";
-import { datasetUnknown, queryFailed } from "../errors.ts";
+import { datasetUnknown, queryCancelled, queryFailed } from "../errors.ts";
 import { analyseSql, type SqlTable } from "../transform/sql-text-analysis.ts";
 import { castParameters, countParameters } from "./cast-parameters.ts";
 
@@ -25,11 +25,11 @@ export interface DatasetSelect {
   readonly parameterTypes: readonly string[];
   readonly columns: readonly Column[];
   /**
-   * Rows as they are computed. Parameters are in PostgreSQL's text form. One at a time per session.
+   * All rows, in parts. Parameters are in PostgreSQL's text form. One at a time per session.
    *
    * @throws DATA_QUERY_FAILED, DATA_QUERY_CANCELLED, DATA_MEMORY_EXHAUSTED
    */
-  stream(parameters: readonly (string | null)[], signal?: AbortSignal): AsyncGenerator<TextRows, void, undefined>;
+  run(parameters: readonly (string | null)[], signal?: AbortSignal): AsyncGenerator<TextRows, void, undefined>;
   close(): void;
 }
 
@@ -54,41 +54,43 @@ export interface SqlSessionDependencies {
 
 export function openSqlSession(
   { store, analytics, datasets }: SqlSessionDependencies,
-  { project, memoryBytes }: { readonly project: string; readonly memoryBytes?: number | undefined },
+  facts: {
+    readonly project: string;
+    readonly memoryBytes?: number | undefined;
+    /** An answer is computed to one row more than it may have. */
+    readonly rows?: number | undefined;
+  },
 ): SqlSession {
+  const { project, memoryBytes } = facts;
   /** The last sandbox: tools ask the same tables again and again. */
-  let kept: { readonly key: string; readonly connection: AnalyticsConnection } | undefined;
-  let using = 0;
-  const waste = new Set<AnalyticsConnection>();
+  let kept: Sandbox | undefined;
+  const open = new Set<Sandbox>();
 
-  async function sandboxOf(tables: ReadonlyMap<string, AssetVersion>): Promise<AnalyticsConnection> {
+  async function sandboxOf(tables: ReadonlyMap<string, AssetVersion>): Promise<Sandbox> {
     const key = [...tables]
       .map(([name, { id }]) => JSON.stringify([name, id]))
       .toSorted((left, right) => (left < right ? -1 : 1))
       .join();
-    if (kept?.key === key) return kept.connection;
-    const connection = await datasets.sandbox({ tables, memoryBytes });
-    if (kept !== undefined) {
-      if (using === 0) kept.connection.close();
-      else waste.add(kept.connection);
-    }
-    kept = { key, connection };
-    return connection;
+    if (kept?.key === key) return kept;
+    const before = kept;
+    kept = { key, connection: await datasets.sandbox({ tables, memoryBytes }), users: 0 };
+    open.add(kept);
+    if (before !== undefined) closeUnused(before);
+    return kept;
   }
-  function release(): void {
-    using--;
-    if (using > 0) return;
-    for (const connection of waste) connection.close();
-    waste.clear();
+  function closeUnused(sandbox: Sandbox): void {
+    if (sandbox.users > 0 || sandbox === kept) return;
+    sandbox.connection.close();
+    open.delete(sandbox);
   }
 
   return {
     async prepare(sql, declared = []) {
       const tables = await readTables({ store, analytics }, project, sql);
-      const connection = await sandboxOf(tables);
+      const sandbox = await sandboxOf(tables);
       const text = asSubquery(sql).slice(1, -1);
-      const select = await prepareSelect(connection, text, declared);
-      using++;
+      const select = await prepareSelect(sandbox.connection, text, { declared, rows: facts.rows });
+      sandbox.users++;
       let closed = false;
       return {
         ...select,
@@ -97,15 +99,22 @@ export function openSqlSession(
           if (closed) return;
           closed = true;
           select.close();
-          release();
+          sandbox.users--;
+          closeUnused(sandbox);
         },
       };
     },
     close() {
-      kept?.connection.close();
-      for (const connection of waste) connection.close();
+      for (const { connection } of open) connection.close();
     },
   };
+}
+
+/** A connection that can read some versions, and how many statements are prepared on it. */
+interface Sandbox {
+  readonly key: string;
+  readonly connection: AnalyticsConnection;
+  users: number;
 }
 
 /**
@@ -117,7 +126,7 @@ export function openSqlSession(
 export async function prepareSelect(
   connection: AnalyticsConnection,
   sql: string,
-  declared: readonly (string | undefined)[],
+  { declared, rows }: { readonly declared: readonly (string | undefined)[]; readonly rows?: number | undefined },
 ): Promise<Omit<DatasetSelect, "sources">> {
   const found = await foundTypes(connection, sql);
   const types = Array.from(
@@ -128,14 +137,19 @@ export async function prepareSelect(
   const described = await connection.prepare(castParameters(sql, types, "NULL"));
   const { columns } = described;
   described.close();
-  const prepared = await connection.prepare(castParameters(sql, types));
+  // Names of columns are those of the statement itself: around it, two that are alike would differ.
+  const bounded = rows === undefined ? sql : `SELECT * FROM (\n${sql}\n) LIMIT ${rows + 1}`;
+  const prepared = await connection.prepare(castParameters(bounded, types));
   return {
     parameterTypes: types,
     columns,
-    async *stream(parameters, signal) {
+    async *run(parameters, signal) {
       const stopWatching = connection.interruptOn(signal);
       try {
-        yield* prepared.stream(parameters);
+        for await (const rows of prepared.run(parameters)) {
+          if (signal?.aborted === true) throw queryCancelled({});
+          yield rows;
+        }
       } finally {
         stopWatching();
       }

@@ -16,7 +16,15 @@ import {
   postgresUnencrypted,
 } from "../errors.ts";
 import { isLoopback } from "../security/host-and-origin.ts";
-import { createMessageCutter, FieldReader, int32, message, text, type ClientMessage } from "./protocol.ts";
+import {
+  type ClientMessage,
+  type ClientPart,
+  createMessageCutter,
+  FieldReader,
+  int32,
+  message,
+  text,
+} from "./protocol.ts";
 import { openSelects } from "./selects.ts";
 import { openSession, toReport, type QueryLimits, type Session } from "./session.ts";
 
@@ -26,6 +34,8 @@ const ENCRYPT = 80_877_103;
 const ENCRYPT_GSS = 80_877_104;
 /** How long a client may take to say who it is. */
 const START_MS = 15_000;
+/** Clients at once that have not signed in; the oldest goes when another comes. */
+const MOST_STRANGERS = 100;
 /** What clients are told: the version whose catalogs and functions are spoken. */
 const SERVER_VERSION = "16.0";
 
@@ -120,17 +130,17 @@ class Connection {
 
   async serve(): Promise<void> {
     const late = setTimeout(() => this.end(), START_MS);
+    const strangers = [...this.#open.values()].filter((other) => other.#session === undefined);
+    if (strangers.length >= MOST_STRANGERS) strangers[0]?.end();
     this.#open.set(this.#number, this);
     try {
-      if (this.#open.size > this.#options.limits.connections)
-        throw postgresConnectionsLimited({ connections: this.#options.limits.connections });
       const started = await this.#start();
       clearTimeout(late);
       if (started === undefined) return;
       this.#session = started;
       // A query stops with its client.
       this.#socket.once("close", () => started.cancel());
-      for (let asked = await this.#next(false); asked !== undefined; asked = await this.#next(false))
+      for (let asked = await this.#next("query"); asked !== undefined; asked = await this.#next("query"))
         if ((await started.answer(asked)) === "end") break;
     } catch (error) {
       if (!this.#socket.destroyed) this.#socket.write(toReport(error, "FATAL"));
@@ -145,7 +155,7 @@ class Connection {
 
   /** Undefined when the client left, or only asked to cancel. */
   async #start(): Promise<Session | undefined> {
-    for (let asked = await this.#next(true); asked !== undefined; asked = await this.#next(true)) {
+    for (let asked = await this.#next("start"); asked !== undefined; asked = await this.#next("start")) {
       const fields = new FieldReader(asked.body);
       const version = fields.int32();
       if (version === ENCRYPT || version === ENCRYPT_GSS) {
@@ -167,7 +177,9 @@ class Connection {
     this.#socket = encrypted;
     // What came before the handshake was not encrypted and counts for nothing.
     this.#cutter = createMessageCutter();
-    await once(encrypted, "secure");
+    const gone = new AbortController();
+    encrypted.once("close", () => gone.abort());
+    await once(encrypted, "secure", { signal: gone.signal });
   }
 
   #cancelOther(number: number, secret: number): void {
@@ -188,6 +200,9 @@ class Connection {
     if (!isAllowed(identity, "read", { project })) throw postgresForbidden({ user: identity.name, project });
     const database = asked.get("database") ?? asked.get("user") ?? "";
     if (database !== project) throw postgresDatabaseUnknown({ database, project });
+    const { connections } = this.#options.limits;
+    const signedIn = [...this.#open.values()].filter((other) => other.#session !== undefined);
+    if (signedIn.length >= connections) throw postgresConnectionsLimited({ connections });
     const settings = settingsOf(asked, identity);
     const told = ["server_version", "server_encoding", "client_encoding", "DateStyle", "IntervalStyle", "TimeZone"];
     const more = ["integer_datetimes", "standard_conforming_strings", "is_superuser", "session_authorization"];
@@ -210,6 +225,7 @@ class Connection {
         settings,
         version: `PostgreSQL ${SERVER_VERSION} (esteira), read-only`,
         memoryBytes: limits.memoryBytes,
+        rows: limits.rows,
       }),
       send: (bytes) => this.#send(bytes),
     });
@@ -226,7 +242,7 @@ class Connection {
       : undefined;
     if (local !== undefined) return local;
     this.#socket.write(message("R", int32(3)));
-    const answer = await this.#next(false);
+    const answer = await this.#next("sign-in");
     if (answer?.type !== "p") throw postgresProtocol({ reason: "it did not answer with a password" });
     const password = new FieldReader(answer.body).text();
     return access.authenticate({
@@ -235,9 +251,9 @@ class Connection {
     });
   }
 
-  async #next(isStart: boolean): Promise<ClientMessage | undefined> {
+  async #next(part: ClientPart): Promise<ClientMessage | undefined> {
     for (;;) {
-      const found = this.#cutter.next(isStart);
+      const found = this.#cutter.next(part);
       if (found !== undefined) return found;
       const chunk = await this.#read();
       if (chunk === undefined) return undefined;

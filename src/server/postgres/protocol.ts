@@ -6,17 +6,23 @@ export interface ClientMessage {
   readonly body: Buffer;
 }
 
-const LARGEST_MESSAGE = 16 * 1024 * 1024;
-const LARGEST_START = 10_000;
+/** Where in a connection a message stands. The first has no type byte; who has not signed in sends little. */
+export type ClientPart = "start" | "sign-in" | "query";
+
+const LARGEST_BYTES: Readonly<Record<ClientPart, number>> = {
+  start: 10_000,
+  "sign-in": 10_000,
+  query: 16 * 1024 * 1024,
+};
 
 /**
- * Cuts what arrives into messages. `isStart`: the next one has no type byte.
+ * Cuts what arrives into messages.
  *
  * @throws SERVER_POSTGRES_PROTOCOL when a length is impossible
  */
 export function createMessageCutter(): {
   push(chunk: Buffer): void;
-  next(isStart: boolean): ClientMessage | undefined;
+  next(part: ClientPart): ClientMessage | undefined;
 } {
   let waiting: Buffer[] = [];
   let size = 0;
@@ -33,17 +39,17 @@ export function createMessageCutter(): {
       waiting.push(chunk);
       size += chunk.length;
     },
-    next(isStart) {
-      const head = isStart ? 0 : 1;
+    next(part) {
+      const head = part === "start" ? 0 : 1;
       if (size < head + 4) return undefined;
-      const length = lengthAt(firstBytes(head + 4), { head, largest: isStart ? LARGEST_START : LARGEST_MESSAGE });
+      const length = lengthAt(firstBytes(head + 4), { head, largest: LARGEST_BYTES[part] });
       if (size < head + length) return undefined;
       const all = firstBytes(head + length);
       const rest = all.subarray(head + length);
       waiting = [...(rest.length === 0 ? [] : [rest]), ...waiting.slice(1)];
       size -= head + length;
       return {
-        type: isStart ? "" : String.fromCharCode(all[0] ?? 0),
+        type: part === "start" ? "" : String.fromCharCode(all[0] ?? 0),
         body: all.subarray(head + 4, head + length),
       };
     },

@@ -23,7 +23,7 @@ const MENTIONS_CATALOG =
 export interface OpenSelect {
   readonly parameterTypes: readonly string[];
   readonly columns: readonly { readonly name: string; readonly type: string }[];
-  stream(parameters: readonly (string | null)[], signal: AbortSignal): AsyncGenerator<TextRows, void, undefined>;
+  run(parameters: readonly (string | null)[], signal?: AbortSignal): AsyncGenerator<TextRows, void, undefined>;
   close(): void;
 }
 
@@ -41,10 +41,11 @@ export function openSelects(
     readonly version: string;
     readonly settings: ReadonlyMap<string, string>;
     readonly memoryBytes: number | undefined;
+    readonly rows: number;
   },
 ): Selects {
   const { project, store, analytics } = platform;
-  const datasets = openSqlSession(platform, { project, memoryBytes: facts.memoryBytes });
+  const datasets = openSqlSession(platform, { project, memoryBytes: facts.memoryBytes, rows: facts.rows });
   let catalog: { readonly madeAtMs: number; readonly connection: AnalyticsConnection } | undefined;
 
   async function catalogConnection(): Promise<AnalyticsConnection> {
@@ -77,7 +78,7 @@ export function openSelects(
     async prepare(sql, declared) {
       if (!MENTIONS_CATALOG.test(sql) || !(await asksCatalog(analytics, toCatalogSql(sql))))
         return datasets.prepare(sql, declared);
-      return prepareSelect(await catalogConnection(), toCatalogSql(sql), declared);
+      return prepareSelect(await catalogConnection(), toCatalogSql(sql), { declared });
     },
     close() {
       datasets.close();

@@ -49,6 +49,8 @@ interface Portal {
   readonly isBinary: readonly boolean[];
   /** While the client has fetched a part. */
   rows?: Cells | undefined;
+  /** Stops its query. */
+  running?: AbortController | undefined;
   sent: number;
 }
 
@@ -201,12 +203,8 @@ class PostgresSession implements Session {
     return this.#facts.send(prepared.columns.length === 0 ? message("n") : rowDescription(prepared.columns, isBinary));
   }
 
-  async #execute(name: string, atMost: number): Promise<void> {
-    const portal = this.#findPortal(name);
-    // DuckDB streams one result at a time: a portal that waits is read to its end before another begins.
-    for (const other of this.#portals.values())
-      if (other !== portal && other.rows !== undefined) other.rows = kept(await readAll(other.rows));
-    await this.#run(portal, atMost);
+  #execute(name: string, atMost: number): Promise<void> {
+    return this.#run(this.#findPortal(name), atMost);
   }
 
   async #closeNamed(kind: string, name: string): Promise<void> {
@@ -243,9 +241,9 @@ class PostgresSession implements Session {
     const { send, settings } = this.#facts;
     switch (statement.kind) {
       case "select":
-        return this.#sendRows(portal, atMost);
+        return this.#within(portal, () => this.#sendRows(portal, atMost));
       case "copy":
-        return this.#sendCopy(portal, statement.options);
+        return this.#within(portal, () => this.#sendCopy(portal, statement.options));
       case "show": {
         const writer = new RowWriter([SHOWN_COLUMN], portal.isBinary);
         writer.add([settings.get(statement.name.toLowerCase().replace(/\s+/g, "_")) ?? ""]);
@@ -266,6 +264,20 @@ class PostgresSession implements Session {
         return send(message("I"));
       case "refused":
         throw postgresReadOnly({ verb: statement.verb });
+    }
+  }
+
+  /** Gives a query its time, each time that rows of it are asked for, and lets it be stopped meanwhile. */
+  async #within<Result>(portal: Portal, work: () => Promise<Result>): Promise<Result> {
+    const { limits, settings } = this.#facts;
+    const running = (portal.running ??= this.#running ?? new AbortController());
+    this.#running = running;
+    const seconds = Math.min(limits.seconds, secondsOf(settings.get("statement_timeout")));
+    const timer = setTimeout(() => running.abort(), seconds * 1000);
+    try {
+      return await work();
+    } finally {
+      clearTimeout(timer);
     }
   }
 
@@ -308,33 +320,16 @@ class PostgresSession implements Session {
     await send(Buffer.concat([...waiting, message("c"), message("C", text(`COPY ${portal.sent}`))]));
   }
 
-  /** Rows within the limits of time and number. */
-  async *#open({ prepared, parameters }: Portal): Cells {
-    const { limits, settings } = this.#facts;
-    const running = this.#running ?? new AbortController();
-    const seconds = Math.min(limits.seconds, secondsOf(settings.get("statement_timeout")));
-    const timer = setTimeout(() => running.abort(), seconds * 1000);
-    try {
-      let count = 0;
-      for await (const { rowCount, columns } of prepared.select?.stream(parameters, running.signal) ?? []) {
-        count += rowCount;
-        if (count > limits.rows) throw postgresRowsLimited({ rows: limits.rows });
-        for (let row = 0; row < rowCount; row++) yield columns.map((cells) => cells[row] ?? null);
-      }
-    } finally {
-      clearTimeout(timer);
+  /** Rows, no more than an answer may have. */
+  async *#open({ prepared, parameters, running }: Portal): Cells {
+    const { limits } = this.#facts;
+    let count = 0;
+    for await (const { rowCount, columns } of prepared.select?.run(parameters, running?.signal) ?? []) {
+      count += rowCount;
+      if (count > limits.rows) throw postgresRowsLimited({ rows: limits.rows });
+      for (let row = 0; row < rowCount; row++) yield columns.map((cells) => cells[row] ?? null);
     }
   }
-}
-
-async function readAll(rows: Cells): Promise<readonly (readonly (string | null)[])[]> {
-  const all = [];
-  for await (const row of rows) all.push(row);
-  return all;
-}
-
-async function* kept(rows: readonly (readonly (string | null)[])[]): Cells {
-  yield* rows;
 }
 
 /** `0` is no limit of the client's; without a unit it is milliseconds. */
