@@ -230,8 +230,15 @@ async function dump(
   const lead = of.columns.length === 1 ? ["1"] : [];
   const list = [...lead, ...of.columns.map(({ select }) => select)].join(", ");
   const writer = new DumpWriter(of.path);
+  // The stream of a connection that breaks, or is ended from here, says nothing by itself.
+  let rows: Readable | undefined;
+  const broken = (error?: Error): void => void rows?.destroy(error ?? new Error("the connection was closed"));
+  const stopped = (): void => broken(new Error("stopped"));
+  connection.on("error", broken);
+  connection.on("end", broken);
+  of.signal.addEventListener("abort", stopped, { once: true });
   try {
-    const rows = connection
+    rows = connection
       .query({
         sql: `select ${list} from ${of.from}${of.where === undefined ? "" : ` where ${of.where}`}`,
         rowsAsArray: true,
@@ -244,7 +251,11 @@ async function dump(
     return await writer.end();
   } catch (error) {
     writer.destroy();
-    throw of.signal.aborted ? error : queryError(of.source, error);
+    throw of.signal.aborted ? of.signal.reason : queryError(of.source, error);
+  } finally {
+    connection.off("error", broken);
+    connection.off("end", broken);
+    of.signal.removeEventListener("abort", stopped);
   }
 }
 
