@@ -151,21 +151,21 @@ function ReleaseTable({ releases, more }: ReleaseTableProps) {
     {
       key: "asset",
       title: t("table.name"),
-      width: "minmax(150px, 1fr)",
+      width: "minmax(130px, 1fr)",
       cell: (release) => <NameCell release={release} />,
       value: (release) => deployedItem(release)?.version,
     },
-    { key: "status", title: t("run.status"), width: "136px", cell: (release) => <StateBadge state={release.status} /> },
+    { key: "status", title: t("run.status"), width: "124px", cell: (release) => <StateBadge state={release.status} /> },
     {
       key: "changed",
       title: t("release.changed"),
-      width: "minmax(230px, 1.7fr)",
+      width: "minmax(200px, 1.7fr)",
       cell: (release) => <ChangedCell release={release} />,
     },
     {
       key: "why",
       title: t("release.why"),
-      width: "minmax(90px, 0.7fr)",
+      width: "minmax(64px, 0.7fr)",
       cell: (release) => (
         <span>
           {release.isRollback
@@ -177,7 +177,7 @@ function ReleaseTable({ releases, more }: ReleaseTableProps) {
     {
       key: "run",
       title: t("run.title"),
-      width: "112px",
+      width: "104px",
       cell: (release) =>
         release.pipelineRunId === undefined ? (
           "–"
@@ -189,14 +189,14 @@ function ReleaseTable({ releases, more }: ReleaseTableProps) {
     {
       key: "time",
       title: t("run.time"),
-      width: "136px",
+      width: "104px",
       cell: (release) => <Ago atMs={release.atMs} />,
       value: (release) => release.atMs,
     },
     {
       key: "act",
       title: t("alert.action"),
-      width: "136px",
+      width: "132px",
       cell: (release) => <BackTo release={release} live={live.get(`${release.environment}/${release.asset}`)} />,
     },
   ];
