@@ -189,7 +189,7 @@ function ReleaseTable({ releases, more }: ReleaseTableProps) {
     {
       key: "time",
       title: t("run.time"),
-      width: "104px",
+      width: "124px",
       cell: (release) => <Ago atMs={release.atMs} />,
       value: (release) => release.atMs,
     },
