@@ -117,13 +117,14 @@ export async function performAttempt(parts: EngineParts, running: RunningAttempt
   const scope = await buildScope(parts, running, step);
   if (step.when !== undefined && !holds(step.when, scope))
     return { type: "skipped", reason: `when is false: ${step.when}` };
+  const known = await parts.store.read((transaction) => knownAssets(transaction, parts.project, { definition, step }));
   const prepare = async (from: ProjectFiles): Promise<Prepared> => {
     const prepared = await prepareStep(step, {
       project: parts.project,
       kinds: parts.kinds,
       files: from,
       scope,
-      knownAssets: knownAssets(definition, step),
+      knownAssets: known,
       file: definition.file,
     });
     return { prepared, sources: await readSources(prepared, from) };
@@ -231,10 +232,19 @@ async function readStatus(
 }
 
 /** The pipeline was checked when it was registered; what other pipelines make is known by what this step reads. */
-function knownAssets(definition: PipelineDefinition, step: StepDefinition): ReadonlyMap<string, AssetKind> {
+/** The assets of the pipeline, and what the step reads of other pipelines, of the kind that was made last. */
+async function knownAssets(
+  transaction: ReadTransaction,
+  project: string,
+  { definition, step }: { readonly definition: PipelineDefinition; readonly step: StepDefinition },
+): Promise<ReadonlyMap<string, AssetKind>> {
   const { assets } = indexOf(definition);
   const foreign = step.inputs.filter(({ asset }) => !assets.has(asset));
-  return foreign.length === 0 ? assets : new Map([...foreign.map(({ asset }) => [asset, "data"] as const), ...assets]);
+  if (foreign.length === 0) return assets;
+  const known = new Map<string, AssetKind>();
+  for (const { asset } of foreign)
+    known.set(asset, (await getAssetVersion(transaction, { project, asset }))?.kind ?? "data");
+  return new Map([...known, ...assets]);
 }
 
 /** What the run has made, else what the run has read already, else the latest version. */

@@ -30,7 +30,8 @@ interface Act {
 }
 
 /**
- * A step in this process: `make` makes data of its value, `gate` waits for a gate, `block` refuses what depends on it.
+ * A step in this process: `make` makes data of its value, `train` a model, `score` takes nothing but models, `gate` waits
+ * for a gate, `block` refuses what depends on it.
  */
 function createActKind(state: { readonly open: Set<string>; onGate?: () => Promise<void> }): StepKind<Act> {
   return {
@@ -45,10 +46,17 @@ function createActKind(state: { readonly open: Set<string>; onGate?: () => Promi
     analyse: ({ act, reads }, context) =>
       Promise.resolve({
         inputs: (reads ?? []).map((asset, index) => ({ asset, role: "input", path: ["reads", index] })),
-        makes: act === "make" ? [{ asset: context.step, kind: "data" }] : [],
+        makes:
+          act === "make" || act === "train" ? [{ asset: context.step, kind: act === "make" ? "data" : "model" }] : [],
         files: act === "make" ? [`${context.step}.sql`] : [],
         cacheable: act === "make" || act === "block",
-        problems: [],
+        problems:
+          act === "score"
+            ? (reads ?? []).flatMap((asset) => {
+                const found = context.knownAssets.get(asset) ?? "nothing";
+                return found === "model" ? [] : [{ path: ["reads"], message: `${asset} is ${found}, expected model` }];
+              })
+            : [],
       }),
     async execute(attempt): Promise<StepOutcome> {
       const { act, value } = attempt.declaration;
@@ -57,11 +65,19 @@ function createActKind(state: { readonly open: Set<string>; onGate?: () => Promi
         return { status: "waiting", gate: { key: `approval:${attempt.step}`, reason: "needs an approval" } };
       }
       if (act === "block") return { status: "succeeded", made: [], blocks: { reason: "roc_auc 0.61 is below 0.70" } };
-      if (act !== "make") return { status: "succeeded", made: [], facts: { value: value ?? null } };
+      if (act !== "make" && act !== "train") return { status: "succeeded", made: [], facts: { value: value ?? null } };
       const content = `${attempt.step} ${String(value)} ${[...attempt.inputs.values()].map((input) => input.digest).join()}`;
       return {
         status: "succeeded",
-        made: [{ asset: attempt.step, kind: "data", digest: digestOf(content), content: { content }, rowCount: 1 }],
+        made: [
+          {
+            asset: attempt.step,
+            kind: act === "make" ? "data" : "model",
+            digest: digestOf(content),
+            content: { content },
+            rowCount: 1,
+          },
+        ],
         facts: { value: value ?? null },
       };
     },
@@ -120,6 +136,15 @@ steps:
 `;
 
 describeStores("what a user of pipelines expects", (kind) => {
+  it("knows of what kind the assets of other pipelines are", async () => {
+    const { run, steps } = await set(kind, {
+      training: "steps:\n  risk: { act: train, value: 1 }\n",
+      scoring: "steps:\n  scores: { act: score, reads: [risk] }\n",
+    });
+    await run("training");
+    assert.deepEqual(await steps(await run("scoring")), { run: "succeeded", scores: "succeeded" });
+  });
+
   it("reuses what did not change, and says what did", async () => {
     const { project, run, steps } = await set(kind, { cycle: CYCLE });
     const sees = async (params?: Record<string, unknown>) => {
