@@ -13,7 +13,7 @@ import {
 import type { Blobs } from "#storage";
 import { digestOfRecipe, formatRecipe, parseRecipe, type Recipe, recipeOf, releaseRecipe } from "#pipeline";
 import { type CommitAuthors, findSubject, subjectKindOf } from "./approval-subject.ts";
-import { approvalGateKey } from "./approve.ts";
+import { approvalGateKey } from "./approval-gate.ts";
 import { listApprovers } from "./approvers.ts";
 import {
   completeRules,

@@ -26,6 +26,7 @@ export type CommitAuthors = (commit: string) => Promise<readonly string[]>;
 /** What an approval would be bound to, and who must not give it. */
 export interface ApprovalSubjectFacts {
   readonly versions: readonly AssetVersion[];
+  /** What is asked for it; with `decided` also what was. */
   readonly requests: readonly ApprovalRequest[];
   /** Sorted user names. */
   readonly authors: readonly string[];
@@ -44,6 +45,8 @@ export async function findSubject(
     readonly digest: Digest;
     /** What a recipe made: whoever started that run is no author of the recipe, whoever wrote what it is made of is. */
     readonly madeBy?: AssetVersion | undefined;
+    /** Also what was decided: an approval may be given anew, signed or for longer. */
+    readonly decided?: boolean;
   },
   commitAuthors: CommitAuthors | undefined,
 ): Promise<ApprovalSubjectFacts> {
@@ -53,6 +56,7 @@ export async function findSubject(
       project: key.project,
       digest: key.digest,
       limit: 1000,
+      decided: key.decided === true,
     });
     const made = [
       ...found,

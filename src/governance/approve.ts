@@ -14,6 +14,7 @@ import {
   type StoredApproval,
 } from "#metadata-store/governance";
 import { openGate, refuseGate } from "#engine";
+import { approvalGateKey } from "./approval-gate.ts";
 import { type ApprovalSubjectFacts, type CommitAuthors, findSubject } from "./approval-subject.ts";
 import { listApprovers } from "./approvers.ts";
 import { completeRules, digestOfRules, type EnvironmentRules } from "./environment-rules.ts";
@@ -52,11 +53,6 @@ export interface ApproveOptions {
   readonly commitAuthors?: CommitAuthors | undefined;
 }
 
-/** Key of the gate that an approval opens. */
-export function approvalGateKey(digest: string, environment: string): string {
-  return `approval:${digest}:${environment}`;
-}
-
 /**
  * Records a decision, bound to the digest: any change of the content needs a new one. When enough people have approved,
  * the gates that wait for it open in the same transaction; a refusal refuses them. The same person's repeat of a
@@ -70,7 +66,7 @@ export async function approve(
   decision: NewDecision,
   options: ApproveOptions,
 ): Promise<StoredApproval> {
-  const subject = await findSubject(store, decision, options.commitAuthors);
+  const subject = await findSubject(store, { ...decision, decided: true }, options.commitAuthors);
   const approval = await store.write((transaction) =>
     decide(transaction, decision, { subject, atMs: options.clock.now() }),
   );
@@ -107,7 +103,7 @@ async function decide(
   if (self !== undefined) throw authorCannotApprove({ actor, subject: subject.name, authors: subject.authors });
   const sealed = await readSeal(transaction, { ...decision, chosen, atMs, needed: subject.requests });
   const standing = await listApprovalRows(transaction, { project, digest, standing: true, limit: 1000 });
-  const same = standing.find(
+  const alike = standing.find(
     (each) =>
       each.countsFor === reviewer.countsFor &&
       each.decision === chosen &&
@@ -115,6 +111,10 @@ async function decide(
       each.envelope === decision.envelope &&
       (each.expiresAtMs ?? Infinity) > atMs,
   );
+  const until = sealed.expiresAtMs ?? Infinity;
+  if (alike !== undefined && until < (alike.expiresAtMs ?? Infinity))
+    throw expiryInvalid({ expiresAtMs: until, standing: alike });
+  const same = until > (alike?.expiresAtMs ?? Infinity) ? undefined : alike;
   const approval: StoredApproval = same ?? {
     id: newId(),
     project,

@@ -91,10 +91,19 @@ export const signatureInvalid: ErrorFactory<{ problem: string }> = defineError("
   solve: "Sign what waits now, with a key of your own that was not revoked.",
 });
 
-export const expiryInvalid: ErrorFactory<{ expiresAtMs: number }> = defineError("GOVERNANCE_EXPIRY_INVALID", {
+export const expiryInvalid: ErrorFactory<{
+  expiresAtMs: number;
+  /** An approval of the same person that lasts longer. */
+  standing?: { readonly id: string; readonly expiresAtMs: number | undefined };
+}> = defineError("GOVERNANCE_EXPIRY_INVALID", {
   status: 400,
-  message: ({ expiresAtMs }) => `An approval cannot end at ${new Date(expiresAtMs).toISOString()}, which is past`,
-  solve: "Name a time that is to come.",
+  message: ({ expiresAtMs, standing }) =>
+    `An approval cannot end at ${new Date(expiresAtMs).toISOString()}${standing === undefined ? ", which is past" : `: you gave one already that ends ${standing.expiresAtMs === undefined ? "never" : `at ${new Date(standing.expiresAtMs).toISOString()}`}`}`,
+  hint: ({ standing }) =>
+    standing === undefined
+      ? "Name a time that is to come."
+      : `Take that back first: esteira approval revoke ${standing.id}`,
+  solve: "Name a time that is to come; revoke the approval that lasts longer.",
 });
 
 export const keyInvalid: ErrorFactory<{ problem: string }> = defineError("GOVERNANCE_KEY_INVALID", {

@@ -7,6 +7,7 @@ import {
   listApprovalRows,
   upsertApprovalRequest,
 } from "#metadata-store/governance";
+import { askAgain } from "./approval-gate.ts";
 import { createBackingCheck, listApprovers } from "./approvers.ts";
 import {
   completeRules,
@@ -154,7 +155,10 @@ async function declareEnvironment(transaction: WriteTransaction, facts: Declarat
     await append("rules.declared", inForce);
   }
   const raised = strictest(inForce, written, atMs);
-  if (digestOfRules(environment, raised) !== digestOfRules(environment, inForce)) await append("rules.raised", raised);
+  if (digestOfRules(environment, raised) !== digestOfRules(environment, inForce)) {
+    await append("rules.raised", raised);
+    await askAgain(transaction, facts);
+  }
   const from = digestOfRules(environment, raised);
   const change = digestOfChange({ project, environment, from, to: written });
   const lowered = loweredRules(written, raised, atMs);
@@ -167,6 +171,7 @@ async function declareEnvironment(transaction: WriteTransaction, facts: Declarat
   if (raised.approvals === 0) {
     const data = { rules: written, digest: digestOfRules(environment, written), from, change, approvedBy: [] };
     await appendEvent(transaction, { atMs, ...event(facts), type: "rules.lowered", data });
+    await askAgain(transaction, facts);
     return written;
   }
   const decisions = await listApprovalRows(transaction, { project, digest: change, standing: true, limit: 1000 });
@@ -296,5 +301,6 @@ export async function settleChange(
     data,
   });
   await close();
+  await askAgain(transaction, facts);
   return true;
 }

@@ -113,6 +113,25 @@ describeStores("the rules of an environment", (kind) => {
     assert.equal((await (await world.process(production({ approvals: 1 }))).rules.inForce("production"))?.approvals, 1);
   });
 
+  it("make what waits ask again when they are others", async () => {
+    const world = await open(kind);
+    const requests = async (): Promise<readonly string[]> =>
+      (await listPendingApprovals(world.store, { project: PROJECT }, { clock: world.clock })).map(
+        ({ subjectKind, needed }) => `${subjectKind} ${needed}`,
+      );
+    const before = await world.process(production({ approvals: 1 }));
+    assert.equal(await before.mayDeploy(), false);
+    assert.deepEqual(await requests(), ["model 1"]);
+    const after = await world.process(production({ approvals: 2 }));
+    assert.deepEqual(await requests(), [], "one approval would not do any more");
+    assert.equal(await after.mayDeploy(), false);
+    assert.deepEqual(await requests(), ["model 2"]);
+    await world.process(production({ approvals: 0 }));
+    await world.approve("rui");
+    await world.approve("eva");
+    assert.deepEqual(await requests(), [], "none is asked for any more");
+  });
+
   it("are raised at once", async () => {
     const world = await open(kind);
     const first = await world.process(production({ approvals: 0 }));

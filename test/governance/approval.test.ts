@@ -262,6 +262,21 @@ describeStores("approvals", (kind) => {
     // What it is follows from what waits.
     const given = await approve(store, { ...decision, subjectKind: "notebook", digest }, { clock });
     assert.equal(given.subjectKind, "recipe");
+    const expiresAtMs = clock.now() + 86_400_000;
+    await assert.rejects(
+      approve(store, { ...decision, subjectKind: "notebook", digest, expiresAtMs }, { clock }),
+      code("GOVERNANCE_EXPIRY_INVALID"),
+      "one that never ends stands beside it",
+    );
+    await revokeApproval(store, { id: given.id, identity: decision.identity }, { clock });
+    const renewed = await approve(store, { ...decision, subjectKind: "notebook", digest, expiresAtMs }, { clock });
+    assert.deepEqual([renewed.subjectKind, renewed.expiresAtMs], ["recipe", expiresAtMs], "given anew, until then");
+    const longer = await approve(
+      store,
+      { ...decision, subjectKind: "notebook", digest, expiresAtMs: expiresAtMs * 2 },
+      { clock },
+    );
+    assert.notEqual(longer.id, renewed.id);
     assert.equal((await ask(await train("v2", true))).open, true);
     assert.equal((await ask(await train("v3", true), { endpoint: "other" })).open, false);
     const failed = await ask(await train("v4", false));

@@ -192,7 +192,9 @@ export const problemsPtBr: ProblemTexts = {
     message: "A decisão assinada não vale: {problem}.",
     hint: "Veja o que espera agora, e assine isso.",
   },
-  GOVERNANCE_EXPIRY_INVALID: { message: "Uma aprovação não pode terminar em um momento que já passou." },
+  GOVERNANCE_EXPIRY_INVALID: {
+    message: "Uma aprovação não pode terminar em um momento que já passou, nem antes de outra sua que ainda vale.",
+  },
   GOVERNANCE_RULES_UNKNOWN: {
     message: "Não há regras de um ambiente “{environment}”.",
     hint: "A página Lançamentos lista os ambientes.",

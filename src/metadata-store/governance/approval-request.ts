@@ -65,16 +65,24 @@ export async function closeApprovalRequest(
     .execute();
 }
 
-/** Open requests, oldest first; of one digest when it is given. */
+/**
+ * Open requests, oldest first; of one digest when it is given. With `decided` also those that were closed, but for
+ * changes of rules, which are settled once.
+ */
 export async function listApprovalRequests(
   transaction: ReadTransaction,
-  query: { readonly project: string; readonly digest?: string; readonly limit?: number },
+  query: {
+    readonly project: string;
+    readonly digest?: string;
+    readonly limit?: number;
+    readonly decided?: boolean;
+  },
 ): Promise<readonly ApprovalRequest[]> {
-  let select = transaction
-    .selectFrom("approval_request")
-    .selectAll()
-    .where("project", "=", query.project)
-    .where("closed_at_ms", "is", null);
+  let select = transaction.selectFrom("approval_request").selectAll().where("project", "=", query.project);
+  select =
+    query.decided === true
+      ? select.where((where) => where.or([where("closed_at_ms", "is", null), where("subject_kind", "<>", "rules")]))
+      : select.where("closed_at_ms", "is", null);
   if (query.digest !== undefined) select = select.where("digest", "=", query.digest);
   const rows = await select
     .orderBy("requested_at_ms")
