@@ -72,6 +72,7 @@ export const en = {
     "No isolation: bubblewrap can make no sandbox here ({reason}). Allow it unprivileged user namespaces: docs/guides/security.md says how.",
   isolationNone: "What steps, models and releases run can read and change what this user can, the store among it.",
   approved: "Approved {digest} for {environment} by {actor}.",
+  approvedUnsigned: "Not signed with your key: it signs what waits in one environment; name it with --environment.",
   cancelled: "Pipeline run {id} is cancelled.",
   tokenOnce: "The token is shown only now: {token}",
   tokenCreated: "Token {id} of {user}.",

@@ -73,6 +73,8 @@ export const ptBr: Readonly<Record<MessageKey, string>> = {
   isolationNone:
     "O que passos, modelos e releases executam pode ler e mudar o que este usuário pode, inclusive o armazenamento.",
   approved: "{digest} aprovado para {environment} por {actor}.",
+  approvedUnsigned:
+    "Não assinado com a sua chave: ela assina o que espera em um só ambiente; indique-o com --environment.",
   cancelled: "A execução {id} foi cancelada.",
   tokenOnce: "O token aparece só agora: {token}",
   tokenCreated: "Token {id} de {user}.",

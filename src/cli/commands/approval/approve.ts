@@ -71,7 +71,7 @@ export const command: Command = {
           environment: sealed.envelope === undefined ? named : asked?.environment,
           comment: textOption(options, "comment"),
           ...expiry,
-          ...sealed,
+          ...(sealed.envelope === undefined ? {} : { envelope: sealed.envelope }),
         },
       });
       if (options["json"] === true) return terminal.printJson(approval);
@@ -81,6 +81,7 @@ export const command: Command = {
           `✔ ${terminal.say("approved", { digest: approval.digest, environment: approval.environment ?? "*", actor: approval.actor })}`,
         ),
       );
+      if (sealed.isUnsigned === true) terminal.note(terminal.say("approvedUnsigned"));
     }),
 };
 
@@ -94,7 +95,10 @@ function readDays(text: string | undefined): number | undefined {
   });
 }
 
-/** The decision signed with the caller's key; nothing where there is none, or where it is not known and not needed. */
+/**
+ * The decision signed with the caller's key; nothing where there is none, or where it is not known and not needed. What
+ * is signed is what waits in one environment: `isUnsigned` where there is a key and no such thing.
+ */
 async function seal(
   { settings }: CommandContext,
   facts: {
@@ -104,11 +108,11 @@ async function seal(
     readonly call: CliSession["call"];
   },
   decision: Pick<ApprovalStatement, "project" | "decision" | "atMs" | "expiresAtMs">,
-): Promise<{ readonly envelope?: string }> {
+): Promise<{ readonly envelope?: string; readonly isUnsigned?: boolean }> {
   const { options, asked, identity, call } = facts;
-  if (asked === undefined) return {};
   const key = await readKey(textOption(options, "key") ?? keyFile(settings, identity.name), settings.keyPassphrase);
   if (key === undefined) return {};
+  if (asked === undefined) return { isUnsigned: true };
   const { items } = await call("listKeys");
   if (!asked.signed && !items.some(({ id, user }) => id === key.id && user === identity.name)) return {};
   const { environment, subjectKind: kind, subject: name, digest, rulesDigest } = asked;
