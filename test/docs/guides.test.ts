@@ -63,8 +63,8 @@ it("a reader is told of every block that is not run, and why", () => {
     "Text:\n\n<!-- not run: shows an error -->\n```text\n$ false\n```\n\n`a/b.sql` is:\n\n```sql\nSELECT 1\n```\n\n```text\n$ echo one \\\n    two\nout\n$ false # exit code 1\n```\n\n```yaml\n# p.yaml, further steps\n  b: {}\n```\n";
   assert.deepEqual(readGuide(marked), [
     { kind: "write", path: "a/b.sql", content: "SELECT 1\n", isAdded: false },
-    { kind: "run", command: "echo one \\\n    two", exitCode: 0 },
-    { kind: "run", command: "false # exit code 1", exitCode: 1 },
+    { kind: "run", command: "echo one \\\n    two", exitCode: 0, shown: "out\n" },
+    { kind: "run", command: "false # exit code 1", exitCode: 1, shown: "" },
     { kind: "write", path: "p.yaml", content: "# p.yaml, further steps\n  b: {}\n", isAdded: true },
   ]);
   assert.throws(() => readGuide("Nothing is named.\n\n```sql\nSELECT 1\n```\n"), /of no file/);

@@ -22,7 +22,8 @@ const PORTS = ["4740", "5000"];
 
 export type Action =
   | { readonly kind: "write"; readonly path: string; readonly content: string; readonly isAdded: boolean }
-  | { readonly kind: "run"; readonly command: string; readonly exitCode: number };
+  /** `shown`: what the guide says that the command prints. */
+  | { readonly kind: "run"; readonly command: string; readonly exitCode: number; readonly shown: string };
 
 /**
  * What a reader does: a block whose first line or the text before it names a file of its kind is that file (`# FILE,
@@ -46,9 +47,14 @@ export function readGuide(text: string): readonly Action[] {
       continue;
     }
     assert.ok(["sh", "bash", "text"].includes(language), `a block of ${language} is neither a file nor commands`);
-    const commands = language === "text" ? commandsOf(content) : [content];
-    for (const command of commands)
-      actions.push({ kind: "run", command, exitCode: Number(/# .*\bexit code (\d+)/.exec(command)?.[1] ?? 0) });
+    const commands = language === "text" ? commandsOf(content) : [{ command: content, shown: "" }];
+    for (const { command, shown } of commands)
+      actions.push({
+        kind: "run",
+        command,
+        exitCode: Number(/# .*\bexit code (\d+)/.exec(command)?.[1] ?? 0),
+        shown,
+      });
   }
   return actions;
 }
@@ -67,15 +73,19 @@ function readFileBlock(content: string, before: string, extensions: readonly str
   return { kind: "write", path: named, content, isAdded: heading?.[2] !== undefined };
 }
 
-/** Lines after `$ `, with those that continue them: after a `\` at the end, or within quotes. */
-function commandsOf(content: string): readonly string[] {
-  const commands: string[] = [];
+/** Lines after `$ `, with those that continue them: after a `\` at the end, or within quotes; the others were printed. */
+function commandsOf(content: string): readonly { readonly command: string; readonly shown: string }[] {
+  const commands: { command: string; shown: string }[] = [];
   let isOpen = false;
   for (const line of content.split("\n")) {
-    if (isOpen) commands.push(`${commands.pop() ?? ""}\n${line}`);
-    else if (line.startsWith("$ ")) commands.push(line.slice(2));
-    else continue;
-    const command = commands.at(-1) ?? "";
+    const last = commands.at(-1);
+    if (isOpen && last !== undefined) last.command += `\n${line}`;
+    else if (line.startsWith("$ ")) commands.push({ command: line.slice(2), shown: "" });
+    else {
+      if (last !== undefined) last.shown += `${line}\n`;
+      continue;
+    }
+    const command = commands.at(-1)?.command ?? "";
     isOpen = command.endsWith("\\") || command.replace(/\s# .*$/, "").split("'").length % 2 === 0;
   }
   return commands;
@@ -132,6 +142,7 @@ export async function createGuideReader(
   const ports = await Promise.all(PORTS.map(findFreePort));
   const shell = startShell(folder, { port: ports[0] ?? "", ...options });
   const printed = new Map<RegExp, string>();
+  const known = new Map<string, string>();
   const visited = new Set([folder]);
   let place = folder;
 
@@ -139,8 +150,12 @@ export async function createGuideReader(
     const end = await shell.run(fillIn(action.command), action.exitCode);
     assert.equal(end.code, action.exitCode, `${guide}: ${action.command}\n${end.output}`);
     place = end.place;
-    for (const { found } of PLACEHOLDERS)
-      printed.set(found, [...end.output.matchAll(found)].at(-1)?.[1] ?? printed.get(found) ?? "");
+    for (const { shown, found, isKept } of PLACEHOLDERS) {
+      const last = [...end.output.matchAll(found)].at(-1)?.[1];
+      if (last === undefined) continue;
+      printed.set(found, last);
+      if (isKept) for (const [text] of action.shown.matchAll(shown)) known.set(text, last);
+    }
     if (visited.has(place) || !existsSync(join(place, "esteira.yaml"))) return;
     visited.add(place);
     if (options.hasUser === false) return;
@@ -151,11 +166,16 @@ export async function createGuideReader(
     await symlink(made, join(place, ".esteira/python"));
   }
 
-  /** What a reader reads off the screen: `est_…` is the token that was printed last. */
+  /** What a reader reads off the screen: `est_…` is the token that was printed last; a digest keeps what it stood for. */
   function fillIn(text: string): string {
     const filled = PLACEHOLDERS.reduce(
-      (before, { shown, found }) =>
-        before.replace(shown, () => printed.get(found) || assert.fail(`nothing was printed that is meant by ${text}`)),
+      (before, { shown, found, isKept }) =>
+        before.replace(shown, (name) => {
+          const value =
+            known.get(name) ?? printed.get(found) ?? assert.fail(`nothing was printed that is meant by ${text}`);
+          if (isKept) known.set(name, value);
+          return value;
+        }),
       text,
     );
     return PORTS.reduce((before, port, index) => before.replaceAll(port, ports[index] ?? ""), filled);
@@ -184,10 +204,12 @@ export async function createGuideReader(
   return { follow, leave };
 }
 
-const PLACEHOLDERS: readonly { readonly shown: RegExp; readonly found: RegExp }[] = [
-  { shown: /est_…/g, found: /(est_[\w-]{20,})/g },
-  { shown: /sha256:\w{4}…/g, found: /(sha256:[0-9a-f]{64})/g },
-  { shown: /\b01[0-9A-HJKMNP-TV-Z]{24}\b/g, found: /\b(01[0-9A-HJKMNP-TV-Z]{24})\b/g },
+const PLACEHOLDERS: readonly { readonly shown: RegExp; readonly found: RegExp; readonly isKept: boolean }[] = [
+  { shown: /est_…/g, found: /(est_[\w-]{20,})/g, isKept: false },
+  { shown: /sha256:\w{4}…/g, found: /(sha256:[0-9a-f]{64})/g, isKept: true },
+  { shown: /\b01[0-9A-HJKMNP-TV-Z]{24}\b/g, found: /\b(01[0-9A-HJKMNP-TV-Z]{24})\b/g, isKept: false },
+  { shown: /\b01[0-9A-HJKMNP-TV-Z]{2}…/g, found: /\b(01[0-9A-HJKMNP-TV-Z]{24})\b/g, isKept: true },
+  { shown: /(?<=key revoke )\w{4}…/g, found: /(?<!sha256:)\b([0-9a-f]{64})\b/g, isKept: true },
 ];
 
 async function findFreePort(): Promise<string> {
