@@ -50,8 +50,16 @@ class Model:
         if self.task == "regression" or "python_function" not in self.model.metadata.flavors:
             return None
         if not {"sklearn", "xgboost", "lightgbm", "catboost"} & set(self.model.metadata.flavors):
-            return None
+            return self._wrapped()
         raw = self.model.get_raw_model()
+        return raw if hasattr(raw, "predict_proba") and hasattr(raw, "classes_") else None
+
+    def _wrapped(self) -> Any:
+        """What esteira.save_model wrapped, where it is a classifier of another library."""
+        try:
+            raw = getattr(self.model.unwrap_python_model(), "esteira_model", None)
+        except Exception:
+            return None
         return raw if hasattr(raw, "predict_proba") and hasattr(raw, "classes_") else None
 
     def frame(self, header: dict[str, Any], body: memoryview) -> Any:

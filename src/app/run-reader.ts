@@ -9,6 +9,7 @@ export function createRunReader(tracking: Tracking): RunReader {
       return {
         params: new Map(run?.params.map(({ key, value }) => [key, value])),
         metrics: new Map(run?.metrics.map(({ key, value }) => [key, value])),
+        tags: new Map(run?.tags.map(({ key, value }) => [key, value])),
         artifactUri: run?.info.artifactUri,
       };
     },

@@ -421,6 +421,7 @@ async function switchTarget(
         version,
         actor: deployment.actor,
         ...(settings.featureService === undefined ? {} : { featureService: settings.featureService }),
+        ...(settings.workers === undefined ? {} : { workers: settings.workers }),
         ...(settings.strategy === undefined || deployment.reason === "rollback" ? {} : { strategy: settings.strategy }),
       },
       watch,

@@ -19,6 +19,7 @@ export interface DeployDeclaration {
   readonly endpoint?: string | undefined;
   readonly features?: string | undefined;
   readonly strategy?: StrategyDeclaration | undefined;
+  readonly workers?: number | undefined;
   readonly start?: string | undefined;
   readonly health?: string | undefined;
   readonly health_timeout?: string | undefined;
@@ -46,6 +47,12 @@ const schema: z.ZodType<DeployDeclaration> = z.strictObject({
   strategy: strategySchema
     .optional()
     .describe("Models: how requests move to the new version (canary, shadow); default: all at once."),
+  workers: z
+    .int()
+    .min(1)
+    .max(64)
+    .optional()
+    .describe("Python models: processes that compute the endpoint's requests; default 1."),
   start: z
     .string()
     .min(1)
@@ -68,7 +75,7 @@ const schema: z.ZodType<DeployDeclaration> = z.strictObject({
 });
 
 const CODE_KEYS = ["start", "health", "health_timeout", "port", "env"] as const;
-const MODEL_KEYS = ["endpoint", "features", "strategy"] as const;
+const MODEL_KEYS = ["endpoint", "features", "strategy", "workers"] as const;
 
 export interface DeployKindOptions {
   readonly store: MetadataStore;
@@ -274,6 +281,7 @@ function settingsOf(declaration: DeployDeclaration, version: AssetVersion, envir
       endpoint: declaration.endpoint ?? version.asset,
       ...(declaration.features === undefined ? {} : { featureService: declaration.features }),
       ...(declaration.strategy === undefined ? {} : { strategy: declaration.strategy }),
+      ...(declaration.workers === undefined ? {} : { workers: declaration.workers }),
     };
   }
   if (version.kind !== "code") throw assetNotDeployable({ asset: version.asset, kind: version.kind });

@@ -21,6 +21,8 @@ export interface ModelDeployment {
   readonly version: AssetVersion;
   /** Feature service that the endpoint reads online for the rows of its requests. */
   readonly featureService?: string;
+  /** Processes that compute its requests, for models that have them; default 1. */
+  readonly workers?: number;
   /** User that caused it, or `engine`. */
   readonly actor: string;
   /** The step's `strategy`, as written; undefined switches all requests at once. */

@@ -9,6 +9,8 @@ export type ReleaseSettings =
       /** Feature service that the endpoint reads online. */
       readonly featureService?: string;
       readonly strategy?: object;
+      /** Processes that compute its requests. */
+      readonly workers?: number;
     }
   | {
       readonly target: "process";

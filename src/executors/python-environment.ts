@@ -1,12 +1,13 @@
 import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { arch } from "node:os";
 import { dirname, join } from "node:path";
 import { type Digest, digestOf, digestOfJson } from "#base";
-import type { PythonEnvironment } from "#pipeline";
+import type { PythonEnvironment, WheelDigests } from "#pipeline";
 import { programFolders } from "./isolation/system-view.ts";
 import { withFolderLock } from "./folder-lock.ts";
 import { compilePackages } from "./python-bytecode.ts";
 import { environmentFailed } from "./python-errors.ts";
-import { createInstaller, type Installer, readRequirements } from "./python-installer.ts";
+import { createInstaller, type Installer, readRequirements, withWheels } from "./python-installer.ts";
 import { findPython, type PythonInterpreter } from "./python-interpreter.ts";
 
 const FORMAT = "esteira.python/1";
@@ -19,6 +20,8 @@ export interface PythonRequest {
   readonly requirementsFile: string;
   /** Packages that are added when no line names them (`ipykernel` for a notebook). */
   readonly extra?: readonly string[];
+  /** The files that an earlier environment of the same packages was installed from: the same ones are taken. */
+  readonly wheels?: WheelDigests | undefined;
   readonly signal?: AbortSignal;
   /** Progress lines, for the step's log. */
   readonly report?: (line: string) => void;
@@ -45,6 +48,8 @@ interface EnvironmentRecord {
   readonly interpreter: PythonInterpreter;
   readonly lock: string;
   readonly lockDigest: Digest;
+  /** Missing in those of earlier versions. */
+  readonly wheels?: Readonly<Record<string, string>>;
 }
 
 /**
@@ -63,12 +68,13 @@ export function createPythonEnvironments(options: {
   let interpreter: Promise<PythonInterpreter> | undefined;
 
   async function prepare(request: PythonRequest): Promise<PythonEnvironment> {
-    const requirements = readRequirements(request.requirements, request.requirementsFile, request.extra ?? []);
+    const named = readRequirements(request.requirements, request.requirementsFile, request.extra ?? []);
     interpreter ??= findPython({ environment, interpreter: options.interpreter });
     const python = await interpreter.catch((error: unknown) => {
       interpreter = undefined;
       throw error;
     });
+    const requirements = pinned(named, python, request.wheels);
     const digest = digestOfJson({ format: FORMAT, requirements, python });
     const folder = join(root, digest.slice("sha256:".length, "sha256:".length + 32));
     const ready = await readRecord(folder);
@@ -96,6 +102,20 @@ export function createPythonEnvironments(options: {
   return { prepare };
 }
 
+/** Wheels differ from one system and one Python to the next: elsewhere the versions alone are asked for. */
+function pinned(
+  requirements: readonly string[],
+  python: PythonInterpreter,
+  wheels: WheelDigests | undefined,
+): readonly string[] {
+  if (wheels === undefined || wheels.platform !== platformOf(python)) return requirements;
+  return withWheels(requirements, wheels.sha256) ?? requirements;
+}
+
+function platformOf({ version, platform }: PythonInterpreter): string {
+  return `${platform} ${arch()} python ${version.split(".").slice(0, 2).join(".")}`;
+}
+
 async function make(
   folder: string,
   from: {
@@ -107,12 +127,17 @@ async function make(
 ): Promise<EnvironmentRecord> {
   await rm(folder, { recursive: true, force: true });
   try {
-    const lock = await from.installer.install({ folder, python: from.python, requirements: from.requirements });
+    const { lock, wheels } = await from.installer.install({
+      folder,
+      python: from.python,
+      requirements: from.requirements,
+    });
     const record: EnvironmentRecord = {
       format: FORMAT,
       interpreter: from.python,
       lock,
       lockDigest: digestOf(`python==${from.python.version}\n${lock}`),
+      wheels,
     };
     // The record makes the environment visible: it is written last, and in one piece.
     await writeFile(join(folder, "esteira.json.part"), JSON.stringify(record, undefined, 2), { flush: true });
@@ -147,6 +172,7 @@ function toEnvironment(folder: string, record: EnvironmentRecord): PythonEnviron
     python: join(folder, "bin", "python"),
     lockDigest: record.lockDigest,
     lock: record.lock,
+    wheels: { platform: platformOf(record.interpreter), sha256: record.wheels ?? {} },
     folders: [folder, ...programFolders(join(interpreter, "bin"))],
   };
 }

@@ -1,8 +1,9 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { z } from "zod";
 import {
   environmentCancelled,
   environmentFailed,
@@ -13,16 +14,21 @@ import type { PythonInterpreter } from "./python-interpreter.ts";
 
 const LAST_LINES = 12;
 
-/**
- * Makes a folder into an environment that holds the requirements; returns what it holds, `name==version` a line,
- * sorted.
- */
+/** What an environment holds. */
+export interface Installed {
+  /** `name==version` a line, sorted. */
+  readonly lock: string;
+  /** SHA-256 of the file that each line was installed from; none where the installer does not tell. */
+  readonly wheels: Readonly<Record<string, string>>;
+}
+
+/** Makes a folder into an environment that holds the requirements. */
 export interface Installer {
   install(what: {
     readonly folder: string;
     readonly python: PythonInterpreter;
     readonly requirements: readonly string[];
-  }): Promise<string>;
+  }): Promise<Installed>;
 }
 
 interface InstallerOptions {
@@ -51,9 +57,10 @@ export async function createInstaller(options: InstallerOptions): Promise<Instal
           ? ["uv", "venv", "--quiet", "--python", python.path, folder]
           : [python.path, "-m", "venv", ...pip, folder],
       );
-      if (requirements.length === 0) return "";
+      if (requirements.length === 0) return { lock: "", wheels: {} };
       await mkdir(folder, { recursive: true });
       const file = join(folder, "requirements.txt");
+      const report = join(folder, "installed.json");
       await writeFile(file, `${requirements.join("\n")}\n`);
       // Byte code is made on first import: compiling every file of scipy and pandas costs more than installing them.
       await run(
@@ -68,6 +75,8 @@ export async function createInstaller(options: InstallerOptions): Promise<Instal
               "--disable-pip-version-check",
               "--progress-bar",
               "off",
+              "--report",
+              report,
               "-r",
               file,
             ],
@@ -77,14 +86,60 @@ export async function createInstaller(options: InstallerOptions): Promise<Instal
           ? ["uv", "pip", "freeze", "--python", executable]
           : [executable, "-m", "pip", "freeze", "--disable-pip-version-check"],
       );
-      return frozen
+      const lines = frozen
         .split("\n")
         .map((line) => line.trim())
         .filter((line) => line !== "" && !line.startsWith("#") && !line.startsWith("WARNING"))
-        .sort()
-        .join("\n");
+        .sort();
+      return { lock: lines.join("\n"), wheels: hasUv ? {} : await readWheels(report, lines) };
     },
   };
+}
+
+/** What pip says of an installation, in the parts that are read. */
+const reportSchema = z.looseObject({
+  install: z.array(
+    z.looseObject({
+      metadata: z.looseObject({ name: z.string(), version: z.string() }),
+      download_info: z.looseObject({
+        archive_info: z.looseObject({ hashes: z.record(z.string(), z.string()).optional() }).optional(),
+      }),
+    }),
+  ),
+});
+
+async function readWheels(file: string, lines: readonly string[]): Promise<Readonly<Record<string, string>>> {
+  const text = await readFile(file, "utf8").catch(() => "{}");
+  await rm(file, { force: true });
+  const { data } = reportSchema.safeParse(JSON.parse(text));
+  const hashes = new Map(
+    data?.install.map(({ metadata, download_info: { archive_info: archive } }) => [
+      `${canonicalName(metadata.name)}==${metadata.version}`,
+      archive?.hashes?.["sha256"],
+    ]),
+  );
+  const known = lines.map((line) => [line, hashes.get(canonicalLine(line))] as const);
+  return Object.fromEntries(known.filter((pair): pair is readonly [string, string] => pair[1] !== undefined));
+}
+
+function canonicalLine(line: string): string {
+  const [name = "", version] = line.split("==");
+  return version === undefined ? line : `${canonicalName(name)}==${version}`;
+}
+
+/**
+ * The requirements with the digest that each file must have, where it is known of every one; pip takes all or none.
+ * Undefined otherwise.
+ */
+export function withWheels(
+  requirements: readonly string[],
+  wheels: Readonly<Record<string, string>>,
+): readonly string[] | undefined {
+  const hashed = requirements.flatMap((line) => {
+    const digest = wheels[line];
+    return digest === undefined ? [] : [`${line} --hash=sha256:${digest}`];
+  });
+  return hashed.length === requirements.length ? hashed : undefined;
 }
 
 /**

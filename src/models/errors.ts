@@ -130,8 +130,26 @@ export const taskMissing: ErrorFactory<{ asset: string; found: string | undefine
       found === undefined
         ? `MLmodel of model "${asset}" does not say whether it is a regression or a classification, and its outputs do not tell`
         : `MLmodel of model "${asset}" names the task ${found}; expected binary_classification, multiclass_classification or regression`,
-    hint: () => 'Say it when it is saved: save_model(…, metadata={"esteira.task": "binary_classification"}).',
+    hint: () =>
+      'Say it when it is saved: save_model(…, metadata={"esteira.task": "binary_classification"}), or of the run: mlflow.set_tag("esteira.task", "binary_classification").',
     solve:
-      'Give `save_model` the metadata `{"esteira.task": …}`: `binary_classification`, `multiclass_classification` or `regression`.',
+      'Give `save_model` the metadata `{"esteira.task": …}`, or the run a tag `esteira.task`: `binary_classification`, `multiclass_classification` or `regression`.',
+  },
+);
+
+export const modelNotSaved: ErrorFactory<{ asset: string; logged: readonly string[] }> = defineError(
+  "MODELS_NOT_SAVED",
+  {
+    status: 422,
+    message: ({ asset, logged }) =>
+      logged.length === 0
+        ? `Step "${asset}" declares that it makes a model, but left none: its output folder is empty, and its MLflow run logged no model`
+        : `Step "${asset}" logged ${logged.length} models to its MLflow run (${logged.slice(0, 10).join(", ")}), none of its own name`,
+    hint: ({ asset, logged }) =>
+      logged.length === 0
+        ? `Save it with esteira.save_model("${asset}", model, …), or log it: mlflow.sklearn.log_model(model, name="${asset}", …).`
+        : `Log the one that the step makes as name="${asset}".`,
+    solve:
+      "Save the model with `esteira.save_model(STEP, …)`, or log it to the step's run with `log_model(…, name=STEP)` of an MLflow flavor.",
   },
 );

@@ -42,11 +42,16 @@ export interface ReadMlModel {
 
 /**
  * Reads the `MLmodel` of a model that `mlflow.pyfunc` loads. Its signature gives the inputs, its metadata
- * `esteira.task` and `esteira.label` what it predicts; without a task, the signature's outputs say it where they can.
+ * `esteira.task` and `esteira.label` what it predicts; what it lacks is taken from the tags of its run, and without a
+ * task, the signature's outputs say it where they can.
  *
  * @throws MODELS_DESCRIPTION_INVALID, MODELS_SIGNATURE_MISSING, MODELS_INPUT_UNSUPPORTED, MODELS_TASK_MISSING
  */
-export function parseMlModel(text: string, asset: string): ReadMlModel {
+export function parseMlModel(
+  text: string,
+  asset: string,
+  tags: ReadonlyMap<string, string> | undefined = new Map(),
+): ReadMlModel {
   const { value, problems } = readYaml(text, ML_MODEL_FILE, schema, { maxBytes: LARGEST_FILE_BYTES });
   if (value === undefined)
     throw descriptionInvalid({ asset, file: ML_MODEL_FILE, problems: problems.map(({ message }) => message) });
@@ -58,14 +63,15 @@ export function parseMlModel(text: string, asset: string): ReadMlModel {
       problems: [`it has no flavor python_function, by which mlflow.pyfunc loads it; found ${found}`],
     });
   }
-  const label = value.metadata?.["esteira.label"];
+  const label = value.metadata?.["esteira.label"] ?? tags.get("esteira.label");
+  const task = value.metadata?.["esteira.task"] ?? tags.get("esteira.task");
   const example = value.saved_input_example_info;
   return {
     model: {
       format: "esteira.model/1",
       runtime: "python",
       file: ML_MODEL_FILE,
-      task: readTask(value.metadata?.["esteira.task"], readParts(value.signature?.outputs, "outputs", asset), asset),
+      task: readTask(task, readParts(value.signature?.outputs, "outputs", asset), asset),
       inputs: readInputs(readParts(value.signature?.inputs, "inputs", asset), asset),
       outputs: [],
       ...(typeof label === "string" ? { label } : {}),

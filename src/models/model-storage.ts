@@ -18,7 +18,14 @@ import { ML_MODEL_FILE, parseInputExample, parseMlModel } from "./ml-model-file.
 import { DESCRIPTION_FILE, type ModelDescription, parseModelDescription } from "./model-description.ts";
 import { collectRequirements } from "./model-requirements.ts";
 import { layArtifacts } from "./mlflow-artifacts.ts";
-import { type ModelContent, type ModelRecord, readModelContent, type RecordedInput } from "./model-version.ts";
+import { takeRunModel } from "./run-model.ts";
+import {
+  type ModelContent,
+  type ModelRecord,
+  readModelContent,
+  type RecordedInput,
+  wheelDigests,
+} from "./model-version.ts";
 import type { RunReader } from "./ports.ts";
 
 export interface ModelStorageOptions {
@@ -39,7 +46,9 @@ export interface ModelStorageOptions {
  * Storage of assets of kind `model`: the folder becomes a tree in the object store, the version an MLflow model
  * version.
  *
- * `publish` throws MODELS_FILE_MISSING and MODELS_DESCRIPTION_INVALID.
+ * An empty folder stands for the model that the step logged to its MLflow run.
+ *
+ * `publish` throws MODELS_FILE_MISSING, MODELS_NOT_SAVED and MODELS_DESCRIPTION_INVALID.
  */
 export function createModelStorage(options: ModelStorageOptions): AssetStorage {
   return {
@@ -81,10 +90,18 @@ async function publish(
   attempt: AttemptContext<unknown>,
   options: ModelStorageOptions,
 ): Promise<PublishedOutput> {
-  const model = await readDescription(output.asset, output.folder);
-  const tree = await putTree(options.objects, output.folder);
   const run = await attempt.trackingRun();
   const logged = await options.runs.readRun(run.runId);
+  if ((await readdir(output.folder)).length === 0)
+    await takeRunModel(
+      {
+        ...output,
+        run: { attemptId: attempt.attemptId, experimentId: run.experimentId, artifactUri: logged.artifactUri },
+      },
+      options,
+    );
+  const model = await readDescription(output, logged.tags);
+  const tree = await putTree(options.objects, output.folder);
   const record = await collectRecord(attempt, model, {
     source: (output.options ?? {}) as Record<string, Json>,
     run,
@@ -92,11 +109,13 @@ async function publish(
     store: options.store,
   });
   const requirements = await readRequirements(output.folder, model, record.source["lock"]);
+  const { data: wheels } = wheelDigests.safeParse(record.source["wheels"]);
   const content: ModelContent = {
     format: "model/1",
     tree,
     model,
     ...(requirements === undefined ? {} : { requirements }),
+    ...(requirements === undefined || wheels === undefined ? {} : { wheels }),
     registered: { name: output.asset },
     record,
   };
@@ -128,9 +147,13 @@ async function publish(
   };
 }
 
-async function readDescription(asset: string, folder: string): Promise<ModelDescription> {
+async function readDescription(
+  output: { readonly asset: string; readonly folder: string },
+  tags: ReadonlyMap<string, string> | undefined,
+): Promise<ModelDescription> {
+  const { asset, folder } = output;
   const found = await readdir(folder);
-  if (!found.includes(DESCRIPTION_FILE) && found.includes(ML_MODEL_FILE)) return readMlModel(asset, folder);
+  if (!found.includes(DESCRIPTION_FILE) && found.includes(ML_MODEL_FILE)) return readMlModel(output, tags);
   if (!found.includes(DESCRIPTION_FILE)) throw fileMissing({ asset, file: DESCRIPTION_FILE, found });
   const model = parseModelDescription(await readFile(join(folder, DESCRIPTION_FILE), "utf8"), asset);
   const facts = await stat(join(folder, model.file)).catch(() => undefined);
@@ -138,23 +161,26 @@ async function readDescription(asset: string, folder: string): Promise<ModelDesc
   return model;
 }
 
-/** What `save_model` of an MLflow flavor left. */
-async function readMlModel(asset: string, folder: string): Promise<ModelDescription> {
-  const { model, exampleFile } = parseMlModel(await readFile(join(folder, ML_MODEL_FILE), "utf8"), asset);
+/** What `save_model` or `log_model` of an MLflow flavor left. */
+async function readMlModel(
+  { asset, folder }: { readonly asset: string; readonly folder: string },
+  tags: ReadonlyMap<string, string> | undefined,
+): Promise<ModelDescription> {
+  const { model, exampleFile } = parseMlModel(await readFile(join(folder, ML_MODEL_FILE), "utf8"), asset, tags);
   const text =
     exampleFile === undefined ? undefined : await readFile(join(folder, exampleFile), "utf8").catch(() => undefined);
   const example = text === undefined ? undefined : parseInputExample(text);
   return { ...model, ...(example === undefined ? {} : { example }) };
 }
 
-/** Undefined for an ONNX model, which needs none. */
+/** A graph needs what was saved with it, to be loaded elsewhere; the server needs nothing. */
 async function readRequirements(
   folder: string,
   model: ModelDescription,
   lock: Json | undefined,
 ): Promise<readonly string[] | undefined> {
-  if (model.runtime !== "python") return undefined;
   const saved = await readFile(join(folder, "requirements.txt"), "utf8").catch(() => "");
+  if (model.runtime !== "python" && saved === "") return undefined;
   return collectRequirements(saved, typeof lock === "string" ? lock : undefined);
 }
 

@@ -1,8 +1,16 @@
+import { z } from "zod";
 import type { Json } from "#base";
 import type { AssetVersion } from "#metadata-store";
+import type { WheelDigests } from "#pipeline";
 import type { Tree } from "#storage";
 import { versionNotModel } from "./errors.ts";
 import type { ModelDescription } from "./model-description.ts";
+
+/** SHA-256 of installed files by line of the requirements, for one platform. */
+export const wheelDigests: z.ZodType<WheelDigests> = z.object({
+  platform: z.string(),
+  sha256: z.record(z.string(), z.string().regex(/^[0-9a-f]{64}$/)),
+});
 
 /** One version that a model was made from. */
 export interface RecordedInput {
@@ -49,8 +57,10 @@ export interface ModelContent {
   readonly format: "model/1";
   readonly tree: Tree;
   readonly model: ModelDescription;
-  /** Of a Python model: everything its environment is made of, as lines of a requirements file. */
+  /** What its environment is made of, as lines of a requirements file. */
   readonly requirements?: readonly string[];
+  /** What those lines were installed from when the model was made. */
+  readonly wheels?: WheelDigests;
   /** The MLflow registered model; its version is found by the asset version's id. */
   readonly registered: { readonly name: string };
   readonly record: ModelRecord;

@@ -44,5 +44,6 @@ export interface RunReader {
     readonly params: ReadonlyMap<string, string>;
     readonly metrics: ReadonlyMap<string, number>;
     readonly artifactUri: string | undefined;
+    readonly tags?: ReadonlyMap<string, string>;
   }>;
 }

@@ -3,6 +3,7 @@ import { dirname, join, resolve } from "node:path";
 import { z } from "zod";
 import { type Clock, type Digest, digestOf, type Json } from "#base";
 import {
+  lockOf,
   logsToMlflow,
   otherFiles,
   publishOutput,
@@ -171,7 +172,7 @@ async function execute(
             notebookDigest: prepared.digest,
             executedNotebook: evidence,
             parameters: facts.parameters,
-            lock: environment.lock,
+            ...lockOf(environment),
           },
           alsoMadeFrom: [{ versionId: version.id, role: "notebook" }],
         });

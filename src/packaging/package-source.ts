@@ -1,7 +1,7 @@
 import { canonicalJson, digestOf, isDigest } from "#base";
 import { type AssetVersion, getAssetVersion, getVersionGraph, type MetadataStore } from "#metadata-store";
 import { digestOfFile, type Blobs, type Tree } from "#storage";
-import { type ModelRecord, readModelContent } from "#models";
+import { type ModelContent, readModelContent } from "#models";
 import type { TableExporter } from "./ports.ts";
 import type { LayerKind, PackageLayer } from "./model-pack.ts";
 
@@ -28,7 +28,8 @@ export interface CollectedPackage {
 
 /** Everything that belongs into the package of a model version: weights, description, code, training data, record. */
 export async function collectPackage(version: AssetVersion, options: PackageSourceOptions): Promise<CollectedPackage> {
-  const { tree, model, record, registered } = readModelContent(version);
+  const content = readModelContent(version);
+  const { tree, model, record, registered, requirements, wheels } = content;
   const training = record.training;
   const dataset =
     training === undefined
@@ -42,12 +43,14 @@ export async function collectPackage(version: AssetVersion, options: PackageSour
     digest: version.digest,
     registered,
     ...record,
+    ...(requirements === undefined ? {} : { requirements }),
+    ...(wheels === undefined ? {} : { wheels }),
   };
   return {
     layers: [
       ...(await treeLayers(tree, "", (path) => (path === model.file ? "weight" : "weight.config"), options.objects)),
       ...(await collectCode(version, options)),
-      ...(await collectEvidence(record.source, options.objects)),
+      ...(await collectEvidence(content, options.objects)),
       ...(data?.layers ?? []),
       textLayer("doc", "record.json", `${canonicalJson(passport)}\n`),
     ],
@@ -73,9 +76,14 @@ async function collectCode(
 }
 
 /** The executed notebook and the environment lock, where the making kind reported them. */
-async function collectEvidence(source: ModelRecord["source"], objects: Blobs): Promise<readonly SourcedLayer[]> {
+async function collectEvidence(
+  { record: { source }, requirements, wheels }: ModelContent,
+  objects: Blobs,
+): Promise<readonly SourcedLayer[]> {
   const { executedNotebook, lock } = source;
-  const layers: SourcedLayer[] = typeof lock === "string" ? [textLayer("code", "code/requirements.lock", lock)] : [];
+  const lines = [...new Set([...(typeof lock === "string" ? lock.split("\n") : []), ...(requirements ?? [])])];
+  const text = lines.map((line) => lockedLine(line, wheels)).join("\n");
+  const layers: SourcedLayer[] = text === "" ? [] : [textLayer("code", "code/requirements.lock", text)];
   if (typeof executedNotebook !== "string" || !isDigest(executedNotebook)) return layers;
   const stored = await objects.stat(executedNotebook);
   if (stored === undefined) return layers;
@@ -83,6 +91,12 @@ async function collectEvidence(source: ModelRecord["source"], objects: Blobs): P
     ...layers,
     { kind: "doc", path: "executed.ipynb", ...stored, source: { file: await objects.localPath(executedNotebook) } },
   ];
+}
+
+/** As a comment: another platform has other files of the same version. */
+function lockedLine(line: string, wheels: ModelContent["wheels"]): string {
+  const digest = wheels?.sha256[line];
+  return digest === undefined ? line : `${line}  # sha256:${digest} on ${wheels?.platform ?? ""}`;
 }
 
 async function treeLayers(

@@ -54,6 +54,7 @@ export {
   type ProcessResult,
   type ProcessSpec,
   type PythonEnvironment,
+  type WheelDigests,
 } from "./process.ts";
 export type {
   AnalysisContext,

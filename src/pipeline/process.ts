@@ -86,6 +86,14 @@ export interface ProcessResult {
   readonly peakMemoryBytes?: number;
 }
 
+/** What the packages of an environment were installed from. */
+export interface WheelDigests {
+  /** System, processor and Python that they are for. */
+  readonly platform: string;
+  /** SHA-256 by line of the lock; lines that are missing were not told. */
+  readonly sha256: Readonly<Record<string, string>>;
+}
+
 /** A locked Python environment, ready to use. */
 export interface PythonEnvironment {
   /** Absolute path of the interpreter itself. */
@@ -94,6 +102,7 @@ export interface PythonEnvironment {
   readonly lockDigest: Digest;
   /** The lock, one `name==version` a line. */
   readonly lock: string;
+  readonly wheels?: WheelDigests | undefined;
   /** Absolute folders that hold it and its interpreter: what an isolated process must see to use it. */
   readonly folders: readonly string[];
 }

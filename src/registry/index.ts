@@ -1,3 +1,4 @@
+export { ATTEMPT_TAG } from "#metadata-store/tracking";
 export { createRegistryCalls } from "./mlflow-rest/create-registry-calls.ts";
 export type { RegistryCallsOptions } from "./mlflow-rest/registry-context.ts";
 export type { Promotion, PromotionCheck } from "./ports.ts";

@@ -64,7 +64,7 @@ export function createLiveEndpoints(options: {
     for (const model of [stable, candidate]) {
       if (model === undefined) continue;
       void models
-        .release(model.version.id)
+        .release(model)
         .catch((error: unknown) =>
           log.warn("a model could not be unloaded", { model: model.title, error: messageOf(error) }),
         );
@@ -176,10 +176,11 @@ interface LoadOptions {
 }
 
 async function loadEndpoint(endpoint: Endpoint, options: LoadOptions): Promise<LiveEndpoint> {
-  const stable = await acquire(endpoint.modelVersionId, options);
+  const { workers } = endpoint.options;
+  const stable = await acquire({ versionId: endpoint.modelVersionId, workers }, options);
   if (endpoint.candidateVersionId === undefined) return { endpoint, stable, candidate: undefined };
   try {
-    return { endpoint, stable, candidate: await acquire(endpoint.candidateVersionId, options) };
+    return { endpoint, stable, candidate: await acquire({ versionId: endpoint.candidateVersionId, workers }, options) };
   } catch (error) {
     options.log.error("a candidate could not be loaded; the stable version answers alone", {
       endpoint: endpoint.name,
@@ -189,8 +190,11 @@ async function loadEndpoint(endpoint: Endpoint, options: LoadOptions): Promise<L
   }
 }
 
-async function acquire(versionId: string, { store, models }: LoadOptions): Promise<LoadedModel> {
+async function acquire(
+  { versionId, workers }: { readonly versionId: string; readonly workers: number | undefined },
+  { store, models }: LoadOptions,
+): Promise<LoadedModel> {
   const version = await store.read((transaction) => getAssetVersion(transaction, { id: versionId }));
   if (version === undefined) throw modelMissing({ versionId });
-  return models.acquire(version);
+  return models.acquire(version, { workers });
 }

@@ -1,7 +1,7 @@
-import { messageOf } from "#base";
+import { isEsteiraError, messageOf } from "#base";
 import type { AssetVersion } from "#metadata-store";
 import { readModelContent } from "#models";
-import { exampleFailed, modelUnusable } from "./errors.ts";
+import { exampleFailed, modelUnusable, runtimeFailed } from "./errors.ts";
 import type { ModelHandle, ModelOutput, ModelRuntime } from "./model-runtime.ts";
 import { type ModelSignature, readSignature, titleOf, withNulls } from "./model-signature.ts";
 import type { TrainingNulls } from "./ports.ts";
@@ -25,13 +25,15 @@ export interface LoadedModel {
 interface LoadOptions {
   /** Takes lines that say what a load that lasts is doing. */
   readonly report?: ((line: string) => void) | undefined;
+  /** Processes that compute it; default 1. */
+  readonly workers?: number | undefined;
 }
 
-/** Loads model versions once, however many endpoints hold them. */
+/** Loads model versions once for each number of workers, however many endpoints hold them. */
 export interface LoadedModels {
   /** Takes a hold; give it back with `release`. @throws SERVING_MODEL_UNUSABLE, SERVING_EXAMPLE_FAILED */
   acquire(version: AssetVersion, options?: LoadOptions): Promise<LoadedModel>;
-  release(versionId: string): Promise<void>;
+  release(model: LoadedModel): Promise<void>;
 }
 
 interface Loaded {
@@ -52,24 +54,32 @@ export function createLoadedModels(options: {
   readonly trainingNulls?: TrainingNulls | undefined;
 }): LoadedModels {
   const held = new Map<string, Held>();
+  const keys = new WeakMap<LoadedModel, string>();
 
-  async function load(version: AssetVersion, report: LoadOptions["report"]): Promise<Loaded> {
+  async function open(version: AssetVersion, { report, workers = 1 }: LoadOptions): Promise<Loaded> {
     const title = titleOf(version);
     const declared = readSignature(version);
     const runtime = findRuntime(version, title);
-    const handle = await runtime.load({ version, signature: declared, title, report });
+    if (workers > 1 && !runtime.capabilities.workers)
+      throw modelUnusable({
+        model: title,
+        problem: `${workers} workers are asked for, and the runtime ${runtime.name} has none: it computes on the server's threads`,
+        advice:
+          "Remove `workers` from the step; `serving: { threads: N }` in esteira.yaml says how many threads there are.",
+      });
+    const handle = await runtime.load({ version, signature: declared, title, report, workers });
     const { exact } = handle;
     const signature = withNulls(declared, { trainingNulls: await options.trainingNulls?.(version.id), exact });
     const batcher = createBatcher({
       name: title,
-      parallel: runtime.capabilities.parallel,
+      parallel: runtime.capabilities.parallel * workers,
       execute: (inputs) => handle.predict(inputs),
       ...(options.maxWaiting === undefined ? {} : { maxWaiting: options.maxWaiting }),
       ...(options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs }),
     });
     const model = { version, signature, title, run: batcher.run, counters: batcher.counters };
     try {
-      await answerExample(model);
+      await answerExample(model, runtime.name);
     } catch (error) {
       await handle.unload();
       throw exampleFailed({ model: title, reason: messageOf(error) }, error);
@@ -86,21 +96,26 @@ export function createLoadedModels(options: {
   }
 
   return {
-    async acquire(version, { report } = {}) {
-      const known = held.get(version.id);
+    async acquire(version, load = {}) {
+      const key = `${version.id} ${load.workers ?? 1}`;
+      const known = held.get(key);
       if (known !== undefined) {
         known.holds++;
         return (await known.loaded).model;
       }
-      const loaded = load(version, report);
-      held.set(version.id, { loaded, holds: 1 });
-      loaded.catch(() => held.delete(version.id));
+      const loaded = open(version, load);
+      held.set(key, { loaded, holds: 1 });
+      loaded.then(
+        ({ model }) => keys.set(model, key),
+        () => held.delete(key),
+      );
       return (await loaded).model;
     },
-    async release(versionId) {
-      const known = held.get(versionId);
+    async release(model) {
+      const key = keys.get(model) ?? "";
+      const known = held.get(key);
       if (known === undefined || --known.holds > 0) return;
-      held.delete(versionId);
+      held.delete(key);
       const { handle } = await known.loaded;
       await handle.unload();
     },
@@ -109,13 +124,17 @@ export function createLoadedModels(options: {
 
 /**
  * The example row must give an answer; without one, a row of zeros and empty texts shows at least that the graph runs.
+ * Code may rightly refuse such a row: no such text was in its training.
  */
-async function answerExample(model: LoadedModel): Promise<void> {
+async function answerExample(model: LoadedModel, runtime: ModelRuntime["name"]): Promise<void> {
   const { signature } = model;
   if (signature.example === undefined) {
-    await model.run({
+    const made = model.run({
       rowCount: 1,
       columns: signature.inputs.map((input) => (input.type === "string" ? [""] : new Float64Array(1))),
+    });
+    await made.catch((error: unknown) => {
+      if (runtime !== "python" || !isEsteiraError(error, runtimeFailed.code)) throw error;
     });
     return;
   }

@@ -33,6 +33,8 @@ export interface ModelToLoad {
   readonly title: string;
   /** Takes lines that say what a load that lasts is doing. */
   readonly report?: ((line: string) => void) | undefined;
+  /** Processes that compute it; 1 where the runtime has none. */
+  readonly workers?: number | undefined;
 }
 
 /** States: loaded → unloaded. A call that runs while it is unloaded is answered or fails; none begins after it. */
@@ -60,8 +62,10 @@ export interface ModelHandle {
 export interface ModelRuntime {
   readonly name: ModelRuntimeName;
   readonly capabilities: {
-    /** Calls of one model that it computes at once. */
+    /** Calls of one model that it computes at once, or that one of its workers does. */
     readonly parallel: number;
+    /** Models are computed by workers, as many as are asked for. */
+    readonly workers: boolean;
     /** A call beyond its time is ended, not left to end by itself. */
     readonly interruptible: boolean;
   };

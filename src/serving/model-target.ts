@@ -30,9 +30,12 @@ export function createModelTarget(options: ModelTargetOptions): ModelTarget {
       signal.throwIfAborted();
       const key = { project: deployment.project, environment: deployment.environment, endpoint: deployment.endpoint };
       const plan = parseStrategy(deployment.strategy, clock.now());
-      log(`loading ${deployment.version.asset} version ${deployment.version.version}`);
+      const { workers = 1 } = deployment;
+      log(
+        `loading ${deployment.version.asset} version ${deployment.version.version}${workers === 1 ? "" : ` in ${workers} workers`}`,
+      );
       // Loaded before anything is switched: when this throws, what was there still answers.
-      await models.acquire(deployment.version, { report: log });
+      const model = await models.acquire(deployment.version, { report: log, workers });
       let isTrial = false;
       try {
         log("the model is loaded and answers its example");
@@ -40,7 +43,7 @@ export function createModelTarget(options: ModelTargetOptions): ModelTarget {
         isTrial = await switchEndpoint(store, deployment, plan, clock.now());
         await endpoints.refresh(key);
       } finally {
-        await models.release(deployment.version.id);
+        await models.release(model);
       }
       const name = `endpoint ${deployment.environment}/${deployment.endpoint}`;
       log(plan === undefined || !isTrial ? `${name} answers with it` : `${name} tries it: ${plan.kind}`);
@@ -92,7 +95,10 @@ async function switchEndpoint(
       modelVersionId: direct ? deployment.version.id : stable,
       candidateVersionId: direct ? undefined : deployment.version.id,
       strategy: direct ? { kind: "direct" } : plan,
-      options: deployment.featureService === undefined ? {} : { featureService: deployment.featureService },
+      options: {
+        ...(deployment.featureService === undefined ? {} : { featureService: deployment.featureService }),
+        ...(deployment.workers === undefined ? {} : { workers: deployment.workers }),
+      },
       actor: deployment.actor,
       atMs,
       operationId: deployment.deploymentId,

@@ -23,7 +23,7 @@ export function createScorer(options: { readonly models: LoadedModels }): BatchS
           outputs.push(await model.run(sliceInputs(inputs, start, Math.min(start + ROWS_PER_CALL, rows.rowCount))));
         return outputs;
       } finally {
-        await options.models.release(modelVersion.id);
+        await options.models.release(model);
       }
     },
     async score(modelVersion, rows) {
@@ -37,7 +37,7 @@ export function createScorer(options: { readonly models: LoadedModels }): BatchS
         }
         return scores;
       } finally {
-        await options.models.release(modelVersion.id);
+        await options.models.release(model);
       }
     },
   };

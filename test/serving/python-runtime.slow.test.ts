@@ -1,5 +1,6 @@
 // Python models in processes of their own: real MLflow and scikit-learn, a real environment, real processes.
 import assert from "node:assert/strict";
+import { readdir, readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -15,6 +16,19 @@ import { describeModelRuntime } from "../conformance/model-runtime.ts";
 import { pythonModels } from "../setup/python-models.ts";
 import { openTestStore, type TestStore } from "../setup/stores.ts";
 import { publishModel, pythonServing } from "./python-served.ts";
+
+/** Processes that the model `slow` starts. */
+async function listSleepers(): Promise<readonly string[]> {
+  const found = await Promise.all(
+    (await readdir("/proc"))
+      .filter((name) => /^\d+$/.test(name))
+      .map(async (pid) => ({
+        pid,
+        command: await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => ""),
+      })),
+  );
+  return found.flatMap(({ pid, command }) => (command === "sleep\u00009971\u0000" ? [pid] : []));
+}
 
 async function openRuntime(options: { readonly timeoutMs?: number } = {}) {
   const stored = await openTestStore("sqlite");
@@ -99,6 +113,70 @@ describe("a model in a process of its own", () => {
     const error = await ask(-3);
     assert.ok(isEsteiraError(error, "SERVING_RUNTIME_FAILED"));
     assert.match(error.message, /ValueError: no distance is below zero/);
+  });
+
+  it("that starts twenty processes takes them along when it is unloaded", async () => {
+    const { stored, load } = await openRuntime();
+    const { folder } = await pythonModels();
+    const handle = await load(await publishModel(stored, join(folder, "slow"), "slow"));
+    await handle.predict({ rowCount: 1, columns: [Float64Array.of(-6), Float64Array.of(0)] });
+    assert.equal((await listSleepers()).length, 20);
+    await handle.unload();
+    assert.deepEqual(await listSleepers(), []);
+  });
+
+  it("that prints a gigabyte is answered all the same, and only its last lines are held", async () => {
+    const before = process.memoryUsage().rss;
+    assert.deepEqual(await ask(-7), { kind: "numbers", values: Float64Array.of(0.5) });
+    assert.ok(process.memoryUsage().rss - before < 400 * 2 ** 20);
+  });
+
+  it("that leaks is refused its memory or ended, by name, and a new process answers", async () => {
+    const { stored, load } = await openRuntime();
+    const { folder } = await pythonModels();
+    const handle = await load(await publishModel(stored, join(folder, "slow"), "slow"));
+    const rows = (value: number) => ({ rowCount: 1, columns: [Float64Array.of(value), Float64Array.of(0)] });
+    const outcomes: unknown[] = [];
+    for (let call = 0; call < 8; call += 1)
+      outcomes.push(await handle.predict(rows(-9)).catch((error: unknown) => error));
+    assert.ok(
+      outcomes.some((outcome) => /MemoryError|allocate|SERVING_WORKER_DIED|ended/.test(String(outcome))),
+      outcomes.map(String).join("; "),
+    );
+    assert.deepEqual(await handle.predict(rows(0)), { kind: "numbers", values: Float64Array.of(0.5) });
+  });
+
+  it("that ends at its start is not loaded, and the error has its last lines", async () => {
+    const { stored, load } = await openRuntime();
+    const { folder } = await pythonModels();
+    const version = await publishModel(stored, join(folder, "dead"), "dead");
+    await assert.rejects(load(version), (error) => {
+      assert.ok(isEsteiraError(error, "SERVING_MODEL_UNUSABLE"));
+      assert.match(error.message, /exit code 9: .*no licence was found/s);
+      return true;
+    });
+  });
+
+  it("computes as many calls at once as it has workers; one that ends keeps no other waiting", async () => {
+    const { stored, runtime } = await openRuntime();
+    const { folder } = await pythonModels();
+    const version = await publishModel(stored, join(folder, "slow"), "slow");
+    const title = titleOf(version);
+    const handle = await runtime.load({ version, signature: readSignature(version), title, workers: 3 });
+    const rows = (value: number) => ({ rowCount: 1, columns: [Float64Array.of(value), Float64Array.of(0)] });
+    const answers = await Promise.all([1, 2, 3].map(() => handle.predict(rows(-8))));
+    const ids = answers.map((answer) => (answer.kind === "numbers" ? answer.values[0] : undefined));
+    assert.equal(new Set(ids).size, 3);
+    const [died, ...others] = await Promise.allSettled([
+      handle.predict(rows(-1)),
+      handle.predict(rows(0)),
+      handle.predict(rows(0)),
+    ]);
+    assert.equal(died?.status, "rejected");
+    assert.deepEqual(
+      others.map(({ status }) => status),
+      ["fulfilled", "fulfilled"],
+    );
   });
 
   it("that wants more memory than it may is told so", async () => {

@@ -14,7 +14,7 @@ const SCRIPT = join(import.meta.dirname, "..", "serving", "models", "make-python
 
 /** Folders as `save_model` of MLflow's flavors leaves them, and scikit-learn's own answers. */
 export interface PythonModels {
-  /** Holds one folder per model: late, part, distance, unsigned, untold, slow. */
+  /** Holds one folder per model: late, part, distance, unsigned, untold, slow, dead. */
   readonly folder: string;
   readonly expected: {
     readonly rows: readonly Readonly<Record<string, unknown>>[];

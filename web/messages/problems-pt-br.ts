@@ -326,6 +326,10 @@ export const problemsPtBr: ProblemTexts = {
     message: "O modelo “{asset}” não tem o arquivo {file}.",
     hint: "Grave o modelo com esteira.save_model.",
   },
+  MODELS_NOT_SAVED: {
+    message: "O passo “{asset}” não deixou modelo: nem na pasta de saída, nem na run do MLflow com o seu nome.",
+    hint: 'Grave o modelo com esteira.save_model, ou registre-o com log_model(…, name="{asset}").',
+  },
   MODELS_VERSION_NOT_MODEL: { message: "A versão {version} de “{asset}” é {kind}, não um modelo." },
   MODELS_VERSION_MISSING: {
     message: "Não existe {version} do modelo “{asset}”.",

@@ -1,4 +1,4 @@
-import { readdir } from "node:fs/promises";
+import { mkdir, readdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { z } from "zod";
 import { type Json, nearestName } from "#base";
@@ -7,6 +7,7 @@ import type {
   AttemptContext,
   MadeVersion,
   Problem,
+  PythonEnvironment,
   StepAnalysis,
   StepInput,
   StepKind,
@@ -179,7 +180,7 @@ async function execute(
           kind: makes,
           outputFolder: context.outputFolder,
           environmentLock: environment.lockDigest,
-          options: { lock: environment.lock },
+          options: lockOf(environment),
         });
   return {
     status: "succeeded",
@@ -198,10 +199,15 @@ async function readProjectFile(attempt: AttemptContext<unknown>, path: string): 
   return readFile(resolve(attempt.projectFolder, path), "utf8");
 }
 
+/** What an environment holds, as the record of what was made in it has it. */
+export function lockOf({ lock, wheels }: PythonEnvironment): Readonly<Record<string, Json>> {
+  return { lock, ...(wheels === undefined ? {} : { wheels: { ...wheels } }) };
+}
+
 /**
  * Takes what a process left in `<outputFolder>/<step>` as the asset that the step makes.
  *
- * @throws EXECUTORS_OUTPUT_MISSING when it left nothing there
+ * @throws EXECUTORS_OUTPUT_MISSING when it left nothing there; what the storage of the kind throws
  */
 export async function publishOutput(
   attempt: AttemptContext<unknown>,
@@ -218,9 +224,11 @@ export async function publishOutput(
 }> {
   const folder = join(output.outputFolder, attempt.step);
   const left = await readdir(output.outputFolder);
-  if (!left.includes(attempt.step) || (await readdir(folder)).length === 0) {
+  const isEmpty = !left.includes(attempt.step) || (await readdir(folder)).length === 0;
+  // A model may lie where the step logged it: its storage looks there, into this folder.
+  if (isEmpty && output.kind === "model") await mkdir(folder, { recursive: true });
+  else if (isEmpty)
     throw outputMissing({ step: attempt.step, kind: output.kind, left, nearest: nearestName(attempt.step, left) });
-  }
   const { made, alsoWrite } = await attempt.publish({
     asset: attempt.step,
     kind: output.kind,

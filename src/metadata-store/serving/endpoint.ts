@@ -47,6 +47,8 @@ export type EndpointStrategy =
 export interface EndpointOptions {
   /** Rows name entities; their features are read online from this feature service. */
   readonly featureService?: string;
+  /** Processes that compute requests; default 1. */
+  readonly workers?: number;
 }
 
 /** The serving address of a deployed model. */

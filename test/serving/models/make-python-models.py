@@ -50,7 +50,37 @@ class Slow(mlflow.pyfunc.PythonModel):
             urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5)
         if wanted == -5:
             bytearray(3 * 2**30)
+        if wanted == -6:
+            import subprocess
+
+            for _ in range(20):
+                subprocess.Popen(["sleep", "9971"])
+        if wanted == -7:
+            for _ in range(1024):
+                print("x" * 2**20)
+        if wanted == -8:
+            import random
+
+            self.who = getattr(self, "who", None) or random.SystemRandom().random()
+            time.sleep(1)
+            return np.full(len(model_input), self.who)
+        if wanted == -9:
+            self.leaked = getattr(self, "leaked", [])
+            self.leaked.append(np.ones(60_000_000))
         time.sleep(max(wanted, 0) / 1000)
+        return np.full(len(model_input), 0.5)
+
+
+class Dead(mlflow.pyfunc.PythonModel):
+    """Ends its process while it is loaded."""
+
+    def load_context(self, context):
+        import os
+
+        print("no licence was found", flush=True)
+        os._exit(9)
+
+    def predict(self, context, model_input, params=None):
         return np.full(len(model_input), 0.5)
 
 
@@ -73,6 +103,7 @@ save("unsigned", probabilities, None, task="binary_classification")
 save("untold", probabilities, infer_signature(rows, late))
 two = rows[["distance", "hour"]].astype(float)
 save("slow", Slow(), infer_signature(two, np.full(300, 0.5)), task="binary_classification")
+save("dead", Dead(), infer_signature(two, np.full(300, 0.5)), task="binary_classification")
 
 asked = rows.head(40)
 lacking = asked.head(1).assign(distance=np.nan)

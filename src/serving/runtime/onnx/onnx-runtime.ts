@@ -12,7 +12,7 @@ export function createOnnxRuntime(options: { readonly objects: Blobs; readonly p
   const { objects, pool } = options;
   return {
     name: "onnx",
-    capabilities: { parallel: pool.threads, interruptible: false },
+    capabilities: { parallel: pool.threads, workers: false, interruptible: false },
     async load({ version, signature, title }) {
       const { model, tree } = readModelContent(version);
       const file = tree.files.find(({ path }) => path === model.file);

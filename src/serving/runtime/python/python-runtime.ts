@@ -6,7 +6,8 @@ import { readModelContent } from "#models";
 import { digestOfTree } from "#storage";
 import { modelUnusable, runtimeDied } from "../../errors.ts";
 import type { ModelRuntime } from "../../model-runtime.ts";
-import { type PythonWorker, startPythonWorker } from "./python-worker.ts";
+import { startPythonWorkers } from "./python-workers.ts";
+import type { PythonWorker } from "./python-worker.ts";
 
 const LONGEST_CALL_MS = 60_000;
 
@@ -37,15 +38,16 @@ export function createPythonRuntime(
   let isClosed = false;
   return {
     name: "python",
-    capabilities: { parallel: 1, interruptible: true },
-    async load({ version, signature, title, report }) {
+    capabilities: { parallel: 1, workers: true, interruptible: true },
+    async load({ version, signature, title, report, workers: count = 1 }) {
       if (isClosed) throw runtimeDied({ reason: "serving is closed" });
-      const { requirements, tree } = readModelContent(version);
+      const { requirements, wheels, tree } = readModelContent(version);
       if (requirements === undefined)
         throw modelUnusable({ model: title, problem: "it was stored without the requirements of its environment" });
       const environment = await environments.prepare({
         requirements: requirements.join("\n"),
         requirementsFile: `requirements.txt of ${title}`,
+        wheels,
         report: (line) => {
           log.info(line, { model: title });
           report?.(line);
@@ -53,7 +55,7 @@ export function createPythonRuntime(
       });
       const { path } = await options.locate(version);
       const byteCode = join(options.cacheFolder, digestOfTree(tree).slice("sha256:".length));
-      const worker = await startPythonWorker({
+      const worker = await startPythonWorkers(count, {
         title,
         signature,
         timeoutMs,
