@@ -10,8 +10,8 @@ by the functions that use them, from the step's own environment.
     esteira.output("clean", rows)
 """
 
-from ._context import Context, EsteiraError, Input, context, input, output, params
+from ._context import Context, EsteiraError, Input, context, input, output, params, results, set_output
 from ._model import save_model
 
-__all__ = ["Context", "EsteiraError", "Input", "context", "input", "output", "params", "save_model"]
+__all__ = ["Context", "EsteiraError", "Input", "context", "input", "output", "params", "results", "save_model", "set_output"]
 __version__ = "0.1.0"

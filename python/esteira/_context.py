@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 import json
 import os
+import re
+import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -96,6 +98,8 @@ class Context:
         self.attempt_id: str = facts["attemptId"]
         self.params: dict[str, Any] = dict(facts.get("params") or {})
         self.inputs: dict[str, Input] = {name: Input(name, value) for name, value in (facts.get("inputs") or {}).items()}
+        self.item: Any = facts.get("item")
+        self.steps: dict[str, Any] = dict(facts.get("steps") or {})
         self.output_folder = Path(facts["outputFolder"])
 
 
@@ -134,6 +138,27 @@ def output(name: str, rows: Any = None) -> Path:
     if rows is not None:
         _write_parquet(rows, folder / f"part-{len(list(folder.iterdir())):05d}.parquet")
     return folder
+
+
+def set_output(name: str, value: Any) -> None:
+    """Gives later steps `${{ steps.THIS.outputs.name }}`; what is no text is written as JSON."""
+    if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_-]{0,99}", name) is None:
+        raise EsteiraError(f"{name!r} cannot name an output: letters, digits, _ and -, beginning with a letter or _")
+    file = os.environ.get("ESTEIRA_OUTPUT")
+    if not file:
+        raise EsteiraError("This process was not started by esteira: ESTEIRA_OUTPUT is not set")
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    mark = f"END_{uuid.uuid4().hex}"
+    with open(file, "a", encoding="utf-8", newline="\n") as target:
+        target.write(f"{name}<<{mark}\n{text}\n{mark}\n")
+
+
+def results(step: str) -> Any:
+    """What a step before this one gave: `outputs`, and `items` when it ran once per item."""
+    steps = context().steps
+    if step not in steps:
+        raise EsteiraError(f'No results of step "{step}" are here{_nearest(step, steps)}: name it in needs, and let it have outputs, for_each or a matrix')
+    return steps[step]
 
 
 def _write_parquet(rows: Any, file: Path) -> None:

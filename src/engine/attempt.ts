@@ -5,26 +5,16 @@ import { type AssetKind, type AssetVersion, getAssetVersion, type ReadTransactio
 import {
   type ClaimedStepRun,
   getRunInput,
-  getRunOutcomes,
   getRunOutput,
-  getStepFacts,
   setAttemptTrackingRun,
   setStepProgress,
 } from "#metadata-store/engine";
 import {
   type PipelineDefinition,
   type StepDefinition,
-  type Scope,
-  STATUS,
-  type StatusFunction,
   holds,
-  parseCondition,
-  stepsReadBy,
-  findExpressions,
-  parseExpression,
   findStep,
   indexOf,
-  ownConditionOf,
   createProjectFiles,
   type ProjectFiles,
   stepUnknown,
@@ -51,7 +41,18 @@ import {
   type StepOutcome,
   reasonToRunAgain,
 } from "#pipeline";
-import { inputMissing, limitExceeded, secretMissing, secretTooShort, sourcesChanged, stepFailed } from "./errors.ts";
+import { listItems } from "./list-items.ts";
+import { asksNow, buildScope, indexOfItem, itemOf } from "./scope.ts";
+import { readNeeded } from "./step-results.ts";
+import {
+  inputMissing,
+  limitExceeded,
+  outputMissing,
+  secretMissing,
+  secretTooShort,
+  sourcesChanged,
+  stepFailed,
+} from "./errors.ts";
 import { pastRunsIn } from "./query/past-runs.ts";
 import type { TrackingRun } from "./ports.ts";
 import type { EngineParts } from "./engine-parts.ts";
@@ -64,6 +65,8 @@ const TAIL_LENGTH = 1000;
 /** How an attempt went, before it is written down. */
 export type AttemptResult =
   | { readonly type: "skipped"; readonly reason: string }
+  /** The step run listed the items of its step. */
+  | { readonly type: "listed"; readonly items: readonly Json[] }
   | {
       readonly type: "cached";
       readonly reason: string;
@@ -71,6 +74,7 @@ export type AttemptResult =
       readonly inputs: readonly ReadInput[];
       readonly outputs: readonly { readonly asset: string; readonly versionId: string }[];
       readonly facts: object | undefined;
+      readonly results: Readonly<Record<string, string>> | undefined;
       readonly blocks: string | undefined;
     }
   | {
@@ -115,8 +119,11 @@ export async function performAttempt(parts: EngineParts, running: RunningAttempt
   const projectFolder = (claimed.source as { folder?: string } | undefined)?.folder ?? parts.projectFolder;
   const files = createProjectFiles(projectFolder);
   const scope = await buildScope(parts, running, step);
-  if (step.when !== undefined && !holds(step.when, scope))
-    return { type: "skipped", reason: `when is false: ${step.when}` };
+  const lists = step.forEach !== undefined && claimed.matrix === undefined;
+  if (step.when !== undefined && asksNow(step.when, { lists, isItem: scope["item"] !== undefined }))
+    if (!holds(step.when, scope)) return { type: "skipped", reason: `when is false: ${step.when}` };
+  if (step.forEach !== undefined && lists)
+    return { type: "listed", items: await listItems({ name: step.name, forEach: step.forEach }, { scope, files }) };
   const known = await parts.store.read((transaction) => knownAssets(transaction, parts.project, { definition, step }));
   const prepare = async (from: ProjectFiles): Promise<Prepared> => {
     const prepared = await prepareStep(step, {
@@ -148,10 +155,10 @@ export async function performAttempt(parts: EngineParts, running: RunningAttempt
         )
       : { hit: undefined, reason: again ?? reasonNotToCache(step) };
   if (answer.hit !== undefined) {
-    const { outputs, facts, blocks } = answer.hit;
-    return { type: "cached", reason: answer.reason, key, inputs, outputs, facts, blocks };
+    const { outputs, facts, results, blocks } = answer.hit;
+    return { type: "cached", reason: answer.reason, key, inputs, outputs, facts, results, blocks };
   }
-  const { outcome, ran, recipe, isolation } = await execute(parts, running, {
+  const executed = await execute(parts, running, {
     step,
     first,
     key,
@@ -160,6 +167,8 @@ export async function performAttempt(parts: EngineParts, running: RunningAttempt
     prepare,
     keyOf,
   });
+  const { outcome, ran, recipe, isolation } = executed;
+  assertOutputs(step, outcome);
   return {
     type: "ended",
     outcome,
@@ -178,57 +187,11 @@ interface Prepared {
   readonly sources: ReadSources;
 }
 
-async function buildScope(
-  parts: EngineParts,
-  { claimed, definition }: RunningAttempt,
-  step: StepDefinition,
-): Promise<Scope> {
-  const expressions = findExpressions({
-    declaration: step.declaration,
-    params: step.params,
-    env: step.env,
-  } as unknown as Json).map(({ source }) => parseExpression(source));
-  if (step.when !== undefined) expressions.push(parseCondition(step.when));
-  const steps = [...new Set(expressions.flatMap(stepsReadBy))];
-  const status = ownConditionOf(step) === 0 ? undefined : await readStatus(parts, { claimed, definition }, step);
-  const facts = await parts.store.read((transaction) =>
-    getStepFacts(transaction, { pipelineRunId: claimed.pipelineRunId, steps }),
-  );
-  return {
-    params: claimed.params as Record<string, Json>,
-    matrix: (claimed.matrix ?? {}) as Record<string, Json>,
-    steps: Object.fromEntries(
-      [...facts].map(([name, { status, facts: known }]) => [name, { status, facts: known as Json }]),
-    ),
-    trigger: {
-      ...(claimed.trigger.cause as Record<string, Json>),
-      kind: claimed.trigger.kind,
-      subject: claimed.trigger.subject ?? null,
-    },
-    run: { id: claimed.pipelineRunId, actor: claimed.actor },
-    project: parts.project,
-    ...(status === undefined ? {} : { [STATUS]: status }),
-  };
-}
-
-/** `success()`: all that the step waits for succeeded. `failure()`: something before it failed, however far back. */
-async function readStatus(
-  parts: EngineParts,
-  { claimed, definition }: Pick<RunningAttempt, "claimed" | "definition">,
-  step: StepDefinition,
-): Promise<Readonly<Record<StatusFunction, boolean>>> {
-  const { outcomes, isCancelled } = await parts.store.read((transaction) =>
-    getRunOutcomes(transaction, claimed.pipelineRunId),
-  );
-  const before = new Set(step.needs);
-  for (const name of before) for (const need of findStep(definition, name)?.needs ?? []) before.add(need);
-  const failure = [...before].some((name) => outcomes.get(name) === "failed");
-  return {
-    always: true,
-    cancelled: isCancelled,
-    failure,
-    success: !isCancelled && step.needs.every((need) => !outcomes.has(need)),
-  };
+function assertOutputs({ name, outputs: declared = [] }: StepDefinition, outcome: StepOutcome): void {
+  if (outcome.status !== "succeeded") return;
+  const given = Object.keys(outcome.outputs ?? {});
+  const missing = declared.find((output) => !given.includes(output));
+  if (missing !== undefined) throw outputMissing({ step: name, output: missing, given });
 }
 
 /** The pipeline was checked when it was registered; what other pipelines make is known by what this step reads. */
@@ -438,6 +401,7 @@ async function createContext(
     pipelineRunId: claimed.pipelineRunId,
     stepRunId: claimed.stepRunId,
     attemptId: claimed.attemptId,
+    index: indexOfItem(step, claimed),
   };
   const trackingRun = (): Promise<TrackingRun> => {
     tracking.run ??= openTrackingRun(parts, {
@@ -458,6 +422,8 @@ async function createContext(
     commit,
     recipe: execution.recipe,
     params: prepared.params,
+    ...itemOf(step, claimed),
+    stepResults: () => readNeeded(parts, running, step),
     inputs,
     files: prepared.analysis.files,
     workFolder,
@@ -499,8 +465,7 @@ async function createContext(
         secrets: [...Object.values(secrets), own, ...(spec.secrets ?? [])],
       });
       execution.levels.push(result.isolation);
-      if (result.exceeded !== undefined) throw limitExceeded({ step: step.name, ...result.exceeded });
-      return result;
+      return assertTaken(step, result);
     },
     locate: async (version) => {
       const found = await parts.storageOf(version.kind).locate(version);
@@ -516,6 +481,12 @@ async function createContext(
     platformUrl: parts.ports.platformUrl,
   };
   return context;
+}
+
+function assertTaken(step: StepDefinition, result: ProcessResult): ProcessResult {
+  if (result.outputsProblem !== undefined) throw result.outputsProblem;
+  if (result.exceeded !== undefined) throw limitExceeded({ step: step.name, ...result.exceeded });
+  return result;
 }
 
 /** Both hold: an exemption counts only where nothing is required. */
@@ -557,7 +528,13 @@ async function resolveSecrets(parts: EngineParts, step: StepDefinition): Promise
 
 async function platformEnvironment(
   parts: EngineParts,
-  facts: { readonly pipeline: string; readonly step: string; readonly pipelineRunId: string; readonly token: string },
+  facts: {
+    readonly pipeline: string;
+    readonly step: string;
+    readonly pipelineRunId: string;
+    readonly token: string;
+    readonly index: string | undefined;
+  },
   tracking: TrackingRun | undefined,
 ): Promise<Readonly<Record<string, string>>> {
   const url = await parts.ports.platformUrl();
@@ -568,6 +545,7 @@ async function platformEnvironment(
     ESTEIRA_STEP: facts.step,
     ESTEIRA_PIPELINE_RUN: facts.pipelineRunId,
     ESTEIRA_TOKEN: facts.token,
+    ...(facts.index === undefined ? {} : { ESTEIRA_ITEM_INDEX: facts.index }),
     MLFLOW_TRACKING_URI: url,
     MLFLOW_TRACKING_TOKEN: facts.token,
     ...(tracking === undefined ? {} : { MLFLOW_RUN_ID: tracking.runId, MLFLOW_EXPERIMENT_ID: tracking.experimentId }),

@@ -1,3 +1,4 @@
+import { canonicalJson, type Json } from "#base";
 import type { MetadataStore } from "#metadata-store";
 import { findPipelineRun, getPipelineDefinition, requestCancel, resumePipelineRun } from "#metadata-store/engine";
 import { type PipelineDefinition, stepUnknown } from "#pipeline";
@@ -72,6 +73,8 @@ function shapeChange(before: PipelineDefinition, now: PipelineDefinition): strin
     if (other === undefined) continue;
     if (step.needs.join() !== other.needs.join())
       return `step "${step.name}" waited for ${step.needs.join(", ") || "nothing"} and now for ${other.needs.join(", ") || "nothing"}`;
+    if (canonicalJson((step.forEach ?? null) as Json) !== canonicalJson((other.forEach ?? null) as Json))
+      return `for_each of step "${step.name}" is another`;
     if ((step.matrix?.length ?? 0) !== (other.matrix?.length ?? 0))
       return `the matrix of step "${step.name}" has another size`;
   }

@@ -1,4 +1,4 @@
-import { type EsteiraError, isEsteiraError, messageOf } from "#base";
+import { type EsteiraError, isEsteiraError, messageOf, newId } from "#base";
 import { recordAssetVersion, type WriteTransaction } from "#metadata-store";
 import {
   appendLogChunks,
@@ -6,6 +6,7 @@ import {
   claimStepRuns,
   databaseNow,
   endAttempt,
+  expandItems,
   getGate,
   type HeldAttempt,
   holdAttempt,
@@ -14,6 +15,7 @@ import {
   putCacheEntry,
   putStepInputs,
   putStepOutputs,
+  putStepResult,
 } from "#metadata-store/engine";
 import type { IsolationLevel, MadeVersion, StepDefinition } from "#pipeline";
 import { stepFailed, stepTimedOut, workerLost } from "./errors.ts";
@@ -90,13 +92,28 @@ async function writeResult(parts: EngineParts, transaction: WriteTransaction, wr
         reason: result.reason,
         atMs,
       });
+    case "listed": {
+      const items = result.items.map((item) => ({ id: newId(atMs), matrix: { item } }));
+      await expandItems(transaction, held, items, atMs);
+      return endAttempt(transaction, held, {
+        attempt: "succeeded",
+        stepRun: "succeeded",
+        end: "succeeded",
+        reason: `it listed ${items.length} ${items.length === 1 ? "item" : "items"}`,
+        atMs,
+      });
+    }
     case "cached": {
+      const isFirst = held.attempt.number === 1;
+      await putStepResult(transaction, { stepRunId: held.stepRun.id, outputs: result.results, isFirst });
       await putStepInputs(transaction, {
         stepRunId: held.stepRun.id,
+        isFirst,
         inputs: result.inputs.map(({ asset, role, version }) => ({ asset, role, versionId: version.id })),
       });
       await putStepOutputs(transaction, {
         stepRunId: held.stepRun.id,
+        isFirst,
         outputs: result.outputs.map((output) => ({ ...output, created: false })),
       });
       return endAttempt(transaction, held, {
@@ -182,11 +199,14 @@ async function writeSuccess(
   const facts = factsOf(result, outcome.facts);
   const { outputs, created } = await recordMade(transaction, writing, outcome.made);
   await outcome.alsoWrite?.(transaction);
+  const isFirst = held.attempt.number === 1;
+  await putStepResult(transaction, { stepRunId: stepRun.id, outputs: outcome.outputs, isFirst });
   await putStepInputs(transaction, {
     stepRunId: stepRun.id,
+    isFirst,
     inputs: result.inputs.map(({ asset, role, version }) => ({ asset, role, versionId: version.id })),
   });
-  await putStepOutputs(transaction, { stepRunId: stepRun.id, outputs: [...outputs.values()] });
+  await putStepOutputs(transaction, { stepRunId: stepRun.id, isFirst, outputs: [...outputs.values()] });
   if (result.cacheable) {
     await putCacheEntry(transaction, {
       project: run.project,
@@ -197,6 +217,7 @@ async function writeSuccess(
       parts: { ...result.key.parts, versions: result.key.versions },
       outputs: [...outputs.values()].map(({ asset, versionId }) => ({ asset, versionId })),
       facts,
+      results: outcome.outputs !== undefined && Object.keys(outcome.outputs).length > 0 ? outcome.outputs : undefined,
       blocks: outcome.blocks?.reason,
       stepRunId: stepRun.id,
       madeAtMs: atMs,

@@ -69,6 +69,43 @@ export const workerLost: ErrorFactory<{ step: string; losses: number }> = define
   solve: "Find out what ends the engine (often memory), then resume the pipeline run.",
 });
 
+export const outputMissing: ErrorFactory<{ step: string; output: string; given: readonly string[]; reader?: string }> =
+  defineError("PIPELINE_OUTPUT_MISSING", {
+    status: 422,
+    message: ({ step, output, given, reader }) =>
+      `${reader === undefined ? "" : `Step "${reader}" cannot start: `}step "${step}" gave no output "${output}"; it gave ${given.length === 0 ? "none" : given.join(", ")}`,
+    hint: ({ output }) => `Write it in the step: echo "${output}=…" >> "$ESTEIRA_OUTPUT".`,
+    solve: "Let the step write the output to the file that `ESTEIRA_OUTPUT` names, or read one that it gives.",
+  });
+
+export const itemsWrong: ErrorFactory<{ step: string; found: string }> = defineError("PIPELINE_ITEMS_WRONG", {
+  status: 422,
+  message: ({ step, found }) => `for_each of step "${step}" found ${found}, expected a JSON list`,
+  hint: () => 'Give a list as the output, for example ["a","b"]; one item a line is read by { lines: … }.',
+  solve: "Let the output that `for_each` names be a JSON list, or use `for_each: { lines: … }` for one item a line.",
+});
+
+export const itemsTooMany: ErrorFactory<{ step: string; found: number; most: number }> = defineError(
+  "PIPELINE_ITEMS_TOO_MANY",
+  {
+    status: 422,
+    message: ({ step, found, most }) => `for_each of step "${step}" found ${found} items, at most ${most} are allowed`,
+    hint: () => "Let each item stand for several: a list of files, a range.",
+    solve: "Let each item stand for several things, or split the list over several steps.",
+  },
+);
+
+export const itemTooLarge: ErrorFactory<{ step: string; index: number; most: number }> = defineError(
+  "PIPELINE_ITEM_TOO_LARGE",
+  {
+    status: 422,
+    message: ({ step, index, most }) =>
+      `for_each of step "${step}": item ${index} is larger than ${most} bytes, so no process could get it`,
+    hint: () => "Put what is large into a file or an asset, and its name into the item.",
+    solve: "Put what is large into a file or an asset, and its name into the item.",
+  },
+);
+
 export const stepFailed: ErrorFactory<{ step: string; reason: string }> = defineError("PIPELINE_STEP_FAILED", {
   status: 500,
   message: ({ step, reason }) => `Step "${step}" failed: ${reason}`,

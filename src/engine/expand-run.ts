@@ -40,6 +40,7 @@ export function expandRun(definition: PipelineDefinition, digest: string, reques
 }
 
 function runStep(step: StepDefinition, position: number, selected: ReadonlySet<string>, atMs: number): NewRunStep {
+  // A step with items begins with one step run, which lists them.
   const entries: readonly (Readonly<Record<string, Json>> | undefined)[] = step.matrix ?? [undefined];
   return {
     step: step.name,
@@ -48,6 +49,9 @@ function runStep(step: StepDefinition, position: number, selected: ReadonlySet<s
     needs: step.needs.filter((need) => selected.has(need)),
     concurrency: step.concurrency,
     ownCondition: ownConditionOf(step),
+    forEach: step.forEach !== undefined,
+    maxParallel: step.maxParallel,
+    failFast: step.failFast === true,
     stepRuns: entries.map((matrix, matrixIndex) => ({ id: newId(atMs), matrixIndex, matrix })),
   };
 }

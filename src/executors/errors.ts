@@ -65,6 +65,15 @@ export const reportMissing: ErrorFactory<{ step: string; report: string }> = def
   solve: "Let the command write its JUnit report to the path under `report`, or leave `report` out.",
 });
 
+export const outputsMalformed: ErrorFactory<{ reason: string }> = defineError("EXECUTORS_OUTPUTS_MALFORMED", {
+  status: 422,
+  message: ({ reason }) => `The outputs that the step wrote to the file of ESTEIRA_OUTPUT cannot be taken: ${reason}`,
+  hint: () =>
+    'One NAME=VALUE a line, for example: echo "count=3" >> "$ESTEIRA_OUTPUT". What is large belongs in an asset.',
+  solve:
+    "Write `NAME=VALUE` lines to the file that `ESTEIRA_OUTPUT` names, or `NAME<<MARK`, lines, `MARK`; at most 1 MiB. What is larger is an asset: `makes`.",
+});
+
 export const outputFolderMissing: ErrorFactory<{ step: string; asset: string; folder: string }> = defineError(
   "EXECUTORS_OUTPUT_FOLDER_MISSING",
   {

@@ -11,6 +11,8 @@ export const pythonPackageFolder: string = fileURLToPath(new URL("../../python",
 export interface StepContext {
   /** Holds one folder per asset made. */
   readonly outputFolder: string;
+  /** Takes the outputs that other steps read. */
+  readonly outputFile: string;
   readonly environment: Readonly<Record<string, string>>;
   /** Absolute folders that the process must see to use what the environment names. */
   readonly folders: readonly string[];
@@ -33,17 +35,26 @@ export async function writeStepContext(
     inputs[name] = { ...located, version: version.version, digest: version.digest };
   }
   const file = join(attempt.workFolder, "context.json");
-  const { project, pipeline, step, stepRunId, attemptId } = attempt;
+  const outputFile = join(attempt.workFolder, "outputs");
+  await writeFile(outputFile, "");
+  const { project, pipeline, step, stepRunId, attemptId, item } = attempt;
+  const steps = await attempt.stepResults();
   await writeFile(
     file,
-    JSON.stringify({ project, pipeline, step, stepRunId, attemptId, params, inputs, outputFolder }, undefined, 2),
+    JSON.stringify(
+      { project, pipeline, step, stepRunId, attemptId, params, inputs, item, steps, outputFolder },
+      undefined,
+      2,
+    ),
   );
   return {
     outputFolder,
+    outputFile,
     folders: [pythonPackageFolder],
     environment: {
       ESTEIRA_CONTEXT: file,
-      ESTEIRA_OUTPUT: outputFolder,
+      ESTEIRA_OUTPUT: outputFile,
+      ESTEIRA_OUTPUT_FOLDER: outputFolder,
       PYTHONPATH: pythonPackageFolder,
       PYTHONUNBUFFERED: "1",
       PYTHONIOENCODING: "utf-8",

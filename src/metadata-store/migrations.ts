@@ -13,6 +13,7 @@ import { ownConditionMigration } from "./migrations/0014-own-condition.ts";
 import { engineIndexMigration } from "./migrations/0015-engine-index.ts";
 import { signedApprovalsMigration } from "./migrations/0016-signed-approvals.ts";
 import { eventLogMigration } from "./migrations/0017-event-log.ts";
+import { engineItemsMigration } from "./migrations/0018-engine-items.ts";
 import { assetMigration } from "./migrations/0002-asset.ts";
 import { pipelineMigration } from "./migrations/0003-pipeline.ts";
 import { eventMigration } from "./migrations/0001-event.ts";
@@ -36,4 +37,5 @@ export const migrations: readonly Migration[] = [
   engineIndexMigration,
   signedApprovalsMigration,
   eventLogMigration,
+  engineItemsMigration,
 ];

@@ -2,6 +2,8 @@ export { findStep, indexOf } from "./define/definition-index.ts";
 export {
   type ConcurrencyDefinition,
   digestOfDefinition,
+  type ForEachDefinition,
+  MOST_ITEMS,
   type ParamDefinition,
   type PipelineDefinition,
   type RetryDefinition,
@@ -9,8 +11,8 @@ export {
   type StepDefinition,
   type TriggerDefinition,
 } from "./define/definition.ts";
-export { parseExpression, type Scope, STATUS, type StatusFunction } from "./define/expression.ts";
-export { findExpressions, holds, parseCondition, stepsReadBy } from "./define/interpolate.ts";
+export { parseExpression, pathsOf, type Scope, STATUS, type StatusFunction } from "./define/expression.ts";
+export { findExpressions, holds, interpolate, parseCondition, stepsReadBy, toText } from "./define/interpolate.ts";
 export { jsonSchemas } from "./define/json-schemas.ts";
 export { assertValid, type LoadedProject, loadProjectPipelines } from "./define/load-project.ts";
 export { ownConditionOf } from "./define/own-condition.ts";

@@ -65,6 +65,8 @@ export interface ProcessSpec {
   readonly readable?: readonly string[];
   /** Folders beside the working folder and the attempt's own that a sandboxed process may write. */
   readonly writable?: readonly string[];
+  /** Absolute path of a file to which it may write outputs; read when it has ended well. */
+  readonly outputFile?: string;
   /** Extra channels (kernels): called with each log line instead of logging, when given. */
   readonly onOutput?: (stream: "stdout" | "stderr", text: string) => void;
 }
@@ -80,6 +82,10 @@ export interface ProcessResult {
   readonly exceeded?: ExceededLimit | undefined;
   /** How it was isolated. */
   readonly isolation: IsolationLevel;
+  /** What it wrote to `outputFile`, secrets masked; undefined when it did not end well. */
+  readonly outputs?: Readonly<Record<string, string>>;
+  /** Why what it wrote there cannot be taken. */
+  readonly outputsProblem?: Error;
   /** The last of its output, at most 1,000 characters. */
   readonly tail?: string;
   /** Highest resident set of the tree, where the system tells. */

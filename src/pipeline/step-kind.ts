@@ -122,6 +122,10 @@ export interface AttemptContext<Declaration> {
   /** Digest of the recipe of what this attempt makes, without what is installed for it. */
   readonly recipe?: Digest;
   readonly params: Readonly<Record<string, Json>>;
+  /** The item of a step with `for_each`. */
+  readonly item?: Json;
+  /** What the steps that it waits for gave: outputs, and of several step runs each one's. Made on each call. */
+  stepResults(): Promise<Readonly<Record<string, Json>>>;
   /** Versions chosen for the inputs, by asset name; an optional input may be missing. */
   readonly inputs: ReadonlyMap<string, AssetVersion>;
   /** What the analysis named as `files`: project-relative, sorted. */
@@ -184,6 +188,8 @@ export type StepOutcome =
       readonly made: readonly MadeVersion[];
       /** Digest of what was installed for the step's processes: part of the recipe of what it made. */
       readonly environmentLock?: Digest;
+      /** What other steps read as `${{ steps.NAME.outputs.x }}`. Secrets in it are masked already. */
+      readonly outputs?: Readonly<Record<string, string>> | undefined;
       /** Numbers and facts shown with the step run: rows read, published, quarantined, … */
       readonly facts?: Readonly<Record<string, Json>>;
       /**
@@ -230,6 +236,8 @@ export interface StepKind<Declaration = unknown> {
    * recipe, the workspace holds these and no other.
    */
   readonly isClosed?: boolean;
+  /** Its processes may write outputs: `${{ steps.NAME.outputs.x }}` can be read of its steps. */
+  readonly givesOutputs?: true;
   /** One line for `esteira plan` and the UI. */
   describe(declaration: Declaration): string;
   analyse(declaration: Declaration, context: AnalysisContext): Promise<StepAnalysis>;

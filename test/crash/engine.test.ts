@@ -12,6 +12,7 @@ import { describeStores, openTestStore, type TestStore } from "../setup/stores.t
 const KILLS = Number(process.env["CRASH_KILLS"] ?? 6);
 const LAYERS = 4;
 const WIDTH = 3;
+const ITEMS = 5;
 
 /** Layers of steps, each noting its begin and end with its process; the last makes code. */
 function pipeline(): string {
@@ -28,7 +29,11 @@ function pipeline(): string {
     }
   }
   lines.push(
-    `  app: { run: "${trace("app")}; mkdir -p dist; echo app > dist/app.txt", needs: [s${LAYERS - 1}_0, s${LAYERS - 1}_1, s${LAYERS - 1}_2], makes: { code: dist } }`,
+    `  list: { run: 'echo "l=${JSON.stringify(Array.from({ length: ITEMS }, (_, item) => item)).replaceAll('"', '\\"')}" >> "$ESTEIRA_OUTPUT"' }`,
+    `  each: { for_each: '\${{ steps.list.outputs.l }}', max_parallel: 2, run: "${trace("each_$ESTEIRA_ITEM")}" }`,
+  );
+  lines.push(
+    `  app: { run: "${trace("app")}; mkdir -p dist; echo app > dist/app.txt", needs: [each, s${LAYERS - 1}_0, s${LAYERS - 1}_1, s${LAYERS - 1}_2], makes: { code: dist } }`,
   );
   return `${lines.join("\n")}\n`;
 }
@@ -96,7 +101,7 @@ describeStores("an engine that is killed at any moment", (kind) => {
     assert.equal(run?.status, "succeeded");
     assert.deepEqual(findOverlaps(await readFile(join(projectFolder, "trace"), "utf8")), []);
     const { stepRuns } = await getPipelineRun(opened.store, run.id);
-    assert.equal(stepRuns.length, LAYERS * WIDTH + 1);
+    assert.equal(stepRuns.length, LAYERS * WIDTH + 1 + 2 + ITEMS);
     for (const step of stepRuns) {
       const { attempts } = await getStepRun(opened.store, step.id);
       assert.deepEqual(

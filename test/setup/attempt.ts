@@ -89,6 +89,7 @@ export async function testAttempt<Declaration>(
     },
     trackingRun: async () => ({ runId: "0".repeat(32), experimentId: "0" }),
     platformUrl: async () => "http://127.0.0.1:0",
+    stepResults: async () => ({}),
   };
 }
 

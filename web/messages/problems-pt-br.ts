@@ -73,6 +73,23 @@ export const problemsPtBr: ProblemTexts = {
     message: "O segredo “{secret}” do passo “{step}” tem menos de 8 caracteres: não poderia ser ocultado no log.",
     hint: "Use um segredo mais longo, ou ponha em env o que não é segredo.",
   },
+  PIPELINE_OUTPUT_MISSING: {
+    message: "O passo “{step}” não deu a saída “{output}”.",
+    hint: 'Escreva-a no passo: echo "{output}=…" >> "$ESTEIRA_OUTPUT".',
+  },
+  PIPELINE_ITEMS_WRONG: {
+    message: "for_each do passo “{step}” encontrou {found}; é preciso uma lista JSON.",
+    hint: 'Dê uma lista como saída, por exemplo ["a","b"]; um item por linha é lido com { lines: … }.',
+  },
+  PIPELINE_ITEMS_TOO_MANY: {
+    message: "for_each do passo “{step}” encontrou {found} itens; são permitidos no máximo {most}.",
+    hint: "Faça cada item valer por vários: uma lista de arquivos, um intervalo.",
+  },
+  PIPELINE_ITEM_TOO_LARGE: {
+    message:
+      "for_each do passo “{step}”: o item {index} tem mais de {most} bytes, e nenhum processo poderia recebê-lo.",
+    hint: "Ponha o que é grande em um arquivo ou ativo, e o nome dele no item.",
+  },
   PIPELINE_LIMIT_EXCEEDED: {
     message: "O passo “{step}” foi encerrado: passou do limite “{limit}”.",
     hint: "Faça com que ele use menos, ou aumente o limite no passo ou em esteira.yaml.",

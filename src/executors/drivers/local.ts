@@ -12,6 +12,7 @@ import { CERTIFICATE_VARIABLES, programFolders } from "../isolation/system-view.
 import { LocalSupervisor } from "./local-supervisor.ts";
 import { watchLimits } from "./limits-watch.ts";
 import { readOutput } from "./output-reader.ts";
+import { readStepOutputs } from "../step-outputs.ts";
 import { endGroup, isGroupAlive, killMarkedProcesses, signalGroup, waitForGroupEnd } from "./process-tree.ts";
 
 const DEFAULT_GRACE_MS = 5000;
@@ -210,6 +211,14 @@ function superviseProcess(
     clearTimeout(timer);
     unwatch();
     supervisor.release(group);
+    const endedWell = code === 0 && signal === null && endedBy === "itself";
+    const outputs =
+      endedWell && spec.outputFile !== undefined
+        ? await readStepOutputs(spec.outputFile, spec.secrets ?? []).then(
+            (read) => ({ outputs: read }),
+            (error: unknown) => ({ outputsProblem: error instanceof Error ? error : new Error(messageOf(error)) }),
+          )
+        : {};
     const behind = status?.hasRun() === true ? signalBehind(code) : undefined;
     return {
       exitCode: behind === undefined ? (code ?? undefined) : undefined,
@@ -217,6 +226,7 @@ function superviseProcess(
       endedBy,
       durationMs: performance.now() - startedAt,
       isolation: level,
+      ...outputs,
       ...(exceeded === undefined ? {} : { exceeded }),
     };
   });

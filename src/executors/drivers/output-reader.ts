@@ -40,6 +40,12 @@ export function readOutput(
   source.on("error", () => {});
 }
 
+/** A text with the secrets in it, and what is easily made of them, replaced. */
+export function maskSecrets(text: string, secrets: readonly string[]): string {
+  const forms = [...new Set(secrets.flatMap(formsOfSecret))].sort((one, other) => other.length - one.length);
+  return forms.length === 0 ? text : mask(text, forms);
+}
+
 /** A line break inside a secret, as `base64` makes one, does not hide it. */
 function mask(text: string, forms: readonly string[]): string {
   const { joined, placeOf } = withoutBreaks(text);

@@ -53,6 +53,7 @@ export async function runCommand(
     command,
     workingFolder: resolve(attempt.projectFolder, options.folder ?? "."),
     environment: context.environment,
+    outputFile: context.outputFile,
     readable: context.folders,
     ...(options.sandbox === true ? { isolation: { atLeast: "sandbox" } } : {}),
   });
@@ -60,7 +61,13 @@ export async function runCommand(
   if (result.exitCode !== 0)
     throw commandFailed({ step: attempt.step, ending: endingOf(result), tail: lastLine(result.tail ?? "") });
   const { made, alsoWrite } = await publishFolders(attempt, options.makes);
-  return { status: "succeeded", made, facts, ...(alsoWrite === undefined ? {} : { alsoWrite }) };
+  return {
+    status: "succeeded",
+    made,
+    facts,
+    outputs: result.outputs,
+    ...(alsoWrite === undefined ? {} : { alsoWrite }),
+  };
 }
 
 function endingOf(result: ProcessResult): string {

@@ -33,6 +33,7 @@ export function createNodeKind(): StepKind<NodeDeclaration> {
     load: "code",
     schema,
     describe: ({ node, args }) => ["node", node, ...(args ?? [])].join(" "),
+    givesOutputs: true,
     workspace: madeBy,
     analyse,
     execute: (attempt) => {

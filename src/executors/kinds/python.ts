@@ -55,6 +55,7 @@ export function createPythonKind(deps: { readonly environments: PythonEnvironmen
     load: "code",
     schema,
     describe: ({ python, args }) => `python ${[python, ...(args ?? [])].join(" ")}`,
+    givesOutputs: true,
     workspace: () => [],
     isClosed: true,
     analyse,
@@ -165,6 +166,7 @@ async function execute(
     command: [environment.python, resolve(attempt.projectFolder, script), ...args],
     workingFolder: attempt.projectFolder,
     environment: context.environment,
+    outputFile: context.outputFile,
     readable: [...context.folders, ...environment.folders],
   });
   if (result.exitCode !== 0)
@@ -186,6 +188,7 @@ async function execute(
     status: "succeeded",
     made: published?.made ?? [],
     environmentLock: environment.lockDigest,
+    outputs: result.outputs,
     facts: {
       environmentLock: environment.lockDigest,
       ...(result.peakMemoryBytes === undefined ? {} : { peakMemoryBytes: result.peakMemoryBytes }),

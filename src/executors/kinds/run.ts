@@ -54,6 +54,7 @@ export function createRunKind(): StepKind<RunDeclaration> {
     schema,
     shellKeys: ["run"],
     describe: ({ run }) => (typeof run === "string" ? (run.trim().split("\n")[0] ?? "") : run.join(" ")),
+    givesOutputs: true,
     workspace: madeBy,
     analyse,
     execute: (attempt) => {

@@ -13,6 +13,8 @@ export interface CacheEntry {
   readonly parts: object;
   readonly outputs: readonly { readonly asset: string; readonly versionId: string }[];
   readonly facts: object | undefined;
+  /** Outputs that its processes wrote. */
+  readonly results: Readonly<Record<string, string>> | undefined;
   readonly blocks: string | undefined;
   readonly stepRunId: string;
   readonly madeAtMs: number;
@@ -27,6 +29,7 @@ export async function putCacheEntry(transaction: WriteTransaction, entry: CacheE
     parts: JSON.stringify(entry.parts),
     outputs: JSON.stringify(entry.outputs),
     facts: entry.facts === undefined ? null : JSON.stringify(entry.facts),
+    results: entry.results === undefined ? null : JSON.stringify(entry.results),
     blocks: entry.blocks ?? null,
     step_run_id: entry.stepRunId,
     made_at_ms: entry.madeAtMs,
@@ -79,6 +82,7 @@ function toCacheEntry(row: Selectable<PipelineTables["cache_entry"]>): CacheEntr
     parts: JSON.parse(row.parts) as object,
     outputs: JSON.parse(row.outputs) as CacheEntry["outputs"],
     facts: row.facts === null ? undefined : (JSON.parse(row.facts) as object),
+    results: row.results === null ? undefined : (JSON.parse(row.results) as Record<string, string>),
     blocks: row.blocks ?? undefined,
     stepRunId: row.step_run_id,
     madeAtMs: row.made_at_ms,

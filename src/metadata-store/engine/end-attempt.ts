@@ -2,7 +2,7 @@ import type { Selectable, Updateable } from "kysely";
 import type { WriteTransaction } from "../database.ts";
 import { appendEvent } from "../event/append-event.ts";
 import { databaseNow } from "./database-time.ts";
-import { lockPipelineRun, propagateEnd, type StepRunEnd } from "./end-step-run.ts";
+import { FAIL_FAST, lockPipelineRun, propagateEnd, type StepRunEnd } from "./end-step-run.ts";
 import { settlePipelineRun } from "./settle-pipeline-run.ts";
 import type { AttemptStatus, PipelineTables, StepRunStatus } from "./tables.ts";
 
@@ -66,8 +66,12 @@ export interface AttemptEnd {
 }
 
 /** Ends a held attempt: its row, its step run, its slots, its dependents and the pipeline run, with the event. */
-export async function endAttempt(transaction: WriteTransaction, held: HeldAttempt, end: AttemptEnd): Promise<void> {
+export async function endAttempt(transaction: WriteTransaction, held: HeldAttempt, given: AttemptEnd): Promise<void> {
   const { run, stepRun, attempt } = held;
+  const end =
+    given.end === undefined && (await isEndedByAnother(transaction, stepRun))
+      ? { ...given, stepRun: "cancelled" as const, end: "cancelled" as const, reason: FAIL_FAST }
+      : given;
   const error = end.error === undefined ? null : JSON.stringify(end.error);
   await transaction
     .updateTable("attempt")
@@ -107,6 +111,18 @@ export async function endAttempt(transaction: WriteTransaction, held: HeldAttemp
       atMs: end.atMs,
     });
   await settlePipelineRun(transaction, run, end.atMs);
+}
+
+/** It would go on, but another step run of its step has failed, and that ends the rest. */
+async function isEndedByAnother(transaction: WriteTransaction, stepRun: HeldAttempt["stepRun"]): Promise<boolean> {
+  const step = await transaction
+    .selectFrom("run_step")
+    .select("outcome")
+    .where("pipeline_run_id", "=", stepRun.pipeline_run_id)
+    .where("step", "=", stepRun.step)
+    .where("fail_fast", "=", 1)
+    .executeTakeFirst();
+  return step?.outcome === "failed";
 }
 
 async function stepRunChange(

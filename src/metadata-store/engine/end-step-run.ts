@@ -1,5 +1,6 @@
 import type { Selectable } from "kysely";
 import type { WriteTransaction } from "../database.ts";
+import { cancelRest, queueNext, queueStepRuns } from "./queue-step-runs.ts";
 import type { PipelineTables } from "./tables.ts";
 
 /** How a step run ended, as what depends on it sees it. */
@@ -52,7 +53,7 @@ export async function propagateEnd(
 ): Promise<void> {
   const waiting = [{ step: ended.step, end: ended.end, reason: ended.reason, count: 1 }];
   for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
-    const closed = await closeInstances(transaction, { ...next, pipelineRunId: ended.pipelineRunId });
+    const closed = await closeInstances(transaction, { ...ended, ...next });
     if (closed === undefined) continue;
     for (const dependent of closed.dependents) {
       const skipped = await releaseDependent(transaction, { ...ended, dependent, cause: closed });
@@ -60,6 +61,9 @@ export async function propagateEnd(
     }
   }
 }
+
+/** Why a combination or an item ends that has not failed itself. */
+export const FAIL_FAST = "another one failed, and fail_fast ends the rest";
 
 interface ClosedStep {
   readonly step: string;
@@ -77,6 +81,7 @@ async function closeInstances(
     readonly end: StepRunEnd;
     readonly reason: string | undefined;
     readonly count: number;
+    readonly atMs: number;
   },
 ): Promise<ClosedStep | undefined> {
   const before = await transaction
@@ -89,13 +94,19 @@ async function closeInstances(
     ended.end !== "succeeded" && SEVERITY.indexOf(ended.end) > SEVERITY.indexOf(before.outcome ?? "succeeded");
   const outcome = worse ? ended.end : before.outcome;
   const reason = worse ? (ended.reason ?? null) : before.reason;
-  const remaining = before.remaining - ended.count;
+  const rest =
+    before.fail_fast === 1 && ended.end === "failed" && before.remaining > ended.count
+      ? await cancelRest(transaction, { ...ended, reason: FAIL_FAST })
+      : 0;
+  const remaining = before.remaining - ended.count - rest;
   await transaction
     .updateTable("run_step")
     .set({ remaining, outcome, reason })
     .where("pipeline_run_id", "=", ended.pipelineRunId)
     .where("step", "=", ended.step)
     .execute();
+  // Whoever ended leaves its place to the next.
+  if (before.max_parallel !== null && remaining > 0) await queueNext(transaction, ended, ended.count);
   return remaining > 0
     ? undefined
     : { step: ended.step, outcome, reason, dependents: JSON.parse(before.dependents) as string[] };
@@ -112,7 +123,11 @@ async function releaseDependent(
 ): Promise<{ step: string; end: "skipped"; reason: string; count: number } | undefined> {
   const { pipelineRunId, dependent, cause, atMs } = facts;
   const stopped = cause.outcome === null ? undefined : skipReason(cause);
-  const { pending, reason } = await transaction
+  const {
+    pending,
+    reason,
+    max_parallel: maxParallel,
+  } = await transaction
     .updateTable("run_step")
     // A step whose own condition decides learns of what happened when it is looked at.
     .set((update) => ({
@@ -123,20 +138,19 @@ async function releaseDependent(
     }))
     .where("pipeline_run_id", "=", pipelineRunId)
     .where("step", "=", dependent)
-    .returning(["pending", "reason"])
+    .returning(["pending", "reason", "max_parallel"])
     .executeTakeFirstOrThrow();
   if (pending > 0) return undefined;
-  const instances = transaction
-    .updateTable("step_run")
-    .where("pipeline_run_id", "=", pipelineRunId)
-    .where("step", "=", dependent)
-    .where("status", "=", "pending");
   if (reason === null) {
-    await instances.set({ status: "queued", queued_at_ms: atMs, ready_at_ms: atMs }).execute();
+    await queueStepRuns(transaction, { pipelineRunId, step: dependent, atMs, maxParallel });
     return undefined;
   }
-  const { numUpdatedRows } = await instances
+  const { numUpdatedRows } = await transaction
+    .updateTable("step_run")
     .set({ status: "skipped", reason, finished_at_ms: atMs })
+    .where("pipeline_run_id", "=", pipelineRunId)
+    .where("step", "=", dependent)
+    .where("status", "=", "pending")
     .executeTakeFirst();
   return numUpdatedRows === 0n ? undefined : { step: dependent, end: "skipped", reason, count: Number(numUpdatedRows) };
 }

@@ -12,6 +12,8 @@ export {
   listDueSchedules,
   listSchedules,
 } from "./find-triggered-pipelines.ts";
+export { expandItems } from "./expand-items.ts";
+export { listStepResults, putStepResult, type StepResult } from "./step-result.ts";
 export { findWaitingStepRun } from "./find-waiting-step-run.ts";
 export { changeGate, type GateChange, getGate } from "./gate.ts";
 export { insertPipelineRun, type NewPipelineRun, type NewRunStep, type NewStepRun } from "./insert-pipeline-run.ts";

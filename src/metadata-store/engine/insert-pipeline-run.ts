@@ -1,6 +1,7 @@
+import type { Insertable, Selectable } from "kysely";
 import type { WriteTransaction } from "../database.ts";
 import { appendEvent } from "../event/append-event.ts";
-import type { TriggerKind } from "./tables.ts";
+import type { PipelineTables, TriggerKind } from "./tables.ts";
 
 const ROWS_PER_INSERT = 500;
 
@@ -19,6 +20,10 @@ export interface NewRunStep {
   readonly concurrency: { readonly group: string; readonly limit: number } | undefined;
   /** 0: it runs when all before it succeeded. Else its own condition decides: 1 also after a cancel, 2 not then. */
   readonly ownCondition: 0 | 1 | 2;
+  /** Its one step run lists its items first. */
+  readonly forEach?: boolean;
+  readonly maxParallel?: number | undefined;
+  readonly failFast?: boolean;
   readonly stepRuns: readonly NewStepRun[];
 }
 
@@ -66,13 +71,25 @@ export async function insertPipelineRun(transaction: WriteTransaction, run: NewP
     })
     .execute();
   await insertRunSteps(transaction, run);
-  const rows = run.steps.flatMap((step) => step.stepRuns.map((stepRun) => stepRunRow(run, step, stepRun)));
-  for (let start = 0; start < rows.length; start += ROWS_PER_INSERT) {
-    await transaction
-      .insertInto("step_run")
-      .values(rows.slice(start, start + ROWS_PER_INSERT))
-      .execute();
-  }
+  const rows = run.steps.flatMap((step) =>
+    step.stepRuns.map((stepRun) =>
+      newStepRunRow(
+        {
+          pipeline_run_id: run.id,
+          project: run.project,
+          pipeline: run.pipeline,
+          step: step.step,
+          kind: step.kind,
+          position: step.position,
+          concurrency_group: step.concurrency?.group ?? null,
+          concurrency_limit: step.concurrency?.limit ?? null,
+          own_condition: step.ownCondition,
+        },
+        stepRun,
+      ),
+    ),
+  );
+  await insertStepRuns(transaction, rows);
   await appendEvent(transaction, {
     atMs: run.atMs,
     project: run.project,
@@ -98,6 +115,9 @@ async function insertRunSteps(transaction: WriteTransaction, run: NewPipelineRun
     outcome: null,
     reason: null,
     own_condition: step.ownCondition,
+    for_each: step.forEach === true ? 1 : 0,
+    max_parallel: step.maxParallel ?? null,
+    fail_fast: step.failFast === true ? 1 : 0,
   }));
   for (let start = 0; start < rows.length; start += ROWS_PER_INSERT) {
     await transaction
@@ -107,18 +127,28 @@ async function insertRunSteps(transaction: WriteTransaction, run: NewPipelineRun
   }
 }
 
-function stepRunRow(run: NewPipelineRun, step: NewRunStep, stepRun: NewStepRun) {
+/** What the step runs of one step of a run have in common. */
+export type StepRunPlace = Pick<
+  Selectable<PipelineTables["step_run"]>,
+  | "pipeline_run_id"
+  | "project"
+  | "pipeline"
+  | "step"
+  | "kind"
+  | "position"
+  | "concurrency_group"
+  | "concurrency_limit"
+  | "own_condition"
+>;
+
+/** A step run that waits for others. */
+export function newStepRunRow(place: StepRunPlace, stepRun: NewStepRun): Insertable<PipelineTables["step_run"]> {
   return {
+    ...place,
     id: stepRun.id,
-    pipeline_run_id: run.id,
-    project: run.project,
-    pipeline: run.pipeline,
-    step: step.step,
-    kind: step.kind,
-    position: step.position,
     matrix_index: stepRun.matrixIndex,
     matrix: stepRun.matrix === undefined ? null : JSON.stringify(stepRun.matrix),
-    status: "pending" as const,
+    status: "pending",
     cached: 0,
     reason: null,
     facts: null,
@@ -133,9 +163,18 @@ function stepRunRow(run: NewPipelineRun, step: NewRunStep, stepRun: NewStepRun) 
     failure_count: 0,
     lost_count: 0,
     token: 0,
-    concurrency_group: step.concurrency?.group ?? null,
-    concurrency_limit: step.concurrency?.limit ?? null,
     cache_key: null,
-    own_condition: step.ownCondition,
   };
+}
+
+export async function insertStepRuns(
+  transaction: WriteTransaction,
+  rows: readonly Insertable<PipelineTables["step_run"]>[],
+): Promise<void> {
+  for (let start = 0; start < rows.length; start += ROWS_PER_INSERT) {
+    await transaction
+      .insertInto("step_run")
+      .values(rows.slice(start, start + ROWS_PER_INSERT))
+      .execute();
+  }
 }

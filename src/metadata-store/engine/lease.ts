@@ -166,7 +166,10 @@ export async function listForeignAttempts(
   }));
 }
 
-/** Attempts of this engine that end because someone cancelled their pipeline run. */
+/**
+ * Attempts of this engine that end because someone cancelled their pipeline run, or because another item of their step
+ * failed and ends the rest.
+ */
 export async function listCancelledAttempts(
   transaction: ReadTransaction,
   query: { readonly engineId: string },
@@ -175,11 +178,17 @@ export async function listCancelledAttempts(
     .selectFrom("attempt")
     .innerJoin("pipeline_run", "pipeline_run.id", "attempt.pipeline_run_id")
     .innerJoin("step_run", "step_run.id", "attempt.step_run_id")
+    .innerJoin("run_step", (join) =>
+      join
+        .onRef("run_step.pipeline_run_id", "=", "step_run.pipeline_run_id")
+        .onRef("run_step.step", "=", "step_run.step"),
+    )
     .select("attempt.id as id")
     .where("attempt.owner", "=", query.engineId)
     .where("attempt.status", "=", "running")
     .where((is) =>
       is.or([
+        is.and([is("run_step.fail_fast", "=", 1), is("run_step.outcome", "=", "failed")]),
         is("pipeline_run.cancel_requested", "=", 2),
         is.and([is("pipeline_run.cancel_requested", "=", 1), is("step_run.own_condition", "!=", 1)]),
       ]),

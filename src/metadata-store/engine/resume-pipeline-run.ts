@@ -2,9 +2,21 @@ import type { WriteTransaction } from "../database.ts";
 import { lockPipelineRun } from "./end-step-run.ts";
 import { chunksOf, type GraphStep, readRunGraph, recountRun, stepsBehind } from "./run-graph.ts";
 import { admitPipelineRuns, appendRunEvent, queueReadySteps, startPipelineRun } from "./settle-pipeline-run.ts";
+import { LISTED_AGAIN } from "./step-result.ts";
 import type { StepRunStatus } from "./tables.ts";
 
 const KEPT: readonly StepRunStatus[] = ["succeeded", "running", "waiting"];
+
+const RESET = {
+  reason: null,
+  error: null,
+  finished_at_ms: null,
+  queued_at_ms: null,
+  ready_at_ms: null,
+  failure_count: 0,
+  lost_count: 0,
+  cached: 0,
+};
 
 export interface Resume {
   readonly id: string;
@@ -26,25 +38,24 @@ export async function resumePipelineRun(transaction: WriteTransaction, resume: R
   const run = await lockPipelineRun(transaction, resume.id);
   if (run === undefined) return undefined;
   const graph = await readRunGraph(transaction, run.id);
-  const ids = instancesToReset(graph, resume.from);
-  for (const some of chunksOf(ids)) {
+  const all = instancesToReset(graph, resume.from);
+  const relisted = new Set(itemsListedAgain(graph, new Set(all)));
+  for (const some of chunksOf([...relisted])) {
     await transaction
       .updateTable("step_run")
-      .set({
-        status: "pending",
-        reason: null,
-        error: null,
-        finished_at_ms: null,
-        queued_at_ms: null,
-        ready_at_ms: null,
-        failure_count: 0,
-        lost_count: 0,
-        cached: 0,
-      })
+      .set({ ...RESET, status: "skipped", reason: LISTED_AGAIN })
       .where("id", "in", some)
       .execute();
   }
-  const reset = ids.length;
+  const ids = all.filter((id) => !relisted.has(id));
+  for (const some of chunksOf(ids)) {
+    await transaction
+      .updateTable("step_run")
+      .set({ ...RESET, status: "pending" })
+      .where("id", "in", some)
+      .execute();
+  }
+  const reset = all.length;
   await recountRun(transaction, run.id);
   if (reset === 0 && run.status !== "interrupted") return 0;
   const active = run.status === "running" || run.status === "waiting";
@@ -62,6 +73,15 @@ export async function resumePipelineRun(transaction: WriteTransaction, resume: R
   else if (run.concurrency_group === null) await startPipelineRun(transaction, { ...run, ...changed }, resume.atMs);
   else await admitPipelineRuns(transaction, { project: run.project, group: run.concurrency_group, atMs: resume.atMs });
   return reset;
+}
+
+/** Where the items of a step are listed again, they wait for that: which of them run is not known before. */
+function itemsListedAgain(graph: ReadonlyMap<string, GraphStep>, reset: ReadonlySet<string>): readonly string[] {
+  return [...graph.values()].flatMap(({ forEach, instances }) => {
+    const listing = instances.find(({ matrixIndex }) => matrixIndex === 0);
+    if (!forEach || listing === undefined || !reset.has(listing.id)) return [];
+    return instances.filter(({ id, status }) => id !== listing.id && status !== "running").map(({ id }) => id);
+  });
 }
 
 /**

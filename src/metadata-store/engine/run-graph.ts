@@ -10,7 +10,9 @@ export interface GraphStep {
   readonly dependents: readonly string[];
   readonly outcome: string | null;
   readonly ownCondition: number;
-  readonly instances: readonly { readonly id: string; readonly status: StepRunStatus }[];
+  /** Its first instance lists the others. */
+  readonly forEach: boolean;
+  readonly instances: readonly { readonly id: string; readonly status: StepRunStatus; readonly matrixIndex: number }[];
 }
 
 /** The steps of a pipeline run by name, in the order of the graph: two statements, whatever their number. */
@@ -20,24 +22,25 @@ export async function readRunGraph(
 ): Promise<ReadonlyMap<string, GraphStep>> {
   const steps = await transaction
     .selectFrom("run_step")
-    .select(["step", "dependents", "outcome", "own_condition"])
+    .select(["step", "dependents", "outcome", "own_condition", "for_each"])
     .where("pipeline_run_id", "=", pipelineRunId)
     .orderBy("position")
     .execute();
   const rows = await transaction
     .selectFrom("step_run")
-    .select(["id", "step", "status"])
+    .select(["id", "step", "status", "matrix_index as matrixIndex"])
     .where("pipeline_run_id", "=", pipelineRunId)
     .execute();
   const instances = Map.groupBy(rows, ({ step }) => step);
   return new Map(
-    steps.map(({ step, dependents, outcome, own_condition: ownCondition }) => [
+    steps.map(({ step, dependents, outcome, own_condition: ownCondition, for_each: forEach }) => [
       step,
       {
         step,
         dependents: JSON.parse(dependents) as string[],
         outcome,
         ownCondition,
+        forEach: forEach === 1,
         instances: instances.get(step) ?? [],
       },
     ]),

@@ -1,6 +1,7 @@
 import type { Selectable } from "kysely";
 import type { ReadTransaction, WriteTransaction } from "../database.ts";
 import { appendEvent, type EventsOf } from "../event/append-event.ts";
+import { queueStepRuns } from "./queue-step-runs.ts";
 import type { PipelineRunStatus, PipelineTables, StepRunStatus } from "./tables.ts";
 
 const OPEN: readonly StepRunStatus[] = ["pending", "queued", "running", "waiting"];
@@ -132,9 +133,19 @@ export async function queueReadySteps(
         .selectFrom("run_step")
         .select("step")
         .where("pipeline_run_id", "=", pipelineRunId)
-        .where("pending", "=", 0),
+        .where("pending", "=", 0)
+        .where("max_parallel", "is", null),
     )
     .execute();
+  const limited = await transaction
+    .selectFrom("run_step")
+    .select(["step", "max_parallel"])
+    .where("pipeline_run_id", "=", pipelineRunId)
+    .where("pending", "=", 0)
+    .where("max_parallel", "is not", null)
+    .execute();
+  for (const { step, max_parallel: maxParallel } of limited)
+    await queueStepRuns(transaction, { pipelineRunId, step, atMs, maxParallel });
 }
 
 /** Holds a group for this transaction, so that two engines do not both see the last free place. */

@@ -8,9 +8,12 @@ export async function putStepInputs(
   facts: {
     readonly stepRunId: string;
     readonly inputs: readonly { readonly asset: string; readonly role: string; readonly versionId: string }[];
+    /** Nothing can be there yet. */
+    readonly isFirst?: boolean;
   },
 ): Promise<void> {
-  await transaction.deleteFrom("step_input").where("step_run_id", "=", facts.stepRunId).execute();
+  if (facts.isFirst !== true)
+    await transaction.deleteFrom("step_input").where("step_run_id", "=", facts.stepRunId).execute();
   if (facts.inputs.length === 0) return;
   await transaction
     .insertInto("step_input")
@@ -32,9 +35,12 @@ export async function putStepOutputs(
   facts: {
     readonly stepRunId: string;
     readonly outputs: readonly { readonly asset: string; readonly versionId: string; readonly created: boolean }[];
+    /** Nothing can be there yet. */
+    readonly isFirst?: boolean;
   },
 ): Promise<void> {
-  await transaction.deleteFrom("step_output").where("step_run_id", "=", facts.stepRunId).execute();
+  if (facts.isFirst !== true)
+    await transaction.deleteFrom("step_output").where("step_run_id", "=", facts.stepRunId).execute();
   for (const { asset, versionId, created } of facts.outputs) {
     const row = { version_id: versionId, created: created ? 1 : 0 };
     await transaction

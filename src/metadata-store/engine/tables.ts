@@ -102,7 +102,15 @@ export interface PipelineTables {
     reason: string | null;
     /** 0: it runs when all before it succeeded. Else its own condition decides: 1 also after a cancel, 2 not then. */
     own_condition: number;
+    /** 1: its first step run lists its items; each of the others is one of them. */
+    for_each: number;
+    /** How many of its step runs are queued or at work at once. */
+    max_parallel: number | null;
+    /** 1: the others end when one has failed for good. */
+    fail_fast: number;
   };
+  /** Outputs that a step run gave, by name: JSON. */
+  step_result: { step_run_id: string; outputs: string };
   step_run: {
     id: string;
     pipeline_run_id: string;
@@ -165,6 +173,8 @@ export interface PipelineTables {
     parts: string;
     outputs: string;
     facts: string | null;
+    /** JSON: the outputs that its processes wrote. */
+    results: string | null;
     blocks: string | null;
     step_run_id: string;
     made_at_ms: number;

@@ -151,7 +151,8 @@ create table "cache_entry" (
   "facts" text,
   "blocks" text,
   "step_run_id" text not null,
-  "made_at_ms" bigint not null
+  "made_at_ms" bigint not null,
+  "results" text
 );
 
 create table "captured_file" (
@@ -733,7 +734,10 @@ create table "run_step" (
   "dependents" text not null,
   "outcome" text,
   "reason" text,
-  "own_condition" smallint not null
+  "own_condition" smallint not null,
+  "for_each" smallint not null,
+  "max_parallel" bigint,
+  "fail_fast" smallint not null
 );
 
 create table "run_tag" (
@@ -796,6 +800,11 @@ create table "step_output" (
   "asset" text not null,
   "version_id" text not null,
   "created" smallint not null
+);
+
+create table "step_result" (
+  "step_run_id" text not null,
+  "outputs" text not null
 );
 
 create table "step_run" (
@@ -1137,6 +1146,8 @@ CREATE UNIQUE INDEX step_output_pkey ON step_output USING btree (step_run_id, as
 
 CREATE INDEX step_output_version ON step_output USING btree (version_id);
 
+CREATE UNIQUE INDEX step_result_pkey ON step_result USING btree (step_run_id);
+
 CREATE INDEX step_run_gate ON step_run USING btree (project, gate_key);
 
 CREATE INDEX step_run_history ON step_run USING btree (project, pipeline, step, id);
@@ -1146,6 +1157,8 @@ CREATE INDEX step_run_of_run ON step_run USING btree (pipeline_run_id, "position
 CREATE INDEX step_run_of_step ON step_run USING btree (pipeline_run_id, step, matrix_index);
 
 CREATE INDEX step_run_open ON step_run USING btree (pipeline_run_id, status);
+
+CREATE INDEX step_run_pending ON step_run USING btree (pipeline_run_id, step, matrix_index) WHERE (status = 'pending'::text);
 
 CREATE UNIQUE INDEX step_run_pkey ON step_run USING btree (id);
 

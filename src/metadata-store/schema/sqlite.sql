@@ -123,7 +123,7 @@ CREATE TABLE attempt (id text primary key, step_run_id text not null, pipeline_r
   "token_hash" text);
 
 CREATE TABLE cache_entry (project text not null, key text not null, pipeline text not null, step text not null, matrix_index bigint not null, parts text not null,
-    outputs text not null, facts text, blocks text, step_run_id text not null, made_at_ms bigint not null, primary key (project, key));
+    outputs text not null, facts text, blocks text, step_run_id text not null, made_at_ms bigint not null, results text, primary key (project, key));
 
 CREATE TABLE "captured_file" ("project" text not null,
   "dataset" text not null,
@@ -622,7 +622,7 @@ CREATE TABLE "run_param" ("run" bigint not null,
   "key")) without rowid;
 
 CREATE TABLE run_step (pipeline_run_id text not null, step text not null, position bigint not null, kind text not null, pending bigint not null,
-    remaining bigint not null, dependents text not null, outcome text, reason text, own_condition smallint not null default 0, primary key (pipeline_run_id, step));
+    remaining bigint not null, dependents text not null, outcome text, reason text, own_condition smallint not null default 0, for_each smallint not null default 0, max_parallel bigint, fail_fast smallint not null default 0, primary key (pipeline_run_id, step));
 
 CREATE TABLE "run_tag" ("run" bigint not null,
   "key" text not null,
@@ -652,6 +652,8 @@ CREATE TABLE sqlite_sequence(name,seq);
 CREATE TABLE step_input (step_run_id text not null, asset text not null, role text not null, version_id text not null, primary key (step_run_id, asset, role));
 
 CREATE TABLE step_output (step_run_id text not null, asset text not null, version_id text not null, created smallint not null, primary key (step_run_id, asset));
+
+CREATE TABLE step_result (step_run_id text primary key, outputs text not null);
 
 CREATE TABLE step_run (id text primary key, pipeline_run_id text not null, project text not null, pipeline text not null, step text not null,
     kind text not null, position bigint not null, matrix_index bigint not null, matrix text, status text not null, cached smallint not null,
@@ -848,6 +850,8 @@ CREATE INDEX step_run_of_run on step_run (pipeline_run_id, position, matrix_inde
 CREATE INDEX step_run_of_step on step_run (pipeline_run_id, step, matrix_index);
 
 CREATE INDEX step_run_open on step_run (pipeline_run_id, status);
+
+CREATE INDEX step_run_pending on step_run (pipeline_run_id, step, matrix_index) where status = 'pending';
 
 CREATE INDEX step_run_queue on step_run (project, status, ready_at_ms);
 

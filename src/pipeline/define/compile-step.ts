@@ -7,6 +7,7 @@ import { callsOf, parseExpression, pathsOf, type Scope } from "./expression.ts";
 import { findExpressions, type FoundExpression, interpolate, parseCondition, stepsReadBy } from "./interpolate.ts";
 import { STEP_KEYS, type StepKeys, stepKeys } from "./keys.ts";
 import { expandMatrix } from "./matrix.ts";
+import { forEachProblems, sampleItem, toForEach } from "./for-each.ts";
 import { neverHolds, unknownStatus } from "./own-condition.ts";
 import type { ParsedPipeline } from "./parse-pipeline.ts";
 import { explainIssues, type JsonSchema, nearestHint, toInputSchema } from "./schema-problems.ts";
@@ -51,6 +52,7 @@ export function compileStep(
   const keys: StepKeys = checked.data ?? {};
   const declaration = known === undefined ? {} : declarationOf(known, step);
   const matrix = expandMatrix(keys.matrix, problems);
+  problems.push(...forEachProblems(keys));
   const expressions = findExpressions({ ...step, when: "" });
   const stated = [
     ...statedNeeds(keys),
@@ -59,14 +61,14 @@ export function compileStep(
   ];
   checkReferences(
     [...expressions, ...(keys.when === undefined ? [] : [{ path: ["when"], source: stripBraces(keys.when) }])],
-    { pipeline, matrix },
+    { pipeline, matrix, kinds, hasItem: keys.for_each !== undefined },
     problems,
   );
   // Kinds see the step only once its expressions are right, and then with sample values in their place.
   const parsed =
     known === undefined || problems.some((problem) => problem.message.includes("${{"))
       ? undefined
-      : parseDeclaration(known, declaration, sampleScope(pipeline, matrix?.[0]), problems);
+      : parseDeclaration(known, declaration, { ...sampleScope(pipeline, matrix?.[0]), ...sampleItem(keys) }, problems);
   return { name, known, keys, declaration, parsed, matrix, stated, problems };
 }
 
@@ -112,17 +114,22 @@ function parseDeclaration(
 function sampleFacts(
   declaration: Readonly<Record<string, Json>>,
   scope: Scope,
-): Readonly<Record<"trigger" | "steps", Json>> {
-  const facts: Record<"trigger" | "steps", Json> = { trigger: scope["trigger"] ?? null, steps: scope["steps"] ?? null };
+): Readonly<Record<"trigger" | "steps" | "item", Json>> {
+  const facts: Record<"trigger" | "steps" | "item", Json> = {
+    trigger: scope["trigger"] ?? null,
+    steps: scope["steps"] ?? null,
+    item: scope["item"] ?? null,
+  };
   for (const { source } of findExpressions(declaration)) {
     for (const [root, ...names] of readPaths(source))
-      if (root === "trigger" || root === "steps") facts[root] = withText(facts[root], names);
+      if (root === "trigger" || root === "steps" || root === "item") facts[root] = withText(facts[root], names);
   }
   return facts;
 }
 
 function withText(value: Json | undefined, [name, ...names]: readonly string[]): Json {
   if (name === undefined) return value ?? SAMPLES.any;
+  if (Array.isArray(value)) return value as Json;
   const members =
     typeof value === "object" && value !== null && !Array.isArray(value)
       ? (value as Readonly<Record<string, Json>>)
@@ -180,25 +187,70 @@ function conditionNeeds(keys: StepKeys, problems: Problem[], isFinal: boolean): 
   }
 }
 
-const ROOTS: readonly string[] = ["params", "matrix", "steps", "trigger", "run", "project"];
+const ROOTS: readonly string[] = ["params", "matrix", "item", "steps", "trigger", "run", "project"];
 
 function checkReferences(
   expressions: readonly FoundExpression[],
-  known: { readonly pipeline: ParsedPipeline; readonly matrix: CompiledStep["matrix"] },
+  known: {
+    readonly pipeline: ParsedPipeline;
+    readonly matrix: CompiledStep["matrix"];
+    readonly kinds: KnownKinds;
+    readonly hasItem: boolean;
+  },
   problems: Problem[],
 ): void {
   for (const { path, source } of expressions) {
-    for (const [root = "", name] of readPaths(source)) {
+    for (const read of readPaths(source)) {
+      const [root = "", name] = read;
       const names: Readonly<Record<string, ReadonlySet<string>>> = {
         params: new Set(Object.keys(known.pipeline.params)),
         matrix: new Set(Object.keys(known.matrix?.[0] ?? {})),
         steps: known.pipeline.stepNames,
       };
-      const problem = referenceProblem(root, name, names[root]);
+      const problem =
+        referenceProblem(root, name, names[root]) ?? itemProblem(root, path, known.hasItem) ?? factProblem(read, known);
       if (problem !== undefined)
         problems.push({ path, message: `\${{ ${source.trim()} }}: ${problem.message}`, hint: problem.hint });
     }
   }
+}
+
+/** `item` is there where the step has one, and not while its items are listed. */
+function itemProblem(root: string, path: Problem["path"], hasItem: boolean): Told | undefined {
+  if (root !== "item") return undefined;
+  if (!hasItem) return { message: "the step has no items", hint: "Give it for_each, or use matrix.KEY of its matrix." };
+  return path[0] === "for_each"
+    ? { message: "an item is known only when the items were listed", hint: "Name what lists them: steps.x.outputs.y." }
+    : undefined;
+}
+
+interface Told {
+  readonly message: string;
+  readonly hint: string;
+}
+
+const FACTS: readonly string[] = ["status", "facts", "outputs", "items"];
+
+/** What is read of another step: one of the facts there are, and an output that it can give. */
+function factProblem(
+  [root, name, fact, output]: readonly string[],
+  { pipeline, kinds }: { readonly pipeline: ParsedPipeline; readonly kinds: KnownKinds },
+): Told | undefined {
+  if (root !== "steps" || name === undefined || fact === undefined) return undefined;
+  if (!FACTS.includes(fact)) return { message: `a step has no "${fact}"`, hint: nearestHint(fact, FACTS, "It has") };
+  const step = pipeline.steps[name];
+  if (fact !== "outputs" || step === undefined) return undefined;
+  const [known, ...others] = kindsOfStep(kinds, step);
+  if (known !== undefined && others.length === 0 && known.kind.givesOutputs !== true)
+    return {
+      message: `step "${name}" gives no outputs: it is a ${known.kind.name} step`,
+      hint: `Steps of these kinds give some: ${[...kinds.values()].flatMap(({ kind }) => (kind.givesOutputs === true ? kind.name : [])).join(", ")}.`,
+    };
+  const declared = step["outputs"];
+  const names = typeof declared === "string" ? [declared] : Array.isArray(declared) ? declared.map(String) : undefined;
+  return output === undefined || names === undefined || names.includes(output)
+    ? undefined
+    : { message: `step "${name}" has no output "${output}"`, hint: nearestHint(output, names, "Its outputs") };
 }
 
 const NOUNS: Readonly<Record<string, string>> = { params: "param", matrix: "matrix key", steps: "step" };
@@ -290,8 +342,21 @@ export function toStepDefinition(
     ...(keys.retry === undefined ? {} : { retry: toRetry(keys.retry) }),
     ...(keys.timeout === undefined ? {} : { timeoutMs: toMilliseconds(keys.timeout) }),
     ...(step.matrix === undefined ? {} : { matrix: step.matrix }),
+    ...repeatsOf(keys),
     ...(keys.concurrency === undefined ? {} : { concurrency: toConcurrency(keys.concurrency, step.name) }),
     ...(keys.description === undefined ? {} : { description: keys.description }),
+  };
+}
+
+/** How often a step runs, and what each of its step runs gives. */
+function repeatsOf(keys: StepKeys): Pick<StepDefinition, "forEach" | "maxParallel" | "failFast" | "outputs"> {
+  return {
+    ...(keys.for_each === undefined ? {} : { forEach: toForEach(keys.for_each) }),
+    ...(keys.max_parallel === undefined ? {} : { maxParallel: keys.max_parallel }),
+    ...(keys.fail_fast === true ? { failFast: true as const } : {}),
+    ...(keys.outputs === undefined
+      ? {}
+      : { outputs: typeof keys.outputs === "string" ? [keys.outputs] : keys.outputs }),
   };
 }
 

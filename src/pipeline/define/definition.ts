@@ -48,6 +48,19 @@ export interface ConcurrencyDefinition {
   readonly limit: number;
 }
 
+/** Where the items of a step come from: exactly one of them. Expressions are still in place. */
+export interface ForEachDefinition {
+  /** A list, or an expression that gives one. */
+  readonly items?: Json;
+  /** A text with one item a line. */
+  readonly lines?: string;
+  /** Globs: each file of the project is an item. */
+  readonly files?: readonly string[];
+}
+
+/** More items than this fail the step that lists them. */
+export const MOST_ITEMS = 10_000;
+
 /** One step, compiled: edges inferred, durations in milliseconds, matrix expanded. Expressions are still in place. */
 export interface StepDefinition {
   readonly name: string;
@@ -73,6 +86,14 @@ export interface StepDefinition {
   readonly retry?: RetryDefinition;
   readonly timeoutMs?: number;
   readonly matrix?: readonly Readonly<Record<string, Json>>[];
+  /** It runs once per item, which a run lists when it gets there. */
+  readonly forEach?: ForEachDefinition;
+  /** How many of its combinations or items may be at work at once in one run. */
+  readonly maxParallel?: number;
+  /** The others end when one of them has failed for good. */
+  readonly failFast?: true;
+  /** Outputs that it must give. */
+  readonly outputs?: readonly string[];
   readonly concurrency?: ConcurrencyDefinition;
   /** False: never reuse an earlier result. */
   readonly cache: boolean;

@@ -60,6 +60,12 @@ function findMakers(pipelines: readonly CompiledPipeline[], problems: LocatedPro
           message: `step "${step.name}" has a matrix and makes "${makes[0]?.asset}": its combinations would overwrite each other`,
           hint: "Make one step for each, or leave makes out.",
         });
+      if (makes.length > 0 && step.keys.for_each !== undefined)
+        problems.push({
+          ...place,
+          message: `step "${step.name}" has for_each and makes "${makes[0]?.asset}": its items would overwrite each other`,
+          hint: "Give outputs, and make one version in a step that follows.",
+        });
       for (const { asset } of makes) {
         const other = makers.get(asset);
         if (other === undefined) makers.set(asset, { pipeline: pipeline.parsed.name, step: step.name });

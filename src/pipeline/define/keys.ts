@@ -46,6 +46,33 @@ export const stepKeys = z.strictObject({
     .record(z.string(), z.union([z.array(scalar).min(1), z.array(matrixEntry)]))
     .optional()
     .describe("Runs the step once per combination; include and exclude add and remove combinations."),
+  for_each: z
+    .union([
+      z.string(),
+      z.array(z.unknown()).min(1).max(10_000),
+      z.strictObject({
+        items: z.union([z.string(), z.array(z.unknown()).min(1).max(10_000)]).optional(),
+        lines: z.string().optional(),
+        files: names.optional(),
+      }),
+    ])
+    .optional()
+    .describe(
+      "Runs the step once per item, known when the run gets there: a list, ${{ steps.x.outputs.y }} that holds a JSON list, { lines: … } of an output, or { files: GLOB }. The item is ${{ item }} and ESTEIRA_ITEM.",
+    ),
+  max_parallel: z
+    .int()
+    .min(1)
+    .max(10_000)
+    .optional()
+    .describe("How many combinations of its matrix, or items, of one run may be at work at once."),
+  fail_fast: z
+    .boolean()
+    .optional()
+    .describe("true: when one combination or item has failed for good, the others are cancelled. Default: they go on."),
+  outputs: names
+    .optional()
+    .describe("Names of the outputs that it must write to the file ESTEIRA_OUTPUT, as NAME=VALUE lines."),
   when: z
     .string()
     .optional()

@@ -8,6 +8,8 @@ export interface PastResult {
   readonly parts: object;
   readonly outputs: readonly { readonly asset: string; readonly versionId: string }[];
   readonly facts: object | undefined;
+  /** The outputs that its processes wrote. */
+  readonly results?: Readonly<Record<string, string>> | undefined;
   readonly blocks: string | undefined;
   readonly stepRunId: string;
 }

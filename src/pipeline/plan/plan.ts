@@ -128,6 +128,13 @@ function createPlanner(
       makes: step.makes.map(({ asset }) => asset),
       stepRuns: step.matrix?.length ?? 1,
     };
+    if (step.forEach !== undefined && !readsSteps(step))
+      return {
+        ...facts,
+        description: step.kind,
+        action: "depends",
+        reason: "each of its items is looked at when the run has listed them",
+      };
     if (readsSteps(step))
       return {
         ...facts,
@@ -178,6 +185,7 @@ function readsSteps(step: StepDefinition): boolean {
     declaration: step.declaration,
     params: step.params,
     env: step.env,
+    forEach: step.forEach ?? null,
   } as unknown as Json).map(({ source }) => parseExpression(source));
   if (step.when !== undefined) expressions.push(parseCondition(step.when));
   return expressions.some((expression) => stepsReadBy(expression).length > 0);
@@ -281,7 +289,7 @@ export async function why(request: {
   const asked = { project: loaded.project, pipeline: name, step: request.step };
   const last = await past.latestStepRun(asked);
   const entry = await past.latestResult({ ...asked, matrixIndex: 0 });
-  if (readsSteps(step) || next.reason.startsWith("it would fail"))
+  if (readsSteps(step) || step.forEach !== undefined || next.reason.startsWith("it would fail"))
     return { pipeline: name, step: request.step, last, next, changes: [], key: undefined };
   const planner = createPlanner(past, loaded, definition, checkParams(definition, request.params ?? {}));
   const prepared = await planner.prepare(step);

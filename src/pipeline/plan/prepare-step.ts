@@ -74,9 +74,13 @@ export async function prepareStep(
     declaration: checked.data,
     raw,
     params: interpolate(step.params, facts.scope) as Record<string, Json>,
-    env: Object.fromEntries(
-      Object.entries(step.env).map(([name, value]) => [name, toText(interpolate(value, facts.scope))]),
-    ),
+    env: {
+      // A part of the cache key also where no expression names it.
+      ...(facts.scope["item"] === undefined ? {} : { ESTEIRA_ITEM: toText(facts.scope["item"]) }),
+      ...Object.fromEntries(
+        Object.entries(step.env).map(([name, value]) => [name, toText(interpolate(value, facts.scope))]),
+      ),
+    },
     analysis,
     cacheable: step.cache && analysis.cacheable !== false && ownConditionOf(step) === 0,
   };

@@ -108,7 +108,7 @@ function toStepRun(stepRun: StoredStepRun, { attempts, inputs, outputs }: StepRu
       stepRun.matrix === undefined
         ? undefined
         : Object.entries(stepRun.matrix)
-            .map(([name, value]) => `${name}=${String(value)}`)
+            .map(([name, value]) => `${name}=${typeof value === "string" ? value : JSON.stringify(value)}`)
             .join(", "),
     reason: stepRun.reason,
     why: stepRun.reason === undefined ? undefined : parseReason(stepRun.reason),

@@ -7,7 +7,7 @@ import { readWholeRun } from "../../whole-run.ts";
 const PAGE = 5000;
 
 export const command: Command = {
-  usage: "logs RUN [STEP] [-f]",
+  usage: "logs RUN [STEP] [ITEM] [-f]",
   summary: "Show the log of a pipeline run or a step",
   options: {
     ...commonOptions,
@@ -16,10 +16,11 @@ export const command: Command = {
   examples: [
     { line: "esteira logs 01JXAMPLE", does: "The logs of all steps, one after the other" },
     { line: "esteira logs 01JXAMPLE delay -f", does: "Follows one step" },
+    { line: "esteira logs 01JXAMPLE work data/one.csv", does: "One item of a step with for_each, or matrix: n=2" },
     { line: "esteira logs latest", does: "The newest pipeline run" },
   ],
-  positionals: { least: 1, most: 2 },
-  run: (context, options, [given = "", step]) =>
+  positionals: { least: 1, most: 3 },
+  run: (context, options, [given = "", step, item]) =>
     withProject(context, options, async (session) => {
       const id = given === "latest" ? await latestRun(session) : given;
       const run = await readWholeRun(session.call, id);
@@ -30,8 +31,14 @@ export const command: Command = {
           reason: `The run has no step ${JSON.stringify(step)}; it has ${[...new Set(run.stepRuns.map((each) => each.step))].join(", ")}`,
         });
       }
-      for (const stepRun of chosen) {
-        if (chosen.length > 1 && options["json"] !== true)
+      const named = item === undefined ? chosen : chosen.filter(({ matrix }) => isItem(matrix, item));
+      if (named.length === 0 && item !== undefined)
+        throw usageWrong({
+          usage: command.usage,
+          reason: `Step ${JSON.stringify(step)} has no item ${JSON.stringify(item)}; see them with: esteira status ${id} ${step ?? ""}`,
+        });
+      for (const stepRun of named) {
+        if (named.length > 1 && options["json"] !== true)
           context.terminal.print(
             context.terminal.style(
               "bold",
@@ -47,6 +54,11 @@ export const command: Command = {
       }
     }),
 };
+
+/** An item by itself, or a combination as it is shown: `n=2`. */
+function isItem(matrix: string | undefined, given: string): boolean {
+  return matrix === given || matrix === `item=${given}`;
+}
 
 async function latestRun({ call }: CliSession): Promise<string> {
   const { items } = await call("listPipelineRuns", { query: { limit: 1 } });

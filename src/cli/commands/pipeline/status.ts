@@ -1,5 +1,6 @@
-import type { PipelineRunStatus, PipelineRunSummary, PipelineSummary } from "#api";
+import type { PipelineRunStatus, PipelineRunSummary, PipelineSummary, StepRun } from "#api";
 import { type Command, commonOptions } from "../../command.ts";
+import { usageWrong } from "../../errors.ts";
 import { formatDuration, formatStatus, formatTime } from "../../format.ts";
 import { listAll } from "../../list-all.ts";
 import { type CliSession, withProject } from "../../session.ts";
@@ -9,15 +10,16 @@ import { readWholeRun } from "../../whole-run.ts";
 const UNFINISHED: readonly PipelineRunStatus[] = ["running", "queued", "waiting", "interrupted"];
 
 export const command: Command = {
-  usage: "status [RUN]",
+  usage: "status [RUN] [STEP]",
   summary: "Show pipelines, their latest runs, and every run that is not finished",
   options: commonOptions,
   examples: [
     { line: "esteira status", does: "Every pipeline with its latest run, and older ones that are not finished" },
     { line: "esteira status 01JXAMPLE", does: "One pipeline run with its steps" },
+    { line: "esteira status 01JXAMPLE work", does: "One step with each of its items or combinations" },
   ],
-  positionals: { least: 0, most: 1 },
-  run: (context, options, [id]) =>
+  positionals: { least: 0, most: 2 },
+  run: (context, options, [id, step]) =>
     withProject(context, options, async ({ call }) => {
       const { terminal } = context;
       if (id !== undefined) {
@@ -28,6 +30,9 @@ export const command: Command = {
             .filter((part) => part !== "")
             .join("  "),
         );
+        if (step !== undefined && run.stepRuns.every((each) => each.step !== step))
+          throw usageWrong({ usage: command.usage, reason: `The run has no step ${JSON.stringify(step)}` });
+        for (const line of step === undefined ? sumsOf(run.stepRuns) : []) terminal.print(line);
         return terminal.table([
           [
             terminal.say("step"),
@@ -36,7 +41,7 @@ export const command: Command = {
             terminal.say("duration"),
             terminal.say("why"),
           ],
-          ...run.stepRuns.map((step) => [
+          ...chosen(run.stepRuns, step).map((step) => [
             step.matrix === undefined ? step.step : `${step.step} (${step.matrix})`,
             step.kind,
             step.status === "running"
@@ -75,6 +80,36 @@ export const command: Command = {
       if (items.every(({ lastRun }) => lastRun === undefined)) terminal.print(terminal.say("nothingYet"));
     }),
 };
+
+/** More step runs of a step than a person reads are told as numbers, and those that ask for a look one by one. */
+const MOST_SHOWN = 20;
+const QUIET: readonly string[] = ["succeeded", "pending", "queued", "cancelled", "skipped"];
+
+function chosen(stepRuns: readonly StepRun[], step: string | undefined): readonly StepRun[] {
+  if (step !== undefined) return stepRuns.filter((each) => each.step === step);
+  const many = manyOf(stepRuns);
+  const loud = new Map<string, number>();
+  return stepRuns.filter((each) => {
+    if (!many.has(each.step)) return true;
+    if (QUIET.includes(each.status)) return false;
+    const shown = (loud.get(each.step) ?? 0) + 1;
+    loud.set(each.step, shown);
+    return shown <= MOST_SHOWN;
+  });
+}
+
+function manyOf(stepRuns: readonly StepRun[]): ReadonlyMap<string, readonly StepRun[]> {
+  return new Map([...Map.groupBy(stepRuns, ({ step }) => step)].filter(([, of]) => of.length > MOST_SHOWN + 1));
+}
+
+/** `work  9,990 succeeded, 10 failed` */
+function sumsOf(stepRuns: readonly StepRun[]): readonly string[] {
+  return [...manyOf(stepRuns)].map(([step, of]) => {
+    const items = of.filter(({ matrix }) => matrix !== undefined);
+    const counts = [...Map.groupBy(items, ({ status, cached }) => (cached ? "cached" : status))];
+    return `${step}  ${counts.map(([status, { length }]) => `${length} ${status}`).join(", ")}`;
+  });
+}
 
 /** Newest first. */
 async function listUnfinished(call: CliSession["call"]): Promise<readonly PipelineRunSummary[]> {

@@ -1,0 +1,77 @@
+import { constants } from "node:fs";
+import { open } from "node:fs/promises";
+import { outputsMalformed } from "./errors.ts";
+import { maskSecrets } from "./drivers/output-reader.ts";
+
+const LARGEST_BYTES = 2 ** 20;
+const MOST_OUTPUTS = 256;
+const NAME = /^[A-Za-z_][A-Za-z0-9_-]{0,99}$/;
+const LINE = /^(?<name>[^=<]*)(?<form><<|=)(?<rest>.*)$/s;
+
+/**
+ * What a process wrote to its output file: `NAME=VALUE` lines, and `NAME<<MARK`, lines, `MARK` for texts of several
+ * lines. The last value of a name counts.
+ *
+ * The process may have put anything in the file's place: a link is not followed, and a pipe is not waited for.
+ *
+ * @param path absolute
+ * @param secrets replaced in the values
+ * @throws EXECUTORS_OUTPUTS_MALFORMED
+ */
+export async function readStepOutputs(
+  path: string,
+  secrets: readonly string[],
+): Promise<Readonly<Record<string, string>>> {
+  const outputs = parseStepOutputs(await readSmallFile(path));
+  return Object.fromEntries(Object.entries(outputs).map(([name, value]) => [name, maskSecrets(value, secrets)]));
+}
+
+async function readSmallFile(path: string): Promise<string> {
+  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK).catch(
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === "ENOENT") return undefined;
+      throw outputsMalformed({ reason: `it cannot be read (${error.code ?? "unknown"})` }, error);
+    },
+  );
+  if (file === undefined) return "";
+  try {
+    const stats = await file.stat();
+    if (!stats.isFile()) throw outputsMalformed({ reason: "it is no file any more" });
+    if (stats.size > LARGEST_BYTES)
+      throw outputsMalformed({ reason: `it has ${stats.size} bytes, and at most ${LARGEST_BYTES} are allowed` });
+    const bytes = Buffer.alloc(LARGEST_BYTES);
+    const { bytesRead } = await file.read(bytes, 0, LARGEST_BYTES, 0);
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes.subarray(0, bytesRead));
+  } catch (error) {
+    if (error instanceof TypeError) throw outputsMalformed({ reason: "it is not UTF-8" }, error);
+    throw error;
+  } finally {
+    await file.close();
+  }
+}
+
+/** @throws EXECUTORS_OUTPUTS_MALFORMED */
+export function parseStepOutputs(text: string): Readonly<Record<string, string>> {
+  const outputs = new Map<string, string>();
+  const lines = text.split("\n").map((line) => (line.endsWith("\r") ? line.slice(0, -1) : line));
+  for (let at = 0; at < lines.length; at++) {
+    const line = lines[at] ?? "";
+    if (line === "") continue;
+    const wrong = (reason: string) => outputsMalformed({ reason: `line ${at + 1} ${reason}` });
+    const { name = "", form, rest = "" } = LINE.exec(line)?.groups ?? {};
+    if (form === undefined) throw wrong("is neither NAME=VALUE nor NAME<<MARK");
+    if (!NAME.test(name)) throw wrong(`has no name of an output before ${form}: letters, digits, _ and -`);
+    if (form === "=") {
+      outputs.set(name, rest);
+    } else {
+      const end = rest === "" ? -1 : lines.indexOf(rest, at + 1);
+      if (rest === "") throw wrong("has no mark behind <<");
+      if (end < 0)
+        throw wrong(`begins a text that ends with ${JSON.stringify(rest.slice(0, 40))}, which does not come`);
+      outputs.set(name, lines.slice(at + 1, end).join("\n"));
+      at = end;
+    }
+    if (outputs.size > MOST_OUTPUTS) throw wrong(`is one too many: at most ${MOST_OUTPUTS} outputs are allowed`);
+  }
+  return Object.fromEntries(outputs);
+}
