@@ -300,11 +300,15 @@ async function supersedingOf(
 }
 
 function noteSources(next: NextState, write: DatasetWrite, content: DatasetWrite["content"]): NextState {
-  const columns = next.columns.map((column) =>
-    column.original === undefined && write.originals?.has(column.name) === true
-      ? { ...column, original: write.originals.get(column.name) }
-      : column,
-  );
+  const columns = next.columns.map((column) => {
+    const original = column.original ?? write.originals?.get(column.name);
+    const format = column.format ?? write.formats?.get(column.name);
+    return {
+      ...column,
+      ...(original === undefined ? {} : { original }),
+      ...(format === undefined ? {} : { format }),
+    };
+  });
   const [written] = next.written;
   if (written === undefined) return { ...next, columns };
   const captured = content?.captured ?? write.content?.captured;
@@ -320,10 +324,11 @@ function noteSources(next: NextState, write: DatasetWrite, content: DatasetWrite
 
 function stateOf(snapshot: TableSnapshot): DatasetState {
   return {
-    columns: snapshot.columns.map(({ name, type, original }) => ({
+    columns: snapshot.columns.map(({ name, type, original, format }) => ({
       name,
       type,
       ...(original === undefined ? {} : { original }),
+      ...(format === undefined ? {} : { format }),
     })),
     files: [...snapshot.files.values()],
   };

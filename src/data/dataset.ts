@@ -106,6 +106,8 @@ export interface DatasetWrite {
   >;
   /** Column → the name that its source has for it, where a dataset cannot have that one. */
   readonly originals?: ReadonlyMap<string, string> | undefined;
+  /** Column → how the source writes its values, where that was guessed. */
+  readonly formats?: ReadonlyMap<string, string> | undefined;
   /** Digest of the source file that all new rows come from, where `content.captured` does not say. */
   readonly source?: Digest | undefined;
   /** With `append`: source files whose rows go with this version, with the rows that each is known to have brought. */

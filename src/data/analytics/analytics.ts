@@ -14,6 +14,8 @@ export interface Column {
   readonly type: string;
   /** The name that its source has for it, where a dataset cannot have that one. */
   readonly original?: string | undefined;
+  /** How its source writes the values, where that was guessed: `#.##0,00`, `dd/MM/yyyy`. */
+  readonly format?: string | undefined;
 }
 
 /** What user SQL may touch: these files and folders, nothing else. */

@@ -57,6 +57,12 @@ export const captureSchema = z.strictObject({
             "Default: UTF-8; a file that is none is taken for UTF-16 by its mark, else for windows-1252, which the log says.",
           ),
         nulls: z.array(z.string()).min(1).optional(),
+        guess: z
+          .boolean()
+          .optional()
+          .describe(
+            "Numbers such as 1.234,56 and dates such as 31/12/2026 are read as such in new columns where every value is so written and one leaves no doubt, which the log says. False: they stay text. Default true.",
+          ),
       })
       .optional()
       .describe("How CSV is written, where it differs from comma, double quotes and UTF-8."),

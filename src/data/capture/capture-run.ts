@@ -3,6 +3,7 @@ import { digestOf, type EsteiraError, isEsteiraError } from "#base";
 import type { AssetVersion } from "#metadata-store";
 import type { AttemptContext } from "#pipeline";
 import type { LocalFiles } from "#storage";
+import type { Column } from "../analytics/analytics.ts";
 import type { DatasetContent, WriteDisposition } from "../dataset.ts";
 import { tableNameOf } from "../dataset-write.ts";
 import {
@@ -74,6 +75,7 @@ export async function captureAll(
         cursor,
       };
       const result = await captureOrHold(dependencies, batch, connection);
+      tellGuesses(existing, result, batch);
       existing = (result.made?.content as DatasetContent | undefined)?.columns ?? existing;
       results.push({ batch, result });
       attempt.progress(index + 1, groups.length, perFile ? "files" : "versions");
@@ -83,6 +85,15 @@ export async function captureAll(
     connection.close();
   }
   return results;
+}
+
+function tellGuesses(known: readonly Column[], { made }: Captured, batch: CaptureBatch): void {
+  const before = batch.disposition === "replace" ? [] : known.map(({ name }) => name);
+  for (const { name, type, format } of (made?.content as DatasetContent | undefined)?.columns ?? [])
+    if (format !== undefined && !before.includes(name))
+      batch.log(
+        `${name}: its values are taken to be written as ${format}${type.startsWith("TIMESTAMP") ? ", in UTC" : ""}; if it is something else, give its format in a contract, or: csv: { guess: false }`,
+      );
 }
 
 /** What a single file can be to blame for: others are published without it. */

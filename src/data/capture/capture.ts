@@ -233,6 +233,11 @@ async function publish(
     provenance: batch.provenance,
     signal: batch.signal,
     originals: new Map(readable.flatMap(({ originals }) => [...originals])),
+    formats: new Map(
+      readable.flatMap(({ columns }) =>
+        columns.flatMap(({ name, format }) => (format === undefined ? [] : [[name, format] as const])),
+      ),
+    ),
     supersedes:
       batch.disposition === "append"
         ? superseded

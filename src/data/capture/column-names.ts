@@ -41,7 +41,7 @@ export function nameColumns(
     give(name, free);
   }
   const received = new Map([...names].map(([from, to]) => [to, from]));
-  const named = rows.columns.map(({ name, type }) => ({ name: names.get(name) ?? name, type }));
+  const named = rows.columns.map((column) => ({ ...column, name: names.get(column.name) ?? column.name }));
   const originals = new Map(
     [...names].flatMap(([from, to]) => (originalOf(from) === to ? [] : [[to, originalOf(from)] as const])),
   );

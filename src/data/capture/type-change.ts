@@ -26,7 +26,8 @@ interface Changes {
 export async function findTypeChanges(connection: AnalyticsConnection, changes: Changes): Promise<string | undefined> {
   const suspects = changes.typed.casts.filter(
     ({ from, column }) =>
-      from.type !== column.type && !(NUMBERS.test(from.type) && /^(FLOAT|DOUBLE)$/.test(column.type)),
+      (from.type !== column.type || from.format !== column.format) &&
+      !(from.format === undefined && NUMBERS.test(from.type) && /^(FLOAT|DOUBLE)$/.test(column.type)),
   );
   if (suspects.length === 0) return undefined;
   const counts = suspects.flatMap(({ value, fails }, index) => [
@@ -77,7 +78,7 @@ async function describeChange(
   const isKnown = known.some((column) => column.name === name);
   const owner = isKnown ? `in ${dataset}` : `in ${contract ?? "the contract"}`;
   const how = cast.format === undefined ? "" : ` in the format ${cast.format}`;
-  return `column "${name}" is ${type} ${owner}${how}, but here it is ${cast.from.type}: ${failed} of ${formatQuantity(values, "value")} cannot be read, such as ${shown.join(", ")}. ${remedy(cast, changes, isKnown)}`;
+  return `column "${name}" is ${type} ${owner}${how}, but here it is ${cast.from.type}${cast.from.format === undefined ? "" : ` in the format ${cast.from.format}`}: ${failed} of ${formatQuantity(values, "value")} cannot be read, such as ${shown.join(", ")}. ${remedy(cast, changes, isKnown)}`;
 }
 
 function remedy({ column, format }: ReadCast, { dataset, contract }: Changes, isKnown: boolean): string {

@@ -1,7 +1,7 @@
 import type { Column } from "../analytics/analytics.ts";
 import { quoteName, quoteText } from "../analytics/sql-text.ts";
 import type { CompiledContract, RowRule } from "../contract/rules.ts";
-import type { ValueFormat } from "../contract/value-format.ts";
+import { formatOfColumn, type ValueFormat } from "../contract/value-format.ts";
 import { storedExpression, storedType } from "../delta/schema.ts";
 import { type SourceRows, UnreadableFile } from "./formats/source-rows.ts";
 
@@ -49,7 +49,7 @@ export interface ReadCast {
   /** SQL of the value as received, and of the condition that it cannot be read. */
   readonly value: string;
   readonly fails: string;
-  /** How the contract says it is written. */
+  /** How it is written: as the contract says, or as was guessed when the column was new. */
   readonly format: string | undefined;
 }
 
@@ -74,7 +74,9 @@ export function typeRows(source: SourceRows, target: TargetSchema, witness?: Wit
       values.push(`CAST(NULL AS ${column.type}) AS ${quoteName(column.name)}`);
       continue;
     }
-    const format = target.contract?.formats.get(column.name.toLowerCase());
+    const format =
+      target.contract?.formats.get(column.name.toLowerCase()) ??
+      (column.format === undefined ? undefined : formatOfColumn(column.format, column.type));
     const cast = castOf(source, from, column.type, format);
     values.push(`${cast.value} AS ${quoteName(column.name)}`);
     if (cast.fails === undefined) continue;
@@ -195,7 +197,7 @@ function plannedColumns(
     throw new UnreadableFile(`the schema is frozen, but ${difference.join(", ")}`);
   }
   const added = target.columns.length === 0 ? source.columns : target.mode === "evolve" ? extra : [];
-  return [...target.columns, ...added.map(({ name, type }) => ({ name, type: storedType(type) }))];
+  return [...target.columns, ...added.map((column) => ({ ...column, type: storedType(column.type) }))];
 }
 
 const WHOLE = /^(TINYINT|SMALLINT|INTEGER|BIGINT)$/;
@@ -211,7 +213,9 @@ function castOf(
   if (source.isText) {
     const plain = castText(value, type);
     if (format === undefined || format.type !== type)
-      return source.isWhollyTyped === true && from.type === type ? { value: plain.value } : plain;
+      return source.isWhollyTyped === true && from.type === type && from.format === undefined
+        ? { value: plain.value }
+        : plain;
     const written = format.read(value);
     const fails = `${value} is not null and (${written} is null)`;
     if (source.isTextValue === undefined) return { value: written, fails };

@@ -39,6 +39,18 @@ export function meaningOfFormat(property: ContractProperty, type: string): Forma
     : refuse(`A column of type ${logicalType} has no format`, "Take the format out.");
 }
 
+/**
+ * How values of a column are read that are written so; undefined for a format that is none.
+ *
+ * @param type DuckDB type of the column: a number, DATE or TIMESTAMP WITH TIME ZONE (UTC where the format has no zone)
+ */
+export function formatOfColumn(text: string, type: string): ValueFormat | undefined {
+  const logicalType = type === "DATE" ? "date" : type.startsWith("TIMESTAMP") ? "timestamp" : undefined;
+  const meaning =
+    logicalType === undefined ? numberFormat(text, type) : temporalFormat(text, { logicalType, type, zone: undefined });
+  return meaning.kind === "read" ? { text, type, read: meaning.read } : undefined;
+}
+
 function refuse(message: string, hint: string): FormatMeaning {
   return { kind: "refused", message, hint };
 }

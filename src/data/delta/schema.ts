@@ -23,6 +23,7 @@ export interface DeltaField {
 
 /** Metadata of a field: the name that the source has for the column. */
 const ORIGINAL_NAME = "esteira.original_name";
+const FORMAT = "esteira.format";
 
 const TO_DELTA: Readonly<Record<string, string>> = {
   BOOLEAN: "boolean",
@@ -114,11 +115,14 @@ export function toSchemaString(columns: readonly Column[]): string {
   }
   return JSON.stringify({
     type: "struct",
-    fields: columns.map(({ name, type, original }) => ({
+    fields: columns.map(({ name, type, original, format }) => ({
       name,
       type: toDeltaType(type, name),
       nullable: true,
-      metadata: original === undefined ? {} : { [ORIGINAL_NAME]: original },
+      metadata: {
+        ...(original === undefined ? {} : { [ORIGINAL_NAME]: original }),
+        ...(format === undefined ? {} : { [FORMAT]: format }),
+      },
     })),
   });
 }
@@ -132,10 +136,12 @@ export function parseSchemaString(
     const schema = JSON.parse(schemaString) as { fields: DeltaField[] };
     return schema.fields.map((field) => {
       const original = field.metadata[ORIGINAL_NAME];
+      const format = field.metadata[FORMAT];
       return {
         name: field.name,
         type: toDuckDbType(field.type),
         ...(typeof original === "string" ? { original } : {}),
+        ...(typeof format === "string" ? { format } : {}),
         field,
       };
     });

@@ -100,7 +100,7 @@ function describeFiles(
   },
 ): FilesTogether {
   const { header, files, staged, close } = of;
-  const [{ connection, number: first }] = sources as [OpenFile];
+  const [{ connection, csv, number: first }] = sources as [OpenFile];
   const common = {
     format: "csv",
     columns: header.names.map((name) => ({ name, type: "VARCHAR" })),
@@ -139,6 +139,6 @@ function describeFiles(
         rejects: undefined,
       };
     },
-    inferTypes: (rows) => inferTextTypes(connection, rows.relation, header.names),
+    inferTypes: (rows) => inferTextTypes(connection, rows.relation, header.names, { guesses: csv.guess !== false }),
   };
 }

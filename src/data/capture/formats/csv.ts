@@ -33,7 +33,7 @@ export async function openCsv(source: OpenFile): Promise<SourceRows> {
   const lines = refused === 0 ? [] : await connection.rows(`select line from ${rejects} order by line`);
   return {
     format: "csv",
-    columns: await inferTextTypes(connection, staged, names),
+    columns: await inferTextTypes(connection, staged, names, { guesses: csv.guess !== false }),
     originals,
     isText: true,
     isWhollyTyped: read <= SAMPLE_ROWS,

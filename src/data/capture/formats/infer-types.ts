@@ -1,5 +1,6 @@
 import type { AnalyticsConnection, Column } from "../../analytics/analytics.ts";
 import { quoteName } from "../../analytics/sql-text.ts";
+import { guessFormats } from "./guess-formats.ts";
 
 /** Rows of each file whose values say its columns' types. */
 export const SAMPLE_ROWS = 100_000;
@@ -36,7 +37,8 @@ const CANDIDATES: readonly (readonly [string, (v: string) => string])[] = [
 ];
 
 /**
- * The type that every sampled text of a column can be read as; VARCHAR when there is none or no value.
+ * The type that every sampled text of a column can be read as; VARCHAR when there is none or no value. With `guesses`
+ * also numbers and dates that are written in another way, and how.
  *
  * @param table SQL of a relation with `__record`
  */
@@ -44,10 +46,14 @@ export async function inferTextTypes(
   connection: AnalyticsConnection,
   table: string,
   names: readonly string[],
-  value: (name: string) => string = quoteName,
+  {
+    value = quoteName,
+    guesses = false,
+  }: { readonly value?: (name: string) => string; readonly guesses?: boolean } = {},
 ): Promise<readonly Column[]> {
   const columns: TextColumns = { connection, table, values: names.map(value) };
-  const left = await candidatesLeft(columns);
+  const texts = await firstTexts(columns);
+  const left = texts.map(candidatesLeft);
   const types = new Map<number, number>();
   const open = new Set(left.flatMap((candidates, column) => (candidates.length > 0 ? [column] : [])));
   // The best type that is left of each column is tried on all sampled rows, then the next one where it fails.
@@ -62,7 +68,19 @@ export async function inferTextTypes(
       }
     }
   }
-  return names.map((name, column) => ({ name, type: CANDIDATES[types.get(column) ?? -1]?.[0] ?? "VARCHAR" }));
+  const untyped = names.flatMap((name, column) =>
+    guesses && !types.has(column) ? [{ name, value: value(name), texts: texts[column] ?? [] }] : [],
+  );
+  const guessed = await guessFormats(connection, sampleOf(table), untyped);
+  return names.map((name, column) => ({
+    name,
+    type: CANDIDATES[types.get(column) ?? -1]?.[0] ?? "VARCHAR",
+    ...guessed.get(name),
+  }));
+}
+
+function sampleOf(table: string): string {
+  return `(select * from ${table} where "__record" < ${SAMPLE_ROWS})`;
 }
 
 interface TextColumns {
@@ -82,18 +100,20 @@ const LOOKS: readonly RegExp[] = [
   /^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}/,
 ];
 
-/** Per column the candidates that the first rows do not rule out; they are looked at here, which costs no plan. */
-async function candidatesLeft({ connection, table, values }: TextColumns): Promise<number[][]> {
+/** Per column the texts of the first rows; they are looked at here, which costs no plan. */
+async function firstTexts({ connection, table, values }: TextColumns): Promise<readonly (readonly string[])[]> {
   if (values.length === 0) return [];
   const list = values.map((value, column) => `${value} as v${column}`).join(", ");
   const first = await connection.columns(`select ${list} from (select * from ${table} limit ${FIRST_ROWS})`);
   return values.map((_, column) => {
     const found = first.values[`v${column}`];
-    const texts = found?.kind === "text" ? found.values : [];
-    return [...CANDIDATES.keys()].filter((candidate) =>
-      texts.every((text) => text === null || LOOKS[candidate]?.test(text) === true),
-    );
+    return (found?.kind === "text" ? found.values : []).filter((text) => text !== null);
   });
+}
+
+/** The candidates that the first texts do not rule out. */
+function candidatesLeft(texts: readonly string[]): number[] {
+  return [...CANDIDATES.keys()].filter((candidate) => texts.every((text) => LOOKS[candidate]?.test(text) === true));
 }
 
 interface Tested {

@@ -122,7 +122,7 @@ export async function inferObjectColumns(
     `select key, min("__record") as first from (select unnest(json_keys("__json")) as key, "__record" from ${objects}) group by key order by first, key`,
   );
   const names = rows.map((row) => textOf(row["key"]));
-  const inferred = await inferTextTypes(connection, objects, names, value);
+  const inferred = await inferTextTypes(connection, objects, names, { value });
   // A text that looks like a number was written as a text on purpose.
   const written = inferred.map(
     ({ name }, index) => `bool_or(json_type("__json", ${pathOf(name)}) in ('VARCHAR', 'OBJECT', 'ARRAY')) as t${index}`,

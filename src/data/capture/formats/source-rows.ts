@@ -57,6 +57,8 @@ export interface CsvOptions {
   readonly encoding?: CsvEncoding | undefined;
   /** Texts that stand for a missing value; default: the empty one. */
   readonly nulls?: readonly string[] | undefined;
+  /** False: numbers and dates that a cast does not read stay text. */
+  readonly guess?: boolean | undefined;
 }
 
 export interface OpenFile {

@@ -1,0 +1,99 @@
+import type { AnalyticsConnection, Column } from "../../analytics/analytics.ts";
+import { formatOfColumn } from "../../contract/value-format.ts";
+
+/** A way in which numbers, dates and times are written that a cast does not read. */
+interface Guess {
+  /** As a contract would name it. */
+  readonly format: string;
+  readonly type: string;
+  /** What every text looks like that is so written. */
+  readonly looks: RegExp;
+  /** SQL that reads a text; NULL where it is not so written. */
+  read(value: string): string;
+  /** SQL that is true for a text that can be read in no other way; without it any text will do. */
+  readonly proves: ((value: string) => string) | undefined;
+}
+
+function guess(format: string, type: string, looks: RegExp, proves?: (value: string) => string): Guess {
+  const known = formatOfColumn(format, type);
+  return { format, type, looks, read: (value) => known?.read(value) ?? "NULL", proves };
+}
+
+const matches = (value: string, pattern: string): string => `regexp_matches(trim(${value}), '${pattern}')`;
+
+/** `1,234` may be either: another value has to say which. A whole part that begins with 0 is a code. */
+const NUMBERS: readonly Guess[] = [
+  guess("#.##0,00", "DOUBLE", /^\s*[+-]?(?:[1-9]\d{0,2}(?:\.\d{3})+|0|[1-9]\d*)(?:,\d+)?\s*$/, (value) =>
+    matches(value, "(?:,\\d{1,2}|,\\d{4,}|\\.\\d{3},\\d+|(?:^|[+-])0,\\d+|\\d{4},\\d+)$"),
+  ),
+  guess("#,##0.00", "DOUBLE", /^\s*[+-]?(?:[1-9]\d{0,2}(?:,\d{3})+|0|[1-9]\d*)(?:\.\d+)?\s*$/, (value) =>
+    matches(value, "(?:,\\d{3}\\.\\d+|\\d,\\d{3},\\d{3}.*)$"),
+  ),
+];
+
+const TIMES = ["", " HH:mm", " HH:mm:ss"] as const;
+
+function looksLike(format: string): RegExp {
+  const pattern = format
+    .replaceAll(/[.]/g, "\\.")
+    .replaceAll(/yyyy|dd?|MM?|HH|mm|ss/g, (letters) => (letters.length === 1 ? "\\d{1,2}" : `\\d{${letters.length}}`));
+  return new RegExp(`^\\s*${pattern}\\s*$`);
+}
+
+function datesOf(day: string, month: string): readonly Guess[] {
+  return TIMES.flatMap((time) => {
+    const type = time === "" ? "DATE" : "TIMESTAMP WITH TIME ZONE";
+    const of = (format: string, other?: string): Guess => {
+      const another = other === undefined ? undefined : formatOfColumn(other + time, type);
+      const proves = another === undefined ? undefined : (value: string) => `(${another.read(value)}) is null`;
+      return guess(format + time, type, looksLike(format + time), proves);
+    };
+    const between = (separator: string): readonly Guess[] => {
+      const dayFirst = [day, month, "yyyy"].join(separator);
+      const monthFirst = [month, day, "yyyy"].join(separator);
+      return [of(dayFirst, monthFirst), of(monthFirst, dayFirst)];
+    };
+    // Nobody writes the month first between full stops.
+    return [
+      ...between("/"),
+      ...between("-"),
+      of([day, month, "yyyy"].join(".")),
+      of(["yyyy", month, day].join("/")),
+      of(["yyyy", month, day].join(".")),
+    ];
+  });
+}
+
+const GUESSES: readonly Guess[] = [...NUMBERS, ...datesOf("dd", "MM"), ...datesOf("d", "M")];
+
+/**
+ * How the texts of columns are written, where all of them are so and at least one leaves no doubt; columns that say
+ * nothing stay as they are.
+ *
+ * @param columns those that no cast reads, with their SQL and their first texts
+ * @param sample SQL of the rows to look at
+ */
+export async function guessFormats(
+  connection: AnalyticsConnection,
+  sample: string,
+  columns: readonly { readonly name: string; readonly value: string; readonly texts: readonly string[] }[],
+): Promise<ReadonlyMap<string, Pick<Column, "type" | "format">>> {
+  const open = columns.flatMap(({ name, value, texts }) => {
+    const guesses = texts.length === 0 ? [] : GUESSES.filter(({ looks }) => texts.every((text) => looks.test(text)));
+    return guesses.map((one) => ({ name, value, one }));
+  });
+  if (open.length === 0) return new Map();
+  const counts = open.flatMap(({ value, one }, index) => [
+    `count(${value}) as n${index}`,
+    `count(case when ${one.type === "DOUBLE" ? `not ${matches(value, "^[+-]?0[0-9]")} and ` : ""}(${one.read(value)}) is not null then 1 end) as t${index}`,
+    `count(case when ${one.proves?.(value) ?? `${value} is not null`} then 1 end) as e${index}`,
+  ]);
+  const [row] = await connection.rows(`select ${counts.join(", ")} from ${sample}`);
+  const found = new Map<string, Pick<Column, "type" | "format">>();
+  for (const [index, { name, one }] of open.entries()) {
+    const [values, read, proofs] = ["n", "t", "e"].map((letter) => Number(row?.[`${letter}${index}`]));
+    if (found.has(name) || read !== values || proofs === undefined || proofs === 0) continue;
+    found.set(name, { type: one.type, format: one.format });
+  }
+  return found;
+}

@@ -1,0 +1,133 @@
+import assert from "node:assert/strict";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { it } from "node:test";
+import type { CaptureDeclaration, DatasetContent } from "#data";
+import type { AssetVersion } from "#metadata-store";
+import { describeStores } from "../setup/stores.ts";
+import { openDataProject } from "./data-project.ts";
+
+const DECLARED: CaptureDeclaration = { capture: { files: "*.csv" } };
+
+function typesOf(version: AssetVersion | undefined): Readonly<Record<string, string>> {
+  const { columns } = version?.content as DatasetContent;
+  return Object.fromEntries(
+    columns.map(({ name, type, format }) => [name, format === undefined ? type : `${type} ${format}`]),
+  );
+}
+
+const csv = (header: string, ...rows: readonly string[]): string => `${[header, ...rows].join("\n")}\n`;
+
+describeStores("values of CSV that a cast does not read", (kind) => {
+  it("are read as numbers and dates where all are so written and one leaves no doubt", async () => {
+    const { folder, runCapture, rows } = await openDataProject(kind);
+    await writeFile(
+      join(folder, "a.csv"),
+      csv(
+        "comma;us;day;month;dotted;slashes;moment",
+        "1.234,5;1,234.50;31/12/2026;12/31/2026;1.2.2026;2026/01/02;31/12/2026 23:59",
+        "-7;-7;01/02/2026;02/01/2026;28.2.2026;2026/12/31;01/02/2026 00:00",
+        ";0.5;;;;;",
+      ),
+    );
+    const { versions } = await runCapture(DECLARED);
+    assert.deepEqual(typesOf(versions[0]), {
+      comma: "DOUBLE #.##0,00",
+      us: "DOUBLE #,##0.00",
+      day: "DATE dd/MM/yyyy",
+      month: "DATE MM/dd/yyyy",
+      dotted: "DATE d.M.yyyy",
+      slashes: "DATE yyyy/MM/dd",
+      moment: "TIMESTAMP WITH TIME ZONE dd/MM/yyyy HH:mm",
+    });
+    assert.deepEqual(
+      await rows(
+        versions[0],
+        "select comma, us, day::text as day, month::text as month, dotted::text as dotted, slashes::text as slashes, epoch_ms(moment)::double as moment from d where comma is not null order by comma",
+      ),
+      [
+        {
+          comma: -7,
+          us: -7,
+          day: "2026-02-01",
+          month: "2026-02-01",
+          dotted: "2026-02-28",
+          slashes: "2026-12-31",
+          moment: Date.parse("2026-02-01T00:00:00Z"),
+        },
+        {
+          comma: 1234.5,
+          us: 1234.5,
+          day: "2026-12-31",
+          month: "2026-12-31",
+          dotted: "2026-02-01",
+          slashes: "2026-01-02",
+          moment: Date.parse("2026-12-31T23:59:00Z"),
+        },
+      ],
+    );
+  });
+
+  it("stay text where they may be read in two ways, are codes, or are mixed", async () => {
+    const { folder, runCapture } = await openDataProject(kind);
+    const file = csv(
+      "either;when;code;mixed;word",
+      "1,234;01/02/2026;0012,5;1,5;a",
+      "5,678;03/04/2026;0013,5;1.5;1,5",
+      "9;05/06/2026;14,5;2;3",
+    );
+    await writeFile(join(folder, "a.csv"), file);
+    const { versions } = await runCapture(DECLARED);
+    assert.deepEqual(typesOf(versions[0]), {
+      either: "VARCHAR",
+      when: "VARCHAR",
+      code: "VARCHAR",
+      mixed: "VARCHAR",
+      word: "VARCHAR",
+    });
+  });
+
+  it("stay text where the declaration says so", async () => {
+    const { folder, runCapture } = await openDataProject(kind);
+    await writeFile(join(folder, "a.csv"), csv("a;b", "1,5;31/12/2026"));
+    const { versions } = await runCapture({ capture: { files: "*.csv", csv: { guess: false } } });
+    assert.deepEqual(typesOf(versions[0]), { a: "VARCHAR", b: "VARCHAR" });
+  });
+
+  it("are read in later files as in the first, one alone or several together", async () => {
+    const { folder, runCapture, rows, held, batches } = await openDataProject(kind);
+    await writeFile(join(folder, "a.csv"), csv("n;t", "1,5;31/12/2026", "2;01/12/2026"));
+    await runCapture(DECLARED);
+    // Alone, `1.234` would be a number smaller than two, and 03/04 no certain date.
+    await writeFile(join(folder, "b.csv"), csv("n;t", "1.234;03/04/2026"));
+    await runCapture(DECLARED);
+    for (const name of ["c", "d", "e"])
+      await writeFile(join(folder, `${name}.csv`), csv("n;t", "2.345;05/06/2026", `x${name};05/06/2026`));
+    const { versions, outcome } = await runCapture(DECLARED);
+    assert.deepEqual(
+      await rows(versions[0], "select n, count(*)::int as rows, max(t)::text as t from d group by n order by n"),
+      [
+        { n: 1.5, rows: 1, t: "2026-12-31" },
+        { n: 2, rows: 1, t: "2026-12-01" },
+        { n: 1234, rows: 1, t: "2026-04-03" },
+        { n: 2345, rows: 3, t: "2026-06-05" },
+      ],
+    );
+    assert.equal(outcome.facts?.["quarantined"], 3);
+    const [batch] = await batches();
+    assert.ok(batch !== undefined);
+    assert.match(JSON.stringify(await held(batch)), /in the format #\.##0,00/);
+    assert.deepEqual(typesOf(versions[0]), { n: "DOUBLE #.##0,00", t: "DATE dd/MM/yyyy" });
+  });
+
+  it("hold back a file whose column is written in another way than the dataset's", async () => {
+    const { folder, runCapture } = await openDataProject(kind);
+    await writeFile(join(folder, "a.csv"), csv("n;t", "1.5;2026-12-31", "2.5;2026-12-30"));
+    await runCapture(DECLARED);
+    await writeFile(join(folder, "b.csv"), csv("n;t", "1,5;2026-12-31", "2,5;2026-12-30", "3,5;2026-12-29"));
+    await assert.rejects(
+      runCapture(DECLARED),
+      /"n" is DOUBLE in d, but here it is DOUBLE in the format #\.##0,00: 3 of 3/,
+    );
+  });
+});
