@@ -4,9 +4,11 @@ import { join } from "node:path";
 import { digestOf, EsteiraError, messageOf } from "#base";
 import type { ProjectConfig, Settings } from "#config";
 import { createIsolation, createSandbox } from "#executors";
-import { openMetadataStore } from "#metadata-store";
+import { type MetadataStore, openMetadataStore } from "#metadata-store";
+import type { SecretBox } from "#outbox";
 import { readVersion } from "./open-platform.ts";
 import { openStorage } from "./open-storage.ts";
+import { openSecretBox } from "./secret-keys.ts";
 
 /** One thing that was looked at. */
 export interface Finding {
@@ -35,7 +37,7 @@ export async function examineProject(config: ProjectConfig | Error, settings: Se
   const { isMissing, findings } = await checkFolder(config);
   const parts = [
     checkIsolation(config, isMissing),
-    ...(isMissing && !config.metadataAddress.startsWith("postgres") ? [] : [checkDatabase(config)]),
+    ...(isMissing && !config.metadataAddress.startsWith("postgres") ? [] : [checkDatabase(config, settings)]),
     ...(config.bucket === undefined ? [] : [checkBucket(config, settings)]),
   ];
   return [
@@ -157,11 +159,11 @@ async function checkIsolation(
   }
 }
 
-async function checkDatabase({ metadataAddress }: ProjectConfig): Promise<readonly Finding[]> {
+async function checkDatabase(config: ProjectConfig, settings: Settings): Promise<readonly Finding[]> {
   const late = Promise.withResolvers<never>();
   const timer = setTimeout(() => late.reject(new Error(`no answer within ${DEADLINE_MS} ms`)), DEADLINE_MS);
   try {
-    return await Promise.race([lookAtDatabase(metadataAddress), late.promise]);
+    return await Promise.race([lookAtDatabase(config, settings), late.promise]);
   } catch (error) {
     return [failed("database", error, "See that the database runs, and that store.metadata of esteira.yaml is right.")];
   } finally {
@@ -169,9 +171,9 @@ async function checkDatabase({ metadataAddress }: ProjectConfig): Promise<readon
   }
 }
 
-async function lookAtDatabase(address: string): Promise<readonly Finding[]> {
+async function lookAtDatabase(config: ProjectConfig, settings: Settings): Promise<readonly Finding[]> {
   const { readStoreFacts } = await import("#upkeep");
-  const store = await openMetadataStore(address);
+  const store = await openMetadataStore(config.metadataAddress);
   try {
     const askedAtMs = Date.now();
     const facts = await readStoreFacts(store);
@@ -189,6 +191,7 @@ async function lookAtDatabase(address: string): Promise<readonly Finding[]> {
       Math.abs(skewMs) < LARGEST_SKEW_MS
         ? ok("clock", `within ${LARGEST_SKEW_MS} ms of the database's`)
         : warning("clock", `it differs from the database's by ${skewMs} ms`, "Let both machines keep time by NTP."),
+      await checkSecrets(store, openSecretBox(config, settings)),
       facts.users > 0
         ? ok("users", `${facts.users} users`)
         : warning(
@@ -206,6 +209,24 @@ async function lookAtDatabase(address: string): Promise<readonly Finding[]> {
     ];
   } finally {
     await store.close();
+  }
+}
+
+async function checkSecrets(store: MetadataStore, secrets: SecretBox): Promise<Finding> {
+  const { examineWebhookSecrets } = await import("#registry");
+  try {
+    const { total, unreadable, outdated } = await examineWebhookSecrets(store, secrets);
+    if (unreadable > 0)
+      return failure(
+        "secrets",
+        `${unreadable} of ${total} cannot be opened: they are sealed with a key that is not here, or were changed`,
+        "Bring back ~/.config/esteira/secrets.key or ESTEIRA_SECRETS_KEY of the machine that wrote them, or set them again.",
+      );
+    return outdated > 0
+      ? warning("secrets", `${outdated} of ${total} are not sealed with the newest key`, "esteira secrets rotate")
+      : ok("secrets", total === 0 ? "none is kept" : `${total} sealed`);
+  } catch (error) {
+    return failed("secrets", error);
   }
 }
 

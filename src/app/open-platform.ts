@@ -5,8 +5,8 @@ import { type Clock, createMetrics, type Log, messageOf, systemClock } from "#ba
 import type { Files } from "#storage";
 import type { ProjectConfig, Settings } from "#config";
 import { openMetadataStore } from "#metadata-store";
-import { createOutbox } from "#outbox";
-import { createRegistryCalls, createWebhookSender, type WebhookSender } from "#registry";
+import { createOutbox, type Outbox } from "#outbox";
+import { createRegistryCalls, createWebhookSender, sealWebhookSecrets, type WebhookSender } from "#registry";
 import {
   type ArtifactFolder,
   createArtifactFolder,
@@ -22,6 +22,7 @@ import type { OwnedPlatform } from "./create-platform.ts";
 import { checkProject, checkStore, type HealthCheck } from "./health.ts";
 import type { Platform, StorePlatform } from "./platform.ts";
 import { openStorage } from "./open-storage.ts";
+import { openSecretBox } from "./secret-keys.ts";
 import { openPrivateStore } from "./private-store.ts";
 import { countStoreErrors, measureProcess, measureStepRuns } from "./process-metrics.ts";
 import { promotionCheck } from "./promotion-check.ts";
@@ -75,7 +76,7 @@ export async function openStorePlatform(options: PlatformOptions): Promise<Store
   const storage = await openStorage(config, settings);
   const artifacts = openArtifacts(options.artifacts, config, storage.artifactFiles);
   const outbox = createOutbox({ store, clock, log, privateNetworks: config.outbox.private_networks });
-  const webhooks = createWebhookSender({ store, clock, outbox });
+  const webhooks = await openWebhooks({ store, clock, log, config }, { outbox, settings });
   const address = createAddress(() => options.startServer?.(platform));
   let building: Promise<OwnedPlatform> | undefined;
   let starting: Promise<void> | undefined;
@@ -217,6 +218,18 @@ function createMlflowCalls(
       webhooks: facts.webhooks,
     }),
   ];
+}
+
+/** Seals what earlier versions wrote in the clear. */
+async function openWebhooks(
+  { store, clock, log, config }: Pick<StorePlatform, "store" | "clock" | "log" | "config">,
+  { outbox, settings }: { readonly outbox: Outbox; readonly settings: Settings },
+): Promise<WebhookSender> {
+  const secrets = openSecretBox(config, settings);
+  await sealWebhookSecrets(store, secrets).catch((error: unknown) =>
+    log.warn("secrets could not be sealed", { error: messageOf(error) }),
+  );
+  return createWebhookSender({ store, clock, outbox, secrets });
 }
 
 /** Where this process's server listens; starts one when somebody asks and none does. */

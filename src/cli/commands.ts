@@ -33,6 +33,10 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: "Take back an approval or a refusal",
     load: () => import("./commands/approval/revoke.ts"),
   },
+  "secrets rotate": {
+    summary: "Seal every secret of the store with a new key",
+    load: () => import("./commands/secrets/rotate.ts"),
+  },
   "key create": {
     summary: "Make your key for signing decisions, and register it",
     load: () => import("./commands/key/create.ts"),

@@ -15,6 +15,8 @@ export interface Settings {
   readonly token: string | undefined;
   /** `ESTEIRA_KEY_PASSPHRASE`: of the file with the key that signs decisions. */
   readonly keyPassphrase: string | undefined;
+  /** `ESTEIRA_SECRETS_KEY`: what seals secrets in the database, instead of a key file. */
+  readonly secretsKey: string | undefined;
   /** `ESTEIRA_LANG`, else `LC_ALL`, `LC_MESSAGES`, `LANG`. */
   readonly language: Language;
   /** False when `NO_COLOR` is set, output is no terminal or `TERM=dumb`; `FORCE_COLOR` wins. */
@@ -41,6 +43,7 @@ export function readSettings(
     storeFolder: nonEmpty(environment["ESTEIRA_STORE"]),
     token: nonEmpty(environment["ESTEIRA_TOKEN"]),
     keyPassphrase: nonEmpty(environment["ESTEIRA_KEY_PASSPHRASE"]),
+    secretsKey: nonEmpty(environment["ESTEIRA_SECRETS_KEY"]),
     language: toLanguage(
       environment["ESTEIRA_LANG"] ?? environment["LC_ALL"] ?? environment["LC_MESSAGES"] ?? environment["LANG"],
     ),

@@ -12,7 +12,7 @@ import {
   type WebhookDelivery,
   type WebhookEvent,
 } from "#metadata-store/registry";
-import type { Channel, Dress, Outbox, WebhookAnswer } from "#outbox";
+import type { Channel, Dress, Outbox, SecretBox, WebhookAnswer } from "#outbox";
 import { examplePayload } from "./webhook-example.ts";
 
 const MOST_ATTEMPTS = 4;
@@ -22,6 +22,8 @@ export interface WebhookSenderOptions {
   readonly store: MetadataStore;
   readonly clock: Clock;
   readonly outbox: Outbox;
+  /** Opens what the deliveries are signed with. */
+  readonly secrets: SecretBox;
   /** Default `https` only. */
   readonly schemes?: readonly string[];
 }
@@ -37,6 +39,8 @@ export interface WebhookSender {
   ): Promise<{ readonly answer: WebhookAnswer } | { readonly error: string }>;
   /** @throws MODELS_WEBHOOK_TARGET_REFUSED */
   assertTarget(url: string): Promise<void>;
+  /** A secret as it is to be kept. @throws OUTBOX_SECRET_KEY_MISSING, OUTBOX_SECRET_KEY_INVALID */
+  seal(secret: string): Promise<string>;
   /** Allowed schemes, for messages. */
   readonly schemes: readonly string[];
 }
@@ -46,12 +50,14 @@ export function createWebhookSender({
   store,
   clock,
   outbox,
+  secrets,
   schemes = ["https"],
 }: WebhookSenderOptions): WebhookSender {
-  outbox.add(webhookChannel);
+  outbox.add(webhookChannel(secrets));
   return {
     schemes,
     wake: () => outbox.wake(),
+    seal: (secret) => secrets.seal(secret),
     assertTarget: (url) => outbox.assertTarget(url),
     async test(webhookId, event) {
       const { url, events, secret } = await store.read(async (transaction) => ({
@@ -61,7 +67,7 @@ export function createWebhookSender({
       const tested = event ?? events[0] ?? { entity: "MODEL_VERSION", action: "CREATED" };
       const body = webhookBody(tested, examplePayload(tested), clock.now());
       try {
-        return { answer: await outbox.send({ id: randomUUID(), url, body }, dressOf(secret)) };
+        return { answer: await outbox.send({ id: randomUUID(), url, body }, await dressOf(secret, secrets)) };
       } catch (error) {
         return { error: `Failed to test webhook: ${messageOf(error)}` };
       }
@@ -70,22 +76,22 @@ export function createWebhookSender({
 }
 
 /** Source: MLflow's webhook documentation. */
-function dressOf(secret: string | undefined): Dress {
+async function dressOf(secret: string | undefined, secrets: SecretBox): Promise<Dress> {
   return {
-    secret,
+    secret: secret === undefined ? undefined : await secrets.open(secret),
     signatureForm: "v1",
     headers: { id: "x-mlflow-delivery-id", timestamp: "x-mlflow-timestamp", signature: "x-mlflow-signature" },
   };
 }
 
-const webhookChannel: Channel<WebhookDelivery> = {
+const webhookChannel = (secrets: SecretBox): Channel<WebhookDelivery> => ({
   name: "webhook",
   mostAttempts: MOST_ATTEMPTS,
   nextDueMs: nextWebhookDeliveryMs,
   claim: claimWebhookDeliveries,
-  dress: async ({ secret }) => dressOf(secret),
+  dress: ({ secret }) => dressOf(secret, secrets),
   async record(transaction, { id }, outcome) {
     await recordWebhookDelivery(transaction, { id, ...outcome });
     await deleteEndedDeliveries(transaction, outcome.dueAtMs - KEPT_MS);
   },
-};
+});

@@ -20,6 +20,7 @@ import { createWebhookSender, type Promotion } from "#registry";
 import { openMlflowServer } from "../setup/mlflow-server.ts";
 import { openTestStore, storeKinds } from "../setup/stores.ts";
 import { openWebhookTarget } from "../setup/webhook-target.ts";
+import { testSecrets } from "../setup/secrets.ts";
 
 const who = { project: "p", actor: "ana", atMs: 1000 };
 const asked: Promotion[] = [];
@@ -154,7 +155,7 @@ for (const { kind, opened, server, target } of stores) {
       let nowMs = Date.now();
       const clock = { now: () => nowMs, monotonic: () => nowMs };
       const outbox = createOutbox({ store, clock, log: silentLog, privateNetworks: ["127.0.0.0/8"] });
-      const sender = createWebhookSender({ store, clock, outbox });
+      const sender = createWebhookSender({ store, clock, outbox, secrets: testSecrets });
       await store.write((transaction) =>
         createWebhook(transaction, {
           ...who,
@@ -207,7 +208,13 @@ for (const { kind, opened, server, target } of stores) {
     it("reach no private address unless the operator allows it", async () => {
       const { store } = opened;
       const outbox = createOutbox({ store, clock: systemClock, log: silentLog });
-      const sender = createWebhookSender({ store, clock: systemClock, outbox, schemes: ["http"] });
+      const sender = createWebhookSender({
+        store,
+        clock: systemClock,
+        outbox,
+        secrets: testSecrets,
+        schemes: ["http"],
+      });
       for (const url of [
         "http://127.0.0.1:1/",
         "http://[::1]/",

@@ -11,6 +11,7 @@ import { createArtifactFolder, createArtifactCalls, createTrackingCalls } from "
 import { mountMlflow } from "../../src/server/mlflow/mlflow-mounts.ts";
 import { replyWithErrors } from "../../src/server/security/error-reply.ts";
 import { openTestStore, type TestStore } from "./stores.ts";
+import { testSecrets } from "./secrets.ts";
 
 export interface TestMlflowServer extends TestStore {
   readonly server: FastifyInstance;
@@ -50,6 +51,7 @@ export async function openMlflowServer(
     store,
     clock: systemClock,
     outbox,
+    secrets: testSecrets,
     ...(isLocal ? { schemes: ["http", "https"] } : {}),
   });
   after(() => outbox.close());

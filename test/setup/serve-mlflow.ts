@@ -11,6 +11,7 @@ import { createArtifactFolder, createArtifactCalls, createTrackingCalls } from "
 import type { Identity } from "#access";
 import { mountMlflow } from "../../src/server/mlflow/mlflow-mounts.ts";
 import { replyWithErrors } from "../../src/server/security/error-reply.ts";
+import { testSecrets } from "./secrets.ts";
 
 const [address = "", folder = "", port = "0"] = process.argv.slice(2);
 const store = await openMetadataStore(address);
@@ -18,6 +19,7 @@ const artifacts = createArtifactFolder({ root: folder });
 const webhooks = createWebhookSender({
   store,
   clock: systemClock,
+  secrets: testSecrets,
   outbox: createOutbox({ store, clock: systemClock, log: silentLog }),
 });
 const log = { ...silentLog, error: (message: string, facts?: object): void => console.error(message, facts) };

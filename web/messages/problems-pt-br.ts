@@ -343,6 +343,18 @@ export const problemsPtBr: ProblemTexts = {
     message: "O modelo “{asset}” não tem o arquivo {file}.",
     hint: "Grave o modelo com esteira.save_model.",
   },
+  OUTBOX_SECRET_UNREADABLE: {
+    message: "Um segredo foi selado com a chave {key}, que não está aqui.",
+    hint: "Traga a chave de volta, ou defina o segredo outra vez.",
+  },
+  OUTBOX_SECRET_KEY_MISSING: {
+    message: "Não há lugar para a chave que sela segredos: {reason}.",
+    hint: "Defina ESTEIRA_SECRETS_KEY com 32 bytes aleatórios em base64.",
+  },
+  OUTBOX_SECRET_KEY_INVALID: {
+    message: "As chaves de {from} não podem ser usadas: {problem}.",
+    hint: "Cada chave são 32 bytes aleatórios em base64, só do seu dono.",
+  },
   MODELS_NOT_SAVED: {
     message: "O passo “{asset}” não deixou modelo: nem na pasta de saída, nem na run do MLflow com o seu nome.",
     hint: 'Grave o modelo com esteira.save_model, ou registre-o com log_model(…, name="{asset}").',

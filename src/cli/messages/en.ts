@@ -35,6 +35,7 @@ export const en = {
   logHint: "Its log: esteira logs {id} {step}",
   cached: "cached",
   approvalRevoked: "Revoked {id}.",
+  secretsSealed: "{count} secrets sealed with the new key.",
   keyCreated: "{id} signs for {user}; the private key is in {file}.",
   keyRevoked: "Revoked {id}; what was signed with it counts no more.",
   keysMore: "The newest {count} keys; there are older ones.",

@@ -34,6 +34,7 @@ export const ptBr: Readonly<Record<MessageKey, string>> = {
   logHint: "O log: esteira logs {id} {step}",
   cached: "do cache",
   approvalRevoked: "{id} revogada.",
+  secretsSealed: "{count} segredos selados com a nova chave.",
   keyCreated: "{id} assina por {user}; a chave privada está em {file}.",
   keyRevoked: "{id} revogada; o que foi assinado com ela não conta mais.",
   keysMore: "As {count} chaves mais novas; há mais antigas.",

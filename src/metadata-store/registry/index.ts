@@ -59,6 +59,8 @@ export {
   getWebhook,
   getWebhookSecret,
   listWebhooks,
+  listWebhookSecrets,
+  replaceWebhookSecret,
   updateWebhook,
   type Webhook,
 } from "./webhook.ts";

@@ -26,6 +26,7 @@ export interface WebhookFields {
   readonly description?: string | undefined;
   readonly url?: string | undefined;
   readonly events?: readonly WebhookEvent[] | undefined;
+  /** Sealed by the caller. */
   readonly secret?: string | undefined;
   readonly status?: WebhookStatus | undefined;
 }
@@ -63,9 +64,38 @@ export async function getWebhook(transaction: ReadTransaction, id: string): Prom
   return toWebhook(await findWebhook(transaction, id));
 }
 
-/** The key that deliveries are signed with. @throws METADATA_STORE_WEBHOOK_MISSING */
+/** The key that deliveries are signed with, sealed. @throws METADATA_STORE_WEBHOOK_MISSING */
 export async function getWebhookSecret(transaction: ReadTransaction, id: string): Promise<string | undefined> {
   return (await findWebhook(transaction, id)).secret ?? undefined;
+}
+
+/** Every secret as it is kept. */
+export async function listWebhookSecrets(
+  transaction: ReadTransaction,
+): Promise<readonly { readonly id: string; readonly secret: string }[]> {
+  const rows = await transaction
+    .selectFrom("webhook")
+    .select(["id", "secret"])
+    .where("secret", "is not", null)
+    .where("secret", "!=", "")
+    .orderBy("id")
+    .execute();
+  return rows.map(({ id, secret }) => ({ id, secret: secret ?? "" }));
+}
+
+/** The same secret in another form. @returns false when it was changed meanwhile */
+export async function replaceWebhookSecret(
+  transaction: WriteTransaction,
+  change: { readonly id: string; readonly from: string; readonly to: string },
+): Promise<boolean> {
+  const changed = await transaction
+    .updateTable("webhook")
+    .set({ secret: change.to })
+    .where("id", "=", change.id)
+    .where("secret", "=", change.from)
+    .returning("id")
+    .executeTakeFirst();
+  return changed !== undefined;
 }
 
 /** A page of webhooks in the order they were made; `after` is the last id of the page before. */

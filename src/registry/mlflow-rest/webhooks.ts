@@ -29,7 +29,7 @@ export function webhookRoutes(context: RegistryContext): readonly MlflowCall[] {
       assertName(name);
       await assertUrl(context, url);
       const facts = {
-        ...readOptional(fields),
+        ...(await readOptional(context, fields)),
         name,
         url,
         events: readEvents(fields),
@@ -60,7 +60,7 @@ export function webhookRoutes(context: RegistryContext): readonly MlflowCall[] {
       if (url !== undefined) await assertUrl(context, url);
       const events = fields.messages("events").length > 0 ? readEvents(fields) : undefined;
       const change = {
-        ...readOptional(fields),
+        ...(await readOptional(context, fields)),
         id: idOf(call),
         name,
         url,
@@ -95,14 +95,18 @@ async function test(context: RegistryContext, { fields }: RegistryCall, id: stri
   };
 }
 
-function readOptional(fields: MlflowMessage): {
+async function readOptional(
+  { webhooks }: RegistryContext,
+  fields: MlflowMessage,
+): Promise<{
   description: string | undefined;
   secret: string | undefined;
   status: "ACTIVE" | "DISABLED" | undefined;
-} {
+}> {
+  const secret = readSecret(fields);
   return {
     description: fields.string("description"),
-    secret: readSecret(fields),
+    secret: secret === undefined || secret === "" ? secret : await webhooks.seal(secret),
     status: fields.enumeration("status", STATUS_NUMBERS),
   };
 }
