@@ -19,6 +19,8 @@ import type {
   QuarantineDiscard,
   QuarantinedRow,
   ReplayedQuarantine,
+  RestatedDataset,
+  Restatement,
   RestoredDataset,
 } from "./dataset.ts";
 import type { EndpointDetail, EndpointSummary, TrialEnd } from "./endpoint.ts";
@@ -69,6 +71,7 @@ export interface ApiShapes {
     response: Page<QuarantinedRow>;
   };
   readonly captureAgain: { params: requests.NameParams; body: NewCapture; response: requests.Acknowledged };
+  readonly restateDataset: { params: requests.NameParams; body: Restatement; response: RestatedDataset };
   readonly restoreDataset: {
     params: requests.NameParams;
     body: DatasetRestoration;
@@ -182,6 +185,7 @@ export const apiRoutes: Readonly<Record<keyof ApiShapes, Route>> = {
   getDatasetRows: read("getDatasetRows", "datasets/:name/rows", "dataset"),
   listQuarantinedRows: read("listQuarantinedRows", "datasets/:name/quarantine", "dataset"),
   captureAgain: change("captureAgain", "datasets/:name/capture", "run", "dataset"),
+  restateDataset: change("restateDataset", "datasets/:name/restate", "run", "dataset"),
   restoreDataset: change("restoreDataset", "datasets/:name/restore", "restore", "dataset"),
   dropDataset: change("dropDataset", "datasets/:name/drop", "drop", "dataset"),
   replayQuarantine: change("replayQuarantine", "datasets/:name/quarantine/replay", "quarantine", "dataset"),

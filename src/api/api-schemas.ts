@@ -36,6 +36,11 @@ export const apiSchemas: { readonly [Name in keyof ApiShapes]: RouteSchemas<ApiS
     response: pageOf(schemas.quarantinedRowSchema),
   },
   captureAgain: { params: nameParams, body: schemas.newCaptureSchema, response: acknowledged },
+  restateDataset: {
+    params: nameParams,
+    body: schemas.restatementSchema,
+    response: schemas.restatedDatasetSchema,
+  },
   restoreDataset: {
     params: nameParams,
     body: schemas.datasetRestorationSchema,

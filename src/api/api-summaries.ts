@@ -21,6 +21,7 @@ export const apiSummaries: Readonly<Record<keyof ApiShapes, string>> = {
   getDatasetRows: "Rows of one version",
   listQuarantinedRows: "Rows kept out by the contract, newest first",
   captureAgain: "Capture files again that are captured already, or all; answers with the pipeline run",
+  restateDataset: "Fill intervals of an incremental dataset again; answers with the pipeline run",
   restoreDataset: "Make a new version with the content of an earlier one",
   dropDataset: "Drop a dataset that nothing needs; its versions stay for lineage",
   replayQuarantine: "Check quarantined rows again and publish those that hold now",

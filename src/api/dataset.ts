@@ -156,6 +156,23 @@ export interface RestoredDataset {
   readonly restored: boolean;
 }
 
+/** Body of `POST datasets/:name/restate`: a span, or all. */
+export interface Restatement {
+  /** First moment to fill again: a date, or a date with a time, UTC where no zone is said. */
+  readonly from?: string | undefined;
+  /** First moment not to fill again. */
+  readonly to?: string | undefined;
+  /** True: make the whole dataset anew. */
+  readonly full?: boolean | undefined;
+}
+
+export interface RestatedDataset {
+  /** The pipeline run that fills. */
+  readonly id: string;
+  /** The span of whole intervals, or `all`. */
+  readonly restated: string;
+}
+
 export interface DroppedDataset {
   readonly name: string;
   /** Versions that stay readable, for lineage. */

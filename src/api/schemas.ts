@@ -7,7 +7,7 @@ import type { Approval, ApprovalEvidence, ApprovalRevocation, ApprovalSubjectKin
 import type { ApiAssetKind, AssetVersionSummary, StepReference, VersionReference } from "./asset.ts";
 import type { Change } from "./change.ts";
 import type { DashboardDetail, DashboardSummary, DashboardTile } from "./dashboard.ts";
-import type { ColumnProfile, ContractSummary, DatasetColumn, DatasetDetail, DatasetRestoration, DatasetRows, DatasetSummary, DiscardedQuarantine, DroppedDataset, Histogram, NewCapture, ProfileSample, QuarantineDiscard, QuarantineSummary, QuarantinedRow, ReplayedQuarantine, RestoredDataset } from "./dataset.ts";
+import type { ColumnProfile, ContractSummary, DatasetColumn, DatasetDetail, DatasetRestoration, DatasetRows, DatasetSummary, DiscardedQuarantine, DroppedDataset, Histogram, NewCapture, ProfileSample, QuarantineDiscard, QuarantineSummary, QuarantinedRow, ReplayedQuarantine, RestatedDataset, Restatement, RestoredDataset } from "./dataset.ts";
 import type { EndpointDetail, EndpointPeriod, EndpointSummary, EndpointTrial, EndpointWindow, Retraining, TrialArm, TrialCheck, TrialEnd } from "./endpoint.ts";
 import type { FeatureViewSummary } from "./feature-view.ts";
 import type { LineageEdge, LineageGraph, LineageNode, LineageNodeKind } from "./lineage.ts";
@@ -332,6 +332,17 @@ export const restoredDatasetSchema: z.ZodType<RestoredDataset> = z.object({
   "version": z.number().describe("The version with that content: a new one, unless the latest has it already."),
   "restoredFrom": z.number(),
   "restored": z.boolean().describe("False: the latest version has this content already."),
+});
+
+export const restatementSchema: z.ZodType<Restatement> = z.object({
+  "from": z.string().optional().describe("First moment to fill again: a date, or a date with a time, UTC where no zone is said."),
+  "to": z.string().optional().describe("First moment not to fill again."),
+  "full": z.boolean().optional().describe("True: make the whole dataset anew."),
+}).describe("Body of `POST datasets/:name/restate`: a span, or all.");
+
+export const restatedDatasetSchema: z.ZodType<RestatedDataset> = z.object({
+  "id": z.string().describe("The pipeline run that fills."),
+  "restated": z.string().describe("The span of whole intervals, or `all`."),
 });
 
 export const droppedDatasetSchema: z.ZodType<DroppedDataset> = z.object({

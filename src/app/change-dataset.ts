@@ -1,5 +1,6 @@
 import { stat } from "node:fs/promises";
 import { join, relative, resolve } from "node:path";
+import type { RestatementRequest } from "#data";
 import type { Platform } from "./platform.ts";
 
 interface DatasetRequest {
@@ -78,6 +79,29 @@ export async function captureAgain(
     );
   await askForCapture(platform, { dataset, actor, files: named, exists });
   return { id: await platform.engine.submit({ pipeline: producer.pipeline, actor, only: producer.step }) };
+}
+
+/**
+ * Fills intervals of an incremental dataset again: notes it and starts a run of the step that makes it.
+ *
+ * @returns what is filled again, in words, and the id of the pipeline run
+ * @throws DATA_DATASET_MISSING, DATA_DATASET_NOT_INCREMENTAL, DATA_RESTATEMENT_INVALID
+ */
+export async function restateProjectDataset(
+  platform: Platform,
+  request: DatasetRequest & RestatementRequest,
+): Promise<{ readonly id: string; readonly restated: string }> {
+  const { askToRestate, datasetNotIncremental } = await import("#data");
+  const { dataset, actor } = request;
+  const loaded = await platform.registerProject(actor);
+  const producer = platform.producerOf(dataset);
+  const step = loaded.pipelines
+    .find(({ name }) => name === producer?.pipeline)
+    ?.steps.find(({ name }) => name === producer?.step);
+  if (producer === undefined || step?.declaration["incremental"] === undefined)
+    throw datasetNotIncremental({ dataset });
+  const restated = await askToRestate(platform, request);
+  return { id: await platform.engine.submit({ pipeline: producer.pipeline, actor, only: producer.step }), restated };
 }
 
 /** Gives held rows of a dataset up: all, or those of one source or rule. @throws DATA_DATASET_MISSING */

@@ -1,6 +1,12 @@
 export { backUpPlatform, checkStoreBackup, restoreProjectStore } from "./back-up.ts";
 export { assertAdministrator } from "./assert-administrator.ts";
-export { captureAgain, discardHeldRows, dropProjectDataset, restoreProjectDataset } from "./change-dataset.ts";
+export {
+  captureAgain,
+  discardHeldRows,
+  dropProjectDataset,
+  restateProjectDataset,
+  restoreProjectDataset,
+} from "./change-dataset.ts";
 export { createUserWithToken } from "./create-user.ts";
 export { exportModelPackage } from "./export-model-package.ts";
 export type { HealthCheck } from "./health.ts";

@@ -93,6 +93,10 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: "Capture files again that are captured already",
     load: () => import("./commands/dataset/capture.ts"),
   },
+  "dataset restate": {
+    summary: "Fill intervals of an incremental dataset again",
+    load: () => import("./commands/dataset/restate.ts"),
+  },
   "dataset restore": {
     summary: "Give a dataset the content of an earlier version again",
     load: () => import("./commands/dataset/restore.ts"),

@@ -13,6 +13,7 @@ import {
 import {
   type CapturedFile,
   clearCapturedFiles,
+  clearIntervals,
   closeQuarantine,
   listOpenQuarantine,
   recordCapturedFiles,
@@ -59,13 +60,14 @@ export async function restoreDataset(
     (source.kind !== "data" && source.kind !== "features")
   )
     throw datasetMissing({ dataset, version: request.version });
-  const { captured, replayed, disposition, quarantine, lineage } = source.content as DatasetContent;
+  const { captured, replayed, disposition, quarantine, lineage, incremental } = source.content as DatasetContent;
   const kept = {
     ...(captured === undefined ? {} : { captured }),
     ...(replayed === undefined ? {} : { replayed }),
     ...(disposition === undefined ? {} : { disposition }),
     ...(quarantine === undefined ? {} : { quarantine }),
     ...(lineage === undefined ? {} : { lineage }),
+    ...(incremental === undefined ? {} : { incremental }),
   };
   const operation = { project, asset: dataset, operationId: `restore:${newId(clock.now())}` };
   const made = await datasets.write({
@@ -203,6 +205,7 @@ export async function dropDataset(
     if (!(await dropAsset(transaction, { project, asset: dataset, atMs })))
       throw datasetMissing({ dataset, version: undefined });
     await clearCapturedFiles(transaction, { project, dataset });
+    await clearIntervals(transaction, { project, dataset });
     const open = await listOpenQuarantine(transaction, { project, dataset });
     await closeQuarantine(transaction, {
       batchIds: open.map(({ id }) => id),

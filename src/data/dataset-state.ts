@@ -1,14 +1,14 @@
 import { type Digest, digestOfJson } from "#base";
 import type { AnalyticsConnection, Column } from "./analytics/analytics.ts";
-import { quoteName } from "./analytics/sql-text.ts";
-import type { WriteDisposition } from "./dataset.ts";
+import { quoteName, quoteText } from "./analytics/sql-text.ts";
+import type { DatasetSlices, WriteDisposition } from "./dataset.ts";
 import type { AddFile } from "./delta/actions.ts";
 import { digestFile, writeDataFile } from "./delta/data-file.ts";
 import { filesRelation } from "./delta/relation.ts";
 import type { TableSnapshot } from "./delta/snapshot.ts";
 import { absolutePath, DIGEST_TAG, fetchFiles, type Table } from "./delta/table.ts";
 import { rowCountOf } from "./delta/statistics.ts";
-import { mergeKeyInvalid, schemaConflict, sourceRowsUnknown } from "./errors.ts";
+import { intervalTimeMissing, mergeKeyInvalid, schemaConflict, sourceRowsUnknown } from "./errors.ts";
 import { isWhollyKnown, type RowSources, splitRowSources, sumOf, unknownSources } from "./row-sources.ts";
 import { textOf } from "./analytics/rows.ts";
 
@@ -30,6 +30,8 @@ export interface StateChange {
   readonly atMs: number;
   /** Sources whose rows go, with an append: in the same change that brings the new ones. */
   readonly supersedes?: Superseding | undefined;
+  /** Spans of time that the new rows fill. */
+  readonly slices?: DatasetSlices | undefined;
 }
 
 export interface Superseding {
@@ -53,10 +55,14 @@ export interface NextState extends DatasetState {
   readonly kept: RowSources;
   /** Rows that were taken out because their source was superseded. */
   readonly superseded: number;
+  /** New rows of no slice. */
+  readonly outside?: number;
 }
 
 /** @throws DATA_SCHEMA_CONFLICT, DATA_MERGE_KEY_INVALID, DATA_QUERY_FAILED, DATA_STORAGE_FAILED */
 export async function nextState(before: DatasetState, change: StateChange): Promise<NextState> {
+  if (change.slices !== undefined)
+    return slicedState(change.disposition === "replace" ? { columns: [], files: [] } : before, change, change.slices);
   if (change.disposition === "replace") {
     const part = await writeDataFile(change.connection, change.table, change, change.atMs);
     return { columns: change.columns, files: part === undefined ? [] : [part.add], ...onlyNew(part) };
@@ -189,6 +195,78 @@ function alignSelect(select: string, from: readonly Column[], to: readonly Colum
 }
 
 const SOURCE = '"__esteira_merge_source"';
+
+/** Rows of the slices go, and the new rows of the slices come; data files without rows of them stay as they are. */
+async function slicedState(
+  before: DatasetState,
+  change: StateChange,
+  { column, spans, emptied }: DatasetSlices,
+): Promise<NextState> {
+  const { connection, table, atMs } = change;
+  const columns = before.columns.length === 0 ? change.columns : evolveColumns(before.columns, change);
+  await connection.run(
+    `create or replace temp table ${SOURCE} as ${alignSelect(change.select, change.columns, columns)}`,
+  );
+  try {
+    const name = quoteName(column);
+    const [counts] = await connection.rows(
+      `select count(*) filter (where ${name} is null) as empty, count(*) filter (where not (${inSpans(name, spans)})) as outside from ${SOURCE}`,
+    );
+    const empty = Number(counts?.["empty"]);
+    if (empty > 0) throw intervalTimeMissing({ dataset: change.asset, column, rows: empty });
+    await fetchFiles(table, before.files);
+    const paths = new Map(before.files.map((file) => [absolutePath(table, file.path), file]));
+    const isOut = inSpans(name, [...spans, ...emptied]);
+    const touchedRows =
+      paths.size === 0
+        ? []
+        : await connection.rows(
+            `select distinct filename as path from ${filesRelation([...paths.keys()], columns, ["filename"])} where ${isOut}`,
+          );
+    const touched = new Set(touchedRows.map((row) => textOf(row["path"])));
+    const added = await writeDataFile(
+      connection,
+      table,
+      { select: `select * from ${SOURCE} where ${inSpans(name, spans)}`, columns },
+      atMs,
+    );
+    const kept =
+      touched.size === 0
+        ? undefined
+        : await writeDataFile(
+            connection,
+            table,
+            {
+              select: `select * from ${filesRelation([...touched], columns)} where (${isOut}) is not true`,
+              columns,
+            },
+            atMs,
+          );
+    const untouched = [...paths].flatMap(([path, file]) => (touched.has(path) ? [] : [file]));
+    const written = [added, kept].flatMap((part) => (part === undefined ? [] : [part.add]));
+    const rowsOf = (files: Iterable<AddFile>): number =>
+      [...files].reduce((sum, file) => sum + (rowCountOf(file.stats) ?? 0), 0);
+    const gone = [...paths].flatMap(([path, file]) => (touched.has(path) ? [file] : []));
+    return {
+      columns,
+      files: [...untouched, ...(kept === undefined ? [] : [kept.add]), ...(added === undefined ? [] : [added.add])],
+      rowCount: added?.rowCount ?? 0,
+      written,
+      kept: [],
+      superseded: rowsOf(gone) - (kept?.rowCount ?? 0),
+      outside: Number(counts?.["outside"]),
+    };
+  } finally {
+    await connection.run(`drop table if exists ${SOURCE}`);
+  }
+}
+
+/** SQL: a moment of the column lies in one of the spans. */
+function inSpans(column: string, spans: DatasetSlices["spans"]): string {
+  const moment = (ms: number): string => `TIMESTAMPTZ ${quoteText(new Date(ms).toISOString())}`;
+  if (spans.length === 0) return "false";
+  return spans.map(([from, to]) => `${column} >= ${moment(from)} and ${column} < ${moment(to)}`).join(" or ");
+}
 
 /**
  * Copy-on-write: files that hold a matching key are written again without the matched rows, with the new rows behind.

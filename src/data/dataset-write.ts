@@ -191,6 +191,7 @@ async function commitOnce(
     const content = await write.beforeCommit?.({
       rowCount: unsigned.rowCount,
       superseded: unsigned.superseded,
+      outside: unsigned.outside ?? 0,
       relation,
     });
     const next = noteSources(unsigned, write, content);
@@ -251,6 +252,7 @@ async function writtenState(
     ...stored,
     atMs,
     supersedes,
+    slices: write.slices,
   });
 }
 
@@ -421,7 +423,7 @@ function toChange(
   const { adds, removes } = base === undefined ? { adds: next.files, removes: [] } : differenceOf(base, next);
   const metadata = nextMetadata(write, base, schemaString, atMs);
   return {
-    operation: typeof write.disposition === "object" && base !== undefined ? "MERGE" : "WRITE",
+    operation: (typeof write.disposition === "object" || isSliced(write)) && base !== undefined ? "MERGE" : "WRITE",
     mode: base === undefined ? "ErrorIfExists" : write.disposition === "replace" ? "Overwrite" : "Append",
     txnId: write.operationId,
     userMetadata: write.provenance === undefined ? undefined : JSON.stringify(write.provenance),
@@ -430,12 +432,17 @@ function toChange(
     metadata,
     protocol: base === undefined ? { minReaderVersion: 1, minWriterVersion: 2 } : undefined,
     reads:
-      write.disposition === "append"
+      write.disposition === "append" && !isSliced(write)
         ? removes.length === 0
           ? "nothing"
           : new Set(removes.map((file) => file.path))
         : "everything",
   };
+}
+
+/** Slices of what is there go and come: what others change meanwhile may be of them. */
+function isSliced(write: DatasetWrite): boolean {
+  return write.slices !== undefined && write.disposition !== "replace";
 }
 
 function nextMetadata(
@@ -533,6 +540,7 @@ async function storeProfile(
   // What is appended once is likely to be appended to again; the rows of foreign partitions are in no order.
   const grows =
     write.disposition === "append" &&
+    write.slices === undefined &&
     write.state === undefined &&
     snapshot.version > 0 &&
     snapshot.metadata.partitionColumns.length === 0;

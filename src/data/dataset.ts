@@ -4,6 +4,7 @@ import type { MadeVersion } from "#pipeline";
 import type { AnalyticsConnection, Column } from "./analytics/analytics.ts";
 import type { CompactedFiles } from "./compact-dataset.ts";
 import type { Row } from "./analytics/rows.ts";
+import type { IntervalUnit } from "./transform/intervals.ts";
 
 /** How new rows meet the rows that are there. `merge`: rows with an equal key are replaced, others are added. */
 export type WriteDisposition = "append" | "replace" | { readonly merge: readonly string[] };
@@ -39,8 +40,24 @@ export interface DatasetContent {
   readonly restoredFrom?: number;
   /** It was dropped: nothing is in it. */
   readonly dropped?: boolean;
+  /** What an incremental model filled of it, and by which SQL. */
+  readonly incremental?: IncrementalLedger;
   /** How they were captured: unless it says `replace`, the files of earlier versions are still in this one. */
   readonly disposition?: WriteDisposition;
+}
+
+/** What an incremental model has done up to a version. */
+export interface IncrementalLedger {
+  /** Digest of what its SQL says: another one makes the dataset anew. */
+  readonly sql: Digest;
+  /** Merged by these columns. */
+  readonly key?: readonly string[];
+  /** Column by whose value rows belong to an interval, with the intervals that are filled: merged spans in UTC. */
+  readonly time?: string;
+  readonly interval?: IntervalUnit;
+  readonly filled?: readonly (readonly [start: string, end: string])[];
+  /** What it was made from: rows that came later are found by these. */
+  readonly inputs?: Readonly<Record<string, { readonly version: number; readonly digest: Digest }>>;
 }
 
 /** Always `read = published + quarantined`. */
@@ -61,6 +78,15 @@ export interface DatasetSnapshot {
   readonly deltaVersion: number;
   readonly columns: readonly Column[];
   readonly rowCount: number;
+}
+
+/** Spans of a time column, in epoch milliseconds, their ends excluded. */
+export interface DatasetSlices {
+  readonly column: string;
+  /** To be filled with the new rows. */
+  readonly spans: readonly (readonly [start: number, end: number])[];
+  /** To be emptied. */
+  readonly emptied: readonly (readonly [start: number, end: number])[];
 }
 
 export interface DatasetWrite {
@@ -102,6 +128,7 @@ export interface DatasetWrite {
       | "superseded"
       | "restoredFrom"
       | "dropped"
+      | "incremental"
     >
   >;
   /** Column → the name that its source has for it, where a dataset cannot have that one. */
@@ -114,6 +141,11 @@ export interface DatasetWrite {
   readonly supersedes?:
     | readonly { readonly digest: Digest; readonly path: string; readonly rows: number }[]
     | undefined;
+  /**
+   * Rows of these spans of a time column go, and the new ones, which must be of them, come in their place. With
+   * `replace` all others go too.
+   */
+  readonly slices?: DatasetSlices | undefined;
   /** Refuses to write when the rows do not number exactly this many. */
   readonly expectedRows?: number;
   /**
@@ -125,6 +157,8 @@ export interface DatasetWrite {
   readonly beforeCommit?: (next: {
     readonly rowCount: number;
     readonly superseded: number;
+    /** New rows that were left out because they are of no slice. */
+    readonly outside: number;
     readonly relation: string;
   }) => Promise<DatasetWrite["content"]>;
   readonly signal?: AbortSignal;

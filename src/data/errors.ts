@@ -334,3 +334,32 @@ export const columnUnknown: ErrorFactory<{ dataset: string; column: string; colu
     solve: "Use the name of a column of that version of the dataset; names are compared letter by letter.",
   },
 );
+
+export const intervalTimeMissing: ErrorFactory<{ dataset: string; column: string; rows: number }> = defineError(
+  "DATA_INTERVAL_TIME_MISSING",
+  {
+    status: 422,
+    message: ({ dataset, column, rows }) =>
+      `${rows} new ${rows === 1 ? "row" : "rows"} of ${dataset} have no value in ${column}, so they belong to no interval`,
+    hint: ({ column }) =>
+      `Give each row a ${column} in the query, or leave such rows out: WHERE ${column} IS NOT NULL.`,
+    solve: "Give each row of the model a time in the query, or leave rows without one out with a WHERE.",
+  },
+);
+
+export const restatementInvalid: ErrorFactory<{ dataset: string; reason: string }> = defineError(
+  "DATA_RESTATEMENT_INVALID",
+  {
+    status: 400,
+    message: ({ dataset, reason }) => `${dataset} cannot be restated: ${reason}`,
+    hint: () => "Name a start, an end that is not in it, or all of it.",
+    solve: "Name a span whose end is after its start, in dates such as 2024-01-31, or all of the dataset.",
+  },
+);
+
+export const datasetNotIncremental: ErrorFactory<{ dataset: string }> = defineError("DATA_DATASET_NOT_INCREMENTAL", {
+  status: 409,
+  message: ({ dataset }) => `${dataset} has no intervals to fill again: no sql step with incremental makes it`,
+  hint: () => "A run makes it anew where its inputs, its query or its files changed.",
+  solve: "Name a dataset that a `sql` step makes with `incremental`; others are made anew by a run.",
+});

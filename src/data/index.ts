@@ -21,7 +21,8 @@ export type {
 export { createDatasets } from "./datasets.ts";
 export { compactDatasets, type DatasetCompaction } from "./compact-datasets.ts";
 export { type DatasetVacuum, vacuumDatasets } from "./vacuum-datasets.ts";
-export { captureFileUnknown } from "./errors.ts";
+export { captureFileUnknown, datasetNotIncremental } from "./errors.ts";
+export { askToRestate, type RestatementRequest } from "./restate-dataset.ts";
 export { askForCapture, dropDataset, restoreDataset } from "./change-dataset.ts";
 export type { DatasetsDependencies } from "./dataset-tables.ts";
 export type { ColumnProfile, Profile } from "./profile/profile.ts";

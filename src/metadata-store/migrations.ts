@@ -14,6 +14,7 @@ import { engineIndexMigration } from "./migrations/0015-engine-index.ts";
 import { signedApprovalsMigration } from "./migrations/0016-signed-approvals.ts";
 import { eventLogMigration } from "./migrations/0017-event-log.ts";
 import { engineItemsMigration } from "./migrations/0018-engine-items.ts";
+import { intervalsMigration } from "./migrations/0019-intervals.ts";
 import { assetMigration } from "./migrations/0002-asset.ts";
 import { pipelineMigration } from "./migrations/0003-pipeline.ts";
 import { eventMigration } from "./migrations/0001-event.ts";
@@ -38,4 +39,5 @@ export const migrations: readonly Migration[] = [
   signedApprovalsMigration,
   eventLogMigration,
   engineItemsMigration,
+  intervalsMigration,
 ];

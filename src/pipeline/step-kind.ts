@@ -243,8 +243,8 @@ export interface StepKind<Declaration = unknown> {
   analyse(declaration: Declaration, context: AnalysisContext): Promise<StepAnalysis>;
   /**
    * One line for `esteira plan`: what a run would find and do. Only for steps whose analysis found no problem; without
-   * side effects.
+   * side effects. Undefined: nothing that is not said already.
    */
-  preview?(declaration: Declaration, context: AnalysisContext): Promise<string>;
+  preview?(declaration: Declaration, context: AnalysisContext): Promise<string | undefined>;
   execute(attempt: AttemptContext<Declaration>): Promise<StepOutcome>;
 }

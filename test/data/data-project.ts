@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { after } from "node:test";
-import { type Digest, newId, silentLog, systemClock } from "#base";
+import { type Clock, type Digest, newId, silentLog, systemClock } from "#base";
 import {
   type Analytics,
   type CaptureDeclaration,
@@ -34,6 +34,7 @@ export type Succeeded = Extract<StepOutcome, { status: "succeeded" }>;
 export interface DataProject {
   readonly store: MetadataStore;
   readonly objects: Blobs;
+  readonly clock: Clock;
   readonly analytics: Analytics;
   readonly datasets: Datasets;
   readonly address: string;
@@ -45,6 +46,12 @@ export interface DataProject {
   readonly publish: StepKind<PublishDeclaration>;
   write(path: string, text: string): Promise<void>;
   analyse<D>(kind: StepKind<D>, declaration: D, step: string, known?: Record<string, AssetKind>): Promise<StepAnalysis>;
+  preview<D>(
+    kind: StepKind<D>,
+    declaration: unknown,
+    step: string,
+    known?: Record<string, AssetKind>,
+  ): Promise<string | undefined>;
   attempt<D>(
     kind: StepKind<D>,
     declaration: D,
@@ -74,6 +81,8 @@ export async function openDataProject(
     readonly captureFolders?: (storeFolder: string) => readonly string[];
     readonly captureHosts?: readonly string[];
     readonly secret?: (name: string) => string | undefined;
+    /** Of the steps; what is written has the time of the machine. */
+    readonly clock?: Clock;
   } = {},
 ): Promise<DataProject> {
   const { store, objects, folder: storeFolder, address } = await openTestStore(storeKind);
@@ -89,7 +98,7 @@ export async function openDataProject(
     clock: systemClock,
     log: silentLog,
   });
-  const parts = { store, objects, analytics, datasets };
+  const parts = { store, objects, analytics, datasets, clock: options.clock ?? systemClock };
   const capture = createCaptureKind({
     ...parts,
     files,
@@ -147,6 +156,14 @@ export async function openDataProject(
     const outcome = await attempt(kind, declaration, newId(), step, inputs);
     return { outcome, versions: await record(outcome) };
   };
+  const contextOf = (step: string, known: Record<string, AssetKind>): AnalysisContext => ({
+    project: "p",
+    projectFolder: folder,
+    step,
+    knownAssets: new Map(Object.entries(known)),
+    readFile: (path) => readFile(join(folder, path), "utf8").catch(() => undefined),
+    glob: async () => ["sql/flights.sql", "sql/day.sql"],
+  });
   return {
     ...parts,
     address,
@@ -163,17 +180,9 @@ export async function openDataProject(
       await mkdir(dirname(join(folder, path)), { recursive: true });
       await writeFile(join(folder, path), text);
     },
-    analyse: (kind, declaration, step, known = {}) => {
-      const context: AnalysisContext = {
-        project: "p",
-        projectFolder: folder,
-        step,
-        knownAssets: new Map(Object.entries(known)),
-        readFile: (path) => readFile(join(folder, path), "utf8").catch(() => undefined),
-        glob: async () => ["sql/flights.sql", "sql/day.sql"],
-      };
-      return kind.analyse(declaration, context);
-    },
+    analyse: (kind, declaration, step, known = {}) => kind.analyse(declaration, contextOf(step, known)),
+    preview: async (kind, declaration, step, known = {}) =>
+      kind.preview?.(kind.schema.parse(declaration), contextOf(step, known)),
     runCapture: (declaration, step) => run(capture, declaration, step),
     rows: async (version, sql) =>
       version === undefined ? [] : (await datasets.query({ sql, tables: new Map([["d", version]]) })).rows,

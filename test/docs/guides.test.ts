@@ -25,6 +25,8 @@ describe("a reader who follows the guides, with users in the store and access.lo
   });
 
   it("reaches the end of sources.md, in the same project", () => reader.follow("sources.md"));
+
+  it("reaches the end of sql-models.md, in the same project", () => reader.follow("sql-models.md"));
 });
 
 /** A reader for one test, who leaves at its end. */

@@ -56,6 +56,7 @@ const api: Examples<keyof ApiShapes> = {
   getDatasetRows: { params: { name: "flights" }, query: { limit: 10 } },
   listQuarantinedRows: { params: { name: "flights" }, query: { state: "open" } },
   captureAgain: { params: { name: "flights" }, body: { all: true } },
+  restateDataset: { params: { name: "flights" }, body: { from: "2024-01-01", to: "2024-02-01" } },
   restoreDataset: { params: { name: "flights" }, body: { version: 1 } },
   dropDataset: { params: { name: "flights" } },
   replayQuarantine: { params: { name: "flights" } },

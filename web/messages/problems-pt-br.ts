@@ -260,6 +260,18 @@ export const problemsPtBr: ProblemTexts = {
     message: "Outro processo mudou {table} antes: {conflict}",
     hint: "Execute o passo de novo: ele lê a nova versão.",
   },
+  DATA_INTERVAL_TIME_MISSING: {
+    message: "{rows} novas linhas de {dataset} não têm valor em {column}; não pertencem a nenhum intervalo.",
+    hint: "Dê um {column} a cada linha na consulta, ou deixe essas linhas de fora: WHERE {column} IS NOT NULL.",
+  },
+  DATA_RESTATEMENT_INVALID: {
+    message: "{dataset} não pode ser preenchido de novo: {reason}",
+    hint: "Nomeie um início, um fim (fora do período) ou tudo.",
+  },
+  DATA_DATASET_NOT_INCREMENTAL: {
+    message: "{dataset} não tem intervalos a preencher de novo: nenhum passo sql com incremental o faz.",
+    hint: "Uma execução o faz de novo onde suas entradas, sua consulta ou seus arquivos mudaram.",
+  },
   DATA_SCHEMA_CONFLICT: {
     message: "A coluna “{column}” de {table} é {expected}, mas as novas linhas trazem {found}.",
     hint: "Converta-a, ou grave o dataset com write: replace.",

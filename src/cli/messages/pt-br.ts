@@ -53,6 +53,7 @@ export const ptBr: Readonly<Record<MessageKey, string>> = {
   lintMistakes: "{count} erro || {count} erros",
   lintWithoutConfig: "Os pipelines são verificados quando o esteira.yaml estiver certo.",
   replayed: "{count} linha publicada; ainda retidas: {held}. || {count} linhas publicadas; ainda retidas: {held}.",
+  restating: "Preenchendo {dataset} de novo: {span}.",
   restored: "A versão {version} de {dataset} tem de novo o conteúdo da versão {from}.",
   restoredAlready: "A última versão de {dataset} ({version}) já tem o conteúdo da versão {from}.",
   dropped:

@@ -1,9 +1,11 @@
 import { z } from "zod";
-import { formatQuantity, isEsteiraError, type Json, nearestName } from "#base";
-import { type AssetVersion, getAssetVersion, type MetadataStore } from "#metadata-store";
+import { type Clock, formatQuantity, isEsteiraError, type Json, nearestName } from "#base";
+import { type AssetVersion, getAssetVersion, type MetadataStore, type WriteTransaction } from "#metadata-store";
+import { endRestatements, recordIntervalLedger } from "#metadata-store/data";
 import {
   type AnalysisContext,
   type AttemptContext,
+  type MadeVersion,
   type Problem,
   readProjectFile,
   type StepAnalysis,
@@ -12,16 +14,27 @@ import {
 } from "#pipeline";
 import type { Analytics, Column } from "../analytics/analytics.ts";
 import { quoteName } from "../analytics/sql-text.ts";
-import type { DatasetContent, Datasets, WriteDisposition } from "../dataset.ts";
+import type { DatasetContent, Datasets, DatasetWrite } from "../dataset.ts";
 import { asSubquery } from "../dataset-tables.ts";
-import { sqlInvalid } from "../errors.ts";
+import { sqlInvalid, writeConflict } from "../errors.ts";
 import { writeSchema } from "../write-declaration.ts";
 import { columnLineage } from "./column-lineage.ts";
+import {
+  incrementalFingerprint,
+  incrementalSchema,
+  type IncrementalModel,
+  type IncrementalWork,
+  isByTime,
+  planIncremental,
+  selectSpans,
+} from "./incremental.ts";
+import { bindInterval, INTERVAL_PARAMETERS } from "./sql-parameters.ts";
 import { analyseSql, explainSqlError, type SqlAnalysis, type SqlProblem } from "./sql-text-analysis.ts";
 
 const sqlSchema = z.strictObject({
   sql: z.string().min(1).describe("File with one SELECT; the tables it reads are what the step depends on."),
   write: writeSchema.optional(),
+  incremental: incrementalSchema.optional(),
 });
 
 export type SqlDeclaration = z.infer<typeof sqlSchema>;
@@ -30,6 +43,7 @@ export interface SqlKindDependencies {
   readonly store: MetadataStore;
   readonly analytics: Analytics;
   readonly datasets: Datasets;
+  readonly clock: Clock;
 }
 
 /** `sql`: one SELECT over datasets makes a dataset. Default disposition: replace. */
@@ -38,17 +52,19 @@ export function createSqlKind(dependencies: SqlKindDependencies): StepKind<SqlDe
     name: "sql",
     load: "data",
     schema: sqlSchema as z.ZodType<SqlDeclaration>,
-    describe: ({ sql }) => `transform by ${sql}`,
+    describe: ({ sql, incremental }) => `transform by ${sql}${incremental === undefined ? "" : ", incremental"}`,
     analyse: (declaration, context) => analyseStep(dependencies, declaration, context),
+    preview: (declaration, context) => previewStep(dependencies, declaration, context),
     execute: (attempt) => executeStep(dependencies, attempt),
   };
 }
 
 async function analyseStep(
   dependencies: SqlKindDependencies,
-  { sql: file, write }: SqlDeclaration,
+  declaration: SqlDeclaration,
   context: AnalysisContext,
 ): Promise<StepAnalysis> {
+  const { sql: file, incremental } = declaration;
   const makes = [{ asset: context.step, kind: "data" as const }];
   const text = await context.readFile(file);
   if (text === undefined) {
@@ -71,20 +87,56 @@ async function analyseStep(
   const known = analysis.tables.filter(({ name }) => isReadable(context, name));
   const problems: Problem[] = [
     ...analysis.problems.map((problem) => toProblem(file, problem)),
+    ...declarationProblems(declaration, analysis),
     ...analysis.tables
       .filter(({ name }) => !isReadable(context, name))
       .map(({ name, ...place }) => unknownTable(context, file, name, place)),
   ];
   if (problems.length === 0)
     problems.push(
-      ...(await columnProblems(dependencies, context, { file, text, tables: known.map(({ name }) => name), write })),
+      ...(await columnProblems(dependencies, context, { text, tables: known.map(({ name }) => name), declaration })),
     );
   return {
     inputs: known.map(({ name }) => ({ asset: name, role: "input", path: [] })),
     makes,
     files: [file],
+    ...(incremental === undefined
+      ? {}
+      : {
+          fingerprint: await incrementalFingerprint(dependencies, {
+            project: context.project,
+            dataset: context.step,
+            incremental,
+          }),
+        }),
     problems,
   };
+}
+
+function declarationProblems({ write, incremental }: SqlDeclaration, { parameters }: SqlAnalysis): readonly Problem[] {
+  const bounds = INTERVAL_PARAMETERS.map((name) => `$${name}`).join(" and ");
+  const problems: Problem[] = [];
+  if (write !== undefined && incremental !== undefined)
+    problems.push({
+      path: ["write"],
+      message: "write and incremental both say how new rows meet those that are there",
+      hint: "Leave write out.",
+    });
+  const known = new Set<string>(INTERVAL_PARAMETERS);
+  const unknown = parameters.filter((name) => !known.has(name));
+  if (unknown.length > 0)
+    problems.push({
+      path: ["sql"],
+      message: `The query asks for ${unknown.map((name) => (/^\d+$/.test(name) ? `parameter ${name}` : `$${name}`)).join(", ")}, which nothing gives it`,
+      hint: `A query of an incremental step may use ${bounds}.`,
+    });
+  else if (parameters.length > 0 && (incremental === undefined || !isByTime(incremental)))
+    problems.push({
+      path: ["sql"],
+      message: `The query asks for ${parameters.map((name) => `$${name}`).join(" and ")}, and the step is not incremental by time`,
+      hint: "Add incremental: { time: COLUMN, interval: day, start: 2024-01-01 }.",
+    });
+  return problems;
 }
 
 function isReadable(context: AnalysisContext, name: string): boolean {
@@ -131,42 +183,124 @@ function toProblem(file: string, { message, line, column }: SqlProblem): Problem
 async function columnProblems(
   { store, analytics }: SqlKindDependencies,
   context: AnalysisContext,
-  query: {
-    readonly file: string;
-    readonly text: string;
-    readonly tables: readonly string[];
-    readonly write: WriteDisposition | undefined;
-  },
+  query: { readonly text: string; readonly tables: readonly string[]; readonly declaration: SqlDeclaration },
 ): Promise<Problem[]> {
-  const schemas = new Map<string, readonly Column[]>();
-  for (const name of query.tables) {
-    const version = await store.read((transaction) =>
-      getAssetVersion(transaction, { project: context.project, asset: name }),
-    );
-    if (version === undefined) return [];
-    schemas.set(name, (version.content as DatasetContent).columns);
-  }
+  const versions = await latestOf(store, context.project, query.tables);
+  if (versions.size < query.tables.length) return [];
+  const { sql: file, write, incremental } = query.declaration;
   try {
-    const output = await describeAgainst(analytics, query.text, schemas);
-    const keys = typeof query.write === "object" ? query.write.merge : [];
-    return keys.flatMap((key, index) => {
-      if (output.some(({ name }) => name.toLowerCase() === key.toLowerCase())) return [];
-      const near = nearestName(
-        key,
-        output.map(({ name }) => name),
-      );
-      return [
-        {
-          path: ["write", "merge", index],
-          message: `The query gives no column "${key}"; it gives ${output.map(({ name }) => name).join(", ")}`,
-          ...(near === undefined ? {} : { hint: `Did you mean "${near}"?` }),
-        },
-      ];
+    const output = await describeAgainst(analytics, anyInterval(query.text), schemasOf(versions));
+    const given = output.map(({ name }) => name);
+    const keys =
+      typeof write === "object"
+        ? write.merge
+        : incremental === undefined || isByTime(incremental)
+          ? []
+          : incremental.key;
+    const path = typeof write === "object" ? ["write", "merge"] : ["incremental", "key"];
+    const wanted = [
+      ...keys.map((key, index) => ({ key, path: [...path, index] })),
+      ...(incremental !== undefined && isByTime(incremental)
+        ? [{ key: incremental.time, path: ["incremental", "time"] }]
+        : []),
+    ];
+    return wanted.flatMap((one): Problem[] => {
+      const column = output.find(({ name }) => name.toLowerCase() === one.key.toLowerCase());
+      if (column === undefined) {
+        const near = nearestName(one.key, given);
+        return [
+          {
+            path: one.path,
+            message: `The query gives no column "${one.key}"; it gives ${given.join(", ")}`,
+            ...(near === undefined ? {} : { hint: `Did you mean "${near}"?` }),
+          },
+        ];
+      }
+      return one.path.at(-1) !== "time" || /^(DATE|TIMESTAMP)/.test(column.type)
+        ? []
+        : [
+            {
+              path: one.path,
+              message: `"${column.name}" is ${column.type}; a time column is a DATE or a TIMESTAMP`,
+              hint: `Cast it in the query: CAST(… AS DATE) AS ${column.name}.`,
+            },
+          ];
     });
   } catch (error) {
     if (!isEsteiraError(error, "DATA_QUERY_FAILED")) throw error;
-    return [toProblem(query.file, explainSqlError(String(error.context["reason"]), 1))];
+    return [toProblem(file, explainSqlError(String(error.context["reason"]), 1))];
   }
+}
+
+/** The latest versions of datasets, of those that have one. */
+async function latestOf(
+  store: MetadataStore,
+  project: string,
+  names: readonly string[],
+): Promise<ReadonlyMap<string, AssetVersion>> {
+  return store.read(async (transaction) => {
+    const versions = new Map<string, AssetVersion>();
+    for (const asset of names) {
+      const version = await getAssetVersion(transaction, { project, asset });
+      if (version !== undefined) versions.set(asset, version);
+    }
+    return versions;
+  });
+}
+
+function schemasOf(versions: ReadonlyMap<string, AssetVersion>): ReadonlyMap<string, readonly Column[]> {
+  return new Map([...versions].map(([name, version]) => [name, (version.content as DatasetContent).columns]));
+}
+
+/** The query with an interval in it, to ask for its columns. */
+function anyInterval(sql: string): string {
+  return bindInterval(sql, [0, 0]);
+}
+
+/** One line for `esteira plan`: what of an incremental dataset would be filled. */
+async function previewStep(
+  dependencies: SqlKindDependencies,
+  declaration: SqlDeclaration,
+  context: AnalysisContext,
+): Promise<string | undefined> {
+  const { sql: file, incremental } = declaration;
+  const text = incremental === undefined ? undefined : await context.readFile(file);
+  if (incremental === undefined || text === undefined) return undefined;
+  const analysis = await analyseSql(dependencies.analytics, text);
+  const inputs = await latestOf(
+    dependencies.store,
+    context.project,
+    analysis.tables.map(({ name }) => name),
+  );
+  const { summary, notes } = await planIncremental(
+    dependencies,
+    modelOf(dependencies, { project: context.project, dataset: context.step, incremental, text, analysis, inputs }),
+  );
+  return [summary, ...notes].join("; ");
+}
+
+function modelOf(
+  { analytics }: SqlKindDependencies,
+  {
+    text,
+    analysis,
+    ...of
+  }: Pick<IncrementalModel, "project" | "dataset" | "incremental" | "inputs"> & {
+    readonly text: string;
+    readonly analysis: SqlAnalysis;
+  },
+): IncrementalModel {
+  const { incremental } = of;
+  return {
+    ...of,
+    sql: analysis.digest,
+    async timeInputs() {
+      if (!isByTime(incremental)) return undefined;
+      const { columns } = await lineageOf(analytics, text, of.inputs, analysis);
+      const found = Object.entries(columns).find(([name]) => name.toLowerCase() === incremental.time.toLowerCase());
+      return found?.[1].unknown === undefined ? found?.[1].inputs : undefined;
+    },
+  };
 }
 
 /**
@@ -192,52 +326,191 @@ export async function describeAgainst(
 }
 
 async function executeStep(
-  { analytics, datasets }: SqlKindDependencies,
+  dependencies: SqlKindDependencies,
   attempt: AttemptContext<SqlDeclaration>,
 ): Promise<StepOutcome> {
-  const { sql: file, write = "replace" } = attempt.declaration;
+  const { sql: file, incremental } = attempt.declaration;
   const sql = await readProjectFile(attempt.projectFolder, file);
-  const analysis = await analyseSql(analytics, sql);
+  const analysis = await analyseSql(dependencies.analytics, sql);
   if (analysis.problems.length > 0)
     throw sqlInvalid({
       file,
       problems: analysis.problems.map(({ line, column, message }) => `${line}:${column} ${message}`),
     });
   const tables = new Map(
-    analysis.tables.flatMap(({ name }) =>
-      attempt.inputs.get(name) === undefined ? [] : [[name, attempt.inputs.get(name) as AssetVersion] as const],
-    ),
+    analysis.tables.flatMap(({ name }) => {
+      const version = attempt.inputs.get(name);
+      return version === undefined ? [] : [[name, version] as const];
+    }),
   );
+  try {
+    return await makeDataset(dependencies, attempt, { sql, analysis, tables });
+  } catch (error) {
+    if (!isEsteiraError(error, "DATA_QUERY_FAILED")) throw error;
+    const linesBefore = incremental !== undefined && isByTime(incremental) ? 2 : 1;
+    const { line, column, message } = explainSqlError(String(error.context["reason"]), linesBefore);
+    // Each span of an incremental query is the file's text once more, with three lines around it.
+    const lines = sql.trimEnd().split("\n").length;
+    throw sqlInvalid({ file, problems: [`${((line - 1) % (lines + 3)) + 1}:${column} ${message}`] }, error);
+  }
+}
+
+interface ReadModel {
+  readonly sql: string;
+  readonly analysis: SqlAnalysis;
+  readonly tables: ReadonlyMap<string, AssetVersion>;
+}
+
+async function makeDataset(
+  dependencies: SqlKindDependencies,
+  attempt: AttemptContext<SqlDeclaration>,
+  { sql, analysis, tables }: ReadModel,
+): Promise<StepOutcome> {
+  const { analytics, datasets } = dependencies;
+  const { sql: file, write = "replace" } = attempt.declaration;
   const operation = {
     project: attempt.project,
     asset: attempt.step,
     operationId: `${attempt.stepRunId}:${attempt.step}`,
   };
-  try {
-    const lineage = await lineageOf(analytics, sql, tables, analysis);
-    const made = await datasets.write({
-      ...operation,
-      disposition: write,
-      select: sql,
-      tables,
-      content: { lineage: lineage as unknown as Json },
-      provenance: provenanceOf(attempt, file),
-      signal: attempt.signal,
-    });
-    attempt.log(
-      `${attempt.step}: ${formatQuantity(made.rowCount ?? 0, "row")}, ${formatQuantity((made.content as DatasetContent | undefined)?.columns.length ?? 0, "column")}`,
-    );
+  const work = await workOf(dependencies, attempt, { sql, analysis, tables });
+  const noted = work === undefined ? undefined : ledgerWriter(dependencies, attempt, work);
+  if (work !== undefined && isIdle(attempt.declaration, work)) {
+    const made = toMade(work.latest);
     return {
       status: "succeeded",
       made: [made],
-      facts: { rows: made.rowCount ?? 0 },
-      alsoWrite: (transaction) => datasets.settle(transaction, operation),
+      facts: { rows: 0 },
+      alsoWrite: async (transaction) => noted?.(transaction, made),
     };
-  } catch (error) {
-    if (!isEsteiraError(error, "DATA_QUERY_FAILED")) throw error;
-    const { line, column, message } = explainSqlError(String(error.context["reason"]), 1);
-    throw sqlInvalid({ file, problems: [`${line}:${column} ${message}`] }, error);
   }
+  const lineage = await lineageOf(analytics, sql, tables, analysis);
+  const made = await datasets.write({
+    ...operation,
+    ...(work === undefined
+      ? { disposition: write, select: sql }
+      : partsOfWork(dependencies, attempt, work, { sql, analysis })),
+    tables,
+    content: { lineage: lineage as unknown as Json, ...(work === undefined ? {} : { incremental: work.ledger }) },
+    provenance: provenanceOf(attempt, file),
+    signal: attempt.signal,
+  });
+  attempt.log(
+    `${attempt.step}: ${formatQuantity(made.rowCount ?? 0, "row")}, ${formatQuantity((made.content as DatasetContent | undefined)?.columns.length ?? 0, "column")}`,
+  );
+  return {
+    status: "succeeded",
+    made: [made],
+    facts: { rows: made.rowCount ?? 0 },
+    alsoWrite: async (transaction) => {
+      await datasets.settle(transaction, operation);
+      await noted?.(transaction, made);
+    },
+  };
+}
+
+/** What an incremental step has to do, told in its log. */
+async function workOf(
+  dependencies: SqlKindDependencies,
+  attempt: AttemptContext<SqlDeclaration>,
+  { sql: text, analysis, tables }: ReadModel,
+): Promise<IncrementalWork | undefined> {
+  const { project, step } = attempt;
+  const { incremental } = attempt.declaration;
+  if (incremental === undefined) return undefined;
+  const model = modelOf(dependencies, { project, dataset: step, incremental, text, analysis, inputs: tables });
+  const work = await planIncremental(dependencies, model);
+  for (const line of [work.summary, ...work.notes]) attempt.log(`${step}: ${line}`);
+  return work;
+}
+
+function isIdle(
+  { incremental }: SqlDeclaration,
+  work: IncrementalWork,
+): work is IncrementalWork & { readonly latest: AssetVersion } {
+  return (
+    incremental !== undefined &&
+    isByTime(incremental) &&
+    work.latest !== undefined &&
+    work.rebuilds === undefined &&
+    work.spans.length + work.emptied.length === 0
+  );
+}
+
+/** The part of a write that says which rows come and which go. */
+function partsOfWork(
+  dependencies: SqlKindDependencies,
+  attempt: AttemptContext<SqlDeclaration>,
+  work: IncrementalWork,
+  { sql, analysis }: { readonly sql: string; readonly analysis: SqlAnalysis },
+): Pick<DatasetWrite, "disposition" | "select" | "slices" | "beforeCommit"> {
+  const { incremental } = attempt.declaration;
+  if (incremental === undefined || !isByTime(incremental))
+    return {
+      disposition: incremental === undefined || work.rebuilds !== undefined ? "replace" : { merge: incremental.key },
+      select: sql,
+      beforeCommit: () => assertLatest(dependencies, attempt, work),
+    };
+  const { time } = incremental;
+  const { spans, emptied } = work;
+  return {
+    disposition: work.rebuilds === undefined ? "append" : "replace",
+    select: selectSpans(sql, { time, parameters: analysis.parameters, spans }),
+    slices: { column: time, spans, emptied },
+    beforeCommit: async ({ outside }) => {
+      await assertLatest(dependencies, attempt, work);
+      if (outside > 0)
+        attempt.log(
+          `${attempt.step}: left out ${formatQuantity(outside, "row")} that the query gave and whose ${time} is in no interval that was asked for`,
+        );
+      return {};
+    },
+  };
+}
+
+/** What is filled was read before the dataset was claimed: it holds of that version alone. */
+async function assertLatest(
+  { store }: SqlKindDependencies,
+  { project, step }: AttemptContext<SqlDeclaration>,
+  { latest }: IncrementalWork,
+): Promise<Record<string, never>> {
+  const now = await store.read((transaction) => getAssetVersion(transaction, { project, asset: step }));
+  if (now?.id !== latest?.id)
+    throw writeConflict({
+      table: step,
+      conflict: "what is filled of it is another since this step looked",
+      version: now?.version ?? 0,
+    });
+  return {};
+}
+
+/** Notes what is filled with the version that it is of, also where no row changed. */
+function ledgerWriter(
+  { clock }: SqlKindDependencies,
+  { project, step }: AttemptContext<SqlDeclaration>,
+  work: IncrementalWork,
+): (transaction: WriteTransaction, made: MadeVersion) => Promise<void> {
+  return async (transaction, { content }) => {
+    await recordIntervalLedger(transaction, {
+      project,
+      dataset: step,
+      deltaVersion: (content as DatasetContent).deltaVersion,
+      ledger: work.ledger,
+      atMs: clock.now(),
+    });
+    await endRestatements(transaction, work.restatements);
+  };
+}
+
+function toMade({ asset, kind, digest, rowCount, sizeBytes, content }: AssetVersion): MadeVersion {
+  return {
+    asset,
+    kind,
+    digest,
+    content,
+    ...(rowCount === undefined ? {} : { rowCount }),
+    ...(sizeBytes === undefined ? {} : { sizeBytes }),
+  };
 }
 
 async function lineageOf(
@@ -246,8 +519,9 @@ async function lineageOf(
   tables: ReadonlyMap<string, AssetVersion>,
   analysis: SqlAnalysis,
 ): Promise<Awaited<ReturnType<typeof columnLineage>>> {
-  const schemas = new Map([...tables].map(([name, version]) => [name, (version.content as DatasetContent).columns]));
-  return columnLineage(sql, schemas, await describeAgainst(analytics, sql, schemas), analysis);
+  const schemas = schemasOf(tables);
+  const bound = anyInterval(sql);
+  return columnLineage(bound, schemas, await describeAgainst(analytics, bound, schemas), analysis);
 }
 
 function provenanceOf(attempt: AttemptContext<SqlDeclaration>, file: string): Record<string, Json> {

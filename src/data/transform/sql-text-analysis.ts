@@ -1,3 +1,4 @@
+import { type Digest, digestOf } from "#base";
 import type { Analytics } from "../analytics/analytics.ts";
 import { textOf } from "../analytics/rows.ts";
 
@@ -33,6 +34,10 @@ export interface SqlAnalysis {
   readonly aliases: ReadonlyMap<string, string>;
   /** Columns of WHERE, JOIN, GROUP BY, HAVING, QUALIFY and ORDER BY. */
   readonly deciding: readonly DecidingColumn[];
+  /** Names of what stands with a `$`; numbers for those without a name. */
+  readonly parameters: readonly string[];
+  /** Of what the text says, whatever its comments, line breaks and letter case of keywords are. */
+  readonly digest: Digest;
   readonly problems: readonly SqlProblem[];
 }
 
@@ -51,17 +56,20 @@ export async function analyseSql(
   const connection = await analytics.connect();
   try {
     const [row] = await connection.rows("select json_serialize_sql($1::VARCHAR) as tree", [sql]);
-    return readTree(sql, JSON.parse(textOf(row?.["tree"])) as Node, schemas);
+    const tree = textOf(row?.["tree"]);
+    const read = readTree(sql, JSON.parse(tree) as Node, schemas);
+    return { ...read, digest: digestOf(tree.replaceAll(/"query_location":\d+,?/g, "")) };
   } finally {
     connection.close();
   }
 }
 
-function readTree(sql: string, tree: Node, schemas: readonly string[]): SqlAnalysis {
-  const failed = (problem: SqlProblem): SqlAnalysis => ({
+function readTree(sql: string, tree: Node, schemas: readonly string[]): Omit<SqlAnalysis, "digest"> {
+  const failed = (problem: SqlProblem): Omit<SqlAnalysis, "digest"> => ({
     tables: [],
     aliases: new Map(),
     deciding: [],
+    parameters: [],
     problems: [problem],
   });
   if (tree["error"] === true) {
@@ -81,7 +89,14 @@ function readTree(sql: string, tree: Node, schemas: readonly string[]): SqlAnaly
     });
   const walk: Walk = { sql, schemas, tables: new Map(), aliases: new Map(), deciding: [], problems: [] };
   visit(statements[0], new Set(), walk);
-  return { tables: [...walk.tables.values()], aliases: walk.aliases, deciding: walk.deciding, problems: walk.problems };
+  const named = (statements[0]?.["named_param_map"] ?? []) as readonly { readonly key: string }[];
+  return {
+    tables: [...walk.tables.values()],
+    aliases: walk.aliases,
+    deciding: walk.deciding,
+    parameters: named.map(({ key }) => key).sort(),
+    problems: walk.problems,
+  };
 }
 
 interface Walk {

@@ -32,4 +32,13 @@ export {
   setQuarantineRows,
   summarizeQuarantine,
 } from "./quarantine.ts";
+export {
+  clearIntervals,
+  endRestatements,
+  getIntervalLedger,
+  listRestatements,
+  recordIntervalLedger,
+  recordRestatement,
+  type Restatement,
+} from "./interval-ledger.ts";
 export type { CapturedFileState, QuarantineRowState } from "./tables.ts";

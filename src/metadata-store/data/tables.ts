@@ -87,4 +87,16 @@ export interface DataTables {
     reason: string;
     at_ms: number;
   };
+  /** Filled intervals of an incremental dataset, as of the newest version that they are of. */
+  interval_ledger: { project: string; dataset: string; delta_version: number; ledger: string; at_ms: number };
+  /** Spans of an incremental dataset that a person asked to fill again; null: from its start, to its end. */
+  restatement: {
+    id: string;
+    project: string;
+    dataset: string;
+    from_ms: number | null;
+    to_ms: number | null;
+    actor: string;
+    at_ms: number;
+  };
 }

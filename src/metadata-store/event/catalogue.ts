@@ -114,6 +114,8 @@ export interface EventCatalogue {
     readonly content?: string;
     readonly inputs?: string;
   };
+  /** Null: from its start, to its end. */
+  readonly "dataset.restatement_asked": { readonly from: string | null; readonly to: string | null };
   readonly "dataset.capture_asked": { readonly files: "all" | readonly string[] };
   readonly "dataset.dropped": { readonly version: number };
   readonly "dataset.restored": { readonly version: number; readonly restoredFrom: number };

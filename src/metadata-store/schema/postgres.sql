@@ -352,6 +352,14 @@ create table "gate" (
   "actor" text not null
 );
 
+create table "interval_ledger" (
+  "project" text not null,
+  "dataset" text not null,
+  "delta_version" bigint not null,
+  "ledger" text not null,
+  "at_ms" bigint not null
+);
+
 create table "log_chunk" (
   "step_run_id" text not null,
   "attempt_number" bigint not null,
@@ -657,6 +665,16 @@ create table "release_version" (
   "kind" text not null,
   "digest" text not null,
   "role" text not null
+);
+
+create table "restatement" (
+  "id" text not null,
+  "project" text not null,
+  "dataset" text not null,
+  "from_ms" bigint,
+  "to_ms" bigint,
+  "actor" text not null,
+  "at_ms" bigint not null
 );
 
 create table "run" (
@@ -1006,6 +1024,8 @@ CREATE UNIQUE INDEX feature_view_state_key ON feature_view_state USING btree (pr
 
 CREATE UNIQUE INDEX gate_pkey ON gate USING btree (project, key);
 
+CREATE UNIQUE INDEX interval_ledger_key ON interval_ledger USING btree (project, dataset);
+
 CREATE UNIQUE INDEX log_chunk_pkey ON log_chunk USING btree (step_run_id, attempt_number, sequence);
 
 CREATE INDEX logged_model_experiment ON logged_model USING btree (experiment_id, created_at_ms);
@@ -1097,6 +1117,10 @@ CREATE UNIQUE INDEX release_number ON release USING btree (project, environment,
 CREATE UNIQUE INDEX release_pkey ON release USING btree (id);
 
 CREATE UNIQUE INDEX release_version_key ON release_version USING btree (release_id, version_id);
+
+CREATE INDEX restatement_dataset ON restatement USING btree (project, dataset);
+
+CREATE UNIQUE INDEX restatement_pkey ON restatement USING btree (id);
 
 CREATE UNIQUE INDEX run_attempt_id_key ON run USING btree (attempt_id);
 

@@ -287,6 +287,13 @@ CREATE TABLE "feature_view_state" ("project" text not null,
 CREATE TABLE gate (project text not null, key text not null, state text not null, reason text not null, changed_at_ms bigint not null, actor text not null,
     primary key (project, key));
 
+CREATE TABLE "interval_ledger" ("project" text not null,
+  "dataset" text not null,
+  "delta_version" bigint not null,
+  "ledger" text not null,
+  "at_ms" bigint not null, constraint "interval_ledger_key" primary key ("project",
+  "dataset"));
+
 CREATE TABLE log_chunk (step_run_id text not null, attempt_number bigint not null, sequence bigint not null, stream text not null, text text not null,
     at_ms bigint not null, primary key (step_run_id, attempt_number, sequence));
 
@@ -558,6 +565,14 @@ CREATE TABLE "release_version" ("release_id" text not null,
   "role" text not null, constraint "release_version_key" primary key ("release_id",
   "version_id"));
 
+CREATE TABLE "restatement" ("id" text primary key,
+  "project" text not null,
+  "dataset" text not null,
+  "from_ms" bigint,
+  "to_ms" bigint,
+  "actor" text not null,
+  "at_ms" bigint not null);
+
 CREATE TABLE "run" ("number" integer primary key autoincrement,
   "run_id" text not null unique,
   "experiment_id" bigint not null,
@@ -828,6 +843,9 @@ CREATE INDEX "quarantine_batch_dataset" on "quarantine_batch" ("project",
 
 CREATE INDEX "registered_model_updated" on "registered_model" ("updated_at_ms",
   "name");
+
+CREATE INDEX "restatement_dataset" on "restatement" ("project",
+  "dataset");
 
 CREATE INDEX "run_dataset_of" on "run_dataset" ("dataset");
 

@@ -5,6 +5,7 @@ import {
   dropProjectDataset,
   type Platform,
   replayDataset,
+  restateProjectDataset,
   restoreProjectDataset,
 } from "#app";
 import { type ColumnLineage, type DatasetContent, readProfile } from "#data";
@@ -143,7 +144,7 @@ export function createDatasetHandlers(platform: Platform): DatasetHandlers {
 
 type DatasetChanges = Pick<
   ApiHandlers,
-  "captureAgain" | "restoreDataset" | "dropDataset" | "replayQuarantine" | "discardQuarantine"
+  "captureAgain" | "restateDataset" | "restoreDataset" | "dropDataset" | "replayQuarantine" | "discardQuarantine"
 >;
 
 function createDatasetChanges(platform: Platform): DatasetChanges {
@@ -157,6 +158,8 @@ function createDatasetChanges(platform: Platform): DatasetChanges {
         files: body.all === true ? "all" : (body.files ?? []),
       });
     },
+    restateDataset: ({ params, body, identity }) =>
+      restateProjectDataset(platform, { ...body, dataset: params.name, actor: identity.name }),
     restoreDataset: ({ params, body, identity, signal }) =>
       restoreProjectDataset(platform, { dataset: params.name, version: body.version, actor: identity.name, signal }),
     dropDataset: ({ params, identity, signal }) =>
