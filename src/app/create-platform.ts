@@ -3,7 +3,7 @@ import type { Settings } from "#config";
 import { createDatasetStorage } from "#data";
 import { createWebhookHandler, isolationOfPipeline } from "#delivery";
 import { createWorkspace } from "#executors";
-import { getPipelineDefinition, listPipelines } from "#metadata-store/engine";
+import { getPipelineDefinition, keepLeases, listPipelines } from "#metadata-store/engine";
 import { createModelStorage } from "#models";
 import { createMonitoringCalls } from "#monitoring";
 import { assertValid, type LoadedProject, type PipelineDefinition, type ProcessLimits } from "#pipeline";
@@ -185,6 +185,7 @@ function createPlatformEngine(
       ...isolationOfPipeline(pipeline, parts.rules.current()),
       exempt: config.isolation.exempt.includes(`${pipeline.name}.${step}`),
     }),
+    keepLeases: (engine) => keepLeases({ ...engine, address: config.metadataAddress }),
     resolveSecret: async (name) => facts.settings.secret(name),
   };
   const cache = join(config.storeFolder, "cache");

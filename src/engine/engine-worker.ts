@@ -3,6 +3,7 @@ import {
   type ClaimedStepRun,
   claimStepRuns,
   hasClaimable,
+  type LeaseKeeper,
   listCancelledAttempts,
   listForeignAttempts,
   listOtherEngines,
@@ -22,6 +23,10 @@ import { removeWorkFolder, sweepWorkFolders } from "./work-folder.ts";
 const LONGEST_TIMER_MS = 60_000;
 /** Part of the lease after which an engine that hears nothing stops its own attempts. */
 const SELF_FENCE_RATIO = 0.8;
+/** How often an engine renews its lease, and looks whether another has lost its own: parts of the lease. */
+const RENEWALS_PER_LEASE = 4;
+/** An engine that is over by then needs no thread that keeps its leases. */
+const KEEPER_AFTER_MS = 2000;
 
 interface ActiveAttempt {
   readonly claimed: ClaimedStepRun;
@@ -54,6 +59,8 @@ export class EngineWorker {
   #pumped: Promise<void> = Promise.resolve();
   #renewedAt = 0;
   #heartbeat: NodeJS.Timeout | undefined;
+  #keeper: LeaseKeeper | undefined;
+  #keeperTimer: NodeJS.Timeout | undefined;
   #timer: NodeJS.Timeout | undefined;
   #unsubscribe: (() => void) | undefined;
 
@@ -98,6 +105,8 @@ export class EngineWorker {
     for (const { abort } of this.#active.values()) abort("interrupt");
     await Promise.all([...this.#active.values()].map(({ ended }) => ended));
     clearInterval(this.#heartbeat);
+    clearTimeout(this.#keeperTimer);
+    await this.#keeper?.close();
     this.#unsubscribe?.();
     if (this.#registered !== undefined) await this.#retire();
     for (const run of this.#scope) if (run !== undefined) runs.add(run);
@@ -116,11 +125,14 @@ export class EngineWorker {
   }
 
   async #register(): Promise<void> {
-    const { store, id, project, leaseMs, clock } = this.#parts;
+    const { store, id, project, leaseMs, clock, ports } = this.#parts;
     const engine = { id, project, host: processTableName(), pid: process.pid, processStart: processStart(process.pid) };
     this.#renewedAt = clock.monotonic();
     await store.write((transaction) => registerEngine(transaction, { ...engine, leaseMs, atMs: clock.now() }));
-    this.#heartbeat = setInterval(() => void this.#renew(), leaseMs / 3);
+    this.#heartbeat = setInterval(() => void this.#renew(), leaseMs / RENEWALS_PER_LEASE);
+    this.#keeperTimer = setTimeout(() => {
+      this.#keeper = ports.keepLeases?.({ engineId: id, leaseMs });
+    }, KEEPER_AFTER_MS);
     this.#unsubscribe = store.onChange(() => this.wake());
     this.#parts.later(sweepWorkFolders(this.#parts));
   }
@@ -265,11 +277,14 @@ export class EngineWorker {
   async #renew(): Promise<void> {
     const { store, clock, leaseMs, id, log } = this.#parts;
     const sentAt = clock.monotonic();
+    this.#keeper?.beat();
     const before = [...this.#active.keys()];
-    const fence = setTimeout(
-      () => this.#fence(before),
-      Math.max(0, leaseMs * SELF_FENCE_RATIO - (sentAt - this.#renewedAt)),
-    );
+    const fenceWhenOver = (): void => {
+      const leftMs = leaseMs * SELF_FENCE_RATIO - this.#renewedAgo();
+      if (leftMs > 0) fence = setTimeout(fenceWhenOver, leftMs);
+      else this.#fence(before);
+    };
+    let fence = setTimeout(fenceWhenOver, Math.max(0, leaseMs * SELF_FENCE_RATIO - this.#renewedAgo()));
     try {
       const kept = new Set(await store.write((transaction) => renewLeases(transaction, { id, leaseMs })));
       this.#renewedAt = sentAt;
@@ -278,10 +293,15 @@ export class EngineWorker {
       await this.#recoverLost();
     } catch (error) {
       log.warn("the engine could not prolong its leases", { error: messageOf(error) });
-      if (clock.monotonic() - this.#renewedAt >= leaseMs * SELF_FENCE_RATIO) this.#fence(before);
+      if (this.#renewedAgo() >= leaseMs * SELF_FENCE_RATIO) this.#fence(before);
     } finally {
       clearTimeout(fence);
     }
+  }
+
+  /** Since a renewal that took place was begun, by this loop or by the thread beside it. */
+  #renewedAgo(): number {
+    return Math.min(this.#parts.clock.monotonic() - this.#renewedAt, this.#keeper?.age() ?? Infinity);
   }
 
   #fence(attempts: readonly string[]): void {

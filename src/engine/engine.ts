@@ -32,7 +32,7 @@ import { runDueSchedules } from "./schedules.ts";
 import { createRecipeBook } from "./recipe-book.ts";
 import { createTreeStorage } from "./tree-storage.ts";
 
-const DEFAULT_LEASE_MS = 30_000;
+const DEFAULT_LEASE_MS = 7000;
 const LONGEST_TIMER_MS = 3_600_000;
 const SHORTEST_PAUSE_MS = 100;
 const ENDED: readonly PipelineRunStatus[] = ["succeeded", "failed", "cancelled", "interrupted"];
@@ -61,7 +61,7 @@ export interface EngineOptions {
   /** Step runs at work at once; default the number of processors, at least 2. */
   readonly concurrency?: number;
   /**
-   * How long others wait for this engine when it falls silent; default 30 s. A dead process on the same host is noticed
+   * How long others wait for this engine when it falls silent; default 7 s. A dead process on the same host is noticed
    * at once.
    */
   readonly leaseMs?: number;

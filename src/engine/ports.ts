@@ -1,4 +1,5 @@
 import type { AssetVersion, WriteTransaction } from "#metadata-store";
+import type { LeaseKeeper } from "#metadata-store/engine";
 import type { Json } from "#base";
 import type { IsolationDemand, PipelineDefinition, ProcessLimits } from "#pipeline";
 
@@ -56,6 +57,8 @@ export interface EnginePorts {
   readonly limits?: ProcessLimits;
   /** How the processes of a step must be isolated; undefined: as well as can be. */
   readonly isolationOf?: (pipeline: PipelineDefinition, step: string) => IsolationDemand | undefined;
+  /** Prolongs the leases of an engine beside its event loop; without it, the engine does so alone. */
+  readonly keepLeases?: (engine: { readonly engineId: string; readonly leaseMs: number }) => LeaseKeeper;
   /** Value of a secret by name; undefined when it is not set. */
   readonly resolveSecret: (name: string) => Promise<string | undefined>;
 }

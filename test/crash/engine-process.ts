@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { createIsolation, createLocalExecutor, createRunKind } from "#executors";
 import { openMetadataStore } from "#metadata-store";
+import { keepLeases } from "#metadata-store/engine";
 import { createFileSystemBlobs } from "#storage";
 import { assertValid, loadProjectPipelines, type StepKind } from "#pipeline";
 import { createEngine, listPipelineRuns, registerPipelines } from "#engine";
@@ -21,10 +22,12 @@ const engine = createEngine({
   kinds,
   storages: [],
   executors: [createLocalExecutor({ workFolder: join(folder, "work"), isolation: createIsolation({ level: "none" }) })],
-  ports: testPorts,
+  ports: { ...testPorts, keepLeases: (facts) => keepLeases({ ...facts, address }) },
   log: testLog,
   concurrency: 3,
 });
+// Its loop stands still for longer than a lease.
+process.on("SIGUSR2", () => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 9000));
 process.on("SIGTERM", () => void engine.stop({ interrupt: true }).then(() => process.exit(0)));
 const [known] = await listPipelineRuns(store, { project: "p" });
 const id = known?.id ?? (await engine.submit({ pipeline: "crash", actor: "ana" }));

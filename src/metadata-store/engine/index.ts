@@ -18,6 +18,7 @@ export { findWaitingStepRun } from "./find-waiting-step-run.ts";
 export { changeGate, type GateChange, getGate } from "./gate.ts";
 export { insertPipelineRun, type NewPipelineRun, type NewRunStep, type NewStepRun } from "./insert-pipeline-run.ts";
 export { countStepRunsOf, findLatestStepRuns, type LatestStepRun, nameStepRuns } from "./latest-step-runs.ts";
+export { keepLeases, type LeaseKeeper } from "./lease-keeper.ts";
 export {
   type EngineInstance,
   type ForeignAttempt,

@@ -1,0 +1,25 @@
+import { workerData } from "node:worker_threads";
+import { openMetadataStore } from "../open-metadata-store.ts";
+import { renewLeases } from "./lease.ts";
+import { ALIVE, type LeaseKeeping, LONGEST_SILENCE_MS, processMs, RENEWED } from "./lease-keeper.ts";
+
+/*
+ * Prolongs the leases of the engine of this process by a connection of its own, as long as its loop is not silent.
+ */
+
+const { address, engineId, leaseMs, shared } = workerData as LeaseKeeping;
+const times = new Float64Array(shared);
+const store = await openMetadataStore(address);
+
+for (;;) {
+  const sentAt = processMs();
+  if (sentAt - (times[ALIVE] ?? 0) < LONGEST_SILENCE_MS) {
+    try {
+      await store.write((transaction) => renewLeases(transaction, { id: engineId, leaseMs }));
+      times[RENEWED] = sentAt;
+    } catch {
+      // The engine says so itself: it writes to the same database.
+    }
+  }
+  await new Promise((resolve) => setTimeout(resolve, leaseMs / 4));
+}
