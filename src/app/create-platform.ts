@@ -17,6 +17,7 @@ import { catchUpPushSource, createPushSourceHandler, installPushSource } from ".
 import { createPushWatch } from "./push-watch.ts";
 import { createRunReader } from "./run-reader.ts";
 import { createStepKinds } from "./step-kinds.ts";
+import { createProjectWorkflows } from "./workflows.ts";
 
 const PIPELINES_PER_PAGE = 1000;
 
@@ -38,10 +39,15 @@ export function createPlatform(base: StorePlatform, settings: Settings): OwnedPl
   const parts = createParts(base, settings);
   const { store, config, clock, log, serving, project } = parts;
   const kinds = createStepKinds(parts, settings);
+  const workflows = createProjectWorkflows(parts, settings);
   const watch = createEndpointWatch(parts);
-  const pushes = createPushWatch({ catchUp: () => catchUpPushSource(parts, kinds), log });
+  const pushes = createPushWatch({ catchUp: () => catchUpPushSource(parts, { kinds, workflows }), log });
   let stopFeatures: (() => Promise<void>) | undefined;
-  const engine = createPlatformEngine(parts, { kinds, settings, url: base.url });
+  const engine = createPlatformEngine(parts, {
+    kinds: [...kinds, ...(workflows?.kinds ?? [])],
+    settings,
+    url: base.url,
+  });
   let checked: LoadedProject | undefined;
   const putInForce = async (loaded: LoadedProject, actor: string): Promise<void> => {
     await parts.rules.declare(actor);
@@ -55,6 +61,7 @@ export function createPlatform(base: StorePlatform, settings: Settings): OwnedPl
     folder: config.folder,
     storeFolder: config.storeFolder,
     kinds,
+    source: workflows,
     putInForce: (loaded) => putInForce(loaded, settings.user),
     log,
   });
@@ -69,6 +76,7 @@ export function createPlatform(base: StorePlatform, settings: Settings): OwnedPl
     ...parts,
     engine,
     kinds,
+    workflows,
     servingCalls: createServingCalls({ endpoints: serving.endpoints, project, log }),
     monitoringCalls: createMonitoringCalls({ monitoring: parts.monitoring, project, log }),
     loadProject: () => files.load(),
@@ -90,7 +98,7 @@ export function createPlatform(base: StorePlatform, settings: Settings): OwnedPl
     projectProblems: () => files.problems(),
     contractOf: (dataset) => files.contractOf(dataset),
     rollBack: async ({ to, ...request }) => (await parts.delivery.rollback({ project, ...request, to })).release.id,
-    pushHandler: () => createPushSourceHandler(parts, kinds),
+    pushHandler: () => createPushSourceHandler(parts, { kinds, workflows }),
     webhookHandler: base.isProject
       ? async (name, request) => {
           await registered;

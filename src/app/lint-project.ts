@@ -4,12 +4,19 @@ import type { Platform } from "./platform.ts";
 import { findProjectProblems, sortProblems } from "#project";
 
 /** Every mistake of every file of the project; nothing is run or changed. */
-export async function lintProject(
-  platform: Platform,
-): Promise<{ readonly problems: readonly LocatedProblem[]; readonly pipelines: number }> {
+export async function lintProject(platform: Platform): Promise<{
+  readonly problems: readonly LocatedProblem[];
+  /** Of workflows that do not run here, or not as their authors may think: nothing else waits for them. */
+  readonly notices: readonly LocatedProblem[];
+  readonly pipelines: number;
+}> {
   const loaded = await platform.loadProject();
   const exempt = await findExemptProblems(platform, loaded);
-  return { problems: sortProblems([...loaded.problems, ...exempt]), pipelines: loaded.pipelines.length };
+  return {
+    problems: sortProblems([...loaded.problems, ...exempt]),
+    notices: loaded.notices,
+    pipelines: loaded.pipelines.length,
+  };
 }
 
 /**

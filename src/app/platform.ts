@@ -17,6 +17,7 @@ import type { Serving, ServingCall } from "#serving";
 import type { ArtifactFolder, AttemptScope, MlflowCall, Tracking } from "#tracking";
 import type { StationedStep } from "#project";
 import type { HealthCheck } from "./health.ts";
+import type { WorkflowSource } from "#workflows";
 
 /**
  * What works on a bare store: access, tracking and the model registry.
@@ -91,6 +92,8 @@ export interface Platform extends StorePlatform {
   readonly isolation: Isolation;
   readonly engine: Engine;
   readonly kinds: readonly StepKind<never>[];
+  /** GitHub workflows of the project; undefined where it leaves them alone. */
+  readonly workflows: WorkflowSource | undefined;
   readonly servingCalls: readonly ServingCall[];
   /** Labels and evaluation, below the endpoints. */
   readonly monitoringCalls: readonly MonitoringCall[];

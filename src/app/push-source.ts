@@ -11,6 +11,7 @@ import {
   type PushRequest,
 } from "#delivery";
 import type { StepKind } from "#pipeline";
+import { acceptsPush, type WorkflowSource } from "#workflows";
 import type { Parts } from "./parts.ts";
 
 /** Which repository's pushes trigger the project, kept in the store's folder, readable by its owner alone. */
@@ -66,25 +67,28 @@ async function headsOf(git: Parts["git"], repository: string): Promise<Record<st
   return Object.fromEntries((await git.branchHeads(repository)) ?? []);
 }
 
+/** What a pushed commit's pipelines are made of. */
+interface PushedProject {
+  readonly kinds: readonly StepKind<never>[];
+  readonly workflows: WorkflowSource | undefined;
+}
+
 /** What answers push events; undefined while no hook was installed. */
 export async function createPushSourceHandler(
   parts: Parts,
-  kinds: readonly StepKind<never>[],
+  pushed: PushedProject,
 ): Promise<((request: PushRequest) => Promise<PushAnswer>) | undefined> {
   const source = await readPushSource(parts.config.storeFolder, parts.git);
-  return source === undefined ? undefined : createPushHandler(handlerOptions(parts, kinds, source));
+  return source === undefined ? undefined : createPushHandler(handlerOptions(parts, pushed, source));
 }
 
 /** Starts what pushes whose event never arrived would have started. Nothing while no hook was installed. */
-export async function catchUpPushSource(
-  parts: Parts,
-  kinds: readonly StepKind<never>[],
-): Promise<readonly CaughtUpPush[]> {
+export async function catchUpPushSource(parts: Parts, pushed: PushedProject): Promise<readonly CaughtUpPush[]> {
   const source = await readPushSource(parts.config.storeFolder, parts.git);
-  return source === undefined ? [] : catchUpPushes(handlerOptions(parts, kinds, source), source.heads);
+  return source === undefined ? [] : catchUpPushes(handlerOptions(parts, pushed, source), source.heads);
 }
 
-function handlerOptions(parts: Parts, kinds: readonly StepKind<never>[], source: PushSource): PushHandlerOptions {
+function handlerOptions(parts: Parts, pushed: PushedProject, source: PushSource): PushHandlerOptions {
   const { store, git, project, clock, config } = parts;
   const { repository, branch, subfolder, secret } = source;
   return {
@@ -96,7 +100,9 @@ function handlerOptions(parts: Parts, kinds: readonly StepKind<never>[], source:
     mainBranch: branch,
     secret,
     folder: join(config.storeFolder, "checkouts"),
-    kinds,
+    kinds: pushed.kinds,
+    source: pushed.workflows,
+    accepts: acceptsPush,
     clock,
   };
 }

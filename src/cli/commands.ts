@@ -67,6 +67,15 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: "Show what changed in a recipe since it was approved",
     load: () => import("./commands/recipe/diff.ts"),
   },
+  "workflow list": {
+    summary: "List GitHub workflows with what starts them and whether they run here",
+    load: () => import("./commands/workflow/list.ts"),
+  },
+  "workflow check": {
+    summary: "Say what of the GitHub workflows cannot run here, and where it stands",
+    load: () => import("./commands/workflow/check.ts"),
+  },
+  "workflow run": { summary: "Run a GitHub workflow", load: () => import("./commands/workflow/run.ts") },
   "notebook check": {
     summary: "Look through notebooks for hidden state and secrets",
     load: () => import("./commands/notebook/check.ts"),

@@ -141,6 +141,7 @@ export function storeOnlyConfig(storeFolder: string, metadataAddress?: string): 
     bucket: undefined,
     capture: { folders: [], hosts: [] },
     isolation: { level: "auto", exempt: [], folders: [] },
+    workflows: false,
     limits: {},
     data: {},
     packaging: { data: "value", limit: 1024 ** 3 },

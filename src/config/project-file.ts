@@ -140,6 +140,34 @@ const isolationSchema = z.strictObject({
     .describe("Absolute folders that isolated processes may read, beside their own and the system's programs."),
 });
 
+const workflowsSchema = z.strictObject({
+  mirror: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("Folder with actions as OWNER/NAME@REF, for those that are not built in. Default: none."),
+  secrets: z
+    .array(variable)
+    .default([])
+    .describe("Names of the secrets that workflows may read, each where it is named. Default: none."),
+  vars: z
+    .record(z.string(), z.union([z.string(), z.number(), z.boolean()]).transform(String))
+    .default({})
+    .describe("What `vars` of the workflows holds."),
+  repository: z
+    .string()
+    .regex(/^[A-Za-z0-9_.-]+\/[A-Za-z0-9_.-]+$/, 'expected "owner/name"')
+    .optional()
+    .describe("What `github.repository` says. Default: local/ and the project's name."),
+  branch: z.string().min(1).default("main").describe("The repository's default branch. Default main."),
+  unsupported: z
+    .enum(["refuse", "skip"])
+    .default("refuse")
+    .describe(
+      "What becomes of a workflow with a job that cannot run here. `refuse`: nothing of it runs. `skip`: the job is left out, and so is what needs it. Default refuse.",
+    ),
+});
+
 export const projectSchema = z.strictObject({
   name: z
     .string()
@@ -229,6 +257,10 @@ export const projectSchema = z.strictObject({
     .union([isolationSchema, z.enum(ISOLATION_SETTINGS).transform((level) => isolationSchema.parse({ level }))])
     .default({ level: "auto", exempt: [], folders: [] })
     .describe("How the processes of steps, models and releases are kept from the platform: a level, or more."),
+  workflows: z
+    .union([workflowsSchema, z.literal(false)])
+    .default({ secrets: [], vars: {}, branch: "main", unsupported: "refuse" })
+    .describe("GitHub workflows of the project, which run as pipelines; `false`: they are left alone."),
   limits: z
     .strictObject({
       memory: sizeSchema.optional().describe('Memory of all processes of a step together: "2 GiB". Default: no limit.'),

@@ -4,14 +4,14 @@ import { hookExists } from "./errors.ts";
 
 const MARK = "# esteira push hook";
 
-/** Sends one signed push event per pushed branch; the push itself never fails because of it. */
+/** Sends one signed push event per pushed branch and tag; the push itself never fails because of it. */
 const SENDER = `import { createHmac } from "node:crypto";
 import { readFileSync } from "node:fs";
 const { url, secret } = JSON.parse(readFileSync(new URL("esteira-push.json", import.meta.url), "utf8"));
 const lines = readFileSync(0, "utf8").split("\\n").filter((line) => line !== "");
 for (const line of lines) {
   const [before, after, ref] = line.split(" ");
-  if (!ref.startsWith("refs/heads/")) continue;
+  if (!/^refs\\/(heads|tags)\\//.test(ref)) continue;
   const body = JSON.stringify({ ref, before, after, deleted: /^0+$/.test(after), pusher: { name: process.env.ESTEIRA_PUSHER ?? process.env.USER ?? "git" } });
   const headers = {
     "content-type": "application/json",

@@ -5,7 +5,13 @@ import { assertJsonDepth, type Clock, digestOf } from "#base";
 import { appendEvent, type MetadataStore } from "#metadata-store";
 import { getLatestPush, getPushDelivery, insertPushDelivery } from "#metadata-store/delivery";
 import type { Git } from "#executors";
-import { assertValid, loadProjectPipelines, type StepKind } from "#pipeline";
+import {
+  assertValid,
+  loadProjectPipelines,
+  type PipelineDefinition,
+  type PipelineSource,
+  type StepKind,
+} from "#pipeline";
 import { fireTrigger, registerPipelines } from "#engine";
 import { pushInvalid, pushUnsigned } from "./errors.ts";
 
@@ -37,11 +43,27 @@ export interface PushHandlerOptions {
   /** Where commits are checked out: `<store>/checkouts`. */
   readonly folder: string;
   readonly kinds: readonly StepKind<never>[];
+  /** Of pipelines beside those of the folder `pipelines`. */
+  readonly source?: PipelineSource | undefined;
+  /** Whether a pipeline that subscribes to pushes is for this one. Default: for every push of a branch. */
+  readonly accepts?: (definition: PipelineDefinition, pushed: PushedCommit) => boolean;
   readonly clock: Clock;
+}
+
+/** What was pushed: a branch or a tag. */
+export interface PushedCommit {
+  readonly branch?: string;
+  readonly tag?: string;
+  /** Project-relative files that differ from the commit before; undefined when they are not known. */
+  readonly changed?: readonly string[] | undefined;
 }
 
 const pushSchema = z.object({
   ref: z.string().min(1),
+  before: z
+    .string()
+    .regex(/^[0-9a-f]{40}([0-9a-f]{24})?$/)
+    .optional(),
   after: z.string().regex(/^[0-9a-f]{40}([0-9a-f]{24})?$/),
   deleted: z.boolean().optional(),
   pusher: z.object({ name: z.string().min(1).max(200) }).optional(),
@@ -64,15 +86,16 @@ export function createPushHandler(options: PushHandlerOptions): (request: PushRe
     const event = request.headers["x-github-event"] ?? "push";
     if (event !== "push") return { status: 200, json: { ignored: `event ${event}` } };
     const push = parsePush(request.body);
-    const branch = /^refs\/heads\/(.+)$/.exec(push.ref)?.[1];
-    if (branch === undefined || push.deleted === true || NO_COMMIT.test(push.after))
-      return { status: 200, json: { ignored: `${push.ref} carries no commit of a branch` } };
+    const [, kind, name] = /^refs\/(heads|tags)\/(.+)$/.exec(push.ref) ?? [];
+    if (name === undefined || push.deleted === true || NO_COMMIT.test(push.after))
+      return { status: 200, json: { ignored: `${push.ref} carries no commit of a branch or tag` } };
     const id = request.headers["x-github-delivery"] ?? digestOf(request.body);
     const known = await options.store.read((transaction) =>
       getPushDelivery(transaction, { project: options.project, id }),
     );
     if (known !== undefined) return { status: 200, json: known.answer };
-    return startPipelines({ id, branch, commit: push.after, pusher: push.pusher?.name ?? "git" }, options);
+    const facts = { id, commit: push.after, before: push.before, pusher: push.pusher?.name ?? "git" };
+    return startPipelines(kind === "tags" ? { ...facts, tag: name } : { ...facts, branch: name }, options);
   };
 }
 
@@ -107,7 +130,7 @@ export async function catchUpPushes(
     if (before === commit) continue;
     const id = [`refs/heads/${branch}`, before ?? "0".repeat(commit.length), commit].join(" ");
     try {
-      const { json } = await startPipelines({ id, branch, commit, pusher: "git" }, options);
+      const { json } = await startPipelines({ id, branch, commit, before, pusher: "git" }, options);
       caught.push({ branch, commit, pipelineRuns: json.pipelineRuns ?? [] });
     } catch (error) {
       caught.push({ branch, commit, pipelineRuns: [], error });
@@ -117,20 +140,32 @@ export async function catchUpPushes(
 }
 
 async function startPipelines(
-  push: { readonly id: string; readonly branch: string; readonly commit: string; readonly pusher: string },
+  push: {
+    readonly id: string;
+    readonly branch?: string;
+    readonly tag?: string;
+    readonly commit: string;
+    readonly before?: string | undefined;
+    readonly pusher: string;
+  },
   options: PushHandlerOptions,
 ): Promise<PushAnswer> {
   const { store, project, clock } = options;
-  const { branch, commit, pusher } = push;
+  const { branch, tag, commit, pusher } = push;
+  const subject = branch ?? tag ?? "";
   const checkout = join(options.folder, project, commit);
   await options.git.checkout({ repository: options.repository, commit, folder: checkout });
   const folder = options.subfolder === undefined ? checkout : join(checkout, options.subfolder);
   if (branch === options.mainBranch) {
     const { pipelines } = assertValid(
-      await loadProjectPipelines({ project, projectFolder: folder, kinds: options.kinds }),
+      await loadProjectPipelines({ project, projectFolder: folder, kinds: options.kinds, source: options.source }),
     );
     await registerPipelines(store, { project, pipelines, actor: pusher, atMs: clock.now() });
   }
+  const changed = await changedFiles(push, options);
+  const pushed: PushedCommit =
+    tag === undefined ? { branch: subject, changed } : { tag, ...(changed === undefined ? {} : { changed }) };
+  const accepts = options.accepts ?? (() => tag === undefined);
   return store.write(async (transaction) => {
     const atMs = clock.now();
     const raced = await getPushDelivery(transaction, { project, id: push.id });
@@ -138,25 +173,39 @@ async function startPipelines(
     const pipelineRuns = await fireTrigger(transaction, {
       project,
       on: "push",
-      subject: branch,
-      cause: { branch, commit, pusher, delivery: push.id },
+      subject,
+      cause: { ...(tag === undefined ? { branch: subject } : { tag }), commit, pusher, delivery: push.id },
       atMs,
       actor: pusher,
       source: { folder, commit },
+      accepts: (definition) => accepts(definition, pushed),
     });
     const answer = { commit, pipelineRuns };
-    await insertPushDelivery(transaction, { project, ...push, atMs, answer });
+    const ref = tag === undefined ? subject : `refs/tags/${tag}`;
+    await insertPushDelivery(transaction, { project, id: push.id, branch: ref, commit, pusher, atMs, answer });
     await appendEvent(transaction, {
       atMs,
       project,
       type: "push.received",
       subjectKind: "push",
-      subject: branch,
+      subject: ref,
       actor: pusher,
       data: { commit, pipelineRuns },
     });
     return { status: 202, json: answer };
   });
+}
+
+/** Files of the project that a push changed; undefined where that cannot be told: a new branch, another machine. */
+async function changedFiles(
+  { before, commit }: { readonly before?: string | undefined; readonly commit: string },
+  { git, repository, subfolder }: PushHandlerOptions,
+): Promise<readonly string[] | undefined> {
+  if (before === undefined || NO_COMMIT.test(before)) return undefined;
+  const changed = await git.changedFiles(repository, { from: before, to: commit });
+  if (changed === undefined || subfolder === undefined) return changed;
+  const prefix = `${subfolder}/`;
+  return changed.filter((path) => path.startsWith(prefix)).map((path) => path.slice(prefix.length));
 }
 
 function parsePush(body: Uint8Array): z.output<typeof pushSchema> {

@@ -55,6 +55,7 @@ import {
 } from "./errors.ts";
 import { pastRunsIn } from "./query/past-runs.ts";
 import type { TrackingRun } from "./ports.ts";
+import type { AbortCause } from "./end-attempt.ts";
 import type { EngineParts } from "./engine-parts.ts";
 import type { LogWriter } from "./log-writer.ts";
 import { removeWorkFolder, workFolderOf } from "./work-folder.ts";
@@ -88,6 +89,13 @@ export type AttemptResult =
       readonly recipe: Digest | undefined;
       /** The weakest isolation of its processes; undefined when the engine itself did the work. */
       readonly isolation: IsolationLevel | undefined;
+    }
+  | {
+      readonly type: "failed";
+      readonly error: unknown;
+      /** Why an engine ended it; undefined when it failed by itself. */
+      readonly cause: AbortCause | undefined;
+      readonly facts?: object;
     };
 
 export interface ReadInput {
@@ -168,6 +176,11 @@ export async function performAttempt(parts: EngineParts, running: RunningAttempt
     keyOf,
   });
   const { outcome, ran, recipe, isolation } = executed;
+  if (outcome.status === "skipped") return { type: "skipped", reason: outcome.reason };
+  if (outcome.status === "failed") {
+    const cause: AbortCause | undefined = running.signal.aborted ? running.signal.reason : undefined;
+    return { type: "failed", error: outcome.error, cause, facts: outcome.facts };
+  }
   assertOutputs(step, outcome);
   return {
     type: "ended",
@@ -276,7 +289,7 @@ async function execute(parts: EngineParts, running: RunningAttempt, execution: E
     });
     const outcome = await ran.prepared.known.kind.execute(context);
     if (workspace === undefined) await assertUnchanged(execution);
-    ending = "FINISHED";
+    ending = outcome.status === "failed" ? "FAILED" : "FINISHED";
     return {
       outcome,
       ran,

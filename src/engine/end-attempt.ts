@@ -36,9 +36,7 @@ export const LOST_BUDGET = 50;
 export interface AttemptEnding {
   readonly claimed: ClaimedStepRun;
   readonly step: StepDefinition | undefined;
-  readonly result:
-    | AttemptResult
-    | { readonly type: "failed"; readonly error: unknown; readonly cause: AbortCause | undefined };
+  readonly result: AttemptResult;
   readonly logs: readonly LogChunk[];
   /** Take the next step run in the same transaction. */
   readonly claimNext: { readonly pipelineRunId: string | undefined } | undefined;
@@ -290,7 +288,7 @@ const MOST_GATE_LOOKS = 20;
 async function writeFailure(
   parts: EngineParts,
   transaction: WriteTransaction,
-  writing: Writing & { readonly failed: { readonly error: unknown; readonly cause: AbortCause | undefined } },
+  writing: Writing & { readonly failed: AttemptResult & { readonly type: "failed" } },
 ): Promise<void> {
   const { held, ending, failed, atMs } = writing;
   const { cause } = failed;
@@ -324,6 +322,7 @@ async function writeFailure(
       counts: "failure",
       reason: firstLine(error.message),
       error: error.toJSON(),
+      ...(failed.facts === undefined ? {} : { facts: failed.facts }),
       atMs,
     });
   }

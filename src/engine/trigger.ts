@@ -22,6 +22,8 @@ export interface FiredTrigger {
   readonly actor: string;
   /** Run on another checkout than the project's own folder: a pushed commit. */
   readonly source?: { readonly folder: string; readonly commit?: string };
+  /** Further says which of the pipelines that subscribe are meant. */
+  readonly accepts?: (definition: PipelineDefinition) => boolean;
 }
 
 /**
@@ -58,6 +60,7 @@ export async function fireTrigger(transaction: WriteTransaction, fired: FiredTri
       actor: fired.actor,
       source: fired.source,
       atMs: fired.atMs,
+      accepts: fired.accepts,
     });
     if (id !== undefined) ids.push(id);
   }
@@ -68,11 +71,13 @@ export async function fireTrigger(transaction: WriteTransaction, fired: FiredTri
 export async function enqueuePipeline(
   transaction: WriteTransaction,
   pipeline: string,
-  request: RunRequest,
+  request: RunRequest & { readonly accepts?: FiredTrigger["accepts"] | undefined },
 ): Promise<string | undefined> {
   const stored = await getPipelineDefinition(transaction, { project: request.project, pipeline });
   if (stored === undefined) return undefined;
-  const run = expandRun(JSON.parse(stored.content) as PipelineDefinition, stored.digest, request);
+  const definition = JSON.parse(stored.content) as PipelineDefinition;
+  if (request.accepts?.(definition) === false) return undefined;
+  const run = expandRun(definition, stored.digest, request);
   await insertPipelineRun(transaction, run);
   if (run.concurrency !== undefined)
     await admitPipelineRuns(transaction, {

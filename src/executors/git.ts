@@ -37,6 +37,11 @@ export interface Git {
    * with every commit made in it. @throws EXECUTORS_GIT_FAILED
    */
   branchHeads(repository: string): Promise<ReadonlyMap<string, string> | undefined>;
+  /** Files that differ between two commits of a repository of this machine; undefined where it does not know both. */
+  changedFiles(
+    repository: string,
+    commits: { readonly from: string; readonly to: string },
+  ): Promise<readonly string[] | undefined>;
   /** Addresses of a commit's author, committer and co-authors; empty when the commit is not known there. */
   commitAuthors(folder: string, commit: string): Promise<readonly string[]>;
   /** The same of those who committed a file of the folder since a moment, epoch milliseconds, and last. */
@@ -109,6 +114,13 @@ export function createGit(options: GitOptions): Git {
       const listed = await git(["-C", repository, "for-each-ref", format, "refs/heads/"]);
       const heads = listed.split("\n").filter((line) => line !== "");
       return new Map(heads.map((line) => [line.slice(line.indexOf(" ") + 1), line.slice(0, line.indexOf(" "))]));
+    },
+    async changedFiles(repository, { from, to }) {
+      if (!COMMIT.test(from) || !COMMIT.test(to)) return undefined;
+      const listed = await git(["-C", repository, "diff", "--name-only", "-z", "--no-renames", from, to, "--"]).catch(
+        () => undefined,
+      );
+      return listed?.split("\0").filter((path) => path !== "");
     },
     async commitAuthors(folder, commit) {
       if (!COMMIT.test(commit)) return [];

@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import type { Digest, Json, Log } from "#base";
+import type { Digest, EsteiraError, Json, Log } from "#base";
 import type { AssetKind, AssetVersion, WriteTransaction } from "#metadata-store";
 import type { ProcessResult, ProcessSpec } from "./process.ts";
 
@@ -181,7 +181,7 @@ export interface MadeVersion {
   readonly alsoMadeFrom?: readonly { readonly versionId: string; readonly role: string }[];
 }
 
-/** How an attempt ended well. Failing is throwing: an EsteiraError keeps its kind, anything else is terminal. */
+/** How an attempt ended. Failing is throwing: an EsteiraError keeps its kind, anything else is terminal. */
 export type StepOutcome =
   | {
       readonly status: "succeeded";
@@ -207,6 +207,17 @@ export type StepOutcome =
        */
       readonly status: "waiting";
       readonly gate: { readonly key: string; readonly reason: string };
+    }
+  | {
+      /** The step found that it has nothing to do: what depends on it is skipped too. */
+      readonly status: "skipped";
+      readonly reason: string;
+    }
+  | {
+      /** The same as throwing the error, with what is known of the failed step run all the same. */
+      readonly status: "failed";
+      readonly error: EsteiraError;
+      readonly facts: Readonly<Record<string, Json>>;
     };
 
 /**

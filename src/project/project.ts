@@ -1,6 +1,12 @@
 import type { ContractSummary } from "#api";
 import type { LocatedProblem, Log } from "#base";
-import { type LoadedProject, loadProjectPipelines, type PipelineDefinition, type StepKind } from "#pipeline";
+import {
+  type LoadedProject,
+  loadProjectPipelines,
+  type PipelineDefinition,
+  type PipelineSource,
+  type StepKind,
+} from "#pipeline";
 import { readContractSummary } from "./contract-summary.ts";
 import { readMonitorFiles } from "./monitor-files.ts";
 import { createProjectGraph, type ProjectGraph } from "./project-graph.ts";
@@ -13,6 +19,8 @@ export interface ProjectOptions {
   /** Not looked through, wherever it is. */
   readonly storeFolder: string;
   readonly kinds: readonly StepKind<never>[];
+  /** Of pipelines beside those of the folder `pipelines`. */
+  readonly source?: PipelineSource | undefined;
   /** Makes a project without mistakes the one in force; followed by `use`. */
   readonly putInForce: (loaded: LoadedProject) => Promise<void>;
   readonly log: Log;
@@ -43,13 +51,13 @@ export interface Project {
 }
 
 export function createProject(options: ProjectOptions): Project {
-  const { project, folder, kinds } = options;
+  const { project, folder, kinds, source } = options;
   let graph = createProjectGraph([]);
   let isFollowed = false;
   const contracts = new Map<string, Promise<ContractSummary | undefined>>();
   const load = async (): Promise<LoadedProject> =>
     addProblems(
-      await loadProjectPipelines({ project, projectFolder: folder, kinds }),
+      await loadProjectPipelines({ project, projectFolder: folder, kinds, source }),
       await findProjectProblems(folder),
     );
   const watch = createProjectWatch({

@@ -13,6 +13,20 @@ import { createProjectFiles, type ProjectFiles } from "./project-files.ts";
 import { knowKinds, type KnownKind, type KnownKinds } from "./step-kinds.ts";
 import { triggerProblems } from "./trigger-problems.ts";
 
+/**
+ * Where pipelines come from beside the folder `pipelines`. What it finds wrong keeps its own pipelines from running, and
+ * no other.
+ */
+export interface PipelineSource {
+  /** Of the steps that its pipelines have; nobody can write them into a pipeline. */
+  readonly kinds: readonly StepKind<never>[];
+  /** @param taken names that other pipelines have */
+  read(
+    files: ProjectFiles,
+    taken: ReadonlySet<string>,
+  ): Promise<{ readonly pipelines: readonly PipelineDefinition[]; readonly notices: readonly LocatedProblem[] }>;
+}
+
 /** The pipelines of a project, read and checked. */
 export interface LoadedProject {
   readonly project: string;
@@ -22,6 +36,8 @@ export interface LoadedProject {
   readonly pipelines: readonly PipelineDefinition[];
   /** Every mistake of every file, in order of file and place. */
   readonly problems: readonly LocatedProblem[];
+  /** What people should know of files that keep nothing else from running: workflows that cannot run here. */
+  readonly notices: readonly LocatedProblem[];
   /** For planning: each step's kind and what it understood, by pipeline and step. */
   readonly analyses: ReadonlyMap<string, ReadonlyMap<string, StepAnalysis>>;
   readonly kinds: KnownKinds;
@@ -44,6 +60,7 @@ export async function loadProjectPipelines(options: {
   readonly project: string;
   readonly projectFolder: string;
   readonly kinds: readonly StepKind<never>[];
+  readonly source?: PipelineSource | undefined;
 }): Promise<LoadedProject> {
   const kinds = knowKinds(options.kinds);
   const files = createProjectFiles(options.projectFolder);
@@ -74,15 +91,17 @@ export async function loadProjectPipelines(options: {
   const pipelines = analysed.flatMap((pipeline) =>
     toDefinition(pipeline, edges.get(pipeline.parsed.name) ?? new Map(), problems),
   );
+  const more = await options.source?.read(files, new Set(parsed.map(({ name }) => name)));
   return {
     project: options.project,
     projectFolder: files.folder,
-    pipelines,
+    pipelines: [...pipelines, ...(more?.pipelines ?? [])],
+    notices: more?.notices ?? [],
     problems: problems.toSorted(
       (left, right) => left.file.localeCompare(right.file) || left.line - right.line || left.column - right.column,
     ),
     analyses: new Map(analysed.map((pipeline) => [pipeline.parsed.name, pipeline.analyses])),
-    kinds,
+    kinds: knowKinds([...options.kinds, ...(options.source?.kinds ?? [])]),
   };
 }
 

@@ -14,9 +14,12 @@ export const command: Command = {
   examples: [{ line: "esteira lint --json", does: "Every mistake with file, line, column, message and hint" }],
   async run(context, options) {
     const { terminal } = context;
-    const { problems, pipelines } = await lint(context, options);
-    if (options["json"] === true) terminal.printJson({ problems });
-    else printProblems(terminal, problems, pipelines);
+    const { problems, notices, pipelines } = await lint(context, options);
+    if (options["json"] === true) terminal.printJson({ problems, ...(notices.length === 0 ? {} : { notices }) });
+    else {
+      printNotices(terminal, notices);
+      printProblems(terminal, problems, pipelines);
+    }
     return problems.length === 0 ? 0 : 1;
   },
 };
@@ -24,7 +27,11 @@ export const command: Command = {
 async function lint(
   context: CommandContext,
   options: OptionValues,
-): Promise<{ readonly problems: readonly LocatedProblem[]; readonly pipelines: number }> {
+): Promise<{
+  readonly problems: readonly LocatedProblem[];
+  readonly notices: readonly LocatedProblem[];
+  readonly pipelines: number;
+}> {
   try {
     return await withProject(context, options, ({ platform }) => lintProject(platform));
   } catch (error) {
@@ -34,8 +41,17 @@ async function lint(
     );
     if (problems === undefined) throw error;
     context.terminal.note(context.terminal.say("lintWithoutConfig"));
-    return { problems, pipelines: 0 };
+    return { problems, notices: [], pipelines: 0 };
   }
+}
+
+function printNotices(terminal: Terminal, notices: readonly LocatedProblem[]): void {
+  if (notices.length === 0) return;
+  for (const { file, line, column, message, hint } of notices)
+    terminal.print(
+      `${terminal.style("yellow", `${file}:${line}:${column}`)}  ${message}${hint === undefined ? "" : `\n    ${terminal.style("cyan", hint)}`}`,
+    );
+  terminal.print(terminal.style("yellow", `! ${terminal.say("lintNotices", { count: notices.length })}`));
 }
 
 function printProblems(terminal: Terminal, problems: readonly LocatedProblem[], pipelines: number): void {

@@ -1,0 +1,51 @@
+import { join, resolve } from "node:path";
+import type { Settings } from "#config";
+import { readStepResults } from "#engine";
+import { createProjectFiles, type StepKind } from "#pipeline";
+import {
+  createJobKind,
+  createKeptFiles,
+  createWorkflowSource,
+  type FoundWorkflow,
+  type WorkflowSource,
+} from "#workflows";
+import type { Parts } from "./parts.ts";
+import type { Platform } from "./platform.ts";
+
+/** GitHub workflows as pipelines; undefined where the project leaves them alone. */
+export function createProjectWorkflows(
+  { config, store, clock, project }: Pick<Parts, "config" | "store" | "clock" | "project">,
+  settings: Pick<Settings, "searchPath">,
+): WorkflowSource | undefined {
+  const { workflows } = config;
+  if (workflows === false) return undefined;
+  return createWorkflowSource({
+    searchPath: settings.searchPath,
+    settings: {
+      repository: workflows.repository ?? `local/${project}`,
+      defaultBranch: workflows.branch,
+      vars: workflows.vars,
+      secrets: workflows.secrets,
+      mirror: workflows.mirror === undefined ? undefined : resolve(config.folder, workflows.mirror),
+      skipsUnsupported: workflows.unsupported === "skip",
+    },
+    kind: createJobKind({
+      results: (pipelineRunId) => readStepResults(store, pipelineRunId),
+      kept: createKeptFiles(join(config.storeFolder, "cache", "workflows")),
+      clock,
+    }) as unknown as StepKind<never>,
+  });
+}
+
+export { EVENT_PARAM, workflowCannotRun, workflowUnknown } from "#workflows";
+
+/** Every workflow of the project, with what keeps it from running. */
+export async function findWorkflows(
+  platform: Pick<Platform, "workflows" | "config" | "loadProject">,
+): Promise<readonly FoundWorkflow[]> {
+  if (platform.workflows === undefined) return [];
+  const loaded = await platform.loadProject();
+  const files = createProjectFiles(platform.config.folder);
+  const own = loaded.pipelines.filter(({ file }) => file.startsWith("pipelines/")).map(({ name }) => name);
+  return platform.workflows.find(files, new Set(own));
+}

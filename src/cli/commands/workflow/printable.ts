@@ -1,0 +1,13 @@
+import type { findWorkflows } from "#app";
+
+type FoundWorkflow = Awaited<ReturnType<typeof findWorkflows>>[number];
+
+/** A workflow as machines read it. */
+export function printable({ pipeline: _, ...workflow }: FoundWorkflow): object {
+  return workflow;
+}
+
+/** By the file, its last part, or the pipeline's name. */
+export function isCalled({ file, name }: FoundWorkflow, wanted: string): boolean {
+  return file === wanted || file.split("/").at(-1) === wanted || name === wanted || file.endsWith(`/${wanted}`);
+}

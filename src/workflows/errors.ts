@@ -1,0 +1,69 @@
+import { defineError, type ErrorFactory } from "#base";
+
+export const workflowUnknown: ErrorFactory<{ workflow: string; known: readonly string[] }> = defineError(
+  "WORKFLOWS_WORKFLOW_UNKNOWN",
+  {
+    status: 404,
+    message: ({ workflow, known }) =>
+      `There is no workflow "${workflow}"; ${known.length === 0 ? "the project has none below .github/workflows" : `there are ${known.join(", ")}`}`,
+    hint: () => "Name the file or what it is called: esteira workflow list",
+    solve: "Name a workflow that `esteira workflow list` shows, by its file or its name.",
+  },
+);
+
+export const workflowCannotRun: ErrorFactory<{ workflow: string; text: string }> = defineError(
+  "WORKFLOWS_WORKFLOW_CANNOT_RUN",
+  {
+    status: 409,
+    message: ({ workflow, text }) => `The workflow ${workflow} cannot run here:\n${text}`,
+    hint: () => "Change what is named, give a mirror of the actions, or leave it out: workflows: { unsupported: skip }",
+    solve:
+      "Each line names what this machine cannot do. Change it, put the action into the folder that `workflows.mirror` names, or let such jobs be left out with `workflows: { unsupported: skip }`.",
+  },
+);
+
+export const jobFailed: ErrorFactory<{ job: string; reason: string }> = defineError("WORKFLOWS_JOB_FAILED", {
+  status: 422,
+  message: ({ job, reason }) => `Job "${job}" failed: ${reason}`,
+  solve: "Read the log of the step run: the step that failed stands there with what it wrote.",
+});
+
+export const jobCancelled: ErrorFactory<{ job: string; reason: string }> = defineError("WORKFLOWS_JOB_CANCELLED", {
+  status: 409,
+  message: ({ job, reason }) => `Job "${job}" was cancelled: ${reason}`,
+  solve:
+    "A combination of a matrix ends the others when it fails, unless `fail-fast: false`; a job ends at its time limit.",
+});
+
+export const expressionFailed: ErrorFactory<{ expression: string; reason: string }> = defineError(
+  "WORKFLOWS_EXPRESSION_FAILED",
+  {
+    status: 422,
+    message: ({ expression, reason }) => `\${{ ${expression} }}: ${reason}`,
+    solve: "Correct the expression; the reason says what was found.",
+  },
+);
+
+export const matrixWrong: ErrorFactory<{ job: string; reason: string }> = defineError("WORKFLOWS_MATRIX_WRONG", {
+  status: 422,
+  message: ({ job, reason }) => `The matrix of job "${job}" is not usable: ${reason}`,
+  solve: "A matrix is a map of lists, with `include` and `exclude` as lists of maps, and has at most 256 combinations.",
+});
+
+export const inputWrong: ErrorFactory<{ input: string; reason: string }> = defineError("WORKFLOWS_INPUT_WRONG", {
+  status: 400,
+  message: ({ input, reason }) => `Input "${input}": ${reason}`,
+  hint: ({ input }) => `Give it with --param ${input}=VALUE.`,
+  solve: "Give every required input of the workflow a value of its type.",
+});
+
+export const resultUnreadable: ErrorFactory<{ job: string; reason: string }> = defineError(
+  "WORKFLOWS_RESULT_UNREADABLE",
+  {
+    status: 500,
+    message: ({ job, reason }) => `The runner of job "${job}" left no result: ${reason}`,
+    hint: () => "The end of its log says what ended it.",
+    solve:
+      "The runner was ended from outside, or a step wrote over its files. Read the end of the log and run it again.",
+  },
+);

@@ -1,0 +1,12 @@
+export { createJobKind, type JobKindOptions } from "./job-kind.ts";
+export { EVENT_PARAM, type WorkflowSettings } from "./compile-workflow.ts";
+export { workflowCannotRun, workflowUnknown } from "./errors.ts";
+export { createKeptFiles, type KeptFiles } from "./kept-files.ts";
+export { acceptsPush, type PushedRef } from "./push-filter.ts";
+export {
+  createWorkflowSource,
+  type FoundWorkflow,
+  type WorkflowSource,
+  type WorkflowState,
+} from "./workflow-source.ts";
+export { WORKFLOW_FOLDER } from "./workflow-file.ts";

@@ -1,0 +1,88 @@
+import type { Json } from "#base";
+import { canonicalJson } from "#base";
+import { matrixWrong } from "./errors.ts";
+
+export type Combination = Readonly<Record<string, Json>>;
+
+const MOST_COMBINATIONS = 256;
+
+/**
+ * The combinations of a matrix as GitHub makes them: the product of the lists, less what `exclude` matches, plus what
+ * `include` adds to combinations that it does not contradict, or else adds as new ones.
+ *
+ * @param matrix without expressions
+ * @throws WORKFLOWS_MATRIX_WRONG
+ */
+export function expandMatrix(matrix: Json, job: string): readonly Combination[] {
+  const map = asMap(matrix, job, "it");
+  const { include, exclude, ...axes } = map;
+  let combinations: Combination[] = Object.keys(axes).length === 0 ? [] : [{}];
+  for (const [name, values] of Object.entries(axes)) {
+    if (!Array.isArray(values)) throw matrixWrong({ job, reason: `"${name}" is ${nameOf(values)}, expected a list` });
+    combinations = combinations.flatMap((one) => values.map((value) => ({ ...one, [name]: value as Json })));
+    if (combinations.length > MOST_COMBINATIONS)
+      throw matrixWrong({ job, reason: `it has more than ${MOST_COMBINATIONS} combinations` });
+  }
+  const excluded = asMaps(exclude, job, "exclude");
+  const kept = combinations.filter((one) => !excluded.some((pattern) => matches(one, pattern)));
+  const expanded = include === undefined ? kept : addIncluded(kept, asMaps(include, job, "include"), Object.keys(axes));
+  if (expanded.length > MOST_COMBINATIONS)
+    throw matrixWrong({ job, reason: `it has more than ${MOST_COMBINATIONS} combinations` });
+  return expanded;
+}
+
+function addIncluded(
+  combinations: readonly Combination[],
+  included: readonly Combination[],
+  axes: readonly string[],
+): readonly Combination[] {
+  const original = combinations.map((one) => ({ one, all: { ...one } as Record<string, Json> }));
+  const added: Combination[] = [];
+  for (const entry of included) {
+    // Values of the matrix itself are never overwritten; values that an include added are.
+    const fitting = original.filter(({ one }) =>
+      Object.entries(entry).every(
+        ([name, value]) => !axes.includes(name) || canonicalJson(one[name] ?? null) === canonicalJson(value),
+      ),
+    );
+    if (fitting.length === 0) added.push(entry);
+    for (const { all } of fitting) Object.assign(all, entry);
+  }
+  return [...original.map(({ all }) => all), ...added];
+}
+
+/** A pattern names some of the keys; a map among its values names some of the keys of that. */
+function matches(value: Json, pattern: Json): boolean {
+  if (typeof pattern !== "object" || pattern === null || Array.isArray(pattern))
+    return canonicalJson(value) === canonicalJson(pattern);
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
+  const members = value as Readonly<Record<string, Json>>;
+  return Object.entries(pattern).every(
+    ([name, member]) => Object.hasOwn(members, name) && matches(members[name] ?? null, member as Json),
+  );
+}
+
+function asMap(value: Json | undefined, job: string, name: string): Readonly<Record<string, Json>> {
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw matrixWrong({ job, reason: `${name} is ${nameOf(value)}, expected a map` });
+  return value as Readonly<Record<string, Json>>;
+}
+
+function asMaps(value: Json | undefined, job: string, name: string): readonly Combination[] {
+  if (value === undefined || value === null || value === "") return [];
+  if (!Array.isArray(value)) throw matrixWrong({ job, reason: `"${name}" is ${nameOf(value)}, expected a list` });
+  return value.map((item) => asMap(item as Json, job, `an entry of "${name}"`));
+}
+
+function nameOf(value: Json | undefined): string {
+  if (value === undefined || value === null) return "nothing";
+  if (Array.isArray(value)) return "a list";
+  return typeof value === "object" ? "a map" : JSON.stringify(value);
+}
+
+/** How people tell one combination from another: `22, ubuntu-latest`. */
+export function describeCombination(combination: Combination): string {
+  return Object.values(combination)
+    .map((value) => (typeof value === "object" ? JSON.stringify(value) : String(value)))
+    .join(", ");
+}

@@ -1,0 +1,34 @@
+import type { BuiltinAction } from "../../builtin-actions.ts";
+import type { RunningStep } from "../steps.ts";
+import { downloadArtifact, uploadArtifact } from "./artifacts.ts";
+import { cache, restoreCache, saveCache } from "./cache.ts";
+import { checkout } from "./checkout.ts";
+import { reportCoverage } from "./coverage.ts";
+import { runGithubScript } from "./github-script.ts";
+import { setupBun, setupNode, setupPnpm } from "./node-tools.ts";
+import { setupPython, setupUv } from "./python-tools.ts";
+
+/** A step of an action that esteira does itself. */
+export interface BuiltinStep extends RunningStep {
+  /** As given, by their names in small letters. */
+  readonly inputs: Readonly<Record<string, string>>;
+}
+
+/** Does the work, and gives the action's outputs. Failing is throwing. */
+export type Builtin = (step: BuiltinStep) => Promise<Readonly<Record<string, string>>>;
+
+export const BUILTINS: Readonly<Record<BuiltinAction, Builtin>> = {
+  "actions/checkout": checkout,
+  "actions/setup-node": setupNode,
+  "actions/setup-python": setupPython,
+  "actions/cache": cache,
+  "actions/cache/restore": restoreCache,
+  "actions/cache/save": saveCache,
+  "actions/upload-artifact": uploadArtifact,
+  "actions/download-artifact": downloadArtifact,
+  "actions/github-script": runGithubScript,
+  "astral-sh/setup-uv": setupUv,
+  "pnpm/action-setup": setupPnpm,
+  "oven-sh/setup-bun": setupBun,
+  "codecov/codecov-action": reportCoverage,
+};

@@ -1,0 +1,152 @@
+import { mkdir, readFile, stat, symlink } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { findCommand, runProcess } from "../processes.ts";
+import { environmentOf, pathOf } from "../steps.ts";
+import type { BuiltinStep } from "./builtins.ts";
+import { satisfies } from "./version-range.ts";
+
+/** The Node that is asked for: one of this machine, or one from the package registry. */
+export async function setupNode(step: BuiltinStep): Promise<Readonly<Record<string, string>>> {
+  const { job, inputs } = step;
+  const range = inputs["node-version"] || (await versionInFile(step)) || "";
+  const known = new Map<string, string>();
+  for (const program of [findCommand("node", pathOf(job)), process.execPath]) {
+    const version = program === undefined ? undefined : await versionOf(step, program);
+    if (program !== undefined && version !== undefined) known.set(version, program);
+  }
+  const found = [...known].find(([version]) => satisfies(version, range));
+  const folder = found === undefined ? await installNode(step, range, [...known.keys()]) : await shown(step, found[1]);
+  job.path.push(folder);
+  const version = (await versionOf(step, join(folder, "node"))) ?? "";
+  if (inputs["registry-url"] !== undefined && inputs["registry-url"] !== "")
+    job.env["NPM_CONFIG_REGISTRY"] = inputs["registry-url"];
+  job.output.say(`Node ${version}`);
+  return { "node-version": `v${version}`, "cache-hit": "false" };
+}
+
+/** A folder that holds this Node, and the npm beside it, and nothing else. */
+async function shown(step: BuiltinStep, program: string): Promise<string> {
+  const folder = join(step.job.plan.folders.tools, `node-${++step.job.counter}`, "bin");
+  await mkdir(folder, { recursive: true });
+  await symlink(program, join(folder, "node"));
+  for (const name of ["npm", "npx", "corepack"]) {
+    const beside = join(dirname(program), name);
+    if ((await stat(beside).catch(() => undefined)) !== undefined) await symlink(beside, join(folder, name));
+  }
+  return folder;
+}
+
+async function installNode(step: BuiltinStep, range: string, known: readonly string[]): Promise<string> {
+  const architecture = process.arch === "arm64" ? "arm64" : "x64";
+  const folder = join(step.job.plan.folders.tools, `node-${++step.job.counter}`);
+  const name = `node-linux-${architecture}@${range.replace(/^v/, "")}`;
+  const missing = (reason: string): Error =>
+    new Error(
+      `Node ${range} is not on this machine (there is ${known.join(", ") || "none"}), and could not be installed as ${name}: ${reason}`,
+    );
+  await installPackage(step, name, folder).catch((error: unknown) => {
+    throw missing(error instanceof Error ? error.message : String(error));
+  });
+  return join(folder, "node_modules", `node-linux-${architecture}`, "bin");
+}
+
+/** Installs one package into a folder of the job; no script of it runs. */
+export async function installPackage(step: BuiltinStep, name: string, folder: string): Promise<void> {
+  if (!/^[@A-Za-z0-9._/^~<>=|* -]+$/.test(name)) throw new Error(`"${name}" names no package`);
+  await mkdir(folder, { recursive: true });
+  const npm = findCommand("npm", pathOf(step.job));
+  if (npm === undefined) throw new Error("there is no npm on this machine");
+  const { exitCode, output } = await runProcess(step.job, {
+    command: [npm, "install", "--prefix", folder, "--no-save", "--ignore-scripts", "--no-audit", "--no-fund", name],
+    folder,
+    environment: environmentOf(step),
+    isQuiet: true,
+  });
+  if (exitCode !== 0) throw new Error(output.trim().split("\n").slice(0, 5).join(" "));
+}
+
+async function versionInFile({ job, inputs }: BuiltinStep): Promise<string | undefined> {
+  const file = inputs["node-version-file"];
+  if (file === undefined || file === "") return undefined;
+  const text = await readFile(join(job.plan.folders.workspace, file), "utf8");
+  if (!file.endsWith(".json")) return /^\s*(?:nodejs\s+)?v?(\S+)/m.exec(text)?.[1];
+  const value = JSON.parse(text) as { volta?: { node?: string }; engines?: { node?: string } };
+  return value.volta?.node ?? value.engines?.node;
+}
+
+export async function versionOf(step: BuiltinStep, program: string): Promise<string | undefined> {
+  const { exitCode, output } = await runProcess(step.job, {
+    command: [program, "--version"],
+    folder: step.job.plan.folders.workspace,
+    environment: environmentOf(step),
+    isQuiet: true,
+  }).catch(() => ({ exitCode: 1, output: "" }));
+  return exitCode === 0 ? /(\d+\.\d+\.\d+)/.exec(output)?.[1] : undefined;
+}
+
+/** pnpm: of this machine where it fits, else from the package registry. */
+export async function setupPnpm(step: BuiltinStep): Promise<Readonly<Record<string, string>>> {
+  const { job, inputs } = step;
+  const range =
+    inputs["version"] ||
+    (await packageManager(step, inputs["package_json_file"] ?? "package.json", "pnpm")) ||
+    "latest";
+  const folder = await provide(step, { command: "pnpm", package: "pnpm", range });
+  const wanted = inputs["run_install"] ?? "";
+  if (wanted !== "" && wanted !== "false" && wanted !== "null") {
+    const { exitCode } = await runProcess(job, {
+      command: [join(folder, "pnpm"), "install"],
+      folder: job.plan.folders.workspace,
+      environment: environmentOf(step),
+    });
+    if (exitCode !== 0) throw new Error(`pnpm install ended with exit code ${exitCode}`);
+  }
+  return { dest: folder, bin_dest: folder };
+}
+
+/** Bun: of this machine where it fits, else its program from the package registry. */
+export async function setupBun(step: BuiltinStep): Promise<Readonly<Record<string, string>>> {
+  const { inputs } = step;
+  const architecture = process.arch === "arm64" ? "aarch64" : "x64";
+  const range = inputs["bun-version"] || (await packageManager(step, "package.json", "bun")) || "latest";
+  const folder = await provide(step, { command: "bun", package: `@oven/bun-linux-${architecture}`, range });
+  return {
+    "bun-path": join(folder, "bun"),
+    "bun-version": (await versionOf(step, join(folder, "bun"))) ?? "",
+    "cache-hit": "false",
+  };
+}
+
+async function provide(
+  step: BuiltinStep,
+  tool: { readonly command: string; readonly package: string; readonly range: string },
+): Promise<string> {
+  const { job } = step;
+  const own = findCommand(tool.command, pathOf(job));
+  const version = own === undefined ? undefined : await versionOf(step, own);
+  if (own !== undefined && version !== undefined && satisfies(version, tool.range)) {
+    job.output.say(`${tool.command} ${version}`);
+    return dirname(own);
+  }
+  const folder = join(job.plan.folders.tools, `${tool.command}-${++job.counter}`);
+  try {
+    await installPackage(step, `${tool.package}@${tool.range}`, folder);
+  } catch (error) {
+    throw new Error(
+      `${tool.command} ${tool.range} is not on this machine (there is ${version ?? "none"}), and could not be installed: ${error instanceof Error ? error.message : String(error)}`,
+      { cause: error },
+    );
+  }
+  const isProgram = tool.package.startsWith("@");
+  const bin = isProgram ? join(folder, "node_modules", tool.package, "bin") : join(folder, "node_modules", ".bin");
+  job.path.push(bin);
+  return bin;
+}
+
+async function packageManager({ job }: BuiltinStep, file: string, name: string): Promise<string | undefined> {
+  const text = await readFile(join(job.plan.folders.workspace, file), "utf8").catch(() => "{}");
+  const stated = (JSON.parse(text) as { packageManager?: unknown }).packageManager;
+  return typeof stated === "string" && stated.startsWith(`${name}@`)
+    ? stated.slice(name.length + 1).replace(/\+.*$/, "")
+    : undefined;
+}

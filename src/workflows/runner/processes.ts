@@ -1,0 +1,114 @@
+import { spawn } from "node:child_process";
+import { accessSync, constants, globSync, statSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import type { JobState } from "./job-state.ts";
+import type { Said } from "./output.ts";
+
+const GRACE_MS = 2500;
+
+export interface StepProcess {
+  readonly command: readonly [string, ...string[]];
+  readonly folder: string;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly said?: Said;
+  /** Ends it before the job ends. */
+  readonly signal?: AbortSignal | undefined;
+  /** Keeps its output from the log, and gives it back. */
+  readonly isQuiet?: boolean;
+}
+
+export interface ProcessEnd {
+  readonly exitCode: number;
+  readonly output: string;
+  readonly isEnded: boolean;
+}
+
+const MOST_QUIET_OUTPUT = 1_000_000;
+
+/** Runs one process to its end; its output is read for commands. With the signal, its whole group ends. */
+export function runProcess(job: Pick<JobState, "output" | "signal">, process: StepProcess): Promise<ProcessEnd> {
+  const said = process.said ?? { outputs: {}, states: {}, refused: undefined };
+  const [program, ...args] = process.command;
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, {
+      cwd: process.folder,
+      env: { ...process.environment },
+      stdio: ["ignore", "pipe", "pipe"],
+      detached: true,
+    });
+    let output = "";
+    for (const stream of [child.stdout, child.stderr]) {
+      const reader = job.output.reader(said);
+      stream.setEncoding("utf8");
+      stream.on("data", (text: string) => {
+        if (process.isQuiet !== true) return reader.take(text);
+        if (output.length < MOST_QUIET_OUTPUT) output += text;
+      });
+      stream.on("end", () => reader.end());
+    }
+    const signals = [job.signal, ...(process.signal === undefined ? [] : [process.signal])];
+    let isEnded = false;
+    let timer: NodeJS.Timeout | undefined;
+    const end = (): void => {
+      if (isEnded) return;
+      isEnded = true;
+      signalGroup(child.pid, "SIGTERM");
+      timer = setTimeout(() => signalGroup(child.pid, "SIGKILL"), GRACE_MS);
+    };
+    for (const signal of signals) {
+      signal.addEventListener("abort", end, { once: true });
+      if (signal.aborted) end();
+    }
+    const settle = (): void => {
+      clearTimeout(timer);
+      for (const signal of signals) signal.removeEventListener("abort", end);
+    };
+    child.once("error", (error) => {
+      settle();
+      reject(error);
+    });
+    let exitCode: number | undefined;
+    const finish = (): void => {
+      settle();
+      resolve({ exitCode: exitCode ?? 1, output, isEnded });
+    };
+    child.once("exit", (code, signal) => {
+      exitCode = code ?? (signal === null ? 1 : 128 + (SIGNALS[signal] ?? 0));
+      // What it left in the background may hold the pipes: the step has ended all the same.
+      setTimeout(() => {
+        child.stdout.destroy();
+        child.stderr.destroy();
+      }, 200).unref();
+    });
+    child.once("close", finish);
+  });
+}
+
+const SIGNALS: Readonly<Record<string, number>> = { SIGINT: 2, SIGKILL: 9, SIGSEGV: 11, SIGTERM: 15 };
+
+function signalGroup(pid: number | undefined, signal: NodeJS.Signals): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, signal);
+  } catch {
+    // It has ended by itself.
+  }
+}
+
+/** Absolute path of a command; undefined when it is in none of the folders of a PATH. Folders may be patterns. */
+export function findCommand(name: string, path: string, more: readonly string[] = []): string | undefined {
+  const folders = [...path.split(delimiter), ...more.flatMap((folder) => globSync(folder).toSorted().toReversed())];
+  return folders
+    .filter((folder) => folder !== "")
+    .map((folder) => join(folder, name))
+    .find(isExecutable);
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
+}
