@@ -1,17 +1,20 @@
+import { join } from "node:path";
 import { createCaptureKind, createPublishKind, createSqlKind } from "#data";
 import type { Settings } from "#config";
 import { createDeployKind } from "#delivery";
+import { readStepResults } from "#engine";
 import { createNodeKind, createPythonKind, createRunKind } from "#executors";
 import { createJoinKind } from "#features";
 import { createTestKind } from "#models";
 import { createNotebookKind } from "#notebooks";
 import type { StepKind } from "#pipeline";
 import { createScoreKind } from "#serving";
+import { createJobKind, createKeptFiles } from "#workflows";
 import type { Parts } from "./parts.ts";
 
 /** Every step kind. Adding one is its file and a line here. */
 export function createStepKinds(parts: Parts, settings: Pick<Settings, "secret">): readonly StepKind<never>[] {
-  return [
+  return untyped([
     createRunKind(),
     createPythonKind(parts),
     createNodeKind(),
@@ -28,5 +31,20 @@ export function createStepKinds(parts: Parts, settings: Pick<Settings, "secret">
     createTestKind({ ...parts, datasets: parts.reader, scorer: parts.serving.scorer }),
     createScoreKind({ ...parts, scorer: parts.serving.scorer }),
     createDeployKind(parts),
-  ] as unknown as readonly StepKind<never>[];
+  ]);
+}
+
+/** Kinds of steps that are never written into a pipeline: the jobs of workflows. */
+export function createWorkflowKinds({
+  config,
+  store,
+  clock,
+}: Pick<Parts, "config" | "store" | "clock">): readonly StepKind<never>[] {
+  const kept = createKeptFiles(join(config.storeFolder, "cache", "workflows"));
+  return untyped([createJobKind({ results: (pipelineRunId) => readStepResults(store, pipelineRunId), kept, clock })]);
+}
+
+/** What each declares stays inside it. */
+function untyped(kinds: readonly object[]): readonly StepKind<never>[] {
+  return kinds as unknown as readonly StepKind<never>[];
 }

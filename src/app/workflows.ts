@@ -1,16 +1,10 @@
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 import type { Settings } from "#config";
-import { readStepResults } from "#engine";
-import { createProjectFiles, type StepKind } from "#pipeline";
-import {
-  createJobKind,
-  createKeptFiles,
-  createWorkflowSource,
-  type FoundWorkflow,
-  type WorkflowSource,
-} from "#workflows";
+import { createProjectFiles } from "#pipeline";
+import { createWorkflowSource, type FoundWorkflow, type WorkflowSource } from "#workflows";
 import type { Parts } from "./parts.ts";
 import type { Platform } from "./platform.ts";
+import { createWorkflowKinds } from "./step-kinds.ts";
 
 /** GitHub workflows as pipelines; undefined where the project leaves them alone. */
 export function createProjectWorkflows(
@@ -29,11 +23,7 @@ export function createProjectWorkflows(
       mirror: workflows.mirror === undefined ? undefined : resolve(config.folder, workflows.mirror),
       skipsUnsupported: workflows.unsupported === "skip",
     },
-    kind: createJobKind({
-      results: (pipelineRunId) => readStepResults(store, pipelineRunId),
-      kept: createKeptFiles(join(config.storeFolder, "cache", "workflows")),
-      clock,
-    }) as unknown as StepKind<never>,
+    kinds: createWorkflowKinds({ config, store, clock }),
   });
 }
 

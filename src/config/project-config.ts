@@ -1,5 +1,5 @@
 import { access, readFile } from "node:fs/promises";
-import { dirname, isAbsolute, join, resolve } from "node:path";
+import { basename, dirname, isAbsolute, join, resolve } from "node:path";
 import { readYaml } from "#base";
 import { projectInvalid, projectMissing } from "./errors.ts";
 import type { APPROVAL_BINDINGS } from "./project-choices.ts";
@@ -44,16 +44,41 @@ export interface BucketConfig {
   readonly cacheBytes: number;
 }
 
-/** Folder that holds `esteira.yaml`: `start` or the nearest above. @throws CONFIG_PROJECT_MISSING */
+/** What a repository has that is a project without saying so. */
+const WORKFLOW_FOLDER = ".github/workflows";
+
+/**
+ * Folder that holds `esteira.yaml`: `start` or the nearest above; else the nearest that holds GitHub workflows. @throws
+ * CONFIG_PROJECT_MISSING
+ */
 export async function findProjectFolder(start: string): Promise<string> {
+  const found = (await nearestWith(start, PROJECT_FILE)) ?? (await nearestWith(start, WORKFLOW_FOLDER));
+  if (found === undefined) throw projectMissing({ folder: resolve(start) });
+  return found;
+}
+
+async function nearestWith(start: string, name: string): Promise<string | undefined> {
   for (let folder = resolve(start); ; folder = dirname(folder)) {
-    const found = await access(join(folder, PROJECT_FILE)).then(
-      () => true,
-      () => false,
-    );
-    if (found) return folder;
-    if (dirname(folder) === folder) throw projectMissing({ folder: resolve(start) });
+    if (await exists(join(folder, name))) return folder;
+    if (dirname(folder) === folder) return undefined;
   }
+}
+
+function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** A project that has workflows and no file of its own is called after its folder. */
+function nameFrom(folder: string): string {
+  const name = basename(folder)
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9_-]+/g, "-")
+    .replace(/^[^a-z]+/, "")
+    .slice(0, 63);
+  return name === "" ? "project" : name;
 }
 
 /**
@@ -65,8 +90,10 @@ export async function findProjectFolder(start: string): Promise<string> {
  * @throws CONFIG_PROJECT_MISSING, CONFIG_PROJECT_INVALID with every mistake and its place
  */
 export async function loadProjectConfig(folder: string, storeFolder?: string): Promise<ProjectConfig> {
-  const text = await readFile(join(folder, PROJECT_FILE), "utf8").catch((error: NodeJS.ErrnoException) => {
-    throw error.code === "ENOENT" ? projectMissing({ folder }) : error;
+  const text = await readFile(join(folder, PROJECT_FILE), "utf8").catch(async (error: NodeJS.ErrnoException) => {
+    if (error.code !== "ENOENT") throw error;
+    if (await exists(join(folder, WORKFLOW_FOLDER))) return `name: ${nameFrom(folder)}\n`;
+    throw projectMissing({ folder });
   });
   const { value, problems } = readYaml(text, PROJECT_FILE, await loadProjectSchema());
   if (value === undefined) throw projectInvalid({ problems });

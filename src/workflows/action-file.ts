@@ -1,6 +1,5 @@
 import { z } from "zod";
 import { parseYaml } from "#base";
-import type { WorkflowStep } from "./workflow-file.ts";
 
 const scalar = z.union([z.string(), z.number(), z.boolean()]).transform(String);
 const nothing = z.null().transform(() => undefined);
@@ -49,7 +48,6 @@ const actionSchema = z.object({
 });
 
 export type ActionFile = z.output<typeof actionSchema>;
-export type ActionStep = WorkflowStep;
 
 /** Files that may describe an action, in the order in which they are looked for. */
 export const ACTION_FILES = ["action.yml", "action.yaml"] as const;

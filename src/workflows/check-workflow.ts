@@ -4,6 +4,7 @@ import { ACTION_FILES, readAction } from "./action-file.ts";
 import { builtinOf, parseActionReference } from "./builtin-actions.ts";
 import { calledFile, type PlacedJob, type WorkflowSettings } from "./compile-workflow.ts";
 import { findExpressions, interpolate, splitExpressions } from "./expression.ts";
+import { asText, isList } from "./json.ts";
 import type { Combination } from "./matrix.ts";
 import { SERVICE_KINDS, serviceKindOf } from "./service-images.ts";
 import type { Workflow } from "./workflow-file.ts";
@@ -12,9 +13,9 @@ import type { Workflow } from "./workflow-file.ts";
 export interface CheckContext {
   readonly settings: WorkflowSettings;
   /** A project file; undefined when there is none. */
-  readProjectFile(path: string): Promise<string | undefined>;
+  readonly readProjectFile: (path: string) => Promise<string | undefined>;
   /** A file of the mirror, by its path in it. */
-  readMirrorFile(path: string): Promise<string | undefined>;
+  readonly readMirrorFile: (path: string) => Promise<string | undefined>;
   hasCommand(name: string): Promise<boolean>;
   readonly workflows: ReadonlyMap<string, Workflow>;
 }
@@ -90,7 +91,7 @@ function labelsOf(stated: Json, combination: Combination | undefined): readonly 
       return [];
     }
   }
-  if (Array.isArray(stated)) return stated.flatMap((one) => labelsOf(one as Json, combination));
+  if (isList(stated)) return stated.flatMap((one) => labelsOf(one, combination));
   if (typeof stated === "object" && stated !== null && "labels" in stated)
     return labelsOf(stated["labels"] ?? null, combination);
   return [];
@@ -117,6 +118,7 @@ function jobProblems(job: PlacedJob, { workflows }: CheckContext): readonly JobP
   return problems;
 }
 
+// oxlint-disable-next-line complexity -- one check after the other
 async function serviceProblems(job: PlacedJob, context: CheckContext): Promise<readonly JobProblem[]> {
   const { services } = job.content;
   if (services === undefined) return [];
@@ -144,11 +146,11 @@ async function serviceProblems(job: PlacedJob, context: CheckContext): Promise<r
       const guess = typeof image === "string" ? image.replaceAll(/\$\{\{.*?\}\}/g, "") : "";
       if (serviceKindOf(guess) !== undefined || guess === "") continue;
     }
-    const kind = serviceKindOf(String(image));
+    const kind = serviceKindOf(asText(image));
     if (kind === undefined) {
       add(
         name,
-        `service "${name}" is the image ${String(image)}: as a process there are ${Object.keys(SERVICE_KINDS).join(", ")}`,
+        `service "${name}" is the image ${asText(image)}: as a process there are ${Object.keys(SERVICE_KINDS).join(", ")}`,
       );
       continue;
     }
@@ -164,6 +166,7 @@ async function serviceProblems(job: PlacedJob, context: CheckContext): Promise<r
   return problems;
 }
 
+// oxlint-disable-next-line complexity -- one check after the other
 async function stepProblems(job: PlacedJob, index: number, context: CheckContext): Promise<readonly JobProblem[]> {
   const step = job.content.steps?.[index];
   if (step === undefined) return [];
@@ -196,6 +199,7 @@ async function stepProblems(job: PlacedJob, index: number, context: CheckContext
 
 const DEEPEST_ACTION = 9;
 
+// oxlint-disable-next-line complexity -- one check after the other
 async function actionProblem(
   uses: string,
   context: CheckContext,
@@ -283,10 +287,11 @@ function grantsToken(permissions: Json | undefined): boolean {
 const CHOSEN_OUTSIDE =
   /\bgithub\s*\.\s*(head_ref|event\s*\.\s*(pull_request\s*\.\s*(title|body|head\s*\.\s*(ref|label|repo\s*\.\s*default_branch))|issue\s*\.\s*(title|body)|comment\s*\.\s*body|review\s*\.\s*body|review_comment\s*\.\s*body|discussion\s*\.\s*(title|body)|head_commit\s*\.\s*(message|author\s*\.\s*(name|email))|commits|pages|workflow_run\s*\.\s*(head_branch|head_commit|display_title)))/i;
 
+// oxlint-disable-next-line complexity -- one check after the other
 function jobWarnings(job: PlacedJob, { settings }: CheckContext): readonly LocatedProblem[] {
   const warnings: LocatedProblem[] = [];
   const granted = new Set(settings.secrets.map((name) => name.toUpperCase()));
-  const ofJob = findExpressions(job.content as unknown as Json);
+  const ofJob = findExpressions(job.content);
   for (const { path, source } of ofJob)
     for (const [, name = ""] of source.matchAll(/\bsecrets\s*\.\s*([A-Za-z_][A-Za-z0-9_-]*)/gi))
       if (name.toUpperCase() !== "GITHUB_TOKEN" && !granted.has(name.toUpperCase()) && job.calls.length === 0)

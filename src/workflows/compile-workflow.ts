@@ -2,6 +2,7 @@ import { posix } from "node:path";
 import type { Json } from "#base";
 import type { ConcurrencyDefinition, ParamDefinition, PipelineDefinition, StepDefinition } from "#pipeline";
 import { callsAny, findExpressions } from "./expression.ts";
+import { asText } from "./json.ts";
 import { type Combination, expandMatrix } from "./matrix.ts";
 import { type Need, type PinnedJob, pinJob, type WorkflowCall } from "./pinned-job.ts";
 import type { Workflow, WorkflowInput, WorkflowJob } from "./workflow-file.ts";
@@ -65,6 +66,7 @@ interface Surrounding {
   readonly before: readonly string[];
 }
 
+// oxlint-disable-next-line complexity -- one pass over the jobs, which know those before them
 function placeIn(
   workflow: Workflow,
   workflows: ReadonlyMap<string, Workflow>,
@@ -295,7 +297,7 @@ function toConcurrency(stated: Json | undefined, place: string): ConcurrencyDefi
     typeof stated === "string"
       ? stated
       : typeof stated === "object" && stated !== null && "group" in stated
-        ? String(stated["group"])
+        ? asText(stated["group"])
         : undefined;
   if (group === undefined) return undefined;
   return { group: `workflow ${findExpressions(group).length > 0 ? `${place} ` : ""}${group}`, limit: 1 };
@@ -320,11 +322,7 @@ function staticNumber(text: string | undefined): number | undefined {
 /** Secrets that the job's texts, or a call around it, may name. */
 function secretsOf(job: PlacedJob, { secrets }: WorkflowSettings): readonly string[] {
   const named = new Set<string>();
-  const sources = findExpressions([
-    job.content as unknown as Json,
-    (job.workflow.content.env ?? null) as Json,
-    job.calls as unknown as Json,
-  ]).map(({ source }) => source);
+  const sources = findExpressions([job.content, job.workflow.content.env, job.calls]).map(({ source }) => source);
   const conditions = [job.content, ...(job.content.steps ?? []), ...job.calls].flatMap((one) => one.if ?? []);
   for (const source of [...sources, ...conditions]) {
     for (const [, name = ""] of source.matchAll(/\bsecrets\s*(?:\.\s*|\[\s*')([A-Za-z_][A-Za-z0-9_-]*)/gi))
@@ -339,7 +337,7 @@ function secretsOf(job: PlacedJob, { secrets }: WorkflowSettings): readonly stri
 }
 
 function namedInside({ content }: PlacedJob): readonly string[] {
-  return findExpressions(content as unknown as Json).flatMap(({ source }) =>
+  return findExpressions(content).flatMap(({ source }) =>
     [...source.matchAll(/\bsecrets\s*\.\s*([A-Za-z_][A-Za-z0-9_-]*)/gi)].map(([, name = ""]) => name),
   );
 }
@@ -364,6 +362,7 @@ function toParams({ content }: Workflow): Readonly<Record<string, ParamDefinitio
   return params;
 }
 
+// oxlint-disable-next-line complexity -- one case for each type of input
 function toParam({ type = "string", default: value, required, options, description }: WorkflowInput): ParamDefinition {
   const described = description === undefined ? {} : { description };
   if (value === undefined && required === true) return { type: "any", default: null, ...described };
@@ -375,16 +374,12 @@ function toParam({ type = "string", default: value, required, options, descripti
     case "choice":
       return {
         type: "string",
-        default: String(value ?? options?.[0] ?? ""),
+        default: asText(value ?? options?.[0]),
         ...(options === undefined ? {} : { choices: options }),
         ...described,
       };
     case "string":
     case "environment":
-      return { type: "string", default: value === undefined || value === null ? "" : asText(value), ...described };
+      return { type: "string", default: asText(value), ...described };
   }
-}
-
-function asText(value: Json): string {
-  return typeof value === "object" ? JSON.stringify(value) : String(value);
 }

@@ -6,7 +6,7 @@ export const workflowUnknown: ErrorFactory<{ workflow: string; known: readonly s
     status: 404,
     message: ({ workflow, known }) =>
       `There is no workflow "${workflow}"; ${known.length === 0 ? "the project has none below .github/workflows" : `there are ${known.join(", ")}`}`,
-    hint: () => "Name the file or what it is called: esteira workflow list",
+    hint: () => "Name its file, or the pipeline that it is.",
     solve: "Name a workflow that `esteira workflow list` shows, by its file or its name.",
   },
 );
@@ -16,7 +16,8 @@ export const workflowCannotRun: ErrorFactory<{ workflow: string; text: string }>
   {
     status: 409,
     message: ({ workflow, text }) => `The workflow ${workflow} cannot run here:\n${text}`,
-    hint: () => "Change what is named, give a mirror of the actions, or leave it out: workflows: { unsupported: skip }",
+    hint: () =>
+      "Change what is named, give a mirror of the actions, or let it be left out: workflows: { unsupported: skip }",
     solve:
       "Each line names what this machine cannot do. Change it, put the action into the folder that `workflows.mirror` names, or let such jobs be left out with `workflows: { unsupported: skip }`.",
   },
@@ -53,7 +54,7 @@ export const matrixWrong: ErrorFactory<{ job: string; reason: string }> = define
 export const inputWrong: ErrorFactory<{ input: string; reason: string }> = defineError("WORKFLOWS_INPUT_WRONG", {
   status: 400,
   message: ({ input, reason }) => `Input "${input}": ${reason}`,
-  hint: ({ input }) => `Give it with --param ${input}=VALUE.`,
+  hint: () => "Give it a value where the run is started.",
   solve: "Give every required input of the workflow a value of its type.",
 });
 

@@ -1,6 +1,7 @@
 import { data, Evaluator, Lexer, Parser } from "@actions/expressions";
 import { isEsteiraError, type Json, messageOf } from "#base";
 import { expressionFailed } from "./errors.ts";
+import { isList, isMap } from "./json.ts";
 
 type Data = ReturnType<Evaluator["evaluate"]>;
 
@@ -82,24 +83,16 @@ export function interpolateText(value: string, scope: ExpressionScope): string {
 /** Every text below a value, replaced. */
 export function interpolateAll(value: Json, scope: ExpressionScope): Json {
   if (typeof value === "string") return interpolate(value, scope);
-  if (Array.isArray(value)) return value.map((item) => interpolateAll(item as Json, scope));
-  if (typeof value === "object" && value !== null)
+  if (isList(value)) return value.map((item) => interpolateAll(item, scope));
+  if (isMap(value))
     return Object.fromEntries(
-      Object.entries(value).map(([key, member]) => [
-        interpolateText(key, scope),
-        interpolateAll(member as Json, scope),
-      ]),
+      Object.entries(value).map(([key, member]) => [interpolateText(key, scope), interpolateAll(member, scope)]),
     );
   return value;
 }
 
 function toText(source: string, scope: ExpressionScope): string {
   return evaluateData(source, scope).coerceString();
-}
-
-/** What GitHub writes for a value in the middle of a text. */
-export function coerceText(value: Json): string {
-  return toData(value).coerceString();
 }
 
 /** Whether a condition holds; without one of the status functions it is asked only while all is well. */
@@ -109,7 +102,7 @@ export function holds(condition: string, scope: ExpressionScope): boolean {
   return isTrue(evaluate(source, scope));
 }
 
-/** The expression that a condition is, with or without `${{ }}`. Text around an expression makes it a text, as there. */
+/** The expression that a condition is, with or without `${{ }}`. Text around an expression makes it a text. */
 export function conditionSource(condition: string): string {
   const parts = splitExpressions(condition.trim());
   const [only] = parts;
@@ -184,10 +177,8 @@ function toData(value: Json): Data {
   if (typeof value === "string") return new data.StringData(value);
   if (typeof value === "number") return new data.NumberData(value);
   if (typeof value === "boolean") return new data.BooleanData(value);
-  if (Array.isArray(value)) return new data.Array(...value.map((item) => toData(item as Json)));
-  return new data.Dictionary(
-    ...Object.entries(value).map(([key, member]) => ({ key, value: toData((member ?? null) as Json) })),
-  );
+  if (isList(value)) return new data.Array(...value.map(toData));
+  return new data.Dictionary(...Object.entries(value).map(([key, member]) => ({ key, value: toData(member ?? null) })));
 }
 
 function fromData(value: Data): Json {

@@ -9,4 +9,3 @@ export {
   type WorkflowSource,
   type WorkflowState,
 } from "./workflow-source.ts";
-export { WORKFLOW_FOLDER } from "./workflow-file.ts";

@@ -3,11 +3,11 @@ import type { StepResult } from "#engine";
 import { type ExpressionScope, interpolateAll, interpolateText } from "./expression.ts";
 import { definedInputs, EVENT_PARAM } from "./compile-workflow.ts";
 import { inputWrong } from "./errors.ts";
+import { asText, type Members, membersOf } from "./json.ts";
 import type { JobDeclaration, Need, PinnedJob, WorkflowCall } from "./pinned-job.ts";
 import type { WorkflowInput } from "./workflow-file.ts";
 
 export type JobOutcome = "success" | "failure" | "cancelled" | "skipped";
-type Members = Readonly<Record<string, Json>>;
 
 /** What a job knows before it starts. */
 export interface JobContexts {
@@ -27,6 +27,7 @@ export interface WorkflowEvent {
 }
 
 /** The event of a run: what triggered it, or what a person says of it. */
+// oxlint-disable-next-line complexity -- one case for each event
 export function eventOf(
   pinned: PinnedJob,
   { params, trigger }: Pick<JobDeclaration, "params" | "trigger">,
@@ -184,7 +185,7 @@ function merge(outcomes: readonly JobOutcome[]): JobOutcome {
 }
 
 function outcomeOf({ status, facts }: StepResult): JobOutcome {
-  const stated = membersOf(facts as Json | undefined)["result"];
+  const stated = membersOf(facts)["result"];
   if (stated === "success" || stated === "failure" || stated === "cancelled") return stated;
   if (status === "succeeded") return "success";
   return status === "failed" ? "failure" : status === "cancelled" ? "cancelled" : "skipped";
@@ -206,10 +207,7 @@ function resultOf(need: Need, facts: JobFacts): JobOutcome {
 function outputsOf(need: Need, facts: JobFacts): Members {
   if (need.type === "job") {
     const own = facts.results.filter(({ step }) => step === need.step);
-    return Object.assign(
-      {},
-      ...own.map(({ facts: known }) => membersOf(membersOf(known as Json | undefined)["outputs"])),
-    );
+    return Object.assign({}, ...own.map(({ facts: known }) => membersOf(membersOf(known)["outputs"])));
   }
   const jobs = Object.fromEntries(
     Object.entries(need.jobs).map(([id, one]) => [
@@ -267,6 +265,7 @@ export function callInputs(call: WorkflowCall, scope: ExpressionScope): Members 
   );
 }
 
+// oxlint-disable-next-line complexity -- one case for each type of input
 function typedInput(name: string, { type = "string", options }: WorkflowInput, value: Json): Json {
   switch (type) {
     case "boolean": {
@@ -283,7 +282,7 @@ function typedInput(name: string, { type = "string", options }: WorkflowInput, v
     case "choice":
     case "environment":
     case "string": {
-      const text = value === null ? "" : typeof value === "object" ? JSON.stringify(value) : String(value);
+      const text = asText(value);
       if (options !== undefined && text !== "" && !options.includes(text))
         throw inputWrong({ input: name, reason: `"${text}" is none of ${options.join(", ")}` });
       return text;
@@ -302,10 +301,6 @@ export function evaluateNumber(text: string | undefined, scope: ExpressionScope)
   if (text === undefined) return undefined;
   const value = Number(interpolateAll(text, scope));
   return Number.isFinite(value) ? value : undefined;
-}
-
-export function membersOf(value: Json | undefined): Members {
-  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Members) : {};
 }
 
 function textOf(value: Json | undefined): string | undefined {

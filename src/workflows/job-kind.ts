@@ -16,10 +16,10 @@ import {
   githubContext,
   type JobContexts,
   type JobFacts,
-  membersOf,
   needsContext,
   statusFunctions,
 } from "./job-contexts.ts";
+import { asText, membersOf } from "./json.ts";
 import { type JobPlan, type JobResult, jobResultSchema } from "./job-plan.ts";
 import type { KeptFiles } from "./kept-files.ts";
 import { type Combination, describeCombination, expandMatrix } from "./matrix.ts";
@@ -58,6 +58,7 @@ function describeJob({ file, job, content }: PinnedJob): string {
   return `${file}: ${content.name ?? job}, ${count} step${count === 1 ? "" : "s"}`;
 }
 
+// oxlint-disable-next-line complexity -- the cases of a job stand in the order in which they are asked
 async function execute(attempt: AttemptContext<JobDeclaration>, options: JobKindOptions): Promise<StepOutcome> {
   const pinned = unpinJob(attempt.declaration.workflow_job);
   const results = await options.results(attempt.pipelineRunId);
@@ -159,6 +160,7 @@ interface Ended {
   readonly artifacts: Readonly<Record<string, Json>>;
 }
 
+// oxlint-disable-next-line complexity -- one run, from its flags to its end
 async function runCombination(
   attempt: AttemptContext<JobDeclaration>,
   options: JobKindOptions,
@@ -316,7 +318,7 @@ function cacheScopes(github: Readonly<Record<string, Json>>, { defaultBranch }: 
   const base = github["base_ref"];
   return [
     ...new Set([
-      String(github["ref"]),
+      asText(github["ref"]),
       ...(typeof base === "string" && base !== "" ? [`refs/heads/${base}`] : []),
       `refs/heads/${defaultBranch}`,
     ]),
@@ -332,9 +334,9 @@ async function artifactsBefore(
   const found: Record<string, string> = {};
   for (const { step, facts } of results) {
     if (!before.has(step)) continue;
-    const artifacts = membersOf(membersOf(facts as Json | undefined)["artifacts"]);
+    const artifacts = membersOf(membersOf(facts)["artifacts"]);
     for (const [name, artifact] of Object.entries(artifacts)) {
-      const path = await kept.artifactPath(String(membersOf(artifact)["digest"]));
+      const path = await kept.artifactPath(asText(membersOf(artifact)["digest"]));
       if (path !== undefined) found[name] = path;
     }
   }
@@ -378,7 +380,7 @@ async function keepFiles(
       ...(await options.kept.keepArtifact(join(plan.folders.artifacts, `${index}.tar.gz`))),
       files,
     };
-  const scope = String(contexts.own.github["ref"]);
+  const scope = asText(contexts.own.github["ref"]);
   for (const [index, cache] of result.caches.entries())
     await options.kept.keepCache({
       ...cache,
@@ -388,6 +390,11 @@ async function keepFiles(
     });
   if (result.artifacts.length + result.caches.length > 0) await options.kept.trim(options.clock.now());
   return artifacts;
+}
+
+/** Without what is not there. */
+function plain(value: object): Json {
+  return JSON.parse(JSON.stringify(value));
 }
 
 /** What is shown with the step run, and read by the jobs behind it. */
@@ -406,7 +413,7 @@ function toOutcome(attempt: AttemptContext<JobDeclaration>, ended: readonly Ende
           : {}),
       })),
     ),
-    annotations: ended.flatMap(({ result }) => (result?.annotations ?? []).map((one) => ({ ...one }) as Json)),
+    annotations: ended.flatMap(({ result }) => (result?.annotations ?? []).map(plain)),
     artifacts: Object.assign({}, ...ended.map(({ artifacts }) => artifacts)),
   };
   const summary = ended.map(({ result }) => result?.summary ?? "").join("");

@@ -5,7 +5,7 @@ import { runJob } from "./runner/run-job.ts";
 // The program that runs the steps of one job, in the isolation of the attempt. Its argument names the plan.
 const path = process.argv[2];
 if (path !== undefined) {
-  const plan = JSON.parse(readFileSync(path, "utf8")) as JobPlan;
+  const plan: JobPlan = JSON.parse(readFileSync(path, "utf8"));
   // oxlint-disable-next-line node/no-process-env -- all that the executor gave this process: the steps get it from here
   process.exitCode = await runJob(plan, { ...process.env });
 }

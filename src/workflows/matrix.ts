@@ -1,6 +1,7 @@
 import type { Json } from "#base";
 import { canonicalJson } from "#base";
 import { matrixWrong } from "./errors.ts";
+import { asText, isList, isMap } from "./json.ts";
 
 export type Combination = Readonly<Record<string, Json>>;
 
@@ -18,8 +19,8 @@ export function expandMatrix(matrix: Json, job: string): readonly Combination[] 
   const { include, exclude, ...axes } = map;
   let combinations: Combination[] = Object.keys(axes).length === 0 ? [] : [{}];
   for (const [name, values] of Object.entries(axes)) {
-    if (!Array.isArray(values)) throw matrixWrong({ job, reason: `"${name}" is ${nameOf(values)}, expected a list` });
-    combinations = combinations.flatMap((one) => values.map((value) => ({ ...one, [name]: value as Json })));
+    if (!isList(values)) throw matrixWrong({ job, reason: `"${name}" is ${nameOf(values)}, expected a list` });
+    combinations = combinations.flatMap((one) => values.map((value) => ({ ...one, [name]: value })));
     if (combinations.length > MOST_COMBINATIONS)
       throw matrixWrong({ job, reason: `it has more than ${MOST_COMBINATIONS} combinations` });
   }
@@ -36,7 +37,7 @@ function addIncluded(
   included: readonly Combination[],
   axes: readonly string[],
 ): readonly Combination[] {
-  const original = combinations.map((one) => ({ one, all: { ...one } as Record<string, Json> }));
+  const original = combinations.map((one) => ({ one, all: copyOf(one) }));
   const added: Combination[] = [];
   for (const entry of included) {
     // Values of the matrix itself are never overwritten; values that an include added are.
@@ -51,27 +52,28 @@ function addIncluded(
   return [...original.map(({ all }) => all), ...added];
 }
 
+function copyOf(combination: Combination): Record<string, Json> {
+  return { ...combination };
+}
+
 /** A pattern names some of the keys; a map among its values names some of the keys of that. */
 function matches(value: Json, pattern: Json): boolean {
-  if (typeof pattern !== "object" || pattern === null || Array.isArray(pattern))
-    return canonicalJson(value) === canonicalJson(pattern);
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
-  const members = value as Readonly<Record<string, Json>>;
+  if (!isMap(pattern)) return canonicalJson(value) === canonicalJson(pattern);
+  if (!isMap(value)) return false;
   return Object.entries(pattern).every(
-    ([name, member]) => Object.hasOwn(members, name) && matches(members[name] ?? null, member as Json),
+    ([name, member]) => Object.hasOwn(value, name) && matches(value[name] ?? null, member),
   );
 }
 
 function asMap(value: Json | undefined, job: string, name: string): Readonly<Record<string, Json>> {
-  if (typeof value !== "object" || value === null || Array.isArray(value))
-    throw matrixWrong({ job, reason: `${name} is ${nameOf(value)}, expected a map` });
-  return value as Readonly<Record<string, Json>>;
+  if (!isMap(value)) throw matrixWrong({ job, reason: `${name} is ${nameOf(value)}, expected a map` });
+  return value;
 }
 
 function asMaps(value: Json | undefined, job: string, name: string): readonly Combination[] {
   if (value === undefined || value === null || value === "") return [];
-  if (!Array.isArray(value)) throw matrixWrong({ job, reason: `"${name}" is ${nameOf(value)}, expected a list` });
-  return value.map((item) => asMap(item as Json, job, `an entry of "${name}"`));
+  if (!isList(value)) throw matrixWrong({ job, reason: `"${name}" is ${nameOf(value)}, expected a list` });
+  return value.map((item) => asMap(item, job, `an entry of "${name}"`));
 }
 
 function nameOf(value: Json | undefined): string {
@@ -82,7 +84,5 @@ function nameOf(value: Json | undefined): string {
 
 /** How people tell one combination from another: `22, ubuntu-latest`. */
 export function describeCombination(combination: Combination): string {
-  return Object.values(combination)
-    .map((value) => (typeof value === "object" ? JSON.stringify(value) : String(value)))
-    .join(", ");
+  return Object.values(combination).map(asText).join(", ");
 }

@@ -54,7 +54,7 @@ export interface PinnedJob {
   readonly skipsUnsupported: boolean;
 }
 
-/** What the step of a job declares. Its texts are read by esteira's expressions, so the job's own are out of their sight. */
+/** What the step of a job declares. esteira's expressions read its texts: the job's own are out of their sight. */
 export interface JobDeclaration {
   readonly workflow_job: string;
   readonly matrix?: Readonly<Record<string, Json>> | null | undefined;
@@ -78,5 +78,6 @@ export function pinJob(job: PinnedJob): string {
 
 /** The text was made by {@link pinJob} and stands in a definition that is kept by its digest. */
 export function unpinJob(text: string): PinnedJob {
-  return JSON.parse(text) as PinnedJob;
+  const pinned: PinnedJob = JSON.parse(text);
+  return pinned;
 }

@@ -11,8 +11,8 @@ import { SERVER_FOLDERS } from "./service-images.ts";
 import { eventsOf, readWorkflow, type Workflow, WORKFLOW_FOLDER } from "./workflow-file.ts";
 
 /**
- * What a workflow is to a project. `ready`: a pipeline. `called`: only other workflows start it. `refused`: this machine
- * cannot do all of it. `invalid`: its file has mistakes.
+ * What a workflow is to a project. `ready`: a pipeline. `called`: only other workflows start it. `refused`: it holds
+ * what this machine cannot do. `invalid`: its file has mistakes.
  */
 export type WorkflowState = "ready" | "called" | "refused" | "invalid";
 
@@ -41,13 +41,13 @@ export interface WorkflowSource extends PipelineSource {
 /** @param options.searchPath where commands of services and shells are looked for */
 export function createWorkflowSource(options: {
   readonly settings: WorkflowSettings;
-  readonly kind: StepKind<never>;
+  readonly kinds: readonly StepKind<never>[];
   readonly searchPath: string;
 }): WorkflowSource {
   const find = (files: ProjectFiles, taken: ReadonlySet<string>): Promise<readonly FoundWorkflow[]> =>
     findWorkflows(files, { ...options, taken });
   return {
-    kinds: [options.kind],
+    kinds: options.kinds,
     find,
     async read(files, taken) {
       const found = await find(files, taken);

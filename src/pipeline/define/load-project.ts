@@ -14,8 +14,8 @@ import { knowKinds, type KnownKind, type KnownKinds } from "./step-kinds.ts";
 import { triggerProblems } from "./trigger-problems.ts";
 
 /**
- * Where pipelines come from beside the folder `pipelines`. What it finds wrong keeps its own pipelines from running, and
- * no other.
+ * Where pipelines come from beside the folder `pipelines`. What it finds wrong keeps its own pipelines from running,
+ * and no other.
  */
 export interface PipelineSource {
   /** Of the steps that its pipelines have; nobody can write them into a pipeline. */

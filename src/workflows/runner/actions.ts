@@ -5,7 +5,7 @@ import { builtinOf, parseActionReference } from "../builtin-actions.ts";
 import { interpolate, interpolateText } from "../expression.ts";
 import { BUILTINS } from "./builtin/builtins.ts";
 import { type Frame, scopeOf } from "./job-state.ts";
-import { type CallEnd, callProcess, runStep, type RunningStep } from "./steps.ts";
+import { type CallEnd, callProcess, type RunningStep } from "./step-process.ts";
 
 const DEEPEST_ACTION = 10;
 
@@ -90,7 +90,7 @@ async function runComposite(
   for (const step of action.runs.steps) {
     if (step.run !== undefined && step.shell === undefined)
       throw new Error(`a step of ${action.name ?? "the action"} has no shell: steps of composite actions name theirs`);
-    await runStep({ job, frame: inner, step, env, signal });
+    await job.runStep({ job, frame: inner, step, env, signal });
   }
   const scope = scopeOf(job, inner, env);
   const outputs = Object.fromEntries(

@@ -3,6 +3,7 @@ import type { ExpressionScope } from "../expression.ts";
 import type { JobPlan, JobResult } from "../job-plan.ts";
 import { hashFiles } from "./hash-files.ts";
 import type { Output } from "./output.ts";
+import type { RunningStep } from "./step-process.ts";
 
 export type Status = "success" | "failure" | "cancelled";
 type Outcome = JobResult["steps"][number]["outcome"];
@@ -53,6 +54,8 @@ export interface JobState {
   /** Aborts when the job is cancelled or out of time. */
   readonly signal: AbortSignal;
   counter: number;
+  /** Composite actions run steps of their own. */
+  readonly runStep: (running: RunningStep) => Promise<unknown>;
 }
 
 const RUNNER_ARCHITECTURES: Readonly<Record<string, string>> = { x64: "X64", arm64: "ARM64", arm: "ARM", ia32: "X86" };

@@ -124,6 +124,7 @@ interface Carrying {
 const REFUSED: readonly string[] = ["set-env", "add-path"];
 const SILENT: readonly string[] = ["debug", "add-matcher", "remove-matcher", "echo", "endgroup"];
 
+// oxlint-disable-next-line complexity -- one line for each command
 function carryOut({ name: written, properties, value }: OutputCommand, carrying: Carrying): void {
   const name = written.toLowerCase();
   const { said, annotations, mask, print } = carrying;

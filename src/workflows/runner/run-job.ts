@@ -1,12 +1,13 @@
 import { mkdir, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { isEsteiraError, type Json, messageOf } from "#base";
+import { isEsteiraError, messageOf } from "#base";
 import { interpolateAll, interpolateText } from "../expression.ts";
 import type { JobPlan, JobResult } from "../job-plan.ts";
+import { asText } from "../json.ts";
 import { type Frame, type JobState, scopeOf } from "./job-state.ts";
 import { createOutput } from "./output.ts";
 import { startServices } from "./services.ts";
-import { runPosts, runSteps } from "./steps.ts";
+import { runPosts, runStep, runSteps } from "./steps.ts";
 
 /** Variables of the attempt that steps of a workflow do not get: they speak to the platform. */
 const OWN_VARIABLES = /^(ESTEIRA_(?!ATTEMPT_ID$|ENGINE$)|MLFLOW_)/;
@@ -47,6 +48,7 @@ export async function runJob(
     coverage: undefined,
     signal: controller.signal,
     counter: 0,
+    runStep,
   };
   const frame: Frame = { steps: {}, status: "success", depth: 0 };
   const steps: JobResult["steps"] = [];
@@ -131,14 +133,9 @@ function mapSecrets(job: JobState, secrets: Readonly<Record<string, string>>): R
 
 function readEnv(job: JobState, frame: Frame, stated: JobPlan["env"]): Readonly<Record<string, string>> {
   if (stated === undefined) return {};
-  const value = interpolateAll(stated as Json, scopeOf(job, frame));
+  const value = interpolateAll(stated, scopeOf(job, frame));
   if (typeof value !== "object" || value === null || Array.isArray(value)) return {};
-  return Object.fromEntries(
-    Object.entries(value).map(([name, one]) => [
-      name,
-      typeof one === "string" ? one : interpolateText(String(one), { contexts: {} }),
-    ]),
-  );
+  return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, asText(one)]));
 }
 
 /** Outputs of the job. One that holds a secret is left out: it would stand in the records of the run. */

@@ -4,10 +4,11 @@ import { createConnection, createServer } from "node:net";
 import { dirname, join } from "node:path";
 import type { Json } from "#base";
 import { interpolateAll } from "../expression.ts";
+import { asText, isMap, membersOf } from "../json.ts";
 import { SERVER_FOLDERS, SERVICE_KINDS, type ServiceKind, serviceKindOf } from "../service-images.ts";
 import { type Frame, type JobState, scopeOf } from "./job-state.ts";
 import { findCommand, runProcess } from "./processes.ts";
-import { environmentOf, pathOf } from "./steps.ts";
+import { environmentOf, pathOf } from "./step-process.ts";
 
 const START_LIMIT_MS = 60_000;
 const LOOK_MS = 100;
@@ -53,17 +54,12 @@ export async function startServices(job: JobState, frame: Frame): Promise<{ stop
 
 function readServices(job: JobState, frame: Frame): Readonly<Record<string, Json>> {
   const value = interpolateAll(job.plan.content.services ?? {}, scopeOf(job, frame));
-  return typeof value === "object" && value !== null && !Array.isArray(value)
-    ? (value as Readonly<Record<string, Json>>)
-    : {};
+  return membersOf(value);
 }
 
 async function planService(job: JobState, frame: Frame, name: string, stated: Json): Promise<ServicePlan | undefined> {
-  const members: Readonly<Record<string, Json>> =
-    typeof stated === "object" && stated !== null && !Array.isArray(stated)
-      ? (stated as Readonly<Record<string, Json>>)
-      : { image: stated };
-  const image = String(members["image"] ?? "");
+  const members: Readonly<Record<string, Json>> = isMap(stated) ? stated : { image: stated };
+  const image = asText(members["image"]);
   // An image that an expression leaves empty is no service.
   if (image === "") return undefined;
   const kind = serviceKindOf(image);
@@ -72,11 +68,7 @@ async function planService(job: JobState, frame: Frame, name: string, stated: Js
       `service "${name}" is the image ${image}: as a process there are ${Object.keys(SERVICE_KINDS).join(", ")}`,
     );
   const given = members["env"];
-  const env = Object.fromEntries(
-    Object.entries(typeof given === "object" && given !== null && !Array.isArray(given) ? given : {}).map(
-      ([key, value]) => [key, String(value ?? "")],
-    ),
-  );
+  const env = Object.fromEntries(Object.entries(membersOf(given)).map(([key, value]) => [key, asText(value)]));
   const ports = Array.isArray(members["ports"]) ? members["ports"].map(String) : [];
   const fixed = ports
     .map((port) => /^(\d+):(\d+)/.exec(port))

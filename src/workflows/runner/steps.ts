@@ -4,35 +4,11 @@ import { messageOf } from "#base";
 import { holds, interpolate, interpolateText } from "../expression.ts";
 import type { JobResult } from "../job-plan.ts";
 import type { WorkflowStep } from "../workflow-file.ts";
+import { asText } from "../json.ts";
 import { runAction } from "./actions.ts";
-import { createCommandFiles } from "./file-commands.ts";
 import { type Frame, type JobState, scopeOf, type StepRecord } from "./job-state.ts";
-import type { Said } from "./output.ts";
-import { findCommand, runProcess } from "./processes.ts";
-
-/** What one step works with. */
-export interface RunningStep {
-  readonly job: JobState;
-  readonly frame: Frame;
-  readonly step: WorkflowStep;
-  /** Of the step alone, and of the action that it is part of. */
-  readonly env: Readonly<Record<string, string>>;
-  readonly signal: AbortSignal | undefined;
-}
-
-/** Where a process of a step runs, and what it says. */
-export interface StepCall {
-  readonly command: readonly [string, ...string[]];
-  readonly folder: string;
-  readonly environment?: Readonly<Record<string, string>>;
-  readonly states?: Readonly<Record<string, string>>;
-}
-
-export interface CallEnd {
-  readonly exitCode: number;
-  readonly outputs: Readonly<Record<string, string>>;
-  readonly states: Readonly<Record<string, string>>;
-}
+import { findCommand } from "./processes.ts";
+import { type CallEnd, callProcess, pathOf, type RunningStep } from "./step-process.ts";
 
 /** Runs the steps of the job in order. @returns why it failed; empty when it did not */
 export async function runSteps(job: JobState, frame: Frame, records: JobResult["steps"]): Promise<string> {
@@ -96,7 +72,7 @@ export async function runStep(
   const { job, frame, step } = running;
   const name = title ?? titleOf(job, frame, step);
   const { outcome, outputs, failure } = await attempt(running, name);
-  const tolerated = outcome === "failure" && (await isTolerated(running));
+  const tolerated = outcome === "failure" && isTolerated(running);
   const record: StepRecord = { outputs, outcome, conclusion: tolerated ? "success" : outcome };
   if (record.conclusion === "failure") frame.status = "failure";
   if (step.id !== undefined) frame.steps[step.id] = record;
@@ -116,6 +92,7 @@ interface Attempted {
   readonly failure?: string;
 }
 
+// oxlint-disable-next-line complexity -- one step, from its condition to its end
 async function attempt(running: RunningStep, name: string): Promise<Attempted> {
   const { job, frame, step } = running;
   try {
@@ -152,7 +129,7 @@ function stepEnv({ job, frame, step, env }: RunningStep): Readonly<Record<string
   if (typeof step.env === "string") {
     const value = interpolate(step.env, scope);
     return typeof value === "object" && value !== null
-      ? Object.fromEntries(Object.entries(value).map(([name, one]) => [name, String(one)]))
+      ? Object.fromEntries(Object.entries(value).map(([name, one]) => [name, asText(one)]))
       : {};
   }
   return Object.fromEntries(Object.entries(step.env).map(([name, text]) => [name, interpolateText(text, scope)]));
@@ -167,6 +144,7 @@ const SHELLS: Readonly<Record<string, string>> = {
 };
 const ENDINGS: Readonly<Record<string, string>> = { python: ".py", pwsh: ".ps1" };
 
+// oxlint-disable-next-line complexity -- defaults of three places
 async function runScript(running: RunningStep, source: string): Promise<CallEnd> {
   const { job, frame, step, env } = running;
   const scope = scopeOf(job, frame, env);
@@ -201,97 +179,4 @@ function shellCommand(running: RunningStep, shell: string | undefined, file: str
   if (found === undefined && !isAbsolute(program))
     throw new Error(`the shell ${program} is not on this machine; searched: ${path}`);
   return [found ?? program, ...args];
-}
-
-export function pathOf(job: JobState): string {
-  return [...job.path.toReversed(), job.env["PATH"] ?? job.base["PATH"] ?? ""].filter((one) => one !== "").join(":");
-}
-
-/** Everything that a process of a step sees. */
-export function environmentOf({ job, frame, env }: Pick<RunningStep, "job" | "frame" | "env">): Record<string, string> {
-  const { github, plan } = job;
-  const text = (name: string): string => String(github[name] ?? "");
-  const { workspace, temporary, tools } = plan.folders;
-  const given: Record<string, string> = {
-    CI: "true",
-    GITHUB_ACTIONS: "true",
-    GITHUB_WORKSPACE: workspace,
-    GITHUB_EVENT_PATH: join(temporary, "event.json"),
-    GITHUB_ACTION: frame.actionPath === undefined ? "__run" : "__action",
-    ...(frame.actionPath === undefined ? {} : { GITHUB_ACTION_PATH: frame.actionPath }),
-    RUNNER_OS: "Linux",
-    RUNNER_ARCH: process.arch === "arm64" ? "ARM64" : "X64",
-    RUNNER_NAME: "esteira",
-    RUNNER_ENVIRONMENT: "self-hosted",
-    RUNNER_TEMP: temporary,
-    RUNNER_TOOL_CACHE: tools,
-    RUNNER_WORKSPACE: resolve(workspace, ".."),
-  };
-  for (const name of GITHUB_VARIABLES) given[`GITHUB_${name.toUpperCase()}`] = text(name);
-  return { ...job.base, ...job.env, ...env, ...given, PATH: pathOf(job) };
-}
-
-const GITHUB_VARIABLES = [
-  "actor",
-  "actor_id",
-  "api_url",
-  "base_ref",
-  "event_name",
-  "graphql_url",
-  "head_ref",
-  "job",
-  "ref",
-  "ref_name",
-  "ref_protected",
-  "ref_type",
-  "repository",
-  "repository_id",
-  "repository_owner",
-  "repository_owner_id",
-  "retention_days",
-  "run_attempt",
-  "run_id",
-  "run_number",
-  "server_url",
-  "sha",
-  "triggering_actor",
-  "workflow",
-  "workflow_ref",
-  "workflow_sha",
-] as const;
-
-/** Runs a process of a step, and takes over what it writes into the files of commands. */
-export async function callProcess(running: RunningStep, call: StepCall): Promise<CallEnd> {
-  const { job } = running;
-  const files = await createCommandFiles(job.plan.folders.temporary, String(++job.counter));
-  const said: Said = { outputs: {}, states: {}, refused: undefined };
-  const environment = { ...environmentOf(running), ...call.environment, ...files.variables };
-  const { exitCode } = await runProcess(job, {
-    command: call.command,
-    folder: call.folder,
-    environment,
-    said,
-    signal: running.signal,
-  });
-  const written = await files.read();
-  addToEnv(job, written.env);
-  job.path.push(...written.path);
-  job.summary += written.summary === "" ? "" : `${written.summary.trimEnd()}\n`;
-  if (said.refused !== undefined) throw new Error(said.refused);
-  return {
-    exitCode,
-    outputs: { ...said.outputs, ...written.outputs },
-    states: { ...said.states, ...written.states },
-  };
-}
-
-/** What a step may not set for those behind it: it says who they are, or changes what every program does. */
-const KEPT_NAMES = /^(GITHUB_|RUNNER_|CI$|NODE_OPTIONS$|ESTEIRA_|LD_PRELOAD$)/;
-
-export function addToEnv(job: JobState, env: Readonly<Record<string, string>>): void {
-  for (const [name, value] of Object.entries(env)) {
-    if (KEPT_NAMES.test(name)) job.output.say(`Warning: ${name} cannot be set for the steps that follow.`);
-    else if (name === "PATH") job.env["PATH"] = value;
-    else job.env[name] = value;
-  }
 }

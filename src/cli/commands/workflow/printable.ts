@@ -3,8 +3,8 @@ import type { findWorkflows } from "#app";
 type FoundWorkflow = Awaited<ReturnType<typeof findWorkflows>>[number];
 
 /** A workflow as machines read it. */
-export function printable({ pipeline: _, ...workflow }: FoundWorkflow): object {
-  return workflow;
+export function printable({ file, name, title, state, events, jobs, problems, warnings }: FoundWorkflow): object {
+  return { file, name, title, state, events, jobs, problems, warnings };
 }
 
 /** By the file, its last part, or the pipeline's name. */

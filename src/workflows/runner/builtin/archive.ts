@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { runProcess } from "../processes.ts";
-import { environmentOf, type RunningStep } from "../steps.ts";
+import { environmentOf, type RunningStep } from "../step-process.ts";
 
 /** The folder that the files of an artifact are named from: the deepest that all have in common. */
 export function commonFolder(workspace: string, files: readonly string[], lines: readonly string[]): string {

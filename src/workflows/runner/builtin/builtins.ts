@@ -1,5 +1,5 @@
 import type { BuiltinAction } from "../../builtin-actions.ts";
-import type { RunningStep } from "../steps.ts";
+import type { RunningStep } from "../step-process.ts";
 import { downloadArtifact, uploadArtifact } from "./artifacts.ts";
 import { cache, restoreCache, saveCache } from "./cache.ts";
 import { checkout } from "./checkout.ts";

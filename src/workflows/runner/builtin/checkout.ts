@@ -1,7 +1,8 @@
 import { cp, mkdir, readdir, rm, stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
+import { asText } from "../../json.ts";
 import { runProcess } from "../processes.ts";
-import { environmentOf } from "../steps.ts";
+import { environmentOf } from "../step-process.ts";
 import type { BuiltinStep } from "./builtins.ts";
 
 /** Of a folder that is under no git. */
@@ -11,12 +12,13 @@ const LEFT_OUT: ReadonlySet<string> = new Set([".git", ".esteira", "node_modules
  * Puts the project into the workspace: a repository of its own that holds the commit of the run, with what was changed
  * and not committed where the run is of a work tree.
  */
+// oxlint-disable-next-line complexity -- one case for each kind of source
 export async function checkout(step: BuiltinStep): Promise<Readonly<Record<string, string>>> {
   const { job, inputs } = step;
   const { source, folders } = job.plan;
   const repository = inputs["repository"] ?? "";
-  if (repository !== "" && repository.toLowerCase() !== String(job.github["repository"]).toLowerCase())
-    throw new Error(`only ${String(job.github["repository"])} can be checked out here, not ${repository}`);
+  if (repository !== "" && repository.toLowerCase() !== asText(job.github["repository"]).toLowerCase())
+    throw new Error(`only ${asText(job.github["repository"])} can be checked out here, not ${repository}`);
   const target = resolve(folders.workspace, inputs["path"] ?? ".");
   if (target !== folders.workspace && !target.startsWith(`${folders.workspace}/`))
     throw new Error(`the path ${inputs["path"] ?? ""} leads out of the workspace`);
@@ -26,13 +28,13 @@ export async function checkout(step: BuiltinStep): Promise<Readonly<Record<strin
   if (!isRepository || source.commit === undefined || !(await clone(step, target))) {
     await copyPlain(source.folder, target);
     job.output.say(`The project's files are in ${target}; it is no repository.`);
-    return { commit: source.commit ?? "", ref: String(job.github["ref"]) };
+    return { commit: source.commit ?? "", ref: asText(job.github["ref"]) };
   }
   if (inputs["submodules"] === "true" || inputs["submodules"] === "recursive")
     job.output.say("Warning: submodules are not fetched.");
   const commit = (await git(step, target, ["rev-parse", "HEAD"])).trim();
   job.output.say(`HEAD is now at ${commit.slice(0, 12)}`);
-  return { commit, ref: inputs["ref"] ?? String(job.github["ref"]) };
+  return { commit, ref: inputs["ref"] ?? asText(job.github["ref"]) };
 }
 
 /** False where git cannot read the repository from here: a work tree whose objects lie elsewhere. */
@@ -57,12 +59,12 @@ async function clone(step: BuiltinStep, target: string): Promise<boolean> {
     return false;
   }
   const wanted = inputs["ref"] ?? "";
-  if (wanted !== "" && wanted !== String(job.github["ref"]) && wanted !== commit) {
+  if (wanted !== "" && wanted !== asText(job.github["ref"]) && wanted !== commit) {
     await git(step, target, ["checkout", "--quiet", "--detach", await resolveRef(step, target, wanted)]);
     return true;
   }
-  const name = branch ?? (job.github["ref_type"] === "branch" ? String(job.github["ref_name"]) : "");
-  const isBranch = name !== "" && !name.startsWith("-") && !/\/merge$/.test(String(job.github["ref"]));
+  const name = branch ?? (job.github["ref_type"] === "branch" ? asText(job.github["ref_name"]) : "");
+  const isBranch = name !== "" && !name.startsWith("-") && !asText(job.github["ref"]).endsWith("/merge");
   await git(step, target, ["checkout", "--quiet", "--force", ...(isBranch ? ["-B", name] : ["--detach"]), commit]);
   await copyChanges(step, target);
   return true;

@@ -6,7 +6,7 @@ import type { BuiltinStep } from "./builtins.ts";
 const REPORTS = ["**/coverage.xml", "**/cobertura*.xml", "**/lcov.info", "**/clover.xml", "**/coverage-final.json"];
 const INSTALLED = /(^|\/)(node_modules|\.venv|venv)\//;
 
-/** Reads the reports of coverage that a run left, and shows the share of covered lines with the run. Nothing is sent. */
+/** Reads the reports of coverage that a run left, and keeps the share of covered lines. Nothing is sent. */
 export async function reportCoverage({ job, inputs }: BuiltinStep): Promise<Readonly<Record<string, string>>> {
   const { workspace } = job.plan.folders;
   const stated = [inputs["files"], inputs["file"]]

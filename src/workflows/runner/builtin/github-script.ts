@@ -1,6 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { callProcess } from "../steps.ts";
+import { callProcess } from "../step-process.ts";
 import type { BuiltinStep } from "./builtins.ts";
 
 /**

@@ -1,7 +1,8 @@
 import { mkdir, readFile, stat, symlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { asText, membersOf } from "../../json.ts";
 import { findCommand, runProcess } from "../processes.ts";
-import { environmentOf, pathOf } from "../steps.ts";
+import { environmentOf, pathOf } from "../step-process.ts";
 import type { BuiltinStep } from "./builtins.ts";
 import { satisfies } from "./version-range.ts";
 
@@ -70,8 +71,8 @@ async function versionInFile({ job, inputs }: BuiltinStep): Promise<string | und
   if (file === undefined || file === "") return undefined;
   const text = await readFile(join(job.plan.folders.workspace, file), "utf8");
   if (!file.endsWith(".json")) return /^\s*(?:nodejs\s+)?v?(\S+)/m.exec(text)?.[1];
-  const value = JSON.parse(text) as { volta?: { node?: string }; engines?: { node?: string } };
-  return value.volta?.node ?? value.engines?.node;
+  const value = membersOf(JSON.parse(text));
+  return asText(membersOf(value["volta"])["node"] ?? membersOf(value["engines"])["node"]);
 }
 
 export async function versionOf(step: BuiltinStep, program: string): Promise<string | undefined> {
@@ -145,7 +146,7 @@ async function provide(
 
 async function packageManager({ job }: BuiltinStep, file: string, name: string): Promise<string | undefined> {
   const text = await readFile(join(job.plan.folders.workspace, file), "utf8").catch(() => "{}");
-  const stated = (JSON.parse(text) as { packageManager?: unknown }).packageManager;
+  const stated = membersOf(JSON.parse(text))["packageManager"];
   return typeof stated === "string" && stated.startsWith(`${name}@`)
     ? stated.slice(name.length + 1).replace(/\+.*$/, "")
     : undefined;

@@ -2,7 +2,7 @@ import { globSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { findCommand, runProcess } from "../processes.ts";
-import { environmentOf, pathOf } from "../steps.ts";
+import { environmentOf, pathOf } from "../step-process.ts";
 import type { BuiltinStep } from "./builtins.ts";
 import { versionOf } from "./node-tools.ts";
 import { compareVersions, satisfies } from "./version-range.ts";

@@ -24,6 +24,7 @@ export function satisfies(version: string, range: string): boolean {
   );
 }
 
+// oxlint-disable-next-line complexity -- one case for each operator
 function satisfiesOne(version: string, stated: string): boolean {
   const text = stated.trim().replace(/^v/, "");
   if (text === "" || /^(latest|current|node|lts(\/.*)?|lts\/?-?\d*|\*|x|stable|3\.x)$/i.test(text)) return true;
