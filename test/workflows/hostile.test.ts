@@ -22,7 +22,7 @@ describe("workflows that cannot run here, or mean harm", async () => {
       outside: job("      - uses: ./../elsewhere\n"),
       service: job("      - run: echo x\n", "    services: { q: { image: 'rabbitmq:3' } }\n"),
       injected: job(
-        '      - run: echo "title=${{ github.event.pull_request.title }}"\n      - env: { TITLE: \'${{ github.event.pull_request.title }}\' }\n        run: echo "title=$TITLE"\n',
+        '      - run: echo "title=${{ github.event.pull_request.title }}"\n      - if: always()\n        env: { TITLE: \'${{ github.event.pull_request.title }}\' }\n        run: echo "title=$TITLE"\n',
       ),
       escape: job("      - uses: actions/checkout@v4\n        with: { path: ../../out }\n"),
       "other-repository": job("      - uses: actions/checkout@v4\n        with: { repository: torvalds/linux }\n"),
