@@ -7,5 +7,5 @@ const path = process.argv[2];
 if (path !== undefined) {
   const plan: JobPlan = JSON.parse(readFileSync(path, "utf8"));
   // oxlint-disable-next-line node/no-process-env -- all that the executor gave this process: the steps get it from here
-  process.exitCode = await runJob(plan, { ...process.env });
+  void runJob(plan, { ...process.env }).then((code) => (process.exitCode = code));
 }
