@@ -21,7 +21,7 @@ import {
 } from "#metadata-store/data";
 import { fireTrigger } from "#engine";
 import { readLedger } from "./capture/ledger.ts";
-import type { DatasetContent, Datasets } from "./dataset.ts";
+import { contentOf, type DatasetContent, type Datasets } from "./dataset.ts";
 import { captureFileUnknown, datasetMissing, datasetNeeded } from "./errors.ts";
 
 export interface DatasetChangeDependencies {
@@ -56,11 +56,11 @@ export async function restoreDataset(
   }));
   if (
     source === undefined ||
-    (source.content as DatasetContent).dropped === true ||
+    contentOf(source).dropped === true ||
     (source.kind !== "data" && source.kind !== "features")
   )
     throw datasetMissing({ dataset, version: request.version });
-  const { captured, replayed, disposition, quarantine, lineage, incremental } = source.content as DatasetContent;
+  const { captured, replayed, disposition, quarantine, lineage, incremental } = contentOf(source);
   const kept = {
     ...(captured === undefined ? {} : { captured }),
     ...(replayed === undefined ? {} : { replayed }),
@@ -158,7 +158,7 @@ async function filesWithin(
   const gone = new Set<string>();
   let next: AssetVersion | undefined = of;
   while (next !== undefined) {
-    const { captured = [], superseded, disposition, dropped, restoredFrom } = next.content as DatasetContent;
+    const { captured = [], superseded, disposition, dropped, restoredFrom } = contentOf(next);
     files.push(...captured.filter(({ digest }) => !gone.has(digest)));
     for (const { digest } of superseded?.files ?? []) gone.add(digest);
     if (disposition === "replace" || dropped === true) break;

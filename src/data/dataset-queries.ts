@@ -3,7 +3,7 @@ import { type AssetVersion, getAssetVersion, listAssets, listAssetVersions, type
 import { listQuarantineBatches, type QuarantineBatch, summarizeQuarantine } from "#metadata-store/data";
 import type { Blobs } from "#storage";
 import type { Column } from "./analytics/analytics.ts";
-import type { DatasetContent, QuarantineSummary } from "./dataset.ts";
+import { contentOf, type DatasetContent, type QuarantineSummary } from "./dataset.ts";
 import { datasetMissing } from "./errors.ts";
 import type { Profile } from "./profile/profile.ts";
 import { parseProfile } from "./profile/stored-profile.ts";
@@ -104,10 +104,6 @@ export async function getDatasetDetails(
       listQuarantineBatches(transaction, { project: of.project, dataset: of.dataset }),
     ),
   };
-}
-
-function contentOf(version: AssetVersion): DatasetContent {
-  return version.content as DatasetContent;
 }
 
 /** A version's profile, or undefined when it has none. */

@@ -46,6 +46,11 @@ export interface DatasetContent {
   readonly disposition?: WriteDisposition;
 }
 
+/** What a version of a dataset says of itself. */
+export function contentOf({ content }: { readonly content: object }): DatasetContent {
+  return content as DatasetContent;
+}
+
 /** What an incremental model has done up to a version. */
 export interface IncrementalLedger {
   /** Digest of what its SQL says: another one makes the dataset anew. */

@@ -4,7 +4,7 @@ import { type AssetVersion, getAssetVersion, type MetadataStore, type ReadTransa
 import { getIntervalLedger, listRestatements, type Restatement } from "#metadata-store/data";
 import type { Analytics } from "../analytics/analytics.ts";
 import { quoteName } from "../analytics/sql-text.ts";
-import type { DatasetContent, Datasets, IncrementalLedger } from "../dataset.ts";
+import { contentOf, type Datasets, type IncrementalLedger } from "../dataset.ts";
 import { asSubquery } from "../dataset-tables.ts";
 import type { LineageInput } from "./column-lineage.ts";
 import {
@@ -151,7 +151,7 @@ export async function ledgerOf(
   transaction: ReadTransaction,
   version: AssetVersion,
 ): Promise<IncrementalLedger | undefined> {
-  const { deltaVersion, incremental, dropped } = version.content as DatasetContent;
+  const { deltaVersion, incremental, dropped } = contentOf(version);
   if (dropped === true) return undefined;
   const noted = await getIntervalLedger(transaction, {
     project: version.project,
@@ -183,7 +183,7 @@ function planMerge({ sql }: IncrementalModel, key: readonly string[], known: Kno
 }
 
 function commonReason({ latest, ledger }: Known, sql: Digest): string | undefined {
-  if (latest === undefined || (latest.content as DatasetContent).dropped === true) return "it has not run before";
+  if (latest === undefined || contentOf(latest).dropped === true) return "it has not run before";
   if (ledger === undefined) return "it was not incremental before";
   return ledger.sql === sql ? undefined : "its SQL changed";
 }

@@ -14,7 +14,7 @@ import {
 } from "#pipeline";
 import type { Analytics, Column } from "../analytics/analytics.ts";
 import { quoteName } from "../analytics/sql-text.ts";
-import type { DatasetContent, Datasets, DatasetWrite } from "../dataset.ts";
+import { contentOf, type Datasets, type DatasetWrite } from "../dataset.ts";
 import { asSubquery } from "../dataset-tables.ts";
 import { sqlInvalid, writeConflict } from "../errors.ts";
 import { writeSchema } from "../write-declaration.ts";
@@ -249,7 +249,7 @@ async function latestOf(
 }
 
 function schemasOf(versions: ReadonlyMap<string, AssetVersion>): ReadonlyMap<string, readonly Column[]> {
-  return new Map([...versions].map(([name, version]) => [name, (version.content as DatasetContent).columns]));
+  return new Map([...versions].map(([name, version]) => [name, contentOf(version).columns]));
 }
 
 /** The query with an interval in it, to ask for its columns. */
@@ -396,7 +396,7 @@ async function makeDataset(
     signal: attempt.signal,
   });
   attempt.log(
-    `${attempt.step}: ${formatQuantity(made.rowCount ?? 0, "row")}, ${formatQuantity((made.content as DatasetContent | undefined)?.columns.length ?? 0, "column")}`,
+    `${attempt.step}: ${formatQuantity(made.rowCount ?? 0, "row")}, ${formatQuantity(contentOf(made).columns.length, "column")}`,
   );
   return {
     status: "succeeded",
@@ -490,11 +490,11 @@ function ledgerWriter(
   { project, step }: AttemptContext<SqlDeclaration>,
   work: IncrementalWork,
 ): (transaction: WriteTransaction, made: MadeVersion) => Promise<void> {
-  return async (transaction, { content }) => {
+  return async (transaction, made) => {
     await recordIntervalLedger(transaction, {
       project,
       dataset: step,
-      deltaVersion: (content as DatasetContent).deltaVersion,
+      deltaVersion: contentOf(made).deltaVersion,
       ledger: work.ledger,
       atMs: clock.now(),
     });

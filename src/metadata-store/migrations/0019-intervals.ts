@@ -23,10 +23,6 @@ export const intervalsMigration: Migration = {
       .addColumn("actor", "text", (column) => column.notNull())
       .addColumn("at_ms", "bigint", (column) => column.notNull())
       .execute();
-    await schema
-      .createIndex("restatement_dataset")
-      .on("restatement")
-      .columns(["project", "dataset"] as never)
-      .execute();
+    await schema.createIndex("restatement_dataset").on("restatement").column("project").column("dataset").execute();
   },
 };
