@@ -100,9 +100,7 @@ export const expiryInvalid: ErrorFactory<{
   message: ({ expiresAtMs, standing }) =>
     `An approval cannot end at ${new Date(expiresAtMs).toISOString()}${standing === undefined ? ", which is past" : `: you gave one already that ends ${standing.expiresAtMs === undefined ? "never" : `at ${new Date(standing.expiresAtMs).toISOString()}`}`}`,
   hint: ({ standing }) =>
-    standing === undefined
-      ? "Name a time that is to come."
-      : `Take that back first: esteira approval revoke ${standing.id}`,
+    standing === undefined ? "Name a time that is to come." : `Take that one back first; its id is ${standing.id}.`,
   solve: "Name a time that is to come; revoke the approval that lasts longer.",
 });
 

@@ -8,18 +8,23 @@ import { ALIVE, type LeaseKeeping, LONGEST_SILENCE_MS, processMs, RENEWED } from
  */
 
 const { address, engineId, leaseMs, shared } = workerData as LeaseKeeping;
-const times = new Float64Array(shared);
-const store = await openMetadataStore(address);
 
-for (;;) {
-  const sentAt = processMs();
-  if (sentAt - (times[ALIVE] ?? 0) < LONGEST_SILENCE_MS) {
-    try {
-      await store.write((transaction) => renewLeases(transaction, { id: engineId, leaseMs }));
-      times[RENEWED] = sentAt;
-    } catch {
-      // The engine says so itself: it writes to the same database.
+async function keep(): Promise<never> {
+  const times = new Float64Array(shared);
+  const store = await openMetadataStore(address);
+  for (;;) {
+    const sentAt = processMs();
+    if (sentAt - (times[ALIVE] ?? 0) < LONGEST_SILENCE_MS) {
+      try {
+        await store.write((transaction) => renewLeases(transaction, { id: engineId, leaseMs }));
+        times[RENEWED] = sentAt;
+      } catch {
+        // The engine says so itself: it writes to the same database.
+      }
     }
+    await new Promise((resolve) => setTimeout(resolve, leaseMs / 4));
   }
-  await new Promise((resolve) => setTimeout(resolve, leaseMs / 4));
 }
+
+// The bundle has no `await` outside functions.
+void keep();
