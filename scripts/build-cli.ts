@@ -23,7 +23,8 @@ export async function buildCli(): Promise<boolean> {
   const { dependencies } = JSON.parse(await readFile(join(root, "package.json"), "utf8")) as {
     readonly dependencies: Readonly<Record<string, string>>;
   };
-  const bundled = new Set(["kysely", "zod", "pg", "croner", "yaml"]);
+  // What has no CommonJS form has to be among them.
+  const bundled = new Set(["kysely", "zod", "pg", "croner", "yaml", "@actions/expressions"]);
   const external = Object.keys(dependencies).filter((name) => !bundled.has(name));
   const bundle = await rolldown({
     cwd: root,

@@ -8,8 +8,8 @@ export function approvalGateKey(digest: string, environment: string): string {
 }
 
 /**
- * What waits for an approval in an environment asks again, because its rules are others now: the requests made under the
- * rules before are closed, and the steps that wait for them look at the new ones.
+ * What waits for an approval in an environment asks again, because its rules are others now: the requests made under
+ * the rules before are closed, and the steps that wait for them look at the new ones.
  */
 export async function askAgain(
   transaction: WriteTransaction,

@@ -30,8 +30,8 @@ interface Act {
 }
 
 /**
- * A step in this process: `make` makes data of its value, `train` a model, `score` takes nothing but models, `gate` waits
- * for a gate, `block` refuses what depends on it.
+ * A step in this process: `make` makes data of its value, `train` a model, `score` takes nothing but models, `gate`
+ * waits for a gate, `block` refuses what depends on it.
  */
 function createActKind(state: { readonly open: Set<string>; onGate?: () => Promise<void> }): StepKind<Act> {
   return {

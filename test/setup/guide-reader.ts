@@ -73,7 +73,7 @@ function readFileBlock(content: string, before: string, extensions: readonly str
   return { kind: "write", path: named, content, isAdded: heading?.[2] !== undefined };
 }
 
-/** Lines after `$ `, with those that continue them: after a `\` at the end, or within quotes; the others were printed. */
+/** Lines after `$ `, with those that continue them, after a `\` at the end or within quotes; the others were printed. */
 function commandsOf(content: string): readonly { readonly command: string; readonly shown: string }[] {
   const commands: { command: string; shown: string }[] = [];
   let isOpen = false;
@@ -166,7 +166,7 @@ export async function createGuideReader(
     await symlink(made, join(place, ".esteira/python"));
   }
 
-  /** What a reader reads off the screen: `est_…` is the token that was printed last; a digest keeps what it stood for. */
+  /** What a reader reads off the screen: `est_…` is the token printed last; a digest keeps what it stood for. */
   function fillIn(text: string): string {
     const filled = PLACEHOLDERS.reduce(
       (before, { shown, found, isKept }) =>
