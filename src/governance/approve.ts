@@ -103,18 +103,8 @@ async function decide(
   if (self !== undefined) throw authorCannotApprove({ actor, subject: subject.name, authors: subject.authors });
   const sealed = await readSeal(transaction, { ...decision, chosen, atMs, needed: subject.requests });
   const standing = await listApprovalRows(transaction, { project, digest, standing: true, limit: 1000 });
-  const alike = standing.find(
-    (each) =>
-      each.countsFor === reviewer.countsFor &&
-      each.decision === chosen &&
-      each.environment === environment &&
-      each.envelope === decision.envelope &&
-      (each.expiresAtMs ?? Infinity) > atMs,
-  );
-  const until = sealed.expiresAtMs ?? Infinity;
-  if (alike !== undefined && until < (alike.expiresAtMs ?? Infinity))
-    throw expiryInvalid({ expiresAtMs: until, standing: alike });
-  const same = until > (alike?.expiresAtMs ?? Infinity) ? undefined : alike;
+  const { countsFor } = reviewer;
+  const same = sameDecision(standing, { ...decision, countsFor, chosen, expiresAtMs: sealed.expiresAtMs, atMs });
   const approval: StoredApproval = same ?? {
     id: newId(),
     project,
@@ -154,6 +144,29 @@ async function decide(
   }
   await moveGates(transaction, approval, { subject, atMs });
   return approval;
+}
+
+/** The same person's decision that says as much already. @throws GOVERNANCE_EXPIRY_INVALID when it lasts longer */
+function sameDecision(
+  standing: readonly StoredApproval[],
+  asked: Pick<NewDecision, "environment" | "envelope" | "expiresAtMs"> & {
+    readonly countsFor: string;
+    readonly chosen: StoredApproval["decision"];
+    readonly atMs: number;
+  },
+): StoredApproval | undefined {
+  const until = asked.expiresAtMs ?? Infinity;
+  const alike = standing.find(
+    (each) =>
+      each.countsFor === asked.countsFor &&
+      each.decision === asked.chosen &&
+      each.environment === asked.environment &&
+      each.envelope === asked.envelope &&
+      (each.expiresAtMs ?? Infinity) > asked.atMs,
+  );
+  if (alike === undefined || until > (alike.expiresAtMs ?? Infinity)) return undefined;
+  if (until < (alike.expiresAtMs ?? Infinity)) throw expiryInvalid({ expiresAtMs: until, standing: alike });
+  return alike;
 }
 
 async function moveGates(

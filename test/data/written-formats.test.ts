@@ -10,7 +10,8 @@ import { openDataProject } from "./data-project.ts";
 const DECLARED: CaptureDeclaration = { capture: { files: "*.csv" } };
 
 function typesOf(version: AssetVersion | undefined): Readonly<Record<string, string>> {
-  const { columns } = version?.content as DatasetContent;
+  assert.ok(version !== undefined);
+  const { columns } = version.content as DatasetContent;
   return Object.fromEntries(
     columns.map(({ name, type, format }) => [name, format === undefined ? type : `${type} ${format}`]),
   );

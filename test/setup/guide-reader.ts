@@ -73,7 +73,7 @@ function readFileBlock(content: string, before: string, extensions: readonly str
   return { kind: "write", path: named, content, isAdded: heading?.[2] !== undefined };
 }
 
-/** Lines after `$ `, with those that continue them, after a `\` at the end or within quotes; the others were printed. */
+/** Lines after `$ `, with those that continue them: after a `\` at the end, or within quotes; the rest was printed. */
 function commandsOf(content: string): readonly { readonly command: string; readonly shown: string }[] {
   const commands: { command: string; shown: string }[] = [];
   let isOpen = false;

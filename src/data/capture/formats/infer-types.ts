@@ -53,7 +53,20 @@ export async function inferTextTypes(
 ): Promise<readonly Column[]> {
   const columns: TextColumns = { connection, table, values: names.map(value) };
   const texts = await firstTexts(columns);
-  const left = texts.map(candidatesLeft);
+  const types = await castTypes(columns, texts.map(candidatesLeft));
+  const untyped = names.flatMap((name, column) =>
+    guesses && !types.has(column) ? [{ name, value: value(name), texts: texts[column] ?? [] }] : [],
+  );
+  const guessed = await guessFormats(connection, sampleOf(table), untyped);
+  return names.map((name, column) => ({
+    name,
+    type: CANDIDATES[types.get(column) ?? -1]?.[0] ?? "VARCHAR",
+    ...guessed.get(name),
+  }));
+}
+
+/** Place of the column → of the candidate that every sampled text can be cast to. */
+async function castTypes(columns: TextColumns, left: readonly number[][]): Promise<ReadonlyMap<number, number>> {
   const types = new Map<number, number>();
   const open = new Set(left.flatMap((candidates, column) => (candidates.length > 0 ? [column] : [])));
   // The best type that is left of each column is tried on all sampled rows, then the next one where it fails.
@@ -68,15 +81,7 @@ export async function inferTextTypes(
       }
     }
   }
-  const untyped = names.flatMap((name, column) =>
-    guesses && !types.has(column) ? [{ name, value: value(name), texts: texts[column] ?? [] }] : [],
-  );
-  const guessed = await guessFormats(connection, sampleOf(table), untyped);
-  return names.map((name, column) => ({
-    name,
-    type: CANDIDATES[types.get(column) ?? -1]?.[0] ?? "VARCHAR",
-    ...guessed.get(name),
-  }));
+  return types;
 }
 
 function sampleOf(table: string): string {
