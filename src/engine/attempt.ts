@@ -150,18 +150,7 @@ export async function performAttempt(parts: EngineParts, running: RunningAttempt
   const keyOf = (from: Prepared): CacheKey =>
     toCacheKey(from.prepared, from.sources.recipe, (asset) => inputs.find((input) => input.asset === asset)?.version);
   const key = keyOf(first);
-  const again = reasonToRunAgain(step.name, claimed.selection);
-  const answer =
-    prepared.cacheable && again === undefined
-      ? await parts.store.read((transaction) =>
-          askCache(pastRunsIn(transaction), key, {
-            project: parts.project,
-            pipeline: claimed.pipeline,
-            step: claimed.step,
-            matrixIndex: claimed.matrixIndex,
-          }),
-        )
-      : { hit: undefined, reason: again ?? reasonNotToCache(step) };
+  const answer = await lookUp(parts, claimed, { step, key, cacheable: prepared.cacheable });
   if (answer.hit !== undefined) {
     const { outputs, facts, results, blocks } = answer.hit;
     return { type: "cached", reason: answer.reason, key, inputs, outputs, facts, results, blocks };
@@ -176,11 +165,7 @@ export async function performAttempt(parts: EngineParts, running: RunningAttempt
     keyOf,
   });
   const { outcome, ran, recipe, isolation } = executed;
-  if (outcome.status === "skipped") return { type: "skipped", reason: outcome.reason };
-  if (outcome.status === "failed") {
-    const cause: AbortCause | undefined = running.signal.aborted ? running.signal.reason : undefined;
-    return { type: "failed", error: outcome.error, cause, facts: outcome.facts };
-  }
+  if (outcome.status === "skipped" || outcome.status === "failed") return endedEarly(outcome, running.signal);
   assertOutputs(step, outcome);
   return {
     type: "ended",
@@ -192,6 +177,29 @@ export async function performAttempt(parts: EngineParts, running: RunningAttempt
     recipe,
     isolation,
   };
+}
+
+function lookUp(
+  parts: EngineParts,
+  claimed: ClaimedStepRun,
+  of: { readonly step: StepDefinition; readonly key: CacheKey; readonly cacheable: boolean },
+): ReturnType<typeof askCache> {
+  const again = reasonToRunAgain(of.step.name, claimed.selection);
+  if (!of.cacheable || again !== undefined)
+    return Promise.resolve({ hit: undefined, reason: again ?? reasonNotToCache(of.step) });
+  const { pipeline, step, matrixIndex } = claimed;
+  return parts.store.read((transaction) =>
+    askCache(pastRunsIn(transaction), of.key, { project: parts.project, pipeline, step, matrixIndex }),
+  );
+}
+
+function endedEarly(
+  outcome: Extract<StepOutcome, { readonly status: "skipped" | "failed" }>,
+  signal: AbortSignal,
+): AttemptResult {
+  if (outcome.status === "skipped") return { type: "skipped", reason: outcome.reason };
+  const cause: AbortCause | undefined = signal.aborted ? signal.reason : undefined;
+  return { type: "failed", error: outcome.error, cause, facts: outcome.facts };
 }
 
 /** A step as it was understood from the files of one folder, and those files. */

@@ -104,7 +104,7 @@ function jobProblems(job: PlacedJob, { workflows }: CheckContext): readonly JobP
     void problems.push({ ...placeIn(job, path), step: job.step, message, ...(hint === undefined ? {} : { hint }) });
   const { container } = content;
   if (container !== undefined && container !== "")
-    add(["container"], `job "${job.id}" runs in a container: esteira starts no containers`);
+    add(["container"], `job "${job.id}" runs in a container: there are no containers here`);
   const called = calledFile(content.uses);
   if (content.uses !== undefined && called === undefined)
     add(
@@ -206,7 +206,7 @@ async function actionProblem(
   depth: number,
 ): Promise<{ readonly message: string; readonly hint?: string } | undefined> {
   if (depth > DEEPEST_ACTION) return { message: `${uses}: actions use each other more than ${DEEPEST_ACTION} deep` };
-  if (uses.startsWith("docker://")) return { message: `${uses} is an image: esteira starts no containers` };
+  if (uses.startsWith("docker://")) return { message: `${uses} is an image: there are no containers here` };
   if (builtinOf(uses) !== undefined) return undefined;
   const isLocal = uses.startsWith("./");
   const reference = isLocal ? undefined : parseActionReference(uses);
@@ -228,7 +228,7 @@ async function actionProblem(
     if (text === undefined) continue;
     const { action, problem } = readAction(text, file);
     if (problem !== undefined) return { message: problem };
-    if (action.runs.using === "docker") return { message: `${uses} is a Docker action: esteira starts no containers` };
+    if (action.runs.using === "docker") return { message: `${uses} is a Docker action: there are no containers here` };
     if (action.runs.using !== "composite") return undefined;
     for (const step of action.runs.steps) {
       const inner = step.uses === undefined ? undefined : await actionProblem(step.uses, context, depth + 1);
@@ -238,7 +238,7 @@ async function actionProblem(
   }
   if (isLocal) {
     if ((await read(posix.join(folder, "Dockerfile"))) !== undefined)
-      return { message: `${uses} is a Docker action: esteira starts no containers` };
+      return { message: `${uses} is a Docker action: there are no containers here` };
     return { message: `there is no ${ACTION_FILES.join(" or ")} in ${folder}` };
   }
   return {

@@ -29,7 +29,7 @@ export async function runAction(running: RunningStep): Promise<CallEnd> {
   const action = await readActionAt(folder, uses);
   const inputs = withDefaults(action, given, running);
   if (action.runs.using === "composite") return runComposite(running, { action, folder, inputs });
-  if (action.runs.using === "docker") throw new Error(`${uses} is a Docker action: esteira starts no containers`);
+  if (action.runs.using === "docker") throw new Error(`${uses} is a Docker action: there are no containers here`);
   return runJavaScript(running, { action: action.runs, folder, inputs, name: step.name ?? uses });
 }
 
