@@ -66,7 +66,7 @@ it("a reader is told of every block that is not run, and why", () => {
   assert.deepEqual(readGuide(marked), [
     { kind: "write", path: "a/b.sql", content: "SELECT 1\n", isAdded: false },
     { kind: "run", command: "echo one \\\n    two", exitCode: 0, shown: "out\n" },
-    { kind: "run", command: "false # exit code 1", exitCode: 1, shown: "" },
+    { kind: "run", command: "false # exit code 1", exitCode: 1, shown: "\n" },
     { kind: "write", path: "p.yaml", content: "# p.yaml, further steps\n  b: {}\n", isAdded: true },
   ]);
   assert.throws(() => readGuide("Nothing is named.\n\n```sql\nSELECT 1\n```\n"), /of no file/);

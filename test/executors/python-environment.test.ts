@@ -158,7 +158,7 @@ except esteira.EsteiraError as error:
     const text = async (path: string): Promise<string> =>
       (await objects.get(files.find((file) => file.path === path)?.digest ?? "sha256:")).toString();
     // What loads the graph elsewhere, though the step that made it did without.
-    assert.match(await text("requirements.txt"), /^onnxruntime$/m);
+    assert.match(await text("requirements.txt"), /^onnxruntime==1\.\d+\.\d+$/m);
     assert.match(await text("python_env.yaml"), /^python: 3\.\d+\.\d+\n/);
     assert.deepEqual(await read("model.json"), {
       format: "esteira.model/1",

@@ -228,8 +228,10 @@ export async function publishOutput(
   const folder = join(output.outputFolder, attempt.step);
   const left = await readdir(output.outputFolder);
   const isEmpty = !left.includes(attempt.step) || (await readdir(folder)).length === 0;
-  // A model may lie where the step logged it: its storage looks there, into this folder.
-  if (isEmpty && output.kind === "model") await mkdir(folder, { recursive: true });
+  // A model may lie where the step logged it: its storage looks there, into this folder. What was written under another
+  // name is a slip.
+  if (isEmpty && output.kind === "model" && left.every((name) => name === attempt.step))
+    await mkdir(folder, { recursive: true });
   else if (isEmpty)
     throw outputMissing({ step: attempt.step, kind: output.kind, left, nearest: nearestName(attempt.step, left) });
   const { made, alsoWrite } = await attempt.publish({
