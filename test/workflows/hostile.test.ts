@@ -46,7 +46,7 @@ describe("workflows that cannot run here, or mean harm", async () => {
   it("are named with file and line, and keep nothing else from running", () => {
     const expected: Readonly<Record<string, RegExp>> = {
       windows: /runs on windows-latest: this machine runs Linux/,
-      container: /starts no containers/,
+      container: /no containers here/,
       docker: /is an image/,
       "docker-action": /is a Docker action/,
       "not-mirrored": /some\/thing@v1 is not built in/,
