@@ -51,6 +51,9 @@ describeStores("runs that wait for the same approval", (kind) => {
       };
       assert.deepEqual(newer.steps, { succeeded: 1, cached: 1, waiting: 1 });
       assert.deepEqual([older.status, newer.status], ["waiting", "waiting"]);
+      const early = await runEsteira(folder, ["run", "--resume"]);
+      assert.equal(early.code, 2);
+      assert.match(early.stderr, new RegExp(`${newer.id} of p waits; what for: esteira approval list`));
 
       const { stdout: status } = await runEsteira(folder, ["status"]);
       assert.match(status, new RegExp(`${newer.id}[^]*Not finished[^]*waiting[^]*${older.id}`));

@@ -99,12 +99,15 @@ async function newestUnfinished(call: CliSession["call"]): Promise<PipelineRunSu
   // A run that a living engine works on is not ours to finish.
   const abandoned = running.filter(({ isAbandoned }) => isAbandoned === true);
   const [found] = [...newest.flat(), ...abandoned].toSorted((left, right) => (left.id < right.id ? 1 : -1));
-  if (found === undefined)
-    throw usageWrong({
-      usage: command.usage,
-      reason: "No pipeline run is left to finish: each has ended well, or an engine works on it",
-    });
-  return found;
+  if (found !== undefined) return found;
+  const [waiting] = (await call("listPipelineRuns", { query: { status: "waiting", limit: 1 } })).items;
+  throw usageWrong({
+    usage: command.usage,
+    reason:
+      waiting === undefined
+        ? "No pipeline run is left to finish: each has ended well, or an engine works on it"
+        : `No pipeline run can go on: ${waiting.id} of ${waiting.pipeline} waits; what for: esteira approval list`,
+  });
 }
 
 /** Shows a run until it ends or waits, and gives its exit code. */
