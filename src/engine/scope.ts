@@ -43,11 +43,15 @@ export async function buildScope(
   if (step.when !== undefined) expressions.push(parseCondition(step.when));
   const read = expressions.flatMap(pathsOf);
   const steps = [...new Set(expressions.flatMap(stepsReadBy))];
-  const withResults = steps.filter((name) => read.some((path) => readsResults(path, name)));
+  const asked = new Map(
+    steps
+      .filter((name) => read.some((path) => readsResults(path, name)))
+      .map((name) => [name, [...outputsReadOf(name, read), ...(findStep(definition, name)?.outputs ?? [])]]),
+  );
   const status = ownConditionOf(step) === 0 ? undefined : await readStatus(parts, { claimed, definition }, step);
   const { facts, results } = await parts.store.read(async (transaction) => ({
     facts: await getStepFacts(transaction, { pipelineRunId: claimed.pipelineRunId, steps }),
-    results: await readResults(transaction, claimed.pipelineRunId, withResults),
+    results: await readResults(transaction, claimed.pipelineRunId, asked),
   }));
   assertGiven(step, needed, { facts, results });
   return {
@@ -73,6 +77,12 @@ export async function buildScope(
 /** A path that leads to outputs or items of a step. */
 function readsResults([root, of, fact]: readonly string[], step: string): boolean {
   return root === "steps" && of === step && fact !== "status" && fact !== "facts";
+}
+
+function outputsReadOf(step: string, read: readonly (readonly string[])[]): readonly string[] {
+  return read.flatMap(([root, of, fact, output]) =>
+    root === "steps" && of === step && fact === "outputs" && output !== undefined ? [output] : [],
+  );
 }
 
 /** A combination of the matrix, or the item; neither while the items are listed. */

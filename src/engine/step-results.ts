@@ -12,19 +12,21 @@ interface ReadResult {
   readonly items?: Json;
 }
 
-/** Results of steps of a run, by step. */
+/** Results of steps of a run. `asked`: each step with the names of the outputs that are read of it. */
 export async function readResults(
   transaction: ReadTransaction,
   pipelineRunId: string,
-  steps: readonly string[],
+  asked: ReadonlyMap<string, readonly string[]>,
 ): Promise<ReadonlyMap<string, ReadResult>> {
+  const steps = [...asked.keys()];
   const found = Map.groupBy(await listStepResults(transaction, { pipelineRunId, steps }), ({ step }) => step);
-  return new Map(steps.map((step) => [step, combine(found.get(step) ?? [])]));
+  return new Map([...asked].map(([step, outputs]) => [step, combine(found.get(step) ?? [], outputs)]));
 }
 
-function combine(results: readonly StepResult[]): ReadResult {
+function combine(results: readonly StepResult[], asked: readonly string[]): ReadResult {
   const [only] = results;
-  if (only === undefined) return { outputs: {}, items: [] };
+  // No item gave nothing: each output is the list of none.
+  if (only === undefined) return { outputs: Object.fromEntries(asked.map((name) => [name, []])), items: [] };
   if (only.matrix === undefined) return { outputs: only.outputs };
   const names = new Set(results.flatMap(({ outputs }) => Object.keys(outputs)));
   return {
@@ -43,11 +45,12 @@ export async function readNeeded(
   { claimed, definition }: RunningAttempt,
   step: StepDefinition,
 ): Promise<Readonly<Record<string, Json>>> {
-  const steps = step.needs.filter((name) => {
+  const asked = new Map<string, readonly string[]>();
+  for (const name of step.needs) {
     const { outputs, forEach, matrix } = findStep(definition, name) ?? {};
-    return outputs !== undefined || forEach !== undefined || matrix !== undefined;
-  });
-  if (steps.length === 0) return {};
-  const results = await store.read((transaction) => readResults(transaction, claimed.pipelineRunId, steps));
+    if (outputs !== undefined || forEach !== undefined || matrix !== undefined) asked.set(name, outputs ?? []);
+  }
+  if (asked.size === 0) return {};
+  const results = await store.read((transaction) => readResults(transaction, claimed.pipelineRunId, asked));
   return Object.fromEntries([...results].map(([name, result]) => [name, { ...result }]));
 }

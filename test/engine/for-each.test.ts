@@ -78,6 +78,24 @@ steps:
     assert.deepEqual(itemsOf(again.detail, "of_files"), ['"data/one.csv" cached', '"data/two.csv" cached']);
   });
 
+  it("gives what reads the outputs of no items empty lists, in expressions, conditions and for_each", async () => {
+    const project = await createTestProject(kind, {
+      "pipelines/p.yaml": `
+steps:
+  none: { for_each: { files: nothing/*.csv }, run: 'echo n=1 >> "$ESTEIRA_OUTPUT"' }
+  read: { run: 'echo "$N $ALL $ITEMS"', env: { N: '\${{ steps.none.outputs.n }}', ALL: '\${{ steps.none.outputs }}', ITEMS: '\${{ steps.none.items }}' } }
+  more: { for_each: '\${{ steps.none.outputs.n }}', run: exit 1 }
+  declared: { for_each: { files: nothing/*.csv }, run: exit 1, outputs: [size] }
+  whole: { run: 'echo "$ALL"', env: { ALL: '\${{ steps.declared.outputs }}' } }
+`,
+    });
+    const { run, detail } = await runTo(project);
+    assert.equal(run.status, "succeeded", JSON.stringify(run.error ?? detail.stepRuns.map(({ error }) => error)));
+    assert.equal(await logOf(project, detail, "read"), '[] {"n":[]} []\n');
+    assert.deepEqual(itemsOf(detail, "more"), []);
+    assert.equal(await logOf(project, detail, "whole"), '{"size":[]}\n');
+  });
+
   it("runs failed items alone again when the run is resumed, and lists anew what comes from a step before", async () => {
     const project = await createTestProject(kind, {
       "list.json": '["a","b","c"]',
