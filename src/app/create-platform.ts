@@ -193,7 +193,10 @@ function createPlatformEngine(
       ...isolationOfPipeline(pipeline, parts.rules.current()),
       exempt: config.isolation.exempt.includes(`${pipeline.name}.${step}`),
     }),
-    keepLeases: (engine) => keepLeases({ ...engine, address: config.metadataAddress }),
+    keepLeases: (engine) =>
+      keepLeases({ ...engine, address: config.metadataAddress }, (reason) =>
+        log.error("the thread that prolongs leases has ended; the engine prolongs them alone", { reason }),
+      ),
     resolveSecret: async (name) => facts.settings.secret(name),
   };
   const cache = join(config.storeFolder, "cache");

@@ -1,5 +1,5 @@
 import { Worker } from "node:worker_threads";
-import { entryFile } from "#base";
+import { entryFile, messageOf } from "#base";
 
 /** What the thread is given. Times are in milliseconds of one clock of the process, which runs on in every thread. */
 export interface LeaseKeeping {
@@ -30,8 +30,14 @@ export interface LeaseKeeper {
   close(): Promise<void>;
 }
 
-/** Starts the thread. It ends with the process; what it cannot write it tries again. */
-export function keepLeases(facts: Omit<LeaseKeeping, "shared">): LeaseKeeper {
+/**
+ * Starts the thread. It ends with the process; what it cannot open or write it tries again. Should it end by itself,
+ * the engine prolongs its leases alone, as it does besides, and `onEnd` hears why.
+ */
+export function keepLeases(
+  facts: Omit<LeaseKeeping, "shared">,
+  onEnd: (reason: string) => void = () => undefined,
+): LeaseKeeper {
   const shared = new SharedArrayBuffer(2 * Float64Array.BYTES_PER_ELEMENT);
   const times = new Float64Array(shared);
   times[ALIVE] = processMs();
@@ -39,8 +45,12 @@ export function keepLeases(facts: Omit<LeaseKeeping, "shared">): LeaseKeeper {
     workerData: { ...facts, shared } satisfies LeaseKeeping,
   });
   worker.unref();
-  // Without it the engine prolongs its leases itself, as it does besides.
-  worker.on("error", () => undefined);
+  let isClosed = false;
+  let reason = "its thread ended";
+  worker.on("error", (error) => (reason = messageOf(error)));
+  worker.on("exit", (code) => {
+    if (!isClosed) onEnd(`${reason} (code ${code})`);
+  });
   return {
     age() {
       const at = times[RENEWED] ?? 0;
@@ -50,6 +60,7 @@ export function keepLeases(facts: Omit<LeaseKeeping, "shared">): LeaseKeeper {
       times[ALIVE] = processMs();
     },
     async close() {
+      isClosed = true;
       await worker.terminate();
     },
   };

@@ -1,4 +1,5 @@
 import { workerData } from "node:worker_threads";
+import type { MetadataStore } from "../metadata-store.ts";
 import { openMetadataStore } from "../open-metadata-store.ts";
 import { renewLeases } from "./lease.ts";
 import { ALIVE, type LeaseKeeping, LONGEST_SILENCE_MS, processMs, RENEWED } from "./lease-keeper.ts";
@@ -11,11 +12,12 @@ const { address, engineId, leaseMs, shared } = workerData as LeaseKeeping;
 
 async function keep(): Promise<never> {
   const times = new Float64Array(shared);
-  const store = await openMetadataStore(address);
+  let store: MetadataStore | undefined;
   for (;;) {
     const sentAt = processMs();
     if (sentAt - (times[ALIVE] ?? 0) < LONGEST_SILENCE_MS) {
       try {
+        store ??= await openMetadataStore(address);
         await store.write((transaction) => renewLeases(transaction, { id: engineId, leaseMs }));
         times[RENEWED] = sentAt;
       } catch {
