@@ -215,8 +215,10 @@ function assertOutputs({ name, outputs: declared = [] }: StepDefinition, outcome
   if (missing !== undefined) throw outputMissing({ step: name, output: missing, given });
 }
 
-/** The pipeline was checked when it was registered; what other pipelines make is known by what this step reads. */
-/** The assets of the pipeline, and what the step reads of other pipelines, of the kind that was made last. */
+/**
+ * The assets of the pipeline, which was checked when it was registered, and what the step reads of other pipelines, of
+ * the kind that was made last.
+ */
 async function knownAssets(
   transaction: ReadTransaction,
   project: string,
@@ -510,13 +512,13 @@ function assertTaken(step: StepDefinition, result: ProcessResult): ProcessResult
   return result;
 }
 
-/** Both hold: an exemption counts only where nothing is required. */
-/** Without a sandbox, nothing could cut the network. */
+/** What the step itself demands. Without a sandbox, nothing could cut the network. */
 function ownDemand({ isolation, network }: StepDefinition): IsolationDemand {
   if (network === false) return { atLeast: "sandbox", requiredBy: "network: false" };
   return isolation === undefined ? {} : { atLeast: isolation };
 }
 
+/** Both hold: an exemption counts only where nothing is required. */
 function strictest(one: IsolationDemand, other: IsolationDemand): IsolationDemand {
   const stricter = isAtLeast(one.atLeast ?? "none", other.atLeast ?? "none") ? one : other;
   return { ...stricter, exempt: one.exempt === true || other.exempt === true };

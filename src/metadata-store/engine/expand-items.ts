@@ -1,7 +1,7 @@
 import type { WriteTransaction } from "../database.ts";
 import type { HeldAttempt } from "./end-attempt.ts";
 import { insertStepRuns, newStepRunRow, type StepRunPlace } from "./insert-pipeline-run.ts";
-import { queueNext } from "./queue-step-runs.ts";
+import { queueStepRuns } from "./queue-step-runs.ts";
 import { GONE } from "./step-result.ts";
 import { chunksOf } from "./run-graph.ts";
 
@@ -9,7 +9,7 @@ import { chunksOf } from "./run-graph.ts";
  * Makes a step run of each item, in the transaction that ends the attempt which listed them. What was listed before and
  * is an item still runs again under its old id; what is none any more stays as it ended.
  *
- * The place of the listing step run goes to the first item when its end is written, so one fewer is queued here.
+ * The listing step run is still at work here: its place goes to the next item when its end is written.
  */
 export async function expandItems(
   transaction: WriteTransaction,
@@ -17,7 +17,6 @@ export async function expandItems(
   items: readonly { readonly id: string; readonly matrix: object }[],
   atMs: number,
 ): Promise<void> {
-  const place = { pipelineRunId: run.id, step: stepRun.step, atMs };
   const { max_parallel: maxParallel } = await transaction
     .selectFrom("run_step")
     .select("max_parallel")
@@ -26,7 +25,7 @@ export async function expandItems(
     .executeTakeFirstOrThrow();
   const earlier = await transaction
     .selectFrom("step_run")
-    .select(["id", "matrix", "status"])
+    .select(["id", "matrix", "status", "matrix_index"])
     .where("pipeline_run_id", "=", run.id)
     .where("step", "=", stepRun.step)
     .where("matrix_index", ">", 0)
@@ -42,7 +41,8 @@ export async function expandItems(
     if (before === undefined) added.push(newStepRunRow(placeOf(stepRun), { id, matrixIndex: index, matrix }));
     else {
       if (before.status !== "running") again.push(before.id);
-      await transaction.updateTable("step_run").set({ matrix_index: index }).where("id", "=", before.id).execute();
+      if (before.matrix_index !== index)
+        await transaction.updateTable("step_run").set({ matrix_index: index }).where("id", "=", before.id).execute();
     }
   }
   for (const { id } of [...known.values()].flat())
@@ -65,7 +65,7 @@ export async function expandItems(
     .where("pipeline_run_id", "=", run.id)
     .where("step", "=", stepRun.step)
     .execute();
-  await queueNext(transaction, place, maxParallel === null ? count : maxParallel - 1);
+  await queueStepRuns(transaction, { pipelineRunId: run.id, step: stepRun.step, atMs, maxParallel });
 }
 
 function placeOf(stepRun: HeldAttempt["stepRun"]): StepRunPlace {
