@@ -51,6 +51,18 @@ export function contentOf({ content }: { readonly content: object }): DatasetCon
   return content as DatasetContent;
 }
 
+/** A version that a step makes once more, as nothing changed. */
+export function madeAgain({ asset, kind, digest, rowCount, sizeBytes, content }: AssetVersion): MadeVersion {
+  return {
+    asset,
+    kind,
+    digest,
+    content,
+    ...(rowCount === undefined ? {} : { rowCount }),
+    ...(sizeBytes === undefined ? {} : { sizeBytes }),
+  };
+}
+
 /** What an incremental model has done up to a version. */
 export interface IncrementalLedger {
   /** Digest of what its SQL says: another one makes the dataset anew. */

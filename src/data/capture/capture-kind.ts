@@ -1,7 +1,7 @@
 import type { AssetVersion } from "#metadata-store";
 import type { CapturedFile } from "#metadata-store/data";
-import type { AnalysisContext, AttemptContext, MadeVersion, StepAnalysis, StepKind, StepOutcome } from "#pipeline";
-import type { WriteDisposition } from "../dataset.ts";
+import type { AnalysisContext, AttemptContext, StepAnalysis, StepKind, StepOutcome } from "#pipeline";
+import { madeAgain, type WriteDisposition } from "../dataset.ts";
 import { contractProblems } from "./capture-contract.ts";
 import { type CaptureDeclaration, captureSchema } from "./capture-declaration.ts";
 import { failEmpty, isFruitless, noteMoves, report, toOutcome } from "./capture-outcome.ts";
@@ -95,7 +95,7 @@ function nothingNew(
   attempt.log(text);
   return {
     status: "succeeded",
-    made: [toMade(latest)],
+    made: [madeAgain(latest)],
     facts: { files: 0, read: 0, published: 0, quarantined: 0 },
     ...(moved.length === 0 ? {} : { alsoWrite: (transaction) => noteMoves(transaction, attempt, moved) }),
   };
@@ -122,16 +122,4 @@ function dispositionOf(write: WriteDisposition, ledger: readonly CapturedFile[])
   // All files were asked for anew: the dataset is made again from them.
   if (ledger.some(({ state }) => state === "anew")) return "replace";
   return write;
-}
-
-function toMade(version: AssetVersion): MadeVersion {
-  const { asset, kind, digest, rowCount, sizeBytes, content } = version;
-  return {
-    asset,
-    kind,
-    digest,
-    content,
-    ...(rowCount === undefined ? {} : { rowCount }),
-    ...(sizeBytes === undefined ? {} : { sizeBytes }),
-  };
 }

@@ -14,7 +14,7 @@ import {
 } from "#pipeline";
 import type { Analytics, Column } from "../analytics/analytics.ts";
 import { quoteName } from "../analytics/sql-text.ts";
-import { contentOf, type Datasets, type DatasetWrite } from "../dataset.ts";
+import { contentOf, madeAgain, type Datasets, type DatasetWrite } from "../dataset.ts";
 import { asSubquery } from "../dataset-tables.ts";
 import { sqlInvalid, writeConflict } from "../errors.ts";
 import { writeSchema } from "../write-declaration.ts";
@@ -376,7 +376,7 @@ async function makeDataset(
   const work = await workOf(dependencies, attempt, { sql, analysis, tables });
   const noted = work === undefined ? undefined : ledgerWriter(dependencies, attempt, work);
   if (work !== undefined && isIdle(attempt.declaration, work)) {
-    const made = toMade(work.latest);
+    const made = madeAgain(work.latest);
     return {
       status: "succeeded",
       made: [made],
@@ -499,17 +499,6 @@ function ledgerWriter(
       atMs: clock.now(),
     });
     await endRestatements(transaction, work.restatements);
-  };
-}
-
-function toMade({ asset, kind, digest, rowCount, sizeBytes, content }: AssetVersion): MadeVersion {
-  return {
-    asset,
-    kind,
-    digest,
-    content,
-    ...(rowCount === undefined ? {} : { rowCount }),
-    ...(sizeBytes === undefined ? {} : { sizeBytes }),
   };
 }
 
