@@ -54,6 +54,9 @@ describeStores("runs that wait for the same approval", (kind) => {
       const early = await runEsteira(folder, ["run", "--resume"]);
       assert.equal(early.code, 2);
       assert.match(early.stderr, new RegExp(`${newer.id} of p waits; what for: esteira approval list`));
+      const named = await runEsteira(folder, ["run", "--resume", newer.id]);
+      assert.equal(named.code, 3, named.stderr);
+      assert.match(named.stdout, /⏸ Waiting: .*approv/);
 
       const { stdout: status } = await runEsteira(folder, ["status"]);
       assert.match(status, new RegExp(`${newer.id}[^]*Not finished[^]*waiting[^]*${older.id}`));

@@ -301,7 +301,7 @@ steps:
     const { run, steps, trace, project } = await set(kind, {
       fan: `
 steps:
-  each: { run: "echo b >> trace; sleep 0.05; echo e >> trace", matrix: { a: [1, 2, 3, 4], b: [x, y], exclude: [{ a: 4, b: y }] }, concurrency: 2 }
+  each: { run: "echo b >> trace; until test $(grep -c b trace) -ge 2; do sleep 0.01; done; echo e >> trace", matrix: { a: [1, 2, 3, 4], b: [x, y], exclude: [{ a: 4, b: y }] }, concurrency: 2 }
   all: { run: "true", needs: each }
 `,
     });
