@@ -7,6 +7,31 @@ import { testPython } from "./python-environment.ts";
 
 /** Honours conditional writes; s3rver does not. */
 const PACKAGES = ["moto[server]==5.2.5"];
+/** Its check of a condition and its write are two steps: threads come between them, and two writers win. */
+const ONE_REQUEST_AT_A_TIME = `
+import sys, threading
+import moto.server, werkzeug.serving
+serve, one = werkzeug.serving.run_simple, threading.Lock()
+def locked(application):
+    def answer(environment, start_response):
+        # The body is read before the lock: a slow sender holds up nobody.
+        size = int(environment.get("CONTENT_LENGTH") or 0)
+        if size:
+            import io
+            environment["wsgi.input"] = io.BytesIO(environment["wsgi.input"].read(size))
+        with one:
+            answer = application(environment, start_response)
+            parts = [part for part in answer]
+            if hasattr(answer, "close"):
+                answer.close()
+            return parts
+    return answer
+def run_simple(host, port, application, **options):
+    return serve(host, port, locked(application), **options)
+moto.server.run_simple = run_simple
+sys.argv = ["moto_server", "-H", "127.0.0.1", "-p", "0"]
+moto.server.main()
+`;
 const CREDENTIALS = { accessKeyId: "AKIATESTTESTTESTTEST", secretAccessKey: "secret-that-nobody-may-log" };
 
 export interface TestS3Server {
@@ -30,7 +55,7 @@ export async function startS3Server(
 ): Promise<TestS3Server | { readonly problem: string }> {
   const found = await testPython(PACKAGES);
   if ("problem" in found) return found;
-  const child = spawn(found.python, ["-m", "moto.server", "-H", "127.0.0.1", "-p", "0"], {
+  const child = spawn(found.python, ["-c", ONE_REQUEST_AT_A_TIME], {
     stdio: ["ignore", "ignore", "pipe"],
     env: { ...process.env, PYTHONUNBUFFERED: "1", ...environment },
   });
