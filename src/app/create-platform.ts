@@ -16,6 +16,7 @@ import type { Platform, StorePlatform } from "./platform.ts";
 import { catchUpPushSource, createPushSourceHandler, installPushSource } from "./push-source.ts";
 import { createPushWatch } from "./push-watch.ts";
 import { createRunReader } from "./run-reader.ts";
+import { openSecretBox } from "./secret-keys.ts";
 import { createStepKinds } from "./step-kinds.ts";
 import { createProjectWorkflows } from "./workflows.ts";
 
@@ -41,7 +42,8 @@ export function createPlatform(base: StorePlatform, settings: Settings): OwnedPl
   const kinds = createStepKinds(parts, settings);
   const workflows = createProjectWorkflows(parts, settings);
   const watch = createEndpointWatch(parts);
-  const pushes = createPushWatch({ catchUp: () => catchUpPushSource(parts, { kinds, workflows }), log });
+  const pushParts = { ...parts, pushSecrets: openSecretBox(config, settings, "push secret") };
+  const pushes = createPushWatch({ catchUp: () => catchUpPushSource(pushParts, { kinds, workflows }), log });
   let stopFeatures: (() => Promise<void>) | undefined;
   const engine = createPlatformEngine(parts, {
     kinds: [...kinds, ...(workflows?.kinds ?? [])],
@@ -98,14 +100,14 @@ export function createPlatform(base: StorePlatform, settings: Settings): OwnedPl
     projectProblems: () => files.problems(),
     contractOf: (dataset) => files.contractOf(dataset),
     rollBack: async ({ to, ...request }) => (await parts.delivery.rollback({ project, ...request, to })).release.id,
-    pushHandler: () => createPushSourceHandler(parts, { kinds, workflows }),
+    pushHandler: () => createPushSourceHandler(pushParts, { kinds, workflows }),
     webhookHandler: base.isProject
       ? async (name, request) => {
           await registered;
           return receiveWebhook(name, request);
         }
       : undefined,
-    installHook: (request) => installPushSource(parts, request),
+    installHook: (request) => installPushSource(pushParts, request),
     async startEndpoints() {
       await serving.endpoints.start();
     },

@@ -1,6 +1,7 @@
 import type { ProjectConfig, Settings } from "#config";
 import type { MetadataStore } from "#metadata-store";
 import { sealWebhookSecrets } from "#registry";
+import { renewPushSecret } from "./push-source.ts";
 import { addSecretKey, openSecretBox } from "./secret-keys.ts";
 
 /**
@@ -14,5 +15,7 @@ export async function rotateSecrets(
   settings: Settings,
 ): Promise<number> {
   await addSecretKey(config, settings);
-  return sealWebhookSecrets(store, openSecretBox(config, settings));
+  const sealed = await sealWebhookSecrets(store, openSecretBox(config, settings), { renew: true });
+  const isPushSealed = await renewPushSecret(config.storeFolder, openSecretBox(config, settings, "push secret"));
+  return sealed + (isPushSealed ? 1 : 0);
 }

@@ -13,7 +13,8 @@ import {
 
 const KEY_BYTES = 32;
 const OTHERS = 0o077;
-const PURPOSE = "webhook secret";
+/** What a secret is for is authenticated with it: none passes for another. */
+type SecretPurpose = "webhook secret" | "push secret";
 
 /** File of the machine user's keys, one in base64 a line, the one that seals first; undefined without a home folder. */
 export function secretKeyFile({ homeFolder }: Pick<Settings, "homeFolder">): string | undefined {
@@ -24,8 +25,12 @@ export function secretKeyFile({ homeFolder }: Pick<Settings, "homeFolder">): str
  * What seals the secrets of a store: `ESTEIRA_SECRETS_KEY`, else the key file, which is made when a secret is first
  * sealed.
  */
-export function openSecretBox(config: Pick<ProjectConfig, "storeFolder">, settings: Settings): SecretBox {
-  return createSecretBox({ purpose: PURPOSE, keys: (use) => readKeys(config, settings, use) });
+export function openSecretBox(
+  config: Pick<ProjectConfig, "storeFolder">,
+  settings: Settings,
+  purpose: SecretPurpose = "webhook secret",
+): SecretBox {
+  return createSecretBox({ purpose, keys: (use) => readKeys(config, settings, use) });
 }
 
 async function readKeys(

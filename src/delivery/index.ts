@@ -23,6 +23,7 @@ export {
   createPushHandler,
   type PushAnswer,
   type PushHandlerOptions,
+  type PushedRepository,
   type PushRequest,
   signPush,
 } from "./push.ts";

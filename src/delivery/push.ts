@@ -28,7 +28,7 @@ export interface PushAnswer {
   readonly json: { readonly commit?: string; readonly pipelineRuns?: readonly string[]; readonly ignored?: string };
 }
 
-export interface PushHandlerOptions {
+export interface PushedRepository {
   readonly store: MetadataStore;
   readonly git: Git;
   readonly project: string;
@@ -38,8 +38,6 @@ export interface PushHandlerOptions {
   readonly subfolder?: string | undefined;
   /** Branch whose pipelines are the project's current ones. */
   readonly mainBranch: string;
-  /** Shared with the sender. */
-  readonly secret: string;
   /** Where commits are checked out: `<store>/checkouts`. */
   readonly folder: string;
   readonly kinds: readonly StepKind<never>[];
@@ -48,6 +46,11 @@ export interface PushHandlerOptions {
   /** Whether a pipeline that subscribes to pushes is for this one. Default: for every push of a branch. */
   readonly accepts?: (definition: PipelineDefinition, pushed: PushedCommit) => boolean;
   readonly clock: Clock;
+}
+
+export interface PushHandlerOptions extends PushedRepository {
+  /** Shared with the sender. */
+  readonly secret: string;
 }
 
 /** What was pushed: a branch or a tag. */
@@ -119,7 +122,7 @@ export interface CaughtUpPush {
  * @throws EXECUTORS_GIT_FAILED when the repository cannot be read
  */
 export async function catchUpPushes(
-  options: PushHandlerOptions,
+  options: PushedRepository,
   known: Readonly<Record<string, string>>,
 ): Promise<readonly CaughtUpPush[]> {
   const { store, project, git, repository } = options;
@@ -148,7 +151,7 @@ async function startPipelines(
     readonly before?: string | undefined;
     readonly pusher: string;
   },
-  options: PushHandlerOptions,
+  options: PushedRepository,
 ): Promise<PushAnswer> {
   const { store, project, clock } = options;
   const { branch, tag, commit, pusher } = push;
@@ -199,7 +202,7 @@ async function startPipelines(
 /** Files of the project that a push changed; undefined where that cannot be told: a new branch, another machine. */
 async function changedFiles(
   { before, commit }: { readonly before?: string | undefined; readonly commit: string },
-  { git, repository, subfolder }: PushHandlerOptions,
+  { git, repository, subfolder }: PushedRepository,
 ): Promise<readonly string[] | undefined> {
   if (before === undefined || NO_COMMIT.test(before)) return undefined;
   const changed = await git.changedFiles(repository, { from: before, to: commit });

@@ -27,6 +27,11 @@ export interface SecretBox {
   isCurrent(sealed: string): Promise<boolean>;
 }
 
+/** With whichever key. */
+export function isSealed(text: string): boolean {
+  return text.startsWith(`${FORMAT}:`);
+}
+
 const FORMAT = "esteira.sealed/1";
 const NONCE_BYTES = 12;
 
@@ -76,7 +81,7 @@ export function createSecretBox(options: {
 
 /** Without a name where it is not sealed. */
 function split(sealed: string): { readonly name: string | undefined; readonly parts: readonly Buffer[] } {
-  if (!sealed.startsWith(`${FORMAT}:`)) return { name: undefined, parts: [] };
+  if (!isSealed(sealed)) return { name: undefined, parts: [] };
   const [name = "", ...parts] = sealed.slice(FORMAT.length + 1).split(":");
   return { name, parts: parts.map((part) => Buffer.from(part, "base64url")) };
 }

@@ -1,7 +1,7 @@
 import { isEsteiraError } from "#base";
 import type { MetadataStore } from "#metadata-store";
 import { listWebhookSecrets, replaceWebhookSecret } from "#metadata-store/registry";
-import { type SecretBox, secretUnreadable } from "#outbox";
+import { isSealed, type SecretBox, secretUnreadable } from "#outbox";
 
 /** How the secrets of a store are kept. */
 export interface KeptSecrets {
@@ -34,16 +34,21 @@ async function stateOf(secret: string, secrets: SecretBox): Promise<"current" | 
 }
 
 /**
- * Seals every secret with the key that seals now: those that an earlier version wrote in the clear, those of the key
- * before. One that was changed meanwhile stays as it is. Idempotent.
+ * Seals what stands in the clear, as an earlier version wrote it. Idempotent. What was changed meanwhile stays as it is.
  *
+ * @param options.renew seals also what is sealed with another key than the one that seals now. For a rotation alone:
+ *   two hosts with other first keys would seal each other's secrets in turns.
  * @returns how many were sealed
  * @throws OUTBOX_SECRET_UNREADABLE; what was sealed before stays sealed
  */
-export async function sealWebhookSecrets(store: MetadataStore, secrets: SecretBox): Promise<number> {
+export async function sealWebhookSecrets(
+  store: MetadataStore,
+  secrets: SecretBox,
+  options: { readonly renew?: boolean } = {},
+): Promise<number> {
   let sealed = 0;
   for (const { id, secret } of await store.read(listWebhookSecrets)) {
-    if (await secrets.isCurrent(secret)) continue;
+    if (options.renew === true ? await secrets.isCurrent(secret) : isSealed(secret)) continue;
     const next = await secrets.seal(await secrets.open(secret));
     if (await store.write((transaction) => replaceWebhookSecret(transaction, { id, from: secret, to: next }))) sealed++;
   }

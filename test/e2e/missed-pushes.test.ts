@@ -98,13 +98,29 @@ it(
     const path = join(folder, ".esteira/push-source.json");
     const { heads, ...source } = JSON.parse(await readFile(path, "utf8")) as { readonly heads: Record<string, string> };
     assert.deepEqual(Object.keys(heads), ["main"]);
-    await writeFile(path, JSON.stringify({ ...source, format: "push-source/1" }));
+    const hook = join(folder, "../ships.git/hooks/esteira-push.json");
+    const { secret } = JSON.parse(await readFile(hook, "utf8")) as { readonly secret: string };
+    assert.ok(!(await readFile(path, "utf8")).includes(secret));
+    await writeFile(path, JSON.stringify({ ...source, secret, format: "push-source/1" }));
     const server = await startServer(folder);
     await server.stop();
     assert.equal(await lastRunOf(folder), undefined);
-    assert.deepEqual(
-      (JSON.parse(await readFile(path, "utf8")) as typeof source & { readonly heads: object }).heads,
-      heads,
-    );
+    const text = await readFile(path, "utf8");
+    const read = JSON.parse(text) as { readonly heads: object; readonly secret: string };
+    assert.deepEqual(read.heads, heads);
+    assert.match(read.secret, /^esteira\.sealed\/1:/);
+    assert.ok(!text.includes(secret));
+
+    // The hook that stands goes on: another installation keeps its secret, and so does another key.
+    const install = ["hook", "install", "../ships.git", "--url", "http://127.0.0.1:9"];
+    const hookSecret = async (): Promise<unknown> => JSON.parse(await readFile(hook, "utf8"));
+    assert.equal((await runEsteira(folder, install)).code, 0);
+    assert.deepEqual(await hookSecret(), { url: "http://127.0.0.1:9/hooks/push", secret });
+    const rotated = await runEsteira(folder, ["secrets", "rotate", "--json"]);
+    assert.deepEqual(JSON.parse(rotated.stdout), { sealed: 1 });
+    const renewed = JSON.parse(await readFile(path, "utf8")) as { readonly secret: string };
+    assert.notEqual(renewed.secret.split(":")[1], read.secret.split(":")[1]);
+    assert.equal((await runEsteira(folder, install)).code, 0);
+    assert.deepEqual(await hookSecret(), { url: "http://127.0.0.1:9/hooks/push", secret });
   },
 );
