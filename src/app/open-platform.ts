@@ -5,7 +5,7 @@ import { type Clock, createMetrics, type Log, messageOf, systemClock } from "#ba
 import type { Files } from "#storage";
 import type { ProjectConfig, Settings } from "#config";
 import { openMetadataStore } from "#metadata-store";
-import { createOutbox, type Outbox } from "#outbox";
+import { createOutbox, type SecretBox } from "#outbox";
 import { createRegistryCalls, createWebhookSender, sealWebhookSecrets, type WebhookSender } from "#registry";
 import {
   type ArtifactFolder,
@@ -76,7 +76,8 @@ export async function openStorePlatform(options: PlatformOptions): Promise<Store
   const storage = await openStorage(config, settings);
   const artifacts = openArtifacts(options.artifacts, config, storage.artifactFiles);
   const outbox = createOutbox({ store, clock, log, privateNetworks: config.outbox.private_networks });
-  const webhooks = await openWebhooks({ store, clock, log, config }, { outbox, settings });
+  const secrets = openSecretBox(config, settings);
+  const webhooks = createWebhookSender({ store, clock, outbox, secrets });
   const address = createAddress(() => options.startServer?.(platform));
   let building: Promise<OwnedPlatform> | undefined;
   let starting: Promise<void> | undefined;
@@ -149,6 +150,7 @@ export async function openStorePlatform(options: PlatformOptions): Promise<Store
       endTrimming ??= storage.keepCacheSmall(clock, log);
       if (isProject) endRetention ??= keepRetention(platform);
       measureStepRuns(metrics, { store, project: config.name });
+      await sealClearText(store, secrets, log);
       outbox.wake();
       audit.start();
       if (isProject || building !== undefined) await startWhole();
@@ -220,16 +222,11 @@ function createMlflowCalls(
   ];
 }
 
-/** Seals what earlier versions wrote in the clear. */
-async function openWebhooks(
-  { store, clock, log, config }: Pick<StorePlatform, "store" | "clock" | "log" | "config">,
-  { outbox, settings }: { readonly outbox: Outbox; readonly settings: Settings },
-): Promise<WebhookSender> {
-  const secrets = openSecretBox(config, settings);
+/** What earlier versions wrote so: with the start of a server, not with every command. */
+async function sealClearText(store: StorePlatform["store"], secrets: SecretBox, log: Log): Promise<void> {
   await sealWebhookSecrets(store, secrets).catch((error: unknown) =>
     log.warn("secrets could not be sealed", { error: messageOf(error) }),
   );
-  return createWebhookSender({ store, clock, outbox, secrets });
 }
 
 /** Where this process's server listens; starts one when somebody asks and none does. */

@@ -34,7 +34,7 @@ async function stateOf(secret: string, secrets: SecretBox): Promise<"current" | 
 }
 
 /**
- * Seals what stands in the clear, as an earlier version wrote it. Idempotent. What was changed meanwhile stays as it is.
+ * Seals what stands in the clear, as an earlier version wrote it. Idempotent. What changed meanwhile stays as it is.
  *
  * @param options.renew seals also what is sealed with another key than the one that seals now. For a rotation alone:
  *   two hosts with other first keys would seal each other's secrets in turns.
