@@ -131,4 +131,45 @@ describeStores("values of CSV that a cast does not read", (kind) => {
       /"n" is DOUBLE in d, but here it is DOUBLE in the format #\.##0,00: 3 of 3/,
     );
   });
+
+  it("are guessed of a column whose first value comes late, and of very many columns", async () => {
+    const { folder, runCapture } = await openDataProject(kind);
+    const names = Array.from({ length: 600 }, (_, index) => `c${index}`);
+    const empty = Array.from({ length: 40 }, (_, index) => `${index};;${names.map(() => "1,5").join(";")}`);
+    await writeFile(
+      join(folder, "a.csv"),
+      csv(
+        ["id", "late", ...names].join(";"),
+        ...empty,
+        `40;31/12/2026;${names.map(() => "2,5").join(";")}`,
+        `41;01/12/2026;${names.map(() => "2,5").join(";")}`,
+      ),
+    );
+    const { versions } = await runCapture(DECLARED);
+    const types = typesOf(versions[0]);
+    assert.equal(types["late"], "DATE dd/MM/yyyy");
+    assert.ok(names.every((name) => types[name] === "DOUBLE #.##0,00"));
+  });
+
+  it("hold back a file that is written in another way and of which some would be read as something else", async () => {
+    const { folder, runCapture, rows, logged } = await openDataProject(kind);
+    await writeFile(join(folder, "a.csv"), csv("n;t", "1,5;31/12/2026", "2;01/12/2026"));
+    const { versions } = await runCapture(DECLARED);
+    await writeFile(join(folder, "b.csv"), csv("n;t", "1.5;02/12/2026", "1.234;02/12/2026", "7;02/12/2026"));
+    await assert.rejects(
+      runCapture(DECLARED),
+      /b\.csv.*column "n" is written as #\.##0,00 in d, and this file writes it as plain numbers: 1 of 3 values cannot be read so, such as "1\.5", and 1 would be read as something else, such as "1\.234"/s,
+    );
+    // Several files are read together: each is looked at alone.
+    await writeFile(join(folder, "b.csv"), csv("n;t", "1,5;02/12/2026"));
+    await writeFile(join(folder, "c.csv"), csv("n;t", "3,5;12/31/2026", "4,5;12/01/2026", "5,5;10/02/2026"));
+    await writeFile(join(folder, "e.csv"), csv("n;t", "6;02/12/2026", "x;02/12/2026"));
+    const later = await runCapture(DECLARED);
+    assert.match(
+      logged.join("\n"),
+      /c\.csv: held back whole: column "t" is written as dd\/MM\/yyyy in d, and this file writes it as MM\/dd\/yyyy: 1 of 3 values cannot be read so, such as "12\/31\/2026", and 2 would/,
+    );
+    assert.equal((await rows(later.versions[0], "select * from d")).length, 4);
+    assert.equal((await rows(versions[0], "select * from d")).length, 2);
+  });
 });

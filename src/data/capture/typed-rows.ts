@@ -51,6 +51,8 @@ export interface ReadCast {
   readonly fails: string;
   /** How it is written: as the contract says, or as was guessed when the column was new. */
   readonly format: string | undefined;
+  /** SQL of what is read, where the format was guessed. */
+  readonly guessed: string | undefined;
 }
 
 /** SQL that notes the record of a file, both given as SQL, and is false. */
@@ -74,13 +76,12 @@ export function typeRows(source: SourceRows, target: TargetSchema, witness?: Wit
       values.push(`CAST(NULL AS ${column.type}) AS ${quoteName(column.name)}`);
       continue;
     }
-    const format =
-      target.contract?.formats.get(column.name.toLowerCase()) ??
-      (column.format === undefined ? undefined : formatOfColumn(column.format, column.type));
+    const { format, isGuessed } = formatOf(column, target);
     const cast = castOf(source, from, column.type, format);
     values.push(`${cast.value} AS ${quoteName(column.name)}`);
     if (cast.fails === undefined) continue;
-    casts.push({ column, from, value: source.value(from.name), fails: cast.fails, format: format?.text });
+    const guessed = isGuessed ? cast.value : undefined;
+    casts.push({ column, from, value: source.value(from.name), fails: cast.fails, format: format?.text, guessed });
     values.push(
       `(${cast.fails}) AS "__type_${index}"`,
       `CAST(${source.value(from.name)} AS VARCHAR) AS "__text_${index}"`,
@@ -106,6 +107,15 @@ export function typeRows(source: SourceRows, target: TargetSchema, witness?: Wit
   const flags = new Map(rules.map(({ id, breaks }) => [id, breaks]));
   rules.push(...(target.contract?.rows ?? []).map((rule) => unlessUnreadable(rule, flags)));
   return { ...splitRows(source, { columns, values, rules, witness }), casts, originals: source.originals ?? new Map() };
+}
+
+function formatOf(
+  column: Column,
+  { contract }: TargetSchema,
+): { readonly format: ValueFormat | undefined; readonly isGuessed: boolean } {
+  const declared = contract?.formats.get(column.name.toLowerCase());
+  const isGuessed = declared === undefined && column.format !== undefined;
+  return { format: isGuessed ? formatOfColumn(column.format, column.type) : declared, isGuessed };
 }
 
 /** A value that cannot be read as its type is not also missing. */

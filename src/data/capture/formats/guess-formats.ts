@@ -66,6 +66,17 @@ function datesOf(day: string, month: string): readonly Guess[] {
 
 const GUESSES: readonly Guess[] = [...NUMBERS, ...datesOf("dd", "MM"), ...datesOf("d", "M")];
 
+/** In one statement: thousands of expressions are planned slowly. */
+const GUESSES_AT_ONCE = 128;
+const COLUMNS_AT_ONCE = 256;
+
+interface TextColumn {
+  readonly name: string;
+  /** SQL of its values. */
+  readonly value: string;
+  readonly texts: readonly string[];
+}
+
 /**
  * How the texts of columns are written, where all of them are so and at least one leaves no doubt; columns that say
  * nothing stay as they are.
@@ -76,24 +87,55 @@ const GUESSES: readonly Guess[] = [...NUMBERS, ...datesOf("dd", "MM"), ...datesO
 export async function guessFormats(
   connection: AnalyticsConnection,
   sample: string,
-  columns: readonly { readonly name: string; readonly value: string; readonly texts: readonly string[] }[],
+  columns: readonly TextColumn[],
 ): Promise<ReadonlyMap<string, Pick<Column, "type" | "format">>> {
-  const open = columns.flatMap(({ name, value, texts }) => {
-    const guesses = texts.length === 0 ? [] : GUESSES.filter(({ looks }) => texts.every((text) => looks.test(text)));
+  const texts = await laterTexts(connection, sample, columns);
+  const open = columns.flatMap(({ name, value }, index) => {
+    const seen = texts[index] ?? [];
+    const guesses = seen.length === 0 ? [] : GUESSES.filter(({ looks }) => seen.every((text) => looks.test(text)));
     return guesses.map((one) => ({ name, value, one }));
   });
-  if (open.length === 0) return new Map();
+  const found = new Map<string, Pick<Column, "type" | "format">>();
+  for (let start = 0; start < open.length; start += GUESSES_AT_ONCE)
+    await countGuesses(connection, sample, open.slice(start, start + GUESSES_AT_ONCE), found);
+  return found;
+}
+
+/** The first texts of each column; of one that has none there, any that comes later. */
+async function laterTexts(
+  connection: AnalyticsConnection,
+  sample: string,
+  columns: readonly TextColumn[],
+): Promise<readonly (readonly string[])[]> {
+  const found = columns.map(({ texts }) => texts);
+  const empty = columns.flatMap(({ texts, value }, index) => (texts.length === 0 ? [{ index, value }] : []));
+  for (let start = 0; start < empty.length; start += COLUMNS_AT_ONCE) {
+    const some = empty.slice(start, start + COLUMNS_AT_ONCE);
+    const select = some.map(({ value }, index) => `any_value(${value}) as v${index}`).join(", ");
+    const [row] = await connection.rows(`select ${select} from ${sample}`);
+    for (const [index, column] of some.entries()) {
+      const text = row?.[`v${index}`];
+      if (typeof text === "string") found[column.index] = [text];
+    }
+  }
+  return found;
+}
+
+async function countGuesses(
+  connection: AnalyticsConnection,
+  sample: string,
+  open: readonly { readonly name: string; readonly value: string; readonly one: Guess }[],
+  found: Map<string, Pick<Column, "type" | "format">>,
+): Promise<void> {
   const counts = open.flatMap(({ value, one }, index) => [
     `count(${value}) as n${index}`,
     `count(case when ${one.type === "DOUBLE" ? `not ${matches(value, "^[+-]?0[0-9]")} and ` : ""}(${one.read(value)}) is not null then 1 end) as t${index}`,
     `count(case when ${one.proves?.(value) ?? `${value} is not null`} then 1 end) as e${index}`,
   ]);
   const [row] = await connection.rows(`select ${counts.join(", ")} from ${sample}`);
-  const found = new Map<string, Pick<Column, "type" | "format">>();
   for (const [index, { name, one }] of open.entries()) {
     const [values, read, proofs] = ["n", "t", "e"].map((letter) => Number(row?.[`${letter}${index}`]));
     if (found.has(name) || read !== values || proofs === undefined || proofs === 0) continue;
     found.set(name, { type: one.type, format: one.format });
   }
-  return found;
 }
