@@ -175,6 +175,61 @@ describeStores("incremental models by time", (kind) => {
     );
   });
 
+  const LOCAL_DAY = "timezone('America/Sao_Paulo', moment)::DATE";
+  const LOCAL_QUERIES: Readonly<Record<string, string>> = {
+    "in the SELECT itself": `select ${LOCAL_DAY} as day, sum(amount) as amount from rides group by day`,
+    "in a common table expression": `with local as (select *, ${LOCAL_DAY} as d from rides r) select local.d as day, sum(amount) as amount from local group by 1`,
+    "in a subquery, by names of results": `select x.day, sum(amount) as amount from (select timezone('America/Sao_Paulo', rides.moment) as local, local::DATE as day, amount from rides) x group by all`,
+    "in both SELECTs of a UNION": `with u as (select ${LOCAL_DAY} as day, amount from rides where amount < 5 union all select ${LOCAL_DAY}, amount from rides where amount >= 5) select day, sum(amount) as amount from u group by day`,
+    "by an aggregate": `select min(${LOCAL_DAY}) as day, sum(amount) as amount from rides group by ${LOCAL_DAY}`,
+  };
+  for (const [where, sql] of Object.entries(LOCAL_QUERIES))
+    it(`put late rows into the interval that the model computes, ${where}`, async () => {
+      const now = { ms: at("2024-01-06T12:00:00Z") };
+      const project = await openRides(kind, now);
+      await project.write("daily.sql", sql);
+      const run = async (): Promise<unknown> => {
+        const { versions } = await project.run(project.sql, project.sql.schema.parse(DAILY), "daily", ["rides"]);
+        return project.rows(versions[0], "select day::text as day, amount from d order by day");
+      };
+      await project.add("a", [
+        ["2024-01-02 12:00:00", 1],
+        ["2024-01-03 12:00:00", 2],
+        ["2024-01-04 12:00:00", 4],
+      ]);
+      await run();
+      // In São Paulo it is still the 2nd.
+      await project.add("b", [["2024-01-03 01:30:00", 100]]);
+      if (where !== "by an aggregate")
+        assert.equal(
+          await project.preview(project.sql, DAILY, "daily"),
+          "fills again for late rows 1 day (2024-01-02 to 2024-01-03)",
+        );
+      assert.deepEqual(await run(), [
+        { day: "2024-01-02", amount: 101 },
+        { day: "2024-01-03", amount: 2 },
+        { day: "2024-01-04", amount: 4 },
+      ]);
+    });
+
+  it("find late rows by a time that is computed from numbers or texts", async () => {
+    const now = { ms: at("2024-01-06T12:00:00Z") };
+    const project = await openDataProject(kind, { clock: { ...systemClock, now: () => now.ms } });
+    await project.write("daily.sql", "select to_timestamp(s)::DATE as day, count(*) as n from e group by day");
+    const run = async (file: string, seconds: readonly number[]): Promise<unknown> => {
+      await project.write(`e/${file}.csv`, `s\n${seconds.join("\n")}\n`);
+      await project.runCapture({ capture: { files: "e/*.csv" } }, "e");
+      const { versions } = await project.run(project.sql, project.sql.schema.parse(DAILY), "daily", ["e"]);
+      return project.rows(versions[0], "select day::text as day, n from d order by day");
+    };
+    const second = (text: string): number => at(text) / 1000;
+    await run("a", [second("2024-01-02T00:00:00Z"), second("2024-01-03T00:00:00Z")]);
+    assert.deepEqual(await run("b", [second("2024-01-02T23:59:59Z")]), [
+      { day: "2024-01-02", n: 2 },
+      { day: "2024-01-03", n: 1 },
+    ]);
+  });
+
   it("refuse rows without a time, leave out rows of other intervals, and say what is wrong before a run", async () => {
     const now = { ms: at("2024-01-03T00:00:00Z") };
     const project = await openRides(kind, now);

@@ -68,6 +68,18 @@ describeStores("sql steps", (kind) => {
         first?.hint,
       ];
     };
+    // `at` is a word of SQL (AT TIME ZONE).
+    for (const [text, word] of [
+      ["select at::date as day from flights", "at"],
+      ["select delay from flights where at > now()", "at"],
+      ["select max(order) from flights", "order"],
+    ] as const)
+      assert.match(
+        String(await problem(text)),
+        new RegExp(
+          `${word} is a word of SQL: where it is the name of a column, write it between double quotes, "${word}"`,
+        ),
+      );
     assert.deepEqual(await problem("select dely\nfrom flights"), [
       "1:8",
       'Referenced column "dely" not found in FROM clause! Candidate bindings: "delay", "date"',

@@ -23,6 +23,7 @@ import {
   wholeIntervals,
 } from "./intervals.ts";
 import { lateSpans } from "./late-intervals.ts";
+import type { TimeExpression } from "./time-expression.ts";
 import { bindInterval, momentLiteral } from "./sql-parameters.ts";
 
 const column = z.string().min(1);
@@ -80,6 +81,8 @@ export interface IncrementalModel {
   readonly inputs: ReadonlyMap<string, AssetVersion>;
   /** Columns that the time column is computed from; undefined where that cannot be told. */
   readonly timeInputs: () => Promise<readonly LineageInput[] | undefined>;
+  /** How it is computed from the rows of its inputs; undefined where that cannot be told. */
+  readonly timeExpressions: () => Promise<readonly TimeExpression[] | undefined>;
 }
 
 /** What a run has to do. */

@@ -1,18 +1,25 @@
+import { isEsteiraError } from "#base";
 import type { AssetVersion } from "#metadata-store";
 import { getAssetVersion } from "#metadata-store";
-import type { Column } from "../analytics/analytics.ts";
+import type { AnalyticsConnection, Column } from "../analytics/analytics.ts";
 import { quoteName } from "../analytics/sql-text.ts";
 import type { IncrementalLedger } from "../dataset.ts";
 import { filesRelation } from "../delta/relation.ts";
 import type { LineageInput } from "./column-lineage.ts";
 import type { IncrementalDependencies, IncrementalModel } from "./incremental.ts";
+import type { TimeExpression } from "./time-expression.ts";
 import { addIntervals, type IntervalUnit, startOfInterval, type TimeSpan } from "./intervals.ts";
 
 const TIME_TYPE = /^(DATE|TIMESTAMP)/;
+/** What the changed rows are called in SQL. */
+export const CHANGED_ROWS = "esteira_changed_rows";
+/** No time zone is further from UTC. */
+const FURTHEST_ZONE_HOURS = 14;
 
 /**
- * Intervals whose rows changed in the inputs since a model read them: rows that came, went or are others now, found by
- * the column that the model's time is computed from. Of an input without such a column it is said that it changed.
+ * Intervals whose rows changed in the inputs since a model read them: rows that came, went or are others now. To which
+ * interval a row belongs is computed as the model does. Where that cannot be followed, it is all that a time zone could
+ * make of the column that the time comes from. Of an input without such a column it is said that it changed.
  */
 export async function lateSpans(
   dependencies: IncrementalDependencies,
@@ -23,7 +30,7 @@ export async function lateSpans(
     readonly interval: IntervalUnit;
   },
 ): Promise<{ readonly spans: readonly TimeSpan[]; readonly notes: readonly string[] }> {
-  const inputs = await model.timeInputs();
+  const [inputs, expressions] = [await model.timeInputs(), await model.timeExpressions()];
   const found = await Promise.all(
     facts.changed.map(async ([name, now]) => {
       const earlier = facts.before[name];
@@ -35,9 +42,9 @@ export async function lateSpans(
             );
       const { columns } = await dependencies.datasets.snapshot(now);
       const times = timesOf(inputs, name, columns);
-      return times.length === 0 || before === undefined
-        ? undefined
-        : spansOfChange(dependencies, { before, now, times, interval: facts.interval });
+      const computed = expressions?.filter(({ dataset }) => dataset === name) ?? [];
+      if ((times.length === 0 && computed.length === 0) || before === undefined) return undefined;
+      return spansOfChange(dependencies, { before, now, times, computed, interval: facts.interval });
     }),
   );
   const unseen = facts.changed.flatMap(([name], index) => (found[index] === undefined ? [name] : []));
@@ -63,36 +70,84 @@ function timesOf(
   });
 }
 
-/** Compares the files that only one of two versions has, row by row: files that were only rewritten tell nothing. */
+interface InputChange {
+  readonly before: AssetVersion;
+  readonly now: AssetVersion;
+  /** Columns that the model's time comes from. */
+  readonly times: readonly string[];
+  /** How it comes from them. */
+  readonly computed: readonly TimeExpression[];
+  readonly interval: IntervalUnit;
+}
+
+/**
+ * Compares the files that only one of two versions has, row by row: files that were only rewritten tell nothing.
+ *
+ * @returns undefined where it cannot be told
+ */
 async function spansOfChange(
   { datasets, analytics }: IncrementalDependencies,
-  change: {
-    readonly before: AssetVersion;
-    readonly now: AssetVersion;
-    readonly times: readonly string[];
-    readonly interval: IntervalUnit;
-  },
-): Promise<readonly TimeSpan[]> {
+  change: InputChange,
+): Promise<readonly TimeSpan[] | undefined> {
   const [before, now] = [await datasets.snapshot(change.before), await datasets.snapshot(change.now)];
   const [had, has] = [new Set(before.files), new Set(now.files)];
   const rowsOf = (files: readonly string[]): string =>
     `select ${now.columns.map(({ name }) => quoteName(name)).join(", ")} from ${filesRelation(files, now.columns)}`;
-  const came = rowsOf(now.files.filter((path) => !had.has(path)));
+  const cameFiles = now.files.filter((path) => !had.has(path));
   const goneFiles = before.files.filter((path) => !has.has(path));
-  const gone = rowsOf(goneFiles);
+  const [came, gone] = [rowsOf(cameFiles), rowsOf(goneFiles)];
   const changed =
     goneFiles.length === 0 ? came : `((${came}) except all (${gone})) union all ((${gone}) except all (${came}))`;
-  const times = change.times.map((name) => quoteName(name));
-  const connection = await analytics.connect();
+  // The expressions are the user's.
+  const connection = await analytics.sandbox({ files: [...cameFiles, ...goneFiles] }, (prepared) =>
+    prepared.run(`create temp view ${quoteName(CHANGED_ROWS)} as ${changed}`),
+  );
   try {
-    const rows = await connection.rows(
-      `select distinct epoch_ms(date_trunc('${change.interval}', cast(t as timestamptz))) as ms from (select unnest([${times.map((name) => `cast(${name} as timestamptz)`).join(", ")}]) as t from (${changed})) where t is not null and isfinite(t)`,
+    const exact = await computedSpans(connection, change);
+    if (exact !== undefined || change.times.length === 0) return exact;
+    const hours = [-FURTHEST_ZONE_HOURS, 0, FURTHEST_ZONE_HOURS];
+    return await spansOf(
+      connection,
+      change.interval,
+      change.times.flatMap((name) =>
+        hours.map(
+          (n) => `select ${quoteName(name)}::TIMESTAMPTZ + interval (${n}) hour as t from ${quoteName(CHANGED_ROWS)}`,
+        ),
+      ),
     );
-    return rows.flatMap((row): TimeSpan[] => {
-      const start = startOfInterval(Number(row["ms"]), change.interval);
-      return [[start, addIntervals(start, 1, change.interval)]];
-    });
   } finally {
     connection.close();
   }
+}
+
+/** Undefined where an expression does not stand for a single row. */
+async function computedSpans(
+  connection: AnalyticsConnection,
+  { computed, interval }: InputChange,
+): Promise<readonly TimeSpan[] | undefined> {
+  if (computed.length === 0) return undefined;
+  try {
+    return await spansOf(
+      connection,
+      interval,
+      computed.map(({ select }) => select),
+    );
+  } catch (error) {
+    if (!isEsteiraError(error, "DATA_QUERY_FAILED")) throw error;
+    return undefined;
+  }
+}
+
+async function spansOf(
+  connection: AnalyticsConnection,
+  interval: IntervalUnit,
+  selects: readonly string[],
+): Promise<readonly TimeSpan[]> {
+  const rows = await connection.rows(
+    `select distinct epoch_ms(date_trunc('${interval}', t)) as ms from (select cast(t as timestamptz) as t from (${selects.join(" union all ")})) where t is not null and isfinite(t)`,
+  );
+  return rows.map((row): TimeSpan => {
+    const start = startOfInterval(Number(row["ms"]), interval);
+    return [start, addIntervals(start, 1, interval)];
+  });
 }

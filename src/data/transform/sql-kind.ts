@@ -28,6 +28,8 @@ import {
   planIncremental,
   selectSpans,
 } from "./incremental.ts";
+import { CHANGED_ROWS } from "./late-intervals.ts";
+import { timeExpressions } from "./time-expression.ts";
 import { bindInterval, INTERVAL_PARAMETERS } from "./sql-parameters.ts";
 import { analyseSql, explainSqlError, type SqlAnalysis, type SqlProblem } from "./sql-text-analysis.ts";
 
@@ -299,6 +301,11 @@ function modelOf(
       const { columns } = await lineageOf(analytics, text, of.inputs, analysis);
       const found = Object.entries(columns).find(([name]) => name.toLowerCase() === incremental.time.toLowerCase());
       return found?.[1].unknown === undefined ? found?.[1].inputs : undefined;
+    },
+    async timeExpressions() {
+      if (!isByTime(incremental)) return undefined;
+      const { time } = incremental;
+      return timeExpressions(analytics, text, { time, relation: CHANGED_ROWS, tables: schemasOf(of.inputs) });
     },
   };
 }

@@ -78,7 +78,9 @@ function readTree(sql: string, tree: Node, schemas: readonly string[]): Omit<Sql
         ...NOWHERE,
         message: "this is not a SELECT; a transformation is one SELECT, and the platform writes its result",
       });
-    return failed({ ...placeOf(sql, Number(tree["position"])), message: String(tree["error_message"]) });
+    const offset = Number(tree["position"]);
+    const message = String(tree["error_message"]);
+    return failed({ ...placeOf(sql, offset), message: withKeyword(message, Buffer.from(sql), offset) });
   }
   const statements = tree["statements"] as readonly Node[];
   if (statements.length === 0) return failed({ ...NOWHERE, message: "the file holds no SELECT" });
@@ -187,6 +189,27 @@ function collectColumns(value: unknown, into: DecidingColumn[]): void {
     return;
   }
   for (const child of Object.values(node)) collectColumns(child, into);
+}
+
+/** Words of SQL that cannot name a column as they are (`duckdb_keywords()`), without those that begin a clause. */
+const KEYWORDS = new Set(
+  `all analyse analyze anti any array asc asof asymmetric at authorization both case cast check collate collation column
+  columns constraint create cross default deferrable desc describe do else end except false fetch for foreign full
+  generated glob grant group having ilike inner initially intersect into isnull lambda lateral leading left like limit
+  map natural notnull null offset only order outer overlaps pivot placing positional primary qualify references
+  returning right semi show similar some struct summarize symmetric table tablesample then to trailing true unique
+  unpack unpivot user using variadic verbose when window with`.split(/\s+/),
+);
+
+/** A syntax error at a word of SQL, or right behind one: the word may have been meant as a column. */
+function withKeyword(message: string, sql: Buffer, offset: number): string {
+  if (!message.startsWith("syntax error") || !Number.isSafeInteger(offset)) return message;
+  const before = /([A-Za-z_]+)\s*$/.exec(sql.subarray(0, offset).toString())?.[1];
+  const here = /^[A-Za-z_]+/.exec(sql.subarray(offset).toString())?.[0];
+  const word = [before, here].find((one) => one !== undefined && KEYWORDS.has(one.toLowerCase()));
+  return word === undefined
+    ? message
+    : `${message}; ${word} is a word of SQL: where it is the name of a column, write it between double quotes, "${word}"`;
 }
 
 /** DuckDB counts bytes of UTF-8. */
