@@ -10,7 +10,7 @@ export {
 export { createUserWithToken } from "./create-user.ts";
 export { exportModelPackage } from "./export-model-package.ts";
 export type { HealthCheck } from "./health.ts";
-export { EVENT_PARAM, findWorkflows, workflowCannotRun, workflowUnknown } from "./workflows.ts";
+export { findWorkflows, workflowCannotRun, workflowUnknown } from "./workflows.ts";
 export { lintProject, lintWithoutConfig } from "./lint-project.ts";
 export { openPlatform, openStorePlatform, type PlatformOptions } from "./open-platform.ts";
 export { explainStep, planPipeline } from "./plan-pipeline.ts";

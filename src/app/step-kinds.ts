@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { createCaptureKind, createPublishKind, createSqlKind } from "#data";
 import type { Settings } from "#config";
 import { createDeployKind } from "#delivery";
-import { readStepResults } from "#engine";
+import { readRunNumber, readStepResults } from "#engine";
 import { createNodeKind, createPythonKind, createRunKind } from "#executors";
 import { createJoinKind } from "#features";
 import { createTestKind } from "#models";
@@ -41,7 +41,21 @@ export function createWorkflowKinds({
   clock,
 }: Pick<Parts, "config" | "store" | "clock">): readonly StepKind<never>[] {
   const kept = createKeptFiles(join(config.storeFolder, "cache", "workflows"));
-  return untyped([createJobKind({ results: (pipelineRunId) => readStepResults(store, pipelineRunId), kept, clock })]);
+  return untyped([
+    createJobKind({
+      results: (pipelineRunId) => readStepResults(store, pipelineRunId),
+      runNumber: (pipelineRunId) => readRunNumber(store, pipelineRunId),
+      isProtected: (environment) => isProtected(config, environment),
+      kept,
+      clock,
+    }),
+  ]);
+}
+
+/** Whether a project guards an environment: by approvals, signatures or a freeze. GitHub's names know no case. */
+export function isProtected({ environments }: Pick<Parts["config"], "environments">, name: string): boolean {
+  const found = environments.find((one) => one.name.toLowerCase() === name.toLowerCase());
+  return found !== undefined && (found.approvals > 0 || found.signed || found.freeze.length > 0);
 }
 
 /** What each declares stays inside it. */

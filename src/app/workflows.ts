@@ -4,7 +4,7 @@ import { createProjectFiles } from "#pipeline";
 import { createWorkflowSource, type FoundWorkflow, type WorkflowSource } from "#workflows";
 import type { Parts } from "./parts.ts";
 import type { Platform } from "./platform.ts";
-import { createWorkflowKinds } from "./step-kinds.ts";
+import { createWorkflowKinds, isProtected } from "./step-kinds.ts";
 
 /** GitHub workflows as pipelines; undefined where the project leaves them alone. */
 export function createProjectWorkflows(
@@ -21,13 +21,14 @@ export function createProjectWorkflows(
       vars: workflows.vars,
       secrets: workflows.secrets,
       mirror: workflows.mirror === undefined ? undefined : resolve(config.folder, workflows.mirror),
-      skipsUnsupported: workflows.unsupported === "skip",
+      unsupported: workflows.unsupported,
+      isProtected: (environment) => isProtected(config, environment),
     },
     kinds: createWorkflowKinds({ config, store, clock }),
   });
 }
 
-export { EVENT_PARAM, workflowCannotRun, workflowUnknown } from "#workflows";
+export { workflowCannotRun, workflowUnknown } from "#workflows";
 
 /** Every workflow of the project, with what keeps it from running. */
 export async function findWorkflows(

@@ -161,10 +161,10 @@ const workflowsSchema = z.strictObject({
     .describe("What `github.repository` says. Default: local/ and the project's name."),
   branch: z.string().min(1).default("main").describe("The repository's default branch. Default main."),
   unsupported: z
-    .enum(["refuse", "skip"])
+    .enum(["strict", "refuse", "skip"])
     .default("refuse")
     .describe(
-      "What becomes of a workflow with a job that cannot run here. `refuse`: nothing of it runs. `skip`: the job is left out, and so is what needs it. Default refuse.",
+      "What becomes of a workflow with a job that cannot run here. `refuse`: nothing of it runs, unless the job is for another system or for GitHub alone: that is left out, with what needs it. `skip`: every such job is left out. `strict`: nothing of it runs, whatever the reason. Default refuse.",
     ),
 });
 

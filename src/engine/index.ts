@@ -15,7 +15,7 @@ export {
   type PipelineRunDetail,
   type StepRunDetail,
 } from "./query/pipeline-run.ts";
-export { readStepResults, type StepResult } from "./query/step-results.ts";
+export { readRunNumber, readStepResults, type StepResult } from "./query/step-results.ts";
 export type { RunProgress } from "./query/run-progress.ts";
 export { registerPipelines } from "./register-pipelines.ts";
 export type { RunAhead } from "./runs-ahead.ts";

@@ -1,13 +1,14 @@
-import { posix } from "node:path";
-import type { Json, LocatedProblem } from "#base";
-import { ACTION_FILES, readAction } from "./action-file.ts";
-import { builtinOf, parseActionReference } from "./builtin-actions.ts";
+import type { LocatedProblem } from "#base";
+import { builtinOf, mirrorHint, parseActionReference } from "./builtin-actions.ts";
+import { type ActionProblem, findActionProblem, findToolProblem } from "./check-actions.ts";
 import { calledFile, type PlacedJob, type WorkflowSettings } from "./compile-workflow.ts";
-import { findExpressions, interpolate, splitExpressions } from "./expression.ts";
-import { asText, isList } from "./json.ts";
+import { asText } from "./json.ts";
+import type { MachineTool } from "./machine-tools.ts";
 import type { Combination } from "./matrix.ts";
+import { environmentOf, otherSystemOf } from "./runner-labels.ts";
 import { SERVICE_KINDS, serviceKindOf } from "./service-images.ts";
 import type { Workflow } from "./workflow-file.ts";
+import { jobWarnings, workflowWarnings } from "./workflow-warnings.ts";
 
 /** What checking sees of the project and the machine. */
 export interface CheckContext {
@@ -17,6 +18,8 @@ export interface CheckContext {
   /** A file of the mirror, by its path in it. */
   readonly readMirrorFile: (path: string) => Promise<string | undefined>;
   hasCommand(name: string): Promise<boolean>;
+  /** Versions of a tool on this machine, with their programs. */
+  toolVersions(tool: MachineTool): Promise<ReadonlyMap<string, string>>;
   readonly workflows: ReadonlyMap<string, Workflow>;
 }
 
@@ -25,6 +28,10 @@ export interface JobProblem extends LocatedProblem {
   readonly step: string;
   /** Undefined: all of them. */
   readonly combination?: Combination | undefined;
+  /** It was never meant for this machine: another system, GitHub itself, a version beside one that is here. */
+  readonly isElsewhere: boolean;
+  /** Repository that the mirror lacks, as `owner/name@ref`. */
+  readonly missing?: string;
 }
 
 export interface CheckedWorkflow {
@@ -42,14 +49,20 @@ export async function checkWorkflow(
   const problems: JobProblem[] = [];
   const warnings: LocatedProblem[] = [...workflowWarnings(workflow)];
   for (const job of jobs) {
-    problems.push(...runnerProblems(job), ...(await serviceProblems(job, context)), ...jobProblems(job, context));
+    problems.push(
+      ...systemProblems(job),
+      ...(await serviceProblems(job, context)),
+      ...jobProblems(job, context),
+      ...(await toolProblems(job, context)),
+    );
     for (const index of (job.content.steps ?? []).keys()) problems.push(...(await stepProblems(job, index, context)));
-    warnings.push(...jobWarnings(job, context));
+    warnings.push(...jobWarnings(job, context.settings));
   }
-  return { problems, warnings: unique(warnings) };
+  return { problems, warnings: reportedOnce(warnings) };
 }
 
-function unique(problems: readonly LocatedProblem[]): readonly LocatedProblem[] {
+/** Each problem once: a workflow that several call, and a list of steps with an anchor, are read more than once. */
+export function reportedOnce<Problem extends LocatedProblem>(problems: readonly Problem[]): readonly Problem[] {
   return [...new Map(problems.map((one) => [`${one.file}:${one.line}:${one.column}:${one.message}`, one])).values()];
 }
 
@@ -57,64 +70,51 @@ function placeIn(job: PlacedJob, path: readonly (string | number)[]) {
   return job.workflow.yaml.at(["jobs", job.id, ...path]);
 }
 
-const OTHER_SYSTEM = /\b(windows|macos|mac)([-_]|$)|^(windows|macos)$/i;
-
 /** Runners of another system; of each combination, where the matrix names them. */
-function runnerProblems(job: PlacedJob): readonly JobProblem[] {
-  const { content } = job;
-  const labels = content["runs-on"];
-  if (labels === undefined) return [];
-  const problems: JobProblem[] = [];
-  for (const combination of job.combinations ?? [undefined]) {
-    for (const label of labelsOf(labels, combination)) {
-      if (!OTHER_SYSTEM.test(label)) continue;
-      problems.push({
-        ...placeIn(job, ["runs-on"]),
-        step: job.step,
-        ...(combination === undefined ? {} : { combination }),
-        message: `job "${job.id}" runs on ${label}: this machine runs Linux`,
-      });
-    }
-  }
-  return problems;
+function systemProblems(job: PlacedJob): readonly JobProblem[] {
+  return (job.combinations ?? [undefined]).flatMap((combination) => {
+    const scope = combination === undefined ? undefined : { contexts: { matrix: combination } };
+    const label = otherSystemOf(job.content["runs-on"], scope);
+    if (label === undefined) return [];
+    return {
+      ...placeIn(job, ["runs-on"]),
+      step: job.step,
+      ...(combination === undefined ? {} : { combination }),
+      isElsewhere: true,
+      message: `job "${job.id}" runs on ${label}: this machine runs Linux`,
+    };
+  });
 }
 
-/** Labels that are known before the run; an expression that asks for more than the matrix says nothing yet. */
-function labelsOf(stated: Json, combination: Combination | undefined): readonly string[] {
-  if (typeof stated === "string") {
-    if (findExpressions(stated).length === 0) return [stated];
-    if (combination === undefined) return [];
-    try {
-      const value = interpolate(stated, { contexts: { matrix: combination } });
-      return typeof value === "string" ? [value] : labelsOf(value, undefined);
-    } catch {
-      return [];
-    }
-  }
-  if (isList(stated)) return stated.flatMap((one) => labelsOf(one, combination));
-  if (typeof stated === "object" && stated !== null && "labels" in stated)
-    return labelsOf(stated["labels"] ?? null, combination);
-  return [];
-}
-
-function jobProblems(job: PlacedJob, { workflows }: CheckContext): readonly JobProblem[] {
-  const { content } = job;
+function jobProblems(job: PlacedJob, { workflows, settings }: CheckContext): readonly JobProblem[] {
+  const { content, workflow } = job;
   const problems: JobProblem[] = [];
-  const add = (path: readonly string[], message: string, hint?: string): void =>
-    void problems.push({ ...placeIn(job, path), step: job.step, message, ...(hint === undefined ? {} : { hint }) });
+  const add = (path: readonly string[], found: Omit<ActionProblem, "isElsewhere">): void =>
+    void problems.push({ ...placeIn(job, path), step: job.step, isElsewhere: false, ...found });
   const { container } = content;
   if (container !== undefined && container !== "")
-    add(["container"], `job "${job.id}" runs in a container: there are no containers here`);
-  const called = calledFile(content.uses);
-  if (content.uses !== undefined && called === undefined)
-    add(
-      ["uses"],
-      `job "${job.id}" calls a workflow of another repository: ${content.uses}`,
-      "Copy it into .github/workflows and call it from there.",
-    );
-  else if (called !== undefined && !workflows.has(called))
-    add(["uses"], `job "${job.id}" calls ${called}, which is not there or has mistakes`);
-  else if (called !== undefined) add(["uses"], `job "${job.id}" calls workflows more than four deep`);
+    add(["container"], { message: `job "${job.id}" runs in a container: there are no containers here` });
+  for (const combination of job.combinations ?? [{}]) {
+    const environment = environmentOf(content.environment, { contexts: { matrix: combination } });
+    if (environment !== undefined && settings.isProtected?.(environment) === true)
+      add(["environment"], {
+        message: `job "${job.id}" is for the environment ${environment}, which the project guards: a workflow would pass by its rules`,
+        hint: "Deploy there with a step of a pipeline: deploy: ASSET.",
+      });
+  }
+  if (content.uses === undefined) return problems;
+  const called = calledFile(content.uses, workflow.file);
+  const reference = parseActionReference(content.uses);
+  if (called !== undefined && workflows.has(called))
+    add(["uses"], { message: `job "${job.id}" calls workflows more than four deep` });
+  else if (reference === undefined)
+    add(["uses"], { message: `job "${job.id}" calls ${content.uses}, which is not there or has mistakes` });
+  else
+    add(["uses"], {
+      message: `job "${job.id}" calls a workflow of another repository, which is not in the mirror: ${content.uses}`,
+      hint: `${settings.mirror === undefined ? "Name a folder, workflows: { mirror: FOLDER } in esteira.yaml. " : ""}${mirrorHint(reference)}`,
+      missing: `${reference.repository}@${reference.ref}`,
+    });
   return problems;
 }
 
@@ -127,6 +127,7 @@ async function serviceProblems(job: PlacedJob, context: CheckContext): Promise<r
     void problems.push({
       ...placeIn(job, ["services", name, "image"]),
       step: job.step,
+      isElsewhere: false,
       message,
       ...(hint === undefined ? {} : { hint }),
     });
@@ -166,25 +167,51 @@ async function serviceProblems(job: PlacedJob, context: CheckContext): Promise<r
   return problems;
 }
 
+/** Tools that set-up actions ask for. A version that is not here is left out, where the job also runs with others. */
+async function toolProblems(job: PlacedJob, context: CheckContext): Promise<readonly JobProblem[]> {
+  const problems: JobProblem[] = [];
+  const lacking = new Set<Combination | undefined>();
+  const combinations = job.combinations ?? [undefined];
+  for (const [index, step] of (job.content.steps ?? []).entries())
+    for (const combination of combinations) {
+      // One that a condition leaves out is not asked for; whether it does is known only when it runs.
+      const found = step.if === undefined ? await findToolProblem(step, combination, context) : undefined;
+      if (found === undefined) continue;
+      lacking.add(combination);
+      problems.push({
+        ...placeIn(job, ["steps", index, "uses"]),
+        step: job.step,
+        ...(combination === undefined ? {} : { combination }),
+        isElsewhere: false,
+        ...found,
+      });
+    }
+  const here = combinations.filter((one) => !systemProblems(job).some(({ combination }) => combination === one));
+  const isPart = here.some((one) => !lacking.has(one));
+  return isPart ? problems.map((one) => ({ ...one, isElsewhere: true })) : problems;
+}
+
 // oxlint-disable-next-line complexity -- one check after the other
 async function stepProblems(job: PlacedJob, index: number, context: CheckContext): Promise<readonly JobProblem[]> {
   const step = job.content.steps?.[index];
   if (step === undefined) return [];
-  const at = (key: string) => placeIn(job, ["steps", index, key]);
-  const problem = (key: string, message: string, hint?: string): JobProblem => ({
-    ...at(key),
+  const problem = (key: string, found: ActionProblem): JobProblem => ({
+    ...placeIn(job, ["steps", index, key]),
     step: job.step,
-    message,
-    ...(hint === undefined ? {} : { hint }),
+    isElsewhere: false,
+    ...found,
   });
   const shell = step.shell?.trim().split(/\s+/)[0] ?? "";
   if (step.run !== undefined && ["pwsh", "powershell", "cmd"].includes(shell)) {
     if (shell !== "pwsh" || !(await context.hasCommand("pwsh")))
-      return [problem("shell", `the shell ${shell} is not on this machine`)];
+      return [problem("shell", { message: `the shell ${shell} is not on this machine` })];
   }
   if (step.uses === undefined) return [];
-  const found = await actionProblem(step.uses, context, 0);
-  if (found !== undefined) return [problem("uses", found.message, found.hint)];
+  const found = await findActionProblem(step.uses, context);
+  if (found !== undefined)
+    return [
+      problem("uses", found.isElsewhere === true ? { ...found, message: `job "${job.id}": ${found.message}` } : found),
+    ];
   const repository = step.with?.["repository"];
   if (
     builtinOf(step.uses) === "actions/checkout" &&
@@ -193,137 +220,6 @@ async function stepProblems(job: PlacedJob, index: number, context: CheckContext
     !repository.includes("${{") &&
     repository.toLowerCase() !== context.settings.repository.toLowerCase()
   )
-    return [problem("with", `the checkout of another repository (${repository}) is not possible here`)];
+    return [problem("with", { message: `the checkout of another repository (${repository}) is not possible here` })];
   return [];
-}
-
-const DEEPEST_ACTION = 9;
-
-// oxlint-disable-next-line complexity -- one check after the other
-async function actionProblem(
-  uses: string,
-  context: CheckContext,
-  depth: number,
-): Promise<{ readonly message: string; readonly hint?: string } | undefined> {
-  if (depth > DEEPEST_ACTION) return { message: `${uses}: actions use each other more than ${DEEPEST_ACTION} deep` };
-  if (uses.startsWith("docker://")) return { message: `${uses} is an image: there are no containers here` };
-  if (builtinOf(uses) !== undefined) return undefined;
-  const isLocal = uses.startsWith("./");
-  const reference = isLocal ? undefined : parseActionReference(uses);
-  if (!isLocal && reference === undefined) return { message: `"${uses}" names no action` };
-  const { mirror } = context.settings;
-  const folder = isLocal
-    ? posix.normalize(uses).replace(/\/$/, "")
-    : posix.join(`${reference?.repository ?? ""}@${reference?.ref ?? ""}`, reference?.path ?? "");
-  if (folder.startsWith("../")) return { message: `${uses} leads out of the project` };
-  if (!isLocal && mirror === undefined)
-    return {
-      message: `the action ${uses} is not built in`,
-      hint: "Put it into a folder and name that: workflows: { mirror: FOLDER } in esteira.yaml.",
-    };
-  const read = isLocal ? context.readProjectFile : context.readMirrorFile;
-  for (const name of ACTION_FILES) {
-    const file = posix.join(folder, name);
-    const text = await read(file);
-    if (text === undefined) continue;
-    const { action, problem } = readAction(text, file);
-    if (problem !== undefined) return { message: problem };
-    if (action.runs.using === "docker") return { message: `${uses} is a Docker action: there are no containers here` };
-    if (action.runs.using !== "composite") return undefined;
-    for (const step of action.runs.steps) {
-      const inner = step.uses === undefined ? undefined : await actionProblem(step.uses, context, depth + 1);
-      if (inner !== undefined) return { ...inner, message: `${uses} uses what cannot run: ${inner.message}` };
-    }
-    return undefined;
-  }
-  if (isLocal) {
-    if ((await read(posix.join(folder, "Dockerfile"))) !== undefined)
-      return { message: `${uses} is a Docker action: there are no containers here` };
-    return { message: `there is no ${ACTION_FILES.join(" or ")} in ${folder}` };
-  }
-  return {
-    message: `the action ${uses} is not built in, and not in the mirror`,
-    hint: `Put it there as ${folder}.`,
-  };
-}
-
-function workflowWarnings(workflow: Workflow): readonly LocatedProblem[] {
-  const { content, yaml } = workflow;
-  const warnings: LocatedProblem[] = [];
-  if (cancelsInProgress(content.concurrency))
-    warnings.push({
-      ...yaml.at(["concurrency", "cancel-in-progress"]),
-      message: "a newer run waits for the older one: cancel-in-progress ends none here",
-    });
-  if (content.on.pull_request_target !== undefined || "pull_request_target" in content.on)
-    warnings.push({
-      ...yaml.atKey(["on", "pull_request_target"]),
-      message: "pull_request_target is never started here: it would give a stranger's change the project's secrets",
-    });
-  if (grantsToken(content.permissions))
-    warnings.push({ ...yaml.at(["permissions"]), message: "no OIDC token is given here: id-token does nothing" });
-  return warnings;
-}
-
-function cancelsInProgress(concurrency: Json | undefined): boolean {
-  return (
-    typeof concurrency === "object" &&
-    concurrency !== null &&
-    "cancel-in-progress" in concurrency &&
-    concurrency["cancel-in-progress"] !== false
-  );
-}
-
-function grantsToken(permissions: Json | undefined): boolean {
-  return (
-    typeof permissions === "object" &&
-    permissions !== null &&
-    "id-token" in permissions &&
-    permissions["id-token"] === "write"
-  );
-}
-
-/** Texts that people outside choose: put into a script, they are run as part of it. */
-const CHOSEN_OUTSIDE =
-  /\bgithub\s*\.\s*(head_ref|event\s*\.\s*(pull_request\s*\.\s*(title|body|head\s*\.\s*(ref|label|repo\s*\.\s*default_branch))|issue\s*\.\s*(title|body)|comment\s*\.\s*body|review\s*\.\s*body|review_comment\s*\.\s*body|discussion\s*\.\s*(title|body)|head_commit\s*\.\s*(message|author\s*\.\s*(name|email))|commits|pages|workflow_run\s*\.\s*(head_branch|head_commit|display_title)))/i;
-
-// oxlint-disable-next-line complexity -- one check after the other
-function jobWarnings(job: PlacedJob, { settings }: CheckContext): readonly LocatedProblem[] {
-  const warnings: LocatedProblem[] = [];
-  const granted = new Set(settings.secrets.map((name) => name.toUpperCase()));
-  const ofJob = findExpressions(job.content);
-  for (const { path, source } of ofJob)
-    for (const [, name = ""] of source.matchAll(/\bsecrets\s*\.\s*([A-Za-z_][A-Za-z0-9_-]*)/gi))
-      if (name.toUpperCase() !== "GITHUB_TOKEN" && !granted.has(name.toUpperCase()) && job.calls.length === 0)
-        warnings.push({
-          ...placeIn(job, path),
-          message: `the secret ${name} is not granted to workflows: it is empty`,
-          hint: `Grant it: workflows: { secrets: [${name}] } in esteira.yaml.`,
-        });
-  for (const [index, step] of (job.content.steps ?? []).entries()) {
-    const script =
-      step.run ?? (builtinOf(step.uses ?? "") === "actions/github-script" ? step.with?.["script"] : undefined);
-    const place = placeIn(job, ["steps", index, step.run === undefined ? "with" : "run"]);
-    for (const { type, text } of splitExpressions(script ?? ""))
-      if (type === "expression" && CHOSEN_OUTSIDE.test(text))
-        warnings.push({
-          ...place,
-          message: `\${{ ${text.trim()} }} stands in a script: whoever chooses that text can run commands`,
-          hint: "Put it into env, and read the variable in the script.",
-        });
-    if (step.if !== undefined && mixesText(step.if))
-      warnings.push({
-        ...placeIn(job, ["steps", index, "if"]),
-        message: "text stands beside an expression: the whole is a text, which always holds",
-        hint: "Put the whole condition between the braces, or leave them out.",
-      });
-  }
-  if (grantsToken(job.content.permissions))
-    warnings.push({ ...placeIn(job, ["permissions"]), message: "no OIDC token is given here: id-token does nothing" });
-  return warnings;
-}
-
-function mixesText(condition: string): boolean {
-  const parts = splitExpressions(condition.trim());
-  return parts.length > 1 && parts.some(({ type }) => type === "expression");
 }

@@ -1,11 +1,21 @@
 import { posix } from "node:path";
 import type { Json } from "#base";
 import type { ConcurrencyDefinition, ParamDefinition, PipelineDefinition, StepDefinition } from "#pipeline";
-import { callsAny, findExpressions } from "./expression.ts";
+import { callsAny, conditionSource, findExpressions } from "./expression.ts";
 import { asText } from "./json.ts";
+import { parseActionReference } from "./builtin-actions.ts";
 import { type Combination, expandMatrix } from "./matrix.ts";
 import { type Need, type PinnedJob, pinJob, type WorkflowCall } from "./pinned-job.ts";
-import type { Workflow, WorkflowInput, WorkflowJob } from "./workflow-file.ts";
+import { findSecretNames, type NamedSecrets } from "./secret-names.ts";
+import type { Workflow, WorkflowEvents, WorkflowInput, WorkflowJob } from "./workflow-file.ts";
+
+/**
+ * What becomes of jobs that cannot run here. `strict`: their workflow is refused, whatever the reason. `refuse`: the
+ * same, but jobs that were never meant for this machine (another system, GitHub itself) are left out. `skip`: all of
+ * them are left out.
+ */
+export const UNSUPPORTED = ["strict", "refuse", "skip"] as const;
+export type Unsupported = (typeof UNSUPPORTED)[number];
 
 /** What a project says of its workflows. */
 export interface WorkflowSettings {
@@ -17,19 +27,20 @@ export interface WorkflowSettings {
   readonly secrets: readonly string[];
   /** Absolute. */
   readonly mirror?: string | undefined;
-  /** Jobs that cannot run here are left out; else their workflow is refused. */
-  readonly skipsUnsupported: boolean;
+  readonly unsupported: Unsupported;
+  /** True for an environment that the project guards: a job of a workflow would pass by its rules. */
+  readonly isProtected?: ((environment: string) => boolean) | undefined;
 }
 
 /** Name of the kind of a job's step. */
 export const JOB_KIND = "workflow_job";
-/** Param of every workflow: the event that it is told of. */
-export const EVENT_PARAM = "event";
+/** Param of every workflow: the event that it is told of. A workflow may have an input of that name. */
+const EVENT_PARAM = "event";
 
 const MINUTE_MS = 60_000;
-/** GitHub's own, and what a runner needs to end. */
+/** GitHub's own, and what a runner needs to clean up and end. */
 const LONGEST_JOB_MINUTES = 360;
-const MARGIN_MS = 60_000;
+const MARGIN_MS = 6 * 60_000;
 const MOST_RUNS = 20;
 const DEEPEST_CALL = 4;
 
@@ -91,7 +102,7 @@ function placeIn(
       ]),
     ];
     beforeOf.set(id, before);
-    const called = calledFile(content.uses);
+    const called = calledFile(content.uses, workflow.file);
     const target = called === undefined ? undefined : workflows.get(called);
     const matrix = content.strategy?.matrix;
     const isDynamic = matrix !== undefined && findExpressions(matrix).length > 0;
@@ -147,9 +158,26 @@ function toCall(
   };
 }
 
-/** `./.github/workflows/x.yml` as a project file; undefined for jobs with steps and for other repositories. */
-export function calledFile(uses: string | undefined): string | undefined {
-  return uses?.startsWith("./") === true ? posix.normalize(uses.replace(/@.*$/, "")) : undefined;
+/** What stands before the file of a workflow of another repository: `owner/name@ref:`. */
+const MIRRORED = /^[^/:]+\/[^/:@]+@[^:]+:/;
+
+/**
+ * The file of a called workflow: `.github/workflows/x.yml` of the project, or one of the mirror as
+ * `owner/name@ref:.github/workflows/x.yml`. Undefined for jobs with steps.
+ *
+ * @param caller file of the workflow that calls: what is local to it is of its own repository
+ */
+export function calledFile(uses: string | undefined, caller: string): string | undefined {
+  if (uses === undefined) return undefined;
+  if (uses.startsWith("./")) return `${MIRRORED.exec(caller)?.[0] ?? ""}${posix.normalize(uses.replace(/@.*$/, ""))}`;
+  const reference = parseActionReference(uses);
+  return reference === undefined ? undefined : `${reference.repository}@${reference.ref}:${reference.path}`;
+}
+
+/** Path in the mirror of a workflow of another repository; undefined for one of the project. */
+export function mirroredFile(file: string): string | undefined {
+  const prefix = MIRRORED.exec(file)?.[0];
+  return prefix === undefined ? undefined : `${prefix.slice(0, -1)}/${file.slice(prefix.length)}`;
 }
 
 export function stepsOf(need: Need): readonly string[] {
@@ -185,6 +213,13 @@ export function compileWorkflow(
 ): PipelineDefinition {
   const { name, settings } = facts;
   const { content, file } = workflow;
+  const running = facts.jobs.flatMap((job) => {
+    const combinations = job.combinations?.filter((one) => facts.canRun(job, one));
+    if (combinations === undefined ? !facts.canRun(job, undefined) : combinations.length === 0) return [];
+    return [{ ...job, combinations }];
+  });
+  const steps = new Set(running.map(({ step }) => step));
+  const leftOut = new Map(facts.jobs.filter(({ step }) => !steps.has(step)).map((job) => [job.step, job]));
   return {
     format: "pipeline/1",
     name,
@@ -205,12 +240,20 @@ export function compileWorkflow(
     },
     params: toParams(workflow),
     concurrency: toConcurrency(content.concurrency, name) ?? { group: name, limit: MOST_RUNS },
-    steps: facts.jobs.flatMap((job) => {
-      const combinations = job.combinations?.filter((one) => facts.canRun(job, one));
-      if (combinations === undefined ? !facts.canRun(job, undefined) : combinations.length === 0) return [];
-      return [toStep({ ...job, combinations }, { name, workflow, settings, jobs: facts.jobs })];
-    }),
+    steps: running.map((job) => toStep(job, { name, workflow, settings, leftOut })),
   };
+}
+
+/** Steps that a job waits for: in the place of one that is left out, those that it would have waited for. */
+function waitsFor(direct: readonly string[], leftOut: ReadonlyMap<string, PlacedJob>): readonly string[] {
+  return [
+    ...new Set(
+      direct.flatMap((step) => {
+        const left = leftOut.get(step);
+        return left === undefined ? [step] : waitsFor(left.direct, leftOut);
+      }),
+    ),
+  ];
 }
 
 function toStep(
@@ -219,11 +262,14 @@ function toStep(
     readonly name: string;
     readonly workflow: Workflow;
     readonly settings: WorkflowSettings;
-    readonly jobs: readonly PlacedJob[];
+    readonly leftOut: ReadonlyMap<string, PlacedJob>;
   },
 ): StepDefinition {
-  const { settings } = facts;
+  const { settings, leftOut } = facts;
   const secrets = secretsOf(job, settings);
+  const gone = [...leftOut.keys()].filter(
+    (step) => job.before.includes(step) || job.calls.some(({ before }) => before.includes(step)),
+  );
   const pinned: PinnedJob = {
     format: "workflow-job/1",
     file: job.workflow.file,
@@ -242,7 +288,8 @@ function toStep(
     vars: settings.vars,
     defaultBranch: settings.defaultBranch,
     secrets,
-    skipsUnsupported: settings.skipsUnsupported,
+    isStrict: settings.unsupported === "strict",
+    ...(gone.length === 0 ? {} : { leftOut: gone }),
     ...(settings.mirror === undefined ? {} : { mirror: settings.mirror }),
   };
   const when = conditionOf(job);
@@ -257,7 +304,7 @@ function toStep(
       trigger: "${{ trigger }}",
       ...(job.combinations === undefined ? {} : { matrix: "${{ matrix }}" }),
     },
-    needs: job.direct.filter((step) => facts.jobs.some((other) => other.step === step)),
+    needs: waitsFor(job.direct, leftOut),
     inputs: [],
     makes: [],
     params: {},
@@ -319,27 +366,32 @@ function staticNumber(text: string | undefined): number | undefined {
   return Number.isFinite(value) && value > 0 ? value : undefined;
 }
 
-/** Secrets that the job's texts, or a call around it, may name. */
-function secretsOf(job: PlacedJob, { secrets }: WorkflowSettings): readonly string[] {
-  const named = new Set<string>();
-  const sources = findExpressions([job.content, job.workflow.content.env, job.calls]).map(({ source }) => source);
-  const conditions = [job.content, ...(job.content.steps ?? []), ...job.calls].flatMap((one) => one.if ?? []);
-  for (const source of [...sources, ...conditions]) {
-    for (const [, name = ""] of source.matchAll(/\bsecrets\s*(?:\.\s*|\[\s*')([A-Za-z_][A-Za-z0-9_-]*)/gi))
-      named.add(name.toUpperCase());
-    // `toJSON(secrets)` and the like name all of them.
-    if (/\bsecrets\b(?!\s*[.[])/i.test(source)) for (const name of secrets) named.add(name.toUpperCase());
-    if (/\bgithub\s*\.\s*token\b/i.test(source)) named.add("GITHUB_TOKEN");
+/** Names of the secrets that a job reads, as its caller's caller knows them. */
+export function secretsReadBy(job: PlacedJob): NamedSecrets {
+  const { content } = job;
+  const conditions = [content, ...(content.steps ?? []), ...job.calls].flatMap((one) =>
+    one.if === undefined ? [] : [conditionSource(one.if)],
+  );
+  const matrices = job.combinations ?? [];
+  const texts = [content, job.workflow.content.env].map((one) => findExpressions(one).map(({ source }) => source));
+  let read = findSecretNames([...texts.flat(), ...conditions], matrices);
+  // From the innermost call outwards: what it hands on decides what is read of its caller's.
+  for (const call of job.calls.toReversed()) {
+    if (call.secrets === "inherit") continue;
+    const wanted = Object.entries(call.secrets).filter(([name]) => read.isAll || read.names.has(name.toUpperCase()));
+    const sources = findExpressions(wanted.map(([, text]) => text)).map(({ source }) => source);
+    const outer = findSecretNames(sources, call.matrix === undefined ? [] : [call.matrix]);
+    // The token belongs to every job, called or not.
+    const names = new Set([...outer.names, ...(read.names.has("GITHUB_TOKEN") ? ["GITHUB_TOKEN"] : [])]);
+    read = { ...outer, names, unknown: [...read.unknown, ...outer.unknown] };
   }
-  if (job.calls.some((call) => call.secrets === "inherit"))
-    for (const name of namedInside(job)) named.add(name.toUpperCase());
-  return secrets.filter((name) => named.has(name.toUpperCase()));
+  return read;
 }
 
-function namedInside({ content }: PlacedJob): readonly string[] {
-  return findExpressions(content).flatMap(({ source }) =>
-    [...source.matchAll(/\bsecrets\s*\.\s*([A-Za-z_][A-Za-z0-9_-]*)/gi)].map(([, name = ""]) => name),
-  );
+/** Secrets that the project grants and the job, or a call around it, names. */
+function secretsOf(job: PlacedJob, { secrets }: WorkflowSettings): readonly string[] {
+  const { names, isAll } = secretsReadBy(job);
+  return secrets.filter((name) => isAll || names.has(name.toUpperCase()));
 }
 
 export function definedInputs(
@@ -348,11 +400,19 @@ export function definedInputs(
   return Object.fromEntries(Object.entries(inputs ?? {}).map(([name, input]) => [name, input ?? {}]));
 }
 
+/** Name of the param that tells of the event: one that is no input of the workflow. */
+export function eventParamOf({ workflow_dispatch: dispatch }: WorkflowEvents): string {
+  const inputs = Object.keys(dispatch?.inputs ?? {});
+  let name = EVENT_PARAM;
+  while (inputs.includes(name)) name = `github_${name}`;
+  return name;
+}
+
 /** Inputs that a person gives; what an event does not give has GitHub's own empty value. */
 function toParams({ content }: Workflow): Readonly<Record<string, ParamDefinition>> {
   const inputs = definedInputs(content.on.workflow_dispatch?.inputs);
   const params: Record<string, ParamDefinition> = {
-    [EVENT_PARAM]: {
+    [eventParamOf(content.on)]: {
       type: "any",
       default: null,
       description: "Event that the workflow is told of: its name, or a map with name and payload.",

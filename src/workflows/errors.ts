@@ -17,7 +17,7 @@ export const workflowCannotRun: ErrorFactory<{ workflow: string; text: string }>
     status: 409,
     message: ({ workflow, text }) => `The workflow ${workflow} cannot run here:\n${text}`,
     hint: () =>
-      "Change what is named, give a mirror of the actions, or let it be left out: workflows: { unsupported: skip }",
+      "Change what is named, give a mirror of the actions, or let such jobs be left out: workflows: { unsupported: skip }",
     solve:
       "Each line names what this machine cannot do. Change it, put the action into the folder that `workflows.mirror` names, or let such jobs be left out with `workflows: { unsupported: skip }`.",
   },
@@ -56,6 +56,33 @@ export const inputWrong: ErrorFactory<{ input: string; reason: string }> = defin
   message: ({ input, reason }) => `Input "${input}": ${reason}`,
   hint: () => "Give it a value where the run is started.",
   solve: "Give every required input of the workflow a value of its type.",
+});
+
+export const otherSystem: ErrorFactory<{ job: string; label: string }> = defineError("WORKFLOWS_OTHER_SYSTEM", {
+  status: 422,
+  message: ({ job, label }) => `Job "${job}" runs on ${label}: this machine runs Linux`,
+  hint: () => "Let such jobs be left out: workflows: { unsupported: refuse } in esteira.yaml.",
+  solve: "With `workflows: { unsupported: strict }` a job for another system fails. Let it be left out, or change it.",
+});
+
+export const environmentGuarded: ErrorFactory<{ job: string; environment: string }> = defineError(
+  "WORKFLOWS_ENVIRONMENT_GUARDED",
+  {
+    status: 403,
+    message: ({ job, environment }) =>
+      `Job "${job}" is for the environment ${environment}, which the project guards: a workflow would pass by its rules`,
+    hint: () => "Deploy there with a step of a pipeline: deploy: ASSET.",
+    solve:
+      "Approvals, signatures and freezes hold for deployments of pipelines. Deploy with `deploy: ASSET`, or give the environment of the workflow another name.",
+  },
+);
+
+export const folderMoved: ErrorFactory<{ job: string; folder: string }> = defineError("WORKFLOWS_FOLDER_MOVED", {
+  status: 422,
+  message: ({ job, folder }) =>
+    `Job "${job}" put something else in the place of the runner's folder ${folder}: nothing is read from there`,
+  hint: () => "Steps write below $GITHUB_WORKSPACE and $RUNNER_TEMP.",
+  solve: "A step moved or linked a folder of the runner beside its workspace. Let it write into the workspace.",
 });
 
 export const resultUnreadable: ErrorFactory<{ job: string; reason: string }> = defineError(

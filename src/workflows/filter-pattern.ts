@@ -23,9 +23,20 @@ function toExpression(pattern: string): RegExp {
   const cached = known.get(pattern);
   if (cached !== undefined) return cached;
   if (known.size > LARGEST_CACHE) known.clear();
-  const made = new RegExp(`^${translate(pattern)}$`, "u");
+  const made = compile(pattern);
   known.set(pattern, made);
   return made;
+}
+
+const NOTHING = /(?!)/;
+
+/** A pattern that is none, such as one with the range `[z-a]`, matches nothing. */
+function compile(pattern: string): RegExp {
+  try {
+    return new RegExp(`^${translate(pattern)}$`, "u");
+  } catch {
+    return NOTHING;
+  }
 }
 
 /** `*` no slash, `**` anything, `?` and `+` of what stands before, `[]` one of these. */

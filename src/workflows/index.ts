@@ -1,5 +1,5 @@
 export { createJobKind, type JobKindOptions } from "./job-kind.ts";
-export { EVENT_PARAM, type WorkflowSettings } from "./compile-workflow.ts";
+export type { WorkflowSettings } from "./compile-workflow.ts";
 export { workflowCannotRun, workflowUnknown } from "./errors.ts";
 export { createKeptFiles, type KeptFiles } from "./kept-files.ts";
 export { acceptsPush, type PushedRef } from "./push-filter.ts";

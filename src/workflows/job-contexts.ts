@@ -1,7 +1,7 @@
 import { digestOf, type Json } from "#base";
 import type { StepResult } from "#engine";
 import { type ExpressionScope, interpolateAll, interpolateText } from "./expression.ts";
-import { definedInputs, EVENT_PARAM } from "./compile-workflow.ts";
+import { definedInputs, eventParamOf } from "./compile-workflow.ts";
 import { inputWrong } from "./errors.ts";
 import { asText, type Members, membersOf } from "./json.ts";
 import type { JobDeclaration, Need, PinnedJob, WorkflowCall } from "./pinned-job.ts";
@@ -38,11 +38,13 @@ export function eventOf(
   const repository = {
     full_name: pinned.repository,
     name: pinned.repository.split("/").at(-1) ?? "",
-    owner: { login: pinned.repository.split("/")[0] ?? "" },
+    owner: userOf(pinned.repository.split("/")[0] ?? ""),
     default_branch: pinned.defaultBranch,
+    html_url: `https://github.com/${pinned.repository}`,
     private: true,
+    fork: false,
   };
-  const sender = { login: actorOf(textOf(trigger?.["pusher"]) ?? "") };
+  const sender = userOf(actorOf(textOf(trigger?.["pusher"]) ?? pinned.repository.split("/")[0] ?? ""));
   if (kind === "push") {
     const tag = textOf(trigger?.["tag"]);
     const ref = tag === undefined ? `refs/heads/${branch}` : `refs/tags/${tag}`;
@@ -51,7 +53,7 @@ export function eventOf(
   const ref = `refs/heads/${branch}`;
   if (kind === "schedule")
     return { name: "schedule", ref, payload: { schedule: textOf(trigger?.["cron"]) ?? "", repository } };
-  const given = params?.[EVENT_PARAM];
+  const given = params?.[eventParamOf(pinned.events)];
   const stated = typeof given === "string" ? { name: given } : membersOf(given);
   const name = textOf(stated["name"]) ?? usualEvent(pinned);
   const payload: Members = { repository, sender, ...membersOf(stated["payload"]) };
@@ -67,7 +69,14 @@ export function eventOf(
       payload: {
         action: "synchronize",
         number,
-        ...pullRequestOf(payload, number, headRef ?? branch, facts.commit, baseRef ?? pinned.defaultBranch),
+        ...pullRequestOf(payload, {
+          number,
+          head: headRef ?? branch,
+          base: baseRef ?? pinned.defaultBranch,
+          commit: facts.commit,
+          repository,
+          user: sender,
+        }),
       },
     };
   }
@@ -90,22 +99,63 @@ function pushPayload(ref: string, commit: string): Members {
   };
 }
 
-// oxlint-disable-next-line max-params -- facts of one event
-function pullRequestOf(payload: Members, number: number, head: string, commit: string, base: string): Members {
+function userOf(login: string): Members {
+  return { login, id: 0, type: login.endsWith("[bot]") ? "Bot" : "User" };
+}
+
+/** A pull request within the repository, less what is said of it: from another, the caller says so. */
+function pullRequestOf(
+  payload: Members,
+  facts: {
+    readonly number: number;
+    readonly head: string;
+    readonly base: string;
+    readonly commit: string;
+    readonly repository: Members;
+    readonly user: Members;
+  },
+): Members {
+  const { number, repository, user, commit } = facts;
   const stated = membersOf(payload["pull_request"]);
+  const sideOf = (ref: string, sha: string, own: Json | undefined): Members => {
+    const side = membersOf(own);
+    const owner = membersOf(repository["owner"]);
+    return {
+      ref,
+      sha,
+      label: `${asText(owner["login"])}:${ref}`,
+      user: owner,
+      ...side,
+      repo: { ...repository, ...membersOf(side["repo"]) },
+    };
+  };
   return {
     ...payload,
     pull_request: {
       number,
+      state: "open",
       title: "",
       body: "",
       draft: false,
+      merged: false,
       labels: [],
+      assignees: [],
+      requested_reviewers: [],
+      author_association: "OWNER",
+      html_url: `https://github.com/${asText(repository["full_name"])}/pull/${number}`,
+      user,
       ...stated,
-      head: { ref: head, sha: commit, ...membersOf(stated["head"]) },
-      base: { ref: base, ...membersOf(stated["base"]) },
+      head: sideOf(facts.head, commit, stated["head"]),
+      base: sideOf(facts.base, "0".repeat(commit.length), stated["base"]),
     },
   };
+}
+
+/** The event with what a person gave: there every value is a text, as GitHub has it. */
+export function withInputs(event: WorkflowEvent, inputs: Members): WorkflowEvent {
+  if (event.name !== "workflow_dispatch") return event;
+  const texts = Object.fromEntries(Object.entries(inputs).map(([name, value]) => [name, asText(value)]));
+  return { ...event, payload: { ...event.payload, inputs: texts } };
 }
 
 /** Of a run that a person starts without saying more. */
@@ -123,6 +173,7 @@ export function githubContext(
     readonly actor: string;
     readonly pipelineRunId: string;
     readonly attemptNumber: number;
+    readonly runNumber: number;
     readonly workspace: string;
   },
 ): Members {
@@ -144,7 +195,7 @@ export function githubContext(
     repository_owner_id: "0",
     repositoryUrl: `git://github.com/${pinned.repository}.git`,
     run_id: String(number),
-    run_number: "1",
+    run_number: String(facts.runNumber),
     run_attempt: String(facts.attemptNumber),
     retention_days: "90",
     actor: actorOf(facts.actor),
@@ -170,10 +221,13 @@ export interface JobFacts {
   readonly results: readonly StepResult[];
   /** The run is of this job alone: those before it count as done, and gave nothing. */
   readonly isAlone?: boolean;
+  /** Jobs that cannot run here: to those behind them they were skipped. */
+  readonly leftOut?: readonly string[];
 }
 
 /** How a step of a job ended; one that was left out, or has not run, was skipped. */
-export function outcomeOfStep(step: string, { results, isAlone }: JobFacts): JobOutcome {
+export function outcomeOfStep(step: string, { results, isAlone, leftOut }: JobFacts): JobOutcome {
+  if (leftOut?.includes(step) === true) return "skipped";
   if (isAlone === true) return "success";
   const outcomes = results.filter((one) => one.step === step).map(outcomeOf);
   return merge(outcomes);

@@ -1,11 +1,11 @@
-import { lstat, mkdir, readFile, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { lstat, mkdir, readFile, realpath, writeFile } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { entryFile, type Clock, type Json, messageOf } from "#base";
 import type { StepResult } from "#engine";
 import type { AttemptContext, StepKind, StepOutcome } from "#pipeline";
 import { JOB_KIND } from "./compile-workflow.ts";
-import { jobCancelled, jobFailed, resultUnreadable } from "./errors.ts";
+import { environmentGuarded, folderMoved, jobCancelled, jobFailed, otherSystem, resultUnreadable } from "./errors.ts";
 import { type ExpressionScope, holds, interpolateAll, interpolateText } from "./expression.ts";
 import {
   callInputs,
@@ -18,11 +18,13 @@ import {
   type JobFacts,
   needsContext,
   statusFunctions,
+  withInputs,
 } from "./job-contexts.ts";
 import { asText, membersOf } from "./json.ts";
 import { type JobPlan, type JobResult, jobResultSchema } from "./job-plan.ts";
 import type { KeptFiles } from "./kept-files.ts";
 import { type Combination, describeCombination, expandMatrix } from "./matrix.ts";
+import { environmentOf, otherSystemOf } from "./runner-labels.ts";
 import { declarationSchema, type JobDeclaration, type PinnedJob, unpinJob } from "./pinned-job.ts";
 
 const MINUTE_MS = 60_000;
@@ -30,11 +32,16 @@ const LONGEST_JOB_MINUTES = 360;
 const LARGEST_RESULT_BYTES = 8 * 2 ** 20;
 /** How often a combination looks whether another has failed. */
 const LOOK_MS = 500;
+/** After a cancel, what cleans up has five minutes; then the runner is ended too. */
+const GRACE_MS = 5 * MINUTE_MS + 15_000;
 const MOST_FACT_TEXT = 60_000;
 /** What the runner reads beside its own file: sources or bundle, and the packages that they import. */
 const OWN_FILES = ["src", "dist", "node_modules", "package.json"];
 
 export interface JobKindOptions {
+  /** How many runs of its pipeline there were up to this one, itself among them. */
+  readonly runNumber: (pipelineRunId: string) => Promise<number>;
+  readonly isProtected?: ((environment: string) => boolean) | undefined;
   /** What the step runs of a pipeline run have come to. */
   readonly results: (pipelineRunId: string) => Promise<readonly StepResult[]>;
   readonly kept: KeptFiles;
@@ -62,8 +69,13 @@ function describeJob({ file, job, content }: PinnedJob): string {
 async function execute(attempt: AttemptContext<JobDeclaration>, options: JobKindOptions): Promise<StepOutcome> {
   const pinned = unpinJob(attempt.declaration.workflow_job);
   const results = await options.results(attempt.pipelineRunId);
-  const facts = { results, isAlone: results.every(({ step }) => step === attempt.step) };
-  const contexts = await readContexts(attempt, pinned, facts);
+  const facts = {
+    results,
+    isAlone: results.every(({ step }) => step === attempt.step),
+    ...(pinned.leftOut === undefined ? {} : { leftOut: pinned.leftOut }),
+  };
+  const runNumber = await options.runNumber(attempt.pipelineRunId);
+  const contexts = await readContexts(attempt, pinned, { ...facts, runNumber });
   const reason = skipReason(pinned, contexts, { ...facts, isCancelled: attempt.signal.aborted });
   if (reason !== undefined) return { status: "skipped", reason };
   const scope: ExpressionScope = { contexts: toContexts(contexts.own) };
@@ -84,7 +96,7 @@ async function execute(attempt: AttemptContext<JobDeclaration>, options: JobKind
     const place = { combination, index, total: combinations.length };
     const one = await runCombination(attempt, options, { pinned, contexts, place, results });
     ended.push(one);
-    if (failFast && one.outcome !== "success" && !one.isTolerated) break;
+    if (failFast && (one.outcome === "failure" || one.outcome === "cancelled") && !one.isTolerated) break;
   }
   return toOutcome(attempt, ended);
 }
@@ -99,19 +111,20 @@ interface ReadContexts {
 async function readContexts(
   attempt: AttemptContext<JobDeclaration>,
   pinned: PinnedJob,
-  facts: JobFacts,
+  facts: JobFacts & { readonly runNumber: number },
 ): Promise<ReadContexts> {
   const commit = attempt.commit?.id ?? "0".repeat(40);
   const branch = await currentBranch(attempt.projectFolder);
-  const event = eventOf(pinned, attempt.declaration, { branch, commit });
-  const github = githubContext(pinned, event, {
+  const told = eventOf(pinned, attempt.declaration, { branch, commit });
+  let inputs = dispatchInputs(pinned, attempt.declaration.params, told);
+  const github = githubContext(pinned, withInputs(told, inputs), {
     commit,
     actor: attempt.actor,
     pipelineRunId: attempt.pipelineRunId,
     attemptNumber: attempt.attemptNumber,
+    runNumber: facts.runNumber,
     workspace: join(attempt.workFolder, "workspace"),
   });
-  let inputs = dispatchInputs(pinned, attempt.declaration.params, event);
   const callers: JobContexts[] = [];
   for (const call of pinned.calls) {
     const caller = { github, vars: pinned.vars, inputs, needs: needsContext(call.needs, facts) };
@@ -152,7 +165,7 @@ interface Place {
 }
 
 interface Ended {
-  readonly outcome: JobResult["result"];
+  readonly outcome: JobResult["result"] | "skipped";
   readonly isTolerated: boolean;
   readonly reason: string;
   readonly place: Place;
@@ -174,6 +187,16 @@ async function runCombination(
   const { pinned, contexts, place } = facts;
   const scope = scopeOf(contexts, place, pinned);
   const isTolerated = evaluateFlag(pinned.content["continue-on-error"], scope) ?? false;
+  const label = otherSystemOf(pinned.content["runs-on"], scope);
+  if (label !== undefined) {
+    if (pinned.isStrict === true) throw otherSystem({ job: pinned.job, label });
+    const reason = `it runs on ${label}: this machine runs Linux`;
+    attempt.log(`Left out: ${reason}`);
+    return { outcome: "skipped", isTolerated, reason, place, result: undefined, artifacts: {} };
+  }
+  const environment = environmentOf(pinned.content.environment, scope);
+  if (environment !== undefined && options.isProtected?.(environment) === true)
+    throw environmentGuarded({ job: pinned.job, environment });
   const failFast = evaluateFlag(pinned.content.strategy?.["fail-fast"], scope) ?? true;
   const watch = pinned.isDynamic || !failFast || place.total < 2 ? undefined : watchSiblings(attempt, options);
   try {
@@ -195,9 +218,10 @@ async function runCombination(
         ...plan.plan.caches,
         ...(pinned.mirror === undefined ? [] : [pinned.mirror]),
       ],
-      gracePeriodMs: 10_000,
+      gracePeriodMs: GRACE_MS,
       ...(watch === undefined ? {} : { signal: watch.signal }),
     });
+    await assertUnmoved(plan.folder, plan.real, pinned.job);
     const result = await readResult(plan.plan.result, pinned.job, {
       ended,
       stopped: watch?.reason() ?? (attempt.signal.aborted ? "it was ended from outside" : undefined),
@@ -263,7 +287,7 @@ async function writePlan(
     readonly place: Place;
     readonly results: readonly StepResult[];
   },
-): Promise<{ readonly folder: string; readonly plan: JobPlan }> {
+): Promise<{ readonly folder: string; readonly real: string; readonly plan: JobPlan }> {
   const { pinned, contexts, place, results } = facts;
   const folder = pinned.isDynamic ? join(attempt.workFolder, `combination-${place.index + 1}`) : attempt.workFolder;
   const below = (name: string): string => join(folder, name);
@@ -274,7 +298,14 @@ async function writePlan(
     artifacts: below("artifacts"),
     caches: below("caches"),
   };
+  const real = join(await realpath(attempt.workFolder), folder.slice(attempt.workFolder.length));
+  // Steps of an earlier combination could write here.
+  if (pinned.isDynamic)
+    await mkdir(folder).catch((error: unknown) => {
+      throw folderMoved({ job: pinned.job, folder: basename(folder) }, error);
+    });
   await Promise.all(Object.values(folders).map((path) => mkdir(path, { recursive: true })));
+  await assertUnmoved(folder, real, pinned.job);
   const scope = scopeOf(contexts, place, pinned);
   const { github } = contexts.own;
   const title = pinned.content.name === undefined ? pinned.job : interpolateText(pinned.content.name, scope);
@@ -310,7 +341,15 @@ async function writePlan(
     result: below("result.json"),
   };
   await writeFile(join(folder, "plan.json"), JSON.stringify(plan));
-  return { folder, plan };
+  return { folder, real, plan };
+}
+
+/** Folders that the engine reads from or writes to, beside the user's: a link in the place of one leads anywhere. */
+async function assertUnmoved(folder: string, real: string, job: string): Promise<void> {
+  for (const name of [".", "artifacts", "caches"]) {
+    const found = await realpath(join(folder, name)).catch(() => undefined);
+    if (found !== join(real, name).replace(/\/\.?$/, "")) throw folderMoved({ job, folder: name });
+  }
 }
 
 /** A branch reads its own caches first, then those of the branch that it goes to, then those of the main one. */
@@ -399,6 +438,9 @@ function plain(value: object): Json {
 
 /** What is shown with the step run, and read by the jobs behind it. */
 function toOutcome(attempt: AttemptContext<JobDeclaration>, ended: readonly Ended[]): StepOutcome {
+  const [first] = ended;
+  if (first !== undefined && ended.every((one) => one.outcome === "skipped"))
+    return { status: "skipped", reason: first.reason };
   const outcome =
     (["failure", "cancelled"] as const).find((one) => ended.some((other) => other.outcome === one)) ?? "success";
   const facts: Record<string, Json> = {

@@ -1,5 +1,4 @@
 import type { Json } from "#base";
-import { canonicalJson } from "#base";
 import { matrixWrong } from "./errors.ts";
 import { asText, isList, isMap } from "./json.ts";
 
@@ -42,9 +41,7 @@ function addIncluded(
   for (const entry of included) {
     // Values of the matrix itself are never overwritten; values that an include added are.
     const fitting = original.filter(({ one }) =>
-      Object.entries(entry).every(
-        ([name, value]) => !axes.includes(name) || canonicalJson(one[name] ?? null) === canonicalJson(value),
-      ),
+      Object.entries(entry).every(([name, value]) => !axes.includes(name) || equals(one[name] ?? null, value)),
     );
     if (fitting.length === 0) added.push(entry);
     for (const { all } of fitting) Object.assign(all, entry);
@@ -58,10 +55,22 @@ function copyOf(combination: Combination): Record<string, Json> {
 
 /** A pattern names some of the keys; a map among its values names some of the keys of that. */
 function matches(value: Json, pattern: Json): boolean {
-  if (!isMap(pattern)) return canonicalJson(value) === canonicalJson(pattern);
-  if (!isMap(value)) return false;
+  if (!isMap(pattern) || !isMap(value)) return equals(value, pattern);
   return Object.entries(pattern).every(
     ([name, member]) => Object.hasOwn(value, name) && matches(value[name] ?? null, member),
+  );
+}
+
+/** GitHub compares texts without their case, here as in its expressions. */
+function equals(left: Json, right: Json): boolean {
+  if (typeof left === "string" && typeof right === "string") return left.toUpperCase() === right.toUpperCase();
+  if (isList(left) && isList(right))
+    return left.length === right.length && left.every((one, index) => equals(one, right[index] ?? null));
+  if (!isMap(left) || !isMap(right)) return left === right;
+  const names = Object.keys(left);
+  return (
+    names.length === Object.keys(right).length &&
+    names.every((name) => Object.hasOwn(right, name) && equals(left[name] ?? null, right[name] ?? null))
   );
 }
 

@@ -51,7 +51,10 @@ export interface PinnedJob {
   readonly mirror?: string;
   /** Secrets that the project grants and the job may read. */
   readonly secrets: readonly string[];
-  readonly skipsUnsupported: boolean;
+  /** What turns out to be for another system when it starts fails; else it is left out. Undefined in older ones. */
+  readonly isStrict?: boolean;
+  /** Of the steps before it: those that cannot run here. Undefined: none. */
+  readonly leftOut?: readonly string[];
 }
 
 /** What the step of a job declares. esteira's expressions read its texts: the job's own are out of their sight. */

@@ -1,20 +1,30 @@
-import { readFile } from "node:fs/promises";
+import { readFile, realpath } from "node:fs/promises";
 import { basename, join } from "node:path";
 import type { LocatedProblem } from "#base";
 import { isEsteiraError } from "#base";
 import type { PipelineDefinition, PipelineSource, ProjectFiles, StepKind } from "#pipeline";
-import { checkWorkflow, type JobProblem } from "./check-workflow.ts";
-import { compileWorkflow, placeJobs, type PlacedJob, type WorkflowSettings } from "./compile-workflow.ts";
+import { checkWorkflow, type JobProblem, reportedOnce } from "./check-workflow.ts";
+import {
+  calledFile,
+  compileWorkflow,
+  eventParamOf,
+  mirroredFile,
+  placeJobs,
+  type PlacedJob,
+  type WorkflowSettings,
+} from "./compile-workflow.ts";
+import { toolVersions } from "./machine-tools.ts";
 import type { Combination } from "./matrix.ts";
 import { findCommand } from "./runner/processes.ts";
 import { SERVER_FOLDERS } from "./service-images.ts";
 import { eventsOf, readWorkflow, type Workflow, WORKFLOW_FOLDER } from "./workflow-file.ts";
 
 /**
- * What a workflow is to a project. `ready`: a pipeline. `called`: only other workflows start it. `refused`: it holds
- * what this machine cannot do. `invalid`: its file has mistakes.
+ * What a workflow is to a project. `ready`: a pipeline. `called`: only other workflows start it. `elsewhere`: all of
+ * its jobs are for GitHub alone, or for another system. `refused`: it holds what this machine cannot do. `invalid`: its
+ * file has mistakes.
  */
-export type WorkflowState = "ready" | "called" | "refused" | "invalid";
+export type WorkflowState = "ready" | "called" | "elsewhere" | "refused" | "invalid";
 
 /** One file of the folder of workflows, as it was found. */
 export interface FoundWorkflow {
@@ -29,7 +39,13 @@ export interface FoundWorkflow {
   readonly jobs: number;
   /** What is wrong with the file, or cannot run here. */
   readonly problems: readonly LocatedProblem[];
+  /** Jobs, or combinations of them, that are left out: the rest runs. */
+  readonly leftOut: readonly LocatedProblem[];
   readonly warnings: readonly LocatedProblem[];
+  /** Repositories of actions that the mirror lacks, as `owner/name@ref`. */
+  readonly missing: readonly string[];
+  /** Param of the pipeline that tells of the event. */
+  readonly eventParam: string;
   readonly pipeline: PipelineDefinition | undefined;
 }
 
@@ -53,14 +69,17 @@ export function createWorkflowSource(options: {
       const found = await find(files, taken);
       return {
         pipelines: found.flatMap(({ pipeline }) => pipeline ?? []),
-        notices: found.flatMap(({ state, problems, warnings }) => [
-          ...problems.map((problem) =>
-            state === "refused"
-              ? { ...problem, message: `${problem.message}: the workflow does not run here` }
-              : problem,
-          ),
-          ...warnings,
-        ]),
+        notices: reportedOnce(
+          found.flatMap(({ state, problems, leftOut, warnings }) => [
+            ...problems.map((problem) =>
+              state === "refused"
+                ? { ...problem, message: `${problem.message}: the workflow does not run here` }
+                : problem,
+            ),
+            ...leftOut.map((problem) => ({ ...problem, message: `${problem.message}: it is left out` })),
+            ...warnings,
+          ]),
+        ),
       };
     },
   };
@@ -80,6 +99,7 @@ async function findWorkflows(files: ProjectFiles, finding: Finding): Promise<rea
   const workflows = new Map(
     read.flatMap(({ file, workflow }) => (workflow === undefined ? [] : [[file, workflow] as const])),
   );
+  await addMirrored(workflows, finding.settings);
   const names = new Set(finding.taken);
   const found: FoundWorkflow[] = [];
   for (const { file, workflow, problems } of read) {
@@ -95,13 +115,43 @@ async function findWorkflows(files: ProjectFiles, finding: Finding): Promise<rea
             events: [],
             jobs: 0,
             problems,
+            leftOut: [],
             warnings: [],
+            missing: [],
+            eventParam: "",
             pipeline: undefined,
           }
         : await judge(workflow, name, { files, finding, workflows }),
     );
   }
   return found;
+}
+
+/** Reads what workflows call of other repositories, and what those call, from the mirror. */
+async function addMirrored(workflows: Map<string, Workflow>, { mirror }: WorkflowSettings): Promise<void> {
+  if (mirror === undefined) return;
+  const asked = new Set<string>();
+  for (let open = [...workflows.values()]; open.length > 0;) {
+    const [caller] = open.splice(0, 1);
+    for (const { uses } of Object.values(caller?.content.jobs ?? {})) {
+      const file = calledFile(uses, caller?.file ?? "");
+      const path = file === undefined || asked.has(file) ? undefined : mirroredFile(file);
+      if (file === undefined || path === undefined || !path.includes(`/${WORKFLOW_FOLDER}/`)) continue;
+      asked.add(file);
+      const text = await readMirrored(mirror, path);
+      const { workflow } = text === undefined ? {} : await readWorkflow(file, text);
+      if (workflow === undefined) continue;
+      workflows.set(file, workflow);
+      open = [...open, workflow];
+    }
+  }
+}
+
+/** A file of the mirror; undefined when there is none, or a link leads out. */
+async function readMirrored(mirror: string, path: string): Promise<string | undefined> {
+  const real = await realpath(join(mirror, path)).catch(() => undefined);
+  if (real === undefined || !real.startsWith(`${await realpath(mirror)}/`)) return undefined;
+  return readFile(real, "utf8").catch(() => undefined);
 }
 
 /** The file's own name; one that a pipeline has already gets a word before it. */
@@ -125,7 +175,13 @@ async function judge(
 ): Promise<FoundWorkflow> {
   const { settings, searchPath } = facts.finding;
   const events = eventsOf(workflow.content);
-  const known = { file: workflow.file, name, title: workflow.content.name, events };
+  const known = {
+    file: workflow.file,
+    name,
+    title: workflow.content.name,
+    events,
+    eventParam: eventParamOf(workflow.content.on),
+  };
   const { mirror } = settings;
   let jobs: readonly PlacedJob[];
   try {
@@ -133,30 +189,47 @@ async function judge(
   } catch (error) {
     if (!isEsteiraError(error)) throw error;
     const problem = { ...workflow.yaml.atKey(["jobs"]), message: error.message };
-    return { ...known, state: "invalid", jobs: 0, problems: [problem], warnings: [], pipeline: undefined };
+    return {
+      ...known,
+      state: "invalid",
+      jobs: 0,
+      problems: [problem],
+      leftOut: [],
+      warnings: [],
+      missing: [],
+      pipeline: undefined,
+    };
   }
-  const { problems, warnings } = await checkWorkflow(workflow, jobs, {
+  const { problems: all, warnings } = await checkWorkflow(workflow, jobs, {
     settings,
     workflows: facts.workflows,
     readProjectFile: (path) => facts.files.readFile(path),
-    readMirrorFile: async (path) =>
-      mirror === undefined ? undefined : readFile(join(mirror, path), "utf8").catch(() => undefined),
+    readMirrorFile: (path) => (mirror === undefined ? Promise.resolve(undefined) : readMirrored(mirror, path)),
+    toolVersions: (tool) => toolVersions(tool, searchPath),
     hasCommand: (command) => Promise.resolve(findCommand(command, searchPath, SERVER_FOLDERS) !== undefined),
   });
-  const count = jobs.reduce((sum, job) => sum + (job.combinations?.length ?? 1), 0);
-  const told = { ...known, jobs: count, problems, warnings };
+  const { isStrict, skips } = { isStrict: settings.unsupported === "strict", skips: settings.unsupported === "skip" };
+  const isLeftOut = ({ isElsewhere }: JobProblem): boolean => skips || (isElsewhere && !isStrict);
+  const problems = reportedOnce(all.filter((one) => !isLeftOut(one)));
+  const told = {
+    ...known,
+    jobs: jobs.reduce((sum, job) => sum + (job.combinations?.length ?? 1), 0),
+    problems,
+    leftOut: reportedOnce(all.filter(isLeftOut)),
+    warnings,
+    missing: [...new Set(all.flatMap(({ missing }) => missing ?? []))],
+  };
+  if (problems.length > 0) return { ...told, state: "refused", pipeline: undefined };
   // Its inputs come from its caller: alone, it is no pipeline.
-  if (events.every((event) => event === "workflow_call"))
-    return { ...told, state: problems.length === 0 ? "called" : "refused", pipeline: undefined };
-  if (problems.length > 0 && !settings.skipsUnsupported) return { ...told, state: "refused", pipeline: undefined };
+  if (events.every((event) => event === "workflow_call")) return { ...told, state: "called", pipeline: undefined };
   const pipeline = compileWorkflow(workflow, {
     name,
     jobs,
     settings,
-    canRun: (job, combination) => !problems.some((problem) => concerns(problem, job, combination)),
+    canRun: (job, combination) => !all.some((problem) => concerns(problem, job, combination)),
   });
   return pipeline.steps.length === 0
-    ? { ...told, state: "refused", pipeline: undefined }
+    ? { ...told, state: "elsewhere", pipeline: undefined }
     : { ...told, state: "ready", pipeline };
 }
 

@@ -19,6 +19,7 @@ describe("workflows that cannot run here, or mean harm", async () => {
       docker: job("      - uses: docker://alpine:3\n"),
       "docker-action": job("      - uses: ./.github/actions/image\n"),
       "not-mirrored": job("      - uses: some/thing@v1\n"),
+      above: job("      - uses: ./a/../..\n"),
       outside: job("      - uses: ./../elsewhere\n"),
       service: job("      - run: echo x\n", "    services: { q: { image: 'rabbitmq:3' } }\n"),
       injected: job(
@@ -31,6 +32,10 @@ describe("workflows that cannot run here, or mean harm", async () => {
       result: job(
         "      - run: 'rm -f ../result.json; ln -s /etc/passwd ../result.json; mkdir -p ../artifacts; ln -s /etc/passwd ../artifacts/0.tar.gz; kill -9 $PPID'\n",
       ),
+      moved: job(
+        "      - run: 'rm -rf ../artifacts && ln -s /etc ../artifacts'\n      - run: echo x > ../caches/0.tar.gz && rm -rf ../caches && ln -s /tmp ../caches\n",
+      ),
+      "moved-next": `on: push\njobs:\n  l: { runs-on: ubuntu-latest, outputs: { i: "\${{ steps.l.outputs.i }}" }, steps: [{ id: l, run: "echo 'i=[1,2]' >> $GITHUB_OUTPUT" }] }\n  e: { needs: l, strategy: { matrix: { i: "\${{ fromJSON(needs.l.outputs.i) }}" } }, runs-on: ubuntu-latest, steps: [{ run: "mkdir -p /tmp/esteira-elsewhere; ln -s /tmp/esteira-elsewhere ../../combination-2; echo combination" }] }\n`,
       "secret-output": job(
         '      - id: s\n        run: \'echo "k=${{ secrets.KEY }}" >> "$GITHUB_OUTPUT"\'\n',
         "    outputs: { k: '${{ steps.s.outputs.k }}' }\n",
@@ -45,12 +50,12 @@ describe("workflows that cannot run here, or mean harm", async () => {
 
   it("are named with file and line, and keep nothing else from running", () => {
     const expected: Readonly<Record<string, RegExp>> = {
-      windows: /runs on windows-latest: this machine runs Linux/,
       container: /no containers here/,
       docker: /is an image/,
       "docker-action": /is a Docker action/,
       "not-mirrored": /some\/thing@v1 is not built in/,
-      outside: /leads out of the project|there is no action/,
+      above: /leads out of the project/,
+      outside: /leads out of the project/,
       service: /rabbitmq/,
       "other-repository": /another repository/,
       broken: /stepz/,
@@ -65,6 +70,9 @@ describe("workflows that cannot run here, or mean harm", async () => {
       assert.equal(problem?.file, `.github/workflows/${name}.yml`);
       assert.ok((problem?.line ?? 0) > 0 && (name === "bomb" || name === "not-yaml" || (problem?.line ?? 0) > 2), name);
     }
+    const windows = told.get("windows");
+    assert.equal(windows?.state, "elsewhere");
+    assert.match(windows.leftOut[0]?.message ?? "", /runs on windows-latest: this machine runs Linux/);
     assert.equal(told.get("token")?.state, "ready");
     assert.deepEqual(repository.loaded.problems, []);
   });
@@ -102,6 +110,14 @@ describe("workflows that cannot run here, or mean harm", async () => {
     const escaped = await repository.run("escape");
     assert.equal(escaped.status, "failed");
     assert.match(await escaped.log("a"), /leads out of the workspace/);
+    for (const [name, step] of [
+      ["moved", "a"],
+      ["moved-next", "e"],
+    ] as const) {
+      const moved = await repository.run(name);
+      assert.equal(moved.outcomes[step], "failed", name);
+      assert.match(JSON.stringify(moved.steps), /WORKFLOWS_FOLDER_MOVED/);
+    }
     const forged = await repository.run("result");
     assert.equal(forged.status, "failed");
     assert.match(JSON.stringify(forged.steps[0]?.error), /WORKFLOWS_RESULT_UNREADABLE/);

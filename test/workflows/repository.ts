@@ -5,7 +5,15 @@ import { dirname, join } from "node:path";
 import { after } from "node:test";
 import { promisify } from "node:util";
 import { systemClock } from "#base";
-import { createEngine, type Engine, readLog, readStepResults, registerPipelines, type StepResult } from "#engine";
+import {
+  createEngine,
+  type Engine,
+  readLog,
+  readRunNumber,
+  readStepResults,
+  registerPipelines,
+  type StepResult,
+} from "#engine";
 import { createGit, createLocalExecutor } from "#executors";
 import { createProjectFiles, type LoadedProject, loadProjectPipelines, type StepKind } from "#pipeline";
 import {
@@ -61,6 +69,8 @@ export async function createRepository(
   const storeFolder = join(root, "store");
   const kind = createJobKind({
     results: (id) => readStepResults(store, id),
+    runNumber: (id) => readRunNumber(store, id),
+    isProtected: settings.isProtected,
     kept: createKeptFiles(join(storeFolder, "cache")),
     clock: systemClock,
   }) as unknown as StepKind<never>;
@@ -72,7 +82,7 @@ export async function createRepository(
       defaultBranch: "main",
       vars: {},
       secrets: [],
-      skipsUnsupported: false,
+      unsupported: "refuse",
       ...settings,
     },
   });

@@ -5,7 +5,7 @@ import { evaluate, holds, interpolate, interpolateText } from "../../src/workflo
 import { passesFilter } from "../../src/workflows/filter-pattern.ts";
 import { expandMatrix } from "../../src/workflows/matrix.ts";
 import { passesEvent } from "../../src/workflows/push-filter.ts";
-import { satisfies } from "../../src/workflows/runner/builtin/version-range.ts";
+import { satisfies } from "../../src/workflows/version-range.ts";
 import { parsePairs } from "../../src/workflows/runner/file-commands.ts";
 import { parseCommand } from "../../src/workflows/runner/output.ts";
 

@@ -59,6 +59,9 @@ export const en = {
   jobs: "jobs",
   workflow_ready: "runs here",
   workflow_called: "called by others",
+  workflow_elsewhere: "for GitHub or another system alone",
+  workflowLeftOut: "it is left out",
+  workflowMissing: "Repositories of actions that are missing; each goes into the mirror under this name:",
   workflow_refused: "cannot run here",
   workflow_invalid: "has mistakes",
   lintNotices:

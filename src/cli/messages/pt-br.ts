@@ -58,6 +58,9 @@ export const ptBr: Readonly<Record<MessageKey, string>> = {
   jobs: "jobs",
   workflow_ready: "roda aqui",
   workflow_called: "chamado por outros",
+  workflow_elsewhere: "só para o GitHub ou outro sistema",
+  workflowLeftOut: "fica de fora",
+  workflowMissing: "Repositórios de actions que faltam; cada um vai para o espelho com este nome:",
   workflow_refused: "não roda aqui",
   workflow_invalid: "tem erros",
   lintNotices:

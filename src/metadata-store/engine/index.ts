@@ -35,6 +35,7 @@ export {
   findPipelineRun,
   findPipelineRuns,
   findRunAhead,
+  countPipelineRunsUpTo,
   listPipelineRuns,
   listPipelines,
   type PipelineRun,

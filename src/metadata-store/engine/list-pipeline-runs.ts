@@ -79,6 +79,20 @@ export async function listPipelineRuns(
   return rows.map(toPipelineRun);
 }
 
+/** How many runs of its pipeline there were up to one, itself among them; 0 where there is none. */
+export async function countPipelineRunsUpTo(transaction: ReadTransaction, id: string): Promise<number> {
+  const row = await transaction
+    .selectFrom("pipeline_run as known")
+    .innerJoin("pipeline_run as own", (join) =>
+      join.onRef("own.project", "=", "known.project").onRef("own.pipeline", "=", "known.pipeline"),
+    )
+    .select(({ fn }) => fn.countAll<number>().as("count"))
+    .where("own.id", "=", id)
+    .whereRef("known.id", "<=", "own.id")
+    .executeTakeFirst();
+  return Number(row?.count ?? 0);
+}
+
 /** One pipeline run; undefined when there is none. */
 export async function findPipelineRun(transaction: ReadTransaction, id: string): Promise<PipelineRun | undefined> {
   const row = await transaction.selectFrom("pipeline_run").selectAll().where("id", "=", id).executeTakeFirst();

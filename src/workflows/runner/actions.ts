@@ -1,8 +1,9 @@
-import { readFile } from "node:fs/promises";
-import { join, normalize } from "node:path";
+import { readFile, realpath } from "node:fs/promises";
+import { join, relative, sep } from "node:path";
 import { ACTION_FILES, type ActionFile, readAction } from "../action-file.ts";
-import { builtinOf, parseActionReference } from "../builtin-actions.ts";
+import { actionName, builtinOf, mirrorFolder, parseActionReference } from "../builtin-actions.ts";
 import { interpolate, interpolateText } from "../expression.ts";
+import { passedOver } from "../github-actions.ts";
 import { BUILTINS } from "./builtin/builtins.ts";
 import { type Frame, scopeOf } from "./job-state.ts";
 import { type CallEnd, callProcess, type RunningStep } from "./step-process.ts";
@@ -24,8 +25,13 @@ export async function runAction(running: RunningStep): Promise<CallEnd> {
     const outputs = await BUILTINS[builtin]({ ...running, inputs: given });
     return { exitCode: 0, outputs, states: {} };
   }
+  const reason = passedOver(actionName(uses));
+  if (reason !== undefined) {
+    job.output.say(`${uses} does nothing here: ${reason}.`);
+    return { exitCode: 0, outputs: {}, states: {} };
+  }
   if (frame.depth >= DEEPEST_ACTION) throw new Error(`actions use each other more than ${DEEPEST_ACTION} deep`);
-  const folder = folderOf(running, uses);
+  const folder = await folderOf(running, uses);
   const action = await readActionAt(folder, uses);
   const inputs = withDefaults(action, given, running);
   if (action.runs.using === "composite") return runComposite(running, { action, folder, inputs });
@@ -33,13 +39,24 @@ export async function runAction(running: RunningStep): Promise<CallEnd> {
   return runJavaScript(running, { action: action.runs, folder, inputs, name: step.name ?? uses });
 }
 
-function folderOf({ job }: RunningStep, uses: string): string {
-  if (uses.startsWith("./")) return join(job.plan.folders.workspace, normalize(uses));
+/** @throws when it lies elsewhere, by its path or by a link */
+async function folderOf({ job }: RunningStep, uses: string): Promise<string> {
+  if (uses.startsWith("./")) return insideOf(job.plan.folders.workspace, uses, `${uses} leads out of the repository`);
   const reference = parseActionReference(uses);
   if (reference === undefined) throw new Error(`"${uses}" names no action`);
   const { mirror } = job.plan;
   if (mirror === undefined) throw new Error(`the action ${uses} is not built in, and there is no mirror of actions`);
-  return join(mirror, `${reference.repository}@${reference.ref}`, reference.path);
+  return insideOf(mirror, mirrorFolder(reference), `${uses} leads out of the mirror`);
+}
+
+/** Absolute path below a folder; what is not there yet is read later, and found missing. */
+async function insideOf(folder: string, path: string, wrong: string): Promise<string> {
+  const whole = join(folder, path);
+  const isBelow = (one: string, root: string): boolean => one === root || one.startsWith(root + sep);
+  if (!isBelow(whole.replace(/\/$/, ""), folder)) throw new Error(wrong);
+  const real = await realpath(whole).catch(() => undefined);
+  if (real !== undefined && !isBelow(real, await realpath(folder))) throw new Error(wrong);
+  return whole;
 }
 
 async function readActionAt(folder: string, uses: string): Promise<ActionFile> {
@@ -117,11 +134,19 @@ async function runJavaScript(
   );
   const inner: Frame = { ...frame, actionPath: folder };
   let states: Readonly<Record<string, string>> = {};
+  const root = folder.startsWith(`${job.plan.folders.workspace}/`)
+    ? job.plan.folders.workspace
+    : (job.plan.mirror ?? folder);
   const call = async (file: string): Promise<CallEnd> => {
+    const program = await insideOf(
+      root,
+      relative(root, join(folder, file)),
+      `${file} leads out of the action's repository`,
+    );
     const ended = await callProcess(
       { ...running, frame: inner },
       {
-        command: [process.execPath, join(folder, file)],
+        command: [process.execPath, program],
         folder: job.plan.folders.workspace,
         environment: {
           ...environment,

@@ -51,8 +51,12 @@ export interface JobState {
   readonly annotations: JobResult["annotations"];
   summary: string;
   coverage: number | undefined;
-  /** Aborts when the job is cancelled or out of time. */
-  readonly signal: AbortSignal;
+  /** Ends processes: aborts when the job is cancelled or out of time; what cleans up then has one of its own. */
+  signal: AbortSignal;
+  /** Aborts when the job is cancelled or out of time, and stays so. */
+  readonly cancelled: AbortSignal;
+  /** In the environment of every process of the job, so that none is left behind. */
+  readonly trackingId: string;
   counter: number;
   /** Composite actions run steps of their own. */
   readonly runStep: (running: RunningStep) => Promise<unknown>;
@@ -76,7 +80,7 @@ export function runnerContext({ plan }: JobState): Readonly<Record<string, Json>
 /** What the expressions of a step see. */
 export function scopeOf(job: JobState, frame: Frame, env: Readonly<Record<string, string>> = {}): ExpressionScope {
   const { contexts } = job.plan;
-  const isCancelled = (): boolean => job.signal.aborted;
+  const isCancelled = (): boolean => job.cancelled.aborted;
   return {
     contexts: {
       ...contexts,

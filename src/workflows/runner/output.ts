@@ -38,7 +38,8 @@ export function createOutput(write: (text: string) => void, annotations: Annotat
     return cleaned;
   };
   const mask = (value: string): void => {
-    for (const line of [value, ...value.split(/\r?\n/)]) if (line.trim().length > 0) masks.add(line);
+    for (const line of [value, ...value.split(/\r?\n/)])
+      if (line.trim().length > 0) for (const written of waysToWrite(line)) masks.add(written);
     longestFirst = [...masks].toSorted((left, right) => right.length - left.length);
   };
   const print = (text: string): void => write(`${clean(text)}\n`);
@@ -60,7 +61,7 @@ export function createOutput(write: (text: string) => void, annotations: Annotat
         }
         if (command === undefined) return print(text);
         if (command.name.toLowerCase() === "stop-commands") stopWord = command.value;
-        else carryOut(command, { said, annotations, mask, print, raw: text });
+        else carryOut(command, { said, annotations, mask, clean, print, raw: text });
       };
       return {
         take(text) {
@@ -79,6 +80,14 @@ export function createOutput(write: (text: string) => void, annotations: Annotat
       };
     },
   };
+}
+
+/** A secret, and what it looks like where programs quote or encode it. */
+function waysToWrite(secret: string): readonly string[] {
+  const json = JSON.stringify(secret).slice(1, -1);
+  const base64 = Buffer.from(secret).toString("base64").replace(/=+$/, "");
+  // Short ones would take common words with them.
+  return [secret, json, ...(secret.length < 6 ? [] : [base64, encodeURIComponent(secret.toWellFormed())])];
 }
 
 interface OutputCommand {
@@ -117,6 +126,7 @@ interface Carrying {
   readonly said: Said;
   readonly annotations: Annotation[];
   readonly mask: (value: string) => void;
+  readonly clean: (text: string) => string;
   readonly print: (text: string) => void;
   readonly raw: string;
 }
@@ -127,7 +137,7 @@ const SILENT: readonly string[] = ["debug", "add-matcher", "remove-matcher", "ec
 // oxlint-disable-next-line complexity -- one line for each command
 function carryOut({ name: written, properties, value }: OutputCommand, carrying: Carrying): void {
   const name = written.toLowerCase();
-  const { said, annotations, mask, print } = carrying;
+  const { said, annotations, mask, clean, print } = carrying;
   if (name === "add-mask") return mask(value);
   if (name === "group") return print(`▸ ${value}`);
   if (SILENT.includes(name)) return undefined;
@@ -144,9 +154,9 @@ function carryOut({ name: written, properties, value }: OutputCommand, carrying:
   const line = Number(properties["line"]);
   annotations.push({
     level: name,
-    message: value.slice(0, LONGEST_MESSAGE),
-    ...(properties["title"] === undefined ? {} : { title: properties["title"].slice(0, 500) }),
-    ...(properties["file"] === undefined ? {} : { file: properties["file"].slice(0, 1000) }),
+    message: clean(value).slice(0, LONGEST_MESSAGE),
+    ...(properties["title"] === undefined ? {} : { title: clean(properties["title"]).slice(0, 500) }),
+    ...(properties["file"] === undefined ? {} : { file: clean(properties["file"]).slice(0, 1000) }),
     ...(Number.isFinite(line) && properties["line"] !== undefined ? { line } : {}),
   });
 }

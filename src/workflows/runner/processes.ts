@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { accessSync, constants, globSync, statSync } from "node:fs";
+import { accessSync, constants, globSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import type { JobState } from "./job-state.ts";
 import type { Said } from "./output.ts";
@@ -87,9 +87,43 @@ export function runProcess(job: Pick<JobState, "output" | "signal">, process: St
 const SIGNALS: Readonly<Record<string, number>> = { SIGINT: 2, SIGKILL: 9, SIGSEGV: 11, SIGTERM: 15 };
 
 function signalGroup(pid: number | undefined, signal: NodeJS.Signals): void {
-  if (pid === undefined) return;
+  if (pid !== undefined) signalProcess(-pid, signal);
+}
+
+const REAP_TRIES = 20;
+const REAP_PAUSE_MS = 50;
+
+/** Kills what steps left running, also in sessions of their own: every process that carries the job's mark. */
+export async function killTracked(id: string): Promise<void> {
+  for (let tries = 0; tries < REAP_TRIES; tries++) {
+    const found = findTracked(id);
+    if (found.length === 0) return;
+    for (const pid of found) signalProcess(pid, "SIGKILL");
+    await new Promise((resolve) => setTimeout(resolve, REAP_PAUSE_MS));
+  }
+}
+
+function findTracked(id: string): readonly number[] {
+  const mark = `RUNNER_TRACKING_ID=${id}`;
+  return readText(() => readdirSync("/proc"), []).flatMap((name) => {
+    if (!/^\d+$/.test(name) || Number(name) === process.pid) return [];
+    const environment = readText(() => readFileSync(join("/proc", name, "environ"), "utf8"), "");
+    return environment.split("\0").includes(mark) ? [Number(name)] : [];
+  });
+}
+
+/** Processes end while they are looked at. */
+function readText<Value>(read: () => Value, missing: Value): Value {
   try {
-    process.kill(-pid, signal);
+    return read();
+  } catch {
+    return missing;
+  }
+}
+
+function signalProcess(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
   } catch {
     // It has ended by itself.
   }

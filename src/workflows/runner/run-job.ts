@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { mkdir, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { isEsteiraError, messageOf } from "#base";
@@ -6,8 +7,9 @@ import type { JobPlan, JobResult } from "../job-plan.ts";
 import { asText } from "../json.ts";
 import { type Frame, type JobState, scopeOf } from "./job-state.ts";
 import { createOutput } from "./output.ts";
+import { killTracked } from "./processes.ts";
 import { startServices } from "./services.ts";
-import { runPosts, runStep, runSteps } from "./steps.ts";
+import { CLEAN_UP_MS, runPosts, runStep, runSteps } from "./steps.ts";
 
 /** Variables of the attempt that steps of a workflow do not get: they speak to the platform. */
 const OWN_VARIABLES = /^(ESTEIRA_(?!ATTEMPT_ID$|ENGINE$)|MLFLOW_)/;
@@ -47,9 +49,18 @@ export async function runJob(
     summary: "",
     coverage: undefined,
     signal: controller.signal,
+    cancelled: controller.signal,
+    trackingId: `esteira_${randomUUID()}`,
     counter: 0,
     runStep,
   };
+  // What asks for it runs after a cancel, and has this long in all.
+  const cleanUp = new AbortController();
+  let cleanUpTimer: NodeJS.Timeout | undefined;
+  controller.signal.addEventListener("abort", () => {
+    job.signal = cleanUp.signal;
+    cleanUpTimer = setTimeout(() => cleanUp.abort(), CLEAN_UP_MS);
+  });
   const frame: Frame = { steps: {}, status: "success", depth: 0 };
   const steps: JobResult["steps"] = [];
   let reason = "";
@@ -68,6 +79,7 @@ export async function runJob(
     reason ||= messageOf(error);
     output.say(`Error: ${messageOf(error)}`);
   }
+  clearTimeout(timer);
   const failedPost = await runPosts(job, steps);
   if (failedPost !== undefined && frame.status === "success") {
     frame.status = "failure";
@@ -75,7 +87,8 @@ export async function runJob(
   }
   const outputs = readOutputs(job, frame);
   await services?.stop();
-  clearTimeout(timer);
+  clearTimeout(cleanUpTimer);
+  await killTracked(job.trackingId);
   const isCancelled = controller.signal.aborted;
   const result: JobResult = {
     format: "job-result/1",
@@ -91,7 +104,8 @@ export async function runJob(
       .slice(0, LONGEST_REASON),
     outputs,
     steps,
-    annotations,
+    // What was masked later stands in none of the earlier ones.
+    annotations: annotations.map((one) => ({ ...one, message: output.clean(one.message) })),
     summary: output.clean(job.summary).slice(0, LARGEST_OUTPUT),
     artifacts: job.artifacts,
     caches: job.caches,
@@ -123,9 +137,14 @@ function mapSecrets(job: JobState, secrets: Readonly<Record<string, string>>): R
   for (const map of job.plan.secretMaps) {
     if (map === "inherit") continue;
     const scope = { contexts: { ...job.plan.contexts, github: job.github, secrets: known } };
-    known = Object.fromEntries(
-      Object.entries(map).map(([name, text]) => [name.toUpperCase(), interpolateText(text, scope)]),
-    );
+    const { GITHUB_TOKEN: token } = known;
+    known = {
+      ...Object.fromEntries(
+        Object.entries(map).map(([name, text]) => [name.toUpperCase(), interpolateText(text, scope)]),
+      ),
+      // Every job has it, also one of a workflow that is called.
+      ...(token === undefined ? {} : { GITHUB_TOKEN: token }),
+    };
   }
   for (const value of Object.values(known)) if (value !== "") job.output.mask(value);
   return known;

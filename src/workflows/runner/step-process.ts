@@ -40,7 +40,6 @@ export function environmentOf({ job, frame, env }: Pick<RunningStep, "job" | "fr
   const text = (name: string): string => asText(github[name]);
   const { workspace, temporary, tools } = plan.folders;
   const given: Record<string, string> = {
-    CI: "true",
     GITHUB_ACTIONS: "true",
     GITHUB_WORKSPACE: workspace,
     GITHUB_EVENT_PATH: join(temporary, "event.json"),
@@ -53,9 +52,10 @@ export function environmentOf({ job, frame, env }: Pick<RunningStep, "job" | "fr
     RUNNER_TEMP: temporary,
     RUNNER_TOOL_CACHE: tools,
     RUNNER_WORKSPACE: resolve(workspace, ".."),
+    RUNNER_TRACKING_ID: job.trackingId,
   };
   for (const name of GITHUB_VARIABLES) given[`GITHUB_${name.toUpperCase()}`] = text(name);
-  return { ...job.base, ...job.env, ...env, ...given, PATH: pathOf(job) };
+  return { ...job.base, CI: "true", ...job.env, ...env, ...given, PATH: pathOf(job) };
 }
 
 const GITHUB_VARIABLES = [
@@ -113,7 +113,7 @@ export async function callProcess(running: RunningStep, call: StepCall): Promise
 }
 
 /** What a step may not set for those behind it: it says who they are, or changes what every program does. */
-const KEPT_NAMES = /^(GITHUB_|RUNNER_|CI$|NODE_OPTIONS$|ESTEIRA_|LD_PRELOAD$)/;
+const KEPT_NAMES = /^(GITHUB_|RUNNER_|NODE_OPTIONS$|ESTEIRA_|LD_PRELOAD$)/;
 
 export function addToEnv(job: JobState, env: Readonly<Record<string, string>>): void {
   for (const [name, value] of Object.entries(env)) {

@@ -30,9 +30,14 @@ export async function runSteps(job: JobState, frame: Frame, records: JobResult["
   return reason;
 }
 
-/** What is to be done at the end: the other way round. @returns why one of them failed */
+/**
+ * What is to be done at the end: the other way round, in a time of its own, however little the job has left.
+ *
+ * @returns why one of them failed
+ */
 export async function runPosts(job: JobState, records: JobResult["steps"]): Promise<string | undefined> {
   let failed: string | undefined;
+  if (job.posts.length > 0 && !job.cancelled.aborted) job.signal = AbortSignal.timeout(CLEAN_UP_MS);
   for (let post = job.posts.pop(); post !== undefined; post = job.posts.pop()) {
     const startedAt = performance.now();
     let outcome: StepRecord["outcome"] = "success";
@@ -54,6 +59,9 @@ export async function runPosts(job: JobState, records: JobResult["steps"]): Prom
   }
   return failed;
 }
+
+/** How long what cleans up may take: GitHub's own limit after a cancel. */
+export const CLEAN_UP_MS: number = 5 * 60_000;
 
 function titleOf(job: JobState, frame: Frame, step: WorkflowStep): string {
   try {
@@ -107,8 +115,10 @@ async function attempt(running: RunningStep, name: string): Promise<Attempted> {
       env,
       signal: signal === undefined ? undefined : AbortSignal.any([signal, ...(limit === undefined ? [] : [limit])]),
     };
+    const wasCancelled = job.cancelled.aborted;
     const ended = step.run === undefined ? await runAction(own) : await runScript(own, step.run);
-    if (job.signal.aborted && ended.exitCode !== 0) return { outcome: "cancelled", outputs: ended.outputs };
+    if (wasCancelled !== job.cancelled.aborted && ended.exitCode !== 0)
+      return { outcome: "cancelled", outputs: ended.outputs };
     if (limit?.aborted === true) return failed(job, `it ran for more than ${minutes} minutes`, ended.outputs);
     return ended.exitCode === 0
       ? { outcome: "success", outputs: ended.outputs }

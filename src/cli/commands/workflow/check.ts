@@ -3,11 +3,17 @@ import { type Command, commonOptions } from "../../command.ts";
 import { withProject } from "../../session.ts";
 import { isCalled, printable } from "./printable.ts";
 
+type Found = Awaited<ReturnType<typeof findWorkflows>>[number];
+
 export const command: Command = {
-  usage: "workflow check [WORKFLOW]",
+  usage: "workflow check [WORKFLOW] [--strict]",
   summary: "Say what of the GitHub workflows cannot run here, and where it stands",
-  description: "Nothing is run. Exit code 1: one of them has mistakes or cannot run here.",
-  options: commonOptions,
+  description:
+    "Nothing is run. Jobs for another system or for GitHub alone are left out, and named. Exit code 1: a workflow has mistakes or cannot run here; with --strict also when something is left out.",
+  options: {
+    ...commonOptions,
+    strict: { type: "boolean", help: "What is left out counts as a problem." },
+  },
   examples: [
     { line: "esteira workflow check", does: "All of them" },
     { line: "esteira workflow check ci.yml --json", does: "One, with file, line, column, message and hint" },
@@ -20,23 +26,33 @@ export const command: Command = {
       const found = wanted === undefined ? all : all.filter((one) => isCalled(one, wanted));
       if (wanted !== undefined && found.length === 0)
         throw workflowUnknown({ workflow: wanted, known: all.map(({ file }) => file) });
-      const code = found.some(({ problems }) => problems.length > 0) ? 1 : 0;
+      const isStrict = options["strict"] === true;
+      const isBad = ({ problems, leftOut }: Found): boolean => problems.length + (isStrict ? leftOut.length : 0) > 0;
+      const code = found.some(isBad) ? 1 : 0;
       if (options["json"] === true) {
         terminal.printJson(found.map(printable));
         return code;
       }
       if (found.length === 0) terminal.print(terminal.say("noWorkflows"));
-      for (const { file, name, state, problems, warnings } of found) {
-        const sign = problems.length > 0 ? terminal.style("red", "✖") : terminal.style("green", "✔");
-        terminal.print(`${sign} ${terminal.style("bold", file)}  ${name}  ${terminal.say(`workflow_${state}`)}`);
-        for (const [list, style] of [
-          [problems, "red"],
-          [warnings, "yellow"],
+      for (const one of found) {
+        const sign = isBad(one) ? terminal.style("red", "✖") : terminal.style("green", "✔");
+        terminal.print(
+          `${sign} ${terminal.style("bold", one.file)}  ${one.name}  ${terminal.say(`workflow_${one.state}`)}`,
+        );
+        for (const [list, style, behind] of [
+          [one.problems, "red", ""],
+          [one.leftOut, isStrict ? "red" : "yellow", `: ${terminal.say("workflowLeftOut")}`],
+          [one.warnings, "yellow", ""],
         ] as const)
-          for (const { line, column, message, hint } of list)
+          for (const { file, line, column, message, hint } of list)
             terminal.print(
-              `  ${terminal.style(style, `${file}:${line}:${column}`)}  ${message}${hint === undefined ? "" : `\n    ${terminal.style("cyan", hint)}`}`,
+              `  ${terminal.style(style, `${file}:${line}:${column}`)}  ${message}${behind}${hint === undefined ? "" : `\n    ${terminal.style("cyan", hint)}`}`,
             );
+      }
+      const missing = [...new Set(found.flatMap((one) => one.missing))].toSorted();
+      if (missing.length > 0) {
+        terminal.print(terminal.say("workflowMissing"));
+        for (const repository of missing) terminal.print(`  ${repository}`);
       }
       return code;
     }),

@@ -3,7 +3,7 @@ import { type Command, commonOptions } from "../../command.ts";
 import { withProject } from "../../session.ts";
 import { printable } from "./printable.ts";
 
-const STYLES = { ready: "green", called: "dim", refused: "yellow", invalid: "red" } as const;
+const STYLES = { ready: "green", called: "dim", elsewhere: "dim", refused: "yellow", invalid: "red" } as const;
 
 export const command: Command = {
   usage: "workflow list",

@@ -3,8 +3,25 @@ import type { findWorkflows } from "#app";
 type FoundWorkflow = Awaited<ReturnType<typeof findWorkflows>>[number];
 
 /** A workflow as machines read it. */
-export function printable({ file, name, title, state, events, jobs, problems, warnings }: FoundWorkflow): object {
-  return { file, name, title, state, events, jobs, problems, warnings };
+export function printable(found: FoundWorkflow): object {
+  const { file, name, title, state, events, jobs, problems, leftOut, warnings, missing } = found;
+  return {
+    file,
+    name,
+    title,
+    state,
+    events,
+    jobs,
+    problems: problems.map(told),
+    left_out: leftOut.map(told),
+    warnings: warnings.map(told),
+    missing,
+  };
+}
+
+/** What people are told of a problem, without what only the check knows. */
+function told({ file, line, column, message, hint }: FoundWorkflow["problems"][number]): object {
+  return { file, line, column, message, ...(hint === undefined ? {} : { hint }) };
 }
 
 /** By the file, its last part, or the pipeline's name. */

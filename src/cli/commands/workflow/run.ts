@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
-import { EVENT_PARAM, findWorkflows, workflowCannotRun, workflowUnknown } from "#app";
+import { findWorkflows, workflowCannotRun, workflowUnknown } from "#app";
 import { formatProblems, messageOf } from "#base";
 import {
   type Command,
@@ -18,7 +18,7 @@ import { watch } from "../pipeline/run.ts";
 import { isCalled } from "./printable.ts";
 
 export const command: Command = {
-  usage: "workflow run WORKFLOW [--event NAME] [--payload FILE] [--input k=v] [--job JOB]",
+  usage: "workflow run WORKFLOW [--event NAME] [--payload FILE] [--input k=v] [--job JOB] [--strict]",
   summary: "Run a GitHub workflow",
   description:
     "The same as run with the workflow's pipeline, told of an event. What cannot run here is named before anything starts. Exit codes as for run.",
@@ -43,6 +43,7 @@ export const command: Command = {
       value: "NAME=VALUE",
       help: "An input of workflow_dispatch; may be repeated.",
     },
+    strict: { type: "boolean", help: "Start nothing when jobs of it would be left out." },
     job: { type: "string", value: "JOB", help: "Run this job alone; what it needs counts as done." },
   },
   examples: [
@@ -54,7 +55,7 @@ export const command: Command = {
   run: (context, options, [wanted = ""]) =>
     withProject(context, options, async (session) => {
       const { platform, identity } = session;
-      const pipeline = await findPipeline(session, wanted);
+      const { pipeline, eventParam } = await findPipeline(session, wanted, options["strict"] === true);
       await platform.registerProject(identity.name);
       await tellIsolation(context.terminal, platform);
       const event = await readEvent(context, options);
@@ -63,7 +64,7 @@ export const command: Command = {
         body: {
           params: {
             ...readParams(textOptions(options, "input"), command.usage),
-            ...(event === undefined ? {} : { [EVENT_PARAM]: event }),
+            ...(event === undefined ? {} : { [eventParam]: event }),
           },
           only: textOption(options, "job"),
         },
@@ -72,19 +73,24 @@ export const command: Command = {
     }),
 };
 
-async function findPipeline({ platform }: CliSession, wanted: string): Promise<string> {
+async function findPipeline(
+  { platform }: CliSession,
+  wanted: string,
+  isStrict: boolean,
+): Promise<{ readonly pipeline: string; readonly eventParam: string }> {
   const all = await findWorkflows(platform);
   const found = all.find((one) => isCalled(one, wanted));
   if (found === undefined) throw workflowUnknown({ workflow: wanted, known: all.map(({ file }) => file) });
-  if (found.pipeline === undefined)
+  const reasons = found.problems.length > 0 ? found.problems : found.leftOut;
+  if (found.pipeline === undefined || (isStrict && reasons.length > 0))
     throw workflowCannotRun({
       workflow: found.file,
       text:
-        found.problems.length > 0
-          ? formatProblems(found.problems)
+        reasons.length > 0
+          ? formatProblems(reasons)
           : `${found.file}:1:1  it is started by other workflows alone: on names only workflow_call`,
     });
-  return found.pipeline.name;
+  return { pipeline: found.pipeline.name, eventParam: found.eventParam };
 }
 
 async function readEvent({ workingFolder }: CommandContext, options: OptionValues): Promise<object | undefined> {

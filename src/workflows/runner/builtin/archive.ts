@@ -1,21 +1,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
-import { dirname, join, relative } from "node:path";
+import { join, relative } from "node:path";
 import { runProcess } from "../processes.ts";
 import { environmentOf, type RunningStep } from "../step-process.ts";
-
-/** The folder that the files of an artifact are named from: the deepest that all have in common. */
-export function commonFolder(workspace: string, files: readonly string[], lines: readonly string[]): string {
-  const [only] = lines.filter((line) => line !== "" && !line.startsWith("!"));
-  const wanted = lines.filter((line) => line !== "" && !line.startsWith("!"));
-  // One folder, or one pattern: from that folder. Several: from what they have in common.
-  if (wanted.length === 1 && only !== undefined) {
-    const base = join(workspace, only.replace(/^~\/?/, "").replace(/\/?[^/]*[*?[].*$/, ""));
-    if (files.every((file) => file.startsWith(`${base.replace(/\/$/, "")}/`))) return base.replace(/\/$/, "");
-  }
-  let common = dirname(files[0] ?? workspace);
-  for (const file of files) while (common !== "/" && !file.startsWith(`${common}/`)) common = dirname(common);
-  return common;
-}
 
 /** @param archive.files absolute, below `root` */
 export async function packFiles(

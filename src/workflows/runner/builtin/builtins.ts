@@ -1,12 +1,14 @@
 import type { BuiltinAction } from "../../builtin-actions.ts";
 import type { RunningStep } from "../step-process.ts";
-import { downloadArtifact, uploadArtifact } from "./artifacts.ts";
+import { allGreen } from "./all-green.ts";
+import { downloadArtifact, uploadArtifact, uploadPages } from "./artifacts.ts";
 import { cache, restoreCache, saveCache } from "./cache.ts";
 import { checkout } from "./checkout.ts";
 import { reportCoverage } from "./coverage.ts";
 import { runGithubScript } from "./github-script.ts";
-import { setupBun, setupNode, setupPnpm } from "./node-tools.ts";
-import { setupPython, setupUv } from "./python-tools.ts";
+import { cacheRust, runCargo, setupMachineTool } from "./machine-tool.ts";
+import { setupBun, setupDeno, setupNode, setupPnpm } from "./node-tools.ts";
+import { runPreCommit, setupPython, setupUv } from "./python-tools.ts";
 
 /** A step of an action that esteira does itself. */
 export interface BuiltinStep extends RunningStep {
@@ -30,5 +32,19 @@ export const BUILTINS: Readonly<Record<BuiltinAction, Builtin>> = {
   "astral-sh/setup-uv": setupUv,
   "pnpm/action-setup": setupPnpm,
   "oven-sh/setup-bun": setupBun,
+  "actions/setup-go": setupMachineTool,
+  "actions/setup-java": setupMachineTool,
+  "actions/upload-pages-artifact": uploadPages,
+  "actions-rs/toolchain": setupMachineTool,
+  "actions-rs/cargo": runCargo,
+  "actions-rust-lang/setup-rust-toolchain": setupMachineTool,
   "codecov/codecov-action": reportCoverage,
+  "coverallsapp/github-action": reportCoverage,
+  "denoland/setup-deno": setupDeno,
+  "dtolnay/rust-toolchain": setupMachineTool,
+  "pre-commit/action": runPreCommit,
+  "re-actors/alls-green": allGreen,
+  "ruby/setup-ruby": setupMachineTool,
+  "shivammathur/setup-php": setupMachineTool,
+  "swatinem/rust-cache": cacheRust,
 };

@@ -11,14 +11,18 @@ const MOST_KEY_LENGTH = 512;
 /** Restores, and keeps at the end of a job that succeeds what was not there under exactly this key. */
 export async function cache(step: BuiltinStep): Promise<Readonly<Record<string, string>>> {
   const outputs = await restoreCache(step);
-  if (outputs["cache-hit"] !== "true")
-    step.job.posts.push({
-      name: "cache",
-      condition: "success()",
-      frame: step.frame,
-      run: async () => void (await saveCache(step)),
-    });
+  if (outputs["cache-hit"] !== "true") keepAtEnd(step);
   return outputs;
+}
+
+/** Keeps the cache when the job has succeeded. */
+export function keepAtEnd(step: BuiltinStep): void {
+  step.job.posts.push({
+    name: "cache",
+    condition: "success()",
+    frame: step.frame,
+    run: async () => void (await saveCache(step)),
+  });
 }
 
 export async function restoreCache(step: BuiltinStep): Promise<Readonly<Record<string, string>>> {
@@ -29,7 +33,7 @@ export async function restoreCache(step: BuiltinStep): Promise<Readonly<Record<s
   if (found === undefined) {
     job.output.say(`No cache was found for ${[key, ...restoreKeys].join(", ")}`);
     if (inputs["fail-on-cache-miss"] === "true") throw new Error(`there is no cache under ${key}`);
-    return { "cache-hit": "false", "cache-primary-key": key, "cache-matched-key": "" };
+    return { "cache-hit": "", "cache-primary-key": key, "cache-matched-key": "" };
   }
   if (inputs["lookup-only"] !== "true") await unpack(step, found.path);
   job.output.say(`Cache restored from key: ${found.key}`);

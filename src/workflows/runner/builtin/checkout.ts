@@ -86,15 +86,11 @@ async function resolveRef(step: BuiltinStep, target: string, ref: string): Promi
 /** A run of a work tree is a run of what stands there. */
 async function copyChanges(step: BuiltinStep, target: string): Promise<void> {
   const { folder } = step.job.plan.source;
-  const listed = await git(step, folder, [
-    "ls-files",
-    "-z",
-    "--modified",
-    "--others",
-    "--deleted",
-    "--exclude-standard",
-  ]);
-  for (const path of new Set(listed.split("\0"))) {
+  // Beside the commit, not beside the index: what is staged stands in the work tree too.
+  const { commit = "HEAD" } = step.job.plan.source;
+  const changed = await git(step, folder, ["diff", "--name-only", "--no-renames", "--ignore-submodules", "-z", commit]);
+  const added = await git(step, folder, ["ls-files", "-z", "--others", "--exclude-standard"]);
+  for (const path of new Set([...changed.split("\0"), ...added.split("\0")])) {
     if (path === "" || path === ".esteira" || path.startsWith(".esteira/")) continue;
     const source = join(folder, path);
     const into = join(target, path);

@@ -1,10 +1,11 @@
-import { mkdir, readFile, stat, symlink } from "node:fs/promises";
+import { mkdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { asText, membersOf } from "../../json.ts";
 import { findCommand, runProcess } from "../processes.ts";
 import { environmentOf, pathOf } from "../step-process.ts";
 import type { BuiltinStep } from "./builtins.ts";
-import { satisfies } from "./version-range.ts";
+import { type ToolCache, useToolCache } from "./tool-cache.ts";
+import { satisfies } from "../../version-range.ts";
 
 /** The Node that is asked for: one of this machine, or one from the package registry. */
 export async function setupNode(step: BuiltinStep): Promise<Readonly<Record<string, string>>> {
@@ -19,10 +20,53 @@ export async function setupNode(step: BuiltinStep): Promise<Readonly<Record<stri
   const folder = found === undefined ? await installNode(step, range, [...known.keys()]) : await shown(step, found[1]);
   job.path.push(folder);
   const version = (await versionOf(step, join(folder, "node"))) ?? "";
-  if (inputs["registry-url"] !== undefined && inputs["registry-url"] !== "")
-    job.env["NPM_CONFIG_REGISTRY"] = inputs["registry-url"];
+  await writeRegistry(step);
   job.output.say(`Node ${version}`);
-  return { "node-version": `v${version}`, "cache-hit": "false" };
+  const manager = inputs["cache"] ?? "";
+  const hit = manager === "" ? "" : await useToolCache(step, packageCache(step, manager));
+  return { "node-version": `v${version}`, ...(hit === "" ? {} : { "cache-hit": hit }) };
+}
+
+const PACKAGE_CACHES: Readonly<Record<string, Omit<ToolCache, "name">>> = {
+  npm: { paths: ["~/.npm"], lockFiles: ["**/package-lock.json", "**/npm-shrinkwrap.json", "**/yarn.lock"] },
+  yarn: { paths: ["~/.cache/yarn", "~/.yarn/berry/cache"], lockFiles: ["**/yarn.lock"] },
+  pnpm: { paths: ["~/.local/share/pnpm/store"], lockFiles: ["**/pnpm-lock.yaml"] },
+};
+
+/** @throws for a package manager that setup-node does not know */
+function packageCache({ job }: BuiltinStep, manager: string): ToolCache {
+  const known = Object.hasOwn(PACKAGE_CACHES, manager) ? PACKAGE_CACHES[manager] : undefined;
+  if (known === undefined)
+    throw new Error(`cache: "${manager}" is unknown; expected ${Object.keys(PACKAGE_CACHES).join(", ")}`);
+  // The machine's own settings move what the programs keep: there it is not the job's.
+  const moved = job.base["npm_config_cache"];
+  return {
+    ...known,
+    name: `node-cache-${manager}`,
+    paths: manager === "npm" && moved !== undefined ? [moved] : known.paths,
+  };
+}
+
+/** What setup-node writes for a registry: its address, and where npm finds the token. */
+async function writeRegistry({ job, inputs }: BuiltinStep): Promise<void> {
+  const stated = inputs["registry-url"] ?? "";
+  if (stated === "") return;
+  const url = new URL(stated.endsWith("/") ? stated : `${stated}/`);
+  const scope = inputs["scope"] ?? "";
+  const owner = scope === "" ? "" : `${scope.startsWith("@") ? "" : "@"}${scope}:`.toLowerCase();
+  const file = join(job.plan.folders.temporary, ".npmrc");
+  await writeFile(
+    file,
+    [
+      `//${url.host}${url.pathname}:_authToken=\${NODE_AUTH_TOKEN}`,
+      `${owner}registry=${url.href}`,
+      ...(inputs["always-auth"] === undefined ? [] : [`always-auth=${inputs["always-auth"]}`]),
+      "",
+    ].join("\n"),
+  );
+  job.env["NPM_CONFIG_USERCONFIG"] = file;
+  // npm fails for a variable in the file that is not there.
+  job.env["NODE_AUTH_TOKEN"] ??= "XXXXX-XXXXX-XXXXX-XXXXX";
 }
 
 /** A folder that holds this Node, and the npm beside it, and nothing else. */
@@ -118,6 +162,15 @@ export async function setupBun(step: BuiltinStep): Promise<Readonly<Record<strin
   };
 }
 
+/** Deno: of this machine where it fits, else its program from the package registry. */
+export async function setupDeno(step: BuiltinStep): Promise<Readonly<Record<string, string>>> {
+  const { inputs } = step;
+  const architecture = process.arch === "arm64" ? "arm64" : "x64";
+  const range = (inputs["deno-version"] || "latest").replace(/^v/, "").replace(/^(\d+)\.x$/, "$1");
+  const folder = await provide(step, { command: "deno", package: `@deno/linux-${architecture}-glibc`, range });
+  return { "deno-version": (await versionOf(step, join(folder, "deno"))) ?? "", "cache-hit": "false" };
+}
+
 async function provide(
   step: BuiltinStep,
   tool: { readonly command: string; readonly package: string; readonly range: string },
@@ -138,10 +191,20 @@ async function provide(
       { cause: error },
     );
   }
-  const isProgram = tool.package.startsWith("@");
-  const bin = isProgram ? join(folder, "node_modules", tool.package, "bin") : join(folder, "node_modules", ".bin");
+  const bin = await programFolder(folder, tool);
   job.path.push(bin);
   return bin;
+}
+
+/** Where a package that was installed has its program: linked by the package manager, in `bin`, or beside the rest. */
+async function programFolder(
+  folder: string,
+  tool: { readonly command: string; readonly package: string },
+): Promise<string> {
+  const own = join(folder, "node_modules", tool.package);
+  for (const bin of [join(folder, "node_modules", ".bin"), join(own, "bin"), own])
+    if ((await stat(join(bin, tool.command)).catch(() => undefined))?.isFile() === true) return bin;
+  throw new Error(`${tool.package} holds no ${tool.command}`);
 }
 
 async function packageManager({ job }: BuiltinStep, file: string, name: string): Promise<string | undefined> {

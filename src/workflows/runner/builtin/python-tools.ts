@@ -1,11 +1,12 @@
-import { globSync } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { join } from "node:path";
+import { MACHINE_TOOLS, toolVersions } from "../../machine-tools.ts";
 import { findCommand, runProcess } from "../processes.ts";
-import { environmentOf, pathOf } from "../step-process.ts";
+import { callProcess, environmentOf, pathOf } from "../step-process.ts";
 import type { BuiltinStep } from "./builtins.ts";
 import { versionOf } from "./node-tools.ts";
-import { compareVersions, satisfies } from "./version-range.ts";
+import { type ToolCache, useToolCache } from "./tool-cache.ts";
+import { compareVersions, satisfies } from "../../version-range.ts";
 
 /** A Python of this machine that fits, with an environment of the job's own: packages go into that. */
 export async function setupPython(step: BuiltinStep): Promise<Readonly<Record<string, string>>> {
@@ -23,24 +24,41 @@ export async function setupPython(step: BuiltinStep): Promise<Readonly<Record<st
   job.env["Python3_ROOT_DIR"] = folder;
   job.env["VIRTUAL_ENV"] = folder;
   job.output.say(`Python ${version}`);
-  return { "python-version": version, "python-path": join(folder, "bin", "python"), "cache-hit": "false" };
+  const manager = inputs["cache"] ?? "";
+  const hit = manager === "" ? "" : await useToolCache(step, pythonCache(step, manager, version));
+  return {
+    "python-version": version,
+    "python-path": join(folder, "bin", "python"),
+    ...(hit === "" ? {} : { "cache-hit": hit }),
+  };
 }
 
+const PYTHON_CACHES: Readonly<Record<string, Omit<ToolCache, "name">>> = {
+  pip: { paths: ["~/.cache/pip"], lockFiles: ["**/requirements.txt", "**/pyproject.toml"] },
+  pipenv: { paths: ["~/.cache/pip", "~/.local/share/virtualenvs"], lockFiles: ["**/Pipfile.lock"] },
+  poetry: { paths: ["~/.cache/pypoetry"], lockFiles: ["**/poetry.lock"] },
+};
+
+/** @throws for a package manager that setup-python does not know */
+function pythonCache({ job }: BuiltinStep, manager: string, version: string): ToolCache {
+  const known = Object.hasOwn(PYTHON_CACHES, manager) ? PYTHON_CACHES[manager] : undefined;
+  if (known === undefined)
+    throw new Error(`cache: "${manager}" is unknown; expected ${Object.keys(PYTHON_CACHES).join(", ")}`);
+  const moved = job.base["PIP_CACHE_DIR"];
+  return {
+    ...known,
+    name: `setup-python-${version}-${manager}`,
+    paths: manager === "pip" && moved !== undefined ? [moved] : known.paths,
+  };
+}
+
+const PYTHON = MACHINE_TOOLS["actions/setup-python"];
+
 async function findPython(
-  step: BuiltinStep,
+  { job }: BuiltinStep,
   range: string,
 ): Promise<{ readonly program: string; readonly version: string }> {
-  const folders = pathOf(step.job)
-    .split(":")
-    .filter((folder) => folder !== "");
-  const programs = folders
-    .flatMap((folder) => globSync(join(folder, "python3{,.[0-9]*}")))
-    .filter((path) => /^python3(\.\d+)?$/.test(basename(path)));
-  const known = new Map<string, string>();
-  for (const program of programs) {
-    const version = await versionOf(step, program);
-    if (version !== undefined && !known.has(version)) known.set(version, program);
-  }
+  const known = PYTHON === undefined ? new Map<string, string>() : await toolVersions(PYTHON, pathOf(job));
   const wanted = range.replace(/^(pypy|graalpy).*/, "0.0").replace(/t$|-dev$/, "");
   const fitting = [...known]
     .filter(([version]) => satisfies(version, wanted))
@@ -58,6 +76,12 @@ async function versionInFile({ job, inputs }: BuiltinStep): Promise<string | und
   if (file.endsWith(".toml")) return /requires-python\s*=\s*["']([^"']+)["']/.exec(text)?.[1]?.replaceAll(",", " ");
   return /^\s*(?:python\s+)?(\S+)/m.exec(text)?.[1];
 }
+
+const UV_CACHE: ToolCache = {
+  name: "setup-uv",
+  paths: ["~/.cache/uv"],
+  lockFiles: ["**/uv.lock", "**/pyproject.toml", "**/requirements*.txt"],
+};
 
 /** uv: of this machine, else from the package index. */
 export async function setupUv(step: BuiltinStep): Promise<Readonly<Record<string, string>>> {
@@ -83,7 +107,9 @@ export async function setupUv(step: BuiltinStep): Promise<Readonly<Record<string
   if (python !== undefined && python !== "") job.env["UV_PYTHON"] = python;
   const version = (await versionOf(step, program)) ?? "";
   job.output.say(`uv ${version}`);
-  return { "uv-version": version, "uv-path": program, "cache-hit": "false" };
+  const wantsCache = ["true", "auto"].includes(inputs["enable-cache"] ?? "false");
+  const hit = wantsCache ? await useToolCache(step, UV_CACHE) : "false";
+  return { "uv-version": version, "uv-path": program, "cache-hit": hit };
 }
 
 async function run(step: BuiltinStep, command: readonly [string, ...string[]]): Promise<void> {
@@ -94,4 +120,21 @@ async function run(step: BuiltinStep, command: readonly [string, ...string[]]): 
     isQuiet: true,
   });
   if (exitCode !== 0) throw new Error(`${command.join(" ")}: ${output.trim().split("\n").slice(-3).join(" ")}`);
+}
+
+/** Installs pre-commit beside the job's Python, and asks all files. */
+export async function runPreCommit(step: BuiltinStep): Promise<Readonly<Record<string, string>>> {
+  const { job, inputs } = step;
+  const python = findCommand("python3", pathOf(job));
+  if (python === undefined) throw new Error("there is no Python on this machine");
+  const folder = join(job.plan.folders.tools, `pre-commit-${++job.counter}`);
+  await run(step, [python, "-m", "venv", folder]);
+  await run(step, [join(folder, "bin", "pip"), "install", "--quiet", "pre-commit"]);
+  const args = (inputs["extra_args"] ?? "--all-files").split(/\s+/).filter((word) => word !== "");
+  const { exitCode } = await callProcess(step, {
+    command: [join(folder, "bin", "pre-commit"), "run", "--show-diff-on-failure", "--color=always", ...args],
+    folder: job.plan.folders.workspace,
+  });
+  if (exitCode !== 0) throw new Error(`pre-commit ended with exit code ${exitCode}`);
+  return {};
 }

@@ -1,0 +1,55 @@
+import { dirname } from "node:path";
+import { builtinOf } from "../../builtin-actions.ts";
+import { MACHINE_TOOLS, toolVersions } from "../../machine-tools.ts";
+import { satisfies } from "../../version-range.ts";
+import { findCommand } from "../processes.ts";
+import { callProcess, pathOf } from "../step-process.ts";
+import type { BuiltinStep } from "./builtins.ts";
+import { useToolCache } from "./tool-cache.ts";
+
+/** A tool that no registry of packages has: the machine's own, where its version fits. */
+export async function setupMachineTool(step: BuiltinStep): Promise<Readonly<Record<string, string>>> {
+  const { job, inputs } = step;
+  const builtin = builtinOf(step.step.uses ?? "");
+  const tool = builtin === undefined ? undefined : MACHINE_TOOLS[builtin];
+  if (tool === undefined) throw new Error(`${step.step.uses ?? ""} names no tool`);
+  const known = await toolVersions(tool, pathOf(job));
+  const pinned = /^dtolnay\/rust-toolchain@(.+)$/i.exec(step.step.uses ?? "")?.[1];
+  const range =
+    tool.versions.map((name) => inputs[name]).find((value) => value !== undefined && value !== "") ??
+    (pinned === undefined || /^(master|v1|[0-9a-f]{40})$/.test(pinned) ? "" : pinned);
+  const found = [...known].find(([version]) => satisfies(version, range));
+  if (found === undefined)
+    throw new Error(
+      `${tool.title} ${range} is not on this machine; there is ${[...known.keys()].join(", ") || "none of it"}`,
+    );
+  const [version, program] = found;
+  job.path.push(dirname(program));
+  job.output.say(`${tool.title} ${version}`);
+  const name = tool.versions[0] ?? "version";
+  return { [name]: version, version, "cache-hit": "false" };
+}
+
+/** `cargo` with arguments, as an action. */
+export async function runCargo(step: BuiltinStep): Promise<Readonly<Record<string, string>>> {
+  const { job, inputs } = step;
+  const cargo = findCommand("cargo", pathOf(job));
+  if (cargo === undefined) throw new Error("cargo is not on this machine");
+  const args = (inputs["args"] ?? "").split(/\s+/).filter((word) => word !== "");
+  const { exitCode } = await callProcess(step, {
+    command: [cargo, inputs["command"] ?? "build", ...args],
+    folder: job.plan.folders.workspace,
+  });
+  if (exitCode !== 0) throw new Error(`cargo ended with exit code ${exitCode}`);
+  return {};
+}
+
+/** What cargo has downloaded and built, kept between runs. */
+export async function cacheRust(step: BuiltinStep): Promise<Readonly<Record<string, string>>> {
+  const hit = await useToolCache(step, {
+    name: "rust-cache",
+    paths: ["~/.cargo/registry", "~/.cargo/git", "target"],
+    lockFiles: ["**/Cargo.lock", "**/Cargo.toml"],
+  });
+  return { "cache-hit": hit };
+}
