@@ -1,6 +1,7 @@
-import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { arch } from "node:os";
 import { dirname, join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { type Digest, digestOf, digestOfJson } from "#base";
 import type { PythonEnvironment, WheelDigests } from "#pipeline";
 import { programFolders } from "./isolation/system-view.ts";
@@ -80,6 +81,8 @@ export function createPythonEnvironments(options: {
     const ready = await readRecord(folder);
     if (ready !== undefined) return toEnvironment(folder, ready);
     await mkdir(root, { recursive: true });
+    const same = await findSame(root, { named, python, wheels: request.wheels });
+    if (same !== undefined) return toEnvironment(same.folder, same.record);
     return withFolderLock(
       `${folder}.lock`,
       {
@@ -101,6 +104,36 @@ export function createPythonEnvironments(options: {
   }
   return { prepare };
 }
+
+/**
+ * An environment that holds exactly what is asked for, package for package, and file for file where those are known: a
+ * model is served in the environment of the step that made it.
+ */
+async function findSame(
+  root: string,
+  asked: {
+    readonly named: readonly string[];
+    readonly python: PythonInterpreter;
+    readonly wheels: WheelDigests | undefined;
+  },
+): Promise<{ readonly folder: string; readonly record: EnvironmentRecord } | undefined> {
+  const { named, python, wheels } = asked;
+  if (named.length === 0 || !named.every((line) => PINNED.test(line))) return undefined;
+  const lock = named.toSorted().join("\n");
+  const files = wheels?.platform === platformOf(python) ? wheels.sha256 : {};
+  for (const name of (await readdir(root)).filter((each) => ENVIRONMENT_FOLDER.test(each)).sort()) {
+    const folder = join(root, name);
+    // oxlint-disable-next-line no-await-in-loop -- the first that fits is taken
+    const record = await readRecord(folder);
+    if (record === undefined || !isDeepStrictEqual(record.interpreter, python)) continue;
+    if (record.lock.split("\n").toSorted().join("\n") !== lock) continue;
+    if (Object.entries(files).every(([line, digest]) => record.wheels?.[line] === digest)) return { folder, record };
+  }
+  return undefined;
+}
+
+const PINNED = /^[A-Za-z0-9._-]+==[^\s;,]+$/;
+const ENVIRONMENT_FOLDER = /^[0-9a-f]{32}$/;
 
 /** Wheels differ from one system and one Python to the next: elsewhere the versions alone are asked for. */
 function pinned(

@@ -1,4 +1,15 @@
 /**
+ * Distributions that bring the package of another one: a client without its server, a library without what only a GPU
+ * needs. Flavors of MLflow write the other one's name whichever was there; beside it, it would be installed over it.
+ */
+const STANDS_FOR: Readonly<Record<string, string>> = {
+  "mlflow-skinny": "mlflow",
+  "xgboost-cpu": "xgboost",
+  "tensorflow-cpu": "tensorflow",
+  "onnxruntime-gpu": "onnxruntime",
+};
+
+/**
  * What the environment of a Python model is made of: the requirements that were saved with it, and every package of the
  * environment that it was made in, at its version there. So it is the same wherever and whenever it is made.
  *
@@ -8,9 +19,7 @@
  */
 export function collectRequirements(saved: string, lock: string | undefined): readonly string[] {
   const locked = linesOf(lock ?? "");
-  const names = new Set(locked.map(nameOf));
-  // The skinny client loads what the full one saved; MLflow writes the full one's name either way.
-  if (names.has("mlflow-skinny")) names.add("mlflow");
+  const names = new Set(locked.map(nameOf).flatMap((name) => [name, STANDS_FOR[name] ?? name]));
   return [...locked, ...linesOf(saved).filter((line) => !names.has(nameOf(line)))];
 }
 

@@ -36,6 +36,19 @@ describe("a Python environment", () => {
     );
   });
 
+  it("serves whoever asks for exactly its packages, under other names for them, and nobody who asks for others", async () => {
+    const storeFolder = await temporaryFolder();
+    const store = createPythonEnvironments({ storeFolder, environment });
+    const made = await store.prepare({ requirements: "six\n", requirementsFile: "requirements.txt" });
+    const asked = { requirements: made.lock, requirementsFile: "of a model", wheels: made.wheels };
+    assert.equal((await store.prepare(asked)).python, made.python);
+    const line = made.lock.trim();
+    const platform = made.wheels?.platform ?? "";
+    const other = { ...asked, wheels: { platform, sha256: { [line]: "0".repeat(64) } } };
+    await assert.rejects(store.prepare(other), "another file was asked for");
+    assert.equal((await readdir(join(storeFolder, "python"))).length, 1);
+  });
+
   it("is made anew when a maker died over it", async () => {
     const storeFolder = await temporaryFolder();
     const request = { requirements: "", requirementsFile: "requirements.txt" };
