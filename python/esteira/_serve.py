@@ -147,7 +147,8 @@ def _problem(error: BaseException) -> dict[str, Any]:
     if not isinstance(error, Unusable):
         traceback.print_exception(error)
     said = str(error) if isinstance(error, Unusable) else f"{type(error).__name__}: {error}"
-    return {"ok": False, "problem": said[:2000]}
+    # By Python's own rule a ValueError is about the value; how many are wrong, and which, is in its words.
+    return {"ok": False, "problem": said[:2000], "refused": isinstance(error, ValueError)}
 
 
 def main(folder: str, address: str) -> None:

@@ -143,6 +143,10 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: "List models with versions, verdicts and aliases",
     load: () => import("./commands/model/list.ts"),
   },
+  "model score": {
+    summary: "Predict every row of a file or a dataset",
+    load: () => import("./commands/model/score.ts"),
+  },
   "model unpack": {
     summary: "Check a model package and write its files",
     load: () => import("./commands/model/unpack.ts"),

@@ -363,3 +363,24 @@ export const datasetNotIncremental: ErrorFactory<{ dataset: string }> = defineEr
   hint: () => "A run makes it anew where its inputs, its query or its files changed.",
   solve: "Name a dataset that a `sql` step makes with `incremental`; others are made anew by a run.",
 });
+
+export const tableFileUnreadable: ErrorFactory<{ file: string; problem: string; advice?: string }> = defineError(
+  "DATA_TABLE_FILE_UNREADABLE",
+  {
+    status: 400,
+    message: ({ file, problem }) => `${file} cannot be read as a table: ${problem}`,
+    hint: ({ advice }) =>
+      advice ?? "Parquet, CSV, TSV, NDJSON and JSON files are read, by the end of their name; .gz too.",
+    solve: "Give a file that is there and whole, whose name ends in .parquet, .csv, .tsv, .ndjson or .json.",
+  },
+);
+
+export const tableFileUnwritable: ErrorFactory<{ path: string; problem: string }> = defineError(
+  "DATA_TABLE_FILE_UNWRITABLE",
+  {
+    status: 400,
+    message: ({ path, problem }) => `${path} cannot be written: ${problem}`,
+    hint: () => "Name a file that ends in .parquet, .csv or .ndjson, in a folder that is there.",
+    solve: "Name an output file that ends in .parquet, .csv or .ndjson, other than the data, in a folder that exists.",
+  },
+);

@@ -60,6 +60,14 @@ export {
   readDashboard,
   type ReadDashboard,
 } from "./deliver/dashboard.ts";
+export {
+  checkTableFile,
+  isTableFile,
+  openTableFile,
+  reading as readingTableFile,
+  type TableFile,
+  writeTableFile,
+} from "./deliver/table-file.ts";
 export { createPublishKind, type PublishDeclaration, type PublishKindDependencies } from "./deliver/publish-kind.ts";
 export { type DashboardReport, getDashboard } from "./deliver/report.ts";
 export {

@@ -2,6 +2,7 @@ import { type Clock, EsteiraError, type Log, messageOf } from "#base";
 import type { ArmObservation } from "#delivery";
 import type { EndpointKey } from "#metadata-store/serving";
 import type { PredictRequest } from "./endpoints.ts";
+import { valuesRefused } from "./errors.ts";
 import type { LiveEndpoint } from "./live-endpoints.ts";
 import type { LoadedModel } from "./loaded-model.ts";
 import type { PredictionLog } from "./prediction-log.ts";
@@ -88,7 +89,7 @@ export function createArms({
         const part = await runPart(current.stable, "stable", rows, request);
         return { part, seen: answered(part, clock.monotonic() - startMs) };
       } catch (error) {
-        if (isUnderTrial(current) && !(error instanceof EsteiraError && error.status < 500)) {
+        if (isUnderTrial(current) && !isOfCaller(error)) {
           await predictions
             .append([], { key, observations: [{ arm: "stable", rows: rows.length, failure: codeOf(error) }] })
             .catch((problem: unknown) => log.error("a failure could not be counted", { error: messageOf(problem) }));
@@ -126,6 +127,11 @@ export function createArms({
         .finally(() => shadows--);
     },
   };
+}
+
+/** What no version could have answered: refused before any was asked. */
+function isOfCaller(error: unknown): boolean {
+  return error instanceof EsteiraError && error.status < 500 && error.code !== valuesRefused.code;
 }
 
 export function isUnderTrial({ endpoint, candidate }: LiveEndpoint): boolean {

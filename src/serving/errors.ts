@@ -200,6 +200,14 @@ export const workerDied: ErrorFactory<{ model: string; how: string; rows: number
   },
 );
 
+/** The caller's values, in a model's own words; both arms of a trial are asked the same, so it counts for both. */
+export const valuesRefused: ErrorFactory<{ model: string; reason: string }> = defineError("SERVING_VALUES_REFUSED", {
+  status: 422,
+  message: ({ model, reason }) => `Model ${model} refuses these values: ${reason}`,
+  hint: () => "They fit its signature; its training saw none like them. Send others, or make a model that takes them.",
+  solve: "Send values of the kind that the model was trained on, such as categories that it knows.",
+});
+
 export const scoredInputMissing: ErrorFactory<{ asset: string }> = defineError("SERVING_SCORE_INPUT_MISSING", {
   status: 400,
   message: ({ asset }) => `"${asset}" has no version to score with`,
@@ -230,3 +238,62 @@ export const scoredKeyInvalid: ErrorFactory<{ dataset: string; key: string; tota
     hint: () => "Name more columns in key, or take repeated rows out before.",
     solve: "Name columns in `key` whose values are never null and differ from row to row.",
   });
+
+export const scoreFailed: ErrorFactory<{ model: string; first: number; last: number; reason: string }> = defineError(
+  "SERVING_SCORE_FAILED",
+  {
+    status: 422,
+    message: ({ model, first, last, reason }) => `Rows ${first} to ${last} cannot be scored with ${model}: ${reason}`,
+    hint: () => "Take these rows to the model by hand; one of them has something that its training never saw.",
+    solve:
+      "Look at the rows that the message names: values that the model does not know, or too much memory for one call.",
+  },
+);
+
+export const scoredColumnUnfit: ErrorFactory<{
+  source: string;
+  column: string;
+  found: string;
+  expected: string;
+  model: string;
+}> = defineError("SERVING_SCORE_COLUMN_UNFIT", {
+  status: 400,
+  message: ({ source, column, found, expected, model }) =>
+    `Column "${column}" of ${source} is ${found}; ${model} takes ${expected}`,
+  hint: ({ column, expected }) =>
+    `Convert it before: cast("${column}" as ${expected === "text" ? "varchar" : "double"}).`,
+  solve: "Give every input of the model in the type of its signature; nothing is converted that would change a value.",
+});
+
+export const scoredKeyReserved: ErrorFactory<{ key: string; reserved: readonly string[] }> = defineError(
+  "SERVING_SCORE_KEY_RESERVED",
+  {
+    status: 400,
+    message: ({ key, reserved }) =>
+      `The key "${key}" would stand beside a column of the same name; the result has ${reserved.join(", ")}`,
+    hint: () => "Rename the column in the data.",
+    solve: "Name key columns otherwise than the columns of the result.",
+  },
+);
+
+export const scoredVersionMissing: ErrorFactory<{
+  kind: "model" | "dataset";
+  name: string;
+  version: number | undefined;
+  latest: number | undefined;
+  known: readonly string[];
+  nearest: string | undefined;
+}> = defineError("SERVING_SCORE_VERSION_MISSING", {
+  status: 404,
+  message: ({ kind, name, version, latest, known }) =>
+    latest !== undefined
+      ? `The ${kind} "${name}" has no version ${version ?? "yet"}; the latest is ${latest}`
+      : `There is no ${kind} "${name}"; ${known.length === 0 ? `no step has made a ${kind} yet` : `there is ${known.join(", ")}`}`,
+  hint: ({ nearest, kind }) =>
+    nearest !== undefined
+      ? `Did you mean ${nearest}?`
+      : kind === "dataset"
+        ? "A file is known by the end of its name: .parquet, .csv, .tsv, .ndjson or .json."
+        : "Run the pipeline that makes it first.",
+  solve: "Name a model, a dataset and a version that the project has.",
+});

@@ -6,4 +6,6 @@ export type { ServingRequest, ServingResponse } from "./protocols/exchange.ts";
 export { createScoreKind, type ScoreDeclaration } from "./score-kind.ts";
 export { createServingCalls, type ServingCall } from "./routes.ts";
 export { type InputColumns, sourceOfRecords, type RowSource } from "./row-source.ts";
+export { findScored } from "./find-scored.ts";
+export { scoreTable, type TableScored, type TableScoring } from "./score-table.ts";
 export { createServing, type Serving, type ServingOptions } from "./serving.ts";

@@ -1,7 +1,7 @@
 import { isEsteiraError, messageOf } from "#base";
 import type { AssetVersion } from "#metadata-store";
 import { readModelContent } from "#models";
-import { exampleFailed, modelUnusable, runtimeFailed } from "./errors.ts";
+import { exampleFailed, modelUnusable, runtimeFailed, valuesRefused } from "./errors.ts";
 import type { ModelHandle, ModelOutput, ModelRuntime } from "./model-runtime.ts";
 import { type ModelSignature, readSignature, titleOf, withNulls } from "./model-signature.ts";
 import type { TrainingNulls } from "./ports.ts";
@@ -134,7 +134,8 @@ async function answerExample(model: LoadedModel, runtime: ModelRuntime["name"]):
       columns: signature.inputs.map((input) => (input.type === "string" ? [""] : new Float64Array(1))),
     });
     await made.catch((error: unknown) => {
-      if (runtime !== "python" || !isEsteiraError(error, runtimeFailed.code)) throw error;
+      const isOfValues = isEsteiraError(error, runtimeFailed.code) || isEsteiraError(error, valuesRefused.code);
+      if (runtime !== "python" || !isOfValues) throw error;
     });
     return;
   }

@@ -45,7 +45,8 @@ export interface ModelHandle {
    * Computes rows that fit the signature; no rows give no answers. Requests are merged, cut, and bounded in their
    * waiting by the caller; the runtime bounds the call itself by its own time limit.
    *
-   * @throws SERVING_RUNTIME_FAILED: the model fails on these rows; SERVING_WORKER_DIED: it ends its process on them;
+   * @throws SERVING_RUNTIME_FAILED: the model fails on these rows; SERVING_VALUES_REFUSED: it says that they are wrong;
+   *   SERVING_WORKER_DIED: it ends its process on them;
    *   SERVING_RUNTIME_DIED; SERVING_TIME_EXCEEDED, which
    *   leaves every other model as quick as before; SERVING_MODEL_STUCK where a call that was given up cannot be ended
    */

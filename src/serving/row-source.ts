@@ -133,39 +133,56 @@ export function refuseUnknown(
   }
 }
 
-function readColumn(input: ModelInput, source: RowSource): Float64Array | readonly string[] {
+/**
+ * Reads one input from rows.
+ *
+ * @param firstRow what the first row is called in errors
+ * @throws SERVING_COLUMN_MISSING, SERVING_INPUT_INVALID
+ */
+export function readColumn(input: ModelInput, source: RowSource, firstRow = 0): Float64Array | readonly string[] {
   if (input.type === "string") {
-    return Array.from({ length: source.rowCount }, (_, row) => readText(input, source, row));
+    return Array.from({ length: source.rowCount }, (_, row) => readText(input, { source, row, firstRow }));
   }
   const values = new Float64Array(source.rowCount);
-  for (let row = 0; row < source.rowCount; row++) values[row] = readNumber(input, source, row);
+  for (let row = 0; row < source.rowCount; row++) values[row] = readNumber(input, { source, row, firstRow });
   return values;
 }
 
-function cell(input: ModelInput, source: RowSource, row: number): unknown {
+interface Cell {
+  readonly source: RowSource;
+  readonly row: number;
+  readonly firstRow: number;
+}
+
+function valueOf(input: ModelInput, { source, row, firstRow }: Cell): unknown {
   const value = source.value(row, input.name);
   if (value !== undefined) return value;
   const found = source.names(row);
   const nearest = nearestName(input.name, found);
-  throw columnMissing({ column: input.name, row, found, ...(nearest === undefined ? {} : { nearest }) });
+  throw columnMissing({
+    column: input.name,
+    row: firstRow + row,
+    found,
+    ...(nearest === undefined ? {} : { nearest }),
+  });
 }
 
-function readText(input: ModelInput, source: RowSource, row: number): string {
-  const value = cell(input, source, row);
+function readText(input: ModelInput, cell: Cell): string {
+  const value = valueOf(input, cell);
   if (typeof value === "string") return value;
   if (value === null && input.nullable) return "";
-  throw invalid(input, row, value);
+  throw invalidCell(input, cell.firstRow + cell.row, value);
 }
 
-function readNumber(input: ModelInput, source: RowSource, row: number): number {
-  const value = cell(input, source, row);
+function readNumber(input: ModelInput, cell: Cell): number {
+  const value = valueOf(input, cell);
   if (input.type === "boolean" && typeof value === "boolean") return value ? 1 : 0;
   if (typeof value === "number" && input.type !== "boolean") {
     if (input.type === "integer" ? Number.isSafeInteger(value) : Number.isFinite(value)) return value;
     if (Number.isNaN(value) && input.nullable) return NaN;
   }
   if (value === null && input.nullable) return NaN;
-  throw invalid(input, row, value);
+  throw invalidCell(input, cell.firstRow + cell.row, value);
 }
 
 const EXPECTED = {
@@ -175,7 +192,8 @@ const EXPECTED = {
   string: "a string",
 } as const;
 
-function invalid(input: ModelInput, row: number, value: unknown): Error {
+/** The error of a value that its input does not take. */
+export function invalidCell(input: ModelInput, row: number, value: unknown): Error {
   if (value === null && input.nullRefusal !== undefined)
     return nullRefused({ column: input.name, row, reason: input.nullRefusal });
   const expected = `${EXPECTED[input.type]}${input.nullable ? " or null" : ""}`;

@@ -5,6 +5,7 @@ import { type AssetVersion, getAssetVersion, type MetadataStore } from "#metadat
 import { readModelContent } from "#models";
 import type { AnalysisContext, AttemptContext, Problem, StepAnalysis, StepKind, StepOutcome } from "#pipeline";
 import { scoredColumnMissing, scoredKeyInvalid, scoredInputMissing } from "./errors.ts";
+import { scoreRows } from "./score-rows.ts";
 import type { BatchScorer } from "./scorer.ts";
 
 /** `score: MODEL` over a dataset. */
@@ -34,7 +35,6 @@ const PREDICTION = "prediction";
 const MODEL_VERSION = "model_version";
 const MODEL_DIGEST = "model_digest";
 const INPUTS_DIGEST = "inputs_digest";
-const ROWS_PER_READ = 262_144;
 
 /**
  * Steps that predict every row of a dataset: N rows in, N rows out. Rows whose inputs the same model version has
@@ -128,7 +128,7 @@ async function scoreDataset(attempt: AttemptContext<ScoreDeclaration>, scoring: 
   const total = await readRows(scoring, { keys, inputs });
   await keepPredicted(attempt, scoring, keys);
   const todo = await countOf(connection, `"rows to score"`);
-  await predictRows(scoring, { inputs, todo, progress: (done) => attempt.progress(done, todo, "rows") });
+  await predictRows(attempt, scoring, { inputs, todo });
   const names = keys.map(quoteName).join(", ");
   const operation = {
     project: attempt.project,
@@ -138,7 +138,7 @@ async function scoreDataset(attempt: AttemptContext<ScoreDeclaration>, scoring: 
   const made = await datasets.write({
     ...operation,
     disposition: "replace",
-    select: `select ${names}, ${PREDICTION}, ${MODEL_VERSION}, ${quoteText(model.digest)} as ${MODEL_DIGEST}, ${INPUTS_DIGEST} from "rows kept" union all select ${names}, p."value" as ${PREDICTION}, ${model.version}::bigint as ${MODEL_VERSION}, ${quoteText(model.digest)} as ${MODEL_DIGEST}, ${INPUTS_DIGEST} from "rows to score" r join "rows scored" p on p."row" = r."row number"`,
+    select: `select ${names}, ${PREDICTION}, ${MODEL_VERSION}, ${quoteText(model.digest)} as ${MODEL_DIGEST}, ${INPUTS_DIGEST} from "rows kept" union all select ${names}, ${PREDICTION}, ${model.version}::bigint as ${MODEL_VERSION}, ${quoteText(model.digest)} as ${MODEL_DIGEST}, ${INPUTS_DIGEST} from "rows to score" r join "rows scored" p on p.rowid + 1 = r."row number"`,
     connection,
     expectedRows: total,
     signal: attempt.signal,
@@ -221,40 +221,28 @@ async function keepPredicted(
 }
 
 async function predictRows(
+  attempt: AttemptContext<ScoreDeclaration>,
   { connection, scorer, model }: Scoring,
-  {
-    inputs,
-    todo,
-    progress,
-  }: { readonly inputs: readonly string[]; readonly todo: number; readonly progress: (done: number) => void },
+  { inputs, todo }: { readonly inputs: readonly string[]; readonly todo: number },
 ): Promise<void> {
-  const numbers = new Float64Array(todo);
-  const classes: string[] = [];
-  const names = inputs.map(quoteName).join(", ");
-  for (let start = 0; start < todo; start += ROWS_PER_READ) {
-    const batch = await connection.columns(
-      `select ${names} from "rows to score" where "row number" > ${start} and "row number" <= ${start + ROWS_PER_READ} order by "row number"`,
-    );
-    const columns = new Map(
-      Object.entries(batch.values).map(([name, column]): [string, ArrayLike<unknown>] => {
-        if (column.kind === "text" || column.valid === undefined) return [name, column.values];
-        const { values, valid } = column;
-        return [name, Array.from(values, (value, index) => (valid[index] === 1 ? value : null))];
-      }),
-    );
-    let at = start;
-    for (const output of await scorer.predict(model, { rowCount: batch.rowCount, columns })) {
-      if (output.kind === "classes") classes.push(...output.labels);
-      else {
-        numbers.set(output.values, at);
-        at += output.values.length;
-      }
+  if (todo === 0) {
+    const type = readModelContent(model).model.task === "multiclass_classification" ? "varchar" : "double";
+    await connection.run(`create or replace temp table "rows scored" (${PREDICTION} ${type}, probability double)`);
+  } else {
+    const opened = await scorer.open(model, (line) => attempt.log(line));
+    try {
+      await scoreRows({ connection, table: "rows to score", total: todo, inputs }, opened, {
+        scores: "rows scored",
+        signal: attempt.signal,
+        progress: (done) => attempt.progress(done, todo, "rows"),
+      });
+    } finally {
+      await opened.close();
     }
-    progress(Math.min(todo, start + ROWS_PER_READ));
   }
-  await connection.load("rows scored", classes.length > 0 ? classes : numbers);
   // Kept rows of a model of classes have texts, of which there may be none.
-  if (classes.length > 0) await connection.run(`alter table "rows kept" alter ${PREDICTION} type varchar`);
+  const [column] = await connection.describe(`select ${PREDICTION} from "rows scored"`);
+  if (column?.type === "VARCHAR") await connection.run(`alter table "rows kept" alter ${PREDICTION} type varchar`);
 }
 
 function provenanceOf(attempt: AttemptContext<ScoreDeclaration>, { model, rows }: Scoring): Record<string, Json> {

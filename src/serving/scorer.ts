@@ -1,76 +1,144 @@
+import { messageOf } from "#base";
 import type { AssetVersion } from "#metadata-store";
 import type { ColumnBatch, Scorer } from "#models";
+import { scoreFailed } from "./errors.ts";
 import type { LoadedModel, LoadedModels } from "./loaded-model.ts";
-import { type InputColumns, readInputs, sourceOfColumns } from "./row-source.ts";
 import type { ModelOutput } from "./model-runtime.ts";
+import type { ModelInput, ModelSignature } from "./model-signature.ts";
+import { type InputColumns, invalidCell, readColumn, type RowSource } from "./row-source.ts";
 
-const ROWS_PER_CALL = 65_536;
+/** Rows of the first call; the next ones grow or shrink to what takes about a second or two. */
+const FIRST_ROWS = 4096;
+const MOST_ROWS = 65_536;
+const CALL_MS = 1500;
 
 /**
  * `Scorer` of `models`: runs a model on whole columns, outside every endpoint and without a prediction log.
  *
- * Missing values are allowed everywhere: rows come from a dataset, not from a caller. Answers one number per row:
- * probability, class index or value.
+ * Missing values are allowed everywhere that the model has a form for them: rows come from a dataset, not from a
+ * caller. Answers one number per row: probability, class index or value.
  */
 export function createScorer(options: { readonly models: LoadedModels }): BatchScorer {
-  return {
-    async predict(modelVersion, rows) {
-      const model = await options.models.acquire(modelVersion);
-      try {
-        const inputs = readColumns(model, rows);
-        const outputs: ModelOutput[] = [];
-        for (let start = 0; start < rows.rowCount; start += ROWS_PER_CALL)
-          outputs.push(await model.run(sliceInputs(inputs, start, Math.min(start + ROWS_PER_CALL, rows.rowCount))));
-        return outputs;
-      } finally {
-        await options.models.release(model);
+  async function open(modelVersion: AssetVersion, report?: (line: string) => void): Promise<OpenScorer> {
+    const model = await options.models.acquire(modelVersion, { report });
+    let rowsPerCall = FIRST_ROWS;
+
+    /** One call after the other; the next ones are as large as the time of this one allows. */
+    async function* predict(rows: ColumnBatch, firstRow = 0): AsyncGenerator<ModelOutput, void, undefined> {
+      const inputs = readColumns(model, rows, firstRow);
+      for (let start = 0; start < rows.rowCount;) {
+        const end = Math.min(start + rowsPerCall, rows.rowCount);
+        const startMs = performance.now();
+        yield await runRows(model, { inputs, start, end, firstRow });
+        const tookMs = performance.now() - startMs;
+        const fitting = Math.floor(((end - start) * CALL_MS) / Math.max(tookMs, 1));
+        rowsPerCall = Math.max(1, Math.min(MOST_ROWS, fitting, rowsPerCall * 4));
+        start = end;
       }
-    },
+    }
+
+    return { signature: model.signature, predict, close: () => options.models.release(model) };
+  }
+  return {
+    open,
     async score(modelVersion, rows) {
-      const model = await options.models.acquire(modelVersion);
+      const scorer = await open(modelVersion);
       try {
-        const inputs = readColumns(model, rows);
         const scores = new Float64Array(rows.rowCount);
-        for (let start = 0; start < rows.rowCount; start += ROWS_PER_CALL) {
-          const end = Math.min(start + ROWS_PER_CALL, rows.rowCount);
-          scores.set(toNumbers(await model.run(sliceInputs(inputs, start, end))), start);
+        let at = 0;
+        for await (const output of scorer.predict(rows)) {
+          const numbers = toNumbers(output);
+          scores.set(numbers, at);
+          at += numbers.length;
         }
         return scores;
       } finally {
-        await options.models.release(model);
+        await scorer.close();
       }
     },
   };
 }
 
-/** Answers as the model gives them, for the step that scores datasets. */
-export interface BatchScorer extends Scorer {
-  /** Answers to all rows, in order, in parts. */
-  predict(modelVersion: AssetVersion, rows: ColumnBatch): Promise<readonly ModelOutput[]>;
+/** A model that stays loaded while many rows are scored. */
+export interface OpenScorer {
+  readonly signature: ModelSignature;
+  /**
+   * Answers to all rows, in order, in parts.
+   *
+   * @param firstRow what the first row is called in errors; default 0
+   * @throws SERVING_COLUMN_MISSING, SERVING_INPUT_INVALID, SERVING_SCORE_FAILED
+   */
+  predict(rows: ColumnBatch, firstRow?: number): AsyncGenerator<ModelOutput, void, undefined>;
+  close(): Promise<void>;
 }
 
-function readColumns({ signature }: LoadedModel, rows: ColumnBatch): InputColumns {
-  const { inputs: declared } = signature;
-  const types = new Map(declared.map(({ name, type }) => [name, type]));
-  const source = sourceOfColumns(new Map([...rows.columns].filter(([name]) => types.has(name))));
-  const plain = {
-    ...source,
+/** Answers as the model gives them, for whoever scores whole tables. */
+export interface BatchScorer extends Scorer {
+  /** @param report takes lines that say what a load that lasts is doing */
+  open(modelVersion: AssetVersion, report?: (line: string) => void): Promise<OpenScorer>;
+}
+
+async function runRows(
+  model: LoadedModel,
+  part: { readonly inputs: InputColumns; readonly start: number; readonly end: number; readonly firstRow: number },
+): Promise<ModelOutput> {
+  const { inputs, start, end, firstRow } = part;
+  try {
+    return await model.run(sliceInputs(inputs, start, end), { rowsPerCall: end - start });
+  } catch (error) {
+    const [first, last] = [firstRow + start, firstRow + end - 1];
+    throw scoreFailed({ model: model.title, first, last, reason: messageOf(error) }, error);
+  }
+}
+
+function readColumns({ signature }: LoadedModel, rows: ColumnBatch, firstRow: number): InputColumns {
+  return {
     rowCount: rows.rowCount,
-    value: (row: number, name: string): unknown => toPlain(source.value(row, name), types.get(name)),
+    columns: signature.inputs.map((input) => {
+      // A stored row may lack what a request must bring, unless the model has no form for what is missing.
+      const lenient = { ...input, nullable: input.nullable || input.exact !== true };
+      const values = rows.columns.get(input.name);
+      if (values instanceof Float64Array && input.type !== "string") return checkNumbers(lenient, values, firstRow);
+      const known = [...rows.columns.keys()];
+      const source: RowSource = {
+        rowCount: rows.rowCount,
+        names: () => known,
+        value: (row) => (values === undefined ? undefined : toPlain(values[row] ?? null, input.type)),
+      };
+      return readColumn(lenient, source, firstRow);
+    }),
   };
-  // A stored row may lack what a request must bring.
-  const lenient = { ...signature, inputs: declared.map((input) => ({ ...input, nullable: true })) };
-  return readInputs(lenient, plain, "ignore");
+}
+
+/** Whole columns of numbers are taken as they are. @throws SERVING_INPUT_INVALID */
+function checkNumbers(input: ModelInput, values: Float64Array, firstRow: number): Float64Array {
+  const isRight =
+    input.type === "integer"
+      ? Number.isSafeInteger
+      : input.type === "boolean"
+        ? (value: number) => value === 0 || value === 1
+        : Number.isFinite;
+  for (let row = 0; row < values.length; row++) {
+    const value = values[row] ?? NaN;
+    if (isRight(value) || (Number.isNaN(value) && input.nullable)) continue;
+    throw invalidCell(input, firstRow + row, Number.isNaN(value) ? null : value);
+  }
+  return values;
 }
 
 /** What a data reader gives (64-bit integers, booleans as 0 and 1) as a request would send it. */
-function toPlain(value: unknown, type: string | undefined): unknown {
+function toPlain(value: unknown, type: string): unknown {
   if (typeof value === "bigint") return Number(value);
   return type === "boolean" && typeof value === "number" && !Number.isNaN(value) ? value !== 0 : value;
 }
 
 function sliceInputs(inputs: InputColumns, start: number, end: number): InputColumns {
-  return { rowCount: end - start, columns: inputs.columns.map((column) => column.slice(start, end)) };
+  if (start === 0 && end === inputs.rowCount) return inputs;
+  return {
+    rowCount: end - start,
+    // Copies: a view would take its whole column along to the thread that computes it.
+    columns: inputs.columns.map((column) => column.slice(start, end)),
+  };
 }
 
 function toNumbers(output: ModelOutput): Float64Array {

@@ -139,6 +139,10 @@ export const en = {
     "Would go: {objects} objects ({size}), {dataFiles} data files ({dataSize}), {unfinished} unfinished writes.",
   retained: "Kept no longer: {predictions} predictions, logs of {logs} step runs.",
   verifiedWhole: "{objects} objects and {files} files of tables are whole.",
+  scoring: "{done} of {total} rows scored, {rate} a second",
+  scored:
+    "{count} row scored with {model} version {version} in {duration} || {count} rows scored with {model} version {version} in {duration}",
+  scoringStopped: "Stopped: nothing was written.",
   copying: "{files} of {of} files, {size}",
   backedUp: "{folder} holds the store: {rows} rows and {files} files, {size}; {kept} files were there already.",
   backupWhole: "The backup is whole: {files} files.",

@@ -141,6 +141,10 @@ export const ptBr: Readonly<Record<MessageKey, string>> = {
     "Sairiam: {objects} objetos ({size}), {dataFiles} arquivos de dados ({dataSize}), {unfinished} escritas inacabadas.",
   retained: "Não são mais guardados: {predictions} predições, logs de {logs} execuções de passo.",
   verifiedWhole: "{objects} objetos e {files} arquivos de tabelas estão íntegros.",
+  scoring: "{done} de {total} linhas previstas, {rate} por segundo",
+  scored:
+    "{count} linha prevista com {model} versão {version} em {duration} || {count} linhas previstas com {model} versão {version} em {duration}",
+  scoringStopped: "Parado: nada foi gravado.",
   copying: "{files} de {of} arquivos, {size}",
   backedUp: "{folder} guarda o armazém: {rows} linhas e {files} arquivos, {size}; {kept} arquivos já estavam lá.",
   backupWhole: "O backup está íntegro: {files} arquivos.",

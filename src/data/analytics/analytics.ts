@@ -65,6 +65,11 @@ export interface AnalyticsConnection {
    */
   load(table: string, values: Float64Array | readonly (string | undefined)[]): Promise<void>;
   /**
+   * Appends rows to a temporary table of this connection, by its columns, in their order: numbers to double, texts to
+   * varchar. What is NaN or missing is null.
+   */
+  append(table: string, columns: readonly (Float64Array | readonly (string | undefined)[])[]): Promise<void>;
+  /**
    * Makes `name(a, b)` known to SQL on this connection: it is false, and `seen` is told the two whole numbers of each
    * row that it is asked about. In a filter it notes the rows that are left out, without a second look at them.
    */
@@ -161,20 +166,40 @@ async function loadValues(
   table: string,
   values: Float64Array | readonly (string | undefined)[],
 ): Promise<void> {
-  const { BIGINT, DOUBLE, DuckDBDataChunk, VARCHAR } = await import("@duckdb/node-api");
-  const isNumbers = values instanceof Float64Array;
+  const rows = Float64Array.from({ length: values.length }, (_, row) => row + 1);
+  const name = quoteName(table);
   await connection.run(
-    `create or replace temp table ${quoteName(table)} ("row" bigint, "value" ${isNumbers ? "double" : "varchar"})`,
+    `create or replace temp table ${name} ("row" bigint, "value" ${values instanceof Float64Array ? "double" : "varchar"})`,
   );
+  await appendColumns(connection, { table, whole: [0] }, [rows, values]);
+}
+
+/** @param whole positions of columns that are bigint in the table */
+async function appendColumns(
+  connection: DuckDBConnection,
+  { table, whole = [] }: { readonly table: string; readonly whole?: readonly number[] },
+  columns: readonly (Float64Array | readonly (string | undefined)[])[],
+): Promise<void> {
+  const { BIGINT, DOUBLE, DuckDBDataChunk, VARCHAR } = await import("@duckdb/node-api");
+  const types = columns.map((values, position) =>
+    whole.includes(position) ? BIGINT : values instanceof Float64Array ? DOUBLE : VARCHAR,
+  );
+  const rowCount = columns[0]?.length ?? 0;
   const appender = await connection.createAppender(table);
-  for (let start = 0; start < values.length; start += ROWS_PER_CHUNK) {
-    const part: (number | string | null)[] = [];
-    for (let row = start; row < Math.min(values.length, start + ROWS_PER_CHUNK); row++) {
-      const value = values[row];
-      part.push(value === undefined || Number.isNaN(value) ? null : value);
-    }
-    const chunk = DuckDBDataChunk.create([BIGINT, isNumbers ? DOUBLE : VARCHAR], part.length);
-    chunk.setColumns([part.map((_, index) => BigInt(start + index + 1)), part]);
+  for (let start = 0; start < rowCount; start += ROWS_PER_CHUNK) {
+    const end = Math.min(rowCount, start + ROWS_PER_CHUNK);
+    const chunk = DuckDBDataChunk.create(types, end - start);
+    chunk.setColumns(
+      columns.map((values, position) => {
+        const part: (number | bigint | string | null)[] = [];
+        for (let row = start; row < end; row++) {
+          const value = values[row];
+          if (value === undefined || Number.isNaN(value)) part.push(null);
+          else part.push(whole.includes(position) ? BigInt(value) : value);
+        }
+        return part;
+      }),
+    );
     appender.appendDataChunk(chunk);
   }
   appender.closeSync();
@@ -221,6 +246,7 @@ function openConnection(connection: DuckDBConnection, onClose?: () => void): Ana
       return toRows(reader).map((row) => ({ name: textOf(row["column_name"]), type: textOf(row["column_type"]) }));
     },
     load: (table, values) => loadValues(connection, table, values),
+    append: (table, columns) => appendColumns(connection, { table }, columns),
     async registerWitness(name, seen) {
       const { BIGINT, BOOLEAN, DuckDBScalarFunction } = await import("@duckdb/node-api");
       const witness = DuckDBScalarFunction.create({

@@ -6,6 +6,8 @@ import type { ModelOutput } from "../model-runtime.ts";
 export interface RunOptions {
   /** Aborts when the caller went away: what was not begun then costs nothing. */
   readonly signal?: AbortSignal | undefined;
+  /** Instead of the pieces that leave others a turn: nobody else is there. */
+  readonly rowsPerCall?: number | undefined;
 }
 
 /**
@@ -14,6 +16,7 @@ export interface RunOptions {
  */
 interface Waiting {
   readonly inputs: InputColumns;
+  readonly rowsPerCall: number;
   /** Rows that were computed. */
   done: number;
   readonly outputs: ModelOutput[];
@@ -80,7 +83,7 @@ export function createBatcher(options: {
   /** The next rows of one request; the rest goes behind what came meanwhile. */
   async function runPiece(waiting: Waiting): Promise<void> {
     const { inputs, done } = waiting;
-    const end = Math.min(inputs.rowCount, done + maxRows);
+    const end = Math.min(inputs.rowCount, done + waiting.rowsPerCall);
     try {
       waiting.outputs.push(await call(done === 0 && end === inputs.rowCount ? inputs : sliceInputs(inputs, done, end)));
     } catch (error) {
@@ -122,11 +125,11 @@ export function createBatcher(options: {
 
   return {
     counters,
-    run: (inputs, { signal } = {}) =>
+    run: (inputs, { signal, rowsPerCall = maxRows } = {}) =>
       new Promise((resolve, reject) => {
         if (queue.length >= maxWaiting) return reject(queueFull({ endpoint: options.name, waiting: queue.length }));
         if (signal?.aborted === true) return reject(callerGone({ model: options.name }));
-        const waiting = waitFor({ inputs, signal, name: options.name, timeoutMs }, { resolve, reject });
+        const waiting = waitFor({ inputs, signal, rowsPerCall, name: options.name, timeoutMs }, { resolve, reject });
         queue.push(waiting);
         pump();
       }),
@@ -148,12 +151,13 @@ function waitFor(
   request: {
     readonly inputs: InputColumns;
     readonly signal: AbortSignal | undefined;
+    readonly rowsPerCall: number;
     readonly name: string;
     readonly timeoutMs: number;
   },
   promise: { readonly resolve: (output: ModelOutput) => void; readonly reject: (error: unknown) => void },
 ): Waiting {
-  const { inputs, signal, name, timeoutMs } = request;
+  const { inputs, signal, rowsPerCall, name, timeoutMs } = request;
   const settle = (): void => {
     waiting.settled = true;
     clearTimeout(timer);
@@ -161,6 +165,7 @@ function waitFor(
   };
   const waiting: Waiting = {
     inputs,
+    rowsPerCall,
     done: 0,
     outputs: [],
     settled: false,

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { messageOf } from "#base";
 import type { ReceivedFrame, Worker, WorkerFrame } from "#executors";
-import { modelUnusable, runtimeDied, runtimeFailed, timeExceeded, workerDied } from "../../errors.ts";
+import { modelUnusable, runtimeDied, runtimeFailed, timeExceeded, workerDied, valuesRefused } from "../../errors.ts";
 import type { ModelOutput } from "../../model-runtime.ts";
 import type { ModelSignature } from "../../model-signature.ts";
 import type { InputColumns } from "../../row-source.ts";
@@ -125,6 +125,7 @@ const LONGEST_LOAD_MS = 300_000;
 const answerSchema = z.object({
   ok: z.boolean(),
   problem: z.string().default("it gave no reason"),
+  refused: z.boolean().default(false),
   exact: z.array(z.string()).default([]),
   labels: z.array(z.string()).default([]),
   classCount: z.int().default(0),
@@ -157,10 +158,10 @@ function formatCall({ rowCount, columns }: InputColumns): WorkerFrame {
   return { header: { kind: "predict", rows: rowCount, texts }, body: new Uint8Array(body.buffer) };
 }
 
-/** @throws SERVING_RUNTIME_FAILED */
+/** @throws SERVING_RUNTIME_FAILED, SERVING_VALUES_REFUSED */
 function readAnswer({ header, body }: ReceivedFrame, { task }: ModelSignature, title: string): ModelOutput {
-  const { ok, problem, labels, classCount } = answerSchema.parse(header);
-  if (!ok) throw runtimeFailed({ model: title, reason: problem });
+  const { ok, problem, refused, labels, classCount } = answerSchema.parse(header);
+  if (!ok) throw (refused ? valuesRefused : runtimeFailed)({ model: title, reason: problem });
   // A copy of its own: the body may lie at any byte of a larger piece.
   const values = new Float64Array(Uint8Array.from(body).buffer);
   if (task !== "multiclass_classification") return { kind: "numbers", values };
