@@ -1,11 +1,4 @@
-export {
-  createPythonKind,
-  inputsOfCalls,
-  lockOf,
-  missingFile,
-  publishOutput,
-  type PythonDeclaration,
-} from "./kinds/python.ts";
+export { createPythonKind, inputsOfCalls, lockOf, publishOutput, type PythonDeclaration } from "./kinds/python.ts";
 export { createPythonEnvironments, type PythonEnvironments, type PythonRequest } from "./python-environment.ts";
 export { type EsteiraCall, readEsteiraCalls } from "./python-source.ts";
 export { findImportedFiles } from "./python-imports.ts";

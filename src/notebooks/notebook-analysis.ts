@@ -1,7 +1,7 @@
 import { posix } from "node:path";
 import { type Digest, isEsteiraError, type Json } from "#base";
-import { findImportedFiles, inputsOfCalls, matchFiles, missingFile, patternsOf, readEsteiraCalls } from "#executors";
-import type { AnalysisContext, Problem, StepAnalysis, StepInput } from "#pipeline";
+import { findImportedFiles, inputsOfCalls, matchFiles, patternsOf, readEsteiraCalls } from "#executors";
+import { type AnalysisContext, missingFile, type Problem, type StepAnalysis, type StepInput } from "#pipeline";
 import type { NotebookDeclaration } from "./notebook-kind.ts";
 import { type Notebook, parseNotebook } from "./notebook.ts";
 import { checkParameters, type ParameterProblem, readParameters } from "./parameters.ts";
@@ -17,7 +17,7 @@ export async function analyseNotebook(
   const { python, inputs: declared = [] } = declaration;
   const problems: Problem[] = [];
   if (python !== undefined && (await context.readFile(python)) === undefined)
-    problems.push(await missingFile(python, ["python"], context, "**/*requirements*.txt"));
+    problems.push(await missingFile(python, context, { path: ["python"], pattern: "**/*requirements*.txt" }));
   const understood = await readAndUnderstand(declaration, context);
   const other = await matchFiles(patternsOf(declaration.files), context);
   problems.push(...other.problems);
@@ -49,7 +49,7 @@ async function readAndUnderstand(declaration: NotebookDeclaration, context: Anal
   const text = await context.readFile(declaration.notebook);
   const read =
     text === undefined
-      ? await missingFile(declaration.notebook, ["notebook"], context, "**/*.ipynb")
+      ? await missingFile(declaration.notebook, context, { path: ["notebook"], pattern: "**/*.ipynb" })
       : parse(text, declaration.notebook);
   return text === undefined || "message" in read
     ? { source: undefined, inputs: [], imported: [], problems: [read as Problem] }

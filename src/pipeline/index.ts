@@ -1,3 +1,4 @@
+export { missingFile } from "./missing-file.ts";
 export { findStep, indexOf } from "./define/definition-index.ts";
 export {
   type ConcurrencyDefinition,

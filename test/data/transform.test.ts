@@ -119,6 +119,16 @@ describeStores("sql steps", (kind) => {
       [missing.problems[0]?.message, missing.problems[0]?.hint],
       ["There is no file sql/flihgts.sql in the project", "Did you mean sql/flights.sql?"],
     );
+    for (const text of ["SELECT day FROM raw.flights", "select 1\n"]) {
+      const inline = await project.analyse(project.sql, { sql: text }, "q");
+      assert.deepEqual(
+        [inline.problems[0]?.message, inline.problems[0]?.hint],
+        [
+          '"sql" names a file of the project, and this is the text of one',
+          "Write the text into a file, sql/q.sql say, and name the file here.",
+        ],
+      );
+    }
     const cte = await (async () => {
       await project.write(
         "sql/q.sql",

@@ -1,5 +1,5 @@
 import { digestOf } from "#base";
-import { type AnalysisContext, type AttemptContext, type Problem, readProjectFile } from "#pipeline";
+import { type AnalysisContext, type AttemptContext, missingFile, type Problem, readProjectFile } from "#pipeline";
 import { readContract, tableOf } from "../contract/contract.ts";
 import { compileContract } from "../contract/rules.ts";
 import { contractInvalid } from "../errors.ts";
@@ -27,7 +27,8 @@ export async function loadContract(attempt: AttemptContext<CaptureDeclaration>):
 /** What is wrong with the contract that a step names. */
 export async function contractProblems(contract: string, context: AnalysisContext): Promise<Problem[]> {
   const text = await context.readFile(contract);
-  if (text === undefined) return [{ path: ["contract"], message: `There is no file ${contract} in the project` }];
+  if (text === undefined)
+    return [await missingFile(contract, context, { path: ["contract"], pattern: "**/*.{yaml,yml}" })];
   const read = readContract(text, contract);
   const problems: Problem[] = read.problems.map(({ file, line, column, message, hint }) => ({
     path: ["contract"],

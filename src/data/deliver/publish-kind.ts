@@ -5,6 +5,7 @@ import { digestOfTree, type Blobs, type Tree } from "#storage";
 import {
   type AnalysisContext,
   type AttemptContext,
+  missingFile,
   type Problem,
   readProjectFile,
   type StepAnalysis,
@@ -57,13 +58,10 @@ async function analysePublish(
 ): Promise<StepAnalysis> {
   const makes = [{ asset: context.step, kind: "report" as const }];
   const text = await context.readFile(file);
-  if (text === undefined)
-    return {
-      inputs: [],
-      makes,
-      files: [],
-      problems: [{ path: ["publish"], message: `There is no file ${file} in the project` }],
-    };
+  if (text === undefined) {
+    const problem = await missingFile(file, context, { path: ["publish"], pattern: "**/*.{yaml,yml}" });
+    return { inputs: [], makes, files: [], problems: [problem] };
+  }
   const read = readDashboard(text, file);
   const problems: Problem[] = read.problems.map(({ message, hint, ...at }) => ({
     path: ["publish"],

@@ -6,6 +6,7 @@ import {
   type AnalysisContext,
   type AttemptContext,
   type MadeVersion,
+  missingFile,
   type Problem,
   readProjectFile,
   type StepAnalysis,
@@ -70,20 +71,8 @@ async function analyseStep(
   const makes = [{ asset: context.step, kind: "data" as const }];
   const text = await context.readFile(file);
   if (text === undefined) {
-    const files = await context.glob("**/*.sql");
-    const near = nearestName(file, files);
-    return {
-      inputs: [],
-      makes,
-      files: [],
-      problems: [
-        {
-          path: ["sql"],
-          message: `There is no file ${file} in the project`,
-          ...(near === undefined ? {} : { hint: `Did you mean ${near}?` }),
-        },
-      ],
-    };
+    const problem = await missingFile(file, context, { path: ["sql"], pattern: "**/*.sql" });
+    return { inputs: [], makes, files: [], problems: [problem] };
   }
   const analysis = await analyseSql(dependencies.analytics, text);
   const known = analysis.tables.filter(({ name }) => isReadable(context, name));

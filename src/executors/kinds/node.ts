@@ -1,7 +1,6 @@
 import { resolve } from "node:path";
 import { z } from "zod";
-import { nearestName } from "#base";
-import type { AnalysisContext, Problem, StepAnalysis, StepKind } from "#pipeline";
+import { type AnalysisContext, missingFile, type Problem, type StepAnalysis, type StepKind } from "#pipeline";
 import { type CommandOptions, inputsOf, madeBy, makesOf, runCommand } from "./command.ts";
 import { findScriptImports } from "../script-imports.ts";
 import { commandShape, matchFiles, patternsOf } from "./run.ts";
@@ -50,12 +49,8 @@ export function createNodeKind(): StepKind<NodeDeclaration> {
 async function analyse(declaration: NodeDeclaration, context: AnalysisContext): Promise<StepAnalysis> {
   const problems: Problem[] = [];
   if ((await context.readFile(declaration.node)) === undefined) {
-    const near = nearestName(declaration.node, await context.glob("**/*.{js,mjs,cjs,ts,mts}"));
-    problems.push({
-      path: ["node"],
-      message: `there is no file ${declaration.node} in the project`,
-      ...(near === undefined ? {} : { hint: `Did you mean ${near}?` }),
-    });
+    const pattern = "**/*.{js,mjs,cjs,ts,mts}";
+    problems.push(await missingFile(declaration.node, context, { path: ["node"], pattern }));
   }
   const patterns = patternsOf(declaration.files);
   const matched = await matchFiles(patterns, context);

@@ -2,18 +2,20 @@ import { mkdir, readdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { z } from "zod";
 import { type Json, nearestName } from "#base";
-import type {
-  AnalysisContext,
-  AttemptContext,
-  MadeVersion,
-  Problem,
-  PythonEnvironment,
-  StepAnalysis,
-  StepInput,
-  StepKind,
-  StepOutcome,
+import {
+  type AnalysisContext,
+  type AssetKind,
+  type AttemptContext,
+  type MadeVersion,
+  missingFile,
+  type Problem,
+  type PythonEnvironment,
+  type StepAnalysis,
+  type StepInput,
+  type StepKind,
+  type StepOutcome,
+  type WriteTransaction,
 } from "#pipeline";
-import type { AssetKind, WriteTransaction } from "#pipeline";
 import { outputMissing, pythonFailed } from "../python-errors.ts";
 import { findScriptImports } from "../script-imports.ts";
 import { matchFiles, otherFiles, patternsOf } from "./run.ts";
@@ -67,9 +69,15 @@ async function analyse(declaration: PythonDeclaration, context: AnalysisContext)
   const problems: Problem[] = [];
   const files = [declaration.python, ...(declaration.requirements === undefined ? [] : [declaration.requirements])];
   const script = await context.readFile(declaration.python);
-  if (script === undefined) problems.push(await missingFile(declaration.python, ["python"], context, "**/*.py"));
+  if (script === undefined)
+    problems.push(await missingFile(declaration.python, context, { path: ["python"], pattern: "**/*.py" }));
   if (declaration.requirements !== undefined && (await context.readFile(declaration.requirements)) === undefined) {
-    problems.push(await missingFile(declaration.requirements, ["requirements"], context, "**/*requirements*.txt"));
+    problems.push(
+      await missingFile(declaration.requirements, context, {
+        path: ["requirements"],
+        pattern: "**/*requirements*.txt",
+      }),
+    );
   }
   const other = await matchFiles(patternsOf(declaration.files), context);
   const imported = await findScriptImports(declaration.python, context);
@@ -89,21 +97,6 @@ async function analyse(declaration: PythonDeclaration, context: AnalysisContext)
     makes: declaration.makes === undefined ? [] : [{ asset: context.step, kind: declaration.makes }],
     files: [...new Set([...files, ...imported, ...other.files])].sort(),
     problems: [...problems, ...other.problems, ...inferred.problems],
-  };
-}
-
-/** A problem that names the file, and the one of its kind that is spelt most like it. */
-export async function missingFile(
-  file: string,
-  path: Problem["path"],
-  context: AnalysisContext,
-  pattern: string,
-): Promise<Problem> {
-  const nearest = nearestName(file, await context.glob(pattern));
-  return {
-    path,
-    message: `There is no file ${file} in the project`,
-    ...(nearest === undefined ? {} : { hint: `Did you mean ${nearest}?` }),
   };
 }
 
