@@ -22,6 +22,7 @@ import {
   approvalMissing,
   authorCannotApprove,
   expiryInvalid,
+  isMoment,
   reviewerRequired,
   revocationDenied,
   signatureInvalid,
@@ -228,7 +229,8 @@ async function readSeal(
   },
 ): Promise<{ readonly expiresAtMs: number | undefined; readonly keyId: string | undefined }> {
   const { project, digest, environment, envelope, expiresAtMs, identity, chosen, atMs } = decision;
-  if (expiresAtMs !== undefined && expiresAtMs <= atMs) throw expiryInvalid({ expiresAtMs });
+  if (expiresAtMs !== undefined && (!isMoment(expiresAtMs) || expiresAtMs <= atMs))
+    throw expiryInvalid({ expiresAtMs });
   const asked = decision.needed.filter((each) => environment === undefined || each.environment === environment);
   if (envelope === undefined) {
     for (const request of chosen === "approved" ? asked : [])

@@ -91,14 +91,27 @@ export const signatureInvalid: ErrorFactory<{ problem: string }> = defineError("
   solve: "Sign what waits now, with a key of your own that was not revoked.",
 });
 
+/** Whole milliseconds that a calendar has a date for. */
+export function isMoment(ms: number): boolean {
+  return Number.isInteger(ms) && !Number.isNaN(new Date(ms).getTime());
+}
+
+function momentText(ms: number): string {
+  return isMoment(ms) ? new Date(ms).toISOString() : String(ms);
+}
+
 export const expiryInvalid: ErrorFactory<{
   expiresAtMs: number;
   /** An approval of the same person that lasts longer. */
   standing?: { readonly id: string; readonly expiresAtMs: number | undefined };
 }> = defineError("GOVERNANCE_EXPIRY_INVALID", {
   status: 400,
-  message: ({ expiresAtMs, standing }) =>
-    `An approval cannot end at ${new Date(expiresAtMs).toISOString()}${standing === undefined ? ", which is past" : `: you gave one already that ends ${standing.expiresAtMs === undefined ? "never" : `at ${new Date(standing.expiresAtMs).toISOString()}`}`}`,
+  message: ({ expiresAtMs, standing }) => {
+    const end = `An approval cannot end at ${momentText(expiresAtMs)}`;
+    if (standing === undefined) return `${end}, which is ${isMoment(expiresAtMs) ? "past" : "no moment of time"}`;
+    const known = standing.expiresAtMs === undefined ? "never" : `at ${momentText(standing.expiresAtMs)}`;
+    return `${end}: you gave one already that ends ${known}`;
+  },
   hint: ({ standing }) =>
     standing === undefined ? "Name a time that is to come." : `Take that one back first; its id is ${standing.id}.`,
   solve: "Name a time that is to come; revoke the approval that lasts longer.",

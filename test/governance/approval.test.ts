@@ -269,6 +269,12 @@ describeStores("approvals", (kind) => {
       "one that never ends stands beside it",
     );
     await revokeApproval(store, { id: given.id, identity: decision.identity }, { clock });
+    for (const never of [1e17, -1e300, expiresAtMs + 0.5, NaN, Infinity])
+      await assert.rejects(
+        approve(store, { ...decision, subjectKind: "notebook", digest, expiresAtMs: never }, { clock }),
+        code("GOVERNANCE_EXPIRY_INVALID"),
+        String(never),
+      );
     const renewed = await approve(store, { ...decision, subjectKind: "notebook", digest, expiresAtMs }, { clock });
     assert.deepEqual([renewed.subjectKind, renewed.expiresAtMs], ["recipe", expiresAtMs], "given anew, until then");
     const longer = await approve(
