@@ -15,7 +15,8 @@ const ERROR_SCHEMAS: Readonly<Record<ErrorForm, object>> = {
   mlflow: objectOf({ error_code: TEXT, message: TEXT }),
   "mlflow-scoring": objectOf({ error_code: TEXT, message: TEXT }),
   "open-inference": objectOf({ error: TEXT }),
-  feast: objectOf({ detail: TEXT }),
+  // Feast's own errors are a text that holds JSON.
+  feast: { anyOf: [objectOf({ detail: TEXT }), TEXT] },
 };
 
 function objectOf(required: Readonly<Record<string, object>>, optional: Readonly<Record<string, object>> = {}): object {
@@ -89,8 +90,11 @@ function describe(named: NamedRoute, schemas: RouteSchemas, { toSchema, rolesOf 
 
 function describeResponses({ summary, route }: NamedRoute, { response }: RouteSchemas, toSchema: ToSchema): object {
   const schema = response === undefined ? {} : toSchema(response);
-  const type = route.stream === undefined ? JSON_TYPE : "text/event-stream";
-  const ok = { description: summary, ...(response === undefined ? {} : { content: { [type]: { schema } } }) };
+  const answer =
+    route.stream === undefined
+      ? { [JSON_TYPE]: { schema } }
+      : { "text/event-stream": { schema: eventSchema(route.stream, schema) } };
+  const ok = { description: summary, ...(response === undefined ? {} : { content: answer }) };
   const content = { [JSON_TYPE]: { schema: { $ref: `#/components/schemas/error-${route.errors}` } } };
   const refused = isOpen(route.action)
     ? {}
@@ -99,6 +103,17 @@ function describeResponses({ summary, route }: NamedRoute, { response }: RouteSc
         403: { description: "The caller's role does not have the action", content },
       };
   return { 200: ok, ...refused, default: { description: "What went wrong", content } };
+}
+
+/** One event of a stream: its data are JSON in a text. */
+function eventSchema({ event, end }: NonNullable<Route["stream"]>, contentSchema: object): object {
+  return objectOf(
+    {
+      event: { type: "string", enum: [event, ...(end === undefined ? [] : [end])] },
+      data: { type: "string", contentMediaType: JSON_TYPE, contentSchema },
+    },
+    { id: TEXT },
+  );
 }
 
 function describeBody(route: Route, schemas: RouteSchemas, toSchema: ToSchema): object | undefined {

@@ -25,8 +25,8 @@ const EPOCH = "1970-01-01T00:00:00Z";
  * join keys first.
  *
  * @param body the request's text, whatever its content type says
- * Source: Feast 0.66, feature_server.py and infra/online_stores/remote.py. Errors are a JSON text that holds JSON, as
- * its client expects.
+ * Source: Feast 0.66, feature_server.py and infra/online_stores/remote.py. Errors that Feast has a class for are a JSON text
+ * that holds JSON, as its client expects; the others are FastAPI's `{"detail": …}`.
  */
 export async function answerGetOnlineFeatures(
   body: string,
@@ -124,7 +124,9 @@ function toFeastError(error: unknown): FeatureServerResponse {
   const feastClass = isEsteiraError(error, "FEATURES_NAME_UNKNOWN")
     ? FEAST_CLASSES[String(error.context["kind"])]
     : undefined;
-  const detail =
-    feastClass === undefined ? message : JSON.stringify({ module: "feast.errors", class: feastClass, message });
-  return { status, contentType: "application/json", body: JSON.stringify(detail) };
+  const answer =
+    feastClass === undefined
+      ? { detail: message }
+      : JSON.stringify({ module: "feast.errors", class: feastClass, message });
+  return { status, contentType: "application/json", body: JSON.stringify(answer) };
 }

@@ -63,3 +63,29 @@ test("what predicts, labels and reads features says how its body looks", async (
   assert.deepEqual(propertiesOf(`${endpoint}/evaluate`), ["until"]);
   assert.ok(propertiesOf("/get-online-features").includes("entities"));
 });
+
+test("an event of a stream is described as it is sent: its name, and its data as JSON in a text", async () => {
+  const { paths } = await describeAll();
+  const schemaOf = (path: string): unknown => {
+    const ok = paths[path]?.["get"]?.responses["200"] as {
+      readonly content: Readonly<Record<string, { readonly schema: unknown }>>;
+    };
+    return ok.content["text/event-stream"]?.schema;
+  };
+  const log = schemaOf("/api/v1/step-runs/{id}/log/stream") as {
+    readonly required: readonly string[];
+    readonly properties: {
+      readonly event: { readonly enum: readonly string[] };
+      readonly data: { contentSchema: unknown };
+    };
+  };
+  assert.deepEqual(log.required, ["event", "data"]);
+  assert.deepEqual(log.properties.event.enum, ["log", "end"]);
+  assert.deepEqual((log.properties.data.contentSchema as { required: unknown }).required, [
+    "sequence",
+    "attempt",
+    "atMs",
+    "stream",
+    "text",
+  ]);
+});
