@@ -60,7 +60,7 @@ try {
     const start = performance.now();
     const known = toColumnSample(reference, column.type);
     const middle = performance.now();
-    const found = toColumnSample(current, column.type, known.kind === "categorical");
+    const found = toColumnSample(current, column.type, known);
     scores.set(column.name, scoreDrift(known, found));
     referenceMs += middle - start;
     currentMs += performance.now() - middle;

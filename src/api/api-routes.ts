@@ -38,6 +38,7 @@ import type * as requests from "./requests.ts";
 import type { ResourceKind } from "./resource.ts";
 import type { Route } from "./route.ts";
 import type { Session } from "./session.ts";
+import type { WindowReport } from "./window-report.ts";
 
 /** What each call of the HTTP API takes and answers, by the name of what it does. */
 export interface ApiShapes {
@@ -106,6 +107,11 @@ export interface ApiShapes {
   };
   readonly listEndpoints: { query: requests.PageQuery; response: Page<EndpointSummary> };
   readonly getEndpoint: { params: requests.EndpointParams; response: EndpointDetail };
+  readonly getEndpointWindow: {
+    params: requests.EndpointParams;
+    query: requests.WindowQuery;
+    response: WindowReport;
+  };
   readonly promoteTrial: { params: requests.EndpointParams; body: TrialEnd; response: requests.Acknowledged };
   readonly abortTrial: { params: requests.EndpointParams; body: TrialEnd; response: requests.Acknowledged };
   readonly listPredictions: {
@@ -200,6 +206,7 @@ export const apiRoutes: Readonly<Record<keyof ApiShapes, Route>> = {
   getNotebookVersion: read("getNotebookVersion", "notebooks/:id", "notebook"),
   listEndpoints: read("listEndpoints", "endpoints", "endpoint"),
   getEndpoint: read("getEndpoint", "endpoints/:environment/:name", "endpoint"),
+  getEndpointWindow: read("getEndpointWindow", "endpoints/:environment/:name/window", "endpoint"),
   promoteTrial: change("promoteTrial", "endpoints/:environment/:name/rollout/promote", "deploy", "endpoint"),
   abortTrial: change("abortTrial", "endpoints/:environment/:name/rollout/abort", "rollback", "endpoint"),
   listPredictions: read("listPredictions", "endpoints/:environment/:name/predictions", "prediction"),

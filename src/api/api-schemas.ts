@@ -67,6 +67,11 @@ export const apiSchemas: { readonly [Name in keyof ApiShapes]: RouteSchemas<ApiS
   getNotebookVersion: { params: idParams, query: requests.notebookQuery, response: schemas.notebookVersionSchema },
   listEndpoints: { query: pageQuery, response: pageOf(schemas.endpointSummarySchema) },
   getEndpoint: { params: requests.endpointParams, response: schemas.endpointDetailSchema },
+  getEndpointWindow: {
+    params: requests.endpointParams,
+    query: requests.windowQuery,
+    response: schemas.windowReportSchema,
+  },
   promoteTrial: { params: requests.endpointParams, body: schemas.trialEndSchema, response: acknowledged },
   abortTrial: { params: requests.endpointParams, body: schemas.trialEndSchema, response: acknowledged },
   listPredictions: {

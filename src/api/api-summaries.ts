@@ -36,6 +36,7 @@ export const apiSummaries: Readonly<Record<keyof ApiShapes, string>> = {
   getNotebookVersion: "A notebook version: cells, changes, outputs of one execution",
   listEndpoints: "Endpoints",
   getEndpoint: "An endpoint with its windows and alerts",
+  getEndpointWindow: "Everything that monitoring computed of one window of an endpoint",
   promoteTrial: "Let the version that is being tried take over, as the environment's rules allow",
   abortTrial: "Take the version that is being tried back",
   listPredictions: "Predictions of an endpoint, newest first",

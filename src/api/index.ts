@@ -121,12 +121,14 @@ export type {
 export type { ChainLink, PredictionDetail, PredictionSummary } from "./prediction.ts";
 export type { ApiProblem } from "./problem.ts";
 export type { Environment, Release, ReleaseStatus, Rollback, UnisolatedRelease } from "./release.ts";
+export type { ColumnShape, WindowReport, WindowScore } from "./window-report.ts";
 export type { Session } from "./session.ts";
 export type {
   Acknowledged,
   AlertsQuery,
   ChangesQuery,
   EndpointParams,
+  WindowQuery,
   IdParams,
   LineageQuery,
   LogQuery,

@@ -156,6 +156,18 @@ export const predictionsQuery: z.ZodType<PredictionsQuery> = z.object({
   labelled: z.enum(["yes", "no"]).optional(),
 });
 
+/** One window of an endpoint. */
+export interface WindowQuery {
+  /** The window that holds this time, epoch milliseconds; default: the newest. */
+  readonly at?: number | undefined;
+  /** Default: the size that the endpoint's monitors use. */
+  readonly size?: string | undefined;
+}
+export const windowQuery: z.ZodType<WindowQuery> = z.object({
+  at: z.coerce.number().optional(),
+  size: z.string().max(40).optional(),
+});
+
 export interface AlertsQuery extends PageQuery {
   readonly state?: "open" | "acknowledged" | "closed" | undefined;
 }

@@ -24,6 +24,7 @@ import type { Environment, Release, ReleaseStatus, Rollback, UnisolatedRelease }
 import type { EnvironmentRules, RuleChange, RuleName, RulesVersion } from "./rules.ts";
 import type { Session } from "./session.ts";
 import type { NewSigningKey, SigningKey, SigningKeys } from "./signing-key.ts";
+import type { ColumnShape, WindowReport, WindowScore } from "./window-report.ts";
 
 export const actionSchema: z.ZodType<Action> = z.enum(["read", "describe", "predict", "label", "evaluate", "log", "register", "edit", "run", "cancel", "acknowledge", "quarantine", "restore", "approve", "rollback", "deploy", "drop", "administer"]);
 
@@ -1128,3 +1129,41 @@ export const signingKeysSchema: z.ZodType<SigningKeys> = z.object({
   "items": z.array(signingKeySchema).describe("Newest first."),
   "more": z.boolean().describe("There are older ones, which are not told."),
 });
+
+export const columnShapeSchema: z.ZodType<ColumnShape> = z.object({
+  "bins": z.array(z.string()).describe("Name of each bin: a category, or `from – to`."),
+  "reference": z.array(z.number()).describe("Shares, 0 to 1, one per bin."),
+  "current": z.array(z.number()),
+}).describe("A column of the reference and of the window, as shares of the same bins.");
+
+export const windowScoreSchema: z.ZodType<WindowScore> = z.object({
+  "metric": z.string().describe("`roc_auc`, `estimated_rmse`, `drift.psi`, `null_share`, …"),
+  "column": z.string().optional().describe("Column or attribute that it is of."),
+  "segment": z.string().optional().describe("`column=value`, several joined by ` and `; absent for all rows."),
+  "value": z.number().optional().describe("Absent where there were too few rows or no number exists: `reason` says why."),
+  "baseline": z.number().optional().describe("The reference's value of the same metric."),
+  "threshold": z.number().optional(),
+  "breached": z.boolean().optional().describe("Whether it is out of bounds; absent where nothing was decided."),
+  "rows": z.number(),
+  "referenceRows": z.number().optional(),
+  "low": z.number().optional().describe("Where the value would lie by chance alone: three standard errors of sampling to each side."),
+  "high": z.number().optional(),
+  "adjusted": z.number().optional().describe("The p-value, adjusted for the other columns that were tested."),
+  "reason": z.string().optional(),
+  "shape": columnShapeSchema.optional().describe("How the values lie on both sides, where the column moved."),
+  "definition": z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).describe("Method, bins, statistic, calibration, … by name."),
+}).describe("One value of a window, with the definition that gives it a meaning.");
+
+export const windowReportSchema: z.ZodType<WindowReport> = z.object({
+  "size": z.string(),
+  "startMs": z.number(),
+  "endMs": z.number(),
+  "isClosed": z.boolean(),
+  "evaluatedAtMs": z.number(),
+  "predictionCount": z.number(),
+  "labelledCount": z.number(),
+  "referenceVersionId": z.string().optional().describe("The model version whose training data it was compared with."),
+  "scores": z.array(windowScoreSchema),
+  "beforeMs": z.number().optional().describe("Starts of the windows before and after it that exist, epoch ms."),
+  "afterMs": z.number().optional(),
+}).describe("Everything that was computed of one window of an endpoint.");

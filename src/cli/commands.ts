@@ -94,6 +94,10 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: "List endpoints with the version that answers and its trial",
     load: () => import("./commands/endpoint/list.ts"),
   },
+  "endpoint scores": {
+    summary: "Show what monitoring computed of one window of an endpoint",
+    load: () => import("./commands/endpoint/scores.ts"),
+  },
   "endpoint show": {
     summary: "Show an endpoint and the figures of its trials",
     load: () => import("./commands/endpoint/show.ts"),

@@ -14,6 +14,8 @@ export interface Scorer {
    * @returns one number per row: probability of the positive class, class index, or predicted value by the model's task
    */
   score(modelVersion: AssetVersion, rows: ColumnBatch): Promise<Float64Array>;
+  /** Probabilities by class, one per row each; undefined for a model that gives none. */
+  probabilities?(modelVersion: AssetVersion, rows: ColumnBatch): Promise<readonly Float64Array[] | undefined>;
 }
 
 /** Reads rows of a dataset version. Declared here, implemented by `data`. */

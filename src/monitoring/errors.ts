@@ -50,3 +50,13 @@ export const labelInvalid: ErrorFactory<{ where: string; found: string; expected
     solve: "Send each label with the prediction's id or the caller's key, and a number, a boolean or a class name.",
   },
 );
+
+export const scoreUndefined: ErrorFactory<{ method: string; reason: string }> = defineError(
+  "MONITORING_SCORE_UNDEFINED",
+  {
+    status: 422,
+    message: ({ method, reason }) => `The method "${method}" says nothing of these values: ${reason}`,
+    hint: () => "Use another method, or leave it out: a default is chosen by type and size.",
+    solve: "Choose another method for the column: this one needs more values, or values with a spread.",
+  },
+);

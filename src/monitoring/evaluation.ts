@@ -21,6 +21,7 @@ import {
   remember,
   type WatchMemory,
 } from "./changed-windows.ts";
+import type { DriftMethod } from "./drift-method.ts";
 import { type Judgement, judgeWindow } from "./judge.ts";
 import { type Monitor, type MonitorSet, readMonitorSets, unknownColumns } from "./monitor-set.ts";
 import type { Reference, References } from "./reference.ts";
@@ -243,6 +244,7 @@ export async function scoreWindow(
       rows: set.reference,
       segments: set.segments,
       minRows: set.min_rows,
+      spreadOf: methodsWithDeviations(set),
     });
   } catch (error) {
     log.warn("a window has no reference", {
@@ -267,6 +269,15 @@ export async function scoreWindow(
     rules: set.monitors.map((monitor) => monitor.rule),
   });
   return { scores, referenceVersionId: reference.version.id };
+}
+
+/** Distances whose thresholds follow from chunks of the reference, in a fixed order. */
+function methodsWithDeviations({ monitors }: MonitorSet): readonly DriftMethod[] {
+  const asked = monitors.flatMap(({ rule }) => {
+    const own = "drift" in rule ? rule.drift : "prediction_drift" in rule ? rule.prediction_drift : {};
+    return own.deviations === undefined || own.method === undefined ? [] : [own.method];
+  });
+  return [...new Set(asked)].sort();
 }
 
 /** Marks each score that a monitor watches with the monitor's threshold and verdict. */

@@ -1,7 +1,9 @@
 import type { MonitorScore, MonitorWindow } from "#metadata-store/monitoring";
-import { isLowerBetter, type MetricName } from "#models";
+import { isLowerBetter } from "#models";
 import { defaultThreshold, type DriftMethod } from "./drift-method.ts";
+import type { MetricBand } from "./estimated-scores.ts";
 import type { MonitorFile, MonitorRule } from "./monitor-file.ts";
+import type { ChunkSpread } from "./statistics/chunks.ts";
 import { adjustedPValues, type GoneColumn, watches } from "./window-scores.ts";
 
 /** One series that a monitor watches, judged in one window. */
@@ -35,7 +37,7 @@ export function judgeWindow(
   if ("prediction_drift" in rule)
     return window.scores
       .filter((score) => isDriftOf(score, "prediction_drift", rule.prediction_drift.method))
-      .flatMap((score) => judgeScore(score, { what: "the predictions", declared: rule.prediction_drift.threshold }));
+      .flatMap((score) => judgeScore(score, { what: "the predictions", rule: rule.prediction_drift }));
   if ("performance" in rule) return judgePerformance(rule.performance, window, file);
   return judgeQuality(rule.quality, window.scores);
 }
@@ -48,17 +50,17 @@ function isDriftOf(score: MonitorScore, metric: string, method: DriftMethod | un
 
 interface Scored {
   readonly what: string;
-  /** Threshold of the rule. */
-  readonly declared: number | undefined;
+  readonly rule: { readonly threshold?: number | undefined; readonly deviations?: number | undefined };
   /** The p-value, adjusted for the columns that are judged with it. */
   readonly adjusted?: { readonly value: number; readonly tests: number } | undefined;
 }
 
-function judgeScore(score: MonitorScore, { what, declared, adjusted }: Scored): Judgement[] {
+function judgeScore(score: MonitorScore, { what, rule, adjusted }: Scored): Judgement[] {
   if (isGone(score.method)) return [judgeGone(score, score.method, what)];
   if (score.value === undefined) return [];
   const method = score.metric.slice(score.metric.indexOf(".") + 1) as DriftMethod;
-  const threshold = declared ?? defaultThreshold(method);
+  const threshold = driftThreshold(score, method, rule);
+  if (threshold === undefined) return [];
   const small = (score.method as { scale?: string }).scale === "p_value";
   const value = adjusted?.value ?? score.value;
   const breached = small ? value <= threshold : value >= threshold;
@@ -80,6 +82,18 @@ function judgeScore(score: MonitorScore, { what, declared, adjusted }: Scored): 
       message,
     },
   ];
+}
+
+/** Undefined while it follows from chunks of a reference that has too few rows. */
+function driftThreshold(score: MonitorScore, method: DriftMethod, rule: Scored["rule"]): number | undefined {
+  if (rule.deviations === undefined) return rule.threshold ?? defaultThreshold(method);
+  const usual = usualOf(score);
+  return usual === undefined ? undefined : usual.mean + rule.deviations * usual.deviation;
+}
+
+/** What is usual over chunks of the reference. */
+function usualOf({ method }: MonitorScore): ChunkSpread | undefined {
+  return (method as MetricBand).usual;
 }
 
 function isGone(method: object): method is GoneColumn {
@@ -120,7 +134,7 @@ function judgeDrift(rule: DriftRule, scores: readonly MonitorScore[]): readonly 
     const value = adjusted.get(score);
     return judgeScore(score, {
       what: `column "${score.subject}"`,
-      declared: rule.threshold,
+      rule,
       adjusted: value === undefined ? undefined : { value, tests: adjusted.size },
     });
   });
@@ -162,7 +176,7 @@ function judgePerformance(
       score.n < file.min_rows
     )
       return [];
-    const bounds = boundsOf(rule, score.baseline);
+    const bounds = boundsOf(rule, score);
     const crossed = bounds.find((bound) =>
       bound.side === "below" ? (score.value ?? 0) < bound.threshold : (score.value ?? 0) > bound.threshold,
     );
@@ -191,16 +205,26 @@ interface Bound {
   readonly reason: string;
 }
 
-function boundsOf(rule: PerformanceRule, baseline: number | undefined): readonly Bound[] {
+function boundsOf(rule: PerformanceRule, score: MonitorScore): readonly Bound[] {
+  const { baseline } = score;
   const bounds: Bound[] = [];
   if (rule.at_least !== undefined) bounds.push({ side: "below", threshold: rule.at_least, reason: "at_least" });
   if (rule.at_most !== undefined) bounds.push({ side: "above", threshold: rule.at_most, reason: "at_most" });
   if (rule.drop !== undefined && baseline !== undefined) {
-    const lower = isLowerBetter(rule.metric as MetricName);
+    const lower = isLowerBetter(rule.metric);
     bounds.push({
       side: lower ? "above" : "below",
       threshold: lower ? baseline + rule.drop : baseline - rule.drop,
       reason: `${format(baseline)} on the test rows, drop ${rule.drop}`,
+    });
+  }
+  const usual = usualOf(score);
+  if (rule.deviations !== undefined && usual !== undefined) {
+    const lower = isLowerBetter(rule.metric);
+    bounds.push({
+      side: lower ? "above" : "below",
+      threshold: usual.mean + (lower ? 1 : -1) * rule.deviations * usual.deviation,
+      reason: `${format(usual.mean)} ± ${rule.deviations} × ${format(usual.deviation)} over ${usual.chunks} chunks of the test rows`,
     });
   }
   return bounds;

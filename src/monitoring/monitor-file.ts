@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { type LocatedProblem, readYaml } from "#base";
 import { BINARY_METRICS, MULTICLASS_METRICS, type MetricName, REGRESSION_METRICS } from "#models";
-import { DRIFT_METHODS } from "./drift-method.ts";
+import { DRIFT_METHODS, type DriftMethod, isPValue } from "./drift-method.ts";
 
 const METRICS = [...new Set<MetricName>([...BINARY_METRICS, ...MULTICLASS_METRICS, ...REGRESSION_METRICS])];
 
@@ -26,6 +26,21 @@ const driftMethod = z
   .describe("Statistical test; default: chosen by type and size, as Evidently does.");
 const threshold = z.number().min(0).optional().describe("Default: 0.1 for distances, 0.05 for p-values.");
 
+const deviations = z
+  .number()
+  .positive()
+  .max(20)
+  .optional()
+  .describe(
+    "Threshold from the reference itself: the mean over ten chunks of it, and so many standard deviations to the bad side. 3 is usual.",
+  );
+/** A p-value has its own measure of what is usual. */
+const ofDistances = [
+  (rule: { readonly method?: DriftMethod | undefined; readonly deviations?: number | undefined }): boolean =>
+    rule.deviations === undefined || (rule.method !== undefined && !isPValue(rule.method)),
+  "deviations needs a method that is a distance, as jensenshannon",
+] as const;
+
 const drift = z.strictObject({
   ...common,
   drift: z
@@ -34,16 +49,19 @@ const drift = z.strictObject({
       except: z.array(z.string()).optional().describe("Inputs to leave out."),
       method: driftMethod,
       threshold,
+      deviations,
       share: share
         .optional()
         .describe("Alert once when this share of the columns has drifted, instead of once per column."),
     })
+    .refine(...ofDistances)
     .describe("Inputs against the reference."),
 });
 const predictionDrift = z.strictObject({
   ...common,
   prediction_drift: z
-    .strictObject({ method: driftMethod, threshold })
+    .strictObject({ method: driftMethod, threshold, deviations })
+    .refine(...ofDistances)
     .describe("What the model answers, against its answers on the reference."),
 });
 const performance = z.strictObject({
@@ -58,16 +76,23 @@ const performance = z.strictObject({
         .min(0)
         .optional()
         .describe("Alert when it is worse than on the model's test rows by more than this."),
+      deviations,
       estimated: z
         .boolean()
         .default(false)
-        .describe("Watch the value estimated from the probabilities, before labels come."),
+        .describe(
+          "Watch the value estimated before labels come: of a classifier from its probabilities, of a regression from the errors that such rows had.",
+        ),
       coverage: share.default(0.8).describe("Share of the window's predictions that must have a label."),
       segments: z.boolean().default(false).describe("Watch each value of the file's segment columns too."),
     })
     .refine(
-      (rule) => rule.at_least !== undefined || rule.at_most !== undefined || rule.drop !== undefined,
-      "give at_least, at_most or drop",
+      (rule) =>
+        rule.at_least !== undefined ||
+        rule.at_most !== undefined ||
+        rule.drop !== undefined ||
+        rule.deviations !== undefined,
+      "give at_least, at_most, drop or deviations",
     ),
 });
 const quality = z.strictObject({
@@ -133,15 +158,17 @@ export type MonitorRule = CommonRule &
         readonly drift: {
           readonly columns?: readonly string[] | undefined;
           readonly except?: readonly string[] | undefined;
-          readonly method?: (typeof DRIFT_METHODS)[number] | undefined;
+          readonly method?: DriftMethod | undefined;
           readonly threshold?: number | undefined;
+          readonly deviations?: number | undefined;
           readonly share?: number | undefined;
         };
       }
     | {
         readonly prediction_drift: {
-          readonly method?: (typeof DRIFT_METHODS)[number] | undefined;
+          readonly method?: DriftMethod | undefined;
           readonly threshold?: number | undefined;
+          readonly deviations?: number | undefined;
         };
       }
     | {
@@ -150,6 +177,7 @@ export type MonitorRule = CommonRule &
           readonly at_least?: number | undefined;
           readonly at_most?: number | undefined;
           readonly drop?: number | undefined;
+          readonly deviations?: number | undefined;
           readonly estimated: boolean;
           readonly coverage: number;
           readonly segments: boolean;

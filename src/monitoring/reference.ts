@@ -13,10 +13,12 @@ import {
   TEST_SPLIT,
   toLabels,
 } from "#models";
-import { isCategorical, toColumnSample, type WatchedType } from "./column-sample.ts";
-import type { ColumnSample } from "./drift-method.ts";
+import { toColumnSample, type WatchedType } from "./column-sample.ts";
+import { type ColumnSample, type DriftMethod, fits, scoreDrift } from "./drift-method.ts";
 import { referenceMissing } from "./errors.ts";
-import { type Calibration, learnCalibration } from "./statistics/calibration.ts";
+import { type Estimator, learnEstimator } from "./estimator.ts";
+import { type ChunkSpread, chunkRanges, spreadOf } from "./statistics/chunks.ts";
+import { learnSamplingErrors, type SamplingErrors } from "./statistics/sampling-error.ts";
 
 export type Metrics = Readonly<Partial<Record<MetricName, number>>>;
 
@@ -29,11 +31,14 @@ export interface Reference {
   readonly columns: ReadonlyMap<string, ColumnSample>;
   /** The model's answers on those rows. */
   readonly predictions: ColumnSample;
-  /**
-   * How the probabilities of a binary classifier are read before labels come; learned from the held-out rows. Undefined
-   * without enough of them.
-   */
-  readonly calibration: Calibration | undefined;
+  /** Estimates performance before labels come; learned from the held-out rows. */
+  readonly estimator: Estimator | undefined;
+  /** How each metric varies by chance, from the held-out rows. */
+  readonly samplingErrors: SamplingErrors;
+  /** How each metric varies over chunks of the held-out rows. */
+  readonly metricSpread: ReadonlyMap<string, ChunkSpread>;
+  /** How drift scores vary over chunks of the reference, by {@link spreadKey}; of the methods that were asked for. */
+  readonly driftSpread: ReadonlyMap<string, ChunkSpread>;
   /** Metrics on the held-out rows: all of them, and by `column=value`. Empty without a split. */
   readonly performance: { readonly overall: Metrics; readonly segments: ReadonlyMap<string, Metrics> };
 }
@@ -42,6 +47,8 @@ export interface ReferenceRequest {
   readonly rows: "training" | "test";
   readonly segments: readonly string[];
   readonly minRows: number;
+  /** Distances whose usual values over chunks of the reference are wanted. */
+  readonly spreadOf?: readonly DriftMethod[];
 }
 
 /** Finds and keeps references. */
@@ -111,12 +118,16 @@ async function makeReference(modelVersionId: string, request: ReferenceRequest, 
           options,
         );
   const scores = await scorer.score(version, { rowCount: rows.rowCount, columns: rows.columns });
+  const sides = {
+    columns: new Map(model.inputs.map(({ name, type }) => [name, toColumnSample(rows.columns.get(name) ?? [], type)])),
+    predictions: toPredictionSample(scores, model),
+  };
   return {
     version,
     model,
     dataset,
-    columns: new Map(model.inputs.map(({ name, type }) => [name, toColumnSample(rows.columns.get(name) ?? [], type)])),
-    predictions: toPredictionSample(scores, model),
+    ...sides,
+    driftSpread: await measureDriftSpread(model, { ...sides, rows, scores }, request.spreadOf ?? []),
     ...(held === undefined ? NOT_MEASURED : await measure(version, model, held, { scorer, request })),
   };
 }
@@ -124,7 +135,7 @@ async function makeReference(modelVersionId: string, request: ReferenceRequest, 
 /** Answers as a column: classes are compared by category. */
 export function toPredictionSample(scores: Float64Array, model: Pick<ModelDescription, "task">): ColumnSample {
   const type: WatchedType = model.task === "multiclass_classification" ? "integer" : "float";
-  return toColumnSample(scores, type, model.task === "multiclass_classification" || isCategorical(scores, type));
+  return toColumnSample(scores, type, { kind: model.task === "multiclass_classification" ? "categorical" : "numeric" });
 }
 
 interface Rows {
@@ -154,9 +165,54 @@ async function readRows(
   return datasets.readColumns(dataset, { columns, where, atMost });
 }
 
-type Measured = Pick<Reference, "performance" | "calibration">;
+/** Names the values of one method on one column; the column is empty for the predictions. */
+export function spreadKey(method: DriftMethod, column: string): string {
+  return JSON.stringify([method, column]);
+}
 
-const NOT_MEASURED: Measured = { performance: { overall: {}, segments: new Map() }, calibration: undefined };
+/** Each chunk of the reference against the whole of it, by every method. Source: NannyML 0.13. */
+async function measureDriftSpread(
+  model: ModelDescription,
+  sides: Pick<Reference, "columns" | "predictions"> & { readonly rows: Rows; readonly scores: Float64Array },
+  methods: readonly DriftMethod[],
+): Promise<ReadonlyMap<string, ChunkSpread>> {
+  const found = new Map<string, ChunkSpread>();
+  if (methods.length === 0) return found;
+  const ranges = chunkRanges(sides.rows.rowCount);
+  const ofPredictions = model.task === "multiclass_classification" ? "integer" : "float";
+  const series: readonly (readonly [string, WatchedType, ArrayLike<unknown>, ColumnSample | undefined])[] = [
+    ...model.inputs.map(
+      ({ name, type }) => [name, type, sides.rows.columns.get(name) ?? [], sides.columns.get(name)] as const,
+    ),
+    ["", ofPredictions, sides.scores, sides.predictions],
+  ];
+  for (const [name, type, values, whole] of series) {
+    if (whole === undefined || whole.size === 0) continue;
+    const chunks = ranges
+      .map(([start, end]) => toColumnSample(slice(values, start, end), type, whole))
+      .filter((chunk) => chunk.size > 0);
+    for (const method of methods.filter((one) => fits(one, whole))) {
+      const spread = spreadOf(chunks.map((chunk) => scoreDrift(whole, chunk, { method }).score));
+      if (spread !== undefined) found.set(spreadKey(method, name), spread);
+    }
+    await new Promise(setImmediate);
+  }
+  return found;
+}
+
+function slice(values: ArrayLike<unknown>, start: number, end: number): ArrayLike<unknown> {
+  if (values instanceof Float64Array) return values.subarray(start, end);
+  return Array.from({ length: end - start }, (_, row) => values[start + row]);
+}
+
+type Measured = Pick<Reference, "performance" | "estimator" | "samplingErrors" | "metricSpread">;
+
+const NOT_MEASURED: Measured = {
+  performance: { overall: {}, segments: new Map() },
+  estimator: undefined,
+  samplingErrors: new Map(),
+  metricSpread: new Map(),
+};
 
 async function measure(
   version: AssetVersion,
@@ -179,6 +235,26 @@ async function measure(
         segments.set(`${column}=${segment.value}`, evaluateAll(pickRows(sample, segment.rows), model.task));
     }
   }
-  const calibration = model.task === "binary_classification" ? learnCalibration(sample.predictions, labels) : undefined;
-  return { performance: { overall: evaluateAll(sample, model.task), segments }, calibration };
+  return {
+    performance: { overall: evaluateAll(sample, model.task), segments },
+    estimator: await learnEstimator({ version, model, sample, rows }, options.scorer),
+    samplingErrors: learnSamplingErrors(sample, model.task),
+    metricSpread: measureMetricSpread(sample, model),
+  };
+}
+
+function measureMetricSpread(sample: ScoredSample, model: ModelDescription): ReadonlyMap<string, ChunkSpread> {
+  const known = Uint32Array.from({ length: sample.labels.length }, (_, row) => row).filter(
+    (row) => !Number.isNaN(sample.labels[row] ?? NaN) && !Number.isNaN(sample.predictions[row] ?? NaN),
+  );
+  const values = new Map<string, number[]>();
+  for (const [start, end] of chunkRanges(known.length))
+    for (const [metric, value] of Object.entries(evaluateAll(pickRows(sample, known.subarray(start, end)), model.task)))
+      values.set(metric, [...(values.get(metric) ?? []), value]);
+  return new Map(
+    [...values].flatMap(([metric, found]) => {
+      const spread = spreadOf(found);
+      return spread === undefined ? [] : [[metric, spread] as const];
+    }),
+  );
 }

@@ -77,3 +77,8 @@ export function createValueColumn(): SampledColumn {
     values: (size) => kept.slice(0, size),
   };
 }
+
+/** Says of a score, in its `method`, that it is of a sample. */
+export function sampledOf(sampled: number, all: number): object {
+  return sampled < all ? { sampledOf: all } : {};
+}

@@ -1,13 +1,16 @@
+import { isEsteiraError, messageOf } from "#base";
 import type { MonitorScore } from "#metadata-store/monitoring";
 import { evaluateAll, type MetricName, pickRows, segmentsOf } from "#models";
 import { toColumnSample } from "./column-sample.ts";
-import { chooseMethod, type ColumnSample, type DriftMethod, scoreDrift } from "./drift-method.ts";
+import { shapeOf } from "./column-shape.ts";
+import { chooseMethod, type ColumnSample, type DriftMethod, type DriftScore, scoreDrift } from "./drift-method.ts";
+import { methodUnknown, scoreUndefined } from "./errors.ts";
 import type { MonitorRule } from "./monitor-file.ts";
-import { type Reference, toPredictionSample } from "./reference.ts";
-import type { Calibration } from "./statistics/calibration.ts";
-import { estimatePerformance } from "./statistics/estimated-performance.ts";
+import { type Reference, spreadKey, toPredictionSample } from "./reference.ts";
+import { bandOf, estimatedScores } from "./estimated-scores.ts";
+import type { ChunkSpread } from "./statistics/chunks.ts";
 import { adjustPValues } from "./statistics/false-discovery.ts";
-import { applyIsotonic } from "./statistics/isotonic.ts";
+import { sampledOf } from "./row-sample.ts";
 import type { WindowRows } from "./window-rows.ts";
 
 /** What is computed of a window, beside what is always computed. */
@@ -39,7 +42,7 @@ export async function computeScores(
   const scores = [...adjustDrift(inputs), ...predictionScores(rows, reference, request)];
   await giveWay();
   for await (const some of performanceScores(rows, reference, request)) scores.push(...some);
-  scores.push(...estimatedScores(rows, reference, request));
+  scores.push(...(await estimatedScores(rows, reference, request)));
   // A rule may ask for the method that is the default anyway.
   const byKey = new Map<string, MonitorScore>();
   for (const score of scores) {
@@ -54,11 +57,6 @@ function giveWay(): Promise<void> {
   return new Promise(setImmediate);
 }
 
-/** Says of a score that it is of a sample. */
-function sampledOf(sampled: number, all: number): object {
-  return sampled < all ? { sampledOf: all } : {};
-}
-
 function inputScores(
   { name, type }: Reference["model"]["inputs"][number],
   rows: WindowRows,
@@ -68,10 +66,17 @@ function inputScores(
   const known = reference.columns.get(name);
   const values = rows.columns.get(name);
   if (known === undefined || values === undefined) return [];
-  const current = toColumnSample(values, type, known.kind === "categorical");
+  const current = toColumnSample(values, type, known);
   const rowCount = rows.predictions.length;
   const scores = methodsFor(name, request.rules).map((method) =>
-    driftScore("drift", name, { reference: known, current, method, minRows: request.minRows, rowCount }),
+    driftScore("drift", name, {
+      reference: known,
+      current,
+      method,
+      minRows: request.minRows,
+      rowCount,
+      spread: reference.driftSpread,
+    }),
   );
   return markSampled([...scores, ...qualityScores(name, known, current, rowCount)], rows);
 }
@@ -140,12 +145,14 @@ interface Compared {
   readonly minRows: number;
   /** Rows of the window, with a value or without. */
   readonly rowCount: number;
+  /** What is usual, by {@link spreadKey}. */
+  readonly spread: ReadonlyMap<string, ChunkSpread>;
 }
 
 function driftScore(
   metric: string,
   subject: string,
-  { reference, current, method, minRows, rowCount }: Compared,
+  { reference, current, method, minRows, rowCount, spread }: Compared,
 ): MonitorScore {
   const facts = { subject, segment: "", baseline: undefined, n: current.size, nReference: reference.size };
   // Enough rows came, but hardly any value: as many values missing as never before is a drift, not a lack of data.
@@ -171,15 +178,45 @@ function driftScore(
       method: { reason: `not enough data: ${current.size} rows of ${minRows}` },
     };
   }
-  const found = scoreDrift(reference, current, { method });
+  const found = tryScore(reference, current, method);
+  if (typeof found === "string")
+    return {
+      ...facts,
+      metric: `${metric}.${method ?? "default"}`,
+      value: undefined,
+      threshold: undefined,
+      breached: undefined,
+      method: { reason: found },
+    };
+  const usual = spread.get(spreadKey(found.method, subject));
   return {
     ...facts,
     metric: `${metric}.${found.method}`,
     value: found.score,
     threshold: found.threshold,
     breached: found.drifted,
-    method: { ...found.definition, ...(method === undefined ? { default: true } : {}) },
+    method: {
+      ...found.definition,
+      ...(method === undefined ? { default: true } : {}),
+      ...(usual === undefined ? {} : { usual }),
+      // Kept where somebody will ask; a window has many columns.
+      ...(found.drifted || method !== undefined ? { shape: shapeOf(reference, current) } : {}),
+    },
   };
+}
+
+/** A method that says nothing of one column leaves the others their scores. */
+function tryScore(
+  reference: ColumnSample,
+  current: ColumnSample,
+  method: DriftMethod | undefined,
+): DriftScore | string {
+  try {
+    return scoreDrift(reference, current, { method });
+  } catch (error) {
+    if (!isEsteiraError(error, methodUnknown.code) && !isEsteiraError(error, scoreUndefined.code)) throw error;
+    return messageOf(error);
+  }
 }
 
 function qualityScores(name: string, reference: ColumnSample, current: ColumnSample, rowCount: number): MonitorScore[] {
@@ -242,6 +279,7 @@ function predictionScores(rows: WindowRows, reference: Reference, request: Score
       method,
       minRows: request.minRows,
       rowCount: rows.predictions.length,
+      spread: reference.driftSpread,
     }),
   );
   if (rows.predictions.length > 0 && reference.model.task !== "multiclass_classification") {
@@ -264,7 +302,7 @@ function predictionScores(rows: WindowRows, reference: Reference, request: Score
 }
 
 function meanOf(column: ColumnSample): number | undefined {
-  if (column.kind === "categorical" || column.size === 0) return undefined;
+  if (column.kind !== "numeric" || column.size === 0) return undefined;
   return column.sample.values.reduce((sum, value) => sum + value, 0) / column.size;
 }
 
@@ -292,7 +330,12 @@ async function* performanceScores(
       breached: undefined,
       n: of.length,
       nReference: undefined,
-      method: { labelled: of.length, predictions: rowCount, ...sampled },
+      method: {
+        labelled: of.length,
+        predictions: rowCount,
+        ...bandOf(metric, value, of.length, reference),
+        ...sampled,
+      },
     }));
   const known = Uint32Array.from(outcomes.labels.keys()).filter(isKnown);
   if (known.length === 0) return;
@@ -306,36 +349,4 @@ async function* performanceScores(
       yield toScores(own, name, reference.performance.segments.get(name));
     }
   }
-}
-
-const ASSUMPTION =
-  "estimated from the model's own probabilities: right only if they can be read as frequencies and only the inputs changed, not what they mean";
-
-function estimatedScores(rows: WindowRows, reference: Reference, request: ScoreRequest): MonitorScore[] {
-  if (reference.model.task !== "binary_classification") return [];
-  const scores = rows.predictions.filter((value) => !Number.isNaN(value));
-  if (scores.length < request.minRows) return [];
-  const { calibration } = reference;
-  const curve = calibration?.curve;
-  const probabilities = curve === undefined ? scores : scores.map((score) => applyIsotonic(curve, score));
-  const sampled = sampledOf(rows.predictions.length, rows.rowCount);
-  return Object.entries(estimatePerformance(probabilities, scores)).map(([metric, value]) => ({
-    metric: `estimated_${metric}`,
-    subject: "",
-    segment: "",
-    value: Number.isNaN(value) ? undefined : value,
-    baseline: reference.performance.overall[metric as MetricName],
-    threshold: undefined,
-    breached: undefined,
-    n: scores.length,
-    nReference: calibration?.n,
-    method: { name: "CBPE", calibration: describeCalibration(calibration), assumption: ASSUMPTION, ...sampled },
-  }));
-}
-
-function describeCalibration(calibration: Calibration | undefined): string {
-  if (calibration === undefined) return "none: too few held-out rows with labels";
-  const { errorRaw, errorCalibrated, n } = calibration;
-  const errors = `error ${errorRaw.toPrecision(2)} as given, ${errorCalibrated.toPrecision(2)} calibrated, on ${n} held-out rows`;
-  return calibration.curve === undefined ? `none needed (${errors})` : `isotonic (${errors})`;
 }

@@ -41,6 +41,16 @@ export function createScorer(options: { readonly models: LoadedModels }): BatchS
   }
   return {
     open,
+    async probabilities(modelVersion, rows) {
+      const scorer = await open(modelVersion);
+      try {
+        const outputs: ModelOutput[] = [];
+        for await (const output of scorer.predict(rows)) outputs.push(output);
+        return toProbabilities(outputs, rows.rowCount);
+      } finally {
+        await scorer.close();
+      }
+    },
     async score(modelVersion, rows) {
       const scorer = await open(modelVersion);
       try {
@@ -139,6 +149,23 @@ function sliceInputs(inputs: InputColumns, start: number, end: number): InputCol
     // Copies: a view would take its whole column along to the thread that computes it.
     columns: inputs.columns.map((column) => column.slice(start, end)),
   };
+}
+
+function toProbabilities(outputs: readonly ModelOutput[], rowCount: number): readonly Float64Array[] | undefined {
+  const [first] = outputs;
+  if (first?.kind !== "classes" || first.classCount === 0) return undefined;
+  const { classCount } = first;
+  const found = Array.from({ length: classCount }, () => new Float64Array(rowCount));
+  let start = 0;
+  for (const output of outputs) {
+    if (output.kind !== "classes") return undefined;
+    const count = output.labels.length;
+    for (let row = 0; row < count; row++)
+      for (const [index, own] of found.entries())
+        own[start + row] = output.probabilities[row * classCount + index] ?? NaN;
+    start += count;
+  }
+  return found;
 }
 
 function toNumbers(output: ModelOutput): Float64Array {

@@ -58,6 +58,10 @@ const WHOLE: Readonly<Record<string, readonly string[]>> = {
   ],
   "what one window, alert, release, trial or row has": [
     "modelVersions",
+    "scores",
+    "scores[].shape.bins",
+    "scores[].shape.reference",
+    "scores[].shape.current",
     "performance",
     "drift",
     "triggered",

@@ -310,7 +310,10 @@ describeStores("monitoring", (kind) => {
     const wrong: readonly (readonly [string, RegExp])[] = [
       ["endpoint: delay\nwindow: month\nmonitors: {}\n", /^monitors\/delay.yaml:2:9: .*"month"/],
       ["endpoint: delay\nmonitors:\n  drift: { drfit: {} }\n", /^monitors\/delay.yaml:3:/],
-      ["endpoint: delay\nmonitors:\n  p: { performance: { metric: roc_auc } }\n", /at_least, at_most or drop/],
+      [
+        "endpoint: delay\nmonitors:\n  p: { performance: { metric: roc_auc } }\n",
+        /at_least, at_most, drop or deviations/,
+      ],
       [
         "endpoint: delay\nmonitors:\n  p: { performance: { metric: rocauc, at_least: 0.7 } }\n",
         /^monitors\/delay.yaml:3:31/,

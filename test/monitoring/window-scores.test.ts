@@ -23,7 +23,10 @@ async function compare(
     columns: new Map(names.map((name) => [name, toColumnSample(draw(columns[name]?.[0] ?? (() => NaN)), "float")])),
     predictions: toColumnSample(Float64Array.of(1, 2, 3), "float"),
     performance: { overall: {}, segments: new Map() },
-    calibration: undefined,
+    estimator: undefined,
+    samplingErrors: new Map(),
+    metricSpread: new Map(),
+    driftSpread: new Map(),
   } as unknown as Reference;
   const rows = {
     rowCount: ROWS,

@@ -71,6 +71,7 @@ const api: Examples<keyof ApiShapes> = {
   getNotebookVersion: { params: { id: "x" } },
   listEndpoints: {},
   getEndpoint: { params: { environment: "production", name: "delay" } },
+  getEndpointWindow: { params: { environment: "production", name: "delay" }, query: {} },
   promoteTrial: { params: { environment: "production", name: "delay" }, body: {} },
   abortTrial: { params: { environment: "production", name: "delay" }, body: {} },
   listPredictions: { params: { environment: "production", name: "delay" }, query: { labelled: "no" } },

@@ -18,6 +18,7 @@ import { Tabs } from "../ui/tabs.tsx";
 import { Ago, Copy, DataTime, Facts, Figure } from "../ui/text.tsx";
 import { TrialsView } from "../ui/trials.tsx";
 import { WeeksView } from "../ui/weeks.tsx";
+import { WindowView } from "../ui/window-view.tsx";
 
 export function EndpointPage() {
   const { t } = useLanguage();
@@ -51,6 +52,11 @@ export function EndpointPage() {
                       <WeeksView endpoint={data} />
                     </>
                   ),
+                },
+                {
+                  key: "window",
+                  label: t("alert.window"),
+                  content: () => <WindowView environment={environment} name={name} />,
                 },
                 {
                   key: "predictions",

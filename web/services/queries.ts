@@ -60,6 +60,11 @@ export const queries = {
   endpoints: () => pages(["endpoints"], "listEndpoints", {}),
   endpoint: (environment: string, name: string) =>
     one(["endpoints", environment, name], "getEndpoint", { params: { environment, name } }),
+  endpointWindow: (environment: string, name: string, at: number | undefined) =>
+    one(["endpoints", environment, name, "window", String(at ?? "")], "getEndpointWindow", {
+      params: { environment, name },
+      query: at === undefined ? {} : { at },
+    }),
   predictions: (environment: string, name: string, query: QueryOf<"listPredictions">) =>
     pages(["predictions", environment, name], "listPredictions", { params: { environment, name }, query }),
   prediction: (id: string) => one(["predictions", id], "getPrediction", { params: { id } }),

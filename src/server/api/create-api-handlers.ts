@@ -5,6 +5,7 @@ import { createChangeHandlers } from "../changes/change-handlers.ts";
 import { createDashboardHandlers } from "../dashboards/dashboard-handlers.ts";
 import { createDatasetHandlers } from "../datasets/dataset-handlers.ts";
 import { createEndpointHandlers } from "../endpoints/endpoint-handlers.ts";
+import { createWindowHandler } from "../endpoints/window-handler.ts";
 import { createFeatureViewHandlers } from "../features/feature-view-handlers.ts";
 import { createLineageHandlers } from "../lineage/lineage-handlers.ts";
 import { createModelHandlers } from "../models/model-handlers.ts";
@@ -32,6 +33,7 @@ export function createApiHandlers(platform: Platform): ApiHandlers {
     ...createLineageHandlers(platform),
     ...createNotebookHandlers(platform),
     ...createEndpointHandlers(platform),
+    ...createWindowHandler(platform),
     ...createAlertHandlers(platform),
     ...createReleaseHandlers(platform),
     ...createApprovalHandlers(platform),

@@ -12,7 +12,7 @@ import type {
 import type { Platform } from "#app";
 import type { ByHand } from "#delivery";
 import { tracePrediction } from "#governance";
-import { readModelContent } from "#models";
+import { BINARY_METRICS, readModelContent, REGRESSION_METRICS } from "#models";
 import {
   getAssetVersion,
   listVersionHeads,
@@ -52,11 +52,14 @@ import type { ApiHandlers } from "../api/api-mounts.ts";
 import { parseCursor, toPage } from "../api/paging.ts";
 import { resourceMissing } from "../errors.ts";
 import { toGraph } from "../lineage/lineage-handlers.ts";
+import { windowSize } from "./window-size.ts";
 
 const SHOWN_WINDOWS = 200;
 const SHOWN_ALERTS = 100;
 const CHANGES_A_PAGE = 1000;
 const DRIFT = /^(drift|prediction_drift)/;
+/** What is drawn as performance; everything else of a window is in its report. */
+const PERFORMANCE: ReadonlySet<string> = new Set([...BINARY_METRICS, ...REGRESSION_METRICS, "prediction_mean"]);
 
 /** Endpoints, what monitoring says of them, and single predictions. */
 export function createEndpointHandlers(
@@ -321,20 +324,14 @@ function spanOf(
   };
 }
 
-function windowSize(declarations: readonly object[]): string {
-  return (
-    declarations.map((declaration) => (declaration as { window?: string }).window).find((size) => size !== undefined) ??
-    "week"
-  );
-}
-
 function toWindow(window: MonitorWindow, heads: ReadonlyMap<string, VersionHead>): EndpointWindow {
   const versions = Object.keys(window.versions).map((id) => heads.get(id));
   const measured = window.scores.flatMap((score) =>
     score.value === undefined ? [] : [{ ...score, value: score.value }],
   );
   const drift = window.scores.filter(
-    ({ metric, value, breached }) => DRIFT.test(metric) && (value !== undefined || breached === true),
+    ({ metric, value, breached, segment }) =>
+      DRIFT.test(metric) && segment === "" && (value !== undefined || breached === true),
   );
   const others = measured.filter(({ metric }) => !DRIFT.test(metric));
   return {
@@ -344,7 +341,7 @@ function toWindow(window: MonitorWindow, heads: ReadonlyMap<string, VersionHead>
     labelledCount: window.labelled,
     modelVersions: versions.flatMap((version) => version?.version ?? []).sort((left, right) => left - right),
     performance: others
-      .filter(({ subject }) => subject === "")
+      .filter(({ metric, subject }) => subject === "" && PERFORMANCE.has(metric.replace(/^estimated_/, "")))
       .map((score) => ({
         metric: score.metric,
         value: score.value,
