@@ -167,11 +167,11 @@ def _task(model: Any) -> str:
 
 def _columns(inputs: Any) -> list[dict[str, str]]:
     if hasattr(inputs, "dtypes"):
-        pairs = [{"name": str(name), "type": _type_of(str(kind))} for name, kind in zip(inputs.columns, inputs.dtypes)]
+        pairs = [{"name": str(name), "type": _type_of(kind)} for name, kind in zip(inputs.columns, inputs.dtypes)]
     elif isinstance(inputs, Mapping):
-        pairs = [{"name": key, "type": value} for key, value in inputs.items()]
+        pairs = [{"name": key, "type": _type_of(value)} for key, value in inputs.items()]
     else:
-        pairs = [{"name": item["name"], "type": item["type"]} for item in inputs]
+        pairs = [{"name": item["name"], "type": _type_of(item["type"])} for item in inputs]
     if not pairs:
         raise EsteiraError("inputs is empty; name the columns that the model takes")
     names = [pair["name"] for pair in pairs]
@@ -183,11 +183,13 @@ def _columns(inputs: Any) -> list[dict[str, str]]:
     return pairs
 
 
-def _type_of(dtype: str) -> str:
+def _type_of(kind: Any) -> str:
+    """One of TYPES for what MLflow, pandas and Python call it; what is none of them as it is."""
+    dtype = kind.__name__ if isinstance(kind, type) else str(kind)
     lowered = dtype.lower()
     if lowered.startswith(("float", "double")):
         return "float"
-    if lowered.startswith(("int", "uint")):
+    if lowered.startswith(("int", "uint", "long")):
         return "integer"
     if lowered.startswith("bool"):
         return "boolean"

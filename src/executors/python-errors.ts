@@ -64,11 +64,12 @@ export const environmentCancelled: ErrorFactory<{ requirementsFile: string }> = 
   },
 );
 
-export const pythonFailed: ErrorFactory<{ step: string; script: string; exit: string }> = defineError(
+export const pythonFailed: ErrorFactory<{ step: string; script: string; exit: string; raised: string }> = defineError(
   "EXECUTORS_PYTHON_FAILED",
   {
     status: 422,
-    message: ({ step, script, exit }) => `Step "${step}": ${script} ended with ${exit}`,
+    message: ({ step, script, exit, raised }) =>
+      `Step "${step}": ${script} ended with ${exit}${raised === "" ? "" : `: ${raised}`}`,
     hint: ({ step }) => `Its output is in the step's log: esteira logs RUN ${step}`,
     solve: "Read the script's output in the step's log; the error there is the script's own.",
   },

@@ -25,7 +25,7 @@ const EPOCH = "1970-01-01T00:00:00Z";
  * join keys first.
  *
  * @param body the request's text, whatever its content type says
- * Source: Feast 0.66, feature_server.py and infra/online_stores/remote.py. Errors that Feast has a class for are a JSON text
+ * Source: Feast 0.66, feature_server.py and infra/online_stores/remote.py. Errors that Feast has a class for are a text
  * that holds JSON, as its client expects; the others are FastAPI's `{"detail": …}`.
  */
 export async function answerGetOnlineFeatures(

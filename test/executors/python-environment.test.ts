@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { isEsteiraError } from "#base";
 import { createPythonEnvironments, createPythonKind, readEsteiraCalls } from "#executors";
+import { raisedIn } from "../../src/executors/kinds/python.ts";
 import { testAttempt, testEnvironments } from "../setup/attempt.ts";
 import { openTestStore, temporaryFolder } from "../setup/stores.ts";
 
@@ -134,18 +135,34 @@ describe("a python step", () => {
     );
   });
 
+  it("says what the script raised, not what came after it", () => {
+    const traceback = `Traceback (most recent call last):
+  File "a.py", line 2, in <module>
+    frame["x"]
+    ~~~~~^^^^^
+KeyError: 'x'
+🏃 View run at: http://127.0.0.1:1
+done
+`;
+    assert.equal(raisedIn(traceback), "KeyError: 'x'");
+    assert.equal(raisedIn("  File 'a', line 1\npkg.sub.OwnError\n"), "pkg.sub.OwnError");
+    assert.equal(raisedIn("rows: 3\nnothing indented: here\n"), "");
+    assert.equal(raisedIn(""), "");
+    assert.ok(raisedIn(`  at\nValueError: ${"x".repeat(5000)}`).length < 400);
+  });
+
   it("saves a model as ONNX, with its signature and an MLmodel file, and refuses a wrong signature", async () => {
     const { objects } = await openTestStore("sqlite");
     const projectFolder = await temporaryFolder();
     await writeFile(
       join(projectFolder, "train.py"),
       `import esteira
-for wrong in ({"task": "ranking"}, {"inputs": {"a": "int"}}, {"example": {"b": 1}}):
+for wrong in ({"task": "ranking"}, {"inputs": {"a": "complex"}}, {"example": {"b": 1}}):
     try:
         esteira.save_model("delay", b"x", **{"task": "regression", "inputs": {"a": "float"}, **wrong})
     except esteira.EsteiraError as error:
         print("refused:", error)
-esteira.save_model("delay", b"graph", task="binary_classification", inputs={"a": "float", "b": "string"}, label="late", example={"a": 1.5, "b": "x"}, features=["v:a"])
+esteira.save_model("delay", b"graph", task="binary_classification", inputs={"a": "double", "b": str}, label="late", example={"a": 1.5, "b": "x"}, features=["v:a"])
 try:
     esteira.input("trainin_set")
 except esteira.EsteiraError as error:

@@ -23,6 +23,8 @@ import type { PythonEnvironments } from "../python-environment.ts";
 import { type EsteiraCall, readEsteiraCalls } from "../python-source.ts";
 import { logsToMlflow, writeStepContext } from "../step-context.ts";
 
+const LONGEST_RAISED = 300;
+
 /** `python: src/clean.py` and what belongs to it. */
 export interface PythonDeclaration {
   readonly python: string;
@@ -100,6 +102,19 @@ async function analyse(declaration: PythonDeclaration, context: AnalysisContext)
   };
 }
 
+/**
+ * The line of a traceback that says what was raised, or nothing: the last one that stands at the margin below an
+ * indented one. Clients write lines of their own after it.
+ */
+export function raisedIn(output: string): string {
+  const lines = output.split("\n");
+  const found = lines.findLast(
+    (line, at) => /^[A-Za-z_][\w.]*(?::|$)/.test(line.trimEnd()) && /^\s+\S/.test(lines[at - 1] ?? ""),
+  );
+  const line = found?.trimEnd() ?? "";
+  return line.length > LONGEST_RAISED ? `${line.slice(0, LONGEST_RAISED)}…` : line;
+}
+
 /** The inputs that a source reads with `esteira.input("…")`, and what is wrong with those calls. */
 export function inputsOfCalls(
   calls: readonly EsteiraCall[],
@@ -167,6 +182,7 @@ async function execute(
       step: attempt.step,
       script,
       exit: result.signal ?? (result.endedBy === "itself" ? `exit code ${result.exitCode}` : result.endedBy),
+      raised: raisedIn(result.tail ?? ""),
     });
   const published =
     makes === undefined
