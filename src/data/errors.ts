@@ -384,3 +384,23 @@ export const tableFileUnwritable: ErrorFactory<{ path: string; problem: string }
     solve: "Name an output file that ends in .parquet, .csv or .ndjson, other than the data, in a folder that exists.",
   },
 );
+
+export const unitTestsFailed: ErrorFactory<{ step: string; failed: number; total: number; text: string }> = defineError(
+  "DATA_UNIT_TESTS_FAILED",
+  {
+    status: 422,
+    message: ({ step, failed, total, text }) =>
+      `Unit tests of ${step} fail (${failed} of ${total}), so it was not computed:\n${text}`,
+    hint: () => "Correct the query, or the rows that its tests expect.",
+    solve: "Correct the query, or the rows that its test expects. `esteira test STEP` runs the tests alone.",
+  },
+);
+
+export const unitTestsInvalid: ErrorFactory<{ step: string; problems: readonly string[] }> = defineError(
+  "DATA_UNIT_TESTS_INVALID",
+  {
+    status: 422,
+    message: ({ step, problems }) => `The unit tests of ${step} cannot be run: ${problems.join("; ")}`,
+    solve: "Correct the file of the tests at the place shown: datasets and columns are named as the query reads them.",
+  },
+);

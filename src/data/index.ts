@@ -31,6 +31,9 @@ export { type CaptureKindDependencies, createCaptureKind } from "./capture/captu
 export { type Contract, readContract } from "./contract/contract.ts";
 export type { ColumnLineage, LineageInput } from "./transform/column-lineage.ts";
 export { createSqlKind, type SqlDeclaration, type SqlKindDependencies } from "./transform/sql-kind.ts";
+export { testSqlStep } from "./transform/test-sql-step.ts";
+export { describeResult } from "./transform/unit-tests/describe-result.ts";
+export type { UnitTestResult } from "./transform/unit-tests/run-unit-tests.ts";
 export { type ExpectedVersion, listTables, type TableDamage, verifyTable } from "./delta/verify-table.ts";
 export { tableAt } from "./delta/table.ts";
 export { describeStandaloneTable, type StandaloneTable } from "./delta/standalone-table.ts";

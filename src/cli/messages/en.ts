@@ -66,6 +66,9 @@ export const en = {
   workflow_invalid: "has mistakes",
   lintNotices:
     "{count} notice on workflows: they keep nothing else from running || {count} notices on workflows: they keep nothing else from running",
+  noUnitTests: "No SQL model has unit tests: name their file with tests: in its step",
+  unitTestsPass: "{count} unit test passes || {count} unit tests pass",
+  unitTestsFail: "{failed} of {count} unit test fails || {failed} of {count} unit tests fail",
   lintClean: "{count} pipeline, no mistakes || {count} pipelines, no mistakes",
   lintMistakes: "{count} mistake || {count} mistakes",
   lintWithoutConfig: "The pipelines are checked once esteira.yaml is right.",

@@ -31,13 +31,15 @@ import {
 } from "./incremental.ts";
 import { CHANGED_ROWS } from "./late-intervals.ts";
 import { timeExpressions } from "./time-expression.ts";
+import { assertTestsPass, modelTests, testsSchema } from "./unit-tests/model-tests.ts";
 import { bindInterval, INTERVAL_PARAMETERS } from "./sql-parameters.ts";
 import { analyseSql, explainSqlError, type SqlAnalysis, type SqlProblem } from "./sql-text-analysis.ts";
 
-const sqlSchema = z.strictObject({
+export const sqlSchema = z.strictObject({
   sql: z.string().min(1).describe("File with one SELECT; the tables it reads are what the step depends on."),
   write: writeSchema.optional(),
   incremental: incrementalSchema.optional(),
+  tests: testsSchema.optional(),
 });
 
 export type SqlDeclaration = z.infer<typeof sqlSchema>;
@@ -86,6 +88,7 @@ async function analyseStep(
   if (problems.length === 0)
     problems.push(
       ...(await columnProblems(dependencies, context, { text, tables: known.map(({ name }) => name), declaration })),
+      ...(await testProblems(dependencies, context, { text, analysis, declaration })),
     );
   return {
     inputs: known.map(({ name }) => ({ asset: name, role: "input", path: [] })),
@@ -127,6 +130,21 @@ function declarationProblems({ write, incremental }: SqlDeclaration, { parameter
       message: `The query asks for ${parameters.map((name) => `$${name}`).join(" and ")}, and the step is not incremental by time`,
       hint: "Add incremental: { time: COLUMN, interval: day, start: 2024-01-01 }.",
     });
+  return problems;
+}
+
+async function testProblems(
+  dependencies: SqlKindDependencies,
+  context: AnalysisContext,
+  { text, analysis, declaration }: { text: string; analysis: SqlAnalysis; declaration: SqlDeclaration },
+): Promise<readonly Problem[]> {
+  if (declaration.tests === undefined) return [];
+  const versions = await latestOf(
+    dependencies.store,
+    context.project,
+    analysis.tables.map(({ name }) => name),
+  );
+  const { problems } = await modelTests({ text, analysis, declaration, columns: schemasOf(versions) }, context);
   return problems;
 }
 
@@ -224,7 +242,7 @@ async function columnProblems(
 }
 
 /** The latest versions of datasets, of those that have one. */
-async function latestOf(
+export async function latestOf(
   store: MetadataStore,
   project: string,
   names: readonly string[],
@@ -233,13 +251,14 @@ async function latestOf(
     const versions = new Map<string, AssetVersion>();
     for (const asset of names) {
       const version = await getAssetVersion(transaction, { project, asset });
-      if (version !== undefined) versions.set(asset, version);
+      // What had the name before may have been no dataset.
+      if (version?.kind === "data" || version?.kind === "features") versions.set(asset, version);
     }
     return versions;
   });
 }
 
-function schemasOf(versions: ReadonlyMap<string, AssetVersion>): ReadonlyMap<string, readonly Column[]> {
+export function schemasOf(versions: ReadonlyMap<string, AssetVersion>): ReadonlyMap<string, readonly Column[]> {
   return new Map([...versions].map(([name, version]) => [name, contentOf(version).columns]));
 }
 
@@ -254,10 +273,13 @@ async function previewStep(
   declaration: SqlDeclaration,
   context: AnalysisContext,
 ): Promise<string | undefined> {
-  const { sql: file, incremental } = declaration;
-  const text = incremental === undefined ? undefined : await context.readFile(file);
-  if (incremental === undefined || text === undefined) return undefined;
+  const { sql: file, incremental, tests } = declaration;
+  const text = incremental === undefined && tests === undefined ? undefined : await context.readFile(file);
+  if (text === undefined) return undefined;
   const analysis = await analyseSql(dependencies.analytics, text);
+  const { tests: found } = await modelTests({ text, analysis, declaration, columns: new Map() }, context);
+  const tested = found.length === 0 ? [] : [formatQuantity(found.length, "unit test")];
+  if (incremental === undefined) return tested[0];
   const inputs = await latestOf(
     dependencies.store,
     context.project,
@@ -267,7 +289,7 @@ async function previewStep(
     dependencies,
     modelOf(dependencies, { project: context.project, dataset: context.step, incremental, text, analysis, inputs }),
   );
-  return [summary, ...notes].join("; ");
+  return [summary, ...notes, ...tested].join("; ");
 }
 
 function modelOf(
@@ -338,6 +360,11 @@ async function executeStep(
       const version = attempt.inputs.get(name);
       return version === undefined ? [] : [[name, version] as const];
     }),
+  );
+  await assertTestsPass(
+    dependencies.analytics,
+    { text: sql, analysis, declaration: attempt.declaration, columns: schemasOf(tables) },
+    attempt,
   );
   try {
     return await makeDataset(dependencies, attempt, { sql, analysis, tables });
