@@ -14,7 +14,7 @@ import {
   registerPipelines,
   type StepResult,
 } from "#engine";
-import { createGit, createLocalExecutor } from "#executors";
+import { certificateVariables, createGit, createLocalExecutor } from "#executors";
 import { createProjectFiles, type LoadedProject, loadProjectPipelines, type StepKind } from "#pipeline";
 import {
   createJobKind,
@@ -97,7 +97,14 @@ export async function createRepository(
     storeFolder,
     kinds: [kind],
     storages: [],
-    executors: [createLocalExecutor({ workFolder: join(storeFolder, "work"), storeFolder })],
+    executors: [
+      createLocalExecutor({
+        workFolder: join(storeFolder, "work"),
+        storeFolder,
+        path: process.env["PATH"] ?? "",
+        environment: certificateVariables(process.env),
+      }),
+    ],
     concurrency: 3,
     ports: {
       ...testPorts,
