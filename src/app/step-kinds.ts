@@ -35,16 +35,16 @@ export function createStepKinds(parts: Parts, settings: Pick<Settings, "secret">
 }
 
 /** Kinds of steps that are never written into a pipeline: the jobs of workflows. */
-export function createWorkflowKinds({
-  config,
-  store,
-  clock,
-}: Pick<Parts, "config" | "store" | "clock">): readonly StepKind<never>[] {
+export function createWorkflowKinds(
+  { config, store, clock }: Pick<Parts, "config" | "store" | "clock">,
+  { searchPath }: Pick<Settings, "searchPath">,
+): readonly StepKind<never>[] {
   const kept = createKeptFiles(join(config.storeFolder, "cache", "workflows"));
   return untyped([
     createJobKind({
       results: (pipelineRunId) => readStepResults(store, pipelineRunId),
       runNumber: (pipelineRunId) => readRunNumber(store, pipelineRunId),
+      searchPath,
       isProtected: (environment) => isProtected(config, environment),
       kept,
       clock,

@@ -24,7 +24,7 @@ export function createProjectWorkflows(
       unsupported: workflows.unsupported,
       isProtected: (environment) => isProtected(config, environment),
     },
-    kinds: createWorkflowKinds({ config, store, clock }),
+    kinds: createWorkflowKinds({ config, store, clock }, settings),
   });
 }
 

@@ -10,11 +10,10 @@ import {
 } from "./builtin-actions.ts";
 import type { CheckContext } from "./check-workflow.ts";
 import { findExpressions, interpolate } from "./expression.ts";
-import { passedOver, worksOnGithub } from "./github-actions.ts";
+import { passedOver, startsDocker, worksOnGithub } from "./github-actions.ts";
 import { asText } from "./json.ts";
-import { MACHINE_TOOLS } from "./machine-tools.ts";
+import { findVersion, MACHINE_TOOLS } from "./machine-tools.ts";
 import type { Combination } from "./matrix.ts";
-import { satisfies } from "./version-range.ts";
 import type { WorkflowStep } from "./workflow-file.ts";
 
 /** Why a step's action cannot run here. */
@@ -40,6 +39,7 @@ export async function findActionProblem(
   const name = actionName(uses);
   if (builtinOf(uses) !== undefined || passedOver(name) !== undefined) return undefined;
   if (uses.startsWith("./")) return findLocalProblem(uses, context, depth);
+  if (startsDocker(name)) return { message: `${uses} starts Docker: there are no containers here` };
   const reference = parseActionReference(uses);
   if (reference === undefined) return { message: `"${uses}" names no action` };
   const found = await readFirst(mirrorFolder(reference), context.readMirrorFile);
@@ -116,7 +116,8 @@ export async function findToolProblem(
   const builtin = builtinOf(step.uses ?? "");
   const tool = builtin === undefined ? undefined : MACHINE_TOOLS[builtin];
   if (tool === undefined) return undefined;
-  const versions = [...(await context.toolVersions(tool)).keys()];
+  const found = await context.toolVersions(tool);
+  const versions = [...found.keys()];
   const wanted = wantedVersion(step, tool.versions, combination);
   if (versions.length === 0)
     return {
@@ -127,7 +128,7 @@ export async function findToolProblem(
     ?.split("\n")
     .map((line) => line.trim())
     .filter((line) => line !== "");
-  const lacking = last?.find((range) => !versions.some((version) => satisfies(version, range)));
+  const lacking = last?.find((range) => findVersion(found, range) === undefined);
   return lacking === undefined
     ? undefined
     : {

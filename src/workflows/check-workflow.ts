@@ -2,6 +2,7 @@ import type { LocatedProblem } from "#base";
 import { builtinOf, mirrorHint, parseActionReference } from "./builtin-actions.ts";
 import { type ActionProblem, findActionProblem, findToolProblem } from "./check-actions.ts";
 import { calledFile, type PlacedJob, type WorkflowSettings } from "./compile-workflow.ts";
+import { worksOnGithub } from "./github-actions.ts";
 import { asText } from "./json.ts";
 import type { MachineTool } from "./machine-tools.ts";
 import type { Combination } from "./matrix.ts";
@@ -107,6 +108,13 @@ function jobProblems(job: PlacedJob, { workflows, settings }: CheckContext): rea
   const reference = parseActionReference(content.uses);
   if (called !== undefined && workflows.has(called))
     add(["uses"], { message: `job "${job.id}" calls workflows more than four deep` });
+  else if (reference !== undefined && worksOnGithub(reference.repository.toLowerCase()))
+    problems.push({
+      ...placeIn(job, ["uses"]),
+      step: job.step,
+      isElsewhere: true,
+      message: `job "${job.id}": ${content.uses} works on GitHub itself`,
+    });
   else if (reference === undefined)
     add(["uses"], { message: `job "${job.id}" calls ${content.uses}, which is not there or has mistakes` });
   else

@@ -32,7 +32,11 @@ const ON_GITHUB: ReadonlySet<string> = new Set([
   "googleapis/release-please-action",
   "jamesives/github-pages-deploy-action",
   "js-devtools/npm-publish",
+  "lee-dohm/no-response",
   "lewagon/wait-on-check-action",
+  "mergifyio/gha-mergify-ci",
+  "mheap/github-action-required-labels",
+  "micnncim/action-label-syncer",
   "ncipollo/release-action",
   "ossf/scorecard-action",
   "peaceiris/actions-gh-pages",
@@ -44,9 +48,12 @@ const ON_GITHUB: ReadonlySet<string> = new Set([
   "pozil/auto-assign-issue",
   "pypa/gh-action-pypi-publish",
   "release-drafter/release-drafter",
+  "release-drafter/release-drafter/autolabeler",
   "rust-lang/crates-io-auth-action",
   "sigstore/gh-action-sigstore-python",
+  "slsa-framework/slsa-github-generator",
   "softprops/action-gh-release",
+  "suzuki-shunsuke/pinact-action",
   "svenstaro/upload-release-action",
   "thollander/actions-comment-pull-request",
   "tibdex/github-app-token",
@@ -71,6 +78,22 @@ const PASSED_OVER: Readonly<Record<string, string>> = {
   "step-security/harden-runner": "steps run in esteira's isolation",
   "styfle/cancel-workflow-action": "runs on GitHub are not touched",
 };
+
+/** Actions that are none of Docker's kind, but start it. */
+const STARTS_DOCKER: ReadonlySet<string> = new Set([
+  "addnab/docker-run-action",
+  "docker/bake-action",
+  "docker/build-push-action",
+  "docker/login-action",
+  "docker/metadata-action",
+  "docker/setup-buildx-action",
+  "docker/setup-qemu-action",
+  "pypa/cibuildwheel",
+]);
+
+export function startsDocker(name: string): boolean {
+  return STARTS_DOCKER.has(name);
+}
 
 /** Whether an action works on GitHub alone. @param name `owner/name/path` in small letters */
 export function worksOnGithub(name: string): boolean {

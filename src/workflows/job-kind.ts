@@ -22,6 +22,7 @@ import {
 } from "./job-contexts.ts";
 import { asText, membersOf } from "./json.ts";
 import { type JobPlan, type JobResult, jobResultSchema } from "./job-plan.ts";
+import { toolFolders } from "./machine-tools.ts";
 import type { KeptFiles } from "./kept-files.ts";
 import { type Combination, describeCombination, expandMatrix } from "./matrix.ts";
 import { environmentOf, otherSystemOf } from "./runner-labels.ts";
@@ -41,6 +42,8 @@ const OWN_FILES = ["src", "dist", "node_modules", "package.json"];
 export interface JobKindOptions {
   /** How many runs of its pipeline there were up to this one, itself among them. */
   readonly runNumber: (pipelineRunId: string) => Promise<number>;
+  /** Where the machine's tools are. */
+  readonly searchPath: string;
   readonly isProtected?: ((environment: string) => boolean) | undefined;
   /** What the step runs of a pipeline run have come to. */
   readonly results: (pipelineRunId: string) => Promise<readonly StepResult[]>;
@@ -213,6 +216,7 @@ async function runCombination(
       workingFolder: plan.folder,
       readable: [
         ...ownFolders(),
+        ...toolFolders(options.searchPath),
         attempt.projectFolder,
         ...Object.values(plan.plan.artifacts),
         ...plan.plan.caches,

@@ -4,7 +4,7 @@ import { basename, delimiter, dirname, join } from "node:path";
 import { promisify } from "node:util";
 import type { BuiltinAction } from "./builtin-actions.ts";
 import { findCommand } from "./runner/processes.ts";
-import { parseVersion } from "./version-range.ts";
+import { parseVersion, satisfies } from "./version-range.ts";
 
 const run = promisify(execFile);
 const LONGEST_MS = 10_000;
@@ -68,19 +68,50 @@ export async function toolVersions(tool: MachineTool, searchPath: string): Promi
 
 function programsOf({ command }: MachineTool, searchPath: string): readonly string[] {
   if (command === "python3") return pythons(searchPath);
+  const chains = command === "rustc" ? toolchains(searchPath) : [];
+  if (chains.length > 0) return chains.map((folder) => join(folder, "bin", command));
   const program = findCommand(command, searchPath);
   return program === undefined ? [] : [program];
+}
+
+/** Toolchains of rustup: the commands on the search path only choose one, by a home that a job does not have. */
+function toolchains(searchPath: string): readonly string[] {
+  return searchPath.split(delimiter).flatMap((folder) => {
+    const home = /^(.*)\/\.cargo\/bin\/?$/.exec(folder)?.[1];
+    return home === undefined ? [] : globSync(join(home, ".rustup/toolchains/*")).toSorted().toReversed();
+  });
+}
+
+/** Folders that tools of the search path need beside it, for the isolation of a job. */
+export function toolFolders(searchPath: string): readonly string[] {
+  return [...toolchains(searchPath), ...pyenvFolders(searchPath).map(dirname)];
+}
+
+/** The program of a version that fits; channels of Rust are known by their toolchain's name. */
+export function findVersion(
+  versions: ReadonlyMap<string, string>,
+  range: string,
+): { readonly version: string; readonly program: string } | undefined {
+  const channel = /^(stable|beta|nightly)$/.exec(range)?.[1];
+  const found = [...versions].find(([version, program]) => {
+    const own = /\/toolchains\/([a-z]+)/.exec(program)?.[1];
+    return channel === undefined || own === undefined ? satisfies(version, range) : own === channel;
+  });
+  return found === undefined ? undefined : { version: found[0], program: found[1] };
 }
 
 /** Every Python of the search path, and those that pyenv keeps beside the one that is on it. */
 function pythons(searchPath: string): readonly string[] {
   const folders = searchPath.split(delimiter).filter((folder) => folder !== "");
-  const kept = folders.flatMap((folder) => {
-    const root = /^(.*\/\.?pyenv)\/(shims|bin|versions\/[^/]+\/bin)$/.exec(folder)?.[1];
-    return root === undefined ? [] : globSync(join(root, "versions/*/bin")).toSorted();
-  });
-  return [...new Set([...folders, ...kept])]
+  return [...new Set([...folders, ...pyenvFolders(searchPath)])]
     .filter((folder) => basename(dirname(folder)) !== "shims" && basename(folder) !== "shims")
     .flatMap((folder) => globSync(join(folder, "python3{,.[0-9]*}")).toSorted())
     .filter((path) => /^python3(\.\d+)?$/.test(basename(path)));
+}
+
+function pyenvFolders(searchPath: string): readonly string[] {
+  return searchPath.split(delimiter).flatMap((folder) => {
+    const root = /^(.*\/\.?pyenv)\/(shims|bin|versions\/[^/]+\/bin)$/.exec(folder)?.[1];
+    return root === undefined ? [] : globSync(join(root, "versions/*/bin")).toSorted();
+  });
 }

@@ -94,7 +94,7 @@ interface StepWarning {
   readonly hint?: string;
 }
 
-function stepWarnings(step: WorkflowStep): readonly StepWarning[] {
+function scriptWarnings(step: WorkflowStep): readonly StepWarning[] {
   const warnings: StepWarning[] = [];
   const script =
     step.run ?? (builtinOf(step.uses ?? "") === "actions/github-script" ? step.with?.["script"] : undefined);
@@ -105,6 +105,17 @@ function stepWarnings(step: WorkflowStep): readonly StepWarning[] {
         message: `\${{ ${text.trim()} }} stands in a script: whoever chooses that text can run commands`,
         hint: "Put it into env, and read the variable in the script.",
       });
+  if (step.run !== undefined && /(^|[\s;&|(])sudo\s/m.test(step.run))
+    warnings.push({
+      key: "run",
+      message: "the script calls sudo: steps run without the rights of root, and install nothing on this machine",
+      hint: "Install what it needs on the machine, and let the script go on where it is there.",
+    });
+  return warnings;
+}
+
+function stepWarnings(step: WorkflowStep): readonly StepWarning[] {
+  const warnings: StepWarning[] = [...scriptWarnings(step)];
   if (step.if !== undefined && mixesText(step.if))
     warnings.push({
       key: "if",

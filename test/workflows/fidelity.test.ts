@@ -161,6 +161,7 @@ ${job(`      - env: { T: "\${{ secrets.GITHUB_TOKEN }}", G: "\${{ github.token }
   list: { runs-on: ubuntu-latest, outputs: { e: "\${{ steps.l.outputs.e }}" }, steps: [{ id: l, run: "echo e=production >> $GITHUB_OUTPUT" }] }
   deploy: { needs: list, runs-on: ubuntu-latest, environment: { name: "\${{ needs.list.outputs.e }}" }, steps: [{ run: "echo deployed" }] }
 `,
+      sudo: only("      - run: |\n          sudo apt-get install -y tree\n      - run: echo pseudo sudo-like\n"),
       unguarded: only("      - run: echo x\n", "    environment: { name: preview }\n"),
       "here/linked/action.yml": "name: l\nruns: { using: composite, steps: [] }\n",
       "./kept.txt": "first\n",
@@ -280,6 +281,11 @@ ${job(`      - env: { T: "\${{ secrets.GITHUB_TOKEN }}", G: "\${{ github.token }
   it("report a problem once", () => {
     assert.equal(told.get("twice")?.problems.length, 1);
     assert.equal(told.get("twice")?.problems[0]?.file, ".github/workflows/bad.yml");
+  });
+
+  it("warn of sudo", () => {
+    assert.match(told.get("sudo")?.warnings[0]?.message ?? "", /calls sudo/);
+    assert.equal(told.get("sudo")?.warnings.length, 1);
   });
 
   it("are refused for an environment that the project guards, also when it is known late", async () => {

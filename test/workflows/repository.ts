@@ -71,6 +71,7 @@ export async function createRepository(
     results: (id) => readStepResults(store, id),
     runNumber: (id) => readRunNumber(store, id),
     isProtected: settings.isProtected,
+    searchPath: process.env["PATH"] ?? "",
     kept: createKeptFiles(join(storeFolder, "cache")),
     clock: systemClock,
   }) as unknown as StepKind<never>;
@@ -88,6 +89,9 @@ export async function createRepository(
   });
   const loaded = await loadProjectPipelines({ project: "p", projectFolder: folder, kinds: [], source });
   await registerPipelines(store, { project: "p", pipelines: loaded.pipelines, actor: "ana", atMs: Date.now() });
+  const given = Object.fromEntries(
+    Object.entries(process.env).flatMap(([name, one]) => (one === undefined ? [] : [[name, one]])),
+  );
   const reader = createGit({ environment: { PATH: process.env["PATH"] ?? "" } });
   const engine = createEngine({
     store,
@@ -102,7 +106,7 @@ export async function createRepository(
         workFolder: join(storeFolder, "work"),
         storeFolder,
         path: process.env["PATH"] ?? "",
-        environment: certificateVariables(process.env),
+        environment: certificateVariables(given),
       }),
     ],
     concurrency: 3,

@@ -1,11 +1,14 @@
 // Set-up actions that install, and what they keep from run to run. They ask the registries of packages.
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { findCommand } from "../../src/workflows/runner/processes.ts";
 import { createRepository } from "./repository.ts";
 
 const ON = "on: { push: {}, workflow_dispatch: {} }\n";
 const only = (steps: string, more = ""): string =>
   `${ON}jobs:\n  a:\n    runs-on: ubuntu-latest\n${more}    steps:\n${steps}`;
+
+const hasRust = findCommand("rustc", process.env["PATH"] ?? "") !== undefined;
 
 describe("set-up actions", async () => {
   const repository = await createRepository({
@@ -14,7 +17,7 @@ describe("set-up actions", async () => {
         uses: actions/setup-node@v4
         with: { node-version: 22, registry-url: "https://npm.example.org/team", scope: "@Acme", cache: npm, cache-dependency-path: js/package-lock.json }
       - run: |
-          case "$(node --version)" in v22.*) ;; *) exit 1 ;; esac
+          case "$(node --version)/$(npm --version)" in v22.*/10.*) ;; *) exit 1 ;; esac
           echo "hit=\${{ steps.node.outputs.cache-hit }}."
           test "$(npm config get @acme:registry)" = https://npm.example.org/team/
           grep -Fx '//npm.example.org/team/:_authToken=\${NODE_AUTH_TOKEN}' "$NPM_CONFIG_USERCONFIG"
@@ -64,12 +67,19 @@ describe("set-up actions", async () => {
         with: { deno-version: v2.x }
       - run: deno eval 'console.log("deno says " + (6 * 7))'
 `),
+    rust: only(`      - uses: dtolnay/rust-toolchain@stable
+      - uses: actions/checkout@v4
+      - uses: Swatinem/rust-cache@v2
+      - run: cd rust && cargo test --offline
+`),
     "cache-missing": only(`      - uses: actions/setup-node@v4
         with: { node-version: 24, cache: npm }
 `),
     java: only(
       "      - uses: actions/setup-java@v4\n        with: { distribution: temurin, java-version: 3 }\n      - run: java -version\n",
     ),
+    "rust/Cargo.toml": '[package]\nname = "rust"\nversion = "1.0.0"\nedition = "2021"\n',
+    "rust/src/lib.rs": "#[test]\nfn adds() { assert_eq!(1 + 1, 2); }\n",
     "js/package.json": '{ "name": "js", "version": "1.0.0", "dependencies": { "is-number": "7.0.0" } }\n',
     "js/package-lock.json": `${JSON.stringify({
       name: "js",
@@ -113,6 +123,9 @@ describe("set-up actions", async () => {
   });
   it("setup-deno installs", async () => {
     assert.match(await succeeds("deno"), /deno says 42/);
+  });
+  it("a toolchain of rustup compiles and tests", { skip: hasRust ? false : "this machine has no Rust" }, async () => {
+    assert.match(await succeeds("rust"), /1 passed/);
   });
   it("a cache without a lock file fails, and says which are looked for", async () => {
     const ended = await repository.run("cache-missing");

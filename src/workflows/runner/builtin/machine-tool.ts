@@ -1,7 +1,6 @@
 import { dirname } from "node:path";
 import { builtinOf } from "../../builtin-actions.ts";
-import { MACHINE_TOOLS, toolVersions } from "../../machine-tools.ts";
-import { satisfies } from "../../version-range.ts";
+import { findVersion, MACHINE_TOOLS, toolVersions } from "../../machine-tools.ts";
 import { findCommand } from "../processes.ts";
 import { callProcess, pathOf } from "../step-process.ts";
 import type { BuiltinStep } from "./builtins.ts";
@@ -18,12 +17,12 @@ export async function setupMachineTool(step: BuiltinStep): Promise<Readonly<Reco
   const range =
     tool.versions.map((name) => inputs[name]).find((value) => value !== undefined && value !== "") ??
     (pinned === undefined || /^(master|v1|[0-9a-f]{40})$/.test(pinned) ? "" : pinned);
-  const found = [...known].find(([version]) => satisfies(version, range));
+  const found = findVersion(known, range);
   if (found === undefined)
     throw new Error(
       `${tool.title} ${range} is not on this machine; there is ${[...known.keys()].join(", ") || "none of it"}`,
     );
-  const [version, program] = found;
+  const { version, program } = found;
   job.path.push(dirname(program));
   job.output.say(`${tool.title} ${version}`);
   const name = tool.versions[0] ?? "version";

@@ -5,12 +5,12 @@ import { findCommand, runProcess } from "../processes.ts";
 import { environmentOf, pathOf } from "../step-process.ts";
 import type { BuiltinStep } from "./builtins.ts";
 import { type ToolCache, useToolCache } from "./tool-cache.ts";
-import { satisfies } from "../../version-range.ts";
+import { parseVersion, satisfies } from "../../version-range.ts";
 
 /** The Node that is asked for: one of this machine, or one from the package registry. */
 export async function setupNode(step: BuiltinStep): Promise<Readonly<Record<string, string>>> {
   const { job, inputs } = step;
-  const range = inputs["node-version"] || (await versionInFile(step)) || "";
+  const range = withoutName(inputs["node-version"] || (await versionInFile(step)) || "");
   const known = new Map<string, string>();
   for (const program of [findCommand("node", pathOf(job)), process.execPath]) {
     const version = program === undefined ? undefined : await versionOf(step, program);
@@ -92,7 +92,54 @@ async function installNode(step: BuiltinStep, range: string, known: readonly str
   await installPackage(step, name, folder).catch((error: unknown) => {
     throw missing(error instanceof Error ? error.message : String(error));
   });
-  return join(folder, "node_modules", `node-linux-${architecture}`, "bin");
+  const bin = join(folder, "node_modules", `node-linux-${architecture}`, "bin");
+  const version = (await versionOf(step, join(bin, "node"))) ?? "";
+  // A folder of its own: installing into one takes away what is there.
+  await installPackage(step, `npm@${npmOf(version)}`, join(folder, "npm")).catch((error: unknown) => {
+    throw missing(error instanceof Error ? error.message : String(error));
+  });
+  for (const name of ["npm", "npx"]) {
+    const program = join(folder, "npm", "node_modules", "npm", "bin", `${name}-cli.js`);
+    if ((await stat(program).catch(() => undefined)) !== undefined) await symlink(program, join(bin, name));
+  }
+  return bin;
+}
+
+/** Major version of Node → range of the npm that came with it. The npm of another Node often cannot run on it. */
+const NPM_OF_NODE: readonly (readonly [number, string])[] = [
+  [24, "11"],
+  [20, "10"],
+  [18, "9"],
+  [16, "8"],
+  [10, "6"],
+  [8, "5"],
+  [6, "3"],
+  [0, "2"],
+];
+
+function npmOf(version: string): string {
+  const major = parseVersion(version)?.[0] ?? 0;
+  return NPM_OF_NODE.find(([least]) => major >= least)?.[1] ?? "2";
+}
+
+/** Names that Node gives its lines of long support. */
+const LINES: Readonly<Record<string, string>> = {
+  argon: "4",
+  boron: "6",
+  carbon: "8",
+  dubnium: "10",
+  erbium: "12",
+  fermium: "14",
+  gallium: "16",
+  hydrogen: "18",
+  iron: "20",
+  jod: "22",
+  krypton: "24",
+};
+
+function withoutName(range: string): string {
+  const name = /^lts\/([a-z]+)$/i.exec(range.trim())?.[1]?.toLowerCase() ?? "";
+  return Object.hasOwn(LINES, name) ? (LINES[name] ?? range) : range;
 }
 
 /** Installs one package into a folder of the job; no script of it runs. */
