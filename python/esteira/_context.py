@@ -99,6 +99,7 @@ class Context:
         self.params: dict[str, Any] = dict(facts.get("params") or {})
         self.inputs: dict[str, Input] = {name: Input(name, value) for name, value in (facts.get("inputs") or {}).items()}
         self.item: Any = facts.get("item")
+        self.partition: dict[str, Any] | None = facts.get("partition")
         self.steps: dict[str, Any] = dict(facts.get("steps") or {})
         self.output_folder = Path(facts["outputFolder"])
 

@@ -41,6 +41,8 @@ export interface PipelineRunSummary {
   readonly pipeline: string;
   readonly status: PipelineRunStatus;
   readonly trigger: RunCause;
+  /** Name of the partition that it makes. */
+  readonly partition?: string | undefined;
   readonly actor: string;
   readonly commit?: { readonly id: string; readonly dirty: boolean } | undefined;
   readonly queuedAtMs: number;

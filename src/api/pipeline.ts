@@ -99,4 +99,6 @@ export interface NewPipelineRun {
   readonly from?: string | undefined;
   /** Run this step alone, again. */
   readonly only?: string | undefined;
+  /** The partition to make, by name; needed for a pipeline that has some. */
+  readonly partition?: string | undefined;
 }

@@ -742,6 +742,7 @@ export const pipelineRunSummarySchema: z.ZodType<PipelineRunSummary> = z.object(
   "pipeline": z.string(),
   "status": pipelineRunStatusSchema,
   "trigger": runCauseSchema,
+  "partition": z.string().optional().describe("Name of the partition that it makes."),
   "actor": z.string(),
   "commit": z.object({ "id": z.string(), "dirty": z.boolean() }).optional(),
   "queuedAtMs": z.number(),
@@ -870,6 +871,7 @@ export const pipelineRunDetailSchema: z.ZodType<PipelineRunDetail> = z.object({
   "pipeline": z.string(),
   "status": pipelineRunStatusSchema,
   "trigger": runCauseSchema,
+  "partition": z.string().optional().describe("Name of the partition that it makes."),
   "actor": z.string(),
   "commit": z.object({ "id": z.string(), "dirty": z.boolean() }).optional(),
   "queuedAtMs": z.number(),
@@ -977,6 +979,7 @@ export const newPipelineRunSchema: z.ZodType<NewPipelineRun> = z.object({
   "params": z.record(z.string(), z.unknown()).optional(),
   "from": z.string().optional().describe("Start here: this step runs again; what comes before is reused, and what follows when its inputs come out unchanged."),
   "only": z.string().optional().describe("Run this step alone, again."),
+  "partition": z.string().optional().describe("The partition to make, by name; needed for a pipeline that has some."),
 }).describe("Body of `POST pipelines/:name/runs`.");
 
 export const predictionSummarySchema: z.ZodType<PredictionSummary> = z.object({

@@ -12,6 +12,7 @@ import { createServingCalls } from "#serving";
 import { createProject } from "#project";
 import { createEndpointWatch } from "./endpoint-watch.ts";
 import { createParts, type Parts } from "./parts.ts";
+import { listKeys } from "./partition-keys.ts";
 import type { Platform, StorePlatform } from "./platform.ts";
 import { catchUpPushSource, createPushSourceHandler, installPushSource } from "./push-source.ts";
 import { createPushWatch } from "./push-watch.ts";
@@ -199,6 +200,7 @@ function createPlatformEngine(
       keepLeases({ ...engine, address: config.metadataAddress }, (reason) =>
         log.error("the thread that prolongs leases has ended; the engine prolongs them alone", { reason }),
       ),
+    listKeys: (of) => listKeys(parts, of),
     resolveSecret: async (name) => facts.settings.secret(name),
   };
   const cache = join(config.storeFolder, "cache");

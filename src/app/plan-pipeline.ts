@@ -1,4 +1,5 @@
-import type { Plan, Why } from "#pipeline";
+import type { LoadedProject, Partition, Plan, Why } from "#pipeline";
+import { listKeys } from "./partition-keys.ts";
 import type { Platform } from "./platform.ts";
 
 /**
@@ -13,6 +14,7 @@ export async function planPipeline(
     readonly params: Readonly<Record<string, unknown>>;
     readonly from?: string | undefined;
     readonly only?: string | undefined;
+    readonly partition?: string | undefined;
   },
 ): Promise<readonly Plan[]> {
   const [{ plan }, { createPastRuns }] = await Promise.all([import("#pipeline"), import("#engine")]);
@@ -23,8 +25,9 @@ export async function planPipeline(
       : [request.pipeline ?? ""];
   const { params, from, only } = request;
   return Promise.all(
-    names.map((pipeline) =>
+    names.map(async (pipeline) =>
       plan({
+        partition: await partitionToPlan(platform, loaded, { pipeline, partition: request.partition }),
         past: createPastRuns(platform.store),
         loaded,
         pipeline,
@@ -43,4 +46,21 @@ export async function explainStep(
 ): Promise<Why> {
   const [{ why }, { createPastRuns }] = await Promise.all([import("#pipeline"), import("#engine")]);
   return why({ past: createPastRuns(platform.store), loaded: await platform.loadProject(), ...request });
+}
+
+/** The one that was named, else the newest that is over. */
+async function partitionToPlan(
+  platform: Platform,
+  { pipelines }: LoadedProject,
+  { pipeline, partition }: { readonly pipeline: string; readonly partition: string | undefined },
+): Promise<Partition | undefined> {
+  const definition = pipelines.find(({ name }) => name === pipeline);
+  if (definition?.partitions === undefined && partition === undefined) return undefined;
+  const { choosePartitions, newestPartitions } = await import("#pipeline");
+  if (definition === undefined) return undefined;
+  const stated = definition.partitions?.keys;
+  const keys =
+    stated !== undefined && "dataset" in stated ? await listKeys(platform, { ...stated, most: 10_000 }) : stated;
+  const known = { definition, keys, nowMs: platform.clock.now() };
+  return (partition === undefined ? newestPartitions(known, known.nowMs) : choosePartitions(known, [partition]))[0];
 }

@@ -197,26 +197,19 @@ function alignSelect(select: string, from: readonly Column[], to: readonly Colum
 const SOURCE = '"__esteira_merge_source"';
 
 /** Rows of the slices go, and the new rows of the slices come; data files without rows of them stay as they are. */
-async function slicedState(
-  before: DatasetState,
-  change: StateChange,
-  { column, spans, emptied }: DatasetSlices,
-): Promise<NextState> {
+async function slicedState(before: DatasetState, change: StateChange, slices: DatasetSlices): Promise<NextState> {
   const { connection, table, atMs } = change;
   const columns = before.columns.length === 0 ? change.columns : evolveColumns(before.columns, change);
+  assertSliceColumns(change, columns, slices);
   await connection.run(
     `create or replace temp table ${SOURCE} as ${alignSelect(change.select, change.columns, columns)}`,
   );
   try {
-    const name = quoteName(column);
-    const [counts] = await connection.rows(
-      `select count(*) filter (where ${name} is null) as empty, count(*) filter (where not (${inSpans(name, spans)})) as outside from ${SOURCE}`,
-    );
-    const empty = Number(counts?.["empty"]);
-    if (empty > 0) throw intervalTimeMissing({ dataset: change.asset, column, rows: empty });
+    const isIn = inSlices(columns, slices, slices.spans);
+    const outside = await countOutside(change, slices, isIn);
     await fetchFiles(table, before.files);
     const paths = new Map(before.files.map((file) => [absolutePath(table, file.path), file]));
-    const isOut = inSpans(name, [...spans, ...emptied]);
+    const isOut = inSlices(columns, slices, [...slices.spans, ...slices.emptied]);
     const touchedRows =
       paths.size === 0
         ? []
@@ -227,7 +220,7 @@ async function slicedState(
     const added = await writeDataFile(
       connection,
       table,
-      { select: `select * from ${SOURCE} where ${inSpans(name, spans)}`, columns },
+      { select: `select * from ${SOURCE} where ${isIn}`, columns },
       atMs,
     );
     const kept =
@@ -249,16 +242,71 @@ async function slicedState(
     const gone = [...paths].flatMap(([path, file]) => (touched.has(path) ? [file] : []));
     return {
       columns,
-      files: [...untouched, ...(kept === undefined ? [] : [kept.add]), ...(added === undefined ? [] : [added.add])],
+      // The same rows once more: their place among the files is no difference.
+      files:
+        isSameFile(gone, added, kept) && columns === before.columns
+          ? before.files
+          : [...untouched, ...(kept === undefined ? [] : [kept.add]), ...(added === undefined ? [] : [added.add])],
       rowCount: added?.rowCount ?? 0,
       written,
       kept: [],
       superseded: rowsOf(gone) - (kept?.rowCount ?? 0),
-      outside: Number(counts?.["outside"]),
+      outside,
     };
   } finally {
     await connection.run(`drop table if exists ${SOURCE}`);
   }
+}
+
+/** How many new rows are of no slice. @throws DATA_INTERVAL_TIME_MISSING */
+async function countOutside(
+  { connection, asset }: StateChange,
+  { column }: DatasetSlices,
+  isIn: string,
+): Promise<number> {
+  const isEmpty = column === undefined ? "false" : `${quoteName(column)} is null`;
+  const [counts] = await connection.rows(
+    `select count(*) filter (where ${isEmpty}) as empty, count(*) filter (where (${isIn}) is not true) as outside from ${SOURCE}`,
+  );
+  const empty = Number(counts?.["empty"]);
+  if (empty > 0) throw intervalTimeMissing({ dataset: asset, column: column ?? "", rows: empty });
+  return Number(counts?.["outside"]);
+}
+
+/** One file goes, and one with the same bytes comes. */
+function isSameFile(gone: readonly AddFile[], added: WrittenPart, kept: WrittenPart): boolean {
+  const [file, ...others] = gone;
+  const digest = file?.tags?.[DIGEST_TAG];
+  return kept === undefined && others.length === 0 && digest !== undefined && digest === added?.add.tags?.[DIGEST_TAG];
+}
+
+/** @throws DATA_MERGE_KEY_INVALID when a column that tells the slices apart is not there */
+function assertSliceColumns(change: StateChange, columns: readonly Column[], { column, key }: DatasetSlices): void {
+  const known = new Set(columns.map(({ name }) => name.toLowerCase()));
+  for (const name of [column, key?.column])
+    if (name !== undefined && !known.has(name.toLowerCase())) assertKeyPresent([name], { ...change, columns });
+}
+
+/** SQL: a row is of one of the spans, and of the key. */
+function inSlices(
+  columns: readonly Column[],
+  { column, dates, key }: DatasetSlices,
+  spans: DatasetSlices["spans"],
+): string {
+  const conditions: string[] = [];
+  const type = columns.find(({ name }) => name.toLowerCase() === column?.toLowerCase())?.type;
+  if (column !== undefined)
+    conditions.push(
+      dates !== undefined && type === "DATE" ? inDates(quoteName(column), dates) : inSpans(quoteName(column), spans),
+    );
+  if (key !== undefined) conditions.push(`CAST(${quoteName(key.column)} AS VARCHAR) = ${quoteText(key.value)}`);
+  return conditions.length === 0 ? "false" : conditions.map((condition) => `(${condition})`).join(" and ");
+}
+
+function inDates(column: string, dates: NonNullable<DatasetSlices["dates"]>): string {
+  return dates
+    .map(([from, to]) => `${column} >= DATE ${quoteText(from)} and ${column} < DATE ${quoteText(to)}`)
+    .join(" or ");
 }
 
 /** SQL: a moment of the column lies in one of the spans. */

@@ -6,6 +6,7 @@ import type { Analytics } from "./analytics/analytics.ts";
 import { quotePath } from "./analytics/sql-text.ts";
 import type { Datasets, WriteDisposition } from "./dataset.ts";
 import { tableNameOf } from "./dataset-write.ts";
+import { partitionWriteOf } from "./partition-slices.ts";
 import { outputUnreadable } from "./errors.ts";
 
 export interface DatasetStorageDependencies {
@@ -43,6 +44,7 @@ export function createDatasetStorage({ analytics, datasets, files }: DatasetStor
           ...operation,
           kind: output.kind === "features" ? "features" : "data",
           disposition: dispositionOf(output.options),
+          ...(attempt.partitionWrite === undefined ? {} : partitionWriteOf(attempt, attempt.partitionWrite)),
           select,
           connection,
           provenance: provenanceOf(attempt),

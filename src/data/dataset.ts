@@ -97,9 +97,14 @@ export interface DatasetSnapshot {
   readonly rowCount: number;
 }
 
-/** Spans of a time column, in epoch milliseconds, their ends excluded. */
+/** Spans of a time column, in epoch milliseconds, their ends excluded; of one key, where one is said. */
 export interface DatasetSlices {
-  readonly column: string;
+  /** Undefined: they are told by the key alone, and there are no spans. */
+  readonly column: string | undefined;
+  /** First dates and those after the last, in the place of the spans where the column holds dates. */
+  readonly dates?: readonly (readonly [from: string, to: string])[] | undefined;
+  /** Only rows with this value, as text, are of the slices. */
+  readonly key?: { readonly column: string; readonly value: string } | undefined;
   /** To be filled with the new rows. */
   readonly spans: readonly (readonly [start: number, end: number])[];
   /** To be emptied. */

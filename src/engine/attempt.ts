@@ -1,7 +1,13 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Digest, Json } from "#base";
-import { type AssetKind, type AssetVersion, getAssetVersion, type ReadTransaction } from "#metadata-store";
+import {
+  type AssetKind,
+  type AssetVersion,
+  getAssetVersion,
+  listAssetPartitions,
+  type ReadTransaction,
+} from "#metadata-store";
 import {
   type ClaimedStepRun,
   getRunInput,
@@ -40,9 +46,10 @@ import {
   type AttemptContext,
   type StepOutcome,
   reasonToRunAgain,
+  toPartitionWrite,
 } from "#pipeline";
 import { listItems } from "./list-items.ts";
-import { asksNow, buildScope, indexOfItem, itemOf } from "./scope.ts";
+import { asksNow, buildScope, indexOfItem, itemOf, partitionOfRun } from "./scope.ts";
 import { readNeeded } from "./step-results.ts";
 import {
   inputMissing,
@@ -127,6 +134,7 @@ export async function performAttempt(parts: EngineParts, running: RunningAttempt
   const projectFolder = (claimed.source as { folder?: string } | undefined)?.folder ?? parts.projectFolder;
   const files = createProjectFiles(projectFolder);
   const scope = await buildScope(parts, running, step);
+  const partition = partitionOfRun(running);
   const lists = step.forEach !== undefined && claimed.matrix === undefined;
   if (step.when !== undefined && asksNow(step.when, { lists, isItem: scope["item"] !== undefined }))
     if (!holds(step.when, scope)) return { type: "skipped", reason: `when is false: ${step.when}` };
@@ -141,14 +149,18 @@ export async function performAttempt(parts: EngineParts, running: RunningAttempt
       scope,
       knownAssets: known,
       file: definition.file,
+      partition,
     });
     return { prepared, sources: await readSources(prepared, from) };
   };
   const first = await prepare(files);
   const { prepared } = first;
   const inputs = await parts.store.read((transaction) => chooseInputs(transaction, parts.project, running, prepared));
+  const identified = await parts.store.read((transaction) =>
+    identifyInputs(transaction, parts.project, running, inputs),
+  );
   const keyOf = (from: Prepared): CacheKey =>
-    toCacheKey(from.prepared, from.sources.recipe, (asset) => inputs.find((input) => input.asset === asset)?.version);
+    toCacheKey(from.prepared, from.sources.recipe, (asset) => identified.get(asset));
   const key = keyOf(first);
   const answer = await lookUp(parts, claimed, { step, key, cacheable: prepared.cacheable });
   if (answer.hit !== undefined) {
@@ -187,9 +199,9 @@ function lookUp(
   const again = reasonToRunAgain(of.step.name, claimed.selection);
   if (!of.cacheable || again !== undefined)
     return Promise.resolve({ hit: undefined, reason: again ?? reasonNotToCache(of.step) });
-  const { pipeline, step, matrixIndex } = claimed;
+  const { pipeline, step, matrixIndex, partition } = claimed;
   return parts.store.read((transaction) =>
-    askCache(pastRunsIn(transaction), of.key, { project: parts.project, pipeline, step, matrixIndex }),
+    askCache(pastRunsIn(transaction), of.key, { project: parts.project, pipeline, step, matrixIndex, partition }),
   );
 }
 
@@ -251,6 +263,28 @@ async function chooseInputs(
     else if (optional !== true) throw inputMissing({ step: claimed.step, input: asset, pipelineRunId });
   }
   return chosen;
+}
+
+/**
+ * Inputs as the cache key knows them: of what the pipeline makes by partitions itself, the one that this run makes.
+ * What other runs made of other partitions makes no difference.
+ */
+async function identifyInputs(
+  transaction: ReadTransaction,
+  project: string,
+  { claimed, definition }: RunningAttempt,
+  inputs: readonly ReadInput[],
+): Promise<ReadonlyMap<string, AssetVersion>> {
+  const identified = new Map(inputs.map(({ asset, version }) => [asset, version]));
+  const { partition } = claimed;
+  if (partition === undefined) return identified;
+  const own = indexOf(definition).assets;
+  const assets = inputs.map(({ asset }) => asset).filter((asset) => own.has(asset));
+  for (const { asset, identity } of await listAssetPartitions(transaction, { project, assets, partition })) {
+    const version = identified.get(asset);
+    if (version !== undefined) identified.set(asset, { ...version, digest: identity });
+  }
+  return identified;
 }
 
 interface Execution {
@@ -445,7 +479,7 @@ async function createContext(
     commit,
     recipe: execution.recipe,
     params: prepared.params,
-    ...itemOf(step, claimed),
+    ...ownPart(running, step),
     stepResults: () => readNeeded(parts, running, step),
     inputs,
     files: prepared.analysis.files,
@@ -504,6 +538,22 @@ async function createContext(
     platformUrl: parts.ports.platformUrl,
   };
   return context;
+}
+
+/** What a step is told of the item that it is of, and of the partition that it makes. */
+function ownPart(
+  running: RunningAttempt,
+  step: StepDefinition,
+): Pick<AttemptContext<unknown>, "item" | "partition" | "partitionWrite"> {
+  const partition = partitionOfRun(running);
+  const { partitions } = running.definition;
+  const { partitionBy } = step;
+  if (partition === undefined || partitions === undefined) return itemOf(step, running.claimed);
+  return {
+    ...itemOf(step, running.claimed),
+    partition,
+    ...(partitionBy === undefined ? {} : { partitionWrite: toPartitionWrite(partition, partitionBy, partitions) }),
+  };
 }
 
 function assertTaken(step: StepDefinition, result: ProcessResult): ProcessResult {

@@ -164,6 +164,7 @@ async function recordMade(
       actor: run.actor,
       pipelineRunId: run.id,
       stepRunId: stepRun.id,
+      partition: run.partition ?? undefined,
       rowCount: made.rowCount,
       sizeBytes: made.sizeBytes,
       content: {

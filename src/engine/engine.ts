@@ -6,12 +6,12 @@ import {
   getPipelineDefinition,
   interruptPipelineRun,
   listPipelineRuns,
-  listPipelines,
   type PipelineRun,
   type PipelineRunStatus,
 } from "#metadata-store/engine";
 import type { Blobs } from "#storage";
 import {
+  assertPartition,
   type PipelineDefinition,
   knowKinds,
   pipelineUnknown,
@@ -27,6 +27,7 @@ import { enqueuePipeline } from "./trigger.ts";
 import type { EngineParts } from "./engine-parts.ts";
 import { EngineWorker } from "./engine-worker.ts";
 import { cancelPipelineRun, resumeRun } from "./change-run.ts";
+import { findPartitions } from "./partitions.ts";
 import { createRunsAhead, type RunAhead } from "./runs-ahead.ts";
 import { runDueSchedules } from "./schedules.ts";
 import { createRecipeBook } from "./recipe-book.ts";
@@ -74,6 +75,8 @@ export interface SubmitRequest {
   readonly from?: string;
   /** This step alone, again. */
   readonly only?: string;
+  /** Which partition of the pipeline it makes; none for a pipeline without. */
+  readonly partition?: string;
   readonly actor: string;
   readonly source?: { readonly folder: string; readonly commit?: string };
 }
@@ -92,7 +95,8 @@ export interface Engine {
    * Queues a run of a registered pipeline.
    * @returns id of the pipeline run
    * @throws PIPELINE_UNKNOWN, PIPELINE_STEP_UNKNOWN, PIPELINE_PARAM_UNKNOWN, PIPELINE_PARAM_MISSING,
-   *   PIPELINE_PARAM_WRONG
+   *   PIPELINE_PARAM_WRONG, PIPELINE_PARTITION_MISSING, PIPELINE_PARTITION_UNKNOWN, PIPELINE_PARTITION_NOT_OVER,
+   *   PIPELINE_PARTITIONS_ABSENT
    */
   submit(request: SubmitRequest): Promise<string>;
   /**
@@ -167,6 +171,8 @@ export function createEngine(options: EngineOptions): Engine {
     isWorking: () => !stopped && worker.isWorkingOnAll(),
     async submit(request) {
       const { from, only } = request;
+      const known = await findPartitions(parts, request.pipeline);
+      const partition = assertPartition(known, request.partition);
       const id = await store.write((transaction) =>
         enqueuePipeline(transaction, request.pipeline, {
           project,
@@ -178,12 +184,12 @@ export function createEngine(options: EngineOptions): Engine {
           trigger: { kind: "manual" },
           actor: request.actor,
           source: request.source,
+          partition,
           atMs: clock.now(),
         }),
       );
-      if (id !== undefined) return id;
-      const known = await store.read((transaction) => listPipelines(transaction, { project }));
-      throw pipelineUnknown({ pipeline: request.pipeline, pipelines: known.map((pipeline) => pipeline.name) });
+      if (id === undefined) throw pipelineUnknown({ pipeline: request.pipeline, pipelines: [] });
+      return id;
     },
     async runToEnd(id, listener, { untilWaiting = false, onAhead } = {}) {
       await existing(id);

@@ -135,3 +135,16 @@ export const sourcesChanged: ErrorFactory<{ step: string; changes: readonly stri
     solve: "Resume the pipeline run when the files are as they should be.",
   },
 );
+
+export const partitionKeysWrong: ErrorFactory<{
+  pipeline: string;
+  dataset: string;
+  column: string;
+  problem: string;
+}> = defineError("PIPELINE_PARTITION_KEYS_WRONG", {
+  status: 409,
+  message: ({ pipeline, dataset, column, problem }) =>
+    `The keys of pipeline "${pipeline}" are the values of "${column}" of dataset "${dataset}", and ${problem}`,
+  hint: () => "Name a column with few short values, or list the keys in the pipeline's file.",
+  solve: "Take a column whose values can be keys: at most 10,000, none empty, without characters that cannot be shown.",
+});

@@ -2,6 +2,7 @@ import { type Json, newId } from "#base";
 import type { NewPipelineRun, NewRunStep, TriggerKind } from "#metadata-store/engine";
 import {
   checkParams,
+  partitionMissing,
   selectSteps,
   type Selection,
   type PipelineDefinition,
@@ -15,6 +16,8 @@ export interface RunRequest {
   readonly selection?: Selection;
   readonly trigger: { readonly kind: TriggerKind; readonly subject?: string; readonly cause?: object };
   readonly actor: string;
+  /** Checked before: it is one of the pipeline, and over. */
+  readonly partition?: string | undefined;
   readonly source?: { readonly folder: string; readonly commit?: string } | undefined;
   readonly atMs: number;
 }
@@ -23,6 +26,9 @@ export interface RunRequest {
 export function expandRun(definition: PipelineDefinition, digest: string, request: RunRequest): NewPipelineRun {
   const selected = selectSteps(definition, request.selection ?? {});
   const names = new Set(selected.map((step) => step.name));
+  const { partition } = request;
+  if (definition.partitions !== undefined && partition === undefined)
+    throw partitionMissing({ pipeline: definition.name });
   return {
     id: newId(request.atMs),
     project: request.project,
@@ -34,9 +40,19 @@ export function expandRun(definition: PipelineDefinition, digest: string, reques
     actor: request.actor,
     source: request.source,
     atMs: request.atMs,
-    concurrency: definition.concurrency,
+    concurrency: concurrencyOf(definition, partition),
+    partition,
     steps: selected.map((step, position) => runStep(step, position, names, request.atMs)),
   };
+}
+
+/** Runs of one partition come one after another: two at once would write over each other. */
+function concurrencyOf(
+  { concurrency }: PipelineDefinition,
+  partition: string | undefined,
+): NewPipelineRun["concurrency"] {
+  const { group, limit, perPartition } = concurrency;
+  return { group: perPartition === true && partition !== undefined ? `${group}:${partition}` : group, limit };
 }
 
 function runStep(step: StepDefinition, position: number, selected: ReadonlySet<string>, atMs: number): NewRunStep {

@@ -59,6 +59,12 @@ export interface EnginePorts {
   readonly isolationOf?: (pipeline: PipelineDefinition, step: string) => IsolationDemand | undefined;
   /** Prolongs the leases of an engine beside its event loop; without it, the engine does so alone. */
   readonly keepLeases?: (engine: { readonly engineId: string; readonly leaseMs: number }) => LeaseKeeper;
+  /** The values of a column of a dataset, each once, in order, at most so many: keys of partitions. */
+  readonly listKeys?: (of: {
+    readonly dataset: string;
+    readonly column: string;
+    readonly most: number;
+  }) => Promise<readonly string[]>;
   /** Value of a secret by name; undefined when it is not set. */
   readonly resolveSecret: (name: string) => Promise<string | undefined>;
 }

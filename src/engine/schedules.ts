@@ -1,5 +1,6 @@
 import { advanceSchedule, listDueSchedules, listSchedules } from "#metadata-store/engine";
-import { nextTick } from "#pipeline";
+import { type KnownPartitions, newestPartitions, nextTick } from "#pipeline";
+import { findPartitions } from "./partitions.ts";
 import { enqueuePipeline } from "./trigger.ts";
 import type { EngineParts } from "./engine-parts.ts";
 
@@ -21,12 +22,14 @@ export async function runDueSchedules(parts: EngineParts): Promise<number | unde
   );
   for (const schedule of due) {
     const ticks = ticksSince(schedule, now);
+    const known = await findPartitions(parts, schedule.pipeline);
     await parts.store.write(async (transaction) => {
       const nextAtMs = nextTick(schedule, now) ?? NEVER;
       if (!(await advanceSchedule(transaction, { ...schedule, fromMs: schedule.next_at_ms, nextAtMs }))) return;
-      for (const tick of ticks) {
+      for (const { tick, partition } of ticks.flatMap((tick) => partitionsOfTick(known, tick))) {
         await enqueuePipeline(transaction, schedule.pipeline, {
           project: parts.project,
+          partition,
           trigger: {
             kind: "schedule",
             subject: schedule.cron,
@@ -42,6 +45,15 @@ export async function runDueSchedules(parts: EngineParts): Promise<number | unde
     listSchedules(transaction, { project: parts.project, limit: 1 }),
   );
   return next === undefined || next.next_at_ms === NEVER ? undefined : next.next_at_ms;
+}
+
+/** A tick of a pipeline with partitions runs those that ended last before it. */
+function partitionsOfTick(
+  known: KnownPartitions,
+  tick: number,
+): readonly { readonly tick: number; readonly partition: string | undefined }[] {
+  if (known.definition.partitions === undefined) return [{ tick, partition: undefined }];
+  return newestPartitions(known, tick).map(({ name }) => ({ tick, partition: name }));
 }
 
 /** The ticks to run now, by the schedule's rule for missed ones. */

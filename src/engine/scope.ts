@@ -6,6 +6,9 @@ import {
   ownConditionOf,
   parseCondition,
   parseExpression,
+  type Partition,
+  partitionOf,
+  partitionScope,
   pathsOf,
   type Scope,
   STATUS,
@@ -57,6 +60,7 @@ export async function buildScope(
   return {
     params: claimed.params as Record<string, Json>,
     ...itemOrMatrix(step, claimed),
+    ...scopeOfPartition(partitionOfRun({ claimed, definition })),
     steps: Object.fromEntries(
       [...facts].map(([name, { status, facts: known }]) => [
         name,
@@ -72,6 +76,20 @@ export async function buildScope(
     project: parts.project,
     ...(status === undefined ? {} : { [STATUS]: status }),
   };
+}
+
+/** The partition that a run makes, as the definition that it is pinned to declares it. */
+export function partitionOfRun({
+  claimed,
+  definition,
+}: Pick<RunningAttempt, "claimed" | "definition">): Partition | undefined {
+  return definition.partitions === undefined || claimed.partition === undefined
+    ? undefined
+    : partitionOf(definition.partitions, claimed.partition);
+}
+
+function scopeOfPartition(partition: Partition | undefined): Scope {
+  return partition === undefined ? {} : { partition: partitionScope(partition) };
 }
 
 /** A path that leads to outputs or items of a step. */

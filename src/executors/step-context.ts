@@ -2,7 +2,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Json } from "#base";
-import type { AttemptContext } from "#pipeline";
+import { type AttemptContext, partitionScope } from "#pipeline";
 
 /** Folder of the Python package `esteira`, for `PYTHONPATH`. */
 export const pythonPackageFolder: string = fileURLToPath(new URL("../../python", import.meta.url));
@@ -38,11 +38,12 @@ export async function writeStepContext(
   const outputFile = join(attempt.workFolder, "outputs");
   await writeFile(outputFile, "");
   const { project, pipeline, step, stepRunId, attemptId, item } = attempt;
+  const partition = attempt.partition === undefined ? undefined : partitionScope(attempt.partition);
   const steps = await attempt.stepResults();
   await writeFile(
     file,
     JSON.stringify(
-      { project, pipeline, step, stepRunId, attemptId, params, inputs, item, steps, outputFolder },
+      { project, pipeline, step, stepRunId, attemptId, params, inputs, item, partition, steps, outputFolder },
       undefined,
       2,
     ),

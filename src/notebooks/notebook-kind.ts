@@ -97,6 +97,7 @@ export function createNotebookKind(deps: NotebookKindDependencies): StepKind<Not
       }`,
     workspace: () => [],
     isClosed: true,
+    writesPartitions: ({ makes }) => makes === "data" || makes === "features",
     analyse: analyseNotebook,
     execute: (attempt) => execute(attempt, deps),
   };

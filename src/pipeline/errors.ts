@@ -142,3 +142,77 @@ export const outputOutside: ErrorFactory<{ asset: string; folder: string }> = de
   hint: () => "Let the command write its files there, or copy them: a link to somewhere else is not followed.",
   solve: "Let the step write files where its result is looked for, not a link to another folder.",
 });
+
+export const partitionsAbsent: ErrorFactory<{ pipeline: string }> = defineError("PIPELINE_PARTITIONS_ABSENT", {
+  status: 400,
+  message: ({ pipeline }) => `Pipeline "${pipeline}" has no partitions`,
+  hint: () => "Run it without one, or declare some: partitions: { every: day, start: 2026-01-01 }.",
+  solve: "Name no partition, or declare `partitions` in the pipeline's file.",
+});
+
+export const partitionMissing: ErrorFactory<{ pipeline: string; newest?: string | undefined }> = defineError(
+  "PIPELINE_PARTITION_MISSING",
+  {
+    status: 400,
+    message: ({ pipeline }) => `Pipeline "${pipeline}" is run one partition at a time, and no single one is named`,
+    hint: ({ newest }) =>
+      newest === undefined ? "None of its partitions is over yet." : `For example the partition ${newest}.`,
+    solve: "Name one partition of the pipeline; several at once are a backfill.",
+  },
+);
+
+export const partitionUnknown: ErrorFactory<{
+  pipeline: string;
+  partition: string;
+  names: readonly string[];
+  every?: string;
+  example?: string;
+}> = defineError("PIPELINE_PARTITION_UNKNOWN", {
+  status: 400,
+  message: ({ pipeline, partition, every, example }) =>
+    `Pipeline "${pipeline}" has no partition "${partition}"${every === undefined ? "" : `; it has one per ${every}, such as ${example ?? ""}`}`,
+  hint: ({ partition, names }) => {
+    const same = names.filter((name) => name.startsWith(partition));
+    return same.length > 1 ? `It means several: ${listed(same)}.` : didYouMean(partition, names);
+  },
+  solve: "Use the name of a partition that the pipeline declares; its page lists them.",
+});
+
+export const partitionNotOver: ErrorFactory<{
+  pipeline: string;
+  partition: string;
+  endsAt: string;
+  newest?: string | undefined;
+}> = defineError("PIPELINE_PARTITION_NOT_OVER", {
+  status: 400,
+  message: ({ pipeline, partition, endsAt }) =>
+    `Partition "${partition}" of pipeline "${pipeline}" is not over: it ends at ${endsAt}`,
+  hint: ({ newest }) => (newest === undefined ? "None is over yet." : `The newest that is over: ${newest}.`),
+  solve: "Wait until the time of the partition is over: what is made of it before would lack rows.",
+});
+
+export const partitionsEmpty: ErrorFactory<{
+  pipeline: string;
+  from?: string | undefined;
+  to?: string | undefined;
+  newest?: string | undefined;
+}> = defineError("PIPELINE_PARTITIONS_EMPTY", {
+  status: 400,
+  message: ({ pipeline, from, to }) =>
+    `Pipeline "${pipeline}" has no partition that is over${from === undefined ? "" : ` from ${from}`}${to === undefined ? "" : ` to ${to}`}`,
+  hint: ({ newest }) =>
+    newest === undefined
+      ? "None is over yet."
+      : `The newest that is over: ${newest}. The first one named must not be after the last.`,
+  solve: "Name a range in which partitions of the pipeline lie, the earlier first.",
+});
+
+export const partitionsTooMany: ErrorFactory<{ pipeline: string; most: number }> = defineError(
+  "PIPELINE_PARTITIONS_TOO_MANY",
+  {
+    status: 400,
+    message: ({ pipeline, most }) => `Pipeline "${pipeline}" would have more than ${most} partitions`,
+    hint: () => "Name a shorter range, a later start, a larger unit or fewer keys.",
+    solve: "Declare fewer partitions, or name a shorter range of them.",
+  },
+);

@@ -20,7 +20,7 @@ export { ownConditionOf } from "./define/own-condition.ts";
 export { createProjectFiles, type ProjectFiles, readProjectFile } from "./define/project-files.ts";
 export { nextTick, nextTicks } from "./define/schedule-expression.ts";
 export { knowKinds, type KnownKinds } from "./define/step-kinds.ts";
-export { commandFailed, pipelineUnknown, stepUnknown } from "./errors.ts";
+export { commandFailed, partitionMissing, pipelineUnknown, stepUnknown } from "./errors.ts";
 export { type CacheKey, explainDifference } from "./plan/cache-key.ts";
 export { plan, type Plan, type PlannedAction, type PlannedStep, type PlanRequest, why, type Why } from "./plan/plan.ts";
 export {
@@ -32,6 +32,21 @@ export {
   reasonNotToCache,
   toCacheKey,
 } from "./plan/prepare-step.ts";
+export {
+  assertPartition,
+  choosePartitions,
+  type KnownPartitions,
+  listPartitions,
+  newestPartitions,
+  type Partition,
+  partitionEnvironment,
+  partitionOf,
+  partitionRange,
+  partitionScope,
+  type PartitionWrite,
+  toPartitionWrite,
+} from "./plan/partition.ts";
+export { keyProblem, type PartitionsDefinition } from "./define/partitions.ts";
 export { parseReason, type ReasonClause } from "./plan/reason.ts";
 export {
   combineRecipes,
@@ -73,4 +88,4 @@ export type {
   StepOutcome,
 } from "./step-kind.ts";
 export { ASSET_KINDS, type AssetKind, type WriteTransaction } from "#metadata-store";
-export type { PastResult, PastRuns, PastStepRun } from "./plan/past-runs.ts";
+export type { PartitionMade, PastResult, PastRuns, PastStepRun } from "./plan/past-runs.ts";

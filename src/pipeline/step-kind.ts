@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import type { Digest, EsteiraError, Json, Log } from "#base";
 import type { AssetKind, AssetVersion, WriteTransaction } from "#metadata-store";
+import type { Partition, PartitionWrite } from "./plan/partition.ts";
 import type { ProcessResult, ProcessSpec } from "./process.ts";
 
 /** Where a step kind found something wrong: `path` leads from the step to the YAML node. */
@@ -62,6 +63,8 @@ export interface AnalysisContext {
   readonly step: string;
   /** Names of all steps of the pipeline, and of assets made by other pipelines of the project. */
   readonly knownAssets: ReadonlyMap<string, AssetKind>;
+  /** What the run would make; a sample while a definition is checked. Undefined where the pipeline has none. */
+  readonly partition?: Partition;
   /** Reads a project file, path checked; undefined when there is none. */
   readFile(path: string): Promise<string | undefined>;
   /** Paths that match a glob below the project, sorted. */
@@ -124,6 +127,10 @@ export interface AttemptContext<Declaration> {
   readonly params: Readonly<Record<string, Json>>;
   /** The item of a step with `for_each`. */
   readonly item?: Json;
+  /** The part of the pipeline's assets that the run makes. */
+  readonly partition?: Partition;
+  /** Its dataset keeps all rows but those of this partition. */
+  readonly partitionWrite?: PartitionWrite;
   /** What the steps that it waits for gave: outputs, and of several step runs each one's. Made on each call. */
   stepResults(): Promise<Readonly<Record<string, Json>>>;
   /** Versions chosen for the inputs, by asset name; an optional input may be missing. */
@@ -247,6 +254,11 @@ export interface StepKind<Declaration = unknown> {
    * recipe, the workspace holds these and no other.
    */
   readonly isClosed?: boolean;
+  /**
+   * Its steps can write one partition of their dataset and leave the rows of others. Answers whether a declaration
+   * without `partition_by` would replace them all.
+   */
+  writesPartitions?(declaration: Readonly<Record<string, Json>>): boolean;
   /** Its processes may write outputs: `${{ steps.NAME.outputs.x }}` can be read of its steps. */
   readonly givesOutputs?: true;
   /** One line for `esteira plan` and the UI. */

@@ -7,6 +7,7 @@ import {
   type AttemptContext,
   type MadeVersion,
   missingFile,
+  type Partition,
   type Problem,
   readProjectFile,
   type StepAnalysis,
@@ -32,7 +33,8 @@ import {
 import { CHANGED_ROWS } from "./late-intervals.ts";
 import { timeExpressions } from "./time-expression.ts";
 import { assertTestsPass, modelTests, testsSchema } from "./unit-tests/model-tests.ts";
-import { bindInterval, INTERVAL_PARAMETERS } from "./sql-parameters.ts";
+import { parametersOf, partitionWriteOf } from "../partition-slices.ts";
+import { bindInterval, bindPartition, INTERVAL_PARAMETERS } from "./sql-parameters.ts";
 import { analyseSql, explainSqlError, type SqlAnalysis, type SqlProblem } from "./sql-text-analysis.ts";
 
 export const sqlSchema = z.strictObject({
@@ -56,6 +58,7 @@ export function createSqlKind(dependencies: SqlKindDependencies): StepKind<SqlDe
   return {
     name: "sql",
     load: "data",
+    writesPartitions: ({ write = "replace", incremental }) => write === "replace" && incremental === undefined,
     schema: sqlSchema as z.ZodType<SqlDeclaration>,
     describe: ({ sql, incremental }) => `transform by ${sql}${incremental === undefined ? "" : ", incremental"}`,
     analyse: (declaration, context) => analyseStep(dependencies, declaration, context),
@@ -80,15 +83,23 @@ async function analyseStep(
   const known = analysis.tables.filter(({ name }) => isReadable(context, name));
   const problems: Problem[] = [
     ...analysis.problems.map((problem) => toProblem(file, problem)),
-    ...declarationProblems(declaration, analysis),
+    ...declarationProblems(declaration, analysis, context.partition),
     ...analysis.tables
       .filter(({ name }) => !isReadable(context, name))
       .map(({ name, ...place }) => unknownTable(context, file, name, place)),
   ];
   if (problems.length === 0)
     problems.push(
-      ...(await columnProblems(dependencies, context, { text, tables: known.map(({ name }) => name), declaration })),
-      ...(await testProblems(dependencies, context, { text, analysis, declaration })),
+      ...(await columnProblems(dependencies, context, {
+        text: bindPartition(text, context.partition),
+        tables: known.map(({ name }) => name),
+        declaration,
+      })),
+      ...(await testProblems(dependencies, context, {
+        text: bindPartition(text, context.partition),
+        analysis,
+        declaration,
+      })),
     );
   return {
     inputs: known.map(({ name }) => ({ asset: name, role: "input", path: [] })),
@@ -107,7 +118,13 @@ async function analyseStep(
   };
 }
 
-function declarationProblems({ write, incremental }: SqlDeclaration, { parameters }: SqlAnalysis): readonly Problem[] {
+function declarationProblems(
+  { write, incremental }: SqlDeclaration,
+  { parameters: all }: SqlAnalysis,
+  partition: Partition | undefined,
+): readonly Problem[] {
+  const given = parametersOf(partition);
+  const parameters = all.filter((name) => !given.includes(name));
   const bounds = INTERVAL_PARAMETERS.map((name) => `$${name}`).join(" and ");
   const problems: Problem[] = [];
   if (write !== undefined && incremental !== undefined)
@@ -122,7 +139,10 @@ function declarationProblems({ write, incremental }: SqlDeclaration, { parameter
     problems.push({
       path: ["sql"],
       message: `The query asks for ${unknown.map((name) => (/^\d+$/.test(name) ? `parameter ${name}` : `$${name}`)).join(", ")}, which nothing gives it`,
-      hint: `A query of an incremental step may use ${bounds}.`,
+      hint:
+        given.length > 0
+          ? `A query of this pipeline may use ${given.map((name) => `$${name}`).join(", ")}.`
+          : `A query of an incremental step may use ${bounds}; one of a pipeline with partitions, $partition_start, $partition_end and $partition_key.`,
     });
   else if (parameters.length > 0 && (incremental === undefined || !isByTime(incremental)))
     problems.push({
@@ -274,8 +294,9 @@ async function previewStep(
   context: AnalysisContext,
 ): Promise<string | undefined> {
   const { sql: file, incremental, tests } = declaration;
-  const text = incremental === undefined && tests === undefined ? undefined : await context.readFile(file);
-  if (text === undefined) return undefined;
+  const read = incremental === undefined && tests === undefined ? undefined : await context.readFile(file);
+  if (read === undefined) return undefined;
+  const text = bindPartition(read, context.partition);
   const analysis = await analyseSql(dependencies.analytics, text);
   const { tests: found } = await modelTests({ text, analysis, declaration, columns: new Map() }, context);
   const tested = found.length === 0 ? [] : [formatQuantity(found.length, "unit test")];
@@ -348,7 +369,7 @@ async function executeStep(
   attempt: AttemptContext<SqlDeclaration>,
 ): Promise<StepOutcome> {
   const { sql: file, incremental } = attempt.declaration;
-  const sql = await readProjectFile(attempt.projectFolder, file);
+  const sql = bindPartition(await readProjectFile(attempt.projectFolder, file), attempt.partition);
   const analysis = await analyseSql(dependencies.analytics, sql);
   if (analysis.problems.length > 0)
     throw sqlInvalid({
@@ -411,7 +432,11 @@ async function makeDataset(
   const made = await datasets.write({
     ...operation,
     ...(work === undefined
-      ? { disposition: write, select: sql }
+      ? {
+          disposition: write,
+          select: sql,
+          ...(attempt.partitionWrite === undefined ? {} : partitionWriteOf(attempt, attempt.partitionWrite)),
+        }
       : partsOfWork(dependencies, attempt, work, { sql, analysis })),
     tables,
     content: { lineage: lineage as unknown as Json, ...(work === undefined ? {} : { incremental: work.ledger }) },

@@ -1,3 +1,6 @@
+import type { Partition } from "#pipeline";
+import { quoteText } from "../analytics/sql-text.ts";
+
 /** What stands for the bounds of the interval that a query is asked for. */
 export const INTERVAL_PARAMETERS = ["interval_start", "interval_end"] as const;
 
@@ -26,13 +29,27 @@ export function findParameters(sql: string): readonly SqlParameter[] {
  * The query with each bound as a literal. The values are numbers of ours, so that nothing a user wrote becomes SQL.
  */
 export function bindInterval(sql: string, [start, end]: readonly [number, number]): string {
-  const values: Readonly<Record<string, number>> = { interval_start: start, interval_end: end };
+  return bind(sql, { interval_start: momentLiteral(start), interval_end: momentLiteral(end) });
+}
+
+/** The query with what it asks of its partition as literals: moments, and the key as a quoted text. */
+export function bindPartition(sql: string, partition: Partition | undefined): string {
+  if (partition === undefined) return sql;
+  const { startMs, endMs, key } = partition;
+  return bind(sql, {
+    ...(startMs === undefined ? {} : { partition_start: momentLiteral(startMs) }),
+    ...(endMs === undefined ? {} : { partition_end: momentLiteral(endMs) }),
+    ...(key === undefined ? {} : { partition_key: quoteText(key) }),
+  });
+}
+
+function bind(sql: string, literals: Readonly<Record<string, string>>): string {
   let bound = "";
   let from = 0;
   for (const parameter of findParameters(sql)) {
-    const value = values[parameter.name];
-    if (value === undefined) continue;
-    bound += `${sql.slice(from, parameter.start)}${momentLiteral(value)}`;
+    const literal = Object.hasOwn(literals, parameter.name) ? literals[parameter.name] : undefined;
+    if (literal === undefined) continue;
+    bound += `${sql.slice(from, parameter.start)}${literal}`;
     from = parameter.end;
   }
   return bound + sql.slice(from);

@@ -62,6 +62,7 @@ export function createPythonKind(deps: { readonly environments: PythonEnvironmen
     givesOutputs: true,
     workspace: () => [],
     isClosed: true,
+    writesPartitions: ({ makes }) => makes === "data" || makes === "features",
     analyse,
     execute: (attempt) => execute(attempt, deps.environments),
   };

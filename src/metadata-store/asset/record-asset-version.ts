@@ -2,6 +2,7 @@ import { type Digest, newId } from "#base";
 import type { WriteTransaction } from "../database.ts";
 import { appendEvent } from "../event/append-event.ts";
 import { inputsDigest, settledContent } from "../event/told-digest.ts";
+import { forgetAssetPartitions, noteAssetPartition } from "./asset-partition.ts";
 import { type AssetKind, type AssetVersion, toAssetVersion } from "./asset-version.ts";
 
 export interface NewAssetVersion {
@@ -13,6 +14,8 @@ export interface NewAssetVersion {
   readonly actor: string;
   readonly pipelineRunId?: string | undefined;
   readonly stepRunId?: string | undefined;
+  /** The part of the asset that was made; the others are as they were. */
+  readonly partition?: string | undefined;
   readonly rowCount?: number | undefined;
   readonly sizeBytes?: number | undefined;
   readonly content: object;
@@ -36,6 +39,26 @@ function withRecipe(stored: object, made: object): string | undefined {
  * Callers check the attempt's fencing token in the same transaction.
  */
 export async function recordAssetVersion(
+  transaction: WriteTransaction,
+  made: NewAssetVersion,
+): Promise<{ readonly version: AssetVersion; readonly created: boolean }> {
+  const recorded = await recordVersion(transaction, made);
+  const { project, asset, partition, stepRunId } = made;
+  if (partition !== undefined && stepRunId !== undefined)
+    await noteAssetPartition(transaction, {
+      project,
+      asset,
+      partition,
+      stepRunId,
+      versionId: recorded.version.id,
+      isChanged: recorded.created,
+      atMs: made.madeAtMs,
+    });
+  else if (recorded.created) await forgetAssetPartitions(transaction, { project, asset });
+  return recorded;
+}
+
+async function recordVersion(
   transaction: WriteTransaction,
   made: NewAssetVersion,
 ): Promise<{ readonly version: AssetVersion; readonly created: boolean }> {

@@ -25,6 +25,15 @@ export interface AssetTables {
     /** JSON */
     content: string;
   };
+  asset_partition: {
+    project: string;
+    asset: string;
+    partition: string;
+    version_id: string;
+    step_run_id: string;
+    identity: string;
+    made_at_ms: number;
+  };
   asset_version_input: {
     version_id: string;
     input_version_id: string;

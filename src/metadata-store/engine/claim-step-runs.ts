@@ -27,6 +27,7 @@ export interface ClaimedStepRun {
   /** The part of the pipeline that was asked for. */
   readonly selection: PipelineRun["selection"];
   readonly source: object | undefined;
+  readonly partition: string | undefined;
   readonly trigger: { readonly kind: string; readonly subject: string | undefined; readonly cause: object };
   readonly actor: string;
 }
@@ -65,6 +66,7 @@ export async function claimStepRuns(transaction: WriteTransaction, claim: Claim)
       definitionDigest: run.definition_digest,
       params: JSON.parse(run.params) as object,
       selection: JSON.parse(run.selection) as PipelineRun["selection"],
+      partition: run.partition ?? undefined,
       source: run.source === null ? undefined : (JSON.parse(run.source) as object),
       trigger: {
         kind: run.trigger_kind,

@@ -39,6 +39,7 @@ export interface NewPipelineRun {
   readonly source: object | undefined;
   readonly atMs: number;
   readonly concurrency: { readonly group: string; readonly limit: number } | undefined;
+  readonly partition?: string | undefined;
   readonly steps: readonly NewRunStep[];
 }
 
@@ -68,6 +69,7 @@ export async function insertPipelineRun(transaction: WriteTransaction, run: NewP
       revision: 0,
       concurrency_group: run.concurrency?.group ?? null,
       concurrency_limit: run.concurrency?.limit ?? null,
+      partition: run.partition ?? null,
     })
     .execute();
   await insertRunSteps(transaction, run);

@@ -18,6 +18,8 @@ export interface PipelineRun {
     readonly cause: Readonly<Record<string, unknown>>;
   };
   readonly actor: string;
+  /** The partition that it makes. */
+  readonly partition: string | undefined;
   /** Another folder and commit than the project's own. */
   readonly source: { readonly folder: string; readonly commit?: string } | undefined;
   readonly createdAtMs: number;
@@ -46,6 +48,7 @@ export function toPipelineRun(row: Selectable<PipelineTables["pipeline_run"]>): 
       cause: JSON.parse(row.trigger_cause) as Record<string, unknown>,
     },
     actor: row.actor,
+    partition: row.partition ?? undefined,
     source: row.source === null ? undefined : (JSON.parse(row.source) as { folder: string; commit?: string }),
     createdAtMs: row.created_at_ms,
     startedAtMs: row.started_at_ms ?? undefined,
@@ -63,6 +66,7 @@ export async function listPipelineRuns(
     readonly project: string;
     readonly pipeline?: string | undefined;
     readonly status?: PipelineRunStatus | readonly PipelineRunStatus[] | undefined;
+    readonly partition?: string | undefined;
     readonly before?: string | undefined;
     readonly limit?: number | undefined;
   },
@@ -71,6 +75,7 @@ export async function listPipelineRuns(
   if (query.pipeline !== undefined) select = select.where("pipeline", "=", query.pipeline);
   if (typeof query.status === "string") select = select.where("status", "=", query.status);
   else if (query.status !== undefined) select = select.where("status", "in", query.status);
+  if (query.partition !== undefined) select = select.where("partition", "=", query.partition);
   if (query.before !== undefined) select = select.where("id", "<", query.before);
   const rows = await select
     .orderBy("id", "desc")

@@ -36,8 +36,16 @@ export const ATTEMPT_STATUSES = [
 export type AttemptStatus = (typeof ATTEMPT_STATUSES)[number];
 
 /** What started a pipeline run. */
-export const TRIGGER_KINDS = ["manual", "schedule", "data", "alert", "push", "webhook"] as const;
+export const TRIGGER_KINDS = ["manual", "schedule", "data", "alert", "push", "webhook", "backfill"] as const;
 export type TriggerKind = (typeof TRIGGER_KINDS)[number];
+
+/** Statuses of a backfill. A paused one ends what it has begun and begins nothing. */
+export const BACKFILL_STATUSES = ["running", "paused", "succeeded", "failed", "cancelled"] as const;
+export type BackfillStatus = (typeof BACKFILL_STATUSES)[number];
+
+/** Statuses of one partition of a backfill. */
+export const BACKFILL_PARTITION_STATUSES = ["pending", "running", "succeeded", "failed", "cancelled"] as const;
+export type BackfillPartitionStatus = (typeof BACKFILL_PARTITION_STATUSES)[number];
 
 /** What happens to ticks that passed while nobody looked. */
 const MISSED_TICK_RULES = ["skip", "once", "all"] as const;
@@ -85,6 +93,32 @@ export interface PipelineTables {
     revision: number;
     concurrency_group: string | null;
     concurrency_limit: number | null;
+    /** Name of the partition that it makes. */
+    partition: string | null;
+  };
+  backfill: {
+    id: string;
+    project: string;
+    pipeline: string;
+    status: BackfillStatus;
+    /** JSON: what was asked for, in words of who asked. */
+    request: string;
+    /** JSON */
+    params: string;
+    max_parallel: number;
+    fail_fast: number;
+    actor: string;
+    created_at_ms: number;
+    finished_at_ms: number | null;
+    /** Grows with every change; updating it first serializes those of one backfill. */
+    revision: number;
+  };
+  backfill_partition: {
+    backfill_id: string;
+    position: number;
+    partition: string;
+    status: BackfillPartitionStatus;
+    pipeline_run_id: string | null;
   };
   run_step: {
     pipeline_run_id: string;

@@ -101,6 +101,16 @@ create table "asset" (
   "dropped_at_ms" bigint
 );
 
+create table "asset_partition" (
+  "project" text not null,
+  "asset" text not null,
+  "partition" text not null,
+  "version_id" text not null,
+  "step_run_id" text not null,
+  "identity" text not null,
+  "made_at_ms" bigint not null
+);
+
 create table "asset_version" (
   "id" text not null,
   "project" text not null,
@@ -138,6 +148,29 @@ create table "attempt" (
   "error" text,
   "tracking_run_id" text,
   "token_hash" text
+);
+
+create table "backfill" (
+  "id" text not null,
+  "project" text not null,
+  "pipeline" text not null,
+  "status" text not null,
+  "request" text not null,
+  "params" text not null,
+  "max_parallel" bigint not null,
+  "fail_fast" smallint not null,
+  "actor" text not null,
+  "created_at_ms" bigint not null,
+  "finished_at_ms" bigint,
+  "revision" bigint not null
+);
+
+create table "backfill_partition" (
+  "backfill_id" text not null,
+  "position" bigint not null,
+  "partition" text not null,
+  "status" text not null,
+  "pipeline_run_id" text
 );
 
 create table "cache_entry" (
@@ -523,7 +556,8 @@ create table "pipeline_run" (
   "error" text,
   "revision" bigint not null,
   "concurrency_group" text,
-  "concurrency_limit" bigint
+  "concurrency_limit" bigint,
+  "partition" text
 );
 
 create table "prediction" (
@@ -938,6 +972,8 @@ CREATE UNIQUE INDEX asset_key ON asset USING btree (project, name);
 
 CREATE INDEX asset_of_kind ON asset USING btree (project, kind, name);
 
+CREATE UNIQUE INDEX asset_partition_pkey ON asset_partition USING btree (project, asset, partition);
+
 CREATE INDEX asset_version_digest ON asset_version USING btree (project, digest);
 
 CREATE UNIQUE INDEX asset_version_input_key ON asset_version_input USING btree (version_id, input_version_id, role);
@@ -959,6 +995,18 @@ CREATE INDEX attempt_of_step_run ON attempt USING btree (step_run_id, number);
 CREATE INDEX attempt_owner ON attempt USING btree (owner, status);
 
 CREATE UNIQUE INDEX attempt_pkey ON attempt USING btree (id);
+
+CREATE INDEX backfill_open ON backfill USING btree (project, status, id);
+
+CREATE UNIQUE INDEX backfill_partition_pkey ON backfill_partition USING btree (backfill_id, "position");
+
+CREATE INDEX backfill_partition_run ON backfill_partition USING btree (pipeline_run_id) WHERE (pipeline_run_id IS NOT NULL);
+
+CREATE INDEX backfill_partition_status ON backfill_partition USING btree (backfill_id, status, "position");
+
+CREATE INDEX backfill_pipeline ON backfill USING btree (project, pipeline, id);
+
+CREATE UNIQUE INDEX backfill_pkey ON backfill USING btree (id);
 
 CREATE INDEX cache_entry_of_step ON cache_entry USING btree (project, pipeline, step, matrix_index, made_at_ms);
 
@@ -1073,6 +1121,8 @@ CREATE INDEX pipeline_run_of_pipeline ON pipeline_run USING btree (project, pipe
 CREATE INDEX pipeline_run_of_pipeline_by_status ON pipeline_run USING btree (project, pipeline, status, id);
 
 CREATE INDEX pipeline_run_of_project ON pipeline_run USING btree (project, id);
+
+CREATE INDEX pipeline_run_partition ON pipeline_run USING btree (project, pipeline, partition, id) WHERE (partition IS NOT NULL);
 
 CREATE UNIQUE INDEX pipeline_run_pkey ON pipeline_run USING btree (id);
 

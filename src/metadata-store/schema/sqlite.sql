@@ -96,6 +96,11 @@ CREATE TABLE "asset" ("project" text not null,
   "dropped_at_ms" bigint, constraint "asset_key" primary key ("project",
   "name"));
 
+CREATE TABLE asset_partition (
+     project text not null, asset text not null, partition text not null, version_id text not null,
+     step_run_id text not null, identity text not null, made_at_ms bigint not null,
+     primary key (project, asset, partition));
+
 CREATE TABLE "asset_version" ("id" text primary key,
   "project" text not null,
   "asset" text not null,
@@ -121,6 +126,15 @@ CREATE TABLE attempt (id text primary key, step_run_id text not null, pipeline_r
     token bigint not null, owner text not null, status text not null, lease_expires_at_ms bigint not null, claimed_at_ms bigint not null,
     started_at_ms bigint not null, finished_at_ms bigint, error text, tracking_run_id text,
   "token_hash" text);
+
+CREATE TABLE backfill (
+     id text primary key, project text not null, pipeline text not null, status text not null,
+     request text not null, params text not null, max_parallel bigint not null, fail_fast smallint not null,
+     actor text not null, created_at_ms bigint not null, finished_at_ms bigint, revision bigint not null);
+
+CREATE TABLE backfill_partition (
+     backfill_id text not null, position bigint not null, partition text not null, status text not null,
+     pipeline_run_id text, primary key (backfill_id, position));
 
 CREATE TABLE cache_entry (project text not null, key text not null, pipeline text not null, step text not null, matrix_index bigint not null, parts text not null,
     outputs text not null, facts text, blocks text, step_run_id text not null, made_at_ms bigint not null, results text, primary key (project, key));
@@ -428,7 +442,7 @@ CREATE TABLE pipeline_definition (project text not null, digest text not null, n
 CREATE TABLE pipeline_run (id text primary key, project text not null, pipeline text not null, definition_digest text not null, status text not null,
     params text not null, selection text not null, trigger_kind text not null, trigger_subject text, trigger_cause text not null, actor text not null,
     source text, created_at_ms bigint not null, started_at_ms bigint, finished_at_ms bigint, cancel_requested smallint not null, blocked text,
-    error text, revision bigint not null, concurrency_group text, concurrency_limit bigint);
+    error text, revision bigint not null, concurrency_group text, concurrency_limit bigint, partition text);
 
 CREATE TABLE "prediction" ("id" text primary key,
   "project" text not null,
@@ -752,6 +766,14 @@ CREATE INDEX attempt_of_step_run on attempt (step_run_id, number);
 
 CREATE INDEX attempt_owner on attempt (owner, status);
 
+CREATE INDEX backfill_open on backfill (project, status, id);
+
+CREATE INDEX backfill_partition_run on backfill_partition (pipeline_run_id) where pipeline_run_id is not null;
+
+CREATE INDEX backfill_partition_status on backfill_partition (backfill_id, status, position);
+
+CREATE INDEX backfill_pipeline on backfill (project, pipeline, id);
+
 CREATE INDEX cache_entry_of_step on cache_entry (project, pipeline, step, matrix_index, made_at_ms);
 
 CREATE INDEX "dataset_write_state" on "dataset_write" ("project",
@@ -810,6 +832,8 @@ CREATE INDEX "pipeline_run_of_pipeline_by_status" on "pipeline_run" ("project",
   "id");
 
 CREATE INDEX pipeline_run_of_project on pipeline_run (project, id);
+
+CREATE INDEX pipeline_run_partition on pipeline_run (project, pipeline, partition, id) where partition is not null;
 
 CREATE INDEX prediction_entity on prediction (entity_key) where entity_key is not null;
 

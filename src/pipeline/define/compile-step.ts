@@ -8,6 +8,8 @@ import { findExpressions, type FoundExpression, interpolate, parseCondition, ste
 import { STEP_KEYS, type StepKeys, stepKeys } from "./keys.ts";
 import { expandMatrix } from "./matrix.ts";
 import { forEachProblems, sampleItem, toForEach } from "./for-each.ts";
+import { partitionByProblems, toPartitionColumns } from "./partitions.ts";
+import { partitionScope, samplePartition } from "../plan/partition.ts";
 import { neverHolds, unknownStatus } from "./own-condition.ts";
 import type { ParsedPipeline } from "./parse-pipeline.ts";
 import { explainIssues, type JsonSchema, nearestHint, toInputSchema } from "./schema-problems.ts";
@@ -52,7 +54,11 @@ export function compileStep(
   const keys: StepKeys = checked.data ?? {};
   const declaration = known === undefined ? {} : declarationOf(known, step);
   const matrix = expandMatrix(keys.matrix, problems);
-  problems.push(...forEachProblems(keys));
+  problems.push(
+    ...forEachProblems(keys),
+    ...partitionByProblems(keys.partition_by, pipeline.partitions),
+    ...partitionWriteProblems(keys, known, pipeline, step),
+  );
   const expressions = findExpressions({ ...step, when: "" });
   const stated = [
     ...statedNeeds(keys),
@@ -70,6 +76,46 @@ export function compileStep(
       ? undefined
       : parseDeclaration(known, declaration, { ...sampleScope(pipeline, matrix?.[0]), ...sampleItem(keys) }, problems);
   return { name, known, keys, declaration, parsed, matrix, stated, problems };
+}
+
+/** What would replace the rows of all partitions with those of one is a mistake, however it is written. */
+function partitionWriteProblems(
+  { partition_by: by }: StepKeys,
+  known: KnownKind | undefined,
+  { partitions }: ParsedPipeline,
+  step: Readonly<Record<string, Json>>,
+): readonly Problem[] {
+  if (partitions === undefined || known === undefined) return [];
+  const { kind } = known;
+  const { name } = kind;
+  if (by !== undefined && kind.writesPartitions === undefined)
+    return [
+      {
+        path: ["partition_by"],
+        message: `a ${name} step does not write single partitions`,
+        hint: "sql, python and notebook steps do.",
+      },
+    ];
+  if (by !== undefined) {
+    const other = ["write", "incremental"].find((key) => step[key] !== undefined);
+    return other === undefined
+      ? []
+      : [
+          {
+            path: [other],
+            message: `${other} and partition_by both say how new rows meet those that are there`,
+            hint: `Leave ${other} out: a run replaces the rows of its partition.`,
+          },
+        ];
+  }
+  if (kind.writesPartitions?.(declarationOf(known, step)) !== true) return [];
+  return [
+    {
+      path: [step["write"] === undefined ? name : "write"],
+      message: "each partition would replace the rows of all others: the step makes its dataset whole",
+      hint: "Say which column tells the partitions apart: partition_by: COLUMN.",
+    },
+  ];
 }
 
 function kindProblem(step: Readonly<Record<string, Json>>, found: readonly KnownKind[], kinds: KnownKinds): Problem {
@@ -187,7 +233,7 @@ function conditionNeeds(keys: StepKeys, problems: Problem[], isFinal: boolean): 
   }
 }
 
-const ROOTS: readonly string[] = ["params", "matrix", "item", "steps", "trigger", "run", "project"];
+const ROOTS: readonly string[] = ["params", "matrix", "item", "partition", "steps", "trigger", "run", "project"];
 
 function checkReferences(
   expressions: readonly FoundExpression[],
@@ -208,7 +254,10 @@ function checkReferences(
         steps: known.pipeline.stepNames,
       };
       const problem =
-        referenceProblem(root, name, names[root]) ?? itemProblem(root, path, known.hasItem) ?? factProblem(read, known);
+        referenceProblem(root, name, names[root]) ??
+        itemProblem(root, path, known.hasItem) ??
+        partitionProblem(read, known.pipeline) ??
+        factProblem(read, known);
       if (problem !== undefined)
         problems.push({ path, message: `\${{ ${source.trim()} }}: ${problem.message}`, hint: problem.hint });
     }
@@ -222,6 +271,22 @@ function itemProblem(root: string, path: Problem["path"], hasItem: boolean): Tol
   return path[0] === "for_each"
     ? { message: "an item is known only when the items were listed", hint: "Name what lists them: steps.x.outputs.y." }
     : undefined;
+}
+
+const PARTITION_FACTS: readonly string[] = ["name", "key", "start", "end"];
+
+function partitionProblem([root, fact]: readonly string[], { partitions }: ParsedPipeline): Told | undefined {
+  if (root !== "partition") return undefined;
+  if (partitions === undefined)
+    return {
+      message: "the pipeline has no partitions",
+      hint: "Give it some: partitions: { every: day, start: 2026-01-01 }.",
+    };
+  const facts = partitions.time === undefined ? ["name", "key"] : PARTITION_FACTS;
+  if (fact !== undefined && facts.includes(fact)) return undefined;
+  return fact !== undefined && PARTITION_FACTS.includes(fact)
+    ? { message: `a partition by key has no "${fact}"`, hint: "Only partitions by time begin and end." }
+    : { message: `a partition has no "${fact ?? ""}"`, hint: nearestHint(fact ?? "", facts, "It has") };
 }
 
 interface Told {
@@ -286,7 +351,7 @@ const SAMPLES = { string: "sample", number: 1, boolean: true, any: "sample" } as
 
 /** Values that stand for those of a real run while a definition is checked. */
 export function sampleScope(
-  pipeline: Pick<ParsedPipeline, "params" | "name">,
+  pipeline: Pick<ParsedPipeline, "params" | "name" | "partitions">,
   matrix: Readonly<Record<string, Json>> | undefined,
 ): Scope {
   const params = Object.fromEntries(
@@ -298,6 +363,7 @@ export function sampleScope(
   return {
     params,
     matrix: matrix ?? {},
+    ...(pipeline.partitions === undefined ? {} : { partition: partitionScope(samplePartition(pipeline.partitions)) }),
     steps: {},
     trigger: { kind: "manual", subject: "sample" },
     run: { id: "sample" },
@@ -315,7 +381,11 @@ export async function analyseStep(step: CompiledStep, context: AnalysisContext):
 export function toStepDefinition(
   step: CompiledStep & { readonly known: KnownKind },
   analysis: StepAnalysis,
-  facts: { readonly needs: readonly string[]; readonly isFinal: boolean },
+  facts: {
+    readonly needs: readonly string[];
+    readonly isFinal: boolean;
+    readonly partitions: ParsedPipeline["partitions"];
+  },
 ): StepDefinition {
   const { keys, known } = step;
   return {
@@ -344,8 +414,16 @@ export function toStepDefinition(
     ...(step.matrix === undefined ? {} : { matrix: step.matrix }),
     ...repeatsOf(keys),
     ...(keys.concurrency === undefined ? {} : { concurrency: toConcurrency(keys.concurrency, step.name) }),
+    ...partitionByOf(keys, facts.partitions),
     ...(keys.description === undefined ? {} : { description: keys.description }),
   };
+}
+
+function partitionByOf(
+  { partition_by: by }: StepKeys,
+  partitions: ParsedPipeline["partitions"],
+): Pick<StepDefinition, "partitionBy"> {
+  return by === undefined || partitions === undefined ? {} : { partitionBy: toPartitionColumns(by, partitions) };
 }
 
 /** How often a step runs, and what each of its step runs gives. */

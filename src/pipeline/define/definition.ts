@@ -1,5 +1,6 @@
 import type { IsolationLevel, ProcessLimits } from "../process.ts";
 import type { AssetKind } from "#metadata-store";
+import type { PartitionColumns, PartitionsDefinition } from "./partitions.ts";
 import { digestOfJson, type Digest, type Json } from "#base";
 
 /** What happens to ticks that passed while nobody looked. */
@@ -46,6 +47,8 @@ export interface RetryDefinition {
 export interface ConcurrencyDefinition {
   readonly group: string;
   readonly limit: number;
+  /** Each partition of the pipeline has a group of its own. */
+  readonly perPartition?: true;
 }
 
 /** Where the items of a step come from: exactly one of them. Expressions are still in place. */
@@ -95,6 +98,8 @@ export interface StepDefinition {
   /** Outputs that it must give. */
   readonly outputs?: readonly string[];
   readonly concurrency?: ConcurrencyDefinition;
+  /** Its dataset keeps the rows of other partitions: these columns say which a row belongs to. */
+  readonly partitionBy?: PartitionColumns;
   /** False: never reuse an earlier result. */
   readonly cache: boolean;
   readonly description?: string;
@@ -111,7 +116,12 @@ export interface PipelineDefinition {
   readonly load: "code" | "data" | "models";
   readonly on: TriggerDefinition;
   readonly params: Readonly<Record<string, ParamDefinition>>;
-  /** How many pipeline runs of the group may be at work at once; default one of this pipeline. */
+  /** Each run of it makes one of these. */
+  readonly partitions?: PartitionsDefinition;
+  /**
+   * How many pipeline runs of the group may be at work at once; default one of this pipeline, or one of each
+   * partition.
+   */
   readonly concurrency: ConcurrencyDefinition;
   /** In topological order. */
   readonly steps: readonly StepDefinition[];

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { MISSED_TICK_RULES } from "./definition.ts";
 import { DURATION } from "./duration.ts";
+import { partitionByKeys, partitionsKeys } from "./partitions.ts";
 
 const duration = z
   .union([z.number().min(0), z.string().regex(DURATION, "expected a duration such as 90, 500ms, 30s, 10m, 2h or 1d")])
@@ -114,6 +115,7 @@ export const stepKeys = z.strictObject({
     .describe(
       "What its processes may take of the machine; one that takes more is ended. Default: what esteira.yaml says.",
     ),
+  partition_by: partitionByKeys.optional(),
   cache: z.boolean().optional().describe("false: never reuse an earlier result."),
 });
 export type StepKeys = z.infer<typeof stepKeys>;
@@ -161,9 +163,10 @@ export const pipelineKeys = z.strictObject({
     .record(z.string(), z.union([scalar, z.array(z.unknown()), paramKeys]))
     .optional()
     .describe("Name and default of each param; or type, default, choices."),
+  partitions: partitionsKeys.optional(),
   concurrency: concurrency
     .optional()
-    .describe("How many pipeline runs may be at work at once; default 1 of this pipeline."),
+    .describe("How many pipeline runs may be at work at once; default 1 of this pipeline, or 1 of each partition."),
   steps: z.record(z.string(), z.record(z.string(), z.unknown())).describe("Steps by the name of what they make."),
   finally: z
     .record(z.string(), z.record(z.string(), z.unknown()))

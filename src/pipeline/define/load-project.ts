@@ -6,6 +6,7 @@ import { definitionInvalid } from "../errors.ts";
 import type { AnalysisContext, StepAnalysis, StepKind } from "../step-kind.ts";
 import { analyseStep, type CompiledStep, compileStep, toConcurrency, toStepDefinition } from "./compile-step.ts";
 import type { PipelineDefinition } from "./definition.ts";
+import { type Partition, samplePartition } from "../plan/partition.ts";
 import { inferEdges } from "./edges.ts";
 import { findCycle, topologicalOrder } from "./graph.ts";
 import { type ParsedPipeline, parsePipeline, placeOfStep, placeProblems } from "./parse-pipeline.ts";
@@ -160,7 +161,16 @@ async function analyseOnce(
     pipelines.map(async (pipeline) => {
       const analyses = new Map<string, StepAnalysis>();
       for (const step of pipeline.steps) {
-        const analysis = await analyseStep(step, createAnalysisContext({ ...options, step: step.name, knownAssets }));
+        const { partitions } = pipeline.parsed;
+        const analysis = await analyseStep(
+          step,
+          createAnalysisContext({
+            ...options,
+            step: step.name,
+            knownAssets,
+            partition: partitions === undefined ? undefined : samplePartition(partitions),
+          }),
+        );
         if (analysis !== undefined) analyses.set(step.name, analysis);
       }
       return { ...pipeline, analyses };
@@ -174,12 +184,14 @@ export function createAnalysisContext(facts: {
   readonly files: ProjectFiles;
   readonly step: string;
   readonly knownAssets: ReadonlyMap<string, AssetKind>;
+  readonly partition?: Partition | undefined;
 }): AnalysisContext {
   return {
     project: facts.project,
     projectFolder: facts.files.folder,
     step: facts.step,
     knownAssets: facts.knownAssets,
+    ...(facts.partition === undefined ? {} : { partition: facts.partition }),
     readFile: (path) => facts.files.readFile(path),
     glob: (pattern) => facts.files.glob(pattern),
   };
@@ -212,7 +224,11 @@ function toDefinition(
   const byName = new Map(complete.map((entry) => [entry.step.name, entry]));
   const ordered = topologicalOrder(edges).flatMap((name) => byName.get(name) ?? []);
   const definitions = ordered.map(({ step, analysis }) =>
-    toStepDefinition(step, analysis, { needs: edges.get(step.name) ?? [], isFinal: parsed.finalSteps.has(step.name) }),
+    toStepDefinition(step, analysis, {
+      needs: edges.get(step.name) ?? [],
+      isFinal: parsed.finalSteps.has(step.name),
+      partitions: parsed.partitions,
+    }),
   );
   const loads = definitions.map((step) => step.load);
   return [
@@ -223,7 +239,11 @@ function toDefinition(
       load: loads.includes("models") ? "models" : loads.includes("data") ? "data" : "code",
       on: parsed.on,
       params: parsed.params,
-      concurrency: toConcurrency(parsed.concurrency ?? 1, parsed.name),
+      ...(parsed.partitions === undefined ? {} : { partitions: parsed.partitions }),
+      concurrency:
+        parsed.partitions !== undefined && parsed.concurrency === undefined
+          ? { group: parsed.name, limit: 1, perPartition: true }
+          : toConcurrency(parsed.concurrency ?? 1, parsed.name),
       steps: definitions,
       ...(parsed.description === undefined ? {} : { description: parsed.description }),
     },

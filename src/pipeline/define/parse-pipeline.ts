@@ -1,6 +1,7 @@
 import { type Json, type LocatedProblem, parseYaml, type YamlDocument } from "#base";
 import type { ParamDefinition, TriggerDefinition } from "./definition.ts";
 import { type PipelineKeys, pipelineKeys } from "./keys.ts";
+import { type PartitionsDefinition, partitionsProblems, toPartitions } from "./partitions.ts";
 import { scheduleProblem } from "./schedule-expression.ts";
 import { explainIssues, type JsonSchema, toInputSchema } from "./schema-problems.ts";
 import type { Problem } from "../step-kind.ts";
@@ -12,6 +13,7 @@ export interface ParsedPipeline {
   readonly description: string | undefined;
   readonly on: TriggerDefinition;
   readonly params: Readonly<Record<string, ParamDefinition>>;
+  readonly partitions: PartitionsDefinition | undefined;
   readonly concurrency: PipelineKeys["concurrency"];
   /** Those of `steps` and those of `finally`, by name. */
   readonly steps: Readonly<Record<string, Readonly<Record<string, Json>>>>;
@@ -44,7 +46,12 @@ export function parsePipeline(
   const params = Object.fromEntries(
     Object.entries(keys.params ?? {}).map(([key, value]) => [key, toParam(value as Json)]),
   );
-  const problems = [...nameProblems(name, keys), ...scheduleProblems(keys, on), ...paramProblems(params)];
+  const problems = [
+    ...nameProblems(name, keys),
+    ...scheduleProblems(keys, on),
+    ...paramProblems(params),
+    ...problemsOfPartitions(keys),
+  ];
   const final = (keys.finally ?? {}) as ParsedPipeline["steps"];
   const steps = {
     ...(keys.steps as ParsedPipeline["steps"]),
@@ -57,6 +64,7 @@ export function parsePipeline(
       description: keys.description,
       on,
       params,
+      partitions: keys.partitions === undefined ? undefined : toPartitions(keys.partitions),
       concurrency: keys.concurrency,
       steps,
       finalSteps: new Set(Object.keys(final).filter((step) => !Object.hasOwn(keys.steps, step))),
@@ -125,6 +133,19 @@ function scheduleProblems(keys: PipelineKeys, on: TriggerDefinition): readonly P
     if (problem === undefined) return [];
     return [{ ...problem, path: ["on", "schedule", ...(Array.isArray(keys.on?.schedule) ? [index] : [])] }];
   });
+}
+
+function problemsOfPartitions({ partitions, on }: PipelineKeys): readonly Problem[] {
+  if (partitions === undefined) return [];
+  const unclear = (["data", "alert", "push", "webhook"] as const).filter((kind) => on?.[kind] !== undefined);
+  return [
+    ...partitionsProblems(partitions).map((problem) => ({ ...problem, path: ["partitions", ...problem.path] })),
+    ...unclear.map((kind) => ({
+      path: ["on", kind],
+      message: `a trigger by ${kind} does not say which partition it means`,
+      hint: "A pipeline with partitions is started by a schedule, which runs the one that has just ended, or by hand.",
+    })),
+  ];
 }
 
 function toParam(value: Json): ParamDefinition {

@@ -147,7 +147,10 @@ function show(value: Json | undefined): string {
 /** Why a step runs although the cache was asked: in one line. */
 export function explainMiss(latest: PastResult | undefined, now: CacheKey): string {
   if (latest === undefined) return "it has not run before";
-  const changes = explainDifference(latest.parts as StoredParts, now);
+  const before = latest.parts as StoredParts;
+  if (before.env["ESTEIRA_PARTITION"] !== now.parts.env["ESTEIRA_PARTITION"])
+    return "this partition was not made from what is there now";
+  const changes = explainDifference(before, now);
   return changes.length === 0
     ? "its earlier result is no longer the latest version"
     : changes.slice(0, 5).join("; ") + (changes.length > 5 ? `; and ${changes.length - 5} more` : "");

@@ -1,3 +1,4 @@
+import type { Digest } from "#base";
 import type { AssetVersion } from "#metadata-store";
 
 /** What a step made for a key once: enough to give it again without running. */
@@ -32,6 +33,14 @@ export interface PastStepRun {
   readonly reason: string | undefined;
 }
 
+/** A partition of an asset, as it stands. */
+export interface PartitionMade {
+  /** Of what made it last. */
+  readonly stepRunId: string;
+  /** Another where its content is another: what reads the partition depends on it. */
+  readonly identity: Digest;
+}
+
 interface StepOfPipeline {
   readonly project: string;
   readonly pipeline: string;
@@ -44,6 +53,12 @@ export interface PastRuns {
     readonly project: string;
     readonly asset: string;
   }) => Promise<AssetVersion | undefined>;
+  /** Who made a partition of an asset last, as far as nothing has replaced the whole since. */
+  readonly partitionMade: (of: {
+    readonly project: string;
+    readonly asset: string;
+    readonly partition: string;
+  }) => Promise<PartitionMade | undefined>;
   readonly result: (key: { readonly project: string; readonly key: string }) => Promise<PastResult | undefined>;
   /** The newest result of a step, whatever its key. */
   readonly latestResult: (step: StepOfPipeline & { readonly matrixIndex: number }) => Promise<PastResult | undefined>;

@@ -6,6 +6,8 @@ import { parseExpression, type Scope, STATUS } from "../define/expression.ts";
 import { assertValid, createAnalysisContext, type LoadedProject } from "../define/load-project.ts";
 import { createProjectFiles, type ProjectFiles } from "../define/project-files.ts";
 import { checkParams, reasonToRunAgain, selectSteps, type Selection } from "./selection.ts";
+import { indexOf } from "../define/definition-index.ts";
+import { type Partition, partitionScope, samplePartition } from "./partition.ts";
 import { pipelineUnknown, stepUnknown } from "../errors.ts";
 import type { PastRuns, PastStepRun } from "./past-runs.ts";
 import { explainDifference, type StoredParts } from "./cache-key.ts";
@@ -43,6 +45,8 @@ export interface PlanRequest extends Selection {
   readonly loaded: LoadedProject;
   readonly pipeline: string;
   readonly params?: Readonly<Record<string, unknown>>;
+  /** Which partition it would make; default: the first that its pipeline declares. */
+  readonly partition?: Partition | undefined;
 }
 
 /**
@@ -59,7 +63,7 @@ export async function plan(request: PlanRequest): Promise<Plan> {
     ...(only === undefined ? {} : { only }),
   });
   const params = checkParams(definition, request.params ?? {});
-  const planner = createPlanner(request.past, request.loaded, definition, params);
+  const planner = createPlanner(request.past, request.loaded, definition, { params, partition: request.partition });
   const changing = new Map<string, string>();
   const steps: PlannedStep[] = [];
   for (const step of selected) {
@@ -90,8 +94,11 @@ function createPlanner(
   past: PastRuns,
   loaded: LoadedProject,
   definition: PipelineDefinition,
-  params: Readonly<Record<string, Json>>,
+  of: { readonly params: Readonly<Record<string, Json>>; readonly partition?: Partition | undefined },
 ) {
+  const { params } = of;
+  const partition =
+    of.partition ?? (definition.partitions === undefined ? undefined : samplePartition(definition.partitions));
   const files = createProjectFiles(loaded.projectFolder);
   const known = new Map(
     loaded.pipelines.flatMap((pipeline) =>
@@ -104,6 +111,7 @@ function createPlanner(
   const scopeOf = (step: StepDefinition): Scope => ({
     params,
     matrix: step.matrix?.[0] ?? {},
+    ...(partition === undefined ? {} : { partition: partitionScope(partition) }),
     steps: {},
     trigger: { kind: "manual" },
     run: { id: "" },
@@ -117,6 +125,7 @@ function createPlanner(
       scope: scopeOf(step),
       knownAssets: known,
       file: definition.file,
+      partition,
     });
 
   async function planStep(step: StepDefinition, changing: ReadonlyMap<string, string>): Promise<PlannedStep> {
@@ -150,12 +159,12 @@ function createPlanner(
     } catch (error) {
       return { ...facts, description: step.kind, action: "run", reason: `it would fail: ${messageOf(error)}` };
     }
-    const judged = await judge(past, { loaded, definition, step, prepared, files, changing });
+    const judged = await judge(past, { loaded, definition, step, prepared, files, changing, partition });
     const found =
       judged.action === "run"
         ? await kind?.preview?.(
             prepared.declaration,
-            createAnalysisContext({ project: loaded.project, files, step: step.name, knownAssets: known }),
+            createAnalysisContext({ project: loaded.project, files, step: step.name, knownAssets: known, partition }),
           )
         : undefined;
     return {
@@ -200,11 +209,12 @@ async function judge(
     readonly prepared: PreparedStep;
     readonly files: ProjectFiles;
     readonly changing: ReadonlyMap<string, string>;
+    readonly partition: Partition | undefined;
   },
 ): Promise<{ readonly action: PlannedAction; readonly reason: string }> {
-  const { loaded, definition, step, prepared, files, changing } = facts;
+  const { loaded, definition, step, prepared, files, changing, partition } = facts;
   if (!prepared.cacheable) return { action: "run", reason: reasonNotToCache(step) };
-  const versions = await latestVersions(past, loaded.project, prepared);
+  const versions = await latestVersions(past, loaded.project, prepared, { definition, partition });
   const missing = prepared.analysis.inputs.filter(
     ({ asset, optional }) => versions.get(asset) === undefined && optional !== true && !changing.has(asset),
   );
@@ -216,6 +226,7 @@ async function judge(
     pipeline: definition.name,
     step: step.name,
     matrixIndex: 0,
+    partition: partition?.name,
   });
   const remade = prepared.analysis.inputs.filter(({ asset }) => changing.has(asset)).map(({ asset }) => asset);
   if (answer.hit !== undefined)
@@ -232,11 +243,18 @@ async function latestVersions(
   past: PastRuns,
   project: string,
   prepared: PreparedStep,
+  { definition, partition }: { readonly definition: PipelineDefinition; readonly partition: Partition | undefined },
 ): Promise<ReadonlyMap<string, AssetVersion>> {
   const versions = new Map<string, AssetVersion>();
+  const own = indexOf(definition).assets;
   for (const { asset } of prepared.analysis.inputs) {
     const version = await past.latestVersion({ project, asset });
-    if (version !== undefined) versions.set(asset, version);
+    const made =
+      partition === undefined || !own.has(asset)
+        ? undefined
+        : await past.partitionMade({ project, asset, partition: partition.name });
+    if (version !== undefined)
+      versions.set(asset, made === undefined ? version : { ...version, digest: made.identity });
   }
   return versions;
 }
@@ -291,9 +309,9 @@ export async function why(request: {
   const entry = await past.latestResult({ ...asked, matrixIndex: 0 });
   if (readsSteps(step) || step.forEach !== undefined || next.reason.startsWith("it would fail"))
     return { pipeline: name, step: request.step, last, next, changes: [], key: undefined };
-  const planner = createPlanner(past, loaded, definition, checkParams(definition, request.params ?? {}));
+  const planner = createPlanner(past, loaded, definition, { params: checkParams(definition, request.params ?? {}) });
   const prepared = await planner.prepare(step);
-  const versions = await latestVersions(past, loaded.project, prepared);
+  const versions = await latestVersions(past, loaded.project, prepared, { definition, partition: undefined });
   const key = await keyOfStep(prepared, planner.files, (asset) => versions.get(asset));
   return {
     pipeline: name,

@@ -12,6 +12,7 @@ import type { StepAnalysis } from "../step-kind.ts";
 import { ownConditionOf } from "../define/own-condition.ts";
 import { type CacheKey, computeCacheKey, explainMiss } from "./cache-key.ts";
 import type { PastResult, PastRuns } from "./past-runs.ts";
+import { type Partition, partitionEnvironment } from "./partition.ts";
 import { type StepRecipe, toStepRecipe } from "./recipe.ts";
 
 /**
@@ -41,6 +42,7 @@ export async function prepareStep(
     readonly scope: Scope;
     readonly knownAssets: ReadonlyMap<string, AssetKind>;
     readonly file: string;
+    readonly partition?: Partition | undefined;
   },
 ): Promise<PreparedStep> {
   const known = facts.kinds.get(step.kind);
@@ -77,6 +79,7 @@ export async function prepareStep(
     env: {
       // A part of the cache key also where no expression names it.
       ...(facts.scope["item"] === undefined ? {} : { ESTEIRA_ITEM: toText(facts.scope["item"]) }),
+      ...(facts.partition === undefined ? {} : partitionEnvironment(facts.partition)),
       ...Object.fromEntries(
         Object.entries(step.env).map(([name, value]) => [name, toText(interpolate(value, facts.scope))]),
       ),
@@ -164,18 +167,30 @@ export type CacheAnswer =
 export async function askCache(
   past: PastRuns,
   key: CacheKey,
-  step: { readonly project: string; readonly pipeline: string; readonly step: string; readonly matrixIndex: number },
+  step: {
+    readonly project: string;
+    readonly pipeline: string;
+    readonly step: string;
+    readonly matrixIndex: number;
+    readonly partition?: string | undefined;
+  },
 ): Promise<CacheAnswer> {
-  const { project } = step;
+  const { project, partition } = step;
   const entry = (await past.result({ project, key: key.key })) ?? (await past.result({ project, key: key.earlierKey }));
-  if (entry !== undefined && (await isCurrent(past, entry))) {
+  if (entry !== undefined && (await isCurrent(past, entry, partition))) {
     return { hit: entry, reason: `declaration, files, inputs and params are as in step run ${entry.stepRunId}` };
   }
   return { hit: undefined, reason: explainMiss(await past.latestResult(step), key) };
 }
 
-async function isCurrent(past: PastRuns, entry: PastResult): Promise<boolean> {
+/** Of a partition, the asset may have had others since: what counts is who made that one last. */
+async function isCurrent(past: PastRuns, entry: PastResult, partition: string | undefined): Promise<boolean> {
   for (const { asset, versionId } of entry.outputs) {
+    if (partition !== undefined) {
+      const made = await past.partitionMade({ project: entry.project, asset, partition });
+      if (made?.stepRunId !== entry.stepRunId) return false;
+      continue;
+    }
     const latest = await past.latestVersion({ project: entry.project, asset });
     if (latest?.id !== versionId) return false;
   }

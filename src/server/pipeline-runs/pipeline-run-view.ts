@@ -41,6 +41,7 @@ function summarize(run: PipelineRun, counts: StepCounts = { cached: 0 }): Pipeli
     pipeline: run.pipeline,
     status: run.status,
     trigger: toCause(run),
+    partition: run.partition,
     actor: run.actor,
     commit: run.source?.commit === undefined ? undefined : { id: run.source.commit, dirty: false },
     queuedAtMs: run.createdAtMs,

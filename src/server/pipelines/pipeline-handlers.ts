@@ -58,7 +58,7 @@ export function createPipelineHandlers(
     createPipelineRun: async ({ params, body, identity }) => {
       if (!platform.isProject) throw projectNotOpen({ what: "Running a pipeline" });
       await platform.registerProject(identity.name);
-      const { params: given, from, only } = body;
+      const { params: given, from, only, partition } = body;
       return {
         id: await engine.submit({
           pipeline: params.name,
@@ -66,6 +66,7 @@ export function createPipelineHandlers(
           ...(given === undefined ? {} : { params: given }),
           ...(from === undefined ? {} : { from }),
           ...(only === undefined ? {} : { only }),
+          ...(partition === undefined ? {} : { partition }),
         }),
       };
     },

@@ -11,11 +11,12 @@ const SIGNS = {
 } as const;
 
 export const command: Command = {
-  usage: "plan [PIPELINE] [--param k=v] [--from STEP] [--only STEP]",
+  usage: "plan [PIPELINE] [--partition NAME] [--param k=v] [--from STEP] [--only STEP]",
   summary: "Say what would run, what is cached, and why",
   options: {
     ...commonOptions,
     param: { type: "string", multiple: true, value: "NAME=VALUE", help: "A param of the pipeline; may be repeated." },
+    partition: { type: "string", value: "NAME", help: "As for run; default: the newest that is over." },
     from: { type: "string", value: "STEP", help: "As for run." },
     only: { type: "string", value: "STEP", help: "As for run." },
   },
@@ -30,6 +31,7 @@ export const command: Command = {
       const plans = await planPipeline(platform, {
         pipeline,
         params: readParams(textOptions(options, "param"), command.usage),
+        partition: textOption(options, "partition"),
         from: textOption(options, "from"),
         only: textOption(options, "only"),
       });

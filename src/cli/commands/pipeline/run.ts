@@ -23,7 +23,7 @@ const EXIT_WAITING = 3;
 const EXIT_INTERRUPTED = 130;
 
 export const command: Command = {
-  usage: "run PIPELINE [--param k=v] [--from STEP] [--only STEP] | run --resume [RUN]",
+  usage: "run PIPELINE [--partition NAME] [--param k=v] [--from STEP] [--only STEP] | run --resume [RUN]",
   summary: "Run a pipeline, or finish one",
   description:
     "Steps whose declaration, code, environment, inputs and params are unchanged are not run again, except the one that --from or --only names. Exit code 0: succeeded (a refused verdict included), 1: failed, 3: waits for an approval, 130: interrupted.",
@@ -36,6 +36,11 @@ export const command: Command = {
       help: "Start here: this step runs again, and what follows it runs where its inputs have changed.",
     },
     only: { type: "string", value: "STEP", help: "Run this step alone, again." },
+    partition: {
+      type: "string",
+      value: "NAME",
+      help: "The partition to make, for a pipeline that has some: 2026-01-31, or a key.",
+    },
     ...artifactOptions,
     resume: {
       type: "boolean",
@@ -49,6 +54,7 @@ export const command: Command = {
       line: "esteira run flights --from flights",
       does: "This step again, and what follows where that makes a difference",
     },
+    { line: "esteira run flights --partition 2026-01-31", does: "Makes one day of a pipeline with daily partitions" },
     { line: "esteira run --resume", does: "Finishes the newest run that did not end well" },
   ],
   positionals: { least: 0, most: 1 },
@@ -75,6 +81,7 @@ async function submit({ call }: CliSession, pipeline: string | undefined, option
       params: readParams(textOptions(options, "param"), command.usage),
       from: textOption(options, "from"),
       only: textOption(options, "only"),
+      partition: textOption(options, "partition"),
     },
   });
   return id;
