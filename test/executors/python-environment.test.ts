@@ -220,7 +220,7 @@ except esteira.EsteiraError as error:
         .filter((line) => line.startsWith("refused")),
       [
         "refused: task is 'ranking'; expected one of binary_classification, multiclass_classification, regression",
-        "refused: input \"a\" has type 'int'; expected one of float, integer, string, boolean",
+        "refused: input \"a\" has type 'complex'; expected one of float, integer, string, boolean",
         "refused: The example row lacks a",
         'refused: This step has no input "trainin_set"; its inputs: none',
       ],
