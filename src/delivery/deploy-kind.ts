@@ -3,6 +3,7 @@ import { type Json, nearestName } from "#base";
 import { type AssetKind, type AssetVersion, getAssetVersion, type MetadataStore } from "#metadata-store";
 import { type Deployment, getDeployment, listDeployed } from "#metadata-store/delivery";
 import { listAttempts } from "#metadata-store/engine";
+import { readModelContent } from "#models";
 import type { AnalysisContext, AttemptContext, Problem, StepAnalysis, StepKind, StepOutcome } from "#pipeline";
 import type { Delivery, FinishedDeployment } from "./delivery.ts";
 import { findEnvironment } from "./environment.ts";
@@ -170,6 +171,7 @@ async function execute(attempt: AttemptContext<DeployDeclaration>, options: Depl
   if (version === undefined) throw versionMissing({ asset: declaration.deploy });
   const facts: Record<string, Json> = {};
   const sinceMs = await firstStart(attempt, options.store);
+  tellOfFeatures(attempt, version);
   for (const environment of [declaration.to].flat()) {
     const known = await findOwnDeployment(attempt, environment, options.store);
     if (known?.status !== "succeeded") {
@@ -186,6 +188,17 @@ async function execute(attempt: AttemptContext<DeployDeclaration>, options: Depl
     };
   }
   return { status: "succeeded", made: [], facts };
+}
+
+/** Who trained on features and deploys without a service has callers send them, which is seldom meant. */
+function tellOfFeatures(attempt: AttemptContext<DeployDeclaration>, version: AssetVersion): void {
+  if (version.kind !== "model" || attempt.declaration.features !== undefined) return;
+  const { features = [] } = readModelContent(version).model;
+  if (features.length > 0)
+    attempt.log(
+      `${version.asset} was trained on ${features.join(", ")}, and this step names no feature service (features: …): whoever asks the endpoint has to send them`,
+      "stderr",
+    );
 }
 
 /** undefined when the version may go there. */

@@ -63,15 +63,25 @@ export const inputInvalid: ErrorFactory<{
   solve: "Send every value in the type of the model's signature; nothing is converted silently.",
 });
 
-export const columnMissing: ErrorFactory<{ column: string; row: number; found: readonly string[]; nearest?: string }> =
-  defineError("SERVING_COLUMN_MISSING", {
-    status: 400,
-    message: ({ column, row, found }) =>
-      `Row ${row} has no column "${column}"; it has: ${found.slice(0, 30).join(", ") || "nothing"}`,
-    hint: ({ nearest }) =>
-      nearest === undefined ? "Send every input of the model's signature." : `Did you mean "${nearest}"? Rename it.`,
-    solve: "Send every input of the model's signature, by its name.",
-  });
+export const columnMissing: ErrorFactory<{
+  column: string;
+  row: number;
+  found: readonly string[];
+  nearest?: string;
+  /** What the column was in training. */
+  feature?: string;
+}> = defineError("SERVING_COLUMN_MISSING", {
+  status: 400,
+  message: ({ column, row, found }) =>
+    `Row ${row} has no column "${column}"; it has: ${found.slice(0, 30).join(", ") || "nothing"}`,
+  hint: ({ nearest, feature }) => {
+    if (nearest !== undefined) return `Did you mean "${nearest}"? Rename it.`;
+    if (feature === undefined) return "Send every input of the model's signature.";
+    return `It was the feature ${feature} in training. Send it, or name the feature service where the model is deployed (features: …), so that it is read by its keys.`;
+  },
+  solve:
+    "Send every input of the model's signature, by its name. Features are read online where the step that deploys names their service.",
+});
 
 export const columnUnknown: ErrorFactory<{
   column: string;

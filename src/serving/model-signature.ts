@@ -11,6 +11,8 @@ export interface ModelInput {
   readonly exact?: boolean;
   /** Why null is refused. */
   readonly nullRefusal?: string;
+  /** The feature that it was in training, `view:feature`. */
+  readonly feature?: string;
 }
 
 /** What serving needs of a model's description. */
@@ -32,7 +34,7 @@ export function withNulls(
   const { trainingNulls, exact } = facts;
   return {
     ...signature,
-    inputs: signature.inputs.map(({ name, type }) => {
+    inputs: signature.inputs.map(({ name, type, feature }) => {
       const isExact = exact.includes(name);
       const wasNull = trainingNulls === undefined ? type === "float" : trainingNulls.has(name);
       const reason =
@@ -46,6 +48,7 @@ export function withNulls(
         type,
         nullable: wasNull && !isExact,
         exact: isExact,
+        ...(feature === undefined ? {} : { feature }),
         ...(reason === undefined ? {} : { nullRefusal: reason }),
       };
     }),
@@ -59,10 +62,18 @@ export function readSignature(version: AssetVersion): ModelSignature {
   const { model } = readModelContent(version);
   return {
     task: model.task,
-    inputs: model.inputs.map(({ name, type }) => ({ name, type, nullable: type === "float" })),
+    inputs: model.inputs.map(({ name, type }) => {
+      const feature = model.features?.find((each) => namesOfFeature(each).includes(name));
+      return { name, type, nullable: type === "float", ...(feature === undefined ? {} : { feature }) };
+    }),
     label: model.label,
     example: model.example,
   };
+}
+
+/** What a join calls the column of `view:feature`. */
+function namesOfFeature(feature: string): readonly string[] {
+  return [feature.slice(feature.indexOf(":") + 1), feature.replace(":", "__")];
 }
 
 /** `delay version 3` */

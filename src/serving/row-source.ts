@@ -164,6 +164,7 @@ function valueOf(input: ModelInput, { source, row, firstRow }: Cell): unknown {
     row: firstRow + row,
     found,
     ...(nearest === undefined ? {} : { nearest }),
+    ...(input.feature === undefined ? {} : { feature: input.feature }),
   });
 }
 

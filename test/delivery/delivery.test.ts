@@ -42,6 +42,8 @@ interface World {
   readonly approvals: ApprovalCheck;
   readonly modelDeployments: ModelDeployment[];
   readonly trialsEnded: Set<string>;
+  /** Lines of the deploy steps. */
+  readonly logged: string[];
   code(text: string): Promise<AssetVersion>;
   model(text: string): Promise<AssetVersion>;
   run(
@@ -109,6 +111,7 @@ async function open(kind: StoreKind): Promise<World> {
     log: silentLog,
   });
   const deployKind = createDeployKind({ store, delivery, approvals });
+  const logged: string[] = [];
   let trees = 0;
   return {
     store,
@@ -149,7 +152,7 @@ async function open(kind: StoreKind): Promise<World> {
           digest: digestOf(text),
           madeAtMs: Date.now(),
           actor: "ana",
-          content: { format: "model/1" },
+          content: { format: "model/1", model: { features: ["day:trips"] } },
           inputs: [],
         });
         await createRegisteredModel(tx, { project: PROJECT, name: "delay", atMs: 1, actor: "ana", whenExists: "keep" });
@@ -162,6 +165,7 @@ async function open(kind: StoreKind): Promise<World> {
         });
         return version;
       }),
+    logged,
     run: async (version, declaration, attempt = {}) => {
       const context: Partial<AttemptContext<DeployDeclaration>> = {
         declaration: { deploy: version.asset, to: "staging", health: "/healthz", health_timeout: "5s", ...declaration },
@@ -172,7 +176,7 @@ async function open(kind: StoreKind): Promise<World> {
         actor: "ana",
         inputs: new Map([[version.asset, version]]),
         signal: attempt.signal ?? new AbortController().signal,
-        log: () => {},
+        log: (line) => void logged.push(line),
       };
       return deployKind.execute(context as AttemptContext<DeployDeclaration>);
     },
@@ -351,6 +355,21 @@ describeStores("delivery", (kind) => {
       assert.equal(await services.status({ project: PROJECT, environment: "staging", name: "app" }), undefined);
     },
   );
+
+  it("tells who deploys a model without the feature service that it was trained with", async () => {
+    const { model, run, logged } = await open(kind);
+    const version = await model("one");
+    assert.equal((await run(version, { endpoint: "delay" })).status, "succeeded");
+    assert.deepEqual(
+      logged.filter((line) => line.includes("feature")),
+      [
+        "delay was trained on day:trips, and this step names no feature service (features: …): whoever asks the endpoint has to send them",
+      ],
+    );
+    logged.length = 0;
+    await run(version, { endpoint: "delay", features: "days" }, { stepRunId: "s2" });
+    assert.ok(!logged.some((line) => line.includes("no feature service")));
+  });
 
   it("moves champion and previous with a model's deployment to production, and back with its rollback", async () => {
     const { store, model, run, delivery, modelDeployments } = await open(kind);
