@@ -249,6 +249,8 @@ function launch(plan: ServicePlan, command: string, args: readonly string[]): Ch
     cwd: plan.folder,
     env: { ...environment, PATH: `${dirname(program)}:${environment["PATH"] ?? ""}` },
     stdio: ["ignore", "pipe", "pipe"],
+    // What ends the runner's group at a cancel leaves it running for the steps that clean up.
+    detached: true,
   });
   for (const stream of [child.stdout, child.stderr])
     stream.on("data", (text: Buffer) =>
