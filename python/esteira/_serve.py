@@ -3,7 +3,8 @@
     python _serve.py MODEL_FOLDER SOCKET
 
 A frame is two lengths (unsigned 32 bit, lowest byte first), a JSON header and a body. Numbers travel in the
-body as 64-bit floats, column after column; texts in the header. No package is needed beside the model's own.
+body as 64-bit floats, column after column; texts in the header, or, where they repeat, the different ones there
+and the place of each as a 32-bit number behind the floats. No package is needed beside the model's own.
 """
 
 from __future__ import annotations
@@ -68,9 +69,15 @@ class Model:
 
         rows, offset, columns = header["rows"], 0, {}
         texts = iter(header["texts"])
+        codes = rows * 8 * self.is_text.count(False)
         for name, is_text, dtype in zip(self.names, self.is_text, self.dtypes):
             if is_text:
-                columns[name] = pd.Series(next(texts), dtype=object)
+                found = next(texts)
+                if isinstance(found, dict):
+                    places = np.frombuffer(body, dtype="<i4", count=rows, offset=codes)
+                    codes += rows * 4
+                    found = np.array(found["values"], dtype=object)[places]
+                columns[name] = pd.Series(found, dtype=object)
                 continue
             values = np.frombuffer(body, dtype="<f8", count=rows, offset=offset)
             offset += rows * 8

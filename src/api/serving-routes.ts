@@ -13,7 +13,7 @@ function schemasOf(name: keyof typeof servingSchemas): () => Promise<RouteSchema
 }
 
 function predict(
-  name: "predictRows" | "invoke" | "infer" | "inferVersion",
+  name: "predictRows" | "invoke" | "infer" | "inferVersion" | "predictInstances",
   path: string,
   summary: string,
   errors: ErrorForm,
@@ -45,6 +45,30 @@ export const servingRoutes = {
   isModelVersionReady: describe(`${MODEL}/versions/:version/ready`, "Whether the model answers"),
   infer: predict("infer", `${MODEL}/infer`, "Predict tensors", "open-inference"),
   inferVersion: predict("inferVersion", `${MODEL}/versions/:version/infer`, "Predict tensors", "open-inference"),
+  indexRepository: {
+    ...describe(`${ENDPOINT}/v2/repository/index`, "Models of the endpoint, each with its state (Triton)"),
+    method: "POST",
+    schemas: schemasOf("indexRepository"),
+    body: { largestBytes: MEBIBYTE },
+  },
+  configureModel: describe(`${MODEL}/config`, "Model configuration (Triton)"),
+  configureModelVersion: describe(`${MODEL}/versions/:version/config`, "Model configuration (Triton)"),
+  countModels: describe(`${ENDPOINT}/v2/models/stats`, "What this process answered (Triton)"),
+  countModel: describe(`${MODEL}/stats`, "What this process answered (Triton)"),
+  countModelVersion: describe(`${MODEL}/versions/:version/stats`, "What this process answered (Triton)"),
+  listModelsV1: describe(`${ENDPOINT}/v1/models`, "Models of the endpoint (KServe 1)"),
+  isModelReadyV1: describe(`${ENDPOINT}/v1/models/:model`, "Whether the model answers (KServe 1)"),
+  predictInstances: predict(
+    "predictInstances",
+    `${ENDPOINT}/v1/models/:call`,
+    "Predict rows: NAME:predict (KServe 1)",
+    "open-inference",
+  ),
+  describeCalls: describe(
+    `${ENDPOINT}/openapi.json`,
+    "OpenAPI document of the endpoint, with requests that work",
+    "esteira",
+  ),
 } as const satisfies Readonly<Record<string, Route>>;
 
 /** What is told to the monitors of an endpoint. */

@@ -48,6 +48,8 @@ export const servingSchemas = {
   },
   infer: { body: tensors },
   inferVersion: { body: tensors },
+  indexRepository: { body: z.object({ ready: z.boolean().optional() }) },
+  predictInstances: { body: z.object({ instances: z.array(z.unknown()) }) },
   recordLabels: { body: z.object({ labels: z.array(label), until: time.optional() }) },
   evaluate: { body: z.object({ until: time.optional() }) },
   getOnlineFeatures: {

@@ -176,3 +176,28 @@ export const postgresUnencrypted: ErrorFactory<{ host: string }> = defineError("
   hint: () => "Name a certificate and its key in esteira.yaml (sql.tls), or serve it on 127.0.0.1 (sql.host).",
   solve: "Set `sql.tls.certificate` and `sql.tls.key`, or serve SQL on 127.0.0.1 only.",
 });
+
+export const grpcInvalid: ErrorFactory<{ problem: string }> = defineError("SERVER_GRPC_INVALID", {
+  status: 400,
+  message: ({ problem }) => `The request over gRPC cannot be read: ${problem}`,
+  hint: () => "Is the client made from the Open Inference Protocol's inference.GRPCInferenceService?",
+  solve: "Use a client of the Open Inference Protocol, such as tritonclient.grpc.",
+});
+
+export const grpcUnimplemented: ErrorFactory<{ procedure: string }> = defineError("SERVER_GRPC_UNIMPLEMENTED", {
+  status: 501,
+  message: ({ procedure }) => `There is no ${procedure} here`,
+  hint: () => "Of inference.GRPCInferenceService everything but loading, logging, tracing and shared memory is there.",
+  solve: "Call a procedure of `inference.GRPCInferenceService` that is served.",
+});
+
+export const grpcModelUnclear: ErrorFactory<{ name: string; known: readonly string[] }> = defineError(
+  "SERVER_GRPC_MODEL_UNCLEAR",
+  {
+    status: 404,
+    message: ({ name, known }) =>
+      `The model name "${name}" means no one endpoint; ${known.length === 0 ? "none is deployed" : `there is ${known.join(", ")}`}`,
+    hint: () => "Name the environment too: production/NAME.",
+    solve: "Give the model as ENVIRONMENT/NAME of an endpoint.",
+  },
+);

@@ -3,6 +3,7 @@ import type { ArmObservation } from "#delivery";
 import type { AssetVersion, MetadataStore } from "#metadata-store";
 import type { EndpointKey } from "#metadata-store/serving";
 import { rowsTooMany } from "./errors.ts";
+import { createEndpointStatistics, type VersionStatistics } from "./endpoint-statistics.ts";
 import { createFeatureReader } from "./feature-reader.ts";
 import { createLiveEndpoints, type EndpointProblem, type LiveEndpoint } from "./live-endpoints.ts";
 import type { LoadedModel, LoadedModels } from "./loaded-model.ts";
@@ -79,6 +80,8 @@ export interface Endpoints {
   model(key: EndpointKey): Promise<LoadedModel>;
   /** What a request may and must bring. @throws SERVING_ENDPOINT_UNKNOWN, SERVING_ENDPOINT_NOT_READY */
   columns(key: EndpointKey): Promise<readonly RequestColumn[]>;
+  /** What the versions of an endpoint answered, in this process. */
+  statistics(key: EndpointKey): readonly VersionStatistics[];
   /** A request that the endpoint accepts; undefined when none is known. */
   example(key: EndpointKey): ReturnType<typeof exampleRequest>;
   /**
@@ -116,6 +119,7 @@ export function createEndpoints(options: EndpointsOptions): Endpoints {
   const { counters, tryCandidate, runStable, runShadow } = createArms({ predictions, log, clock });
   const enrich = createFeatureReader(options.features);
   const measured = createPredictionMetrics(options.metrics);
+  const statistics = createEndpointStatistics(clock);
   let judge: (key: EndpointKey) => Promise<void> = async () => undefined;
   let unsubscribe: (() => void) | undefined;
 
@@ -152,7 +156,9 @@ export function createEndpoints(options: EndpointsOptions): Endpoints {
         }),
       );
     }
-    measured?.answered(key, { parts, features: request.features, durationMs: clock.monotonic() - startMs });
+    const durationMs = clock.monotonic() - startMs;
+    measured?.answered(key, { parts, features: request.features, durationMs });
+    statistics.answered(key, { parts, durationMs });
     return {
       requestId,
       predictionIds,
@@ -186,7 +192,9 @@ export function createEndpoints(options: EndpointsOptions): Endpoints {
         try {
           return await answer(current, key, await enrich(current.endpoint, current.stable.signature, request));
         } catch (error) {
-          measured?.failed(key, { error, durationMs: clock.monotonic() - startMs });
+          const durationMs = clock.monotonic() - startMs;
+          measured?.failed(key, { error, durationMs });
+          statistics.failed(key, { version: current.stable.version.version, durationMs });
           throw error;
         }
       });
@@ -194,6 +202,7 @@ export function createEndpoints(options: EndpointsOptions): Endpoints {
     model: (key) => live.use(key, (current) => Promise.resolve(current.stable)),
     columns: (key) => live.use(key, ({ endpoint, stable }) => requestColumns(endpoint, stable, options.features)),
     example: (key) => live.use(key, ({ endpoint, stable }) => exampleRequest(endpoint, stable, options.features)),
+    statistics: (key) => statistics.of(key),
     refresh: live.refresh,
     async close() {
       unsubscribe?.();

@@ -1,10 +1,13 @@
 import { type Answered, type ErrorForm, type Route, servingRoutes } from "#api";
 import { EsteiraError, type Log } from "#base";
-import { endpointUnknown } from "./errors.ts";
 import type { Endpoints } from "./endpoints.ts";
 import { json, type ProtocolContext, type ServingRequest, type ServingResponse } from "./protocols/exchange.ts";
 import { handleInvocations } from "./protocols/invocations.ts";
-import { describeModel, handleInfer } from "./protocols/open-inference.ts";
+import { handleDescribeCalls } from "./protocols/describe-calls.ts";
+import { handleInstances, handleReadiness } from "./protocols/kserve.ts";
+import { describeModel, handleConfig, handleIndex, handleStatistics } from "./protocols/model-metadata.ts";
+import { assertModel } from "./protocols/named-model.ts";
+import { handleInfer } from "./protocols/open-inference.ts";
 import { handleRows } from "./protocols/rows.ts";
 
 /**
@@ -12,6 +15,14 @@ import { handleRows } from "./protocols/rows.ts";
  * form.
  */
 export type ServingCall = Answered<(request: ServingRequest) => Promise<ServingResponse>>;
+
+/** What of Triton's extensions is spoken. */
+export const SERVER_EXTENSIONS: readonly string[] = [
+  "binary_tensor_data",
+  "model_repository",
+  "model_configuration",
+  "statistics",
+];
 
 type Handler = (context: ProtocolContext, request: ServingRequest) => Promise<ServingResponse>;
 
@@ -25,7 +36,7 @@ const HANDLERS: Readonly<Record<keyof typeof servingRoutes, Handler>> = {
     await context.endpoints.model(context.key);
     return json(200, { ready: true, live: true });
   },
-  describeServer: async () => json(200, { name: "esteira", version: "2", extensions: ["binary_tensor_data"] }),
+  describeServer: async () => json(200, { name: "esteira", version: "2", extensions: SERVER_EXTENSIONS }),
   listModels: async (context) => json(200, { models: [context.key.endpoint] }),
   describeModel: named(describeModel),
   describeModelVersion: named(describeModel),
@@ -33,6 +44,16 @@ const HANDLERS: Readonly<Record<keyof typeof servingRoutes, Handler>> = {
   isModelVersionReady: named(ready),
   infer: named(handleInfer),
   inferVersion: named(handleInfer),
+  indexRepository: handleIndex,
+  configureModel: named(handleConfig),
+  configureModelVersion: named(handleConfig),
+  countModels: handleStatistics,
+  countModel: named(handleStatistics),
+  countModelVersion: named(handleStatistics),
+  listModelsV1: async (context) => json(200, { models: [context.key.endpoint] }),
+  isModelReadyV1: handleReadiness,
+  predictInstances: handleInstances,
+  describeCalls: handleDescribeCalls,
 };
 
 /**
@@ -61,21 +82,10 @@ export function createServingCalls(options: {
   });
 }
 
-/** The model of a V2 address is the endpoint itself, in the version that answers now. */
 function named(handler: Handler): Handler {
   return async (context, request) => {
-    const { model, version } = request.params;
-    const loaded = await context.endpoints.model(context.key);
-    const known =
-      [context.key.endpoint, loaded.version.asset].includes(model ?? "") &&
-      (version === undefined || version === String(loaded.version.version));
-    if (!known) {
-      throw endpointUnknown({
-        environment: context.key.environment,
-        endpoint: `${model}${version === undefined ? "" : ` version ${version}`}`,
-        known: [`${context.key.endpoint} version ${loaded.version.version}`],
-      });
-    }
+    const { model = "", version } = request.params;
+    await assertModel(context, { model, version });
     return handler(context, request);
   };
 }

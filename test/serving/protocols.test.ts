@@ -140,11 +140,17 @@ describe("the Open Inference Protocol", () => {
     assert.deepEqual(await get("/v2/health/live"), { live: true });
     assert.deepEqual(await get("/v2/health/ready"), { ready: true, live: true });
     assert.deepEqual(await get("/v2/models/delay/ready"), { name: "delay", ready: true });
+    const tensor = (name: string, datatype: string, parameters: object): object => ({
+      name,
+      datatype,
+      shape: [-1],
+      parameters: { required: true, role: "input", ...parameters },
+    });
     const metadata = (await get("/v2/models/delay")) as { inputs: unknown; versions: unknown };
     assert.deepEqual(metadata.inputs, [
-      { name: "distance", datatype: "FP64", shape: [-1] },
-      { name: "hour", datatype: "INT64", shape: [-1] },
-      { name: "origin", datatype: "BYTES", shape: [-1] },
+      tensor("distance", "FP64", { nullable: true, example: 500 }),
+      tensor("hour", "INT64", { nullable: false, example: 12 }),
+      tensor("origin", "BYTES", { nullable: false, example: "ATL" }),
     ]);
     assert.deepEqual(metadata.versions, ["1"]);
     assert.equal((await fetch(`${url}/v2/models/other`)).status, 404);

@@ -109,9 +109,9 @@ describe("a model in a process of its own", () => {
     assert.deepEqual(await ask(-2), { kind: "numbers", values: Float64Array.of(0.5) });
   });
 
-  it("that raises an error says which, and keeps its process", async () => {
+  it("that refuses values says why, as a fault of the caller's, and keeps its process", async () => {
     const error = await ask(-3);
-    assert.ok(isEsteiraError(error, "SERVING_RUNTIME_FAILED"));
+    assert.ok(isEsteiraError(error, "SERVING_VALUES_REFUSED") && error.status === 422);
     assert.match(error.message, /ValueError: no distance is below zero/);
   });
 

@@ -11,6 +11,7 @@ export const en = {
   helpFooter: "More about one: esteira COMMAND --help",
   tagline: "One conveyor belt for code, data and models.",
   listening: "esteira is up at {url}",
+  listeningGrpc: "gRPC: {host}:{port}, Open Inference",
   listeningSql: "SQL: psql -h {host} -p {port} -d {project}",
   rowsOfQuery: "{count} rows",
   rowsCut: "The first {count} rows; there are more (--limit)",

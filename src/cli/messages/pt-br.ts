@@ -10,6 +10,7 @@ export const ptBr: Readonly<Record<MessageKey, string>> = {
   helpFooter: "Mais sobre um deles: esteira COMANDO --help",
   tagline: "Uma só esteira para código, dados e modelos.",
   listening: "esteira no ar em {url}",
+  listeningGrpc: "gRPC: {host}:{port}, Open Inference",
   listeningSql: "SQL: psql -h {host} -p {port} -d {project}",
   rowsOfQuery: "{count} linhas",
   rowsCut: "As primeiras {count} linhas; há mais (--limit)",

@@ -1,4 +1,3 @@
-import { readModelContent } from "#models";
 import { requestInvalid } from "../errors.ts";
 import type { FeatureReport, PredictAnswer } from "../endpoints.ts";
 import type { ModelSignature } from "../model-signature.ts";
@@ -18,14 +17,12 @@ import {
   type ServingResponse,
   toValues,
 } from "./exchange.ts";
-import { type Datatype, elementsOf, type InputTensor, readBinaryData, readDatatype, readJsonData } from "./tensor.ts";
+import { elementsOf, type InputTensor, readBinaryData, readDatatype, readJsonData } from "./tensor.ts";
 
-const INPUT_DATATYPES = { float: "FP64", integer: "INT64", string: "BYTES", boolean: "BOOL" } as const;
-/** `project_format`, as the protocol asks for. */
-const PLATFORMS = { onnx: "onnx_onnxv1", python: "mlflow_pyfunc" } as const;
 const BINARY_HEADER = "inference-header-content-length";
 
-interface OutputTensor {
+/** One tensor of an answer. */
+export interface OutputTensor {
   readonly name: string;
   readonly datatype: "FP64" | "BYTES";
   readonly shape: readonly number[];
@@ -40,7 +37,39 @@ interface OutputTensor {
  * Source: kserve/open-inference-protocol `inference_rest.md`; Triton's binary tensor data extension.
  */
 export async function handleInfer(context: ProtocolContext, request: ServingRequest): Promise<ServingResponse> {
-  const { document, binary } = splitBody(request);
+  const { head, outputs, isBinary, headers } = await infer(context, {
+    ...splitBody(request),
+    requestId: header(request, "x-request-id"),
+    signal: request.signal,
+  });
+  return writeAnswer(head, outputs, { isBinary, headers });
+}
+
+/** A request of the protocol, however it travelled: its document, and the tensors that are not in it. */
+export interface InferRequest {
+  readonly document: Readonly<Record<string, unknown>>;
+  readonly binary: Uint8Array;
+  readonly requestId?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What is answered, before it is written. */
+export interface InferAnswer {
+  readonly head: {
+    readonly model_name: string;
+    readonly model_version: string;
+    readonly id: string;
+    readonly parameters: Readonly<Record<string, string>>;
+  };
+  readonly outputs: readonly OutputTensor[];
+  /** Whether the caller wants an output in bytes. */
+  readonly isBinary: (name: string) => boolean;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** Predicts tensors. @throws SERVING_REQUEST_INVALID, and what `predict` of the endpoints throws */
+export async function infer(context: ProtocolContext, request: InferRequest): Promise<InferAnswer> {
+  const { document, binary } = request;
   const inputs = readTensors(asArray(document["inputs"], "inputs"), binary);
   const { signature } = await context.endpoints.model(context.key);
   const parameters = document["parameters"] === undefined ? {} : asObject(document["parameters"], "parameters");
@@ -50,8 +79,7 @@ export async function handleInfer(context: ProtocolContext, request: ServingRequ
   const key = readKey(parameters["entity_key"], "parameters.entity_key");
   const answer = await context.endpoints.predict(context.key, {
     source,
-    requestId:
-      typeof document["id"] === "string" && document["id"] !== "" ? document["id"] : header(request, "x-request-id"),
+    requestId: typeof document["id"] === "string" && document["id"] !== "" ? document["id"] : request.requestId,
     ...(key === undefined ? {} : { entityKeys: [key] }),
     ...(parameters["at"] === undefined
       ? {}
@@ -71,7 +99,7 @@ export async function handleInfer(context: ProtocolContext, request: ServingRequ
     },
   };
   const isBinary = (name: string): boolean => wanted.get(name) ?? parameters["binary_data_output"] === true;
-  return writeAnswer(head, outputs, { isBinary, headers: answerHeaders(answer) });
+  return { head, outputs, isBinary, headers: answerHeaders(answer) };
 }
 
 /** Features that some row lacks in the online store, whatever the policy made of it. */
@@ -281,7 +309,8 @@ function writeAnswer(
   };
 }
 
-function toBytes(output: OutputTensor): Buffer {
+/** Little-endian; texts with their length before them. */
+export function toBytes(output: OutputTensor): Buffer {
   if (output.datatype === "FP64")
     return Buffer.from(Float64Array.from(output.data, (value) => (typeof value === "number" ? value : NaN)).buffer);
   return Buffer.concat(
@@ -292,27 +321,4 @@ function toBytes(output: OutputTensor): Buffer {
       return [length, text];
     }),
   );
-}
-
-/** `GET …/models/{m}`. */
-export async function describeModel(context: ProtocolContext): Promise<ServingResponse> {
-  const { signature, version } = await context.endpoints.model(context.key);
-  const columns = await context.endpoints.columns(context.key);
-  const isServed = columns.some(({ role }) => role !== "input");
-  const tensor = (name: string, datatype: Datatype, shape: readonly number[]): object => ({ name, datatype, shape });
-  return json(200, {
-    name: context.key.endpoint,
-    versions: [String(version.version)],
-    platform: PLATFORMS[readModelContent(version).model.runtime],
-    // What is not required is read online by the endpoint, unless the request brings it.
-    inputs: columns.map((column) => ({
-      ...tensor(column.name, INPUT_DATATYPES[column.type], [-1]),
-      ...(isServed ? { parameters: { required: column.required, role: column.role, nullable: column.nullable } } : {}),
-    })),
-    outputs:
-      signature.task === "multiclass_classification"
-        ? [tensor("label", "BYTES", [-1]), tensor("probabilities", "FP64", [-1, -1])]
-        : [tensor(signature.task === "regression" ? "prediction" : "probability", "FP64", [-1])],
-    parameters: { model: version.asset, version_id: version.id, task: signature.task },
-  });
 }

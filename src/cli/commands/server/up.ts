@@ -1,8 +1,9 @@
 import { readFile } from "node:fs/promises";
+import { resolve } from "node:path";
 import type { StorePlatform } from "#app";
-import { listen, openServer, servePostgres } from "#server";
+import { listen, openServer, serveGrpc, servePostgres } from "#server";
 import { artifactOptions, readArtifactPlaces } from "../../artifact-root.ts";
-import { type Command, type CommandContext, commonOptions, textOption } from "../../command.ts";
+import { type Command, type CommandContext, commonOptions, type OptionValues, textOption } from "../../command.ts";
 import { usageWrong } from "../../errors.ts";
 import { tellIsolation } from "../../isolation-note.ts";
 import { openFor } from "../../session.ts";
@@ -34,6 +35,17 @@ export const command: Command = {
       value: "PORT",
       help: "Serve datasets to PostgreSQL's clients on this port too, for reading; default: sql.port of esteira.yaml.",
     },
+    "grpc-port": {
+      type: "string",
+      value: "PORT",
+      help: "Serve endpoints by the Open Inference Protocol over gRPC on this port too, at the same host; 0 picks a free one.",
+    },
+    "grpc-certificate": {
+      type: "string",
+      value: "FILE",
+      help: "PEM file with the certificate of that port; without it nothing is encrypted.",
+    },
+    "grpc-key": { type: "string", value: "FILE", help: "PEM file with its private key." },
     ...artifactOptions,
   },
   examples: [
@@ -45,6 +57,10 @@ export const command: Command = {
     {
       line: "esteira up --sql-port 5433",
       does: "And SQL: psql -h 127.0.0.1 -p 5433 -d PROJECT, a token as password once users exist",
+    },
+    {
+      line: "esteira up --grpc-port 8001",
+      does: "And endpoints over gRPC: tritonclient.grpc.InferenceServerClient('127.0.0.1:8001'), models as production/NAME",
     },
     {
       line: "esteira up --artifacts-destination /data/mlartifacts",
@@ -71,6 +87,10 @@ export const command: Command = {
         announce(terminal, platform, { url, asJson: options["json"] === true });
         platform.setUrl(url);
         const sql = await serveSql(context, platform, textOption(options, "sql-port"));
+        const grpc = await serveInference(context, platform, { host, options }).catch(async (error: unknown) => {
+          await sql?.close();
+          throw error;
+        });
         try {
           await platform.start();
           await tellIsolation(terminal, platform);
@@ -78,6 +98,7 @@ export const command: Command = {
             await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
           if (options["json"] !== true) terminal.note(terminal.say("stopping"));
         } finally {
+          await grpc?.close();
           await sql?.close();
         }
       } finally {
@@ -115,6 +136,29 @@ async function serveSql(
       terminal.say("listeningSql", { host: sql.host, port: served.port, project: platform.project }),
     ),
   );
+  return served;
+}
+
+/** Where a port for it is named, endpoints are served over gRPC. */
+async function serveInference(
+  { terminal, workingFolder }: CommandContext,
+  platform: StorePlatform,
+  { host, options }: { readonly host: string; readonly options: OptionValues },
+): Promise<{ close(): Promise<void> } | undefined> {
+  const asked = textOption(options, "grpc-port");
+  const [certificate, key] = [textOption(options, "grpc-certificate"), textOption(options, "grpc-key")];
+  if (asked === undefined || !platform.isProject) return undefined;
+  if ((certificate === undefined) !== (key === undefined))
+    throw usageWrong({ usage: command.usage, reason: "--grpc-certificate and --grpc-key go together" });
+  const tls =
+    certificate === undefined || key === undefined
+      ? undefined
+      : {
+          certificate: await readFile(resolve(workingFolder, certificate)),
+          key: await readFile(resolve(workingFolder, key)),
+        };
+  const served = await serveGrpc(await platform.whole(), { host, port: toPort(asked, "grpc-port"), tls });
+  terminal.note(terminal.style("dim", terminal.say("listeningGrpc", { host, port: served.port })));
   return served;
 }
 

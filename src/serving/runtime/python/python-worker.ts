@@ -150,12 +150,49 @@ async function within<Value>(timeoutMs: number, work: Promise<Value>): Promise<V
   return Promise.race([work, late]).finally(() => clearTimeout(timer));
 }
 
+/**
+ * Numbers go as 64-bit floats, column after column; then, of texts that repeat, the 32-bit place of each in the list of
+ * the different ones, which stands in the header. Other texts stand in the header as they are.
+ */
 function formatCall({ rowCount, columns }: InputColumns): WorkerFrame {
   const numbers = columns.filter((column) => column instanceof Float64Array);
-  const body = new Float64Array(numbers.length * rowCount);
-  for (const [position, values] of numbers.entries()) body.set(values, position * rowCount);
-  const texts = columns.flatMap((column) => (column instanceof Float64Array ? [] : [[...column]]));
-  return { header: { kind: "predict", rows: rowCount, texts }, body: new Uint8Array(body.buffer) };
+  const texts = columns.flatMap((column) => (column instanceof Float64Array ? [] : [toTexts(column)]));
+  const codes = texts.flatMap((text) => ("codes" in text ? [text.codes] : []));
+  const body = new Uint8Array((numbers.length * FLOAT_BYTES + codes.length * CODE_BYTES) * rowCount);
+  for (const [position, values] of numbers.entries())
+    new Float64Array(body.buffer, position * rowCount * FLOAT_BYTES, rowCount).set(values);
+  const start = numbers.length * rowCount * FLOAT_BYTES;
+  for (const [position, values] of codes.entries())
+    new Int32Array(body.buffer, start + position * rowCount * CODE_BYTES, rowCount).set(values);
+  return {
+    header: {
+      kind: "predict",
+      rows: rowCount,
+      texts: texts.map((text) => ("codes" in text ? { values: text.values } : text.whole)),
+    },
+    body,
+  };
+}
+
+const FLOAT_BYTES = 8;
+const CODE_BYTES = 4;
+/** Below it a list of the different texts saves nothing. */
+const FEWEST_CODED = 64;
+
+/** Texts of a column: each by its place among the different ones, where those are few. */
+function toTexts(
+  column: readonly string[],
+): { readonly whole: readonly string[] } | { readonly values: readonly string[]; readonly codes: Int32Array } {
+  if (column.length < FEWEST_CODED) return { whole: column };
+  const places = new Map<string, number>();
+  const codes = new Int32Array(column.length);
+  for (const [row, text] of column.entries()) {
+    const known = places.get(text);
+    if (known === undefined && places.size >= column.length / 2) return { whole: column };
+    codes[row] = known ?? places.size;
+    if (known === undefined) places.set(text, places.size);
+  }
+  return { values: [...places.keys()], codes };
 }
 
 /** @throws SERVING_RUNTIME_FAILED, SERVING_VALUES_REFUSED */
