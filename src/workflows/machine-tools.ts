@@ -18,15 +18,17 @@ export interface MachineTool {
   readonly args: readonly [string, ...string[]];
 }
 
+export const PYTHON: MachineTool = {
+  title: "Python",
+  command: "python3",
+  versions: ["python-version"],
+  args: ["--version"],
+};
 const RUST: MachineTool = { title: "Rust", command: "rustc", versions: ["toolchain"], args: ["--version"] };
 
 export const MACHINE_TOOLS: Partial<Record<BuiltinAction, MachineTool>> = {
-  "actions/setup-python": {
-    title: "Python",
-    command: "python3",
-    versions: ["python-version"],
-    args: ["--version"],
-  },
+  "actions/setup-python": PYTHON,
+  "astral-sh/setup-uv": PYTHON,
   "actions/setup-go": { title: "Go", command: "go", versions: ["go-version"], args: ["version"] },
   "actions/setup-java": { title: "Java", command: "java", versions: ["java-version"], args: ["-version"] },
   "ruby/setup-ruby": { title: "Ruby", command: "ruby", versions: ["ruby-version"], args: ["--version"] },

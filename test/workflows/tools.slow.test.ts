@@ -46,9 +46,10 @@ describe("set-up actions", async () => {
     uv: only(`      - uses: actions/checkout@v4
       - id: uv
         uses: astral-sh/setup-uv@v6
-        with: { enable-cache: true, cache-dependency-glob: py/requirements.txt }
+        with: { enable-cache: true, cache-dependency-glob: py/requirements.txt, python-version: "3.11" }
       - run: |
           uv --version && uv venv -q && uv pip install -q -r py/requirements.txt
+          case "$(.venv/bin/python --version)" in *" 3.11."*) ;; *) exit 1 ;; esac
           .venv/bin/python -c 'import iniconfig; print("installed")'
 `),
     pnpm: only(`      - uses: actions/checkout@v4

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
-import { MACHINE_TOOLS, toolVersions } from "../../machine-tools.ts";
+import { dirname, join } from "node:path";
+import { PYTHON, toolVersions } from "../../machine-tools.ts";
 import { findCommand, runProcess } from "../processes.ts";
 import { callProcess, environmentOf, pathOf } from "../step-process.ts";
 import type { BuiltinStep } from "./builtins.ts";
@@ -52,13 +52,11 @@ function pythonCache({ job }: BuiltinStep, manager: string, version: string): To
   };
 }
 
-const PYTHON = MACHINE_TOOLS["actions/setup-python"];
-
 async function findPython(
   { job }: BuiltinStep,
   range: string,
 ): Promise<{ readonly program: string; readonly version: string }> {
-  const known = PYTHON === undefined ? new Map<string, string>() : await toolVersions(PYTHON, pathOf(job));
+  const known = await toolVersions(PYTHON, pathOf(job));
   const wanted = range.replace(/^(pypy|graalpy).*/, "0.0").replace(/t$|-dev$/, "");
   const fitting = [...known]
     .filter(([version]) => satisfies(version, wanted))
@@ -91,8 +89,7 @@ export async function setupUv(step: BuiltinStep): Promise<Readonly<Record<string
   const known = program === undefined ? undefined : await versionOf(step, program);
   if (program === undefined || known === undefined || !satisfies(known, range)) {
     const folder = join(job.plan.folders.tools, `uv-${++job.counter}`);
-    const python = findCommand("python3", pathOf(job));
-    if (python === undefined) throw new Error("there is no uv on this machine, and no Python to install it with");
+    const { program: python } = await findPython(step, "");
     await run(step, [python, "-m", "venv", folder]);
     await run(step, [
       join(folder, "bin", "pip"),
@@ -104,7 +101,11 @@ export async function setupUv(step: BuiltinStep): Promise<Readonly<Record<string
     job.path.push(join(folder, "bin"));
   }
   const python = inputs["python-version"];
-  if (python !== undefined && python !== "") job.env["UV_PYTHON"] = python;
+  if (python !== undefined && python !== "") {
+    // uv looks on the search path, where those of pyenv are not.
+    job.path.push(dirname((await findPython(step, python)).program));
+    job.env["UV_PYTHON"] = python;
+  }
   const version = (await versionOf(step, program)) ?? "";
   job.output.say(`uv ${version}`);
   const wantsCache = ["true", "auto"].includes(inputs["enable-cache"] ?? "false");
@@ -125,8 +126,7 @@ async function run(step: BuiltinStep, command: readonly [string, ...string[]]): 
 /** Installs pre-commit beside the job's Python, and asks all files. */
 export async function runPreCommit(step: BuiltinStep): Promise<Readonly<Record<string, string>>> {
   const { job, inputs } = step;
-  const python = findCommand("python3", pathOf(job));
-  if (python === undefined) throw new Error("there is no Python on this machine");
+  const { program: python } = await findPython(step, "");
   const folder = join(job.plan.folders.tools, `pre-commit-${++job.counter}`);
   await run(step, [python, "-m", "venv", folder]);
   await run(step, [join(folder, "bin", "pip"), "install", "--quiet", "pre-commit"]);
