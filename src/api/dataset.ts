@@ -106,6 +106,10 @@ export interface DatasetDetail extends DatasetSummary {
   readonly columns: readonly DatasetColumn[];
   readonly profile?: readonly ColumnProfile[] | undefined;
   readonly quarantine?: QuarantineSummary | undefined;
+  /** What the contract's treatments changed of the rows that were read for the version. */
+  readonly treated?:
+    | readonly { readonly column: string; readonly treatment: string; readonly values: number }[]
+    | undefined;
   readonly contract?: ContractSummary | undefined;
   readonly consumedBy: readonly StepReference[];
   /** How to read the table in place: absolute path of the Delta table and its version. */

@@ -300,6 +300,7 @@ export const datasetDetailSchema: z.ZodType<DatasetDetail> = z.object({
   "columns": z.array(datasetColumnSchema),
   "profile": z.array(columnProfileSchema).optional(),
   "quarantine": quarantineSummarySchema.optional(),
+  "treated": z.array(z.object({ "column": z.string(), "treatment": z.string(), "values": z.number() })).optional().describe("What the contract's treatments changed of the rows that were read for the version."),
   "contract": contractSummarySchema.optional(),
   "consumedBy": z.array(stepReferenceSchema),
   "location": z.object({ "path": z.string(), "deltaVersion": z.number() }).optional().describe("How to read the table in place: absolute path of the Delta table and its version."),

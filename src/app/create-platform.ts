@@ -75,6 +75,7 @@ export function createPlatform(base: StorePlatform, settings: Settings): OwnedPl
   let tellRegistered: (() => void) | undefined;
 
   const platform: Platform = {
+    secret: (name) => settings.secret(name),
     ...base,
     ...parts,
     engine,

@@ -79,6 +79,8 @@ export interface StorePlatform {
 export interface Platform extends StorePlatform {
   /** Who committed a source: nobody approves their own. */
   readonly commitAuthors: CommitAuthors;
+  /** Values of secrets, from the environment. */
+  secret(name: string): string | undefined;
   readonly analytics: Analytics;
   readonly datasets: Datasets;
   readonly features: Features;

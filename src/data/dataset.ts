@@ -23,6 +23,8 @@ export interface DatasetContent {
   readonly profile?: Digest;
   /** What the contract let pass and held back when this version was made. */
   readonly quarantine?: QuarantineSummary;
+  /** `COLUMN: TREATMENT` of the contract → values that it changed, of the rows that were read for this version. */
+  readonly treated?: Readonly<Record<string, number>>;
   /** Column lineage of the SQL that made it. */
   readonly lineage?: Json;
   /** The source files captured with this version. */
@@ -142,6 +144,7 @@ export interface DatasetWrite {
     Pick<
       DatasetContent,
       | "quarantine"
+      | "treated"
       | "lineage"
       | "captured"
       | "cursor"

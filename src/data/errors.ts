@@ -385,6 +385,18 @@ export const tableFileUnwritable: ErrorFactory<{ path: string; problem: string }
   },
 );
 
+export const treatmentSecretUnfit: ErrorFactory<{ secret: string; problem: string }> = defineError(
+  "DATA_TREATMENT_SECRET_UNFIT",
+  {
+    status: 400,
+    message: ({ secret, problem }) => `The contract hashes values with the secret ${secret}, which ${problem}`,
+    hint: ({ secret }) =>
+      `Set ESTEIRA_SECRET_${secret.toUpperCase().replaceAll("-", "_")} in the environment of esteira and start it again.`,
+    solve:
+      "Set `ESTEIRA_SECRET_<NAME>` in the environment of `esteira run` or `esteira up` to at least 16 random characters, and keep it: with another one equal values are no longer equal.",
+  },
+);
+
 export const unitTestsFailed: ErrorFactory<{ step: string; failed: number; total: number; text: string }> = defineError(
   "DATA_UNIT_TESTS_FAILED",
   {

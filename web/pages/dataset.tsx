@@ -2,6 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
 import type { ReactNode } from "react";
 import type { AssetVersionSummary, ColumnProfile, DatasetDetail, StepReference } from "#api";
+import { treatmentMessages } from "../messages/treatments.ts";
 import { address } from "../routes/address.ts";
 import { queries } from "../services/queries.ts";
 import { VersionLinks } from "../ui/asset-links.tsx";
@@ -135,8 +136,38 @@ function ColumnsTab({ dataset }: { readonly dataset: DatasetDetail }) {
         </Figure>
       </div>
       <ColumnsTable dataset={dataset} />
+      <TreatmentsPanel dataset={dataset} />
       <ReadPanel dataset={dataset} />
     </>
+  );
+}
+
+/** What the contract's treatments changed of the rows that were read for this version. */
+function TreatmentsPanel({ dataset }: { readonly dataset: DatasetDetail }) {
+  const { language, format } = useLanguage();
+  const texts = treatmentMessages[language];
+  if (dataset.treated === undefined) return null;
+  return (
+    <Panel title={texts.title}>
+      <table className="table">
+        <thead>
+          <tr>
+            <th>{texts.column}</th>
+            <th>{texts.treatment}</th>
+            <th>{texts.values}</th>
+          </tr>
+        </thead>
+        <tbody>
+          {dataset.treated.map(({ column, treatment, values }) => (
+            <tr key={`${column} ${treatment}`}>
+              <td>{column}</td>
+              <td>{treatment}</td>
+              <td>{format.number(values)}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </Panel>
   );
 }
 

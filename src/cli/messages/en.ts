@@ -67,6 +67,7 @@ export const en = {
   workflow_invalid: "has mistakes",
   lintNotices:
     "{count} notice on workflows: they keep nothing else from running || {count} notices on workflows: they keep nothing else from running",
+  treatedValues: "{column}: {treatment} changed {count} of the values read",
   noUnitTests: "No SQL model has unit tests: name their file with tests: in its step",
   unitTestsPass: "{count} unit test passes || {count} unit tests pass",
   unitTestsFail: "{failed} of {count} unit test fails || {failed} of {count} unit tests fail",

@@ -66,6 +66,7 @@ export const ptBr: Readonly<Record<MessageKey, string>> = {
   workflow_invalid: "tem erros",
   lintNotices:
     "{count} aviso sobre workflows: não impede o resto de rodar || {count} avisos sobre workflows: não impedem o resto de rodar",
+  treatedValues: "{column}: {treatment} mudou {count} dos valores lidos",
   noUnitTests: "Nenhum modelo SQL tem testes unitários: nomeie o arquivo deles com tests: no passo",
   unitTestsPass: "{count} teste unitário passa || {count} testes unitários passam",
   unitTestsFail: "{failed} de {count} teste unitário falha || {failed} de {count} testes unitários falham",

@@ -74,6 +74,8 @@ export interface AnalyticsConnection {
    * row that it is asked about. In a filter it notes the rows that are left out, without a second look at them.
    */
   registerWitness(name: string, seen: (first: number, second: number) => void): Promise<void>;
+  /** Makes `name(text)` known to SQL on this connection: a text of a text; of none there is none. */
+  registerText(name: string, compute: (text: string) => string): Promise<void>;
   /** Stops what runs on this connection, within milliseconds. */
   interrupt(): void;
   /** Interrupts when the signal aborts; returns a function that ends the watch. */
@@ -264,6 +266,23 @@ function openConnection(connection: DuckDBConnection, onClose?: () => void): Ana
         },
       });
       connection.registerScalarFunction(witness);
+    },
+    async registerText(name, compute) {
+      const { DuckDBScalarFunction, VARCHAR } = await import("@duckdb/node-api");
+      const computed = DuckDBScalarFunction.create({
+        name,
+        returnType: VARCHAR,
+        parameterTypes: [VARCHAR],
+        mainFunction: (_, input, output) => {
+          const texts = input.getColumnVector(0);
+          for (let row = 0; row < input.rowCount; row++) {
+            const text = texts.getItem(row);
+            output.setItem(row, typeof text === "string" ? compute(text) : null);
+          }
+          output.flush();
+        },
+      });
+      connection.registerScalarFunction(computed);
     },
     interrupt,
     interruptOn(signal) {

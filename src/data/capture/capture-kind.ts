@@ -16,8 +16,6 @@ export interface CaptureKindDependencies extends CaptureRunDependencies {
   readonly captureFolders?: readonly string[];
   /** Hosts, addresses and networks beside the public internet that captures may read. Default none. */
   readonly captureHosts?: readonly string[];
-  /** Values of secrets. Default: none is set. */
-  readonly secret?: (name: string) => string | undefined;
 }
 
 /** `capture`: what a source has becomes rows of a dataset, each row exactly once. */

@@ -3,7 +3,8 @@ import { digestOf, type EsteiraError, isEsteiraError } from "#base";
 import type { AssetVersion } from "#metadata-store";
 import type { AttemptContext } from "#pipeline";
 import type { LocalFiles } from "#storage";
-import type { Column } from "../analytics/analytics.ts";
+import type { AnalyticsConnection, Column } from "../analytics/analytics.ts";
+import { type KeyedHashes, registerKeyedHashes } from "../contract/keyed-hash.ts";
 import type { DatasetContent, WriteDisposition } from "../dataset.ts";
 import { tableNameOf } from "../dataset-write.ts";
 import {
@@ -24,6 +25,8 @@ import type { SourceReading } from "./sources/source.ts";
 export interface CaptureRunDependencies extends CaptureDependencies {
   /** Of all datasets, as given to the datasets. */
   readonly files: LocalFiles;
+  /** Values of secrets. Default: none is set. */
+  readonly secret?: (name: string) => string | undefined;
 }
 
 /** What a run captures, and into what. */
@@ -59,6 +62,7 @@ export async function captureAll(
     memoryBytes: memoryFor(all),
   });
   const dropped = await watchDroppedRows(connection);
+  const hashes = await hashesOf(dependencies, connection, common);
   const stopWatching = connection.interruptOn(attempt.signal);
   const results: CapturedBatch[] = [];
   let existing = (plan.latest?.content as DatasetContent | undefined)?.columns ?? [];
@@ -68,6 +72,7 @@ export async function captureAll(
       const batch: CaptureBatch = {
         ...common,
         dropped,
+        hashes,
         operationId: operationIdOf(attempt, files),
         follows,
         files,
@@ -85,6 +90,19 @@ export async function captureAll(
     connection.close();
   }
   return results;
+}
+
+async function hashesOf(
+  { secret = () => undefined }: CaptureRunDependencies,
+  connection: AnalyticsConnection,
+  { contract }: Pick<CaptureBatch, "contract">,
+): Promise<KeyedHashes> {
+  try {
+    return await registerKeyedHashes(connection, contract?.compiled, secret);
+  } catch (error) {
+    connection.close();
+    throw error;
+  }
 }
 
 function tellGuesses(known: readonly Column[], { made }: Captured, batch: CaptureBatch): void {
@@ -139,7 +157,7 @@ function operationIdOf(attempt: AttemptContext<CaptureDeclaration>, files: reado
 async function commonBatch(
   attempt: AttemptContext<CaptureDeclaration>,
   disposition: WriteDisposition,
-): Promise<Omit<CaptureBatch, "operationId" | "follows" | "files" | "existing" | "dropped" | "cursor">> {
+): Promise<Omit<CaptureBatch, "operationId" | "follows" | "files" | "existing" | "dropped" | "hashes" | "cursor">> {
   const { capture, quarantine, schema_contract: schemaMode } = attempt.declaration;
   const { pipelineRunId, stepRunId, attemptId } = attempt;
   return {

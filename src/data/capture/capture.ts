@@ -5,6 +5,7 @@ import type { Blobs } from "#storage";
 import type { MadeVersion } from "#pipeline";
 import type { Analytics, AnalyticsConnection, Column } from "../analytics/analytics.ts";
 import type { CompiledContract } from "../contract/rules.ts";
+import type { KeyedHashes } from "../contract/keyed-hash.ts";
 import { type HeldRows, storeHeldRows } from "../contract/quarantine-file.ts";
 import type { DatasetContent, Datasets, QuarantineSummary, WriteDisposition } from "../dataset.ts";
 import { contractBroken, rowsLost } from "../errors.ts";
@@ -48,6 +49,8 @@ export interface CaptureBatch {
   readonly contract:
     | { readonly path: string; readonly version: string; readonly digest: string; readonly compiled: CompiledContract }
     | undefined;
+  /** SQL functions on the connection that the contract hashes with. */
+  readonly hashes: KeyedHashes;
   readonly schemaMode: SchemaMode;
   readonly limits: QuarantineLimits;
   /** A source with rows of which none can be published is no mistake. */
@@ -205,6 +208,8 @@ async function publish(
   const readable = reads.flatMap(({ typed }) => (typed === undefined ? [] : [typed]));
   const total = reads.reduce((sum, read) => sum + totalOf(read), 0);
   const superseded = reads.flatMap(({ typed, file }) => (typed === undefined ? [] : file.supersedes));
+  const treated = await countTreated(connection, reads);
+  for (const [name, count] of Object.entries(treated)) batch.log(`${name}: ${formatQuantity(count, "value")} changed`);
   let held: ReadonlyMap<ReadFile, HeldRows> | undefined;
   let supersededRows: number | undefined;
   const describe = (
@@ -214,6 +219,7 @@ async function publish(
     quarantine: summarize(total, rows),
     captured: capturedContent(reads, rows),
     disposition: batch.disposition,
+    ...(Object.keys(treated).length === 0 ? {} : { treated }),
     ...(batch.cursor === undefined ? {} : { cursor: batch.cursor }),
     ...(superseded.length === 0
       ? {}
@@ -450,6 +456,22 @@ async function checkDataset(batch: CaptureBatch, connection: AnalyticsConnection
     else batch.log(`warning: ${found}`);
   }
   if (problems.length > 0) throw contractBroken({ dataset: batch.dataset, problems });
+}
+
+/** Values that each treatment changes, of all rows that were read. */
+async function countTreated(
+  connection: AnalyticsConnection,
+  reads: readonly ReadFile[],
+): Promise<Record<string, number>> {
+  const counts: Record<string, number> = {};
+  for (const [part, numbers] of byPart(reads)) {
+    const treated = part.treated(numbers);
+    if (treated === undefined) continue;
+    const [row] = await connection.rows(treated.select);
+    for (const [index, name] of treated.names.entries())
+      counts[name] = (counts[name] ?? 0) + Number(row?.[`t${index}`] ?? 0);
+  }
+  return counts;
 }
 
 async function countWarnings(

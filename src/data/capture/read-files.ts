@@ -30,6 +30,7 @@ export interface FilesPart {
   /** SELECT of the good rows of some of the files. */
   good(numbers: readonly number[]): string;
   warnings(numbers: readonly number[]): TypedRows["warnings"];
+  treated(numbers: readonly number[]): TypedRows["treated"];
   /**
    * In words, what has other types than the dataset in which of the files; those that were opened alone were looked at
    * then.
@@ -125,6 +126,7 @@ async function readFile(reading: Reading, one: NumberedFile, known: readonly Col
     const part: FilesPart = {
       good: () => typed.good,
       warnings: () => typed.warnings,
+      treated: () => typed.treated,
       findChanges: () => Promise.resolve(new Map()),
     };
     if (changes === undefined) return { ...one, format, rows: named, typed: { ...typed, part }, problem: undefined };
@@ -230,6 +232,7 @@ async function typeTogether(
   const part: FilesPart = {
     good: (some) => type(opened.rowsOfAll(some)).good,
     warnings: (some) => type(opened.rowsOfAll(some)).warnings,
+    treated: (some) => type(opened.rowsOfAll(some)).treated,
     findChanges: (some) => findChanges(reading, some, { opened, known, type }),
   };
   return files.map(({ file, number }): ReadFile => {
@@ -276,5 +279,5 @@ function targetOf(batch: CaptureBatch, rows: SourceRows, known: readonly Column[
     if (column === undefined || columns.some(({ name }) => name.toLowerCase() === column.toLowerCase())) continue;
     columns.push({ name: column, type: received.get(column.toLowerCase())?.type ?? "VARCHAR" });
   }
-  return { columns, mode: batch.schemaMode, contract: declared };
+  return { columns, mode: batch.schemaMode, contract: declared, hashes: batch.hashes };
 }

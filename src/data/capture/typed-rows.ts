@@ -2,6 +2,8 @@ import type { Column } from "../analytics/analytics.ts";
 import { quoteName, quoteText } from "../analytics/sql-text.ts";
 import type { CompiledContract, RowRule } from "../contract/rules.ts";
 import { formatOfColumn, type ValueFormat } from "../contract/value-format.ts";
+import type { KeyedHashes } from "../contract/keyed-hash.ts";
+import { type Protections, protectionsOf, TreatedColumn } from "./treated-column.ts";
 import { storedExpression, storedType } from "../delta/schema.ts";
 import { type SourceRows, UnreadableFile } from "./formats/source-rows.ts";
 
@@ -20,6 +22,8 @@ export interface TargetSchema {
   readonly columns: readonly Column[];
   readonly mode: SchemaMode;
   readonly contract: CompiledContract | undefined;
+  /** SQL functions that the contract hashes with, by the name of their secret. */
+  readonly hashes: KeyedHashes;
 }
 
 /** Good and bad rows of one source as SQL. */
@@ -35,10 +39,18 @@ export interface TypedRows {
   bad(records?: Iterable<number>): string;
   /** Rules whose breaking is only counted: id → SELECT count. */
   readonly warnings: ReadonlyMap<string, string>;
+  /** Treatments and how many values of the rows each changes: SELECT of one row, `t0`, `t1`, … in their order. */
+  readonly treated: TreatedCounts | undefined;
   /** Received columns whose values may not be of their column's type. */
   readonly casts: readonly ReadCast[];
   /** Column → the name that the source has for it, where they differ. */
   readonly originals: ReadonlyMap<string, string>;
+}
+
+export interface TreatedCounts {
+  /** `COLUMN: TREATMENT` */
+  readonly names: readonly string[];
+  readonly select: string;
 }
 
 /** How one received column becomes one of the target. */
@@ -70,21 +82,33 @@ export function typeRows(source: SourceRows, target: TargetSchema, witness?: Wit
   const values: string[] = [];
   const rules: RowRule[] = [];
   const casts: ReadCast[] = [];
+  const counts: (readonly [name: string, sql: string])[] = [];
   for (const [index, column] of columns.entries()) {
     const from = received.get(column.name.toLowerCase());
     if (from === undefined) {
-      values.push(`CAST(NULL AS ${column.type}) AS ${quoteName(column.name)}`);
+      const missing = new TreatedColumn(source, { column, from, target });
+      values.push(`${missing.value(`CAST(NULL AS ${column.type})`)} AS ${quoteName(column.name)}`);
+      counts.push(...missing.counts);
       continue;
     }
     const { format, isGuessed } = formatOf(column, target);
-    const cast = castOf(source, from, column.type, format);
-    values.push(`${cast.value} AS ${quoteName(column.name)}`);
+    const treated = new TreatedColumn(source, { column, from, target });
+    const cast = castOf(treated.source, from, column.type, format);
+    values.push(`${treated.value(cast.value)} AS ${quoteName(column.name)}`);
+    counts.push(...treated.counts);
     if (cast.fails === undefined) continue;
     const guessed = isGuessed ? cast.value : undefined;
-    casts.push({ column, from, value: source.value(from.name), fails: cast.fails, format: format?.text, guessed });
+    casts.push({
+      column,
+      from,
+      value: treated.source.value(from.name),
+      fails: cast.fails,
+      format: format?.text,
+      guessed,
+    });
     values.push(
       `(${cast.fails}) AS "__type_${index}"`,
-      `CAST(${source.value(from.name)} AS VARCHAR) AS "__text_${index}"`,
+      `CAST(${treated.source.value(from.name)} AS VARCHAR) AS "__text_${index}"`,
     );
     rules.push({
       id: `${TYPE_RULE}${column.name}`,
@@ -94,6 +118,31 @@ export function typeRows(source: SourceRows, target: TargetSchema, witness?: Wit
       breaks: `"__type_${index}"`,
     });
   }
+  addExtraRule(source, target, { values, rules });
+  const flags = new Map(rules.map(({ id, breaks }) => [id, breaks]));
+  rules.push(...(target.contract?.rows ?? []).map((rule) => unlessUnreadable(rule, flags)));
+  return {
+    ...splitRows(source, { columns, values, rules, witness, protections: protectionsOf(columns, target) }),
+    treated: treatedCounts(source, counts),
+    casts,
+    originals: source.originals ?? new Map(),
+  };
+}
+
+function treatedCounts(
+  source: SourceRows,
+  counts: readonly (readonly [name: string, sql: string])[],
+): TreatedCounts | undefined {
+  if (counts.length === 0) return undefined;
+  const list = counts.map(([, sql], index) => `count(case when ${sql} then 1 end) as t${index}`);
+  return { names: counts.map(([name]) => name), select: `select ${list.join(", ")} from ${source.relation}` };
+}
+
+function addExtraRule(
+  source: SourceRows,
+  target: TargetSchema,
+  { values, rules }: { readonly values: string[]; readonly rules: RowRule[] },
+): void {
   const extra = extraColumns(source, target);
   if (target.mode === "discard_row" && extra.length > 0) {
     values.push(`(${extra.map(({ name }) => `${source.value(name)} is not null`).join(" or ")}) AS "__extra"`);
@@ -104,9 +153,6 @@ export function typeRows(source: SourceRows, target: TargetSchema, witness?: Wit
       breaks: '"__extra"',
     });
   }
-  const flags = new Map(rules.map(({ id, breaks }) => [id, breaks]));
-  rules.push(...(target.contract?.rows ?? []).map((rule) => unlessUnreadable(rule, flags)));
-  return { ...splitRows(source, { columns, values, rules, witness }), casts, originals: source.originals ?? new Map() };
 }
 
 function formatOf(
@@ -130,19 +176,20 @@ interface RowPlan {
   readonly values: readonly string[];
   readonly rules: readonly RowRule[];
   readonly witness: Witness | undefined;
+  readonly protections: Protections;
 }
 
 function splitRows(
   source: SourceRows,
-  { columns, values, rules, witness }: RowPlan,
-): Omit<TypedRows, "casts" | "originals"> {
+  { columns, values, rules, witness, protections }: RowPlan,
+): Omit<TypedRows, "casts" | "originals" | "treated"> {
   const errors = rules.filter(({ severity }) => severity === "error");
   const typed = `(select ${[...values, '"__record"', `${source.fileNumber} as "__file"`].join(", ")} from ${source.relation})`;
-  const list = columns.map(({ name }) => quoteName(name)).join(", ");
+  const list = columns.map(({ name }) => protections.get(name) ?? quoteName(name)).join(", ");
   const leftOut = witness === undefined ? "false" : witness('"__file"', '"__record"');
   const good = `select ${list} from ${typed}${errors.length === 0 ? "" : ` where case when ${anyBroken(errors)} then ${leftOut} else true end`}`;
   const broken = errors.map(({ id, breaks }) => `case when ${breaks} then ${quoteText(id)} end`);
-  const messages = errors.map((rule) => `case when ${rule.breaks} then ${messageOf(rule)} end`);
+  const messages = errors.map((rule) => `case when ${rule.breaks} then ${messageOf(rule, protections)} end`);
   const bad = (records?: Iterable<number>): string => {
     const rows: string[] = [];
     if (errors.length > 0) {
@@ -172,9 +219,10 @@ function anyBroken(rules: readonly RowRule[]): string {
   return `(${rules.map(({ breaks }) => `(${breaks})`).join(" or ")})`;
 }
 
-function messageOf({ id, column, expectation }: RowRule): string {
+function messageOf({ id, column, expectation }: RowRule, protections: Protections): string {
   if (column === undefined) return quoteText(expectation);
   const shown = column.startsWith("__text_") ? id.slice(TYPE_RULE.length) : column;
+  if (protections.has(shown)) return quoteText(`${shown} is a protected value: ${expectation}`);
   return `concat(${quoteText(`${shown} is `)}, coalesce('"' || left(${quoteName(column)}::VARCHAR, 100) || '"', 'missing'), ${quoteText(`: ${expectation}`)})`;
 }
 

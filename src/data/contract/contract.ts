@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { type LocatedProblem, readYaml, type YamlDocument } from "#base";
 import { typeOf } from "./column-type.ts";
+import { treatmentProblems } from "./treatment.ts";
 import { meaningOfFormat } from "./value-format.ts";
 
 /** Operators of ODCS library and SQL rules; exactly one per rule. */
@@ -227,6 +228,7 @@ function* ruleProblems(contract: Contract, yaml: YamlDocument): Generator<Locate
       const pattern = column.logicalTypeOptions?.pattern;
       if (pattern !== undefined) yield* patternProblems(pattern, at("logicalTypeOptions", "pattern"));
       yield* formatProblems(column, at);
+      for (const { path, ...problem } of treatmentProblems(column)) yield { ...at(...path), ...problem };
       for (const [index, rule] of (column.quality ?? []).entries())
         yield* qualityProblems(rule, column.name, columns, (...path) => at("quality", index, ...path));
     }

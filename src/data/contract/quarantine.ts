@@ -28,6 +28,7 @@ import { typeRows } from "../capture/typed-rows.ts";
 import type { DatasetContent, Datasets } from "../dataset.ts";
 import { contractInvalid, datasetMissing, quarantineMissing } from "../errors.ts";
 import { readContract, tableOf } from "./contract.ts";
+import { registerKeyedHashes } from "./keyed-hash.ts";
 import { compileContract } from "./rules.ts";
 
 export interface QuarantineDependencies {
@@ -36,6 +37,8 @@ export interface QuarantineDependencies {
   readonly analytics: Analytics;
   readonly datasets: Datasets;
   readonly clock: Clock;
+  /** Values of the secrets that contracts hash with. Default: none is set. */
+  readonly secret?: (name: string) => string | undefined;
 }
 
 /** One held row as the UI and the CLI show it. */
@@ -291,6 +294,7 @@ async function judgeHeld(
     readonly latest: AssetVersion;
     readonly held: readonly number[];
     readonly contract: Parameters<typeof replayQuarantine>[1]["contract"];
+    readonly secret: (name: string) => string | undefined;
   },
 ): Promise<{
   readonly typed: ReturnType<typeof typeRows>;
@@ -310,7 +314,8 @@ async function judgeHeld(
   // Typed values of a Parquet file were never written in a format.
   const contract =
     compiled === undefined || batch.sourceFormat !== "parquet" ? compiled : { ...compiled, formats: new Map() };
-  const typed = typeRows(source, { columns, mode: "discard_value", contract });
+  const hashes = await registerKeyedHashes(connection, contract, of.secret);
+  const typed = typeRows(source, { columns, mode: "discard_value", contract, hashes });
   const failing = new Set(
     (await connection.rows(`select record from (${typed.bad()}) where record is not null`)).map((row) =>
       Number(row["record"]),
@@ -344,7 +349,13 @@ async function appendPassing(
     readonly replay: Parameters<typeof replayQuarantine>[1];
   },
 ): Promise<ReplayResult> {
-  const { typed, passing, staying } = await judgeHeld(connection, { batch, latest, held, contract: replay.contract });
+  const { typed, passing, staying } = await judgeHeld(connection, {
+    batch,
+    latest,
+    held,
+    contract: replay.contract,
+    secret: dependencies.secret ?? (() => undefined),
+  });
   const note = { batchId: batch.id, actor: replay.actor, atMs: dependencies.clock.now() };
   if (passing.length === 0) {
     await dependencies.store.write((transaction) =>

@@ -1,6 +1,7 @@
 import { quoteName, quoteText } from "../analytics/sql-text.ts";
 import { normaliseColumnName } from "../column-name.ts";
 import { typeOf } from "./column-type.ts";
+import { type Treatment, treatmentOf } from "./treatment.ts";
 import { meaningOfFormat, type ValueFormat } from "./value-format.ts";
 import {
   type Contract,
@@ -43,6 +44,8 @@ export interface CompiledContract {
   readonly required: ReadonlySet<string>;
   /** Column, in lower case → how its text is read, where the contract says. */
   readonly formats: ReadonlyMap<string, ValueFormat>;
+  /** Column, in lower case → what is done to its values, where the contract says. */
+  readonly treatments: ReadonlyMap<string, Treatment>;
 }
 
 /**
@@ -81,6 +84,12 @@ export function compileContract(contract: Contract, described: ContractTable): C
     types: new Map(table.properties.flatMap(typeEntry)),
     required: new Set(table.properties.filter(isRequired).map(({ name }) => name)),
     formats: new Map(table.properties.flatMap(formatEntry)),
+    treatments: new Map(
+      table.properties.flatMap((property) => {
+        const treatment = treatmentOf(property);
+        return treatment === undefined ? [] : [[property.name.toLowerCase(), treatment] as const];
+      }),
+    ),
   };
 }
 

@@ -43,6 +43,12 @@ export function createDatasetHandlers(platform: Platform): DatasetHandlers {
     return found;
   }
 
+  const treatedOf = (counts: NonNullable<DatasetContent["treated"]>): DatasetDetail["treated"] =>
+    Object.entries(counts).map(([name, values]) => {
+      const at = name.lastIndexOf(": ");
+      return { column: name.slice(0, at), treatment: name.slice(at + 2), values };
+    });
+
   return {
     ...createDatasetChanges(platform),
     listDatasets: ({ query }) =>
@@ -98,6 +104,7 @@ export function createDatasetHandlers(platform: Platform): DatasetHandlers {
         ...(quarantine === undefined
           ? {}
           : { quarantine: await toQuarantineSummary(platform, params.name, quarantine) }),
+        ...(content.treated === undefined ? {} : { treated: treatedOf(content.treated) }),
         contract: await platform.contractOf(params.name),
         consumedBy: platform.consumersOf(params.name),
         location: { ...(await datasets.location(latest)), deltaVersion: content.deltaVersion },

@@ -35,6 +35,11 @@ export const command: Command = {
           row.map((value) => (typeof value === "string" ? value : value === null ? "" : (JSON.stringify(value) ?? ""))),
         ),
       ]);
+      const { treated = [] } = await call("getDataset", { params: { name }, query: { version: rows.version } });
+      for (const { column, treatment, values } of treated)
+        terminal.note(
+          terminal.style("dim", terminal.say("treatedValues", { column, treatment, count: formatCount(values) })),
+        );
       terminal.note(
         terminal.style(
           "dim",
