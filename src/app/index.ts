@@ -25,6 +25,7 @@ export {
   reviewNotebookFile,
 } from "./review-notebook.ts";
 export { importMlflowStore, purgeTracking } from "./tracking-upkeep.ts";
+export { scanDataset } from "./scan-dataset.ts";
 export { type TestedModelResult, testModels } from "./test-models.ts";
 export { type UnpackedModel, unpackModelPackage } from "./unpack-model-package.ts";
 export { type Collected, collectPlatformGarbage } from "./collect-garbage.ts";

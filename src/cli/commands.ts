@@ -90,6 +90,10 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     load: () => import("./commands/dataset/list.ts"),
   },
   "dataset show": { summary: "Show rows of a dataset version", load: () => import("./commands/dataset/show.ts") },
+  "dataset scan": {
+    summary: "Look for personal data in a dataset, and propose how to protect it",
+    load: () => import("./commands/dataset/scan.ts"),
+  },
   query: { summary: "Ask the datasets in SQL", load: () => import("./commands/dataset/query.ts") },
   "endpoint list": {
     summary: "List endpoints with the version that answers and its trial",

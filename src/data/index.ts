@@ -28,6 +28,7 @@ export type { DatasetsDependencies } from "./dataset-tables.ts";
 export type { ColumnProfile, Profile } from "./profile/profile.ts";
 export type { CaptureDeclaration } from "./capture/capture-declaration.ts";
 export { type CaptureKindDependencies, createCaptureKind } from "./capture/capture-kind.ts";
+export { findPersonalData, type PersonalColumn } from "./contract/personal-data.ts";
 export { type Contract, readContract } from "./contract/contract.ts";
 export type { ColumnLineage, LineageInput } from "./transform/column-lineage.ts";
 export { createSqlKind, type SqlDeclaration, type SqlKindDependencies } from "./transform/sql-kind.ts";

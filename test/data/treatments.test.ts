@@ -70,7 +70,8 @@ describeStores("treatments", (kind) => {
         { name: "UNKNOWN", lb: null, f: null, age: null, card: null, cpf: null },
       ],
     );
-    const { treated } = versions[0]?.content as DatasetContent;
+    assert.ok(versions[0]);
+    const { treated } = versions[0].content as DatasetContent;
     assert.deepEqual(treated, {
       "name: trim": 1,
       "name: missing": 1,
@@ -102,7 +103,8 @@ describeStores("treatments", (kind) => {
     await project.write("b.csv", "id,cpf\n3, 123\n");
     await project.write("e.csv", "id,cpf\n4,123 \n");
     const { versions } = await project.runCapture(DECLARED);
-    assert.deepEqual((versions[0]?.content as DatasetContent).treated, { "cpf: trim": 2, "cpf: hash": 2 });
+    assert.ok(versions[0]);
+    assert.deepEqual((versions[0].content as DatasetContent).treated, { "cpf: trim": 2, "cpf: hash": 2 });
     assert.deepEqual(
       await project.rows(versions[0], "select count(distinct cpf)::int as n, count(*)::int as rows from d"),
       [{ n: 1, rows: 3 }],

@@ -264,6 +264,18 @@ export const problemsPtBr: ProblemTexts = {
     message: "{rows} novas linhas de {dataset} não têm valor em {column}; não pertencem a nenhum intervalo.",
     hint: "Dê um {column} a cada linha na consulta, ou deixe essas linhas de fora: WHERE {column} IS NOT NULL.",
   },
+  DATA_TREATMENT_SECRET_UNFIT: {
+    message: "O contrato aplica um hash com o segredo {secret}, que não está definido ou é curto demais.",
+    hint: "Defina o segredo no ambiente do esteira, com pelo menos 16 caracteres, e inicie-o de novo.",
+  },
+  DATA_UNIT_TESTS_FAILED: {
+    message: "Testes unitários de {step} falham ({failed} de {total}), por isso ele não foi calculado: {text}",
+    hint: "Corrija a consulta, ou as linhas que os testes esperam.",
+  },
+  DATA_UNIT_TESTS_INVALID: {
+    message: "Os testes unitários de {step} não podem ser executados: {problems}",
+    hint: "Corrija o arquivo dos testes no lugar indicado.",
+  },
   DATA_RESTATEMENT_INVALID: {
     message: "{dataset} não pode ser preenchido de novo: {reason}",
     hint: "Nomeie um início, um fim (fora do período) ou tudo.",

@@ -68,6 +68,8 @@ export const en = {
   lintNotices:
     "{count} notice on workflows: they keep nothing else from running || {count} notices on workflows: they keep nothing else from running",
   treatedValues: "{column}: {treatment} changed {count} of the values read",
+  noPersonalData: "No personal data found in {count} column || No personal data found in {count} columns",
+  personalData: "{column}: {matching} of {values} different values are of the kind {kind}",
   noUnitTests: "No SQL model has unit tests: name their file with tests: in its step",
   unitTestsPass: "{count} unit test passes || {count} unit tests pass",
   unitTestsFail: "{failed} of {count} unit test fails || {failed} of {count} unit tests fail",

@@ -67,6 +67,8 @@ export const ptBr: Readonly<Record<MessageKey, string>> = {
   lintNotices:
     "{count} aviso sobre workflows: não impede o resto de rodar || {count} avisos sobre workflows: não impedem o resto de rodar",
   treatedValues: "{column}: {treatment} mudou {count} dos valores lidos",
+  noPersonalData: "Nenhum dado pessoal em {count} coluna || Nenhum dado pessoal em {count} colunas",
+  personalData: "{column}: {matching} de {values} valores diferentes são do tipo {kind}",
   noUnitTests: "Nenhum modelo SQL tem testes unitários: nomeie o arquivo deles com tests: no passo",
   unitTestsPass: "{count} teste unitário passa || {count} testes unitários passam",
   unitTestsFail: "{failed} de {count} teste unitário falha || {failed} de {count} testes unitários falham",

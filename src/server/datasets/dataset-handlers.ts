@@ -28,6 +28,13 @@ type DatasetHandlers = DatasetChanges &
 
 const SHOWN_VERSIONS = 100;
 
+function treatedOf(counts: NonNullable<DatasetContent["treated"]>): NonNullable<DatasetDetail["treated"]> {
+  return Object.entries(counts).map(([name, values]) => {
+    const at = name.lastIndexOf(": ");
+    return { column: name.slice(0, at), treatment: name.slice(at + 2), values };
+  });
+}
+
 /** Datasets: versions, columns, profile, rows, quarantine. */
 export function createDatasetHandlers(platform: Platform): DatasetHandlers {
   const { store, datasets, project } = platform;
@@ -42,12 +49,6 @@ export function createDatasetHandlers(platform: Platform): DatasetHandlers {
       throw resourceMissing({ kind: "dataset", key: version === undefined ? name : `${name} version ${version}` });
     return found;
   }
-
-  const treatedOf = (counts: NonNullable<DatasetContent["treated"]>): DatasetDetail["treated"] =>
-    Object.entries(counts).map(([name, values]) => {
-      const at = name.lastIndexOf(": ");
-      return { column: name.slice(0, at), treatment: name.slice(at + 2), values };
-    });
 
   return {
     ...createDatasetChanges(platform),
