@@ -30,6 +30,14 @@ import type { ModelDetail, ModelSummary, ModelVersionRecord, ModelVersionSummary
 import type { NotebookVersion } from "./notebook.ts";
 import type { Overview } from "./overview.ts";
 import type { Page } from "./page.ts";
+import type {
+  BackfillPartition,
+  BackfillPreview,
+  BackfillRetry,
+  BackfillSummary,
+  NewBackfill,
+  PartitionState,
+} from "./backfill.ts";
 import type { LogChunk, PipelineRunDetail, PipelineRunSummary, StepRun, StepRunLog } from "./pipeline-run.ts";
 import type { NewPipelineRun, PipelineDetail, PipelineSummary } from "./pipeline.ts";
 import type { PredictionDetail, PredictionSummary } from "./prediction.ts";
@@ -63,6 +71,20 @@ export interface ApiShapes {
   readonly resumePipelineRun: { params: requests.IdParams; response: requests.Acknowledged };
   readonly getStepRunLog: { params: requests.IdParams; query: requests.LogQuery; response: StepRunLog };
   readonly streamStepRunLog: { params: requests.IdParams; query: requests.LogQuery; response: LogChunk };
+  readonly listPartitions: { params: requests.NameParams; query: requests.PageQuery; response: Page<PartitionState> };
+  readonly previewBackfill: { params: requests.NameParams; body: NewBackfill; response: BackfillPreview };
+  readonly createBackfill: { params: requests.NameParams; body: NewBackfill; response: requests.Acknowledged };
+  readonly listBackfills: { query: requests.PageQuery; response: Page<BackfillSummary> };
+  readonly getBackfill: { params: requests.IdParams; response: BackfillSummary };
+  readonly listBackfillPartitions: {
+    params: requests.IdParams;
+    query: requests.PageQuery;
+    response: Page<BackfillPartition>;
+  };
+  readonly pauseBackfill: { params: requests.IdParams; response: requests.Acknowledged };
+  readonly resumeBackfill: { params: requests.IdParams; response: requests.Acknowledged };
+  readonly cancelBackfill: { params: requests.IdParams; response: requests.Acknowledged };
+  readonly retryBackfill: { params: requests.IdParams; body: BackfillRetry; response: requests.Acknowledged };
   readonly listDatasets: { query: requests.PageQuery; response: Page<DatasetSummary> };
   readonly getDataset: { params: requests.NameParams; query: requests.VersionQuery; response: DatasetDetail };
   readonly getDatasetRows: { params: requests.NameParams; query: requests.RowsQuery; response: DatasetRows };
@@ -173,6 +195,16 @@ export const apiRoutes: Readonly<Record<keyof ApiShapes, Route>> = {
   listPipelines: read("listPipelines", "pipelines", "pipeline"),
   getPipeline: read("getPipeline", "pipelines/:name", "pipeline"),
   createPipelineRun: change("createPipelineRun", "pipelines/:name/runs", "run", "pipeline"),
+  listPartitions: read("listPartitions", "pipelines/:name/partitions", "pipeline"),
+  previewBackfill: change("previewBackfill", "pipelines/:name/backfills/preview", "run", "pipeline"),
+  createBackfill: change("createBackfill", "pipelines/:name/backfills", "run", "pipeline"),
+  listBackfills: read("listBackfills", "backfills", "pipeline-run"),
+  getBackfill: read("getBackfill", "backfills/:id", "pipeline-run"),
+  listBackfillPartitions: read("listBackfillPartitions", "backfills/:id/partitions", "pipeline-run"),
+  pauseBackfill: change("pauseBackfill", "backfills/:id/pause", "run", "pipeline-run"),
+  resumeBackfill: change("resumeBackfill", "backfills/:id/resume", "run", "pipeline-run"),
+  cancelBackfill: change("cancelBackfill", "backfills/:id/cancel", "cancel", "pipeline-run"),
+  retryBackfill: change("retryBackfill", "backfills/:id/retry", "run", "pipeline-run"),
   listPipelineRuns: read("listPipelineRuns", "pipeline-runs", "pipeline-run"),
   getPipelineRun: read("getPipelineRun", "pipeline-runs/:id", "pipeline-run"),
   listStepRuns: read("listStepRuns", "pipeline-runs/:id/step-runs", "pipeline-run"),

@@ -27,6 +27,7 @@ export type {
   PendingApproval,
 } from "./approval.ts";
 export type { ApiAssetKind, AssetVersionSummary, StepReference, VersionReference } from "./asset.ts";
+export type { BackfillPreview, BackfillSummary, NewBackfill, PartitionState } from "./backfill.ts";
 export type { Change } from "./change.ts";
 export {
   type AddressParts,

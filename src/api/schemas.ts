@@ -5,6 +5,7 @@ import type { Action } from "./action.ts";
 import type { Alert, Monitor } from "./alert.ts";
 import type { Approval, ApprovalEvidence, ApprovalRevocation, ApprovalSubjectKind, Approvals, NewApproval, PendingApproval } from "./approval.ts";
 import type { ApiAssetKind, AssetVersionSummary, StepReference, VersionReference } from "./asset.ts";
+import type { BackfillPartition, BackfillPartitionStatus, BackfillPreview, BackfillRetry, BackfillStatus, BackfillSummary, NewBackfill, PartitionState } from "./backfill.ts";
 import type { Change } from "./change.ts";
 import type { DashboardDetail, DashboardSummary, DashboardTile } from "./dashboard.ts";
 import type { ColumnProfile, ContractSummary, DatasetColumn, DatasetDetail, DatasetRestoration, DatasetRows, DatasetSummary, DiscardedQuarantine, DroppedDataset, Histogram, NewCapture, ProfileSample, QuarantineDiscard, QuarantineSummary, QuarantinedRow, ReplayedQuarantine, RestatedDataset, Restatement, RestoredDataset } from "./dataset.ts";
@@ -172,6 +173,63 @@ export const stepReferenceSchema: z.ZodType<StepReference> = z.object({
   "step": z.string(),
   "makes": z.string().optional().describe("The asset that the step makes, when it is asked who reads one."),
 }).describe("A step that makes or reads an asset.");
+
+export const newBackfillSchema: z.ZodType<NewBackfill> = z.object({
+  "partitions": z.array(z.string()).optional().describe("Names, times, keys, or ranges `FIRST..LAST`; else `from` and `to`; else all that are over."),
+  "from": z.string().optional().describe("The first partition: its name, or a moment in it."),
+  "to": z.string().optional().describe("The last partition, included."),
+  "all": z.boolean().optional().describe("Also those that were made of what is there now."),
+  "failed": z.boolean().optional().describe("Only those whose newest run failed or was cancelled."),
+  "params": z.record(z.string(), z.unknown()).optional(),
+  "maxParallel": z.number().optional().describe("So many runs at once, 1 to 100; default 4."),
+  "failFast": z.boolean().optional().describe("The first failure ends it."),
+}).describe("Body of `POST pipelines/:name/backfills`: what is to be made.");
+
+export const backfillPreviewSchema: z.ZodType<BackfillPreview> = z.object({
+  "partitionCount": z.number().describe("How many partitions it would make."),
+  "partitions": z.array(z.string()).describe("The first of them, at most 1,000."),
+  "leftOut": z.number().describe("Those in the range that are as what is there now makes them, or did not fail."),
+  "medianMs": z.number().optional().describe("Median of earlier runs of partitions; missing when there is none."),
+  "downstream": z.array(z.object({ "asset": z.string(), "pipeline": z.string(), "step": z.string() })).describe("Steps of other pipelines that read what the pipeline makes."),
+}).describe("What a backfill would do.");
+
+export const backfillStatusSchema: z.ZodType<BackfillStatus> = z.enum(["running", "paused", "succeeded", "failed", "cancelled"]);
+
+export const backfillPartitionStatusSchema: z.ZodType<BackfillPartitionStatus> = z.enum(["pending", "running", "succeeded", "failed", "cancelled"]);
+
+export const backfillSummarySchema: z.ZodType<BackfillSummary> = z.object({
+  "id": z.string(),
+  "pipeline": z.string(),
+  "status": backfillStatusSchema,
+  "actor": z.string(),
+  "createdAtMs": z.number(),
+  "endedAtMs": z.number().optional(),
+  "maxParallel": z.number(),
+  "failFast": z.boolean(),
+  "pending": z.number(),
+  "running": z.number(),
+  "succeeded": z.number(),
+  "failed": z.number(),
+  "cancelled": z.number(),
+});
+
+export const backfillPartitionSchema: z.ZodType<BackfillPartition> = z.object({
+  "partition": z.string(),
+  "status": backfillPartitionStatusSchema,
+  "pipelineRunId": z.string().optional(),
+});
+
+export const backfillRetrySchema: z.ZodType<BackfillRetry> = z.object({
+  "partitions": z.array(z.string()).optional(),
+}).describe("Body of `POST backfills/:id/retry`: the partitions to run again; default: all that failed or were cancelled.");
+
+export const partitionStateSchema: z.ZodType<PartitionState> = z.object({
+  "name": z.string(),
+  "state": z.enum(["missing", "queued", "running", "waiting", "succeeded", "failed", "cancelled", "interrupted"]).describe("`missing`: it never ran."),
+  "pipelineRunId": z.string().optional(),
+  "startedAtMs": z.number().optional(),
+  "endedAtMs": z.number().optional(),
+}).describe("A partition of a pipeline, with its newest run.");
 
 export const changeSchema: z.ZodType<Change> = z.object({
   "sequence": z.number(),

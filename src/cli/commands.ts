@@ -85,6 +85,34 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: "Compare two notebooks cell by cell",
     load: () => import("./commands/notebook/diff.ts"),
   },
+  backfill: {
+    summary: "Make the partitions of a pipeline that lack or are stale",
+    load: () => import("./commands/backfill/backfill.ts"),
+  },
+  "backfill list": {
+    summary: "List backfills, the newest first",
+    load: () => import("./commands/backfill/list.ts"),
+  },
+  "backfill show": {
+    summary: "Show how far a backfill is, and what failed of it",
+    load: () => import("./commands/backfill/show.ts"),
+  },
+  "backfill pause": {
+    summary: "Begin no more partitions of a backfill; what is at work ends",
+    load: () => import("./commands/backfill/pause.ts"),
+  },
+  "backfill resume": {
+    summary: "Go on with a backfill that was paused or interrupted",
+    load: () => import("./commands/backfill/resume.ts"),
+  },
+  "backfill cancel": {
+    summary: "End a backfill and its runs; what is made stays",
+    load: () => import("./commands/backfill/cancel.ts"),
+  },
+  "backfill retry": {
+    summary: "Run what failed or was cancelled of a backfill again",
+    load: () => import("./commands/backfill/retry.ts"),
+  },
   "dataset list": {
     summary: "List datasets with versions, rows and quarantine",
     load: () => import("./commands/dataset/list.ts"),

@@ -231,7 +231,7 @@ function assertOutputs({ name, outputs: declared = [] }: StepDefinition, outcome
  * The assets of the pipeline, which was checked when it was registered, and what the step reads of other pipelines, of
  * the kind that was made last.
  */
-async function knownAssets(
+export async function knownAssets(
   transaction: ReadTransaction,
   project: string,
   { definition, step }: { readonly definition: PipelineDefinition; readonly step: StepDefinition },

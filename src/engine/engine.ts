@@ -30,6 +30,7 @@ import { cancelPipelineRun, resumeRun } from "./change-run.ts";
 import { findPartitions } from "./partitions.ts";
 import { createRunsAhead, type RunAhead } from "./runs-ahead.ts";
 import { runDueSchedules } from "./schedules.ts";
+import { type Backfills, createBackfills } from "./backfills.ts";
 import { createRecipeBook } from "./recipe-book.ts";
 import { createTreeStorage } from "./tree-storage.ts";
 
@@ -87,6 +88,8 @@ export interface SubmitRequest {
  * States: new → working (after `start` or during `runToEnd`) → stopped. A stopped engine cannot be started again.
  */
 export interface Engine {
+  /** Many partitions of a pipeline, made one by one. */
+  readonly backfills: Backfills;
   /** Works on everything of the project until stopped: queued runs, triggers, schedules, runs of engines that died. */
   start(): Promise<void>;
   /** True between the start and the stop: it takes whatever work the project has. */
@@ -134,6 +137,7 @@ export function createEngine(options: EngineOptions): Engine {
   const { store, project, clock } = parts;
   const worker = new EngineWorker(parts, options.concurrency ?? Math.max(2, availableParallelism()));
   const schedules = createScheduleLoop(parts);
+  const backfills = createBackfills(parts, worker);
   let stopped = false;
   let stopping: Promise<void> = Promise.resolve();
 
@@ -160,6 +164,7 @@ export function createEngine(options: EngineOptions): Engine {
   };
 
   return {
+    backfills,
     async start() {
       await worker.workOn(undefined);
       const interrupted = await store.read((transaction) =>
@@ -167,6 +172,7 @@ export function createEngine(options: EngineOptions): Engine {
       );
       for (const run of interrupted) await resumeRun(store, { id: run.id, actor: "engine", atMs: clock.now() });
       await schedules.start();
+      backfills.watch();
     },
     isWorking: () => !stopped && worker.isWorkingOnAll(),
     async submit(request) {
@@ -214,6 +220,7 @@ export function createEngine(options: EngineOptions): Engine {
       if (!stopped) {
         stopped = true;
         schedules.stop();
+        backfills.stop();
         stopping = stopAll(interrupt ?? !worker.isWorkingOnAll());
       }
       await stopping;

@@ -148,3 +148,36 @@ export const partitionKeysWrong: ErrorFactory<{
   hint: () => "Name a column with few short values, or list the keys in the pipeline's file.",
   solve: "Take a column whose values can be keys: at most 10,000, none empty, without characters that cannot be shown.",
 });
+
+export const backfillUnknown: ErrorFactory<{ id: string }> = defineError("PIPELINE_BACKFILL_UNKNOWN", {
+  status: 404,
+  message: ({ id }) => `There is no backfill ${id}`,
+  hint: () => "The list of backfills has their ids.",
+  solve: "Use the id of a backfill of this project.",
+});
+
+export const backfillEnded: ErrorFactory<{ id: string; status: string }> = defineError("PIPELINE_BACKFILL_ENDED", {
+  status: 409,
+  message: ({ id, status }) => `Backfill ${id} has ended: ${status}`,
+  hint: () => "What failed or was cancelled of it can be tried again.",
+  solve: "Retry the backfill, or start another one.",
+});
+
+export const backfillEmpty: ErrorFactory<{ pipeline: string }> = defineError("PIPELINE_BACKFILL_EMPTY", {
+  status: 409,
+  message: ({ pipeline }) =>
+    `Nothing is to be made of pipeline "${pipeline}": its partitions are as what is there now makes them`,
+  hint: () => "All of them can be asked for all the same.",
+  solve: "Ask for all partitions, those that are current included.",
+});
+
+export const partitionNotOfBackfill: ErrorFactory<{ id: string; partitions: readonly string[] }> = defineError(
+  "PIPELINE_BACKFILL_PARTITION_UNKNOWN",
+  {
+    status: 400,
+    message: ({ id, partitions }) =>
+      `Not all of ${partitions.slice(0, 5).join(", ")} failed or were cancelled in backfill ${id}: none was tried again`,
+    hint: () => "The backfill's own list says what became of each partition.",
+    solve: "Name partitions of the backfill that failed or were cancelled.",
+  },
+);

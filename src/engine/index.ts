@@ -1,3 +1,4 @@
+export type { BackfillPreview, BackfillRequest, Backfills, BackfillState } from "./backfills.ts";
 export { cancelPipelineRun } from "./change-run.ts";
 export { createEngine, type Engine, type EngineOptions, type SubmitRequest } from "./engine.ts";
 export type { Executor, ProcessHandle } from "./executor.ts";

@@ -1,5 +1,5 @@
 export { ASSET_KINDS, type AssetKind, type AssetVersion } from "./asset/asset-version.ts";
-export { type AssetPartition, listAssetPartitions } from "./asset/asset-partition.ts";
+export { type AssetPartition, listAllAssetPartitions, listAssetPartitions } from "./asset/asset-partition.ts";
 export { dropAsset, listDependents } from "./asset/drop-asset.ts";
 export { type AssetVersionKey, getAssetVersion, listVersionsById } from "./asset/get-asset-version.ts";
 export { getVersionGraph, listDirectInputs, type VersionGraph } from "./asset/lineage.ts";

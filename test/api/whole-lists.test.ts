@@ -26,6 +26,7 @@ const WHOLE: Readonly<Record<string, readonly string[]>> = {
     "consumedBy",
     "contract.rules",
     "tiles",
+    "downstream",
     "items[].live",
     "items[].unisolated",
   ],

@@ -65,6 +65,21 @@ export async function listAssetPartitions(
   return rows.map(toAssetPartition);
 }
 
+/** Who made the partitions of some assets last, all of them. */
+export async function listAllAssetPartitions(
+  transaction: ReadTransaction,
+  of: { readonly project: string; readonly assets: readonly string[] },
+): Promise<readonly AssetPartition[]> {
+  if (of.assets.length === 0) return [];
+  const rows = await transaction
+    .selectFrom("asset_partition")
+    .selectAll()
+    .where("project", "=", of.project)
+    .where("asset", "in", of.assets)
+    .execute();
+  return rows.map(toAssetPartition);
+}
+
 function toAssetPartition(row: Selectable<AssetTables["asset_partition"]>): AssetPartition {
   return {
     asset: row.asset,

@@ -1,4 +1,22 @@
 export { type AttemptCredential, getAttemptCredential, setAttemptTokenHash } from "./attempt-token.ts";
+export {
+  appendBackfillEvent,
+  type Backfill,
+  type BackfillCounts,
+  type BackfillPartition,
+  countBackfillPartitions,
+  findBackfill,
+  insertBackfill,
+  listBackfillPartitions,
+  listBackfills,
+  listOpenBackfills,
+  listRunsOfBackfill,
+  lockBackfill,
+  moveBackfillPartitions,
+  setBackfillPartition,
+  setBackfillStatus,
+} from "./backfill.ts";
+export { listCachedKeys, listPartitionRuns, medianPartitionRun, type PartitionRun } from "./partition-runs.ts";
 export { type CacheEntry, getCacheEntry, getLatestCacheEntry, putCacheEntry } from "./cache-entry.ts";
 export { type Claim, type ClaimedStepRun, claimStepRuns, hasClaimable, nextReadyTime } from "./claim-step-runs.ts";
 export { findFailedStepRun, isRunAcknowledged, listRunningStepRuns, listUnsettledFailures } from "./current-state.ts";
@@ -77,4 +95,11 @@ export {
 } from "./step-assets.ts";
 export { listAssetsOf, listAttemptsOf, listLatestStepRuns, type StepAsset, sumOutputs } from "./step-runs-in-bulk.ts";
 export { interruptPipelineRun, requestCancel } from "./stop-pipeline-run.ts";
-export { type AttemptStatus, type PipelineRunStatus, type StepRunStatus, type TriggerKind } from "./tables.ts";
+export {
+  type AttemptStatus,
+  type BackfillPartitionStatus,
+  type BackfillStatus,
+  type PipelineRunStatus,
+  type StepRunStatus,
+  type TriggerKind,
+} from "./tables.ts";

@@ -114,6 +114,13 @@ export interface EventCatalogue {
     readonly content?: string;
     readonly inputs?: string;
   };
+  readonly "backfill.cancelled": PipelineRunEvent;
+  readonly "backfill.failed": PipelineRunEvent;
+  readonly "backfill.paused": PipelineRunEvent;
+  readonly "backfill.resumed": PipelineRunEvent;
+  readonly "backfill.retried": PipelineRunEvent;
+  readonly "backfill.started": PipelineRunEvent;
+  readonly "backfill.succeeded": PipelineRunEvent;
   /** Null: from its start, to its end. */
   readonly "dataset.restatement_asked": { readonly from: string | null; readonly to: string | null };
   readonly "dataset.capture_asked": { readonly files: "all" | readonly string[] };
@@ -319,6 +326,7 @@ export const EVENT_WRITERS = {
   alert: "monitoring",
   approval: "governance",
   asset_version: "pipeline",
+  backfill: "pipeline",
   dataset: "data",
   endpoint: "serving",
   experiment: "tracking",

@@ -12,6 +12,7 @@ import { createModelHandlers } from "../models/model-handlers.ts";
 import { createNotebookHandlers } from "../notebooks/notebook-handlers.ts";
 import { createOverviewHandlers } from "../overview/overview-handlers.ts";
 import { createPipelineRunHandlers } from "../pipeline-runs/pipeline-run-handlers.ts";
+import { createBackfillHandlers } from "../pipelines/backfill-handlers.ts";
 import { createPipelineHandlers } from "../pipelines/pipeline-handlers.ts";
 import { createQueryHandlers } from "../datasets/query-handlers.ts";
 import { createRecipeHandlers } from "../recipes/recipe-handlers.ts";
@@ -26,6 +27,7 @@ export function createApiHandlers(platform: Platform): ApiHandlers {
     ...createOverviewHandlers(platform),
     ...createChangeHandlers(platform),
     ...createPipelineHandlers(platform),
+    ...createBackfillHandlers(platform),
     ...createPipelineRunHandlers(platform),
     ...createDatasetHandlers(platform),
     ...createFeatureViewHandlers(platform),
