@@ -6,12 +6,15 @@ import { silentLog } from "#base";
 import { openMetadataStore } from "#metadata-store";
 import { createFileSystemBlobs } from "#storage";
 import { createServing, sourceOfRecords } from "#serving";
+import { pythonServing } from "./python-served.ts";
 
-const [address = "", objects = ""] = process.argv.slice(2);
+const [address = "", folder = "", runtime] = process.argv.slice(2);
+const objects = createFileSystemBlobs(folder);
 const serving = createServing({
   store: await openMetadataStore(address),
-  objects: createFileSystemBlobs(objects),
+  objects,
   log: silentLog,
+  ...(runtime === "python" ? { python: await pythonServing(objects) } : {}),
 });
 const row = { distance: 500, hour: 12, origin: "ATL" };
 await Promise.all(
