@@ -25,6 +25,7 @@ import type { DriftMethod } from "./drift-method.ts";
 import { type Judgement, judgeWindow } from "./judge.ts";
 import { type Monitor, type MonitorSet, readMonitorSets, unknownColumns } from "./monitor-set.ts";
 import type { Reference, References } from "./reference.ts";
+import { parseValueExpression } from "./value-expression.ts";
 import { readWindow } from "./window-rows.ts";
 import { computeScores } from "./window-scores.ts";
 import { windowMs } from "./window-time.ts";
@@ -245,6 +246,7 @@ export async function scoreWindow(
       segments: set.segments,
       minRows: set.min_rows,
       spreadOf: methodsWithDeviations(set),
+      keep: keptFor(set),
     });
   } catch (error) {
     log.warn("a window has no reference", {
@@ -262,7 +264,12 @@ export async function scoreWindow(
       log.warn("a monitor names a column that the model does not have", { monitor: monitor.name, column, nearest });
     }
   }
-  const rows = await readWindow(store, keyOf(key), { ...range, segments: set.segments }, reference.model);
+  const rows = await readWindow(
+    store,
+    keyOf(key),
+    { ...range, segments: columnsFor(set, reference.model) },
+    reference.model,
+  );
   const scores = await computeScores(rows, reference, {
     minRows: set.min_rows,
     segments: set.segments,
@@ -278,6 +285,31 @@ function methodsWithDeviations({ monitors }: MonitorSet): readonly DriftMethod[]
     return own.deviations === undefined || own.method === undefined ? [] : [own.method];
   });
   return [...new Set(asked)].sort();
+}
+
+/** What of a reference the rules look at. */
+function keptFor({ monitors }: MonitorSet): readonly ("held" | "rows" | "segments")[] {
+  const rules = monitors.map(({ rule }) => rule);
+  const kept = {
+    held: rules.some((rule) => "slices" in rule),
+    rows: rules.some((rule) => "multivariate" in rule),
+    segments: rules.some((rule) => "drift" in rule && rule.drift.segments === true),
+  };
+  return (["held", "rows", "segments"] as const).filter((name) => kept[name]);
+}
+
+/** Columns that are read beside the inputs, and with the labels. */
+function columnsFor({ monitors, segments }: MonitorSet, model: Reference["model"]): readonly string[] {
+  const asked = monitors.flatMap(({ rule }) => {
+    if ("fairness" in rule) return rule.fairness.attributes;
+    if ("slices" in rule) return model.inputs.map(({ name }) => name);
+    return "value" in rule ? namesOf(rule.value.expression) : [];
+  });
+  return [...new Set([...segments, ...asked])];
+}
+
+function namesOf(expression: string): readonly string[] {
+  return parseValueExpression(expression).names.filter((name) => name !== "label" && name !== "prediction");
 }
 
 /** Marks each score that a monitor watches with the monitor's threshold and verdict. */

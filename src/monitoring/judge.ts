@@ -3,6 +3,9 @@ import { isLowerBetter } from "#models";
 import { defaultThreshold, type DriftMethod } from "./drift-method.ts";
 import type { MetricBand } from "./estimated-scores.ts";
 import type { MonitorFile, MonitorRule } from "./monitor-file.ts";
+import { DOMAIN_THRESHOLD } from "./multivariate-scores.ts";
+import { isRatio } from "./statistics/fairness.ts";
+import type { FairnessRule, MultivariateRule, SlicesRule } from "./watch-rules.ts";
 import type { ChunkSpread } from "./statistics/chunks.ts";
 import { adjustedPValues, type GoneColumn, watches } from "./window-scores.ts";
 
@@ -32,20 +35,22 @@ export function judgeWindow(
   window: MonitorWindow,
   file: Pick<MonitorFile, "min_rows">,
 ): readonly Judgement[] {
-  if (window.predictions < file.min_rows) return [];
+  if (window.predictions < file.min_rows) return "quality" in rule ? judgeRows(rule.quality, window.scores) : [];
   if ("drift" in rule) return judgeDrift(rule.drift, window.scores);
   if ("prediction_drift" in rule)
     return window.scores
       .filter((score) => isDriftOf(score, "prediction_drift", rule.prediction_drift.method))
       .flatMap((score) => judgeScore(score, { what: "the predictions", rule: rule.prediction_drift }));
   if ("performance" in rule) return judgePerformance(rule.performance, window, file);
-  return judgeQuality(rule.quality, window.scores);
+  if ("quality" in rule)
+    return [...judgeQuality(rule.quality, window.scores), ...judgeRows(rule.quality, window.scores)];
+  return judgeAsked(rule, window.scores);
 }
 
 function isDriftOf(score: MonitorScore, metric: string, method: DriftMethod | undefined): boolean {
   if (!score.metric.startsWith(`${metric}.`)) return false;
   const isDefault = (score.method as { default?: boolean }).default === true;
-  return method === undefined ? isDefault : score.metric === `${metric}.${method}`;
+  return score.segment === "" && (method === undefined ? isDefault : score.metric === `${metric}.${method}`);
 }
 
 interface Scored {
@@ -138,7 +143,8 @@ function judgeDrift(rule: DriftRule, scores: readonly MonitorScore[]): readonly 
       adjusted: value === undefined ? undefined : { value, tests: adjusted.size },
     });
   });
-  if (rule.share === undefined) return judged;
+  const bySegment = rule.segments === true ? judgeSegments(rule, scores) : [];
+  if (rule.share === undefined) return [...judged, ...bySegment];
   if (judged.length === 0) return [];
   const drifted = judged.filter((judgement) => judgement.breached);
   const value = drifted.length / judged.length;
@@ -157,6 +163,24 @@ function judgeDrift(rule: DriftRule, scores: readonly MonitorScore[]): readonly 
       message: `${drifted.length} of ${judged.length} columns drifted (${names || "none"}): ${format(value)} ≥ ${format(rule.share)}`,
     },
   ];
+}
+
+/** Columns within segments, by their default method and its threshold; p-values are adjusted within a segment. */
+function judgeSegments(rule: DriftRule, scores: readonly MonitorScore[]): readonly Judgement[] {
+  const own = scores.filter(
+    (score) => score.metric.startsWith("drift.") && score.segment !== "" && watches(rule, score.subject),
+  );
+  return [...Map.groupBy(own, ({ segment }) => segment)].flatMap(([segment, ofSegment]) => {
+    const adjusted = adjustedPValues(ofSegment);
+    return ofSegment.flatMap((score) => {
+      const value = adjusted.get(score);
+      return judgeScore(score, {
+        what: `column "${score.subject}" of ${segment}`,
+        rule: {},
+        adjusted: value === undefined ? undefined : { value, tests: adjusted.size },
+      });
+    });
+  });
 }
 
 type PerformanceRule = Extract<MonitorRule, { performance: unknown }>["performance"];
@@ -237,6 +261,7 @@ function judgeQuality(rule: QualityRule, scores: readonly MonitorScore[]): reado
     ["null_share", rule.null_share, "missing values"],
     ["out_of_range", rule.out_of_range, "values outside the reference's range"],
     ["unseen", rule.unseen, "values that the reference does not have"],
+    ["type_mismatch", rule.type_mismatch, "values of another type"],
   ] as const;
   return limits.flatMap(([metric, limit, what]) =>
     scores.flatMap((score): Judgement[] => {
@@ -259,6 +284,101 @@ function judgeQuality(rule: QualityRule, scores: readonly MonitorScore[]): reado
       ];
     }),
   );
+}
+
+/** Rows as a whole. */
+function judgeRows(rule: QualityRule, scores: readonly MonitorScore[]): readonly Judgement[] {
+  const limits = [
+    ["duplicates", rule.duplicates, "above", "of the rows have the inputs of an earlier one"],
+    ["max_gap_hours", rule.max_gap_hours, "above", "hours passed without a prediction"],
+    ["row_count", rule.rows_at_most, "above", "predictions"],
+    ["row_count", rule.rows_at_least, "below", "predictions"],
+  ] as const;
+  return limits.flatMap(([metric, limit, side, what]) => {
+    const score = scores.find((one) => one.metric === metric && one.segment === "");
+    return limit === undefined || score === undefined ? [] : judgeLimit(score, { limit, side, what });
+  });
+}
+
+/** One score against one figure. */
+function judgeLimit(
+  score: MonitorScore,
+  { limit, side, what }: { readonly limit: number; readonly side: "above" | "below"; readonly what: string },
+): readonly Judgement[] {
+  if (score.value === undefined) return [];
+  return [
+    {
+      metric: score.metric,
+      subject: score.subject,
+      segment: score.segment,
+      value: score.value,
+      threshold: limit,
+      side,
+      breached: side === "above" ? score.value > limit : score.value < limit,
+      n: score.n,
+      message: `${format(score.value)} ${what}, ${side} ${format(limit)} (${score.n} rows)`,
+    },
+  ];
+}
+
+type AskedRule = Extract<
+  MonitorRule,
+  { fairness: unknown } | { slices: unknown } | { multivariate: unknown } | { value: unknown }
+>;
+
+/** What only some rules ask for. */
+function judgeAsked(rule: AskedRule, scores: readonly MonitorScore[]): readonly Judgement[] {
+  if ("fairness" in rule) return judgeFairness(rule.fairness, scores);
+  if ("slices" in rule) return judgeSlices(rule.slices, scores);
+  if ("multivariate" in rule) return judgeMultivariate(rule.multivariate, scores);
+  const { expression, per, at_least: least, at_most: most } = rule.value;
+  const own = scores.filter((score) => score.metric === `value.${per}` && score.subject === expression);
+  return own.flatMap((score) => {
+    const what = `is the value of ${per === "row" ? "a row" : "the window"} by ${expression}`;
+    const isHigh = most !== undefined && (score.value ?? 0) > most;
+    if (least !== undefined && !isHigh) return judgeLimit(score, { limit: least, side: "below", what });
+    return most === undefined ? [] : judgeLimit(score, { limit: most, side: "above", what });
+  });
+}
+
+function judgeFairness(rule: FairnessRule, scores: readonly MonitorScore[]): readonly Judgement[] {
+  return scores
+    .filter((score) => score.metric === `fairness.${rule.metric}` && rule.attributes.includes(score.subject))
+    .flatMap((score) => {
+      const what = `is the ${rule.metric.replaceAll("_", " ")} of the groups by ${score.subject}`;
+      const [limit, side] = isRatio(rule.metric)
+        ? ([rule.at_least, "below"] as const)
+        : ([rule.at_most, "above"] as const);
+      return limit === undefined ? [] : judgeLimit(score, { limit, side, what });
+    });
+}
+
+function judgeSlices(rule: SlicesRule, scores: readonly MonitorScore[]): readonly Judgement[] {
+  return scores
+    .filter((score) => score.metric.startsWith("slice.") && score.segment === "")
+    .flatMap((score) => {
+      const { slices = "" }: { readonly slices?: string } = score.method;
+      return judgeLimit(score, {
+        limit: rule.effect,
+        side: "above",
+        what: `standard deviations more than elsewhere grew the errors where ${slices}`,
+      });
+    });
+}
+
+function judgeMultivariate(rule: MultivariateRule, scores: readonly MonitorScore[]): readonly Judgement[] {
+  return scores
+    .filter((score) => score.metric === `multivariate_drift.${rule.method}`)
+    .flatMap((score) => {
+      const what = `is the ${rule.method.replaceAll("_", " ")} of all columns together`;
+      if (rule.method === "domain_classifier" || rule.threshold !== undefined)
+        return judgeLimit(score, { limit: rule.threshold ?? DOMAIN_THRESHOLD, side: "above", what });
+      const usual = usualOf(score);
+      if (usual === undefined || score.value === undefined) return [];
+      const [low, high] = [-1, 1].map((sign) => usual.mean + sign * rule.deviations * usual.deviation);
+      const isLow = score.value < (low ?? -Infinity);
+      return judgeLimit(score, { limit: (isLow ? low : high) ?? 0, side: isLow ? "below" : "above", what });
+    });
 }
 
 function format(value: number): string {

@@ -1,6 +1,16 @@
 import { z } from "zod";
 import { type LocatedProblem, readYaml } from "#base";
 import { BINARY_METRICS, MULTICLASS_METRICS, type MetricName, REGRESSION_METRICS } from "#models";
+import {
+  fairnessRule,
+  type FairnessRule,
+  multivariateRule,
+  type MultivariateRule,
+  slicesRule,
+  type SlicesRule,
+  valueRule,
+  type ValueRule,
+} from "./watch-rules.ts";
 import { DRIFT_METHODS, type DriftMethod, isPValue } from "./drift-method.ts";
 
 const METRICS = [...new Set<MetricName>([...BINARY_METRICS, ...MULTICLASS_METRICS, ...REGRESSION_METRICS])];
@@ -53,6 +63,10 @@ const drift = z.strictObject({
       share: share
         .optional()
         .describe("Alert once when this share of the columns has drifted, instead of once per column."),
+      segments: z
+        .boolean()
+        .optional()
+        .describe("Watch the columns in each value of the file's segment columns too, with their default method."),
     })
     .refine(...ofDistances)
     .describe("Inputs against the reference."),
@@ -103,12 +117,22 @@ const quality = z.strictObject({
       null_share: share.optional().describe("Largest share of missing values above the reference's."),
       out_of_range: share.optional().describe("Largest share of numbers outside the reference's range."),
       unseen: share.optional().describe("Largest share of categories that the reference does not have."),
+      type_mismatch: share.optional().describe("Largest share of values of another type than the model's input has."),
+      duplicates: share.optional().describe("Largest share of rows whose inputs an earlier row of the window had."),
+      max_gap_hours: z.number().positive().optional().describe("Longest time without a prediction, in hours."),
+      rows_at_least: z.int().min(1).optional().describe("Predictions that a window has at least, whatever `min_rows`."),
+      rows_at_most: z.int().min(1).optional().describe("Predictions that a window has at most."),
     })
     .refine(
-      (rule) => rule.null_share !== undefined || rule.out_of_range !== undefined || rule.unseen !== undefined,
-      "give null_share, out_of_range or unseen",
+      ({ columns: _columns, ...limits }) => Object.values(limits).some((limit) => limit !== undefined),
+      "give null_share, out_of_range, unseen, type_mismatch, duplicates, max_gap_hours, rows_at_least or rows_at_most",
     ),
 });
+
+const fairness = z.strictObject({ ...common, fairness: fairnessRule });
+const slices = z.strictObject({ ...common, slices: slicesRule });
+const multivariate = z.strictObject({ ...common, multivariate: multivariateRule });
+const value = z.strictObject({ ...common, value: valueRule });
 
 /** Schema of `monitors/*.yaml`; the JSON Schema for editors is made from it. */
 export const monitorFileSchema: z.ZodType<MonitorFile> = z.strictObject({
@@ -143,7 +167,10 @@ export const monitorFileSchema: z.ZodType<MonitorFile> = z.strictObject({
     .max(20)
     .default([])
     .describe("Who is told of opened alerts."),
-  monitors: z.record(name, z.union([drift, predictionDrift, performance, quality])),
+  monitors: z.record(
+    name,
+    z.union([drift, predictionDrift, performance, quality, fairness, slices, multivariate, value]),
+  ),
 });
 
 interface CommonRule {
@@ -162,6 +189,7 @@ export type MonitorRule = CommonRule &
           readonly threshold?: number | undefined;
           readonly deviations?: number | undefined;
           readonly share?: number | undefined;
+          readonly segments?: boolean | undefined;
         };
       }
     | {
@@ -189,8 +217,17 @@ export type MonitorRule = CommonRule &
           readonly null_share?: number | undefined;
           readonly out_of_range?: number | undefined;
           readonly unseen?: number | undefined;
+          readonly type_mismatch?: number | undefined;
+          readonly duplicates?: number | undefined;
+          readonly max_gap_hours?: number | undefined;
+          readonly rows_at_least?: number | undefined;
+          readonly rows_at_most?: number | undefined;
         };
       }
+    | { readonly fairness: FairnessRule }
+    | { readonly slices: SlicesRule }
+    | { readonly multivariate: MultivariateRule }
+    | { readonly value: ValueRule }
   );
 
 /** What one file watches. */

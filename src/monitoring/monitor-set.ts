@@ -120,13 +120,15 @@ export function unknownColumns(
   rule: MonitorRule,
   inputs: readonly string[],
 ): readonly { readonly column: string; readonly nearest: string | undefined }[] {
-  const named =
-    "drift" in rule
-      ? [...(rule.drift.columns ?? []), ...(rule.drift.except ?? [])]
-      : "quality" in rule
-        ? (rule.quality.columns ?? [])
-        : [];
+  const named = inputsNamed(rule);
   return named
     .filter((column) => !inputs.includes(column))
     .map((column) => ({ column, nearest: nearestName(column, inputs) }));
+}
+
+/** Inputs that a rule names; columns that requests may carry beside them are not among them. */
+function inputsNamed(rule: MonitorRule): readonly string[] {
+  if ("quality" in rule) return rule.quality.columns ?? [];
+  const own = "drift" in rule ? rule.drift : "multivariate" in rule ? rule.multivariate : undefined;
+  return own === undefined ? [] : [...(own.columns ?? []), ...(own.except ?? [])];
 }

@@ -1,5 +1,6 @@
 import { type AssetVersion, getAssetVersion, type MetadataStore } from "#metadata-store";
 import {
+  type ColumnBatch,
   type DatasetReader,
   evaluateAll,
   type MetricName,
@@ -39,6 +40,12 @@ export interface Reference {
   readonly metricSpread: ReadonlyMap<string, ChunkSpread>;
   /** How drift scores vary over chunks of the reference, by {@link spreadKey}; of the methods that were asked for. */
   readonly driftSpread: ReadonlyMap<string, ChunkSpread>;
+  /** Held-out rows with labels, to be searched; kept when they were asked for. */
+  readonly held: HeldRows | undefined;
+  /** The rows that `columns` were made of; kept when they were asked for. */
+  readonly rows: ColumnBatch | undefined;
+  /** Input columns by `column=value`, of segments with enough rows; made when they were asked for. */
+  readonly segmentColumns: ReadonlyMap<string, ReadonlyMap<string, ColumnSample>>;
   /** Metrics on the held-out rows: all of them, and by `column=value`. Empty without a split. */
   readonly performance: { readonly overall: Metrics; readonly segments: ReadonlyMap<string, Metrics> };
 }
@@ -49,6 +56,15 @@ export interface ReferenceRequest {
   readonly minRows: number;
   /** Distances whose usual values over chunks of the reference are wanted. */
   readonly spreadOf?: readonly DriftMethod[];
+  /** What is kept beside what always is. */
+  readonly keep?: readonly ("held" | "rows" | "segments")[];
+}
+
+/** Rows that the model did not learn from, with what it says of them and the truth. */
+export interface HeldRows {
+  readonly columns: ReadonlyMap<string, ArrayLike<unknown>>;
+  readonly labels: ArrayLike<number>;
+  readonly predictions: ArrayLike<number>;
 }
 
 /** Finds and keeps references. */
@@ -127,9 +143,42 @@ async function makeReference(modelVersionId: string, request: ReferenceRequest, 
     model,
     dataset,
     ...sides,
+    rows: request.keep?.includes("rows") === true ? rows : undefined,
+    segmentColumns: request.keep?.includes("segments") === true ? splitColumns(model, rows, request) : new Map(),
     driftSpread: await measureDriftSpread(model, { ...sides, rows, scores }, request.spreadOf ?? []),
     ...(held === undefined ? NOT_MEASURED : await measure(version, model, held, { scorer, request })),
   };
+}
+
+/** Values of a segment column that are compared on their own. */
+const MOST_SEGMENTS = 20;
+
+function splitColumns(
+  model: ModelDescription,
+  rows: Rows,
+  request: ReferenceRequest,
+): ReadonlyMap<string, ReadonlyMap<string, ColumnSample>> {
+  const found = new Map<string, ReadonlyMap<string, ColumnSample>>();
+  for (const column of request.segments) {
+    for (const segment of segmentsOf(rows.columns.get(column) ?? []).slice(0, MOST_SEGMENTS)) {
+      if (segment.rows.length < request.minRows) continue;
+      const own = model.inputs
+        .filter(({ name }) => name !== column)
+        .map(
+          ({ name, type }) =>
+            [name, toColumnSample(pickValues(rows.columns.get(name) ?? [], segment.rows), type)] as const,
+        );
+      found.set(`${column}=${segment.value}`, new Map(own));
+    }
+  }
+  return found;
+}
+
+/** The values of some rows; numbers stay numbers in eight bytes. */
+export function pickValues(values: ArrayLike<unknown>, rows: Uint32Array): ArrayLike<unknown> {
+  return values instanceof Float64Array
+    ? Float64Array.from(rows, (row) => values[row] ?? NaN)
+    : Array.from(rows, (row) => values[row]);
 }
 
 /** Answers as a column: classes are compared by category. */
@@ -205,13 +254,14 @@ function slice(values: ArrayLike<unknown>, start: number, end: number): ArrayLik
   return Array.from({ length: end - start }, (_, row) => values[start + row]);
 }
 
-type Measured = Pick<Reference, "performance" | "estimator" | "samplingErrors" | "metricSpread">;
+type Measured = Pick<Reference, "performance" | "estimator" | "samplingErrors" | "metricSpread" | "held">;
 
 const NOT_MEASURED: Measured = {
   performance: { overall: {}, segments: new Map() },
   estimator: undefined,
   samplingErrors: new Map(),
   metricSpread: new Map(),
+  held: undefined,
 };
 
 async function measure(
@@ -240,6 +290,7 @@ async function measure(
     estimator: await learnEstimator({ version, model, sample, rows }, options.scorer),
     samplingErrors: learnSamplingErrors(sample, model.task),
     metricSpread: measureMetricSpread(sample, model),
+    held: options.request.keep?.includes("held") === true ? { columns: rows.columns, ...sample } : undefined,
   };
 }
 

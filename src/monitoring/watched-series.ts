@@ -75,12 +75,47 @@ function declaredSeries(rule: MonitorRule): readonly WatchedSeries[] {
       },
     ];
   }
-  const { columns = [""], ...limits } = rule.quality;
-  return columns.flatMap((subject) =>
-    (["null_share", "out_of_range", "unseen"] as const).flatMap((metric): WatchedSeries[] =>
+  return "quality" in rule ? declaredQuality(rule.quality) : [{ ...overall, ...declaredAsked(rule) }];
+}
+
+type RuleOf<Key extends string> = Extract<MonitorRule, Readonly<Record<Key, unknown>>>;
+
+function declaredQuality({ columns = [""], ...limits }: RuleOf<"quality">["quality"]): readonly WatchedSeries[] {
+  const ofColumns = columns.flatMap((subject) =>
+    (["null_share", "out_of_range", "unseen", "type_mismatch"] as const).flatMap((metric): WatchedSeries[] =>
       limits[metric] === undefined ? [] : [{ metric, subject, segment: "", threshold: limits[metric], side: "above" }],
     ),
   );
+  const ofRows = [
+    ["duplicates", limits.duplicates, "above"],
+    ["max_gap_hours", limits.max_gap_hours, "above"],
+    ["row_count", limits.rows_at_most, "above"],
+    ["row_count", limits.rows_at_least, "below"],
+  ] as const;
+  return [
+    ...ofColumns,
+    ...ofRows.flatMap(([metric, threshold, side]): WatchedSeries[] =>
+      threshold === undefined ? [] : [{ metric, subject: "", segment: "", threshold, side }],
+    ),
+  ];
+}
+
+function declaredAsked(
+  rule: RuleOf<"fairness"> | RuleOf<"slices"> | RuleOf<"multivariate"> | RuleOf<"value">,
+): Pick<WatchedSeries, "metric" | "threshold" | "side"> {
+  if ("fairness" in rule) {
+    const { metric, at_least: least, at_most: most } = rule.fairness;
+    return { metric: `fairness.${metric}`, threshold: least ?? most, side: least === undefined ? "above" : "below" };
+  }
+  if ("slices" in rule) return { metric: "slice", threshold: rule.slices.effect, side: "above" };
+  if ("multivariate" in rule)
+    return {
+      metric: `multivariate_drift.${rule.multivariate.method}`,
+      threshold: rule.multivariate.threshold,
+      side: "above",
+    };
+  const { per, at_least: least, at_most: most } = rule.value;
+  return { metric: `value.${per}`, threshold: least ?? most, side: least === undefined ? "above" : "below" };
 }
 
 function declaredDrift(

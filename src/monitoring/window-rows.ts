@@ -23,10 +23,24 @@ export interface WindowRows {
    * sampled.
    */
   readonly columns: ReadonlyMap<string, ArrayLike<unknown>>;
+  /** Columns that segments are made of, as asked for; null where missing. One row per prediction sampled. */
+  readonly segments: ReadonlyMap<string, ArrayLike<unknown>>;
+  /** What the rows are like as a whole. */
+  readonly facts: RowFacts;
   /** Probability, value or class index; NaN where the model gave none. One per prediction sampled. */
   readonly predictions: Float64Array;
   /** Rows with a label, sampled on their own. */
   readonly outcomes: WindowOutcomes;
+}
+
+/** Of all rows of a window, sampled or not, but `duplicates` of the sampled ones. */
+export interface RowFacts {
+  /** Values of another type than the model's input has, by column. */
+  readonly mismatches: ReadonlyMap<string, number>;
+  /** Rows whose inputs are those of an earlier row. */
+  readonly duplicates: number;
+  /** Longest time between two predictions, ms. */
+  readonly largestGapMs: number;
 }
 
 /** Rows of a window whose truth is known; all columns have the same length. */
@@ -95,7 +109,7 @@ export async function readWindow(
   const { atMost = Math.min(LARGEST_SAMPLE, Math.max(SMALLEST_SAMPLE, widest)) } = range;
   const versions = new Map<string, number>();
   const classes = createClassIndex(model.classes);
-  const inputs = collectInputs(model, atMost);
+  const inputs = collectInputs(model, range.segments, atMost);
   const outcomes = collectOutcomes(model, range.segments, atMost);
   await scanWindow(store, key, { fromMs: range.fromMs, toMs: range.toMs }, (page) => {
     for (const row of page) {
@@ -116,24 +130,83 @@ export async function readWindow(
   };
 }
 
-function collectInputs(model: Pick<ModelDescription, "inputs">, atMost: number) {
+function collectInputs(model: Pick<ModelDescription, "inputs">, segments: readonly string[], atMost: number) {
   const sample = createRowSample(atMost);
   const predictions = createNumberColumn();
   const columns = new Map(model.inputs.map((input) => [input.name, columnFor(input)]));
+  const contexts = new Map(segments.filter((name) => !columns.has(name)).map((name) => [name, columnFor(undefined)]));
+  const facts = collectFacts(model);
   return {
     sample,
     add(row: ScannedPrediction, prediction: number): void {
       const place = sample.next();
+      facts.pass(row.at_ms);
       if (place === undefined) return;
       predictions.set(place, prediction);
-      const features = JSON.parse(row.features) as Record<string, unknown>;
+      const features = parseRecord(row.features);
+      facts.add(row.features, features);
       for (const [name, column] of columns) column.set(place, features[name]);
+      if (contexts.size === 0) return;
+      const context = row.context === null ? {} : parseRecord(row.context);
+      for (const [name, column] of contexts) column.set(place, context[name]);
     },
-    take: (): Pick<WindowRows, "columns" | "predictions"> => ({
-      predictions: predictions.values(sample.size),
-      columns: valuesOf(columns, sample.size),
-    }),
+    take: (): Pick<WindowRows, "columns" | "predictions" | "segments" | "facts"> => {
+      const taken = valuesOf(columns, sample.size);
+      const beside = valuesOf(contexts, sample.size);
+      return {
+        predictions: predictions.values(sample.size),
+        columns: taken,
+        segments: new Map(segments.map((name) => [name, taken.get(name) ?? beside.get(name) ?? []])),
+        facts: facts.take(),
+      };
+    },
   };
+}
+
+function parseRecord(text: string): Readonly<Record<string, unknown>> {
+  const value: unknown = JSON.parse(text);
+  return typeof value === "object" && value !== null ? { ...value } : {};
+}
+
+function collectFacts({ inputs }: Pick<ModelDescription, "inputs">) {
+  const mismatches = new Map<string, number>();
+  const seen = new Set<number>();
+  let [duplicates, largestGapMs] = [0, 0];
+  let lastMs: number | undefined;
+  return {
+    pass(atMs: number): void {
+      largestGapMs = Math.max(largestGapMs, atMs - (lastMs ?? atMs));
+      lastMs = atMs;
+    },
+    add(text: string, features: Readonly<Record<string, unknown>>): void {
+      const size = seen.size;
+      seen.add(hashOf(text));
+      if (seen.size === size) duplicates++;
+      for (const { name, type } of inputs)
+        if (!isOfType(features[name], type)) mismatches.set(name, (mismatches.get(name) ?? 0) + 1);
+    },
+    take: (): RowFacts => ({ mismatches, duplicates, largestGapMs }),
+  };
+}
+
+function isOfType(value: unknown, type: ModelDescription["inputs"][number]["type"]): boolean {
+  if (value === null || value === undefined) return true;
+  if (type === "string") return typeof value === "string";
+  if (type === "boolean") return typeof value === "boolean" || value === 0 || value === 1;
+  return typeof value === "number" || typeof value === "boolean";
+}
+
+/** 53 bits: of 100,000 rows two are taken for one in a window of a million. Source: cyrb53 (public domain). */
+function hashOf(text: string): number {
+  let [a, b] = [0xdeadbeef, 0x41c6ce57];
+  for (let index = 0; index < text.length; index++) {
+    const code = text.charCodeAt(index);
+    a = Math.imul(a ^ code, 2_654_435_761);
+    b = Math.imul(b ^ code, 1_597_334_677);
+  }
+  a = Math.imul(a ^ (a >>> 16), 2_246_822_507) ^ Math.imul(b ^ (b >>> 13), 3_266_489_909);
+  b = Math.imul(b ^ (b >>> 16), 2_246_822_507) ^ Math.imul(a ^ (a >>> 13), 3_266_489_909);
+  return 4_294_967_296 * (2_097_151 & b) + (a >>> 0);
 }
 
 function collectOutcomes(model: Pick<ModelDescription, "inputs">, segments: readonly string[], atMost: number) {

@@ -5,12 +5,16 @@ import { toColumnSample } from "./column-sample.ts";
 import { shapeOf } from "./column-shape.ts";
 import { chooseMethod, type ColumnSample, type DriftMethod, type DriftScore, scoreDrift } from "./drift-method.ts";
 import { methodUnknown, scoreUndefined } from "./errors.ts";
+import { fairnessScores } from "./fairness-scores.ts";
 import type { MonitorRule } from "./monitor-file.ts";
-import { type Reference, spreadKey, toPredictionSample } from "./reference.ts";
+import { multivariateScores } from "./multivariate-scores.ts";
+import { pickValues, type Reference, spreadKey, toPredictionSample } from "./reference.ts";
 import { bandOf, estimatedScores } from "./estimated-scores.ts";
 import type { ChunkSpread } from "./statistics/chunks.ts";
+import { sliceScores } from "./slice-scores.ts";
 import { adjustPValues } from "./statistics/false-discovery.ts";
 import { sampledOf } from "./row-sample.ts";
+import { valueScores } from "./value-scores.ts";
 import type { WindowRows } from "./window-rows.ts";
 
 /** What is computed of a window, beside what is always computed. */
@@ -43,6 +47,7 @@ export async function computeScores(
   await giveWay();
   for await (const some of performanceScores(rows, reference, request)) scores.push(...some);
   scores.push(...(await estimatedScores(rows, reference, request)));
+  scores.push(...(await askedScores(rows, reference, request)));
   // A rule may ask for the method that is the default anyway.
   const byKey = new Map<string, MonitorScore>();
   for (const score of scores) {
@@ -50,6 +55,99 @@ export async function computeScores(
     if (!byKey.has(key)) byKey.set(key, score);
   }
   return [...byKey.values()];
+}
+
+/** What only some rules ask for. */
+async function askedScores(
+  rows: WindowRows,
+  reference: Reference,
+  request: ScoreRequest,
+): Promise<readonly MonitorScore[]> {
+  const { rules, minRows } = request;
+  const { task } = reference.model;
+  const scores: MonitorScore[] = [...rowScores(rows)];
+  if (rules.some((rule) => "drift" in rule && rule.drift.segments === true))
+    for await (const some of segmentDrift(rows, reference, request)) scores.push(...some);
+  scores.push(
+    ...fairnessScores(
+      rows,
+      task,
+      rules.flatMap((rule) => ("fairness" in rule ? [rule.fairness] : [])),
+    ),
+    ...valueScores(
+      rows,
+      rules.flatMap((rule) => ("value" in rule ? [rule.value] : [])),
+    ),
+    ...(await multivariateScores({ columns: rows.columns, rowCount: rows.predictions.length }, reference.rows, {
+      rules: rules.flatMap((rule) => ("multivariate" in rule ? [rule.multivariate] : [])),
+      minRows,
+    })),
+  );
+  for (const rule of rules)
+    if ("slices" in rule)
+      scores.push(...(await sliceScores(rows.outcomes, reference.held, { task, rule: rule.slices, minRows })));
+  return scores;
+}
+
+/** Rows as a whole. */
+function rowScores({ facts, predictions, rowCount }: WindowRows): readonly MonitorScore[] {
+  const sampled = sampledOf(predictions.length, rowCount);
+  const whole = {
+    subject: "",
+    segment: "",
+    baseline: undefined,
+    threshold: undefined,
+    breached: undefined,
+    nReference: undefined,
+  };
+  return [
+    { ...whole, metric: "row_count", value: rowCount, n: rowCount, method: {} },
+    ...(predictions.length === 0
+      ? []
+      : [
+          {
+            ...whole,
+            metric: "duplicates",
+            value: facts.duplicates / predictions.length,
+            n: predictions.length,
+            method: sampled,
+          },
+        ]),
+    { ...whole, metric: "max_gap_hours", value: facts.largestGapMs / 3_600_000, n: rowCount, method: {} },
+  ];
+}
+
+/** Columns of each segment against the same segment of the reference, by their default method. */
+async function* segmentDrift(
+  rows: WindowRows,
+  reference: Reference,
+  request: ScoreRequest,
+): AsyncGenerator<MonitorScore[]> {
+  const types = new Map(reference.model.inputs.map(({ name, type }) => [name, type]));
+  for (const column of request.segments) {
+    for (const segment of segmentsOf(rows.segments.get(column) ?? [])) {
+      const name = `${column}=${segment.value}`;
+      const known = reference.segmentColumns.get(name);
+      if (known === undefined || segment.rows.length < request.minRows) continue;
+      const scores = [...known].map(([input, before]) => ({
+        ...driftScore("drift", input, {
+          reference: before,
+          current: toColumnSample(
+            pickValues(rows.columns.get(input) ?? [], segment.rows),
+            types.get(input) ?? "string",
+            before,
+          ),
+          method: undefined,
+          minRows: request.minRows,
+          rowCount: segment.rows.length,
+          spread: new Map(),
+        }),
+        segment: name,
+      }));
+      yield adjustDrift(markSampled(scores, rows));
+      await giveWay();
+    }
+  }
 }
 
 /** Lets requests be answered between two columns. */
@@ -78,7 +176,19 @@ function inputScores(
       spread: reference.driftSpread,
     }),
   );
-  return markSampled([...scores, ...qualityScores(name, known, current, rowCount)], rows);
+  const mismatch: MonitorScore = {
+    metric: "type_mismatch",
+    subject: name,
+    segment: "",
+    value: rowCount === 0 ? undefined : (rows.facts.mismatches.get(name) ?? 0) / rowCount,
+    baseline: 0,
+    threshold: undefined,
+    breached: undefined,
+    n: rowCount,
+    nReference: known.size,
+    method: { type },
+  };
+  return markSampled([...scores, ...qualityScores(name, known, current, rowCount), mismatch], rows);
 }
 
 function markSampled(scores: readonly MonitorScore[], rows: WindowRows): MonitorScore[] {

@@ -27,12 +27,17 @@ async function compare(
     samplingErrors: new Map(),
     metricSpread: new Map(),
     driftSpread: new Map(),
+    segmentColumns: new Map(),
+    held: undefined,
+    rows: undefined,
   } as unknown as Reference;
   const rows = {
     rowCount: ROWS,
     labelled: 0,
     versions: new Map(),
     columns: current,
+    segments: new Map(),
+    facts: { mismatches: new Map(), duplicates: 0, largestGapMs: 0 },
     predictions: new Float64Array(ROWS).fill(2),
     outcomes: { labels: new Float64Array(), predictions: new Float64Array(), segments: new Map() },
   };
