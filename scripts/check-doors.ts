@@ -13,7 +13,6 @@ const WITHOUT_DOOR: Readonly<Record<string, string>> = {
   dashboardJsonSchema: "`npm run generate` writes the schema for editors",
   definedErrors: "`npm run generate` writes the catalogue of errors",
   featureFileSchema: "`npm run generate` writes the schema for editors",
-  getDatasetDetails: "tests look at all of a dataset's record",
   getPipelineRun: "tests look at all of a run's record",
   getStepRun: "tests look at all of a step run's record",
   isId: "tests look at ids",

@@ -5,7 +5,7 @@ import { findPersonalData } from "#data";
 const kindOf = (values: readonly string[]): string | undefined => findPersonalData("c", values)?.kind;
 
 it("personal data are told by their form and check digits", () => {
-  // Numbers that issuers publish as examples: Receita Federal (CNPJ with letters), ISO 13616 registry, card test numbers.
+  // Published as examples: Receita Federal (CNPJ with letters), the registry of ISO 13616, test numbers of cards.
   assert.equal(kindOf(["529.982.247-25", "11144477735", "123.456.789-09"]), "cpf");
   assert.equal(kindOf(["12.ABC.345/01DE-35", "11222333000181", "00.000.000/0001-91"]), "cnpj");
   assert.equal(kindOf(["a@b.co", "josé.silva@exemplo.com.br", "x+y@sub.example.org"]), "email");

@@ -11,7 +11,7 @@ export interface PersonalColumn {
   readonly matching: number;
 }
 
-/** Of a hundred numbers of eleven digits one is a CPF by chance, of ten numbers of sixteen one has a card's check digit. */
+/** By chance one of a hundred numbers of eleven digits is a CPF, and one of ten of sixteen has a card's check digit. */
 const LEAST_SHARE = 0.8;
 const FEWEST_VALUES = 3;
 
@@ -87,7 +87,7 @@ function isPhone(text: string): boolean {
   return brazilian !== null && AREAS.test(brazilian[1] ?? "");
 }
 
-/** Issuers of ISO/IEC 7812 in use: Visa, Mastercard, American Express, Diners, Discover, JCB, UnionPay, Elo, Hipercard. */
+/** ISO/IEC 7812: Visa, Mastercard, American Express, Diners, Discover, JCB, UnionPay, Elo, Hipercard. */
 const ISSUERS =
   /^(?:4|5[1-5]|2(?:22[1-9]|2[3-9]|[3-6]|7[01]|720)|3[47]|3(?:0[0-5]|[689])|6011|64[4-9]|65|35(?:2[89]|[3-8])|62|636368|5067|4576|606282)/;
 
