@@ -39,7 +39,8 @@ async function rowsOf(folder: string): Promise<unknown> {
     "--json",
   ]);
   assert.equal(code, 0, stderr);
-  return JSON.parse(stdout);
+  const { rows }: { readonly rows: unknown } = JSON.parse(stdout);
+  return rows;
 }
 
 interface Listed {
