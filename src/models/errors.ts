@@ -153,3 +153,18 @@ export const modelNotSaved: ErrorFactory<{ asset: string; logged: readonly strin
       "Save the model with `esteira.save_model(STEP, …)`, or log it to the step's run with `log_model(…, name=STEP)` of an MLflow flavor.",
   },
 );
+
+export const predictionMissing: ErrorFactory<{
+  asset: string;
+  version: number;
+  rows: number;
+  of: number;
+  first: number;
+}> = defineError("MODELS_PREDICTION_MISSING", {
+  status: 422,
+  message: ({ asset, version, rows, of, first }) =>
+    `${asset} version ${version} answers no number (NaN) to ${rows} of ${of} test rows, row ${first} the first`,
+  hint: () => "Impute what is missing inside the model, or take such rows out of the test data.",
+  solve:
+    "Impute what is missing inside the model, or leave such rows out of the test data: a metric over the other rows would say too much.",
+});

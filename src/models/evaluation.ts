@@ -33,7 +33,7 @@ export function isLowerBetter(metric: MetricName): boolean {
 }
 
 /**
- * One metric of a sample. Rows without a label (NaN) are left out.
+ * One metric of a sample. Rows without a label or without an answer (NaN) are left out.
  *
  * `roc_auc`: area under the ROC curve, ties count half, range [0, 1]. `log_loss`: mean negative log-likelihood in nats,
  * probabilities clipped to machine epsilon, [0, ∞). `brier`: mean squared error of the probability, [0, 1]. `accuracy`,
@@ -136,7 +136,8 @@ function labelled({ labels, predictions }: ScoredSample): { labels: Float64Array
   if (labels.length !== predictions.length)
     throw sampleMismatch({ labels: labels.length, predictions: predictions.length });
   const rows: number[] = [];
-  for (let row = 0; row < labels.length; row++) if (!Number.isNaN(labels[row])) rows.push(row);
+  for (let row = 0; row < labels.length; row++)
+    if (!Number.isNaN(labels[row]) && !Number.isNaN(predictions[row])) rows.push(row);
   if (rows.length === 0) throw sampleEmpty({ where: "evaluation" });
   return {
     labels: Float64Array.from(rows, (row) => labels[row] ?? Number.NaN),

@@ -16,6 +16,8 @@ export interface Scorer {
   score(modelVersion: AssetVersion, rows: ColumnBatch): Promise<Float64Array>;
   /** Probabilities by class, one per row each; undefined for a model that gives none. */
   probabilities?(modelVersion: AssetVersion, rows: ColumnBatch): Promise<readonly Float64Array[] | undefined>;
+  /** Inputs that the model has no form of a missing value for: it refuses rows that lack them. Default: none. */
+  neverMissing?(modelVersion: AssetVersion): Promise<readonly string[]>;
 }
 
 /** Reads rows of a dataset version. Declared here, implemented by `data`. */

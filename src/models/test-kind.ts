@@ -22,7 +22,7 @@ import {
 } from "#metadata-store/registry";
 import type { AttemptContext, Problem, StepAnalysis, StepKind, StepOutcome } from "#pipeline";
 import { CHAMPION_ALIAS } from "#registry";
-import { testDataMissing } from "./errors.ts";
+import { predictionMissing, testDataMissing } from "./errors.ts";
 import { BINARY_METRICS, MULTICLASS_METRICS, REGRESSION_METRICS } from "./evaluation.ts";
 import { readModelContent } from "./model-version.ts";
 import type { DatasetReader, Scorer } from "./ports.ts";
@@ -223,6 +223,7 @@ async function test(
     `testing ${model.asset} ${model.version} on ${formatQuantity(rows.rowCount, "row")} of ${data.version.asset} ${data.version.version}`,
   );
   const predictions = await scorer.score(model, rows);
+  assertAnswers(model, labels, predictions);
   const sample = {
     task: description.task,
     candidate: { labels, predictions },
@@ -248,6 +249,22 @@ async function test(
     data: { ...toTestedVersion(data.version), where: data.where, rows: rows.rowCount },
     task: description.task,
   };
+}
+
+/** Metrics leave out what has no answer: a model that answers easy rows alone would look good. */
+function assertAnswers(model: AssetVersion, labels: Float64Array, predictions: Float64Array): void {
+  const silent = Array.from(labels.keys()).filter(
+    (row) => !Number.isNaN(labels[row]) && Number.isNaN(predictions[row]),
+  );
+  const [first] = silent;
+  if (first !== undefined)
+    throw predictionMissing({
+      asset: model.asset,
+      version: model.version,
+      rows: silent.length,
+      of: labels.length,
+      first,
+    });
 }
 
 async function keepVerdict(

@@ -1,3 +1,4 @@
+import type { Log } from "#base";
 import { type AssetVersion, getAssetVersion, type MetadataStore } from "#metadata-store";
 import {
   type ColumnBatch,
@@ -84,6 +85,7 @@ export function createReferences(options: {
   readonly store: MetadataStore;
   readonly datasets: DatasetReader;
   readonly scorer: Scorer;
+  readonly log: Log;
 }): References {
   const kept = new Map<string, Promise<Reference>>();
   return {
@@ -121,7 +123,7 @@ async function makeReference(modelVersionId: string, request: ReferenceRequest, 
   const held = split
     ? await readRows(
         dataset,
-        { model, request, where: { [SPLIT_COLUMN]: TEST_SPLIT }, known, atMost: MOST_HELD_OUT },
+        { version, model, request, where: { [SPLIT_COLUMN]: TEST_SPLIT }, known, atMost: MOST_HELD_OUT },
         options,
       )
     : undefined;
@@ -130,7 +132,7 @@ async function makeReference(modelVersionId: string, request: ReferenceRequest, 
       ? held
       : await readRows(
           dataset,
-          { model, request, where: split ? { [SPLIT_COLUMN]: "train" } : {}, known, atMost: LARGEST_SAMPLE },
+          { version, model, request, where: split ? { [SPLIT_COLUMN]: "train" } : {}, known, atMost: LARGEST_SAMPLE },
           options,
         );
   const scores = await scorer.score(version, { rowCount: rows.rowCount, columns: rows.columns });
@@ -196,22 +198,56 @@ interface Rows {
 async function readRows(
   dataset: AssetVersion,
   wanted: {
+    readonly version: AssetVersion;
     readonly model: ModelDescription;
     readonly request: ReferenceRequest;
     readonly where: Readonly<Record<string, string>>;
     readonly known: ReadonlySet<string>;
     readonly atMost: number;
   },
-  { datasets }: Options,
+  { datasets, scorer, log }: Options,
 ): Promise<Rows> {
-  const { model, request, where, known, atMost } = wanted;
+  const { version, model, request, where, known, atMost } = wanted;
   const names = [
     ...model.inputs.map((input) => input.name),
     ...(model.label === undefined ? [] : [model.label]),
     ...request.segments,
   ];
   const columns = [...new Set(names)].filter((name) => known.has(name));
-  return datasets.readColumns(dataset, { columns, where, atMost });
+  const rows = await datasets.readColumns(dataset, { columns, where, atMost });
+  const kept = answerable(rows, (await scorer.neverMissing?.(version)) ?? []);
+  if (kept.rowCount < rows.rowCount)
+    log.warn("rows of a reference are left out: the model refuses what they lack", {
+      model: version.asset,
+      version: version.version,
+      leftOut: rows.rowCount - kept.rowCount,
+      of: rows.rowCount,
+    });
+  return kept;
+}
+
+/** The rows that the model takes: it would refuse the others in production too. */
+function answerable(rows: Rows, neverMissing: readonly string[]): Rows {
+  const needed = neverMissing.flatMap((name) => {
+    const values = rows.columns.get(name);
+    return values === undefined ? [] : [{ values }];
+  });
+  const isThere = (value: unknown): boolean => value !== null && value !== undefined && !Number.isNaN(value);
+  const kept = Array.from({ length: rows.rowCount }, (_, row) => row).filter((row) =>
+    needed.every(({ values }) => isThere(values[row])),
+  );
+  if (kept.length === rows.rowCount) return rows;
+  return {
+    rowCount: kept.length,
+    columns: new Map(
+      Array.from(rows.columns, ([name, values]) => [
+        name,
+        values instanceof Float64Array
+          ? Float64Array.from(kept, (row) => values[row] ?? NaN)
+          : kept.map((row) => values[row]),
+      ]),
+    ),
+  };
 }
 
 /** Names the values of one method on one column; the column is empty for the predictions. */

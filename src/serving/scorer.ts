@@ -51,6 +51,14 @@ export function createScorer(options: { readonly models: LoadedModels }): BatchS
         await scorer.close();
       }
     },
+    async neverMissing(modelVersion) {
+      const scorer = await open(modelVersion);
+      try {
+        return scorer.signature.inputs.filter(({ exact }) => exact === true).map(({ name }) => name);
+      } finally {
+        await scorer.close();
+      }
+    },
     async score(modelVersion, rows) {
       const scorer = await open(modelVersion);
       try {

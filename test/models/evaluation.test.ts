@@ -27,11 +27,13 @@ describe("evaluation", () => {
     });
   }
 
-  it("leaves rows without a label out, and says when none is left", () => {
+  it("leaves rows without a label or an answer out, and says when none is left", () => {
     assert.equal(
       evaluate("accuracy", { labels: [1, Number.NaN, 0], predictions: [0.9, 0.9, 0.9] }, "binary_classification"),
       0.5,
     );
+    const withoutAnswers = { labels: [1, 0, 1, 0, 1], predictions: [0.9, NaN, 0.8, 0.1, NaN] };
+    assert.equal(evaluate("roc_auc", withoutAnswers, "binary_classification"), 1);
     assert.throws(
       () => evaluate("accuracy", { labels: [Number.NaN], predictions: [0.5] }, "binary_classification"),
       (error) => isEsteiraError(error, "MODELS_SAMPLE_EMPTY"),

@@ -27,6 +27,8 @@ import { describeStores, openTestStore } from "../setup/stores.ts";
 const PROJECT = "p";
 const RUN = { runId: "r1", experimentId: "0" };
 
+const SILENT = 0.123;
+
 interface World {
   readonly store: MetadataStore;
   readonly folder: string;
@@ -101,9 +103,11 @@ async function open(kind: StoreKind): Promise<World> {
     async score(version, rows) {
       const { example } = readModelContent(version).model;
       const distance = rows.columns.get("distance") ?? [];
-      return Float64Array.from(
-        { length: rows.rowCount },
-        (_, row) => 1 / (1 + Math.exp(-Number(example?.["slope"]) * (Number(distance[row]) - 50))),
+      return Float64Array.from({ length: rows.rowCount }, (_, row) =>
+        // This one is silent about some rows.
+        example?.["slope"] === SILENT && row < 3
+          ? NaN
+          : 1 / (1 + Math.exp(-Number(example?.["slope"]) * (Number(distance[row]) - 50))),
       );
     },
   };
@@ -219,6 +223,15 @@ async function verdictOf(store: MetadataStore, version: AssetVersion): Promise<V
 }
 
 describeStores("a model's way", (kind) => {
+  it("does not judge a model by the rows that it answers alone", async () => {
+    const world = await open(kind);
+    await assert.rejects(world.test(await world.train(SILENT)), (error) => {
+      assert.ok(isEsteiraError(error, "MODELS_PREDICTION_MISSING"), String(error));
+      assert.match(error.message, /^delay version 1 answers no number \(NaN\) to 3 of \d+ test rows, row 0 the first$/);
+      return true;
+    });
+  });
+
   it("becomes an MLflow version that knows its data, params, run and commit, once per content", async () => {
     const { store, train, training } = await open(kind);
     const version = await train(1);

@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
 import { it } from "node:test";
-import { type Clock, isEsteiraError, systemClock } from "#base";
+import { type Clock, isEsteiraError, silentLog, systemClock } from "#base";
 import { listAlerts, listDeliveries, listMonitors, listWindows } from "#metadata-store/monitoring";
 import { getPrediction } from "#metadata-store/serving";
 import { evaluate } from "#models";
 import { parseLabelBatch } from "#monitoring";
 import { describeStores } from "../setup/stores.ts";
 import { openWebhookTarget } from "../setup/webhook-target.ts";
-import { createRandom, KEY, makeFlights, MONDAY_MS, startMonitoring, WEEK_MS } from "./watched.ts";
+import { createRandom, createRowReader, KEY, makeFlights, MONDAY_MS, startMonitoring, WEEK_MS } from "./watched.ts";
 
 const MONITORS = `
 endpoint: delay
@@ -69,6 +69,32 @@ describeStores("monitoring", (kind) => {
         ["hour", "drift.wasserstein", false],
       ],
     );
+  });
+
+  it("compares with the rows that the model takes, and says how many it refuses", async () => {
+    const all = makeFlights(4000, { seed: 1 }).map((flight, row) => ({
+      ...flight,
+      split: row < 3000 ? "train" : "test",
+      hour: row % 10 === 0 ? NaN : flight.hour,
+    }));
+    const told: unknown[] = [];
+    const log = { ...silentLog, warn: (text: string, facts?: object) => void told.push([text, facts]) };
+    const test = await startMonitoring(kind, {
+      datasets: createRowReader(all),
+      log,
+      wrapScorer: (scorer) => ({ ...scorer, neverMissing: async () => ["hour"] }),
+    });
+    await test.monitoring.saveMonitors("p", files(MONITORS));
+    await test.play(0, makeFlights(1000, { seed: 5 }));
+    await test.monitoring.evaluate({ ...KEY, untilMs: MONDAY_MS + WEEK_MS });
+    const [window] = await test.store.read((transaction) => listWindows(transaction, { ...KEY, size: "week" }));
+    const found = window?.scores.find((score) => score.metric === "roc_auc" && score.segment === "");
+    assert.ok(Math.abs((found?.value ?? NaN) - (found?.baseline ?? NaN)) < 0.05, JSON.stringify(found));
+    const rows = "rows of a reference are left out: the model refuses what they lack";
+    assert.deepEqual(told, [
+      [rows, { model: "delay", version: 1, leftOut: 100, of: 1000 }],
+      [rows, { model: "delay", version: 1, leftOut: 300, of: 3000 }],
+    ]);
   });
 
   it("opens one alert per window for what drifted, and closes it when the value is back", async () => {

@@ -1,9 +1,9 @@
 import { after } from "node:test";
 import { type AssetVersion, recordAssetVersion, type StoreKind } from "#metadata-store";
-import type { ColumnBatch, DatasetReader } from "#models";
+import type { ColumnBatch, DatasetReader, Scorer } from "#models";
 import { createOutbox } from "#outbox";
 import { createMonitoring, type Monitoring } from "#monitoring";
-import { type Clock, digestOf, silentLog, systemClock } from "#base";
+import { type Clock, digestOf, silentLog, systemClock, type Log } from "#base";
 import { sourceOfRecords } from "#serving";
 import { deploy, registerModel, startServing, type TestServing } from "../serving/served.ts";
 
@@ -83,7 +83,13 @@ export interface TestMonitoring extends TestServing {
 
 export async function startMonitoring(
   kind: StoreKind,
-  options: { readonly clock?: Clock; readonly secret?: (name: string) => string | undefined } = {},
+  options: {
+    readonly clock?: Clock;
+    readonly secret?: (name: string) => string | undefined;
+    readonly datasets?: DatasetReader;
+    readonly log?: Log;
+    readonly wrapScorer?: (scorer: Scorer) => Scorer;
+  } = {},
 ): Promise<TestMonitoring> {
   const test = await startServing(kind);
   const { store, serving } = test;
@@ -123,7 +129,7 @@ export async function startMonitoring(
     outbox,
     store,
     datasets: createRowReader(rows),
-    scorer: serving.scorer,
+    scorer: (options.wrapScorer ?? ((scorer) => scorer))(serving.scorer),
     log: silentLog,
     clock,
     ...options,
