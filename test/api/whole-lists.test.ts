@@ -42,6 +42,7 @@ const WHOLE: Readonly<Record<string, readonly string[]>> = {
     "profile[].values",
     "profile[].topValues",
     "quarantine.byRule",
+    "treated",
     "outputs",
     "trainingData",
     "testData",

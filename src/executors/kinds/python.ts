@@ -1,7 +1,7 @@
 import { mkdir, readdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { z } from "zod";
-import { type Json, nearestName } from "#base";
+import { type EsteiraError, type Json, nearestName } from "#base";
 import {
   type AnalysisContext,
   type AssetKind,
@@ -9,6 +9,7 @@ import {
   type MadeVersion,
   missingFile,
   type Problem,
+  type ProcessResult,
   type PythonEnvironment,
   type StepAnalysis,
   type StepInput,
@@ -103,6 +104,12 @@ async function analyse(declaration: PythonDeclaration, context: AnalysisContext)
   };
 }
 
+function failureOf(result: ProcessResult, facts: { readonly step: string; readonly script: string }): EsteiraError {
+  const { signal, endedBy, exitCode, tail = "" } = result;
+  const exit = signal ?? (endedBy === "itself" ? `exit code ${exitCode}` : endedBy);
+  return pythonFailed({ ...facts, exit, raised: raisedIn(tail) });
+}
+
 /**
  * The line of a traceback that says what was raised, or nothing: the last one that stands at the margin below an
  * indented one. Clients write lines of their own after it.
@@ -178,13 +185,7 @@ async function execute(
     outputFile: context.outputFile,
     readable: [...context.folders, ...environment.folders],
   });
-  if (result.exitCode !== 0)
-    throw pythonFailed({
-      step: attempt.step,
-      script,
-      exit: result.signal ?? (result.endedBy === "itself" ? `exit code ${result.exitCode}` : result.endedBy),
-      raised: raisedIn(result.tail ?? ""),
-    });
+  if (result.exitCode !== 0) throw failureOf(result, { step: attempt.step, script });
   const published =
     makes === undefined
       ? undefined
