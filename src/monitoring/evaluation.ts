@@ -1,4 +1,4 @@
-import { type Clock, type Log, messageOf } from "#base";
+import { type Clock, isEsteiraError, type Log, messageOf } from "#base";
 import type { MetadataStore, WriteTransaction } from "#metadata-store";
 import {
   type Alert,
@@ -24,6 +24,7 @@ import {
 import type { DriftMethod } from "./drift-method.ts";
 import { type Judgement, judgeWindow } from "./judge.ts";
 import { type Monitor, type MonitorSet, readMonitorSets, unknownColumns } from "./monitor-set.ts";
+import { referenceMissing } from "./errors.ts";
 import type { Reference, References } from "./reference.ts";
 import { parseValueExpression } from "./value-expression.ts";
 import { readWindow } from "./window-rows.ts";
@@ -249,6 +250,8 @@ export async function scoreWindow(
       keep: keptFor(set),
     });
   } catch (error) {
+    // What may be there the next time must not settle the window without a figure.
+    if (!isEsteiraError(error, referenceMissing.code)) throw error;
     log.warn("a window has no reference", {
       endpoint: key.endpoint,
       model: range.modelVersionId,

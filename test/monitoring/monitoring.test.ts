@@ -97,6 +97,27 @@ describeStores("monitoring", (kind) => {
     ]);
   });
 
+  it("does not settle a window whose reference could not be scored", async () => {
+    let isAway = true;
+    const test = await startMonitoring(kind, {
+      wrapScorer: (scorer) => ({
+        ...scorer,
+        score: async (...request) => {
+          if (isAway) throw new Error("the process of the model was ended");
+          return scorer.score(...request);
+        },
+      }),
+    });
+    await test.monitoring.saveMonitors("p", files(MONITORS));
+    await test.play(0, makeFlights(1000, { seed: 5 }));
+    const untilMs = MONDAY_MS + WEEK_MS;
+    await assert.rejects(test.monitoring.evaluate({ ...KEY, untilMs }), /the process of the model was ended/);
+    isAway = false;
+    assert.equal((await test.monitoring.evaluate({ ...KEY, untilMs })).windows, 1);
+    const [window] = await test.store.read((transaction) => listWindows(transaction, { ...KEY, size: "week" }));
+    assert.ok(window?.scores.some(({ metric }) => metric === "roc_auc"));
+  });
+
   it("opens one alert per window for what drifted, and closes it when the value is back", async () => {
     const test = await startMonitoring(kind);
     await test.monitoring.saveMonitors("p", files(MONITORS));

@@ -46,6 +46,9 @@ export const en = {
     "Not asked for yet: a server that starts with this file, or a run, asks for the approvals that it takes.",
   rulesSame: "esteira.yaml asks for no less than what is in force.",
   rulesWait: "It waits for approval: esteira approve {digest} --environment {environment}",
+  nothingBreached: "Nothing is out of bounds.",
+  noFigures:
+    "No figures: the window has fewer rows than min_rows of its monitors, or its model has nothing to be compared with.",
   nothingYet: "Nothing has run yet. Start with: esteira run PIPELINE",
   noTrials: "No version was tried here yet: strategy: { canary: 10% } in a deploy step does.",
   noPipelines: "The project has no pipelines. Put one into pipelines/NAME.yaml.",

@@ -45,6 +45,9 @@ export const ptBr: Readonly<Record<MessageKey, string>> = {
     "Ainda não foi pedido: um servidor que inicia com este arquivo, ou uma execução, pede as aprovações necessárias.",
   rulesSame: "O esteira.yaml não pede menos do que está em vigor.",
   rulesWait: "Espera aprovação: esteira approve {digest} --environment {environment}",
+  nothingBreached: "Nada está fora dos limites.",
+  noFigures:
+    "Sem números: a janela tem menos linhas que min_rows dos seus monitores, ou o modelo não tem com que ser comparado.",
   nothingYet: "Nada foi executado ainda. Comece com: esteira run PIPELINE",
   noTrials: "Nenhuma versão foi testada aqui ainda: strategy: { canary: 10% } em um passo deploy faz isso.",
   noPipelines: "O projeto não tem pipelines. Crie um em pipelines/NOME.yaml.",

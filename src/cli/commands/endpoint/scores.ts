@@ -37,7 +37,8 @@ export const command: Command = {
       if (options["json"] === true) return terminal.printJson(window);
       terminal.print(headOf(window));
       const scores = window.scores.filter(({ breached }) => options["breached"] !== true || breached === true);
-      if (scores.length === 0) return terminal.print(terminal.say("nothingYet"));
+      if (scores.length === 0)
+        return terminal.print(terminal.say(window.scores.length === 0 ? "noFigures" : "nothingBreached"));
       terminal.table([
         ["METRIC", "OF", "VALUE", "BY CHANCE", "REFERENCE", "THRESHOLD", "ROWS", ""],
         ...scores.map(rowOf),
