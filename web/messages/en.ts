@@ -535,7 +535,7 @@ export const en = {
   "endpoint.labelled": "{share} labelled",
   "endpoint.deployed": "Deployed",
   "endpoint.answers": "Answered by",
-  "endpoint.weeks": "Weeks",
+  "endpoint.weeks": "Trend",
   "endpoint.monitors": "Monitors",
   "endpoint.history": "History",
   "endpoint.call": "Call it",

@@ -26,7 +26,6 @@ export const monitoringEn = {
   "column.threshold": "Threshold",
   "column.rows": "Rows",
   "column.state": "State",
-  "column.definition": "How it is computed",
   "state.breached": "out of bounds",
   "state.ok": "within bounds",
   "shape.reference": "reference",

@@ -28,7 +28,6 @@ export const monitoringPtBr: Readonly<Record<keyof typeof monitoringEn, string>>
   "column.threshold": "Limite",
   "column.rows": "Linhas",
   "column.state": "Situação",
-  "column.definition": "Como é calculado",
   "state.breached": "fora dos limites",
   "state.ok": "dentro dos limites",
   "shape.reference": "referência",

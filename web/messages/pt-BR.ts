@@ -536,7 +536,7 @@ export const ptBR: Readonly<Record<keyof typeof en, string>> = {
   "endpoint.labelled": "{share} com rótulo",
   "endpoint.deployed": "Implantado",
   "endpoint.answers": "Respondido por",
-  "endpoint.weeks": "Semanas",
+  "endpoint.weeks": "Evolução",
   "endpoint.monitors": "Monitores",
   "endpoint.history": "Histórico",
   "endpoint.call": "Chamar",

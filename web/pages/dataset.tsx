@@ -307,7 +307,12 @@ function RangeCell({ profile }: { readonly profile: ColumnProfile | undefined })
   const text = (value: number | string | undefined): string =>
     typeof value === "number" ? format.number(value, 3) : (value ?? "");
   const median = quantiles?.[2];
-  const shown = median === undefined ? undefined : isTime ? format.dateTime(median) : format.number(median, 3);
+  const shown =
+    median === undefined
+      ? undefined
+      : isTime
+        ? format.dataTime(new Date(median).toISOString(), profile.type)
+        : format.number(median, 3);
   const odd = [
     ["profile.nan", profile.nanCount],
     ["profile.infinite", (profile.positiveInfinityCount ?? 0) + (profile.negativeInfinityCount ?? 0)],

@@ -152,6 +152,10 @@ function optionsOf(
   const style = getComputedStyle(document.documentElement);
   const color = (name: string): string => style.getPropertyValue(name).trim();
   const short = new Intl.DateTimeFormat(language, { day: "numeric", month: "short" });
+  const clock = new Intl.DateTimeFormat(language, { hour: "numeric", minute: "2-digit" });
+  // Ticks within a day would all have its name.
+  const tickText = (tick: number): string =>
+    (new Date(tick * 1000).getHours() === 0 ? short : clock).format(tick * 1000);
   const compact = new Intl.NumberFormat(language, { notation: "compact", maximumSignificantDigits: 4 });
   const axis = {
     stroke: color("--ink-soft"),
@@ -169,7 +173,7 @@ function optionsOf(
       {
         ...axis,
         size: 30,
-        values: (_, ticks) => ticks.map((tick) => (isTime ? short.format(tick * 1000) : String(tick))),
+        values: (_, ticks) => ticks.map((tick) => (isTime ? tickText(tick) : String(tick))),
         space: 64,
         ...(isTime ? {} : { incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000] }),
       },

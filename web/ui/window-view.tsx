@@ -47,6 +47,9 @@ interface ReportProps {
 function Report({ window, choose }: ReportProps) {
   const { t, format } = useMonitoringText();
   const { beforeMs, afterMs } = window;
+  // Windows are of the time of events, in UTC.
+  const type = window.size === "hour" ? "TIMESTAMP" : "DATE";
+  const boundOf = (atMs: number): string => format.dataTime(new Date(atMs).toISOString(), type);
   return (
     <>
       <div className="toolbar">
@@ -59,7 +62,7 @@ function Report({ window, choose }: ReportProps) {
           {t("window.before")}
         </button>
         <strong>
-          {format.dateTime(window.startMs)} – {format.dateTime(window.endMs)}
+          {boundOf(window.startMs)} – {boundOf(window.endMs)}
         </strong>
         <button
           type="button"
@@ -77,15 +80,20 @@ function Report({ window, choose }: ReportProps) {
       {groupScores(window).map(([group, scores]) => (
         <Panel key={group} title={t(`group.${group}`)} icon="dashboard" flush>
           <Scores name={group} label={t(`group.${group}`)} scores={scores} />
-          {scores
-            .filter(({ shape, breached }) => shape !== undefined && breached === true)
-            .map((score) => (
-              <ShapeBars key={`${score.metric} ${score.column ?? ""} ${score.segment ?? ""}`} score={score} />
-            ))}
+          {movedShapes(scores).map((score) => (
+            <ShapeBars key={`${score.metric} ${score.column ?? ""} ${score.segment ?? ""}`} score={score} />
+          ))}
         </Panel>
       ))}
     </>
   );
+}
+
+/** One of each column and segment, however many methods say that it moved. */
+function movedShapes(scores: readonly WindowScore[]): readonly WindowScore[] {
+  const moved = scores.filter(({ shape, breached }) => shape !== undefined && breached === true);
+  const nameOf = ({ metric, column, segment }: WindowScore): string => JSON.stringify([column ?? metric, segment]);
+  return moved.filter((score, index) => moved.findIndex((other) => nameOf(other) === nameOf(score)) === index);
 }
 
 interface ScoresProps {
@@ -98,11 +106,16 @@ function Scores({ name, label, scores }: ScoresProps) {
   const { t, format } = useMonitoringText();
   const number = (value: number | undefined): string => (value === undefined ? "–" : format.number(value, 4));
   const columns: readonly Column<WindowScore>[] = [
-    { key: "metric", title: t("column.metric"), width: "minmax(170px, 1fr)", cell: (score) => score.metric },
+    {
+      key: "metric",
+      title: t("column.metric"),
+      width: "minmax(150px, 1.2fr)",
+      cell: (score) => <span title={definitionOf(score)}>{score.metric}</span>,
+    },
     {
       key: "of",
       title: t("column.of"),
-      width: "minmax(140px, 1fr)",
+      width: "minmax(110px, 1fr)",
       cell: (score) => (
         <span className="wrap">{[score.column, score.segment].filter((part) => part !== undefined).join(" · ")}</span>
       ),
@@ -110,7 +123,7 @@ function Scores({ name, label, scores }: ScoresProps) {
     {
       key: "value",
       title: t("column.value"),
-      width: "110px",
+      width: "92px",
       align: "right",
       cell: (score) => number(score.value),
       value: (score) => score.value,
@@ -118,35 +131,35 @@ function Scores({ name, label, scores }: ScoresProps) {
     {
       key: "chance",
       title: t("column.chance"),
-      width: "150px",
+      width: "130px",
       align: "right",
       cell: ({ low, high }) => (low === undefined || high === undefined ? "–" : `${number(low)} – ${number(high)}`),
     },
     {
       key: "reference",
       title: t("column.reference"),
-      width: "110px",
+      width: "92px",
       align: "right",
       cell: (score) => number(score.baseline),
     },
     {
       key: "threshold",
       title: t("column.threshold"),
-      width: "110px",
+      width: "92px",
       align: "right",
       cell: (score) => number(score.threshold),
     },
     {
       key: "rows",
       title: t("column.rows"),
-      width: "100px",
+      width: "74px",
       align: "right",
       cell: (score) => format.number(score.rows),
     },
     {
       key: "state",
       title: t("column.state"),
-      width: "minmax(130px, 1fr)",
+      width: "minmax(120px, 1fr)",
       cell: (score) =>
         score.breached === undefined ? (
           <span className="muted wrap">{score.reason ?? ""}</span>
@@ -155,12 +168,6 @@ function Scores({ name, label, scores }: ScoresProps) {
             <StateBadge state={score.breached ? "alert" : "ok"} />
           </span>
         ),
-    },
-    {
-      key: "definition",
-      title: t("column.definition"),
-      width: "minmax(200px, 2fr)",
-      cell: (score) => <span className="muted wrap">{definitionOf(score)}</span>,
     },
   ];
   return (
