@@ -131,21 +131,21 @@ function Scores({ name, label, scores }: ScoresProps) {
     {
       key: "chance",
       title: t("column.chance"),
-      width: "130px",
+      width: "160px",
       align: "right",
       cell: ({ low, high }) => (low === undefined || high === undefined ? "–" : `${number(low)} – ${number(high)}`),
     },
     {
       key: "reference",
       title: t("column.reference"),
-      width: "92px",
+      width: "106px",
       align: "right",
       cell: (score) => number(score.baseline),
     },
     {
       key: "threshold",
       title: t("column.threshold"),
-      width: "92px",
+      width: "106px",
       align: "right",
       cell: (score) => number(score.threshold),
     },
@@ -159,7 +159,7 @@ function Scores({ name, label, scores }: ScoresProps) {
     {
       key: "state",
       title: t("column.state"),
-      width: "minmax(120px, 1fr)",
+      width: "minmax(110px, 1fr)",
       cell: (score) =>
         score.breached === undefined ? (
           <span className="muted wrap">{score.reason ?? ""}</span>
