@@ -37,6 +37,42 @@ export const problemsPtBr: ProblemTexts = {
     message: "Os arquivos do projeto têm erros:\n{text}",
     hint: "Corrija as linhas citadas e tente de novo.",
   },
+  PIPELINE_PARTITIONS_ABSENT: {
+    message: "O pipeline “{pipeline}” não tem partições.",
+    hint: "Execute-o sem partição, ou declare algumas: partitions: { every: day, start: 2026-01-01 }.",
+  },
+  PIPELINE_PARTITION_MISSING: {
+    message: "O pipeline “{pipeline}” é executado uma partição por vez, e nenhuma foi indicada.",
+  },
+  PIPELINE_PARTITION_UNKNOWN: { message: "O pipeline “{pipeline}” não tem a partição “{partition}”." },
+  PIPELINE_PARTITION_NOT_OVER: {
+    message: "A partição “{partition}” do pipeline “{pipeline}” ainda não terminou: termina em {endsAt}.",
+  },
+  PIPELINE_PARTITIONS_EMPTY: { message: "O pipeline “{pipeline}” não tem ali nenhuma partição terminada." },
+  PIPELINE_PARTITIONS_TOO_MANY: {
+    message: "O pipeline “{pipeline}” teria mais de {most} partições.",
+    hint: "Indique um intervalo menor, um início mais tarde, uma unidade maior ou menos chaves.",
+  },
+  PIPELINE_PARTITION_KEYS_WRONG: {
+    message: "As chaves do pipeline “{pipeline}” são os valores de “{column}” do dataset “{dataset}”: {problem}.",
+    hint: "Indique uma coluna com poucos valores curtos, ou liste as chaves no arquivo do pipeline.",
+  },
+  PIPELINE_BACKFILL_UNKNOWN: {
+    message: "Não existe o preenchimento {id}.",
+    hint: "A lista de preenchimentos traz os seus ids.",
+  },
+  PIPELINE_BACKFILL_ENDED: {
+    message: "O preenchimento {id} terminou: {status}.",
+    hint: "O que falhou ou foi cancelado pode ser tentado de novo.",
+  },
+  PIPELINE_BACKFILL_EMPTY: {
+    message: "Não há nada a fazer no pipeline “{pipeline}”: suas partições estão como o que existe agora as faz.",
+    hint: "Todas podem ser pedidas assim mesmo.",
+  },
+  PIPELINE_BACKFILL_PARTITION_UNKNOWN: {
+    message: "Nem todas falharam ou foram canceladas no preenchimento {id}: nenhuma foi tentada de novo.",
+    hint: "A lista do próprio preenchimento diz o que aconteceu com cada partição.",
+  },
   PIPELINE_UNKNOWN: {
     message: "Não existe o pipeline “{pipeline}”.",
     hint: "A página Pipelines mostra os que existem.",
