@@ -47,7 +47,7 @@ export async function startPythonWorker(options: PythonWorkerOptions): Promise<P
 
   function ready(): Promise<Started> {
     if (started !== undefined) return started;
-    const starting = loadInto(options);
+    const starting = loadAgain(options);
     started = starting;
     const forget = (): void => {
       if (started === starting) started = undefined;
@@ -96,7 +96,22 @@ export async function startPythonWorker(options: PythonWorkerOptions): Promise<P
   };
 }
 
-async function loadInto({ title, signature, start }: PythonWorkerOptions): Promise<Started> {
+/** A load that a signal ended is tried again: what ended it may have been the machine. */
+async function loadAgain(options: PythonWorkerOptions): Promise<Started> {
+  for (let left = LOADS - 1; ; left--) {
+    const loaded = await loadInto(options);
+    if (!("endedBy" in loaded)) return loaded;
+    if (left > 0 && loaded.endedBy.startsWith("SIG")) continue;
+    const problem = `mlflow.pyfunc does not load it: its process ended with ${loaded.endedBy}: ${loaded.lastLines}`;
+    throw modelUnusable({ model: options.title, problem, advice: ADVICE });
+  }
+}
+
+async function loadInto({
+  title,
+  signature,
+  start,
+}: PythonWorkerOptions): Promise<Started | { readonly endedBy: string; readonly lastLines: string }> {
   const worker = await start().catch((error: unknown) => {
     throw modelUnusable({ model: title, problem: messageOf(error), advice: ADVICE });
   });
@@ -110,16 +125,15 @@ async function loadInto({ title, signature, start }: PythonWorkerOptions): Promi
     const problem = `it did not load in ${LONGEST_LOAD_MS / 1000} s: ${worker.lastLines()}`;
     throw modelUnusable({ model: title, problem, advice: ADVICE });
   }
-  const { ok, problem, exact } =
-    answer === undefined
-      ? { ok: false, problem: `its process ended with ${await worker.ended}: ${worker.lastLines()}`, exact: [] }
-      : answerSchema.parse(answer.header);
+  if (answer === undefined) return { endedBy: await worker.ended, lastLines: worker.lastLines() };
+  const { ok, problem, exact } = answerSchema.parse(answer.header);
   if (ok) return { worker, exact };
   await worker.end();
   throw modelUnusable({ model: title, problem: `mlflow.pyfunc does not load it: ${problem}`, advice: ADVICE });
 }
 
 const LONGEST_LOAD_MS = 300_000;
+const LOADS = 3;
 
 /** Header of what a worker says. */
 const answerSchema = z.object({
