@@ -263,6 +263,7 @@ export async function scoreWindow(
     for (const { column, nearest } of unknownColumns(
       monitor.rule,
       reference.model.inputs.map((input) => input.name),
+      set.segments,
     )) {
       log.warn("a monitor names a column that the model does not have", { monitor: monitor.name, column, nearest });
     }

@@ -119,16 +119,25 @@ function pickSettings({
 export function unknownColumns(
   rule: MonitorRule,
   inputs: readonly string[],
+  segments: readonly string[] = [],
 ): readonly { readonly column: string; readonly nearest: string | undefined }[] {
-  const named = inputsNamed(rule);
-  return named
-    .filter((column) => !inputs.includes(column))
-    .map((column) => ({ column, nearest: nearestName(column, inputs) }));
+  // Slices are made of segment columns too.
+  const known = "slices" in rule ? [...inputs, ...segments] : inputs;
+  return inputsNamed(rule)
+    .filter((column) => !known.includes(column))
+    .map((column) => ({ column, nearest: nearestName(column, known) }));
 }
 
 /** Inputs that a rule names; columns that requests may carry beside them are not among them. */
 function inputsNamed(rule: MonitorRule): readonly string[] {
   if ("quality" in rule) return rule.quality.columns ?? [];
-  const own = "drift" in rule ? rule.drift : "multivariate" in rule ? rule.multivariate : undefined;
+  const own =
+    "drift" in rule
+      ? rule.drift
+      : "multivariate" in rule
+        ? rule.multivariate
+        : "slices" in rule
+          ? rule.slices
+          : undefined;
   return own === undefined ? [] : [...(own.columns ?? []), ...(own.except ?? [])];
 }

@@ -45,6 +45,9 @@ export async function sliceScores(
     rowsOf(held.columns, held.labels, held.predictions),
     { predicates: rule.predicates, effect: rule.effect, falseDiscovery: rule.false_discovery, minRows },
   );
+  // Nothing that was looked at is no proof that all is well.
+  if (tested === 0)
+    return none("no slice could be tried: no column that is watched has two groups that are large enough");
   const n = outcomes.labels.length;
   const nReference = held.labels.length;
   const names = slices.slice(0, 3).map(({ predicates }) => predicates.join(" and "));

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
+import { silentLog } from "#base";
 import { listAlerts, listWindows } from "#metadata-store/monitoring";
 import { readMonitorDeclarations } from "#monitoring";
 import { describeStores } from "../setup/stores.ts";
@@ -21,6 +22,21 @@ monitors:
 const UNTIL_MS = MONDAY_MS + WEEK_MS;
 
 describeStores("monitors of slices, groups, value, all columns and rows", (kind) => {
+  it("name a column that slices cannot be made of, and take nothing tried for no verdict", async () => {
+    const told: unknown[] = [];
+    const log = { ...silentLog, warn: (_text: string, facts?: object) => void told.push(facts) };
+    const test = await startMonitoring(kind, { log });
+    const text = "endpoint: delay\nmin_rows: 100\nmonitors:\n  slices: { slices: { columns: [orgin] } }\n";
+    await test.monitoring.saveMonitors("p", new Map([["monitors/delay.yaml", text]]));
+    await test.play(0, makeFlights(1600, { seed: 5 }));
+    await test.monitoring.evaluate({ ...KEY, untilMs: UNTIL_MS });
+    assert.deepEqual(told[0], { monitor: "delay.slices", column: "orgin", nearest: "origin" });
+    const [window] = await test.store.read((transaction) => listWindows(transaction, { ...KEY, size: "week" }));
+    const score = window?.scores.find(({ metric }) => metric === "slice.squared_error");
+    assert.deepEqual([score?.value, score?.breached], [undefined, undefined]);
+    assert.match(JSON.stringify(score?.method), /no slice could be tried/);
+  });
+
   it("say where it got worse, how groups differ, what it was worth, and open alerts", async () => {
     const test = await startMonitoring(kind);
     await test.monitoring.saveMonitors("p", new Map([["monitors/delay.yaml", MONITORS]]));
