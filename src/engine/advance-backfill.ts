@@ -28,7 +28,7 @@ const ENDS: Readonly<Partial<Record<PipelineRunStatus, BackfillPartitionStatus>>
  * Brings a backfill up to date with its runs, and begins as many more as it may have at once. Any number of engines may
  * call it at any time, and one that was killed half-way has done nothing: all of it is one transaction.
  */
-export async function advanceBackfill(parts: Pick<EngineParts, "store" | "clock">, id: string): Promise<void> {
+export async function advanceBackfill(parts: Pick<EngineParts, "store" | "clock" | "log">, id: string): Promise<void> {
   if (!(await parts.store.read((transaction) => hasWork(transaction, id)))) return;
   await parts.store.write(async (transaction) => {
     const backfill = await lockBackfill(transaction, id);
@@ -42,7 +42,12 @@ export async function advanceBackfill(parts: Pick<EngineParts, "store" | "clock"
     const counts = (await countBackfillPartitions(transaction, [id])).get(id);
     if (backfill.failFast && (counts?.failed ?? 0) > 0)
       await moveBackfillPartitions(transaction, { backfillId: id, from: ["pending"], to: "cancelled" });
-    else await beginNext(transaction, backfill, { count: backfill.maxParallel - (counts?.running ?? 0), atMs });
+    else
+      await beginNext(transaction, backfill, {
+        count: backfill.maxParallel - (counts?.running ?? 0),
+        atMs,
+        log: parts.log,
+      });
     await endWhenDone(transaction, backfill, atMs);
   });
 }
@@ -63,12 +68,12 @@ async function hasWork(transaction: ReadTransaction, id: string): Promise<boolea
 async function beginNext(
   transaction: WriteTransaction,
   backfill: Backfill,
-  { count, atMs }: { readonly count: number; readonly atMs: number },
+  { count, atMs, log }: { readonly count: number; readonly atMs: number; readonly log: EngineParts["log"] },
 ): Promise<void> {
   if (count <= 0) return;
   const next = await listBackfillPartitions(transaction, { backfillId: backfill.id, status: "pending", limit: count });
   for (const { position, partition } of next) {
-    const pipelineRunId = await enqueue(transaction, backfill, partition, atMs);
+    const pipelineRunId = await enqueue(transaction, backfill, { partition, atMs, log });
     await setBackfillPartition(transaction, {
       backfillId: backfill.id,
       position,
@@ -81,8 +86,7 @@ async function beginNext(
 async function enqueue(
   transaction: WriteTransaction,
   { id, project, pipeline, params, actor }: Backfill,
-  partition: string,
-  atMs: number,
+  { partition, atMs, log }: { readonly partition: string; readonly atMs: number; readonly log: EngineParts["log"] },
 ): Promise<string | undefined> {
   try {
     return await enqueuePipeline(transaction, pipeline, {
@@ -94,8 +98,10 @@ async function enqueue(
       atMs,
     });
   } catch (error) {
-    if (isEsteiraError(error)) return undefined;
-    throw error;
+    // A database that failed says nothing about the partition.
+    if (!isEsteiraError(error) || !error.code.startsWith("PIPELINE_")) throw error;
+    log.warn("a partition of a backfill cannot be run", { backfill: id, pipeline, partition, error: error.message });
+    return undefined;
   }
 }
 

@@ -28,6 +28,7 @@ const DEFAULT_PARALLEL = 4;
 const MOST_PARALLEL = 100;
 const LOOK_EVERY_MS = 5000;
 const SHORTEST_PAUSE_MS = 50;
+const IDLE_PAUSE_MS = 1000;
 
 /** What somebody wants to have made. */
 export interface BackfillRequest {
@@ -300,7 +301,9 @@ function createLoop(parts: EngineParts): { start(): void; stop(): void } {
         again = false;
         const open = await parts.store.read((transaction) => listOpenBackfills(transaction, parts.project));
         for (const id of open) await advanceBackfill(parts, id);
-        await new Promise((resolve) => setTimeout(resolve, SHORTEST_PAUSE_MS));
+        // Everything that is written is a change: without a backfill there is little to look for.
+        const pauseMs = open.length === 0 ? IDLE_PAUSE_MS : SHORTEST_PAUSE_MS;
+        await new Promise((resolve) => setTimeout(resolve, pauseMs).unref());
       } while (again && unsubscribe !== undefined);
     } catch (error) {
       parts.log.error("backfills could not be looked at", { error: messageOf(error) });

@@ -1,4 +1,4 @@
-import type { Json } from "#base";
+import { isEsteiraError, type Json } from "#base";
 import { type AssetVersion, getAssetVersion, listAllAssetPartitions } from "#metadata-store";
 import { listCachedKeys, listPartitionRuns } from "#metadata-store/engine";
 import {
@@ -100,8 +100,11 @@ async function staleOfStep(
   partitions: readonly Partition[],
 ): Promise<readonly string[]> {
   const { step, notes } = of;
-  const keys = await keysOf(parts, of, partitions).catch(() => undefined);
-  // What it would read is not there, or does not fit: the run says how.
+  const keys = await keysOf(parts, of, partitions).catch((error: unknown) => {
+    // What it would read is not there, or does not fit: the run says how. A database that failed says nothing of it.
+    if (isEsteiraError(error) && !error.code.startsWith("METADATA_STORE_")) return undefined;
+    throw error;
+  });
   if (keys === undefined) return partitions.map(({ name }) => name);
   const found = await parts.store.read((transaction) =>
     listCachedKeys(transaction, { project: parts.project, keys: [...keys.values()] }),
