@@ -8,6 +8,7 @@ export {
   restoreProjectDataset,
 } from "./change-dataset.ts";
 export { createUserWithToken } from "./create-user.ts";
+export { exportPackagedCode } from "./export-packaged-code.ts";
 export { exportModelPackage } from "./export-model-package.ts";
 export type { HealthCheck } from "./health.ts";
 export { findWorkflows, workflowCannotRun, workflowUnknown } from "./workflows.ts";

@@ -7,6 +7,7 @@ import { createNodeKind, createPythonKind, createRunKind } from "#executors";
 import { createJoinKind } from "#features";
 import { createTestKind } from "#models";
 import { createNotebookKind } from "#notebooks";
+import { createPackageKind } from "#packaging";
 import type { StepKind } from "#pipeline";
 import { createScoreKind } from "#serving";
 import { createJobKind, createKeptFiles } from "#workflows";
@@ -30,6 +31,7 @@ export function createStepKinds(parts: Parts, settings: Pick<Settings, "secret">
     createNotebookKind(parts),
     createTestKind({ ...parts, datasets: parts.reader, scorer: parts.serving.scorer }),
     createScoreKind({ ...parts, scorer: parts.serving.scorer }),
+    createPackageKind(),
     createDeployKind(parts),
   ]);
 }

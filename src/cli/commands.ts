@@ -188,6 +188,10 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: "Check a model package and write its files",
     load: () => import("./commands/model/unpack.ts"),
   },
+  "code export": {
+    summary: "Write the files of a version of code into a folder",
+    load: () => import("./commands/code/export.ts"),
+  },
   "model export": {
     summary: "Write a model with its data as an OCI ModelPack",
     load: () => import("./commands/model/export.ts"),

@@ -1,3 +1,5 @@
+export { createPackageKind, type PackageDeclaration } from "./code/package-kind.ts";
+export { exportCode, type ExportedCode } from "./code/export-code.ts";
 export { type ExportedModel, exportModel, type ExportRequest } from "./export-model.ts";
 export { importMlflow, type ImportOptions, type ImportProgress, type ImportReport } from "./import/import-mlflow.ts";
 export type { ArtifactCounts } from "./import/imported-artifacts.ts";

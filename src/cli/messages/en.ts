@@ -88,6 +88,8 @@ export const en = {
   dropWould: "{dataset} would be dropped; with --yes it is.",
   discarded: "{count} row discarded, {files} whole files. || {count} rows discarded, {files} whole files.",
   rowsOfVersion: "version {version}, {count} row || version {version}, {count} rows",
+  codeExported:
+    "{path}: {name} {version}, {count} file, {bytes} bytes || {path}: {name} {version}, {count} files, {bytes} bytes",
   packaged: "{path}: {reference}, {count} layer, {bytes} bytes || {path}: {reference}, {count} layers, {bytes} bytes",
   approvalPending:
     "{subject} for {environment}: {given} of {count} approval, author {author} || {subject} for {environment}: {given} of {count} approvals, author {author}",

@@ -88,6 +88,8 @@ export const ptBr: Readonly<Record<MessageKey, string>> = {
   discarded:
     "{count} linha descartada; arquivos inteiros: {files}. || {count} linhas descartadas; arquivos inteiros: {files}.",
   rowsOfVersion: "versão {version}, {count} linha || versão {version}, {count} linhas",
+  codeExported:
+    "{path}: {name} {version}, {count} arquivo, {bytes} bytes || {path}: {name} {version}, {count} arquivos, {bytes} bytes",
   packaged: "{path}: {reference}, {count} camada, {bytes} bytes || {path}: {reference}, {count} camadas, {bytes} bytes",
   approvalPending:
     "{subject} para {environment}: {given} de {count} aprovação, autoria de {author} || {subject} para {environment}: {given} de {count} aprovações, autoria de {author}",
