@@ -38,6 +38,7 @@ import type {
   NewBackfill,
   PartitionState,
 } from "./backfill.ts";
+import type { Pools, WorkQueue } from "./queue.ts";
 import type { LogChunk, PipelineRunDetail, PipelineRunSummary, StepRun, StepRunLog } from "./pipeline-run.ts";
 import type { NewPipelineRun, PipelineDetail, PipelineSummary } from "./pipeline.ts";
 import type { PredictionDetail, PredictionSummary } from "./prediction.ts";
@@ -71,6 +72,8 @@ export interface ApiShapes {
   readonly resumePipelineRun: { params: requests.IdParams; response: requests.Acknowledged };
   readonly getStepRunLog: { params: requests.IdParams; query: requests.LogQuery; response: StepRunLog };
   readonly streamStepRunLog: { params: requests.IdParams; query: requests.LogQuery; response: LogChunk };
+  readonly listPools: { response: Pools };
+  readonly listQueue: { response: WorkQueue };
   readonly listPartitions: { params: requests.NameParams; query: requests.PageQuery; response: Page<PartitionState> };
   readonly previewBackfill: { params: requests.NameParams; body: NewBackfill; response: BackfillPreview };
   readonly createBackfill: { params: requests.NameParams; body: NewBackfill; response: requests.Acknowledged };
@@ -195,6 +198,8 @@ export const apiRoutes: Readonly<Record<keyof ApiShapes, Route>> = {
   listPipelines: read("listPipelines", "pipelines", "pipeline"),
   getPipeline: read("getPipeline", "pipelines/:name", "pipeline"),
   createPipelineRun: change("createPipelineRun", "pipelines/:name/runs", "run", "pipeline"),
+  listPools: read("listPools", "pools", "pipeline-run"),
+  listQueue: read("listQueue", "queue", "pipeline-run"),
   listPartitions: read("listPartitions", "pipelines/:name/partitions", "pipeline"),
   previewBackfill: change("previewBackfill", "pipelines/:name/backfills/preview", "run", "pipeline"),
   createBackfill: change("createBackfill", "pipelines/:name/backfills", "run", "pipeline"),

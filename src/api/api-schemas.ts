@@ -28,6 +28,8 @@ export const apiSchemas: { readonly [Name in keyof ApiShapes]: RouteSchemas<ApiS
   getStepRunLog: { params: idParams, query: requests.logQuery, response: schemas.stepRunLogSchema },
   streamStepRunLog: { params: idParams, query: requests.logQuery, response: schemas.logChunkSchema },
   listPartitions: { params: nameParams, query: pageQuery, response: pageOf(schemas.partitionStateSchema) },
+  listPools: { response: schemas.poolsSchema },
+  listQueue: { response: schemas.workQueueSchema },
   previewBackfill: { params: nameParams, body: schemas.newBackfillSchema, response: schemas.backfillPreviewSchema },
   createBackfill: { params: nameParams, body: schemas.newBackfillSchema, response: acknowledged },
   listBackfills: { query: pageQuery, response: pageOf(schemas.backfillSummarySchema) },

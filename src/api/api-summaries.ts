@@ -9,6 +9,8 @@ export const apiSummaries: Readonly<Record<keyof ApiShapes, string>> = {
   getPipeline: "A pipeline with its graph",
   createPipelineRun: "Start a pipeline run",
   listPartitions: "Partitions of a pipeline that are over, newest first, each with its newest run",
+  listPools: "Pools, each with who holds its slots",
+  listQueue: "What waits for its turn, and why",
   previewBackfill: "What a backfill would make, how long that takes, and who reads it",
   createBackfill: "Make the partitions of a pipeline that lack or are stale",
   listBackfills: "Backfills, newest first",

@@ -27,6 +27,7 @@ export type {
   PendingApproval,
 } from "./approval.ts";
 export type { ApiAssetKind, AssetVersionSummary, StepReference, VersionReference } from "./asset.ts";
+export type { Pool, QueuedWork, WaitReason, WorkHolder, WorkQueue } from "./queue.ts";
 export type { BackfillPreview, BackfillSummary, NewBackfill, PartitionState } from "./backfill.ts";
 export type { Change } from "./change.ts";
 export {

@@ -1,5 +1,6 @@
 import type { VersionReference } from "./asset.ts";
 import type { PipelineEdge } from "./pipeline.ts";
+import type { WaitReason } from "./queue.ts";
 import type { ApiProblem } from "./problem.ts";
 
 export type PipelineRunStatus = "queued" | "running" | "waiting" | "succeeded" | "failed" | "cancelled" | "interrupted";
@@ -92,6 +93,8 @@ export interface StepRun {
   /** Why it was cached, skipped, blocked or cancelled: one sentence. */
   readonly reason?: string | undefined;
   readonly why?: readonly CacheReason[] | undefined;
+  /** Why it is still queued. */
+  readonly waitsFor?: WaitReason | undefined;
   readonly queuedAtMs?: number | undefined;
   readonly startedAtMs?: number | undefined;
   readonly endedAtMs?: number | undefined;

@@ -101,4 +101,6 @@ export interface NewPipelineRun {
   readonly only?: string | undefined;
   /** The partition to make, by name; needed for a pipeline that has some. */
   readonly partition?: string | undefined;
+  /** Instead of the pipeline's, -1000 to 1000: of what waits, the higher begins first. */
+  readonly priority?: number | undefined;
 }

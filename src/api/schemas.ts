@@ -20,6 +20,7 @@ import type { Load, NewPipelineRun, PipelineDetail, PipelineEdge, PipelineParam,
 import type { ChainLink, PredictionDetail, PredictionSummary } from "./prediction.ts";
 import type { ApiProblem } from "./problem.ts";
 import type { QueryAnswer } from "./query.ts";
+import type { Pool, Pools, QueuedWork, WaitKind, WaitReason, WorkHolder, WorkQueue } from "./queue.ts";
 import type { NamedRecipe, RecipeChange, RecipeDifference, RecipePart } from "./recipe.ts";
 import type { Environment, Release, ReleaseStatus, Rollback, UnisolatedRelease } from "./release.ts";
 import type { EnvironmentRules, RuleChange, RuleName, RulesVersion } from "./rules.ts";
@@ -897,6 +898,28 @@ export const cacheReasonSchema: z.ZodType<CacheReason> = z.object({
   "after": z.string().optional(),
 }).describe("One reason of a cache hit or miss.");
 
+export const workHolderSchema: z.ZodType<WorkHolder> = z.object({
+  "pipelineRunId": z.string(),
+  "pipeline": z.string(),
+  "stepRunId": z.string().optional(),
+  "step": z.string().optional(),
+  "matrix": z.string().optional().describe("`node=22` for one of a matrix or an item."),
+  "slots": z.number().optional(),
+  "sinceMs": z.number().optional(),
+}).describe("Who holds what another waits for: a step run, or a whole pipeline run.");
+
+export const waitKindSchema: z.ZodType<WaitKind> = z.enum(["delay", "concurrency", "pool", "pool-turn", "pool-gone", "engine", "no-engine"]).describe("`delay`: a retry that is not due. `concurrency`, `pool`: all places are held. `pool-turn`: places are free, but one before it needs more of them. `pool-gone`: its pool is not declared any more. `engine`: the next engine that has room takes it. `no-engine`: none works on the project.");
+
+export const waitReasonSchema: z.ZodType<WaitReason> = z.object({
+  "kind": waitKindSchema,
+  "name": z.string().optional().describe("The concurrency group or the pool."),
+  "limit": z.number().optional().describe("Places that there are."),
+  "used": z.number().optional(),
+  "needs": z.number().optional().describe("Places that it needs."),
+  "untilMs": z.number().optional(),
+  "holders": z.array(workHolderSchema).describe("The first 20."),
+}).describe("Why queued work has not begun.");
+
 export const stepRunSchema: z.ZodType<StepRun> = z.object({
   "id": z.string(),
   "step": z.string(),
@@ -906,6 +929,7 @@ export const stepRunSchema: z.ZodType<StepRun> = z.object({
   "matrix": z.string().optional().describe("`node=22` for a step with a matrix."),
   "reason": z.string().optional().describe("Why it was cached, skipped, blocked or cancelled: one sentence."),
   "why": z.array(cacheReasonSchema).optional(),
+  "waitsFor": waitReasonSchema.optional().describe("Why it is still queued."),
   "queuedAtMs": z.number().optional(),
   "startedAtMs": z.number().optional(),
   "endedAtMs": z.number().optional(),
@@ -1039,6 +1063,7 @@ export const newPipelineRunSchema: z.ZodType<NewPipelineRun> = z.object({
   "from": z.string().optional().describe("Start here: this step runs again; what comes before is reused, and what follows when its inputs come out unchanged."),
   "only": z.string().optional().describe("Run this step alone, again."),
   "partition": z.string().optional().describe("The partition to make, by name; needed for a pipeline that has some."),
+  "priority": z.number().optional().describe("Instead of the pipeline's, -1000 to 1000: of what waits, the higher begins first."),
 }).describe("Body of `POST pipelines/:name/runs`.");
 
 export const predictionSummarySchema: z.ZodType<PredictionSummary> = z.object({
@@ -1091,6 +1116,38 @@ export const queryAnswerSchema: z.ZodType<QueryAnswer> = z.object({
   "truncated": z.boolean().describe("There were more rows than the limit."),
   "sources": z.array(z.object({ "dataset": z.string(), "version": z.number(), "versionId": z.string() })).describe("What was read."),
 }).describe("Rows that a query gave.");
+
+export const queuedWorkSchema: z.ZodType<QueuedWork> = z.object({
+  "pipelineRunId": z.string(),
+  "pipeline": z.string(),
+  "partition": z.string().optional(),
+  "stepRunId": z.string().optional(),
+  "step": z.string().optional(),
+  "matrix": z.string().optional(),
+  "priority": z.number().describe("Higher comes first."),
+  "queuedAtMs": z.number(),
+  "waitsFor": waitReasonSchema,
+}).describe("A pipeline run or a step run that waits for its turn.");
+
+export const workQueueSchema: z.ZodType<WorkQueue> = z.object({
+  "runs": z.array(queuedWorkSchema),
+  "runCount": z.number(),
+  "stepRuns": z.array(queuedWorkSchema),
+  "stepRunCount": z.number(),
+}).describe("What waits in a project, in the order in which it would begin: the first 200 of each, and how many there are.");
+
+export const poolSchema: z.ZodType<Pool> = z.object({
+  "name": z.string(),
+  "description": z.string().optional(),
+  "slots": z.number(),
+  "used": z.number().describe("Slots that are held."),
+  "waiting": z.number().describe("Step runs that are queued for it."),
+  "holders": z.array(workHolderSchema).describe("The first 100, the longest first."),
+}).describe("Slots that steps of all pipelines share.");
+
+export const poolsSchema: z.ZodType<Pools> = z.object({
+  "pools": z.array(poolSchema),
+}).describe("Every pool of a project, by name.");
 
 export const recipePartSchema: z.ZodType<RecipePart> = z.enum(["step", "key", "param", "variable", "file", "code", "environment", "version", "deploy"]);
 

@@ -7,7 +7,7 @@ import { getPipelineDefinition, keepLeases, listPipelines } from "#metadata-stor
 import { createModelStorage } from "#models";
 import { createMonitoringCalls } from "#monitoring";
 import { assertValid, type LoadedProject, type PipelineDefinition, type ProcessLimits } from "#pipeline";
-import { createEngine, type Engine, type EnginePorts, registerPipelines } from "#engine";
+import { createEngine, type Engine, type EnginePorts, registerPipelines, registerPools } from "#engine";
 import { createServingCalls } from "#serving";
 import { createProject } from "#project";
 import { createEndpointWatch } from "./endpoint-watch.ts";
@@ -55,6 +55,7 @@ export function createPlatform(base: StorePlatform, settings: Settings): OwnedPl
   const putInForce = async (loaded: LoadedProject, actor: string): Promise<void> => {
     await parts.rules.declare(actor);
     await parts.monitoring.saveMonitors(project, await files.monitorFiles());
+    await registerPools(store, { project, pools: config.pools, atMs: clock.now() });
     await registerPipelines(store, { project, pipelines: loaded.pipelines, actor, atMs: clock.now() });
     await parts.features.reload();
     files.use(loaded.pipelines);
@@ -65,6 +66,7 @@ export function createPlatform(base: StorePlatform, settings: Settings): OwnedPl
     storeFolder: config.storeFolder,
     kinds,
     source: workflows,
+    pools: config.pools,
     putInForce: (loaded) => putInForce(loaded, settings.user),
     log,
   });

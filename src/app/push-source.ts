@@ -121,6 +121,7 @@ function handlerOptions(parts: Parts, pushed: PushedProject, source: PushSource)
     folder: join(config.storeFolder, "checkouts"),
     kinds: pushed.kinds,
     source: pushed.workflows,
+    pools: parts.config.pools,
     accepts: acceptsPush,
     clock,
   };

@@ -23,6 +23,14 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: "Show pipelines, their latest runs, and every run that is not finished",
     load: () => import("./commands/pipeline/status.ts"),
   },
+  queue: {
+    summary: "List what waits for its turn, and why",
+    load: () => import("./commands/pipeline/queue.ts"),
+  },
+  "pool list": {
+    summary: "List pools with who holds their slots and how many wait",
+    load: () => import("./commands/pool/list.ts"),
+  },
   logs: { summary: "Show the log of a pipeline run or a step", load: () => import("./commands/pipeline/logs.ts") },
   why: { summary: "Explain why a step ran or was cached", load: () => import("./commands/pipeline/why.ts") },
   cancel: {

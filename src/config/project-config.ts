@@ -178,6 +178,7 @@ export function storeOnlyConfig(storeFolder: string, metadataAddress?: string): 
     sql: { host: "127.0.0.1", timeout: 60, rows: 10_000_000, memory: 1024 ** 3, connections: 32 },
     audit: {},
     retention: {},
+    pools: {},
     serving: { timeout: 60, threads: 1, memory: 4 * 1024 ** 3 },
     outbox: { private_networks: [] },
   };

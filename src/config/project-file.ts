@@ -404,6 +404,25 @@ export const projectSchema = z.strictObject({
     })
     .default({ host: "127.0.0.1", timeout: 60, rows: 10_000_000, memory: 1024 ** 3, connections: 32 })
     .describe("SQL over datasets: `esteira query`, the page, and PostgreSQL's protocol."),
+  pools: z
+    .record(
+      z
+        .string()
+        .regex(/^[A-Za-z_][A-Za-z0-9_.-]{0,99}$/, "expected letters, digits, _ . and -, beginning with a letter or _"),
+      z
+        .union([
+          z.int().min(1).max(100_000),
+          z.strictObject({
+            slots: z.int().min(1).max(100_000).describe("How many there are."),
+            description: z.string().max(200).optional().describe("What it stands for."),
+          }),
+        ])
+        .transform((stated) => (typeof stated === "number" ? { slots: stated } : stated)),
+    )
+    .default({})
+    .describe(
+      "Slots that steps of all pipelines share, by the name of the pool: `pools: { warehouse: 3 }`. A step with `pool: warehouse` is at work only while it holds one. Default: none.",
+    ),
   serving: z
     .strictObject({
       timeout: z

@@ -10,6 +10,7 @@ import {
   loadProjectPipelines,
   type PipelineDefinition,
   type PipelineSource,
+  type Pools,
   type StepKind,
 } from "#pipeline";
 import { fireTrigger, registerPipelines } from "#engine";
@@ -43,6 +44,8 @@ export interface PushedRepository {
   readonly kinds: readonly StepKind<never>[];
   /** Of pipelines beside those of the folder `pipelines`. */
   readonly source?: PipelineSource | undefined;
+  /** Of `esteira.yaml`. */
+  readonly pools?: Pools | undefined;
   /** Whether a pipeline that subscribes to pushes is for this one. Default: for every push of a branch. */
   readonly accepts?: (definition: PipelineDefinition, pushed: PushedCommit) => boolean;
   readonly clock: Clock;
@@ -161,7 +164,13 @@ async function startPipelines(
   const folder = options.subfolder === undefined ? checkout : join(checkout, options.subfolder);
   if (branch === options.mainBranch) {
     const { pipelines } = assertValid(
-      await loadProjectPipelines({ project, projectFolder: folder, kinds: options.kinds, source: options.source }),
+      await loadProjectPipelines({
+        project,
+        projectFolder: folder,
+        kinds: options.kinds,
+        source: options.source,
+        pools: options.pools,
+      }),
     );
     await registerPipelines(store, { project, pipelines, actor: pusher, atMs: clock.now() });
   }

@@ -78,6 +78,8 @@ export interface SubmitRequest {
   readonly only?: string;
   /** Which partition of the pipeline it makes; none for a pipeline without. */
   readonly partition?: string;
+  /** Instead of the pipeline's: of what waits, the higher begins first. */
+  readonly priority?: number;
   readonly actor: string;
   readonly source?: { readonly folder: string; readonly commit?: string };
 }
@@ -191,6 +193,7 @@ export function createEngine(options: EngineOptions): Engine {
           actor: request.actor,
           source: request.source,
           partition,
+          priority: toPriority(request.priority),
           atMs: clock.now(),
         }),
       );
@@ -267,6 +270,12 @@ function createParts(options: EngineOptions, pending: Set<Promise<unknown>>): En
       pending.add(settled);
     },
   };
+}
+
+const HIGHEST_PRIORITY = 1000;
+
+function toPriority(stated: number | undefined): number | undefined {
+  return stated === undefined ? undefined : Math.round(Math.max(-HIGHEST_PRIORITY, Math.min(HIGHEST_PRIORITY, stated)));
 }
 
 const REMEMBERED = 200;

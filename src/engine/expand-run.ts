@@ -19,6 +19,8 @@ export interface RunRequest {
   /** Checked before: it is one of the pipeline, and over. */
   readonly partition?: string | undefined;
   readonly source?: { readonly folder: string; readonly commit?: string } | undefined;
+  /** Instead of the pipeline's. */
+  readonly priority?: number | undefined;
   readonly atMs: number;
 }
 
@@ -29,6 +31,7 @@ export function expandRun(definition: PipelineDefinition, digest: string, reques
   const { partition } = request;
   if (definition.partitions !== undefined && partition === undefined)
     throw partitionMissing({ pipeline: definition.name });
+  const priority = request.priority ?? definition.priority ?? 0;
   return {
     id: newId(request.atMs),
     project: request.project,
@@ -42,7 +45,8 @@ export function expandRun(definition: PipelineDefinition, digest: string, reques
     atMs: request.atMs,
     concurrency: concurrencyOf(definition, partition),
     partition,
-    steps: selected.map((step, position) => runStep(step, position, names, request.atMs)),
+    priority,
+    steps: selected.map((step, position) => runStep(step, { position, selected: names, priority, atMs: request.atMs })),
   };
 }
 
@@ -55,7 +59,16 @@ function concurrencyOf(
   return { group: perPartition === true && partition !== undefined ? `${group}:${partition}` : group, limit };
 }
 
-function runStep(step: StepDefinition, position: number, selected: ReadonlySet<string>, atMs: number): NewRunStep {
+function runStep(
+  step: StepDefinition,
+  of: {
+    readonly position: number;
+    readonly selected: ReadonlySet<string>;
+    readonly priority: number;
+    readonly atMs: number;
+  },
+): NewRunStep {
+  const { position, selected, priority, atMs } = of;
   // A step with items begins with one step run, which lists them.
   const entries: readonly (Readonly<Record<string, Json>> | undefined)[] = step.matrix ?? [undefined];
   return {
@@ -68,6 +81,8 @@ function runStep(step: StepDefinition, position: number, selected: ReadonlySet<s
     forEach: step.forEach !== undefined,
     maxParallel: step.maxParallel,
     failFast: step.failFast === true,
+    pool: step.pool,
+    priority: priority + (step.priority ?? 0),
     stepRuns: entries.map((matrix, matrixIndex) => ({ id: newId(atMs), matrixIndex, matrix })),
   };
 }

@@ -19,6 +19,7 @@ export {
 export { readRunNumber, readStepResults, type StepResult } from "./query/step-results.ts";
 export type { RunProgress } from "./query/run-progress.ts";
 export { registerPipelines } from "./register-pipelines.ts";
+export { registerPools } from "./register-pools.ts";
 export type { RunAhead } from "./runs-ahead.ts";
 export { createTreeStorage } from "./tree-storage.ts";
 export { type FiredTrigger, fireTrigger } from "./trigger.ts";

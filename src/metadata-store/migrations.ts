@@ -16,6 +16,7 @@ import { eventLogMigration } from "./migrations/0017-event-log.ts";
 import { engineItemsMigration } from "./migrations/0018-engine-items.ts";
 import { intervalsMigration } from "./migrations/0019-intervals.ts";
 import { partitionsMigration } from "./migrations/0020-partitions.ts";
+import { poolsMigration } from "./migrations/0021-pools.ts";
 import { assetMigration } from "./migrations/0002-asset.ts";
 import { pipelineMigration } from "./migrations/0003-pipeline.ts";
 import { eventMigration } from "./migrations/0001-event.ts";
@@ -42,4 +43,5 @@ export const migrations: readonly Migration[] = [
   engineItemsMigration,
   intervalsMigration,
   partitionsMigration,
+  poolsMigration,
 ];

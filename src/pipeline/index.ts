@@ -16,6 +16,7 @@ export { parseExpression, pathsOf, type Scope, STATUS, type StatusFunction } fro
 export { findExpressions, holds, interpolate, parseCondition, stepsReadBy, toText } from "./define/interpolate.ts";
 export { jsonSchemas } from "./define/json-schemas.ts";
 export { assertValid, type LoadedProject, loadProjectPipelines, type PipelineSource } from "./define/load-project.ts";
+export type { Pools } from "./define/pools.ts";
 export { ownConditionOf } from "./define/own-condition.ts";
 export { createProjectFiles, type ProjectFiles, readProjectFile } from "./define/project-files.ts";
 export { nextTick, nextTicks } from "./define/schedule-expression.ts";

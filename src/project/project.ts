@@ -5,6 +5,7 @@ import {
   loadProjectPipelines,
   type PipelineDefinition,
   type PipelineSource,
+  type Pools,
   type StepKind,
 } from "#pipeline";
 import { readContractSummary } from "./contract-summary.ts";
@@ -21,6 +22,8 @@ export interface ProjectOptions {
   readonly kinds: readonly StepKind<never>[];
   /** Of pipelines beside those of the folder `pipelines`. */
   readonly source?: PipelineSource | undefined;
+  /** Of `esteira.yaml`. */
+  readonly pools?: Pools | undefined;
   /** Makes a project without mistakes the one in force; followed by `use`. */
   readonly putInForce: (loaded: LoadedProject) => Promise<void>;
   readonly log: Log;
@@ -51,13 +54,13 @@ export interface Project {
 }
 
 export function createProject(options: ProjectOptions): Project {
-  const { project, folder, kinds, source } = options;
+  const { project, folder, kinds, source, pools } = options;
   let graph = createProjectGraph([]);
   let isFollowed = false;
   const contracts = new Map<string, Promise<ContractSummary | undefined>>();
   const load = async (): Promise<LoadedProject> =>
     addProblems(
-      await loadProjectPipelines({ project, projectFolder: folder, kinds, source }),
+      await loadProjectPipelines({ project, projectFolder: folder, kinds, source, pools }),
       await findProjectProblems(folder),
     );
   const watch = createProjectWatch({

@@ -67,6 +67,25 @@ describe("pipeline files", () => {
     );
   });
 
+  it("name pools that there are, and no more slots than they have", async () => {
+    const folder = (
+      await load({
+        "pipelines/p.yaml":
+          "steps:\n  a: { run: ls, pool: wharehouse }\n  b: { run: ls, pool: warehouse, slots: 3 }\n  c: { run: ls, slots: 2 }\n  d: { run: ls, pool: warehouse, slots: 2, priority: -5 }\n",
+      })
+    ).projectFolder;
+    const pools = { warehouse: { slots: 2 } };
+    const { problems } = await loadProjectPipelines({ project: "p", projectFolder: folder, kinds, pools });
+    assert.equal(
+      formatProblems(problems),
+      [
+        'pipelines/p.yaml:2:23  there is no pool "wharehouse"\n    Did you mean "warehouse"?',
+        'pipelines/p.yaml:3:41  the step asks for 3 slots, and pool "warehouse" has 2\n    It could never begin: ask for fewer, or give the pool more in esteira.yaml.',
+        "pipelines/p.yaml:4:24  slots are those of a pool, and the step names none\n    Add pool: NAME.",
+      ].join("\n"),
+    );
+  });
+
   it("infer edges from what is read, in topological order", async () => {
     const { pipelines, problems } = await load({
       "pipelines/p.yaml":

@@ -46,6 +46,8 @@ const api: Examples<keyof ApiShapes> = {
   previewBackfill: { params: { name: "none" }, body: { from: "2026-01-01" } },
   createBackfill: { params: { name: "none" }, body: { all: true } },
   listPartitions: { params: { name: "none" }, query: { limit: 1 } },
+  listPools: {},
+  listQueue: {},
   listBackfills: {},
   getBackfill: { params: { id: "none" } },
   listBackfillPartitions: { params: { id: "none" } },

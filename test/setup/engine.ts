@@ -5,7 +5,7 @@ import type { Log } from "#base";
 import { createLocalExecutor, createRunKind } from "#executors";
 import type { MetadataStore, StoreKind } from "#metadata-store";
 import type { Blobs } from "#storage";
-import { assertValid, loadProjectPipelines, type LoadedProject, type StepKind } from "#pipeline";
+import { assertValid, loadProjectPipelines, type LoadedProject, type Pools, type StepKind } from "#pipeline";
 import { createEngine, type Engine, type EngineOptions, type EnginePorts, registerPipelines } from "#engine";
 import { openTestStore, type TestStore } from "./stores.ts";
 
@@ -35,6 +35,7 @@ export async function createTestProject(
   kind: StoreKind,
   files: Readonly<Record<string, string>>,
   kinds: readonly StepKind<never>[] = [],
+  pools: Pools = {},
 ): Promise<TestProject> {
   const engines: Engine[] = [];
   // Hooks run in the order they were given: engines end before their store is closed.
@@ -42,14 +43,14 @@ export async function createTestProject(
     for (const engine of engines) await engine.stop();
   });
   const opened = await openTestStore(kind);
-  return useProject({ ...opened, engines }, join(opened.folder, "project"), files, [
+  return useProject({ ...opened, engines, pools }, join(opened.folder, "project"), files, [
     createRunKind() as StepKind<never>,
     ...kinds,
   ]);
 }
 
 async function useProject(
-  opened: TestStore & { readonly engines: Engine[] },
+  opened: TestStore & { readonly engines: Engine[]; readonly pools: Pools },
   projectFolder: string,
   files: Readonly<Record<string, string>>,
   kinds: readonly StepKind<never>[],
@@ -60,7 +61,8 @@ async function useProject(
   };
   await mkdir(projectFolder, { recursive: true });
   for (const [path, content] of Object.entries(files)) await write(path, content);
-  const load = (): Promise<LoadedProject> => loadProjectPipelines({ project: "p", projectFolder, kinds });
+  const load = (): Promise<LoadedProject> =>
+    loadProjectPipelines({ project: "p", projectFolder, kinds, pools: opened.pools });
   return {
     ...opened,
     projectFolder,

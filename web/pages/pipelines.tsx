@@ -7,12 +7,14 @@ import { queries } from "../services/queries.ts";
 import { useLanguage } from "../ui/language.tsx";
 import { useList, useWholeList } from "../ui/list-page.ts";
 import { Empty, Page, Read } from "../ui/page.tsx";
+import { Queue } from "../ui/queue.tsx";
 import { RunTable } from "../ui/run-table.tsx";
 import { useSearchChoice, useSearchValue } from "../ui/search-value.ts";
 import { StateBadge } from "../ui/state.tsx";
 import { type Column, DataTable } from "../ui/table.tsx";
 import { type Tab, Tabs } from "../ui/tabs.tsx";
 import { Ago } from "../ui/text.tsx";
+import { useQueueWords } from "../ui/wait-text.tsx";
 import { TriggerList } from "../ui/trigger-list.tsx";
 
 /** The newest runs that have room; a target of a pointer is not narrower than 24 pixels. */
@@ -21,9 +23,11 @@ const STATUSES = ["running", "waiting", "queued", "succeeded", "failed", "cancel
 
 export function PipelinesPage() {
   const { t } = useLanguage();
+  const say = useQueueWords();
   const tabs: readonly Tab[] = [
     { key: "pipelines", label: t("nav.pipelines"), content: () => <Pipelines /> },
     { key: "runs", label: t("pipeline.runs"), content: () => <Runs /> },
+    { key: "queue", label: say("title"), content: () => <Queue /> },
   ];
   return (
     <Page title={t("nav.pipelines")} subtitle={t("pipelines.subtitle")}>

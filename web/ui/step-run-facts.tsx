@@ -12,6 +12,7 @@ import { Problem } from "./page.tsx";
 import { useProblemText } from "./problem-text.ts";
 import { ReasonText } from "./reason-text.tsx";
 import { StateBadge } from "./state.tsx";
+import { WaitText } from "./wait-text.tsx";
 import { Ago, Command, Copy, Digest, Duration, Facts } from "./text.tsx";
 
 /** Everything about one step run: what it did, what it made, why, and its log. */
@@ -31,6 +32,11 @@ export function StepRunFacts({ stepRun, run }: { readonly stepRun: StepRun; read
             <Icon name="dot" size={16} /> {stepRun.reason}
           </div>
         )}
+      {stepRun.waitsFor !== undefined && (
+        <div className="note">
+          <Icon name="clock" size={16} /> <WaitText reason={stepRun.waitsFor} />
+        </div>
+      )}
       <Facts
         columns={3}
         items={[

@@ -2,6 +2,7 @@ import type { MetadataStore } from "#metadata-store";
 import {
   type Attempt,
   countStepRuns,
+  explainWaits,
   findPipelineRun,
   findStepRun,
   getPipelineDefinition,
@@ -11,13 +12,13 @@ import {
   listPipelines as listRegistered,
   listRunSteps,
   listSchedules,
-  listSlotHolders,
   listStepAssets,
   type PipelineRun,
   type PipelineRunStatus,
   type PipelineSummary,
   type StepRun,
   type StepRunStatus,
+  type WaitReason,
 } from "#metadata-store/engine";
 import { type PipelineDefinition, nextTicks, pipelineUnknown } from "#pipeline";
 import { runUnknown } from "../errors.ts";
@@ -44,8 +45,8 @@ export interface StepRunDetail {
   readonly attempts: readonly Attempt[];
   readonly inputs: Awaited<ReturnType<typeof listStepAssets>>["inputs"];
   readonly outputs: Awaited<ReturnType<typeof listStepAssets>>["outputs"];
-  /** The limit that a queued step run waits for, and who holds it. */
-  readonly waitsFor: { readonly group: string; readonly holders: readonly string[] } | undefined;
+  /** Why a queued step run has not begun. */
+  readonly waitsFor: WaitReason | undefined;
 }
 
 /** Pipeline runs, newest first; `before` is the id of the last one of the page before. At most 1,000, default 50. */
@@ -81,16 +82,11 @@ export async function getStepRun(store: MetadataStore, id: string): Promise<Step
   return store.read(async (transaction) => {
     const stepRun = await findStepRun(transaction, id);
     if (stepRun === undefined) throw runUnknown({ id });
-    const group = stepRun.status === "queued" ? stepRun.concurrencyGroup : undefined;
-    const holders =
-      group === undefined
-        ? []
-        : (await listSlotHolders(transaction, { project: stepRun.project, group })).map(({ stepRunId }) => stepRunId);
     return {
       stepRun,
       attempts: await listAttempts(transaction, id),
       ...(await listStepAssets(transaction, id)),
-      waitsFor: group === undefined || holders.length === 0 ? undefined : { group, holders },
+      waitsFor: (await explainWaits(transaction, [stepRun])).get(id),
     };
   });
 }

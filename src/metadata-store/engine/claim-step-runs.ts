@@ -1,10 +1,11 @@
-import type { Selectable } from "kysely";
+import { type Selectable, sql } from "kysely";
 import { newId } from "#base";
 import type { ReadTransaction, WriteTransaction } from "../database.ts";
 import { appendEvent } from "../event/append-event.ts";
 import { databaseNow } from "./database-time.ts";
 import { isStopped, lockPipelineRun } from "./end-step-run.ts";
 import type { PipelineRun } from "./list-pipeline-runs.ts";
+import { hasPoolRoom, isQueuedInPool, listPoolsInDemand, type PoolRoom, slotsNeeded } from "./pool.ts";
 import { lockSlotGroup } from "./settle-pipeline-run.ts";
 import type { PipelineTables } from "./tables.ts";
 
@@ -46,8 +47,8 @@ export interface Claim {
 type StepRunRow = Selectable<PipelineTables["step_run"]>;
 
 /**
- * Takes queued step runs, oldest first, that are ready and fit their concurrency group: one attempt each, under a
- * lease.
+ * Takes queued step runs that are ready and fit their concurrency group and their pool, by priority and then the oldest
+ * first: one attempt each, under a lease.
  */
 export async function claimStepRuns(transaction: WriteTransaction, claim: Claim): Promise<readonly ClaimedStepRun[]> {
   const now = await databaseNow(transaction);
@@ -55,7 +56,7 @@ export async function claimStepRuns(transaction: WriteTransaction, claim: Claim)
   for (const candidate of await readyStepRuns(transaction, claim, claim.limit, now)) {
     const run = await lockPipelineRun(transaction, candidate.pipeline_run_id);
     if (run === undefined || isStopped(run, candidate) || run.status !== "running") continue;
-    if (!(await acquireSlot(transaction, candidate, now))) continue;
+    if (!(await hasRoom(transaction, candidate, now))) continue;
     const taken = await take(transaction, candidate, { ...claim, now });
     if (taken === undefined) continue;
     claimed.push({
@@ -102,17 +103,72 @@ export async function nextReadyTime(
   return (await select.orderBy("ready_at_ms").limit(1).executeTakeFirst())?.ready_at_ms ?? undefined;
 }
 
+/** Those to be taken next, of any pool or none: by priority, then the oldest first. */
 async function readyStepRuns(
   transaction: ReadTransaction,
   claim: Pick<Claim, "project" | "pipelineRunId">,
   limit: number,
   now: number,
 ): Promise<readonly StepRunRow[]> {
-  let select = transaction
+  const found = [...(await readyOutsidePools(transaction, claim, limit, now))];
+  for (const room of await listPoolsInDemand(transaction, claim.project, now))
+    found.push(...(await readyInPool(transaction, claim, { ...room, limit, now })));
+  return found.toSorted(byTurn).slice(0, limit);
+}
+
+function byTurn(left: StepRunRow, right: StepRunRow): number {
+  return (
+    right.priority - left.priority ||
+    (left.ready_at_ms ?? 0) - (right.ready_at_ms ?? 0) ||
+    (left.id < right.id ? -1 : 1)
+  );
+}
+
+async function readyOutsidePools(
+  transaction: ReadTransaction,
+  claim: Pick<Claim, "project" | "pipelineRunId">,
+  limit: number,
+  now: number,
+): Promise<readonly StepRunRow[]> {
+  return readyRows(transaction, claim, now).where(isOutsidePools).limit(limit).execute();
+}
+
+/** Nobody is overtaken in a pool: one that needs more slots than are free would else wait for ever. */
+async function readyInPool(
+  transaction: ReadTransaction,
+  claim: Pick<Claim, "project" | "pipelineRunId">,
+  pool: PoolRoom & { readonly limit: number; readonly now: number },
+): Promise<readonly StepRunRow[]> {
+  let free = pool.slots - pool.used;
+  if (free <= 0) return [];
+  const rows = await readyRows(transaction, claim, pool.now)
+    .where(isQueuedInPool)
+    .where("step_run.pool", "=", pool.name)
+    .limit(Math.min(pool.limit, free))
+    .execute();
+  const fits: StepRunRow[] = [];
+  for (const row of rows) {
+    free -= slotsNeeded(row.pool_slots, pool.slots);
+    if (free < 0) break;
+    fits.push(row);
+  }
+  return fits;
+}
+
+// As a literal: a partial index is not used for parameters.
+const isOutsidePools = sql<boolean>`step_run.status = 'queued' and step_run.pool is null`;
+
+function readyRows(transaction: ReadTransaction, claim: Pick<Claim, "project" | "pipelineRunId">, now: number) {
+  // An interrupted or cancelled run keeps its queued steps; they are not to be taken.
+  const running = transaction
+    .selectFrom("pipeline_run")
+    .select("id")
+    .where("project", "=", claim.project)
+    .where("status", "=", "running");
+  const select = transaction
     .selectFrom("step_run")
     .selectAll("step_run")
     .where("step_run.project", "=", claim.project)
-    .where("step_run.status", "=", "queued")
     .where("step_run.ready_at_ms", "<=", now)
     .where((is) =>
       is.or([
@@ -128,24 +184,26 @@ async function readyStepRuns(
             .select((count) => count.fn.countAll<number>().as("count")),
         ),
       ]),
-    );
-  // An interrupted or cancelled run keeps its queued steps; they are not to be taken.
-  const running = transaction
-    .selectFrom("pipeline_run")
-    .select("id")
-    .where("project", "=", claim.project)
-    .where("status", "=", "running");
-  select = select.where((is) =>
-    is.or([
-      is("step_run.pipeline_run_id", "in", running.where("cancel_requested", "=", 0)),
-      is.and([
-        is("step_run.own_condition", "=", 1),
-        is("step_run.pipeline_run_id", "in", running.where("cancel_requested", "=", 1)),
+    )
+    .where((is) =>
+      is.or([
+        is("step_run.pipeline_run_id", "in", running.where("cancel_requested", "=", 0)),
+        is.and([
+          is("step_run.own_condition", "=", 1),
+          is("step_run.pipeline_run_id", "in", running.where("cancel_requested", "=", 1)),
+        ]),
       ]),
-    ]),
-  );
-  if (claim.pipelineRunId !== undefined) select = select.where("step_run.pipeline_run_id", "=", claim.pipelineRunId);
-  return select.orderBy("step_run.ready_at_ms").orderBy("step_run.id").limit(limit).execute();
+    )
+    .orderBy("step_run.priority", "desc")
+    .orderBy("step_run.ready_at_ms")
+    .orderBy("step_run.id");
+  return claim.pipelineRunId === undefined
+    ? select
+    : select.where("step_run.pipeline_run_id", "=", claim.pipelineRunId);
+}
+
+async function hasRoom(transaction: WriteTransaction, stepRun: StepRunRow, now: number): Promise<boolean> {
+  return (await acquireSlot(transaction, stepRun, now)) && (await hasPoolRoom(transaction, stepRun, now));
 }
 
 async function acquireSlot(transaction: WriteTransaction, stepRun: StepRunRow, now: number): Promise<boolean> {
@@ -205,6 +263,8 @@ async function take(transaction: WriteTransaction, stepRun: StepRunRow, claim: C
       error: null,
       tracking_run_id: null,
       token_hash: null,
+      pool: stepRun.pool,
+      pool_slots: stepRun.pool_slots,
     })
     .execute();
   if (stepRun.concurrency_group !== null) {

@@ -70,7 +70,7 @@ export async function expandItems(
 
 function placeOf(stepRun: HeldAttempt["stepRun"]): StepRunPlace {
   const { pipeline_run_id, project, pipeline, step, kind, position } = stepRun;
-  const { concurrency_group, concurrency_limit, own_condition } = stepRun;
+  const { concurrency_group, concurrency_limit, own_condition, priority, pool, pool_slots } = stepRun;
   return {
     pipeline_run_id,
     project,
@@ -81,5 +81,8 @@ function placeOf(stepRun: HeldAttempt["stepRun"]): StepRunPlace {
     concurrency_group,
     concurrency_limit,
     own_condition,
+    priority,
+    pool,
+    pool_slots,
   };
 }

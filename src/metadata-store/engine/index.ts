@@ -67,13 +67,15 @@ export {
   listAllStepRuns,
   listAttempts,
   listRunSteps,
-  listSlotHolders,
   listStepAssets,
   listStepRuns,
   type StepRun,
   type StoredError,
 } from "./list-step-runs.ts";
 export { appendLogChunks, listLogChunks, type LogChunk } from "./log-chunk.ts";
+export { type DeclaredPool, listPools, type PoolHolder, type PoolState, savePools } from "./pool.ts";
+export { listQueue, type WorkQueue } from "./list-queue.ts";
+export { explainWaits, type Holder, type WaitReason } from "./wait-reason.ts";
 export { type Resume, resumePipelineRun } from "./resume-pipeline-run.ts";
 export {
   getPipelineDefinition,

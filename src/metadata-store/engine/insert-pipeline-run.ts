@@ -24,6 +24,9 @@ export interface NewRunStep {
   readonly forEach?: boolean;
   readonly maxParallel?: number | undefined;
   readonly failFast?: boolean;
+  readonly pool?: { readonly name: string; readonly slots: number } | undefined;
+  /** Higher comes first. */
+  readonly priority?: number;
   readonly stepRuns: readonly NewStepRun[];
 }
 
@@ -40,6 +43,8 @@ export interface NewPipelineRun {
   readonly atMs: number;
   readonly concurrency: { readonly group: string; readonly limit: number } | undefined;
   readonly partition?: string | undefined;
+  /** Higher comes first. */
+  readonly priority?: number;
   readonly steps: readonly NewRunStep[];
 }
 
@@ -70,6 +75,7 @@ export async function insertPipelineRun(transaction: WriteTransaction, run: NewP
       concurrency_group: run.concurrency?.group ?? null,
       concurrency_limit: run.concurrency?.limit ?? null,
       partition: run.partition ?? null,
+      priority: run.priority ?? 0,
     })
     .execute();
   await insertRunSteps(transaction, run);
@@ -86,6 +92,9 @@ export async function insertPipelineRun(transaction: WriteTransaction, run: NewP
           concurrency_group: step.concurrency?.group ?? null,
           concurrency_limit: step.concurrency?.limit ?? null,
           own_condition: step.ownCondition,
+          priority: step.priority ?? 0,
+          pool: step.pool?.name ?? null,
+          pool_slots: step.pool?.slots ?? null,
         },
         stepRun,
       ),
@@ -141,6 +150,9 @@ export type StepRunPlace = Pick<
   | "concurrency_group"
   | "concurrency_limit"
   | "own_condition"
+  | "priority"
+  | "pool"
+  | "pool_slots"
 >;
 
 /** A step run that waits for others. */

@@ -26,6 +26,8 @@ export interface PipelineRun {
   readonly startedAtMs: number | undefined;
   readonly finishedAtMs: number | undefined;
   readonly cancelRequested: boolean;
+  /** Higher comes first. */
+  readonly priority: number;
   /** Why something was held back although nothing failed: a verdict that refused. */
   readonly blocked: string | undefined;
   readonly error:
@@ -54,6 +56,7 @@ export function toPipelineRun(row: Selectable<PipelineTables["pipeline_run"]>): 
     startedAtMs: row.started_at_ms ?? undefined,
     finishedAtMs: row.finished_at_ms ?? undefined,
     cancelRequested: row.cancel_requested > 0,
+    priority: row.priority,
     blocked: row.blocked ?? undefined,
     error: row.error === null ? undefined : (JSON.parse(row.error) as PipelineRun["error"]),
   };

@@ -40,6 +40,12 @@ export interface StepRun {
   readonly finishedAtMs: number | undefined;
   readonly attemptCount: number;
   readonly concurrencyGroup: string | undefined;
+  readonly concurrencyLimit: number | undefined;
+  /** Higher comes first. */
+  readonly priority: number;
+  readonly pool: string | undefined;
+  /** How many slots of its pool it takes. */
+  readonly poolSlots: number | undefined;
 }
 
 export function toStepRun(row: Selectable<PipelineTables["step_run"]>): StepRun {
@@ -68,6 +74,10 @@ export function toStepRun(row: Selectable<PipelineTables["step_run"]>): StepRun 
     finishedAtMs: row.finished_at_ms ?? undefined,
     attemptCount: row.attempt_count,
     concurrencyGroup: row.concurrency_group ?? undefined,
+    concurrencyLimit: row.concurrency_limit ?? undefined,
+    priority: row.priority,
+    pool: row.pool ?? undefined,
+    poolSlots: row.pool_slots ?? undefined,
   };
 }
 
@@ -279,20 +289,4 @@ export async function listStepAssets(
       rowCount: row.row_count ?? undefined,
     })),
   };
-}
-
-/** Step runs that hold a slot of a concurrency group now. */
-export async function listSlotHolders(
-  transaction: ReadTransaction,
-  key: { readonly project: string; readonly group: string },
-): Promise<readonly { readonly stepRunId: string; readonly attemptId: string }[]> {
-  const rows = await transaction
-    .selectFrom("slot")
-    .select(["step_run_id", "holder"])
-    .where("project", "=", key.project)
-    .where("group_name", "=", key.group)
-    .orderBy("acquired_at_ms")
-    .limit(100)
-    .execute();
-  return rows.map((row) => ({ stepRunId: row.step_run_id, attemptId: row.holder }));
 }

@@ -76,7 +76,10 @@ async function changePlace(
   return now.status;
 }
 
-/** Starts the queued runs of a concurrency group that fit, oldest first, in the transaction that made room. */
+/**
+ * Starts the queued runs of a concurrency group that fit, in the transaction that made room: by priority, then the
+ * oldest first.
+ */
 export async function admitPipelineRuns(
   transaction: WriteTransaction,
   facts: { readonly project: string; readonly group: string; readonly atMs: number },
@@ -91,7 +94,13 @@ export async function admitPipelineRuns(
     .select((select) => select.fn.countAll<number>().as("count"))
     .executeTakeFirstOrThrow();
   let active = Number(count);
-  const waiting = await ofGroup.where("status", "=", "queued").selectAll().orderBy("id").limit(50).execute();
+  const waiting = await ofGroup
+    .where("status", "=", "queued")
+    .selectAll()
+    .orderBy("priority", "desc")
+    .orderBy("id")
+    .limit(50)
+    .execute();
   for (const run of waiting) {
     if (active >= (run.concurrency_limit ?? Infinity)) return;
     await startPipelineRun(transaction, run, facts.atMs);

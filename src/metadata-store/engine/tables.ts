@@ -95,6 +95,8 @@ export interface PipelineTables {
     concurrency_limit: number | null;
     /** Name of the partition that it makes. */
     partition: string | null;
+    /** Higher comes first. */
+    priority: number;
   };
   backfill: {
     id: string;
@@ -176,6 +178,11 @@ export interface PipelineTables {
     concurrency_limit: number | null;
     own_condition: number;
     cache_key: string | null;
+    /** Higher comes first: that of its run and its own together. */
+    priority: number;
+    pool: string | null;
+    /** How many slots of its pool it takes. */
+    pool_slots: number | null;
   };
   attempt: {
     id: string;
@@ -195,6 +202,9 @@ export interface PipelineTables {
     tracking_run_id: string | null;
     /** sha256 of the token that its processes call with, hexadecimal; null until one was made. */
     token_hash: string | null;
+    /** It holds slots of this pool while it runs and its lease does. */
+    pool: string | null;
+    pool_slots: number | null;
   };
   step_output: { step_run_id: string; asset: string; version_id: string; created: number };
   step_input: { step_run_id: string; asset: string; role: string; version_id: string };
@@ -221,6 +231,8 @@ export interface PipelineTables {
     text: string;
     at_ms: number;
   };
+  /** As `esteira.yaml` declared them last. */
+  pool: { project: string; name: string; slots: number; description: string | null; updated_at_ms: number };
   slot: {
     project: string;
     group_name: string;

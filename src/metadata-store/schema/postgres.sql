@@ -147,7 +147,9 @@ create table "attempt" (
   "finished_at_ms" bigint,
   "error" text,
   "tracking_run_id" text,
-  "token_hash" text
+  "token_hash" text,
+  "pool" text,
+  "pool_slots" bigint
 );
 
 create table "backfill" (
@@ -557,7 +559,16 @@ create table "pipeline_run" (
   "revision" bigint not null,
   "concurrency_group" text,
   "concurrency_limit" bigint,
-  "partition" text
+  "partition" text,
+  "priority" bigint not null
+);
+
+create table "pool" (
+  "project" text not null,
+  "name" text not null,
+  "slots" bigint not null,
+  "description" text,
+  "updated_at_ms" bigint not null
 );
 
 create table "prediction" (
@@ -887,7 +898,10 @@ create table "step_run" (
   "concurrency_group" text,
   "concurrency_limit" bigint,
   "cache_key" text,
-  "own_condition" smallint not null
+  "own_condition" smallint not null,
+  "priority" bigint not null,
+  "pool" text,
+  "pool_slots" bigint
 );
 
 create table "trigger_subscription" (
@@ -985,6 +999,8 @@ CREATE UNIQUE INDEX asset_version_number ON asset_version USING btree (project, 
 CREATE UNIQUE INDEX asset_version_pkey ON asset_version USING btree (id);
 
 CREATE INDEX asset_version_step_run ON asset_version USING btree (step_run_id);
+
+CREATE INDEX attempt_in_pool ON attempt USING btree (project, pool) WHERE ((status = 'running'::text) AND (pool IS NOT NULL));
 
 CREATE INDEX attempt_lease ON attempt USING btree (project, status, lease_expires_at_ms);
 
@@ -1126,6 +1142,8 @@ CREATE INDEX pipeline_run_partition ON pipeline_run USING btree (project, pipeli
 
 CREATE UNIQUE INDEX pipeline_run_pkey ON pipeline_run USING btree (id);
 
+CREATE UNIQUE INDEX pool_pkey ON pool USING btree (project, name);
+
 CREATE INDEX prediction_entity ON prediction USING btree (entity_key) WHERE (entity_key IS NOT NULL);
 
 CREATE UNIQUE INDEX prediction_hour_key ON prediction_hour USING btree (project, environment, endpoint, hour_ms, model_version_id, arm);
@@ -1225,6 +1243,10 @@ CREATE UNIQUE INDEX step_result_pkey ON step_result USING btree (step_run_id);
 CREATE INDEX step_run_gate ON step_run USING btree (project, gate_key);
 
 CREATE INDEX step_run_history ON step_run USING btree (project, pipeline, step, id);
+
+CREATE INDEX step_run_next ON step_run USING btree (project, priority DESC, ready_at_ms, id) WHERE ((status = 'queued'::text) AND (pool IS NULL));
+
+CREATE INDEX step_run_next_of_pool ON step_run USING btree (project, pool, priority DESC, ready_at_ms, id) WHERE ((status = 'queued'::text) AND (pool IS NOT NULL));
 
 CREATE INDEX step_run_of_run ON step_run USING btree (pipeline_run_id, "position", matrix_index);
 

@@ -125,7 +125,7 @@ CREATE TABLE "asset_version_input" ("version_id" text not null,
 CREATE TABLE attempt (id text primary key, step_run_id text not null, pipeline_run_id text not null, project text not null, number bigint not null,
     token bigint not null, owner text not null, status text not null, lease_expires_at_ms bigint not null, claimed_at_ms bigint not null,
     started_at_ms bigint not null, finished_at_ms bigint, error text, tracking_run_id text,
-  "token_hash" text);
+  "token_hash" text, pool text, pool_slots bigint);
 
 CREATE TABLE backfill (
      id text primary key, project text not null, pipeline text not null, status text not null,
@@ -442,7 +442,11 @@ CREATE TABLE pipeline_definition (project text not null, digest text not null, n
 CREATE TABLE pipeline_run (id text primary key, project text not null, pipeline text not null, definition_digest text not null, status text not null,
     params text not null, selection text not null, trigger_kind text not null, trigger_subject text, trigger_cause text not null, actor text not null,
     source text, created_at_ms bigint not null, started_at_ms bigint, finished_at_ms bigint, cancel_requested smallint not null, blocked text,
-    error text, revision bigint not null, concurrency_group text, concurrency_limit bigint, partition text);
+    error text, revision bigint not null, concurrency_group text, concurrency_limit bigint, partition text, priority bigint not null default 0);
+
+CREATE TABLE pool (
+     project text not null, name text not null, slots bigint not null, description text, updated_at_ms bigint not null,
+     primary key (project, name));
 
 CREATE TABLE "prediction" ("id" text primary key,
   "project" text not null,
@@ -688,7 +692,7 @@ CREATE TABLE step_run (id text primary key, pipeline_run_id text not null, proje
     kind text not null, position bigint not null, matrix_index bigint not null, matrix text, status text not null, cached smallint not null,
     reason text, facts text, error text, progress text, gate_key text, queued_at_ms bigint, ready_at_ms bigint, started_at_ms bigint,
     finished_at_ms bigint, attempt_count bigint not null, failure_count bigint not null, lost_count bigint not null, token bigint not null,
-    concurrency_group text, concurrency_limit bigint, cache_key text, own_condition smallint not null default 0);
+    concurrency_group text, concurrency_limit bigint, cache_key text, own_condition smallint not null default 0, priority bigint not null default 0, pool text, pool_slots bigint);
 
 CREATE TABLE trigger_subscription (project text not null, on_kind text not null, pattern text not null, wildcard smallint not null, pipeline text not null,
     primary key (project, on_kind, pattern, pipeline));
@@ -757,6 +761,8 @@ CREATE INDEX "asset_version_digest" on "asset_version" ("project",
 CREATE INDEX "asset_version_input_of" on "asset_version_input" ("input_version_id");
 
 CREATE INDEX "asset_version_step_run" on "asset_version" ("step_run_id");
+
+CREATE INDEX attempt_in_pool on attempt (project, pool) where status = 'running' and pool is not null;
 
 CREATE INDEX attempt_lease on attempt (project, status, lease_expires_at_ms);
 
@@ -886,6 +892,10 @@ CREATE INDEX step_output_version on step_output (version_id);
 CREATE INDEX step_run_gate on step_run (project, gate_key);
 
 CREATE INDEX step_run_history on step_run (project, pipeline, step, id);
+
+CREATE INDEX step_run_next on step_run (project, priority desc, ready_at_ms, id) where status = 'queued' and pool is null;
+
+CREATE INDEX step_run_next_of_pool on step_run (project, pool, priority desc, ready_at_ms, id) where status = 'queued' and pool is not null;
 
 CREATE INDEX step_run_of_run on step_run (pipeline_run_id, position, matrix_index);
 

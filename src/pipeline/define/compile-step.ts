@@ -414,6 +414,7 @@ export function toStepDefinition(
     ...(step.matrix === undefined ? {} : { matrix: step.matrix }),
     ...repeatsOf(keys),
     ...(keys.concurrency === undefined ? {} : { concurrency: toConcurrency(keys.concurrency, step.name) }),
+    ...turnOf(keys),
     ...partitionByOf(keys, facts.partitions),
     ...(keys.description === undefined ? {} : { description: keys.description }),
   };
@@ -435,6 +436,14 @@ function repeatsOf(keys: StepKeys): Pick<StepDefinition, "forEach" | "maxParalle
     ...(keys.outputs === undefined
       ? {}
       : { outputs: typeof keys.outputs === "string" ? [keys.outputs] : keys.outputs }),
+  };
+}
+
+/** When it begins among others. */
+function turnOf({ pool, slots = 1, priority }: StepKeys): Pick<StepDefinition, "pool" | "priority"> {
+  return {
+    ...(pool === undefined ? {} : { pool: { name: pool, slots } }),
+    ...(priority === undefined ? {} : { priority }),
   };
 }
 

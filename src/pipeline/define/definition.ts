@@ -98,6 +98,10 @@ export interface StepDefinition {
   /** Outputs that it must give. */
   readonly outputs?: readonly string[];
   readonly concurrency?: ConcurrencyDefinition;
+  /** What it takes of a pool while it is at work. */
+  readonly pool?: { readonly name: string; readonly slots: number };
+  /** Added to that of its pipeline; 0 where it is missing. */
+  readonly priority?: number;
   /** Its dataset keeps the rows of other partitions: these columns say which a row belongs to. */
   readonly partitionBy?: PartitionColumns;
   /** False: never reuse an earlier result. */
@@ -123,6 +127,8 @@ export interface PipelineDefinition {
    * partition.
    */
   readonly concurrency: ConcurrencyDefinition;
+  /** Higher comes first; 0 where it is missing. */
+  readonly priority?: number;
   /** In topological order. */
   readonly steps: readonly StepDefinition[];
 }

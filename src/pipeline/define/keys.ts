@@ -15,6 +15,7 @@ const concurrency = z.union([
     limit: z.int().min(1).describe("How many at once."),
   }),
 ]);
+const priority = z.int().min(-1000).max(1000).optional();
 const matrixEntry = z.record(z.string(), scalar);
 
 const retry = z.union([
@@ -81,6 +82,15 @@ export const stepKeys = z.strictObject({
       "Condition, for example ${{ params.full == true }}; when false the step is skipped. With success(), failure(), always() or cancelled() it also decides what happens after a failure.",
     ),
   concurrency: concurrency.optional().describe("How many step runs of the group may be at work at once."),
+  pool: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("Name of the pool of esteira.yaml whose slots it takes while it is at work."),
+  slots: z.int().min(1).max(100_000).optional().describe("How many slots of its pool it takes; default 1."),
+  priority: priority.describe(
+    "Of steps that wait, those with the higher number begin first, -1000 to 1000; it is added to that of the pipeline. Default 0.",
+  ),
   env: z
     .record(z.string(), z.union([z.string(), z.number(), z.boolean()]))
     .optional()
@@ -167,6 +177,9 @@ export const pipelineKeys = z.strictObject({
   concurrency: concurrency
     .optional()
     .describe("How many pipeline runs may be at work at once; default 1 of this pipeline, or 1 of each partition."),
+  priority: priority.describe(
+    "Of runs and steps that wait, those with the higher number begin first, -1000 to 1000. Default 0.",
+  ),
   steps: z.record(z.string(), z.record(z.string(), z.unknown())).describe("Steps by the name of what they make."),
   finally: z
     .record(z.string(), z.record(z.string(), z.unknown()))

@@ -10,6 +10,7 @@ import { type Partition, samplePartition } from "../plan/partition.ts";
 import { inferEdges } from "./edges.ts";
 import { findCycle, topologicalOrder } from "./graph.ts";
 import { type ParsedPipeline, parsePipeline, placeOfStep, placeProblems } from "./parse-pipeline.ts";
+import { poolProblems, type Pools } from "./pools.ts";
 import { createProjectFiles, type ProjectFiles } from "./project-files.ts";
 import { knowKinds, type KnownKind, type KnownKinds } from "./step-kinds.ts";
 import { triggerProblems } from "./trigger-problems.ts";
@@ -62,6 +63,8 @@ export async function loadProjectPipelines(options: {
   readonly projectFolder: string;
   readonly kinds: readonly StepKind<never>[];
   readonly source?: PipelineSource | undefined;
+  /** Those of `esteira.yaml`. */
+  readonly pools?: Pools | undefined;
 }): Promise<LoadedProject> {
   const kinds = knowKinds(options.kinds);
   const files = createProjectFiles(options.projectFolder);
@@ -77,15 +80,7 @@ export async function loadProjectPipelines(options: {
     steps: Object.entries(pipeline.steps).map(([name, step]) => compileStep(name, step, pipeline, kinds)),
   }));
   const analysed = await analyseAll(compiled, { ...options, files });
-  for (const { parsed: pipeline, steps, analyses } of analysed) {
-    for (const step of steps)
-      problems.push(
-        ...placeProblems(pipeline.yaml, placeOfStep(pipeline, step.name), [
-          ...step.problems,
-          ...(analyses.get(step.name)?.problems ?? []),
-        ]),
-      );
-  }
+  problems.push(...analysed.flatMap((pipeline) => problemsOfSteps(pipeline, options.pools ?? {})));
   problems.push(...files.problems());
   const { edges, problems: edgeProblems } = inferEdges(analysed);
   problems.push(...edgeProblems, ...triggerProblems(analysed));
@@ -104,6 +99,16 @@ export async function loadProjectPipelines(options: {
     analyses: new Map(analysed.map((pipeline) => [pipeline.parsed.name, pipeline.analyses])),
     kinds: knowKinds([...options.kinds, ...(options.source?.kinds ?? [])]),
   };
+}
+
+function problemsOfSteps({ parsed, steps, analyses }: CompiledPipeline, pools: Pools): readonly LocatedProblem[] {
+  return steps.flatMap((step) =>
+    placeProblems(parsed.yaml, placeOfStep(parsed, step.name), [
+      ...step.problems,
+      ...poolProblems(step.keys, pools),
+      ...(analyses.get(step.name)?.problems ?? []),
+    ]),
+  );
 }
 
 /**
@@ -244,6 +249,7 @@ function toDefinition(
         parsed.partitions !== undefined && parsed.concurrency === undefined
           ? { group: parsed.name, limit: 1, perPartition: true }
           : toConcurrency(parsed.concurrency ?? 1, parsed.name),
+      ...(parsed.priority === undefined ? {} : { priority: parsed.priority }),
       steps: definitions,
       ...(parsed.description === undefined ? {} : { description: parsed.description }),
     },

@@ -15,6 +15,7 @@ export interface ParsedPipeline {
   readonly params: Readonly<Record<string, ParamDefinition>>;
   readonly partitions: PartitionsDefinition | undefined;
   readonly concurrency: PipelineKeys["concurrency"];
+  readonly priority: number | undefined;
   /** Those of `steps` and those of `finally`, by name. */
   readonly steps: Readonly<Record<string, Readonly<Record<string, Json>>>>;
   /** Names of the steps that stand in `finally`. */
@@ -66,6 +67,7 @@ export function parsePipeline(
       params,
       partitions: keys.partitions === undefined ? undefined : toPartitions(keys.partitions),
       concurrency: keys.concurrency,
+      priority: keys.priority,
       steps,
       finalSteps: new Set(Object.keys(final).filter((step) => !Object.hasOwn(keys.steps, step))),
       stepNames: new Set(Object.keys(steps)),

@@ -12,6 +12,7 @@ import { createModelHandlers } from "../models/model-handlers.ts";
 import { createNotebookHandlers } from "../notebooks/notebook-handlers.ts";
 import { createOverviewHandlers } from "../overview/overview-handlers.ts";
 import { createPipelineRunHandlers } from "../pipeline-runs/pipeline-run-handlers.ts";
+import { createQueueHandlers } from "../pipeline-runs/queue-handlers.ts";
 import { createBackfillHandlers } from "../pipelines/backfill-handlers.ts";
 import { createPipelineHandlers } from "../pipelines/pipeline-handlers.ts";
 import { createQueryHandlers } from "../datasets/query-handlers.ts";
@@ -28,6 +29,7 @@ export function createApiHandlers(platform: Platform): ApiHandlers {
     ...createChangeHandlers(platform),
     ...createPipelineHandlers(platform),
     ...createBackfillHandlers(platform),
+    ...createQueueHandlers(platform),
     ...createPipelineRunHandlers(platform),
     ...createDatasetHandlers(platform),
     ...createFeatureViewHandlers(platform),

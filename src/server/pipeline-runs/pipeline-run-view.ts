@@ -1,4 +1,13 @@
-import type { Attempt, PipelineEdge, PipelineRunSummary, RunCause, StepCounts, StepRun, VersionReference } from "#api";
+import type {
+  Attempt,
+  PipelineEdge,
+  PipelineRunSummary,
+  RunCause,
+  StepCounts,
+  StepRun,
+  VersionReference,
+  WaitReason,
+} from "#api";
 import type { ReadTransaction } from "#metadata-store";
 import {
   type Attempt as StoredAttempt,
@@ -12,6 +21,8 @@ import {
 } from "#metadata-store/engine";
 import { findAbandonedRuns } from "#engine";
 import { parseReason } from "#pipeline";
+import { matrixText } from "./matrix-text.ts";
+import { readWaits } from "./queue-handlers.ts";
 
 /** A pipeline run as lists show it. */
 export async function toRunSummary(transaction: ReadTransaction, run: PipelineRun): Promise<PipelineRunSummary> {
@@ -82,11 +93,13 @@ export async function toStepRuns(
     stepRuns.filter(({ attemptCount }) => attemptCount > 0).map(({ id }) => id),
   );
   const { inputs, outputs } = await listAssetsOf(transaction, ids);
+  const waits = await readWaits(transaction, stepRuns);
   return stepRuns.map((stepRun) =>
     toStepRun(stepRun, {
       attempts: attempts.get(stepRun.id) ?? [],
       inputs: inputs.get(stepRun.id) ?? [],
       outputs: outputs.get(stepRun.id) ?? [],
+      waitsFor: waits.get(stepRun.id),
     }),
   );
 }
@@ -95,9 +108,10 @@ interface StepRunFacts {
   readonly attempts: readonly StoredAttempt[];
   readonly inputs: readonly StepAsset[];
   readonly outputs: readonly StepAsset[];
+  readonly waitsFor: WaitReason | undefined;
 }
 
-function toStepRun(stepRun: StoredStepRun, { attempts, inputs, outputs }: StepRunFacts): StepRun {
+function toStepRun(stepRun: StoredStepRun, { attempts, inputs, outputs, waitsFor }: StepRunFacts): StepRun {
   const trackingRunId = attempts.findLast((attempt) => attempt.trackingRunId !== undefined)?.trackingRunId;
   return {
     id: stepRun.id,
@@ -105,14 +119,10 @@ function toStepRun(stepRun: StoredStepRun, { attempts, inputs, outputs }: StepRu
     kind: stepRun.kind,
     status: stepRun.status,
     cached: stepRun.cached,
-    matrix:
-      stepRun.matrix === undefined
-        ? undefined
-        : Object.entries(stepRun.matrix)
-            .map(([name, value]) => `${name}=${typeof value === "string" ? value : JSON.stringify(value)}`)
-            .join(", "),
+    matrix: matrixText(stepRun.matrix),
     reason: stepRun.reason,
     why: stepRun.reason === undefined ? undefined : parseReason(stepRun.reason),
+    waitsFor,
     queuedAtMs: stepRun.queuedAtMs,
     startedAtMs: stepRun.startedAtMs,
     endedAtMs: stepRun.finishedAtMs,

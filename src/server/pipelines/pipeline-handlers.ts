@@ -58,7 +58,7 @@ export function createPipelineHandlers(
     createPipelineRun: async ({ params, body, identity }) => {
       if (!platform.isProject) throw projectNotOpen({ what: "Running a pipeline" });
       await platform.registerProject(identity.name);
-      const { params: given, from, only, partition } = body;
+      const { params: given, from, only, partition, priority } = body;
       return {
         id: await engine.submit({
           pipeline: params.name,
@@ -67,6 +67,7 @@ export function createPipelineHandlers(
           ...(from === undefined ? {} : { from }),
           ...(only === undefined ? {} : { only }),
           ...(partition === undefined ? {} : { partition }),
+          ...(priority === undefined ? {} : { priority }),
         }),
       };
     },

@@ -23,7 +23,8 @@ const EXIT_WAITING = 3;
 const EXIT_INTERRUPTED = 130;
 
 export const command: Command = {
-  usage: "run PIPELINE [--partition NAME] [--param k=v] [--from STEP] [--only STEP] | run --resume [RUN]",
+  usage:
+    "run PIPELINE [--partition NAME] [--priority N] [--param k=v] [--from STEP] [--only STEP] | run --resume [RUN]",
   summary: "Run a pipeline, or finish one",
   description:
     "Steps whose declaration, code, environment, inputs and params are unchanged are not run again, except the one that --from or --only names. Exit code 0: succeeded (a refused verdict included), 1: failed, 3: waits for an approval, 130: interrupted.",
@@ -40,6 +41,11 @@ export const command: Command = {
       type: "string",
       value: "NAME",
       help: "The partition to make, for a pipeline that has some: 2026-01-31, or a key.",
+    },
+    priority: {
+      type: "string",
+      value: "N",
+      help: "Instead of the pipeline's, -1000 to 1000: of runs and steps that wait, the higher begins first.",
     },
     ...artifactOptions,
     resume: {
@@ -82,9 +88,19 @@ async function submit({ call }: CliSession, pipeline: string | undefined, option
       from: textOption(options, "from"),
       only: textOption(options, "only"),
       partition: textOption(options, "partition"),
+      priority: priorityOf(textOption(options, "priority")),
     },
   });
   return id;
+}
+
+function priorityOf(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  if (/^-?\d{1,4}$/.test(text) && Math.abs(Number(text)) <= 1000) return Number(text);
+  throw usageWrong({
+    usage: command.usage,
+    reason: `--priority is a whole number from -1000 to 1000, not ${JSON.stringify(text)}`,
+  });
 }
 
 const RESUMABLE: readonly PipelineRunStatus[] = ["interrupted", "failed", "cancelled"];

@@ -5,6 +5,7 @@ import { formatDuration, formatStatus, formatTime } from "../../format.ts";
 import { listAll } from "../../list-all.ts";
 import { type CliSession, withProject } from "../../session.ts";
 import type { Terminal } from "../../terminal.ts";
+import { waitText } from "../../wait-text.ts";
 import { readWholeRun } from "../../whole-run.ts";
 
 const UNFINISHED: readonly PipelineRunStatus[] = ["running", "queued", "waiting", "interrupted"];
@@ -50,7 +51,7 @@ export const command: Command = {
             step.startedAtMs === undefined || step.endedAtMs === undefined
               ? ""
               : formatDuration(step.endedAtMs - step.startedAtMs),
-            step.error?.message ?? step.gate?.reason ?? step.reason ?? "",
+            step.error?.message ?? step.gate?.reason ?? waitOf(step) ?? step.reason ?? "",
           ]),
         ]);
       }
@@ -80,6 +81,10 @@ export const command: Command = {
       if (items.every(({ lastRun }) => lastRun === undefined)) terminal.print(terminal.say("nothingYet"));
     }),
 };
+
+function waitOf({ waitsFor }: StepRun): string | undefined {
+  return waitsFor === undefined ? undefined : waitText(waitsFor);
+}
 
 /** More step runs of a step than a person reads are told as numbers, and those that ask for a look one by one. */
 const MOST_SHOWN = 20;
