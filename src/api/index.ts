@@ -89,6 +89,7 @@ export type {
   Overview,
   Parcel,
   ProjectProblem,
+  StoreDamage,
   Station,
   StationCount,
   StationName,

@@ -111,6 +111,14 @@ export interface ProjectProblem {
   readonly hint?: string | undefined;
 }
 
+/** Files of the store that are not what was recorded, as the last verification found them. */
+export interface StoreDamage {
+  readonly atMs: number;
+  readonly count: number;
+  /** The first of them, at most 3. */
+  readonly files: readonly { readonly file: string; readonly problem: string }[];
+}
+
 /** The home page: the whole cycle at this moment. */
 export interface Overview {
   readonly project: string;
@@ -132,6 +140,7 @@ export interface Overview {
    * force.
    */
   readonly problems?: readonly ProjectProblem[] | undefined;
+  readonly damage?: StoreDamage | undefined;
   /** Queued, running or waiting; then the last ended, at most 10 in all. */
   readonly runs: readonly PipelineRunSummary[];
   /** Newest first, at most 20. */

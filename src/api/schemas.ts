@@ -14,7 +14,7 @@ import type { FeatureViewSummary } from "./feature-view.ts";
 import type { LineageEdge, LineageGraph, LineageNode, LineageNodeKind } from "./lineage.ts";
 import type { ModelColumn, ModelDeployment, ModelDetail, ModelSummary, ModelVersionRecord, ModelVersionSummary, ServedAt, Verdict, VerdictRule, VerdictState } from "./model.ts";
 import type { NotebookCell, NotebookOutput, NotebookVersion } from "./notebook.ts";
-import type { CodeStation, CodeStationName, FailedRun, Overview, Parcel, ProjectProblem, Station, StationCount, StationName, StationState } from "./overview.ts";
+import type { CodeStation, CodeStationName, FailedRun, Overview, Parcel, ProjectProblem, Station, StationCount, StationName, StationState, StoreDamage } from "./overview.ts";
 import type { Attempt, CacheReason, LogChunk, PipelineRunDetail, PipelineRunStatus, PipelineRunSummary, RunCause, StepCounts, StepRun, StepRunLog, StepRunStatus } from "./pipeline-run.ts";
 import type { Load, NewPipelineRun, PipelineDetail, PipelineEdge, PipelineParam, PipelineStep, PipelineSummary, RecentRun, Trigger } from "./pipeline.ts";
 import type { ChainLink, PredictionDetail, PredictionSummary } from "./prediction.ts";
@@ -837,6 +837,12 @@ export const projectProblemSchema: z.ZodType<ProjectProblem> = z.object({
   "hint": z.string().optional(),
 }).describe("A mistake in a file of the project.");
 
+export const storeDamageSchema: z.ZodType<StoreDamage> = z.object({
+  "atMs": z.number(),
+  "count": z.number(),
+  "files": z.array(z.object({ "file": z.string(), "problem": z.string() })).describe("The first of them, at most 3."),
+}).describe("Files of the store that are not what was recorded, as the last verification found them.");
+
 export const releaseSchema: z.ZodType<Release> = z.object({
   "id": z.string(),
   "environment": z.string(),
@@ -866,6 +872,7 @@ export const overviewSchema: z.ZodType<Overview> = z.object({
   "failedRuns": z.array(failedRunSchema).describe("Newest first."),
   "pipelineCount": z.number(),
   "problems": z.array(projectProblemSchema).optional().describe("Mistakes of the project's files as they are now; while there are any, the project as it was before them stays in force."),
+  "damage": storeDamageSchema.optional(),
   "runs": z.array(pipelineRunSummarySchema).describe("Queued, running or waiting; then the last ended, at most 10 in all."),
   "openAlerts": z.array(alertSchema).describe("Newest first, at most 20."),
   "openAlertCount": z.number(),

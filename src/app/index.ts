@@ -37,4 +37,5 @@ export type { TableScored } from "#serving";
 export { verifyPlatformStore } from "./verify-project.ts";
 export type { Identity, Role } from "#access";
 export type { RunAhead, RunProgress } from "#engine";
-export { examineProject, type Finding } from "./doctor.ts";
+export { examineProject } from "./doctor/doctor.ts";
+export type { Finding } from "./doctor/finding.ts";

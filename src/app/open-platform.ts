@@ -18,6 +18,7 @@ import {
 } from "#tracking";
 import { followStore } from "./audit-log.ts";
 import { keepRetention } from "./collect-garbage.ts";
+import { keepScrubbed } from "./keep-scrubbed.ts";
 import type { OwnedPlatform } from "./create-platform.ts";
 import { checkProject, checkStore, type HealthCheck } from "./health.ts";
 import type { Platform, StorePlatform } from "./platform.ts";
@@ -93,7 +94,7 @@ export async function openStorePlatform(options: PlatformOptions): Promise<Store
 
   let endMeasuring: (() => void) | undefined;
   let endTrimming: (() => void) | undefined;
-  let endRetention: (() => Promise<void>) | undefined;
+  let endUpkeep: (() => Promise<void>) | undefined;
   const checkWhole = async (): Promise<readonly HealthCheck[]> => {
     if (!isProject) return [];
     if (!isStarted || building === undefined) return [{ name: "engine", problem: "the project is not started yet" }];
@@ -148,7 +149,7 @@ export async function openStorePlatform(options: PlatformOptions): Promise<Store
       isStarted = true;
       endMeasuring ??= measureProcess(metrics);
       endTrimming ??= storage.keepCacheSmall(clock, log);
-      if (isProject) endRetention ??= keepRetention(platform);
+      endUpkeep ??= keepUp(platform);
       measureStepRuns(metrics, { store, project: config.name });
       await sealClearText(store, secrets, log);
       outbox.wake();
@@ -161,7 +162,7 @@ export async function openStorePlatform(options: PlatformOptions): Promise<Store
       await whole?.stop();
       endMeasuring?.();
       endTrimming?.();
-      await endRetention?.();
+      await endUpkeep?.();
       await address.close();
       await outbox.close();
       await whole?.close();
@@ -220,6 +221,14 @@ function createMlflowCalls(
       webhooks: facts.webhooks,
     }),
   ];
+}
+
+/** What keeps the store whole and small while the platform runs. */
+function keepUp(platform: StorePlatform): () => Promise<void> {
+  const ends = [...(platform.isProject ? [keepRetention(platform)] : []), keepScrubbed(platform)];
+  return async () => {
+    await Promise.all(ends.map((end) => end()));
+  };
 }
 
 /** What earlier versions wrote so: with the start of a server, not with every command. */

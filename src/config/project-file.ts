@@ -44,6 +44,8 @@ const DAY_MS = 24 * 3600 * 1000;
 
 const DAYS: Readonly<Record<string, number>> = { d: 1, w: 7, y: 365 };
 
+const WEEK_MS = 7 * DAY_MS;
+
 const keptSchema = z
   .string()
   .regex(/^[1-9]\d{0,4}[dwy]$/, 'expected days, weeks or years, at least a day: "90d", "12w", "2y"')
@@ -372,6 +374,23 @@ export const projectSchema = z.strictObject({
     })
     .default({})
     .describe("What goes by itself once it is old: daily while a server runs, and with `esteira gc`."),
+  verify: z
+    .strictObject({
+      every: z
+        .union([z.literal("never").transform(() => undefined), keptSchema])
+        .default(WEEK_MS)
+        .describe(
+          'How often a server reads everything that the store keeps and compares it with what was recorded, "7d"; "never" for not at all. Default "7d".',
+        ),
+      rate: sizeSchema
+        .refine((bytes) => bytes >= 1024 ** 2, "expected at least 1 MiB")
+        .default(50 * 1024 ** 2)
+        .describe('How much it reads in a second at most. Default "50 MiB".'),
+    })
+    .default({ every: WEEK_MS, rate: 50 * 1024 ** 2 })
+    .describe(
+      "The verification that a server does by itself: what it finds opens alerts and stands on the first page.",
+    ),
   sql: z
     .strictObject({
       port: z

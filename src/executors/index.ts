@@ -1,5 +1,6 @@
 export { createPythonKind, inputsOfCalls, lockOf, publishOutput, type PythonDeclaration } from "./kinds/python.ts";
 export { createPythonEnvironments, type PythonEnvironments, type PythonRequest } from "./python-environment.ts";
+export { findPython } from "./python-interpreter.ts";
 export { type EsteiraCall, readEsteiraCalls } from "./python-source.ts";
 export { findImportedFiles } from "./python-imports.ts";
 export { matchFiles, otherFiles, patternsOf } from "./kinds/run.ts";

@@ -4,7 +4,7 @@ import { type Alert, listAlerts, type StoredMonitor } from "#metadata-store/moni
 import { type EndpointKey, type LabelReport, listEndpoints, recordLabels } from "#metadata-store/serving";
 import type { Outbox } from "#outbox";
 import type { DatasetReader, Scorer } from "#models";
-import { alertStanding, type StandingFacts } from "./approval-alert.ts";
+import { alertDamage, alertStanding, type DamagedFile, type StandingFacts } from "./state-alert.ts";
 import { createCandidateScores } from "./candidate-scores.ts";
 import { createWatchMemory, type WatchMemory } from "./changed-windows.ts";
 import { type EvaluationReport, type EvaluationRequest, evaluateEndpoint } from "./evaluation.ts";
@@ -49,6 +49,8 @@ export interface Monitoring {
   tick(): Promise<void>;
   /** Opens an alert for what runs without its approvals, and closes it when they stand again. */
   reportStanding(facts: StandingFacts): Promise<void>;
+  /** Opens an alert for each endpoint that is made of damaged files, and closes those of endpoints that are whole. */
+  reportDamages(damages: readonly DamagedFile[]): Promise<void>;
   /** Whether an alert was opened on an endpoint since a time and is not closed (`CandidateWatch` of `delivery`). */
   openSince(key: EndpointKey, sinceMs: number): Promise<boolean>;
   /** Monitors that the rows break which a version answered as a candidate (`CandidateWatch` of `delivery`). */
@@ -133,6 +135,13 @@ export function createMonitoring(options: MonitoringOptions): Monitoring {
       } finally {
         ticking = false;
       }
+    },
+    async reportDamages(damages) {
+      const atMs = clock.now();
+      await store.write(async (transaction) => {
+        for (const { project, environment, name } of await listEndpoints(transaction, { limit: 1000 }))
+          await alertDamage(transaction, { project, environment, endpoint: name }, { damages, atMs });
+      });
     },
     reportStanding: (facts) => store.write((transaction) => alertStanding(transaction, facts, clock.now())),
     brokenBy: (key, { versionId }) => candidateScores(key, versionId),

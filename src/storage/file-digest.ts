@@ -30,24 +30,33 @@ export async function digestOfFile(path: string): Promise<Digest> {
   }
 }
 
-/** sha256 of a file that was just written, in larger pieces: nothing is known of it yet, nor remembered. */
-export async function digestOfNewFile(path: string): Promise<Digest> {
+/**
+ * sha256 of a file that was just written, in larger pieces: nothing is known of it yet, nor remembered.
+ *
+ * @param pace waited for after each piece, with its size
+ */
+export async function digestOfNewFile(path: string, pace?: (sizeBytes: number) => Promise<void>): Promise<Digest> {
   const file = await open(path, "r");
   try {
     const { size } = await file.stat();
-    return await digestOfOpen(file, Math.max(1, Math.min(size, NEW_PIECE_BYTES)));
+    return await digestOfOpen(file, Math.max(1, Math.min(size, NEW_PIECE_BYTES)), pace);
   } finally {
     await file.close();
   }
 }
 
-async function digestOfOpen(file: Awaited<ReturnType<typeof open>>, pieceBytes: number): Promise<Digest> {
+async function digestOfOpen(
+  file: Awaited<ReturnType<typeof open>>,
+  pieceBytes: number,
+  pace?: (sizeBytes: number) => Promise<void>,
+): Promise<Digest> {
   const digester = createDigester();
   const buffer = Buffer.allocUnsafe(pieceBytes);
   for (;;) {
     const { bytesRead } = await file.read(buffer, 0, buffer.length);
     if (bytesRead === 0) return digester.digest();
     digester.update(buffer.subarray(0, bytesRead));
+    await pace?.(bytesRead);
   }
 }
 

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { readdir, writeFile } from "node:fs/promises";
+import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
-import { describe, it } from "node:test";
+import { after, describe, it } from "node:test";
 import { runEsteira } from "../setup/command-line.ts";
 import { createPostgresSchema, storeKinds, temporaryFolder } from "../setup/stores.ts";
 
@@ -46,15 +47,29 @@ describe("esteira doctor", () => {
         "project",
         "file modes",
         "file system",
+        "python",
         "database",
-
         "clock",
         "leases",
+        "verification",
+        "unreferenced files",
       ])
         assert.equal(stateOf(report, name), "ok", `${name}: ${JSON.stringify(report)}`);
       assert.equal(stateOf(report, "users"), "warning");
       for (const { state, cure } of report.findings) assert.equal(cure !== undefined, state !== "ok");
     });
+
+  it("says what stands in the way of ports", async () => {
+    const taken = createServer();
+    await new Promise<void>((resolve) => taken.listen(0, "127.0.0.1", resolve));
+    after(() => taken.close());
+    const { port } = taken.address() as AddressInfo;
+    const { report } = await examine(`name: p\nsql: { port: ${port}, host: 0.0.0.0 }\n`);
+    const found = report.findings.filter(({ name }) => name === "sql port").map(({ message }) => message);
+    assert.equal(found.length, 2, JSON.stringify(report));
+    assert.match(found[0] ?? "", new RegExp(`another program listens on ${port}`));
+    assert.match(found[1] ?? "", /unencrypted/);
+  });
 
   it("works where esteira.yaml is broken, and names its mistake", async () => {
     const { code, report } = await examine("name: p\nstroe: {}\n");

@@ -73,6 +73,7 @@ export const en = {
   "home.failedRun": "{pipeline} failed",
   "home.interruptedRun": "{pipeline} was interrupted",
   "home.retry": "Retry",
+  "home.damage": "{count} file of the store is damaged || {count} files of the store are damaged",
   "home.problems":
     "{count} mistake in the project's files; what was read before stays in force || {count} mistakes in the project's files; what was read before stays in force",
   "home.moreProblems": "{shown} of {count} are shown; `esteira lint` shows all.",

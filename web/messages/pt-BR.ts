@@ -75,6 +75,8 @@ export const ptBR: Readonly<Record<keyof typeof en, string>> = {
   "home.failedRun": "{pipeline} falhou",
   "home.interruptedRun": "{pipeline} foi interrompido",
   "home.retry": "Tentar de novo",
+  "home.damage":
+    "{count} arquivo do armazenamento está danificado || {count} arquivos do armazenamento estão danificados",
   "home.problems":
     "{count} erro nos arquivos do projeto; continua valendo o que foi lido antes || {count} erros nos arquivos do projeto; continua valendo o que foi lido antes",
   "home.moreProblems": "São mostrados {shown} de {count}; `esteira lint` mostra todos.",

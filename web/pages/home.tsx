@@ -107,13 +107,27 @@ function AttentionPanel({ overview }: { readonly overview: Overview }) {
   const { t } = useLanguage();
   const problems = overview.problems ?? [];
   const count =
-    problems.length + overview.failedRuns.length + overview.openAlerts.length + overview.pendingApprovals.length;
+    (overview.damage?.count ?? 0) +
+    problems.length +
+    overview.failedRuns.length +
+    overview.openAlerts.length +
+    overview.pendingApprovals.length;
   return (
     <Panel title={t("home.attention")} icon="alert" flush>
       {count === 0 ? (
         <p className="panel-note">{t("home.noAttention")}</p>
       ) : (
         <ul className="attention-list">
+          {overview.damage !== undefined && (
+            <li className="panel-note" role="status">
+              <strong>{t("home.damage", { count: overview.damage.count })}</strong>
+              {overview.damage.files.map(({ file, problem }) => (
+                <div key={file}>
+                  <code>{file}</code> {problem}
+                </div>
+              ))}
+            </li>
+          )}
           {problems.length > 0 && (
             <li className="panel-note" role="status">
               <strong>{t("home.problems", { count: problems.length })}</strong>

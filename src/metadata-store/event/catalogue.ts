@@ -291,6 +291,24 @@ export interface EventCatalogue {
   readonly "step_run.succeeded": StepRunEvent;
   readonly "step_run.running": StepRunEvent;
   readonly "step_run.waiting": StepRunEvent;
+  readonly "store.verification_began": { readonly everyMs: number };
+  readonly "store.verified": {
+    readonly objects: number;
+    readonly tables: number;
+    readonly tableFiles: number;
+    readonly artifacts: number;
+    readonly bytes: number;
+    readonly durationMs: number;
+    /** Files that are not what was recorded, and the first of them. */
+    readonly damaged: number;
+    readonly damages: readonly {
+      readonly file: string;
+      readonly problem: string;
+      readonly versions: readonly string[];
+      readonly releases: readonly string[];
+      readonly endpoints: readonly string[];
+    }[];
+  };
   readonly "token.created": {
     readonly user: string;
     readonly label: Text;
@@ -348,6 +366,7 @@ export const EVENT_WRITERS = {
   rules: "governance",
   run: "tracking",
   step_run: "pipeline",
+  store: "upkeep",
   token: "access",
   user: "access",
   verdict: "models",

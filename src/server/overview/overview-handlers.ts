@@ -1,4 +1,4 @@
-import type { Overview, PipelineRunSummary, Station, StationCount, StationName } from "#api";
+import type { Overview, PipelineRunSummary, Station, StationCount, StationName, StoreDamage } from "#api";
 import type { Platform } from "#app";
 import { isAllowed } from "#access";
 import { listApprovals } from "#governance";
@@ -14,6 +14,7 @@ import {
   type PipelineRunStatus,
 } from "#metadata-store/engine";
 import { countEndpoints, listEndpoints } from "#metadata-store/serving";
+import { findLastVerification } from "#upkeep";
 import { toAlerts } from "../alerts/alert-handlers.ts";
 import type { ApiHandlers } from "../api/api-mounts.ts";
 import { nameApprovals, pendingApprovals } from "../approvals/approval-handlers.ts";
@@ -32,6 +33,7 @@ const ALERTS_LOOKED_AT = 100;
 const RELEASES_SHOWN = 5;
 const ENDPOINTS_SHOWN = 1000;
 const ALERTS_SHOWN = 20;
+const DAMAGES_SHOWN = 3;
 /** What `listPendingApprovals` answers at most. */
 const PENDING_READ = 100;
 
@@ -52,6 +54,7 @@ export function createOverviewHandlers(platform: Platform): Pick<ApiHandlers, "g
           .filter(({ decision }) => decision === "approved")
           .slice(0, 1),
       );
+      const damage = await readDamage(platform);
       return store.read(async (transaction) => {
         const traffic = await readTraffic(transaction, { project });
         const endpoints = await summarizeEndpoints(
@@ -88,6 +91,7 @@ export function createOverviewHandlers(platform: Platform): Pick<ApiHandlers, "g
           problems: platform
             .projectProblems()
             .map(({ file, line, column, message, hint }) => ({ file, line, column, message, hint })),
+          ...(damage === undefined ? {} : { damage }),
           runs: await latestRuns(transaction, project),
           openAlerts,
           openAlertCount: facts.openAlerts,
@@ -100,6 +104,13 @@ export function createOverviewHandlers(platform: Platform): Pick<ApiHandlers, "g
       });
     },
   };
+}
+
+async function readDamage({ store }: Platform): Promise<StoreDamage | undefined> {
+  const last = await findLastVerification(store);
+  if (last === undefined || last.damaged === 0) return undefined;
+  const files = last.damages.slice(0, DAMAGES_SHOWN).map(({ file, problem }) => ({ file, problem }));
+  return { atMs: last.atMs, count: last.damaged, files };
 }
 
 async function latestRuns(transaction: ReadTransaction, project: string): Promise<readonly PipelineRunSummary[]> {

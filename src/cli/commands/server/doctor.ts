@@ -9,7 +9,7 @@ export const command: Command = {
   usage: "doctor [--json]",
   summary: "Look for what is wrong with this machine, project and store, and say the cure",
   description:
-    "Versions, esteira.yaml, the store's folder and its file modes, disk, clocks, keys, isolation, database, leases, bucket: each by itself, so that it works where the project does not. Ends with 1 when something fails; warnings are no failure.",
+    "Versions, Python, ports, esteira.yaml, the store's folder and its file modes, disk, clocks, keys, isolation, database, leases, the last verification, unreferenced files, bucket: each by itself, so that it works where the project does not. Ends with 1 when something fails; warnings are no failure.",
   options: { ...commonOptions },
   examples: [
     { line: "esteira doctor", does: "Says what is wrong, with its cure" },

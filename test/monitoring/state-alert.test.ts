@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
 import { listAlerts } from "#metadata-store/monitoring";
-import { alertStanding } from "../../src/monitoring/approval-alert.ts";
+import { alertDamage, alertStanding } from "../../src/monitoring/state-alert.ts";
 import { describeStores, openTestStore } from "../setup/stores.ts";
 
 describeStores("what runs without its approvals", (kind) => {
@@ -18,5 +18,23 @@ describeStores("what runs without its approvals", (kind) => {
     assert.deepEqual(await look("delay needs an approval", 7_200_000), ["open: delay needs an approval"]);
     assert.deepEqual(await look(undefined, 7_200_001), ["closed: delay needs an approval"]);
     assert.equal((await look("revoked", 10_800_001)).length, 2);
+  });
+});
+
+describeStores("an endpoint of damaged files", (kind) => {
+  it("is one alert until they are whole again, and no other endpoint's", async () => {
+    const { store } = await openTestStore(kind);
+    const look = async (endpoint: string, problem: string | undefined): Promise<readonly string[]> => {
+      const place = { project: "p", environment: "production", endpoint };
+      const damages =
+        problem === undefined ? [] : [{ file: "model.onnx", problem, endpoints: ["production/delay", "test/other"] }];
+      await store.write((transaction) => alertDamage(transaction, place, { damages, atMs: 2 }));
+      const alerts = await store.read((transaction) => listAlerts(transaction, { project: "p", limit: 10 }));
+      return alerts.map((alert) => `${alert.endpoint} ${alert.state}: ${alert.message}`);
+    };
+    const message = "files that it is made of are damaged: model.onnx: it is missing";
+    assert.deepEqual(await look("delay", "it is missing"), [`delay open: ${message}`]);
+    assert.deepEqual(await look("other", "it is missing"), [`delay open: ${message}`]);
+    assert.deepEqual(await look("delay", undefined), [`delay closed: ${message}`]);
   });
 });

@@ -1,0 +1,90 @@
+import type { WriteTransaction } from "#metadata-store";
+import type { EndpointKey } from "#metadata-store/serving";
+import { changeAlert, listAlerts, openAlert } from "#metadata-store/monitoring";
+
+const HOUR_MS = 3600 * 1000;
+const NAMED_FILES = 3;
+
+/** What runs in an environment, and what is wrong with its approvals. */
+export interface StandingFacts {
+  readonly project: string;
+  readonly environment: string;
+  readonly asset: string;
+  readonly endpoint: string;
+  readonly versionId: string;
+  /** Undefined: they stand. */
+  readonly problem: string | undefined;
+}
+
+/** Opens an alert for what runs without its approvals, and closes it when they stand again. */
+export function alertStanding(
+  transaction: WriteTransaction,
+  { asset, versionId, ...facts }: StandingFacts,
+  atMs: number,
+): Promise<void> {
+  const metric = "approval";
+  return alertState(transaction, { ...facts, metric, monitor: `${asset}.${metric}`, modelVersionId: versionId }, atMs);
+}
+
+/** A file of the store that is not what was recorded. */
+export interface DamagedFile {
+  readonly file: string;
+  readonly problem: string;
+  /** `environment/endpoint` of those that are made of it. */
+  readonly endpoints: readonly string[];
+}
+
+/** Opens an alert for an endpoint that is made of damaged files, and closes it when they are whole again. */
+export function alertDamage(
+  transaction: WriteTransaction,
+  place: EndpointKey,
+  { damages, atMs }: { readonly damages: readonly DamagedFile[]; readonly atMs: number },
+): Promise<void> {
+  const metric = "damage";
+  const own = damages.filter(({ endpoints }) => endpoints.includes(`${place.environment}/${place.endpoint}`));
+  const facts = { ...place, metric, monitor: `store.${metric}`, modelVersionId: undefined, problem: describe(own) };
+  return alertState(transaction, facts, atMs);
+}
+
+function describe(damages: readonly DamagedFile[]): string | undefined {
+  if (damages.length === 0) return undefined;
+  const named = damages.slice(0, NAMED_FILES).map(({ file, problem }) => `${file}: ${problem}`);
+  const more = damages.length - named.length;
+  return `files that it is made of are damaged: ${named.join("; ")}${more > 0 ? `; and ${more} more` : ""}`;
+}
+
+async function alertState(
+  transaction: WriteTransaction,
+  facts: EndpointKey & {
+    /** Undefined: all is well. */
+    readonly problem: string | undefined;
+    readonly monitor: string;
+    readonly metric: string;
+    readonly modelVersionId: string | undefined;
+  },
+  atMs: number,
+): Promise<void> {
+  const { problem, ...place } = facts;
+  const { project, environment, endpoint, monitor, metric } = place;
+  if (problem === undefined) {
+    const query = { project, environment, endpoint, states: ["open", "acknowledged"] as const, limit: 1000 };
+    for (const alert of await listAlerts(transaction, query))
+      if (alert.monitor === monitor && alert.metric === metric)
+        await changeAlert(transaction, { project, id: alert.id, state: "closed", actor: "engine", atMs });
+    return;
+  }
+  const windowStartMs = Math.floor(atMs / HOUR_MS) * HOUR_MS;
+  await openAlert(transaction, {
+    ...place,
+    subject: "",
+    segment: "",
+    value: 0,
+    threshold: 1,
+    windowStartMs,
+    windowEndMs: windowStartMs + HOUR_MS,
+    n: 0,
+    message: problem,
+    atMs,
+    targets: [],
+  });
+}
