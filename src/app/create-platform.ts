@@ -10,6 +10,7 @@ import { assertValid, type LoadedProject, type PipelineDefinition, type ProcessL
 import { createEngine, type Engine, type EnginePorts, registerPipelines, registerPools } from "#engine";
 import { createServingCalls } from "#serving";
 import { createProject } from "#project";
+import { knownExecutors } from "./examine-executors.ts";
 import { createEndpointWatch } from "./endpoint-watch.ts";
 import { createParts, type Parts } from "./parts.ts";
 import { listKeys } from "./partition-keys.ts";
@@ -67,6 +68,7 @@ export function createPlatform(base: StorePlatform, settings: Settings): OwnedPl
     kinds,
     source: workflows,
     pools: config.pools,
+    executors: knownExecutors(parts.executors),
     putInForce: (loaded) => putInForce(loaded, settings.user),
     log,
   });
@@ -195,6 +197,7 @@ function createPlatformEngine(
       processes: config.limits.processes,
       files: config.limits.files,
     }),
+    defaultExecutor: config.defaults.executor,
     isolationOf: (pipeline, step) => ({
       ...isolationOfPipeline(pipeline, parts.rules.current()),
       exempt: config.isolation.exempt.includes(`${pipeline.name}.${step}`),
@@ -225,7 +228,7 @@ function createPlatformEngine(
         clock,
       }),
     ],
-    executors: [parts.executor],
+    executors: parts.executors,
     ports,
     clock,
     log,

@@ -63,6 +63,8 @@ export interface Parts extends Pick<
   readonly environments: PythonEnvironments;
   /** Where steps and models of Python run. */
   readonly executor: Executor;
+  /** Where steps run; the first is this machine. */
+  readonly executors: readonly [Executor, ...Executor[]];
   /** How far they are kept from the platform. */
   readonly isolation: Isolation;
   readonly temporaryFolder: string;
@@ -79,7 +81,7 @@ function createProcesses(
   { artifactRoot }: Pick<StorePlatform, "artifactRoot">,
   config: StorePlatform["config"],
   settings: Settings,
-): Pick<Parts, "isolation" | "executor" | "services"> {
+): Pick<Parts, "isolation" | "executor" | "executors" | "services"> {
   const below = (folder: string): string => join(config.storeFolder, folder);
   const isolation = createIsolation({
     level: config.isolation.level,
@@ -87,7 +89,7 @@ function createProcesses(
   });
   const seen = { storeFolder: config.storeFolder, readable: config.isolation.folders };
   const direct = folderOfRoot(artifactRoot);
-  const executor = createLocalExecutor({
+  const local = {
     ...seen,
     workFolder: below("work"),
     path: settings.searchPath,
@@ -95,14 +97,23 @@ function createProcesses(
     isolation,
     // Where artifacts are no files of this server, clients write them themselves.
     ...(direct === undefined ? {} : { writable: [direct] }),
-  });
+  };
+  const executor = createLocalExecutor(local);
+  const others = Object.entries(config.executors).map(
+    ([
+      name,
+      {
+        local: { memory, ...share },
+      },
+    ]) => createLocalExecutor({ ...local, name, share: { ...share, memoryBytes: memory } }),
+  );
   const services = createServices({
     ...seen,
     folder: below("services"),
     searchPath: settings.searchPath,
     isolation,
   });
-  return { isolation, executor, services };
+  return { isolation, executor, executors: [executor, ...others], services };
 }
 
 /** Wires the services over an open store. Nothing runs, and no heavy library is loaded. */
@@ -117,7 +128,7 @@ export function createParts(platform: StorePlatform, settings: Settings): Parts 
     storeFolder: config.storeFolder,
     environment: withoutKeys(settings.installer, config),
   });
-  const { isolation, executor, services } = createProcesses(platform, config, settings);
+  const { isolation, executor, executors, services } = createProcesses(platform, config, settings);
   const serving: Serving = createServing({
     store,
     objects,
@@ -203,6 +214,7 @@ export function createParts(platform: StorePlatform, settings: Settings): Parts 
     rules,
     environments,
     executor,
+    executors,
     isolation,
     temporaryFolder: tmpdir(),
   };

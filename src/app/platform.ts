@@ -7,7 +7,7 @@ import type { Delivery, PushAnswer, PushRequest, WebhookAnswer, Rollouts } from 
 import type { AuditLog, CommitAuthors, Rules } from "#governance";
 import type { MetadataStore } from "#metadata-store";
 import type { Blobs, LocalFiles } from "#storage";
-import type { Engine } from "#engine";
+import type { Executor, Engine } from "#engine";
 import type { LoadedProject, StepKind } from "#pipeline";
 import type { Outbox } from "#outbox";
 import type { Monitoring, MonitoringCall } from "#monitoring";
@@ -92,6 +92,8 @@ export interface Platform extends StorePlatform {
   readonly rules: Rules;
   /** How far processes of the project are kept from the platform. */
   readonly isolation: Isolation;
+  /** Where steps run; the first is this machine. */
+  readonly executors: readonly [Executor, ...Executor[]];
   readonly engine: Engine;
   readonly kinds: readonly StepKind<never>[];
   /** GitHub workflows of the project; undefined where it leaves them alone. */

@@ -14,6 +14,7 @@ import {
 import { isSealed, type SecretBox, secretKeyMissing, secretUnreadable } from "#outbox";
 import type { StepKind } from "#pipeline";
 import { acceptsPush, type WorkflowSource } from "#workflows";
+import { knownExecutors } from "./examine-executors.ts";
 import type { Parts } from "./parts.ts";
 
 /** Which repository's pushes trigger the project, kept in the store's folder, readable by its owner alone. */
@@ -120,6 +121,7 @@ function handlerOptions(parts: Parts, pushed: PushedProject, source: PushSource)
     mainBranch: branch,
     folder: join(config.storeFolder, "checkouts"),
     kinds: pushed.kinds,
+    executors: knownExecutors(parts.executors),
     source: pushed.workflows,
     pools: parts.config.pools,
     accepts: acceptsPush,

@@ -76,6 +76,10 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: "Show what changed in a recipe since it was approved",
     load: () => import("./commands/recipe/diff.ts"),
   },
+  "executor list": {
+    summary: "Show where steps can run, what each place gives, and which steps ask for more",
+    load: () => import("./commands/executor/list.ts"),
+  },
   "workflow list": {
     summary: "List GitHub workflows with what starts them and whether they run here",
     load: () => import("./commands/workflow/list.ts"),

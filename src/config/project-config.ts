@@ -166,6 +166,8 @@ export function storeOnlyConfig(storeFolder: string, metadataAddress?: string): 
     storeFolder: store,
     metadataAddress: metadataAddress ?? join(store, "metadata.sqlite"),
     bucket: undefined,
+    executors: {},
+    defaults: { executor: "local" },
     capture: { folders: [], hosts: [] },
     isolation: { level: "auto", exempt: [], folders: [] },
     workflows: false,

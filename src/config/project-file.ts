@@ -72,6 +72,16 @@ const freezeSchema = z
   }))
   .refine(({ from, to }) => from < to, "a freeze ends after it begins");
 
+const localExecutorSchema = z.strictObject({
+  local: z
+    .strictObject({
+      cpus: z.int().min(1).max(100_000).optional().describe("Default: the machine's processors."),
+      gpus: z.int().min(0).max(10_000).optional().describe("Default: the machine's NVIDIA devices."),
+      memory: sizeSchema.optional().describe('"16 GiB". Default: the machine\'s memory.'),
+    })
+    .describe("A part of this machine: what its steps ask for under `resources` is never more than this at once."),
+});
+
 const environmentSchema = z
   .strictObject({
     description: z.string().optional().describe("What this environment is for."),
@@ -170,7 +180,7 @@ const workflowsSchema = z.strictObject({
     ),
 });
 
-export const projectSchema = z.strictObject({
+const projectKeys = z.strictObject({
   name: z
     .string()
     .regex(PROJECT_NAME, "a name starts with a letter and holds only a–z, 0–9, _ and -, at most 63")
@@ -236,6 +246,25 @@ export const projectSchema = z.strictObject({
     })
     .default(STORE_DEFAULTS)
     .describe("Where metadata and objects live."),
+  executors: z
+    .record(
+      z
+        .string()
+        .regex(/^[a-z][a-z0-9-]{0,30}$/, "the name of an executor starts with a letter and holds a–z, 0–9 and -")
+        .refine((name) => name !== "local", "local is always there: the whole machine"),
+      localExecutorSchema,
+    )
+    .default({})
+    .describe("Where steps can run beside `local`, by the name that `executor` of a step or pipeline gives."),
+  defaults: z
+    .strictObject({
+      executor: z
+        .string()
+        .default("local")
+        .describe("Where processes of steps run that do not say it, of those that can run there. Default local."),
+    })
+    .default({ executor: "local" })
+    .describe("What holds for pipelines and steps that say nothing else."),
   capture: z
     .strictObject({
       folders: z
@@ -477,6 +506,15 @@ export const projectSchema = z.strictObject({
     })
     .default({ private_networks: [] })
     .describe("What leaves the platform by itself: webhooks and alerts."),
+});
+
+export const projectSchema = projectKeys.superRefine(({ executors, defaults: { executor } }, context) => {
+  if (executor === "local" || Object.hasOwn(executors, executor)) return;
+  context.addIssue({
+    code: "custom",
+    path: ["defaults", "executor"],
+    message: `there is no executor "${executor}"; there are: ${["local", ...Object.keys(executors)].join(", ")}`,
+  });
 });
 
 /** `esteira.yaml`, checked, with defaults filled in. */

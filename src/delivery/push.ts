@@ -6,6 +6,7 @@ import { appendEvent, type MetadataStore } from "#metadata-store";
 import { getLatestPush, getPushDelivery, insertPushDelivery } from "#metadata-store/delivery";
 import type { Git } from "#executors";
 import {
+  type KnownExecutor,
   assertValid,
   loadProjectPipelines,
   type PipelineDefinition,
@@ -46,6 +47,8 @@ export interface PushedRepository {
   readonly source?: PipelineSource | undefined;
   /** Of `esteira.yaml`. */
   readonly pools?: Pools | undefined;
+  /** Where steps can run beside `local`. */
+  readonly executors?: readonly KnownExecutor[];
   /** Whether a pipeline that subscribes to pushes is for this one. Default: for every push of a branch. */
   readonly accepts?: (definition: PipelineDefinition, pushed: PushedCommit) => boolean;
   readonly clock: Clock;
@@ -170,6 +173,7 @@ async function startPipelines(
         kinds: options.kinds,
         source: options.source,
         pools: options.pools,
+        executors: options.executors,
       }),
     );
     await registerPipelines(store, { project, pipelines, actor: pusher, atMs: clock.now() });

@@ -25,12 +25,8 @@ import {
   type ProjectFiles,
   stepUnknown,
   assertInside,
-  isAtLeast,
   ISOLATION_LEVELS,
-  type IsolationDemand,
   type IsolationLevel,
-  type ProcessResult,
-  type ProcessSpec,
   type CacheKey,
   explainDifference,
   askCache,
@@ -48,18 +44,11 @@ import {
   reasonToRunAgain,
   toPartitionWrite,
 } from "#pipeline";
+import { createProcessRunner, resolveSecrets } from "./attempt-process.ts";
 import { listItems } from "./list-items.ts";
 import { asksNow, buildScope, indexOfItem, itemOf, partitionOfRun } from "./scope.ts";
 import { readNeeded } from "./step-results.ts";
-import {
-  inputMissing,
-  limitExceeded,
-  outputMissing,
-  secretMissing,
-  secretTooShort,
-  sourcesChanged,
-  stepFailed,
-} from "./errors.ts";
+import { inputMissing, outputMissing, sourcesChanged } from "./errors.ts";
 import { pastRunsIn } from "./query/past-runs.ts";
 import type { TrackingRun } from "./ports.ts";
 import type { AbortCause } from "./end-attempt.ts";
@@ -68,7 +57,6 @@ import type { LogWriter } from "./log-writer.ts";
 import { removeWorkFolder, workFolderOf } from "./work-folder.ts";
 
 const PROGRESS_EVERY_MS = 500;
-const TAIL_LENGTH = 1000;
 
 /** How an attempt went, before it is written down. */
 export type AttemptResult =
@@ -447,8 +435,6 @@ async function createContext(
   const secrets = await resolveSecrets(parts, step);
   const commit = await parts.commitOf(claimed.pipelineRunId, projectFolder);
   const located = new Set<string>();
-  let processes = 0;
-  let token: Promise<string> | undefined;
   let progressAt = 0;
   const facts = {
     project: parts.project,
@@ -498,32 +484,15 @@ async function createContext(
       );
     },
     operatorLog: parts.log,
-    runProcess: async (spec) => {
-      const attemptId = `${claimed.attemptId}.${++processes}`;
-      token ??= parts.ports.attemptToken({ attemptId: claimed.attemptId, token: claimed.token });
-      const own = await token;
-      const environment = {
-        ...prepared.env,
-        ...secrets,
-        ...(await platformEnvironment(parts, { ...facts, token: own }, tracking.values)),
-        ...spec.environment,
-      };
-      const result = await runProcess(parts, running, {
-        ...spec,
-        isolation: strictest(
-          { ...ownDemand(step), ...spec.isolation },
-          parts.ports.isolationOf?.(running.definition, step.name) ?? {},
-        ),
-        ...(step.network === false ? { network: false } : {}),
-        limits: { ...parts.ports.limits, ...step.limits },
-        readable: [...(execution.workspace?.readable ?? []), ...located, ...(spec.readable ?? [])],
-        attemptId,
-        environment,
-        secrets: [...Object.values(secrets), own, ...(spec.secrets ?? [])],
-      });
-      execution.levels.push(result.isolation);
-      return assertTaken(step, result);
-    },
+    runProcess: createProcessRunner(parts, running, {
+      ...facts,
+      definition: step,
+      prepared,
+      secrets,
+      tracking,
+      levels: execution.levels,
+      readable: () => [...(execution.workspace?.readable ?? []), ...located],
+    }),
     locate: async (version) => {
       const found = await parts.storageOf(version.kind).locate(version);
       for (const path of [found.path, ...(found.files ?? [])])
@@ -556,24 +525,6 @@ function ownPart(
   };
 }
 
-function assertTaken(step: StepDefinition, result: ProcessResult): ProcessResult {
-  if (result.outputsProblem !== undefined) throw result.outputsProblem;
-  if (result.exceeded !== undefined) throw limitExceeded({ step: step.name, ...result.exceeded });
-  return result;
-}
-
-/** What the step itself demands. Without a sandbox, nothing could cut the network. */
-function ownDemand({ isolation, network }: StepDefinition): IsolationDemand {
-  if (network === false) return { atLeast: "sandbox", requiredBy: "network: false" };
-  return isolation === undefined ? {} : { atLeast: isolation };
-}
-
-/** Both hold: an exemption counts only where nothing is required. */
-function strictest(one: IsolationDemand, other: IsolationDemand): IsolationDemand {
-  const stricter = isAtLeast(one.atLeast ?? "none", other.atLeast ?? "none") ? one : other;
-  return { ...stricter, exempt: one.exempt === true || other.exempt === true };
-}
-
 async function openTrackingRun(
   parts: EngineParts,
   facts: Parameters<EngineParts["ports"]["openTrackingRun"]>[0],
@@ -583,70 +534,4 @@ async function openTrackingRun(
     setAttemptTrackingRun(transaction, { attemptId: facts.attemptId, trackingRunId: run.runId }),
   );
   return run;
-}
-
-/** A shorter one would be found all over a log, or is not masked. */
-const SHORTEST_SECRET = 8;
-
-async function resolveSecrets(parts: EngineParts, step: StepDefinition): Promise<Readonly<Record<string, string>>> {
-  const secrets: Record<string, string> = {};
-  for (const name of step.secrets) {
-    const value = await parts.ports.resolveSecret(name);
-    if (value === undefined) throw secretMissing({ step: step.name, secret: name });
-    if (value.length < SHORTEST_SECRET) throw secretTooShort({ step: step.name, secret: name });
-    secrets[name] = value;
-  }
-  return secrets;
-}
-
-async function platformEnvironment(
-  parts: EngineParts,
-  facts: {
-    readonly pipeline: string;
-    readonly step: string;
-    readonly pipelineRunId: string;
-    readonly token: string;
-    readonly index: string | undefined;
-  },
-  tracking: TrackingRun | undefined,
-): Promise<Readonly<Record<string, string>>> {
-  const url = await parts.ports.platformUrl();
-  return {
-    ESTEIRA_URL: url,
-    ESTEIRA_PROJECT: parts.project,
-    ESTEIRA_PIPELINE: facts.pipeline,
-    ESTEIRA_STEP: facts.step,
-    ESTEIRA_PIPELINE_RUN: facts.pipelineRunId,
-    ESTEIRA_TOKEN: facts.token,
-    ...(facts.index === undefined ? {} : { ESTEIRA_ITEM_INDEX: facts.index }),
-    MLFLOW_TRACKING_URI: url,
-    MLFLOW_TRACKING_TOKEN: facts.token,
-    ...(tracking === undefined ? {} : { MLFLOW_RUN_ID: tracking.runId, MLFLOW_EXPERIMENT_ID: tracking.experimentId }),
-  };
-}
-
-async function runProcess(
-  parts: EngineParts,
-  running: RunningAttempt,
-  { signal: ownSignal, ...spec }: ProcessSpec & { readonly signal?: AbortSignal },
-): Promise<ProcessResult> {
-  const { signal, log, claimed } = running;
-  if (signal.aborted) throw stepFailed({ step: claimed.step, reason: "it was ended before its process started" });
-  let tail = "";
-  const handle = await parts.executor.submit(spec, (stream, text) => {
-    tail = (tail + text).slice(-TAIL_LENGTH);
-    return log.write(stream, text);
-  });
-  const cancel = (): void => parts.later(handle.cancel());
-  signal.addEventListener("abort", cancel, { once: true });
-  ownSignal?.addEventListener("abort", cancel, { once: true });
-  // The signal may have come while the process was being started.
-  if (signal.aborted || ownSignal?.aborted === true) cancel();
-  try {
-    const result = await handle.ended;
-    return { ...result, tail };
-  } finally {
-    signal.removeEventListener("abort", cancel);
-    ownSignal?.removeEventListener("abort", cancel);
-  }
 }

@@ -17,7 +17,8 @@ export interface EngineParts {
   readonly projectFolder: string;
   readonly storeFolder: string;
   readonly kinds: KnownKinds;
-  readonly executor: Executor;
+  /** The first is this machine. */
+  readonly executors: readonly [Executor, ...Executor[]];
   readonly ports: EnginePorts;
   readonly clock: Clock;
   readonly random: () => number;

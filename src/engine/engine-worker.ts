@@ -319,14 +319,16 @@ export class EngineWorker {
 
   /** Attempts of engines that are gone: what they left running is ended first, then another attempt may start. */
   async #recoverLost(): Promise<void> {
-    const { store, project, id, executor, log } = this.#parts;
+    const { store, project, id, executors, log } = this.#parts;
     for (const pipelineRunId of this.#scopes()) {
       const foreign = await store.read((transaction) =>
         listForeignAttempts(transaction, { project, engineId: id, pipelineRunId }),
       );
       const lost = foreign.filter(isLost);
       for (const attempt of lost) {
-        await executor.reap({ executor: executor.name, id: attempt.attemptId, startedAtMs: attempt.startedAtMs });
+        // Of this machine one looks for all.
+        for (const one of executors.filter(({ backend }, index) => index === 0 || backend !== "local"))
+          await one.reap({ executor: one.name, id: attempt.attemptId, startedAtMs: attempt.startedAtMs });
         await removeWorkFolder(this.#parts, attempt.attemptId);
         if (await writeLost(this.#parts, attempt))
           log.info("took over an attempt of an engine that is gone", { attemptId: attempt.attemptId });

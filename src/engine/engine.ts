@@ -249,7 +249,7 @@ function createParts(options: EngineOptions, pending: Set<Promise<unknown>>): En
     projectFolder: options.projectFolder,
     storeFolder: options.storeFolder,
     kinds: knowKinds(options.kinds),
-    executor: options.executors[0],
+    executors: options.executors,
     ports: options.ports,
     clock: options.clock ?? systemClock,
     random: options.random ?? Math.random,

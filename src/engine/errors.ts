@@ -35,6 +35,33 @@ export const secretTooShort: ErrorFactory<{ step: string; secret: string }> = de
   solve: "Use a secret of at least 8 characters, or put what is no secret into `env` of the step.",
 });
 
+export const executorUnknown: ErrorFactory<{ step: string; executor: string; executors: readonly string[] }> =
+  defineError("PIPELINE_EXECUTOR_UNKNOWN", {
+    status: 409,
+    message: ({ step, executor, executors }) =>
+      `Step "${step}" runs on the executor "${executor}", which the project does not have; it has: ${executors.join(", ")}`,
+    hint: () => "Declare it under executors in esteira.yaml, or let the step run elsewhere.",
+    solve: "Declare the executor under `executors` in `esteira.yaml`, or change `executor` of the step.",
+  });
+
+export const resourcesMissing: ErrorFactory<{
+  step: string;
+  asked: string;
+  executor: string;
+  given: string;
+  able: readonly string[];
+  unable: readonly string[];
+}> = defineError("PIPELINE_RESOURCES_MISSING", {
+  status: 422,
+  message: ({ step, asked, executor, given }) =>
+    `Step "${step}" asks for ${asked}, and one process on executor "${executor}" has at most ${given}`,
+  hint: ({ able, unable }) =>
+    able.length > 0
+      ? `It could run on: ${able.join(", ")}. Say so with executor in the step.`
+      : `No executor of the project can give that${unable.length === 0 ? "" : ` (${unable.join("; ")})`}: ask for less, or declare one that can.`,
+  solve: "Let the step ask for less under `resources`, or run it on an executor that has as much.",
+});
+
 export const limitExceeded: ErrorFactory<{
   step: string;
   limit: "memory" | "processes";

@@ -1,4 +1,4 @@
-import type { ProcessResult, ProcessSpec } from "#pipeline";
+import type { ProcessResult, ProcessSpec, Resources } from "#pipeline";
 
 /** A process of an attempt that was started and not yet seen to end. */
 export interface ProcessHandle {
@@ -17,12 +17,22 @@ export interface ProcessHandle {
  * What a backend says is a hint; the lease decides.
  */
 export interface Executor {
+  /** As steps name it. */
   readonly name: string;
+  /** What it is: `local`, … */
+  readonly backend: string;
   readonly capabilities: {
     readonly exitCode: boolean;
     readonly liveLogs: boolean;
     readonly sandbox: boolean;
+    /** Its processes run on other machines, which take no place of this one's. */
+    readonly remote: boolean;
   };
+  /**
+   * What one process can have at most; what is left out, it has no bound of. Where a backend is away, it throws its
+   * transient error.
+   */
+  offer(): Promise<Resources>;
   /** Starts an attempt's process. Idempotent by attempt id. */
   submit(
     spec: ProcessSpec,

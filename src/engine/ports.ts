@@ -55,6 +55,8 @@ export interface EnginePorts {
   readonly commit: (folder: string) => Promise<{ readonly id: string; readonly dirty: boolean } | undefined>;
   /** What processes may take where their step does not say it. */
   readonly limits?: ProcessLimits;
+  /** Where steps run that do not say it; default the first executor. */
+  readonly defaultExecutor?: string | undefined;
   /** How the processes of a step must be isolated; undefined: as well as can be. */
   readonly isolationOf?: (pipeline: PipelineDefinition, step: string) => IsolationDemand | undefined;
   /** Prolongs the leases of an engine beside its event loop; without it, the engine does so alone. */

@@ -47,7 +47,9 @@ function matches(rule: RetryDefinition, { error, timedOut }: Failure): boolean {
 const NEVER: ReadonlySet<string> = new Set([
   "PIPELINE_DEFINITION_INVALID",
   "PIPELINE_INPUT_MISSING",
+  "PIPELINE_EXECUTOR_UNKNOWN",
   "PIPELINE_KIND_UNKNOWN",
+  "PIPELINE_RESOURCES_MISSING",
   "PIPELINE_SECRET_MISSING",
   "PIPELINE_VALUE_UNSAFE",
   "PIPELINE_EXPRESSION_WRONG",

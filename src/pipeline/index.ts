@@ -18,6 +18,7 @@ export { jsonSchemas } from "./define/json-schemas.ts";
 export { assertValid, type LoadedProject, loadProjectPipelines, type PipelineSource } from "./define/load-project.ts";
 export type { Pools } from "./define/pools.ts";
 export { ownConditionOf } from "./define/own-condition.ts";
+export type { KnownExecutor } from "./define/placement.ts";
 export { createProjectFiles, type ProjectFiles, readProjectFile } from "./define/project-files.ts";
 export { nextTick, nextTicks } from "./define/schedule-expression.ts";
 export { knowKinds, type KnownKinds } from "./define/step-kinds.ts";
@@ -63,6 +64,7 @@ export {
 } from "./plan/recipe.ts";
 export { checkParams, reasonToRunAgain, type Selection, selectSteps } from "./plan/selection.ts";
 export { assertInside } from "./own-folder.ts";
+export { describeResources, hasRoomFor, type Resources } from "./resources.ts";
 export {
   isAtLeast,
   ISOLATION_LEVELS,

@@ -1,4 +1,5 @@
 import type { Digest } from "#base";
+import type { Resources } from "./resources.ts";
 
 /**
  * How far a process of the user is kept from the platform, weakest first. `none`: it runs as the engine's own user and
@@ -59,6 +60,10 @@ export interface ProcessSpec {
   /** Default: the strongest isolation there is. */
   readonly isolation?: IsolationDemand;
   readonly limits?: ProcessLimits | undefined;
+  /** What it needs: it starts when that is free. */
+  readonly resources?: Resources | undefined;
+  /** Aborts while it waits for them: then it is not started. */
+  readonly abandon?: AbortSignal;
   /** `false`: a sandboxed process has no network. Default: it reaches the platform, and so everything. */
   readonly network?: boolean;
   /** Absolute paths that an isolated process must see, beside its folder and the system's programs. */

@@ -255,6 +255,11 @@ export interface StepKind<Declaration = unknown> {
    */
   readonly isClosed?: boolean;
   /**
+   * Its processes need nothing of the engine's machine but files and the platform's address: they can run on another
+   * one that sees the same files.
+   */
+  readonly travels?: true;
+  /**
    * Its steps can write one partition of their dataset and leave the rows of others. Answers whether a declaration
    * without `partition_by` would replace them all.
    */

@@ -1,6 +1,7 @@
 import type { ContractSummary } from "#api";
 import type { LocatedProblem, Log } from "#base";
 import {
+  type KnownExecutor,
   type LoadedProject,
   loadProjectPipelines,
   type PipelineDefinition,
@@ -24,6 +25,8 @@ export interface ProjectOptions {
   readonly source?: PipelineSource | undefined;
   /** Of `esteira.yaml`. */
   readonly pools?: Pools | undefined;
+  /** Where steps can run beside `local`. */
+  readonly executors?: readonly KnownExecutor[];
   /** Makes a project without mistakes the one in force; followed by `use`. */
   readonly putInForce: (loaded: LoadedProject) => Promise<void>;
   readonly log: Log;
@@ -60,7 +63,14 @@ export function createProject(options: ProjectOptions): Project {
   const contracts = new Map<string, Promise<ContractSummary | undefined>>();
   const load = async (): Promise<LoadedProject> =>
     addProblems(
-      await loadProjectPipelines({ project, projectFolder: folder, kinds, source, pools }),
+      await loadProjectPipelines({
+        project,
+        projectFolder: folder,
+        kinds,
+        source,
+        pools,
+        executors: options.executors,
+      }),
       await findProjectProblems(folder),
     );
   const watch = createProjectWatch({

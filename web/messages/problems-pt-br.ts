@@ -126,6 +126,14 @@ export const problemsPtBr: ProblemTexts = {
       "for_each do passo “{step}”: o item {index} tem mais de {most} bytes, e nenhum processo poderia recebê-lo.",
     hint: "Ponha o que é grande em um arquivo ou ativo, e o nome dele no item.",
   },
+  PIPELINE_EXECUTOR_UNKNOWN: {
+    message: "O passo “{step}” roda no executor “{executor}”, que o projeto não tem.",
+    hint: "Declare-o em executors no esteira.yaml, ou deixe o passo rodar em outro lugar.",
+  },
+  PIPELINE_RESOURCES_MISSING: {
+    message: "O passo “{step}” pede {asked}, e um processo no executor “{executor}” tem no máximo {given}.",
+    hint: "Peça menos, ou rode o passo em um executor que tenha tanto.",
+  },
   PIPELINE_LIMIT_EXCEEDED: {
     message: "O passo “{step}” foi encerrado: passou do limite “{limit}”.",
     hint: "Faça com que ele use menos, ou aumente o limite no passo ou em esteira.yaml.",

@@ -75,6 +75,8 @@ export const ptBr: Readonly<Record<MessageKey, string>> = {
   noUnitTests: "Nenhum modelo SQL tem testes unitários: nomeie o arquivo deles com tests: no passo",
   unitTestsPass: "{count} teste unitário passa || {count} testes unitários passam",
   unitTestsFail: "{failed} de {count} teste unitário falha || {failed} de {count} testes unitários falham",
+  executorNoneAble: "{step} pede {asks}, e nenhum executor oferece isso",
+  executorOthersAble: "{step} pede {asks}, o que {executor} não oferece; executor: {able} poderia",
   lintClean: "{count} pipeline, nenhum erro || {count} pipelines, nenhum erro",
   lintMistakes: "{count} erro || {count} erros",
   lintWithoutConfig: "Os pipelines são verificados quando o esteira.yaml estiver certo.",

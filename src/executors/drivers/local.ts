@@ -3,7 +3,7 @@ import { accessSync, closeSync, constants, existsSync, mkdirSync, openSync, read
 import { delimiter, dirname, isAbsolute, join, resolve } from "node:path";
 import { messageOf, newId } from "#base";
 import type { Executor, ProcessHandle } from "#engine";
-import type { ExceededLimit, IsolationLevel, ProcessLimits, ProcessResult, ProcessSpec } from "#pipeline";
+import type { ExceededLimit, IsolationLevel, ProcessLimits, ProcessResult, ProcessSpec, Resources } from "#pipeline";
 import { commandMissing, folderUnusable, startFailed } from "../errors.ts";
 import { createIsolation, type Isolation } from "../isolation/isolation.ts";
 import { enterSandbox, type Sandbox, SANDBOX_PIPES } from "../isolation/sandbox.ts";
@@ -12,6 +12,7 @@ import { CERTIFICATE_VARIABLES, programFolders } from "../isolation/system-view.
 import { LocalSupervisor } from "./local-supervisor.ts";
 import { watchLimits } from "./limits-watch.ts";
 import { readOutput } from "./output-reader.ts";
+import { createResourcePool, type ResourcePool } from "../resource-pool.ts";
 import { readStepOutputs } from "../step-outputs.ts";
 import { endGroup, isGroupAlive, killMarkedProcesses, signalGroup, waitForGroupEnd } from "./process-tree.ts";
 
@@ -24,6 +25,10 @@ const DEFAULT_PATH = `${dirname(process.execPath)}:/usr/local/sbin:/usr/local/bi
 const DRAIN_MS = 200;
 
 export interface LocalExecutorOptions {
+  /** As steps name it; default `local`. */
+  readonly name?: string;
+  /** What of the machine its processes may have together, those that say what they need; default all. */
+  readonly share?: Resources;
   /** Absolute folder; each attempt gets its private HOME and TMPDIR below it. */
   readonly workFolder: string;
   /** PATH of the processes; default the folder of this Node and the system's usual ones. */
@@ -58,14 +63,17 @@ export function createLocalExecutor(options: LocalExecutorOptions): Executor {
   const supervisor = new LocalSupervisor(mark);
   const isolation = options.isolation ?? createIsolation({ sandbox: options.sandbox });
   const handles = new Map<string, Promise<ProcessHandle>>();
+  const pool = createResourcePool(options.share);
 
   return {
-    name: "local",
-    capabilities: { exitCode: true, liveLogs: true, sandbox: true },
+    name: options.name ?? "local",
+    backend: "local",
+    capabilities: { exitCode: true, liveLogs: true, sandbox: true, remote: false },
+    offer: () => Promise.resolve(pool.total),
     submit(spec, log) {
       const known = handles.get(spec.attemptId);
       if (known !== undefined) return known;
-      const started = start(spec, { ...options, isolation, mark, supervisor, log });
+      const started = startInTurn(spec, { ...options, isolation, mark, supervisor, log }, pool);
       handles.set(spec.attemptId, started);
       const forget = (): boolean => handles.delete(spec.attemptId);
       // Kept while it runs, and a while longer for a repeat that comes late.
@@ -81,6 +89,21 @@ interface Starting extends LocalExecutorOptions {
   readonly mark: string;
   readonly supervisor: LocalSupervisor;
   readonly log: (stream: "stdout" | "stderr", text: string) => void | Promise<void>;
+}
+
+/** A process that says what it needs waits until that is free, and gives it back at its end. */
+async function startInTurn(spec: ProcessSpec, starting: Starting, pool: ResourcePool): Promise<ProcessHandle> {
+  if (spec.resources === undefined) return start(spec, starting);
+  const share = await pool.take(spec.resources, spec.abandon);
+  try {
+    const environment = { ...share.environment, ...spec.environment };
+    const handle = await start({ ...spec, environment }, starting);
+    void handle.ended.finally(() => share.release());
+    return handle;
+  } catch (error) {
+    share.release();
+    throw error;
+  }
 }
 
 async function start(spec: ProcessSpec, starting: Starting): Promise<ProcessHandle> {

@@ -33,6 +33,7 @@ export function createNodeKind(): StepKind<NodeDeclaration> {
     schema,
     describe: ({ node, args }) => ["node", node, ...(args ?? [])].join(" "),
     givesOutputs: true,
+    travels: true,
     workspace: madeBy,
     analyse,
     execute: (attempt) => {

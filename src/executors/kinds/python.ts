@@ -61,6 +61,7 @@ export function createPythonKind(deps: { readonly environments: PythonEnvironmen
     schema,
     describe: ({ python, args }) => `python ${[python, ...(args ?? [])].join(" ")}`,
     givesOutputs: true,
+    travels: true,
     workspace: () => [],
     isClosed: true,
     writesPartitions: ({ makes }) => makes === "data" || makes === "features",

@@ -55,6 +55,7 @@ export function createRunKind(): StepKind<RunDeclaration> {
     shellKeys: ["run"],
     describe: ({ run }) => (typeof run === "string" ? (run.trim().split("\n")[0] ?? "") : run.join(" ")),
     givesOutputs: true,
+    travels: true,
     workspace: madeBy,
     analyse,
     execute: (attempt) => {

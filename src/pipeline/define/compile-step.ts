@@ -9,6 +9,7 @@ import { STEP_KEYS, type StepKeys, stepKeys } from "./keys.ts";
 import { expandMatrix } from "./matrix.ts";
 import { forEachProblems, sampleItem, toForEach } from "./for-each.ts";
 import { partitionByProblems, toPartitionColumns } from "./partitions.ts";
+import { type KnownExecutor, placementProblems, toPlacement } from "./placement.ts";
 import { partitionScope, samplePartition } from "../plan/partition.ts";
 import { neverHolds, unknownStatus } from "./own-condition.ts";
 import type { ParsedPipeline } from "./parse-pipeline.ts";
@@ -39,7 +40,7 @@ export function compileStep(
   name: string,
   step: Readonly<Record<string, Json>>,
   pipeline: ParsedPipeline,
-  kinds: KnownKinds,
+  { kinds, executors }: { readonly kinds: KnownKinds; readonly executors: readonly KnownExecutor[] | undefined },
 ): CompiledStep {
   const problems: Problem[] = [];
   const found = kindsOfStep(kinds, step);
@@ -58,6 +59,7 @@ export function compileStep(
     ...forEachProblems(keys),
     ...partitionByProblems(keys.partition_by, pipeline.partitions),
     ...partitionWriteProblems(keys, known, pipeline, step),
+    ...placementProblems(keys, known, executors),
   );
   const expressions = findExpressions({ ...step, when: "" });
   const stated = [
@@ -385,6 +387,8 @@ export function toStepDefinition(
     readonly needs: readonly string[];
     readonly isFinal: boolean;
     readonly partitions: ParsedPipeline["partitions"];
+    readonly executor: string | undefined;
+    readonly executors: readonly KnownExecutor[] | undefined;
   },
 ): StepDefinition {
   const { keys, known } = step;
@@ -407,6 +411,7 @@ export function toStepDefinition(
     ...(keys.isolation === undefined ? {} : { isolation: keys.isolation }),
     ...(keys.network === undefined ? {} : { network: keys.network }),
     ...(keys.limits === undefined ? {} : { limits: toLimits(keys.limits) }),
+    ...toPlacement(keys, known, facts),
     ...(keys.when === undefined ? {} : { when: keys.when }),
     ...(facts.isFinal ? { finally: true as const } : {}),
     ...(keys.retry === undefined ? {} : { retry: toRetry(keys.retry) }),

@@ -1,4 +1,5 @@
 import type { IsolationLevel, ProcessLimits } from "../process.ts";
+import type { Resources } from "../resources.ts";
 import type { AssetKind } from "#metadata-store";
 import type { PartitionColumns, PartitionsDefinition } from "./partitions.ts";
 import { digestOfJson, type Digest, type Json } from "#base";
@@ -83,6 +84,10 @@ export interface StepDefinition {
   /** Its processes have no network. */
   readonly network?: false;
   readonly limits?: ProcessLimits;
+  /** Where its processes run; default what the project says. */
+  readonly executor?: string;
+  /** What its processes need of the machine. */
+  readonly resources?: Resources;
   readonly when?: string;
   /** It stands in `finally`: it runs after all others, whatever happened. */
   readonly finally?: true;

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { MISSED_TICK_RULES } from "./definition.ts";
 import { DURATION } from "./duration.ts";
 import { partitionByKeys, partitionsKeys } from "./partitions.ts";
+import { executorKey, resourcesKeys } from "./placement.ts";
 
 const duration = z
   .union([z.number().min(0), z.string().regex(DURATION, "expected a duration such as 90, 500ms, 30s, 10m, 2h or 1d")])
@@ -125,6 +126,8 @@ export const stepKeys = z.strictObject({
     .describe(
       "What its processes may take of the machine; one that takes more is ended. Default: what esteira.yaml says.",
     ),
+  executor: executorKey.optional(),
+  resources: resourcesKeys.optional(),
   partition_by: partitionByKeys.optional(),
   cache: z.boolean().optional().describe("false: never reuse an earlier result."),
 });
@@ -174,6 +177,7 @@ export const pipelineKeys = z.strictObject({
     .optional()
     .describe("Name and default of each param; or type, default, choices."),
   partitions: partitionsKeys.optional(),
+  executor: executorKey.describe("Where processes of its steps run, of those that can run there.").optional(),
   concurrency: concurrency
     .optional()
     .describe("How many pipeline runs may be at work at once; default 1 of this pipeline, or 1 of each partition."),

@@ -11,6 +11,7 @@ import { inferEdges } from "./edges.ts";
 import { findCycle, topologicalOrder } from "./graph.ts";
 import { type ParsedPipeline, parsePipeline, placeOfStep, placeProblems } from "./parse-pipeline.ts";
 import { poolProblems, type Pools } from "./pools.ts";
+import { type KnownExecutor, unknownExecutor } from "./placement.ts";
 import { createProjectFiles, type ProjectFiles } from "./project-files.ts";
 import { knowKinds, type KnownKind, type KnownKinds } from "./step-kinds.ts";
 import { triggerProblems } from "./trigger-problems.ts";
@@ -65,6 +66,8 @@ export async function loadProjectPipelines(options: {
   readonly source?: PipelineSource | undefined;
   /** Those of `esteira.yaml`. */
   readonly pools?: Pools | undefined;
+  /** Those of the project, without `local`. Without it, names of executors are not checked. */
+  readonly executors?: readonly KnownExecutor[] | undefined;
 }): Promise<LoadedProject> {
   const kinds = knowKinds(options.kinds);
   const files = createProjectFiles(options.projectFolder);
@@ -77,15 +80,22 @@ export async function loadProjectPipelines(options: {
   }
   const compiled = parsed.map((pipeline) => ({
     parsed: pipeline,
-    steps: Object.entries(pipeline.steps).map(([name, step]) => compileStep(name, step, pipeline, kinds)),
+    steps: Object.entries(pipeline.steps).map(([name, step]) =>
+      compileStep(name, step, pipeline, { kinds, executors: options.executors }),
+    ),
   }));
   const analysed = await analyseAll(compiled, { ...options, files });
   problems.push(...analysed.flatMap((pipeline) => problemsOfSteps(pipeline, options.pools ?? {})));
+  problems.push(...analysed.flatMap(({ parsed: one }) => pipelineExecutorProblems(one, options.executors)));
   problems.push(...files.problems());
   const { edges, problems: edgeProblems } = inferEdges(analysed);
   problems.push(...edgeProblems, ...triggerProblems(analysed));
   const pipelines = analysed.flatMap((pipeline) =>
-    toDefinition(pipeline, edges.get(pipeline.parsed.name) ?? new Map(), problems),
+    toDefinition(pipeline, {
+      edges: edges.get(pipeline.parsed.name) ?? new Map(),
+      problems,
+      executors: options.executors,
+    }),
   );
   const more = await options.source?.read(files, new Set(parsed.map(({ name }) => name)));
   return {
@@ -202,10 +212,25 @@ export function createAnalysisContext(facts: {
   };
 }
 
+function pipelineExecutorProblems(
+  { yaml, executor }: ParsedPipeline,
+  executors: readonly KnownExecutor[] | undefined,
+): readonly LocatedProblem[] {
+  const problem = executor === undefined ? undefined : unknownExecutor(executor, executors);
+  return problem === undefined ? [] : placeProblems(yaml, [], [{ ...problem, path: ["executor"] }]);
+}
+
 function toDefinition(
   pipeline: CompiledPipeline,
-  edges: ReadonlyMap<string, readonly string[]>,
-  problems: LocatedProblem[],
+  {
+    edges,
+    problems,
+    executors,
+  }: {
+    readonly edges: ReadonlyMap<string, readonly string[]>;
+    readonly problems: LocatedProblem[];
+    readonly executors: readonly KnownExecutor[] | undefined;
+  },
 ): readonly PipelineDefinition[] {
   const { parsed, steps, analyses } = pipeline;
   const cycle = findCycle(edges);
@@ -233,6 +258,8 @@ function toDefinition(
       needs: edges.get(step.name) ?? [],
       isFinal: parsed.finalSteps.has(step.name),
       partitions: parsed.partitions,
+      executor: parsed.executor,
+      executors,
     }),
   );
   const loads = definitions.map((step) => step.load);

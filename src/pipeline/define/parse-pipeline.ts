@@ -16,6 +16,7 @@ export interface ParsedPipeline {
   readonly partitions: PartitionsDefinition | undefined;
   readonly concurrency: PipelineKeys["concurrency"];
   readonly priority: number | undefined;
+  readonly executor: string | undefined;
   /** Those of `steps` and those of `finally`, by name. */
   readonly steps: Readonly<Record<string, Readonly<Record<string, Json>>>>;
   /** Names of the steps that stand in `finally`. */
@@ -68,6 +69,7 @@ export function parsePipeline(
       partitions: keys.partitions === undefined ? undefined : toPartitions(keys.partitions),
       concurrency: keys.concurrency,
       priority: keys.priority,
+      executor: keys.executor,
       steps,
       finalSteps: new Set(Object.keys(final).filter((step) => !Object.hasOwn(keys.steps, step))),
       stepNames: new Set(Object.keys(steps)),

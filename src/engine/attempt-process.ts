@@ -1,0 +1,175 @@
+import type { AttemptContext, PreparedStep } from "#pipeline";
+import {
+  type IsolationDemand,
+  type IsolationLevel,
+  isAtLeast,
+  type ProcessLimits,
+  type ProcessResult,
+  type ProcessSpec,
+  type StepDefinition,
+} from "#pipeline";
+import type { RunningAttempt } from "./attempt.ts";
+import type { EngineParts } from "./engine-parts.ts";
+import { limitExceeded, secretMissing, secretTooShort, stepFailed } from "./errors.ts";
+import type { Executor } from "./executor.ts";
+import { assertRoom, executorOf } from "./place.ts";
+import type { TrackingRun } from "./ports.ts";
+
+const TAIL_LENGTH = 1000;
+
+/** What the processes of one attempt have in common. */
+interface Processes {
+  readonly definition: StepDefinition;
+  readonly prepared: PreparedStep;
+  readonly secrets: Readonly<Record<string, string>>;
+  readonly pipeline: string;
+  readonly step: string;
+  readonly pipelineRunId: string;
+  readonly attemptId: string;
+  readonly index: string | undefined;
+  readonly tracking: { readonly values: TrackingRun | undefined };
+  /** Gets the level of each process that was started. */
+  readonly levels: IsolationLevel[];
+  /** What each must see of the machine by now. */
+  readonly readable: () => readonly string[];
+}
+
+/** Runs processes of an attempt where its step says, with its variables, secrets, limits and isolation. */
+export function createProcessRunner(
+  parts: EngineParts,
+  running: RunningAttempt,
+  of: Processes,
+): AttemptContext<unknown>["runProcess"] {
+  const { claimed } = running;
+  const { definition: step, secrets } = of;
+  let processes = 0;
+  let token: Promise<string> | undefined;
+  return async (spec) => {
+    const executor = executorOf(parts, step, of.prepared.known.kind);
+    await assertRoom(parts, { step: step.name, resources: step.resources, executor });
+    const attemptId = `${claimed.attemptId}.${++processes}`;
+    token ??= parts.ports.attemptToken({ attemptId: claimed.attemptId, token: claimed.token });
+    const own = await token;
+    const result = await runProcess(parts, running, executor, {
+      ...spec,
+      isolation: strictest(
+        { ...ownDemand(step), ...spec.isolation },
+        parts.ports.isolationOf?.(running.definition, step.name) ?? {},
+      ),
+      ...(step.network === false ? { network: false } : {}),
+      ...askedOf(step, parts.ports.limits),
+      readable: [...of.readable(), ...(spec.readable ?? [])],
+      attemptId,
+      environment: {
+        ...of.prepared.env,
+        ...secrets,
+        ...(await platformEnvironment(parts, { ...of, token: own }, of.tracking.values)),
+        ...spec.environment,
+      },
+      secrets: [...Object.values(secrets), own, ...(spec.secrets ?? [])],
+    });
+    of.levels.push(result.isolation);
+    return assertTaken(step, result);
+  };
+}
+
+/** What a step asks for it may have, and no more of memory unless its limits say so. */
+function askedOf(
+  { resources, limits }: StepDefinition,
+  projectLimits: ProcessLimits | undefined,
+): Pick<ProcessSpec, "resources" | "limits"> {
+  const memoryBytes = resources?.memoryBytes;
+  return {
+    ...(resources === undefined ? {} : { resources }),
+    limits: { ...projectLimits, ...(memoryBytes === undefined ? {} : { memoryBytes }), ...limits },
+  };
+}
+
+function assertTaken(step: StepDefinition, result: ProcessResult): ProcessResult {
+  if (result.outputsProblem !== undefined) throw result.outputsProblem;
+  if (result.exceeded !== undefined) throw limitExceeded({ step: step.name, ...result.exceeded });
+  return result;
+}
+
+/** What the step itself demands. Without a sandbox, nothing could cut the network. */
+function ownDemand({ isolation, network }: StepDefinition): IsolationDemand {
+  if (network === false) return { atLeast: "sandbox", requiredBy: "network: false" };
+  return isolation === undefined ? {} : { atLeast: isolation };
+}
+
+/** Both hold: an exemption counts only where nothing is required. */
+function strictest(one: IsolationDemand, other: IsolationDemand): IsolationDemand {
+  const stricter = isAtLeast(one.atLeast ?? "none", other.atLeast ?? "none") ? one : other;
+  return { ...stricter, exempt: one.exempt === true || other.exempt === true };
+}
+
+/** A shorter one would be found all over a log, or is not masked. */
+const SHORTEST_SECRET = 8;
+
+/** @throws PIPELINE_SECRET_MISSING, PIPELINE_SECRET_TOO_SHORT */
+export async function resolveSecrets(
+  parts: EngineParts,
+  step: StepDefinition,
+): Promise<Readonly<Record<string, string>>> {
+  const secrets: Record<string, string> = {};
+  for (const name of step.secrets) {
+    const value = await parts.ports.resolveSecret(name);
+    if (value === undefined) throw secretMissing({ step: step.name, secret: name });
+    if (value.length < SHORTEST_SECRET) throw secretTooShort({ step: step.name, secret: name });
+    secrets[name] = value;
+  }
+  return secrets;
+}
+
+async function platformEnvironment(
+  parts: EngineParts,
+  facts: {
+    readonly pipeline: string;
+    readonly step: string;
+    readonly pipelineRunId: string;
+    readonly token: string;
+    readonly index: string | undefined;
+  },
+  tracking: TrackingRun | undefined,
+): Promise<Readonly<Record<string, string>>> {
+  const url = await parts.ports.platformUrl();
+  return {
+    ESTEIRA_URL: url,
+    ESTEIRA_PROJECT: parts.project,
+    ESTEIRA_PIPELINE: facts.pipeline,
+    ESTEIRA_STEP: facts.step,
+    ESTEIRA_PIPELINE_RUN: facts.pipelineRunId,
+    ESTEIRA_TOKEN: facts.token,
+    ...(facts.index === undefined ? {} : { ESTEIRA_ITEM_INDEX: facts.index }),
+    MLFLOW_TRACKING_URI: url,
+    MLFLOW_TRACKING_TOKEN: facts.token,
+    ...(tracking === undefined ? {} : { MLFLOW_RUN_ID: tracking.runId, MLFLOW_EXPERIMENT_ID: tracking.experimentId }),
+  };
+}
+
+async function runProcess(
+  parts: EngineParts,
+  running: RunningAttempt,
+  executor: Executor,
+  { signal: ownSignal, ...spec }: ProcessSpec & { readonly signal?: AbortSignal },
+): Promise<ProcessResult> {
+  const { signal, log, claimed } = running;
+  if (signal.aborted) throw stepFailed({ step: claimed.step, reason: "it was ended before its process started" });
+  let tail = "";
+  const handle = await executor.submit({ ...spec, abandon: signal }, (stream, text) => {
+    tail = (tail + text).slice(-TAIL_LENGTH);
+    return log.write(stream, text);
+  });
+  const cancel = (): void => parts.later(handle.cancel());
+  signal.addEventListener("abort", cancel, { once: true });
+  ownSignal?.addEventListener("abort", cancel, { once: true });
+  // The signal may have come while the process was being started.
+  if (signal.aborted || ownSignal?.aborted === true) cancel();
+  try {
+    const result = await handle.ended;
+    return { ...result, tail };
+  } finally {
+    signal.removeEventListener("abort", cancel);
+    ownSignal?.removeEventListener("abort", cancel);
+  }
+}
