@@ -17,7 +17,6 @@ const WITHOUT_DOOR: Readonly<Record<string, string>> = {
   getStepRun: "tests look at all of a step run's record",
   isId: "tests look at ids",
   jsonSchemas: "`npm run generate` writes the schemas for editors",
-  listDeliveries: "tests look at what was sent",
   listMissingRoutes: "`npm run generate` names what MLflow has and esteira has not",
   openPlatform: "tests and benches open a project without the command line",
 };

@@ -1,5 +1,5 @@
 import type { Action } from "./action.ts";
-import type { Alert, Monitor } from "./alert.ts";
+import type { Alert, AlertDetail, Monitor } from "./alert.ts";
 import type { Approval, ApprovalRevocation, Approvals, NewApproval } from "./approval.ts";
 import type { NewSigningKey, SigningKey, SigningKeys } from "./signing-key.ts";
 import type { RecipeDifference } from "./recipe.ts";
@@ -148,6 +148,7 @@ export interface ApiShapes {
   readonly listMonitors: { query: requests.PageQuery; response: Page<Monitor> };
   readonly listAlerts: { query: requests.AlertsQuery; response: Page<Alert> };
   readonly acknowledgePipelineRun: { params: requests.IdParams; response: requests.Acknowledged };
+  readonly getAlert: { params: requests.IdParams; response: AlertDetail };
   readonly acknowledgeAlert: { params: requests.IdParams; response: requests.Acknowledged };
   readonly listEnvironments: { response: Page<Environment> };
   readonly getEnvironmentRules: { params: requests.NameParams; response: EnvironmentRules };
@@ -250,6 +251,7 @@ export const apiRoutes: Readonly<Record<keyof ApiShapes, Route>> = {
   getPrediction: read("getPrediction", "predictions/:id", "prediction"),
   listMonitors: read("listMonitors", "monitors", "monitor"),
   listAlerts: read("listAlerts", "alerts", "alert"),
+  getAlert: read("getAlert", "alerts/:id", "alert"),
   acknowledgeAlert: change("acknowledgeAlert", "alerts/:id/acknowledge", "acknowledge", "alert"),
   listEnvironments: read("listEnvironments", "environments", "release"),
   getEnvironmentRules: read("getEnvironmentRules", "environments/:name/rules", "release"),

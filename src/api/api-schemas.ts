@@ -94,6 +94,7 @@ export const apiSchemas: { readonly [Name in keyof ApiShapes]: RouteSchemas<ApiS
   getPrediction: { params: idParams, response: schemas.predictionDetailSchema },
   listMonitors: { query: pageQuery, response: pageOf(schemas.monitorSchema) },
   listAlerts: { query: requests.alertsQuery, response: pageOf(schemas.alertSchema) },
+  getAlert: { params: idParams, response: schemas.alertDetailSchema },
   acknowledgeAlert: { params: idParams, response: acknowledged },
   listEnvironments: { response: pageOf(schemas.environmentSchema) },
   getEnvironmentRules: { params: nameParams, response: schemas.environmentRulesSchema },

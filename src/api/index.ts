@@ -5,7 +5,18 @@ export { type MissingMlflowPart, missingMlflowRoutes } from "./missing-mlflow-ro
 export { type MlflowRouteName, mlflowRoutes } from "./mlflow-routes.ts";
 export { describeRoutes } from "./openapi.ts";
 export { descriptionRoutes, hookRoutes, operationRoutes } from "./operation-routes.ts";
-export type { Alert, Monitor } from "./alert.ts";
+export type {
+  Alert,
+  AlertAdvice,
+  AlertCause,
+  AlertColumn,
+  AlertDetail,
+  AlertExplanation,
+  AlertNotice,
+  AlertSegment,
+  Monitor,
+} from "./alert.ts";
+export { alertExplanationSchema, columnShapeSchema } from "./schemas.ts";
 export {
   APPROVAL_PAYLOAD_TYPE,
   type ApprovalStatement,

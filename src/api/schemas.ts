@@ -2,7 +2,7 @@
 /* oxlint-disable max-lines -- generated */
 import { z } from "zod";
 import type { Action } from "./action.ts";
-import type { Alert, Monitor } from "./alert.ts";
+import type { Alert, AlertAdvice, AlertCause, AlertColumn, AlertDetail, AlertExplanation, AlertNotice, AlertSegment, AlertSince, Monitor } from "./alert.ts";
 import type { Approval, ApprovalEvidence, ApprovalRevocation, ApprovalSubjectKind, Approvals, NewApproval, PendingApproval } from "./approval.ts";
 import type { ApiAssetKind, AssetVersionSummary, StepReference, VersionReference } from "./asset.ts";
 import type { BackfillPartition, BackfillPartitionStatus, BackfillPreview, BackfillRetry, BackfillStatus, BackfillSummary, NewBackfill, PartitionState } from "./backfill.ts";
@@ -64,8 +64,107 @@ export const alertSchema: z.ZodType<Alert> = z.object({
   "atMs": z.number(),
   "state": z.enum(["open", "acknowledged", "closed"]),
   "closedAtMs": z.number().optional(),
+  "message": z.string().describe("What crossed what."),
   "triggered": z.array(z.object({ "pipelineRunId": z.string(), "pipeline": z.string(), "status": pipelineRunStatusSchema })).describe("Pipeline runs that it started."),
 });
+
+export const alertNoticeSchema: z.ZodType<AlertNotice> = z.object({
+  "event": z.enum(["opened", "closed"]),
+  "target": z.string().describe("The receiver's host: addresses may hold secrets."),
+  "state": z.enum(["pending", "delivered", "failed"]),
+  "attempts": z.number(),
+  "lastError": z.string().optional(),
+  "deliveredAtMs": z.number().optional(),
+}).describe("One receiver that is told that an alert opened or closed.");
+
+export const alertSinceSchema: z.ZodType<AlertSince> = z.object({
+  "windowStartMs": z.number().describe("Start of the first of the windows in a row that are out of bounds."),
+  "windows": z.number().describe("How many these were when it opened."),
+  "atMs": z.number().optional().describe("The moment within that window from which on the rows are other ones; absent where there is none."),
+  "lastGoodStartMs": z.number().optional().describe("The newest window before that was within bounds."),
+  "lastGoodEndMs": z.number().optional(),
+  "lastGoodValue": z.number().optional(),
+}).describe("When it began. Times are of events, epoch ms.");
+
+export const columnShapeSchema: z.ZodType<ColumnShape> = z.object({
+  "bins": z.array(z.string()).describe("Name of each bin: a category, or `from – to`."),
+  "reference": z.array(z.number()).describe("Shares, 0 to 1, one per bin."),
+  "current": z.array(z.number()),
+}).describe("A column of the reference and of the window, as shares of the same bins.");
+
+export const alertColumnSchema: z.ZodType<AlertColumn> = z.object({
+  "column": z.string(),
+  "metric": z.string().optional().describe("`drift.psi`, `null_share`, …; absent where no score says that it moved."),
+  "value": z.number().optional(),
+  "threshold": z.number().optional(),
+  "rows": z.number(),
+  "referenceRows": z.number(),
+  "nullShare": z.number().describe("Shares of missing values, 0 to 1."),
+  "referenceNullShare": z.number(),
+  "shape": columnShapeSchema.optional().describe("Both histograms; absent for texts."),
+});
+
+export const alertSegmentSchema: z.ZodType<AlertSegment> = z.object({
+  "segment": z.string().describe("`column=value`, or conditions joined by ` and `."),
+  "metric": z.string(),
+  "value": z.number(),
+  "baseline": z.number().optional().describe("The same rows in the reference."),
+  "rows": z.number(),
+});
+
+export const alertCauseSchema: z.ZodType<AlertCause> = z.object({
+  "kind": z.enum(["model", "dataset", "features"]).describe("`model`: another version answers. `dataset`, `features`: something the model was made from has a newer version."),
+  "name": z.string(),
+  "fromVersion": z.number().optional().describe("Absent where there was none before."),
+  "toVersion": z.number(),
+  "versionId": z.string(),
+  "atMs": z.number().describe("When it was made or deployed, epoch ms."),
+  "pipelineRunId": z.string().optional(),
+  "fromRows": z.number().optional().describe("Rows of both versions."),
+  "toRows": z.number().optional(),
+  "columns": z.array(z.string()).describe("Columns of the alert that it holds."),
+  "schema": z.array(z.string()).describe("How its columns changed: `+name`, `-name`, `name: BIGINT → VARCHAR`."),
+}).describe("Something that changed between the last good window and the first bad one.");
+
+export const alertAdviceSchema: z.ZodType<AlertAdvice> = z.object({
+  "kind": z.enum(["roll_back", "look_at_run", "restore_dataset", "ask_callers", "look_at_segments", "compare_performance", "retrain", "check_traffic"]),
+  "name": z.string().optional().describe("Model or dataset."),
+  "version": z.number().optional(),
+  "pipelineRunId": z.string().optional(),
+}).describe("What to do.");
+
+export const alertExplanationSchema: z.ZodType<AlertExplanation> = z.object({
+  "since": alertSinceSchema,
+  "columns": z.array(alertColumnSchema).describe("Columns that it is about, or that moved most in its window, the farthest first."),
+  "segments": z.array(alertSegmentSchema).describe("Rows that are worse than the others, the worst first."),
+  "causes": z.array(alertCauseSchema).describe("What changed since all was well, the likeliest first. A change at the right time is no proof."),
+  "advice": z.array(alertAdviceSchema),
+}).describe("Why an alert opened, as far as the records tell.");
+
+export const alertDetailSchema: z.ZodType<AlertDetail> = z.object({
+  "id": z.string(),
+  "monitor": z.string(),
+  "subject": z.string().describe("Endpoint, dataset or feature view."),
+  "environment": z.string().optional(),
+  "metric": z.string(),
+  "column": z.string().optional(),
+  "segment": z.string().optional(),
+  "value": z.number(),
+  "threshold": z.number(),
+  "alertWhen": z.enum(["above", "below"]),
+  "windowStartMs": z.number().optional(),
+  "windowEndMs": z.number().optional(),
+  "atMs": z.number(),
+  "state": z.enum(["open", "acknowledged", "closed"]),
+  "closedAtMs": z.number().optional(),
+  "message": z.string().describe("What crossed what."),
+  "triggered": z.array(z.object({ "pipelineRunId": z.string(), "pipeline": z.string(), "status": pipelineRunStatusSchema })).describe("Pipeline runs that it started."),
+  "rows": z.number().describe("Rows that were judged."),
+  "windows": z.number().describe("Windows that were out of bounds while it was open."),
+  "closeReason": z.string().optional(),
+  "explanation": alertExplanationSchema.optional().describe("Absent in alerts of earlier versions, and where nothing can be said."),
+  "notices": z.array(alertNoticeSchema),
+}).describe("One alert with why it opened and who was told.");
 
 export const approvalSubjectKindSchema: z.ZodType<ApprovalSubjectKind> = z.enum(["recipe", "notebook", "model", "release", "contract", "code", "rules"]).describe("`notebook` is of approvals given before recipes: they hold for that source, and let nothing through any more.");
 
@@ -1255,12 +1354,6 @@ export const signingKeysSchema: z.ZodType<SigningKeys> = z.object({
   "items": z.array(signingKeySchema).describe("Newest first."),
   "more": z.boolean().describe("There are older ones, which are not told."),
 });
-
-export const columnShapeSchema: z.ZodType<ColumnShape> = z.object({
-  "bins": z.array(z.string()).describe("Name of each bin: a category, or `from – to`."),
-  "reference": z.array(z.number()).describe("Shares, 0 to 1, one per bin."),
-  "current": z.array(z.number()),
-}).describe("A column of the reference and of the window, as shares of the same bins.");
 
 export const windowScoreSchema: z.ZodType<WindowScore> = z.object({
   "metric": z.string().describe("`roc_auc`, `estimated_rmse`, `drift.psi`, `null_share`, …"),

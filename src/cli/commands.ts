@@ -135,6 +135,14 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     load: () => import("./commands/dataset/scan.ts"),
   },
   query: { summary: "Ask the datasets in SQL", load: () => import("./commands/dataset/query.ts") },
+  "alert list": {
+    summary: "List alerts, newest first, with what crossed what",
+    load: () => import("./commands/alert/list.ts"),
+  },
+  "alert show": {
+    summary: "Explain an alert: since when, which columns and rows, what changed, what to do",
+    load: () => import("./commands/alert/show.ts"),
+  },
   "endpoint list": {
     summary: "List endpoints with the version that answers and its trial",
     load: () => import("./commands/endpoint/list.ts"),

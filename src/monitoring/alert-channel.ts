@@ -1,24 +1,26 @@
 import type { MetadataStore } from "#metadata-store";
 import {
-  type AlertDelivery,
-  claimAlertDeliveries,
+  type AlertNotice,
+  claimAlertNotices,
   listMonitors,
-  nextAlertDeliveryMs,
-  saveDelivery,
+  nextAlertNoticeMs,
+  saveNotice,
 } from "#metadata-store/monitoring";
 import type { Channel, Message } from "#outbox";
+import { readExplanation } from "./explanation.ts";
 import type { Monitor } from "./monitor-set.ts";
 
 const MOST_ATTEMPTS = 8;
 const FIRST_PAUSE_MS = 5000;
 
 interface AlertMessage extends Message {
-  readonly delivery: AlertDelivery;
+  readonly notice: AlertNotice;
 }
 
 /**
- * The alerts that wait for their webhooks: the alert's id is stable; a failure is tried again after 5 s, 10 s, 20 s, …,
- * eight times in all, and stays visible. Signed where `notify` names a secret: `x-esteira-signature`.
+ * What waits to be told of alerts, that they opened and that they closed: the alert's id is stable; a failure is tried
+ * again after 5 s, 10 s, 20 s, …, eight times in all, and stays visible. Signed where `notify` names a secret:
+ * `x-esteira-signature`.
  */
 export function createAlertChannel(options: {
   readonly store: MetadataStore;
@@ -30,9 +32,9 @@ export function createAlertChannel(options: {
     mostAttempts: MOST_ATTEMPTS,
     isWorthAnother: () => true,
     pauseMs: (attempts) => FIRST_PAUSE_MS * 2 ** (attempts - 1),
-    nextDueMs: nextAlertDeliveryMs,
-    claim: async (transaction, claim) => (await claimAlertDeliveries(transaction, claim)).map(toMessage),
-    async dress({ delivery: { alert, target } }) {
+    nextDueMs: nextAlertNoticeMs,
+    claim: async (transaction, claim) => (await claimAlertNotices(transaction, claim)).map(toMessage),
+    async dress({ notice: { alert, target } }) {
       const monitors = await options.store.read((transaction) =>
         listMonitors(transaction, { project: alert.project, environment: alert.environment, endpoint: alert.endpoint }),
       );
@@ -50,9 +52,10 @@ export function createAlertChannel(options: {
         headers: { id: "x-esteira-alert", timestamp: "x-esteira-timestamp", signature: "x-esteira-signature" },
       };
     },
-    record: (transaction, { delivery: { alert, target } }, { state, attempts, dueAtMs, error }) =>
-      saveDelivery(transaction, {
+    record: (transaction, { notice: { alert, event, target } }, { state, attempts, dueAtMs, error }) =>
+      saveNotice(transaction, {
         alertId: alert.id,
+        event,
         target,
         attempts,
         state,
@@ -63,7 +66,8 @@ export function createAlertChannel(options: {
   };
 }
 
-function toMessage(delivery: AlertDelivery): AlertMessage {
-  const { alert, target, attempts } = delivery;
-  return { id: alert.id, url: target, body: JSON.stringify({ type: "alert.opened", alert }), attempts, delivery };
+function toMessage(notice: AlertNotice): AlertMessage {
+  const { alert, event, target, attempts } = notice;
+  const body = { type: `alert.${event}`, alert: { ...alert, explanation: readExplanation(alert.explanation) } };
+  return { id: alert.id, url: target, body: JSON.stringify(body), attempts, notice };
 }

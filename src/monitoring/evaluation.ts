@@ -1,18 +1,8 @@
 import { type Clock, isEsteiraError, type Log, messageOf } from "#base";
-import type { MetadataStore, WriteTransaction } from "#metadata-store";
-import {
-  type Alert,
-  changeAlert,
-  linkTriggeredRuns,
-  listAlerts,
-  listWindows,
-  type MonitorScore,
-  type MonitorWindow,
-  openAlert,
-  saveWindow,
-} from "#metadata-store/monitoring";
+import type { MetadataStore } from "#metadata-store";
+import { type Alert, type MonitorScore, type MonitorWindow, saveWindow } from "#metadata-store/monitoring";
 import { type EndpointKey, listPredictionTotals } from "#metadata-store/serving";
-import { fireTrigger } from "#engine";
+import type { DatasetReader } from "#models";
 import {
   type CountedWindow,
   countChanged,
@@ -22,12 +12,14 @@ import {
   type WatchMemory,
 } from "./changed-windows.ts";
 import type { DriftMethod } from "./drift-method.ts";
-import { type Judgement, judgeWindow } from "./judge.ts";
-import { type Monitor, type MonitorSet, readMonitorSets, unknownColumns } from "./monitor-set.ts";
+import { explainWindow } from "./explain-window.ts";
+import { judgeWindow } from "./judge.ts";
+import { isSameSeries, judge } from "./judge-window.ts";
+import { type MonitorSet, readMonitorSets, unknownColumns } from "./monitor-set.ts";
 import { referenceMissing } from "./errors.ts";
 import type { Reference, References } from "./reference.ts";
 import { parseValueExpression } from "./value-expression.ts";
-import { readWindow } from "./window-rows.ts";
+import { readWindow, type WindowRows } from "./window-rows.ts";
 import { computeScores } from "./window-scores.ts";
 import { windowMs } from "./window-time.ts";
 
@@ -56,6 +48,8 @@ export interface EvaluationReport {
 
 export interface EvaluationOptions {
   readonly store: MetadataStore;
+  /** Columns of datasets, for what changed upstream. */
+  readonly datasets: DatasetReader;
   readonly references: References;
   readonly clock: Clock;
   readonly log: Log;
@@ -196,17 +190,22 @@ async function evaluateWindow(
     closed,
     evaluatedAtMs: nowMs,
   };
-  const { scores, referenceVersionId } = await scoreWindow(
+  const { scores, referenceVersionId, compared } = await scoreWindow(
     set,
     { fromMs: startMs, toMs: endMs, modelVersionId: main.modelVersionId },
     key,
     options,
   );
   const window = withThresholds({ ...facts, referenceVersionId, scores }, set);
+  const receivedAtMs = counts.reduce((latest, count) => Math.max(latest, count.receivedAtMs), 0);
+  const explanations =
+    closed && compared !== undefined
+      ? await explainWindow({ set, key: keyOf(key), receivedAtMs, window, ...compared }, options)
+      : undefined;
   const report = await store.write(async (transaction) => {
     await saveWindow(transaction, keyOf(key), window);
     return closed
-      ? judge(transaction, { set, window, key: keyOf(key), atMs: nowMs })
+      ? judge(transaction, { set, window, key: keyOf(key), atMs: nowMs, explanations })
       : { windows: 1, opened: [], closed: 0 };
   });
   return { report, againAtMs: closed ? undefined : nowMs + (clock.now() - nowMs) / LARGEST_SHARE };
@@ -239,7 +238,12 @@ export async function scoreWindow(
   },
   key: EndpointKey,
   { store, references, log }: EvaluationOptions,
-): Promise<{ readonly scores: readonly MonitorScore[]; readonly referenceVersionId: string | undefined }> {
+): Promise<{
+  readonly scores: readonly MonitorScore[];
+  readonly referenceVersionId: string | undefined;
+  /** Both sides; undefined where there is no reference. */
+  readonly compared: { readonly rows: WindowRows; readonly reference: Reference } | undefined;
+}> {
   let reference: Reference;
   try {
     reference = await references.get(range.modelVersionId, {
@@ -257,7 +261,7 @@ export async function scoreWindow(
       model: range.modelVersionId,
       error: messageOf(error),
     });
-    return { scores: [], referenceVersionId: undefined };
+    return { scores: [], referenceVersionId: undefined, compared: undefined };
   }
   for (const monitor of set.monitors) {
     for (const { column, nearest } of unknownColumns(
@@ -279,7 +283,7 @@ export async function scoreWindow(
     segments: set.segments,
     rules: set.monitors.map((monitor) => monitor.rule),
   });
-  return { scores, referenceVersionId: reference.version.id };
+  return { scores, referenceVersionId: reference.version.id, compared: { rows, reference } };
 }
 
 /** Distances whose thresholds follow from chunks of the reference, in a fixed order. */
@@ -292,12 +296,13 @@ function methodsWithDeviations({ monitors }: MonitorSet): readonly DriftMethod[]
 }
 
 /** What of a reference the rules look at. */
-function keptFor({ monitors }: MonitorSet): readonly ("held" | "rows" | "segments")[] {
+function keptFor({ monitors, segments }: MonitorSet): readonly ("held" | "rows" | "segments")[] {
   const rules = monitors.map(({ rule }) => rule);
   const kept = {
     held: rules.some((rule) => "slices" in rule),
     rows: rules.some((rule) => "multivariate" in rule),
-    segments: rules.some((rule) => "drift" in rule && rule.drift.segments === true),
+    // Also for the alert that says in which of them a column moved.
+    segments: segments.length > 0 && rules.some((rule) => "drift" in rule),
   };
   return (["held", "rows", "segments"] as const).filter((name) => kept[name]);
 }
@@ -337,139 +342,6 @@ function withThresholds(window: MonitorWindow, set: MonitorSet): MonitorWindow {
       })),
     ],
   };
-}
-
-interface Judging {
-  readonly set: MonitorSet;
-  readonly window: MonitorWindow;
-  readonly key: EndpointKey;
-  readonly atMs: number;
-}
-
-async function judge(transaction: WriteTransaction, judging: Judging): Promise<EvaluationReport> {
-  const { set, window, key } = judging;
-  const longest = set.monitors.reduce((most, monitor) => Math.max(most, monitor.rule.consecutive), 1);
-  const earlier =
-    longest === 1
-      ? []
-      : (await listWindows(transaction, { ...key, size: set.window, toMs: window.startMs, limit: longest - 1 })).filter(
-          (one) => one.closed,
-        );
-  const opened: Alert[] = [];
-  let closed = 0;
-  for (const monitor of set.monitors) {
-    const judgements = judgeWindow(monitor.rule, window, set);
-    closed += await closeSettled(transaction, monitor, judgements, judging);
-    const before = earlier.slice(1 - monitor.rule.consecutive).map((one) => judgeWindow(monitor.rule, one, set));
-    const lasting =
-      monitor.rule.consecutive === 1
-        ? judgements
-        : judgements.filter(
-            (judgement) =>
-              before.length >= monitor.rule.consecutive - 1 &&
-              before.every((one) => one.some((other) => other.breached && isSameSeries(judgement, other))),
-          );
-    opened.push(
-      ...(await openBreaches(
-        transaction,
-        monitor,
-        lasting.filter((judgement) => judgement.breached),
-        judging,
-      )),
-    );
-  }
-  return { windows: 1, opened, closed };
-}
-
-function isSameSeries(
-  left: Pick<Judgement, "metric" | "subject" | "segment">,
-  right: Pick<Judgement, "metric" | "subject" | "segment">,
-): boolean {
-  return left.metric === right.metric && left.subject === right.subject && left.segment === right.segment;
-}
-
-/** Closes open alerts of a monitor whose value came back, or whose model no longer answers. */
-async function closeSettled(
-  transaction: WriteTransaction,
-  monitor: Monitor,
-  judgements: readonly Judgement[],
-  { key, window, atMs }: Judging,
-): Promise<number> {
-  const open = await listAlerts(transaction, {
-    project: key.project,
-    environment: key.environment,
-    monitor: monitor.name,
-    states: ["open", "acknowledged"],
-    limit: 1000,
-  });
-  let closed = 0;
-  for (const alert of open) {
-    if (window.startMs <= alert.lastWindowStartMs) continue;
-    const replaced =
-      window.referenceVersionId !== undefined &&
-      alert.modelVersionId !== undefined &&
-      window.referenceVersionId !== alert.modelVersionId;
-    const settled = judgements.some((judgement) => !judgement.breached && isSameSeries(judgement, alert));
-    if (!replaced && !settled) continue;
-    const reason = replaced ? "another model version answers" : "the value is back within its bounds";
-    await changeAlert(transaction, {
-      project: key.project,
-      id: alert.id,
-      state: "closed",
-      actor: "engine",
-      atMs,
-      reason,
-    });
-    closed++;
-  }
-  return closed;
-}
-
-async function openBreaches(
-  transaction: WriteTransaction,
-  monitor: Monitor,
-  breaches: readonly Judgement[],
-  { key, window, set, atMs }: Judging,
-): Promise<Alert[]> {
-  const opened: Alert[] = [];
-  for (const breach of breaches) {
-    const result = await openAlert(transaction, {
-      ...key,
-      monitor: monitor.name,
-      metric: breach.metric,
-      subject: breach.subject,
-      segment: breach.segment,
-      value: breach.value,
-      threshold: breach.threshold,
-      windowStartMs: window.startMs,
-      windowEndMs: window.endMs,
-      n: breach.n,
-      modelVersionId: window.referenceVersionId,
-      message: breach.message,
-      atMs,
-      targets: set.notify.map(({ webhook }) => webhook),
-    });
-    if (result.opened) opened.push(result.alert);
-  }
-  if (opened.length === 0) return [];
-  const cause = {
-    environment: key.environment,
-    endpoint: key.endpoint,
-    monitor: monitor.name,
-    windowStartMs: window.startMs,
-    windowEndMs: window.endMs,
-    alerts: opened.map(({ id, metric, subject, value, threshold }) => ({ id, metric, subject, value, threshold })),
-  };
-  const runs = await fireTrigger(transaction, {
-    project: key.project,
-    on: "alert",
-    subject: monitor.name,
-    cause,
-    atMs,
-    actor: "engine",
-  });
-  for (const alert of opened) await linkTriggeredRuns(transaction, alert.id, runs);
-  return opened.map((alert) => ({ ...alert, triggered: runs }));
 }
 
 function keyOf({ project, environment, endpoint }: EndpointKey): EndpointKey {

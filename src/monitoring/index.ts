@@ -1,5 +1,6 @@
 export { type ColumnSample, type DriftMethod, type DriftScore, scoreDrift } from "./drift-method.ts";
 export { toColumnSample, type WatchedType } from "./column-sample.ts";
+export { readExplanation } from "./explanation.ts";
 export type { EvaluationReport, EvaluationRequest } from "./evaluation.ts";
 export { type LabelBatch, parseLabelBatch } from "./label-batch.ts";
 export { type MonitorFile, monitorFileSchema, type MonitorRule, type WindowSize } from "./monitor-file.ts";

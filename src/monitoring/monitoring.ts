@@ -61,7 +61,7 @@ const MOST_UNREPORTED = 1000;
 
 export function createMonitoring(options: MonitoringOptions): Monitoring {
   const { store, log, clock = systemClock } = options;
-  const evaluation = { store, clock, log, references: createReferences(options) };
+  const evaluation = { store, datasets: options.datasets, clock, log, references: createReferences(options) };
   const candidateScores = createCandidateScores(evaluation);
   const running = new Map<string, Promise<unknown>>();
   const unreported = new Map<string, readonly Alert[]>();

@@ -27,6 +27,8 @@ export interface WindowRows {
   readonly segments: ReadonlyMap<string, ArrayLike<unknown>>;
   /** What the rows are like as a whole. */
   readonly facts: RowFacts;
+  /** Event times, epoch ms. One per prediction sampled; a sample is in no order. */
+  readonly times: Float64Array;
   /** Probability, value or class index; NaN where the model gave none. One per prediction sampled. */
   readonly predictions: Float64Array;
   /** Rows with a label, sampled on their own. */
@@ -47,6 +49,8 @@ export interface RowFacts {
 export interface WindowOutcomes {
   readonly labels: Float64Array;
   readonly predictions: Float64Array;
+  /** Event times, epoch ms. */
+  readonly times: Float64Array;
   /** Columns that segments are made of, as asked for; null where missing. */
   readonly segments: ReadonlyMap<string, ArrayLike<unknown>>;
 }
@@ -132,7 +136,7 @@ export async function readWindow(
 
 function collectInputs(model: Pick<ModelDescription, "inputs">, segments: readonly string[], atMost: number) {
   const sample = createRowSample(atMost);
-  const predictions = createNumberColumn();
+  const [predictions, times] = [createNumberColumn(), createNumberColumn()];
   const columns = new Map(model.inputs.map((input) => [input.name, columnFor(input)]));
   const contexts = new Map(segments.filter((name) => !columns.has(name)).map((name) => [name, columnFor(undefined)]));
   const facts = collectFacts(model);
@@ -143,6 +147,7 @@ function collectInputs(model: Pick<ModelDescription, "inputs">, segments: readon
       facts.pass(row.at_ms);
       if (place === undefined) return;
       predictions.set(place, prediction);
+      times.set(place, row.at_ms);
       const features = parseRecord(row.features);
       facts.add(row.features, features);
       for (const [name, column] of columns) column.set(place, features[name]);
@@ -150,11 +155,12 @@ function collectInputs(model: Pick<ModelDescription, "inputs">, segments: readon
       const context = row.context === null ? {} : parseRecord(row.context);
       for (const [name, column] of contexts) column.set(place, context[name]);
     },
-    take: (): Pick<WindowRows, "columns" | "predictions" | "segments" | "facts"> => {
+    take: (): Pick<WindowRows, "columns" | "predictions" | "times" | "segments" | "facts"> => {
       const taken = valuesOf(columns, sample.size);
       const beside = valuesOf(contexts, sample.size);
       return {
         predictions: predictions.values(sample.size),
+        times: times.values(sample.size),
         columns: taken,
         segments: new Map(segments.map((name) => [name, taken.get(name) ?? beside.get(name) ?? []])),
         facts: facts.take(),
@@ -211,7 +217,7 @@ function hashOf(text: string): number {
 
 function collectOutcomes(model: Pick<ModelDescription, "inputs">, segments: readonly string[], atMost: number) {
   const sample = createRowSample(atMost);
-  const [labels, predictions] = [createNumberColumn(), createNumberColumn()];
+  const [labels, predictions, times] = [createNumberColumn(), createNumberColumn(), createNumberColumn()];
   const inputs = new Map(model.inputs.map((input) => [input.name, input]));
   const columns = new Map(segments.map((name) => [name, columnFor(inputs.get(name))]));
   const isInput = (name: string): boolean => inputs.has(name);
@@ -223,6 +229,7 @@ function collectOutcomes(model: Pick<ModelDescription, "inputs">, segments: read
       if (place === undefined) return;
       labels.set(place, label);
       predictions.set(place, prediction);
+      times.set(place, row.at_ms);
       const features = needsFeatures ? (JSON.parse(row.features) as Record<string, unknown>) : {};
       const context = needsContext && row.context !== null ? (JSON.parse(row.context) as Record<string, unknown>) : {};
       for (const [name, column] of columns) column.set(place, isInput(name) ? features[name] : context[name]);
@@ -230,6 +237,7 @@ function collectOutcomes(model: Pick<ModelDescription, "inputs">, segments: read
     take: (): WindowOutcomes => ({
       labels: labels.values(sample.size),
       predictions: predictions.values(sample.size),
+      times: times.values(sample.size),
       segments: valuesOf(columns, sample.size),
     }),
   };

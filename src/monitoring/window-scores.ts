@@ -118,10 +118,10 @@ function rowScores({ facts, predictions, rowCount }: WindowRows): readonly Monit
 }
 
 /** Columns of each segment against the same segment of the reference, by their default method. */
-async function* segmentDrift(
+export async function* segmentDrift(
   rows: WindowRows,
   reference: Reference,
-  request: ScoreRequest,
+  request: ScoreRequest & { readonly columns?: ReadonlySet<string> },
 ): AsyncGenerator<MonitorScore[]> {
   const types = new Map(reference.model.inputs.map(({ name, type }) => [name, type]));
   for (const column of request.segments) {
@@ -129,7 +129,8 @@ async function* segmentDrift(
       const name = `${column}=${segment.value}`;
       const known = reference.segmentColumns.get(name);
       if (known === undefined || segment.rows.length < request.minRows) continue;
-      const scores = [...known].map(([input, before]) => ({
+      const wanted = [...known].filter(([input]) => request.columns?.has(input) ?? true);
+      const scores = wanted.map(([input, before]) => ({
         ...driftScore("drift", input, {
           reference: before,
           current: toColumnSample(

@@ -57,6 +57,7 @@ describe("fairness of a window", () => {
       outcomes: {
         labels: Float64Array.from(places, (row) => row % 2),
         predictions: Float64Array.from(places, (row) => predictions[row] ?? NaN),
+        times: Float64Array.from(places),
         segments: new Map([["sex", places.map(groupOf)]]),
       },
     };

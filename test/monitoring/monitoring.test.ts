@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
 import { it } from "node:test";
 import { type Clock, isEsteiraError, silentLog, systemClock } from "#base";
-import { listAlerts, listDeliveries, listMonitors, listWindows } from "#metadata-store/monitoring";
+import { listAlerts, listNotices, listMonitors, listWindows } from "#metadata-store/monitoring";
 import { getPrediction } from "#metadata-store/serving";
 import { evaluate } from "#models";
 import { parseLabelBatch } from "#monitoring";
@@ -318,7 +318,7 @@ describeStores("monitoring", (kind) => {
       plain.received.map(({ headers }) => headers["x-esteira-signature"]),
       [undefined],
     );
-    const deliveries = await test.store.read((transaction) => listDeliveries(transaction, id));
+    const deliveries = await test.store.read((transaction) => listNotices(transaction, id));
     assert.deepEqual(
       new Map(deliveries.map(({ target: url, state, attempts }) => [url, [state, attempts]])),
       new Map([
@@ -346,7 +346,7 @@ describeStores("monitoring", (kind) => {
     await test.play(0, makeFlights(400, { seed: 2, shift: 500 }), { labels: false });
     const { opened } = await test.monitoring.evaluate({ ...KEY, untilMs: MONDAY_MS + WEEK_MS });
     await test.monitoring.tick();
-    const [delivery] = await test.store.read((transaction) => listDeliveries(transaction, opened[0]?.id ?? ""));
+    const [delivery] = await test.store.read((transaction) => listNotices(transaction, opened[0]?.id ?? ""));
     assert.deepEqual([delivery?.state, delivery?.attempts, target.received.length], ["pending", 1, 0]);
     assert.match(delivery?.lastError ?? "", /ESTEIRA_SECRET_ALERTS_KEY/);
   });

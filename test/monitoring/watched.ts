@@ -73,6 +73,8 @@ export interface TestMonitoring extends TestServing {
   readonly monitoring: Monitoring;
   readonly version: AssetVersion;
   readonly training: AssetVersion;
+  /** Makes a version of the dataset that the training set was made from. */
+  readonly capture: () => Promise<AssetVersion>;
   /** Sets the clock of the monitors forward. */
   forward(ms: number): void;
   /** Sends flights as predictions of a week, then their labels; returns the prediction ids. */
@@ -97,6 +99,24 @@ export async function startMonitoring(
     ...flight,
     split: row < 3000 ? "train" : "test",
   }));
+  let captured = 0;
+  const capture = async (): Promise<AssetVersion> =>
+    (
+      await store.write((transaction) =>
+        recordAssetVersion(transaction, {
+          project: "p",
+          asset: "flights",
+          kind: "data",
+          digest: digestOf(`flights ${++captured}`),
+          madeAtMs: systemClock.now(),
+          actor: "ana",
+          content: {},
+          rowCount: captured * 1000,
+          inputs: [],
+        }),
+      )
+    ).version;
+  const flights = await capture();
   const { version: training } = await store.write((transaction) =>
     recordAssetVersion(transaction, {
       project: "p",
@@ -106,7 +126,7 @@ export async function startMonitoring(
       madeAtMs: systemClock.now(),
       actor: "ana",
       content: {},
-      inputs: [],
+      inputs: [{ versionId: flights.id, role: "spine" }],
     }),
   );
   const record = {
@@ -139,6 +159,7 @@ export async function startMonitoring(
     monitoring,
     version,
     training,
+    capture,
     forward(ms) {
       forwardMs += ms;
     },

@@ -39,7 +39,13 @@ async function compare(
     segments: new Map(),
     facts: { mismatches: new Map(), duplicates: 0, largestGapMs: 0 },
     predictions: new Float64Array(ROWS).fill(2),
-    outcomes: { labels: new Float64Array(), predictions: new Float64Array(), segments: new Map() },
+    outcomes: {
+      labels: new Float64Array(),
+      predictions: new Float64Array(),
+      times: new Float64Array(),
+      segments: new Map(),
+    },
+    times: new Float64Array(),
   };
   const scores = await computeScores(rows, reference, { minRows: 200, segments: [], rules: [rule] });
   return {

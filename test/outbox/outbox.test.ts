@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, describe, it } from "node:test";
 import { isEsteiraError, silentLog, systemClock } from "#base";
-import { claimAlertDeliveries, openAlert } from "#metadata-store/monitoring";
+import { claimAlertNotices, openAlert } from "#metadata-store/monitoring";
 import { type Channel, createOutbox, type Message, type Outbox, type Outcome } from "#outbox";
 import { describeStores, openTestStore } from "../setup/stores.ts";
 import { openWebhookTarget } from "../setup/webhook-target.ts";
@@ -116,9 +116,7 @@ describeStores("the outbox", async (kind) => {
       }),
     );
     const claim = (nowMs: number) =>
-      store.write((transaction) =>
-        claimAlertDeliveries(transaction, { nowMs, claimUntilMs: nowMs + 90_000, limit: 10 }),
-      );
+      store.write((transaction) => claimAlertNotices(transaction, { nowMs, claimUntilMs: nowMs + 90_000, limit: 10 }));
     const claimed = (await Promise.all([claim(10), claim(10)])).flat();
     assert.deepEqual(
       claimed.map(({ alert: { id }, target }) => `${id} ${target}`).sort(),

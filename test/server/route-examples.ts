@@ -90,6 +90,7 @@ const api: Examples<keyof ApiShapes> = {
   getPrediction: { params: { id: "x" } },
   listMonitors: {},
   listAlerts: { query: { state: "open" } },
+  getAlert: { params: { id: "x" } },
   acknowledgeAlert: { params: { id: "x" } },
   listEnvironments: {},
   getEnvironmentRules: { params: { name: "production" } },

@@ -72,6 +72,7 @@ export const queries = {
   prediction: (id: string) => one(["predictions", id], "getPrediction", { params: { id } }),
   monitors: () => pages(["monitors"], "listMonitors", {}),
   alerts: () => pages(["alerts"], "listAlerts", {}),
+  alert: (id: string) => one(["alerts", id], "getAlert", { params: { id } }),
   environments: () => one(["environments"], "listEnvironments", {}),
   releases: (query: QueryOf<"listReleases"> = {}) => pages(["releases"], "listReleases", { query }),
   approvals: () => one(["approvals"], "listApprovals", {}),

@@ -1,13 +1,18 @@
 import { Link } from "@tanstack/react-router";
+import { lazy, Suspense } from "react";
 import type { Alert, Monitor } from "#api";
 import { address } from "../routes/address.ts";
 import { commands } from "../services/commands.ts";
 import { CommandButton } from "./command-button.tsx";
+import { Icon } from "./icon.tsx";
 import { useLanguage } from "./language.tsx";
 import { Empty } from "./page.tsx";
 import { StateBadge } from "./state.tsx";
 import { type Column, DataTable } from "./table.tsx";
+import { useSearchValue } from "./search-value.ts";
 import { Ago, DataTime } from "./text.tsx";
+
+const AlertView = lazy(() => import("./alert-view.tsx"));
 
 interface AlertTableProps {
   readonly alerts: readonly Alert[];
@@ -17,6 +22,7 @@ interface AlertTableProps {
 /** Alerts with the value, the threshold, and the pipeline run that each started. */
 export function AlertTable({ alerts, more }: AlertTableProps) {
   const { t, format } = useLanguage();
+  const [chosen, choose] = useSearchValue("alert");
   if (alerts.length === 0) return <Empty icon="alert" title={t("alerts.empty.title")} text={t("alerts.empty.text")} />;
   const columns: readonly Column<Alert>[] = [
     {
@@ -35,7 +41,18 @@ export function AlertTable({ alerts, more }: AlertTableProps) {
       key: "state",
       title: t("run.status"),
       width: "115px",
-      cell: (alert) => <StateBadge state={alert.state} />,
+      cell: (alert) => (
+        <button
+          type="button"
+          className="plain-button"
+          aria-expanded={alert.id === chosen}
+          aria-label={alert.message}
+          title={alert.message}
+          onClick={() => choose(alert.id === chosen ? undefined : alert.id)}
+        >
+          <StateBadge state={alert.state} /> <Icon name="chevron" size={11} />
+        </button>
+      ),
       value: (alert) => alert.state,
     },
     {
@@ -91,15 +108,22 @@ export function AlertTable({ alerts, more }: AlertTableProps) {
     },
   ];
   return (
-    <DataTable
-      name="alerts"
-      label={t("nav.alerts")}
-      rows={alerts}
-      columns={columns}
-      rowKey={(alert) => alert.id}
-      {...(more === undefined ? {} : { more })}
-      rowHeight={46}
-    />
+    <>
+      {chosen !== undefined && (
+        <Suspense fallback={null}>
+          <AlertView id={chosen} />
+        </Suspense>
+      )}
+      <DataTable
+        name="alerts"
+        label={t("nav.alerts")}
+        rows={alerts}
+        columns={columns}
+        rowKey={(alert) => alert.id}
+        {...(more === undefined ? {} : { more })}
+        rowHeight={46}
+      />
+    </>
   );
 }
 

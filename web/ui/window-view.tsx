@@ -1,31 +1,13 @@
 import { useQuery } from "@tanstack/react-query";
-import { useMemo } from "react";
-import type { ColumnShape, WindowReport, WindowScore } from "#api";
-import { message, type MessageParams } from "../messages/messages.ts";
-import { monitoringEn } from "../messages/monitoring-en.ts";
-import { monitoringPtBr } from "../messages/monitoring-pt-br.ts";
-import type { Format } from "../models/format.ts";
+import type { WindowReport, WindowScore } from "#api";
 import { groupScores } from "../models/window-report.ts";
 import { queries } from "../services/queries.ts";
-import { useLanguage } from "./language.tsx";
+import { useMonitoringText } from "./monitoring-text.ts";
 import { Empty, Panel } from "./page.tsx";
 import { useSearchValue } from "./search-value.ts";
+import { ShapeBars } from "./shape-bars.tsx";
 import { StateBadge } from "./state.tsx";
 import { type Column, DataTable } from "./table.tsx";
-
-type MonitoringKey = keyof typeof monitoringEn;
-
-/** Messages of windows: they come with this page, not with the start. */
-function useMonitoringText(): {
-  readonly t: (key: MonitoringKey, params?: MessageParams) => string;
-  readonly format: Format;
-} {
-  const { language, format } = useLanguage();
-  return useMemo(() => {
-    const messages: Readonly<Record<MonitoringKey, string>> = language === "en" ? monitoringEn : monitoringPtBr;
-    return { t: (key, params) => message({ language, messages }, key, params), format };
-  }, [language, format]);
-}
 
 /** Everything that was computed of one window, with the ways to its neighbours. */
 export function WindowView({ environment, name }: { readonly environment: string; readonly name: string }) {
@@ -81,7 +63,11 @@ function Report({ window, choose }: ReportProps) {
         <Panel key={group} title={t(`group.${group}`)} icon="dashboard" flush>
           <Scores name={group} label={t(`group.${group}`)} scores={scores} />
           {movedShapes(scores).map((score) => (
-            <ShapeBars key={`${score.metric} ${score.column ?? ""} ${score.segment ?? ""}`} score={score} />
+            <ShapeBars
+              key={`${score.metric} ${score.column ?? ""} ${score.segment ?? ""}`}
+              column={[score.column ?? score.metric, score.segment].filter((part) => part !== undefined).join(" · ")}
+              shape={score.shape}
+            />
           ))}
         </Panel>
       ))}
@@ -185,58 +171,4 @@ function definitionOf({ definition }: WindowScore): string {
   return Object.entries(definition)
     .map(([name, value]) => `${name} ${typeof value === "number" ? Number(value.toPrecision(4)) : value}`)
     .join(", ");
-}
-
-const WIDTH = 360;
-const HEIGHT = 60;
-
-/** Both sides of a column, bin by bin, beside each other. */
-function ShapeBars({ score }: { readonly score: WindowScore }) {
-  const { t, format } = useMonitoringText();
-  const shape: ColumnShape = score.shape ?? { bins: [], reference: [], current: [] };
-  const largest = Math.max(0.001, ...shape.reference, ...shape.current);
-  const step = WIDTH / Math.max(1, shape.bins.length);
-  const sides = [
-    { values: shape.reference, color: "var(--ink-soft)", offset: 0.1, label: t("shape.reference") },
-    { values: shape.current, color: "var(--series-1)", offset: 0.5, label: t("shape.current") },
-  ];
-  const column = [score.column ?? score.metric, score.segment].filter((part) => part !== undefined).join(" · ");
-  return (
-    <figure className="panel-note">
-      <figcaption>
-        {column}{" "}
-        {sides.map(({ label, color }) => (
-          <span key={label} className="muted">
-            <span style={{ color }}>■</span> {label}{" "}
-          </span>
-        ))}
-      </figcaption>
-      <svg
-        viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
-        width={WIDTH}
-        height={HEIGHT}
-        role="img"
-        aria-label={t("shape.label", { column })}
-      >
-        {sides.flatMap(({ values, color, offset, label }) =>
-          shape.bins.map((bin, index) => {
-            const share = values[index] ?? 0;
-            const height = (share / largest) * HEIGHT;
-            return (
-              <rect
-                key={`${label} ${bin}`}
-                x={(index + offset) * step}
-                y={HEIGHT - height}
-                width={step * 0.38}
-                height={height}
-                fill={color}
-              >
-                <title>{`${bin}: ${label} ${format.percent(share, 1)}`}</title>
-              </rect>
-            );
-          }),
-        )}
-      </svg>
-    </figure>
-  );
 }

@@ -5,6 +5,10 @@ import type { MonitoringTables } from "./tables.ts";
 export const ALERT_STATES = ["open", "acknowledged", "closed"] as const;
 export type AlertState = (typeof ALERT_STATES)[number];
 
+/** What is told of an alert. */
+export const ALERT_EVENTS = ["opened", "closed"] as const;
+export type AlertEvent = (typeof ALERT_EVENTS)[number];
+
 export const DELIVERY_STATES = ["pending", "delivered", "failed"] as const;
 export type DeliveryState = (typeof DELIVERY_STATES)[number];
 
@@ -41,6 +45,10 @@ export interface Alert {
   readonly changedBy: string;
   /** Pipeline runs that it triggered. */
   readonly triggered: readonly string[];
+  /** JSON: why it opened, as `monitoring` wrote it; alerts of earlier versions have none. */
+  readonly explanation: string | undefined;
+  /** Why it closed; undefined while it is open. */
+  readonly closeReason: string | undefined;
 }
 
 export function toAlert(row: Selectable<MonitoringTables["alert"]>): Alert {
@@ -67,5 +75,7 @@ export function toAlert(row: Selectable<MonitoringTables["alert"]>): Alert {
     changedAtMs: row.changed_at_ms,
     changedBy: row.changed_by,
     triggered: JSON.parse(row.triggered) as string[],
+    explanation: row.explanation ?? undefined,
+    closeReason: row.close_reason ?? undefined,
   };
 }

@@ -1,9 +1,11 @@
 import type { WriteTransaction } from "../database.ts";
 import { appendEvent } from "../event/append-event.ts";
 import { type Alert, type AlertState, toAlert } from "./alert.ts";
+import { listTold, queueNotices } from "./notice.ts";
 
 /**
- * Acknowledges or closes an alert, with the event `alert.acknowledged` or `alert.closed`.
+ * Acknowledges or closes an alert, with the event `alert.acknowledged` or `alert.closed`. Who was told
+ * that it opened is told that it closed.
  *
  * @returns undefined when no alert has this id in the project; the alert unchanged when it is closed or already in that
  *   state
@@ -27,8 +29,17 @@ export async function changeAlert(
     .executeTakeFirst();
   if (row === undefined) return undefined;
   if (row.state === change.state || row.state === "closed") return toAlert(row);
-  const changed = { state: change.state, changed_at_ms: change.atMs, changed_by: change.actor };
+  const changed = {
+    state: change.state,
+    changed_at_ms: change.atMs,
+    changed_by: change.actor,
+    ...(change.state === "closed" ? { close_reason: change.reason ?? null } : {}),
+  };
   await transaction.updateTable("alert").set(changed).where("id", "=", change.id).execute();
+  if (change.state === "closed") {
+    const targets = await listTold(transaction, row.id);
+    await queueNotices(transaction, { alertId: row.id, event: "closed", targets, atMs: change.atMs });
+  }
   await appendEvent(transaction, {
     atMs: change.atMs,
     project: change.project,

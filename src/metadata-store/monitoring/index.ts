@@ -1,15 +1,9 @@
-export type { Alert, AlertState, DeliveryState } from "./alert.ts";
+export type { Alert, AlertEvent, AlertState, DeliveryState } from "./alert.ts";
 export { changeAlert } from "./change-alert.ts";
-export {
-  type AlertDelivery,
-  claimAlertDeliveries,
-  listDeliveries,
-  nextAlertDeliveryMs,
-  saveDelivery,
-} from "./delivery.ts";
-export { type AlertQuery, countAlerts, countOpenAlerts, listAlerts } from "./list-alerts.ts";
+export { type AlertNotice, claimAlertNotices, listNotices, nextAlertNoticeMs, saveNotice } from "./notice.ts";
+export { type AlertQuery, countAlerts, countOpenAlerts, getAlert, listAlerts } from "./list-alerts.ts";
 export { listMonitors, replaceMonitors, type StoredMonitor } from "./monitor.ts";
-export { type Breach, linkTriggeredRuns, openAlert } from "./open-alert.ts";
+export { type Breach, isAlertKnown, linkTriggeredRuns, openAlert } from "./open-alert.ts";
 export {
   countMonitorWindows,
   listWindowFacts,

@@ -29,6 +29,20 @@ export async function listAlerts(transaction: ReadTransaction, query: AlertQuery
   return rows.map(toAlert);
 }
 
+/** One alert of a project; undefined when there is none. */
+export async function getAlert(
+  transaction: ReadTransaction,
+  of: { readonly project: string; readonly id: string },
+): Promise<Alert | undefined> {
+  const row = await transaction
+    .selectFrom("alert")
+    .selectAll()
+    .where("id", "=", of.id)
+    .where("project", "=", of.project)
+    .executeTakeFirst();
+  return row === undefined ? undefined : toAlert(row);
+}
+
 /** How many alerts an endpoint has raised. */
 export async function countAlerts(transaction: ReadTransaction, key: EndpointKey): Promise<number> {
   const { count } = await transaction

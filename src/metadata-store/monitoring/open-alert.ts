@@ -1,7 +1,8 @@
 import { newId } from "#base";
-import type { WriteTransaction } from "../database.ts";
+import type { ReadTransaction, WriteTransaction } from "../database.ts";
 import { appendEvent } from "../event/append-event.ts";
 import { type Alert, toAlert } from "./alert.ts";
+import { queueNotices } from "./notice.ts";
 
 /** One breach, found in one window. */
 export interface Breach {
@@ -20,6 +21,8 @@ export interface Breach {
   readonly modelVersionId: string | undefined;
   readonly message: string;
   readonly atMs: number;
+  /** JSON: why it opens. */
+  readonly explanation?: string | undefined;
   /** Who is told: webhook addresses. */
   readonly targets: readonly string[];
 }
@@ -84,25 +87,11 @@ export async function openAlert(
     changed_at_ms: breach.atMs,
     changed_by: "engine",
     triggered: "[]",
+    explanation: breach.explanation ?? null,
+    close_reason: null,
   };
   await transaction.insertInto("alert").values(row).execute();
-  const targets = [...new Set(breach.targets)];
-  if (targets.length > 0) {
-    await transaction
-      .insertInto("alert_delivery")
-      .values(
-        targets.map((target) => ({
-          alert_id: row.id,
-          target,
-          state: "pending" as const,
-          attempts: 0,
-          next_at_ms: breach.atMs,
-          last_error: null,
-          delivered_at_ms: null,
-        })),
-      )
-      .execute();
-  }
+  await queueNotices(transaction, { alertId: row.id, event: "opened", targets: breach.targets, atMs: breach.atMs });
   await appendEvent(transaction, {
     atMs: breach.atMs,
     project: breach.project,
@@ -121,6 +110,34 @@ export async function openAlert(
     },
   });
   return { alert: toAlert(row), opened: true };
+}
+
+/** Whether an alert of a series is open, or one holds this window: a breach of it opens no other. */
+export async function isAlertKnown(
+  transaction: ReadTransaction,
+  series: Pick<Breach, "project" | "environment" | "monitor" | "metric" | "subject" | "segment" | "windowStartMs">,
+): Promise<boolean> {
+  const row = await transaction
+    .selectFrom("alert")
+    .select("id")
+    .where("project", "=", series.project)
+    .where("environment", "=", series.environment)
+    .where("monitor", "=", series.monitor)
+    .where("metric", "=", series.metric)
+    .where("subject", "=", series.subject)
+    .where("segment", "=", series.segment)
+    .where((is) =>
+      is.or([
+        is("state", "!=", "closed"),
+        is.and([
+          is("last_window_start_ms", ">=", series.windowStartMs),
+          is("window_start_ms", "<=", series.windowStartMs),
+        ]),
+      ]),
+    )
+    .limit(1)
+    .executeTakeFirst();
+  return row !== undefined;
 }
 
 /** Remembers which pipeline runs an alert started. */

@@ -1,4 +1,4 @@
-import type { AlertState, DeliveryState } from "./alert.ts";
+import type { AlertEvent, AlertState, DeliveryState } from "./alert.ts";
 
 export interface MonitoringTables {
   monitor: {
@@ -80,9 +80,15 @@ export interface MonitoringTables {
     changed_by: string;
     /** JSON: ids of the pipeline runs it triggered. */
     triggered: string;
+    /** JSON: why it opened; its shape belongs to `monitoring`. */
+    explanation: string | null;
+    close_reason: string | null;
   };
-  alert_delivery: {
+  /** What is told of an alert, one row per receiver. */
+  alert_notice: {
     alert_id: string;
+    event: AlertEvent;
+    /** An address. */
     target: string;
     state: DeliveryState;
     attempts: number;

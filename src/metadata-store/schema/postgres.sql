@@ -48,11 +48,14 @@ create table "alert" (
   "opened_at_ms" bigint not null,
   "changed_at_ms" bigint not null,
   "changed_by" text not null,
-  "triggered" text not null
+  "triggered" text not null,
+  "explanation" text,
+  "close_reason" text
 );
 
-create table "alert_delivery" (
+create table "alert_notice" (
   "alert_id" text not null,
+  "event" text not null,
   "target" text not null,
   "state" text not null,
   "attempts" bigint not null,
@@ -964,9 +967,9 @@ CREATE INDEX access_token_user ON access_token USING btree (user_name);
 
 CREATE UNIQUE INDEX access_user_pkey ON access_user USING btree (name);
 
-CREATE INDEX alert_delivery_due ON alert_delivery USING btree (state, next_at_ms);
+CREATE INDEX alert_notice_due ON alert_notice USING btree (state, next_at_ms);
 
-CREATE UNIQUE INDEX alert_delivery_key ON alert_delivery USING btree (alert_id, target);
+CREATE UNIQUE INDEX alert_notice_pkey ON alert_notice USING btree (alert_id, event, target);
 
 CREATE INDEX alert_of ON alert USING btree (project, state, id);
 

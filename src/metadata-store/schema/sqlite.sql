@@ -42,7 +42,7 @@ CREATE TABLE "alert" ("id" text primary key,
   "opened_at_ms" bigint not null,
   "changed_at_ms" bigint not null,
   "changed_by" text not null,
-  "triggered" text not null, constraint "alert_window" unique ("project",
+  "triggered" text not null, explanation text, close_reason text, constraint "alert_window" unique ("project",
   "environment",
   "monitor",
   "metric",
@@ -50,14 +50,9 @@ CREATE TABLE "alert" ("id" text primary key,
   "segment",
   "window_start_ms"));
 
-CREATE TABLE "alert_delivery" ("alert_id" text not null,
-  "target" text not null,
-  "state" text not null,
-  "attempts" bigint not null,
-  "next_at_ms" bigint not null,
-  "last_error" text,
-  "delivered_at_ms" bigint, constraint "alert_delivery_key" primary key ("alert_id",
-  "target"));
+CREATE TABLE alert_notice (
+     alert_id text not null, event text not null, target text not null, state text not null, attempts bigint not null,
+     next_at_ms bigint not null, last_error text, delivered_at_ms bigint, primary key (alert_id, event, target));
 
 CREATE TABLE "approval" ("id" text primary key,
   "project" text not null,
@@ -735,8 +730,7 @@ CREATE TABLE "webhook_delivery" ("id" text primary key,
 
 CREATE INDEX "access_token_user" on "access_token" ("user_name");
 
-CREATE INDEX "alert_delivery_due" on "alert_delivery" ("state",
-  "next_at_ms");
+CREATE INDEX alert_notice_due on alert_notice (state, next_at_ms);
 
 CREATE INDEX "alert_of" on "alert" ("project",
   "state",

@@ -1,7 +1,15 @@
-import type { Alert } from "#api";
+import type { Alert, AlertDetail } from "#api";
 import type { Platform } from "#app";
 import type { ReadTransaction } from "#metadata-store";
-import { changeAlert, listAlerts, listMonitors, type Alert as StoredAlert } from "#metadata-store/monitoring";
+import {
+  changeAlert,
+  getAlert,
+  listAlerts,
+  listMonitors,
+  listNotices,
+  type Alert as StoredAlert,
+} from "#metadata-store/monitoring";
+import { readExplanation } from "#monitoring";
 import { findPipelineRuns, type PipelineRun } from "#metadata-store/engine";
 import type { ApiHandlers } from "../api/api-mounts.ts";
 import { parseCursor, toPage, ULID } from "../api/paging.ts";
@@ -13,7 +21,7 @@ export function createAlertHandlers({
   store,
   project,
   clock,
-}: Platform): Pick<ApiHandlers, "listMonitors" | "listAlerts" | "acknowledgeAlert"> {
+}: Platform): Pick<ApiHandlers, "listMonitors" | "listAlerts" | "getAlert" | "acknowledgeAlert"> {
   return {
     listMonitors: ({ query }) =>
       store.read(async (transaction) => {
@@ -41,6 +49,21 @@ export function createAlertHandlers({
         });
         const shown = await toAlerts(transaction, found);
         return toPage(shown, { limit: query.limit, cursor: ({ id }) => id, show: (alert) => alert });
+      }),
+    getAlert: ({ params }) =>
+      store.read(async (transaction) => {
+        const alert = await getAlert(transaction, { project, id: params.id });
+        const [shown] = alert === undefined ? [] : await toAlerts(transaction, [alert]);
+        if (alert === undefined || shown === undefined) throw resourceMissing({ kind: "alert", key: params.id });
+        const notices = await listNotices(transaction, alert.id);
+        return {
+          ...shown,
+          rows: alert.n,
+          windows: alert.windows,
+          closeReason: alert.closeReason,
+          explanation: readExplanation(alert.explanation),
+          notices: notices.map((notice) => ({ ...notice, target: URL.parse(notice.target)?.host ?? notice.target })),
+        } satisfies AlertDetail;
       }),
     acknowledgeAlert: async ({ params, identity }) => {
       const changed = await store.write((transaction) =>
@@ -90,6 +113,7 @@ function toAlert(alert: StoredAlert, runs: ReadonlyMap<string, PipelineRun>): Al
     windowEndMs: alert.windowEndMs,
     atMs: alert.openedAtMs,
     state: alert.state,
+    message: alert.message,
     closedAtMs: alert.state === "closed" ? alert.changedAtMs : undefined,
     triggered: alert.triggered.flatMap((id) => {
       const run = runs.get(id);
