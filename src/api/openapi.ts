@@ -17,6 +17,7 @@ const ERROR_SCHEMAS: Readonly<Record<ErrorForm, object>> = {
   "open-inference": objectOf({ error: TEXT }),
   // Feast's own errors are a text that holds JSON.
   feast: { anyOf: [objectOf({ detail: TEXT }), TEXT] },
+  git: TEXT,
 };
 
 function objectOf(required: Readonly<Record<string, object>>, optional: Readonly<Record<string, object>> = {}): object {

@@ -6,7 +6,7 @@ const LARGEST_PUSH_BYTES = 25 * 2 ** 20;
 /** Kept with every pipeline run that the call starts. */
 const LARGEST_WEBHOOK_BYTES = 256 * 1024;
 
-/** Signed calls of other systems. */
+/** Signed calls of other systems, and clients of git. */
 export const hookRoutes = {
   receivePush: {
     surface: "hooks",
@@ -17,6 +17,35 @@ export const hookRoutes = {
     resource: "pipeline",
     body: { largestBytes: LARGEST_PUSH_BYTES },
     errors: "esteira",
+  },
+  advertiseRepository: {
+    surface: "hooks",
+    method: "GET",
+    path: "git/:repository/info/refs",
+    summary: "Branches and tags of the project's repository, for clients of git",
+    action: "read",
+    resource: "pipeline",
+    errors: "git",
+  },
+  fetchFromRepository: {
+    surface: "hooks",
+    method: "POST",
+    path: "git/:repository/git-upload-pack",
+    summary: "Give commits to a client of git",
+    action: "read",
+    resource: "pipeline",
+    body: { streamed: true },
+    errors: "git",
+  },
+  pushToRepository: {
+    surface: "hooks",
+    method: "POST",
+    path: "git/:repository/git-receive-pack",
+    summary: "Take commits of a client of git, and start what they start",
+    action: "run",
+    resource: "pipeline",
+    body: { streamed: true },
+    errors: "git",
   },
   receiveWebhook: {
     surface: "hooks",

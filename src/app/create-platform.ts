@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { Settings } from "#config";
 import { createDatasetStorage } from "#data";
-import { createWebhookHandler, isolationOfPipeline } from "#delivery";
+import { type CaughtUpPush, createWebhookHandler, isolationOfPipeline } from "#delivery";
 import { createWorkspace } from "#executors";
 import { getPipelineDefinition, keepLeases, listPipelines } from "#metadata-store/engine";
 import { createModelStorage } from "#models";
@@ -11,6 +11,7 @@ import { createEngine, type Engine, type EnginePorts, registerPipelines, registe
 import { createServingCalls } from "#serving";
 import { createProject } from "#project";
 import { knownExecutors } from "./examine-executors.ts";
+import { createHostedSource } from "./hosted-source.ts";
 import { createEndpointWatch } from "./endpoint-watch.ts";
 import { createParts, type Parts } from "./parts.ts";
 import { listKeys } from "./partition-keys.ts";
@@ -45,7 +46,12 @@ export function createPlatform(base: StorePlatform, settings: Settings): OwnedPl
   const workflows = createProjectWorkflows(parts, settings);
   const watch = createEndpointWatch(parts);
   const pushParts = { ...parts, pushSecrets: openSecretBox(config, settings, "push secret") };
-  const pushes = createPushWatch({ catchUp: () => catchUpPushSource(pushParts, { kinds, workflows }), log });
+  const hosted = base.isProject ? createHostedSource(parts, settings, { kinds, workflows }) : undefined;
+  const announced = (): Promise<readonly CaughtUpPush[]> => catchUpPushSource(pushParts, { kinds, workflows });
+  const pushes = createPushWatch({
+    catchUp: [announced, ...(hosted === undefined ? [] : [() => hosted.catchUp()])],
+    log,
+  });
   let stopFeatures: (() => Promise<void>) | undefined;
   const engine = createPlatformEngine(parts, {
     kinds: [...kinds, ...(workflows?.kinds ?? [])],
@@ -107,6 +113,7 @@ export function createPlatform(base: StorePlatform, settings: Settings): OwnedPl
     contractOf: (dataset) => files.contractOf(dataset),
     rollBack: async ({ to, ...request }) => (await parts.delivery.rollback({ project, ...request, to })).release.id,
     pushHandler: () => createPushSourceHandler(pushParts, { kinds, workflows }),
+    repository: hosted?.repository,
     webhookHandler: base.isProject
       ? async (name, request) => {
           await registered;

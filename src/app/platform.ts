@@ -3,7 +3,7 @@ import type { ContractSummary, StepReference } from "#api";
 import type { Clock, LocatedProblem, Log, Metrics } from "#base";
 import type { ProjectConfig } from "#config";
 import type { Analytics, Datasets } from "#data";
-import type { Delivery, PushAnswer, PushRequest, WebhookAnswer, Rollouts } from "#delivery";
+import type { Delivery, HostedRepository, PushAnswer, PushRequest, WebhookAnswer, Rollouts } from "#delivery";
 import type { AuditLog, CommitAuthors, Rules } from "#governance";
 import type { MetadataStore } from "#metadata-store";
 import type { Blobs, LocalFiles } from "#storage";
@@ -136,6 +136,8 @@ export interface Platform extends StorePlatform {
   }): Promise<string>;
   /** Answers push events of the project's repository; undefined outside a project, or while no hook was installed. */
   pushHandler(): Promise<((request: PushRequest) => Promise<PushAnswer>) | undefined>;
+  /** The project's own repository; undefined outside a project. */
+  readonly repository: HostedRepository | undefined;
   /** Answers a signed call of a webhook; undefined outside a project. */
   readonly webhookHandler: ((webhook: string, request: PushRequest) => Promise<WebhookAnswer>) | undefined;
   /**

@@ -11,7 +11,8 @@ export function createPushWatch({
   catchUp,
   log,
 }: {
-  readonly catchUp: () => Promise<readonly CaughtUpPush[]>;
+  /** Of each repository. */
+  readonly catchUp: readonly (() => Promise<readonly CaughtUpPush[]>)[];
   readonly log: Log;
 }): { start(): Promise<void>; stop(): Promise<void> } {
   const told = new Set<string>();
@@ -20,14 +21,18 @@ export function createPushWatch({
   let stopped = false;
 
   async function look(): Promise<void> {
+    for (const one of catchUp) await lookIn(one);
+    if (!stopped) schedule();
+  }
+
+  async function lookIn(repository: () => Promise<readonly CaughtUpPush[]>): Promise<void> {
     try {
-      for (const push of await catchUp()) tell(push);
+      for (const push of await repository()) tell(push);
     } catch (error) {
       tellOnce(messageOf(error), () =>
         log.warn("pushes that were not announced could not be looked for", { error: messageOf(error) }),
       );
     }
-    if (!stopped) schedule();
   }
 
   function tell({ branch, commit, pipelineRuns, error }: CaughtUpPush): void {

@@ -21,7 +21,16 @@ export async function listStoreFiles(folder: string): Promise<readonly string[]>
   const found: string[] = [];
   await walk(folder, "", found);
   // A Delta log's entry is written after the data that it names: with logs first, a copy has all that they name.
-  return found.sort((left, right) => Number(isLog(right)) - Number(isLog(left)) || (left < right ? -1 : 1));
+  return found.sort((left, right) => Number(names(right)) - Number(names(left)) || (left < right ? -1 : 1));
+}
+
+function names(path: string): boolean {
+  return isLog(path) || isRef(path);
+}
+
+/** The same holds for the branches of a repository and its commits. */
+function isRef(path: string): boolean {
+  return /^git\/[^/]+\.git\/(refs\/|packed-refs$)/.test(path);
 }
 
 function isLog(path: string): boolean {

@@ -171,6 +171,7 @@ export function storeOnlyConfig(storeFolder: string, metadataAddress?: string): 
     capture: { folders: [], hosts: [] },
     isolation: { level: "auto", exempt: [], folders: [] },
     workflows: false,
+    git: { branch: "main", protected: ["main"], push: 512 * 1024 ** 2, limit: 5 * 1024 ** 3 },
     limits: {},
     data: {},
     packaging: { data: "value", limit: 1024 ** 3 },

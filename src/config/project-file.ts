@@ -180,6 +180,34 @@ const workflowsSchema = z.strictObject({
     ),
 });
 
+const GIT_DEFAULTS = {
+  branch: "main",
+  protected: ["main"],
+  push: 512 * 1024 ** 2,
+  limit: 5 * 1024 ** 3,
+};
+
+const branch = z
+  .string()
+  .regex(/^(?![-/.])(?!.*(\.\.|\/\/|@\{|\.lock(\/|$)))[\w./@+-]{1,200}(?<![/.])$/, "expected the name of a branch");
+
+const gitSchema = z.strictObject({
+  branch: branch.default("main").describe("Branch whose pipelines are the project's current ones. Default main."),
+  subfolder: z
+    .string()
+    .regex(/^(?!\/)(?!.*(^|\/)\.\.(\/|$)).+$/, "expected a folder of the repository")
+    .optional()
+    .describe("Folder of esteira.yaml in the repository. Default: its root."),
+  protected: z
+    .array(z.string().regex(/^[\w./@+*-]{1,200}$/, "expected the name of a branch, with * for any text"))
+    .default(["main"])
+    .describe("Branches that only grow: pushes that would remove commits, or the branch, are refused. Default main."),
+  push: sizeSchema.default(GIT_DEFAULTS.push).describe('Largest push, as it is sent: "512 MiB". Default "512 MiB".'),
+  limit: sizeSchema
+    .default(GIT_DEFAULTS.limit)
+    .describe('Largest size of the repository; nothing more is taken then. Default "5 GiB".'),
+});
+
 const projectKeys = z.strictObject({
   name: z
     .string()
@@ -292,6 +320,7 @@ const projectKeys = z.strictObject({
     .union([workflowsSchema, z.literal(false)])
     .default({ secrets: [], vars: {}, branch: "main", unsupported: "refuse" })
     .describe("GitHub workflows of the project, which run as pipelines; `false`: they are left alone."),
+  git: gitSchema.default(GIT_DEFAULTS).describe("The repository that the server takes pushes to."),
   limits: z
     .strictObject({
       memory: sizeSchema.optional().describe('Memory of all processes of a step together: "2 GiB". Default: no limit.'),

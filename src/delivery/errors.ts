@@ -180,3 +180,24 @@ export const rolloutChanged: ErrorFactory<{ environment: string; endpoint: strin
     solve: "Look at the trial again and repeat the command.",
   },
 );
+
+export const repositoryMissing: ErrorFactory<{ repository: string; known: string | undefined }> = defineError(
+  "DELIVERY_HOOK_REPOSITORY_MISSING",
+  {
+    status: 404,
+    message: ({ repository, known }) =>
+      known === undefined
+        ? `Nothing was pushed to ${JSON.stringify(repository)} yet`
+        : `There is no repository ${JSON.stringify(repository)} here; this server has ${known}`,
+    hint: ({ known }) => (known === undefined ? "Push to it first." : `The address ends with /git/${known}.`),
+    solve: "Use the address `/git/PROJECT.git` of the server; the first push makes the repository.",
+  },
+);
+
+export const serviceUnknown: ErrorFactory<{ service: string }> = defineError("DELIVERY_HOOK_SERVICE_UNKNOWN", {
+  status: 403,
+  message: ({ service }) =>
+    `The service ${JSON.stringify(service)} is not served; expected git-upload-pack or git-receive-pack`,
+  hint: () => "Use git 1.6.6 or newer: only its smart protocol is spoken.",
+  solve: "Use a git that speaks the smart protocol (1.6.6 or newer).",
+});

@@ -27,6 +27,12 @@ export {
   type PushRequest,
   signPush,
 } from "./push.ts";
+export {
+  createHostedRepository,
+  type HostedExchange,
+  type HostedRepository,
+  type HostedRepositoryOptions,
+} from "./hosted-repository.ts";
 export { installPushHook } from "./push-hook.ts";
 export {
   createWebhookHandler,

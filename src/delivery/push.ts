@@ -40,6 +40,8 @@ export interface PushedRepository {
   readonly subfolder?: string | undefined;
   /** Branch whose pipelines are the project's current ones. */
   readonly mainBranch: string;
+  /** Who moved a branch to a commit, where the repository notes it. Default: nobody knows. */
+  readonly pusherOf?: (branch: string, commit: string) => Promise<string | undefined>;
   /** Where commits are checked out: `<store>/checkouts`. */
   readonly folder: string;
   readonly kinds: readonly StepKind<never>[];
@@ -139,7 +141,8 @@ export async function catchUpPushes(
     if (before === commit) continue;
     const id = [`refs/heads/${branch}`, before ?? "0".repeat(commit.length), commit].join(" ");
     try {
-      const { json } = await startPipelines({ id, branch, commit, before, pusher: "git" }, options);
+      const pusher = (await options.pusherOf?.(branch, commit)) ?? "git";
+      const { json } = await startPipelines({ id, branch, commit, before, pusher }, options);
       caught.push({ branch, commit, pipelineRuns: json.pipelineRuns ?? [] });
     } catch (error) {
       caught.push({ branch, commit, pipelineRuns: [], error });
@@ -148,7 +151,12 @@ export async function catchUpPushes(
   return caught;
 }
 
-async function startPipelines(
+/**
+ * Queues what a moved branch or tag starts. The same `id` twice is one push.
+ *
+ * @throws PIPELINE_DEFINITION_INVALID, EXECUTORS_GIT_FAILED
+ */
+export async function startPipelines(
   push: {
     readonly id: string;
     readonly branch?: string;

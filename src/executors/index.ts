@@ -16,6 +16,14 @@ export {
 } from "./service/services.ts";
 export { createWorkers, type Worker, type WorkerPlan, type Workers } from "./worker/worker-process.ts";
 export type { ReceivedFrame, WorkerFrame } from "./worker/worker-frame.ts";
+export {
+  createGitServer,
+  GIT_SERVICES,
+  type GitExchange,
+  type GitServer,
+  type GitService,
+  type PushLimits,
+} from "./git-server.ts";
 export { createGit, type Git, type GitOptions } from "./git.ts";
 export { createWorkspace, type WorkspaceRequest } from "./workspace.ts";
 export { createSandbox, type Sandbox } from "./isolation/sandbox.ts";

@@ -58,6 +58,13 @@ export const projectNotOpen: ErrorFactory<{ what: string }> = defineError("SERVE
   solve: "Start `esteira up` inside a project's folder.",
 });
 
+export const tokenWanted: ErrorFactory<Record<never, never>> = defineError("SERVER_TOKEN_WANTED", {
+  status: 401,
+  message: () => "The repository is opened with a token alone, and none was sent",
+  hint: () => "Give your user name, and the token as the password: http://NAME@HOST:PORT/git/PROJECT.git",
+  solve: "Give git your user name, and a token of `esteira token create` as the password.",
+});
+
 export const routeUnguarded: ErrorFactory<{ route: string }> = defineError("SERVER_ROUTE_UNGUARDED", {
   status: 500,
   message: ({ route }) => `The route ${route} says of nobody who may call it`,

@@ -4,6 +4,7 @@ import { apiMounts } from "./api/api-mounts.ts";
 import { descriptionMounts } from "./api/describe-routes.ts";
 import { monitoringMounts, servingMounts } from "./endpoints/endpoint-mounts.ts";
 import { onlineFeatureMounts } from "./features/online-feature-mounts.ts";
+import { gitMounts } from "./hooks/git-mounts.ts";
 import { hookMounts } from "./hooks/hook-mounts.ts";
 import type { Mounted } from "./routing/mount-routes.ts";
 
@@ -16,5 +17,6 @@ export async function projectMounts(platform: Platform): Promise<readonly Mounte
     ...monitoringMounts(platform.monitoringCalls),
     ...onlineFeatureMounts(platform),
     ...hookMounts(platform),
+    ...gitMounts(platform),
   ];
 }

@@ -112,10 +112,7 @@ const UNFORESEEN = {
 
 function toErrorAnswer(error: unknown, form: ErrorForm, log: Log): ServingResponse {
   const known = error instanceof EsteiraError ? error : undefined;
-  if (known === undefined)
-    log.error("an endpoint's request failed", {
-      error: error instanceof Error ? (error.stack ?? error.message) : String(error),
-    });
+  if (known === undefined) logUnforeseen(error, log);
   const { code, status, message, hint } = known ?? UNFORESEEN;
   const text = hint === undefined ? message : `${message} ${hint}`;
   const headers: Record<string, string> = status === 503 ? { "retry-after": RETRY_AFTER_SECONDS } : {};
@@ -126,9 +123,16 @@ function toErrorAnswer(error: unknown, form: ErrorForm, log: Log): ServingRespon
     case "mlflow-scoring":
       return json(status, { error_code: toMlflowCode(status), message: text, code }, headers);
     case "feast":
+    case "git":
     case "esteira":
       return json(status, { error: known?.toJSON() ?? { code, message } }, headers);
   }
+}
+
+function logUnforeseen(error: unknown, log: Log): void {
+  log.error("an endpoint's request failed", {
+    error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+  });
 }
 
 function toMlflowCode(status: number): string {

@@ -140,6 +140,9 @@ const others: Examples<
   keyof typeof featureRoutes | keyof typeof hookRoutes | keyof typeof operationRoutes | keyof typeof descriptionRoutes
 > = {
   getOnlineFeatures: { body: { features: ["airport_day:delay"], entities: { airport: ["JFK"] } } },
+  advertiseRepository: { params: { repository: "p.git" }, query: { service: "git-upload-pack" } },
+  fetchFromRepository: { params: { repository: "p.git" }, body: "0000" },
+  pushToRepository: { params: { repository: "p.git" }, body: "0000" },
   receivePush: { body: { ref: "refs/heads/main" } },
   receiveWebhook: { params: { name: "partner" }, body: {} },
   isLive: {},

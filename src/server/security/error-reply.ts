@@ -65,6 +65,7 @@ function send(request: FastifyRequest, reply: FastifyReply, error: EsteiraError)
       : error.status;
   if (error.kind === "transient" && status === 503) reply.header("retry-after", "1");
   if (status === 401) reply.header("www-authenticate", 'Bearer realm="esteira", Basic realm="esteira"');
+  if (form === "git") reply.type("text/plain; charset=utf-8");
   return reply.code(status).send(bodyOf(form, error));
 }
 
@@ -74,7 +75,10 @@ function sendMlflow(reply: FastifyReply, error: EsteiraError): FastifyReply {
   return reply.code(status).type("application/json").send(writeJson(body));
 }
 
-function bodyOf(form: ErrorForm, error: EsteiraError | { readonly code: string; readonly message: string }): object {
+function bodyOf(
+  form: ErrorForm,
+  error: EsteiraError | { readonly code: string; readonly message: string },
+): object | string {
   const hint = error instanceof EsteiraError ? error.hint : undefined;
   const text = `${error.message}${hint === undefined ? "" : `. ${hint}`}`;
   switch (form) {
@@ -82,6 +86,8 @@ function bodyOf(form: ErrorForm, error: EsteiraError | { readonly code: string; 
       return { error: `${text} [${error.code}]` };
     case "feast":
       return { detail: text };
+    case "git":
+      return `${text}\n`;
     case "mlflow":
       return toMlflowError(error).body;
     case "mlflow-scoring":
