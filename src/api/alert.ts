@@ -73,6 +73,19 @@ export interface AlertNotice {
   readonly deliveredAtMs?: number | undefined;
 }
 
+/** How the receiver of a route took a test. */
+export interface RouteTest {
+  readonly route: string;
+  readonly event: "opened" | "closed";
+  /** Of HTTP, or of the mail server. */
+  readonly status: number;
+}
+
+/** What a test of a route brought: the receiver took both notices. */
+export interface RouteTests {
+  readonly tests: readonly RouteTest[];
+}
+
 /** Why an alert opened, as far as the records tell. */
 export interface AlertExplanation {
   readonly since: AlertSince;

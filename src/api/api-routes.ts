@@ -1,5 +1,5 @@
 import type { Action } from "./action.ts";
-import type { Alert, AlertDetail, Monitor } from "./alert.ts";
+import type { Alert, AlertDetail, Monitor, RouteTests } from "./alert.ts";
 import type { Approval, ApprovalRevocation, Approvals, NewApproval } from "./approval.ts";
 import type { NewSigningKey, SigningKey, SigningKeys } from "./signing-key.ts";
 import type { RecipeDifference } from "./recipe.ts";
@@ -149,6 +149,7 @@ export interface ApiShapes {
   readonly listAlerts: { query: requests.AlertsQuery; response: Page<Alert> };
   readonly acknowledgePipelineRun: { params: requests.IdParams; response: requests.Acknowledged };
   readonly getAlert: { params: requests.IdParams; response: AlertDetail };
+  readonly testAlertRoute: { params: requests.NameParams; response: RouteTests };
   readonly acknowledgeAlert: { params: requests.IdParams; response: requests.Acknowledged };
   readonly listEnvironments: { response: Page<Environment> };
   readonly getEnvironmentRules: { params: requests.NameParams; response: EnvironmentRules };
@@ -252,6 +253,7 @@ export const apiRoutes: Readonly<Record<keyof ApiShapes, Route>> = {
   listMonitors: read("listMonitors", "monitors", "monitor"),
   listAlerts: read("listAlerts", "alerts", "alert"),
   getAlert: read("getAlert", "alerts/:id", "alert"),
+  testAlertRoute: change("testAlertRoute", "alert-routes/:name/test", "acknowledge", "alert"),
   acknowledgeAlert: change("acknowledgeAlert", "alerts/:id/acknowledge", "acknowledge", "alert"),
   listEnvironments: read("listEnvironments", "environments", "release"),
   getEnvironmentRules: read("getEnvironmentRules", "environments/:name/rules", "release"),

@@ -95,6 +95,7 @@ export const apiSchemas: { readonly [Name in keyof ApiShapes]: RouteSchemas<ApiS
   listMonitors: { query: pageQuery, response: pageOf(schemas.monitorSchema) },
   listAlerts: { query: requests.alertsQuery, response: pageOf(schemas.alertSchema) },
   getAlert: { params: idParams, response: schemas.alertDetailSchema },
+  testAlertRoute: { params: nameParams, response: schemas.routeTestsSchema },
   acknowledgeAlert: { params: idParams, response: acknowledged },
   listEnvironments: { response: pageOf(schemas.environmentSchema) },
   getEnvironmentRules: { params: nameParams, response: schemas.environmentRulesSchema },

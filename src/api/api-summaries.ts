@@ -56,6 +56,7 @@ export const apiSummaries: Readonly<Record<keyof ApiShapes, string>> = {
   listMonitors: "Monitors",
   listAlerts: "Alerts, newest first",
   getAlert: "An alert with why it opened: since when, columns, segments, what changed, what to do; and who was told",
+  testAlertRoute: "Tell a route of alerts that a test opened and closed",
   acknowledgeAlert: "Say that a person has seen an alert",
   listEnvironments: "Environments and what is live in them",
   getEnvironmentRules: "What protects an environment, since when, and what the project's file asks less for",

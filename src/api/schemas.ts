@@ -2,7 +2,7 @@
 /* oxlint-disable max-lines -- generated */
 import { z } from "zod";
 import type { Action } from "./action.ts";
-import type { Alert, AlertAdvice, AlertCause, AlertColumn, AlertDetail, AlertExplanation, AlertNotice, AlertSegment, AlertSince, Monitor } from "./alert.ts";
+import type { Alert, AlertAdvice, AlertCause, AlertColumn, AlertDetail, AlertExplanation, AlertNotice, AlertSegment, AlertSince, Monitor, RouteTest, RouteTests } from "./alert.ts";
 import type { Approval, ApprovalEvidence, ApprovalRevocation, ApprovalSubjectKind, Approvals, NewApproval, PendingApproval } from "./approval.ts";
 import type { ApiAssetKind, AssetVersionSummary, StepReference, VersionReference } from "./asset.ts";
 import type { BackfillPartition, BackfillPartitionStatus, BackfillPreview, BackfillRetry, BackfillStatus, BackfillSummary, NewBackfill, PartitionState } from "./backfill.ts";
@@ -165,6 +165,16 @@ export const alertDetailSchema: z.ZodType<AlertDetail> = z.object({
   "explanation": alertExplanationSchema.optional().describe("Absent in alerts of earlier versions, and where nothing can be said."),
   "notices": z.array(alertNoticeSchema),
 }).describe("One alert with why it opened and who was told.");
+
+export const routeTestSchema: z.ZodType<RouteTest> = z.object({
+  "route": z.string(),
+  "event": z.enum(["opened", "closed"]),
+  "status": z.number().describe("Of HTTP, or of the mail server."),
+}).describe("How the receiver of a route took a test.");
+
+export const routeTestsSchema: z.ZodType<RouteTests> = z.object({
+  "tests": z.array(routeTestSchema),
+}).describe("What a test of a route brought: the receiver took both notices.");
 
 export const approvalSubjectKindSchema: z.ZodType<ApprovalSubjectKind> = z.enum(["recipe", "notebook", "model", "release", "contract", "code", "rules"]).describe("`notebook` is of approvals given before recipes: they hold for that source, and let nothing through any more.");
 

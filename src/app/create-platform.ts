@@ -75,6 +75,7 @@ export function createPlatform(base: StorePlatform, settings: Settings): OwnedPl
     source: workflows,
     pools: config.pools,
     executors: knownExecutors(parts.executors),
+    alertRoutes: Object.keys(config.alerts.routes),
     putInForce: (loaded) => putInForce(loaded, settings.user),
     log,
   });

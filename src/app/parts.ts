@@ -159,6 +159,7 @@ export function createParts(platform: StorePlatform, settings: Settings): Parts 
     log,
     clock,
     secret: (name) => settings.secret(name),
+    routes: config.alerts,
   });
   const git = createGit({
     environment: {

@@ -143,6 +143,10 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: "Explain an alert: since when, which columns and rows, what changed, what to do",
     load: () => import("./commands/alert/show.ts"),
   },
+  "alert test": {
+    summary: "Tell a route that a test opened and closed, now",
+    load: () => import("./commands/alert/test.ts"),
+  },
   "endpoint list": {
     summary: "List endpoints with the version that answers and its trial",
     load: () => import("./commands/endpoint/list.ts"),

@@ -185,5 +185,6 @@ export function storeOnlyConfig(storeFolder: string, metadataAddress?: string): 
     verify: { every: 7 * 24 * 3600_000, rate: 50 * 1024 ** 2 },
     serving: { timeout: 60, threads: 1, memory: 4 * 1024 ** 3 },
     outbox: { private_networks: [] },
+    alerts: { routes: {}, default: [] },
   };
 }

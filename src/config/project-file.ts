@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { alertsSchema } from "./alert-routes.ts";
 import { DATA_PACKAGINGS, ISOLATION_SETTINGS, LANGUAGES, WRITTEN_BINDINGS } from "./project-choices.ts";
 import { PROJECT_NAME } from "./project-name.ts";
 
@@ -535,6 +536,7 @@ const projectKeys = z.strictObject({
     })
     .default({ private_networks: [] })
     .describe("What leaves the platform by itself: webhooks and alerts."),
+  alerts: alertsSchema.default({ routes: {}, default: [] }).describe("Who is told of alerts, and how."),
 });
 
 export const projectSchema = projectKeys.superRefine(({ executors, defaults: { executor } }, context) => {

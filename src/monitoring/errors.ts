@@ -41,6 +41,24 @@ export const referenceMissing: ErrorFactory<{ model: string; reason: string }> =
   },
 );
 
+export const routeUnknown: ErrorFactory<{ name: string; known: readonly string[] }> = defineError(
+  "MONITORING_ROUTE_UNKNOWN",
+  {
+    status: 404,
+    message: ({ name, known }) =>
+      `There is no route "${name}"; routes: ${known.length === 0 ? "none" : known.join(", ")}`,
+    hint: () => "Declare it under alerts: { routes: { … } } of esteira.yaml.",
+    solve: "Name one of the routes that `alerts.routes` of `esteira.yaml` declares, or declare it there.",
+  },
+);
+
+export const routeFailed: ErrorFactory<{ name: string; reason: string }> = defineError("MONITORING_ROUTE_FAILED", {
+  status: 502,
+  message: ({ name, reason }) => `The route "${name}" could not be told: ${reason}`,
+  hint: () => "Correct the route in esteira.yaml, or its secret in the environment of the server.",
+  solve: "See what the receiver or the network said; addresses of the inside need `outbox.private_networks`.",
+});
+
 export const labelInvalid: ErrorFactory<{ where: string; found: string; expected: string }> = defineError(
   "MONITORING_LABEL_INVALID",
   {

@@ -51,6 +51,8 @@ export interface EvaluationOptions {
   /** Columns of datasets, for what changed upstream. */
   readonly datasets: DatasetReader;
   readonly references: References;
+  /** Routes that are told where a file has no `notify`. */
+  readonly routes: readonly string[];
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -205,7 +207,7 @@ async function evaluateWindow(
   const report = await store.write(async (transaction) => {
     await saveWindow(transaction, keyOf(key), window);
     return closed
-      ? judge(transaction, { set, window, key: keyOf(key), atMs: nowMs, explanations })
+      ? judge(transaction, { set, window, key: keyOf(key), atMs: nowMs, explanations, routes: options.routes })
       : { windows: 1, opened: [], closed: 0 };
   });
   return { report, againAtMs: closed ? undefined : nowMs + (clock.now() - nowMs) / LARGEST_SHARE };

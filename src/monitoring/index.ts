@@ -7,6 +7,7 @@ export { type MonitorFile, monitorFileSchema, type MonitorRule, type WindowSize 
 export { type MonitorDeclarations, readMonitorDeclarations } from "./monitor-set.ts";
 export type { Monitor } from "./monitor-set.ts";
 export { readWatchedSeries, type WatchedSeries } from "./watched-series.ts";
+export type { AlertRoutes } from "./alert-routes.ts";
 export { createMonitoring, type Monitoring, type MonitoringOptions } from "./monitoring.ts";
 export {
   createMonitoringCalls,

@@ -12,6 +12,7 @@ import type { EndpointKey } from "#metadata-store/serving";
 import { fireTrigger } from "#engine";
 import type { EvaluationReport } from "./evaluation.ts";
 import { type Judgement, judgeWindow } from "./judge.ts";
+import { toTarget } from "./alert-channel.ts";
 import type { Monitor, MonitorSet } from "./monitor-set.ts";
 
 interface Judging {
@@ -21,6 +22,8 @@ interface Judging {
   readonly atMs: number;
   /** Why each breach happened, by {@link nameOfBreach}. */
   readonly explanations: ReadonlyMap<string, string> | undefined;
+  /** Routes that are told where the file has no `notify`. */
+  readonly routes: readonly string[];
 }
 
 /** Judges a closed window: closes what is settled, opens what breaches, and starts what subscribes to it. */
@@ -57,6 +60,11 @@ export async function judge(transaction: WriteTransaction, judging: Judging): Pr
     );
   }
   return { windows: 1, opened, closed };
+}
+
+/** Who is told of the alerts of a file. */
+function targetsOf({ notify }: MonitorSet, routes: readonly string[]): readonly string[] {
+  return (notify ?? routes).map((entry) => (typeof entry === "string" ? toTarget(entry) : entry.webhook));
 }
 
 /** Names a breach of a monitor within one window. */
@@ -113,7 +121,7 @@ async function openBreaches(
   transaction: WriteTransaction,
   monitor: Monitor,
   breaches: readonly Judgement[],
-  { key, window, set, atMs, explanations }: Judging,
+  { key, window, set, atMs, explanations, routes }: Judging,
 ): Promise<Alert[]> {
   const opened: Alert[] = [];
   for (const breach of breaches) {
@@ -132,7 +140,7 @@ async function openBreaches(
       message: breach.message,
       explanation: explanations?.get(nameOfBreach(monitor.name, breach)),
       atMs,
-      targets: set.notify.map(({ webhook }) => webhook),
+      targets: targetsOf(set, routes),
     });
     if (result.opened) opened.push(result.alert);
   }

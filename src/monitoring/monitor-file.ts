@@ -155,18 +155,21 @@ export const monitorFileSchema: z.ZodType<MonitorFile> = z.strictObject({
     ),
   notify: z
     .array(
-      z.strictObject({
-        webhook: z.url({ protocol: /^https?$/ }).describe("Address that each opened alert is sent to."),
-        secret: z
-          .string()
-          .regex(/^[A-Za-z][A-Za-z0-9_-]*$/, "expected the name of a secret")
-          .optional()
-          .describe("Name of the secret that signs it, set as ESTEIRA_SECRET_<NAME>. Without one it is not signed."),
-      }),
+      z.union([
+        name.describe("Name of a route of `alerts.routes` in esteira.yaml."),
+        z.strictObject({
+          webhook: z.url({ protocol: /^https?$/ }).describe("Address that each opened alert is sent to."),
+          secret: z
+            .string()
+            .regex(/^[A-Za-z][A-Za-z0-9_-]*$/, "expected the name of a secret")
+            .optional()
+            .describe("Name of the secret that signs it, set as ESTEIRA_SECRET_<NAME>. Without one it is not signed."),
+        }),
+      ]),
     )
     .max(20)
-    .default([])
-    .describe("Who is told of opened alerts."),
+    .optional()
+    .describe("Who is told of alerts that open and close. Default: the routes of `alerts.default` in esteira.yaml."),
   monitors: z.record(
     name,
     z.union([drift, predictionDrift, performance, quality, fairness, slices, multivariate, value]),
@@ -230,6 +233,9 @@ export type MonitorRule = CommonRule &
     | { readonly value: ValueRule }
   );
 
+/** A route by its name, or a webhook. */
+export type NotifyEntry = string | { readonly webhook: string; readonly secret?: string | undefined };
+
 /** What one file watches. */
 export interface MonitorFile {
   readonly endpoint: string;
@@ -238,7 +244,7 @@ export interface MonitorFile {
   readonly reference: "training" | "test";
   readonly min_rows: number;
   readonly segments: readonly string[];
-  readonly notify: readonly { readonly webhook: string; readonly secret?: string | undefined }[];
+  readonly notify?: readonly NotifyEntry[] | undefined;
   readonly monitors: Readonly<Record<string, MonitorRule>>;
 }
 

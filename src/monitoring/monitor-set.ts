@@ -2,7 +2,13 @@ import { type Clock, type LocatedProblem, nearestName } from "#base";
 import type { MetadataStore } from "#metadata-store";
 import { listMonitors, replaceMonitors, type StoredMonitor } from "#metadata-store/monitoring";
 import { monitorInvalid } from "./errors.ts";
-import { type MonitorFile, type MonitorRule, parseMonitorFile, type WindowSize } from "./monitor-file.ts";
+import {
+  type MonitorFile,
+  type MonitorRule,
+  type NotifyEntry,
+  parseMonitorFile,
+  type WindowSize,
+} from "./monitor-file.ts";
 
 /** One monitor with the settings of its file. */
 export interface Monitor extends Omit<MonitorFile, "monitors"> {
@@ -26,9 +32,13 @@ export interface MonitorDeclarations {
  * Reads the monitor files of a project: every mistake of all of them.
  *
  * @param files content by project-relative path
+ * @param routes names that `notify` may hold; default: any
  * Pure; never throws for what a file says.
  */
-export function readMonitorDeclarations(files: ReadonlyMap<string, string>): MonitorDeclarations {
+export function readMonitorDeclarations(
+  files: ReadonlyMap<string, string>,
+  routes?: readonly string[],
+): MonitorDeclarations {
   const taken = new Map<string, string>();
   const monitors: MonitorDeclarations["monitors"][number][] = [];
   const problems: LocatedProblem[] = [];
@@ -37,6 +47,7 @@ export function readMonitorDeclarations(files: ReadonlyMap<string, string>): Mon
     problems.push(...read.problems);
     if (read.value === undefined) continue;
     const { monitors: rules, ...settings } = read.value;
+    if (routes !== undefined) problems.push(...unknownRoutes(settings.notify ?? [], { file, text, routes }));
     const place = `${settings.environment}/${settings.endpoint} by ${settings.window}`;
     const other = taken.get(place);
     if (other !== undefined)
@@ -62,6 +73,25 @@ export function readMonitorDeclarations(files: ReadonlyMap<string, string>): Mon
   return { monitors, problems };
 }
 
+function unknownRoutes(
+  notify: readonly NotifyEntry[],
+  { file, text, routes }: { readonly file: string; readonly text: string; readonly routes: readonly string[] },
+): readonly LocatedProblem[] {
+  const line = text.split("\n").findIndex((one) => /^notify\s*:/.test(one)) + 1;
+  return notify
+    .filter((entry) => typeof entry === "string" && !routes.includes(entry))
+    .map((entry): LocatedProblem => {
+      const nearest = nearestName(String(entry), routes);
+      return {
+        file,
+        line: Math.max(1, line),
+        column: 1,
+        message: `there is no route "${String(entry)}"${nearest === undefined ? "" : `; did you mean "${nearest}"?`}`,
+        hint: `Routes of esteira.yaml: ${routes.length === 0 ? "none; declare it under alerts: { routes: … }" : routes.join(", ")}.`,
+      };
+    });
+}
+
 /**
  * Reads the monitor files of a project and makes its monitors exactly those.
  *
@@ -69,11 +99,11 @@ export function readMonitorDeclarations(files: ReadonlyMap<string, string>): Mon
  * @throws MONITORING_MONITOR_INVALID for the first mistake, with file, line and column
  */
 export async function saveMonitorFiles(
-  options: { readonly store: MetadataStore; readonly clock: Clock },
+  options: { readonly store: MetadataStore; readonly clock: Clock; readonly routes?: readonly string[] },
   project: string,
   files: ReadonlyMap<string, string>,
 ): Promise<readonly StoredMonitor[]> {
-  const { monitors: declared, problems } = readMonitorDeclarations(files);
+  const { monitors: declared, problems } = readMonitorDeclarations(files, options.routes);
   const [problem] = problems;
   if (problem !== undefined)
     throw monitorInvalid({ ...problem, ...(problem.hint === undefined ? {} : { advice: problem.hint }) });
@@ -86,7 +116,7 @@ export async function saveMonitorFiles(
   return monitors;
 }
 
-const DEFAULTS = { window: "week", reference: "training", min_rows: 200, segments: [], notify: [] } as const;
+const DEFAULTS = { window: "week", reference: "training", min_rows: 200, segments: [] } as const;
 
 /** What watches an endpoint, by window size. An endpoint that nobody watches still gets its weekly scores. */
 export async function readMonitorSets(
@@ -112,7 +142,12 @@ function pickSettings({
   segments,
   notify,
 }: Monitor): Pick<Monitor, "window" | "reference" | "min_rows" | "segments" | "notify"> {
-  return { window, reference, min_rows, segments, notify };
+  return { window, reference, min_rows, segments, ...(notify === undefined ? {} : { notify }) };
+}
+
+/** Who a stored monitor tells of its alerts, where its file says so. */
+export function monitorNotify(stored: StoredMonitor | undefined): readonly NotifyEntry[] {
+  return (stored?.declaration as Partial<Monitor> | undefined)?.notify ?? [];
 }
 
 /** Columns that a rule names and the model does not have, with the nearest that it has. */

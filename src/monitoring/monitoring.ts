@@ -1,5 +1,5 @@
 import { type Clock, type Log, messageOf, systemClock } from "#base";
-import type { MetadataStore } from "#metadata-store";
+import type { MetadataStore, WriteTransaction } from "#metadata-store";
 import { type Alert, listAlerts, type StoredMonitor } from "#metadata-store/monitoring";
 import { type EndpointKey, type LabelReport, listEndpoints, recordLabels } from "#metadata-store/serving";
 import type { Outbox } from "#outbox";
@@ -10,8 +10,10 @@ import { createWatchMemory, type WatchMemory } from "./changed-windows.ts";
 import { type EvaluationReport, type EvaluationRequest, evaluateEndpoint } from "./evaluation.ts";
 import type { LabelBatch } from "./label-batch.ts";
 import { saveMonitorFiles } from "./monitor-set.ts";
-import { createAlertChannel } from "./alert-channel.ts";
+import { createAlertChannel, toTarget } from "./alert-channel.ts";
+import type { AlertRoutes } from "./alert-routes.ts";
 import { createReferences } from "./reference.ts";
+import { type RouteTest, testRoute } from "./test-route.ts";
 
 export interface MonitoringOptions {
   readonly store: MetadataStore;
@@ -23,7 +25,9 @@ export interface MonitoringOptions {
   readonly clock?: Clock;
   /** Sends the alerts. */
   readonly outbox: Outbox;
-  /** Value of a secret by name, for webhooks that are signed; default: none is set. */
+  /** Ways to tell of alerts; default: none but the webhooks of monitor files. */
+  readonly routes?: AlertRoutes;
+  /** Value of a secret by name; default: none is set. */
   readonly secret?: (name: string) => string | undefined;
 }
 
@@ -47,6 +51,8 @@ export interface Monitoring {
    * does nothing.
    */
   tick(): Promise<void>;
+  /** Tells a route of an alert that is none. @throws MONITORING_ROUTE_UNKNOWN, MONITORING_ROUTE_FAILED */
+  testRoute(of: { readonly project: string; readonly name: string }): Promise<readonly RouteTest[]>;
   /** Opens an alert for what runs without its approvals, and closes it when they stand again. */
   reportStanding(facts: StandingFacts): Promise<void>;
   /** Opens an alert for each endpoint that is made of damaged files, and closes those of endpoints that are whole. */
@@ -61,13 +67,21 @@ const MOST_UNREPORTED = 1000;
 
 export function createMonitoring(options: MonitoringOptions): Monitoring {
   const { store, log, clock = systemClock } = options;
-  const evaluation = { store, datasets: options.datasets, clock, log, references: createReferences(options) };
+  const { routes = { routes: {}, default: [] }, secret = () => undefined } = options;
+  const evaluation = {
+    routes: routes.default,
+    store,
+    datasets: options.datasets,
+    clock,
+    log,
+    references: createReferences(options),
+  };
   const candidateScores = createCandidateScores(evaluation);
   const running = new Map<string, Promise<unknown>>();
   const unreported = new Map<string, readonly Alert[]>();
   const memories = new Map<string, WatchMemory>();
   let ticking = false;
-  options.outbox.add(createAlertChannel({ store, secret: options.secret ?? (() => undefined) }));
+  options.outbox.add(createAlertChannel({ store, clock, routes, secret }));
 
   const nameOf = (key: EndpointKey): string => JSON.stringify([key.project, key.environment, key.endpoint]);
 
@@ -107,7 +121,9 @@ export function createMonitoring(options: MonitoringOptions): Monitoring {
   }
 
   return {
-    saveMonitors: (project, files) => saveMonitorFiles({ store, clock }, project, files),
+    saveMonitors: (project, files) =>
+      saveMonitorFiles({ store, clock, routes: Object.keys(routes.routes) }, project, files),
+    testRoute: (of) => testRoute(of, { routes, secret, outbox: options.outbox, clock }),
     async recordLabels({ labels, untilMs, actor, ...key }) {
       const report = await store.write((transaction) =>
         recordLabels(transaction, { ...key, labels, receivedAtMs: clock.now(), actor }),
@@ -136,26 +152,30 @@ export function createMonitoring(options: MonitoringOptions): Monitoring {
         ticking = false;
       }
     },
-    async reportDamages(damages) {
-      const atMs = clock.now();
-      await store.write(async (transaction) => {
-        for (const { project, environment, name } of await listEndpoints(transaction, { limit: 1000 }))
-          await alertDamage(transaction, { project, environment, endpoint: name }, { damages, atMs });
-      });
-    },
-    reportStanding: (facts) => store.write((transaction) => alertStanding(transaction, facts, clock.now())),
+    reportDamages: (damages) =>
+      store.write((transaction) =>
+        alertDamages(transaction, { damages, atMs: clock.now(), targets: routes.default.map(toTarget) }),
+      ),
+    reportStanding: (facts) =>
+      store.write((transaction) =>
+        alertStanding(transaction, { ...facts, targets: routes.default.map(toTarget) }, clock.now()),
+      ),
     brokenBy: (key, { versionId }) => candidateScores(key, versionId),
-    async openSince(key, sinceMs) {
-      const alerts = await store.read((transaction) =>
-        listAlerts(transaction, {
-          project: key.project,
-          environment: key.environment,
-          endpoint: key.endpoint,
-          states: ["open", "acknowledged"],
-          limit: 1000,
-        }),
-      );
-      return alerts.some((alert) => alert.openedAtMs >= sinceMs);
-    },
+    openSince: (key, sinceMs) => isOpenSince(store, key, sinceMs),
   };
+}
+
+async function isOpenSince(
+  store: MetadataStore,
+  { project, environment, endpoint }: EndpointKey,
+  sinceMs: number,
+): Promise<boolean> {
+  const query = { project, environment, endpoint, states: ["open", "acknowledged"] as const, limit: 1000 };
+  const alerts = await store.read((transaction) => listAlerts(transaction, query));
+  return alerts.some((alert) => alert.openedAtMs >= sinceMs);
+}
+
+async function alertDamages(transaction: WriteTransaction, found: Parameters<typeof alertDamage>[2]): Promise<void> {
+  for (const { project, environment, name } of await listEndpoints(transaction, { limit: 1000 }))
+    await alertDamage(transaction, { project, environment, endpoint: name }, found);
 }

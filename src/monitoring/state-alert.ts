@@ -14,6 +14,8 @@ export interface StandingFacts {
   readonly versionId: string;
   /** Undefined: they stand. */
   readonly problem: string | undefined;
+  /** Who is told. Default: nobody. */
+  readonly targets?: readonly string[];
 }
 
 /** Opens an alert for what runs without its approvals, and closes it when they stand again. */
@@ -38,11 +40,22 @@ export interface DamagedFile {
 export function alertDamage(
   transaction: WriteTransaction,
   place: EndpointKey,
-  { damages, atMs }: { readonly damages: readonly DamagedFile[]; readonly atMs: number },
+  {
+    damages,
+    atMs,
+    targets = [],
+  }: { readonly damages: readonly DamagedFile[]; readonly atMs: number; readonly targets?: readonly string[] },
 ): Promise<void> {
   const metric = "damage";
   const own = damages.filter(({ endpoints }) => endpoints.includes(`${place.environment}/${place.endpoint}`));
-  const facts = { ...place, metric, monitor: `store.${metric}`, modelVersionId: undefined, problem: describe(own) };
+  const facts = {
+    ...place,
+    metric,
+    monitor: `store.${metric}`,
+    modelVersionId: undefined,
+    problem: describe(own),
+    targets,
+  };
   return alertState(transaction, facts, atMs);
 }
 
@@ -61,10 +74,11 @@ async function alertState(
     readonly monitor: string;
     readonly metric: string;
     readonly modelVersionId: string | undefined;
+    readonly targets?: readonly string[];
   },
   atMs: number,
 ): Promise<void> {
-  const { problem, ...place } = facts;
+  const { problem, targets = [], ...place } = facts;
   const { project, environment, endpoint, monitor, metric } = place;
   if (problem === undefined) {
     const query = { project, environment, endpoint, states: ["open", "acknowledged"] as const, limit: 1000 };
@@ -85,6 +99,6 @@ async function alertState(
     n: 0,
     message: problem,
     atMs,
-    targets: [],
+    targets,
   });
 }

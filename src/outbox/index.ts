@@ -1,5 +1,5 @@
 export { createOutbox, type Outbox, type OutboxOptions } from "./outbox.ts";
-export type { Channel, Dress, Message, Outcome } from "./ports.ts";
+export type { Channel, Dress, Mail, Message, Outcome } from "./ports.ts";
 export { createAddressCheck, isPublicAddress } from "./public-address.ts";
 export { secretKeyInvalid, secretKeyMissing, secretUnreadable } from "./errors.ts";
 export { createSecretBox, isSealed, type SecretBox, type SecretKey, type SecretKeys } from "./secret-box.ts";

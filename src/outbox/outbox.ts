@@ -4,6 +4,7 @@ import type { MetadataStore } from "#metadata-store";
 import type { Channel, Dress, Message } from "./ports.ts";
 import { type AddressCheck, createAddressCheck } from "./public-address.ts";
 import { assertTarget, send, type WebhookAnswer } from "./send.ts";
+import { sendMail } from "./send-mail.ts";
 
 const AT_ONCE = 10;
 const CLAIM_MS = 90_000;
@@ -38,10 +39,7 @@ export interface Outbox {
   /** Sends what is due now, and resolves when that is done. */
   flush(): Promise<void>;
   /** Sends one message that is not kept. @throws MODELS_WEBHOOK_TARGET_REFUSED, and what the network says */
-  send(
-    message: { readonly id: string; readonly url: string; readonly body: string },
-    dress: Dress,
-  ): Promise<WebhookAnswer>;
+  send(message: Pick<Message, "id" | "url" | "body" | "mail">, dress: Dress): Promise<WebhookAnswer>;
   /**
    * @throws MODELS_WEBHOOK_TARGET_REFUSED for an address that is not, or does not resolve to, an allowed one. A host
    *   that does not resolve now is looked at again when something is sent.
@@ -112,7 +110,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
       wake();
       while (running !== undefined) await running;
     },
-    send: (message, dress) => send(message, dress, { atMs: clock.now(), isAllowed }),
+    send: (message, dress) => sendAny(message, dress, { atMs: clock.now(), isAllowed }),
     assertTarget: (url) => assertTarget(url, isAllowed),
     async close() {
       closed = true;
@@ -177,6 +175,14 @@ async function sendDue<Sent extends Message>(
   return claimed.length;
 }
 
+function sendAny(
+  { mail, ...message }: Pick<Message, "id" | "url" | "body" | "mail">,
+  dress: Dress,
+  facts: { readonly atMs: number; readonly isAllowed: AddressCheck },
+): Promise<WebhookAnswer> {
+  return mail === undefined ? send(message, dress, facts) : sendMail({ ...message, mail }, dress, facts.isAllowed);
+}
+
 interface Tried {
   readonly responseStatus: number | undefined;
   /** Undefined when the receiver took it. */
@@ -192,7 +198,7 @@ async function trySend<Sent extends Message>(
   try {
     const dress = await channel.dress(message);
     if ("refused" in dress) return { responseStatus: undefined, error: dress.refused, isWorthAnother: true };
-    const { status } = await send(message, dress, facts);
+    const { status } = await sendAny(message, dress, facts);
     const isTaken = status >= 200 && status < 300;
     return {
       responseStatus: status,

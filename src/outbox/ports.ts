@@ -5,22 +5,43 @@ export interface Message {
   /** The same for every try. */
   readonly id: string;
   readonly url: string;
+  /** Of a mail, its text. */
   readonly body: string;
+  /** Sent by SMTP: `url` is `smtp://host:port`. */
+  readonly mail?: Mail | undefined;
   /** Tries before this one. */
   readonly attempts: number;
+}
+
+/** A mail beside its text. */
+export interface Mail {
+  readonly security: "starttls" | "tls" | "none";
+  readonly from: string;
+  readonly to: readonly string[];
+  readonly subject: string;
+  /** Without angle brackets. */
+  readonly messageId: string;
+  /** The mail that it belongs to. */
+  readonly inReplyTo?: string | undefined;
 }
 
 /** How a message is dressed for its receiver. */
 export interface Dress {
   /** Signs when given. A message that was to be signed is never sent without. */
   readonly secret: string | undefined;
-  /** Names of the headers, in the receiver's words. */
-  readonly headers: {
-    readonly id: string;
-    readonly timestamp: string;
-    readonly signature: string;
-  };
-  readonly signatureForm: "sha256" | "v1";
+  /** Names of the headers, in the receiver's words; undefined: it knows none. */
+  readonly headers?:
+    | {
+        readonly id: string;
+        readonly timestamp: string;
+        readonly signature: string;
+      }
+    | undefined;
+  readonly signatureForm?: "sha256" | "v1";
+  /** Sent as it is. */
+  readonly authorization?: string | undefined;
+  /** Who signs in at a mail server. */
+  readonly login?: { readonly user: string; readonly password: string } | undefined;
 }
 
 /** How a try ended, as it is written down. */

@@ -4,7 +4,7 @@ import { isIP } from "node:net";
 import { signMessage } from "#base";
 import { webhookTargetRefused } from "./errors.ts";
 import type { AddressCheck } from "./public-address.ts";
-import type { Dress } from "./ports.ts";
+import type { Dress, Message } from "./ports.ts";
 
 const TIME_LIMIT_MS = 30_000;
 const LONGEST_ANSWER = 10_000;
@@ -21,8 +21,8 @@ export interface WebhookAnswer {
  * @throws MODELS_WEBHOOK_TARGET_REFUSED, and what the network says
  */
 export async function send(
-  message: { readonly id: string; readonly url: string; readonly body: string },
-  { secret, headers, signatureForm }: Dress,
+  message: Pick<Message, "id" | "url" | "body">,
+  { secret, headers, signatureForm, authorization }: Dress,
   facts: { readonly atMs: number; readonly isAllowed: AddressCheck },
 ): Promise<WebhookAnswer> {
   const url = new URL(message.url);
@@ -43,9 +43,9 @@ export async function send(
           "content-type": "application/json",
           "content-length": Buffer.byteLength(body),
           "user-agent": "esteira-webhook",
-          [headers.id]: id,
-          [headers.timestamp]: timestamp,
-          ...(secret === undefined
+          ...(authorization === undefined ? {} : { authorization }),
+          ...(headers === undefined ? {} : { [headers.id]: id, [headers.timestamp]: timestamp }),
+          ...(secret === undefined || headers === undefined
             ? {}
             : { [headers.signature]: signMessage({ id, timestamp, body }, secret, signatureForm) }),
         },

@@ -9,7 +9,10 @@ import { readMonitorFiles } from "./monitor-files.ts";
  * Mistakes in the files beside the pipelines: monitors, features, dashboards and contracts, whether a step uses them or
  * not.
  */
-export async function findProjectProblems(projectFolder: string): Promise<readonly LocatedProblem[]> {
+export async function findProjectProblems(
+  projectFolder: string,
+  routes?: readonly string[],
+): Promise<readonly LocatedProblem[]> {
   const files = createProjectFiles(projectFolder);
   const [monitors, features, dashboards, contracts] = await Promise.all([
     readMonitorFiles(projectFolder, files),
@@ -19,7 +22,7 @@ export async function findProjectProblems(projectFolder: string): Promise<readon
   ]);
   return [
     ...files.problems(),
-    ...readMonitorDeclarations(monitors).problems,
+    ...readMonitorDeclarations(monitors, routes).problems,
     ...features.problems,
     ...dashboards.flatMap(({ file, text }) => readDashboard(text, file).problems),
     ...contracts.flatMap(({ file, text }) => readContract(text, file).problems),

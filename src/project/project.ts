@@ -27,6 +27,8 @@ export interface ProjectOptions {
   readonly pools?: Pools | undefined;
   /** Where steps can run beside `local`. */
   readonly executors?: readonly KnownExecutor[];
+  /** Names that `notify` of monitor files may hold; default: any. */
+  readonly alertRoutes?: readonly string[];
   /** Makes a project without mistakes the one in force; followed by `use`. */
   readonly putInForce: (loaded: LoadedProject) => Promise<void>;
   readonly log: Log;
@@ -71,7 +73,7 @@ export function createProject(options: ProjectOptions): Project {
         pools,
         executors: options.executors,
       }),
-      await findProjectProblems(folder),
+      await findProjectProblems(folder, options.alertRoutes),
     );
   const watch = createProjectWatch({
     folder,

@@ -2,7 +2,7 @@ import { after } from "node:test";
 import { type AssetVersion, recordAssetVersion, type StoreKind } from "#metadata-store";
 import type { ColumnBatch, DatasetReader, Scorer } from "#models";
 import { createOutbox } from "#outbox";
-import { createMonitoring, type Monitoring } from "#monitoring";
+import { type AlertRoutes, createMonitoring, type Monitoring } from "#monitoring";
 import { type Clock, digestOf, silentLog, systemClock, type Log } from "#base";
 import { sourceOfRecords } from "#serving";
 import { deploy, registerModel, startServing, type TestServing } from "../serving/served.ts";
@@ -88,6 +88,7 @@ export async function startMonitoring(
   options: {
     readonly clock?: Clock;
     readonly secret?: (name: string) => string | undefined;
+    readonly routes?: AlertRoutes;
     readonly datasets?: DatasetReader;
     readonly log?: Log;
     readonly wrapScorer?: (scorer: Scorer) => Scorer;

@@ -91,6 +91,7 @@ const api: Examples<keyof ApiShapes> = {
   listMonitors: {},
   listAlerts: { query: { state: "open" } },
   getAlert: { params: { id: "x" } },
+  testAlertRoute: { params: { name: "none" } },
   acknowledgeAlert: { params: { id: "x" } },
   listEnvironments: {},
   getEnvironmentRules: { params: { name: "production" } },

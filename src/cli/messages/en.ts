@@ -47,6 +47,7 @@ export const en = {
   rulesSame: "esteira.yaml asks for no less than what is in force.",
   rulesWait: "It waits for approval: esteira approve {digest} --environment {environment}",
   noAlerts: "No alert: everything that is watched is within its bounds.",
+  routeTold: "✔ {route} took it: {event} ({status})",
   alertClosed: "Closed {at}: {reason}",
   alertStarted: "Started {pipeline}, pipeline run {id}: {status}",
   alertUnexplained: "Nothing is known of why: it opened in an earlier version, or is not about a window.",

@@ -46,6 +46,7 @@ export const ptBr: Readonly<Record<MessageKey, string>> = {
   rulesSame: "O esteira.yaml não pede menos do que está em vigor.",
   rulesWait: "Espera aprovação: esteira approve {digest} --environment {environment}",
   noAlerts: "Nenhum alerta: tudo o que é vigiado está dentro dos limites.",
+  routeTold: "✔ {route} aceitou: {event} ({status})",
   alertClosed: "Fechado em {at}: {reason}",
   alertStarted: "Iniciou {pipeline}, execução {id}: {status}",
   alertUnexplained: "Não se sabe o motivo: foi aberto em uma versão anterior ou não é sobre uma janela.",

@@ -8,6 +8,8 @@ export interface AlertNotice {
   readonly event: AlertEvent;
   readonly target: string;
   readonly attempts: number;
+  /** When it was told before; undefined: it was not. */
+  readonly deliveredAtMs: number | undefined;
 }
 
 /** Has an alert told to some targets. */
@@ -76,14 +78,18 @@ export async function claimAlertNotices(
     .selectFrom("alert_notice")
     .innerJoin("alert", "alert.id", "alert_notice.alert_id")
     .selectAll("alert")
-    .select(["alert_notice.target", "alert_notice.event", "alert_notice.attempts"])
+    .select(["alert_notice.target", "alert_notice.event", "alert_notice.attempts", "alert_notice.delivered_at_ms"])
     .where("alert_notice.state", "=", "pending")
     .where("alert_notice.next_at_ms", "<=", claim.nowMs)
     .orderBy("alert_notice.next_at_ms")
     .limit(Math.min(claim.limit, LARGEST_PAGE))
     .execute();
   const claimed: AlertNotice[] = [];
-  for (const { target, event, attempts, ...row } of due) {
+  for (const { target, event, attempts, delivered_at_ms: toldAtMs, ...row } of due) {
+    if (event === "opened" && toldAtMs !== null && row.state === "closed") {
+      await settle(transaction, { alertId: row.id, event, target });
+      continue;
+    }
     if (event === "closed" && (await isPending(transaction, { alertId: row.id, target }))) {
       await transaction
         .updateTable("alert_notice")
@@ -105,7 +111,8 @@ export async function claimAlertNotices(
       .where("next_at_ms", "<=", claim.nowMs)
       .returning("alert_id")
       .execute();
-    if (taken.length > 0) claimed.push({ alert: toAlert(row), event, target, attempts });
+    if (taken.length > 0)
+      claimed.push({ alert: toAlert(row), event, target, attempts, deliveredAtMs: toldAtMs ?? undefined });
   }
   return claimed;
 }
@@ -124,8 +131,23 @@ async function isPending(
     .where("target", "=", of.target)
     .where("event", "=", "opened")
     .where("state", "=", "pending")
+    .where("delivered_at_ms", "is", null)
     .executeTakeFirst();
   return row !== undefined;
+}
+
+/** What was told again and again while the alert was open is told no more. */
+async function settle(
+  transaction: WriteTransaction,
+  of: { readonly alertId: string; readonly event: AlertEvent; readonly target: string },
+): Promise<void> {
+  await transaction
+    .updateTable("alert_notice")
+    .set({ state: "delivered" })
+    .where("alert_id", "=", of.alertId)
+    .where("event", "=", of.event)
+    .where("target", "=", of.target)
+    .execute();
 }
 
 /** Notes how a notice went. */

@@ -1,4 +1,4 @@
-import type { Alert, AlertDetail } from "#api";
+import type { Alert, AlertDetail, AlertNotice } from "#api";
 import type { Platform } from "#app";
 import type { ReadTransaction } from "#metadata-store";
 import {
@@ -16,12 +16,15 @@ import { parseCursor, toPage, ULID } from "../api/paging.ts";
 import { resourceMissing } from "../errors.ts";
 import { toMonitors } from "./monitor-view.ts";
 
+type StoredNotice = Awaited<ReturnType<typeof listNotices>>[number];
+
 /** Monitors and the alerts they raise. */
 export function createAlertHandlers({
   store,
   project,
   clock,
-}: Platform): Pick<ApiHandlers, "listMonitors" | "listAlerts" | "getAlert" | "acknowledgeAlert"> {
+  monitoring,
+}: Platform): Pick<ApiHandlers, "listMonitors" | "listAlerts" | "getAlert" | "testAlertRoute" | "acknowledgeAlert"> {
   return {
     listMonitors: ({ query }) =>
       store.read(async (transaction) => {
@@ -62,9 +65,10 @@ export function createAlertHandlers({
           windows: alert.windows,
           closeReason: alert.closeReason,
           explanation: readExplanation(alert.explanation),
-          notices: notices.map((notice) => ({ ...notice, target: URL.parse(notice.target)?.host ?? notice.target })),
+          notices: notices.map(toNotice),
         } satisfies AlertDetail;
       }),
+    testAlertRoute: async ({ params }) => ({ tests: await monitoring.testRoute({ project, name: params.name }) }),
     acknowledgeAlert: async ({ params, identity }) => {
       const changed = await store.write((transaction) =>
         changeAlert(transaction, {
@@ -78,6 +82,19 @@ export function createAlertHandlers({
       if (changed === undefined) throw resourceMissing({ kind: "alert", key: params.id });
       return { id: params.id };
     },
+  };
+}
+
+/** Without secrets: the host of an address, the name of a route. */
+function toNotice({ target, state, deliveredAtMs, lastError, ...notice }: StoredNotice): AlertNotice {
+  const [, route] = /^route:(.*)$/.exec(target) ?? [];
+  return {
+    ...notice,
+    target: route ?? URL.parse(target)?.host ?? target,
+    // Who is told again and again was told.
+    state: state === "pending" && deliveredAtMs !== undefined && lastError === undefined ? "delivered" : state,
+    deliveredAtMs,
+    lastError,
   };
 }
 
