@@ -42,7 +42,14 @@ import type { Pools, WorkQueue } from "./queue.ts";
 import type { LogChunk, PipelineRunDetail, PipelineRunSummary, StepRun, StepRunLog } from "./pipeline-run.ts";
 import type { NewPipelineRun, PipelineDetail, PipelineSummary } from "./pipeline.ts";
 import type { PredictionDetail, PredictionSummary } from "./prediction.ts";
-import type { Environment, Release, Rollback } from "./release.ts";
+import type {
+  Environment,
+  EnvironmentRollbackPlan,
+  EnvironmentRollbackRequest,
+  Release,
+  ReleaseComparison,
+  Rollback,
+} from "./release.ts";
 import type * as requests from "./requests.ts";
 import type { ResourceKind } from "./resource.ts";
 import type { Route } from "./route.ts";
@@ -155,6 +162,17 @@ export interface ApiShapes {
   readonly getEnvironmentRules: { params: requests.NameParams; response: EnvironmentRules };
   readonly listReleases: { query: requests.ReleasesQuery; response: Page<Release> };
   readonly rollBack: { body: Rollback; response: requests.Acknowledged };
+  readonly compareReleases: { query: requests.ComparisonQuery; response: ReleaseComparison };
+  readonly planEnvironmentRollback: {
+    params: requests.NameParams;
+    query: requests.StateQuery;
+    response: EnvironmentRollbackPlan;
+  };
+  readonly rollBackEnvironment: {
+    params: requests.NameParams;
+    body: EnvironmentRollbackRequest;
+    response: EnvironmentRollbackPlan;
+  };
   readonly listApprovals: { response: Approvals };
   readonly createApproval: { body: NewApproval; response: Approval };
   readonly revokeApproval: {
@@ -259,6 +277,9 @@ export const apiRoutes: Readonly<Record<keyof ApiShapes, Route>> = {
   getEnvironmentRules: read("getEnvironmentRules", "environments/:name/rules", "release"),
   listReleases: read("listReleases", "releases", "release"),
   rollBack: change("rollBack", "releases/rollback", "rollback", "release"),
+  compareReleases: read("compareReleases", "releases/compare", "release"),
+  planEnvironmentRollback: read("planEnvironmentRollback", "environments/:name/rollback", "release"),
+  rollBackEnvironment: change("rollBackEnvironment", "environments/:name/rollback", "rollback", "release"),
   listApprovals: read("listApprovals", "approvals", "approval"),
   createApproval: change("createApproval", "approvals", "approve", "approval"),
   revokeApproval: change("revokeApproval", "approvals/:id/revoke", "approve", "approval"),

@@ -101,6 +101,17 @@ export const apiSchemas: { readonly [Name in keyof ApiShapes]: RouteSchemas<ApiS
   getEnvironmentRules: { params: nameParams, response: schemas.environmentRulesSchema },
   listReleases: { query: requests.releasesQuery, response: pageOf(schemas.releaseSchema) },
   rollBack: { body: schemas.rollbackSchema, response: acknowledged },
+  compareReleases: { query: requests.comparisonQuery, response: schemas.releaseComparisonSchema },
+  planEnvironmentRollback: {
+    params: nameParams,
+    query: requests.stateQuery,
+    response: schemas.environmentRollbackPlanSchema,
+  },
+  rollBackEnvironment: {
+    params: nameParams,
+    body: schemas.environmentRollbackRequestSchema,
+    response: schemas.environmentRollbackPlanSchema,
+  },
   listApprovals: { response: schemas.approvalsSchema },
   revokeApproval: { params: idParams, body: schemas.approvalRevocationSchema, response: acknowledged },
   listKeys: { response: schemas.signingKeysSchema },

@@ -134,7 +134,17 @@ export type {
 } from "./pipeline.ts";
 export type { ChainLink, PredictionDetail, PredictionSummary } from "./prediction.ts";
 export type { ApiProblem } from "./problem.ts";
-export type { Environment, Release, ReleaseStatus, Rollback, UnisolatedRelease } from "./release.ts";
+export type {
+  Environment,
+  EnvironmentRollbackPlan,
+  Release,
+  ReleaseComparison,
+  ReleaseDifference,
+  ReleaseHead,
+  ReleaseStatus,
+  Rollback,
+  UnisolatedRelease,
+} from "./release.ts";
 export type { ColumnShape, WindowReport, WindowScore } from "./window-report.ts";
 export type { Session } from "./session.ts";
 export type {

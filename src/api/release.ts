@@ -1,4 +1,4 @@
-import type { VersionReference } from "./asset.ts";
+import type { ApiAssetKind, VersionReference } from "./asset.ts";
 
 export type ReleaseStatus = "waiting" | "deploying" | "live" | "superseded" | "failed" | "rolled_back";
 
@@ -56,4 +56,69 @@ export interface Rollback {
   /** Release to go back to; default: the one before. */
   readonly to?: string | undefined;
   readonly reason?: string | undefined;
+}
+
+/** What of an environment goes back together. */
+export interface EnvironmentRollbackPlan {
+  readonly environment: string;
+  readonly changes: readonly ReleaseStep[];
+  /** What stays as it is. */
+  readonly stays: readonly StayingRelease[];
+}
+
+/** From one release of an asset to another. */
+export interface ReleaseStep {
+  readonly asset: string;
+  readonly kind: ApiAssetKind;
+  readonly from: ReleaseHead;
+  readonly to: ReleaseHead;
+}
+
+export interface ReleaseHead {
+  readonly id: string;
+  /** 1, 2, 3, … per environment. */
+  readonly number: number;
+  /** Of the deployed asset. */
+  readonly version: number;
+}
+
+export interface StayingRelease {
+  readonly asset: string;
+  readonly release: ReleaseHead;
+  /** True: nothing of it ran there at that time. False: it ran there already then. */
+  readonly isNew: boolean;
+}
+
+/** Body of `POST environments/:name/rollback`. */
+export interface EnvironmentRollbackRequest {
+  /**
+   * A moment (ISO 8601), or the id of a release; default: before the pipeline run that made the newest of what is live.
+   */
+  readonly to?: string | undefined;
+}
+
+/** Two releases, or what is live in two environments, side by side. */
+export interface ReleaseComparison {
+  readonly from: readonly string[];
+  readonly to: readonly string[];
+  /** Assets whose versions differ; those that are alike are counted. */
+  readonly differences: readonly ReleaseDifference[];
+  readonly same: number;
+  readonly settings: readonly SettingDifference[];
+}
+
+export interface ReleaseDifference {
+  readonly asset: string;
+  readonly kind: ApiAssetKind;
+  /** Empty: only the other side has it. */
+  readonly before: readonly VersionReference[];
+  readonly after: readonly VersionReference[];
+}
+
+/** One setting of a deployment that differs; values as JSON. */
+export interface SettingDifference {
+  readonly asset: string;
+  readonly key: string;
+  readonly before?: string | undefined;
+  readonly after?: string | undefined;
 }

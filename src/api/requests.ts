@@ -186,6 +186,22 @@ export const releasesQuery: z.ZodType<ReleasesQuery> = z.object({
   asset: z.string().max(500).optional(),
 });
 
+/** Two releases by id, or two environments by name. */
+export interface ComparisonQuery {
+  readonly from: string;
+  readonly to: string;
+}
+export const comparisonQuery: z.ZodType<ComparisonQuery> = z.object({
+  from: z.string().min(1).max(100),
+  to: z.string().min(1).max(100),
+});
+
+/** A moment, or a release by id. */
+export interface StateQuery {
+  readonly to?: string | undefined;
+}
+export const stateQuery: z.ZodType<StateQuery> = z.object({ to: z.string().min(1).max(100).optional() });
+
 /** Where to pick the event stream up; browsers send the header `Last-Event-ID` instead. */
 export interface ChangesQuery {
   readonly after?: number | undefined;

@@ -22,7 +22,7 @@ import type { ApiProblem } from "./problem.ts";
 import type { QueryAnswer } from "./query.ts";
 import type { Pool, Pools, QueuedWork, WaitKind, WaitReason, WorkHolder, WorkQueue } from "./queue.ts";
 import type { NamedRecipe, RecipeChange, RecipeDifference, RecipePart } from "./recipe.ts";
-import type { Environment, Release, ReleaseStatus, Rollback, UnisolatedRelease } from "./release.ts";
+import type { Environment, EnvironmentRollbackPlan, EnvironmentRollbackRequest, Release, ReleaseComparison, ReleaseDifference, ReleaseHead, ReleaseStatus, ReleaseStep, Rollback, SettingDifference, StayingRelease, UnisolatedRelease } from "./release.ts";
 import type { EnvironmentRules, RuleChange, RuleName, RulesVersion } from "./rules.ts";
 import type { Session } from "./session.ts";
 import type { NewSigningKey, SigningKey, SigningKeys } from "./signing-key.ts";
@@ -1309,6 +1309,57 @@ export const rollbackSchema: z.ZodType<Rollback> = z.object({
   "to": z.string().optional().describe("Release to go back to; default: the one before."),
   "reason": z.string().optional(),
 }).describe("Body of `POST releases/rollback`.");
+
+export const releaseHeadSchema: z.ZodType<ReleaseHead> = z.object({
+  "id": z.string(),
+  "number": z.number().describe("1, 2, 3, … per environment."),
+  "version": z.number().describe("Of the deployed asset."),
+});
+
+export const releaseStepSchema: z.ZodType<ReleaseStep> = z.object({
+  "asset": z.string(),
+  "kind": apiAssetKindSchema,
+  "from": releaseHeadSchema,
+  "to": releaseHeadSchema,
+}).describe("From one release of an asset to another.");
+
+export const stayingReleaseSchema: z.ZodType<StayingRelease> = z.object({
+  "asset": z.string(),
+  "release": releaseHeadSchema,
+  "isNew": z.boolean().describe("True: nothing of it ran there at that time. False: it ran there already then."),
+});
+
+export const environmentRollbackPlanSchema: z.ZodType<EnvironmentRollbackPlan> = z.object({
+  "environment": z.string(),
+  "changes": z.array(releaseStepSchema),
+  "stays": z.array(stayingReleaseSchema).describe("What stays as it is."),
+}).describe("What of an environment goes back together.");
+
+export const environmentRollbackRequestSchema: z.ZodType<EnvironmentRollbackRequest> = z.object({
+  "to": z.string().optional().describe("A moment (ISO 8601), or the id of a release; default: before the pipeline run that made the newest of what is live."),
+}).describe("Body of `POST environments/:name/rollback`.");
+
+export const releaseDifferenceSchema: z.ZodType<ReleaseDifference> = z.object({
+  "asset": z.string(),
+  "kind": apiAssetKindSchema,
+  "before": z.array(versionReferenceSchema).describe("Empty: only the other side has it."),
+  "after": z.array(versionReferenceSchema),
+});
+
+export const settingDifferenceSchema: z.ZodType<SettingDifference> = z.object({
+  "asset": z.string(),
+  "key": z.string(),
+  "before": z.string().optional(),
+  "after": z.string().optional(),
+}).describe("One setting of a deployment that differs; values as JSON.");
+
+export const releaseComparisonSchema: z.ZodType<ReleaseComparison> = z.object({
+  "from": z.array(z.string()),
+  "to": z.array(z.string()),
+  "differences": z.array(releaseDifferenceSchema).describe("Assets whose versions differ; those that are alike are counted."),
+  "same": z.number(),
+  "settings": z.array(settingDifferenceSchema),
+}).describe("Two releases, or what is live in two environments, side by side.");
 
 export const ruleNameSchema: z.ZodType<RuleName> = z.enum(["approvals", "bind", "signed", "reviewers", "sandbox", "freeze", "aliases"]);
 

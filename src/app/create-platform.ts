@@ -115,12 +115,7 @@ export function createPlatform(base: StorePlatform, settings: Settings): OwnedPl
     rollBack: async ({ to, ...request }) => (await parts.delivery.rollback({ project, ...request, to })).release.id,
     pushHandler: () => createPushSourceHandler(pushParts, { kinds, workflows }),
     repository: hosted?.repository,
-    webhookHandler: base.isProject
-      ? async (name, request) => {
-          await registered;
-          return receiveWebhook(name, request);
-        }
-      : undefined,
+    webhookHandler: base.isProject ? async (...call) => (await registered, receiveWebhook(...call)) : undefined,
     installHook: (request) => installPushSource(pushParts, request),
     async startEndpoints() {
       await serving.endpoints.start();

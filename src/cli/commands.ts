@@ -233,8 +233,12 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     load: () => import("./commands/rollout/abort.ts"),
   },
   rollback: {
-    summary: "Deploy the release before, or a given one",
+    summary: "Deploy the release before, or a given one; or an environment's earlier state",
     load: () => import("./commands/release/rollback.ts"),
+  },
+  "release diff": {
+    summary: "Compare two releases, or what is live in two environments",
+    load: () => import("./commands/release/diff.ts"),
   },
   "release list": { summary: "List releases of an environment", load: () => import("./commands/release/list.ts") },
   lineage: {

@@ -31,6 +31,7 @@ import { findKeptDeployment, stateOf } from "./kept-deployment.ts";
 import { type ApprovalCheck, type ModelTarget, type TargetState } from "./ports.ts";
 import { deployProcess } from "./process-target.ts";
 import { crownVersion, recordFailure, recordRemoval, recordSuccess } from "./record-deployment.ts";
+import { type EnvironmentRollback, planRollback, rollBackTogether, type RollbackPlan } from "./roll-back-together.ts";
 import { type ReleaseSettings, settingsAsJson, settingsOf } from "./release-settings.ts";
 
 export interface DeliveryOptions {
@@ -121,6 +122,10 @@ export interface Delivery {
     },
     watch?: DeploymentWatch,
   ): Promise<FinishedDeployment>;
+  /** What of an environment would go back together. @throws what `planRollback` throws */
+  planTogether(request: EnvironmentRollback): Promise<RollbackPlan>;
+  /** Deploys what an environment ran at an earlier state, or nothing. @throws what `rollBackTogether` throws */
+  rollbackTogether(request: EnvironmentRollback & { readonly actor: string }): Promise<RollbackPlan>;
   /** Takes an asset out of an environment. @throws DELIVERY_NOTHING_DEPLOYED */
   remove(request: {
     readonly project: string;
@@ -214,6 +219,19 @@ export function createDelivery(options: DeliveryOptions): Delivery {
         }),
       );
       return carryOut(deployment, release, watch);
+    },
+    planTogether: async (request) => {
+      findEnvironment(environments, request.environment);
+      return planRollback(store, request);
+    },
+    rollbackTogether: async (request) => {
+      findEnvironment(environments, request.environment);
+      return rollBackTogether(request, {
+        store,
+        now: () => clock.now(),
+        assertApproved: (release) => assertApproved(release, request.actor, options),
+        carryOut: (deployment, release) => carryOut(deployment, release, unwatched),
+      });
     },
     async remove(request) {
       const { project, environment, asset } = request;

@@ -201,3 +201,45 @@ export const serviceUnknown: ErrorFactory<{ service: string }> = defineError("DE
   hint: () => "Use git 1.6.6 or newer: only its smart protocol is spoken.",
   solve: "Use a git that speaks the smart protocol (1.6.6 or newer).",
 });
+
+export const environmentEmpty: ErrorFactory<{ environment: string }> = defineError("DELIVERY_ENVIRONMENT_EMPTY", {
+  status: 404,
+  message: ({ environment }) => `Nothing is deployed in ${environment}`,
+  hint: () => "Deploy something there first.",
+  solve: "Name an environment in which something is deployed.",
+});
+
+export const stateMissing: ErrorFactory<{ environment: string; state: string }> = defineError(
+  "DELIVERY_STATE_MISSING",
+  {
+    status: 404,
+    message: ({ environment, state }) =>
+      `There is no earlier state of ${environment} to go back to (${state}): nothing that runs there ran in another version then`,
+    hint: () => "Name a moment such as 2026-11-28T14:00:00Z, or the id of a release that ran there.",
+    solve: "Name a moment, or the id of a release that ran in the environment.",
+  },
+);
+
+export const rollbackUndone: ErrorFactory<{
+  environment: string;
+  asset: string;
+  reason: string;
+  lost: readonly string[];
+}> = defineError("DELIVERY_ROLLBACK_UNDONE", {
+  status: 500,
+  message: ({ environment, asset, reason, lost }) =>
+    `${environment} was not rolled back: ${asset} does not come up (${reason}). ${lost.length === 0 ? "Everything runs as before" : `These could not be brought back to what ran before: ${lost.join(", ")}`}`,
+  hint: () => "Roll the others back one by one, or mend what does not come up.",
+  solve: "Mend the release that does not come up, or roll the other assets back one by one.",
+});
+
+export const sideMissing: ErrorFactory<{ side: string; environments: readonly string[] }> = defineError(
+  "DELIVERY_RELEASE_UNKNOWN",
+  {
+    status: 404,
+    message: ({ side, environments }) =>
+      `There is no release or environment ${JSON.stringify(side)}; environments are ${environments.join(", ") || "none"}`,
+    hint: () => "Take the id of a release from the list of releases.",
+    solve: "Name an environment, or the id of a release as `esteira release list` shows it.",
+  },
+);

@@ -8,6 +8,15 @@ import { apiSchemas } from "../../src/api/api-schemas.ts";
 const WHOLE: Readonly<Record<string, readonly string[]>> = {
   "a closed set of the program": ["capabilities", "stations", "stations[].counts", "code", "identity.roles"],
   "all that differs between two recipes": ["changes"],
+  "all that differs between two releases, and those compared": [
+    "from",
+    "to",
+    "differences",
+    "differences[].before",
+    "differences[].after",
+    "settings",
+  ],
+  "what is live in one environment": ["stays"],
   "what became of the rules of one environment": ["lowered", "history", "history[].approvedBy"],
   "what a file of the project declares": [
     "loads",

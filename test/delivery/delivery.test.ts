@@ -14,7 +14,14 @@ import {
 } from "#delivery";
 import { createServices, type Services } from "#executors";
 import { approve, createApprovalCheck } from "#governance";
-import { type AssetVersion, listEvents, type MetadataStore, recordAssetVersion, type StoreKind } from "#metadata-store";
+import {
+  type AssetVersion,
+  getAssetVersion,
+  listEvents,
+  type MetadataStore,
+  recordAssetVersion,
+  type StoreKind,
+} from "#metadata-store";
 import { insertDeployment, listDeployed, listDeployments, listReleases } from "#metadata-store/delivery";
 import { createModelVersion, createRegisteredModel, getRegisteredModel } from "#metadata-store/registry";
 import { digestOfTree, type Blobs, putTree } from "#storage";
@@ -42,6 +49,8 @@ interface World {
   readonly approvals: ApprovalCheck;
   readonly modelDeployments: ModelDeployment[];
   readonly trialsEnded: Set<string>;
+  /** Ids of model versions that cannot be deployed. */
+  readonly refused: Set<string>;
   /** Lines of the deploy steps. */
   readonly logged: string[];
   code(text: string): Promise<AssetVersion>;
@@ -65,8 +74,10 @@ async function open(kind: StoreKind): Promise<World> {
   opened.push(services);
   const modelDeployments: ModelDeployment[] = [];
   const trialsEnded = new Set<string>();
+  const refused = new Set<string>();
   const models: ModelTarget = {
     deploy: async (deployment) => {
+      if (refused.has(deployment.version.id)) throw new Error("it cannot be loaded");
       modelDeployments.push(deployment);
       return {
         versionId: deployment.version.id,
@@ -121,6 +132,7 @@ async function open(kind: StoreKind): Promise<World> {
     approvals,
     modelDeployments,
     trialsEnded,
+    refused,
     code: async (text) => {
       const source = join(folder, `tree${(trees += 1)}`);
       await mkdir(source);
@@ -407,6 +419,93 @@ describeStores("delivery", (kind) => {
       ),
       [2, 1],
     );
+  });
+
+  it(
+    "takes code and model of an environment back together, to the state before what came last or a given one",
+    { timeout: 180_000 },
+    async () => {
+      const { store, code, model, run, delivery } = await open(kind);
+      const scope = { project: PROJECT, environment: "staging" };
+      const live = async (): Promise<object> => {
+        const deployed = await store.read((tx) => listDeployed(tx, scope));
+        const versions = await Promise.all(
+          deployed.map(({ versionId }) => store.read((tx) => getAssetVersion(tx, { id: versionId }))),
+        );
+        return Object.fromEntries(versions.map((version) => [version?.asset, version?.version]));
+      };
+      const plain = { health: undefined, health_timeout: undefined };
+      await assert.rejects(delivery.planTogether(scope), (error) =>
+        isEsteiraError(error, "DELIVERY_ENVIRONMENT_EMPTY"),
+      );
+      await run(await code("one"), {}, { stepRunId: "a1" });
+      assert.deepEqual((await delivery.planTogether(scope)).changes, []);
+      await run(await model("v1"), plain, { stepRunId: "m1" });
+      const [first] = await store.read((tx) => listReleases(tx, { ...scope, asset: "delay" }));
+      await run(await code("two"), {}, { stepRunId: "a2" });
+      await run(await model("v2"), plain, { stepRunId: "m2" });
+      const [second] = await store.read((tx) => listReleases(tx, { ...scope, asset: "app" }));
+
+      // What no step run of one pipeline run binds is a change of its own.
+      const last = await delivery.planTogether(scope);
+      assert.deepEqual(
+        last.changes.map(({ from, to }) => `${to.asset} ${from.number} ${to.number}`),
+        ["delay 4 2"],
+      );
+      assert.deepEqual(
+        last.stays.map(({ release, isNew }) => [release.asset, isNew]),
+        [["app", false]],
+      );
+      await assert.rejects(
+        delivery
+          .rollbackTogether({ ...scope, to: second?.id, actor: "ana" })
+          .then(() => delivery.rollbackTogether({ ...scope, to: second?.id, actor: "ana" })),
+        (error) => isEsteiraError(error, "DELIVERY_STATE_MISSING"),
+      );
+      assert.deepEqual(await live(), { app: 2, delay: 1 });
+      await run(await model("v2"), plain, { stepRunId: "m3" });
+      assert.deepEqual(await live(), { app: 2, delay: 2 });
+      const startedMs = performance.now();
+      await delivery.rollbackTogether({ ...scope, to: first?.id, actor: "ana" });
+      assert.ok(performance.now() - startedMs < 10_000);
+      assert.deepEqual(await live(), { app: 1, delay: 1 });
+      assert.equal(await answerOf(store, "staging"), "one staging");
+      for (const to of ["2020-01-01T00:00:00Z", "01JXAMPLE", "2026-99-99T00:00:00Z"])
+        await assert.rejects(delivery.rollbackTogether({ ...scope, to, actor: "ana" }), (error) =>
+          isEsteiraError(error, "DELIVERY_STATE_MISSING"),
+        );
+    },
+  );
+
+  it("leaves everything as it runs when one of what goes back does not come up", { timeout: 180_000 }, async () => {
+    const { store, code, model, run, delivery, modelDeployments, refused } = await open(kind);
+    const scope = { project: PROJECT, environment: "staging" };
+    const plain = { health: undefined, health_timeout: undefined };
+    await run(await code("one"), {}, { stepRunId: "a1" });
+    const old = await model("v1");
+    await run(old, plain, { stepRunId: "m1" });
+    const [first] = await store.read((tx) => listReleases(tx, { ...scope, asset: "delay" }));
+    await run(await code("two"), {}, { stepRunId: "a2" });
+    await run(await model("v2"), plain, { stepRunId: "m2" });
+    refused.add(old.id);
+    await assert.rejects(
+      delivery.rollbackTogether({ ...scope, to: first?.id, actor: "ana" }),
+      (error) =>
+        isEsteiraError(error, "DELIVERY_ROLLBACK_UNDONE") &&
+        /delay does not come up.*runs as before/.test(error.message),
+    );
+    assert.equal(await answerOf(store, "staging"), "two staging");
+    assert.deepEqual(
+      modelDeployments.map(({ version }) => version.version),
+      [1, 2],
+    );
+    const numbers = (await store.read((tx) => listDeployed(tx, scope))).map(({ asset, versionId }) => [
+      asset,
+      versionId,
+    ]);
+    const releases = await store.read((tx) => listReleases(tx, scope));
+    for (const [asset, versionId] of numbers)
+      assert.equal(releases.find((release) => release.asset === asset)?.versionId, versionId);
   });
 
   it("makes a model champion only when its trial has ended and it answers", async () => {

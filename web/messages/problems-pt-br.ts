@@ -217,6 +217,19 @@ export const problemsPtBr: ProblemTexts = {
     message: "Nada chamado “{asset}” está implantado em {environment}.",
     hint: "Implante-o antes.",
   },
+  DELIVERY_ENVIRONMENT_EMPTY: {
+    message: "Não há nada implantado em {environment}.",
+    hint: "Implante algo ali antes.",
+  },
+  DELIVERY_STATE_MISSING: {
+    message:
+      "Não há estado anterior de {environment} ao qual voltar ({state}): nada do que roda ali rodava noutra versão.",
+    hint: "Indique um momento, como 2026-11-28T14:00:00Z, ou o id de um release que rodou ali.",
+  },
+  DELIVERY_RELEASE_UNKNOWN: {
+    message: "Não existe release nem ambiente “{side}”; os ambientes são {environments}.",
+    hint: "Use o id de um release da lista.",
+  },
   DELIVERY_RELEASE_MISSING: {
     message: "Não há entrega de “{asset}” em {environment} para a qual voltar.",
     hint: "A página Entregas lista as que já rodaram lá.",

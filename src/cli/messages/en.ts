@@ -112,6 +112,12 @@ export const en = {
   rowsOfVersion: "version {version}, {count} row || version {version}, {count} rows",
   codeExported:
     "{path}: {name} {version}, {count} file, {bytes} bytes || {path}: {name} {version}, {count} files, {bytes} bytes",
+  releasesSame: "Nothing differs: {count} version is the same. || Nothing differs: {count} versions are the same.",
+  releasesAlike: "{count} other version is the same. || {count} other versions are the same.",
+  staysNew: "{asset} stays: nothing of it ran there then.",
+  staysSame: "{asset} stays: the same release ran there then.",
+  rolledBack:
+    "{environment} runs its earlier state again: {count} release in {seconds} s. || {environment} runs its earlier state again: {count} releases together in {seconds} s.",
   packaged: "{path}: {reference}, {count} layer, {bytes} bytes || {path}: {reference}, {count} layers, {bytes} bytes",
   approvalPending:
     "{subject} for {environment}: {given} of {count} approval, author {author} || {subject} for {environment}: {given} of {count} approvals, author {author}",

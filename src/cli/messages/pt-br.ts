@@ -111,6 +111,12 @@ export const ptBr: Readonly<Record<MessageKey, string>> = {
   rowsOfVersion: "versão {version}, {count} linha || versão {version}, {count} linhas",
   codeExported:
     "{path}: {name} {version}, {count} arquivo, {bytes} bytes || {path}: {name} {version}, {count} arquivos, {bytes} bytes",
+  releasesSame: "Nada difere: {count} versão é a mesma. || Nada difere: {count} versões são as mesmas.",
+  releasesAlike: "{count} outra versão é a mesma. || {count} outras versões são as mesmas.",
+  staysNew: "{asset} fica: nada dele rodava ali então.",
+  staysSame: "{asset} fica: o mesmo release rodava ali então.",
+  rolledBack:
+    "{environment} roda de novo o estado anterior: {count} release em {seconds} s. || {environment} roda de novo o estado anterior: {count} releases juntos em {seconds} s.",
   packaged: "{path}: {reference}, {count} camada, {bytes} bytes || {path}: {reference}, {count} camadas, {bytes} bytes",
   approvalPending:
     "{subject} para {environment}: {given} de {count} aprovação, autoria de {author} || {subject} para {environment}: {given} de {count} aprovações, autoria de {author}",

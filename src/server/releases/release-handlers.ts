@@ -22,13 +22,24 @@ import {
 import type { ApiHandlers } from "../api/api-mounts.ts";
 import { parseCursor, toPage, ULID } from "../api/paging.ts";
 import { toReferences } from "../api/version-reference.ts";
+import { compareReleases } from "./compare-releases.ts";
+import { describeRollback } from "./environment-rollback.ts";
 
 const RELEASES_A_PAGE = 1000;
 
 /** Environments, releases and the way back. */
 export function createReleaseHandlers(
   platform: Platform,
-): Pick<ApiHandlers, "listEnvironments" | "getEnvironmentRules" | "listReleases" | "rollBack"> {
+): Pick<
+  ApiHandlers,
+  | "listEnvironments"
+  | "getEnvironmentRules"
+  | "listReleases"
+  | "rollBack"
+  | "compareReleases"
+  | "planEnvironmentRollback"
+  | "rollBackEnvironment"
+> {
   const { store, project } = platform;
   return {
     getEnvironmentRules: ({ params }) => describeRules(store, platform.rules, { project, environment: params.name }),
@@ -81,6 +92,22 @@ export function createReleaseHandlers(
         });
         return toPage(found, { limit: query.limit, cursor: ({ id }) => id, show: (release) => release });
       }),
+    compareReleases: ({ query }) => compareReleases(platform, query),
+    planEnvironmentRollback: async ({ params, query }) =>
+      describeRollback(
+        platform,
+        await platform.delivery.planTogether({ project, environment: params.name, to: query.to }),
+      ),
+    rollBackEnvironment: async ({ params, body, identity }) =>
+      describeRollback(
+        platform,
+        await platform.delivery.rollbackTogether({
+          project,
+          environment: params.name,
+          to: body.to,
+          actor: identity.name,
+        }),
+      ),
     rollBack: async ({ body, identity }) => ({
       id: await platform.rollBack({
         environment: body.environment,
