@@ -5,7 +5,7 @@ import { createDeployKind } from "#delivery";
 import { readRunNumber, readStepResults } from "#engine";
 import { createNodeKind, createPythonKind, createRunKind } from "#executors";
 import { createJoinKind } from "#features";
-import { createTestKind } from "#models";
+import { createAdoptKind, createTestKind } from "#models";
 import { createNotebookKind } from "#notebooks";
 import { createPackageKind } from "#packaging";
 import type { StepKind } from "#pipeline";
@@ -29,6 +29,7 @@ export function createStepKinds(parts: Parts, settings: Pick<Settings, "secret">
     createPublishKind(parts),
     createJoinKind(parts),
     createNotebookKind(parts),
+    createAdoptKind(parts),
     createTestKind({ ...parts, datasets: parts.reader, scorer: parts.serving.scorer }),
     createScoreKind({ ...parts, scorer: parts.serving.scorer }),
     createPackageKind(),

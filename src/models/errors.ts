@@ -168,3 +168,25 @@ export const predictionMissing: ErrorFactory<{
   solve:
     "Impute what is missing inside the model, or leave such rows out of the test data: a metric over the other rows would say too much.",
 });
+
+export const registeredMissing: ErrorFactory<{ address: string; project: string }> = defineError(
+  "MODELS_REGISTERED_MISSING",
+  {
+    status: 404,
+    message: ({ address, project }) => `${address} is no registered version of the project "${project}"`,
+    hint: () => "Register it first, or see its name, its versions and its aliases on the registry's page.",
+    solve: "Register the model first, or mend the name, the version or the alias in `adopt`.",
+  },
+);
+
+export const registeredElsewhere: ErrorFactory<{ address: string; location: string; reason: string }> = defineError(
+  "MODELS_REGISTERED_ELSEWHERE",
+  {
+    status: 422,
+    message: ({ address, location, reason }) => `The files of ${address} cannot be read at ${location}: ${reason}`,
+    hint: () =>
+      "Log the model to an experiment whose artifacts this server keeps (mlflow-artifacts:/), and register that one.",
+    solve:
+      "Log the model to an experiment whose artifacts the server keeps (`mlflow-artifacts:/`, the default), and register that one.",
+  },
+);

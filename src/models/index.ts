@@ -1,3 +1,4 @@
+export { type AdoptDeclaration, type AdoptKindOptions, createAdoptKind } from "./adopt-kind.ts";
 export {
   BINARY_METRICS,
   evaluate,

@@ -50,7 +50,14 @@ export interface ReadMlModel {
 export function parseMlModel(
   text: string,
   asset: string,
-  tags: ReadonlyMap<string, string> | undefined = new Map(),
+  {
+    tags = new Map(),
+    said = {},
+  }: {
+    readonly tags?: ReadonlyMap<string, string> | undefined;
+    /** What is said elsewhere, and counts. */
+    readonly said?: { readonly task?: string | undefined; readonly label?: string | undefined };
+  } = {},
 ): ReadMlModel {
   const { value, problems } = readYaml(text, ML_MODEL_FILE, schema, { maxBytes: LARGEST_FILE_BYTES });
   if (value === undefined)
@@ -63,15 +70,16 @@ export function parseMlModel(
       problems: [`it has no flavor python_function, by which mlflow.pyfunc loads it; found ${found}`],
     });
   }
-  const label = value.metadata?.["esteira.label"] ?? tags.get("esteira.label");
-  const task = value.metadata?.["esteira.task"] ?? tags.get("esteira.task");
+  const sayOf = (what: "label" | "task"): unknown =>
+    said[what] ?? value.metadata?.[`esteira.${what}`] ?? tags.get(`esteira.${what}`);
+  const label = sayOf("label");
   const example = value.saved_input_example_info;
   return {
     model: {
       format: "esteira.model/1",
       runtime: "python",
       file: ML_MODEL_FILE,
-      task: readTask(task, readParts(value.signature?.outputs, "outputs", asset), asset),
+      task: readTask(sayOf("task"), readParts(value.signature?.outputs, "outputs", asset), asset),
       inputs: readInputs(readParts(value.signature?.inputs, "inputs", asset), asset),
       outputs: [],
       ...(typeof label === "string" ? { label } : {}),

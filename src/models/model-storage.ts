@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { z } from "zod";
 import { type Clock, digestOfJson, type Json } from "#base";
 import {
   type AssetVersion,
@@ -40,6 +41,14 @@ export interface ModelStorageOptions {
    */
   readonly artifacts?: ArtifactFolder;
   readonly clock: Clock;
+}
+
+/** The registered version that a model was taken from. */
+export interface AdoptedModel {
+  readonly name: string;
+  readonly version: number;
+  /** Of whoever trained it; its params and metrics are the model's. */
+  readonly runId?: string;
 }
 
 /**
@@ -100,12 +109,14 @@ async function publish(
       },
       options,
     );
-  const model = await readDescription(output, logged.tags);
+  const adopted = readAdopted(output.options);
+  const origin = adopted?.adopted.runId === undefined ? logged : await options.runs.readRun(adopted.adopted.runId);
+  const model = await readDescription(output, { tags: origin.tags, said: adopted ?? {} });
   const tree = await putTree(options.objects, output.folder);
   const record = await collectRecord(attempt, model, {
     source: (output.options ?? {}) as Record<string, Json>,
     run,
-    logged,
+    logged: origin,
     store: options.store,
   });
   const requirements = await readRequirements(output.folder, model, record.source["lock"]);
@@ -147,13 +158,24 @@ async function publish(
   };
 }
 
+/** What a step says of a model that it adopts; undefined for one that it made. */
+const adoptedOptions = z.object({
+  adopted: z.object({ name: z.string(), version: z.number(), runId: z.string().optional() }),
+  task: z.string().optional(),
+  label: z.string().optional(),
+});
+
+function readAdopted(options: object | undefined): z.output<typeof adoptedOptions> | undefined {
+  return adoptedOptions.safeParse(options).data;
+}
+
 async function readDescription(
   output: { readonly asset: string; readonly folder: string },
-  tags: ReadonlyMap<string, string> | undefined,
+  said: Parameters<typeof parseMlModel>[2],
 ): Promise<ModelDescription> {
   const { asset, folder } = output;
   const found = await readdir(folder);
-  if (!found.includes(DESCRIPTION_FILE) && found.includes(ML_MODEL_FILE)) return readMlModel(output, tags);
+  if (!found.includes(DESCRIPTION_FILE) && found.includes(ML_MODEL_FILE)) return readMlModel(output, said);
   if (!found.includes(DESCRIPTION_FILE)) throw fileMissing({ asset, file: DESCRIPTION_FILE, found });
   const model = parseModelDescription(await readFile(join(folder, DESCRIPTION_FILE), "utf8"), asset);
   const facts = await stat(join(folder, model.file)).catch(() => undefined);
@@ -164,9 +186,9 @@ async function readDescription(
 /** What `save_model` or `log_model` of an MLflow flavor left. */
 async function readMlModel(
   { asset, folder }: { readonly asset: string; readonly folder: string },
-  tags: ReadonlyMap<string, string> | undefined,
+  facts: Parameters<typeof parseMlModel>[2],
 ): Promise<ModelDescription> {
-  const { model, exampleFile } = parseMlModel(await readFile(join(folder, ML_MODEL_FILE), "utf8"), asset, tags);
+  const { model, exampleFile } = parseMlModel(await readFile(join(folder, ML_MODEL_FILE), "utf8"), asset, facts);
   const text =
     exampleFile === undefined ? undefined : await readFile(join(folder, exampleFile), "utf8").catch(() => undefined);
   const example = text === undefined ? undefined : parseInputExample(text);
@@ -229,6 +251,11 @@ async function collectRecord(
   };
 }
 
+function adoptedFrom({ source }: ModelRecord): string | undefined {
+  const found = readAdopted(source)?.adopted;
+  return found === undefined ? undefined : `${found.name} ${found.version}`;
+}
+
 /** Dataset versions list their columns in `content.columns`. */
 function hasColumn(version: AssetVersion, column: string | undefined): boolean {
   const columns = (version.content as { readonly columns?: readonly { readonly name: string }[] }).columns;
@@ -282,6 +309,7 @@ async function register(
       record.training === undefined ? undefined : `${record.training.asset} ${record.training.version}`,
     "esteira.training_digest": record.training?.digest,
     "esteira.task": facts.model.task,
+    "esteira.adopted": adoptedFrom(record),
   };
   await createModelVersion(transaction, {
     name: asset,

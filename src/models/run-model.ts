@@ -1,11 +1,8 @@
-import { createWriteStream } from "node:fs";
-import { mkdir } from "node:fs/promises";
-import { dirname, join } from "node:path";
-import { pipeline } from "node:stream/promises";
 import type { MetadataStore } from "#metadata-store";
 import { searchLoggedModels } from "#metadata-store/registry";
 import { ATTEMPT_TAG } from "#registry";
 import type { ArtifactFolder } from "#tracking";
+import { copyArtifacts } from "./copy-artifacts.ts";
 import { modelNotSaved } from "./errors.ts";
 import { ML_MODEL_FILE } from "./ml-model-file.ts";
 
@@ -38,7 +35,7 @@ export async function takeRunModel(
   const wanted = names.length === 1 ? names[0] : asset;
   const model = found.find(({ name }) => name === wanted);
   if (model === undefined || artifacts === undefined) throw modelNotSaved({ asset, logged: names });
-  await copyFiles(artifacts.at(model.location), folder);
+  await copyArtifacts(artifacts.at(model.location), folder);
 }
 
 /** MLflow 3 keeps them beside the run, and names the run only where one was active. Newest first. */
@@ -63,22 +60,4 @@ async function pathsOf({ artifactUri }: ModelRun, artifacts: ArtifactFolder): Pr
   return listed
     .filter(({ files }) => files.some(({ name }) => name === ML_MODEL_FILE))
     .map(({ name }) => ({ name, location: `${artifactUri.replace(/\/+$/, "")}/${name}` }));
-}
-
-async function copyFiles(from: ReturnType<ArtifactFolder["at"]>, to: string): Promise<void> {
-  for (const { name, isFolder } of await from.folder.list(from.path)) {
-    const path = `${from.path}/${name}`;
-    if (isFolder) {
-      await copyFiles({ folder: from.folder, path }, join(to, name));
-      continue;
-    }
-    const file = join(to, name);
-    await mkdir(dirname(file), { recursive: true });
-    const opened = await from.folder.open(path);
-    try {
-      await pipeline(opened.read(), createWriteStream(file));
-    } finally {
-      await opened.close();
-    }
-  }
 }
