@@ -105,13 +105,7 @@ export function createPlatform(base: StorePlatform, settings: Settings): OwnedPl
       await parts.rules.refresh();
       files.use(await readRegistered(store, project));
     },
-    producerOf: (asset) => files.graph().producerOf(asset),
-    consumersOf: (asset) => files.graph().consumersOf(asset),
-    pipelineNames: () => files.graph().pipelineNames(),
-    stepsByKind: () => files.graph().stepsByKind(),
-    stationedSteps: () => files.graph().stationedSteps(),
-    projectProblems: () => files.problems(),
-    contractOf: (dataset) => files.contractOf(dataset),
+    ...graphOf(files),
     rollBack: async ({ to, ...request }) => (await parts.delivery.rollback({ project, ...request, to })).release.id,
     pushHandler: () => createPushSourceHandler(pushParts, { kinds, workflows }),
     repository: hosted?.repository,
@@ -236,6 +230,24 @@ function createPlatformEngine(
     clock,
     log,
   });
+}
+
+/** What the files of the project say now. */
+function graphOf(
+  files: ReturnType<typeof createProject>,
+): Pick<
+  Platform,
+  "producerOf" | "consumersOf" | "pipelineNames" | "stepsByKind" | "stationedSteps" | "projectProblems" | "contractOf"
+> {
+  return {
+    producerOf: (asset) => files.graph().producerOf(asset),
+    consumersOf: (asset) => files.graph().consumersOf(asset),
+    pipelineNames: () => files.graph().pipelineNames(),
+    stepsByKind: () => files.graph().stepsByKind(),
+    stationedSteps: () => files.graph().stationedSteps(),
+    projectProblems: () => files.problems(),
+    contractOf: (dataset) => files.contractOf(dataset),
+  };
 }
 
 /** What a step says counts; what it leaves out must not hide what the project says. */
