@@ -21,6 +21,8 @@ export const ROLES_OF_ACTION: Readonly<Record<Action, readonly Role[]>> = {
   label: CONTRIBUTORS,
   /** Compute and judge the windows of a monitor. */
   evaluate: CONTRIBUTORS,
+  /** Send events to a dataset. */
+  push: CONTRIBUTORS,
   /** Make experiments, runs, logged models and artifacts, and add to them. */
   log: CONTRIBUTORS,
   /** Registered models and their versions. A protected alias asks for approval beside. */
@@ -49,6 +51,7 @@ export const ROLES_OF_ACTION: Readonly<Record<Action, readonly Role[]>> = {
 export const ACTIONS_OF_LIMIT: Readonly<Record<string, readonly Action[]>> = {
   predict: ["predict", "describe"],
   read: ["read", "describe"],
+  push: ["push"],
 };
 
 /** What the token of an attempt may do in its own project; to what, `AttemptScope` of `#tracking` decides. */

@@ -9,6 +9,7 @@ export const ACTIONS = [
   "label",
   "evaluate",
   "log",
+  "push",
   "register",
   "edit",
   "run",

@@ -1,5 +1,6 @@
 import { apiRoutes } from "./api-routes.ts";
 import { apiSummaries } from "./api-summaries.ts";
+import { eventRoutes } from "./event-routes.ts";
 import { missingMlflowRoutes } from "./missing-mlflow-routes.ts";
 import { mlflowRoutes } from "./mlflow-routes.ts";
 import { descriptionRoutes, hookRoutes, operationRoutes } from "./operation-routes.ts";
@@ -20,6 +21,7 @@ export interface NamedRoute {
 export function listRoutes(): readonly NamedRoute[] {
   const tables: readonly Readonly<Record<string, Route>>[] = [
     apiRoutes,
+    eventRoutes,
     descriptionRoutes,
     servingRoutes,
     monitoringRoutes,

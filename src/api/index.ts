@@ -4,6 +4,7 @@ export { type ApiPart, apiRoutes, type ApiShapes } from "./api-routes.ts";
 export { type MissingMlflowPart, missingMlflowRoutes } from "./missing-mlflow-routes.ts";
 export { type MlflowRouteName, mlflowRoutes } from "./mlflow-routes.ts";
 export { describeRoutes } from "./openapi.ts";
+export { eventRoutes } from "./event-routes.ts";
 export { descriptionRoutes, hookRoutes, operationRoutes } from "./operation-routes.ts";
 export type {
   Alert,

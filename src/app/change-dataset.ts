@@ -54,7 +54,7 @@ export async function captureAgain(
   platform: Platform,
   request: DatasetRequest & { readonly files: readonly string[] | "all" },
 ): Promise<{ readonly id: string }> {
-  const { askForCapture, captureFileUnknown } = await import("#data");
+  const { askForCapture, captureFileUnknown, pushSettingsOf } = await import("#data");
   const { dataset, actor, files } = request;
   const loaded = await platform.registerProject(actor);
   const producer = platform.producerOf(dataset);
@@ -66,6 +66,13 @@ export async function captureAgain(
       dataset,
       path: files === "all" ? "Nothing" : files.join(", "),
       reason: "no step of the project captures it",
+      known: [],
+    });
+  if (pushSettingsOf(step.declaration) !== undefined)
+    throw captureFileUnknown({
+      dataset,
+      path: files === "all" ? "Nothing" : files.join(", "),
+      reason: "its rows were pushed, and are nowhere but in the dataset and its quarantine",
       known: [],
     });
   const { folder } = step.declaration["capture"] as { readonly folder?: string };

@@ -12,6 +12,7 @@ import { createServingCalls } from "#serving";
 import { createProject } from "#project";
 import { knownExecutors } from "./examine-executors.ts";
 import { createHostedSource } from "./hosted-source.ts";
+import { createEventWatch, listPushedDatasets } from "./event-watch.ts";
 import { createEndpointWatch } from "./endpoint-watch.ts";
 import { createParts, type Parts } from "./parts.ts";
 import { listKeys } from "./partition-keys.ts";
@@ -45,13 +46,9 @@ export function createPlatform(base: StorePlatform, settings: Settings): OwnedPl
   const kinds = createStepKinds(parts, settings);
   const workflows = createProjectWorkflows(parts, settings);
   const watch = createEndpointWatch(parts);
-  const pushParts = { ...parts, pushSecrets: openSecretBox(config, settings, "push secret") };
   const hosted = base.isProject ? createHostedSource(parts, settings, { kinds, workflows }) : undefined;
-  const announced = (): Promise<readonly CaughtUpPush[]> => catchUpPushSource(pushParts, { kinds, workflows });
-  const pushes = createPushWatch({
-    catchUp: [announced, ...(hosted === undefined ? [] : [() => hosted.catchUp()])],
-    log,
-  });
+  const { pushParts, pushes } = watchPushes(parts, settings, { kinds, workflows, hosted });
+  const eventWatch = createEventWatch({ ...parts, datasets: () => platform.pushedDatasets() });
   let stopFeatures: (() => Promise<void>) | undefined;
   const engine = createPlatformEngine(parts, {
     kinds: [...kinds, ...(workflows?.kinds ?? [])],
@@ -106,14 +103,13 @@ export function createPlatform(base: StorePlatform, settings: Settings): OwnedPl
       files.use(await readRegistered(store, project));
     },
     ...graphOf(files),
+    registered: async () => registered,
     rollBack: async ({ to, ...request }) => (await parts.delivery.rollback({ project, ...request, to })).release.id,
     pushHandler: () => createPushSourceHandler(pushParts, { kinds, workflows }),
     repository: hosted?.repository,
     webhookHandler: base.isProject ? async (...call) => (await registered, receiveWebhook(...call)) : undefined,
     installHook: (request) => installPushSource(pushParts, request),
-    async startEndpoints() {
-      await serving.endpoints.start();
-    },
+    startEndpoints: () => serving.endpoints.start(),
   };
 
   return {
@@ -132,12 +128,11 @@ export function createPlatform(base: StorePlatform, settings: Settings): OwnedPl
       await parts.delivery.recover(project);
       stopFeatures = parts.features.watch();
       await engine.start();
+      eventWatch.start();
       await pushes.start();
     },
     async stop() {
-      await pushes.stop();
-      await files.stop();
-      await watch.stop();
+      for (const part of [pushes, eventWatch, files, watch]) await part.stop();
       await stopFeatures?.();
       await engine.stop();
     },
@@ -146,6 +141,25 @@ export function createPlatform(base: StorePlatform, settings: Settings): OwnedPl
       parts.analytics.close();
     },
   };
+}
+
+/** Looks for pushes to the project's repository that were not announced, and to the one that is kept here. */
+function watchPushes(
+  parts: Parts,
+  settings: Settings,
+  of: Parameters<typeof catchUpPushSource>[1] & { readonly hosted: ReturnType<typeof createHostedSource> | undefined },
+): {
+  readonly pushParts: Parameters<typeof catchUpPushSource>[0];
+  readonly pushes: ReturnType<typeof createPushWatch>;
+} {
+  const { kinds, workflows, hosted } = of;
+  const pushParts = { ...parts, pushSecrets: openSecretBox(parts.config, settings, "push secret") };
+  const announced = (): Promise<readonly CaughtUpPush[]> => catchUpPushSource(pushParts, { kinds, workflows });
+  const pushes = createPushWatch({
+    catchUp: [announced, ...(hosted === undefined ? [] : [() => hosted.catchUp()])],
+    log: parts.log,
+  });
+  return { pushParts, pushes };
 }
 
 async function readRegistered(store: Parts["store"], project: string): Promise<readonly PipelineDefinition[]> {
@@ -237,10 +251,20 @@ function graphOf(
   files: ReturnType<typeof createProject>,
 ): Pick<
   Platform,
-  "producerOf" | "consumersOf" | "pipelineNames" | "stepsByKind" | "stationedSteps" | "projectProblems" | "contractOf"
+  | "producerOf"
+  | "definitionOf"
+  | "pushedDatasets"
+  | "consumersOf"
+  | "pipelineNames"
+  | "stepsByKind"
+  | "stationedSteps"
+  | "projectProblems"
+  | "contractOf"
 > {
   return {
     producerOf: (asset) => files.graph().producerOf(asset),
+    definitionOf: (asset) => files.graph().definitionOf(asset),
+    pushedDatasets: () => listPushedDatasets(files.graph()),
     consumersOf: (asset) => files.graph().consumersOf(asset),
     pipelineNames: () => files.graph().pipelineNames(),
     stepsByKind: () => files.graph().stepsByKind(),

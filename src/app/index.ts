@@ -17,6 +17,7 @@ export { lintProject, lintWithoutConfig } from "./lint-project.ts";
 export { openPlatform, openStorePlatform, type PlatformOptions } from "./open-platform.ts";
 export { explainStep, planPipeline } from "./plan-pipeline.ts";
 export type { Platform, StorePlatform } from "./platform.ts";
+export { pushEvents } from "./push-events.ts";
 export { rotateSecrets } from "./rotate-secrets.ts";
 export { replayDataset } from "./replay-dataset.ts";
 export { exportEvents, proveByKey, provePlatformEvent, verifyPlatformAudit } from "./audit.ts";

@@ -2,7 +2,14 @@ import { isAbsolute, join } from "node:path";
 import { tmpdir } from "node:os";
 import { fileURLToPath } from "node:url";
 import { PROJECT_FILE, type Settings } from "#config";
-import { type Analytics, createAnalytics, createDatasets, type Datasets } from "#data";
+import {
+  type Analytics,
+  createAnalytics,
+  createDatasets,
+  createEventBuffer,
+  type Datasets,
+  type EventBuffer,
+} from "#data";
 import {
   createDelivery,
   createRollouts,
@@ -44,6 +51,7 @@ export interface Parts extends Pick<
 > {
   readonly analytics: Analytics;
   readonly datasets: Datasets;
+  readonly events: EventBuffer;
   /** Of the Delta tables. */
   readonly files: LocalFiles;
   readonly reader: DatasetReader;
@@ -122,6 +130,7 @@ export function createParts(platform: StorePlatform, settings: Settings): Parts 
   const below = (folder: string): string => join(config.storeFolder, folder);
   const analytics = createAnalytics({ folder: below("cache/duckdb"), memoryBytes: config.data.memory });
   const datasets = createDatasets({ store, objects, files, analytics, clock, log });
+  const events = createEventBuffer({ store, clock, project });
   const reader = createDatasetReader({ datasets, analytics });
   const features = createFeatures({ store, datasets, analytics, clock, log, project, projectFolder: config.folder });
   const environments = createPythonEnvironments({
@@ -190,6 +199,7 @@ export function createParts(platform: StorePlatform, settings: Settings): Parts 
     ...wiredBefore(platform),
     analytics,
     datasets,
+    events,
     files,
     reader,
     features,

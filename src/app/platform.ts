@@ -2,13 +2,13 @@ import type { Access } from "#access";
 import type { ContractSummary, StepReference } from "#api";
 import type { Clock, LocatedProblem, Log, Metrics } from "#base";
 import type { ProjectConfig } from "#config";
-import type { Analytics, Datasets } from "#data";
+import type { Analytics, Datasets, EventBuffer } from "#data";
 import type { Delivery, HostedRepository, PushAnswer, PushRequest, WebhookAnswer, Rollouts } from "#delivery";
 import type { AuditLog, CommitAuthors, Rules } from "#governance";
 import type { MetadataStore } from "#metadata-store";
 import type { Blobs, LocalFiles } from "#storage";
 import type { Executor, Engine } from "#engine";
-import type { LoadedProject, StepKind } from "#pipeline";
+import type { LoadedProject, StepDefinition, StepKind } from "#pipeline";
 import type { Outbox } from "#outbox";
 import type { Monitoring, MonitoringCall } from "#monitoring";
 import type { Isolation } from "#executors";
@@ -16,6 +16,7 @@ import type { Features } from "#features";
 import type { Serving, ServingCall } from "#serving";
 import type { ArtifactFolder, AttemptScope, MlflowCall, Tracking } from "#tracking";
 import type { StationedStep } from "#project";
+import type { PushedDataset } from "./event-watch.ts";
 import type { HealthCheck } from "./health.ts";
 import type { WorkflowSource } from "#workflows";
 
@@ -83,6 +84,8 @@ export interface Platform extends StorePlatform {
   secret(name: string): string | undefined;
   readonly analytics: Analytics;
   readonly datasets: Datasets;
+  /** Events that were pushed and are in no version yet. */
+  readonly events: EventBuffer;
   readonly features: Features;
   readonly serving: Serving;
   readonly monitoring: Monitoring;
@@ -112,6 +115,12 @@ export interface Platform extends StorePlatform {
   useRegistered(): Promise<void>;
   /** The step that makes an asset, by the pipelines registered last. */
   producerOf(asset: string): StepReference | undefined;
+  /** How that step is defined. */
+  definitionOf(asset: string): StepDefinition | undefined;
+  /** The datasets whose steps take pushed events. */
+  pushedDatasets(): readonly PushedDataset[];
+  /** Resolves when the pipelines are known of a server that has just begun to listen. */
+  registered(): Promise<void>;
   /** The steps that read an asset. */
   consumersOf(asset: string): readonly StepReference[];
   /** Names of the registered pipelines. */

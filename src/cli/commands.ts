@@ -130,6 +130,10 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     load: () => import("./commands/dataset/list.ts"),
   },
   "dataset show": { summary: "Show rows of a dataset version", load: () => import("./commands/dataset/show.ts") },
+  "dataset push": {
+    summary: "Push the events of a file to a dataset",
+    load: () => import("./commands/dataset/push.ts"),
+  },
   "dataset scan": {
     summary: "Look for personal data in a dataset, and propose how to protect it",
     load: () => import("./commands/dataset/scan.ts"),

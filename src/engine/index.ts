@@ -23,6 +23,6 @@ export { registerPipelines } from "./register-pipelines.ts";
 export { registerPools } from "./register-pools.ts";
 export type { RunAhead } from "./runs-ahead.ts";
 export { createTreeStorage } from "./tree-storage.ts";
-export { type FiredTrigger, fireTrigger } from "./trigger.ts";
+export { enqueuePipeline, type FiredTrigger, fireTrigger } from "./trigger.ts";
 export { findWeaklyMade, type WeaklyMade } from "./query/version-isolation.ts";
 export { createPastRuns } from "./query/past-runs.ts";

@@ -18,6 +18,7 @@ import { intervalsMigration } from "./migrations/0019-intervals.ts";
 import { partitionsMigration } from "./migrations/0020-partitions.ts";
 import { poolsMigration } from "./migrations/0021-pools.ts";
 import { alertNoticesMigration } from "./migrations/0022-alert-notices.ts";
+import { pushedEventsMigration } from "./migrations/0023-pushed-events.ts";
 import { assetMigration } from "./migrations/0002-asset.ts";
 import { pipelineMigration } from "./migrations/0003-pipeline.ts";
 import { eventMigration } from "./migrations/0001-event.ts";
@@ -46,4 +47,5 @@ export const migrations: readonly Migration[] = [
   partitionsMigration,
   poolsMigration,
   alertNoticesMigration,
+  pushedEventsMigration,
 ];

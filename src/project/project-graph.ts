@@ -1,10 +1,12 @@
 import type { StepReference } from "#api";
-import type { PipelineDefinition } from "#pipeline";
+import type { PipelineDefinition, StepDefinition } from "#pipeline";
 import { type StationedStep, stationsOf } from "./station-of-step.ts";
 
 /** Who makes and who reads each asset, by the pipelines of a project. */
 export interface ProjectGraph {
   producerOf(asset: string): StepReference | undefined;
+  /** How the step that makes an asset is defined. */
+  definitionOf(asset: string): StepDefinition | undefined;
   consumersOf(asset: string): readonly StepReference[];
   /** The contract file that the step which makes a dataset names. */
   contractFileOf(dataset: string): string | undefined;
@@ -16,6 +18,7 @@ export interface ProjectGraph {
 
 export function createProjectGraph(pipelines: readonly PipelineDefinition[]): ProjectGraph {
   const producers = new Map<string, StepReference>();
+  const definitions = new Map<string, StepDefinition>();
   const consumers = new Map<string, StepReference[]>();
   const contracts = new Map<string, string>();
   const byKind = new Map<string, { pipeline: string; step: string }[]>();
@@ -26,13 +29,17 @@ export function createProjectGraph(pipelines: readonly PipelineDefinition[]): Pr
       const made = step.makes[0]?.asset;
       const contract = step.declaration["contract"];
       if (typeof contract === "string") for (const { asset } of step.makes) contracts.set(asset, contract);
-      for (const { asset } of step.makes) producers.set(asset, { pipeline: pipeline.name, step: step.name });
+      for (const { asset } of step.makes) {
+        producers.set(asset, { pipeline: pipeline.name, step: step.name });
+        definitions.set(asset, step);
+      }
       for (const { asset } of step.inputs)
         listAt(consumers, asset).push({ pipeline: pipeline.name, step: step.name, makes: made });
     }
   }
   return {
     producerOf: (asset) => producers.get(asset),
+    definitionOf: (asset) => definitions.get(asset),
     consumersOf: (asset) => consumers.get(asset) ?? [],
     contractFileOf: (dataset) => contracts.get(dataset),
     pipelineNames: () => pipelines.map(({ name }) => name),

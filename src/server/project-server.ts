@@ -5,6 +5,7 @@ import { descriptionMounts } from "./api/describe-routes.ts";
 import { monitoringMounts, servingMounts } from "./endpoints/endpoint-mounts.ts";
 import { onlineFeatureMounts } from "./features/online-feature-mounts.ts";
 import { gitMounts } from "./hooks/git-mounts.ts";
+import { eventMounts } from "./datasets/event-mounts.ts";
 import { hookMounts } from "./hooks/hook-mounts.ts";
 import type { Mounted } from "./routing/mount-routes.ts";
 
@@ -16,6 +17,7 @@ export async function projectMounts(platform: Platform): Promise<readonly Mounte
     ...servingMounts(platform.servingCalls),
     ...monitoringMounts(platform.monitoringCalls),
     ...onlineFeatureMounts(platform),
+    ...eventMounts(platform),
     ...hookMounts(platform),
     ...gitMounts(platform),
   ];

@@ -262,10 +262,12 @@ function mlflow(held: Held): Examples<MlflowRouteName> {
   };
 }
 
+const PUSHED: Example = { params: { name: "flights" }, body: { id: 1 } };
+
 /** The example of a route; a route without one is a mistake of the compiler's, and a mistake of this test. */
 export function exampleOf({ name, route }: NamedRoute, held: Held): Example | undefined {
   const tables: Readonly<Record<string, Readonly<Record<string, Example>>>> = {
-    api: { ...api, getOpenApi: others.getOpenApi },
+    api: { ...api, getOpenApi: others.getOpenApi, pushEvents: PUSHED },
     mlflow: mlflow(held),
     serving: endpoints,
     monitoring: endpoints,

@@ -14,7 +14,7 @@ const FILE_EXTENSIONS: Readonly<Record<string, readonly string[]>> = {
   yaml: ["yaml"],
   sql: ["sql"],
   python: ["py"],
-  json: ["json", "ipynb"],
+  json: ["json", "ndjson", "ipynb"],
   csv: ["csv"],
 };
 /** The guides name these ports; the reader has free ones instead. */

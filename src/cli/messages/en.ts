@@ -102,6 +102,9 @@ export const en = {
   lintMistakes: "{count} mistake || {count} mistakes",
   lintWithoutConfig: "The pipelines are checked once esteira.yaml is right.",
   replayed: "{count} row published, {held} still held. || {count} rows published, {held} still held.",
+  pushed:
+    "{count} event kept for {dataset}; {duplicates} were there already. || {count} events kept for {dataset}; {duplicates} were there already.",
+  pushedHint: "They become a version with: esteira run {pipeline}",
   restating: "Filling {dataset} again: {span}.",
   restored: "Version {version} of {dataset} has the content of version {from} again.",
   restoredAlready: "The latest version of {dataset} ({version}) has the content of version {from} already.",

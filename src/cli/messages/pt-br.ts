@@ -100,6 +100,9 @@ export const ptBr: Readonly<Record<MessageKey, string>> = {
   lintMistakes: "{count} erro || {count} erros",
   lintWithoutConfig: "Os pipelines são verificados quando o esteira.yaml estiver certo.",
   replayed: "{count} linha publicada; ainda retidas: {held}. || {count} linhas publicadas; ainda retidas: {held}.",
+  pushed:
+    "{count} evento guardado para {dataset}; já estavam lá: {duplicates}. || {count} eventos guardados para {dataset}; já estavam lá: {duplicates}.",
+  pushedHint: "Viram uma versão com: esteira run {pipeline}",
   restating: "Preenchendo {dataset} de novo: {span}.",
   restored: "A versão {version} de {dataset} tem de novo o conteúdo da versão {from}.",
   restoredAlready: "A última versão de {dataset} ({version}) já tem o conteúdo da versão {from}.",

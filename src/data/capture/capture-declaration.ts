@@ -2,6 +2,7 @@ import { z } from "zod";
 import { CSV_ENCODINGS } from "./formats/source-rows.ts";
 import { CHANGED_FILES } from "./ledger.ts";
 import { mysqlSchema, postgresSchema, sqliteSchema } from "./sources/database-declaration.ts";
+import { pushSchema } from "../push/push-declaration.ts";
 import { httpSchema } from "./sources/http-declaration.ts";
 import { SOURCE_FORMATS } from "./source-file.ts";
 import { writeSchema } from "../write-declaration.ts";
@@ -20,6 +21,7 @@ export const captureSchema = z.strictObject({
     mysql: mysqlSchema.optional(),
     sqlite: sqliteSchema.optional(),
     http: httpSchema.optional(),
+    push: pushSchema.optional().describe("Events that are sent to `POST /api/v1/datasets/NAME/events`."),
     folder: z
       .string()
       .startsWith("/")

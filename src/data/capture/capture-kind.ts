@@ -75,7 +75,8 @@ async function executeCapture(
     for (const note of reading.notes) attempt.log(note);
     const { latest } = position;
     if (reading.files.length === 0 && latest !== undefined) return nothingNew(attempt, reading, latest);
-    const plan = { disposition: context.disposition, latest, reading };
+    const keepsRows = declared.keeps === "rows";
+    const plan = { disposition: context.disposition, latest, reading, keepsRows };
     const captured = await captureAll(dependencies, attempt, plan);
     for (const { result } of captured) report(attempt, result);
     if (isFruitless(attempt, captured)) await failEmpty(dependencies, attempt, captured);

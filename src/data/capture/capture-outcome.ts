@@ -114,7 +114,8 @@ export function toOutcome(
       if (plan.disposition === "replace") await clearCapturedFiles(transaction, ledger);
       else await removeCapturedFiles(transaction, { ...ledger, digests: superseded.map(({ digest }) => digest) });
       await noteMoves(transaction, attempt, plan.reading.moved);
-      await recordCapturedFiles(transaction, files);
+      if (plan.reading.take === undefined) await recordCapturedFiles(transaction, files);
+      else await plan.reading.take(transaction);
       await recordQuarantine(transaction, attempt, {
         captured,
         made: made.at(-1),

@@ -32,6 +32,8 @@ export interface CaptureRunDependencies extends CaptureDependencies {
 /** What a run captures, and into what. */
 export interface CapturePlan {
   readonly reading: SourceReading;
+  /** The source has nothing to hold back but rows. */
+  readonly keepsRows: boolean;
   readonly disposition: WriteDisposition;
   readonly latest: AssetVersion | undefined;
 }
@@ -78,6 +80,8 @@ export async function captureAll(
         files,
         existing,
         cursor,
+        keepsRows: plan.keepsRows,
+        allowEmpty: plan.keepsRows || common.allowEmpty,
       };
       const result = await captureOrHold(dependencies, batch, connection);
       tellGuesses(existing, result, batch);
@@ -130,7 +134,8 @@ async function captureOrHold(
   try {
     return await captureBatch(dependencies, batch, connection);
   } catch (error) {
-    if (batch.files.length !== 1 || !FAULTS_OF_A_FILE.some((code) => isEsteiraError(error, code))) throw error;
+    if (batch.keepsRows || batch.files.length !== 1 || !FAULTS_OF_A_FILE.some((code) => isEsteiraError(error, code)))
+      throw error;
     return holdWhole(batch, (error as EsteiraError).message);
   }
 }
@@ -157,7 +162,9 @@ function operationIdOf(attempt: AttemptContext<CaptureDeclaration>, files: reado
 async function commonBatch(
   attempt: AttemptContext<CaptureDeclaration>,
   disposition: WriteDisposition,
-): Promise<Omit<CaptureBatch, "operationId" | "follows" | "files" | "existing" | "dropped" | "hashes" | "cursor">> {
+): Promise<
+  Omit<CaptureBatch, "operationId" | "follows" | "files" | "existing" | "dropped" | "hashes" | "cursor" | "keepsRows">
+> {
   const { capture, quarantine, schema_contract: schemaMode } = attempt.declaration;
   const { pipelineRunId, stepRunId, attemptId } = attempt;
   return {

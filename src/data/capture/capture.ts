@@ -53,6 +53,8 @@ export interface CaptureBatch {
   readonly hashes: KeyedHashes;
   readonly schemaMode: SchemaMode;
   readonly limits: QuarantineLimits;
+  /** The source has nothing to hold back but rows. */
+  readonly keepsRows: boolean;
   /** A source with rows of which none can be published is no mistake. */
   readonly allowEmpty: boolean;
   readonly format: SourceFormat | undefined;
@@ -156,6 +158,7 @@ export async function captureBatch(
   try {
     for (;;) {
       batch.dropped.clear();
+      assertNoneHeldWhole(batch, reads);
       if (isFruitless(batch, reads))
         return toCaptured(batch, reads, { made: undefined, held: new Map(), supersededRows: 0, warnings: {} });
       try {
@@ -186,6 +189,12 @@ export function holdWhole(batch: CaptureBatch, reason: string): Captured {
     problem,
   }));
   return toCaptured(batch, reads, { made: undefined, held: new Map(), supersededRows: 0, warnings: {} });
+}
+
+/** What nobody can read again is held row by row, or not taken at all. @throws DATA_CONTRACT_BROKEN */
+function assertNoneHeldWhole({ keepsRows, dataset }: CaptureBatch, reads: readonly ReadFile[]): void {
+  const problems = keepsRows ? reads.flatMap(({ problem }) => problem?.reason ?? []) : [];
+  if (problems.length > 0) throw contractBroken({ dataset, problems });
 }
 
 /** True when there is something in the files, and none of them can be read. */

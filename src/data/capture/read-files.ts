@@ -122,7 +122,9 @@ async function readFile(reading: Reading, one: NumberedFile, known: readonly Col
     rows = await FORMATS[format].open(sourceOf(reading, one));
     const named = nameColumns(rows, known);
     const typed = typeRows(named, targetOf(batch, named, known), witness);
-    const changes = await findTypeChanges(connection, changesOf(batch, { rows: named, typed, known }));
+    const changes = batch.keepsRows
+      ? undefined
+      : await findTypeChanges(connection, changesOf(batch, { rows: named, typed, known }));
     const part: FilesPart = {
       good: () => typed.good,
       warnings: () => typed.warnings,

@@ -41,4 +41,17 @@ export {
   recordRestatement,
   type Restatement,
 } from "./interval-ledger.ts";
+export {
+  acceptPushedBatch,
+  type AcceptedBatch,
+  askForPushedEvents,
+  forgetPushedEvents,
+  listPushedBatches,
+  type NewPushedBatch,
+  type PushedBatch,
+  type PushedEvent,
+  sumPushedEvents,
+  takePushedBatches,
+  type WaitingEvents,
+} from "./pushed-events.ts";
 export type { CapturedFileState, QuarantineRowState } from "./tables.ts";

@@ -99,4 +99,25 @@ export interface DataTables {
     actor: string;
     at_ms: number;
   };
+  /** One request that brought events; the payload goes when a version or the quarantine has them. */
+  pushed_batch: {
+    id: string;
+    project: string;
+    dataset: string;
+    /** The client's name for the request: a second one of that name is the same. */
+    idempotency_key: string | null;
+    body_digest: string;
+    /** Events that it brought; those that were there already are not among them. */
+    events: number;
+    duplicates: number;
+    size_bytes: number;
+    /** One JSON object a line; null when they were taken, or none was new. */
+    payload: string | null;
+    actor: string;
+    received_at_ms: number;
+  };
+  /** Ids of events that came not long ago: a second one of an id is the same event. */
+  pushed_event: { project: string; dataset: string; event_key: string; received_at_ms: number };
+  /** A run was asked for that takes the waiting events of a dataset, and has not taken them yet. */
+  push_demand: { project: string; dataset: string; asked_at_ms: number };
 }

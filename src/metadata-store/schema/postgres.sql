@@ -635,6 +635,33 @@ create table "push_delivery" (
   "answer" text not null
 );
 
+create table "push_demand" (
+  "project" text not null,
+  "dataset" text not null,
+  "asked_at_ms" bigint not null
+);
+
+create table "pushed_batch" (
+  "id" text not null,
+  "project" text not null,
+  "dataset" text not null,
+  "idempotency_key" text,
+  "body_digest" text not null,
+  "events" bigint not null,
+  "duplicates" bigint not null,
+  "size_bytes" bigint not null,
+  "payload" text,
+  "actor" text not null,
+  "received_at_ms" bigint not null
+);
+
+create table "pushed_event" (
+  "project" text not null,
+  "dataset" text not null,
+  "event_key" text not null,
+  "received_at_ms" bigint not null
+);
+
 create table "quarantine_batch" (
   "id" text not null,
   "project" text not null,
@@ -1166,6 +1193,20 @@ CREATE UNIQUE INDEX prediction_total_key ON prediction_total USING btree (projec
 CREATE INDEX prediction_unlabelled ON prediction USING btree (project, environment, endpoint, at_ms, id) WHERE (label_received_at_ms IS NULL);
 
 CREATE UNIQUE INDEX push_delivery_key ON push_delivery USING btree (project, id);
+
+CREATE UNIQUE INDEX push_demand_pkey ON push_demand USING btree (project, dataset);
+
+CREATE INDEX pushed_batch_age ON pushed_batch USING btree (project, dataset, received_at_ms);
+
+CREATE UNIQUE INDEX pushed_batch_key ON pushed_batch USING btree (project, dataset, idempotency_key) WHERE (idempotency_key IS NOT NULL);
+
+CREATE UNIQUE INDEX pushed_batch_pkey ON pushed_batch USING btree (id);
+
+CREATE INDEX pushed_batch_waiting ON pushed_batch USING btree (project, dataset, id) WHERE (payload IS NOT NULL);
+
+CREATE INDEX pushed_event_age ON pushed_event USING btree (project, dataset, received_at_ms);
+
+CREATE UNIQUE INDEX pushed_event_pkey ON pushed_event USING btree (project, dataset, event_key);
 
 CREATE INDEX quarantine_batch_dataset ON quarantine_batch USING btree (project, dataset, id);
 

@@ -506,6 +506,18 @@ CREATE TABLE "push_delivery" ("project" text not null,
   "answer" text not null, constraint "push_delivery_key" primary key ("project",
   "id"));
 
+CREATE TABLE push_demand (
+     project text not null, dataset text not null, asked_at_ms bigint not null, primary key (project, dataset));
+
+CREATE TABLE pushed_batch (
+     id text primary key, project text not null, dataset text not null, idempotency_key text,
+     body_digest text not null, events bigint not null, duplicates bigint not null, size_bytes bigint not null,
+     payload text, actor text not null, received_at_ms bigint not null);
+
+CREATE TABLE pushed_event (
+     project text not null, dataset text not null, event_key text not null, received_at_ms bigint not null,
+     primary key (project, dataset, event_key));
+
 CREATE TABLE "quarantine_batch" ("id" text primary key,
   "project" text not null,
   "dataset" text not null,
@@ -860,6 +872,15 @@ CREATE INDEX "prediction_time" on "prediction" ("project",
   "id");
 
 CREATE INDEX prediction_unlabelled on prediction (project, environment, endpoint, at_ms, id) where label_received_at_ms is null;
+
+CREATE INDEX pushed_batch_age on pushed_batch (project, dataset, received_at_ms);
+
+CREATE UNIQUE INDEX pushed_batch_key on pushed_batch (project, dataset, idempotency_key)
+     where idempotency_key is not null;
+
+CREATE INDEX pushed_batch_waiting on pushed_batch (project, dataset, id) where payload is not null;
+
+CREATE INDEX pushed_event_age on pushed_event (project, dataset, received_at_ms);
 
 CREATE INDEX "quarantine_batch_dataset" on "quarantine_batch" ("project",
   "dataset",

@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { EsteiraError, type Log, messageOf } from "#base";
 import type { ErrorForm } from "#api";
 import { toMlflowError, writeJson } from "#tracking";
-import { bodyTooLarge, requestInvalid, requestRefused, requestsTooMany, routeMissing } from "../errors.ts";
+import { bodyTooLarge, requestInvalid, requestRefused, routeMissing } from "../errors.ts";
 
 /** Where no route is, its place says how clients read an error. */
 const FORMS: readonly (readonly [RegExp, ErrorForm])[] = [
@@ -57,7 +57,7 @@ function toKnown(error: unknown): EsteiraError | undefined {
 function send(request: FastifyRequest, reply: FastifyReply, error: EsteiraError): FastifyReply {
   const form = formOf(request);
   const { seconds } = error.context;
-  if (error.code === requestsTooMany.code) reply.header("retry-after", String(seconds));
+  if (error.status === 429 && typeof seconds === "number") reply.header("retry-after", String(seconds));
   if (form === "mlflow") return sendMlflow(reply, error);
   const status =
     typeof error.context["status"] === "number" && error.code === requestRefused.code

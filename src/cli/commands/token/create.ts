@@ -22,7 +22,7 @@ export const command: Command = {
     only: {
       type: "string",
       value: "ACTION",
-      help: "It allows this alone, predict or read, whatever the user's role; default: all that the user may do.",
+      help: "It allows this alone, predict, push or read, whatever the user's role; default: all that the user may do.",
     },
   },
   examples: [

@@ -8,12 +8,13 @@ import {
 } from "./database-sources.ts";
 import { createFilesSource, type FilesDependencies } from "./files.ts";
 import { createHttpSource } from "./http.ts";
+import { createPushSource } from "./push.ts";
 import type { Source } from "./source.ts";
 
 export interface SourceDependencies extends FilesDependencies, DatabaseDependencies {}
 
 /** Keys below `capture` that say what is read. */
-export const SOURCES = ["files", "postgres", "mysql", "sqlite", "http"] as const;
+export const SOURCES = ["files", "postgres", "mysql", "sqlite", "http", "push"] as const;
 
 /** Of `capture`, what is about files alone. */
 const OF_FILES = ["folder", "format", "changed", "version_per", "csv"] as const;
@@ -41,11 +42,13 @@ export function choiceProblems({ capture }: CaptureDeclaration): Problem[] {
 }
 
 /** The source that a step declares; one without problems of choice. */
-export function createSource({ capture, write }: CaptureDeclaration, dependencies: SourceDependencies): Source {
-  const { files, postgres, mysql, sqlite, http } = capture;
+export function createSource(declaration: CaptureDeclaration, dependencies: SourceDependencies): Source {
+  const { capture, write } = declaration;
+  const { files, postgres, mysql, sqlite, http, push } = capture;
   if (postgres !== undefined) return createPostgresSource(postgres, write, dependencies);
   if (mysql !== undefined) return createMysqlSource(mysql, write, dependencies);
   if (sqlite !== undefined) return createSqliteSource(sqlite, write, dependencies);
   if (http !== undefined) return createHttpSource(http, write, dependencies);
+  if (push !== undefined) return createPushSource(push, declaration, dependencies);
   return createFilesSource({ ...capture, files: files ?? [] }, dependencies);
 }

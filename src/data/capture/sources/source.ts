@@ -1,5 +1,5 @@
 import type { Json } from "#base";
-import type { AssetVersion } from "#metadata-store";
+import type { AssetVersion, WriteTransaction } from "#metadata-store";
 import type { CapturedFile } from "#metadata-store/data";
 import type { AnalysisContext, AttemptContext, Problem } from "#pipeline";
 import type { WriteDisposition } from "../../dataset.ts";
@@ -16,6 +16,11 @@ export interface Source {
   readonly description: string;
   /** How its rows meet those that are there, where the step does not say. */
   readonly write: WriteDisposition;
+  /**
+   * What is held back where something breaks what was declared. `files` (default): also a whole file, which is there to
+   * be read again. `rows`: only rows, for nothing is there to be read again; beyond a limit the run fails.
+   */
+  readonly keeps?: "files" | "rows";
   /** What `esteira lint` says, without asking what is outside the project. */
   analyse(context: AnalysisContext): Promise<SourceAnalysis>;
   /** What a run would find, in one line, for `esteira plan`; nothing is read. */
@@ -73,4 +78,9 @@ export interface SourceReading {
   readonly notes: readonly string[];
   /** For people, when there is nothing to capture. */
   readonly nothingNew: string;
+  /**
+   * What the source lets go of, in the transaction that records what its files became; such files are in no ledger,
+   * since nobody can read them again. Throws when another run has taken them.
+   */
+  readonly take?: (transaction: WriteTransaction) => Promise<void>;
 }
