@@ -114,8 +114,30 @@ function scriptWarnings(step: WorkflowStep): readonly StepWarning[] {
   return warnings;
 }
 
+/** Inputs of set-up actions that install something: the tool is the machine's, with what it has. */
+const NOT_INSTALLED: Readonly<Record<string, readonly string[]>> = {
+  "ruby/setup-ruby": ["bundler-cache", "bundler", "rubygems"],
+  "shivammathur/setup-php": ["extensions", "tools", "coverage", "ini-values"],
+  "dtolnay/rust-toolchain": ["components", "targets", "target"],
+  "actions-rs/toolchain": ["components", "target"],
+  "actions-rust-lang/setup-rust-toolchain": ["components", "target"],
+};
+
+function inputWarnings(step: WorkflowStep): readonly StepWarning[] {
+  const inputs = NOT_INSTALLED[builtinOf(step.uses ?? "") ?? ""] ?? [];
+  const stated = inputs.filter((name) => !["", "false", "none", "undefined"].includes(String(step.with?.[name])));
+  if (stated.length === 0) return [];
+  return [
+    {
+      key: "with",
+      message: `${stated.join(", ")} of ${actionName(step.uses ?? "")} ${stated.length === 1 ? "does" : "do"} nothing here: the tool is the machine's, with what it has`,
+      hint: "Install it on the machine, or in a step of the job.",
+    },
+  ];
+}
+
 function stepWarnings(step: WorkflowStep): readonly StepWarning[] {
-  const warnings: StepWarning[] = [...scriptWarnings(step)];
+  const warnings: StepWarning[] = [...scriptWarnings(step), ...inputWarnings(step)];
   if (step.if !== undefined && mixesText(step.if))
     warnings.push({
       key: "if",

@@ -161,6 +161,9 @@ ${job(`      - env: { T: "\${{ secrets.GITHUB_TOKEN }}", G: "\${{ github.token }
   list: { runs-on: ubuntu-latest, outputs: { e: "\${{ steps.l.outputs.e }}" }, steps: [{ id: l, run: "echo e=production >> $GITHUB_OUTPUT" }] }
   deploy: { needs: list, runs-on: ubuntu-latest, environment: { name: "\${{ needs.list.outputs.e }}" }, steps: [{ run: "echo deployed" }] }
 `,
+      installs: only(
+        "      - uses: ruby/setup-ruby@v1\n        with: { bundler-cache: true }\n      - uses: shivammathur/setup-php@v2\n        with: { coverage: none }\n",
+      ),
       sudo: only("      - run: |\n          sudo apt-get install -y tree\n      - run: echo pseudo sudo-like\n"),
       unguarded: only("      - run: echo x\n", "    environment: { name: preview }\n"),
       "here/linked/action.yml": "name: l\nruns: { using: composite, steps: [] }\n",
@@ -281,6 +284,13 @@ ${job(`      - env: { T: "\${{ secrets.GITHUB_TOKEN }}", G: "\${{ github.token }
   it("report a problem once", () => {
     assert.equal(told.get("twice")?.problems.length, 1);
     assert.equal(told.get("twice")?.problems[0]?.file, ".github/workflows/bad.yml");
+  });
+
+  it("say which inputs of a tool's set-up do nothing", () => {
+    const said = (told.get("installs")?.warnings ?? []).map(({ message }) => message);
+    assert.deepEqual(said, [
+      "bundler-cache of ruby/setup-ruby does nothing here: the tool is the machine's, with what it has",
+    ]);
   });
 
   it("warn of sudo", () => {

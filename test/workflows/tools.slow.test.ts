@@ -8,6 +8,7 @@ const ON = "on: { push: {}, workflow_dispatch: {} }\n";
 const only = (steps: string, more = ""): string =>
   `${ON}jobs:\n  a:\n    runs-on: ubuntu-latest\n${more}    steps:\n${steps}`;
 
+const hasJava = findCommand("java", process.env["PATH"] ?? "") !== undefined;
 const hasRust = findCommand("rustc", process.env["PATH"] ?? "") !== undefined;
 
 describe("set-up actions", async () => {
@@ -76,6 +77,14 @@ describe("set-up actions", async () => {
     "cache-missing": only(`      - uses: actions/setup-node@v4
         with: { node-version: 24, cache: npm }
 `),
+    maven: only(`      - uses: actions/checkout@v4
+      - uses: actions/setup-java@v4
+        id: setup
+        with: { distribution: temurin, cache: maven }
+      - run: echo "hit=$HIT." && ls ~/.m2/repository/kept || (mkdir -p ~/.m2/repository && echo jar > ~/.m2/repository/kept)
+        env: { HIT: "\${{ steps.setup.outputs.cache-hit }}" }
+`),
+    "java/pom.xml": "<project/>\n",
     java: only(
       "      - uses: actions/setup-java@v4\n        with: { distribution: temurin, java-version: 3 }\n      - run: java -version\n",
     ),
@@ -99,6 +108,15 @@ describe("set-up actions", async () => {
     assert.equal(ended.status, "succeeded", `${JSON.stringify(ended.steps.map(({ error }) => error ?? null))}\n${log}`);
     return log;
   };
+
+  it(
+    "setup-java keeps what Maven downloaded",
+    { skip: !hasJava && "there is no java on the search path" },
+    async () => {
+      assert.match(await succeeds("maven"), /hit=false\./);
+      assert.match(await succeeds("maven"), /hit=true\.[^]*repository\/kept/);
+    },
+  );
 
   it("setup-node installs a version, names the registry, and keeps what npm downloaded", async () => {
     assert.match(await succeeds("node"), /hit=false\.[^]*installed true/);
