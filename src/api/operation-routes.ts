@@ -12,7 +12,7 @@ export const hookRoutes = {
     surface: "hooks",
     method: "POST",
     path: "hooks/push",
-    summary: "A signed push event in GitHub's form",
+    summary: "A signed push event of GitHub, GitLab, Gitea or Forgejo",
     action: SIGNED,
     resource: "pipeline",
     body: { largestBytes: LARGEST_PUSH_BYTES },

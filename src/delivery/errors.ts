@@ -78,15 +78,16 @@ export const releaseMissing: ErrorFactory<{
 export const pushUnsigned: ErrorFactory<{ reason: string }> = defineError("DELIVERY_PUSH_UNSIGNED", {
   status: 401,
   message: ({ reason }) => `The push was not accepted: ${reason}`,
-  hint: () => "The sender signs the body with the shared secret: X-Hub-Signature-256: sha256=HMAC.",
+  hint: () =>
+    "The sender signs the body with the shared secret (X-Hub-Signature-256: sha256=HMAC), or GitLab sends it as its token.",
   solve: "Set the same secret in the webhook and in the project.",
 });
 
 export const pushInvalid: ErrorFactory<{ problem: string }> = defineError("DELIVERY_PUSH_INVALID", {
   status: 400,
   message: ({ problem }) => `The push event cannot be read: ${problem}`,
-  hint: () => "Send GitHub's push event as JSON: ref, after, repository, pusher.",
-  solve: "Send a push event in GitHub's JSON form.",
+  hint: () => "Send the push event of GitHub, GitLab, Gitea or Forgejo as JSON: ref, before, after.",
+  solve: "Send a push event of GitHub, GitLab, Gitea or Forgejo as JSON.",
 });
 
 export const webhookClosed: ErrorFactory<{ webhook: string; secret: string }> = defineError("DELIVERY_WEBHOOK_CLOSED", {

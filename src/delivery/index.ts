@@ -25,8 +25,8 @@ export {
   type PushHandlerOptions,
   type PushedRepository,
   type PushRequest,
-  signPush,
 } from "./push.ts";
+export { PROOFS, signPush } from "./push-sender.ts";
 export {
   createHostedRepository,
   type HostedExchange,

@@ -1,4 +1,3 @@
-import { createHmac, timingSafeEqual } from "node:crypto";
 import { join } from "node:path";
 import { z } from "zod";
 import { assertJsonDepth, type Clock, digestOf } from "#base";
@@ -15,7 +14,8 @@ import {
   type StepKind,
 } from "#pipeline";
 import { fireTrigger, registerPipelines } from "#engine";
-import { pushInvalid, pushUnsigned } from "./errors.ts";
+import { identifySender } from "./push-sender.ts";
+import { pushInvalid } from "./errors.ts";
 
 /** A request as any HTTP server can hand it on. */
 export interface PushRequest {
@@ -69,6 +69,8 @@ export interface PushedCommit {
   readonly changed?: readonly string[] | undefined;
 }
 
+const person = z.string().min(1).max(200);
+
 const pushSchema = z.object({
   ref: z.string().min(1),
   before: z
@@ -77,15 +79,18 @@ const pushSchema = z.object({
     .optional(),
   after: z.string().regex(/^[0-9a-f]{40}([0-9a-f]{24})?$/),
   deleted: z.boolean().optional(),
-  pusher: z.object({ name: z.string().min(1).max(200) }).optional(),
+  /** GitHub's has a name; Gitea's and Forgejo's are users. */
+  pusher: z.object({ name: person, username: person, login: person }).partial().optional(),
+  /** GitLab's. */
+  user_username: person.optional(),
 });
 
 const NO_COMMIT = /^0+$/;
 
 /**
- * Answers push events in GitHub's form: queues the pipelines with `on: { push: BRANCH }` on a checkout of the pushed
- * commit. A push to the main branch makes that commit's pipelines the project's current ones first; a mistake in them
- * refuses the push event and starts nothing.
+ * Answers push events of GitHub, GitLab, Gitea and Forgejo: queues the pipelines with `on: { push: BRANCH }` on a
+ * checkout of the pushed commit. A push to the main branch makes that commit's pipelines the project's current ones
+ * first; a mistake in them refuses the push event and starts nothing.
  *
  * The same delivery twice is one push. Other events are answered and ignored.
  *
@@ -93,19 +98,18 @@ const NO_COMMIT = /^0+$/;
  */
 export function createPushHandler(options: PushHandlerOptions): (request: PushRequest) => Promise<PushAnswer> {
   return async (request) => {
-    assertSigned(request, options.secret);
-    const event = request.headers["x-github-event"] ?? "push";
-    if (event !== "push") return { status: 200, json: { ignored: `event ${event}` } };
+    const sender = identifySender(request, options.secret);
+    if (!sender.isPush) return { status: 200, json: { ignored: `event ${sender.event}` } };
     const push = parsePush(request.body);
     const [, kind, name] = /^refs\/(heads|tags)\/(.+)$/.exec(push.ref) ?? [];
     if (name === undefined || push.deleted === true || NO_COMMIT.test(push.after))
       return { status: 200, json: { ignored: `${push.ref} carries no commit of a branch or tag` } };
-    const id = request.headers["x-github-delivery"] ?? digestOf(request.body);
+    const id = sender.delivery ?? digestOf(request.body);
     const known = await options.store.read((transaction) =>
       getPushDelivery(transaction, { project: options.project, id }),
     );
     if (known !== undefined) return { status: 200, json: known.answer };
-    const facts = { id, commit: push.after, before: push.before, pusher: push.pusher?.name ?? "git" };
+    const facts = { id, commit: push.after, before: push.before, pusher: pusherOf(push) };
     return startPipelines(kind === "tags" ? { ...facts, tag: name } : { ...facts, branch: name }, options);
   };
 }
@@ -232,6 +236,10 @@ async function changedFiles(
   return changed.filter((path) => path.startsWith(prefix)).map((path) => path.slice(prefix.length));
 }
 
+function pusherOf({ pusher, user_username }: z.output<typeof pushSchema>): string {
+  return pusher?.name ?? pusher?.username ?? pusher?.login ?? user_username ?? "git";
+}
+
 function parsePush(body: Uint8Array): z.output<typeof pushSchema> {
   let value: unknown;
   try {
@@ -247,17 +255,4 @@ function parsePush(body: Uint8Array): z.output<typeof pushSchema> {
       problem: parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("; "),
     });
   return parsed.data;
-}
-
-function assertSigned(request: PushRequest, secret: string): void {
-  const sent = request.headers["x-hub-signature-256"];
-  if (sent === undefined) throw pushUnsigned({ reason: "it carries no X-Hub-Signature-256" });
-  const [found, expected] = [Buffer.from(sent), Buffer.from(signPush(request.body, secret))];
-  if (found.length !== expected.length || !timingSafeEqual(found, expected))
-    throw pushUnsigned({ reason: "its signature does not fit the secret" });
-}
-
-/** Value of `X-Hub-Signature-256` for a body: HMAC-SHA256 with the shared secret. */
-export function signPush(body: Uint8Array | string, secret: string): string {
-  return `sha256=${createHmac("sha256", secret).update(body).digest("hex")}`;
 }

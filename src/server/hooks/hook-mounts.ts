@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { hookRoutes } from "#api";
 import type { Platform } from "#app";
+import { PROOFS } from "#delivery";
 import { projectNotOpen } from "../errors.ts";
 import type { Mounted } from "../routing/mount-routes.ts";
 
@@ -8,8 +9,8 @@ import type { Mounted } from "../routing/mount-routes.ts";
 const SIGNING = ["x-esteira-delivery", "x-esteira-timestamp", "x-esteira-signature"];
 
 /**
- * `POST /hooks/push`: signed push events in GitHub's form; `POST /hooks/NAME`: signed calls of webhooks. The signature
- * stands for the caller.
+ * `POST /hooks/push`: signed push events of GitHub, GitLab, Gitea and Forgejo; `POST /hooks/NAME`: signed calls of
+ * webhooks. The signature stands for the caller.
  */
 export function hookMounts(platform: Platform): readonly Mounted[] {
   return [
@@ -17,7 +18,7 @@ export function hookMounts(platform: Platform): readonly Mounted[] {
       route: hookRoutes.receivePush,
       // The body of an unsigned call is not read: what nobody signed cannot be right, and it may be large.
       admit: async (headers) => {
-        if (headers["x-hub-signature-256"] !== undefined) return;
+        if (PROOFS.some((name) => headers[name] !== undefined)) return;
         await receivePush(platform, {}, Buffer.alloc(0));
       },
       answer: async ({ headers, body }, reply) => {

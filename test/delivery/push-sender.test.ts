@@ -1,0 +1,112 @@
+// Push events as GitHub, GitLab, Gitea and Forgejo send them.
+import assert from "node:assert/strict";
+import { createHmac } from "node:crypto";
+import { execFileSync } from "node:child_process";
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { it } from "node:test";
+import { isEsteiraError, systemClock } from "#base";
+import { createPushHandler, type PushHandlerOptions, signPush } from "#delivery";
+import { listPipelineRuns } from "#engine";
+import { createGit, createRunKind } from "#executors";
+import { openTestStore } from "../setup/stores.ts";
+
+const SECRET = "of the webhook";
+const PATH = process.env["PATH"] ?? "";
+
+async function open(): Promise<{ readonly options: PushHandlerOptions; readonly commit: string }> {
+  const { store, folder } = await openTestStore("sqlite");
+  const repository = join(folder, "repository");
+  await mkdir(join(repository, "pipelines"), { recursive: true });
+  await writeFile(join(repository, "pipelines/ci.yaml"), "on: { push: main }\nsteps: { test: { run: 'true' } }\n");
+  const git = (...words: readonly string[]): string =>
+    execFileSync("git", ["-C", repository, "-c", "user.name=a", "-c", "user.email=a@b", ...words], {
+      env: { PATH, HOME: folder, GIT_CONFIG_NOSYSTEM: "1" },
+      encoding: "utf8",
+    });
+  git("init", "-q", "-b", "main");
+  git("add", "-A");
+  git("commit", "-q", "-m", "First");
+  const options: PushHandlerOptions = {
+    store,
+    git: createGit({ environment: { PATH, HOME: folder } }),
+    project: "p",
+    repository,
+    mainBranch: "main",
+    folder: join(folder, "checkouts"),
+    kinds: [createRunKind()] as unknown as PushHandlerOptions["kinds"],
+    clock: systemClock,
+    secret: SECRET,
+  };
+  return { options, commit: git("rev-parse", "HEAD").trim() };
+}
+
+const NEW = "0".repeat(40);
+const hex = (body: Buffer, secret = SECRET): string => createHmac("sha256", secret).update(body).digest("hex");
+
+it("a push event of each sender starts the pipelines once, for the one whom it names", async () => {
+  const { options, commit } = await open();
+  const handle = createPushHandler(options);
+  const facts = { ref: "refs/heads/main", before: NEW, after: commit };
+  const bodyOf = (more: object): Buffer => Buffer.from(JSON.stringify({ ...facts, ...more }));
+  // As the documentation of each shows them.
+  const github = bodyOf({ pusher: { name: "octocat", email: "o@example.org" }, deleted: false });
+  const gitlab = bodyOf({ object_kind: "push", user_name: "Tanuki", user_username: "tanuki", checkout_sha: commit });
+  const gitea = bodyOf({ pusher: { id: 1, login: "cup", full_name: "", username: "cup" }, compare_url: "" });
+  const sent = [
+    { "x-github-event": "push", "x-github-delivery": "d1", "x-hub-signature-256": signPush(github, SECRET) },
+    { "x-gitlab-event": "Push Hook", "x-gitlab-event-uuid": "d2", "x-gitlab-token": SECRET },
+    {
+      "x-gitea-event": "push",
+      "x-github-event": "push",
+      "x-gitea-delivery": "d3",
+      "x-github-delivery": "d3",
+      "x-gitea-signature": hex(gitea),
+      "x-hub-signature-256": signPush(gitea, SECRET),
+    },
+    { "x-forgejo-event": "push", "x-forgejo-delivery": "d4", "x-forgejo-signature": hex(gitea) },
+  ];
+  const bodies = [github, gitlab, gitea, gitea];
+  for (const [index, headers] of sent.entries()) {
+    const request = { headers, body: bodies[index] ?? github };
+    const first = await handle(request);
+    assert.deepEqual([first.status, first.json.pipelineRuns?.length], [202, 1], JSON.stringify(headers));
+    assert.deepEqual(await handle(request), { status: 200, json: first.json });
+  }
+  const runs = await listPipelineRuns(options.store, { project: "p" });
+  assert.deepEqual(
+    runs.map(({ actor }) => actor),
+    ["cup", "cup", "tanuki", "octocat"],
+  );
+});
+
+it("an event without a proof, or with one that does not fit, starts nothing; other events are passed over", async () => {
+  const { options, commit } = await open();
+  const handle = createPushHandler(options);
+  const body = Buffer.from(JSON.stringify({ ref: "refs/heads/main", after: commit }));
+  const good = signPush(body, SECRET);
+  const bad: readonly Readonly<Record<string, string>>[] = [
+    {},
+    { "x-gitlab-event": "Push Hook" },
+    { "x-hub-signature-256": signPush(body, "another") },
+    { "x-hub-signature-256": good.slice("sha256=".length) },
+    { "x-hub-signature-256": "" },
+    { "x-gitlab-token": "" },
+    { "x-gitlab-token": `${SECRET} ` },
+    { "x-gitea-signature": good },
+    { "x-gitea-signature": hex(body, "another"), "x-hub-signature-256": good },
+    { "x-gitlab-token": SECRET, "x-hub-signature-256": "sha256=0" },
+  ];
+  for (const headers of bad)
+    await assert.rejects(
+      handle({ headers, body }),
+      (error) => isEsteiraError(error, "DELIVERY_PUSH_UNSIGNED"),
+      JSON.stringify(headers),
+    );
+  for (const headers of [
+    { "x-gitlab-token": SECRET, "x-gitlab-event": "Merge Request Hook" },
+    { "x-hub-signature-256": good, "x-github-event": "pull_request" },
+  ])
+    assert.match((await handle({ headers, body })).json.ignored ?? "", /^event /);
+  assert.deepEqual(await listPipelineRuns(options.store, { project: "p" }), []);
+});
