@@ -157,6 +157,36 @@ export interface EndpointTrial {
     | undefined;
 }
 
+/** A promise of an endpoint over some days. */
+export interface EndpointObjective {
+  readonly monitor: string;
+  readonly kind: "latency" | "errors" | "quality";
+  /** Slower answers are bad, milliseconds; of `latency`. */
+  readonly latencyMs?: number | undefined;
+  /** Answers farther from their label are bad; of `quality` of a regression. */
+  readonly within?: number | undefined;
+  /** Share of good events that is promised. */
+  readonly target: number;
+  readonly days: number;
+  readonly good: number;
+  readonly total: number;
+  /** Share of the budget of errors that is left, 1 of an unused one; negative when it is overdrawn. */
+  readonly budgetLeft: number;
+  /** Pairs of windows, the shortest first. */
+  readonly burns: readonly EndpointBurn[];
+}
+
+/** How fast the budget burns, as multiples of the rate that uses it up exactly at the end of the period. */
+export interface EndpointBurn {
+  readonly longMs: number;
+  readonly shortMs: number;
+  readonly longRate: number;
+  readonly shortRate: number;
+  /** Above it in both windows the alert opens. */
+  readonly limit: number;
+  readonly isBurning: boolean;
+}
+
 export interface EndpointDetail extends EndpointSummary {
   /** What computes the model: `onnx`, `python`. */
   readonly runtime?: string | undefined;
@@ -167,6 +197,8 @@ export interface EndpointDetail extends EndpointSummary {
   readonly windowCount: number;
   readonly monitors: readonly Monitor[];
   /** Newest first, at most 100. */
+  /** What it promises, and how much of the budget of errors is left. */
+  readonly objectives: readonly EndpointObjective[];
   readonly alerts: readonly Alert[];
   readonly alertCount: number;
   readonly retrainings: readonly Retraining[];

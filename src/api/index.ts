@@ -69,7 +69,9 @@ export type {
   QuarantinedRow,
 } from "./dataset.ts";
 export type {
+  EndpointBurn,
   EndpointDetail,
+  EndpointObjective,
   EndpointPeriod,
   EndpointSummary,
   EndpointTrial,

@@ -9,7 +9,7 @@ import type { BackfillPartition, BackfillPartitionStatus, BackfillPreview, Backf
 import type { Change } from "./change.ts";
 import type { DashboardDetail, DashboardSummary, DashboardTile } from "./dashboard.ts";
 import type { ColumnProfile, ContractSummary, DatasetColumn, DatasetDetail, DatasetRestoration, DatasetRows, DatasetSummary, DiscardedQuarantine, DroppedDataset, Histogram, NewCapture, ProfileSample, QuarantineDiscard, QuarantineSummary, QuarantinedRow, ReplayedQuarantine, RestatedDataset, Restatement, RestoredDataset } from "./dataset.ts";
-import type { EndpointDetail, EndpointPeriod, EndpointSummary, EndpointTrial, EndpointWindow, Retraining, TrialArm, TrialCheck, TrialEnd } from "./endpoint.ts";
+import type { EndpointBurn, EndpointDetail, EndpointObjective, EndpointPeriod, EndpointSummary, EndpointTrial, EndpointWindow, Retraining, TrialArm, TrialCheck, TrialEnd } from "./endpoint.ts";
 import type { FeatureViewSummary } from "./feature-view.ts";
 import type { LineageEdge, LineageGraph, LineageNode, LineageNodeKind } from "./lineage.ts";
 import type { ModelColumn, ModelDeployment, ModelDetail, ModelSummary, ModelVersionRecord, ModelVersionSummary, ServedAt, Verdict, VerdictRule, VerdictState } from "./model.ts";
@@ -632,6 +632,28 @@ export const endpointTrialSchema: z.ZodType<EndpointTrial> = z.object({
   "comparison": z.object({ "rows": z.number(), "meanDifference": z.number(), "agreedShare": z.number() }).optional().describe("Of a shadow: how far its answers lie from those that were given."),
 }).describe("A candidate's trial beside the stable version.");
 
+export const endpointBurnSchema: z.ZodType<EndpointBurn> = z.object({
+  "longMs": z.number(),
+  "shortMs": z.number(),
+  "longRate": z.number(),
+  "shortRate": z.number(),
+  "limit": z.number().describe("Above it in both windows the alert opens."),
+  "isBurning": z.boolean(),
+}).describe("How fast the budget burns, as multiples of the rate that uses it up exactly at the end of the period.");
+
+export const endpointObjectiveSchema: z.ZodType<EndpointObjective> = z.object({
+  "monitor": z.string(),
+  "kind": z.enum(["latency", "errors", "quality"]),
+  "latencyMs": z.number().optional().describe("Slower answers are bad, milliseconds; of `latency`."),
+  "within": z.number().optional().describe("Answers farther from their label are bad; of `quality` of a regression."),
+  "target": z.number().describe("Share of good events that is promised."),
+  "days": z.number(),
+  "good": z.number(),
+  "total": z.number(),
+  "budgetLeft": z.number().describe("Share of the budget of errors that is left, 1 of an unused one; negative when it is overdrawn."),
+  "burns": z.array(endpointBurnSchema).describe("Pairs of windows, the shortest first."),
+}).describe("A promise of an endpoint over some days.");
+
 export const endpointDetailSchema: z.ZodType<EndpointDetail> = z.object({
   "environment": z.string(),
   "name": z.string(),
@@ -650,7 +672,8 @@ export const endpointDetailSchema: z.ZodType<EndpointDetail> = z.object({
   "windows": z.array(endpointWindowSchema).describe("Oldest first, at most the newest 200."),
   "windowCount": z.number(),
   "monitors": z.array(monitorSchema),
-  "alerts": z.array(alertSchema).describe("Newest first, at most 100."),
+  "objectives": z.array(endpointObjectiveSchema).describe("What it promises, and how much of the budget of errors is left."),
+  "alerts": z.array(alertSchema),
   "alertCount": z.number(),
   "retrainings": z.array(retrainingSchema),
   "trials": z.array(endpointTrialSchema).describe("Newest first, at most 10."),

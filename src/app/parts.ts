@@ -170,6 +170,7 @@ export function createParts(platform: StorePlatform, settings: Settings): Parts 
     secret: (name) => settings.secret(name),
     routes: config.alerts,
   });
+  serving.endpoints.onRequest((key, request) => monitoring.seen(key, request));
   const git = createGit({
     environment: {
       PATH: settings.searchPath,

@@ -17,6 +17,7 @@ import { engineItemsMigration } from "./migrations/0018-engine-items.ts";
 import { intervalsMigration } from "./migrations/0019-intervals.ts";
 import { partitionsMigration } from "./migrations/0020-partitions.ts";
 import { poolsMigration } from "./migrations/0021-pools.ts";
+import { objectivesMigration } from "./migrations/0025-objectives.ts";
 import { alertNoticesMigration } from "./migrations/0022-alert-notices.ts";
 import { pushedEventsMigration } from "./migrations/0023-pushed-events.ts";
 import { assetMigration } from "./migrations/0002-asset.ts";
@@ -48,4 +49,5 @@ export const migrations: readonly Migration[] = [
   poolsMigration,
   alertNoticesMigration,
   pushedEventsMigration,
+  objectivesMigration,
 ];

@@ -8,6 +8,8 @@ export { type MonitorDeclarations, readMonitorDeclarations } from "./monitor-set
 export type { Monitor } from "./monitor-set.ts";
 export { readWatchedSeries, type WatchedSeries } from "./watched-series.ts";
 export type { AlertRoutes } from "./alert-routes.ts";
+export { kindOf as kindOfObjective, type SeenRequest } from "./objective-rule.ts";
+export type { ObjectiveState } from "./objectives.ts";
 export { createMonitoring, type Monitoring, type MonitoringOptions } from "./monitoring.ts";
 export {
   createMonitoringCalls,

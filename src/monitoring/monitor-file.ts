@@ -11,6 +11,7 @@ import {
   valueRule,
   type ValueRule,
 } from "./watch-rules.ts";
+import { objectiveRule, type ObjectiveRule } from "./objective-rule.ts";
 import { DRIFT_METHODS, type DriftMethod, isPValue } from "./drift-method.ts";
 
 const METRICS = [...new Set<MetricName>([...BINARY_METRICS, ...MULTICLASS_METRICS, ...REGRESSION_METRICS])];
@@ -133,6 +134,7 @@ const fairness = z.strictObject({ ...common, fairness: fairnessRule });
 const slices = z.strictObject({ ...common, slices: slicesRule });
 const multivariate = z.strictObject({ ...common, multivariate: multivariateRule });
 const value = z.strictObject({ ...common, value: valueRule });
+const objective = z.strictObject({ ...common, objective: objectiveRule });
 
 /** Schema of `monitors/*.yaml`; the JSON Schema for editors is made from it. */
 export const monitorFileSchema: z.ZodType<MonitorFile> = z.strictObject({
@@ -172,7 +174,7 @@ export const monitorFileSchema: z.ZodType<MonitorFile> = z.strictObject({
     .describe("Who is told of alerts that open and close. Default: the routes of `alerts.default` in esteira.yaml."),
   monitors: z.record(
     name,
-    z.union([drift, predictionDrift, performance, quality, fairness, slices, multivariate, value]),
+    z.union([drift, predictionDrift, performance, quality, fairness, slices, multivariate, value, objective]),
   ),
 });
 
@@ -231,6 +233,7 @@ export type MonitorRule = CommonRule &
     | { readonly slices: SlicesRule }
     | { readonly multivariate: MultivariateRule }
     | { readonly value: ValueRule }
+    | { readonly objective: ObjectiveRule }
   );
 
 /** A route by its name, or a webhook. */

@@ -78,18 +78,20 @@ function unknownRoutes(
   { file, text, routes }: { readonly file: string; readonly text: string; readonly routes: readonly string[] },
 ): readonly LocatedProblem[] {
   const line = text.split("\n").findIndex((one) => /^notify\s*:/.test(one)) + 1;
-  return notify
-    .filter((entry) => typeof entry === "string" && !routes.includes(entry))
-    .map((entry): LocatedProblem => {
-      const nearest = nearestName(String(entry), routes);
-      return {
+  return notify.flatMap((entry): readonly LocatedProblem[] => {
+    if (typeof entry !== "string" || routes.includes(entry)) return [];
+    const nearest = nearestName(entry, routes);
+    const known = routes.length === 0 ? "none; declare it under alerts: { routes: … }" : routes.join(", ");
+    return [
+      {
         file,
         line: Math.max(1, line),
         column: 1,
-        message: `there is no route "${String(entry)}"${nearest === undefined ? "" : `; did you mean "${nearest}"?`}`,
-        hint: `Routes of esteira.yaml: ${routes.length === 0 ? "none; declare it under alerts: { routes: … }" : routes.join(", ")}.`,
-      };
-    });
+        message: `there is no route "${entry}"${nearest === undefined ? "" : `; did you mean "${nearest}"?`}`,
+        hint: `Routes of esteira.yaml: ${known}.`,
+      },
+    ];
+  });
 }
 
 /**

@@ -12,6 +12,8 @@ import type { LabelBatch } from "./label-batch.ts";
 import { saveMonitorFiles } from "./monitor-set.ts";
 import { createAlertChannel, toTarget } from "./alert-channel.ts";
 import type { AlertRoutes } from "./alert-routes.ts";
+import { createObjectives, type ObjectiveState } from "./objectives.ts";
+import type { SeenRequest } from "./objective-rule.ts";
 import { createReferences } from "./reference.ts";
 import { type RouteTest, testRoute } from "./test-route.ts";
 
@@ -51,6 +53,10 @@ export interface Monitoring {
    * does nothing.
    */
   tick(): Promise<void>;
+  /** One request of an endpoint, for what it promises. Returns at once. */
+  seen(key: EndpointKey, request: SeenRequest): void;
+  /** How the promises of an endpoint stand. */
+  objectives(key: EndpointKey): Promise<readonly ObjectiveState[]>;
   /** Tells a route of an alert that is none. @throws MONITORING_ROUTE_UNKNOWN, MONITORING_ROUTE_FAILED */
   testRoute(of: { readonly project: string; readonly name: string }): Promise<readonly RouteTest[]>;
   /** Opens an alert for what runs without its approvals, and closes it when they stand again. */
@@ -81,6 +87,7 @@ export function createMonitoring(options: MonitoringOptions): Monitoring {
   const unreported = new Map<string, readonly Alert[]>();
   const memories = new Map<string, WatchMemory>();
   let ticking = false;
+  const objectives = createObjectives({ store, clock, log, routes: routes.default });
   options.outbox.add(createAlertChannel({ store, clock, routes, secret }));
 
   const nameOf = (key: EndpointKey): string => JSON.stringify([key.project, key.environment, key.endpoint]);
@@ -125,9 +132,10 @@ export function createMonitoring(options: MonitoringOptions): Monitoring {
       saveMonitorFiles({ store, clock, routes: Object.keys(routes.routes) }, project, files),
     testRoute: (of) => testRoute(of, { routes, secret, outbox: options.outbox, clock }),
     async recordLabels({ labels, untilMs, actor, ...key }) {
-      const report = await store.write((transaction) =>
+      const { outcomes, ...report } = await store.write((transaction) =>
         recordLabels(transaction, { ...key, labels, receivedAtMs: clock.now(), actor }),
       );
+      objectives.labelled(key, outcomes);
       // While an evaluation runs, the next tick takes up what this batch changed.
       if (report.fromMs !== undefined && !running.has(nameOf(key)))
         void evaluateQuietly({ ...key, fromMs: report.fromMs, toMs: report.toMs, untilMs });
@@ -139,14 +147,20 @@ export function createMonitoring(options: MonitoringOptions): Monitoring {
       unreported.delete(nameOf(request));
       return { ...report, opened: [...earlier, ...report.opened] };
     },
+    seen: (key, request) => objectives.seen(key, request),
+    objectives: (key) => objectives.states(key),
     async tick() {
       if (ticking) return;
       ticking = true;
       try {
-        for (const endpoint of await store.read((transaction) => listEndpoints(transaction, { limit: 1000 }))) {
+        const endpoints = await store.read((transaction) => listEndpoints(transaction, { limit: 1000 }));
+        for (const endpoint of endpoints) {
           const key = { project: endpoint.project, environment: endpoint.environment, endpoint: endpoint.name };
           await evaluateQuietly(key, memoryOf(key));
         }
+        await objectives
+          .look(endpoints)
+          .catch((error: unknown) => log.error("objectives could not be judged", { error: messageOf(error) }));
         await options.outbox.flush();
       } finally {
         ticking = false;

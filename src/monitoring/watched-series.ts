@@ -4,6 +4,7 @@ import { defaultThreshold, type DriftMethod, isPValue } from "./drift-method.ts"
 import { judgeWindow } from "./judge.ts";
 import type { MonitorRule } from "./monitor-file.ts";
 import type { Monitor } from "./monitor-set.ts";
+import { kindOf } from "./objective-rule.ts";
 
 /** One series that a monitor watches, as it stood when it was judged last. */
 export interface WatchedSeries {
@@ -51,6 +52,8 @@ export function readWatchedSeries(monitor: Monitor, windows: readonly MonitorWin
 
 function declaredSeries(rule: MonitorRule): readonly WatchedSeries[] {
   const overall = { subject: "", segment: "" };
+  if ("objective" in rule)
+    return [{ ...overall, metric: `burn.${kindOf(rule.objective)}`, threshold: undefined, side: "above" }];
   if ("drift" in rule) {
     const { columns = [""], method, threshold, share } = rule.drift;
     if (share !== undefined) return [{ ...overall, metric: "drift_share", threshold: share, side: "above" }];

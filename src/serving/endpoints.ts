@@ -1,4 +1,5 @@
-import { type Clock, type Log, type Metrics, messageOf, newId, systemClock } from "#base";
+import { type Clock, EsteiraError, type Log, type Metrics, messageOf, newId, systemClock } from "#base";
+import type { SeenRequest } from "#monitoring";
 import type { ArmObservation } from "#delivery";
 import type { AssetVersion, MetadataStore } from "#metadata-store";
 import type { EndpointKey } from "#metadata-store/serving";
@@ -94,6 +95,8 @@ export interface Endpoints {
    * stable version.
    */
   readonly counters: { readonly shadowDropped: number; readonly candidateFailed: number };
+  /** Calls `see` after each request, whatever became of it, with how long it took. */
+  onRequest(see: (key: EndpointKey, request: SeenRequest) => void): void;
   /** Calls `judge` after each request that a candidate could not answer, before the request is answered. */
   onCandidateFailure(judge: (key: EndpointKey) => Promise<void>): void;
   close(): Promise<void>;
@@ -120,6 +123,7 @@ export function createEndpoints(options: EndpointsOptions): Endpoints {
   const enrich = createFeatureReader(options.features);
   const measured = createPredictionMetrics(options.metrics);
   const statistics = createEndpointStatistics(clock);
+  let see: (key: EndpointKey, request: SeenRequest) => void = () => undefined;
   let judge: (key: EndpointKey) => Promise<void> = async () => undefined;
   let unsubscribe: (() => void) | undefined;
 
@@ -171,6 +175,9 @@ export function createEndpoints(options: EndpointsOptions): Endpoints {
 
   return {
     counters,
+    onRequest(call) {
+      see = call;
+    },
     onCandidateFailure(call) {
       judge = call;
     },
@@ -187,7 +194,8 @@ export function createEndpoints(options: EndpointsOptions): Endpoints {
     predict(key, request) {
       if (request.source.rowCount > maxRows)
         return Promise.reject(rowsTooMany({ rows: request.source.rowCount, limit: maxRows }));
-      return live.use(key, async (current) => {
+      const askedMs = clock.monotonic();
+      const answered = live.use(key, async (current) => {
         const startMs = clock.monotonic();
         try {
           return await answer(current, key, await enrich(current.endpoint, current.stable.signature, request));
@@ -198,6 +206,14 @@ export function createEndpoints(options: EndpointsOptions): Endpoints {
           throw error;
         }
       });
+      answered.then(
+        () => see(key, { durationMs: clock.monotonic() - askedMs, outcome: "answered" }),
+        (error: unknown) => {
+          const isOfCaller = error instanceof EsteiraError && error.status < 500;
+          see(key, { durationMs: clock.monotonic() - askedMs, outcome: isOfCaller ? "caller" : "failed" });
+        },
+      );
+      return answered;
     },
     model: (key) => live.use(key, (current) => Promise.resolve(current.stable)),
     columns: (key) => live.use(key, ({ endpoint, stable }) => requestColumns(endpoint, stable, options.features)),

@@ -66,4 +66,13 @@ export const monitoringEn = {
     "Compare with the performance, or its estimate: inputs that moved do not say that answers are worse.",
   "advice.retrain": "Train again once the data of this time are in; where that does not help, a person looks.",
   "advice.check_traffic": "See whether the callers reach the endpoint, and what they send twice.",
+  "objective.title": "Objectives",
+  "objective.latency": "answers within {limit} ms",
+  "objective.errors": "requests that do not fail",
+  "objective.quality": "answers that are right",
+  "objective.target": "Target",
+  "objective.of": "{share} of {days} days",
+  "objective.good": "Good / all",
+  "objective.left": "Budget left",
+  "objective.burns": "Burns 1 h/5 min · 6 h/30 min · 3 d/6 h",
 } as const;

@@ -68,4 +68,13 @@ export const monitoringPtBr: Readonly<Record<keyof typeof monitoringEn, string>>
     "Compare com o desempenho, ou sua estimativa: entradas que mudaram não dizem que as respostas pioraram.",
   "advice.retrain": "Treine de novo quando os dados deste período chegarem; onde isso não ajuda, uma pessoa olha.",
   "advice.check_traffic": "Veja se quem chama alcança o endpoint, e o que é enviado duas vezes.",
+  "objective.title": "Objetivos",
+  "objective.latency": "respostas em até {limit} ms",
+  "objective.errors": "requisições que não falham",
+  "objective.quality": "respostas certas",
+  "objective.target": "Meta",
+  "objective.of": "{share} de {days} dias",
+  "objective.good": "Boas / todas",
+  "objective.left": "Orçamento restante",
+  "objective.burns": "Consumo 1 h/5 min · 6 h/30 min · 3 d/6 h",
 };

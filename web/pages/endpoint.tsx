@@ -9,6 +9,7 @@ import { AlertTable, MonitorTable } from "../ui/alert-table.tsx";
 import { Icon } from "../ui/icon.tsx";
 import { useLanguage } from "../ui/language.tsx";
 import { useList } from "../ui/list-page.ts";
+import { ObjectiveTable } from "../ui/objective-table.tsx";
 import { Empty, Page, Panel, Read } from "../ui/page.tsx";
 import { useSearchChoice, useSearchValue } from "../ui/search-value.ts";
 import { ShownOf } from "../ui/shown-of.tsx";
@@ -67,7 +68,12 @@ export function EndpointPage() {
                   key: "monitors",
                   label: t("endpoint.monitors"),
                   count: String(data.monitors.length),
-                  content: () => <MonitorTable monitors={data.monitors} />,
+                  content: () => (
+                    <>
+                      {data.objectives.length > 0 && <ObjectiveTable objectives={data.objectives} />}
+                      <MonitorTable monitors={data.monitors} />
+                    </>
+                  ),
                 },
                 {
                   key: "alerts",

@@ -1,3 +1,4 @@
+import type { CountSpan } from "./objective-count.ts";
 import type { AlertEvent, AlertState, DeliveryState } from "./alert.ts";
 
 export interface MonitoringTables {
@@ -83,6 +84,17 @@ export interface MonitoringTables {
     /** JSON: why it opened; its shape belongs to `monitoring`. */
     explanation: string | null;
     close_reason: string | null;
+  };
+  objective_count: {
+    project: string;
+    environment: string;
+    endpoint: string;
+    objective: string;
+    span: CountSpan;
+    /** Start of the minute or hour, epoch ms. */
+    start_ms: number;
+    good: number;
+    total: number;
   };
   /** What is told of an alert, one row per receiver. */
   alert_notice: {

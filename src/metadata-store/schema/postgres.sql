@@ -513,6 +513,17 @@ create table "monitor_window" (
   "corrections" bigint not null
 );
 
+create table "objective_count" (
+  "project" text not null,
+  "environment" text not null,
+  "endpoint" text not null,
+  "objective" text not null,
+  "span" text not null,
+  "start_ms" bigint not null,
+  "good" bigint not null,
+  "total" bigint not null
+);
+
 create table "online_feature" (
   "project" text not null,
   "view" text not null,
@@ -1151,6 +1162,8 @@ CREATE UNIQUE INDEX monitor_key ON monitor USING btree (project, environment, na
 CREATE UNIQUE INDEX monitor_score_key ON monitor_score USING btree (project, environment, endpoint, size, start_ms, metric, subject, segment);
 
 CREATE UNIQUE INDEX monitor_window_key ON monitor_window USING btree (project, environment, endpoint, size, start_ms);
+
+CREATE UNIQUE INDEX objective_count_pkey ON objective_count USING btree (project, environment, endpoint, objective, span, start_ms);
 
 CREATE UNIQUE INDEX online_feature_key ON online_feature USING btree (project, view, generation, entity_key);
 

@@ -417,6 +417,11 @@ CREATE TABLE "monitor_window" ("project" text not null,
   "size",
   "start_ms"));
 
+CREATE TABLE objective_count (
+     project text not null, environment text not null, endpoint text not null, objective text not null, span text not null,
+     start_ms bigint not null, good bigint not null, total bigint not null,
+     primary key (project, environment, endpoint, objective, span, start_ms));
+
 CREATE TABLE "online_feature" ("project" text not null,
   "view" text not null,
   "generation" bigint not null,

@@ -29,7 +29,7 @@ export {
   type PredictionTotal,
   type WindowCount,
 } from "./prediction-count.ts";
-export { type LabelReport, type NewLabel, recordLabels } from "./record-labels.ts";
+export { type LabelReport, type NewLabel, type Outcome, recordLabels } from "./record-labels.ts";
 export { type NewPrediction, recordPredictions } from "./record-predictions.ts";
 export {
   type ArmFigures,

@@ -36,10 +36,18 @@ export interface LabelReport {
   readonly toMs: number | undefined;
 }
 
+/** What was answered, and what really happened. */
+export interface Outcome {
+  readonly prediction: number | string | undefined;
+  readonly label: number | string;
+}
+
 interface Target {
   readonly id: string;
   readonly model_version_id: string;
   readonly arm: PredictionArm;
+  readonly prediction: number | null;
+  readonly prediction_text: string | null;
   readonly at_ms: number;
   readonly received_at_ms: number;
   readonly entity_key: string | null;
@@ -61,11 +69,13 @@ interface Join {
  * Joins labels to their predictions: the last one wins, a replaced one is counted, one without a prediction is kept
  * aside.
  * Appends the event `labels.recorded`.
+ *
+ * @returns `outcomes`: those of answers that had no label before; shadows are left out
  */
 export async function recordLabels(
   transaction: WriteTransaction,
   batch: EndpointKey & { readonly labels: readonly NewLabel[]; readonly receivedAtMs: number; readonly actor: string },
-): Promise<LabelReport> {
+): Promise<LabelReport & { readonly outcomes: readonly Outcome[] }> {
   const ids = batch.labels.flatMap((label) => (label.id === undefined ? [] : [label.id]));
   const keys = batch.labels.flatMap((label) =>
     label.id === undefined && label.entityKey !== undefined ? [label.entityKey] : [],
@@ -116,7 +126,13 @@ export async function recordLabels(
     actor: batch.actor,
     data: counts,
   });
-  return report;
+  const outcomes = wanted
+    .filter(({ target }) => target.label_received_at_ms === null && target.arm !== "shadow")
+    .map(({ target, label }) => ({
+      prediction: target.prediction ?? target.prediction_text ?? undefined,
+      label: label.label,
+    }));
+  return { ...report, outcomes };
 }
 
 function joinLabels(
@@ -161,6 +177,8 @@ async function findTargets(
         "id",
         "model_version_id",
         "arm",
+        "prediction",
+        "prediction_text",
         "at_ms",
         "received_at_ms",
         "entity_key",

@@ -52,6 +52,7 @@ import type { ApiHandlers } from "../api/api-mounts.ts";
 import { parseCursor, toPage } from "../api/paging.ts";
 import { resourceMissing } from "../errors.ts";
 import { toGraph } from "../lineage/lineage-handlers.ts";
+import { toObjective } from "./objective-view.ts";
 import { windowSize } from "./window-size.ts";
 
 const SHOWN_WINDOWS = 200;
@@ -97,6 +98,7 @@ export function createEndpointHandlers(
     getEndpoint: async ({ params }) => {
       const key = { project, environment: params.environment, endpoint: params.name };
       const trials = await platform.rollouts.report(key);
+      const objectives = (await platform.monitoring.objectives(key)).map(toObjective);
       // An endpoint whose model cannot be loaded is shown all the same.
       const example = await platform.serving.endpoints.example(key).catch(() => undefined);
       return store.read(async (transaction) => {
@@ -130,6 +132,7 @@ export function createEndpointHandlers(
           monitors: await toMonitors(transaction, monitors, { size, windows }),
           windowCount:
             windows.length < SHOWN_WINDOWS ? windows.length : await countMonitorWindows(transaction, { ...key, size }),
+          objectives,
           alerts: await toAlerts(transaction, alerts),
           alertCount: alerts.length < SHOWN_ALERTS ? alerts.length : await countAlerts(transaction, key),
           trialCount: await countTrials(transaction, key),

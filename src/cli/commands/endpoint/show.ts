@@ -1,4 +1,4 @@
-import type { EndpointTrial, TrialArm } from "#api";
+import type { EndpointObjective, EndpointTrial, TrialArm } from "#api";
 import { type Command, commonOptions } from "../../command.ts";
 import { usageWrong } from "../../errors.ts";
 import { formatCount, formatTime } from "../../format.ts";
@@ -26,6 +26,11 @@ export const command: Command = {
       terminal.print(
         `${terminal.style("bold", `${environment}/${name}`)}  ${endpoint.model ?? ""} version ${endpoint.modelVersion ?? ""}  ${endpoint.runtime ?? ""}  ${endpoint.path}`,
       );
+      if (endpoint.objectives.length > 0)
+        terminal.table([
+          ["OBJECTIVE", "TARGET", "GOOD", "OF", "BUDGET LEFT", "BURNS 1H/5M", "6H/30M", "3D/6H", ""],
+          ...endpoint.objectives.map(rowOfObjective),
+        ]);
       if (endpoint.trials.length === 0) return terminal.print(terminal.say("noTrials"));
       terminal.table([
         ["TRIAL", "SINCE", "OUTCOME", "ARM", "VERSION", "REQUESTS", "ROWS", "FAILED", "P50", "P95", "WHY"],
@@ -33,6 +38,23 @@ export const command: Command = {
       ]);
     }),
 };
+
+function rowOfObjective(objective: EndpointObjective): readonly string[] {
+  const { monitor, target, days, good, total, budgetLeft, burns } = objective;
+  return [
+    monitor,
+    `${percent(target)} of ${days} d`,
+    formatCount(good),
+    formatCount(total),
+    percent(budgetLeft),
+    ...burns.map(({ longRate, shortRate }) => `${longRate.toPrecision(3)}/${shortRate.toPrecision(3)}`),
+    burns.some(({ isBurning }) => isBurning) ? "burns too fast" : "",
+  ];
+}
+
+function percent(share: number): string {
+  return `${Number((share * 100).toPrecision(4))} %`;
+}
 
 function rowsOf(trial: EndpointTrial): readonly string[][] {
   return trial.arms.map((arm, index) => [
