@@ -40,7 +40,7 @@ import type {
 } from "./backfill.ts";
 import type { Pools, WorkQueue } from "./queue.ts";
 import type { LogChunk, PipelineRunDetail, PipelineRunSummary, StepRun, StepRunLog } from "./pipeline-run.ts";
-import type { NewPipelineRun, PipelineDetail, PipelineSummary } from "./pipeline.ts";
+import type { NewPause, NewPipelineRun, PipelineDetail, PipelineSchedules, PipelineSummary } from "./pipeline.ts";
 import type { PredictionDetail, PredictionSummary } from "./prediction.ts";
 import type {
   Environment,
@@ -79,6 +79,9 @@ export interface ApiShapes {
   readonly resumePipelineRun: { params: requests.IdParams; response: requests.Acknowledged };
   readonly getStepRunLog: { params: requests.IdParams; query: requests.LogQuery; response: StepRunLog };
   readonly streamStepRunLog: { params: requests.IdParams; query: requests.LogQuery; response: LogChunk };
+  readonly listSchedules: { response: PipelineSchedules };
+  readonly pausePipeline: { params: requests.NameParams; body: NewPause; response: requests.Acknowledged };
+  readonly unpausePipeline: { params: requests.NameParams; response: requests.Acknowledged };
   readonly listPools: { response: Pools };
   readonly listQueue: { response: WorkQueue };
   readonly listPartitions: { params: requests.NameParams; query: requests.PageQuery; response: Page<PartitionState> };
@@ -218,6 +221,9 @@ export const apiRoutes: Readonly<Record<keyof ApiShapes, Route>> = {
   listPipelines: read("listPipelines", "pipelines", "pipeline"),
   getPipeline: read("getPipeline", "pipelines/:name", "pipeline"),
   createPipelineRun: change("createPipelineRun", "pipelines/:name/runs", "run", "pipeline"),
+  listSchedules: read("listSchedules", "schedules", "pipeline"),
+  pausePipeline: change("pausePipeline", "pipelines/:name/pause", "run", "pipeline"),
+  unpausePipeline: change("unpausePipeline", "pipelines/:name/unpause", "run", "pipeline"),
   listPools: read("listPools", "pools", "pipeline-run"),
   listQueue: read("listQueue", "queue", "pipeline-run"),
   listPartitions: read("listPartitions", "pipelines/:name/partitions", "pipeline"),

@@ -1,13 +1,63 @@
+import type { ApiProblem } from "./problem.ts";
 import type { ApiAssetKind } from "./asset.ts";
 import type { PipelineRunStatus, PipelineRunSummary, StepRunStatus } from "./pipeline-run.ts";
 
 /** What a step carries on the belt. */
 export type Load = "code" | "data" | "models";
 
+/** Since when no schedule and no sensor starts a pipeline. */
+export interface PipelinePause {
+  readonly pausedAtMs: number;
+  readonly actor: string;
+  readonly reason?: string | undefined;
+}
+
+/** Body of `POST pipelines/:name/pause`. */
+export interface NewPause {
+  /** For whoever wonders. */
+  readonly reason?: string | undefined;
+}
+
+/** Something outside that is looked at again and again. */
+export interface SensorState {
+  /** What it looks at. */
+  readonly subject: string;
+  readonly everyMs: number;
+  readonly nextAtMs: number;
+  /** The last look; missing before the first. */
+  readonly checkedAtMs?: number | undefined;
+  /** The last event, with the run that it started. */
+  readonly firedAtMs?: number | undefined;
+  readonly pipelineRunId?: string | undefined;
+  /** Runs that it has started. */
+  readonly fireCount: number;
+  /** Why the last look failed, and since when looks do. */
+  readonly problem?: ApiProblem | undefined;
+  readonly failingSinceMs?: number | undefined;
+}
+
+/** What starts a pipeline by itself, by time or by a look outside. */
+export interface PipelineSchedule {
+  readonly pipeline: string;
+  readonly paused?: PipelinePause | undefined;
+  readonly schedules: readonly {
+    readonly cron: string;
+    readonly timezone: string;
+    readonly nextAtMs?: number | undefined;
+    readonly lastAtMs?: number | undefined;
+  }[];
+  readonly sensors: readonly SensorState[];
+}
+
+/** Every pipeline with a schedule, a sensor or a pause. */
+export interface PipelineSchedules {
+  readonly pipelines: readonly PipelineSchedule[];
+}
+
 /** Something that starts a pipeline by itself. */
 export interface Trigger {
-  readonly on: "schedule" | "data" | "alert" | "push" | "webhook";
-  /** Dataset, alert pattern, branch or webhook name. */
+  readonly on: "schedule" | "data" | "alert" | "push" | "webhook" | "sensor";
+  /** Dataset, alert pattern, branch, webhook name, or what a sensor looks at. */
   readonly subject?: string | undefined;
   /** `schedule` only: five or six fields. */
   readonly cron?: string | undefined;
@@ -35,6 +85,8 @@ export interface PipelineSummary {
   readonly stepCount: number;
   readonly triggers: readonly Trigger[];
   readonly nextAtMs?: number | undefined;
+  /** No schedule and no sensor starts it meanwhile. */
+  readonly paused?: PipelinePause | undefined;
   readonly lastRun?: PipelineRunSummary | undefined;
   /** Newest last, at most 20. */
   readonly recentRuns: readonly RecentRun[];

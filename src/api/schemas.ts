@@ -16,7 +16,7 @@ import type { ModelColumn, ModelDeployment, ModelDetail, ModelSummary, ModelVers
 import type { NotebookCell, NotebookOutput, NotebookVersion } from "./notebook.ts";
 import type { CodeStation, CodeStationName, FailedRun, Overview, Parcel, ProjectProblem, Station, StationCount, StationName, StationState, StoreDamage } from "./overview.ts";
 import type { Attempt, CacheReason, LogChunk, PipelineRunDetail, PipelineRunStatus, PipelineRunSummary, RunCause, StepCounts, StepRun, StepRunLog, StepRunStatus } from "./pipeline-run.ts";
-import type { Load, NewPipelineRun, PipelineDetail, PipelineEdge, PipelineParam, PipelineStep, PipelineSummary, RecentRun, Trigger } from "./pipeline.ts";
+import type { Load, NewPause, NewPipelineRun, PipelineDetail, PipelineEdge, PipelineParam, PipelinePause, PipelineSchedule, PipelineSchedules, PipelineStep, PipelineSummary, RecentRun, SensorState, Trigger } from "./pipeline.ts";
 import type { ChainLink, PredictionDetail, PredictionSummary } from "./prediction.ts";
 import type { ApiProblem } from "./problem.ts";
 import type { QueryAnswer } from "./query.ts";
@@ -912,7 +912,7 @@ export const parcelSchema: z.ZodType<Parcel> = z.object({
 }).describe("One step run that works now.");
 
 export const runCauseSchema: z.ZodType<RunCause> = z.object({
-  "on": z.enum(["manual", "schedule", "data", "alert", "push", "webhook", "backfill"]),
+  "on": z.enum(["manual", "schedule", "data", "alert", "push", "webhook", "backfill", "sensor"]),
   "subject": z.string().optional().describe("The dataset, alert, branch, …"),
   "cause": z.string().optional().describe("Id of the event behind it: asset version, alert, commit."),
 }).describe("Why a pipeline run was started.");
@@ -1130,9 +1130,42 @@ export const stepRunLogSchema: z.ZodType<StepRunLog> = z.object({
 
 export const loadSchema: z.ZodType<Load> = z.enum(["code", "data", "models"]).describe("What a step carries on the belt.");
 
+export const pipelinePauseSchema: z.ZodType<PipelinePause> = z.object({
+  "pausedAtMs": z.number(),
+  "actor": z.string(),
+  "reason": z.string().optional(),
+}).describe("Since when no schedule and no sensor starts a pipeline.");
+
+export const newPauseSchema: z.ZodType<NewPause> = z.object({
+  "reason": z.string().optional().describe("For whoever wonders."),
+}).describe("Body of `POST pipelines/:name/pause`.");
+
+export const sensorStateSchema: z.ZodType<SensorState> = z.object({
+  "subject": z.string().describe("What it looks at."),
+  "everyMs": z.number(),
+  "nextAtMs": z.number(),
+  "checkedAtMs": z.number().optional().describe("The last look; missing before the first."),
+  "firedAtMs": z.number().optional().describe("The last event, with the run that it started."),
+  "pipelineRunId": z.string().optional(),
+  "fireCount": z.number().describe("Runs that it has started."),
+  "problem": apiProblemSchema.optional().describe("Why the last look failed, and since when looks do."),
+  "failingSinceMs": z.number().optional(),
+}).describe("Something outside that is looked at again and again.");
+
+export const pipelineScheduleSchema: z.ZodType<PipelineSchedule> = z.object({
+  "pipeline": z.string(),
+  "paused": pipelinePauseSchema.optional(),
+  "schedules": z.array(z.object({ "cron": z.string(), "timezone": z.string(), "nextAtMs": z.number().optional(), "lastAtMs": z.number().optional() })),
+  "sensors": z.array(sensorStateSchema),
+}).describe("What starts a pipeline by itself, by time or by a look outside.");
+
+export const pipelineSchedulesSchema: z.ZodType<PipelineSchedules> = z.object({
+  "pipelines": z.array(pipelineScheduleSchema),
+}).describe("Every pipeline with a schedule, a sensor or a pause.");
+
 export const triggerSchema: z.ZodType<Trigger> = z.object({
-  "on": z.enum(["schedule", "data", "alert", "push", "webhook"]),
-  "subject": z.string().optional().describe("Dataset, alert pattern, branch or webhook name."),
+  "on": z.enum(["schedule", "data", "alert", "push", "webhook", "sensor"]),
+  "subject": z.string().optional().describe("Dataset, alert pattern, branch, webhook name, or what a sensor looks at."),
   "cron": z.string().optional().describe("`schedule` only: five or six fields."),
   "timezone": z.string().optional().describe("`schedule` only: IANA name."),
   "nextAtMs": z.array(z.number()).optional().describe("`schedule` only: the next times, ascending, at most 5."),
@@ -1154,6 +1187,7 @@ export const pipelineSummarySchema: z.ZodType<PipelineSummary> = z.object({
   "stepCount": z.number(),
   "triggers": z.array(triggerSchema),
   "nextAtMs": z.number().optional(),
+  "paused": pipelinePauseSchema.optional().describe("No schedule and no sensor starts it meanwhile."),
   "lastRun": pipelineRunSummarySchema.optional(),
   "recentRuns": z.array(recentRunSchema).describe("Newest last, at most 20."),
 });
@@ -1188,6 +1222,7 @@ export const pipelineDetailSchema: z.ZodType<PipelineDetail> = z.object({
   "stepCount": z.number(),
   "triggers": z.array(triggerSchema),
   "nextAtMs": z.number().optional(),
+  "paused": pipelinePauseSchema.optional().describe("No schedule and no sensor starts it meanwhile."),
   "lastRun": pipelineRunSummarySchema.optional(),
   "recentRuns": z.array(recentRunSchema).describe("Newest last, at most 20."),
   "steps": z.array(pipelineStepSchema),

@@ -1,15 +1,15 @@
 import { join } from "node:path";
 import type { Settings } from "#config";
-import { createDatasetStorage } from "#data";
+import { createDatasetStorage, createSensing } from "#data";
 import { type CaughtUpPush, createWebhookHandler, isolationOfPipeline } from "#delivery";
 import { createWorkspace } from "#executors";
 import { getPipelineDefinition, keepLeases, listPipelines } from "#metadata-store/engine";
 import { createModelStorage } from "#models";
 import { createMonitoringCalls } from "#monitoring";
-import { assertValid, type LoadedProject, type PipelineDefinition, type ProcessLimits } from "#pipeline";
+import { assertValid, type LoadedProject, type PipelineDefinition, type ProcessLimits, type Sensing } from "#pipeline";
 import { createEngine, type Engine, type EnginePorts, registerPipelines, registerPools } from "#engine";
 import { createServingCalls } from "#serving";
-import { createProject } from "#project";
+import { createProject, type ProjectOptions } from "#project";
 import { knownExecutors } from "./examine-executors.ts";
 import { createHostedSource } from "./hosted-source.ts";
 import { createEventWatch, listPushedDatasets } from "./event-watch.ts";
@@ -70,9 +70,7 @@ export function createPlatform(base: StorePlatform, settings: Settings): OwnedPl
     storeFolder: config.storeFolder,
     kinds,
     source: workflows,
-    pools: config.pools,
-    executors: knownExecutors(parts.executors),
-    alertRoutes: Object.keys(config.alerts.routes),
+    ...checksOf(parts, settings),
     putInForce: (loaded) => putInForce(loaded, settings.user),
     log,
   });
@@ -162,6 +160,32 @@ function watchPushes(
   return { pushParts, pushes };
 }
 
+/** What the files of a project are checked against beside each other. */
+function checksOf(
+  parts: Parts,
+  settings: Settings,
+): Pick<ProjectOptions, "pools" | "executors" | "alertRoutes" | "sensing"> {
+  const { config } = parts;
+  return {
+    pools: config.pools,
+    executors: knownExecutors(parts.executors),
+    alertRoutes: Object.keys(config.alerts.routes),
+    sensing: sensingOf(parts, settings),
+  };
+}
+
+/** Sensors look with what a capture may read. */
+function sensingOf(parts: Parts, settings: Settings): Sensing {
+  const { config } = parts;
+  return createSensing({
+    ...parts,
+    projectFolder: config.folder,
+    captureFolders: config.capture.folders,
+    captureHosts: config.capture.hosts,
+    secret: (name) => settings.secret(name),
+  });
+}
+
 async function readRegistered(store: Parts["store"], project: string): Promise<readonly PipelineDefinition[]> {
   return store.read(async (transaction) => {
     const definitions: PipelineDefinition[] = [];
@@ -183,7 +207,11 @@ async function readRegistered(store: Parts["store"], project: string): Promise<r
 
 function createPlatformEngine(
   parts: Parts,
-  facts: { readonly kinds: Platform["kinds"]; readonly settings: Settings; readonly url: () => Promise<string> },
+  facts: {
+    readonly kinds: Platform["kinds"];
+    readonly settings: Settings;
+    readonly url: () => Promise<string>;
+  },
 ): Engine {
   const { store, objects, access, config, clock, log, tracking, git, project } = parts;
   const ports: EnginePorts = {
@@ -217,6 +245,7 @@ function createPlatformEngine(
       keepLeases({ ...engine, address: config.metadataAddress }, (reason) =>
         log.error("the thread that prolongs leases has ended; the engine prolongs them alone", { reason }),
       ),
+    sensing: sensingOf(parts, facts.settings),
     listKeys: (of) => listKeys(parts, of),
     resolveSecret: async (name) => facts.settings.secret(name),
   };

@@ -27,6 +27,18 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: "List what waits for its turn, and why",
     load: () => import("./commands/pipeline/queue.ts"),
   },
+  "schedule list": {
+    summary: "List what starts pipelines by time or by a look outside",
+    load: () => import("./commands/schedule/list.ts"),
+  },
+  "schedule pause": {
+    summary: "Let no schedule and no sensor start a pipeline",
+    load: () => import("./commands/schedule/pause.ts"),
+  },
+  "schedule resume": {
+    summary: "Let schedules and sensors start a pipeline again",
+    load: () => import("./commands/schedule/resume.ts"),
+  },
   "pool list": {
     summary: "List pools with who holds their slots and how many wait",
     load: () => import("./commands/pool/list.ts"),

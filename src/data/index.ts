@@ -50,6 +50,7 @@ export {
   type QuarantineTotals,
   readProfile,
 } from "./dataset-queries.ts";
+export { createSensing, type SensingDependencies } from "./sensing/sensing.ts";
 export { createDatasetStorage, type DatasetStorageDependencies } from "./dataset-storage.ts";
 export {
   discardHeld,

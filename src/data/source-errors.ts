@@ -113,3 +113,24 @@ export const sourceEmpty: ErrorFactory<{ source: string }> = defineError("DATA_S
   solve:
     "Check the address, its parameters and `records`; or run the step again when there are records. A dataset that has a version stays as it is.",
 });
+
+export const sensorTooMany: ErrorFactory<{ what: string; count: number; most: number; at: string }> = defineError(
+  "DATA_SENSOR_TOO_MANY",
+  {
+    status: 422,
+    message: ({ what, most, at }) =>
+      `A sensor finds more ${what} than it compares, which is ${most.toLocaleString("en")}: ${at.slice(0, 120)}`,
+    hint: ({ what }) =>
+      what === "files"
+        ? "Name fewer of them: a narrower pattern, or move those that are done elsewhere."
+        : "Select fewer: a narrower condition, or count(*) and max(…) instead of all rows.",
+    solve: "Let the sensor look at fewer files or rows: a narrower pattern or condition, or an aggregate.",
+  },
+);
+
+export const sensorInvalid: ErrorFactory<{ problem: string }> = defineError("DATA_SENSOR_INVALID", {
+  status: 422,
+  message: ({ problem }) => `A sensor is not declared as it must be: ${problem}`,
+  hint: () => "Check the project: it names the place.",
+  solve: "Run `esteira lint`, which names the place of the mistake, and correct it.",
+});

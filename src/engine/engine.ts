@@ -29,13 +29,14 @@ import { EngineWorker } from "./engine-worker.ts";
 import { cancelPipelineRun, resumeRun } from "./change-run.ts";
 import { findPartitions } from "./partitions.ts";
 import { createRunsAhead, type RunAhead } from "./runs-ahead.ts";
+import { createDueLoop } from "./due-loop.ts";
 import { runDueSchedules } from "./schedules.ts";
+import { createSensors } from "./sensors.ts";
 import { type Backfills, createBackfills } from "./backfills.ts";
 import { createRecipeBook } from "./recipe-book.ts";
 import { createTreeStorage } from "./tree-storage.ts";
 
 const DEFAULT_LEASE_MS = 7000;
-const LONGEST_TIMER_MS = 3_600_000;
 const SHORTEST_PAUSE_MS = 100;
 const ENDED: readonly PipelineRunStatus[] = ["succeeded", "failed", "cancelled", "interrupted"];
 
@@ -138,7 +139,8 @@ export function createEngine(options: EngineOptions): Engine {
   const parts = createParts(options, pending);
   const { store, project, clock } = parts;
   const worker = new EngineWorker(parts, options.concurrency ?? Math.max(2, availableParallelism()));
-  const schedules = createScheduleLoop(parts);
+  const schedules = createDueLoop(parts, "schedules", () => runDueSchedules(parts));
+  const sensors = createSensors(parts);
   const backfills = createBackfills(parts, worker);
   let stopped = false;
   let stopping: Promise<void> = Promise.resolve();
@@ -174,6 +176,7 @@ export function createEngine(options: EngineOptions): Engine {
       );
       for (const run of interrupted) await resumeRun(store, { id: run.id, actor: "engine", atMs: clock.now() });
       await schedules.start();
+      await sensors.start();
       backfills.watch();
     },
     isWorking: () => !stopped && worker.isWorkingOnAll(),
@@ -223,6 +226,7 @@ export function createEngine(options: EngineOptions): Engine {
       if (!stopped) {
         stopped = true;
         schedules.stop();
+        sensors.stop();
         backfills.stop();
         stopping = stopAll(interrupt ?? !worker.isWorkingOnAll());
       }
@@ -331,46 +335,4 @@ async function watchRun(
   } finally {
     unsubscribe();
   }
-}
-
-/** Sleeps until the next tick; wakes early when schedules change. */
-function createScheduleLoop(parts: EngineParts): { start(): Promise<void>; stop(): void } {
-  let timer: NodeJS.Timeout | undefined;
-  let nextAtMs: number | undefined;
-  let running = false;
-  let unsubscribe: (() => void) | undefined;
-
-  const tick = async (): Promise<void> => {
-    if (running) return;
-    running = true;
-    try {
-      nextAtMs = await runDueSchedules(parts);
-    } catch (error) {
-      parts.log.error("due schedules could not be run", { error: messageOf(error) });
-      nextAtMs = parts.clock.now() + 5000;
-    } finally {
-      running = false;
-    }
-    clearTimeout(timer);
-    if (unsubscribe === undefined || nextAtMs === undefined) return;
-    timer = setTimeout(() => void tick(), Math.min(Math.max(nextAtMs - parts.clock.now(), 1), LONGEST_TIMER_MS));
-  };
-
-  return {
-    async start() {
-      let looking = false;
-      unsubscribe = parts.store.onChange(() => {
-        if (looking) return;
-        looking = true;
-        // A registered pipeline may bring an earlier tick: look once in a while, not at every commit.
-        setTimeout(() => ((looking = false), unsubscribe === undefined ? undefined : void tick()), 1000).unref();
-      });
-      await tick();
-    },
-    stop() {
-      clearTimeout(timer);
-      unsubscribe?.();
-      unsubscribe = undefined;
-    },
-  };
 }

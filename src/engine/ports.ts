@@ -1,7 +1,7 @@
 import type { AssetVersion, WriteTransaction } from "#metadata-store";
 import type { LeaseKeeper } from "#metadata-store/engine";
 import type { Json } from "#base";
-import type { IsolationDemand, PipelineDefinition, ProcessLimits } from "#pipeline";
+import type { IsolationDemand, PipelineDefinition, ProcessLimits, Sensing } from "#pipeline";
 
 /** An MLflow run that belongs to one attempt. */
 export interface TrackingRun {
@@ -67,6 +67,8 @@ export interface EnginePorts {
     readonly column: string;
     readonly most: number;
   }) => Promise<readonly string[]>;
+  /** Looks at what sensors watch; without it, none does. */
+  readonly sensing?: Sensing;
   /** Value of a secret by name; undefined when it is not set. */
   readonly resolveSecret: (name: string) => Promise<string | undefined>;
 }

@@ -1,7 +1,7 @@
 import { canonicalJson } from "#base";
 import type { MetadataStore } from "#metadata-store";
 import { removePipelinesExcept, savePipeline, type TriggerKind } from "#metadata-store/engine";
-import { digestOfDefinition, type PipelineDefinition, nextTick } from "#pipeline";
+import { describeSensor, digestOfDefinition, digestOfSensor, type PipelineDefinition, nextTick } from "#pipeline";
 
 const NEVER = Number.MAX_SAFE_INTEGER;
 
@@ -37,6 +37,11 @@ export async function registerPipelines(
         schedules: definition.on.schedules.map((schedule) => ({
           ...schedule,
           nextAtMs: nextTick(schedule, atMs) ?? NEVER,
+        })),
+        sensors: (definition.on.sensors ?? []).map((sensor) => ({
+          key: digestOfSensor(sensor),
+          subject: describeSensor(sensor),
+          everyMs: sensor.everyMs,
         })),
       });
       if (saved.changed) changed.push(definition.name);

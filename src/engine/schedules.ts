@@ -1,4 +1,4 @@
-import { advanceSchedule, listDueSchedules, listSchedules } from "#metadata-store/engine";
+import { advanceSchedule, isPaused, listDueSchedules, listSchedules } from "#metadata-store/engine";
 import { type KnownPartitions, newestPartitions, nextTick } from "#pipeline";
 import { findPartitions } from "./partitions.ts";
 import { enqueuePipeline } from "./trigger.ts";
@@ -26,6 +26,7 @@ export async function runDueSchedules(parts: EngineParts): Promise<number | unde
     await parts.store.write(async (transaction) => {
       const nextAtMs = nextTick(schedule, now) ?? NEVER;
       if (!(await advanceSchedule(transaction, { ...schedule, fromMs: schedule.next_at_ms, nextAtMs }))) return;
+      if (await isPaused(transaction, schedule)) return;
       for (const { tick, partition } of ticks.flatMap((tick) => partitionsOfTick(known, tick))) {
         await enqueuePipeline(transaction, schedule.pipeline, {
           project: parts.project,

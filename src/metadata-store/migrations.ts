@@ -20,6 +20,7 @@ import { poolsMigration } from "./migrations/0021-pools.ts";
 import { objectivesMigration } from "./migrations/0025-objectives.ts";
 import { alertNoticesMigration } from "./migrations/0022-alert-notices.ts";
 import { pushedEventsMigration } from "./migrations/0023-pushed-events.ts";
+import { sensorsMigration } from "./migrations/0024-sensors.ts";
 import { assetMigration } from "./migrations/0002-asset.ts";
 import { pipelineMigration } from "./migrations/0003-pipeline.ts";
 import { eventMigration } from "./migrations/0001-event.ts";
@@ -50,4 +51,5 @@ export const migrations: readonly Migration[] = [
   alertNoticesMigration,
   pushedEventsMigration,
   objectivesMigration,
+  sensorsMigration,
 ];

@@ -9,6 +9,7 @@ export {
   type PipelineDefinition,
   type RetryDefinition,
   type ScheduleDefinition,
+  type SensorDefinition,
   type StepDefinition,
   type TriggerDefinition,
 } from "./define/definition.ts";
@@ -16,6 +17,8 @@ export { parseExpression, pathsOf, type Scope, STATUS, type StatusFunction } fro
 export { findExpressions, holds, interpolate, parseCondition, stepsReadBy, toText } from "./define/interpolate.ts";
 export { jsonSchemas } from "./define/json-schemas.ts";
 export { assertValid, type LoadedProject, loadProjectPipelines, type PipelineSource } from "./define/load-project.ts";
+export { describeSensor, digestOfSensor } from "./define/sensors.ts";
+export type { Observation, Seen, Sensing } from "./sensing.ts";
 export type { Pools } from "./define/pools.ts";
 export { ownConditionOf } from "./define/own-condition.ts";
 export type { KnownExecutor } from "./define/placement.ts";

@@ -7,6 +7,7 @@ import {
   type PipelineDefinition,
   type PipelineSource,
   type Pools,
+  type Sensing,
   type StepKind,
 } from "#pipeline";
 import { readContractSummary } from "./contract-summary.ts";
@@ -29,6 +30,8 @@ export interface ProjectOptions {
   readonly executors?: readonly KnownExecutor[];
   /** Names that `notify` of monitor files may hold; default: any. */
   readonly alertRoutes?: readonly string[];
+  /** Looks over what sensors are declared to look at. */
+  readonly sensing?: Sensing | undefined;
   /** Makes a project without mistakes the one in force; followed by `use`. */
   readonly putInForce: (loaded: LoadedProject) => Promise<void>;
   readonly log: Log;
@@ -59,7 +62,7 @@ export interface Project {
 }
 
 export function createProject(options: ProjectOptions): Project {
-  const { project, folder, kinds, source, pools } = options;
+  const { project, folder, kinds, source, pools, sensing } = options;
   let graph = createProjectGraph([]);
   let isFollowed = false;
   const contracts = new Map<string, Promise<ContractSummary | undefined>>();
@@ -72,6 +75,7 @@ export function createProject(options: ProjectOptions): Project {
         source,
         pools,
         executors: options.executors,
+        sensing,
       }),
       await findProjectProblems(folder, options.alertRoutes),
     );

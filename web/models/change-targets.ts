@@ -3,7 +3,7 @@ import type { Change } from "#api";
 /** First parts of query keys; a change makes everything below them be read again. */
 const TARGETS: readonly (readonly [RegExp, readonly string[]])[] = [
   [/^(pipeline_run|step_run|attempt|gate|trigger)\b/, ["overview", "pipelines", "pipeline-runs"]],
-  [/^(pipeline|schedule)\b/, ["overview", "pipelines"]],
+  [/^(pipeline|schedule|sensor)\b/, ["overview", "pipelines"]],
   [/^asset(_version)?\b/, ["overview", "datasets", "models", "assets", "lineage", "dashboards", "notebooks"]],
   [/^(quarantine|contract|dataset)\w*/, ["overview", "datasets"]],
   [/^(run|experiment|logged_model)\b/, ["tracking"]],

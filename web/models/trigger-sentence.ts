@@ -9,7 +9,7 @@ export type TriggerSentence =
   | { readonly key: "trigger.minutes"; readonly params: { readonly count: number } }
   | { readonly key: "trigger.cron"; readonly params: { readonly cron: string } }
   | {
-      readonly key: "trigger.data" | "trigger.alert" | "trigger.push" | "trigger.webhook";
+      readonly key: "trigger.sensor" | "trigger.data" | "trigger.alert" | "trigger.push" | "trigger.webhook";
       readonly params: { readonly subject: string };
     };
 
@@ -17,6 +17,7 @@ const DAY_NAMES = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
 
 /** What starts a pipeline, as a sentence: common schedules in words, others as they are written. */
 export function triggerSentence(trigger: Trigger, language: string): TriggerSentence {
+  if (trigger.on === "sensor") return { key: "trigger.sensor", params: { subject: trigger.subject ?? "" } };
   if (trigger.on !== "schedule") return { key: `trigger.${trigger.on}`, params: { subject: trigger.subject ?? "*" } };
   return scheduleSentence(trigger.cron ?? "", language);
 }

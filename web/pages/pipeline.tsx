@@ -14,6 +14,7 @@ import { useLanguage } from "../ui/language.tsx";
 import { useList } from "../ui/list-page.ts";
 import { Empty, Page, Panel, Read } from "../ui/page.tsx";
 import { RunTable } from "../ui/run-table.tsx";
+import { PauseButton, PausedNote, SensorsPanel } from "../ui/schedules.tsx";
 import { useSearchValue } from "../ui/search-value.ts";
 import { StateBadge } from "../ui/state.tsx";
 import { stepEdges, stepNode } from "../ui/step-node.tsx";
@@ -34,12 +35,20 @@ export function PipelinePage() {
       title={name}
       crumbs={[{ label: t("nav.pipelines"), to: address.pipelines() }]}
       subtitle={pipeline.data !== undefined && <Subtitle pipeline={pipeline.data} />}
-      actions={pipeline.data !== undefined && <RunButton pipeline={pipeline.data} />}
+      actions={
+        pipeline.data !== undefined && (
+          <>
+            <PauseButton pipeline={pipeline.data} />
+            <RunButton pipeline={pipeline.data} />
+          </>
+        )
+      }
     >
       <Read result={pipeline}>
         {(data) => (
           <>
             <GraphPanel pipeline={data} />
+            <SensorsPanel pipeline={data} />
             <Tabs
               label={data.name}
               tabs={[
@@ -68,6 +77,7 @@ function Subtitle({ pipeline }: { readonly pipeline: PipelineDetail }) {
     <>
       {pipeline.description !== undefined && <span>{pipeline.description}</span>}
       <TriggerList triggers={pipeline.triggers} />
+      <PausedNote pipeline={pipeline} />
       {pipeline.nextAtMs !== undefined && <span>{t("trigger.next", { time: format.moment(pipeline.nextAtMs) })}</span>}
     </>
   );

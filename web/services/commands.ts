@@ -4,6 +4,8 @@ import { call } from "./api.ts";
 /** What the pages ask the server to do. All throw ProblemError. */
 export const commands = {
   runPipeline: (name: string, body: NewPipelineRun) => call("createPipelineRun", { params: { name }, body }),
+  pausePipeline: (name: string) => call("pausePipeline", { params: { name }, body: {} }),
+  unpausePipeline: (name: string) => call("unpausePipeline", { params: { name } }),
   cancelRun: (id: string) => call("cancelPipelineRun", { params: { id } }),
   resumeRun: (id: string) => call("resumePipelineRun", { params: { id } }),
   acknowledgeRun: (id: string) => call("acknowledgePipelineRun", { params: { id } }),

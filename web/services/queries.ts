@@ -36,6 +36,7 @@ export const queries = {
   overview: () => one(["overview"], "getOverview", {}),
   pipelines: () => pages(["pipelines"], "listPipelines", {}),
   pipeline: (name: string) => one(["pipelines", name], "getPipeline", { params: { name } }),
+  schedules: () => one(["pipelines", "schedules"], "listSchedules", {}),
   pools: () => one(["pipeline-runs", "pools"], "listPools", {}),
   queue: () => one(["pipeline-runs", "queue"], "listQueue", {}),
   pipelineRuns: (query: QueryOf<"listPipelineRuns">) => pages(["pipeline-runs"], "listPipelineRuns", { query }),

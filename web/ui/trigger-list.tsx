@@ -9,6 +9,7 @@ const ICONS: Readonly<Record<Trigger["on"], IconName>> = {
   alert: "alert",
   push: "commit",
   webhook: "bolt",
+  sensor: "dot",
 };
 
 /** What starts a pipeline, one chip each; by hand is always possible. */

@@ -76,6 +76,16 @@ export { appendLogChunks, listLogChunks, type LogChunk } from "./log-chunk.ts";
 export { type DeclaredPool, listPools, type PoolHolder, type PoolState, savePools } from "./pool.ts";
 export { listQueue, type WorkQueue } from "./list-queue.ts";
 export { explainWaits, type Holder, type WaitReason } from "./wait-reason.ts";
+export { isPaused, listPauses, pausePipeline, type PipelinePause, unpausePipeline } from "./pipeline-pause.ts";
+export {
+  claimSensor,
+  listNextSensors,
+  listSensors,
+  type SavedSensor,
+  type Sensor,
+  type SensorLook,
+  settleSensor,
+} from "./sensor.ts";
 export { type Resume, resumePipelineRun } from "./resume-pipeline-run.ts";
 export {
   getPipelineDefinition,

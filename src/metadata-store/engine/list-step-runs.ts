@@ -48,6 +48,13 @@ export interface StepRun {
   readonly poolSlots: number | undefined;
 }
 
+/** What was stored as JSON; undefined for nothing. */
+export function toStoredError(text: string | null): StoredError | undefined {
+  if (text === null) return undefined;
+  const error: StoredError = JSON.parse(text);
+  return error;
+}
+
 export function toStepRun(row: Selectable<PipelineTables["step_run"]>): StepRun {
   const parse = <Value>(text: string | null): Value | undefined =>
     text === null ? undefined : (JSON.parse(text) as Value);
@@ -65,7 +72,7 @@ export function toStepRun(row: Selectable<PipelineTables["step_run"]>): StepRun 
     cached: row.cached === 1,
     reason: row.reason ?? undefined,
     facts: parse(row.facts),
-    error: parse(row.error),
+    error: toStoredError(row.error),
     progress: parse(row.progress),
     gateKey: row.gate_key ?? undefined,
     queuedAtMs: row.queued_at_ms ?? undefined,
@@ -227,7 +234,7 @@ export function toAttempt(row: Selectable<PipelineTables["attempt"]>): Attempt {
     startedAtMs: row.started_at_ms,
     finishedAtMs: row.finished_at_ms ?? undefined,
     leaseExpiresAtMs: row.lease_expires_at_ms,
-    error: row.error === null ? undefined : (JSON.parse(row.error) as StoredError),
+    error: toStoredError(row.error),
     trackingRunId: row.tracking_run_id ?? undefined,
   };
 }

@@ -1,5 +1,6 @@
 import type { ReadTransaction, WriteTransaction } from "../database.ts";
 import { appendEvent } from "../event/append-event.ts";
+import { type SavedSensor, saveSensors } from "./sensor.ts";
 import type { MissedTickRule, TriggerKind } from "./tables.ts";
 
 export interface SavedSchedule {
@@ -22,6 +23,7 @@ export interface NewPipeline {
   readonly actor: string;
   readonly subscriptions: readonly { readonly on: TriggerKind; readonly pattern: string }[];
   readonly schedules: readonly SavedSchedule[];
+  readonly sensors?: readonly SavedSensor[];
 }
 
 /**
@@ -53,6 +55,7 @@ export async function savePipeline(
     .execute();
   await saveSubscriptions(transaction, pipeline);
   await saveSchedules(transaction, pipeline);
+  await saveSensors(transaction, { ...pipeline, sensors: pipeline.sensors ?? [] });
   await appendEvent(transaction, {
     atMs: pipeline.atMs,
     project,
@@ -136,6 +139,7 @@ export async function removePipelinesExcept(
       .where("project", "=", facts.project)
       .where("pipeline", "=", name)
       .execute();
+    await saveSensors(transaction, { ...facts, name, sensors: [] });
     await appendEvent(transaction, {
       atMs: facts.atMs,
       project: facts.project,

@@ -36,7 +36,7 @@ export const ATTEMPT_STATUSES = [
 export type AttemptStatus = (typeof ATTEMPT_STATUSES)[number];
 
 /** What started a pipeline run. */
-export const TRIGGER_KINDS = ["manual", "schedule", "data", "alert", "push", "webhook", "backfill"] as const;
+export const TRIGGER_KINDS = ["manual", "schedule", "data", "alert", "push", "webhook", "backfill", "sensor"] as const;
 export type TriggerKind = (typeof TRIGGER_KINDS)[number];
 
 /** Statuses of a backfill. A paused one ends what it has begun and begins nothing. */
@@ -231,6 +231,30 @@ export interface PipelineTables {
     text: string;
     at_ms: number;
   };
+  sensor: {
+    project: string;
+    pipeline: string;
+    /** Digest of what it looks at. */
+    key: string;
+    position: number;
+    /** For people, without anything secret. */
+    subject: string;
+    every_ms: number;
+    next_at_ms: number;
+    /** Grows when somebody begins to look and when that is written: who was overtaken writes nothing. */
+    revision: number;
+    /** JSON: what it saw last; null before the first look. */
+    state: string | null;
+    checked_at_ms: number | null;
+    fired_at_ms: number | null;
+    fired_run: string | null;
+    fire_count: number;
+    /** JSON: why the last look failed. */
+    error: string | null;
+    error_since_ms: number | null;
+  };
+  /** Pipelines that no schedule and no sensor starts meanwhile. */
+  pipeline_pause: { project: string; pipeline: string; paused_at_ms: number; actor: string; reason: string | null };
   /** As `esteira.yaml` declared them last. */
   pool: { project: string; name: string; slots: number; description: string | null; updated_at_ms: number };
   slot: {

@@ -195,8 +195,10 @@ export interface EventCatalogue {
     readonly attemptId: string;
     readonly failed: boolean;
   };
+  readonly "pipeline.paused": { readonly reason?: string };
   readonly "pipeline.registered": { readonly digest: string; readonly file: string };
   readonly "pipeline.removed": Nothing;
+  readonly "pipeline.unpaused": { readonly reason?: string };
   readonly "pipeline_run.acknowledged": Nothing;
   readonly "pipeline_run.cancel_requested": PipelineRunEvent;
   readonly "pipeline_run.cancelled": PipelineRunEvent;
@@ -282,6 +284,8 @@ export interface EventCatalogue {
   readonly "run.restored": Nothing;
   readonly "run.running": Nothing;
   readonly "run.scheduled": Nothing;
+  readonly "sensor.failed": { readonly pipeline: string; readonly code: string; readonly message: string };
+  readonly "sensor.recovered": { readonly pipeline: string };
   readonly "step_run.cancelled": StepRunEvent;
   readonly "step_run.failed": StepRunEvent;
   readonly "step_run.pending": StepRunEvent;
@@ -365,6 +369,7 @@ export const EVENT_WRITERS = {
   retention: "upkeep",
   rules: "governance",
   run: "tracking",
+  sensor: "pipeline",
   step_run: "pipeline",
   store: "upkeep",
   token: "access",

@@ -551,6 +551,14 @@ create table "pipeline_definition" (
   "created_at_ms" bigint not null
 );
 
+create table "pipeline_pause" (
+  "project" text not null,
+  "pipeline" text not null,
+  "paused_at_ms" bigint not null,
+  "actor" text not null,
+  "reason" text
+);
+
 create table "pipeline_run" (
   "id" text not null,
   "project" text not null,
@@ -868,6 +876,24 @@ create table "schema_migration" (
   "applied_at_ms" bigint not null
 );
 
+create table "sensor" (
+  "project" text not null,
+  "pipeline" text not null,
+  "key" text not null,
+  "position" bigint not null,
+  "subject" text not null,
+  "every_ms" bigint not null,
+  "next_at_ms" bigint not null,
+  "revision" bigint not null,
+  "state" text,
+  "checked_at_ms" bigint,
+  "fired_at_ms" bigint,
+  "fired_run" text,
+  "fire_count" bigint not null,
+  "error" text,
+  "error_since_ms" bigint
+);
+
 create table "signing_key" (
   "id" text not null,
   "user_name" text not null,
@@ -1169,6 +1195,8 @@ CREATE UNIQUE INDEX online_feature_key ON online_feature USING btree (project, v
 
 CREATE UNIQUE INDEX pipeline_definition_pkey ON pipeline_definition USING btree (project, digest);
 
+CREATE UNIQUE INDEX pipeline_pause_pkey ON pipeline_pause USING btree (project, pipeline);
+
 CREATE UNIQUE INDEX pipeline_pkey ON pipeline USING btree (project, name);
 
 CREATE INDEX pipeline_run_by_group ON pipeline_run USING btree (project, concurrency_group, status, id);
@@ -1280,6 +1308,10 @@ CREATE INDEX schedule_due ON schedule USING btree (project, next_at_ms);
 CREATE UNIQUE INDEX schedule_pkey ON schedule USING btree (project, pipeline, "position");
 
 CREATE UNIQUE INDEX schema_migration_pkey ON schema_migration USING btree (number);
+
+CREATE INDEX sensor_due ON sensor USING btree (project, next_at_ms);
+
+CREATE UNIQUE INDEX sensor_pkey ON sensor USING btree (project, pipeline, key);
 
 CREATE UNIQUE INDEX signing_key_pkey ON signing_key USING btree (id);
 

@@ -439,6 +439,10 @@ CREATE TABLE pipeline (project text not null, name text not null, digest text no
 CREATE TABLE pipeline_definition (project text not null, digest text not null, name text not null, content text not null, created_at_ms bigint not null,
     primary key (project, digest));
 
+CREATE TABLE pipeline_pause (
+     project text not null, pipeline text not null, paused_at_ms bigint not null, actor text not null, reason text,
+     primary key (project, pipeline));
+
 CREATE TABLE pipeline_run (id text primary key, project text not null, pipeline text not null, definition_digest text not null, status text not null,
     params text not null, selection text not null, trigger_kind text not null, trigger_subject text, trigger_cause text not null, actor text not null,
     source text, created_at_ms bigint not null, started_at_ms bigint, finished_at_ms bigint, cancel_requested smallint not null, blocked text,
@@ -680,6 +684,12 @@ CREATE TABLE schedule (project text not null, pipeline text not null, position b
 
 CREATE TABLE schema_migration (number bigint primary key, name text not null, applied_at_ms bigint not null);
 
+CREATE TABLE sensor (
+     project text not null, pipeline text not null, key text not null, position bigint not null, subject text not null,
+     every_ms bigint not null, next_at_ms bigint not null, revision bigint not null, state text, checked_at_ms bigint,
+     fired_at_ms bigint, fired_run text, fire_count bigint not null, error text, error_since_ms bigint,
+     primary key (project, pipeline, key));
+
 CREATE TABLE "signing_key" ("id" text primary key,
   "user_name" text not null,
   "public_key" text not null,
@@ -904,6 +914,8 @@ CREATE INDEX run_order on run (experiment_id, lifecycle_stage, start_time desc, 
 CREATE INDEX "run_pipeline_run" on "run" ("pipeline_run_id");
 
 CREATE INDEX schedule_due on schedule (project, next_at_ms);
+
+CREATE INDEX sensor_due on sensor (project, next_at_ms);
 
 CREATE INDEX slot_holder on slot (holder);
 

@@ -22,6 +22,35 @@ export interface ScheduleDefinition {
   readonly missed: MissedTickRule;
 }
 
+/** Something outside that is looked at again and again, and starts the pipeline when it has changed. */
+export interface SensorDefinition {
+  readonly everyMs: number;
+  /** True: what is there at the first look starts it too. */
+  readonly existing?: true;
+  readonly looksAt:
+    | {
+        readonly kind: "file";
+        readonly patterns: readonly string[];
+        /** Absolute, where the files are outside the project. */
+        readonly folder?: string;
+        /** A file has arrived when it did not change for so long. */
+        readonly settleMs: number;
+      }
+    | {
+        readonly kind: "url";
+        readonly url: string;
+        readonly headers?: Readonly<Record<string, string>>;
+        /** As `auth` of a capture over HTTP: names of secrets. */
+        readonly auth?: Json;
+      }
+    | {
+        readonly kind: "rows";
+        readonly sql: string;
+        /** A database as a capture names it: `{ postgres: … }`; missing: the project's datasets. */
+        readonly from?: Json;
+      };
+}
+
 /** What starts a pipeline besides a person. Patterns may hold `*`. */
 export interface TriggerDefinition {
   readonly schedules: readonly ScheduleDefinition[];
@@ -29,6 +58,7 @@ export interface TriggerDefinition {
   readonly alert: readonly string[];
   readonly push: readonly string[];
   readonly webhook: readonly string[];
+  readonly sensors?: readonly SensorDefinition[];
 }
 
 /** When and how often a failed attempt is followed by another. */

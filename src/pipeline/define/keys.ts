@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { MISSED_TICK_RULES } from "./definition.ts";
 import { DURATION } from "./duration.ts";
+import { sensorKeys } from "./sensors.ts";
 import { partitionByKeys, partitionsKeys } from "./partitions.ts";
 import { executorKey, resourcesKeys } from "./placement.ts";
 
@@ -169,6 +170,7 @@ export const pipelineKeys = z.strictObject({
       webhook: names
         .optional()
         .describe("Names of webhooks that start it, called by POST /hooks/NAME; * stands for any text."),
+      ...sensorKeys,
     })
     .optional()
     .describe("What starts the pipeline."),

@@ -8,6 +8,8 @@ import { analyseStep, type CompiledStep, compileStep, toConcurrency, toStepDefin
 import type { PipelineDefinition } from "./definition.ts";
 import { type Partition, samplePartition } from "../plan/partition.ts";
 import { inferEdges } from "./edges.ts";
+import { sensorProblems } from "./sensor-problems.ts";
+import type { Sensing } from "../sensing.ts";
 import { findCycle, topologicalOrder } from "./graph.ts";
 import { type ParsedPipeline, parsePipeline, placeOfStep, placeProblems } from "./parse-pipeline.ts";
 import { poolProblems, type Pools } from "./pools.ts";
@@ -68,6 +70,8 @@ export async function loadProjectPipelines(options: {
   readonly pools?: Pools | undefined;
   /** Those of the project, without `local`. Without it, names of executors are not checked. */
   readonly executors?: readonly KnownExecutor[] | undefined;
+  /** Looks over what sensors are declared to look at. */
+  readonly sensing?: Pick<Sensing, "check"> | undefined;
 }): Promise<LoadedProject> {
   const kinds = knowKinds(options.kinds);
   const files = createProjectFiles(options.projectFolder);
@@ -87,6 +91,7 @@ export async function loadProjectPipelines(options: {
   const analysed = await analyseAll(compiled, { ...options, files });
   problems.push(...analysed.flatMap((pipeline) => problemsOfSteps(pipeline, options.pools ?? {})));
   problems.push(...analysed.flatMap(({ parsed: one }) => pipelineExecutorProblems(one, options.executors)));
+  problems.push(...parsed.flatMap((pipeline) => sensorProblems(pipeline, options.sensing)));
   problems.push(...files.problems());
   const { edges, problems: edgeProblems } = inferEdges(analysed);
   problems.push(...edgeProblems, ...triggerProblems(analysed));

@@ -2,6 +2,7 @@ import { type Json, type LocatedProblem, parseYaml, type YamlDocument } from "#b
 import type { ParamDefinition, TriggerDefinition } from "./definition.ts";
 import { type PipelineKeys, pipelineKeys } from "./keys.ts";
 import { type PartitionsDefinition, partitionsProblems, toPartitions } from "./partitions.ts";
+import { SENSOR_KINDS, toSensors } from "./sensors.ts";
 import { scheduleProblem } from "./schedule-expression.ts";
 import { explainIssues, type JsonSchema, toInputSchema } from "./schema-problems.ts";
 import type { Problem } from "../step-kind.ts";
@@ -117,6 +118,7 @@ function nameProblems(name: string, keys: PipelineKeys): readonly Problem[] {
 
 function toTriggers(keys: PipelineKeys): TriggerDefinition {
   const on = keys.on ?? {};
+  const sensors = toSensors(on);
   const list = <Value>(value: Value | Value[] | undefined): Value[] =>
     value === undefined ? [] : Array.isArray(value) ? value : [value];
   return {
@@ -128,6 +130,7 @@ function toTriggers(keys: PipelineKeys): TriggerDefinition {
     alert: list(on.alert),
     push: list(on.push),
     webhook: list(on.webhook),
+    ...(sensors.length === 0 ? {} : { sensors }),
   };
 }
 
@@ -141,7 +144,9 @@ function scheduleProblems(keys: PipelineKeys, on: TriggerDefinition): readonly P
 
 function problemsOfPartitions({ partitions, on }: PipelineKeys): readonly Problem[] {
   if (partitions === undefined) return [];
-  const unclear = (["data", "alert", "push", "webhook"] as const).filter((kind) => on?.[kind] !== undefined);
+  const unclear = (["data", "alert", "push", "webhook", ...SENSOR_KINDS] as const).filter(
+    (kind) => on?.[kind] !== undefined,
+  );
   return [
     ...partitionsProblems(partitions).map((problem) => ({ ...problem, path: ["partitions", ...problem.path] })),
     ...unclear.map((kind) => ({

@@ -13,6 +13,7 @@ import { createNotebookHandlers } from "../notebooks/notebook-handlers.ts";
 import { createOverviewHandlers } from "../overview/overview-handlers.ts";
 import { createPipelineRunHandlers } from "../pipeline-runs/pipeline-run-handlers.ts";
 import { createQueueHandlers } from "../pipeline-runs/queue-handlers.ts";
+import { createScheduleHandlers } from "../pipelines/schedule-handlers.ts";
 import { createBackfillHandlers } from "../pipelines/backfill-handlers.ts";
 import { createPipelineHandlers } from "../pipelines/pipeline-handlers.ts";
 import { createQueryHandlers } from "../datasets/query-handlers.ts";
@@ -30,6 +31,7 @@ export function createApiHandlers(platform: Platform): ApiHandlers {
     ...createPipelineHandlers(platform),
     ...createBackfillHandlers(platform),
     ...createQueueHandlers(platform),
+    ...createScheduleHandlers(platform),
     ...createPipelineRunHandlers(platform),
     ...createDatasetHandlers(platform),
     ...createFeatureViewHandlers(platform),

@@ -1,12 +1,13 @@
 import type { Load, PipelineDetail, PipelineEdge, PipelineStep, PipelineSummary, Trigger } from "#api";
 import type { Platform } from "#app";
 import type { ReadTransaction } from "#metadata-store";
-import { getPipelineDefinition, listLatestStepRuns } from "#metadata-store/engine";
+import { getPipelineDefinition, listLatestStepRuns, listPauses } from "#metadata-store/engine";
 import { findAbandonedRuns, getPipeline, listPipelineRuns, listPipelines } from "#engine";
-import { nextTicks, type PipelineDefinition } from "#pipeline";
+import { describeSensor, nextTicks, type PipelineDefinition } from "#pipeline";
 import type { ApiHandlers } from "../api/api-mounts.ts";
 import { toPage } from "../api/paging.ts";
 import { projectNotOpen } from "../errors.ts";
+import { toPause } from "./schedule-handlers.ts";
 import { toRunSummaries } from "../pipeline-runs/pipeline-run-view.ts";
 
 const RECENT_RUNS = 20;
@@ -80,6 +81,7 @@ async function summarize(
 ): Promise<PipelineSummary> {
   const recent = await listPipelineRuns(store, { project, pipeline: definition.name, limit: RECENT_RUNS });
   const triggers = toTriggers(definition, clock.now());
+  const paused = (await store.read((transaction) => listPauses(transaction, project))).get(definition.name);
   const nextTimes = triggers.flatMap(({ nextAtMs }) => nextAtMs ?? []);
   const summaries = await store.read((transaction) => toRunSummaries(transaction, recent));
   return {
@@ -89,7 +91,8 @@ async function summarize(
     loads: [...new Set(definition.steps.map(({ load }) => load))] satisfies Load[],
     stepCount: definition.steps.length,
     triggers,
-    nextAtMs: nextTimes.length === 0 ? undefined : Math.min(...nextTimes),
+    nextAtMs: nextTimes.length === 0 || paused !== undefined ? undefined : Math.min(...nextTimes),
+    paused: toPause(paused),
     lastRun: summaries[0],
     recentRuns: summaries.toReversed().map((run) => ({
       id: run.id,
@@ -110,6 +113,7 @@ function toTriggers({ on }: PipelineDefinition, nowMs: number): readonly Trigger
       timezone: schedule.timezone,
       nextAtMs: nextTicks(schedule, nowMs, NEXT_TIMES),
     })),
+    ...(on.sensors ?? []).map((sensor) => ({ on: "sensor" as const, subject: describeSensor(sensor) })),
     ...(["data", "alert", "push", "webhook"] as const).flatMap((kind) =>
       on[kind].map((subject) => ({ on: kind, subject })),
     ),

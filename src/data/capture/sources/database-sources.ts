@@ -28,6 +28,58 @@ export interface DatabaseDependencies {
   readonly secret: (name: string) => string | undefined;
 }
 
+/** Opens what a declaration names, for a query. @throws what tells that it cannot be reached, or not so */
+export async function openDatabase(
+  named: {
+    readonly postgres?: PostgresDeclaration | undefined;
+    readonly mysql?: MysqlDeclaration | undefined;
+    readonly sqlite?: SqliteDeclaration | undefined;
+  },
+  dependencies: Omit<DatabaseDependencies, "analytics">,
+  of: { readonly projectFolder: string; readonly signal: AbortSignal },
+): Promise<Database> {
+  const { findHost, secret, captureFolders } = dependencies;
+  const { postgres, mysql, sqlite } = named;
+  const { signal } = of;
+  if (postgres !== undefined) {
+    const source = describeServer(POSTGRES, postgres);
+    return openPostgres(await findServer(POSTGRES, postgres, { source, findHost, valueOf: secret }), postgres, {
+      source,
+      signal,
+    });
+  }
+  if (mysql !== undefined) {
+    const source = describeServer(MYSQL, mysql);
+    return openMysql(await findServer(MYSQL, mysql, { source, findHost, valueOf: secret }), mysql, { source, signal });
+  }
+  const declaration = sqlite ?? { file: "" };
+  const source = `sqlite ${declaration.file}`;
+  return openSqliteFile(declaration, { ...of, source, captureFolders });
+}
+
+async function openSqliteFile(
+  declaration: SqliteDeclaration,
+  of: {
+    readonly source: string;
+    readonly projectFolder: string;
+    readonly captureFolders: readonly string[];
+    readonly signal: AbortSignal;
+  },
+): Promise<Database> {
+  const { source, projectFolder, captureFolders, signal } = of;
+  const { file } = declaration;
+  const asked = isAbsolute(file) ? file : join(projectFolder, file);
+  await findCaptureFolder(dirname(asked), projectFolder, captureFolders);
+  // A link in its place must not lead elsewhere either.
+  const path = await findCaptureFolder(asked, projectFolder, captureFolders);
+  try {
+    await stat(path);
+  } catch (error) {
+    throw sourceUnreachable({ source, reason: "there is no such file" }, error);
+  }
+  return openSqlite(path, declaration, { source, signal });
+}
+
 type Write = CaptureDeclaration["write"];
 
 export function createPostgresSource(
@@ -89,12 +141,6 @@ export function createSqliteSource(
 ): Source {
   const { file } = declaration;
   const place = `sqlite ${file}`;
-  const find = async (projectFolder: string): Promise<string> => {
-    const path = isAbsolute(file) ? file : join(projectFolder, file);
-    await findCaptureFolder(dirname(path), projectFolder, captureFolders);
-    // A link in its place must not lead elsewhere either.
-    return findCaptureFolder(path, projectFolder, captureFolders);
-  };
   return createTableSource({
     name: "sqlite",
     place,
@@ -105,14 +151,7 @@ export function createSqliteSource(
       return [];
     },
     async connect({ projectFolder, step }, signal) {
-      const path = await find(projectFolder);
-      const source = `${place} (step ${step})`;
-      try {
-        await stat(path);
-      } catch (error) {
-        throw sourceUnreachable({ source, reason: "there is no such file" }, error);
-      }
-      return openSqlite(path, declaration, { source, signal });
+      return openSqliteFile(declaration, { source: `${place} (step ${step})`, projectFolder, captureFolders, signal });
     },
   });
 }

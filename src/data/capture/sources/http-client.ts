@@ -1,7 +1,7 @@
 import type { Agent, IncomingMessage, RequestOptions } from "node:http";
 import { setTimeout as wait } from "node:timers/promises";
 import { createGunzip } from "node:zlib";
-import { messageOf } from "#base";
+import { digestOf, messageOf } from "#base";
 import { sourceQueryFailed, sourceSignInRefused, sourceUnreachable } from "../../source-errors.ts";
 import { errorCode } from "./error-code.ts";
 import type { Authorization } from "./http-auth.ts";
@@ -20,6 +20,9 @@ export interface HttpAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly body: string;
+  /** Of the body as it was sent, without its compression. */
+  readonly bodyDigest: string;
+  readonly sizeBytes: number;
 }
 
 export interface HttpQuestion {
@@ -48,6 +51,8 @@ export interface HttpClientOptions {
   /** Requests a second. */
   readonly rate: number | undefined;
   readonly log: (text: string) => void;
+  /** A status that is an answer as well as one of success. */
+  readonly alsoAccept?: number;
 }
 
 export async function createHttpClient(options: HttpClientOptions): Promise<HttpClient> {
@@ -118,6 +123,7 @@ function redirectOf({ status, headers }: HttpAnswer, url: URL): URL | undefined 
 
 function accept(answer: HttpAnswer, options: HttpClientOptions): HttpAnswer {
   const { status } = answer;
+  if (status === options.alsoAccept) return answer;
   const facts = { source: options.source, reason: describeAnswer(options, answer) };
   if (status === 401 || status === 403) throw sourceSignInRefused(facts);
   if (status === 429 || status >= 500) throw sourceUnreachable(facts);
@@ -215,7 +221,7 @@ function sendQuestion(
       },
       (response) => {
         readBody(response).then(
-          (body) => resolve({ url, status: response.statusCode ?? 0, headers: response.headers, body }),
+          (body) => resolve({ url, status: response.statusCode ?? 0, headers: response.headers, ...body }),
           reject,
         );
       },
@@ -231,7 +237,7 @@ function sendQuestion(
   });
 }
 
-async function readBody(response: IncomingMessage): Promise<string> {
+async function readBody(response: IncomingMessage): Promise<Pick<HttpAnswer, "body" | "bodyDigest" | "sizeBytes">> {
   const stream = response.headers["content-encoding"] === "gzip" ? response.pipe(createGunzip()) : response;
   response.on("error", (error) => stream.destroy(error));
   const pieces: Buffer[] = [];
@@ -244,5 +250,6 @@ async function readBody(response: IncomingMessage): Promise<string> {
     }
     pieces.push(piece);
   }
-  return Buffer.concat(pieces).toString("utf8");
+  const bytes = Buffer.concat(pieces);
+  return { body: bytes.toString("utf8"), bodyDigest: digestOf(bytes), sizeBytes };
 }

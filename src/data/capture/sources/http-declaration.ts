@@ -6,7 +6,7 @@ const value = z.union([z.string(), z.number(), z.boolean()]);
 /** Members of objects, from the outside in, with points between. */
 const path = z.string().regex(/^[^.]+(\.[^.]+)*$/, "expected names with points between them, such as data.items");
 
-const authSchema = z
+export const authSchema = z
   .strictObject({
     bearer: secretName.optional().describe("Name of the secret that is the token."),
     basic: z.strictObject({ user: text, password: secretName.describe("Name of a secret.") }).optional(),
