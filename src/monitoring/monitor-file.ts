@@ -17,7 +17,7 @@ import { DRIFT_METHODS, type DriftMethod, isPValue } from "./drift-method.ts";
 const METRICS = [...new Set<MetricName>([...BINARY_METRICS, ...MULTICLASS_METRICS, ...REGRESSION_METRICS])];
 
 /** Sizes of the windows in which an endpoint is watched. Weeks begin on Monday, days at midnight, UTC. */
-export const WINDOW_SIZES = ["day", "week"] as const;
+export const WINDOW_SIZES = ["hour", "day", "week"] as const;
 export type WindowSize = (typeof WINDOW_SIZES)[number];
 
 const name = z.string().regex(/^[A-Za-z][A-Za-z0-9_-]*$/, "expected letters, digits, _ and -, beginning with a letter");

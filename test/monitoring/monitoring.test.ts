@@ -6,6 +6,7 @@ import { listAlerts, listNotices, listMonitors, listWindows } from "#metadata-st
 import { getPrediction } from "#metadata-store/serving";
 import { evaluate } from "#models";
 import { parseLabelBatch } from "#monitoring";
+import { sourceOfRecords } from "#serving";
 import { describeStores } from "../setup/stores.ts";
 import { openWebhookTarget } from "../setup/webhook-target.ts";
 import { createRandom, createRowReader, KEY, makeFlights, MONDAY_MS, startMonitoring, WEEK_MS } from "./watched.ts";
@@ -19,6 +20,8 @@ monitors:
   performance: { performance: { metric: roc_auc, drop: 0.05 } }
   quality: { quality: { unseen: 0.01, null_share: 0.01 } }
 `;
+
+const HOUR_MS = 3_600_000;
 
 const files = (text: string): Map<string, string> => new Map([["monitors/delay.yaml", text]]);
 
@@ -200,6 +203,35 @@ describeStores("monitoring", (kind) => {
       report.opened.map((one) => one.modelVersionId),
       [next.id],
     );
+  });
+
+  it("judges by the hour, names the one that drifted, and closes the alert with the next that did not", async () => {
+    const test = await startMonitoring(kind);
+    await test.monitoring.saveMonitors(
+      "p",
+      files("endpoint: delay\nwindow: hour\nmin_rows: 100\nmonitors:\n  drift: { drift: { columns: [distance] } }\n"),
+    );
+    const flights = [0, 600, 0].flatMap((shift, hour) => makeFlights(300, { seed: 30 + hour, shift }));
+    await test.serving.endpoints.predict(KEY, {
+      source: sourceOfRecords(flights.map(({ distance, hour, origin }) => ({ distance, hour, origin }))),
+      // The first prediction of an hour belongs to it, the last of the one before does not.
+      atMs: flights.map((_, row) => MONDAY_MS + row * 12_000),
+    });
+    const untilMs = MONDAY_MS + 3 * HOUR_MS;
+    const report = await test.monitoring.evaluate({ ...KEY, untilMs });
+    assert.deepEqual([report.windows, report.opened.length, report.closed], [3, 1, 1]);
+    const windows = await test.store.read((transaction) => listWindows(transaction, { ...KEY, size: "hour" }));
+    assert.deepEqual(
+      windows.map(({ startMs, endMs, predictions, closed }) => [
+        startMs - MONDAY_MS,
+        endMs - startMs,
+        predictions,
+        closed,
+      ]),
+      [0, 1, 2].map((hour) => [hour * HOUR_MS, HOUR_MS, 300, true]),
+    );
+    const [alert] = await test.store.read((transaction) => listAlerts(transaction, { project: "p" }));
+    assert.deepEqual([alert?.windowStartMs, alert?.state], [MONDAY_MS + HOUR_MS, "closed"]);
   });
 
   it("waits for as many windows in a row as the monitor asks", async () => {

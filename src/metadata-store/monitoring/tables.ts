@@ -18,7 +18,7 @@ export interface MonitoringTables {
     project: string;
     environment: string;
     endpoint: string;
-    /** `day` or `week` */
+    /** `hour`, `day` or `week` */
     size: string;
     start_ms: number;
     end_ms: number;

@@ -21,7 +21,7 @@ export interface MonitorScore {
   readonly method: object;
 }
 
-/** What an endpoint did in one day or week. */
+/** What an endpoint did in one window. */
 export interface MonitorWindow {
   readonly size: string;
   /** Epoch ms, included. */
