@@ -1,4 +1,4 @@
-// Garbage is collected twice at once and killed at random moments, while others store and name what it is about to take.
+// Garbage is collected twice at once and killed at random moments, while others store and name what it takes.
 import assert from "node:assert/strict";
 import { utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";

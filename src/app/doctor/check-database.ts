@@ -121,7 +121,7 @@ async function checkUnreferenced(store: MetadataStore, config: ProjectConfig, se
       : ok("unreferenced files", message);
   } catch (error) {
     return signal.aborted
-      ? ok("unreferenced files", "too many to count here: esteira gc --dry-run counts them")
+      ? ok("unreferenced files", "too many to count within seconds")
       : failed("unreferenced files", error);
   }
 }
