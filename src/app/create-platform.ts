@@ -224,6 +224,12 @@ function createPlatformEngine(
       });
       return { runId, experimentId, finish: (status) => tracking.closeRun(runId, status) };
     },
+    keptTrackingRun: (runId) => ({
+      runId,
+      // Its processes have it already.
+      experimentId: "",
+      finish: (status) => tracking.closeRun(runId, status),
+    }),
     killTrackingRun: (transaction, attempt) => tracking.killRunOf(transaction, attempt),
     attemptToken: (attempt) => access.createAttemptToken(attempt),
     createWorkspace: (request) => createWorkspace({ ...request, leaveOut: [config.storeFolder] }, git),

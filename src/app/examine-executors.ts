@@ -1,4 +1,7 @@
-import { EsteiraError, messageOf } from "#base";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { EsteiraError, messageOf, newId } from "#base";
+import { executorNotDeclared, trialFailed } from "#executors";
 import { executorOf } from "#engine";
 import { describeResources, hasRoomFor, type KnownExecutor, type Resources } from "#pipeline";
 import type { Platform } from "./platform.ts";
@@ -72,4 +75,66 @@ export async function examineExecutors({
     }),
   );
   return { executors: examined, unplaced };
+}
+
+/** What a trial of an executor showed. */
+export interface TriedExecutor {
+  readonly name: string;
+  readonly durationMs: number;
+  /** How its processes are isolated. */
+  readonly isolation: string;
+}
+
+const TRIAL = `
+const { readFileSync, writeFileSync } = require("node:fs");
+writeFileSync("answer", readFileSync("question", "utf8"));
+const url = process.env.ESTEIRA_URL;
+if (url === undefined) process.exit(0);
+fetch(url + "/healthz").then(
+  () => process.exit(0),
+  (error) => { console.error(url + " cannot be reached: " + (error.cause ?? error)); process.exit(1); },
+);`;
+
+/**
+ * Runs a process on an executor that reads a file of the store, writes another, and calls the platform where the
+ * executor says its address.
+ *
+ * @throws EXECUTORS_TRIAL_FAILED with what it wrote, EXECUTORS_STORE_NOT_SHARED, and what else keeps it from running
+ */
+export async function tryExecutor(
+  { executors, config }: Pick<Platform, "executors" | "config">,
+  name: string,
+): Promise<TriedExecutor> {
+  const executor = executors.find((one) => one.name === name);
+  if (executor === undefined)
+    throw executorNotDeclared({ executor: name, executors: executors.map((one) => one.name) });
+  const id = `trial-${newId()}`;
+  const folder = join(config.storeFolder, "work", id);
+  const question = newId();
+  let said = "";
+  const began = performance.now();
+  try {
+    await mkdir(folder, { recursive: true });
+    await writeFile(join(folder, "question"), question);
+    const { platformUrl } = executor;
+    const handle = await executor.submit(
+      {
+        attemptId: id,
+        command: [process.execPath, "-e", TRIAL],
+        workingFolder: folder,
+        environment: platformUrl === undefined ? {} : { ESTEIRA_URL: platformUrl },
+      },
+      (_, text) => {
+        said += text;
+      },
+    );
+    const { exitCode, signal, isolation } = await handle.ended;
+    const answer = await readFile(join(folder, "answer"), "utf8").catch(() => "");
+    if (exitCode !== 0 || answer !== question)
+      throw trialFailed({ executor: name, exit: signal ?? `exit code ${String(exitCode)}`, said: said.trim() });
+    return { name, durationMs: Math.round(performance.now() - began), isolation };
+  } finally {
+    await executor.reap({ executor: name, id, startedAtMs: 0 });
+    await rm(folder, { recursive: true, force: true });
+  }
 }

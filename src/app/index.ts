@@ -10,7 +10,13 @@ export {
 export { createUserWithToken } from "./create-user.ts";
 export { exportPackagedCode } from "./export-packaged-code.ts";
 export { exportModelPackage } from "./export-model-package.ts";
-export { examineExecutors, type ExaminedExecutor, type UnplacedStep } from "./examine-executors.ts";
+export {
+  examineExecutors,
+  type ExaminedExecutor,
+  type TriedExecutor,
+  tryExecutor,
+  type UnplacedStep,
+} from "./examine-executors.ts";
 export type { HealthCheck } from "./health.ts";
 export { findWorkflows, workflowCannotRun, workflowUnknown } from "./workflows.ts";
 export { lintProject, lintWithoutConfig } from "./lint-project.ts";

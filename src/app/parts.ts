@@ -1,7 +1,8 @@
 import { isAbsolute, join } from "node:path";
 import { tmpdir } from "node:os";
 import { fileURLToPath } from "node:url";
-import { PROJECT_FILE, type Settings } from "#config";
+import { PROJECT_FILE, type ProjectConfig, type Settings } from "#config";
+import type { Resources } from "#pipeline";
 import {
   type Analytics,
   createAnalytics,
@@ -27,6 +28,7 @@ import {
   createPythonEnvironments,
   createSandbox,
   createServices,
+  createSlurmExecutor,
   createWorkers,
   type Git,
   type Isolation,
@@ -84,6 +86,49 @@ function folderOfRoot(uri: string): string | undefined {
   return isAbsolute(uri) ? uri : undefined;
 }
 
+function toShare({ memory, ...share }: { readonly memory?: number | undefined } & Resources): Resources {
+  return { ...share, memoryBytes: memory };
+}
+
+type SlurmSettings = Extract<ProjectConfig["executors"][string], { readonly slurm: object }>["slurm"];
+
+/** Its machines see what this one does, but for what of this one is no file: its sandbox is made there. */
+export function createSlurm(
+  name: string,
+  slurm: SlurmSettings,
+  {
+    config,
+    settings,
+    writable,
+  }: { readonly config: ProjectConfig; readonly settings: Settings; readonly writable: readonly string[] },
+): Executor {
+  const { partition, account, qos, constraint, time, conf, node, url } = slurm;
+  return createSlurmExecutor({
+    name,
+    partition,
+    account,
+    qos,
+    constraint,
+    minutes: time,
+    arguments: slurm.arguments,
+    configuration: conf,
+    searchPath: settings.searchPath,
+    homeFolder: settings.homeFolder,
+    node,
+    platformUrl: url,
+    jobsFolder: join(config.storeFolder, "jobs", name),
+    place: {
+      workFolder: join(config.storeFolder, "work"),
+      storeFolder: config.storeFolder,
+      path: settings.searchPath,
+      readable: config.isolation.folders,
+      writable,
+      environment: certificateVariables(settings.installer),
+      isolation: config.isolation.level,
+    },
+  });
+}
+
 /** Where processes of users run, and how far they are kept from the platform. */
 function createProcesses(
   { artifactRoot }: Pick<StorePlatform, "artifactRoot">,
@@ -107,13 +152,10 @@ function createProcesses(
     ...(direct === undefined ? {} : { writable: [direct] }),
   };
   const executor = createLocalExecutor(local);
-  const others = Object.entries(config.executors).map(
-    ([
-      name,
-      {
-        local: { memory, ...share },
-      },
-    ]) => createLocalExecutor({ ...local, name, share: { ...share, memoryBytes: memory } }),
+  const others = Object.entries(config.executors).map(([name, declared]) =>
+    "local" in declared
+      ? createLocalExecutor({ ...local, name, share: toShare(declared.local) })
+      : createSlurm(name, declared.slurm, { config, settings, writable: direct === undefined ? [] : [direct] }),
   );
   const services = createServices({
     ...seen,

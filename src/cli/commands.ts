@@ -88,6 +88,10 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: "Show what changed in a recipe since it was approved",
     load: () => import("./commands/recipe/diff.ts"),
   },
+  "executor check": {
+    summary: "Run a small process on an executor, to see that its machines share the store and reach the server",
+    load: () => import("./commands/executor/check.ts"),
+  },
   "executor list": {
     summary: "Show where steps can run, what each place gives, and which steps ask for more",
     load: () => import("./commands/executor/list.ts"),

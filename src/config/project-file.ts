@@ -83,6 +83,46 @@ const localExecutorSchema = z.strictObject({
     .describe("A part of this machine: what its steps ask for under `resources` is never more than this at once."),
 });
 
+const plainWord = z.string().regex(/^[A-Za-z0-9_][A-Za-z0-9_.,:&|*-]{0,199}$/, "expected a plain word");
+const absolutePath = z.string().regex(/^\//, "expected an absolute path");
+
+const slurmExecutorSchema = z.strictObject({
+  slurm: z
+    .strictObject({
+      partition: plainWord.optional().describe("Partition of its jobs. Default: the cluster's."),
+      account: plainWord.optional().describe("Account that they are charged to. Default: the user's."),
+      qos: plainWord.optional().describe("Quality of service. Default: the user's."),
+      constraint: plainWord.optional().describe("Features that their node must have."),
+      time: z
+        .string()
+        .regex(/^[1-9]\d{0,4}[mhd]$/, 'expected minutes, hours or days: "90m", "4h", "2d"')
+        .transform((text) => Number(text.slice(0, -1)) * ({ m: 1, h: 60, d: 1440 }[text.slice(-1)] ?? 1))
+        .optional()
+        .describe("Time limit of a job. Default: the step's `timeout` and ten minutes, else the partition's."),
+      arguments: z
+        .array(
+          z.string().regex(/^--[a-z][a-z-]*(=.*)?$/, 'expected an option such as "--exclusive" or "--mail-type=FAIL"'),
+        )
+        .default([])
+        .describe("Further options of `sbatch`. Default: none."),
+      conf: absolutePath.optional().describe("The cluster's slurm.conf. Default: where Slurm looks for it."),
+      node: absolutePath
+        .optional()
+        .describe("Node 24 or later on the cluster's machines. Default: the engine's own, at the same path there."),
+      url: z
+        .url({ protocol: /^https?$/ })
+        .optional()
+        .describe(
+          "Where its machines reach this server, for MLflow calls of steps. Default: the server's own address, which is only right on one machine.",
+        ),
+    })
+    .nullable()
+    .transform((settings) => settings ?? { arguments: [] })
+    .describe(
+      "Jobs of a Slurm cluster, whose machines share the folder of the project and of the store, at the same path.",
+    ),
+});
+
 const environmentSchema = z
   .strictObject({
     description: z.string().optional().describe("What this environment is for."),
@@ -281,7 +321,7 @@ const projectKeys = z.strictObject({
         .string()
         .regex(/^[a-z][a-z0-9-]{0,30}$/, "the name of an executor starts with a letter and holds a–z, 0–9 and -")
         .refine((name) => name !== "local", "local is always there: the whole machine"),
-      localExecutorSchema,
+      z.union([localExecutorSchema, slurmExecutorSchema]),
     )
     .default({})
     .describe("Where steps can run beside `local`, by the name that `executor` of a step or pipeline gives."),

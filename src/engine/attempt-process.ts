@@ -14,6 +14,7 @@ import { limitExceeded, secretMissing, secretTooShort, stepFailed } from "./erro
 import type { Executor } from "./executor.ts";
 import { assertRoom, executorOf } from "./place.ts";
 import type { TrackingRun } from "./ports.ts";
+import { type Placed, writePlaced } from "./takeover.ts";
 
 const TAIL_LENGTH = 1000;
 
@@ -32,6 +33,10 @@ interface Processes {
   readonly levels: IsolationLevel[];
   /** What each must see of the machine by now. */
   readonly readable: () => readonly string[];
+  /** What another engine started of the attempt. */
+  readonly placed: Placed | undefined;
+  /** What another engine would have to know. */
+  readonly begin: () => Omit<Placed, "format" | "before">;
 }
 
 /** Runs processes of an attempt where its step says, with its variables, secrets, limits and isolation. */
@@ -48,9 +53,16 @@ export function createProcessRunner(
     const executor = executorOf(parts, step, of.prepared.known.kind);
     await assertRoom(parts, { step: step.name, resources: step.resources, executor });
     const attemptId = `${claimed.attemptId}.${++processes}`;
-    token ??= parts.ports.attemptToken({ attemptId: claimed.attemptId, token: claimed.token });
+    // A process that runs already has its own.
+    token ??=
+      running.takenOver === undefined
+        ? parts.ports.attemptToken({ attemptId: claimed.attemptId, token: claimed.token })
+        : Promise.resolve("");
     const own = await token;
+    const logged = await place(parts, running, executor, of);
     const result = await runProcess(parts, running, executor, {
+      ...logged,
+      ...(executor.capabilities.remote && step.timeoutMs !== undefined ? { timeoutMs: step.timeoutMs } : {}),
       ...spec,
       isolation: strictest(
         { ...ownDemand(step), ...spec.isolation },
@@ -63,7 +75,7 @@ export function createProcessRunner(
       environment: {
         ...of.prepared.env,
         ...secrets,
-        ...(await platformEnvironment(parts, { ...of, token: own }, of.tracking.values)),
+        ...(await platformEnvironment(parts, { ...of, token: own, url: executor.platformUrl }, of.tracking.values)),
         ...spec.environment,
       },
       secrets: [...Object.values(secrets), own, ...(spec.secrets ?? [])],
@@ -71,6 +83,27 @@ export function createProcessRunner(
     of.levels.push(result.isolation);
     return assertTaken(step, result);
   };
+}
+
+/** Gives up its place here for a process that runs elsewhere, and keeps what another engine would need. */
+async function place(
+  parts: EngineParts,
+  running: RunningAttempt,
+  executor: Executor,
+  { placed, begin }: Processes,
+): Promise<Pick<ProcessSpec, "logged">> {
+  const before = running.log.measure();
+  running.log.unmute();
+  if (!executor.capabilities.remote) return {};
+  running.park(executor);
+  if (executor.outliving === undefined) return {};
+  const { takenOver, claimed } = running;
+  if (placed === undefined || takenOver === undefined) {
+    await writePlaced(parts, claimed.attemptId, { format: "placed/1", ...begin(), before });
+    return {};
+  }
+  const of = (stream: "stdout" | "stderr"): number => Math.max(0, takenOver.kept[stream] - placed.before[stream]);
+  return { logged: { stdout: of("stdout"), stderr: of("stderr") } };
 }
 
 /** What a step asks for it may have, and no more of memory unless its limits say so. */
@@ -129,10 +162,11 @@ async function platformEnvironment(
     readonly pipelineRunId: string;
     readonly token: string;
     readonly index: string | undefined;
+    readonly url: string | undefined;
   },
   tracking: TrackingRun | undefined,
 ): Promise<Readonly<Record<string, string>>> {
-  const url = await parts.ports.platformUrl();
+  const url = facts.url ?? (await parts.ports.platformUrl());
   return {
     ESTEIRA_URL: url,
     ESTEIRA_PROJECT: parts.project,
@@ -160,13 +194,20 @@ async function runProcess(
     tail = (tail + text).slice(-TAIL_LENGTH);
     return log.write(stream, text);
   });
-  const cancel = (): void => parts.later(handle.cancel());
+  const cancel = (): void => {
+    if (running.isLeft()) handle.leave?.();
+    else parts.later(handle.cancel());
+  };
   signal.addEventListener("abort", cancel, { once: true });
   ownSignal?.addEventListener("abort", cancel, { once: true });
   // The signal may have come while the process was being started.
   if (signal.aborted || ownSignal?.aborted === true) cancel();
   try {
     const result = await handle.ended;
+    if (result.endedBy === "timeout" && executor.capabilities.remote) {
+      running.timeOut();
+      throw stepFailed({ step: claimed.step, reason: "it reached its timeout" });
+    }
     return { ...result, tail };
   } finally {
     signal.removeEventListener("abort", cancel);

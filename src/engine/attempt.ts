@@ -39,16 +39,19 @@ import {
   combineRecipes,
   digestOfRecipe,
   type Recipe,
+  type Scope,
   type AttemptContext,
   type StepOutcome,
   reasonToRunAgain,
   toPartitionWrite,
 } from "#pipeline";
+import type { Executor } from "./executor.ts";
+import { type Placed, readPlaced, type TakenOver } from "./takeover.ts";
 import { createProcessRunner, resolveSecrets } from "./attempt-process.ts";
 import { listItems } from "./list-items.ts";
 import { asksNow, buildScope, indexOfItem, itemOf, partitionOfRun } from "./scope.ts";
 import { readNeeded } from "./step-results.ts";
-import { inputMissing, outputMissing, sourcesChanged } from "./errors.ts";
+import { inputMissing, outputMissing, sourcesChanged, takeoverRefused } from "./errors.ts";
 import { pastRunsIn } from "./query/past-runs.ts";
 import type { TrackingRun } from "./ports.ts";
 import type { AbortCause } from "./end-attempt.ts";
@@ -105,6 +108,16 @@ export interface RunningAttempt {
   readonly definition: PipelineDefinition;
   readonly signal: AbortSignal;
   readonly log: LogWriter;
+  /** Another engine began it, and its process goes on. */
+  readonly takenOver?: TakenOver | undefined;
+  /** Its process runs elsewhere and takes no place here. */
+  park(executor: Executor): void;
+  /** Its process outlives this engine. */
+  isParked(): boolean;
+  /** Its process reached its time limit. */
+  timeOut(): void;
+  /** It goes on without this engine. */
+  isLeft(): boolean;
 }
 
 /**
@@ -123,9 +136,10 @@ export async function performAttempt(parts: EngineParts, running: RunningAttempt
   const files = createProjectFiles(projectFolder);
   const scope = await buildScope(parts, running, step);
   const partition = partitionOfRun(running);
+  const placed = running.takenOver === undefined ? undefined : await readPlaced(parts, claimed);
   const lists = step.forEach !== undefined && claimed.matrix === undefined;
-  if (step.when !== undefined && asksNow(step.when, { lists, isItem: scope["item"] !== undefined }))
-    if (!holds(step.when, scope)) return { type: "skipped", reason: `when is false: ${step.when}` };
+  if (placed === undefined && isSkipped(step, scope, lists))
+    return { type: "skipped", reason: `when is false: ${step.when ?? ""}` };
   if (step.forEach !== undefined && lists)
     return { type: "listed", items: await listItems({ name: step.name, forEach: step.forEach }, { scope, files }) };
   const known = await parts.store.read((transaction) => knownAssets(transaction, parts.project, { definition, step }));
@@ -143,14 +157,21 @@ export async function performAttempt(parts: EngineParts, running: RunningAttempt
   };
   const first = await prepare(files);
   const { prepared } = first;
-  const inputs = await parts.store.read((transaction) => chooseInputs(transaction, parts.project, running, prepared));
+  const inputs = await parts.store.read((transaction) =>
+    placed === undefined
+      ? chooseInputs(transaction, parts.project, running, prepared)
+      : readInputs(transaction, placed),
+  );
   const identified = await parts.store.read((transaction) =>
     identifyInputs(transaction, parts.project, running, inputs),
   );
   const keyOf = (from: Prepared): CacheKey =>
     toCacheKey(from.prepared, from.sources.recipe, (asset) => identified.get(asset));
   const key = keyOf(first);
-  const answer = await lookUp(parts, claimed, { step, key, cacheable: prepared.cacheable });
+  const answer =
+    placed === undefined
+      ? await lookUp(parts, claimed, { step, key, cacheable: prepared.cacheable })
+      : goOn(step, placed, key);
   if (answer.hit !== undefined) {
     const { outputs, facts, results, blocks } = answer.hit;
     return { type: "cached", reason: answer.reason, key, inputs, outputs, facts, results, blocks };
@@ -160,6 +181,8 @@ export async function performAttempt(parts: EngineParts, running: RunningAttempt
     first,
     key,
     inputs,
+    reason: answer.reason,
+    placed,
     projectFolder,
     prepare,
     keyOf,
@@ -177,6 +200,22 @@ export async function performAttempt(parts: EngineParts, running: RunningAttempt
     recipe,
     isolation,
   };
+}
+
+function isSkipped({ when }: StepDefinition, scope: Scope, lists: boolean): boolean {
+  if (when === undefined || !asksNow(when, { lists, isItem: scope["item"] !== undefined })) return false;
+  return !holds(when, scope);
+}
+
+/** What runs is what would be started now, and nothing of the cache. */
+function goOn(
+  step: StepDefinition,
+  placed: Placed,
+  { key }: CacheKey,
+): { readonly hit: undefined; readonly reason: string } {
+  if (placed.key !== key)
+    throw takeoverRefused({ step: step.name, reason: "its files, params or inputs have changed since it was started" });
+  return { hit: undefined, reason: placed.reason };
 }
 
 function lookUp(
@@ -253,6 +292,16 @@ async function chooseInputs(
   return chosen;
 }
 
+/** The versions that an engine before had chosen. */
+async function readInputs(transaction: ReadTransaction, { inputs }: Placed): Promise<readonly ReadInput[]> {
+  const read: ReadInput[] = [];
+  for (const { asset, role, versionId } of inputs) {
+    const version = await getAssetVersion(transaction, { id: versionId });
+    if (version !== undefined) read.push({ asset, role, version });
+  }
+  return read;
+}
+
 /**
  * Inputs as the cache key knows them: of what the pipeline makes by partitions itself, the one that this run makes.
  * What other runs made of other partitions makes no difference.
@@ -281,6 +330,9 @@ interface Execution {
   readonly first: Prepared;
   readonly key: CacheKey;
   readonly inputs: readonly ReadInput[];
+  readonly reason: string;
+  /** What another engine started of it. */
+  readonly placed: Placed | undefined;
   readonly projectFolder: string;
   readonly prepare: (files: ProjectFiles) => Promise<Prepared>;
   readonly keyOf: (prepared: Prepared) => CacheKey;
@@ -300,10 +352,9 @@ interface Executed {
 async function execute(parts: EngineParts, running: RunningAttempt, execution: Execution): Promise<Executed> {
   const workFolder = workFolderOf(parts, running.claimed.attemptId);
   mkdirSync(workFolder, { recursive: true });
-  const tracking: { run: Promise<TrackingRun> | undefined; values: TrackingRun | undefined } = {
-    run: undefined,
-    values: undefined,
-  };
+  const kept = running.takenOver?.trackingRunId;
+  const values = kept === undefined ? undefined : parts.ports.keptTrackingRun?.(kept);
+  const tracking: Tracking = { run: values === undefined ? undefined : Promise.resolve(values), values };
   let ending: "FINISHED" | "FAILED" | "KILLED" = "FAILED";
   try {
     const workspace = await openWorkspace(parts, execution, workFolder);
@@ -330,14 +381,15 @@ async function execute(parts: EngineParts, running: RunningAttempt, execution: E
     };
   } finally {
     if (running.signal.aborted) ending = "KILLED";
-    const run = await tracking.run?.catch(() => undefined);
+    const run = running.isLeft() ? undefined : await tracking.run?.catch(() => undefined);
     await run?.finish(ending).catch((error: unknown) =>
       parts.log.warn("the MLflow run of an attempt could not be closed", {
         attemptId: running.claimed.attemptId,
         error: String(error),
       }),
     );
-    parts.later(removeWorkFolder(parts, running.claimed.attemptId));
+    // What another engine could still need goes once the end is written.
+    if (!running.isParked()) parts.later(removeWorkFolder(parts, running.claimed.attemptId));
   }
 }
 
@@ -394,12 +446,13 @@ interface Workspace {
 /** Undefined for kinds that start no process of the user's. */
 async function openWorkspace(
   { ports }: EngineParts,
-  { step, first, key, projectFolder, prepare }: Execution,
+  { step, first, key, placed, projectFolder, prepare }: Execution,
   workFolder: string,
 ): Promise<Workspace | undefined> {
   const { kind } = first.prepared.known;
   if (kind.workspace === undefined || ports.createWorkspace === undefined) return undefined;
   const folder = join(workFolder, "project");
+  if (placed !== undefined) return { folder, readable: placed.readable, ran: first };
   const { analysis, declaration } = first.prepared;
   const closed = ports.closedWorkspaces === true && kind.isClosed === true && analysis.makes.length > 0;
   const readable = await ports.createWorkspace({
@@ -492,6 +545,13 @@ async function createContext(
       tracking,
       levels: execution.levels,
       readable: () => [...(execution.workspace?.readable ?? []), ...located],
+      placed: execution.placed,
+      begin: () => ({
+        key: execution.key.key,
+        reason: execution.reason,
+        inputs: execution.inputs.map(({ asset, role, version }) => ({ asset, role, versionId: version.id })),
+        readable: [...(execution.workspace?.readable ?? [])],
+      }),
     }),
     locate: async (version) => {
       const found = await parts.storageOf(version.kind).locate(version);

@@ -24,8 +24,8 @@ import type { AttemptResult } from "./attempt.ts";
 import type { EngineParts } from "./engine-parts.ts";
 import { retryDelay } from "./retry.ts";
 
-/** Why an engine ended an attempt from outside. */
-export type AbortCause = "cancel" | "timeout" | "interrupt" | "lease";
+/** Why an engine ended an attempt from outside. `leave`: what runs goes on, for another engine. */
+export type AbortCause = "cancel" | "timeout" | "interrupt" | "lease" | "leave";
 
 /**
  * An engine may be lost this often under one step run before that fails: far beyond bad luck, for steps that bring down
@@ -361,7 +361,7 @@ function firstLine(text: string): string {
  */
 export async function writeLost(
   parts: EngineParts,
-  lost: { readonly attemptId: string; readonly token: number },
+  lost: { readonly attemptId: string; readonly token: number; readonly reason?: string },
 ): Promise<boolean> {
   return parts.store.write(async (transaction) => {
     const held = await holdAttempt(transaction, lost);
@@ -393,7 +393,7 @@ export async function writeLost(
         attempt: "lost",
         stepRun: "queued",
         counts: "lost",
-        reason: "its engine was lost",
+        reason: lost.reason ?? "its engine was lost",
         atMs,
       });
     }

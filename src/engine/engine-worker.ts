@@ -1,19 +1,26 @@
 import { messageOf } from "#base";
 import {
+  appendLogChunks,
   type ClaimedStepRun,
   claimStepRuns,
   hasClaimable,
   type LeaseKeeper,
+  type LogChunk,
   listCancelledAttempts,
   listForeignAttempts,
   listOtherEngines,
+  measureLog,
   nextReadyTime,
   registerEngine,
   renewLeases,
   retireEngine,
+  takeOverAttempt,
 } from "#metadata-store/engine";
 import { findStep } from "#pipeline";
-import { performAttempt } from "./attempt.ts";
+import { performAttempt, type RunningAttempt } from "./attempt.ts";
+import type { Executor } from "./executor.ts";
+import { forgetAttempt, isHeldElsewhere, isLossOfPlace, sweepOutliving } from "./outliving.ts";
+import type { TakenOver } from "./takeover.ts";
 import { type AbortCause, type AttemptEnding, writeEnd, writeLost } from "./end-attempt.ts";
 import type { EngineParts } from "./engine-parts.ts";
 import { LogWriter } from "./log-writer.ts";
@@ -28,9 +35,17 @@ const RENEWALS_PER_LEASE = 4;
 /** An engine that is over by then needs no thread that keeps its leases. */
 const KEEPER_AFTER_MS = 2000;
 
+/** What became of an attempt's place on this machine, and what ends it at its timeout until then. */
+interface Parking {
+  on: Executor | undefined;
+  timer: NodeJS.Timeout | undefined;
+}
+
 interface ActiveAttempt {
   readonly claimed: ClaimedStepRun;
   readonly abort: (cause: AbortCause) => void;
+  /** What it runs on, of those that take no place here. */
+  readonly parkedOn: () => Executor | undefined;
   readonly ended: Promise<void>;
 }
 
@@ -102,7 +117,9 @@ export class EngineWorker {
     clearTimeout(this.#timer);
     await this.#pumped;
     const runs = new Set([...this.#active.values()].map(({ claimed }) => claimed.pipelineRunId));
-    for (const { abort } of this.#active.values()) abort("interrupt");
+    // What outlives an engine that worked on everything is there for the next one.
+    for (const { abort, parkedOn } of this.#active.values())
+      abort(this.isWorkingOnAll() && parkedOn()?.outliving !== undefined ? "leave" : "interrupt");
     await Promise.all([...this.#active.values()].map(({ ended }) => ended));
     clearInterval(this.#heartbeat);
     clearTimeout(this.#keeperTimer);
@@ -135,6 +152,7 @@ export class EngineWorker {
     }, KEEPER_AFTER_MS);
     this.#unsubscribe = store.onChange(() => this.wake());
     this.#parts.later(sweepWorkFolders(this.#parts));
+    this.#parts.later(sweepOutliving(this.#parts));
   }
 
   async #pump(): Promise<void> {
@@ -161,7 +179,7 @@ export class EngineWorker {
   async #claim(pipelineRunId: string | undefined): Promise<void> {
     const { store, project, id, leaseMs, clock } = this.#parts;
     while (!this.#stopping) {
-      const limit = this.#concurrency - this.#active.size;
+      const limit = this.#concurrency - this.#atWork();
       if (limit <= 0 || !(await store.read((transaction) => hasClaimable(transaction, { project, pipelineRunId }))))
         return;
       const claimed = await store.write((transaction) =>
@@ -172,9 +190,17 @@ export class EngineWorker {
     }
   }
 
-  #launch(claimed: ClaimedStepRun): void {
+  /** Attempts that take a place of this machine. */
+  #atWork(): number {
+    let count = 0;
+    for (const { parkedOn } of this.#active.values()) if (parkedOn() === undefined) count++;
+    return count;
+  }
+
+  #launch(claimed: ClaimedStepRun, takenOver?: TakenOver & { readonly next: number }): void {
     const controller = new AbortController();
-    const ended = this.#run(claimed, controller).catch((error: unknown) => {
+    const parking: Parking = { on: undefined, timer: undefined };
+    const ended = this.#run(claimed, { controller, parking, takenOver }).catch((error: unknown) => {
       this.#parts.log.error("the end of an attempt could not be written; the step runs again once it can be", {
         step: claimed.step,
         attemptId: claimed.attemptId,
@@ -182,28 +208,51 @@ export class EngineWorker {
       });
       this.#abandon(claimed);
     });
-    this.#active.set(claimed.attemptId, { claimed, abort: (cause) => controller.abort(cause), ended });
+    this.#active.set(claimed.attemptId, {
+      claimed,
+      abort: (cause) => controller.abort(cause),
+      parkedOn: () => parking.on,
+      ended,
+    });
   }
 
-  async #run(claimed: ClaimedStepRun, controller: AbortController): Promise<void> {
+  async #run(
+    claimed: ClaimedStepRun,
+    {
+      controller,
+      parking,
+      takenOver,
+    }: {
+      readonly controller: AbortController;
+      readonly parking: Parking;
+      readonly takenOver: (TakenOver & { readonly next: number }) | undefined;
+    },
+  ): Promise<void> {
     const { patientStore, clock, log: operatorLog } = this.#parts;
     const log = new LogWriter({
       store: patientStore,
       clock,
       stepRunId: claimed.stepRunId,
       attemptNumber: claimed.attemptNumber,
+      ...(takenOver === undefined ? {} : { next: takenOver.next, isMuted: true }),
       onError: (error) =>
         operatorLog.error("a step's log could not be written", { step: claimed.step, error: messageOf(error) }),
     });
-    let timer: NodeJS.Timeout | undefined;
     let step: AttemptEnding["step"];
     let result: AttemptEnding["result"];
     try {
       const definition = await this.#parts.definitionOf(claimed.definitionDigest);
       step = findStep(definition, claimed.step);
       if (step?.timeoutMs !== undefined)
-        timer = setTimeout(() => controller.abort("timeout" satisfies AbortCause), step.timeoutMs);
-      result = await performAttempt(this.#parts, { claimed, definition, signal: controller.signal, log });
+        parking.timer = setTimeout(() => controller.abort("timeout" satisfies AbortCause), step.timeoutMs);
+      result = await performAttempt(this.#parts, {
+        claimed,
+        definition,
+        signal: controller.signal,
+        log,
+        takenOver,
+        ...this.#callsOf(controller, parking),
+      });
     } catch (error) {
       result = {
         type: "failed",
@@ -211,13 +260,72 @@ export class EngineWorker {
         cause: controller.signal.aborted ? (controller.signal.reason as AbortCause) : undefined,
       };
     } finally {
-      clearTimeout(timer);
+      clearTimeout(parking.timer);
     }
     if (controller.signal.reason === ("lease" satisfies AbortCause)) {
       this.#abandon(claimed);
       return;
     }
+    if (controller.signal.reason === ("leave" satisfies AbortCause)) {
+      const logs = await log.rest();
+      await patientStore.write((transaction) => appendLogChunks(transaction, logs));
+      this.#active.delete(claimed.attemptId);
+      return;
+    }
+    if (result.type === "failed" && result.cause === undefined && isLossOfPlace(result.error)) {
+      await this.#losePlace(claimed, { error: result.error, logs: await log.rest() });
+      return;
+    }
     await this.#finish({ claimed, step, result, logs: await log.rest(), claimNext: this.#nextClaim(claimed) });
+  }
+
+  #callsOf(
+    controller: AbortController,
+    parking: Parking,
+  ): Pick<RunningAttempt, "park" | "isParked" | "timeOut" | "isLeft"> {
+    return {
+      park: (executor) => {
+        parking.on = executor;
+        // It may wait in a queue: its time runs where it does.
+        clearTimeout(parking.timer);
+        this.wake();
+      },
+      isParked: () => parking.on?.outliving !== undefined,
+      timeOut: () => controller.abort("timeout" satisfies AbortCause),
+      isLeft: () =>
+        parking.on?.outliving !== undefined &&
+        (controller.signal.reason === ("leave" satisfies AbortCause) ||
+          controller.signal.reason === ("lease" satisfies AbortCause)),
+    };
+  }
+
+  /** The machine or the backend is to blame, not the step: it is started again, on another budget. */
+  async #losePlace(
+    claimed: ClaimedStepRun,
+    lost: { readonly error: Error; readonly logs: readonly LogChunk[] },
+  ): Promise<void> {
+    const { attemptId, token } = claimed;
+    await this.#parts.patientStore.write((transaction) => appendLogChunks(transaction, lost.logs));
+    await forgetAttempt(this.#parts, attemptId);
+    await writeLost(this.#parts, { attemptId, token, reason: lost.error.message });
+    this.#active.delete(attemptId);
+    this.wake();
+  }
+
+  /** Goes on with what runs of an attempt elsewhere; false when nothing does. */
+  async #takeOver(attempt: { readonly attemptId: string; readonly token: number }): Promise<boolean> {
+    const { store, id, leaseMs, log } = this.#parts;
+    if (this.#stopping || !(await isHeldElsewhere(this.#parts, attempt.attemptId))) return false;
+    const taken = await store.write(async (transaction) => {
+      const found = await takeOverAttempt(transaction, { ...attempt, owner: id, leaseMs });
+      return found === undefined ? undefined : { ...found, kept: await measureLog(transaction, found.claimed) };
+    });
+    // Another engine was faster.
+    if (taken === undefined) return true;
+    log.info("took over what runs of an attempt", { attemptId: attempt.attemptId });
+    const { claimed, trackingRunId, kept } = taken;
+    this.#launch(claimed, { trackingRunId, kept, next: kept.next });
+    return true;
   }
 
   #abandon(claimed: ClaimedStepRun): void {
@@ -227,7 +335,9 @@ export class EngineWorker {
 
   async #finish(ending: AttemptEnding): Promise<void> {
     const next = await this.#write(ending);
-    this.#active.delete(ending.claimed.attemptId);
+    const { attemptId } = ending.claimed;
+    if (this.#active.get(attemptId)?.parkedOn() !== undefined) this.#parts.later(forgetAttempt(this.#parts, attemptId));
+    this.#active.delete(attemptId);
     for (const one of next) this.#launch(one);
     this.wake();
   }
@@ -243,7 +353,7 @@ export class EngineWorker {
   }
 
   #nextClaim(claimed: ClaimedStepRun): AttemptEnding["claimNext"] {
-    if (this.#stopping || this.#active.size > this.#concurrency) return undefined;
+    if (this.#stopping || this.#atWork() > this.#concurrency) return undefined;
     if (this.isWorkingOnAll()) return { pipelineRunId: undefined };
     return this.#scope.has(claimed.pipelineRunId) ? { pipelineRunId: claimed.pipelineRunId } : undefined;
   }
@@ -310,6 +420,10 @@ export class EngineWorker {
 
   async #loseAbandoned(): Promise<void> {
     for (const { attemptId, token } of this.#abandoned.values()) {
+      if (await this.#takeOver({ attemptId, token })) {
+        this.#abandoned.delete(attemptId);
+        continue;
+      }
       await removeWorkFolder(this.#parts, attemptId);
       await writeLost(this.#parts, { attemptId, token });
       this.#abandoned.delete(attemptId);
@@ -326,6 +440,7 @@ export class EngineWorker {
       );
       const lost = foreign.filter(isLost);
       for (const attempt of lost) {
+        if (await this.#takeOver(attempt)) continue;
         // Of this machine one looks for all.
         for (const one of executors.filter(({ backend }, index) => index === 0 || backend !== "local"))
           await one.reap({ executor: one.name, id: attempt.attemptId, startedAtMs: attempt.startedAtMs });

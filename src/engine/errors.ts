@@ -62,6 +62,25 @@ export const resourcesMissing: ErrorFactory<{
   solve: "Let the step ask for less under `resources`, or run it on an executor that has as much.",
 });
 
+export const placeLost: ErrorFactory<{ executor: string; reason: string }> = defineError("PIPELINE_PLACE_LOST", {
+  status: 503,
+  kind: "transient",
+  message: ({ executor, reason }) => `Executor "${executor}" lost the process: ${reason}`,
+  hint: () => "The step is started again by itself; when that goes on, look at the machine.",
+  solve: "Nothing: the step is started again, on its own budget. When that goes on, look at the machine that is named.",
+});
+
+export const takeoverRefused: ErrorFactory<{ step: string; reason: string }> = defineError(
+  "PIPELINE_TAKEOVER_REFUSED",
+  {
+    status: 409,
+    kind: "transient",
+    message: ({ step, reason }) => `What runs of step "${step}" is not taken over: ${reason}`,
+    hint: () => "It is ended, and the step is started again.",
+    solve: "Nothing: the step is started again from what the project's files and inputs are now.",
+  },
+);
+
 export const limitExceeded: ErrorFactory<{
   step: string;
   limit: "memory" | "processes";

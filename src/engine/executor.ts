@@ -8,6 +8,8 @@ export interface ProcessHandle {
   readonly ended: Promise<ProcessResult>;
   /** Asks, waits the grace period, kills the tree. Idempotent. */
   cancel(): Promise<void>;
+  /** Stops following it; it goes on, and `ended` rejects. Only of executors whose processes outlive the engine. */
+  leave?(): void;
   /** Writes to standard input, where the backend has one. */
   write?(text: string): void;
 }
@@ -28,16 +30,32 @@ export interface Executor {
     /** Its processes run on other machines, which take no place of this one's. */
     readonly remote: boolean;
   };
+  /** Where its processes reach the platform; default the engine's own address. */
+  readonly platformUrl?: string;
+  /**
+   * Where processes go on when their engine is gone, and are found again: a second `submit` of the same attempt follows
+   * the one that is there. Without it, they end with the engine.
+   */
+  readonly outliving?: {
+    /** It has, or may have, a process of this attempt, or its result. */
+    holds(attemptId: string): Promise<boolean>;
+    /** Attempts of which it keeps anything. */
+    list(): Promise<readonly string[]>;
+  };
   /**
    * What one process can have at most; what is left out, it has no bound of. Where a backend is away, it throws its
    * transient error.
    */
   offer(): Promise<Resources>;
-  /** Starts an attempt's process. Idempotent by attempt id. */
+  /**
+   * Starts an attempt's process. Idempotent by attempt id.
+   *
+   * @throws what is wrong with the spec. `ended` rejects with PIPELINE_PLACE_LOST when the backend lost the process
+   */
   submit(
     spec: ProcessSpec,
     log: (stream: "stdout" | "stderr", text: string) => void | Promise<void>,
   ): Promise<ProcessHandle>;
-  /** Ends what a dead engine left behind: resolves when nothing of `reference` runs any more. */
+  /** Ends and forgets what there is of an attempt: resolves when nothing of `reference` runs any more. */
   reap(reference: ProcessHandle["reference"]): Promise<void>;
 }

@@ -12,6 +12,10 @@ export interface LogWriterOptions {
   readonly clock: Clock;
   readonly stepRunId: string;
   readonly attemptNumber: number;
+  /** Number of the first chunk; default 0. */
+  readonly next?: number;
+  /** What is written is passed over until `unmute`: it was written before. */
+  readonly isMuted?: boolean;
   /** The first text that is lost; what is lost after it is not told again. */
   readonly onError: (error: unknown) => void;
 }
@@ -26,20 +30,38 @@ export class LogWriter {
   readonly #options: LogWriterOptions;
   #pieces: { stream: "stdout" | "stderr"; text: string }[] = [];
   #size = 0;
-  #sequence = 0;
+  #sequence: number;
   #timer: NodeJS.Timeout | undefined;
   #writing: Promise<void> = Promise.resolve();
   #unwritten = 0;
   #closed = false;
+  #muted: boolean;
+  /** Characters written so far, while somebody may ask for them. */
+  #counts: { stdout: number; stderr: number } | undefined = { stdout: 0, stderr: 0 };
   #hasLost = false;
 
   constructor(options: LogWriterOptions) {
     this.#options = options;
+    this.#sequence = options.next ?? 0;
+    this.#muted = options.isMuted ?? false;
+  }
+
+  /** From now on what is written counts. */
+  unmute(): void {
+    this.#muted = false;
+  }
+
+  /** Characters of each stream that were written until now; they are not counted any further. */
+  measure(): { readonly stdout: number; readonly stderr: number } {
+    const counts = this.#counts ?? { stdout: 0, stderr: 0 };
+    this.#counts = undefined;
+    return counts;
   }
 
   /** Takes text. Resolves at once, or, when far more came than could be written, once it was. */
   write(stream: "stdout" | "stderr", text: string): Promise<void> | void {
-    if (text === "" || this.#closed) return;
+    if (text === "" || this.#closed || this.#muted) return;
+    if (this.#counts !== undefined) this.#counts[stream] += Array.from(text).length;
     const last = this.#pieces.at(-1);
     if (last?.stream === stream) last.text += text;
     else this.#pieces.push({ stream, text });

@@ -28,6 +28,8 @@ export interface EnginePorts {
     readonly inputs: ReadonlyMap<string, AssetVersion>;
     readonly commit: { readonly id: string; readonly dirty: boolean } | undefined;
   }) => Promise<TrackingRun>;
+  /** The MLflow run that an attempt has already, of an engine that is gone. */
+  readonly keptTrackingRun?: (runId: string) => TrackingRun;
   /** Ends the MLflow run that a dead engine's attempt had opened, which would stay RUNNING for ever. */
   readonly killTrackingRun: (
     transaction: WriteTransaction,

@@ -97,3 +97,96 @@ export const workerSilent: ErrorFactory<{ reason: string; lastLines: string }> =
     solve: "Read the worker's last lines in the message; give the machine memory and processes.",
   },
 );
+
+export const slurmMissing: ErrorFactory<{ program: string }> = defineError("EXECUTORS_SLURM_MISSING", {
+  status: 424,
+  message: ({ program }) => `Slurm's command ${program} is not on this machine`,
+  hint: () =>
+    "Run esteira on a login node, or install Slurm's client (on Debian: apt-get install slurm-client) with the cluster's slurm.conf and munge key.",
+  solve: "Run esteira where `sbatch`, `squeue`, `scancel`, `scontrol` and `sinfo` are in PATH and reach the cluster.",
+});
+
+export const slurmUnreachable: ErrorFactory<{ program: string; said: string }> = defineError(
+  "EXECUTORS_SLURM_UNREACHABLE",
+  {
+    status: 503,
+    kind: "transient",
+    message: ({ program, said }) => `Slurm does not answer (${program}): ${said}`,
+    hint: () => "See that slurmctld and munged run: sinfo. Jobs that run go on meanwhile.",
+    solve: "Bring the Slurm controller or munge back; jobs that run are found again.",
+  },
+);
+
+export const jobRefused: ErrorFactory<{ program: string; said: string }> = defineError("EXECUTORS_JOB_REFUSED", {
+  status: 422,
+  message: ({ program, said }) => `Slurm refused the job (${program}): ${said}`,
+  hint: () =>
+    "Look at partition, account, qos and time of the executor in esteira.yaml, and at what the step asks for.",
+  solve: "Correct the executor's settings in `esteira.yaml`, or what the step asks for under `resources`.",
+});
+
+export const partitionUnknown: ErrorFactory<{ executor: string; partition: string; partitions: readonly string[] }> =
+  defineError("EXECUTORS_PARTITION_UNKNOWN", {
+    status: 422,
+    message: ({ executor, partition, partitions }) =>
+      `Executor "${executor}" names the Slurm partition "${partition}", which has no nodes; partitions: ${partitions.join(", ")}`,
+    hint: () => "Correct partition of the executor in esteira.yaml.",
+    solve: "Name a partition of the cluster, as `sinfo` lists them.",
+  });
+
+export const storeNotShared: ErrorFactory<{ executor: string; folder: string; node: string }> = defineError(
+  "EXECUTORS_STORE_NOT_SHARED",
+  {
+    status: 422,
+    message: ({ executor, folder, node }) =>
+      `A job of executor "${executor}" cannot use ${folder} on ${node}: the store and the project must lie on a file system that all its machines share, at the same path and writable`,
+    hint: () =>
+      "Put the project and store.folder on the cluster's shared file system. To try it: esteira executor check",
+    solve:
+      "Put the project and the store's folder (`store.folder`) on a file system that every node mounts at the same path, writable by the same user.",
+  },
+);
+
+export const wrapperUnstartable: ErrorFactory<{ executor: string; node: string; program: string }> = defineError(
+  "EXECUTORS_NODE_PROGRAM_MISSING",
+  {
+    status: 422,
+    message: ({ executor, node, program }) =>
+      `A job of executor "${executor}" cannot run ${program} on ${node}: steps are started there by Node 24 or later`,
+    hint: () =>
+      "Install esteira on the shared file system, or name a Node of the machines with node under the executor.",
+    solve: "Install esteira on the shared file system, or set `node` of the executor to a Node that its machines have.",
+  },
+);
+
+export const jobEnded: ErrorFactory<{ executor: string; job: string; how: string; advice: string }> = defineError(
+  "EXECUTORS_JOB_ENDED",
+  {
+    status: 422,
+    message: ({ executor, job, how }) => `Job ${job} of executor "${executor}" ${how}`,
+    hint: ({ advice }) => advice,
+    solve: "Give the job more time or memory, or ask who ended it; then run the step again.",
+  },
+);
+
+export const executorNotDeclared: ErrorFactory<{ executor: string; executors: readonly string[] }> = defineError(
+  "EXECUTORS_NOT_DECLARED",
+  {
+    status: 404,
+    message: ({ executor, executors }) => `There is no executor "${executor}"; there are: ${executors.join(", ")}`,
+    hint: () => "Use one of these, or declare it under executors in esteira.yaml.",
+    solve: "Use the name of an executor of `esteira.yaml`.",
+  },
+);
+
+export const trialFailed: ErrorFactory<{ executor: string; exit: string; said: string }> = defineError(
+  "EXECUTORS_TRIAL_FAILED",
+  {
+    status: 422,
+    message: ({ executor, exit, said }) =>
+      `The trial on executor "${executor}" ended with ${exit}${said === "" ? ": it did not see the same files" : `: ${said}`}`,
+    hint: () => "Its machines must see the store's folder at the same path, and reach url of the executor.",
+    solve:
+      "Put the store on a file system that the machines share, and let `url` of the executor be reachable from them.",
+  },
+);

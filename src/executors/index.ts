@@ -30,5 +30,7 @@ export { createSandbox, type Sandbox } from "./isolation/sandbox.ts";
 export { certificateVariables } from "./isolation/system-view.ts";
 export { createIsolation, type Isolation, type IsolationOptions, type IsolationReport } from "./isolation/isolation.ts";
 export { createLocalExecutor, type LocalExecutorOptions } from "./drivers/local.ts";
+export { createSlurmExecutor, type SlurmExecutorOptions } from "./drivers/slurm.ts";
+export { executorNotDeclared, trialFailed } from "./errors.ts";
 export { createNodeKind, type NodeDeclaration } from "./kinds/node.ts";
 export { createRunKind, type RunDeclaration } from "./kinds/run.ts";

@@ -72,6 +72,8 @@ export interface ProcessSpec {
   readonly writable?: readonly string[];
   /** Absolute path of a file to which it may write outputs; read when it has ended well. */
   readonly outputFile?: string;
+  /** Characters of its output that are logged already: it was started by an engine that is gone. */
+  readonly logged?: { readonly stdout: number; readonly stderr: number };
   /** Extra channels (kernels): called with each log line instead of logging, when given. */
   readonly onOutput?: (stream: "stdout" | "stderr", text: string) => void;
 }

@@ -126,6 +126,14 @@ export const problemsPtBr: ProblemTexts = {
       "for_each do passo “{step}”: o item {index} tem mais de {most} bytes, e nenhum processo poderia recebê-lo.",
     hint: "Ponha o que é grande em um arquivo ou ativo, e o nome dele no item.",
   },
+  PIPELINE_PLACE_LOST: {
+    message: "O executor “{executor}” perdeu o processo: {reason}.",
+    hint: "O passo recomeça sozinho; se isso continuar, veja a máquina.",
+  },
+  PIPELINE_TAKEOVER_REFUSED: {
+    message: "O que roda do passo “{step}” não é assumido: {reason}.",
+    hint: "Ele é encerrado, e o passo recomeça.",
+  },
   PIPELINE_EXECUTOR_UNKNOWN: {
     message: "O passo “{step}” roda no executor “{executor}”, que o projeto não tem.",
     hint: "Declare-o em executors no esteira.yaml, ou deixe o passo rodar em outro lugar.",

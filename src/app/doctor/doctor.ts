@@ -30,6 +30,10 @@ export async function examineProject(config: ProjectConfig | Error, settings: Se
     checkIsolation(config, isMissing),
     ...(hasDatabase ? [checkDatabase(config, settings)] : []),
     ...(config.bucket === undefined ? [] : [checkBucket(config, settings)]),
+    // What they need is loaded only where there are some.
+    ...(Object.keys(config.executors).length === 0
+      ? []
+      : [import("./check-executors.ts").then(({ checkExecutors }) => checkExecutors(config, settings))]),
   ];
   return [
     ...versions,

@@ -96,6 +96,7 @@ export const en = {
   noUnitTests: "No SQL model has unit tests: name their file with tests: in its step",
   unitTestsPass: "{count} unit test passes || {count} unit tests pass",
   unitTestsFail: "{failed} of {count} unit test fails || {failed} of {count} unit tests fail",
+  executorTried: "{name} ran a process that saw the store: {ms} ms, isolation {isolation}",
   executorNoneAble: "{step} asks for {asks}, and no executor gives that",
   executorOthersAble: "{step} asks for {asks}, which {executor} does not give; executor: {able} could",
   lintClean: "{count} pipeline, no mistakes || {count} pipelines, no mistakes",

@@ -94,6 +94,7 @@ export const ptBr: Readonly<Record<MessageKey, string>> = {
   noUnitTests: "Nenhum modelo SQL tem testes unitários: nomeie o arquivo deles com tests: no passo",
   unitTestsPass: "{count} teste unitário passa || {count} testes unitários passam",
   unitTestsFail: "{failed} de {count} teste unitário falha || {failed} de {count} testes unitários falham",
+  executorTried: "{name} executou um processo que viu o armazenamento: {ms} ms, isolamento {isolation}",
   executorNoneAble: "{step} pede {asks}, e nenhum executor oferece isso",
   executorOthersAble: "{step} pede {asks}, o que {executor} não oferece; executor: {able} poderia",
   lintClean: "{count} pipeline, nenhum erro || {count} pipelines, nenhum erro",

@@ -3,6 +3,7 @@ import { newId } from "#base";
 import type { ReadTransaction, WriteTransaction } from "../database.ts";
 import { appendEvent } from "../event/append-event.ts";
 import { databaseNow } from "./database-time.ts";
+import { holdAttempt } from "./end-attempt.ts";
 import { isStopped, lockPipelineRun } from "./end-step-run.ts";
 import type { PipelineRun } from "./list-pipeline-runs.ts";
 import { hasPoolRoom, isQueuedInPool, listPoolsInDemand, type PoolRoom, slotsNeeded } from "./pool.ts";
@@ -59,25 +60,84 @@ export async function claimStepRuns(transaction: WriteTransaction, claim: Claim)
     if (!(await hasRoom(transaction, candidate, now))) continue;
     const taken = await take(transaction, candidate, { ...claim, now });
     if (taken === undefined) continue;
-    claimed.push({
-      ...taken,
-      pipelineRunId: run.id,
-      project: run.project,
-      pipeline: run.pipeline,
-      definitionDigest: run.definition_digest,
-      params: JSON.parse(run.params) as object,
-      selection: JSON.parse(run.selection) as PipelineRun["selection"],
-      partition: run.partition ?? undefined,
-      source: run.source === null ? undefined : (JSON.parse(run.source) as object),
-      trigger: {
-        kind: run.trigger_kind,
-        subject: run.trigger_subject ?? undefined,
-        cause: JSON.parse(run.trigger_cause) as object,
-      },
-      actor: run.actor,
-    });
+    claimed.push({ ...taken, ...ofRun(run) });
   }
   return claimed;
+}
+
+function ofRun(
+  run: Selectable<PipelineTables["pipeline_run"]>,
+): Omit<
+  ClaimedStepRun,
+  "stepRunId" | "step" | "kind" | "matrixIndex" | "matrix" | "attemptId" | "attemptNumber" | "token" | "failureCount"
+> {
+  return {
+    pipelineRunId: run.id,
+    project: run.project,
+    pipeline: run.pipeline,
+    definitionDigest: run.definition_digest,
+    params: JSON.parse(run.params) as object,
+    selection: JSON.parse(run.selection) as PipelineRun["selection"],
+    partition: run.partition ?? undefined,
+    source: run.source === null ? undefined : (JSON.parse(run.source) as object),
+    trigger: {
+      kind: run.trigger_kind,
+      subject: run.trigger_subject ?? undefined,
+      cause: JSON.parse(run.trigger_cause) as object,
+    },
+    actor: run.actor,
+  };
+}
+
+function ofStepRun(
+  stepRun: StepRunRow,
+): Pick<ClaimedStepRun, "stepRunId" | "step" | "kind" | "matrixIndex" | "matrix" | "failureCount"> {
+  return {
+    stepRunId: stepRun.id,
+    step: stepRun.step,
+    kind: stepRun.kind,
+    matrixIndex: stepRun.matrix_index,
+    matrix: stepRun.matrix === null ? undefined : (JSON.parse(stepRun.matrix) as object),
+    failureCount: stepRun.failure_count,
+  };
+}
+
+/**
+ * Takes a running attempt over from an engine that is gone, with what runs of it: the same attempt under a new fencing
+ * token, so that the engine before can write nothing of it any more.
+ *
+ * @param attempt with the token that it was found under
+ * @returns undefined when it has ended, or another engine was faster
+ */
+export async function takeOverAttempt(
+  transaction: WriteTransaction,
+  attempt: { readonly attemptId: string; readonly token: number; readonly owner: string; readonly leaseMs: number },
+): Promise<{ readonly claimed: ClaimedStepRun; readonly trackingRunId: string | undefined } | undefined> {
+  const held = await holdAttempt(transaction, attempt);
+  if (held === undefined) return undefined;
+  const expires = (await databaseNow(transaction)) + attempt.leaseMs;
+  const token = attempt.token + 1;
+  await transaction.updateTable("step_run").set({ token }).where("id", "=", held.stepRun.id).execute();
+  await transaction
+    .updateTable("attempt")
+    .set({ token, owner: attempt.owner, lease_expires_at_ms: expires })
+    .where("id", "=", attempt.attemptId)
+    .execute();
+  await transaction
+    .updateTable("slot")
+    .set({ expires_at_ms: expires })
+    .where("holder", "=", attempt.attemptId)
+    .execute();
+  return {
+    claimed: {
+      ...ofStepRun(held.stepRun),
+      ...ofRun(held.run),
+      attemptId: attempt.attemptId,
+      attemptNumber: held.attempt.number,
+      token,
+    },
+    trackingRunId: held.attempt.tracking_run_id ?? undefined,
+  };
 }
 
 /** True when something could be claimed now: a cheap question to ask before a write. */
@@ -295,14 +355,9 @@ async function take(transaction: WriteTransaction, stepRun: StepRunRow, claim: C
     },
   });
   return {
-    stepRunId: stepRun.id,
-    step: stepRun.step,
-    kind: stepRun.kind,
-    matrixIndex: stepRun.matrix_index,
-    matrix: stepRun.matrix === null ? undefined : (JSON.parse(stepRun.matrix) as object),
+    ...ofStepRun(stepRun),
     attemptId,
     attemptNumber: updated.attempt_count,
     token: updated.token,
-    failureCount: stepRun.failure_count,
   };
 }

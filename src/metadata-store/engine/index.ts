@@ -18,7 +18,14 @@ export {
 } from "./backfill.ts";
 export { listCachedKeys, listPartitionRuns, medianPartitionRun, type PartitionRun } from "./partition-runs.ts";
 export { type CacheEntry, getCacheEntry, getLatestCacheEntry, putCacheEntry } from "./cache-entry.ts";
-export { type Claim, type ClaimedStepRun, claimStepRuns, hasClaimable, nextReadyTime } from "./claim-step-runs.ts";
+export {
+  type Claim,
+  type ClaimedStepRun,
+  claimStepRuns,
+  hasClaimable,
+  nextReadyTime,
+  takeOverAttempt,
+} from "./claim-step-runs.ts";
 export { findFailedStepRun, isRunAcknowledged, listRunningStepRuns, listUnsettledFailures } from "./current-state.ts";
 export { databaseNow } from "./database-time.ts";
 export { type AttemptEnd, endAttempt, type HeldAttempt, holdAttempt } from "./end-attempt.ts";
@@ -72,7 +79,7 @@ export {
   type StepRun,
   type StoredError,
 } from "./list-step-runs.ts";
-export { appendLogChunks, listLogChunks, type LogChunk } from "./log-chunk.ts";
+export { appendLogChunks, listLogChunks, type LogChunk, measureLog } from "./log-chunk.ts";
 export { type DeclaredPool, listPools, type PoolHolder, type PoolState, savePools } from "./pool.ts";
 export { listQueue, type WorkQueue } from "./list-queue.ts";
 export { explainWaits, type Holder, type WaitReason } from "./wait-reason.ts";

@@ -61,3 +61,27 @@ export async function listLogChunks(
     atMs: row.at_ms,
   }));
 }
+
+/** What is kept of the log of one attempt: characters (code points) of each stream, and the next place. */
+export async function measureLog(
+  transaction: ReadTransaction,
+  of: { readonly stepRunId: string; readonly attemptNumber: number },
+): Promise<{ readonly next: number; readonly stdout: number; readonly stderr: number }> {
+  const rows = await transaction
+    .selectFrom("log_chunk")
+    .select((select) => [
+      "stream",
+      select.fn.max<number>("sequence").as("last"),
+      select.fn.sum<number | string>(select.fn<number>("length", ["text"])).as("characters"),
+    ])
+    .where("step_run_id", "=", of.stepRunId)
+    .where("attempt_number", "=", of.attemptNumber)
+    .groupBy("stream")
+    .execute();
+  const charactersOf = (stream: string): number => Number(rows.find((row) => row.stream === stream)?.characters ?? 0);
+  return {
+    next: Math.max(-1, ...rows.map(({ last }) => Number(last))) + 1,
+    stdout: charactersOf("stdout"),
+    stderr: charactersOf("stderr"),
+  };
+}
