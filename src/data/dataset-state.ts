@@ -49,6 +49,8 @@ export interface SupersededSource {
 /** The next state, and how many rows the write brought. */
 export interface NextState extends DatasetState {
   readonly rowCount: number;
+  /** Rows of these that later ones of the same write replaced; default 0. */
+  readonly overtaken?: number;
   /** Files written for it; orphans when the commit fails. */
   readonly written: readonly AddFile[];
   /** Sources of the rows that were there before and stand first in the written file. */
@@ -71,7 +73,9 @@ export async function nextState(before: DatasetState, change: StateChange): Prom
   const columns = before.columns.length === 0 ? change.columns : evolveColumns(before.columns, change);
   const select = alignSelect(change.select, change.columns, columns);
   if (change.disposition !== "append" && before.files.length > 0)
-    return mergedState(before, { ...change, select, columns }, change.disposition.merge);
+    return mergedState(before, { ...change, select, columns }, change.disposition);
+  if (change.disposition !== "append" && change.disposition.duplicates === "last")
+    return mergedState(before, { ...change, select, columns }, change.disposition);
   if (change.disposition !== "append")
     await assertKeyUnique(change.connection, `(${select})`, change.disposition.merge, change);
   if (change.disposition === "append" && change.supersedes !== undefined)
@@ -319,21 +323,35 @@ function inSpans(column: string, spans: DatasetSlices["spans"]): string {
 /**
  * Copy-on-write: files that hold a matching key are written again without the matched rows, with the new rows behind.
  */
-async function mergedState(before: DatasetState, change: StateChange, keys: readonly string[]): Promise<NextState> {
+async function mergedState(
+  before: DatasetState,
+  change: StateChange,
+  { merge: keys, duplicates }: Exclude<WriteDisposition, string>,
+): Promise<NextState> {
   const { connection, table } = change;
   await fetchFiles(table, before.files);
   await connection.run(`create or replace temp table ${SOURCE} as ${change.select}`);
   try {
+    const countSource = async (): Promise<number> =>
+      Number((await connection.rows(`select count(*) as n from ${SOURCE}`))[0]?.["n"]);
+    const rowCount = await countSource();
+    if (duplicates === "last")
+      await connection.run(
+        `delete from ${SOURCE} where rowid not in (select max(rowid) from ${SOURCE} group by ${keys.map(quoteName).join(", ")})`,
+      );
     await assertKeyUnique(connection, SOURCE, keys, change);
-    const rowCount = Number((await connection.rows(`select count(*) as n from ${SOURCE}`))[0]?.["n"]);
+    const stayed = duplicates === "last" ? await countSource() : rowCount;
     const match = keys.map((key) => `t.${quoteName(key)} = s.${quoteName(key)}`).join(" and ");
     const paths = new Map(before.files.map((file) => [absolutePath(table, file.path), file]));
     const keyColumns = change.columns.filter(({ name }) =>
       keys.some((key) => key.toLowerCase() === name.toLowerCase()),
     );
-    const touchedRows = await connection.rows(
-      `select distinct t.filename as path from ${filesRelation([...paths.keys()], keyColumns, ["filename"])} t semi join ${SOURCE} s on ${match}`,
-    );
+    const touchedRows =
+      paths.size === 0
+        ? []
+        : await connection.rows(
+            `select distinct t.filename as path from ${filesRelation([...paths.keys()], keyColumns, ["filename"])} t semi join ${SOURCE} s on ${match}`,
+          );
     const touched = new Set(touchedRows.map((row) => textOf(row["path"])));
     const touchedFiles = [...paths.keys()].filter((path) => touched.has(path));
     const kept = `select t.* from ${filesRelation(touchedFiles, change.columns)} t anti join ${SOURCE} s on ${match}`;
@@ -347,11 +365,12 @@ async function mergedState(before: DatasetState, change: StateChange, keys: read
       change.atMs,
     );
     const untouched = [...paths].flatMap(([path, file]) => (touched.has(path) ? [] : [file]));
-    const others = unknownSources((part?.rowCount ?? 0) - rowCount);
+    const others = unknownSources((part?.rowCount ?? 0) - stayed);
     return {
       columns: change.columns,
       files: part === undefined ? untouched : [...untouched, part.add],
       rowCount,
+      overtaken: rowCount - stayed,
       written: part === undefined ? [] : [part.add],
       kept: others,
       superseded: 0,

@@ -313,14 +313,12 @@ function noteSources(next: NextState, write: DatasetWrite, content: DatasetWrite
   });
   const [written] = next.written;
   if (written === undefined) return { ...next, columns };
+  const stayed = next.rowCount - (next.overtaken ?? 0);
   const captured = content?.captured ?? write.content?.captured;
   const fresh =
     captured?.map(({ digest, rows }) => [sourceKey(digest), rows] as const) ??
-    (write.source === undefined ? unknownSources(next.rowCount) : [[sourceKey(write.source), next.rowCount] as const]);
-  const noted = withRowSources(written, [
-    ...next.kept,
-    ...(sumOf(fresh) === next.rowCount ? fresh : unknownSources(next.rowCount)),
-  ]);
+    (write.source === undefined ? unknownSources(stayed) : [[sourceKey(write.source), stayed] as const]);
+  const noted = withRowSources(written, [...next.kept, ...(sumOf(fresh) === stayed ? fresh : unknownSources(stayed))]);
   return { ...next, columns, files: next.files.map((file) => (file === written ? noted : file)), written: [noted] };
 }
 

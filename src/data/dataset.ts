@@ -7,7 +7,14 @@ import type { Row } from "./analytics/rows.ts";
 import type { IntervalUnit } from "./transform/intervals.ts";
 
 /** How new rows meet the rows that are there. `merge`: rows with an equal key are replaced, others are added. */
-export type WriteDisposition = "append" | "replace" | { readonly merge: readonly string[] };
+export type WriteDisposition =
+  | "append"
+  | "replace"
+  | {
+      readonly merge: readonly string[];
+      /** Of new rows with an equal key the last one stays; without it they are an error. */
+      readonly duplicates?: "last" | undefined;
+    };
 
 /** `AssetVersion.content` of kinds `data` and `features`. */
 export interface DatasetContent {

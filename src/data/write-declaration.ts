@@ -11,6 +11,12 @@ export const writeSchema: z.ZodType<WriteDisposition> = z
       merge: z
         .union([name.transform((key) => [key]), z.array(name).min(1)])
         .describe("Key columns: a row with an equal key is replaced."),
+      duplicates: z
+        .literal("last")
+        .optional()
+        .describe(
+          "Of a capture: of several new rows with an equal key the last one stays, in the order in which they were read. Default: they are an error.",
+        ),
     }),
   ])
   .describe(

@@ -143,6 +143,39 @@ for (const kind of storeKinds)
       assert.equal(versions[0]?.rowCount, 3);
     });
 
+    it("are merged by a key: the last of several stays, one without a key is held, and the count adds up", async () => {
+      const { project, push, declaration } = await open(kind, {}, { write: { merge: ["id"], duplicates: "last" } });
+      await push([{ id: 1, v: "a" }, { id: 2, v: "b" }, { id: 1, v: "c" }, { id: null, v: "d" }, { v: "e" }]);
+      const first = await project.runCapture(declaration);
+      const rows = async (version: (typeof first.versions)[number] | undefined): Promise<unknown> =>
+        project.rows(version, "select id::int as id, v from d order by id");
+      assert.deepEqual(await rows(first.versions[0]), [
+        { id: 1, v: "c" },
+        { id: 2, v: "b" },
+      ]);
+      assert.equal((await project.batches())[0]?.rules["key:id"], 2);
+      await push([
+        { id: 3, v: "f" },
+        { id: 2, v: "g" },
+      ]);
+      await push([
+        { id: 2, v: "h" },
+        { id: 3, v: "i" },
+        { id: 2, v: null },
+      ]);
+      const { versions, outcome } = await project.runCapture(declaration);
+      assert.deepEqual(await rows(versions[0]), [
+        { id: 1, v: "c" },
+        { id: 2, v: null },
+        { id: 3, v: "i" },
+      ]);
+      assert.equal(versions[0]?.rowCount, 3);
+      assert.equal(outcome.facts?.["read"], 5);
+      const strict = { ...declaration, write: { merge: ["id"] } };
+      await push([{ id: 9 }, { id: 9 }]);
+      await refused(project.runCapture(strict), "DATA_MERGE_KEY_INVALID", /same key/);
+    });
+
     it("two runs at once publish each event once: the second takes nothing", async () => {
       const { project, push, declaration } = await open(kind);
       await push([{ id: 1 }, { id: 2 }]);
@@ -207,6 +240,17 @@ describe("a request with events", () => {
     await project.write("c.yaml", CONTRACT);
     const { versions } = await project.runCapture({ capture: { push: {} }, contract: "c.yaml" });
     assert.equal(versions[0]?.rowCount, 0);
+  });
+
+  it("says which row of a key stays, and a query says it itself", async () => {
+    const { project } = await open("sqlite");
+    await project.write("m.sql", "select 1 as id");
+    const { problems } = await project.analyse(
+      project.sql,
+      { sql: "m.sql", write: { merge: ["id"], duplicates: "last" } },
+      "m",
+    );
+    assert.match(problems.map(({ message }) => message).join(), /no order in which one is the last/);
   });
 
   it("of the same id long ago is a new one: ids are remembered as long as the declaration says", async () => {

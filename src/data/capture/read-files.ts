@@ -281,5 +281,7 @@ function targetOf(batch: CaptureBatch, rows: SourceRows, known: readonly Column[
     if (column === undefined || columns.some(({ name }) => name.toLowerCase() === column.toLowerCase())) continue;
     columns.push({ name: column, type: received.get(column.toLowerCase())?.type ?? "VARCHAR" });
   }
-  return { columns, mode: batch.schemaMode, contract: declared, hashes: batch.hashes };
+  // Files are held back whole for it: they can be corrected.
+  const keys = batch.keepsRows && typeof batch.disposition === "object" ? batch.disposition.merge : [];
+  return { columns, mode: batch.schemaMode, contract: declared, hashes: batch.hashes, keys };
 }

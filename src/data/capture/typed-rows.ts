@@ -24,6 +24,8 @@ export interface TargetSchema {
   readonly contract: CompiledContract | undefined;
   /** SQL functions that the contract hashes with, by the name of their secret. */
   readonly hashes: KeyedHashes;
+  /** Columns without whose value a row cannot be merged, and is held. */
+  readonly keys: readonly string[];
 }
 
 /** Good and bad rows of one source as SQL. */
@@ -120,13 +122,27 @@ export function typeRows(source: SourceRows, target: TargetSchema, witness?: Wit
   }
   addExtraRule(source, target, { values, rules });
   const flags = new Map(rules.map(({ id, breaks }) => [id, breaks]));
-  rules.push(...(target.contract?.rows ?? []).map((rule) => unlessUnreadable(rule, flags)));
+  rules.push(
+    ...[...keyRules(columns, target), ...(target.contract?.rows ?? [])].map((rule) => unlessUnreadable(rule, flags)),
+  );
   return {
     ...splitRows(source, { columns, values, rules, witness, protections: protectionsOf(columns, target) }),
     treated: treatedCounts(source, counts),
     casts,
     originals: source.originals ?? new Map(),
   };
+}
+
+function keyRules(columns: readonly Column[], { keys }: TargetSchema): readonly RowRule[] {
+  return columns
+    .filter(({ name }) => keys.some((key) => key.toLowerCase() === name.toLowerCase()))
+    .map(({ name }) => ({
+      id: `key:${name}`,
+      column: name,
+      expectation: "must have a value, since rows are merged by it",
+      severity: "error",
+      breaks: `${quoteName(name)} IS NULL`,
+    }));
 }
 
 function treatedCounts(

@@ -302,7 +302,8 @@ async function judgeHeld(
   readonly staying: readonly number[];
 }> {
   const { batch, latest, held } = of;
-  const { columns } = latest.content as DatasetContent;
+  const { columns, disposition } = latest.content as DatasetContent;
+  const keys = typeof disposition === "object" ? disposition.merge : [];
   const source = nameColumns(
     await openObjects(
       { connection, number: 0 },
@@ -315,7 +316,7 @@ async function judgeHeld(
   const contract =
     compiled === undefined || batch.sourceFormat !== "parquet" ? compiled : { ...compiled, formats: new Map() };
   const hashes = await registerKeyedHashes(connection, contract, of.secret);
-  const typed = typeRows(source, { columns, mode: "discard_value", contract, hashes });
+  const typed = typeRows(source, { columns, mode: "discard_value", contract, hashes, keys });
   const failing = new Set(
     (await connection.rows(`select record from (${typed.bad()}) where record is not null`)).map((row) =>
       Number(row["record"]),

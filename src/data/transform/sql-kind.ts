@@ -83,6 +83,7 @@ async function analyseStep(
   const known = analysis.tables.filter(({ name }) => isReadable(context, name));
   const problems: Problem[] = [
     ...analysis.problems.map((problem) => toProblem(file, problem)),
+    ...duplicatesProblems(declaration),
     ...declarationProblems(declaration, analysis, context.partition),
     ...analysis.tables
       .filter(({ name }) => !isReadable(context, name))
@@ -202,6 +203,18 @@ function unknownTable(
         : `Did you mean "${near}"?`,
     at,
   };
+}
+
+/** Rows of a query have no order in which one could be the last. */
+function duplicatesProblems({ write }: SqlDeclaration): readonly Problem[] {
+  if (typeof write !== "object" || write.duplicates === undefined) return [];
+  return [
+    {
+      path: ["write", "duplicates"],
+      message: "the rows of a query have no order in which one is the last",
+      hint: "Say which row stays in the query: QUALIFY row_number() OVER (PARTITION BY key ORDER BY time DESC) = 1.",
+    },
+  ];
 }
 
 function toProblem(file: string, { message, line, column }: SqlProblem): Problem {
