@@ -140,8 +140,7 @@ export const storeNotShared: ErrorFactory<{ executor: string; folder: string; no
     status: 422,
     message: ({ executor, folder, node }) =>
       `A job of executor "${executor}" cannot use ${folder} on ${node}: the store and the project must lie on a file system that all its machines share, at the same path and writable`,
-    hint: () =>
-      "Put the project and store.folder on the cluster's shared file system. To try it: esteira executor check",
+    hint: () => "Put the project and store.folder on the cluster's shared file system.",
     solve:
       "Put the project and the store's folder (`store.folder`) on a file system that every node mounts at the same path, writable by the same user.",
   },

@@ -12,8 +12,8 @@ const DEVICES = ["CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "ZE_AFFINITY_MA
 
 /**
  * Runs the process of a job on this machine, and writes its log and result into the job's folder. The process runs
- * once, however often a scheduler starts this: a second start of the same job says that the first is lost, another job does
- * nothing.
+ * once, however often a scheduler starts this: a second start of the same job says that the first is lost, another job
+ * does nothing.
  *
  * @param facts.job id of the job at its backend
  * @param facts.environment of this process: what devices it has
