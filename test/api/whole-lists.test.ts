@@ -20,6 +20,7 @@ const WHOLE: Readonly<Record<string, readonly string[]>> = {
   "what became of the rules of one environment": ["lowered", "history", "history[].approvedBy"],
   "what a file of the project declares": [
     "loads",
+    "pools",
     "triggers",
     "triggers[].nextAtMs",
     "steps",
@@ -99,6 +100,7 @@ const WHOLE: Readonly<Record<string, readonly string[]>> = {
     "rules",
     "periods",
   ],
+  "the first of those whose places are all counted in `used`": ["waitsFor.holders", "pools[].holders"],
   "those of the alerts that are shown": ["retrainings"],
   "the main way back, one of each kind": ["chain"],
   "the newest few, with the way to all": ["runs", "releases", "recentRuns"],
