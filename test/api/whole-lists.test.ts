@@ -21,6 +21,9 @@ const WHOLE: Readonly<Record<string, readonly string[]>> = {
   "what a file of the project declares": [
     "loads",
     "pools",
+    "pipelines",
+    "pipelines[].schedules",
+    "pipelines[].sensors",
     "triggers",
     "triggers[].nextAtMs",
     "steps",
