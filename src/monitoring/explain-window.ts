@@ -77,7 +77,15 @@ async function newBreaches({ set, window, key }: Explaining, store: MetadataStor
   const fresh: Breach[] = [];
   for (const breach of breaches) {
     const { metric, subject, segment } = breach.judgement;
-    const series = { ...key, monitor: breach.monitor.name, metric, subject, segment, windowStartMs: window.startMs };
+    const series = {
+      ...key,
+      monitor: breach.monitor.name,
+      metric,
+      subject,
+      segment,
+      windowStartMs: window.startMs,
+      modelVersionId: window.referenceVersionId,
+    };
     if (!(await store.read((transaction) => isAlertKnown(transaction, series)))) fresh.push(breach);
     if (fresh.length === MOST_EXPLAINED) break;
   }

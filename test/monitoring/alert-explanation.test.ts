@@ -166,6 +166,24 @@ describeStores("why an alert opened", (kind) => {
     assert.equal(since.atMs, undefined);
   });
 
+  it("is said again of the alert that opens when another model answers and drifts as the one before", async () => {
+    const test = await startMonitoring(kind);
+    await test.monitoring.saveMonitors("p", files(`endpoint: delay\nmonitors:\n${DRIFT}`));
+    await test.play(0, makeFlights(1000, { seed: 5, shift: 5000 }));
+    await test.monitoring.evaluate({ ...KEY, untilMs: MONDAY_MS + WEEK_MS });
+    await test.redeploy();
+    await test.play(1, makeFlights(1000, { seed: 6, shift: 5000 }));
+    await test.monitoring.evaluate({ ...KEY, untilMs: MONDAY_MS + 2 * WEEK_MS });
+    const alerts = await test.store.read((transaction) => listAlerts(transaction, { project: "p" }));
+    assert.deepEqual(
+      alerts.map(({ state, explanation }) => [state, readExplanation(explanation)?.columns.length]).sort(),
+      [
+        ["closed", 1],
+        ["open", 1],
+      ],
+    );
+  });
+
   it("tells everybody who was told that it opened that it closed, and why, after that", async () => {
     let isDown = true;
     const target = await openWebhookTarget(() => (isDown ? 503 : 204));

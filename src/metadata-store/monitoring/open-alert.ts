@@ -112,11 +112,18 @@ export async function openAlert(
   return { alert: toAlert(row), opened: true };
 }
 
-/** Whether an alert of a series is open, or one holds this window: a breach of it opens no other. */
+/**
+ * Whether an alert of a series is open, or one holds this window: a breach of it opens no other. One of another model
+ * version is closed when this one's windows are judged.
+ */
 export async function isAlertKnown(
   transaction: ReadTransaction,
-  series: Pick<Breach, "project" | "environment" | "monitor" | "metric" | "subject" | "segment" | "windowStartMs">,
+  series: Pick<
+    Breach,
+    "project" | "environment" | "monitor" | "metric" | "subject" | "segment" | "windowStartMs" | "modelVersionId"
+  >,
 ): Promise<boolean> {
+  const { modelVersionId } = series;
   const row = await transaction
     .selectFrom("alert")
     .select("id")
@@ -128,7 +135,15 @@ export async function isAlertKnown(
     .where("segment", "=", series.segment)
     .where((is) =>
       is.or([
-        is("state", "!=", "closed"),
+        is.and([
+          is("state", "!=", "closed"),
+          is.or([
+            is("model_version_id", "is", null),
+            modelVersionId === undefined
+              ? is("model_version_id", "is not", null)
+              : is("model_version_id", "=", modelVersionId),
+          ]),
+        ]),
         is.and([
           is("last_window_start_ms", ">=", series.windowStartMs),
           is("window_start_ms", "<=", series.windowStartMs),
