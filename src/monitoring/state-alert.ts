@@ -25,7 +25,9 @@ export function alertStanding(
   atMs: number,
 ): Promise<void> {
   const metric = "approval";
-  return alertState(transaction, { ...facts, metric, monitor: `${asset}.${metric}`, modelVersionId: versionId }, atMs);
+  const monitor = `${asset}.${metric}`;
+  const wellAgain = "its approvals stand again";
+  return alertState(transaction, { ...facts, wellAgain, metric, monitor, modelVersionId: versionId }, atMs);
 }
 
 /** A file of the store that is not what was recorded. */
@@ -54,6 +56,7 @@ export function alertDamage(
     monitor: `store.${metric}`,
     modelVersionId: undefined,
     problem: describe(own),
+    wellAgain: "its files are whole again",
     targets,
   };
   return alertState(transaction, facts, atMs);
@@ -71,6 +74,8 @@ async function alertState(
   facts: EndpointKey & {
     /** Undefined: all is well. */
     readonly problem: string | undefined;
+    /** Why the alert closes. */
+    readonly wellAgain: string;
     readonly monitor: string;
     readonly metric: string;
     readonly modelVersionId: string | undefined;
@@ -78,13 +83,13 @@ async function alertState(
   },
   atMs: number,
 ): Promise<void> {
-  const { problem, targets = [], ...place } = facts;
+  const { problem, wellAgain: reason, targets = [], ...place } = facts;
   const { project, environment, endpoint, monitor, metric } = place;
   if (problem === undefined) {
     const query = { project, environment, endpoint, states: ["open", "acknowledged"] as const, limit: 1000 };
     for (const alert of await listAlerts(transaction, query))
       if (alert.monitor === monitor && alert.metric === metric)
-        await changeAlert(transaction, { project, id: alert.id, state: "closed", actor: "engine", atMs });
+        await changeAlert(transaction, { project, id: alert.id, state: "closed", actor: "engine", atMs, reason });
     return;
   }
   const windowStartMs = Math.floor(atMs / HOUR_MS) * HOUR_MS;

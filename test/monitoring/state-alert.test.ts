@@ -30,11 +30,14 @@ describeStores("an endpoint of damaged files", (kind) => {
         problem === undefined ? [] : [{ file: "model.onnx", problem, endpoints: ["production/delay", "test/other"] }];
       await store.write((transaction) => alertDamage(transaction, place, { damages, atMs: 2 }));
       const alerts = await store.read((transaction) => listAlerts(transaction, { project: "p", limit: 10 }));
-      return alerts.map((alert) => `${alert.endpoint} ${alert.state}: ${alert.message}`);
+      return alerts.map(
+        ({ endpoint, state, message, closeReason = "" }) =>
+          `${endpoint} ${[state, closeReason].join(" ").trim()}: ${message}`,
+      );
     };
     const message = "files that it is made of are damaged: model.onnx: it is missing";
     assert.deepEqual(await look("delay", "it is missing"), [`delay open: ${message}`]);
     assert.deepEqual(await look("other", "it is missing"), [`delay open: ${message}`]);
-    assert.deepEqual(await look("delay", undefined), [`delay closed: ${message}`]);
+    assert.deepEqual(await look("delay", undefined), [`delay closed its files are whole again: ${message}`]);
   });
 });

@@ -40,11 +40,11 @@ export function AlertTable({ alerts, more }: AlertTableProps) {
     {
       key: "state",
       title: t("run.status"),
-      width: "115px",
+      width: "122px",
       cell: (alert) => (
         <button
           type="button"
-          className="plain-button"
+          className="link-button"
           aria-expanded={alert.id === chosen}
           aria-label={alert.message}
           title={alert.message}
@@ -73,7 +73,7 @@ export function AlertTable({ alerts, more }: AlertTableProps) {
     {
       key: "window",
       title: t("alert.window"),
-      width: "136px",
+      width: "158px",
       cell: (alert) => (alert.windowStartMs === undefined ? "–" : <DataTime atMs={alert.windowStartMs} />),
       value: (alert) => alert.windowStartMs,
     },
