@@ -149,7 +149,7 @@ async function announce(
 ): Promise<readonly string[]> {
   const [, kind, name] = /^refs\/(heads|tags)\/(.+)$/.exec(ref) ?? [];
   if (name === undefined) return [];
-  const facts = { id: [ref, before, after].join(" "), commit: after, before, pusher };
+  const facts = { id: [ref, before, after].join(" "), commit: after, before, pusher, isSeen: true };
   try {
     const { json } = await startPipelines(
       kind === "tags" ? { ...facts, tag: name } : { ...facts, branch: name },

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { z } from "zod";
-import { assertJsonDepth, type Clock, digestOf } from "#base";
+import { assertJsonDepth, type Clock, digestOf, newId } from "#base";
 import { appendEvent, type MetadataStore } from "#metadata-store";
 import { getLatestPush, getPushDelivery, insertPushDelivery } from "#metadata-store/delivery";
 import type { Git } from "#executors";
@@ -146,7 +146,7 @@ export async function catchUpPushes(
     const id = [`refs/heads/${branch}`, before ?? "0".repeat(commit.length), commit].join(" ");
     try {
       const pusher = (await options.pusherOf?.(branch, commit)) ?? "git";
-      const { json } = await startPipelines({ id, branch, commit, before, pusher }, options);
+      const { json } = await startPipelines({ id, branch, commit, before, pusher, isSeen: true }, options);
       caught.push({ branch, commit, pipelineRuns: json.pipelineRuns ?? [] });
     } catch (error) {
       caught.push({ branch, commit, pipelineRuns: [], error });
@@ -156,7 +156,8 @@ export async function catchUpPushes(
 }
 
 /**
- * Queues what a moved branch or tag starts. The same `id` twice is one push.
+ * Queues what a moved branch or tag starts. The same `id` twice is one push, unless the branch is seen to have moved so
+ * again.
  *
  * @throws PIPELINE_DEFINITION_INVALID, EXECUTORS_GIT_FAILED
  */
@@ -168,6 +169,8 @@ export async function startPipelines(
     readonly commit: string;
     readonly before?: string | undefined;
     readonly pusher: string;
+    /** The repository says so itself: nobody repeats what was said before. */
+    readonly isSeen?: boolean;
   },
   options: PushedRepository,
 ): Promise<PushAnswer> {
@@ -196,21 +199,24 @@ export async function startPipelines(
   const accepts = options.accepts ?? (() => tag === undefined);
   return store.write(async (transaction) => {
     const atMs = clock.now();
+    const ref = tag === undefined ? subject : `refs/tags/${tag}`;
     const raced = await getPushDelivery(transaction, { project, id: push.id });
-    if (raced !== undefined) return { status: 200, json: raced.answer };
+    const latest = raced === undefined ? undefined : await getLatestPush(transaction, { project, branch: ref });
+    const isAgain = push.isSeen === true && latest !== undefined && latest.commit !== commit;
+    if (raced !== undefined && !isAgain) return { status: 200, json: raced.answer };
+    const id = raced === undefined ? push.id : `${push.id} ${newId(atMs)}`;
     const pipelineRuns = await fireTrigger(transaction, {
       project,
       on: "push",
       subject,
-      cause: { ...(tag === undefined ? { branch: subject } : { tag }), commit, pusher, delivery: push.id },
+      cause: { ...(tag === undefined ? { branch: subject } : { tag }), commit, pusher, delivery: id },
       atMs,
       actor: pusher,
       source: { folder, commit },
       accepts: (definition) => accepts(definition, pushed),
     });
     const answer = { commit, pipelineRuns };
-    const ref = tag === undefined ? subject : `refs/tags/${tag}`;
-    await insertPushDelivery(transaction, { project, id: push.id, branch: ref, commit, pusher, atMs, answer });
+    await insertPushDelivery(transaction, { project, id, branch: ref, commit, pusher, atMs, answer });
     await appendEvent(transaction, {
       atMs,
       project,

@@ -181,6 +181,20 @@ describe("a plain git client", () => {
     assert.ok(!(await readdir(served.repository)).includes("owned"));
   });
 
+  it("that pushes the same commit again after it was taken back starts its pipelines again", async () => {
+    const served = await serve("git: { protected: [] }\n");
+    const client = await createClient(await served.remoteOf("bob"));
+    await client.write("pipelines/ci.yaml", "on: { push: main }\nsteps:\n  test: { run: 'true' }\n");
+    const first = await client.commit("First");
+    const second = await client.commit("Second");
+    for (const commit of [first, second, first, second]) {
+      const pushed = await client.git("push", "-f", "esteira", `${commit}:refs/heads/main`);
+      assert.match(pushed.said, /remote: esteira: pipeline run 01\w+/, pushed.said);
+    }
+    const runs = await listPipelineRuns(served.platform.store, { project: "p" });
+    assert.deepEqual(runs.map(({ source }) => source?.commit).reverse(), [first, second, first, second]);
+  });
+
   it("cannot send more than it may", async () => {
     const served = await serve('git: { push: "20 KiB", limit: "40 KiB" }\n');
     const client = await createClient(await served.remoteOf("bob"));
