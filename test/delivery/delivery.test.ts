@@ -316,6 +316,12 @@ describeStores("delivery", (kind) => {
         delivery.rollback({ project: PROJECT, environment: "staging", asset: "ap", actor: "ana" }),
         (error) => isEsteiraError(error, "DELIVERY_NOTHING_DEPLOYED") && error.hint === "Did you mean app?",
       );
+      // What was taken back is passed over: the next one goes back to what ran before it.
+      await delivery.rollback({ project: PROJECT, environment: "staging", asset: "app", actor: "ana" });
+      await run(await code("three"), {});
+      const again = await delivery.rollback({ project: PROJECT, environment: "staging", asset: "app", actor: "ana" });
+      assert.equal(again.release.number, 1);
+      assert.equal(await answerOf(store, "staging"), "one staging");
     },
   );
 

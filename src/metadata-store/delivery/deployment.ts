@@ -107,7 +107,7 @@ export interface ReleaseCourse {
   readonly successor: Deployment | undefined;
   /** The release that ran before its newest successful deployment; without one, the release that runs. */
   readonly replacedId: string | undefined;
-  /** The newest earlier release that ever ran: where a rollback that names none goes. */
+  /** The release that ran when it was deployed first: where a rollback that names none goes. */
   readonly beforeId: string | undefined;
 }
 
@@ -126,12 +126,11 @@ export async function listReleaseCourses(
       (select p.release_id from deployment p
         where p.project = r.project and p.environment = r.environment and p.asset = r.asset and p.status = 'succeeded'
           and (s.id is null or p.id < s.id) and p.release_id <> r.id order by p.id desc limit 1) as replaced,
-      (select b.id from release b
-        where b.project = r.project and b.environment = r.environment and b.asset = r.asset and b.number < r.number
-          and exists (select 1 from deployment o where o.release_id = b.id and o.status = 'succeeded')
-        order by b.number desc limit 1) as before
+      (select b.release_id from deployment b
+        where b.project = r.project and b.environment = r.environment and b.asset = r.asset and b.status = 'succeeded'
+          and (s.first is null or b.id < s.first) and b.release_id <> r.id order by b.id desc limit 1) as before
     from release r
-    left join (select release_id, max(id) as id from deployment
+    left join (select release_id, max(id) as id, min(id) as first from deployment
       where release_id in (${sql.join(releaseIds)}) and status = 'succeeded' group by release_id) s on s.release_id = r.id
     where r.id in (${sql.join(releaseIds)})`.execute(transaction);
   const deployments = await listDeploymentsById(
