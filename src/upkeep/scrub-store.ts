@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Clock } from "#base";
 import { appendEvent, listEvents, type MetadataStore } from "#metadata-store";
+import { holdUpkeep } from "#metadata-store/upkeep";
 import { digestOfNewFile } from "#storage";
 import { type Damage, type StoreVerification, verifyStore, type VerifyOptions } from "./verify-store.ts";
 
@@ -90,6 +91,7 @@ async function claim(
   { everyMs, actor }: { readonly everyMs: number; readonly actor: string },
 ): Promise<boolean> {
   return store.write(async (transaction) => {
+    await holdUpkeep(transaction);
     const nowMs = clock.now();
     const events = await listEvents(transaction, { ...SUBJECT, newestFirst: true, limit: LOOKED_BACK });
     const lastOf = (type: string): number => events.find((event) => event.type === type)?.atMs ?? -Infinity;

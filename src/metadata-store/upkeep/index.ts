@@ -1,4 +1,5 @@
 export { type DatabaseFacts, readDatabaseFacts } from "./database-facts.ts";
 export { deleteLogs, deletePredictions } from "./expire.ts";
 export { digestsIn, listNamedDigests } from "./named-digests.ts";
+export { holdUpkeep } from "./one-at-a-time.ts";
 export { listHeldObjects, listLogGaps, listModelSources, listVersionsAfter } from "./stored-bytes.ts";
