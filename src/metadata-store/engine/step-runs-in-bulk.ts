@@ -1,6 +1,7 @@
-import { type Selectable, SqliteAdapter, sql } from "kysely";
+import { type Selectable, sql } from "kysely";
 import type { AssetKind } from "../asset/asset-version.ts";
 import type { ReadTransaction } from "../database.ts";
+import { isSqlite } from "../dialect.ts";
 import { type Attempt, type StepRun, toAttempt, toStepRun } from "./list-step-runs.ts";
 import type { PipelineTables } from "./tables.ts";
 
@@ -134,10 +135,9 @@ export async function listLatestStepRuns(
   transaction: ReadTransaction,
   key: { readonly project: string; readonly pipeline: string; readonly steps: readonly string[] },
 ): Promise<ReadonlyMap<string, StepRun>> {
-  const names =
-    transaction.getExecutor().adapter instanceof SqliteAdapter
-      ? sql`select value from json_each(${JSON.stringify(key.steps)})`
-      : sql`select value from json_array_elements_text(${JSON.stringify(key.steps)}::json) as element(value)`;
+  const names = isSqlite(transaction)
+    ? sql`select value from json_each(${JSON.stringify(key.steps)})`
+    : sql`select value from json_array_elements_text(${JSON.stringify(key.steps)}::json) as element(value)`;
   const { rows } = await sql<Selectable<PipelineTables["step_run"]>>`
     select step_run.* from (${names}) as name
     join step_run on step_run.id = (select id from step_run as one where one.project = ${key.project} and one.pipeline = ${key.pipeline} and one.step = name.value order by one.id desc limit 1)`.execute(

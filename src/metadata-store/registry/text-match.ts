@@ -1,5 +1,6 @@
-import { type Expression, type RawBuilder, type SqlBool, sql, SqliteAdapter } from "kysely";
+import { type Expression, type RawBuilder, type SqlBool, sql } from "kysely";
 import type { ReadTransaction } from "../database.ts";
+import { isSqlite } from "../dialect.ts";
 
 export const TEXT_COMPARATORS = ["=", "!=", "LIKE", "ILIKE", "IN", "NOT IN"] as const;
 export type TextComparator = (typeof TEXT_COMPARATORS)[number];
@@ -50,10 +51,6 @@ export function numberMatches(
   value: number,
 ): RawBuilder<SqlBool> {
   return sql`${number} ${sql.raw(comparator === "!=" ? "<>" : comparator)} ${value}`;
-}
-
-function isSqlite(transaction: ReadTransaction): boolean {
-  return transaction.getExecutor().adapter instanceof SqliteAdapter;
 }
 
 function toGlob(pattern: string): string {

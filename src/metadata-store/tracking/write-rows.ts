@@ -1,5 +1,6 @@
-import { CompiledQuery, SqliteAdapter } from "kysely";
+import { CompiledQuery } from "kysely";
 import type { ReadTransaction } from "../database.ts";
+import { isSqlite } from "../dialect.ts";
 
 /** Statements exist for these numbers of rows only, so that few are prepared. */
 const ROWS_PER_STATEMENT = [256, 64, 16, 4, 1];
@@ -74,9 +75,4 @@ function statementFor(insertion: RowInsertion, rows: number, sqlite: boolean): s
   const text = `insert into ${insertion.into} (${insertion.columns.join(",")}) values ${Array.from({ length: rows }, row).join(",")} ${insertion.tail}`;
   texts.set(key, text);
   return text;
-}
-
-/** True on SQLite. */
-export function isSqlite(transaction: ReadTransaction): boolean {
-  return transaction.getExecutor().adapter instanceof SqliteAdapter;
 }
