@@ -1,8 +1,6 @@
 import { isEsteiraError } from "#base";
-import type { MetadataStore, ReadTransaction } from "#metadata-store";
+import type { MetadataStore } from "#metadata-store";
 import {
-  getModelVersion,
-  getModelVersionByAlias,
   getRegisteredModel,
   isPromptModel,
   modelAliasMissing,
@@ -10,36 +8,35 @@ import {
   modelVersionMissing,
   registeredModelMissing,
 } from "#metadata-store/registry";
+import { findVersion } from "#registry";
 
 /** `models:/NAME/VERSION`, `models:/NAME@ALIAS`, `models:/NAME/latest`: as MLflow's clients write them. */
-const ADDRESS = /^models:\/(?<name>[^/:@]+)(?:\/(?<version>\d{1,9}|latest)|@(?<alias>[^/@]+))$/;
+const ADDRESS = /^models:\/(?<target>(?<name>[^/:@]+)(?:\/(?:\d{1,9}|latest)|@[^/@]+))$/;
 
 /** A version of the registry, as it is named. */
 export interface RegisteredAddress {
   readonly name: string;
-  /** A number, or the name of an alias; `latest` is the newest version. */
-  readonly version: number | string;
+  /** Without `models:/`. */
+  readonly target: string;
 }
 
 /** @returns undefined for what is no address of a version */
 export function parseRegisteredAddress(text: string): RegisteredAddress | undefined {
-  const groups = ADDRESS.exec(text)?.groups;
-  const { name, version, alias } = groups ?? {};
-  if (name === undefined) return undefined;
-  return { name, version: alias ?? (version === undefined || version === "latest" ? "latest" : Number(version)) };
+  const { name, target } = ADDRESS.exec(text)?.groups ?? {};
+  return name === undefined || target === undefined ? undefined : { name, target };
 }
 
 /** The version that an address means now; undefined where the project has none. */
 export async function findRegisteredVersion(
   store: MetadataStore,
   project: string,
-  { name, version }: RegisteredAddress,
+  { name, target }: RegisteredAddress,
 ): Promise<ModelVersion | undefined> {
   return store.read(async (transaction) => {
     try {
       const model = await getRegisteredModel(transaction, name);
       if (model.project !== project || (await isPromptModel(transaction, name))) return undefined;
-      return await find(transaction, name, version);
+      return await findVersion(transaction, target);
     } catch (error) {
       if (MISSING.some(({ code }) => isEsteiraError(error, code))) return undefined;
       throw error;
@@ -48,9 +45,3 @@ export async function findRegisteredVersion(
 }
 
 const MISSING = [registeredModelMissing, modelAliasMissing, modelVersionMissing];
-
-function find(transaction: ReadTransaction, name: string, version: number | string): Promise<ModelVersion> {
-  return typeof version === "number"
-    ? getModelVersion(transaction, { name, version })
-    : getModelVersionByAlias(transaction, { name, alias: version });
-}

@@ -65,7 +65,11 @@ async function followModelsUri(
   }
 }
 
-async function findVersion(transaction: ReadTransaction, target: string): ReturnType<typeof getModelVersion> {
+/**
+ * The version that `NAME/VERSION`, `NAME@ALIAS` or `NAME/ALIAS` means now. @throws
+ * METADATA_STORE_REGISTERED_MODEL_MISSING, METADATA_STORE_MODEL_VERSION_MISSING, METADATA_STORE_MODEL_ALIAS_MISSING
+ */
+export async function findVersion(transaction: ReadTransaction, target: string): ReturnType<typeof getModelVersion> {
   const at = target.lastIndexOf("@");
   if (at >= 0) return getModelVersionByAlias(transaction, { name: target.slice(0, at), alias: target.slice(at + 1) });
   const slash = target.lastIndexOf("/");

@@ -27,10 +27,10 @@ signature:
 describe("the address of a registered version", () => {
   it("is what MLflow's clients write", () => {
     for (const [text, expected] of [
-      ["models:/delay/3", { name: "delay", version: 3 }],
-      ["models:/delay@candidate", { name: "delay", version: "candidate" }],
-      ["models:/delay/latest", { name: "delay", version: "latest" }],
-      ["models:/atraso de voo/12", { name: "atraso de voo", version: 12 }],
+      ["models:/delay/3", { name: "delay", target: "delay/3" }],
+      ["models:/delay@candidate", { name: "delay", target: "delay@candidate" }],
+      ["models:/delay/latest", { name: "delay", target: "delay/latest" }],
+      ["models:/atraso de voo/12", { name: "atraso de voo", target: "atraso de voo/12" }],
       ["models:/m", undefined],
       ["models:/delay/", undefined],
       ["models:/delay/x", undefined],
