@@ -8,7 +8,7 @@ import { type Damage, type StoreVerification, verifyStore, type VerifyOptions } 
 /** What the event of a verification names; the rest is counted. */
 const MOST_NAMED = 100;
 const LOOKED_BACK = 50;
-/** A verification that has not ended by then was killed. */
+/** A verification that has not ended by then was killed. Damage is looked at again after it, too. */
 const LONGEST_MS = 24 * 3600_000;
 const SUBJECT = { subjectKind: "store", subject: "store" } as const;
 
@@ -30,7 +30,8 @@ type ScrubParts = Pick<VerifyOptions, "store" | "objects" | "tableFiles" | "arti
 
 /**
  * Verifies every byte of a store, no faster than `bytesPerSecond`, if nobody did for so long; with the events
- * `store.verification_began` and `store.verified`. Of several servers on a store one does it.
+ * `store.verification_began` and `store.verified`. Of several servers on a store one does it. A store in which damage
+ * was found is looked at again after a day.
  *
  * @returns undefined when it is not due, or somebody else is at it
  */
@@ -95,7 +96,11 @@ async function claim(
     const nowMs = clock.now();
     const events = await listEvents(transaction, { ...SUBJECT, newestFirst: true, limit: LOOKED_BACK });
     const lastOf = (type: string): number => events.find((event) => event.type === type)?.atMs ?? -Infinity;
-    if (lastOf("store.verified") > nowMs - everyMs) return false;
+    const last = events.find((event) => event.type === "store.verified");
+    // What was damaged may have been mended.
+    const isDamaged = last?.type === "store.verified" && last.data.damaged > 0;
+    const pauseMs = isDamaged ? Math.min(everyMs, LONGEST_MS) : everyMs;
+    if (lastOf("store.verified") > nowMs - pauseMs) return false;
     if (lastOf("store.verification_began") > nowMs - Math.min(everyMs, LONGEST_MS)) return false;
     await appendEvent(transaction, {
       ...SUBJECT,

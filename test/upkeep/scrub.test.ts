@@ -80,6 +80,11 @@ describeStores("a store that is verified by itself", (kind) => {
       [[file, ["delay 1"]]],
     );
     assert.equal(last?.damaged, 1);
+    await writeFile(join(folder, file), "weights");
+    wait(DAY_MS / 2);
+    assert.equal(await scrub(), undefined);
+    wait(DAY_MS / 2 + 1);
+    assert.deepEqual((await scrub())?.damages, []);
   });
 
   it("is read again after a day when the one who began was killed, and ends where its server ends", async () => {
