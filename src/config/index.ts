@@ -1,4 +1,4 @@
-export type { Language } from "./project-choices.ts";
+export { DEFAULT_PORT, type Language } from "./project-choices.ts";
 export {
   type BucketConfig,
   type EnvironmentConfig,

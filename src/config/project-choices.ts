@@ -7,3 +7,6 @@ export const DATA_PACKAGINGS = ["value", "reference"] as const;
 export const ISOLATION_SETTINGS = ["auto", "sandbox", "user", "none"] as const;
 export const LANGUAGES = ["en", "pt-BR"] as const;
 export type Language = (typeof LANGUAGES)[number];
+
+/** Port of `esteira up`, unless it is told another. */
+export const DEFAULT_PORT = 4740;

@@ -1,7 +1,7 @@
 import { connect } from "node:net";
 import { join } from "node:path";
 import { messageOf } from "#base";
-import type { ProjectConfig, Settings } from "#config";
+import { DEFAULT_PORT, type ProjectConfig, type Settings } from "#config";
 import { createIsolation, createSandbox, findPython } from "#executors";
 import { failed, failure, type Finding, ok, warning } from "./finding.ts";
 
@@ -9,8 +9,6 @@ const LEAST_NODE = 24;
 const PROBE_MS = 1000;
 const LONGEST_ANSWER = 16_384;
 const IS_ALIVE = /^HTTP\/1\.[01] 200 [^]*"status":\s*"live"/;
-/** Of `esteira up`. */
-const DEFAULT_PORT = 4740;
 const LOOPBACK: readonly string[] = ["127.0.0.1", "::1", "localhost"];
 
 export function checkNode(version: string): Finding {

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { StorePlatform } from "#app";
+import { DEFAULT_PORT } from "#config";
 import { listen, openServer, serveGrpc, servePostgres } from "#server";
 import { artifactOptions, readArtifactPlaces } from "../../artifact-root.ts";
 import { type Command, type CommandContext, commonOptions, type OptionValues, textOption } from "../../command.ts";
@@ -8,8 +9,6 @@ import { usageWrong } from "../../errors.ts";
 import { tellIsolation } from "../../isolation-note.ts";
 import { openFor } from "../../session.ts";
 import type { Terminal } from "../../terminal.ts";
-
-const DEFAULT_PORT = 4740;
 
 export const command: Command = {
   usage: "up [--host H] [--port N] [--store DIR] [--artifact-root URI] [--artifacts-destination DIR]",
