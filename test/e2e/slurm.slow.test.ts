@@ -66,7 +66,7 @@ async function stepOf(
 const COUNT = `echo once >> "$PLACE/starts"; i=0; while [ $i -lt 40 ]; do echo "line $i"; i=$((i+1)); [ $i -eq 10 ] && touch "$PLACE/ten"; if [ $i -ge 10 ]; then while [ ! -e "$PLACE/go" ]; do sleep 0.1; done; fi; done; echo "é end"`;
 const LINES = [...Array.from({ length: 40 }, (_, index) => `line ${index}`), "é end"];
 
-describe("a step on Slurm", TIMEOUT, () => {
+describe("a step on Slurm", { timeout: 900_000 }, () => {
   it("runs as a job with what it asks for, gives outputs, and leaves nothing", TIMEOUT, async () => {
     const folder = await project(
       `steps:\n  a:\n    run: 'echo "cpus=$(nproc)" >> "$ESTEIRA_OUTPUT"; mkdir out; echo made > out/file'\n    resources: { cpus: 1, memory: 100 MiB }\n    makes: { code: out }\n  b: { run: "cat \\"$ESTEIRA_CONTEXT\\"", inputs: [a] }\n`,
