@@ -31,6 +31,8 @@ export interface AssetVersionSummary {
   readonly step?: string | undefined;
   readonly pipelineRunId?: string | undefined;
   readonly stepRunId?: string | undefined;
+  /** Its rows are kept no longer since then: they cannot be read. */
+  readonly expiredAtMs?: number | undefined;
   /** Rows kept out of this version by its contract. */
   readonly quarantinedCount?: number | undefined;
   readonly inputs: readonly VersionReference[];

@@ -274,6 +274,7 @@ export const assetVersionSummarySchema: z.ZodType<AssetVersionSummary> = z.objec
   "step": z.string().optional(),
   "pipelineRunId": z.string().optional(),
   "stepRunId": z.string().optional(),
+  "expiredAtMs": z.number().optional().describe("Its rows are kept no longer since then: they cannot be read."),
   "quarantinedCount": z.number().optional().describe("Rows kept out of this version by its contract."),
   "inputs": z.array(versionReferenceSchema),
 }).describe("A version in a list of versions.");

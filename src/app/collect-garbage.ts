@@ -1,5 +1,4 @@
-import { type Clock, type Log, messageOf } from "#base";
-import type { MetadataStore } from "#metadata-store";
+import { messageOf } from "#base";
 import type { Expired, Garbage } from "#upkeep";
 import type { StorePlatform } from "./platform.ts";
 import { vacuumProjectDatasets } from "./vacuum-datasets.ts";
@@ -32,8 +31,8 @@ export async function collectPlatformGarbage(
   const { dryRun, actor, signal, ageMs } = request;
   const expired =
     dryRun || !platform.isProject
-      ? { predictions: 0, logs: 0 }
-      : await applyRetention(platform, { retention: platform.config.retention, actor, signal });
+      ? { predictions: 0, logs: 0, versions: 0, runs: 0 }
+      : (await applyRetention(platform, { retention: platform.config.retention, actor, signal })).expired;
   const vacuumed = platform.isProject
     ? await vacuumProjectDatasets(await platform.whole(), { dryRun, signal, retentionMs: ageMs })
     : [];
@@ -46,33 +45,22 @@ export async function collectPlatformGarbage(
   };
 }
 
-/** Applies the retention once a day while the platform runs, the first time some minutes after its start. */
+/**
+ * Applies the retention once a day while the platform runs, the first time some minutes after its start, and removes
+ * the data files that only expired versions read.
+ */
 export function keepRetention(
-  facts: {
-    readonly store: MetadataStore;
-    readonly clock: Clock;
-    readonly log: Log;
-    readonly project: string;
-    readonly config: StorePlatform["config"];
-  },
+  facts: Pick<StorePlatform, "store" | "clock" | "log" | "project" | "config" | "whole">,
   timing: { readonly firstMs?: number; readonly everyMs?: number } = {},
 ): () => Promise<void> {
-  const retention = facts.config.retention;
-  if (Object.values(retention).every((each) => each === undefined)) return async () => undefined;
+  if (Object.values(facts.config.retention).every((each) => each === undefined)) return async () => undefined;
   const ended = new AbortController();
   let work: Promise<void> = Promise.resolve();
   const { log } = facts;
   const apply = (): void => {
-    work = import("#upkeep")
-      .then(({ applyRetention }) => applyRetention(facts, { retention, actor: "engine", signal: ended.signal }))
-      .then(
-        (expired) => {
-          if (expired.predictions + expired.logs > 0) log.info("removed what is kept no longer", { ...expired });
-        },
-        (error: unknown) => {
-          if (!ended.signal.aborted) log.warn("the retention could not be applied", { error: messageOf(error) });
-        },
-      );
+    work = applyOnce(facts, ended.signal).catch((error: unknown) => {
+      if (!ended.signal.aborted) log.warn("the retention could not be applied", { error: messageOf(error) });
+    });
   };
   const first = setTimeout(apply, timing.firstMs ?? 300_000);
   const every = setInterval(apply, timing.everyMs ?? DAY_MS);
@@ -84,4 +72,20 @@ export function keepRetention(
     ended.abort();
     await work;
   };
+}
+
+async function applyOnce(
+  facts: Pick<StorePlatform, "store" | "clock" | "log" | "project" | "config" | "whole">,
+  signal: AbortSignal,
+): Promise<void> {
+  const { applyRetention } = await import("#upkeep");
+  const { retention } = facts.config;
+  const { expired, datasets } = await applyRetention(facts, { retention, actor: "engine", signal });
+  let dataBytes = 0;
+  for (const dataset of datasets) {
+    const vacuumed = await vacuumProjectDatasets(await facts.whole(), { dataset, dryRun: false, signal });
+    dataBytes += vacuumed.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  }
+  if (Object.values(expired).some((count) => count > 0))
+    facts.log.info("removed what is kept no longer", { ...expired, dataBytes });
 }

@@ -465,6 +465,16 @@ const projectKeys = z.strictObject({
       predictions: keptSchema
         .optional()
         .describe('How long predictions are kept with their labels, "90d"; counts of them stay. Default: for ever.'),
+      versions: keptSchema
+        .optional()
+        .describe(
+          'How long a version of a dataset can be read after another took its place, "180d"; the latest, and what a registered model, a release or an open run is made of, stay. Default: for ever.',
+        ),
+      runs: keptSchema
+        .optional()
+        .describe(
+          'How long pipeline runs are kept with their steps and logs, "365d"; those that made a version or a deployment, and the last of each step, stay. Default: for ever.',
+        ),
       logs: keptSchema
         .optional()
         .describe(

@@ -19,7 +19,7 @@ import {
 import { tableNameOf, writeDataset } from "./dataset-write.ts";
 import { fetchFiles, tableAt } from "./delta/table.ts";
 import { vacuumTable } from "./delta/vacuum.ts";
-import { columnUnknown, queryFailed, tableCorrupt, writeLost } from "./errors.ts";
+import { columnUnknown, queryFailed, tableCorrupt, versionExpired, writeLost } from "./errors.ts";
 import { explainSqlError } from "./transform/sql-text-analysis.ts";
 
 const VERSION_PAGE = 1_000;
@@ -44,6 +44,8 @@ export function createDatasets(dependencies: DatasetsDependencies): Datasets {
 
   /** Its files can be read. */
   async function open(version: AssetVersion): Promise<TableSnapshot> {
+    const { asset, version: number, expiredAtMs } = version;
+    if (expiredAtMs !== undefined) throw versionExpired({ dataset: asset, version: number, atMs: expiredAtMs });
     const snapshot = await find(version);
     await fetchFiles(snapshot.table, snapshot.files.values());
     return snapshot;
@@ -114,7 +116,7 @@ function orderOf({ columns }: TableSnapshot, dataset: string, { column, isDescen
   ].join(", ");
 }
 
-/** Every recorded version is pinned: models, releases and reports refer to them for as long as they exist. */
+/** Every recorded version that has not expired is pinned: models, releases and reports refer to them. */
 async function pinnedVersions(
   { store }: DatasetsDependencies,
   project: string,
@@ -130,7 +132,8 @@ async function pinnedVersions(
         ...(before === undefined ? {} : { before }),
       }),
     );
-    pinned.push(...page.map((version) => (version.content as DatasetContent).deltaVersion));
+    for (const { content, expiredAtMs } of page)
+      if (expiredAtMs === undefined) pinned.push((content as DatasetContent).deltaVersion);
     before = page.at(-1)?.version;
     if (page.length < VERSION_PAGE) return pinned;
   }

@@ -31,6 +31,19 @@ export const tableMissing: ErrorFactory<{ table: string }> = defineError("DATA_T
   solve: "Check that the store's folder is the one in which the dataset was made; restore it from a backup.",
 });
 
+export const versionExpired: ErrorFactory<{ dataset: string; version: number; atMs: number }> = defineError(
+  "DATA_VERSION_EXPIRED",
+  {
+    status: 410,
+    message: ({ dataset, version, atMs }) =>
+      `The rows of version ${version} of ${dataset} are kept no longer since ${new Date(atMs).toISOString()}`,
+    hint: () =>
+      "Read the latest version, or bring the rows back from a backup. `retention.versions` says how long they are kept.",
+    solve:
+      "Read a later version, or restore a backup of before. Versions that a registered model or a release is made of are kept whatever `retention.versions` says.",
+  },
+);
+
 export const tableCorrupt: ErrorFactory<{ table: string; reason: string }> = defineError("DATA_TABLE_CORRUPT", {
   status: 500,
   message: ({ table, reason }) => `The Delta table ${table} cannot be read: ${reason}`,

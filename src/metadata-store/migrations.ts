@@ -21,6 +21,7 @@ import { objectivesMigration } from "./migrations/0025-objectives.ts";
 import { alertNoticesMigration } from "./migrations/0022-alert-notices.ts";
 import { pushedEventsMigration } from "./migrations/0023-pushed-events.ts";
 import { sensorsMigration } from "./migrations/0024-sensors.ts";
+import { expiredVersionsMigration } from "./migrations/0026-expired-versions.ts";
 import { assetMigration } from "./migrations/0002-asset.ts";
 import { pipelineMigration } from "./migrations/0003-pipeline.ts";
 import { eventMigration } from "./migrations/0001-event.ts";
@@ -52,4 +53,5 @@ export const migrations: readonly Migration[] = [
   pushedEventsMigration,
   objectivesMigration,
   sensorsMigration,
+  expiredVersionsMigration,
 ];

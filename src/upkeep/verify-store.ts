@@ -194,7 +194,7 @@ async function listNamed(store: MetadataStore): Promise<Named> {
 function noteVersion(
   { tables }: Named,
   note: (digest: unknown, sizeBytes: unknown, holder?: string) => void,
-  { id, content }: AssetVersion,
+  { id, content, expiredAtMs }: AssetVersion,
 ): void {
   const { files, tree, recipe, profile, table, deltaVersion, logDigest } = fieldsOf(content);
   const listed = [files, fieldsOf(tree)["files"]].find((each) => Array.isArray(each));
@@ -204,7 +204,7 @@ function noteVersion(
   }
   note(recipe, undefined, id);
   note(profile, undefined, id);
-  if (typeof table !== "string" || typeof deltaVersion !== "number") return;
+  if (typeof table !== "string" || typeof deltaVersion !== "number" || expiredAtMs !== undefined) return;
   const versions = tables.get(table) ?? [];
   versions.push({ deltaVersion, logDigest: typeof logDigest === "string" ? logDigest : undefined });
   tables.set(table, versions);

@@ -43,6 +43,7 @@ const codeVersion = (asset: string): AssetVersion => ({
   pipelineRunId: undefined,
   stepRunId: undefined,
   rowCount: undefined,
+  expiredAtMs: undefined,
   sizeBytes: undefined,
   content: {},
 });

@@ -16,6 +16,7 @@ const VERSION: AssetVersion = {
   stepRunId: undefined,
   pipelineRunId: undefined,
   rowCount: undefined,
+  expiredAtMs: undefined,
   madeAtMs: 0,
   content: {
     format: "model/1",

@@ -118,8 +118,8 @@ describeStores("garbage", (kind) => {
           signal: new AbortController().signal,
         },
       );
-    assert.deepEqual(await apply(), { predictions: 1, logs: 1 });
-    assert.deepEqual(await apply(), { predictions: 0, logs: 0 });
+    assert.deepEqual((await apply()).expired, { predictions: 1, logs: 1, versions: 0, runs: 0 });
+    assert.deepEqual((await apply()).expired, { predictions: 0, logs: 0, versions: 0, runs: 0 });
     assert.deepEqual(
       (await sql("select step_run_id from log_chunk order by 1")).map(({ step_run_id }) => step_run_id),
       ["recent", "released"],

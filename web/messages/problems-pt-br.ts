@@ -317,6 +317,10 @@ export const problemsPtBr: ProblemTexts = {
     message: "Não há tabela Delta em {table}.",
     hint: "O armazém aponta para a pasta dos datasets?",
   },
+  DATA_VERSION_EXPIRED: {
+    message: "As linhas da versão {version} de {dataset} não são mais guardadas.",
+    hint: "Leia a última versão, ou traga as linhas de volta de uma cópia de segurança. `retention.versions` diz por quanto tempo são guardadas.",
+  },
   DATA_TABLE_CORRUPT: {
     message: "A tabela Delta {table} não pode ser lida: {reason}",
     hint: "Restaure de uma cópia o arquivo de _delta_log que falta ou está danificado.",

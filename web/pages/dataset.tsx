@@ -142,6 +142,17 @@ function ColumnsTab({ dataset }: { readonly dataset: DatasetDetail }) {
   );
 }
 
+/** The size of its rows, or that they are no longer there. */
+function VersionSize({ version }: { readonly version: AssetVersionSummary }) {
+  const { language, format } = useLanguage();
+  const texts = treatmentMessages[language];
+  if (version.expiredAtMs !== undefined) {
+    const since = texts.expiredSince.replace("{time}", format.dateTime(version.expiredAtMs));
+    return <span title={since}>{texts.expired}</span>;
+  }
+  return version.sizeBytes === undefined ? "–" : format.bytes(version.sizeBytes);
+}
+
 /** What the contract's treatments changed of the rows that were read for this version. */
 function TreatmentsPanel({ dataset }: { readonly dataset: DatasetDetail }) {
   const { language, format } = useLanguage();
@@ -430,7 +441,7 @@ function VersionsTab({
       title: t("dataset.size"),
       width: "110px",
       align: "right",
-      cell: (version) => (version.sizeBytes === undefined ? "–" : format.bytes(version.sizeBytes)),
+      cell: (version) => <VersionSize version={version} />,
       sortBy: (version) => version.sizeBytes,
     },
     {

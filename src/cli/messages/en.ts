@@ -181,7 +181,8 @@ export const en = {
     "Removed: {objects} objects ({size}), {dataFiles} data files ({dataSize}), {unfinished} unfinished writes.",
   wouldCollect:
     "Would go: {objects} objects ({size}), {dataFiles} data files ({dataSize}), {unfinished} unfinished writes.",
-  retained: "Kept no longer: {predictions} predictions, logs of {logs} step runs.",
+  retained:
+    "Kept no longer: {predictions} predictions, logs of {logs} step runs, {versions} versions of datasets, {runs} runs.",
   verifiedWhole: "{objects} objects and {files} files of tables are whole.",
   scoring: "{done} of {total} rows scored, {rate} a second",
   scored:

@@ -182,7 +182,8 @@ export const ptBr: Readonly<Record<MessageKey, string>> = {
     "Removidos: {objects} objetos ({size}), {dataFiles} arquivos de dados ({dataSize}), {unfinished} escritas inacabadas.",
   wouldCollect:
     "Sairiam: {objects} objetos ({size}), {dataFiles} arquivos de dados ({dataSize}), {unfinished} escritas inacabadas.",
-  retained: "Não são mais guardados: {predictions} predições, logs de {logs} execuções de passo.",
+  retained:
+    "Não são mais guardados: {predictions} predições, logs de {logs} execuções de passo, {versions} versões de conjuntos de dados, {runs} execuções.",
   verifiedWhole: "{objects} objetos e {files} arquivos de tabelas estão íntegros.",
   scoring: "{done} de {total} linhas previstas, {rate} por segundo",
   scored:

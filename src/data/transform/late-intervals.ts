@@ -43,7 +43,8 @@ export async function lateSpans(
       const { columns } = await dependencies.datasets.snapshot(now);
       const times = timesOf(inputs, name, columns);
       const computed = expressions?.filter(({ dataset }) => dataset === name) ?? [];
-      if ((times.length === 0 && computed.length === 0) || before === undefined) return undefined;
+      const isUnknown = before === undefined || before.expiredAtMs !== undefined;
+      if ((times.length === 0 && computed.length === 0) || isUnknown) return undefined;
       return spansOfChange(dependencies, { before, now, times, computed, interval: facts.interval });
     }),
   );

@@ -23,6 +23,8 @@ export interface AssetVersion {
   readonly stepRunId: string | undefined;
   readonly rowCount: number | undefined;
   readonly sizeBytes: number | undefined;
+  /** Its rows are kept no longer since then; what it was stays known. Undefined: they are there. */
+  readonly expiredAtMs: number | undefined;
   /**
    * Where the content is and what it looks like; its shape belongs to the module that made it (`data`: table path and
    * Delta version; `model`: files by digest; …).
@@ -43,6 +45,7 @@ export function toAssetVersion(row: Selectable<AssetTables["asset_version"]>): A
     stepRunId: row.step_run_id ?? undefined,
     rowCount: row.row_count ?? undefined,
     sizeBytes: row.size_bytes ?? undefined,
+    expiredAtMs: row.expired_at_ms ?? undefined,
     content: JSON.parse(row.content) as object,
   };
 }

@@ -22,6 +22,7 @@ const HEAD_COLUMNS = [
   "step_run_id",
   "row_count",
   "size_bytes",
+  "expired_at_ms",
 ] as const;
 
 /** The versions with these ids, by id; unknown ids are left out. Contents, which may be large, are not read. */
@@ -74,5 +75,6 @@ function toHead(row: Pick<Selectable<AssetTables["asset_version"]>, (typeof HEAD
     stepRunId: row.step_run_id ?? undefined,
     rowCount: row.row_count ?? undefined,
     sizeBytes: row.size_bytes ?? undefined,
+    expiredAtMs: row.expired_at_ms ?? undefined,
   };
 }

@@ -108,6 +108,7 @@ async function recordVersion(
     row_count: made.rowCount ?? null,
     size_bytes: made.sizeBytes ?? null,
     content: JSON.stringify(made.content),
+    expired_at_ms: null,
   };
   await transaction.insertInto("asset_version").values(row).execute();
   if (made.inputs.length > 0) {

@@ -24,6 +24,8 @@ export interface AssetTables {
     size_bytes: number | null;
     /** JSON */
     content: string;
+    /** Its rows are kept no longer since then. */
+    expired_at_ms: number | null;
   };
   asset_partition: {
     project: string;

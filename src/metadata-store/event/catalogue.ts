@@ -256,9 +256,16 @@ export interface EventCatalogue {
     /** How many went; of logs, of how many step runs. */
     readonly predictions: number;
     readonly logs: number;
+    readonly versions?: number;
+    readonly runs?: number;
     readonly atMs: number;
     /** How long each is kept, in ms. */
     readonly kept: object;
+  };
+  readonly "retention.expired": {
+    /** Versions of an asset whose rows are kept no longer. */
+    readonly versions: readonly number[];
+    readonly atMs: number;
   };
   readonly "rules.declared": RulesEvent;
   readonly "rules.lowered": RulesEvent & {

@@ -126,7 +126,8 @@ create table "asset_version" (
   "step_run_id" text,
   "row_count" bigint,
   "size_bytes" bigint,
-  "content" text not null
+  "content" text not null,
+  "expired_at_ms" bigint
 );
 
 create table "asset_version_input" (
@@ -1057,6 +1058,8 @@ CREATE UNIQUE INDEX asset_partition_pkey ON asset_partition USING btree (project
 
 CREATE INDEX asset_version_digest ON asset_version USING btree (project, digest);
 
+CREATE INDEX asset_version_expired ON asset_version USING btree (project, asset) WHERE (expired_at_ms IS NOT NULL);
+
 CREATE UNIQUE INDEX asset_version_input_key ON asset_version_input USING btree (version_id, input_version_id, role);
 
 CREATE INDEX asset_version_input_of ON asset_version_input USING btree (input_version_id);
@@ -1202,6 +1205,8 @@ CREATE UNIQUE INDEX pipeline_pkey ON pipeline USING btree (project, name);
 CREATE INDEX pipeline_run_by_group ON pipeline_run USING btree (project, concurrency_group, status, id);
 
 CREATE INDEX pipeline_run_by_status ON pipeline_run USING btree (project, status, id);
+
+CREATE INDEX pipeline_run_finished ON pipeline_run USING btree (project, finished_at_ms);
 
 CREATE INDEX pipeline_run_of_pipeline ON pipeline_run USING btree (project, pipeline, id);
 

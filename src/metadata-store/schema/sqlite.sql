@@ -107,7 +107,7 @@ CREATE TABLE "asset_version" ("id" text primary key,
   "step_run_id" text,
   "row_count" bigint,
   "size_bytes" bigint,
-  "content" text not null, constraint "asset_version_number" unique ("project",
+  "content" text not null, expired_at_ms bigint, constraint "asset_version_number" unique ("project",
   "asset",
   "version"));
 
@@ -779,6 +779,8 @@ CREATE INDEX "asset_of_kind" on "asset" ("project",
 CREATE INDEX "asset_version_digest" on "asset_version" ("project",
   "digest");
 
+CREATE INDEX asset_version_expired on asset_version (project, asset) where expired_at_ms is not null;
+
 CREATE INDEX "asset_version_input_of" on "asset_version_input" ("input_version_id");
 
 CREATE INDEX "asset_version_step_run" on "asset_version" ("step_run_id");
@@ -850,6 +852,8 @@ CREATE INDEX "model_version_updated" on "model_version" ("updated_at_ms");
 CREATE INDEX pipeline_run_by_group on pipeline_run (project, concurrency_group, status, id);
 
 CREATE INDEX pipeline_run_by_status on pipeline_run (project, status, id);
+
+CREATE INDEX pipeline_run_finished on pipeline_run (project, finished_at_ms);
 
 CREATE INDEX pipeline_run_of_pipeline on pipeline_run (project, pipeline, id);
 

@@ -49,6 +49,7 @@ export async function toVersionSummaries(
       ...(version.stepRunId === undefined ? {} : steps.get(version.stepRunId)),
       pipelineRunId: version.pipelineRunId,
       stepRunId: version.stepRunId,
+      expiredAtMs: version.expiredAtMs,
       quarantinedCount: quarantine?.quarantined,
       inputs: inputs.get(version.id) ?? [],
     };

@@ -39,9 +39,16 @@ export const command: Command = {
           unfinished: formatCount(found.unfinished),
         }),
       );
-      const { predictions, logs } = found.expired;
-      if (predictions + logs > 0)
-        terminal.print(terminal.say("retained", { predictions: formatCount(predictions), logs: formatCount(logs) }));
+      const { predictions, logs, versions, runs } = found.expired;
+      if (predictions + logs + versions + runs > 0)
+        terminal.print(
+          terminal.say("retained", {
+            predictions: formatCount(predictions),
+            logs: formatCount(logs),
+            versions: formatCount(versions),
+            runs: formatCount(runs),
+          }),
+        );
     });
   },
 };
