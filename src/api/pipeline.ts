@@ -92,6 +92,17 @@ export interface PipelineSummary {
   readonly recentRuns: readonly RecentRun[];
 }
 
+/** The part that a step comes from. */
+export interface PartOrigin {
+  /** Project-relative path of its file. */
+  readonly part: string;
+  readonly line: number;
+  /** Its name there; missing for the only step of a part. */
+  readonly step?: string | undefined;
+  /** Where the part is used, from the innermost use outwards. */
+  readonly uses: readonly { readonly file: string; readonly line: number; readonly step: string }[];
+}
+
 export interface PipelineStep {
   readonly name: string;
   /** Name of the step kind: `sql`, `notebook`, `deploy`, … */
@@ -106,6 +117,7 @@ export interface PipelineStep {
   readonly when?: string | undefined;
   /** It stands in `finally`: it runs after all others, whatever happened. */
   readonly isFinal?: boolean | undefined;
+  readonly from?: PartOrigin | undefined;
   readonly lastStatus?: StepRunStatus | undefined;
   readonly lastCached?: boolean | undefined;
   /** It is called running, but its engine is gone. */

@@ -16,7 +16,7 @@ import type { ModelColumn, ModelDeployment, ModelDetail, ModelSummary, ModelVers
 import type { NotebookCell, NotebookOutput, NotebookVersion } from "./notebook.ts";
 import type { CodeStation, CodeStationName, FailedRun, Overview, Parcel, ProjectProblem, Station, StationCount, StationName, StationState, StoreDamage } from "./overview.ts";
 import type { Attempt, CacheReason, LogChunk, PipelineRunDetail, PipelineRunStatus, PipelineRunSummary, RunCause, StepCounts, StepRun, StepRunLog, StepRunStatus } from "./pipeline-run.ts";
-import type { Load, NewPause, NewPipelineRun, PipelineDetail, PipelineEdge, PipelineParam, PipelinePause, PipelineSchedule, PipelineSchedules, PipelineStep, PipelineSummary, RecentRun, SensorState, Trigger } from "./pipeline.ts";
+import type { Load, NewPause, NewPipelineRun, PartOrigin, PipelineDetail, PipelineEdge, PipelineParam, PipelinePause, PipelineSchedule, PipelineSchedules, PipelineStep, PipelineSummary, RecentRun, SensorState, Trigger } from "./pipeline.ts";
 import type { ChainLink, PredictionDetail, PredictionSummary } from "./prediction.ts";
 import type { ApiProblem } from "./problem.ts";
 import type { QueryAnswer } from "./query.ts";
@@ -1193,6 +1193,13 @@ export const pipelineSummarySchema: z.ZodType<PipelineSummary> = z.object({
   "recentRuns": z.array(recentRunSchema).describe("Newest last, at most 20."),
 });
 
+export const partOriginSchema: z.ZodType<PartOrigin> = z.object({
+  "part": z.string().describe("Project-relative path of its file."),
+  "line": z.number(),
+  "step": z.string().optional().describe("Its name there; missing for the only step of a part."),
+  "uses": z.array(z.object({ "file": z.string(), "line": z.number(), "step": z.string() })).describe("Where the part is used, from the innermost use outwards."),
+}).describe("The part that a step comes from.");
+
 export const pipelineStepSchema: z.ZodType<PipelineStep> = z.object({
   "name": z.string(),
   "kind": z.string().describe("Name of the step kind: `sql`, `notebook`, `deploy`, …"),
@@ -1203,6 +1210,7 @@ export const pipelineStepSchema: z.ZodType<PipelineStep> = z.object({
   "hasMatrix": z.boolean(),
   "when": z.string().optional().describe("Its condition, as written."),
   "isFinal": z.boolean().optional().describe("It stands in `finally`: it runs after all others, whatever happened."),
+  "from": partOriginSchema.optional(),
   "lastStatus": stepRunStatusSchema.optional(),
   "lastCached": z.boolean().optional(),
   "isAbandoned": z.boolean().optional().describe("It is called running, but its engine is gone."),

@@ -21,7 +21,7 @@ export type { HealthCheck } from "./health.ts";
 export { findWorkflows, workflowCannotRun, workflowUnknown } from "./workflows.ts";
 export { lintProject, lintWithoutConfig } from "./lint-project.ts";
 export { openPlatform, openStorePlatform, type PlatformOptions } from "./open-platform.ts";
-export { explainStep, planPipeline } from "./plan-pipeline.ts";
+export { describeOrigin, explainStep, planPipeline } from "./plan-pipeline.ts";
 export type { Platform, StorePlatform } from "./platform.ts";
 export { pushEvents } from "./push-events.ts";
 export { rotateSecrets } from "./rotate-secrets.ts";

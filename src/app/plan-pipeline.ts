@@ -1,4 +1,4 @@
-import type { LoadedProject, Partition, Plan, Why } from "#pipeline";
+import type { LoadedProject, Partition, Plan, StepDefinition, Why } from "#pipeline";
 import { listKeys } from "./partition-keys.ts";
 import type { Platform } from "./platform.ts";
 
@@ -37,6 +37,11 @@ export async function planPipeline(
       }),
     ),
   );
+}
+
+/** `pipelines/parts/load.yaml:7, used in pipelines/nightly.yaml:3` */
+export function describeOrigin({ part, line, uses }: NonNullable<StepDefinition["from"]>): string {
+  return [`${part}:${line}`, ...uses.map((use) => `used in ${use.file}:${use.line}`)].join(", ");
 }
 
 /** Why a step ran or was reused. @throws PIPELINE_DEFINITION_INVALID, PIPELINE_STEP_UNKNOWN */

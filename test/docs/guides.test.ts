@@ -29,6 +29,12 @@ describe("a reader who follows the guides, with users in the store and access.lo
   it("reaches the end of sql-models.md, in the same project", () => reader.follow("sql-models.md"));
 });
 
+it("a reader of parts.md reaches its end", async (t) => {
+  const reader = await createGuideReader({});
+  t.after(() => reader.leave());
+  await reader.follow("parts.md");
+});
+
 it("a reader of partitions.md reaches its end", async (t) => {
   const reader = await createGuideReader({});
   t.after(() => reader.leave());

@@ -200,7 +200,7 @@ describe("pipeline files", () => {
     const steps = schema.properties.steps.additionalProperties.anyOf;
     assert.deepEqual(
       steps.map((step) => step.title),
-      ["run step", "node step", "make step", "python step"],
+      ["run step", "node step", "make step", "python step", "use of a part"],
     );
     assert.ok(steps.every((step) => "needs" in step.properties && "retry" in step.properties));
   });

@@ -228,6 +228,16 @@ function StepFacts({ pipeline, step }: { readonly pipeline: string; readonly ste
                   ].join(" · "),
                 ] as const,
               ]),
+          ...(step.from === undefined
+            ? []
+            : [
+                [
+                  t("pipeline.definition"),
+                  [step.from, ...step.from.uses]
+                    .map((at) => `${"part" in at ? at.part : at.file}:${at.line}`)
+                    .join(" ← "),
+                ] as const,
+              ]),
           [
             t("step.last"),
             step.lastStatus === undefined ? (

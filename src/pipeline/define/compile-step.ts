@@ -4,7 +4,15 @@ import type { ConcurrencyDefinition, RetryDefinition, StepDefinition } from "./d
 import type { ProcessLimits } from "../process.ts";
 import { toMilliseconds } from "./duration.ts";
 import { callsOf, parseExpression, pathsOf, type Scope } from "./expression.ts";
-import { findExpressions, type FoundExpression, interpolate, parseCondition, stepsReadBy } from "./interpolate.ts";
+import {
+  findExpressions,
+  type FoundExpression,
+  interpolate,
+  isShellSafe,
+  parseCondition,
+  stepsReadBy,
+  toText,
+} from "./interpolate.ts";
 import { STEP_KEYS, type StepKeys, stepKeys } from "./keys.ts";
 import { expandMatrix } from "./matrix.ts";
 import { forEachProblems, sampleItem, toForEach } from "./for-each.ts";
@@ -14,6 +22,7 @@ import { partitionScope, samplePartition } from "../plan/partition.ts";
 import { neverHolds, unknownStatus } from "./own-condition.ts";
 import type { ParsedPipeline } from "./parse-pipeline.ts";
 import { explainIssues, type JsonSchema, nearestHint, toInputSchema } from "./schema-problems.ts";
+import type { StepOrigin } from "./step-origin.ts";
 import { declarationOf, kindsOfStep, type KnownKind, type KnownKinds } from "./step-kinds.ts";
 
 /** A step whose keys were read and whose kind has looked at it. Problems have paths below the step. */
@@ -72,12 +81,39 @@ export function compileStep(
     { pipeline, matrix, kinds, hasItem: keys.for_each !== undefined },
     problems,
   );
+  if (known !== undefined) problems.push(...unsafeTexts(expressions, known));
   // Kinds see the step only once its expressions are right, and then with sample values in their place.
   const parsed =
     known === undefined || problems.some((problem) => problem.message.includes("${{"))
       ? undefined
       : parseDeclaration(known, declaration, { ...sampleScope(pipeline, matrix?.[0]), ...sampleItem(keys) }, problems);
   return { name, known, keys, declaration, parsed, matrix, stated, problems };
+}
+
+/** A text that stands in a shell line as it is known already; a part was given it. */
+function unsafeTexts(expressions: readonly FoundExpression[], { kind }: KnownKind): readonly Problem[] {
+  return expressions.flatMap(({ path, source }) => {
+    if (kind.shellKeys?.includes(String(path[0])) !== true) return [];
+    const value = textOf(source);
+    return value === undefined || isShellSafe(value)
+      ? []
+      : [
+          {
+            path,
+            message: `the text ${JSON.stringify(value)} stands in a shell line, and a shell would interpret it`,
+            hint: 'Pass it through env: { NAME: "${{ … }}" } and write "$NAME" in the command.',
+          },
+        ];
+  });
+}
+
+function textOf(source: string): string | undefined {
+  try {
+    const expression = parseExpression(source);
+    return expression.type === "literal" ? toText(expression.value) : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** What would replace the rows of all partitions with those of one is a mistake, however it is written. */
@@ -389,6 +425,7 @@ export function toStepDefinition(
     readonly partitions: ParsedPipeline["partitions"];
     readonly executor: string | undefined;
     readonly executors: readonly KnownExecutor[] | undefined;
+    readonly origin: StepOrigin | undefined;
   },
 ): StepDefinition {
   const { keys, known } = step;
@@ -421,7 +458,26 @@ export function toStepDefinition(
     ...(keys.concurrency === undefined ? {} : { concurrency: toConcurrency(keys.concurrency, step.name) }),
     ...turnOf(keys),
     ...partitionByOf(keys, facts.partitions),
-    ...(keys.description === undefined ? {} : { description: keys.description }),
+    ...describedBy(keys, facts.origin),
+  };
+}
+
+function describedBy(
+  { description }: StepKeys,
+  origin: StepOrigin | undefined,
+): Pick<StepDefinition, "description" | "from"> {
+  return {
+    ...(description === undefined ? {} : { description }),
+    ...(origin === undefined ? {} : { from: toOrigin(origin) }),
+  };
+}
+
+function toOrigin({ part, line, step, uses }: StepOrigin): NonNullable<StepDefinition["from"]> {
+  return {
+    part,
+    line,
+    ...(step === undefined ? {} : { step }),
+    uses: uses.map((use) => ({ file: use.file, line: use.line, step: use.step })),
   };
 }
 

@@ -142,6 +142,14 @@ export interface StepDefinition {
   /** False: never reuse an earlier result. */
   readonly cache: boolean;
   readonly description?: string;
+  /** The part that it comes from, and where that is used, from the innermost use outwards. */
+  readonly from?: {
+    readonly part: string;
+    readonly line: number;
+    /** Its name there; missing for the only step of a part. */
+    readonly step?: string;
+    readonly uses: readonly { readonly file: string; readonly line: number; readonly step: string }[];
+  };
 }
 
 /** A pipeline, compiled from its file and pinned by digest in every pipeline run. */
@@ -168,8 +176,8 @@ export interface PipelineDefinition {
   readonly steps: readonly StepDefinition[];
 }
 
-/** Digest of what a definition means: comments, descriptions, order of keys and the place of the file do not count. */
+/** Digest of what a definition means: comments, descriptions, order of keys and places in files do not count. */
 export function digestOfDefinition(definition: PipelineDefinition): Digest {
-  const steps = definition.steps.map((step) => ({ ...step, description: undefined }));
+  const steps = definition.steps.map((step) => ({ ...step, description: undefined, from: step.from?.part }));
   return digestOfJson({ ...definition, description: undefined, file: undefined, steps });
 }

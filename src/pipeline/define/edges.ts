@@ -2,7 +2,7 @@ import type { LocatedProblem } from "#base";
 import type { Problem } from "../step-kind.ts";
 import type { CompiledStep } from "./compile-step.ts";
 import type { CompiledPipeline } from "./load-project.ts";
-import { placeOfStep, placeProblems } from "./parse-pipeline.ts";
+import { placeInStep, placeStepProblems } from "./parse-pipeline.ts";
 import { nearestHint } from "./schema-problems.ts";
 
 /** For each pipeline, each step with the steps it depends on. */
@@ -30,7 +30,7 @@ export function inferEdges(pipelines: readonly CompiledPipeline[]): {
     for (const step of pipeline.steps) {
       const found = new Set<string>();
       const report = (list: readonly Problem[]) =>
-        problems.push(...placeProblems(pipeline.parsed.yaml, placeOfStep(pipeline.parsed, step.name), list));
+        problems.push(...placeStepProblems(pipeline.parsed, step.name, list));
       addStated(facts, step, { found, report });
       addInputs(facts, step.name, { found, report });
       addTests(facts, step, found);
@@ -53,7 +53,7 @@ function findMakers(pipelines: readonly CompiledPipeline[], problems: LocatedPro
   for (const pipeline of pipelines) {
     for (const step of pipeline.steps) {
       const makes = pipeline.analyses.get(step.name)?.makes ?? [];
-      const place = pipeline.parsed.yaml.atKey(placeOfStep(pipeline.parsed, step.name));
+      const place = placeInStep(pipeline.parsed, step.name, [], true);
       if (makes.length > 0 && step.matrix !== undefined)
         problems.push({
           ...place,
@@ -124,11 +124,14 @@ function addInputs({ pipeline, makers, undone }: PipelineFacts, name: string, { 
     }
     // What a step with mistakes would have made is not known: its own mistakes are told first.
     if (undone && pipeline.parsed.stepNames.has(input.asset)) continue;
+    const sibling = pipeline.parsed.origins.get(name)?.siblings.has(input.asset) === true;
     report([
       {
         path: input.path,
         message: `no step makes "${input.asset}", which step "${name}" reads`,
-        hint: nearestHint(input.asset, makers.keys(), "Assets"),
+        hint: sibling
+          ? `A step of the same part is named \${{ part.steps.${input.asset} }}.`
+          : nearestHint(input.asset, makers.keys(), "Assets"),
       },
     ]);
   }

@@ -128,6 +128,52 @@ function tokenize(source: string): readonly Token[] {
   return tokens;
 }
 
+/** An expression as text again. */
+export function formatExpression(expression: Expression): string {
+  switch (expression.type) {
+    case "literal":
+      return formatLiteral(expression.value);
+    case "path":
+      return expression.path.join(".");
+    case "call":
+      return `${expression.name}()`;
+    case "not":
+      return `!${formatExpression(expression.operand)}`;
+    case "binary":
+      return `(${formatExpression(expression.left)} ${expression.operator} ${formatExpression(expression.right)})`;
+  }
+}
+
+function formatLiteral(value: Json): string {
+  if (value === null || typeof value === "boolean") return String(value);
+  if (typeof value === "number" && /^-?\d+(\.\d+)?$/.test(String(value))) return String(value);
+  const text = typeof value === "object" ? JSON.stringify(value) : String(value);
+  return `'${text.replaceAll("'", "''")}'`;
+}
+
+/** An expression with others in place of its paths; itself where none is replaced. */
+export function replacePaths(
+  expression: Expression,
+  replace: (path: readonly string[]) => Expression | undefined,
+): Expression {
+  switch (expression.type) {
+    case "literal":
+    case "call":
+      return expression;
+    case "path":
+      return replace(expression.path) ?? expression;
+    case "not": {
+      const operand = replacePaths(expression.operand, replace);
+      return operand === expression.operand ? expression : { ...expression, operand };
+    }
+    case "binary": {
+      const left = replacePaths(expression.left, replace);
+      const right = replacePaths(expression.right, replace);
+      return left === expression.left && right === expression.right ? expression : { ...expression, left, right };
+    }
+  }
+}
+
 /** Every path that an expression reads. */
 export function pathsOf(expression: Expression): readonly (readonly string[])[] {
   switch (expression.type) {

@@ -40,9 +40,20 @@ function interpolateText(
     guard?.({ path, expression: source.trim(), value: toText(value) });
     return value;
   };
+  const whole = wholeExpression(text);
+  if (whole !== undefined) return put(whole);
+  return replaceExpressions(text, (source) => toText(put(source)));
+}
+
+/** The inside of a text that is nothing but one expression. */
+export function wholeExpression(text: string): string | undefined {
   const whole = WHOLE.exec(text)?.[1];
-  if (whole !== undefined && !whole.includes("}}")) return put(whole);
-  return text.replaceAll(EXPRESSION, (_, source: string) => toText(put(source)));
+  return whole === undefined || whole.includes("}}") ? undefined : whole;
+}
+
+/** Puts a text into the place of each expression, the braces around it among what is replaced. */
+export function replaceExpressions(text: string, put: (source: string) => string): string {
+  return text.replaceAll(EXPRESSION, (_, source: string) => put(source));
 }
 
 /** How a value stands in a text: nothing for null, JSON for lists and maps. */

@@ -11,7 +11,10 @@ import { inferEdges } from "./edges.ts";
 import { sensorProblems } from "./sensor-problems.ts";
 import type { Sensing } from "../sensing.ts";
 import { findCycle, topologicalOrder } from "./graph.ts";
-import { type ParsedPipeline, parsePipeline, placeOfStep, placeProblems } from "./parse-pipeline.ts";
+import { type ParsedPipeline, parsePipeline, placeInStep, placeStepProblems } from "./parse-pipeline.ts";
+import { expandParts } from "./expand-parts.ts";
+import { readParts } from "./part-file.ts";
+import { placeProblems } from "./place-problems.ts";
 import { poolProblems, type Pools } from "./pools.ts";
 import { type KnownExecutor, unknownExecutor } from "./placement.ts";
 import { createProjectFiles, type ProjectFiles } from "./project-files.ts";
@@ -77,10 +80,15 @@ export async function loadProjectPipelines(options: {
   const files = createProjectFiles(options.projectFolder);
   const problems: LocatedProblem[] = [];
   const parsed: ParsedPipeline[] = [];
+  const parts = await readParts(files);
+  problems.push(...parts.problems);
   for (const file of await pipelineFiles(options.projectFolder)) {
     const read = parsePipeline(file, (await files.readFile(file)) ?? "");
     problems.push(...read.problems);
-    if (read.pipeline !== undefined) parsed.push(read.pipeline);
+    if (read.pipeline === undefined) continue;
+    const expanded = expandParts(read.pipeline, parts.parts);
+    problems.push(...expanded.problems);
+    parsed.push(expanded.pipeline);
   }
   const compiled = parsed.map((pipeline) => ({
     parsed: pipeline,
@@ -118,7 +126,7 @@ export async function loadProjectPipelines(options: {
 
 function problemsOfSteps({ parsed, steps, analyses }: CompiledPipeline, pools: Pools): readonly LocatedProblem[] {
   return steps.flatMap((step) =>
-    placeProblems(parsed.yaml, placeOfStep(parsed, step.name), [
+    placeStepProblems(parsed, step.name, [
       ...step.problems,
       ...poolProblems(step.keys, pools),
       ...(analyses.get(step.name)?.problems ?? []),
@@ -240,8 +248,10 @@ function toDefinition(
   const { parsed, steps, analyses } = pipeline;
   const cycle = findCycle(edges);
   if (cycle !== undefined) {
-    const place = (step: string) => parsed.yaml.atKey(placeOfStep(parsed, step));
-    const path = cycle.map((step) => `${step} (line ${place(step).line})`).join(" → needs ");
+    const place = (step: string) => placeInStep(parsed, step, [], true);
+    const path = cycle
+      .map((step) => `${step} (${parsed.origins.has(step) ? `${place(step).file} ` : ""}line ${place(step).line})`)
+      .join(" → needs ");
     problems.push({
       ...place(cycle[0] ?? ""),
       message: `these steps wait for each other: ${path}`,
@@ -265,6 +275,7 @@ function toDefinition(
       partitions: parsed.partitions,
       executor: parsed.executor,
       executors,
+      origin: parsed.origins.get(step.name),
     }),
   );
   const loads = definitions.map((step) => step.load);

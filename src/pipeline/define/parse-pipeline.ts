@@ -1,7 +1,9 @@
-import { type Json, type LocatedProblem, parseYaml, type YamlDocument } from "#base";
+import { type FilePosition, type Json, type LocatedProblem, parseYaml, type YamlDocument } from "#base";
 import type { ParamDefinition, TriggerDefinition } from "./definition.ts";
 import { type PipelineKeys, pipelineKeys } from "./keys.ts";
 import { type PartitionsDefinition, partitionsProblems, toPartitions } from "./partitions.ts";
+import { placeIn, placeProblem, placeProblems } from "./place-problems.ts";
+import { describeUses, type StepOrigin } from "./step-origin.ts";
 import { SENSOR_KINDS, toSensors } from "./sensors.ts";
 import { scheduleProblem } from "./schedule-expression.ts";
 import { explainIssues, type JsonSchema, toInputSchema } from "./schema-problems.ts";
@@ -23,6 +25,8 @@ export interface ParsedPipeline {
   /** Names of the steps that stand in `finally`. */
   readonly finalSteps: ReadonlySet<string>;
   readonly stepNames: ReadonlySet<string>;
+  /** Of steps that come from a part. */
+  readonly origins: ReadonlyMap<string, StepOrigin>;
 }
 
 const NAME = /^[A-Za-z_][A-Za-z0-9_.-]{0,99}$/;
@@ -74,25 +78,39 @@ export function parsePipeline(
       steps,
       finalSteps: new Set(Object.keys(final).filter((step) => !Object.hasOwn(keys.steps, step))),
       stepNames: new Set(Object.keys(steps)),
+      origins: new Map(),
     },
     problems: placeProblems(yaml, [], problems),
   };
 }
 
 /** Where a step stands in its file. */
-export function placeOfStep(pipeline: ParsedPipeline, step: string): readonly [string, string] {
+function placeOfStep(pipeline: ParsedPipeline, step: string): readonly [string, string] {
   return [pipeline.finalSteps.has(step) ? "finally" : "steps", step];
 }
 
-/** Gives problems of a part of a file their place. */
-export function placeProblems(
-  yaml: YamlDocument,
-  prefix: readonly (string | number)[],
+/** Where a step, or what stands at a path in it, is written: in its pipeline, or in the part that it comes from. */
+export function placeInStep(
+  pipeline: ParsedPipeline,
+  step: string,
+  path: readonly (string | number)[],
+  isKey: boolean,
+): FilePosition {
+  const origin = pipeline.origins.get(step);
+  return origin?.placeOf(path, isKey) ?? placeIn(pipeline.yaml, [...placeOfStep(pipeline, step), ...path], isKey);
+}
+
+/** Gives problems of a step their place; those of a part say where it is used. */
+export function placeStepProblems(
+  pipeline: ParsedPipeline,
+  step: string,
   problems: readonly Problem[],
 ): readonly LocatedProblem[] {
-  return problems.map(({ path, message, hint, at }) => {
-    const place = message.startsWith("unknown key") ? yaml.atKey : yaml.at;
-    return { ...(at ?? place([...prefix, ...path])), message, ...(hint === undefined ? {} : { hint }) };
+  const origin = pipeline.origins.get(step);
+  if (origin?.isBroken === true) return [];
+  return problems.map((problem) => {
+    const placed = placeProblem(problem, (path, isKey) => placeInStep(pipeline, step, path, isKey));
+    return origin === undefined ? placed : { ...placed, message: `${placed.message} (${describeUses(origin.uses)})` };
   });
 }
 

@@ -1,7 +1,8 @@
 import type { LocatedProblem } from "#base";
 import type { Sensing } from "../sensing.ts";
 import type { SensorDefinition } from "./definition.ts";
-import { type ParsedPipeline, placeProblems } from "./parse-pipeline.ts";
+import type { ParsedPipeline } from "./parse-pipeline.ts";
+import { placeProblems } from "./place-problems.ts";
 import { digestOfSensor } from "./sensors.ts";
 
 /** What is wrong with the sensors of a pipeline: what they look at, and two that look at the same. */

@@ -32,6 +32,8 @@ export interface PlannedStep {
   readonly makes: readonly string[];
   /** Step runs: combinations of its matrix, else 1. */
   readonly stepRuns: number;
+  /** The part that it comes from, and where that is used. */
+  readonly from?: StepDefinition["from"];
 }
 
 export interface Plan {
@@ -130,13 +132,7 @@ function createPlanner(
 
   async function planStep(step: StepDefinition, changing: ReadonlyMap<string, string>): Promise<PlannedStep> {
     const kind = loaded.kinds.get(step.kind)?.kind;
-    const facts = {
-      step: step.name,
-      kind: step.kind,
-      needs: step.needs,
-      makes: step.makes.map(({ asset }) => asset),
-      stepRuns: step.matrix?.length ?? 1,
-    };
+    const facts = factsOf(step);
     if (step.forEach !== undefined && !readsSteps(step))
       return {
         ...facts,
@@ -176,6 +172,17 @@ function createPlanner(
   }
 
   return { planStep, prepare, files };
+}
+
+function factsOf(step: StepDefinition): Omit<PlannedStep, "description" | "action" | "reason"> {
+  return {
+    step: step.name,
+    kind: step.kind,
+    needs: step.needs,
+    makes: step.makes.map(({ asset }) => asset),
+    stepRuns: step.matrix?.length ?? 1,
+    ...(step.from === undefined ? {} : { from: step.from }),
+  };
 }
 
 /** What a condition that does not hold now means: nothing, or that it holds after a failure. */

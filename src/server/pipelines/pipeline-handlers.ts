@@ -149,6 +149,7 @@ async function toSteps(
       hasMatrix: step.matrix !== undefined,
       when: step.when,
       isFinal: step.finally,
+      from: step.from,
       lastStatus: last?.status,
       lastCached: last?.cached,
       isAbandoned: last?.status === "running" && abandoned.has(last.pipelineRunId) ? true : undefined,

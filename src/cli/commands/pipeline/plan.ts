@@ -1,4 +1,4 @@
-import { planPipeline } from "#app";
+import { describeOrigin, planPipeline } from "#app";
 import { type Command, commonOptions, textOption, textOptions } from "../../command.ts";
 import { readParams } from "../../params.ts";
 import { withProject } from "../../session.ts";
@@ -47,7 +47,9 @@ export const command: Command = {
               `  ${step.step}${step.stepRuns > 1 ? ` × ${step.stepRuns}` : ""}`,
               step.kind,
               terminal.style(style, sign),
-              step.reason,
+              step.from === undefined
+                ? step.reason
+                : `${step.reason} ${terminal.style("dim", `(${describeOrigin(step.from)})`)}`,
             ];
           }),
         ]);
