@@ -11,18 +11,20 @@ export async function replayDataset(
   platform: Platform,
   request: { readonly dataset: string; readonly actor: string },
 ): Promise<{ readonly replayed: number; readonly held: number }> {
-  const { replayQuarantine } = await import("#data");
+  const { declaredWrite, replayQuarantine } = await import("#data");
   const { store, project, config } = platform;
   const file = (await platform.contractOf(request.dataset))?.file;
   const contract = file === undefined ? undefined : { path: file, text: await readProjectFile(config.folder, file) };
   const batches = await store.read((transaction) =>
     listQuarantineBatches(transaction, { project, dataset: request.dataset, limit: MOST_BATCHES, onlyHeld: true }),
   );
+  const write = declaredWrite(platform.definitionOf(request.dataset)?.declaration ?? {});
   let [replayed, held] = [0, 0];
   for (const batch of batches.toReversed()) {
     const result = await replayQuarantine(platform, {
       batchId: batch.id,
       actor: request.actor,
+      write,
       ...(contract === undefined ? {} : { contract }),
     });
     replayed += result.replayed;

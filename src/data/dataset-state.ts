@@ -1,14 +1,26 @@
 import { type Digest, digestOfJson } from "#base";
 import type { AnalyticsConnection, Column } from "./analytics/analytics.ts";
 import { quoteName, quoteText } from "./analytics/sql-text.ts";
-import type { DatasetSlices, WriteDisposition } from "./dataset.ts";
+import type {
+  DatasetSlices,
+  HistoryDisposition,
+  MergeDisposition,
+  MergedKeys,
+  WholeSource,
+  WriteDisposition,
+} from "./dataset.ts";
 import type { AddFile } from "./delta/actions.ts";
 import { digestFile, writeDataFile } from "./delta/data-file.ts";
 import { filesRelation } from "./delta/relation.ts";
 import type { TableSnapshot } from "./delta/snapshot.ts";
 import { absolutePath, DIGEST_TAG, fetchFiles, type Table } from "./delta/table.ts";
 import { rowCountOf } from "./delta/statistics.ts";
-import { intervalTimeMissing, mergeKeyInvalid, schemaConflict, sourceRowsUnknown } from "./errors.ts";
+import { intervalTimeMissing, sourceRowsUnknown } from "./errors.ts";
+import { historyState } from "./history-state.ts";
+import { assertKeyPresent, assertKeyUnique } from "./merge-source.ts";
+import { mergedState } from "./merged-state.ts";
+import { alignSelect, evolveColumns } from "./row-alignment.ts";
+import { isHistory, isKeyed, neededColumns } from "./write-disposition.ts";
 import { isWhollyKnown, type RowSources, splitRowSources, sumOf, unknownSources } from "./row-sources.ts";
 import { textOf } from "./analytics/rows.ts";
 
@@ -32,6 +44,10 @@ export interface StateChange {
   readonly supersedes?: Superseding | undefined;
   /** Spans of time that the new rows fill. */
   readonly slices?: DatasetSlices | undefined;
+  /** What is known of new rows that are all that their source has. */
+  readonly whole?: WholeSource | undefined;
+  /** For people. */
+  readonly log?: ((text: string) => void) | undefined;
 }
 
 export interface Superseding {
@@ -59,6 +75,8 @@ export interface NextState extends DatasetState {
   readonly superseded: number;
   /** New rows of no slice. */
   readonly outside?: number;
+  /** What a merge did. */
+  readonly merged?: MergedKeys;
 }
 
 /** @throws DATA_SCHEMA_CONFLICT, DATA_MERGE_KEY_INVALID, DATA_QUERY_FAILED, DATA_STORAGE_FAILED */
@@ -69,19 +87,36 @@ export async function nextState(before: DatasetState, change: StateChange): Prom
     const part = await writeDataFile(change.connection, change.table, change, change.atMs);
     return { columns: change.columns, files: part === undefined ? [] : [part.add], ...onlyNew(part) };
   }
-  if (change.disposition !== "append") assertKeyPresent(change.disposition.merge, change);
+  if (isKeyed(change.disposition))
+    return keyedState(
+      change.disposition.anew === true ? { columns: [], files: [] } : before,
+      change,
+      change.disposition,
+    );
   const columns = before.columns.length === 0 ? change.columns : evolveColumns(before.columns, change);
   const select = alignSelect(change.select, change.columns, columns);
-  if (change.disposition !== "append" && before.files.length > 0)
-    return mergedState(before, { ...change, select, columns }, change.disposition);
-  if (change.disposition !== "append" && change.disposition.duplicates === "last")
-    return mergedState(before, { ...change, select, columns }, change.disposition);
-  if (change.disposition !== "append")
-    await assertKeyUnique(change.connection, `(${select})`, change.disposition.merge, change);
-  if (change.disposition === "append" && change.supersedes !== undefined)
+  if (change.supersedes !== undefined)
     return supersededState(before, { ...change, select, columns }, change.supersedes);
   const part = await writeDataFile(change.connection, change.table, { select, columns }, change.atMs);
   return { columns, files: part === undefined ? before.files : [...before.files, part.add], ...onlyNew(part) };
+}
+
+async function keyedState(
+  before: DatasetState,
+  change: StateChange,
+  disposition: MergeDisposition | HistoryDisposition,
+): Promise<NextState> {
+  assertKeyPresent(neededColumns(disposition), change);
+  if (isHistory(disposition)) return historyState(before, change, disposition);
+  const columns = before.columns.length === 0 ? change.columns : evolveColumns(before.columns, change);
+  const aligned = { ...change, columns, select: alignSelect(change.select, change.columns, columns) };
+  const { duplicates, updated_at: time, delete_when: condition } = disposition;
+  if (before.files.length > 0 || duplicates !== undefined || time !== undefined || condition !== undefined)
+    return mergedState(before, aligned, disposition);
+  await assertKeyUnique(change.connection, `(${aligned.select})`, disposition.merge, change.asset);
+  const part = await writeDataFile(change.connection, change.table, aligned, change.atMs);
+  const merged = { added: part?.rowCount ?? 0, changed: 0, deleted: 0, unchanged: 0 };
+  return { columns, files: part === undefined ? [] : [part.add], ...onlyNew(part), merged };
 }
 
 type WrittenPart = Awaited<ReturnType<typeof writeDataFile>>;
@@ -159,46 +194,7 @@ function assertAllFound(
     });
 }
 
-/** Columns of the dataset after rows with `change.columns` come in: new ones are added at the end. */
-function evolveColumns(existing: readonly Column[], change: StateChange): readonly Column[] {
-  const byName = new Map(existing.map((column) => [column.name.toLowerCase(), column]));
-  const added: Column[] = [];
-  for (const column of change.columns) {
-    const known = byName.get(column.name.toLowerCase());
-    if (known === undefined) added.push(column);
-    else if (!canHold(known.type, column.type))
-      throw schemaConflict({ table: change.asset, column: known.name, found: column.type, expected: known.type });
-  }
-  return added.length === 0 ? existing : [...existing, ...added];
-}
-
-const WIDTHS: Readonly<Record<string, number>> = { TINYINT: 1, SMALLINT: 2, INTEGER: 3, BIGINT: 4 };
-
-/** True when every value of `found` is a value of `expected`. */
-function canHold(expected: string, found: string): boolean {
-  if (expected === found) return true;
-  const [wide, narrow] = [WIDTHS[expected], WIDTHS[found]];
-  if (wide !== undefined && narrow !== undefined) return narrow <= wide;
-  if (expected === "DOUBLE") return found === "FLOAT" || (narrow !== undefined && narrow <= 3);
-  return expected === "FLOAT" && narrow !== undefined && narrow <= 2;
-}
-
-/** The SELECT with the dataset's column order; columns it lacks are NULL. */
-function alignSelect(select: string, from: readonly Column[], to: readonly Column[]): string {
-  if (
-    from.length === to.length &&
-    from.every((column, index) => column.name === to[index]?.name && column.type === to[index]?.type)
-  )
-    return select;
-  const names = new Map(from.map((column) => [column.name.toLowerCase(), column.name]));
-  const list = to.map(({ name, type }) => {
-    const source = names.get(name.toLowerCase());
-    return `CAST(${source === undefined ? "NULL" : quoteName(source)} AS ${type}) AS ${quoteName(name)}`;
-  });
-  return `SELECT ${list.join(", ")} FROM (${select})`;
-}
-
-const SOURCE = '"__esteira_merge_source"';
+const SOURCE = '"__esteira_slices_source"';
 
 /** Rows of the slices go, and the new rows of the slices come; data files without rows of them stay as they are. */
 async function slicedState(before: DatasetState, change: StateChange, slices: DatasetSlices): Promise<NextState> {
@@ -318,97 +314,6 @@ function inSpans(column: string, spans: DatasetSlices["spans"]): string {
   const moment = (ms: number): string => `TIMESTAMPTZ ${quoteText(new Date(ms).toISOString())}`;
   if (spans.length === 0) return "false";
   return spans.map(([from, to]) => `${column} >= ${moment(from)} and ${column} < ${moment(to)}`).join(" or ");
-}
-
-/**
- * Copy-on-write: files that hold a matching key are written again without the matched rows, with the new rows behind.
- */
-async function mergedState(
-  before: DatasetState,
-  change: StateChange,
-  { merge: keys, duplicates }: Exclude<WriteDisposition, string>,
-): Promise<NextState> {
-  const { connection, table } = change;
-  await fetchFiles(table, before.files);
-  await connection.run(`create or replace temp table ${SOURCE} as ${change.select}`);
-  try {
-    const countSource = async (): Promise<number> =>
-      Number((await connection.rows(`select count(*) as n from ${SOURCE}`))[0]?.["n"]);
-    const rowCount = await countSource();
-    if (duplicates === "last")
-      await connection.run(
-        `delete from ${SOURCE} where rowid not in (select max(rowid) from ${SOURCE} group by ${keys.map(quoteName).join(", ")})`,
-      );
-    await assertKeyUnique(connection, SOURCE, keys, change);
-    const stayed = duplicates === "last" ? await countSource() : rowCount;
-    const match = keys.map((key) => `t.${quoteName(key)} = s.${quoteName(key)}`).join(" and ");
-    const paths = new Map(before.files.map((file) => [absolutePath(table, file.path), file]));
-    const keyColumns = change.columns.filter(({ name }) =>
-      keys.some((key) => key.toLowerCase() === name.toLowerCase()),
-    );
-    const touchedRows =
-      paths.size === 0
-        ? []
-        : await connection.rows(
-            `select distinct t.filename as path from ${filesRelation([...paths.keys()], keyColumns, ["filename"])} t semi join ${SOURCE} s on ${match}`,
-          );
-    const touched = new Set(touchedRows.map((row) => textOf(row["path"])));
-    const touchedFiles = [...paths.keys()].filter((path) => touched.has(path));
-    const kept = `select t.* from ${filesRelation(touchedFiles, change.columns)} t anti join ${SOURCE} s on ${match}`;
-    const part = await writeDataFile(
-      connection,
-      table,
-      {
-        select: touchedFiles.length === 0 ? `select * from ${SOURCE}` : `${kept} union all select * from ${SOURCE}`,
-        columns: change.columns,
-      },
-      change.atMs,
-    );
-    const untouched = [...paths].flatMap(([path, file]) => (touched.has(path) ? [] : [file]));
-    const others = unknownSources((part?.rowCount ?? 0) - stayed);
-    return {
-      columns: change.columns,
-      files: part === undefined ? untouched : [...untouched, part.add],
-      rowCount,
-      overtaken: rowCount - stayed,
-      written: part === undefined ? [] : [part.add],
-      kept: others,
-      superseded: 0,
-    };
-  } finally {
-    await connection.run(`drop table if exists ${SOURCE}`);
-  }
-}
-
-function assertKeyPresent(keys: readonly string[], change: StateChange): void {
-  const missing = keys.find((key) => !change.columns.some(({ name }) => name.toLowerCase() === key.toLowerCase()));
-  if (missing !== undefined) {
-    throw mergeKeyInvalid({
-      table: change.asset,
-      problem: `the key column "${missing}" is not among the new rows' columns (${change.columns.map(({ name }) => name).join(", ")})`,
-    });
-  }
-}
-
-async function assertKeyUnique(
-  connection: AnalyticsConnection,
-  source: string,
-  keys: readonly string[],
-  change: StateChange,
-): Promise<void> {
-  const list = keys.map(quoteName).join(", ");
-  const [found] = await connection.rows(
-    `select ${list}, count(*) as "__n" from ${source} group by ${list} having count(*) > 1 or ${keys.map((key) => `${quoteName(key)} is null`).join(" or ")} limit 1`,
-  );
-  if (found === undefined) return;
-  const shown = keys.map((key) => `${key} = ${JSON.stringify(found[key] ?? null)}`).join(", ");
-  const isNull = keys.some((key) => (found[key] ?? null) === null);
-  throw mergeKeyInvalid({
-    table: change.asset,
-    problem: isNull
-      ? `a new row has no value for its key (${shown})`
-      : `${textOf(found["__n"])} new rows have the same key (${shown})`,
-  });
 }
 
 const foreignDigests = new WeakMap<AddFile, Promise<Digest>>();

@@ -36,6 +36,7 @@ import { absolutePath, decodePath, discardFiles, fetchFiles, type Table, tableAt
 import { rowsLost, tableCorrupt, tableForeign } from "./errors.ts";
 import { continueProfile } from "./profile/continued-profile.ts";
 import { computeProfile } from "./profile/profile.ts";
+import { isHistory, isReplacing } from "./write-disposition.ts";
 import { recoverRowSources } from "./recover-row-sources.ts";
 import { type RowSources, rowSourcesOf, sourceKey, sumOf, unknownSources, withRowSources } from "./row-sources.ts";
 
@@ -72,7 +73,7 @@ export async function writeDataset(dependencies: WriteDependencies, write: Datas
   const stopWatching = connection.interruptOn(write.signal);
   try {
     // Rows that must be taken back, or that go anyway, are not written again.
-    if (base !== undefined && ghosts.length === 0 && write.disposition !== "replace")
+    if (base !== undefined && ghosts.length === 0 && !isReplacing(write.disposition))
       await compactWhenDue(dependencies, base, write.operationId);
     const { committed, content } = await commitWithRetry(dependencies, { write, table, connection, ghosts });
     return await recordCommit(
@@ -184,16 +185,18 @@ async function commitOnce(
       throw rowsLost({ dataset: write.asset, read: write.expectedRows, published: unsigned.rowCount, quarantined: 0 });
     }
     if (write.beforeCommit !== undefined) await fetchFiles(table, unsigned.files);
-    const relation = filesRelation(
+    const all = filesRelation(
       unsigned.files.map((file) => absolutePath(table, file.path)),
       unsigned.columns,
     );
-    const content = await write.beforeCommit?.({
+    const said = await write.beforeCommit?.({
       rowCount: unsigned.rowCount,
       superseded: unsigned.superseded,
       outside: unsigned.outside ?? 0,
-      relation,
+      merged: unsigned.merged,
+      relation: isHistory(write.disposition) ? `(select * from ${all} where is_current)` : all,
     });
+    const content = unsigned.merged === undefined ? said : { ...said, merged: unsigned.merged };
     const next = noteSources(unsigned, write, content);
     if (
       base !== undefined &&
@@ -253,6 +256,8 @@ async function writtenState(
     atMs,
     supersedes,
     slices: write.slices,
+    whole: write.whole,
+    log: write.note,
   });
 }
 

@@ -6,15 +6,52 @@ import type { CompactedFiles } from "./compact-dataset.ts";
 import type { Row } from "./analytics/rows.ts";
 import type { IntervalUnit } from "./transform/intervals.ts";
 
-/** How new rows meet the rows that are there. `merge`: rows with an equal key are replaced, others are added. */
-export type WriteDisposition =
-  | "append"
-  | "replace"
-  | {
-      readonly merge: readonly string[];
-      /** Of new rows with an equal key the last one stays; without it they are an error. */
-      readonly duplicates?: "last" | undefined;
-    };
+/** How new rows meet the rows that are there. */
+export type WriteDisposition = "append" | "replace" | MergeDisposition | HistoryDisposition;
+
+interface KeyedDisposition {
+  /** Column with the time of the change that a row tells. */
+  readonly updated_at?: string | undefined;
+  /** Of new rows with an equal key the last one stays; without it they are an error. */
+  readonly duplicates?: "last" | undefined;
+  /** SQL condition over a new row: it tells that the row with its key is deleted. */
+  readonly delete_when?: string | undefined;
+  /** The new rows are all that there are: what is not among them is deleted. */
+  readonly delete?: "missing" | undefined;
+  /** Nothing of what is there stays. Not declared: somebody asked for it. */
+  readonly anew?: true | undefined;
+}
+
+/** Rows with an equal key are replaced, others are added. */
+export interface MergeDisposition extends KeyedDisposition {
+  readonly merge: readonly string[];
+}
+
+/** Each key has versions of its row, one behind the other in time (slowly changing dimension of type 2). */
+export interface HistoryDisposition extends KeyedDisposition {
+  readonly history: readonly string[];
+  /** Columns whose change makes a further version; default all but the key and `updated_at`. */
+  readonly check?: readonly string[] | undefined;
+}
+
+/** What a merge did, in keys. */
+export interface MergedKeys {
+  readonly added: number;
+  readonly changed: number;
+  readonly deleted: number;
+  /** New rows that changed nothing: older than what is there, or the same. */
+  readonly unchanged: number;
+}
+
+/** What is known of new rows that are all that their source has. */
+export interface WholeSource {
+  /** SELECT of the keys of rows that were read and held back: they are not missing. Undefined where there are none. */
+  readonly heldKeys?: string | undefined;
+  /** Why it cannot be told what is missing: then nothing is deleted. */
+  readonly unknown?: string | undefined;
+  /** Without any row, everything is deleted. */
+  readonly mayBeEmpty: boolean;
+}
 
 /** `AssetVersion.content` of kinds `data` and `features`. */
 export interface DatasetContent {
@@ -51,6 +88,8 @@ export interface DatasetContent {
   readonly dropped?: boolean;
   /** What an incremental model filled of it, and by which SQL. */
   readonly incremental?: IncrementalLedger;
+  /** What the merge that made it did. */
+  readonly merged?: MergedKeys;
   /** How they were captured: unless it says `replace`, the files of earlier versions are still in this one. */
   readonly disposition?: WriteDisposition;
 }
@@ -161,6 +200,7 @@ export interface DatasetWrite {
       | "restoredFrom"
       | "dropped"
       | "incremental"
+      | "merged"
     >
   >;
   /** Column → the name that its source has for it, where a dataset cannot have that one. */
@@ -173,6 +213,10 @@ export interface DatasetWrite {
   readonly supersedes?:
     | readonly { readonly digest: Digest; readonly path: string; readonly rows: number }[]
     | undefined;
+  /** With `delete: missing`: what else is known of the source. */
+  readonly whole?: WholeSource | undefined;
+  /** Told, for people, what a merge could not do. */
+  readonly note?: ((text: string) => void) | undefined;
   /**
    * Rows of these spans of a time column go, and the new ones, which must be of them, come in their place. With
    * `replace` all others go too.
@@ -191,6 +235,8 @@ export interface DatasetWrite {
     readonly superseded: number;
     /** New rows that were left out because they are of no slice. */
     readonly outside: number;
+    readonly merged: MergedKeys | undefined;
+    /** With a history: of what is current. */
     readonly relation: string;
   }) => Promise<DatasetWrite["content"]>;
   readonly signal?: AbortSignal;

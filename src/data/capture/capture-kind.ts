@@ -1,7 +1,9 @@
 import type { AssetVersion } from "#metadata-store";
 import type { CapturedFile } from "#metadata-store/data";
-import type { AnalysisContext, AttemptContext, StepAnalysis, StepKind, StepOutcome } from "#pipeline";
+import type { AnalysisContext, AttemptContext, Problem, StepAnalysis, StepKind, StepOutcome } from "#pipeline";
 import { madeAgain, type WriteDisposition } from "../dataset.ts";
+import { deletesMissing, madeAnew } from "../write-disposition.ts";
+import { writeProblems } from "../write-declaration.ts";
 import { contractProblems } from "./capture-contract.ts";
 import { type CaptureDeclaration, captureSchema } from "./capture-declaration.ts";
 import { failEmpty, isFruitless, noteMoves, report, toOutcome } from "./capture-outcome.ts";
@@ -20,7 +22,7 @@ export interface CaptureKindDependencies extends CaptureRunDependencies {
 
 /** `capture`: what a source has becomes rows of a dataset, each row exactly once. */
 export function createCaptureKind(dependencies: CaptureKindDependencies): StepKind<CaptureDeclaration> {
-  const outside: SourceDependencies = {
+  const outside: SourceDependencies & Pick<CaptureKindDependencies, "analytics"> = {
     ...dependencies,
     captureFolders: dependencies.captureFolders ?? [],
     findHost: createFindHost(dependencies.captureHosts ?? []),
@@ -44,7 +46,7 @@ export function createCaptureKind(dependencies: CaptureKindDependencies): StepKi
 async function analyseCapture(
   declaration: CaptureDeclaration,
   context: AnalysisContext,
-  outside: SourceDependencies,
+  outside: SourceDependencies & Pick<CaptureKindDependencies, "analytics">,
 ): Promise<StepAnalysis> {
   const { contract } = declaration;
   const choice = choiceProblems(declaration);
@@ -57,8 +59,34 @@ async function analyseCapture(
     makes: [{ asset: context.step, kind: "data" }],
     files: contract === undefined ? [] : [contract],
     ...(fingerprint === undefined ? { cacheable: false } : { fingerprint }),
-    problems: [...problems, ...(contract === undefined ? [] : await contractProblems(contract, context))],
+    problems: [
+      ...problems,
+      ...(await writeProblems(outside.analytics, declaration.write)),
+      ...wholeProblems(declaration),
+      ...(contract === undefined ? [] : await contractProblems(contract, context)),
+    ],
   };
+}
+
+/** What is read must be all that there is, where the rest is deleted. */
+function wholeProblems({ capture, write }: CaptureDeclaration): Problem[] {
+  if (!deletesMissing(write)) return [];
+  const { postgres, mysql, sqlite, http, push } = capture;
+  const part =
+    push === undefined
+      ? (postgres ?? mysql ?? sqlite ?? http)?.cursor === undefined
+        ? undefined
+        : "only the rows that are new by the cursor"
+      : "only the events that it takes";
+  return part === undefined
+    ? []
+    : [
+        {
+          path: ["write", "delete"],
+          message: `a run reads ${part}, and would delete all others as missing`,
+          hint: "Use delete_when with a column that marks deleted rows, or read the whole source.",
+        },
+      ];
 }
 
 async function executeCapture(
@@ -119,6 +147,6 @@ function contextOf(
 
 function dispositionOf(write: WriteDisposition, ledger: readonly CapturedFile[]): WriteDisposition {
   // All files were asked for anew: the dataset is made again from them.
-  if (ledger.some(({ state }) => state === "anew")) return "replace";
+  if (ledger.some(({ state }) => state === "anew")) return madeAnew(write);
   return write;
 }

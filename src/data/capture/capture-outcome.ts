@@ -1,8 +1,10 @@
 import { formatQuantity } from "#base";
 import type { WriteTransaction } from "#metadata-store";
 import { clearCapturedFiles, moveCapturedFile, recordCapturedFiles, removeCapturedFiles } from "#metadata-store/data";
-import type { AttemptContext, StepOutcome } from "#pipeline";
+import type { AttemptContext, MadeVersion, StepOutcome } from "#pipeline";
+import { contentOf, type MergedKeys } from "../dataset.ts";
 import { captureEmpty } from "../errors.ts";
+import { isReplacing } from "../write-disposition.ts";
 import type { CaptureDependencies, Captured } from "./capture.ts";
 import type { CaptureDeclaration } from "./capture-declaration.ts";
 import { recordQuarantine } from "./capture-quarantine.ts";
@@ -100,6 +102,7 @@ export function toOutcome(
       published: sum(({ rowsPublished }) => rowsPublished),
       quarantined: sum(({ rowsQuarantined }) => rowsQuarantined),
       ...(superseded.length === 0 ? {} : { superseded: supersededRows }),
+      ...mergedFacts(made),
     },
     ...(blocking.length === 0 ? {} : { blocks: { reason: blocking.join("; ") } }),
     alsoWrite: async (transaction) => {
@@ -111,7 +114,7 @@ export function toOutcome(
             asset: batch.dataset,
             operationId: batch.operationId,
           });
-      if (plan.disposition === "replace") await clearCapturedFiles(transaction, ledger);
+      if (isReplacing(plan.disposition)) await clearCapturedFiles(transaction, ledger);
       else await removeCapturedFiles(transaction, { ...ledger, digests: superseded.map(({ digest }) => digest) });
       await noteMoves(transaction, attempt, plan.reading.moved);
       if (plan.reading.take === undefined) await recordCapturedFiles(transaction, files);
@@ -119,10 +122,17 @@ export function toOutcome(
       await recordQuarantine(transaction, attempt, {
         captured,
         made: made.at(-1),
-        isReplaced: plan.disposition === "replace",
+        isReplaced: isReplacing(plan.disposition),
       });
     },
   };
+}
+
+/** Keys that a merge changed or deleted, over all versions that were made. */
+function mergedFacts(made: readonly MadeVersion[]): Readonly<Record<string, number>> {
+  const merged = made.flatMap((version) => contentOf(version).merged ?? []);
+  const sum = (name: keyof MergedKeys): number => merged.reduce((total, counts) => total + counts[name], 0);
+  return merged.length === 0 ? {} : { added: sum("added"), changed: sum("changed"), deleted: sum("deleted") };
 }
 
 /** Captured content that has another name now gets it in the ledger. */

@@ -7,6 +7,7 @@ import type { AnalyticsConnection, Column } from "../analytics/analytics.ts";
 import { type KeyedHashes, registerKeyedHashes } from "../contract/keyed-hash.ts";
 import type { DatasetContent, WriteDisposition } from "../dataset.ts";
 import { tableNameOf } from "../dataset-write.ts";
+import { continued, deletesMissing, isReplacing, sourceColumns } from "../write-disposition.ts";
 import {
   type CaptureBatch,
   captureBatch,
@@ -55,7 +56,9 @@ export async function captureAll(
   const { workFolder } = attempt;
   const log = (text: string): void => attempt.log(text);
   const all = await prepareFiles(reading.files, { format, csv, workFolder, log });
-  const perFile = attempt.declaration.capture.version_per === "file" && disposition !== "replace";
+  const { version_per: per } = attempt.declaration.capture;
+  // Each file is all that the source had: what is missing is told file by file.
+  const perFile = deletesMissing(disposition) || (per === "file" && !isReplacing(disposition));
   const groups = perFile ? all.map((file) => [file]) : [all];
   const common = await commonBatch(attempt, disposition);
   const connection = await dependencies.analytics.sandbox({
@@ -67,12 +70,15 @@ export async function captureAll(
   const hashes = await hashesOf(dependencies, connection, common);
   const stopWatching = connection.interruptOn(attempt.signal);
   const results: CapturedBatch[] = [];
-  let existing = (plan.latest?.content as DatasetContent | undefined)?.columns ?? [];
+  const columnsOf = (content: DatasetContent | undefined): readonly Column[] | undefined =>
+    content === undefined ? undefined : sourceColumns(content.columns, disposition);
+  let existing = columnsOf(plan.latest?.content as DatasetContent | undefined) ?? [];
   try {
     for (const [index, files] of groups.entries()) {
       const follows = results.map(({ batch }) => batch.operationId);
       const batch: CaptureBatch = {
         ...common,
+        disposition: results.some(({ result }) => result.made !== undefined) ? continued(disposition) : disposition,
         dropped,
         hashes,
         operationId: operationIdOf(attempt, files),
@@ -85,7 +91,7 @@ export async function captureAll(
       };
       const result = await captureOrHold(dependencies, batch, connection);
       tellGuesses(existing, result, batch);
-      existing = (result.made?.content as DatasetContent | undefined)?.columns ?? existing;
+      existing = columnsOf(result.made?.content as DatasetContent | undefined) ?? existing;
       results.push({ batch, result });
       attempt.progress(index + 1, groups.length, perFile ? "files" : "versions");
     }
@@ -110,7 +116,7 @@ async function hashesOf(
 }
 
 function tellGuesses(known: readonly Column[], { made }: Captured, batch: CaptureBatch): void {
-  const before = batch.disposition === "replace" ? [] : known.map(({ name }) => name);
+  const before = isReplacing(batch.disposition) ? [] : known.map(({ name }) => name);
   for (const { name, type, format } of (made?.content as DatasetContent | undefined)?.columns ?? [])
     if (format !== undefined && !before.includes(name))
       batch.log(

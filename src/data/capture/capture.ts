@@ -7,7 +7,8 @@ import type { Analytics, AnalyticsConnection, Column } from "../analytics/analyt
 import type { CompiledContract } from "../contract/rules.ts";
 import type { KeyedHashes } from "../contract/keyed-hash.ts";
 import { type HeldRows, storeHeldRows } from "../contract/quarantine-file.ts";
-import type { DatasetContent, Datasets, QuarantineSummary, WriteDisposition } from "../dataset.ts";
+import type { DatasetContent, Datasets, QuarantineSummary, WholeSource, WriteDisposition } from "../dataset.ts";
+import { deletesMissing, describeMerged, isReplacing, keysOf } from "../write-disposition.ts";
 import { contractBroken, rowsLost } from "../errors.ts";
 import { changedTypes, closeFiles, type FilesPart, hasLimits, type ReadFile, readFiles } from "./read-files.ts";
 import { formatOf, type readIdentity, type SourceFile, type SourceFormat } from "./source-file.ts";
@@ -227,7 +228,7 @@ async function publish(
   ): NonNullable<Parameters<Datasets["write"]>[0]["content"]> => ({
     quarantine: summarize(total, rows),
     captured: capturedContent(reads, rows),
-    disposition: batch.disposition,
+    disposition: isReplacing(batch.disposition) ? "replace" : batch.disposition,
     ...(Object.keys(treated).length === 0 ? {} : { treated }),
     ...(batch.cursor === undefined ? {} : { cursor: batch.cursor }),
     ...(superseded.length === 0
@@ -259,10 +260,13 @@ async function publish(
             .filter(({ state }) => state !== "left_out")
             .map(({ digest, path, rowsPublished }) => ({ digest: digest as Digest, path, rows: rowsPublished }))
         : [],
-    beforeCommit: async ({ rowCount, superseded: gone, relation }) => {
+    whole: deletesMissing(batch.disposition) ? wholeOf(batch, reads) : undefined,
+    note: (text) => batch.log(`${batch.dataset}: ${text}`),
+    beforeCommit: async ({ rowCount, superseded: gone, relation, merged }) => {
       held = await holdBack(dependencies, batch, connection, { reads, total, published: rowCount });
       if (rowCount === 0 && !batch.allowEmpty && sumOf(held) > 0) throw new NothingToPublish(held);
       await checkDataset(batch, connection, relation);
+      if (merged !== undefined) batch.log(`${batch.dataset}: ${describeMerged(merged)}`);
       supersededRows = gone;
       return describe(held, gone);
     },
@@ -275,6 +279,18 @@ async function publish(
   const warnings = await countWarnings(connection, reads);
   const content: DatasetContent = { ...(made.content as DatasetContent), ...describe(held, supersededRows) };
   return toCaptured(batch, reads, { made: { ...made, content }, held, supersededRows, warnings });
+}
+
+/** Rows that are held back are not missing from their source. */
+function wholeOf(batch: CaptureBatch, reads: readonly ReadFile[]): WholeSource {
+  const keys = keysOf(batch.disposition);
+  const held = [...byPart(reads)].flatMap(([part, numbers]) => part.held(numbers, keys) ?? []);
+  const unread = reads.find((read) => read.problem !== undefined || hasRejects(read));
+  return {
+    mayBeEmpty: batch.allowEmpty,
+    ...(held.length === 0 ? {} : { heldKeys: held.join(" union all by name ") }),
+    ...(unread === undefined ? {} : { unknown: `rows of ${unread.file.path} could not be read` }),
+  };
 }
 
 function toCaptured(

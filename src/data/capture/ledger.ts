@@ -1,5 +1,8 @@
+import { type Digest, digestOf } from "#base";
 import type { MetadataStore } from "#metadata-store";
 import { type CapturedFile, listCapturedFiles } from "#metadata-store/data";
+import type { WriteDisposition } from "../dataset.ts";
+import { isKeyed } from "../write-disposition.ts";
 import type { IdentifiedFile } from "./capture.ts";
 
 const PAGE = 10_000;
@@ -77,6 +80,40 @@ export function compareWithLedger(
       first === undefined ? [] : others.map(({ path }) => ({ path, of: first.path })),
     ),
   };
+}
+
+/**
+ * The source is as a run captured it. Where rows are merged that must be the last run: a source may go back to what it
+ * was, and the dataset with it.
+ */
+export function isAsCaptured(
+  ledger: readonly CapturedFile[],
+  { digest }: { readonly digest: string },
+  disposition: WriteDisposition,
+): boolean {
+  const captured = ledger.filter(({ state }) => state === "captured");
+  const lastMs = isKeyed(disposition) ? Math.max(...captured.map(({ atMs }) => atMs)) : undefined;
+  return captured.some((entry) => entry.digest === digest && (lastMs === undefined || entry.atMs === lastMs));
+}
+
+/**
+ * Files of which each is all that the source had at its time: one that has the bytes of an earlier one is no copy of
+ * it, but tells that everything was so again. The first, or the one that was captured, is known by its bytes alone.
+ */
+export function tellSnapshotsApart<F extends { readonly path: string; readonly digest: Digest }>(
+  files: readonly F[],
+  ledger: readonly CapturedFile[],
+): readonly F[] {
+  const owners = new Map(ledger.map(({ digest, path }) => [digest, path]));
+  const paths = new Set(files.map(({ path }) => path));
+  return files.map((file) => {
+    const captured = owners.get(file.digest);
+    const owner =
+      captured !== undefined && paths.has(captured)
+        ? captured
+        : files.find(({ digest }) => digest === file.digest)?.path;
+    return owner === file.path ? file : { ...file, digest: digestOf(JSON.stringify([file.path, file.digest])) };
+  });
 }
 
 interface OpenFile {

@@ -8,6 +8,7 @@ import { formatOf, type SourceFormat } from "./source-file.ts";
 import { type OpenFile, type SourceRows, UnreadableFile } from "./formats/source-rows.ts";
 import { findTypeChanges, mayHaveChanged } from "./type-change.ts";
 import { type TypedRows, typeRows, type Witness } from "./typed-rows.ts";
+import { isReplacing, neededColumns } from "../write-disposition.ts";
 
 /** A file of a batch, open. */
 export interface ReadFile {
@@ -29,6 +30,8 @@ export interface FileTyped extends Pick<TypedRows, "columns" | "originals" | "ba
 export interface FilesPart {
   /** SELECT of the good rows of some of the files. */
   good(numbers: readonly number[]): string;
+  /** SELECT of columns of the rows that break a rule, as they would be stored. */
+  held(numbers: readonly number[], columns: readonly string[]): string | undefined;
   warnings(numbers: readonly number[]): TypedRows["warnings"];
   treated(numbers: readonly number[]): TypedRows["treated"];
   /**
@@ -101,7 +104,7 @@ async function findTogether({ batch }: Reading, rest: readonly NumberedFile[]): 
 
 /** A dataset without columns takes those of the first file that can be read; the others of the batch are added. */
 function columnsSoFar(batch: CaptureBatch, reads: readonly ReadFile[]): readonly Column[] {
-  if (batch.disposition !== "replace" && batch.existing.length > 0) return batch.existing;
+  if (!isReplacing(batch.disposition) && batch.existing.length > 0) return batch.existing;
   return reads.find(({ typed }) => typed !== undefined)?.typed?.columns ?? [];
 }
 
@@ -127,6 +130,7 @@ async function readFile(reading: Reading, one: NumberedFile, known: readonly Col
       : await findTypeChanges(connection, changesOf(batch, { rows: named, typed, known }));
     const part: FilesPart = {
       good: () => typed.good,
+      held: (_, names) => typed.held(names),
       warnings: () => typed.warnings,
       treated: () => typed.treated,
       findChanges: () => Promise.resolve(new Map()),
@@ -233,6 +237,7 @@ async function typeTogether(
   const { columns } = type(all);
   const part: FilesPart = {
     good: (some) => type(opened.rowsOfAll(some)).good,
+    held: (some, names) => type(opened.rowsOfAll(some)).held(names),
     warnings: (some) => type(opened.rowsOfAll(some)).warnings,
     treated: (some) => type(opened.rowsOfAll(some)).treated,
     findChanges: (some) => findChanges(reading, some, { opened, known, type }),
@@ -282,6 +287,6 @@ function targetOf(batch: CaptureBatch, rows: SourceRows, known: readonly Column[
     columns.push({ name: column, type: received.get(column.toLowerCase())?.type ?? "VARCHAR" });
   }
   // Files are held back whole for it: they can be corrected.
-  const keys = batch.keepsRows && typeof batch.disposition === "object" ? batch.disposition.merge : [];
+  const keys = batch.keepsRows ? neededColumns(batch.disposition) : [];
   return { columns, mode: batch.schemaMode, contract: declared, hashes: batch.hashes, keys };
 }

@@ -39,6 +39,8 @@ export interface TypedRows {
    * looked at.
    */
   bad(records?: Iterable<number>): string;
+  /** SELECT of columns of the same rows, as they would be stored; undefined where no rule could be broken. */
+  held(columns: readonly string[]): string | undefined;
   /** Rules whose breaking is only counted: id → SELECT count. */
   readonly warnings: ReadonlyMap<string, string>;
   /** Treatments and how many values of the rows each changes: SELECT of one row, `t0`, `t1`, … in their order. */
@@ -219,10 +221,18 @@ function splitRows(
     return rows.length === 0 ? NO_ROWS : rows.join(" union all ");
   };
   const warnings = rules.filter(({ severity }) => severity === "warning");
+  const held = (names: readonly string[]): string | undefined => {
+    const wanted = columns.filter(({ name }) => names.some((one) => one.toLowerCase() === name.toLowerCase()));
+    const stored = wanted.map(({ name }) => protections.get(name) ?? quoteName(name)).join(", ");
+    return errors.length === 0
+      ? undefined
+      : `select ${stored} from ${typed} where coalesce(${anyBroken(errors)}, false)`;
+  };
   return {
     columns,
     good,
     bad,
+    held,
     warnings: new Map(warnings.map(({ id, breaks }) => [id, `select count(*) as n from ${typed} where ${breaks}`])),
   };
 }

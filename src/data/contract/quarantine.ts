@@ -25,7 +25,8 @@ import { quotePath } from "../analytics/sql-text.ts";
 import { openObjects } from "../capture/formats/json.ts";
 import { nameColumns } from "../capture/column-names.ts";
 import { typeRows } from "../capture/typed-rows.ts";
-import type { DatasetContent, Datasets } from "../dataset.ts";
+import { contentOf, type Datasets, type WriteDisposition } from "../dataset.ts";
+import { isKeyed, neededColumns, sourceColumns } from "../write-disposition.ts";
 import { contractInvalid, datasetMissing, quarantineMissing } from "../errors.ts";
 import { readContract, tableOf } from "./contract.ts";
 import { registerKeyedHashes } from "./keyed-hash.ts";
@@ -244,8 +245,9 @@ export interface ReplayResult {
 }
 
 /**
- * Reads held rows again under the contract as it is now: those that pass are appended to the dataset as a new version
- * and marked, in one transaction; the others stay held, with a note. Idempotent: a row is appended once.
+ * Reads held rows again under the contract as it is now: those that pass come into the dataset as a new version, merged
+ * where the dataset is merged, and are marked, in one transaction; the others stay held, with a note. Idempotent: a row
+ * comes in once.
  *
  * @param replay.contract text of the contract; without one only types decide
  * @throws DATA_QUARANTINE_MISSING, DATA_CONTRACT_INVALID, and what writing a dataset throws
@@ -255,6 +257,8 @@ export async function replayQuarantine(
   replay: {
     readonly batchId: string;
     readonly contract?: { readonly path: string; readonly text: string };
+    /** How its step writes now. Default: how the latest version was written. */
+    readonly write?: WriteDisposition | undefined;
     readonly actor: string;
     readonly reason?: string;
   },
@@ -266,7 +270,10 @@ export async function replayQuarantine(
   const held = await heldRows(dependencies, batch);
   if (latest === undefined || batch.objectDigest === undefined || held.length === 0)
     return { replayed: 0, held: held.length, version: latest };
-  const connection = await dependencies.analytics.connect();
+  const stored = await dependencies.objects.localPath(batch.objectDigest as Digest);
+  const { path: folder } = await dependencies.datasets.location(latest);
+  // What the contract and the step say of a row is SQL of a user.
+  const connection = await dependencies.analytics.sandbox({ files: [stored], folders: [folder] });
   try {
     await connection.run("create or replace temp table __held_numbers (n BIGINT)");
     for (let start = 0; start < held.length; start += 10_000)
@@ -276,9 +283,8 @@ export async function replayQuarantine(
           .map((row) => `(${row})`)
           .join(", ")}`,
       );
-    const path = quotePath(await dependencies.objects.localPath(batch.objectDigest as Digest));
     await connection.run(
-      `create or replace temp table __held as select row_number as "__record", row as "__json" from read_parquet(${path}) where row_number in (select n from __held_numbers)`,
+      `create or replace temp table __held as select row_number as "__record", row as "__json" from read_parquet(${quotePath(stored)}) where row_number in (select n from __held_numbers)`,
     );
     return await appendPassing(dependencies, connection, { batch, latest, held, replay });
   } finally {
@@ -294,6 +300,7 @@ async function judgeHeld(
     readonly latest: AssetVersion;
     readonly held: readonly number[];
     readonly contract: Parameters<typeof replayQuarantine>[1]["contract"];
+    readonly write: WriteDisposition | undefined;
     readonly secret: (name: string) => string | undefined;
   },
 ): Promise<{
@@ -302,8 +309,9 @@ async function judgeHeld(
   readonly staying: readonly number[];
 }> {
   const { batch, latest, held } = of;
-  const { columns, disposition } = latest.content as DatasetContent;
-  const keys = typeof disposition === "object" ? disposition.merge : [];
+  const disposition = dispositionOf(of.write, latest);
+  const columns = sourceColumns(contentOf(latest).columns, disposition);
+  const keys = neededColumns(disposition);
   const source = nameColumns(
     await openObjects(
       { connection, number: 0 },
@@ -355,6 +363,7 @@ async function appendPassing(
     latest,
     held,
     contract: replay.contract,
+    write: replay.write,
     secret: dependencies.secret ?? (() => undefined),
   });
   const note = { batchId: batch.id, actor: replay.actor, atMs: dependencies.clock.now() };
@@ -374,15 +383,19 @@ async function appendPassing(
     asset: batch.dataset,
     operationId: `replay:${batch.id}:${digestOf(passing.join()).slice(7, 23)}`,
   };
+  const disposition = dispositionOf(replay.write, latest);
   const made = await dependencies.datasets.write({
     ...operation,
     kind: latest.kind === "features" ? "features" : "data",
-    disposition: "append",
+    disposition,
     select: typed.good,
     connection,
     expectedRows: passing.length,
     source: batch.sourceDigest as Digest,
-    content: { replayed: [{ path: batch.sourcePath, digest: batch.sourceDigest as Digest, rows: passing.length }] },
+    content: {
+      replayed: [{ path: batch.sourcePath, digest: batch.sourceDigest as Digest, rows: passing.length }],
+      ...(isKeyed(disposition) ? { disposition } : {}),
+    },
     provenance: { replayOf: batch.id, actor: replay.actor },
   });
   const version = await dependencies.store.write(async (transaction) => {
@@ -427,6 +440,12 @@ async function appendPassing(
     return recorded;
   });
   return { replayed: passing.length, held: staying.length, version };
+}
+
+/** Rows that were held back meet those that are there as others do; of no source do they tell what is missing. */
+function dispositionOf(declared: WriteDisposition | undefined, latest: AssetVersion): WriteDisposition {
+  const write = declared ?? contentOf(latest).disposition;
+  return isKeyed(write) ? { ...write, delete: undefined, anew: undefined } : "append";
 }
 
 function compiledContract(

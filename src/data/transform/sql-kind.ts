@@ -19,7 +19,8 @@ import { quoteName } from "../analytics/sql-text.ts";
 import { contentOf, madeAgain, type Datasets, type DatasetWrite } from "../dataset.ts";
 import { asSubquery } from "../dataset-tables.ts";
 import { sqlInvalid, writeConflict } from "../errors.ts";
-import { writeSchema } from "../write-declaration.ts";
+import { writeProblems, writeSchema } from "../write-declaration.ts";
+import { describeMerged, isHistory, isKeyed, keysOf } from "../write-disposition.ts";
 import { columnLineage } from "./column-lineage.ts";
 import {
   incrementalFingerprint,
@@ -84,6 +85,7 @@ async function analyseStep(
   const problems: Problem[] = [
     ...analysis.problems.map((problem) => toProblem(file, problem)),
     ...duplicatesProblems(declaration),
+    ...(await writeProblems(dependencies.analytics, declaration.write)),
     ...declarationProblems(declaration, analysis, context.partition),
     ...analysis.tables
       .filter(({ name }) => !isReadable(context, name))
@@ -233,14 +235,17 @@ async function columnProblems(
   try {
     const output = await describeAgainst(analytics, anyInterval(query.text), schemasOf(versions));
     const given = output.map(({ name }) => name);
-    const keys =
-      typeof write === "object"
-        ? write.merge
-        : incremental === undefined || isByTime(incremental)
-          ? []
-          : incremental.key;
-    const path = typeof write === "object" ? ["write", "merge"] : ["incremental", "key"];
+    const keys = isKeyed(write)
+      ? keysOf(write)
+      : incremental === undefined || isByTime(incremental)
+        ? []
+        : incremental.key;
+    const path = isKeyed(write) ? ["write", isHistory(write) ? "history" : "merge"] : ["incremental", "key"];
     const wanted = [
+      ...(isKeyed(write) && write.updated_at !== undefined
+        ? [{ key: write.updated_at, path: ["write", "updated_at"] }]
+        : []),
+      ...(isHistory(write) ? (write.check ?? []).map((key, index) => ({ key, path: ["write", "check", index] })) : []),
       ...keys.map((key, index) => ({ key, path: [...path, index] })),
       ...(incremental !== undefined && isByTime(incremental)
         ? [{ key: incremental.time, path: ["incremental", "time"] }]
@@ -258,7 +263,8 @@ async function columnProblems(
           },
         ];
       }
-      return one.path.at(-1) !== "time" || /^(DATE|TIMESTAMP)/.test(column.type)
+      const isTime = one.path.at(-1) === "time" || (isHistory(write) && one.path.at(-1) === "updated_at");
+      return !isTime || /^(DATE|TIMESTAMP)/.test(column.type)
         ? []
         : [
             {
@@ -448,6 +454,7 @@ async function makeDataset(
       ? {
           disposition: write,
           select: sql,
+          note: (text) => attempt.log(`${attempt.step}: ${text}`),
           ...(attempt.partitionWrite === undefined ? {} : partitionWriteOf(attempt, attempt.partitionWrite)),
         }
       : partsOfWork(dependencies, attempt, work, { sql, analysis })),
@@ -456,8 +463,9 @@ async function makeDataset(
     provenance: provenanceOf(attempt, file),
     signal: attempt.signal,
   });
+  const { columns, merged } = contentOf(made);
   attempt.log(
-    `${attempt.step}: ${formatQuantity(made.rowCount ?? 0, "row")}, ${formatQuantity(contentOf(made).columns.length, "column")}`,
+    `${attempt.step}: ${formatQuantity(made.rowCount ?? 0, "row")}, ${formatQuantity(columns.length, "column")}${merged === undefined ? "" : `; ${describeMerged(merged)}`}`,
   );
   return {
     status: "succeeded",

@@ -3,10 +3,11 @@ import type { MetadataStore } from "#metadata-store";
 import { listCapturedFiles } from "#metadata-store/data";
 import type { AnalysisContext } from "#pipeline";
 import type { WriteDisposition } from "../../dataset.ts";
+import { deletesMissing, isReplacing } from "../../write-disposition.ts";
 import { captureFilesMissing } from "../../errors.ts";
 import type { IdentifiedFile } from "../capture.ts";
 import type { CaptureDeclaration } from "../capture-declaration.ts";
-import { type CaptureNeeds, compareWithLedger } from "../ledger.ts";
+import { type CaptureNeeds, compareWithLedger, tellSnapshotsApart } from "../ledger.ts";
 import { findCaptureFolder, findSourceFiles, formatOf, readIdentity, type SourceFile } from "../source-file.ts";
 import type { OpenSource, Source, SourceAnalysis, SourceContext, SourceReading } from "./source.ts";
 
@@ -101,8 +102,9 @@ async function findNeeds(
       ...(await readIdentity(file.absolute, format === "csv" && !/\.(gz|zst|zip)$/i.test(file.path))),
     });
   }
-  return compareWithLedger(position.ledger, identified, {
-    isReplaced: disposition === "replace",
+  const files = deletesMissing(disposition) ? tellSnapshotsApart(identified, position.ledger) : identified;
+  return compareWithLedger(position.ledger, files, {
+    isReplaced: isReplacing(disposition),
     changed: capture.changed ?? "supersede",
   });
 }
@@ -114,7 +116,7 @@ function notesOf(needs: CaptureNeeds, { step, disposition }: SourceContext): str
       ({ path }) =>
         `${path} stays out: the dataset was restored to a version without its rows; read it with: esteira capture ${step} --again ${path}`,
     ),
-    ...(needs.goneCount > 0 && disposition !== "replace"
+    ...(needs.goneCount > 0 && !isReplacing(disposition)
       ? [
           `${formatQuantity(needs.goneCount, "captured file is", "captured files are")} not there any more; the rows stay`,
         ]
@@ -137,7 +139,7 @@ function describeNeeds(needs: CaptureNeeds, disposition: WriteDisposition): stri
   const rows =
     disposition === "append" && superseded > 0 ? `; ${formatQuantity(superseded, "row")} will be superseded` : "";
   const gone =
-    needs.goneCount > 0 && disposition !== "replace"
+    needs.goneCount > 0 && !isReplacing(disposition)
       ? `; ${formatQuantity(needs.goneCount, "file is", "files are")} gone, the rows stay`
       : "";
   return `files: ${counts.join(", ")}${rows}${gone}`;

@@ -6,6 +6,7 @@ import { finished } from "node:stream/promises";
 import { formatQuantity, isEsteiraError, messageOf } from "#base";
 import type { Problem } from "#pipeline";
 import { sourceChanged, sourceEmpty, sourceQueryFailed } from "../../source-errors.ts";
+import { isAsCaptured } from "../ledger.ts";
 import type { CaptureDeclaration } from "../capture-declaration.ts";
 import { readIdentity } from "../source-file.ts";
 import { createAuthorization } from "./http-auth.ts";
@@ -135,9 +136,10 @@ async function readRecords(declaration: HttpDeclaration, reading: HttpReading): 
     return nothing;
   }
   const { digest } = await readIdentity(path, false);
-  const { ledger } = context.position;
+  const { disposition, position } = context;
+  const { ledger } = position;
   const isAnew = ledger.some(({ state }) => state === "anew" || state === "again");
-  if (!isAnew && ledger.some((entry) => entry.digest === digest && entry.state === "captured")) return nothing;
+  if (!isAnew && isAsCaptured(ledger, { digest }, disposition)) return nothing;
   const { size, mtimeMs } = await stat(path);
   return {
     ...nothing,

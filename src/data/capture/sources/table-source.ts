@@ -4,7 +4,9 @@ import { digestOf, formatQuantity, type Json } from "#base";
 import type { Problem } from "#pipeline";
 import type { Analytics, AnalyticsConnection } from "../../analytics/analytics.ts";
 import { sourceChanged, sourceColumnUnfit, sourceCursorUnfit } from "../../source-errors.ts";
+import { deletesMissing, isReplacing } from "../../write-disposition.ts";
 import type { IdentifiedFile } from "../capture.ts";
+import { isAsCaptured } from "../ledger.ts";
 import type { CaptureDeclaration } from "../capture-declaration.ts";
 import type { Database, DatabaseColumn } from "./database.ts";
 import type { CursorDeclaration, TableDeclaration } from "./database-declaration.ts";
@@ -224,8 +226,9 @@ function toReading(
   const { file, rows, cursor, from } = of;
   const { ledger, latest } = position;
   const isAnew = ledger.some(({ state }) => state === "anew" || state === "again");
-  const isKnown = ledger.some(({ digest, state }) => digest === file.digest && state === "captured");
-  const isNothing = latest !== undefined && !isAnew && (isKnown || (rows === 0 && disposition !== "replace"));
+  const isWhole = isReplacing(disposition) || deletesMissing(disposition);
+  const isNothing =
+    latest !== undefined && !isAnew && (isAsCaptured(ledger, file, disposition) || (rows === 0 && !isWhole));
   return {
     files: isNothing ? [] : [file],
     cursor,

@@ -3,6 +3,7 @@ import type { Analytics, AnalyticsConnection, Column } from "../../analytics/ana
 import { quoteName } from "../../analytics/sql-text.ts";
 import { asSubquery } from "../../dataset-tables.ts";
 import type { WriteDisposition } from "../../dataset.ts";
+import { deletesMissing, isHistory, isKeyed, keysOf } from "../../write-disposition.ts";
 import { type Incremental, type IncrementalByTime, isByTime, selectSpans } from "../incremental.ts";
 import { parseMoment, startOfInterval, type TimeSpan } from "../intervals.ts";
 import { momentLiteral } from "../sql-parameters.ts";
@@ -33,7 +34,12 @@ export interface UnitTestResult {
 }
 
 const MOST_ROWS = 10_000;
-const [RESULT, EXISTING, EXPECTED] = ["esteira_result", "esteira_existing", "esteira_expected"] as const;
+const [RESULT, EXISTING, KEPT, EXPECTED] = [
+  "esteira_result",
+  "esteira_existing",
+  "esteira_kept",
+  "esteira_expected",
+] as const;
 /** A test without an interval fills all that there can be. */
 const END_OF_TIME = Date.UTC(9999, 0, 1);
 const DEFAULT_TOLERANCE = 1e-9;
@@ -81,14 +87,21 @@ async function computeResult(connection: AnalyticsConnection, model: ModelUnderT
   if (incremental !== undefined && isByTime(incremental)) return fillInterval(connection, model, incremental, test);
   const columns = await createResult(connection, `select * from ${asSubquery(sql)}`);
   await createRows(connection, EXISTING, { rows: test.existing ?? [], columns, what: "existing" });
-  const keys = incremental?.key ?? (typeof write === "object" ? write.merge : []);
+  // When versions of a row begin depends on the time of the run: what is compared is what the query gives.
+  if (isHistory(write)) return;
+  const keys = incremental?.key ?? keysOf(write);
   if (keys.length > 0) {
     const problem = await keyProblem(connection, quoteName(RESULT), keys);
     if (problem !== undefined) throw new UnfitRows(problem);
     const match = keys.map((key) => `t.${quoteName(key)} = s.${quoteName(key)}`).join(" and ");
+    const stays = deletesMissing(write) ? "false" : "true";
     await connection.run(
-      `insert into ${quoteName(RESULT)} select t.* from ${quoteName(EXISTING)} t anti join ${quoteName(RESULT)} s on ${match}`,
+      `create temp table ${quoteName(KEPT)} as select t.* from ${quoteName(EXISTING)} t anti join ${quoteName(RESULT)} s on ${match} where ${stays}`,
     );
+    const condition = isKeyed(write) ? write.delete_when : undefined;
+    if (condition !== undefined)
+      await connection.run(`delete from ${quoteName(RESULT)} where coalesce((${condition}\n)::BOOLEAN, false)`);
+    await connection.run(`insert into ${quoteName(RESULT)} select * from ${quoteName(KEPT)}`);
   } else if (write === "append")
     await connection.run(`insert into ${quoteName(RESULT)} select * from ${quoteName(EXISTING)}`);
 }
