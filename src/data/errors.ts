@@ -204,7 +204,7 @@ export const captureEmpty: ErrorFactory<{
 }> = defineError("DATA_CAPTURE_EMPTY", {
   status: 422,
   message: ({ dataset, files, rows, problems }) =>
-    `Nothing was published to dataset ${dataset}: ${rows > 0 ? `none of ${rows} ${rows === 1 ? "row" : "rows"} in ${files} ${files === 1 ? "file" : "files"} can be` : files === 1 ? "its file was held back whole" : `all ${files} files were held back whole`}. ${problems.slice(0, 5).join("; ")}${problems.length > 5 ? `; and ${problems.length - 5} more files` : ""}`,
+    `Nothing was published to dataset ${dataset}: ${rows > 0 ? `none of ${rows} ${rows === 1 ? "row" : "rows"} in ${files} ${files === 1 ? "file" : "files"} can be` : files === 1 ? "its file was held back whole" : `all ${files} files were held back whole`}. ${problems.slice(0, 2).join("; ")}${problems.length > 2 ? `; and ${problems.length - 2} more files` : ""}`,
   hint: ({ dataset, isEncoding }) =>
     `${isEncoding ? "Is the file in another encoding? Say so: csv: { encoding: latin-1 }. " : ""}What was held back: esteira quarantine list ${dataset}. If a run without rows is right, set allow_empty: true under capture.`,
   solve:

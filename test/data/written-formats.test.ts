@@ -172,4 +172,55 @@ describeStores("values of CSV that a cast does not read", (kind) => {
     assert.equal((await rows(later.versions[0], "select * from d")).length, 4);
     assert.equal((await rows(versions[0], "select * from d")).length, 2);
   });
+
+  it("are read as written where a contract says the type and not the format, but for single mistakes", async () => {
+    const { folder, runCapture, rows, batches, held } = await openDataProject(kind);
+    await writeFile(
+      join(folder, "d.yaml"),
+      `apiVersion: v3.1.0
+kind: DataContract
+id: d
+version: 1.0.0
+status: active
+schema:
+  - name: d
+    properties:
+      - { name: when, logicalType: timestamp, required: true }
+      - { name: day, logicalType: date }
+      - { name: degrees, logicalType: number, logicalTypeOptions: { minimum: -10 } }
+      - { name: visits, logicalType: integer, required: true }
+`,
+    );
+    const declared: CaptureDeclaration = { ...DECLARED, contract: "d.yaml" };
+    const lines = Array.from({ length: 40 }, (_, index) => `${index + 1 > 28 ? 28 : index + 1}/11/2026`);
+    const of = (separator: string, rest: (index: number) => string): string =>
+      csv(
+        "when;day;degrees;visits",
+        ...lines.map((day, index) => `${day.padStart(10, "0")} 07:30;${day}${separator}${rest(index)}`),
+      );
+    await writeFile(
+      join(folder, "a.csv"),
+      of(";", (index) =>
+        index === 3 ? "quente;1.200" : `${index},5;${index === 7 ? "erro" : index === 8 ? "1.200.300" : "1.200"}`,
+      ).replace("08/11/2026 07:30", "?"),
+    );
+    const { versions, outcome } = await runCapture(declared);
+    assert.deepEqual(typesOf(versions[0]), {
+      when: "TIMESTAMP WITH TIME ZONE dd/MM/yyyy HH:mm",
+      day: "DATE d/M/yyyy",
+      degrees: "DOUBLE #.##0,00",
+      visits: "BIGINT #.##0,00",
+    });
+    assert.equal(outcome.facts?.["quarantined"], 2);
+    const [batch] = await batches();
+    assert.ok(batch !== undefined);
+    assert.match(JSON.stringify(await held(batch)), /quente/);
+    assert.deepEqual(
+      await rows(
+        versions[0],
+        'select max("when")::text as w, max(degrees) as m, max(visits)::int as v, count(*)::int as n from d',
+      ),
+      [{ w: "2026-11-28 07:30:00+00", m: 39.5, v: 1200300, n: 38 }],
+    );
+  });
 });

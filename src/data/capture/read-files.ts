@@ -1,11 +1,13 @@
 import { access } from "node:fs/promises";
 import type { AnalyticsConnection, Column } from "../analytics/analytics.ts";
 import type { CaptureBatch, HeldFile, IdentifiedFile } from "./capture.ts";
+import type { CompiledContract } from "../contract/rules.ts";
+import { formatOfColumn } from "../contract/value-format.ts";
 import { nameColumns } from "./column-names.ts";
 import type { FilesTogether, Together } from "./formats/files-together.ts";
 import { FORMATS } from "./formats/formats.ts";
 import { formatOf, type SourceFormat } from "./source-file.ts";
-import { type OpenFile, type SourceRows, UnreadableFile } from "./formats/source-rows.ts";
+import { type OpenFile, type SourceColumn, type SourceRows, UnreadableFile } from "./formats/source-rows.ts";
 import { findTypeChanges, mayHaveChanged } from "./type-change.ts";
 import { type TypedRows, typeRows, type Witness } from "./typed-rows.ts";
 import { isReplacing, neededColumns } from "../write-disposition.ts";
@@ -145,6 +147,24 @@ async function readFile(reading: Reading, one: NumberedFile, known: readonly Col
   }
 }
 
+const TEMPORAL = /^(DATE|TIMESTAMP)/;
+const NUMERIC = /^(TINYINT|SMALLINT|INTEGER|BIGINT|DOUBLE|FLOAT|DECIMAL)/;
+
+/** How a file writes a column whose type the contract says, and not the format. */
+function writtenAs(
+  contract: CompiledContract | undefined,
+  { name, type }: Column,
+  received: ReadonlyMap<string, SourceColumn>,
+): Pick<Column, "format"> {
+  const { nearly, ...column } = received.get(name.toLowerCase()) ?? {};
+  const { format, type: seen } = { ...column, ...nearly };
+  if (format === undefined || seen === undefined || contract?.formats.has(name.toLowerCase()) === true) return {};
+  const isAlike = TEMPORAL.test(seen)
+    ? TEMPORAL.test(type) && !(type === "DATE" && seen !== "DATE")
+    : NUMERIC.test(type);
+  return isAlike && formatOfColumn(format, type) !== undefined ? { format } : {};
+}
+
 /** A file whose types are others than the dataset's. */
 export function changedTypes(batch: CaptureBatch, reason: string): HeldFile {
   return { reason, isRetried: true, blocks: hasLimits(batch) };
@@ -279,7 +299,7 @@ function targetOf(batch: CaptureBatch, rows: SourceRows, known: readonly Column[
   const received = new Map(rows.columns.map((column) => [column.name.toLowerCase(), column]));
   const columns: Column[] = [...known];
   for (const [name, type] of declared?.types ?? []) {
-    if (!names.has(name.toLowerCase())) columns.push({ name, type });
+    if (!names.has(name.toLowerCase())) columns.push({ name, type, ...writtenAs(declared, { name, type }, received) });
   }
   // A column that rules speak of, without a type: it has the file's.
   for (const { column } of declared?.rows ?? []) {

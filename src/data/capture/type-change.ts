@@ -8,7 +8,7 @@ import type { ReadCast, TypedRows } from "./typed-rows.ts";
 /** Single mistakes go to the quarantine row by row; a column of which nearly nothing can be read has another type. */
 const CHANGED_SHARE = 0.95;
 const FEWEST_VALUES = 2;
-const SAMPLES = 5;
+const SAMPLES = 3;
 const NUMBERS = /^(TINYINT|SMALLINT|INTEGER|BIGINT|FLOAT|DOUBLE|DECIMAL.*)$/;
 
 interface Changes {

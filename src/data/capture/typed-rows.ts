@@ -252,7 +252,7 @@ function messageOf({ id, column, expectation }: RowRule, protections: Protection
   return `concat(${quoteText(`${shown} is `)}, coalesce('"' || left(${quoteName(column)}::VARCHAR, 100) || '"', 'missing'), ${quoteText(`: ${expectation}`)})`;
 }
 
-function extraColumns(source: SourceRows, target: TargetSchema): readonly Column[] {
+function extraColumns(source: SourceRows, target: TargetSchema): SourceRows["columns"] {
   if (target.columns.length === 0) return [];
   const known = new Set(target.columns.map(({ name }) => name.toLowerCase()));
   return source.columns.filter(({ name }) => !known.has(name.toLowerCase()));
@@ -281,7 +281,8 @@ function plannedColumns(
     throw new UnreadableFile(`the schema is frozen, but ${difference.join(", ")}`);
   }
   const added = target.columns.length === 0 ? source.columns : target.mode === "evolve" ? extra : [];
-  return [...target.columns, ...added.map((column) => ({ ...column, type: storedType(column.type) }))];
+  const stored = added.map(({ nearly: _, ...column }) => ({ ...column, type: storedType(column.type) }));
+  return [...target.columns, ...stored];
 }
 
 const WHOLE = /^(TINYINT|SMALLINT|INTEGER|BIGINT)$/;

@@ -1,5 +1,4 @@
-import type { Column } from "../../analytics/analytics.ts";
-import type { OpenFile, SourceRows } from "./source-rows.ts";
+import type { OpenFile, SourceColumn, SourceRows } from "./source-rows.ts";
 
 /** Beyond, a file has enough rows of its own for what each statement costs. */
 export const LARGEST_TOGETHER_BYTES = 8 << 20;
@@ -21,6 +20,6 @@ export interface FilesTogether {
   /** Rows of several files, in order. */
   rowsOfAll(numbers: readonly number[]): SourceRows;
   /** What the columns of these rows look like. */
-  inferTypes(rows: SourceRows): Promise<readonly Column[]>;
+  inferTypes(rows: SourceRows): Promise<readonly SourceColumn[]>;
   close(): Promise<void>;
 }

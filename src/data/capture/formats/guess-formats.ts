@@ -24,7 +24,7 @@ const matches = (value: string, pattern: string): string => `regexp_matches(trim
 /** `1,234` may be either: another value has to say which. A whole part that begins with 0 is a code. */
 const NUMBERS: readonly Guess[] = [
   guess("#.##0,00", "DOUBLE", /^\s*[+-]?(?:[1-9]\d{0,2}(?:\.\d{3})+|0|[1-9]\d*)(?:,\d+)?\s*$/, (value) =>
-    matches(value, "(?:,\\d{1,2}|,\\d{4,}|\\.\\d{3},\\d+|(?:^|[+-])0,\\d+|\\d{4},\\d+)$"),
+    matches(value, "(?:,\\d{1,2}|,\\d{4,}|\\.\\d{3},\\d+|\\.\\d{3}\\.\\d{3}|(?:^|[+-])0,\\d+|\\d{4},\\d+)$"),
   ),
   guess("#,##0.00", "DOUBLE", /^\s*[+-]?(?:[1-9]\d{0,2}(?:,\d{3})+|0|[1-9]\d*)(?:\.\d+)?\s*$/, (value) =>
     matches(value, "(?:,\\d{3}\\.\\d+|\\d,\\d{3},\\d{3}.*)$"),
@@ -68,6 +68,10 @@ const GUESSES: readonly Guess[] = [...NUMBERS, ...datesOf("dd", "MM"), ...datesO
 
 /** In one statement: thousands of expressions are planned slowly. */
 const GUESSES_AT_ONCE = 128;
+/** Single mistakes go to the quarantine: so many of the values tell how a column is written that a contract types. */
+const NEARLY_ALL = 0.95;
+/** Of the first texts, of which there are few. */
+const MOST = 0.8;
 const COLUMNS_AT_ONCE = 256;
 
 interface TextColumn {
@@ -77,9 +81,15 @@ interface TextColumn {
   readonly texts: readonly string[];
 }
 
+/** How a column is written. */
+interface Written extends Pick<Column, "type" | "format"> {
+  /** False when a few of its values are written otherwise. */
+  readonly isWhole: boolean;
+}
+
 /**
- * How the texts of columns are written, where all of them are so and at least one leaves no doubt; columns that say
- * nothing stay as they are.
+ * How the texts of columns are written, where all of them, or nearly, are so and at least one leaves no doubt; columns
+ * that say nothing stay as they are.
  *
  * @param columns those that no cast reads, with their SQL and their first texts
  * @param sample SQL of the rows to look at
@@ -88,17 +98,21 @@ export async function guessFormats(
   connection: AnalyticsConnection,
   sample: string,
   columns: readonly TextColumn[],
-): Promise<ReadonlyMap<string, Pick<Column, "type" | "format">>> {
+): Promise<ReadonlyMap<string, Written>> {
   const texts = await laterTexts(connection, sample, columns);
   const open = columns.flatMap(({ name, value }, index) => {
     const seen = texts[index] ?? [];
-    const guesses = seen.length === 0 ? [] : GUESSES.filter(({ looks }) => seen.every((text) => looks.test(text)));
+    const guesses = seen.length === 0 ? [] : GUESSES.filter(({ looks }) => mostLook(seen, looks));
     return guesses.map((one) => ({ name, value, one }));
   });
-  const found = new Map<string, Pick<Column, "type" | "format">>();
+  const found = new Map<string, Written>();
   for (let start = 0; start < open.length; start += GUESSES_AT_ONCE)
     await countGuesses(connection, sample, open.slice(start, start + GUESSES_AT_ONCE), found);
   return found;
+}
+
+function mostLook(texts: readonly string[], looks: RegExp): boolean {
+  return texts.filter((text) => looks.test(text)).length >= MOST * texts.length;
 }
 
 /** The first texts of each column; of one that has none there, any that comes later. */
@@ -125,17 +139,18 @@ async function countGuesses(
   connection: AnalyticsConnection,
   sample: string,
   open: readonly { readonly name: string; readonly value: string; readonly one: Guess }[],
-  found: Map<string, Pick<Column, "type" | "format">>,
+  found: Map<string, Written>,
 ): Promise<void> {
   const counts = open.flatMap(({ value, one }, index) => [
     `count(${value}) as n${index}`,
     `count(case when ${one.type === "DOUBLE" ? `not ${matches(value, "^[+-]?0[0-9]")} and ` : ""}(${one.read(value)}) is not null then 1 end) as t${index}`,
-    `count(case when ${one.proves?.(value) ?? `${value} is not null`} then 1 end) as e${index}`,
+    `count(case when (${one.read(value)}) is not null and ${one.proves?.(value) ?? `${value} is not null`} then 1 end) as e${index}`,
   ]);
   const [row] = await connection.rows(`select ${counts.join(", ")} from ${sample}`);
   for (const [index, { name, one }] of open.entries()) {
-    const [values, read, proofs] = ["n", "t", "e"].map((letter) => Number(row?.[`${letter}${index}`]));
-    if (found.has(name) || read !== values || proofs === undefined || proofs === 0) continue;
-    found.set(name, { type: one.type, format: one.format });
+    const [values = 0, read = 0, proofs = 0] = ["n", "t", "e"].map((letter) => Number(row?.[`${letter}${index}`]));
+    if (found.get(name)?.isWhole === true || read < NEARLY_ALL * values || proofs === 0) continue;
+    if (read === values || !found.has(name))
+      found.set(name, { type: one.type, format: one.format, isWhole: read === values });
   }
 }

@@ -1,6 +1,7 @@
-import type { AnalyticsConnection, Column } from "../../analytics/analytics.ts";
+import type { AnalyticsConnection } from "../../analytics/analytics.ts";
 import { quoteName } from "../../analytics/sql-text.ts";
 import { guessFormats } from "./guess-formats.ts";
+import type { SourceColumn } from "./source-rows.ts";
 
 /** Rows of each file whose values say its columns' types. */
 export const SAMPLE_ROWS = 100_000;
@@ -50,7 +51,7 @@ export async function inferTextTypes(
     value = quoteName,
     guesses = false,
   }: { readonly value?: (name: string) => string; readonly guesses?: boolean } = {},
-): Promise<readonly Column[]> {
+): Promise<readonly SourceColumn[]> {
   const columns: TextColumns = { connection, table, values: names.map(value) };
   const texts = await firstTexts(columns);
   const types = await castTypes(columns, texts.map(candidatesLeft));
@@ -58,11 +59,12 @@ export async function inferTextTypes(
     guesses && !types.has(column) ? [{ name, value: value(name), texts: texts[column] ?? [] }] : [],
   );
   const guessed = await guessFormats(connection, sampleOf(table), untyped);
-  return names.map((name, column) => ({
-    name,
-    type: CANDIDATES[types.get(column) ?? -1]?.[0] ?? "VARCHAR",
-    ...guessed.get(name),
-  }));
+  return names.map((name, column) => {
+    const { isWhole, ...written } = guessed.get(name) ?? {};
+    const type = CANDIDATES[types.get(column) ?? -1]?.[0] ?? "VARCHAR";
+    if (isWhole === undefined) return { name, type };
+    return isWhole ? { name, type, ...written } : { name, type, nearly: written };
+  });
 }
 
 /** Place of the column → of the candidate that every sampled text can be cast to. */

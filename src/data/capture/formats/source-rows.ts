@@ -71,11 +71,17 @@ export interface OpenFile {
   readonly number: number;
 }
 
+/** A column as a file has it. */
+export interface SourceColumn extends Column {
+  /** How nearly all of its values are written, where some are not. */
+  readonly nearly?: Partial<Pick<Column, "type" | "format">> | undefined;
+}
+
 /** The rows of one file as they were received, before any type or rule. */
 export interface SourceRows {
   readonly format: SourceFormat;
   /** Columns of the file. `type` is what its values are: of a text format what they look like. */
-  readonly columns: readonly Column[];
+  readonly columns: readonly SourceColumn[];
   /** True when values are text that must be read as a type. */
   readonly isText: boolean;
   /** True when every row was looked at for the types of text columns: any value can be read as its column's. */
