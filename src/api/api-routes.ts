@@ -49,6 +49,7 @@ import type {
   Release,
   ReleaseComparison,
   Rollback,
+  Previews,
 } from "./release.ts";
 import type * as requests from "./requests.ts";
 import type { ResourceKind } from "./resource.ts";
@@ -176,6 +177,8 @@ export interface ApiShapes {
     body: EnvironmentRollbackRequest;
     response: EnvironmentRollbackPlan;
   };
+  readonly listPreviews: { response: Previews };
+  readonly removePreview: { params: requests.NameParams; response: requests.Acknowledged };
   readonly listApprovals: { response: Approvals };
   readonly createApproval: { body: NewApproval; response: Approval };
   readonly revokeApproval: {
@@ -286,6 +289,8 @@ export const apiRoutes: Readonly<Record<keyof ApiShapes, Route>> = {
   compareReleases: read("compareReleases", "releases/compare", "release"),
   planEnvironmentRollback: read("planEnvironmentRollback", "environments/:name/rollback", "release"),
   rollBackEnvironment: change("rollBackEnvironment", "environments/:name/rollback", "rollback", "release"),
+  listPreviews: read("listPreviews", "previews", "release"),
+  removePreview: change("removePreview", "previews/:name/remove", "rollback", "release"),
   listApprovals: read("listApprovals", "approvals", "approval"),
   createApproval: change("createApproval", "approvals", "approve", "approval"),
   revokeApproval: change("revokeApproval", "approvals/:id/revoke", "approve", "approval"),

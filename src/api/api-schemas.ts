@@ -110,6 +110,8 @@ export const apiSchemas: { readonly [Name in keyof ApiShapes]: RouteSchemas<ApiS
     query: requests.stateQuery,
     response: schemas.environmentRollbackPlanSchema,
   },
+  listPreviews: { response: schemas.previewsSchema },
+  removePreview: { params: requests.nameParams, response: requests.acknowledged },
   rollBackEnvironment: {
     params: nameParams,
     body: schemas.environmentRollbackRequestSchema,

@@ -67,6 +67,8 @@ export const apiSummaries: Readonly<Record<keyof ApiShapes, string>> = {
   rollBack: "Deploy an earlier release",
   compareReleases: "What differs between two releases, or between what is live in two environments",
   planEnvironmentRollback: "What of an environment would go back together",
+  listPreviews: "Pull requests, with what runs of them and where",
+  removePreview: "End the runs of a pull request and remove what it has running",
   rollBackEnvironment: "Deploy what an environment ran at an earlier state: all of it, or nothing",
   listApprovals: "Approvals asked for and given",
   getRecipe: "What influences an asset but the data, and what of it changed since the approved recipe",

@@ -141,6 +141,7 @@ export type { ApiProblem } from "./problem.ts";
 export type {
   Environment,
   EnvironmentRollbackPlan,
+  Preview,
   Release,
   ReleaseComparison,
   ReleaseDifference,

@@ -16,7 +16,7 @@ export type StepRunStatus =
 
 /** Why a pipeline run was started. */
 export interface RunCause {
-  readonly on: "manual" | "schedule" | "data" | "alert" | "push" | "webhook" | "backfill" | "sensor";
+  readonly on: "manual" | "schedule" | "data" | "alert" | "push" | "pull_request" | "webhook" | "backfill" | "sensor";
   /** The dataset, alert, branch, … */
   readonly subject?: string | undefined;
   /** Id of the event behind it: asset version, alert, commit. */

@@ -56,7 +56,7 @@ export interface PipelineSchedules {
 
 /** Something that starts a pipeline by itself. */
 export interface Trigger {
-  readonly on: "schedule" | "data" | "alert" | "push" | "webhook" | "sensor";
+  readonly on: "schedule" | "data" | "alert" | "push" | "pull_request" | "webhook" | "sensor";
   /** Dataset, alert pattern, branch, webhook name, or what a sensor looks at. */
   readonly subject?: string | undefined;
   /** `schedule` only: five or six fields. */

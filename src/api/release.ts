@@ -122,3 +122,43 @@ export interface SettingDifference {
   readonly before?: string | undefined;
   readonly after?: string | undefined;
 }
+
+/** A pull request, with what runs of it and where. */
+export interface Preview {
+  readonly number: number;
+  readonly title: string;
+  readonly author: string;
+  readonly branch: string;
+  /** The branch that it is to be merged into. */
+  readonly base: string;
+  readonly commit: string;
+  readonly url: string;
+  readonly state: "open" | "merged" | "closed";
+  /** From another repository. */
+  readonly isOutside: boolean;
+  /** `preview/<name>` */
+  readonly environment: string;
+  readonly updatedAtMs: number;
+  readonly live: readonly {
+    readonly asset: string;
+    readonly sinceMs: number;
+    readonly address?: string | undefined;
+  }[];
+  /** Its pipeline runs, oldest first. */
+  readonly runs: readonly {
+    readonly pipelineRunId: string;
+    readonly pipeline: string;
+    readonly status: string;
+    /** What its forge was told last. */
+    readonly told?: string | undefined;
+    /** Why its forge could not be told. */
+    readonly problem?: string | undefined;
+  }[];
+}
+
+/** Pull requests of which something may be left, newest first, at most 1,000. */
+export interface Previews {
+  readonly items: readonly Preview[];
+  /** There are further ones, which are older. */
+  readonly more: boolean;
+}

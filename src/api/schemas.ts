@@ -22,7 +22,7 @@ import type { ApiProblem } from "./problem.ts";
 import type { QueryAnswer } from "./query.ts";
 import type { Pool, Pools, QueuedWork, WaitKind, WaitReason, WorkHolder, WorkQueue } from "./queue.ts";
 import type { NamedRecipe, RecipeChange, RecipeDifference, RecipePart } from "./recipe.ts";
-import type { Environment, EnvironmentRollbackPlan, EnvironmentRollbackRequest, Release, ReleaseComparison, ReleaseDifference, ReleaseHead, ReleaseStatus, ReleaseStep, Rollback, SettingDifference, StayingRelease, UnisolatedRelease } from "./release.ts";
+import type { Environment, EnvironmentRollbackPlan, EnvironmentRollbackRequest, Preview, Previews, Release, ReleaseComparison, ReleaseDifference, ReleaseHead, ReleaseStatus, ReleaseStep, Rollback, SettingDifference, StayingRelease, UnisolatedRelease } from "./release.ts";
 import type { EnvironmentRules, RuleChange, RuleName, RulesVersion } from "./rules.ts";
 import type { Session } from "./session.ts";
 import type { NewSigningKey, SigningKey, SigningKeys } from "./signing-key.ts";
@@ -913,7 +913,7 @@ export const parcelSchema: z.ZodType<Parcel> = z.object({
 }).describe("One step run that works now.");
 
 export const runCauseSchema: z.ZodType<RunCause> = z.object({
-  "on": z.enum(["manual", "schedule", "data", "alert", "push", "webhook", "backfill", "sensor"]),
+  "on": z.enum(["manual", "schedule", "data", "alert", "push", "pull_request", "webhook", "backfill", "sensor"]),
   "subject": z.string().optional().describe("The dataset, alert, branch, …"),
   "cause": z.string().optional().describe("Id of the event behind it: asset version, alert, commit."),
 }).describe("Why a pipeline run was started.");
@@ -1165,7 +1165,7 @@ export const pipelineSchedulesSchema: z.ZodType<PipelineSchedules> = z.object({
 }).describe("Every pipeline with a schedule, a sensor or a pause.");
 
 export const triggerSchema: z.ZodType<Trigger> = z.object({
-  "on": z.enum(["schedule", "data", "alert", "push", "webhook", "sensor"]),
+  "on": z.enum(["schedule", "data", "alert", "push", "pull_request", "webhook", "sensor"]),
   "subject": z.string().optional().describe("Dataset, alert pattern, branch, webhook name, or what a sensor looks at."),
   "cron": z.string().optional().describe("`schedule` only: five or six fields."),
   "timezone": z.string().optional().describe("`schedule` only: IANA name."),
@@ -1427,6 +1427,27 @@ export const releaseComparisonSchema: z.ZodType<ReleaseComparison> = z.object({
   "same": z.number(),
   "settings": z.array(settingDifferenceSchema),
 }).describe("Two releases, or what is live in two environments, side by side.");
+
+export const previewSchema: z.ZodType<Preview> = z.object({
+  "number": z.number(),
+  "title": z.string(),
+  "author": z.string(),
+  "branch": z.string(),
+  "base": z.string().describe("The branch that it is to be merged into."),
+  "commit": z.string(),
+  "url": z.string(),
+  "state": z.enum(["open", "merged", "closed"]),
+  "isOutside": z.boolean().describe("From another repository."),
+  "environment": z.string().describe("`preview/<name>`"),
+  "updatedAtMs": z.number(),
+  "live": z.array(z.object({ "asset": z.string(), "sinceMs": z.number(), "address": z.string().optional() })),
+  "runs": z.array(z.object({ "pipelineRunId": z.string(), "pipeline": z.string(), "status": z.string(), "told": z.string().optional().describe("What its forge was told last."), "problem": z.string().optional().describe("Why its forge could not be told.") })).describe("Its pipeline runs, oldest first."),
+}).describe("A pull request, with what runs of it and where.");
+
+export const previewsSchema: z.ZodType<Previews> = z.object({
+  "items": z.array(previewSchema),
+  "more": z.boolean().describe("There are further ones, which are older."),
+}).describe("Pull requests of which something may be left, newest first, at most 1,000.");
 
 export const ruleNameSchema: z.ZodType<RuleName> = z.enum(["approvals", "bind", "signed", "reviewers", "sandbox", "freeze", "aliases"]);
 

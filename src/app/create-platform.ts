@@ -18,6 +18,7 @@ import { createParts, type Parts } from "./parts.ts";
 import { listKeys } from "./partition-keys.ts";
 import type { Platform, StorePlatform } from "./platform.ts";
 import { catchUpPushSource, createPushSourceHandler, installPushSource } from "./push-source.ts";
+import { createPullRequests } from "./pull-requests.ts";
 import { createPushWatch } from "./push-watch.ts";
 import { createRunReader } from "./run-reader.ts";
 import { openSecretBox } from "./secret-keys.ts";
@@ -47,7 +48,9 @@ export function createPlatform(base: StorePlatform, settings: Settings): OwnedPl
   const workflows = createProjectWorkflows(parts, settings);
   const watch = createEndpointWatch(parts);
   const hosted = base.isProject ? createHostedSource(parts, settings, { kinds, workflows }) : undefined;
-  const { pushParts, pushes } = watchPushes(parts, settings, { kinds, workflows, hosted });
+  const pullRequests = createPullRequests({ ...parts, outbox: base.outbox }, (name) => settings.secret(name));
+  const pushed = { kinds, workflows, pullRequests: pullRequests.options };
+  const { pushParts, pushes } = watchPushes(parts, settings, { ...pushed, hosted });
   const eventWatch = createEventWatch({ ...parts, datasets: () => platform.pushedDatasets() });
   let stopFeatures: (() => Promise<void>) | undefined;
   const engine = createPlatformEngine(parts, {
@@ -103,7 +106,8 @@ export function createPlatform(base: StorePlatform, settings: Settings): OwnedPl
     ...graphOf(files),
     registered: async () => registered,
     rollBack: async ({ to, ...request }) => (await parts.delivery.rollback({ project, ...request, to })).release.id,
-    pushHandler: () => createPushSourceHandler(pushParts, { kinds, workflows }),
+    previews: pullRequests.previews,
+    pushHandler: () => createPushSourceHandler(pushParts, pushed),
     repository: hosted?.repository,
     webhookHandler: base.isProject ? async (...call) => (await registered, receiveWebhook(...call)) : undefined,
     installHook: (request) => installPushSource(pushParts, request),
@@ -128,9 +132,10 @@ export function createPlatform(base: StorePlatform, settings: Settings): OwnedPl
       await engine.start();
       eventWatch.start();
       await pushes.start();
+      pullRequests.start();
     },
     async stop() {
-      for (const part of [pushes, eventWatch, files, watch]) await part.stop();
+      for (const part of [pullRequests, pushes, eventWatch, files, watch]) await part.stop();
       await stopFeatures?.();
       await engine.stop();
     },
@@ -150,9 +155,9 @@ function watchPushes(
   readonly pushParts: Parameters<typeof catchUpPushSource>[0];
   readonly pushes: ReturnType<typeof createPushWatch>;
 } {
-  const { kinds, workflows, hosted } = of;
+  const { hosted, ...pushed } = of;
   const pushParts = { ...parts, pushSecrets: openSecretBox(parts.config, settings, "push secret") };
-  const announced = (): Promise<readonly CaughtUpPush[]> => catchUpPushSource(pushParts, { kinds, workflows });
+  const announced = (): Promise<readonly CaughtUpPush[]> => catchUpPushSource(pushParts, pushed);
   const pushes = createPushWatch({
     catchUp: [announced, ...(hosted === undefined ? [] : [() => hosted.catchUp()])],
     log: parts.log,

@@ -3,7 +3,7 @@ import type { ContractSummary, StepReference } from "#api";
 import type { Clock, LocatedProblem, Log, Metrics } from "#base";
 import type { ProjectConfig } from "#config";
 import type { Analytics, Datasets, EventBuffer } from "#data";
-import type { Delivery, HostedRepository, PushAnswer, PushRequest, WebhookAnswer, Rollouts } from "#delivery";
+import type { Delivery, HostedRepository, Previews, PushAnswer, PushRequest, WebhookAnswer, Rollouts } from "#delivery";
 import type { AuditLog, CommitAuthors, Rules } from "#governance";
 import type { MetadataStore } from "#metadata-store";
 import type { Blobs, LocalFiles } from "#storage";
@@ -136,6 +136,8 @@ export interface Platform extends StorePlatform {
   projectProblems(): readonly LocatedProblem[];
   contractOf(dataset: string): Promise<ContractSummary | undefined>;
   /** Deploys an earlier release again; returns its id. @throws DELIVERY_NOTHING_DEPLOYED, DELIVERY_RELEASE_MISSING */
+  /** What pull requests have running. */
+  readonly previews: Previews;
   rollBack(request: {
     readonly environment: string;
     readonly asset: string;

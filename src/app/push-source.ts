@@ -9,6 +9,7 @@ import {
   installPushHook,
   type PushAnswer,
   type PushedRepository,
+  type PullRequestOptions,
   type PushRequest,
 } from "#delivery";
 import { isSealed, type SecretBox, secretKeyMissing, secretUnreadable } from "#outbox";
@@ -90,6 +91,7 @@ async function headsOf(git: Parts["git"], repository: string): Promise<Record<st
 interface PushedProject {
   readonly kinds: readonly StepKind<never>[];
   readonly workflows: WorkflowSource | undefined;
+  readonly pullRequests: PullRequestOptions;
 }
 
 /** What answers push events; undefined while no hook was installed. */
@@ -125,6 +127,7 @@ function handlerOptions(parts: Parts, pushed: PushedProject, source: PushSource)
     source: pushed.workflows,
     pools: parts.config.pools,
     accepts: acceptsPush,
+    pullRequests: pushed.pullRequests,
     clock,
   };
 }

@@ -260,6 +260,14 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: "Compare two releases, or what is live in two environments",
     load: () => import("./commands/release/diff.ts"),
   },
+  "preview list": {
+    summary: "List pull requests with what runs of them, and where",
+    load: () => import("./commands/preview/list.ts"),
+  },
+  "preview remove": {
+    summary: "End the runs of a pull request and remove what it has running",
+    load: () => import("./commands/preview/remove.ts"),
+  },
   "release list": { summary: "List releases of an environment", load: () => import("./commands/release/list.ts") },
   lineage: {
     summary: "Trace a version or a prediction back to its sources",

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { alertsSchema } from "./alert-routes.ts";
+import { forgeSchema } from "./forge.ts";
 import { DATA_PACKAGINGS, ISOLATION_SETTINGS, LANGUAGES, WRITTEN_BINDINGS } from "./project-choices.ts";
 import { PROJECT_NAME } from "./project-name.ts";
 
@@ -362,6 +363,23 @@ const projectKeys = z.strictObject({
     .default({ secrets: [], vars: {}, branch: "main", unsupported: "refuse" })
     .describe("GitHub workflows of the project, which run as pipelines; `false`: they are left alone."),
   git: gitSchema.default(GIT_DEFAULTS).describe("The repository that the server takes pushes to."),
+  forge: forgeSchema
+    .optional()
+    .describe("Where the repository and its pull requests are. Default: nobody is told of runs."),
+  pull_requests: z
+    .strictObject({
+      outside: z
+        .enum(["run", "ignore"])
+        .default("ignore")
+        .describe(
+          "Pull requests from other repositories. `run`: their pipelines run in a sandbox, without network, secrets, the platform and an environment. `ignore`: they start nothing. Default ignore.",
+        ),
+      keep: keptSchema
+        .default(14 * DAY_MS)
+        .describe('A preview of which nobody heard for so long is removed: "14d". Default "14d".'),
+    })
+    .default({ outside: "ignore", keep: 14 * DAY_MS })
+    .describe("What becomes of pull requests."),
   limits: z
     .strictObject({
       memory: sizeSchema.optional().describe('Memory of all processes of a step together: "2 GiB". Default: no limit.'),

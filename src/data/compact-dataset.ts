@@ -25,7 +25,7 @@ export async function compactDataset(
   of: { readonly project: string; readonly asset: string; readonly signal?: AbortSignal },
 ): Promise<CompactedFiles> {
   const { store, clock } = dependencies;
-  const tableName = tableNameOf(of.asset);
+  const tableName = tableNameOf(of);
   const table = tableAt(dependencies.files, tableName);
   const claimed = { ...of, operationId: `compact:${newId()}`, tableName };
   let snapshot = await dependencies.snapshots.get(table);

@@ -31,7 +31,7 @@ export function createDatasetStorage({ analytics, datasets, files }: DatasetStor
       const select = await selectFiles(output.asset, output.folder);
       const connection = await analytics.sandbox({
         files: [],
-        folders: [output.folder, join(files.folder, tableNameOf(output.asset))],
+        folders: [output.folder, join(files.folder, tableNameOf({ project: attempt.project, asset: output.asset }))],
       });
       const stopWatching = connection.interruptOn(attempt.signal);
       try {

@@ -3,7 +3,7 @@ import { access } from "node:fs/promises";
 import { isEsteiraError } from "#base";
 import { type AssetVersion, listAssetVersions, type MetadataStore } from "#metadata-store";
 import { commitDatasetWrite, type DatasetWriteRecord, endDatasetWrite, getDatasetWrite } from "#metadata-store/data";
-import type { MadeVersion } from "#pipeline";
+import { type MadeVersion, previewSuffix } from "#pipeline";
 import type { AnalyticsConnection } from "./analytics/analytics.ts";
 import { claimDataset, claimExpiry } from "./claim.ts";
 import { compactWhenDue } from "./compact-files.ts";
@@ -56,7 +56,7 @@ export interface WriteDependencies extends DatasetsDependencies {
 /** One write, as {@link Datasets.write} says: intent, files, log entry, result; a repeat finds its own commit. */
 export async function writeDataset(dependencies: WriteDependencies, write: DatasetWrite): Promise<MadeVersion> {
   const { store, clock, files } = dependencies;
-  const tableName = tableNameOf(write.asset);
+  const tableName = tableNameOf(write);
   const table = tableAt(files, tableName);
   const known = await store.read((transaction) => getDatasetWrite(transaction, write));
   if (known?.made !== undefined && known.state !== "dropped") return known.made as MadeVersion;
@@ -110,8 +110,10 @@ async function giveUp(
 }
 
 /** File names hold what names may: everything else is percent-encoded. */
-export function tableNameOf(asset: string): string {
-  return encodeURIComponent(asset).replaceAll(/^[._]/g, (first) => `%${first.charCodeAt(0).toString(16)}`);
+export function tableNameOf({ project, asset }: { readonly project: string; readonly asset: string }): string {
+  const name = encodeURIComponent(asset).replaceAll(/^[._]/g, (first) => `%${first.charCodeAt(0).toString(16)}`);
+  // A preview's rows are no others' rows.
+  return `${name.replaceAll("~", "%7e")}${previewSuffix(project)}`;
 }
 
 async function latestSnapshot(dependencies: WriteDependencies, table: Table): Promise<TableSnapshot | undefined> {
@@ -516,7 +518,7 @@ async function toMadeVersion(
   const rowCount = await countRows(dependencies.analytics, snapshot);
   const content: DatasetContent = {
     format: "delta/1",
-    table: tableNameOf(write.asset),
+    table: tableNameOf(write),
     deltaVersion: snapshot.version,
     tableId: snapshot.metadata.id,
     logDigest: committed.logDigest,

@@ -88,7 +88,7 @@ export function createDatasets(dependencies: DatasetsDependencies): Datasets {
       vacuumTable({
         ...options,
         analytics,
-        table: tableAt(files, tableNameOf(asset)),
+        table: tableAt(files, tableNameOf({ project, asset })),
         nowMs: dependencies.clock.now(),
         pinned: () => pinnedVersions(dependencies, project, asset),
         writingSinceMs: () => oldestWriteMs(dependencies, project, asset),

@@ -24,6 +24,7 @@ import {
 } from "#metadata-store/delivery";
 import type { Blobs } from "#storage";
 import type { Services } from "#executors";
+import { isPreviewEnvironment } from "#pipeline";
 import { type Environment, findEnvironment, PRODUCTION } from "./environment.ts";
 import { assertIsolated, findWeakness } from "./isolation-check.ts";
 import { nothingDeployed, notApproved, releaseMissing, versionMissing } from "./errors.ts";
@@ -273,6 +274,7 @@ async function listStanding(project: string, options: DeliveryOptions): Promise<
     }));
     if (release === undefined || version === undefined) continue;
     const settings = settingsOf(release);
+    if (isPreviewEnvironment(environment)) continue;
     const decision = await approvals.stands({
       project,
       environment,
@@ -331,6 +333,7 @@ async function assertApproved(
   const version = await store.read((transaction) => getAssetVersion(transaction, { id: release.versionId }));
   if (version === undefined) throw versionMissing({ asset });
   await assertIsolated(version, findEnvironment(environments, environment), store);
+  if (isPreviewEnvironment(environment)) return;
   const decision = await approvals.check({
     project,
     environment,

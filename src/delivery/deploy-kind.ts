@@ -4,6 +4,7 @@ import { type AssetKind, type AssetVersion, getAssetVersion, type MetadataStore 
 import { type Deployment, getDeployment, listDeployed } from "#metadata-store/delivery";
 import { listAttempts } from "#metadata-store/engine";
 import { readModelContent } from "#models";
+import { environmentOfProject, homeProject, isPreviewEnvironment } from "#pipeline";
 import type { AnalysisContext, AttemptContext, Problem, StepAnalysis, StepKind, StepOutcome } from "#pipeline";
 import type { Delivery, FinishedDeployment } from "./delivery.ts";
 import { findEnvironment } from "./environment.ts";
@@ -167,12 +168,14 @@ async function deployedFingerprint(
 
 async function execute(attempt: AttemptContext<DeployDeclaration>, options: DeployKindOptions): Promise<StepOutcome> {
   const { declaration } = attempt;
+  if (attempt.isOutside === true)
+    return { status: "skipped", reason: "a pull request from another repository gets no environment" };
   const version = attempt.inputs.get(declaration.deploy);
   if (version === undefined) throw versionMissing({ asset: declaration.deploy });
   const facts: Record<string, Json> = {};
   const sinceMs = await firstStart(attempt, options.store);
   tellOfFeatures(attempt, version);
-  for (const environment of [declaration.to].flat()) {
+  for (const environment of environmentsOf(attempt)) {
     const known = await findOwnDeployment(attempt, environment, options.store);
     if (known?.status !== "succeeded") {
       const closed = await checkApproval(attempt, { version, environment }, options);
@@ -188,6 +191,12 @@ async function execute(attempt: AttemptContext<DeployDeclaration>, options: Depl
     };
   }
   return { status: "succeeded", made: [], facts };
+}
+
+/** Where a step deploys to: a pull request to its own environment alone, whatever the step names. */
+function environmentsOf({ declaration, project }: AttemptContext<DeployDeclaration>): readonly string[] {
+  const own = environmentOfProject(project);
+  return own === undefined ? [declaration.to].flat() : [own];
 }
 
 /** Who trained on features and deploys without a service has callers send them, which is seldom meant. */
@@ -210,6 +219,7 @@ async function checkApproval(
   const { version, environment } = subject;
   const rules = findEnvironment(delivery.environments, environment);
   await assertIsolated(version, rules, store);
+  if (isPreviewEnvironment(environment)) return undefined;
   const decision = await approvals.check({
     project: attempt.project,
     environment,
@@ -243,7 +253,7 @@ async function findOwnDeployment(
   return store.read(async (transaction) => {
     for (let number = attempt.attemptNumber; number > 0; number--) {
       const found = await getDeployment(transaction, {
-        project: attempt.project,
+        project: homeProject(attempt.project),
         idempotencyKey: keyOf(attempt, environment, number),
       });
       if (found !== undefined && found.status !== "failed") return found;
@@ -274,7 +284,7 @@ async function deployTo(
   const { version, environment, known, sinceMs } = facts;
   return delivery.deploy(
     {
-      project: attempt.project,
+      project: homeProject(attempt.project),
       environment,
       version,
       settings: settingsOf(attempt.declaration, version, environment),
@@ -293,12 +303,19 @@ function settingsOf(declaration: DeployDeclaration, version: AssetVersion, envir
       target: "model",
       endpoint: declaration.endpoint ?? version.asset,
       ...(declaration.features === undefined ? {} : { featureService: declaration.features }),
-      ...(declaration.strategy === undefined ? {} : { strategy: declaration.strategy }),
+      ...(declaration.strategy === undefined || isPreviewEnvironment(environment)
+        ? {}
+        : { strategy: declaration.strategy }),
       ...(declaration.workers === undefined ? {} : { workers: declaration.workers }),
     };
   }
   if (version.kind !== "code") throw assetNotDeployable({ asset: version.asset, kind: version.kind });
-  const stable = typeof declaration.port === "object" ? declaration.port[environment] : declaration.port;
+  // A preview keeps the port of no environment.
+  const stable = isPreviewEnvironment(environment)
+    ? undefined
+    : typeof declaration.port === "object"
+      ? declaration.port[environment]
+      : declaration.port;
   return {
     target: "process",
     ...(declaration.start === undefined ? {} : { start: declaration.start }),

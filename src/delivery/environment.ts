@@ -1,6 +1,6 @@
 import { nearestName } from "#base";
 import { environmentUnknown } from "./errors.ts";
-import type { IsolationDemand, PipelineDefinition } from "#pipeline";
+import { type IsolationDemand, isPreviewEnvironment, type PipelineDefinition } from "#pipeline";
 import type { EnvironmentRules } from "./ports.ts";
 
 /** Name of the environment whose models carry the alias `champion`. */
@@ -41,10 +41,17 @@ export function isolationOfModels(environments: readonly Environment[]): Isolati
   return environments.map(isolationOf).find((demand) => demand !== undefined);
 }
 
+/** Nobody approves a preview; it asks for a sandbox where any environment does. */
+function previewEnvironment(environments: readonly Environment[], name: string): Environment {
+  const isSandboxed = environments.some(({ sandbox }) => sandbox === true);
+  return { name, approvals: 0, bind: "version", ...(isSandboxed ? { sandbox: true } : {}) };
+}
+
 /** @throws DELIVERY_ENVIRONMENT_UNKNOWN with the nearest name */
 export function findEnvironment(environments: readonly Environment[], name: string): Environment {
   const found = environments.find((environment) => environment.name === name);
   if (found !== undefined) return found;
+  if (isPreviewEnvironment(name)) return previewEnvironment(environments, name);
   const known = environments.map((environment) => environment.name);
   throw environmentUnknown({ environment: name, known, nearest: nearestName(name, known) });
 }

@@ -90,6 +90,26 @@ export const pushInvalid: ErrorFactory<{ problem: string }> = defineError("DELIV
   solve: "Send a push event of GitHub, GitLab, Gitea or Forgejo as JSON.",
 });
 
+export const pullRequestInvalid: ErrorFactory<{ problem: string }> = defineError("DELIVERY_PULL_REQUEST_INVALID", {
+  status: 400,
+  message: ({ problem }) => `The event of a pull request cannot be read: ${problem}`,
+  hint: () => "Send the pull request event of GitHub, Gitea or Forgejo, or the merge request event of GitLab, as JSON.",
+  solve: "Send the pull request event of GitHub, Gitea or Forgejo, or the merge request event of GitLab, as JSON.",
+});
+
+export const previewMissing: ErrorFactory<{
+  preview: string;
+  known: readonly string[];
+  nearest: string | undefined;
+}> = defineError("DELIVERY_PREVIEW_MISSING", {
+  status: 404,
+  message: ({ preview, known }) =>
+    `There is no preview ${JSON.stringify(preview)}; there are: ${known.length === 0 ? "none" : known.join(", ")}`,
+  hint: ({ nearest }) =>
+    nearest === undefined ? "A pull request that starts a pipeline makes one." : `Did you mean ${nearest}?`,
+  solve: "Name a preview as `esteira preview list` shows it.",
+});
+
 export const webhookClosed: ErrorFactory<{ webhook: string; secret: string }> = defineError("DELIVERY_WEBHOOK_CLOSED", {
   status: 404,
   message: ({ webhook }) => `The webhook "${webhook}" takes no calls: the server has no secret for it`,

@@ -26,6 +26,9 @@ export {
   type PushedRepository,
   type PushRequest,
 } from "./push.ts";
+export { type CommitStatusOptions, createCommitStatusChannel, type Forge, type ForgeKind } from "./commit-status.ts";
+export { createPreviews, type Previews, type PreviewState } from "./previews.ts";
+export type { PullRequestOptions, ToldPullRequest } from "./pull-request.ts";
 export { PROOFS, signPush } from "./push-sender.ts";
 export {
   createHostedRepository,

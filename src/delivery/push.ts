@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { assertJsonDepth, type Clock, digestOf, newId } from "#base";
 import { appendEvent, type MetadataStore } from "#metadata-store";
-import { getLatestPush, getPushDelivery, insertPushDelivery } from "#metadata-store/delivery";
+import { getLatestPush, getPushDelivery, insertPushDelivery, queueCommitChecks } from "#metadata-store/delivery";
 import type { Git } from "#executors";
 import {
   type KnownExecutor,
@@ -14,6 +14,8 @@ import {
   type StepKind,
 } from "#pipeline";
 import { fireTrigger, registerPipelines } from "#engine";
+import { type PullRequestOptions, receivePullRequest } from "./pull-request.ts";
+import { isPullRequestEvent } from "./pull-request-event.ts";
 import { identifySender } from "./push-sender.ts";
 import { pushInvalid } from "./errors.ts";
 
@@ -53,6 +55,8 @@ export interface PushedRepository {
   readonly executors?: readonly KnownExecutor[];
   /** Whether a pipeline that subscribes to pushes is for this one. Default: for every push of a branch. */
   readonly accepts?: (definition: PipelineDefinition, pushed: PushedCommit) => boolean;
+  /** Default: those from other repositories start nothing. */
+  readonly pullRequests?: PullRequestOptions;
   readonly clock: Clock;
 }
 
@@ -92,13 +96,15 @@ const NO_COMMIT = /^0+$/;
  * checkout of the pushed commit. A push to the main branch makes that commit's pipelines the project's current ones
  * first; a mistake in them refuses the push event and starts nothing.
  *
- * The same delivery twice is one push. Other events are answered and ignored.
+ * The same delivery twice is one push. Events of pull requests: see `receivePullRequest`. Others are answered
+ * and ignored.
  *
- * @throws DELIVERY_PUSH_UNSIGNED, DELIVERY_PUSH_INVALID, PIPELINE_DEFINITION_INVALID, EXECUTORS_GIT_FAILED
+ * @throws DELIVERY_PUSH_UNSIGNED, DELIVERY_PUSH_INVALID, DELIVERY_PULL_REQUEST_INVALID, PIPELINE_DEFINITION_INVALID, EXECUTORS_GIT_FAILED
  */
 export function createPushHandler(options: PushHandlerOptions): (request: PushRequest) => Promise<PushAnswer> {
   return async (request) => {
     const sender = identifySender(request, options.secret);
+    if (isPullRequestEvent(sender.event)) return receivePullRequest(request, sender, options);
     if (!sender.isPush) return { status: 200, json: { ignored: `event ${sender.event}` } };
     const push = parsePush(request.body);
     const [, kind, name] = /^refs\/(heads|tags)\/(.+)$/.exec(push.ref) ?? [];
@@ -215,6 +221,7 @@ export async function startPipelines(
       source: { folder, commit },
       accepts: (definition) => accepts(definition, pushed),
     });
+    await queueCommitChecks(transaction, { project, commit, pipelineRunIds: pipelineRuns, atMs });
     const answer = { commit, pipelineRuns };
     await insertPushDelivery(transaction, { project, id, branch: ref, commit, pusher, atMs, answer });
     await appendEvent(transaction, {

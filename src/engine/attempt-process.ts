@@ -6,6 +6,7 @@ import {
   type ProcessLimits,
   type ProcessResult,
   type ProcessSpec,
+  previewOf,
   type StepDefinition,
 } from "#pipeline";
 import type { RunningAttempt } from "./attempt.ts";
@@ -53,9 +54,10 @@ export function createProcessRunner(
     const executor = executorOf(parts, step, of.prepared.known.kind);
     await assertRoom(parts, { step: step.name, resources: step.resources, executor });
     const attemptId = `${claimed.attemptId}.${++processes}`;
+    const isOutside = previewOf(claimed.trigger)?.isOutside === true;
     // A process that runs already has its own.
     token ??=
-      running.takenOver === undefined
+      running.takenOver === undefined && !isOutside
         ? parts.ports.attemptToken({ attemptId: claimed.attemptId, token: claimed.token })
         : Promise.resolve("");
     const own = await token;
@@ -66,19 +68,21 @@ export function createProcessRunner(
       ...spec,
       isolation: strictest(
         { ...ownDemand(step), ...spec.isolation },
-        parts.ports.isolationOf?.(running.definition, step.name) ?? {},
+        isOutside ? OUTSIDE : (parts.ports.isolationOf?.(running.definition, step.name) ?? {}),
       ),
-      ...(step.network === false ? { network: false } : {}),
+      ...(step.network === false || isOutside ? { network: false } : {}),
       ...askedOf(step, parts.ports.limits),
       readable: [...of.readable(), ...(spec.readable ?? [])],
       attemptId,
       environment: {
         ...of.prepared.env,
         ...secrets,
-        ...(await platformEnvironment(parts, { ...of, token: own, url: executor.platformUrl }, of.tracking.values)),
+        ...(isOutside
+          ? {}
+          : await platformEnvironment(parts, { ...of, token: own, url: executor.platformUrl }, of.tracking.values)),
         ...spec.environment,
       },
-      secrets: [...Object.values(secrets), own, ...(spec.secrets ?? [])],
+      secrets: [...Object.values(secrets), ...(own === "" ? [] : [own]), ...(spec.secrets ?? [])],
     });
     of.levels.push(result.isolation);
     return assertTaken(step, result);
@@ -136,15 +140,24 @@ function strictest(one: IsolationDemand, other: IsolationDemand): IsolationDeman
   return { ...stricter, exempt: one.exempt === true || other.exempt === true };
 }
 
+/** Code of strangers: it reaches neither the platform nor the network, whatever the project says of its steps. */
+const OUTSIDE: IsolationDemand = { atLeast: "sandbox", requiredBy: "a pull request from another repository" };
+
 /** A shorter one would be found all over a log, or is not masked. */
 const SHORTEST_SECRET = 8;
 
-/** @throws PIPELINE_SECRET_MISSING, PIPELINE_SECRET_TOO_SHORT */
+/** None for code of strangers. @throws PIPELINE_SECRET_MISSING, PIPELINE_SECRET_TOO_SHORT */
 export async function resolveSecrets(
   parts: EngineParts,
   step: StepDefinition,
+  { isOutside, log }: { readonly isOutside: boolean; readonly log: (text: string) => void },
 ): Promise<Readonly<Record<string, string>>> {
   const secrets: Record<string, string> = {};
+  if (isOutside) {
+    if (step.secrets.length > 0)
+      log(`A pull request from another repository gets no secrets: ${step.secrets.join(", ")}\n`);
+    return secrets;
+  }
   for (const name of step.secrets) {
     const value = await parts.ports.resolveSecret(name);
     if (value === undefined) throw secretMissing({ step: step.name, secret: name });

@@ -42,6 +42,8 @@ import {
   type Scope,
   type AttemptContext,
   type StepOutcome,
+  previewOf,
+  projectOfPreview,
   reasonToRunAgain,
   toPartitionWrite,
 } from "#pipeline";
@@ -142,10 +144,11 @@ export async function performAttempt(parts: EngineParts, running: RunningAttempt
     return { type: "skipped", reason: `when is false: ${step.when ?? ""}` };
   if (step.forEach !== undefined && lists)
     return { type: "listed", items: await listItems({ name: step.name, forEach: step.forEach }, { scope, files }) };
+  const project = projectOf(parts, claimed);
   const known = await parts.store.read((transaction) => knownAssets(transaction, parts.project, { definition, step }));
   const prepare = async (from: ProjectFiles): Promise<Prepared> => {
     const prepared = await prepareStep(step, {
-      project: parts.project,
+      project,
       kinds: parts.kinds,
       files: from,
       scope,
@@ -159,15 +162,15 @@ export async function performAttempt(parts: EngineParts, running: RunningAttempt
   const { prepared } = first;
   const inputs = await parts.store.read((transaction) =>
     placed === undefined
-      ? chooseInputs(transaction, parts.project, running, prepared)
+      ? chooseInputs(transaction, { home: parts.project, project }, running, prepared)
       : readInputs(transaction, placed),
   );
-  const identified = await parts.store.read((transaction) =>
-    identifyInputs(transaction, parts.project, running, inputs),
-  );
+  const identified = await parts.store.read((transaction) => identifyInputs(transaction, project, running, inputs));
   const keyOf = (from: Prepared): CacheKey =>
     toCacheKey(from.prepared, from.sources.recipe, (asset) => identified.get(asset));
   const key = keyOf(first);
+  if (project !== parts.project && prepared.known.kind.reachesOut === true)
+    return { ...(await takeWhatIsThere(parts, running, step)), key, inputs };
   const answer =
     placed === undefined
       ? await lookUp(parts, claimed, { step, key, cacheable: prepared.cacheable })
@@ -227,9 +230,39 @@ function lookUp(
   if (!of.cacheable || again !== undefined)
     return Promise.resolve({ hit: undefined, reason: again ?? reasonNotToCache(of.step) });
   const { pipeline, step, matrixIndex, partition } = claimed;
-  return parts.store.read((transaction) =>
-    askCache(pastRunsIn(transaction), of.key, { project: parts.project, pipeline, step, matrixIndex, partition }),
-  );
+  const ask = (project: string): ReturnType<typeof askCache> =>
+    parts.store.read((transaction) =>
+      askCache(pastRunsIn(transaction), of.key, { project, pipeline, step, matrixIndex, partition }),
+    );
+  const project = projectOf(parts, claimed);
+  const own = ask(project);
+  // What a pull request leaves as it is was made already.
+  return project === parts.project
+    ? own
+    : own.then((answer) => (answer.hit === undefined ? ask(parts.project) : answer));
+}
+
+/** Where what an attempt makes belongs: to the project, or to a preview of it. */
+function projectOf({ project }: Pick<EngineParts, "project">, { trigger }: RunningAttempt["claimed"]): string {
+  const preview = previewOf(trigger);
+  return preview === undefined ? project : projectOfPreview(project, preview);
+}
+
+/** A preview neither asks the world outside nor writes to it: it has what the project has. */
+async function takeWhatIsThere(
+  { store, project }: EngineParts,
+  { claimed }: RunningAttempt,
+  step: StepDefinition,
+): Promise<Omit<Extract<AttemptResult, { readonly type: "cached" }>, "key" | "inputs">> {
+  const outputs: { asset: string; versionId: string }[] = [];
+  for (const { asset } of step.makes) {
+    const version = await store.read((transaction) => getAssetVersion(transaction, { project, asset }));
+    if (version === undefined)
+      throw inputMissing({ step: step.name, input: asset, pipelineRunId: claimed.pipelineRunId });
+    outputs.push({ asset, versionId: version.id });
+  }
+  const reason = "a pull request takes what the project has";
+  return { type: "cached", reason, outputs, facts: undefined, results: undefined, blocks: undefined };
 }
 
 function endedEarly(
@@ -272,10 +305,13 @@ export async function knownAssets(
   return new Map([...known, ...assets]);
 }
 
-/** What the run has made, else what the run has read already, else the latest version. */
+/**
+ * What the run has made, else what the run has read already, else the latest version: of a preview its own, where it
+ * has one.
+ */
 async function chooseInputs(
   transaction: ReadTransaction,
-  project: string,
+  { home, project }: { readonly home: string; readonly project: string },
   { claimed }: RunningAttempt,
   prepared: PreparedStep,
 ): Promise<readonly ReadInput[]> {
@@ -285,7 +321,8 @@ async function chooseInputs(
     const version =
       (await getRunOutput(transaction, { pipelineRunId, asset })) ??
       (await getRunInput(transaction, { pipelineRunId, asset })) ??
-      (await getAssetVersion(transaction, { project, asset }));
+      (await getAssetVersion(transaction, { project, asset })) ??
+      (await getAssetVersion(transaction, { project: home, asset }));
     if (version !== undefined) chosen.push({ asset, role, version });
     else if (optional !== true) throw inputMissing({ step: claimed.step, input: asset, pipelineRunId });
   }
@@ -485,12 +522,16 @@ async function createContext(
   const { claimed } = running;
   const { step, prepared, projectFolder, workFolder, tracking } = execution;
   const inputs = new Map(execution.inputs.map(({ asset, version }) => [asset, version]));
-  const secrets = await resolveSecrets(parts, step);
+  const preview = previewOf(claimed.trigger);
+  const secrets = await resolveSecrets(parts, step, {
+    isOutside: preview?.isOutside === true,
+    log: (text) => void running.log.write("stderr", text),
+  });
   const commit = await parts.commitOf(claimed.pipelineRunId, projectFolder);
   const located = new Set<string>();
   let progressAt = 0;
   const facts = {
-    project: parts.project,
+    project: projectOf(parts, claimed),
     projectFolder,
     pipeline: claimed.pipeline,
     step: claimed.step,
@@ -515,6 +556,7 @@ async function createContext(
     declaration: prepared.declaration,
     attemptNumber: claimed.attemptNumber,
     actor: claimed.actor,
+    ...(preview?.isOutside === true ? { isOutside: true } : {}),
     commit,
     recipe: execution.recipe,
     params: prepared.params,

@@ -17,7 +17,7 @@ import {
   putStepOutputs,
   putStepResult,
 } from "#metadata-store/engine";
-import type { IsolationLevel, MadeVersion, StepDefinition } from "#pipeline";
+import { type IsolationLevel, type MadeVersion, previewOf, projectOfPreview, type StepDefinition } from "#pipeline";
 import { stepFailed, stepTimedOut, workerLost } from "./errors.ts";
 import { fireTrigger } from "./trigger.ts";
 import type { AttemptResult } from "./attempt.ts";
@@ -131,8 +131,13 @@ async function writeResult(parts: EngineParts, transaction: WriteTransaction, wr
     case "ended":
       return result.outcome.status === "waiting"
         ? writeWaiting(transaction, writing, result.outcome.gate)
-        : writeSuccess(transaction, { ...writing, result });
+        : writeSuccess(transaction, { ...writing, result, project: projectOf(writing) });
   }
+}
+
+function projectOf({ held, ending }: Writing): string {
+  const preview = previewOf(ending.claimed.trigger);
+  return preview === undefined ? held.run.project : projectOfPreview(held.run.project, preview);
 }
 
 /** A step run says how its processes were isolated, also where its kind has no facts. */
@@ -145,7 +150,7 @@ function factsOf<Facts extends object>(
 
 async function recordMade(
   transaction: WriteTransaction,
-  { held, result, atMs }: Writing & { readonly result: AttemptResult & { readonly type: "ended" } },
+  { held, result, atMs, project }: Success,
   allMade: readonly MadeVersion[],
 ): Promise<{
   readonly outputs: ReadonlyMap<string, { asset: string; versionId: string; created: boolean }>;
@@ -156,7 +161,7 @@ async function recordMade(
   const created = new Map<string, { versionId: string; version: number; digest: string }>();
   for (const made of allMade) {
     const { version, created: isNew } = await recordAssetVersion(transaction, {
-      project: run.project,
+      project,
       asset: made.asset,
       kind: made.kind,
       digest: made.digest,
@@ -187,11 +192,14 @@ async function recordMade(
   return { outputs, created };
 }
 
-async function writeSuccess(
-  transaction: WriteTransaction,
-  writing: Writing & { readonly result: AttemptResult & { readonly type: "ended" } },
-): Promise<void> {
-  const { held, result, atMs } = writing;
+interface Success extends Writing {
+  readonly result: AttemptResult & { readonly type: "ended" };
+  /** Where what was made belongs: the run's own, or that of a preview. */
+  readonly project: string;
+}
+
+async function writeSuccess(transaction: WriteTransaction, writing: Success): Promise<void> {
+  const { held, result, atMs, project } = writing;
   const { outcome } = result;
   if (outcome.status !== "succeeded") return;
   const { run, stepRun } = held;
@@ -208,7 +216,7 @@ async function writeSuccess(
   await putStepOutputs(transaction, { stepRunId: stepRun.id, isFirst, outputs: [...outputs.values()] });
   if (result.cacheable) {
     await putCacheEntry(transaction, {
-      project: run.project,
+      project,
       key: result.key.key,
       pipeline: run.pipeline,
       step: stepRun.step,
@@ -231,6 +239,8 @@ async function writeSuccess(
     ...(facts === undefined ? {} : { facts }),
     ...(blocked === undefined ? { end: "succeeded", reason: result.reason } : { end: "blocked", reason: blocked }),
   });
+  // What a preview makes starts nothing of the project.
+  if (project !== run.project) return;
   for (const [asset, version] of created) {
     await fireTrigger(transaction, {
       project: run.project,

@@ -8,6 +8,7 @@ import {
   type PipelineDefinition,
   type StepDefinition,
   ownConditionOf,
+  previewOf,
 } from "#pipeline";
 
 export interface RunRequest {
@@ -43,20 +44,25 @@ export function expandRun(definition: PipelineDefinition, digest: string, reques
     actor: request.actor,
     source: request.source,
     atMs: request.atMs,
-    concurrency: concurrencyOf(definition, partition),
+    concurrency: concurrencyOf(definition, partition, previewOf(request.trigger)?.name),
     partition,
     priority,
     steps: selected.map((step, position) => runStep(step, { position, selected: names, priority, atMs: request.atMs })),
   };
 }
 
-/** Runs of one partition come one after another: two at once would write over each other. */
+/**
+ * Runs of one partition come one after another: two at once would write over each other. Those of pull requests keep
+ * nobody else waiting.
+ */
 function concurrencyOf(
   { concurrency }: PipelineDefinition,
   partition: string | undefined,
+  preview: string | undefined,
 ): NewPipelineRun["concurrency"] {
   const { group, limit, perPartition } = concurrency;
-  return { group: perPartition === true && partition !== undefined ? `${group}:${partition}` : group, limit };
+  const own = perPartition === true && partition !== undefined ? `${group}:${partition}` : group;
+  return { group: preview === undefined ? own : `${own}~${preview}`, limit };
 }
 
 function runStep(

@@ -59,7 +59,9 @@ export async function registerPipelines(
 function subscriptionsOf({
   on,
 }: PipelineDefinition): readonly { readonly on: TriggerKind; readonly pattern: string }[] {
-  return (["data", "alert", "push", "webhook"] as const).flatMap((kind) =>
+  const named = (["data", "alert", "push", "webhook"] as const).flatMap((kind) =>
     on[kind].map((pattern) => ({ on: kind, pattern })),
   );
+  const branches = on.pullRequest?.branches ?? [];
+  return [...named, ...branches.map((pattern) => ({ on: "pull_request" as const, pattern }))];
 }

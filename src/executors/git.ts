@@ -18,13 +18,15 @@ export interface Git {
   /**
    * Makes a work tree of exactly one commit. A folder that exists is whole and left as it is.
    *
-   * @param checkout `repository` as git takes it (path or URL); `folder` absolute
+   * @param checkout `repository` as git takes it (path or URL); `folder` absolute; `ref` where the repository has the
+   *   commit, if no branch does
    * @throws EXECUTORS_COMMIT_INVALID, EXECUTORS_GIT_FAILED
    */
   checkout(checkout: {
     readonly repository: string;
     readonly commit: string;
     readonly folder: string;
+    readonly ref?: string;
     readonly signal?: AbortSignal;
   }): Promise<void>;
   /**
@@ -76,14 +78,14 @@ export function createGit(options: GitOptions): Git {
       const changes = await git(["-C", folder, "status", "--porcelain", "--untracked-files=no", "--", "."]);
       return { id: id.trim(), dirty: changes.trim() !== "" };
     },
-    async checkout({ repository, commit, folder, signal }) {
+    async checkout({ repository, commit, folder, ref, signal }) {
       if (!COMMIT.test(commit)) throw commitInvalid({ commit });
       if ((await stat(folder).catch(() => undefined)) !== undefined) return;
       const partial = `${folder}.${newId()}`;
       await mkdir(dirname(folder), { recursive: true });
       try {
         await git(["init", "--quiet", partial], signal);
-        await fetchCommit((args) => git(["-C", partial, ...args], signal), repository, commit);
+        await fetchCommit((args) => git(["-C", partial, ...args], signal), { repository, commit, ref });
         await git(["-C", partial, "checkout", "--quiet", "--detach", commit], signal);
         await rename(partial, folder);
       } catch (error) {
@@ -163,12 +165,21 @@ function readAddresses(text: string): readonly string[] {
 /** One commit is enough; servers that give out branch tips only are asked for all branches. */
 async function fetchCommit(
   git: (args: readonly string[]) => Promise<string>,
-  repository: string,
-  commit: string,
+  {
+    repository,
+    commit,
+    ref,
+  }: { readonly repository: string; readonly commit: string; readonly ref?: string | undefined },
 ): Promise<void> {
-  await git(["fetch", "--quiet", "--no-tags", "--depth=1", "--", repository, commit]).catch(() =>
-    git(["fetch", "--quiet", "--no-tags", "--", repository, "+refs/heads/*:refs/remotes/origin/*"]),
-  );
+  const fetch = (...words: readonly string[]): Promise<string> => git(["fetch", "--quiet", "--no-tags", ...words]);
+  const all = "+refs/heads/*:refs/remotes/origin/*";
+  await fetch("--depth=1", "--", repository, commit)
+    .catch(() => fetch("--", repository, all, ...(ref === undefined ? [] : [`+${ref}:refs/remotes/pull`])))
+    // It may be gone, and a branch may have the commit.
+    .catch((error: unknown) => {
+      if (ref === undefined) throw error;
+      return fetch("--", repository, all);
+    });
 }
 
 function run(

@@ -44,6 +44,7 @@ export interface AdoptKindOptions {
 export function createAdoptKind(options: AdoptKindOptions): StepKind<AdoptDeclaration> {
   return {
     name: "adopt",
+    reachesOut: true,
     load: "models",
     schema,
     describe: ({ adopt }) => `adopt ${adopt}`,

@@ -13,7 +13,13 @@ import {
 import { createModelVersion, createRegisteredModel, getModelVersionOfAsset } from "#metadata-store/registry";
 import { digestOfTree, isTreeAt, type Blobs, putTree, writeTree } from "#storage";
 import type { ArtifactFolder } from "#tracking";
-import type { AssetStorage, AttemptContext, LocatedAsset, PublishedOutput } from "#pipeline";
+import {
+  type AssetStorage,
+  type AttemptContext,
+  type LocatedAsset,
+  previewSuffix,
+  type PublishedOutput,
+} from "#pipeline";
 import { fileMissing } from "./errors.ts";
 import { ML_MODEL_FILE, parseInputExample, parseMlModel } from "./ml-model-file.ts";
 import { DESCRIPTION_FILE, type ModelDescription, parseModelDescription } from "./model-description.ts";
@@ -127,7 +133,7 @@ async function publish(
     model,
     ...(requirements === undefined ? {} : { requirements }),
     ...(requirements === undefined || wheels === undefined ? {} : { wheels }),
-    registered: { name: output.asset },
+    registered: { name: registeredName(attempt.project, output.asset) },
     record,
   };
   const { notebookDigest, environmentLock } = record.source;
@@ -272,6 +278,11 @@ function toInput(version: AssetVersion): RecordedInput {
   };
 }
 
+/** A preview's versions are none of those that clients ask for. */
+function registeredName(project: string, asset: string): string {
+  return `${asset}${previewSuffix(project)}`;
+}
+
 /**
  * Runs after the asset version was recorded, in its transaction. Content equal to the latest version's is registered
  * already.
@@ -294,7 +305,8 @@ async function register(
   const version = await getAssetVersion(transaction, { project, asset });
   const recorded = version?.digest === digest ? version : undefined;
   if (recorded !== undefined && (await getModelVersionOfAsset(transaction, recorded.id)) !== undefined) return;
-  await createRegisteredModel(transaction, { project, name: asset, atMs, actor, whenExists: "keep" });
+  const name = registeredName(project, asset);
+  await createRegisteredModel(transaction, { project, name, atMs, actor, whenExists: "keep" });
   const tags: Readonly<Record<string, string | undefined>> = {
     "esteira.digest": digest,
     "esteira.asset_version": recorded === undefined ? undefined : `${asset} ${recorded.version}`,
@@ -312,7 +324,7 @@ async function register(
     "esteira.adopted": adoptedFrom(record),
   };
   await createModelVersion(transaction, {
-    name: asset,
+    name,
     source: facts.source,
     runId: record.trackingRun.runId,
     assetVersionId: recorded?.id,

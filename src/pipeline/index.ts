@@ -13,6 +13,7 @@ export {
   type StepDefinition,
   type TriggerDefinition,
 } from "./define/definition.ts";
+export { PULL_REQUEST_ACTIONS, type PullRequestAction, USUAL_PULL_REQUEST_ACTIONS } from "./define/definition.ts";
 export { parseExpression, pathsOf, type Scope, STATUS, type StatusFunction } from "./define/expression.ts";
 export { findExpressions, holds, interpolate, parseCondition, stepsReadBy, toText } from "./define/interpolate.ts";
 export { jsonSchemas } from "./define/json-schemas.ts";
@@ -67,6 +68,16 @@ export {
 } from "./plan/recipe.ts";
 export { checkParams, reasonToRunAgain, type Selection, selectSteps } from "./plan/selection.ts";
 export { assertInside } from "./own-folder.ts";
+export {
+  environmentOfPreview,
+  environmentOfProject,
+  homeProject,
+  isPreviewEnvironment,
+  type Preview,
+  previewOf,
+  previewSuffix,
+  projectOfPreview,
+} from "./preview.ts";
 export { describeResources, hasRoomFor, type Resources } from "./resources.ts";
 export {
   isAtLeast,

@@ -120,6 +120,8 @@ export interface AttemptContext<Declaration> {
   readonly attemptNumber: number;
   /** User that started the pipeline run; `engine` for triggers. */
   readonly actor: string;
+  /** It runs code of somebody who may not write to the repository: a pull request from another one. */
+  readonly isOutside?: true;
   /** Commit of the project's work tree and whether it had uncommitted changes. */
   readonly commit: { readonly id: string; readonly dirty: boolean } | undefined;
   /** Digest of the recipe of what this attempt makes, without what is installed for it. */
@@ -266,6 +268,8 @@ export interface StepKind<Declaration = unknown> {
   writesPartitions?(declaration: Readonly<Record<string, Json>>): boolean;
   /** Its processes may write outputs: `${{ steps.NAME.outputs.x }}` can be read of its steps. */
   readonly givesOutputs?: true;
+  /** It reads from or writes to systems outside: runs of pull requests take what the project has in its place. */
+  readonly reachesOut?: true;
   /** One line for `esteira plan` and the UI. */
   describe(declaration: Declaration): string;
   analyse(declaration: Declaration, context: AnalysisContext): Promise<StepAnalysis>;

@@ -1,6 +1,12 @@
 import { posix } from "node:path";
 import type { Json } from "#base";
-import type { ConcurrencyDefinition, ParamDefinition, PipelineDefinition, StepDefinition } from "#pipeline";
+import {
+  type ConcurrencyDefinition,
+  type ParamDefinition,
+  type PipelineDefinition,
+  PULL_REQUEST_ACTIONS,
+  type StepDefinition,
+} from "#pipeline";
 import { callsAny, conditionSource, findExpressions } from "./expression.ts";
 import { asText } from "./json.ts";
 import { parseActionReference } from "./builtin-actions.ts";
@@ -236,6 +242,7 @@ export function compileWorkflow(
       alert: [],
       // Which of them it is for is said by its filters, which know more than patterns of branches.
       push: "push" in content.on ? ["*"] : [],
+      ...("pull_request" in content.on ? { pullRequest: { branches: ["*"], types: PULL_REQUEST_ACTIONS } } : {}),
       webhook: [],
     },
     params: toParams(workflow),

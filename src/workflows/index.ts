@@ -2,7 +2,7 @@ export { createJobKind, type JobKindOptions } from "./job-kind.ts";
 export type { WorkflowSettings } from "./compile-workflow.ts";
 export { workflowCannotRun, workflowUnknown } from "./errors.ts";
 export { createKeptFiles, type KeptFiles } from "./kept-files.ts";
-export { acceptsPush, type PushedRef } from "./push-filter.ts";
+export { acceptsPullRequest, acceptsPush, type PushedRef } from "./push-filter.ts";
 export {
   createWorkflowSource,
   type FoundWorkflow,

@@ -54,7 +54,12 @@ export function eventOf(
   if (kind === "schedule")
     return { name: "schedule", ref, payload: { schedule: textOf(trigger?.["cron"]) ?? "", repository } };
   const given = params?.[eventParamOf(pinned.events)];
-  const stated = typeof given === "string" ? { name: given } : membersOf(given);
+  const stated =
+    kind === "pull_request" && trigger !== undefined && trigger !== null
+      ? pullRequestFacts(trigger, pinned.repository)
+      : typeof given === "string"
+        ? { name: given }
+        : membersOf(given);
   const name = textOf(stated["name"]) ?? usualEvent(pinned);
   const payload: Members = { repository, sender, ...membersOf(stated["payload"]) };
   const headRef = textOf(stated["head_ref"]);
@@ -87,6 +92,39 @@ export function eventOf(
       payload: { ...pushPayload(textOf(stated["ref"]) ?? ref, facts.commit), ...payload },
     };
   return { name, ref: textOf(stated["ref"]) ?? ref, payload };
+}
+
+/** A pull request that a forge told of, in the form in which a person says one. */
+function pullRequestFacts(trigger: Members, repository: string): Members {
+  const number = trigger["number"] ?? 0;
+  const isOutside = trigger["outside"] === true;
+  const isMerged = trigger["merged"] === true;
+  const action = asText(trigger["action"]);
+  return {
+    name: "pull_request",
+    head_ref: asText(trigger["branch"]),
+    base_ref: asText(trigger["base"]),
+    payload: {
+      action,
+      number,
+      pull_request: {
+        number,
+        title: asText(trigger["title"]),
+        state: action === "closed" ? "closed" : "open",
+        merged: isMerged,
+        html_url: asText(trigger["url"]),
+        user: userOf(asText(trigger["author"])),
+        author_association: isOutside ? "NONE" : "MEMBER",
+        ...(isOutside
+          ? {
+              head: {
+                repo: { fork: true, full_name: `${asText(trigger["author"])}/${repository.split("/").at(-1) ?? ""}` },
+              },
+            }
+          : {}),
+      },
+    },
+  };
 }
 
 function pushPayload(ref: string, commit: string): Members {

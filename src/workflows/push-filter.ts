@@ -1,4 +1,4 @@
-import type { PipelineDefinition } from "#pipeline";
+import { type PipelineDefinition, type PullRequestAction, USUAL_PULL_REQUEST_ACTIONS } from "#pipeline";
 import { JOB_KIND } from "./compile-workflow.ts";
 import { matchesAny, passesFilter } from "./filter-pattern.ts";
 import { unpinJob } from "./pinned-job.ts";
@@ -18,6 +18,19 @@ export function acceptsPush({ steps: [step] }: Pick<PipelineDefinition, "steps">
   if (typeof text !== "string") return pushed.branch !== undefined;
   const { events } = unpinJob(text);
   return "push" in events && passesEvent(events.push ?? {}, pushed);
+}
+
+/** Whether a pull request starts a pipeline that subscribes to the branch that it is to be merged into. */
+export function acceptsPullRequest(
+  { steps: [step], on }: Pick<PipelineDefinition, "steps" | "on">,
+  { action, base }: { readonly action: PullRequestAction; readonly base: string },
+): boolean {
+  const text = step?.kind === JOB_KIND ? step.declaration["workflow_job"] : undefined;
+  if (typeof text !== "string") return on.pullRequest?.types.includes(action) === true;
+  const { events } = unpinJob(text);
+  if (!("pull_request" in events)) return false;
+  const { types = USUAL_PULL_REQUEST_ACTIONS, ...filter } = events.pull_request ?? {};
+  return types.includes(action) && passesEvent(filter, { branch: base });
 }
 
 /** Whether an event passes its filters: `branches`, `tags`, `paths` and their opposites. */

@@ -9,6 +9,7 @@ import { isEsteiraError, systemClock } from "#base";
 import { createPushHandler, type PushHandlerOptions, signPush } from "#delivery";
 import { listPipelineRuns } from "#engine";
 import { createGit, createRunKind } from "#executors";
+import { parsePullRequest, previewNameOf } from "../../src/delivery/pull-request-event.ts";
 import { openTestStore } from "../setup/stores.ts";
 
 const SECRET = "of the webhook";
@@ -104,9 +105,61 @@ it("an event without a proof, or with one that does not fit, starts nothing; oth
       JSON.stringify(headers),
     );
   for (const headers of [
-    { "x-gitlab-token": SECRET, "x-gitlab-event": "Merge Request Hook" },
-    { "x-hub-signature-256": good, "x-github-event": "pull_request" },
+    { "x-gitlab-token": SECRET, "x-gitlab-event": "Note Hook" },
+    { "x-hub-signature-256": good, "x-github-event": "issues" },
   ])
     assert.match((await handle({ headers, body })).json.ignored ?? "", /^event /);
   assert.deepEqual(await listPipelineRuns(options.store, { project: "p" }), []);
+});
+
+it("a pull request of each sender is read in the same way, and its preview is its own", () => {
+  const read = (event: string, told: object) => parsePullRequest(Buffer.from(JSON.stringify(told)), event);
+  const commit = "a".repeat(40);
+  const side = (ref: string, repo: object | null) => ({ ref, sha: commit, repo });
+  const own = { full_name: "o/r" };
+  const facts = { title: "T", user: { login: "ana" }, base: side("main", own), html_url: "https://f/1" };
+  const github = { action: "opened", number: 1, pull_request: { ...facts, head: side("x", own) } };
+  const gitlab = {
+    user: { username: "ana" },
+    object_attributes: {
+      iid: 1,
+      title: "T",
+      url: "https://f/1",
+      state: "opened",
+      action: "open",
+      source_branch: "x",
+      target_branch: "main",
+      source_project_id: 5,
+      target_project_id: 5,
+      last_commit: { id: commit },
+    },
+  };
+  const { ref: atGithub, ...one } = read("pull_request", github);
+  const { ref: atGitlab, ...other } = read("Merge Request Hook", gitlab);
+  assert.deepEqual(one, other);
+  assert.deepEqual([atGithub, atGitlab], ["refs/pull/1/head", "refs/merge-requests/1/head"]);
+  assert.equal(read("pull_request", { ...github, action: "synchronized" }).action, "synchronize");
+  const update = (more: object) =>
+    read("Merge Request Hook", {
+      ...gitlab,
+      object_attributes: { ...gitlab.object_attributes, action: "update", ...more },
+    }).action;
+  assert.deepEqual([update({ oldrev: commit }), update({})], ["synchronize", undefined]);
+  for (const repo of [null, { full_name: "mallory/r" }]) {
+    const strange = { ...github, pull_request: { ...github.pull_request, head: side("main", repo) } };
+    assert.equal(read("pull_request", strange).isOutside, true);
+  }
+  const names = ["x", "X", "x ", "pull.1.x", "$(id)", "../..", "é", "x".repeat(300), `${"x".repeat(300)}y`];
+  const previews = names.flatMap((branch) =>
+    [true, false].map((isOutside) => previewNameOf({ branch, number: 1, isOutside })),
+  );
+  // From outside only the number counts.
+  assert.equal(new Set(previews.filter((_, index) => index % 2 === 1)).size, names.length);
+  for (const preview of previews) assert.match(preview, /^[a-z0-9-]*(\.[0-9a-z-]*){0,2}$/);
+  assert.ok(previews.every((preview, index) => /^pull\.1\..*$/.test(preview) === (index % 2 === 0)));
+  for (const wrong of ["", "[]", "null", '{"action":"opened"}', "\u{ff}"])
+    assert.throws(
+      () => parsePullRequest(Buffer.from(wrong), "pull_request"),
+      (error) => isEsteiraError(error, "DELIVERY_PULL_REQUEST_INVALID"),
+    );
 });

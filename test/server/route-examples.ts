@@ -101,6 +101,8 @@ const api: Examples<keyof ApiShapes> = {
   listReleases: {},
   compareReleases: { query: { from: "staging", to: "production" } },
   planEnvironmentRollback: { params: { name: "production" } },
+  listPreviews: {},
+  removePreview: { params: { name: "none" } },
   rollBackEnvironment: { params: { name: "production" }, body: {} },
   rollBack: { body: { environment: "production", asset: "web" } },
   listApprovals: {},

@@ -9,7 +9,7 @@ export type TriggerSentence =
   | { readonly key: "trigger.minutes"; readonly params: { readonly count: number } }
   | { readonly key: "trigger.cron"; readonly params: { readonly cron: string } }
   | {
-      readonly key: "trigger.sensor" | "trigger.data" | "trigger.alert" | "trigger.push" | "trigger.webhook";
+      readonly key: `trigger.${"sensor" | "data" | "alert" | "push" | "pull_request" | "webhook"}`;
       readonly params: { readonly subject: string };
     };
 

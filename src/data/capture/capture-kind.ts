@@ -30,6 +30,7 @@ export function createCaptureKind(dependencies: CaptureKindDependencies): StepKi
   };
   return {
     name: "capture",
+    reachesOut: true,
     load: "data",
     schema: captureSchema,
     describe: (declaration) => `capture ${createSource(declaration, outside).description}`,

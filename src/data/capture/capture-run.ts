@@ -63,7 +63,10 @@ export async function captureAll(
   const common = await commonBatch(attempt, disposition);
   const connection = await dependencies.analytics.sandbox({
     files: all.map(({ absolute }) => absolute),
-    folders: [join(dependencies.files.folder, tableNameOf(attempt.step)), attempt.workFolder],
+    folders: [
+      join(dependencies.files.folder, tableNameOf({ project: attempt.project, asset: attempt.step })),
+      attempt.workFolder,
+    ],
     memoryBytes: memoryFor(all),
   });
   const dropped = await watchDroppedRows(connection);

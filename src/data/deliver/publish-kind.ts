@@ -43,6 +43,7 @@ export interface PublishKindDependencies {
 export function createPublishKind(dependencies: PublishKindDependencies): StepKind<PublishDeclaration> {
   return {
     name: "publish",
+    reachesOut: true,
     load: "data",
     schema: publishSchema as z.ZodType<PublishDeclaration>,
     describe: ({ publish }) => `publish ${publish}`,

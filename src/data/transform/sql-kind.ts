@@ -5,6 +5,7 @@ import { endRestatements, recordIntervalLedger } from "#metadata-store/data";
 import {
   type AnalysisContext,
   type AttemptContext,
+  homeProject,
   type MadeVersion,
   missingFile,
   type Partition,
@@ -289,7 +290,10 @@ export async function latestOf(
   return store.read(async (transaction) => {
     const versions = new Map<string, AssetVersion>();
     for (const asset of names) {
-      const version = await getAssetVersion(transaction, { project, asset });
+      const version =
+        (await getAssetVersion(transaction, { project, asset })) ??
+        // A preview reads what its project has, where it made nothing itself.
+        (await getAssetVersion(transaction, { project: homeProject(project), asset }));
       // What had the name before may have been no dataset.
       if (version?.kind === "data" || version?.kind === "features") versions.set(asset, version);
     }

@@ -13,6 +13,22 @@ export {
   type ReleaseCourse,
   setDeployed,
 } from "./deployment.ts";
+export {
+  claimCommitChecks,
+  type CommitCheck,
+  listChecksOf,
+  nextCommitCheckMs,
+  queueCommitChecks,
+  saveCommitCheck,
+} from "./commit-check.ts";
+export {
+  getPullRequest,
+  listPullRequests,
+  markPreviewRemoved,
+  type PullRequest,
+  type PullRequestState,
+  savePullRequest,
+} from "./pull-request.ts";
 export { getLatestPush, getPushDelivery, insertPushDelivery, type PushDelivery } from "./push-delivery.ts";
 export {
   countReleases,

@@ -60,4 +60,39 @@ export interface DeliveryTables {
     /** JSON */
     answer: string;
   };
+  pull_request: {
+    project: string;
+    number: number;
+    /** Of its environment and of what its runs make. */
+    preview: string;
+    title: string;
+    author: string;
+    branch: string;
+    base: string;
+    commit_id: string;
+    url: string;
+    /** 1: from another repository, whose authors may not write to this one. */
+    outside: number;
+    /** `open`, `merged` or `closed` */
+    state: string;
+    opened_at_ms: number;
+    updated_at_ms: number;
+    /** When nothing was left of its preview; null while something may be. */
+    removed_at_ms: number | null;
+  };
+  commit_check: {
+    pipeline_run_id: string;
+    project: string;
+    commit_id: string;
+    pipeline: string;
+    /** Null: a push started it. */
+    pull_request: number | null;
+    /** What the forge was told last: a status of a pipeline run; null: nothing yet. */
+    told: string | null;
+    /** The status that could not be told, for good. */
+    refused: string | null;
+    attempts: number;
+    next_at_ms: number;
+    last_error: string | null;
+  };
 }

@@ -36,7 +36,17 @@ export const ATTEMPT_STATUSES = [
 export type AttemptStatus = (typeof ATTEMPT_STATUSES)[number];
 
 /** What started a pipeline run. */
-export const TRIGGER_KINDS = ["manual", "schedule", "data", "alert", "push", "webhook", "backfill", "sensor"] as const;
+export const TRIGGER_KINDS = [
+  "manual",
+  "schedule",
+  "data",
+  "alert",
+  "push",
+  "pull_request",
+  "webhook",
+  "backfill",
+  "sensor",
+] as const;
 export type TriggerKind = (typeof TRIGGER_KINDS)[number];
 
 /** Statuses of a backfill. A paused one ends what it has begun and begins nothing. */

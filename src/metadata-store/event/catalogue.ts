@@ -214,6 +214,13 @@ export interface EventCatalogue {
   readonly "pipeline_run.succeeded": PipelineRunEvent;
   readonly "pipeline_run.trigger_merged": { readonly on: string; readonly subject: string; readonly cause: object };
   readonly "pipeline_run.waited": PipelineRunEvent;
+  readonly "preview.removed": { readonly number: number };
+  readonly "pull_request.received": {
+    readonly action: string;
+    readonly commit: string;
+    readonly isOutside: boolean;
+    readonly pipelineRuns: readonly string[];
+  };
   readonly "push.received": { readonly commit: string; readonly pipelineRuns: readonly string[] };
   readonly "quarantine.discarded": {
     readonly batch: string;
@@ -369,6 +376,8 @@ export const EVENT_WRITERS = {
   notebook: "notebooks",
   pipeline: "pipeline",
   pipeline_run: "pipeline",
+  preview: "delivery",
+  pull_request: "delivery",
   push: "delivery",
   quarantine: "data",
   registered_model: "models",

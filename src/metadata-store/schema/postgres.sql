@@ -209,6 +209,19 @@ create table "captured_file" (
   "state" text not null
 );
 
+create table "commit_check" (
+  "pipeline_run_id" text not null,
+  "project" text not null,
+  "commit_id" text not null,
+  "pipeline" text not null,
+  "pull_request" bigint,
+  "told" text,
+  "refused" text,
+  "attempts" bigint not null,
+  "next_at_ms" bigint not null,
+  "last_error" text
+);
+
 create table "dataset" (
   "number" bigint not null,
   "experiment_id" bigint not null,
@@ -643,6 +656,23 @@ create table "prediction_total" (
   "first_at_ms" bigint not null,
   "last_at_ms" bigint not null,
   "revision" bigint not null
+);
+
+create table "pull_request" (
+  "project" text not null,
+  "number" bigint not null,
+  "preview" text not null,
+  "title" text not null,
+  "author" text not null,
+  "branch" text not null,
+  "base" text not null,
+  "commit_id" text not null,
+  "url" text not null,
+  "outside" smallint not null,
+  "state" text not null,
+  "opened_at_ms" bigint not null,
+  "updated_at_ms" bigint not null,
+  "removed_at_ms" bigint
 );
 
 create table "push_delivery" (
@@ -1100,6 +1130,12 @@ CREATE UNIQUE INDEX cache_entry_pkey ON cache_entry USING btree (project, key);
 
 CREATE UNIQUE INDEX captured_file_key ON captured_file USING btree (project, dataset, digest);
 
+CREATE INDEX commit_check_due ON commit_check USING btree (project, next_at_ms);
+
+CREATE UNIQUE INDEX commit_check_pkey ON commit_check USING btree (pipeline_run_id);
+
+CREATE INDEX commit_check_pull_request ON commit_check USING btree (project, pull_request);
+
 CREATE UNIQUE INDEX dataset_identity ON dataset USING btree (experiment_id, name, digest);
 
 CREATE UNIQUE INDEX dataset_lock_key ON dataset_lock USING btree (project, asset);
@@ -1237,6 +1273,8 @@ CREATE INDEX prediction_time ON prediction USING btree (project, environment, en
 CREATE UNIQUE INDEX prediction_total_key ON prediction_total USING btree (project, environment, endpoint, model_version_id, arm);
 
 CREATE INDEX prediction_unlabelled ON prediction USING btree (project, environment, endpoint, at_ms, id) WHERE (label_received_at_ms IS NULL);
+
+CREATE UNIQUE INDEX pull_request_pkey ON pull_request USING btree (project, number);
 
 CREATE UNIQUE INDEX push_delivery_key ON push_delivery USING btree (project, id);
 

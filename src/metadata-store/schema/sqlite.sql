@@ -149,6 +149,10 @@ CREATE TABLE "captured_file" ("project" text not null,
   "dataset",
   "digest"));
 
+CREATE TABLE commit_check (
+     pipeline_run_id text not null primary key, project text not null, commit_id text not null, pipeline text not null,
+     pull_request bigint, told text, refused text, attempts bigint not null, next_at_ms bigint not null, last_error text);
+
 CREATE TABLE "dataset" ("number" integer primary key autoincrement,
   "experiment_id" bigint not null,
   "name" text not null,
@@ -506,6 +510,12 @@ CREATE TABLE "prediction_total" ("project" text not null,
   "model_version_id",
   "arm"));
 
+CREATE TABLE pull_request (
+     project text not null, number bigint not null, preview text not null, title text not null, author text not null,
+     branch text not null, base text not null, commit_id text not null, url text not null, outside smallint not null,
+     state text not null, opened_at_ms bigint not null, updated_at_ms bigint not null, removed_at_ms bigint,
+     primary key (project, number));
+
 CREATE TABLE "push_delivery" ("project" text not null,
   "id" text not null,
   "branch" text not null,
@@ -804,6 +814,10 @@ CREATE INDEX backfill_partition_status on backfill_partition (backfill_id, statu
 CREATE INDEX backfill_pipeline on backfill (project, pipeline, id);
 
 CREATE INDEX cache_entry_of_step on cache_entry (project, pipeline, step, matrix_index, made_at_ms);
+
+CREATE INDEX commit_check_due on commit_check (project, next_at_ms);
+
+CREATE INDEX commit_check_pull_request on commit_check (project, pull_request);
 
 CREATE INDEX "dataset_write_state" on "dataset_write" ("project",
   "asset",

@@ -8,6 +8,12 @@ import { digestOfJson, type Digest, type Json } from "#base";
 export const MISSED_TICK_RULES = ["skip", "once", "all"] as const;
 type MissedTickRule = (typeof MISSED_TICK_RULES)[number];
 
+/** What happens to a pull request. */
+export const PULL_REQUEST_ACTIONS = ["opened", "synchronize", "reopened", "closed"] as const;
+export type PullRequestAction = (typeof PULL_REQUEST_ACTIONS)[number];
+/** What starts a pipeline that does not say which of them. */
+export const USUAL_PULL_REQUEST_ACTIONS: readonly PullRequestAction[] = ["opened", "synchronize", "reopened"];
+
 /** A param of a pipeline: its type follows from its default unless it is stated. */
 export interface ParamDefinition {
   readonly type: "string" | "number" | "boolean" | "any";
@@ -57,6 +63,8 @@ export interface TriggerDefinition {
   readonly data: readonly string[];
   readonly alert: readonly string[];
   readonly push: readonly string[];
+  /** Branches that a pull request is to be merged into, and what of it starts the pipeline. */
+  readonly pullRequest?: { readonly branches: readonly string[]; readonly types: readonly PullRequestAction[] };
   readonly webhook: readonly string[];
   readonly sensors?: readonly SensorDefinition[];
 }

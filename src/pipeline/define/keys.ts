@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { MISSED_TICK_RULES } from "./definition.ts";
+import { MISSED_TICK_RULES, PULL_REQUEST_ACTIONS } from "./definition.ts";
 import { DURATION } from "./duration.ts";
 import { sensorKeys } from "./sensors.ts";
 import { partitionByKeys, partitionsKeys } from "./partitions.ts";
@@ -167,6 +167,20 @@ export const pipelineKeys = z.strictObject({
       data: names.optional().describe("Assets whose new version starts it; * stands for any text."),
       alert: names.optional().describe("Alerts that start it: <endpoint or dataset>.<monitor>, * stands for any text."),
       push: names.optional().describe("Branches whose push starts it."),
+      pull_request: z
+        .union([
+          names,
+          z.strictObject({
+            branches: names.optional().describe("Branches that it is to be merged into; default all."),
+            types: z
+              .array(z.enum(PULL_REQUEST_ACTIONS))
+              .min(1)
+              .optional()
+              .describe("opened, synchronize (new commits), reopened, closed; default all but closed."),
+          }),
+        ])
+        .optional()
+        .describe("Pull requests that start it, by the branch that they are to be merged into."),
       webhook: names
         .optional()
         .describe("Names of webhooks that start it, called by POST /hooks/NAME; * stands for any text."),

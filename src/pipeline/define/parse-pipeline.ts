@@ -1,5 +1,5 @@
 import { type FilePosition, type Json, type LocatedProblem, parseYaml, type YamlDocument } from "#base";
-import type { ParamDefinition, TriggerDefinition } from "./definition.ts";
+import { type ParamDefinition, type TriggerDefinition, USUAL_PULL_REQUEST_ACTIONS } from "./definition.ts";
 import { type PipelineKeys, pipelineKeys } from "./keys.ts";
 import { type PartitionsDefinition, partitionsProblems, toPartitions } from "./partitions.ts";
 import { placeIn, placeProblem, placeProblems } from "./place-problems.ts";
@@ -148,8 +148,17 @@ function toTriggers(keys: PipelineKeys): TriggerDefinition {
     alert: list(on.alert),
     push: list(on.push),
     webhook: list(on.webhook),
+    ...(on.pull_request === undefined ? {} : { pullRequest: toPullRequests(on.pull_request) }),
     ...(sensors.length === 0 ? {} : { sensors }),
   };
+}
+
+function toPullRequests(
+  stated: NonNullable<NonNullable<PipelineKeys["on"]>["pull_request"]>,
+): NonNullable<TriggerDefinition["pullRequest"]> {
+  const { branches = "*", types = USUAL_PULL_REQUEST_ACTIONS } =
+    typeof stated === "string" || Array.isArray(stated) ? { branches: stated } : stated;
+  return { branches: [branches].flat(), types };
 }
 
 function scheduleProblems(keys: PipelineKeys, on: TriggerDefinition): readonly Problem[] {
@@ -162,7 +171,7 @@ function scheduleProblems(keys: PipelineKeys, on: TriggerDefinition): readonly P
 
 function problemsOfPartitions({ partitions, on }: PipelineKeys): readonly Problem[] {
   if (partitions === undefined) return [];
-  const unclear = (["data", "alert", "push", "webhook", ...SENSOR_KINDS] as const).filter(
+  const unclear = (["data", "alert", "push", "pull_request", "webhook", ...SENSOR_KINDS] as const).filter(
     (kind) => on?.[kind] !== undefined,
   );
   return [

@@ -18,6 +18,7 @@ import { createBackfillHandlers } from "../pipelines/backfill-handlers.ts";
 import { createPipelineHandlers } from "../pipelines/pipeline-handlers.ts";
 import { createQueryHandlers } from "../datasets/query-handlers.ts";
 import { createRecipeHandlers } from "../recipes/recipe-handlers.ts";
+import { createPreviewHandlers } from "../releases/preview-handlers.ts";
 import { createReleaseHandlers } from "../releases/release-handlers.ts";
 import { createSessionHandlers } from "../session/session-handlers.ts";
 import type { ApiHandlers } from "./api-mounts.ts";
@@ -42,6 +43,7 @@ export function createApiHandlers(platform: Platform): ApiHandlers {
     ...createWindowHandler(platform),
     ...createAlertHandlers(platform),
     ...createReleaseHandlers(platform),
+    ...createPreviewHandlers(platform),
     ...createApprovalHandlers(platform),
     ...createQueryHandlers(platform),
     ...createRecipeHandlers(platform),

@@ -117,6 +117,7 @@ function toTriggers({ on }: PipelineDefinition, nowMs: number): readonly Trigger
     ...(["data", "alert", "push", "webhook"] as const).flatMap((kind) =>
       on[kind].map((subject) => ({ on: kind, subject })),
     ),
+    ...(on.pullRequest?.branches ?? []).map((subject) => ({ on: "pull_request" as const, subject })),
   ];
 }
 
