@@ -40,7 +40,14 @@ import type {
 } from "./backfill.ts";
 import type { Pools, WorkQueue } from "./queue.ts";
 import type { LogChunk, PipelineRunDetail, PipelineRunSummary, StepRun, StepRunLog } from "./pipeline-run.ts";
-import type { NewPause, NewPipelineRun, PipelineDetail, PipelineSchedules, PipelineSummary } from "./pipeline.ts";
+import type {
+  NewPause,
+  NewPipelineRun,
+  PipelineDetail,
+  PipelineSchedules,
+  PipelineSummary,
+  RetrainingPolicies,
+} from "./pipeline.ts";
 import type { PredictionDetail, PredictionSummary } from "./prediction.ts";
 import type {
   Environment,
@@ -81,6 +88,7 @@ export interface ApiShapes {
   readonly getStepRunLog: { params: requests.IdParams; query: requests.LogQuery; response: StepRunLog };
   readonly streamStepRunLog: { params: requests.IdParams; query: requests.LogQuery; response: LogChunk };
   readonly listSchedules: { response: PipelineSchedules };
+  readonly listRetrainings: { response: RetrainingPolicies };
   readonly pausePipeline: { params: requests.NameParams; body: NewPause; response: requests.Acknowledged };
   readonly unpausePipeline: { params: requests.NameParams; response: requests.Acknowledged };
   readonly listPools: { response: Pools };
@@ -225,6 +233,7 @@ export const apiRoutes: Readonly<Record<keyof ApiShapes, Route>> = {
   getPipeline: read("getPipeline", "pipelines/:name", "pipeline"),
   createPipelineRun: change("createPipelineRun", "pipelines/:name/runs", "run", "pipeline"),
   listSchedules: read("listSchedules", "schedules", "pipeline"),
+  listRetrainings: read("listRetrainings", "retrainings", "pipeline"),
   pausePipeline: change("pausePipeline", "pipelines/:name/pause", "run", "pipeline"),
   unpausePipeline: change("unpausePipeline", "pipelines/:name/unpause", "run", "pipeline"),
   listPools: read("listPools", "pools", "pipeline-run"),

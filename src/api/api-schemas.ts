@@ -29,6 +29,7 @@ export const apiSchemas: { readonly [Name in keyof ApiShapes]: RouteSchemas<ApiS
   streamStepRunLog: { params: idParams, query: requests.logQuery, response: schemas.logChunkSchema },
   listPartitions: { params: nameParams, query: pageQuery, response: pageOf(schemas.partitionStateSchema) },
   listSchedules: { response: schemas.pipelineSchedulesSchema },
+  listRetrainings: { response: schemas.retrainingPoliciesSchema },
   pausePipeline: { params: nameParams, body: schemas.newPauseSchema, response: acknowledged },
   unpausePipeline: { params: nameParams, response: acknowledged },
   listPools: { response: schemas.poolsSchema },

@@ -10,6 +10,7 @@ export const apiSummaries: Readonly<Record<keyof ApiShapes, string>> = {
   createPipelineRun: "Start a pipeline run",
   listPartitions: "Partitions of a pipeline that are over, newest first, each with its newest run",
   listSchedules: "What starts pipelines by time or by a look outside, and what became of the last look",
+  listRetrainings: "Policies for training again: how each stands, what waits, what was decided and why",
   pausePipeline: "Let no schedule and no sensor start a pipeline",
   unpausePipeline: "Let schedules and sensors start a pipeline again",
   listPools: "Pools, each with who holds its slots",

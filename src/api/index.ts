@@ -39,7 +39,15 @@ export type {
   PendingApproval,
 } from "./approval.ts";
 export type { ApiAssetKind, AssetVersionSummary, StepReference, VersionReference } from "./asset.ts";
-export type { PipelinePause, PipelineSchedule, SensorState } from "./pipeline.ts";
+export type {
+  PipelinePause,
+  PipelineSchedule,
+  RetrainingDecision,
+  RetrainingLimit,
+  RetrainingPolicy,
+  RetrainingReason,
+  SensorState,
+} from "./pipeline.ts";
 export type { Pool, QueuedWork, WaitReason, WorkHolder, WorkQueue } from "./queue.ts";
 export type { BackfillPreview, BackfillSummary, NewBackfill, PartitionState } from "./backfill.ts";
 export type { Change } from "./change.ts";

@@ -54,6 +54,71 @@ export interface PipelineSchedules {
   readonly pipelines: readonly PipelineSchedule[];
 }
 
+/** So much within any period of this length. */
+export interface RetrainingLimit {
+  /** Runs, or milliseconds of their steps. */
+  readonly amount: number;
+  readonly periodMs: number;
+  /** What of it is used now. */
+  readonly used: number;
+}
+
+/** What keeps a pipeline from training again. */
+export interface RetrainingReason {
+  readonly kind: "running" | "nothing_new" | "at_most" | "budget";
+  /** The run that is under way. */
+  readonly pipelineRunId?: string | undefined;
+  /** When it holds no more. */
+  readonly untilMs?: number | undefined;
+  /** Versions of data that were read last. */
+  readonly since?: readonly { readonly asset: string; readonly version: number }[] | undefined;
+}
+
+/** What asked for a retraining. */
+export interface RetrainingCause {
+  readonly on: string;
+  /** The alert's monitor, the dataset, or the schedule. */
+  readonly subject: string;
+  readonly atMs: number;
+}
+
+/** What was decided when something asked for a retraining. */
+export interface RetrainingDecision {
+  readonly decided: "started" | "waited" | "skipped" | "withdrawn";
+  readonly atMs: number;
+  readonly causes: readonly RetrainingCause[];
+  readonly reasons: readonly RetrainingReason[];
+  /** `started` only. */
+  readonly pipelineRunId?: string | undefined;
+  /** `started` only: models that the run gave, and whether it made them or had them already. */
+  readonly models?:
+    | readonly { readonly asset: string; readonly version: number; readonly isNew: boolean }[]
+    | undefined;
+  /** `withdrawn` only. */
+  readonly why?: "alerts_closed" | "trained" | undefined;
+}
+
+/** A pipeline's policy for training again, and how it stands. */
+export interface RetrainingPolicy {
+  readonly pipeline: string;
+  readonly atMost?: RetrainingLimit | undefined;
+  readonly budget?: RetrainingLimit | undefined;
+  /** Params of the runs that it starts, in place of their defaults. */
+  readonly params: Readonly<Record<string, unknown>>;
+  /** What would keep it from training now; empty: it may. */
+  readonly reasons: readonly RetrainingReason[];
+  /** When limits hold no more; missing while none does. */
+  readonly nextAtMs?: number | undefined;
+  readonly waiting: readonly RetrainingCause[];
+  /** Newest first, at most 20. */
+  readonly decisions: readonly RetrainingDecision[];
+}
+
+/** Every pipeline with a policy for training again. */
+export interface RetrainingPolicies {
+  readonly pipelines: readonly RetrainingPolicy[];
+}
+
 /** Something that starts a pipeline by itself. */
 export interface Trigger {
   readonly on: "schedule" | "data" | "alert" | "push" | "pull_request" | "webhook" | "sensor";

@@ -16,7 +16,7 @@ import type { ModelColumn, ModelDeployment, ModelDetail, ModelSummary, ModelVers
 import type { NotebookCell, NotebookOutput, NotebookVersion } from "./notebook.ts";
 import type { CodeStation, CodeStationName, FailedRun, Overview, Parcel, ProjectProblem, Station, StationCount, StationName, StationState, StoreDamage } from "./overview.ts";
 import type { Attempt, CacheReason, LogChunk, PipelineRunDetail, PipelineRunStatus, PipelineRunSummary, RunCause, StepCounts, StepRun, StepRunLog, StepRunStatus } from "./pipeline-run.ts";
-import type { Load, NewPause, NewPipelineRun, PartOrigin, PipelineDetail, PipelineEdge, PipelineParam, PipelinePause, PipelineSchedule, PipelineSchedules, PipelineStep, PipelineSummary, RecentRun, SensorState, Trigger } from "./pipeline.ts";
+import type { Load, NewPause, NewPipelineRun, PartOrigin, PipelineDetail, PipelineEdge, PipelineParam, PipelinePause, PipelineSchedule, PipelineSchedules, PipelineStep, PipelineSummary, RecentRun, RetrainingCause, RetrainingDecision, RetrainingLimit, RetrainingPolicies, RetrainingPolicy, RetrainingReason, SensorState, Trigger } from "./pipeline.ts";
 import type { ChainLink, PredictionDetail, PredictionSummary } from "./prediction.ts";
 import type { ApiProblem } from "./problem.ts";
 import type { QueryAnswer } from "./query.ts";
@@ -1163,6 +1163,50 @@ export const pipelineScheduleSchema: z.ZodType<PipelineSchedule> = z.object({
 export const pipelineSchedulesSchema: z.ZodType<PipelineSchedules> = z.object({
   "pipelines": z.array(pipelineScheduleSchema),
 }).describe("Every pipeline with a schedule, a sensor or a pause.");
+
+export const retrainingLimitSchema: z.ZodType<RetrainingLimit> = z.object({
+  "amount": z.number().describe("Runs, or milliseconds of their steps."),
+  "periodMs": z.number(),
+  "used": z.number().describe("What of it is used now."),
+}).describe("So much within any period of this length.");
+
+export const retrainingReasonSchema: z.ZodType<RetrainingReason> = z.object({
+  "kind": z.enum(["running", "nothing_new", "at_most", "budget"]),
+  "pipelineRunId": z.string().optional().describe("The run that is under way."),
+  "untilMs": z.number().optional().describe("When it holds no more."),
+  "since": z.array(z.object({ "asset": z.string(), "version": z.number() })).optional().describe("Versions of data that were read last."),
+}).describe("What keeps a pipeline from training again.");
+
+export const retrainingCauseSchema: z.ZodType<RetrainingCause> = z.object({
+  "on": z.string(),
+  "subject": z.string().describe("The alert's monitor, the dataset, or the schedule."),
+  "atMs": z.number(),
+}).describe("What asked for a retraining.");
+
+export const retrainingDecisionSchema: z.ZodType<RetrainingDecision> = z.object({
+  "decided": z.enum(["started", "waited", "skipped", "withdrawn"]),
+  "atMs": z.number(),
+  "causes": z.array(retrainingCauseSchema),
+  "reasons": z.array(retrainingReasonSchema),
+  "pipelineRunId": z.string().optional().describe("`started` only."),
+  "models": z.array(z.object({ "asset": z.string(), "version": z.number(), "isNew": z.boolean() })).optional().describe("`started` only: models that the run gave, and whether it made them or had them already."),
+  "why": z.enum(["alerts_closed", "trained"]).optional().describe("`withdrawn` only."),
+}).describe("What was decided when something asked for a retraining.");
+
+export const retrainingPolicySchema: z.ZodType<RetrainingPolicy> = z.object({
+  "pipeline": z.string(),
+  "atMost": retrainingLimitSchema.optional(),
+  "budget": retrainingLimitSchema.optional(),
+  "params": z.record(z.string(), z.unknown()).describe("Params of the runs that it starts, in place of their defaults."),
+  "reasons": z.array(retrainingReasonSchema).describe("What would keep it from training now; empty: it may."),
+  "nextAtMs": z.number().optional().describe("When limits hold no more; missing while none does."),
+  "waiting": z.array(retrainingCauseSchema),
+  "decisions": z.array(retrainingDecisionSchema).describe("Newest first, at most 20."),
+}).describe("A pipeline's policy for training again, and how it stands.");
+
+export const retrainingPoliciesSchema: z.ZodType<RetrainingPolicies> = z.object({
+  "pipelines": z.array(retrainingPolicySchema),
+}).describe("Every pipeline with a policy for training again.");
 
 export const triggerSchema: z.ZodType<Trigger> = z.object({
   "on": z.enum(["schedule", "data", "alert", "push", "pull_request", "webhook", "sensor"]),

@@ -39,6 +39,14 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: "Let schedules and sensors start a pipeline again",
     load: () => import("./commands/schedule/resume.ts"),
   },
+  "retraining list": {
+    summary: "List policies for training again, with what holds them back and when they may next",
+    load: () => import("./commands/retraining/list.ts"),
+  },
+  "retraining show": {
+    summary: "Say why a pipeline trained again, why it did not, and when it may next",
+    load: () => import("./commands/retraining/show.ts"),
+  },
   "pool list": {
     summary: "List pools with who holds their slots and how many wait",
     load: () => import("./commands/pool/list.ts"),

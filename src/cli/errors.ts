@@ -20,6 +20,19 @@ export const usageWrong: ErrorFactory<{ usage: string; reason: string }> = defin
   solve: "Run the command with `--help` for its options and examples.",
 });
 
+export const retrainingUnknown: ErrorFactory<{ pipeline: string; known: readonly string[] }> = defineError(
+  "CLI_RETRAINING_UNKNOWN",
+  {
+    status: 404,
+    message: ({ pipeline }) => `Pipeline "${pipeline}" has no policy for training again`,
+    hint: ({ known }) =>
+      known.length === 0
+        ? "No pipeline has one: write `retrain:` into its file."
+        : `These have one: ${known.join(", ")}`,
+    solve: "Name a pipeline with `retrain:` in its file; `esteira retraining list` lists them.",
+  },
+);
+
 export const keyExists: ErrorFactory<{ file: string }> = defineError("CLI_KEY_EXISTS", {
   status: 409,
   message: ({ file }) => `${file} is there already and was left as it is`,

@@ -31,6 +31,7 @@ import { findPartitions } from "./partitions.ts";
 import { createRunsAhead, type RunAhead } from "./runs-ahead.ts";
 import { createDueLoop } from "./due-loop.ts";
 import { runDueSchedules } from "./schedules.ts";
+import { createRetrainings } from "./retrainings.ts";
 import { createSensors } from "./sensors.ts";
 import { type Backfills, createBackfills } from "./backfills.ts";
 import { createRecipeBook } from "./recipe-book.ts";
@@ -141,6 +142,7 @@ export function createEngine(options: EngineOptions): Engine {
   const worker = new EngineWorker(parts, options.concurrency ?? Math.max(2, availableParallelism()));
   const schedules = createDueLoop(parts, "schedules", () => runDueSchedules(parts));
   const sensors = createSensors(parts);
+  const retrainings = createRetrainings(parts);
   const backfills = createBackfills(parts, worker);
   let stopped = false;
   let stopping: Promise<void> = Promise.resolve();
@@ -177,6 +179,7 @@ export function createEngine(options: EngineOptions): Engine {
       for (const run of interrupted) await resumeRun(store, { id: run.id, actor: "engine", atMs: clock.now() });
       await schedules.start();
       await sensors.start();
+      await retrainings.start();
       backfills.watch();
     },
     isWorking: () => !stopped && worker.isWorkingOnAll(),
@@ -227,6 +230,7 @@ export function createEngine(options: EngineOptions): Engine {
         stopped = true;
         schedules.stop();
         sensors.stop();
+        retrainings.stop();
         backfills.stop();
         stopping = stopAll(interrupt ?? !worker.isWorkingOnAll());
       }

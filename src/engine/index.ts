@@ -25,5 +25,6 @@ export { registerPools } from "./register-pools.ts";
 export type { RunAhead } from "./runs-ahead.ts";
 export { createTreeStorage } from "./tree-storage.ts";
 export { enqueuePipeline, type FiredTrigger, fireTrigger } from "./trigger.ts";
+export { listRetrainings, type RetrainingDecision, type RetrainingState } from "./query/retrainings.ts";
 export { findWeaklyMade, type WeaklyMade } from "./query/version-isolation.ts";
 export { createPastRuns } from "./query/past-runs.ts";

@@ -38,6 +38,7 @@ export async function runDueSchedules(parts: EngineParts): Promise<number | unde
           },
           actor: "engine",
           atMs: now,
+          isAutomatic: true,
         });
       }
     });

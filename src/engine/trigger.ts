@@ -8,6 +8,7 @@ import {
   type TriggerKind,
 } from "#metadata-store/engine";
 import type { PipelineDefinition } from "#pipeline";
+import { askRetraining, isRuled } from "./retraining.ts";
 import { expandRun, type RunRequest } from "./expand-run.ts";
 
 /** Something happened that pipelines may subscribe to. */
@@ -61,22 +62,48 @@ export async function fireTrigger(transaction: WriteTransaction, fired: FiredTri
       source: fired.source,
       atMs: fired.atMs,
       accepts: fired.accepts,
+      isAutomatic: true,
     });
     if (id !== undefined) ids.push(id);
   }
   return ids;
 }
 
-/** Queues one run of a registered pipeline; undefined when it is not registered. */
+/**
+ * Queues one run of a registered pipeline; undefined when it is not registered, or when its policy for training again
+ * holds back what started by itself.
+ */
 export async function enqueuePipeline(
   transaction: WriteTransaction,
   pipeline: string,
-  request: RunRequest & { readonly accepts?: FiredTrigger["accepts"] | undefined },
+  request: RunRequest & {
+    readonly accepts?: FiredTrigger["accepts"] | undefined;
+    /** A trigger asks, which a policy may rule. */
+    readonly isAutomatic?: boolean;
+  },
 ): Promise<string | undefined> {
   const stored = await getPipelineDefinition(transaction, { project: request.project, pipeline });
   if (stored === undefined) return undefined;
   const definition = JSON.parse(stored.content) as PipelineDefinition;
   if (request.accepts?.(definition) === false) return undefined;
+  const { kind: on, subject = "", cause = {} } = request.trigger;
+  if (request.isAutomatic === true && isRuled(definition, on)) {
+    const { project, atMs, actor } = request;
+    return askRetraining(
+      transaction,
+      { on, subject, cause, atMs },
+      {
+        project,
+        definition,
+        atMs,
+        actor,
+        start: () => {
+          const params = { ...definition.retrain?.params, ...request.params };
+          return enqueuePipeline(transaction, pipeline, { ...request, params, isAutomatic: false });
+        },
+      },
+    );
+  }
   const run = expandRun(definition, stored.digest, request);
   await insertPipelineRun(transaction, run);
   if (run.concurrency !== undefined)

@@ -14,6 +14,7 @@ import type {
   StepOutcome,
 } from "#pipeline";
 import { columnMissing, definitionsInvalid, splitEmpty } from "./errors.ts";
+import { durationSchema, toMicroseconds } from "./duration.ts";
 import {
   type FeatureDefinitions,
   type FeatureReference,
@@ -45,6 +46,7 @@ export interface JoinDeclaration {
     readonly timestamp?: string | undefined;
     readonly full_names?: boolean | undefined;
     readonly created?: "known" | "latest" | undefined;
+    readonly window?: string | number | undefined;
     readonly split?:
       | { readonly by: string; readonly test?: number | undefined; readonly from?: string | undefined }
       | undefined;
@@ -72,6 +74,9 @@ const schema: z.ZodType<JoinDeclaration> = z.strictObject({
       .enum(["known", "latest"])
       .optional()
       .describe("known: rows whose created time lies after the event time are not seen. Default latest, as in Feast."),
+    window: durationSchema
+      .optional()
+      .describe("Only rows of the spine at most so long before its latest one: 90d. Default: all."),
     split: z
       .strictObject({
         by: z.string().describe("Column with the time to split by."),
@@ -226,7 +231,7 @@ async function execute(attempt: AttemptContext<JoinDeclaration>, deps: JoinKindD
   try {
     const sources = await openSources(attempt, { deps, joined, connection });
     attempt.progress(0, sources.views.length + 1, "views");
-    const relation = await deps.datasets.relation(sources.spine);
+    const relation = withinWindow(await deps.datasets.relation(sources.spine), sources.timestamp, join.window);
     const rows = await joinPointInTime({
       connection,
       spine: { name: join.spine, relation, timestamp: sources.timestamp },
@@ -243,6 +248,7 @@ async function execute(attempt: AttemptContext<JoinDeclaration>, deps: JoinKindD
       timestamp: sources.timestamp,
       views: joined,
       created: join.created ?? "latest",
+      ...(join.window === undefined ? {} : { window: join.window }),
       sources: Object.fromEntries([...attempt.inputs].map(([name, { id, version }]) => [name, { id, version }])),
       split: split ?? null,
     };
@@ -278,6 +284,17 @@ async function execute(attempt: AttemptContext<JoinDeclaration>, deps: JoinKindD
     endWatch();
     connection.close();
   }
+}
+
+/** Rows of a relation at most so long before its latest. It follows from the rows alone, whenever it is asked. */
+function withinWindow(relation: string, timestamp: string, window: JoinDeclaration["join"]["window"]): string {
+  if (window === undefined) return relation;
+  if (!durationSchema.safeParse(window).success || toMicroseconds(window) === 0)
+    throw definitionsInvalid({
+      problems: [`join.window: found ${JSON.stringify(window)}, expected a duration as 90d`],
+    });
+  const time = `epoch_us(${quoteName(timestamp)})`;
+  return `(select * from ${relation} where ${time} >= (select max(${time}) from ${relation}) - ${toMicroseconds(window)})`;
 }
 
 /** How the rows were joined stays with the version: `explain`, verdicts and model records read it. */

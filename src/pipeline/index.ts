@@ -3,6 +3,7 @@ export { findStep, indexOf } from "./define/definition-index.ts";
 export {
   type ConcurrencyDefinition,
   digestOfDefinition,
+  digestOfWork,
   type ForEachDefinition,
   MOST_ITEMS,
   type ParamDefinition,
@@ -18,6 +19,12 @@ export { parseExpression, pathsOf, type Scope, STATUS, type StatusFunction } fro
 export { findExpressions, holds, interpolate, parseCondition, stepsReadBy, toText } from "./define/interpolate.ts";
 export { jsonSchemas } from "./define/json-schemas.ts";
 export { assertValid, type LoadedProject, loadProjectPipelines, type PipelineSource } from "./define/load-project.ts";
+export {
+  RETRAINING_TRIGGERS,
+  type RetrainingDefinition,
+  type RetrainingLimit,
+  type RetrainingTrigger,
+} from "./define/retraining.ts";
 export { describeSensor, digestOfSensor } from "./define/sensors.ts";
 export type { Observation, Seen, Sensing } from "./sensing.ts";
 export type { Pools } from "./define/pools.ts";

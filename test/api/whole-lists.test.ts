@@ -43,6 +43,16 @@ const WHOLE: Readonly<Record<string, readonly string[]>> = {
     "items[].live",
     "items[].unisolated",
   ],
+  "how a policy stands, and its newest decisions; the audit log has all": [
+    "pipelines[].reasons",
+    "pipelines[].reasons[].since",
+    "pipelines[].waiting",
+    "pipelines[].decisions",
+    "pipelines[].decisions[].causes",
+    "pipelines[].decisions[].reasons",
+    "pipelines[].decisions[].reasons[].since",
+    "pipelines[].decisions[].models",
+  ],
   "one of each pipeline": ["failedRuns"],
   "what one step run did": ["why", "attempts", "inputs", "made"],
   "what one version is": [

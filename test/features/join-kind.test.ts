@@ -77,6 +77,16 @@ describeStores("a join step", (kind) => {
     assert.deepEqual(after.rows, before.rows);
   });
 
+  it("takes the rows of a window before the spine's latest, and nothing else of it", async () => {
+    const opened = await bench(kind);
+    const inputs = [await opened.make("flights", SPINE), await opened.make("airport_day", DAYS)];
+    const join = { spine: "flights", features: "delay", timestamp: "date" };
+    const all = await opened.join(join, inputs);
+    const { rows } = await opened.join({ ...join, window: "12h" }, inputs);
+    assert.deepEqual(rows, all.rows.slice(-13));
+    await assert.rejects(opened.join({ ...join, window: "soon" }, inputs), /expected a duration/);
+  });
+
   it("explains a cell by its source row", async () => {
     const opened = await bench(kind);
     const { version } = await opened.join({ spine: "flights", features: "delay", timestamp: "date" }, [

@@ -47,6 +47,7 @@ const api: Examples<keyof ApiShapes> = {
   createBackfill: { params: { name: "none" }, body: { all: true } },
   listPartitions: { params: { name: "none" }, query: { limit: 1 } },
   listSchedules: {},
+  listRetrainings: {},
   pausePipeline: { params: { name: "none" }, body: { reason: "repair" } },
   unpausePipeline: { params: { name: "none" } },
   listPools: {},

@@ -14,6 +14,7 @@ import { useLanguage } from "../ui/language.tsx";
 import { useList } from "../ui/list-page.ts";
 import { Empty, Page, Panel, Read } from "../ui/page.tsx";
 import { RunTable } from "../ui/run-table.tsx";
+import { RetrainingPanel } from "../ui/retraining.tsx";
 import { PauseButton, PausedNote, SensorsPanel } from "../ui/schedules.tsx";
 import { useSearchValue } from "../ui/search-value.ts";
 import { StateBadge } from "../ui/state.tsx";
@@ -49,6 +50,7 @@ export function PipelinePage() {
           <>
             <GraphPanel pipeline={data} />
             <SensorsPanel pipeline={data} />
+            <RetrainingPanel pipeline={data.name} />
             <Tabs
               label={data.name}
               tabs={[

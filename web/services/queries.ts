@@ -37,6 +37,7 @@ export const queries = {
   pipelines: () => pages(["pipelines"], "listPipelines", {}),
   pipeline: (name: string) => one(["pipelines", name], "getPipeline", { params: { name } }),
   schedules: () => one(["pipelines", "schedules"], "listSchedules", {}),
+  retrainings: () => one(["pipelines", "retrainings"], "listRetrainings", {}),
   pools: () => one(["pipeline-runs", "pools"], "listPools", {}),
   queue: () => one(["pipeline-runs", "queue"], "listQueue", {}),
   pipelineRuns: (query: QueryOf<"listPipelineRuns">) => pages(["pipeline-runs"], "listPipelineRuns", { query }),

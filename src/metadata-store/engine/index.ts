@@ -37,6 +37,23 @@ export {
   listDueSchedules,
   listSchedules,
 } from "./find-triggered-pipelines.ts";
+export {
+  findLastTraining,
+  isAnyAlertOpen,
+  type LastTraining,
+  linkAlertsToRun,
+  listAttemptSpans,
+  listRetrainingEvents,
+  listRetrainingPipelines,
+  listRunModels,
+  listRunTimes,
+  lockPipeline,
+  readPipelinesMark,
+  RETRAINING,
+  type RetrainingCause,
+  type RetrainingEvent,
+  type RetrainingReason,
+} from "./retraining.ts";
 export { expandItems } from "./expand-items.ts";
 export { listStepResults, putStepResult, type StepResult } from "./step-result.ts";
 export { findWaitingStepRun } from "./find-waiting-step-run.ts";

@@ -14,6 +14,28 @@ interface StepRunEvent {
   readonly gate?: string;
 }
 
+interface RetrainingEvent {
+  /** What asked for it. */
+  readonly causes: readonly {
+    readonly on: string;
+    readonly subject: string;
+    /** Facts of the trigger, as the run keeps them. */
+    readonly cause: object;
+    readonly atMs: number;
+  }[];
+  /** What keeps it from being done now. */
+  readonly reasons: readonly {
+    readonly kind: "running" | "nothing_new" | "at_most" | "budget";
+    readonly pipelineRunId?: string;
+    /** When it holds no more. */
+    readonly untilMs?: number;
+    /** Versions of data that were read last. */
+    readonly since?: readonly { readonly asset: string; readonly version: number }[];
+  }[];
+  /** What asked for it and still waits after this. */
+  readonly waiting: RetrainingEvent["causes"];
+}
+
 interface PipelineRunEvent {
   readonly pipeline: string;
 }
@@ -274,6 +296,10 @@ export interface EventCatalogue {
     readonly versions: readonly number[];
     readonly atMs: number;
   };
+  readonly "retraining.skipped": RetrainingEvent;
+  readonly "retraining.started": RetrainingEvent & { readonly pipelineRunId: string };
+  readonly "retraining.waited": RetrainingEvent;
+  readonly "retraining.withdrawn": RetrainingEvent & { readonly why: "alerts_closed" | "trained" };
   readonly "rules.declared": RulesEvent;
   readonly "rules.lowered": RulesEvent & {
     /** Digest of the rules before. */
@@ -383,6 +409,7 @@ export const EVENT_WRITERS = {
   registered_model: "models",
   release: "delivery",
   retention: "upkeep",
+  retraining: "pipeline",
   rules: "governance",
   run: "tracking",
   sensor: "pipeline",

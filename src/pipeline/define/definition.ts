@@ -2,6 +2,7 @@ import type { IsolationLevel, ProcessLimits } from "../process.ts";
 import type { Resources } from "../resources.ts";
 import type { AssetKind } from "#metadata-store";
 import type { PartitionColumns, PartitionsDefinition } from "./partitions.ts";
+import type { RetrainingDefinition } from "./retraining.ts";
 import { digestOfJson, type Digest, type Json } from "#base";
 
 /** What happens to ticks that passed while nobody looked. */
@@ -171,6 +172,8 @@ export interface PipelineDefinition {
   readonly load: "code" | "data" | "models";
   readonly on: TriggerDefinition;
   readonly params: Readonly<Record<string, ParamDefinition>>;
+  /** When it trains again by itself. */
+  readonly retrain?: RetrainingDefinition;
   /** Each run of it makes one of these. */
   readonly partitions?: PartitionsDefinition;
   /**
@@ -182,6 +185,12 @@ export interface PipelineDefinition {
   readonly priority?: number;
   /** In topological order. */
   readonly steps: readonly StepDefinition[];
+}
+
+/** Digest of what a run does, whatever starts it: steps and params. */
+export function digestOfWork({ params, steps, retrain }: PipelineDefinition): Digest {
+  const own = steps.map((step) => ({ ...step, description: undefined, from: step.from?.part }));
+  return digestOfJson({ params, steps: own, retrain: retrain?.params });
 }
 
 /** Digest of what a definition means: comments, descriptions, order of keys and places in files do not count. */

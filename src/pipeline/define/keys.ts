@@ -4,6 +4,7 @@ import { DURATION } from "./duration.ts";
 import { sensorKeys } from "./sensors.ts";
 import { partitionByKeys, partitionsKeys } from "./partitions.ts";
 import { executorKey, resourcesKeys } from "./placement.ts";
+import { retrainingKeys } from "./retraining.ts";
 
 const duration = z
   .union([z.number().min(0), z.string().regex(DURATION, "expected a duration such as 90, 500ms, 30s, 10m, 2h or 1d")])
@@ -192,6 +193,7 @@ export const pipelineKeys = z.strictObject({
     .record(z.string(), z.union([scalar, z.array(z.unknown()), paramKeys]))
     .optional()
     .describe("Name and default of each param; or type, default, choices."),
+  retrain: retrainingKeys.optional(),
   partitions: partitionsKeys.optional(),
   executor: executorKey.describe("Where processes of its steps run, of those that can run there.").optional(),
   concurrency: concurrency

@@ -287,6 +287,7 @@ function toDefinition(
       load: loads.includes("models") ? "models" : loads.includes("data") ? "data" : "code",
       on: parsed.on,
       params: parsed.params,
+      ...(parsed.retrain === undefined ? {} : { retrain: parsed.retrain }),
       ...(parsed.partitions === undefined ? {} : { partitions: parsed.partitions }),
       concurrency:
         parsed.partitions !== undefined && parsed.concurrency === undefined

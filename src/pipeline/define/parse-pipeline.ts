@@ -4,6 +4,7 @@ import { type PipelineKeys, pipelineKeys } from "./keys.ts";
 import { type PartitionsDefinition, partitionsProblems, toPartitions } from "./partitions.ts";
 import { placeIn, placeProblem, placeProblems } from "./place-problems.ts";
 import { describeUses, type StepOrigin } from "./step-origin.ts";
+import { type RetrainingDefinition, retrainingProblems, toRetraining } from "./retraining.ts";
 import { SENSOR_KINDS, toSensors } from "./sensors.ts";
 import { scheduleProblem } from "./schedule-expression.ts";
 import { explainIssues, type JsonSchema, toInputSchema } from "./schema-problems.ts";
@@ -16,6 +17,7 @@ export interface ParsedPipeline {
   readonly description: string | undefined;
   readonly on: TriggerDefinition;
   readonly params: Readonly<Record<string, ParamDefinition>>;
+  readonly retrain: RetrainingDefinition | undefined;
   readonly partitions: PartitionsDefinition | undefined;
   readonly concurrency: PipelineKeys["concurrency"];
   readonly priority: number | undefined;
@@ -58,6 +60,7 @@ export function parsePipeline(
     ...scheduleProblems(keys, on),
     ...paramProblems(params),
     ...problemsOfPartitions(keys),
+    ...retrainingProblems(keys.retrain, { on, params, isPartitioned: keys.partitions !== undefined }),
   ];
   const final = (keys.finally ?? {}) as ParsedPipeline["steps"];
   const steps = {
@@ -71,6 +74,7 @@ export function parsePipeline(
       description: keys.description,
       on,
       params,
+      retrain: keys.retrain === undefined ? undefined : toRetraining(keys.retrain),
       partitions: keys.partitions === undefined ? undefined : toPartitions(keys.partitions),
       concurrency: keys.concurrency,
       priority: keys.priority,

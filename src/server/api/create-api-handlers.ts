@@ -13,6 +13,7 @@ import { createNotebookHandlers } from "../notebooks/notebook-handlers.ts";
 import { createOverviewHandlers } from "../overview/overview-handlers.ts";
 import { createPipelineRunHandlers } from "../pipeline-runs/pipeline-run-handlers.ts";
 import { createQueueHandlers } from "../pipeline-runs/queue-handlers.ts";
+import { createRetrainingHandlers } from "../pipelines/retraining-handlers.ts";
 import { createScheduleHandlers } from "../pipelines/schedule-handlers.ts";
 import { createBackfillHandlers } from "../pipelines/backfill-handlers.ts";
 import { createPipelineHandlers } from "../pipelines/pipeline-handlers.ts";
@@ -33,6 +34,7 @@ export function createApiHandlers(platform: Platform): ApiHandlers {
     ...createBackfillHandlers(platform),
     ...createQueueHandlers(platform),
     ...createScheduleHandlers(platform),
+    ...createRetrainingHandlers(platform),
     ...createPipelineRunHandlers(platform),
     ...createDatasetHandlers(platform),
     ...createFeatureViewHandlers(platform),
