@@ -1,4 +1,3 @@
-import { Drawer } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
 import type { PipelineRunDetail, StepRun, StepRunStatus } from "#api";
@@ -13,6 +12,7 @@ import { Graph } from "../ui/graph.tsx";
 import { Icon } from "../ui/icon.tsx";
 import { useLanguage } from "../ui/language.tsx";
 import { useList } from "../ui/list-page.ts";
+import { Drawer } from "../ui/overlay.tsx";
 import { Page, Panel, Problem, Read } from "../ui/page.tsx";
 import { useOpened, useSearchChoice } from "../ui/search-value.ts";
 import { StepOutcomes } from "../ui/run-progress.tsx";

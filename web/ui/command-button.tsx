@@ -1,4 +1,4 @@
-import { Button, Modal } from "@mantine/core";
+import { Button } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { type ReactNode, useState } from "react";
@@ -7,6 +7,7 @@ import { ProblemError } from "../services/api.ts";
 import { queries } from "../services/queries.ts";
 import { Icon, type IconName } from "./icon.tsx";
 import { useLanguage } from "./language.tsx";
+import { Modal } from "./overlay.tsx";
 import { Problem } from "./page.tsx";
 import { useProblemText } from "./problem-text.ts";
 

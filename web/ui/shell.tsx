@@ -1,4 +1,4 @@
-import { ActionIcon, Drawer, useComputedColorScheme, useMantineColorScheme } from "@mantine/core";
+import { ActionIcon, useComputedColorScheme, useMantineColorScheme } from "@mantine/core";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, Outlet, useRouterState } from "@tanstack/react-router";
 import { useEffect, useRef, useState } from "react";
@@ -8,6 +8,7 @@ import { type Connection, followChanges } from "../services/changes.ts";
 import { queries } from "../services/queries.ts";
 import { Icon } from "./icon.tsx";
 import { useLanguage } from "./language.tsx";
+import { Drawer } from "./overlay.tsx";
 import { Shortcuts } from "./shortcuts.tsx";
 import { SignIn } from "./sign-in.tsx";
 
@@ -115,7 +116,7 @@ function Sidebar({ connection, onHelp }: { readonly connection: Connection; read
             <Icon name="keyboard" />
           </ActionIcon>
         </div>
-        <SignIn session={session.data} />
+        <SignIn session={session.data} error={session.error} />
       </div>
     </div>
   );

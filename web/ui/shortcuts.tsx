@@ -1,8 +1,9 @@
-import { Kbd, Modal } from "@mantine/core";
+import { Kbd } from "@mantine/core";
 import { useNavigate } from "@tanstack/react-router";
 import { useEffect, useRef } from "react";
 import { NAVIGATION } from "../routes/navigation.ts";
 import { useLanguage } from "./language.tsx";
+import { Modal } from "./overlay.tsx";
 
 const GO_WITHIN_MS = 1200;
 

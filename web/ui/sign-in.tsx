@@ -1,21 +1,32 @@
-import { Button, Modal } from "@mantine/core";
+import { Button } from "@mantine/core";
 import { useQueryClient } from "@tanstack/react-query";
-import { type FormEvent, useState } from "react";
+import { type FormEvent, useEffect, useState } from "react";
 import type { Session } from "#api";
-import { call } from "../services/api.ts";
+import { call, ProblemError } from "../services/api.ts";
 import { credentials } from "../services/credentials.ts";
 import { Icon } from "./icon.tsx";
 import { useLanguage } from "./language.tsx";
+import { Modal } from "./overlay.tsx";
 import { Problem } from "./page.tsx";
 import { Command } from "./text.tsx";
 
-/** Who is looking; opens the dialog to sign in as someone else, with a token. */
-export function SignIn({ session }: { readonly session: Session | undefined }) {
+/** Who is looking; opens the dialog to sign in as someone else, with a token: by itself where nobody may look without. */
+export function SignIn({
+  session,
+  error: refused,
+}: {
+  readonly session: Session | undefined;
+  readonly error: unknown;
+}) {
   const { t, name } = useLanguage();
   const client = useQueryClient();
   const [isOpen, setOpen] = useState(false);
   const [token, setToken] = useState("");
   const [error, setError] = useState<unknown>();
+  const mustSignIn = refused instanceof ProblemError && refused.problem.code === "ACCESS_UNAUTHENTICATED";
+  useEffect(() => {
+    if (mustSignIn) setOpen(true);
+  }, [mustSignIn]);
   const signIn = async (event: FormEvent): Promise<void> => {
     event.preventDefault();
     credentials.set(token.trim());

@@ -1,8 +1,9 @@
-import { Button, Modal } from "@mantine/core";
+import { Button } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, type ReactNode, useState } from "react";
 import { Icon, type IconName } from "../icon.tsx";
+import { Modal } from "../overlay.tsx";
 import { Problem } from "../page.tsx";
 import { useTrackingText } from "./text.ts";
 

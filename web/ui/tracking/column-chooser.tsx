@@ -1,8 +1,9 @@
-import { Button, Modal } from "@mantine/core";
+import { Button } from "@mantine/core";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { useRef, useState } from "react";
 import { firstColumns, type RunColumn } from "../../models/tracking/run-columns.ts";
 import { Icon } from "../icon.tsx";
+import { Modal } from "../overlay.tsx";
 import { SearchBox } from "./tags.tsx";
 import { useTrackingText } from "./text.ts";
 
