@@ -17,6 +17,8 @@ export interface FilePosition {
 export interface LocatedProblem extends FilePosition {
   readonly message: string;
   readonly hint?: string;
+  /** True: something is missed that a file which cannot be read may bring. */
+  readonly isMissed?: true;
 }
 
 /** A parsed YAML file that can say where each of its values stands. */

@@ -151,6 +151,7 @@ async function analyse({ join }: JoinDeclaration, context: AnalysisContext): Pro
     const nearest = nearestName(source, context.knownAssets.keys());
     problems.push({
       path: ["join", "features"],
+      isMissed: true,
       message: `Feature view "${view}" reads dataset "${source}", which no step makes`,
       ...(nearest === undefined ? {} : { hint: `Did you mean "${nearest}"?` }),
     });

@@ -11,6 +11,8 @@ export interface Problem {
   readonly message: string;
   /** The nearest valid name, or what to do. */
   readonly hint?: string;
+  /** True: something is missed that a pipeline which cannot be read may make. */
+  readonly isMissed?: true;
   /** Another file, when the mistake is in one that the step names (1-based). */
   readonly at?: { readonly file: string; readonly line: number; readonly column: number };
 }

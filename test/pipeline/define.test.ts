@@ -60,11 +60,22 @@ describe("pipeline files", () => {
         'pipelines/b.yaml:2:10  unknown key "rum"\n    Did you mean "run"?',
         'pipelines/b.yaml:3:19  unknown key "nedes"\n    Did you mean "needs"?',
         'pipelines/b.yaml:3:38  found the text "many", expected a number or a map',
-        'pipelines/b.yaml:4:19  no step makes "ones", which step "three" reads\n    Assets: three, five.',
         'pipelines/b.yaml:5:27  there is no step "twoo" in this pipeline\n    Did you mean "two"?',
-        'pipelines/b.yaml:6:17  no step makes "six", which step "five" reads\n    Assets: three, five.',
       ].join("\n"),
     );
+  });
+
+  it("name what no step makes once every pipeline can be read", async () => {
+    const reader = "on: { data: [ones] }\nsteps:\n  three: { make: [ones] }\n";
+    const told = async (maker: string): Promise<string> =>
+      formatProblems((await load({ "pipelines/a.yaml": maker, "pipelines/b.yaml": reader })).problems);
+    assert.equal(
+      await told("steps:\n  ones: { make: [] }\n  ones: { make: [] }\n"),
+      "pipelines/a.yaml:3:3  ones stands twice in the same place\n    Keep one of the two.",
+    );
+    const missed = await told("steps:\n  one: { make: [] }\n");
+    assert.match(missed, /b\.yaml:1:14 {2}no step makes "ones", so this never starts the pipeline/);
+    assert.match(missed, /b\.yaml:3:19 {2}no step makes "ones", which step "three" reads/);
   });
 
   it("name pools that there are, and no more slots than they have", async () => {

@@ -110,11 +110,8 @@ async function analyseTile(
       tables: [],
       problems: unknown.map(({ name }) => {
         const near = nearestName(name, datasets);
-        return problem(
-          `no step makes a dataset "${name}"`,
-          ["sql"],
-          near === undefined ? undefined : `Did you mean "${near}"?`,
-        );
+        const hint = near === undefined ? undefined : `Did you mean "${near}"?`;
+        return { ...problem(`no step makes a dataset "${name}"`, ["sql"], hint), isMissed: true };
       }),
     };
   }

@@ -151,6 +151,7 @@ export function inputsOfCalls(
       problems.push({
         path: [],
         at: options.place(call),
+        isMissed: true,
         message: `esteira.input("${call.argument}"): no step makes "${call.argument}"`,
         hint:
           nearest === undefined

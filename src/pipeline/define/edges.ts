@@ -128,6 +128,7 @@ function addInputs({ pipeline, makers, undone }: PipelineFacts, name: string, { 
     report([
       {
         path: input.path,
+        isMissed: true,
         message: `no step makes "${input.asset}", which step "${name}" reads`,
         hint: sibling
           ? `A step of the same part is named \${{ part.steps.${input.asset} }}.`

@@ -80,11 +80,13 @@ export async function loadProjectPipelines(options: {
   const files = createProjectFiles(options.projectFolder);
   const problems: LocatedProblem[] = [];
   const parsed: ParsedPipeline[] = [];
+  let isWhole = true;
   const parts = await readParts(files);
   problems.push(...parts.problems);
   for (const file of await pipelineFiles(options.projectFolder)) {
     const read = parsePipeline(file, (await files.readFile(file)) ?? "");
     problems.push(...read.problems);
+    isWhole &&= read.pipeline !== undefined;
     if (read.pipeline === undefined) continue;
     const expanded = expandParts(read.pipeline, parts.parts);
     problems.push(...expanded.problems);
@@ -116,12 +118,18 @@ export async function loadProjectPipelines(options: {
     projectFolder: files.folder,
     pipelines: [...pipelines, ...(more?.pipelines ?? [])],
     notices: more?.notices ?? [],
-    problems: problems.toSorted(
-      (left, right) => left.file.localeCompare(right.file) || left.line - right.line || left.column - right.column,
-    ),
+    problems: inOrder(isWhole ? problems : problems.filter(({ isMissed }) => isMissed !== true)),
     analyses: new Map(analysed.map((pipeline) => [pipeline.parsed.name, pipeline.analyses])),
     kinds: knowKinds([...options.kinds, ...(options.source?.kinds ?? [])]),
   };
+}
+
+function inOrder(problems: readonly LocatedProblem[]): readonly LocatedProblem[] {
+  return problems
+    .map(({ isMissed: _, ...problem }) => problem)
+    .toSorted(
+      (left, right) => left.file.localeCompare(right.file) || left.line - right.line || left.column - right.column,
+    );
 }
 
 function problemsOfSteps({ parsed, steps, analyses }: CompiledPipeline, pools: Pools): readonly LocatedProblem[] {

@@ -12,13 +12,14 @@ export function placeProblems(
 
 /** Gives a problem the place that its path has. */
 export function placeProblem(
-  { path, message, hint, at }: Problem,
+  { path, message, hint, at, isMissed }: Problem,
   placeOf: (path: Problem["path"], isKey: boolean) => FilePosition,
 ): LocatedProblem {
   return {
     ...(at ?? placeOf(path, message.startsWith("unknown key"))),
     message,
     ...(hint === undefined ? {} : { hint }),
+    ...(isMissed === undefined ? {} : { isMissed }),
   };
 }
 

@@ -25,6 +25,7 @@ export function triggerProblems(pipelines: readonly CompiledPipeline[]): readonl
       const path = ["on", "data", ...(Array.isArray(value) ? [index] : [])];
       problems.push({
         ...parsed.yaml.at(path),
+        isMissed: true,
         message: `no step makes "${pattern}", so this never starts the pipeline`,
         hint: nearestHint(pattern, assets.keys(), "Assets"),
       });
