@@ -24,7 +24,9 @@ import { openMetadataStore, recordAssetVersion } from "#metadata-store";
 import { recordLabels, recordPredictions } from "#metadata-store/serving";
 import { createOutbox } from "#outbox";
 import { createMonitoring } from "#monitoring";
-import { createFileSystemBlobs } from "#storage";
+import { createAnalytics } from "#data";
+import { createPredictions } from "#predictions";
+import { createFileSystemBlobs, createFileSystemFiles } from "#storage";
 import { createServing } from "#serving";
 import { createRandom, createRowReader, KEY, makeFlights, MONDAY_MS } from "../test/monitoring/watched.ts";
 import { deploy, registerModel } from "../test/serving/served.ts";
@@ -286,6 +288,12 @@ async function evaluate(folder: string): Promise<void> {
   }));
   const monitoring = createMonitoring({
     store,
+    predictions: createPredictions({
+      store,
+      analytics: createAnalytics({ folder: join(folder, "cache/duckdb") }),
+      files: createFileSystemFiles({ root: join(folder, "datasets"), allowsLinks: true }),
+      log: silentLog,
+    }),
     datasets: createRowReader(rows),
     scorer: serving.scorer,
     outbox: createOutbox({ store, clock: systemClock, log: silentLog }),

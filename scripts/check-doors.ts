@@ -15,7 +15,6 @@ const WITHOUT_DOOR: Readonly<Record<string, string>> = {
   featureFileSchema: "`npm run generate` writes the schema for editors",
   getPipelineRun: "tests look at all of a run's record",
   getStepRun: "tests look at all of a step run's record",
-  isId: "tests look at ids",
   jsonSchemas: "`npm run generate` writes the schemas for editors",
   listMissingRoutes: "`npm run generate` names what MLflow has and esteira has not",
   openPlatform: "tests and benches open a project without the command line",

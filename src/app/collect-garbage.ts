@@ -4,6 +4,7 @@ import type { StorePlatform } from "./platform.ts";
 import { vacuumProjectDatasets } from "./vacuum-datasets.ts";
 
 const DAY_MS = 24 * 3600_000;
+const WEEK_MS = 7 * DAY_MS;
 
 export interface Collected extends Garbage {
   /** Data files of datasets that no version reads. */
@@ -32,15 +33,21 @@ export async function collectPlatformGarbage(
   const expired =
     dryRun || !platform.isProject
       ? { predictions: 0, logs: 0, versions: 0, runs: 0 }
-      : (await applyRetention(platform, { retention: platform.config.retention, actor, signal })).expired;
+      : (await applyRetention(await platform.whole(), { retention: platform.config.retention, actor, signal })).expired;
   const vacuumed = platform.isProject
     ? await vacuumProjectDatasets(await platform.whole(), { dryRun, signal, retentionMs: ageMs })
     : [];
+  const histories = platform.isProject
+    ? await (
+        await platform.whole()
+      ).predictions.vacuum({ project: platform.project, retentionMs: ageMs, dryRun, signal })
+    : [];
+  const removed = [...vacuumed, ...histories];
   const garbage = await collectGarbage(platform, { ageMs, dryRun, signal });
   return {
     ...garbage,
-    dataFiles: vacuumed.reduce((sum, { removed }) => sum + removed.length, 0),
-    dataBytes: vacuumed.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+    dataFiles: removed.reduce((sum, { removed: files }) => sum + files.length, 0),
+    dataBytes: removed.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
     expired,
   };
 }
@@ -80,10 +87,19 @@ async function applyOnce(
 ): Promise<void> {
   const { applyRetention } = await import("#upkeep");
   const { retention } = facts.config;
-  const { expired, datasets } = await applyRetention(facts, { retention, actor: "engine", signal });
+  const { expired, datasets } = await applyRetention(await facts.whole(), {
+    retention,
+    actor: "engine",
+    signal,
+  });
   let dataBytes = 0;
   for (const dataset of datasets) {
     const vacuumed = await vacuumProjectDatasets(await facts.whole(), { dataset, dryRun: false, signal });
+    dataBytes += vacuumed.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  }
+  if (expired.predictions > 0) {
+    const { predictions, project } = await facts.whole();
+    const vacuumed = await predictions.vacuum({ project, retentionMs: WEEK_MS, dryRun: false, signal });
     dataBytes += vacuumed.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   }
   if (Object.values(expired).some((count) => count > 0))

@@ -18,6 +18,7 @@ import {
 } from "#tracking";
 import { followStore } from "./audit-log.ts";
 import { keepRetention } from "./collect-garbage.ts";
+import { keepMoving } from "./keep-moving.ts";
 import { keepScrubbed } from "./keep-scrubbed.ts";
 import type { OwnedPlatform } from "./create-platform.ts";
 import { checkProject, checkStore, type HealthCheck } from "./health.ts";
@@ -225,7 +226,7 @@ function createMlflowCalls(
 
 /** What keeps the store whole and small while the platform runs. */
 function keepUp(platform: StorePlatform): () => Promise<void> {
-  const ends = [...(platform.isProject ? [keepRetention(platform)] : []), keepScrubbed(platform)];
+  const ends = [...(platform.isProject ? [keepRetention(platform), keepMoving(platform)] : []), keepScrubbed(platform)];
   return async () => {
     await Promise.all(ends.map((end) => end()));
   };

@@ -40,6 +40,7 @@ import { type CommitAuthors, createApprovalCheck, createRules, type Rules } from
 import { type DatasetReader, locateModel } from "#models";
 import type { Executor } from "#engine";
 import { createMonitoring, type Monitoring } from "#monitoring";
+import { createPredictions, type Predictions } from "#predictions";
 import { createServing, type Serving } from "#serving";
 import { createDatasetReader } from "./dataset-reader.ts";
 import type { LocalFiles } from "#storage";
@@ -60,6 +61,8 @@ export interface Parts extends Pick<
   readonly features: Features;
   readonly serving: Serving;
   readonly monitoring: Monitoring;
+  /** What endpoints answered, wherever it lies. */
+  readonly predictions: Predictions;
   readonly services: Services;
   readonly delivery: Delivery;
   /** Trials of models beside those that answer. */
@@ -202,8 +205,10 @@ export function createParts(platform: StorePlatform, settings: Settings): Parts 
       memoryBytes: config.serving.memory,
     },
   });
+  const predictions = createPredictions({ store, analytics, files, clock, log });
   const monitoring: Monitoring = createMonitoring({
     store,
+    predictions,
     datasets: reader,
     scorer: serving.scorer,
     outbox,
@@ -248,6 +253,7 @@ export function createParts(platform: StorePlatform, settings: Settings): Parts 
     features,
     serving,
     monitoring,
+    predictions,
     services,
     delivery: createDelivery({
       store,

@@ -13,6 +13,7 @@ import type { Outbox } from "#outbox";
 import type { Monitoring, MonitoringCall } from "#monitoring";
 import type { Isolation } from "#executors";
 import type { Features } from "#features";
+import type { Predictions } from "#predictions";
 import type { Serving, ServingCall } from "#serving";
 import type { ArtifactFolder, AttemptScope, MlflowCall, Tracking } from "#tracking";
 import type { StationedStep } from "#project";
@@ -89,6 +90,8 @@ export interface Platform extends StorePlatform {
   readonly features: Features;
   readonly serving: Serving;
   readonly monitoring: Monitoring;
+  /** What endpoints answered, wherever it lies. */
+  readonly predictions: Predictions;
   readonly delivery: Delivery;
   readonly rollouts: Rollouts;
   /** What protects the environments: of the store and `esteira.yaml` the stricter. */

@@ -175,6 +175,10 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: "Tell a route that a test opened and closed, now",
     load: () => import("./commands/alert/test.ts"),
   },
+  "endpoint compact": {
+    summary: "Move predictions out of the metadata database now",
+    load: () => import("./commands/endpoint/compact.ts"),
+  },
   "endpoint list": {
     summary: "List endpoints with the version that answers and its trial",
     load: () => import("./commands/endpoint/list.ts"),

@@ -40,6 +40,7 @@ export { testSqlStep } from "./transform/test-sql-step.ts";
 export { describeResult } from "./transform/unit-tests/describe-result.ts";
 export type { UnitTestResult } from "./transform/unit-tests/run-unit-tests.ts";
 export { type ExpectedVersion, listTables, type TableDamage, verifyTable } from "./delta/verify-table.ts";
+export { createLogTables, type LogFile, type LogTables, type LogVersion } from "./delta/log-table.ts";
 export { tableAt } from "./delta/table.ts";
 export { describeStandaloneTable, type StandaloneTable } from "./delta/standalone-table.ts";
 export {

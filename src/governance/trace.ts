@@ -7,7 +7,7 @@ import {
   type MetadataStore,
 } from "#metadata-store";
 import { listApprovalRows, type StoredApproval } from "#metadata-store/governance";
-import { getPrediction } from "#metadata-store/serving";
+import type { Predictions } from "#predictions";
 import { commitOf, sourceDigestOf } from "./approval-subject.ts";
 import { traceUnknown } from "./errors.ts";
 
@@ -109,8 +109,11 @@ export async function findNamedVersion(
  *
  * @throws GOVERNANCE_TRACE_UNKNOWN
  */
-export async function tracePrediction(store: MetadataStore, predictionId: string): Promise<Trace> {
-  const prediction = await store.read((transaction) => getPrediction(transaction, predictionId));
+export async function tracePrediction(
+  { store, predictions }: { readonly store: MetadataStore; readonly predictions: Pick<Predictions, "get"> },
+  predictionId: string,
+): Promise<Trace> {
+  const prediction = await predictions.get(predictionId);
   if (prediction === undefined) throw traceUnknown({ kind: "prediction", id: predictionId });
   const upstream = await traceVersion(store, prediction.modelVersionId);
   const node: TraceNode = {

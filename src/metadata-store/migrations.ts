@@ -1,3 +1,4 @@
+import { predictionHistoryMigration } from "./migrations/0028-prediction-history.ts";
 import type { Migration } from "./migrate.ts";
 import { trackingMigration } from "./migrations/0004-tracking.ts";
 import { registryMigration } from "./migrations/0005-registry.ts";
@@ -56,4 +57,5 @@ export const migrations: readonly Migration[] = [
   sensorsMigration,
   expiredVersionsMigration,
   pullRequestsMigration,
+  predictionHistoryMigration,
 ];

@@ -2,6 +2,7 @@ import { type Clock, isEsteiraError, type Log, messageOf } from "#base";
 import type { MetadataStore } from "#metadata-store";
 import { type Alert, type MonitorScore, type MonitorWindow, saveWindow } from "#metadata-store/monitoring";
 import { type EndpointKey, listPredictionTotals } from "#metadata-store/serving";
+import type { Predictions } from "#predictions";
 import type { DatasetReader } from "#models";
 import {
   type CountedWindow,
@@ -48,6 +49,7 @@ export interface EvaluationReport {
 
 export interface EvaluationOptions {
   readonly store: MetadataStore;
+  readonly predictions: Pick<Predictions, "scan">;
   /** Columns of datasets, for what changed upstream. */
   readonly datasets: DatasetReader;
   readonly references: References;
@@ -239,7 +241,7 @@ export async function scoreWindow(
     readonly ofCandidate?: boolean;
   },
   key: EndpointKey,
-  { store, references, log }: EvaluationOptions,
+  { predictions, references, log }: EvaluationOptions,
 ): Promise<{
   readonly scores: readonly MonitorScore[];
   readonly referenceVersionId: string | undefined;
@@ -275,7 +277,7 @@ export async function scoreWindow(
     }
   }
   const rows = await readWindow(
-    store,
+    predictions,
     keyOf(key),
     { ...range, segments: columnsFor(set, reference.model) },
     reference.model,

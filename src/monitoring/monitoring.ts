@@ -1,7 +1,8 @@
 import { type Clock, type Log, messageOf, systemClock } from "#base";
 import type { MetadataStore, WriteTransaction } from "#metadata-store";
 import { type Alert, listAlerts, type StoredMonitor } from "#metadata-store/monitoring";
-import { type EndpointKey, type LabelReport, listEndpoints, recordLabels } from "#metadata-store/serving";
+import { type EndpointKey, type LabelReport, listEndpoints } from "#metadata-store/serving";
+import type { Predictions } from "#predictions";
 import type { Outbox } from "#outbox";
 import type { DatasetReader, Scorer } from "#models";
 import { alertDamage, alertStanding, type DamagedFile, type StandingFacts } from "./state-alert.ts";
@@ -19,6 +20,8 @@ import { type RouteTest, testRoute } from "./test-route.ts";
 
 export interface MonitoringOptions {
   readonly store: MetadataStore;
+  /** What endpoints answered. */
+  readonly predictions: Pick<Predictions, "scan" | "recordLabels">;
   /** Reads training sets: the reference of every score. */
   readonly datasets: DatasetReader;
   /** Answers of a model on its reference rows. */
@@ -77,6 +80,7 @@ export function createMonitoring(options: MonitoringOptions): Monitoring {
   const evaluation = {
     routes: routes.default,
     store,
+    predictions: options.predictions,
     datasets: options.datasets,
     clock,
     log,
@@ -132,9 +136,12 @@ export function createMonitoring(options: MonitoringOptions): Monitoring {
       saveMonitorFiles({ store, clock, routes: Object.keys(routes.routes) }, project, files),
     testRoute: (of) => testRoute(of, { routes, secret, outbox: options.outbox, clock }),
     async recordLabels({ labels, untilMs, actor, ...key }) {
-      const { outcomes, ...report } = await store.write((transaction) =>
-        recordLabels(transaction, { ...key, labels, receivedAtMs: clock.now(), actor }),
-      );
+      const { outcomes, ...report } = await options.predictions.recordLabels({
+        ...key,
+        labels,
+        receivedAtMs: clock.now(),
+        actor,
+      });
       objectives.labelled(key, outcomes);
       // While an evaluation runs, the next tick takes up what this batch changed.
       if (report.fromMs !== undefined && !running.has(nameOf(key)))

@@ -1,6 +1,6 @@
-import type { MetadataStore } from "#metadata-store";
-import { type EndpointKey, scanPredictions, type ScannedPrediction } from "#metadata-store/serving";
+import type { EndpointKey, ScannedPrediction } from "#metadata-store/serving";
 import type { ModelDescription } from "#models";
+import type { Predictions } from "#predictions";
 import { createNumberColumn, createRowSample, createValueColumn, type SampledColumn } from "./row-sample.ts";
 
 /** Rows of a window that are compared: as many as a reference has. Above it they are a uniform sample. */
@@ -8,7 +8,7 @@ const LARGEST_SAMPLE = 100_000;
 /** Values of all columns of the sample: a wide model has fewer rows of it. */
 const MOST_VALUES = 8_000_000;
 const SMALLEST_SAMPLE = 10_000;
-const ROWS_PER_PAGE = 1000;
+const ROWS_IN_A_TURN = 1000;
 
 /** The answered predictions of one window, by column; shadows are left out. Of a large window a uniform sample. */
 export interface WindowRows {
@@ -55,24 +55,19 @@ export interface WindowOutcomes {
   readonly segments: ReadonlyMap<string, ArrayLike<unknown>>;
 }
 
-/** Reads a time range page by page. */
+/** Reads a time range part by part. */
 async function scanWindow(
-  store: MetadataStore,
+  predictions: Pick<Predictions, "scan">,
   key: EndpointKey,
   range: { readonly fromMs: number; readonly toMs: number },
   use: (page: readonly ScannedPrediction[]) => void,
 ): Promise<void> {
-  let after: readonly [number, string] | undefined;
-  for (;;) {
-    const page = await store.readLong((transaction) =>
-      scanPredictions(transaction, { ...key, ...range, after, limit: ROWS_PER_PAGE }),
-    );
-    use(page.filter((row) => row.arm !== "shadow"));
-    const last = page.at(-1);
-    if (last === undefined || page.length < ROWS_PER_PAGE) return;
-    after = [last.at_ms, last.id];
-    // Lets requests be answered between pages.
-    await new Promise(setImmediate);
+  for await (const part of predictions.scan({ ...key, ...range })) {
+    for (let start = 0; start < part.length; start += ROWS_IN_A_TURN) {
+      use(part.slice(start, start + ROWS_IN_A_TURN).filter((row) => row.arm !== "shadow"));
+      // Lets requests be answered in between.
+      await new Promise(setImmediate);
+    }
   }
 }
 
@@ -104,7 +99,7 @@ function isOnTrial({ arm, model_version_id }: ScannedPrediction, range: WindowRa
  * @param model whose inputs and classes are read; a version with other inputs leaves them missing
  */
 export async function readWindow(
-  store: MetadataStore,
+  predictions: Pick<Predictions, "scan">,
   key: EndpointKey,
   range: WindowRange,
   model: Pick<ModelDescription, "inputs" | "classes">,
@@ -115,7 +110,7 @@ export async function readWindow(
   const classes = createClassIndex(model.classes);
   const inputs = collectInputs(model, range.segments, atMost);
   const outcomes = collectOutcomes(model, range.segments, atMost);
-  await scanWindow(store, key, { fromMs: range.fromMs, toMs: range.toMs }, (page) => {
+  await scanWindow(predictions, key, { fromMs: range.fromMs, toMs: range.toMs }, (page) => {
     for (const row of page) {
       if (isOnTrial(row, range)) continue;
       versions.set(row.model_version_id, (versions.get(row.model_version_id) ?? 0) + 1);

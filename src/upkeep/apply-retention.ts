@@ -1,6 +1,7 @@
 import type { Clock } from "#base";
 import { appendEvent, type MetadataStore, type WriteTransaction } from "#metadata-store";
 import { deleteLogs, deletePredictions, deleteRuns, expireVersions, type RunsPlace } from "#metadata-store/upkeep";
+import type { Predictions } from "#predictions";
 
 /** How long things are kept, in ms; what is left out is kept for ever. */
 export interface Retention {
@@ -42,16 +43,26 @@ interface Sweep {
 
 /**
  * Removes what a project keeps no longer, in small changes, so that nobody waits. What a registered model version or a
- * release is made of keeps its logs and its rows; a run that made a version stays.
+ * release is made of keeps its logs and its rows; a run that made a version stays. Predictions that left the database
+ * go with their file, when the last of it is old enough.
  */
 export async function applyRetention(
-  facts: { readonly store: MetadataStore; readonly clock: Clock; readonly project: string },
+  facts: {
+    readonly store: MetadataStore;
+    readonly clock: Clock;
+    readonly project: string;
+    readonly predictions: Pick<Predictions, "expire">;
+  },
   request: { readonly retention: Retention; readonly actor: string; readonly signal: AbortSignal },
 ): Promise<AppliedRetention> {
   const { store, clock, project } = facts;
   const { retention, actor, signal } = request;
   const sweep: Sweep = { store, clock, project, nowMs: clock.now(), actor, signal };
-  const predictions = await sweepRows(sweep, retention.predictions, ROWS_A_CHANGE, deletePredictions);
+  const moved =
+    retention.predictions === undefined
+      ? 0
+      : await facts.predictions.expire({ project, beforeMs: sweep.nowMs - retention.predictions, signal });
+  const predictions = moved + (await sweepRows(sweep, retention.predictions, ROWS_A_CHANGE, deletePredictions));
   const logs = await sweepRows(sweep, retention.logs, STEP_RUNS_A_CHANGE, deleteLogs);
   const datasets = await sweepVersions(sweep, retention.versions);
   const runs = await sweepRuns(sweep, retention.runs);

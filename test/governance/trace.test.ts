@@ -4,6 +4,7 @@ import { digestOf, isEsteiraError, newId } from "#base";
 import { traceDownstream, tracePrediction, traceVersion } from "#governance";
 import { type AssetVersion, type NewAssetVersion, recordAssetVersion } from "#metadata-store";
 import { recordPredictions } from "#metadata-store/serving";
+import { openTestPredictions } from "../setup/predictions.ts";
 import { describeStores, openTestStore } from "../setup/stores.ts";
 
 describeStores("traces", (kind) => {
@@ -35,6 +36,7 @@ describeStores("traces", (kind) => {
     const model = await make("delay", "model", [training, notebook], {
       record: { commit: { id: "0123456789abcdef", dirty: false } },
     });
+    const predictions = await openTestPredictions(store);
     const id = newId();
     await store.write((tx) =>
       recordPredictions(tx, [
@@ -56,7 +58,7 @@ describeStores("traces", (kind) => {
         },
       ]),
     );
-    const trace = await tracePrediction(store, id);
+    const trace = await tracePrediction({ store, predictions }, id);
     assert.deepEqual(
       trace.chain.map((node) => node.id),
       [id, model.id, training.id, raw.id, `file:${file.path}@${file.digest}`, "0123456789abcdef"],
@@ -71,7 +73,7 @@ describeStores("traces", (kind) => {
       "training_set",
     ]);
     await assert.rejects(traceVersion(store, "nothing"), (error) => isEsteiraError(error, "GOVERNANCE_TRACE_UNKNOWN"));
-    await assert.rejects(tracePrediction(store, "nothing"), (error) =>
+    await assert.rejects(tracePrediction({ store, predictions }, "nothing"), (error) =>
       isEsteiraError(error, "GOVERNANCE_TRACE_UNKNOWN"),
     );
   });

@@ -8,6 +8,7 @@ import { createMonitoring } from "#monitoring";
 import { createOutbox } from "#outbox";
 import { sourceOfRecords } from "#serving";
 import { deploy, readCase, registerModel, startServing } from "../serving/served.ts";
+import { openTestPredictions } from "../setup/predictions.ts";
 import { describeStores } from "../setup/stores.ts";
 import { createRandom, KEY, MONDAY_MS, WEEK_MS } from "./watched.ts";
 
@@ -68,7 +69,14 @@ async function playWeek(
   );
   const outbox = createOutbox({ store, log: silentLog, clock: systemClock });
   after(() => outbox.close());
-  const monitoring = createMonitoring({ outbox, store, datasets, scorer: serving.scorer, log: silentLog });
+  const monitoring = createMonitoring({
+    outbox,
+    store,
+    predictions: await openTestPredictions(store),
+    datasets,
+    scorer: serving.scorer,
+    log: silentLog,
+  });
   await monitoring.saveMonitors("p", new Map([["monitors/delay.yaml", make.monitors]]));
   const rows = Array.from({ length: 1000 }, (_, row) => make.current(row));
   const { predictionIds } = await serving.endpoints.predict(KEY, {

@@ -5,6 +5,7 @@ import { createOutbox } from "#outbox";
 import { type AlertRoutes, createMonitoring, type Monitoring } from "#monitoring";
 import { type Clock, digestOf, silentLog, systemClock, type Log } from "#base";
 import { sourceOfRecords } from "#serving";
+import { openTestPredictions } from "../setup/predictions.ts";
 import { deploy, registerModel, startServing, type TestServing } from "../serving/served.ts";
 
 export const KEY = { project: "p", environment: "production", endpoint: "delay" } as const;
@@ -149,6 +150,7 @@ export async function startMonitoring(
   const monitoring = createMonitoring({
     outbox,
     store,
+    predictions: await openTestPredictions(store),
     datasets: createRowReader(rows),
     scorer: (options.wrapScorer ?? ((scorer) => scorer))(serving.scorer),
     log: silentLog,

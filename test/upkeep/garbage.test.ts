@@ -9,6 +9,7 @@ import { createFileSystemFiles } from "#storage";
 import { createArtifactFolder } from "#tracking";
 import { applyRetention, collectGarbage } from "#upkeep";
 import { runSql } from "../setup/run-sql.ts";
+import { openTestPredictions } from "../setup/predictions.ts";
 import { describeStores, openTestStore } from "../setup/stores.ts";
 
 const DAY_MS = 24 * 3600_000;
@@ -109,9 +110,10 @@ describeStores("garbage", (kind) => {
     await sql(
       `insert into release (id, project, environment, number, asset, version_id, created_at_ms, created_by, settings) values ('R', 'p', 'production', 1, 'delay', '${model.id}', 1, 'ana', '{}')`,
     );
+    const predictions = await openTestPredictions(store);
     const apply = () =>
       applyRetention(
-        { store, clock: systemClock, project: PROJECT },
+        { store, clock: systemClock, project: PROJECT, predictions },
         {
           retention: { predictions: 90 * DAY_MS, logs: 30 * DAY_MS },
           actor: "engine",

@@ -16,6 +16,8 @@ export interface TableChange {
   readonly mode: "Append" | "Overwrite" | "ErrorIfExists";
   /** Identifies the commit: found again after an ambiguous failure or a crash. */
   readonly txnId: string;
+  /** What a writer of its own counts: no two commits of one `appId` are made on top of the same version. */
+  readonly transaction?: { readonly appId: string; readonly version: number } | undefined;
   readonly userMetadata?: string | undefined;
   readonly adds: readonly AddFile[];
   readonly removes: readonly AddFile[];
@@ -113,6 +115,9 @@ export function conflictWith(winner: readonly Action[], change: TableChange, str
     return strict || change.metadata !== undefined
       ? "MetadataChanged: the table's schema or properties were changed"
       : undefined;
+  const { transaction } = change;
+  if (transaction !== undefined && winner.some(({ txn }) => txn?.appId === transaction.appId))
+    return `ConcurrentTransaction: ${transaction.appId} wrote meanwhile`;
   if (!strict) return undefined;
   if (change.reads !== "nothing") {
     const rearranged = change.operation === "OPTIMIZE";
@@ -148,6 +153,7 @@ function toActions(change: TableChange, atMs: number): Action[] {
     },
     ...(change.protocol === undefined ? [] : [{ protocol: change.protocol }]),
     ...(change.metadata === undefined ? [] : [{ metaData: change.metadata }]),
+    ...(change.transaction === undefined ? [] : [{ txn: { ...change.transaction, lastUpdated: atMs } }]),
     ...change.removes.map((file) => ({ remove: { ...toRemove(file, atMs), dataChange: !rearranged } })),
     ...change.adds.map((add) => ({ add: { ...add, dataChange: !rearranged } })),
   ];

@@ -22,6 +22,14 @@ export async function toStoredSelect(
   return { columns, select: `SELECT ${list.join(", ")} FROM (${select})` };
 }
 
+/** How a data file is laid out. */
+export interface FileForm {
+  /** Default `snappy`, which every reader reads fast. */
+  readonly compression?: "snappy" | "zstd";
+  /** Rows that are read together; default: what fits into memory. */
+  readonly rowGroupRows?: number;
+}
+
 /**
  * Writes a SELECT as one Parquet file of a table, durable when this returns; not yet part of the table.
  *
@@ -31,7 +39,7 @@ export async function toStoredSelect(
 export async function writeDataFile(
   connection: AnalyticsConnection,
   table: Table,
-  source: { readonly select: string; readonly columns: readonly Column[] },
+  { form = {}, ...source }: { readonly select: string; readonly columns: readonly Column[]; readonly form?: FileForm },
   atMs: number,
 ): Promise<{ readonly add: AddFile; readonly rowCount: number } | undefined> {
   await table.files.prepare(table.path);
@@ -39,7 +47,7 @@ export async function writeDataFile(
   const path = join(table.folder, name);
   try {
     const [written] = await connection.rows(
-      `copy (${source.select}) to ${quoteText(path)} (format parquet, compression snappy, row_group_size ${rowGroupSize(source.columns.length)}, return_stats true)`,
+      `copy (${source.select}) to ${quoteText(path)} (format parquet, compression ${form.compression ?? "snappy"}, row_group_size ${form.rowGroupRows ?? rowGroupSize(source.columns.length)}, return_stats true)`,
     );
     const rowCount = Number(written?.["count"] ?? 0);
     if (rowCount === 0) {

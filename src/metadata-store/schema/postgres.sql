@@ -630,6 +630,17 @@ create table "prediction" (
   "feature_status" text
 );
 
+create table "prediction_history" (
+  "project" text not null,
+  "environment" text not null,
+  "endpoint" text not null,
+  "folder" text not null,
+  "delta_version" bigint not null,
+  "cleared_version" bigint not null,
+  "holder" text,
+  "held_until_ms" bigint not null
+);
+
 create table "prediction_hour" (
   "project" text not null,
   "environment" text not null,
@@ -642,6 +653,24 @@ create table "prediction_hour" (
   "corrections" bigint not null,
   "last_received_at_ms" bigint not null,
   "revision" bigint not null
+);
+
+create table "prediction_label" (
+  "id" text not null,
+  "project" text not null,
+  "environment" text not null,
+  "endpoint" text not null,
+  "model_version_id" text not null,
+  "arm" text not null,
+  "at_ms" bigint not null,
+  "received_at_ms" bigint not null,
+  "prediction" double precision,
+  "prediction_text" text,
+  "label" double precision,
+  "label_text" text,
+  "label_at_ms" bigint not null,
+  "label_received_at_ms" bigint not null,
+  "label_corrections" bigint not null
 );
 
 create table "prediction_total" (
@@ -1258,9 +1287,17 @@ CREATE UNIQUE INDEX pool_pkey ON pool USING btree (project, name);
 
 CREATE INDEX prediction_entity ON prediction USING btree (entity_key) WHERE (entity_key IS NOT NULL);
 
+CREATE UNIQUE INDEX prediction_history_pkey ON prediction_history USING btree (project, environment, endpoint);
+
 CREATE UNIQUE INDEX prediction_hour_key ON prediction_hour USING btree (project, environment, endpoint, hour_ms, model_version_id, arm);
 
 CREATE INDEX prediction_hour_revision ON prediction_hour USING btree (project, environment, endpoint, model_version_id, arm, revision);
+
+CREATE INDEX prediction_label_model ON prediction_label USING btree (project, environment, endpoint, model_version_id, id);
+
+CREATE UNIQUE INDEX prediction_label_pkey ON prediction_label USING btree (id);
+
+CREATE INDEX prediction_label_time ON prediction_label USING btree (project, environment, endpoint, at_ms, id);
 
 CREATE INDEX prediction_labelled ON prediction USING btree (project, environment, endpoint, at_ms, id) WHERE (label_received_at_ms IS NOT NULL);
 

@@ -477,6 +477,11 @@ CREATE TABLE "prediction" ("id" text primary key,
   "label_corrections" bigint not null,
   "feature_status" text);
 
+CREATE TABLE prediction_history (
+     project text not null, environment text not null, endpoint text not null, folder text not null,
+     delta_version bigint not null, cleared_version bigint not null, holder text, held_until_ms bigint not null,
+     primary key (project, environment, endpoint));
+
 CREATE TABLE "prediction_hour" ("project" text not null,
   "environment" text not null,
   "endpoint" text not null,
@@ -493,6 +498,12 @@ CREATE TABLE "prediction_hour" ("project" text not null,
   "hour_ms",
   "model_version_id",
   "arm"));
+
+CREATE TABLE prediction_label (
+     id text primary key, project text not null, environment text not null, endpoint text not null,
+     model_version_id text not null, arm text not null, at_ms bigint not null, received_at_ms bigint not null,
+     prediction double precision, prediction_text text, label double precision, label_text text,
+     label_at_ms bigint not null, label_received_at_ms bigint not null, label_corrections bigint not null);
 
 CREATE TABLE "prediction_total" ("project" text not null,
   "environment" text not null,
@@ -888,6 +899,10 @@ CREATE INDEX "prediction_hour_revision" on "prediction_hour" ("project",
   "model_version_id",
   "arm",
   "revision");
+
+CREATE INDEX prediction_label_model on prediction_label (project, environment, endpoint, model_version_id, id);
+
+CREATE INDEX prediction_label_time on prediction_label (project, environment, endpoint, at_ms, id);
 
 CREATE INDEX prediction_labelled on prediction (project, environment, endpoint, at_ms, id) where label_received_at_ms is not null;
 

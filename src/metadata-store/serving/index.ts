@@ -29,7 +29,30 @@ export {
   type PredictionTotal,
   type WindowCount,
 } from "./prediction-count.ts";
-export { type LabelReport, type NewLabel, type Outcome, recordLabels } from "./record-labels.ts";
+export {
+  claimPredictionHistory,
+  getPredictionHistory,
+  holdPredictionHistory,
+  listPredictingEndpoints,
+  listPredictionHistories,
+  noteClearedHistory,
+  type PredictionHistory,
+  releasePredictionHistory,
+  showPredictionHistory,
+} from "./prediction-history.ts";
+export {
+  clearMoved,
+  deleteMovedLabels,
+  getMovedLabels,
+  listKnownTargets,
+  listMovable,
+  listMovedLabels,
+  listUnlabelledHours,
+  measureMovable,
+  type MovedLabel,
+  scanMovedLabels,
+} from "./moved-predictions.ts";
+export { type LabelReport, type LabelTarget, type NewLabel, type Outcome, recordLabels } from "./record-labels.ts";
 export { type NewPrediction, recordPredictions } from "./record-predictions.ts";
 export {
   type ArmFigures,

@@ -22,19 +22,25 @@ export async function listLabelled(
   transaction: ReadTransaction,
   query: TrialArmKey & { readonly afterId: string; readonly limit: number },
 ): Promise<readonly LabelledPrediction[]> {
-  return transaction
-    .selectFrom("prediction")
-    .select(["id", "prediction", "prediction_text", "label", "label_text"])
-    .where("model_version_id", "=", query.modelVersionId)
-    .where("id", ">", query.afterId)
-    .where("project", "=", query.project)
-    .where("environment", "=", query.environment)
-    .where("endpoint", "=", query.endpoint)
-    .where("arm", "in", query.arms)
-    .where("label_received_at_ms", "is not", null)
-    .orderBy("id")
-    .limit(query.limit)
-    .execute();
+  const found = new Map<string, LabelledPrediction>();
+  // A row that is on its way to the history is found in one of them, or in both.
+  for (const table of ["prediction", "prediction_label"] as const) {
+    const rows = await transaction
+      .selectFrom(table)
+      .select(["id", "prediction", "prediction_text", "label", "label_text"])
+      .where("model_version_id", "=", query.modelVersionId)
+      .where("id", ">", query.afterId)
+      .where("project", "=", query.project)
+      .where("environment", "=", query.environment)
+      .where("endpoint", "=", query.endpoint)
+      .where("arm", "in", query.arms)
+      .where("label_received_at_ms", "is not", null)
+      .orderBy("id")
+      .limit(query.limit)
+      .execute();
+    for (const row of rows) found.set(row.id, row);
+  }
+  return [...found.values()].sort((left, right) => (left.id < right.id ? -1 : 1)).slice(0, query.limit);
 }
 
 /** How many predictions of an arm have a label, and how often one was corrected: it changes whenever a label comes. */

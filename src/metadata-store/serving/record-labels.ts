@@ -3,6 +3,7 @@ import { PostgresAdapter, sql } from "kysely";
 import type { WriteTransaction } from "../database.ts";
 import { appendEvent } from "../event/append-event.ts";
 import type { EndpointKey } from "./endpoint.ts";
+import { getMovedLabels, type MovedLabel, saveMovedLabels } from "./moved-predictions.ts";
 import { changeCounts } from "./prediction-count.ts";
 import type { PredictionArm } from "./prediction.ts";
 
@@ -42,7 +43,17 @@ export interface Outcome {
   readonly label: number | string;
 }
 
-interface Target {
+/** A prediction that a label may be meant for. */
+interface Target extends LabelTarget {
+  readonly label: number | null;
+  readonly label_text: string | null;
+  readonly label_received_at_ms: number | null;
+  /** Undefined of one that lies in the database. */
+  readonly moved?: { readonly corrections: number };
+}
+
+/** What labels are joined to. */
+export interface LabelTarget {
   readonly id: string;
   readonly model_version_id: string;
   readonly arm: PredictionArm;
@@ -51,9 +62,6 @@ interface Target {
   readonly at_ms: number;
   readonly received_at_ms: number;
   readonly entity_key: string | null;
-  readonly label: number | null;
-  readonly label_text: string | null;
-  readonly label_received_at_ms: number | null;
 }
 
 const KEYS_PER_STATEMENT = 5000;
@@ -70,27 +78,42 @@ interface Join {
  * aside.
  * Appends the event `labels.recorded`.
  *
+ * @param batch.moved predictions of the history that the labels name, read of the version that is held by this
+ *   transaction (`holdPredictionHistory`)
  * @returns `outcomes`: those of answers that had no label before; shadows are left out
  */
 export async function recordLabels(
   transaction: WriteTransaction,
-  batch: EndpointKey & { readonly labels: readonly NewLabel[]; readonly receivedAtMs: number; readonly actor: string },
+  batch: EndpointKey & {
+    readonly labels: readonly NewLabel[];
+    readonly receivedAtMs: number;
+    readonly actor: string;
+    readonly moved?: readonly LabelTarget[] | undefined;
+  },
 ): Promise<LabelReport & { readonly outcomes: readonly Outcome[] }> {
   const ids = batch.labels.flatMap((label) => (label.id === undefined ? [] : [label.id]));
   const keys = batch.labels.flatMap((label) =>
     label.id === undefined && label.entityKey !== undefined ? [label.entityKey] : [],
   );
-  const join = joinLabels(
-    batch.labels,
-    await findTargets(transaction, batch, "id", ids),
-    await findTargets(transaction, batch, "entity_key", keys),
-  );
+  const byId = await findTargets(transaction, batch, "id", ids);
+  const byKey = await findTargets(transaction, batch, "entity_key", keys);
+  // After the others: of a row that is on its way it is either there, or its label is here.
+  await addMoved(transaction, batch.moved ?? [], { byId, byKey });
+  const join = joinLabels(batch.labels, byId, byKey);
   const wanted = [...join.wanted.values()].map(({ target, label }) => ({
     target,
     label,
     isCorrection: target.label_received_at_ms !== null && (target.label_text ?? target.label) !== label.label,
   }));
-  await updateLabels(transaction, wanted, batch.receivedAtMs);
+  await updateLabels(
+    transaction,
+    wanted.filter(({ target }) => target.moved === undefined),
+    batch.receivedAtMs,
+  );
+  await saveMovedLabels(
+    transaction,
+    wanted.flatMap((each) => toMovedLabel(batch, each)),
+  );
   await changeCounts(
     transaction,
     wanted.map(({ target, isCorrection }) => ({
@@ -133,6 +156,66 @@ export async function recordLabels(
       label: label.label,
     }));
   return { ...report, outcomes };
+}
+
+async function addMoved(
+  transaction: WriteTransaction,
+  moved: readonly LabelTarget[],
+  found: { readonly byId: Map<string, Target[]>; readonly byKey: Map<string, Target[]> },
+): Promise<void> {
+  if (moved.length === 0) return;
+  const labels = await getMovedLabels(
+    transaction,
+    moved.map(({ id }) => id),
+  );
+  const here = new Set([...found.byId.values(), ...found.byKey.values()].flat().map(({ id }) => id));
+  for (const target of moved) {
+    // A row that was not taken out of the database yet.
+    if (here.has(target.id)) continue;
+    const known = labels.get(target.id);
+    const whole: Target = {
+      ...target,
+      label: known?.label ?? null,
+      label_text: known?.label_text ?? null,
+      label_received_at_ms: known?.label_received_at_ms ?? null,
+      moved: { corrections: Number(known?.label_corrections ?? 0) },
+    };
+    found.byId.set(target.id, [whole]);
+    if (target.entity_key !== null)
+      found.byKey.set(target.entity_key, [...(found.byKey.get(target.entity_key) ?? []), whole]);
+  }
+}
+
+function toMovedLabel(
+  { project, environment, endpoint, receivedAtMs }: EndpointKey & { readonly receivedAtMs: number },
+  { target, label, isCorrection }: Wanted,
+): readonly MovedLabel[] {
+  if (target.moved === undefined) return [];
+  return [
+    {
+      id: target.id,
+      project,
+      environment,
+      endpoint,
+      model_version_id: target.model_version_id,
+      arm: target.arm,
+      at_ms: target.at_ms,
+      received_at_ms: target.received_at_ms,
+      prediction: target.prediction,
+      prediction_text: target.prediction_text,
+      label: typeof label.label === "number" ? label.label : null,
+      label_text: typeof label.label === "string" ? label.label : null,
+      label_at_ms: label.atMs ?? receivedAtMs,
+      label_received_at_ms: receivedAtMs,
+      label_corrections: target.moved.corrections + (isCorrection ? 1 : 0),
+    },
+  ];
+}
+
+interface Wanted {
+  readonly target: Target;
+  readonly label: NewLabel;
+  readonly isCorrection: boolean;
 }
 
 function joinLabels(
@@ -202,11 +285,11 @@ async function findTargets(
   return found;
 }
 
-/** The latest prediction at or before the label, with its shadow. */
+/** The latest prediction at or before the label, with its shadow; in one order, wherever they were found. */
 function latestBefore(targets: readonly Target[], atMs: number | undefined): readonly Target[] {
   const eligible = atMs === undefined ? targets : targets.filter((target) => target.at_ms <= atMs);
   const latest = eligible.reduce((largest, target) => Math.max(largest, target.at_ms), -Infinity);
-  return eligible.filter((target) => target.at_ms === latest);
+  return eligible.filter((target) => target.at_ms === latest).sort((left, right) => (left.id < right.id ? -1 : 1));
 }
 
 // 5 values a row.
@@ -214,7 +297,7 @@ const UPDATES_PER_STATEMENT = 4000;
 
 async function updateLabels(
   transaction: WriteTransaction,
-  wanted: readonly { readonly target: Target; readonly label: NewLabel; readonly isCorrection: boolean }[],
+  wanted: readonly Wanted[],
   receivedAtMs: number,
 ): Promise<void> {
   for (let start = 0; start < wanted.length; start += UPDATES_PER_STATEMENT) {

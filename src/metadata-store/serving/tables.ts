@@ -86,6 +86,40 @@ export interface ServingTables {
     /** How often a label was replaced by a later one. */
     label_corrections: number;
   };
+  /** The Delta table of the predictions of one endpoint that left the database. */
+  prediction_history: {
+    project: string;
+    environment: string;
+    endpoint: string;
+    /** Of the table, among the files of tables. */
+    folder: string;
+    /** Version that readers read; -1 before the first. Never goes back. */
+    delta_version: number;
+    /** What versions up to this one hold is no longer in `prediction`. */
+    cleared_version: number;
+    /** Who moves rows, and until when nobody else does. */
+    holder: string | null;
+    held_until_ms: number;
+  };
+  /** Labels of predictions that left the database, with what is compared with them. */
+  prediction_label: {
+    /** Of the prediction. */
+    id: string;
+    project: string;
+    environment: string;
+    endpoint: string;
+    model_version_id: string;
+    arm: PredictionArm;
+    at_ms: number;
+    received_at_ms: number;
+    prediction: number | null;
+    prediction_text: string | null;
+    label: number | null;
+    label_text: string | null;
+    label_at_ms: number;
+    label_received_at_ms: number;
+    label_corrections: number;
+  };
   /** The log counted: one row per version that answered in an arm. */
   prediction_total: {
     project: string;

@@ -10,6 +10,7 @@ import type {
   Retraining,
 } from "#api";
 import type { Platform } from "#app";
+import { isId } from "#base";
 import type { ByHand } from "#delivery";
 import { tracePrediction } from "#governance";
 import { BINARY_METRICS, readModelContent, REGRESSION_METRICS } from "#models";
@@ -38,10 +39,8 @@ import {
   type EndpointHistoryEntry,
   type EndpointKey,
   getEndpoint,
-  getPrediction,
   listEndpointHistory,
   listEndpoints,
-  listPredictions,
   listPredictionTotals,
   type Prediction,
   type PredictionTotal,
@@ -153,53 +152,49 @@ async function runtimeOf(transaction: ReadTransaction, { modelVersionId }: Endpo
 
 type PredictionHandlers = Pick<ApiHandlers, "listPredictions" | "getPrediction">;
 
-function createPredictionHandlers({ store, project }: Platform): PredictionHandlers {
+function createPredictionHandlers({ store, predictions, project }: Platform): PredictionHandlers {
   return {
-    listPredictions: ({ params, query }) =>
-      store.read(async (transaction) => {
-        const key = { project, environment: params.environment, endpoint: params.name };
-        const [atText, id] = parseCursor(query.after, /^(-?\d{1,16})~([0-9A-Z]{26})$/) ?? [];
-        const endpoint = await getEndpoint(transaction, key);
-        const asset =
-          endpoint === undefined
-            ? undefined
-            : (await getAssetVersion(transaction, { id: endpoint.modelVersionId }))?.asset;
-        const modelVersionId =
-          query.modelVersion === undefined || asset === undefined
-            ? undefined
-            : (await getAssetVersion(transaction, { project, asset, version: query.modelVersion }))?.id;
-        const found = await listPredictions(transaction, {
-          ...key,
-          modelVersionId,
-          fromMs: query.fromMs,
-          toMs: query.toMs,
-          labelled: query.labelled === undefined ? undefined : query.labelled === "yes",
-          before: atText === undefined || id === undefined ? undefined : [Number(atText), id],
-          limit: query.limit + 1,
-        });
-        const heads = await listVersionHeads(
+    listPredictions: async ({ params, query }) => {
+      const key = { project, environment: params.environment, endpoint: params.name };
+      const [atText, id] = parseCursor(query.after, /^(-?\d{1,16})~([0-9A-Z]{26})$/) ?? [];
+      const modelVersionId = await store.read(async (transaction) => {
+        const { modelVersion } = query;
+        const endpoint = modelVersion === undefined ? undefined : await getEndpoint(transaction, key);
+        if (modelVersion === undefined || endpoint === undefined) return undefined;
+        const asset = (await getAssetVersion(transaction, { id: endpoint.modelVersionId }))?.asset;
+        if (asset === undefined) return undefined;
+        return (await getAssetVersion(transaction, { project, asset, version: modelVersion }))?.id;
+      });
+      const found = await predictions.list({
+        ...key,
+        modelVersionId,
+        fromMs: query.fromMs,
+        toMs: query.toMs,
+        labelled: query.labelled === undefined ? undefined : query.labelled === "yes",
+        before: atText === undefined || id === undefined ? undefined : [Number(atText), id],
+        limit: query.limit + 1,
+      });
+      const heads = await store.read((transaction) =>
+        listVersionHeads(
           transaction,
           found.map((prediction) => prediction.modelVersionId),
-        );
-        const shown = found.map((prediction) => toPrediction(prediction, heads));
-        return toPage(shown, {
-          limit: query.limit,
-          cursor: (prediction) => `${prediction.atMs}~${prediction.id}`,
-          show: (prediction) => prediction,
-        });
-      }),
+        ),
+      );
+      const shown = found.map((prediction) => toPrediction(prediction, heads));
+      return toPage(shown, {
+        limit: query.limit,
+        cursor: (prediction) => `${prediction.atMs}~${prediction.id}`,
+        show: (prediction) => prediction,
+      });
+    },
 
     getPrediction: async ({ params }) => {
-      const { prediction, summary } = await store.read(async (transaction) => {
-        const found = await getPrediction(transaction, params.id);
-        if (found === undefined || found.project !== project)
-          throw resourceMissing({ kind: "prediction", key: params.id });
-        return {
-          prediction: found,
-          summary: toPrediction(found, await listVersionHeads(transaction, [found.modelVersionId])),
-        };
-      });
-      const trace = await tracePrediction(store, prediction.id);
+      const prediction = isId(params.id) ? await predictions.get(params.id) : undefined;
+      if (prediction === undefined || prediction.project !== project)
+        throw resourceMissing({ kind: "prediction", key: params.id });
+      const heads = await store.read((transaction) => listVersionHeads(transaction, [prediction.modelVersionId]));
+      const summary = toPrediction(prediction, heads);
+      const trace = await tracePrediction({ store, predictions }, prediction.id);
       return {
         ...summary,
         requestId: prediction.requestId,

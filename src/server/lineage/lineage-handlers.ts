@@ -1,15 +1,16 @@
 import type { LineageGraph } from "#api";
 import type { Platform } from "#app";
+import { isId } from "#base";
 import { findNamedVersion, type Trace, traceDownstream, tracePrediction, traceVersion } from "#governance";
-import { getPrediction } from "#metadata-store/serving";
 import type { ApiHandlers } from "../api/api-mounts.ts";
 
 /** Where a version or a prediction came from, and what was made of a version. */
-export function createLineageHandlers({ store, project }: Platform): Pick<ApiHandlers, "getLineage"> {
+export function createLineageHandlers({ store, predictions, project }: Platform): Pick<ApiHandlers, "getLineage"> {
   return {
     async getLineage({ params, query }) {
-      const prediction = await store.read((transaction) => getPrediction(transaction, params.id));
-      if (prediction !== undefined) return toGraph(await tracePrediction(store, prediction.id));
+      // A prediction has an id, and no other name: what is named otherwise is not looked for among them.
+      if (isId(params.id) && (await predictions.get(params.id)) !== undefined)
+        return toGraph(await tracePrediction({ store, predictions }, params.id));
       const { id } = await findNamedVersion(store, { project, reference: params.id });
       return toGraph(
         query.direction === "downstream" ? await traceDownstream(store, id) : await traceVersion(store, id),
