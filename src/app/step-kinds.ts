@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { createCaptureKind, createPublishKind, createSqlKind } from "#data";
+import { createCaptureKind, createPublishKind, createSqlKind, describeContract, modelContractProblems } from "#data";
 import type { Settings } from "#config";
 import { createDeployKind } from "#delivery";
 import { readRunNumber, readStepResults } from "#engine";
@@ -17,7 +17,10 @@ import type { Parts } from "./parts.ts";
 export function createStepKinds(parts: Parts, settings: Pick<Settings, "secret">): readonly StepKind<never>[] {
   return untyped([
     createRunKind(),
-    createPythonKind(parts),
+    createPythonKind({
+      environments: parts.environments,
+      contracts: { problems: modelContractProblems, describe: describeContract },
+    }),
     createNodeKind(),
     createCaptureKind({
       ...parts,

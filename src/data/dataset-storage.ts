@@ -1,15 +1,18 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { z } from "zod";
 import type { AssetStorage, AttemptContext, PublishedOutput } from "#pipeline";
 import type { LocalFiles } from "#storage";
 import type { Analytics } from "./analytics/analytics.ts";
 import { quotePath } from "./analytics/sql-text.ts";
 import type { Datasets, WriteDisposition } from "./dataset.ts";
+import { type ContractedDependencies, openContract } from "./contract/contracted-write.ts";
+import { contractSchema, limitsSchema } from "./contract/step-contract.ts";
 import { tableNameOf } from "./dataset-write.ts";
 import { partitionWriteOf } from "./partition-slices.ts";
 import { outputUnreadable } from "./errors.ts";
 
-export interface DatasetStorageDependencies {
+export interface DatasetStorageDependencies extends ContractedDependencies {
   readonly analytics: Analytics;
   readonly datasets: Datasets;
   /** Of all datasets. */
@@ -20,7 +23,8 @@ export interface DatasetStorageDependencies {
  * How versions of kinds `data` and `features` are read by other steps, and made of Parquet, CSV or NDJSON files that a
  * process left.
  */
-export function createDatasetStorage({ analytics, datasets, files }: DatasetStorageDependencies): AssetStorage {
+export function createDatasetStorage(dependencies: DatasetStorageDependencies): AssetStorage {
+  const { analytics, datasets, files } = dependencies;
   return {
     kinds: ["data", "features"],
     async locate(version) {
@@ -31,7 +35,11 @@ export function createDatasetStorage({ analytics, datasets, files }: DatasetStor
       const select = await selectFiles(output.asset, output.folder);
       const connection = await analytics.sandbox({
         files: [],
-        folders: [output.folder, join(files.folder, tableNameOf({ project: attempt.project, asset: output.asset }))],
+        folders: [
+          output.folder,
+          join(files.folder, tableNameOf({ project: attempt.project, asset: output.asset })),
+          attempt.workFolder,
+        ],
       });
       const stopWatching = connection.interruptOn(attempt.signal);
       try {
@@ -40,17 +48,33 @@ export function createDatasetStorage({ analytics, datasets, files }: DatasetStor
           asset: output.asset,
           operationId: `${attempt.stepRunId}:${output.asset}`,
         };
-        const made = await datasets.write({
-          ...operation,
-          kind: output.kind === "features" ? "features" : "data",
-          disposition: dispositionOf(output.options),
-          ...(attempt.partitionWrite === undefined ? {} : partitionWriteOf(attempt, attempt.partitionWrite)),
-          select,
-          connection,
-          provenance: provenanceOf(attempt),
-          signal: attempt.signal,
-        });
-        return { made, alsoWrite: (transaction) => datasets.settle(transaction, operation) } satisfies PublishedOutput;
+        const contracted = await openContract(dependencies, contractedAttempt(attempt));
+        const written = await datasets.write(
+          contracted.into({
+            ...operation,
+            kind: output.kind === "features" ? "features" : "data",
+            disposition: dispositionOf(output.options),
+            ...(attempt.partitionWrite === undefined ? {} : partitionWriteOf(attempt, attempt.partitionWrite)),
+            select,
+            connection,
+            provenance: provenanceOf(attempt),
+            signal: attempt.signal,
+          }),
+        );
+        const made = await contracted.settle(written, () => Promise.resolve({ connection, select }));
+        return {
+          made,
+          facts: contracted.facts,
+          alsoWrite: async (transaction) => {
+            await datasets.settle(transaction, operation);
+            await contracted.record(transaction, {
+              file: scriptOf(attempt.declaration),
+              digest: made.digest,
+              format: "python",
+              isWhole: attempt.partitionWrite === undefined,
+            });
+          },
+        } satisfies PublishedOutput;
       } finally {
         stopWatching();
         connection.close();
@@ -80,6 +104,19 @@ async function selectFiles(asset: string, folder: string): Promise<string> {
     return reader[1](quotePath(name));
   });
   return selects.join(" union all by name ");
+}
+
+/** Steps of any kind may leave files; those that know contracts have checked what stands there. */
+function contractedAttempt(attempt: AttemptContext<unknown>): Parameters<typeof openContract>[1] {
+  const declaration = contracted.safeParse(attempt.declaration).data ?? {};
+  return { ...attempt, declaration };
+}
+
+const contracted = z.object({ contract: contractSchema, quarantine: limitsSchema });
+
+/** Where the rows come from, for the quarantine. */
+function scriptOf(declaration: unknown): string {
+  return z.object({ python: z.string() }).safeParse(declaration).data?.python ?? "output";
 }
 
 function dispositionOf(options: object | undefined): WriteDisposition {

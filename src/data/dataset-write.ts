@@ -143,7 +143,7 @@ async function openSandbox(
 ): Promise<AnalyticsConnection> {
   const tables = await openTables(write.tables ?? new Map(), dependencies.openVersion);
   return dependencies.analytics.sandbox(
-    { files: [...tables.values()].flatMap(filesOf), folders: [table.folder] },
+    { files: [...tables.values()].flatMap(filesOf), folders: [table.folder, ...(write.folders ?? [])] },
     (connection) => createViews(connection, tables),
   );
 }
@@ -187,18 +187,7 @@ async function commitOnce(
       throw rowsLost({ dataset: write.asset, read: write.expectedRows, published: unsigned.rowCount, quarantined: 0 });
     }
     if (write.beforeCommit !== undefined) await fetchFiles(table, unsigned.files);
-    const all = filesRelation(
-      unsigned.files.map((file) => absolutePath(table, file.path)),
-      unsigned.columns,
-    );
-    const said = await write.beforeCommit?.({
-      rowCount: unsigned.rowCount,
-      superseded: unsigned.superseded,
-      outside: unsigned.outside ?? 0,
-      merged: unsigned.merged,
-      relation: isHistory(write.disposition) ? `(select * from ${all} where is_current)` : all,
-    });
-    const content = unsigned.merged === undefined ? said : { ...said, merged: unsigned.merged };
+    const content = await askBeforeCommit(write, { table, connection, unsigned });
     const next = noteSources(unsigned, write, content);
     if (
       base !== undefined &&
@@ -225,6 +214,35 @@ async function commitOnce(
   }
 }
 
+/** What the writer says of the rows that are written and not yet visible. */
+async function askBeforeCommit(
+  write: DatasetWrite,
+  {
+    table,
+    connection,
+    unsigned,
+  }: { readonly table: Table; readonly connection: AnalyticsConnection; readonly unsigned: NextState },
+): Promise<DatasetWrite["content"]> {
+  const { merged, columns, written, kept } = unsigned;
+  const relationOf = (files: readonly AddFile[]): string =>
+    filesRelation(
+      files.map((file) => absolutePath(table, file.path)),
+      columns,
+    );
+  const all = relationOf(unsigned.files);
+  const standsApart = write.disposition === "append" && kept.length === 0 && write.slices === undefined;
+  const said = await write.beforeCommit?.({
+    rowCount: unsigned.rowCount,
+    superseded: unsigned.superseded,
+    outside: unsigned.outside ?? 0,
+    merged,
+    relation: isHistory(write.disposition) ? `(select * from ${all} where is_current)` : all,
+    added: standsApart ? relationOf(written) : all,
+    connection,
+  });
+  return merged === undefined ? said : { ...said, merged };
+}
+
 const NOTHING: DatasetState & { readonly dropped: boolean } = { columns: [], files: [], dropped: false };
 
 interface Writing {
@@ -247,6 +265,7 @@ async function writtenState(
         )
       : { select: write.select, columns: write.columns };
   assertStorable(stored.columns);
+  const select = write.check === undefined ? stored.select : await write.check.split(connection, stored);
   const start = before.dropped ? NOTHING : before;
   const supersedes = await supersedingOf(dependencies, write, table, start);
   return nextState(start, {
@@ -254,7 +273,8 @@ async function writtenState(
     table,
     asset: write.asset,
     disposition: write.disposition,
-    ...stored,
+    columns: stored.columns,
+    select,
     atMs,
     supersedes,
     slices: write.slices,

@@ -4,6 +4,7 @@ import type { MadeVersion } from "#pipeline";
 import type { AnalyticsConnection, Column } from "./analytics/analytics.ts";
 import type { CompactedFiles } from "./compact-dataset.ts";
 import type { Row } from "./analytics/rows.ts";
+import type { RowCheck } from "./contract/row-check.ts";
 import type { IntervalUnit } from "./transform/intervals.ts";
 
 /** How new rows meet the rows that are there. */
@@ -67,6 +68,10 @@ export interface DatasetContent {
   readonly profile?: Digest;
   /** What the contract let pass and held back when this version was made. */
   readonly quarantine?: QuarantineSummary;
+  /** Rules about the dataset, as they were when it was made. */
+  readonly checks?: readonly CheckedRule[];
+  /** What later versions are compared with, by measure and column. */
+  readonly measured?: Readonly<Record<string, number>>;
   /** `COLUMN: TREATMENT` of the contract → values that it changed, of the rows that were read for this version. */
   readonly treated?: Readonly<Record<string, number>>;
   /** Column lineage of the SQL that made it. */
@@ -123,6 +128,16 @@ export interface IncrementalLedger {
   readonly filled?: readonly (readonly [start: string, end: string])[];
   /** What it was made from: rows that came later are found by these. */
   readonly inputs?: Readonly<Record<string, { readonly version: number; readonly digest: Digest }>>;
+}
+
+/** A rule about a dataset, and what was found of it. */
+export interface CheckedRule {
+  readonly id: string;
+  readonly expectation: string;
+  readonly severity: "error" | "warning";
+  readonly value: string;
+  /** Undefined: it cannot be judged yet. */
+  readonly holds?: boolean;
 }
 
 /** Always `read = published + quarantined`. */
@@ -191,6 +206,8 @@ export interface DatasetWrite {
       DatasetContent,
       | "quarantine"
       | "treated"
+      | "checks"
+      | "measured"
       | "lineage"
       | "captured"
       | "cursor"
@@ -222,6 +239,10 @@ export interface DatasetWrite {
    * `replace` all others go too.
    */
   readonly slices?: DatasetSlices | undefined;
+  /** Holds rows back before they are written. */
+  readonly check?: Pick<RowCheck, "split"> | undefined;
+  /** Folders that the SELECT's sandbox may write to, beside the table's. */
+  readonly folders?: readonly string[] | undefined;
   /** Refuses to write when the rows do not number exactly this many. */
   readonly expectedRows?: number;
   /**
@@ -238,6 +259,9 @@ export interface DatasetWrite {
     readonly merged: MergedKeys | undefined;
     /** With a history: of what is current. */
     readonly relation: string;
+    /** The new rows, where they stand apart from the others; else all. */
+    readonly added: string;
+    readonly connection: AnalyticsConnection;
   }) => Promise<DatasetWrite["content"]>;
   readonly signal?: AbortSignal;
 }
@@ -295,6 +319,8 @@ export interface Datasets {
    */
   sandbox(access: {
     readonly tables: ReadonlyMap<string, AssetVersion>;
+    /** Folders that it may write to. Default none. */
+    readonly folders?: readonly string[] | undefined;
     readonly memoryBytes?: number | undefined;
   }): Promise<AnalyticsConnection>;
   /**

@@ -51,9 +51,13 @@ export function createDatasets(dependencies: DatasetsDependencies): Datasets {
     return snapshot;
   }
 
-  async function sandbox({ tables, memoryBytes }: Parameters<Datasets["sandbox"]>[0]): Promise<AnalyticsConnection> {
+  async function sandbox({
+    tables,
+    folders = [],
+    memoryBytes,
+  }: Parameters<Datasets["sandbox"]>[0]): Promise<AnalyticsConnection> {
     const opened = await openTables(tables, open);
-    return analytics.sandbox({ files: [...opened.values()].flatMap(filesOf), memoryBytes }, (prepared) =>
+    return analytics.sandbox({ files: [...opened.values()].flatMap(filesOf), folders, memoryBytes }, (prepared) =>
       createPublicViews(prepared, opened),
     );
   }

@@ -1,4 +1,11 @@
-export { createPythonKind, inputsOfCalls, lockOf, publishOutput, type PythonDeclaration } from "./kinds/python.ts";
+export {
+  createPythonKind,
+  inputsOfCalls,
+  lockOf,
+  publishOutput,
+  type PythonDeclaration,
+  type StepContracts,
+} from "./kinds/python.ts";
 export { createPythonEnvironments, type PythonEnvironments, type PythonRequest } from "./python-environment.ts";
 export { findPython } from "./python-interpreter.ts";
 export { type EsteiraCall, readEsteiraCalls } from "./python-source.ts";

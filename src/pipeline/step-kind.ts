@@ -90,6 +90,8 @@ export interface LocatedAsset {
 /** What a process left for an asset of a given kind, made ready to be recorded. */
 export interface PublishedOutput {
   readonly made: MadeVersion;
+  /** Go into the outcome's `facts`. */
+  readonly facts?: Readonly<Record<string, number>>;
   /** Goes into the outcome's `alsoWrite`. */
   readonly alsoWrite?: (transaction: WriteTransaction) => Promise<void>;
 }

@@ -1,3 +1,4 @@
+import type { StepContracts } from "#executors";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, mkdir } from "node:fs/promises";
@@ -131,3 +132,9 @@ async function runProcess(
     isolation: "none",
   };
 }
+
+/** For steps that name no contract. */
+export const noContracts: StepContracts = {
+  problems: () => Promise.resolve([]),
+  describe: () => Promise.resolve(undefined),
+};

@@ -6,6 +6,7 @@ import { pushSchema } from "../push/push-declaration.ts";
 import { httpSchema } from "./sources/http-declaration.ts";
 import { SOURCE_FORMATS } from "./source-file.ts";
 import { writeSchema } from "../write-declaration.ts";
+import { contractSchema, limitsSchema } from "../contract/step-contract.ts";
 import { SCHEMA_MODES } from "./typed-rows.ts";
 
 const pattern = z.string().min(1);
@@ -70,17 +71,14 @@ export const captureSchema = z.strictObject({
       .describe("How CSV is written, where it differs from comma, double quotes and UTF-8."),
   }),
   write: writeSchema.optional(),
-  contract: z.string().min(1).optional().describe("Data contract (ODCS 3.1) that every row must satisfy."),
+  contract: contractSchema,
   schema_contract: z
     .enum(SCHEMA_MODES)
     .optional()
     .describe(
       "What happens to columns the dataset does not have: evolve (default) adds them, freeze holds the file back, discard_row holds the row back, discard_value drops the value.",
     ),
-  quarantine: z
-    .strictObject({ max_rows: z.number().int().min(0).optional(), max_percent: z.number().min(0).max(100).optional() })
-    .optional()
-    .describe("Beyond these limits nothing is published."),
+  quarantine: limitsSchema,
 });
 
 export type CaptureDeclaration = z.infer<typeof captureSchema>;

@@ -4,7 +4,7 @@ import type { AnalysisContext, AttemptContext, Problem, StepAnalysis, StepKind, 
 import { madeAgain, type WriteDisposition } from "../dataset.ts";
 import { deletesMissing, madeAnew } from "../write-disposition.ts";
 import { writeProblems } from "../write-declaration.ts";
-import { contractProblems } from "./capture-contract.ts";
+import { contractProblems } from "../contract/step-contract.ts";
 import { type CaptureDeclaration, captureSchema } from "./capture-declaration.ts";
 import { failEmpty, isFruitless, noteMoves, report, toOutcome } from "./capture-outcome.ts";
 import { captureAll, type CaptureRunDependencies } from "./capture-run.ts";

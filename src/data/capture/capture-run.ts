@@ -17,7 +17,7 @@ import {
   type IdentifiedFile,
   watchDroppedRows,
 } from "./capture.ts";
-import { loadContract } from "./capture-contract.ts";
+import { loadContract } from "../contract/step-contract.ts";
 import type { CaptureDeclaration } from "./capture-declaration.ts";
 import { preparedCsv, prepareFiles } from "./prepared-file.ts";
 import type { SourceFile } from "./source-file.ts";

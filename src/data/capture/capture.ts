@@ -5,6 +5,8 @@ import type { Blobs } from "#storage";
 import type { MadeVersion } from "#pipeline";
 import type { Analytics, AnalyticsConnection, Column } from "../analytics/analytics.ts";
 import type { CompiledContract } from "../contract/rules.ts";
+import { checkDataset, type CheckedDataset, checksFound, type DatasetChecks } from "../contract/check-dataset.ts";
+import { measuredVersions } from "../contract/measured-versions.ts";
 import type { KeyedHashes } from "../contract/keyed-hash.ts";
 import { type HeldRows, storeHeldRows } from "../contract/quarantine-file.ts";
 import type { DatasetContent, Datasets, QuarantineSummary, WholeSource, WriteDisposition } from "../dataset.ts";
@@ -14,7 +16,6 @@ import { changedTypes, closeFiles, type FilesPart, hasLimits, type ReadFile, rea
 import { formatOf, type readIdentity, type SourceFile, type SourceFormat } from "./source-file.ts";
 import type { CsvOptions } from "./formats/source-rows.ts";
 import type { SchemaMode } from "./typed-rows.ts";
-import { textOf } from "../analytics/rows.ts";
 
 /** A source file whose identity was read. */
 export interface IdentifiedFile extends SourceFile {
@@ -262,13 +263,13 @@ async function publish(
         : [],
     whole: deletesMissing(batch.disposition) ? wholeOf(batch, reads) : undefined,
     note: (text) => batch.log(`${batch.dataset}: ${text}`),
-    beforeCommit: async ({ rowCount, superseded: gone, relation, merged }) => {
+    beforeCommit: async ({ rowCount, superseded: gone, relation, added, merged }) => {
       held = await holdBack(dependencies, batch, connection, { reads, total, published: rowCount });
       if (rowCount === 0 && !batch.allowEmpty && sumOf(held) > 0) throw new NothingToPublish(held);
-      await checkDataset(batch, connection, relation);
+      const found = await checkBatch(dependencies, batch, { connection, relation, added });
       if (merged !== undefined) batch.log(`${batch.dataset}: ${describeMerged(merged)}`);
       supersededRows = gone;
-      return describe(held, gone);
+      return { ...describe(held, gone), ...found };
     },
   });
   // The rows were published by an earlier attempt: what it held back is computed again.
@@ -279,6 +280,20 @@ async function publish(
   const warnings = await countWarnings(connection, reads);
   const content: DatasetContent = { ...(made.content as DatasetContent), ...describe(held, supersededRows) };
   return toCaptured(batch, reads, { made: { ...made, content }, held, supersededRows, warnings });
+}
+
+async function checkBatch(
+  { store }: CaptureDependencies,
+  batch: CaptureBatch,
+  rows: Pick<CheckedDataset, "connection" | "relation" | "added">,
+): Promise<Partial<DatasetChecks>> {
+  const { contract, project, dataset, atMs } = batch;
+  if (contract === undefined) return {};
+  const { compiled } = contract;
+  const log = (text: string): void => batch.log(text);
+  const isNeeded = compiled.anomalies.length > 0;
+  const before = await measuredVersions(store, { project, asset: dataset, isNeeded });
+  return checksFound(await checkDataset({ ...rows, dataset, compiled, before, atMs, log }));
 }
 
 /** Rows that are held back are not missing from their source. */
@@ -466,21 +481,6 @@ function explainHeld(rows: HeldRows | undefined): string {
     return `${rule}: ${formatQuantity(count, "row")}${samples.length === 0 ? "" : `, ${count > samples.length ? "such as " : ""}${samples.join(", ")}`}`;
   });
   return `${said.join("; ")}${rules.length > RULES_EXPLAINED ? `; and ${rules.length - RULES_EXPLAINED} more rules` : ""}`;
-}
-
-/** Rules about the dataset are checked on what it would hold. Warnings are said and let pass. */
-async function checkDataset(batch: CaptureBatch, connection: AnalyticsConnection, relation: string): Promise<void> {
-  const problems: string[] = [];
-  for (const rule of batch.contract?.compiled.dataset ?? []) {
-    const [row] = await connection.rows(
-      `select value, coalesce(${rule.holds}, false) as holds from (${rule.measure(relation)})`,
-    );
-    if (row?.["holds"] === true) continue;
-    const found = `${rule.id}: ${rule.expectation}, but it is ${textOf(row?.["value"] ?? "nothing")}`;
-    if (rule.severity === "error") problems.push(found);
-    else batch.log(`warning: ${found}`);
-  }
-  if (problems.length > 0) throw contractBroken({ dataset: batch.dataset, problems });
 }
 
 /** Values that each treatment changes, of all rows that were read. */

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { type LocatedProblem, readYaml, type YamlDocument } from "#base";
 import { typeOf } from "./column-type.ts";
+import { anomalySchema } from "./anomaly.ts";
 import { treatmentProblems } from "./treatment.ts";
 import { meaningOfFormat } from "./value-format.ts";
 
@@ -208,6 +209,11 @@ export function tableOf(contract: Contract, dataset: string): ContractTable | un
   );
 }
 
+/** True for a rule that compares with the versions before. */
+export function isAnomalyRule({ type, implementation }: QualityRule): boolean {
+  return type === "custom" && typeof implementation === "object" && "anomaly" in implementation;
+}
+
 /** True for the metrics that are a statement about each single row. */
 export function isRowRule(rule: QualityRule): boolean {
   if (rule.type === "custom") return true;
@@ -274,6 +280,7 @@ function* qualityProblems(
         message: `The engine "${rule.engine ?? ""}" of this custom rule is not known here`,
         hint: "With `engine: esteira` the implementation is a condition over the columns of one row.",
       };
+    else if (isAnomalyRule(rule)) yield* anomalyProblems(rule, column, at);
     else if (typeof rule.implementation !== "string")
       yield {
         ...at("implementation"),
@@ -284,6 +291,27 @@ function* qualityProblems(
   yield* operatorProblems(rule, at);
   if (type === "sql") yield* queryProblems(rule, at);
   else yield* metricProblems(rule, column, columns, at);
+}
+
+function* anomalyProblems(rule: QualityRule, column: string | undefined, at: PlaceOf): Generator<LocatedProblem> {
+  const checked = anomalySchema.safeParse(rule.implementation);
+  if (!checked.success) {
+    for (const issue of checked.error.issues)
+      yield { ...at("implementation"), message: `The anomaly rule is not understood: ${issue.message}` };
+    return;
+  }
+  const { anomaly } = checked.data;
+  if ((anomaly === "rows") !== (column === undefined))
+    yield {
+      ...at("implementation", "anomaly"),
+      message:
+        anomaly === "rows"
+          ? "rows belongs to the whole object"
+          : `${anomaly} belongs to a property, not to the whole object`,
+    };
+  const operator = OPERATORS.find((one) => rule[one] !== undefined);
+  if (operator !== undefined)
+    yield { ...at(operator), message: "An anomaly rule needs no figures: it compares with the versions before" };
 }
 
 function* operatorProblems(rule: QualityRule, at: PlaceOf): Generator<LocatedProblem> {

@@ -292,6 +292,9 @@ export async function replayQuarantine(
   }
 }
 
+/** Values that had a type were never written in a format. */
+const TYPED_FORMATS: ReadonlySet<string> = new Set(["parquet", "sql", "python"]);
+
 /** Which of the held rows keep the contract now, by their numbers; the rest stays. */
 async function judgeHeld(
   connection: AnalyticsConnection,
@@ -320,9 +323,8 @@ async function judgeHeld(
     columns,
   );
   const compiled = compiledContract(of.contract, batch.dataset);
-  // Typed values of a Parquet file were never written in a format.
   const contract =
-    compiled === undefined || batch.sourceFormat !== "parquet" ? compiled : { ...compiled, formats: new Map() };
+    compiled === undefined || !TYPED_FORMATS.has(batch.sourceFormat) ? compiled : { ...compiled, formats: new Map() };
   const hashes = await registerKeyedHashes(connection, contract, of.secret);
   const typed = typeRows(source, { columns, mode: "discard_value", contract, hashes, keys });
   const failing = new Set(

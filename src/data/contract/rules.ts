@@ -1,12 +1,14 @@
 import { quoteName, quoteText } from "../analytics/sql-text.ts";
 import { normaliseColumnName } from "../column-name.ts";
 import { typeOf } from "./column-type.ts";
+import { type AnomalyRule, anomalySchema } from "./anomaly.ts";
 import { type Treatment, treatmentOf } from "./treatment.ts";
 import { meaningOfFormat, type ValueFormat } from "./value-format.ts";
 import {
   type Contract,
   type ContractProperty,
   type ContractTable,
+  isAnomalyRule,
   isRowRule,
   OPERATORS,
   type QualityRule,
@@ -39,6 +41,10 @@ export interface DatasetRule {
 export interface CompiledContract {
   readonly rows: readonly RowRule[];
   readonly dataset: readonly DatasetRule[];
+  /** What is compared with the versions before. */
+  readonly anomalies: readonly AnomalyRule[];
+  /** All that the contract describes. */
+  readonly columns: readonly string[];
   /** Column → DuckDB type, where the contract says. */
   readonly types: ReadonlyMap<string, string>;
   readonly required: ReadonlySet<string>;
@@ -62,12 +68,13 @@ export function compileContract(contract: Contract, described: ContractTable): C
   };
   const rows: RowRule[] = [];
   const dataset: DatasetRule[] = [];
+  const anomalies: AnomalyRule[] = [];
   for (const property of table.properties) {
     rows.push(...propertyRules(property));
     if (property.unique === true)
       dataset.push(duplicateRule({ id: `unique:${property.name}`, columns: [property.name], rule: { mustBe: 0 } }));
     for (const [index, rule] of (property.quality ?? []).entries())
-      addQualityRule(rule, { column: property.name, index, rows, dataset });
+      addQualityRule(rule, { column: property.name, index, rows, dataset, anomalies });
   }
   const key = table.properties
     .filter(({ primaryKey }) => primaryKey === true)
@@ -76,11 +83,13 @@ export function compileContract(contract: Contract, described: ContractTable): C
     dataset.push(duplicateRule({ id: "primaryKey", columns: key.map(({ name }) => name), rule: { mustBe: 0 } }));
   const allColumns = table.properties.map(({ name }) => name);
   for (const [index, rule] of (table.quality ?? []).entries())
-    addQualityRule(rule, { allColumns, index, rows, dataset });
+    addQualityRule(rule, { allColumns, index, rows, dataset, anomalies });
   dataset.push(...freshnessRules(contract, table));
   return {
     rows,
     dataset,
+    anomalies,
+    columns: allColumns,
     types: new Map(table.properties.flatMap(typeEntry)),
     required: new Set(table.properties.filter(isRequired).map(({ name }) => name)),
     formats: new Map(table.properties.flatMap(formatEntry)),
@@ -179,6 +188,7 @@ interface RuleTarget {
   readonly index: number;
   readonly rows: RowRule[];
   readonly dataset: DatasetRule[];
+  readonly anomalies: AnomalyRule[];
 }
 
 function addQualityRule(rule: QualityRule, target: RuleTarget): void {
@@ -188,6 +198,10 @@ function addQualityRule(rule: QualityRule, target: RuleTarget): void {
   const severity = rule.severity === undefined || rule.severity === "error" ? "error" : "warning";
   const id = rule.id ?? rule.name ?? `${type === "library" ? rule.metric : type}:${target.column ?? target.index}`;
   const said = rule.description ?? rule.name;
+  if (isAnomalyRule(rule)) {
+    target.anomalies.push(anomalyOf(rule, target));
+    return;
+  }
   if (!isRowRule(rule)) {
     target.dataset.push(datasetRule(rule, { id, severity, said, target }));
     return;
@@ -200,6 +214,13 @@ function addQualityRule(rule: QualityRule, target: RuleTarget): void {
     expectation: said ?? expectation,
     breaks,
   });
+}
+
+/** That something is unusual is a warning, unless the contract says more. */
+function anomalyOf(rule: QualityRule, { column }: RuleTarget): AnomalyRule {
+  const { anomaly: measure, season, ...rest } = anomalySchema.parse(rule.implementation);
+  const id = rule.id ?? rule.name ?? `anomaly:${measure}${column === undefined ? "" : `:${column}`}`;
+  return { ...rest, id, measure, season, column, severity: rule.severity === "error" ? "error" : "warning" };
 }
 
 interface RuleHead {

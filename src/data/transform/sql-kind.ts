@@ -15,6 +15,7 @@ import {
   type StepKind,
   type StepOutcome,
 } from "#pipeline";
+import type { Blobs } from "#storage";
 import type { Analytics, Column } from "../analytics/analytics.ts";
 import { quoteName } from "../analytics/sql-text.ts";
 import { contentOf, madeAgain, type Datasets, type DatasetWrite } from "../dataset.ts";
@@ -22,6 +23,15 @@ import { asSubquery } from "../dataset-tables.ts";
 import { sqlInvalid, writeConflict } from "../errors.ts";
 import { writeProblems, writeSchema } from "../write-declaration.ts";
 import { describeMerged, isHistory, isKeyed, keysOf } from "../write-disposition.ts";
+import { openContract } from "../contract/contracted-write.ts";
+import { columnProblems as describedProblems } from "../contract/row-check.ts";
+import {
+  compiledOf,
+  contractSchema,
+  describeContract,
+  limitsSchema,
+  modelContractProblems,
+} from "../contract/step-contract.ts";
 import { columnLineage } from "./column-lineage.ts";
 import {
   incrementalFingerprint,
@@ -44,6 +54,8 @@ export const sqlSchema = z.strictObject({
   write: writeSchema.optional(),
   incremental: incrementalSchema.optional(),
   tests: testsSchema.optional(),
+  contract: contractSchema,
+  quarantine: limitsSchema,
 });
 
 export type SqlDeclaration = z.infer<typeof sqlSchema>;
@@ -52,6 +64,7 @@ export interface SqlKindDependencies {
   readonly store: MetadataStore;
   readonly analytics: Analytics;
   readonly datasets: Datasets;
+  readonly objects: Blobs;
   readonly clock: Clock;
 }
 
@@ -74,7 +87,7 @@ async function analyseStep(
   declaration: SqlDeclaration,
   context: AnalysisContext,
 ): Promise<StepAnalysis> {
-  const { sql: file, incremental } = declaration;
+  const { sql: file, incremental, contract } = declaration;
   const makes = [{ asset: context.step, kind: "data" as const }];
   const text = await context.readFile(file);
   if (text === undefined) {
@@ -87,6 +100,7 @@ async function analyseStep(
     ...analysis.problems.map((problem) => toProblem(file, problem)),
     ...duplicatesProblems(declaration),
     ...(await writeProblems(dependencies.analytics, declaration.write)),
+    ...(contract === undefined ? [] : await modelContractProblems(contract, context)),
     ...declarationProblems(declaration, analysis, context.partition),
     ...analysis.tables
       .filter(({ name }) => !isReadable(context, name))
@@ -108,7 +122,7 @@ async function analyseStep(
   return {
     inputs: known.map(({ name }) => ({ asset: name, role: "input", path: [] })),
     makes,
-    files: [file],
+    files: contract === undefined ? [file] : [file, contract],
     ...(incremental === undefined
       ? {}
       : {
@@ -232,53 +246,60 @@ async function columnProblems(
 ): Promise<Problem[]> {
   const versions = await latestOf(store, context.project, query.tables);
   if (versions.size < query.tables.length) return [];
-  const { sql: file, write, incremental } = query.declaration;
+  const { sql: file, contract } = query.declaration;
   try {
     const output = await describeAgainst(analytics, anyInterval(query.text), schemasOf(versions));
-    const given = output.map(({ name }) => name);
-    const keys = isKeyed(write)
-      ? keysOf(write)
-      : incremental === undefined || isByTime(incremental)
-        ? []
-        : incremental.key;
-    const path = isKeyed(write) ? ["write", isHistory(write) ? "history" : "merge"] : ["incremental", "key"];
-    const wanted = [
-      ...(isKeyed(write) && write.updated_at !== undefined
-        ? [{ key: write.updated_at, path: ["write", "updated_at"] }]
-        : []),
-      ...(isHistory(write) ? (write.check ?? []).map((key, index) => ({ key, path: ["write", "check", index] })) : []),
-      ...keys.map((key, index) => ({ key, path: [...path, index] })),
-      ...(incremental !== undefined && isByTime(incremental)
-        ? [{ key: incremental.time, path: ["incremental", "time"] }]
-        : []),
+    const compiled = contract === undefined ? undefined : await compiledOf(contract, context);
+    const unlike = compiled === undefined ? [] : describedProblems(compiled, output);
+    return [
+      ...unlike.map((message) => ({ path: ["contract"], message, hint: `See ${contract}.` })),
+      ...wantedColumns(query.declaration).flatMap((one) => wantedProblems(one, output)),
     ];
-    return wanted.flatMap((one): Problem[] => {
-      const column = output.find(({ name }) => name.toLowerCase() === one.key.toLowerCase());
-      if (column === undefined) {
-        const near = nearestName(one.key, given);
-        return [
-          {
-            path: one.path,
-            message: `The query gives no column "${one.key}"; it gives ${given.join(", ")}`,
-            ...(near === undefined ? {} : { hint: `Did you mean "${near}"?` }),
-          },
-        ];
-      }
-      const isTime = one.path.at(-1) === "time" || (isHistory(write) && one.path.at(-1) === "updated_at");
-      return !isTime || /^(DATE|TIMESTAMP)/.test(column.type)
-        ? []
-        : [
-            {
-              path: one.path,
-              message: `"${column.name}" is ${column.type}; a time column is a DATE or a TIMESTAMP`,
-              hint: `Cast it in the query: CAST(… AS DATE) AS ${column.name}.`,
-            },
-          ];
-    });
   } catch (error) {
     if (!isEsteiraError(error, "DATA_QUERY_FAILED")) throw error;
     return [toProblem(file, explainSqlError(String(error.context["reason"]), 1))];
   }
+}
+
+interface WantedColumn {
+  readonly key: string;
+  readonly path: readonly (string | number)[];
+  readonly isTime?: boolean;
+}
+
+/** Columns that the declaration names, with the place where it does. */
+function wantedColumns({ write, incremental }: SqlDeclaration): readonly WantedColumn[] {
+  const wanted: WantedColumn[] = [];
+  const add = (keys: readonly string[], path: readonly string[]): void =>
+    void wanted.push(...keys.map((key, index) => ({ key, path: [...path, index] })));
+  if (isKeyed(write)) {
+    if (write.updated_at !== undefined)
+      wanted.push({ key: write.updated_at, path: ["write", "updated_at"], isTime: isHistory(write) });
+    if (isHistory(write)) add(write.check ?? [], ["write", "check"]);
+    add(keysOf(write), ["write", isHistory(write) ? "history" : "merge"]);
+  } else if (incremental !== undefined && !isByTime(incremental)) add(incremental.key, ["incremental", "key"]);
+  if (incremental !== undefined && isByTime(incremental))
+    wanted.push({ key: incremental.time, path: ["incremental", "time"], isTime: true });
+  return wanted;
+}
+
+function wantedProblems({ key, path, isTime = false }: WantedColumn, output: readonly Column[]): readonly Problem[] {
+  const given = output.map(({ name }) => name);
+  const column = output.find(({ name }) => name.toLowerCase() === key.toLowerCase());
+  if (column === undefined) {
+    const near = nearestName(key, given);
+    const message = `The query gives no column "${key}"; it gives ${given.join(", ")}`;
+    return [{ path, message, ...(near === undefined ? {} : { hint: `Did you mean "${near}"?` }) }];
+  }
+  return !isTime || /^(DATE|TIMESTAMP)/.test(column.type)
+    ? []
+    : [
+        {
+          path,
+          message: `"${column.name}" is ${column.type}; a time column is a DATE or a TIMESTAMP`,
+          hint: `Cast it in the query: CAST(… AS DATE) AS ${column.name}.`,
+        },
+      ];
 }
 
 /** The latest versions of datasets, of those that have one. */
@@ -316,14 +337,18 @@ async function previewStep(
   declaration: SqlDeclaration,
   context: AnalysisContext,
 ): Promise<string | undefined> {
-  const { sql: file, incremental, tests } = declaration;
+  const { sql: file, incremental, tests, contract } = declaration;
+  const checked = contract === undefined ? undefined : await describeContract(contract, context);
   const read = incremental === undefined && tests === undefined ? undefined : await context.readFile(file);
-  if (read === undefined) return undefined;
+  if (read === undefined) return checked;
   const text = bindPartition(read, context.partition);
   const analysis = await analyseSql(dependencies.analytics, text);
   const { tests: found } = await modelTests({ text, analysis, declaration, columns: new Map() }, context);
-  const tested = found.length === 0 ? [] : [formatQuantity(found.length, "unit test")];
-  if (incremental === undefined) return tested[0];
+  const tested = [
+    ...(checked === undefined ? [] : [checked]),
+    ...(found.length === 0 ? [] : [formatQuantity(found.length, "unit test")]),
+  ];
+  if (incremental === undefined) return tested.length === 0 ? undefined : tested.join("; ");
   const inputs = await latestOf(
     dependencies.store,
     context.project,
@@ -452,21 +477,28 @@ async function makeDataset(
     };
   }
   const lineage = await lineageOf(analytics, sql, tables, analysis);
-  const made = await datasets.write({
-    ...operation,
-    ...(work === undefined
-      ? {
-          disposition: write,
-          select: sql,
-          note: (text) => attempt.log(`${attempt.step}: ${text}`),
-          ...(attempt.partitionWrite === undefined ? {} : partitionWriteOf(attempt, attempt.partitionWrite)),
-        }
-      : partsOfWork(dependencies, attempt, work, { sql, analysis })),
-    tables,
-    content: { lineage: lineage as unknown as Json, ...(work === undefined ? {} : { incremental: work.ledger }) },
-    provenance: provenanceOf(attempt, file),
-    signal: attempt.signal,
-  });
+  const contracted = await openContract(dependencies, attempt);
+  const written = await datasets.write(
+    contracted.into({
+      ...operation,
+      ...(work === undefined
+        ? {
+            disposition: write,
+            select: sql,
+            note: (text) => attempt.log(`${attempt.step}: ${text}`),
+            ...(attempt.partitionWrite === undefined ? {} : partitionWriteOf(attempt, attempt.partitionWrite)),
+          }
+        : partsOfWork(dependencies, attempt, work, { sql, analysis })),
+      tables,
+      content: { lineage: lineage as unknown as Json, ...(work === undefined ? {} : { incremental: work.ledger }) },
+      provenance: provenanceOf(attempt, file),
+      signal: attempt.signal,
+    }),
+  );
+  const made = await contracted.settle(written, async () => ({
+    connection: await datasets.sandbox({ tables, folders: [attempt.workFolder] }),
+    select: `select * from ${asSubquery(sql)}`,
+  }));
   const { columns, merged } = contentOf(made);
   attempt.log(
     `${attempt.step}: ${formatQuantity(made.rowCount ?? 0, "row")}, ${formatQuantity(columns.length, "column")}${merged === undefined ? "" : `; ${describeMerged(merged)}`}`,
@@ -474,12 +506,23 @@ async function makeDataset(
   return {
     status: "succeeded",
     made: [made],
-    facts: { rows: made.rowCount ?? 0 },
+    facts: { rows: made.rowCount ?? 0, ...contracted.facts },
     alsoWrite: async (transaction) => {
       await datasets.settle(transaction, operation);
+      await contracted.record(transaction, {
+        file,
+        digest: analysis.digest,
+        format: "sql",
+        isWhole: isWholeRun(attempt),
+      });
       await noted?.(transaction, made);
     },
   };
+}
+
+/** All rows of the dataset that the query gives were made again. */
+function isWholeRun({ declaration: { write, incremental }, partitionWrite }: AttemptContext<SqlDeclaration>): boolean {
+  return write !== "append" && partitionWrite === undefined && (incremental === undefined || !isByTime(incremental));
 }
 
 /** What an incremental step has to do, told in its log. */

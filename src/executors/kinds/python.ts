@@ -34,6 +34,17 @@ export interface PythonDeclaration {
   readonly inputs?: readonly string[] | undefined;
   readonly makes?: AssetKind | undefined;
   readonly files?: string | readonly string[] | undefined;
+  readonly contract?: string | undefined;
+  readonly quarantine?:
+    | { readonly max_rows?: number | undefined; readonly max_percent?: number | undefined }
+    | undefined;
+}
+
+/** What is known of the contract that a step of another module names; `data` knows contracts. */
+export interface StepContracts {
+  problems(contract: string, context: AnalysisContext): Promise<readonly Problem[]>;
+  /** One phrase for `esteira plan`. */
+  describe(contract: string, context: AnalysisContext): Promise<string | undefined>;
 }
 
 const schema: z.ZodType<PythonDeclaration> = z.strictObject({
@@ -49,12 +60,24 @@ const schema: z.ZodType<PythonDeclaration> = z.strictObject({
     .optional()
     .describe("What the step makes, under its own name: esteira.output(STEP)."),
   files: otherFiles,
+  contract: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("With makes: data or features: data contract (ODCS 3.1) that every row must satisfy."),
+  quarantine: z
+    .strictObject({ max_rows: z.number().int().min(0).optional(), max_percent: z.number().min(0).max(100).optional() })
+    .optional()
+    .describe("Beyond these limits nothing is published."),
 });
 
 /**
  * Steps that run a Python script in a locked environment. Its inputs are the `esteira.input("…")` calls of the script.
  */
-export function createPythonKind(deps: { readonly environments: PythonEnvironments }): StepKind<PythonDeclaration> {
+export function createPythonKind(deps: {
+  readonly environments: PythonEnvironments;
+  readonly contracts: StepContracts;
+}): StepKind<PythonDeclaration> {
   return {
     name: "python",
     load: "code",
@@ -65,14 +88,21 @@ export function createPythonKind(deps: { readonly environments: PythonEnvironmen
     workspace: () => [],
     isClosed: true,
     writesPartitions: ({ makes }) => makes === "data" || makes === "features",
-    analyse,
+    analyse: (declaration, context) => analyse(declaration, context, deps.contracts),
+    preview: async ({ contract }, context) =>
+      contract === undefined ? undefined : deps.contracts.describe(contract, context),
     execute: (attempt) => execute(attempt, deps.environments),
   };
 }
 
-async function analyse(declaration: PythonDeclaration, context: AnalysisContext): Promise<StepAnalysis> {
-  const problems: Problem[] = [];
-  const files = [declaration.python, ...(declaration.requirements === undefined ? [] : [declaration.requirements])];
+async function analyse(
+  declaration: PythonDeclaration,
+  context: AnalysisContext,
+  contracts: StepContracts,
+): Promise<StepAnalysis> {
+  const problems: Problem[] = [...(await contractProblems(declaration, context, contracts))];
+  const { python, requirements, contract } = declaration;
+  const files = [python, ...[requirements, contract].flatMap((file) => file ?? [])];
   const script = await context.readFile(declaration.python);
   if (script === undefined)
     problems.push(await missingFile(declaration.python, context, { path: ["python"], pattern: "**/*.py" }));
@@ -103,6 +133,34 @@ async function analyse(declaration: PythonDeclaration, context: AnalysisContext)
     files: [...new Set([...files, ...imported, ...other.files])].sort(),
     problems: [...problems, ...other.problems, ...inferred.problems],
   };
+}
+
+/** Rows have contracts; a model or a report has none. */
+async function contractProblems(
+  { contract, quarantine, makes }: PythonDeclaration,
+  context: AnalysisContext,
+  contracts: StepContracts,
+): Promise<readonly Problem[]> {
+  const isRows = makes === "data" || makes === "features";
+  if (contract === undefined)
+    return quarantine === undefined
+      ? []
+      : [
+          {
+            path: ["quarantine"],
+            message: "there is no contract that could hold rows back",
+            hint: "Name one: contract: FILE.",
+          },
+        ];
+  if (!isRows)
+    return [
+      {
+        path: ["contract"],
+        message: `a contract is for rows, and the step makes ${makes === undefined ? "nothing" : `a ${makes}`}`,
+        hint: "Say makes: data.",
+      },
+    ];
+  return contracts.problems(contract, context);
 }
 
 function failureOf(result: ProcessResult, facts: { readonly step: string; readonly script: string }): EsteiraError {
@@ -205,6 +263,7 @@ async function execute(
     facts: {
       environmentLock: environment.lockDigest,
       ...(result.peakMemoryBytes === undefined ? {} : { peakMemoryBytes: result.peakMemoryBytes }),
+      ...published?.facts,
     },
     ...(published?.alsoWrite === undefined ? {} : { alsoWrite: published.alsoWrite }),
   };
@@ -236,6 +295,7 @@ export async function publishOutput(
   },
 ): Promise<{
   readonly made: readonly MadeVersion[];
+  readonly facts: Readonly<Record<string, number>>;
   readonly alsoWrite?: (transaction: WriteTransaction) => Promise<void>;
 }> {
   const folder = join(output.outputFolder, attempt.step);
@@ -247,7 +307,7 @@ export async function publishOutput(
     await mkdir(folder, { recursive: true });
   else if (isEmpty)
     throw outputMissing({ step: attempt.step, kind: output.kind, left, nearest: nearestName(attempt.step, left) });
-  const { made, alsoWrite } = await attempt.publish({
+  const { made, facts, alsoWrite } = await attempt.publish({
     asset: attempt.step,
     kind: output.kind,
     folder,
@@ -256,6 +316,7 @@ export async function publishOutput(
   const alsoMadeFrom = [...(made.alsoMadeFrom ?? []), ...(output.alsoMadeFrom ?? [])];
   return {
     made: [{ ...made, ...(alsoMadeFrom.length === 0 ? {} : { alsoMadeFrom }) }],
+    facts: facts ?? {},
     ...(alsoWrite === undefined ? {} : { alsoWrite }),
   };
 }
