@@ -48,6 +48,7 @@ export function createProcessRunner(
 ): AttemptContext<unknown>["runProcess"] {
   const { claimed } = running;
   const { definition: step, secrets } = of;
+  const { variables, files } = divide(secrets, step.secretFiles);
   let processes = 0;
   let token: Promise<string> | undefined;
   return async (spec) => {
@@ -76,17 +77,31 @@ export function createProcessRunner(
       attemptId,
       environment: {
         ...of.prepared.env,
-        ...secrets,
+        ...variables,
         ...(isOutside
           ? {}
           : await platformEnvironment(parts, { ...of, token: own, url: executor.platformUrl }, of.tracking.values)),
         ...spec.environment,
       },
+      ...(files === undefined ? {} : { secretFiles: files }),
       secrets: [...Object.values(secrets), ...(own === "" ? [] : [own]), ...(spec.secrets ?? [])],
     });
     of.levels.push(result.isolation);
     return assertTaken(step, result);
   };
+}
+
+function divide(
+  secrets: Readonly<Record<string, string>>,
+  asFiles: readonly string[] = [],
+): {
+  readonly variables: Readonly<Record<string, string>>;
+  readonly files: Readonly<Record<string, string>> | undefined;
+} {
+  const pick = (isFile: boolean): Readonly<Record<string, string>> =>
+    Object.fromEntries(Object.entries(secrets).filter(([name]) => asFiles.includes(name) === isFile));
+  const files = pick(true);
+  return { variables: pick(false), files: Object.keys(files).length === 0 ? undefined : files };
 }
 
 /** Gives up its place here for a process that runs elsewhere, and keeps what another engine would need. */

@@ -51,6 +51,8 @@ export interface ProcessSpec {
   readonly workingFolder: string;
   /** Everything the process sees: nothing of the engine's own environment is passed on. */
   readonly environment: Readonly<Record<string, string>>;
+  /** Secrets that it gets as files in memory, by name; `NAME_FILE` of its environment names each. */
+  readonly secretFiles?: Readonly<Record<string, string>> | undefined;
   /** Values in the environment that must never appear in a log. */
   readonly secrets?: readonly string[];
   /** Ends the whole process tree after this time. */

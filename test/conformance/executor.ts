@@ -243,6 +243,23 @@ export function describeExecutor(
       }
     });
 
+    it("gives secrets as files that only its process reads, in no variable, and gone at its end", async () => {
+      const { run } = await setting();
+      const secret = "s3cr3t \n line ü";
+      const { stdout } = await run(
+        {
+          shell:
+            'echo "$KEY_FILE"; stat -c %a "$KEY_FILE"; wc -c < "$KEY_FILE"; tail -n 1 "$KEY_FILE"; echo; tr "\\0" "\\n" < /proc/self/environ | grep -c line; echo x 2>/dev/null > "$KEY_FILE" || echo kept',
+        },
+        { secretFiles: { KEY: secret }, isolation: {} },
+      );
+      const [file = "", mode, size, line] = stdout.split("\n");
+      assert.match(file, /^(\/run\/secrets|\/dev\/shm\/esteira-secrets-[^/]+|\/.*esteira-secrets-[^/]+)\/KEY$/);
+      assert.deepEqual([mode, size, line], ["400", String(Buffer.byteLength(secret)), " line ü"]);
+      assert.match(stdout, /\n0\n/, "it is in no variable");
+      await assert.rejects(readFile(file));
+    });
+
     it("runs 100 processes at once", async () => {
       const { run } = await setting();
       const results = await Promise.all(Array.from({ length: 100 }, (_, index) => run({ shell: `echo ${index}` })));

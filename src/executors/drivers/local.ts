@@ -6,12 +6,13 @@ import type { Executor, ProcessHandle } from "#engine";
 import type { ExceededLimit, IsolationLevel, ProcessLimits, ProcessResult, ProcessSpec, Resources } from "#pipeline";
 import { commandMissing, folderUnusable, startFailed } from "../errors.ts";
 import { createIsolation, type Isolation } from "../isolation/isolation.ts";
-import { enterSandbox, type Sandbox, SANDBOX_PIPES } from "../isolation/sandbox.ts";
+import { enterSandbox, type Sandbox, SANDBOX_PIPES, SECRETS_INSIDE } from "../isolation/sandbox.ts";
 import { type SandboxStatus, signalBehind } from "../isolation/sandbox-status.ts";
 import { CERTIFICATE_VARIABLES, programFolders } from "../isolation/system-view.ts";
 import { LocalSupervisor } from "./local-supervisor.ts";
 import { watchLimits } from "./limits-watch.ts";
 import { readOutput } from "./output-reader.ts";
+import { placeSecretFiles, type SecretFiles, sweepSecretFiles } from "./secret-files.ts";
 import { createResourcePool, type ResourcePool } from "../resource-pool.ts";
 import { readStepOutputs } from "../step-outputs.ts";
 import { endGroup, isGroupAlive, killMarkedProcesses, signalGroup, waitForGroupEnd } from "./process-tree.ts";
@@ -64,6 +65,7 @@ export function createLocalExecutor(options: LocalExecutorOptions): Executor {
   const isolation = options.isolation ?? createIsolation({ sandbox: options.sandbox });
   const handles = new Map<string, Promise<ProcessHandle>>();
   const pool = createResourcePool(options.share);
+  sweepSecretFiles();
 
   return {
     name: options.name ?? "local",
@@ -107,14 +109,33 @@ async function startInTurn(spec: ProcessSpec, starting: Starting, pool: Resource
 }
 
 async function start(spec: ProcessSpec, starting: Starting): Promise<ProcessHandle> {
-  const environment = buildEnvironment(spec, starting);
+  if (spec.secretFiles === undefined) return startWith(spec, starting, undefined);
+  const secrets = placeSecretFiles(spec.secretFiles);
+  try {
+    const handle = await startWith(spec, starting, secrets);
+    void handle.ended.finally(() => secrets.remove());
+    return handle;
+  } catch (error) {
+    secrets.remove();
+    throw error;
+  }
+}
+
+async function startWith(
+  spec: ProcessSpec,
+  starting: Starting,
+  secrets: SecretFiles | undefined,
+): Promise<ProcessHandle> {
+  const own = buildEnvironment(spec, starting);
   const asked: readonly [string, ...string[]] =
     "shell" in spec.command ? ["/bin/sh", "-e", "-c", spec.command.shell] : spec.command;
   const plain = limited(asked, spec.limits);
-  assertStartable(asked[0], spec.workingFolder, environment["PATH"] ?? "");
+  assertStartable(asked[0], spec.workingFolder, own["PATH"] ?? "");
   const level = await starting.isolation.choose(spec.isolation);
+  const environment = { ...own, ...secrets?.variables(level === "sandbox" ? SECRETS_INSIDE : secrets.folder) };
   if (level === "sandbox") assertInterpreter(asked[0], spec.workingFolder);
-  const [program, ...args] = level === "sandbox" ? sandboxed(plain, spec, starting) : plain;
+  const [program, ...args] =
+    level === "sandbox" ? sandboxed(plain, spec, { ...starting, secrets: secrets?.folder }) : plain;
   starting.supervisor.begin();
   const startedAt = performance.now();
   const child = spawn(program, args, {
@@ -161,7 +182,7 @@ const NOT_STARTED = `esteira: the command did not start in its sandbox, where it
 function sandboxed(
   command: readonly [string, ...string[]],
   spec: ProcessSpec,
-  starting: Starting,
+  starting: Starting & { readonly secrets: string | undefined },
 ): readonly [string, ...string[]] {
   const { storeFolder, workFolder, isolation } = starting;
   const own = join(workFolder, attemptOf(spec));
@@ -179,6 +200,7 @@ function sandboxed(
       ...(spec.readable ?? []),
     ],
     hidden: storeFolder === undefined ? [] : [storeFolder],
+    secrets: starting.secrets,
     network: spec.network,
   });
 }

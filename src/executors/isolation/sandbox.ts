@@ -13,6 +13,8 @@ const SEARCHED = "/usr/local/bin:/usr/bin:/bin";
 const STATUS = 3;
 /** What `stdio` of `spawn` has behind its first three entries for a wrapped command; then {@link enterSandbox}. */
 export const SANDBOX_PIPES = ["pipe"] as const;
+/** Where a sandboxed process finds its secrets. */
+export const SECRETS_INSIDE = "/run/secrets";
 /** No account of this machine has it. An engine of another user keeps its own number. */
 const USER_INSIDE = 65532;
 const LARGEST_TMP_BYTES = 512 * 2 ** 20;
@@ -28,6 +30,8 @@ export interface SandboxView {
   readonly readable?: readonly string[];
   /** Absolute folders that stay closed although one that holds them is seen: the store. */
   readonly hidden?: readonly string[];
+  /** Absolute folder of secrets, seen in {@link SECRETS_INSIDE}. */
+  readonly secrets?: string | undefined;
   /** `false`: no network, the machine's own addresses included. */
   readonly network?: boolean | undefined;
 }
@@ -94,6 +98,7 @@ export function createSandbox(searched: string = SEARCHED, cacheFolder?: string)
       ...base(),
       ...deviceView(),
       ...bindsOf(view),
+      ...(view.secrets === undefined ? [] : ["--ro-bind", view.secrets, SECRETS_INSIDE]),
       ...(view.network === false ? ["--unshare-net"] : []),
       ...END,
       "--json-status-fd",

@@ -415,6 +415,12 @@ export async function analyseStep(step: CompiledStep, context: AnalysisContext):
   return step.known.kind.analyse(step.parsed, context);
 }
 
+function secretsOf(declared: NonNullable<StepKeys["secrets"]>): Pick<StepDefinition, "secrets" | "secretFiles"> {
+  const secretFiles = declared.flatMap((one) => (typeof one === "string" ? [] : [one.file]));
+  const secrets = declared.map((one) => (typeof one === "string" ? one : one.file));
+  return { secrets, ...(secretFiles.length === 0 ? {} : { secretFiles }) };
+}
+
 /** The stored form of a compiled step. */
 export function toStepDefinition(
   step: CompiledStep & { readonly known: KnownKind },
@@ -443,7 +449,7 @@ export function toStepDefinition(
     makes: analysis.makes,
     params: (keys.params ?? {}) as Record<string, Json>,
     env: Object.fromEntries(Object.entries(keys.env ?? {}).map(([name, value]) => [name, String(value)])),
-    secrets: keys.secrets ?? [],
+    ...secretsOf(keys.secrets ?? []),
     cache: keys.cache ?? true,
     ...(keys.isolation === undefined ? {} : { isolation: keys.isolation }),
     ...(keys.network === undefined ? {} : { network: keys.network }),

@@ -118,6 +118,8 @@ export interface StepDefinition {
   readonly params: Readonly<Record<string, Json>>;
   readonly env: Readonly<Record<string, string>>;
   readonly secrets: readonly string[];
+  /** Those of them that its processes get as files and not as variables. */
+  readonly secretFiles?: readonly string[];
   /** Its processes are isolated at least so, or it does not run. */
   readonly isolation?: IsolationLevel;
   /** Its processes have no network. */

@@ -99,9 +99,21 @@ export const stepKeys = z.strictObject({
     .optional()
     .describe("Environment variables of its processes."),
   secrets: z
-    .array(z.string())
+    .array(
+      z.union([
+        z.string(),
+        z.strictObject({
+          file: z
+            .string()
+            .regex(/^[A-Za-z_][A-Za-z0-9_]{0,99}$/, "expected a name of letters, digits and _")
+            .describe("Name of a secret that stands in a file in memory; NAME_FILE says where. It is in no variable."),
+        }),
+      ]),
+    )
     .optional()
-    .describe("Names of secrets put into the environment of its processes and masked in its log."),
+    .describe(
+      "Names of secrets put into the environment of its processes, or with { file: NAME } into files in memory; masked in its log.",
+    ),
   isolation: z
     .enum(["user", "sandbox"])
     .optional()
