@@ -39,7 +39,6 @@ import type {
   PartitionState,
 } from "./backfill.ts";
 import type { Pools, WorkQueue } from "./queue.ts";
-import type { LogChunk, PipelineRunDetail, PipelineRunSummary, StepRun, StepRunLog } from "./pipeline-run.ts";
 import type {
   NewPause,
   NewPipelineRun,
@@ -48,6 +47,14 @@ import type {
   PipelineSummary,
   RetrainingPolicies,
 } from "./pipeline.ts";
+import type {
+  LogChunk,
+  PipelineRunDetail,
+  PipelineRunSummary,
+  RunResume,
+  StepRun,
+  StepRunLog,
+} from "./pipeline-run.ts";
 import type { PredictionDetail, PredictionSummary } from "./prediction.ts";
 import type {
   Environment,
@@ -84,7 +91,7 @@ export interface ApiShapes {
     response: Page<StepRun>;
   };
   readonly cancelPipelineRun: { params: requests.IdParams; response: requests.Acknowledged };
-  readonly resumePipelineRun: { params: requests.IdParams; response: requests.Acknowledged };
+  readonly resumePipelineRun: { params: requests.IdParams; body: RunResume; response: requests.Acknowledged };
   readonly getStepRunLog: { params: requests.IdParams; query: requests.LogQuery; response: StepRunLog };
   readonly streamStepRunLog: { params: requests.IdParams; query: requests.LogQuery; response: LogChunk };
   readonly listSchedules: { response: PipelineSchedules };

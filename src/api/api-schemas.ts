@@ -23,7 +23,7 @@ export const apiSchemas: { readonly [Name in keyof ApiShapes]: RouteSchemas<ApiS
   getPipelineRun: { params: idParams, response: schemas.pipelineRunDetailSchema },
   listStepRuns: { params: idParams, query: requests.stepRunsQuery, response: pageOf(schemas.stepRunSchema) },
   cancelPipelineRun: { params: idParams, response: acknowledged },
-  resumePipelineRun: { params: idParams, response: acknowledged },
+  resumePipelineRun: { params: idParams, body: schemas.runResumeSchema, response: acknowledged },
   acknowledgePipelineRun: { params: idParams, response: acknowledged },
   getStepRunLog: { params: idParams, query: requests.logQuery, response: schemas.stepRunLogSchema },
   streamStepRunLog: { params: idParams, query: requests.logQuery, response: schemas.logChunkSchema },

@@ -111,6 +111,14 @@ export interface StepRun {
   readonly trackingRun?: { readonly experimentId: string; readonly runId: string } | undefined;
 }
 
+/** Body of `POST pipeline-runs/:id/resume`: what of all that did not succeed; nothing: all of it. */
+export interface RunResume {
+  /** Names of steps; what waits for them goes on with them. */
+  readonly steps?: readonly string[] | undefined;
+  /** Ids of step runs: items of a step, or combinations of its matrix. */
+  readonly stepRuns?: readonly string[] | undefined;
+}
+
 export interface PipelineRunDetail extends PipelineRunSummary {
   readonly params: Readonly<Record<string, unknown>>;
   /** In the order of the graph: the first 1,000. How many there are of each status is in `steps`. */

@@ -15,7 +15,7 @@ import type { LineageEdge, LineageGraph, LineageNode, LineageNodeKind } from "./
 import type { ModelColumn, ModelDeployment, ModelDetail, ModelSummary, ModelVersionRecord, ModelVersionSummary, ServedAt, Verdict, VerdictRule, VerdictState } from "./model.ts";
 import type { NotebookCell, NotebookOutput, NotebookVersion } from "./notebook.ts";
 import type { CodeStation, CodeStationName, FailedRun, Overview, Parcel, ProjectProblem, Station, StationCount, StationName, StationState, StoreDamage } from "./overview.ts";
-import type { Attempt, CacheReason, LogChunk, PipelineRunDetail, PipelineRunStatus, PipelineRunSummary, RunCause, StepCounts, StepRun, StepRunLog, StepRunStatus } from "./pipeline-run.ts";
+import type { Attempt, CacheReason, LogChunk, PipelineRunDetail, PipelineRunStatus, PipelineRunSummary, RunCause, RunResume, StepCounts, StepRun, StepRunLog, StepRunStatus } from "./pipeline-run.ts";
 import type { Load, NewPause, NewPipelineRun, PartOrigin, PipelineDetail, PipelineEdge, PipelineParam, PipelinePause, PipelineSchedule, PipelineSchedules, PipelineStep, PipelineSummary, RecentRun, RetrainingCause, RetrainingDecision, RetrainingLimit, RetrainingPolicies, RetrainingPolicy, RetrainingReason, SensorState, Trigger } from "./pipeline.ts";
 import type { ChainLink, PredictionDetail, PredictionSummary } from "./prediction.ts";
 import type { ApiProblem } from "./problem.ts";
@@ -1082,6 +1082,11 @@ export const stepRunSchema: z.ZodType<StepRun> = z.object({
   "error": apiProblemSchema.optional(),
   "trackingRun": z.object({ "experimentId": z.string(), "runId": z.string() }).optional().describe("The MLflow run that the step logged to."),
 });
+
+export const runResumeSchema: z.ZodType<RunResume> = z.object({
+  "steps": z.array(z.string()).optional().describe("Names of steps; what waits for them goes on with them."),
+  "stepRuns": z.array(z.string()).optional().describe("Ids of step runs: items of a step, or combinations of its matrix."),
+}).describe("Body of `POST pipeline-runs/:id/resume`: what of all that did not succeed; nothing: all of it.");
 
 export const pipelineEdgeSchema: z.ZodType<PipelineEdge> = z.object({
   "from": z.string(),

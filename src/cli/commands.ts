@@ -19,6 +19,10 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
   test: { summary: "Run the unit tests of SQL models", load: () => import("./commands/pipeline/test.ts") },
   plan: { summary: "Say what would run, what is cached, and why", load: () => import("./commands/pipeline/plan.ts") },
   run: { summary: "Run a pipeline, or finish one", load: () => import("./commands/pipeline/run.ts") },
+  retry: {
+    summary: "Try again what failed in a pipeline run; what passed stays",
+    load: () => import("./commands/pipeline/retry.ts"),
+  },
   status: {
     summary: "Show pipelines, their latest runs, and every run that is not finished",
     load: () => import("./commands/pipeline/status.ts"),

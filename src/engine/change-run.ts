@@ -2,7 +2,7 @@ import { canonicalJson, type Json } from "#base";
 import type { MetadataStore } from "#metadata-store";
 import { findPipelineRun, getPipelineDefinition, requestCancel, resumePipelineRun } from "#metadata-store/engine";
 import { type PipelineDefinition, stepUnknown } from "#pipeline";
-import { resumeChanged, runUnknown } from "./errors.ts";
+import { resumeChanged, retryNothing, runUnknown } from "./errors.ts";
 
 /**
  * Cancels a pipeline run, whichever process works on it: that one sees the request and ends its processes.
@@ -25,11 +25,18 @@ export async function cancelPipelineRun(
  * the new definition is used, provided that its steps and edges are the same.
  *
  * @returns number of step runs that will run
- * @throws PIPELINE_RUN_UNKNOWN, PIPELINE_RESUME_CHANGED, PIPELINE_STEP_UNKNOWN
+ * @throws PIPELINE_RUN_UNKNOWN, PIPELINE_RESUME_CHANGED, PIPELINE_STEP_UNKNOWN, PIPELINE_RETRY_NOTHING
  */
 export async function resumeRun(
   store: MetadataStore,
-  facts: { readonly id: string; readonly actor: string; readonly from?: string | undefined; readonly atMs: number },
+  facts: {
+    readonly id: string;
+    readonly actor: string;
+    readonly from?: string | undefined;
+    readonly steps?: readonly string[] | undefined;
+    readonly stepRuns?: readonly string[] | undefined;
+    readonly atMs: number;
+  },
 ): Promise<number> {
   const run = await store.read((transaction) => findPipelineRun(transaction, facts.id));
   if (run === undefined) throw runUnknown({ id: facts.id });
@@ -41,8 +48,8 @@ export async function resumeRun(
   );
   const before = pinned === undefined ? undefined : (JSON.parse(pinned.content) as PipelineDefinition);
   const steps = before?.steps.map((step) => step.name) ?? [];
-  if (facts.from !== undefined && !steps.includes(facts.from))
-    throw stepUnknown({ pipeline: run.pipeline, step: facts.from, steps });
+  for (const step of [...(facts.from === undefined ? [] : [facts.from]), ...(facts.steps ?? [])])
+    if (!steps.includes(step)) throw stepUnknown({ pipeline: run.pipeline, step, steps });
   let definitionDigest: string | undefined;
   // A run of a pushed commit keeps the definition of that commit.
   if (
@@ -57,6 +64,8 @@ export async function resumeRun(
   }
   const count = await store.write((transaction) => resumePipelineRun(transaction, { ...facts, definitionDigest }));
   if (count === undefined) throw runUnknown({ id: facts.id });
+  if (count === 0 && (facts.steps !== undefined || facts.stepRuns !== undefined))
+    throw retryNothing({ id: facts.id, pipeline: run.pipeline, steps: facts.steps ?? [] });
   return count;
 }
 

@@ -29,6 +29,7 @@ import { EngineWorker } from "./engine-worker.ts";
 import { cancelPipelineRun, resumeRun } from "./change-run.ts";
 import { findPartitions } from "./partitions.ts";
 import { createRunsAhead, type RunAhead } from "./runs-ahead.ts";
+import { judgeDeadlines } from "./deadlines.ts";
 import { createDueLoop } from "./due-loop.ts";
 import { runDueSchedules } from "./schedules.ts";
 import { createRetrainings } from "./retrainings.ts";
@@ -124,9 +125,19 @@ export interface Engine {
    * Lets a failed, cancelled or interrupted run go on: what succeeded is kept, the rest runs, with the definition as it
    * is now.
    * @returns number of step runs that will run
-   * @throws PIPELINE_RUN_UNKNOWN, PIPELINE_RESUME_CHANGED, PIPELINE_STEP_UNKNOWN
+   * @throws PIPELINE_RUN_UNKNOWN, PIPELINE_RESUME_CHANGED, PIPELINE_STEP_UNKNOWN, PIPELINE_RETRY_NOTHING
    */
-  resume(id: string, options: { readonly actor: string; readonly from?: string }): Promise<number>;
+  resume(
+    id: string,
+    options: {
+      readonly actor: string;
+      readonly from?: string;
+      /** Of what did not succeed, only these steps, and what waits for them. */
+      readonly steps?: readonly string[] | undefined;
+      /** Of a step, only these of its step runs. */
+      readonly stepRuns?: readonly string[] | undefined;
+    },
+  ): Promise<number>;
   /**
    * Ends its attempts with their processes, then itself. What it was working on stays resumable: as `interrupted` when
    * it worked on single runs, or for the next engine that starts when it worked on all (`interrupt` decides otherwise).
@@ -143,6 +154,7 @@ export function createEngine(options: EngineOptions): Engine {
   const schedules = createDueLoop(parts, "schedules", () => runDueSchedules(parts));
   const sensors = createSensors(parts);
   const retrainings = createRetrainings(parts);
+  const deadlines = createDueLoop(parts, "deadlines", () => judgeDeadlines(parts));
   const backfills = createBackfills(parts, worker);
   let stopped = false;
   let stopping: Promise<void> = Promise.resolve();
@@ -180,6 +192,7 @@ export function createEngine(options: EngineOptions): Engine {
       await schedules.start();
       await sensors.start();
       await retrainings.start();
+      await deadlines.start();
       backfills.watch();
     },
     isWorking: () => !stopped && worker.isWorkingOnAll(),
@@ -224,13 +237,14 @@ export function createEngine(options: EngineOptions): Engine {
       return existing(id);
     },
     cancel: (id, actor) => cancelPipelineRun(store, { id, actor, atMs: clock.now() }),
-    resume: (id, { actor, from }) => resumeRun(store, { id, actor, from, atMs: clock.now() }),
+    resume: (id, options) => resumeRun(store, { id, ...options, atMs: clock.now() }),
     async stop({ interrupt } = {}) {
       if (!stopped) {
         stopped = true;
         schedules.stop();
         sensors.stop();
         retrainings.stop();
+        deadlines.stop();
         backfills.stop();
         stopping = stopAll(interrupt ?? !worker.isWorkingOnAll());
       }

@@ -171,6 +171,18 @@ export const resumeChanged: ErrorFactory<{ pipeline: string; id: string; change:
   },
 );
 
+export const retryNothing: ErrorFactory<{ id: string; pipeline: string; steps: readonly string[] }> = defineError(
+  "PIPELINE_RETRY_NOTHING",
+  {
+    status: 409,
+    message: ({ id, steps }) =>
+      `Nothing ${steps.length === 0 ? "that was named" : `of ${steps.join(", ")}`} in pipeline run ${id} has failed, was cancelled or left out`,
+    hint: ({ pipeline, steps }) =>
+      `What succeeded stays. To run it again: esteira run ${pipeline} --from ${steps[0] ?? "STEP"}.`,
+    solve: "Only what did not succeed is tried again. Start a new run to make what succeeded anew.",
+  },
+);
+
 export const sourcesChanged: ErrorFactory<{ step: string; changes: readonly string[] }> = defineError(
   "PIPELINE_SOURCES_CHANGED",
   {

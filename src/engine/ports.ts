@@ -1,5 +1,5 @@
 import type { AssetVersion, WriteTransaction } from "#metadata-store";
-import type { LeaseKeeper } from "#metadata-store/engine";
+import type { Late, LeaseKeeper } from "#metadata-store/engine";
 import type { Json } from "#base";
 import type { IsolationDemand, PipelineDefinition, ProcessLimits, Sensing } from "#pipeline";
 
@@ -71,6 +71,22 @@ export interface EnginePorts {
   }) => Promise<readonly string[]>;
   /** Looks at what sensors watch; without it, none does. */
   readonly sensing?: Sensing;
+  /** Opens the alert of a breach of a deadline; undefined when that is known already. */
+  readonly openLate?: (
+    transaction: WriteTransaction,
+    late: Late & { readonly message: string; readonly atMs: number },
+  ) => Promise<{ readonly id: string; readonly monitor: string } | undefined>;
+  /** Closes it: what was late has ended. */
+  readonly closeLate?: (
+    transaction: WriteTransaction,
+    late: Late & { readonly reason: string; readonly atMs: number },
+  ) => Promise<void>;
+  /** Remembers which pipeline runs the alert started. */
+  readonly linkLate?: (
+    transaction: WriteTransaction,
+    alert: string,
+    pipelineRunIds: readonly string[],
+  ) => Promise<void>;
   /** Value of a secret by name; undefined when it is not set. */
   readonly resolveSecret: (name: string) => Promise<string | undefined>;
 }

@@ -1,7 +1,14 @@
 import { canonicalJson } from "#base";
 import type { MetadataStore } from "#metadata-store";
-import { removePipelinesExcept, savePipeline, type TriggerKind } from "#metadata-store/engine";
-import { describeSensor, digestOfDefinition, digestOfSensor, type PipelineDefinition, nextTick } from "#pipeline";
+import { removePipelinesExcept, type SavedDeadline, savePipeline, type TriggerKind } from "#metadata-store/engine";
+import {
+  describeSensor,
+  digestOfDefinition,
+  digestOfSensor,
+  nextTick,
+  type PipelineDefinition,
+  toDailySchedule,
+} from "#pipeline";
 
 const NEVER = Number.MAX_SAFE_INTEGER;
 
@@ -38,6 +45,7 @@ export async function registerPipelines(
           ...schedule,
           nextAtMs: nextTick(schedule, atMs) ?? NEVER,
         })),
+        deadlines: deadlinesOf(definition, atMs),
         sensors: (definition.on.sensors ?? []).map((sensor) => ({
           key: digestOfSensor(sensor),
           subject: describeSensor(sensor),
@@ -54,6 +62,16 @@ export async function registerPipelines(
     });
     return { changed, removed };
   });
+}
+
+function deadlinesOf(definition: PipelineDefinition, atMs: number): readonly SavedDeadline[] {
+  const { deadline, steps } = definition;
+  const ofSteps = steps.flatMap(({ name, deadlineMs }) =>
+    deadlineMs === undefined ? [] : [{ step: name, withinMs: deadlineMs }],
+  );
+  if (deadline === undefined) return ofSteps;
+  if ("withinMs" in deadline) return [{ step: "", ...deadline }, ...ofSteps];
+  return [{ step: "", ...deadline, nextAtMs: nextTick(toDailySchedule(deadline), atMs) ?? NEVER }, ...ofSteps];
 }
 
 function subscriptionsOf({

@@ -24,6 +24,7 @@ import { pushedEventsMigration } from "./migrations/0023-pushed-events.ts";
 import { sensorsMigration } from "./migrations/0024-sensors.ts";
 import { expiredVersionsMigration } from "./migrations/0026-expired-versions.ts";
 import { pullRequestsMigration } from "./migrations/0029-pull-requests.ts";
+import { deadlinesMigration } from "./migrations/0030-deadlines.ts";
 import { assetMigration } from "./migrations/0002-asset.ts";
 import { pipelineMigration } from "./migrations/0003-pipeline.ts";
 import { eventMigration } from "./migrations/0001-event.ts";
@@ -58,4 +59,5 @@ export const migrations: readonly Migration[] = [
   expiredVersionsMigration,
   pullRequestsMigration,
   predictionHistoryMigration,
+  deadlinesMigration,
 ];

@@ -1,10 +1,11 @@
 import { type Clock, type Log, messageOf, systemClock } from "#base";
 import type { MetadataStore, WriteTransaction } from "#metadata-store";
-import { type Alert, listAlerts, type StoredMonitor } from "#metadata-store/monitoring";
 import { type EndpointKey, type LabelReport, listEndpoints } from "#metadata-store/serving";
 import type { Predictions } from "#predictions";
+import { type Alert, linkTriggeredRuns, listAlerts, type StoredMonitor } from "#metadata-store/monitoring";
 import type { Outbox } from "#outbox";
 import type { DatasetReader, Scorer } from "#models";
+import { closeLate, type LateFacts, openLate } from "./deadline-alert.ts";
 import { alertDamage, alertStanding, type DamagedFile, type StandingFacts } from "./state-alert.ts";
 import { createCandidateScores } from "./candidate-scores.ts";
 import { createWatchMemory, type WatchMemory } from "./changed-windows.ts";
@@ -62,6 +63,15 @@ export interface Monitoring {
   objectives(key: EndpointKey): Promise<readonly ObjectiveState[]>;
   /** Tells a route of an alert that is none. @throws MONITORING_ROUTE_UNKNOWN, MONITORING_ROUTE_FAILED */
   testRoute(of: { readonly project: string; readonly name: string }): Promise<readonly RouteTest[]>;
+  /** Opens the alert of a missed deadline, in the transaction that found it; undefined when it was known. */
+  openLate(
+    transaction: WriteTransaction,
+    late: LateFacts & { readonly message: string },
+  ): Promise<{ readonly id: string; readonly monitor: string } | undefined>;
+  /** Remembers which pipeline runs it started. */
+  linkLate(transaction: WriteTransaction, alert: string, pipelineRunIds: readonly string[]): Promise<void>;
+  /** Closes it in the transaction that found the end. */
+  closeLate(transaction: WriteTransaction, late: LateFacts & { readonly reason: string }): Promise<void>;
   /** Opens an alert for what runs without its approvals, and closes it when they stand again. */
   reportStanding(facts: StandingFacts): Promise<void>;
   /** Opens an alert for each endpoint that is made of damaged files, and closes those of endpoints that are whole. */
@@ -173,6 +183,9 @@ export function createMonitoring(options: MonitoringOptions): Monitoring {
         ticking = false;
       }
     },
+    openLate: (transaction, late) => openLate(transaction, late, routes.default.map(toTarget)),
+    closeLate,
+    linkLate: linkTriggeredRuns,
     reportDamages: (damages) =>
       store.write((transaction) =>
         alertDamages(transaction, { damages, atMs: clock.now(), targets: routes.default.map(toTarget) }),

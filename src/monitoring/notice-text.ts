@@ -25,7 +25,8 @@ const ADVICE: Readonly<Record<AlertAdvice["kind"], (advice: AlertAdvice) => stri
 /** One line: `[open] production/delay: delay.drift distance`. */
 export function titleOf({ alert, event }: Told): string {
   const of = [alert.subject, alert.segment].filter((part) => part !== "").join(", ");
-  return `[${event === "opened" ? "open" : "closed"}] ${alert.environment}/${alert.endpoint}: ${alert.monitor}${of === "" ? "" : ` ${of}`}`;
+  const place = [alert.environment, alert.endpoint].filter((part) => part !== "").join("/");
+  return `[${event === "opened" ? "open" : "closed"}] ${place}: ${alert.monitor}${of === "" ? "" : ` ${of}`}`;
 }
 
 /** The lines below the title: what crossed what, since when, where, what changed, what to do. */

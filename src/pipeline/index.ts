@@ -1,4 +1,5 @@
 export { missingFile } from "./missing-file.ts";
+export { type DeadlineDefinition, toDailySchedule } from "./define/deadlines.ts";
 export { findStep, indexOf } from "./define/definition-index.ts";
 export {
   type ConcurrencyDefinition,

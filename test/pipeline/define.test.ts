@@ -204,6 +204,19 @@ describe("pipeline files", () => {
     assert.notEqual(await digest("steps:\n  a: { run: ls -l, retry: { times: 3, delay: 10s, jitter: 0.5 } }\n"), first);
   });
 
+  it("have deadlines: a duration, or for a pipeline a time of the day in a time zone that there is", async () => {
+    const steps = "steps: { a: { run: ls } }\n";
+    assert.equal(await mistakesOf(`deadline: 30m\n${steps}`), "");
+    assert.equal(await mistakesOf(`deadline: 08:30 America/Sao_Paulo\n${steps}`), "");
+    assert.match(await mistakesOf(`deadline: 8:30 Mars/Olympus\n${steps}`), /1:11  unknown time zone "Mars\/Olympus"/);
+    assert.match(await mistakesOf(`deadline: 24:00\n${steps}`), /1:11  found the text "24:00", expected a deadline/);
+    assert.match(await mistakesOf(`deadline: 0\n${steps}`), /1:11  found 0, expected more than nothing/);
+    assert.match(
+      await mistakesOf("steps: { a: { run: ls, deadline: 08:30 } }\n"),
+      /1:34  the deadline of a step is a duration, found a time of the day/,
+    );
+  });
+
   it("have JSON Schemas that know every kind", () => {
     const schema = jsonSchemas(kinds)["pipeline.schema.json"] as {
       properties: { steps: { additionalProperties: { anyOf: { title: string; properties: object }[] } } };

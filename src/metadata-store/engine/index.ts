@@ -27,6 +27,20 @@ export {
   takeOverAttempt,
 } from "./claim-step-runs.ts";
 export { findFailedStepRun, isRunAcknowledged, listRunningStepRuns, listUnsettledFailures } from "./current-state.ts";
+export {
+  advanceDeadline,
+  type AskedRun,
+  type Deadline,
+  deleteLate,
+  findRunSince,
+  findStanding,
+  insertLate,
+  type Late,
+  listDeadlines,
+  listLate,
+  listRunsAskedFor,
+  type SavedDeadline,
+} from "./deadline.ts";
 export { databaseNow } from "./database-time.ts";
 export { type AttemptEnd, endAttempt, type HeldAttempt, holdAttempt } from "./end-attempt.ts";
 export { isStopped, type StepRunEnd } from "./end-step-run.ts";

@@ -24,6 +24,10 @@ export interface Resume {
   readonly atMs: number;
   /** Also run this step and everything behind it again. */
   readonly from?: string | undefined;
+  /** Of what did not succeed, only these steps, and what waits for them. Default: all. */
+  readonly steps?: readonly string[] | undefined;
+  /** Of these steps, only these step runs: combinations of a matrix, or items. */
+  readonly stepRuns?: readonly string[] | undefined;
   /** A repaired definition with the same steps and edges. */
   readonly definitionDigest?: string | undefined;
 }
@@ -38,7 +42,7 @@ export async function resumePipelineRun(transaction: WriteTransaction, resume: R
   const run = await lockPipelineRun(transaction, resume.id);
   if (run === undefined) return undefined;
   const graph = await readRunGraph(transaction, run.id);
-  const all = instancesToReset(graph, resume.from);
+  const all = narrowTo(instancesToReset(graph, resume.from), graph, resume);
   const relisted = new Set(itemsListedAgain(graph, new Set(all)));
   for (const some of chunksOf([...relisted])) {
     await transaction
@@ -73,6 +77,26 @@ export async function resumePipelineRun(transaction: WriteTransaction, resume: R
   else if (run.concurrency_group === null) await startPipelineRun(transaction, { ...run, ...changed }, resume.atMs);
   else await admitPipelineRuns(transaction, { project: run.project, group: run.concurrency_group, atMs: resume.atMs });
   return reset;
+}
+
+/** What of it was asked for: what waits for these steps goes on when they do. */
+function narrowTo(
+  ids: readonly string[],
+  graph: ReadonlyMap<string, GraphStep>,
+  { steps, stepRuns }: Pick<Resume, "steps" | "stepRuns">,
+): readonly string[] {
+  if (steps === undefined && stepRuns === undefined) return ids;
+  const single = new Set(stepRuns);
+  const ofRuns = [...graph.values()].filter(({ instances }) => instances.some(({ id }) => single.has(id)));
+  const named = new Set(steps);
+  const behind = stepsBehind(graph, [...named, ...ofRuns.map(({ step }) => step)]);
+  const wanted = new Set(
+    [...graph.values()].flatMap(({ step, instances }) => {
+      const isWhole = named.has(step) || (behind.has(step) && !ofRuns.some((one) => one.step === step));
+      return instances.filter(({ id }) => isWhole || single.has(id)).map(({ id }) => id);
+    }),
+  );
+  return ids.filter((id) => wanted.has(id));
 }
 
 /** Where the items of a step are listed again, they wait for that: which of them run is not known before. */

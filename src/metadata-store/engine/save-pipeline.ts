@@ -1,5 +1,6 @@
 import type { ReadTransaction, WriteTransaction } from "../database.ts";
 import { appendEvent } from "../event/append-event.ts";
+import { type SavedDeadline, saveDeadlines } from "./deadline.ts";
 import { type SavedSensor, saveSensors } from "./sensor.ts";
 import type { MissedTickRule, TriggerKind } from "./tables.ts";
 
@@ -24,6 +25,7 @@ export interface NewPipeline {
   readonly subscriptions: readonly { readonly on: TriggerKind; readonly pattern: string }[];
   readonly schedules: readonly SavedSchedule[];
   readonly sensors?: readonly SavedSensor[];
+  readonly deadlines?: readonly SavedDeadline[];
 }
 
 /**
@@ -56,6 +58,7 @@ export async function savePipeline(
   await saveSubscriptions(transaction, pipeline);
   await saveSchedules(transaction, pipeline);
   await saveSensors(transaction, { ...pipeline, sensors: pipeline.sensors ?? [] });
+  await saveDeadlines(transaction, { ...pipeline, deadlines: pipeline.deadlines ?? [] });
   await appendEvent(transaction, {
     atMs: pipeline.atMs,
     project,
@@ -140,6 +143,7 @@ export async function removePipelinesExcept(
       .where("pipeline", "=", name)
       .execute();
     await saveSensors(transaction, { ...facts, name, sensors: [] });
+    await saveDeadlines(transaction, { ...facts, name, deadlines: [] });
     await appendEvent(transaction, {
       atMs: facts.atMs,
       project: facts.project,

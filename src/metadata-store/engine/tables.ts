@@ -263,6 +263,33 @@ export interface PipelineTables {
     error: string | null;
     error_since_ms: number | null;
   };
+  deadline: {
+    project: string;
+    pipeline: string;
+    /** Empty: of the pipeline. */
+    step: string;
+    /** After a run was asked for; null for a time of each day. */
+    within_ms: number | null;
+    /** `08:30` */
+    at: string | null;
+    timezone: string | null;
+    /** Runs asked for until then were judged; of a time of the day, the last one that was. */
+    seen_until_ms: number;
+    /** Of a time of the day: the next. */
+    next_at_ms: number | null;
+    /** Grows with each judgement: of two engines one judges. */
+    revision: number;
+  };
+  /** What missed its deadline and has not ended. */
+  late: {
+    project: string;
+    pipeline: string;
+    step: string;
+    /** Id of a pipeline run, or the moment of a daily deadline. */
+    subject: string;
+    from_ms: number;
+    due_at_ms: number;
+  };
   /** Pipelines that no schedule and no sensor starts meanwhile. */
   pipeline_pause: { project: string; pipeline: string; paused_at_ms: number; actor: string; reason: string | null };
   /** As `esteira.yaml` declared them last. */

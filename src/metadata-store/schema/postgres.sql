@@ -259,6 +259,18 @@ create table "dataset_write" (
   "expires_at_ms" bigint not null
 );
 
+create table "deadline" (
+  "project" text not null,
+  "pipeline" text not null,
+  "step" text not null,
+  "within_ms" bigint,
+  "at" text,
+  "timezone" text,
+  "seen_until_ms" bigint not null,
+  "next_at_ms" bigint,
+  "revision" bigint not null
+);
+
 create table "deployed" (
   "project" text not null,
   "environment" text not null,
@@ -410,6 +422,15 @@ create table "interval_ledger" (
   "delta_version" bigint not null,
   "ledger" text not null,
   "at_ms" bigint not null
+);
+
+create table "late" (
+  "project" text not null,
+  "pipeline" text not null,
+  "step" text not null,
+  "subject" text not null,
+  "from_ms" bigint not null,
+  "due_at_ms" bigint not null
 );
 
 create table "log_chunk" (
@@ -1177,6 +1198,8 @@ CREATE UNIQUE INDEX dataset_write_key ON dataset_write USING btree (project, ass
 
 CREATE INDEX dataset_write_state ON dataset_write USING btree (project, asset, state);
 
+CREATE UNIQUE INDEX deadline_pkey ON deadline USING btree (project, pipeline, step);
+
 CREATE UNIQUE INDEX deployed_key ON deployed USING btree (project, environment, asset);
 
 CREATE INDEX deployment_history ON deployment USING btree (project, environment, id);
@@ -1225,6 +1248,8 @@ CREATE UNIQUE INDEX gate_pkey ON gate USING btree (project, key);
 
 CREATE UNIQUE INDEX interval_ledger_key ON interval_ledger USING btree (project, dataset);
 
+CREATE UNIQUE INDEX late_pkey ON late USING btree (project, pipeline, step, subject);
+
 CREATE UNIQUE INDEX log_chunk_pkey ON log_chunk USING btree (step_run_id, attempt_number, sequence);
 
 CREATE INDEX logged_model_experiment ON logged_model USING btree (experiment_id, created_at_ms);
@@ -1270,6 +1295,8 @@ CREATE UNIQUE INDEX pipeline_pkey ON pipeline USING btree (project, name);
 CREATE INDEX pipeline_run_by_group ON pipeline_run USING btree (project, concurrency_group, status, id);
 
 CREATE INDEX pipeline_run_by_status ON pipeline_run USING btree (project, status, id);
+
+CREATE INDEX pipeline_run_created ON pipeline_run USING btree (project, pipeline, created_at_ms);
 
 CREATE INDEX pipeline_run_finished ON pipeline_run USING btree (project, finished_at_ms);
 

@@ -188,6 +188,11 @@ CREATE TABLE "dataset_write" ("project" text not null,
   "asset",
   "operation_id"));
 
+CREATE TABLE deadline (
+     project text not null, pipeline text not null, step text not null, within_ms bigint, at text, timezone text,
+     seen_until_ms bigint not null, next_at_ms bigint, revision bigint not null,
+     primary key (project, pipeline, step));
+
 CREATE TABLE "deployed" ("project" text not null,
   "environment" text not null,
   "asset" text not null,
@@ -306,6 +311,11 @@ CREATE TABLE "interval_ledger" ("project" text not null,
   "ledger" text not null,
   "at_ms" bigint not null, constraint "interval_ledger_key" primary key ("project",
   "dataset"));
+
+CREATE TABLE late (
+     project text not null, pipeline text not null, step text not null, subject text not null, from_ms bigint not null,
+     due_at_ms bigint not null,
+     primary key (project, pipeline, step, subject));
 
 CREATE TABLE log_chunk (step_run_id text not null, attempt_number bigint not null, sequence bigint not null, stream text not null, text text not null,
     at_ms bigint not null, primary key (step_run_id, attempt_number, sequence));
@@ -877,6 +887,8 @@ CREATE INDEX "model_version_updated" on "model_version" ("updated_at_ms");
 CREATE INDEX pipeline_run_by_group on pipeline_run (project, concurrency_group, status, id);
 
 CREATE INDEX pipeline_run_by_status on pipeline_run (project, status, id);
+
+CREATE INDEX pipeline_run_created on pipeline_run (project, pipeline, created_at_ms);
 
 CREATE INDEX pipeline_run_finished on pipeline_run (project, finished_at_ms);
 

@@ -2,6 +2,7 @@ import { isEsteiraError, type Json, nearestName } from "#base";
 import type { AnalysisContext, Problem, StepAnalysis } from "../step-kind.ts";
 import type { ConcurrencyDefinition, RetryDefinition, StepDefinition } from "./definition.ts";
 import type { ProcessLimits } from "../process.ts";
+import { deadlineProblems, toDeadline } from "./deadlines.ts";
 import { toMilliseconds } from "./duration.ts";
 import { callsOf, parseExpression, pathsOf, type Scope } from "./expression.ts";
 import {
@@ -66,6 +67,7 @@ export function compileStep(
   const matrix = expandMatrix(keys.matrix, problems);
   problems.push(
     ...forEachProblems(keys),
+    ...deadlineProblems(keys.deadline, "step"),
     ...partitionByProblems(keys.partition_by, pipeline.partitions),
     ...partitionWriteProblems(keys, known, pipeline, step),
     ...placementProblems(keys, known, executors),
@@ -458,7 +460,7 @@ export function toStepDefinition(
     ...(keys.when === undefined ? {} : { when: keys.when }),
     ...(facts.isFinal ? { finally: true as const } : {}),
     ...(keys.retry === undefined ? {} : { retry: toRetry(keys.retry) }),
-    ...(keys.timeout === undefined ? {} : { timeoutMs: toMilliseconds(keys.timeout) }),
+    ...endsOf(keys),
     ...(step.matrix === undefined ? {} : { matrix: step.matrix }),
     ...repeatsOf(keys),
     ...(keys.concurrency === undefined ? {} : { concurrency: toConcurrency(keys.concurrency, step.name) }),
@@ -484,6 +486,15 @@ function toOrigin({ part, line, step, uses }: StepOrigin): NonNullable<StepDefin
     line,
     ...(step === undefined ? {} : { step }),
     uses: uses.map((use) => ({ file: use.file, line: use.line, step: use.step })),
+  };
+}
+
+/** How long it may take, and by when it is expected. */
+function endsOf({ timeout, deadline }: StepKeys): Pick<StepDefinition, "timeoutMs" | "deadlineMs"> {
+  const expected = deadline === undefined ? undefined : toDeadline(deadline);
+  return {
+    ...(timeout === undefined ? {} : { timeoutMs: toMilliseconds(timeout) }),
+    ...(expected === undefined || !("withinMs" in expected) ? {} : { deadlineMs: expected.withinMs }),
   };
 }
 

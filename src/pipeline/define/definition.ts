@@ -1,6 +1,7 @@
 import type { IsolationLevel, ProcessLimits } from "../process.ts";
 import type { Resources } from "../resources.ts";
 import type { AssetKind } from "#metadata-store";
+import type { DeadlineDefinition } from "./deadlines.ts";
 import type { PartitionColumns, PartitionsDefinition } from "./partitions.ts";
 import type { RetrainingDefinition } from "./retraining.ts";
 import { digestOfJson, type Digest, type Json } from "#base";
@@ -134,6 +135,8 @@ export interface StepDefinition {
   readonly finally?: true;
   readonly retry?: RetryDefinition;
   readonly timeoutMs?: number;
+  /** After its pipeline run was asked for: when it has not ended by then, an alert opens. */
+  readonly deadlineMs?: number;
   readonly matrix?: readonly Readonly<Record<string, Json>>[];
   /** It runs once per item, which a run lists when it gets there. */
   readonly forEach?: ForEachDefinition;
@@ -185,6 +188,7 @@ export interface PipelineDefinition {
   readonly concurrency: ConcurrencyDefinition;
   /** Higher comes first; 0 where it is missing. */
   readonly priority?: number;
+  readonly deadline?: DeadlineDefinition;
   /** In topological order. */
   readonly steps: readonly StepDefinition[];
 }

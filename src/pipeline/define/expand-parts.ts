@@ -289,7 +289,7 @@ function rewriteNeeds(step: Step, { table, part }: Context, problems: Problem[])
         problems.push({
           path: ["needs", ...(Array.isArray(stated) ? [index] : [])],
           message: `there is no step ${JSON.stringify(need)} in this part`,
-          hint: nearestHint(String(need), table.keys(), "Steps"),
+          hint: nearestHint(typeof need === "string" ? need : "", table.keys(), "Steps"),
         });
       return part === undefined ? [need] : [];
     }

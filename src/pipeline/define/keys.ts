@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { MISSED_TICK_RULES, PULL_REQUEST_ACTIONS } from "./definition.ts";
+import { deadlineKey, stepDeadlineKey } from "./deadlines.ts";
 import { DURATION } from "./duration.ts";
 import { sensorKeys } from "./sensors.ts";
 import { partitionByKeys, partitionsKeys } from "./partitions.ts";
@@ -47,6 +48,7 @@ export const stepKeys = z.strictObject({
   params: z.record(z.string(), z.unknown()).optional().describe("Params of this step; values may be ${{ params.x }}."),
   retry: retry.optional().describe("Further attempts after a failure."),
   timeout: duration.optional().describe("Ends an attempt, with all its processes, after this time."),
+  deadline: stepDeadlineKey.optional(),
   matrix: z
     .record(z.string(), z.union([z.array(scalar).min(1), z.array(matrixEntry)]))
     .optional()
@@ -214,6 +216,7 @@ export const pipelineKeys = z.strictObject({
   priority: priority.describe(
     "Of runs and steps that wait, those with the higher number begin first, -1000 to 1000. Default 0.",
   ),
+  deadline: deadlineKey.optional(),
   steps: z.record(z.string(), z.record(z.string(), z.unknown())).describe("Steps by the name of what they make."),
   finally: z
     .record(z.string(), z.record(z.string(), z.unknown()))

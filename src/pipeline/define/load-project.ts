@@ -7,6 +7,7 @@ import type { AnalysisContext, StepAnalysis, StepKind } from "../step-kind.ts";
 import { analyseStep, type CompiledStep, compileStep, toConcurrency, toStepDefinition } from "./compile-step.ts";
 import type { PipelineDefinition } from "./definition.ts";
 import { type Partition, samplePartition } from "../plan/partition.ts";
+import { toDeadline } from "./deadlines.ts";
 import { inferEdges } from "./edges.ts";
 import { sensorProblems } from "./sensor-problems.ts";
 import type { Sensing } from "../sensing.ts";
@@ -302,6 +303,7 @@ function toDefinition(
           ? { group: parsed.name, limit: 1, perPartition: true }
           : toConcurrency(parsed.concurrency ?? 1, parsed.name),
       ...(parsed.priority === undefined ? {} : { priority: parsed.priority }),
+      ...(parsed.deadline === undefined ? {} : { deadline: toDeadline(parsed.deadline) }),
       steps: definitions,
       ...(parsed.description === undefined ? {} : { description: parsed.description }),
     },

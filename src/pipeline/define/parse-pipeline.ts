@@ -1,5 +1,6 @@
 import { type FilePosition, type Json, type LocatedProblem, parseYaml, type YamlDocument } from "#base";
 import { type ParamDefinition, type TriggerDefinition, USUAL_PULL_REQUEST_ACTIONS } from "./definition.ts";
+import { deadlineProblems } from "./deadlines.ts";
 import { type PipelineKeys, pipelineKeys } from "./keys.ts";
 import { type PartitionsDefinition, partitionsProblems, toPartitions } from "./partitions.ts";
 import { placeIn, placeProblem, placeProblems } from "./place-problems.ts";
@@ -22,6 +23,7 @@ export interface ParsedPipeline {
   readonly concurrency: PipelineKeys["concurrency"];
   readonly priority: number | undefined;
   readonly executor: string | undefined;
+  readonly deadline: string | number | undefined;
   /** Those of `steps` and those of `finally`, by name. */
   readonly steps: Readonly<Record<string, Readonly<Record<string, Json>>>>;
   /** Names of the steps that stand in `finally`. */
@@ -61,6 +63,7 @@ export function parsePipeline(
     ...paramProblems(params),
     ...problemsOfPartitions(keys),
     ...retrainingProblems(keys.retrain, { on, params, isPartitioned: keys.partitions !== undefined }),
+    ...deadlineProblems(keys.deadline, "pipeline"),
   ];
   const final = (keys.finally ?? {}) as ParsedPipeline["steps"];
   const steps = {
@@ -79,6 +82,7 @@ export function parsePipeline(
       concurrency: keys.concurrency,
       priority: keys.priority,
       executor: keys.executor,
+      deadline: keys.deadline,
       steps,
       finalSteps: new Set(Object.keys(final).filter((step) => !Object.hasOwn(keys.steps, step))),
       stepNames: new Set(Object.keys(steps)),

@@ -119,7 +119,7 @@ function toAlert(alert: StoredAlert, runs: ReadonlyMap<string, PipelineRun>): Al
     id: alert.id,
     monitor: alert.monitor,
     subject: alert.endpoint,
-    environment: alert.environment,
+    environment: alert.environment === "" ? undefined : alert.environment,
     metric: alert.metric,
     column: alert.subject === "" ? undefined : alert.subject,
     segment: alert.segment === "" ? undefined : alert.segment,

@@ -104,8 +104,8 @@ export function createPipelineRunHandlers(platform: Platform): PipelineRunHandle
       });
       return { id: params.id };
     },
-    resumePipelineRun: async ({ params, identity }) => {
-      await engine.resume(params.id, { actor: identity.name });
+    resumePipelineRun: async ({ params, body, identity }) => {
+      await engine.resume(params.id, { actor: identity.name, steps: body.steps, stepRuns: body.stepRuns });
       return { id: params.id };
     },
     getStepRunLog: async ({ params, query }) => {

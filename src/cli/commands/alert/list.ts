@@ -43,7 +43,7 @@ export const command: Command = {
         ...alerts.map((alert) => [
           alert.id,
           alert.state,
-          `${alert.environment ?? ""}/${alert.monitor}`,
+          [alert.environment, alert.monitor].filter((part) => part !== undefined).join("/"),
           formatTime(alert.atMs),
           alert.message,
         ]),

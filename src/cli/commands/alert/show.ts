@@ -36,7 +36,7 @@ export const command: Command = {
 };
 
 function printHead(terminal: Terminal, alert: AlertDetail): void {
-  const place = `${alert.environment ?? ""}/${alert.subject}`;
+  const place = [alert.environment, alert.subject].filter((part) => part !== undefined).join("/");
   terminal.print(`${terminal.style("bold", alert.monitor)}  ${alert.state}  ${place}`);
   terminal.print(alert.message);
   if (alert.closedAtMs !== undefined)

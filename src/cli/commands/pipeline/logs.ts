@@ -3,6 +3,7 @@ import { usageWrong } from "../../errors.ts";
 import { type CliSession, withProject } from "../../session.ts";
 import type { Terminal } from "../../terminal.ts";
 import { readWholeRun } from "../../whole-run.ts";
+import { latestRun } from "./latest-run.ts";
 
 const PAGE = 5000;
 
@@ -22,7 +23,7 @@ export const command: Command = {
   positionals: { least: 1, most: 3 },
   run: (context, options, [given = "", step, item]) =>
     withProject(context, options, async (session) => {
-      const id = given === "latest" ? await latestRun(session) : given;
+      const id = given === "latest" ? await latestRun(session, command.usage) : given;
       const run = await readWholeRun(session.call, id);
       const chosen = run.stepRuns.filter((each) => step === undefined || each.step === step);
       if (chosen.length === 0 && step !== undefined) {
@@ -58,13 +59,6 @@ export const command: Command = {
 /** An item by itself, or a combination as it is shown: `n=2`. */
 function isItem(matrix: string | undefined, given: string): boolean {
   return matrix === given || matrix === `item=${given}`;
-}
-
-async function latestRun({ call }: CliSession): Promise<string> {
-  const { items } = await call("listPipelineRuns", { query: { limit: 1 } });
-  const [newest] = items;
-  if (newest === undefined) throw usageWrong({ usage: command.usage, reason: "Nothing has run yet" });
-  return newest.id;
 }
 
 async function printLog(

@@ -110,7 +110,7 @@ const UNFINISHED: readonly PipelineRunStatus[] = [...RESUMABLE, "queued"];
 async function resume({ call }: CliSession, given: string | undefined): Promise<string> {
   const run =
     given === undefined ? await newestUnfinished(call) : await call("getPipelineRun", { params: { id: given } });
-  if (RESUMABLE.includes(run.status)) await call("resumePipelineRun", { params: { id: run.id } });
+  if (RESUMABLE.includes(run.status)) await call("resumePipelineRun", { params: { id: run.id }, body: {} });
   return run.id;
 }
 
