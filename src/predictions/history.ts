@@ -52,8 +52,10 @@ export interface HistoryReader {
 }
 
 const ROWS_A_PART = 20_000;
-/** So many rows are looked through for a page before more files are asked. */
-const FIRST_ROWS = 10_000;
+/** So many rows are looked through for a page at first. */
+const FIRST_ROWS = 4000;
+/** How many times as much is looked through when these were too few. */
+const WIDENED = 8;
 /** Rows of files in which entities are looked up together. */
 const ROWS_LOOKED_UP = 2_000_000;
 const COLUMN_LIST = HISTORY_COLUMNS.map(({ name }) => name).join(", ");
@@ -102,20 +104,20 @@ async function listNewest(
   asked: NewestQuery,
 ): Promise<readonly NewPrediction[]> {
   const { fromMs = -Infinity, toMs = Infinity, before, limit } = asked;
-  const files = (await filesOf(parts, of))
-    .filter((file) => overlaps(file, fromMs, Math.min(toMs - 1, before?.[0] ?? Infinity)))
-    .sort((left, right) => timesOf(right)[1] - timesOf(left)[1]);
-  const where = conditionOf(asked);
-  for (let count = countFor(files, FIRST_ROWS); count > 0; count = Math.max(count + 1, count * 2)) {
+  const untilMs = Math.min(toMs - 1, before?.[0] ?? Infinity);
+  const files = (await filesOf(parts, of)).filter((file) => overlaps(file, fromMs, untilMs));
+  const lastMs = Math.min(untilMs, Math.max(...files.map((file) => timesOf(file)[1])));
+  const firstMs = Math.max(fromMs, Math.min(...files.map((file) => timesOf(file)[0])));
+  // Back in time, at first as far as a page is likely to reach, then further and further.
+  for (let span = spanOf(files, lastMs, FIRST_ROWS); files.length > 0; span *= WIDENED) {
+    const bound = Math.max(firstMs, lastMs - span);
+    const where = conditionOf({ ...asked, fromMs: Number.isFinite(bound) ? bound : undefined });
     const batch = await query(
       parts,
-      { folder: of.folder, files: files.slice(0, count) },
+      { folder: of.folder, files: files.filter((file) => overlaps(file, bound, lastMs)) },
       (relation) => `select ${COLUMN_LIST} from ${relation} where ${where} order by at_ms desc, id desc limit ${limit}`,
     );
-    const rows = toRows(of, batch);
-    const next = files[count];
-    const last = rows.length < limit ? -Infinity : (rows.at(-1)?.atMs ?? -Infinity);
-    if (next === undefined || timesOf(next)[1] < last) return rows;
+    if (batch.rowCount === limit || !(bound > firstMs)) return toRows(of, batch);
   }
   return [];
 }
@@ -133,7 +135,7 @@ async function* readFrom(
     const first = ahead.reduce((least, file) => Math.min(least, timesOf(file)[0]), Infinity);
     start = Math.max(start, first);
     if (start >= toMs) return;
-    const end = Math.min(toMs, start + spanOf(ahead, start));
+    const end = Math.min(toMs, start + spanOf(ahead, start, ROWS_A_PART));
     const where = conditionOf({ fromMs: start, toMs: end, after: last });
     const batch = await query(
       parts,
@@ -232,14 +234,15 @@ function countFor(files: readonly LogFile[], rows: number): number {
   return count;
 }
 
-/** How long it takes from a time on until there are as many rows as go together, if they come evenly. */
-function spanOf(files: readonly LogFile[], startMs: number): number {
+/** How long it takes around a time until there are so many rows, if they come evenly. */
+function spanOf(files: readonly LogFile[], aroundMs: number, rows: number): number {
   let rate = 0;
   for (const file of files) {
     const [least, largest] = timesOf(file);
-    if (least <= startMs && Number.isFinite(largest - least)) rate += file.rows / (largest - least + 1);
+    if (least <= aroundMs && largest >= aroundMs && Number.isFinite(largest - least))
+      rate += file.rows / (largest - least + 1);
   }
-  return rate === 0 ? Infinity : Math.max(1, Math.ceil(ROWS_A_PART / rate));
+  return rate === 0 ? Infinity : Math.max(1, Math.ceil(rows / rate));
 }
 
 function mayHold(file: LogFile, sorted: readonly string[]): boolean {
