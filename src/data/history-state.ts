@@ -27,7 +27,9 @@ import { historyUnfit } from "./write-errors.ts";
 const OLD = '"__esteira_history_old"';
 const NEXT = '"__esteira_history_next"';
 const CHANGED = '"__esteira_history_changed"';
-const [FROM, TO, CURRENT] = HISTORY_COLUMNS.map(({ name }) => quoteName(name)) as [string, string, string];
+const FROM = quoteName("valid_from");
+const TO = quoteName("valid_to");
+const CURRENT = quoteName("is_current");
 
 interface History {
   readonly change: StateChange;
@@ -246,10 +248,9 @@ async function compareVersions(
     `select count(*) filter (where not "__had") as added, count(*) filter (where "__was_current" and not "__is_current") as deleted, count(*) as n,
        (select count(*) from (select distinct ${k} from ${SOURCE}) s anti join ${CHANGED} c on ${sameKey(keys, "s", "c")}) as unchanged from ${CHANGED}`,
   );
-  const [added, deleted, n, unchanged] = ["added", "deleted", "n", "unchanged"].map((name) =>
-    Number(counts?.[name] ?? 0),
-  ) as [number, number, number, number];
-  return { added, deleted, changed: n - added - deleted, unchanged };
+  const count = (name: string): number => Number(counts?.[name] ?? 0);
+  const [added, deleted] = [count("added"), count("deleted")];
+  return { added, deleted, changed: count("n") - added - deleted, unchanged: count("unchanged") };
 }
 
 /** Undefined when nothing is to be written. */
