@@ -19,6 +19,11 @@ const SURFACES: Readonly<Record<Surface, { readonly title: string; readonly abou
   monitoring: { title: "Labels and evaluation", about: "JSON." },
   features: { title: "Online features", about: "As Feast's feature server; errors are `{ detail }`." },
   hooks: { title: "Signed calls", about: "The signature of the body stands for the caller." },
+  workers: {
+    title: "Workers",
+    about:
+      "What `esteira worker` asks: only a token of an administrator, or one made with `--only work`, may. Of tasks, a worker reads and writes only those that it holds, under their fencing token.",
+  },
   operations: { title: "Operations", about: "For probes and for Prometheus." },
 };
 

@@ -43,6 +43,8 @@ export const ROLES_OF_ACTION: Readonly<Record<Action, readonly Role[]>> = {
   deploy: CONTRIBUTORS,
   /** Give up a dataset. */
   drop: ADMINISTRATORS,
+  /** Take tasks as a worker: it sees the secrets of steps, and what it sends back counts as made by them. */
+  work: ADMINISTRATORS,
   /** Users, tokens, webhooks; what all projects share. */
   administer: ADMINISTRATORS,
 };
@@ -52,6 +54,7 @@ export const ACTIONS_OF_LIMIT: Readonly<Record<string, readonly Action[]>> = {
   predict: ["predict", "describe"],
   read: ["read", "describe"],
   push: ["push"],
+  work: ["work"],
 };
 
 /** What the token of an attempt may do in its own project; to what, `AttemptScope` of `#tracking` decides. */

@@ -10,6 +10,7 @@ export const ACTIONS = [
   "evaluate",
   "log",
   "push",
+  "work",
   "register",
   "edit",
   "run",

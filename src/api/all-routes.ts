@@ -5,6 +5,7 @@ import { missingMlflowRoutes } from "./missing-mlflow-routes.ts";
 import { mlflowRoutes } from "./mlflow-routes.ts";
 import { descriptionRoutes, hookRoutes, operationRoutes } from "./operation-routes.ts";
 import type { Route } from "./route.ts";
+import { workerRoutes } from "./worker-routes.ts";
 import { featureRoutes, monitoringRoutes, servingRoutes } from "./serving-routes.ts";
 
 const NOT_SERVED = "Not served here; answers why";
@@ -28,6 +29,7 @@ export function listRoutes(): readonly NamedRoute[] {
     featureRoutes,
     hookRoutes,
     operationRoutes,
+    workerRoutes,
     mlflowRoutes,
   ];
   const summaries: Readonly<Record<string, string>> = apiSummaries;

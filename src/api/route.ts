@@ -22,7 +22,16 @@ export const HTTP_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"] as const;
 export type HttpMethod = (typeof HTTP_METHODS)[number];
 
 /** Protocols that the server speaks; the place of each is in {@link SURFACE_PREFIXES}. */
-export const SURFACES = ["api", "mlflow", "serving", "monitoring", "features", "hooks", "operations"] as const;
+export const SURFACES = [
+  "api",
+  "mlflow",
+  "serving",
+  "monitoring",
+  "features",
+  "hooks",
+  "operations",
+  "workers",
+] as const;
 export type Surface = (typeof SURFACES)[number];
 
 /** What stands before a path of each surface that does not begin with `/`. MLflow's calls stand in four places. */
@@ -34,6 +43,7 @@ export const SURFACE_PREFIXES: Readonly<Record<Surface, readonly string[]>> = {
   features: ["/"],
   hooks: ["/"],
   operations: ["/"],
+  workers: ["/"],
 };
 
 /** Of MLflow's places, the one for pages. */

@@ -28,7 +28,7 @@ import type { Session } from "./session.ts";
 import type { NewSigningKey, SigningKey, SigningKeys } from "./signing-key.ts";
 import type { ColumnShape, WindowReport, WindowScore } from "./window-report.ts";
 
-export const actionSchema: z.ZodType<Action> = z.enum(["read", "describe", "predict", "label", "evaluate", "log", "push", "register", "edit", "run", "cancel", "acknowledge", "quarantine", "restore", "approve", "rollback", "deploy", "drop", "administer"]);
+export const actionSchema: z.ZodType<Action> = z.enum(["read", "describe", "predict", "label", "evaluate", "log", "push", "work", "register", "edit", "run", "cancel", "acknowledge", "quarantine", "restore", "approve", "rollback", "deploy", "drop", "administer"]);
 
 export const monitorSchema: z.ZodType<Monitor> = z.object({
   "name": z.string(),

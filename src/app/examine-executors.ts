@@ -2,7 +2,9 @@ import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { EsteiraError, messageOf, newId } from "#base";
 import { executorNotDeclared, trialFailed } from "#executors";
-import { executorOf } from "#engine";
+import { executorOf, type ExecutorWorker } from "#engine";
+import type { MetadataStore } from "#metadata-store";
+import { listAttemptSteps } from "#metadata-store/engine";
 import { describeResources, hasRoomFor, type KnownExecutor, type Resources } from "#pipeline";
 import type { Platform } from "./platform.ts";
 
@@ -14,8 +16,15 @@ export interface ExaminedExecutor {
   /** The most that one process can have; undefined when it could not be asked. */
   readonly offer: Resources | undefined;
   readonly gives: string | undefined;
+  /** Programs of other machines that take its steps, where it has such. */
+  readonly workers: readonly ExaminedWorker[];
   /** Why it cannot be asked, and what to do. */
   readonly problem: { readonly message: string; readonly hint: string | undefined } | undefined;
+}
+
+/** A worker, and the steps that it runs now. */
+export interface ExaminedWorker extends Omit<ExecutorWorker, "tasks"> {
+  readonly steps: readonly { readonly attemptId: string; readonly pipeline: string; readonly step: string }[];
 }
 
 /** A step that asks for more than its executor can give one process. */
@@ -39,14 +48,20 @@ export async function examineExecutors({
   config,
   kinds,
   loadProject,
-}: Pick<Platform, "executors" | "config" | "kinds" | "loadProject">): Promise<{
+  store,
+}: Pick<Platform, "executors" | "config" | "kinds" | "loadProject" | "store">): Promise<{
   readonly executors: readonly ExaminedExecutor[];
   readonly unplaced: readonly UnplacedStep[];
 }> {
   const examined = await Promise.all(
     executors.map(async (executor): Promise<ExaminedExecutor> => {
       const { name, backend } = executor;
-      const facts = { name, backend, isDefault: name === config.defaults.executor };
+      const facts = {
+        name,
+        backend,
+        isDefault: name === config.defaults.executor,
+        workers: await examineWorkers(store, (await executor.workers?.()) ?? []),
+      };
       try {
         const given = await executor.offer();
         return { ...facts, offer: given, gives: describeResources(given), problem: undefined };
@@ -75,6 +90,18 @@ export async function examineExecutors({
     }),
   );
   return { executors: examined, unplaced };
+}
+
+async function examineWorkers(
+  store: MetadataStore,
+  workers: readonly ExecutorWorker[],
+): Promise<readonly ExaminedWorker[]> {
+  const ids = workers.flatMap(({ tasks }) => tasks.map(({ attemptId }) => attemptId));
+  const steps = ids.length === 0 ? [] : await store.read((transaction) => listAttemptSteps(transaction, ids));
+  return workers.map(({ tasks, ...worker }) => ({
+    ...worker,
+    steps: steps.filter(({ attemptId }) => tasks.some((task) => task.attemptId === attemptId)),
+  }));
 }
 
 /** What a trial of an executor showed. */

@@ -29,11 +29,15 @@ import {
   createSandbox,
   createServices,
   createSlurmExecutor,
+  createTaskBoard,
+  createWorkerPool,
   createWorkers,
   type Git,
   type Isolation,
   type PythonEnvironments,
+  type Sealer,
   type Services,
+  type TaskBoard,
 } from "#executors";
 import { createFeatures, type Features } from "#features";
 import { type CommitAuthors, createApprovalCheck, createRules, type Rules } from "#governance";
@@ -42,6 +46,7 @@ import type { Executor } from "#engine";
 import { createMonitoring, type Monitoring } from "#monitoring";
 import { createPredictions, type Predictions } from "#predictions";
 import { createServing, type Serving } from "#serving";
+import { openSecretBox } from "./secret-keys.ts";
 import { createDatasetReader } from "./dataset-reader.ts";
 import type { LocalFiles } from "#storage";
 import type { StorePlatform } from "./platform.ts";
@@ -78,6 +83,8 @@ export interface Parts extends Pick<
   readonly executor: Executor;
   /** Where steps run; the first is this machine. */
   readonly executors: readonly [Executor, ...Executor[]];
+  /** What workers on other machines take from. */
+  readonly tasks: TaskBoard;
   /** How far they are kept from the platform. */
   readonly isolation: Isolation;
   readonly temporaryFolder: string;
@@ -134,10 +141,11 @@ export function createSlurm(
 
 /** Where processes of users run, and how far they are kept from the platform. */
 function createProcesses(
-  { artifactRoot }: Pick<StorePlatform, "artifactRoot">,
+  platform: Pick<StorePlatform, "artifactRoot" | "store" | "objects" | "project">,
   config: StorePlatform["config"],
   settings: Settings,
-): Pick<Parts, "isolation" | "executor" | "executors" | "services"> {
+): Pick<Parts, "isolation" | "executor" | "executors" | "services" | "tasks"> {
+  const { artifactRoot } = platform;
   const below = (folder: string): string => join(config.storeFolder, folder);
   const isolation = createIsolation({
     level: config.isolation.level,
@@ -155,18 +163,43 @@ function createProcesses(
     ...(direct === undefined ? {} : { writable: [direct] }),
   };
   const executor = createLocalExecutor(local);
-  const others = Object.entries(config.executors).map(([name, declared]) =>
-    "local" in declared
-      ? createLocalExecutor({ ...local, name, share: toShare(declared.local) })
-      : createSlurm(name, declared.slurm, { config, settings, writable: direct === undefined ? [] : [direct] }),
-  );
+  const sealer = openSecretBox(config, settings, "task secret");
+  const writable = direct === undefined ? [] : [direct];
+  const others = Object.entries(config.executors).map(([name, declared]) => {
+    if ("local" in declared) return createLocalExecutor({ ...local, name, share: toShare(declared.local) });
+    if ("slurm" in declared) return createSlurm(name, declared.slurm, { config, settings, writable });
+    return createPool(name, declared.worker, { ...platform, config, sealer });
+  });
   const services = createServices({
     ...seen,
     folder: below("services"),
     searchPath: settings.searchPath,
     isolation,
   });
-  return { isolation, executor, executors: [executor, ...others], services };
+  const tasks = createTaskBoard({ ...platform, sealer });
+  return { isolation, executor, executors: [executor, ...others], services, tasks };
+}
+
+type WorkerSettings = Extract<ProjectConfig["executors"][string], { readonly worker: object }>["worker"];
+
+/** Its workers see nothing of this machine. */
+export function createPool(
+  name: string,
+  { labels, lease }: WorkerSettings,
+  facts: Pick<StorePlatform, "store" | "objects" | "project" | "config"> & { readonly sealer: Sealer },
+): Executor {
+  const { store, objects, project, config, sealer } = facts;
+  return createWorkerPool({
+    name,
+    store,
+    objects,
+    project,
+    sealer,
+    labels,
+    leaseMs: lease,
+    workFolder: join(config.storeFolder, "work"),
+    storeFolder: config.storeFolder,
+  });
 }
 
 /** Wires the services over an open store. Nothing runs, and no heavy library is loaded. */
@@ -182,7 +215,7 @@ export function createParts(platform: StorePlatform, settings: Settings): Parts 
     storeFolder: config.storeFolder,
     environment: withoutKeys(settings.installer, config),
   });
-  const { isolation, executor, executors, services } = createProcesses(platform, config, settings);
+  const { isolation, executor, executors, services, tasks } = createProcesses(platform, config, settings);
   const serving: Serving = createServing({
     store,
     objects,
@@ -275,6 +308,7 @@ export function createParts(platform: StorePlatform, settings: Settings): Parts 
     environments,
     executor,
     executors,
+    tasks,
     isolation,
     temporaryFolder: tmpdir(),
   };

@@ -108,6 +108,10 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: "Show where steps can run, what each place gives, and which steps ask for more",
     load: () => import("./commands/executor/list.ts"),
   },
+  worker: {
+    summary: "Take steps of a server that run on this machine",
+    load: () => import("./commands/worker/worker.ts"),
+  },
   "workflow list": {
     summary: "List GitHub workflows with what starts them and whether they run here",
     load: () => import("./commands/workflow/list.ts"),

@@ -1,4 +1,4 @@
-export { DEFAULT_PORT, type Language } from "./project-choices.ts";
+export { ISOLATION_SETTINGS, DEFAULT_PORT, type Language } from "./project-choices.ts";
 export {
   type BucketConfig,
   type EnvironmentConfig,

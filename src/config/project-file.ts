@@ -124,6 +124,31 @@ const slurmExecutorSchema = z.strictObject({
     ),
 });
 
+const labelSchema = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_.:/-]{0,62}$/, "expected a label such as gpu or zone:a");
+
+const leaseSchema = z
+  .string()
+  .regex(/^[1-9]\d{0,4}[smh]$/, 'expected seconds, minutes or hours: "90s", "10m", "1h"')
+  .transform((text) => Number(text.slice(0, -1)) * ({ s: 1000, m: 60_000, h: 3_600_000 }[text.slice(-1)] ?? 1000))
+  .refine((ms) => ms >= 10_000, "at least 10s")
+  .optional()
+  .describe(
+    "How long a worker may be silent until what it runs counts as lost and is started again. Shorter finds dead machines sooner, longer bears longer losses of the network. Default 90s.",
+  );
+
+const workerExecutorSchema = z.strictObject({
+  worker: z
+    .strictObject({
+      labels: z.array(labelSchema).max(50).default([]).describe("Its workers carry all of these. Default none: any."),
+      lease: leaseSchema,
+    })
+    .nullable()
+    .transform((settings) => settings ?? { labels: [] })
+    .describe(
+      "Workers on other machines, which share no files with this one and take steps over HTTP: esteira worker --url … starts one.",
+    ),
+});
+
 const environmentSchema = z
   .strictObject({
     description: z.string().optional().describe("What this environment is for."),
@@ -322,7 +347,7 @@ const projectKeys = z.strictObject({
         .string()
         .regex(/^[a-z][a-z0-9-]{0,30}$/, "the name of an executor starts with a letter and holds a–z, 0–9 and -")
         .refine((name) => name !== "local", "local is always there: the whole machine"),
-      z.union([localExecutorSchema, slurmExecutorSchema]),
+      z.union([localExecutorSchema, slurmExecutorSchema, workerExecutorSchema]),
     )
     .default({})
     .describe("Where steps can run beside `local`, by the name that `executor` of a step or pipeline gives."),

@@ -14,6 +14,16 @@ export interface ProcessHandle {
   write?(text: string): void;
 }
 
+/** A program on another machine that runs processes of an executor. */
+export interface ExecutorWorker {
+  readonly name: string;
+  readonly host: string;
+  readonly labels: readonly string[];
+  /** Milliseconds since it was heard of. */
+  readonly silentMs: number;
+  readonly tasks: readonly { readonly attemptId: string; readonly executor: string }[];
+}
+
 /**
  * Where processes run. Declared here, implemented in `executors`, one file per backend.
  * What a backend says is a hint; the lease decides.
@@ -56,6 +66,8 @@ export interface Executor {
     spec: ProcessSpec,
     log: (stream: "stdout" | "stderr", text: string) => void | Promise<void>,
   ): Promise<ProcessHandle>;
+  /** Programs of other machines that take its processes, where it has such. */
+  workers?(): Promise<readonly ExecutorWorker[]>;
   /** Ends and forgets what there is of an attempt: resolves when nothing of `reference` runs any more. */
   reap(reference: ProcessHandle["reference"]): Promise<void>;
 }

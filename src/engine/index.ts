@@ -1,7 +1,7 @@
 export type { BackfillPreview, BackfillRequest, Backfills, BackfillState } from "./backfills.ts";
 export { cancelPipelineRun } from "./change-run.ts";
 export { createEngine, type Engine, type EngineOptions, type SubmitRequest } from "./engine.ts";
-export type { Executor, ProcessHandle } from "./executor.ts";
+export type { Executor, ExecutorWorker, ProcessHandle } from "./executor.ts";
 export { placeLost } from "./errors.ts";
 export { executorOf } from "./place.ts";
 export { type GateKey, openGate, refuseGate } from "./gate.ts";

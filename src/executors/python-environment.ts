@@ -197,6 +197,16 @@ async function readRecord(folder: string): Promise<EnvironmentRecord | undefined
   return record.format === FORMAT ? record : undefined;
 }
 
+/** What the environment in a folder is made of, so that another machine can make it; undefined where there is none. */
+export async function readEnvironmentRecord(
+  folder: string,
+): Promise<{ readonly lock: string; readonly wheels: WheelDigests | undefined; readonly version: string } | undefined> {
+  const record = await readRecord(folder);
+  if (record === undefined) return undefined;
+  const wheels = { platform: platformOf(record.interpreter), sha256: record.wheels ?? {} };
+  return { lock: record.lock, wheels, version: record.interpreter.version };
+}
+
 function toEnvironment(folder: string, record: EnvironmentRecord): PythonEnvironment {
   if (record.lock !== "") compilePackages(folder);
   // An interpreter brings its standard library along, beside the folder it lies in.

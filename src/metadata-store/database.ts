@@ -11,6 +11,7 @@ import type { GovernanceTables } from "./governance/tables.ts";
 import type { RegistryTables } from "./registry/tables.ts";
 import type { MonitoringTables } from "./monitoring/tables.ts";
 import type { ServingTables } from "./serving/tables.ts";
+import type { TaskTables } from "./tasks/tables.ts";
 import type { TrackingTables } from "./tracking/tables.ts";
 
 /** Every table of the metadata store. An area adds its tables here. */
@@ -28,7 +29,8 @@ export interface Database
     MonitoringTables,
     RegistryTables,
     TrackingTables,
-    FeatureTables {}
+    FeatureTables,
+    TaskTables {}
 
 /** Reads committed state. Statements of one read are not one snapshot. */
 export type ReadTransaction = Kysely<Database>;

@@ -86,7 +86,7 @@ export {
   previewSuffix,
   projectOfPreview,
 } from "./preview.ts";
-export { describeResources, hasRoomFor, type Resources } from "./resources.ts";
+export { describeResources, hasRoomFor, MEMORY, type Resources, toBytes } from "./resources.ts";
 export {
   isAtLeast,
   ISOLATION_LEVELS,

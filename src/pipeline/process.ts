@@ -74,6 +74,11 @@ export interface ProcessSpec {
   readonly writable?: readonly string[];
   /** Absolute path of a file to which it may write outputs; read when it has ended well. */
   readonly outputFile?: string;
+  /**
+   * Absolute paths of files and folders, in the working folder or the attempt's own, that are read when it has ended:
+   * what comes back from a machine that shares no files. Default: all that it changed in these two.
+   */
+  readonly takes?: readonly string[];
   /** Characters of its output that are logged already: it was started by an engine that is gone. */
   readonly logged?: { readonly stdout: number; readonly stderr: number };
   /** Extra channels (kernels): called with each log line instead of logging, when given. */

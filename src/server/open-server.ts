@@ -12,7 +12,7 @@ import { isLoopback } from "./security/host-and-origin.ts";
 import { createServer, listen, type ServerPlugin } from "./server.ts";
 
 /** Surfaces that need the whole platform. */
-const PROJECT_SURFACES: readonly Surface[] = ["api", "serving", "monitoring", "features", "hooks"];
+const PROJECT_SURFACES: readonly Surface[] = ["api", "serving", "monitoring", "features", "hooks", "workers"];
 const WEB_FOLDER = resolve(import.meta.dirname, "../../web/dist");
 
 export interface OpenServerOptions {

@@ -7,6 +7,7 @@ import { onlineFeatureMounts } from "./features/online-feature-mounts.ts";
 import { gitMounts } from "./hooks/git-mounts.ts";
 import { eventMounts } from "./datasets/event-mounts.ts";
 import { hookMounts } from "./hooks/hook-mounts.ts";
+import { workerMounts } from "./workers/worker-mounts.ts";
 import type { Mounted } from "./routing/mount-routes.ts";
 
 /** What needs the whole platform: the API, endpoints, online features, pushes and webhooks. */
@@ -20,5 +21,6 @@ export async function projectMounts(platform: Platform): Promise<readonly Mounte
     ...eventMounts(platform),
     ...hookMounts(platform),
     ...gitMounts(platform),
+    ...workerMounts(platform),
   ];
 }

@@ -12,7 +12,7 @@ import { type Example, exampleOf, type Held } from "./route-examples.ts";
 
 /**
  * `surface METHOD path`, the least role that may call it (`open`: anybody, `signed`: whoever signs), and which tokens
- * beside: `attempt` of a step, `predict`, `read` and `push` those made with `--only`.
+ * beside: `attempt` of a step, `predict`, `read`, `push` and `work` those made with `--only`.
  */
 const TABLE = resolve(import.meta.dirname, "access.tsv");
 const ROLES = ["viewer", "contributor", "reviewer", "admin"] as const;
@@ -151,6 +151,7 @@ async function createCallers(opened: OpenedServer, attempt: Record<string, strin
     await limited("predict"),
     await limited("read"),
     await limited("push"),
+    await limited("work"),
   ];
 }
 

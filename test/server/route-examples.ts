@@ -268,6 +268,31 @@ function mlflow(held: Held): Examples<MlflowRouteName> {
   };
 }
 
+const RESULT = { format: "task/1", logPieces: 0, taken: [], error: { message: "no" } };
+const HELD = { params: { worker: "none", task: "none" }, query: { token: "1" } };
+
+/** Of workers and tasks that are not there: whoever may call hears of that. */
+const workers: Readonly<Record<string, Example>> = {
+  registerWorker: {
+    body: {
+      name: "one",
+      host: "here",
+      version: "0",
+      labels: [],
+      offer: { cpus: 1, gpus: 0, memoryBytes: 1 },
+    },
+  },
+  syncWorker: {
+    params: { worker: "none" },
+    body: { tasks: [], givenUp: [], free: { cpus: 1, gpus: 0, memoryBytes: 1 }, most: 0, waitMs: 0 },
+  },
+  leaveWorker: { params: { worker: "none" } },
+  readTaskFile: { ...HELD, params: { ...HELD.params, digest: `sha256:${"0".repeat(64)}` } },
+  writeTaskFile: { ...HELD, params: { ...HELD.params, digest: `sha256:${"0".repeat(64)}` }, body: "x" },
+  appendTaskLog: { ...HELD, query: { token: "1", number: "0" }, body: { text: "" } },
+  endTask: { ...HELD, body: RESULT },
+};
+
 const PUSHED: Example = { params: { name: "flights" }, body: { id: 1 } };
 
 /** The example of a route; a route without one is a mistake of the compiler's, and a mistake of this test. */
@@ -280,6 +305,7 @@ export function exampleOf({ name, route }: NamedRoute, held: Held): Example | un
     features: others,
     hooks: others,
     operations: others,
+    workers,
   };
   return tables[route.surface]?.[name];
 }

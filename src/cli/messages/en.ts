@@ -112,6 +112,8 @@ export const en = {
   unitTestsPass: "{count} unit test passes || {count} unit tests pass",
   unitTestsFail: "{failed} of {count} unit test fails || {failed} of {count} unit tests fail",
   executorTried: "{name} ran a process that saw the store: {ms} ms, isolation {isolation}",
+  workerReady: "Worker {name} takes steps of {url}: {gives}",
+  workerSeen: "{seconds} s ago",
   executorNoneAble: "{step} asks for {asks}, and no executor gives that",
   executorOthersAble: "{step} asks for {asks}, which {executor} does not give; executor: {able} could",
   lintClean: "{count} pipeline, no mistakes || {count} pipelines, no mistakes",

@@ -110,6 +110,8 @@ export const ptBr: Readonly<Record<MessageKey, string>> = {
   unitTestsPass: "{count} teste unitário passa || {count} testes unitários passam",
   unitTestsFail: "{failed} de {count} teste unitário falha || {failed} de {count} testes unitários falham",
   executorTried: "{name} executou um processo que viu o armazenamento: {ms} ms, isolamento {isolation}",
+  workerReady: "O worker {name} recebe etapas de {url}: {gives}",
+  workerSeen: "há {seconds} s",
   executorNoneAble: "{step} pede {asks}, e nenhum executor oferece isso",
   executorOthersAble: "{step} pede {asks}, o que {executor} não oferece; executor: {able} poderia",
   lintClean: "{count} pipeline, nenhum erro || {count} pipelines, nenhum erro",

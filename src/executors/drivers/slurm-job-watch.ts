@@ -3,6 +3,7 @@ import { EsteiraError, messageOf } from "#base";
 import { type Executor, placeLost, type ProcessHandle } from "#engine";
 import type { ProcessResult, ProcessSpec } from "#pipeline";
 import { jobEnded, storeNotShared, wrapperUnstartable } from "../errors.ts";
+import { fromErrorFacts } from "../job/job-error.ts";
 import type { JobFolder, JobResult } from "../job/job-folder.ts";
 import { JobLogReader } from "../job/job-log.ts";
 import { hasEnded, type SlurmCommands, type SlurmJob } from "./slurm-commands.ts";
@@ -207,7 +208,7 @@ export class SlurmJobWatch {
 
   async #settle(watched: Watched, said: JobResult): Promise<void> {
     if (said.lost !== undefined) return watched.settle(placeLost({ executor: this.#executor, reason: said.lost }));
-    if (said.error !== undefined) return watched.settle(toError(said.error));
+    if (said.error !== undefined) return watched.settle(fromErrorFacts(said.error));
     const { result } = said;
     if (result === undefined) return watched.settle(await this.#withoutResult(watched));
     if (result.endedBy === "cancel" && !said.wasAsked && watched.cancelledAt === undefined) {
@@ -219,7 +220,7 @@ export class SlurmJobWatch {
     }
     watched.settle({
       ...result,
-      ...(said.outputsProblem === undefined ? {} : { outputsProblem: toError(said.outputsProblem) }),
+      ...(said.outputsProblem === undefined ? {} : { outputsProblem: fromErrorFacts(said.outputsProblem) }),
     });
   }
 
@@ -291,16 +292,4 @@ function cancelled({ startedAtMs, spec }: Watched): ProcessResult {
     // Where nothing ran, nothing was less isolated than it had to be.
     isolation: spec.isolation?.atLeast ?? "none",
   };
-}
-
-function toError(said: object): EsteiraError {
-  const facts: Readonly<Record<string, unknown>> = { ...said };
-  const { code, message, hint, context, kind, status } = facts;
-  return new EsteiraError(typeof code === "string" ? code : "EXECUTORS_JOB_ENDED", {
-    status: typeof status === "number" ? status : 500,
-    kind: kind === "transient" ? "transient" : "terminal",
-    context: typeof context === "object" && context !== null ? context : {},
-    message: String(message),
-    hint: typeof hint === "string" ? hint : undefined,
-  });
 }

@@ -16,7 +16,7 @@ export class JobLogWriter {
   }
 
   write(stream: Stream, text: string): void {
-    const line = Buffer.from(`${JSON.stringify([stream === "stdout" ? "o" : "e", text])}\n`);
+    const line = Buffer.from(toLogLine(stream, text));
     appendFileSync(this.#file, line);
     this.#bytes += line.length;
   }
@@ -29,11 +29,41 @@ export class JobLogWriter {
   }
 }
 
+/** Reads lines of a log, without the characters of each stream that were taken before. */
+export class LogSkipper {
+  readonly #skip: Record<Stream, number>;
+
+  constructor(logged: Readonly<Record<Stream, number>> | undefined) {
+    this.#skip = { stdout: logged?.stdout ?? 0, stderr: logged?.stderr ?? 0 };
+  }
+
+  read(line: string): { readonly stream: Stream; readonly text: string } {
+    const [mark, text] = pieceSchema.parse(JSON.parse(line));
+    const stream = mark === "o" ? "stdout" : "stderr";
+    return { stream, text: this.#skip[stream] === 0 ? text : this.#pass(stream, text) };
+  }
+
+  #pass(stream: Stream, text: string): string {
+    let at = 0;
+    for (const character of text) {
+      if (this.#skip[stream] === 0) break;
+      this.#skip[stream]--;
+      at += character.length;
+    }
+    return text.slice(at);
+  }
+}
+
+/** One piece of a log, as a line of JSON. */
+export function toLogLine(stream: Stream, text: string): string {
+  return `${JSON.stringify([stream === "stdout" ? "o" : "e", text])}\n`;
+}
+
 /** Reads the log of a job while it is written, from its beginning, each piece once. */
 export class JobLogReader {
   readonly #path: string;
   readonly #take: (stream: Stream, text: string) => void | Promise<void>;
-  readonly #skip: Record<Stream, number>;
+  readonly #skipper: LogSkipper;
   #offset = 0;
 
   /** @param logged characters of each stream that were taken before, and are passed over */
@@ -46,7 +76,7 @@ export class JobLogReader {
   ) {
     this.#path = path;
     this.#take = options.take;
-    this.#skip = { stdout: options.logged?.stdout ?? 0, stderr: options.logged?.stderr ?? 0 };
+    this.#skipper = new LogSkipper(options.logged);
   }
 
   /** Bytes that were read and taken. */
@@ -80,19 +110,7 @@ export class JobLogReader {
   }
 
   async #give(line: string): Promise<void> {
-    const [mark, text] = pieceSchema.parse(JSON.parse(line));
-    const stream = mark === "o" ? "stdout" : "stderr";
-    const rest = this.#skip[stream] === 0 ? text : this.#pass(stream, text);
-    if (rest !== "") await this.#take(stream, rest);
-  }
-
-  #pass(stream: Stream, text: string): string {
-    let at = 0;
-    for (const character of text) {
-      if (this.#skip[stream] === 0) break;
-      this.#skip[stream]--;
-      at += character.length;
-    }
-    return text.slice(at);
+    const { stream, text } = this.#skipper.read(line);
+    if (text !== "") await this.#take(stream, text);
   }
 }

@@ -1,8 +1,8 @@
 import { hostname } from "node:os";
-import { isEsteiraError, messageOf } from "#base";
 import type { ProcessResult } from "#pipeline";
 import { createLocalExecutor } from "../drivers/local.ts";
 import { createIsolation } from "../isolation/isolation.ts";
+import { toErrorFacts } from "./job-error.ts";
 import { JobFolder, type JobPlan, type JobResult } from "./job-folder.ts";
 import { JobLogWriter } from "./job-log.ts";
 
@@ -89,18 +89,14 @@ async function runPlan(
     return {
       result,
       wasAsked: asked,
-      ...(outputsProblem === undefined ? {} : { outputsProblem: toJson(outputsProblem) }),
+      ...(outputsProblem === undefined ? {} : { outputsProblem: toErrorFacts(outputsProblem) }),
     };
   } catch (error) {
-    return { wasAsked: asked, error: toJson(error) };
+    return { wasAsked: asked, error: toErrorFacts(error) };
   }
 }
 
 function withOwnNode(command: JobPlan["spec"]["command"], node: string): JobPlan["spec"]["command"] {
   if ("shell" in command || command[0] !== node) return command;
   return [process.execPath, ...command.slice(1)];
-}
-
-function toJson(error: unknown): object {
-  return isEsteiraError(error) ? { ...error.toJSON(), status: error.status } : { message: messageOf(error) };
 }

@@ -55,6 +55,7 @@ export async function runCommand(
     environment: context.environment,
     outputFile: context.outputFile,
     readable: context.folders,
+    takes: madeBy(options).map((path) => resolve(attempt.projectFolder, path)),
     ...(options.sandbox === true ? { isolation: { atLeast: "sandbox" } } : {}),
   });
   const facts = options.report === undefined ? {} : await readReport(attempt, options.report, result);

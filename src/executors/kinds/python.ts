@@ -244,6 +244,7 @@ async function execute(
     environment: context.environment,
     outputFile: context.outputFile,
     readable: [...context.folders, ...environment.folders],
+    takes: [context.outputFolder],
   });
   if (result.exitCode !== 0) throw failureOf(result, { step: attempt.step, script });
   const published =

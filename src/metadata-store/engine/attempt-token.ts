@@ -31,6 +31,20 @@ export async function setAttemptTokenHash(
   return numUpdatedRows > 0n;
 }
 
+/** Which steps attempts are of. */
+export async function listAttemptSteps(
+  transaction: ReadTransaction,
+  attemptIds: readonly string[],
+): Promise<readonly { readonly attemptId: string; readonly pipeline: string; readonly step: string }[]> {
+  return transaction
+    .selectFrom("attempt")
+    .innerJoin("step_run", "step_run.id", "attempt.step_run_id")
+    .select(["attempt.id as attemptId", "step_run.pipeline as pipeline", "step_run.step as step"])
+    .where("attempt.id", "in", [...attemptIds])
+    .orderBy("attempt.id")
+    .execute();
+}
+
 /** Undefined for an unknown attempt, and for one without a token. */
 export async function getAttemptCredential(
   transaction: ReadTransaction,

@@ -1,4 +1,9 @@
-export { type AttemptCredential, getAttemptCredential, setAttemptTokenHash } from "./attempt-token.ts";
+export {
+  type AttemptCredential,
+  getAttemptCredential,
+  listAttemptSteps,
+  setAttemptTokenHash,
+} from "./attempt-token.ts";
 export {
   appendBackfillEvent,
   type Backfill,

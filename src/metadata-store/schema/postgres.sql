@@ -1052,6 +1052,34 @@ create table "step_run" (
   "pool_slots" bigint
 );
 
+create table "task" (
+  "id" text not null,
+  "attempt_id" text not null,
+  "project" text not null,
+  "executor" text not null,
+  "state" text not null,
+  "spec" text not null,
+  "manifest" text not null,
+  "needs" text not null,
+  "lease_ms" bigint not null,
+  "worker_id" text,
+  "worker_name" text,
+  "token" bigint not null,
+  "lease_expires_at_ms" bigint,
+  "cancel_asked" bigint not null,
+  "log_pieces" bigint not null,
+  "result" text,
+  "created_at_ms" bigint not null,
+  "claimed_at_ms" bigint,
+  "ended_at_ms" bigint
+);
+
+create table "task_log" (
+  "task_id" text not null,
+  "number" bigint not null,
+  "text" text not null
+);
+
 create table "trigger_subscription" (
   "project" text not null,
   "on_kind" text not null,
@@ -1102,6 +1130,20 @@ create table "webhook_delivery" (
   "created_at_ms" bigint not null,
   "response_status" bigint,
   "error" text
+);
+
+create table "worker" (
+  "project" text not null,
+  "id" text not null,
+  "name" text not null,
+  "executor" text,
+  "host" text not null,
+  "version" text not null,
+  "offer" text not null,
+  "labels" text not null,
+  "actor" text not null,
+  "started_at_ms" bigint not null,
+  "seen_at_ms" bigint not null
 );
 
 CREATE UNIQUE INDEX access_grant_key ON access_grant USING btree (user_name, project);
@@ -1456,6 +1498,16 @@ CREATE UNIQUE INDEX step_run_pkey ON step_run USING btree (id);
 
 CREATE INDEX step_run_queue ON step_run USING btree (project, status, ready_at_ms);
 
+CREATE UNIQUE INDEX task_log_pkey ON task_log USING btree (task_id, number);
+
+CREATE INDEX task_next ON task USING btree (project, created_at_ms, id) WHERE (state = 'queued'::text);
+
+CREATE INDEX task_of_attempt ON task USING btree (attempt_id);
+
+CREATE INDEX task_of_worker ON task USING btree (worker_id) WHERE (state = 'running'::text);
+
+CREATE UNIQUE INDEX task_pkey ON task USING btree (id);
+
 CREATE UNIQUE INDEX trigger_subscription_pkey ON trigger_subscription USING btree (project, on_kind, pattern, pipeline);
 
 CREATE INDEX unmatched_label_of ON unmatched_label USING btree (project, environment, endpoint, id);
@@ -1471,3 +1523,7 @@ CREATE INDEX webhook_delivery_due ON webhook_delivery USING btree (state, due_at
 CREATE UNIQUE INDEX webhook_delivery_pkey ON webhook_delivery USING btree (id);
 
 CREATE UNIQUE INDEX webhook_pkey ON webhook USING btree (id);
+
+CREATE UNIQUE INDEX worker_name ON worker USING btree (project, name);
+
+CREATE UNIQUE INDEX worker_pkey ON worker USING btree (project, id);

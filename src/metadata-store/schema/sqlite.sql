@@ -747,6 +747,15 @@ CREATE TABLE step_run (id text primary key, pipeline_run_id text not null, proje
     finished_at_ms bigint, attempt_count bigint not null, failure_count bigint not null, lost_count bigint not null, token bigint not null,
     concurrency_group text, concurrency_limit bigint, cache_key text, own_condition smallint not null default 0, priority bigint not null default 0, pool text, pool_slots bigint);
 
+CREATE TABLE task (
+     id text primary key, attempt_id text not null, project text not null, executor text not null, state text not null,
+     spec text not null, manifest text not null, needs text not null, lease_ms bigint not null, worker_id text, worker_name text,
+     token bigint not null, lease_expires_at_ms bigint, cancel_asked bigint not null, log_pieces bigint not null, result text,
+     created_at_ms bigint not null, claimed_at_ms bigint, ended_at_ms bigint);
+
+CREATE TABLE task_log (
+     task_id text not null, number bigint not null, text text not null, primary key (task_id, number));
+
 CREATE TABLE trigger_subscription (project text not null, on_kind text not null, pattern text not null, wildcard smallint not null, pipeline text not null,
     primary key (project, on_kind, pattern, pipeline));
 
@@ -785,6 +794,11 @@ CREATE TABLE "webhook_delivery" ("id" text primary key,
   "created_at_ms" bigint not null,
   "response_status" bigint,
   "error" text);
+
+CREATE TABLE worker (
+     project text not null, id text not null, name text not null, executor text, host text not null, version text not null,
+     offer text not null, labels text not null, actor text not null, started_at_ms bigint not null, seen_at_ms bigint not null,
+     primary key (project, id));
 
 CREATE INDEX "access_token_user" on "access_token" ("user_name");
 
@@ -984,6 +998,12 @@ CREATE INDEX step_run_pending on step_run (pipeline_run_id, step, matrix_index) 
 
 CREATE INDEX step_run_queue on step_run (project, status, ready_at_ms);
 
+CREATE INDEX task_next on task (project, created_at_ms, id) where state = 'queued';
+
+CREATE INDEX task_of_attempt on task (attempt_id);
+
+CREATE INDEX task_of_worker on task (worker_id) where state = 'running';
+
 CREATE INDEX "unmatched_label_of" on "unmatched_label" ("project",
   "environment",
   "endpoint",
@@ -995,3 +1015,5 @@ CREATE INDEX "verdict_passed" on "verdict" ("project",
 
 CREATE INDEX "webhook_delivery_due" on "webhook_delivery" ("state",
   "due_at_ms");
+
+CREATE UNIQUE INDEX worker_name on worker (project, name);

@@ -27,6 +27,7 @@ const NAMING: Readonly<Record<string, readonly string[]>> = {
   release_version: ["digest"],
   run_param: ["value"],
   run_tag: ["value"],
+  task: ["manifest", "result"],
   step_run: ["facts", "error", "progress", "reason"],
   verdict: ["content"],
 };

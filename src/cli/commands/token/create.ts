@@ -22,7 +22,7 @@ export const command: Command = {
     only: {
       type: "string",
       value: "ACTION",
-      help: "It allows this alone, predict, push or read, whatever the user's role; default: all that the user may do.",
+      help: "It allows this alone, predict, push, read or work, whatever the user's role; default: all that the user may do.",
     },
   },
   examples: [
@@ -32,6 +32,7 @@ export const command: Command = {
       line: "esteira token create shop --only predict",
       does: "For a program that asks endpoints and does nothing else",
     },
+    { line: "esteira token create gpu-room --only work", does: "For workers on other machines" },
   ],
   positionals: { least: 1, most: 1 },
   run: (context, options, [user = ""]) => {

@@ -1,0 +1,194 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { Executor, ProcessHandle } from "#engine";
+import type { MetadataStore } from "#metadata-store";
+import {
+  askTasksToEnd,
+  insertTask,
+  listAttemptTasks,
+  listTaskAttempts,
+  listWorkers,
+  observeTasks,
+  removeTasks,
+  type WorkerState,
+} from "#metadata-store/tasks";
+import { describeResources, type ProcessSpec, type Resources } from "#pipeline";
+import type { Blobs } from "#storage";
+import { ownFolders, packTask, type PackingPlace } from "../remote/pack-task.ts";
+import { workerMissing } from "../remote/remote-errors.ts";
+import { takeOutputs } from "../remote/take-outputs.ts";
+import { mayServe, type Sealer } from "../remote/task-board.ts";
+import type { TaskNeeds, WorkerOffer } from "../remote/task-format.ts";
+import { TaskWatch } from "../remote/task-watch.ts";
+
+export const WORKER_LEASE_MS = 90_000;
+
+export interface WorkerPoolOptions {
+  readonly name: string;
+  readonly backend?: string;
+  readonly store: MetadataStore;
+  readonly objects: Blobs;
+  readonly project: string;
+  readonly sealer: Sealer;
+  /** Holds the folders of attempts. */
+  readonly workFolder: string;
+  readonly storeFolder?: string | undefined;
+  /** Its workers carry all of these. */
+  readonly labels?: readonly string[] | undefined;
+  /** Only workers that were started for it. */
+  readonly isOwn?: boolean;
+  /** How long a worker may be silent until what it runs counts as lost. */
+  readonly leaseMs?: number | undefined;
+  /** Called before a task is queued: starts workers where they are not there by themselves. */
+  readonly ensure?: ((needs: TaskNeeds) => Promise<void>) | undefined;
+  /** What can be had where no worker is there yet. */
+  readonly promise?: (() => Promise<Resources | undefined>) | undefined;
+}
+
+/**
+ * Runs processes on workers: programs on other machines that share no files with this one, take tasks from the queue in
+ * the metadata store over HTTP, and send back what was made. Tasks outlive the engine, and another one follows them.
+ */
+export function createWorkerPool(options: WorkerPoolOptions): Executor {
+  const { name, project, objects, sealer, labels = [], isOwn = false } = options;
+  const store = options.store.urgent;
+  const watch = new TaskWatch({ executor: name, store });
+  const handles = new Map<string, Promise<ProcessHandle>>();
+  const place: PackingPlace = options;
+
+  const own = async (): Promise<{ readonly own: readonly WorkerState[]; readonly all: readonly WorkerState[] }> => {
+    const all = await store.read((transaction) => listWorkers(transaction, project));
+    const alive = all.filter(({ silentMs }) => silentMs < (options.leaseMs ?? WORKER_LEASE_MS));
+    return { all: alive, own: alive.filter((worker) => mayServe(worker, name, { labels, isOwn })) };
+  };
+
+  const whyWaiting = async (needs: TaskNeeds): Promise<string> => {
+    const { own: mine, all } = await own();
+    const asked = describeResources({ cpus: needs.cpus, gpus: needs.gpus, memoryBytes: needs.memoryBytes });
+    if (mine.length === 0) {
+      const error = workerMissing({ executor: name, labels, known: all.map((worker) => worker.name) });
+      return `waiting for a worker: ${error.message}. ${error.hint ?? ""}`;
+    }
+    return `waiting until a worker of "${name}" has room for ${asked}; there are ${mine.map((worker) => `${worker.name} (${worker.tasks.length} running)`).join(", ")}`;
+  };
+
+  const start = async (spec: ProcessSpec, log: Parameters<Executor["submit"]>[1]): Promise<ProcessHandle> => {
+    const attempt = attemptOf(spec);
+    const known = await store.read((transaction) =>
+      listAttemptTasks(transaction, { project, executor: name, attemptId: attempt }),
+    );
+    const needs: TaskNeeds = {
+      cpus: spec.resources?.cpus ?? 1,
+      gpus: spec.resources?.gpus ?? 0,
+      memoryBytes: spec.resources?.memoryBytes ?? 0,
+      labels,
+      isOwn,
+    };
+    await options.ensure?.(needs);
+    if (!known.some(({ id }) => id === spec.attemptId)) {
+      const packed = await packTask(spec, place);
+      const { digest } = await objects.put(JSON.stringify(packed.manifest));
+      const sealed = await sealer.seal(JSON.stringify(packed.spec));
+      await store.write((transaction) =>
+        insertTask(transaction, {
+          id: spec.attemptId,
+          attemptId: attempt,
+          project,
+          executor: name,
+          spec: sealed,
+          manifest: digest,
+          needs: JSON.stringify(needs),
+          leaseMs: options.leaseMs ?? WORKER_LEASE_MS,
+        }),
+      );
+    }
+    return watch.follow({
+      spec,
+      log,
+      whyWaiting: () => whyWaiting(needs),
+      take: async ({ taken }) =>
+        takeOutputs(taken, {
+          folders: await ownFolders(spec, place),
+          takes: spec.takes,
+          objects,
+          leftOut: (path) =>
+            void log("stderr", `esteira: ${path} was left out: it is a link that leads out of its folder\n`),
+        }),
+    });
+  };
+
+  return {
+    name,
+    backend: options.backend ?? "worker",
+    capabilities: { exitCode: true, liveLogs: true, sandbox: true, remote: true },
+    async offer(): Promise<Resources> {
+      const { own: mine, all } = await own();
+      const offers = mine.map((worker): WorkerOffer => JSON.parse(worker.offer));
+      const promised = await options.promise?.();
+      if (promised !== undefined) offers.push({ cpus: 0, gpus: 0, memoryBytes: 0, ...defined(promised) });
+      if (offers.length === 0) throw workerMissing({ executor: name, labels, known: all.map((worker) => worker.name) });
+      return largestOf(offers);
+    },
+    submit(spec, log) {
+      const known = handles.get(spec.attemptId);
+      if (known !== undefined) return known;
+      const started = start(spec, log);
+      handles.set(spec.attemptId, started);
+      const forget = (): boolean => handles.delete(spec.attemptId);
+      started.then((handle) => handle.ended.then(forget, forget), forget);
+      return started;
+    },
+    reap: ({ id }) => reapTasks(id, { store, project, executor: name, watch }),
+    outliving: {
+      holds: async (attemptId) =>
+        (await store.read((transaction) => listAttemptTasks(transaction, { project, executor: name, attemptId })))
+          .length > 0,
+      list: () => store.read((transaction) => listTaskAttempts(transaction, { project, executor: name })),
+    },
+    workers: async () => (await own()).own,
+  };
+}
+
+/** Ends what there is of an attempt, or of one of its processes, and forgets it. */
+async function reapTasks(
+  id: string,
+  facts: {
+    readonly store: MetadataStore;
+    readonly project: string;
+    readonly executor: string;
+    readonly watch: TaskWatch;
+  },
+): Promise<void> {
+  const { store, project, executor, watch } = facts;
+  const attemptId = id.split(".")[0] ?? id;
+  for (let pause = 50; ; pause = Math.min(pause * 2, 1000)) {
+    const found = await store.read((transaction) => listAttemptTasks(transaction, { project, executor, attemptId }));
+    const tasks = id === attemptId ? found : found.filter((task) => task.id === id);
+    const ids = tasks.map((task) => task.id);
+    watch.forget(ids);
+    const active = tasks.filter(({ state }) => state === "queued" || state === "running").map((task) => task.id);
+    if (active.length === 0) return store.write((transaction) => removeTasks(transaction, ids));
+    await store.write((transaction) => askTasksToEnd(transaction, active));
+    await delay(pause);
+    // One whose worker is gone is lost in time, also when nobody follows it.
+    await observeTasks(store, active);
+  }
+}
+
+const attemptOf = ({ attemptId }: ProcessSpec): string => attemptId.split(".")[0] ?? attemptId;
+
+/** The machine with the most processors speaks for all: what one process asks has to be on one machine. */
+function largestOf(offers: readonly WorkerOffer[]): Resources {
+  return {
+    cpus: Math.max(...offers.map(({ cpus }) => cpus)),
+    gpus: Math.max(...offers.map(({ gpus }) => gpus)),
+    memoryBytes: Math.max(...offers.map(({ memoryBytes }) => memoryBytes)),
+  };
+}
+
+function defined({ cpus, gpus, memoryBytes }: Resources): Partial<WorkerOffer> {
+  return {
+    ...(cpus === undefined ? {} : { cpus }),
+    ...(gpus === undefined ? {} : { gpus }),
+    ...(memoryBytes === undefined ? {} : { memoryBytes }),
+  };
+}

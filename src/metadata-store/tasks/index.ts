@@ -1,0 +1,20 @@
+export {
+  appendTaskLog,
+  askTasksToEnd,
+  claimTasks,
+  endTask,
+  getHeldTask,
+  hasNewsFor,
+  hasQueuedTask,
+  type HeldTask,
+  insertTask,
+  listAttemptTasks,
+  listTaskAttempts,
+  listTaskLog,
+  observeTasks,
+  type ObservedTask,
+  removeTasks,
+  renewTasks,
+  type TaskHolder,
+} from "./task.ts";
+export { listWorkers, loseTasks, registerWorker, removeWorker, touchWorker, type WorkerState } from "./worker.ts";
