@@ -46,10 +46,8 @@ export async function resumeRun(
   const current = await store.read((transaction) =>
     getPipelineDefinition(transaction, { project: run.project, pipeline: run.pipeline }),
   );
-  const before = pinned === undefined ? undefined : (JSON.parse(pinned.content) as PipelineDefinition);
-  const steps = before?.steps.map((step) => step.name) ?? [];
-  for (const step of [...(facts.from === undefined ? [] : [facts.from]), ...(facts.steps ?? [])])
-    if (!steps.includes(step)) throw stepUnknown({ pipeline: run.pipeline, step, steps });
+  const before = pinned === undefined ? undefined : parseDefinition(pinned.content);
+  assertSteps(run.pipeline, before, [...(facts.from === undefined ? [] : [facts.from]), ...(facts.steps ?? [])]);
   let definitionDigest: string | undefined;
   // A run of a pushed commit keeps the definition of that commit.
   if (
@@ -58,15 +56,26 @@ export async function resumeRun(
     current.digest !== run.definitionDigest &&
     run.source === undefined
   ) {
-    const change = shapeChange(before, JSON.parse(current.content) as PipelineDefinition);
+    const change = shapeChange(before, parseDefinition(current.content));
     if (change !== undefined) throw resumeChanged({ pipeline: run.pipeline, id: run.id, change });
     definitionDigest = current.digest;
   }
   const count = await store.write((transaction) => resumePipelineRun(transaction, { ...facts, definitionDigest }));
   if (count === undefined) throw runUnknown({ id: facts.id });
-  if (count === 0 && (facts.steps !== undefined || facts.stepRuns !== undefined))
-    throw retryNothing({ id: facts.id, pipeline: run.pipeline, steps: facts.steps ?? [] });
+  const isNarrowed = facts.steps !== undefined || facts.stepRuns !== undefined;
+  if (count === 0 && isNarrowed) throw retryNothing({ id: run.id, pipeline: run.pipeline, steps: facts.steps ?? [] });
   return count;
+}
+
+function parseDefinition(content: string): PipelineDefinition {
+  const definition: PipelineDefinition = JSON.parse(content);
+  return definition;
+}
+
+function assertSteps(pipeline: string, definition: PipelineDefinition | undefined, named: readonly string[]): void {
+  const steps = definition?.steps.map((step) => step.name) ?? [];
+  const unknown = named.find((step) => !steps.includes(step));
+  if (unknown !== undefined) throw stepUnknown({ pipeline, step: unknown, steps });
 }
 
 function shapeChange(before: PipelineDefinition, now: PipelineDefinition): string | undefined {

@@ -313,7 +313,8 @@ function remember<Value>(known: Map<string, Promise<Value>>, key: string, load: 
 async function loadDefinition(store: MetadataStore, project: string, digest: string): Promise<PipelineDefinition> {
   const stored = await store.read((transaction) => getPipelineDefinition(transaction, { project, digest }));
   if (stored === undefined) throw pipelineUnknown({ pipeline: digest, pipelines: [] });
-  return JSON.parse(stored.content) as PipelineDefinition;
+  const definition: PipelineDefinition = JSON.parse(stored.content);
+  return definition;
 }
 
 /** Follows one pipeline run by the store's changes until `isDone`. */

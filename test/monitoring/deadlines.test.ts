@@ -49,7 +49,7 @@ steps:
     const opened = await alertsOf(project);
     assert.deepEqual(
       opened.map(({ monitor, subject, segment, state }) => [monitor, subject, segment, state].join("|")).toSorted(),
-      [`p.deadline||${id}|open`, `p.deadline|wait|${id}|open`],
+      [`p.deadline||${id}|open`, `p.deadline|wait|${id}|open`].toSorted(),
     );
     assert.match(opened[0]?.message ?? "", new RegExp(`has not ended [23]00ms after its run ${id} was asked for, by `));
     await until("the rescue", async () =>

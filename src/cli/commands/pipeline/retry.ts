@@ -56,7 +56,7 @@ function assertStep({ stepRuns }: PipelineRunDetail, name: string): void {
 }
 
 /** An item by itself, or a combination as it is shown: `n=2`. */
-export function findItem({ id, stepRuns }: PipelineRunDetail, steps: readonly string[], item: string): StepRun {
+function findItem({ id, stepRuns }: PipelineRunDetail, steps: readonly string[], item: string): StepRun {
   const [step, ...others] = steps;
   if (step === undefined || others.length > 0)
     throw usageWrong({ usage: command.usage, reason: "--item is of one step: name it" });
