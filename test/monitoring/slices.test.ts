@@ -79,6 +79,36 @@ describe("the search for slices", () => {
     assert.deepEqual(slices, []);
   });
 
+  it("keeps the share of false discoveries that was asked for, over forty draws with nothing in them", async () => {
+    let withFalse = 0;
+    for (let trial = 0; trial < 40; trial++) {
+      const [current, reference] = [2 * trial + 100, 2 * trial + 101].map((seed) => simulate(seed, 3000, () => 0));
+      if (current === undefined || reference === undefined) continue;
+      const { slices } = await searchSlices(current, reference, { ...OPTIONS, effect: 0.001 });
+      if (slices.length > 0) withFalse++;
+    }
+    // Where nothing is true, one in twenty draws may find something: of forty, more than six come once in a hundred.
+    assert.ok(withFalse <= 6, `${withFalse} of 40 draws`);
+  });
+
+  it("finds what is planted in every draw, and little else", async () => {
+    const found = { planted: 0, others: 0, all: 0 };
+    for (let trial = 0; trial < 20; trial++) {
+      const worse = simulate(2 * trial + 500, 4000, ({ carrier }) => (carrier === "UA" ? 0.3 : 0));
+      const { slices } = await searchSlices(
+        worse,
+        simulate(2 * trial + 501, 4000, () => 0),
+        { ...OPTIONS, effect: 0.001 },
+      );
+      const isPlanted = slices.map(({ predicates }) => predicates.includes("carrier = UA"));
+      found.planted += Number(isPlanted[0] === true);
+      found.others += isPlanted.filter((each) => !each).length;
+      found.all += slices.length;
+    }
+    assert.equal(found.planted, 20);
+    assert.ok(found.others / found.all <= 0.15, JSON.stringify(found));
+  });
+
   it("does not take for new what was worse all along", async () => {
     const worse = ({ origin }: { readonly origin: string }): number => (origin === "ORD" ? 0.5 : 0);
     assert.deepEqual((await searchSlices(simulate(50, 8000, worse), simulate(51, 8000, worse), OPTIONS)).slices, []);

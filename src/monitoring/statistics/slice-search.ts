@@ -59,7 +59,8 @@ const GAIN = 1.2;
  * Numbers are cut at the reference's quintiles, categories beyond the fifteen largest are one. The difference of the
  * differences is tested one-sided against its standard error; p-values are adjusted for all slices that were looked
  * at. Pairs are looked for in 150,000 rows of each side; every slice that is found is measured in all rows, without
- * those of stronger ones: what another one tells is left out.
+ * those of stronger ones: what another one tells is left out, and only what is chosen so counts for the share of false
+ * discoveries.
  *
  * Pure. Gives way to the event loop between columns. Source: lattice search as SliceFinder (Chung et al. 2019), with
  * Benjamini & Hochberg (1995) instead of α-investing.
@@ -358,12 +359,19 @@ async function followPairs(found: readonly Tested[], search: Search): Promise<re
   return third;
 }
 
-function rowsOf(parts: Tested["parts"], side: Side, search: Search): Uint32Array {
-  const matches = createMatch(parts, side, search);
-  const rows = new Uint32Array(search[side].length);
-  let size = 0;
-  for (let row = 0; row < rows.length; row++) if (matches(row)) rows[size++] = row;
-  return rows.subarray(0, size);
+/** Rows that fulfil all conditions: one column after the other, each over what the one before left. */
+function rowsOf(parts: Tested["parts"], side: Side, { columns, [side]: loss }: Search): Uint32Array {
+  let rows = new Uint32Array(0);
+  for (const [index, [column, code]] of parts.entries()) {
+    const codes = columns[column]?.[side] ?? new Uint8Array();
+    let size = 0;
+    if (index === 0) {
+      rows = new Uint32Array(loss.length);
+      for (let row = 0; row < codes.length; row++) if (codes[row] === code) rows[size++] = row;
+    } else for (const row of rows) if (codes[row] === code) rows[size++] = row;
+    rows = rows.subarray(0, size);
+  }
+  return rows;
 }
 
 function countRows(rows: Uint32Array, codes: Uint8Array, loss: Float64Array, width: number): Float64Array {
@@ -375,28 +383,39 @@ function countRows(rows: Uint32Array, codes: Uint8Array, loss: Float64Array, wid
 /**
  * Those that are no chance and large, strongest first: each is measured in the rows that no stronger one has, and left
  * out when nothing is left there.
+ *
+ * The many parts of one slice are all true, and would lend their rank to what is chance. So the rank counts slices that
+ * were chosen, each with its p-value without the rows of the others.
  */
 async function choose(found: readonly Tested[], search: Search): Promise<readonly Slice[]> {
   const { columns, options } = search;
   const adjusted = adjustPValues(found.map(({ z }) => normalSurvival(z)));
   const strong = found
-    .map((tested, index) => ({ tested, pValue: adjusted[index] ?? 1 }))
-    .filter(({ tested, pValue }) => pValue <= options.falseDiscovery && tested.effect >= options.effect)
-    .sort((left, right) => right.tested.z - left.tested.z)
+    .filter(({ effect }, index) => (adjusted[index] ?? 1) <= options.falseDiscovery && effect >= options.effect)
+    .sort((left, right) => right.z - left.z)
     .slice(0, MOST_MEASURED);
   const rest = { current: new Uint8Array(search.current.length), reference: new Uint8Array(search.reference.length) };
+  let left: Sides = search.whole;
+  let pValue = 0;
   const slices: Slice[] = [];
-  for (const { tested, pValue } of strong) {
+  for (const { parts } of strong) {
     if (slices.length >= MOST_FOUND) break;
-    const own = measureRest(tested.parts, rest, search);
+    const own = measure(parts, { search, whole: left, covered: rest });
     await giveWay();
-    if (own === undefined || own.effect < options.effect || normalSurvival(own.z) > options.falseDiscovery) continue;
-    const whole = measureRest(tested.parts, undefined, search) ?? own;
-    for (const side of ["current", "reference"] as const) cover(tested.parts, rest[side], side, search);
-    const { z: _z, ...facts } = whole;
+    if (own === undefined || own.effect < options.effect) continue;
+    const chance = (normalSurvival(own.z) * found.length) / (slices.length + 1);
+    if (chance > options.falseDiscovery) continue;
+    pValue = Math.max(pValue, chance);
+    const { z: _z, ...facts } = measure(parts, { search, whole: search.whole, covered: undefined }) ?? own;
+    left = {
+      current: subtract(left.current, momentsWithin(parts, "current", search, rest.current)),
+      reference: subtract(left.reference, momentsWithin(parts, "reference", search, rest.reference)),
+    };
+    for (const side of ["current", "reference"] as const)
+      for (const row of rowsOf(parts, side, search)) rest[side][row] = 1;
     slices.push({
       ...facts,
-      predicates: tested.parts.map(([column, code]) => columns[column]?.conditions[code] ?? ""),
+      predicates: parts.map(([column, code]) => columns[column]?.conditions[code] ?? ""),
       pValue,
     });
   }
@@ -405,37 +424,35 @@ async function choose(found: readonly Tested[], search: Search): Promise<readonl
 
 type Side = "current" | "reference";
 
-/** A slice without the rows that are covered. */
-function measureRest(
+/** A slice without the rows that are covered; `whole` is of the rows that are not. */
+function measure(
   parts: Tested["parts"],
-  covered: Readonly<Record<Side, Uint8Array>> | undefined,
-  search: Search,
+  {
+    search,
+    whole,
+    covered,
+  }: {
+    readonly search: Search;
+    readonly whole: Sides;
+    readonly covered: Readonly<Record<Side, Uint8Array>> | undefined;
+  },
 ): Omit<Tested, "parts"> | undefined {
-  const measure = (side: Side): { readonly inside: Moments; readonly all: Moments } => {
-    const cells = new Float64Array(6);
-    const matches = createMatch(parts, side, search);
-    const [hidden, loss] = [covered?.[side], search[side]];
-    for (let row = 0; row < loss.length; row++)
-      if (hidden?.[row] !== 1) add(cells, matches(row) ? 3 : 0, loss[row] ?? 0);
-    const [outside, inside] = [readCell(cells, 0), readCell(cells, 1)];
-    return {
-      inside,
-      all: { n: inside.n + outside.n, sum: inside.sum + outside.sum, squares: inside.squares + outside.squares },
-    };
-  };
-  const [current, reference] = [measure("current"), measure("reference")];
-  return testCell(current.inside, reference.inside, {
-    ...search,
-    whole: { current: current.all, reference: reference.all },
-  });
+  return testCell(
+    momentsWithin(parts, "current", search, covered?.current),
+    momentsWithin(parts, "reference", search, covered?.reference),
+    { ...search, whole },
+  );
 }
 
-function createMatch(parts: Tested["parts"], side: Side, { columns }: Search): (row: number) => boolean {
-  const conditions = parts.map(([column, code]) => ({ codes: columns[column]?.[side] ?? new Uint8Array(), code }));
-  return (row) => conditions.every(({ codes, code }) => codes[row] === code);
-}
-
-function cover(parts: Tested["parts"], covered: Uint8Array, side: Side, search: Search): void {
-  const matches = createMatch(parts, side, search);
-  for (let row = 0; row < covered.length; row++) if (matches(row)) covered[row] = 1;
+function momentsWithin(parts: Tested["parts"], side: Side, search: Search, covered: Uint8Array | undefined): Moments {
+  const loss = search[side];
+  let [n, sum, squares] = [0, 0, 0];
+  for (const row of rowsOf(parts, side, search)) {
+    if (covered?.[row] === 1) continue;
+    const value = loss[row] ?? 0;
+    n++;
+    sum += value;
+    squares += value * value;
+  }
+  return { n, sum, squares };
 }
