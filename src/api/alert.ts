@@ -168,7 +168,11 @@ export interface AlertAdvice {
     | "look_at_segments"
     | "compare_performance"
     | "retrain"
-    | "check_traffic";
+    | "check_traffic"
+    | "look_at_requests"
+    | "approve"
+    | "verify_store"
+    | "restore_backup";
   /** Model or dataset. */
   readonly name?: string | undefined;
   readonly version?: number | undefined;

@@ -248,7 +248,7 @@ export function createParts(platform: StorePlatform, settings: Settings): Parts 
     log,
     clock,
     secret: (name) => settings.secret(name),
-    routes: config.alerts,
+    routes: { ...config.alerts, language: config.language },
   });
   serving.endpoints.onRequest((key, request) => monitoring.seen(key, request));
   const git = createGit({

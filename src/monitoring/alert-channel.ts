@@ -119,7 +119,7 @@ function toMessage(
   const link = linkTo(routes, alert.id);
   const routed = routeNotice(
     route,
-    { alert, event, explanation: readExplanation(alert.explanation), link },
+    { alert, event, explanation: readExplanation(alert.explanation), link, language: routes.language },
     { secret, atMs: clock.now() },
   );
   return "refused" in routed ? { ...bare, url: "", body: "", dress: routed } : { ...bare, ...routed };

@@ -1,5 +1,5 @@
 import type { Dress, Mail } from "#outbox";
-import { linesOf, titleOf, type Told } from "./notice-text.ts";
+import { linesOf, type NoticeLanguage, titleOf, type Told } from "./notice-text.ts";
 
 /** A way to tell somebody of alerts, as `esteira.yaml` declares it: secrets by name. */
 export type AlertRoute =
@@ -32,6 +32,8 @@ export interface AlertRoutes {
   readonly routes: Readonly<Record<string, AlertRoute>>;
   readonly default: readonly string[];
   readonly url?: string | undefined;
+  /** Of mails and messages. Default: English. */
+  readonly language?: NoticeLanguage | undefined;
 }
 
 /** A notice in the form of its receiver. */

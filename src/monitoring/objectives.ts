@@ -11,6 +11,7 @@ import {
   sumObjectiveCounts,
 } from "#metadata-store/monitoring";
 import type { EndpointKey, Outcome } from "#metadata-store/serving";
+import { formatExplanation } from "./explanation.ts";
 import { toTarget } from "./alert-channel.ts";
 import type { Monitor } from "./monitor-set.ts";
 import {
@@ -280,6 +281,8 @@ async function openBurn(
 ): Promise<void> {
   const atMs = clock.now();
   const minuteMs = Math.floor(atMs / MINUTE_MS) * MINUTE_MS;
+  const { objective } = monitor.rule;
+  const sinceMs = await burningSince(store, { ...key, objective: promiseOf(objective) }, { objective, burn, atMs });
   await store.write((transaction) =>
     openAlert(transaction, {
       ...key,
@@ -294,10 +297,44 @@ async function openBurn(
       n: state.count.total,
       modelVersionId: undefined,
       message: describeBurn(state, burn),
+      explanation: formatExplanation({
+        since: { windowStartMs: sinceMs, windows: 1, atMs: sinceMs },
+        columns: [],
+        segments: [],
+        causes: [],
+        advice: [kindOf(objective) === "quality" ? { kind: "retrain" } : { kind: "look_at_requests" }],
+      }),
       atMs,
       targets: (monitor.notify ?? routes).map((entry) => (typeof entry === "string" ? toTarget(entry) : entry.webhook)),
     }),
   );
+}
+
+const PARTS = 12;
+
+/** From which twelfth of the long window on each one used the budget faster than is allowed. Epoch ms. */
+async function burningSince(
+  store: MetadataStore,
+  of: EndpointKey & { readonly objective: string },
+  { objective, burn, atMs }: { readonly objective: ObjectiveRule; readonly burn: Burn; readonly atMs: number },
+): Promise<number> {
+  const span = burn.longMs <= BY_MINUTE_MS ? "minute" : "hour";
+  const spanMs = span === "minute" ? MINUTE_MS : HOUR_MS;
+  const partMs = burn.longMs / PARTS;
+  const endMs = Math.floor(atMs / spanMs) * spanMs + spanMs;
+  const since = (fromMs: number): Promise<EventCount> =>
+    store.read((transaction) => sumObjectiveCounts(transaction, { ...of, span, fromMs }));
+  let [beganMs, after]: [number, EventCount] = [endMs - partMs, { good: 0, total: 0 }];
+  for (let fromMs = endMs - partMs; fromMs >= endMs - burn.longMs; fromMs -= partMs) {
+    const all = await since(fromMs);
+    const part = { good: all.good - after.good, total: all.total - after.total };
+    if (part.total > 0) {
+      if (burnRate(part, objective.target) <= 1) break;
+      beganMs = fromMs;
+    }
+    after = all;
+  }
+  return beganMs;
 }
 
 function describeBurn({ rule, budgetLeft: left }: ObjectiveState, burn: Burn): string {

@@ -1,5 +1,7 @@
 import type { WriteTransaction } from "#metadata-store";
+import type { AlertAdvice } from "#api";
 import type { EndpointKey } from "#metadata-store/serving";
+import { formatExplanation } from "./explanation.ts";
 import { changeAlert, listAlerts, openAlert } from "#metadata-store/monitoring";
 
 const HOUR_MS = 3600 * 1000;
@@ -27,7 +29,8 @@ export function alertStanding(
   const metric = "approval";
   const monitor = `${asset}.${metric}`;
   const wellAgain = "its approvals stand again";
-  return alertState(transaction, { ...facts, wellAgain, metric, monitor, modelVersionId: versionId }, atMs);
+  const advice = [{ kind: "approve", name: asset }] as const;
+  return alertState(transaction, { ...facts, wellAgain, metric, monitor, modelVersionId: versionId, advice }, atMs);
 }
 
 /** A file of the store that is not what was recorded. */
@@ -57,6 +60,7 @@ export function alertDamage(
     modelVersionId: undefined,
     problem: describe(own),
     wellAgain: "its files are whole again",
+    advice: [{ kind: "verify_store" }, { kind: "restore_backup" }] as const,
     targets,
   };
   return alertState(transaction, facts, atMs);
@@ -79,11 +83,13 @@ async function alertState(
     readonly monitor: string;
     readonly metric: string;
     readonly modelVersionId: string | undefined;
+    /** What to do. */
+    readonly advice: readonly AlertAdvice[];
     readonly targets?: readonly string[];
   },
   atMs: number,
 ): Promise<void> {
-  const { problem, wellAgain: reason, targets = [], ...place } = facts;
+  const { problem, wellAgain: reason, advice, targets = [], ...place } = facts;
   const { project, environment, endpoint, monitor, metric } = place;
   if (problem === undefined) {
     const query = { project, environment, endpoint, states: ["open", "acknowledged"] as const, limit: 1000 };
@@ -103,6 +109,13 @@ async function alertState(
     windowEndMs: windowStartMs + HOUR_MS,
     n: 0,
     message: problem,
+    explanation: formatExplanation({
+      since: { windowStartMs, windows: 1, atMs },
+      columns: [],
+      segments: [],
+      causes: [],
+      advice,
+    }),
     atMs,
     targets,
   });

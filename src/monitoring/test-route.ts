@@ -34,7 +34,7 @@ export async function testRoute(
   const alert = exampleAlert(project, atMs);
   const tests: RouteTest[] = [];
   for (const event of ["opened", "closed"] as const) {
-    const told = { alert, event, explanation: undefined, link: linkTo(routes, alert.id) };
+    const told = { alert, event, explanation: undefined, link: linkTo(routes, alert.id), language: routes.language };
     const routed = routeNotice(route, told, { secret: options.secret, atMs });
     if ("refused" in routed) throw routeFailed({ name, reason: routed.refused });
     const { dress, ...message } = routed;

@@ -3,6 +3,7 @@ import { describe, it } from "node:test";
 import { type Clock, silentLog } from "#base";
 import { listAlerts } from "#metadata-store/monitoring";
 import { getPrediction } from "#metadata-store/serving";
+import { readExplanation } from "#monitoring";
 import { createObjectives } from "../../src/monitoring/objectives.ts";
 import { saveMonitorFiles } from "../../src/monitoring/monitor-set.ts";
 import { BURN_RULES, budgetLeft, burnLimit, burnRate } from "../../src/monitoring/statistics/burn-rate.ts";
@@ -67,6 +68,7 @@ describeStores("objectives", (kind) => {
     await play(90, 0, 0, 45);
     assert.deepEqual(await alertsOf(), []);
     nowMs += MINUTE_MS;
+    const slowFromMs = nowMs;
     // 20 % slow burns twenty times as fast, of the last minutes; longer windows follow one after the other.
     await play(5, 2, 0);
     assert.deepEqual(await alertsOf(), ["delay.fast 3 days open"]);
@@ -110,6 +112,11 @@ describeStores("objectives", (kind) => {
     const alerts = await store.read((transaction) => listAlerts(transaction, { project: "p" }));
     const up = alerts.find(({ monitor, segment }) => monitor === "delay.up" && segment === "1 h");
     assert.match(up?.message ?? "", /% of the last 1 h and .*% of the last 5 min failed, 0\.1 % may: .* times as fast/);
+
+    const slow = alerts.find(({ monitor, segment }) => monitor === "delay.fast" && segment === "6 h");
+    const explanation = readExplanation(slow?.explanation);
+    assert.deepEqual(explanation?.advice, [{ kind: "look_at_requests" }]);
+    assert.ok(Math.abs((explanation?.since.atMs ?? 0) - slowFromMs) <= 30 * MINUTE_MS, "a twelfth of six hours");
 
     // The short windows are clean first: the long ones may still burn, the alerts close.
     nowMs += MINUTE_MS;

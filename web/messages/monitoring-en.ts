@@ -65,6 +65,10 @@ export const monitoringEn = {
   "advice.compare_performance":
     "Compare with the performance, or its estimate: inputs that moved do not say that answers are worse.",
   "advice.retrain": "Train again once the data of this time are in; where that does not help, a person looks.",
+  "advice.look_at_requests": "Look at what the endpoint answers and how long that takes, and at the server's log.",
+  "advice.approve": "Have {name} approved again, or bring back what is.",
+  "advice.verify_store": "See what else is damaged: esteira verify.",
+  "advice.restore_backup": "Bring the damaged files back from a backup, or make the version again.",
   "advice.check_traffic": "See whether the callers reach the endpoint, and what they send twice.",
   "objective.title": "Objectives",
   "objective.latency": "answers within {limit} ms",

@@ -67,6 +67,10 @@ export const monitoringPtBr: Readonly<Record<keyof typeof monitoringEn, string>>
   "advice.compare_performance":
     "Compare com o desempenho, ou sua estimativa: entradas que mudaram não dizem que as respostas pioraram.",
   "advice.retrain": "Treine de novo quando os dados deste período chegarem; onde isso não ajuda, uma pessoa olha.",
+  "advice.look_at_requests": "Veja o que o endpoint responde e quanto demora, e o log do servidor.",
+  "advice.approve": "Faça aprovar {name} de novo, ou traga de volta o que está aprovado.",
+  "advice.verify_store": "Veja o que mais está danificado: esteira verify.",
+  "advice.restore_backup": "Traga os arquivos danificados de uma cópia de segurança, ou faça a versão de novo.",
   "advice.check_traffic": "Veja se quem chama alcança o endpoint, e o que é enviado duas vezes.",
   "objective.title": "Objetivos",
   "objective.latency": "respostas em até {limit} ms",

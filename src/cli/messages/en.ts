@@ -80,6 +80,10 @@ export const en = {
   advicePerformance:
     "Compare with the performance, or its estimate: inputs that moved do not say that answers are worse.",
   adviceRetrain: "Train again once the data of this time are in; where that does not help, a person looks.",
+  adviceRequests: "Look at what the endpoint answers and how long that takes: its page, and the server's log.",
+  adviceApprove: "Have {name} approved again, or bring back what is: esteira approval list",
+  adviceVerify: "See what else is damaged: esteira verify",
+  adviceBackup: "Bring the damaged files back from a backup, or make the version again.",
   adviceTraffic: "See whether the callers reach the endpoint, and what they send twice.",
   nothingBreached: "Nothing is out of bounds.",
   noFigures:

@@ -78,6 +78,10 @@ export const ptBr: Readonly<Record<MessageKey, string>> = {
   advicePerformance:
     "Compare com o desempenho, ou sua estimativa: entradas que mudaram não dizem que as respostas pioraram.",
   adviceRetrain: "Treine de novo quando os dados deste período chegarem; onde isso não ajuda, uma pessoa olha.",
+  adviceRequests: "Veja o que o endpoint responde e quanto demora: sua página, e o log do servidor.",
+  adviceApprove: "Faça aprovar {name} de novo, ou traga de volta o que está aprovado: esteira approval list",
+  adviceVerify: "Veja o que mais está danificado: esteira verify",
+  adviceBackup: "Traga os arquivos danificados de uma cópia de segurança, ou faça a versão de novo.",
   adviceTraffic: "Veja se quem chama alcança o endpoint, e o que é enviado duas vezes.",
   nothingBreached: "Nada está fora dos limites.",
   noFigures:

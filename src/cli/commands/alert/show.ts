@@ -107,26 +107,23 @@ function rowOfCause(cause: AlertCause): readonly string[] {
   ];
 }
 
+const ADVICE = {
+  roll_back: "adviceRollBack",
+  look_at_run: "adviceLookAtRun",
+  restore_dataset: "adviceRestore",
+  ask_callers: "adviceAskCallers",
+  look_at_segments: "adviceSegments",
+  compare_performance: "advicePerformance",
+  retrain: "adviceRetrain",
+  check_traffic: "adviceTraffic",
+  look_at_requests: "adviceRequests",
+  approve: "adviceApprove",
+  verify_store: "adviceVerify",
+  restore_backup: "adviceBackup",
+} as const satisfies Record<AlertAdvice["kind"], string>;
+
 function adviceOf(terminal: Terminal, { kind, name = "", version = 0, pipelineRunId = "–" }: AlertAdvice): string {
-  const facts = { name, version, id: pipelineRunId };
-  switch (kind) {
-    case "roll_back":
-      return terminal.say("adviceRollBack", facts);
-    case "look_at_run":
-      return terminal.say("adviceLookAtRun", facts);
-    case "restore_dataset":
-      return terminal.say("adviceRestore", facts);
-    case "ask_callers":
-      return terminal.say("adviceAskCallers");
-    case "look_at_segments":
-      return terminal.say("adviceSegments");
-    case "compare_performance":
-      return terminal.say("advicePerformance");
-    case "retrain":
-      return terminal.say("adviceRetrain");
-    case "check_traffic":
-      return terminal.say("adviceTraffic");
-  }
+  return terminal.say(ADVICE[kind], { name, version, id: pipelineRunId });
 }
 
 function percent(share: number): string {
