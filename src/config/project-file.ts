@@ -145,7 +145,7 @@ const workerExecutorSchema = z.strictObject({
     .nullable()
     .transform((settings) => settings ?? { labels: [] })
     .describe(
-      "Workers on other machines, which share no files with this one and take steps over HTTP: esteira worker --url … starts one.",
+      "Workers on other machines, which share no files with this one and take steps over HTTP: a process started with `esteira worker` is one.",
     ),
 });
 
