@@ -42,7 +42,11 @@ export interface Previews {
   list(): Promise<readonly PreviewState[]>;
   /** Removes what is left of closed and forgotten pull requests; how many previews are gone. */
   sweep(): Promise<number>;
-  /** Ends the runs of an open one and removes what it has; the next commit makes it anew. @throws DELIVERY_PREVIEW_MISSING */
+  /**
+   * Ends the runs of an open one and removes what it has; the next commit makes it anew.
+   *
+   * @throws DELIVERY_PREVIEW_MISSING
+   */
   remove(name: string, actor: string): Promise<void>;
 }
 

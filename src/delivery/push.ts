@@ -99,7 +99,8 @@ const NO_COMMIT = /^0+$/;
  * The same delivery twice is one push. Events of pull requests: see `receivePullRequest`. Others are answered
  * and ignored.
  *
- * @throws DELIVERY_PUSH_UNSIGNED, DELIVERY_PUSH_INVALID, DELIVERY_PULL_REQUEST_INVALID, PIPELINE_DEFINITION_INVALID, EXECUTORS_GIT_FAILED
+ * @throws DELIVERY_PUSH_UNSIGNED, DELIVERY_PUSH_INVALID, DELIVERY_PULL_REQUEST_INVALID, PIPELINE_DEFINITION_INVALID,
+ *   EXECUTORS_GIT_FAILED
  */
 export function createPushHandler(options: PushHandlerOptions): (request: PushRequest) => Promise<PushAnswer> {
   return async (request) => {

@@ -49,6 +49,8 @@ export function createProcessRunner(
   const { claimed } = running;
   const { definition: step, secrets } = of;
   const { variables, files } = divide(secrets, step.secretFiles);
+  const platformOf = (own: string, { platformUrl: url }: Executor): ReturnType<typeof platformEnvironment> =>
+    platformEnvironment(parts, { ...of, token: own, url }, of.tracking.values);
   let processes = 0;
   let token: Promise<string> | undefined;
   return async (spec) => {
@@ -67,20 +69,18 @@ export function createProcessRunner(
       ...logged,
       ...(executor.capabilities.remote && step.timeoutMs !== undefined ? { timeoutMs: step.timeoutMs } : {}),
       ...spec,
-      isolation: strictest(
-        { ...ownDemand(step), ...spec.isolation },
+      ...confine(
+        step,
+        spec.isolation,
         isOutside ? OUTSIDE : (parts.ports.isolationOf?.(running.definition, step.name) ?? {}),
       ),
-      ...(step.network === false || isOutside ? { network: false } : {}),
       ...askedOf(step, parts.ports.limits),
       readable: [...of.readable(), ...(spec.readable ?? [])],
       attemptId,
       environment: {
         ...of.prepared.env,
         ...variables,
-        ...(isOutside
-          ? {}
-          : await platformEnvironment(parts, { ...of, token: own, url: executor.platformUrl }, of.tracking.values)),
+        ...(isOutside ? {} : await platformOf(own, executor)),
         ...spec.environment,
       },
       ...(files === undefined ? {} : { secretFiles: files }),
@@ -141,6 +141,19 @@ function assertTaken(step: StepDefinition, result: ProcessResult): ProcessResult
   if (result.outputsProblem !== undefined) throw result.outputsProblem;
   if (result.exceeded !== undefined) throw limitExceeded({ step: step.name, ...result.exceeded });
   return result;
+}
+
+/** How far its processes are kept from everything else. */
+function confine(
+  step: StepDefinition,
+  asked: IsolationDemand | undefined,
+  demanded: IsolationDemand,
+): Pick<ProcessSpec, "isolation" | "network"> {
+  const hasNetwork = step.network !== false && demanded !== OUTSIDE;
+  return {
+    isolation: strictest({ ...ownDemand(step), ...asked }, demanded),
+    ...(hasNetwork ? {} : { network: false }),
+  };
 }
 
 /** What the step itself demands. Without a sandbox, nothing could cut the network. */

@@ -139,11 +139,8 @@ export async function performAttempt(parts: EngineParts, running: RunningAttempt
   const scope = await buildScope(parts, running, step);
   const partition = partitionOfRun(running);
   const placed = running.takenOver === undefined ? undefined : await readPlaced(parts, claimed);
-  const lists = step.forEach !== undefined && claimed.matrix === undefined;
-  if (placed === undefined && isSkipped(step, scope, lists))
-    return { type: "skipped", reason: `when is false: ${step.when ?? ""}` };
-  if (step.forEach !== undefined && lists)
-    return { type: "listed", items: await listItems({ name: step.name, forEach: step.forEach }, { scope, files }) };
+  const settled = await settleAtOnce(step, { scope, files, isItem: claimed.matrix !== undefined, placed });
+  if (settled !== undefined) return settled;
   const project = projectOf(parts, claimed);
   const known = await parts.store.read((transaction) => knownAssets(transaction, parts.project, { definition, step }));
   const prepare = async (from: ProjectFiles): Promise<Prepared> => {
@@ -203,6 +200,24 @@ export async function performAttempt(parts: EngineParts, running: RunningAttempt
     recipe,
     isolation,
   };
+}
+
+/** What needs no look at files and inputs: a step that is left out, or that only lists its items. */
+async function settleAtOnce(
+  step: StepDefinition,
+  facts: {
+    readonly scope: Scope;
+    readonly files: ProjectFiles;
+    readonly isItem: boolean;
+    readonly placed: Placed | undefined;
+  },
+): Promise<AttemptResult | undefined> {
+  const { scope, files, isItem, placed } = facts;
+  const lists = step.forEach !== undefined && !isItem;
+  if (placed === undefined && isSkipped(step, scope, lists))
+    return { type: "skipped", reason: `when is false: ${step.when ?? ""}` };
+  if (step.forEach === undefined || isItem) return undefined;
+  return { type: "listed", items: await listItems({ name: step.name, forEach: step.forEach }, { scope, files }) };
 }
 
 function isSkipped({ when }: StepDefinition, scope: Scope, lists: boolean): boolean {

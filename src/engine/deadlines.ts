@@ -120,8 +120,8 @@ async function judgeDay(parts: EngineParts, deadline: Deadline): Promise<number 
 }
 
 /**
- * Since when runs count for a daily deadline: since the one before, or the tick of a schedule between the two. Undefined
- * on a day on which the pipeline's schedules do not start it.
+ * Since when runs count for a daily deadline: since the one before, or the tick of a schedule between the two.
+ * Undefined on a day on which the pipeline's schedules do not start it.
  */
 async function countsFrom(
   parts: EngineParts,

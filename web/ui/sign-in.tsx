@@ -10,7 +10,9 @@ import { Modal } from "./overlay.tsx";
 import { Problem } from "./page.tsx";
 import { Command } from "./text.tsx";
 
-/** Who is looking; opens the dialog to sign in as someone else, with a token: by itself where nobody may look without. */
+/**
+ * Who is looking; opens the dialog to sign in as someone else, with a token: by itself where nobody may look without.
+ */
 export function SignIn({
   session,
   error: refused,

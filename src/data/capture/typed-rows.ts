@@ -281,7 +281,12 @@ function plannedColumns(
     throw new UnreadableFile(`the schema is frozen, but ${difference.join(", ")}`);
   }
   const added = target.columns.length === 0 ? source.columns : target.mode === "evolve" ? extra : [];
-  const stored = added.map(({ nearly: _, ...column }) => ({ ...column, type: storedType(column.type) }));
+  const stored = added.map(({ name, type, original, format }) => ({
+    name,
+    type: storedType(type),
+    ...(original === undefined ? {} : { original }),
+    ...(format === undefined ? {} : { format }),
+  }));
   return [...target.columns, ...stored];
 }
 

@@ -132,33 +132,23 @@ async function startWith(
   const plain = limited(asked, spec.limits);
   assertStartable(asked[0], spec.workingFolder, own["PATH"] ?? "");
   const level = await starting.isolation.choose(spec.isolation);
-  const environment = { ...own, ...secrets?.variables(level === "sandbox" ? SECRETS_INSIDE : secrets.folder) };
-  if (level === "sandbox") assertInterpreter(asked[0], spec.workingFolder);
-  const [program, ...args] =
-    level === "sandbox" ? sandboxed(plain, spec, { ...starting, secrets: secrets?.folder }) : plain;
+  const isSandboxed = level === "sandbox";
+  if (isSandboxed) assertInterpreter(asked[0], spec.workingFolder);
+  const [program, ...args] = isSandboxed ? sandboxed(plain, spec, { ...starting, secrets: secrets?.folder }) : plain;
   starting.supervisor.begin();
   const startedAt = performance.now();
   const child = spawn(program, args, {
     cwd: spec.workingFolder,
-    env: environment,
-    stdio: ["pipe", "pipe", "pipe", ...(level === "sandbox" ? SANDBOX_PIPES : [])],
+    env: { ...own, ...secrets?.variables(isSandboxed ? SECRETS_INSIDE : secrets.folder) },
+    stdio: ["pipe", "pipe", "pipe", ...(isSandboxed ? SANDBOX_PIPES : [])],
     detached: true,
   });
   const group = child.pid;
   if (group === undefined) return failToStart(child, plain[0]);
   starting.supervisor.watch(group);
-  const { stdin, stdout, stderr } = child;
-  if (stdin === null || stdout === null || stderr === null)
-    throw startFailed({ command: plain[0], reason: "it has no pipes" });
   const output = spec.onOutput ?? starting.log;
-  for (const [stream, source] of [
-    ["stdout", stdout],
-    ["stderr", stderr],
-  ] as const) {
-    readOutput(source, { secrets: spec.secrets ?? [], take: (text) => output(stream, text) });
-  }
-  stdin.on("error", () => {});
-  const status = level === "sandbox" ? enterSandbox(child) : undefined;
+  readOutputs(child, { command: plain[0], secrets: spec.secrets ?? [], output });
+  const status = isSandboxed ? enterSandbox(child) : undefined;
   const handle = superviseProcess(spec, { child, group, startedAt, level, status, supervisor: starting.supervisor });
   if (status !== undefined) {
     void handle.ended.then(({ endedBy, signal }) => {
@@ -166,6 +156,21 @@ async function startWith(
     });
   }
   return handle;
+}
+
+function readOutputs(
+  { stdin, stdout, stderr }: ChildProcess,
+  of: { readonly command: string; readonly secrets: readonly string[]; readonly output: Starting["log"] },
+): void {
+  if (stdin === null || stdout === null || stderr === null)
+    throw startFailed({ command: of.command, reason: "it has no pipes" });
+  for (const [stream, source] of [
+    ["stdout", stdout],
+    ["stderr", stderr],
+  ] as const) {
+    readOutput(source, { secrets: of.secrets, take: (text) => of.output(stream, text) });
+  }
+  stdin.on("error", () => {});
 }
 
 /** The number of open files is of one process, and is inherited. */

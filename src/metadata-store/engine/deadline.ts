@@ -103,7 +103,9 @@ export async function listDeadlines(transaction: ReadTransaction, project: strin
   return rows.map(toDeadline);
 }
 
-/** Takes a judgement for itself: false when another engine was quicker. Call it before what else the judgement writes. */
+/**
+ * Takes a judgement for itself: false when another engine was quicker. Call it before what else the judgement writes.
+ */
 export async function advanceDeadline(
   transaction: WriteTransaction,
   deadline: Deadline,

@@ -127,7 +127,13 @@ export async function loadProjectPipelines(options: {
 
 function inOrder(problems: readonly LocatedProblem[]): readonly LocatedProblem[] {
   return problems
-    .map(({ isMissed: _, ...problem }) => problem)
+    .map(({ file, line, column, message, hint }) => ({
+      file,
+      line,
+      column,
+      message,
+      ...(hint === undefined ? {} : { hint }),
+    }))
     .toSorted(
       (left, right) => left.file.localeCompare(right.file) || left.line - right.line || left.column - right.column,
     );

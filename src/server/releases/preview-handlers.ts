@@ -1,5 +1,6 @@
 import type { Preview } from "#api";
 import type { Platform } from "#app";
+import type { PreviewState } from "#delivery";
 import { type Deployed, listDeployed, listReleaseCourses } from "#metadata-store/delivery";
 import type { ApiHandlers } from "../api/api-mounts.ts";
 
@@ -27,10 +28,9 @@ export function createPreviewHandlers({
     });
   return {
     listPreviews: async () => {
-      const items: Preview[] = [];
-      for (const { pullRequest, environment, live, runs } of await previews.list()) {
+      const show = async ({ pullRequest, environment, live, runs }: PreviewState): Promise<Preview> => {
         const addresses = live.length === 0 ? undefined : await addressesOf(environment);
-        items.push({
+        return {
           number: pullRequest.number,
           title: pullRequest.title,
           author: pullRequest.author,
@@ -50,8 +50,9 @@ export function createPreviewHandlers({
             told,
             problem: lastError,
           })),
-        });
-      }
+        };
+      };
+      const items = await Promise.all((await previews.list()).map(show));
       return { items, more: items.length === MOST };
     },
     removePreview: async ({ params, identity }) => {
