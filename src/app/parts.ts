@@ -15,6 +15,7 @@ import {
   createDelivery,
   createRollouts,
   type Delivery,
+  type DeliveryOptions,
   isolationOfModels,
   PRODUCTION,
   type Rollouts,
@@ -28,6 +29,7 @@ import {
   createPythonEnvironments,
   createSandbox,
   createServices,
+  createSshHosts,
   createSlurmExecutor,
   createTaskBoard,
   createWorkerPool,
@@ -296,6 +298,7 @@ export function createParts(platform: StorePlatform, settings: Settings): Parts 
       environments: guarded,
       approvals,
       folder: below("releases"),
+      hosts: hostsOf(config, settings),
       searchPath: settings.searchPath,
       clock,
       log,
@@ -311,6 +314,15 @@ export function createParts(platform: StorePlatform, settings: Settings): Parts 
     tasks,
     isolation,
     temporaryFolder: tmpdir(),
+  };
+}
+
+/** Hosts that code is deployed to. */
+function hostsOf({ targets }: StorePlatform["config"], settings: Settings): NonNullable<DeliveryOptions["hosts"]> {
+  return {
+    ssh: createSshHosts({ searchPath: settings.searchPath }),
+    targets: Object.fromEntries(Object.entries(targets).map(([name, { ssh }]) => [name, ssh])),
+    secret: (name) => settings.secret(name),
   };
 }
 

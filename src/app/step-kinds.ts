@@ -36,7 +36,7 @@ export function createStepKinds(parts: Parts, settings: Pick<Settings, "secret">
     createTestKind({ ...parts, datasets: parts.reader, scorer: parts.serving.scorer }),
     createScoreKind({ ...parts, scorer: parts.serving.scorer }),
     createPackageKind(),
-    createDeployKind(parts),
+    createDeployKind({ ...parts, targets: Object.keys(parts.config.targets) }),
   ]);
 }
 

@@ -172,6 +172,7 @@ export function storeOnlyConfig(storeFolder: string, metadataAddress?: string): 
     isolation: { level: "auto", exempt: [], folders: [] },
     workflows: false,
     git: { branch: "main", protected: ["main"], push: 512 * 1024 ** 2, limit: 5 * 1024 ** 3 },
+    targets: {},
     pull_requests: { outside: "ignore", keep: 14 * 24 * 3600_000 },
     limits: {},
     data: {},

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { alertsSchema } from "./alert-routes.ts";
 import { forgeSchema } from "./forge.ts";
+import { targetsSchema } from "./targets.ts";
 import { DATA_PACKAGINGS, ISOLATION_SETTINGS, LANGUAGES, WRITTEN_BINDINGS } from "./project-choices.ts";
 import { PROJECT_NAME } from "./project-name.ts";
 
@@ -388,6 +389,7 @@ const projectKeys = z.strictObject({
     .default({ secrets: [], vars: {}, branch: "main", unsupported: "refuse" })
     .describe("GitHub workflows of the project, which run as pipelines; `false`: they are left alone."),
   git: gitSchema.default(GIT_DEFAULTS).describe("The repository that the server takes pushes to."),
+  targets: targetsSchema,
   forge: forgeSchema
     .optional()
     .describe("Where the repository and its pull requests are. Default: nobody is told of runs."),

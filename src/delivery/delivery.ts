@@ -23,7 +23,7 @@ import {
   type ReleaseVersion,
 } from "#metadata-store/delivery";
 import type { Blobs } from "#storage";
-import type { Services } from "#executors";
+import { createSshHosts, type Services } from "#executors";
 import { isPreviewEnvironment } from "#pipeline";
 import { type Environment, findEnvironment, PRODUCTION } from "./environment.ts";
 import { assertIsolated, findWeakness } from "./isolation-check.ts";
@@ -34,6 +34,7 @@ import { deployProcess } from "./process-target.ts";
 import { crownVersion, recordFailure, recordRemoval, recordSuccess } from "./record-deployment.ts";
 import { type EnvironmentRollback, planRollback, rollBackTogether, type RollbackPlan } from "./roll-back-together.ts";
 import { type ReleaseSettings, settingsAsJson, settingsOf } from "./release-settings.ts";
+import { deployToHosts, removeFromHosts, type SshTargetOptions } from "./ssh-target.ts";
 
 export interface DeliveryOptions {
   readonly store: MetadataStore;
@@ -45,6 +46,8 @@ export interface DeliveryOptions {
   readonly approvals: ApprovalCheck;
   /** Where code releases are unpacked: `<store>/releases`. */
   readonly folder: string;
+  /** Hosts that code is deployed to. Default: there are none. */
+  readonly hosts?: Pick<SshTargetOptions, "ssh" | "targets" | "secret">;
   /** `PATH` of deployed processes. */
   readonly searchPath: string;
   readonly clock: Clock;
@@ -196,7 +199,8 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     async deploy(request, watch) {
       await assertIsolated(request.version, findEnvironment(environments, request.environment), store);
       const begun = await store.read((transaction) => getDeployment(transaction, request));
-      const kept = begun === undefined ? await findKeptDeployment(request, options) : undefined;
+      const kept =
+        begun === undefined ? await findKeptDeployment(request, { ...options, hosts: hostsOf(options) }) : undefined;
       if (kept !== undefined) {
         watch.log(
           `${request.environment}: already deployed, release ${kept.release.number}, ${request.version.asset} ${request.version.version}`,
@@ -241,6 +245,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       const settings = release === undefined ? undefined : settingsOf(release);
       if (settings?.target === "model")
         await options.models.remove({ project, environment, endpoint: settings.endpoint });
+      else if (settings?.target === "ssh") await removeFromHosts({ environment, asset, settings }, hostsOf(options));
       else await options.services.stop({ project, environment, name: asset });
       await store.write((transaction) =>
         recordRemoval(transaction, { deployed, actor: request.actor, atMs: clock.now() }),
@@ -448,6 +453,14 @@ async function switchTarget(
       watch,
     );
   }
+  if (settings.target === "ssh") {
+    const { address } = await deployToHosts(
+      { deploymentId: deployment.id, project, environment, asset, version, settings },
+      watch,
+      hostsOf(options),
+    );
+    return { versionId: version.id, digest: version.digest, address };
+  }
   const service = await deployProcess(
     { deploymentId: deployment.id, project, environment, asset, version, settings },
     watch.signal,
@@ -455,6 +468,12 @@ async function switchTarget(
   );
   watch.log(`${environment}: healthy, answers at ${service.url}`);
   return { versionId: version.id, digest: version.digest, address: service.url };
+}
+
+/** A project without hosts knows no target. */
+function hostsOf(options: Pick<DeliveryOptions, "objects" | "folder" | "environments" | "hosts">): SshTargetOptions {
+  const none = { ssh: createSshHosts({ searchPath: "" }), targets: {}, secret: () => undefined };
+  return { ...(options.hosts ?? none), ...options };
 }
 
 /** False while a model is only tried beside the one that answers. */

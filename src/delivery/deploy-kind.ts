@@ -27,9 +27,15 @@ export interface DeployDeclaration {
   readonly health_timeout?: string | undefined;
   readonly port?: number | Readonly<Record<string, number>> | undefined;
   readonly env?: Readonly<Record<string, string>> | undefined;
+  readonly target?: string | Readonly<Record<string, string>> | undefined;
+  readonly restart?: string | undefined;
+  readonly check?: string | undefined;
+  readonly stop?: string | undefined;
 }
 
 const port = z.int().min(1).max(65_535);
+
+const targetName = z.string().regex(/^[a-z][a-z0-9-]{0,30}$/);
 
 const schema: z.ZodType<DeployDeclaration> = z.strictObject({
   deploy: z.string().min(1).describe("The code or model to deploy."),
@@ -74,15 +80,36 @@ const schema: z.ZodType<DeployDeclaration> = z.strictObject({
     .record(z.string().regex(/^[A-Za-z_]\w*$/), z.string())
     .optional()
     .describe("Code: variables of the process."),
+  target: z
+    .union([targetName, z.record(z.string(), targetName)])
+    .optional()
+    .describe(
+      "Code: hosts of `targets` in esteira.yaml, or those of each environment; default a process of this machine.",
+    ),
+  restart: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("Code on hosts: shell line that restarts what runs, in the folder of the release."),
+  check: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("Code on hosts: shell line that succeeds when the release is well; tried until health_timeout."),
+  stop: z.string().min(1).optional().describe("Code on hosts: shell line that ends what runs, when it is removed."),
 });
 
-const CODE_KEYS = ["start", "health", "health_timeout", "port", "env"] as const;
+const HOST_KEYS = ["restart", "check", "stop"] as const;
+const PROCESS_KEYS = ["start", "health", "port", "env"] as const;
+const CODE_KEYS = [...PROCESS_KEYS, "health_timeout", "target", ...HOST_KEYS] as const;
 const MODEL_KEYS = ["endpoint", "features", "strategy", "workers"] as const;
 
 export interface DeployKindOptions {
   readonly store: MetadataStore;
   readonly delivery: Delivery;
   readonly approvals: ApprovalCheck;
+  /** Names of the project's targets. Default: it has none. */
+  readonly targets?: readonly string[];
 }
 
 /**
@@ -104,7 +131,7 @@ export function createDeployKind(options: DeployKindOptions): StepKind<DeployDec
 async function analyse(
   declaration: DeployDeclaration,
   context: AnalysisContext,
-  { store, delivery }: DeployKindOptions,
+  { store, delivery, targets = [] }: DeployKindOptions,
 ): Promise<StepAnalysis> {
   const kind = context.knownAssets.get(declaration.deploy);
   const known = delivery.environments.map(({ name }) => name);
@@ -119,6 +146,7 @@ async function analyse(
     });
   }
   if (kind !== undefined) problems.push(...explainKind(declaration, kind));
+  problems.push(...explainTargets(declaration, targets));
   return {
     inputs: [{ asset: declaration.deploy, role: "deploy", path: ["deploy"] }],
     makes: [],
@@ -130,6 +158,34 @@ async function analyse(
     }),
     problems,
   };
+}
+
+/** A target must be there, and each key belongs to a process of this machine or to hosts. */
+function explainTargets(declaration: DeployDeclaration, known: readonly string[]): readonly Problem[] {
+  const { target } = declaration;
+  if (target === undefined)
+    return HOST_KEYS.filter((key) => declaration[key] !== undefined).map((key) => ({
+      path: [key],
+      message: `"${key}" is for hosts, and the step names no target`,
+      hint: "Add target, or remove it.",
+    }));
+  const named = typeof target === "string" ? [[undefined, target] as const] : Object.entries(target);
+  const isEverywhere =
+    typeof target === "string" || [declaration.to].flat().every((name) => Object.hasOwn(target, name));
+  return [
+    ...named
+      .filter(([, name]) => !known.includes(name))
+      .map(([environment, name]) => ({
+        path: environment === undefined ? ["target"] : ["target", environment],
+        message: `There is no target "${name}"; ${known.length === 0 ? "esteira.yaml names none" : `esteira.yaml names ${known.join(", ")}`}`,
+        hint: `Add it to esteira.yaml: targets: { ${name}: { ssh: … } }`,
+      })),
+    ...PROCESS_KEYS.filter((key) => isEverywhere && declaration[key] !== undefined).map((key) => ({
+      path: [key],
+      message: `"${key}" is for a process of this machine, and the step names hosts`,
+      hint: "Hosts have restart and check in its place.",
+    })),
+  ];
 }
 
 /** Only code and models can be deployed, each with its own keys. */
@@ -310,6 +366,12 @@ function settingsOf(declaration: DeployDeclaration, version: AssetVersion, envir
     };
   }
   if (version.kind !== "code") throw assetNotDeployable({ asset: version.asset, kind: version.kind });
+  return codeSettings(declaration, environment);
+}
+
+function codeSettings(declaration: DeployDeclaration, environment: string): ReleaseSettings {
+  const hosts = isPreviewEnvironment(environment) ? undefined : targetOf(declaration, environment);
+  if (hosts !== undefined) return hosts;
   // A preview keeps the port of no environment.
   const stable = isPreviewEnvironment(environment)
     ? undefined
@@ -325,6 +387,21 @@ function settingsOf(declaration: DeployDeclaration, version: AssetVersion, envir
       : { healthTimeoutMs: toMilliseconds(declaration.health_timeout) }),
     ...(stable === undefined ? {} : { port: stable }),
     environment: declaration.env ?? {},
+  };
+}
+
+/** Hosts that an environment has; undefined: it is this machine. */
+function targetOf(declaration: DeployDeclaration, environment: string): ReleaseSettings | undefined {
+  const { target, restart, check, stop, health_timeout: timeout } = declaration;
+  const name = typeof target === "object" ? target[environment] : target;
+  if (name === undefined) return undefined;
+  return {
+    target: "ssh",
+    name,
+    ...(restart === undefined ? {} : { restart }),
+    ...(check === undefined ? {} : { check }),
+    ...(stop === undefined ? {} : { stop }),
+    ...(timeout === undefined ? {} : { healthTimeoutMs: toMilliseconds(timeout) }),
   };
 }
 

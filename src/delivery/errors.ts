@@ -110,6 +110,38 @@ export const previewMissing: ErrorFactory<{
   solve: "Name a preview as `esteira preview list` shows it.",
 });
 
+export const targetUnknown: ErrorFactory<{ target: string; known: readonly string[] }> = defineError(
+  "DELIVERY_TARGET_UNKNOWN",
+  {
+    status: 404,
+    message: ({ target, known }) =>
+      `There is no target "${target}"; ${known.length === 0 ? "esteira.yaml names none" : `esteira.yaml names ${known.join(", ")}`}`,
+    hint: ({ target }) => `Add it to esteira.yaml: targets: { ${target}: { ssh: … } }`,
+    solve: "Name a target that `targets` in `esteira.yaml` lists, or add it there.",
+  },
+);
+
+export const targetKeyMissing: ErrorFactory<{ target: string; secret: string }> = defineError(
+  "DELIVERY_TARGET_KEY_MISSING",
+  {
+    status: 400,
+    message: ({ target, secret }) => `The target "${target}" needs the secret "${secret}", which is not set`,
+    hint: ({ secret }) => `Start esteira with ESTEIRA_SECRET_${secret} set to the text of the private key.`,
+    solve: "Set the secret that the target's `key` names to the text of the private key.",
+  },
+);
+
+export const targetNotIsolated: ErrorFactory<{ target: string; environment: string }> = defineError(
+  "DELIVERY_TARGET_NOT_ISOLATED",
+  {
+    status: 403,
+    message: ({ target, environment }) =>
+      `The environment "${environment}" requires a sandbox, which the hosts of the target "${target}" do not give`,
+    hint: () => "Deploy there as a process of this machine, or let the environment require less.",
+    solve: "Leave `target` out of the deploy step, or `sandbox` out of the environment.",
+  },
+);
+
 export const webhookClosed: ErrorFactory<{ webhook: string; secret: string }> = defineError("DELIVERY_WEBHOOK_CLOSED", {
   status: 404,
   message: ({ webhook }) => `The webhook "${webhook}" takes no calls: the server has no secret for it`,

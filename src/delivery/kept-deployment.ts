@@ -4,6 +4,7 @@ import { type Deployment, getRelease, listDeployed, listDeployments, type Releas
 import type { Services } from "#executors";
 import type { ModelTarget, TargetState } from "./ports.ts";
 import type { ReleaseSettings } from "./release-settings.ts";
+import { runsOnHosts, type SshTargetOptions } from "./ssh-target.ts";
 
 /** What is asked for: a version in an environment, deployed in a certain way. */
 export interface WantedDeployment {
@@ -23,13 +24,20 @@ export interface KeptDeployment {
   readonly release: Release;
 }
 
+/** Where releases run, each asked what it has. */
+interface Places {
+  readonly services: Services;
+  readonly models: ModelTarget;
+  readonly hosts: SshTargetOptions;
+}
+
 /**
  * The deployment by which a version already runs in an environment, in the same way; undefined when it has to be
  * deployed.
  */
 export async function findKeptDeployment(
   wanted: WantedDeployment,
-  options: { readonly store: MetadataStore; readonly services: Services; readonly models: ModelTarget },
+  options: Places & { readonly store: MetadataStore },
 ): Promise<KeptDeployment | undefined> {
   const { project, environment, version, sinceMs } = wanted;
   const { current, succeeded } = await options.store.read(async (transaction) => ({
@@ -76,8 +84,11 @@ function ranSince(succeeded: readonly Deployment[], sinceMs: number): readonly D
  */
 async function isThere(
   { project, environment, version, settings }: WantedDeployment,
-  { services, models }: { readonly services: Services; readonly models: ModelTarget },
+  { services, models, hosts }: Places,
 ): Promise<boolean> {
+  if (settings.target === "ssh")
+    // A host that does not answer: the deployment that follows says what is wrong with it.
+    return runsOnHosts({ project, environment, asset: version.asset, version, settings }, hosts).catch(() => false);
   if (settings.target === "model") {
     const now = await models.current({ project, environment, endpoint: settings.endpoint });
     return now?.versionId === version.id || now?.candidateVersionId === version.id;

@@ -33,8 +33,7 @@ export async function deployProcess(
   options: ProcessTargetOptions,
 ): Promise<RunningService> {
   const { project, environment, asset, version, settings } = deployment;
-  const tree = version.content as Tree;
-  if (version.kind !== "code" || tree.format !== "tree/1") throw assetNotDeployable({ asset, kind: version.kind });
+  const tree = treeOf(version);
   const folder = join(options.folder, project, environment, asset, digestOfTree(tree).slice("sha256:".length));
   const demand = isolationOf(findEnvironment(options.environments, environment));
   await unpack(options.objects, tree, { folder, deploymentId: deployment.deploymentId });
@@ -62,8 +61,16 @@ export async function deployProcess(
   );
 }
 
+/** The files of code. @throws DELIVERY_ASSET_NOT_DEPLOYABLE */
+export function treeOf(version: AssetVersion): Tree {
+  const tree = version.content as Tree;
+  if (version.kind !== "code" || tree.format !== "tree/1")
+    throw assetNotDeployable({ asset: version.asset, kind: version.kind });
+  return tree;
+}
+
 /** A folder under its final name is whole. */
-async function unpack(
+export async function unpack(
   objects: Blobs,
   tree: Tree,
   place: { readonly folder: string; readonly deploymentId: string },

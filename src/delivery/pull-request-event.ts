@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { assertJsonDepth, digestOf } from "#base";
+import { assertJsonDepth, digestOf, messageOf } from "#base";
 import type { PullRequestState } from "#metadata-store/delivery";
 import { pullRequestInvalid } from "./errors.ts";
 
@@ -162,7 +162,7 @@ function parseJson(body: Uint8Array): unknown {
     assertJsonDepth(text);
     return JSON.parse(text);
   } catch (error) {
-    throw pullRequestInvalid({ problem: `it is no JSON (${(error as Error).message})` }, error);
+    throw pullRequestInvalid({ problem: `it is no JSON (${messageOf(error)})` }, error);
   }
 }
 

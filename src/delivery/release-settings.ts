@@ -13,6 +13,16 @@ export type ReleaseSettings =
       readonly workers?: number;
     }
   | {
+      readonly target: "ssh";
+      /** The hosts, as the project names them together. */
+      readonly name: string;
+      /** Shell lines on each host, in the folder of the release. */
+      readonly restart?: string;
+      readonly check?: string;
+      readonly stop?: string;
+      readonly healthTimeoutMs?: number;
+    }
+  | {
       readonly target: "process";
       /** Shell line; undefined: the `start` script of the release's package.json. */
       readonly start?: string;
@@ -24,7 +34,7 @@ export type ReleaseSettings =
 
 /** As it is part of a recipe. */
 export function settingsAsJson(settings: ReleaseSettings): Json {
-  if (settings.target === "process") return { ...settings };
+  if (settings.target !== "model") return { ...settings };
   const { strategy, ...others } = settings;
   return strategy === undefined ? others : { ...others, strategy: canonicalJson(strategy) };
 }

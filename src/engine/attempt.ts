@@ -166,12 +166,7 @@ export async function performAttempt(parts: EngineParts, running: RunningAttempt
   const keyOf = (from: Prepared): CacheKey =>
     toCacheKey(from.prepared, from.sources.recipe, (asset) => identified.get(asset));
   const key = keyOf(first);
-  if (project !== parts.project && prepared.known.kind.reachesOut === true)
-    return { ...(await takeWhatIsThere(parts, running, step)), key, inputs };
-  const answer =
-    placed === undefined
-      ? await lookUp(parts, claimed, { step, key, cacheable: prepared.cacheable })
-      : goOn(step, placed, key);
+  const answer = await findAnswer(parts, claimed, { step, key, prepared, placed });
   if (answer.hit !== undefined) {
     const { outputs, facts, results, blocks } = answer.hit;
     return { type: "cached", reason: answer.reason, key, inputs, outputs, facts, results, blocks };
@@ -225,6 +220,28 @@ function isSkipped({ when }: StepDefinition, scope: Scope, lists: boolean): bool
   return !holds(when, scope);
 }
 
+/** What stands for running a step: what is there, what was made before, or nothing. */
+async function findAnswer(
+  parts: EngineParts,
+  claimed: RunningAttempt["claimed"],
+  of: {
+    readonly step: StepDefinition;
+    readonly key: CacheKey;
+    readonly prepared: PreparedStep;
+    readonly placed: Placed | undefined;
+  },
+): Promise<{
+  readonly hit: Pick<Cached, "outputs" | "facts" | "results" | "blocks"> | undefined;
+  readonly reason: string;
+}> {
+  const { step, key, prepared, placed } = of;
+  if (prepared.known.kind.reachesOut === true && projectOf(parts, claimed) !== parts.project)
+    return takeWhatIsThere(parts, claimed, step);
+  if (placed !== undefined) return goOn(step, placed, key);
+  const { hit, reason } = await lookUp(parts, claimed, { step, key, cacheable: prepared.cacheable });
+  return { hit: hit === undefined ? undefined : { ...hit, results: hit.results }, reason };
+}
+
 /** What runs is what would be started now, and nothing of the cache. */
 function goOn(
   step: StepDefinition,
@@ -263,12 +280,14 @@ function projectOf({ project }: Pick<EngineParts, "project">, { trigger }: Runni
   return preview === undefined ? project : projectOfPreview(project, preview);
 }
 
+type Cached = Extract<AttemptResult, { readonly type: "cached" }>;
+
 /** A preview neither asks the world outside nor writes to it: it has what the project has. */
 async function takeWhatIsThere(
   { store, project }: EngineParts,
-  { claimed }: RunningAttempt,
+  claimed: RunningAttempt["claimed"],
   step: StepDefinition,
-): Promise<Omit<Extract<AttemptResult, { readonly type: "cached" }>, "key" | "inputs">> {
+): Promise<{ readonly hit: Pick<Cached, "outputs" | "facts" | "results" | "blocks">; readonly reason: string }> {
   const outputs: { asset: string; versionId: string }[] = [];
   for (const { asset } of step.makes) {
     const version = await store.read((transaction) => getAssetVersion(transaction, { project, asset }));
@@ -277,7 +296,7 @@ async function takeWhatIsThere(
     outputs.push({ asset, versionId: version.id });
   }
   const reason = "a pull request takes what the project has";
-  return { type: "cached", reason, outputs, facts: undefined, results: undefined, blocks: undefined };
+  return { hit: { outputs, facts: undefined, results: undefined, blocks: undefined }, reason };
 }
 
 function endedEarly(

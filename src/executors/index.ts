@@ -44,3 +44,5 @@ export { createTaskBoard, type Sealer, type TaskBoard } from "./remote/task-boar
 export { executorNotDeclared, trialFailed } from "./errors.ts";
 export { createNodeKind, type NodeDeclaration } from "./kinds/node.ts";
 export { createRunKind, type RunDeclaration } from "./kinds/run.ts";
+export type { ScriptFacts } from "./ssh/deploy-script.ts";
+export { createSshHosts, nameOfHost, type SshHost, type SshHosts, type SshSession } from "./ssh/ssh-hosts.ts";

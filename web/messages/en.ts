@@ -271,7 +271,6 @@ export const en = {
   "trigger.data": "New version of {subject}",
   "trigger.alert": "Alert {subject}",
   "trigger.push": "Push to {subject}",
-  "trigger.pull_request": "Pull request into {subject}",
   "trigger.webhook": "Webhook {subject}",
   "trigger.sensor": "Looks at {subject}",
   "trigger.next": "Next: {time}",

@@ -275,7 +275,6 @@ export const ptBR: Readonly<Record<keyof typeof en, string>> = {
   "trigger.data": "Nova versão de {subject}",
   "trigger.alert": "Alerta {subject}",
   "trigger.push": "Push em {subject}",
-  "trigger.pull_request": "Pull request para {subject}",
   "trigger.webhook": "Webhook {subject}",
   "trigger.sensor": "Observa {subject}",
   "trigger.next": "Próxima: {time}",

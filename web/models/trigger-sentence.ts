@@ -9,7 +9,7 @@ export type TriggerSentence =
   | { readonly key: "trigger.minutes"; readonly params: { readonly count: number } }
   | { readonly key: "trigger.cron"; readonly params: { readonly cron: string } }
   | {
-      readonly key: `trigger.${"sensor" | "data" | "alert" | "push" | "pull_request" | "webhook"}`;
+      readonly key: `trigger.${"sensor" | "data" | "alert" | "push" | "webhook"}`;
       readonly params: { readonly subject: string };
     };
 
@@ -18,6 +18,9 @@ const DAY_NAMES = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
 /** What starts a pipeline, as a sentence: common schedules in words, others as they are written. */
 export function triggerSentence(trigger: Trigger, language: string): TriggerSentence {
   if (trigger.on === "sensor") return { key: "trigger.sensor", params: { subject: trigger.subject ?? "" } };
+  // Commits of a pull request are pushes.
+  if (trigger.on === "pull_request")
+    return { key: "trigger.push", params: { subject: `pull request → ${trigger.subject ?? "*"}` } };
   if (trigger.on !== "schedule") return { key: `trigger.${trigger.on}`, params: { subject: trigger.subject ?? "*" } };
   return scheduleSentence(trigger.cron ?? "", language);
 }

@@ -8,6 +8,7 @@ const ICONS: Readonly<Record<Trigger["on"], IconName>> = {
   data: "dataset",
   alert: "alert",
   push: "commit",
+  pull_request: "commit",
   webhook: "bolt",
   sensor: "dot",
 };

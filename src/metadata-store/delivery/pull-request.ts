@@ -3,8 +3,7 @@ import type { ReadTransaction, WriteTransaction } from "../database.ts";
 import { LARGEST_PAGE } from "../largest-page.ts";
 import type { DeliveryTables } from "./tables.ts";
 
-const PULL_REQUEST_STATES = ["open", "merged", "closed"] as const;
-export type PullRequestState = (typeof PULL_REQUEST_STATES)[number];
+export type PullRequestState = DeliveryTables["pull_request"]["state"];
 
 /** A pull request as its forge told it last. */
 export interface PullRequest {
@@ -110,7 +109,7 @@ function toPullRequest(row: Selectable<DeliveryTables["pull_request"]>): PullReq
     commit: row.commit_id,
     url: row.url,
     isOutside: row.outside === 1,
-    state: row.state as PullRequestState,
+    state: row.state,
     openedAtMs: row.opened_at_ms,
     updatedAtMs: row.updated_at_ms,
     removedAtMs: row.removed_at_ms ?? undefined,

@@ -73,8 +73,7 @@ export interface DeliveryTables {
     url: string;
     /** 1: from another repository, whose authors may not write to this one. */
     outside: number;
-    /** `open`, `merged` or `closed` */
-    state: string;
+    state: "open" | "merged" | "closed";
     opened_at_ms: number;
     updated_at_ms: number;
     /** When nothing was left of its preview; null while something may be. */

@@ -1,3 +1,4 @@
+import { z } from "zod";
 import type { Preview } from "#api";
 import type { Platform } from "#app";
 import type { PreviewState } from "#delivery";
@@ -5,6 +6,7 @@ import { type Deployed, listDeployed, listReleaseCourses } from "#metadata-store
 import type { ApiHandlers } from "../api/api-mounts.ts";
 
 const MOST = 1000;
+const targetSchema = z.object({ address: z.string() });
 
 /** Pull requests with what runs of them, and its end. */
 export function createPreviewHandlers({
@@ -21,14 +23,14 @@ export function createPreviewHandlers({
       );
       return new Map(
         deployed.map(({ asset, releaseId }) => {
-          const target = courses.get(releaseId)?.latest?.target as { readonly address?: string } | undefined;
-          return [asset, target?.address] as const;
+          const target = targetSchema.safeParse(courses.get(releaseId)?.latest?.target);
+          return [asset, target.data?.address] as const;
         }),
       );
     });
   return {
     listPreviews: async () => {
-      const show = async ({ pullRequest, environment, live, runs }: PreviewState): Promise<Preview> => {
+      const toItem = async ({ pullRequest, environment, live, runs }: PreviewState): Promise<Preview> => {
         const addresses = live.length === 0 ? undefined : await addressesOf(environment);
         return {
           number: pullRequest.number,
@@ -52,7 +54,7 @@ export function createPreviewHandlers({
           })),
         };
       };
-      const items = await Promise.all((await previews.list()).map(show));
+      const items = await Promise.all((await previews.list()).map(toItem));
       return { items, more: items.length === MOST };
     },
     removePreview: async ({ params, identity }) => {
