@@ -271,12 +271,7 @@ export function createParts(platform: StorePlatform, settings: Settings): Parts 
     fileAuthors: (sinceMs) => git.fileAuthors(config.folder, PROJECT_FILE, sinceMs),
   });
   const approvals = createApprovalCheck({ store, objects, clock, commitAuthors, rules });
-  const guarded = config.environments.map((environment) => ({
-    ...environment,
-    get sandbox() {
-      return rules.current().some(({ name, sandbox }) => name === environment.name && sandbox);
-    },
-  }));
+  const guarded = guardedBy(rules, config);
   const rollouts = createTrials({ store, environments: guarded, approvals, clock, log, watch: monitoring }, serving);
   return {
     ...wiredBefore(platform),
@@ -315,6 +310,19 @@ export function createParts(platform: StorePlatform, settings: Settings): Parts 
     isolation,
     temporaryFolder: tmpdir(),
   };
+}
+
+/** Environments whose sandbox is asked for by the rules in force. */
+function guardedBy(
+  rules: Pick<ReturnType<typeof createRules>, "current">,
+  { environments }: StorePlatform["config"],
+): StorePlatform["config"]["environments"] {
+  return environments.map((environment) => ({
+    ...environment,
+    get sandbox() {
+      return rules.current().some(({ name, sandbox }) => name === environment.name && sandbox);
+    },
+  }));
 }
 
 /** Hosts that code is deployed to. */

@@ -1,28 +1,15 @@
 import { z } from "zod";
 import { alertsSchema } from "./alert-routes.ts";
+import { environmentSchema } from "./environments.ts";
+import { localExecutorSchema, slurmExecutorSchema, workerExecutorSchema } from "./executors.ts";
 import { forgeSchema } from "./forge.ts";
 import { targetsSchema } from "./targets.ts";
-import { DATA_PACKAGINGS, ISOLATION_SETTINGS, LANGUAGES, WRITTEN_BINDINGS } from "./project-choices.ts";
+import { DATA_PACKAGINGS, ISOLATION_SETTINGS, LANGUAGES } from "./project-choices.ts";
 import { PROJECT_NAME } from "./project-name.ts";
-
-const SIZE_UNITS: Readonly<Record<string, number>> = {
-  B: 1,
-  KiB: 1024,
-  MiB: 1024 ** 2,
-  GiB: 1024 ** 3,
-  TiB: 1024 ** 4,
-};
+import { DAY_MS, keptSchema, sizeSchema } from "./values.ts";
 
 /** Less makes queries fail that could be run. */
 const SMALLEST_MEMORY_BYTES = 256 * 1024 ** 2;
-
-const sizeSchema = z
-  .string()
-  .regex(/^\d+(\.\d+)?\s*(B|KiB|MiB|GiB|TiB)$/, 'expected a size such as "1 GiB" or "500 MiB"')
-  .transform((text) => {
-    const [, amount, unit] = /^([\d.]+)\s*(\w+)$/.exec(text) ?? [];
-    return Number(amount) * (SIZE_UNITS[unit ?? "B"] ?? 1);
-  });
 
 /** As buckets are named, and a prefix of plain names. */
 const STORAGE = /^s3:\/\/[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](\/(?!\.{1,2}(\/|$))[A-Za-z0-9._=-]+)*\/?$/;
@@ -43,163 +30,7 @@ const STORE_DEFAULTS = {
   cache: 10 * 1024 ** 3,
 };
 
-const DAY_MS = 24 * 3600 * 1000;
-
-const DAYS: Readonly<Record<string, number>> = { d: 1, w: 7, y: 365 };
-
 const WEEK_MS = 7 * DAY_MS;
-
-const keptSchema = z
-  .string()
-  .regex(/^[1-9]\d{0,4}[dwy]$/, 'expected days, weeks or years, at least a day: "90d", "12w", "2y"')
-  .transform((text) => Number(text.slice(0, -1)) * (DAYS[text.slice(-1)] ?? 1) * DAY_MS);
-
-const momentSchema = z
-  .string()
-  .regex(
-    /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d))?$/,
-    "expected a day such as 2026-12-20, or a moment such as 2026-12-20T18:00Z",
-  )
-  .refine((text) => !Number.isNaN(Date.parse(text)), "there is no such day");
-
-const freezeSchema = z
-  .strictObject({
-    from: momentSchema.describe("First day, in UTC, or moment."),
-    to: momentSchema.describe("Last day, in UTC and whole, or moment."),
-    reason: z.string().max(200).optional().describe("For whoever is held up."),
-  })
-  .transform(({ from, to, reason }) => ({
-    from: new Date(from).toISOString(),
-    to: new Date(Date.parse(to) + (to.includes("T") ? 0 : DAY_MS)).toISOString(),
-    ...(reason === undefined ? {} : { reason }),
-  }))
-  .refine(({ from, to }) => from < to, "a freeze ends after it begins");
-
-const localExecutorSchema = z.strictObject({
-  local: z
-    .strictObject({
-      cpus: z.int().min(1).max(100_000).optional().describe("Default: the machine's processors."),
-      gpus: z.int().min(0).max(10_000).optional().describe("Default: the machine's NVIDIA devices."),
-      memory: sizeSchema.optional().describe('"16 GiB". Default: the machine\'s memory.'),
-    })
-    .describe("A part of this machine: what its steps ask for under `resources` is never more than this at once."),
-});
-
-const plainWord = z.string().regex(/^[A-Za-z0-9_][A-Za-z0-9_.,:&|*-]{0,199}$/, "expected a plain word");
-const absolutePath = z.string().regex(/^\//, "expected an absolute path");
-
-const slurmExecutorSchema = z.strictObject({
-  slurm: z
-    .strictObject({
-      partition: plainWord.optional().describe("Partition of its jobs. Default: the cluster's."),
-      account: plainWord.optional().describe("Account that they are charged to. Default: the user's."),
-      qos: plainWord.optional().describe("Quality of service. Default: the user's."),
-      constraint: plainWord.optional().describe("Features that their node must have."),
-      time: z
-        .string()
-        .regex(/^[1-9]\d{0,4}[mhd]$/, 'expected minutes, hours or days: "90m", "4h", "2d"')
-        .transform((text) => Number(text.slice(0, -1)) * ({ m: 1, h: 60, d: 1440 }[text.slice(-1)] ?? 1))
-        .optional()
-        .describe("Time limit of a job. Default: the step's `timeout` and ten minutes, else the partition's."),
-      arguments: z
-        .array(
-          z.string().regex(/^--[a-z][a-z-]*(=.*)?$/, 'expected an option such as "--exclusive" or "--mail-type=FAIL"'),
-        )
-        .default([])
-        .describe("Further options of `sbatch`. Default: none."),
-      conf: absolutePath.optional().describe("The cluster's slurm.conf. Default: where Slurm looks for it."),
-      node: absolutePath
-        .optional()
-        .describe("Node 24 or later on the cluster's machines. Default: the engine's own, at the same path there."),
-      url: z
-        .url({ protocol: /^https?$/ })
-        .optional()
-        .describe(
-          "Where its machines reach this server, for MLflow calls of steps. Default: the server's own address, which is only right on one machine.",
-        ),
-    })
-    .nullable()
-    .transform((settings) => settings ?? { arguments: [] })
-    .describe(
-      "Jobs of a Slurm cluster, whose machines share the folder of the project and of the store, at the same path.",
-    ),
-});
-
-const labelSchema = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_.:/-]{0,62}$/, "expected a label such as gpu or zone:a");
-
-const leaseSchema = z
-  .string()
-  .regex(/^[1-9]\d{0,4}[smh]$/, 'expected seconds, minutes or hours: "90s", "10m", "1h"')
-  .transform((text) => Number(text.slice(0, -1)) * ({ s: 1000, m: 60_000, h: 3_600_000 }[text.slice(-1)] ?? 1000))
-  .refine((ms) => ms >= 10_000, "at least 10s")
-  .optional()
-  .describe(
-    "How long a worker may be silent until what it runs counts as lost and is started again. Shorter finds dead machines sooner, longer bears longer losses of the network. Default 90s.",
-  );
-
-const workerExecutorSchema = z.strictObject({
-  worker: z
-    .strictObject({
-      labels: z.array(labelSchema).max(50).default([]).describe("Its workers carry all of these. Default none: any."),
-      lease: leaseSchema,
-    })
-    .nullable()
-    .transform((settings) => settings ?? { labels: [] })
-    .describe(
-      "Workers on other machines, which share no files with this one and take steps over HTTP: a process started with `esteira worker` is one.",
-    ),
-});
-
-const environmentSchema = z
-  .strictObject({
-    description: z.string().optional().describe("What this environment is for."),
-    approvals: z
-      .int()
-      .min(0)
-      .max(20)
-      .default(0)
-      .describe("Approvals a release needs, each by someone other than its author. Default 0: none."),
-    bind: z
-      .enum(WRITTEN_BINDINGS)
-      .default("version")
-      .describe(
-        "`version`: each model or code digest needs its own approval. `recipe`: an approved recipe (code, params, installed packages, gate and deployment, not data) lets every model through that it makes with a passing verdict, so retraining can go live by itself; `source` is its old name. Default version.",
-      ),
-    sandbox: z
-      .boolean()
-      .default(false)
-      .describe(
-        "Steps of a pipeline that deploys to this environment, and the releases themselves, run their processes in a sandbox, or not at all where there is none; what was made without one is not deployed here. Default false.",
-      ),
-    isolation: z
-      .enum(["none", "sandbox"])
-      .optional()
-      .describe("`sandbox`: the same as `sandbox: true`. Default none: nothing is required."),
-    signed: z
-      .boolean()
-      .default(false)
-      .describe(
-        "Only approvals that reviewers signed with a key of their own count: see `esteira key create`. Default false.",
-      ),
-    reviewers: z
-      .array(z.string().min(1))
-      .min(1)
-      .optional()
-      .describe("Users whose approvals count, of those who are reviewers. Default: all of them."),
-    freeze: z
-      .array(freezeSchema)
-      .max(100)
-      .default([])
-      .describe("Times in which nothing new is deployed; what ran there before can be brought back."),
-  })
-  .refine(({ sandbox, isolation }) => !(sandbox && isolation === "none"), {
-    error: "`isolation: none` and `sandbox: true` contradict each other: leave one out",
-    path: ["isolation"],
-  })
-  .refine(
-    ({ approvals, reviewers }) => reviewers === undefined || new Set(reviewers).size >= approvals,
-    "there are fewer reviewers than approvals, so nobody could ever approve",
-  );
 
 const isolationSchema = z.strictObject({
   level: z

@@ -8,10 +8,10 @@ import { setTimeout as delay } from "node:timers/promises";
 import { isEsteiraError, newId } from "#base";
 import { createSshHosts, type SshSession } from "#executors";
 import { runEsteira } from "../setup/command-line.ts";
-import { type SshServer, startSshServer } from "../setup/ssh-server.ts";
+import { lacksSsh, type SshServer, startSshServer } from "../setup/ssh-server.ts";
 import { temporaryFolder } from "../setup/stores.ts";
 
-describe("a release on hosts", async () => {
+describe("a release on hosts", { skip: lacksSsh }, async () => {
   const folder = await temporaryFolder();
   execFileSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", join(folder, "login")]);
   const key = await readFile(join(folder, "login"), "utf8");

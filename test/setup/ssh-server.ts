@@ -1,4 +1,5 @@
 import { execFileSync, spawn } from "node:child_process";
+import { existsSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { userInfo } from "node:os";
@@ -12,6 +13,12 @@ export interface SshServer {
   readonly port: number;
   readonly hostKey: string;
 }
+
+/** Why no sshd can be started here; false: it can. */
+export const lacksSsh: string | false =
+  existsSync("/usr/sbin/sshd") && existsSync("/usr/bin/ssh-keygen")
+    ? false
+    : "there is no sshd: apt-get install openssh-server";
 
 /** A real sshd on loopback that lets the owner of one key in; ended after the current suite. */
 export async function startSshServer(folder: string, publicKey: string): Promise<SshServer> {
