@@ -68,6 +68,8 @@ async function takePath(
   }
   // Last: no file is written through one of them.
   for (const [target, link] of links) {
+    // Where a link leads is told by names: below another link they would say something else.
+    await assertNoLink(path, dirname(target));
     await mkdir(dirname(target), { recursive: true });
     await rm(target, { recursive: true, force: true });
     await symlink(link, target);
