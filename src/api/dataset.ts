@@ -97,6 +97,17 @@ export interface ContractSummary {
   }[];
 }
 
+/** A rule about the whole dataset, as it was when a version was made. */
+export interface DatasetCheck {
+  readonly rule: string;
+  readonly expectation: string;
+  readonly severity: "error" | "warning";
+  /** What was found, as text. */
+  readonly found?: string | undefined;
+  /** Absent: it could not be judged, for the reason that `expectation` says. */
+  readonly holds?: boolean | undefined;
+}
+
 export interface DatasetDetail extends DatasetSummary {
   readonly description?: string | undefined;
   /** The version that columns and profile describe. */
@@ -109,6 +120,12 @@ export interface DatasetDetail extends DatasetSummary {
   /** What the contract's treatments changed of the rows that were read for the version. */
   readonly treated?:
     | readonly { readonly column: string; readonly treatment: string; readonly values: number }[]
+    | undefined;
+  /** Rules about the dataset and what is unusual, as they were judged when the version was made. */
+  readonly checks?: readonly DatasetCheck[] | undefined;
+  /** Keys that the merge which made the version added, changed, deleted, or found as they are. */
+  readonly merged?:
+    | { readonly added: number; readonly changed: number; readonly deleted: number; readonly unchanged: number }
     | undefined;
   readonly contract?: ContractSummary | undefined;
   readonly consumedBy: readonly StepReference[];

@@ -71,6 +71,7 @@ export type {
   ColumnProfile,
   ContractSummary,
   DatasetColumn,
+  DatasetCheck,
   DatasetDetail,
   DatasetRows,
   DatasetSummary,

@@ -8,7 +8,7 @@ import type { ApiAssetKind, AssetVersionSummary, StepReference, VersionReference
 import type { BackfillPartition, BackfillPartitionStatus, BackfillPreview, BackfillRetry, BackfillStatus, BackfillSummary, NewBackfill, PartitionState } from "./backfill.ts";
 import type { Change } from "./change.ts";
 import type { DashboardDetail, DashboardSummary, DashboardTile } from "./dashboard.ts";
-import type { ColumnProfile, ContractSummary, DatasetColumn, DatasetDetail, DatasetRestoration, DatasetRows, DatasetSummary, DiscardedQuarantine, DroppedDataset, Histogram, NewCapture, ProfileSample, QuarantineDiscard, QuarantineSummary, QuarantinedRow, ReplayedQuarantine, RestatedDataset, Restatement, RestoredDataset } from "./dataset.ts";
+import type { ColumnProfile, ContractSummary, DatasetCheck, DatasetColumn, DatasetDetail, DatasetRestoration, DatasetRows, DatasetSummary, DiscardedQuarantine, DroppedDataset, Histogram, NewCapture, ProfileSample, QuarantineDiscard, QuarantineSummary, QuarantinedRow, ReplayedQuarantine, RestatedDataset, Restatement, RestoredDataset } from "./dataset.ts";
 import type { EndpointBurn, EndpointDetail, EndpointObjective, EndpointPeriod, EndpointSummary, EndpointTrial, EndpointWindow, Retraining, TrialArm, TrialCheck, TrialEnd } from "./endpoint.ts";
 import type { FeatureViewSummary } from "./feature-view.ts";
 import type { LineageEdge, LineageGraph, LineageNode, LineageNodeKind } from "./lineage.ts";
@@ -452,6 +452,14 @@ export const contractSummarySchema: z.ZodType<ContractSummary> = z.object({
   "rules": z.array(z.object({ "id": z.string(), "column": z.string().optional(), "description": z.string().optional() })),
 });
 
+export const datasetCheckSchema: z.ZodType<DatasetCheck> = z.object({
+  "rule": z.string(),
+  "expectation": z.string(),
+  "severity": z.enum(["error", "warning"]),
+  "found": z.string().optional().describe("What was found, as text."),
+  "holds": z.boolean().optional().describe("Absent: it could not be judged, for the reason that `expectation` says."),
+}).describe("A rule about the whole dataset, as it was when a version was made.");
+
 export const datasetDetailSchema: z.ZodType<DatasetDetail> = z.object({
   "name": z.string(),
   "kind": z.enum(["data", "features"]),
@@ -470,6 +478,8 @@ export const datasetDetailSchema: z.ZodType<DatasetDetail> = z.object({
   "profile": z.array(columnProfileSchema).optional(),
   "quarantine": quarantineSummarySchema.optional(),
   "treated": z.array(z.object({ "column": z.string(), "treatment": z.string(), "values": z.number() })).optional().describe("What the contract's treatments changed of the rows that were read for the version."),
+  "checks": z.array(datasetCheckSchema).optional().describe("Rules about the dataset and what is unusual, as they were judged when the version was made."),
+  "merged": z.object({ "added": z.number(), "changed": z.number(), "deleted": z.number(), "unchanged": z.number() }).optional().describe("Keys that the merge which made the version added, changed, deleted, or found as they are."),
   "contract": contractSummarySchema.optional(),
   "consumedBy": z.array(stepReferenceSchema),
   "location": z.object({ "path": z.string(), "deltaVersion": z.number() }).optional().describe("How to read the table in place: absolute path of the Delta table and its version."),

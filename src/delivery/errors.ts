@@ -126,7 +126,7 @@ export const targetKeyMissing: ErrorFactory<{ target: string; secret: string }> 
   {
     status: 400,
     message: ({ target, secret }) => `The target "${target}" needs the secret "${secret}", which is not set`,
-    hint: ({ secret }) => `Start esteira with ESTEIRA_SECRET_${secret} set to the text of the private key.`,
+    hint: ({ secret }) => `Set ESTEIRA_SECRET_${secret} of the server to the text of the private key.`,
     solve: "Set the secret that the target's `key` names to the text of the private key.",
   },
 );

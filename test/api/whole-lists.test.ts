@@ -28,6 +28,7 @@ const WHOLE: Readonly<Record<string, readonly string[]>> = {
     "triggers[].nextAtMs",
     "steps",
     "steps[].makes",
+    "steps[].from.uses",
     "steps[].reads",
     "edges",
     "externalAssets",
@@ -56,6 +57,7 @@ const WHOLE: Readonly<Record<string, readonly string[]>> = {
   "one of each pipeline": ["failedRuns"],
   "what one step run did": ["why", "attempts", "inputs", "made"],
   "what one version is": [
+    "checks",
     "columns",
     "columns[].from",
     "profile",

@@ -11,6 +11,7 @@ export const problemsEn: ProblemTexts = {
   PIPELINE_WORKER_LOST: {
     hint: "Does it take all memory, or end the engine itself? Look at the step’s log, then resume the run.",
   },
+  PIPELINE_RETRY_NOTHING: { hint: "What succeeded stays. Start a new run to make it anew." },
   PIPELINE_RESUME_CHANGED: { hint: "Start a new run; what did not change is reused." },
   DELIVERY_NOT_APPROVED: {
     hint: "Make another version, or let the refusal be revoked; the page Approvals shows the decisions.",

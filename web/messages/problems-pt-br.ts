@@ -317,6 +317,10 @@ export const problemsPtBr: ProblemTexts = {
     message: "Não há tabela Delta em {table}.",
     hint: "O armazém aponta para a pasta dos datasets?",
   },
+  PIPELINE_RETRY_NOTHING: {
+    message: "Nada do que foi nomeado na execução {id} falhou, foi cancelado ou deixado de fora.",
+    hint: "O que deu certo permanece. Inicie uma nova execução para fazê-lo de novo.",
+  },
   DATA_VERSION_EXPIRED: {
     message: "As linhas da versão {version} de {dataset} não são mais guardadas.",
     hint: "Leia a última versão, ou traga as linhas de volta de uma cópia de segurança. `retention.versions` diz por quanto tempo são guardadas.",

@@ -16,6 +16,7 @@ import { RowsView } from "../ui/rows-view.tsx";
 import { useSearchValue } from "../ui/search-value.ts";
 import { type Column, DataTable } from "../ui/table.tsx";
 import { Tabs } from "../ui/tabs.tsx";
+import { ChecksPanel, MergedFigures } from "../ui/version-checks.tsx";
 import { Ago, Command, Copy, Digest, Facts, Figure } from "../ui/text.tsx";
 
 export function DatasetPage() {
@@ -136,6 +137,8 @@ function ColumnsTab({ dataset }: { readonly dataset: DatasetDetail }) {
         </Figure>
       </div>
       <ColumnsTable dataset={dataset} />
+      <ChecksPanel checks={dataset.checks} />
+      <MergedFigures merged={dataset.merged} />
       <TreatmentsPanel dataset={dataset} />
       <ReadPanel dataset={dataset} />
     </>

@@ -1,4 +1,4 @@
-import type { ColumnProfile, DatasetDetail, DatasetSummary, StepReference } from "#api";
+import type { ColumnProfile, DatasetCheck, DatasetDetail, DatasetSummary, StepReference } from "#api";
 import {
   captureAgain,
   discardHeldRows,
@@ -27,6 +27,16 @@ type DatasetHandlers = DatasetChanges &
   Pick<ApiHandlers, "listDatasets" | "getDataset" | "getDatasetRows" | "listQuarantinedRows" | "listAssetVersions">;
 
 const SHOWN_VERSIONS = 100;
+
+function toCheck({
+  id,
+  expectation,
+  severity,
+  value,
+  holds,
+}: NonNullable<DatasetContent["checks"]>[number]): DatasetCheck {
+  return { rule: id, expectation, severity, ...(holds === undefined ? {} : { found: value, holds }) };
+}
 
 function treatedOf(counts: NonNullable<DatasetContent["treated"]>): NonNullable<DatasetDetail["treated"]> {
   return Object.entries(counts).map(([name, values]) => {
@@ -106,6 +116,8 @@ export function createDatasetHandlers(platform: Platform): DatasetHandlers {
           ? {}
           : { quarantine: await toQuarantineSummary(platform, params.name, quarantine) }),
         ...(content.treated === undefined ? {} : { treated: treatedOf(content.treated) }),
+        ...(content.checks === undefined ? {} : { checks: content.checks.map(toCheck) }),
+        ...(content.merged === undefined ? {} : { merged: content.merged }),
         contract: await platform.contractOf(params.name),
         consumedBy: platform.consumersOf(params.name),
         location: { ...(await datasets.location(latest)), deltaVersion: content.deltaVersion },

@@ -35,7 +35,28 @@ export const command: Command = {
           row.map((value) => (typeof value === "string" ? value : value === null ? "" : (JSON.stringify(value) ?? ""))),
         ),
       ]);
-      const { treated = [] } = await call("getDataset", { params: { name }, query: { version: rows.version } });
+      const {
+        treated = [],
+        checks = [],
+        merged,
+      } = await call("getDataset", { params: { name }, query: { version: rows.version } });
+      for (const { rule, expectation, found, holds } of checks)
+        if (holds === false)
+          terminal.note(
+            terminal.style("yellow", terminal.say("ruleBroken", { rule, expectation, found: found ?? "" })),
+          );
+      if (merged !== undefined)
+        terminal.note(
+          terminal.style(
+            "dim",
+            terminal.say("mergedKeys", {
+              added: formatCount(merged.added),
+              changed: formatCount(merged.changed),
+              deleted: formatCount(merged.deleted),
+              unchanged: formatCount(merged.unchanged),
+            }),
+          ),
+        );
       for (const { column, treatment, values } of treated)
         terminal.note(
           terminal.style("dim", terminal.say("treatedValues", { column, treatment, count: formatCount(values) })),
