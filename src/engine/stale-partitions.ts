@@ -107,26 +107,26 @@ async function staleOfStep(
   });
   if (keys === undefined) return partitions.map(({ name }) => name);
   const found = await parts.store.read((transaction) =>
-    listCachedKeys(transaction, { project: parts.project, keys: [...keys.values()] }),
+    listCachedKeys(transaction, { project: parts.project, keys: [...keys.values()].flat() }),
   );
-  return [...keys].flatMap(([name, key]) => {
-    const stepRunId = found.get(key);
+  return [...keys].flatMap(([name, ofPartition]) => {
+    const stepRunId = ofPartition.map((key) => found.get(key)).find((id) => id !== undefined);
     const isCurrent =
       stepRunId !== undefined && step.makes.every(({ asset }) => notes.get(asset)?.get(name)?.stepRunId === stepRunId);
     return isCurrent ? [] : [name];
   });
 }
 
-/** The cache key of a step for each partition; none of a step that always runs. */
+/** The cache keys of a step for each partition, the newest first; none of a step that always runs. */
 async function keysOf(
   parts: EngineParts,
   of: Asked & Known & { readonly step: StepDefinition },
   partitions: readonly Partition[],
-): Promise<ReadonlyMap<string, string>> {
+): Promise<ReadonlyMap<string, readonly string[]>> {
   const { step, definition, versions, notes } = of;
   const own = indexOf(definition).assets;
   const namesPartition = pathsReadBy(step).some(([root]) => root === "partition");
-  const keys = new Map<string, string>();
+  const keys = new Map<string, readonly string[]>();
   let shared: Looked | undefined;
   for (const partition of partitions) {
     const looked = namesPartition
@@ -135,14 +135,14 @@ async function keysOf(
     if (!looked.prepared.cacheable) return new Map();
     const env = { ...looked.prepared.env, ...partitionEnvironment(partition), ...step.env };
     const recipe = namesPartition ? looked.sources.recipe : { ...looked.sources.recipe, env };
-    const { key } = toCacheKey(looked.prepared, recipe, (asset) => {
+    const { key, earlierKeys } = toCacheKey(looked.prepared, recipe, (asset) => {
       const version = versions.get(asset);
       const note = own.has(asset) ? notes.get(asset)?.get(partition.name) : undefined;
       return version === undefined || note === undefined
         ? version
         : { ...version, digest: `sha256:${note.identity.slice(7)}` };
     });
-    keys.set(partition.name, key);
+    keys.set(partition.name, [key, ...earlierKeys]);
   }
   return keys;
 }

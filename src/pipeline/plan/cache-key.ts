@@ -14,8 +14,10 @@ export interface KeyParts extends Omit<StepRecipe, "format"> {
 /** A key with what a reader wants to see beside it. */
 export interface CacheKey {
   readonly key: Digest;
-  /** `key/1` of the same step. */
-  readonly earlierKey: Digest;
+  /** Keys that earlier releases gave the same step, the newest first. */
+  readonly earlierKeys: readonly Digest[];
+  /** Assets that the step makes. */
+  readonly makes: readonly string[];
   readonly parts: KeyParts;
   /** The step's own part of the recipe, and its digest: the code part of the key. */
   readonly recipe: StepRecipe;
@@ -32,6 +34,8 @@ export function computeCacheKey(facts: {
     readonly version: AssetVersion | undefined;
   }[];
   readonly fingerprint: Json | undefined;
+  /** Assets that the step makes: one that is alike makes others. */
+  readonly makes: readonly string[];
   /** What a `key/1` had in other places. */
   readonly earlier: { readonly fingerprint: Json | undefined; readonly counted: readonly string[] };
 }): CacheKey {
@@ -49,10 +53,15 @@ export function computeCacheKey(facts: {
       input.version === undefined ? [] : [[nameOf(input), input.version.version] as const],
     ),
   );
+  const first = earlierKeyOf(recipe, read, facts.earlier);
+  const second = digestOfJson({ format: parts.format, recipe: recipeDigest, ...read });
+  const makes = [...facts.makes].sort();
   return {
-    key: digestOfJson({ format: parts.format, recipe: recipeDigest, ...read }),
+    // Of a step that makes nothing, the key stays what it was.
+    key: makes.length === 0 ? second : digestOfJson({ format: "key/3", recipe: recipeDigest, ...read, makes }),
     parts,
-    earlierKey: earlierKeyOf(recipe, read, facts.earlier),
+    makes,
+    earlierKeys: makes.length === 0 ? [first] : [second, first],
     recipe,
     recipeDigest,
     versions,

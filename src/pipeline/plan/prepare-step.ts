@@ -151,6 +151,7 @@ export function toCacheKey(
     recipe,
     inputs: prepared.analysis.inputs.map(({ asset, role }) => ({ asset, role, version: versionOf(asset) })),
     fingerprint: prepared.analysis.fingerprint,
+    makes: prepared.analysis.makes.map(({ asset }) => asset),
     earlier: {
       fingerprint: prepared.analysis.earlierFingerprint,
       counted: Object.keys(prepared.analysis.counted ?? {}),
@@ -176,11 +177,18 @@ export async function askCache(
   },
 ): Promise<CacheAnswer> {
   const { project, partition } = step;
-  const entry = (await past.result({ project, key: key.key })) ?? (await past.result({ project, key: key.earlierKey }));
-  if (entry !== undefined && (await isCurrent(past, entry, partition))) {
+  for (const each of [key.key, ...key.earlierKeys]) {
+    const entry = await past.result({ project, key: each });
+    if (entry === undefined || !isOwn(entry, key.makes)) continue;
+    if (!(await isCurrent(past, entry, partition))) break;
     return { hit: entry, reason: `declaration, files, inputs and params are as in step run ${entry.stepRunId}` };
   }
   return { hit: undefined, reason: explainMiss(await past.latestResult(step), key) };
+}
+
+/** Earlier keys did not say what a step makes: a result of another one that is alike gives none of it. */
+function isOwn({ outputs }: PastResult, makes: readonly string[]): boolean {
+  return makes.length === 0 || outputs.length === 0 || outputs.some(({ asset }) => makes.includes(asset));
 }
 
 /** Of a partition, the asset may have had others since: what counts is who made that one last. */
