@@ -91,6 +91,7 @@ async function recordEmpty(): Promise<Readonly<Record<string, unknown>>> {
       "/session",
       "/overview",
       "/approvals",
+      "/retrainings",
       "/alerts",
       "/monitors",
       "/environments",
@@ -153,7 +154,16 @@ function openRecording(url: string): Recording {
 async function record({ url }: StartedServer): Promise<Recorded> {
   const recording = openRecording(url);
   const runs = await playBeside(url, recording);
-  for (const path of ["/session", "/overview", "/alerts", "/monitors", "/environments", "/approvals", "/feature-views"])
+  for (const path of [
+    "/session",
+    "/overview",
+    "/alerts",
+    "/monitors",
+    "/environments",
+    "/approvals",
+    "/retrainings",
+    "/feature-views",
+  ])
     await recording.get(path);
   const trained = await recordRuns(recording, runs);
   await recordAssets(recording);

@@ -46,7 +46,6 @@ export function AlertTable({ alerts, more }: AlertTableProps) {
           type="button"
           className="link-button"
           aria-expanded={alert.id === chosen}
-          aria-label={alert.message}
           title={alert.message}
           onClick={() => choose(alert.id === chosen ? undefined : alert.id)}
         >
