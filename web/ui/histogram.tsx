@@ -5,6 +5,8 @@ const WIDTH = 180;
 const HEIGHT = 44;
 /** Labels that find room below the bars. */
 const MOST_LABELS = 8;
+/** Of all labels together: moments in time would stand in lines of four letters. */
+const MOST_LETTERS = 40;
 
 /** Counts between edges, as small bars. */
 export function HistogramBars({ histogram }: { readonly histogram: Histogram }) {
@@ -65,6 +67,8 @@ export function ValueBars({
   const { t, format } = useLanguage();
   const largest = Math.max(1, ...values.map(({ count }) => count));
   const step = WIDTH / values.length;
+  const letters = values.reduce((sum, { value }) => sum + value.length, 0);
+  const fits = values.length <= MOST_LABELS && letters <= MOST_LETTERS;
   const shown = values.map(
     ({ value, count }) => `${value}: ${format.number(count)} (${format.percent(count / Math.max(1, total), 1)})`,
   );
@@ -86,7 +90,7 @@ export function ValueBars({
         })}
       </svg>
       <div className="histogram-edges" style={{ justifyContent: "space-around" }}>
-        {values.length <= MOST_LABELS
+        {fits
           ? values.map(({ value }) => <span key={value}>{value}</span>)
           : [values[0], values.at(-1)].map((end) => <span key={end?.value}>{end?.value}</span>)}
       </div>
